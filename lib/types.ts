@@ -95,7 +95,10 @@ export interface Addresses {
 }
 
 /** Protocol of a probe. */
-export type ProbeKind = "icmp" | "tcp" | "http";
+export type ProbeKind = typeof PROBE_KINDS[number];
+
+/** All of them. */
+export const PROBE_KINDS = ["icmp", "tcp", "http"] as const;
 
 /** A probe that the panel has scheduled. */
 export interface ProbeTask {

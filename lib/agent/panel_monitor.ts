@@ -1,8 +1,10 @@
 import { describeError } from "../log/log.ts";
+import { SHORT_CONNECTION_MS } from "../panel/link_machine.ts";
 import type { PanelObserver } from "../panel/observer.ts";
 import { type Transport, transportName } from "../panel/transport.ts";
 import type { HealthFile, PanelHealth } from "../state/health_file.ts";
-import type { ProbeTask } from "../types.ts";
+import type { ProbeResult, ProbeTask } from "../types.ts";
+import { ProbeCounts } from "./probe_counts.ts";
 
 /** The state of the connections to all panels, for the health file and the metrics. */
 export class PanelMonitors {
@@ -42,7 +44,8 @@ export class PanelMonitor implements PanelObserver {
   #acceptedAtMs: number | undefined;
   #failures = 0;
   #error: PanelHealth["error"];
-  #probes = 0;
+  #shortConnections = 0;
+  readonly #probes = new ProbeCounts();
 
   /** @param onChange Called after a change; with the time to the next report when one was accepted. */
   constructor(panel: string, onChange: (intervalMs?: number) => void) {
@@ -74,11 +77,28 @@ export class PanelMonitor implements PanelObserver {
     this.#onChange();
   }
 
-  /** Counts the probes that are repeated. */
-  onProbeTasks({ length }: readonly ProbeTask[]): void {
-    if (length === this.#probes) return;
-    this.#probes = length;
+  /** So many WebSockets in a row were closed soon after they opened. */
+  onShortConnections(count: number): void {
+    if (count === this.#shortConnections) return;
+    this.#shortConnections = count;
     this.#onChange();
+  }
+
+  /** Counts the probes that are repeated. */
+  onProbeTasks(tasks: readonly ProbeTask[]): void {
+    const before = this.#probes.numbers().probes;
+    this.#probes.list(tasks);
+    if (tasks.length !== before) this.#onChange();
+  }
+
+  /** Counts a probe that the panel orders; it is written with the next report. */
+  onProbeOrder(probe: Pick<ProbeTask, "id" | "kind">): void {
+    this.#probes.order(probe);
+  }
+
+  /** Counts a result; it is written with the next report. */
+  onProbeResult(result: ProbeResult): void {
+    this.#probes.add(result);
   }
 
   /** The present state. */
@@ -90,7 +110,14 @@ export class PanelMonitor implements PanelObserver {
       acceptedAtMs: this.#acceptedAtMs,
       failures: this.#failures,
       error: this.#error,
-      probes: this.#probes,
+      shortConnections: this.#lasts() ? 0 : this.#shortConnections,
+      ...this.#probes.numbers(),
     };
+  }
+
+  /** Whether the WebSocket in use was not closed soon. */
+  #lasts(): boolean {
+    const isSocket = this.#transport?.endsWith(" WebSocket") ?? false;
+    return isSocket && Date.now() - this.#sinceMs >= SHORT_CONNECTION_MS;
   }
 }

@@ -8,6 +8,7 @@ import type { PanelConnection } from "../panel/panel_connection.ts";
 import { ProbePolicy } from "../probe/policy.ts";
 import { Prober } from "../probe/prober.ts";
 import { type ProbeOrder, ProbeSchedule } from "../probe/schedule.ts";
+import type { ProblemObserver } from "../state/health_file.ts";
 import type { ProbeResult, ProbeTask } from "../types.ts";
 
 const RESULTS_AT_A_TIME = 16;
@@ -33,7 +34,7 @@ export class PanelProbes {
 
   /**
    * @param options `shell` sends the pings, `resolver` resolves names; `allowLocal`: the machine's own
-   * addresses may be probed.
+   * addresses may be probed; `health` is told when no ping can be sent.
    */
   constructor(
     connection: PanelConnection,
@@ -42,11 +43,12 @@ export class PanelProbes {
       resolver: SystemResolver;
       machine: Pick<Host, "interfaceAddresses">;
       allowLocal: boolean;
+      health?: ProblemObserver | undefined;
     },
   ) {
     const policy = new ProbePolicy(options.resolver, options);
     this.#connection = connection;
-    this.#schedule = new ProbeSchedule(new Prober(options.shell, policy), this);
+    this.#schedule = new ProbeSchedule(new Prober(options.shell, policy, options.health), this);
   }
 
   /** Repeats these from now on, and no others. */

@@ -92,16 +92,21 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
     new NetDialer(config, resolver).lookUpAhead(new URL(endpoint));
   }
 
+  // The health file is written first: it takes what fails from here on.
+  const { signal, secrets } = options;
+  const health = HealthFile.open(runtimeFolders(config), { version: VERSION, secrets });
+  opened.defer(() => health?.close());
+
   // 2. What is read. What the options don't ask for needs no memory: it is not even loaded.
   try {
     loadAuthorities();
   } catch (error) {
+    health?.setProblem("authorities", describeError(error));
     getLogger("net").warning("{error}", { error: describeError(error) });
   }
   const machine = await openMachine(config, options);
   opened.defer(async () => await machine.close?.());
   machine.facts();
-  const { signal, secrets } = options;
   const onToken = (token: string) => void secrets.push(token);
   const registration = config.token === ""
     ? await (await import("../panel/registration.ts")).openRegistration(
@@ -112,16 +117,18 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
     : undefined;
   opened.use(registration);
 
-  // 3. What is written.
+  // 3. What else is written.
   const traffic = config.monthRotate === 0
     ? undefined
-    : await (await import("../traffic/persistent_traffic.ts")).persistTraffic(config, machine);
+    : await (await import("../traffic/persistent_traffic.ts")).persistTraffic(
+      config,
+      machine,
+      health,
+    );
   const metrics = config.metrics === undefined
     ? undefined
     : new (await import("./metrics_endpoint.ts")).MetricsEndpoint(config.metrics);
   opened.use(metrics);
-  const health = HealthFile.open(runtimeFolders(config), { version: VERSION, secrets });
-  opened.defer(() => health?.close());
 
   // The first snapshot opens the files that later ones read.
   const sampler = new Sampler(traffic?.collectors ?? machine.collectors, sharedAgeMs(config));

@@ -8,6 +8,7 @@ import type { Config } from "../config/config.ts";
 import { type Health, readHealth } from "../state/health_reader.ts";
 import { runtimeFolders } from "../state/paths.ts";
 import { ANSWER_INTERVAL_MS } from "../panel/answer_requests.ts";
+import { problemsJson } from "./agent_problems.ts";
 import type { CommandContext } from "./command.ts";
 import { jsonText } from "./output.ts";
 
@@ -45,7 +46,11 @@ export function checkHealth(
   const problem = healthProblem(health, nowMs);
   const isHealthy = problem === undefined;
   const reason = problem ?? `a report was accepted ${age(health, nowMs)} ago`;
-  if (!json) return { text: `${isHealthy ? "Healthy" : "Unhealthy"}: ${reason}\n`, isHealthy };
+  const problems = health?.isRunning ? problemsJson(health) : [];
+  if (!json) {
+    const words = [reason, ...problems.map(({ text }) => text)].join("; ");
+    return { text: `${isHealthy ? "Healthy" : "Unhealthy"}: ${words}\n`, isHealthy };
+  }
   const shown = {
     healthy: isHealthy,
     reason,
@@ -55,6 +60,7 @@ export function checkHealth(
     intervalSeconds: health?.intervalMs ? health.intervalMs / 1000 : undefined,
     acceptedAt: health?.acceptedAtMs && new Date(health.acceptedAtMs).toISOString(),
     sandbox: health?.sandbox || undefined,
+    problems: health && problems,
   };
   return { text: jsonText(shown), isHealthy };
 }

@@ -12,6 +12,8 @@ import { type Health, readHealth } from "../state/health_reader.ts";
 import { runtimeFolders } from "../state/paths.ts";
 import { formatByteCount } from "../parse/byte_size.ts";
 import { findService, type ServiceState, serviceText } from "../service/installed_service.ts";
+import { PROBE_KINDS, type ProbeKind } from "../types.ts";
+import { agentProblems, problemsJson } from "./agent_problems.ts";
 import type { CommandContext } from "./command.ts";
 import { healthProblem } from "./health.ts";
 import { padded } from "./help.ts";
@@ -36,6 +38,7 @@ const TEXTS = {
   probes: { en: "Probes", zh: "探测" },
   memory: { en: "Memory", zh: "内存" },
   seal: { en: "Seal", zh: "沙箱" },
+  problem: { en: "Problem", zh: "问题" },
   service: { en: "Service", zh: "服务" },
 } as const satisfies Readonly<Record<string, Translation>>;
 
@@ -65,6 +68,7 @@ export function statusText(status: Status, language: Language): string {
     for (const panel of health.panels) rows.push(...panelRows(panel, { health, nowMs, language }));
     if (memoryBytes !== undefined) rows.push(["memory", formatByteCount(memoryBytes)]);
     if (health.sandbox !== "") rows.push(["seal", health.sandbox]);
+    for (const { text } of agentProblems(health)) rows.push(["problem", text[language]]);
   }
   if (service !== undefined) rows.push(["service", serviceText(service)[language]]);
   const head = health === undefined ? `${TEXTS.none[language]}\n` : "";
@@ -90,7 +94,7 @@ function panelRows(
   panel: PanelHealth,
   { health, nowMs, language }: { health: Health; nowMs: number; language: Language },
 ): [keyof typeof TEXTS, string][] {
-  const { transport, sinceMs, acceptedAtMs, failures, error, probes } = panel;
+  const { transport, sinceMs, acceptedAtMs, failures, error } = panel;
   const since = duration(nowMs - sinceMs);
   const connection: Translation = transport === undefined
     ? { en: `${panel.panel}, not connected for ${since}`, zh: `${panel.panel}，未连接已 ${since}` }
@@ -121,8 +125,25 @@ function panelRows(
     };
     rows.push(["failure", text[language]]);
   }
-  rows.push(["probes", String(probes)]);
+  rows.push(["probes", probesText(panel)[language]]);
   return rows;
+}
+
+const KINDS: Readonly<Record<ProbeKind, string>> = { icmp: "ICMP", tcp: "TCP", http: "HTTP" };
+
+function probesText({ probes, kinds = {}, lastMinute = 0, lost = 0 }: PanelHealth): Translation {
+  const counts = PROBE_KINDS.flatMap((kind) => {
+    const count = kinds[kind] ?? 0;
+    return count === 0 ? [] : [`${count} ${KINDS[kind]}`];
+  });
+  const results = lastMinute === 0 ? { en: "", zh: "" } : {
+    en: `, ${lastMinute} in the last minute, ${lost} lost`,
+    zh: `，最近一分钟 ${lastMinute} 次，丢失 ${lost} 次`,
+  };
+  return {
+    en: `${probes}${counts.length === 0 ? "" : ` (${counts.join(", ")})`}${results.en}`,
+    zh: `${probes}${counts.length === 0 ? "" : `（${counts.join("、")}）`}${results.zh}`,
+  };
 }
 
 /** A duration such as `0.4 s`, `42 s`, `5 min`, `3 h` or `2 d`, rounded down. */
@@ -158,7 +179,11 @@ function statusJson({ health, memoryBytes, service, nowMs }: Status): string {
       failures: it.failures,
       error: it.error && { text: it.error.text, at: time(it.error.atMs) },
       probes: it.probes,
+      probeKinds: it.kinds,
+      probesLastMinute: it.lastMinute,
+      probesLostLastMinute: it.lost,
     })),
+    problems: health && problemsJson(health),
     service,
   };
   return jsonText(shown);

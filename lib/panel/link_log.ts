@@ -90,6 +90,9 @@ export class LinkLog {
     this.#shortConnections = options.durationMs < SHORT_CONNECTION_MS
       ? this.#shortConnections + 1
       : 0;
+    for (const observer of this.#observers) {
+      observer.onShortConnections?.(this.#shortConnections);
+    }
     const message = `Cannot keep the WebSocket: ${reason}`;
     const error = new PanelError(message, { failure: "disconnected" });
     this.#socketError = error;

@@ -1,4 +1,5 @@
 import type { Shell } from "../sandbox/shell.ts";
+import type { ProblemObserver } from "../state/health_file.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import { firstReachable, UnreachableError } from "./first_reachable.ts";
@@ -15,13 +16,15 @@ const FORBIDDEN = '"ping" may not open its socket: run the agent as root, grant 
 export class IcmpProbe {
   readonly #shell: Pick<Shell, "ping"> | undefined;
   readonly #log = getLogger("probe");
+  readonly #observer: ProblemObserver | undefined;
   /** Why no probe can be sent at present; logged when it changes. */
   #failure: string | undefined;
   readonly #unreadableLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
 
   /** Without a shell every probe fails. */
-  constructor(shell: Pick<Shell, "ping"> | undefined) {
+  constructor(shell: Pick<Shell, "ping"> | undefined, observer?: ProblemObserver) {
     this.#shell = shell;
+    this.#observer = observer;
   }
 
   /**
@@ -68,6 +71,7 @@ export class IcmpProbe {
   #logFailure(failure: string | undefined): void {
     if (failure === this.#failure) return;
     this.#failure = failure;
+    this.#observer?.setProblem("ping", failure);
     if (failure === undefined) this.#log.info("ICMP probes work again");
     else this.#log.warning("ICMP probes don't work: {failure}", { failure });
   }

@@ -3,6 +3,7 @@ import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import { type ProbeTarget, urlHost } from "../parse/probe_target.ts";
 import type { Shell } from "../sandbox/shell.ts";
+import type { ProblemObserver } from "../state/health_file.ts";
 import { HttpProbe } from "./http.ts";
 import { IcmpProbe } from "./icmp.ts";
 import { type Attempt, measure } from "./measure.ts";
@@ -39,8 +40,12 @@ export class Prober {
   readonly #shared = new Map<string, Shared>();
 
   /** Without a shell every ICMP probe is lost. */
-  constructor(shell: Pick<Shell, "ping"> | undefined, policy: ProbePolicy) {
-    this.#icmp = new IcmpProbe(shell);
+  constructor(
+    shell: Pick<Shell, "ping"> | undefined,
+    policy: ProbePolicy,
+    observer?: ProblemObserver,
+  ) {
+    this.#icmp = new IcmpProbe(shell, observer);
     this.#http = new HttpProbe(policy);
     this.#policy = policy;
   }

@@ -1,5 +1,6 @@
 import { redactSecrets } from "../log/redact.ts";
 import { truncate } from "../parse/bounded_text.ts";
+import type { ProbeKind } from "../types.ts";
 import { openWritableFile } from "./writable_file.ts";
 
 /** The file's name in one of the runtime folders. */
@@ -30,7 +31,36 @@ export interface PanelHealth {
   readonly error?: { readonly text: string; readonly atMs: number } | undefined;
   /** Probes that are repeated. */
   readonly probes: number;
+  /** The same by kind. */
+  readonly kinds?: Readonly<Partial<Record<ProbeKind, number>>>;
+  /** Results of probes in the last minute, and those among them that were lost. */
+  readonly lastMinute?: number;
+  readonly lost?: number;
+  /** WebSockets in a row that were closed soon after they opened. */
+  readonly shortConnections?: number;
 }
+
+/** A part of the agent that can fail while reports go on. */
+export type ProblemPart = typeof PROBLEM_PARTS[number];
+
+/** All of these parts: the month's traffic, ICMP probes, metrics for Prometheus, authorities. */
+export const PROBLEM_PARTS = ["state", "ping", "metrics", "authorities"] as const;
+
+/** A part that does not work, as the agent has seen it. */
+export interface Problem {
+  readonly part: ProblemPart;
+  /** What failed and why, in English. */
+  readonly text: string;
+  /** When it began, in milliseconds since 1970. */
+  readonly sinceMs: number;
+}
+
+/** Keeps what does not work; must not throw. */
+export interface ProblemObserver {
+  /** A part does not work for this reason, or does work when it is `undefined`. */
+  setProblem(part: ProblemPart, text: string | undefined): void;
+}
+
 /** How often a lock is tried that another process has, and the time between. */
 const LOCK_TRIES = 10;
 const PAUSE_MS = 5;
@@ -42,7 +72,7 @@ const PAUSE_MS = 5;
  * process: that of a private file beside it, since everybody who may read a file can lock it. It is
  * opened before the process is sealed and needs no path afterwards.
  */
-export class HealthFile {
+export class HealthFile implements ProblemObserver {
   readonly path: string;
   readonly #file: Deno.FsFile;
   readonly #lock: Deno.FsFile;
@@ -56,6 +86,7 @@ export class HealthFile {
   #acceptedAtMs: number | undefined;
   #sandbox = "";
   #panels: readonly PanelHealth[] = [];
+  readonly #problems = new Map<ProblemPart, Problem>();
   readonly #startedAtMs = Date.now();
 
   private constructor(
@@ -111,6 +142,18 @@ export class HealthFile {
     if (now) this.#tryWrite();
   }
 
+  /** Records a part that does not work, or that it works again. */
+  setProblem(part: ProblemPart, text: string | undefined): void {
+    const before = this.#problems.get(part);
+    if (text === undefined && before === undefined) return;
+    if (text === undefined) this.#problems.delete(part);
+    else {
+      const sinceMs = before?.sinceMs ?? Date.now();
+      this.#problems.set(part, { part, text: this.#shownText(text), sinceMs });
+    }
+    this.#tryWrite();
+  }
+
   /** The panel has accepted a report, and the next one is due after `intervalMs`. */
   accepted(intervalMs: number): void {
     this.#intervalMs = intervalMs;
@@ -132,13 +175,16 @@ export class HealthFile {
 
   /** The state with texts that every user of this machine may read: without secrets, and cut then. */
   #shown(panel: PanelHealth): PanelHealth {
-    const shown = (text: string) => truncate(redactSecrets(text, this.#secrets), MAX_TEXT_LENGTH);
     const { error } = panel;
     return {
       ...panel,
-      panel: shown(panel.panel),
-      error: error && { ...error, text: shown(error.text) },
+      panel: this.#shownText(panel.panel),
+      error: error && { ...error, text: this.#shownText(error.text) },
     };
+  }
+
+  #shownText(text: string): string {
+    return truncate(redactSecrets(text, this.#secrets), MAX_TEXT_LENGTH);
   }
 
   #tryWrite(state: { isStopped?: boolean } = {}): void {
@@ -169,6 +215,7 @@ export class HealthFile {
       acceptedAtMs: this.#acceptedAtMs,
       sandbox: this.#sandbox,
       panels,
+      problems: [...this.#problems.values()],
       isStopped,
       hasPrivateLock: true,
     });

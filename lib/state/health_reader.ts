@@ -9,7 +9,15 @@
 import { oneLine } from "../log/redact.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { dirname } from "../parse/path.ts";
-import { HEALTH_BYTES, HEALTH_FILE, HEALTH_LOCK, type PanelHealth } from "./health_file.ts";
+import { PROBE_KINDS, type ProbeKind } from "../types.ts";
+import {
+  HEALTH_BYTES,
+  HEALTH_FILE,
+  HEALTH_LOCK,
+  type PanelHealth,
+  type Problem,
+  PROBLEM_PARTS,
+} from "./health_file.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { closeSync, constants, fstatSync, openSync } = await import("node:fs");
@@ -26,6 +34,8 @@ export interface Health {
   readonly startedAtMs: number | undefined;
   /** The state of the connection to each panel. */
   readonly panels: readonly PanelHealth[];
+  /** Parts that do not work, as the agent has seen it. */
+  readonly problems: readonly Problem[];
   /** The walls around the process, in words; empty before it was decided. */
   readonly sandbox: string;
   /** Whether that agent still runs. */
@@ -120,7 +130,7 @@ function parseHealth(
   if (acceptedAtMs !== undefined && typeof acceptedAtMs !== "number") {
     throw new TypeError("no time");
   }
-  const { startedAtMs, panels = [] } = record;
+  const { startedAtMs, panels = [], problems = [] } = record;
   return {
     pid,
     version: oneLine(version),
@@ -130,13 +140,23 @@ function parseHealth(
     sandbox: oneLine(sandbox),
     hasPrivateLock: record.hasPrivateLock === true,
     panels: Array.isArray(panels) ? panels.map(parsePanel) : [],
+    problems: Array.isArray(problems) ? problems.flatMap(parseProblem) : [],
   };
+}
+
+/** None for a part that this version does not know. */
+function parseProblem(value: unknown): Problem[] {
+  const { part: name, text, sinceMs } = jsonFields(value);
+  const part = PROBLEM_PARTS.find((it) => it === name);
+  if (part === undefined || typeof text !== "string" || typeof sinceMs !== "number") return [];
+  return [{ part, text: oneLine(text), sinceMs }];
 }
 
 /** @throws {Error} When no agent has written it. */
 function parsePanel(value: unknown): PanelHealth {
   const fields = jsonFields(value);
   const { panel, transport, sinceMs, acceptedAtMs, failures, error, probes } = fields;
+  const { kinds, lastMinute, lost, shortConnections } = fields;
   const { text, atMs } = jsonFields(error);
   if (typeof panel !== "string" || typeof sinceMs !== "number") throw new TypeError("no panel");
   return {
@@ -149,7 +169,21 @@ function parsePanel(value: unknown): PanelHealth {
       ? { text: oneLine(text), atMs }
       : undefined,
     probes: optionalNumber(probes) ?? 0,
+    kinds: parseKinds(kinds),
+    lastMinute: optionalNumber(lastMinute) ?? 0,
+    lost: optionalNumber(lost) ?? 0,
+    shortConnections: optionalNumber(shortConnections) ?? 0,
   };
+}
+
+function parseKinds(value: unknown): Partial<Record<ProbeKind, number>> {
+  const kinds = jsonFields(value);
+  return Object.fromEntries(
+    PROBE_KINDS.flatMap((kind) => {
+      const count = optionalNumber(kinds[kind]);
+      return count === undefined ? [] : [[kind, count]];
+    }),
+  );
 }
 
 function optionalNumber(value: unknown): number | undefined {

@@ -2,6 +2,7 @@ import { abortable } from "@std/async/abortable";
 import { delay } from "@std/async/delay";
 import { describeError, getLogger } from "../log/log.ts";
 import { settlesWithin } from "../async/timeout.ts";
+import type { ProblemObserver } from "./health_file.ts";
 import type { StateFile } from "./state_file.ts";
 import { FolderLock } from "./state_lock.ts";
 
@@ -32,15 +33,17 @@ const LAST_WRITE_MS = 400;
 export class StatePersister<T> {
   readonly #file: StateFile<T>;
   readonly #state: PersistentState<T>;
+  readonly #observer: ProblemObserver | undefined;
   readonly #log = getLogger("agent");
   #lock: FolderLock | undefined;
   #isLocked = false;
   #writtenGeneration = 0;
   #problem = "";
 
-  constructor(file: StateFile<T>, state: PersistentState<T>) {
+  constructor(file: StateFile<T>, state: PersistentState<T>, observer?: ProblemObserver) {
     this.#file = file;
     this.#state = state;
+    this.#observer = observer;
   }
 
   /** Opens and reads the file, before anything is counted and before the process is sealed. */
@@ -126,6 +129,7 @@ export class StatePersister<T> {
     this.#problem = problem;
     const { name } = this.#state;
     const { folder } = this.#file;
+    this.#observer?.setProblem("state", problem === "" ? undefined : problem);
     if (problem === "") {
       this.#log.info("{name} is kept in {folder} again", { name, folder });
     } else {

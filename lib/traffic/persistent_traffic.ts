@@ -8,6 +8,7 @@ import type { Config } from "../config/config.ts";
 import { readOfficialTraffic } from "../host/official_files.ts";
 import { stateFolder } from "../state/paths.ts";
 import { StateFile } from "../state/state_file.ts";
+import type { ProblemObserver } from "../state/health_file.ts";
 import { StatePersister } from "../state/state_persister.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import type { Collector } from "../metrics/collector.ts";
@@ -49,10 +50,11 @@ export interface PersistentTraffic {
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** Restores the state and opens it for writing. @throws {Error} When the state folder is not usable. */
+/** Restores the state and opens it for writing; `observer` is told when that, or a write, fails. */
 export async function persistTraffic(
   config: Config,
   machine: Machine,
+  observer: ProblemObserver | undefined,
 ): Promise<PersistentTraffic> {
   const { traffic, file } = openMonthlyTraffic(config, { day: config.monthRotate, machine });
   const persister = new StatePersister(file, {
@@ -68,7 +70,7 @@ export async function persistTraffic(
       const state = traffic.state();
       return state && formatTrafficState(state);
     },
-  });
+  }, observer);
   await persister.open();
   return {
     collectors: withMonth(machine, traffic, file.path),

@@ -20,7 +20,11 @@ Deno.test("PanelMonitor keeps transport, last report, failures since then and th
     acceptedAtMs: undefined,
     failures: 0,
     error: undefined,
+    shortConnections: 0,
     probes: 0,
+    kinds: {},
+    lastMinute: 0,
+    lost: 0,
   };
   assertEquals(monitor.health(), empty);
   time.tick(1000);
@@ -42,8 +46,39 @@ Deno.test("PanelMonitor keeps transport, last report, failures since then and th
     failures: 0,
     error,
     probes: 4,
+    kinds: { icmp: 4 },
   });
   assertEquals(written, [undefined, undefined, undefined, 3000, undefined]);
+});
+
+Deno.test("PanelMonitor counts WebSockets that were closed soon, until one lasts", () => {
+  using time = new FakeTime({ now: 1000 });
+  const monitor = new PanelMonitor("p.example", () => {});
+  monitor.onTransport(V2_WEBSOCKET);
+  monitor.onShortConnections(3);
+  assertEquals(monitor.health().shortConnections, 3);
+  time.tick(20_000);
+  assertEquals(monitor.health().shortConnections, 0);
+  monitor.onTransport(V2_POST);
+  assertEquals(monitor.health().shortConnections, 3);
+  monitor.onShortConnections(0);
+  assertEquals(monitor.health().shortConnections, 0);
+});
+
+Deno.test("PanelMonitor counts the probes that a panel of version 2 orders, and their results", () => {
+  using _time = new FakeTime();
+  const monitor = new PanelMonitor("p.example", () => {});
+  for (const id of [1, 2, 1]) monitor.onProbeOrder({ id, kind: "tcp" });
+  const result = { taskId: 1, kind: "tcp", finishedAt: new Date() } as const;
+  monitor.onProbeResult({ ...result, valueMs: -1 });
+  monitor.onProbeResult({ ...result, valueMs: 5 });
+  const { probes, kinds, lastMinute, lost } = monitor.health();
+  assertEquals({ probes, kinds, lastMinute, lost }, {
+    probes: 2,
+    kinds: { tcp: 2 },
+    lastMinute: 2,
+    lost: 1,
+  });
 });
 
 Deno.test("PanelMonitors.open() has each panel in the health file, before any call has ended", () => {

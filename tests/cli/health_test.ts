@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { checkHealth, type HealthResult, runHealth } from "../../lib/cli/health.ts";
 import { HealthFile } from "../../lib/state/health_file.ts";
@@ -20,16 +20,17 @@ function withFolder(use: (folder: string) => void): void {
 /** An agent whose last report was accepted at that time. */
 function withAgent(
   acceptedAtMs: number,
-  use: (folder: string) => void,
+  use: (folder: string, file: HealthFile) => void,
   { intervalMs = 3000 }: { intervalMs?: number } = {},
 ): void {
   withFolder((folder) => {
     const file = HealthFile.open([folder], ABOUT);
-    if (file && acceptedAtMs > 0) acceptAt(file, { intervalMs, atMs: acceptedAtMs });
+    assert(file !== undefined);
+    if (acceptedAtMs > 0) acceptAt(file, { intervalMs, atMs: acceptedAtMs });
     try {
-      use(folder);
+      use(folder, file);
     } finally {
-      file?.close();
+      file.close();
     }
   });
 }
@@ -116,6 +117,7 @@ Deno.test("checkHealth() tells the same as JSON", () => {
       version: "1.2.3",
       intervalSeconds: 3,
       acceptedAt: "2024-02-29T12:00:00.000Z",
+      problems: [],
     });
   });
   withFolder((folder) => {
@@ -124,6 +126,19 @@ Deno.test("checkHealth() tells the same as JSON", () => {
       reason: "no agent runs here that this user can see",
       running: false,
     });
+  });
+});
+
+Deno.test("checkHealth() names what does not work while reports are accepted", () => {
+  withAgent(NOW, (folder, file) => {
+    file.setProblem("state", "No space left on device");
+    const { text, isHealthy } = checkAt(NOW + 1234, folder);
+    assertEquals(isHealthy, true);
+    assertEquals(
+      text,
+      "Healthy: a report was accepted 1.2 s ago; the month's traffic can't be kept: No space left " +
+        "on device\n",
+    );
   });
 });
 

@@ -23,6 +23,7 @@ const STATUS: Status = {
     acceptedAtMs: NOW - 1234,
     sandbox: "sealed by the kernel and the runtime",
     panels: [PANEL],
+    problems: [],
     isRunning: true,
   },
   memoryBytes: 52 * 1024 * 1024,
@@ -80,6 +81,25 @@ Deno.test("statusText() says that no agent runs, or that it was killed", () => {
   assertEquals(statusText(none, "en"), "No agent runs here that this user can see\n");
   const health = STATUS.health && { ...STATUS.health, isRunning: false };
   assertStringIncludes(statusText({ ...STATUS, health }, "en"), "exited unexpectedly (process 7)");
+});
+
+Deno.test("statusText() shows kinds of probes, those of the last minute, and what does not work", () => {
+  const panel = {
+    ...PANEL,
+    kinds: { icmp: 3, http: 2 },
+    lastMinute: 42,
+    lost: 7,
+    shortConnections: 4,
+  };
+  const problems = [{ part: "ping", text: "no socket", sinceMs: NOW }] as const;
+  const health = STATUS.health && { ...STATUS.health, panels: [panel], problems };
+  const lines = statusText({ ...STATUS, health }, "en").split("\n");
+  assertEquals(lines[3], "Probes        5 (3 ICMP, 2 HTTP), 42 in the last minute, 7 lost");
+  assertEquals(lines.slice(6, 8), [
+    "Problem       the panel closed the last 4 connections soon after they opened: most likely " +
+    "another agent runs with the same token",
+    "Problem       ICMP probes don't work: no socket",
+  ]);
 });
 
 Deno.test("duration() rounds down to one unit", () => {

@@ -183,3 +183,13 @@ Deno.test("LinkLog tells each observer every outcome, also those that are not lo
   const twice = [["report", REFUSED], ["report", REFUSED], ["report", undefined]];
   assertEquals(outcomes, twice.flatMap((outcome) => [outcome, outcome]));
 });
+
+Deno.test("LinkLog tells how many WebSockets in a row were closed soon, until one lasted", () => {
+  const counts: number[] = [];
+  const onShortConnections = (count: number) => counts.push(count);
+  const log = new LinkLog([{ onShortConnections }, {}], { version: 2 });
+  for (const durationMs of [10, 14_999, 15_000, 1]) {
+    log.socketClosed("closed", { hasFallback: true, durationMs });
+  }
+  assertEquals(counts, [1, 2, 0, 1]);
+});

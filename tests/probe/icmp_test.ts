@@ -87,8 +87,10 @@ Deno.test("IcmpProbe.probe() takes the second address when there is no way to th
 Deno.test("IcmpProbe.probe() says once what keeps ping from working, when that changes, and when it ends", async () => {
   const gone = new Error("Cannot ask the shell: it has ended");
   const outputs = [undefined, undefined, FORBIDDEN, FORBIDDEN, REPLY, REPLY, gone, gone];
+  const problems: (string | undefined)[] = [];
+  const observer = { setProblem: (_: string, text?: string) => void problems.push(text) };
   const lines = await collectedDebugLog(async () => {
-    const icmp = new IcmpProbe(scripted([...outputs]));
+    const icmp = new IcmpProbe(scripted([...outputs]), observer);
     for (const output of outputs) {
       if (output === REPLY) assertEquals(await icmp.probe(["::1"], { signal }), 2.5);
       else await assertRejects(() => icmp.probe(["::1"], { signal }), Error, "Cannot ping ::1");
@@ -99,6 +101,12 @@ Deno.test("IcmpProbe.probe() says once what keeps ping from working, when that c
   assertStringIncludes(lines[1] ?? "", "CAP_NET_RAW");
   assertStringIncludes(lines[2] ?? "", "work again");
   assertStringIncludes(lines[3] ?? "", "it has ended");
+  assertEquals(problems.map((text) => text && lines.some((line) => line.includes(text))), [
+    true,
+    true,
+    undefined,
+    true,
+  ]);
 });
 
 Deno.test("IcmpProbe.probe() says once that ping's output can't be read", async () => {

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { FakeTime } from "../fake_time.ts";
 import { HealthFile } from "../../lib/state/health_file.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { acceptAt } from "./accept_at.ts";
@@ -29,7 +30,7 @@ Deno.test("HealthFile tells of the last accepted report, and is gone when the ag
       sandbox: "",
     };
     const { startedAtMs, ...about } = readHealth(["/nowhere", folder]) ?? {};
-    assertEquals(about, { ...before, panels: [] });
+    assertEquals(about, { ...before, panels: [], problems: [] });
     assert(startedAtMs !== undefined && startedAtMs <= Date.now());
     acceptAt(file, { intervalMs: 3000, atMs: 1234 });
     const { acceptedAtMs, intervalMs } = readHealth([folder]) ?? {};
@@ -121,6 +122,7 @@ Deno.test({
         intervalMs: 3000,
         sandbox: "sealed",
         panels: [],
+        problems: [],
         isRunning: true,
       });
       assert(acceptedAtMs >= soonestMs && acceptedAtMs <= Date.now(), `${acceptedAtMs}`);
@@ -216,6 +218,25 @@ Deno.test({
       assertEquals(readHealth([folder]), undefined);
       file?.close();
     }),
+});
+
+Deno.test("HealthFile keeps what does not work, since when, and forgets it when it works again", async () => {
+  using time = new FakeTime({ now: 1000 });
+  await withFolder((folder) => {
+    const file = HealthFile.open([folder], { ...ABOUT, secrets: ["t0ken"] });
+    file?.setProblem("ping", undefined);
+    file?.setProblem("state", "No space left for t0ken");
+    file?.setProblem("ping", "no socket");
+    time.tick(1000);
+    file?.setProblem("ping", "no ping");
+    assertEquals(readHealth([folder])?.problems, [
+      { part: "state", text: "No space left for …", sinceMs: 1000 },
+      { part: "ping", text: "no ping", sinceMs: 1000 },
+    ]);
+    file?.setProblem("state", undefined);
+    assertEquals(readHealth([folder])?.problems.map(({ part }) => part), ["ping"]);
+    file?.close();
+  });
 });
 
 Deno.test("HealthFile writes no secret, and cuts its texts after that", async () => {
@@ -314,8 +335,10 @@ Deno.test("HealthFile keeps the state of each panel, whatever is in its texts", 
       probes: 5,
     };
     file?.setPanels([panel], { now: true });
+    const probes = { kinds: {}, lastMinute: 0, lost: 0, shortConnections: 0 };
     assertEquals(readHealth([folder])?.panels, [{
       ...panel,
+      ...probes,
       error: { text: "坏了  \ud800", atMs: 4 },
     }]);
     const long = { ...panel, error: { text: "长".repeat(5000), atMs: 4 } };

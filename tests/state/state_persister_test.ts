@@ -39,6 +39,8 @@ class World implements AsyncDisposable {
   readonly folder = `${this.parent}/state`;
   readonly number = new PersistentNumber();
   readonly log: string[] = [];
+  /** What was said to be wrong last. */
+  problem: string | undefined;
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
 
@@ -48,7 +50,9 @@ class World implements AsyncDisposable {
 
   async start(): Promise<void> {
     const file = new StateFile(this.folder, { name: "n", parse: parseNumber });
-    const persister = new StatePersister(file, this.number);
+    const persister = new StatePersister(file, this.number, {
+      setProblem: (_, text) => void (this.problem = text),
+    });
     await persister.open();
     this.#running = persister.run(this.#stop.signal);
   }
@@ -135,6 +139,7 @@ Deno.test("StatePersister says once that it can't open its file, and goes on", a
     await world.time.pass(60_000, { stepMs: 60_000 });
   }
   await world.stop();
+  assertMatch(world.problem ?? "", /restart the agent/);
   assertEquals(world.log.length, 1, world.log.join("\n"));
   assertMatch(
     world.log[0] ?? "",

@@ -15,6 +15,7 @@ const NEW = {
   sandbox: "",
   startedAtMs: 0,
   panels: [],
+  problems: [],
   isRunning: true,
 };
 
