@@ -14,3 +14,33 @@ export function findLine(text: string, start: string): string | undefined {
   const end = text.indexOf("\n", at);
   return text.slice(at, end === -1 ? undefined : end);
 }
+
+/** Gets the error of a malformed line, which quotes it; the line is skipped if this returns. */
+export type OnMalformed = (error: SyntaxError) => void;
+
+/** The default: a malformed line is an error of the whole text. */
+export function throwMalformed(error: SyntaxError): never {
+  throw error;
+}
+
+/**
+ * Parses each line that is not blank by itself. One for which `parse` returns `undefined` goes to
+ * `onMalformed`; `source` names the file in its error.
+ */
+export function parseLines<T>(
+  text: string,
+  { source, parse, onMalformed }: {
+    source: string;
+    parse: (line: string) => T | undefined;
+    onMalformed: OnMalformed;
+  },
+): T[] {
+  const found: T[] = [];
+  for (const line of text.split("\n")) {
+    if (line.trim() === "") continue;
+    const value = parse(line);
+    if (value !== undefined) found.push(value);
+    else onMalformed(new SyntaxError(`Cannot parse ${source}: "${firstLine(line)}"`));
+  }
+  return found;
+}

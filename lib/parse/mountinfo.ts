@@ -1,3 +1,5 @@
+import { type OnMalformed, throwMalformed } from "./lines.ts";
+
 /** A mounted file system, or a part of one (bind mount, subvolume). */
 export interface Mount {
   readonly id: number;
@@ -23,9 +25,7 @@ export interface Mount {
  */
 export function parseMountinfo(
   text: string,
-  onMalformed: (error: SyntaxError) => void = (error) => {
-    throw error;
-  },
+  onMalformed: OnMalformed = throwMalformed,
 ): Mount[] {
   const mounts: Mount[] = [];
   for (const line of text.split("\n")) {

@@ -11,7 +11,10 @@ export interface ProcessStat {
 }
 
 /** Field positions after the name, which may contain anything. */
-const FIELD = { state: 0, parent: 1, group: 2, session: 3, startTicks: 19 } as const;
+const FIELD = {
+  ...{ state: 0, parent: 1, group: 2, session: 3 },
+  ...{ userTicks: 11, systemTicks: 12, startTicks: 19, virtualMemory: 20 },
+} as const;
 
 /**
  * Parses `/proc/PID/stat`.
@@ -19,12 +22,8 @@ const FIELD = { state: 0, parent: 1, group: 2, session: 3, startTicks: 19 } as c
  * @throws {SyntaxError} When the line is malformed; the message quotes it.
  */
 export function parseProcessStat(text: string): ProcessStat {
-  const fields = text.slice(text.lastIndexOf(")") + 1).trim().split(" ");
+  const { fields, number } = fieldsOf(text);
   const state = fields[FIELD.state];
-  const number = (value: string | undefined): number => {
-    if (value !== undefined && /^\d{1,15}$/.test(value)) return Number(value);
-    throw new SyntaxError(`Cannot parse a process's stat: "${text.slice(0, 200)}"`);
-  };
   return {
     pid: number(/^\d+(?= \()/.exec(text)?.[0]),
     hasExited: state === "Z" || state === "X",
@@ -32,5 +31,38 @@ export function parseProcessStat(text: string): ProcessStat {
     processGroupId: number(fields[FIELD.group]),
     sessionId: number(fields[FIELD.session]),
     startTicks: number(fields[FIELD.startTicks]),
+  };
+}
+
+/** What a process has used. */
+export interface ProcessUse {
+  /** Time on processors, in clock ticks. */
+  readonly cpuTicks: number;
+  /** Start in clock ticks since boot. */
+  readonly startTicks: number;
+  readonly virtualMemoryBytes: number;
+}
+
+/**
+ * Parses the other fields of `/proc/PID/stat`.
+ *
+ * @throws {SyntaxError} When the line is malformed; the message quotes it.
+ */
+export function parseProcessUse(text: string): ProcessUse {
+  const { fields, number } = fieldsOf(text);
+  return {
+    cpuTicks: number(fields[FIELD.userTicks]) + number(fields[FIELD.systemTicks]),
+    startTicks: number(fields[FIELD.startTicks]),
+    virtualMemoryBytes: number(fields[FIELD.virtualMemory]),
+  };
+}
+
+function fieldsOf(text: string) {
+  return {
+    fields: text.slice(text.lastIndexOf(")") + 1).trim().split(" "),
+    number(value: string | undefined): number {
+      if (value !== undefined && /^\d{1,15}$/.test(value)) return Number(value);
+      throw new SyntaxError(`Cannot parse a process's stat: "${text.slice(0, 200)}"`);
+    },
   };
 }

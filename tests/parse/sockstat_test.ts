@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { parseSockstat } from "../../lib/parse/sockstat.ts";
+import { parseSockstat, parseSockstatFields } from "../../lib/parse/sockstat.ts";
 import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
 const IPV4 = `sockets: used 290
@@ -65,4 +65,14 @@ Deno.test("parseSockstat() reads back what the kernel would write", () => {
       `UDP: inuse ${udp} mem 5\nUDPLITE: inuse 5\n`;
     assertEquals(parseSockstat(text), { tcp, tcpTimeWait: tw, udp });
   }));
+});
+
+Deno.test("parseSockstatFields() reads every field, and leaves out lines of another form", () => {
+  const fields = parseSockstatFields(IPV4);
+  assertEquals(fields.size, 12);
+  assertEquals([fields.get("sockets_used"), fields.get("TCP_tw")], [290, 4]);
+  assertEquals([...parseSockstatFields("TCP: inuse -1\nRAW6: inuse\nA{: b 1\nUDP6: inuse 3\n")], [
+    ["UDP6_inuse", 3],
+  ]);
+  onlySyntaxErrors(parseSockstatFields, [IPV4, IPV6]);
 });
