@@ -9,8 +9,9 @@ import { explainError, logToStandardError, print, printError } from "./lib/cli/o
 import { runReport } from "./lib/cli/report.ts";
 import { readStandardInput } from "./lib/cli/standard_input.ts";
 import { listenForStop } from "./lib/cli/stop_signal.ts";
-import { type Config, requestedLogFormat, resolveConfig } from "./lib/config/config.ts";
+import { type Config, requestedOutput, resolveConfig } from "./lib/config/config.ts";
 import type { Command } from "./lib/config/commands.ts";
+import type { Language } from "./lib/config/language.ts";
 import { UsageError } from "./lib/config/usage_error.ts";
 import { getLogger } from "./lib/log/log.ts";
 import { redactSecrets } from "./lib/log/redact.ts";
@@ -50,11 +51,16 @@ if (import.meta.main) main().then((code) => Deno.exit(code));
 async function main(): Promise<number> {
   /** Read once, since a replacement resolves the configuration again. */
   let standardInput: string | undefined;
+  const [args, env] = [Deno.args, Deno.env.toObject()];
   const sources = {
-    args: Deno.args,
-    env: Deno.env.toObject(),
-    readText: (path: string) =>
-      path === "-" ? standardInput ??= readStandardInput() : Deno.readTextFileSync(path),
+    args,
+    env,
+    readText(path: string) {
+      if (path !== "-") return Deno.readTextFileSync(path);
+      return standardInput ??= readStandardInput(
+        requestedOutput({ args, env, readText: () => "{}" }).language,
+      );
+    },
     readMode: (path: string) => path === "-" ? undefined : Deno.statSync(path).mode ?? undefined,
     isOwn: (path: string) => Deno.statSync(path).uid === Deno.uid(),
     recordedOptions: (name: string) => installedRootOptions(name, Deno.env.toObject()),
@@ -62,13 +68,15 @@ async function main(): Promise<number> {
   };
   /** Grows: a node that registers itself gets its token later. */
   const secrets: string[] = [];
+  const { logFormat, language } = requestedOutput(sources);
+  let inLanguage = await translator(language);
   const stop = listenForStop();
   const context: CommandContext = {
     ...stop,
     env: sources.env,
     secrets,
-    print: (text) => print(redactSecrets(text, secrets)),
-    printError: (line) => printError(redactSecrets(line, secrets)),
+    print: (text) => print(inLanguage(redactSecrets(text, secrets))),
+    printError: (line) => printError(inLanguage(redactSecrets(line, secrets))),
     resolveWith({ given, proxies }) {
       const env = { ...proxies, ...sources.env };
       const config = resolveConfig({ ...sources, env, importedOptions: given });
@@ -80,19 +88,26 @@ async function main(): Promise<number> {
     hardenProcess();
     const config = resolveConfig(sources);
     secrets.push(...config.secrets);
+    inLanguage = await translator(config.json ? "en" : config.language);
     const run = await COMMANDS[commandOf(config)]();
     return await run(config, context);
   } catch (error) {
     if (isCausedBy(error, stop.signal)) return EXIT.interrupted;
     const text = redactSecrets(explainError(error), secrets);
-    const logFormat = requestedLogFormat(sources);
-    if (logFormat === "text") printError(text);
+    if (logFormat === "text") printError(inLanguage(text));
     else {
       logToStandardError({ logFormat, logLevel: "error", notices: [] }, []);
       getLogger("agent").error("{error}", { error: text });
     }
     return error instanceof UsageError ? EXIT.usage : EXIT.failure;
   }
+}
+
+/** What translates the program's English; the texts are loaded only where they are needed. */
+async function translator(language: Language): Promise<(english: string) => string> {
+  if (language === "en") return (english) => english;
+  const { translate } = await import("./lib/cli/translate.ts");
+  return (english) => translate(english, language);
 }
 
 function commandOf({ dryRun, command }: Config): keyof typeof COMMANDS {

@@ -1,4 +1,7 @@
+import type { Language } from "../config/language.ts";
 import { printError } from "./output.ts";
+
+const PROMPT = { en: "Token: ", zh: "令牌：" } as const;
 
 /** Keys in the raw mode of a terminal. */
 const KEYS = { interrupt: 0x03, end: 0x04, erase: 0x7f, newline: 0x0a, enter: 0x0d } as const;
@@ -8,9 +11,9 @@ const KEYS = { interrupt: 0x03, end: 0x04, erase: 0x7f, newline: 0x0a, enter: 0x
  *
  * @throws {Error} When it can't be read, or the user ends it by Ctrl-C.
  */
-export function readStandardInput(): string {
+export function readStandardInput(language: Language): string {
   if (!Deno.stdin.isTerminal()) return Deno.readTextFileSync("/dev/stdin");
-  Deno.stderr.writeSync(new TextEncoder().encode("Token: "));
+  Deno.stderr.writeSync(new TextEncoder().encode(PROMPT[language]));
   Deno.stdin.setRaw(true);
   try {
     return readHiddenLine();

@@ -364,17 +364,23 @@ export function releaseFlags(options: OptionTexts): string[] {
 }
 
 /**
- * The wanted format of log lines, for an error that is found before the configuration is complete.
+ * The wanted format of log lines and language, for an error that is found before the configuration
+ * is complete.
  *
  * Looks in the same sources, but never throws: unreadable counts as not set.
  */
-export function requestedLogFormat(
+export function requestedOutput(
   { args, env, readText }: Pick<ConfigSources, "args" | "env" | "readText">,
-): "text" | "json" {
+): { logFormat: "text" | "json"; language: Language } {
   const path = flagValue(args, "--config") ?? env.AGENT_CONFIG_FILE;
-  const format = flagValue(args, "--log-format") ?? (env.AGENT_LOG_FORMAT || undefined) ??
-    (path && attempt(() => parseConfigObject(readText(path), "").log_format));
-  return format === "json" ? "json" : "text";
+  const file = path ? attempt(() => parseConfigObject(readText(path), "")) : undefined;
+  const asked = (flag: string, variable: string, key: string) =>
+    flagValue(args, flag) ?? (env[variable] || undefined) ?? file?.[key];
+  const language = asked("--lang", "AGENT_LANG", "lang");
+  return {
+    logFormat: asked("--log-format", "AGENT_LOG_FORMAT", "log_format") === "json" ? "json" : "text",
+    language: language === "en" || language === "zh" ? language : languageOf(env),
+  };
 }
 
 function flagValue(args: readonly string[], flag: string): string | undefined {

@@ -252,9 +252,9 @@ export function parseOption<T>(option: Option<T>, { text, origin }: FoundOption)
     return option.parse(text);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    const value = option.secret
-      ? `the value of ${origin}`
-      : `${JSON.stringify(text)} for ${origin}`;
-    throw new UsageError(`Cannot use ${value}: allowed is ${error.message}`, { cause: error });
+    const use = option.secret
+      ? `Cannot use the value of ${origin}`
+      : `Cannot use ${JSON.stringify(text)} for ${origin}`;
+    throw new UsageError(`${use}: allowed is ${error.message}`, { cause: error });
   }
 }

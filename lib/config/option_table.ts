@@ -80,17 +80,6 @@ const JSON_COMMANDS: readonly Command[] = [
 const LOG_COMMANDS: readonly Command[] = ["report", "install", "demo", "update"];
 
 /** Commands with output in both languages. */
-const LANGUAGE_COMMANDS: readonly Command[] = [
-  "help",
-  "status",
-  "doctor",
-  "config show",
-  "completions bash",
-  "completions zsh",
-  "completions fish",
-  "man",
-];
-
 const NO_PANELS: readonly PanelSettings[] = [];
 
 const panel = new OptionRows("panel");
@@ -586,10 +575,9 @@ export const OPTIONS = {
   }),
   lang: general.choice({
     flag: "lang",
-    commands: LANGUAGE_COMMANDS,
     help: {
-      en: "Language of the help and of other output for people",
-      zh: "帮助等供人阅读的输出所用的语言",
+      en: "Language of what is printed for people; the agent's log and JSON are English",
+      zh: "供人阅读的输出所用的语言；Agent 的日志和 JSON 始终是英文",
     },
     initialText: { en: "by $LANG", zh: "由 $LANG 决定" },
     initial: undefined,

@@ -86,8 +86,10 @@ export async function applySteps(
     try {
       await applyStep(step, system, signal);
     } catch (cause) {
-      const verb = step.do.startsWith("remove") ? "remove" : "create";
-      throw new Error(`Cannot ${verb} ${step.path}`, { cause });
+      const message = step.do.startsWith("remove")
+        ? `Cannot remove ${step.path}`
+        : `Cannot create ${step.path}`;
+      throw new Error(message, { cause });
     }
   }
 }

@@ -1,0 +1,96 @@
+/**
+ * Chinese for what the program prints, by templates of its English: code writes English, and where
+ * it is printed, `chinese.json` gives the Chinese of each line.
+ *
+ * `{name}` in a template stands for any text, which is translated too, and `{#name}` for a number
+ * with its unit.
+ *
+ * @module
+ */
+
+import texts from "./chinese.json" with { type: "json" };
+import type { Language } from "../config/language.ts";
+import { displayWidth, padded } from "./help.ts";
+
+const CHINESE: ReadonlyMap<string, string> = new Map(Object.entries(texts));
+
+/** A template with values, and the names of these. */
+interface Template {
+  readonly pattern: RegExp;
+  readonly chinese: string;
+}
+
+/** Those with the most letters of their own first: they say the most. */
+const TEMPLATES: readonly Template[] = [...CHINESE].filter(([english]) => english.includes("{"))
+  .sort(([one], [other]) => ownLetters(other) - ownLetters(one))
+  .map(([english, chinese]) => ({ pattern: patternOf(english), chinese }));
+
+/** Between parts of a line that have an entry each, such as an error and its cause. */
+const SEPARATORS = /: |; |, /g;
+const CHINESE_SEPARATORS: Readonly<Record<string, string>> = {
+  ": ": "：",
+  "; ": "；",
+  ", ": "，",
+};
+
+/** The text in a language, line by line; what has no entry stays English. */
+export function translate(text: string, language: Language): string {
+  if (language === "en") return text;
+  return text.split("\n").map(translateLine).join("\n");
+}
+
+/** Each cell of a line on its own, so that the columns of a table stay where they are. */
+function translateLine(line: string): string {
+  return line.replace(/(\S.*?)( {2,}|$)/g, (_, cell: string, gap: string) => {
+    const chinese = translateText(cell);
+    if (gap === "") return chinese;
+    return padded(chinese, Math.max(displayWidth(cell + gap), displayWidth(chinese) + 2));
+  });
+}
+
+function translateText(text: string): string {
+  if (/[\u4e00-\u9fff]/.test(text)) return text;
+  return whole(text) ?? parts(text) ?? text;
+}
+
+/** By an entry for all of the text. */
+function whole(text: string): string | undefined {
+  const chinese = CHINESE.get(text);
+  if (chinese !== undefined) return chinese;
+  for (const { pattern, chinese } of TEMPLATES) {
+    const values = pattern.exec(text)?.groups;
+    if (values === undefined) continue;
+    return chinese.replace(/( ?)\{#?(\w+)\}( ?)/g, (_, before, name, after) => {
+      const value = translateText(values[name] ?? "");
+      // Blanks are for Latin letters beside Chinese ones.
+      return (/^[^!-~]/.test(value) ? "" : before) + value + (/[^!-~]$/.test(value) ? "" : after);
+    });
+  }
+  return undefined;
+}
+
+/** By entries for what is before and after a separator. */
+function parts(text: string): string | undefined {
+  for (const { 0: separator, index } of text.matchAll(SEPARATORS)) {
+    const [head, tail] = [text.slice(0, index), text.slice(index + separator.length)];
+    const [first, rest] = [whole(head), whole(tail)];
+    if (first === undefined && rest === undefined) continue;
+    return (first ?? head) + CHINESE_SEPARATORS[separator] + (rest ?? translateText(tail));
+  }
+  return undefined;
+}
+
+function ownLetters(english: string): number {
+  return english.replace(/\{.*?\}/g, "").length;
+}
+
+function patternOf(english: string): RegExp {
+  const names = new Set<string>();
+  const source = english.replace(/[.*+?^$()[\]\\|]/g, "\\$&")
+    .replace(/\{(#?)(\w+)\}/g, (_, isNumber: string, name: string) => {
+      if (names.has(name)) return `\\k<${name}>`;
+      names.add(name);
+      return isNumber ? `(?<${name}>-?[\\d.,]+(?: ?[a-zA-Z%°/]+)?)` : `(?<${name}>.*?)`;
+    });
+  return new RegExp(`^${source}$`);
+}

@@ -1,0 +1,64 @@
+/** A text of the source code; `{}` stands for each value in it. */
+export interface SourceText {
+  /** The path of its file below `lib/`. */
+  readonly file: string;
+  readonly text: string;
+}
+
+const LIB = new URL("../../lib/", import.meta.url);
+
+/** All texts in the files of a folder below `lib/`, joined where the code joins them by `+`. */
+export function sourceTexts(folder: string): SourceText[] {
+  return [...Deno.readDirSync(new URL(folder, LIB))].flatMap((entry) => {
+    const file = folder + entry.name;
+    if (entry.isDirectory) return sourceTexts(`${file}/`);
+    return file.endsWith(".ts") ? textsOf(file, Deno.readTextFileSync(new URL(file, LIB))) : [];
+  });
+}
+
+/** The texts in a source file, but for those that stand in both languages beside each other. */
+export function textsOf(file: string, source: string): SourceText[] {
+  const found: SourceText[] = [];
+  let translations = 0;
+  const visit = (node: Deno.lint.Expression) => {
+    const { parent } = node;
+    if (!isText(node) || (parent.type === "BinaryExpression" && isText(parent))) return;
+    if (NOT_VALUES.includes(parent.type) || translations > 0) return;
+    found.push({ file, text: skeleton(node) });
+  };
+  const create = (): Deno.lint.LintVisitor => ({
+    Literal: visit,
+    TemplateLiteral: visit,
+    BinaryExpression: visit,
+    Property: (node) => void (translations += Number(isTranslation(node))),
+    "Property:exit": (node) => void (translations -= Number(isTranslation(node))),
+  });
+  Deno.lint.runPlugin({ name: "texts", rules: { texts: { create } } }, file, source);
+  return found;
+}
+
+const NOT_VALUES = ["ImportDeclaration", "ExportNamedDeclaration", "TSLiteralType"];
+
+function isText(node: Deno.lint.Expression | Deno.lint.PrivateIdentifier): boolean {
+  if (node.type === "Literal") return typeof node.value === "string";
+  if (node.type === "TemplateLiteral") return true;
+  return node.type === "BinaryExpression" && node.operator === "+" &&
+    (isText(node.left) || isText(node.right));
+}
+
+function skeleton(node: Deno.lint.Expression | Deno.lint.PrivateIdentifier): string {
+  if (node.type === "Literal" && typeof node.value === "string") return node.value;
+  if (node.type === "BinaryExpression" && isText(node)) {
+    return skeleton(node.left) + skeleton(node.right);
+  }
+  if (node.type !== "TemplateLiteral") return "{}";
+  return node.quasis.map(({ cooked }, at) => {
+    const value = node.expressions[at];
+    return cooked + (value === undefined ? "" : skeleton(value));
+  }).join("");
+}
+
+/** Whether the value of a property is a text of one language. */
+function isTranslation({ key }: Deno.lint.Property): boolean {
+  return key.type === "Identifier" && ["en", "zh"].includes(key.name);
+}
