@@ -10,6 +10,17 @@ import type { Snapshot } from "../types.ts";
 /** Values of a snapshot; absent ones are not known. */
 export type Measurements = Omit<Snapshot, "failures">;
 
+/** A part of a metric, such as a mount, that could not be measured. */
+export class UnmeasuredPart extends Error {
+  /** Its name, for the report's message. */
+  readonly part: string;
+
+  constructor(part: string, cause: Error) {
+    super(cause.message, { cause });
+    this.part = part;
+  }
+}
+
 /** A row of a machine's table: measures one subject anew at every report. */
 export interface Collector {
   /** Name of the metric, in the words of the report's message. */

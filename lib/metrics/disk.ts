@@ -1,9 +1,13 @@
+import { settlesWithin } from "../async/timeout.ts";
+import { attempt } from "../attempt.ts";
 import type { FileSystemUse, Host, Source } from "../host/host.ts";
 import { parseMountinfo } from "../parse/mountinfo.ts";
 import type { Usage } from "../types.ts";
+import { UnmeasuredPart } from "./collector.ts";
 import {
   type CountedMount,
   filterMounts,
+  type IgnoredMount,
   ignoreMount,
   isLayered,
   type MountDecision,
@@ -54,6 +58,11 @@ const REFRESH_MS = 60_000;
 /** Characters of a mountinfo of about 500 mounts. Reading one of 2,000 each minute is a tenth of all CPU. */
 const LONG_MOUNTINFO = 64 * 1024;
 const LONG_REFRESH_MS = 300_000;
+/** Time for the first answers of file systems that may hang, which come within a few milliseconds. */
+const FIRST_ANSWERS_MS = 300;
+
+/** Rule of a mount that only other users can reach. */
+const FOLDER_DENIED = "in a folder that this user may not enter";
 
 interface Answer {
   readonly mount: CountedMount;
@@ -81,10 +90,12 @@ export class DiskCollector {
   readonly #mountinfo: Source;
   readonly #options: { includeMountPoints: readonly string[]; visible?: Source };
   readonly #statfs: NonblockingStatfs;
-  #decisions: MountDecision[] = [];
+  #decisions: (CountedMount | IgnoredMount)[] = [];
   #watched: WatchedMount[] = [];
   #decidedAtMs: number | undefined;
   #malformed: SyntaxError | undefined;
+  /** Of disks whose last call failed. */
+  #failed: UnmeasuredPart | undefined;
   /** The decisions by rule on the mounts of these texts. */
   #filtered: { text: string; visible: string | undefined; mounts: Mounts } | undefined;
   #answers: readonly Answer[] = [];
@@ -130,16 +141,41 @@ export class DiskCollector {
     });
   }
 
-  /** The error of a malformed line of mountinfo, which was skipped. */
+  /** Waits for what file systems that may hang answer first, for 0.3 s at most. */
+  async firstAnswers(): Promise<void> {
+    if (this.#decidedAtMs === undefined) attempt(() => this.collect());
+    await settlesWithin(this.#statfs.settled(), FIRST_ANSWERS_MS);
+  }
+
+  /** The error of a malformed line of mountinfo, which was skipped; or a disk that could not be measured. */
   missingPart(): Error | undefined {
-    return this.#malformed;
+    if (this.#malformed !== undefined || this.#failed !== undefined) {
+      return this.#malformed ?? this.#failed;
+    }
+    for (const { mount } of this.#watched) {
+      const problem = this.#problem(mount);
+      if (problem !== undefined) return new UnmeasuredPart(mount.mountPoint, problem);
+    }
+    return undefined;
   }
 
   /** Decisions on all mounts, the root first; empty before the first call of `collect()`. */
   mounts(): MountDecision[] {
-    return this.#decisions.map(({ mountPoint, source, type, counted, rule }) => {
-      return { mountPoint, source, type, counted, rule };
+    return this.#decisions.map((decision) => {
+      const { mountPoint, source, type, counted, rule } = decision;
+      const problem = "path" in decision && this.#problem(decision);
+      return {
+        mountPoint,
+        source,
+        type,
+        counted,
+        rule: problem ? `${rule}, without answer` : rule,
+      };
     });
+  }
+
+  #problem({ path, mayHang }: CountedMount): Error | undefined {
+    return mayHang ? this.#statfs.problem(path) : undefined;
   }
 
   #refreshMs(): number {
@@ -166,6 +202,7 @@ export class DiskCollector {
     const decisions = this.#filter(text, this.#options.visible?.read());
     this.#decidedAtMs = nowMs;
     this.#watched = [];
+    this.#failed = undefined;
     const answers: Answer[] = [];
     this.#decisions = decisions.map((it) => it.counted ? this.#queryFirst(it, answers) : it);
     this.#statfs.prune(new Set(this.#watched.map(({ mount }) => mount.path)));
@@ -189,9 +226,12 @@ export class DiskCollector {
   }
 
   /** Queries a mount for the first time, adds its answer, and decides whether the mount counts. */
-  #queryFirst(mount: CountedMount, answers: Answer[]): MountDecision {
+  #queryFirst(mount: CountedMount, answers: Answer[]): CountedMount | IgnoredMount {
     const use = this.#query(mount);
-    if (use instanceof Error) return ignoreMount(mount, "statfs failed");
+    if (use instanceof Error) {
+      this.#failed ??= new UnmeasuredPart(mount.mountPoint, use);
+      return ignoreMount(mount, hasCode(use, "EACCES") ? FOLDER_DENIED : "statfs failed");
+    }
     if (use && this.#isHidden(mount, use)) {
       return ignoreMount(mount, `hidden by the mount on ${mount.cover}`);
     }
@@ -221,8 +261,8 @@ export class DiskCollector {
     if (mount.mayHang) return this.#statfs.query(mount.path);
     try {
       return this.#host.statfs(mount.path);
-    } catch (cause) {
-      return new Error(`Cannot statfs ${mount.path}`, { cause });
+    } catch (error) {
+      return error instanceof Error ? error : new Error(`Cannot statfs ${mount.path}`);
     }
   }
 
@@ -232,7 +272,11 @@ export class DiskCollector {
       this.#host.statfs(`${path}/.`);
       return false;
     } catch (error) {
-      return error instanceof Error && "code" in error && error.code === "ENOTDIR";
+      return hasCode(error, "ENOTDIR");
     }
   }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
 }

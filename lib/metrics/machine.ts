@@ -50,7 +50,7 @@ export interface Machine {
   interfaceAddresses(): InterfaceAddress[];
   /** Goes on in a sealed process, with the help of a shell if there is one. */
   useShell(shell: Shell | undefined): void;
-  /** Runs all polled commands once. */
+  /** Waits for what is asked in the background: polled commands, file systems that may hang. */
   refresh?(): Promise<void>;
   /** Stops the programs that were started to measure. */
   close?(): Promise<void>;
@@ -170,6 +170,7 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
     bootId: () => readBootId(host),
     facts: () => withOnlineCores(facts ??= machineFacts(host), stat.read()),
     interfaceAddresses: () => host.interfaceAddresses(),
+    refresh: () => disk.firstAnswers(),
     useShell(shell) {
       lookup.useShell(shell);
       gpu?.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi());

@@ -18,6 +18,16 @@ const LAYERED_TYPES = new Set(["overlay", "overlayfs", "aufs", "unionfs"]);
 const IMAGE_TYPES = new Set(["squashfs", "erofs", "iso9660", "udf", "cramfs", "romfs"]);
 const MEMORY_TYPES = new Set(["tmpfs", "ramfs", "devtmpfs", "hugetlbfs"]);
 
+/**
+ * File systems whose `statfs` the kernel answers from its memory. Whatever else there is may ask another
+ * machine, a program (`fuseblk`), a layer or a dead disk, and hang.
+ */
+const ANSWERED_FROM_MEMORY = new Set([
+  ...["ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "bcachefs", "f2fs", "jfs", "reiserfs"],
+  ...["vfat", "exfat", "ntfs3", "ubifs", "jffs2", "yaffs2", "simfs", "squashfs", "erofs"],
+  ...MEMORY_TYPES,
+]);
+
 /** Disk file systems whose source is not a device file. */
 const TYPES_WITHOUT_DEVICE = new Set([
   "zfs",
@@ -61,12 +71,10 @@ export function ignoreReason(
     : `not a disk: ${type}`;
 }
 
-/** Whether `statfs` may hang, because another machine or a program answers it. */
+/** Whether `statfs` may hang, as it does where a machine, a program or a disk does not answer. */
 export function mayHang({ mountPoint, type }: Pick<Mount, "mountPoint" | "type">): boolean {
   // A hanging root stops the agent anyway.
-  if (mountPoint === "/") return false;
-  return NETWORK_TYPES.has(type) || SHARED_FOLDER_TYPES.has(type) || type === "autofs" ||
-    isFuse(type);
+  return mountPoint !== "/" && !ANSWERED_FROM_MEMORY.has(type);
 }
 
 /** Whether the type is a layer over another file system, which may be mounted as well. */
@@ -132,6 +140,9 @@ export function filterMounts(
   const covers = findCovers(mounts);
   const present = reachableMounts(mounts, covers.sure);
   const visible = context.visible && visibleByDevice(context.visible);
+  const slow = (context.visible ?? mounts).filter(mayHang).map(({ mountPoint }) => mountPoint);
+  const leadsThroughSlow = (path: string) =>
+    slow.some((folder) => path === folder || path.startsWith(`${folder}/`));
   const names = new Map<string, string>();
   const decisions = new Map<Mount, CountedMount | IgnoredMount>();
   const decide = (mount: Mount) => {
@@ -143,19 +154,21 @@ export function filterMounts(
     const path = visible ? visible(mount) : mount.mountPoint;
     if (path === undefined) return ignoreMount(mount, "not visible from here");
     const isWanted = include.size > 0;
-    if (!visible && !isWanted && isFileBind(mount, context)) return ignoreMount(mount, "file");
+    const mayHang = leadsThroughSlow(path);
+    // Only a part of a file system can be a file.
+    const mayBeFile = !visible && !isWanted && mount.root !== "/" && !mayHang;
+    if (mayBeFile && context.isFile(path)) return ignoreMount(mount, "file");
     for (const key of keys) names.set(key, mount.mountPoint);
-    const chosen = counted(mount, { path, isWanted });
+    const chosen = counted(mount, { path, isWanted, mayHang });
     const cover = visible ? undefined : covers.perhaps.get(mount);
-    return cover === undefined
-      ? chosen
-      : { ...chosen, cover: cover.mountPoint, mayHang: chosen.mayHang || mayHang(cover) };
+    return cover === undefined ? chosen : { ...chosen, cover: cover.mountPoint };
   };
   for (const mount of present.toSorted(byPreference)) decisions.set(mount, decide(mount));
   for (const [mount, { mountPoint }] of covers.sure) {
-    // A cover on the same mount point has a decision of its own under that name.
-    if (mountPoint === mount.mountPoint) continue;
-    decisions.set(mount, ignoreMount(mount, `hidden by the mount on ${mountPoint}`));
+    const cover = mountPoint === mount.mountPoint
+      ? "another mount there"
+      : `the mount on ${mountPoint}`;
+    decisions.set(mount, ignoreMount(mount, `hidden by ${cover}`));
   }
   const decided = rootFirst(mounts).flatMap((mount) => decisions.get(mount) ?? []);
   const there = new Set(decided.map(({ mountPoint }) => mountPoint));
@@ -181,15 +194,9 @@ function ignoreReasonFor(mount: Mount, include: ReadonlySet<string>): string | u
   return include.has(mount.mountPoint) ? undefined : "not in --include-mountpoint";
 }
 
-/** Only a part of a file system can be a file. */
-function isFileBind(mount: Mount, { isFile }: MountContext): boolean {
-  return mount.root !== "/" && !mayHang(mount) && isFile(mount.mountPoint);
-}
-
-/** Mounts that are not covered, the root first; the later one of several on a mount point. */
+/** Mounts that are not covered, the root first. */
 function reachableMounts(mounts: readonly Mount[], covers: ReadonlyMap<Mount, Mount>): Mount[] {
-  const reachable = mounts.filter((mount) => !covers.has(mount));
-  return rootFirst([...new Map(reachable.map((mount) => [mount.mountPoint, mount])).values()]);
+  return rootFirst(mounts.filter((mount) => !covers.has(mount)));
 }
 
 /** Mounts by what lies over them: surely, or perhaps. */
@@ -213,7 +220,7 @@ function findCovers(mounts: readonly Mount[]): Covers {
     const cover = resolve(mount.mountPoint);
     if (cover === undefined || cover === mount) continue;
     const isLater = (position.get(cover) ?? 0) > index;
-    const isOnTop = cover.mountPoint === mount.mountPoint && cover.parentId === mount.id;
+    const isOnTop = cover.mountPoint === mount.mountPoint;
     covers[isLater || isOnTop ? "sure" : "perhaps"].set(mount, cover);
   }
   return covers;
@@ -286,11 +293,10 @@ function visibleByDevice(own: readonly Mount[]): (mount: Mount) => string | unde
 
 function counted(
   mount: Mount,
-  options: { path: string; isWanted: boolean },
+  { path, isWanted, mayHang }: { path: string; isWanted: boolean; mayHang: boolean },
 ): CountedMount {
   const { mountPoint, source, type } = mount;
   const pool = type === "zfs" ? source.split("/", 1)[0] : undefined;
-  const { path, isWanted } = options;
   const rule = isWanted
     ? "included by --include-mountpoint"
     : mountPoint === "/"
@@ -298,7 +304,7 @@ function counted(
     : pool === undefined
     ? `disk: ${type}`
     : `part of ZFS pool ${pool}`;
-  return { mountPoint, source, type, counted: true, rule, path, mayHang: mayHang(mount), pool };
+  return { mountPoint, source, type, counted: true, rule, path, mayHang, pool };
 }
 
 /** Makes the decision not to count a mount. */

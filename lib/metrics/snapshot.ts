@@ -5,8 +5,9 @@
  */
 
 import { describeError, getLogger } from "../log/log.ts";
+import { quoteStart } from "../parse/bounded_text.ts";
 import type { Snapshot } from "../types.ts";
-import { type Collector, KeptCollector, type Measurements } from "./collector.ts";
+import { type Collector, KeptCollector, type Measurements, UnmeasuredPart } from "./collector.ts";
 
 /** A collector that failed, and why. */
 export interface CollectorFailure {
@@ -25,7 +26,8 @@ export function takeSnapshot(
 ): Snapshot {
   const snapshot: Snapshot = { failures: [] };
   const fail = (subject: string, error: unknown): void => {
-    snapshot.failures.push(`cannot measure ${subject}`);
+    const name = error instanceof UnmeasuredPart ? ` ${quoteStart(error.part)}` : "";
+    snapshot.failures.push(`cannot measure ${subject}${name}`);
     onFailure({ subject, error });
   };
   for (const collector of collectors) {

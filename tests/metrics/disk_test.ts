@@ -2,6 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import type { FileSystemUse, Source } from "../../lib/host/host.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
+import { UnmeasuredPart } from "../../lib/metrics/collector.ts";
 import { DiskCollector, hasSameUsage, sumUsage } from "../../lib/metrics/disk.ts";
 import { FakeTime } from "../fake_time.ts";
 
@@ -18,6 +19,8 @@ class Machine {
   readonly statfsCalls: string[] = [];
   readonly asyncCalls: PromiseWithResolvers<FileSystemUse>[] = [];
   readonly files = new Set<string>();
+  /** Mount points in folders that nobody else may enter. */
+  readonly denied = new Set<string>();
   readonly disk: DiskCollector;
 
   constructor(
@@ -62,6 +65,10 @@ class Machine {
     this.statfsCalls.push(path);
     const folder = path.replace(/\/\.$/, "");
     if (folder !== path && this.files.has(folder)) throw new NoFolder();
+    if (this.denied.has(path)) {
+      const error = new Error(`Cannot statfs ${JSON.stringify(path)}: permission denied`);
+      throw Object.assign(error, { code: "EACCES" });
+    }
     const use = this.uses[folder];
     if (use === undefined) throw new Error("ENOENT");
     return use;
@@ -434,4 +441,45 @@ Deno.test("DiskCollector.collect() counts the root of a chroot that is no mount,
   assertEquals(machine.rule("/data"), "same space as /");
   const included = new Machine(time, text, uses, { include: ["/"] });
   assertEquals(included.step(), [600, 1_000]);
+});
+
+const NTFS = "3 1 8:33 / /ntfs rw - fuseblk /dev/sdc1 rw\n";
+
+Deno.test("DiskCollector.collect() never waits for a dead NTFS disk, and names it", async () => {
+  using time = new FakeTime();
+  const machine = new Machine(time, ROOT + NTFS, { "/": use(100, 30) });
+  assertEquals(machine.step(), [70, 100]);
+  assertEquals(machine.disk.missingPart(), undefined, "not late yet");
+  assertEquals(machine.step(), [70, 100]);
+  assertEquals(machine.disk.missingPart()?.message, 'Cannot statfs "/ntfs": no answer');
+  assertEquals(machine.rule("/ntfs"), "disk: fuseblk, without answer");
+  assertEquals([machine.statfsCalls.includes("/ntfs"), machine.asyncCalls.length], [false, 1]);
+  machine.asyncCalls[0]?.resolve(use(1_000, 500));
+  await settle();
+  assertEquals(machine.step(), [570, 1_100]);
+});
+
+Deno.test("DiskCollector.firstAnswers() lets the first report have a disk that is served by a program", async () => {
+  using time = new FakeTime();
+  const machine = new Machine(time, ROOT + NTFS, { "/": use(100, 30) });
+  const first = machine.disk.firstAnswers();
+  machine.asyncCalls[0]?.resolve(use(1_000, 500));
+  await first;
+  assertEquals(machine.step(), [570, 1_100]);
+});
+
+Deno.test("DiskCollector.missingPart() names a disk in a folder that its user may not enter", () => {
+  using time = new FakeTime();
+  const machine = new Machine(time, ROOT + USB, { "/": use(100, 30) });
+  machine.denied.add("/usb");
+  assertEquals(machine.step(), [70, 100]);
+  assertEquals(machine.rule("/usb"), "in a folder that this user may not enter");
+  const missing = machine.disk.missingPart();
+  assertEquals(missing?.message, 'Cannot statfs "/usb": permission denied');
+  assert(missing instanceof UnmeasuredPart);
+  assertEquals(missing.part, "/usb");
+  machine.denied.clear();
+  machine.uses["/usb"] = use(50, 50);
+  assertEquals(machine.step(60_000), [70, 150]);
+  assertEquals(machine.disk.missingPart(), undefined);
 });

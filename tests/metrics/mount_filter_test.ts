@@ -154,9 +154,11 @@ Deno.test("filterMounts() uses the later of two mounts at one mount point", () =
 4 3 0:9 / /a rw - tmpfs tmpfs rw
 `;
   const decisions = filterMounts(parseMountinfo(text), { include: [], isFile: () => false });
-  assertDataEquals(decisions.map(({ source, counted }) => [source, counted]), [
-    ["/dev/sda1", true],
-    ["tmpfs", false],
+  assertDataEquals(decisions.map(({ source, counted, rule }) => [source, counted, rule]), [
+    ["rootfs", false, "hidden by another mount there"],
+    ["/dev/sda1", true, "root file system"],
+    ["/dev/sda2", false, "hidden by another mount there"],
+    ["tmpfs", false, "in memory: tmpfs"],
   ]);
 });
 
@@ -175,6 +177,31 @@ Deno.test("filterMounts() takes the upper of two mounts at one mount point, whic
 function mount(mountPoint: string, type = "ext4", source = "/dev/sda1") {
   return { device: "8:1", root: "/", mountPoint, type, source };
 }
+
+Deno.test("filterMounts() names the visible one where an older mount was moved over two others", () => {
+  const text = `2 1 8:1 / / rw - ext4 /dev/sda1 rw
+3 5 8:2 / /a rw - ext4 /dev/sda2 rw
+4 2 8:3 / /a rw - ext4 /dev/sda3 rw
+5 4 8:4 / /a rw - ext4 /dev/sda4 rw
+`;
+  const decisions = filterMounts(parseMountinfo(text), { include: [], isFile: () => false });
+  assertDataEquals(counted(decisions), ["/", "/a"]);
+  assertDataEquals(
+    decisions.find((it) => it.mountPoint === "/a" && it.counted)?.source,
+    "/dev/sda2",
+  );
+});
+
+Deno.test("filterMounts() takes a disk below a slow mount for slow", () => {
+  const text = `1 0 8:1 / / rw - ext4 /dev/sda1 rw
+2 1 0:50 / /nas rw - nfs4 nas:/a rw
+3 2 8:2 / /nas/disk rw - ext4 /dev/sdb1 rw
+4 1 8:3 / /nas-disk rw - ext4 /dev/sdc1 rw
+`;
+  const decisions = filterMounts(parseMountinfo(text), { include: [], isFile: () => false });
+  const slow = decisions.filter((it) => it.counted && it.mayHang);
+  assertDataEquals(slow.map(({ mountPoint }) => mountPoint), ["/nas/disk"]);
+});
 
 Deno.test("ignoreReason() keeps disks", () => {
   const kept = [
@@ -231,11 +258,12 @@ Deno.test("ignoreReason() names the rule by which a mount is left out", () => {
 });
 
 Deno.test("mayHang() is true of what others have to answer for, but never of the root", () => {
-  for (const type of ["nfs", "cifs", "9p", "fuse", "fuse.sshfs", "autofs", "virtiofs"]) {
+  const slow = ["nfs", "cifs", "9p", "fuse", "fuse.sshfs", "autofs", "virtiofs"];
+  for (const type of [...slow, "fuseblk", "ntfs", "overlay", "unheard"]) {
     assertEquals(mayHang(mount("/a", type)), true, type);
     assertEquals(mayHang(mount("/", type)), false, type);
   }
-  for (const type of ["ext4", "fuseblk", "overlay", "zfs"]) {
+  for (const type of ["ext4", "xfs", "btrfs", "zfs", "vfat"]) {
     assertEquals(mayHang(mount("/a", type)), false, type);
   }
 });

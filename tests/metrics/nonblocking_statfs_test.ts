@@ -101,3 +101,36 @@ Deno.test("NonblockingStatfs.query() logs that the last known usage is reported"
     "/nfs timed out: its last known usage is reported",
   ]);
 });
+
+Deno.test("NonblockingStatfs.query() has eight calls in flight, and starts the others as those end", async () => {
+  const disk = new SlowDisk();
+  const patient = new NonblockingStatfs(disk);
+  const paths = Array.from({ length: 20 }, (_, number) => `/${number}`);
+  for (let time = 0; time < 3; time++) paths.forEach((path) => patient.query(path));
+  assertEquals(disk.asked.length, 8);
+  // Seven hang; the others have their turn all the same.
+  for (let turn = 7; turn < 20; turn++) {
+    disk.asked[turn]?.resolve(USE);
+    await settle();
+  }
+  assertEquals(disk.asked.length, 20);
+  assertEquals(paths.filter((path) => patient.query(path) !== undefined).length, 13);
+});
+
+Deno.test("NonblockingStatfs.problem() names what has no answer, and what failed", async () => {
+  using time = new FakeTime();
+  const disk = new SlowDisk();
+  const patient = new NonblockingStatfs(disk);
+  patient.query("/a");
+  assertEquals(patient.problem("/a"), undefined);
+  time.tick(3_000);
+  patient.query("/a");
+  assertEquals(patient.problem("/a")?.message, 'Cannot statfs "/a": no answer');
+  disk.asked[0]?.reject(new Error("Cannot statfs: not connected"));
+  await settle();
+  assertEquals(patient.problem("/a")?.message, "Cannot statfs: not connected");
+  patient.query("/a");
+  disk.asked[1]?.resolve(USE);
+  await settle();
+  assertEquals(patient.problem("/a"), undefined);
+});

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { setUpLog } from "../../lib/log/log.ts";
+import { UnmeasuredPart } from "../../lib/metrics/collector.ts";
 import { Sampler, takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { FakeTime } from "../fake_time.ts";
 import { breakRow, fakeRow, fakeTable } from "./fake_collectors.ts";
@@ -171,4 +172,16 @@ Deno.test("takeSnapshot() names a missing part beside the value", () => {
   assertEquals(snapshot.failures, ["cannot measure part of load"]);
   assertEquals(seen, ["part of load: Cannot read a part"]);
   assertEquals(new Sampler([load]).sample().failures, ["cannot measure part of load"]);
+});
+
+Deno.test("takeSnapshot() names an unmeasured part in the message, bounded and on one line", () => {
+  const part = `/srv/a\n${"b".repeat(100)}`;
+  const disk = {
+    subject: "disk space",
+    collect: () => ({}),
+    missingPart: () => new UnmeasuredPart(part, new Error("Cannot statfs")),
+    sources: () => ({}),
+  };
+  const [failure = ""] = takeSnapshot([disk]).failures;
+  assertEquals(failure, `cannot measure part of disk space "/srv/a\\n${"b".repeat(32)}…"`);
 });

@@ -209,3 +209,84 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: `an agent reports on beside a dead NTFS disk, counts the others, and names it${fuse}`,
+  ignore: fuse !== "",
+  async fn() {
+    using images = new Images();
+    images.make("ntfs", 8, "mkfs.ext4", "-q", "-F");
+    images.make("disk", 30, "mkfs.ext4", "-q", "-F");
+    // Its driver is a shell that never answers.
+    await using namespace = await MountNamespace.with(`
+      mkdir /srv/ntfs; exec 3<>/dev/fuse
+      device=$(losetup --find --show ${images.path("ntfs")})
+      mknod /dev/shm/ntfs b 7 "\${device#/dev/loop}"
+      options=fd=3,rootmode=40000,user_id=0,group_id=0,blksize=4096
+      made=0
+      mount -i -t fuseblk -o $options /dev/shm/ntfs /srv/ntfs || made=$?
+      losetup --detach "$device"
+      disk disk ${images.path("disk")} /srv/disk
+      [ $made = 0 ]
+    `);
+    const through = namespace.enter;
+    const message = 'cannot measure part of disk space "/srv/ntfs"';
+    const told = await dryRun([], { through });
+    const rules = Object.fromEntries(told.mountPoints.map(({ name, rule }) => [name, rule]));
+    assertEquals(rules["/srv/ntfs (fuseblk of /dev/shm/ntfs)"], "disk: fuseblk, without answer");
+    assertEquals(told.report.message, message);
+    assertEquals(rules["/srv/disk (ext4 of /dev/shm/disk)"], "disk: ext4");
+    const before = (await dryRun([])).report.disk;
+    assertEquals(told.report.disk.total - before.total, namespace.space("/srv/disk").total);
+
+    const panel = await startTestPanel({ token: "l1ve-m0unts" });
+    try {
+      await using agent = new AgentProcess(["-e", panel.url, "-t", panel.token, "-i", "0.3"], {
+        through,
+      });
+      await agent.says('Cannot measure part of disk space: Cannot statfs "/srv/ntfs": no answer');
+      const { reports } = panel.state.counts;
+      await panel.state.until(({ counts }) => counts.reports > reports + 10, {
+        signal: AbortSignal.timeout(60_000),
+      });
+      for (const { value } of panel.state.reports) {
+        assertEquals(value.disk.total, told.report.disk.total);
+      }
+      assertEquals(panel.state.reports.at(-1)?.value.message, message);
+      assertEquals(panel.state.violations, []);
+      assertEquals((await agent.stop()).code, 0, agent.output);
+    } finally {
+      panel.close();
+    }
+  },
+});
+
+const capabilities = needed || succeeds("setpriv", "--version")
+  ? needed
+  : " (skipped: it needs setpriv)";
+
+Deno.test({
+  name: `a dry run names a disk in a folder that its user may not enter${capabilities}`,
+  ignore: capabilities !== "",
+  async fn() {
+    using images = new Images();
+    images.make("disk", 30, "mkfs.ext4", "-q", "-F");
+    await using namespace = await MountNamespace.with(`
+      mkdir -m 700 /srv/private
+      disk disk ${images.path("disk")} /srv/private/disk
+      chown 12345:12345 /srv/private
+    `);
+    const drop = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--"];
+    const denied = await dryRun([], { through: [...namespace.enter, ...drop] });
+    const disk = denied.mountPoints.find((it) => it.name.startsWith("/srv/private/disk "));
+    assertEquals(disk?.rule, "in a folder that this user may not enter");
+    const message = 'cannot measure part of disk space "/srv/private/disk"';
+    assertEquals(denied.report.message, message);
+    // The right to pass any folder is the way out.
+    const passing = ["setpriv", "--bounding-set", "-dac_override", "--"];
+    const { report } = await dryRun([], { through: [...namespace.enter, ...passing] });
+    assertEquals(report.message, "");
+    const { total } = namespace.space("/srv/private/disk");
+    assertEquals(report.disk.total - denied.report.disk.total, total);
+  },
+});
