@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual, assertRejects } from "@std/assert";
+import { V8_FLAGS } from "../../../build/runtime_flags.ts";
 import type { FileManager } from "../../../lib/demo/file_manager.ts";
 import { TRANSFER_PATH } from "../../../lib/demo/file_transfers.ts";
 import type { TestPanel } from "../../test_panel/test_panel.ts";
@@ -7,7 +8,6 @@ import { fileResult, withFolder } from "../../end_to_end/remote_control.ts";
 import { REMOTE_CONTROL, withAgent } from "../../end_to_end/setup.ts";
 import { eventually } from "../../remote/processes_below.ts";
 import { residentMb, seeProcess } from "./seen_process.ts";
-import { V8_FLAGS } from "./stress_scenario.ts";
 
 // A panel whose file manager asks for too much, or for what has no end. Everything takes place in
 // fresh folders; nothing outside them is written to or deleted.
@@ -35,7 +35,7 @@ function test(name: string, use: (stress: Stress) => Promise<void>): void {
     ignore: Deno.build.os !== "linux",
     fn: async () => {
       const args = [REMOTE_CONTROL, "--reconnect-interval", "0.1"];
-      const setup = { panel: { generation: "1.5" }, args, runtime: V8_FLAGS } as const;
+      const setup = { panel: { generation: "1.5" }, args, runtime: [V8_FLAGS] } as const;
       await withAgent(setup, async (panel, agent) => {
         await agent.says("First report accepted");
         const { files } = panel;

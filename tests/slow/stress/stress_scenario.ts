@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { delay } from "@std/async/delay";
-import project from "../../../deno.json" with { type: "json" };
+import { V8_FLAGS } from "../../../build/runtime_flags.ts";
 import type { WireTask } from "../../../lib/demo/panel_state.ts";
 import type { TestFault } from "../../test_panel/test_fault.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
@@ -69,9 +69,6 @@ const PATIENCE_MS = 60_000;
 const KEPT_CONNECTIONS = 4;
 const MAX_LINES = 8;
 
-/** Runtime flags of the documented way to start the agent. */
-export const V8_FLAGS: readonly string[] = project.tasks.start.match(/--v8-flags=\S+/g) ?? [];
-
 /**
  * An agent that does a little of everything for a well-behaved panel: the baseline for memory and
  * pace on this machine at this moment.
@@ -133,7 +130,7 @@ class OrdinaryAgent implements AsyncDisposable {
 function startAgent(panel: TestPanel, args: readonly string[] = []): AgentProcess {
   const interval = `${INTERVAL_MS / 1000}`;
   return new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", interval, ...args], {
-    runtime: V8_FLAGS,
+    runtime: [V8_FLAGS],
   });
 }
 
