@@ -25,8 +25,8 @@ import { createTaskQueue, RecentIds } from "./task_queue.ts";
 export interface FileRequestsOptions {
   /** The folder that `~` stands for. */
   readonly home: string;
-  /** Takes an answer, to be brought to the panel; must not throw. */
-  answer(result: FileResult): void;
+  /** Takes an answer and resolves when it was sent, or could not be sent yet; must not reject. */
+  answer(result: FileResult): Promise<void>;
 }
 
 /** How an operation is run. */
@@ -106,11 +106,11 @@ export class FileRequests {
     const { requestId, op, operation, args } = request;
     const late = new AbortController();
     let state: "waiting" | "running" | "answered" = "waiting";
-    const answer = (outcome: { result: unknown } | { error: string }) => {
+    const answer = async (outcome: { result: unknown } | { error: string }) => {
       if (state === "answered") return;
       state = "answered";
       clearTimeout(timer);
-      this.#answer(requestId, outcome);
+      await this.#answer(requestId, outcome);
     };
     const timer = setTimeout(() => {
       const seconds = Math.round(operation.answerMs / 1000);
@@ -128,11 +128,12 @@ export class FileRequests {
       try {
         const result = await operation.run(args, signal);
         this.#logOutcome(request, "done");
-        answer({ result });
+        // A list may take megabytes: the next one is read when this one is on its way.
+        await answer({ result });
       } catch (error) {
         const text = fileErrorText(error);
         this.#logOutcome(request, text);
-        if (!this.#ended.signal.aborted) answer({ error: text });
+        if (!this.#ended.signal.aborted) await answer({ error: text });
       } finally {
         clearTimeout(timer);
       }
@@ -140,12 +141,11 @@ export class FileRequests {
     if (!isTaken) answer({ error: TOO_MANY });
   }
 
-  #answer(requestId: string, outcome: { result: unknown } | { error: string }): void {
-    if ("error" in outcome) {
-      this.#options.answer({ requestId, ok: false, error: outcome.error });
-    } else {
-      this.#options.answer({ requestId, ok: true, result: outcome.result, error: "" });
-    }
+  #answer(requestId: string, outcome: { result: unknown } | { error: string }): Promise<void> {
+    const result: FileResult = "error" in outcome
+      ? { requestId, ok: false, error: outcome.error }
+      : { requestId, ok: true, result: outcome.result, error: "" };
+    return this.#options.answer(result);
   }
 
   #logOutcome(

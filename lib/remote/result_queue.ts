@@ -20,6 +20,8 @@ interface Entry {
   readonly result: QueuedResult;
   readonly addedAtMs: number;
   readonly controller: AbortController;
+  /** Resolved when it was tried once, or removed. */
+  readonly tried: PromiseWithResolvers<void>;
   attempts: number;
   timer?: ReturnType<typeof setTimeout>;
 }
@@ -62,12 +64,16 @@ export class ResultQueue {
     return this.#entries.size;
   }
 
-  /** Adds a result; the oldest ones are given up when there is too little room. */
-  add(result: QueuedResult): void {
+  /**
+   * Adds a result; the oldest ones are given up when there is too little room. Resolves when it was
+   * tried once, so that who makes large results can wait for the panel.
+   */
+  add(result: QueuedResult): Promise<void> {
     const entry: Entry = {
       result,
       addedAtMs: performance.now(),
       controller: new AbortController(),
+      tried: Promise.withResolvers(),
       attempts: 0,
     };
     this.#entries.add(entry);
@@ -78,6 +84,7 @@ export class ResultQueue {
     }
     this.#attempts.prune();
     this.#attempts.add(entry);
+    return entry.tried.promise;
   }
 
   /** Adds the refusal of a request; while too many results wait, the request gets no answer. */
@@ -108,6 +115,7 @@ export class ResultQueue {
     } catch (error) {
       if (!signal.aborted) this.#backOff(entry, describeError(error));
     }
+    entry.tried.resolve();
   }
 
   #backOff(entry: Entry, error: string): void {
@@ -132,6 +140,7 @@ export class ResultQueue {
     this.#bytes -= entry.result.bytes + OVERHEAD_BYTES;
     clearTimeout(entry.timer);
     entry.controller.abort();
+    entry.tried.resolve();
   }
 }
 

@@ -8,6 +8,8 @@ export class FilesUnderTest {
   readonly transfers = new FakeTransfers();
   readonly answers: FileResult[] = [];
   readonly requests: FileRequests;
+  /** Resolves when an answer was sent. */
+  sent: Promise<void> = Promise.resolve();
   readonly #waiting = new Map<string, (result: FileResult) => void>();
   #count = 0;
 
@@ -20,6 +22,7 @@ export class FilesUnderTest {
       answer: (result) => {
         this.answers.push(result);
         this.#waiting.get(result.requestId)?.(result);
+        return this.sent;
       },
     });
   }

@@ -50,6 +50,19 @@ Deno.test("FileRequests runs a hundred requests at once, a few at a time", async
   });
 });
 
+Deno.test("FileRequests reads no more while four answers are on their way", async () => {
+  await withFiles(async (files) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    files.sent = promise;
+    const asked = Promise.all(Array.from({ length: 20 }, () => files.ask("list", { path: "~" })));
+    while (files.answers.length < 4) await new Promise((resolve) => setTimeout(resolve, 0));
+    await files.result("search", { path: "~", query: "x" });
+    assertEquals(files.answers.length, 5);
+    resolve();
+    assertEquals((await asked).length, 20);
+  });
+});
+
 Deno.test("FileRequests refuses what is too much at once, and answers everything", async () => {
   await withFiles(async (files) => {
     const answers = await Promise.all(

@@ -13,8 +13,8 @@ class QueueUnderTest {
     Math.random = () => 1 - Number.EPSILON;
   }
 
-  add(taskId: string, output = ""): void {
-    this.queue.add({
+  add(taskId: string, output = ""): Promise<void> {
+    return this.queue.add({
       name: `the result of command ${taskId}`,
       bytes: output.length * 2,
       expiresAfterMs: 60 * 60_000,
@@ -139,4 +139,20 @@ Deno.test("ResultQueue.add() bounds the number of small results as well", () => 
   using results = new QueueUnderTest(() => new Promise(() => {}));
   for (let i = 0; i < 20_000; i++) results.add(`${i}`);
   assert(results.queue.size <= 8192);
+});
+
+Deno.test("ResultQueue.add() resolves after one try, whatever comes of it, and when it is dropped", async () => {
+  using time = new FakeTime();
+  using results = new QueueUnderTest((taskId) => {
+    if (taskId === "hangs") return new Promise(() => {});
+    return taskId === "fails" ? Promise.reject(new Error("no")) : Promise.resolve();
+  });
+  await time.until(Promise.all([results.add("goes well"), results.add("fails")]), {
+    withinMs: 1000,
+  });
+  assertEquals(results.queue.size, 1);
+  const hangs = results.add("hangs");
+  const close = results.queue.close();
+  await hangs;
+  void close;
 });
