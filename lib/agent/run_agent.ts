@@ -6,6 +6,7 @@
 
 import { delay } from "@std/async/delay";
 import type { Config } from "../config/config.ts";
+import { panelName } from "../config/panels.ts";
 import { INTERVAL_SECONDS } from "../config/parsers.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { openMemoryRelease } from "../host/memory_release.ts";
@@ -33,7 +34,7 @@ import type { MetricsEndpoint } from "./metrics_endpoint.ts";
 import { PanelMonitors } from "./panel_monitor.ts";
 import { PanelProbes } from "./panel_probes.ts";
 import { sealNeeds, ShellNames } from "./shell_names.ts";
-import { logCountedParts, logPanel, logSandbox, panelName } from "./startup_log.ts";
+import { logCountedParts, logPanel, logSandbox } from "./startup_log.ts";
 
 /** Options of {@linkcode runAgent}. */
 export interface RunOptions extends Platform {

@@ -6,6 +6,7 @@
 
 import type { Config } from "../config/config.ts";
 import { unmatchedNotices } from "../config/notices.ts";
+import { panelName } from "../config/panels.ts";
 import { describeSandbox, type Sandbox, sealGap } from "../sandbox/sandbox.ts";
 import { getLogger } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
@@ -17,12 +18,6 @@ export function logPanel(panel: { readonly endpoint: string }): void {
     version: VERSION,
     panel: panelName(panel),
   });
-}
-
-/** A panel's host and path. */
-export function panelName({ endpoint }: { readonly endpoint: string }): string {
-  const { host, pathname } = new URL(endpoint);
-  return host + pathname.replace(/\/$/, "");
 }
 
 /** Names the interfaces and mount points that count, and options that match none. */

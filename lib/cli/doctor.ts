@@ -4,8 +4,8 @@
  * @module
  */
 
-import { panelName } from "../agent/startup_log.ts";
 import type { Config } from "../config/config.ts";
+import { panelName } from "../config/panels.ts";
 import { stateFolder } from "../state/paths.ts";
 import {
   type Check,

@@ -39,3 +39,9 @@ export function severalPanels(
   }
   return all;
 }
+
+/** A panel's host and path, without the parts of its address that may be secret. */
+export function panelName({ endpoint }: { readonly endpoint: string }): string {
+  const { host, pathname } = new URL(endpoint);
+  return host + pathname.replace(/\/$/, "");
+}

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { logPanel, logSandbox, panelName } from "../../lib/agent/startup_log.ts";
+import { logPanel, logSandbox } from "../../lib/agent/startup_log.ts";
+import { panelName } from "../../lib/config/panels.ts";
 import { panelLines } from "../panel/panel_lines.ts";
 
 Deno.test("logSandbox() warns of each wall that is missing", () => {
