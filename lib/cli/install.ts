@@ -4,6 +4,7 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { install } from "../service/install.ts";
 import { otherSystem } from "../service/managers.ts";
@@ -18,10 +19,39 @@ import type { CommandContext } from "./command.ts";
  * @throws {Error} When something could not be made or started.
  */
 export async function runInstall(config: Config, context: CommandContext): Promise<number> {
-  const printLine = (line: string) => context.print(`${line}\n`);
+  // A terminal that has gone takes no more lines, and the installation goes on without it.
+  const printLine = (line: string) => void attempt(() => context.print(`${line}\n`));
   const machine = currentSystem({ env: context.env, printLine });
   const { manager } = config;
   const system = manager === undefined ? machine : otherSystem(machine, manager);
-  const refusal = await (config.replace ? replace : install)(config, system, context);
-  return refusal === undefined ? 0 : 1;
+  const hangUp = hangUpSignal();
+  const signal = AbortSignal.any([context.signal, hangUp]);
+  try {
+    const act = config.replace ? replace : install;
+    const refusal = await act(config, system, { ...context, signal });
+    return refusal === undefined ? 0 : 1;
+  } catch (error) {
+    if (hangUp.aborted) return HUNG_UP_CODE;
+    throw error;
+  }
+}
+
+/** As shells name an end by SIGHUP. */
+const HUNG_UP_CODE = 129;
+
+/**
+ * Aborts when the terminal hangs up, as a lost ssh does: what was only half tried is put back then.
+ * Never after `nohup`, which lets it go on.
+ */
+function hangUpSignal(): AbortSignal {
+  const hangUp = new AbortController();
+  if (!isHangUpIgnored()) Deno.addSignalListener("SIGHUP", () => hangUp.abort());
+  return hangUp.signal;
+}
+
+/** By the mask of ignored signals, of which SIGHUP is the first. */
+function isHangUpIgnored(): boolean {
+  const status = attempt(() => Deno.readTextFileSync("/proc/self/status")) ?? "";
+  const [, mask = "0"] = /^SigIgn:\s*([0-9a-f]{1,16})$/m.exec(status) ?? [];
+  return (BigInt(`0x${mask}`) & 1n) === 1n;
 }

@@ -1,4 +1,3 @@
-import { delay } from "@std/async/delay";
 import type { Config } from "../config/config.ts";
 import { requireCredentials } from "../config/credentials.ts";
 import { readHealth } from "../state/health_reader.ts";
@@ -10,6 +9,13 @@ import { hasRemoteControl, type InstallPlan, planInstall } from "./install_plan.
 import { choosePanels, readInstalledPanels } from "./panel_choice.ts";
 import type { InstallRecord } from "./install_record.ts";
 import { applySteps, describeStep, type Step } from "./install_step.ts";
+import {
+  InstallTrial,
+  panelNames,
+  type PanelResult,
+  REPORT_TIMEOUT_MS,
+  waitForReports,
+} from "./install_trial.ts";
 import { officialAgentWarning } from "./official_agent.ts";
 import { environmentWord } from "./service_environment.ts";
 import { removalCommand } from "./packaged_service.ts";
@@ -90,23 +96,6 @@ function printSummary(
   for (const line of lines) if (line !== false) system.printLine(line);
 }
 
-/** Time for the first accepted report; the README promises one within 30 s. */
-const REPORT_TIMEOUT_MS = 30_000;
-const POLL_INTERVAL_MS = 250;
-
-/** Waits until an agent started since `sinceMs` has had a report accepted; `false` on time-out. */
-export async function waitForReport(
-  { folder, sinceMs }: { folder: string; sinceMs: number },
-  signal: AbortSignal,
-): Promise<boolean> {
-  for (let waitedMs = 0;; waitedMs += POLL_INTERVAL_MS) {
-    const health = readHealth([folder]);
-    if (health?.isRunning && (health.acceptedAtMs ?? 0) >= sinceMs) return true;
-    if (waitedMs >= REPORT_TIMEOUT_MS) return false;
-    await delay(POLL_INTERVAL_MS, { signal });
-  }
-}
-
 /** Options of {@linkcode install}. */
 export interface InstallOptions {
   readonly signal: AbortSignal;
@@ -117,14 +106,16 @@ export interface InstallOptions {
 }
 
 /**
- * Installs this program as a service, starts it, and waits for the first accepted report.
+ * Installs this program as a service, starts it, and waits until each panel has accepted a report.
  *
- * An existing installation is updated. With `--print` only the steps are printed.
+ * An existing installation is updated; where the panel accepts reports of that one and none of the
+ * new one, it is put back. With `--print` only the steps are printed.
  *
- * @returns The reason when no report was accepted in time; `undefined` on success and with
+ * @returns The reason when a panel accepted no report in time; `undefined` on success and with
  * `--print`.
  * @throws {UsageError} When the request can't be met on this machine; nothing was changed.
- * @throws {Error} When a step failed; the record lists everything done before it.
+ * @throws {Error} When a step failed; the record lists everything done before it, and an installation
+ * that has worked before is back.
  */
 export async function install(
   asked: Config,
@@ -139,7 +130,6 @@ export async function install(
     previous && readInstalledPanels(system.root + previous.config),
   );
   const plan = planInstall(config, context);
-  const { runtimeFolder } = plan.service;
   for (const notice of config.notices) system.printLine(`Note: ${notice}`);
   if (!isTrial) await requireKnownToken(config, system, signal);
   const prepare = [...plan.prepare, ...beforeStart(plan.service)];
@@ -147,25 +137,84 @@ export async function install(
     printSteps([...prepare, ...plan.start], system, config.secrets);
     return undefined;
   }
-  await applySteps(prepare, system, signal);
-  const sinceMs = Date.now();
-  await applySteps(plan.start, system, signal);
-  if (isTrial) {
-    system.printLine(`Started ${PROGRAM} ${VERSION}; it stays if the panel accepts it.`);
-  } else printSummary(plan, config, context);
-  const beside = config.replace
-    ? undefined
-    : await officialAgentWarning(context.kind, system, signal);
-  if (beside !== undefined) system.printLine(`  ${beside}`);
-  const limit = `${REPORT_TIMEOUT_MS / 1000} s`;
-  system.printLine(`Waiting up to ${limit} for the first accepted report …`);
-  if (await waitForReport({ folder: system.root + runtimeFolder, sinceMs }, signal)) {
-    system.printLine("The panel accepts its reports.");
-    if (isTrial) printSummary(plan, config, context);
-    return undefined;
+  const before = previous && readHealth([system.root + previous.runtimeFolder]);
+  const trial = await InstallTrial.begin(plan, context, before);
+  const mayReturn = isTrial || trial !== undefined;
+  let results: PanelResult[];
+  try {
+    await applySteps(prepare, system, signal);
+    const sinceMs = Date.now();
+    await applySteps(plan.start, system, signal);
+    if (mayReturn) {
+      system.printLine(`Started ${PROGRAM} ${VERSION}; it stays if the panel accepts it.`);
+    } else printSummary(plan, config, context);
+    const beside = config.replace
+      ? undefined
+      : await officialAgentWarning(context.kind, system, signal);
+    if (beside !== undefined) system.printLine(`  ${beside}`);
+    system.printLine(`Waiting up to ${LIMIT} for the first accepted report …`);
+    const folder = system.root + plan.service.runtimeFolder;
+    const panels = panelNames(config);
+    results = await waitForReports(
+      { folder, sinceMs, panels, before: trial && before },
+      signal,
+    );
+  } catch (error) {
+    if (trial === undefined) throw error;
+    if (signal.aborted) system.printLine("Interrupted.");
+    await rollBack(trial, system);
+    throw new Error("Cannot install, and the installation before is back", { cause: error });
   }
-  await printLastLog(plan.service.name, context, { signal, isTrial });
-  return `the panel accepted no report within ${limit}`;
+  const refusal = printResults(results, system);
+  if (refusal !== undefined) {
+    await printLastLog(plan.service.name, context, { signal, isTrial: mayReturn });
+    if (trial?.isWorse(results)) {
+      await rollBack(trial, system);
+      return `${refusal}; the installation before is back`;
+    }
+    if (isTrial) return refusal;
+  }
+  await trial?.accept();
+  if (mayReturn) printSummary(plan, config, context);
+  return refusal;
+}
+
+const LIMIT = `${REPORT_TIMEOUT_MS / 1000} s`;
+
+/** Names each panel and its result; returns why the installation has failed, if it has. */
+function printResults(
+  results: readonly PanelResult[],
+  { printLine }: TargetSystem,
+): string | undefined {
+  for (const { panel, isAccepted, error } of results) {
+    const why = error === undefined ? "" : `: ${error}`;
+    printLine(
+      isAccepted ? `${panel} accepts its reports.` : `${panel} has accepted no report${why}`,
+    );
+  }
+  const silent = results.filter(({ isAccepted }) => !isAccepted).map(({ panel }) => panel);
+  return silent.length === 0
+    ? undefined
+    : `${silent.join(" and ")} accepted no report within ${LIMIT}`;
+}
+
+/** @throws {Error} When the installation before can't be put back, or does not report again. */
+async function rollBack(trial: InstallTrial, { printLine }: TargetSystem): Promise<void> {
+  printLine("Putting the installation before back …");
+  let reports: boolean;
+  try {
+    reports = await trial.rollBack();
+  } catch (cause) {
+    const message = "Cannot put the installation before back";
+    // After an abort no error is printed, but the user must know.
+    printLine(`${message}: ${describeError(cause)}`);
+    throw new Error(message, { cause });
+  }
+  printLine(
+    reports
+      ? "It is back, and the panel accepts its reports."
+      : "It is back and keeps trying, but no report has been accepted yet.",
+  );
 }
 
 /**

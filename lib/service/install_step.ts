@@ -115,7 +115,7 @@ async function applyStep(
     case "remove":
       return await removeIfExists(path);
     case "remove empty folder":
-      return await removeEmpty(path);
+      return await removeEmptyFolder(path);
     case "remove folder":
       return await removeIfExists(path, { recursive: true });
   }
@@ -166,8 +166,8 @@ async function changeOwner(
   }
 }
 
-/** Removes a folder only if it is empty. */
-async function removeEmpty(path: string): Promise<void> {
+/** Removes a folder only if it is empty. @throws {Error} When it is empty and stays. */
+export async function removeEmptyFolder(path: string): Promise<void> {
   const isFolder = attempt(() => Deno.statSync(path).isDirectory) ?? false;
   if (isFolder && [...Deno.readDirSync(path)].length === 0) await Deno.remove(path);
 }

@@ -37,20 +37,49 @@ export function readInstalledPanels(path: string): InstalledPanels | undefined {
 
 /**
  * Decides what becomes of the installed panels when another one is given: with `--add` the service
- * reports to all of them, with `--replace-panel` only to the one given.
+ * reports to all of them, with `--replace-panel` only to the one given. Another token for an
+ * installed panel takes the place of its token.
  *
  * @throws {UsageError} When neither is given, or `--add` can't be done.
  */
 export function choosePanels(config: Config, installed: InstalledPanels | undefined): Config {
   if (installed === undefined || installed.endpoint === "") return config;
-  const endpoints = [installed.endpoint, ...installed.panels.map(({ endpoint }) => endpoint)];
-  if (endpoints.includes(config.endpoint)) return config;
-  if (config.addPanel) return addPanels(config, installed);
-  if (config.replacePanel) return replacePanels(config);
-  throw new UsageError(
-    `Cannot install for ${config.endpoint}: the service reports to ${endpoints.join(", ")}; use ` +
-      "--add to report to both, or --replace-panel to report only to the new one",
+  const { endpoint, token, addPanel, replacePanel } = config;
+  const all = [installed, ...installed.panels];
+  const known = all.filter((panel) => panel.endpoint === endpoint);
+  if (known.length === 0) {
+    if (addPanel) return addPanels(config, installed);
+    if (replacePanel) return replacePanels(config);
+    const endpoints = all.map((panel) => panel.endpoint).join(", ");
+    throw new UsageError(
+      `Cannot install for ${endpoint}: the service reports to ${endpoints}; use ` +
+        "--add to report to both, or --replace-panel to report only to the new one",
+    );
+  }
+  const isNewToken = token !== "" && known.every((panel) => panel.token !== token);
+  if (addPanel && isNewToken) {
+    throw new UsageError(
+      `Cannot use --add for ${endpoint}: the service reports to it already, with another token; ` +
+        "use --replace-panel to report only to it, with the new token",
+    );
+  }
+  if (replacePanel && isNewToken) return replacePanels(config);
+  // Panels that are given now take the place of all.
+  if (config.furtherPanels.length > 0 || installed.panels.length === 0) return config;
+  return known.includes(installed)
+    ? withPanels(config, installed.panels)
+    : withOtherToken(config, installed);
+}
+
+/** Keeps the first panel, and gives another one of the panels its new token. */
+function withOtherToken(config: Config, installed: InstalledPanels): Config {
+  const { endpoint, token } = config;
+  const panels = installed.panels.map((panel) =>
+    panel.endpoint === endpoint && token !== "" ? { ...panel, token } : panel
   );
+  const first = { ...config, endpoint: installed.endpoint, token: installed.token };
+  const explicitOptions = new Map(config.explicitOptions).set("endpoint", installed.endpoint);
+  return withPanels({ ...first, explicitOptions }, panels);
 }
 
 function addPanels(config: Config, installed: InstalledPanels): Config {
@@ -63,27 +92,33 @@ function addPanels(config: Config, installed: InstalledPanels): Config {
         "panels of a configuration file",
     );
   }
-  const added = [config, ...config.furtherPanels].map(({ endpoint, token }) => ({
+  const added = [config, ...config.furtherPanels].map(({ endpoint, token }): PanelSettings => ({
     endpoint,
     token,
+    intervalSeconds: undefined,
+    remoteControl: false,
+    remoteFiles: false,
   }));
-  const before = installed.panels.map(({ endpoint, token, intervalSeconds, remoteControl }) => ({
-    endpoint,
-    token,
-    ...(intervalSeconds !== undefined && { interval: intervalSeconds }),
-    ...(remoteControl && { enable_remote_control: true }),
-  }));
-  const text = JSON.stringify([...before, ...added]);
-  const explicitOptions = new Map(config.explicitOptions);
-  explicitOptions.set("endpoint", installed.endpoint);
-  explicitOptions.set("panels", text);
-  const tokens = [installed.token, ...before.map(({ token }) => token)];
+  const explicitOptions = new Map(config.explicitOptions).set("endpoint", installed.endpoint);
+  const first = { ...config, endpoint: installed.endpoint, token: installed.token };
+  return withPanels({ ...first, explicitOptions }, [...installed.panels, ...added]);
+}
+
+/** Sets the panels beside the first one. */
+function withPanels(config: Config, panels: readonly PanelSettings[]): Config {
+  const text = JSON.stringify(
+    panels.map(({ endpoint, token, intervalSeconds, remoteControl }) => ({
+      endpoint,
+      token,
+      ...(intervalSeconds !== undefined && { interval: intervalSeconds }),
+      ...(remoteControl && { enable_remote_control: true }),
+    })),
+  );
+  const tokens = [config.token, ...panels.map(({ token }) => token)];
   return {
     ...config,
-    endpoint: installed.endpoint,
-    token: installed.token,
     furtherPanels: parsePanels(text),
-    explicitOptions,
+    explicitOptions: new Map(config.explicitOptions).set("panels", text),
     secrets: [...config.secrets, ...tokens.filter((token) => token !== "")],
   };
 }

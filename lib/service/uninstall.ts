@@ -15,6 +15,7 @@ import {
   packagedRecord,
   removalCommand,
 } from "./packaged_service.ts";
+import { savedPath } from "./saved_files.ts";
 import type { ServiceManager } from "./service_manager.ts";
 import { scopeOf, servicePaths } from "./service_paths.ts";
 import { removeUserCommands } from "./service_user.ts";
@@ -157,7 +158,7 @@ function writtenPaths(
 }
 
 function withUnfinished(paths: readonly string[]): string[] {
-  return paths.flatMap((path) => [path, `${path}.new`]);
+  return paths.flatMap((path) => [path, `${path}.new`, savedPath(path)]);
 }
 
 /** Entries left in folders of the installation. */

@@ -55,6 +55,29 @@ export function readHealth(folders: readonly string[]): Health | undefined {
   return undefined;
 }
 
+/** A panel counts as one that works if it has accepted a report within so many intervals. */
+const INTERVALS = 3;
+const LEAST_ACCEPTED_MS = 30_000;
+
+/** Whether an agent runs whose panel has accepted a report within three intervals, or 30 s. */
+export function isReporting(health: Health | undefined): boolean {
+  return health?.isRunning === true && isRecent(health.acceptedAtMs, health);
+}
+
+/** The panels of an agent that have accepted a report within three intervals, or 30 s, by name. */
+export function reportingPanels(health: Health | undefined): ReadonlySet<string> {
+  if (health?.isRunning !== true) return new Set();
+  const { panels } = health;
+  return new Set(panels.filter((it) => isRecent(it.acceptedAtMs, health)).map((it) => it.panel));
+}
+
+function isRecent(acceptedAtMs: number | undefined, { intervalMs }: Health): boolean {
+  if (acceptedAtMs === undefined) return false;
+  // A clock that was set back says nothing about the panel.
+  const agoMs = Math.abs(Date.now() - acceptedAtMs);
+  return agoMs <= Math.max(INTERVALS * intervalMs, LEAST_ACCEPTED_MS);
+}
+
 /**
  * Root looks into folders of others here, so links are not followed, a pipe is not waited for, and
  * the file must be its folder's owner's. That is this user, root, or whom root has given the folder

@@ -1,5 +1,5 @@
 import { delay } from "@std/async/delay";
-import type { Health } from "../state/health_reader.ts";
+import { isReporting } from "../state/health_reader.ts";
 import { readProgramVersion } from "../host/program_version.ts";
 import type { Downloads } from "./download.ts";
 import { fetchProgram } from "./fetch_program.ts";
@@ -31,10 +31,6 @@ export type UpdateOutcome = TrialOutcome | {
   readonly kind: "nothing";
   readonly release: FoundRelease;
 };
-
-/** An agent is healthy if a report was accepted within so many intervals. */
-const INTERVALS = 3;
-const LEAST_ACCEPTED_MS = 30_000;
 
 /**
  * Resumes an interrupted update, or installs a newer version if there is one.
@@ -86,7 +82,7 @@ async function requireHealthyAgent(agent: UpdatedAgent, signal: AbortSignal): Pr
   if (health?.isRunning !== true) return;
   await agent.requireRestart(health, signal);
   const end = performance.now() + HEALTH_TIMEOUT_MS;
-  while (!isHealthy(agent.health())) {
+  while (!isReporting(agent.health())) {
     if (performance.now() >= end) {
       throw new Error(
         "Cannot update now: the panel accepts no reports of the running agent, so a new version " +
@@ -95,10 +91,4 @@ async function requireHealthyAgent(agent: UpdatedAgent, signal: AbortSignal): Pr
     }
     await delay(POLL_INTERVAL_MS, { signal });
   }
-}
-
-function isHealthy(health: Health | undefined): boolean {
-  if (health?.acceptedAtMs === undefined || !health.isRunning) return false;
-  const agoMs = Math.abs(Date.now() - health.acceptedAtMs);
-  return agoMs <= Math.max(INTERVALS * health.intervalMs, LEAST_ACCEPTED_MS);
 }

@@ -62,7 +62,7 @@ Deno.test("install() creates everything on OpenRC, and uninstall() removes all o
     Deno.readLinkSync(`${fake.root}/usr/local/bin/${NAME}`),
     `/opt/${NAME}/${NAME}`,
   );
-  assertStringIncludes(fake.printed.join("\n"), "The panel accepts its reports.");
+  assertStringIncludes(fake.printed.join("\n"), "p.example accepts its reports.");
 
   fake.write(`/var/lib/${NAME}/traffic.json`, "{}");
   fake.write(`/var/log/${NAME}.log`, "a line");
@@ -154,7 +154,7 @@ Deno.test("install() removes the program from the previous folder when it moves"
 Deno.test("install() returns a reason and keeps the service running when no report is accepted", async () => {
   await using fake = openrc();
   const refusal = await installNow(configOf(ARGS), fake.system);
-  assertEquals(refusal, "the panel accepted no report within 30 s");
+  assertEquals(refusal, "p.example accepted no report within 30 s");
   const printed = fake.printed.join("\n");
   const order = [
     "Uninstall",

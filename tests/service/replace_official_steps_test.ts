@@ -63,7 +63,7 @@ Deno.test("replace() disables the official agent when this one is accepted", asy
 Deno.test("replace() restores the official agent when no report is accepted in time", async () => {
   await using machine = new RecordedMachine();
   const error = await assertRejects(() => machine.replace(), Error, "was restored");
-  assertStringIncludes(String(error.cause), "the panel accepted no report within 30 s");
+  assertStringIncludes(String(error.cause), "panel.example.com accepted no report within 30 s");
   assertEquals(machine.deeds, [
     "stop false",
     "install false",
@@ -143,7 +143,7 @@ Deno.test("replace() keeps its record when the restoration fails", async () => {
     assertStringIncludes(message, `Cannot restore komari-agent (${reason}`);
     assertStringIncludes(
       message,
-      " after the panel accepted no report within 30 s; `komari-agent-deno uninstall --restore` " +
+      " after panel.example.com accepted no report within 30 s; `komari-agent-deno uninstall --restore` " +
         "tries again",
     );
     assertEquals([machine.deeds.at(-1), machine.note()], ["bring back false", false]);

@@ -106,12 +106,13 @@ Deno.test("replace() restores the official agent when no report is accepted", as
   assertEquals(machine.calls().includes(`rc-service ${NAME}-update restart`), true);
   assertEquals(machine.tree(), before);
   assertStringIncludes(machine.printed.join("\n"), "given now");
-  assertEquals(machine.printed.slice(-7), [
+  assertEquals(machine.printed.slice(-8), [
     "Waiting up to 30 s for the first accepted report …",
+    "panel.example.com has accepted no report",
     `${NAME} is running, but no report has been accepted yet.`,
     "Last lines of its log:",
     "  refused",
-    "Not accepted: the panel accepted no report within 30 s",
+    "Not accepted: panel.example.com accepted no report within 30 s",
     "Restoring the official agent …",
     "The official agent (komari-agent) is running again; everything installed in its place was " +
     "removed.",

@@ -131,6 +131,67 @@ Deno.test({
 });
 
 Deno.test({
+  name: "install returns to what worked before on a real systemd",
+  ignore: lack !== undefined,
+  fn: () =>
+    inWorld(async (world) => {
+      const { panel, machine } = world;
+      const before = await machine.files();
+      await machine.run(...install(world, "-i 2 --as-root"));
+      await reports(panel);
+      const files = await machine.files();
+      const sums = "md5sum /etc/komari-agent-deno/* /etc/systemd/system/komari-agent-deno*";
+      const content = await machine.run(sums);
+      const typo = "http://127.0.0.1:9";
+      for (
+        const [options, env, named] of [
+          [`--replace-panel -e ${typo} --as-root=false --gpu`, {}, "127.0.0.1:9"],
+          [
+            `--install-dir /srv/other`,
+            { HTTP_PROXY: "http://127.0.0.1:9" },
+            new URL(panel.url).host,
+          ],
+        ] as const
+      ) {
+        const line = `${PROGRAM} install ${options}`;
+        const { code, output } = await machine.tries(line, { AGENT_TOKEN: panel.token, ...env });
+        assertEquals(code, 1, output);
+        assertStringIncludes(output, `${named} has accepted no report: `);
+        assertStringIncludes(output, "It is back, and the panel accepts its reports.");
+        await reports(panel);
+        assertEquals(await machine.changes(files), []);
+        assertEquals(await machine.run(sums), content);
+        assertStringIncludes(await machine.run("ps -eo user:32,args"), "root ");
+        assertEquals((await machine.run("cat /etc/passwd")).includes(SERVICE), false);
+      }
+
+      // Ctrl-C in the midst of it, and a hang-up of ssh.
+      for (const [signal, exit] of [["INT", 130], ["HUP", 129]] as const) {
+        const cut = machine.tries(`exec ${PROGRAM} install --replace-panel -e ${typo}`, {
+          AGENT_TOKEN: panel.token,
+        });
+        await machine.comes(`grep -q 127.0.0.1:9 /etc/${SERVICE}/config.json`);
+        await machine.run(`pkill -${signal} -f 'install --[r]eplace-panel'`);
+        assertEquals((await cut).code, exit);
+        assertEquals(await machine.run(sums), content);
+        await reports(panel);
+      }
+
+      const other = await startTestPanel();
+      try {
+        const options = `--replace-panel -e ${other.url} --as-root=false`;
+        await machine.run(`${PROGRAM} install ${options}`, { AGENT_TOKEN: other.token });
+        await reports(other);
+      } finally {
+        other.close();
+      }
+      await machine.run(`${PROGRAM} uninstall`);
+      assertEquals(await machine.changes(before), []);
+      assertEquals(panel.state.violations, []);
+    }),
+});
+
+Deno.test({
   name: "install --replace and uninstall --restore on a real systemd",
   ignore: lack !== undefined,
   fn: () =>

@@ -1,0 +1,167 @@
+import { delay } from "@std/async/delay";
+import type { Config } from "../config/config.ts";
+import { panelName } from "../config/panels.ts";
+import { runTools } from "../host/tool_runner.ts";
+import { type Health, isReporting, readHealth, reportingPanels } from "../state/health_reader.ts";
+import type { InstallContext } from "./install_context.ts";
+import type { InstallPlan } from "./install_plan.ts";
+import { UNDO_TIMEOUT_MS } from "./official_service.ts";
+import { SavedFiles } from "./saved_files.ts";
+import { optional } from "./service_manager.ts";
+import { removeUserCommands } from "./service_user.ts";
+import { hasUpdateService } from "./update_service.ts";
+
+/** Time for the first accepted report; the README promises one within 30 s. */
+export const REPORT_TIMEOUT_MS = 30_000;
+const POLL_INTERVAL_MS = 250;
+
+/** Whether a panel has accepted a report since a start. */
+export interface PanelResult {
+  /** Host and path of its address. */
+  readonly panel: string;
+  readonly isAccepted: boolean;
+  /** The last failure in words, if one is known. */
+  readonly error: string | undefined;
+}
+
+/** The start whose reports are waited for. */
+interface Start {
+  /** The folder of the agent's health file. */
+  readonly folder: string;
+  /** In milliseconds since 1970. */
+  readonly sinceMs: number;
+  /** The names of the panels, in the order of the configuration. */
+  readonly panels: readonly string[];
+  /** The agent that ran before: its reports don't count. */
+  readonly before?: Health | undefined;
+}
+
+/**
+ * Waits until each panel has accepted a report of an agent that was started since, 30 s at most.
+ *
+ * @throws The signal's reason when it aborts.
+ */
+export async function waitForReports(start: Start, signal: AbortSignal): Promise<PanelResult[]> {
+  for (let waitedMs = 0;; waitedMs += POLL_INTERVAL_MS) {
+    const results = panelResults(readHealth([start.folder]), start);
+    const areAccepted = results.every(({ isAccepted }) => isAccepted);
+    if (areAccepted || waitedMs >= REPORT_TIMEOUT_MS) return results;
+    await delay(POLL_INTERVAL_MS, { signal });
+  }
+}
+
+function panelResults(
+  health: Health | undefined,
+  { sinceMs, panels, before }: Start,
+): PanelResult[] {
+  const isOther = health?.isRunning === true &&
+    (health.pid !== before?.pid || health.startedAtMs !== before.startedAtMs);
+  return panels.map((panel, at) => {
+    if (!isOther) return { panel, isAccepted: false, error: undefined };
+    // Two nodes at one panel have one name. A health file has room for the first eight.
+    const known = health.panels[at]?.panel === panel
+      ? health.panels[at]
+      : health.panels.find((it) => it.panel === panel);
+    const { acceptedAtMs = 0 } = known ?? health;
+    return { panel, isAccepted: acceptedAtMs >= sinceMs, error: known?.error?.text };
+  });
+}
+
+/**
+ * The trial of a new configuration in place of one that works: a node that is online stays online.
+ *
+ * As with an update, the new one stays if its reports are accepted, and the one before returns
+ * otherwise.
+ */
+export class InstallTrial {
+  readonly #plan: InstallPlan;
+  readonly #context: InstallContext;
+  readonly #worked: ReadonlySet<string>;
+  readonly #saved: SavedFiles;
+
+  private constructor(
+    plan: InstallPlan,
+    context: InstallContext,
+    { worked, saved }: { worked: ReadonlySet<string>; saved: SavedFiles },
+  ) {
+    this.#plan = plan;
+    this.#context = context;
+    this.#worked = worked;
+    this.#saved = saved;
+  }
+
+  /**
+   * Saves what the installation is going to change; `undefined` when no panel accepts the reports of
+   * the present one, if there is any.
+   *
+   * @throws {Error} When it can't be saved.
+   */
+  static async begin(
+    plan: InstallPlan,
+    context: InstallContext,
+    before: Health | undefined,
+  ): Promise<InstallTrial | undefined> {
+    const { previous, system } = context;
+    if (previous === undefined || !isReporting(before)) return undefined;
+    const trees = plan.record.trees.filter((path) => !previous.trees.includes(path));
+    const saved = await SavedFiles.save(plan.prepare, { system, trees });
+    return new InstallTrial(plan, context, { worked: reportingPanels(before), saved });
+  }
+
+  /**
+   * Whether the node is worse off than before: a panel that has worked accepts nothing now, or where
+   * all were replaced, none of the new ones does.
+   */
+  isWorse(results: readonly PanelResult[]): boolean {
+    const kept = results.filter(({ panel }) => this.#worked.has(panel));
+    return kept.length > 0
+      ? kept.some(({ isAccepted }) => !isAccepted)
+      : results.every(({ isAccepted }) => !isAccepted);
+  }
+
+  /** The new configuration stays. */
+  async accept(): Promise<void> {
+    await this.#saved.discard();
+  }
+
+  /**
+   * Puts the installation before back, and waits for a report of it; the result says whether a panel
+   * accepts one.
+   *
+   * @throws {Error} When something can't be put back.
+   */
+  async rollBack(): Promise<boolean> {
+    const { service, prepare } = this.#plan;
+    const { manager, previous, system, user } = this.#context;
+    const { tools, root } = system;
+    // An abort ends the trial, not the roll-back.
+    const signal = AbortSignal.timeout(UNDO_TIMEOUT_MS + REPORT_TIMEOUT_MS);
+    const run = (commands: Parameters<typeof runTools>[0]) => runTools(commands, { tools, signal });
+    const hadUpdates = previous !== undefined && hasUpdateService(previous);
+    // While its files are there.
+    if (service.isUpdated && !hadUpdates) await run(manager.disableUpdates.map(optional));
+    await this.#saved.restore();
+    const gaveState = prepare.some((step) => step.do === "run" && step.command.tool === "chown");
+    if (gaveState && previous !== undefined) {
+      const { user, stateFolder } = previous;
+      await run([{ tool: "chown", args: ["-hR", `${user}:`, stateFolder] }]);
+    }
+    const before = readHealth([root + service.runtimeFolder]);
+    await run([
+      ...manager.reload,
+      ...manager.restart,
+      ...(hadUpdates ? manager.enableUpdates : []),
+      ...(user.createCommands.length > 0 ? removeUserCommands(user.name, system) : []),
+    ]);
+    const folder = root + (previous?.runtimeFolder ?? service.runtimeFolder);
+    // Older agents name no panels.
+    const panels = this.#worked.size > 0 ? [...this.#worked] : [""];
+    const results = await waitForReports({ folder, sinceMs: 0, panels, before }, signal);
+    return results.every(({ isAccepted }) => isAccepted);
+  }
+}
+
+/** The names of all panels of a configuration, in its order. */
+export function panelNames(config: Config): string[] {
+  return [config, ...config.furtherPanels].map(panelName);
+}

@@ -1,0 +1,112 @@
+import { removeIfExists, syncFile, syncFolder } from "../state/atomic_write.ts";
+import { dirname } from "../parse/path.ts";
+import { removeEmptyFolder, type Step } from "./install_step.ts";
+import { missingFolders, pathExists, type TargetSystem } from "./target_system.ts";
+
+/** Names a file as it was, beside the one that takes its place. */
+const SUFFIX = ".before";
+
+/** A saved path in its folder. */
+export function savedPath(path: string): string {
+  return path + SUFFIX;
+}
+
+/**
+ * The files and folders that steps are going to change, as they were: an installation that no panel
+ * accepts is put back by them.
+ *
+ * Each file is kept as a second link to it in its folder, so owner, mode and content come back by one
+ * rename, and a large program costs nothing.
+ */
+export class SavedFiles {
+  /** Full paths below the root of the system. */
+  readonly #saved: readonly string[];
+  readonly #missing: readonly string[];
+  readonly #missingFolders: readonly string[];
+  readonly #missingTrees: readonly string[];
+
+  private constructor(
+    { saved, missing, folders, trees }: Record<
+      "saved" | "missing" | "folders" | "trees",
+      readonly string[]
+    >,
+  ) {
+    this.#saved = saved;
+    this.#missing = missing;
+    this.#missingFolders = folders;
+    this.#missingTrees = trees;
+  }
+
+  /**
+   * Saves what steps are going to change.
+   *
+   * @param options `trees`: folders that {@linkcode restore} removes with everything in them, unless
+   * they are there now.
+   * @throws {Error} When something can't be saved; nothing is left then.
+   */
+  static async save(
+    steps: readonly Step[],
+    { system: { root }, trees }: { system: TargetSystem; trees: readonly string[] },
+  ): Promise<SavedFiles> {
+    const changed = new Set<string>();
+    const folders = new Set<string>();
+    for (const step of steps) {
+      if (step.do === "folder") folders.add(step.path);
+      else if (step.do === "remove" || !step.do.startsWith("remove") && "path" in step) {
+        changed.add(step.path);
+      }
+    }
+    const isThere = (path: string) => pathExists(root + path);
+    const rooted = (paths: readonly string[]) => paths.map((path) => root + path);
+    const files = new SavedFiles({
+      saved: rooted([...changed].filter(isThere)),
+      missing: rooted([...changed].filter((path) => !isThere(path))),
+      // Folders count as the parents of what is in them.
+      folders: rooted(
+        missingFolders([...changed, ...[...folders].map((path) => `${path}/file`)], { root }),
+      ),
+      trees: rooted(trees.filter((path) => !isThere(path))),
+    });
+    try {
+      for (const path of files.#saved) await saveFile(path);
+    } catch (cause) {
+      await files.discard();
+      throw new Error("Cannot keep the present installation", { cause });
+    }
+    return files;
+  }
+
+  /** Puts everything back. @throws {Error} When that fails. */
+  async restore(): Promise<void> {
+    for (const path of this.#saved) {
+      await Deno.rename(savedPath(path), path);
+      // rename() does nothing when both are links to one file.
+      await removeIfExists(savedPath(path));
+      await syncFolder(dirname(path));
+    }
+    for (const path of this.#missing) await removeIfExists(path);
+    for (const path of this.#missingTrees) await removeIfExists(path, { recursive: true });
+    for (const path of this.#missingFolders) await removeEmptyFolder(path);
+  }
+
+  /** Forgets how everything was. */
+  async discard(): Promise<void> {
+    for (const path of this.#saved) await removeIfExists(savedPath(path));
+  }
+}
+
+async function saveFile(path: string): Promise<void> {
+  const saved = savedPath(path);
+  await removeIfExists(saved);
+  const { isSymlink, mode, uid, gid } = Deno.lstatSync(path);
+  if (isSymlink) return await Deno.symlink(Deno.readLinkSync(path), saved);
+  try {
+    await Deno.link(path, saved);
+  } catch {
+    // Not every file system has hard links.
+    await Deno.copyFile(path, saved);
+    await Deno.chmod(saved, (mode ?? 0o600) & 0o777);
+    if (Deno.uid() === 0) await Deno.chown(saved, uid, gid);
+    await syncFile(saved);
+  }
+}

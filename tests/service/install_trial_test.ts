@@ -1,0 +1,271 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { UsageError } from "../../lib/config/usage_error.ts";
+import { HealthFile, type PanelHealth } from "../../lib/state/health_file.ts";
+import { uninstall } from "../../lib/service/uninstall.ts";
+import { configOf, FakeSystem, installNow, PUBLIC_KEY, USERS } from "./fake_system.ts";
+
+const { signal } = new AbortController();
+const NAME = "komari-agent-deno";
+const CONFIG = `/etc/${NAME}/config.json`;
+const ONE = ["-e", "https://one.example", "-t", "t0ken-1"];
+const TWO = ["-e", "https://two.example", "-t", "t0ken-2"];
+const TYPO = ["-e", "https://tow.example", "-t", "t0ken-2"];
+
+/**
+ * A machine whose service manager starts an agent: it reports to the panels of its configuration,
+ * and those that are up accept its reports, where the proxy works.
+ */
+class Machine extends FakeSystem implements Disposable {
+  readonly up = new Set(["one.example", "two.example"]);
+  /** Commands that fail, by their beginning. */
+  failing = "";
+  #health: HealthFile | undefined;
+  /** No two agents start at the same time, even where no time passes. */
+  #starts = 0;
+
+  constructor() {
+    super({
+      folders: ["run/openrc", "etc/init.d", "var/log"],
+      fakes: { ...USERS, "rc-update": "", "rc-service": "", tail: "echo refused", chown: "" },
+    });
+    const { tools } = this.system;
+    Object.assign(this.system, {
+      tools: {
+        has: (tool: string) => tools.has(tool),
+        run: async (...[command, options]: Parameters<typeof tools.run>) => {
+          const line = [command.tool, ...command.args].join(" ");
+          if (this.failing !== "" && line.startsWith(this.failing)) {
+            this.failing = "";
+            return { code: 1, output: "it is broken" };
+          }
+          const result = await tools.run(command, options);
+          if (line === `rc-service ${NAME} restart`) this.#start();
+          return result;
+        },
+      },
+    });
+  }
+
+  #start(): void {
+    this.#health?.close();
+    this.#health = undefined;
+    // A process that another test is just starting may hold the lock of the one before for a moment.
+    while (this.#health === undefined) {
+      this.#health = openAt(Date.now() + ++this.#starts, `${this.root}/run/${NAME}`);
+    }
+    const { endpoint, panels = [] } = JSON.parse(this.text(CONFIG));
+    const all: { endpoint: string }[] = [{ endpoint }, ...panels];
+    const environment = this.tree(`/etc/${NAME}`).some((line) => line.includes("/environment"))
+      ? this.text(`/etc/${NAME}/environment`)
+      : "";
+    const states = all.map(({ endpoint }): PanelHealth => {
+      const panel = new URL(endpoint).host;
+      const isUp = this.up.has(panel) && !environment.includes("bad-proxy");
+      return {
+        panel,
+        sinceMs: 0,
+        failures: 0,
+        probes: 0,
+        ...(isUp
+          ? { acceptedAtMs: Date.now() }
+          : { error: { text: "connection refused", atMs: Date.now() } }),
+      };
+    });
+    this.#health?.setPanels(states, { now: true });
+    if (states.some(({ acceptedAtMs }) => acceptedAtMs)) this.#health?.accepted(1000);
+  }
+
+  install(words: readonly string[], env: Record<string, string> = {}): Promise<string | undefined> {
+    return installNow(configOf(["install", ...words], { root: this.root, env }), this.system);
+  }
+
+  /** Files with their content, and what else there is; without what an agent does. */
+  content(): Record<string, string> {
+    return Object.fromEntries(
+      this.tree().filter((line) => !line.startsWith("/run/")).map((line) => {
+        const path = line.slice(0, line.lastIndexOf(" "));
+        const isText = !path.endsWith("/") && !path.startsWith("/usr/local/bin/");
+        return [line, isText ? this.text(path) : ""];
+      }),
+    );
+  }
+
+  [Symbol.dispose](): void {
+    this.#health?.close();
+  }
+}
+
+/** The health file of an agent that was started at a time. */
+function openAt(atMs: number, folder: string): HealthFile | undefined {
+  const { now } = Date;
+  Date.now = () => atMs;
+  try {
+    return HealthFile.open([folder], { version: "1.0.0" });
+  } finally {
+    Date.now = now;
+  }
+}
+
+/** A machine on which an agent reports to the first panel. */
+async function working(words: readonly string[] = []): Promise<Machine> {
+  const machine = new Machine();
+  assertEquals(await machine.install([...ONE, ...words]), undefined);
+  machine.calls();
+  machine.printed.length = 0;
+  return machine;
+}
+
+Deno.test("install() returns to the installation before when no panel accepts its reports", async () => {
+  for (
+    const [words, env] of [
+      [["--replace-panel", ...TYPO], {}],
+      [["--replace-panel", ...TYPO, "--install-dir", "/srv/new/agent"], {}],
+      [["--replace-panel", ...TYPO, "--state-dir", "/srv/state/deep"], {}],
+      [[], { HTTPS_PROXY: "http://bad-proxy:3128" }],
+    ] as const
+  ) {
+    await using machine = await working();
+    using _agent = machine;
+    const before = machine.content();
+    const refusal = await machine.install(words, env);
+    const panel = words.length === 0 ? "one.example" : "tow.example";
+    assertEquals(
+      refusal,
+      `${panel} accepted no report within 30 s; the installation before is back`,
+    );
+    assertEquals(machine.content(), before);
+    const printed = machine.printed.join("\n");
+    assertStringIncludes(printed, `${panel} has accepted no report: connection refused`);
+    assertStringIncludes(printed, "It is back, and the panel accepts its reports.");
+    assertEquals(printed.includes("Uninstall"), false, "no summary of what is gone");
+    await uninstall(machine.system, { serviceName: NAME, print: false, signal });
+    assertEquals(machine.tree().filter((line) => /before|srv\/./.test(line)), []);
+  }
+});
+
+Deno.test("install() keeps an installation whose panel accepts its reports", async () => {
+  await using machine = await working(["-i", "2"]);
+  using _agent = machine;
+  assertEquals(await machine.install(["--replace-panel", ...TWO]), undefined);
+  assertEquals(JSON.parse(machine.text(CONFIG)).endpoint, "https://two.example");
+  assertEquals(machine.tree().filter((line) => line.includes(".before")), []);
+  // As a machine that loses power meanwhile has it.
+  machine.write(`${CONFIG}.before`, "{}");
+  machine.write(`/etc/init.d/${NAME}.before`, "");
+  const printed = machine.printed.join("\n");
+  assertStringIncludes(printed, "two.example accepts its reports.");
+  assertStringIncludes(printed, "Uninstall");
+  await uninstall(machine.system, { serviceName: NAME, print: false, signal });
+  assertEquals(machine.tree().filter((line) => line.includes(".before")), []);
+});
+
+Deno.test("install() names each panel, and stays while those that worked do", async () => {
+  await using machine = await working();
+  using _agent = machine;
+  const refusal = await machine.install(["--add", ...TYPO]);
+  assertEquals(refusal, "tow.example accepted no report within 30 s");
+  const { endpoint, panels } = JSON.parse(machine.text(CONFIG));
+  assertEquals([endpoint, panels[0].endpoint], ["https://one.example", "https://tow.example"]);
+  const printed = machine.printed.join("\n");
+  assertStringIncludes(printed, "one.example accepts its reports.");
+  assertStringIncludes(printed, "tow.example has accepted no report: connection refused");
+
+  assertEquals(await machine.install(["--replace-panel", ...TWO, ...ONE]), undefined);
+  machine.up.delete("one.example");
+  const before = machine.content();
+  const lost = await machine.install(["-i", "9"]);
+  assertStringIncludes(lost ?? "", "one.example accepted no report within 30 s; the installation");
+  assertEquals(machine.content(), before, "one of two that had worked");
+});
+
+Deno.test("install() stays where nothing has worked before", async () => {
+  await using machine = new Machine();
+  using _agent = machine;
+  machine.up.clear();
+  assertStringIncludes(await machine.install(ONE) ?? "", "one.example accepted no report");
+  const refusal = await machine.install(["--replace-panel", ...TYPO]);
+  assertEquals(refusal, "tow.example accepted no report within 30 s");
+  assertEquals(JSON.parse(machine.text(CONFIG)).endpoint, "https://tow.example");
+  assertEquals(machine.tree().filter((line) => line.includes(".before")), []);
+});
+
+Deno.test("install() returns to the installation before when a step fails, or it is interrupted", async () => {
+  await using machine = await working();
+  using _agent = machine;
+  const before = machine.content();
+  machine.failing = `rc-service ${NAME} restart`;
+  const error = await assertRejects(
+    () => machine.install(["-i", "9"]),
+    Error,
+    "Cannot install, and the installation before is back",
+  );
+  assertStringIncludes(String(error.cause), "it is broken");
+  assertEquals(machine.content(), before);
+
+  const user = new AbortController();
+  const { system } = machine;
+  const interrupted = {
+    ...system,
+    printLine(line: string) {
+      system.printLine(line);
+      if (line.startsWith("Waiting")) user.abort(new Error("Ctrl-C"));
+      if (line.startsWith("Putting")) machine.up.add("one.example");
+    },
+  };
+  const config = configOf(["install", "-i", "9"], { root: machine.root });
+  machine.up.delete("one.example");
+  await assertRejects(() => installNow(config, interrupted, { signal: user.signal }), Error);
+  assertEquals(machine.content(), before);
+  assertStringIncludes(machine.printed.join("\n"), "Interrupted.");
+  assertStringIncludes(machine.printed.at(-1) ?? "", "It is back, and the panel accepts");
+});
+
+Deno.test("install() returns to the updates and the user before", async () => {
+  const releases = ["--update-url", "https://u.example", "--update-key", PUBLIC_KEY];
+  await using machine = await working(["--as-root"]);
+  using _agent = machine;
+  const before = machine.content();
+  await machine.install(["--replace-panel", ...TYPO, ...releases, "--as-root=false"]);
+  assertEquals(machine.content(), before);
+  const calls = machine.calls();
+  for (
+    const line of [
+      `rc-service ${NAME}-update stop`,
+      `chown -hR root: /var/lib/${NAME}`,
+      `userdel ${NAME}`,
+    ]
+  ) assertEquals(calls.includes(line), true, `${line} in\n${calls.join("\n")}`);
+
+  await using updated = await working(releases);
+  using _other = updated;
+  const withUpdates = updated.content();
+  await updated.install(["--replace-panel", ...TYPO, "--disable-auto-update"]);
+  assertEquals(updated.content(), withUpdates);
+  const last = updated.calls().filter((line) => line.includes("-update ")).slice(-2);
+  assertEquals(last, [`rc-update add ${NAME}-update default`, `rc-service ${NAME}-update restart`]);
+});
+
+Deno.test("install() with --add asks for --replace-panel when the token is another one", async () => {
+  await using machine = await working();
+  using _agent = machine;
+  const before = machine.content();
+  await assertRejects(
+    () => machine.install(["--add", "-e", "https://one.example", "-t", "another"]),
+    UsageError,
+    "Cannot use --add for https://one.example: the service reports to it already, with another " +
+      "token; use --replace-panel",
+  );
+  assertEquals([machine.content(), machine.calls()], [before, []]);
+  assertEquals(await machine.install(["--add", ...ONE]), undefined, "nothing is new");
+  await machine.install(["--add", ...TWO]);
+  await machine.install(["-e", "https://two.example", "-t", "t0ken-2b"]);
+  const { endpoint, token, panels } = JSON.parse(machine.text(CONFIG));
+  assertEquals([endpoint, token], ["https://one.example", "t0ken-1"], "the first one stays");
+  assertEquals(panels, [{ endpoint: "https://two.example", token: "t0ken-2b" }]);
+  const words = ["--replace-panel", "-e", "https://one.example", "-t", "another"];
+  assertEquals(await machine.install(words), undefined);
+  assertEquals(JSON.parse(machine.text(CONFIG)), {
+    endpoint: "https://one.example",
+    token: "another",
+  });
+});
