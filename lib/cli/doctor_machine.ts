@@ -70,7 +70,7 @@ export function machineChecks(
     ),
     check("state", { en: "State folder", zh: "状态目录" }, () => checkStateFolder(config)),
     check("version", { en: "Version", zh: "版本" }, (signal) => checkVersion(config, signal)),
-    check("seal", { en: "Seal", zh: "沙箱" }, () => checkSeal(config, options)),
+    check("seal", { en: "Seal", zh: "封闭" }, () => checkSeal(config, options)),
   ];
 }
 
@@ -284,7 +284,7 @@ async function checkSeal(config: Config, { os }: { os: string }): Promise<CheckR
   if (sealGap(sandbox) === undefined) {
     return result("ok", {
       en: "the kernel and the runtime can seal the agent",
-      zh: "内核和运行时都能隔离 Agent",
+      zh: "内核和运行时都能封闭 Agent",
     });
   }
   if (kernelError !== undefined) {
@@ -292,6 +292,6 @@ async function checkSeal(config: Config, { os }: { os: string }): Promise<CheckR
   }
   return result("warning", {
     en: `the kernel and the runtime can seal the agent, but files can be read: ${needs.readsFiles}`,
-    zh: `内核和运行时都能隔离 Agent，但仍可读取文件：${needs.readsFiles}`,
+    zh: `内核和运行时都能封闭 Agent，但仍可读取文件：${needs.readsFiles}`,
   });
 }

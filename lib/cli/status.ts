@@ -37,7 +37,7 @@ const TEXTS = {
   failure: { en: "Last failure", zh: "上次失败" },
   probes: { en: "Probes", zh: "探测" },
   memory: { en: "Memory", zh: "内存" },
-  seal: { en: "Seal", zh: "沙箱" },
+  seal: { en: "Seal", zh: "封闭" },
   problem: { en: "Problem", zh: "问题" },
   service: { en: "Service", zh: "服务" },
 } as const satisfies Readonly<Record<string, Translation>>;

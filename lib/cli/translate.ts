@@ -26,7 +26,7 @@ const TEMPLATES: readonly Template[] = [...CHINESE].filter(([english]) => englis
   .map(([english, chinese]) => ({ pattern: patternOf(english), chinese }));
 
 /** Between parts of a line that have an entry each, such as an error and its cause. */
-const SEPARATORS = /: |; |, /g;
+const SEPARATORS = /: |; |, |[：；，]/g;
 const CHINESE_SEPARATORS: Readonly<Record<string, string>> = {
   ": ": "：",
   "; ": "；",
@@ -49,8 +49,7 @@ function translateLine(line: string): string {
 }
 
 function translateText(text: string): string {
-  if (/[\u4e00-\u9fff]/.test(text)) return text;
-  return whole(text) ?? parts(text) ?? text;
+  return /[a-z]/i.test(text) ? whole(text) ?? parts(text) ?? text : text;
 }
 
 /** By an entry for all of the text. */
@@ -75,7 +74,8 @@ function parts(text: string): string | undefined {
     const [head, tail] = [text.slice(0, index), text.slice(index + separator.length)];
     const [first, rest] = [whole(head), whole(tail)];
     if (first === undefined && rest === undefined) continue;
-    return (first ?? head) + CHINESE_SEPARATORS[separator] + (rest ?? translateText(tail));
+    const mark = CHINESE_SEPARATORS[separator] ?? separator;
+    return (first ?? head) + mark + (rest ?? translateText(tail));
   }
   return undefined;
 }

@@ -62,7 +62,7 @@ export const COMMANDS = {
       en: "Shows version, panel, transport, the last report, failures, probes, memory, seal and " +
         "service. The exit code is 0 if the panel accepts its reports.",
       zh:
-        "显示版本、面板、传输方式、上次上报、失败、探测、内存、沙箱和服务。面板接受上报时退出码为 0。",
+        "显示版本、面板、传输方式、上次上报、失败、探测、内存、封闭和服务。面板接受上报时退出码为 0。",
     },
   },
   "doctor": {

@@ -141,8 +141,8 @@ export class Proxies {
     } catch (cause) {
       signal.throwIfAborted();
       const reason = cause instanceof Error ? cause.message : String(cause);
-      const through = `through the proxy ${proxy.host} port ${proxy.port}`;
-      const message = `Cannot connect to ${options.target.host} ${through}: ${reason}`;
+      const message = `Cannot connect to ${options.target.host} through the proxy ${proxy.host} ` +
+        `port ${proxy.port}: ${reason}`;
       throw new DialError(message, { stage: "proxy", cause });
     }
   }

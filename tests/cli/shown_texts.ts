@@ -9,21 +9,37 @@ const LIB = new URL("../../lib/", import.meta.url);
 
 /** All texts in the files of a folder below `lib/`, joined where the code joins them by `+`. */
 export function sourceTexts(folder: string): SourceText[] {
-  return [...Deno.readDirSync(new URL(folder, LIB))].flatMap((entry) => {
-    const file = folder + entry.name;
-    if (entry.isDirectory) return sourceTexts(`${file}/`);
-    return file.endsWith(".ts") ? textsOf(file, Deno.readTextFileSync(new URL(file, LIB))) : [];
+  return filesIn(folder).flatMap((file) => textsOf(file, sourceOf(file)));
+}
+
+/** All texts in the files of a folder below `lib/` that have Chinese in them. */
+export function chineseTexts(folder: string): SourceText[] {
+  return filesIn(folder).flatMap((file) => textsOf(file, sourceOf(file), { isChinese: true }))
+    .filter(({ text }) => /[\u4e00-\u9fff]/.test(text));
+}
+
+function filesIn(folder: string): string[] {
+  return [...Deno.readDirSync(new URL(`./${folder}`, LIB))].flatMap(({ name, isDirectory }) => {
+    if (isDirectory) return filesIn(`${folder}${name}/`);
+    return name.endsWith(".ts") ? [folder + name] : [];
   });
 }
 
-/** The texts in a source file, but for those that stand in both languages beside each other. */
-export function textsOf(file: string, source: string): SourceText[] {
+function sourceOf(file: string): string {
+  return Deno.readTextFileSync(new URL(file, LIB));
+}
+
+/**
+ * The texts in a source file, but for those that stand in both languages beside each other; with
+ * `isChinese` those too.
+ */
+export function textsOf(file: string, source: string, { isChinese = false } = {}): SourceText[] {
   const found: SourceText[] = [];
   let translations = 0;
   const visit = (node: Deno.lint.Expression) => {
     const { parent } = node;
     if (!isText(node) || (parent.type === "BinaryExpression" && isText(parent))) return;
-    if (NOT_VALUES.includes(parent.type) || translations > 0) return;
+    if (NOT_VALUES.includes(parent.type) || (translations > 0 && !isChinese)) return;
     found.push({ file, text: skeleton(node) });
   };
   const create = (): Deno.lint.LintVisitor => ({

@@ -26,6 +26,7 @@ Deno.test("translate() puts a template's values where its Chinese has them, tran
 Deno.test("translate() takes an error and its cause apart", () => {
   assertEquals(zh("Cannot read /x: permission denied"), "无法读取 /x：没有权限");
   assertEquals(zh("panel.example.com: permission denied"), "panel.example.com：没有权限");
+  assertEquals(zh("上次失败：Cannot read /x: no such file"), "上次失败：无法读取 /x：没有这个文件");
 });
 
 Deno.test("translate() keeps indentation and columns", () => {
@@ -37,7 +38,7 @@ Deno.test("translate() keeps indentation and columns", () => {
 });
 
 Deno.test("translate() leaves what has no entry, and what is Chinese already", () => {
-  for (const text of ["/usr/bin/x of eth0", "", "已安装：no such file", "a=b: c"]) {
+  for (const text of ["/usr/bin/x of eth0", "", "a=b: c"]) {
     assertEquals(zh(text), text);
   }
 });
@@ -55,6 +56,11 @@ Deno.test("translate() does not touch scripts and licenses", () => {
 
 /** Rooms whose texts are for users; in the files that are left out, they are for other programs. */
 const ROOMS = ["cli/", "config/", "service/"];
+/** Rooms whose errors reach users through those. */
+const ERROR_ROOMS = [
+  ...["agent/", "host/", "metrics/", "net/", "panel/", "probe/", "sandbox/", "state/", "traffic/"],
+  "update/",
+];
 const SCRIPTS = ["cli/completions.ts", "cli/man_page.ts"].concat(
   ["launchd", "openrc", "procd", "systemd", "update_service"].map((name) => `service/${name}.ts`),
 );
@@ -79,16 +85,31 @@ function isSentence(text: string): boolean {
   return /[A-Za-z]{2,},? (?:[a-z({]|\(?\{)/.test(text);
 }
 
+/** The templates that have an entry, with `{}` for each value. */
+const known = new Set(Object.keys(chinese).map((english) => withoutNames(english).trim()));
+
+function withoutNames(template: string): string {
+  return template.replaceAll(/\{#?\w+\}/g, "{}");
+}
+
 Deno.test("each text for users in lib/cli, lib/config and lib/service has its Chinese", () => {
-  const known = new Set(
-    Object.keys(chinese).map((english) => english.replaceAll(/\{#?\w+\}/g, "{}").trim()),
-  );
   const missing = ROOMS.flatMap(sourceTexts).filter(({ file, text }) =>
     !SCRIPTS.includes(file) && !NOT_SHOWN.some((rule) => rule.test(text))
   ).flatMap(({ file, text }) =>
     text.split("\n").map((line) => line.trim())
       .filter((line) => isSentence(line) && !known.has(line)).map((line) => `${file}: ${line}`)
   );
+  assertEquals(missing, [], "add each to lib/cli/chinese.json, with {name} for a value");
+});
+
+Deno.test("each error of the other rooms has its Chinese", () => {
+  const missing = ERROR_ROOMS.flatMap(sourceTexts)
+    .filter(({ text }) =>
+      text.startsWith("Cannot ") && !known.has(withoutNames(text)) &&
+      // Of the C library: the part before the colon has an entry with each call.
+      text !== "Cannot {} {}: {}"
+    )
+    .map(({ file, text }) => `${file}: ${text}`);
   assertEquals(missing, [], "add each to lib/cli/chinese.json, with {name} for a value");
 });
 
