@@ -14,7 +14,7 @@ import { startShell } from "../sandbox/shell.ts";
 import { PACKAGE_MANAGERS, packageOf, thisProgram } from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
-import { mayHang } from "../metrics/mount_filter.ts";
+import { mayHang, type MountDecision } from "../metrics/mount_filter.ts";
 import { STATFS_TIMEOUT_MS } from "../metrics/nonblocking_statfs.ts";
 import { hostRoots, openMachine, type Platform } from "../metrics/open_machine.ts";
 import { takeSnapshot } from "../metrics/snapshot.ts";
@@ -136,13 +136,21 @@ function checkInterfaces(machine: Machine): CheckResult {
 async function checkDisks(machine: Machine): Promise<CheckResult> {
   takeSnapshot(machine.collectors);
   const all = machine.mounts();
-  const counted = all.filter((it) => it.counted).map(({ mountPoint }) => mountPoint);
   const { statfs } = await import("node:fs/promises");
   // One that is not counted hangs other programs all the same; automounts would be mounted for it.
   const suspects = all.filter((it) => it.counted || (mayHang(it) && it.type !== "autofs")).map((
     it,
   ) => it.mountPoint);
   const hanging = await hangingMounts(suspects, { statfs, timeoutMs: STATFS_TIMEOUT_MS });
+  return disksResult(all, hanging);
+}
+
+/** The result for these mounts; `hanging` are the mount points that do not answer. */
+export function disksResult(
+  all: readonly MountDecision[],
+  hanging: readonly string[],
+): CheckResult {
+  const counted = all.filter((it) => it.counted).map(({ mountPoint }) => mountPoint);
   if (hanging.length > 0) {
     const isCounted = hanging.some((path) => counted.includes(path));
     return result(isCounted ? "failed" : "warning", {
