@@ -7,7 +7,12 @@ import {
   runChecks,
 } from "../../lib/cli/checks.ts";
 import { allPanelChecks, runDoctor } from "../../lib/cli/doctor.ts";
-import { configCheck, hangingMounts, machineChecks } from "../../lib/cli/doctor_machine.ts";
+import {
+  configCheck,
+  disksResult,
+  hangingMounts,
+  machineChecks,
+} from "../../lib/cli/doctor_machine.ts";
 import { panelChecks } from "../../lib/cli/doctor_panel.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { type FaultName, panelFault } from "../test_panel/faults.ts";
@@ -272,6 +277,22 @@ Deno.test("hangingMounts() names the file systems that do not answer", async () 
   };
   const options = { statfs, timeoutMs: 1 };
   assertEquals(await hangingMounts(["/", "/nfs", "/gone"], options), ["/nfs"]);
+});
+
+Deno.test("disksResult() is a failure where a counted disk hangs, else a warning", () => {
+  const mount = (mountPoint: string, counted: boolean) => {
+    return { mountPoint, source: "/dev/vda", type: "ext4", counted, rule: "" };
+  };
+  const all = [mount("/", true), mount("/data", true), mount("/nfs", false)];
+  const resultOf = (...hanging: string[]) => {
+    const { status, text } = disksResult(all, hanging);
+    return `${status} ${text.en}`;
+  };
+  assertEquals(resultOf(), "ok /, /data counted, 1 left out");
+  assertEquals(resultOf("/data"), "failed /data does not answer within 3 s");
+  assertEquals(resultOf("/nfs"), "warning /nfs does not answer within 3 s");
+  assertEquals(resultOf("/nfs", "/"), "failed /nfs, / does not answer within 3 s");
+  assertEquals(disksResult([mount("/nfs", false)], []).status, "warning");
 });
 
 Deno.test("machineChecks() have a title in both languages, and ids of their own", () => {

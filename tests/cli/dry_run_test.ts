@@ -1,12 +1,16 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
   type DryRun,
   dryRunTable,
   foldIgnored,
+  runDryRun,
   secondsBetweenMeasurements,
 } from "../../lib/cli/dry_run.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
 import type { Snapshot } from "../../lib/types.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
+import { collectedLog } from "../log/collected_log.ts";
+import { configOf, FakeContext } from "./fake_context.ts";
 
 function dryRunOf(snapshot: Snapshot): DryRun {
   return {
@@ -71,6 +75,23 @@ Deno.test("secondsBetweenMeasurements() is the interval where that is short", ()
   assertEquals(secondsBetweenMeasurements(undefined), 3);
   assertEquals(secondsBetweenMeasurements(0.2), 0.2);
   assertEquals(secondsBetweenMeasurements(60), 5);
+});
+
+Deno.test("runDryRun() measures twice, with the interval between", async () => {
+  // It sends the log to standard error, which ends with this.
+  await collectedLog(async () => {
+    using time = new FakeTime();
+    const context = new FakeContext();
+    const args = ["--dry-run", "--json", "--interval", "2", "--ip-services", "off"];
+    const running = runDryRun(configOf(args), context);
+    let isSettled = false;
+    running.finally(() => isSettled = true).catch(() => {});
+    while (time.timers === 0 && !isSettled) await realTurn();
+    const tookMs = await time.until(running, { withinMs: 3_000, stepMs: 100 });
+    assert(tookMs >= 2_000, `it took ${tookMs} ms`);
+    assertEquals(await running, 0);
+    assertEquals(JSON.parse(context.printed).secondsBetween, 2);
+  });
 });
 
 Deno.test("dryRunTable() shows graphics cards where they were asked for", () => {

@@ -1,4 +1,5 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { readStandardInput } from "../../lib/cli/standard_input.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
@@ -35,4 +36,51 @@ Deno.test("--token-file - refuses an empty standard input", async () => {
   const { code, output } = await show("\n");
   assertEquals(code, 2);
   assertMatch(output, /Cannot use --token-file -: it is empty/);
+});
+
+/** What is read at a terminal where these keys are pressed, and what happens to the terminal. */
+function atTerminal(keys: string, read: () => void): string[] {
+  const { stdin, stderr } = Deno;
+  const events: string[] = [];
+  const pressed = [...new TextEncoder().encode(keys)];
+  const write = stderr.writeSync.bind(stderr);
+  const changed = {
+    isTerminal: () => true,
+    setRaw: (mode: boolean) => void events.push(mode ? "raw" : "restored"),
+    readSync(into: Uint8Array) {
+      const key = pressed.shift();
+      if (key === undefined) return null;
+      into[0] = key;
+      return 1;
+    },
+  };
+  const before = { isTerminal: stdin.isTerminal, setRaw: stdin.setRaw, readSync: stdin.readSync };
+  Object.assign(stdin, changed);
+  stderr.writeSync = (bytes) => {
+    events.push(JSON.stringify(new TextDecoder().decode(bytes)));
+    return bytes.length;
+  };
+  try {
+    read();
+  } finally {
+    Object.assign(stdin, before);
+    stderr.writeSync = write;
+  }
+  return events;
+}
+
+Deno.test("readStandardInput() reads a hidden line at a terminal, and restores the terminal", () => {
+  const lines: string[] = [];
+  for (const keys of ["grüx\x7fn\rrest", "two\nrest", "end\x04", "gone"]) {
+    const events = atTerminal(keys, () => lines.push(readStandardInput("en")));
+    assertEquals(events, ['"Token: "', "raw", "restored", '"\\n"']);
+  }
+  assertEquals(lines, ["grün", "two", "end", "gone"]);
+});
+
+Deno.test("readStandardInput() restores the terminal after Ctrl-C", () => {
+  const events = atTerminal("t0k\x03en\r", () => {
+    assertThrows(() => readStandardInput("en"), Error, "interrupted");
+  });
+  assertEquals(events, ['"Token: "', "raw", "restored", '"\\n"']);
 });

@@ -69,6 +69,17 @@ Deno.test("callAuthenticated() tries the header for a wrong token once in ten mi
   assertEquals(await callsTo(access, { query: 200, header: 200 }), "query 200");
 });
 
+Deno.test("callAuthenticated() tries the header again after ten minutes, not before", async () => {
+  using time = new FakeTime();
+  const access = { ...PANEL, tokenPlace: new LearnedTokenPlace("auto") };
+  const wrong = { query: 401, header: 401 };
+  assertEquals(await callsTo(access, wrong), "query header 401");
+  time.tick(10 * 60_000 - 1);
+  assertEquals(await callsTo(access, wrong), "query 401");
+  time.tick(1);
+  assertEquals(await callsTo(access, wrong), "query header 401");
+});
+
 Deno.test("callAuthenticated() sends the token nowhere else than it was told to", async () => {
   for (const place of ["query", "header"] as const) {
     const access = { ...PANEL, tokenPlace: new LearnedTokenPlace(place) };

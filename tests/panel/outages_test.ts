@@ -138,6 +138,21 @@ Deno.test("OutageLog logs several outages in one line", () => {
   ]);
 });
 
+Deno.test('OutageLog says "trying again" of several outages when one of the calls is made again', () => {
+  const full = new PanelError("Cannot send a result: full", { failure: "rejected", code: -32000 });
+  const lines = panelLines((time) => {
+    const log = new OutageLog();
+    log.onOutcome(full, "probe result");
+    log.onOutcome(BAD_INFO, "basic info");
+    time.tick(MINUTE_MS);
+    log.onOutcome(full, "probe result");
+  });
+  assertEquals(lines.slice(2), [
+    "warning Still failing for 1 min and 2 calls: Cannot send a result: full; " +
+    "for 1 min and 1 call: Cannot send basic info: status 500; trying again",
+  ]);
+});
+
 Deno.test("OutageLog starts over when an outage has ended", () => {
   const lines = panelLines((time) => {
     const log = new OutageLog();

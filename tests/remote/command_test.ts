@@ -183,6 +183,8 @@ Deno.test("runCommand() keeps errors when there is too much output as well", asy
   assertStringIncludes(output, "o\no\n");
   assertStringIncludes(output, "e\ne\n");
   assertMatch(output, /\[2951424 more bytes of output were cut off\]$/);
+  const countOf = (line: string) => output.split(`${line}\n`).length - 1;
+  assertEquals([countOf("o"), countOf("e")], [3 * 131_072, 131_072], "a quarter is errors");
 });
 
 Deno.test("runCommand() ends a command that never stops talking", async () => {

@@ -6,6 +6,7 @@ import { Shell, shellInvocation, type ShellOptions } from "../../lib/sandbox/she
 import { SHELL_SCRIPT } from "../../lib/sandbox/shell_script.ts";
 import { parsePingOutput } from "../../lib/parse/ping_output.ts";
 import { writeExecutable } from "../executable.ts";
+import { FakeTime } from "../fake_time.ts";
 import { type SeenChild, StartedProcesses } from "../started_processes.ts";
 
 const ROOTS = { proc: "/proc", sys: "/sys" };
@@ -579,6 +580,24 @@ await shell.close();
       stderr: "inherit",
     }).output();
     assert(!new TextDecoder().decode(stdout).includes("planted"));
+  });
+});
+
+Deno.test("Shell lets ended children be reaped 200 ms after the first answer", async () => {
+  using time = new FakeTime();
+  // A shell that answers with the number of times that it was told to reap.
+  const script =
+    'n=0; while read -r id verb; do [ "$verb" = reap ] && n=$((n+1)) || echo "$id ok $n"; done';
+  await withShell({ shell: ["/bin/sh", "-c", script] }, async (shell) => {
+    const reaped = () => shell.countProcesses();
+    assertEquals(await reaped(), 0);
+    time.tick(199);
+    assertEquals(await reaped(), 0);
+    time.tick(1);
+    assertEquals(await reaped(), 1);
+    assertEquals(await reaped(), 1);
+    time.tick(200);
+    assertEquals(await reaped(), 2);
   });
 });
 

@@ -68,6 +68,18 @@ Deno.test("importSettings() prefers the file over the environment over flags", (
   ]);
 });
 
+Deno.test("importSettings() imports the proxies of the service, in either case, and nothing like them", () => {
+  const proxies = {
+    HTTPS_PROXY: "http://p:1",
+    https_proxy: "http://p:2",
+    http_proxy: "http://p:3",
+    all_proxy: "socks5://p:4",
+    no_proxy: "localhost",
+  };
+  const env = { ...proxies, NO_PROXY: "", FTP_PROXY: "http://p:5", MY_HTTP_PROXY: "http://p:6" };
+  assertEquals(importSettings(official("-e https://panel", { env }), from({})).proxies, proxies);
+});
+
 Deno.test("importSettings() notes ignored options without values", () => {
   const taken = importSettings(
     official("-e https://panel -t secret1 --made-up secret2 -i secret3 --custom-ipv4 secret4", {

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { parseTrafficState } from "../../lib/traffic/traffic_state.ts";
+import { collectedLog } from "../log/collected_log.ts";
 import { DAY_MS, FakeMonth, MINUTE_MS } from "./fake_month.ts";
 
 Deno.test("MonthlyTraffic.collect() counts traffic while the agent is stopped, and after a reboot", () => {
@@ -197,6 +198,29 @@ Deno.test("MonthlyTraffic.collect() continues the month after a clock ran ahead"
   assertEquals(world.look(), ["2026-11-01", 111]);
   world.start();
   assertEquals(world.look(), ["2026-11-01", 111]);
+});
+
+Deno.test("MonthlyTraffic.collect() logs each change of the month, and what was counted before it", async () => {
+  const lines = await collectedLog(() => {
+    using world = new FakeMonth("2026-11-30T23:59:00");
+    world.pass(100);
+    world.look();
+    world.setClock("2038-01-19T03:14:08");
+    world.look();
+    world.pass(10);
+    world.setClock("2026-11-30T23:59:30");
+    world.look();
+    world.wait(10 * MINUTE_MS);
+    world.setClock("2026-11-30T23:59:40");
+    world.look();
+    return Promise.resolve();
+  });
+  assertEquals(lines.map((line) => line.replace(/^\S+ info +agent: /, "")), [
+    "Counting the month's traffic: up 100 B, down 200 B since 2026-11-01",
+    "The month's traffic was reset; previous month: up 100 B, down 200 B since 2026-11-01",
+    "The clock ran ahead: the traffic of an earlier month continues; later month: up 10 B, " +
+    "down 20 B since 2038-01-01",
+  ]);
 });
 
 Deno.test("MonthlyTraffic.collect() returns to the right month when the past was wrong", () => {

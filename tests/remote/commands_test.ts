@@ -1,0 +1,25 @@
+import { assertEquals } from "@std/assert";
+import { Commands } from "../../lib/remote/commands.ts";
+import { FakeTime } from "../fake_time.ts";
+import { FakeSender } from "./fake_panel.ts";
+
+const HOUR_MS = 60 * 60_000;
+
+/** The results that arrive when the panel takes none for so long. */
+async function resultsAfter(outageMs: number): Promise<string[]> {
+  using time = new FakeTime();
+  const sender = new FakeSender();
+  sender.beforeEach = () => {
+    if (performance.now() < outageMs) throw new Error("the panel is away");
+  };
+  const commands = new Commands(undefined, sender, { timeoutMs: HOUR_MS });
+  commands.handle({ kind: "command", taskId: "a", command: "true" });
+  await time.run(2 * HOUR_MS);
+  await commands.close();
+  return sender.commandResults.map(({ taskId }) => taskId);
+}
+
+Deno.test("Commands.handle() tries for an hour to send a result", async () => {
+  assertEquals(await resultsAfter(HOUR_MS - 60_000), ["a"]);
+  assertEquals(await resultsAfter(HOUR_MS + 2 * 60_000), []);
+});
