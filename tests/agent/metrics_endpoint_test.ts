@@ -8,6 +8,7 @@ import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { Sampler } from "../../lib/metrics/snapshot.ts";
 import type { ProbeResult } from "../../lib/types.ts";
 import { FakeTime } from "../fake_time.ts";
+import { realDeadline } from "../real_deadline.ts";
 import { V2_WEBSOCKET } from "../panel/transports.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { fakeRow } from "../metrics/fake_collectors.ts";
@@ -131,10 +132,11 @@ Deno.test(
     assertEquals(world.time.timers, 8);
     world.time.tick(1);
     for (const connection of idle) {
-      assertEquals(await connection.read(new Uint8Array(1)).catch(() => null), null);
+      const read = connection.read(new Uint8Array(1)).catch(() => null);
+      assertEquals(await realDeadline(read), null);
       connection.close();
     }
-    await Promise.all(ends);
+    await realDeadline(Promise.all(ends));
     assertStringIncludes(await world.ask(SCRAPE), "200 OK");
   },
 );

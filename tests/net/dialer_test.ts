@@ -13,6 +13,7 @@ import { SystemResolver } from "../../lib/net/dns.ts";
 import { DialError } from "../../lib/net/errors.ts";
 import { FakeTime } from "../fake_time.ts";
 import { isolatedTest } from "../own_process.ts";
+import { realDeadline } from "../real_deadline.ts";
 import { EchoServer } from "./echo_server.ts";
 import { TestNameServer } from "./fake_name_server.ts";
 import { startHttpProxy, startSocksProxy, type TestProxy } from "./fake_proxies.ts";
@@ -427,19 +428,19 @@ for (const [name, hang] of STAGES) {
       const controller = new AbortController();
       const opened = openDialer(options).dial(new URL(url), { signal: controller.signal });
       opened.catch(() => {});
-      await reached;
+      await realDeadline(reached);
       controller.abort(new Error("enough"));
-      await assertRejects(() => opened, Error, "enough");
+      await assertRejects(() => realDeadline(opened), Error, "enough");
 
       const slow = start();
       const time = stack.use(new FakeTime());
       const failed = failure(slow.url, slow.options);
       failed.catch(() => {});
-      await slow.reached;
+      await realDeadline(slow.reached);
       await time.run(slow.limitMs - 1);
       assertEquals(time.timers, 1);
       await time.run(1);
-      assertEquals((await failed).message, slow.told);
+      assertEquals((await realDeadline(failed)).message, slow.told);
       assertEquals(time.timers, 0);
     },
   );

@@ -1,6 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type Connect, connectHappyEyeballs } from "../../lib/net/happy_eyeballs.ts";
+import {
+  type Connect,
+  connectAbortable,
+  connectHappyEyeballs,
+} from "../../lib/net/happy_eyeballs.ts";
 import { FakeTime } from "../fake_time.ts";
+import { realDeadline } from "../real_deadline.ts";
 
 const sanitized = { sanitizeOps: true, sanitizeResources: true };
 
@@ -121,9 +126,9 @@ Deno.test(
     addresses.accept("192.0.2.1", first);
     addresses.accept("192.0.2.2", second);
     assert(await raced === first);
-    assertEquals(await loser.read(new Uint8Array(1)), null);
+    assertEquals(await realDeadline(loser.read(new Uint8Array(1))), null);
     first.close();
-    assertEquals(await served.read(new Uint8Array(1)), null);
+    assertEquals(await realDeadline(served.read(new Uint8Array(1))), null);
   },
 );
 
@@ -154,3 +159,21 @@ Deno.test("connectHappyEyeballs() rejects when there is no address", sanitized, 
     "there is no address",
   );
 });
+
+Deno.test(
+  "connectAbortable() closes what has connected as its signal aborted",
+  sanitized,
+  async () => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const connection = await connectionTo(listener);
+    using accepted = await listener.accept();
+    const controller = new AbortController();
+    const connect: Connect = () => {
+      controller.abort(new Error("enough"));
+      return Promise.resolve(connection);
+    };
+    const options = { port: 80, signal: controller.signal, connect };
+    await assertRejects(() => connectAbortable("192.0.2.1", options), Error, "enough");
+    assertEquals(await realDeadline(accepted.read(new Uint8Array(1))), null);
+  },
+);

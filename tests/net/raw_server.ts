@@ -1,3 +1,5 @@
+import { realDeadline } from "../real_deadline.ts";
+
 /** The other side of a connection, in the hands of a test. */
 export class RawPeer {
   readonly #connection: Deno.TcpConn;
@@ -83,7 +85,7 @@ export interface RawServer {
 
 /**
  * Runs a server that deals with each connection by `serve`, which is told how many there have been
- * before, and ends all of them after `use`.
+ * before, and ends all of them after `use`, which fails when it hangs.
  */
 export async function withRawServer(
   serve: (peer: RawPeer, index: number) => Promise<void>,
@@ -100,13 +102,13 @@ export async function withRawServer(
     }
   })();
   try {
-    await use({
+    await realDeadline(use({
       port,
       origin: `http://127.0.0.1:${port}`,
       get accepted() {
         return peers.length;
       },
-    });
+    }));
   } finally {
     listener.close();
     for (const peer of peers) peer.close();
