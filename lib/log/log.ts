@@ -26,7 +26,6 @@ const LIMITED: ReadonlySet<string> = new Set<LogComponent>(["net", "panel", "pro
 /** Lines of these in any minute, for each panel; with one line that some were dropped. */
 const LINES_PER_MINUTE = 6;
 const ERRORS_PER_MINUTE = 2;
-const MINUTE = { periodMs: 60_000 };
 
 /** Settings of the log. */
 export interface LogOptions {
@@ -80,9 +79,9 @@ export function setUpLog(options: LogOptions): void {
 
 /** Bounds the lines about one panel, whatever it or the network does. */
 class LineBudget {
-  readonly #lines = new LogRateLimit({ ...MINUTE, lines: LINES_PER_MINUTE });
-  readonly #errors = new LogRateLimit({ ...MINUTE, lines: ERRORS_PER_MINUTE });
-  readonly #notices = new LogRateLimit({ ...MINUTE, lines: 1 });
+  readonly #lines = new LogRateLimit({ lines: LINES_PER_MINUTE });
+  readonly #errors = new LogRateLimit({ lines: ERRORS_PER_MINUTE });
+  readonly #notices = new LogRateLimit();
 
   /** The lines that may be written for an event: it, or that it is dropped, or nothing. */
   spend(record: LogRecord): readonly LogRecord[] {

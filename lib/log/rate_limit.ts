@@ -6,18 +6,30 @@ export class LogRateLimit {
   readonly #allowedAtMs: number[] = [];
   #suppressed = 0;
 
-  /**
-   * @param options `lines`: lines in any period; `periodMs`: its length, `Infinity` for a limit that is
-   * never lifted.
-   */
-  constructor({ lines, periodMs }: { lines: number; periodMs: number }) {
+  /** @param options `lines`: lines in any period of `periodMs`; one in a minute by default. */
+  constructor({ lines = 1, periodMs = 60_000 }: { lines?: number; periodMs?: number } = {}) {
     this.#lines = lines;
     this.#periodMs = periodMs;
   }
 
-  /** Lines that were not allowed since {@linkcode LogRateLimit.takeSuppressed} was called. */
+  /** A limit that allows one line, and is never lifted. */
+  static once(): LogRateLimit {
+    return new LogRateLimit({ periodMs: Infinity });
+  }
+
+  /** Lines that were not allowed since the last one that was. */
   get suppressed(): number {
     return this.#suppressed;
+  }
+
+  /**
+   * Counts a line, and lets it be written if it may; `more` is its end: ` (and 5 more since the last
+   * line)`, or nothing.
+   */
+  write(line: (more: string) => void): void {
+    const { suppressed } = this;
+    if (!this.allows()) return;
+    line(suppressed === 0 ? "" : ` (and ${suppressed} more since the last line)`);
   }
 
   /** Counts a line; whether it may be written. */
@@ -25,18 +37,12 @@ export class LogRateLimit {
     const nowMs = performance.now();
     const times = this.#allowedAtMs;
     while (times[0] !== undefined && nowMs - times[0] >= this.#periodMs) times.shift();
-    if (times.length < this.#lines) {
-      times.push(nowMs);
-      return true;
+    if (times.length >= this.#lines) {
+      this.#suppressed++;
+      return false;
     }
-    this.#suppressed++;
-    return false;
-  }
-
-  /** The end of the next line: ` (and 5 more since the last line)`, or nothing. */
-  takeSuppressed(): string {
-    const count = this.#suppressed;
+    times.push(nowMs);
     this.#suppressed = 0;
-    return count === 0 ? "" : ` (and ${count} more since the last line)`;
+    return true;
   }
 }

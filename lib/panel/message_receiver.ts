@@ -9,10 +9,10 @@ export class MessageReceiver {
   readonly #onOrder: (order: PanelOrder) => void;
   readonly #limit = new MessageLimit();
   readonly #log = getLogger("panel");
-  readonly #invalidLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
-  readonly #unknownLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
-  readonly #noticeLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
-  readonly #dropLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
+  readonly #invalidLog = new LogRateLimit();
+  readonly #unknownLog = new LogRateLimit();
+  readonly #noticeLog = new LogRateLimit();
+  readonly #dropLog = new LogRateLimit();
 
   /** @param onOrder Handles an order; must not throw. */
   constructor(onOrder: (order: PanelOrder) => void) {
@@ -22,10 +22,9 @@ export class MessageReceiver {
   /** Counts a message before it is parsed; `false` when it has to be dropped: there are too many. */
   accepts(): boolean {
     if (this.#limit.allows()) return true;
-    if (this.#dropLog.allows()) {
-      const more = this.#dropLog.takeSuppressed();
-      this.#log.warning("Dropped messages of the panel: it sends too many{more}", { more });
-    }
+    this.#dropLog.write((more) =>
+      this.#log.warning("Dropped messages of the panel: it sends too many{more}", { more })
+    );
     return false;
   }
 
@@ -45,30 +44,25 @@ export class MessageReceiver {
         return;
       case "invalid":
         return this.#logInvalid(message.reason);
-      case "unknown":
-        return this.#logUnknown(message.method);
-      case "notice":
-        return this.#logNotice(message.text);
+      case "unknown": {
+        const { method } = message;
+        const text = "Ignored an order of the panel of unknown name {method}{more}";
+        return this.#unknownLog.write((more) => this.#log.debug(text, { method, more }));
+      }
+      case "notice": {
+        const { text: notice } = message;
+        return this.#noticeLog.write((more) =>
+          this.#log.info("The panel says: {notice}{more}", { notice, more })
+        );
+      }
       default:
         this.#onOrder(message);
     }
   }
 
   #logInvalid(reason: string): void {
-    if (!this.#invalidLog.allows()) return;
-    const more = this.#invalidLog.takeSuppressed();
-    this.#log.warning("Ignored a message of the panel: {reason}{more}", { reason, more });
-  }
-
-  #logNotice(notice: string): void {
-    if (!this.#noticeLog.allows()) return;
-    const more = this.#noticeLog.takeSuppressed();
-    this.#log.info("The panel says: {notice}{more}", { notice, more });
-  }
-
-  #logUnknown(method: string): void {
-    if (!this.#unknownLog.allows()) return;
-    const fields = { method, more: this.#unknownLog.takeSuppressed() };
-    this.#log.debug("Ignored an order of the panel of unknown name {method}{more}", fields);
+    this.#invalidLog.write((more) =>
+      this.#log.warning("Ignored a message of the panel: {reason}{more}", { reason, more })
+    );
   }
 }

@@ -262,8 +262,8 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
   readonly #parts: RegistrationParts;
   readonly #log = getLogger("panel");
   readonly #outages = new OutageLog();
-  readonly #refusalLog = new LogRateLimit({ lines: 1, periodMs: 60 * 60_000 });
-  readonly #removalLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
+  readonly #refusalLog = new LogRateLimit({ periodMs: 60 * 60_000 });
+  readonly #removalLog = LogRateLimit.once();
   readonly #inFlight = new Set<Promise<void>>();
   readonly #closing = new AbortController();
   readonly #signal: AbortSignal;

@@ -19,7 +19,7 @@ export class IcmpProbe {
   readonly #observer: ProblemObserver | undefined;
   /** Why no probe can be sent at present; logged when it changes. */
   #failure: string | undefined;
-  readonly #unreadableLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
+  readonly #unreadableLog = LogRateLimit.once();
 
   /** Without a shell every probe fails. */
   constructor(shell: Pick<Shell, "ping"> | undefined, observer?: ProblemObserver) {

@@ -34,7 +34,7 @@ export class Prober {
   readonly #http: HttpProbe;
   readonly #policy: ProbePolicy;
   readonly #log = getLogger("probe");
-  readonly #refusalLog = new LogRateLimit({ lines: 3, periodMs: 60_000 });
+  readonly #refusalLog = new LogRateLimit({ lines: 3 });
   readonly #loggedRefusals = new Set<string>();
   /** The measurements that are or were just made, by target. */
   readonly #shared = new Map<string, Shared>();
@@ -130,8 +130,8 @@ export class Prober {
     const isKnown = this.#loggedRefusals.has(refusal);
     if (isKnown || this.#loggedRefusals.size >= MAX_LOGGED_REFUSALS) return;
     this.#loggedRefusals.add(refusal);
-    if (!this.#refusalLog.allows()) return;
-    const more = this.#refusalLog.takeSuppressed();
-    this.#log.warning("{refusal}; {outcome}{more}", { refusal, outcome, more });
+    this.#refusalLog.write((more) =>
+      this.#log.warning("{refusal}; {outcome}{more}", { refusal, outcome, more })
+    );
   }
 }

@@ -72,9 +72,9 @@ export class ProbeSchedule {
     capacity: CAPACITY,
     startRate: { starts: STARTS_PER_PERIOD, periodMs: PERIOD_MS },
   });
-  readonly #missedLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
-  readonly #droppedLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
-  readonly #targetLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
+  readonly #missedLog = LogRateLimit.once();
+  readonly #droppedLog = new LogRateLimit();
+  readonly #targetLog = new LogRateLimit();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
@@ -119,9 +119,9 @@ export class ProbeSchedule {
     const refusals: string[] = [];
     const entry = newEntry({ id: taskId, kind: probe, target }, refusals);
     for (const refusal of refusals) {
-      if (!this.#targetLog.allows()) continue;
-      const more = this.#targetLog.takeSuppressed();
-      this.#log.warning("{refusal}; its result is -1{more}", { refusal, more });
+      this.#targetLog.write((more) =>
+        this.#log.warning("{refusal}; its result is -1{more}", { refusal, more })
+      );
     }
     this.#orders.set(taskId, entry);
     if (!this.#queue.add(entry)) this.#dropOrder(entry);
@@ -164,9 +164,7 @@ export class ProbeSchedule {
     entry.isBusy = true;
     if (this.#queue.add(entry)) return;
     entry.isBusy = false;
-    if (this.#missedLog.allows()) {
-      this.#log.warning("Too many probes are due; some miss their turn");
-    }
+    this.#missedLog.write(() => this.#log.warning("Too many probes are due; some miss their turn"));
   }
 
   #isWanted(entry: Entry): boolean {
@@ -177,11 +175,11 @@ export class ProbeSchedule {
 
   #dropOrder({ task }: Entry): void {
     this.#orders.delete(task.id);
-    if (!this.#droppedLog.allows()) return;
-    const more = this.#droppedLog.takeSuppressed();
-    this.#log.warning("The panel orders more probes than can be run; some are dropped{more}", {
-      more,
-    });
+    this.#droppedLog.write((more) =>
+      this.#log.warning("The panel orders more probes than can be run; some are dropped{more}", {
+        more,
+      })
+    );
   }
 
   async #run(entry: Entry): Promise<void> {

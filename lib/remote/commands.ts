@@ -44,8 +44,8 @@ export class Commands {
   readonly #sender: PanelSender;
   readonly #timeoutMs: number;
   readonly #log = getLogger("remote");
-  readonly #refusalLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
-  readonly #commandLog = new LogRateLimit({ lines: LOGGED_A_MINUTE, periodMs: 60_000 });
+  readonly #refusalLog = LogRateLimit.once();
+  readonly #commandLog = new LogRateLimit({ lines: LOGGED_A_MINUTE });
   readonly #ended = new AbortController();
   readonly #recent = new RecentIds();
   readonly #queue = createTaskQueue({ concurrency: PARALLEL_COMMANDS, capacity: MAX_WAITING });
@@ -136,10 +136,7 @@ export class Commands {
 
   /** The level at which the next command is logged. */
   #nextLevel(): "info" | "debug" {
-    if (this.#commandLog.allows()) {
-      this.#commandLog.takeSuppressed();
-      return "info";
-    }
+    if (this.#commandLog.allows()) return "info";
     if (this.#commandLog.suppressed === 1) {
       this.#log.warning(
         "The panel sends many commands: for a minute they are logged at level debug",

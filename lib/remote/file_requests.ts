@@ -60,7 +60,7 @@ const TOO_MANY = "too many file requests wait: try again later";
 export class FileRequests {
   readonly #options: FileRequestsOptions;
   readonly #log = getLogger("remote");
-  readonly #changeLog = new LogRateLimit({ lines: LOGGED_A_MINUTE, periodMs: 60_000 });
+  readonly #changeLog = new LogRateLimit({ lines: LOGGED_A_MINUTE });
   readonly #ended = new AbortController();
   readonly #recent = new RecentIds();
   readonly #lanes = {

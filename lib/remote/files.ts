@@ -35,7 +35,7 @@ export class Files {
   readonly #panel: FilePanel;
   readonly #isAllowed: boolean;
   readonly #log = getLogger("remote");
-  readonly #refusalLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
+  readonly #refusalLog = LogRateLimit.once();
   readonly #results = new ResultQueue();
   #requests: Promise<FileRequests> | undefined;
   #isClosed = false;

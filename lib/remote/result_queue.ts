@@ -45,8 +45,8 @@ const OVERHEAD_BYTES = 1024;
  */
 export class ResultQueue {
   readonly #log = getLogger("remote");
-  readonly #dropLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
-  readonly #lostLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
+  readonly #dropLog = LogRateLimit.once();
+  readonly #lostLog = new LogRateLimit();
   /** Oldest first. */
   readonly #entries = new Set<Entry>();
   readonly #attempts = new BoundedQueue<Entry>({
@@ -129,10 +129,10 @@ export class ResultQueue {
 
   #giveUp(entry: Entry, reason: string): void {
     this.#remove(entry);
-    if (!this.#lostLog.allows()) return;
     const { name } = entry.result;
-    const more = this.#lostLog.takeSuppressed();
-    this.#log.warning("Gave up {name}: {reason}{more}", { name, reason, more });
+    this.#lostLog.write((more) =>
+      this.#log.warning("Gave up {name}: {reason}{more}", { name, reason, more })
+    );
   }
 
   #remove(entry: Entry): void {

@@ -53,9 +53,9 @@ export class Terminals {
   readonly #opener: WebSocketOpener;
   readonly #idleMs: number;
   readonly #log = getLogger("remote");
-  readonly #refusalLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
-  readonly #dropLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
-  readonly #terminalLog = new LogRateLimit({ lines: LOGGED_A_MINUTE, periodMs: 60_000 });
+  readonly #refusalLog = LogRateLimit.once();
+  readonly #dropLog = LogRateLimit.once();
+  readonly #terminalLog = new LogRateLimit({ lines: LOGGED_A_MINUTE });
   readonly #ended = new AbortController();
   /** By request, the one without a connection for longest first. */
   readonly #open = new Map<string, OpenTerminal>();

@@ -31,8 +31,8 @@ export class VersionSwitch {
   readonly #programs: Programs | undefined;
   readonly #obstacle: string | undefined;
   readonly #log = getLogger("remote");
-  readonly #refusalLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
-  readonly #soonLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
+  readonly #refusalLog = LogRateLimit.once();
+  readonly #soonLog = new LogRateLimit();
   #isRunning = false;
   #startedAtMs = -Infinity;
 

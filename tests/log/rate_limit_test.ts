@@ -2,19 +2,23 @@ import { assertEquals } from "@std/assert";
 import { LogRateLimit } from "../../lib/log/rate_limit.ts";
 import { FakeTime } from "../fake_time.ts";
 
-Deno.test("LogRateLimit.allows() allows one line a minute, and counts the others", () => {
+Deno.test("LogRateLimit.write() writes one line a minute, and counts the others", () => {
   using time = new FakeTime();
-  const limit = new LogRateLimit({ lines: 1, periodMs: 60_000 });
-  assertEquals([limit.allows(), limit.takeSuppressed()], [true, ""]);
-  for (let n = 0; n < 9999; n++) assertEquals(limit.allows(), false);
+  const limit = new LogRateLimit();
+  const ends: string[] = [];
+  const write = () => limit.write((more) => void ends.push(more));
+  write();
+  assertEquals(ends.splice(0), [""]);
+  for (let n = 0; n < 9999; n++) write();
   time.tick(59_999);
-  assertEquals(limit.allows(), false);
+  write();
+  assertEquals([limit.suppressed, ends], [10_000, []]);
   time.tick(1);
-  assertEquals(limit.allows(), true);
-  assertEquals(limit.suppressed, 10_000);
-  assertEquals(limit.takeSuppressed(), " (and 10000 more since the last line)");
+  write();
+  assertEquals(ends.splice(0), [" (and 10000 more since the last line)"]);
   time.tick(60_000);
-  assertEquals([limit.allows(), limit.takeSuppressed()], [true, ""]);
+  write();
+  assertEquals(ends, [""]);
 });
 
 Deno.test("LogRateLimit.allows() bounds the lines in any period", () => {
@@ -28,9 +32,9 @@ Deno.test("LogRateLimit.allows() bounds the lines in any period", () => {
   assertEquals([allowed(), allowed(), allowed()], [true, true, false]);
 });
 
-Deno.test("LogRateLimit.allows() allows no second line when the period has no end", () => {
+Deno.test("LogRateLimit.once() allows no second line", () => {
   using time = new FakeTime();
-  const limit = new LogRateLimit({ lines: 1, periodMs: Infinity });
+  const limit = LogRateLimit.once();
   assertEquals(limit.allows(), true);
   time.tick(1e15);
   assertEquals(limit.allows(), false);
