@@ -8,6 +8,7 @@ import type { Language, Translation } from "../config/language.ts";
 import { describeError } from "../log/log.ts";
 import { oneLine, redactSecrets } from "../log/redact.ts";
 import { withTimeout } from "../async/timeout.ts";
+import { jsonFields } from "../parse/json.ts";
 import { padded } from "./help.ts";
 import { jsonText } from "./output.ts";
 
@@ -75,20 +76,50 @@ export async function* runChecks(
       signal.throwIfAborted();
       outcome = result("failed", describeError(error));
     }
-    const hide = ({ en, zh }: Translation) => ({
-      en: oneLine(redactSecrets(en, secrets)),
-      zh: oneLine(redactSecrets(zh, secrets)),
-    });
     yield {
       id,
       title,
       panel,
       status: outcome.status,
-      text: hide(outcome.text),
-      advice: outcome.advice && hide(outcome.advice),
+      text: shownText(outcome.text, secrets),
+      advice: outcome.advice && shownText(outcome.advice, secrets),
       ms: Math.round(performance.now() - startedAtMs),
     };
   }
+}
+
+/**
+ * Reads a completed check that another process has written as JSON; none if it is not one. Its texts
+ * are made fit to be shown again.
+ */
+export function parseCheck(value: unknown, secrets: readonly string[]): CompletedCheck[] {
+  const { id, title, panel, status, text, advice, ms } = jsonFields(value);
+  const translation = (value: unknown): Translation | undefined => {
+    const { en, zh } = jsonFields(value);
+    if (typeof en !== "string" || typeof zh !== "string") return undefined;
+    return shownText({ en, zh }, secrets);
+  };
+  const [shownTitle, shown] = [translation(title), translation(text)];
+  if (typeof id !== "string" || !isStatus(status) || typeof ms !== "number") return [];
+  if (shownTitle === undefined || shown === undefined) return [];
+  return [{
+    id,
+    title: shownTitle,
+    panel: typeof panel === "string" ? oneLine(panel) : undefined,
+    status,
+    text: shown,
+    advice: translation(advice),
+    ms,
+  }];
+}
+
+function isStatus(value: unknown): value is CheckResult["status"] {
+  return typeof value === "string" && Object.hasOwn(MARKS, value);
+}
+
+/** A text without secrets and what would act on a terminal. */
+function shownText({ en, zh }: Translation, secrets: readonly string[]): Translation {
+  return { en: oneLine(redactSecrets(en, secrets)), zh: oneLine(redactSecrets(zh, secrets)) };
 }
 
 /** A check in a line, with its advice in the next. */

@@ -1,6 +1,9 @@
 /**
  * The command `doctor`: checks everything between this machine and its panel, and says what to do.
  *
+ * Where it can it tests the service and not the shell that it runs in: it has systemd run it once
+ * more, as the service's user, with its variables and in its limits, and shows what that has found.
+ *
  * @module
  */
 
@@ -9,37 +12,95 @@ import { panelName } from "../config/panels.ts";
 import { stateFolder } from "../state/paths.ts";
 import {
   type Check,
+  type CheckResult,
   checksJson,
   checkText,
   type CompletedCheck,
+  parseCheck,
   runChecks,
   summaryText,
 } from "./checks.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
-import { configCheck, machineChecks } from "./doctor_machine.ts";
+import { configCheck, machineChecks, versionCheck } from "./doctor_machine.ts";
 import { panelChecks } from "./doctor_panel.ts";
+import { serviceChecks } from "./doctor_service.ts";
+import { AS_SERVICE, runAsService, type ServiceRun } from "./doctor_as_service.ts";
 
 /** Checks everything; the exit code is 1 if a check has failed. */
 export async function runDoctor(asked: Config, context: CommandContext): Promise<number> {
   const config = await withRegisteredToken(asked);
-  const { json, language, secrets } = config;
-  const checks = [
-    configCheck(config),
+  const { env, signal } = context;
+  const options = { signal, secrets: [...context.secrets, ...config.secrets] };
+  const testedHere = [
     ...allPanelChecks(config),
-    ...machineChecks(config, { ...supportedPlatform(), env: context.env }),
+    ...machineChecks(config, { ...supportedPlatform(), env }),
   ];
-  const isColored = Deno.stdout.isTerminal() && !Deno.noColor;
-  const completed: CompletedCheck[] = [];
-  for await (const check of runChecks(checks, { signal: context.signal, secrets })) {
-    const isOfNextPanel = check.panel !== completed.at(-1)?.panel;
-    completed.push(check);
-    if (!json && isOfNextPanel) {
-      context.print(check.panel === undefined ? "\n" : `\n${check.panel}\n`);
+  if (env[AS_SERVICE] !== undefined) {
+    for await (const check of runChecks(testedHere, options)) {
+      context.print(`${JSON.stringify({ check })}\n`);
     }
-    if (!json) context.print(checkText(check, { language, isColored }));
+    return 0;
   }
-  context.print(json ? checksJson(completed) : `\n${summaryText(completed, language)}\n`);
-  return completed.some(({ status }) => status === "failed") ? 1 : 0;
+  const shown = new ShownChecks(config, context);
+  await shown.add(runChecks([configCheck(config), ...serviceChecks(config, { env })], options));
+  const run = await runAsService(config, context);
+  if (run !== undefined) await shown.add(runChecks([testedAs(run)], options));
+  if (run?.checks === undefined) {
+    await shown.add(runChecks(allPanelChecks(config), options));
+    // The last one seals this process.
+    const [seal, ...others] = machineChecks(config, { ...supportedPlatform(), env }).toReversed();
+    const last = [
+      ...others.toReversed(),
+      versionCheck(config),
+      ...seal === undefined ? [] : [seal],
+    ];
+    await shown.add(runChecks(last, options));
+  } else {
+    const found = run.checks.flatMap((value) => parseCheck(value, options.secrets));
+    await shown.add(found);
+    await shown.add(runChecks([versionCheck(config)], options));
+  }
+  return shown.end();
+}
+
+/** Prints checks as they end. */
+class ShownChecks {
+  readonly #all: CompletedCheck[] = [];
+  readonly #config: Config;
+  readonly #context: CommandContext;
+
+  constructor(config: Config, context: CommandContext) {
+    this.#config = config;
+    this.#context = context;
+  }
+
+  async add(checks: AsyncIterable<CompletedCheck> | Iterable<CompletedCheck>): Promise<void> {
+    const { json, language } = this.#config;
+    const isColored = Deno.stdout.isTerminal() && !Deno.noColor;
+    for await (const check of checks) {
+      const isOfNextPanel = check.panel !== this.#all.at(-1)?.panel;
+      this.#all.push(check);
+      if (json) continue;
+      if (isOfNextPanel) {
+        this.#context.print(check.panel === undefined ? "\n" : `\n${check.panel}\n`);
+      }
+      this.#context.print(checkText(check, { language, isColored }));
+    }
+  }
+
+  /** Prints the sum; the exit code. */
+  end(): number {
+    const { json, language } = this.#config;
+    const all = this.#all;
+    this.#context.print(json ? checksJson(all) : `\n${summaryText(all, language)}\n`);
+    return all.some(({ status }) => status === "failed") ? 1 : 0;
+  }
+}
+
+/** Says as whom and in what limits the following checks run. */
+function testedAs({ result: outcome }: ServiceRun): Check {
+  const title = { en: "Tested as", zh: "检查身份" };
+  return { id: "environment", title, run: (): CheckResult => outcome };
 }
 
 /** The checks of each panel; they name it if there are several. */

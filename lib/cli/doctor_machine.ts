@@ -7,11 +7,19 @@
 import { deadline } from "@std/async/deadline";
 import { sealNeeds, ShellNames } from "../agent/shell_names.ts";
 import type { Config } from "../config/config.ts";
-import { readHealth } from "../state/health_reader.ts";
-import { runtimeFolders, stateFolder } from "../state/paths.ts";
+import type { Translation } from "../config/language.ts";
+import { writeAll } from "../io/write_all.ts";
+import type { ProblemPart } from "../state/health_file.ts";
+import { type Health, readHealth } from "../state/health_reader.ts";
+import { stateFolder } from "../state/paths.ts";
 import { describeSandbox, sealGap, sealProcess } from "../sandbox/sandbox.ts";
 import { startShell } from "../sandbox/shell.ts";
-import { PACKAGE_MANAGERS, packageOf, thisProgram } from "../host/this_program.ts";
+import {
+  isInContainerImage,
+  PACKAGE_MANAGERS,
+  packageOf,
+  thisProgram,
+} from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { mayHang, type MountDecision } from "../metrics/mount_filter.ts";
@@ -20,10 +28,10 @@ import { hostRoots, openMachine, type Platform } from "../metrics/open_machine.t
 import { takeSnapshot } from "../metrics/snapshot.ts";
 import { dirname } from "../parse/path.ts";
 import { IcmpProbe } from "../probe/icmp.ts";
-import { findService, serviceText } from "../service/installed_service.ts";
+import { agentFolders } from "../service/installed_service.ts";
 import { knowsReleases, VERSION } from "../version.ts";
+import { agentProblems } from "./agent_problems.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
-import { checkHealth } from "./health.ts";
 import { findUpdate } from "./update.ts";
 
 type Environment = Readonly<Record<string, string>>;
@@ -49,14 +57,10 @@ export function machineChecks(
   options: Platform & { env: Environment },
 ): readonly Check[] {
   let open: Machine | undefined;
+  const found = readHealth(agentFolders(config, options.env));
+  const health = found?.isRunning ? found : undefined;
   const machine = async () => open ??= await openMachine(config, options);
   return [
-    check("agent", { en: "Running agent", zh: "运行中的 Agent" }, () => checkAgent(config)),
-    check(
-      "service",
-      { en: "Service", zh: "服务" },
-      (signal) => checkService(config, { ...options, signal }),
-    ),
     check(
       "interfaces",
       { en: "Interfaces", zh: "网卡" },
@@ -66,51 +70,19 @@ export function machineChecks(
     check(
       "ping",
       { en: "ICMP probes", zh: "ICMP 探测" },
-      async (signal) => await checkPing(await machine(), { ...options, signal }),
+      async (signal) => await checkPing(await machine(), { ...options, health, signal }),
     ),
-    check("state", { en: "State folder", zh: "状态目录" }, () => checkStateFolder(config)),
-    check("version", { en: "Version", zh: "版本" }, (signal) => checkVersion(config, signal)),
-    check("seal", { en: "Seal", zh: "封闭" }, () => checkSeal(config, options)),
+    check("state", { en: "State folder", zh: "状态目录" }, () => checkStateFolder(config, health)),
+    ...config.metrics === undefined ? [] : [
+      check("metrics", { en: "Metrics", zh: "指标" }, () => checkMetrics(config.metrics, health)),
+    ],
+    check("seal", { en: "Seal", zh: "封闭" }, () => checkSeal(config, options, health)),
   ];
 }
 
-function checkAgent(config: Config): CheckResult {
-  const folders = runtimeFolders(config);
-  const health = readHealth(folders);
-  if (health?.isRunning !== true) {
-    return result("skipped", {
-      en: "no agent runs here that this user can see",
-      zh: "没有看到正在运行的 Agent",
-    });
-  }
-  const { text, isHealthy } = checkHealth(folders);
-  const words = `version ${health.version}, process ${health.pid}: ${
-    text.trim().replace(/^\w+: /, "")
-  }`;
-  if (isHealthy) return result("ok", words);
-  return result("failed", words, {
-    en: "see the checks above, and its log",
-    zh: "请看上面的检查和它的日志",
-  });
-}
-
-async function checkService(
-  config: Config,
-  options: Platform & { env: Environment; signal: AbortSignal },
-): Promise<CheckResult> {
-  const service = await findService(config.serviceName, options);
-  if (service === undefined) {
-    return result("skipped", { en: "not installed as a service", zh: "没有安装为服务" }, {
-      en: "`install` starts it at every boot",
-      zh: "用 `install` 可以让它开机自动启动",
-    });
-  }
-  const text = serviceText(service);
-  if (service.isActive && service.isEnabled) return result("ok", text);
-  return result("failed", text, {
-    en: `see its log: ${service.logHint}; \`install\` again repairs the service`,
-    zh: `请看它的日志：${service.logHint}；再次执行 \`install\` 可修复服务`,
-  });
+/** The check for a newer version of this program. */
+export function versionCheck(config: Config): Check {
+  return check("version", { en: "Version", zh: "版本" }, (signal) => checkVersion(config, signal));
 }
 
 function checkInterfaces(machine: Machine): CheckResult {
@@ -196,50 +168,152 @@ export async function hangingMounts(
 
 async function checkPing(
   { roots }: Machine,
-  { os, signal }: { os: string; signal: AbortSignal },
+  { os, health, signal }: { os: string; health: Health | undefined; signal: AbortSignal },
 ): Promise<CheckResult> {
+  const seen = seenProblem(health, "ping");
   const shell = startShell({ ...roots, os });
   try {
     const ms = await new IcmpProbe(shell).probe(["127.0.0.1"], { signal });
+    if (seen !== undefined) return result("failed", agentSays(seen), pingAdvice(seen.en));
     return result("ok", {
       en: `ping works (127.0.0.1 in ${ms} ms)`,
       zh: `ping 可用（127.0.0.1：${ms} ms）`,
     });
   } catch (error) {
     signal.throwIfAborted();
-    return result("warning", `they don't work: ${describeError(error)}`);
+    const reason = describeError(error);
+    const isUsed = health?.panels.some(({ kinds }) => (kinds?.icmp ?? 0) > 0);
+    return result(isUsed ? "failed" : "warning", {
+      en: `they don't work: ${reason}`,
+      zh: `不可用：${reason}`,
+    }, pingAdvice(reason));
   } finally {
     await shell?.close();
   }
 }
 
-async function checkStateFolder(config: Config): Promise<CheckResult> {
+function pingAdvice(reason: string): Translation | undefined {
+  if (!isInContainerImage()) return undefined;
+  if (!/socket|CAP_NET_RAW/.test(reason)) return undefined;
+  return {
+    en: "start the container with --cap-add NET_RAW, and in Docker without no-new-privileges",
+    zh: "启动容器时加上 --cap-add NET_RAW；在 Docker 中不要使用 no-new-privileges",
+  };
+}
+
+/** What the running agent has seen of a part; `undefined` when that works. */
+function seenProblem(health: Health | undefined, part: ProblemPart): Translation | undefined {
+  return health && agentProblems(health).find((problem) => problem.part === part)?.text;
+}
+
+function agentSays({ en, zh }: Translation): Translation {
+  return { en: `the running agent says: ${en}`, zh: `运行中的 Agent 报告：${zh}` };
+}
+
+/** More than a state takes. */
+const TRIED_BYTES = 64 * 1024;
+
+/** Asks the agent that writes there, and tries to write. */
+async function checkStateFolder(config: Config, health: Health | undefined): Promise<CheckResult> {
   if (config.monthRotate === 0 && config.autoDiscoveryKey === "") {
     return result("skipped", {
       en: "not used without --month-rotate",
       zh: "不用 --month-rotate 时不使用",
     });
   }
-  const { access, constants } = await import("node:fs/promises");
   const folder = stateFolder(config);
-  for (let path = folder;; path = dirname(path)) {
+  const seen = seenProblem(health, "state");
+  if (seen !== undefined) return result("failed", agentSays(seen), stateAdvice(folder, seen.en));
+  for (let path = folder;; path = dirname(path) || "/") {
     try {
-      await access(path, constants.W_OK | constants.X_OK);
+      await tryToWrite(path);
       return path === folder
         ? result("ok", folder)
         : result("ok", { en: `${folder} can be made`, zh: `${folder} 可以创建` });
     } catch (error) {
-      if (isMissing(error) && path !== "/" && path !== "") continue;
-      return result("failed", `${folder} can't be written: ${describeError(error)}`, {
-        en: "run this as the agent's user, or choose another one with --state-dir",
-        zh: "请以 Agent 的用户身份运行，或用 --state-dir 另选目录",
-      });
+      if (error instanceof Deno.errors.NotFound && path !== "/" && path.startsWith("/")) continue;
+      const reason = describeError(error);
+      return result("failed", {
+        en: `${folder} can't be written: ${reason}`,
+        zh: `${folder} 无法写入：${reason}`,
+      }, stateAdvice(folder, reason));
     }
   }
 }
 
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
+/** Writes a new file in a folder, brings it to the disk and removes it. @throws {Error} When it can't. */
+async function tryToWrite(folder: string): Promise<void> {
+  const path = `${folder === "/" ? "" : folder}/.doctor-${crypto.randomUUID()}`;
+  const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
+  try {
+    await writeAll(file, new Uint8Array(TRIED_BYTES));
+    await file.syncData();
+  } finally {
+    file.close();
+    await Deno.remove(path);
+  }
+}
+
+function stateAdvice(folder: string, reason: string): Translation {
+  if (/no space|quota/i.test(reason)) {
+    return { en: `make room on the disk of ${folder}`, zh: `请在 ${folder} 所在的磁盘上腾出空间` };
+  }
+  if (isInContainerImage()) {
+    return {
+      en: `give the container a volume at ${folder} that its user can write`,
+      zh: `请为容器在 ${folder} 挂载一个其用户可写的卷`,
+    };
+  }
+  if (/another agent uses/.test(reason)) {
+    return {
+      en: "give each agent a --state-dir of its own",
+      zh: "请用 --state-dir 让每个 Agent 使用自己的目录",
+    };
+  }
+  if (/read-only/i.test(reason)) {
+    return {
+      en: "make its disk writable (mount -o remount,rw), or choose another folder with --state-dir",
+      zh: "请让该磁盘可写（mount -o remount,rw），或用 --state-dir 另选目录",
+    };
+  }
+  if (/was deleted|restart the agent/.test(reason)) {
+    return { en: "repair that, and restart the agent", zh: "修复后请重启 Agent" };
+  }
+  return {
+    en: `give the folder to the agent's user (chown), or choose another one with --state-dir`,
+    zh: "请用 chown 把目录交给 Agent 的用户，或用 --state-dir 另选目录",
+  };
+}
+
+/** Asks the agent that serves them; where none runs, whether the address is free. */
+function checkMetrics(
+  address: Config["metrics"],
+  health: Health | undefined,
+): CheckResult {
+  const { hostname = "", port = 0 } = address ?? {};
+  const where = `${hostname} port ${port}`;
+  const advice: Translation = {
+    en: `stop what listens there (ss -ltnp "sport = :${port}"), or choose another --metrics`,
+    zh: `请停止占用该地址的程序（ss -ltnp "sport = :${port}"），或为 --metrics 另选地址`,
+  };
+  const seen = seenProblem(health, "metrics");
+  if (seen !== undefined) return result("failed", agentSays(seen), advice);
+  if (health !== undefined) {
+    return result("ok", {
+      en: `the agent serves them on ${where}`,
+      zh: `由 Agent 在 ${where} 提供`,
+    });
+  }
+  try {
+    Deno.listen({ hostname, port }).close();
+    return result("ok", { en: `${where} is free`, zh: `${where} 可用` });
+  } catch (error) {
+    const reason = describeError(error);
+    return result("failed", {
+      en: `can't be served on ${where}: ${reason}`,
+      zh: `无法在 ${where} 提供：${reason}`,
+    }, advice);
+  }
 }
 
 async function checkVersion(config: Config, signal: AbortSignal): Promise<CheckResult> {
@@ -272,9 +346,12 @@ async function checkVersion(config: Config, signal: AbortSignal): Promise<CheckR
 }
 
 /** Says how the running agent is sealed, or seals this process to find out. */
-async function checkSeal(config: Config, { os }: { os: string }): Promise<CheckResult> {
-  const health = readHealth(runtimeFolders(config));
-  if (health?.isRunning && health.sandbox !== "") {
+async function checkSeal(
+  config: Config,
+  { os }: { os: string },
+  health: Health | undefined,
+): Promise<CheckResult> {
+  if (health !== undefined && health.sandbox !== "") {
     const isSealed = health.sandbox === describeSandbox({ kernelError: undefined });
     return result(isSealed || config.remoteControl ? "ok" : "warning", health.sandbox);
   }

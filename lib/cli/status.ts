@@ -9,9 +9,13 @@ import type { Config } from "../config/config.ts";
 import type { Language, Translation } from "../config/language.ts";
 import type { PanelHealth } from "../state/health_file.ts";
 import { type Health, readHealth } from "../state/health_reader.ts";
-import { runtimeFolders } from "../state/paths.ts";
 import { formatByteCount } from "../parse/byte_size.ts";
-import { findService, type ServiceState, serviceText } from "../service/installed_service.ts";
+import {
+  agentFolders,
+  findService,
+  type ServiceState,
+  serviceText,
+} from "../service/installed_service.ts";
 import { PROBE_KINDS, type ProbeKind } from "../types.ts";
 import { agentProblems, problemsJson } from "./agent_problems.ts";
 import type { CommandContext } from "./command.ts";
@@ -48,7 +52,7 @@ const NAME_WIDTH = 14;
 /** Prints the state of the agent; the exit code is 0 if its reports are accepted. */
 export async function runStatus(config: Config, context: CommandContext): Promise<number> {
   const { env, signal } = context;
-  const health = readHealth(runtimeFolders(config));
+  const health = readHealth(agentFolders(config, env));
   const status: Status = {
     health,
     memoryBytes: health?.isRunning ? memoryOf(health.pid) : undefined,

@@ -1,11 +1,18 @@
+import { attempt } from "../attempt.ts";
+import type { RuntimePaths } from "../config/environment.ts";
 import type { Translation } from "../config/language.ts";
 import { installedPackage } from "../host/this_program.ts";
+import { runtimeFolders } from "../state/paths.ts";
 import { PROGRAM } from "../version.ts";
-import { findInstallRecord } from "./install_record.ts";
+import { toolLine } from "../host/tool_runner.ts";
+import { truncate } from "../parse/bounded_text.ts";
+import { findInstallRecord, type InstallRecord } from "./install_record.ts";
 import { recordedManager } from "./managers.ts";
 import { packagedRecord } from "./packaged_service.ts";
 import type { ManagerKind } from "./service_manager.ts";
 import { currentSystem } from "./target_system.ts";
+
+const MAX_ERROR_LENGTH = 300;
 
 /** The state of an installed service. */
 export interface ServiceState {
@@ -16,6 +23,12 @@ export interface ServiceState {
   readonly isEnabled: boolean;
   /** The command that follows its log. */
   readonly logHint: string;
+  /** The command that starts it. */
+  readonly start: string;
+  /** The command that has it started at boot. */
+  readonly enable: string;
+  /** Why it has ended, by its log, unless it was stopped; empty when the log's end does not say. */
+  readonly lastError: string;
 }
 
 /**
@@ -28,8 +41,7 @@ export async function findService(
   name: string,
   { env, signal }: { env: Readonly<Record<string, string>>; signal: AbortSignal },
 ): Promise<ServiceState | undefined> {
-  const record = findInstallRecord(name, env) ??
-    (name === PROGRAM && installedPackage() !== undefined ? packagedRecord() : undefined);
+  const record = installedRecord(name, env);
   if (record === undefined) return undefined;
   const system = currentSystem({ env, printLine: () => {} });
   const manager = recordedManager(record, system);
@@ -38,8 +50,49 @@ export async function findService(
       (await system.tools.run(command, { signal })).code === 0
     ),
   );
-  const { logHint } = manager;
-  return { name: record.service, manager: record.manager, isActive, isEnabled, logHint };
+  const { logHint, logTail } = manager;
+  const { output } = await system.tools.run(logTail, { signal });
+  return {
+    name: record.service,
+    manager: record.manager,
+    isActive,
+    isEnabled,
+    logHint,
+    // People start what is stopped, although a restart does the same.
+    start: manager.restart.slice(-1).map(toolLine).join("").replace(/\brestart\b/, "start"),
+    enable: manager.enable.map(toolLine).join(" && "),
+    lastError: lastError(output),
+  };
+}
+
+/** The record of a service of this user, of the system, or of a package; `undefined` if there is none. */
+export function installedRecord(
+  name: string,
+  env: Readonly<Record<string, string>>,
+): InstallRecord | undefined {
+  return findInstallRecord(name, env) ??
+    (name === PROGRAM && installedPackage() !== undefined ? packagedRecord() : undefined);
+}
+
+/** The last line by which the program, or the runtime, has said why it ended. */
+function lastError(tail: string): string {
+  const lines = tail.split("\n").map((line) => line.trim());
+  const since = lines.findLastIndex((line) => /: Stopped$|Deactivated successfully/.test(line));
+  const error = lines.slice(since + 1).findLast((line) => /\bCannot |^error: |panicked/.test(line));
+  return truncate(error ?? "", MAX_ERROR_LENGTH);
+}
+
+/** The folders that may hold the health file of an installed service, or of an agent of this user. */
+export function agentFolders(
+  config: RuntimePaths & { readonly serviceName: string },
+  env: Readonly<Record<string, string>>,
+): string[] {
+  const record = attempt(() => installedRecord(config.serviceName, env));
+  if (record === undefined) return runtimeFolders(config);
+  const { runtimeFolder } = record;
+  return config.serviceName === PROGRAM
+    ? [...runtimeFolders(config), runtimeFolder]
+    : [runtimeFolder];
 }
 
 /** The state in words. */

@@ -145,14 +145,12 @@ function readServiceCommand(
   });
 }
 
-/**
- * A warning about official agents that are running beside this one; `undefined` when there is none.
- */
-export async function officialAgentWarning(
+/** The official agents that are running beside this one, of the system and of this user. */
+export async function runningOfficialAgents(
   kind: ManagerKind,
   system: TargetSystem,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<OfficialAgent[]> {
   const scope = scopeOf(system);
   // A user's agent may run beside one of the system.
   const scopes = scope === "user" ? [scope, "system"] as const : [scope];
@@ -164,7 +162,20 @@ export async function officialAgentWarning(
     const { code } = await system.tools.run(serviceManager(kind, location).isActive, { signal });
     if (code === 0) running.push(official);
   }
+  return running;
+}
+
+/**
+ * A warning about official agents that are running beside this one; `undefined` when there is none.
+ */
+export async function officialAgentWarning(
+  kind: ManagerKind,
+  system: TargetSystem,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const running = await runningOfficialAgents(kind, system, signal);
   if (running.length === 0) return undefined;
+  const scope = scopeOf(system);
   const names = running.map(({ serviceName }) => serviceName).join(", ");
   const byRoot = running.every((official) => official.scope === scope) ? "" : " as root";
   return `The official agent is running too (${names}): with the same token both report as one node; ` +

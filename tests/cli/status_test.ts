@@ -33,6 +33,9 @@ const STATUS: Status = {
     isActive: true,
     isEnabled: false,
     logHint: "journalctl -f",
+    start: "systemctl start x",
+    enable: "systemctl enable x",
+    lastError: "",
   },
   nowMs: NOW,
 };

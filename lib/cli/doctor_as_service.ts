@@ -1,0 +1,141 @@
+/**
+ * Runs the checks of `doctor` as the installed service runs, by systemd.
+ *
+ * @module
+ */
+
+import { attempt } from "../attempt.ts";
+import type { Config } from "../config/config.ts";
+import type { Translation } from "../config/language.ts";
+import { jsonFields, parseJson } from "../parse/json.ts";
+import { truncate } from "../parse/bounded_text.ts";
+import { installedRecord } from "../service/installed_service.ts";
+import {
+  asServiceCommand,
+  environmentFiles,
+  settingsUser,
+  settingsVariables,
+  showSettingsCommand,
+} from "../service/run_as_service.ts";
+import { currentSystem } from "../service/target_system.ts";
+import { type CheckResult, result } from "./checks.ts";
+import type { CommandContext } from "./command.ts";
+
+/** Set for the doctor that runs as the service: it prints its checks for the one that started it. */
+export const AS_SERVICE = "KOMARI_AGENT_DOCTOR";
+
+/** What came of running the checks as the service. */
+export interface ServiceRun {
+  /** As whom they ran, or why they did not. */
+  readonly result: CheckResult;
+  /** The checks, as JSON; `undefined` when they could not run. */
+  readonly checks: readonly unknown[] | undefined;
+}
+
+/** Variables that change how a panel is reached. */
+const NETWORK_VARIABLES = [
+  ...["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"],
+  ...["SSL_CERT_FILE", "SSL_CERT_DIR", "DENO_CERT", "DENO_TLS_CA_STORE", "NODE_EXTRA_CA_CERTS"],
+];
+
+/**
+ * Runs the checks as the service whose configuration this is; `undefined` when it is no service's.
+ */
+export async function runAsService(
+  config: Config,
+  { env, signal }: CommandContext,
+): Promise<ServiceRun | undefined> {
+  if (!config.isConfigInstalled) return undefined;
+  const record = attempt(() => installedRecord(config.serviceName, env));
+  if (record === undefined) return undefined;
+  const { service, scope, manager, runtimeFolder } = record;
+  const isOurs = scope === "user" || Deno.uid() === 0;
+  if (manager !== "systemd" || !isOurs) return notAsService(record, { isOurs });
+  const { tools } = currentSystem({ env, printLine: () => {} });
+  const { code, output: shown } = await tools.run(showSettingsCommand(service, scope), { signal });
+  if (code !== 0) return failedRun(shown);
+  const command = asServiceCommand(shown, {
+    scope,
+    words: [record.program, ...Deno.args, "--config", record.config],
+    variables: { [AS_SERVICE]: "1", RUNTIME_DIRECTORY: runtimeFolder },
+  });
+  const { code: ended, output } = await tools.run(command, { signal });
+  const checks = output.split("\n").flatMap((line) => {
+    const { check } = line.startsWith("{") ? jsonFields(parseJson(line)) : {};
+    return check === undefined ? [] : [check];
+  });
+  if (ended !== 0 || checks.length === 0) return failedRun(output);
+  const user = settingsUser(shown) || (scope === "user" ? "this user" : "root");
+  return { checks, result: result("ok", withDifferences(user, differences(env, shown))) };
+}
+
+function notAsService(
+  { user, manager }: { user: string; manager: string },
+  { isOurs }: { isOurs: boolean },
+): ServiceRun {
+  const text: Translation = {
+    en: "this shell, and not as the service runs" + (user === "" ? "" : ` (user ${user})`),
+    zh: `当前 shell，而不是服务的运行环境${user === "" ? "" : `（用户 ${user}）`}`,
+  };
+  if (isOurs) return { checks: undefined, result: result("skipped", withManager(text, manager)) };
+  const advice = {
+    en: "run it as root (sudo) to test as the service runs",
+    zh: "用 root（sudo）运行即可按服务的环境检查",
+  };
+  return { checks: undefined, result: result("skipped", text, advice) };
+}
+
+function withManager({ en, zh }: Translation, manager: string): Translation {
+  return { en: `${en}: ${manager} can't do that`, zh: `${zh}：${manager} 不支持` };
+}
+
+/** The service's environment can't be had, as its agent can't have it. */
+function failedRun(output: string): ServiceRun {
+  const [last = "no answer"] = output.split("\n").map((line) => line.trim()).filter((line) =>
+    line !== "" && !line.startsWith("{")
+  ).slice(-1);
+  const reason = truncate(last, 300);
+  return {
+    checks: undefined,
+    result: result("warning", {
+      en: `this shell: the checks can't run as the service does: ${reason}`,
+      zh: `当前 shell：无法按服务的环境检查：${reason}`,
+    }),
+  };
+}
+
+/** Names of network variables that this shell or the service alone has. */
+interface Differences {
+  readonly ofShell: readonly string[];
+  readonly ofService: readonly string[];
+}
+
+function differences(env: Readonly<Record<string, string>>, shown: string): Differences {
+  const files = environmentFiles(shown).map((path) =>
+    attempt(() => Deno.readTextFileSync(path)) ?? ""
+  );
+  const inFiles = [...files.join("\n").matchAll(/^\s*(?:export\s+)?([A-Za-z_]\w*)=/gm)]
+    .map(([, name = ""]) => name);
+  const names = (all: readonly string[]) =>
+    NETWORK_VARIABLES.filter((name) => all.includes(name) || all.includes(name.toLowerCase()));
+  const shell = names(Object.keys(env).filter((name) => env[name] !== ""));
+  const service = names([...settingsVariables(shown), ...inFiles]);
+  return {
+    ofShell: shell.filter((name) => !service.includes(name)),
+    ofService: service.filter((name) => !shell.includes(name)),
+  };
+}
+
+function withDifferences(user: string, { ofShell, ofService }: Differences): Translation {
+  const en = [`the service: user ${user}, with its variables and limits`];
+  const zh = [`服务：用户 ${user}，使用它的环境变量和限制`];
+  if (ofShell.length > 0) {
+    en.push(`${ofShell.join(", ")} of this shell ${ofShell.length === 1 ? "is" : "are"} not used`);
+    zh.push(`没有使用当前 shell 的 ${ofShell.join("、")}`);
+  }
+  if (ofService.length > 0) {
+    en.push(`only the service has ${ofService.join(", ")}`);
+    zh.push(`只有服务设置了 ${ofService.join("、")}`);
+  }
+  return { en: en.join("; "), zh: zh.join("；") };
+}

@@ -1,0 +1,291 @@
+/**
+ * The checks of `doctor` about the installed service and the agents that run here.
+ *
+ * @module
+ */
+
+import { attempt } from "../attempt.ts";
+import type { Config } from "../config/config.ts";
+import type { Translation } from "../config/language.ts";
+import { isInContainerImage } from "../host/this_program.ts";
+import {
+  agentFolders,
+  findService,
+  type ServiceState,
+  serviceText,
+} from "../service/installed_service.ts";
+import { detectManager } from "../service/managers.ts";
+import {
+  boundedReader,
+  type OfficialAgent,
+  runningOfficialAgents,
+} from "../service/official_agent.ts";
+import { importSettings } from "../service/official_options.ts";
+import { currentSystem } from "../service/target_system.ts";
+import { type Health, readHealth } from "../state/health_reader.ts";
+import { agentProblems, closesSoon } from "./agent_problems.ts";
+import { type Check, check, type CheckResult, result } from "./checks.ts";
+import { healthProblem } from "./health.ts";
+import { duration } from "./status.ts";
+
+type Environment = Readonly<Record<string, string>>;
+
+/** The checks of the service, and of the agents that run here. */
+export function serviceChecks(config: Config, { env }: { env: Environment }): readonly Check[] {
+  return [
+    check("service", { en: "Service", zh: "服务" }, (signal) => checkService(config, env, signal)),
+    check("agent", { en: "Running agent", zh: "运行中的 Agent" }, () => checkAgent(config, env)),
+    check(
+      "agents",
+      { en: "Other agents", zh: "其他 Agent" },
+      (signal) => checkOtherAgents(config, env, signal),
+    ),
+    check("probes", { en: "Probes", zh: "探测" }, () => checkProbes(config, env)),
+  ];
+}
+
+async function checkService(
+  config: Config,
+  env: Environment,
+  signal: AbortSignal,
+): Promise<CheckResult> {
+  const service = await findService(config.serviceName, { env, signal });
+  if (service === undefined) {
+    return isInContainerImage()
+      ? result("skipped", { en: "not used in a container", zh: "容器中不使用" })
+      : result("skipped", { en: "not installed as a service", zh: "没有安装为服务" }, {
+        en: "`install` starts it at every boot",
+        zh: "用 `install` 可以让它开机自动启动",
+      });
+  }
+  const text = serviceText(service);
+  const isSeen = readHealth(agentFolders(config, env))?.isRunning === true;
+  if (service.isActive && !isSeen) return restartingService(service, text);
+  if (service.isActive && service.isEnabled) return result("ok", text);
+  if (service.isActive) {
+    return result("warning", text, {
+      en: `start it at boot: ${service.enable}`,
+      zh: `让它开机自动启动：${service.enable}`,
+    });
+  }
+  return stoppedService(service, text);
+}
+
+/** A service that does not run: one that was stopped, or one that ends again and again. */
+function stoppedService(
+  { start, logHint, lastError }: ServiceState,
+  text: Translation,
+): CheckResult {
+  if (lastError === "") {
+    return result("failed", text, {
+      en: `start it: ${start}; its log: ${logHint}`,
+      zh: `启动它：${start}；它的日志：${logHint}`,
+    });
+  }
+  return result("failed", {
+    en: `${text.en}; the last line of its log: ${lastError}`,
+    zh: `${text.zh}；日志的最后一行：${lastError}`,
+  }, {
+    en: `repair that, and then: ${start}; its log: ${logHint}`,
+    zh: `修复后执行：${start}；它的日志：${logHint}`,
+  });
+}
+
+/** A service whose agent is not seen: it has just started, or ends again and again. */
+function restartingService({ logHint, lastError }: ServiceState, text: Translation): CheckResult {
+  const [en, zh] = lastError === ""
+    ? ["", ""]
+    : [`; the last error in its log: ${lastError}`, `；日志中最后的错误：${lastError}`];
+  return result("failed", {
+    en: `${text.en}, but no agent of it is seen${en}`,
+    zh: `${text.zh}，但看不到它的 Agent${zh}`,
+  }, {
+    en: `it has just started, or ends again and again: ${logHint}`,
+    zh: `它可能刚刚启动，或在反复退出：${logHint}`,
+  });
+}
+
+function checkAgent(config: Config, env: Environment): CheckResult {
+  const health = readHealth(agentFolders(config, env));
+  if (health?.isRunning !== true) {
+    return result("skipped", {
+      en: "no agent runs here that this user can see",
+      zh: "没有看到正在运行的 Agent",
+    });
+  }
+  const { version, pid } = health;
+  const nowMs = Date.now();
+  const problem = healthProblem(health, nowMs);
+  const ago = duration(nowMs - (health.acceptedAtMs ?? nowMs));
+  const text: Translation = {
+    en: `version ${version}, process ${pid}: ${problem ?? `a report was accepted ${ago} ago`}`,
+    zh: `版本 ${version}，进程 ${pid}：${problem ?? `${ago} 前的上报被接受`}`,
+  };
+  if (problem !== undefined) {
+    return result("failed", text, {
+      en: "the checks of the panel below find the cause; if they find none, restart the agent",
+      zh: "下面对面板的检查会找出原因；如果都正常，请重启 Agent",
+    });
+  }
+  const authorities = agentProblems(health).find(({ part }) => part === "authorities");
+  if (authorities === undefined) return result("ok", text);
+  return result("warning", {
+    en: `${text.en}; ${authorities.text.en}`,
+    zh: `${text.zh}；${authorities.text.zh}`,
+  }, {
+    en: "check the files that SSL_CERT_FILE, SSL_CERT_DIR and DENO_CERT name",
+    zh: "请检查 SSL_CERT_FILE、SSL_CERT_DIR 和 DENO_CERT 指定的文件",
+  });
+}
+
+/** Agents that would report as the same node. */
+async function checkOtherAgents(
+  config: Config,
+  env: Environment,
+  signal: AbortSignal,
+): Promise<CheckResult> {
+  const health = readHealth(agentFolders(config, env));
+  const officials = await officialAgents(env, signal);
+  const ours = new Set(
+    [config, ...config.furtherPanels].map(({ token }) => token).filter((token) => token !== ""),
+  );
+  const rivals = officials.filter((official) => ours.has(tokenOf(official)));
+  if (rivals.length > 0) {
+    const names = rivals.map(({ serviceName }) => serviceName).join(", ");
+    return result("failed", {
+      en: `the official agent's service ${names} runs with the same token`,
+      zh: `官方 Agent 的服务 ${names} 正在使用同一个令牌`,
+    }, {
+      en: "both report as one node; `install --replace` takes its place",
+      zh: "两者会以同一个节点上报；用 `install --replace` 取代它",
+    });
+  }
+  const processes = otherProcesses(ours, health);
+  if (processes.length > 0) {
+    return result("failed", {
+      en: `another agent runs with the same token: ${processes.join(", ")}`,
+      zh: `另一个 Agent 正在使用同一个令牌：${processes.join("、")}`,
+    }, {
+      en: "stop one of them, or give each node a token of its own",
+      zh: "请停止其中一个，或让每个节点使用自己的令牌",
+    });
+  }
+  const closed = health?.isRunning
+    ? health.panels.filter(closesSoon).map(({ panel }) => panel)
+    : [];
+  if (closed.length > 0) {
+    return result("failed", {
+      en: `${closed.join(", ")} closes each connection soon after it opened: most likely another ` +
+        "agent, here or on another machine, runs with the same token",
+      zh: `${closed.join("、")} 在连接建立后不久就将其关闭：很可能有另一个 Agent（在本机或其他` +
+        "机器上）在使用同一个令牌",
+    }, {
+      en: "look for a copy of this machine or of its configuration, and give each its own token",
+      zh: "请查找本机或其配置的副本，并让每个节点使用自己的令牌",
+    });
+  }
+  if (officials.length === 0) {
+    return result("ok", {
+      en: "none with the same token here",
+      zh: "本机没有使用同一令牌的其他 Agent",
+    });
+  }
+  const names = officials.map(({ serviceName }) => serviceName).join(", ");
+  return result("warning", {
+    en: `the official agent's service ${names} runs here too, as another node`,
+    zh: `官方 Agent 的服务 ${names} 也在本机运行，是另一个节点`,
+  }, {
+    en: "fine if you want that; `install --replace` takes its place",
+    zh: "如果是有意为之则无需处理；用 `install --replace` 可以取代它",
+  });
+}
+
+async function officialAgents(env: Environment, signal: AbortSignal): Promise<OfficialAgent[]> {
+  const system = currentSystem({ env, printLine: () => {} });
+  const manager = attempt(() => detectManager(system));
+  return manager === undefined ? [] : await runningOfficialAgents(manager, system, signal);
+}
+
+/** Its token; empty when that is not known. */
+function tokenOf(official: OfficialAgent): string {
+  const { given } = importSettings(official, boundedReader(""));
+  return given.get("token") ?? "";
+}
+
+/** Larger than any command line and environment of an agent. */
+const MAX_PROCESS_BYTES = 256 * 1024;
+
+/**
+ * Agents among the processes of this machine that have one of the tokens, as `name (process 7)`.
+ *
+ * A shell may have the token in its environment too, so only processes whose command names an agent
+ * count; that of others can be read by root alone.
+ */
+export function otherProcesses(
+  tokens: ReadonlySet<string>,
+  health: Pick<Health, "pid" | "isRunning"> | undefined,
+  { proc = "/proc", self = Deno.pid }: { proc?: string; self?: number } = {},
+): string[] {
+  const agent = health?.isRunning ? health.pid : undefined;
+  const own = new Set([...ancestorsOf(self, proc), agent]);
+  const names = attempt(() => Array.from(Deno.readDirSync(proc), ({ name }) => name)) ?? [];
+  return names.filter((name) => /^\d+$/.test(name) && !own.has(Number(name))).flatMap((pid) => {
+    const words = readWords(`${proc}/${pid}/cmdline`);
+    const [program = ""] = words;
+    const isAgent = words.slice(0, 12).some((word) =>
+      /(^|\/)(komari-agent|agent)[^/ ]*$/.test(word)
+    );
+    if (!isAgent || [self, agent].includes(parentOf(pid, proc))) return [];
+    const hasToken = [...words, ...readWords(`${proc}/${pid}/environ`), configText(words)]
+      .some((text) => [...tokens].some((token) => text.includes(token)));
+    return hasToken ? [`${program.split("/").at(-1)} (process ${pid})`] : [];
+  });
+}
+
+/** The file that `--config` names, if it can be read. */
+function configText(words: readonly string[]): string {
+  const at = words.findIndex((word) => word === "--config" || word === "-c");
+  const path = at === -1 ? undefined : words[at + 1];
+  if (path === undefined || !path.startsWith("/")) return "";
+  return attempt(() => boundedReader("")(path)) ?? "";
+}
+
+function readWords(path: string): string[] {
+  const text = attempt(() => Deno.readTextFileSync(path)) ?? "";
+  return text.slice(0, MAX_PROCESS_BYTES).split("\0").filter((word) => word !== "");
+}
+
+/** A process and those that have started it. */
+function ancestorsOf(pid: number, proc: string): number[] {
+  const all: number[] = [];
+  for (let at = pid; at > 0 && !all.includes(at); at = parentOf(String(at), proc)) all.push(at);
+  return all;
+}
+
+function parentOf(pid: string, proc: string): number {
+  const text = attempt(() => Deno.readTextFileSync(`${proc}/${pid}/stat`)) ?? "";
+  // The name within the parentheses may hold anything.
+  const [, parent = "0"] = /\) \S (\d+) [^)]*$/.exec(text) ?? [];
+  return Number(parent);
+}
+
+function checkProbes(config: Config, env: Environment): CheckResult {
+  const health = readHealth(agentFolders(config, env));
+  const panels = health?.isRunning ? health.panels : [];
+  const run = panels.reduce((sum, { lastMinute = 0 }) => sum + lastMinute, 0);
+  const lost = panels.reduce((sum, it) => sum + (it.lost ?? 0), 0);
+  if (run === 0) {
+    return result("skipped", { en: "none ran in the last minute", zh: "最近一分钟没有探测" });
+  }
+  const text = {
+    en: `${run} in the last minute, ${lost} lost`,
+    zh: `最近一分钟 ${run} 次，丢失 ${lost} 次`,
+  };
+  if (lost < run) return result("ok", text);
+  return result("warning", text, {
+    en:
+      "the targets do not answer, or a firewall drops what is sent to them; `--log-level debug` " +
+      "shows why each is lost",
+    zh: "目标没有响应，或防火墙丢弃了发往它们的数据；`--log-level debug` 会显示每次丢失的原因",
+  });
+}

@@ -1,0 +1,109 @@
+/**
+ * Runs a program as a service of systemd runs: as its user, with its variables, and with what its
+ * unit allows it, by a transient unit that is gone afterwards.
+ *
+ * @module
+ */
+
+import type { ToolCommand } from "../host/tool_runner.ts";
+import type { ServiceScope } from "./service_paths.ts";
+
+/** Settings that decide what a process of the unit may do and sees; others are those of any unit. */
+const SETTINGS: readonly string[] = [
+  ...["User", "Group", "SupplementaryGroups", "UMask", "WorkingDirectory", "RootDirectory"],
+  ...["CapabilityBoundingSet", "AmbientCapabilities", "NoNewPrivileges", "MemoryDenyWriteExecute"],
+  ...["PrivateTmp", "PrivateDevices", "PrivateNetwork", "PrivateUsers", "NetworkNamespacePath"],
+  ...["ProtectSystem", "ProtectHome", "ProtectProc", "ProcSubset", "ProtectClock"],
+  ...["ProtectControlGroups", "ProtectHostname", "ProtectKernelLogs", "ProtectKernelModules"],
+  ...["ProtectKernelTunables", "ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths"],
+  ...["TemporaryFileSystem", "StateDirectory", "StateDirectoryMode", "LockPersonality"],
+  ...["RestrictAddressFamilies", "RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID"],
+  ...["SystemCallFilter", "SystemCallArchitectures", "SystemCallErrorNumber"],
+  ...["IPAddressAllow", "IPAddressDeny", "Environment", "UnsetEnvironment"],
+];
+/** Limits, which have a soft half of their own. */
+const LIMITS: readonly string[] = ["LimitNOFILE", "LimitNPROC", "LimitAS"];
+/** How systemd shows settings that are not set. */
+const NOT_SET: readonly string[] = ["~", "[not set]", "2147483646"];
+/** Settings that take everything away when they are empty; any other that is empty is not set. */
+const MEANINGFUL_WHEN_EMPTY: readonly string[] = ["CapabilityBoundingSet"];
+const FILES = "EnvironmentFiles";
+
+/** Asks for the settings of a unit that {@linkcode asServiceCommand} takes. */
+export function showSettingsCommand(name: string, scope: ServiceScope): ToolCommand {
+  const properties = [...SETTINGS, ...LIMITS, ...LIMITS.map((limit) => `${limit}Soft`), FILES];
+  return {
+    tool: "systemctl",
+    args: [...userFlag(scope), "show", `${name}.service`, `--property=${properties.join(",")}`],
+  };
+}
+
+/**
+ * A command that runs `words` with the settings of a unit, by the output of
+ * {@linkcode showSettingsCommand}, and ends as they do. `variables` are added to those of the unit.
+ */
+export function asServiceCommand(
+  shown: string,
+  { scope, words, variables }: {
+    scope: ServiceScope;
+    words: readonly string[];
+    variables: Readonly<Record<string, string>>;
+  },
+): ToolCommand {
+  const settings = parseSettings(shown);
+  const single = SETTINGS.flatMap((name) => {
+    const value = settings.get(name)?.[0];
+    if (value === undefined || NOT_SET.includes(value)) return [];
+    return value === "" && !MEANINGFUL_WHEN_EMPTY.includes(name) ? [] : [`${name}=${value}`];
+  });
+  const limits = LIMITS.flatMap((name) => {
+    const [hard, soft] = [settings.get(name)?.[0], settings.get(`${name}Soft`)?.[0]];
+    return hard === undefined || soft === undefined ? [] : [`${name}=${soft}:${hard}`];
+  });
+  const files = environmentFiles(shown).map((path) => `EnvironmentFile=-${path}`);
+  return {
+    tool: "systemd-run",
+    args: [
+      ...userFlag(scope),
+      ...["--quiet", "--wait", "--collect", "--pipe"],
+      ...[...single, ...limits, ...files].flatMap((setting) => ["-p", setting]),
+      ...Object.entries(variables).map(([name, value]) => `--setenv=${name}=${value}`),
+      "--",
+      ...words,
+    ],
+  };
+}
+
+/** The files of variables that a unit reads, by the output of {@linkcode showSettingsCommand}. */
+export function environmentFiles(shown: string): string[] {
+  return (parseSettings(shown).get(FILES) ?? [])
+    .map((value) => value.replace(/ \(ignore_errors=(yes|no)\)$/, ""))
+    .filter((path) => path.startsWith("/"));
+}
+
+/** The user that a unit names; empty when it names none. */
+export function settingsUser(shown: string): string {
+  return parseSettings(shown).get("User")?.[0] ?? "";
+}
+
+/** The names of the variables that a unit sets itself. */
+export function settingsVariables(shown: string): string[] {
+  const [value = ""] = parseSettings(shown).get("Environment") ?? [];
+  return [...value.matchAll(/(?:^| )"?([A-Za-z_]\w*)=/g)].map(([, name = ""]) => name);
+}
+
+/** Lines of `Name=value`; a name may come several times. */
+function parseSettings(shown: string): Map<string, string[]> {
+  const settings = new Map<string, string[]>();
+  for (const line of shown.split("\n")) {
+    const at = line.indexOf("=");
+    if (at === -1) continue;
+    const name = line.slice(0, at);
+    settings.set(name, [...settings.get(name) ?? [], line.slice(at + 1)]);
+  }
+  return settings;
+}
+
+function userFlag(scope: ServiceScope): string[] {
+  return scope === "user" ? ["--user"] : [];
+}

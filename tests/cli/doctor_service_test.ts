@@ -1,0 +1,172 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { type CompletedCheck, parseCheck, runChecks } from "../../lib/cli/checks.ts";
+import { machineChecks } from "../../lib/cli/doctor_machine.ts";
+import { otherProcesses, serviceChecks } from "../../lib/cli/doctor_service.ts";
+import type { Config } from "../../lib/config/config.ts";
+import { configOf, openHealth } from "./fake_context.ts";
+
+const TOKEN = "t0ken-of-this-node";
+
+/** Runs the checks of these ids alone. */
+async function check(
+  config: Config,
+  env: Record<string, string>,
+  ids: readonly string[],
+): Promise<Record<string, CompletedCheck>> {
+  const { signal } = new AbortController();
+  const options = { os: "linux", arch: "x86_64", env };
+  const all = [...serviceChecks(config, { env }), ...machineChecks(config, options)];
+  const checks = all.filter(({ id }) => ids.includes(id));
+  const completed = await Array.fromAsync(runChecks(checks, { signal, secrets: [] }));
+  return Object.fromEntries(completed.map((it) => [it.id, it]));
+}
+
+async function inFolder(act: (folder: string) => Promise<void>): Promise<void> {
+  const folder = Deno.makeTempDirSync();
+  try {
+    await act(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/** Leaves the health file of an agent that was killed: others that run on this machine don't count. */
+function leaveKilled(folder: string): void {
+  const health = openHealth(folder);
+  const text = Deno.readTextFileSync(health.path);
+  health.close();
+  Deno.writeTextFileSync(`${folder}/health`, text);
+}
+
+function configIn(folder: string, ...more: readonly string[]): Config {
+  const args = [
+    "-e",
+    "http://127.0.0.1:1",
+    "-t",
+    TOKEN,
+    "--install-service-name",
+    "no-such-service",
+  ];
+  return configOf(["doctor", ...args, "--state-dir", `${folder}/state`, ...more], {
+    RUNTIME_DIRECTORY: folder,
+  });
+}
+
+Deno.test("machineChecks() try the state folder, and leave nothing there", async () => {
+  await inFolder(async (folder) => {
+    leaveKilled(folder);
+    const config = configIn(folder, "--month-rotate", "1");
+    const { state } = await check(config, {}, ["state"]);
+    assertEquals([state?.status, state?.text.en], ["ok", `${folder}/state can be made`]);
+    Deno.mkdirSync(`${folder}/state`);
+    assertEquals((await check(config, {}, ["state"])).state?.text.en, `${folder}/state`);
+    assertEquals([...Deno.readDirSync(`${folder}/state`)], []);
+    Deno.removeSync(`${folder}/state`);
+    Deno.writeTextFileSync(`${folder}/state`, "no folder");
+    const { state: broken } = await check(config, {}, ["state"]);
+    assertEquals(broken?.status, "failed");
+    assertStringIncludes(broken?.advice?.en ?? "", "--state-dir");
+  });
+});
+
+Deno.test("checks believe the running agent more than what they can do themselves", async () => {
+  await inFolder(async (folder) => {
+    using health = openHealth(folder);
+    const port = 45_678;
+    const args = ["--month-rotate", "1", "--metrics", `127.0.0.1:${port}`];
+    const config = configIn(folder, ...args);
+    health.accepted(3000);
+    const ids = ["state", "metrics", "agent", "agents", "probes"];
+    const fine = await check(config, {}, ids);
+    assertEquals(Object.values(fine).map(({ id, status }) => [id, status]), [
+      ["agent", "ok"],
+      ["agents", "ok"],
+      ["probes", "skipped"],
+      ["state", "ok"],
+      ["metrics", "ok"],
+    ]);
+    health.setProblem("state", "No space left on device");
+    health.setProblem("metrics", "Address already in use");
+    health.setProblem("authorities", "no such file");
+    const panel = { panel: "p.example", sinceMs: Date.now(), failures: 0, probes: 1 };
+    const counted = { lastMinute: 12, lost: 12, shortConnections: 3 };
+    health.setPanels([{ ...panel, ...counted }], { now: true });
+    const broken = await check(config, {}, ids);
+    assertEquals(Object.values(broken).map(({ id, status }) => [id, status]), [
+      ["agent", "warning"],
+      ["agents", "failed"],
+      ["probes", "warning"],
+      ["state", "failed"],
+      ["metrics", "failed"],
+    ]);
+    assertStringIncludes(broken.state?.advice?.en ?? "", "make room");
+    assertStringIncludes(broken.agents?.text.en ?? "", "another machine");
+    assertStringIncludes(broken.metrics?.advice?.en ?? "", `:${port}`);
+    assertEquals(broken.probes?.text.en, "12 in the last minute, 12 lost");
+  });
+});
+
+Deno.test("machineChecks() try the address of metrics where no agent runs", async () => {
+  await inFolder(async (folder) => {
+    leaveKilled(folder);
+    const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+    const { port } = listener.addr;
+    const config = configIn(folder, "--metrics", `127.0.0.1:${port}`);
+    const { metrics: taken } = await check(config, {}, ["metrics"]);
+    assertEquals(taken?.status, "failed");
+    listener.close();
+    assertEquals((await check(config, {}, ["metrics"])).metrics?.status, "ok");
+  });
+});
+
+Deno.test("otherProcesses() finds agents with a token, and neither this agent nor shells", async () => {
+  await inFolder((proc) => {
+    const put = (pid: number, parent: number, words: string[], env: string[] = []): void => {
+      Deno.mkdirSync(`${proc}/${pid}`);
+      Deno.writeTextFileSync(`${proc}/${pid}/cmdline`, words.map((word) => `${word}\0`).join(""));
+      Deno.writeTextFileSync(`${proc}/${pid}/environ`, env.map((it) => `${it}\0`).join(""));
+      Deno.writeTextFileSync(`${proc}/${pid}/stat`, `${pid} (a (b) c) S ${parent} 1 1 0 -1 0\n`);
+    };
+    const program = "/opt/komari-agent-deno/komari-agent-deno";
+    const config = `${proc}/config.json`;
+    Deno.writeTextFileSync(config, JSON.stringify({ token: TOKEN }));
+    put(1, 0, ["/sbin/init"]);
+    put(10, 1, [program, "--config", config]);
+    put(11, 10, [program, "helper", TOKEN]);
+    put(20, 1, ["bash"], [`AGENT_TOKEN=${TOKEN}`]);
+    put(21, 20, ["/usr/bin/komari-agent-deno", "doctor", "-t", TOKEN]);
+    put(30, 1, ["/opt/komari/agent", "-e", "https://p.example", "-t", TOKEN]);
+    put(31, 1, ["deno", "run", "/srv/komari-agent-deno-portable"], [`AGENT_TOKEN=${TOKEN}`]);
+    put(32, 1, ["/tmp/komari-agent-deno", "--config", config]);
+    put(33, 1, ["/opt/komari/agent", "-t", "another"]);
+    const agent = { pid: 10, isRunning: true };
+    const found = otherProcesses(new Set([TOKEN]), agent, { proc, self: 21 });
+    assertEquals(found.sort(), [
+      "agent (process 30)",
+      "deno (process 31)",
+      "komari-agent-deno (process 32)",
+    ]);
+    return Promise.resolve();
+  });
+});
+
+Deno.test("parseCheck() takes what a doctor has written, fit to be shown, and nothing else", () => {
+  const written = {
+    id: "x",
+    title: { en: "X", zh: "某" },
+    status: "ok" as const,
+    text: { en: "with s3cret \x1b[2J", zh: "s3cret" },
+    ms: 1,
+  };
+  assertEquals(parseCheck(written, ["s3cret"]), [{
+    ...written,
+    panel: undefined,
+    advice: undefined,
+    text: { en: "with …  [2J", zh: "…" },
+  }]);
+  for (
+    const wrong of [undefined, 1, {}, { ...written, status: "toString" }, { ...written, ms: "1" }]
+  ) {
+    assertEquals(parseCheck(wrong, []), []);
+  }
+});

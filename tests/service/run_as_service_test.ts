@@ -1,0 +1,70 @@
+import { assert, assertEquals } from "@std/assert";
+import {
+  asServiceCommand,
+  environmentFiles,
+  settingsUser,
+  settingsVariables,
+  showSettingsCommand,
+} from "../../lib/service/run_as_service.ts";
+
+/** As systemd 252 shows a unit that loses its capability, beside settings that are not set. */
+const SHOWN = `StateDirectory=komari-agent-deno
+Environment=DENO=/usr/local/bin/deno "HTTPS_PROXY=http://proxy.example:3128" D=e
+EnvironmentFiles=/etc/komari-agent-deno/environment (ignore_errors=yes)
+EnvironmentFiles=/etc/a file (ignore_errors=no)
+UMask=0022
+LimitNOFILE=524288
+LimitNOFILESoft=1024
+LimitAS=infinity
+CapabilityBoundingSet=
+AmbientCapabilities=
+User=komari-agent-deno
+WorkingDirectory=
+SystemCallFilter=~
+SystemCallErrorNumber=2147483646
+RestrictAddressFamilies=AF_INET AF_UNIX
+`;
+const OPTIONS = {
+  scope: "system",
+  words: ["/opt/agent", "doctor"],
+  variables: { X: "1" },
+} as const;
+
+Deno.test("asServiceCommand() takes over what is set, and no capability where there is none", () => {
+  const { tool, args } = asServiceCommand(SHOWN, OPTIONS);
+  assertEquals(tool, "systemd-run");
+  const settings = args.flatMap((word, at) => word === "-p" ? [args[at + 1]] : []);
+  assertEquals(settings, [
+    "User=komari-agent-deno",
+    "UMask=0022",
+    "CapabilityBoundingSet=",
+    "StateDirectory=komari-agent-deno",
+    "RestrictAddressFamilies=AF_INET AF_UNIX",
+    'Environment=DENO=/usr/local/bin/deno "HTTPS_PROXY=http://proxy.example:3128" D=e',
+    "LimitNOFILE=1024:524288",
+    "EnvironmentFile=-/etc/komari-agent-deno/environment",
+    "EnvironmentFile=-/etc/a file",
+  ]);
+  assertEquals(args.slice(-4), ["--setenv=X=1", "--", "/opt/agent", "doctor"]);
+  assertEquals(args.includes("--user"), false);
+});
+
+Deno.test("asServiceCommand() runs a user's service by that user's manager", () => {
+  const { args } = asServiceCommand(SHOWN, { ...OPTIONS, scope: "user" });
+  assertEquals(args[0], "--user");
+  assertEquals(showSettingsCommand("x", "user").args.slice(0, 3), ["--user", "show", "x.service"]);
+});
+
+Deno.test("showSettingsCommand() asks for everything that is taken over", () => {
+  const [, , properties = ""] = showSettingsCommand("x", "system").args;
+  for (const name of ["User", "LimitNOFILE", "LimitNOFILESoft", "EnvironmentFiles"]) {
+    assert(properties.slice("--property=".length).split(",").includes(name), name);
+  }
+});
+
+Deno.test("settings tell user, variables and files of variables", () => {
+  assertEquals(settingsUser(SHOWN), "komari-agent-deno");
+  assertEquals(settingsUser(""), "");
+  assertEquals(settingsVariables(SHOWN), ["DENO", "HTTPS_PROXY", "D"]);
+  assertEquals(environmentFiles(SHOWN), ["/etc/komari-agent-deno/environment", "/etc/a file"]);
+});
