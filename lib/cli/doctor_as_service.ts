@@ -65,8 +65,8 @@ export async function runAsService(
     return check === undefined ? [] : [check];
   });
   if (ended !== 0 || checks.length === 0) return failedRun(output);
-  const user = settingsUser(shown) || (scope === "user" ? "this user" : "root");
-  return { checks, result: result("ok", withDifferences(user, differences(env, shown))) };
+  const user = settingsUser(shown) || (scope === "user" ? "" : "root");
+  return { checks, result: result("ok", asUser(user, differences(env, shown))) };
 }
 
 function notAsService(
@@ -74,7 +74,7 @@ function notAsService(
   { isOurs }: { isOurs: boolean },
 ): ServiceRun {
   const text: Translation = {
-    en: "this shell, and not as the service runs" + (user === "" ? "" : ` (user ${user})`),
+    en: `this shell, and not as the service runs${user === "" ? "" : ` (user ${user})`}`,
     zh: `当前 shell，而不是服务的运行环境${user === "" ? "" : `（用户 ${user}）`}`,
   };
   if (isOurs) return { checks: undefined, result: result("skipped", withManager(text, manager)) };
@@ -126,16 +126,20 @@ function differences(env: Readonly<Record<string, string>>, shown: string): Diff
   };
 }
 
-function withDifferences(user: string, { ofShell, ofService }: Differences): Translation {
-  const en = [`the service: user ${user}, with its variables and limits`];
-  const zh = [`服务：用户 ${user}，使用它的环境变量和限制`];
-  if (ofShell.length > 0) {
-    en.push(`${ofShell.join(", ")} of this shell ${ofShell.length === 1 ? "is" : "are"} not used`);
-    zh.push(`没有使用当前 shell 的 ${ofShell.join("、")}`);
-  }
-  if (ofService.length > 0) {
-    en.push(`only the service has ${ofService.join(", ")}`);
-    zh.push(`只有服务设置了 ${ofService.join("、")}`);
-  }
-  return { en: en.join("; "), zh: zh.join("；") };
+function asUser(user: string, { ofShell, ofService }: Differences): Translation {
+  const [shell, service] = [ofShell, ofService].map((names) => names.join(", "));
+  const unused: Translation = ofShell.length === 0 ? NOTHING : {
+    en: `; this shell alone has ${shell}, which ${ofShell.length === 1 ? "is" : "are"} not used`,
+    zh: `；只有当前 shell 设置了 ${shell}，检查时不使用`,
+  };
+  const own: Translation = ofService.length === 0 ? NOTHING : {
+    en: `; the service alone has ${service}`,
+    zh: `；只有服务设置了 ${service}`,
+  };
+  return {
+    en: `the service, as ${user || "this user"} with its variables and limits${unused.en}${own.en}`,
+    zh: `服务：以 ${user || "当前用户"} 的身份，使用它的环境变量和限制${unused.zh}${own.zh}`,
+  };
 }
+
+const NOTHING: Translation = { en: "", zh: "" };

@@ -93,12 +93,13 @@ function stoppedService(
 
 /** A service whose agent is not seen: it has just started, or ends again and again. */
 function restartingService({ logHint, lastError }: ServiceState, text: Translation): CheckResult {
-  const [en, zh] = lastError === ""
-    ? ["", ""]
-    : [`; the last error in its log: ${lastError}`, `；日志中最后的错误：${lastError}`];
+  const cause: Translation = lastError === "" ? { en: "", zh: "" } : {
+    en: `; the last error in its log: ${lastError}`,
+    zh: `；日志中最后的错误：${lastError}`,
+  };
   return result("failed", {
-    en: `${text.en}, but no agent of it is seen${en}`,
-    zh: `${text.zh}，但看不到它的 Agent${zh}`,
+    en: `${text.en}, but no agent of it is seen${cause.en}`,
+    zh: `${text.zh}，但看不到它的 Agent${cause.zh}`,
   }, {
     en: `it has just started, or ends again and again: ${logHint}`,
     zh: `它可能刚刚启动，或在反复退出：${logHint}`,
@@ -163,8 +164,12 @@ async function checkOtherAgents(
   const processes = otherProcesses(ours, health);
   if (processes.length > 0) {
     return result("failed", {
-      en: `another agent runs with the same token: ${processes.join(", ")}`,
-      zh: `另一个 Agent 正在使用同一个令牌：${processes.join("、")}`,
+      en: `another agent runs with the same token: ${
+        processes.map(({ name, pid }) => `${name} (process ${pid})`).join(", ")
+      }`,
+      zh: `另一个 Agent 正在使用同一个令牌：${
+        processes.map(({ name, pid }) => `${name}（进程 ${pid}）`).join("、")
+      }`,
     }, {
       en: "stop one of them, or give each node a token of its own",
       zh: "请停止其中一个，或让每个节点使用自己的令牌",
@@ -216,7 +221,7 @@ function tokenOf(official: OfficialAgent): string {
 const MAX_PROCESS_BYTES = 256 * 1024;
 
 /**
- * Agents among the processes of this machine that have one of the tokens, as `name (process 7)`.
+ * Agents among the processes of this machine that have one of the tokens.
  *
  * A shell may have the token in its environment too, so only processes whose command names an agent
  * count; that of others can be read by root alone.
@@ -225,7 +230,7 @@ export function otherProcesses(
   tokens: ReadonlySet<string>,
   health: Pick<Health, "pid" | "isRunning"> | undefined,
   { proc = "/proc", self = Deno.pid }: { proc?: string; self?: number } = {},
-): string[] {
+): { name: string; pid: number }[] {
   const agent = health?.isRunning ? health.pid : undefined;
   const own = new Set([...ancestorsOf(self, proc), agent]);
   const names = attempt(() => Array.from(Deno.readDirSync(proc), ({ name }) => name)) ?? [];
@@ -238,7 +243,7 @@ export function otherProcesses(
     if (!isAgent || [self, agent].includes(parentOf(pid, proc))) return [];
     const hasToken = [...words, ...readWords(`${proc}/${pid}/environ`), configText(words)]
       .some((text) => [...tokens].some((token) => text.includes(token)));
-    return hasToken ? [`${program.split("/").at(-1)} (process ${pid})`] : [];
+    return hasToken ? [{ name: program.split("/").at(-1) ?? "", pid: Number(pid) }] : [];
   });
 }
 

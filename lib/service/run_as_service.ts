@@ -24,7 +24,7 @@ const SETTINGS: readonly string[] = [
 /** Limits, which have a soft half of their own. */
 const LIMITS: readonly string[] = ["LimitNOFILE", "LimitNPROC", "LimitAS"];
 /** How systemd shows settings that are not set. */
-const NOT_SET: readonly string[] = ["~", "[not set]", "2147483646"];
+const NOT_SET: readonly string[] = ["~", "2147483646"];
 /** Settings that take everything away when they are empty; any other that is empty is not set. */
 const MEANINGFUL_WHEN_EMPTY: readonly string[] = ["CapabilityBoundingSet"];
 const FILES = "EnvironmentFiles";

@@ -141,10 +141,10 @@ Deno.test("otherProcesses() finds agents with a token, and neither this agent no
     put(33, 1, ["/opt/komari/agent", "-t", "another"]);
     const agent = { pid: 10, isRunning: true };
     const found = otherProcesses(new Set([TOKEN]), agent, { proc, self: 21 });
-    assertEquals(found.sort(), [
-      "agent (process 30)",
-      "deno (process 31)",
-      "komari-agent-deno (process 32)",
+    assertEquals(found.sort((one, other) => one.pid - other.pid), [
+      { name: "agent", pid: 30 },
+      { name: "deno", pid: 31 },
+      { name: "komari-agent-deno", pid: 32 },
     ]);
     return Promise.resolve();
   });
