@@ -6,8 +6,7 @@
 
 import { delay } from "@std/async/delay";
 import type { ListenAddress } from "../config/parsers.ts";
-import { UsageError } from "../config/usage_error.ts";
-import type { PanelHealth } from "../state/health_file.ts";
+import type { PanelHealth, ProblemObserver } from "../state/health_file.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { gauge, info, machineMetrics, one, ProbeHistograms } from "../metrics/exported_metrics.ts";
 import type { Machine } from "../metrics/machine.ts";
@@ -37,6 +36,8 @@ const REQUEST_TIMEOUT_MS = 2_000;
 /** Time until a client has taken the response. */
 const RESPONSE_TIMEOUT_MS = 3_000;
 const ACCEPT_RETRY_MS = 1_000;
+/** Time between two attempts to open the socket: an address may come up late, or a port be freed. */
+const LISTEN_RETRY_MS = 10_000;
 /** Values that are older are measured for the scrape; see {@linkcode MetricsEndpointOptions}. */
 const MAX_AGE_MS = 15_000;
 
@@ -64,31 +65,41 @@ export interface MetricsEndpointOptions {
  * open after 80 s, and no descriptor would be left for the panel.
  */
 export class MetricsEndpoint implements Disposable {
-  /** URL of the metrics. */
-  readonly url: string;
-  readonly #hostname: string;
-  readonly #listener: Deno.TcpListener;
+  readonly #address: ListenAddress;
+  readonly #mayRetry: boolean;
+  readonly #health: ProblemObserver | undefined;
+  #listener: Deno.TcpListener | undefined;
   readonly #probes = new ProbeHistograms();
   readonly #connections = new Set<Deno.TcpConn>();
+  /** Why the socket could not be opened at the last try. */
+  #reason = "";
 
   /**
-   * Opens the listening socket, before the process is sealed.
+   * Opens the listening socket, before the process is sealed. An address that can't be used stops no
+   * reports: it is logged, recorded in `health`, and tried again.
    *
-   * @throws {UsageError} When the address can't be used.
+   * @param options `mayRetry`: whether a socket can be opened later, too.
    */
-  constructor({ hostname, port }: ListenAddress) {
-    this.#hostname = hostname.toLowerCase();
-    try {
-      this.#listener = Deno.listen({ hostname, port });
-    } catch (cause) {
-      throw new UsageError(
-        `Cannot serve metrics on ${hostname} port ${port}: ${describeError(cause)}`,
-        { cause },
-      );
-    }
-    const { addr } = this.#listener;
-    const host = addr.hostname.includes(":") ? `[${addr.hostname}]` : addr.hostname;
-    this.url = `http://${host}:${addr.port}/metrics`;
+  constructor(
+    address: ListenAddress,
+    { health, mayRetry = true }: { health?: ProblemObserver | undefined; mayRetry?: boolean } = {},
+  ) {
+    this.#address = address;
+    this.#mayRetry = mayRetry;
+    this.#health = health;
+    this.#tryListen();
+  }
+
+  /** URL of the metrics; `undefined` while the address can't be used. */
+  get url(): string | undefined {
+    if (this.#listener === undefined) return undefined;
+    const { hostname, port } = this.#listener.addr;
+    return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}/metrics`;
+  }
+
+  /** Whether the socket is still to be opened, which the seal must allow. */
+  get listensLater(): boolean {
+    return this.#listener === undefined && this.#mayRetry;
   }
 
   /** Counts the probes of a panel, and makes their targets known. */
@@ -103,24 +114,55 @@ export class MetricsEndpoint implements Disposable {
 
   /** Answers requests until `signal` aborts. */
   async run(options: MetricsEndpointOptions): Promise<void> {
+    const { signal } = options;
+    signal.addEventListener("abort", () => this[Symbol.dispose](), { once: true });
+    while (this.listensLater && !signal.aborted) {
+      await delay(LISTEN_RETRY_MS, { signal }).catch(() => {});
+      if (!signal.aborted) this.#tryListen();
+    }
+    const listener = this.#listener;
+    if (listener === undefined || signal.aborted) return;
     getLogger("agent").info("Metrics for Prometheus: {url}", { url: this.url });
-    options.signal.addEventListener("abort", () => this[Symbol.dispose](), { once: true });
-    if (options.signal.aborted) return;
-    while (!options.signal.aborted) {
+    while (!signal.aborted) {
       try {
-        const connection = await this.#listener.accept();
+        const connection = await listener.accept();
         if (this.#hasPlaceFor(connection)) this.#serve(connection, options);
         else connection.close();
       } catch {
         // Too many open files, or a client that has gone already; the signal ends the loop.
-        await delay(ACCEPT_RETRY_MS, { signal: options.signal }).catch(() => {});
+        await delay(ACCEPT_RETRY_MS, { signal }).catch(() => {});
       }
+    }
+  }
+
+  /** Opens the socket, or logs the reason when it is another one than before. */
+  #tryListen(): void {
+    const { hostname, port } = this.#address;
+    try {
+      this.#listener = Deno.listen({ hostname, port });
+      this.#health?.setProblem("metrics", undefined);
+    } catch (error) {
+      const reason = describeError(error);
+      this.#health?.setProblem("metrics", `${hostname} port ${port}: ${reason}`);
+      if (reason === this.#reason) return;
+      this.#reason = reason;
+      getLogger("agent").warning(
+        "Cannot serve metrics on {hostname} port {port}: {reason}; {next}, and reports go on",
+        {
+          hostname,
+          port,
+          reason,
+          next: this.#mayRetry
+            ? `it is tried again every ${LISTEN_RETRY_MS / 1000} s`
+            : "restart the agent when it is free",
+        },
+      );
     }
   }
 
   /** Closes the socket and all connections. */
   [Symbol.dispose](): void {
-    closeQuietly(this.#listener);
+    if (this.#listener !== undefined) closeQuietly(this.#listener);
     for (const connection of this.#connections) closeQuietly(connection);
   }
 
@@ -154,7 +196,7 @@ export class MetricsEndpoint implements Disposable {
     const [requestLine = "", ...fields] = head.split("\r\n");
     const [, method, path] = /^(\S+) (\/[^ ?]*)(?:\?\S*)? HTTP\/1\.[01]$/.exec(requestLine) ?? [];
     if (method === undefined) return response(400, { body: "Bad request\n" });
-    if (!acceptsHost(fields, this.#hostname)) {
+    if (!acceptsHost(fields, this.#address.hostname.toLowerCase())) {
       return response(421, {
         body: "Use an IP address, localhost, or the name given by --metrics\n",
       });

@@ -12,6 +12,7 @@ import { UsageError } from "../config/usage_error.ts";
 import { openMemoryRelease } from "../host/memory_release.ts";
 import { Programs } from "../host/programs.ts";
 import { describeError, getLogger, withPanel } from "../log/log.ts";
+import { GPU_SUBJECT } from "../metrics/gpu.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { hostRoots, openMachine, type Platform } from "../metrics/open_machine.ts";
 import { createGetText, PublicAddresses } from "../metrics/public_addresses.ts";
@@ -128,11 +129,20 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
     );
   const metrics = config.metrics === undefined
     ? undefined
-    : new (await import("./metrics_endpoint.ts")).MetricsEndpoint(config.metrics);
+    : new (await import("./metrics_endpoint.ts")).MetricsEndpoint(config.metrics, {
+      health,
+      // A seal that has to be whole allows no socket that is opened later.
+      mayRetry: !config.requireSeal,
+    });
   opened.use(metrics);
 
   // The first snapshot opens the files that later ones read.
-  const sampler = new Sampler(traffic?.collectors ?? machine.collectors, sharedAgeMs(config));
+  const sampler = new Sampler(traffic?.collectors ?? machine.collectors, sharedAgeMs(config), {
+    onFailures(failing) {
+      const [gpu] = [...failing].filter(([subject]) => subject.includes(GPU_SUBJECT));
+      health?.setProblem("gpu", gpu?.join(": "));
+    },
+  });
   sampler.sample();
   const getText = createGetText(config.proxies, { system: resolver });
   const addresses = new PublicAddresses(config, machine, { getText });
@@ -151,7 +161,7 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
     shell,
     names,
     resolver,
-    needs: await sealNeeds(config, names),
+    needs: { ...await sealNeeds(config, names), listensLater: metrics?.listensLater ?? false },
     releaseMemory: openMemoryRelease(),
     signal,
     [Symbol.asyncDispose]: () => closing.disposeAsync(),

@@ -14,6 +14,7 @@ const PARTS: Readonly<Record<ProblemPart, Translation>> = {
   state: { en: "the month's traffic can't be kept", zh: "无法保存本月流量" },
   ping: { en: "ICMP probes don't work", zh: "ICMP 探测不可用" },
   metrics: { en: "metrics can't be served", zh: "无法提供 Prometheus 指标" },
+  gpu: { en: "graphics cards can't be measured", zh: "无法采集显卡数据" },
   authorities: { en: "some certificates can't be loaded", zh: "部分证书无法加载" },
 };
 

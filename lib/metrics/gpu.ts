@@ -4,6 +4,9 @@ import { type GpuCollector, type GpuDecision, listDrmGpus, NVIDIA_VENDOR } from 
 import { NvidiaGpuCollector } from "./nvidia_gpu.ts";
 import { SysfsGpuCollector, type SysfsGpuHost } from "./sysfs_gpu.ts";
 
+/** The subject of all cards, which the subject of each contains. */
+export const GPU_SUBJECT = "graphics card";
+
 /** Collectors of all graphics cards; their files are opened here, before the process is sealed. */
 export class GpuCollectors {
   readonly nvidia: NvidiaGpuCollector;

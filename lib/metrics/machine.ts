@@ -17,7 +17,7 @@ import { ConnectionCollector } from "./connections.ts";
 import { CpuCollector } from "./cpu.ts";
 import { DiskCollector } from "./disk.ts";
 import type { MeasuredFileSystem } from "./exported_metrics.ts";
-import { GpuCollectors } from "./gpu.ts";
+import { GPU_SUBJECT, GpuCollectors } from "./gpu.ts";
 import type { InterfaceStatistics } from "./interface_statistics.ts";
 import { machineFacts, withOnlineCores } from "./machine_facts.ts";
 import { openMemory } from "./memory.ts";
@@ -100,7 +100,7 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
   const uptime = open(`${proc}/uptime`);
   const uptimeSeconds = () => parseSource(uptime, parseUptime);
   const processes = new ProcessCollector(host, () => lookup.processCount());
-  const gpu = config.gpu ? new GpuCollectors(host) : undefined;
+  const gpu = config.gpu ? attemptGpus(host) : undefined;
 
   const collectors: Collector[] = [
     {
@@ -150,15 +150,16 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
         process: processes.byLinks ? `the kernel's own count, by ${proc}` : `a listing of ${proc}`,
       }),
     },
-    ...gpu?.rows() ?? [],
+    ...gpu instanceof GpuCollectors ? gpu.rows() : gpu === undefined ? [] : [gpu],
   ];
 
+  const cards = gpu instanceof GpuCollectors ? gpu : undefined;
   let facts: MachineFacts | undefined;
   return {
     roots: host.roots,
     collectors,
     network,
-    gpu,
+    gpu: cards,
     decisionSources: {
       interfaces: `${net}/dev and ${sys}/class/net`,
       mountPoints: isOwn ? mountinfo : `${mountinfo}, and statfs at the mounts in ${ownMounts}`,
@@ -173,9 +174,24 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
     refresh: () => disk.firstAnswers(),
     useShell(shell) {
       lookup.useShell(shell);
-      gpu?.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi());
+      cards?.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi());
     },
   };
+}
+
+/** Graphics cards, or where they can't be opened, a row that fails: they stop nothing else. */
+function attemptGpus(host: Host): GpuCollectors | Collector {
+  try {
+    return new GpuCollectors(host);
+  } catch (error) {
+    return {
+      subject: GPU_SUBJECT,
+      collect() {
+        throw error;
+      },
+      sources: () => ({}),
+    };
+  }
 }
 
 function openStatistics(host: Pick<Host, "roots" | "open">, name: string): InterfaceStatistics {

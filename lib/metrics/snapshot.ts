@@ -48,6 +48,12 @@ export function takeSnapshot(
   return snapshot;
 }
 
+/** Is told when collectors fail, and when they work again; must not throw. */
+export interface FailureObserver {
+  /** The reasons by the subjects that fail. */
+  onFailures(failing: ReadonlyMap<string, string>): void;
+}
+
 /** A first snapshot that is older than this is taken again. */
 const FIRST_MAX_AGE_MS = 1_000;
 
@@ -58,13 +64,15 @@ const FIRST_MAX_AGE_MS = 1_000;
 export class Sampler {
   readonly #collectors: readonly KeptCollector[];
   readonly #maxAgeMs: number;
+  readonly #observer: FailureObserver | undefined;
   readonly #log = getLogger("agent");
   #latest: { snapshot: Snapshot; takenAtMs: number } | undefined;
   #isReported = false;
   #failing = new Map<string, string>();
 
   /** `maxAgeMs` is the age up to which {@linkcode Sampler.take} gives a snapshot again. */
-  constructor(collectors: readonly Collector[], maxAgeMs = 0) {
+  constructor(collectors: readonly Collector[], maxAgeMs = 0, observer?: FailureObserver) {
+    this.#observer = observer;
     this.#collectors = collectors.map((collector) => new KeptCollector(collector));
     this.#maxAgeMs = maxAgeMs;
   }
@@ -110,5 +118,6 @@ export class Sampler {
       if (!failing.has(subject)) this.#log.info("Measuring {subject} works again", { subject });
     }
     this.#failing = failing;
+    this.#observer?.onFailures(failing);
   }
 }

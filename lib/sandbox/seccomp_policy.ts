@@ -13,6 +13,8 @@ export interface SealNeeds {
   readonly readsFiles?: string | undefined;
   /** Whether sockets are bound to addresses. */
   readonly bindsSockets?: boolean;
+  /** Whether a socket that takes connections is opened, whose address was not free at the start. */
+  readonly listensLater?: boolean;
   /** Whether it looks at files that are open, for which the runtime asks for the permission to read. */
   readonly looksAtFiles?: boolean;
   /** Whether the runtime is asked about the system, as on macOS, whose kernel has no files for it. */
@@ -211,6 +213,7 @@ const OPENING: readonly (readonly [string, Numbers, ArgumentRule])[] = [
 ];
 
 const BIND: Numbers = [49, 200];
+const LISTEN: Numbers = [50, 201];
 /** Of `clone`: the new one shares memory and process, and gets no namespace of its own. */
 const CLONE_THREAD = 0x100 | 0x10000;
 const CLONE_NEW_NAMESPACE = 0x7e020000;
@@ -289,8 +292,10 @@ function conditional(pid: number): readonly (readonly [string, Numbers, Argument
 }
 
 /** Whether `bind` is allowed: names are resolved in the process by its means too. */
-export function mayBind({ readsFiles, bindsSockets = false }: SealNeeds): boolean {
-  return bindsSockets || readsFiles !== undefined;
+export function mayBind(
+  { readsFiles, bindsSockets = false, listensLater = false }: SealNeeds,
+): boolean {
+  return bindsSockets || listensLater || readsFiles !== undefined;
 }
 
 /** How a system call is answered. */
@@ -323,6 +328,7 @@ export function seccompPolicy(
     for (const [, numbers, rule] of OPENING) add(numbers, rule);
   }
   if (mayBind(needs)) add(BIND, "allow");
+  if (needs.listensLater) add(LISTEN, "allow");
   return { actions, unassigned: UNASSIGNED[architecture], newestSyscall: NEWEST_SYSCALL };
 }
 

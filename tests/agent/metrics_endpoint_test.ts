@@ -1,9 +1,8 @@
-import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { acceptsHost, MetricsEndpoint } from "../../lib/agent/metrics_endpoint.ts";
 import { PanelMonitors } from "../../lib/agent/panel_monitor.ts";
-import { UsageError } from "../../lib/config/usage_error.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { Sampler } from "../../lib/metrics/snapshot.ts";
 import type { ProbeResult } from "../../lib/types.ts";
@@ -17,14 +16,18 @@ import { complaints, hasPromtool, openMetricsSamples } from "../metrics/promtool
 
 /** An endpoint of a recorded machine, whose clock and timers stand until they are moved. */
 class World implements AsyncDisposable {
-  readonly endpoint = new MetricsEndpoint({ hostname: "127.0.0.1", port: 0 });
+  readonly endpoint: MetricsEndpoint;
   readonly time = new FakeTime({ now: 1_000_000 });
   readonly monitors = new PanelMonitors(undefined);
   snapshots = 0;
   readonly #ended = new AbortController();
   readonly #running: Promise<void>;
 
-  constructor(intervalMs = 3_000) {
+  constructor(
+    intervalMs = 3_000,
+    endpoint = new MetricsEndpoint({ hostname: "127.0.0.1", port: 0 }),
+  ) {
+    this.endpoint = endpoint;
     const machine = openLinuxMachine(new FakeMachine("debian-vm"), configOf());
     const counter = fakeRow("snapshots", {}, { collect: () => (this.snapshots++, {}) });
     const sampler = new Sampler([...machine.collectors, counter]);
@@ -36,7 +39,10 @@ class World implements AsyncDisposable {
   }
 
   connect(): Promise<Deno.TcpConn> {
-    return Deno.connect({ hostname: "127.0.0.1", port: Number(new URL(this.endpoint.url).port) });
+    return Deno.connect({
+      hostname: "127.0.0.1",
+      port: Number(new URL(this.endpoint.url ?? "").port),
+    });
   }
 
   /** Sends a request as it is, and gives everything that comes back. */
@@ -116,7 +122,7 @@ Deno.test(
   HAS_ADDRESSES,
   async () => {
     await using world = new World();
-    const port = Number(new URL(world.endpoint.url).port);
+    const port = Number(new URL(world.endpoint.url ?? "").port);
     const idle = await Promise.all(Array.from({ length: 4 }, () => world.connect()));
     // Accepted only after those before it, and closed at once.
     assertEquals(await world.ask(SCRAPE).catch(() => ""), "");
@@ -151,7 +157,7 @@ Deno.test(
       return sockets;
     };
     await using world = new World();
-    const port = Number(new URL(world.endpoint.url).port);
+    const port = Number(new URL(world.endpoint.url ?? "").port);
     const greedy = await silent(port);
     assertStringIncludes(await askFrom("127.0.0.1", port), "200 OK");
     for (const socket of greedy) socket.destroy();
@@ -280,14 +286,32 @@ Deno.test("MetricsEndpoint includes probes and the state of panels", async () =>
   ]);
 });
 
-Deno.test("MetricsEndpoint names the address that it can't use", async () => {
-  await using world = new World();
-  const port = Number(new URL(world.endpoint.url).port);
-  assertThrows(
-    () => new MetricsEndpoint({ hostname: "127.0.0.1", port }),
-    UsageError,
-    `Cannot serve metrics on 127.0.0.1 port ${port}: `,
+Deno.test("MetricsEndpoint tries an address again that can't be used, and records that", async () => {
+  const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr;
+  const problems: (string | undefined)[] = [];
+  const health = { setProblem: (_: string, text: string | undefined) => void problems.push(text) };
+  await using world = new World(
+    3_000,
+    new MetricsEndpoint({ hostname: "127.0.0.1", port }, { health }),
   );
+  assertEquals([world.endpoint.url, world.endpoint.listensLater], [undefined, true]);
+  await world.time.run(10_000);
+  taken.close();
+  assertEquals(problems.length, 2);
+  assertMatch(problems[0] ?? "", new RegExp(`^127\\.0\\.0\\.1 port ${port}: `));
+  await world.time.run(10_000);
+  assertEquals([problems.at(-1), world.endpoint.listensLater], [undefined, false]);
+  assertStringIncludes(await world.ask(SCRAPE), "200 OK");
+});
+
+Deno.test("MetricsEndpoint does not try again where the seal must be whole", async () => {
+  const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using _ = taken;
+  const { port } = taken.addr;
+  const endpoint = new MetricsEndpoint({ hostname: "127.0.0.1", port }, { mayRetry: false });
+  await using world = new World(3_000, endpoint);
+  assertEquals([world.endpoint.url, world.endpoint.listensLater], [undefined, false]);
 });
 
 Deno.test({
@@ -297,7 +321,7 @@ Deno.test({
   async fn() {
     await using world = new World();
     const body = async (accept: string) => {
-      const response = await fetch(world.endpoint.url, { headers: { accept } });
+      const response = await fetch(world.endpoint.url ?? "", { headers: { accept } });
       return await response.text();
     };
     assertEquals(await complaints(await body("text/plain")), []);

@@ -1,7 +1,11 @@
+import { assertEquals } from "@std/assert";
 import { GpuCollectors } from "../../lib/metrics/gpu.ts";
+import { openLinuxMachine } from "../../lib/metrics/machine.ts";
+import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { FakeTime } from "../fake_time.ts";
 import { FakeMachine } from "./fake_machine.ts";
 import { assertDataEquals } from "./assert_data.ts";
+import { configOf } from "./config_of.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -111,4 +115,17 @@ Deno.test("GpuCollectors finds nothing on a machine whose GPU has no metrics", a
     "Broadcom VideoCore",
     false,
   ]]);
+});
+
+Deno.test("openLinuxMachine() measures all else when graphics cards can't be listed", () => {
+  const host = new FakeMachine("debian-vm");
+  const list = host.list.bind(host);
+  host.list = (path) => {
+    if (path.includes("/drm")) throw new Error("Cannot read /sys/class/drm: I/O error");
+    return list(path);
+  };
+  const machine = openLinuxMachine(host, configOf(["--gpu"]));
+  const { failures, load } = takeSnapshot(machine.collectors);
+  assertEquals(failures, ["cannot measure graphics card"]);
+  assertEquals(load !== undefined, true);
 });

@@ -122,11 +122,12 @@ function parseTable(text: string): Map<string, Record<SeccompArchitecture, numbe
   );
 }
 
-/** The filters of an agent, of one that reads files, and of one that binds sockets. */
+/** The filters of an agent, of one that reads files, that binds sockets, and that listens later. */
 const filters = {
   usual: filtersFor({}),
   reading: filtersFor({ readsFiles: "there is no getent" }),
   binding: filtersFor({ bindsSockets: true }),
+  listening: filtersFor({ listensLater: true }),
 };
 
 function filtersFor(needs: SealNeeds) {
@@ -193,6 +194,7 @@ Deno.test("buildSeccompFilter() denies x32 and other architectures, whatever the
 
 Deno.test("buildSeccompFilter() lets no file be opened, and no socket be bound or listen", () => {
   const BIND = { amd64: 49, arm64: 200 };
+  const LISTEN = { amd64: 50, arm64: 201 };
   for (const [architecture, number, at] of OPENERS) {
     for (const needs of ["usual", "binding"] as const) {
       for (const flags of [0, 0o2000000, 0o10000000, 0o200000, 1, 2, 0o100]) {
@@ -206,6 +208,12 @@ Deno.test("buildSeccompFilter() lets no file be opened, and no socket be bound o
     assertEquals(answer(architecture, bind), EPERM);
     assertEquals(answer(architecture, bind, "binding"), ALLOW);
     assertEquals(answer(architecture, bind, "reading"), ALLOW);
+    assertEquals(answer(architecture, bind, "listening"), ALLOW);
+    const listen = { number: LISTEN[architecture] };
+    for (const needs of ["usual", "binding", "reading"] as const) {
+      assertEquals(answer(architecture, listen, needs), EPERM);
+    }
+    assertEquals(answer(architecture, listen, "listening"), ALLOW);
   }
 });
 
@@ -366,6 +374,6 @@ Deno.test("buildSeccompFilter() stays below the kernel's 4096 instructions", () 
   const lengths = Object.values(filters).flatMap((it) => Object.values(it)).map((filter) =>
     filter.length / 8
   );
-  assertEquals(lengths.length, 3 * ARCHITECTURES.length);
+  assertEquals(lengths.length, 4 * ARCHITECTURES.length);
   assert(lengths.every((length) => length > 0 && length < 1000), lengths.join());
 });
