@@ -30,6 +30,17 @@ export class NetDialer implements Dialer {
   }
 
   async dial(url: URL, { signal }: { signal: AbortSignal }): Promise<DialResult> {
+    const { isByNode } = this.#tls;
+    try {
+      return await this.#dialOnce(url, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (isByNode === this.#tls.isByNode) throw error;
+      return await this.#dialOnce(url, signal);
+    }
+  }
+
+  async #dialOnce(url: URL, signal: AbortSignal): Promise<DialResult> {
     const { isSecure, target } = serverOf(url);
     const { connection, forward } = await this.connect(url, { signal });
     try {

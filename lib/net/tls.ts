@@ -52,7 +52,7 @@ export function loadAuthorities(): void {
 export class Tls {
   readonly #caCerts: string[];
   readonly #verify: boolean;
-  readonly #byNode: boolean;
+  #byNode: boolean;
   /** Whether the last handshake hung: the next one must not leave another socket open. */
   #hung = false;
 
@@ -62,8 +62,17 @@ export class Tls {
     this.#byNode = options.byNode ?? false;
   }
 
+  /** Whether all handshakes are Node's library's from now on. */
+  get isByNode(): boolean {
+    return this.#byNode;
+  }
+
   /**
    * Takes over a connection and waits for the handshake; everything is closed when it fails.
+   *
+   * When it fails because the certificate is an authority's, as the commonest self-signed ones are,
+   * and certificates of one's own are trusted, the next handshake is Node's library's: the runtime's
+   * own takes no such certificate, and Node's takes it when it is one of the trusted.
    *
    * @throws {DialError} Of the stage "tls".
    */
@@ -100,9 +109,15 @@ export class Tls {
       return stream;
     } catch (error) {
       this.#hung = signal.aborted;
+      if (this.#caCerts.length > 0 && isAuthoritysCertificate(error)) this.#byNode = true;
       throw error;
     }
   }
+}
+
+/** Whether the server's certificate may sign others, which the runtime refuses in a server's own. */
+function isAuthoritysCertificate(error: unknown): boolean {
+  return error instanceof Error && error.message.includes("CaUsedAsEndEntity");
 }
 
 async function startRuntimeTls(
