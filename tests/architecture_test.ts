@@ -7,7 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 const FLOORS: readonly (readonly string[])[] = [
   ["parse/", "log/", "async/", "io/", "attempt.ts", "types.ts", "version.ts"],
   ["config/", "host/", "sandbox/", "state/", "net/"],
-  ["metrics/", "panel/", "probe/", "remote/", "traffic/"],
+  ["metrics/", "exporter/", "panel/", "probe/", "remote/", "traffic/"],
   ["agent/", "service/", "update/", "demo/"],
   ["cli/"],
   ["main.ts"],

@@ -8,7 +8,7 @@ import { delay } from "@std/async/delay";
 import type { ListenAddress } from "../config/parsers.ts";
 import type { PanelHealth, ProblemObserver } from "../state/health_file.ts";
 import { describeError, getLogger } from "../log/log.ts";
-import { gauge, info, machineMetrics, one, ProbeHistograms } from "../metrics/exported_metrics.ts";
+import { gauge, info, machineMetrics, one, ProbeHistograms } from "../exporter/exported_metrics.ts";
 import type { Machine } from "../metrics/machine.ts";
 import type { Sampler } from "../metrics/snapshot.ts";
 import {
@@ -16,7 +16,7 @@ import {
   CONTENT_TYPES,
   formatMetrics,
   type MetricFamily,
-} from "../metrics/openmetrics.ts";
+} from "../exporter/openmetrics.ts";
 import { closeQuietly } from "../net/byte_stream.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import { withTimeout } from "../async/timeout.ts";

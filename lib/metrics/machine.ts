@@ -16,7 +16,6 @@ import { type Collector, parseSource, requiredSource } from "./collector.ts";
 import { ConnectionCollector } from "./connections.ts";
 import { CpuCollector } from "./cpu.ts";
 import { DiskCollector } from "./disk.ts";
-import type { MeasuredFileSystem } from "./exported_metrics.ts";
 import { GPU_SUBJECT, GpuCollectors } from "./gpu.ts";
 import type { InterfaceStatistics } from "./interface_statistics.ts";
 import { machineFacts, withOnlineCores } from "./machine_facts.ts";
@@ -40,7 +39,7 @@ export interface Machine {
   /** Decisions on all mounts; empty before the first snapshot. */
   mounts(): MountDecision[];
   /** The last usage of each counted file system. */
-  fileSystems(): MeasuredFileSystem[];
+  fileSystems(): ReturnType<DiskCollector["fileSystems"]>;
   /** Seconds since boot. @throws {Error} When it can't be read. */
   uptimeSeconds(): number | undefined;
   /** Id of this boot, which is read before the process is sealed; empty where it is unknown. */

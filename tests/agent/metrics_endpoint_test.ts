@@ -12,7 +12,7 @@ import { V2_WEBSOCKET } from "../panel/transports.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { fakeRow } from "../metrics/fake_collectors.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
-import { complaints, hasPromtool, openMetricsSamples } from "../metrics/promtool.ts";
+import { complaints, hasPromtool, openMetricsSamples } from "../exporter/promtool.ts";
 
 /** An endpoint of a recorded machine, whose clock and timers stand until they are moved. */
 class World implements AsyncDisposable {

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { startTestPanel } from "../test_panel/test_panel.ts";
-import { complaints, hasPromtool } from "../metrics/promtool.ts";
+import { complaints, hasPromtool } from "../exporter/promtool.ts";
 import { AgentProcess } from "./agent_process.ts";
 
 Deno.test("a sealed agent serves its metrics to Prometheus", async () => {

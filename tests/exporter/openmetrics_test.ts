@@ -1,5 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { acceptedFormat, formatMetrics, type MetricFamily } from "../../lib/metrics/openmetrics.ts";
+import {
+  acceptedFormat,
+  formatMetrics,
+  type MetricFamily,
+} from "../../lib/exporter/openmetrics.ts";
 import { complaints, hasPromtool, openMetricsSamples } from "./promtool.ts";
 
 const FAMILIES: readonly MetricFamily[] = [

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { machineMetrics, ProbeHistograms } from "../../lib/metrics/exported_metrics.ts";
-import { formatMetrics, type MetricFamily } from "../../lib/metrics/openmetrics.ts";
+import { machineMetrics, ProbeHistograms } from "../../lib/exporter/exported_metrics.ts";
+import { formatMetrics, type MetricFamily } from "../../lib/exporter/openmetrics.ts";
 import type { ProbeResult, Snapshot } from "../../lib/types.ts";
 
 function lines(families: readonly MetricFamily[]): string[] {
