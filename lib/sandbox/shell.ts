@@ -207,11 +207,24 @@ export class Shell {
    * @throws {Error} When the shell has ended.
    */
   async countProcesses(options: { signal?: AbortSignal } = {}): Promise<number> {
-    const answer = await this.#ask("processes", options);
+    return await this.#count("processes", options);
+  }
+
+  /**
+   * Counts the open descriptors of this process; 0 where they can't be listed.
+   *
+   * @throws {Error} When the shell has ended.
+   */
+  async countDescriptors(): Promise<number> {
+    return await this.#count("descriptors", {});
+  }
+
+  async #count(what: string, options: { signal?: AbortSignal }): Promise<number> {
+    const answer = await this.#ask(what, options);
     const count = Number(answer);
     if (!answer || !Number.isSafeInteger(count)) {
       throw new SyntaxError(
-        `Cannot parse process count: the shell answered ${JSON.stringify(answer)}`,
+        `Cannot parse the count of ${what}: the shell answered ${JSON.stringify(answer)}`,
       );
     }
     return count;
@@ -227,10 +240,7 @@ export class Shell {
     name: string,
     options: { signal?: AbortSignal } = {},
   ): Promise<InterfaceTraits | undefined> {
-    const bytes = new TextEncoder().encode(name).length;
-    if (!/^(?!\.{1,2}$)[^\0\t\n\v\f\r /]+$/.test(name) || bytes > MAX_INTERFACE_NAME_BYTES) {
-      throw new TypeError(`Cannot look up interface ${JSON.stringify(name)}: no such name can be`);
-    }
+    checkInterfaceName(name);
     const found = (await this.#ask(`interface ${name}`, options))?.split(" ");
     if (found === undefined) return undefined;
     const master = valueOf(found, "master=");
@@ -247,6 +257,17 @@ export class Shell {
       master: master || undefined,
       index: parseInterfaceIndex(valueOf(found, "index=")),
     };
+  }
+
+  /**
+   * Reads the {@linkcode LINK_FILES} of an interface; `undefined` when it has gone.
+   *
+   * @throws {TypeError} When a kernel would not take the name.
+   * @throws {Error} When the shell has ended.
+   */
+  async link(name: string): Promise<string[] | undefined> {
+    checkInterfaceName(name);
+    return (await this.#ask(`link ${name}`, {}))?.split("\t");
   }
 
   /** Ends the shell and its pings; pending requests fail. */
@@ -300,6 +321,13 @@ function resolverVariables(): Record<string, string> {
     const value = Deno.env.get(name);
     return value === undefined ? [] : [[name, value]];
   }));
+}
+
+function checkInterfaceName(name: string): void {
+  const bytes = new TextEncoder().encode(name).length;
+  if (!/^(?!\.{1,2}$)[^\0\t\n\v\f\r /]+$/.test(name) || bytes > MAX_INTERFACE_NAME_BYTES) {
+    throw new TypeError(`Cannot look up interface ${JSON.stringify(name)}: no such name can be`);
+  }
 }
 
 /** Starts the shell; without one, which the log says, there are no ICMP probes. */

@@ -1,3 +1,24 @@
+/** Files of an interface below `/sys/class/net/NAME`; the last one may hold anything. */
+export const LINK_FILES = [
+  "operstate",
+  "carrier",
+  "carrier_changes",
+  "flags",
+  "ifindex",
+  "mtu",
+  "type",
+  "speed",
+  "tx_queue_len",
+  "statistics/rx_nohandler",
+  "address",
+  "broadcast",
+  "duplex",
+  "ifalias",
+] as const;
+
+/** One of them. */
+export type LinkFile = typeof LINK_FILES[number];
+
 /**
  * The script of the helper shell: it reads requests, a line each, and answers each with a line.
  *
@@ -7,6 +28,9 @@
  * ID processes        ID ok COUNT
  * ID interface NAME   ID ok TRAIT…
  *                     ID missing          there is no such interface, or nothing is known of it
+ * ID link NAME        ID ok VALUE…        of the files in LINK_FILES, joined by tabs
+ *                     ID missing          there is no such interface
+ * ID descriptors      ID ok COUNT         of the agent; 0 where they can't be listed
  * ID resolve NAME     ID ok ADDRESS…      as the system resolves it, in its order
  *                     ID missing          there is no getent
  * ID hosts NAME       the same            by /etc/hosts alone
@@ -111,6 +135,18 @@ traits() {
   printf '%s\\n' "$1 ok$found$lower$dsa"
 }
 
+# What a scrape shows of an interface.
+link() {
+  dir=$sys/class/net/$2 text=
+  [ -d "$dir" ] || { echo "$1 missing"; return; }
+  for file in ${LINK_FILES.join(" ")}; do
+    value=
+    [ -r "$dir/$file" ] && IFS= read -r value <"$dir/$file"
+    text="$text$value$tab"
+  done
+  printf '%s\\n' "$1 ok $text"
+}
+
 # What /proc/net tells of bonds and VLANs, where sys may be another machine's.
 net_traits() {
   net=$proc/net
@@ -134,6 +170,13 @@ count_processes() {
   id=$1
   set -- "$proc"/[1-9]*
   [ -e "$1" ] || shift
+  echo "$id ok $#"
+}
+
+count_descriptors() {
+  id=$1
+  set -- /proc/"$PPID"/fd/*
+  [ -e "$1" ] || [ -h "$1" ] || shift
   echo "$id ok $#"
 }
 
@@ -179,9 +222,14 @@ while IFS=' ' read -r id verb word; do
       fi
       ;;
     processes:) count_processes "$id" ;;
+    descriptors:) count_descriptors "$id" ;;
     interface:*/*|interface:*' '*|interface:|interface:.|interface:..) echo "$id refused" ;;
+    link:*/*|link:*' '*|link:|link:.|link:..) echo "$id refused" ;;
     interface:*)
       if [ \${#word} -gt 64 ]; then echo "$id refused"; else traits "$id" "$word"; fi
+      ;;
+    link:*)
+      if [ \${#word} -gt 64 ]; then echo "$id refused"; else link "$id" "$word"; fi
       ;;
     *) echo "$id refused" ;;
   esac

@@ -3,7 +3,7 @@ import { delay } from "@std/async/delay";
 import { readInterfaceTraits } from "../../lib/host/interface_traits.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
 import { Shell, shellInvocation, type ShellOptions } from "../../lib/sandbox/shell.ts";
-import { SHELL_SCRIPT } from "../../lib/sandbox/shell_script.ts";
+import { LINK_FILES, SHELL_SCRIPT } from "../../lib/sandbox/shell_script.ts";
 import { parsePingOutput } from "../../lib/parse/ping_output.ts";
 import { writeExecutable } from "../executable.ts";
 import { FakeTime } from "../fake_time.ts";
@@ -343,6 +343,48 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     }
   });
 
+  Deno.test(`Shell.link() reads an interface's files under ${name}`, async () => {
+    const sys = await Deno.makeTempDir();
+    const names = ["eth0", "*", "$(touch)", "a b".replace(" ", "\x01"), "-n", "a\\"];
+    try {
+      for (const name of names) {
+        await Deno.mkdir(`${sys}/class/net/${name}/statistics`, { recursive: true });
+        for (const file of LINK_FILES) {
+          await Deno.writeTextFile(`${sys}/class/net/${name}/${file}`, `${file} of ${name}\n`);
+        }
+      }
+      await Deno.writeTextFile(`${sys}/class/net/eth0/ifalias`, "  a\\n\tb `x` $y %s\nsecond\n");
+      await Deno.remove(`${sys}/class/net/eth0/speed`);
+      await withShell({ shell, sys }, async (shell) => {
+        for (const name of names.slice(1)) {
+          const expected = LINK_FILES.map((file) => `${file} of ${name}`);
+          assertEquals(await shell.link(name), [...expected, ""], name);
+        }
+        const eth0 = await shell.link("eth0");
+        assertEquals(eth0?.[LINK_FILES.indexOf("speed")], "");
+        assertEquals(eth0?.slice(LINK_FILES.length - 1), ["  a\\n", "b `x` $y %s", ""]);
+        assertEquals(await shell.link("eth1"), undefined);
+        assertEquals(await shell.link("e*"), undefined);
+      });
+    } finally {
+      await Deno.remove(sys, { recursive: true });
+    }
+  });
+
+  Deno.test(`Shell.countDescriptors() counts those of this process under ${name}`, async () => {
+    await withShell({ shell }, async (shell) => {
+      // Whoever lists the folder has it open.
+      const count = () => [...Deno.readDirSync(`/proc/${Deno.pid}/fd`)].length - 1;
+      const sees = async () => {
+        const before = count();
+        return await shell.countDescriptors() === before;
+      };
+      // Other tests open and close in this process too.
+      let tries = 0;
+      while (!await sees()) assert(++tries < 1_000, "never the same count");
+    });
+  });
+
   Deno.test(`The script under ${name} does nothing that is not on its menu`, async () => {
     const folder = await Deno.makeTempDir();
     try {
@@ -379,13 +421,19 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
         "16 eval touch x",
         "17 nvidia-smi x",
         "18 nvidia-smi -q",
+        "19 link ../../../etc",
+        "20 link ..",
+        "21 link",
+        "22 link a b",
+        `23 link ${"a".repeat(65)}`,
+        "24 descriptors 1",
       ];
       const writer = command.stdin.getWriter();
       await writer.write(new TextEncoder().encode(requests.join("\n") + "\n"));
       await writer.close();
       const { stdout } = await command.output();
       const refused = new TextDecoder().decode(stdout).trim().split("\n");
-      assertEquals(refused, Array.from({ length: 18 }, (_, index) => `${index + 1} refused`));
+      assertEquals(refused, Array.from({ length: 24 }, (_, index) => `${index + 1} refused`));
       assertEquals([...Deno.readDirSync(folder)], []);
     } finally {
       await Deno.remove(folder, { recursive: true });
@@ -519,6 +567,7 @@ Deno.test("Shell.ping() refuses everything but an IP address", async () => {
     }
     for (const name of ["", ".", "..", "a/b", "a b", "a\n", "a\0", "ä".repeat(33)]) {
       await assertRejects(() => shell.interfaceTraits(name), TypeError, "no such name");
+      await assertRejects(() => shell.link(name), TypeError, "no such name");
     }
   });
 });
