@@ -5,17 +5,25 @@
  */
 
 import { delay } from "@std/async/delay";
+import type { Config } from "../config/config.ts";
 import type { ListenAddress } from "../config/parsers.ts";
 import type { PanelHealth, ProblemObserver } from "../state/health_file.ts";
 import { describeError, getLogger } from "../log/log.ts";
-import { gauge, info, machineMetrics, one, ProbeHistograms } from "../exporter/exported_metrics.ts";
+import { machineMetrics, ProbeHistograms } from "../exporter/exported_metrics.ts";
+import { NodeExporter } from "../exporter/node_exporter.ts";
+import { LocalHost } from "../host/local_host.ts";
+import { hostRoots, type Platform } from "../metrics/open_machine.ts";
+import type { Shell } from "../sandbox/shell.ts";
 import type { Machine } from "../metrics/machine.ts";
 import type { Sampler } from "../metrics/snapshot.ts";
 import {
   acceptedFormat,
   CONTENT_TYPES,
   formatMetrics,
+  gauge,
+  info,
   type MetricFamily,
+  one,
 } from "../exporter/openmetrics.ts";
 import { closeQuietly } from "../net/byte_stream.ts";
 import { ipFamily } from "../parse/ip_address.ts";
@@ -50,6 +58,8 @@ export interface MetricsEndpointOptions {
    */
   readonly sampler: Sampler;
   readonly monitors: PanelMonitors;
+  /** The helper shell, for what is not open. */
+  readonly shell: Shell | undefined;
   /** The walls around the process, in words. */
   readonly walls: string;
   /** The shortest interval of reports, in milliseconds. */
@@ -68,6 +78,9 @@ export class MetricsEndpoint implements Disposable {
   readonly #address: ListenAddress;
   readonly #mayRetry: boolean;
   readonly #health: ProblemObserver | undefined;
+  readonly #exporter: NodeExporter | undefined;
+  /** The scrape that is being read, which all share that come meanwhile. */
+  #reading: Promise<MetricFamily[]> | undefined;
   #listener: Deno.TcpListener | undefined;
   readonly #probes = new ProbeHistograms();
   readonly #connections = new Set<Deno.TcpConn>();
@@ -78,16 +91,35 @@ export class MetricsEndpoint implements Disposable {
    * Opens the listening socket, before the process is sealed. An address that can't be used stops no
    * reports: it is logged, recorded in `health`, and tried again.
    *
-   * @param options `mayRetry`: whether a socket can be opened later, too.
+   * @param options `mayRetry`: whether a socket can be opened later, too; `exporter`: the metrics of the
+   * machine that no report has.
    */
   constructor(
     address: ListenAddress,
-    { health, mayRetry = true }: { health?: ProblemObserver | undefined; mayRetry?: boolean } = {},
+    { health, mayRetry = true, exporter }: {
+      health?: ProblemObserver | undefined;
+      mayRetry?: boolean;
+      exporter?: NodeExporter | undefined;
+    } = {},
   ) {
+    this.#exporter = exporter;
     this.#address = address;
     this.#mayRetry = mayRetry;
     this.#health = health;
     this.#tryListen();
+  }
+
+  /** Opens the socket, and on Linux what only a scrape reads. */
+  static open(
+    address: ListenAddress,
+    config: Config,
+    { os, health }: Platform & { health: ProblemObserver | undefined },
+  ): MetricsEndpoint {
+    const exporter = os === "linux"
+      ? new NodeExporter(new LocalHost(hostRoots(config.hostProc)), config)
+      : undefined;
+    // A seal that has to be whole allows no socket that is opened later.
+    return new MetricsEndpoint(address, { health, mayRetry: !config.requireSeal, exporter });
   }
 
   /** URL of the metrics; `undefined` while the address can't be used. */
@@ -114,7 +146,8 @@ export class MetricsEndpoint implements Disposable {
 
   /** Answers requests until `signal` aborts. */
   async run(options: MetricsEndpointOptions): Promise<void> {
-    const { signal } = options;
+    const { signal, shell } = options;
+    this.#exporter?.useShell(shell);
     signal.addEventListener("abort", () => this[Symbol.dispose](), { once: true });
     while (this.listensLater && !signal.aborted) {
       await delay(LISTEN_RETRY_MS, { signal }).catch(() => {});
@@ -181,7 +214,7 @@ export class MetricsEndpoint implements Disposable {
       }, { timeoutMs, signal });
     try {
       const head = await within(REQUEST_TIMEOUT_MS, () => readHead(connection));
-      const bytes = new TextEncoder().encode(this.#respond(head, options));
+      const bytes = new TextEncoder().encode(await this.#respond(head, options));
       await within(RESPONSE_TIMEOUT_MS, () => writeAll(connection, bytes));
     } catch {
       // A client that goes, hangs or sends nonsense costs its connection only.
@@ -191,7 +224,7 @@ export class MetricsEndpoint implements Disposable {
     }
   }
 
-  #respond(head: string | undefined, options: MetricsEndpointOptions): string {
+  async #respond(head: string | undefined, options: MetricsEndpointOptions): Promise<string> {
     if (head === undefined) return response(431, { body: "Request head too long\n" });
     const [requestLine = "", ...fields] = head.split("\r\n");
     const [, method, path] = /^(\S+) (\/[^ ?]*)(?:\?\S*)? HTTP\/1\.[01]$/.exec(requestLine) ?? [];
@@ -207,14 +240,15 @@ export class MetricsEndpoint implements Disposable {
     }
     const accept = fields.find((field) => /^accept:/i.test(field)) ?? "";
     const format = acceptedFormat(accept);
+    this.#reading ??= this.#families(options).finally(() => this.#reading = undefined);
     return response(200, {
-      body: formatMetrics(this.#families(options), format),
+      body: formatMetrics(await this.#reading, format),
       contentType: CONTENT_TYPES[format],
       isHead: method === "HEAD",
     });
   }
 
-  #families(options: MetricsEndpointOptions): MetricFamily[] {
+  async #families(options: MetricsEndpointOptions): Promise<MetricFamily[]> {
     const { machine, sampler, monitors, walls, intervalMs } = options;
     const maxAgeMs = Math.max(MAX_AGE_MS, 2 * intervalMs);
     const { latest } = sampler;
@@ -225,17 +259,19 @@ export class MetricsEndpoint implements Disposable {
       machine.interfaces().flatMap(({ name, counted }) => counted ? [name] : []),
     );
     const interfaces = [...machine.network.total.counters()].filter(([name]) => counted.has(name));
-    return [
+    const node = await this.#exporter?.families() ?? [];
+    const names = new Set(node.map(({ name }) => name));
+    const others = [
       ...machineMetrics({
         snapshot,
         atMs: isOld ? Date.now() : Date.now() - ageMs,
         facts: machine.facts(),
         interfaces: new Map(interfaces),
-        fileSystems: machine.fileSystems(),
       }),
       ...this.#probes.families(),
       ...agentFamilies(monitors.health(), walls),
     ];
+    return [...node, ...others.filter(({ name }) => !names.has(name))];
   }
 }
 

@@ -129,10 +129,10 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
     );
   const metrics = config.metrics === undefined
     ? undefined
-    : new (await import("./metrics_endpoint.ts")).MetricsEndpoint(config.metrics, {
+    : (await import("./metrics_endpoint.ts")).MetricsEndpoint.open(config.metrics, config, {
+      os: options.os,
+      arch: options.arch,
       health,
-      // A seal that has to be whole allows no socket that is opened later.
-      mayRetry: !config.requireSeal,
     });
   opened.use(metrics);
 
@@ -194,6 +194,7 @@ export async function runOpened(
       machine,
       sampler: agent.sampler,
       monitors: agent.monitors,
+      shell,
       walls,
       intervalMs: shortestIntervalMs(config),
       signal,

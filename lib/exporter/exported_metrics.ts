@@ -1,11 +1,10 @@
 /**
- * The metrics of `--metrics`, from values that were measured for reports. Names and units are those of
- * node_exporter where it has the metric, else they begin with `komari_`.
+ * The metrics of `--metrics` from values that were measured for reports. Those under names of
+ * node_exporter are for macOS: on Linux `node_exporter.ts` reads them as that program does.
  *
  * @module
  */
 
-import type { FileSystemUse } from "../host/host.ts";
 import { parseProbeTarget } from "../parse/probe_target.ts";
 import type {
   Gpu,
@@ -17,16 +16,7 @@ import type {
   TrafficBytes,
   Usage,
 } from "../types.ts";
-import type { Labels, MetricFamily, Sample } from "./openmetrics.ts";
-
-/** A mounted file system and its last usage. */
-export interface MeasuredFileSystem {
-  readonly mountPoint: string;
-  readonly type: string;
-  /** Device or data set. */
-  readonly source: string;
-  readonly use: FileSystemUse;
-}
+import { gauge, info, type Labels, type MetricFamily, one, type Sample } from "./openmetrics.ts";
 
 /** The machine's part of the metrics. */
 export interface ExportedMachine {
@@ -36,18 +26,12 @@ export interface ExportedMachine {
   readonly facts: MachineFacts;
   /** Counters of the interfaces that count. */
   readonly interfaces: ReadonlyMap<string, TrafficBytes>;
-  readonly fileSystems: readonly MeasuredFileSystem[];
 }
 
 /** Metrics of the machine. */
 export function machineMetrics(machine: ExportedMachine): MetricFamily[] {
-  const { snapshot, atMs, facts, interfaces, fileSystems } = machine;
+  const { snapshot, atMs, facts, interfaces } = machine;
   const { load, traffic, connections, uptimeSeconds, gpus = [] } = snapshot;
-  const sizes = (blocks: (use: FileSystemUse) => number): Sample[] =>
-    fileSystems.map(({ mountPoint, type, source, use }) => ({
-      labels: { device: source, fstype: type, mountpoint: mountPoint },
-      value: blocks(use) * use.blockSizeBytes,
-    }));
   const devices = (bytes: (counters: TrafficBytes) => number): Sample[] =>
     [...interfaces].map(([device, counters]) => ({ labels: { device }, value: bytes(counters) }));
   return [
@@ -57,13 +41,17 @@ export function machineMetrics(machine: ExportedMachine): MetricFamily[] {
     gauge("node_load1", "1m load average.", [one(load?.oneMinute)]),
     gauge("node_load5", "5m load average.", [one(load?.fiveMinutes)]),
     gauge("node_load15", "15m load average.", [one(load?.fifteenMinutes)]),
-    gauge("node_memory_MemTotal_bytes", "Memory of the machine, or the container's limit.", [
+    gauge("node_memory_MemTotal_bytes", "Memory of the machine.", [
+      one(snapshot.memory?.totalBytes),
+    ]),
+    gauge("node_memory_SwapTotal_bytes", "Swap of the machine.", [one(snapshot.swap?.totalBytes)]),
+    gauge("komari_memory_total_bytes", "Memory as reported: the machine's, or the limit.", [
       one(snapshot.memory?.totalBytes),
     ]),
     gauge("komari_memory_used_bytes", "Used memory as reported, by the configured mode.", [
       one(snapshot.memory?.usedBytes),
     ]),
-    gauge("node_memory_SwapTotal_bytes", "Swap of the machine, or the container's limit.", [
+    gauge("komari_swap_total_bytes", "Swap as reported: the machine's, or the limit.", [
       one(snapshot.swap?.totalBytes),
     ]),
     gauge("komari_swap_used_bytes", "Used swap as reported.", [one(snapshot.swap?.usedBytes)]),
@@ -73,17 +61,6 @@ export function machineMetrics(machine: ExportedMachine): MetricFamily[] {
     gauge("komari_disk_used_bytes", "Used space of all counted file systems.", [
       one(snapshot.disk?.usedBytes),
     ]),
-    gauge("node_filesystem_size_bytes", "Filesystem size in bytes.", sizes((use) => use.blocks)),
-    gauge(
-      "node_filesystem_free_bytes",
-      "Filesystem free space in bytes.",
-      sizes((use) => use.freeBlocks),
-    ),
-    gauge(
-      "node_filesystem_avail_bytes",
-      "Filesystem space available to non-root users in bytes.",
-      sizes((use) => use.availableBlocks),
-    ),
     {
       name: "node_network_receive_bytes",
       type: "counter",
@@ -162,25 +139,6 @@ function gpuMetrics(gpus: readonly Gpu[]): MetricFamily[] {
       values(({ temperatureCelsius }) => temperatureCelsius),
     ),
   ];
-}
-
-/** Makes a gauge of those samples that have a value. */
-export function gauge(
-  name: string,
-  help: string,
-  samples: readonly (Sample | undefined)[],
-): MetricFamily {
-  return { name, type: "gauge", help, samples: samples.filter((it) => it !== undefined) };
-}
-
-/** Makes a family whose only sample is 1 and carries labels. */
-export function info(name: string, help: string, labels: Labels): MetricFamily {
-  return { name, type: "info", help, samples: [{ labels, value: 1 }] };
-}
-
-/** Makes a sample, or none without a value. */
-export function one(value: number | undefined, labels?: Labels): Sample | undefined {
-  return value === undefined ? undefined : { labels, value };
 }
 
 /** Upper bounds of the buckets, in seconds; a probe is lost after 3 s. */

@@ -22,9 +22,45 @@ export interface Sample {
 export interface MetricFamily {
   /** Name without `_total` and `_info`, which follow from the type. */
   readonly name: string;
-  readonly type: "gauge" | "counter" | "histogram" | "info";
+  readonly type: "gauge" | "counter" | "histogram" | "info" | "untyped";
   readonly help: string;
   readonly samples: readonly Sample[];
+}
+
+/** Makes a gauge of those samples that have a value. */
+export function gauge(
+  name: string,
+  help: string,
+  samples: readonly (Sample | undefined)[],
+): MetricFamily {
+  return { name, type: "gauge", help, samples: samples.filter((it) => it !== undefined) };
+}
+
+/** Makes a family whose samples are 1 and carry labels. */
+export function info(name: string, help: string, ...labels: readonly Labels[]): MetricFamily {
+  return { name, type: "info", help, samples: labels.map((it) => ({ labels: it, value: 1 })) };
+}
+
+/** Makes a sample, or none without a value. */
+export function one(value: number | undefined, labels?: Labels): Sample | undefined {
+  return value === undefined ? undefined : { labels, value };
+}
+
+/** A family of a table, and what a row gives for it. */
+export interface Column<Row> extends Omit<MetricFamily, "samples"> {
+  /** The value of a row's sample; `undefined` for none. */
+  readonly value: (row: Row) => number | undefined;
+}
+
+/** Makes a family of each column, with a sample of each row that has a value there. */
+export function familiesOf<Row extends { readonly labels?: Labels }>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+): MetricFamily[] {
+  return columns.map(({ name, type, help, value }) => {
+    const samples = rows.map((row) => one(value(row), row.labels));
+    return { name, type, help, samples: samples.filter((it) => it !== undefined) };
+  });
 }
 
 /** A text format. */
@@ -37,25 +73,40 @@ export const CONTENT_TYPES: Readonly<Record<MetricsFormat, string>> = {
 };
 
 /** What a type appends to the name of its samples. */
-const SUFFIXES = { gauge: "", counter: "_total", histogram: "", info: "_info" } as const;
+const SUFFIXES = {
+  ...{ gauge: "", counter: "_total", histogram: "", info: "_info", untyped: "" },
+} as const;
 
 /** Formats families; those without samples are left out. */
 export function formatMetrics(families: readonly MetricFamily[], format: MetricsFormat): string {
   const lines: string[] = [];
+  // Many samples share their labels.
+  const formatted = new Map<Labels, string>();
   for (const { name, type, help, samples } of families) {
     if (samples.length === 0) continue;
     const sampleName = `${name}${SUFFIXES[type]}`;
     // The older format knows no infos, and names counters as their samples.
     const family = format === "openmetrics" ? name : sampleName;
-    const familyType = format === "text" && type === "info" ? "gauge" : type;
+    const familyType = format === "openmetrics"
+      ? type === "untyped" ? "unknown" : type
+      : type === "info"
+      ? "gauge"
+      : type;
     lines.push(`# HELP ${family} ${escapeHelp(help, format)}`, `# TYPE ${family} ${familyType}`);
-    for (const { suffix = "", labels = {}, value } of samples) {
-      lines.push(`${sampleName}${suffix}${formatLabels(labels)} ${formatValue(value)}`);
+    for (const { suffix = "", labels = NO_LABELS, value } of samples) {
+      let text = formatted.get(labels);
+      if (text === undefined) {
+        text = formatLabels(labels);
+        formatted.set(labels, text);
+      }
+      lines.push(`${sampleName}${suffix}${text} ${formatValue(value)}`);
     }
   }
   if (format === "openmetrics") lines.push("# EOF");
   return lines.map((line) => `${line}\n`).join("");
 }
+
+const NO_LABELS: Labels = {};
 
 function formatLabels(labels: Labels): string {
   const pairs = Object.entries(labels).flatMap(([name, value]) =>
@@ -73,8 +124,9 @@ function escapeText(text: string): string {
   return escapeLine(text).replaceAll('"', '\\"');
 }
 
+/** Text may come from a kernel, with halves of characters, which no UTF-8 has. */
 function escapeLine(text: string): string {
-  return text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+  return text.toWellFormed().replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
 }
 
 function formatValue(value: number): string {

@@ -24,6 +24,9 @@ export interface FileSystemUse {
   freeBlocks: number;
   /** Free to every user, in blocks: `freeBlocks` without the reserved ones. */
   availableBlocks: number;
+  /** Files that there can be, and how many more; absent where the system was not asked by `statfs`. */
+  files?: number;
+  freeFiles?: number;
 }
 
 /** An address of an interface, as the kernel lists it. */

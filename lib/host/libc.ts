@@ -37,7 +37,9 @@ const STATX_NLINK = 4;
 const STATX = { bytes: 256, nlink: 16 } as const;
 
 /** `struct statfs` of 64-bit Linux: 15 words, these among them. */
-const STATFS = { words: 15, blocks: 2, bfree: 3, bavail: 4, frsize: 9 } as const;
+const STATFS = {
+  ...{ words: 15, blocks: 2, bfree: 3, bavail: 4, files: 5, ffree: 6, frsize: 9 },
+} as const;
 
 /** Paths that are kept in the library's form; few machines count as many mounts. */
 const MAX_PATHS = 512;
@@ -149,5 +151,7 @@ function toUse(answer: Uint32Array): FileSystemUse {
     blocks: word(STATFS.blocks),
     freeBlocks: word(STATFS.bfree),
     availableBlocks: word(STATFS.bavail),
+    files: word(STATFS.files),
+    freeFiles: word(STATFS.ffree),
   };
 }

@@ -98,7 +98,6 @@ export class DiskCollector {
   #failed: UnmeasuredPart | undefined;
   /** The decisions by rule on the mounts of these texts. */
   #filtered: { text: string; visible: string | undefined; mounts: Mounts } | undefined;
-  #answers: readonly Answer[] = [];
 
   /**
    * `mountinfo` belongs to the measured machine; when that is not the agent's own, `visible` is the
@@ -126,19 +125,11 @@ export class DiskCollector {
     const isFresh = this.#decidedAtMs !== undefined &&
       nowMs - this.#decidedAtMs < this.#refreshMs();
     const answers = (isFresh ? this.#queryWatched() : undefined) ?? this.#decideAndQuery(nowMs);
-    this.#answers = answers ?? [];
     const usage = answers && sumUsage(answers);
     if (answers === undefined || usage !== undefined) return usage;
     const waiting = this.#watched.map(({ mount }) => mount.mountPoint).join(", ");
     if (waiting !== "") throw new Error(`Cannot statfs ${waiting}: no answer yet`);
     throw this.#malformed ?? new Error("Cannot find a mounted disk");
-  }
-
-  /** The last usage of each counted file system. */
-  fileSystems(): { mountPoint: string; source: string; type: string; use: FileSystemUse }[] {
-    return this.#answers.map(({ mount: { mountPoint, source, type }, use }) => {
-      return { mountPoint, source, type, use };
-    });
   }
 
   /** Waits for what file systems that may hang answer first, for 0.3 s at most. */

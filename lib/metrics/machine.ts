@@ -38,8 +38,6 @@ export interface Machine {
   interfaces(): InterfaceStatus[];
   /** Decisions on all mounts; empty before the first snapshot. */
   mounts(): MountDecision[];
-  /** The last usage of each counted file system. */
-  fileSystems(): ReturnType<DiskCollector["fileSystems"]>;
   /** Seconds since boot. @throws {Error} When it can't be read. */
   uptimeSeconds(): number | undefined;
   /** Id of this boot, which is read before the process is sealed; empty where it is unknown. */
@@ -165,7 +163,6 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
     },
     interfaces: () => network.interfaces(),
     mounts: () => disk.mounts(),
-    fileSystems: () => disk.fileSystems(),
     uptimeSeconds,
     bootId: () => readBootId(host),
     facts: () => withOnlineCores(facts ??= machineFacts(host), stat.read()),

@@ -130,7 +130,6 @@ export async function openDarwinMachine(
     },
     interfaces: () => network.interfaces(),
     mounts: () => disk.mounts(),
-    fileSystems: () => [],
     uptimeSeconds: () => host.uptime(),
     bootId: () => darwinBootId(sysctl),
     facts: () => darwinFacts(host, sysctl),

@@ -41,6 +41,11 @@ export class NonblockingStatfs {
     return this.#last.get(path);
   }
 
+  /** The last result, without another call. */
+  last(path: string): FileSystemUse | undefined {
+    return this.#last.get(path);
+  }
+
   /** Why the last result is missing or old: the last call failed, or it has not returned in time. */
   problem(path: string): Error | undefined {
     const askedAtMs = this.#inFlight.get(path) ?? Infinity;

@@ -13,7 +13,7 @@ export interface ProcessStat {
 /** Field positions after the name, which may contain anything. */
 const FIELD = {
   ...{ state: 0, parent: 1, group: 2, session: 3 },
-  ...{ userTicks: 11, systemTicks: 12, startTicks: 19, virtualMemory: 20 },
+  ...{ userTicks: 11, systemTicks: 12, startTicks: 19, virtualMemory: 20, resident: 21 },
 } as const;
 
 /**
@@ -41,6 +41,7 @@ export interface ProcessUse {
   /** Start in clock ticks since boot. */
   readonly startTicks: number;
   readonly virtualMemoryBytes: number;
+  readonly residentPages: number;
 }
 
 /**
@@ -54,6 +55,7 @@ export function parseProcessUse(text: string): ProcessUse {
     cpuTicks: number(fields[FIELD.userTicks]) + number(fields[FIELD.systemTicks]),
     startTicks: number(fields[FIELD.startTicks]),
     virtualMemoryBytes: number(fields[FIELD.virtualMemory]),
+    residentPages: number(fields[FIELD.resident]),
   };
 }
 

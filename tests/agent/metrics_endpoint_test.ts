@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { acceptsHost, MetricsEndpoint } from "../../lib/agent/metrics_endpoint.ts";
 import { PanelMonitors } from "../../lib/agent/panel_monitor.ts";
+import { NodeExporter } from "../../lib/exporter/node_exporter.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { Sampler } from "../../lib/metrics/snapshot.ts";
 import type { ProbeResult } from "../../lib/types.ts";
@@ -25,16 +26,20 @@ class World implements AsyncDisposable {
 
   constructor(
     intervalMs = 3_000,
-    endpoint = new MetricsEndpoint({ hostname: "127.0.0.1", port: 0 }),
+    endpoint?: MetricsEndpoint,
   ) {
-    this.endpoint = endpoint;
-    const machine = openLinuxMachine(new FakeMachine("debian-vm"), configOf());
+    const host = new FakeMachine("debian-vm");
+    const exporter = new NodeExporter(host, { includeMountPoints: [] });
+    const address = { hostname: "127.0.0.1", port: 0 };
+    this.endpoint = endpoint ?? new MetricsEndpoint(address, { exporter });
+    const machine = openLinuxMachine(host, configOf());
     const counter = fakeRow("snapshots", {}, { collect: () => (this.snapshots++, {}) });
     const sampler = new Sampler([...machine.collectors, counter]);
     sampler.sample();
     const { signal } = this.#ended;
     this.#running = this.endpoint.run({
       ...{ machine, sampler, monitors: this.monitors, walls: "sealed", intervalMs, signal },
+      shell: undefined,
     });
   }
 

@@ -13,12 +13,6 @@ function linesOf(snapshot: Snapshot): string[] {
     atMs: 1_795_616_763_000,
     facts: { arch: "amd64" },
     interfaces: new Map([["eth0", { sentBytes: 5, receivedBytes: 6 }]]),
-    fileSystems: [{
-      mountPoint: "/",
-      type: "ext4",
-      source: "/dev/sda1",
-      use: { blockSizeBytes: 4096, blocks: 10, freeBlocks: 5, availableBlocks: 4 },
-    }],
   }));
 }
 
@@ -52,14 +46,13 @@ Deno.test("machineMetrics() has the reported values in base units", () => {
     "node_load5 2",
     "node_load15 3",
     "node_memory_MemTotal_bytes 100",
-    "komari_memory_used_bytes 40",
     "node_memory_SwapTotal_bytes 50",
+    "komari_memory_total_bytes 100",
+    "komari_memory_used_bytes 40",
+    "komari_swap_total_bytes 50",
     "komari_swap_used_bytes 10",
     "komari_disk_total_bytes 1000",
     "komari_disk_used_bytes 300",
-    'node_filesystem_size_bytes{device="/dev/sda1",fstype="ext4",mountpoint="/"} 40960',
-    'node_filesystem_free_bytes{device="/dev/sda1",fstype="ext4",mountpoint="/"} 20480',
-    'node_filesystem_avail_bytes{device="/dev/sda1",fstype="ext4",mountpoint="/"} 16384',
     'node_network_receive_bytes_total{device="eth0"} 6',
     'node_network_transmit_bytes_total{device="eth0"} 5',
     'komari_traffic_bytes{direction="receive"} 8',

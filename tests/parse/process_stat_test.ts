@@ -37,9 +37,11 @@ Deno.test("parseProcessStat() gives numbers or a SyntaxError for any text", () =
 });
 
 Deno.test("parseProcessUse() reads times and virtual memory, or throws", () => {
-  const text = "7 (a b) S 1 7 7 0 -1 4194560 193 0 2 0 30 12 0 0 20 0 1 0 114777 1046941696 0\n";
+  const text =
+    "7 (a b) S 1 7 7 0 -1 4194560 193 0 2 0 30 12 0 0 20 0 1 0 114777 1046941696 3726 0\n";
   assertEquals(parseProcessUse(text), {
     ...{ cpuTicks: 42, startTicks: 114777, virtualMemoryBytes: 1046941696 },
+    residentPages: 3726,
   });
   assertThrows(() => parseProcessUse("7 (a) S 1 2"), SyntaxError, "Cannot parse a process's stat");
   onlySyntaxErrors(parseProcessUse, [text]);

@@ -1,0 +1,163 @@
+import { attempt } from "../attempt.ts";
+import type { Host, Source } from "../host/host.ts";
+import { type DiskCounters, parseDiskstats } from "../parse/diskstats.ts";
+import type { OnMalformed } from "../parse/lines.ts";
+import { parseUdevData } from "../parse/udev_data.ts";
+import { MAX_ROWS } from "./kernel_files.ts";
+import { type Column, familiesOf, gauge, info, type MetricFamily } from "./openmetrics.ts";
+
+/** Left out by default in node_exporter: partitions, and what is no disk. */
+const EXCLUDED = /^(ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$/;
+
+const SECTOR_BYTES = 512;
+const MS = 1 / 1000;
+
+interface Row extends DiskCounters {
+  readonly labels: { readonly device: string };
+}
+
+/** Name, help, factor of each counter in the kernel's order. */
+const COUNTERS: readonly (readonly [name: string, help: string, factor: number])[] = [
+  ["reads_completed", "The total number of reads completed successfully.", 1],
+  ["reads_merged", "The total number of reads merged.", 1],
+  ["read_bytes", "The total number of bytes read successfully.", SECTOR_BYTES],
+  ["read_time_seconds", "The total number of seconds spent by all reads.", MS],
+  ["writes_completed", "The total number of writes completed successfully.", 1],
+  ["writes_merged", "The number of writes merged.", 1],
+  ["written_bytes", "The total number of bytes written successfully.", SECTOR_BYTES],
+  ["write_time_seconds", "This is the total number of seconds spent by all writes.", MS],
+  ["io_now", "The number of I/Os currently in progress.", 1],
+  ["io_time_seconds", "Total seconds spent doing I/Os.", MS],
+  ["io_time_weighted_seconds", "The weighted # of seconds spent doing I/Os.", MS],
+  ["discards_completed", "The total number of discards completed successfully.", 1],
+  ["discards_merged", "The total number of discards merged.", 1],
+  ["discarded_sectors", "The total number of sectors discarded successfully.", 1],
+  ["discard_time_seconds", "This is the total number of seconds spent by all discards.", MS],
+  ["flush_requests", "The total number of flush requests completed successfully", 1],
+  [
+    "flush_requests_time_seconds",
+    "This is the total number of seconds spent by all flush requests.",
+    MS,
+  ],
+];
+
+const COLUMNS: readonly Column<Row>[] = COUNTERS.map(([name, help, factor], at) => ({
+  name: `node_disk_${name}`,
+  type: name === "io_now" ? "gauge" : "counter",
+  help,
+  value: ({ counters }) => scaled(counters[at], factor),
+}));
+
+/** Divided where that is exact: a thousandth is none. */
+function scaled(value: number | undefined, factor: number): number | undefined {
+  return value === undefined ? undefined : factor === MS ? value / 1000 : value * factor;
+}
+
+/** Properties of udev by the labels of their metric. */
+const INFO = {
+  ...{ path: "ID_PATH", wwn: "ID_WWN", model: "ID_MODEL" },
+  ...{ serial: "ID_SERIAL_SHORT", revision: "ID_REVISION" },
+} as const;
+const FILE_SYSTEM = {
+  ...{ type: "ID_FS_TYPE", usage: "ID_FS_USAGE", uuid: "ID_FS_UUID", version: "ID_FS_VERSION" },
+} as const;
+const DEVICE_MAPPER = {
+  ...{ name: "DM_NAME", uuid: "DM_UUID", vg_name: "DM_VG_NAME", lv_name: "DM_LV_NAME" },
+  lv_layer: "DM_LV_LAYER",
+} as const;
+const ATA = [
+  ["write_cache", "ATA disk has a write cache.", "ID_ATA_WRITE_CACHE"],
+  ["write_cache_enabled", "ATA disk has its write cache enabled.", "ID_ATA_WRITE_CACHE_ENABLED"],
+  [
+    "rotation_rate_rpm",
+    "ATA disk rotation rate in RPMs (0 for SSDs).",
+    "ID_ATA_ROTATION_RATE_RPM",
+  ],
+] as const;
+
+type Properties = ReadonlyMap<string, string>;
+
+/** Reads `/proc/diskstats`, and once what udev knows of the disks that are there. */
+export class DiskReader {
+  readonly #diskstats: Source;
+  /** By device and number; a disk that comes later has none. */
+  readonly #properties = new Map<string, Properties>();
+
+  constructor(host: Pick<Host, "roots" | "open" | "readText">) {
+    const { proc, root } = host.roots;
+    this.#diskstats = host.open(`${proc}/diskstats`);
+    const folder = `${root === "/" ? "" : root}/run/udev/data`;
+    for (const disk of attempt(() => this.#disks(() => {})) ?? []) {
+      const text = host.readText(`${folder}/b${disk.major}:${disk.minor}`) ?? "";
+      this.#properties.set(keyOf(disk), parseUdevData(text));
+    }
+  }
+
+  /** @throws {Error} When the counters can't be read. */
+  read(onMalformed: OnMalformed): MetricFamily[] {
+    const disks = this.#disks(onMalformed);
+    const rows = disks.map((disk) => ({ ...disk, labels: { device: disk.device } }));
+    return [...familiesOf(rows, COLUMNS), ...this.#describe(disks)];
+  }
+
+  #disks(onMalformed: OnMalformed): DiskCounters[] {
+    const disks = parseDiskstats(this.#diskstats.read() ?? "", onMalformed);
+    const shown = disks.filter(({ device }) => !EXCLUDED.test(device));
+    return [...new Map(shown.map((disk) => [disk.device, disk])).values()].slice(0, MAX_ROWS);
+  }
+
+  #describe(disks: readonly DiskCounters[]): MetricFamily[] {
+    const known = disks.flatMap((disk) => {
+      const properties = this.#properties.get(keyOf(disk));
+      return properties === undefined ? [] : [{ ...disk, properties }];
+    });
+    const numbers = (key: string) =>
+      known.flatMap(({ device, properties }) => {
+        const value = properties.get(key);
+        return value !== undefined && /^\d{1,9}$/.test(value) && properties.has("ID_ATA")
+          ? [{ labels: { device }, value: Number(value) }]
+          : [];
+      });
+    const having = (key: string) => known.filter(({ properties }) => properties.get(key));
+    return [
+      info(
+        "node_disk",
+        "Info of /sys/block/<block_device>.",
+        ...known.map(({ device, major, minor, properties }) => ({
+          ...{ device, major: String(major), minor: String(minor) },
+          ...pick(properties, INFO),
+        })),
+      ),
+      info(
+        "node_disk_filesystem",
+        "Info about disk filesystem.",
+        ...having("ID_FS_TYPE").map(({ device, properties }) => ({
+          device,
+          ...pick(properties, FILE_SYSTEM),
+        })),
+      ),
+      info(
+        "node_disk_device_mapper",
+        "Info about disk device mapper.",
+        ...having("DM_NAME").map(({ device, properties }) => ({
+          device,
+          ...pick(properties, DEVICE_MAPPER),
+        })),
+      ),
+      ...ATA.map(([name, help, key]) => gauge(`node_disk_ata_${name}`, help, numbers(key))),
+    ];
+  }
+}
+
+function keyOf({ device, major, minor }: DiskCounters): string {
+  return `${device} ${major}:${minor}`;
+}
+
+/** Labels of properties; one that udev does not know is empty. */
+function pick(
+  properties: Properties,
+  keys: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const labels = Object.entries(keys).map(([label, key]) => [label, properties.get(key) ?? ""]);
+  return Object.fromEntries(labels);
+}

@@ -1,0 +1,138 @@
+import { attempt } from "../attempt.ts";
+import type { FileSystemUse, Host, Source } from "../host/host.ts";
+import { settlesWithin } from "../async/timeout.ts";
+import { NonblockingStatfs } from "../metrics/nonblocking_statfs.ts";
+import type { OnMalformed } from "../parse/lines.ts";
+import { type MountLine, parseMounts } from "../parse/mounts.ts";
+import { MAX_ROWS } from "./kernel_files.ts";
+import { type Column, familiesOf, type MetricFamily } from "./openmetrics.ts";
+
+/** Left out by default in Debian's package of node_exporter. */
+const EXCLUDED_PATHS =
+  /^\/(dev|proc|run|sys|mnt|media|var\/lib\/docker\/.+|var\/lib\/containers\/storage\/.+)($|\/)/;
+const EXCLUDED_TYPES = new Set([
+  ...["autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts"],
+  ...["devtmpfs", "fusectl", "hugetlbfs", "iso9660", "mqueue", "nsfs", "overlay", "proc", "procfs"],
+  ...["pstore", "rpc_pipefs", "securityfs", "selinuxfs", "squashfs", "sysfs", "tracefs"],
+]);
+
+/** Time for all to answer; those of other machines take milliseconds. */
+const ANSWERS_MS = 250;
+
+interface Row extends MountLine {
+  readonly labels: {
+    readonly device: string;
+    readonly fstype: string;
+    readonly mountpoint: string;
+  };
+  /** `undefined` when it can't be asked, or has not answered yet. */
+  readonly use: FileSystemUse | undefined;
+}
+
+const COLUMNS: readonly Column<Row>[] = [
+  column("size_bytes", "Filesystem size in bytes.", ({ blocks, blockSizeBytes }) => {
+    return blocks * blockSizeBytes;
+  }),
+  column("free_bytes", "Filesystem free space in bytes.", ({ freeBlocks, blockSizeBytes }) => {
+    return freeBlocks * blockSizeBytes;
+  }),
+  column(
+    "avail_bytes",
+    "Filesystem space available to non-root users in bytes.",
+    ({ availableBlocks, blockSizeBytes }) => availableBlocks * blockSizeBytes,
+  ),
+  column("files", "Filesystem total file nodes.", ({ files }) => files),
+  column("files_free", "Filesystem total free file nodes.", ({ freeFiles }) => freeFiles),
+  {
+    name: "node_filesystem_readonly",
+    type: "gauge",
+    help: "Filesystem read-only status.",
+    value: ({ use, isReadOnly }) => use && Number(isReadOnly),
+  },
+  {
+    name: "node_filesystem_device_error",
+    type: "gauge",
+    help: "Whether an error occurred while getting statistics for the given device.",
+    value: ({ use }) => use === undefined ? 1 : 0,
+  },
+];
+
+function column(
+  name: string,
+  help: string,
+  value: (use: FileSystemUse) => number | undefined,
+): Column<Row> {
+  return {
+    name: `node_filesystem_${name}`,
+    type: "gauge",
+    help,
+    value: ({ use }) => use && value(use),
+  };
+}
+
+/** The file systems of the machine's first process, as node_exporter chooses them. */
+export class FileSystemReader {
+  readonly #host: Pick<Host, "statfs" | "roots">;
+  readonly #mounts: Source;
+  readonly #statfs: NonblockingStatfs;
+  readonly #included: ReadonlySet<string>;
+
+  /** `includeMountPoints` are shown too where node_exporter leaves them out. */
+  constructor(
+    host: Pick<Host, "roots" | "exists" | "open" | "statfs" | "statfsAsync">,
+    includeMountPoints: readonly string[],
+  ) {
+    const { proc } = host.roots;
+    // That of the first process is hidden where `hidepid` hides it.
+    const path = host.exists(`${proc}/1/mounts`) ? `${proc}/1/mounts` : `${proc}/self/mounts`;
+    this.#host = host;
+    this.#mounts = host.open(path, { hasLongLines: true, hasPaths: true });
+    this.#statfs = new NonblockingStatfs(host);
+    this.#included = new Set(includeMountPoints);
+  }
+
+  /**
+   * Asks each file system, at the same time, and waits for a quarter of a second at most. The root is
+   * not waited for: where it hangs, the agent does.
+   *
+   * @throws {Error} When the mounts can't be read.
+   */
+  async read(onMalformed: OnMalformed): Promise<MetricFamily[]> {
+    const mounts = new Map<string, MountLine>();
+    for (const mount of parseMounts(this.#mounts.read() ?? "", onMalformed)) {
+      if (mounts.size >= MAX_ROWS) break;
+      const { device, mountPoint, type } = mount;
+      if (!this.#isExcluded(mount)) mounts.set(JSON.stringify([device, mountPoint, type]), mount);
+    }
+    const shown = [...mounts.values()];
+    const others = new Set(
+      shown.filter(({ mountPoint }) => mountPoint !== "/")
+        .map(({ mountPoint }) => this.#pathOf(mountPoint)),
+    );
+    for (const path of others) this.#statfs.query(path);
+    this.#statfs.prune(others);
+    if (others.size > 0) await settlesWithin(this.#statfs.settled(), ANSWERS_MS);
+    const rows = shown.map((mount): Row => {
+      const { device, mountPoint, type } = mount;
+      const labels = { device, fstype: type, mountpoint: mountPoint };
+      return { ...mount, labels, use: this.#useOf(this.#pathOf(mountPoint), mountPoint === "/") };
+    });
+    return familiesOf(rows, COLUMNS);
+  }
+
+  #isExcluded({ mountPoint, type }: MountLine): boolean {
+    return !this.#included.has(mountPoint) &&
+      (EXCLUDED_TYPES.has(type) || EXCLUDED_PATHS.test(mountPoint));
+  }
+
+  /** Where the machine's mount point is for this process. */
+  #pathOf(mountPoint: string): string {
+    const { root } = this.#host.roots;
+    return root === "/" ? mountPoint : `${root}${mountPoint === "/" ? "" : mountPoint}`;
+  }
+
+  #useOf(path: string, isRoot: boolean): FileSystemUse | undefined {
+    if (isRoot) return attempt(() => this.#host.statfs(path));
+    return this.#statfs.problem(path) ? undefined : this.#statfs.last(path);
+  }
+}

@@ -1,0 +1,335 @@
+/**
+ * The metrics of node_exporter that are each made of one text of `/proc`, with its names, help texts
+ * and choice of fields.
+ *
+ * @module
+ */
+
+import { countArpEntries } from "../parse/arp.ts";
+import { parseCount } from "../parse/count.ts";
+import { parseFileNr } from "../parse/file_nr.ts";
+import type { OnMalformed } from "../parse/lines.ts";
+import { parseLoadavg } from "../parse/loadavg.ts";
+import { parseMeminfoFields } from "../parse/meminfo.ts";
+import { type InterfaceColumns, parseNetDevColumns } from "../parse/net_dev.ts";
+import { parseNetstat, parseSnmp6 } from "../parse/netstat.ts";
+import { parsePressure } from "../parse/pressure.ts";
+import { parseKernelStat } from "../parse/proc_stat.ts";
+import { type CoreSchedule, parseSchedstat } from "../parse/schedstat.ts";
+import { parseSockstatFields } from "../parse/sockstat.ts";
+import { parseSoftnetStat, type SoftnetCounters } from "../parse/softnet_stat.ts";
+import { parseVmstat } from "../parse/vmstat.ts";
+import {
+  type Column,
+  familiesOf,
+  gauge,
+  type MetricFamily,
+  one,
+  type Sample,
+} from "./openmetrics.ts";
+
+/** Devices, interfaces or cores of one source that are shown; no machine of one kernel has more. */
+export const MAX_ROWS = 1_024;
+
+/** Ticks of the kernel's clock in a second, in all that it tells programs. */
+export const TICKS_PER_SECOND = 100;
+
+/** Makes families of a file's text. */
+export type ReadFamilies = (text: string, onMalformed: OnMalformed) => MetricFamily[];
+
+const MODES = ["user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal"] as const;
+const GUEST_MODES = ["user", "nice"] as const;
+const IDLE = 3;
+/** An idle time that falls by more is that of a core which was offline meanwhile. */
+const HOTPLUG_TICKS = 3 * TICKS_PER_SECOND;
+
+/** Reads `/proc/stat`. Times of a core never fall, but by a core that returns: idle times jitter. */
+export class StatReader {
+  #last = new Map<string, readonly (number | undefined)[]>();
+
+  /** Times of each core, and the kernel's counters. */
+  read(text: string): MetricFamily[] {
+    const { cores, counters } = parseKernelStat(text);
+    const present = [...cores].slice(0, MAX_ROWS);
+    const times = present.map(([core, ticks]) => [core, this.#withoutJitter(core, ticks)] as const);
+    this.#last = new Map(times);
+    const samples = (modes: readonly string[], from: number) =>
+      times.flatMap(([cpu, ticks]) =>
+        modes.flatMap((mode, index) => {
+          const value = ticks[from + index];
+          return value === undefined
+            ? []
+            : [{ labels: { cpu, mode }, value: value / TICKS_PER_SECOND }];
+        })
+      );
+    const counter = (name: string, help: string, key: string): MetricFamily => ({
+      ...gauge(name, help, [one(counters.get(key))]),
+      type: "counter",
+    });
+    return [
+      {
+        name: "node_cpu_seconds",
+        type: "counter",
+        help: "Seconds the CPUs spent in each mode.",
+        samples: samples(MODES, 0),
+      },
+      {
+        name: "node_cpu_guest_seconds",
+        type: "counter",
+        help: "Seconds the CPUs spent in guests (VMs) for each mode.",
+        samples: samples(GUEST_MODES, MODES.length),
+      },
+      counter("node_intr", "Total number of interrupts serviced.", "intr"),
+      counter("node_context_switches", "Total number of context switches.", "ctxt"),
+      counter("node_forks", "Total number of forks.", "processes"),
+      gauge("node_boot_time_seconds", "Node boot time, in unixtime.", [one(counters.get("btime"))]),
+      gauge("node_procs_running", "Number of processes in runnable state.", [
+        one(counters.get("procs_running")),
+      ]),
+      gauge("node_procs_blocked", "Number of processes blocked waiting for I/O to complete.", [
+        one(counters.get("procs_blocked")),
+      ]),
+    ];
+  }
+
+  #withoutJitter(
+    core: string,
+    ticks: readonly (number | undefined)[],
+  ): readonly (number | undefined)[] {
+    const last = this.#last.get(core);
+    if (last === undefined) return ticks;
+    const wasOffline = (last[IDLE] ?? 0) - (ticks[IDLE] ?? 0) >= HOTPLUG_TICKS;
+    if (wasOffline) return ticks;
+    return ticks.map((value, column) =>
+      value === undefined ? undefined : Math.max(value, last[column] ?? 0)
+    );
+  }
+}
+
+/** Reads `/proc/loadavg`. */
+export function loadMetrics(text: string): MetricFamily[] {
+  const { oneMinute, fiveMinutes, fifteenMinutes } = parseLoadavg(text);
+  return [
+    gauge("node_load1", "1m load average.", [one(oneMinute)]),
+    gauge("node_load5", "5m load average.", [one(fiveMinutes)]),
+    gauge("node_load15", "15m load average.", [one(fifteenMinutes)]),
+  ];
+}
+
+/** Reads `/proc/meminfo`. */
+export function memoryMetrics(text: string): MetricFamily[] {
+  return Array.from(
+    parseMeminfoFields(text),
+    ([field, value]) =>
+      gauge(`node_memory_${field}`, `Memory information field ${field}.`, [one(value)]),
+  );
+}
+
+/** Reads `/proc/vmstat`. */
+export function vmstatMetrics(text: string): MetricFamily[] {
+  const chosen = [...parseVmstat(text)].filter(([field]) =>
+    /^(oom_kill|pgpg|pswp|pg.*fault)/.test(field)
+  );
+  return chosen.map(([field, value]) =>
+    untyped(`node_vmstat_${field}`, `/proc/vmstat information field ${field}.`, value)
+  );
+}
+
+/** The fields that node_exporter chooses, and two of its later versions. */
+const NETSTAT_FIELDS = new RegExp(
+  "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|Icmp6?_(InMsgs|OutMsgs)|" +
+    "TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)|" +
+    "Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)|" +
+    "Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$",
+);
+
+/** Reads `/proc/net/netstat` or `/proc/net/snmp`. */
+export function netstatMetrics(text: string, onMalformed: OnMalformed): MetricFamily[] {
+  return netstatFamilies(parseNetstat(text, onMalformed));
+}
+
+/** Reads `/proc/net/snmp6`. */
+export function snmp6Metrics(text: string): MetricFamily[] {
+  return netstatFamilies(parseSnmp6(text));
+}
+
+function netstatFamilies(fields: ReadonlyMap<string, number>): MetricFamily[] {
+  return [...fields].filter(([field]) => NETSTAT_FIELDS.test(field)).map(([field, value]) =>
+    untyped(`node_netstat_${field}`, `Statistic ${field.replace("_", "")}.`, value)
+  );
+}
+
+/** Reads `/proc/net/sockstat` or `/proc/net/sockstat6`; `pageBytes` is the size of a page. */
+export function sockstatMetrics(text: string, pageBytes: number | undefined): MetricFamily[] {
+  const families: MetricFamily[] = [];
+  const add = (protocol: string, state: string, value: number) => {
+    const help = protocol === "sockets"
+      ? "Number of IPv4 sockets in use."
+      : `Number of ${protocol} sockets in state ${state}.`;
+    families.push(gauge(`node_sockstat_${protocol}_${state}`, help, [one(value)]));
+  };
+  for (const [field, value] of parseSockstatFields(text)) {
+    const [protocol = "", state = ""] = field.split("_");
+    add(protocol, state, value);
+    if (state === "mem" && pageBytes !== undefined) add(protocol, "mem_bytes", value * pageBytes);
+  }
+  return families;
+}
+
+const RECEIVED = ["bytes", "packets", "errs", "drop", "fifo", "frame", "compressed", "multicast"];
+const SENT = ["bytes", "packets", "errs", "drop", "fifo", "colls", "carrier", "compressed"];
+
+type Labelled<Row> = Row & { readonly labels: { readonly device: string } };
+
+const NETWORK_COLUMNS: readonly Column<Labelled<InterfaceColumns>>[] = [
+  ...RECEIVED.map((name, at) => networkColumn(`receive_${name}`, ({ received }) => received[at])),
+  ...SENT.map((name, at) => networkColumn(`transmit_${name}`, ({ sent }) => sent[at])),
+];
+
+function networkColumn(
+  name: string,
+  value: (row: InterfaceColumns) => number | undefined,
+): Column<Labelled<InterfaceColumns>> {
+  const help = `Network device statistic ${name}.`;
+  return { name: `node_network_${name}`, type: "counter", help, value };
+}
+
+/** Reads `/proc/net/dev`; the loopback interface is left out, as Debian's package does. */
+export function networkMetrics(text: string, onMalformed: OnMalformed): MetricFamily[] {
+  const rows = new Map(parseNetDevColumns(text, onMalformed).map((row) => [row.name, row]));
+  rows.delete("lo");
+  const shown = [...rows.values()].slice(0, MAX_ROWS);
+  return familiesOf(
+    shown.map((row) => ({ ...row, labels: { device: row.name } })),
+    NETWORK_COLUMNS,
+  );
+}
+
+type OfCore<Row> = Row & { readonly labels: { readonly cpu: string } };
+
+const SOFTNET_COLUMNS: readonly Column<OfCore<SoftnetCounters>>[] = [
+  softnet("processed", "Number of processed packets", (row) => row.processed),
+  softnet("dropped", "Number of dropped packets", (row) => row.dropped),
+  softnet(
+    "times_squeezed",
+    "Number of times processing packets ran out of quota",
+    (row) => row.timesSqueezed,
+  ),
+  softnet("received_rps", "Number of times cpu woken up received_rps", (row) => row.receivedRps),
+  softnet(
+    "flow_limit_count",
+    "Number of times flow limit has been reached",
+    (row) => row.flowLimitCount,
+  ),
+];
+
+function softnet(
+  name: string,
+  help: string,
+  value: (row: SoftnetCounters) => number | undefined,
+): Column<OfCore<SoftnetCounters>> {
+  return { name: `node_softnet_${name}`, type: "counter", help, value };
+}
+
+/** Reads `/proc/net/softnet_stat`. */
+export function softnetMetrics(text: string, onMalformed: OnMalformed): MetricFamily[] {
+  const rows = parseSoftnetStat(text, onMalformed).slice(0, MAX_ROWS);
+  return familiesOf(
+    rows.map((row) => ({ ...row, labels: { cpu: String(row.cpu) } })),
+    SOFTNET_COLUMNS,
+  );
+}
+
+const SCHEDULE_COLUMNS: readonly Column<OfCore<CoreSchedule>>[] = [
+  {
+    name: "node_schedstat_running_seconds",
+    type: "counter",
+    help: "Number of seconds CPU spent running a process.",
+    value: ({ runningNs }) => runningNs / 1e9,
+  },
+  {
+    name: "node_schedstat_waiting_seconds",
+    type: "counter",
+    help: "Number of seconds spent by processing waiting for this CPU.",
+    value: ({ waitingNs }) => waitingNs / 1e9,
+  },
+  {
+    name: "node_schedstat_timeslices",
+    type: "counter",
+    help: "Number of timeslices executed by CPU.",
+    value: ({ timeslices }) => timeslices,
+  },
+];
+
+/** Reads `/proc/schedstat`. */
+export function schedstatMetrics(text: string): MetricFamily[] {
+  const rows = parseSchedstat(text).slice(0, MAX_ROWS);
+  return familiesOf(rows.map((row) => ({ ...row, labels: { cpu: row.cpu } })), SCHEDULE_COLUMNS);
+}
+
+/** Reads `/proc/net/arp`. */
+export function arpMetrics(text: string): MetricFamily[] {
+  const samples = [...countArpEntries(text)].slice(0, MAX_ROWS)
+    .map(([device, value]): Sample => ({ labels: { device }, value }));
+  return [gauge("node_arp_entries", "ARP entries by device", samples)];
+}
+
+/** Reads `/proc/sys/fs/file-nr`. */
+export function fileHandleMetrics(text: string): MetricFamily[] {
+  return Object.entries(parseFileNr(text)).map(([name, value]) =>
+    gauge(`node_filefd_${name}`, `File descriptor statistics: ${name}.`, [one(value)])
+  );
+}
+
+/** Makes a reader of a text that is one number. */
+export function numberMetric(name: string, help: string): ReadFamilies {
+  return (text) => {
+    const value = parseCount(text.trim());
+    if (value === undefined) throw new SyntaxError(`Cannot parse ${name}: it is no number`);
+    return [gauge(name, help, [one(value)])];
+  };
+}
+
+/** Names after `node_pressure_`, and help texts, of `some` and `full` of each file. */
+const PRESSURES = {
+  "pressure/cpu": [["cpu_waiting", "that processes have waited for CPU time"], undefined],
+  "pressure/io": [
+    ["io_waiting", "that processes have waited due to IO congestion"],
+    ["io_stalled", "no process could make progress due to IO congestion"],
+  ],
+  "pressure/memory": [
+    ["memory_waiting", "that processes have waited for memory"],
+    ["memory_stalled", "no process could make progress due to memory congestion"],
+  ],
+  "pressure/irq": [
+    undefined,
+    ["irq_stalled", "no process could make progress due to IRQ congestion"],
+  ],
+} as const;
+
+/** The files of pressures that are shown, below `/proc`. */
+export const PRESSURE_FILES = [
+  ...["pressure/cpu", "pressure/io", "pressure/memory", "pressure/irq"] as const,
+];
+
+/** Makes a reader of one of them. */
+export function pressureMetrics(file: keyof typeof PRESSURES): ReadFamilies {
+  return (text) => {
+    const { someUs, fullUs } = parsePressure(text);
+    return PRESSURES[file].flatMap((named, index) => {
+      const us = index === 0 ? someUs : fullUs;
+      if (named === undefined || us === undefined) return [];
+      const [name, what] = named;
+      return [{
+        name: `node_pressure_${name}_seconds`,
+        type: "counter",
+        help: `Total time in seconds ${what}`,
+        samples: [{ value: us / 1e6 }],
+      }];
+    });
+  };
+}
+
+function untyped(name: string, help: string, value: number): MetricFamily {
+  return { name, type: "untyped", help, samples: [{ value }] };
+}

@@ -1,0 +1,57 @@
+import { assertEquals } from "@std/assert";
+import { DiskReader } from "../../lib/exporter/disks.ts";
+import { formatMetrics } from "../../lib/exporter/openmetrics.ts";
+import { fakeHost, fakeSource } from "../metrics/fake_host.ts";
+
+const SDA = "8 0 sda 1 2 4 1500 5 6 8 2500 9 3000 4500\n";
+const UDEV = `E:ID_MODEL=Disk "1"
+E:ID_SERIAL_SHORT=S1
+E:ID_ATA=1
+E:ID_ATA_ROTATION_RATE_RPM=7200
+E:ID_FS_TYPE=ext4
+E:ID_FS_UUID=u-1
+`;
+
+function open(diskstats: () => string, files: Record<string, string> = {}): DiskReader {
+  return new DiskReader({ ...fakeHost(files), open: () => fakeSource(diskstats) });
+}
+
+function lines(reader: DiskReader): string[] {
+  return formatMetrics(reader.read(() => {}), "text").split("\n").filter((it) => /^[^#]/.test(it));
+}
+
+Deno.test("DiskReader.read() gives bytes, seconds and what udev knows", () => {
+  assertEquals(lines(open(() => SDA, { "/run/udev/data/b8:0": UDEV })), [
+    'node_disk_reads_completed_total{device="sda"} 1',
+    'node_disk_reads_merged_total{device="sda"} 2',
+    'node_disk_read_bytes_total{device="sda"} 2048',
+    'node_disk_read_time_seconds_total{device="sda"} 1.5',
+    'node_disk_writes_completed_total{device="sda"} 5',
+    'node_disk_writes_merged_total{device="sda"} 6',
+    'node_disk_written_bytes_total{device="sda"} 4096',
+    'node_disk_write_time_seconds_total{device="sda"} 2.5',
+    'node_disk_io_now{device="sda"} 9',
+    'node_disk_io_time_seconds_total{device="sda"} 3',
+    'node_disk_io_time_weighted_seconds_total{device="sda"} 4.5',
+    'node_disk_info{device="sda",major="8",minor="0",path="",wwn="",model="Disk \\"1\\"",' +
+    'serial="S1",revision=""} 1',
+    'node_disk_filesystem_info{device="sda",type="ext4",usage="",uuid="u-1",version=""} 1',
+    'node_disk_ata_rotation_rate_rpm{device="sda"} 7200',
+  ]);
+});
+
+Deno.test("DiskReader.read() leaves out partitions and loops, as node_exporter does", () => {
+  const names = ["sda1", "nvme0n1p2", "loop3", "ram0", "vdb2", "nvme0n1", "dm-0", "md0", "zram0"];
+  const text = names.map((name) => SDA.replace("sda", name)).join("");
+  const shown = lines(open(() => text)).filter((line) => line.startsWith("node_disk_io_now"));
+  assertEquals(shown.map((line) => /"(.*)"/.exec(line)?.[1]), ["nvme0n1", "dm-0", "md0", "zram0"]);
+});
+
+Deno.test("DiskReader.read() counts a disk that comes later, of which it has no description", () => {
+  let text = SDA;
+  const reader = open(() => text, { "/run/udev/data/b8:0": UDEV });
+  text += SDA.replace("8 0 sda", "8 16 sdb");
+  const shown = lines(reader);
+  assertEquals(shown.filter((line) => line.includes("sdb")).length, 11);
+  assertEquals(shown.filter((line) => line.startsWith("node_disk_info")).length, 1);
+});

@@ -1,0 +1,118 @@
+import { assertEquals } from "@std/assert";
+import { FileSystemReader } from "../../lib/exporter/file_systems.ts";
+import { formatMetrics } from "../../lib/exporter/openmetrics.ts";
+import type { FileSystemUse } from "../../lib/host/host.ts";
+import { FakeTime } from "../fake_time.ts";
+import { fakeSource } from "../metrics/fake_host.ts";
+
+const USE: FileSystemUse = {
+  ...{ blockSizeBytes: 4096, blocks: 10, freeBlocks: 5, availableBlocks: 4 },
+  ...{ files: 100, freeFiles: 60 },
+};
+
+/** A machine whose mounts are this text, and whose file systems answer all the same. */
+function open(
+  mounts: string,
+  { root = "/", asked = [], include = [] }: {
+    root?: string;
+    asked?: string[];
+    include?: readonly string[];
+  } = {},
+): FileSystemReader {
+  const statfs = (path: string) => {
+    asked.push(path);
+    if (path.endsWith("/gone")) throw new Error("gone");
+    return USE;
+  };
+  const host = {
+    exists: () => true,
+    roots: { proc: "/proc", sys: "/sys", root },
+    open: () => fakeSource(() => mounts),
+    statfs,
+    statfsAsync: (path: string) =>
+      path === "/hangs" ? new Promise<never>(() => {}) : Promise.try(() => statfs(path)),
+  };
+  return new FileSystemReader(host, include);
+}
+
+async function lines(reader: FileSystemReader): Promise<string[]> {
+  const text = formatMetrics(await reader.read(() => {}), "text");
+  return text.split("\n").filter((line) => /^[^#]/.test(line));
+}
+
+async function shown(reader: FileSystemReader): Promise<(string | undefined)[]> {
+  const errors = (await lines(reader)).filter((line) =>
+    line.startsWith("node_filesystem_device_error")
+  );
+  return errors.map((line) => /mountpoint="(.*?)"/.exec(line)?.[1]);
+}
+
+Deno.test("FileSystemReader.read() gives sizes, files and state of a file system", async () => {
+  const labels = 'device="/dev/sda1",fstype="ext4",mountpoint="/"';
+  assertEquals(await lines(open("/dev/sda1 / ext4 ro,relatime 0 0\n")), [
+    `node_filesystem_size_bytes{${labels}} 40960`,
+    `node_filesystem_free_bytes{${labels}} 20480`,
+    `node_filesystem_avail_bytes{${labels}} 16384`,
+    `node_filesystem_files{${labels}} 100`,
+    `node_filesystem_files_free{${labels}} 60`,
+    `node_filesystem_readonly{${labels}} 1`,
+    `node_filesystem_device_error{${labels}} 0`,
+  ]);
+});
+
+Deno.test("FileSystemReader.read() says of one that fails only that", async () => {
+  assertEquals(await lines(open("/dev/sdb /gone ext4 rw 0 0\n")), [
+    'node_filesystem_device_error{device="/dev/sdb",fstype="ext4",mountpoint="/gone"} 1',
+  ]);
+});
+
+Deno.test("FileSystemReader.read() chooses as Debian's node_exporter does, and what was asked for", async () => {
+  const mount = (path: string, type = "ext4") => `dev ${path} ${type} rw 0 0\n`;
+  const paths = [
+    "/",
+    "/boot",
+    "/runner",
+    "/run",
+    "/run/user/0",
+    "/mnt/nas",
+    "/media/x",
+    "/dev/shm",
+  ];
+  const text =
+    [...paths, "/var/lib/docker/a/b", "/var/lib/docker"].map((it) => mount(it)).join("") +
+    mount("/merged", "overlay") + mount("/snap/x/1", "squashfs") + mount("/cgroup", "cgroup2") +
+    mount("/boot");
+  assertEquals(await shown(open(text)), ["/", "/boot", "/runner", "/var/lib/docker"]);
+  const included = await shown(open(text, { include: ["/mnt/nas"] }));
+  assertEquals(included.includes("/mnt/nas"), true);
+});
+
+Deno.test("FileSystemReader.read() asks below the root of another machine", async () => {
+  const asked: string[] = [];
+  assertEquals(
+    await shown(open("a / ext4 rw 0 0\nb /data ext4 rw 0 0\n", { root: "/host", asked })),
+    [
+      "/",
+      "/data",
+    ],
+  );
+  assertEquals(asked.toSorted(), ["/host", "/host/data"]);
+});
+
+Deno.test("FileSystemReader.read() does not wait for one that hangs", async () => {
+  using time = new FakeTime();
+  const reader = open("nas:/x /hangs nfs4 rw 0 0\n/dev/sdb /data ext4 rw 0 0\n");
+  const reading = lines(reader);
+  while (time.timers === 0) await Promise.resolve();
+  time.tick(250);
+  const found = await reading;
+  assertEquals(found.filter((line) => line.includes("/data")).length, 7);
+  assertEquals(found.filter((line) => line.includes("/hangs")), [
+    'node_filesystem_device_error{device="nas:/x",fstype="nfs4",mountpoint="/hangs"} 1',
+  ]);
+});
+
+Deno.test("FileSystemReader.read() shows at most 1,024 file systems", async () => {
+  const text = Array.from({ length: 2_000 }, (_, index) => `dev /m${index} ext4 rw 0 0\n`).join("");
+  assertEquals((await shown(open(text))).length, 1_024);
+});

@@ -1,0 +1,137 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  MAX_ROWS,
+  memoryMetrics,
+  netstatMetrics,
+  networkMetrics,
+  numberMetric,
+  pressureMetrics,
+  schedstatMetrics,
+  sockstatMetrics,
+  softnetMetrics,
+  StatReader,
+  vmstatMetrics,
+} from "../../lib/exporter/kernel_files.ts";
+import { formatMetrics, type MetricFamily } from "../../lib/exporter/openmetrics.ts";
+
+function lines(families: readonly MetricFamily[]): string[] {
+  return formatMetrics(families, "text").split("\n").filter((line) => /^[^#]/.test(line));
+}
+
+const stat = (idle: number, user = 5) => `cpu0 ${user} 0 0 ${idle} 0 0 0 0 7 1\nctxt 3\n`;
+
+Deno.test("StatReader.read() gives each core's time by mode, in seconds, guests apart", () => {
+  assertEquals(lines(new StatReader().read(stat(250))), [
+    'node_cpu_seconds_total{cpu="0",mode="user"} 0.05',
+    'node_cpu_seconds_total{cpu="0",mode="nice"} 0',
+    'node_cpu_seconds_total{cpu="0",mode="system"} 0',
+    'node_cpu_seconds_total{cpu="0",mode="idle"} 2.5',
+    'node_cpu_seconds_total{cpu="0",mode="iowait"} 0',
+    'node_cpu_seconds_total{cpu="0",mode="irq"} 0',
+    'node_cpu_seconds_total{cpu="0",mode="softirq"} 0',
+    'node_cpu_seconds_total{cpu="0",mode="steal"} 0',
+    'node_cpu_guest_seconds_total{cpu="0",mode="user"} 0.07',
+    'node_cpu_guest_seconds_total{cpu="0",mode="nice"} 0.01',
+    "node_context_switches_total 3",
+  ]);
+});
+
+Deno.test("StatReader.read() never falls by jitter, but with a core that was offline", () => {
+  const reader = new StatReader();
+  const idle = (text: string) =>
+    lines(reader.read(text)).find((line) => line.includes("idle"))?.split(" ")[1];
+  assertEquals(["1000", "999", "1001", "702", "701"].map((it) => idle(stat(Number(it)))), [
+    "10",
+    "10",
+    "10.01",
+    "10.01",
+    "7.01",
+  ]);
+});
+
+Deno.test("StatReader.read() shows at most 1,024 cores", () => {
+  const text = Array.from({ length: 2_000 }, (_, cpu) => `cpu${cpu} 1 1 1 1\n`).join("");
+  assertEquals(lines(new StatReader().read(text)).length, MAX_ROWS * 10);
+});
+
+Deno.test("memoryMetrics() and vmstatMetrics() name the kernel's fields, some of them", () => {
+  assertEquals(lines(memoryMetrics("Active(anon): 2 kB\nHugePages_Free: 3\n")), [
+    "node_memory_Active_anon_bytes 2048",
+    "node_memory_HugePages_Free 3",
+  ]);
+  const vmstat = "nr_free_pages 1\npgpgin 2\npgmajfault 3\noom_kill 4\npgfree 5\npswpout 6\n";
+  assertEquals(lines(vmstatMetrics(vmstat)), [
+    "node_vmstat_pgpgin 2",
+    "node_vmstat_pgmajfault 3",
+    "node_vmstat_oom_kill 4",
+    "node_vmstat_pswpout 6",
+  ]);
+});
+
+Deno.test("netstatMetrics() chooses fields as node_exporter does", () => {
+  const text =
+    "Tcp: MaxConn InSegs InErrs\nTcp: -1 5 6\nTcpExt: ListenDrops TCPHits\nTcpExt: 7 8\n";
+  const families = netstatMetrics(text, () => {});
+  assertEquals(lines(families), [
+    "node_netstat_Tcp_InSegs 5",
+    "node_netstat_Tcp_InErrs 6",
+    "node_netstat_TcpExt_ListenDrops 7",
+  ]);
+  assertEquals([families[0]?.type, families[0]?.help], ["untyped", "Statistic TcpInSegs."]);
+});
+
+Deno.test("sockstatMetrics() adds bytes to pages, if their size is known", () => {
+  const text = "sockets: used 9\nTCP: inuse 2 mem 3\n";
+  assertEquals(lines(sockstatMetrics(text, 16384)), [
+    "node_sockstat_sockets_used 9",
+    "node_sockstat_TCP_inuse 2",
+    "node_sockstat_TCP_mem 3",
+    "node_sockstat_TCP_mem_bytes 49152",
+  ]);
+  assertEquals(lines(sockstatMetrics(text, undefined)).length, 3);
+});
+
+Deno.test("networkMetrics() shows each interface once, bounded, and not loopback", () => {
+  const row = (name: string) => `${name}:${" 1".repeat(8)}${" 2".repeat(8)}\n`;
+  const shown = lines(networkMetrics(row("lo") + row("eth0") + row("eth0"), () => {}));
+  assertEquals(shown.length, 16);
+  assertEquals(shown[3], 'node_network_receive_drop_total{device="eth0"} 1');
+  assertEquals(shown[15], 'node_network_transmit_compressed_total{device="eth0"} 2');
+  const many = Array.from({ length: 1_500 }, (_, index) => row(`veth${index}`)).join("");
+  assertEquals(lines(networkMetrics(many, () => {})).length, MAX_ROWS * 16);
+});
+
+Deno.test("networkMetrics() escapes names, and counts others beside a malformed line", () => {
+  const malformed: string[] = [];
+  const text = `a"b\\c:${" 1".repeat(16)}\nbad: 1\n`;
+  const [first] = lines(networkMetrics(text, ({ message }) => malformed.push(message)));
+  assertEquals(first, 'node_network_receive_bytes_total{device="a\\"b\\\\c"} 1');
+  assertEquals(malformed.length, 1);
+});
+
+Deno.test("softnetMetrics(), schedstatMetrics() and pressureMetrics() give seconds and counts", () => {
+  const softnet = "0000000a 00000001 00000002\n";
+  assertEquals(lines(softnetMetrics(softnet, () => {})), [
+    'node_softnet_processed_total{cpu="0"} 10',
+    'node_softnet_dropped_total{cpu="0"} 1',
+    'node_softnet_times_squeezed_total{cpu="0"} 2',
+  ]);
+  assertEquals(lines(schedstatMetrics("cpu0 0 0 0 0 0 0 1500000000 2000000000 3\n")), [
+    'node_schedstat_running_seconds_total{cpu="0"} 1.5',
+    'node_schedstat_waiting_seconds_total{cpu="0"} 2',
+    'node_schedstat_timeslices_total{cpu="0"} 3',
+  ]);
+  const both =
+    "some avg10=0 avg60=0 avg300=0 total=1500000\nfull avg10=0 avg60=0 avg300=0 total=2\n";
+  assertEquals(lines(pressureMetrics("pressure/io")(both, () => {})), [
+    "node_pressure_io_waiting_seconds_total 1.5",
+    "node_pressure_io_stalled_seconds_total 0.000002",
+  ]);
+  assertEquals(lines(pressureMetrics("pressure/cpu")(both, () => {})).length, 1);
+});
+
+Deno.test("numberMetric() refuses what is no number", () => {
+  const read = numberMetric("node_x", "X.");
+  assertEquals(lines(read("256\n", () => {})), ["node_x 256"]);
+  assertThrows(() => read("-1\n", () => {}), SyntaxError, "Cannot parse node_x");
+});

@@ -1,0 +1,81 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { NodeExporter } from "../../lib/exporter/node_exporter.ts";
+import { formatMetrics } from "../../lib/exporter/openmetrics.ts";
+import type { Host } from "../../lib/host/host.ts";
+import { FakeMachine } from "../metrics/fake_machine.ts";
+import { fakeSource } from "../metrics/fake_host.ts";
+import { parseExposition } from "./exposition.ts";
+
+const INCLUDE = { includeMountPoints: [] };
+
+async function scrape(exporter: NodeExporter): Promise<string> {
+  return formatMetrics(await exporter.families(), "text");
+}
+
+/** A machine whose file at a path reads something else. */
+function withFile(path: string, read: () => string | undefined): Host {
+  const machine = new FakeMachine("debian-vm");
+  const open = machine.open.bind(machine);
+  return Object.assign(machine, {
+    open: (it: string) => it === path ? fakeSource(read) : open(it),
+  });
+}
+
+Deno.test("NodeExporter.families() reads a recorded machine", async () => {
+  const text = await scrape(new NodeExporter(new FakeMachine("debian-vm"), INCLUDE));
+  const metrics = parseExposition(text);
+  assertEquals(metrics.get("node_uname_info")?.samples.keys().next().value?.split(","), [
+    ...['domainname="(none)"', 'machine="x86_64"', 'nodename="vm"', 'release="6.18.44"'],
+    ...['sysname="Linux"', 'version="#1 SMP PREEMPT_DYNAMIC @0"'],
+  ]);
+  const value = (name: string, labels = "") => metrics.get(name)?.samples.get(labels);
+  assertEquals(value("node_boot_time_seconds"), 1795609693);
+  assertEquals(value("node_intr_total"), 4130912);
+  assertEquals(value("node_network_receive_bytes_total", 'device="eth0"'), 329660166);
+  assertEquals(value("node_nf_conntrack_entries_limit"), 262144);
+  assertEquals(value("node_entropy_available_bits"), 256);
+  assertEquals(
+    value("node_filesystem_files", 'device="/dev/vda",fstype="ext4",mountpoint="/"'),
+    16777216,
+  );
+  assertEquals(value("process_cpu_seconds_total"), 0.12);
+  assertEquals(value("process_max_fds"), 20000);
+  assertEquals(value("process_virtual_memory_max_bytes"), 2 ** 64);
+  assertEquals(value("process_start_time_seconds"), 1795609693 + 12427.2);
+  assertEquals(metrics.has("komari_scrape_failed"), false);
+  const vda = [...metrics].filter(([name]) => name.startsWith("node_disk_"))
+    .filter(([, { samples }]) => samples.has('device="vda"'));
+  assertEquals(vda.length, 17);
+});
+
+Deno.test("NodeExporter.families() names what it can't read, and gives the rest", async () => {
+  const broken = withFile("/proc/loadavg", () => {
+    throw new Error("Cannot read /proc/loadavg");
+  });
+  const text = await scrape(new NodeExporter(broken, INCLUDE));
+  assertMatch(text, /^komari_scrape_failed\{source="loadavg"\} 1$/m);
+  assertEquals(/^node_load1 /m.test(text), false);
+  assertMatch(text, /^node_memory_MemTotal_bytes \d+$/m);
+});
+
+Deno.test("NodeExporter.families() counts other disks when a line is odd, and says so", async () => {
+  const disk = "8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n";
+  const odd = withFile("/proc/diskstats", () => `${disk}8 16 sdb odd\n`);
+  const text = await scrape(new NodeExporter(odd, INCLUDE));
+  assertMatch(text, /^node_disk_io_now\{device="sda"\} 9$/m);
+  assertMatch(text, /^komari_scrape_failed\{source="diskstats"\} 1$/m);
+});
+
+Deno.test("NodeExporter.families() has nothing of a file that the machine lacks", async () => {
+  const text = await scrape(new NodeExporter(withFile("/proc/net/arp", () => undefined), INCLUDE));
+  assertEquals(/node_arp|komari_scrape_failed/.test(text), false);
+});
+
+Deno.test("NodeExporter.families() gives no name twice, whatever the kernel's texts say", async () => {
+  const evil = 'MemTotal: 1 kB\nMemTotal: 2 kB\nA"} 1\nx{: 5 kB\n"y: 1\n';
+  const text = await scrape(new NodeExporter(withFile("/proc/meminfo", () => evil), INCLUDE));
+  const types = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
+  assertEquals(new Set(types).size, types.length);
+  const memory = text.split("\n").filter((line) => line.startsWith("node_memory"));
+  assertEquals(memory, ["node_memory_MemTotal_bytes 2048"]);
+});

@@ -1,0 +1,84 @@
+import { assertEquals } from "@std/assert";
+import { formatMetrics } from "../../lib/exporter/openmetrics.ts";
+import { SensorReader } from "../../lib/exporter/sensors.ts";
+import { fakeHost } from "../metrics/fake_host.ts";
+
+function lines(reader: SensorReader): string[] {
+  return formatMetrics(reader.read(), "text").split("\n").filter((line) => /^[^#]/.test(line));
+}
+
+const CORETEMP = "/sys/class/hwmon/hwmon0";
+
+Deno.test("SensorReader.read() names chips by their device, and sensors by their files", () => {
+  const host = fakeHost({
+    [CORETEMP]: "-> ../../devices/platform/coretemp.0/hwmon/hwmon0",
+    [`${CORETEMP}/device`]: "-> ../../../coretemp.0",
+    [`${CORETEMP}/name`]: "coretemp\n",
+    [`${CORETEMP}/temp1_input`]: "45500\n",
+    [`${CORETEMP}/temp1_max`]: "82000\n",
+    [`${CORETEMP}/temp1_crit_alarm`]: "1\n",
+    [`${CORETEMP}/temp1_alarm`]: "1\n",
+    [`${CORETEMP}/temp1_type`]: "2\n",
+    [`${CORETEMP}/temp1_label`]: 'Core "0"\n',
+    [`${CORETEMP}/fan1_input`]: "1200\n",
+    [`${CORETEMP}/fan1_min`]: "300\n",
+    [`${CORETEMP}/in0_label`]: "Vcore\n",
+    [`${CORETEMP}/in0_input`]: "1100\n",
+    [`${CORETEMP}/uevent`]: "",
+  });
+  const labels = 'chip="platform_coretemp_0",sensor="temp1"';
+  const fan = 'chip="platform_coretemp_0",sensor="fan1"';
+  assertEquals(lines(new SensorReader(host)), [
+    'node_hwmon_chip_names{chip="platform_coretemp_0",chip_name="coretemp"} 1',
+    `node_hwmon_sensor_label{${labels},label="Core \\"0\\""} 1`,
+    'node_hwmon_sensor_label{chip="platform_coretemp_0",sensor="in0",label="Vcore"} 1',
+    `node_hwmon_temp_celsius{${labels}} 45.5`,
+    `node_hwmon_temp_max_celsius{${labels}} 82`,
+    `node_hwmon_temp_crit_alarm_celsius{${labels}} 0.001`,
+    `node_hwmon_temp_alarm{${labels}} 1`,
+    `node_hwmon_temp_type{${labels}} 2`,
+    `node_hwmon_fan_rpm{${fan}} 1200`,
+    `node_hwmon_fan_min_rpm{${fan}} 300`,
+  ]);
+});
+
+Deno.test("SensorReader.read() names a chip without a device by its name, or its number", () => {
+  const chips = { "hwmon1/name": "ACPI Zone!\n", "hwmon1/temp1_input": "1000\n" };
+  const nameless = { "hwmon2/temp1_input": "-2000\n", "hwmon2/temp2_input": "hot\n" };
+  const files = Object.entries({ ...chips, ...nameless })
+    .map(([path, text]) => [`/sys/class/hwmon/${path}`, text]);
+  assertEquals(lines(new SensorReader(fakeHost(Object.fromEntries(files)))), [
+    'node_hwmon_chip_names{chip="acpi_zone",chip_name="acpi_zone"} 1',
+    'node_hwmon_temp_celsius{chip="acpi_zone",sensor="temp1"} 1',
+    'node_hwmon_temp_celsius{chip="hwmon2",sensor="temp1"} -2',
+  ]);
+});
+
+Deno.test("SensorReader.read() shows thermal zones and cooling devices", () => {
+  const host = fakeHost({
+    "/sys/class/thermal/thermal_zone10/type": "x86_pkg_temp\n",
+    "/sys/class/thermal/thermal_zone10/temp": "51000\n",
+    "/sys/class/thermal/thermal_zone2/type": "acpitz\n",
+    "/sys/class/thermal/thermal_zone2/temp": "",
+    "/sys/class/thermal/cooling_device0/type": "Processor\n",
+    "/sys/class/thermal/cooling_device0/cur_state": "0\n",
+    "/sys/class/thermal/cooling_device0/max_state": "10\n",
+  });
+  assertEquals(lines(new SensorReader(host)), [
+    'node_cooling_device_cur_state{name="0",type="Processor"} 0',
+    'node_cooling_device_max_state{name="0",type="Processor"} 10',
+    'node_thermal_zone_temp{zone="10",type="x86_pkg_temp"} 51',
+  ]);
+});
+
+Deno.test("SensorReader keeps at most 256 files open", () => {
+  const files: Record<string, string> = {};
+  for (let index = 0; index < 1_000; index++) {
+    files[`/sys/class/hwmon/hwmon0/temp${index}_input`] = "1000\n";
+  }
+  assertEquals(lines(new SensorReader(fakeHost(files))).length, 256);
+});
+
+Deno.test("SensorReader.read() is empty on a machine without sensors", () => {
+  assertEquals(lines(new SensorReader(fakeHost({}))), []);
+});
