@@ -1,4 +1,5 @@
 import { abortable } from "@std/async/abortable";
+import { delay } from "@std/async/delay";
 import { BoundedBytes } from "../io/bounded_bytes.ts";
 import { BufferedReader } from "./buffered_reader.ts";
 import { writeAll } from "../io/write_all.ts";
@@ -23,10 +24,10 @@ export interface WebSocketConnection {
    */
   receive(): Promise<string | Uint8Array<ArrayBuffer> | undefined>;
   /**
-   * Asked at the first frame of each message, with its length; `false` skips the message, which costs
-   * no memory then.
+   * Called at the header of each frame, control frames too, with the length of its payload in bytes.
+   * Nothing is read for as many milliseconds as it returns.
    */
-  messageFilter?: ((frameBytes: number) => boolean) | undefined;
+  onFrame?: ((payloadBytes: number) => number) | undefined;
   /** Why the connection was closed, for the log; empty while it is open. */
   readonly closeReason: string;
   /** The code of the server's close frame, if it sent one with a code. */
@@ -50,7 +51,7 @@ export class ClientWebSocket implements WebSocketConnection {
   readonly #stream: ByteStream;
   readonly #reader: BufferedReader;
   readonly #decoder: FrameDecoder;
-  messageFilter?: ((frameBytes: number) => boolean) | undefined;
+  onFrame?: ((payloadBytes: number) => number) | undefined;
   readonly #encoder = new FrameEncoder();
   #events: Iterator<FrameEvent, void> | undefined;
   #lastWrite: Promise<void> = Promise.resolve();
@@ -59,6 +60,7 @@ export class ClientWebSocket implements WebSocketConnection {
   /** Payload of the next pong. */
   #pong: Uint8Array<ArrayBuffer> | undefined;
   #closeReason = "";
+  readonly #closed = new AbortController();
   #closeCode: number | undefined;
   #protocolError = false;
   #lastReceivedAtMs = performance.now();
@@ -70,10 +72,7 @@ export class ClientWebSocket implements WebSocketConnection {
   ) {
     this.#stream = stream;
     this.#reader = options.reader;
-    this.#decoder = new FrameDecoder({
-      limit: options.maxMessageBytes,
-      accepts: (frameBytes) => this.messageFilter?.(frameBytes) ?? true,
-    });
+    this.#decoder = new FrameDecoder({ limit: options.maxMessageBytes });
   }
 
   get lastReceivedAtMs(): number {
@@ -116,6 +115,10 @@ export class ClientWebSocket implements WebSocketConnection {
           continue;
         }
         const event = next.value;
+        if (event.kind === "frame") {
+          const pauseMs = this.onFrame?.(event.payloadBytes) ?? 0;
+          if (pauseMs > 0) await delay(pauseMs, this.#closed).catch(() => {});
+        }
         if (event.kind === "text") return event.text;
         if (event.kind === "binary") return event.bytes;
         if (event.kind === "ping") this.#answerPing(event.bytes);
@@ -187,6 +190,7 @@ export class ClientWebSocket implements WebSocketConnection {
   #end(why: string): void {
     if (this.#closeReason !== "") return;
     this.#closeReason = why;
+    this.#closed.abort();
     this.#stream.close();
   }
 }

@@ -12,8 +12,9 @@ export const OPCODE = {
 
 const CONTROL_LIMIT = 125;
 
-/** A complete message or control frame from the server. */
+/** A complete message or control frame from the server; before it, each of its frames. */
 export type FrameEvent =
+  | { readonly kind: "frame"; readonly payloadBytes: number }
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "binary"; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: "ping"; readonly bytes: Uint8Array<ArrayBuffer> }
@@ -33,7 +34,6 @@ interface Frame {
  */
 export class FrameDecoder {
   readonly #limit: number;
-  readonly #accepts: (frameBytes: number) => boolean;
   readonly #text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   /** The bytes of the current header. */
   readonly #head = new DataView(new ArrayBuffer(10));
@@ -43,16 +43,10 @@ export class FrameDecoder {
   readonly #message: BoundedBytes;
   /** The opcode of the message that has begun. */
   #messageOpcode: number | undefined;
-  /** Whether the message that has begun is skipped. */
-  #isSkipped = false;
 
-  /**
-   * @param options `limit`: messages of more bytes are refused as soon as a header announces them;
-   * `accepts`: asked at the first frame of each message, which is skipped if the answer is `false`.
-   */
-  constructor(options: { limit: number; accepts?: (frameBytes: number) => boolean }) {
+  /** @param options `limit`: longer messages are refused as soon as a header announces them, in bytes. */
+  constructor(options: { limit: number }) {
     this.#limit = options.limit;
-    this.#accepts = options.accepts ?? (() => true);
     this.#message = new BoundedBytes(options.limit);
   }
 
@@ -69,11 +63,12 @@ export class FrameDecoder {
         if (byte === undefined) return;
         this.#head.setUint8(this.#headLength++, byte);
         this.#frame = this.#readHead();
+        if (this.#frame !== undefined) yield { kind: "frame", payloadBytes: this.#frame.rest };
       }
       const frame = this.#frame;
       const part = bytes.subarray(at, at + frame.rest);
       if (frame.opcode >= OPCODE.close) this.#control.add(part);
-      else if (!this.#isSkipped) this.#message.add(part);
+      else this.#message.add(part);
       at += part.length;
       frame.rest -= part.length;
       if (frame.rest > 0) return;
@@ -112,7 +107,6 @@ export class FrameDecoder {
     if (opcode < OPCODE.close && this.#message.length + rest > this.#limit) {
       throw new RangeError(`Cannot read a message of more than ${this.#limit} bytes`);
     }
-    if (opcode === OPCODE.text || opcode === OPCODE.binary) this.#isSkipped = !this.#accepts(rest);
     return { final, opcode, rest };
   }
 
@@ -132,7 +126,6 @@ export class FrameDecoder {
     if (!final) return undefined;
     const isText = this.#messageOpcode === OPCODE.text;
     this.#messageOpcode = undefined;
-    if (this.#isSkipped) return undefined;
     const { bytes } = this.#message;
     const event: FrameEvent = isText
       ? { kind: "text", text: this.#decode(bytes) }

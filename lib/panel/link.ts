@@ -70,7 +70,7 @@ export class PanelLink {
     this.#owner = owner;
     this.#settings = settings;
     this.#signal = signal;
-    this.#receiver = new MessageReceiver((order) => {
+    this.#receiver = new MessageReceiver(connection.limit, (order) => {
       if (!signal.aborted) owner.onOrder(order);
     });
     this.#linkLog = new LinkLog(connection.observers, { version: settings.protocolVersion });
@@ -224,7 +224,7 @@ export class PanelLink {
       this.#linkLog.accepted(transport);
       for (const observer of observers) observer.onAccepted?.(intervalMs);
       this.#dispatch({ kind: "accepted", transport });
-      this.#receiver.onEvents(events);
+      await this.#receiver.onEvents(events, this.#signal);
       return true;
     } catch (error) {
       if (calls.aborted) return false;

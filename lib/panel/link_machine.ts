@@ -33,6 +33,8 @@ export type SocketEnd =
   | "timed out"
   /** By a rule of the server's, which it has named: the next connection is closed likewise. */
   | "refused"
+  /** By the agent: the server went on sending too much, and will do so again. */
+  | "flooded"
   /** By the agent: the server sent an invalid frame or too long a message. */
   | "protocol error";
 
@@ -208,7 +210,7 @@ function closed(
   conditions: LinkConditions,
 ): LinkStep {
   const isShort = durationMs < SHORT_CONNECTION_MS && end !== "timed out";
-  const isRefused = end === "refused";
+  const isRefused = end === "refused" || end === "flooded";
   const count = isShort || isRefused ? state.shortConnections + 1 : 0;
   // A refusal needs no repetition to be believed: POST is tried, and delays grow from now on.
   const shortConnections = isRefused ? Math.max(count, SHORT_CONNECTIONS_LIMIT) : count;

@@ -24,7 +24,7 @@ export async function longPoll(
     try {
       const events = await clientV2.pull(signal);
       // Also after the signal has aborted: these events will be acknowledged.
-      receiver.onEvents(events);
+      await receiver.onEvents(events, signal);
       useful = events.length > 0 || performance.now() - askedAtMs >= SHORTEST_POLL_MS;
     } catch (error) {
       failure = error;

@@ -1,37 +1,35 @@
+import { delay } from "@std/async/delay";
 import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
-import { MessageLimit } from "./message_limit.ts";
+import type { MessageLimit } from "./message_limit.ts";
 import type { PanelEvent, PanelMessage } from "./messages.ts";
 import type { PanelOrder } from "./orders.ts";
 
-/** Receives the messages of a panel, which are not trusted: bounds them, and passes on its orders. */
+/** Receives the messages of a panel, which are not trusted, and passes on its orders. */
 export class MessageReceiver {
+  /** Counts the messages before they are parsed. */
+  readonly limit: MessageLimit;
   readonly #onOrder: (order: PanelOrder) => void;
-  readonly #limit = new MessageLimit();
   readonly #log = getLogger("panel");
   readonly #invalidLog = new LogRateLimit();
   readonly #unknownLog = new LogRateLimit();
   readonly #noticeLog = new LogRateLimit();
-  readonly #dropLog = new LogRateLimit();
 
   /** @param onOrder Handles an order; must not throw. */
-  constructor(onOrder: (order: PanelOrder) => void) {
+  constructor(limit: MessageLimit, onOrder: (order: PanelOrder) => void) {
+    this.limit = limit;
     this.#onOrder = onOrder;
   }
 
-  /** Counts a message before it is parsed; `false` when it has to be dropped: there are too many. */
-  accepts(): boolean {
-    if (this.#limit.allows()) return true;
-    this.#dropLog.write((more) =>
-      this.#log.warning("Dropped messages of the panel: it sends too many{more}", { more })
-    );
-    return false;
-  }
-
-  /** Handles the events of an answer, each of which counts as a message. */
-  onEvents(events: readonly PanelEvent[]): void {
+  /**
+   * Handles the events of an answer, each of which counts as a message; the next call has to wait for
+   * it. The signal ends the waiting, not the handling: the panel will not send them again.
+   */
+  async onEvents(events: readonly PanelEvent[], signal: AbortSignal): Promise<void> {
     for (const { message } of events) {
-      if (this.accepts()) this.onMessage(message);
+      this.onMessage(message);
+      const pauseMs = this.limit.take();
+      if (pauseMs > 0) await delay(pauseMs, { signal }).catch(() => {});
     }
   }
 

@@ -9,6 +9,7 @@ import { ClientV1 } from "./client_v1.ts";
 import { ClientV2 } from "./client_v2.ts";
 import { FileTransferClient } from "./file_transfers.ts";
 import { createPanelFetch } from "./http_exchange.ts";
+import { MessageLimit } from "./message_limit.ts";
 import type { PanelObserver } from "./observer.ts";
 import { OutageLog } from "./outages.ts";
 import { PanelSender } from "./panel_sender.ts";
@@ -22,6 +23,7 @@ export class PanelConnection {
   readonly sender: PanelSender;
   readonly transfers: FileTransferClient;
   readonly acknowledgements = new Acknowledgements();
+  readonly limit = new MessageLimit();
   /** The log of outages, and all others that listen. */
   readonly observers: readonly PanelObserver[];
   readonly #client: HttpClient;

@@ -8,9 +8,6 @@ import { parsePanelMessage, type RpcError } from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
 import type { WireProbeResult, WireReport } from "./protocol.ts";
 
-/** Answers of panels are shorter. They are read even while the panel sends too many messages. */
-const MAX_ANSWER_BYTES = 1024;
-
 /** Panels send no close frame; a plugin of theirs that refuses a connection sends this code. */
 const POLICY_VIOLATION = 1008;
 
@@ -31,12 +28,12 @@ export class PanelSocket {
   /** Calls of version 2 that are not answered yet, by id. */
   readonly #pending = new Map<number, PendingCall>();
   #lastId = 0;
-  /** Whether the message that is received now was accepted, or is read as an answer only. */
-  #isAccepted = true;
   #pongTimer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
   /** The timeout that has closed it. */
   #timedOutMs: number | undefined;
+  /** Whether it was closed because the panel sent too much. */
+  #isFlooded = false;
 
   constructor(
     socket: WebSocketConnection,
@@ -55,12 +52,14 @@ export class PanelSocket {
   /** How it was closed, as far as it matters for the next step. */
   get end(): SocketEnd {
     if (this.#timedOutMs !== undefined) return "timed out";
+    if (this.#isFlooded) return "flooded";
     if (this.#socket.closeCode === POLICY_VIOLATION) return "refused";
     return this.#socket.protocolError ? "protocol error" : "closed";
   }
 
   /** Why it was closed, for the log. */
   get closeReason(): string {
+    if (this.#isFlooded) return "the panel sends too many messages";
     return this.#timedOutMs === undefined
       ? this.#socket.closeReason
       : `no answer within ${this.#timedOutMs / 1000} s`;
@@ -68,7 +67,7 @@ export class PanelSocket {
 
   /** Handles messages; resolves when the connection is closed. */
   async run(): Promise<void> {
-    this.#socket.messageFilter = (frameBytes) => this.#accepts(frameBytes);
+    this.#socket.onFrame = (payloadBytes) => this.#count(payloadBytes);
     for (;;) {
       const received = await this.#socket.receive();
       if (received === undefined) break;
@@ -178,13 +177,21 @@ export class PanelSocket {
   }
 
   #closeTimedOut(timeoutMs: number): void {
+    // The answer may wait behind what is not read yet.
+    if (this.#receiver.limit.isExceeded) return;
     this.#timedOutMs = timeoutMs;
     this.#socket.close();
   }
 
-  #accepts(frameBytes: number): boolean {
-    this.#isAccepted = this.#receiver.accepts();
-    return this.#isAccepted || (this.#pending.size > 0 && frameBytes <= MAX_ANSWER_BYTES);
+  /** Counts a frame; the time until the next one is read, in milliseconds. */
+  #count(payloadBytes: number): number {
+    const { limit } = this.#receiver;
+    const pauseMs = limit.take(payloadBytes);
+    if (pauseMs > 0 && limit.isFlooded) {
+      this.#isFlooded = true;
+      this.#socket.close();
+    }
+    return pauseMs;
   }
 
   #receive(text: string): void {
@@ -192,12 +199,13 @@ export class PanelSocket {
     const isAnswer = message.kind === "answer" && message.id !== undefined;
     if (isAnswer && this.#version === 2) return this.#handleAnswer(message.id, message.error);
     // An answer without an id is about a message that the panel could not read.
-    if (this.#isAccepted) this.#receiver.onMessage(message);
+    this.#receiver.onMessage(message);
   }
 
   #handleAnswer(id: number, error: RpcError | undefined): void {
     const call = this.#pending.get(id);
     if (call === undefined) return;
+    this.#receiver.limit.giveBack();
     if (error === undefined) call.resolve();
     else call.reject(toPanelError(callName(call.method), error));
   }

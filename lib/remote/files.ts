@@ -2,6 +2,7 @@ import type { Programs } from "../host/programs.ts";
 import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { FileTransferClient } from "../panel/file_transfers.ts";
+import type { MessageLimit } from "../panel/message_limit.ts";
 import type { PanelOrder } from "../panel/orders.ts";
 import type { PanelSender } from "../panel/panel_sender.ts";
 import type { FileResult } from "../types.ts";
@@ -13,6 +14,7 @@ import { type QueuedResult, ResultQueue, sendOrShorten } from "./result_queue.ts
 export interface FilePanel {
   readonly sender: PanelSender;
   readonly transfers: FileTransferClient;
+  readonly limit: MessageLimit;
 }
 
 /** The panel waits for an answer for 30 s, or a little longer. */
@@ -74,7 +76,11 @@ export class Files {
     const { FileRequests } = await import("./file_requests.ts");
     return new FileRequests(this.#panel.transfers, {
       home: execEnvironment(programs).account.home,
-      answer: (result) => this.#results.add(this.#queued(result)),
+      answer: (result) => {
+        // Thousands of small files are no flood.
+        if (result.ok) this.#panel.limit.giveBack();
+        return this.#results.add(this.#queued(result));
+      },
     });
   }
 

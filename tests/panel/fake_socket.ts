@@ -10,10 +10,11 @@ export class FakeSocket implements WebSocketConnection {
   closeReason = "";
   closeCode: number | undefined;
   protocolError = false;
-  messageFilter: ((frameBytes: number) => boolean) | undefined;
+  onFrame: ((payloadBytes: number) => number) | undefined;
   /** Whether what is sent never gets away, as over a line that is stuck. */
   stuck = false;
   readonly #come: Received[] = [];
+  #pause: ReturnType<typeof setTimeout> | undefined;
   readonly #stuck: PromiseWithResolvers<void>[] = [];
   #waiting: PromiseWithResolvers<Received | undefined> | undefined;
 
@@ -51,6 +52,8 @@ export class FakeSocket implements WebSocketConnection {
   /** The connection ends. */
   end(why: string): void {
     this.closeReason ||= why;
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
     for (const { reject } of this.#stuck.splice(0)) reject(new Error(why));
     this.#deliver();
   }
@@ -74,12 +77,20 @@ export class FakeSocket implements WebSocketConnection {
   }
 
   #deliver(): void {
-    if (this.#waiting === undefined) return;
-    let next = this.#come.shift();
-    while (next !== undefined && this.messageFilter?.(next.length) === false) {
-      next = this.#come.shift();
-    }
-    if (next === undefined && this.closeReason === "") return;
+    if (this.#waiting === undefined || this.#pause !== undefined) return;
+    const [next] = this.#come;
+    const isOpen = this.closeReason === "";
+    const pauseMs = isOpen && next !== undefined ? this.onFrame?.(next.length) ?? 0 : 0;
+    if (pauseMs === 0 || this.closeReason !== "") return this.#resolve();
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      this.#resolve();
+    }, pauseMs);
+  }
+
+  #resolve(): void {
+    const next = this.closeReason === "" ? this.#come.shift() : undefined;
+    if (this.#waiting === undefined || (next === undefined && this.closeReason === "")) return;
     const { resolve } = this.#waiting;
     this.#waiting = undefined;
     resolve(next);

@@ -37,7 +37,10 @@ async function withLoop(
   };
   const { signal } = stop;
   const receiver = new FakeReceiver();
-  receiver.onEvents = (come) => events.push(...come);
+  receiver.onEvents = (come) => {
+    events.push(...come);
+    return Promise.resolve();
+  };
   const loop = longPoll(connection, { receiver, signal });
   await use({ time, stop, askedAtMs, events, outcomes });
   stop.abort();

@@ -2,27 +2,73 @@ import { assertEquals } from "@std/assert";
 import { MessageLimit } from "../../lib/panel/message_limit.ts";
 import { FakeTime } from "../fake_time.ts";
 
-Deno.test("MessageLimit.allows() takes 1000 messages at once, and 50 a second after that", () => {
+/** Messages that are read until the limit asks for a pause, which is given back, in milliseconds. */
+function readUntilPause(limit: MessageLimit, bytes = 0): { count: number; pauseMs: number } {
+  for (let count = 1;; count++) {
+    const pauseMs = limit.take(bytes);
+    if (pauseMs > 0) return { count, pauseMs };
+  }
+}
+
+Deno.test("MessageLimit.take() lets 1000 messages be read at once, and 50 a second after that", () => {
   using time = new FakeTime();
   const limit = new MessageLimit();
-  const allowed = (count: number) =>
-    Array.from({ length: count }, () => limit.allows()).filter(Boolean).length;
-  assertEquals(allowed(5000), 1000);
-  time.tick(19);
-  assertEquals(allowed(1000), 0);
-  time.tick(1);
-  assertEquals(allowed(1000), 1);
-  time.tick(1000);
-  assertEquals(allowed(1000), 50);
+  assertEquals(readUntilPause(limit), { count: 1001, pauseMs: 1020 });
+  for (let n = 0; n < 5; n++) {
+    time.tick(1020);
+    assertEquals(readUntilPause(limit), { count: 51, pauseMs: 1020 });
+  }
   time.tick(60_000);
-  assertEquals(allowed(5000), 1000);
+  assertEquals(readUntilPause(limit).count, 1001);
 });
 
-Deno.test("MessageLimit.allows() never drops messages of a panel that sends 50 a second", () => {
+Deno.test("MessageLimit.take() counts a long message as one for each 4 KiB", () => {
+  using _time = new FakeTime();
+  assertEquals(readUntilPause(new MessageLimit(), 4095).count, 1001);
+  assertEquals(readUntilPause(new MessageLimit(), 4096).count, 501);
+  assertEquals(readUntilPause(new MessageLimit(), 65_536).count, 59);
+});
+
+Deno.test("MessageLimit.take() never pauses for a panel that sends 50 a second", () => {
   using time = new FakeTime();
   const limit = new MessageLimit();
   for (let count = 0; count < 10_000; count++) {
     time.tick(20);
-    assertEquals(limit.allows(), true);
+    assertEquals(limit.take(), 0);
   }
+  assertEquals([limit.isExceeded, limit.isFlooded], [false, false]);
+});
+
+Deno.test("MessageLimit.giveBack() makes room for messages that were asked for", () => {
+  using _time = new FakeTime();
+  const limit = new MessageLimit();
+  limit.giveBack();
+  for (let count = 0; count < 10_000; count++) {
+    assertEquals(limit.take(), 0);
+    limit.giveBack();
+  }
+  assertEquals(readUntilPause(limit).count, 1001);
+});
+
+Deno.test("MessageLimit.isFlooded tells a panel that goes on for 10 s from one that stops", () => {
+  using time = new FakeTime();
+  const limit = new MessageLimit();
+  const floodFor = (ms: number) => {
+    const endMs = performance.now() + ms;
+    for (;;) {
+      const { pauseMs } = readUntilPause(limit);
+      if (limit.isFlooded || performance.now() >= endMs) return;
+      // Timers are late, too.
+      time.tick(pauseMs + 5);
+    }
+  };
+  floodFor(9_000);
+  assertEquals([limit.isExceeded, limit.isFlooded], [true, false]);
+  // It sends nothing for a while.
+  time.tick(3_100);
+  assertEquals([limit.take(), limit.isExceeded, limit.isFlooded], [0, false, false]);
+  const startMs = performance.now();
+  floodFor(60_000);
+  assertEquals(limit.isFlooded, true);
+  assertEquals(performance.now() - startMs >= 10_000 && performance.now() - startMs < 12_500, true);
 });

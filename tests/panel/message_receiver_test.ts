@@ -1,7 +1,9 @@
 import { assertEquals } from "@std/assert";
+import { MessageLimit } from "../../lib/panel/message_limit.ts";
 import { MessageReceiver } from "../../lib/panel/message_receiver.ts";
 import type { PanelMessage } from "../../lib/panel/messages.ts";
 import type { PanelOrder } from "../../lib/panel/orders.ts";
+import { FakeTime } from "../fake_time.ts";
 import { panelLines } from "./panel_lines.ts";
 
 const ORDER: PanelOrder = { kind: "command", taskId: "c", command: "id" };
@@ -17,7 +19,7 @@ Deno.test("MessageReceiver.onMessage() passes on orders, and logs all else once 
     { kind: "answer", id: 1, events: [] },
   ];
   const lines = panelLines((time) => {
-    const receiver = new MessageReceiver((order) => orders.push(order));
+    const receiver = new MessageReceiver(new MessageLimit(), (order) => orders.push(order));
     for (let n = 0; n < 3; n++) for (const message of messages) receiver.onMessage(message);
     time.tick(60_000);
     for (const message of messages) receiver.onMessage(message);
@@ -34,16 +36,21 @@ Deno.test("MessageReceiver.onMessage() passes on orders, and logs all else once 
   ]);
 });
 
-Deno.test("MessageReceiver.onEvents() counts each event as a message", () => {
+Deno.test("MessageReceiver.onEvents() counts each event as a message, and waits when there are too many", async () => {
+  using time = new FakeTime();
   const orders: PanelOrder[] = [];
-  const lines = panelLines((time) => {
-    const receiver = new MessageReceiver((order) => orders.push(order));
-    const events = Array.from({ length: 256 }, (_, n) => ({ id: `${n}`, message: ORDER }));
-    for (let n = 0; n < 5; n++) receiver.onEvents(events);
-    assertEquals([orders.length, receiver.accepts()], [1000, false]);
-    time.tick(1_000);
-    receiver.onEvents(events);
-  });
-  assertEquals(orders.length, 1050);
-  assertEquals(lines, ["warning Dropped messages of the panel: it sends too many"]);
+  const receiver = new MessageReceiver(new MessageLimit(), (order) => orders.push(order));
+  const stop = new AbortController();
+  const events = Array.from({ length: 256 }, (_, n) => ({ id: `${n}`, message: ORDER }));
+  for (let n = 0; n < 3; n++) await receiver.onEvents(events, stop.signal);
+  const last = receiver.onEvents(events, stop.signal);
+  assertEquals([orders.length, time.timers], [1001, 1]);
+  await time.run(1_020);
+  await last;
+  assertEquals([orders.length, time.timers], [1024, 0]);
+  const late = receiver.onEvents(events, stop.signal);
+  assertEquals(orders.length, 1024 + 28);
+  stop.abort();
+  await late;
+  assertEquals([orders.length, time.timers], [1280, 0]);
 });

@@ -198,35 +198,48 @@ Deno.test("PanelSocket.run() passes on orders, in either version", async () => {
   }
 });
 
-Deno.test("PanelSocket drops messages without parsing them when there are too many, but reads answers", async () => {
-  await withLive(2, async (bench) => {
-    const { socket, live, messages } = bench;
+Deno.test("PanelSocket reads on slowly when there are too many messages, and waits for answers behind them", async () => {
+  await withLive(2, async ({ time, socket, live, messages }) => {
     const notice = { method: "agent.message", params: "hello" };
-    socket.say(notice);
+    const sending = live.sendReport(REPORT, WITHIN).catch((error) => error);
+    for (let n = 0; n < 1400; n++) socket.say(notice);
+    socket.say({ id: socket.calls[0]?.id, result: {} });
     await settle();
-    assertEquals(messages.length, 1);
-    bench.receiver.isOpen = false;
-    const sending = live.sendReport(REPORT, WITHIN);
-    const [call] = socket.calls;
-    socket.say(notice);
-    assertEquals([1024, 1025].map((bytes) => socket.messageFilter?.(bytes)), [true, false]);
-    socket.say({ id: call?.id, result: { status: "success" } });
+    await time.run(1);
+    assertEquals(messages.length, 1000);
+    await time.run(5_000);
+    assertEquals([messages.length > 1200, messages.length < 1300], [true, true]);
+    await time.run(6_000);
     await sending;
-    assertEquals(messages.length, 1);
-    bench.receiver.isOpen = true;
-    socket.say(notice);
-    await settle();
-    assertEquals(messages.length, 2);
+    assertEquals([messages.length, live.end, socket.closeReason], [1400, "closed", ""]);
   });
 });
 
-Deno.test("PanelSocket drops messages over version 1 when there are too many", async () => {
-  await withLive(1, async (bench) => {
-    const { socket, messages } = bench;
-    bench.receiver.isOpen = false;
-    socket.say({ message: "ping", ping_task_id: 1, ping_type: "tcp", ping_target: "a" });
-    await settle();
-    assertEquals(messages, []);
+Deno.test("PanelSocket closes a connection whose panel goes on sending too much, in either version", async () => {
+  for (const version of [1, 2] as const) {
+    await withLive(version, async ({ time, socket, live, messages, running }) => {
+      for (let n = 0; n < 5000; n++) socket.say({ method: "agent.message", params: "hello" });
+      await time.run(9_000);
+      assertEquals(socket.closeReason, "");
+      await time.run(3_000);
+      await running;
+      assertEquals([live.end, live.closeReason], [
+        "flooded",
+        "the panel sends too many messages",
+      ]);
+      assertEquals([messages.length > 1300, messages.length < 1700], [true, true]);
+    });
+  }
+});
+
+Deno.test("PanelSocket counts no answers that it has asked for", async () => {
+  await withLive(2, async ({ socket, live, receiver }) => {
+    for (let n = 0; n < 2000; n++) {
+      const sending = live.sendReport(REPORT, WITHIN);
+      socket.say({ id: socket.calls.at(-1)?.id, result: {} });
+      await sending;
+    }
+    assertEquals(receiver.limit.isExceeded, false);
   });
 });
 

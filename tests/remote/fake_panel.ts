@@ -1,4 +1,5 @@
 import { FileTransferClient, type TransferTicket } from "../../lib/panel/file_transfers.ts";
+import { MessageLimit } from "../../lib/panel/message_limit.ts";
 import { PanelSender, type StartupConfig } from "../../lib/panel/panel_sender.ts";
 import { WebSocketOpener } from "../../lib/panel/websocket_opener.ts";
 import type { ByteSink, ByteSource } from "../../lib/net/http_stream.ts";
@@ -110,4 +111,5 @@ export class FakePanel implements RemotePanel {
   readonly sender = new FakeSender();
   readonly opener = new FakeOpener();
   readonly transfers = new FakeTransfers();
+  readonly limit = new MessageLimit();
 }

@@ -1,3 +1,6 @@
+/** Ticks of a second in `/proc/PID/stat`: `getconf CLK_TCK`, the same on all systems in use. */
+const CLOCK_TICKS = 100;
+
 /** What of a process can be seen from outside, without its help. */
 export interface SeenProcess {
   readonly residentMb: number;
@@ -21,8 +24,24 @@ export function seeProcess(pid: number): SeenProcess {
 
 /** Resident memory of a process, in MiB. */
 export function residentMb(pid: number): number {
+  return statusMb(pid, "VmRSS");
+}
+
+/** The part of it that is no page of a file, in MiB. */
+export function anonymousMb(pid: number): number {
+  return statusMb(pid, "RssAnon");
+}
+
+function statusMb(pid: number, field: string): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024;
+  return Number(new RegExp(`^${field}:\\s+(\\d+)`, "m").exec(status)?.[1]) / 1024;
+}
+
+/** Processor time that a process has taken so far, in seconds. */
+export function cpuSeconds(pid: number): number {
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS;
 }
 
 function sockets(pid: number): number {

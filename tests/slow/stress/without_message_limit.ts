@@ -1,0 +1,4 @@
+import { MessageLimit } from "../../../lib/panel/message_limit.ts";
+
+// Loaded by an agent before its own code: it reads whatever its panel sends.
+MessageLimit.prototype.take = () => 0;

@@ -1,0 +1,69 @@
+import type { Socket } from "node:net";
+import { joined, serverFrame } from "../net/server_frames.ts";
+import type { TestFault } from "./test_fault.ts";
+
+/** A port of loopback that nothing listens on. */
+const CLOSED_PORT = 1;
+/** Written at a time, so that the panel is not what slows the flood down. */
+const WRITE_BYTES = 1024 * 1024;
+const LARGE_BYTES = 60 * 1024;
+
+/** What the seven floods repeat: whole messages or control frames, in one version of the protocol. */
+function frames(version: 1 | 2): Readonly<Record<string, Uint8Array<ArrayBuffer>>> {
+  const text = (message: unknown) => serverFrame(0x1, JSON.stringify(message));
+  const probe = { ping_task_id: 1, ping_type: "tcp", ping_target: `127.0.0.1:${CLOSED_PORT}` };
+  const order = (name: string, params: Record<string, unknown>) =>
+    version === 2
+      ? text({ jsonrpc: "2.0", method: `agent.${name}`, params })
+      : text({ message: name, ...params });
+  const empty = serverFrame(0x0, "", { final: false });
+  return {
+    "pings": serverFrame(0x9),
+    "pongs": serverFrame(0xA),
+    "empty texts": serverFrame(0x1, ""),
+    "small valid orders": order("ping", probe),
+    "unknown orders": order("unknown", { a: 1 }),
+    "fragments": joined([
+      serverFrame(0x1, "{", { final: false }),
+      ...Array.from({ length: 1000 }, () => empty),
+      serverFrame(0x0, "}"),
+    ]),
+    "large messages": order("unknown", { a: "{},".repeat(LARGE_BYTES / 3) }),
+  };
+}
+
+/** The names of the floods. */
+export const FLOODS: readonly string[] = Object.keys(frames(2));
+
+/** Sends the frames of a flood over each WebSocket of reports, as fast as they are read. */
+export function floodFault(name: string, version: 1 | 2): TestFault {
+  const frame = frames(version)[name] ?? new Uint8Array();
+  const count = Math.max(1, Math.floor(WRITE_BYTES / frame.length));
+  const bytes = new Uint8Array(count * frame.length);
+  for (let at = 0; at < bytes.length; at += frame.length) bytes.set(frame, at);
+  return {
+    name,
+    calls: ["upgrade"],
+    playOnSocket: ({ socket }) => {
+      // It goes on while the panel answers reports.
+      flood(socket, bytes).catch(() => {});
+      return Promise.resolve();
+    },
+  };
+}
+
+async function flood(socket: Socket, bytes: Uint8Array): Promise<void> {
+  while (!socket.destroyed) {
+    const isTaken = socket.write(bytes);
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        socket.off("drain", done);
+        socket.off("close", done);
+        resolve();
+      };
+      if (isTaken) setTimeout(done, 0);
+      socket.once("drain", done);
+      socket.once("close", done);
+    });
+  }
+}
