@@ -10,7 +10,7 @@ import { describeFaults, parseFault } from "../demo/fault.ts";
 import { startDemo } from "../demo/stand_in_panel.ts";
 import { getLogger } from "../log/log.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
-import { logToStandardError } from "./output.ts";
+import { logToStandardError, printError } from "./output.ts";
 import { logUnhandledErrors } from "./report.ts";
 
 /** Starts the panel and reports to it until the program is asked to end. */
@@ -28,7 +28,10 @@ export async function runDemo(config: Config, context: CommandContext): Promise<
   });
   const secrets = [...config.secrets, panel.token];
   logToStandardError(config, secrets, {
-    onLine: (line) => panel.state.addLogLine(line),
+    write(line) {
+      printError(line);
+      panel.state.addLogLine(line);
+    },
   });
   logUnhandledErrors();
   print(`\nThe demo's page: ${panel.pageUrl}\nCtrl-C ends it.\n\n`);

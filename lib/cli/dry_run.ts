@@ -35,7 +35,7 @@ const MAX_SECONDS = 5;
 export async function runDryRun(config: Config, context: CommandContext): Promise<number> {
   const { signal } = context;
   const platform = supportedPlatform();
-  logToStandardError(config, config.secrets);
+  logToStandardError(config, config.secrets, { write: context.printError });
   const secondsBetween = secondsBetweenMeasurements(config.intervalSeconds);
   if (!config.json || Deno.stderr.isTerminal()) {
     context.printError(`Measuring twice, ${secondsBetween} s apart …`);

@@ -34,8 +34,7 @@ function write(stream: typeof Deno.stdout, text: string): void {
 }
 
 /**
- * Sends the log to standard error, beginning with the notices of the configuration; `onLine` gets
- * each line as well.
+ * Sends the log to standard error, or to `write`, beginning with the notices of the configuration.
  */
 export function logToStandardError(
   { logLevel: level, logFormat: format, notices }: Pick<
@@ -43,14 +42,10 @@ export function logToStandardError(
     "logLevel" | "logFormat" | "notices"
   >,
   secrets: readonly string[],
-  { contexts, onLine }: Pick<LogOptions, "contexts"> & { onLine?: (line: string) => void } = {},
+  { contexts, write = printError }: Partial<Pick<LogOptions, "contexts" | "write">> = {},
 ): void {
   const forJournal = format === "text" && Deno.env.has("JOURNAL_STREAM");
   const terminal = Deno.stderr.isTerminal() ? { colors: !Deno.noColor } : undefined;
-  const write = (line: string) => {
-    printError(line);
-    onLine?.(line);
-  };
   setUpLog({ level, format, forJournal, terminal, secrets, write, contexts });
   for (const notice of notices) getLogger("agent").warning("{notice}", { notice });
 }

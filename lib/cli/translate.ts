@@ -60,7 +60,7 @@ function whole(text: string): string | undefined {
     const values = pattern.exec(text)?.groups;
     if (values === undefined) continue;
     return chinese.replace(/( ?)\{#?(\w+)\}( ?)/g, (_, before, name, after) => {
-      const value = translateText(values[name] ?? "");
+      const value = translatePart(values[name] ?? "");
       // Blanks are for Latin letters beside Chinese ones.
       return (/^[^!-~]/.test(value) ? "" : before) + value + (/[^!-~]$/.test(value) ? "" : after);
     });
@@ -68,14 +68,17 @@ function whole(text: string): string | undefined {
   return undefined;
 }
 
+/** A single word within a text is most likely a name that somebody gave. */
+function translatePart(text: string): string {
+  return text.includes(" ") ? translateText(text) : text;
+}
+
 /** By entries for what is before and after a separator. */
 function parts(text: string): string | undefined {
   for (const { 0: separator, index } of text.matchAll(SEPARATORS)) {
     const [head, tail] = [text.slice(0, index), text.slice(index + separator.length)];
-    const [first, rest] = [whole(head), whole(tail)];
-    if (first === undefined && rest === undefined) continue;
-    const mark = CHINESE_SEPARATORS[separator] ?? separator;
-    return (first ?? head) + mark + (rest ?? translateText(tail));
+    if (whole(head) === undefined && whole(tail) === undefined) continue;
+    return translatePart(head) + (CHINESE_SEPARATORS[separator] ?? separator) + translatePart(tail);
   }
   return undefined;
 }

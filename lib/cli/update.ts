@@ -40,7 +40,7 @@ import { jsonText, logToStandardError } from "./output.ts";
 
 /** Checks for a newer version of this program, or installs it. */
 export async function runUpdate(config: Config, context: CommandContext): Promise<number> {
-  logToStandardError({ ...config, notices: [] }, config.secrets);
+  logToStandardError({ ...config, notices: [] }, config.secrets, { write: context.printError });
   return await updateProgram(config, thisProgram(), context);
 }
 

@@ -38,6 +38,11 @@ Deno.test("translate() keeps indentation and columns", () => {
 });
 
 Deno.test("translate() leaves what has no entry, and what is Chinese already", () => {
+  assertEquals(
+    zh("--include-nics none matches no interface, so no traffic is counted"),
+    "--include-nics none 没有匹配任何网卡，因此不统计流量",
+    "a name that is an entry, too",
+  );
   for (const text of ["/usr/bin/x of eth0", "", "a=b: c"]) {
     assertEquals(zh(text), text);
   }
@@ -76,7 +81,7 @@ const NOT_SHOWN = [
   /^Require WebSocket upgrade$|^Komari \{\}$|^# Komari Agent managed|^Komari agent$/,
   /^Written by `|^Part of a package;/,
   // Parts of which each whole has an entry.
-  /^\{\} and \{\}$|^\{\}, by \{\}$/,
+  /^\{\} and \{\}$|^\{\}, by \{\}$|^Cannot \{\} without \{\}; \{\}$/,
   /^Cannot resolve every option$|^is (?:not )?running$|^and (?:starts|does not start) at boot$/,
 ];
 

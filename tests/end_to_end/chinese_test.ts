@@ -1,0 +1,149 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { type Command, COMMAND_ROWS, isCommand } from "../../lib/config/commands.ts";
+
+const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+/** A service that no machine has. */
+const SERVICE = "--install-service-name chinese-test";
+/** A port of nobody. */
+const NOWHERE = "http://127.0.0.1:9";
+const PANEL = `-e ${NOWHERE} -t the-token`;
+
+/** Command lines of every command, those that work and those that fail. */
+const LINES: Readonly<Record<Command, readonly string[]>> = {
+  "report": [
+    "",
+    "-e panel.example.com -t x",
+    `-e ${NOWHERE}`,
+    `${PANEL} --interval 0`,
+    `${PANEL} --intervall 3`,
+    `${PANEL} --token-file /nowhere/token`,
+    "--config /nowhere/config.json",
+    `${PANEL} --ca-cert /dev/null`,
+    `${PANEL} --custom-dns a:b:c`,
+    `${PANEL} --require-seal --enable-remote-control`,
+    `${PANEL} --metrics nowhere`,
+    `${PANEL} --header x`,
+    `${PANEL} --month-rotate 40`,
+    "--dry-run --interval 1",
+    "--dry-run --verbose --interval 1 --include-nics none --gpu --ip-services off",
+    "--dry-run --interval 1 --month-rotate 1 --memory-mode available",
+    "nothing",
+  ],
+  "demo": ["demo --fault help", "demo --fault nothing", "demo --port 99999"],
+  "traffic show": ["traffic show", "traffic show --up 5"],
+  "traffic set": ["traffic set", "traffic set --up 5", "traffic set --up five"],
+  "install": [
+    "install",
+    `install -e ${NOWHERE}`,
+    `install ${PANEL}`,
+    `install ${PANEL} --print --manager systemd ${SERVICE}`,
+    `install ${PANEL} --print --manager openrc ${SERVICE} --enable-remote-control`,
+    `install ${PANEL} --manager openrc`,
+    `install ${PANEL} --add --replace-panel`,
+    "install --replace --print",
+    "install --lang fr",
+  ],
+  "uninstall": [
+    `uninstall ${SERVICE}`,
+    `uninstall --restore --print ${SERVICE}`,
+    "uninstall --keep-state --restore",
+  ],
+  "status": [`status ${SERVICE}`, "status --wrong"],
+  "doctor": [
+    `doctor ${PANEL} ${SERVICE}`,
+    `doctor -e https://127.0.0.1:9 ${SERVICE}`,
+    `doctor -e http://nowhere.invalid:9 -t x --month-rotate 1 ${SERVICE}`,
+    "doctor --wrong",
+  ],
+  "config show": [
+    `config show ${PANEL} --ignore-unsafe-cert --interval 60`,
+    "config show --include-nics x --month-rotate x",
+    "config show --config /dev/null",
+  ],
+  "health": ["health", "health --wrong"],
+  "update": [
+    "update",
+    "update --check --now",
+    `update --update-url ${NOWHERE}`,
+    `update --now --update-url ${NOWHERE}`,
+    "update --update-key x",
+  ],
+  "version": ["version", "version --wrong"],
+  "licenses": ["licenses", "licenses more"],
+  "help": ["help", "help install", "help traffic", "help nothing"],
+  // Else they print scripts, whose texts are those of the help.
+  "completions bash": ["completions bash --wrong"],
+  "completions zsh": ["completions zsh more"],
+  "completions fish": ["completions csh"],
+  "man": ["man", "man more"],
+};
+
+/** English that stays: what is not the program's own, or is a name. */
+const ALLOWED: readonly RegExp[] = [
+  // The beginning of a log line, and commands to type.
+  /^\S+Z (?:info|warning|error) +\w+/gm,
+  /(?:sudo )?(?:komari-agent-deno|loginctl|systemctl|rc-update|rc-service|adduser|addgroup)(?: [!-~]+)*/g,
+  // Addresses and paths, flags and their values, variables, and what is quoted.
+  /https?:\/\/[!-~]+|(?<![\w-])[~$]?[\w.@-]*\/[\w./@*:=-]*/g,
+  /(?<![\w-])--?[a-z][\w-]*(?:[= ][A-Z]\w*)?|\$?\b[A-Z_]{3,}\b/g,
+  /`[^`]*`|“[^”]*”|"[^"]*"|os error \d+/g,
+  // The program's commands by their names.
+  new RegExp(
+    COMMAND_ROWS.map(([name]) => name).filter((name) => name.includes(" ")).join("|"),
+    "g",
+  ),
+];
+
+/** Without licenses, and without what is written into files. */
+function withoutQuoted(text: string): string {
+  return text.replace(/^Copyright .*$|^Permission is hereby[^]*/gm, "").replace(/^    .*$/gm, "");
+}
+
+/** The parts of a text that are English sentences: two words, one after the other. */
+function englishIn(text: string): string[] {
+  const rest = ALLOWED.reduce((rest, pattern) => rest.replace(pattern, "·"), text);
+  return rest.split("\n").filter((line) => /\b[A-Za-z]{2,} [a-z]{2,}\b/.test(line));
+}
+
+async function run(line: string, home: string): Promise<string> {
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "-A",
+      "--no-check",
+      "--quiet",
+      MAIN,
+      ...line.split(" ").filter((it) => it !== ""),
+      "--lang",
+      "zh",
+    ],
+    clearEnv: true,
+    env: {
+      PATH: Deno.env.get("PATH") ?? "",
+      DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
+      HOME: home,
+      NO_COLOR: "1",
+      RUNTIME_DIRECTORY: `${home}/run`,
+      STATE_DIRECTORY: `${home}/state`,
+    },
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  return decoder.decode(stdout) + decoder.decode(stderr);
+}
+
+for (const name of Object.keys(LINES).filter(isCommand)) {
+  Deno.test(`${name} prints no English sentence with --lang zh`, async () => {
+    const home = await Deno.makeTempDir();
+    try {
+      const lines = LINES[name];
+      for (const line of lines) {
+        const output = await run(line, home);
+        assertMatch(output, /\S/, line);
+        assertEquals(englishIn(withoutQuoted(output)), [], line);
+      }
+    } finally {
+      await Deno.remove(home, { recursive: true });
+    }
+  });
+}
