@@ -14,6 +14,9 @@ import { displayWidth, padded } from "./help.ts";
 
 const CHINESE: ReadonlyMap<string, string> = new Map(Object.entries(texts));
 
+/** A number with the unit that the program prints behind it, if any. */
+const NUMBER = "-?[\\d.,]+(?: (?:[KMGTPE]i)?B| (?:ms|s|min|h|d))?";
+
 /** A template with values, and the names of these. */
 interface Template {
   readonly pattern: RegExp;
@@ -77,7 +80,7 @@ function translatePart(text: string): string {
 function parts(text: string): string | undefined {
   for (const { 0: separator, index } of text.matchAll(SEPARATORS)) {
     const [head, tail] = [text.slice(0, index), text.slice(index + separator.length)];
-    if (whole(head) === undefined && whole(tail) === undefined) continue;
+    if (head !== "" && whole(head) === undefined && whole(tail) === undefined) continue;
     return translatePart(head) + (CHINESE_SEPARATORS[separator] ?? separator) + translatePart(tail);
   }
   return undefined;
@@ -93,7 +96,7 @@ function patternOf(english: string): RegExp {
     .replace(/\{(#?)(\w+)\}/g, (_, isNumber: string, name: string) => {
       if (names.has(name)) return `\\k<${name}>`;
       names.add(name);
-      return isNumber ? `(?<${name}>-?[\\d.,]+(?: ?[a-zA-Z%°/]+)?)` : `(?<${name}>.*?)`;
+      return isNumber ? `(?<${name}>${NUMBER})` : `(?<${name}>.*?)`;
     });
   return new RegExp(`^${source}$`);
 }

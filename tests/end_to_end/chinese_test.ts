@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { HealthFile } from "../../lib/state/health_file.ts";
 import { type Command, COMMAND_ROWS, isCommand } from "../../lib/config/commands.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
@@ -105,6 +106,29 @@ function englishIn(text: string): string[] {
   return rest.split("\n").filter((line) => /\b[A-Za-z]{2,} [a-z]{2,}\b/.test(line));
 }
 
+/** The health file of an agent that runs with every kind of trouble. */
+function openHealth(folder: string): Disposable {
+  Deno.mkdirSync(folder);
+  const file = HealthFile.open([folder], { version: "1.2.3" });
+  if (file === undefined) throw new Error("Cannot write a health file");
+  const text = "Cannot send agent.report (POST /api/rpc2): status 504 and a page of HTML";
+  file.setSandbox("sealed by the runtime only: the system forbids it (EPERM)");
+  file.setProblem("state", "Cannot write /x: No space left on device (os error 28)");
+  file.setProblem("metrics", "Cannot serve metrics on localhost port 9: address already in use");
+  file.setProblem("ping", "Cannot ping 127.0.0.1: there is no /bin/sh to start it with");
+  const panel = { transport: undefined, acceptedAtMs: undefined, probes: 2, shortConnections: 9 };
+  const error = { text, atMs: Date.now() };
+  const panels = ["p.example", "q.example"].map((name) => ({
+    ...panel,
+    panel: name,
+    failures: 3,
+    sinceMs: Date.now(),
+    error,
+  }));
+  file.setPanels(panels, { now: true });
+  return { [Symbol.dispose]: () => file.close() };
+}
+
 async function run(line: string, home: string): Promise<string> {
   const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
@@ -135,6 +159,8 @@ async function run(line: string, home: string): Promise<string> {
 for (const name of Object.keys(LINES).filter(isCommand)) {
   Deno.test(`${name} prints no English sentence with --lang zh`, async () => {
     const home = await Deno.makeTempDir();
+    const health = openHealth(`${home}/run`);
+    using _health = health;
     try {
       const lines = LINES[name];
       for (const line of lines) {
