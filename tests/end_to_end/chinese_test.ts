@@ -97,7 +97,7 @@ const ALLOWED: readonly RegExp[] = [
 
 /** Without licenses, and without what is written into files. */
 function withoutQuoted(text: string): string {
-  return text.replace(/^Copyright .*$|^Permission is hereby[^]*/gm, "").replace(/^    .*$/gm, "");
+  return text.replace(/^Copyright .*$|^Permission is hereby[^]*/gm, "").replace(/^ {4}.*$/gm, "");
 }
 
 /** The parts of a text that are English sentences: two words, one after the other. */
