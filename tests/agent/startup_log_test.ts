@@ -1,6 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { logPanel, logSandbox } from "../../lib/agent/startup_log.ts";
+import { logCountedParts, logPanel, logSandbox } from "../../lib/agent/startup_log.ts";
 import { panelName } from "../../lib/config/panels.ts";
+import { openLinuxMachine } from "../../lib/metrics/machine.ts";
+import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
+import { configOf } from "../metrics/config_of.ts";
+import { FakeMachine } from "../metrics/fake_machine.ts";
 import { panelLines } from "../panel/panel_lines.ts";
 
 Deno.test("logSandbox() warns of each wall that is missing", () => {
@@ -14,6 +18,20 @@ Deno.test("logSandbox() warns of each wall that is missing", () => {
   assertEquals(panelLines(() => logSandbox(undefined)), [
     "warning Remote control is on: this process is not sealed, and the panel can run anything on " +
     "this machine as this user",
+  ]);
+});
+
+Deno.test("logCountedParts() names what counts, and warns of options that match nothing", () => {
+  const linesOf = (...args: string[]) => {
+    const config = configOf(args);
+    const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
+    takeSnapshot(machine.collectors);
+    return panelLines(() => logCountedParts(machine, config));
+  };
+  assertEquals(linesOf(), ["info Counting the traffic of eth0, and the space of /"]);
+  assertEquals(linesOf("--include-nics", "wan*"), [
+    "warning Counting the traffic of nothing, and the space of /: --include-nics wan* matches no " +
+    "interface, so no traffic is counted",
   ]);
 });
 

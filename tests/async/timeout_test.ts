@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { settlesWithin, withTimeout } from "../../lib/async/timeout.ts";
 import { FakeTime } from "../fake_time.ts";
+import { countedSignal } from "../panel/counted_signal.ts";
 
 function untilAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
@@ -69,4 +70,18 @@ Deno.test("settlesWithin() is false when the time is up, or the signal aborts be
   assertEquals(await aborted, false);
   assertEquals(await settlesWithin(never, 1_000, { signal: controller.signal }), false);
   assertEquals(time.timers, 0);
+});
+
+Deno.test("withTimeout() and settlesWithin() leave no listener at the signal", async () => {
+  const { signal, listeners } = countedSignal();
+  const limit = { timeoutMs: 10_000, signal };
+  const waiting = withTimeout(() => Promise.resolve(listeners()), limit);
+  assertEquals(await waiting, 1);
+  assertEquals(listeners(), 0);
+  await assertRejects(() => withTimeout(() => Promise.reject(new Error("no")), limit), Error);
+  assertEquals(listeners(), 0);
+  const settling = settlesWithin(Promise.resolve(), 10_000, { signal });
+  assertEquals(listeners(), 1);
+  assertEquals(await settling, true);
+  assertEquals(listeners(), 0);
 });

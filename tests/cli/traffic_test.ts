@@ -1,6 +1,7 @@
-import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { runTrafficSet, runTrafficShow } from "../../lib/cli/traffic.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
+import { FakeTime } from "../fake_time.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 
 Deno.test("runTrafficSet() resets on the given day, or else on the day of the month's state", async () => {
@@ -12,14 +13,17 @@ Deno.test("runTrafficSet() resets on the given day, or else on the day of the mo
     assertEquals(await runTrafficSet(configIn(["set", ...words]), context), 0);
     return context.printed;
   };
+  using _ = new FakeTime({ now: new Date("2026-11-17T12:00:00") });
+  const until = (printed: string, since: string, next: string) =>
+    assertStringIncludes(printed, `Since       ${since}, next reset ${next}\n`);
   try {
     await assertRejects(() => set(["--up", "1GB"]), UsageError, "--month-rotate DAY");
-    assertMatch(await set(["--up", "1GB", "--month-rotate", "15"]), /next reset \d+-\d\d-15$/m);
-    assertMatch(await set(["--up", "2GB"]), /next reset \d+-\d\d-15$/m);
-    assertMatch(await set(["--up", "3GB", "--month-rotate", "20"]), /next reset \d+-\d\d-20$/m);
+    until(await set(["--up", "1GB", "--month-rotate", "15"]), "2026-11-15", "2026-12-15");
+    until(await set(["--up", "2GB"]), "2026-11-15", "2026-12-15");
+    until(await set(["--up", "3GB", "--month-rotate", "20"]), "2026-10-20", "2026-11-20");
     const context = new FakeContext();
     assertEquals(await runTrafficShow(configIn(["show"]), context), 0);
-    assertMatch(context.printed, /next reset \d+-\d\d-20$/m);
+    until(context.printed, "2026-10-20", "2026-11-20");
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

@@ -91,3 +91,30 @@ Deno.test({
     }));
   },
 });
+
+Deno.test({
+  name: "Libc.statfs() keeps paths for the C library, and forgets them when there are 512",
+  ignore,
+  fn() {
+    const libc = new Libc();
+    const { from } = Uint8Array;
+    let encoded = 0;
+    const lookAt = (path: string) => {
+      libc.statfs(path);
+      const count = encoded;
+      encoded = 0;
+      return count;
+    };
+    Object.assign(Uint8Array, {
+      from: (...args: Parameters<typeof from>) => (encoded++, from.apply(Uint8Array, args)),
+    });
+    try {
+      assertEquals([lookAt("/"), lookAt("/")], [1, 0]);
+      for (let slashes = 2; slashes <= 512; slashes++) lookAt("/".repeat(slashes));
+      assertEquals([lookAt("/"), lookAt("/.")], [0, 1]);
+      assertEquals([lookAt("/"), lookAt("/")], [1, 0]);
+    } finally {
+      Object.assign(Uint8Array, { from });
+    }
+  },
+});

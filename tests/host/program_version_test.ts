@@ -3,6 +3,7 @@ import { describeError } from "../../lib/log/log.ts";
 import { readProgramVersion } from "../../lib/host/program_version.ts";
 import { writeExecutable } from "../executable.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
+import { realUntil } from "../real_deadline.ts";
 
 /** A program of its own, which is gone afterwards. */
 async function withProgram(script: string, use: (path: string) => Promise<void>): Promise<void> {
@@ -52,7 +53,7 @@ Deno.test("readProgramVersion() kills a hanging program with its children", asyn
     assertEquals([time.timers, isAlive(pid)], [1, true], "it waits");
     await time.run(1);
     assertStringIncludes(await failing, "no answer within 10 s");
-    while (isAlive(pid)) await realTurn();
+    await realUntil(() => !isAlive(pid));
   });
 });
 

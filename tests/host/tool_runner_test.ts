@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { attempt } from "../../lib/attempt.ts";
 import { toolPath, ToolRunner } from "../../lib/host/tool_runner.ts";
-import { FakeTime, realTurn } from "../fake_time.ts";
+import { FakeTime } from "../fake_time.ts";
+import { realUntil } from "../real_deadline.ts";
 
 const { signal } = new AbortController();
 const tools = new ToolRunner({ PATH: toolPath(), TOLD: "yes" });
@@ -61,15 +63,8 @@ Deno.test("ToolRunner kills a program 5 s after it was told to end", async () =>
   }
 });
 
-async function exists(path: string): Promise<void> {
-  for (;;) {
-    try {
-      Deno.statSync(path);
-      return;
-    } catch {
-      await realTurn();
-    }
-  }
+function exists(path: string): Promise<void> {
+  return realUntil(() => attempt(() => Deno.statSync(path)) !== undefined);
 }
 
 Deno.test("ToolRunner ends a program when it is asked to", async () => {

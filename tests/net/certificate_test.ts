@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { delay } from "@std/async/delay";
 import { readCertificate } from "../../lib/net/certificate.ts";
+import { realUntil } from "../real_deadline.ts";
 import { EchoServer } from "./echo_server.ts";
 import { makeCertificate } from "./test_authority.ts";
 
@@ -22,7 +22,7 @@ Deno.test({
       assertEquals([found.issuer, found.tlsVersion], ["test-authority", "TLSv1.3"]);
       const days = (found.validUntilMs - Date.now()) / DAY_MS;
       assert(days > 1 && days <= 2, `${days} days`);
-      while (server.open > 0) await delay(1);
+      await realUntil(() => server.open === 0);
     }
   },
 });

@@ -13,7 +13,7 @@ import { SystemResolver } from "../../lib/net/dns.ts";
 import { DialError } from "../../lib/net/errors.ts";
 import { FakeTime } from "../fake_time.ts";
 import { isolatedTest } from "../own_process.ts";
-import { realDeadline } from "../real_deadline.ts";
+import { realDeadline, realUntil } from "../real_deadline.ts";
 import { EchoServer } from "./echo_server.ts";
 import { TestNameServer } from "./fake_name_server.ts";
 import { startHttpProxy, startSocksProxy, type TestProxy } from "./fake_proxies.ts";
@@ -58,7 +58,7 @@ async function use(
   stream.close();
   await assertRejects(() => stream.read(new Uint8Array(1)), Error);
   await assertRejects(() => stream.write(new Uint8Array(1)), Error);
-  while (server.open > 0) await delay(1);
+  await realUntil(() => server.open === 0);
 }
 
 /** Tests something by all four schemes; those with TLS need openssl. */
@@ -189,7 +189,7 @@ for (const [name, start, kind] of WAYS) {
         const [request = ""] = proxy.requests;
         const host = kind === "socks5" ? "127.0.0.1" : "panel.test";
         assert(request.includes(`${host}:${server.port}`), request);
-        while (proxy.open > 0) await delay(1);
+        await realUntil(() => proxy.open === 0);
       }
     }
   });
@@ -329,7 +329,7 @@ for (const [kind, start, told] of REFUSALS) {
         assert(error.message.startsWith(start), error.message);
         assert(error.message.endsWith(told), error.message);
       }
-      while (proxy.open > 0) await delay(1);
+      await realUntil(() => proxy.open === 0);
     },
   );
 }
@@ -477,7 +477,7 @@ bySchemes("leaves nothing behind when it is aborted at any moment", async (schem
   };
   const batch = () => Promise.all(Array.from({ length: 24 }, (_, index) => one(index)));
   const settled = async () => {
-    while (server.open + proxy.open > 0) await delay(1);
+    await realUntil(() => server.open + proxy.open === 0);
     let last = count();
     for (let same = 0; same < 10; await delay(5)) {
       same = count() === last ? same + 1 : 0;

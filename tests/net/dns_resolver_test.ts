@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { delay } from "@std/async/delay";
 import { lookUpHostsFile, NameServerResolver, SystemResolver } from "../../lib/net/dns.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
+import { realUntil } from "../real_deadline.ts";
 import { TestNameServer } from "./fake_name_server.ts";
 
 const sanitized = { sanitizeOps: true, sanitizeResources: true };
@@ -122,7 +122,7 @@ Deno.test(
     const names = new NameServerResolver({ host: "127.0.0.1", port: server.port }, system);
     const controller = new AbortController();
     const asked = names.resolveAll("a.test", { signal: controller.signal });
-    while (server.questions.length < 2) await delay(1);
+    await realUntil(() => server.questions.length >= 2);
     controller.abort(new Error("enough"));
     await assertRejects(() => asked, Error, "enough");
   },
@@ -136,7 +136,7 @@ Deno.test(
     using time = new FakeTime();
     const asked = lookUp(server, "a.test");
     asked.catch(() => {});
-    while (server.questions.length < 2) await realTurn();
+    await realUntil(() => server.questions.length >= 2);
     assertEquals(await time.until(asked, { withinMs: 60_000, stepMs: 100 }), 5000);
     await assertRejects(() => asked, DOMException, "no answer within 5 s");
   },

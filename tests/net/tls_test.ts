@@ -4,6 +4,7 @@ import type { ByteStream } from "../../lib/net/byte_stream.ts";
 import { DialError } from "../../lib/net/errors.ts";
 import { Tls, type TlsOptions } from "../../lib/net/tls.ts";
 import { FakeTime } from "../fake_time.ts";
+import { realUntil } from "../real_deadline.ts";
 import { EchoServer } from "./echo_server.ts";
 import { roundTrip } from "./round_trip.ts";
 import { makeCertificate } from "./test_authority.ts";
@@ -125,7 +126,7 @@ Deno.test({
       assertEquals(error.stage, "tls");
       assert(error.cause instanceof Error);
     }
-    while (server.open > 0) await delay(1);
+    await realUntil(() => server.open === 0);
   },
 });
 
@@ -156,7 +157,7 @@ for (const options of TRUSTS) {
         error.message,
         `Cannot connect to localhost port ${server.port}: it does not speak TLS; is it an http:// address?`,
       );
-      while (server.open > 0) await delay(1);
+      await realUntil(() => server.open === 0);
     },
   );
 
@@ -202,7 +203,7 @@ for (const options of TRUSTS) {
       controller.abort(new Error("enough"));
       await assertRejects(() => started, Error, "enough");
       // The runtime's own keeps its socket.
-      if (options.byNode || options.anyCertificate) { while (server.open > 0) await delay(1); }
+      if (options.byNode || options.anyCertificate) await realUntil(() => server.open === 0);
     },
   );
 
@@ -274,7 +275,7 @@ for (const options of TRUSTS) {
       const reading = stream.read(new Uint8Array(1));
       stream.close();
       await assertRejects(() => reading, Error);
-      while (server.open > 0) await delay(1);
+      await realUntil(() => server.open === 0);
     },
   });
 }
@@ -293,21 +294,21 @@ Deno.test({
       const open = muteServer.open;
       const started = start(tls, muteServer.port, { signal: controller.signal });
       started.catch(() => {});
-      while (muteServer.open === open) await delay(1);
+      await realUntil(() => muteServer.open !== open);
       controller.abort(new Error("enough"));
       await assertRejects(() => started, Error, "enough");
     };
     await giveUp();
     for (let count = 0; count < 5; count++) {
       await giveUp();
-      while (muteServer.open > 1) await delay(1);
+      await realUntil(() => muteServer.open <= 1);
     }
     await using server = new EchoServer({ certificate });
     for (let count = 0; count < 2; count++) {
       const stream = await start(tls, server.port);
       await roundTrip(stream);
       stream.close();
-      while (server.open > 0) await delay(1);
+      await realUntil(() => server.open === 0);
     }
     muteServer.end();
   },

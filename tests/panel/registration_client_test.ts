@@ -2,9 +2,10 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { resolveConfig } from "../../lib/config/config.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { RegistrationClient, type RegistrationOutcome } from "../../lib/panel/registration.ts";
-import { FakeTime, realTurn } from "../fake_time.ts";
+import { FakeTime } from "../fake_time.ts";
 import { startHttpProxy } from "../net/fake_proxies.ts";
 import { withRawServer } from "../net/raw_server.ts";
+import { realUntil } from "../real_deadline.ts";
 
 const KEY = "d1scovery-k3y";
 const never = new AbortController().signal;
@@ -154,7 +155,7 @@ Deno.test("RegistrationClient.register() accepts an answer soon after the signal
   }, async ({ origin }) => {
     const registration = createClient(origin).register(other.signal);
     registration.catch(() => {});
-    while (!other.signal.aborted) await realTurn();
+    await realUntil(() => other.signal.aborted);
     assertEquals(await time.until(registration, { withinMs: 30_000 }), 500);
     await assertRejects(() => registration, DOMException);
   });

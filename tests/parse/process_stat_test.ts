@@ -22,8 +22,11 @@ Deno.test("parseProcessStat() ignores digits and parentheses in a process's name
   assertEquals(parseProcessStat(named), parseProcessStat(LINE));
 });
 
-Deno.test("parseProcessStat() recognizes a zombie", () => {
-  assertEquals(parseProcessStat(LINE.replace(" S ", " Z ")).hasExited, true);
+Deno.test("parseProcessStat() recognizes a zombie and a dead process, by its state alone", () => {
+  const exited = [..."RSDTtIZXxKWP"].filter((state) =>
+    parseProcessStat(LINE.replace(" S ", ` ${state} `)).hasExited
+  );
+  assertEquals(exited, ["Z", "X"]);
 });
 
 Deno.test("parseProcessStat() throws when the line is truncated or a number is malformed", () => {

@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { delay } from "@std/async/delay";
 import type { Connect } from "../../lib/net/happy_eyeballs.ts";
 import { connectFirstReachable, UnreachableError } from "../../lib/probe/first_reachable.ts";
 import { isolatedTest } from "../own_process.ts";
+import { realUntil } from "../real_deadline.ts";
 
 const sanitized = { sanitizeOps: true, sanitizeResources: true };
 
@@ -90,12 +90,12 @@ isolatedTest(import.meta.url, {
     };
     // What the runtime opens once for all is not a leak.
     await Promise.all(Array.from({ length: 16 }, (_, index) => one(index)));
-    while (open > 0) await delay(1);
+    await realUntil(() => open === 0);
     const before = count();
     for (let round = 0; round < 50; round++) {
       await Promise.all(Array.from({ length: 16 }, (_, i) => one(i)));
     }
-    while (open > 0) await delay(1);
+    await realUntil(() => open === 0);
     assertEquals(count(), before);
     listener.close();
     await served;

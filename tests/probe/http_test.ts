@@ -6,6 +6,7 @@ import { ProbePolicy, ProbeRefusedError } from "../../lib/probe/policy.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 import { FakeTime } from "../fake_time.ts";
 import { isolatedTest } from "../own_process.ts";
+import { realUntil } from "../real_deadline.ts";
 import { fakePolicy, fakeResolver, policyOf } from "./fake_names.ts";
 import { RawServer, write } from "./raw_server.ts";
 
@@ -283,7 +284,7 @@ Deno.test("HttpProbe.probe() gives up on interim answers without an end, and han
   }, async (server) => {
     const text = await failure(() => probe(`http://127.0.0.1:${server.port}/`));
     assert(text.includes("too many interim responses"), text);
-    while (server.open > 0) await delay(1);
+    await realUntil(() => server.open === 0);
   });
 });
 
@@ -365,7 +366,7 @@ Deno.test("HttpProbe.probe() leaves a body that has no end unread and hangs up",
     }
   }, async (server) => {
     assert(await probe(`http://127.0.0.1:${server.port}/`) > 0);
-    while (!hungUp) await delay(1);
+    await realUntil(() => hungUp);
     assertLess(sent, 16 * 1024 * 1024);
   });
 });
@@ -382,7 +383,7 @@ Deno.test("HttpProbe.probe() rejects with the signal's reason when the server is
       const mute = probe(`${scheme}://127.0.0.1:${server.port}/`, { signal: controller.signal });
       arrival.then(() => controller.abort(new Error("enough")));
       await assertRejects(() => mute, Error, "enough");
-      while (server.open > 0) await delay(1);
+      await realUntil(() => server.open === 0);
     });
   }
 });
@@ -540,7 +541,7 @@ Deno.test("HttpProbe.probe() has garbage collected after 100 requests over TLS, 
       const url = new URL(`http://127.0.0.1:${mute.port}/`);
       const waiting = http.probe(url, { signal: controller.signal, unmeasured: run });
       const given = assertRejects(() => waiting, Error, "enough");
-      while (mute.open === 0) await delay(1);
+      await realUntil(() => mute.open !== 0);
       await refused("https", 399);
       assertEquals(collections, 1);
       await refused("https", 1);

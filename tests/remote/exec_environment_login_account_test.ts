@@ -43,3 +43,13 @@ Deno.test("loginAccount() knows root where there is no list of accounts", () => 
     shell: "/bin/sh",
   });
 });
+
+Deno.test("loginAccount() takes bash in place of each program that lets nobody log in", () => {
+  for (const shell of ["/sbin/nologin", "/bin/false", "/usr/bin/true"]) {
+    const found = loginAccount(machine([shell, "/bin/bash"], []), {
+      uid: 7,
+      passwd: `service:x:7:7::/:${shell}\n`,
+    });
+    assertEquals(found.shell, "/bin/bash", shell);
+  }
+});

@@ -3,6 +3,7 @@ import { delay } from "@std/async/delay";
 import { type DarwinQuery, DarwinShell } from "../../lib/sandbox/shell_darwin.ts";
 import { writeExecutable } from "../executable.ts";
 import { FakeTime } from "../fake_time.ts";
+import { realUntil } from "../real_deadline.ts";
 
 /** A shell whose commands are these scripts and no others. */
 async function withCommands(
@@ -147,7 +148,7 @@ Deno.test("DarwinShell.close() ends what still runs", async () => {
       await asked;
     },
   );
-  while (isAlive(pid)) await delay(10);
+  await realUntil(() => !isAlive(pid));
 });
 
 function isAlive(pid: number): boolean {

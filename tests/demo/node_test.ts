@@ -1,0 +1,23 @@
+import { assertEquals } from "@std/assert";
+import { PanelNode } from "../../lib/demo/node.ts";
+import { PanelState } from "../../lib/demo/panel_state.ts";
+import { FakeTime } from "../fake_time.ts";
+
+Deno.test("PanelNode is online for 35 s after a report or a pull, or as long as its WebSocket", () => {
+  using time = new FakeTime();
+  const node = new PanelNode(new PanelState());
+  assertEquals([node.isOnline, node.isReachable], [false, false]);
+  node.onContact();
+  time.tick(34_999);
+  assertEquals([node.isPresent, node.isOnline], [true, true]);
+  node.onContact();
+  time.tick(34_999);
+  assertEquals(node.isOnline, true);
+  time.tick(1);
+  assertEquals([node.isPresent, node.isOnline], [false, false]);
+  const connection = { version: "v2", send() {}, end() {} } as const;
+  node.attach(connection);
+  assertEquals([node.isPresent, node.isOnline], [false, true]);
+  node.detach(connection);
+  assertEquals([node.isOnline, node.isReachable], [false, false]);
+});
