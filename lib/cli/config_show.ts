@@ -5,10 +5,13 @@
  */
 
 import type { Config } from "../config/config.ts";
+import { proxiesFromEnvironment, proxyVariables } from "../config/environment.ts";
 import type { Language, Translation } from "../config/language.ts";
 import type { Option } from "../config/option.ts";
 import { OPTION_ROWS, OPTIONS, rowsByGroup } from "../config/option_table.ts";
 import { redactSecrets } from "../log/redact.ts";
+import { dirname } from "../parse/path.ts";
+import { readSavedProxies } from "../service/service_environment.ts";
 import type { CommandContext } from "./command.ts";
 import { defaultText, displayWidth, padded } from "./help.ts";
 import { jsonText } from "./output.ts";
@@ -28,6 +31,7 @@ const TEXTS = {
   installed: { en: " (of the installed service)", zh: "（已安装服务的配置）" },
   default: { en: "default", zh: "默认" },
   off: { en: "off", zh: "关闭" },
+  proxies: { en: "Proxies", zh: "代理" },
   note: { en: "Note: ", zh: "注意：" },
 } as const satisfies Readonly<Record<string, Translation>>;
 
@@ -35,9 +39,26 @@ const TEXTS = {
 const HIDDEN = "********";
 
 /** Prints the configuration. */
-export function runConfigShow(config: Config, { print }: CommandContext): number {
-  print(config.json ? configJson(config) : configTable(config));
+export function runConfigShow(config: Config, { env, print }: CommandContext): number {
+  const proxies = shownProxies(config, env);
+  print(config.json ? configJson(config, proxies) : configTable(config, proxies));
   return 0;
+}
+
+/** The proxies that the installed service has saved, else those of the environment; no passwords. */
+function shownProxies(
+  { isConfigInstalled, configPath = "" }: Config,
+  env: CommandContext["env"],
+): ShownOption[] {
+  const path = `${dirname(configPath)}/environment`;
+  const found = isConfigInstalled
+    ? readSavedProxies(path) ?? {}
+    : proxyVariables(proxiesFromEnvironment(env));
+  return Object.entries(found).map(([key, url]) => ({
+    key,
+    value: url.replace(/:\/\/[^/@]*@/, `://${HIDDEN}@`),
+    source: isConfigInstalled ? path : `variable ${key}`,
+  }));
 }
 
 /** Every option with a key, except those that have no effect and are not set. */
@@ -76,30 +97,35 @@ function valueText(row: Option<unknown>, config: Config, language: Language): st
   return secret ? HIDDEN : redactSecrets(text, config.secrets);
 }
 
-function configJson(config: Config): string {
-  const options = shownOptions(config, "en").map(({ key, value, source }) =>
-    [key, { value, source }] as const
-  );
+function configJson(config: Config, proxies: readonly ShownOption[]): string {
+  const byKey = (shown: readonly ShownOption[]) =>
+    Object.fromEntries(shown.map(({ key, value, source }) => [key, { value, source }]));
   const { configPath: file, notices } = config;
-  return jsonText({ file, options: Object.fromEntries(options), notices });
+  return jsonText({
+    file,
+    options: byKey(shownOptions(config, "en")),
+    proxies: byKey(proxies),
+    notices,
+  });
 }
 
-function configTable(config: Config): string {
+function configTable(config: Config, proxies: readonly ShownOption[]): string {
   const { configPath, isConfigInstalled, language, notices } = config;
   const options = new Map(shownOptions(config, language).map((option) => [option.key, option]));
-  const shown = [...options.values()];
+  const shown = [...options.values(), ...proxies];
   const widthOf = (texts: string[]) => Math.min(40, Math.max(...texts.map(displayWidth)));
   const keys = widthOf(shown.map(({ key }) => key));
   const values = widthOf(shown.map(({ value }) => value));
+  const section = (title: Translation, rows: readonly ShownOption[]) => {
+    const lines = rows.map(({ key, value, source }) =>
+      `  ${padded(key, keys)}  ${padded(value, values)}  ${source}`.trimEnd()
+    );
+    return [title[language], ...lines].join("\n");
+  };
   const sections = rowsByGroup(OPTION_ROWS.filter(({ key = "" }) => options.has(key))).map(
-    ({ title, rows }) => {
-      const lines = rows.flatMap((row) => options.get(row.key ?? "") ?? [])
-        .map(({ key, value, source }) =>
-          `  ${padded(key, keys)}  ${padded(value, values)}  ${source}`.trimEnd()
-        );
-      return [title[language], ...lines].join("\n");
-    },
+    ({ title, rows }) => section(title, rows.flatMap((row) => options.get(row.key ?? "") ?? [])),
   );
+  if (proxies.length > 0) sections.push(section(TEXTS.proxies, proxies));
   const file = (configPath ?? TEXTS.none[language]) +
     (isConfigInstalled ? TEXTS.installed[language] : "");
   return [

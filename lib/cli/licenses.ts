@@ -35,6 +35,12 @@ export const BUNDLED_PACKAGES: readonly BundledPackage[] = [
     copyright: DENO_AUTHORS,
   },
   {
+    name: "jsonc-parser",
+    version: versionOf("jsonc-parser"),
+    homepage: "https://github.com/microsoft/node-jsonc-parser",
+    copyright: "Copyright (c) Microsoft",
+  },
+  {
     name: "ws",
     version: versionOf("ws"),
     homepage: "https://github.com/websockets/ws",

@@ -82,6 +82,8 @@ export interface Config extends OptionValues, PanelSettings, StatePaths, Runtime
   readonly explicitOptions: OptionTexts;
   /** The source of every option that was set, in words, by its key. */
   readonly origins: OptionTexts;
+  /** Keys of options that are returned to their default, whatever an installation has recorded. */
+  readonly defaultedKeys: ReadonlySet<string>;
   /** Options of the installed configuration that are ignored, since another user owns the file. */
   readonly ignoredOptions: OptionTexts;
   /** Advice about the configuration, one line each. */
@@ -152,12 +154,13 @@ export function resolveConfig(sources: ConfigSources): Config {
   const { command: named, topic, flags } = parseArguments(sources.args);
   const { file, path, isInstalled, isOthers } = readFileOptions(named, flags, sources);
   const { counted, ignored } = isOthers ? splitRootOptions(file) : { counted: file, ignored: NONE };
-  const serviceName = flags.get(OPTIONS.serviceName) ?? OPTIONS.serviceName.initial;
+  const serviceName = flags.get(OPTIONS.serviceName) || OPTIONS.serviceName.initial;
+  const unset = unsetOptions(flags);
   const recorded = () => sources.recordedOptions?.(serviceName);
   const options = resolveOptions({
     flags,
-    env,
-    file: counted,
+    env: withoutKeys(env, unset.map(({ variable }) => variable)),
+    file: withoutOptions(counted, unset),
     filePath: path,
     recorded: named === "update"
       ? releaseOptions(recorded())
@@ -165,9 +168,9 @@ export function resolveConfig(sources: ConfigSources): Config {
       : isOthers && named !== "install"
       ? recorded()
       : undefined,
-    imported: sources.importedOptions,
+    imported: sources.importedOptions && withoutOptions(sources.importedOptions, unset),
   });
-  const { values, found } = options;
+  const { values, found, defaulted } = options;
   const command = values.help ? "help" : values.version ? "version" : named;
   if (command !== "help") refuseOtherCommands(options, command);
   requireCompatible(values);
@@ -213,6 +216,7 @@ export function resolveConfig(sources: ConfigSources): Config {
         .map(({ key, text }) => [key, text]),
     ),
     origins: new Map(setOptions.map(({ key, origin }) => [key, origin])),
+    defaultedKeys: new Set([...unset, ...defaulted].flatMap(({ key }) => key ?? [])),
     ignoredOptions: ignored,
     notices: configNotices(options, {
       env,
@@ -278,12 +282,36 @@ function readFileOptions(
   };
 }
 
+/**
+ * The options that `--unset` names; none where it has a mistake, which is found with all others.
+ *
+ * @throws {UsageError} When a flag sets one of them.
+ */
+function unsetOptions(flags: ReadonlyMap<Option<unknown>, string>): readonly Option<unknown>[] {
+  const names = attempt(() => OPTIONS.unset.parse(flags.get(OPTIONS.unset) ?? "")) ?? [];
+  const options = OPTION_ROWS.filter(({ key = "" }) => names.includes(key));
+  const both = options.find((option) => flags.has(option));
+  if (both === undefined) return options;
+  throw new UsageError(`Cannot use --unset ${both.key} together with --${both.flag}`);
+}
+
+function withoutOptions(texts: OptionTexts, options: readonly Option<unknown>[]): OptionTexts {
+  return new Map([...texts].filter(([name]) => !options.some(({ key }) => key === name)));
+}
+
+function withoutKeys(
+  env: Readonly<Record<string, string>>,
+  names: readonly (string | undefined)[],
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)));
+}
+
 /** The installed service's configuration, if this user can read it. */
 function installedConfig(
-  serviceName = OPTIONS.serviceName.initial,
+  serviceName: string | undefined,
   { installedConfigs, readText }: ConfigSources,
 ): string | undefined {
-  return installedConfigs?.(serviceName).find((path) =>
+  return installedConfigs?.(serviceName || OPTIONS.serviceName.initial).find((path) =>
     attempt(() => readText(path)) !== undefined
   );
 }

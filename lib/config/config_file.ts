@@ -134,7 +134,8 @@ export function configText(options: OptionTexts): string {
   return JSON.stringify(Object.fromEntries(entries), null, 2) + "\n";
 }
 
-function jsonValue(key: string, text: string): unknown {
+/** The JSON value of an option's text, by its key. */
+export function jsonValue(key: string, text: string): unknown {
   const option = OPTION_ROWS.find((row) => row.key === key);
   if (option === undefined) return text;
   if (option.placeholder === undefined) return parseSwitch(text);

@@ -91,6 +91,18 @@ export function proxiesFromEnvironment(env: Environment): ProxySettings {
   };
 }
 
+/** The variables of proxies that an installation saves. */
+export const PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"] as const;
+
+/** Proxies by their variables. */
+export function proxyVariables({ http, https, none }: ProxySettings): Record<string, string> {
+  return {
+    ...(http !== undefined && { HTTP_PROXY: http }),
+    ...(https !== undefined && { HTTPS_PROXY: https }),
+    ...(none !== undefined && { NO_PROXY: none }),
+  };
+}
+
 interface Variable {
   readonly name: string;
   readonly value: string;

@@ -34,6 +34,10 @@ export interface Option<T> {
   readonly secret?: boolean;
   /** Text between several values. */
   readonly separator?: string;
+  /** Whether `off` is a value of its own, and not the default. */
+  readonly hasOff?: boolean;
+  /** Whether the agent needs a value, so that an empty one is a mistake. */
+  readonly isRequired?: boolean;
   /** Whether the flag may be given several times, with one value each. */
   readonly repeats?: boolean;
   /** @throws {RangeError} If the text is no such value; the message says what is allowed. */
@@ -223,6 +227,17 @@ export interface FoundOption {
   readonly origin: string;
   /** Strength of the source: 0 is the strongest. */
   readonly rank: number;
+}
+
+/** Whether a text stands for the default: an empty one, and `off` where a value may be absent. */
+export function isDefaultText(
+  { placeholder, initial, hasOff = false, isRequired = false }: Option<unknown>,
+  text: string,
+): boolean {
+  if (placeholder === undefined || isRequired) return false;
+  const isAbsent = initial === undefined || initial === "" || initial === 0 ||
+    (Array.isArray(initial) && initial.length === 0);
+  return text === "" || (text === "off" && isAbsent && !hasOff);
 }
 
 /** The option in the strongest source that sets it; `undefined` if none does. */

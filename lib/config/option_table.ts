@@ -10,10 +10,12 @@
 import { parseByteCount } from "../parse/byte_size.ts";
 import { PROGRAM } from "../version.ts";
 import type { Command } from "./commands.ts";
+import { PROXY_VARIABLES } from "./environment.ts";
 import type { Translation } from "./language.ts";
 import {
   findOption,
   type FoundOption,
+  isDefaultText,
   type Option,
   OPTION_GROUPS,
   OptionRows,
@@ -105,6 +107,7 @@ export const OPTIONS = {
       en: "The panel's address, with its path if it has one",
       zh: "面板地址；带路径的要写上路径",
     },
+    isRequired: true,
     parse: parseEndpoint,
   }),
   token: panel.text({
@@ -117,6 +120,7 @@ export const OPTIONS = {
       zh: "本节点的令牌；写在这里会被机器上的其他用户看到，建议用 --token-file",
     },
     secret: true,
+    isRequired: true,
     parse: parseToken,
   }),
   tokenFile: panel.text({
@@ -152,6 +156,7 @@ export const OPTIONS = {
       zh: "用面板的自动发现密钥自动注册本节点，并记住得到的令牌",
     },
     secret: true,
+    isRequired: true,
     parse: parseDiscoveryKey,
   }),
   autoDiscoveryFile: panel.text({
@@ -472,6 +477,7 @@ export const OPTIONS = {
     },
     initialText: { en: "well-known ones", zh: "常用服务" },
     initial: "default",
+    hasOff: true,
     parse: parseServices,
   }),
   enableRemoteControl: remote.toggle({
@@ -654,6 +660,21 @@ export const OPTIONS = {
       zh: "用于 `install`：只向这个面板上报，取代服务现有的面板",
     },
   }),
+  unset: install.checked<readonly string[]>({
+    flag: "unset",
+    placeholder: "NAME",
+    commands: ["install"],
+    help: {
+      en: "For `install`: return an option or a saved proxy to its default, by the name of " +
+        "its flag or of its variable; may be repeated",
+      zh: "用于 `install`：把一个选项或已保存的代理恢复为默认，写它的选项、环境变量或键；可重复",
+    },
+    separator: ",",
+    repeats: true,
+    initial: [],
+    initialText: { en: "none", zh: "无" },
+    parse: parseUnset,
+  }),
   keepState: install.toggle({
     flag: "keep-state",
     commands: ["uninstall"],
@@ -817,6 +838,8 @@ export type OptionValues = {
 export interface ResolvedOptions {
   readonly values: OptionValues;
   readonly found: ReadonlyMap<Option<unknown>, FoundOption>;
+  /** Options that a source returns to their default, whatever weaker ones say. */
+  readonly defaulted: ReadonlySet<Option<unknown>>;
 }
 
 /**
@@ -826,14 +849,39 @@ export interface ResolvedOptions {
  */
 export function resolveOptions(sources: OptionSources): ResolvedOptions {
   const found = new Map<Option<unknown>, FoundOption>();
+  const defaulted = new Set<Option<unknown>>();
   const values: Record<string, unknown> = {};
   for (const [name, option] of Object.entries<Option<unknown>>(OPTIONS)) {
     const it = findOption(option, sources);
-    if (it !== undefined) found.set(option, it);
-    values[name] = it === undefined ? option.initial : parseOption(option, it);
+    const isDefault = it !== undefined && isDefaultText(option, it.text);
+    if (isDefault) defaulted.add(option);
+    else if (it !== undefined) found.set(option, it);
+    values[name] = it === undefined || isDefault ? option.initial : parseOption(option, it);
   }
   if (!hasEveryOption(values)) throw new TypeError("Cannot resolve every option");
-  return { values, found };
+  return { values, found, defaulted };
+}
+
+/**
+ * The names of `--unset`: keys of options, which may be written as flags or variables, and the
+ * variables of proxies.
+ *
+ * @throws {RangeError} When there is none of that name.
+ */
+function parseUnset(text: string): readonly string[] {
+  return text.split(",").map((word) => word.trim()).filter((word) => word !== "").map((word) => {
+    const proxy = PROXY_VARIABLES.find((name) => name === word.toUpperCase());
+    const name = word.replace(/^--?/, "").replaceAll("-", "_").replace(/^AGENT_/i, "")
+      .toLowerCase();
+    const row = OPTION_ROWS.find(({ flag, key, variable }) =>
+      key !== undefined && [flag?.replaceAll("-", "_"), key, variable].includes(name)
+    );
+    const known = proxy ?? row?.key;
+    if (known === undefined) {
+      throw new RangeError(`names of options, and ${PROXY_VARIABLES.join(", ")}`);
+    }
+    return known;
+  });
 }
 
 function hasEveryOption(values: Record<string, unknown>): values is OptionValues {

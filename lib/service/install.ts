@@ -1,5 +1,5 @@
 import type { Config } from "../config/config.ts";
-import { requireCredentials } from "../config/credentials.ts";
+import { requireCredentials, secretsOf } from "../config/credentials.ts";
 import { readHealth } from "../state/health_reader.ts";
 import { PACKAGE_MANAGERS } from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
@@ -28,8 +28,10 @@ import { updateServiceName } from "./update_service.ts";
  * a notice for each option that is ignored because the configuration file is not root's.
  */
 function mergePrevious(config: Config, previous: InstallRecord | undefined): Config {
-  const { explicitOptions, ignoredOptions, notices, updateUrl, updateKey } = config;
-  const given = new Map([...Object.entries(previous?.rootOptions ?? {}), ...explicitOptions]);
+  const { explicitOptions, defaultedKeys, ignoredOptions, notices, updateUrl, updateKey } = config;
+  const recorded = Object.entries(previous?.rootOptions ?? {})
+    .filter(([key]) => !defaultedKeys.has(key));
+  const given = new Map([...recorded, ...explicitOptions]);
   // A service with another name has the default folder in its configuration.
   const known = new Map([["state_dir", previous?.stateFolder], ...given]);
   const differing = Array.from(ignoredOptions).filter(([key, text]) => known.get(key) !== text);
@@ -126,15 +128,19 @@ export async function install(
   const context = await readInstallContext(asked, system, signal);
   const { previous } = context;
   const config = choosePanels(
-    mergePrevious(asked, previous),
+    mergePrevious({ ...asked, proxies: context.proxies }, previous),
     previous && readInstalledPanels(system.root + previous.config),
   );
+  const secrets = [
+    ...config.secrets,
+    ...secretsOf({ tokens: [], headers: [], proxies: config.proxies }),
+  ];
   const plan = planInstall(config, context);
   for (const notice of config.notices) system.printLine(`Note: ${notice}`);
   if (!isTrial) await requireKnownToken(config, system, signal);
   const prepare = [...plan.prepare, ...beforeStart(plan.service)];
   if (config.print) {
-    printSteps([...prepare, ...plan.start], system, config.secrets);
+    printSteps([...prepare, ...plan.start], system, secrets);
     return undefined;
   }
   const before = previous && readHealth([system.root + previous.runtimeFolder]);

@@ -1,10 +1,16 @@
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
+import {
+  proxiesFromEnvironment,
+  type ProxySettings,
+  proxyVariables,
+} from "../config/environment.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { type PackageKind, packageOf } from "../host/this_program.ts";
 import { dirname } from "../parse/path.ts";
 import { type InstallRecord, readInstallRecord } from "./install_record.ts";
 import { detectManager, managerError, serviceManager } from "./managers.ts";
+import { readSavedProxies } from "./service_environment.ts";
 import type { ManagerKind, ServiceManager } from "./service_manager.ts";
 import { scopeOf, type ServicePaths, servicePaths, type ServiceScope } from "./service_paths.ts";
 import { packagedRecord, requireNoPackage, requirePackagedService } from "./packaged_service.ts";
@@ -30,6 +36,10 @@ export interface InstallContext {
   readonly packaged: PackageKind | undefined;
   /** The record of the previous installation. */
   readonly previous: InstallRecord | undefined;
+  /** The proxies that are saved, with those given now. */
+  readonly proxies: ProxySettings;
+  /** The same for the update job, where it reads a file of its own. */
+  readonly updateProxies: ProxySettings;
   /** Whether a link to the program can be created in a folder on the `PATH`. */
   readonly link: "free" | "taken" | "no folder";
   /** The user whose services still stop at logout; `undefined` where that does not apply. */
@@ -138,6 +148,8 @@ export async function readInstallContext(
       : "full",
     packaged,
     previous,
+    proxies: withSavedProxies(config, previous && root + paths.environmentFile),
+    updateProxies: withSavedProxies(config, previous && root + paths.updateEnvironmentFile),
     deno,
     changeableDeno: deno === undefined || isOther ? undefined : changeablePart(deno),
     link: linkState(root + paths.link, previous?.links.includes(paths.link) ?? false),
@@ -169,6 +181,18 @@ async function requireManager(
     `Cannot install for this user: its service manager does not answer (${reason}); log in as ` +
       `${name} with ssh or \`machinectl shell ${name}@\`, or have root run \`loginctl ` +
       `enable-linger ${name}\` and set XDG_RUNTIME_DIR=/run/user/${system.uid}`,
+  );
+}
+
+/** The proxies given now, and those that a file has saved before, without those of `--unset`. */
+function withSavedProxies(
+  { proxies, unset }: Config,
+  path: string | undefined,
+): ProxySettings {
+  const saved = path === undefined ? {} : readSavedProxies(path) ?? {};
+  const all = Object.entries({ ...saved, ...proxyVariables(proxies) });
+  return proxiesFromEnvironment(
+    Object.fromEntries(all.filter(([name]) => !unset.includes(name))),
   );
 }
 

@@ -1,5 +1,8 @@
+import { attempt } from "../attempt.ts";
 import { type Config, releaseFlags } from "../config/config.ts";
+import { editConfigText } from "../config/config_edit.ts";
 import { configText, ROOT_KEYS } from "../config/config_file.ts";
+import { type ProxySettings, proxyVariables } from "../config/environment.ts";
 import { OPTION_ROWS } from "../config/option_table.ts";
 import type { ToolCommand } from "../host/tool_runner.ts";
 import { updateFolder } from "../state/update_state.ts";
@@ -97,6 +100,9 @@ function planPackaged(config: Config, context: InstallContext): InstallPlan {
     prepare: [
       ...context.user.createCommands.map(commandStep),
       { do: "folder", path: paths.configFolder, mode: 0o755 },
+      ...(!hasProxies(context) && pathExists(system.root + paths.environmentFile)
+        ? [removeStep(paths.environmentFile)]
+        : []),
       ...planFiles(config, service, context)
         .filter((step) => step.do === "file" && dirname(step.path) === paths.configFolder),
       ...(isOwnState ? stateFolderSteps(service, context) : []),
@@ -116,9 +122,7 @@ function dropInSteps(text: string): Step[] {
 /** Describes the service, from the options and the previous installation. */
 function planService(config: Config, context: InstallContext): ServicePlan {
   const { system, scope, kind, paths, user, previous, deno } = context;
-  const { installDir, serviceName, explicitOptions, proxies } = config;
-  const hasProxies = Object.keys(proxies).length > 0 ||
-    (previous?.files.includes(paths.environmentFile) ?? false);
+  const { installDir, serviceName, explicitOptions } = config;
   const folder = installDir || dirname(previous?.program ?? "") || paths.programFolder;
   const program = `${folder}/${serviceName}`;
   // As root only with a Deno of root's.
@@ -133,8 +137,8 @@ function planService(config: Config, context: InstallContext): ServicePlan {
     scope,
     program,
     config: paths.config,
-    environmentFile: hasProxies ? paths.environmentFile : undefined,
-    updateEnvironmentFile: hasProxies && isUpdated ? updateEnvironmentFile : undefined,
+    environmentFile: hasProxies(context) ? paths.environmentFile : undefined,
+    updateEnvironmentFile: hasProxies(context) && isUpdated ? updateEnvironmentFile : undefined,
     user: user.name,
     stateFolder: explicitOptions.get("state_dir") || paths.stateFolder,
     updateFolder: updateFolder(program),
@@ -146,6 +150,10 @@ function planService(config: Config, context: InstallContext): ServicePlan {
     releaseFlags: releaseFlags(fullPaths(explicitOptions, system.folder)),
     isUpdated,
   };
+}
+
+function hasProxies({ proxies }: InstallContext): boolean {
+  return Object.keys(proxies).length > 0;
 }
 
 /** Whether any of the panels has remote control. */
@@ -214,15 +222,10 @@ function isFreeFolder(path: string): boolean {
 function planFiles(config: Config, service: ServicePlan, context: InstallContext): Step[] {
   const { system, paths, kind, manager, user: { name: user, hasOwnGroup } } = context;
   const { environmentFile, updateEnvironmentFile } = service;
-  const { http, https, none } = config.proxies;
-  const variables = {
-    ...(http !== undefined && { HTTP_PROXY: http }),
-    ...(https !== undefined && { HTTPS_PROXY: https }),
-    ...(none !== undefined && { NO_PROXY: none }),
+  const proxies = (settings: ProxySettings) => {
+    const text = environmentText(proxyVariables(settings));
+    return { do: "file", text, mode: 0o600 } as const;
   };
-  // A file of the previous installation stays when no proxies are given now.
-  const hasProxies = Object.keys(variables).length > 0;
-  const proxies = { do: "file", text: environmentText(variables), mode: 0o600 } as const;
   const text = serviceConfigText(config, {
     folder: system.folder,
     stateFolder: service.name === PROGRAM && service.scope === "system"
@@ -239,13 +242,16 @@ function planFiles(config: Config, service: ServicePlan, context: InstallContext
       ...(hasOwnGroup ? { mode: 0o640, groupOf: user } : { mode: 0o600, ...ownedBy(user) }),
     },
     // Other managers source it in a root shell, so only root may write it.
-    ...(hasProxies
-      ? [{ ...proxies, path: paths.environmentFile, ...(isOfUser && { owner: user }) }]
+    ...(hasProxies(context) && environmentFile !== undefined
+      ? [{
+        ...proxies(context.proxies),
+        path: environmentFile,
+        ...(isOfUser && { owner: user }),
+      }]
       : []),
     // The update job reads its own copy where the service's user owns the first.
-    ...(hasProxies && updateEnvironmentFile !== undefined &&
-        updateEnvironmentFile !== environmentFile
-      ? [{ ...proxies, path: updateEnvironmentFile }]
+    ...(updateEnvironmentFile !== undefined && updateEnvironmentFile !== environmentFile
+      ? [{ ...proxies(context.updateProxies), path: updateEnvironmentFile }]
       : []),
     // launchd does not create it for a daemon that does not run as root.
     ...(isOfUser
@@ -259,16 +265,18 @@ function planFiles(config: Config, service: ServicePlan, context: InstallContext
 /**
  * The text of the service's configuration file.
  *
- * Paths are absolute. `stateFolder` is written only where the agent's default would differ.
+ * It is that of the file that the options come from, edited in place, where there is one. Paths are
+ * absolute. `stateFolder` is written only where the agent's default would differ.
  */
 export function serviceConfigText(
-  { explicitOptions, token }: Config,
+  { explicitOptions, token, configPath }: Config,
   { folder, stateFolder }: { folder: string; stateFolder: string | undefined },
 ): string {
   const given = fullPaths(explicitOptions, folder);
   if (token !== "") given.set("token", token);
   if (stateFolder !== undefined) given.set("state_dir", stateFolder);
-  return configText(given);
+  const before = configPath && attempt(() => Deno.readTextFileSync(configPath));
+  return before ? editConfigText(before, given) : configText(given);
 }
 
 /** Makes relative paths absolute, since a service starts in another folder than `folder`. */

@@ -1,5 +1,6 @@
 import type { ToolCommand } from "../host/tool_runner.ts";
-import { agentVariables, PROXY_VARIABLES } from "./service_environment.ts";
+import { PROXY_VARIABLES } from "../config/environment.ts";
+import { agentVariables } from "./service_environment.ts";
 import {
   type ManagedService,
   optional,

@@ -1,3 +1,5 @@
+import { attempt } from "../attempt.ts";
+import { pickVariables, PROXY_VARIABLES } from "../config/environment.ts";
 import { ORIGIN, type ServicePlan } from "./service_manager.ts";
 
 /**
@@ -39,5 +41,18 @@ export function environmentWord(value: string): string {
   return value.replace(/["\\`$]/g, "\\$&");
 }
 
-/** The variables that the environment file may contain. */
-export const PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"] as const;
+/** The proxies that an installation has saved, by their variables; `undefined` when it has none. */
+export function readSavedProxies(path: string): Record<string, string> | undefined {
+  const text = attempt(() => Deno.readTextFileSync(path));
+  return text === undefined
+    ? undefined
+    : pickVariables(parseEnvironmentText(text), PROXY_VARIABLES);
+}
+
+/** The variables in a file by {@linkcode environmentText}; other lines are ignored. */
+export function parseEnvironmentText(text: string): Record<string, string> {
+  const lines = text.matchAll(/^([A-Z_]+)="((?:[^"\\]|\\.)*)"$/gm);
+  return Object.fromEntries(
+    Array.from(lines, ([, name = "", word = ""]) => [name, word.replace(/\\(.)/g, "$1")]),
+  );
+}

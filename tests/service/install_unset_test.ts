@@ -1,0 +1,118 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { runConfigShow } from "../../lib/cli/config_show.ts";
+import { resolveConfig } from "../../lib/config/config.ts";
+import { parseEnvironmentText } from "../../lib/service/service_environment.ts";
+import { FakeContext } from "../cli/fake_context.ts";
+import { configOf, FakeSystem, installNow, USERS } from "./fake_system.ts";
+
+const NAME = "komari-agent-deno";
+const CONFIG = `/etc/${NAME}/config.json`;
+const ENVIRONMENT = `/etc/${NAME}/environment`;
+const ARGS = ["-e", "https://p.example", "-t", "top-secret"];
+
+/** A machine on which the agent is installed again and again. */
+class Machine extends FakeSystem {
+  constructor() {
+    super({
+      folders: ["run/openrc", "etc/init.d", "var/log"],
+      fakes: { ...USERS, "rc-update": "", "rc-service": "", tail: "" },
+    });
+  }
+
+  async install(words: readonly string[], env: Record<string, string> = {}): Promise<void> {
+    await installNow(configOf(["install", ...words], { root: this.root, env }), this.system);
+  }
+
+  /** The saved proxies. */
+  proxies(): Record<string, string> {
+    return parseEnvironmentText(this.text(ENVIRONMENT));
+  }
+}
+
+Deno.test("install() removes options that --unset or off return to their default", async () => {
+  await using machine = new Machine();
+  await machine.install([
+    ...ARGS,
+    "--metrics",
+    "9100",
+    "--gpu",
+    "-i",
+    "2",
+    "--mirror",
+    "https://m.x",
+  ]);
+  await machine.install(["--unset", "metrics", "--unset", "AGENT_ENABLE_GPU", "--mirror", "off"]);
+  assertEquals(JSON.parse(machine.text(CONFIG)), {
+    endpoint: "https://p.example",
+    interval: 2,
+    token: "top-secret",
+  });
+  const record = JSON.parse(machine.text(`/etc/${NAME}/install.json`));
+  assertEquals(record.rootOptions, {});
+});
+
+Deno.test("install() keeps the comments of a hand-written configuration", async () => {
+  await using machine = new Machine();
+  await machine.install(ARGS);
+  const text = '// Paris\n{\n  "endpoint": "https://p.example", // nginx\n' +
+    '  "token": "top-secret",\n  /* asked by them */ "interval": 2\n}\n';
+  machine.write(CONFIG, text);
+  await machine.install([]);
+  assertEquals(machine.text(CONFIG), text);
+  await machine.install(["-i", "5", "--gpu"]);
+  assertEquals(
+    machine.text(CONFIG),
+    text.replace('"interval": 2', '"interval": 5,\n  "enable_gpu": true'),
+  );
+  await machine.install(["--unset", "gpu,interval"]);
+  assertStringIncludes(machine.text(CONFIG), "// Paris\n");
+  assertStringIncludes(machine.text(CONFIG), "/* asked by them */");
+});
+
+Deno.test("install() changes and removes saved proxies like options", async () => {
+  await using machine = new Machine();
+  const first = { HTTP_PROXY: "http://one:3128", HTTPS_PROXY: 'http://me:pa$"s@one:3128' };
+  await machine.install(ARGS, first);
+  assertEquals(machine.proxies(), first);
+  await machine.install([], { HTTP_PROXY: "http://two:3128", no_proxy: "localhost" });
+  const second = { ...first, HTTP_PROXY: "http://two:3128", NO_PROXY: "localhost" };
+  assertEquals(machine.proxies(), second);
+
+  machine.printed.length = 0;
+  await machine.install(["--print"]);
+  assertEquals(machine.printed.join("\n").includes('pa\\$\\"s'), false);
+
+  // The shell that removes one may have it in its environment.
+  await machine.install(["--unset", "HTTP_PROXY", "--unset", "no_proxy"], first);
+  assertEquals(machine.proxies(), { HTTPS_PROXY: first.HTTPS_PROXY });
+  assertStringIncludes(machine.text(`/etc/init.d/${NAME}`), "/environment");
+  await machine.install(["--unset", "https_proxy"]);
+  assertEquals(machine.tree().some((line) => line.includes("environment")), false);
+  assertEquals(machine.text(`/etc/init.d/${NAME}`).includes("/environment"), false);
+});
+
+Deno.test("runConfigShow() shows the saved proxies with their file, without passwords", async () => {
+  await using machine = new Machine();
+  await machine.install(ARGS, { HTTPS_PROXY: "http://me:pass@one:3128" });
+  const show = async (...words: string[]) => {
+    const config = resolveConfig({
+      args: ["config", "show", ...words],
+      env: {},
+      readText: (path) => Deno.readTextFileSync(path),
+      readMode: () => 0o600,
+      installedConfigs: () => [machine.root + CONFIG],
+    });
+    const context = new FakeContext({ HTTPS_PROXY: "http://not-of-the-service" });
+    await runConfigShow(config, context);
+    return context.printed;
+  };
+  const source = machine.root + ENVIRONMENT;
+  const { proxies } = JSON.parse(await show("--json"));
+  assertEquals(proxies, { HTTPS_PROXY: { value: "http://********@one:3128", source } });
+  assertStringIncludes(await show(), `HTTPS_PROXY  `);
+  const other = await show("--config", machine.root + CONFIG, "--json");
+  assertEquals(JSON.parse(other).proxies.HTTPS_PROXY, {
+    value: "http://not-of-the-service",
+    source: "variable HTTPS_PROXY",
+  });
+});
