@@ -1,5 +1,5 @@
 /**
- * Writes the tables of options into the pages about them, from the option table: `deno task docs`.
+ * The tables of options for the pages about them, from the option table.
  *
  * @module
  */
@@ -88,11 +88,4 @@ function table(rows: readonly (readonly string[])[]): string {
   const [head = [], ...body] = rows;
   return [head, head.map(() => "---"), ...body].map((cells) => `| ${cells.join(" | ")} |`)
     .join("\n");
-}
-
-if (import.meta.main) {
-  for (const [language, path] of [["en", OPTION_PAGES.en], ["zh", OPTION_PAGES.zh]] as const) {
-    const url = new URL(`../${path}`, import.meta.url);
-    Deno.writeTextFileSync(url, writeOptionTables(Deno.readTextFileSync(url), language));
-  }
 }

@@ -19,7 +19,8 @@ const VERSION = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/;
  * Collects what a build is stamped with: on GitHub from its variables, elsewhere from `deno.json`
  * and git.
  *
- * @throws {Error} When the version or the key is invalid.
+ * @throws {Error} When the version or the key is invalid, or a release would have pages without the
+ * repository's name.
  */
 export async function programInfo(
   folder: string,
@@ -32,12 +33,19 @@ export async function programInfo(
   if (!VERSION.test(version)) {
     throw new Error(`Cannot build version "${version}": it does not look like 1.2.3`);
   }
+  const named = textOf(manifest, "repository");
+  if (tag !== undefined && named === "") {
+    throw new Error(
+      "Cannot release: deno.json names no repository, so the pages have a placeholder; set " +
+        "`repository` to owner/name and run `deno task docs`",
+    );
+  }
   const releaseKey = env.RELEASE_PUBLIC_KEY || textOf(manifest, "releaseKey");
   if (releaseKey !== "") requirePublicKey(releaseKey);
   return {
     version,
     commit: env.GITHUB_SHA || await headOf(folder),
-    repository: env.GITHUB_REPOSITORY || textOf(manifest, "repository"),
+    repository: env.GITHUB_REPOSITORY || named,
     releaseKey,
   };
 }

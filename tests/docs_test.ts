@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { OPTION_PAGES, writeOptionTables } from "../build/options_page.ts";
+import { languageOfPage, PLACEHOLDER, stampedFiles, stampRepository } from "../build/pages.ts";
 
 /** A part of a page; the text of a table is its rows, a line each. */
 interface Block {
@@ -15,8 +16,6 @@ interface Page {
 
 /** Largest size of a README, so that it can be read at once. */
 const README_MAX_BYTES = 10 * 1024;
-/** Stands for the repository on GitHub while `deno.json` names none. */
-const PLACEHOLDER = "OWNER/NAME";
 
 const root = new URL("../", import.meta.url);
 const english = namesIn("docs/");
@@ -73,16 +72,17 @@ Deno.test("CI runs every test task of deno.json once, and both READMEs name the 
   }
 });
 
-Deno.test("the pages name the repository of deno.json, or the placeholder", () => {
-  const { repository: named }: { repository: string } = readManifest();
-  const repository = named || PLACEHOLDER;
+Deno.test("the pages name the repository of deno.json as `deno task docs` writes it", () => {
+  const { repository }: { repository: string } = readManifest();
   for (const path of readmes) {
-    assertStringIncludes(textOf(path), `https://github.com/${repository}/releases/latest`);
+    const named = `https://github.com/${repository || PLACEHOLDER}/releases/latest`;
+    assertStringIncludes(textOf(path), named);
   }
-  for (const [path, text] of texts) {
-    if (repository !== PLACEHOLDER) assert(!text.includes(PLACEHOLDER), path);
-    const named = text.matchAll(/github\.com\/([^/\s]+\/[^/\s]+)\/releases|--repo (\S+\/[^\s`]+)/g);
-    for (const [, address, argument] of named) assertEquals(address ?? argument, repository, path);
+  for (const path of stampedFiles()) {
+    const text = Deno.readTextFileSync(new URL(path, root));
+    const stamped = stampRepository(text, repository, languageOfPage(path));
+    assertEquals(unpadded(stamped), unpadded(text), path);
+    if (repository !== "") assert(!text.includes(PLACEHOLDER), path);
   }
 });
 

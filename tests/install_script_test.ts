@@ -619,7 +619,7 @@ test(
   async (world) => {
     sign(world);
     const text = Deno.readTextFileSync(SCRIPT)
-      .replace("REPOSITORY=''", "REPOSITORY='some/where'")
+      .replace(/^REPOSITORY='.*'$/m, "REPOSITORY='some/where'")
       .replace("PUBLIC_KEY=''", `PUBLIC_KEY='${KEYS.publicKey}'`);
     const script = `${world.folder}/work/install.sh`;
     Deno.writeTextFileSync(script, text);

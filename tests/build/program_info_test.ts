@@ -40,6 +40,15 @@ Deno.test("programInfo() reads tag, commit, repository and key on GitHub", async
   });
 });
 
+Deno.test("programInfo() refuses a release whose pages have a placeholder for the repository", async () => {
+  const env = { ...TAG, GITHUB_REPOSITORY: "c/d", RELEASE_PUBLIC_KEY: KEY };
+  await withManifest({ ...MANIFEST, repository: "" }, async (folder) => {
+    const { repository } = await programInfo(folder, { env: { GITHUB_REPOSITORY: "c/d" } });
+    assertEquals(repository, "c/d", "a build that is no release");
+    await assertRejects(() => programInfo(folder, { env }), Error, "deno.json names no repository");
+  });
+});
+
 Deno.test("programInfo() ignores a branch name", async () => {
   const env = { GITHUB_REF_TYPE: "branch", GITHUB_REF_NAME: "v9" };
   const info = await withManifest(MANIFEST, (folder) => programInfo(folder, { env }));

@@ -14,7 +14,7 @@ Deno.test("translate() leaves English as it is", () => {
 Deno.test("translate() puts a template's values where its Chinese has them, translated too", () => {
   assertEquals(
     zh("Cannot use flag --intervall: there is none of that name; did you mean --interval?"),
-    "无法使用选项 --intervall：没有这个选项；您是否想用 --interval？",
+    "无法使用选项 --intervall：没有这个选项；你是否想用 --interval？",
   );
   assertEquals(
     zh('Cannot use "x" for flag --interval: allowed is a number from 1 to 3600'),
