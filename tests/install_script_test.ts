@@ -777,7 +777,10 @@ for (const [name, fakes, build] of FINE) {
 }
 
 test("says what is missing, and has a help", ["curl"], async (world) => {
-  const noHome = await world.run([], { env: { KOMARI_AGENT_REPOSITORY: "" } });
+  const script = `${world.folder}/work/install.sh`;
+  const unstamped = Deno.readTextFileSync(SCRIPT).replace(/^REPOSITORY='.*'$/m, "REPOSITORY=''");
+  Deno.writeTextFileSync(script, unstamped);
+  const noHome = await world.run([], { script, env: { KOMARI_AGENT_REPOSITORY: "" } });
   assertEquals(noHome.code, 1);
   assertStringIncludes(noHome.output, "KOMARI_AGENT_REPOSITORY=owner/name");
   const alone = await world.run(["-e", "https://panel.example", "--token"]);
