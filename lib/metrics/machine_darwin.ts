@@ -190,7 +190,7 @@ export async function openMac(config: Config): Promise<Machine> {
     throw new UsageError("Cannot use HOST_PROC on macOS: there is no /proc");
   }
   const host = await openDarwinHost();
-  const shell = DarwinShell.start();
+  const shell = new DarwinShell();
   try {
     return await openDarwinMachine(host, shell, config);
   } catch (error) {

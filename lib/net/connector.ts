@@ -4,15 +4,14 @@ import { closeQuietly } from "./byte_stream.ts";
 import { type NameServerAddress, NameServerResolver, SystemResolver } from "./dns.ts";
 import { connectErrorMessage, lookupErrorMessage } from "./error_messages.ts";
 import { DialError } from "./errors.ts";
-import { type Connect, connectHappyEyeballs } from "./happy_eyeballs.ts";
+import { connectHappyEyeballs } from "./happy_eyeballs.ts";
 import { withTimeout } from "../async/timeout.ts";
 
-/** Options of a connector; the last one is for tests. */
+/** Options of a connector. */
 export interface ConnectorOptions {
   readonly preferFamily?: 4 | 6 | undefined;
   /** Asked in place of the system's. */
   readonly nameServer?: NameServerAddress | undefined;
-  readonly connect?: Connect | undefined;
 }
 
 /** A host, without brackets, and its port. */
@@ -40,11 +39,10 @@ export class Connector {
   readonly #resolver: Pick<SystemResolver, "resolveAll">;
   readonly #system: SystemResolver;
   readonly #nameServer: NameServerAddress | undefined;
-  readonly #connect: Connect | undefined;
   readonly #log = getLogger("net");
 
   constructor(
-    { preferFamily, nameServer, connect }: ConnectorOptions,
+    { preferFamily, nameServer }: ConnectorOptions,
     system: SystemResolver = new SystemResolver(),
   ) {
     // The answers of a name server are in no order.
@@ -52,7 +50,6 @@ export class Connector {
     this.#resolver = nameServer ? new NameServerResolver(nameServer, system) : system;
     this.#system = system;
     this.#nameServer = nameServer;
-    this.#connect = connect;
   }
 
   /**
@@ -108,11 +105,10 @@ export class Connector {
   async #connectInTime(endpoint: HostAndPort, call: ConnectOptions): Promise<Deno.TcpConn> {
     const { host, port } = endpoint;
     const { signal } = call;
-    const connect = this.#connect;
     const addresses = ipFamily(host) ? [host] : await this.lookUp(host, call);
     try {
       return await withTimeout(
-        (signal) => connectHappyEyeballs(addresses, { port, signal, connect }),
+        (signal) => connectHappyEyeballs(addresses, { port, signal }),
         { timeoutMs: CONNECT_MS, signal },
       );
     } catch (cause) {

@@ -1,13 +1,7 @@
-/** Opens a TCP connection to an IP address or a name; `Deno.connect` except in tests. */
-export type Connect = (
-  options: { hostname: string; port: number; signal: AbortSignal },
-) => Promise<Deno.TcpConn>;
-
 /** Options of a TCP connection. */
 export interface TcpOptions {
   port: number;
   signal: AbortSignal;
-  connect?: Connect | undefined;
 }
 
 /**
@@ -22,14 +16,14 @@ export async function connectAbortable(
   hostname: string,
   options: TcpOptions,
 ): Promise<Deno.TcpConn> {
-  const { port, signal, connect = Deno.connect } = options;
+  const { port, signal } = options;
   const cancel = new AbortController();
   Object.defineProperty(cancel.signal, "throwIfAborted", { value: () => {} });
   const abort = () => cancel.abort();
   signal.addEventListener("abort", abort, { once: true });
   try {
     signal.throwIfAborted();
-    const connection = await connect({ hostname, port, signal: cancel.signal });
+    const connection = await Deno.connect({ hostname, port, signal: cancel.signal });
     if (signal.aborted) connection.close();
     signal.throwIfAborted();
     return connection;
@@ -54,7 +48,7 @@ export async function connectHappyEyeballs(
   addresses: readonly string[],
   options: TcpOptions,
 ): Promise<Deno.TcpConn> {
-  const { port, signal, connect = Deno.connect } = options;
+  const { port, signal } = options;
   signal.throwIfAborted();
   const waiting = [...addresses];
   const over = new AbortController();
@@ -74,7 +68,7 @@ export async function connectHappyEyeballs(
     const hostname = waiting.shift();
     if (hostname === undefined) return;
     running++;
-    connectAbortable(hostname, { port, signal: over.signal, connect }).then(win, lose);
+    connectAbortable(hostname, { port, signal: over.signal }).then(win, lose);
     if (waiting.length > 0) timer = setTimeout(startNext, STAGGER_MS);
   }
 

@@ -59,11 +59,11 @@ export class ClientWebSocket implements WebSocketConnection {
   #waiting = 0;
   /** Payload of the next pong. */
   #pong: Uint8Array<ArrayBuffer> | undefined;
-  #closeReason = "";
   readonly #closed = new AbortController();
-  #closeCode: number | undefined;
-  #protocolError = false;
-  #lastReceivedAtMs = performance.now();
+  closeReason = "";
+  closeCode: number | undefined;
+  protocolError = false;
+  lastReceivedAtMs = performance.now();
 
   /** @param options `maxMessageBytes`: a longer message closes the connection. */
   constructor(
@@ -73,22 +73,6 @@ export class ClientWebSocket implements WebSocketConnection {
     this.#stream = stream;
     this.#reader = options.reader;
     this.#decoder = new FrameDecoder({ limit: options.maxMessageBytes });
-  }
-
-  get lastReceivedAtMs(): number {
-    return this.#lastReceivedAtMs;
-  }
-
-  get closeReason(): string {
-    return this.#closeReason;
-  }
-
-  get closeCode(): number | undefined {
-    return this.#closeCode;
-  }
-
-  get protocolError(): boolean {
-    return this.#protocolError;
   }
 
   send(message: string | Uint8Array<ArrayBuffer>): Promise<void> {
@@ -102,7 +86,7 @@ export class ClientWebSocket implements WebSocketConnection {
 
   async receive(): Promise<string | Uint8Array<ArrayBuffer> | undefined> {
     try {
-      while (this.#closeReason === "") {
+      while (this.closeReason === "") {
         const next = this.#events?.next();
         if (next === undefined || next.done) {
           const bytes = await this.#reader.read();
@@ -110,7 +94,7 @@ export class ClientWebSocket implements WebSocketConnection {
             this.#end("the server closed the connection");
             break;
           }
-          this.#lastReceivedAtMs = performance.now();
+          this.lastReceivedAtMs = performance.now();
           this.#events = this.#decoder.decode(bytes);
           continue;
         }
@@ -123,12 +107,12 @@ export class ClientWebSocket implements WebSocketConnection {
         if (event.kind === "binary") return event.bytes;
         if (event.kind === "ping") this.#answerPing(event.bytes);
         if (event.kind === "close") {
-          this.#closeCode = event.code;
+          this.closeCode = event.code;
           this.#sendCloseAndEnd(describeClose(event), event.code);
         }
       }
     } catch (error) {
-      this.#protocolError = error instanceof RangeError || error instanceof SyntaxError;
+      this.protocolError = error instanceof RangeError || error instanceof SyntaxError;
       if (error instanceof RangeError) {
         this.#sendCloseAndEnd("the server sent a message that is too long", CLOSE_CODES.tooLong);
       } else if (error instanceof SyntaxError) {
@@ -166,19 +150,19 @@ export class ClientWebSocket implements WebSocketConnection {
   }
 
   async #write(opcode: number, payload: string | Uint8Array<ArrayBuffer>): Promise<void> {
-    if (this.#closeReason === "") {
+    if (this.closeReason === "") {
       try {
         return await writeAll(this.#stream, this.#encoder.encode(opcode, payload));
       } catch {
         this.#end("the connection was lost");
       }
     }
-    throw new Error(`Cannot send: ${this.#closeReason}`);
+    throw new Error(`Cannot send: ${this.closeReason}`);
   }
 
   /** Sends a close frame if it can be written immediately, and closes the connection. */
   #sendCloseAndEnd(why: string, code: number | undefined): void {
-    if (this.#closeReason !== "") return;
+    if (this.closeReason !== "") return;
     if (this.#waiting === 0) {
       const payload = code === undefined ? [] : [code >> 8, code & 0xFF];
       const frame = this.#encoder.encode(OPCODE.close, Uint8Array.from(payload));
@@ -188,8 +172,8 @@ export class ClientWebSocket implements WebSocketConnection {
   }
 
   #end(why: string): void {
-    if (this.#closeReason !== "") return;
-    this.#closeReason = why;
+    if (this.closeReason !== "") return;
+    this.closeReason = why;
     this.#closed.abort();
     this.#stream.close();
   }

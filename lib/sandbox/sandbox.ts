@@ -23,21 +23,32 @@ export interface Sandbox {
  * wall, and the only one where the kernel has no filter.
  *
  * @param needs What has to stay possible.
- * @param options `installFilter` is for tests, which show what is possible without it.
  * @throws {Error} When the runtime does not revoke its permissions; the agent must not go on then.
  */
-export function sealProcess(
-  needs: SealNeeds = {},
-  { installFilter = () => sealByKernel(needs) }: { installFilter?: () => void } = {},
-): Sandbox {
-  const { readsFiles, looksAtFiles = false, asksSystem = false } = needs;
-  const kernelError = tryInstall(installFilter);
+export function sealProcess(needs: SealNeeds = {}): Sandbox {
+  let kernelError: string | undefined;
+  try {
+    sealByKernel(needs);
+  } catch (error) {
+    kernelError = error instanceof Error ? error.message : String(error);
+  }
+  sealByRuntime(needs);
+  return { kernelError, readsFiles: needs.readsFiles };
+}
+
+/**
+ * Puts up the runtime's wall alone.
+ *
+ * @throws {Error} When the runtime does not revoke its permissions.
+ */
+export function sealByRuntime(
+  { readsFiles, looksAtFiles = false, asksSystem = false }: SealNeeds = {},
+): void {
   for (const name of REVOKED) revoke(name);
   if (!looksAtFiles && readsFiles === undefined) revoke("read");
   if (!asksSystem) revoke("sys");
   // The runtime's inner functions, of which some ask for no permission.
   Reflect.deleteProperty(Deno, Reflect.get(Deno, "internal"));
-  return { kernelError, readsFiles };
 }
 
 function revoke(name: Deno.PermissionDescriptor["name"]): void {
@@ -71,13 +82,4 @@ export function sealByKernel(needs: SealNeeds = {}): void {
   makeRuntimeCachesReadOnly();
   if (mayBind(needs)) nameUnixSockets();
   installSeccompFilter(needs);
-}
-
-function tryInstall(installFilter: () => void): string | undefined {
-  try {
-    installFilter();
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
 }

@@ -1,42 +1,22 @@
+import { abortable } from "@std/async/abortable";
 import { delay } from "@std/async/delay";
 import { describeError, getLogger } from "../log/log.ts";
 import { ipFamily } from "../parse/ip_address.ts";
-import type { Roots } from "../host/host.ts";
 import {
   type InterfaceTraits,
   isTunnelType,
   parseInterfaceIndex,
 } from "../host/interface_traits.ts";
-import { settlesWithin } from "../async/timeout.ts";
-import { LineRpc } from "./line_rpc.ts";
+import { BoundedQueue } from "../async/bounded_queue.ts";
 import { SHELL_SCRIPT } from "./shell_script.ts";
-import { Slots } from "./slots.ts";
+import { type ScriptProcess, startScript } from "./script_process.ts";
 import { SYSTEM_PATH } from "../host/tool_runner.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
 
-/** Arguments and environment that make `/bin/sh` run a script. */
-export interface ShellInvocation {
-  /** Arguments before those of the script. */
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-}
-
-const VARIABLE = "KOMARI_AGENT_MENU";
-
-/**
- * Passes a script to a shell in a variable: as an argument it would fill every process list.
- *
- * The variable is unset before the script starts anything, so no program inherits it.
- */
-export function shellInvocation(script: string): ShellInvocation {
-  return {
-    args: ["-c", `eval "$${VARIABLE}"`, "komari-agent-deno-shell"],
-    env: { [VARIABLE]: `unset ${VARIABLE}\n${script}` },
-  };
-}
-
 /** Options of a helper shell. */
-export interface ShellOptions extends Pick<Roots, "proc" | "sys"> {
+export interface ShellOptions {
+  readonly proc: string;
+  readonly sys: string;
   /** `PATH` of its commands; the system's folders by default, whoever has started the agent. */
   path?: string;
   /** The shell to run; `/bin/sh` by default. */
@@ -71,9 +51,6 @@ const KILLED: ReadonlySet<string> = new Set(["124", "137"]);
 /** Characters of a program's output that an error quotes. */
 const QUOTED_LENGTH = 200;
 
-/** The agent does not wait longer for a shell that is stopped or hangs. */
-export const CLOSE_TIMEOUT_MS = 500;
-
 /**
  * The helper shell: a `/bin/sh` that is started before the seal and runs a fixed list of commands for
  * the sealed process.
@@ -81,53 +58,22 @@ export const CLOSE_TIMEOUT_MS = 500;
  * It ends when the agent does, also by SIGKILL, and its pings end with it.
  */
 export class Shell {
-  readonly #child: Deno.ChildProcess;
-  readonly #rpc: LineRpc;
-  readonly #programs = new Slots(PROGRAMS_LIMIT);
+  readonly #process: ScriptProcess;
+  readonly #programs = new BoundedQueue<() => Promise<void>>({
+    run: (program) => program(),
+    concurrency: PROGRAMS_LIMIT,
+    capacity: Infinity,
+  });
   #reapTimer: ReturnType<typeof setTimeout> | undefined;
 
-  private constructor(child: Deno.ChildProcess) {
-    this.#child = child;
-    this.#rpc = new LineRpc({
-      requests: child.stdin,
-      answers: child.stdout,
+  /** @throws {Error} When there is no shell or it may not be started (`Cannot start …`). */
+  constructor({ proc, sys, path = PROGRAM_PATH, shell, gpu = false, os = "" }: ShellOptions) {
+    this.#process = startScript(SHELL_SCRIPT, {
+      shell,
+      args: [proc, sys, gpu ? "gpu" : "", os],
+      env: { ...resolverVariables(), PATH: path },
       onAnswer: () => this.#reapSoon(),
     });
-  }
-
-  /** @throws {Error} When there is no shell or it may not be started (`Cannot start …`). */
-  static start(options: ShellOptions): Shell {
-    const [command, ...prefix] = options.shell ?? ["/bin/sh"];
-    const invocation = shellInvocation(SHELL_SCRIPT);
-    try {
-      const child = new Deno.Command(command, {
-        args: [
-          ...prefix,
-          ...invocation.args,
-          options.proc,
-          options.sys,
-          options.gpu ? "gpu" : "",
-          options.os ?? "",
-        ],
-        // The agent's environment may hold its token, and every user's process list could show it.
-        clearEnv: true,
-        env: {
-          ...resolverVariables(),
-          LC_ALL: "C",
-          PATH: options.path ?? PROGRAM_PATH,
-          ...invocation.env,
-        },
-        // A session of its own: Ctrl-C at the terminal goes to the agent only, and the whole group can
-        // be killed at once.
-        detached: true,
-        stdin: "piped",
-        stdout: "piped",
-        stderr: "null",
-      }).spawn();
-      return new Shell(child);
-    } catch (cause) {
-      throw new Error(`Cannot start ${command}`, { cause });
-    }
   }
 
   /**
@@ -273,13 +219,23 @@ export class Shell {
   /** Ends the shell and its pings; pending requests fail. */
   async close(): Promise<void> {
     clearTimeout(this.#reapTimer);
-    const closed = Promise.all([this.#rpc.close(), this.#child.status]);
-    if (!await settlesWithin(closed, CLOSE_TIMEOUT_MS)) this.#child.unref();
+    await this.#process.close();
   }
 
   /** Asks for a program, once fewer run than the shell takes. */
-  async #run(request: string, options: { signal?: AbortSignal }): Promise<string | undefined> {
-    return await this.#programs.run(() => this.#askUntilFree(request, PROGRAM_MS), options);
+  async #run(
+    request: string,
+    { signal }: { signal?: AbortSignal },
+  ): Promise<string | undefined> {
+    signal?.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<string | undefined>();
+    // It keeps its place until it ends, also when nobody waits for it any more.
+    this.#programs.add(async () => {
+      if (!signal?.aborted) await this.#askUntilFree(request, PROGRAM_MS).then(resolve, reject);
+    });
+    if (signal === undefined) return await promise;
+    promise.catch(() => {});
+    return await abortable(promise, signal);
   }
 
   /** A program may still be ending when its answer is there. */
@@ -294,7 +250,7 @@ export class Shell {
   }
 
   async #ask(request: string, options: { signal?: AbortSignal }): Promise<string | undefined> {
-    const answer = await this.#rpc.ask(request, options);
+    const answer = await this.#process.rpc.ask(request, options);
     if (answer === "missing") return undefined;
     if (answer === "ok") return "";
     if (answer === BUSY) return BUSY;
@@ -304,10 +260,10 @@ export class Shell {
 
   /** The shell reaps ended children when it reads a line. */
   #reapSoon(): void {
-    if (this.#reapTimer !== undefined || this.#rpc.isEnded) return;
+    if (this.#reapTimer !== undefined || this.#process.rpc.isEnded) return;
     const timer = setTimeout(() => {
       this.#reapTimer = undefined;
-      this.#rpc.notify("reap");
+      this.#process.rpc.notify("reap");
     }, REAP_DELAY_MS);
     Deno.unrefTimer(timer);
     this.#reapTimer = timer;
@@ -333,7 +289,7 @@ function checkInterfaceName(name: string): void {
 /** Starts the shell; without one, which the log says, there are no ICMP probes. */
 export function startShell(options: ShellOptions): Shell | undefined {
   try {
-    return Shell.start(options);
+    return new Shell(options);
   } catch (error) {
     getLogger("agent").warning("{error}", { error: describeError(error) });
     return undefined;

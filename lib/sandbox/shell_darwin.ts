@@ -1,6 +1,5 @@
 import { settlesWithin } from "../async/timeout.ts";
-import { LineRpc } from "./line_rpc.ts";
-import { CLOSE_TIMEOUT_MS, shellInvocation } from "./shell.ts";
+import { type ScriptProcess, startScript } from "./script_process.ts";
 
 /**
  * The script of the shell that measures a Mac: it reads requests, a line each, and answers each with a
@@ -97,43 +96,18 @@ const MAX_LINE_LENGTH = 256 * 1024;
  * It ends when the agent does, also by SIGKILL.
  */
 export class DarwinShell {
-  readonly #child: Deno.ChildProcess;
-  readonly #rpc: LineRpc;
+  readonly #process: ScriptProcess;
   readonly #inFlight = new Set<DarwinQuery>();
   #queue: Promise<unknown> = Promise.resolve();
-
-  private constructor(child: Deno.ChildProcess) {
-    this.#child = child;
-    this.#rpc = new LineRpc({
-      requests: child.stdin,
-      answers: child.stdout,
-      maxLineLength: MAX_LINE_LENGTH,
-    });
-  }
 
   /**
    * `path` is the commands' `PATH`: the folders of macOS by default.
    *
    * @throws {Error} When there is no shell or it may not be started (`Cannot start …`).
    */
-  static start(options: { path?: string } = {}): DarwinShell {
-    const invocation = shellInvocation(DARWIN_SHELL_SCRIPT);
-    try {
-      const child = new Deno.Command("/bin/sh", {
-        args: [...invocation.args],
-        // The agent's environment may hold its token, and every user's process list could show it.
-        clearEnv: true,
-        env: { LC_ALL: "C", PATH: options.path ?? SYSTEM_PATH, ...invocation.env },
-        // A session of its own: Ctrl-C at the terminal goes to the agent only.
-        detached: true,
-        stdin: "piped",
-        stdout: "piped",
-        stderr: "null",
-      }).spawn();
-      return new DarwinShell(child);
-    } catch (cause) {
-      throw new Error("Cannot start /bin/sh", { cause });
-    }
+  constructor({ path = SYSTEM_PATH }: { path?: string } = {}) {
+    const options = { env: { PATH: path }, maxLineLength: MAX_LINE_LENGTH };
+    this.#process = startScript(DARWIN_SHELL_SCRIPT, options);
   }
 
   /**
@@ -170,14 +144,13 @@ export class DarwinShell {
   }
 
   async #answerInTime(query: DarwinQuery): Promise<string> {
-    const answer = this.#rpc.ask(query).finally(() => this.#inFlight.delete(query));
+    const answer = this.#process.rpc.ask(query).finally(() => this.#inFlight.delete(query));
     if (await settlesWithin(answer, ANSWER_TIMEOUT_MS)) return await answer;
     throw new Error(`it did not answer within ${ANSWER_TIMEOUT_MS / 1000} s`);
   }
 
   /** Ends the shell and its commands; pending queries fail. */
   async close(): Promise<void> {
-    const closed = Promise.all([this.#rpc.close(), this.#child.status]);
-    if (!await settlesWithin(closed, CLOSE_TIMEOUT_MS)) this.#child.unref();
+    await this.#process.close();
   }
 }

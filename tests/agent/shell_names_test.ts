@@ -12,7 +12,7 @@ async function withGetent(
 ): Promise<void> {
   const folder = Deno.makeTempDirSync({ prefix: "getent-" });
   if (script !== undefined) writeExecutable(`${folder}/getent`, `#!/bin/sh\n${script}\n`);
-  const shell = Shell.start({ ...ROOTS, path: folder });
+  const shell = new Shell({ ...ROOTS, path: folder });
   try {
     await use(new ShellNames(shell));
   } finally {

@@ -53,7 +53,7 @@ export class FakeMac implements AsyncDisposable {
   i=$((i + 1)); echo "  $i"; done`,
     );
     this.host = this.#hostOf();
-    this.shell = DarwinShell.start({ path: this.folder });
+    this.shell = new DarwinShell({ path: this.folder });
   }
 
   /** Puts another command in place of one; `undefined` takes it away. */

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Connector } from "../../lib/net/connector.ts";
+import { fakeConnect, realConnect } from "./fake_connect.ts";
 
 const { signal } = new AbortController();
 
@@ -29,14 +30,12 @@ Deno.test({
 Deno.test("Connector.connect() has small writes sent at once", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const noDelay: (boolean | undefined)[] = [];
-  const connector = new Connector({
-    connect: async (options) => {
-      const connection = await Deno.connect(options);
-      connection.setNoDelay = (on) => void noDelay.push(on);
-      return connection;
-    },
+  using _ = fakeConnect(async (options) => {
+    const connection = await realConnect(options);
+    connection.setNoDelay = (on) => void noDelay.push(on);
+    return connection;
   });
   const endpoint = { host: "127.0.0.1", port: listener.addr.port };
-  using _connection = await connector.connect(endpoint, { signal });
+  using _connection = await new Connector({}).connect(endpoint, { signal });
   assertEquals(noDelay, [true]);
 });

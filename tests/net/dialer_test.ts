@@ -18,6 +18,7 @@ import { EchoServer } from "./echo_server.ts";
 import { TestNameServer } from "./fake_name_server.ts";
 import { startHttpProxy, startSocksProxy, type TestProxy } from "./fake_proxies.ts";
 import { roundTrip } from "./round_trip.ts";
+import { fakeConnect, realConnect } from "./fake_connect.ts";
 import { makeCertificate } from "./test_authority.ts";
 
 const sanitized = { sanitizeOps: true, sanitizeResources: true };
@@ -113,14 +114,14 @@ bySchemes("leads to an IPv6 literal", async (scheme, server) => {
 bySchemes("prefers a family and takes the other when it has to", async (scheme, server) => {
   for (const preferFamily of [4, 6] as const) {
     const tried: string[] = [];
+    using _ = fakeConnect((options) => {
+      tried.push(options.hostname);
+      return realConnect(options);
+    });
     await use(`${scheme}://panel.test`, server, {
       ...trust,
       preferFamily,
       system: leadingTo("::1", "127.0.0.1"),
-      connect: (options) => {
-        tried.push(options.hostname);
-        return Deno.connect(options);
-      },
     });
     assertEquals(tried, preferFamily === 4 ? ["127.0.0.1"] : ["::1", "127.0.0.1"]);
   }
@@ -134,11 +135,11 @@ Deno.test(
   async () => {
     const found = ["::1", "::2", "::3", "192.0.2.1", "192.0.2.2"];
     const tried: string[] = [];
-    const connect = ({ hostname }: { hostname: string }) => {
+    using _ = fakeConnect(({ hostname }) => {
       tried.push(hostname);
       return Promise.reject(new Error("refused"));
-    };
-    await failure("http://panel.test", { system: leadingTo(...found), connect });
+    });
+    await failure("http://panel.test", { system: leadingTo(...found) });
     assertEquals(tried, ["::1", "192.0.2.1", "::2", "192.0.2.2", "::3"]);
   },
 );
@@ -383,20 +384,23 @@ const STAGES: readonly [name: string, hang: () => Hanging | (Hanging & AsyncDisp
   ["a SOCKS 5 proxy", () => hangingProxy(startSocksProxy({ isMute: true }), "socks5h")],
 ];
 
-function hangingConnection(host: string, options: DialerParts, where: string): Hanging {
+function hangingConnection(
+  host: string,
+  options: DialerParts,
+  where: string,
+): Hanging & AsyncDisposable {
   const { promise: reached, resolve } = Promise.withResolvers<void>();
+  const fake = fakeConnect(({ signal }) => {
+    resolve();
+    return abortable(new Promise<Deno.TcpConn>(() => {}), signal);
+  });
   return {
     url: `http://${host}`,
-    options: {
-      ...options,
-      connect: ({ signal }) => {
-        resolve();
-        return abortable(new Promise<Deno.TcpConn>(() => {}), signal);
-      },
-    },
+    options,
     reached,
     limitMs: 10_000,
     told: `Cannot connect to ${where}: no answer within 10 s`,
+    [Symbol.asyncDispose]: () => Promise.resolve(fake[Symbol.dispose]()),
   };
 }
 

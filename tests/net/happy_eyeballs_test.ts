@@ -1,11 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import {
-  type Connect,
-  connectAbortable,
-  connectHappyEyeballs,
-} from "../../lib/net/happy_eyeballs.ts";
+import { connectAbortable, connectHappyEyeballs } from "../../lib/net/happy_eyeballs.ts";
 import { FakeTime } from "../fake_time.ts";
 import { realDeadline } from "../real_deadline.ts";
+import { type Connect, fakeConnect } from "./fake_connect.ts";
 
 const sanitized = { sanitizeOps: true, sanitizeResources: true };
 
@@ -52,8 +49,8 @@ Deno.test(
     (await listener.accept()).close();
     using time = new FakeTime();
     const addresses = new Addresses();
-    const { connect } = addresses;
-    const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal, connect });
+    using _ = fakeConnect(addresses.connect);
+    const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal });
     assertEquals(addresses.tried, ["192.0.2.1"]);
     await time.run(249);
     assertEquals(addresses.tried.length, 1);
@@ -74,8 +71,8 @@ Deno.test(
   async () => {
     using time = new FakeTime();
     const addresses = new Addresses();
-    const { connect } = addresses;
-    const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal, connect });
+    using _ = fakeConnect(addresses.connect);
+    const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal });
     raced.catch(() => {});
     for (const address of ADDRESSES) {
       addresses.refuse(address);
@@ -96,11 +93,10 @@ Deno.test(
     (await listener.accept()).close();
     using time = new FakeTime();
     const addresses = new Addresses();
-    const { connect } = addresses;
+    using _ = fakeConnect(addresses.connect);
     const raced = connectHappyEyeballs(ADDRESSES.slice(0, 2), {
       port: 80,
       signal,
-      connect,
     });
     await time.run(250);
     addresses.refuse("192.0.2.2");
@@ -120,8 +116,8 @@ Deno.test(
     using loser = await listener.accept();
     using time = new FakeTime();
     const addresses = new Addresses();
-    const { connect } = addresses;
-    const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal, connect });
+    using _ = fakeConnect(addresses.connect);
+    const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal });
     await time.run(250);
     addresses.accept("192.0.2.1", first);
     addresses.accept("192.0.2.2", second);
@@ -138,9 +134,9 @@ Deno.test(
   async () => {
     using time = new FakeTime();
     const addresses = new Addresses();
-    const { connect } = addresses;
+    using _ = fakeConnect(addresses.connect);
     const controller = new AbortController();
-    const options = { port: 80, signal: controller.signal, connect };
+    const options = { port: 80, signal: controller.signal };
     const raced = connectHappyEyeballs(ADDRESSES, options);
     await time.run(250);
     controller.abort(new Error("enough"));
@@ -168,11 +164,11 @@ Deno.test(
     const connection = await connectionTo(listener);
     using accepted = await listener.accept();
     const controller = new AbortController();
-    const connect: Connect = () => {
+    using _ = fakeConnect(() => {
       controller.abort(new Error("enough"));
       return Promise.resolve(connection);
-    };
-    const options = { port: 80, signal: controller.signal, connect };
+    });
+    const options = { port: 80, signal: controller.signal };
     await assertRejects(() => connectAbortable("192.0.2.1", options), Error, "enough");
     assertEquals(await realDeadline(accepted.read(new Uint8Array(1))), null);
   },

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import type { Connect } from "../../lib/net/happy_eyeballs.ts";
 import { connectFirstReachable, UnreachableError } from "../../lib/probe/first_reachable.ts";
+import { fakeConnect, realConnect } from "../net/fake_connect.ts";
 import { isolatedTest } from "../own_process.ts";
 import { realUntil } from "../real_deadline.ts";
 
@@ -19,21 +19,20 @@ Deno.test(
   async () => {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const tried: string[] = [];
-    const connect: Connect = (options) => {
+    using _ = fakeConnect((options) => {
       tried.push(options.hostname);
       if (options.hostname === "192.0.2.1") return Promise.reject(new NoRoute("no route"));
-      return Deno.connect({ ...options, hostname: "127.0.0.1" });
-    };
+      return realConnect({ ...options, hostname: "127.0.0.1" });
+    });
     const { connection } = await connectFirstReachable(["192.0.2.1", "2001:db8::1"], {
       port: listener.addr.port,
       signal,
-      connect,
     });
     connection.close();
     assertEquals(tried, ["192.0.2.1", "2001:db8::1"]);
     (await listener.accept()).close();
     await assertRejects(
-      () => connectFirstReachable(["192.0.2.1"], { port: 80, signal, connect }),
+      () => connectFirstReachable(["192.0.2.1"], { port: 80, signal }),
       UnreachableError,
       "Cannot reach 192.0.2.1",
     );
@@ -45,14 +44,14 @@ Deno.test(
   sanitized,
   async () => {
     const controller = new AbortController();
-    const connect: Connect = ({ signal }) =>
+    using _ = fakeConnect(({ signal }) =>
       new Promise((_, reject) => {
         signal.addEventListener("abort", () => reject(new Error("the socket's own error")));
-      });
+      })
+    );
     const dialled = connectFirstReachable(["192.0.2.1"], {
       port: 80,
       signal: controller.signal,
-      connect,
     });
     controller.abort(new Error("enough"));
     await assertRejects(() => dialled, Error, "enough");

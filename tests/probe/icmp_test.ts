@@ -42,7 +42,7 @@ for (const address of ["127.0.0.1", "::1"]) {
     name: `IcmpProbe.probe() measures a round trip to ${address} (needs a working ping)`,
     ignore: !hasPing(),
     fn: async () => {
-      const shell = Shell.start({ proc: "/proc", sys: "/sys" });
+      const shell = new Shell({ proc: "/proc", sys: "/sys" });
       const ms = await new IcmpProbe(shell).probe([address], { signal });
       await shell.close();
       assert(ms >= 0 && ms < 1000, `${ms}`);
@@ -58,7 +58,7 @@ Deno.test({
     for (const name of ["ping", "ping6"]) {
       await Deno.symlink("/usr/bin/busybox", `${path}/${name}`);
     }
-    const shell = Shell.start({ proc: "/proc", sys: "/sys", path });
+    const shell = new Shell({ proc: "/proc", sys: "/sys", path });
     const icmp = new IcmpProbe(shell);
     for (const address of ["127.0.0.1", "::1"]) {
       // It misses a reply now and then, even on loopback.

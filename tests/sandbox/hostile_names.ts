@@ -4,7 +4,6 @@
  * @module
  */
 
-import { shellInvocation } from "../../lib/sandbox/shell.ts";
 import { SHELL_SCRIPT } from "../../lib/sandbox/shell_script.ts";
 import { writeExecutable } from "../executable.ts";
 
@@ -80,11 +79,10 @@ export async function takenName(
     for (const name of ["getent", "ping", "touch"]) {
       writeExecutable(`${folder}/bin/${name}`, `#!/bin/sh\n: >"${folder}/home/$$"\n`);
     }
-    const { args, env } = shellInvocation(SHELL_SCRIPT);
     const child = new Deno.Command(shell[0], {
-      args: [...shell.slice(1), ...args, "/proc", "/sys"],
+      args: [...shell.slice(1), "-c", SHELL_SCRIPT, "sh", "/proc", "/sys"],
       clearEnv: true,
-      env: { ...env, LC_ALL: "C", PATH: `${folder}/bin` },
+      env: { LC_ALL: "C", PATH: `${folder}/bin` },
       cwd: `${folder}/home`,
       detached: true,
       stdin: "piped",

@@ -14,7 +14,7 @@ async function withCommands(
   for (const [name, script] of Object.entries(scripts)) {
     writeExecutable(`${folder}/${name}`, `#!/bin/sh\n${script}\n`);
   }
-  const shell = DarwinShell.start({ path: folder });
+  const shell = new DarwinShell({ path: folder });
   try {
     await use(shell, folder);
   } finally {
@@ -42,7 +42,7 @@ Deno.test("DarwinShell.ask() runs each command with the arguments that belong to
   });
 });
 
-Deno.test("DarwinShell.start() shows by few words what it is", async () => {
+Deno.test("new DarwinShell() shows by few words what it is", async () => {
   const vm_stat = '/bin/ps -ww -o args= -p "$PPID"';
   await withCommands({ vm_stat }, async (shell) => {
     assertEquals(

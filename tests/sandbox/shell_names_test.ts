@@ -22,7 +22,7 @@ async function withGetent(
 ): Promise<void> {
   const folder = Deno.makeTempDirSync({ prefix: "getent-" });
   writeExecutable(`${folder}/getent`, `#!/bin/sh\n${script}\n`);
-  const opened = Shell.start({ ...ROOTS, shell, path: `${folder}:/usr/bin:/bin` });
+  const opened = new Shell({ ...ROOTS, shell, path: `${folder}:/usr/bin:/bin` });
   try {
     await use(opened, folder);
   } finally {
@@ -89,7 +89,7 @@ echo "192.0.2.1 STREAM"
   });
 
   Deno.test(`Shell.lookUp() gives undefined when ${name} finds no getent`, async () => {
-    const opened = Shell.start({ ...ROOTS, shell, path: "/nonexistent" });
+    const opened = new Shell({ ...ROOTS, shell, path: "/nonexistent" });
     assertEquals(await opened.lookUp("a.example"), undefined);
     assertEquals(await opened.lookUpHosts("a.example"), undefined);
     assertEquals(await opened.canLookUp(), false);
@@ -100,7 +100,7 @@ echo "192.0.2.1 STREAM"
     name: `Shell.lookUp() resolves by ${name} and the getent that is here`,
     ignore: !exists("/usr/bin/getent"),
     async fn() {
-      const opened = Shell.start({ ...ROOTS, shell });
+      const opened = new Shell({ ...ROOTS, shell });
       assertEquals(await opened.canLookUp(), true);
       const found = await opened.lookUp("localhost") ?? [];
       assert(found.every((address) => address === "127.0.0.1" || address === "::1"), `${found}`);
@@ -119,7 +119,7 @@ Deno.test("Shell.lookUp() takes the resolver's variables of the agent, and no ot
     );
     const source = `
 import { Shell } from "${new URL("../../lib/sandbox/shell.ts", import.meta.url)}";
-const shell = Shell.start({ proc: "/proc", sys: "/sys", path: "${folder}:/usr/bin:/bin" });
+const shell = new Shell({ proc: "/proc", sys: "/sys", path: "${folder}:/usr/bin:/bin" });
 console.log(await shell.lookUp("x"));
 await shell.close();
 `;

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "
 import { delay } from "@std/async/delay";
 import { readInterfaceTraits } from "../../lib/host/interface_traits.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
-import { Shell, shellInvocation, type ShellOptions } from "../../lib/sandbox/shell.ts";
+import { Shell, type ShellOptions } from "../../lib/sandbox/shell.ts";
 import { LINK_FILES, SHELL_SCRIPT } from "../../lib/sandbox/shell_script.ts";
 import { parsePingOutput } from "../../lib/parse/ping_output.ts";
 import { writeExecutable } from "../executable.ts";
@@ -26,7 +26,7 @@ async function withShell(
   use: (shell: Shell, below: () => SeenChild[]) => Promise<void>,
 ): Promise<void> {
   const before = new Set(started.descendants().map(({ pid }) => pid));
-  const shell = Shell.start({ ...ROOTS, ...options });
+  const shell = new Shell({ ...ROOTS, ...options });
   try {
     await use(shell, () => started.descendants().filter(({ pid }) => !before.has(pid)));
   } finally {
@@ -160,7 +160,7 @@ printf '%s\\n' "$* \\\\n %s $LC_ALL \${AGENT_TOKEN-none} \${KOMARI_AGENT_MENU-no
 
   Deno.test(`Shell.close() ends ${name} with its pings and rejects what is asked`, async () => {
     await withPing("#!/bin/sh\nexec /bin/sleep 60\n", async (path) => {
-      const opened = Shell.start({ ...ROOTS, shell, path });
+      const opened = new Shell({ ...ROOTS, shell, path });
       const asked = assertRejects(() => opened.ping("127.0.0.1"), Error, "it has ended");
       const sleeper = () => started.descendants().find(({ name }) => name === "sleep");
       await eventually(() => sleeper() !== undefined);
@@ -221,7 +221,7 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
 
   Deno.test(`Shell.close() ends ${name} with an nvidia-smi that hangs`, async () => {
     await withNvidiaSmi("#!/bin/sh\nexec sleep 60\n", async (path) => {
-      const opened = Shell.start({ ...ROOTS, shell, path, gpu: true });
+      const opened = new Shell({ ...ROOTS, shell, path, gpu: true });
       const asked = assertRejects(() => opened.nvidiaSmi(), Error, "it has ended");
       const sleeper = () => started.descendants().find(({ name }) => name === "sleep");
       await eventually(() => sleeper() !== undefined);
@@ -388,10 +388,8 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
   Deno.test(`The script under ${name} does nothing that is not on its menu`, async () => {
     const folder = await Deno.makeTempDir();
     try {
-      const { args, env } = shellInvocation(SHELL_SCRIPT);
       const command = new Deno.Command(shell[0], {
-        args: [...shell.slice(1), ...args, "/proc", "/sys"],
-        env,
+        args: [...shell.slice(1), "-c", SHELL_SCRIPT, "sh", "/proc", "/sys"],
         stdin: "piped",
         stdout: "piped",
         stderr: "piped",
@@ -444,10 +442,9 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
 for (const shell of shellsHere.filter(([command]) => !command.endsWith("busybox"))) {
   Deno.test(`The script under ${shell.join(" ")} runs 32 programs at a time`, async () => {
     await withPing("#!/bin/sh\nread -r line\nexec /bin/sleep 60\n", async (path) => {
-      const { args, env } = shellInvocation(SHELL_SCRIPT);
       const child = new Deno.Command(shell[0], {
-        args: [...shell.slice(1), ...args, "/proc", "/sys", "gpu"],
-        env: { ...env, PATH: path },
+        args: [...shell.slice(1), "-c", SHELL_SCRIPT, "sh", "/proc", "/sys", "gpu"],
+        env: { PATH: path },
         stdin: "piped",
         stdout: "piped",
         stderr: "null",
@@ -602,7 +599,7 @@ Deno.test("Shell answers with an error when the shell was killed", async () => {
 });
 
 for (const shell of shellsHere) {
-  Deno.test(`Shell.start() shows under ${shell.join(" ")} by few words what it is`, async () => {
+  Deno.test(`new Shell() shows under ${shell.join(" ")} by few words what it is`, async () => {
     await withShell({ shell, gpu: true }, async (opened, below) => {
       await opened.countProcesses();
       const [{ pid } = { pid: 0 }] = below();
@@ -615,11 +612,11 @@ for (const shell of shellsHere) {
   });
 }
 
-Deno.test("Shell.start() starts programs of the system, whatever the agent's PATH", async () => {
+Deno.test("new Shell() starts programs of the system, whatever the agent's PATH", async () => {
   await withPing("#!/bin/sh\necho planted\n", async (folder) => {
     const source = `
 import { Shell } from ${JSON.stringify(new URL("../../lib/sandbox/shell.ts", import.meta.url))};
-const shell = Shell.start({ proc: "/proc", sys: "/sys" });
+const shell = new Shell({ proc: "/proc", sys: "/sys" });
 console.log(await shell.ping("127.0.0.1"));
 await shell.close();
 `;
@@ -650,9 +647,9 @@ Deno.test("Shell lets ended children be reaped 200 ms after the first answer", a
   });
 });
 
-Deno.test("Shell.start() throws when there is no shell", () => {
+Deno.test("new Shell() throws when there is no shell", () => {
   const error = assertThrows(
-    () => Shell.start({ ...ROOTS, shell: ["/nonexistent/sh"] }),
+    () => new Shell({ ...ROOTS, shell: ["/nonexistent/sh"] }),
     Error,
     "Cannot start /nonexistent/sh",
   );
@@ -663,7 +660,7 @@ Deno.test("Shell ends with its pings when the agent is killed", async () => {
   await withPing("#!/bin/sh\nexec /bin/sleep 61\n", async (path) => {
     const source = `
 import { Shell } from ${JSON.stringify(new URL("../../lib/sandbox/shell.ts", import.meta.url))};
-const shell = Shell.start({ proc: "/proc", sys: "/sys", path: ${JSON.stringify(path)} });
+const shell = new Shell({ proc: "/proc", sys: "/sys", path: ${JSON.stringify(path)} });
 Deno.permissions.revokeSync({ name: "run" });
 console.log(await shell.countProcesses());
 await shell.ping("127.0.0.1");

@@ -11,14 +11,16 @@
 
 import { openAgent, runOpened } from "../../lib/agent/run_agent.ts";
 import { resolveConfig } from "../../lib/config/config.ts";
-import { type Sandbox, sealByKernel, sealProcess } from "../../lib/sandbox/sandbox.ts";
+import {
+  type Sandbox,
+  sealByKernel,
+  sealByRuntime,
+  sealProcess,
+} from "../../lib/sandbox/sandbox.ts";
 import type { SealNeeds } from "../../lib/sandbox/seccomp_policy.ts";
 import { setUpLog } from "../../lib/log/log.ts";
 
 const [mode = "", endpoint = "", folder = ""] = Deno.args;
-const noFilter = () => {
-  throw new Error("switched off by the test");
-};
 
 const SEALS: Readonly<Record<string, (needs: SealNeeds) => Sandbox>> = {
   sealed: sealProcess,
@@ -26,7 +28,10 @@ const SEALS: Readonly<Record<string, (needs: SealNeeds) => Sandbox>> = {
     sealByKernel(needs);
     return { kernelError: undefined };
   },
-  runtime: (needs) => sealProcess(needs, { installFilter: noFilter }),
+  runtime(needs) {
+    sealByRuntime(needs);
+    return { kernelError: "switched off by the test" };
+  },
   old() {
     for (const name of ["run", "ffi"] as const) Deno.permissions.revokeSync({ name });
     return { kernelError: "switched off by the test" };

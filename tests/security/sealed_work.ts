@@ -15,7 +15,7 @@ const [folder = ""] = Deno.args;
 const host = new LocalHost();
 const libc = new Libc();
 const uptime = host.open("/proc/uptime");
-const shell = Shell.start(host.roots);
+const shell = new Shell(host.roots);
 const server = Deno.listen({ port: 0, hostname: "127.0.0.1" });
 const listener = Deno.listen({ port: 0, hostname: "::1" });
 const state = Deno.openSync(`${folder}/state`, { read: true, write: true, create: true });

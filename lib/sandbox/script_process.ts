@@ -1,0 +1,62 @@
+import { settlesWithin } from "../async/timeout.ts";
+import { LineRpc } from "./line_rpc.ts";
+
+const VARIABLE = "KOMARI_AGENT_MENU";
+
+/** The agent does not wait longer for a shell that is stopped or hangs. */
+const CLOSE_TIMEOUT_MS = 500;
+
+/** A shell that runs a script which answers requests. */
+export interface ScriptProcess {
+  readonly rpc: LineRpc;
+  /** Ends the shell and all that it has started; pending requests fail. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a shell that runs a script, and talks with it over its pipes.
+ *
+ * The script is passed in a variable: as an argument it would fill every process list. The variable is
+ * unset before the script starts anything, so no program inherits it.
+ *
+ * @param options `shell`: `/bin/sh` by default; `args` and `env`: those of the script; the rest as in
+ * {@linkcode LineRpc}.
+ * @throws {Error} When there is no shell or it may not be started (`Cannot start …`).
+ */
+export function startScript(
+  script: string,
+  { shell = ["/bin/sh"], args = [], env, ...answers }: {
+    shell?: readonly [string, ...string[]] | undefined;
+    args?: readonly string[];
+    env: Readonly<Record<string, string>>;
+    onAnswer?: () => void;
+    maxLineLength?: number;
+  },
+): ScriptProcess {
+  const [command, ...prefix] = shell;
+  let child: Deno.ChildProcess;
+  try {
+    child = new Deno.Command(command, {
+      args: [...prefix, "-c", `eval "$${VARIABLE}"`, "komari-agent-deno-shell", ...args],
+      // The agent's environment may hold its token, and every user's process list could show it.
+      clearEnv: true,
+      env: { ...env, LC_ALL: "C", [VARIABLE]: `unset ${VARIABLE}\n${script}` },
+      // A session of its own: Ctrl-C at the terminal goes to the agent only, and the whole group can
+      // be killed at once.
+      detached: true,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+  } catch (cause) {
+    throw new Error(`Cannot start ${command}`, { cause });
+  }
+  const rpc = new LineRpc({ requests: child.stdin, answers: child.stdout, ...answers });
+  return {
+    rpc,
+    async close() {
+      const closed = Promise.all([rpc.close(), child.status]);
+      if (!await settlesWithin(closed, CLOSE_TIMEOUT_MS)) child.unref();
+    },
+  };
+}
