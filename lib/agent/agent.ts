@@ -23,7 +23,7 @@ import type { RemoteControl } from "../remote/remote_control.ts";
 import type { Addresses } from "../types.ts";
 import { VERSION } from "../version.ts";
 import type { PanelProbes } from "./panel_probes.ts";
-import { ReportTimer } from "./report_timer.ts";
+import type { ReportTimer } from "./report_timer.ts";
 
 const TASKS_INTERVAL_MS = 30_000;
 const FIRST_INFO_RETRY_MS = 5_000;
@@ -39,8 +39,7 @@ export interface AgentOptions {
   readonly addresses: PublicAddresses;
   readonly probes: PanelProbes;
   readonly control: RemoteControl;
-  /** A time at which reports of all panels are due; absent with a single panel. */
-  readonly phaseMs: number | undefined;
+  readonly timer: ReportTimer;
   /** Ends the agent; calls in flight have a moment more. */
   readonly signal: AbortSignal;
 }
@@ -50,7 +49,6 @@ export class Agent implements LinkOwner {
   readonly #connection: PanelConnection;
   readonly #options: AgentOptions;
   readonly #link: PanelLink;
-  readonly #timer: ReportTimer;
   readonly #log = getLogger("panel");
   #withoutNewColumns = false;
   #skippedTasks = "";
@@ -59,24 +57,19 @@ export class Agent implements LinkOwner {
   #transportChanged = new AbortController();
 
   constructor(connection: PanelConnection, options: AgentOptions) {
-    const { config, phaseMs, signal } = options;
+    const { config, signal } = options;
     this.#connection = connection;
     this.#options = options;
     this.#link = new PanelLink(connection, this, { settings: config, signal });
-    this.#timer = new ReportTimer({
-      intervalSeconds: config.intervalSeconds,
-      phaseMs,
-      report: (transport) => this.report(transport),
-    });
   }
 
   /** Resolves when everything has ended after the signal has aborted. */
   async run(): Promise<void> {
-    const { probes, control, signal } = this.#options;
+    const { timer, probes, control, signal } = this.#options;
     let grace: ReturnType<typeof setTimeout> | undefined;
     signal.addEventListener("abort", () => {
       grace = setTimeout(() => this.#connection.close(), STOP_GRACE_MS);
-      this.#timer.start(undefined);
+      timer.stop();
       this.#transportChanged.abort(CHANGED);
     }, { once: true });
     try {
@@ -91,15 +84,18 @@ export class Agent implements LinkOwner {
 
   /** Measures and sends a report; whether the panel has accepted it or was not asked. */
   report(transport: Transport): Promise<boolean> {
-    const report = toWireReport(this.#options.sampler.take());
-    const intervalMs = this.#timer.intervalMs(transport);
+    const { sampler, timer } = this.#options;
+    const report = toWireReport(sampler.take());
+    const intervalMs = timer.intervalMs(transport);
     return this.#link.sendReport(report, { transport, intervalMs });
   }
 
   /** Reports by this transport from now on; not at all when it is `undefined`. */
   onTransport(transport: Transport | undefined): void {
     this.#transport = transport;
-    this.#timer.start(transport);
+    const { timer } = this.#options;
+    if (transport === undefined) timer.stop();
+    else timer.start(transport, () => this.report(transport));
     this.#transportChanged.abort(CHANGED);
     this.#transportChanged = new AbortController();
   }

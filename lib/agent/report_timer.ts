@@ -8,13 +8,6 @@ const FAST_RETRY_MS = 5 * 60_000;
 /** The longest delay, so that a panel that is back gets reports soon. */
 const LONGEST_BACKOFF_MS = 30_000;
 
-/** Settings of a schedule. */
-export interface ReportScheduleOptions {
-  readonly intervalMs: number;
-  /** A time at which a report of another panel is due, so that both wake up the machine together. */
-  readonly phaseMs?: number | undefined;
-}
-
 /**
  * Computes when the next report is due.
  *
@@ -22,17 +15,26 @@ export interface ReportScheduleOptions {
  * failures the delay doubles up to 30 s, with jitter, so that many agents don't return at once.
  */
 export class ReportSchedule {
-  readonly #options: ReportScheduleOptions;
+  readonly #intervalMs: number;
+  readonly #phaseMs: number | undefined;
   #dueMs: number;
   #failingSinceMs: number | undefined;
   /** Delays in a row that are longer than the interval. */
   #delayed = 0;
 
-  constructor(nowMs: number, options: ReportScheduleOptions) {
-    this.#options = options;
-    const { intervalMs, phaseMs = nowMs } = options;
+  /**
+   * @param options `phaseMs`: a time at which a report of another panel is due, so that both wake up
+   * the machine together.
+   */
+  constructor(
+    nowMs: number,
+    { intervalMs, phaseMs }: { intervalMs: number; phaseMs?: number | undefined },
+  ) {
+    this.#intervalMs = intervalMs;
+    this.#phaseMs = phaseMs;
+    const fromMs = phaseMs ?? nowMs;
     // The due time next to now; the first interval is between half and one and a half.
-    this.#dueMs = phaseMs + Math.round((nowMs - phaseMs) / intervalMs) * intervalMs;
+    this.#dueMs = fromMs + Math.round((nowMs - fromMs) / intervalMs) * intervalMs;
   }
 
   /**
@@ -47,7 +49,7 @@ export class ReportSchedule {
     }
     this.#failingSinceMs ??= nowMs;
     if (nowMs - this.#failingSinceMs < FAST_RETRY_MS) return this.#nextAtRate(nowMs);
-    const { intervalMs } = this.#options;
+    const intervalMs = this.#intervalMs;
     this.#delayed++;
     const maxMs = LONGEST_BACKOFF_MS;
     const longerMs = backoffMs(this.#delayed, { baseMs: intervalMs, maxMs, random });
@@ -58,13 +60,13 @@ export class ReportSchedule {
 
   /** When the next report is due, counted in intervals from the common phase, if there is one. */
   get phaseIndex(): number | undefined {
-    const { intervalMs, phaseMs } = this.#options;
-    return phaseMs === undefined ? undefined : Math.round((this.#dueMs - phaseMs) / intervalMs);
+    if (this.#phaseMs === undefined) return undefined;
+    return Math.round((this.#dueMs - this.#phaseMs) / this.#intervalMs);
   }
 
   /** Gives the delay to the next due time; those that were missed are dropped. */
   #nextAtRate(nowMs: number): number {
-    const { intervalMs } = this.#options;
+    const intervalMs = this.#intervalMs;
     const missed = Math.max(0, Math.floor((nowMs - this.#dueMs) / intervalMs));
     this.#dueMs += (missed + 1) * intervalMs;
     return this.#dueMs - nowMs;
@@ -82,20 +84,20 @@ const TOLERANCE = 0.05;
  */
 const COMMON_RESTART = 16;
 
-/** Settings of a timer. */
-export interface ReportTimerOptions {
-  /** Time between two reports; by default each kind of transport has its own. */
-  readonly intervalSeconds: number | undefined;
-  /** A time at which reports of all panels are due; absent with a single panel. */
-  readonly phaseMs: number | undefined;
-  /** Sends the report that is due; whether the panel has accepted it. */
-  report(transport: Transport): Promise<boolean>;
+/** The reports by one transport. */
+interface Reports {
+  readonly transport: Transport;
+  readonly intervalMs: number;
+  readonly schedule: ReportSchedule;
+  /** Sends the one that is due; whether the panel has accepted it. */
+  send(): Promise<boolean>;
 }
 
 /** Reports at an interval. */
 export class ReportTimer {
-  readonly #options: ReportTimerOptions;
-  #schedule: ReportSchedule | undefined;
+  readonly #intervalSeconds: number | undefined;
+  readonly #phaseMs: number | undefined;
+  #current: Reports | undefined;
   /** Repeats at the interval: a new timer for each report takes 47 µs more of its 800 µs. */
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** When the timer fires next. */
@@ -104,70 +106,75 @@ export class ReportTimer {
   #isAwaited = false;
   #isClampLogged = false;
 
-  constructor(options: ReportTimerOptions) {
-    this.#options = options;
+  /**
+   * @param intervalSeconds Time between two reports; by default each kind of transport has its own.
+   * @param phaseMs A time at which reports of all panels are due; absent with a single panel.
+   */
+  constructor(intervalSeconds: number | undefined, phaseMs?: number) {
+    this.#intervalSeconds = intervalSeconds;
+    this.#phaseMs = phaseMs;
   }
 
-  /** Starts for a transport that was just reported by, or stops when there is none. */
-  start(transport: Transport | undefined): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#schedule = undefined;
-    if (transport === undefined) return;
+  /** Starts for a transport that was just reported by; `send` gives whether the panel has accepted. */
+  start(transport: Transport, send: () => Promise<boolean>): void {
+    this.stop();
     this.#logClamped(transport);
     const intervalMs = this.intervalMs(transport);
-    const { phaseMs } = this.#options;
-    this.#schedule = new ReportSchedule(performance.now(), { intervalMs, phaseMs });
-    this.#arm(transport, { schedule: this.#schedule, succeeded: true });
+    const schedule = new ReportSchedule(performance.now(), { intervalMs, phaseMs: this.#phaseMs });
+    this.#current = { transport, intervalMs, schedule, send };
+    this.#arm(this.#current, { succeeded: true });
+  }
+
+  /** Stops the reports. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#current = undefined;
   }
 
   /** Time between two reports by a transport, in milliseconds. */
   intervalMs({ carrier }: Transport): number {
-    const { intervalSeconds } = this.#options;
-    if (carrier === "POST") return (intervalSeconds ?? INTERVAL_SECONDS.post) * 1000;
-    const seconds = intervalSeconds ?? INTERVAL_SECONDS.webSocket;
+    if (carrier === "POST") return (this.#intervalSeconds ?? INTERVAL_SECONDS.post) * 1000;
+    const seconds = this.#intervalSeconds ?? INTERVAL_SECONDS.webSocket;
     return Math.min(seconds * 1000, LONGEST_SOCKET_INTERVAL_MS);
   }
 
   /** Makes the timer fire when the next report is due, after one that has succeeded or failed. */
-  #arm(
-    transport: Transport,
-    { schedule, succeeded }: { schedule: ReportSchedule; succeeded: boolean },
-  ): void {
+  #arm(reports: Reports, { succeeded }: { succeeded: boolean }): void {
+    const { schedule, intervalMs } = reports;
     const nowMs = performance.now();
     const delayMs = schedule.next(nowMs, { succeeded, random: Math.random() });
     this.#isAwaited = true;
     const offMs = Math.abs(nowMs + delayMs - this.#tickMs);
     const { phaseIndex } = schedule;
     const isCommonRestart = phaseIndex !== undefined && phaseIndex % COMMON_RESTART === 0;
-    const isOnTime = offMs <= this.intervalMs(transport) * TOLERANCE && !isCommonRestart;
-    if (this.#timer === undefined || !isOnTime) this.#restart(transport, delayMs);
+    const isOnTime = offMs <= intervalMs * TOLERANCE && !isCommonRestart;
+    if (this.#timer === undefined || !isOnTime) this.#restart(reports, delayMs);
   }
 
-  #restart(transport: Transport, delayMs: number): void {
+  #restart(reports: Reports, delayMs: number): void {
     clearTimeout(this.#timer);
     this.#tickMs = performance.now() + delayMs;
     this.#timer = setTimeout(() => {
-      this.#timer = setInterval(() => this.#tick(transport), this.intervalMs(transport));
-      this.#tick(transport);
+      this.#timer = setInterval(() => this.#tick(reports), reports.intervalMs);
+      this.#tick(reports);
     }, delayMs);
   }
 
-  async #tick(transport: Transport): Promise<void> {
-    this.#tickMs = performance.now() + this.intervalMs(transport);
-    const schedule = this.#schedule;
-    if (!this.#isAwaited || schedule === undefined) return;
+  async #tick(reports: Reports): Promise<void> {
+    this.#tickMs = performance.now() + reports.intervalMs;
+    if (!this.#isAwaited) return;
     this.#isAwaited = false;
-    const reporting = this.#options.report(transport);
+    const reporting = reports.send();
     // Reports by WebSocket don't wait for each other: a slow answer must not delay the next one.
-    const succeeded = transport.carrier === "WebSocket" || await reporting;
-    if (schedule === this.#schedule) this.#arm(transport, { schedule, succeeded });
+    const succeeded = reports.transport.carrier === "WebSocket" || await reporting;
+    if (reports === this.#current) this.#arm(reports, { succeeded });
   }
 
   /** Logs once that the interval is longer than a WebSocket allows. */
   #logClamped({ carrier }: Transport): void {
-    const { intervalSeconds = 0 } = this.#options;
-    if (carrier === "POST" || intervalSeconds * 1000 <= LONGEST_SOCKET_INTERVAL_MS) return;
+    const seconds = this.#intervalSeconds ?? 0;
+    if (carrier === "POST" || seconds * 1000 <= LONGEST_SOCKET_INTERVAL_MS) return;
     if (this.#isClampLogged) return;
     this.#isClampLogged = true;
     getLogger("panel").info(

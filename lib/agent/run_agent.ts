@@ -34,6 +34,7 @@ import { Agent } from "./agent.ts";
 import type { MetricsEndpoint } from "./metrics_endpoint.ts";
 import { PanelMonitors } from "./panel_monitor.ts";
 import { PanelProbes } from "./panel_probes.ts";
+import { ReportTimer } from "./report_timer.ts";
 import { sealNeeds, ShellNames } from "./shell_names.ts";
 import { logCountedParts, logPanel, logSandbox } from "./startup_log.ts";
 
@@ -263,7 +264,7 @@ async function reportTo(
     sampler: agent.sampler,
     machine,
     addresses: agent.addresses,
-    phaseMs,
+    timer: new ReportTimer(config.intervalSeconds, phaseMs),
     signal: agent.signal,
     probes: new PanelProbes(connection, { ...agent, allowLocal: config.allowLocalProbes }),
     control: new RemoteControl(programs, connection, config),

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { Agent } from "../../lib/agent/agent.ts";
+import { ReportTimer } from "../../lib/agent/report_timer.ts";
 import { PanelProbes } from "../../lib/agent/panel_probes.ts";
 import { setUpLog } from "../../lib/log/log.ts";
 import { SystemResolver } from "../../lib/net/dns.ts";
@@ -94,7 +95,7 @@ class FakeWorld {
     const agent = new Agent(connection, {
       ...{ config, sampler: new Sampler([counter]), addresses, probes, control, signal },
       machine: { facts: () => ({ arch: "amd64", logicalCores: this.cores }) },
-      phaseMs: undefined,
+      timer: new ReportTimer(config.intervalSeconds),
     });
     this.order = (order) => agent.onOrder(order);
     this.moveTo = (transport) => agent.onTransport(transport);

@@ -8,6 +8,7 @@ import { V1_POST, V1_WEBSOCKET, V2_POST, V2_WEBSOCKET } from "../panel/transport
 interface Bench {
   readonly time: FakeTime;
   readonly timer: ReportTimer;
+  start(transport: Transport): void;
   /** The reports: by which transport, and when. */
   readonly due: string[];
   /** Whether the panel accepts a report; it may answer later. */
@@ -21,17 +22,15 @@ async function withTimer(
 ): Promise<void> {
   using time = new FakeTime();
   const due: string[] = [];
-  const timer = new ReportTimer({
-    intervalSeconds,
-    phaseMs: undefined,
-    async report(transport) {
+  const timer = new ReportTimer(intervalSeconds);
+  const start = (transport: Transport) =>
+    timer.start(transport, async () => {
       due.push(`${transportName(transport)} ${performance.now()}`);
       return await bench.answer(transport);
-    },
-  });
-  const bench: Bench = { time, timer, due, answer: () => true };
+    });
+  const bench: Bench = { time, timer, start, due, answer: () => true };
   await use(bench);
-  timer.start(undefined);
+  timer.stop();
   assertEquals(time.timers, 0, "no timer is left");
 }
 
@@ -46,8 +45,8 @@ Deno.test("ReportTimer keeps an interval of its own for each kind of transport",
     [V1_POST, 60, 60_000],
   ];
   for (const [transport, intervalSeconds, expectedMs] of cases) {
-    await withTimer(intervalSeconds, async ({ time, timer, due }) => {
-      timer.start(transport);
+    await withTimer(intervalSeconds, async ({ time, timer, start, due }) => {
+      start(transport);
       assertEquals(due, [], "the first report is not the timer's to send");
       await time.run(3 * expectedMs);
       assertEquals(due, [1, 2, 3].map((n) => `${transportName(transport)} ${n * expectedMs}`));
@@ -57,8 +56,8 @@ Deno.test("ReportTimer keeps an interval of its own for each kind of transport",
 });
 
 Deno.test("ReportTimer clamps the interval of a WebSocket", async () => {
-  await withTimer(60, async ({ time, timer, due }) => {
-    timer.start(V2_WEBSOCKET);
+  await withTimer(60, async ({ time, timer, start, due }) => {
+    start(V2_WEBSOCKET);
     await time.run(20_000);
     assertEquals(due, ["v2 WebSocket 10000", "v2 WebSocket 20000"]);
     assertEquals([V2_WEBSOCKET, V2_POST].map((it) => timer.intervalMs(it)), [10_000, 60_000]);
@@ -69,9 +68,9 @@ Deno.test("ReportTimer logs once that it clamps an interval, and only then", () 
   const started = (intervalSeconds: number, ...transports: Transport[]) =>
     panelLines(() => {
       const report = () => Promise.resolve(true);
-      const timer = new ReportTimer({ intervalSeconds, phaseMs: undefined, report });
-      for (const transport of transports) timer.start(transport);
-      timer.start(undefined);
+      const timer = new ReportTimer(intervalSeconds);
+      for (const transport of transports) timer.start(transport, report);
+      timer.stop();
     });
   const line =
     "info Reports are sent every 10 s: the panel closes a WebSocket that is idle for 11 s";
@@ -81,13 +80,13 @@ Deno.test("ReportTimer logs once that it clamps an interval, and only then", () 
 });
 
 Deno.test("ReportTimer.start() stops the timer of the former transport", async () => {
-  await withTimer(undefined, async ({ time, timer, due }) => {
-    timer.start(V2_POST);
-    timer.start(V2_WEBSOCKET);
+  await withTimer(undefined, async ({ time, timer, start, due }) => {
+    start(V2_POST);
+    start(V2_WEBSOCKET);
     assertEquals(time.timers, 1);
     await time.run(3_000);
     assertEquals(due, ["v2 WebSocket 3000"]);
-    timer.start(undefined);
+    timer.stop();
     await time.run(60_000);
     assertEquals(due, ["v2 WebSocket 3000"]);
   });
@@ -95,12 +94,12 @@ Deno.test("ReportTimer.start() stops the timer of the former transport", async (
 
 Deno.test("ReportTimer ignores the end of a report by the former transport", async () => {
   await withTimer(1, async (bench) => {
-    const { time, timer, due } = bench;
+    const { time, start, due } = bench;
     const held = Promise.withResolvers<boolean>();
     bench.answer = ({ carrier }) => carrier === "POST" ? held.promise : true;
-    timer.start(V2_POST);
+    start(V2_POST);
     await time.run(1_500);
-    timer.start(V2_WEBSOCKET);
+    start(V2_WEBSOCKET);
     await time.run(200);
     held.resolve(true);
     await time.run(2_000);
@@ -110,10 +109,10 @@ Deno.test("ReportTimer ignores the end of a report by the former transport", asy
 
 Deno.test("ReportTimer has one timer, however many reports by WebSocket are in flight", async () => {
   await withTimer(undefined, async (bench) => {
-    const { time, timer, due } = bench;
+    const { time, start, due } = bench;
     const held = Promise.withResolvers<boolean>();
     bench.answer = () => held.promise;
-    timer.start(V2_WEBSOCKET);
+    start(V2_WEBSOCKET);
     await time.run(15_000);
     assertEquals(due.length, 5);
     assertEquals(time.timers, 1);
@@ -123,9 +122,9 @@ Deno.test("ReportTimer has one timer, however many reports by WebSocket are in f
 
 Deno.test("ReportTimer slows down when reports fail for long", async () => {
   await withTimer(1, async (bench) => {
-    const { time, timer, due } = bench;
+    const { time, start, due } = bench;
     bench.answer = () => false;
-    timer.start(V1_POST);
+    start(V1_POST);
     await time.run(301_000);
     const eager = due.length;
     await time.run(300_000);
@@ -156,15 +155,11 @@ Deno.test("ReportTimer keeps the rate when its timer fires late each time, and w
   await withLateTimers(10, async (time) => {
     const dueMs: number[] = [];
     const held = Promise.withResolvers<boolean>();
-    const timer = new ReportTimer({
-      intervalSeconds: 1,
-      phaseMs: undefined,
-      report() {
-        dueMs.push(performance.now());
-        return dueMs.length === 50 ? held.promise : Promise.resolve(true);
-      },
+    const timer = new ReportTimer(1);
+    timer.start(V1_POST, () => {
+      dueMs.push(performance.now());
+      return dueMs.length === 50 ? held.promise : Promise.resolve(true);
     });
-    timer.start(V1_POST);
     await time.run(49_500);
     assertEquals(dueMs.length, 49);
     await time.run(3_000);
@@ -173,32 +168,27 @@ Deno.test("ReportTimer keeps the rate when its timer fires late each time, and w
     await time.run(48_000);
     for (const ms of dueMs) assert(ms % 1_000 <= 60, `${ms} is ${ms % 1_000} ms late`);
     assert(dueMs.length >= 97);
-    timer.start(undefined);
+    timer.stop();
   });
 });
 
 Deno.test("ReportTimer keeps the timers of several panels together, whenever they have started", async () => {
   await withLateTimers(1, async (time) => {
     const due: number[][] = [];
-    const timers = [0, 1].map((panel) => {
-      due.push([]);
-      return new ReportTimer({
-        intervalSeconds: 1,
-        phaseMs: 0,
-        report() {
-          due[panel]?.push(performance.now());
-          return Promise.resolve(true);
-        },
-      });
-    });
+    const timers = [new ReportTimer(1, 0), new ReportTimer(1, 0)];
     for (const timer of timers) {
-      timer.start(V2_WEBSOCKET);
+      const times: number[] = [];
+      due.push(times);
+      timer.start(V2_WEBSOCKET, () => {
+        times.push(performance.now());
+        return Promise.resolve(true);
+      });
       await time.run(20_300);
     }
     await time.run(200_000);
     const [first = [], second = []] = due.map((times) => times.filter((ms) => ms > 40_000));
     assert(first.length > 170);
     assertEquals(first, second);
-    for (const timer of timers) timer.start(undefined);
+    for (const timer of timers) timer.stop();
   });
 });

@@ -21,11 +21,7 @@ export class ReportingOwner implements LinkOwner {
   ) {
     this.#connection = connection;
     this.link = new PanelLink(connection, this, { settings: config, signal });
-    this.#timer = new ReportTimer({
-      intervalSeconds: config.intervalSeconds,
-      phaseMs,
-      report: (transport) => this.report(transport),
-    });
+    this.#timer = new ReportTimer(config.intervalSeconds, phaseMs);
   }
 
   async report(transport: Transport): Promise<boolean> {
@@ -35,7 +31,8 @@ export class ReportingOwner implements LinkOwner {
   }
 
   onTransport(transport: Transport | undefined): void {
-    this.#timer.start(transport);
+    if (transport === undefined) this.#timer.stop();
+    else this.#timer.start(transport, () => this.report(transport));
   }
 
   onOrder(order: PanelOrder): void {
@@ -44,7 +41,7 @@ export class ReportingOwner implements LinkOwner {
 
   /** Closes everything. */
   close(): void {
-    this.#timer.start(undefined);
+    this.#timer.stop();
     this.link.close();
     this.#connection.close();
   }
