@@ -9,20 +9,33 @@
 
 import type { Config } from "../config/config.ts";
 import { describeError, roundMs } from "../log/log.ts";
-import { readCertificate } from "../net/certificate.ts";
+import { type Certificate, readCertificate } from "../net/certificate.ts";
 import { Connector } from "../net/connector.ts";
 import { NetDialer } from "../net/dialer.ts";
 import { lookUpHostsFile } from "../net/dns.ts";
 import { DialError } from "../net/errors.ts";
 import { HttpClient, type HttpResponse } from "../net/http_client.ts";
 import { withTimeout } from "../async/timeout.ts";
-import { isHtml, statusError } from "../panel/http_exchange.ts";
+import type { Translation } from "../config/language.ts";
+import { isHtml, reasonOf as reasonOfAnswer, statusError } from "../panel/http_exchange.ts";
 import { parsePanelMessage } from "../panel/messages.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { USER_AGENT } from "../version.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
+import {
+  answerAdvice,
+  clockAdvice,
+  clockDifference,
+  connectAdvice,
+  type ForeignAnswer,
+  isLoopback,
+  isPasswordWall,
+  lookupAdvice,
+  tlsAdvice,
+  type Way,
+} from "./doctor_advice.ts";
 import {
   type AuthenticatedTarget,
   callAuthenticated,
@@ -76,6 +89,8 @@ class PanelCheck {
   readonly #url: URL;
   readonly #dialer: NetDialer;
   readonly #client: HttpClient;
+  /** Whether the name of the panel, or of the proxy, was resolved. */
+  #isResolved = true;
   /** Whether requests can be made. */
   #isReachable = false;
   #version: 1 | 2 | undefined;
@@ -110,11 +125,17 @@ class PanelCheck {
       });
     } catch (error) {
       signal.throwIfAborted();
-      return result("failed", `${reasonOf(error)} (asked ${server})`, {
-        en: "check the name and the name servers; --custom-dns HOST asks another one",
-        zh: "请检查域名和 DNS 服务器；--custom-dns HOST 可改用其他 DNS 服务器",
-      });
+      this.#isResolved = false;
+      const reason = reasonOf(error);
+      return result("failed", {
+        en: `${reason} (asked ${server})`,
+        zh: `${reason}（询问了 ${server}）`,
+      }, lookupAdvice(this.#way));
     }
+  }
+
+  get #way(): Way {
+    return { url: this.#url, proxy: this.#dialer.proxyFor(this.#url) };
   }
 
   /** The source of the answer to a name. */
@@ -131,6 +152,7 @@ class PanelCheck {
   }
 
   async connect(signal: AbortSignal): Promise<CheckResult> {
+    if (!this.#isResolved) return SKIPPED;
     try {
       const { connection } = await this.#dialer.connect(this.#url, { signal });
       const { hostname, port } = connection.remoteAddr;
@@ -146,10 +168,7 @@ class PanelCheck {
         });
     } catch (error) {
       signal.throwIfAborted();
-      return result("failed", reasonOf(error), {
-        en: "check that the panel runs, and firewalls and proxies on the way",
-        zh: "请检查面板是否在运行，以及途中的防火墙和代理",
-      });
+      return result("failed", reasonOf(error), connectAdvice(error, this.#way));
     }
   }
 
@@ -169,14 +188,7 @@ class PanelCheck {
     if (!this.#isReachable) return SKIPPED;
     const certificate = await this.#readCertificate(signal);
     const days = Math.floor(((certificate?.validUntilMs ?? NaN) - Date.now()) / DAY_MS);
-    const details = certificate === undefined ? { en: "", zh: "" } : {
-      en: `${certificate.tlsVersion}, issued by ${certificate.issuer}, ${
-        days < 0 ? `expired ${-days} days ago` : `valid for ${days} more days`
-      }`,
-      zh: `${certificate.tlsVersion}，签发者 ${certificate.issuer}，${
-        days < 0 ? `已过期 ${-days} 天` : `还有 ${days} 天有效`
-      }`,
-    };
+    const details = certificate === undefined ? { en: "", zh: "" } : certificateText(certificate);
     try {
       const { stream } = await this.#dialer.dial(this.#url, { signal });
       stream.close();
@@ -187,11 +199,7 @@ class PanelCheck {
       return result("failed", {
         en: details.en === "" ? reason : `${reason} (${details.en})`,
         zh: details.zh === "" ? reason : `${reason}（${details.zh}）`,
-      }, {
-        en: "renew the panel's certificate, set this machine's clock, or trust your own with " +
-          "--ca-cert FILE",
-        zh: "请更新面板的证书、校准本机时钟，或用 --ca-cert FILE 信任自己的证书",
-      });
+      }, tlsAdvice(reason, this.#way));
     }
     if (this.#config.anyCertificate) {
       return result("warning", {
@@ -228,14 +236,18 @@ class PanelCheck {
     try {
       const response = await this.#callUnknownMethod(signal);
       const message = parseMessage(response);
-      if (response.status === 401) this.#found({ version: 2, token: "refused" });
+      if (isPasswordWall(foreign(response))) return this.#notAPanel(response);
+      else if (response.status === 401) this.#found({ version: 2, token: "refused" });
       // Usually it says that there is no such method; any other answer proves the same.
       else if (message !== undefined) this.#found({ version: 2, token: "accepted" });
       else if (isNoPanelOfVersion2(response)) return await this.#callVersion1(signal);
-      else throw toStatusError("call the panel", response);
+      else return this.#notAPanel(response);
     } catch (error) {
       signal.throwIfAborted();
-      return this.#notAPanel(reasonOf(error));
+      return result("failed", reasonOf(error), {
+        en: "check that it is a panel that listens there, and the proxy in front of it",
+        zh: "请检查在那里监听的是否是面板，以及它前面的代理",
+      });
     }
     return await this.#panelText(signal);
   }
@@ -244,12 +256,10 @@ class PanelCheck {
     const path = "/api/clients/ping/tasks";
     const response = await this.#request("GET", path, { signal });
     const isList = response.status === 200 && /^\s*(\[|null)/.test(response.text);
-    if (response.status === 401) this.#found({ version: 1, token: "refused" });
+    if (isPasswordWall(foreign(response))) return this.#notAPanel(response);
+    else if (response.status === 401) this.#found({ version: 1, token: "refused" });
     else if (isList) this.#found({ version: 1, token: "accepted" });
-    else {
-      const what = isHtml(response.text) ? "a page of HTML" : `status ${response.status}`;
-      return this.#notAPanel(`the answer is ${what}, not a Komari panel's`);
-    }
+    else return this.#notAPanel(response);
     return await this.#panelText(signal);
   }
 
@@ -258,11 +268,26 @@ class PanelCheck {
     this.#token = this.#config.token === "" ? "missing" : token;
   }
 
-  #notAPanel(reason: string): CheckResult {
-    return result("failed", reason, {
-      en: "check the address and its path, and the proxy in front of the panel",
-      zh: "请检查地址及其路径，以及面板前面的代理",
-    });
+  /** Says what has answered in place of a panel, with the first line of its page. */
+  #notAPanel(response: HttpResponse): CheckResult {
+    const { status, text } = response;
+    const advice = answerAdvice(foreign(response), this.#way);
+    if (isPasswordWall(foreign(response))) {
+      return result("failed", {
+        en: `something in front of the panel asks for a password (status 401${
+          reasonOfAnswer(text)
+        })`,
+        zh: `面板前面有程序要求密码（状态码 401${reasonOfAnswer(text)}）`,
+      }, advice);
+    }
+    if (status >= 300 && status < 400) {
+      const { message } = toStatusError("call the panel", response);
+      return result("failed", message, advice);
+    }
+    return result("failed", {
+      en: `the answer is status ${status}${reasonOfAnswer(text)}, not a Komari panel's`,
+      zh: `应答是状态码 ${status}${reasonOfAnswer(text)}，不是 Komari 面板的应答`,
+    }, advice);
   }
 
   /** The panel's version and protocol. */
@@ -333,17 +358,16 @@ class PanelCheck {
 
   clock(): CheckResult {
     if (this.#clockErrorMs === undefined) return SKIPPED;
-    const seconds = Math.round(Math.abs(this.#clockErrorMs) / 1000);
     // The header has whole seconds.
-    if (seconds <= 1) return result("ok", { en: "the same as the panel's", zh: "与面板一致" });
+    if (Math.abs(this.#clockErrorMs) < 1_500) {
+      return result("ok", { en: "the same as the panel's", zh: "与面板一致" });
+    }
+    const difference = clockDifference(this.#clockErrorMs);
     const text = this.#clockErrorMs > 0
-      ? { en: `${seconds} s behind the panel's`, zh: `比面板慢 ${seconds} 秒` }
-      : { en: `${seconds} s ahead of the panel's`, zh: `比面板快 ${seconds} 秒` };
+      ? { en: `${difference.en} behind the panel's`, zh: `比面板慢 ${difference.zh}` }
+      : { en: `${difference.en} ahead of the panel's`, zh: `比面板快 ${difference.zh}` };
     if (Math.abs(this.#clockErrorMs) <= MAX_CLOCK_ERROR_MS) return result("ok", text);
-    return result("warning", text, {
-      en: "set the clock by NTP, for example: timedatectl set-ntp true",
-      zh: "请用 NTP 校准时钟，例如：timedatectl set-ntp true",
-    });
+    return result("warning", text, clockAdvice());
   }
 
   async measureRoundTrip(signal: AbortSignal): Promise<CheckResult> {
@@ -459,9 +483,43 @@ function parseMessage({ status, text }: HttpResponse) {
   return message?.kind === "answer" ? message : undefined;
 }
 
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
+function foreign({ status, text, headers }: HttpResponse): ForeignAnswer {
+  return { status, text, asksForPassword: headers.has("www-authenticate") };
 }
+
+/** Version, issuer, end and names of a certificate. */
+function certificateText(
+  { tlsVersion, issuer, names, isSelfSigned, validFromMs, validUntilMs }: Certificate,
+): Translation {
+  const nowMs = Date.now();
+  const days = Math.floor((validUntilMs - nowMs) / DAY_MS);
+  const today = new Date(nowMs).toISOString().slice(0, 10);
+  const first = new Date(validFromMs).toISOString().slice(0, 10);
+  const validity: Translation = days < 0
+    ? {
+      en: `expired ${-days} days before ${today}, the date here`,
+      zh: `到本机日期 ${today} 已过期 ${-days} 天`,
+    }
+    : validFromMs > nowMs
+    ? {
+      en: `valid from ${first}, and the date here is ${today}`,
+      zh: `${first} 起有效，本机日期是 ${today}`,
+    }
+    : { en: `valid for ${days} more days`, zh: `还有 ${days} 天有效` };
+  const shown = names.slice(0, MAX_NAMES);
+  const more = names.length > shown.length ? "…" : "";
+  return {
+    en:
+      `${tlsVersion}, ${
+        isSelfSigned ? "self-signed by" : "issued by"
+      } ${issuer}, ${validity.en}, ` +
+      (names.length === 0 ? "for no name" : `for ${shown.join(", ")}${more}`),
+    zh: `${tlsVersion}，${isSelfSigned ? "自签名者" : "签发者"} ${issuer}，${validity.zh}，` +
+      (names.length === 0 ? "没有名称" : `用于 ${shown.join("、")}${more}`),
+  };
+}
+
+const MAX_NAMES = 4;
 
 function isNoPanelOfVersion2({ status, text }: HttpResponse): boolean {
   return status === 404 || status === 405 || (status === 200 && isHtml(text));

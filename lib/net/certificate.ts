@@ -5,7 +5,12 @@ import { startNodeTls } from "./node_tls.ts";
 export interface Certificate {
   /** Name of the issuer; empty if it has none. */
   readonly issuer: string;
-  /** End of its validity, in milliseconds since 1970. */
+  /** The names and addresses that it is for. */
+  readonly names: readonly string[];
+  /** Whether it is its own issuer. */
+  readonly isSelfSigned: boolean;
+  /** Begin and end of its validity, in milliseconds since 1970. */
+  readonly validFromMs: number;
   readonly validUntilMs: number;
   /** Version of TLS, such as `TLSv1.3`. */
   readonly tlsVersion: string;
@@ -24,12 +29,29 @@ export async function readCertificate(
   const options = { hostname: host, protocols: [], signal, verify: false, caCerts: [] };
   try {
     const stream = await startNodeTls(connection, options);
-    const { issuer, valid_to } = stream.socket.getPeerCertificate();
+    const { issuer, subject, subjectaltname, valid_from, valid_to } = stream.socket
+      .getPeerCertificate();
     const [name = ""] = [issuer?.O ?? issuer?.CN ?? ""].flat();
+    const isSelfSigned = JSON.stringify(issuer) === JSON.stringify(subject);
     const tlsVersion = stream.socket.getProtocol() ?? "";
     stream.close();
-    return { issuer: name, validUntilMs: Date.parse(valid_to), tlsVersion };
+    return {
+      issuer: name,
+      names: namesIn(subjectaltname),
+      isSelfSigned,
+      validFromMs: Date.parse(valid_from),
+      validUntilMs: Date.parse(valid_to),
+      tlsVersion,
+    };
   } finally {
     closeQuietly(connection);
   }
+}
+
+/** The names in a text such as `DNS:panel.example.com, IP Address:192.0.2.1`. */
+function namesIn(text = ""): string[] {
+  return text.split(", ").flatMap((entry) => {
+    const [, name] = /^(?:DNS|IP Address):(.+)$/.exec(entry) ?? [];
+    return name === undefined ? [] : [name];
+  });
 }

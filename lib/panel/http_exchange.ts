@@ -105,6 +105,13 @@ export function statusError(name: string, answer: PanelResponse): PanelError {
   if (status >= 300 && status < 400) {
     return failure(name, "redirected", `redirected to ${placeOf(answer.location ?? "")}`, status);
   }
+  // A panel says so in JSON.
+  if (status === 401 && isHtml(text)) {
+    const reason = `status 401${
+      reasonOf(text)
+    }: something in front of the panel asks for a password`;
+    return failure(name, "unavailable", reason, status);
+  }
   if (status === 401) {
     return failure(name, "unauthorized", "the panel does not know this token", status);
   }
@@ -143,12 +150,28 @@ function placeOf(location: string): string {
   return truncate(place, 200) + " (a login page in front of the panel?)";
 }
 
-/** Describes a panel's error behind its status, when it is JSON. */
+/** Describes an error behind its status: the panel's message in JSON, else the first line of a page. */
 export function reasonOf(text: string): string {
-  if (isHtml(text)) return " and a page of HTML";
+  const line = firstPageLine(text);
+  const quoted = line === "" ? "" : `, "${line}"`;
+  if (isHtml(text)) return ` and a page of HTML${quoted}`;
   const { error, message } = jsonFields(parseJson(text));
   const words = [message, error].find((word) => typeof word === "string");
-  return words === undefined ? "" : `, "${truncate(String(words), 200)}"`;
+  return words === undefined ? quoted : `, "${truncate(String(words), 200)}"`;
+}
+
+/** Longest part of a page that is looked at, and of its first line that is shown. */
+const MAX_PAGE_LENGTH = 4096;
+const MAX_LINE_LENGTH = 80;
+
+/** The title of a page of HTML, or its first words; the first line of a text; empty for JSON. */
+export function firstPageLine(text: string): string {
+  const page = text.slice(0, MAX_PAGE_LENGTH);
+  if (/^\s*[[{"]/.test(page)) return "";
+  const [, title] = /<title[^>]*>([^<]*)/i.exec(page) ?? [];
+  const words = title ?? page.replace(/<(script|style)\b[^]*?<\/\1>|<[^>]*>/gi, "\n");
+  const [line = ""] = words.split("\n").map((it) => it.trim()).filter((it) => it !== "");
+  return truncate(line.replaceAll('"', "'"), MAX_LINE_LENGTH);
 }
 
 function failure(

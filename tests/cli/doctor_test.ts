@@ -13,6 +13,7 @@ import {
   hangingMounts,
   machineChecks,
 } from "../../lib/cli/doctor_machine.ts";
+import { clockDifference } from "../../lib/cli/doctor_advice.ts";
 import { panelChecks } from "../../lib/cli/doctor_panel.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { type FaultName, panelFault } from "../test_panel/faults.ts";
@@ -22,6 +23,8 @@ import { makeCertificate } from "../net/test_authority.ts";
 import { configOf as resolved, FakeContext, openHealth } from "./fake_context.ts";
 
 const TOKEN = "t0ken-of-this-node";
+
+const certificate = await makeCertificate();
 
 function configOf(args: readonly string[], env: Record<string, string> = {}): Config {
   return resolved(["doctor", ...args], env);
@@ -148,7 +151,7 @@ Deno.test("panelChecks() say what answers in place of a panel", async () => {
 Deno.test("panelChecks() say where the way to the panel ends", async () => {
   const unknown = await check(configOf(["-e", "https://panel.invalid", "-t", TOKEN]));
   assertEquals(statuses(unknown), {
-    ...{ dns: "failed", connect: "failed", tls: "skipped", panel: "skipped", token: "skipped" },
+    ...{ dns: "failed", connect: "skipped", tls: "skipped", panel: "skipped", token: "skipped" },
     ...{ websocket: "skipped", clock: "skipped", round_trip: "skipped" },
   });
   const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
@@ -161,6 +164,114 @@ Deno.test("panelChecks() say where the way to the panel ends", async () => {
   );
   const [none] = panelChecks(configOf([]));
   assertEquals((await none?.run(new AbortController().signal))?.status, "failed");
+});
+
+const PLAIN_TO_HTTPS = "<title>400 The plain HTTP request was sent to HTTPS port</title>";
+
+Deno.test("panelChecks() say what to do about each answer that is no panel's", async () => {
+  const table: [status: number, headers: Record<string, string>, body: string, advice: string][] = [
+    [401, { "www-authenticate": "Basic" }, "{}", "the token is not the cause"],
+    [401, {}, "<title>401 Authorization Required</title>", "the token is not the cause"],
+    [400, {}, PLAIN_TO_HTTPS, "use https://127.0.0.1"],
+    [413, {}, "<title>413 Request Entity Too Large</title>", "client_max_body_size"],
+    [502, {}, "<title>502 Bad Gateway</title>", "the panel behind it is down"],
+    [503, {}, "Service Unavailable", "the panel behind it is down"],
+    [504, {}, "", "the panel behind it is down"],
+    [403, {}, "<title>Attention Required!</title>", "let /api/clients/ pass"],
+    [404, {}, '{"message":"Not found in install mode"}', "not set up yet"],
+    [404, {}, "404 page not found", "the address and its path"],
+    [200, {}, "<title>Welcome to nginx!</title>", "the address and its path"],
+  ];
+  for (const [status, headers, body, advice] of table) {
+    const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
+    const server = Deno.serve(options, () => new Response(body, { status, headers }));
+    try {
+      const url = `http://127.0.0.1:${server.addr.port}`;
+      const { panel, token } = await check(configOf(["-e", url, "-t", TOKEN]));
+      assertEquals([panel?.status, token?.status], ["failed", "skipped"], body);
+      assertStringIncludes(panel?.advice?.en ?? "", advice);
+      const [, title = ""] = /<title>(.*)<.title>/.exec(body) ?? [];
+      assertStringIncludes(panel?.text.en ?? "", title);
+    } finally {
+      await server.shutdown();
+    }
+  }
+});
+
+Deno.test("panelChecks() name a proxy variable that is wrong, or whose proxy refuses", async () => {
+  const table: [answer: string, advice: string][] = [
+    ["HTTP/1.1 407 Proxy Authentication Required", "user and password into HTTPS_PROXY"],
+    ["HTTP/1.1 403 Forbidden", "have the proxy allow panel.example"],
+    ["HTTP/1.1 502 Bad Gateway", "can't reach panel.example"],
+    ["HTTP/1.1 405 Not Allowed", "a web server rather than a proxy"],
+    ["SSH-2.0-OpenSSH_9.2", "a web server rather than a proxy"],
+  ];
+  for (const [answer, advice] of table) {
+    const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+    const serving = (async () => {
+      for await (const connection of listener) {
+        await connection.read(new Uint8Array(4096));
+        await connection.write(new TextEncoder().encode(`${answer}\r\n\r\n`));
+        connection.close();
+      }
+    })();
+    const env = { HTTPS_PROXY: `http://127.0.0.1:${listener.addr.port}` };
+    const config = configOf(["-e", "https://panel.example", "-t", TOKEN], env);
+    const { connect, tls } = await check(config);
+    assertEquals([connect?.status, tls?.status], ["failed", "skipped"], answer);
+    assertStringIncludes(connect?.advice?.en ?? "", advice);
+    listener.close();
+    await serving.catch(() => {});
+  }
+  const dead = { HTTP_PROXY: "http://127.0.0.1:1" };
+  const { connect } = await check(configOf(["-e", "http://panel.example", "-t", TOKEN], dead));
+  assertStringIncludes(connect?.advice?.en ?? "", "start the proxy, correct HTTP_PROXY");
+});
+
+Deno.test("panelChecks() tell https to a plain port from http to a port of TLS", async () => {
+  const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
+  const server = Deno.serve(options, () => new Response("{}"));
+  try {
+    const { port } = server.addr;
+    const { tls, panel } = await check(configOf(["-e", `https://127.0.0.1:${port}`, "-t", TOKEN]));
+    assertEquals([tls?.status, panel?.status], ["failed", "skipped"]);
+    assertStringIncludes(tls?.advice?.en ?? "", `-e http://127.0.0.1:${port}`);
+  } finally {
+    await server.shutdown();
+  }
+});
+
+Deno.test({
+  name: "panelChecks() show the names of a certificate that is for another name",
+  ignore: certificate === undefined,
+  async fn() {
+    const { authority = "", certificate: cert = "", key = "" } = certificate ?? {};
+    const options = { port: 0, hostname: "127.0.0.2", cert, key, onListen() {} };
+    const server = Deno.serve(options, () => new Response());
+    const file = Deno.makeTempFileSync();
+    try {
+      Deno.writeTextFileSync(file, authority);
+      const url = `https://127.0.0.2:${server.addr.port}`;
+      const { tls } = await check(configOf(["-e", url, "-t", TOKEN, "--ca-cert", file]));
+      assertStringIncludes(tls?.text.en ?? "", "it is for another name");
+      assertStringIncludes(tls?.text.en ?? "", "for localhost, panel.test");
+      assertStringIncludes(tls?.advice?.en ?? "", "a certificate for 127.0.0.2");
+    } finally {
+      Deno.removeSync(file);
+      await server.shutdown();
+    }
+  },
+});
+
+Deno.test("clockDifference() rounds to a unit that people use", () => {
+  const table: [ms: number, en: string, zh: string][] = [
+    [42_400, "42 s", "42 秒"],
+    [-300_000, "300 s", "300 秒"],
+    [15 * 60_000, "15 min", "15 分钟"],
+    [-3 * 3_600_000, "3 h", "3 小时"],
+    [400 * 86_400_000, "400 days", "400 天"],
+  ];
+  for (const [ms, en, zh] of table) assertEquals(clockDifference(ms), { en, zh });
 });
 
 Deno.test("panelChecks() take any answer of JSON-RPC for a panel's, and name a login page", async () => {
@@ -191,8 +302,6 @@ Deno.test("panelChecks() name a clock that is off by five minutes", async () => 
     }
   }
 });
-
-const certificate = await makeCertificate();
 
 Deno.test({
   name: "panelChecks() show a certificate's issuer and days, trusted or not",

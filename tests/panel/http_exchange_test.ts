@@ -4,6 +4,7 @@ import type { HttpRequest, HttpResponse } from "../../lib/net/http_client.ts";
 import {
   connectionError,
   createPanelFetch,
+  firstPageLine,
   isHtml,
   type PanelCall,
   type PanelResponse,
@@ -121,7 +122,7 @@ Deno.test("statusError() names the target of a redirect, without query and passw
 
 Deno.test("statusError() does not doubt the address, whoever answers 404", () => {
   const page: PanelResponse = { status: 404, text: "404 page not found" };
-  assertEquals(statusError("ask", page).message, "Cannot ask: status 404");
+  assertEquals(statusError("ask", page).message, 'Cannot ask: status 404, "404 page not found"');
   const panel: PanelResponse = { status: 404, text: '{"message":"Not found in install mode"}' };
   assertEquals(
     statusError("ask", panel).message,
@@ -137,4 +138,31 @@ Deno.test("statusError() quotes the start of a long reason", () => {
 Deno.test("isHtml() recognizes HTML by its first character", () => {
   assertEquals(["<html>", " \n<!doctype html>"].every(isHtml), true);
   assertEquals(["", "{}", "404 <page> not found"].some(isHtml), false);
+});
+
+Deno.test("statusError() takes a page of HTML with 401 for something in front of the panel", () => {
+  const page = "<html><head><title>401 Authorization Required</title></head></html>";
+  const wall = statusError("ask", { status: 401, text: page });
+  assertEquals(
+    [wall.failure, wall.message],
+    [
+      "unavailable",
+      'Cannot ask: status 401 and a page of HTML, "401 Authorization Required": something in front ' +
+      "of the panel asks for a password",
+    ],
+  );
+  const panel = statusError("ask", { status: 401, text: '{"status":"error"}' });
+  assertEquals(panel.failure, "unauthorized");
+});
+
+Deno.test("firstPageLine() finds the title, the first words, or the first line", () => {
+  const table: [text: string, line: string][] = [
+    ["<html><title>502 Bad\nGateway</title>", "502 Bad"],
+    ["<style>\nx { }\n</style><h1>Nothing <b>here</b></h1>", "Nothing"],
+    ['\n  a "quoted" line\nmore', "a 'quoted' line"],
+    ['{"message":"x"}', ""],
+    ["", ""],
+    ["x".repeat(200), `${"x".repeat(79)}…`],
+  ];
+  for (const [text, line] of table) assertEquals(firstPageLine(text), line);
 });
