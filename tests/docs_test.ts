@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { OPTION_PAGES, writeOptionTables } from "../build/options_page.ts";
+import { sourceTexts } from "./cli/shown_texts.ts";
 import { languageOfPage, PLACEHOLDER, stampedFiles, stampRepository } from "../build/pages.ts";
 
 /** A part of a page; the text of a table is its rows, a line each. */
@@ -86,16 +87,18 @@ Deno.test("the pages name the repository of deno.json as `deno task docs` writes
   }
 });
 
-Deno.test("each message of the troubleshooting tables is one of the program's", () => {
-  const source = sourceText();
-  for (const path of ["README.md", "docs/troubleshooting.md"]) {
-    const messages = messagesIn(path);
-    assert(messages.length > 0, path);
-    const unknown = messages.filter((message) =>
-      !message.split("…").every((part) => isOfProgram(part.trim(), source))
-    );
-    assertEquals(unknown, [], path);
-  }
+for (const [path, all] of blocks) {
+  Deno.test(`${path} quotes only what the program says`, () => {
+    assertEquals(quotesIn(all).filter((quote) => !isOfProgram(quote)), []);
+  });
+}
+
+Deno.test("a quotation of other words than the program's is found", () => {
+  const quotes = ["the panel does not know this token", "Cannot resolve …: no such name"];
+  assertEquals(quotes.filter(isOfProgram), quotes);
+  const changed = ["the panel does not know your token", "Cannot resolve …: no such host"];
+  const ofTwo = ["the panel does not know this certificate", "First report rejected, by …"];
+  for (const quote of [...changed, ...ofTwo]) assert(!isOfProgram(quote), quote);
 });
 
 for (const page of pages) {
@@ -260,35 +263,33 @@ function targets(path: string): string[] {
   }).sort();
 }
 
-/** Whether a text stands in the program, in one piece or in two that it joins. */
-function isOfProgram(text: string, source: string): boolean {
-  if (source.includes(text)) return true;
-  const words = text.split(" ");
-  return words.some((_, index) =>
-    index > 0 && source.includes(words.slice(0, index).join(" ")) &&
-    source.includes(words.slice(index).join(" "))
+/** Texts of the program, with `…` for each value in them. */
+const programTexts = sourceTexts("").map(({ text }) => text.replaceAll(/\{\w*\}/g, "…"));
+/** What a panel says, and commands. */
+const NOT_OF_PROGRAM = /^Not found in install mode$|^(?:sudo )?(?:apk|apt|dnf|systemctl|deno) /;
+
+/** Whether a quotation with `…` for values is the program's, part by part: an error has causes. */
+function isOfProgram(quote: string): boolean {
+  return quote.split(/…|: /).map((part) => part.trim()).filter((part) => part !== "")
+    .every(isPartOfProgram);
+}
+
+/** Whether a text stands in the program, or in one of its texts with another for the value at its end. */
+function isPartOfProgram(part: string): boolean {
+  if (programTexts.some((text) => text.includes(part))) return true;
+  return Array.from(part.matchAll(/ /g), ({ index }) => index).some((at) =>
+    programTexts.some((text) => text.includes(`${part.slice(0, at)} …`)) &&
+    programTexts.some((text) => text.startsWith(part.slice(at + 1)))
   );
 }
 
-/** The program's messages in the first column of a page's tables about messages. */
-function messagesIn(path: string): string[] {
-  return textsOf(blocksIn(path), "table").flatMap((table) => {
-    const [head = "", , ...rows] = table.split("\n");
-    if (!/^\| (?:message|problem) /.test(head)) return [];
-    return rows.flatMap((row) => codeIn(row.split(/(?<!\\)\|/)[1] ?? ""))
-      .map((code) => code.slice(1, -1));
-  });
-}
-
-/** All code of the program without comments, with texts that it joins in one piece. */
-function sourceText(folder = new URL("lib/", root)): string {
-  return [...Deno.readDirSync(folder)].map((entry) => {
-    if (entry.isDirectory) return sourceText(new URL(`${entry.name}/`, folder));
-    if (!entry.name.endsWith(".ts")) return "";
-    const text = Deno.readTextFileSync(new URL(entry.name, folder));
-    const code = text.replaceAll(/\/\*\*.*?\*\/|^\s*\/\/[^\n]*$/gms, "");
-    return code.replaceAll(/["`] \+\s+["`]/g, "").replaceAll('\\"', '"');
-  }).join("\n");
+/** The texts in code that are English sentences: three words, one after the other. */
+function quotesIn(all: readonly Block[]): string[] {
+  return all.filter(({ kind }) => kind !== "code").flatMap(({ text }) => codeIn(text))
+    .map((code) => code.slice(1, -1))
+    .filter((text) => /^[…: ]*[A-Za-z]+ [a-z]+ [a-z(…]/.test(text) || /^…/.test(text))
+    .filter((text) => !/ --?[a-z]| [A-Z]+\b|[/=]/.test(text.replace("http://", "")))
+    .filter((text) => !NOT_OF_PROGRAM.test(text));
 }
 
 /** The anchor that GitHub gives to a heading that is like no other. */
