@@ -112,7 +112,7 @@ export interface ProbeTask {
 export interface ProbeResult {
   taskId: number;
   kind: ProbeKind;
-  /** Milliseconds, or -1 when it was lost. */
+  /** Milliseconds with their fraction, or -1 when it was lost. */
   valueMs: number;
   finishedAt: Date;
 }

@@ -197,11 +197,11 @@ export interface WireProbeResult {
   finished_at: string;
 }
 
-/** Converts the result of a probe: whole milliseconds, or -1 when it was lost. */
+/** Converts the result of a probe: whole milliseconds, rounded down, or -1 when it was lost. */
 export function toWireProbeResult(result: ProbeResult): WireProbeResult {
   return {
     task_id: result.taskId,
-    value: result.valueMs >= 0 ? count(result.valueMs) : -1,
+    value: result.valueMs >= 0 ? count(Math.floor(result.valueMs)) : -1,
     ping_type: result.kind,
     finished_at: result.finishedAt.toISOString(),
   };

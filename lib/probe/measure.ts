@@ -1,7 +1,9 @@
 import type { ProbeKind } from "../types.ts";
 
-/** One run of a probe: milliseconds, or why it was lost. */
-export type Measurement = { lost: false; ms: number } | { lost: true; reason: unknown };
+/** One run of a probe: whole milliseconds and as they were measured, or why it was lost. */
+export type Measurement =
+  | { lost: false; ms: number; exactMs: number }
+  | { lost: true; reason: unknown };
 
 /** One attempt to measure. */
 export interface Attempt {
@@ -25,8 +27,8 @@ const LOST_SYN_MS = 800;
 /**
  * Measures by the rule that all agents follow, so that their numbers agree: 3 s an attempt; a first
  * value over 1000 ms is measured up to three times more, and the first value of 1000 ms or less
- * counts, unless a TCP probe became faster by more than 800 ms: its first SYN was lost then. Values
- * are whole milliseconds, rounded down.
+ * counts, unless a TCP probe became faster by more than 800 ms: its first SYN was lost then. The rule
+ * takes whole milliseconds, rounded down.
  *
  * @param once One attempt: gives milliseconds, or rejects when the probe was lost.
  * @throws The reason of `options.signal` when it aborts.
@@ -37,15 +39,17 @@ export async function measure(
 ): Promise<Measurement> {
   const { kind, signal } = options;
   try {
-    const first = await measureOnce(once, signal);
-    if (first <= SLOW_MS) return { lost: false, ms: first };
+    const firstMs = await measureOnce(once, signal);
+    const first = Math.floor(firstMs);
+    if (first <= SLOW_MS) return { lost: false, ms: first, exactMs: firstMs };
     for (let retry = 0; retry < RETRIES; retry++) {
-      const again = await measureOnce(once, signal);
+      const exactMs = await measureOnce(once, signal);
+      const again = Math.floor(exactMs);
       if (again > SLOW_MS) continue;
       if (kind === "tcp" && first - again > LOST_SYN_MS) {
         return { lost: true, reason: new Error(`A SYN was lost: ${first} ms became ${again} ms`) };
       }
-      return { lost: false, ms: again };
+      return { lost: false, ms: again, exactMs };
     }
     return { lost: true, reason: new Error(`Still over ${SLOW_MS} ms after ${RETRIES} retries`) };
   } catch (reason) {
@@ -87,7 +91,7 @@ async function measureOnce(
   };
   start();
   try {
-    const ms = Math.floor(await Promise.race([once({ signal: limit.signal, unmeasured }), ended]));
+    const ms = await Promise.race([once({ signal: limit.signal, unmeasured }), ended]);
     if (!(ms >= 0)) throw new RangeError(`Cannot measure: ${ms} is no time`);
     return ms;
   } finally {

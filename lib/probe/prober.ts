@@ -51,7 +51,7 @@ export class Prober {
   }
 
   /**
-   * Measures a target once: whole milliseconds, or -1 when it was lost or may not be probed.
+   * Measures a target once: milliseconds with their fraction, or -1 when it was lost or may not be probed.
    * `undefined` when it was not measured, since too many probes of its address are due.
    *
    * Who asks for a target that is being measured, or whose measurement began less than half a second
@@ -97,9 +97,9 @@ export class Prober {
     const host = kind === "http" ? urlHost(target.url) : target.host;
     const measured = await measure((attempt) => this.#run(target, attempt), { kind, signal });
     if (!measured.lost) {
-      const { ms } = measured;
+      const { ms, exactMs } = measured;
       this.#log.debug("{kind} probe of {host}: {ms} ms", { event: "probe", kind, host, ms });
-      return ms;
+      return exactMs;
     }
     const { reason } = measured;
     const isMade = !(reason instanceof TooManyProbesError);

@@ -108,6 +108,14 @@ Deno.test("ProbeHistograms.observe() counts results by duration, and lost ones a
   );
 });
 
+Deno.test("ProbeHistograms.observe() adds up fractions of milliseconds", () => {
+  const probes = new ProbeHistograms();
+  probes.define({ panel: "p", taskId: 1, kind: "tcp", target: "h:1" });
+  for (const ms of [0.25, 0.5]) probes.observe("p", result(1, ms));
+  const sum = lines(probes.families()).find((line) => line.includes("_sum"));
+  assertEquals(sum?.split(" ")[1], "0.00075");
+});
+
 Deno.test("ProbeHistograms.define() shows no user, query or fragment of a target", () => {
   const probes = new ProbeHistograms();
   const targets = ["https://h.example/a?token=secret#secret", "http://me:secret@h.example/"];

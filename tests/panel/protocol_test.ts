@@ -234,18 +234,18 @@ Deno.test("checkBasicInfo() refuses fractions and values of another type", () =>
   }
 });
 
-Deno.test("toWireProbeResult() sends whole milliseconds, -1 for lost ones, and a zone", () => {
+Deno.test("toWireProbeResult() sends whole milliseconds, rounded down, -1 for lost ones, and a zone", () => {
   const finishedAt = new Date("2026-02-21T23:29:10.123Z");
   const result = { taskId: 7, kind: "tcp" as const, valueMs: 12.6, finishedAt };
   assertEquals(toWireProbeResult(result), {
     task_id: 7,
-    value: 13,
+    value: 12,
     ping_type: "tcp",
     finished_at: "2026-02-21T23:29:10.123Z",
   });
   assertEquals(toWireProbeResult({ ...result, valueMs: -1 }).value, -1);
   assertEquals(toWireProbeResult({ ...result, valueMs: NaN }).value, -1);
-  assertEquals(toWireProbeResult({ ...result, valueMs: 0.2 }).value, 0);
+  assertEquals(toWireProbeResult({ ...result, valueMs: 0.9 }).value, 0);
 });
 
 Deno.test("toWireCommandResult() sends the output as it is, and a whole exit code", () => {

@@ -71,6 +71,12 @@ Deno.test("measure() gives whole milliseconds of 1000 at most, or lost, whatever
   }));
 });
 
+Deno.test("measure() gives the time as it was measured beside whole milliseconds", async () => {
+  const signal = new AbortController().signal;
+  const measured = await measure(() => Promise.resolve(0.385), { kind: "tcp", signal });
+  assertEquals(measured, { lost: false, ms: 0, exactMs: 0.385 });
+});
+
 Deno.test("measure() gives up a try after 3 s and tells it so", async () => {
   using time = new FakeTime();
   let told: unknown;
@@ -98,7 +104,7 @@ Deno.test("measure() gives each try its own 3 s", async () => {
     { kind: "icmp", signal: new AbortController().signal },
   );
   assertEquals(await time.until(measured, { withinMs: 20_000, stepMs: 100 }), 8400);
-  assertEquals(await measured, { lost: false, ms: 900 });
+  assertEquals(await measured, { lost: false, ms: 900, exactMs: 900 });
 });
 
 Deno.test("measure() lets the time-out stand still while a try does not measure", async () => {

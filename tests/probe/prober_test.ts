@@ -31,14 +31,14 @@ async function probe(kind: ProbeKind, target: string): Promise<number> {
   return ms;
 }
 
-Deno.test("Prober.probe() measures each kind in whole milliseconds", async () => {
+Deno.test("Prober.probe() measures each kind, with fractions of milliseconds", async () => {
   const server = new RawServer((_, connection) => write(connection, "HTTP/1.1 200 OK\r\n\r\n"));
   const host = `some.example:${server.port}`;
   for (const kind of ["icmp", "tcp", "http"] as const) {
     const ms = await probe(kind, host);
-    assert(Number.isInteger(ms) && ms >= 0 && ms < 1000, `${kind} ${ms}`);
+    assert(ms >= 0 && ms < 1001, `${kind} ${ms}`);
   }
-  assertEquals(await probe("icmp", host), 7);
+  assertEquals(await probe("icmp", host), 7.9);
   await server.close();
 });
 
@@ -162,7 +162,7 @@ Deno.test("Prober.probe() reaches an address 20 times a second, whoever names it
     }
     await time.until(Promise.all(probes), { withinMs: 60_000, stepMs: 100 });
     const values = await Promise.all(probes);
-    assertEquals(values.filter((value) => value === 7).length, 220);
+    assertEquals(values.filter((value) => value === 7.9).length, 220);
     assertEquals(values.filter((value) => value === undefined).length, 30);
   });
   assertEquals(startedAtMs, Array.from({ length: 220 }, (_, at) => Math.floor(at / 20) * 1000));
@@ -182,7 +182,7 @@ Deno.test("Prober.probe() loses none of 20 sites behind one address that are pro
     for (let site = 0; site < 20; site++) ping(`${site}.example`).then((ms) => values.push(ms));
     await time.run(1000);
   }
-  assertEquals(values, Array(600).fill(7));
+  assertEquals(values, Array(600).fill(7.9));
   assertEquals(startedAtMs.length, 600);
 });
 
@@ -208,7 +208,7 @@ Deno.test("Prober.probe() shares a measurement between all who want its target a
   }
   await time.run(100);
   assertEquals(startedAtMs, [0, 500]);
-  assertEquals(values, Array(20).fill(7));
+  assertEquals(values, Array(20).fill(7.9));
   // Slow ones are shared until they end.
   const slow = countingProber({ tookMs: 900 });
   for (let at = 0; at < 9; at++) {
@@ -234,7 +234,7 @@ Deno.test("Prober.probe() ends a shared measurement when nobody wants it any mor
   assertEquals(signals.map(({ aborted }) => aborted), [true]);
   const anew = ping("a.example");
   await time.run(100);
-  assertEquals([await anew, startedAtMs.length], [7, 2]);
+  assertEquals([await anew, startedAtMs.length], [7.9, 2]);
 });
 
 Deno.test("Prober.probe() counts each redirect, and sends nothing for a probe that must end between two", async () => {
