@@ -647,6 +647,17 @@ Deno.test("Shell lets ended children be reaped 200 ms after the first answer", a
   });
 });
 
+Deno.test("Shell.lookUp() asks a busy shell for 5 s, and then gives up", async () => {
+  using time = new FakeTime();
+  const script = 'while read -r id verb; do echo "$id busy"; done';
+  await withShell({ shell: ["/bin/sh", "-c", script] }, async (shell) => {
+    const asked = shell.lookUp("panel.test");
+    const tookMs = await time.until(asked, { withinMs: 60_000, stepMs: 20 });
+    await assertRejects(() => asked, Error, "it runs too much");
+    assert(tookMs >= 5_000, `it took ${tookMs} ms`);
+  });
+});
+
 Deno.test("new Shell() throws when there is no shell", () => {
   const error = assertThrows(
     () => new Shell({ ...ROOTS, shell: ["/nonexistent/sh"] }),

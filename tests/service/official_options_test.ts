@@ -121,6 +121,13 @@ Deno.test("importSettings() keeps the key when the agent has not registered", ()
   }
 });
 
+Deno.test("importSettings() leaves remote control on unless it is off there, in any spelling", () => {
+  const isOn = (value: string) =>
+    importSettings(official("", { env: { AGENT_DISABLE_WEB_SSH: value } }), from({})).remoteControl;
+  assertEquals(["1", "t", "T", "true", "True", "TRUE"].filter(isOn), []);
+  assertEquals(["", "0", "f", "F", "false", "FALSE"].filter((value) => !isOn(value)), []);
+});
+
 Deno.test("importSettings() accepts the official spellings of booleans", () => {
   const env = { AGENT_DISABLE_WEB_SSH: "T", AGENT_ENABLE_GPU: "TRUE" };
   const taken = importSettings(official("--disable-auto-update=0", { env }), from({}));

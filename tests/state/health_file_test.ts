@@ -79,7 +79,12 @@ Deno.test("readHealth() goes by the lock of the file where there is no private o
     }
     using open = Deno.openSync(`${folder}/health.lock`, { write: true, create: true, mode: 0o644 });
     assert(open.tryLockSync(true));
-    assertEquals(readHealth([folder])?.isRunning, false, "others could hold that one as well");
+    for (const mode of [0o644, 0o604, 0o640, 0o620, 0o610]) {
+      Deno.chmodSync(`${folder}/health.lock`, mode);
+      assertEquals(readHealth([folder])?.isRunning, false, "others could hold that one as well");
+    }
+    Deno.chmodSync(`${folder}/health.lock`, 0o600);
+    assertEquals(readHealth([folder])?.isRunning, true);
   });
 });
 
