@@ -4,9 +4,12 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
+import { readHealth } from "../state/health_reader.ts";
+import { runtimeFolders } from "../state/paths.ts";
 import { FolderLock, isFolderLocked } from "../state/state_lock.ts";
 import { openMachine } from "../metrics/open_machine.ts";
 import { formatByteCount } from "../parse/byte_size.ts";
@@ -16,6 +19,7 @@ import {
   type StoredTraffic,
   trafficStateFile,
 } from "../traffic/persistent_traffic.ts";
+import { type TrafficRequest, TrafficRequestFile } from "../state/traffic_request.ts";
 import { formatTrafficState, type TrafficState } from "../traffic/traffic_state.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
 import { jsonText } from "./output.ts";
@@ -26,12 +30,23 @@ export async function runTrafficShow(config: Config, { print }: CommandContext):
   return 0;
 }
 
-/** Sets the month's traffic, and prints it. */
-export async function runTrafficSet(config: Config, { print }: CommandContext): Promise<number> {
-  await setTraffic(config);
-  print(await showTraffic(config));
+/** Sets the month's traffic, and prints it and what was done. */
+export async function runTrafficSet(
+  config: Config,
+  { print, signal }: CommandContext,
+): Promise<number> {
+  // Before root becomes the owner of the state, who may not read it.
+  const intervalMs = readHealth(runtimeFolders(config))?.intervalMs ?? 0;
+  const doneBy = await setTraffic(config, { intervalMs, signal });
+  if (!config.json) print(`${doneBy === "agent" ? TEXTS.agent : TEXTS.state}\n`);
+  print(await showTraffic(config, doneBy));
   return 0;
 }
+
+const TEXTS = {
+  agent: "The running agent has taken over the totals, and reports them from now on.",
+  state: "No agent is running; the next one starts with these totals.",
+} as const;
 
 /**
  * Turns root into a folder's owner for the rest of the process's life.
@@ -59,7 +74,7 @@ export async function dropToOwner(folder: string): Promise<void> {
  *
  * @throws {Error} When there is no state, or it can't be read.
  */
-async function showTraffic(config: Config): Promise<string> {
+async function showTraffic(config: Config, doneBy?: Setter): Promise<string> {
   const file = trafficStateFile(config);
   await dropToOwner(file.folder);
   const { value: state, problems } = file.read();
@@ -77,7 +92,7 @@ async function showTraffic(config: Config): Promise<string> {
   const isRunning = isFolderLocked(file.folder);
   if (config.json) {
     const shown = { since: start, next, up: sentBytes, down: receivedBytes };
-    return jsonText({ ...shown, interfaces, state: file.path, isRunning });
+    return jsonText({ ...shown, interfaces, state: file.path, isRunning, setBy: doneBy });
   }
   const rows = [
     ["Since", `${start}, next reset ${next}`],
@@ -89,35 +104,53 @@ async function showTraffic(config: Config): Promise<string> {
   return rows.map(([name = "", value]) => `${name.padEnd(11)} ${value}\n`).join("");
 }
 
+/** Who has set the totals: the running agent, or this command in the state of none. */
+type Setter = "agent" | "command";
+
 /**
- * Sets the month's totals in the state, which no agent may be using meanwhile. When it fails, nothing
- * has changed.
+ * Sets the month's totals: the running agent takes them over with its next report; without one, they
+ * are set in its state. When it fails, nothing has changed.
  *
- * @throws {UsageError} When the totals or the day on which they are reset are missing.
- * @throws {Error} When an agent uses the state, or it can't be read or written.
+ * @param options `intervalMs`: time between two reports of the agent, 0 if it is unknown.
+ * @throws {UsageError} When the totals or the day on which they are reset are missing, or the day is
+ * another one than the running agent's.
+ * @throws {Error} When the agent does not take them over, or the state can't be read or written.
  */
-async function setTraffic(config: Config): Promise<void> {
+async function setTraffic(
+  config: Config,
+  { intervalMs, signal }: { intervalMs: number; signal: AbortSignal },
+): Promise<Setter> {
   const { upBytes: up, downBytes: down } = config;
   if (up === undefined && down === undefined) {
     throw new UsageError(
       "Cannot set the month's traffic: --up BYTES, --down BYTES or both are needed",
     );
   }
+  const total = {
+    ...(up !== undefined && { sentBytes: up }),
+    ...(down !== undefined && { receivedBytes: down }),
+  };
   const { folder } = trafficStateFile(config);
   await dropToOwner(folder);
-  if (isFolderLocked(folder)) throw agentIsRunning(folder);
   const { value: state } = trafficStateFile(config).read();
   const day = config.monthRotate || (state?.day ?? 0);
+  if (isFolderLocked(folder)) {
+    if (state !== undefined && day !== state.day) {
+      throw new UsageError(
+        `Cannot set the month's traffic for day ${day}: the running agent resets it on day ` +
+          `${state.day}; \`install --month-rotate ${day}\` changes that`,
+      );
+    }
+    await askAgent(folder, { total, intervalMs, signal });
+    return "agent";
+  }
   if (day === 0) {
     throw new UsageError(
       "Cannot set the month's traffic: --month-rotate DAY must say when it is reset",
     );
   }
   await withMachine(config, { state, day }, async ({ traffic, file }) => {
-    traffic.set({
-      ...(up !== undefined && { sentBytes: up }),
-      ...(down !== undefined && { receivedBytes: down }),
-    });
+    traffic.set(total);
     const changed = traffic.state();
     if (changed === undefined) throw new Error("Cannot count this machine's traffic");
     const lock = FolderLock.open(folder);
@@ -126,6 +159,48 @@ async function setTraffic(config: Config): Promise<void> {
     using _file = file;
     await file.write(formatTrafficState(changed));
   });
+  return "command";
+}
+
+/** An agent takes a request over within an interval; one that takes longer gets a moment more. */
+const MIN_WAIT_MS = 15_000;
+const POLL_INTERVAL_MS = 200;
+
+/**
+ * Asks the running agent to set the totals, and waits until it has written them.
+ *
+ * @throws {Error} When it does not within two intervals; the request is withdrawn then.
+ */
+async function askAgent(
+  folder: string,
+  { total, intervalMs, signal }: {
+    total: TrafficRequest["total"];
+    intervalMs: number;
+    signal: AbortSignal;
+  },
+): Promise<void> {
+  const requests = TrafficRequestFile.open(folder);
+  if (requests === undefined) throw agentIsRunning(folder);
+  using _ = requests;
+  const id = crypto.randomUUID();
+  const waitMs = Math.max(MIN_WAIT_MS, 2 * intervalMs);
+  requests.ask({ id, total });
+  try {
+    for (let waitedMs = 0; waitedMs < waitMs; waitedMs += POLL_INTERVAL_MS) {
+      const answer = requests.answerTo(id);
+      if (answer?.problem === "") return;
+      if (answer !== undefined) {
+        throw new Error(`The agent has set the totals, but can't keep them: ${answer.problem}`);
+      }
+      await delay(POLL_INTERVAL_MS, { signal });
+    }
+  } finally {
+    requests.clear();
+  }
+  throw new Error(
+    `Cannot set the month's traffic: the agent that uses ${folder} did not take it over within ` +
+      `${waitMs / 1000} s; stop it first, and start it again afterwards`,
+  );
 }
 
 function agentIsRunning(folder: string): Error {

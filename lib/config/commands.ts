@@ -37,8 +37,9 @@ export const COMMANDS = {
     usage: "traffic set --up N --down N",
     help: { en: "set the month's traffic", zh: "设置月流量" },
     details: {
-      en: "Sets the totals of the current month. Stop the agent first, and start it afterwards.",
-      zh: "设置本周期的总量。请先停止 Agent，设置后再启动。",
+      en: "Sets the totals of the current month. A running agent takes them over with its next " +
+        "report.",
+      zh: "设置本周期的总量。运行中的 Agent 在下一次上报时采用。",
     },
   },
   "install": {

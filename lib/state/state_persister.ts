@@ -37,6 +37,7 @@ export class StatePersister<T> {
   readonly #log = getLogger("agent");
   #lock: FolderLock | undefined;
   #isLocked = false;
+  #writing: Promise<void> = Promise.resolve();
   #writtenGeneration = 0;
   #problem = "";
 
@@ -99,7 +100,24 @@ export class StatePersister<T> {
     if (value !== undefined) this.#state.adopt(value);
   }
 
+  /** Whether this process may write the file; another one that has the folder does it else. */
+  get isOwner(): boolean {
+    return this.#isLocked;
+  }
+
+  /** Writes at once; the result says why the state can't be kept, and is empty where it is. */
+  async flush(): Promise<string> {
+    await this.#write();
+    return this.#problem;
+  }
+
+  /** One write at a time: two would take the same slot. */
   async #write(): Promise<void> {
+    this.#writing = this.#writing.then(() => this.#writeNow());
+    await this.#writing;
+  }
+
+  async #writeNow(): Promise<void> {
     if (!this.#isLocked) return;
     const text = this.#state.text();
     const generation = this.#state.generation();

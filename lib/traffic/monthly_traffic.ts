@@ -93,6 +93,7 @@ export class MonthlyTraffic {
     const wanted = { ...periodTotal(periods, countedBytes), ...total };
     const current = baselineForTotal(periods.current, countedBytes, wanted);
     this.#current = { ...count, periods: { ...periods, current } };
+    this.#generation++;
     this.#logTotals("The month's traffic was set");
     return true;
   }

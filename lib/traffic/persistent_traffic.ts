@@ -4,6 +4,7 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { readOfficialTraffic } from "../host/official_files.ts";
 import { stateFolder } from "../state/paths.ts";
@@ -15,6 +16,7 @@ import type { Collector } from "../metrics/collector.ts";
 import { type Machine, NETWORK_SUBJECT } from "../metrics/machine.ts";
 import { MonthlyTraffic } from "./monthly_traffic.ts";
 import { type NetStaticSum, sumNetStatic } from "./net_static.ts";
+import { TrafficRequestFile } from "../state/traffic_request.ts";
 import { formatTrafficState, parseTrafficState, type TrafficState } from "./traffic_state.ts";
 
 /** The month's traffic and its state file. */
@@ -72,10 +74,30 @@ export async function persistTraffic(
     },
   }, observer);
   await persister.open();
+  const requests = attempt(() => TrafficRequestFile.create(file.folder));
+  const takeOver = () => requests && takeRequest(requests, { traffic, persister });
   return {
-    collectors: withMonth(machine, traffic, file.path),
-    run: (signal) => persister.run(signal),
+    collectors: withMonth(machine, { traffic, state: file.path, takeOver }),
+    async run(signal) {
+      await persister.run(signal);
+      requests?.[Symbol.dispose]();
+    },
   };
+}
+
+/** Sets the totals that `traffic set` asks for, writes them, and answers. */
+function takeRequest(
+  requests: TrafficRequestFile,
+  { traffic, persister }: { traffic: MonthlyTraffic; persister: StatePersister<TrafficState> },
+): void {
+  // Another agent that has the folder answers.
+  const request = persister.isOwner ? attempt(() => requests.request()) : undefined;
+  if (request === undefined) return;
+  attempt(() => traffic.sample());
+  if (!traffic.set(request.total)) return;
+  const { id } = request;
+  attempt(() => requests.clear());
+  persister.flush().then((problem) => attempt(() => requests.answer({ id, problem })));
 }
 
 /**
@@ -88,15 +110,26 @@ export function readTraffic(config: Config, machine: Machine): readonly Collecto
   const { value, problems } = file.read();
   if (value !== undefined) traffic.restore(value);
   const state = [value === undefined ? `no ${file.path} yet` : file.path, ...problems].join("; ");
-  return withMonth(machine, traffic, state);
+  return withMonth(machine, { traffic, state });
 }
 
 /** The machine's table, in which the month's totals take the place of those since boot. */
-function withMonth(machine: Machine, traffic: MonthlyTraffic, state: string): Collector[] {
+function withMonth(
+  machine: Machine,
+  { traffic, state, takeOver = () => {} }: {
+    traffic: MonthlyTraffic;
+    state: string;
+    /** Called before each look. */
+    takeOver?: () => void;
+  },
+): Collector[] {
   return machine.collectors.map((collector) =>
     collector.subject !== NETWORK_SUBJECT ? collector : {
       ...collector,
-      collect: () => ({ traffic: traffic.collect() }),
+      collect() {
+        takeOver();
+        return { traffic: traffic.collect() };
+      },
       sources: () => ({
         ...collector.sources(),
         traffic: `since ${traffic.total()?.start ?? "the start"}, ${state}`,

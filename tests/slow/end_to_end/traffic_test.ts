@@ -50,21 +50,29 @@ class Place implements Disposable {
   }
 }
 
-Deno.test("traffic set asks to stop a running agent first, which keeps the month when it is killed", async () => {
+Deno.test("traffic set is taken over by a running, sealed agent, which keeps the month when it is killed", async () => {
   using place = await Place.open();
-  await using agent = place.agent();
-  await agent.says("this process is sealed by");
-  const refused = await place.traffic("set", "--up", "5GiB", "--down", "7GiB");
-  assertEquals(refused.code, 1);
-  assertMatch(refused.output, /^Cannot set the month's traffic: an agent uses .*; stop it first/);
-  await agent.stop();
+  await using first = place.agent();
+  await first.says("this process is sealed by");
+  await place.totals();
   const set = await place.traffic("set", "--up", "5GiB", "--down", "7GiB");
   assertEquals(set.code, 0, set.output);
-  assertStringIncludes(set.output, "no agent is running");
-
-  await using first = place.agent();
+  assertMatch(set.output, /^The running agent has taken over the totals/);
+  assertMatch(set.output, /^Up +5\.0 GiB/m);
+  assertEquals(first.lines("The month's traffic was set: up 5.0 GiB, down 7.0 GiB").length, 1);
   const { up, down } = await place.totals();
   assert(up >= 5 * GIB && up < 6 * GIB && down >= 7 * GIB, `${up}, ${down}`);
+  const other = await place.traffic("set", "--up", "1GiB", "--month-rotate", "20");
+  assertEquals(other.code, 2);
+  assertStringIncludes(other.output, "the running agent resets it on day 1;");
+  const json = await place.traffic("set", "--down", "8GiB", "--json");
+  const { setBy, down: downShown } = JSON.parse(json.output);
+  assert(setBy === "agent" && downShown >= 8 * GIB, json.output);
+  // As an agent of an older version has it.
+  Deno.removeSync(`${place.state}/month.request`);
+  const refused = await place.traffic("set", "--up", "1GiB");
+  assertEquals(refused.code, 1);
+  assertMatch(refused.output, /^Cannot set the month's traffic: an agent uses .*; stop it first/);
   await first.stop("SIGKILL");
 
   await using second = place.agent();
@@ -101,6 +109,7 @@ Deno.test("traffic show and set work without an agent, and say what is missing",
     "lo",
   );
   assertEquals(set.code, 0, set.output);
+  assertMatch(set.output, /^No agent is running; the next one starts with these totals\.$/m);
   assertMatch(set.output, /^Up +279\.4 GiB \(3000\d+ bytes\)$/m);
   assertMatch(set.output, /^State .*no agent is running$/m);
   await using agent = place.agent();

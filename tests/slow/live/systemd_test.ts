@@ -109,6 +109,9 @@ Deno.test({
       const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(security)?.[1]);
       assert(exposure < 3, security);
       // The agent has to be able to read what root leaves for it.
+      const taken = await machine.run(`${PROGRAM} traffic set --up 7GiB`);
+      assertStringIncludes(taken, "The running agent has taken over the totals");
+      assertMatch(taken, /^Up +7\.0 GiB/m);
       await machine.run(`systemctl stop ${SERVICE}`);
       assertMatch(await machine.run(`${PROGRAM} traffic set --up 5GiB`), /^Up +5\.0 GiB/m);
       await machine.run(`systemctl start ${SERVICE}`);

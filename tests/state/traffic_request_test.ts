@@ -1,0 +1,55 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { TrafficRequestFile } from "../../lib/state/traffic_request.ts";
+
+/** A folder with the file of an agent, and the path of the file. */
+function inFolder(use: (agent: TrafficRequestFile, folder: string, path: string) => void): void {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const agent = TrafficRequestFile.create(folder);
+    using _ = agent;
+    use(agent, folder, `${folder}/month.request`);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("TrafficRequestFile carries a request to the agent, and its answer back", () => {
+  inFolder((agent, folder, path) => {
+    assertEquals(agent.request(), undefined);
+    using user = TrafficRequestFile.open(folder);
+    user?.ask({ id: "one", total: { sentBytes: 5 } });
+    assertEquals(agent.request(), { id: "one", total: { sentBytes: 5 } });
+    assertEquals(user?.answerTo("one"), undefined);
+    agent.answer({ id: "one", problem: "x".repeat(5000) });
+    assertEquals(agent.request(), undefined);
+    assertEquals(user?.answerTo("one")?.problem.length, 300);
+    assertEquals(user?.answerTo("two"), undefined);
+    user?.ask({ id: "two", total: { receivedBytes: 7 } });
+    assertEquals(agent.request(), { id: "two", total: { receivedBytes: 7 } });
+    assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+    assertEquals(Deno.statSync(path).size, 1024);
+    // A request of before the start is not wanted any more.
+    const next = TrafficRequestFile.create(folder);
+    using _ = next;
+    assertEquals(next.request(), undefined);
+  });
+});
+
+Deno.test("TrafficRequestFile.open() returns undefined when there is no agent that takes requests", () => {
+  assertEquals(TrafficRequestFile.open("/nowhere"), undefined);
+});
+
+Deno.test("TrafficRequestFile takes no request from a text that is none", () => {
+  inFolder((agent, _, path) => {
+    fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
+      Deno.writeTextFileSync(path, text);
+      const { total } = agent.request() ?? { total: {} };
+      assertEquals(Object.values(total).every(Number.isInteger), true);
+    }));
+    for (const sentBytes of [-1, 0.5, 1e30, "5", null]) {
+      Deno.writeTextFileSync(path, JSON.stringify({ id: "a", sentBytes, receivedBytes: 1 }));
+      assertEquals(agent.request(), { id: "a", total: { receivedBytes: 1 } });
+    }
+  });
+});
