@@ -107,7 +107,7 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
     },
     {
       subject: "memory",
-      collect: () => ({ ...memory.collect() }),
+      collect: () => memory.collect() ?? {},
       sources: () => memory.sources(`${proc}/meminfo`),
     },
     {

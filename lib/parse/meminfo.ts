@@ -1,4 +1,5 @@
-import { findLine, firstLine } from "./lines.ts";
+import { Decimals } from "./decimals.ts";
+import { firstLine } from "./lines.ts";
 
 /** Fields of `/proc/meminfo`, in bytes; `undefined` where an old kernel has no such field. */
 export interface Meminfo {
@@ -49,11 +50,15 @@ function requiredField(text: string, key: string): number {
 }
 
 function optionalField(text: string, key: string): number | undefined {
-  const line = findLine(text, key);
-  if (line === undefined) return undefined;
-  const bytes = parseInt(line.slice(key.length), 10) * 1024;
-  if (!Number.isSafeInteger(bytes) || bytes < 0 || !line.endsWith(" kB")) {
-    throw new SyntaxError(`Cannot parse meminfo: no number of kB in "${firstLine(line)}"`);
+  let at = text.indexOf(key);
+  // "Cached:" is also the end of "SwapCached:".
+  while (at > 0 && text[at - 1] !== "\n") at = text.indexOf(key, at + 1);
+  if (at === -1) return undefined;
+  const value = new Decimals(text, at + key.length);
+  const bytes = (value.next() ?? NaN) * 1024;
+  if (!Number.isSafeInteger(bytes) || !text.startsWith(" kB", value.offset)) {
+    const line = firstLine(text.slice(at));
+    throw new SyntaxError(`Cannot parse meminfo: no number of kB in "${line}"`);
   }
   return bytes;
 }

@@ -1,4 +1,5 @@
 import { parseCounts } from "./count.ts";
+import { Decimals } from "./decimals.ts";
 import { firstLine, type OnMalformed, parseLines, throwMalformed } from "./lines.ts";
 
 /** Byte counters of one interface since it was created. */
@@ -8,11 +9,10 @@ export interface InterfaceCounters {
   sentBytes: number;
 }
 
-/**
- * Received: bytes, packets, errs, drop, fifo, frame, compressed, multicast; then sent bytes. The kernel
- * counts in 64 bits: 20 digits at most.
- */
-const COUNTERS = /^\s*(\d{1,20})(?:\s+\d+){7}\s+(\d{1,20})(?!\S)/;
+/** Received: bytes, packets, errs, drop, fifo, frame, compressed, multicast; then sent bytes. */
+const SENT_BYTES = 8;
+/** The kernel counts in 64 bits. */
+const MAX_COUNT = 2 ** 64;
 
 /**
  * Parses `/proc/net/dev`.
@@ -32,9 +32,13 @@ export function parseNetDev(
     const name = line.slice(0, Math.max(colon, 0)).trim();
     // Both headings contain bars; every other line has a name.
     if (colon === -1 && (line.trim() === "" || line.includes("|"))) continue;
-    const counters = name === "" ? null : COUNTERS.exec(line.slice(colon + 1));
-    if (counters === null) onMalformed(parseError(line));
-    else found.push({ name, receivedBytes: Number(counters[1]), sentBytes: Number(counters[2]) });
+    const counters = new Decimals(line, colon + 1);
+    const receivedBytes = counters.next() ?? NaN;
+    for (let column = 1; column < SENT_BYTES; column++) counters.next();
+    const sentBytes = counters.next() ?? NaN;
+    if (name !== "" && receivedBytes <= MAX_COUNT && sentBytes <= MAX_COUNT) {
+      found.push({ name, receivedBytes, sentBytes });
+    } else onMalformed(parseError(line));
   }
   return found;
 }

@@ -1,3 +1,4 @@
+import { Decimals } from "./decimals.ts";
 import { firstLine } from "./lines.ts";
 
 /** CPU states, in the kernel's order. */
@@ -17,9 +18,9 @@ export type CpuState =
  */
 export type CpuTicks = Record<CpuState, number | undefined>;
 
-/** Old kernels have four columns, newer ones guest time behind the eighth, which `user` includes. */
-const COLUMNS =
-  /^cpu +(\d+) (\d+) (\d+) (\d+)(?: (\d+))?(?: (\d+))?(?: (\d+))?(?: (\d+))?(?: \d+)* *(?:\n|$)/;
+const TOTAL = "cpu ";
+/** Old kernels have no more. */
+const REQUIRED_COLUMNS = 4;
 
 /**
  * Parses the first line of `/proc/stat`, that of all cores together, in clock ticks.
@@ -29,24 +30,26 @@ const COLUMNS =
  * @throws {SyntaxError} When it is not a `cpu` line with at least four counters; the message quotes it.
  */
 export function parseCpuTicks(text: string): CpuTicks {
-  const columns = COLUMNS.exec(text);
-  if (columns === null) {
-    throw new SyntaxError(`Cannot parse stat: no CPU times in "${firstLine(text)}"`);
-  }
-  const ticks = (column: number): number | undefined => {
-    const value = Number(columns[column] ?? 0);
+  const columns = new Decimals(text, TOTAL.length);
+  let count = 0;
+  const next = (): number | undefined => {
+    const ticks = columns.next() ?? (count < REQUIRED_COLUMNS ? NaN : 0);
+    count++;
+    if (Number.isNaN(ticks) || !text.startsWith(TOTAL)) {
+      throw new SyntaxError(`Cannot parse stat: no CPU times in "${firstLine(text)}"`);
+    }
     // A counter that fell below zero is printed as just under 2^64.
-    return Number.isSafeInteger(value) ? value : undefined;
+    return Number.isSafeInteger(ticks) ? ticks : undefined;
   };
   return {
-    user: ticks(1),
-    nice: ticks(2),
-    system: ticks(3),
-    idle: ticks(4),
-    iowait: ticks(5),
-    irq: ticks(6),
-    softirq: ticks(7),
-    steal: ticks(8),
+    user: next(),
+    nice: next(),
+    system: next(),
+    idle: next(),
+    iowait: next(),
+    irq: next(),
+    softirq: next(),
+    steal: next(),
   };
 }
 

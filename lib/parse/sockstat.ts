@@ -1,4 +1,5 @@
-import { firstLine } from "./lines.ts";
+import { Decimals } from "./decimals.ts";
+import { findLine, firstLine } from "./lines.ts";
 
 /** Numbers of sockets of one address family. */
 export interface SocketCounts {
@@ -10,9 +11,6 @@ export interface SocketCounts {
   udp: number | undefined;
 }
 
-const TCP = /^TCP6?:(?: inuse (\S+))?(?:.* tw (\S+))?.*$/m;
-const UDP = /^UDP6?:(?: inuse (\S+))?.*$/m;
-
 /**
  * Parses `/proc/net/sockstat` or `/proc/net/sockstat6`.
  *
@@ -20,21 +18,26 @@ const UDP = /^UDP6?:(?: inuse (\S+))?.*$/m;
  * quotes the line.
  */
 export function parseSockstat(text: string): SocketCounts {
-  const tcp = TCP.exec(text);
-  const udp = UDP.exec(text);
-  if (tcp === null && udp === null) {
+  const tcp = protocolLine(text, "TCP");
+  const udp = protocolLine(text, "UDP");
+  if (tcp === undefined && udp === undefined) {
     throw new SyntaxError(`Cannot parse sockstat: no TCP or UDP after "${firstLine(text)}"`);
   }
   return {
-    tcp: tcp === null ? undefined : parseCount(tcp[1], tcp[0]),
-    tcpTimeWait: tcp === null ? 0 : parseCount(tcp[2] ?? "0", tcp[0]),
-    udp: udp === null ? undefined : parseCount(udp[1], udp[0]),
+    tcp: tcp === undefined ? undefined : countAfter(tcp, " inuse "),
+    tcpTimeWait: tcp?.includes(" tw ") ? countAfter(tcp, " tw ") : 0,
+    udp: udp === undefined ? undefined : countAfter(udp, " inuse "),
   };
 }
 
-function parseCount(word: string | undefined, line: string): number {
-  const count = Number(word);
-  if (!Number.isSafeInteger(count) || count < 0) {
+function protocolLine(text: string, protocol: string): string | undefined {
+  return findLine(text, `${protocol}:`) ?? findLine(text, `${protocol}6:`);
+}
+
+function countAfter(line: string, name: string): number {
+  const at = line.indexOf(name);
+  const count = at === -1 ? NaN : new Decimals(line, at + name.length).next() ?? NaN;
+  if (!Number.isSafeInteger(count)) {
     throw new SyntaxError(`Cannot parse sockstat: no count in "${firstLine(line)}"`);
   }
   return count;
