@@ -1,4 +1,4 @@
-import { bytesSince } from "../metrics/network.ts";
+import { bytesSince } from "../metrics/traffic_total.ts";
 import type { TrafficBytes } from "../types.ts";
 import type { NetStaticSum } from "./net_static.ts";
 import { MAX_OTHER_PERIODS, type PeriodBaseline, type TrafficState } from "./traffic_state.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { TrafficTotal } from "../../lib/metrics/network.ts";
+import { TrafficTotal } from "../../lib/metrics/traffic_total.ts";
 
 function nic(name: string, receivedBytes: number, sentBytes: number) {
   return { name, receivedBytes, sentBytes };
