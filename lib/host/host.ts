@@ -36,6 +36,24 @@ export interface InterfaceAddress {
   address: string;
 }
 
+/** What a network interface is at a time, whatever its name. */
+export interface Link {
+  /** Stays when the interface is renamed, and is not given to another one. */
+  readonly index: number;
+  /** It bonds others. */
+  readonly isMaster: boolean;
+  /** It is part of a bond, or of an adapter that counts its traffic too. */
+  readonly isSlave: boolean;
+}
+
+/** The network interfaces, to be asked about after the seal too. */
+export interface Links {
+  /** Whether any has been made, changed or removed since the last call. */
+  hasChanged(): boolean;
+  /** The interface that has the name now. */
+  find(name: string): Link | undefined;
+}
+
 /** Mount points of the kernel's file systems; a container may see its host's elsewhere. */
 export interface Roots {
   /** Usually `/proc`; `$HOST_PROC` in a container. */
@@ -72,4 +90,6 @@ export interface Host {
   /** The same without blocking, for file systems that may hang. */
   statfsAsync(path: string): Promise<FileSystemUse>;
   interfaceAddresses(): InterfaceAddress[];
+  /** The interfaces in a `net/dev`; `undefined` if that is of another network, or where the kernel does not tell. */
+  openLinks(netDev: string): Links | undefined;
 }

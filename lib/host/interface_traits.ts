@@ -67,7 +67,8 @@ export function readInterfaceTraits(host: TraitsHost, name: string): InterfaceTr
   return links === undefined ? traits : { ...(traits ?? NO_TRAITS), ...links };
 }
 
-const NO_TRAITS: InterfaceTraits = {
+/** Of an interface of which nothing is known. */
+export const NO_TRAITS: InterfaceTraits = {
   device: false,
   bond: false,
   bondSlave: false,

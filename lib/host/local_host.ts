@@ -1,6 +1,7 @@
 import { decodePaths } from "../parse/path_bytes.ts";
-import type { FileSystemUse, Host, InterfaceAddress, Roots, Source } from "./host.ts";
+import type { FileSystemUse, Host, InterfaceAddress, Links, Roots, Source } from "./host.ts";
 import { InterfaceAddresses } from "./interface_addresses.ts";
+import { openInterfaceLinks } from "./interface_links.ts";
 import { Libc } from "./libc.ts";
 
 /** A longer kernel text is an error: no file that is read here is as long. */
@@ -121,6 +122,10 @@ export class LocalHost implements Host {
   interfaceAddresses(): InterfaceAddress[] {
     return this.#addresses.read() ??
       Deno.networkInterfaces().map(({ name, family, address }) => ({ name, family, address }));
+  }
+
+  openLinks(netDev: string): Links | undefined {
+    return openInterfaceLinks(netDev);
   }
 }
 

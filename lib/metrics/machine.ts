@@ -86,6 +86,7 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
     (name) => lookup.interfaceTraits(name),
     {
       globs: { include: config.includeNics, exclude: config.excludeNics },
+      links: host.openLinks(`${net}/dev`),
       // In another machine's `/proc` the network is not that of this `/sys`.
       openStatistics: isOwn ? (name) => openStatistics(host, name) : undefined,
     },

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Source } from "../host/host.ts";
-import type { InterfaceTraits } from "../host/interface_traits.ts";
+import type { Link, Links, Source } from "../host/host.ts";
+import { type InterfaceTraits, NO_TRAITS } from "../host/interface_traits.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
 import { matchesGlob } from "../parse/glob.ts";
 import { type InterfaceCounters, parseNetDev } from "../parse/net_dev.ts";
@@ -43,18 +43,38 @@ export interface InterfaceStatus extends InterfaceDecision {
 
 interface TrackedInterface {
   readonly name: string;
+  /** What it is, where the kernel tells; under its name there may be another one later. */
+  link: Link | undefined;
   traits: InterfaceTraits | undefined;
+  /** Number of look-ups of its traits; only the last answer is taken. */
+  lookups: number;
   answered: boolean;
   decision: InterfaceDecision | undefined;
+  /** Whether it counted in the last sample; absent before it was decided. */
+  counted?: boolean;
+  /** Whether it was part of a bond in the last sample. */
+  isMember: boolean;
+  /** Its counters are followed while it does not count, because it has counted or is part of a bond. */
+  isFollowed: boolean;
+  /** Its counters in the last sample, while it is undecided. */
+  seen?: InterfaceCounters;
   /** Present for interfaces that counted at the start. */
   statistics?: InterfaceStatistics;
 }
 
+/** Readings of `net/dev` until one is not crossed by a change of the interfaces. */
+const MAX_READINGS = 3;
+
+/** What was made or removed together, such as a bridge and its ports, is the same after this time. */
+const SETTLED_MS = 5_000;
+
 /**
  * Measures the traffic of counted interfaces, from `/proc/net/dev`.
  *
- * An interface is decided once, when it appears, and again when it reappears. One that appears later
- * adds its counters to the total, but not to the rate; see {@linkcode TrafficTotal}.
+ * An interface is its index: another one that takes its name is new, and one that is renamed goes on.
+ * Each is decided when it appears, and again when something changes that its decision depends on, such
+ * as a bond; it then goes on with its own counters. One that appears later adds its counters to the
+ * total, but not to the rate; see {@linkcode TrafficTotal}.
  */
 export class NetworkCollector {
   readonly #source: Source;
@@ -62,6 +82,7 @@ export class NetworkCollector {
   readonly #globs: InterfaceGlobs;
   readonly #readAtMs: () => number;
   readonly #parse: typeof parseNetDev;
+  readonly #links: Links | undefined;
   #openStatistics: ((name: string) => InterfaceStatistics) | undefined;
   readonly #interfaces = new Map<string, TrackedInterface>();
   readonly #undecided = new Set<TrackedInterface>();
@@ -70,6 +91,16 @@ export class NetworkCollector {
   /** Those that count although nothing tells what they are. */
   readonly #unknown = new Set<TrackedInterface>();
   #deviceSeen = false;
+  /** Whether all are to be decided again, once all their traits are there. */
+  #isOutdated = false;
+  /** When the traits are looked up once more after a change. */
+  #settlesAtMs = Infinity;
+  /** Interfaces have changed since the last sample. */
+  #linksHaveChanged = false;
+  /** The interfaces were still changing when they were read. */
+  #areLinksUnsure = false;
+  /** The last sample had only what counts. */
+  #wasPartial = false;
   #malformed: SyntaxError | undefined;
   /** The counted interfaces among many. */
   #counted: readonly TrackedInterface[] | undefined;
@@ -79,7 +110,7 @@ export class NetworkCollector {
   /**
    * `source` is the `net/dev` of the measured network, or another text with its parser in
    * `options.parse` and the time of it in `options.readAtMs`; by default it is that of reading.
-   * `openStatistics` opens the counters of one interface of the same network.
+   * `links` and `openStatistics`, which opens the counters of one interface, are of the same network.
    */
   constructor(
     source: Source,
@@ -88,6 +119,7 @@ export class NetworkCollector {
       globs: InterfaceGlobs;
       readAtMs?: () => number;
       parse?: typeof parseNetDev;
+      links?: Links | undefined;
       openStatistics?: ((name: string) => InterfaceStatistics) | undefined;
     },
   ) {
@@ -96,6 +128,7 @@ export class NetworkCollector {
     this.#globs = options.globs;
     this.#readAtMs = options.readAtMs ?? (() => performance.now());
     this.#parse = options.parse ?? parseNetDev;
+    this.#links = options.links;
     this.#openStatistics = options.openStatistics;
   }
 
@@ -125,33 +158,119 @@ export class NetworkCollector {
     const counters = isFresh && this.#counted && readStatistics(this.#counted);
     if (!counters) return undefined;
     const atMs = this.#readAtMs();
-    for (const now of counters) this.total.add(now, this.#interfaces.get(now.name)?.traits?.index);
+    for (const now of counters) this.total.add(now);
+    this.#wasPartial = true;
     return atMs;
   }
 
   #sampleAll(): number | undefined {
     const before = this.#counted && readStatistics(this.#counted);
-    const text = this.#source.read();
-    if (text === undefined) return undefined;
+    const counters = this.#readAll();
+    if (counters === undefined) return undefined;
     const atMs = this.#readAtMs();
-    this.#malformed = undefined;
-    const counters = this.#parse(text, (error) => this.#malformed ??= error);
-    if (counters.length === 0 && this.#malformed !== undefined) throw this.#malformed;
-    // Missing ones first: an interface that was renamed continues from what its old name had.
-    this.#pruneMissing(new Set(counters.map(({ name }) => name)));
-    for (const { name } of counters) {
-      if (!this.#interfaces.has(name)) this.#track(name);
-    }
-    if (this.#undecided.size > 0) this.#decide(counters);
-    const counted = counters.filter(({ name }) => this.#interfaces.get(name)?.decision?.counted);
-    for (const now of counted) this.total.add(now, this.#interfaces.get(now.name)?.traits?.index);
+    if (performance.now() >= this.#settlesAtMs) this.#lookUpAgain();
+    if (this.#undecided.size > 0 || this.#isOutdated) this.#decide(counters);
+    this.#count(counters);
     if (this.#undecided.size === 0) this.#openStatisticsOnce();
     const isLarge = this.#interfaces.size > MANY_INTERFACES && this.#undecided.size === 0;
     this.#counted = isLarge ? this.#countedInterfaces() : undefined;
-    const after = this.#counted && readStatistics(this.#counted);
-    this.#sufficesUntilMs = isBetween(before, counted, after) ? atMs + REFRESH_MS : undefined;
+    if (this.#counted === undefined) this.#sufficesUntilMs = undefined;
+    else {
+      const after = readStatistics(this.#counted);
+      const counted = counters.filter(({ name }) => this.#interfaces.get(name)?.counted);
+      this.#sufficesUntilMs = isBetween(before, counted, after) ? atMs + REFRESH_MS : undefined;
+    }
     if (this.#undecided.size > 0 && this.total.isEmpty()) return undefined;
     return atMs;
+  }
+
+  /**
+   * All counters, with the interfaces to which they belong: read again when those change meanwhile.
+   * `undefined` without `net/dev`.
+   */
+  #readAll(): InterfaceCounters[] | undefined {
+    let hasChanged = this.#areLinksUnsure;
+    for (let reading = 1;; reading++) {
+      const text = this.#source.read();
+      if (text === undefined) return undefined;
+      this.#malformed = undefined;
+      const counters = this.#parse(text, (error) => this.#malformed ??= error);
+      if (counters.length === 0 && this.#malformed !== undefined) throw this.#malformed;
+      const found = new Map<string, Link | undefined>();
+      for (const { name } of counters) {
+        const nic = this.#interfaces.get(name);
+        if (nic === undefined || (hasChanged && this.#mayMatter(nic))) {
+          found.set(name, this.#links?.find(name));
+        }
+      }
+      // Ports join bridges unseen, which matters in containers.
+      if (hasChanged && !this.#deviceSeen && this.#settlesAtMs === Infinity) this.#lookUpLater();
+      hasChanged = this.#links?.hasChanged() === true;
+      this.#linksHaveChanged ||= hasChanged && !this.#wasPartial;
+      if (hasChanged && reading < MAX_READINGS) continue;
+      this.#areLinksUnsure = hasChanged;
+      this.#follow(counters, found);
+      return counters;
+    }
+  }
+
+  /** Whether to look at it after a change; not at the hundreds of a container host that never count. */
+  #mayMatter({ isFollowed, traits }: TrackedInterface): boolean {
+    return isFollowed || traits?.device || this.#interfaces.size <= MANY_INTERFACES;
+  }
+
+  /** Forgets interfaces that are gone or whose name another one has, and looks up new ones. */
+  #follow(counters: InterfaceCounters[], found: ReadonlyMap<string, Link | undefined>): void {
+    const present = new Set(counters.map(({ name }) => name));
+    // Missing ones first: an interface that was renamed continues from what its old name had.
+    for (const nic of this.#interfaces.values()) {
+      const link = found.has(nic.name) ? found.get(nic.name) : nic.link;
+      if (!present.has(nic.name) || link?.index !== nic.link?.index) this.#forget(nic);
+      else if (link?.isSlave !== nic.link?.isSlave) this.#move(nic, link);
+    }
+    for (const name of present) {
+      if (!this.#interfaces.has(name)) this.#track(name, found.get(name));
+    }
+  }
+
+  /**
+   * Adds what has passed the counted interfaces. A bond counts in place of its members, and its counters
+   * are the sum of theirs. So it starts from those that it has when it appears, and when something
+   * changes, such as a member that joins or leaves, the members' own bytes count.
+   */
+  #count(counters: InterfaceCounters[]): void {
+    const isFirst = this.total.isEmpty();
+    const byMembers = !isFirst && (this.#linksHaveChanged || counters.some(({ name }) => {
+      const nic = this.#interfaces.get(name);
+      return nic !== undefined && (isNewBond(nic) || nic.isMember !== isMember(nic));
+    }));
+    for (const now of counters) {
+      const nic = this.#interfaces.get(now.name);
+      if (nic === undefined) continue;
+      const { link, traits, decision } = nic;
+      const counts = decision?.counted;
+      const index = link?.index ?? traits?.index;
+      if (counts === undefined) nic.seen = now;
+      if (byMembers && isBond(nic)) this.total.skip(now, index);
+      else if (counts || nic.counted || (byMembers && this.#countsByBond(nic))) {
+        // Of the bytes while it did not count, at most those since the last sample are its own.
+        const isNew = nic.counted === undefined;
+        if (isNew || nic.counted || (nic.isFollowed && !this.#wasPartial)) {
+          this.total.add(now, index);
+        } else this.total.skip(now, index);
+      } else if (isMember(nic) || (nic.isFollowed && counts === false)) this.total.skip(now, index);
+      nic.isMember = isMember(nic);
+      nic.isFollowed ||= counts || nic.isMember || isBond(nic);
+      if (counts !== undefined) nic.counted = counts;
+    }
+    this.#linksHaveChanged = false;
+    this.#wasPartial = false;
+  }
+
+  /** Whether its bytes are those of a bond that counts. */
+  #countsByBond(nic: TrackedInterface): boolean {
+    const bond = this.#interfaces.get(nic.traits?.master ?? "");
+    return isMember(nic) && bond?.decision?.counted !== false;
   }
 
   /** Before the process is sealed; an interface that appears later has no statistics. */
@@ -163,7 +282,7 @@ export class NetworkCollector {
   }
 
   #countedInterfaces(): TrackedInterface[] {
-    return Array.from(this.#interfaces.values()).filter(({ decision }) => decision?.counted);
+    return Array.from(this.#interfaces.values()).filter(({ counted }) => counted);
   }
 
   /** The error of a malformed line of the last text, which was skipped; or an interface of unknown kind. */
@@ -184,46 +303,108 @@ export class NetworkCollector {
     );
   }
 
-  #track(name: string): void {
-    const nic: TrackedInterface = { name, traits: undefined, answered: true, decision: undefined };
+  #track(name: string, link: Link | undefined): void {
+    const nic: TrackedInterface = {
+      ...{ name, link, traits: undefined, lookups: 0, answered: true, decision: undefined },
+      ...{ isMember: false, isFollowed: false },
+    };
     this.#interfaces.set(name, nic);
     this.#undecided.add(nic);
-    if (name === "lo" || isExcludedByInclude(name, this.#globs)) return;
-    const answer = this.#traits(name);
+    if (name !== "lo" && !isExcludedByInclude(name, this.#globs)) this.#lookUp(nic);
+  }
+
+  #lookUp(nic: TrackedInterface): void {
+    const lookup = ++nic.lookups;
+    const answer = this.#traits(nic.name);
     if (!(answer instanceof Promise)) {
-      nic.traits = answer;
+      nic.traits = ownTraits(nic, answer);
       return;
     }
     nic.answered = false;
-    answer.then((traits) => nic.traits = traits, () => undefined).then(() => nic.answered = true);
+    answer.catch(() => undefined).then((traits) => {
+      if (nic.lookups !== lookup) return;
+      nic.traits = ownTraits(nic, traits);
+      // Another one has its name by now: nothing tells what this one was.
+      if (nic.traits !== traits) nic.seen = undefined;
+      nic.answered = true;
+    });
+  }
+
+  /** Looks up what may have joined or left another interface, and decides all anew after the answers. */
+  #lookUpAgain(): void {
+    this.#settlesAtMs = Infinity;
+    if (this.#globs.include.length > 0) return;
+    this.#isOutdated = true;
+    for (const nic of this.#interfaces.values()) {
+      const { device, bondSlave, bridgePort } = nic.traits ?? NO_TRAITS;
+      const mayDiffer = nic.counted || device || bondSlave || (bridgePort && !this.#deviceSeen);
+      if (mayDiffer && nic.answered) this.#lookUp(nic);
+    }
+  }
+
+  #lookUpLater(): void {
+    this.#settlesAtMs = performance.now() + SETTLED_MS;
+  }
+
+  /** An interface has joined a bond or left it: its decision follows at once, the words for it later. */
+  #move(nic: TrackedInterface, link: Link | undefined): void {
+    nic.link = link;
+    const bondSlave = link?.isSlave === true;
+    nic.traits = { ...nic.traits ?? NO_TRAITS, bondSlave, deviceSlave: false };
+    if (nic.decision !== undefined) {
+      nic.decision = this.#decisionOn(nic);
+      this.#isOutdated = true;
+    }
+    this.#lookUp(nic);
   }
 
   #decide(counters: InterfaceCounters[]): void {
-    let allAnswered = true;
-    for (const nic of this.#undecided) {
-      if (nic.traits?.device) this.#deviceSeen = true;
-      allAnswered &&= nic.answered;
+    const all = Array.from(this.#interfaces.values());
+    const isFirst = all.every(({ counted }) => counted === undefined);
+    // Its members may have counted until now.
+    const newBonds = isFirst ? [] : all.filter((nic) => isUndecidedBond(nic) && nic.lookups === 1);
+    if (newBonds.length > 0) this.#lookUpAgain();
+    for (const nic of newBonds) this.#lookUp(nic);
+    const allAnswered = all.every(({ answered }) => answered);
+    this.#deviceSeen = all.some(({ traits }) => traits?.device);
+    if (this.#isOutdated && allAnswered) {
+      this.#isOutdated = false;
+      for (const nic of all) {
+        // With the traffic so far a link's decision would be another one than at its start.
+        if (isDialUp(nic.name)) continue;
+        nic.decision = undefined;
+        this.#undecided.add(nic);
+      }
     }
+    let mayMoveOthers = false;
     // Links that others may carry depend on the decisions on those and their traffic.
     for (const last of [false, true]) {
       for (const nic of this.#undecided) {
         if (!nic.answered || mayBeCarriedByAnother(nic.name, nic.traits) !== last) continue;
         if (!this.#deviceSeen && !allAnswered && nic.name !== "lo") continue;
-        nic.decision = decideInterface(nic.name, nic.traits, {
-          globs: this.#globs,
-          noDevices: !this.#deviceSeen,
-          isOnlyLink: last && this.#hasNoneCounted(),
-          hasTraffic: last && this.#hasTraffic(counters),
-        });
+        if (!isFirst && !allAnswered && isUndecidedBond(nic)) continue;
+        nic.decision = this.#decisionOn(nic, last ? counters : []);
+        mayMoveOthers ||= nic.counted === undefined && mayHaveMembers(nic);
         this.#undecided.delete(nic);
         if (nic.decision.rule === KIND_UNKNOWN) this.#unknown.add(nic);
+        else this.#unknown.delete(nic);
       }
     }
+    if (mayMoveOthers && !isFirst) this.#lookUpLater();
   }
 
-  #hasNoneCounted(): boolean {
-    for (const { decision } of this.#interfaces.values()) {
-      if (decision?.counted) return false;
+  #decisionOn(nic: TrackedInterface, counters: InterfaceCounters[] = []): InterfaceDecision {
+    return decideInterface(nic.name, nic.traits, {
+      globs: this.#globs,
+      noDevices: !this.#deviceSeen,
+      isOnlyLink: this.#hasNoneCounted(nic),
+      hasTraffic: this.#hasTraffic(counters),
+    });
+  }
+
+  #hasNoneCounted(but: TrackedInterface): boolean {
+    for (const nic of this.#interfaces.values()) {
+      if (nic !== but && nic.decision?.counted) return false;
     }
     return true;
   }
@@ -235,15 +416,55 @@ export class NetworkCollector {
     );
   }
 
-  #pruneMissing(present: ReadonlySet<string>): void {
-    for (const nic of this.#interfaces.values()) {
-      if (present.has(nic.name)) continue;
-      this.#interfaces.delete(nic.name);
-      this.#undecided.delete(nic);
-      this.#unknown.delete(nic);
-      this.total.markGone(nic.name);
+  #forget(nic: TrackedInterface): void {
+    // It came and went between two samples, and what it is was told between them.
+    if (nic.seen !== undefined && nic.decision === undefined && nic.answered) {
+      const { counted } = this.#decisionOn(nic);
+      if (counted) this.total.add(nic.seen, nic.link?.index ?? nic.traits?.index);
     }
+    this.#interfaces.delete(nic.name);
+    this.#undecided.delete(nic);
+    this.#unknown.delete(nic);
+    this.total.markGone(nic.name);
+    if (nic.decision === undefined || !mayHaveMembers(nic)) return;
+    this.#lookUpAgain();
+    this.#lookUpLater();
   }
+}
+
+/** The traits, unless they are those of another interface: of a later one, or one of another network. */
+function ownTraits(
+  { link }: TrackedInterface,
+  traits: InterfaceTraits | undefined,
+): InterfaceTraits | undefined {
+  const isOther = link !== undefined && traits?.index !== undefined && traits.index !== link.index;
+  return isOther ? undefined : traits;
+}
+
+/** Whether it is part of a bond; by the kernel's flag until its traits are there. */
+function isMember({ link, traits, decision }: TrackedInterface): boolean {
+  const byFlag = decision === undefined && link?.isSlave === true;
+  return traits?.bondSlave ?? byFlag;
+}
+
+/** Whether it bonds others; by the kernel's flag until its traits are there. */
+function isBond({ link, traits }: TrackedInterface): boolean {
+  return traits?.bond ?? link?.isMaster === true;
+}
+
+/** Whether it is a bond whose members have counted until now. */
+function isNewBond(nic: TrackedInterface): boolean {
+  const wasSeen = nic.decision !== undefined && nic.isFollowed;
+  return isBond(nic) && nic.counted === undefined && !wasSeen;
+}
+
+function isUndecidedBond({ traits, counted }: TrackedInterface): boolean {
+  return traits?.bond === true && counted === undefined;
+}
+
+/** Whether the decision on others may depend on an interface. */
+function mayHaveMembers({ traits }: TrackedInterface): boolean {
+  return traits === undefined || traits.bond || traits.bridge;
 }
 
 /** With an include list, traits serve only to recognize a renamed interface. */

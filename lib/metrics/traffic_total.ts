@@ -46,43 +46,55 @@ interface Bytes {
   receivedBytes: number;
 }
 
+/** The counters from which an interface goes on. */
+interface LastCounters extends TrafficBytes {
+  readonly name: string;
+  readonly index: number | undefined;
+}
+
 /**
  * Adds up the counters of interfaces that appear, disappear, are renamed and restart at 0, so that the
  * total never falls.
  *
- * An interface adds its counters when it first appears, and from then on what
- * {@linkcode bytesSince} counts. A missing interface keeps its share; one that returns, under its
- * name or with its index, continues from its last counters. Rates include only bytes of interfaces
+ * An interface is its index, and its name only where the index is unknown. It adds its counters when it
+ * first appears, and from then on what {@linkcode bytesSince} counts. A missing interface keeps its
+ * share; one that returns continues from its last counters. Rates include only bytes of interfaces
  * that were present before, not the counters of new ones.
  */
 export class TrafficTotal {
-  readonly #present = new Map<string, TrafficBytes>();
-  readonly #gone = new Map<string, TrafficBytes>();
-  readonly #indexes = new Map<string, number>();
+  readonly #present = new Map<string, LastCounters>();
+  /** The oldest first. */
+  readonly #gone: LastCounters[] = [];
   readonly #total: Bytes = { sentBytes: 0, receivedBytes: 0 };
   readonly #observed: Bytes = { sentBytes: 0, receivedBytes: 0 };
+  #isEmpty = true;
   #previous: (Bytes & { atMs: number }) | undefined;
   #rates: Omit<Traffic, keyof Bytes> | undefined;
 
   /** Adds the current counters of an interface; `index` is needed when it first appears. */
   add(now: InterfaceCounters, index?: number): void {
+    this.#isEmpty = false;
     const last = this.#present.get(now.name);
     const former = last ?? this.#takeGone(now.name, index);
     const { sentBytes, receivedBytes } = bytesSince(former, now);
-    this.#present.set(now.name, highestSince(former, now));
+    this.#setLast(now.name, highestSince(former, now), last?.index ?? index);
     this.#total.sentBytes += sentBytes;
     this.#total.receivedBytes += receivedBytes;
-    if (last === undefined) {
-      if (index !== undefined) this.#indexes.set(now.name, index);
-      return;
-    }
+    if (last === undefined) return;
     this.#observed.sentBytes += sentBytes;
     this.#observed.receivedBytes += receivedBytes;
   }
 
+  /** Makes an interface go on from its current counters, which others have counted or nobody should. */
+  skip(now: InterfaceCounters, index?: number): void {
+    const last = this.#present.get(now.name);
+    if (last === undefined) this.#takeGone(now.name, index);
+    this.#setLast(now.name, now, last?.index ?? index);
+  }
+
   /** Whether no interface has been added yet. */
   isEmpty(): boolean {
-    return this.#present.size + this.#gone.size === 0;
+    return this.#isEmpty;
   }
 
   /** Total bytes; does not affect the rates. */
@@ -92,12 +104,21 @@ export class TrafficTotal {
 
   /** The last counters of each interface, missing ones first. */
   counters(): Map<string, TrafficBytes> {
-    return new Map([...this.#gone, ...this.#present]);
+    return new Map(
+      this.#all().map(({ name, sentBytes, receivedBytes }) => {
+        return [name, { sentBytes, receivedBytes }];
+      }),
+    );
   }
 
   /** Indexes of the interfaces in {@linkcode TrafficTotal.counters}, where they are known. */
   indexes(): Map<string, number> {
-    return new Map(this.#indexes);
+    const indexes = new Map<string, number>();
+    for (const { name, index } of this.#all()) {
+      if (index === undefined) indexes.delete(name);
+      else indexes.set(name, index);
+    }
+    return indexes;
   }
 
   /** Marks an interface as missing. */
@@ -105,21 +126,19 @@ export class TrafficTotal {
     const last = this.#present.get(name);
     if (last === undefined) return;
     this.#present.delete(name);
-    this.restore(name, last, this.#indexes.get(name));
+    this.restore(name, last, last.index);
   }
 
   /** Makes an interface that is there go on from the counters of an earlier run, if those are higher. */
   resume(name: string, last: TrafficBytes): void {
     const now = this.#present.get(name);
-    if (now !== undefined) this.#present.set(name, highestSince(last, now));
+    if (now !== undefined) this.#setLast(name, highestSince(last, now), now.index);
   }
 
   /** Sets the last counters of a missing interface, in case it returns. */
-  restore(name: string, last: TrafficBytes, index?: number): void {
-    this.#gone.set(name, last);
-    if (index !== undefined) this.#indexes.set(name, index);
-    const [oldest] = this.#gone.keys();
-    if (this.#gone.size > MAX_GONE && oldest !== undefined) this.#forget(oldest);
+  restore(name: string, { sentBytes, receivedBytes }: TrafficBytes, index?: number): void {
+    this.#gone.push({ name, index, sentBytes, receivedBytes });
+    if (this.#gone.length > MAX_GONE) this.#gone.shift();
   }
 
   /** Totals at a time of a monotonic clock, and rates since the previous call at another time. */
@@ -139,22 +158,23 @@ export class TrafficTotal {
     return { ...this.#total, ...this.#rates };
   }
 
-  /** Removes a missing interface of that name, else one that had the index, and returns its counters. */
+  #all(): LastCounters[] {
+    return [...this.#gone, ...this.#present.values()];
+  }
+
+  #setLast(name: string, { sentBytes, receivedBytes }: TrafficBytes, index?: number): void {
+    this.#present.set(name, { name, index, sentBytes, receivedBytes });
+  }
+
+  /** Removes the missing interface that has the index, else the name, and returns its counters. */
   #takeGone(name: string, index: number | undefined): TrafficBytes | undefined {
-    const goneName = this.#gone.has(name) ? name : this.#goneNameOf(index);
-    if (goneName === undefined) return undefined;
-    const last = this.#gone.get(goneName);
-    this.#forget(goneName);
-    return last;
-  }
-
-  #goneNameOf(index: number | undefined): string | undefined {
-    if (index === undefined) return undefined;
-    return [...this.#gone.keys()].find((name) => this.#indexes.get(name) === index);
-  }
-
-  #forget(name: string): void {
-    this.#gone.delete(name);
-    this.#indexes.delete(name);
+    const byIndex = this.#gone.findLastIndex((it) => index !== undefined && it.index === index);
+    // One with another index is another one, whose name was taken.
+    const at = byIndex >= 0
+      ? byIndex
+      : this.#gone.findLastIndex((it) =>
+        it.name === name && (index === undefined || it.index === undefined)
+      );
+    return at < 0 ? undefined : this.#gone.splice(at, 1)[0];
   }
 }

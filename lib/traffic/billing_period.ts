@@ -154,11 +154,12 @@ export function continueCount(state: TrafficState, context: TrafficContext): Tra
   const sameBoot = isSameBoot(state, context.bootId);
   const bootedSince = bootedAtMs !== undefined && bootedAtMs >= period.startMs;
   const newBytes = (name: string, now: TrafficBytes): TrafficBytes => {
-    const last = sameBoot ? state.interfaces.get(formerName(name, { state, context })) : undefined;
-    if (last === undefined && sameBoot) {
-      return bootedSince && period.start === state.current.start ? now : NOTHING;
-    }
-    return bytesSince(last, now);
+    if (!sameBoot) return now;
+    const former = formerName(name, { state, context });
+    if (former === undefined) return now;
+    const last = state.interfaces.get(former);
+    if (last !== undefined) return bytesSince(last, now);
+    return bootedSince && period.start === state.current.start ? now : NOTHING;
   };
   const countedBytes = [...context.counters].reduce(
     (sum, [name, now]) => add(sum, newBytes(name, now)),
@@ -182,20 +183,22 @@ export function continueCount(state: TrafficState, context: TrafficContext): Tra
 }
 
 /**
- * The name under which an interface is in the state: another one if it was renamed since, which shows
- * in its index.
+ * The name under which an interface is in the state: the one that had its index, on the same boot.
+ * `undefined` when it was made after the one that had its name, which is gone.
  */
 export function formerName(
   name: string,
   { state, context }: {
-    state: Pick<TrafficState, "interfaces" | "indexes">;
-    context: Pick<TrafficContext, "indexes">;
+    state: Pick<TrafficState, "bootId" | "indexes">;
+    context: Pick<TrafficContext, "bootId" | "indexes">;
   },
-): string {
+): string | undefined {
   const index = context.indexes.get(name);
-  if (index === undefined || state.interfaces.has(name)) return name;
+  if (index === undefined || state.bootId === "" || state.bootId !== context.bootId) return name;
   const former = [...state.indexes].find(([, formerIndex]) => formerIndex === index);
-  return former?.[0] ?? name;
+  if (former !== undefined) return former[0];
+  const ofItsName = state.indexes.get(name);
+  return ofItsName !== undefined && ofItsName < index ? undefined : name;
 }
 
 /**

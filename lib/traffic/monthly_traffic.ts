@@ -170,7 +170,12 @@ export class MonthlyTraffic {
     const period = billingPeriodAt(nowMs, day);
     const uptime = this.#uptimeSeconds();
     const bootedAtMs = uptime === undefined ? undefined : nowMs - uptime * 1000;
-    const counters = network.total.counters();
+    const followed = network.total.counters();
+    const counted = network.interfaces().filter((it) => it.counted);
+    const counters = new Map(counted.flatMap(({ name }) => {
+      const now = followed.get(name);
+      return now === undefined ? [] : [[name, now]];
+    }));
     const indexes = network.total.indexes();
     const context = { day, nowMs, period, bootId, bootedAtMs, counters, indexes };
     const state = this.#restored;
@@ -179,11 +184,12 @@ export class MonthlyTraffic {
       : continueCount(state, context);
     if (state !== undefined && isSameBoot(state, bootId)) {
       const present = new Set<string>();
-      for (const name of counters.keys()) {
+      for (const name of followed.keys()) {
         const former = formerName(name, { state, context });
+        if (former === undefined) continue;
         present.add(former);
         const last = state.interfaces.get(former);
-        if (last !== undefined) network.total.resume(name, last);
+        if (last !== undefined && counters.has(name)) network.total.resume(name, last);
       }
       for (const [name, last] of state.interfaces) {
         if (!present.has(name)) network.total.restore(name, last, state.indexes.get(name));

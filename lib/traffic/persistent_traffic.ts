@@ -31,7 +31,8 @@ export function openMonthlyTraffic(
   { day, machine }: { day: number; machine: Machine },
 ): StoredTraffic {
   const file = trafficStateFile(config);
-  const isCounted = (name: string) => machine.network.total.counters().has(name);
+  const isCounted = (name: string) =>
+    machine.network.interfaces().some((it) => it.counted && it.name === name);
   const traffic = new MonthlyTraffic(machine, {
     day,
     importOfficial: (sinceMs) => importOfficial(file.folder, { sinceMs, isCounted }),

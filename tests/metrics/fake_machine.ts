@@ -109,4 +109,8 @@ export class FakeMachine implements Host {
   interfaceAddresses(): InterfaceAddress[] {
     return [];
   }
+
+  openLinks(): undefined {
+    return undefined;
+  }
 }

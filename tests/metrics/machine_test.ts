@@ -68,6 +68,7 @@ function machineAt(roots: Roots, files = FILES): { machine: Machine; opened: str
     },
     statfsAsync: () => Promise.reject(new Error("not asked")),
     interfaceAddresses: () => [],
+    openLinks: () => undefined,
   };
   return { machine: openLinuxMachine(host, configOf(["--include-nics", "eth0"])), opened };
 }

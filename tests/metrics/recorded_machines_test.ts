@@ -37,6 +37,7 @@ function hostOf(host: FakeMachine): Host {
     statfs: (path) => host.statfs(path),
     statfsAsync: (path) => host.statfsAsync(path),
     interfaceAddresses: () => host.interfaceAddresses(),
+    openLinks: () => host.openLinks(),
   };
 }
 

@@ -15,6 +15,7 @@ const [folder = ""] = Deno.args;
 const host = new LocalHost();
 const libc = new Libc();
 const uptime = host.open("/proc/uptime");
+const links = host.openLinks("/proc/net/dev");
 const shell = new Shell(host.roots);
 const server = Deno.listen({ port: 0, hostname: "127.0.0.1" });
 const listener = Deno.listen({ port: 0, hostname: "::1" });
@@ -51,6 +52,10 @@ const WORK: Readonly<Record<string, () => unknown>> = {
   "asks for space, also beside other work": async () => {
     assert(libc.statfs("/").blocks > 0);
     await Promise.all(Array.from({ length: 40 }, () => libc.statfsAsync("/")));
+  },
+  "asks which interface has a name": () => {
+    assertEquals(links?.find("lo")?.index, 1);
+    assertEquals(typeof links?.hasChanged(), "boolean");
   },
   "asks the helper shell": async () => {
     assert(await shell.countProcesses() > 0);

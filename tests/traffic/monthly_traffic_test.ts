@@ -114,6 +114,47 @@ Deno.test("MonthlyTraffic.collect() does not jump when an interface is renamed",
   assertEquals(world.look()[1], 6_167, "away at the start, and back under another name");
 });
 
+Deno.test("MonthlyTraffic.collect() does not jump when names are swapped while it is stopped", () => {
+  using world = new FakeMonth("2026-11-10T12:00:00");
+  world.pass(1_000);
+  world.pass(50_000, "eth1");
+  assertEquals(world.look()[1], 51_000);
+  world.rename("eth0", "eth2");
+  world.rename("eth1", "eth0");
+  world.rename("eth2", "eth1");
+  world.pass(10, "eth0");
+  world.pass(3, "eth1");
+  world.start();
+  assertEquals(world.look()[1], 51_013);
+  world.pass(7, "eth1");
+  assertEquals(world.look()[1], 51_020);
+});
+
+Deno.test("MonthlyTraffic.collect() counts an interface whole that was made anew while it was stopped", () => {
+  using world = new FakeMonth("2026-11-10T12:00:00", { bootedAt: "2026-10-01T12:00:00" });
+  world.look();
+  world.pass(1_000_000, "eth1");
+  assertEquals(world.look()[1], 1_000_000);
+  world.counters.delete("eth1");
+  world.pass(1_000_005, "eth1");
+  world.start();
+  assertEquals(world.look()[1], 2_000_005);
+});
+
+Deno.test("MonthlyTraffic.collect() does not take an interface of another boot for one with its index", () => {
+  using world = new FakeMonth("2026-11-10T12:00:00");
+  world.pass(1_000);
+  world.pass(50_000, "eth1");
+  world.look();
+  world.rename("eth0", "eth2");
+  world.rename("eth1", "eth0");
+  world.rename("eth2", "eth1");
+  world.reboot();
+  world.pass(10, "eth0");
+  world.pass(3, "eth1");
+  assertEquals(world.look()[1], 51_013);
+});
+
 Deno.test("MonthlyTraffic.collect() starts at 0 on a machine booted in an earlier period", () => {
   using world = new FakeMonth("2026-11-10T12:00:00", { bootedAt: "2026-10-31T23:59:59" });
   world.pass(5_000);

@@ -1,0 +1,381 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import type { Link } from "../../lib/host/host.ts";
+import { type InterfaceTraits, NO_TRAITS } from "../../lib/host/interface_traits.ts";
+import { NetworkCollector } from "../../lib/metrics/network.ts";
+import { FakeTime } from "../fake_time.ts";
+
+interface Nic {
+  name: string;
+  readonly index: number;
+  bytes: number;
+  readonly kind: "card" | "bond";
+  /** The bond that it is part of. */
+  bond?: Nic | undefined;
+}
+
+/** A kernel with cards and bonds, whose counters are the sums of what has passed their members. */
+class Kernel {
+  readonly nics: Nic[] = [];
+  /** All that has passed cards. */
+  passed = 0;
+  /** Happens while `net/dev` is being read. */
+  during: (() => void) | undefined;
+  readonly network: NetworkCollector;
+  readonly #time: FakeTime;
+  #hasChanged = false;
+  #lastIndex = 1;
+
+  constructor(
+    time: FakeTime,
+    { isSealed = false, hasLinks = true }: { isSealed?: boolean; hasLinks?: boolean } = {},
+  ) {
+    this.#time = time;
+    const traits = (name: string) => this.#traits(name);
+    this.network = new NetworkCollector(
+      { read: () => this.#read() },
+      (name) => isSealed ? Promise.resolve().then(() => traits(name)) : traits(name),
+      {
+        globs: { include: [], exclude: [] },
+        links: hasLinks
+          ? { hasChanged: () => this.#takeChange(), find: (name) => this.#link(name) }
+          : undefined,
+      },
+    );
+  }
+
+  make(name: string, { bytes = 0, kind = "card" as Nic["kind"] } = {}): Nic {
+    const nic: Nic = { name, index: ++this.#lastIndex, bytes, kind };
+    if (kind === "card") this.passed += bytes;
+    this.nics.push(nic);
+    this.#hasChanged = true;
+    return nic;
+  }
+
+  remove(nic: Nic): void {
+    this.nics.splice(this.nics.indexOf(nic), 1);
+    for (const it of this.nics) {
+      if (it.bond === nic) it.bond = undefined;
+    }
+    this.#hasChanged = true;
+  }
+
+  rename(nic: Nic, name: string): void {
+    nic.name = name;
+    this.#hasChanged = true;
+  }
+
+  swap(one: Nic, other: Nic): void {
+    [one.name, other.name] = [other.name, one.name];
+    this.#hasChanged = true;
+  }
+
+  enslave(nic: Nic, bond: Nic | undefined): void {
+    nic.bond = bond;
+    this.#hasChanged = true;
+  }
+
+  pass(nic: Nic, bytes: number): void {
+    nic.bytes += bytes;
+    if (nic.bond) nic.bond.bytes += bytes;
+    this.passed += bytes;
+  }
+
+  /** A report a second later, once all that was looked up is there: total and speed. */
+  async step(): Promise<[total: number | undefined, speed: number | undefined]> {
+    this.#time.tick(1_000);
+    const traffic = this.network.collect();
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    return [traffic?.receivedBytes, traffic?.receivedBytesPerSecond];
+  }
+
+  rules(): Record<string, string> {
+    return Object.fromEntries(
+      this.network.interfaces().map(({ name, counted, rule }) => [
+        name,
+        `${counted ? "counted" : "left out"}: ${rule}`,
+      ]),
+    );
+  }
+
+  #takeChange(): boolean {
+    const hasChanged = this.#hasChanged;
+    this.#hasChanged = false;
+    return hasChanged;
+  }
+
+  #link(name: string): Link | undefined {
+    const nic = this.nics.find((it) => it.name === name);
+    return nic && {
+      index: nic.index,
+      isMaster: nic.kind === "bond",
+      isSlave: nic.bond !== undefined,
+    };
+  }
+
+  #traits(name: string): InterfaceTraits | undefined {
+    const nic = this.nics.find((it) => it.name === name);
+    return nic && {
+      ...NO_TRAITS,
+      device: nic.kind === "card",
+      bond: nic.kind === "bond",
+      bondSlave: nic.bond !== undefined,
+      master: nic.bond?.name,
+      index: nic.index,
+    };
+  }
+
+  #read(): string {
+    const text = this.nics.map(({ name, bytes }) =>
+      `${name}: ${bytes} 0 0 0 0 0 0 0 ${bytes} 0 0 0 0 0 0 0\n`
+    ).join("");
+    this.during?.();
+    this.during = undefined;
+    return text;
+  }
+}
+
+for (const isSealed of [false, true]) {
+  const when = isSealed ? "after the seal" : "before the seal";
+
+  Deno.test(`NetworkCollector.collect() goes on where the names of two are swapped, ${when}`, async () => {
+    using time = new FakeTime();
+    const kernel = new Kernel(time, { isSealed });
+    const small = kernel.make("eth0", { bytes: 1_000 });
+    const large = kernel.make("eth1", { bytes: 20_000_000 });
+    await kernel.step();
+    assertEquals((await kernel.step())[0], 20_001_000);
+    kernel.pass(small, 30);
+    kernel.swap(small, large);
+    kernel.pass(large, 400);
+    await kernel.step();
+    kernel.pass(small, 5);
+    assertEquals(await kernel.step(), [20_001_435, isSealed ? 0 : 5]);
+    kernel.pass(large, 6);
+    assertEquals(await kernel.step(), [20_001_441, 6]);
+    assertEquals(Object.keys(kernel.rules()).sort(), ["eth0", "eth1"]);
+  });
+
+  Deno.test(`NetworkCollector.collect() counts each that takes a name whole, ${when}`, async () => {
+    using time = new FakeTime();
+    const kernel = new Kernel(time, { isSealed });
+    kernel.make("eth0", { bytes: 7 });
+    let eth1 = kernel.make("eth1", { bytes: 1_000_000 });
+    await kernel.step();
+    await kernel.step();
+    for (let time = 0; time < 5; time++) {
+      kernel.remove(eth1);
+      eth1 = kernel.make("eth1", { bytes: 1_000_000 });
+      const [, speed = NaN] = await kernel.step();
+      assertEquals(speed, 0, "nothing is as fast as a counter that is new");
+    }
+    assertEquals((await kernel.step())[0], 6_000_007);
+    // A busier one takes the name.
+    kernel.remove(eth1);
+    eth1 = kernel.make("eth1", { bytes: 50_000_000 });
+    await kernel.step();
+    assertEquals(await kernel.step(), [56_000_007, 0]);
+  });
+
+  Deno.test(`NetworkCollector.collect() counts a bond and its members once, whenever they join, ${when}`, async () => {
+    using time = new FakeTime();
+    const kernel = new Kernel(time, { isSealed });
+    const eth0 = kernel.make("eth0", { bytes: 40 });
+    const eth1 = kernel.make("eth1", { bytes: 1_000 });
+    await kernel.step();
+    await kernel.step();
+    kernel.pass(eth1, 100);
+    const bond = kernel.make("bond0", { kind: "bond" });
+    kernel.enslave(eth1, bond);
+    kernel.pass(eth1, 1_000);
+    for (let report = 0; report < 4; report++) {
+      await kernel.step();
+      kernel.pass(eth1, 500);
+    }
+    assertEquals(await kernel.step(), [4_140, 500]);
+    assertEquals(kernel.rules(), {
+      eth0: "counted: has a device",
+      eth1: "left out: bond slave of bond0",
+      bond0: "counted: bond",
+    });
+    // Another one joins much later, after it has counted by itself.
+    kernel.pass(eth0, 30);
+    kernel.enslave(eth0, bond);
+    kernel.pass(eth0, 300);
+    kernel.pass(eth1, 20);
+    assertEquals(await kernel.step(), [4_490, 350]);
+    kernel.pass(eth0, 7);
+    await kernel.step();
+    assertEquals(kernel.rules().eth0, "left out: bond slave of bond0");
+    // One leaves, and then the bond goes.
+    kernel.pass(eth1, 1);
+    kernel.enslave(eth1, undefined);
+    kernel.pass(eth1, 10);
+    assertEquals((await kernel.step())[0], 4_508);
+    assertEquals(kernel.rules().eth1, "counted: has a device");
+    kernel.remove(bond);
+    kernel.pass(eth0, 2_100);
+    await kernel.step();
+    kernel.pass(eth0, 3);
+    assertEquals(await kernel.step(), [6_611, 3]);
+    assertEquals(kernel.rules(), {
+      eth0: "counted: has a device",
+      eth1: "counted: has a device",
+    });
+  });
+
+  Deno.test(`NetworkCollector.collect() counts what passes cards and bonds exactly once, ${when}`, async () => {
+    const card = fc.nat({ max: 3 });
+    const action = fc.oneof(
+      fc.record({ what: fc.constant("pass"), card, bytes: fc.nat({ max: 1_000_000 }) }),
+      fc.record({
+        what: fc.constantFrom("swap", "join", "leave", "anew"),
+        card,
+        bytes: fc.nat(99),
+      }),
+      fc.record({ what: fc.constantFrom("bond", "unbond", "report"), card, bytes: card }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(action, { maxLength: 40 }), async (actions) => {
+        using time = new FakeTime();
+        const kernel = new Kernel(time, { isSealed });
+        const cards = Array.from(
+          { length: 4 },
+          (_, at) => kernel.make(`eth${at}`, { bytes: 1000 }),
+        );
+        let bond: Nic | undefined;
+        await kernel.step();
+        await kernel.step();
+        for (const { what, card, bytes } of actions) {
+          const nic = cards[card];
+          assert(nic !== undefined);
+          const other = cards[(card + 1) % cards.length];
+          // What passes between a report and a removal is nobody's to know.
+          if (what === "anew" || what === "unbond") await settle(kernel);
+          if (what === "pass") kernel.pass(nic, bytes);
+          if (what === "swap" && other) kernel.swap(nic, other);
+          if (what === "join" && bond && !nic.bond) kernel.enslave(nic, bond);
+          if (what === "leave") kernel.enslave(nic, undefined);
+          if (what === "report") await kernel.step();
+          if (what === "bond") bond ??= kernel.make("bond0", { kind: "bond" });
+          if (what === "unbond" && bond) {
+            kernel.remove(bond);
+            bond = undefined;
+          }
+          if (what === "anew") {
+            kernel.remove(nic);
+            cards[card] = kernel.make(nic.name, { bytes });
+          }
+        }
+        const total = await settle(kernel);
+        assertEquals(total, kernel.passed);
+        const [, speed] = await kernel.step();
+        assertEquals(speed, 0);
+      }),
+      { numRuns: 300 },
+    );
+  });
+}
+
+/** Reports until all has been looked up and counted; the total. */
+async function settle(kernel: Kernel): Promise<number | undefined> {
+  for (let report = 0; report < 4; report++) await kernel.step();
+  return (await kernel.step())[0];
+}
+
+Deno.test("NetworkCollector.collect() reads again when a name changes hands while it reads", async () => {
+  using time = new FakeTime();
+  const kernel = new Kernel(time);
+  const small = kernel.make("eth0", { bytes: 1_000 });
+  const large = kernel.make("eth1", { bytes: 20_000_000 });
+  await kernel.step();
+  for (let time = 0; time < 5; time++) {
+    kernel.during = () => kernel.swap(small, large);
+    await kernel.step();
+    assertEquals((await kernel.step())[0], 20_001_000);
+  }
+});
+
+Deno.test("NetworkCollector.collect() counts a short-lived interface, if it was told what it is", async () => {
+  using time = new FakeTime();
+  const kernel = new Kernel(time, { isSealed: true });
+  kernel.make("eth0", { bytes: 5 });
+  await kernel.step();
+  await kernel.step();
+  const wwan = kernel.make("wwan0", { bytes: 700 });
+  await kernel.step();
+  kernel.remove(wwan);
+  assertEquals((await kernel.step())[0], 705);
+});
+
+Deno.test("NetworkCollector.collect() takes no traits of another network's interface", async () => {
+  using time = new FakeTime();
+  const network = new NetworkCollector(
+    { read: () => "lan: 7 0 0 0 0 0 0 0 7 0 0 0 0 0 0 0\n" },
+    () => ({ ...NO_TRAITS, bridge: true, index: 12 }),
+    {
+      globs: { include: [], exclude: [] },
+      links: {
+        hasChanged: () => false,
+        find: () => ({ index: 3, isMaster: false, isSlave: false }),
+      },
+    },
+  );
+  time.tick(1_000);
+  assertEquals(await network.collect(), { receivedBytes: 7, sentBytes: 7 });
+});
+
+Deno.test("NetworkCollector.collect() counts a later bond once where the kernel is not asked", async () => {
+  for (const isSealed of [false, true]) {
+    using time = new FakeTime();
+    const kernel = new Kernel(time, { isSealed, hasLinks: false });
+    const eth1 = kernel.make("eth1", { bytes: 1_000 });
+    await settle(kernel);
+    const bond = kernel.make("bond0", { kind: "bond" });
+    kernel.enslave(eth1, bond);
+    kernel.pass(eth1, 1_000);
+    assertEquals(await settle(kernel), 2_000);
+    assertEquals(kernel.rules().eth1, "left out: bond slave of bond0");
+    kernel.pass(eth1, 500);
+    assertEquals(await settle(kernel), 2_500);
+    kernel.remove(bond);
+    await settle(kernel);
+    kernel.pass(eth1, 600);
+    assertEquals(await settle(kernel), 3_100);
+    assertEquals(kernel.rules(), { eth1: "counted: has a device" });
+  }
+});
+
+Deno.test("NetworkCollector.collect() decides again about a port that joins a bridge later", async () => {
+  using time = new FakeTime();
+  let port = NO_TRAITS;
+  let hasChanged = false;
+  const traits: Record<string, InterfaceTraits> = {};
+  let text = "eth0: 7 0 0 0 0 0 0 0 7 0 0 0 0 0 0 0\nguest: 50 0 0 0 0 0 0 0 50 0 0 0 0 0 0 0\n";
+  const network = new NetworkCollector(
+    { read: () => text },
+    (name) => Promise.resolve(name === "guest" ? port : traits[name] ?? NO_TRAITS),
+    {
+      globs: { include: [], exclude: [] },
+      links: {
+        hasChanged: () => hasChanged && !(hasChanged = false),
+        find: (name) => ({ index: name.length, isMaster: false, isSlave: false }),
+      },
+    },
+  );
+  const rule = () => network.interfaces().find(({ name }) => name === "guest")?.rule;
+  const step = async (ms: number) => {
+    time.tick(ms);
+    network.collect();
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  };
+  for (let report = 0; report < 3; report++) await step(1_000);
+  assertEquals(rule(), "by name: no interface has a device");
+  port = { ...NO_TRAITS, bridgePort: true };
+  hasChanged = true;
+  for (let report = 0; report < 4; report++) await step(3_000);
+  assertEquals(rule(), "virtual: bridge port");
+  text = text.replaceAll("50", "90");
+  await step(1_000);
+  assertEquals(network.total.bytes(), { receivedBytes: 57, sentBytes: 57 });
+});
