@@ -278,10 +278,13 @@ async function withAgent(use: (site: Site, panel: TestPanel) => Promise<void>): 
   }
 }
 
-/** The next report that was measured after this call. */
+/**
+ * The third report from now: the next one may be on its way, and the one after it is the first that
+ * sees a new interface, which counts once the agent has asked what it is.
+ */
 async function nextReport({ state }: TestPanel): Promise<Moved> {
   const { reports } = state.counts;
-  await state.until(({ counts }) => counts.reports > reports + 1, {
+  await state.until(({ counts }) => counts.reports > reports + 2, {
     signal: AbortSignal.timeout(60_000),
   });
   const network = state.reports.at(-1)?.value.network;
@@ -374,6 +377,128 @@ Deno.test({
         assertGreaterOrEqual(value.network.totalUp, total);
         total = value.network.totalUp;
       }
+    });
+  },
+});
+
+/** Speeds since so many reports, the fastest one. */
+function fastest({ state }: TestPanel, reportsBefore: number): number {
+  const since = state.reports.slice(reportsBefore - state.counts.reports);
+  return Math.max(...since.map(({ value }) => Math.max(value.network.up, value.network.down)));
+}
+
+/** An interface of the machine to somebody outside who never answers, at a network of its own. */
+function layOutside(site: Site, name: string, net: string): void {
+  const far = `far${name}`;
+  layCable({ namespace: site.machine, name }, { namespace: site.outside, name: far });
+  site.outside.ip("link", "set", far, "up");
+  site.machine.settle(name, net, 2);
+}
+
+Deno.test({
+  name: `an agent counts on when two interfaces swap names${needed}`,
+  ignore: needed !== "",
+  async fn() {
+    await withAgent(async (site, panel) => {
+      const { machine } = site;
+      layOutside(site, "eth1", "172.31.252");
+      layOutside(site, "eth2", "172.31.253");
+      machine.send(3000, "172.31.252.9");
+      await nextReport(panel);
+      const { reports } = panel.state.counts;
+      for (let time = 0; time < 3; time++) {
+        machine.send(20, "172.31.253.9");
+        machine.run(
+          "ip link set eth1 name swap; ip link set eth2 name eth1; ip link set swap name eth2",
+        );
+        machine.send(20, "172.31.252.9");
+        const from = machine.movedBy("eth0", "eth1", "eth2");
+        const report = await nextReport(panel);
+        within(report, { from, to: machine.movedBy("eth0", "eth1", "eth2") });
+      }
+      await nextReport(panel);
+      assertLess(3_000_000, machine.movedBy("eth1", "eth2").sent);
+      assertLess(fastest(panel, reports), 1_000_000);
+    });
+  },
+});
+
+Deno.test({
+  name: `an agent counts an interface each time that it is made anew${needed}`,
+  ignore: needed !== "",
+  async fn() {
+    await withAgent(async (site, panel) => {
+      const { machine, outside } = site;
+      await nextReport(panel);
+      const { reports } = panel.state.counts;
+      let gone: Moved = { sent: 0, received: 0 };
+      for (let time = 0; time < 5; time++) {
+        if (time > 0) machine.ip("link", "del", "eth1");
+        layOutside(site, "eth1", "172.31.252");
+        machine.send(1000, "172.31.252.9");
+        const from = plus(gone, machine.movedBy("eth0", "eth1"));
+        const report = await nextReport(panel);
+        within(report, { from, to: plus(gone, machine.movedBy("eth0", "eth1")) });
+        gone = plus(gone, machine.movedBy("eth1"));
+      }
+      assertLess(5_000_000, gone.sent);
+      // All that is sent at a time, within an interval of 0.4 s.
+      assertLess(fastest(panel, reports), 3_000_000);
+      assertEquals(outside.moved().size, 2);
+    });
+  },
+});
+
+const bonds = needed || canBond() ? needed : " (skipped: this kernel has no bonds)";
+
+function canBond(): boolean {
+  using machine = new NetworkNamespace();
+  return machine.takes("link", "add", "bond7", "type", "bond");
+}
+
+Deno.test({
+  name: `an agent counts a bond once that is made and removed while it runs${bonds}`,
+  ignore: bonds !== "",
+  async fn() {
+    await withAgent(async (site, panel) => {
+      const { machine } = site;
+      for (const name of ["eth1", "eth2"]) {
+        layCable({ namespace: machine, name }, { namespace: site.outside, name: `far${name}` });
+        site.outside.ip("link", "set", `far${name}`, "up");
+      }
+      const members = () => machine.movedBy("eth0", "eth1", "eth2");
+      async function holds(): Promise<void> {
+        const from = members();
+        const report = await nextReport(panel);
+        within(report, { from, to: members() });
+      }
+      machine.settle("eth1", "172.31.252", 2);
+      machine.send(1000, "172.31.252.9");
+      await holds();
+      // A bond of one, of two, of none, and then no bond.
+      machine.ip("addr", "flush", "dev", "eth1");
+      machine.ip("link", "set", "eth1", "down");
+      machine.ip("link", "add", "bond7", "type", "bond", "mode", "active-backup");
+      machine.ip("link", "set", "eth1", "master", "bond7");
+      machine.settle("bond7", "172.31.253", 2);
+      machine.send(1000, "172.31.253.9");
+      await holds();
+      machine.send(1000, "172.31.253.9");
+      await holds();
+      machine.ip("link", "set", "eth2", "master", "bond7");
+      machine.send(1000, "172.31.253.9");
+      await holds();
+      const told = await dryRun([], { through: machine.enter });
+      const rules = Object.fromEntries(told.interfaces.map(({ name, rule }) => [name, rule]));
+      assertEquals([rules.bond7, rules.eth1], ["bond", "bond slave of bond7"]);
+      machine.ip("link", "set", "eth1", "nomaster");
+      machine.send(1000, "172.31.253.9");
+      await holds();
+      machine.ip("link", "del", "bond7");
+      machine.settle("eth1", "172.31.252", 2);
+      machine.send(1000, "172.31.252.9");
+      await holds();
+      assertLess(6_000_000, members().sent);
     });
   },
 });
