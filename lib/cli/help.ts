@@ -47,6 +47,7 @@ file. HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY also apply to the connecti
 const TEXTS = {
   usage: { en: "Usage:", zh: "用法：" },
   commands: { en: "Commands:", zh: "命令：" },
+  colon: { en: ":", zh: "：" },
   default: { en: "default: ", zh: "默认：" },
   dryRun: { en: "show what would be sent", zh: "显示会发送的内容" },
   more: {
@@ -110,7 +111,9 @@ export function optionsOf(command: Command): readonly Option<unknown>[] {
 
 function optionSections(rows: readonly Option<unknown>[], language: Language): string[] {
   return rowsByGroup(rows).map(({ title, rows }) =>
-    `${title[language]}:\n${rows.map((row) => optionEntry(row, language)).join("\n")}`
+    `${title[language]}${TEXTS.colon[language]}\n${
+      rows.map((row) => optionEntry(row, language)).join("\n")
+    }`
   );
 }
 
@@ -154,7 +157,8 @@ function optionEntry(option: Option<unknown>, language: Language): string {
   ].filter((note) => note !== "");
   const words = [option.help[language], option.noEffect?.[language]]
     .filter((text) => text !== undefined).join(language === "zh" ? "：" : ": ");
-  const text = words + (notes.length === 0 ? "" : ` (${notes.join("; ")})`);
+  const inBrackets = language === "zh" ? `（${notes.join("；")}）` : ` (${notes.join("; ")})`;
+  const text = words + (notes.length === 0 ? "" : inBrackets);
   const [first = "", ...rest] = wrap(text, WIDTH - OPTION_COLUMN);
   const head = left.length < OPTION_COLUMN - 1
     ? left.padEnd(OPTION_COLUMN) + first
@@ -162,16 +166,11 @@ function optionEntry(option: Option<unknown>, language: Language): string {
   return [head, ...rest.map((line) => " ".repeat(OPTION_COLUMN) + line)].join("\n");
 }
 
-/** Breaks a text at blanks, and between Chinese characters. */
+/** Breaks a text at blanks, and between Chinese words. */
 function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
-  // No line begins with a closing mark.
-  for (
-    const piece of text.split(
-      /(?<= )|(?<=[\u3000-\u9fff\uff00-\uffef])(?![\u3000-\u303f\uff00-\uffef)])/,
-    )
-  ) {
+  for (const piece of piecesOf(text)) {
     if (line !== "" && displayWidth((line + piece).trimEnd()) > width) {
       lines.push(line.trimEnd());
       line = piece;
@@ -180,6 +179,24 @@ function wrap(text: string, width: number): string[] {
     }
   }
   return [...lines, line];
+}
+
+const CHINESE_END = /[\u3000-\u9fff\uff00-\uffef]$/;
+/** What no line begins with. */
+const CLOSING = /^[ 、。，：；！？）”]/;
+
+/** The parts of a text between which a line may end: not before a closing mark, nor in a word. */
+function piecesOf(text: string): string[] {
+  const pieces: string[] = [];
+  for (const { segment } of new Intl.Segmenter("zh", { granularity: "word" }).segment(text)) {
+    const before = pieces.at(-1);
+    const isWhole = before !== undefined && !/[（“]$/.test(before) && !CLOSING.test(segment) &&
+      (before.endsWith(" ") || CHINESE_END.test(before) || /^[\u4e00-\u9fff（“]/.test(segment));
+    if (before !== undefined && !isWhole) {
+      pieces[pieces.length - 1] = before + segment;
+    } else pieces.push(segment);
+  }
+  return pieces;
 }
 
 /** A text with blanks up to so many columns. */

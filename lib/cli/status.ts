@@ -106,12 +106,12 @@ function panelRows(
       en: `${panel.panel}, by ${transport} for ${since}`,
       zh: `${panel.panel}，经 ${transport} 已 ${since}`,
     };
-  const every = health.intervalMs > 0 ? ` (${health.intervalMs / 1000} s)` : "";
+  const interval = health.intervalMs > 0 ? `${health.intervalMs / 1000} s` : "";
   const report: Translation = acceptedAtMs === undefined
     ? { en: "none was accepted yet", zh: "还没有被接受过" }
     : {
-      en: `accepted ${duration(nowMs - acceptedAtMs)} ago${every}`,
-      zh: `${duration(nowMs - acceptedAtMs)} 前被接受${every}`,
+      en: `accepted ${duration(nowMs - acceptedAtMs)} ago${interval && ` (${interval})`}`,
+      zh: `${duration(nowMs - acceptedAtMs)} 前被接受${interval && `（${interval}）`}`,
     };
   const rows: [keyof typeof TEXTS, string][] = [
     ["panel", connection[language]],

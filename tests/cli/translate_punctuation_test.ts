@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import chinese from "../../lib/cli/chinese.json" with { type: "json" };
+import { brokenRules } from "./chinese_style.ts";
 import { chineseTexts } from "./shown_texts.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -10,20 +11,9 @@ interface Found {
   readonly text: string;
 }
 
-const HAN = "[\\u4e00-\\u9fff]";
-/** What Chinese sentences do not have, and why. */
-const RULES: readonly (readonly [name: string, pattern: RegExp])[] = [
-  ["a blank beside a full-width mark", / [、，。：；！？）”]|[、，。：；！？（“] /],
-  ["a Latin colon, comma or semicolon", new RegExp(`${HAN} ?[:;,](?!//)|[:;,] ?${HAN}`)],
-  ["Latin parentheses around Chinese", new RegExp(`${HAN} ?\\([^()]*\\)|\\([^()]*${HAN}[^()]*\\)`)],
-  ["a blank between two Chinese characters", new RegExp(`${HAN} +${HAN}`)],
-  ["another word for the seal", /密封|隔离|沙盒/],
-];
-
 function offences(all: readonly Found[]): string[] {
   return all.flatMap(({ where, text }) =>
-    RULES.filter(([, pattern]) => pattern.test(text))
-      .map(([name]) => `${where}: ${name}: ${text}`)
+    brokenRules(text).map((rule) => `${where}: ${rule}: ${text}`)
   );
 }
 

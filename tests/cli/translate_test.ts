@@ -81,7 +81,7 @@ const NOT_SHOWN = [
   /^Require WebSocket upgrade$|^Komari \{\}$|^# Komari Agent managed|^Komari agent$/,
   /^Written by `|^Part of a package;/,
   // Parts of which each whole has an entry.
-  /^\{\} and \{\}$|^\{\}, by \{\}$|^Cannot \{\} without \{\}; \{\}$/,
+  /^\{\} and \{\}$|^\{\}, by \{\}$|^Cannot \{\} without \{\}; \{\}$|\{\} \{\} it$/,
   /^Cannot resolve every option$|^is (?:not )?running$|^and (?:starts|does not start) at boot$/,
 ];
 

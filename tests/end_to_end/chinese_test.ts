@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { brokenRules } from "../cli/chinese_style.ts";
 import { HealthFile } from "../../lib/state/health_file.ts";
 import { type Command, COMMAND_ROWS, isCommand } from "../../lib/config/commands.ts";
 
@@ -167,6 +168,8 @@ for (const name of Object.keys(LINES).filter(isCommand)) {
         const output = await run(line, home);
         assertMatch(output, /\S/, line);
         assertEquals(englishIn(withoutQuoted(output)), [], line);
+        const wrong = output.split("\n").filter((text) => brokenRules(text).length > 0);
+        assertEquals(wrong, [], line);
       }
     } finally {
       await Deno.remove(home, { recursive: true });
