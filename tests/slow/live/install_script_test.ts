@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { buildPortable, PORTABLE_NAME } from "../../../build/portable.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
-import { SystemdContainer } from "./systemd_container.ts";
+import { MachineContainer } from "./machine_container.ts";
 
 const KEY = "d1scovery-k3y";
 const ROOT = decodeURIComponent(new URL("../../..", import.meta.url).pathname);
@@ -16,7 +16,7 @@ function isFile(path: string): boolean {
   }
 }
 
-const lack = SystemdContainer.missing() ?? (isFile(BUSYBOX) ? undefined : "no busybox");
+const lack = MachineContainer.missing() ?? (isFile(BUSYBOX) ? undefined : "no busybox");
 if (lack !== undefined) console.log(`install.sh is not tried on systemd: ${lack}`);
 
 /** Serves one release, behind a mirror's prefix. */
@@ -47,7 +47,7 @@ Deno.test({
       });
     };
     try {
-      await using machine = await SystemdContainer.start({
+      await using machine = await MachineContainer.start({
         mounts: {
           "/usr/local/bin/deno": Deno.execPath(),
           // There is nothing else to download by.

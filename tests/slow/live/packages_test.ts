@@ -4,7 +4,7 @@ import { buildPortable } from "../../../build/portable.ts";
 import type { PackageKind } from "../../../lib/host/this_program.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { outputOf, succeeds } from "./command.ts";
-import { SystemdContainer } from "./systemd_container.ts";
+import { MachineContainer } from "./machine_container.ts";
 
 const NAME = "komari-agent-deno";
 const PROGRAM = `/usr/bin/${NAME}`;
@@ -52,7 +52,7 @@ async function withPackages(
 
 interface World {
   readonly panel: TestPanel;
-  readonly machine: SystemdContainer;
+  readonly machine: MachineContainer;
 }
 
 /** A Debian with systemd that has the packages in `/build`, and a panel that it can reach. */
@@ -61,7 +61,7 @@ async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
     const panel = await startTestPanel();
     try {
       const mounts = { "/usr/local/bin/deno": Deno.execPath(), "/build": folder };
-      await using machine = await SystemdContainer.start({ mounts });
+      await using machine = await MachineContainer.start({ mounts });
       await act({ panel, machine });
       assertEquals(panel.state.violations, []);
     } finally {
@@ -87,11 +87,11 @@ async function reports({ state }: TestPanel): Promise<void> {
 }
 
 /** What has changed on the disk by the package. */
-async function changes(machine: SystemdContainer, before: readonly string[]): Promise<string[]> {
+async function changes(machine: MachineContainer, before: readonly string[]): Promise<string[]> {
   return (await machine.changes(before)).filter((line) => !KEPT_BY_OTHERS.test(line));
 }
 
-const noContainer = lackOf("packages on a real systemd are", noNfpm, SystemdContainer.missing());
+const noContainer = lackOf("packages on a real systemd are", noNfpm, MachineContainer.missing());
 
 Deno.test({
   name: "a .deb is installed, configured, upgraded, removed and purged on a real systemd",

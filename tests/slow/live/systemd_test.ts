@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { buildPortable } from "../../../build/portable.ts";
 import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
-import { SystemdContainer } from "./systemd_container.ts";
+import { MachineContainer } from "./machine_container.ts";
 
 const PROGRAM = "/build/komari-agent-deno-portable";
 const SERVICE = "komari-agent-deno";
@@ -10,12 +10,12 @@ const OFFICIAL = "/etc/systemd/system/komari-agent.service";
 /** What stands in for the official agent: all that counts is whether it runs. */
 const OFFICIAL_PROGRAM = "#!/bin/sh\nexec sleep infinity\n";
 
-const lack = SystemdContainer.missing();
+const lack = MachineContainer.missing();
 if (lack !== undefined) console.log(`systemd is not tried: ${lack}`);
 
 interface World {
   readonly panel: TestPanel;
-  readonly machine: SystemdContainer;
+  readonly machine: MachineContainer;
 }
 
 /** A machine with a build of this checkout, and a panel that it can reach. */
@@ -27,7 +27,7 @@ async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
     const panel = await startTestPanel();
     try {
       const mounts = { "/usr/local/bin/deno": Deno.execPath(), "/build": folder };
-      await using machine = await SystemdContainer.start({ mounts });
+      await using machine = await MachineContainer.start({ mounts });
       await act({ panel, machine });
     } finally {
       panel.close();

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { ReleaseServer } from "../../update/release_server.ts";
-import { SystemdContainer } from "./systemd_container.ts";
+import { MachineContainer } from "./machine_container.ts";
 
 const PROGRAM = "/build/komari-agent-deno-portable";
 const SERVICE = "komari-agent-deno";
@@ -11,12 +11,12 @@ const UPDATE = `${SERVICE}-update`;
 /** It passes for a newer version until it has to report. */
 const BROKEN = `#!/bin/sh\n[ "$1" = version ] && echo '{"version": "1.3.0"}' || exit 9\n`;
 
-const lack = SystemdContainer.missing();
+const lack = MachineContainer.missing();
 if (lack !== undefined) console.log(`systemd is not tried: ${lack}`);
 
 interface World {
   readonly panel: TestPanel;
-  readonly machine: SystemdContainer;
+  readonly machine: MachineContainer;
   readonly releases: ReleaseServer;
   /** Version 1.3.0 of this checkout; 1.2.3 lies on the machine. */
   readonly newer: Uint8Array<ArrayBuffer>;
@@ -32,7 +32,7 @@ async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
     await using releases = new ReleaseServer();
     try {
       const mounts = { "/usr/local/bin/deno": Deno.execPath(), "/build": folder };
-      await using machine = await SystemdContainer.start({ mounts });
+      await using machine = await MachineContainer.start({ mounts });
       await act({ panel, machine, releases, newer });
     } finally {
       panel.close();

@@ -1,8 +1,44 @@
 import { outputOf, succeeds } from "./command.ts";
 
-const IMAGE = "localhost/komari-agent-deno-test-systemd:12-users";
-/** The last one is for services of users. */
-const PACKAGES = "systemd,systemd-sysv,dbus,procps,libpam-systemd";
+/** What starts and supervises the services of a machine. */
+interface Init {
+  readonly image: string;
+  readonly packages: string;
+  /** Options of podman, and the command that boots. */
+  readonly options: readonly string[];
+  readonly boot: readonly string[];
+  /** A line of shell that succeeds when it has booted. */
+  readonly hasBooted: string;
+}
+
+const INITS = {
+  systemd: {
+    image: "localhost/komari-agent-deno-test-systemd:12-users",
+    // The last one is for services of users.
+    packages: "systemd,systemd-sysv,dbus,procps,libpam-systemd",
+    options: ["--systemd=always"],
+    boot: ["/sbin/init"],
+    hasBooted: "systemctl is-system-running | grep -qE 'running|degraded'",
+  },
+  openrc: {
+    image: "localhost/komari-agent-deno-test-openrc:12",
+    packages: "openrc,procps,iputils-ping",
+    options: [],
+    boot: [
+      "sh",
+      "-c",
+      // Its own services are for real hardware, a new boot remembers nothing, and the first process
+      // of a machine waits for those whose parents are gone.
+      "rm -rf /etc/runlevels/sysinit/* /run/openrc; openrc boot; openrc default; " +
+      "trap 'exit 0' TERM; while :; do sleep 1; done",
+    ],
+    hasBooted: "rc-status default && test -e /run/openrc/softlevel",
+  },
+} as const satisfies Record<string, Init>;
+
+/** The name of an init system. */
+export type InitName = keyof typeof INITS;
+
 /** What podman needs on a machine that is itself a container. */
 const PODMAN = ["--storage-driver=vfs", "--runtime=runc", "--cgroup-manager=cgroupfs"];
 const LIMITS = ["--ulimit", "nofile=20000:20000", "--ulimit", "nproc=4096:4096"];
@@ -18,14 +54,16 @@ export interface Ended {
 }
 
 /**
- * A Debian with a real systemd, which shares this machine's network and nothing else; it is gone
+ * A Debian with a real systemd or OpenRC, which shares this machine's network and nothing else; it is gone
  * with all that is in it.
  */
-export class SystemdContainer implements AsyncDisposable {
+export class MachineContainer implements AsyncDisposable {
   readonly name: string;
+  readonly #init: Init;
 
-  private constructor(name: string) {
+  private constructor(name: string, init: Init) {
     this.name = name;
+    this.#init = init;
   }
 
   /**
@@ -33,13 +71,15 @@ export class SystemdContainer implements AsyncDisposable {
    *
    * The image is made at the first time, which takes a minute and packages of Debian's, and kept.
    */
-  static missing(): string | undefined {
+  static missing(init: InitName = "systemd"): string | undefined {
     if (Deno.build.os !== "linux" || Deno.uid() !== 0) return "no root on Linux";
     const tools = ["podman", "runc", "mmdebstrap"];
     const missing = tools.filter((tool) => !succeeds("sh", "-c", `command -v ${tool}`));
     if (missing.length > 0) return `no ${missing.join(", no ")}`;
     try {
-      if (!succeeds("podman", ...PODMAN, "image", "exists", IMAGE)) makeImage();
+      if (!succeeds("podman", ...PODMAN, "image", "exists", INITS[init].image)) {
+        makeImage(INITS[init]);
+      }
       return undefined;
     } catch (error) {
       return `no image: ${error instanceof Error ? error.message.slice(-300) : error}`;
@@ -55,12 +95,17 @@ export class SystemdContainer implements AsyncDisposable {
    * @throws {Error} When it can't be made or does not boot.
    */
   static async start(
-    { mounts = {} }: { mounts?: Readonly<Record<string, string>> } = {},
-  ): Promise<SystemdContainer> {
-    const container = new SystemdContainer(`komari-agent-deno-${crypto.randomUUID().slice(0, 8)}`);
+    { init: initName = "systemd", mounts = {} }: {
+      init?: InitName;
+      mounts?: Readonly<Record<string, string>>;
+    } = {},
+  ): Promise<MachineContainer> {
+    const init = INITS[initName];
+    const name = `komari-agent-deno-${crypto.randomUUID().slice(0, 8)}`;
+    const container = new MachineContainer(name, init);
     const volumes = Object.entries(mounts).flatMap(([to, from]) => ["-v", `${from}:${to}:ro`]);
-    const start = ["run", "-d", "--name", container.name, "--privileged", "--systemd=always"];
-    podman(...start, "--network=host", ...LIMITS, ...volumes, IMAGE, "/sbin/init");
+    const start = ["run", "-d", "--name", name, "--privileged", "--network=host"];
+    podman(...start, ...init.options, ...LIMITS, ...volumes, init.image, ...init.boot);
     try {
       await container.hasBooted();
       return container;
@@ -129,7 +174,7 @@ export class SystemdContainer implements AsyncDisposable {
   }
 
   private hasBooted(): Promise<void> {
-    return this.comes("systemctl is-system-running | grep -qE 'running|degraded'");
+    return this.comes(this.#init.hasBooted);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -142,12 +187,12 @@ function podman(...args: readonly string[]): string {
   return outputOf("podman", ...PODMAN, ...args);
 }
 
-function makeImage(): void {
+function makeImage({ image, packages }: Init): void {
   const folder = Deno.makeTempDirSync();
   try {
     const root = `${folder}/root.tar`;
-    outputOf("mmdebstrap", "--variant=minbase", `--include=${PACKAGES}`, "bookworm", root);
-    podman("import", root, IMAGE);
+    outputOf("mmdebstrap", "--variant=minbase", `--include=${packages}`, "bookworm", root);
+    podman("import", root, image);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
