@@ -100,12 +100,17 @@ export type ProbeKind = typeof PROBE_KINDS[number];
 /** All of them. */
 export const PROBE_KINDS = ["icmp", "tcp", "http"] as const;
 
+/** A probe of the panel. */
+export interface Probe {
+  /** The panel's number of it. */
+  readonly id: number;
+  readonly kind: ProbeKind;
+  readonly target: string;
+}
+
 /** A probe that the panel has scheduled. */
-export interface ProbeTask {
-  id: number;
-  kind: ProbeKind;
-  target: string;
-  intervalSeconds: number;
+export interface ProbeTask extends Probe {
+  readonly intervalSeconds: number;
 }
 
 /** Result of one run of a probe. */

@@ -103,7 +103,7 @@ export class Agent implements LinkOwner {
   /** Handles an order of the panel. */
   onOrder(order: PanelOrder): void {
     const { probes, control } = this.#options;
-    if (order.kind === "probe") probes.runOnce(order);
+    if (order.kind === "probe") probes.runOnce(order.probe);
     else control.handle(order);
   }
 

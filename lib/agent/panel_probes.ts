@@ -1,15 +1,14 @@
 import type { Shell } from "../sandbox/shell.ts";
 import { BoundedQueue } from "../async/bounded_queue.ts";
-import type { Host } from "../host/host.ts";
 import type { SystemResolver } from "../net/dns.ts";
 import { isNotSaved } from "../panel/client_v2.ts";
 import { observeCall } from "../panel/observer.ts";
 import type { PanelConnection } from "../panel/panel_connection.ts";
-import { ProbePolicy } from "../probe/policy.ts";
+import { type AddressedMachine, ProbePolicy } from "../probe/policy.ts";
 import { Prober } from "../probe/prober.ts";
-import { type ProbeOrder, ProbeSchedule } from "../probe/schedule.ts";
+import { ProbeSchedule } from "../probe/schedule.ts";
 import type { ProblemObserver } from "../state/health_file.ts";
-import type { ProbeResult, ProbeTask } from "../types.ts";
+import type { Probe, ProbeResult, ProbeTask } from "../types.ts";
 
 const RESULTS_AT_A_TIME = 16;
 /** The panel dates a result by its arrival, so a long queue would be a false one. */
@@ -41,7 +40,7 @@ export class PanelProbes {
     options: {
       shell: Shell | undefined;
       resolver: SystemResolver;
-      machine: Pick<Host, "interfaceAddresses">;
+      machine: AddressedMachine;
       allowLocal: boolean;
       health?: ProblemObserver | undefined;
     },
@@ -58,12 +57,9 @@ export class PanelProbes {
   }
 
   /** Runs one once. */
-  runOnce(order: ProbeOrder): void {
-    const { taskId: id, probe: kind, target } = order;
-    for (const observer of this.#connection.observers) {
-      observer.onProbeOrder?.({ id, kind, target });
-    }
-    this.#schedule.runOnce(order);
+  runOnce(probe: Probe): void {
+    for (const observer of this.#connection.observers) observer.onProbeOrder?.(probe);
+    this.#schedule.runOnce(probe);
   }
 
   /** Sends a result as soon as there is room; the oldest of too many is dropped. */

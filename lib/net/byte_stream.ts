@@ -49,9 +49,9 @@ export function closeOnAbort(resource: { close(): void }, signal: AbortSignal): 
 
 /** A TCP or TLS connection of the runtime as a stream. */
 export class ConnectionStream implements ByteStream {
-  readonly #connection: Pick<Deno.Conn, "read" | "write" | "close">;
+  readonly #connection: ByteStream;
 
-  constructor(connection: Pick<Deno.Conn, "read" | "write" | "close">) {
+  constructor(connection: ByteStream) {
     this.#connection = connection;
   }
 

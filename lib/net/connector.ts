@@ -36,7 +36,7 @@ const ADDRESSES_LIMIT = 16;
 /** Opens TCP connections to hosts, by all of their addresses. */
 export class Connector {
   readonly #firstFamily: 4 | 6 | undefined;
-  readonly #resolver: Pick<SystemResolver, "resolveAll">;
+  readonly #resolver: SystemResolver | NameServerResolver;
   readonly #system: SystemResolver;
   readonly #nameServer: NameServerAddress | undefined;
   readonly #log = getLogger("net");

@@ -56,10 +56,10 @@ export async function streamRequest(
   using _abort = closeOnAbort(stream, signal);
   try {
     signal.throwIfAborted();
-    const { source, sink, limitBytes, method } = request;
     const headers = [...request.headers, ["connection", "close"] as const];
-    const head = encodeRequestHead({ method, url, headers, forward }, source?.lengthBytes);
-    return await exchange.run(new TextEncoder().encode(head), { source, sink, limitBytes });
+    const message = { method: request.method, url, headers, forward };
+    const head = encodeRequestHead(message, request.source?.lengthBytes);
+    return await exchange.run(new TextEncoder().encode(head), request);
   } catch (error) {
     signal.throwIfAborted();
     throw error;
@@ -91,13 +91,16 @@ class RequestStream {
 
   async run(
     head: Uint8Array<ArrayBuffer>,
-    { source, sink, limitBytes }: Pick<StreamedRequest, "source" | "sink" | "limitBytes">,
+    request: StreamedRequest,
   ): Promise<HttpResponse> {
     // Read from the start: a server may refuse the request before all of it was sent.
     const answering = this.#network(this.#reader.readHead());
     let isSettled = false;
     answering.catch(() => {}).finally(() => isSettled = true);
-    const { error, leftBytes } = await this.#send(head, { source, isWanted: () => !isSettled });
+    const { error, leftBytes } = await this.#send(head, {
+      source: request.source,
+      isWanted: () => !isSettled,
+    });
     const answer = await answering.catch((cause) => {
       throw error ?? cause;
     });
@@ -107,7 +110,7 @@ class RequestStream {
         kind: "malformed",
       });
     }
-    return await this.#receive(answer, { sink, limitBytes });
+    return await this.#receive(answer, request);
   }
 
   /** Sends a request while it is wanted; gives the bytes of the body that were not sent, and why. */
@@ -134,7 +137,7 @@ class RequestStream {
 
   async #receive(
     head: ResponseHead,
-    { sink, limitBytes }: Pick<StreamedRequest, "sink" | "limitBytes">,
+    { sink, limitBytes }: StreamedRequest,
   ): Promise<HttpResponse> {
     const { status, headers } = head;
     if (status === 101) throw new ResponseError("unexpected status 101", { kind: "malformed" });

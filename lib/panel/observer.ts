@@ -1,4 +1,4 @@
-import type { ProbeResult, ProbeTask } from "../types.ts";
+import type { Probe, ProbeResult, ProbeTask } from "../types.ts";
 import type { Transport } from "./transport.ts";
 
 /** Listens to the connection to one panel, as the log, the health file and the metrics do; must not throw. */
@@ -14,7 +14,7 @@ export interface PanelObserver {
   /** These probes are repeated from now on, and no others. */
   onProbeTasks?(tasks: readonly ProbeTask[]): void;
   /** The panel has ordered one run of a probe. */
-  onProbeOrder?(probe: Pick<ProbeTask, "id" | "kind" | "target">): void;
+  onProbeOrder?(probe: Probe): void;
   /** A probe has run. */
   onProbeResult?(result: ProbeResult): void;
 }

@@ -6,17 +6,12 @@
 
 import { quoteStart, truncate } from "../parse/bounded_text.ts";
 import { jsonFields, type JsonObject } from "../parse/json.ts";
-import type { ProbeKind } from "../types.ts";
+import type { Probe } from "../types.ts";
 import { isPositiveInteger, isProbeKind, isProbeTarget } from "./task_list.ts";
 
 /** An order of the panel. */
 export type PanelOrder =
-  | {
-    readonly kind: "probe";
-    readonly taskId: number;
-    readonly probe: ProbeKind;
-    readonly target: string;
-  }
+  | { readonly kind: "probe"; readonly probe: Probe }
   | { readonly kind: "command"; readonly taskId: string; readonly command: string }
   | {
     readonly kind: "terminal";
@@ -131,11 +126,11 @@ export function forLog(text: string): string {
 }
 
 function parseProbe(params: unknown): PanelOrder | string {
-  const { ping_task_id: taskId, ping_type: probe, ping_target: target } = jsonFields(params);
-  if (!isPositiveInteger(taskId)) return "a probe without an id";
-  if (!isProbeKind(probe)) return `a probe of type ${truncate(toJson(probe), 40)}`;
+  const { ping_task_id: id, ping_type: kind, ping_target: target } = jsonFields(params);
+  if (!isPositiveInteger(id)) return "a probe without an id";
+  if (!isProbeKind(kind)) return `a probe of type ${truncate(toJson(kind), 40)}`;
   if (!isProbeTarget(target)) return "a probe without a target";
-  return { kind: "probe", taskId, probe, target };
+  return { kind: "probe", probe: { id, kind, target } };
 }
 
 function parseCommand(params: unknown): PanelOrder | string {

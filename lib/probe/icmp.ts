@@ -12,9 +12,12 @@ const FORBIDDEN = '"ping" may not open its socket: run the agent as root, grant 
   "(AmbientCapabilities= in its systemd unit, --cap-add NET_RAW for its container), or widen " +
   "net.ipv4.ping_group_range";
 
+/** Sends one echo request. */
+export type Pinger = Pick<Shell, "ping">;
+
 /** ICMP probes by the machine's own `ping`. */
 export class IcmpProbe {
-  readonly #shell: Pick<Shell, "ping"> | undefined;
+  readonly #shell: Pinger | undefined;
   readonly #log = getLogger("probe");
   readonly #observer: ProblemObserver | undefined;
   /** Why no probe can be sent at present; logged when it changes. */
@@ -22,7 +25,7 @@ export class IcmpProbe {
   readonly #unreadableLog = LogRateLimit.once();
 
   /** Without a shell every probe fails. */
-  constructor(shell: Pick<Shell, "ping"> | undefined, observer?: ProblemObserver) {
+  constructor(shell: Pinger | undefined, observer?: ProblemObserver) {
     this.#shell = shell;
     this.#observer = observer;
   }

@@ -5,6 +5,9 @@ import type { SystemResolver } from "../net/dns.ts";
 import { withTimeout } from "../async/timeout.ts";
 import { addressBytes } from "../parse/ip_address.ts";
 
+/** A machine that knows the addresses of its interfaces. */
+export type AddressedMachine = Pick<Host, "interfaceAddresses">;
+
 /** A probe was refused for the address that it would have reached. */
 export class ProbeRefusedError extends Error {
   override name = "ProbeRefusedError";
@@ -43,7 +46,7 @@ const PRUNE_ABOVE = 1024;
  */
 export class ProbePolicy {
   readonly #resolver: SystemResolver;
-  readonly #machine: Pick<Host, "interfaceAddresses">;
+  readonly #machine: AddressedMachine;
   readonly #allowLocal: boolean;
   readonly #log = getLogger("probe");
   #own: { readonly addresses: ReadonlySet<string>; readonly atMs: number } | undefined;
@@ -56,10 +59,7 @@ export class ProbePolicy {
    */
   constructor(
     resolver: SystemResolver,
-    options: {
-      readonly machine: Pick<Host, "interfaceAddresses">;
-      readonly allowLocal: boolean;
-    },
+    options: { readonly machine: AddressedMachine; readonly allowLocal: boolean },
   ) {
     this.#resolver = resolver;
     this.#machine = options.machine;

@@ -2,10 +2,9 @@ import { abortable } from "@std/async/abortable";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import { type ProbeTarget, urlHost } from "../parse/probe_target.ts";
-import type { Shell } from "../sandbox/shell.ts";
 import type { ProblemObserver } from "../state/health_file.ts";
 import { HttpProbe } from "./http.ts";
-import { IcmpProbe } from "./icmp.ts";
+import { IcmpProbe, type Pinger } from "./icmp.ts";
 import { type Attempt, measure } from "./measure.ts";
 import { type ProbePolicy, ProbeRefusedError, TooManyProbesError } from "./policy.ts";
 import { probeTcp } from "./tcp.ts";
@@ -41,7 +40,7 @@ export class Prober {
 
   /** Without a shell every ICMP probe is lost. */
   constructor(
-    shell: Pick<Shell, "ping"> | undefined,
+    shell: Pinger | undefined,
     policy: ProbePolicy,
     observer?: ProblemObserver,
   ) {

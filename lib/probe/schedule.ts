@@ -3,15 +3,8 @@ import { BoundedQueue } from "../async/bounded_queue.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import { parseProbeTarget, type ProbeTarget } from "../parse/probe_target.ts";
-import type { ProbeKind, ProbeResult, ProbeTask } from "../types.ts";
+import type { Probe, ProbeResult, ProbeTask } from "../types.ts";
 import { LOST_MS, type Prober } from "./prober.ts";
-
-/** One probe that the panel orders. */
-export interface ProbeOrder {
-  readonly taskId: number;
-  readonly probe: ProbeKind;
-  readonly target: string;
-}
 
 /** Receives the results of probes. */
 export interface ProbeResults {
@@ -21,7 +14,7 @@ export interface ProbeResults {
 
 /** A probe that is repeated, or ordered once. */
 interface Entry {
-  readonly task: Pick<ProbeTask, "id" | "kind" | "target">;
+  readonly task: Probe;
   /** Absent when the panel's text is no target: the result is -1 then. */
   readonly target: ProbeTarget | undefined;
   /** Of a probe that is repeated. */
@@ -114,16 +107,16 @@ export class ProbeSchedule {
   }
 
   /** Runs a probe soon, unless it is ordered already or too many wait. */
-  runOnce({ taskId, probe, target }: ProbeOrder): void {
-    if (this.#stopped || this.#orders.has(taskId)) return;
+  runOnce(probe: Probe): void {
+    if (this.#stopped || this.#orders.has(probe.id)) return;
     const refusals: string[] = [];
-    const entry = newEntry({ id: taskId, kind: probe, target }, refusals);
+    const entry = newEntry(probe, refusals);
     for (const refusal of refusals) {
       this.#targetLog.write((more) =>
         this.#log.warning("{refusal}; its result is -1{more}", { refusal, more })
       );
     }
-    this.#orders.set(taskId, entry);
+    this.#orders.set(probe.id, entry);
     if (!this.#queue.add(entry)) this.#dropOrder(entry);
   }
 
@@ -205,7 +198,7 @@ export class ProbeSchedule {
 }
 
 /** Makes an entry that is due now, and adds to `refusals` why it has no target. */
-function newEntry(task: Entry["task"], refusals: string[]): Entry {
+function newEntry(task: Probe, refusals: string[]): Entry {
   let target: ProbeTarget | undefined;
   try {
     target = parseProbeTarget(task.kind, task.target);

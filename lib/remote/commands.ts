@@ -6,7 +6,7 @@ import type { PanelOrder } from "../panel/orders.ts";
 import type { PanelSender } from "../panel/panel_sender.ts";
 import { type CommandOutcome, NOT_STARTED, runCommand } from "./command.ts";
 import { execEnvironment } from "./exec_environment.ts";
-import { type QueuedResult, ResultQueue, sendOrShorten } from "./result_queue.ts";
+import { type QueuedResult, ResultQueue } from "./result_queue.ts";
 import { createTaskQueue, RecentIds } from "./task_queue.ts";
 
 type CommandOrder = PanelOrder & { kind: "command" };
@@ -73,9 +73,9 @@ export class Commands {
     if (this.#ended.signal.aborted || !this.#recent.add(taskId)) return;
     const programs = this.#programs;
     if (programs === undefined) {
-      if (this.#refusalLog.allows()) {
-        this.#log.warning("Refused a command of the panel: remote control is off");
-      }
+      this.#refusalLog.write(() =>
+        this.#log.warning("Refused a command of the panel: remote control is off")
+      );
       return this.#refuse(taskId, DISABLED);
     }
     const hasRoom = this.#waitingLength + command.length <= MAX_WAITING_LENGTH;
@@ -94,7 +94,7 @@ export class Commands {
    */
   async close(): Promise<void> {
     this.#ended.abort(new DOMException("The agent ends", "AbortError"));
-    for (const { taskId } of this.#waiting) this.#addUnfinished(taskId, NOT_RUN);
+    for (const { taskId } of this.#waiting) this.#results.add(this.#notStarted(taskId, NOT_RUN));
     this.#waiting.clear();
     const haveEnded = this.#queue.close();
     await settlesWithin(haveEnded.then(() => this.#results.drain()), LAST_RESULTS_MS);
@@ -130,7 +130,8 @@ export class Commands {
         error: describeError(error),
       });
       const isStopped = this.#ended.signal.aborted;
-      this.#addUnfinished(taskId, isStopped ? NOT_ENDED : describeError(error));
+      const output = isStopped ? NOT_ENDED : describeError(error);
+      this.#results.add(this.#notStarted(taskId, output));
     }
   }
 
@@ -146,25 +147,22 @@ export class Commands {
   }
 
   #refuse(taskId: string, output: string): void {
-    this.#results.addRefusal(this.#queued(taskId, { output, exitCode: NOT_STARTED }));
+    this.#results.addRefusal(this.#notStarted(taskId, output));
   }
 
-  #addUnfinished(taskId: string, output: string): void {
-    this.#results.add(this.#queued(taskId, { output, exitCode: NOT_STARTED }));
+  #notStarted(taskId: string, output: string): QueuedResult {
+    return this.#queued(taskId, { output, exitCode: NOT_STARTED });
   }
 
   #queued(taskId: string, outcome: CommandOutcome): QueuedResult {
     const result = { taskId, ...outcome, finishedAt: new Date() };
-    const name = `the result of command ${taskId}`;
     return {
-      name,
+      name: `the result of command ${taskId}`,
       bytes: outcome.output.length * 2,
       expiresAfterMs: RESULT_EXPIRES_MS,
-      send: sendOrShorten(name, {
-        send: (signal) => this.#sender.sendCommandResult(result, signal),
-        sendShorter: (signal) =>
-          this.#sender.sendCommandResult({ ...result, output: cut(result.output) }, signal),
-      }),
+      send: (signal) => this.#sender.sendCommandResult(result, signal),
+      sendShorter: (signal) =>
+        this.#sender.sendCommandResult({ ...result, output: cut(result.output) }, signal),
     };
   }
 }

@@ -142,10 +142,8 @@ export class FileRequests {
   }
 
   #answer(requestId: string, outcome: { result: unknown } | { error: string }): Promise<void> {
-    const result: FileResult = "error" in outcome
-      ? { requestId, ok: false, error: outcome.error }
-      : { requestId, ok: true, result: outcome.result, error: "" };
-    return this.#options.answer(result);
+    const ok = !("error" in outcome);
+    return this.#options.answer({ requestId, ok, error: "", ...outcome });
   }
 
   #logOutcome(
@@ -176,24 +174,13 @@ function allOperations(
     ["delete", { ...tree, run: deleteFile }],
     ["move", { ...tree, run: moveFile }],
     ["copy", { ...tree, run: copyFile }],
-    ["search", {
-      lane: "slow",
-      answerMs: SLOW_MS,
-      run: searchFiles,
-    }],
+    ["search", { lane: "slow", answerMs: SLOW_MS, run: searchFiles }],
     ["download_stream", {
       ...transfer,
       run: (args, signal) => sendFilePart(args, { transfers, signal }),
     }],
-    ["upload_stream", {
-      ...transfer,
-      run: (args, signal) => uploads.receivePart(args, signal),
-    }],
-    ["upload_commit", {
-      ...change,
-      answerMs: SLOW_MS,
-      run: (args) => uploads.commit(args),
-    }],
+    ["upload_stream", { ...transfer, run: (args, signal) => uploads.receivePart(args, signal) }],
+    ["upload_commit", { ...change, answerMs: SLOW_MS, run: (args) => uploads.commit(args) }],
     ["upload_cancel", { ...quick, run: (args) => uploads.cancel(args) }],
   ]);
 }

@@ -8,7 +8,7 @@ import type { PanelSender } from "../panel/panel_sender.ts";
 import type { FileResult } from "../types.ts";
 import { execEnvironment } from "./exec_environment.ts";
 import type { FileRequests } from "./file_requests.ts";
-import { type QueuedResult, ResultQueue, sendOrShorten } from "./result_queue.ts";
+import { type QueuedResult, ResultQueue } from "./result_queue.ts";
 
 /** The clients of a panel, by which files and the answers to requests travel. */
 export interface FilePanel {
@@ -87,27 +87,24 @@ export class Files {
   #queued(result: FileResult): QueuedResult {
     const count = Array.isArray(result.result) ? result.result.length : 1;
     const { requestId } = result;
-    const name = `the answer to file request ${requestId}`;
     const { sender } = this.#panel;
     return {
-      name,
+      name: `the answer to file request ${requestId}`,
       bytes: count * FILE_INFO_BYTES,
       expiresAfterMs: RESULT_EXPIRES_MS,
-      send: sendOrShorten(name, {
-        send: (signal) => sender.sendFileResult(result, signal),
-        sendShorter: (signal) =>
-          sender.sendFileResult({ requestId, ok: false, error: TOO_LARGE }, signal),
-      }),
+      send: (signal) => sender.sendFileResult(result, signal),
+      sendShorter: (signal) =>
+        sender.sendFileResult({ requestId, ok: false, error: TOO_LARGE }, signal),
     };
   }
 
   #refuse(requestId: string): void {
-    if (this.#refusalLog.allows()) {
-      const reason = this.#programs === undefined
-        ? "remote control is off"
-        : "--disable-remote-files is set";
-      this.#log.warning("Refused a file request of the panel: {reason}", { reason });
-    }
+    const reason = this.#programs === undefined
+      ? "remote control is off"
+      : "--disable-remote-files is set";
+    this.#refusalLog.write(() =>
+      this.#log.warning("Refused a file request of the panel: {reason}", { reason })
+    );
     this.#results.addRefusal(this.#queued({ requestId, ok: false, error: DISABLED }));
   }
 }

@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
@@ -20,7 +21,7 @@ export async function openForReading(path: string): Promise<FileHandle> {
   const { isFile } = await Deno.stat(path);
   if (!isFile) throw new TypeError(NOT_REGULAR);
   const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
-  return await checked(await open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+  return await checked(await open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY), requireFile);
 }
 
 /**
@@ -32,13 +33,7 @@ export async function openForReading(path: string): Promise<FileHandle> {
 export async function openUnlinked(path: string, seen: Deno.FileInfo): Promise<FileHandle> {
   const { O_RDONLY, O_NONBLOCK, O_NOCTTY, O_NOFOLLOW } = constants;
   const handle = await open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
-  try {
-    requireSameFile(await handle.stat(), seen);
-    return handle;
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
+  return await checked(handle, (opened) => requireSameFile(opened, seen));
 }
 
 /** @throws {Error} When what was opened is not what was looked at before. */
@@ -68,7 +63,7 @@ export async function createPrivateFile(path: string): Promise<FileHandle> {
  */
 export async function openForWriting(path: string): Promise<FileHandle> {
   const { O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-  return await checked(await open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK));
+  return await checked(await open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK), requireFile);
 }
 
 /** Where a file is written: through a link that leads somewhere, else at the path itself. */
@@ -89,10 +84,14 @@ export async function writeFully(
   }
 }
 
-async function checked(handle: FileHandle): Promise<FileHandle> {
+function requireFile(opened: Stats): void {
+  if (!opened.isFile()) throw new TypeError(NOT_REGULAR);
+}
+
+/** Gives a handle that passes a check, and closes any other. */
+async function checked(handle: FileHandle, check: (opened: Stats) => void): Promise<FileHandle> {
   try {
-    const stats = await handle.stat();
-    if (!stats.isFile()) throw new TypeError(NOT_REGULAR);
+    check(await handle.stat());
     return handle;
   } catch (error) {
     await handle.close();

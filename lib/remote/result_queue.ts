@@ -14,6 +14,8 @@ export interface QueuedResult {
   readonly expiresAfterMs: number;
   /** One attempt; rejects when the panel has not accepted it. */
   send(signal: AbortSignal): Promise<void>;
+  /** The same with a part of it, once the panel or a proxy has refused it as too large. */
+  sendShorter?(signal: AbortSignal): Promise<void>;
 }
 
 interface Entry {
@@ -23,6 +25,7 @@ interface Entry {
   /** Resolved when it was tried once, or removed. */
   readonly tried: PromiseWithResolvers<void>;
   attempts: number;
+  isTooLong: boolean;
   timer?: ReturnType<typeof setTimeout>;
 }
 
@@ -75,6 +78,7 @@ export class ResultQueue {
       controller: new AbortController(),
       tried: Promise.withResolvers(),
       attempts: 0,
+      isTooLong: false,
     };
     this.#entries.add(entry);
     this.#bytes += result.bytes + OVERHEAD_BYTES;
@@ -90,8 +94,10 @@ export class ResultQueue {
   /** Adds the refusal of a request; while too many results wait, the request gets no answer. */
   addRefusal(refusal: QueuedResult): void {
     if (this.size < MAX_REFUSALS) this.add(refusal);
-    else if (this.#dropLog.allows()) {
-      this.#log.warning("The panel sends too many requests: some get no answer");
+    else {
+      this.#dropLog.write(() =>
+        this.#log.warning("The panel sends too many requests: some get no answer")
+      );
     }
   }
 
@@ -107,15 +113,35 @@ export class ResultQueue {
   }
 
   async #try(entry: Entry): Promise<void> {
-    const { result, controller: { signal } } = entry;
+    const { signal } = entry.controller;
     try {
-      await result.send(signal);
+      await this.#send(entry, signal);
       this.#remove(entry);
       this.#isFailing = false;
     } catch (error) {
       if (!signal.aborted) this.#backOff(entry, describeError(error));
     }
     entry.tried.resolve();
+  }
+
+  /** One that is too large even when it is cut is given up: waiting does not make it smaller. */
+  async #send(entry: Entry, signal: AbortSignal): Promise<void> {
+    const { result } = entry;
+    try {
+      if (!entry.isTooLong) return await result.send(signal);
+    } catch (error) {
+      if (result.sendShorter === undefined || !isTooLarge(error)) throw error;
+      entry.isTooLong = true;
+    }
+    try {
+      await result.sendShorter?.(signal);
+    } catch (error) {
+      if (!isTooLarge(error)) throw error;
+      this.#log.warning("Gave up {name}, which was cut already: {error}", {
+        name: result.name,
+        error: describeError(error),
+      });
+    }
   }
 
   #backOff(entry: Entry, error: string): void {
@@ -144,37 +170,8 @@ export class ResultQueue {
   }
 }
 
-/** A way to send a result, in full or shorter. */
-type Send = (signal: AbortSignal) => Promise<void>;
-
 /** Close frames that say that a message is too long (RFC 6455, section 7.4). */
 const TOO_LONG = 1009;
-
-/**
- * Attempts to send a result; one that the panel or a proxy refuses as too large is sent shorter from
- * then on. When even that is too large it is given up: waiting does not make it smaller.
- */
-export function sendOrShorten(
-  name: string,
-  { send, sendShorter }: { send: Send; sendShorter: Send },
-): Send {
-  let isTooLong = false;
-  return async (signal) => {
-    try {
-      if (!isTooLong) return await send(signal);
-    } catch (error) {
-      if (!isTooLarge(error)) throw error;
-      isTooLong = true;
-    }
-    try {
-      await sendShorter(signal);
-    } catch (error) {
-      if (!isTooLarge(error)) throw error;
-      const fields = { name, error: describeError(error) };
-      getLogger("remote").warning("Gave up {name}, which was cut already: {error}", fields);
-    }
-  };
-}
 
 function isTooLarge(error: unknown): boolean {
   return error instanceof PanelError && (error.status === 413 || error.closeCode === TOO_LONG);

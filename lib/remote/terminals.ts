@@ -7,7 +7,7 @@ import type { WebSocketConnection } from "../net/websocket.ts";
 import type { PanelOrder } from "../panel/orders.ts";
 import type { WebSocketOpener } from "../panel/websocket_opener.ts";
 import { execEnvironment } from "./exec_environment.ts";
-import { createTaskQueue, isValidId } from "./task_queue.ts";
+import { createTaskQueue } from "./task_queue.ts";
 import { runTerminal, sendLine } from "./terminal.ts";
 
 /** A request for a terminal. One that is not resumable ends with its connection. */
@@ -84,7 +84,7 @@ export class Terminals {
    */
   handle(order: TerminalOrder): void {
     const { requestId } = order;
-    if (this.#ended.signal.aborted || !isValidId(requestId)) return;
+    if (this.#ended.signal.aborted) return;
     const open = this.#open.get(requestId);
     if (open !== undefined) {
       if (open.isConnected) open.requestedAtMs = performance.now();
@@ -92,9 +92,9 @@ export class Terminals {
     }
     const programs = this.#programs;
     if (programs === undefined) {
-      if (this.#refusalLog.allows()) {
-        this.#log.warning("Refused a terminal of the panel: remote control is off");
-      }
+      this.#refusalLog.write(() =>
+        this.#log.warning("Refused a terminal of the panel: remote control is off")
+      );
       return this.#refuse(requestId, DISABLED);
     }
     if (this.#open.size >= MAX_OPEN && !this.#endDetached()) {
@@ -248,8 +248,10 @@ export class Terminals {
     });
     if (isAccepted) {
       this.#refused.add(requestId);
-    } else if (this.#dropLog.allows()) {
-      this.#log.warning("The panel asks for too many terminals: some requests are dropped");
+    } else {
+      this.#dropLog.write(() =>
+        this.#log.warning("The panel asks for too many terminals: some requests are dropped")
+      );
     }
   }
 }

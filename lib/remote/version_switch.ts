@@ -57,13 +57,13 @@ export class VersionSwitch {
     }
     const nowMs = performance.now();
     if (this.#isRunning || nowMs - this.#startedAtMs < MIN_INTERVAL_MS) {
-      if (!this.#soonLog.allows()) return;
       const minutes = Math.round((nowMs - this.#startedAtMs) / 60_000);
-      this.#log.info(
-        "Ignored an order to switch to version {version}: the last one came {minutes} min ago",
-        { version: quoteStart(version), minutes },
+      return this.#soonLog.write(() =>
+        this.#log.info(
+          "Ignored an order to switch to version {version}: the last one came {minutes} min ago",
+          { version: quoteStart(version), minutes },
+        )
       );
-      return;
     }
     this.#startedAtMs = nowMs;
     this.#switch(programs, version, isLatest(name) ? undefined : name);
@@ -87,11 +87,12 @@ export class VersionSwitch {
   }
 
   #refuse(version: string, refusal: string): void {
-    if (!this.#refusalLog.allows()) return;
-    this.#log.warning("Refused to switch to version {version}: {refusal}", {
-      version: quoteStart(version),
-      refusal,
-    });
+    this.#refusalLog.write(() =>
+      this.#log.warning("Refused to switch to version {version}: {refusal}", {
+        version: quoteStart(version),
+        refusal,
+      })
+    );
   }
 }
 

@@ -298,7 +298,7 @@ Deno.test("Agent.run() handles the orders of the panel, also before its first re
   const world = new FakeWorld();
   const held = Promise.withResolvers<void>();
   world.onReport = () => held.promise;
-  const probe = { kind: "probe", taskId: 1, probe: "tcp", target: "h" } as const;
+  const probe = { kind: "probe", probe: { id: 1, kind: "tcp", target: "h" } } as const;
   const command = { kind: "command", taskId: "c", command: "id" } as const;
   const terminal = { kind: "terminal", requestId: "t", resumable: true } as const;
   const file = { kind: "file", requestId: "f", op: "list", args: {} } as const;

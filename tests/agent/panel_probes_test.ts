@@ -31,7 +31,7 @@ Deno.test("PanelProbes sends results, and shows its observers tasks, orders and 
   const probes = new PanelProbes(connection, OPTIONS);
   const target = "127.0.0.1";
   probes.update([{ id: 1, kind: "icmp", target, intervalSeconds: 5 }]);
-  probes.runOnce({ taskId: 2, probe: "icmp", target });
+  probes.runOnce({ id: 2, kind: "icmp", target });
   await time.pass(5_000, { stepMs: 1_000 });
   await probes.close();
   await time.pass(20_000, { stepMs: 1_000 });

@@ -14,7 +14,10 @@ Deno.test("parsePanelMessage() reads orders in both shapes", () => {
   const probe = { ping_task_id: 7, ping_type: "tcp", ping_target: "host:443" };
   const command = { task_id: "c-1", command: "uname -a" };
   const cases: [string, string, object, PanelMessage][] = [
-    ["agent.ping", "ping", probe, { kind: "probe", taskId: 7, probe: "tcp", target: "host:443" }],
+    ["agent.ping", "ping", probe, {
+      kind: "probe",
+      probe: { id: 7, kind: "tcp", target: "host:443" },
+    }],
     ["agent.exec", "exec", command, { kind: "command", taskId: "c-1", command: "uname -a" }],
   ];
   for (const [method, older, params, expected] of cases) {
@@ -221,8 +224,8 @@ function assertBounded(message: PanelMessage, kinds: Set<string>): void {
     case "terminal":
       return assertLessOrEqual(message.requestId.length, 200);
     case "probe":
-      assert(Number.isSafeInteger(message.taskId) && message.taskId > 0);
-      return assertLessOrEqual(message.target.length, 2048);
+      assert(Number.isSafeInteger(message.probe.id) && message.probe.id > 0);
+      return assertLessOrEqual(message.probe.target.length, 2048);
     case "answer":
       assertLessOrEqual(message.error?.text.length ?? 0, 200);
       assertLessOrEqual(message.events.length, 256);

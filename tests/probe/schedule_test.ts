@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { ProbeTarget } from "../../lib/parse/probe_target.ts";
 import { Prober } from "../../lib/probe/prober.ts";
-import { type ProbeOrder, ProbeSchedule } from "../../lib/probe/schedule.ts";
-import type { ProbeResult, ProbeTask } from "../../lib/types.ts";
+import { ProbeSchedule } from "../../lib/probe/schedule.ts";
+import type { Probe, ProbeResult, ProbeTask } from "../../lib/types.ts";
 import { FakeTime } from "../fake_time.ts";
 import { fakePolicy } from "./fake_names.ts";
 import { collectedDebugLog } from "../log/collected_log.ts";
@@ -329,8 +329,8 @@ Deno.test("ProbeSchedule spreads tasks over their interval, with one timer for t
   for (const count of counts) assert(count > 1400 && count < 1900, `${counts}`);
 });
 
-function order(taskId: number): ProbeOrder {
-  return { taskId, probe: "tcp", target: "192.0.2.1:443" };
+function order(id: number): Probe {
+  return { id, kind: "tcp", target: "192.0.2.1:443" };
 }
 
 Deno.test("ProbeSchedule.runOnce() runs a probe at once and gives its result", async () => {
@@ -374,8 +374,8 @@ Deno.test("ProbeSchedule.runOnce() bears 10,000 orders: few at a time, no stale 
 Deno.test("ProbeSchedule.runOnce() gives -1 for a target that can't be probed, and says so once", async () => {
   const lines = await collectedDebugLog(async () => {
     using bench = new Bench({ tookMs: 50 });
-    for (let taskId = 1; taskId <= 100; taskId++) {
-      bench.schedule.runOnce({ taskId, probe: "tcp", target: "host:99999" });
+    for (let id = 1; id <= 100; id++) {
+      bench.schedule.runOnce({ id, kind: "tcp", target: "host:99999" });
     }
     await bench.time.run(5_000);
     assertEquals(bench.runs, []);
