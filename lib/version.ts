@@ -30,7 +30,6 @@ export function knowsReleases({ updateUrl }: { readonly updateUrl: string }): bo
  */
 export function releaseKey(
   { updateUrl, updateKey }: { readonly updateUrl: string; readonly updateKey: string },
-  { stamped = RELEASE_KEY }: { stamped?: string } = {},
 ): string {
-  return updateUrl !== "" && updateKey !== "" ? updateKey : stamped;
+  return updateUrl !== "" && updateKey !== "" ? updateKey : RELEASE_KEY;
 }

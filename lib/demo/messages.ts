@@ -5,47 +5,11 @@
  * @module
  */
 
+import type { WireGpu, WireReport, WireUsage } from "../panel/protocol.ts";
 import { isJsonObject, jsonFields, type JsonObject } from "../parse/json.ts";
 
-/** A report; sizes in bytes, speeds in bytes per second. */
-export interface StoredReport {
-  readonly cpu: { readonly usage: number };
-  readonly ram: StoredUsage;
-  readonly swap: StoredUsage;
-  readonly load: { readonly load1: number; readonly load5: number; readonly load15: number };
-  readonly disk: StoredUsage;
-  readonly network: {
-    readonly up: number;
-    readonly down: number;
-    readonly totalUp: number;
-    readonly totalDown: number;
-  };
-  readonly connections: { readonly tcp: number; readonly udp: number };
-  /** Seconds. */
-  readonly uptime: number;
-  readonly process: number;
-  readonly message: string;
-  readonly gpu?: StoredGpu;
-}
-
-/** A capacity and the used part of it, in bytes. */
-export interface StoredUsage {
-  readonly total: number;
-  readonly used: number;
-}
-
-/** Graphics cards; sizes in bytes, degrees Celsius. */
-export interface StoredGpu {
-  readonly count: number;
-  readonly average_usage: number;
-  readonly detailed_info: readonly {
-    readonly name: string;
-    readonly memory_total: number;
-    readonly memory_used: number;
-    readonly utilization: number;
-    readonly temperature: number;
-  }[];
-}
+/** A report, as it is on the wire. */
+export type StoredReport = Readonly<WireReport>;
 
 /** Basic info, column by column; sizes in bytes. */
 export type StoredBasicInfo = Readonly<Record<string, string | number>>;
@@ -97,12 +61,12 @@ export function readReport(value: unknown): StoredReport {
   };
 }
 
-function readUsage(value: unknown): StoredUsage {
+function readUsage(value: unknown): WireUsage {
   const usage = jsonFields(value);
   return { total: numberIn(usage, "total"), used: numberIn(usage, "used") };
 }
 
-function readGpu(gpu: JsonObject): StoredGpu {
+function readGpu(gpu: JsonObject): WireGpu {
   const cards = Array.isArray(gpu["detailed_info"]) ? gpu["detailed_info"].map(jsonFields) : [];
   return {
     count: numberIn(gpu, "count"),

@@ -36,13 +36,6 @@ export interface LinkOwner {
   onOrder(order: PanelOrder): void;
 }
 
-/** How a report is sent. */
-export interface ReportOptions {
-  readonly transport: Transport;
-  /** Time to the next report, in milliseconds. */
-  readonly intervalMs: number;
-}
-
 /** Sends reports to the panel by the best transport that works, and receives its orders. */
 export class PanelLink {
   readonly #connection: PanelConnection;
@@ -88,8 +81,14 @@ export class PanelLink {
     await Promise.all(this.#inFlight);
   }
 
-  /** Sends a report; whether the panel has accepted it or was not asked. Never rejects. */
-  async sendReport(report: WireReport, options: ReportOptions): Promise<boolean> {
+  /**
+   * Sends a report, after which the next one is due in `intervalMs`; whether the panel has accepted it
+   * or was not asked. Never rejects.
+   */
+  async sendReport(
+    report: WireReport,
+    options: { transport: Transport; intervalMs: number },
+  ): Promise<boolean> {
     const { transport, intervalMs } = options;
     if (transport.carrier === "WebSocket" && !this.#asksForAnswer(intervalMs)) {
       this.#notify(report, transport);
@@ -203,7 +202,7 @@ export class PanelLink {
   /** Sends a report that is answered. */
   async #callReport(
     report: WireReport,
-    { transport, intervalMs }: ReportOptions,
+    { transport, intervalMs }: { transport: Transport; intervalMs: number },
   ): Promise<boolean> {
     const { calls, observers } = this.#connection;
     const isPost = transport.carrier === "POST";

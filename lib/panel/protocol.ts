@@ -56,7 +56,8 @@ export interface WireGpu {
   }[];
 }
 
-interface WireUsage {
+/** A capacity and its used part on the wire, in bytes. */
+export interface WireUsage {
   total: number;
   used: number;
 }
@@ -144,8 +145,6 @@ export interface BasicInfoParts {
  *
  * Unknown addresses are omitted: an empty one would erase the stored one, and a panel of version 1
  * uses the address of the caller when there is none.
- *
- * @throws {TypeError} When a value has the wrong type: it would break the panel for every node.
  */
 export function toWireBasicInfo(parts: BasicInfoParts): WireBasicInfo {
   const { facts, snapshot, addresses } = parts;
@@ -167,27 +166,8 @@ export function toWireBasicInfo(parts: BasicInfoParts): WireBasicInfo {
   }
   if (addresses.ipv4 !== undefined) info.ipv4 = addresses.ipv4;
   if (addresses.ipv6 !== undefined) info.ipv6 = addresses.ipv6;
-  checkBasicInfo(info);
   return info;
 }
-
-/** Checks basic info. @throws {TypeError} When a number has a fraction or is out of range, or a text is none. */
-export function checkBasicInfo(info: Readonly<WireBasicInfo>): void {
-  for (const [field, value] of Object.entries(info)) {
-    const fine = NUMBERS_OF_BASIC_INFO.has(field)
-      ? Number.isSafeInteger(value) && Number(value) >= 0
-      : typeof value === "string";
-    if (!fine) throw new TypeError(`Cannot send basic info: ${field} is ${JSON.stringify(value)}`);
-  }
-}
-
-const NUMBERS_OF_BASIC_INFO: ReadonlySet<string> = new Set([
-  "cpu_cores",
-  "cpu_physical_cores",
-  "mem_total",
-  "swap_total",
-  "disk_total",
-]);
 
 /** A probe's result on the wire. */
 export interface WireProbeResult {

@@ -10,8 +10,7 @@
 
 import { delay } from "@std/async/delay";
 import { type Backoff, backoffMs } from "../async/backoff.ts";
-import type { ConnectionConfig } from "../config/config.ts";
-import type { StatePaths } from "../config/environment.ts";
+import type { Config } from "../config/config.ts";
 import { hostName } from "../host/local_host.ts";
 import { type OfficialFile, readOfficialNode } from "../host/official_files.ts";
 import { describeError, getLogger } from "../log/log.ts";
@@ -33,15 +32,6 @@ import type { PanelObserver } from "./observer.ts";
 import { OutageLog } from "./outages.ts";
 import { PanelError, type PanelFailure } from "./panel_error.ts";
 
-/** The settings of registration. */
-export interface RegistrationConfig extends ConnectionConfig, StatePaths {
-  readonly endpoint: string;
-  readonly autoDiscoveryKey: string;
-  /** The official agent's file of the registration, read and kept up to date; empty for none. */
-  readonly autoDiscoveryFile: string;
-  readonly rediscover: boolean;
-}
-
 /** The outcome of an attempt to register. */
 export type RegistrationOutcome =
   | { readonly kind: "registered"; readonly node: NodeCredentials }
@@ -58,13 +48,13 @@ const UNKNOWN_METHOD = "agent.noop";
 
 /** The calls about a registration, over the same connection settings as reports. */
 export class RegistrationClient {
-  readonly #config: RegistrationConfig;
+  readonly #config: Config;
   readonly #name: string;
   readonly #system: SystemResolver | undefined;
 
   /** @param options `name`: the node's, which the panel prefixes with `Auto-`; `system` resolves names. */
   constructor(
-    config: RegistrationConfig,
+    config: Config,
     { name = hostName(), system }: { name?: string; system?: SystemResolver | undefined } = {},
   ) {
     this.#config = config;
@@ -274,7 +264,7 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
   #triedAtMs: number | undefined;
 
   constructor(
-    { endpoint, rediscover }: Pick<RegistrationConfig, "endpoint" | "rediscover">,
+    { endpoint, rediscover }: { readonly endpoint: string; readonly rediscover: boolean },
     parts: RegistrationParts,
   ) {
     this.endpoint = endpoint;
@@ -316,10 +306,12 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
     if (sinceMs === undefined || nowMs - sinceMs < REJECTED_TOKEN_MS) return;
     this.#rejectedSinceMs = undefined;
     if (this.#rediscover) this.#track(this.#registerAgain());
-    else if (this.#removalLog.allows()) {
-      this.#log.warning(
-        "The panel has not known this node for 10 minutes, so it was most likely removed there; " +
-          "with --rediscover it registers again",
+    else {
+      this.#removalLog.write(() =>
+        this.#log.warning(
+          "The panel has not known this node for 10 minutes, so it was most likely removed there; " +
+            "with --rediscover it registers again",
+        )
       );
     }
   }
@@ -528,8 +520,8 @@ function cannotSave(cause: unknown): Error {
  * @throws {Error} When no node can be saved, and this machine has none yet.
  */
 export async function openRegistration(
-  config: RegistrationConfig,
-  options: Pick<RegistrationParts, "onToken" | "signal">,
+  config: Config,
+  options: { onToken(token: string): void; readonly signal: AbortSignal },
   system?: SystemResolver,
 ): Promise<NodeRegistration> {
   const { autoDiscoveryFile, rediscover } = config;

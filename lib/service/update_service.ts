@@ -39,17 +39,10 @@ export function updateVariables(plan: ServicePlan): Record<string, string> {
   };
 }
 
-/** Bounds of a random pause, in whole seconds. */
-type SecondsRange = readonly [least: number, most: number];
-
-/** The pauses before the first check and between two. */
-export interface UpdateSchedule {
-  readonly first: SecondsRange;
-  readonly between: SecondsRange;
-}
-
-/** Soon after boot, which resumes an interrupted update; then four times a day. */
-const DEFAULT_SCHEDULE: UpdateSchedule = { first: [300, 3_600], between: [3 * 3_600, 9 * 3_600] };
+/** Bounds of the random pause before the first check, in seconds: it resumes an interrupted update. */
+export const FIRST_PAUSE = "300 3600";
+/** Those of the pauses between two checks: four times a day. */
+export const NEXT_PAUSE = "10800 32400";
 
 /**
  * A command that updates for ever, for managers without timers: a sleeping shell takes one megabyte
@@ -58,11 +51,7 @@ const DEFAULT_SCHEDULE: UpdateSchedule = { first: [300, 3_600], between: [3 * 3_
  * SIGTERM ends it at once, with the running update. It exits when it can't sleep, rather than loop
  * without a pause.
  */
-export function updateLoop(
-  plan: ServicePlan,
-  schedule: UpdateSchedule = DEFAULT_SCHEDULE,
-): string[] {
-  const { first, between } = schedule;
+export function updateLoop(plan: ServicePlan): string[] {
   // One line without double blanks or glob characters, since OpenRC splits it once more. Random
   // numbers come from the kernel: $RANDOM is not POSIX.
   const script = [
@@ -70,8 +59,8 @@ export function updateLoop(
     "trap end TERM;",
     "pause() { read -r id </proc/sys/kernel/random/uuid || exit 1;",
     "sleep $(($1 + 0x${id%%-*} % ($2 - $1 + 1))) & wait $! || exit 1; };",
-    `pause ${first.join(" ")};`,
-    `while :; do "$@" & wait $!; pause ${between.join(" ")}; done`,
+    `pause ${FIRST_PAUSE};`,
+    `while :; do "$@" & wait $!; pause ${NEXT_PAUSE}; done`,
   ].join(" ");
   return ["/bin/sh", "-c", script, updateServiceName(plan.name), ...updateCommand(plan)];
 }

@@ -65,32 +65,36 @@ const MAX_SUMS_BYTES = 64 * 1024;
 /** Several times the size of a build. */
 const MAX_PROGRAM_BYTES = 512 * 1024 * 1024;
 
+/** A program of a release, and where it is downloaded to. */
+export interface WantedProgram {
+  readonly target: string;
+  /** The version that the release is said to be. */
+  readonly version: string;
+  /** The key that releases are signed with. */
+  readonly publicKey: string;
+  readonly files: ProgramFiles;
+  readonly downloads: Downloads;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Downloads a release's program for a target beside the present one, and returns its SHA-256.
  *
  * The file is synced and verified, and has not been run: its SHA-256 is in `SHA256SUMS`, which is
  * signed, and so is the version where the list names it. After a failure nothing is left of it.
  *
- * @param options.version The version that the release is said to be.
- * @param options.publicKey The key that releases are signed with.
  * @throws {Error} When it is missing, can't be downloaded or written, or fails verification.
  */
 export async function fetchProgram(
   release: readonly ReleaseFile[],
-  { target, version, publicKey, files, downloads, signal }: {
-    target: string;
-    version: string;
-    publicKey: string;
-    files: ProgramFiles;
-    downloads: Downloads;
-    signal: AbortSignal;
-  },
+  wanted: WantedProgram,
 ): Promise<string> {
+  const { target, files, downloads, signal } = wanted;
   const asset = release.find(({ name }) => name === `${PROGRAM}-${target}`);
   if (asset === undefined) {
     throw new Error(`Cannot update: the release has no program for ${target}`);
   }
-  const sha256 = await expectedSha256(release, { asset, version, publicKey, downloads, signal });
+  const sha256 = await expectedSha256(release, asset, wanted);
   try {
     {
       using file = await files.createStaged();
@@ -107,13 +111,8 @@ export async function fetchProgram(
 
 async function expectedSha256(
   release: readonly ReleaseFile[],
-  { asset, version, publicKey, downloads, signal }: {
-    asset: ReleaseFile;
-    version: string;
-    publicKey: string;
-    downloads: Downloads;
-    signal: AbortSignal;
-  },
+  asset: ReleaseFile,
+  { version, publicKey, downloads, signal }: WantedProgram,
 ): Promise<string> {
   const { name, sizeBytes, sha256: apiSha256 } = asset;
   if (sizeBytes === 0 || sizeBytes > MAX_PROGRAM_BYTES) {

@@ -1,9 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { updateLoop, type UpdateSchedule } from "../../lib/service/update_service.ts";
+import { FIRST_PAUSE, NEXT_PAUSE, updateLoop } from "../../lib/service/update_service.ts";
 import { SYSTEM_PLAN } from "./service_plans.ts";
 import { writeExecutable } from "../executable.ts";
 
-const NO_PAUSES: UpdateSchedule = { first: [0, 0], between: [0, 0] };
+/** The bounds of the pauses, as the loop has them. */
+const NO_PAUSES = { first: "0 0", between: "0 0" };
 
 /** What may be `/bin/sh` where such a service runs. */
 const SHELLS = [["/bin/dash"], ["/bin/bash", "--posix"], ["/bin/busybox", "ash"]];
@@ -20,7 +21,7 @@ class Loop implements AsyncDisposable {
   constructor(
     [shell = "", ...options]: readonly string[],
     { schedule = NO_PAUSES, program = "", sleep }: {
-      schedule?: UpdateSchedule;
+      schedule?: typeof NO_PAUSES;
       /** What the program does then, as shell. */
       program?: string;
       /** What the only tool does that the shell finds, which is `sleep`. */
@@ -34,7 +35,13 @@ class Loop implements AsyncDisposable {
     const releaseFlags = ["--mirror", "https://m.example/a  b"];
     const plan = { ...SYSTEM_PLAN, program: `${this.#folder}/program`, releaseFlags };
     this.#process = new Deno.Command(shell, {
-      args: [...options, ...updateLoop(plan, schedule).slice(1)],
+      args: [
+        ...options,
+        ...updateLoop(plan).slice(1).map((word) =>
+          word.replace(`pause ${FIRST_PAUSE};`, `pause ${schedule.first};`)
+            .replace(`pause ${NEXT_PAUSE};`, `pause ${schedule.between};`)
+        ),
+      ],
       env: { LOG: `${this.#folder}/log`, ...(sleep !== undefined && { PATH: this.#folder }) },
       stdin: "null",
       stdout: "null",
@@ -114,7 +121,7 @@ for (const shell of SHELLS) {
     ignore,
     async fn() {
       await using loop = new Loop(shell, {
-        schedule: { first: [5_000, 6_000], between: [5_000, 6_000] },
+        schedule: { first: "5000 6000", between: "5000 6000" },
       });
       await comes(() => loop.sleeper() !== undefined);
       const sleeper = loop.sleeper() ?? 0;
@@ -143,7 +150,7 @@ Deno.test({
   ignore: !pathExists(["/bin/dash"]),
   async fn() {
     await using loop = new Loop(["/bin/dash"], {
-      schedule: { first: [3, 5], between: [1_000_000_000, 2_000_000_000] },
+      schedule: { first: "3 5", between: "1000000000 2000000000" },
       sleep: "exit 0",
       program: "echo >>$LOG",
     });
