@@ -1,4 +1,5 @@
 import { attempt } from "../attempt.ts";
+import type { ProxyUrls } from "../parse/proxy.ts";
 import type { MemoryMode } from "../types.ts";
 import { parseArguments } from "./command_line.ts";
 import type { Command } from "./commands.ts";
@@ -12,7 +13,6 @@ import {
 import { findToken, secretsOf } from "./credentials.ts";
 import {
   proxiesFromEnvironment,
-  type ProxySettings,
   type RuntimePaths,
   runtimePaths,
   type StatePaths,
@@ -73,7 +73,7 @@ export interface Config extends OptionValues, PanelSettings, StatePaths, Runtime
   readonly furtherPanels: readonly PanelSettings[];
   /** PEM texts of certificates to trust in addition to the well-known ones, one certificate each. */
   readonly caCerts: readonly string[];
-  readonly proxies: ProxySettings;
+  readonly proxies: ProxyUrls;
   /** The configuration file; `undefined` if there is none. */
   readonly configPath: string | undefined;
   /** Whether it was found where the service is installed, and not named by an option. */

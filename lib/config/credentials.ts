@@ -1,5 +1,5 @@
 import { attempt } from "../attempt.ts";
-import type { ProxySettings } from "./environment.ts";
+import type { ProxyUrls } from "../parse/proxy.ts";
 import { readOptionFile, type ReadText } from "./config_file.ts";
 import { OPTIONS, type ResolvedOptions } from "./option_table.ts";
 import { type Header, parseToken, TOKEN_RULE } from "./parsers.ts";
@@ -71,7 +71,7 @@ const SCHEME = /^(?:Basic|Bearer|Digest|Token) /i;
 
 /** Every text that must never be logged, in each of its spellings. */
 export function secretsOf(
-  config: { tokens: readonly string[]; headers: readonly Header[]; proxies: ProxySettings },
+  config: { tokens: readonly string[]; headers: readonly Header[]; proxies: ProxyUrls },
 ): readonly string[] {
   const { tokens, headers, proxies } = config;
   const values = headers.flatMap(([, value]) => [value, value.replace(SCHEME, "")]);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseProxy } from "../parse/proxy.ts";
+import { parseProxy, type ProxyUrls } from "../parse/proxy.ts";
 import { PROGRAM } from "../version.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -65,21 +65,13 @@ export function pickVariables(env: Environment, names: readonly string[]): Recor
   }));
 }
 
-/** ProxySettings by the scheme of the requested URL, as URLs; and the hosts reached without one. */
-export interface ProxySettings {
-  readonly http?: string;
-  readonly https?: string;
-  /** Hosts, separated by commas. */
-  readonly none?: string;
-}
-
 /**
  * Reads `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`; small letters win over capitals,
  * as in curl.
  *
  * @throws {UsageError} If a proxy is of an unknown kind; the message never shows the URL.
  */
-export function proxiesFromEnvironment(env: Environment): ProxySettings {
+export function proxiesFromEnvironment(env: Environment): ProxyUrls {
   const all = findVariable(env, "all_proxy");
   const http = findVariable(env, "http_proxy") ?? all;
   const https = findVariable(env, "https_proxy") ?? all;

@@ -9,6 +9,7 @@
 
 import { parseByteCount } from "../parse/byte_size.ts";
 import { PROGRAM } from "../version.ts";
+import type { HostAndPort } from "../parse/proxy.ts";
 import type { Command } from "./commands.ts";
 import { PROXY_VARIABLES } from "./environment.ts";
 import type { Translation } from "./language.ts";
@@ -26,7 +27,6 @@ import {
   type Header,
   INTERVAL_SECONDS,
   type ListenAddress,
-  type NameServer,
   type PanelSettings,
   parseAddress,
   parseDiscoveryKey,
@@ -226,7 +226,7 @@ export const OPTIONS = {
     initial: undefined,
     allowed: [4, 6],
   }),
-  nameServer: connection.checked<NameServer | undefined>({
+  nameServer: connection.checked<HostAndPort | undefined>({
     flag: "custom-dns",
     placeholder: "HOST[:PORT]",
     help: {

@@ -7,6 +7,7 @@
 
 import { ipFamily } from "../parse/ip_address.ts";
 import { isJsonObject, parseJson } from "../parse/json.ts";
+import type { HostAndPort } from "../parse/proxy.ts";
 import { UsageError } from "./usage_error.ts";
 
 /**
@@ -83,19 +84,12 @@ export function parseServices(value: string): "off" | readonly string[] {
   return urls;
 }
 
-/** A name server's address. */
-export interface NameServer {
-  /** Without the brackets around IPv6. */
-  readonly host: string;
-  readonly port: number;
-}
-
 /**
  * A name server, port 53 unless it says otherwise; `undefined` for an empty text.
  *
  * @throws {RangeError} When it is no host with or without a port.
  */
-export function parseNameServer(value: string): NameServer | undefined {
+export function parseNameServer(value: string): HostAndPort | undefined {
   if (value === "") return undefined;
   // Existing units have it without brackets, which is unambiguous without a port.
   if (ipFamily(value) === 6) return { host: value, port: 53 };

@@ -4,7 +4,7 @@ import { NetDialer } from "../net/dialer.ts";
 import type { SystemResolver } from "../net/dns.ts";
 import type { HttpResponse } from "../net/http_client.ts";
 import { streamRequest } from "../net/http_stream.ts";
-import type { ProxyOptions } from "../net/proxy.ts";
+import type { ProxyUrls } from "../parse/proxy.ts";
 import { withTimeout } from "../async/timeout.ts";
 import { addressScope, ipFamily, isPublicAddress } from "../parse/ip_address.ts";
 import type { Addresses } from "../types.ts";
@@ -62,7 +62,7 @@ export type GetText = (
  * @param options `caCerts`: certificates in PEM to trust besides the system's; `system` resolves names.
  */
 export function createGetText(
-  proxies: ProxyOptions,
+  proxies: ProxyUrls,
   { system, ...trust }: { caCerts?: readonly string[]; system?: SystemResolver | undefined } = {},
 ): GetText {
   const dialer = new NetDialer({ proxies, ...trust }, system);

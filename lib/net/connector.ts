@@ -1,7 +1,8 @@
 import { getLogger, roundMs } from "../log/log.ts";
 import { ipFamily } from "../parse/ip_address.ts";
+import type { HostAndPort } from "../parse/proxy.ts";
 import { closeQuietly } from "./byte_stream.ts";
-import { type NameServerAddress, NameServerResolver, SystemResolver } from "./dns.ts";
+import { NameServerResolver, SystemResolver } from "./dns.ts";
 import { connectErrorMessage, lookupErrorMessage } from "./error_messages.ts";
 import { DialError } from "./errors.ts";
 import { connectHappyEyeballs } from "./happy_eyeballs.ts";
@@ -11,13 +12,7 @@ import { withTimeout } from "../async/timeout.ts";
 export interface ConnectorOptions {
   readonly preferFamily?: 4 | 6 | undefined;
   /** Asked in place of the system's. */
-  readonly nameServer?: NameServerAddress | undefined;
-}
-
-/** A host, without brackets, and its port. */
-export interface HostAndPort {
-  readonly host: string;
-  readonly port: number;
+  readonly nameServer?: HostAndPort | undefined;
 }
 
 /** Options of one connection; `role` names the host in errors, such as `the proxy`. */
@@ -38,7 +33,7 @@ export class Connector {
   readonly #firstFamily: 4 | 6 | undefined;
   readonly #resolver: SystemResolver | NameServerResolver;
   readonly #system: SystemResolver;
-  readonly #nameServer: NameServerAddress | undefined;
+  readonly #nameServer: HostAndPort | undefined;
   readonly #log = getLogger("net");
 
   constructor(

@@ -1,15 +1,15 @@
 import { getLogger, roundMs } from "../log/log.ts";
-import type { Proxy } from "../parse/proxy.ts";
+import type { HostAndPort, Proxy, ProxyUrls } from "../parse/proxy.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { closeQuietly, ConnectionStream, type Dialer, type DialResult } from "./byte_stream.ts";
 import type { SystemResolver } from "./dns.ts";
-import { Connector, type ConnectorOptions, type HostAndPort } from "./connector.ts";
-import { basicAuthorization, Proxies, type ProxyOptions } from "./proxy.ts";
+import { Connector, type ConnectorOptions } from "./connector.ts";
+import { basicAuthorization, Proxies } from "./proxy.ts";
 import { Tls, type TrustOptions } from "./tls.ts";
 
 /** Options of a dialer. */
 export interface DialerOptions extends ConnectorOptions, TrustOptions {
-  readonly proxies?: ProxyOptions;
+  readonly proxies?: ProxyUrls;
 }
 
 /** Opens streams with the configured name server, address family, proxy and trust. */

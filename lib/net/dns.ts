@@ -1,5 +1,6 @@
 import { abortable } from "@std/async/abortable";
 import { ipFamily } from "../parse/ip_address.ts";
+import type { HostAndPort } from "../parse/proxy.ts";
 import { withTimeout } from "../async/timeout.ts";
 
 /** How the system knows names: the helper shell of an agent, or the runtime. */
@@ -123,13 +124,6 @@ export function lookUpHostsFile(text: string, host: string): string[] {
   return addresses;
 }
 
-/** The address of a name server; its port is usually 53. */
-export interface NameServerAddress {
-  /** An IP literal without brackets, or a name that the system knows. */
-  readonly host: string;
-  readonly port: number;
-}
-
 const QUERY_MS = 5000;
 
 /** Time for the second family once the first has answered: some routers drop AAAA queries. */
@@ -137,11 +131,11 @@ const OTHER_FAMILY_MS = 500;
 
 /** Resolves host names by a configured name server, without a cache. */
 export class NameServerResolver {
-  readonly #address: NameServerAddress;
+  readonly #address: HostAndPort;
   readonly #system: SystemResolver;
 
   /** @param system For the name of the server, and the names in `/etc/hosts`. */
-  constructor(address: NameServerAddress, system: SystemResolver = new SystemResolver()) {
+  constructor(address: HostAndPort, system: SystemResolver = new SystemResolver()) {
     this.#address = address;
     this.#system = system;
   }

@@ -1,7 +1,13 @@
-import { isExemptFromProxy, parseProxy, type Proxy } from "../parse/proxy.ts";
+import {
+  type HostAndPort,
+  isExemptFromProxy,
+  parseProxy,
+  type Proxy,
+  type ProxyUrls,
+} from "../parse/proxy.ts";
 import { writeAll } from "../io/write_all.ts";
 import { closeOnAbort } from "./byte_stream.ts";
-import type { Connector, HostAndPort } from "./connector.ts";
+import type { Connector } from "./connector.ts";
 import { DialError } from "./errors.ts";
 import { openSocksTunnel } from "./socks.ts";
 import { withTimeout } from "../async/timeout.ts";
@@ -85,16 +91,6 @@ async function readHead(connection: Deno.TcpConn): Promise<string> {
   throw new Error("the proxy's answer is too long");
 }
 
-/** The values of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`. */
-export interface ProxyOptions {
-  /** For `http:` and `ws:`. */
-  readonly http?: string;
-  /** For `https:` and `wss:`. */
-  readonly https?: string;
-  /** Hosts that are reached without a proxy. */
-  readonly none?: string;
-}
-
 const ANSWER_MS = 10_000;
 
 /** Finds the proxy for a target and opens tunnels through it. */
@@ -104,7 +100,7 @@ export class Proxies {
   readonly #exempt: string;
 
   /** @throws {RangeError} When a proxy can't be used; the message has no password. */
-  constructor({ http, https, none }: ProxyOptions) {
+  constructor({ http, https, none }: ProxyUrls) {
     this.#plain = http === undefined ? undefined : parseProxy(http);
     this.#secure = https === undefined ? undefined : parseProxy(https);
     this.#exempt = none ?? "";

@@ -1,8 +1,7 @@
 import { addressBytes } from "../parse/ip_address.ts";
-import type { Proxy } from "../parse/proxy.ts";
+import type { HostAndPort, Proxy } from "../parse/proxy.ts";
 import { writeAll } from "../io/write_all.ts";
 import { readExact } from "./byte_stream.ts";
-import type { HostAndPort } from "./connector.ts";
 
 const VERSION = 5;
 const LOGIN_VERSION = 1;

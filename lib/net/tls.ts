@@ -1,5 +1,5 @@
 import { type ByteStream, closeOnAbort, closeQuietly, ConnectionStream } from "./byte_stream.ts";
-import type { HostAndPort } from "./connector.ts";
+import type { HostAndPort } from "../parse/proxy.ts";
 import { tlsErrorMessage } from "./error_messages.ts";
 import { DialError } from "./errors.ts";
 import { type NodeTlsOptions, startNodeTls } from "./node_tls.ts";
@@ -17,15 +17,6 @@ const HANDSHAKE_MS = 10_000;
 
 /** Protocols offered by ALPN. */
 const PROTOCOLS = ["http/1.1"];
-
-/** Options of {@linkcode Tls}. */
-export interface TlsOptions extends TrustOptions {
-  /**
-   * Starts all handshakes by Node's library. It costs megabytes more than the runtime's own, which
-   * keeps the socket of a handshake that hangs until the server closes it.
-   */
-  readonly byNode?: boolean;
-}
 
 /** Variables that name more authorities, or others than the built-in ones, by a file. */
 const AUTHORITY_VARIABLES = [
@@ -56,7 +47,11 @@ export class Tls {
   /** Whether the last handshake hung: the next one must not leave another socket open. */
   #hung = false;
 
-  constructor(options: TlsOptions) {
+  /**
+   * @param options `byNode`: starts all handshakes by Node's library. It costs megabytes more than the
+   * runtime's own, which keeps the socket of a handshake that hangs until the server closes it.
+   */
+  constructor(options: TrustOptions & { readonly byNode?: boolean }) {
     this.#caCerts = [...options.caCerts ?? []];
     this.#verify = !options.anyCertificate;
     this.#byNode = options.byNode ?? false;

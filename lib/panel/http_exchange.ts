@@ -1,7 +1,7 @@
 import { describeError, getLogger, roundMs } from "../log/log.ts";
 import type { Dialer } from "../net/byte_stream.ts";
 import { DialError, ResponseError } from "../net/errors.ts";
-import type { HttpClient } from "../net/http_client.ts";
+import type { HttpClient, HttpRequest } from "../net/http_client.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { withTimeout } from "../async/timeout.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
@@ -15,16 +15,10 @@ export interface DialOptions {
 }
 
 /** A call to a panel. */
-export interface PanelCall {
+export interface PanelCall extends HttpRequest {
   /** Its name in the log: purpose, method and path, without the query. */
   readonly name: string;
-  readonly url: string;
-  readonly method: "GET" | "POST";
-  readonly headers: DialOptions["headers"];
-  readonly body?: string | Uint8Array<ArrayBuffer>;
   readonly timeoutMs: number;
-  /** Longest body of the response; 256 KiB by default. */
-  readonly limitBytes?: number;
 }
 
 /** The response to a call, with any status. */

@@ -1,12 +1,26 @@
 import { addressBytes, ipFamily } from "./ip_address.ts";
 
-/** A proxy server from its URL. */
-export interface Proxy {
-  /** `socks5h` resolves names at the proxy, `socks5` here. */
-  readonly kind: "http" | "socks5" | "socks5h";
-  /** An IP literal without brackets, or a name in ASCII. */
+/** A host, and a port of it. */
+export interface HostAndPort {
+  /** An IP literal without brackets, or a name. */
   readonly host: string;
   readonly port: number;
+}
+
+/** The values of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`. */
+export interface ProxyUrls {
+  /** For `http:` and `ws:`. */
+  readonly http?: string;
+  /** For `https:` and `wss:`. */
+  readonly https?: string;
+  /** Hosts that are reached without a proxy, separated by commas. */
+  readonly none?: string;
+}
+
+/** A proxy server from its URL; a name is in ASCII. */
+export interface Proxy extends HostAndPort {
+  /** `socks5h` resolves names at the proxy, `socks5` here. */
+  readonly kind: "http" | "socks5" | "socks5h";
   /** Percent-decoded; absent for a proxy without authentication. */
   readonly login?: { readonly user: string; readonly password: string };
 }
@@ -63,13 +77,6 @@ function fail(reason: string): never {
   throw new RangeError(`Cannot use a proxy whose URL ${reason}`);
 }
 
-/** Destination of a connection. */
-export interface ProxiedTarget {
-  /** An IP literal without brackets, or a name in ASCII. */
-  readonly host: string;
-  readonly port: number;
-}
-
 /**
  * Whether `NO_PROXY` exempts a target. Entries are separated by commas or spaces: `*`, a domain with
  * its subdomains (`example.com`, `.example.com`), an address or range (`10.0.0.0/8`, `fd00::/8`),
@@ -77,7 +84,7 @@ export interface ProxiedTarget {
  *
  * Loopback is not special. Malformed entries exempt nothing.
  */
-export function isExemptFromProxy(list: string, target: ProxiedTarget): boolean {
+export function isExemptFromProxy(list: string, target: HostAndPort): boolean {
   const host = normalizeName(target.host);
   const address = addressBytes(host);
   return list.split(/[\s,]+/).some((entry) => {

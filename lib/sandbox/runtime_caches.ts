@@ -74,16 +74,8 @@ function cacheDescriptors(): Map<string, number[]> {
   return found;
 }
 
-interface Mapping {
-  readonly path: string;
-  readonly start: bigint;
-  readonly bytes: bigint;
-  readonly offset: bigint;
-  readonly isWritable: boolean;
-}
-
 /** Memory of this process that is shared with a cache. */
-function cacheMappings(): Mapping[] {
+function cacheMappings() {
   const lines = Deno.readTextFileSync("/proc/self/maps").split("\n");
   return lines.filter((line) => CACHE_NAME.test(line)).flatMap((line) => {
     const found = /^(\w+)-(\w+) (.{3})s (\w+) \S+ \d+ +(.*)$/.exec(line);

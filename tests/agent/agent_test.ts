@@ -315,7 +315,7 @@ Deno.test("Agent.run() handles the orders of the panel, also before its first re
     held.resolve();
   });
   assertEquals(world.handled, [
-    { what: "probe", of: probe },
+    { what: "probe", of: probe.probe },
     { what: "control", of: command },
     { what: "control", of: terminal },
     { what: "control", of: file },

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
 import type { ByteStream } from "../../lib/net/byte_stream.ts";
 import { DialError } from "../../lib/net/errors.ts";
-import { Tls, type TlsOptions } from "../../lib/net/tls.ts";
+import { Tls } from "../../lib/net/tls.ts";
 import { FakeTime } from "../fake_time.ts";
 import { realUntil } from "../real_deadline.ts";
 import { EchoServer } from "./echo_server.ts";
@@ -14,6 +14,8 @@ const sanitized = { sanitizeOps: true, sanitizeResources: true };
 const signal = new AbortController().signal;
 const certificate = await makeCertificate();
 const needsOpenssl = { ignore: certificate === undefined };
+type TlsOptions = ConstructorParameters<typeof Tls>[0];
+
 const trust: TlsOptions = certificate ? { caCerts: [certificate.authority] } : {};
 
 const TRUSTS: readonly TlsOptions[] = [

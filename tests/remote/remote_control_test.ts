@@ -233,11 +233,9 @@ Deno.test("RemoteControl.handle() cuts a result that makes a panel close the Web
   });
 });
 
-Deno.test("RemoteControl.handle() takes no command that has no usable id", async () => {
+Deno.test("RemoteControl.handle() takes a command with any id", async () => {
   await withControl(async (it) => {
     const { results } = it;
-    it.run("", "echo bad");
-    it.run("x".repeat(1_000_000), "echo bad");
     const odd = "../../\u0000'; rm -rf \u001b[2J\n{taskId}";
     it.run(odd, "echo good");
     await eventually(() => results.length > 0);

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import type { ProxySettings } from "../../lib/config/environment.ts";
+import type { ProxyUrls } from "../../lib/parse/proxy.ts";
 import { delay } from "@std/async/delay";
 import { describeError } from "../../lib/log/log.ts";
 import { Downloads } from "../../lib/update/download.ts";
@@ -14,7 +14,7 @@ type Answer = (request: Request) => Response | Promise<Response>;
 async function withServer(
   answer: Answer,
   use: (origin: string, downloads: Downloads) => Promise<void>,
-  proxies: ProxySettings = {},
+  proxies: ProxyUrls = {},
 ): Promise<void> {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, answer);
   const downloads = new Downloads({ proxies, caCerts: [] });
