@@ -87,7 +87,7 @@ export function proxiesFromEnvironment(env: Environment): ProxyUrls {
 export const PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"] as const;
 
 /** Proxies by their variables. */
-export function proxyVariables({ http, https, none }: ProxySettings): Record<string, string> {
+export function proxyVariables({ http, https, none }: ProxyUrls): Record<string, string> {
   return {
     ...(http !== undefined && { HTTP_PROXY: http }),
     ...(https !== undefined && { HTTPS_PROXY: https }),

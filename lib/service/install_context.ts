@@ -1,13 +1,10 @@
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
-import {
-  proxiesFromEnvironment,
-  type ProxySettings,
-  proxyVariables,
-} from "../config/environment.ts";
+import { proxiesFromEnvironment, proxyVariables } from "../config/environment.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { type PackageKind, packageOf } from "../host/this_program.ts";
 import { dirname } from "../parse/path.ts";
+import type { ProxyUrls } from "../parse/proxy.ts";
 import { type InstallRecord, readInstallRecord } from "./install_record.ts";
 import { detectManager, managerError, serviceManager } from "./managers.ts";
 import { readSavedProxies } from "./service_environment.ts";
@@ -37,9 +34,9 @@ export interface InstallContext {
   /** The record of the previous installation. */
   readonly previous: InstallRecord | undefined;
   /** The proxies that are saved, with those given now. */
-  readonly proxies: ProxySettings;
+  readonly proxies: ProxyUrls;
   /** The same for the update job, where it reads a file of its own. */
-  readonly updateProxies: ProxySettings;
+  readonly updateProxies: ProxyUrls;
   /** Whether a link to the program can be created in a folder on the `PATH`. */
   readonly link: "free" | "taken" | "no folder";
   /** The user whose services still stop at logout; `undefined` where that does not apply. */
@@ -188,7 +185,7 @@ async function requireManager(
 function withSavedProxies(
   { proxies, unset }: Config,
   path: string | undefined,
-): ProxySettings {
+): ProxyUrls {
   const saved = path === undefined ? {} : readSavedProxies(path) ?? {};
   const all = Object.entries({ ...saved, ...proxyVariables(proxies) });
   return proxiesFromEnvironment(

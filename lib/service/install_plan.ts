@@ -2,11 +2,12 @@ import { attempt } from "../attempt.ts";
 import { type Config, releaseFlags } from "../config/config.ts";
 import { editConfigText } from "../config/config_edit.ts";
 import { configText, ROOT_KEYS } from "../config/config_file.ts";
-import { type ProxySettings, proxyVariables } from "../config/environment.ts";
+import { proxyVariables } from "../config/environment.ts";
 import { OPTION_ROWS } from "../config/option_table.ts";
 import type { ToolCommand } from "../host/tool_runner.ts";
 import { updateFolder } from "../state/update_state.ts";
 import { dirname } from "../parse/path.ts";
+import type { ProxyUrls } from "../parse/proxy.ts";
 import { knowsReleases, PROGRAM, releaseKey } from "../version.ts";
 import type { InstallContext } from "./install_context.ts";
 import { formatInstallRecord, type InstallRecord } from "./install_record.ts";
@@ -222,7 +223,7 @@ function isFreeFolder(path: string): boolean {
 function planFiles(config: Config, service: ServicePlan, context: InstallContext): Step[] {
   const { system, paths, kind, manager, user: { name: user, hasOwnGroup } } = context;
   const { environmentFile, updateEnvironmentFile } = service;
-  const proxies = (settings: ProxySettings) => {
+  const proxies = (settings: ProxyUrls) => {
     const text = environmentText(proxyVariables(settings));
     return { do: "file", text, mode: 0o600 } as const;
   };
