@@ -5,7 +5,13 @@
  */
 
 import type { CommandContext, CommandFunction } from "./lib/cli/command.ts";
-import { explainError, logToStandardError, print, printError } from "./lib/cli/output.ts";
+import {
+  explainError,
+  inCharacterSet,
+  logToStandardError,
+  print,
+  printError,
+} from "./lib/cli/output.ts";
 import { runReport } from "./lib/cli/report.ts";
 import { readStandardInput } from "./lib/cli/standard_input.ts";
 import { listenForStop } from "./lib/cli/stop_signal.ts";
@@ -70,13 +76,14 @@ async function main(): Promise<number> {
   const secrets: string[] = [];
   const { logFormat, language } = requestedOutput(sources);
   let inLanguage = await translator(language);
+  const inSet = inCharacterSet(env);
   const stop = listenForStop();
   const context: CommandContext = {
     ...stop,
     env: sources.env,
     secrets,
-    print: (text) => print(inLanguage(redactSecrets(text, secrets))),
-    printError: (line) => printError(inLanguage(redactSecrets(line, secrets))),
+    print: (text) => print(inSet(inLanguage(redactSecrets(text, secrets)))),
+    printError: (line) => printError(inSet(inLanguage(redactSecrets(line, secrets)))),
     resolveWith({ given, proxies }) {
       const env = { ...proxies, ...sources.env };
       const config = resolveConfig({ ...sources, env, importedOptions: given });

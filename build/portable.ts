@@ -47,6 +47,8 @@ export async function writePortable(script: string, folder: string): Promise<str
 function portableHead(): string {
   const flags = [...PERMISSIONS, NO_CODE_CACHE, "--no-config", "--no-lock", "--ext=js"].join(" ");
   const commands = [
+    // A Deno panics when it may open fewer.
+    `case $(ulimit -n) in ?|[12]?) echo "Cannot run komari-agent-deno: this process may have $(ulimit -n) files open at a time, and needs 64; raise LimitNOFILE= of its unit, or \"ulimit -n\"" >&2; exit 1;; esac`,
     `_deno=\${DENO:-deno}; _found=$("$_deno" --version 2>/dev/null)`,
     `_v8=${V8_FLAGS}`,
     `case $_found in ${NEWER}) "$_deno" eval $_v8 0 >/dev/null 2>&1 || _v8=;; esac`,

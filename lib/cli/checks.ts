@@ -9,7 +9,7 @@ import { describeError } from "../log/log.ts";
 import { oneLine, redactSecrets } from "../log/redact.ts";
 import { withTimeout } from "../async/timeout.ts";
 import { jsonFields } from "../parse/json.ts";
-import { padded } from "./help.ts";
+import { padded, wrap } from "./help.ts";
 import { jsonText } from "./output.ts";
 
 /** The result of one check. */
@@ -122,16 +122,44 @@ function shownText({ en, zh }: Translation, secrets: readonly string[]): Transla
   return { en: oneLine(redactSecrets(en, secrets)), zh: oneLine(redactSecrets(zh, secrets)) };
 }
 
+/** How checks are shown. */
+export interface CheckLayout {
+  readonly language: Language;
+  readonly isColored: boolean;
+  /** Width of the terminal; longer lines go on below the text. */
+  readonly columns?: number;
+}
+
 /** A check in a line, with its advice in the next. */
 export function checkText(
   { status, title, text, advice, ms }: CompletedCheck,
-  { language, isColored }: { language: Language; isColored: boolean },
+  { language, isColored, columns = Infinity }: CheckLayout,
 ): string {
   const { mark, color } = MARKS[status];
   const shownMark = isColored ? `\x1b[${color}m${mark}\x1b[0m` : mark;
-  const time = status === "skipped" ? "" : ` (${ms} ms)`;
-  const hint = advice === undefined ? "" : `  → ${advice[language]}\n`;
-  return `${shownMark} ${padded(title[language], TITLE_WIDTH)}${text[language]}${time}\n${hint}`;
+  // Its blank breaks no line.
+  const duration = `${ms}\u00a0ms`;
+  const shownTime = language === "zh" ? `（${duration}）` : ` (${duration})`;
+  const time = status === "skipped" ? "" : shownTime;
+  const head = `${shownMark} ${padded(title[language], TITLE_WIDTH)}`;
+  const body = wrapped(`${text[language]}${time}`, { indent: TITLE_WIDTH + 2, columns });
+  const hint = advice === undefined
+    ? ""
+    : `  → ${wrapped(advice[language], { indent: ADVICE_INDENT, columns })}\n`;
+  return `${head}${body}\n${hint}`;
+}
+
+const ADVICE_INDENT = 4;
+/** A column of text that is narrower can't be read. */
+const LEAST_COLUMNS = 20;
+
+/** A text behind `indent` columns, whose further lines begin below it. */
+export function wrapped(
+  text: string,
+  { indent, columns }: { indent: number; columns: number },
+): string {
+  const width = Math.max(LEAST_COLUMNS, columns - indent);
+  return wrap(text, width).join(`\n${" ".repeat(indent)}`).replaceAll("\u00a0", " ");
 }
 
 /** The number of failures and warnings. */

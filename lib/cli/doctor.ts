@@ -24,6 +24,7 @@ import { type CommandContext, supportedPlatform } from "./command.ts";
 import { configCheck, machineChecks, versionCheck } from "./doctor_machine.ts";
 import { panelChecks } from "./doctor_panel.ts";
 import { serviceChecks } from "./doctor_service.ts";
+import { terminalColumns } from "./output.ts";
 import { AS_SERVICE, runAsService, type ServiceRun } from "./doctor_as_service.ts";
 
 /** Checks everything; the exit code is 1 if a check has failed. */
@@ -77,6 +78,10 @@ class ShownChecks {
   async add(checks: AsyncIterable<CompletedCheck> | Iterable<CompletedCheck>): Promise<void> {
     const { json, language } = this.#config;
     const isColored = Deno.stdout.isTerminal() && !Deno.noColor;
+    const columns = terminalColumns(this.#context.env);
+    const inChinese = language === "en"
+      ? undefined
+      : (await import("./translate.ts")).translateErrors;
     for await (const check of checks) {
       const isOfNextPanel = check.panel !== this.#all.at(-1)?.panel;
       this.#all.push(check);
@@ -84,7 +89,11 @@ class ShownChecks {
       if (isOfNextPanel) {
         this.#context.print(check.panel === undefined ? "\n" : `\n${check.panel}\n`);
       }
-      this.#context.print(checkText(check, { language, isColored }));
+      const shown = inChinese === undefined ? check : {
+        ...check,
+        text: { ...check.text, zh: inChinese(check.text.zh) },
+      };
+      this.#context.print(checkText(shown, { language, isColored, columns }));
     }
   }
 

@@ -91,15 +91,16 @@ function withManager({ en, zh }: Translation, manager: string): Translation {
 
 /** The service's environment can't be had, as its agent can't have it. */
 function failedRun(output: string): ServiceRun {
-  const [last = "no answer"] = output.split("\n").map((line) => line.trim()).filter((line) =>
+  const lines = output.split("\n").map((line) => line.trim()).filter((line) =>
     line !== "" && !line.startsWith("{")
-  ).slice(-1);
-  const reason = truncate(last, 300);
+  );
+  const error = lines.findLast((line) => /Cannot |Failed |too many open files/i.test(line));
+  const reason = truncate(error ?? lines.at(-1) ?? "no answer", 300);
   return {
     checks: undefined,
-    result: result("warning", {
-      en: `this shell: the checks can't run as the service does: ${reason}`,
-      zh: `当前 shell：无法按服务的环境检查：${reason}`,
+    result: result("failed", {
+      en: `this shell, since the service's user and limits let no check run: ${reason}`,
+      zh: `当前 shell，因为服务的用户和限制使检查无法运行：${reason}`,
     }),
   };
 }

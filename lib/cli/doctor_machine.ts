@@ -20,6 +20,7 @@ import {
   packageOf,
   thisProgram,
 } from "../host/this_program.ts";
+import { descriptorLimit, LEAST_DESCRIPTORS } from "../host/descriptor_limit.ts";
 import { describeError } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { mayHang, type MountDecision } from "../metrics/mount_filter.ts";
@@ -51,6 +52,19 @@ export function configCheck(config: Config): Check {
   });
 }
 
+/** The check of the limit of open files, below which nothing works as it should. */
+export function descriptorCheck(limit = descriptorLimit()): Check {
+  return check("open_files", { en: "Open files", zh: "打开文件数" }, () => {
+    if (limit === undefined) return result("ok", { en: "not limited", zh: "没有限制" });
+    const text = { en: `${limit} at a time`, zh: `最多同时 ${limit} 个` };
+    if (limit >= LEAST_DESCRIPTORS) return result("ok", text);
+    return result("failed", text, {
+      en: `an agent needs ${LEAST_DESCRIPTORS}: raise LimitNOFILE= of its unit, or "ulimit -n"`,
+      zh: `Agent 需要 ${LEAST_DESCRIPTORS} 个：请提高其单元的 LimitNOFILE=，或 "ulimit -n"`,
+    });
+  });
+}
+
 /** The checks of this machine, in their order. The last one seals this process. */
 export function machineChecks(
   config: Config,
@@ -61,6 +75,7 @@ export function machineChecks(
   const health = found?.isRunning ? found : undefined;
   const machine = async () => open ??= await openMachine(config, options);
   return [
+    descriptorCheck(),
     check(
       "interfaces",
       { en: "Interfaces", zh: "网卡" },

@@ -234,18 +234,29 @@ export function otherProcesses(
   const agent = health?.isRunning ? health.pid : undefined;
   const own = new Set([...ancestorsOf(self, proc), agent]);
   const names = attempt(() => Array.from(Deno.readDirSync(proc), ({ name }) => name)) ?? [];
-  return names.filter((name) => /^\d+$/.test(name) && !own.has(Number(name))).flatMap((pid) => {
+  const found = names.filter((name) => /^\d+$/.test(name)).map(Number).flatMap((pid) => {
     const words = readWords(`${proc}/${pid}/cmdline`);
     const [program = ""] = words;
-    const isAgent = words.slice(0, 12).some((word) =>
-      /(^|\/)(komari-agent|agent)[^/ ]*$/.test(word)
+    const isAgent = words.slice(0, MAX_PROGRAM_WORDS)
+      .some((word) => /(^|\/)(komari-agent|agent)[^/ ]*$/.test(word));
+    if (!isAgent || own.has(pid)) return [];
+    const variables = readWords(`${proc}/${pid}/environ`);
+    const hasToken = [...tokens].some((token) =>
+      [...words, ...variables].some((word) =>
+        word === token || word === `-t${token}` || word.endsWith(`=${token}`)
+      ) || configText(words).includes(JSON.stringify(token))
     );
-    if (!isAgent || [self, agent].includes(parentOf(pid, proc))) return [];
-    const hasToken = [...words, ...readWords(`${proc}/${pid}/environ`), configText(words)]
-      .some((text) => [...tokens].some((token) => text.includes(token)));
-    return hasToken ? [{ name: program.split("/").at(-1) ?? "", pid: Number(pid) }] : [];
+    const name = program.split("/").at(-1) ?? "";
+    return hasToken ? [{ name, pid, parent: parentOf(pid, proc) }] : [];
   });
+  // An agent may have started others, such as its helper shell.
+  const agents = new Set([self, agent, ...found.map(({ pid }) => pid)]);
+  return found.filter(({ parent }) => !agents.has(parent))
+    .map(({ name, pid }) => ({ name, pid }));
 }
+
+/** Behind a runtime and its flags. */
+const MAX_PROGRAM_WORDS = 16;
 
 /** The file that `--config` names, if it can be read. */
 function configText(words: readonly string[]): string {
@@ -263,11 +274,11 @@ function readWords(path: string): string[] {
 /** A process and those that have started it. */
 function ancestorsOf(pid: number, proc: string): number[] {
   const all: number[] = [];
-  for (let at = pid; at > 0 && !all.includes(at); at = parentOf(String(at), proc)) all.push(at);
+  for (let at = pid; at > 0 && !all.includes(at); at = parentOf(at, proc)) all.push(at);
   return all;
 }
 
-function parentOf(pid: string, proc: string): number {
+function parentOf(pid: number, proc: string): number {
   const text = attempt(() => Deno.readTextFileSync(`${proc}/${pid}/stat`)) ?? "";
   // The name within the parentheses may hold anything.
   const [, parent = "0"] = /\) \S (\d+) [^)]*$/.exec(text) ?? [];

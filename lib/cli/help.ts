@@ -167,7 +167,7 @@ function optionEntry(option: Option<unknown>, language: Language): string {
 }
 
 /** Breaks a text at blanks, and between Chinese words. */
-function wrap(text: string, width: number): string[] {
+export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
   for (const piece of piecesOf(text)) {

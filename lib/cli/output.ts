@@ -4,6 +4,7 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { describeError, getLogger, type LogOptions, setUpLog } from "../log/log.ts";
@@ -13,6 +14,27 @@ import { writeAllSync } from "../io/write_all.ts";
 /** A value as the output of `--json`. */
 export function jsonText(value: unknown): string {
   return JSON.stringify(value, null, 2) + "\n";
+}
+
+/** Width of the terminal that shows the output, or of `COLUMNS`; infinite where neither is known. */
+export function terminalColumns({ COLUMNS = "" }: Readonly<Record<string, string>>): number {
+  if (Deno.stdout.isTerminal()) return attempt(() => Deno.consoleSize().columns) ?? Infinity;
+  return /^[1-9]\d{0,3}$/.test(COLUMNS) ? Number(COLUMNS) : Infinity;
+}
+
+/** Signs that the program uses, by what stands for them where there is only ASCII. */
+const ASCII: Readonly<Record<string, string>> = {
+  "✓": "+",
+  "✗": "x",
+  "→": "->",
+  "…": "...",
+};
+
+/** A function that makes texts fit for the character set that the locale names: UTF-8 if it names none. */
+export function inCharacterSet(env: Readonly<Record<string, string>>): (text: string) => string {
+  const locale = env.LC_ALL || env.LC_CTYPE || env.LANG || "";
+  if (locale === "" || /utf-?8/i.test(locale)) return (text) => text;
+  return (text) => text.replace(/[✓✗→…]/g, (sign) => ASCII[sign] ?? sign);
 }
 
 /** Writes to standard output, without what would act on a terminal. */

@@ -7,6 +7,8 @@
 import { runAgent } from "../agent/run_agent.ts";
 import type { Config } from "../config/config.ts";
 import { requireCredentials } from "../config/credentials.ts";
+import { UsageError } from "../config/usage_error.ts";
+import { descriptorLimit, LEAST_DESCRIPTORS } from "../host/descriptor_limit.ts";
 import { runtimeFolders } from "../state/paths.ts";
 import { RESTART_EXIT_CODE } from "../host/this_program.ts";
 import { describeError, getLogger } from "../log/log.ts";
@@ -17,6 +19,7 @@ import { logToStandardError } from "./output.ts";
 export async function runReport(config: Config, context: CommandContext): Promise<number> {
   const { signal, secrets } = context;
   requireCredentials(config, { verb: "report" });
+  requireDescriptors(descriptorLimit());
   if (config.isConfigInstalled) await requireStopped(runtimeFolders(config));
   const contexts = config.furtherPanels.length === 0
     ? undefined
@@ -34,6 +37,15 @@ export async function runReport(config: Config, context: CommandContext): Promis
   });
   getLogger("agent").info("Stopped");
   return context.isRestart() ? RESTART_EXIT_CODE : 0;
+}
+
+/** @throws {UsageError} When the agent would run out of files and connections. */
+export function requireDescriptors(limit: number | undefined): void {
+  if (limit === undefined || limit >= LEAST_DESCRIPTORS) return;
+  throw new UsageError(
+    `Cannot report: this process may have ${limit} files open at a time, and needs ` +
+      `${LEAST_DESCRIPTORS}; raise LimitNOFILE= of its unit, or "ulimit -n"`,
+  );
 }
 
 /**

@@ -21,7 +21,8 @@ import { agentProblems, problemsJson } from "./agent_problems.ts";
 import type { CommandContext } from "./command.ts";
 import { healthProblem } from "./health.ts";
 import { padded } from "./help.ts";
-import { jsonText } from "./output.ts";
+import { jsonText, terminalColumns } from "./output.ts";
+import { wrapped } from "./checks.ts";
 
 /** Everything that `status` shows. */
 export interface Status {
@@ -59,12 +60,26 @@ export async function runStatus(config: Config, context: CommandContext): Promis
     service: await findService(config.serviceName, { env, signal }),
     nowMs: Date.now(),
   };
-  context.print(config.json ? statusJson(status) : statusText(status, config.language));
+  const { json, language } = config;
+  const columns = terminalColumns(env);
+  const inLanguage = language === "en"
+    ? undefined
+    : (await import("./translate.ts")).translateErrors;
+  const layout = { language, columns, ...inLanguage && { inLanguage } };
+  context.print(json ? statusJson(status) : statusText(status, layout));
   return healthProblem(health, status.nowMs) === undefined ? 0 : 1;
 }
 
 /** The state for people. */
-export function statusText(status: Status, language: Language): string {
+export function statusText(
+  status: Status,
+  { language, columns = Infinity, inLanguage = (text) => text }: {
+    language: Language;
+    columns?: number;
+    /** Puts errors, which come in English, into the language. */
+    inLanguage?: (text: string) => string;
+  },
+): string {
   const { health, memoryBytes, service, nowMs } = status;
   const rows: [keyof typeof TEXTS, string][] = [];
   if (health !== undefined) {
@@ -77,7 +92,10 @@ export function statusText(status: Status, language: Language): string {
   if (service !== undefined) rows.push(["service", serviceText(service)[language]]);
   const head = health === undefined ? `${TEXTS.none[language]}\n` : "";
   return head +
-    rows.map(([name, text]) => `${padded(TEXTS[name][language], NAME_WIDTH)}${text}\n`).join("");
+    rows.map(([name, text]) => {
+      const body = wrapped(inLanguage(text), { indent: NAME_WIDTH, columns });
+      return `${padded(TEXTS[name][language], NAME_WIDTH)}${body}\n`;
+    }).join("");
 }
 
 function agentText({ version, pid, isRunning, startedAtMs }: Health, nowMs: number): Translation {

@@ -42,6 +42,11 @@ export function translate(text: string, language: Language): string {
   return text.split("\n").map(translateLine).join("\n");
 }
 
+/** A Chinese text with errors in it, which come in English, with these in Chinese too. */
+export function translateErrors(chinese: string): string {
+  return chinese.split(/([：；，（）])/).map((part) => translate(part, "zh")).join("");
+}
+
 /** Each cell of a line on its own, so that the columns of a table stay where they are. */
 function translateLine(line: string): string {
   return line.replace(/(\S.*?)( {2,}|$)/g, (_, cell: string, gap: string) => {

@@ -138,7 +138,8 @@ Deno.test("otherProcesses() finds agents with a token, and neither this agent no
     put(30, 1, ["/opt/komari/agent", "-e", "https://p.example", "-t", TOKEN]);
     put(31, 1, ["deno", "run", "/srv/komari-agent-deno-portable"], [`AGENT_TOKEN=${TOKEN}`]);
     put(32, 1, ["/tmp/komari-agent-deno", "--config", config]);
-    put(33, 1, ["/opt/komari/agent", "-t", "another"]);
+    put(33, 1, ["/opt/komari/agent", "-t", `${TOKEN}-of-another`]);
+    put(34, 30, ["sh", "-c", "komari-agent-deno-shell"], [`AGENT_TOKEN=${TOKEN}`]);
     const agent = { pid: 10, isRunning: true };
     const found = otherProcesses(new Set([TOKEN]), agent, { proc, self: 21 });
     assertEquals(found.sort((one, other) => one.pid - other.pid), [

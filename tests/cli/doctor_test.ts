@@ -14,6 +14,7 @@ import {
   machineChecks,
 } from "../../lib/cli/doctor_machine.ts";
 import { clockDifference } from "../../lib/cli/doctor_advice.ts";
+import { displayWidth } from "../../lib/cli/help.ts";
 import { panelChecks } from "../../lib/cli/doctor_panel.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { type FaultName, panelFault } from "../test_panel/faults.ts";
@@ -442,12 +443,36 @@ Deno.test("runChecks() hides secrets, and takes an error for a failure", async (
   const advised = { ...completed, ms: 7, advice: { en: "do it", zh: "去做" } };
   assertEquals(
     checkText(advised, { language: "zh", isColored: false }),
-    "✗ 某                Cannot use … (7 ms)\n  → 去做\n",
+    "✗ 某                Cannot use …（7 ms）\n  → 去做\n",
   );
   assertEquals(JSON.parse(checksJson([advised])), {
     ok: false,
     checks: [{ id: "x", status: "failed", text: "Cannot use …", advice: "do it", ms: 7 }],
   });
+});
+
+Deno.test("checkText() fits into 60 columns, and breaks no word", () => {
+  const check: CompletedCheck = {
+    id: "x",
+    title: { en: "ICMP probes", zh: "ICMP 探测" },
+    status: "failed",
+    text: {
+      en: "they don't work: Cannot ping 127.0.0.1: there is no ping command on this machine",
+      zh: "不可用：这台机器上没有 ping 命令，所以无法向任何目标发送 ICMP 探测，请先安装它",
+    },
+    advice: {
+      en: "install iputils-ping ".repeat(5).trim(),
+      zh: "安装 iputils-ping 软件包。".repeat(6),
+    },
+    ms: 7,
+  };
+  for (const language of ["en", "zh"] as const) {
+    const lines = checkText(check, { language, isColored: false, columns: 60 }).split("\n");
+    assert(lines.length > 4);
+    for (const line of lines) assert(displayWidth(line) <= 60, line);
+    const words = lines.join(" ").split(/ +/);
+    assert(words.includes("iputils-ping") && words.includes("ICMP"), lines.join("\n"));
+  }
 });
 
 Deno.test("allPanelChecks() check each of several panels with its own token, and name it", async () => {

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import chinese from "../../lib/cli/chinese.json" with { type: "json" };
 import { completions } from "../../lib/cli/completions.ts";
 import { licensesText } from "../../lib/cli/licenses.ts";
-import { translate } from "../../lib/cli/translate.ts";
+import { translate, translateErrors } from "../../lib/cli/translate.ts";
 import { sourceTexts, textsOf } from "./shown_texts.ts";
 
 const zh = (text: string) => translate(text, "zh");
@@ -27,6 +27,13 @@ Deno.test("translate() takes an error and its cause apart", () => {
   assertEquals(zh("Cannot read /x: permission denied"), "无法读取 /x：没有权限");
   assertEquals(zh("panel.example.com: permission denied"), "panel.example.com：没有权限");
   assertEquals(zh("上次失败：Cannot read /x: no such file"), "上次失败：无法读取 /x：没有这个文件");
+});
+
+Deno.test("translateErrors() puts the English in a Chinese text into Chinese", () => {
+  assertEquals(
+    translateErrors("3 min 前：Cannot read /x: permission denied（已重试）"),
+    "3 min 前：无法读取 /x：没有权限（已重试）",
+  );
 });
 
 Deno.test("translate() keeps indentation and columns", () => {
