@@ -49,6 +49,12 @@ const LISTEN_RETRY_MS = 10_000;
 /** Values that are older are measured for the scrape; see {@linkcode MetricsEndpointOptions}. */
 const MAX_AGE_MS = 15_000;
 
+/**
+ * Scrapes after which memory is released: 220 of them add 5 MB to an agent then, else 13 MB. It takes
+ * 10 ms, a thirtieth of their time.
+ */
+const SCRAPES_PER_RELEASE = 50;
+
 /** The sources of a {@linkcode MetricsEndpoint}. */
 export interface MetricsEndpointOptions {
   readonly machine: Machine;
@@ -60,6 +66,8 @@ export interface MetricsEndpointOptions {
   readonly monitors: PanelMonitors;
   /** The helper shell, for what is not open. */
   readonly shell: Shell | undefined;
+  /** Collects garbage, and gives the memory back. */
+  readonly releaseMemory: () => void;
   /** The walls around the process, in words. */
   readonly walls: string;
   /** The shortest interval of reports, in milliseconds. */
@@ -81,6 +89,7 @@ export class MetricsEndpoint implements Disposable {
   readonly #exporter: NodeExporter | undefined;
   /** The scrape that is being read, which all share that come meanwhile. */
   #reading: Promise<MetricFamily[]> | undefined;
+  #scrapes = 0;
   #listener: Deno.TcpListener | undefined;
   readonly #probes = new ProbeHistograms();
   readonly #connections = new Set<Deno.TcpConn>();
@@ -216,6 +225,7 @@ export class MetricsEndpoint implements Disposable {
       const head = await within(REQUEST_TIMEOUT_MS, () => readHead(connection));
       const bytes = new TextEncoder().encode(await this.#respond(head, options));
       await within(RESPONSE_TIMEOUT_MS, () => writeAll(connection, bytes));
+      if (++this.#scrapes % SCRAPES_PER_RELEASE === 0) options.releaseMemory();
     } catch {
       // A client that goes, hangs or sends nonsense costs its connection only.
     } finally {

@@ -196,6 +196,7 @@ export async function runOpened(
       sampler: agent.sampler,
       monitors: agent.monitors,
       shell,
+      releaseMemory: agent.releaseMemory,
       walls,
       intervalMs: shortestIntervalMs(config),
       signal,

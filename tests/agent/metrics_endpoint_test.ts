@@ -21,6 +21,7 @@ class World implements AsyncDisposable {
   readonly time = new FakeTime({ now: 1_000_000 });
   readonly monitors = new PanelMonitors(undefined);
   snapshots = 0;
+  releases = 0;
   readonly #ended = new AbortController();
   readonly #running: Promise<void>;
 
@@ -40,6 +41,7 @@ class World implements AsyncDisposable {
     this.#running = this.endpoint.run({
       ...{ machine, sampler, monitors: this.monitors, walls: "sealed", intervalMs, signal },
       shell: undefined,
+      releaseMemory: () => void this.releases++,
     });
   }
 
@@ -100,6 +102,14 @@ Deno.test("MetricsEndpoint does not measure between reports that are far apart",
   world.time.tick(1);
   await world.ask("GET /metrics HTTP/1.0\r\n\r\n");
   assertEquals(world.snapshots, 2);
+});
+
+Deno.test("MetricsEndpoint releases memory after each 50 scrapes", async () => {
+  await using world = new World();
+  for (let scrape = 0; scrape < 49; scrape++) await world.ask(SCRAPE);
+  assertEquals(world.releases, 0);
+  for (let scrape = 0; scrape < 51; scrape++) await world.ask(SCRAPE);
+  assertEquals(world.releases, 2);
 });
 
 Deno.test("MetricsEndpoint refuses everything else", async () => {

@@ -13,6 +13,7 @@ import {
   snapshotAndBareReading,
   snapshotWithCrowdAndWithout,
 } from "./snapshot_cost.ts";
+import { compareScrapes } from "./scrape_cost.ts";
 import { compareStarts } from "./start_cost.ts";
 
 async function measureAll(resources: Resources): Promise<void> {
@@ -31,7 +32,7 @@ async function measureAll(resources: Resources): Promise<void> {
   const { comparison: starts, report } = await compareStarts(resources);
   const hosts = await openHosts(resources);
   const running = await compareRunning(resources, { report, hosts });
-  comparisons.push(starts, ...running);
+  comparisons.push(starts, ...running, ...await compareScrapes(resources));
   await hosts?.crowded[Symbol.asyncDispose]();
   const crowd = hosts && running.at(-1);
   if (crowd && judge(crowd) !== "within") comparisons.push(...await compareCrowds(resources));

@@ -5,17 +5,21 @@ import { CpuClock } from "./cpu_clock.ts";
 /** A program is idle again this long after the panel has accepted its report. */
 const ANSWER_MS = 300;
 
-/** A Deno process that is measured from outside. */
+/** A process that is measured from outside. */
 export class MeasuredProcess implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #ended = new AbortController();
   readonly #clock = new CpuClock();
   #tree: readonly number[] | undefined;
 
-  /** Starts `deno run` with these arguments. */
-  constructor(args: readonly string[], options: { stdout?: "piped" | "null" } = {}) {
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", ...args],
+  /** Starts `deno run` with these arguments, or another program. */
+  constructor(
+    args: readonly string[],
+    options: { stdout?: "piped" | "null"; program?: string } = {},
+  ) {
+    const { program } = options;
+    this.#child = new Deno.Command(program ?? Deno.execPath(), {
+      args: program === undefined ? ["run", ...args] : [...args],
       stdin: "null",
       stdout: options.stdout ?? "null",
       stderr: "null",

@@ -21,8 +21,8 @@ export class Resources implements AsyncDisposable {
   }
 
   /** Starts a program. */
-  start(args: readonly string[]): MeasuredProcess {
-    return this.#stack.use(new MeasuredProcess(args));
+  start(args: readonly string[], options: { program?: string } = {}): MeasuredProcess {
+    return this.#stack.use(new MeasuredProcess(args, options));
   }
 
   /** Starts a panel. */
