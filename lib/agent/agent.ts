@@ -8,7 +8,6 @@ import { delay } from "@std/async/delay";
 import { backoffMs } from "../async/backoff.ts";
 import type { Config } from "../config/config.ts";
 import { getLogger } from "../log/log.ts";
-import type { Machine } from "../metrics/machine.ts";
 import type { PublicAddresses } from "../metrics/public_addresses.ts";
 import type { Sampler } from "../metrics/snapshot.ts";
 import { STOP_GRACE_MS } from "../panel/call_timeouts.ts";
@@ -20,7 +19,7 @@ import { PanelError } from "../panel/panel_error.ts";
 import { toWireReport } from "../panel/protocol.ts";
 import type { Transport } from "../panel/transport.ts";
 import type { RemoteControl } from "../remote/remote_control.ts";
-import type { Addresses } from "../types.ts";
+import type { Addresses, MachineFacts } from "../types.ts";
 import { VERSION } from "../version.ts";
 import type { PanelProbes } from "./panel_probes.ts";
 import type { ReportTimer } from "./report_timer.ts";
@@ -35,7 +34,7 @@ export interface AgentOptions {
   readonly config: Config;
   readonly sampler: Sampler;
   /** Asked for its facts at each basic info: cores may come and go. */
-  readonly machine: Pick<Machine, "facts">;
+  readonly machine: { facts(): MachineFacts };
   readonly addresses: PublicAddresses;
   readonly probes: PanelProbes;
   readonly control: RemoteControl;

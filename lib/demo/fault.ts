@@ -49,7 +49,7 @@ export const proxyPage =
 const otherPage = "<!DOCTYPE html><html><head><title>Welcome</title></head><body></body></html>";
 
 /** Answers each call and upgrade request alike. */
-export function answering(answer: Answer): Pick<Fault, "answerCall" | "answerUpgrade"> {
+export function answering(answer: Answer): Omit<Fault, "name"> {
   return {
     answerCall: (response) => writeAnswer(response, answer),
     answerUpgrade: (socket) => writeRawAnswer(socket, answer),

@@ -28,7 +28,7 @@ export class TransferRegistry {
   readonly #open = new Map<string, PartTransfer>();
 
   /** Opens a transfer by which the agent sends that many bytes, or fetches these. */
-  open(content: Pick<PartTransfer, "lengthBytes" | "bytes">): PartTransfer {
+  open(content: { lengthBytes?: number; bytes?: Uint8Array<ArrayBuffer> }): PartTransfer {
     const id = crypto.randomUUID();
     const token = crypto.randomUUID();
     const close = () => void this.#open.delete(id);

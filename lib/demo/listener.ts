@@ -9,7 +9,7 @@
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { type AcceptOptions, WebSocketAcceptor } from "./websocket_acceptor.ts";
+import { loadAcceptor, type SocketService } from "./websocket_acceptor.ts";
 
 const HOST = "127.0.0.1";
 /** The number of ports that are tried, from the wanted one on. */
@@ -20,7 +20,7 @@ export interface UpgradeRequest {
   readonly request: IncomingMessage;
   readonly socket: Socket;
   /** Answers a valid request with 101 and calls `onOpen`, and an invalid one with a 4xx. */
-  accept(options: AcceptOptions): void;
+  accept(service: SocketService): void;
 }
 
 /** Answers the requests to a server; an error closes the connection. */
@@ -56,14 +56,14 @@ export class Listener {
   static async open(port: number, handler: RequestHandler): Promise<Listener> {
     // Loaded here, so that an agent without a demo does not pay for it.
     const { createServer } = await import("node:http");
-    const acceptor = await WebSocketAcceptor.load();
+    const acceptUpgrade = await loadAcceptor();
     const server = createServer((request, response) => {
       // A peer that hangs up is no error of the server.
       response.on("error", () => {});
       handler.onRequest(request, response).catch(() => response.socket?.destroy());
     });
     server.on("upgrade", (request, socket: Socket, head) => {
-      const accept = (options: AcceptOptions) => acceptor.accept(request, socket, head, options);
+      const accept = (service: SocketService) => acceptUpgrade({ request, socket, head }, service);
       handler.onUpgrade({ request, socket, accept }).catch(() => socket.destroy());
     });
     server.on("connection", () => handler.onConnection?.());

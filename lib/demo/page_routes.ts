@@ -118,7 +118,7 @@ export const PAGE_TERMINAL_PATH = "/demo/terminal";
 /** Answers the page's request for a terminal; its query may name one that the page has left. */
 export function answerPageTerminal(
   upgrade: UpgradeRequest,
-  { terminals, key }: Pick<PageContext, "terminals" | "key">,
+  { terminals, key }: PageContext,
 ): void {
   const head = readHead(upgrade.request);
   const refusal = refuseForeignPage(head) ?? refuseWithoutKey(head.query.get("key"), key);

@@ -155,28 +155,20 @@ export class PanelState {
   }
 
   addReport(report: ReceivedMessage<StoredReport>): void {
-    keepLast(this.reports, report, MAX_KEPT);
-    this.#add("reports");
-    this.notify({ report });
+    this.#keep("reports", report, { report });
   }
 
   addBasicInfo(basicInfo: ReceivedMessage<StoredBasicInfo>): void {
-    keepLast(this.basicInfos, basicInfo, MAX_KEPT);
     this.#columns = { ...this.#columns, ...basicInfo.value };
-    this.#add("basicInfos");
-    this.notify({ basicInfo });
+    this.#keep("basicInfos", basicInfo, { basicInfo });
   }
 
   addPingResult(pingResult: ReceivedMessage<StoredPingResult>): void {
-    keepLast(this.pingResults, pingResult, MAX_KEPT_RESULTS);
-    this.#add("pingResults");
-    this.notify({ pingResult });
+    this.#keep("pingResults", pingResult, { pingResult });
   }
 
   addCommandResult(commandResult: ReceivedMessage<StoredTaskResult>): void {
-    keepLast(this.commandResults, commandResult, MAX_KEPT);
-    this.#add("commandResults");
-    this.notify({ commandResult });
+    this.#keep("commandResults", commandResult, { commandResult });
   }
 
   /** Adds a line of the agent's log, without the colors of a terminal. */
@@ -200,6 +192,18 @@ export class PanelState {
   /** Tells the subscribers of a change. */
   protected notify(change: StateChange): void {
     this.#subscribers.notify(change);
+  }
+
+  /** Keeps a message among the last ones, counts it, and tells the subscribers. */
+  #keep(
+    kind: Exclude<keyof Counts, "refused">,
+    message: ReceivedMessage<unknown>,
+    change: StateChange,
+  ): void {
+    const list: ReceivedMessage<unknown>[] = this[kind];
+    keepLast(list, message, kind === "pingResults" ? MAX_KEPT_RESULTS : MAX_KEPT);
+    this.#add(kind);
+    this.notify(change);
   }
 
   #add(name: keyof Counts): void {

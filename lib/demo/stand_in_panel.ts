@@ -34,6 +34,7 @@ import { loopbackTasks, schedulePings } from "./probe_tasks.ts";
 import { answerRpc, type Arrival, type RpcReply } from "./rpc.ts";
 import { TerminalSession } from "./terminal_session.ts";
 import { TerminalSessions } from "./terminal_sessions.ts";
+import type { SocketService } from "./websocket_acceptor.ts";
 
 /** The default port. */
 export const DEFAULT_PORT = 25774;
@@ -48,12 +49,6 @@ export interface StandInPanelOptions {
   readonly remoteControl?: boolean;
   /** Language of the page; English by default. */
   readonly language?: "en" | "zh";
-}
-
-/** How a WebSocket of an agent is served. */
-export interface SocketService {
-  readonly compress: boolean;
-  readonly serve: (socket: WebSocket) => void;
 }
 
 /** A panel; `open()` starts it. What a panel of another generation does otherwise is protected. */
@@ -215,12 +210,11 @@ export class StandInPanel implements RequestHandler {
       writeRawAnswer(socket, service);
       return service.status;
     }
-    const { compress, serve } = service;
     upgrade.accept({
-      compress,
+      ...service,
       onOpen: (webSocket) => {
         webSocket.on("error", () => {});
-        serve(webSocket);
+        service.onOpen(webSocket);
         this.faults.track({ webSocket, socket, call });
       },
     });
@@ -232,12 +226,12 @@ export class StandInPanel implements RequestHandler {
     const refusal = this.refuseStranger(head);
     switch (head.path) {
       case RPC_PATH:
-        return refusal ?? { compress: true, serve: (socket) => this.#serveNode(socket) };
+        return refusal ?? { compress: true, onOpen: (socket) => this.#serveNode(socket) };
       case TERMINAL_PATH: {
         const terminal = this.terminals.unfinished(head.query.get("id") ?? "");
         return refusal ??
           (terminal?.acceptsDial === true
-            ? { compress: false, serve: (socket) => terminal.attach(socket) }
+            ? { compress: false, onOpen: (socket) => terminal.attach(socket) }
             : sessionNotFound);
       }
       default:

@@ -6,47 +6,43 @@
 
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import type { WebSocket, WebSocketServer } from "ws";
+import type { WebSocket } from "ws";
 import manifest from "../../deno.json" with { type: "json" };
 
 const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 
-/** How a WebSocket is accepted. */
-export interface AcceptOptions {
+/** How a WebSocket is served. */
+export interface SocketService {
   /** Whether permessage-deflate is negotiated, without context takeover. */
   readonly compress: boolean;
   readonly onOpen: (socket: WebSocket) => void;
 }
 
-/** Upgrades connections to WebSockets. */
-export class WebSocketAcceptor {
-  readonly #plain: WebSocketServer;
-  readonly #compressing: WebSocketServer;
+/** Answers a valid request with 101 and calls `onOpen`, and an invalid one with a 4xx. */
+export type Accept = (
+  request: {
+    readonly request: IncomingMessage;
+    readonly socket: Socket;
+    readonly head: Uint8Array;
+  },
+  service: SocketService,
+) => void;
 
-  private constructor({ WebSocketServer }: typeof import("ws")) {
-    const options = { noServer: true, autoPong: false, maxPayload: MAX_MESSAGE_BYTES } as const;
-    this.#plain = new WebSocketServer({ ...options, perMessageDeflate: false });
-    this.#compressing = new WebSocketServer({
-      ...options,
-      perMessageDeflate: { serverNoContextTakeover: true, clientNoContextTakeover: true },
-    });
-  }
-
-  /** @throws {Error} When `ws` is neither installed nor downloadable (`Cannot load …`). */
-  static async load(): Promise<WebSocketAcceptor> {
-    return new WebSocketAcceptor(await loadLibrary());
-  }
-
-  /** Answers a valid request with 101 and calls `onOpen`, and an invalid one with a 4xx. */
-  accept(
-    request: IncomingMessage,
-    socket: Socket,
-    head: Uint8Array,
-    { compress, onOpen }: AcceptOptions,
-  ): void {
-    const server = compress ? this.#compressing : this.#plain;
-    server.handleUpgrade(request, socket, head, onOpen);
-  }
+/**
+ * Loads what upgrades connections to WebSockets.
+ *
+ * @throws {Error} When `ws` is neither installed nor downloadable (`Cannot load …`).
+ */
+export async function loadAcceptor(): Promise<Accept> {
+  const { WebSocketServer } = await loadLibrary();
+  const options = { noServer: true, autoPong: false, maxPayload: MAX_MESSAGE_BYTES } as const;
+  const plain = new WebSocketServer({ ...options, perMessageDeflate: false });
+  const compressing = new WebSocketServer({
+    ...options,
+    perMessageDeflate: { serverNoContextTakeover: true, clientNoContextTakeover: true },
+  });
+  return ({ request, socket, head }, { compress, onOpen }) =>
+    (compress ? compressing : plain).handleUpgrade(request, socket, head, onOpen);
 }
 
 async function loadLibrary(): Promise<typeof import("ws")> {

@@ -100,7 +100,7 @@ export class ClientV1 {
     method: AuthenticatedCall["method"],
     verb: string,
     path: string,
-    rest: Pick<AuthenticatedCall, "timeoutMs" | "body" | "limitBytes">,
+    rest: { timeoutMs: number; body?: string; limitBytes?: number },
   ): AuthenticatedCall {
     return {
       name: `${verb} (${method} /api/clients/${path})`,

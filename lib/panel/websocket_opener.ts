@@ -103,17 +103,16 @@ export class WebSocketOpener {
     }
     const error = connectionError(name, cause);
     if (!(cause instanceof DialError)) return { why: "answered", error };
-    return { why: DIAL_FAILURES[cause.stage](cause), error };
+    return { why: whyNotDialled(cause), error };
   }
 }
 
-const DIAL_FAILURES: Readonly<Record<DialError["stage"], (error: DialError) => DialFailure>> = {
-  lookup: () => "no answer",
-  connect: (error) => isRefused(error) ? "refused" : "no answer",
-  tls: () => "refused",
+function whyNotDialled(error: DialError): DialFailure {
   // A proxy that refuses a WebSocket may allow a plain request.
-  proxy: () => "answered",
-};
+  if (error.stage === "proxy") return "answered";
+  const refuses = error.stage === "tls" || (error.stage === "connect" && isRefused(error));
+  return refuses ? "refused" : "no answer";
+}
 
 function isRefused(error: unknown): boolean {
   if (!(error instanceof Error)) return false;

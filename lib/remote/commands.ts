@@ -24,7 +24,7 @@ const LOGGED_A_MINUTE = 2;
 
 const RESULT_EXPIRES_MS = 60 * 60_000;
 
-/** What is left of an output that a panel refuses; in JSON it may take six times as many bytes. */
+/** Characters that stay of an output that a panel refuses; in JSON they may take six times as many bytes. */
 const CUT_LENGTH = 64 * 1024;
 
 const DISABLED = "Remote control is disabled.";

@@ -88,7 +88,7 @@ async function refuseCopyIntoItself(source: string, destination: string): Promis
   }
 }
 
-/** What is copied, and the name and the folder that the copy gets. */
+/** An entry to be copied, and the name and the folder that the copy gets. */
 interface Entry {
   readonly source: string;
   readonly into: HeldFolder;

@@ -7,7 +7,7 @@
  * @module
  */
 
-/** What some agents need after the seal; others need neither. */
+/** Needs that some agents have after the seal; others have none. */
 export interface SealNeeds {
   /** Why files are opened for reading; `undefined` when none are. */
   readonly readsFiles?: string | undefined;

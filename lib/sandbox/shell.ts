@@ -270,7 +270,7 @@ export class Shell {
   }
 }
 
-/** What resolv.conf(5) lets a process set for itself. */
+/** Variables of the resolver that a process may set for itself, by resolv.conf(5). */
 function resolverVariables(): Record<string, string> {
   const names = ["LOCALDOMAIN", "RES_OPTIONS"];
   return Object.fromEntries(names.flatMap((name) => {

@@ -1,6 +1,5 @@
-import type { Config } from "../config/config.ts";
 import type { Dialer } from "../net/byte_stream.ts";
-import { NetDialer } from "../net/dialer.ts";
+import { type DialerOptions, NetDialer } from "../net/dialer.ts";
 import type { HttpResponse } from "../net/http_client.ts";
 import { type ByteSink, type StreamedRequest, streamRequest } from "../net/http_stream.ts";
 import { addressScope } from "../parse/ip_address.ts";
@@ -27,7 +26,7 @@ export class Downloads {
   readonly #dialer: Dialer;
 
   /** @throws {RangeError} When a proxy can't be used; the message has no password. */
-  constructor({ proxies, caCerts }: Pick<Config, "proxies" | "caCerts">) {
+  constructor({ proxies, caCerts }: DialerOptions) {
     // Plain HTTP stays on this machine, where a proxy would take it elsewhere.
     this.#dialer = new NetDialer({ proxies: { ...proxies, http: undefined }, caCerts });
   }

@@ -123,7 +123,7 @@ export class TrialRun {
    * version is in place then.
    */
   async start(
-    { from, to, sha256 }: Pick<Trial, "from" | "to" | "sha256">,
+    { from, to, sha256 }: { from: string; to: string; sha256: string },
     signal: AbortSignal,
   ): Promise<TrialOutcome> {
     const { files, agent } = this.#parts;

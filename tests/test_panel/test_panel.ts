@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { SocketService } from "../../lib/demo/websocket_acceptor.ts";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { delay } from "@std/async/delay";
 import type { WebSocket } from "ws";
@@ -22,11 +23,7 @@ import {
 import type { UpgradeRequest } from "../../lib/demo/listener.ts";
 import type { WireTask } from "../../lib/demo/panel_state.ts";
 import { type Arrival, rpcError, type RpcReply, rpcResult } from "../../lib/demo/rpc.ts";
-import {
-  type SocketService,
-  StandInPanel,
-  type StandInPanelOptions,
-} from "../../lib/demo/stand_in_panel.ts";
+import { StandInPanel, type StandInPanelOptions } from "../../lib/demo/stand_in_panel.ts";
 import { TerminalSessions } from "../../lib/demo/terminal_sessions.ts";
 import { jsonFields, parseJson } from "../../lib/parse/json.ts";
 import { ContractChecker } from "./contract_checker.ts";
@@ -257,17 +254,17 @@ export class TestPanel extends StandInPanel {
     if (head.path === RPC_PATH && !hasV2) return this.page;
     const service = head.path === V1_REPORT_PATH && hasV1
       ? this.refuseStranger(head) ??
-        { compress: false, serve: (socket: WebSocket) => this.#serveV1(socket) }
+        { compress: false, onOpen: (socket: WebSocket) => this.#serveV1(socket) }
       : super.socketService(head);
     if ("status" in service) return service;
     if (head.headers["sec-websocket-extensions"]?.includes("window_bits")) {
       this.#contract.addViolations(["upgrade: offers window bits"], head.atMs);
     }
-    const serve = (socket: WebSocket) => {
+    const onOpen = (socket: WebSocket) => {
       socket.on("message", () => this.state.count("socketMessages"));
-      service.serve(socket);
+      service.onOpen(socket);
     };
-    return { ...service, serve };
+    return { ...service, onOpen };
   }
 
   protected override refuseStranger(head: RequestHead): Answer | undefined {
