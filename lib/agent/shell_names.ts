@@ -6,7 +6,7 @@ import type { Shell } from "../sandbox/shell.ts";
 /** The needs of an agent of this configuration after the seal. */
 export async function sealNeeds(config: Config, names: ShellNames): Promise<SealNeeds> {
   return {
-    readsFiles: await names.failure(),
+    readsFiles: await names.failure,
     // Questions to a name server by UDP come from an address of their own.
     bindsSockets: config.nameServer !== undefined,
     // Whether its file was deleted.
@@ -21,18 +21,13 @@ export async function sealNeeds(config: Config, names: ShellNames): Promise<Seal
  */
 export class ShellNames implements SystemNames {
   #shell: Shell | undefined;
-  /** Why the shell can't; `undefined` when it can. */
-  readonly #failure: Promise<string | undefined>;
+  /** Why names can be resolved in this process only; `undefined` when the shell resolves them. */
+  readonly failure: Promise<string | undefined>;
   readonly #sealed = Promise.withResolvers<void>();
 
   constructor(shell: Shell | undefined) {
     this.#shell = shell;
-    this.#failure = this.#try();
-  }
-
-  /** Why names can be resolved in this process only; `undefined` when the shell resolves them. */
-  failure(): Promise<string | undefined> {
-    return this.#failure;
+    this.failure = this.#try();
   }
 
   /** The network may be read in this process from now on. */

@@ -19,7 +19,7 @@ export class Subscribers<T> {
   readonly #all = new Set<(event: T) => void>();
 
   /** Calls `listener` with every event until the signal aborts. */
-  add(listener: (event: T) => void, options: { signal: AbortSignal }): void {
+  subscribe(listener: (event: T) => void, options: { signal: AbortSignal }): void {
     if (options.signal.aborted) return;
     this.#all.add(listener);
     options.signal.addEventListener("abort", () => this.#all.delete(listener), { once: true });
@@ -95,14 +95,13 @@ const MAX_KEPT_RESULTS = 2000;
 const MAX_LOG_LINES = 200;
 
 /** Keeps a bounded number of received messages, oldest first, and tells subscribers of changes. */
-export class PanelState {
+export class PanelState extends Subscribers<StateChange> {
   readonly reports: ReceivedMessage<StoredReport>[] = [];
   readonly basicInfos: ReceivedMessage<StoredBasicInfo>[] = [];
   readonly pingResults: ReceivedMessage<StoredPingResult>[] = [];
   readonly commandResults: ReceivedMessage<StoredTaskResult>[] = [];
   /** The last lines of the agent's log, if it runs in this process. */
   readonly logLines: LogLine[] = [];
-  readonly #subscribers = new Subscribers<StateChange>();
   #tasks: readonly WireTask[] = [];
   #fault: Fault | undefined;
   #columns: StoredBasicInfo = {};
@@ -182,16 +181,6 @@ export class PanelState {
   countRefused(): void {
     this.#add("refused");
     this.notify({ counts: this.#counts });
-  }
-
-  /** Calls `listener` with every change until the signal aborts. */
-  subscribe(listener: (change: StateChange) => void, options: { signal: AbortSignal }): void {
-    this.#subscribers.add(listener, options);
-  }
-
-  /** Tells the subscribers of a change. */
-  protected notify(change: StateChange): void {
-    this.#subscribers.notify(change);
   }
 
   /** Keeps a message among the last ones, counts it, and tells the subscribers. */

@@ -64,7 +64,7 @@ export class TerminalSession {
     listener: (output: Uint8Array | undefined) => void,
     options: { signal: AbortSignal },
   ): void {
-    this.#listeners.add(listener, options);
+    this.#listeners.subscribe(listener, options);
   }
 
   /** Attaches the agent's connection, in place of the one before. */

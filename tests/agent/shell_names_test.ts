@@ -23,12 +23,12 @@ async function withGetent(
 
 Deno.test("ShellNames resolves by the shell's getent", async () => {
   await withGetent('for name; do :; done; echo "127.0.0.1 STREAM $name"', async (names) => {
-    assertEquals(await names.failure(), undefined);
+    assertEquals(await names.failure, undefined);
     assertEquals(await names.lookUp("panel.example"), ["127.0.0.1"]);
     assertEquals(await names.lookUpHosts("panel.example"), ["127.0.0.1"]);
   });
   await withGetent('[ "$2" = 127.0.0.1 ] && echo "127.0.0.1 STREAM"', async (names) => {
-    assertEquals(await names.failure(), undefined);
+    assertEquals(await names.failure, undefined);
     await assertRejects(() => names.lookUp("localhost"), Error, "no such name");
   });
 });
@@ -36,7 +36,7 @@ Deno.test("ShellNames resolves by the shell's getent", async () => {
 for (const [kind, script] of [["no", undefined], ["a broken", "exit 1"]] as const) {
   Deno.test(`ShellNames resolves by the runtime where there is ${kind} getent`, async () => {
     await withGetent(script, async (names) => {
-      assertEquals(await names.failure(), 'there is no "getent" to resolve names with');
+      assertEquals(await names.failure, 'there is no "getent" to resolve names with');
       names.onSealed();
       assertEquals((await names.lookUp("localhost")).length > 0, true);
       assertEquals((await names.lookUpHosts("localhost")).length > 0, true);
@@ -48,7 +48,7 @@ Deno.test("ShellNames reads nothing from the network before the seal", async () 
   await withGetent(undefined, async (names) => {
     let found: readonly string[] | undefined;
     const looking = names.lookUp("localhost").then((addresses) => found = addresses);
-    await names.failure();
+    await names.failure;
     await new Promise((resolve) => setTimeout(resolve, 0));
     assertEquals(found, undefined);
     names.onSealed();
@@ -58,7 +58,7 @@ Deno.test("ShellNames reads nothing from the network before the seal", async () 
 
 Deno.test("ShellNames resolves by the runtime where there is no shell", async () => {
   const names = new ShellNames(undefined);
-  assertEquals(await names.failure(), "there is no /bin/sh to resolve names with");
+  assertEquals(await names.failure, "there is no /bin/sh to resolve names with");
   names.onSealed();
   assertEquals((await names.lookUp("localhost")).length > 0, true);
 });
