@@ -95,7 +95,7 @@ async function main(): Promise<number> {
     hardenProcess();
     const config = resolveConfig(sources);
     secrets.push(...config.secrets);
-    inLanguage = await translator(config.json ? "en" : config.language);
+    inLanguage = await translator(isForPrograms(config) ? "en" : config.language);
     const run = await COMMANDS[commandOf(config)]();
     return await run(config, context);
   } catch (error) {
@@ -108,6 +108,11 @@ async function main(): Promise<number> {
     }
     return error instanceof UsageError ? EXIT.usage : EXIT.failure;
   }
+}
+
+/** Whether what is printed is JSON. */
+function isForPrograms({ json, logFormat }: Config): boolean {
+  return json || logFormat === "json";
 }
 
 /** What translates the program's English; the texts are loaded only where they are needed. */

@@ -29,7 +29,8 @@ export async function runDemo(config: Config, context: CommandContext): Promise<
   const secrets = [...config.secrets, panel.token];
   logToStandardError(config, secrets, {
     write(line) {
-      printError(line);
+      if (config.logLanguage === "en") printError(line);
+      else context.printError(line);
       panel.state.addLogLine(line);
     },
   });

@@ -13,7 +13,7 @@ import { runtimeFolders } from "../state/paths.ts";
 import { RESTART_EXIT_CODE } from "../host/this_program.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
-import { logToStandardError } from "./output.ts";
+import { logToStandardError, printError } from "./output.ts";
 
 /** Reports as the given node, or as the one that this machine registers as. */
 export async function runReport(config: Config, context: CommandContext): Promise<number> {
@@ -25,7 +25,8 @@ export async function runReport(config: Config, context: CommandContext): Promis
     ? undefined
     // Following each call costs memory; with a single panel no line has to name it.
     : new (await import("node:async_hooks")).AsyncLocalStorage<Record<string, unknown>>();
-  logToStandardError(config, secrets, { contexts });
+  const write = config.logLanguage === "en" ? printError : context.printError;
+  logToStandardError(config, secrets, { contexts, write });
   logUnhandledErrors();
   if (config.configPath !== undefined) {
     getLogger("agent").info("Configuration: {path}", { path: config.configPath });

@@ -76,9 +76,9 @@ function whole(text: string): string | undefined {
   return undefined;
 }
 
-/** A single word within a text is most likely a name that somebody gave. */
+/** A single word in small letters within a text is most likely a name that somebody gave. */
 function translatePart(text: string): string {
-  return text.includes(" ") ? translateText(text) : text;
+  return /^[A-Z]| /.test(text) ? translateText(text) : text;
 }
 
 /** By entries for what is before and after a separator. */

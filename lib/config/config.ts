@@ -58,8 +58,10 @@ export interface Config extends OptionValues, PanelSettings, StatePaths, Runtime
   readonly command: Command;
   /** Subject of the help: a command, a group of commands such as `traffic`, or empty for all. */
   readonly helpTopic: string;
-  /** Language of output for people; the log is English. */
+  /** Language of output for people. */
   readonly language: Language;
+  /** Language of a running agent's log: English unless an option asks for another. */
+  readonly logLanguage: Language;
   /** The token itself, from whichever source; empty if there is none. */
   readonly token: string;
   /** `undefined` if not set: it depends on the transport then. */
@@ -201,6 +203,7 @@ export function resolveConfig(sources: ConfigSources): Config {
     command,
     helpTopic: topic,
     language: values.lang ?? languageOf(env),
+    logLanguage: values.lang ?? "en",
     ...first,
     furtherPanels,
     memoryMode: memoryMode(options),

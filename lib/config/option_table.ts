@@ -582,8 +582,8 @@ export const OPTIONS = {
   lang: general.choice({
     flag: "lang",
     help: {
-      en: "Language of what is printed for people; the agent's log and JSON are English",
-      zh: "供人阅读的输出所用的语言；Agent 的日志和 JSON 始终是英文",
+      en: "Language of what is printed for people; by $LANG alone, the agent's log stays English",
+      zh: "供人阅读的输出所用的语言；只由 $LANG 决定时，Agent 的日志仍是英文",
     },
     initialText: { en: "by $LANG", zh: "由 $LANG 决定" },
     initial: undefined,

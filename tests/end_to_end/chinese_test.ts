@@ -130,18 +130,10 @@ function openHealth(folder: string): Disposable {
   return { [Symbol.dispose]: () => file.close() };
 }
 
-async function run(line: string, home: string): Promise<string> {
-  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "-A",
-      "--no-check",
-      "--quiet",
-      MAIN,
-      ...line.split(" ").filter((it) => it !== ""),
-      "--lang",
-      "zh",
-    ],
+function spawn(line: string, home: string, env: Record<string, string> = {}): Deno.ChildProcess {
+  const words = line.split(" ").filter((word) => word !== "");
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "--quiet", MAIN, ...words],
     clearEnv: true,
     env: {
       PATH: Deno.env.get("PATH") ?? "",
@@ -150,9 +142,16 @@ async function run(line: string, home: string): Promise<string> {
       NO_COLOR: "1",
       RUNTIME_DIRECTORY: `${home}/run`,
       STATE_DIRECTORY: `${home}/state`,
+      ...env,
     },
     stdin: "null",
-  }).output();
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+async function run(line: string, home: string): Promise<string> {
+  const { stdout, stderr } = await spawn(`${line} --lang zh`, home).output();
   const decoder = new TextDecoder();
   return decoder.decode(stdout) + decoder.decode(stderr);
 }
@@ -176,3 +175,29 @@ for (const name of Object.keys(LINES).filter(isCommand)) {
     }
   });
 }
+
+/** Whether the agent has logged all that it does without a panel. */
+function isAtTheEnd(output: string): boolean {
+  return /trying again|正在重试/.test(output);
+}
+
+Deno.test("an agent's log is English by the locale alone, and Chinese when that is asked for", async () => {
+  const home = await Deno.makeTempDir();
+  try {
+    for (const [args, language] of [["", "en"], ["--lang zh", "zh"]] as const) {
+      const child = spawn(`${PANEL} ${args}`.trim(), home, { LANG: "zh_CN.UTF-8" });
+      let output = "";
+      for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+        const before = isAtTheEnd(output);
+        output += text;
+        if (!before && isAtTheEnd(output)) child.kill("SIGTERM");
+      }
+      await child.stdout.cancel();
+      await child.status;
+      assertEquals(output.includes("trying again"), language === "en", output);
+      assertEquals(englishIn(output).length === 0, language === "zh", output);
+    }
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+});
