@@ -282,11 +282,15 @@ export function fileHandleMetrics(text: string): MetricFamily[] {
 }
 
 /** Makes a reader of a text that is one number. */
-export function numberMetric(name: string, help: string): ReadFamilies {
+export function numberMetric(
+  name: string,
+  help: string,
+  type: "gauge" | "counter" = "gauge",
+): ReadFamilies {
   return (text) => {
     const value = parseCount(text.trim());
     if (value === undefined) throw new SyntaxError(`Cannot parse ${name}: it is no number`);
-    return [gauge(name, help, [one(value)])];
+    return [{ name, help, type, samples: [{ value }] }];
   };
 }
 

@@ -95,6 +95,17 @@ export class NodeExporter {
         "node_nf_conntrack_entries_limit",
         "Maximum size of connection tracking table.",
       ),
+      number("kernel/pid_max", "node_processes_max_processes", "Number of max PIDs limit"),
+      number("kernel/threads-max", "node_processes_max_threads", "Limit of threads in the system"),
+      ofFile(
+        "kernel/hung_task_detect_count",
+        `${proc}/sys/kernel/hung_task_detect_count`,
+        files.numberMetric(
+          "node_kernel_hung_tasks",
+          "Total number of tasks that have been detected as hung since the system booted.",
+          "counter",
+        ),
+      ),
       { source: "diskstats", read: (onMalformed) => disks.read(onMalformed) },
       { source: "mounts", read: (onMalformed) => fileSystems.read(onMalformed) },
       { source: "class/net", read: () => this.#links.read() },
