@@ -3,6 +3,8 @@ export interface SourceText {
   /** The path of its file below `lib/`. */
   readonly file: string;
   readonly text: string;
+  /** Whether it is a line of the log, of level info at least. */
+  readonly isLogged: boolean;
 }
 
 const LIB = new URL("../../lib/", import.meta.url);
@@ -40,7 +42,7 @@ export function textsOf(file: string, source: string, { isChinese = false } = {}
     const { parent } = node;
     if (!isText(node) || (parent.type === "BinaryExpression" && isText(parent))) return;
     if (NOT_VALUES.includes(parent.type) || (translations > 0 && !isChinese)) return;
-    found.push({ file, text: skeleton(node) });
+    found.push({ file, text: skeleton(node), isLogged: isLogged(node, parent) });
   };
   const create = (): Deno.lint.LintVisitor => ({
     Literal: visit,
@@ -72,6 +74,12 @@ function skeleton(node: Deno.lint.Expression | Deno.lint.PrivateIdentifier): str
     const value = node.expressions[at];
     return cooked + (value === undefined ? "" : skeleton(value));
   }).join("");
+}
+
+function isLogged(node: Deno.lint.Expression, parent: Deno.lint.Node): boolean {
+  return parent.type === "CallExpression" && parent.arguments[0] === node &&
+    parent.callee.type === "MemberExpression" && parent.callee.property.type === "Identifier" &&
+    ["info", "warning", "error"].includes(parent.callee.property.name);
 }
 
 /** Whether the value of a property is a text of one language. */

@@ -70,7 +70,18 @@ Deno.test("translate() does not touch scripts and licenses", () => {
 const ROOMS = ["cli/", "config/", "service/"];
 /** Rooms whose errors reach users through those. */
 const ERROR_ROOMS = [
-  ...["agent/", "host/", "metrics/", "net/", "panel/", "probe/", "sandbox/", "state/", "traffic/"],
+  ...[
+    "agent/",
+    "exporter/",
+    "host/",
+    "metrics/",
+    "net/",
+    "panel/",
+    "probe/",
+    "sandbox/",
+    "state/",
+    "traffic/",
+  ],
   "update/",
 ];
 const SCRIPTS = ["cli/completions.ts", "cli/man_page.ts"].concat(
@@ -123,6 +134,14 @@ Deno.test("each error of the other rooms has its Chinese", () => {
     )
     .map(({ file, text }) => `${file}: ${text}`);
   assertEquals(missing, [], "add each to lib/cli/chinese.json, with {name} for a value");
+});
+
+Deno.test("each line of the log from level info on has its Chinese", () => {
+  const missing = sourceTexts("").filter(({ file, text, isLogged }) =>
+    isLogged && !file.startsWith("demo/") && /[A-Za-z]{2,} [a-z]/.test(withoutNames(text)) &&
+    !known.has(withoutNames(text))
+  ).map(({ file, text }) => `${file}: ${text}`);
+  assertEquals(missing, [], "add each to lib/cli/chinese.json");
 });
 
 Deno.test("textsOf() finds texts, joined, without those that have both languages", () => {
