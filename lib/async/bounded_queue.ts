@@ -19,18 +19,12 @@ export class BoundedQueue<T> {
   readonly #options: BoundedQueueOptions<T>;
   readonly #running = new Set<Promise<void>>();
   #waiting: T[] = [];
-  #dropped = 0;
   #periodStartMs = -Infinity;
   #starts = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: BoundedQueueOptions<T>) {
     this.#options = options;
-  }
-
-  /** Items that were dropped because too many were waiting. */
-  get dropped(): number {
-    return this.#dropped;
   }
 
   /** Processes an item as soon as there is room; `false` when the queue is full and refuses it. */
@@ -43,7 +37,6 @@ export class BoundedQueue<T> {
       return false;
     }
     this.#waiting.shift();
-    this.#dropped++;
     return true;
   }
 

@@ -89,14 +89,8 @@ export class ChunkedDecoder {
 /** Longest body that is read into memory, unless a request allows more. */
 const DEFAULT_LIMIT_BYTES = 256 * 1024;
 
-/** A complete body, and whether the connection can be reused. */
-export interface ResponseBody {
-  readonly text: string;
-  readonly reusable: boolean;
-}
-
 /**
- * Reads the body that follows a head.
+ * Reads the body that follows a head; `reusable`: whether the connection is for another request.
  *
  * @throws {ResponseError} When it is incomplete, too long or compressed.
  */
@@ -106,7 +100,7 @@ export async function readBody(
     head: ResponseHead;
     limitBytes?: number | undefined;
   },
-): Promise<ResponseBody> {
+): Promise<{ text: string; reusable: boolean }> {
   checkEncoding(head);
   const length = lengthOf(head);
   if (length !== Infinity && length > limitBytes) throw tooLong(limitBytes);

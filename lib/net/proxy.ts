@@ -12,21 +12,15 @@ import { DialError } from "./errors.ts";
 import { openSocksTunnel } from "./socks.ts";
 import { withTimeout } from "../async/timeout.ts";
 
-/** A proxy's response to `CONNECT`. */
-export interface ConnectResponse {
-  status: number;
-  /** The reason phrase, printable and bounded; may be empty. */
-  reason: string;
-}
-
 const REASON_LIMIT = 100;
 
 /**
- * Parses the first line of a response to `CONNECT`.
+ * Parses the first line of a response to `CONNECT`; the reason is printable and bounded, and may be
+ * empty.
  *
  * @throws {SyntaxError} When it is not HTTP.
  */
-export function parseConnectResponse(head: string): ConnectResponse {
+export function parseConnectResponse(head: string): { status: number; reason: string } {
   const [, status, reason = ""] = /^HTTP\/1\.[01] +([1-9]\d\d)(?: +([^\r\n]*))?\r?\n/.exec(head) ??
     [];
   if (status === undefined) {

@@ -36,13 +36,6 @@ export interface PanelNotice {
   readonly text: string;
 }
 
-/** An order of a name that this agent does not know. */
-export interface UnknownOrder {
-  readonly kind: "unknown";
-  /** The name in quotes, bounded. */
-  readonly method: string;
-}
-
 /** A message that can't be handled. */
 export interface InvalidMessage {
   readonly kind: "invalid";
@@ -85,7 +78,12 @@ const ORDERS: readonly OrderRow[] = [
 export const CAPABILITIES: readonly string[] = ORDERS.map(({ capability }) => capability);
 
 /** A message that is no answer: an order, a notice, or why it is neither. */
-export type OrderMessage = PanelOrder | PanelNotice | UnknownOrder | InvalidMessage;
+export type OrderMessage =
+  | PanelOrder
+  | PanelNotice
+  | InvalidMessage
+  /** An order that this agent does not know: its name in quotes, bounded. */
+  | { readonly kind: "unknown"; readonly method: string };
 
 /** Reads an order of version 2. */
 export function readOrder(

@@ -16,13 +16,6 @@ const MAX_TERMINAL_MESSAGE_BYTES = 1024 * 1024;
 /** The purpose of a WebSocket: reports in a version of the protocol, or a terminal. */
 export type WebSocketPurpose = { readonly version: 1 | 2 } | { readonly terminal: string };
 
-/** A failure to open a WebSocket. */
-export interface OpenFailure {
-  readonly why: DialFailure;
-  /** The error for the log, without the query. */
-  readonly error: PanelError;
-}
-
 /** Opens the panel's WebSockets. */
 export class WebSocketOpener {
   readonly #access: PanelAccess;
@@ -86,8 +79,11 @@ export class WebSocketOpener {
     }
   }
 
-  /** Translates an error of {@linkcode open}. */
-  toOpenFailure(purpose: WebSocketPurpose, cause: unknown): OpenFailure {
+  /** Translates an error of {@linkcode open}: for the link, and without the query for the log. */
+  toOpenFailure(
+    purpose: WebSocketPurpose,
+    cause: unknown,
+  ): { why: DialFailure; error: PanelError } {
     const name = `open a WebSocket (GET ${pathOf(purpose)})`;
     if (cause instanceof UpgradeError) {
       const { status, text, location } = cause;

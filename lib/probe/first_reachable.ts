@@ -41,21 +41,16 @@ function connectError(address: string, options: { port: number; cause: unknown }
     : new Error(`Cannot connect to ${address} port ${port}`, { cause });
 }
 
-/** A connection, and when its first packet was sent, in milliseconds of `performance.now()`. */
-export interface TimedConnection {
-  connection: Deno.TcpConn;
-  startedAtMs: number;
-}
-
 /**
- * Connects to the first address that there is a route to.
+ * Connects to the first address that there is a route to; its first packet was sent at `startedAtMs`
+ * of `performance.now()`.
  *
  * @throws {Error} When the connection was refused or reset, or there is no route to any of them.
  */
 export async function connectFirstReachable(
   addresses: readonly string[],
   options: TcpOptions,
-): Promise<TimedConnection> {
+): Promise<{ connection: Deno.TcpConn; startedAtMs: number }> {
   const { port, signal } = options;
   return await firstReachable(addresses, async (hostname) => {
     const startedAtMs = performance.now();

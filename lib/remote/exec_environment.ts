@@ -6,7 +6,7 @@ import { type Account, findAccount } from "../parse/passwd.ts";
 export interface ExecEnvironment {
   readonly account: Account;
   /** The agent's environment without its own variables. */
-  readonly env: Record<string, string>;
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** Reads the account of this process and its environment. */

@@ -1,7 +1,7 @@
 import { BoundedQueue } from "../async/bounded_queue.ts";
 import type { Programs } from "../host/programs.ts";
-import type { Account } from "../parse/passwd.ts";
 import { quoteShellWord } from "../parse/shell_words.ts";
+import type { ExecEnvironment } from "./exec_environment.ts";
 import { ProcessTree } from "./process_tree.ts";
 import type { TerminalSize } from "./terminal_messages.ts";
 
@@ -35,12 +35,9 @@ export SHELL=${path}
 exec ${path} -l`;
 }
 
-/** Settings of a terminal. */
-export interface PtyOptions {
+/** Settings of a terminal; its environment gets the variables that a login sets. */
+export interface PtyOptions extends ExecEnvironment {
   readonly programs: Programs;
-  readonly account: Account;
-  /** The environment without the variables that a login sets. */
-  readonly env: Readonly<Record<string, string>>;
 }
 
 const CHUNK_BYTES = 32 * 1024;

@@ -67,6 +67,7 @@ const MAX_PROGRAM_BYTES = 512 * 1024 * 1024;
 
 /** A program of a release, and where it is downloaded to. */
 export interface WantedProgram {
+  /** The build for this machine, such as `linux-amd64`. */
   readonly target: string;
   /** The version that the release is said to be. */
   readonly version: string;

@@ -1,9 +1,8 @@
 import { delay } from "@std/async/delay";
 import { isReporting } from "../state/health_reader.ts";
 import { readProgramVersion } from "../host/program_version.ts";
-import type { Downloads } from "./download.ts";
-import { fetchProgram } from "./fetch_program.ts";
-import { findRelease, type FoundRelease } from "./releases.ts";
+import { fetchProgram, type WantedProgram } from "./fetch_program.ts";
+import { findRelease, type FoundRelease, type ReleaseQuery } from "./releases.ts";
 import {
   HEALTH_TIMEOUT_MS,
   POLL_INTERVAL_MS,
@@ -13,18 +12,11 @@ import {
   type UpdatedAgent,
 } from "./trial.ts";
 
-/** Options of {@linkcode performUpdate}. */
-export interface UpdaterOptions extends TrialOptions {
-  readonly downloads: Downloads;
-  /** The latest release, in the form of GitHub's API. */
-  readonly url: string;
-  readonly mirror: string;
-  readonly currentVersion: string;
-  /** The key that releases are signed with. */
-  readonly publicKey: string;
-  /** The build for this machine, such as `linux-amd64`. */
-  readonly target: string;
-}
+/** Options of {@linkcode performUpdate}: where releases are, which program is wanted, and its trial. */
+export type UpdaterOptions =
+  & TrialOptions
+  & Omit<ReleaseQuery, "failed">
+  & Omit<WantedProgram, "version" | "signal">;
 
 /** The outcome of an update. */
 export type UpdateOutcome = TrialOutcome | {
