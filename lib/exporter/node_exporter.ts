@@ -29,6 +29,9 @@ interface Part {
   read(onMalformed: OnMalformed): MetricFamily[] | Promise<MetricFamily[]>;
 }
 
+/** Series of one source; as many interfaces or disks as are shown have fewer. */
+const MAX_SERIES = 20_000;
+
 /** Reads all of it at each scrape. */
 export class NodeExporter {
   readonly #parts: readonly Part[];
@@ -128,8 +131,10 @@ export class NodeExporter {
     const failed = new Set<string>();
     for (const { source, read } of this.#parts) {
       try {
-        const found = await read(() => failed.add(source));
-        for (const family of found) {
+        let series = 0;
+        for (const family of await read(() => failed.add(source))) {
+          series += family.samples.length;
+          if (series > MAX_SERIES) throw new RangeError(`more than ${MAX_SERIES} series`);
           if (!families.has(family.name)) families.set(family.name, family);
         }
       } catch {

@@ -79,3 +79,31 @@ Deno.test("NodeExporter.families() gives no name twice, whatever the kernel's te
   const memory = text.split("\n").filter((line) => line.startsWith("node_memory"));
   assertEquals(memory, ["node_memory_MemTotal_bytes 2048"]);
 });
+
+Deno.test("NodeExporter.families() gives at most 20,000 series of a source, and the others", async () => {
+  const long = Array.from({ length: 30_000 }, (_, index) => `Field${index}: 1 kB\n`).join("");
+  const text = await scrape(new NodeExporter(withFile("/proc/meminfo", () => long), INCLUDE));
+  assertMatch(text, /^komari_scrape_failed\{source="meminfo"\} 1$/m);
+  assertEquals([...text.matchAll(/^node_memory_/gm)].length, 20_000);
+  assertMatch(text, /^node_time_seconds \d/m);
+});
+
+const FIXTURES = new URL("../fixtures/", import.meta.url);
+const machines = [...Deno.readDirSync(FIXTURES)].map(({ name }) => name).filter((name) => {
+  try {
+    return Deno.statSync(new URL(`${name}/machine.json`, FIXTURES)).isFile;
+  } catch {
+    return false;
+  }
+});
+
+for (const name of machines) {
+  Deno.test(`NodeExporter.families() reads all that there is of ${name}`, async () => {
+    const metrics = parseExposition(await scrape(new NodeExporter(new FakeMachine(name), INCLUDE)));
+    // The agent's own process is on none of them but one.
+    const failed = [...metrics.get("komari_scrape_failed")?.samples.keys() ?? []];
+    assertEquals(failed.filter((source) => source !== 'source="self"'), []);
+    assertEquals(metrics.has("node_load1") && metrics.has("node_memory_MemTotal_bytes"), true);
+    assertEquals(metrics.has("node_cpu_seconds_total"), true);
+  });
+}
