@@ -149,6 +149,20 @@ Deno.test("textsOf() finds texts, joined, without those that have both languages
   assertEquals(textsOf("x.ts", source).map(({ text }) => text), ["one two {} four", "a b"]);
 });
 
+Deno.test("translate() finds each entry by its own template", () => {
+  // Two that differ in a number only are told apart by it.
+  const filled = (text: string) =>
+    text.replaceAll(/\{#\w+\}/g, "7").replaceAll(/\{(\w+)\}/g, (_, name) => `value.${name}`);
+  for (const [english, text] of Object.entries(chinese)) {
+    let expected = text;
+    for (const [, name] of english.matchAll(/\{#(\w+)\}/g)) {
+      expected = expected.replaceAll(`{${name}}`, "7");
+    }
+    // Cells of a line are separate texts.
+    if (!english.startsWith(" ")) assertEquals(zh(filled(english)), filled(expected), english);
+  }
+});
+
 Deno.test("each entry of the Chinese names only values of its English", () => {
   const namesIn = (text: string) => [...text.matchAll(/\{#?(\w+)\}/g)].map(([, name]) => name);
   for (const [english, text] of Object.entries(chinese)) {
