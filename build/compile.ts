@@ -86,7 +86,7 @@ async function writeBillOfMaterials(
  * The version is signed with it. Its line has no blank: `sha256sum` ignores one that begins with `#`,
  * and the step that attests the builds one without a blank.
  */
-async function writeChecksums(
+export async function writeChecksums(
   folder: string,
   { paths, version }: { paths: readonly string[]; version: string },
 ): Promise<string> {

@@ -31,8 +31,9 @@ import { AgentProcess } from "../update/agent_process.ts";
 import { agentService, serviceNames } from "../update/agent_service.ts";
 import { Downloads } from "../update/download.ts";
 import { ProgramFiles } from "../update/program_files.ts";
-import { findRelease, type FoundRelease, latestReleaseUrl } from "../update/releases.ts";
+import { findRelease, type FoundRelease, type ReleaseQuery } from "../update/releases.ts";
 import { STEP_LINES } from "../update/trial.ts";
+import { isNewerVersion } from "../update/version_order.ts";
 import { performUpdate, type UpdateOutcome } from "../update/updater.ts";
 import { knowsReleases, releaseKey, REPOSITORY, VERSION } from "../version.ts";
 import type { CommandContext } from "./command.ts";
@@ -74,11 +75,7 @@ export async function findUpdate(
   program: ThisProgram,
   signal: AbortSignal,
 ): Promise<FoundRelease> {
-  const query = {
-    ...releaseSource(config),
-    currentVersion: VERSION,
-    failed: failedVersions(program),
-  };
+  const query = { ...releaseSource(config), failed: failedVersions(program) };
   return await findRelease(query, { downloads: new Downloads(config), signal });
 }
 
@@ -90,13 +87,7 @@ async function updateNow(
   requireUpdatable(program);
   const path = await Deno.realPath(program.path);
   const source = releaseSource(config);
-  const publicKey = releaseKey(config);
-  if (publicKey === "") {
-    throw new Error(
-      "Cannot update: this build has no key to verify releases with; use --update-url URL " +
-        "--update-key KEY",
-    );
-  }
+  requireKey(source);
   const lock = FolderLock.open(updateFolder(path));
   using _lock = lock;
   if (!lock.tryLock()) throw new Error("Cannot update: another update is in progress");
@@ -105,8 +96,6 @@ async function updateNow(
   for (const problem of (await state.open()).problems) log.warning("{problem}", { problem });
   return await performUpdate({
     ...source,
-    publicKey,
-    currentVersion: VERSION,
     target: thisTarget(program),
     files: new ProgramFiles(path),
     state,
@@ -138,8 +127,11 @@ function resultText(outcome: UpdateOutcome, { json }: Config): string {
       `Version ${to} did not report within a minute: ${from} is installed again, and ` +
       `${to} will not be tried again within a week`,
   };
-  return `${sentences[kind]}\n`;
+  const isOlder = kind !== "rolled back" && isNewerVersion(from, to);
+  return `${sentences[kind]}\n${isOlder ? `${OLDER_STAYS}\n` : ""}`;
 }
+
+const OLDER_STAYS = "Automatic updates go on to newer versions; `install --pin` keeps this one";
 
 function describe({ version, tag, decision }: FoundRelease): Record<string, unknown> {
   return { present: VERSION, newest: version ?? tag, verdict: decision };
@@ -153,6 +145,8 @@ function sentence(
     ? '"update --now" installs it'
     : `a newer package brings it, by ${PACKAGE_MANAGERS[packaged]}`;
   const sentences = {
+    "older": `Version ${version} is available, and older than ${VERSION}: ` +
+      `"update --now --install-version ${version}" installs it`,
     "newer": `Version ${version} is available, ${VERSION} is installed: ${how}`,
     "not newer": `Version ${VERSION} is up to date: the latest release is ${version}`,
     "failed before":
@@ -177,14 +171,32 @@ function requireUpdatable(program: ThisProgram): void {
   }
 }
 
-function releaseSource(config: Config): { url: string; mirror: string } {
-  const { updateUrl: url, mirror } = config;
+function releaseSource(config: Config): Omit<ReleaseQuery, "failed"> {
+  const { updateUrl: url, mirror, installVersion } = config;
   if (!knowsReleases(config)) {
     throw new Error(
       "Cannot check for a newer version: this build has no release address; use --update-url URL",
     );
   }
-  return { url: url === "" ? latestReleaseUrl(REPOSITORY) : url, mirror };
+  const source = {
+    url,
+    mirror,
+    repository: REPOSITORY,
+    publicKey: releaseKey(config),
+    currentVersion: VERSION,
+    wanted: installVersion === "" ? undefined : installVersion,
+  };
+  // What is not described can only be recognized by its signature.
+  if (url === "") requireKey(source);
+  return source;
+}
+
+function requireKey({ publicKey }: { publicKey: string }): void {
+  if (publicKey !== "") return;
+  throw new Error(
+    "Cannot update: this build has no key to verify releases with; use --update-url URL " +
+      "--update-key KEY",
+  );
 }
 
 function openUpdateState(path: string): StateFile<UpdateState> {

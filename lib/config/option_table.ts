@@ -42,6 +42,7 @@ import {
   parseServices,
   parseStateFolder,
   parseToken,
+  parseVersion,
   withoutSlash,
 } from "./parsers.ts";
 
@@ -742,6 +743,18 @@ export const OPTIONS = {
     initialText: { en: "none", zh: "无" },
     parse: parseEndpoint,
   }),
+  installVersion: updates.text({
+    flag: "install-version",
+    variable: false,
+    placeholder: "VERSION",
+    commands: ["update"],
+    help: {
+      en: "For `update`: this version in place of the newest, even an older one",
+      zh: "用于 `update`：指定这个版本，而不是最新版，也可以是更旧的版本",
+    },
+    initialText: { en: "the newest", zh: "最新版" },
+    parse: parseVersion,
+  }),
   check: updates.toggle({
     flag: "check",
     variable: false,
@@ -813,6 +826,24 @@ export const OPTIONS = {
     variable: false,
     help: { en: "Of the Windows version", zh: "属于 Windows 版本" },
     noEffect: { en: "it does nothing in this agent", zh: "在本 Agent 中不起作用" },
+  }),
+  warningPanelHost: official.text({
+    flag: "warning-panel-host",
+    variable: false,
+    help: { en: "Hidden, of the Windows version", zh: "隐藏的选项，属于 Windows 版本" },
+    noEffect: { en: "this agent shows no warning", zh: "本 Agent 不显示警告" },
+  }),
+  warningRunAsUser: official.text({
+    flag: "warning-run-as-user",
+    variable: false,
+    help: { en: "Hidden, of the Windows version", zh: "隐藏的选项，属于 Windows 版本" },
+    noEffect: { en: "this agent shows no warning", zh: "本 Agent 不显示警告" },
+  }),
+  warningElevated: official.toggle({
+    flag: "warning-elevated",
+    variable: false,
+    help: { en: "Hidden, of the Windows version", zh: "隐藏的选项，属于 Windows 版本" },
+    noEffect: { en: "this agent shows no warning", zh: "本 Agent 不显示警告" },
   }),
 } as const;
 

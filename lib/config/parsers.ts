@@ -42,6 +42,17 @@ export function parsePublicKey(value: string): string {
 }
 
 /**
+ * A stable version by its exact name, without a `v` before it.
+ *
+ * @throws {RangeError} When it is none.
+ */
+export function parseVersion(value: string): string {
+  const [, version] = /^v?(\d{1,9}\.\d{1,9}\.\d{1,9})$/.exec(value) ?? [];
+  if (version === undefined) throw new RangeError("a version such as 1.2.3");
+  return version;
+}
+
+/**
  * A node's secret; it may begin with a dash.
  *
  * @throws {RangeError} When it has blanks within.

@@ -25,6 +25,8 @@ export interface ByteSource {
 export interface ByteSink {
   /** A body of another length is refused. */
   readonly lengthBytes: number;
+  /** Whether a shorter one is taken too. */
+  readonly takesShorter?: boolean;
   /** Writes bytes, which are valid until this settles. */
   write(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
 }
@@ -162,7 +164,7 @@ class RequestStream {
     };
     await this.#network(readBodyInto({ add }, { reader: this.#reader, head }));
     if (failure !== undefined) throw failure.error;
-    if (left !== 0) {
+    if (left < 0 || (left > 0 && !sink.takesShorter)) {
       throw new ResponseError(`the answer does not have ${sink.lengthBytes} bytes`, {
         kind: left < 0 ? "too long" : "closed",
       });

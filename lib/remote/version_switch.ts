@@ -11,7 +11,7 @@ import { LogRateLimit } from "../log/rate_limit.ts";
 import type { PanelOrder } from "../panel/orders.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
-import { VERSION } from "../version.ts";
+import { PROGRAM, VERSION } from "../version.ts";
 import { withoutOwnVariables } from "./exec_environment.ts";
 
 /** Orders that come sooner after one that was obeyed are ignored. */
@@ -25,7 +25,8 @@ const MAX_ANSWER_BYTES = 4096;
 /**
  * Updates to the newest release when the panel orders it, by the same command or unit as every
  * update: it verifies the release, and rolls back a version that does not report. The order may name
- * it by a version or a range that it satisfies; orders for any other version are refused.
+ * it by a range that it satisfies. A version by its exact name may be an older one, too; orders for
+ * anything else are refused.
  */
 export class VersionSwitch {
   readonly #programs: Programs | undefined;
@@ -71,15 +72,20 @@ export class VersionSwitch {
 
   async #switch(programs: Programs, version: string, range: string | undefined): Promise<void> {
     this.#isRunning = true;
-    const refusal = range === undefined ? undefined : await refusalOfRange(programs, range);
-    if (refusal === undefined) await this.#update(programs);
+    const exact = range === undefined ? undefined : exactVersion(range);
+    const refusal = range === undefined || exact !== undefined
+      ? undefined
+      : await refusalOfRange(programs, range);
+    if (refusal === undefined) await this.#update(programs, exact);
     else this.#refuse(version, refusal);
     this.#isRunning = false;
   }
 
-  async #update(programs: Programs): Promise<void> {
-    this.#log.info("Updating to the latest version, as the panel has ordered");
-    const [command, ...args] = updateArguments(programs.cgroup(), thisProgram().path);
+  async #update(programs: Programs, exact: string | undefined): Promise<void> {
+    this.#log.info("Updating to {version}, as the panel has ordered", {
+      version: exact === undefined ? "the latest version" : `version ${exact}`,
+    });
+    const [command, ...args] = updateArguments(programs.cgroup(), thisProgram().path, exact);
     const isSuccess = await programs.run(command, { args, env: ownEnvironment(), cwd: "/" });
     if (isSuccess) return;
     const line = [command, ...args].join(" ");
@@ -117,7 +123,15 @@ function refusalOf(name: string): string | undefined {
   if (isLatest(name)) return undefined;
   if (name.startsWith("snapshot")) return "there are no signed snapshots";
   if (name === VERSION || name === `v${VERSION}`) return "it is installed already";
-  return RANGE.test(name) ? undefined : "only the latest version can be installed";
+  return RANGE.test(name)
+    ? undefined
+    : "only the latest version, or one by its exact name, can be installed";
+}
+
+/** The version that an order names exactly; `undefined` for a range. */
+function exactVersion(name: string): string | undefined {
+  const [, exact = ""] = RANGE.exec(name) ?? [];
+  return exact.split(".").length === 3 && !exact.includes("*") ? exact : undefined;
 }
 
 /** Why the newest release is not to be installed for a range; `undefined` if it is. */
@@ -143,8 +157,8 @@ async function refusalOfRange(programs: Programs, range: string): Promise<string
 
 /** Whether a version satisfies a range of {@linkcode RANGE}. */
 function isInRange(version: string, range: string): boolean {
-  const [, exact, start] = RANGE.exec(range) ?? [];
-  return version === exact || (start !== undefined && version.startsWith(`${start}.`));
+  const [, , start] = RANGE.exec(range) ?? [];
+  return start !== undefined && version.startsWith(`${start}.`);
 }
 
 /** Why the panel can't update this program, as the log says it; `undefined` if it can. */
@@ -157,16 +171,34 @@ export function updateObstacle({ autoUpdate }: Config): string | undefined {
 }
 
 /**
- * The command that updates once. Under systemd it starts the update's own unit, since everything in
- * the agent's unit ends when the agent is restarted; elsewhere it is the program's.
+ * The command that updates once, to the newest release or to a version. Under systemd it starts the
+ * update's own unit, or for a version a unit of its own with the same proxies, since everything in the
+ * agent's unit ends when the agent is restarted; elsewhere it is the program's.
  */
 export function updateArguments(
   cgroup: string,
   programPath: string,
+  version?: string,
 ): [command: string, ...args: string[]] {
+  const update = [programPath, "update", "--now"] as const;
+  const exact = version === undefined ? [] : ["--install-version", version];
   const units = [...cgroup.matchAll(/^\d+:[^:]*:(?:.*\/)?([^/\n]+)\.service$/gm)];
   const [line, unit] = units[0] ?? [];
-  if (line === undefined || unit === undefined) return [programPath, "update", "--now"];
+  if (line === undefined || unit === undefined) return [...update, ...exact];
   const scope = /\/user@\d+\.service\//.test(line) ? ["--user"] : [];
-  return ["systemctl", ...scope, "start", "--no-block", `${unit}-update.service`];
+  if (version === undefined) {
+    return ["systemctl", ...scope, "start", "--no-block", `${unit}-update.service`];
+  }
+  const folder = scope.length > 0 ? `%E/${unit}` : `/etc/${unit}`;
+  return [
+    "systemd-run",
+    ...scope,
+    ...["--quiet", "--collect", "--no-block", `--unit=${unit}-update-${version}`],
+    `--property=EnvironmentFile=-${folder}/environment`,
+    // For a portable build, whose runtime may not be on the path.
+    `--setenv=DENO=${Deno.execPath()}`,
+    ...update,
+    ...exact,
+    ...(unit === PROGRAM ? [] : ["--install-service-name", unit]),
+  ];
 }

@@ -45,16 +45,22 @@ export class Downloads {
   }
 
   /**
-   * Downloads exactly `sizeBytes` to an open file.
+   * Downloads to an open file, exactly `sizeBytes` or, where they are unknown, at most `maxBytes`.
    *
    * @throws {Error} When it can't be downloaded or written, or has another size.
    */
   async file(
     url: string,
-    { file, sizeBytes, signal }: { file: Deno.FsFile; sizeBytes: number; signal: AbortSignal },
+    { file, sizeBytes, maxBytes = sizeBytes ?? 0, signal }: {
+      file: Deno.FsFile;
+      sizeBytes: number | undefined;
+      maxBytes?: number;
+      signal: AbortSignal;
+    },
   ): Promise<void> {
     const sink: ByteSink = {
-      lengthBytes: sizeBytes,
+      lengthBytes: sizeBytes ?? maxBytes,
+      takesShorter: sizeBytes === undefined,
       write: (bytes) => writeAll(file, bytes),
     };
     await this.#get(url, { timeoutMs: FILE_TIMEOUT_MS, signal, sink });

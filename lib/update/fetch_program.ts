@@ -1,8 +1,9 @@
 import { PROGRAM } from "../version.ts";
 import type { Downloads } from "./download.ts";
 import { fileSha256, type ProgramFiles } from "./program_files.ts";
-import { type ReleaseFile, stableVersionOf } from "./releases.ts";
-import { isSignedBy, MAX_SIGNATURE_BYTES, SIGNATURE } from "./signature.ts";
+import type { ReleaseFile } from "./releases.ts";
+import { downloadSums, findSha256, signedVersion, SUMS } from "./checksums.ts";
+import { SIGNATURE } from "./signature.ts";
 
 /** Enough of a file's beginning to recognize its target. */
 export const EXECUTABLE_HEAD_BYTES = 20;
@@ -37,31 +38,6 @@ function target(os: string, arch: string | undefined): string | undefined {
   return arch === undefined ? undefined : `${os}-${arch}`;
 }
 
-/**
- * The SHA-256 of a file in a list by `sha256sum`, in lower-case hex; `undefined` when the file is
- * missing, or listed twice with different sums.
- */
-export function findSha256(sums: string, name: string): string | undefined {
-  const found = new Set<string>();
-  for (const line of sums.split(/\r?\n/)) {
-    const [, sum, file] = /^([0-9a-f]{64}) [ *](.+)$/i.exec(line) ?? [];
-    if (sum !== undefined && file === name) found.add(sum.toLowerCase());
-  }
-  return found.size === 1 ? [...found][0] : undefined;
-}
-
-/**
- * The version that a signed list of checksums is of, by its line `#version=1.2.3`; `undefined` in
- * older lists. Tools that check the list take the line for a comment.
- */
-export function signedVersion(sums: string): string | undefined {
-  const [, version] = /^#version=(.+?)\r?$/m.exec(sums) ?? [];
-  return version === undefined ? undefined : stableVersionOf(version) ?? version;
-}
-
-/** The list of checksums among a release's files. */
-const SUMS = "SHA256SUMS";
-const MAX_SUMS_BYTES = 64 * 1024;
 /** Several times the size of a build. */
 const MAX_PROGRAM_BYTES = 512 * 1024 * 1024;
 
@@ -99,7 +75,8 @@ export async function fetchProgram(
   try {
     {
       using file = await files.createStaged();
-      await downloads.file(asset.url, { file, sizeBytes: asset.sizeBytes, signal });
+      const { sizeBytes } = asset;
+      await downloads.file(asset.url, { file, sizeBytes, maxBytes: MAX_PROGRAM_BYTES, signal });
     }
     await verify(files.stagedPath, { target, sha256 });
     await files.finishStaged();
@@ -116,14 +93,14 @@ async function expectedSha256(
   { version, publicKey, downloads, signal }: WantedProgram,
 ): Promise<string> {
   const { name, sizeBytes, sha256: apiSha256 } = asset;
-  if (sizeBytes === 0 || sizeBytes > MAX_PROGRAM_BYTES) {
+  if (sizeBytes === 0 || (sizeBytes ?? 0) > MAX_PROGRAM_BYTES) {
     throw new Error(`Cannot update: ${name} has ${sizeBytes} bytes, which is not plausible`);
   }
-  const sums = await fileText(SUMS, MAX_SUMS_BYTES);
-  const signature = await fileText(SIGNATURE, MAX_SIGNATURE_BYTES);
-  if (!await isSignedBy(sums, { signature, publicKey })) {
-    throw new Error(`Cannot update: ${SUMS} is not signed with the key of this project's releases`);
-  }
+  const sums = await downloadSums([fileUrl(SUMS), fileUrl(SIGNATURE)], {
+    publicKey,
+    downloads,
+    signal,
+  });
   const signed = signedVersion(sums);
   if (signed !== undefined && signed !== version) {
     throw new Error(`Cannot update: ${SUMS} is of version ${signed}, not ${version}`);
@@ -135,10 +112,10 @@ async function expectedSha256(
   }
   return sha256;
 
-  async function fileText(name: string, maxBytes: number): Promise<string> {
+  function fileUrl(name: string): string {
     const file = release.find((file) => file.name === name);
     if (file === undefined) throw new Error(`Cannot update: the release has no ${name}`);
-    return await downloads.text(file.url, { maxBytes, signal });
+    return file.url;
   }
 }
 

@@ -1,6 +1,9 @@
 import { quoteStart } from "../parse/bounded_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
+import { downloadSums, listedNames, signedVersion, SUMS } from "./checksums.ts";
 import type { Downloads } from "./download.ts";
+import { SIGNATURE } from "./signature.ts";
+import { isNewerVersion, stableVersionOf } from "./version_order.ts";
 
 /**
  * Prefixes a GitHub address with the mirror, as in `https://mirror/https://github.com/…`.
@@ -36,7 +39,8 @@ export interface Release {
 /** A file of a release. */
 export interface ReleaseFile {
   readonly name: string;
-  readonly sizeBytes: number;
+  /** `undefined` where only the list of checksums names the file. */
+  readonly sizeBytes: number | undefined;
   readonly url: string;
   /** In lower-case hex; absent where the API does not state it. */
   readonly sha256?: string;
@@ -76,74 +80,54 @@ function parseFile(value: unknown): ReleaseFile | undefined {
   return { name, sizeBytes: size, url, ...(sha256 && { sha256: sha256.toLowerCase() }) };
 }
 
-const FORM = /^v?(\d{1,9})\.(\d{1,9})\.(\d{1,9})(-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$/;
-
-/** The version of a tag, without `v`; `undefined` for pre-releases and other tags. */
-export function stableVersionOf(tag: string): string | undefined {
-  const [, major, minor, patch, preview] = FORM.exec(tag) ?? [];
-  if (major === undefined || preview !== undefined) return undefined;
-  return [major, minor, patch].map(Number).join(".");
-}
-
-/**
- * Whether a stable version is newer than the current one, by semantic versioning. False when either
- * is no version.
- */
-export function isNewerVersion(stable: string, currentVersion: string): boolean {
-  const [whole, ...theirs] = FORM.exec(stable) ?? [];
-  const [found, ...ours] = FORM.exec(currentVersion) ?? [];
-  if (whole === undefined || found === undefined || theirs[3] !== undefined) return false;
-  for (let part = 0; part < 3; part++) {
-    const difference = Number(theirs[part]) - Number(ours[part]);
-    if (difference !== 0) return difference > 0;
-  }
-  return ours[3] !== undefined;
-}
-
-/** The release server, and the versions to compare with. */
+/** Where releases are, and the versions to compare with. */
 export interface ReleaseQuery {
-  /** The latest release, in the form of GitHub's API. */
+  /** The latest release, in the form of GitHub's API; empty for those of `repository`. */
   readonly url: string;
+  /** The repository on GitHub, as `owner/name`. */
+  readonly repository: string;
   readonly mirror: string;
+  /** The key that releases are signed with. */
+  readonly publicKey: string;
   readonly currentVersion: string;
   /** Versions that failed on this machine within a week. */
   readonly failed: readonly string[];
+  /** A version by its exact name, which may be older; the latest release without. */
+  readonly wanted?: string | undefined;
 }
 
-/** The latest release, and whether to install it. */
+/** A release, and whether to install it. */
 export interface FoundRelease {
   /** `undefined` for a pre-release or an unknown tag. */
   readonly version: string | undefined;
   /** The tag as it is. */
   readonly tag: string;
-  /** Whether to install it, or why not. */
-  readonly decision: "newer" | "not newer" | "not stable" | "failed before";
+  /** Whether to install it, as `newer` and `older`, which was asked for by its name; or why not. */
+  readonly decision: "newer" | "older" | "not newer" | "not stable" | "failed before";
   /** Addresses with the mirror's prefix. */
   readonly files: readonly ReleaseFile[];
 }
 
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
-/** GitHub's API address of a repository's latest release. */
-export function latestReleaseUrl(repository: string): string {
-  return `https://api.github.com/repos/${repository}/releases/latest`;
-}
-
 /**
- * Queries the latest release and decides: it must be stable, newer than the current version, and
- * not have failed here.
+ * Looks up the latest release, or the one wanted, and decides: it must be stable, newer than the
+ * current version unless it is wanted, and not have failed here.
  *
- * @throws {Error} When the query fails.
+ * @throws {Error} When the query fails, or the answer is not signed or of another version.
  */
 export async function findRelease(
   query: ReleaseQuery,
-  { downloads, signal }: { downloads: Downloads; signal: AbortSignal },
+  options: { downloads: Downloads; signal: AbortSignal },
 ): Promise<FoundRelease> {
-  const { mirror } = query;
-  const url = mirroredUrl(query.url, mirror);
-  const text = await downloads.text(url, { maxBytes: MAX_ANSWER_BYTES, signal });
-  const { tag, isPrerelease, files } = parseRelease(text);
+  const { url, mirror, wanted } = query;
+  const { tag, isPrerelease, files } = url === ""
+    ? await signedRelease(query, options)
+    : await describedRelease(query, options);
   const version = isPrerelease ? undefined : stableVersionOf(tag);
+  if (wanted !== undefined && version !== wanted) {
+    throw new Error(`Cannot find version ${wanted}: the answer is about ${quoteStart(tag)}`);
+  }
   return {
     tag,
     version,
@@ -152,11 +136,57 @@ export async function findRelease(
   };
 }
 
+/**
+ * The release by its signed list of checksums, which names its version, and without GitHub's API,
+ * which mirrors do not pass on.
+ */
+async function signedRelease(
+  { repository, mirror, publicKey, wanted }: ReleaseQuery,
+  options: { downloads: Downloads; signal: AbortSignal },
+): Promise<Release> {
+  const releases = `https://github.com/${repository}/releases`;
+  const found = wanted === undefined ? `${releases}/latest/download` : folderOf(`v${wanted}`);
+  const sums = await downloadSums([
+    mirroredUrl(`${found}/${SUMS}`, mirror),
+    mirroredUrl(`${found}/${SIGNATURE}`, mirror),
+  ], { publicKey, ...options });
+  const version = signedVersion(sums);
+  if (version === undefined) throw new Error(`Cannot update: ${SUMS} names no version`);
+  // From here on by its name: the latest release may change meanwhile.
+  const names = [...listedNames(sums), SUMS, SIGNATURE];
+  const files = names.map((name) => {
+    return { name, sizeBytes: undefined, url: `${folderOf(`v${version}`)}/${name}` };
+  });
+  return { tag: `v${version}`, isPrerelease: false, files };
+
+  function folderOf(tag: string): string {
+    return `${releases}/download/${tag}`;
+  }
+}
+
+/** The release as GitHub's API describes it. */
+async function describedRelease(
+  { url: latest, mirror, wanted }: ReleaseQuery,
+  { downloads, signal }: { downloads: Downloads; signal: AbortSignal },
+): Promise<Release> {
+  const url = wanted === undefined ? latest : latest.replace(/\/latest$/, `/tags/v${wanted}`);
+  if (wanted !== undefined && url === latest) {
+    throw new Error(
+      `Cannot find version ${wanted}: --update-url does not end with /latest, so it names no others`,
+    );
+  }
+  const options = { maxBytes: MAX_ANSWER_BYTES, signal };
+  return parseRelease(await downloads.text(mirroredUrl(url, mirror), options));
+}
+
 function decide(
   version: string | undefined,
-  { currentVersion, failed }: ReleaseQuery,
+  { currentVersion, failed, wanted }: ReleaseQuery,
 ): FoundRelease["decision"] {
   if (version === undefined) return "not stable";
-  if (!isNewerVersion(version, currentVersion)) return "not newer";
-  return failed.includes(version) ? "failed before" : "newer";
+  const isNewer = isNewerVersion(version, currentVersion);
+  const isWanted = version === wanted && version !== stableVersionOf(currentVersion);
+  if (!isNewer && !isWanted) return "not newer";
+  if (failed.includes(version)) return "failed before";
+  return isNewer ? "newer" : "older";
 }

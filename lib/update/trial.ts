@@ -55,6 +55,7 @@ async function passesHealthCheck(
  * `fetched` and `runs` refer to the staged file; `trial written` and `old kept` precede `in place`.
  */
 export const STEP_LINES = {
+  "older": "Going back from version {from} to {to}, which was asked for by its name",
   "fetched": "Version {to} was downloaded and verified",
   "runs": "Version {to} starts on this machine",
   "trial written": "Trying version {to}",

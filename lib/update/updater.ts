@@ -25,7 +25,7 @@ export type UpdateOutcome = TrialOutcome | {
 };
 
 /**
- * Resumes an interrupted update, or installs a newer version if there is one.
+ * Resumes an interrupted update, or installs a newer version if there is one, or the one wanted.
  *
  * The caller makes sure that no two updates run at once.
  *
@@ -41,10 +41,13 @@ export async function performUpdate(
   if (resumed !== undefined) return resumed;
   const release = await findRelease({ ...parts, failed: trial.failed }, { downloads, signal });
   const { version: to, decision } = release;
-  if (to === undefined || decision !== "newer") return { kind: "nothing", release };
+  if (to === undefined || (decision !== "newer" && decision !== "older")) {
+    return { kind: "nothing", release };
+  }
   await requireHealthyAgent(parts.agent, signal);
   const sha256 = await fetchProgram(release.files, { ...parts, version: to, signal });
   const versions = { from: currentVersion, to };
+  if (decision === "older") onStep("older", versions);
   onStep("fetched", versions);
   let printed: string;
   try {

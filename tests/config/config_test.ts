@@ -289,6 +289,11 @@ Deno.test("resolveConfig() accepts every name of the official agent", () => {
 });
 
 Deno.test("resolveConfig() says which official options have no effect", () => {
+  const hidden = "--warning-panel-host p.example --warning-run-as-user me --warning-elevated true";
+  for (const flag of hidden.split(" ").filter((word) => word.startsWith("--"))) {
+    const notice = `flag ${flag} has no effect: this agent shows no warning`;
+    assertEquals(resolve(hidden.split(" ")).notices.includes(notice), true, flag);
+  }
   const { notices } = resolve(["--show-warning", "--max-retries", "9"]);
   assertEquals(notices.length, 2);
   assertStringIncludes(notices.join("\n"), "flag --show-warning has no effect");

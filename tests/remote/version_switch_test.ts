@@ -104,12 +104,12 @@ Deno.test("VersionSwitch.handle() refuses all else, and says so once", async () 
     [
       new VersionSwitch(programs, { obstacle: undefined }),
       "1.*.2",
-      'version "1.*.2": only the latest version can be installed',
+      'version "1.*.2": only the latest version, or one by its exact name, can be installed',
     ],
     [
       new VersionSwitch(programs, { obstacle: undefined }),
       "",
-      'version "": only the latest version can be installed',
+      'version "": only the latest version, or one by its exact name, can be installed',
     ],
     [
       new VersionSwitch(programs, { obstacle: undefined }),
@@ -151,8 +151,17 @@ async function switchTo(version: string, newest?: { newest: string; verdict: str
   return { line: lines[0] ?? "", started: programs.lines };
 }
 
-Deno.test("VersionSwitch.handle() obeys a version or range that the newest release satisfies", async () => {
-  for (const version of ["1.2.30", "v1.2.30", "1.2", "1.2.*", "1.*", "1", "V1.*"]) {
+Deno.test("VersionSwitch.handle() obeys an exact version, which may be an older one", async () => {
+  for (const version of ["1.2.30", "v1.2.30", "0.0.1"]) {
+    const exact = version.replace("v", "");
+    const { line, started } = await switchTo(version);
+    assertEquals(started, [`${thisProgram().path} update --now --install-version ${exact}`]);
+    assert(line.endsWith(`Updating to version ${exact}, as the panel has ordered`), line);
+  }
+});
+
+Deno.test("VersionSwitch.handle() obeys a range that the newest release satisfies", async () => {
+  for (const version of ["1.2", "1.2.*", "1.*", "1", "V1.*"]) {
     const { line, started } = await switchTo(version, { newest: "1.2.30", verdict: "newer" });
     assertEquals(started, [lookup, `${thisProgram().path} update --now`], version);
     assert(line.endsWith("Updating to the latest version, as the panel has ordered"), line);
@@ -160,7 +169,7 @@ Deno.test("VersionSwitch.handle() obeys a version or range that the newest relea
 });
 
 Deno.test("VersionSwitch.handle() names the newest release to an order that it does not satisfy", async () => {
-  for (const version of ["1.2.3", "1.2.300", "1.20", "1.3.*", "2.*", "0.9.1"]) {
+  for (const version of ["1.20", "1.3.*", "2.*", "0.9"]) {
     const { line, started } = await switchTo(version, { newest: "1.2.30", verdict: "newer" });
     assertEquals(started, [lookup], version);
     const reason = 'only the newest release can be installed, which is "1.2.30"';
@@ -205,6 +214,15 @@ Deno.test("updateArguments() finds the unit of the service manager in each kind 
   const older = "12:pids:/system.slice/agent.service\n1:name=systemd:/system.slice/agent.service";
   assertEquals(start(user), "systemctl --user start --no-block agent-update.service");
   assertEquals(start(older), "systemctl start --no-block agent-update.service");
+  const [command, ...args] = updateArguments(older, "/p", "1.2.3");
+  assertEquals([command, ...args.slice(0, 5)], [
+    "systemd-run",
+    ...["--quiet", "--collect", "--no-block", "--unit=agent-update-1.2.3"],
+    "--property=EnvironmentFile=-/etc/agent/environment",
+  ]);
+  const words = "/p update --now --install-version 1.2.3 --install-service-name agent";
+  assertEquals(args.slice(6).join(" "), words);
+  assertEquals(updateArguments("", "/p", "1.2.3").slice(-2), ["--install-version", "1.2.3"]);
   for (
     const cgroup of [
       "",

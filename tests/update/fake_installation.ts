@@ -25,19 +25,25 @@ export interface FakeInstallation {
   readonly url: string;
   /** The key that they are signed with. */
   readonly publicKey: string;
+  /** Put before every address of GitHub. */
+  readonly mirror?: string;
+  /** A version by its exact name. */
+  readonly wanted?: string;
   /** Versions of which no report is ever accepted. */
   readonly silentVersions: readonly string[];
 }
 
 /** All that an update works with, with steps that are handed to `onStep`. */
 export function updaterOptions(
-  { path, url, publicKey, silentVersions }: FakeInstallation,
+  { path, url, publicKey, mirror = "", wanted, silentVersions }: FakeInstallation,
   onStep: (step: UpdateStep) => void = () => {},
 ): UpdaterOptions & { agent: FakeAgent; state: StateFile<UpdateState> } {
   return {
     url,
     publicKey,
-    mirror: "",
+    mirror,
+    repository: "o/n",
+    wanted,
     currentVersion: versionIn(path),
     target: "portable",
     files: new ProgramFiles(path),

@@ -60,7 +60,12 @@ export class ReleaseServer implements AsyncDisposable {
       if (pathname.includes(word)) return answer(request);
     }
     if (pathname === "/latest") return Response.json(this.#release());
-    const name = pathname.slice("/files/".length);
+    const [, tag, listed] =
+      /\/releases\/(latest\/download|download\/v[^/]+)\/(.+)$/.exec(pathname) ??
+        [];
+    const isOther = tag !== undefined &&
+      !["latest/download", `download/${this.#tag}`].includes(tag);
+    const name = isOther ? "" : listed ?? pathname.slice("/files/".length);
     if (name === "SHA256SUMS") return new Response(this.#sums());
     if (name === "SHA256SUMS.sig") return new Response(this.#signature());
     const bytes = this.#files.get(name);
@@ -71,7 +76,7 @@ export class ReleaseServer implements AsyncDisposable {
 
   #sums(): string {
     const lines = [...this.#files].map(([name, bytes]) => `${sha256(bytes)}  ${name}\n`);
-    return this.faults.sums ?? lines.join("");
+    return this.faults.sums ?? [`#version=${this.#tag.slice(1)}\n`, ...lines].join("");
   }
 
   #signature(): string | undefined {

@@ -1,10 +1,19 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { Downloads } from "../../lib/update/download.ts";
-import { findRelease, latestReleaseUrl } from "../../lib/update/releases.ts";
+import { findRelease, type ReleaseQuery } from "../../lib/update/releases.ts";
+import { ReleaseKeys } from "./release_keys.ts";
 import { ReleaseServer } from "./release_server.ts";
 
 const DOWNLOADS = new Downloads({ proxies: {}, caCerts: [] });
 const { signal } = new AbortController();
+const QUERY: ReleaseQuery = {
+  url: "",
+  repository: "o/n",
+  mirror: "",
+  publicKey: "",
+  currentVersion: "1.2.3",
+  failed: [],
+};
 
 Deno.test("findRelease() uses the mirror for the query and the files", async () => {
   await using server = new ReleaseServer();
@@ -23,8 +32,8 @@ Deno.test("findRelease() uses the mirror for the query and the files", async () 
         }),
     },
   };
-  const question = { url: latestReleaseUrl("o/n"), mirror, currentVersion: "1.2.3", failed: [] };
-  const found = await findRelease(question, { downloads: DOWNLOADS, signal });
+  const url = "https://api.github.com/repos/o/n/releases/latest";
+  const found = await findRelease({ ...QUERY, url, mirror }, { downloads: DOWNLOADS, signal });
   assertEquals([found.version, found.decision], ["1.3.0", "newer"]);
   assertEquals(found.files.map(({ url }) => url), [
     `${mirror}/${file}`,
@@ -38,7 +47,7 @@ Deno.test("findRelease() decides by the current and the failed versions", async 
   await using server = new ReleaseServer();
   server.publish("1.3.0", "");
   const decision = async (currentVersion: string, failed: string[] = []) => {
-    const question = { url: server.url, mirror: "", currentVersion, failed };
+    const question = { ...QUERY, url: server.url, currentVersion, failed };
     return (await findRelease(question, { downloads: DOWNLOADS, signal })).decision;
   };
   assertEquals(await decision("1.2.9"), "newer");
@@ -46,4 +55,84 @@ Deno.test("findRelease() decides by the current and the failed versions", async 
   assertEquals(await decision("1.3.0"), "not newer");
   assertEquals(await decision("2.0.0"), "not newer");
   assertEquals(await decision("1.2.9", ["1.2.8", "1.3.0"]), "failed before");
+});
+
+/** A query for the releases on the server, as on a mirror of GitHub. */
+function mirrored({ origin, keys: { publicKey } }: ReleaseServer): ReleaseQuery {
+  return { ...QUERY, mirror: origin, publicKey };
+}
+
+const GITHUB = "/https://github.com/o/n/releases";
+
+Deno.test("findRelease() asks no API, but the signed list of checksums for its version", async () => {
+  await using server = new ReleaseServer();
+  server.publish("1.3.0", "the program");
+  const found = await findRelease(mirrored(server), { downloads: DOWNLOADS, signal });
+  assertEquals([found.version, found.tag, found.decision], ["1.3.0", "v1.3.0", "newer"]);
+  const names = ["komari-agent-deno-portable", "SHA256SUMS", "SHA256SUMS.sig"];
+  assertEquals(
+    found.files.map(({ url }) => url),
+    names.map((name) => `${server.origin}${GITHUB}/download/v1.3.0/${name}`),
+  );
+  assertEquals(
+    server.requestedPaths,
+    ["SHA256SUMS", "SHA256SUMS.sig"].map((name) => `${GITHUB}/latest/download/${name}`),
+  );
+});
+
+Deno.test("findRelease() finds a version by its exact name, and no other under that", async () => {
+  await using server = new ReleaseServer();
+  server.publish("1.1.0", "the program");
+  const find = async (wanted: string, more: Partial<ReleaseQuery> = {}) => {
+    const query = { ...mirrored(server), wanted, ...more };
+    return (await findRelease(query, { downloads: DOWNLOADS, signal })).decision;
+  };
+  assertEquals(await find("1.1.0"), "older");
+  assertEquals(await find("1.1.0", { currentVersion: "1.0.0" }), "newer");
+  assertEquals(await find("1.1.0", { currentVersion: "1.1.0" }), "not newer");
+  assertEquals(await find("1.1.0", { failed: ["1.1.0"] }), "failed before");
+  await assertRejects(() => find("1.2.0"), Error, "Cannot download");
+  // A mirror that gives the newest release for any.
+  const { answer } = { answer: { "v1.2.0": () => fetch(`${server.origin}/files/SHA256SUMS`) } };
+  server.faults = {
+    answer: {
+      "v1.2.0/SHA256SUMS.sig": () => fetch(`${server.origin}/files/SHA256SUMS.sig`),
+      ...answer,
+    },
+  };
+  await assertRejects(
+    () => find("1.2.0"),
+    Error,
+    'Cannot find version 1.2.0: the answer is about "v1.1.0"',
+  );
+});
+
+Deno.test("findRelease() takes a version of --update-url by its tag", async () => {
+  await using server = new ReleaseServer();
+  server.publish("1.1.0", "the program");
+  server.faults = { answer: { "/tags/v1.1.0": () => fetch(server.url) } };
+  const query = { ...QUERY, url: server.url, wanted: "1.1.0" };
+  const found = await findRelease(query, { downloads: DOWNLOADS, signal });
+  assertEquals(found.decision, "older");
+  await assertRejects(
+    () => findRelease({ ...query, url: `${server.url}?x` }, { downloads: DOWNLOADS, signal }),
+    Error,
+    "--update-url does not end with /latest",
+  );
+});
+
+Deno.test("findRelease() refuses a list that is not signed, or names no version", async () => {
+  await using server = new ReleaseServer();
+  server.publish("1.3.0", "the program");
+  const find = () => findRelease(mirrored(server), { downloads: DOWNLOADS, signal });
+  for (
+    const [faults, words] of [
+      [{ sums: "0".repeat(64) + "  komari-agent-deno-portable\n" }, "SHA256SUMS names no version"],
+      [{ signature: new ReleaseKeys().sign("another") }, "is not signed with the key"],
+      [{ answer: { "SHA256SUMS": () => new Response("<html>") } }, "is not signed with the key"],
+    ] as const
+  ) {
+    server.faults = faults;
+    await assertRejects(find, Error, words);
+  }
 });

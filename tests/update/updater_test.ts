@@ -102,6 +102,36 @@ Deno.test("performUpdate() rolls back when the new version does not report, and 
   assertEquals((await world.run()).kind, "updated");
 });
 
+Deno.test("performUpdate() takes all through a mirror, by the signed version", async () => {
+  await using world = await World.open();
+  world.server.publish("1.3.0", programOf("1.3.0"));
+  const place = { ...world.place, url: "", mirror: world.server.origin };
+  assertEquals((await runFakeUpdate(place)).kind, "updated");
+  assertEquals(versionIn(world.path), "1.3.0");
+  const prefix = "/https://github.com/o/n/releases/";
+  const paths = world.server.requestedPaths;
+  assertEquals(paths.filter((path) => !path.startsWith(prefix)), []);
+  assertEquals(paths.at(-1), `${prefix}download/v1.3.0/komari-agent-deno-portable`);
+});
+
+Deno.test("performUpdate() goes back to a version by its exact name, and says so", async () => {
+  await using world = await World.open();
+  world.server.publish("1.1.0", programOf("1.1.0"));
+  const steps: UpdateStep[] = [];
+  const place = { ...world.place, url: "", mirror: world.server.origin };
+  const back = await runFakeUpdate({ ...place, wanted: "1.1.0" }, (step) => steps.push(step));
+  assertEquals(back, { kind: "updated", from: "1.2.3", to: "1.1.0" });
+  assertEquals(steps[0], "older");
+  assertEquals(versionIn(world.path), "1.1.0");
+  world.silentVersions.push("1.0.0");
+  world.server.publish("1.0.0", programOf("1.0.0"));
+  assertEquals(
+    (await runFakeUpdate({ ...place, wanted: "1.0.0", silentVersions: ["1.0.0"] })).kind,
+    "rolled back",
+  );
+  assertEquals(versionIn(world.path), "1.1.0");
+});
+
 Deno.test("performUpdate() tries a version that was rejected again after a week", async () => {
   await using world = await World.open();
   const atMs = Date.now() - 7 * 24 * 60 * 60_000;

@@ -1,6 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { writeChecksums } from "../../../build/compile.ts";
 import { buildPortable } from "../../../build/portable.ts";
+import { signRelease } from "../../../build/sign_release.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
+import { ReleaseKeys } from "../../update/release_keys.ts";
 import { ReleaseServer } from "../../update/release_server.ts";
 import { MachineContainer } from "./machine_container.ts";
 
@@ -126,4 +129,99 @@ Deno.test({
         await machine.comes(`! ${path} health`);
       }
     }),
+});
+
+/** Releases as the workflow makes them, on a mirror that passes on nothing but their files. */
+class Mirror implements AsyncDisposable {
+  readonly keys = new ReleaseKeys();
+  readonly folder = Deno.makeTempDirSync();
+  /** Paths that were asked for. */
+  readonly paths: string[] = [];
+  latest = "";
+  /** A version under whose name it serves another one. */
+  renamed: [name: string, of: string] = ["", ""];
+  readonly #server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    (request) => this.#answer(new URL(request.url).pathname),
+  );
+
+  get prefix(): string {
+    return `http://127.0.0.1:${this.#server.addr.port}`;
+  }
+
+  /** Builds a version of this checkout for that repository, with its checksums and signature. */
+  async release(version: string): Promise<string> {
+    const dist = `${this.folder}/v${version}`;
+    await Deno.mkdir(dist, { mode: 0o755 });
+    const { publicKey: releaseKey } = this.keys;
+    const path = await buildPortable({ version, folder: dist, repository: "o/n", releaseKey });
+    await writeChecksums(dist, { paths: [path], version });
+    await signRelease(dist, this.keys);
+    return path;
+  }
+
+  async #answer(path: string): Promise<Response> {
+    this.paths.push(path);
+    const [, tag = "", name = ""] =
+      /^\/https:\/\/github\.com\/o\/n\/releases\/(latest\/download|download\/v[\d.]+)\/([\w.-]+)$/
+        .exec(path) ?? [];
+    const named = tag === "latest/download" ? `v${this.latest}` : tag.slice("download/".length);
+    const version = named === this.renamed[0] ? this.renamed[1] : named;
+    const bytes = await Deno.readFile(`${this.folder}/${version}/${name}`).catch(() => undefined);
+    return bytes === undefined ? new Response("no", { status: 404 }) : new Response(bytes);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.shutdown();
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+Deno.test({
+  name:
+    "an installed agent updates through a mirror without any API, and goes back by a version's name",
+  ignore: lack !== undefined,
+  async fn() {
+    await using mirror = new Mirror();
+    await Deno.chmod(mirror.folder, 0o755);
+    const first = await mirror.release("1.2.3");
+    await mirror.release("1.3.0");
+    mirror.latest = "1.3.0";
+    const panel = await startTestPanel();
+    try {
+      const mounts = { "/usr/local/bin/deno": Deno.execPath(), "/build": mirror.folder };
+      await using machine = await MachineContainer.start({ mounts });
+      const before = await machine.files();
+      const program = first.replace(mirror.folder, "/build");
+      const options = `-e ${panel.url} --ip-services off --mirror ${mirror.prefix}`;
+      await machine.run(`${program} install ${options}`, { AGENT_TOKEN: panel.token });
+      await reportsAs("1.2.3", panel);
+
+      const json = JSON.parse(await machine.run(`${SERVICE} update --json`));
+      assertEquals(json, { present: "1.2.3", newest: "1.3.0", verdict: "newer" });
+      await machine.run(`systemctl start ${UPDATE} || { journalctl -u ${UPDATE} -o cat; exit 1; }`);
+      await reportsAs("1.3.0", panel);
+
+      const back = await machine.run(`${SERVICE} update --now --install-version 1.2.3`);
+      assertStringIncludes(back, "Going back from version 1.3.0 to 1.2.3, which was asked for");
+      assertStringIncludes(back, "Updated from version 1.3.0 to 1.2.3, which reports");
+      assertStringIncludes(back, "Automatic updates go on to newer versions");
+      await reportsAs("1.2.3", panel);
+      const none = await machine.tries(`${SERVICE} update --now --install-version 9.9.9`);
+      assertEquals(none.code, 1, none.output);
+      assertStringIncludes(none.output, "releases/download/v9.9.9/SHA256SUMS");
+      // A mirror that serves one version under the name of another.
+      mirror.renamed = ["v1.1.0", "v1.3.0"];
+      const wrong = await machine.tries(`${SERVICE} update --now --install-version 1.1.0`);
+      assertEquals(wrong.code, 1, wrong.output);
+      assertStringIncludes(wrong.output, 'Cannot find version 1.1.0: the answer is about "v1.3.0"');
+
+      assertEquals(mirror.paths.filter((path) => path.includes("api.github.com")), []);
+      await machine.run(`${SERVICE} uninstall`);
+      assertEquals(await machine.changes(before), []);
+      assertEquals(panel.state.violations, []);
+    } finally {
+      panel.close();
+    }
+  },
 });

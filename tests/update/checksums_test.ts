@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { findSha256 } from "../../lib/update/fetch_program.ts";
+import { findSha256 } from "../../lib/update/checksums.ts";
 
 const A = "0a".repeat(32);
 const B = "0b".repeat(32);
