@@ -32,6 +32,9 @@ const IFF_SLAVE = 0x800;
 /** `struct ifreq`: a name of 15 bytes and its end, then what is asked for. */
 const IFREQ = { bytes: 40, name: 15, value: 16 } as const;
 
+/** The rest of a message is not read: that there is one is enough. */
+const MESSAGE_BYTES = 16n;
+
 /** Longer queues are read on at the next call. */
 const MAX_MESSAGES = 1_000;
 
@@ -40,7 +43,7 @@ export class InterfaceLinks implements Links {
   readonly #calls: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
   readonly #netlink: number;
   readonly #inet: number;
-  readonly #message = new Uint8Array(16);
+  readonly #message = new Uint8Array(Number(MESSAGE_BYTES));
 
   /** @throws {Error} When the kernel gives no such sockets, or the C library can't be opened. */
   constructor() {
@@ -56,17 +59,13 @@ export class InterfaceLinks implements Links {
 
   /** Reads what the kernel has said since the last call, which is nothing nearly always: 7 µs. */
   hasChanged(): boolean {
+    const { recv } = this.#calls;
+    const [socket, message] = [this.#netlink, this.#message];
     let count = 0;
-    const receive = () =>
-      this.#calls.recv(
-        this.#netlink,
-        this.#message,
-        BigInt(this.#message.length),
-        0,
-        NO_STUB_VALUE,
-      );
     // An error is no message, also that some were lost: those before are still to be read then.
-    while (count < MAX_MESSAGES && receive() >= 0) count++;
+    while (count < MAX_MESSAGES && recv(socket, message, MESSAGE_BYTES, 0, NO_STUB_VALUE) >= 0) {
+      count++;
+    }
     return count > 0;
   }
 

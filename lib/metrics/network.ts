@@ -95,6 +95,8 @@ export class NetworkCollector {
   #isOutdated = false;
   /** When the traits are looked up once more after a change. */
   #settlesAtMs = Infinity;
+  /** Some have been decided since the last sample. */
+  #isDecided = false;
   /** Interfaces have changed since the last sample. */
   #linksHaveChanged = false;
   /** The interfaces were still changing when they were read. */
@@ -196,10 +198,11 @@ export class NetworkCollector {
       this.#malformed = undefined;
       const counters = this.#parse(text, (error) => this.#malformed ??= error);
       if (counters.length === 0 && this.#malformed !== undefined) throw this.#malformed;
-      const found = new Map<string, Link | undefined>();
+      let found: Map<string, Link | undefined> | undefined;
       for (const { name } of counters) {
         const nic = this.#interfaces.get(name);
         if (nic === undefined || (hasChanged && this.#mayMatter(nic))) {
+          found ??= new Map();
           found.set(name, this.#links?.find(name));
         }
       }
@@ -209,7 +212,9 @@ export class NetworkCollector {
       this.#linksHaveChanged ||= hasChanged && !this.#wasPartial;
       if (hasChanged && reading < MAX_READINGS) continue;
       this.#areLinksUnsure = hasChanged;
-      this.#follow(counters, found);
+      if (found !== undefined || counters.length !== this.#interfaces.size) {
+        this.#follow(counters, found ?? new Map());
+      }
       return counters;
     }
   }
@@ -240,10 +245,9 @@ export class NetworkCollector {
    */
   #count(counters: InterfaceCounters[]): void {
     const isFirst = this.total.isEmpty();
-    const byMembers = !isFirst && (this.#linksHaveChanged || counters.some(({ name }) => {
-      const nic = this.#interfaces.get(name);
-      return nic !== undefined && (isNewBond(nic) || nic.isMember !== isMember(nic));
-    }));
+    const byMembers = !isFirst &&
+      (this.#linksHaveChanged || (this.#isDecided && this.#haveMembersMoved()));
+    this.#isDecided = false;
     for (const now of counters) {
       const nic = this.#interfaces.get(now.name);
       if (nic === undefined) continue;
@@ -265,6 +269,12 @@ export class NetworkCollector {
     }
     this.#linksHaveChanged = false;
     this.#wasPartial = false;
+  }
+
+  #haveMembersMoved(): boolean {
+    return Array.from(this.#interfaces.values()).some((nic) =>
+      isNewBond(nic) || nic.isMember !== isMember(nic)
+    );
   }
 
   /** Whether its bytes are those of a bond that counts. */
@@ -359,6 +369,7 @@ export class NetworkCollector {
   }
 
   #decide(counters: InterfaceCounters[]): void {
+    this.#isDecided = true;
     const all = Array.from(this.#interfaces.values());
     const isFirst = all.every(({ counted }) => counted === undefined);
     // Its members may have counted until now.
