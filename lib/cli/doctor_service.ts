@@ -7,6 +7,7 @@
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import type { Translation } from "../config/language.ts";
+import { panelName } from "../config/panels.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import {
   agentFolders,
@@ -115,6 +116,16 @@ function checkAgent(config: Config, env: Environment): CheckResult {
     });
   }
   const { version, pid } = health;
+  const ours = [config, ...config.furtherPanels].filter(({ endpoint }) => endpoint !== "")
+    .map(panelName);
+  const others = health.panels.map(({ panel }) => panel);
+  if (ours.length > 0 && others.length > 0 && !others.some((panel) => ours.includes(panel))) {
+    const names = others.join(", ");
+    return result("skipped", {
+      en: `process ${pid} reports to ${names}, and not to this panel`,
+      zh: `进程 ${pid} 上报到 ${names}，而不是这个面板`,
+    });
+  }
   const nowMs = Date.now();
   const problem = healthProblem(health, nowMs);
   const ago = duration(nowMs - (health.acceptedAtMs ?? nowMs));
@@ -128,16 +139,24 @@ function checkAgent(config: Config, env: Environment): CheckResult {
       zh: "下面对面板的检查会找出原因；如果都正常，请重启 Agent",
     });
   }
-  const authorities = agentProblems(health).find(({ part }) => part === "authorities");
-  if (authorities === undefined) return result("ok", text);
+  // Others have a check of their own.
+  const found = agentProblems(health).find(({ part }) => part === "authorities" || part === "gpu");
+  if (found === undefined) return result("ok", text);
   return result("warning", {
-    en: `${text.en}; ${authorities.text.en}`,
-    zh: `${text.zh}；${authorities.text.zh}`,
-  }, {
-    en: "check the files that SSL_CERT_FILE, SSL_CERT_DIR and DENO_CERT name",
-    zh: "请检查 SSL_CERT_FILE、SSL_CERT_DIR 和 DENO_CERT 指定的文件",
-  });
+    en: `${text.en}; ${found.text.en}`,
+    zh: `${text.zh}；${found.text.zh}`,
+  }, found.part === "gpu" ? GPU_ADVICE : AUTHORITIES_ADVICE);
 }
+
+const AUTHORITIES_ADVICE: Translation = {
+  en: "check the files that SSL_CERT_FILE, SSL_CERT_DIR and DENO_CERT name",
+  zh: "请检查 SSL_CERT_FILE、SSL_CERT_DIR 和 DENO_CERT 指定的文件",
+};
+
+const GPU_ADVICE: Translation = {
+  en: "check the driver (nvidia-smi), or leave out --gpu",
+  zh: "请检查驱动（nvidia-smi），或去掉 --gpu",
+};
 
 /** Agents that would report as the same node. */
 async function checkOtherAgents(

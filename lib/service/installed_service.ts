@@ -78,7 +78,9 @@ export function installedRecord(
 function lastError(tail: string): string {
   const lines = tail.split("\n").map((line) => line.trim());
   const since = lines.findLastIndex((line) => /: Stopped$|Deactivated successfully/.test(line));
-  const error = lines.slice(since + 1).findLast((line) => /\bCannot |^error: |panicked/.test(line));
+  const error = lines.slice(since + 1).findLast((line) =>
+    /\bCannot |Failed to |^error: |panicked/.test(line)
+  );
   return truncate(error ?? "", MAX_ERROR_LENGTH);
 }
 

@@ -88,7 +88,7 @@ Deno.test("checks believe the running agent more than what they can do themselve
     health.setProblem("state", "No space left on device");
     health.setProblem("metrics", "Address already in use");
     health.setProblem("authorities", "no such file");
-    const panel = { panel: "p.example", sinceMs: Date.now(), failures: 0, probes: 1 };
+    const panel = { panel: "127.0.0.1:1", sinceMs: Date.now(), failures: 0, probes: 1 };
     const counted = { lastMinute: 12, lost: 12, shortConnections: 3 };
     health.setPanels([{ ...panel, ...counted }], { now: true });
     const broken = await check(config, {}, ids);
@@ -103,6 +103,17 @@ Deno.test("checks believe the running agent more than what they can do themselve
     assertStringIncludes(broken.agents?.text.en ?? "", "another machine");
     assertStringIncludes(broken.metrics?.advice?.en ?? "", `:${port}`);
     assertEquals(broken.probes?.text.en, "12 in the last minute, 12 lost");
+  });
+});
+
+Deno.test("serviceChecks() leave an agent alone that reports to another panel", async () => {
+  await inFolder(async (folder) => {
+    using health = openHealth(folder);
+    const panel = { panel: "q.example", sinceMs: Date.now(), failures: 3, probes: 0 };
+    health.setPanels([panel], { now: true });
+    const { agent } = await check(configIn(folder), {}, ["agent"]);
+    assertEquals(agent?.status, "skipped");
+    assertStringIncludes(agent?.text.en ?? "", "reports to q.example");
   });
 });
 

@@ -1,0 +1,213 @@
+import { buildPortable } from "../../../build/portable.ts";
+import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
+import { succeeds } from "./command.ts";
+import {
+  diagnose,
+  type Diagnosis,
+  type PlantedProblem,
+  printDiagnoses,
+} from "./planted_problem.ts";
+import { MachineContainer } from "./machine_container.ts";
+
+const PROGRAM = "/build/komari-agent-deno-portable";
+const SERVICE = "komari-agent-deno";
+const STATE = `/var/lib/${SERVICE}`;
+const DROP_IN = `/etc/systemd/system/${SERVICE}.service.d/planted.conf`;
+const BUSYBOX = "/usr/bin/busybox";
+
+const lack = MachineContainer.missing() ??
+  (succeeds("test", "-x", BUSYBOX) ? undefined : "no busybox, which pings");
+if (lack !== undefined) console.log(`planted problems of a service are not tried: ${lack}`);
+
+/** A problem of the service, as lines of shell that make it and take it away. */
+interface Row extends PlantedProblem {
+  readonly plant: string;
+  readonly heal: string;
+  /** Exit code of `status`. */
+  readonly statusCode: 0 | 1;
+  /** Whether the agent has to report first. */
+  readonly reports?: boolean;
+  /** Variables of the shell that runs the doctor. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const RESTART = `systemctl daemon-reload && systemctl restart ${SERVICE}`;
+
+/** Settings that take the place of those of the unit. */
+function dropIn(...settings: readonly string[]): Pick<Row, "plant" | "heal"> {
+  const text = ["[Service]", ...settings].join("\\n");
+  return {
+    plant: `mkdir -p ${DROP_IN.replace(/\/[^/]*$/, "")} && printf '${text}\\n' >${DROP_IN} && { ` +
+      `${RESTART} || true; }`,
+    heal: `rm ${DROP_IN} && ${RESTART}`,
+  };
+}
+
+function rows({ url, token }: TestPanel): Row[] {
+  const failed = (
+    check: string,
+    ...words: string[]
+  ) => ({ check, status: "failed", words } as const);
+  const warning = (check: string, ...words: string[]) =>
+    ({ check, status: "warning", words }) as const;
+  const fine = { check: undefined, status: "ok", words: [] } as const;
+  const { port } = new URL(url);
+  const official = `[Service]\\nExecStart=/opt/komari/agent -e ${url} -t ${token}\\n`;
+  return [
+    { cause: "nothing", plant: "true", heal: "true", statusCode: 0, reports: true, ...fine },
+    {
+      cause: "a proxy that only the shell has",
+      plant: "true",
+      heal: "true",
+      env: { HTTP_PROXY: "http://127.0.0.1:9" },
+      statusCode: 0,
+      reports: true,
+      ...fine,
+    },
+    {
+      cause: "no CAP_NET_RAW",
+      ...dropIn("CapabilityBoundingSet=", "AmbientCapabilities="),
+      statusCode: 0,
+      reports: true,
+      ...warning("ping", "may not open its socket"),
+    },
+    {
+      cause: "a read-only state folder",
+      ...dropIn(`ReadOnlyPaths=${STATE}`),
+      statusCode: 0,
+      reports: true,
+      ...failed("state", "the running agent says", "Read-only file system", "remount,rw"),
+    },
+    {
+      cause: "a full disk",
+      plant: `systemctl stop ${SERVICE} && mount -t tmpfs -o size=64k tmpfs ${STATE} && ` +
+        `chown ${SERVICE}: ${STATE} && { dd if=/dev/zero of=${STATE}/big bs=1k || true; } && ` +
+        `systemctl start ${SERVICE}`,
+      heal: `systemctl stop ${SERVICE} && umount ${STATE} && systemctl start ${SERVICE}`,
+      statusCode: 0,
+      reports: true,
+      ...failed("state", "No space left on device", "make room"),
+    },
+    {
+      cause: "an address of metrics that is taken",
+      ...dropIn(`Environment=AGENT_METRICS=127.0.0.1:${port}`),
+      statusCode: 0,
+      reports: true,
+      ...failed("metrics", "the running agent says", `port ${port}`, "ss -ltnp"),
+    },
+    {
+      cause: "a stopped service",
+      plant: `systemctl stop ${SERVICE}`,
+      heal: `systemctl start ${SERVICE}`,
+      statusCode: 1,
+      ...failed("service", "is not running", `systemctl start ${SERVICE}.service`),
+    },
+    {
+      cause: "a service that does not start at boot",
+      plant: `systemctl disable ${SERVICE}`,
+      heal: `systemctl enable ${SERVICE}`,
+      statusCode: 0,
+      reports: true,
+      ...warning("service", "does not start at boot", `systemctl enable ${SERVICE}.service`),
+    },
+    {
+      cause: "16 descriptors",
+      ...dropIn("LimitNOFILE=16"),
+      statusCode: 1,
+      ...failed("service", "may have 16 files open at a time", "LimitNOFILE="),
+    },
+    {
+      cause: "a saved proxy that is dead",
+      plant: `printf 'HTTP_PROXY="http://127.0.0.1:9"\\n' >/etc/${SERVICE}/environment && ` +
+        `mkdir -p ${DROP_IN.replace(/\/[^/]*$/, "")} && ` +
+        `printf '[Service]\\nEnvironmentFile=-/etc/${SERVICE}/environment\\n' >${DROP_IN} && ${RESTART}`,
+      heal: `rm /etc/${SERVICE}/environment ${DROP_IN} && ${RESTART}`,
+      statusCode: 1,
+      ...failed("connect", "the proxy 127.0.0.1", "correct HTTP_PROXY"),
+    },
+    {
+      cause: "a firewall that lets the service reach nothing",
+      ...dropIn("IPAddressDeny=any"),
+      statusCode: 1,
+      ...failed("connect", `Cannot connect to 127.0.0.1 port ${port}`, "firewalls"),
+    },
+    {
+      cause: "the official agent with the same token",
+      plant:
+        "mkdir -p /opt/komari && printf '#!/bin/sh\\nexec sleep infinity\\n' >/opt/komari/agent && " +
+        "chmod 755 /opt/komari/agent && " +
+        `printf '${official}' >/etc/systemd/system/komari-agent.service && ` +
+        "systemctl daemon-reload && systemctl start komari-agent",
+      heal: "systemctl stop komari-agent && rm /etc/systemd/system/komari-agent.service && " +
+        "systemctl daemon-reload",
+      statusCode: 0,
+      reports: true,
+      ...failed("agents", "the official agent's service komari-agent", "install --replace"),
+    },
+    {
+      cause: "another process with the same token",
+      plant: "printf '#!/bin/sh\\nwhile :; do sleep 1; done\\n' >/tmp/komari-agent && " +
+        `chmod 755 /tmp/komari-agent && systemd-run --unit=other /tmp/komari-agent -t ${token}`,
+      heal: "systemctl stop other",
+      statusCode: 0,
+      reports: true,
+      ...failed("agents", "another agent runs with the same token", "(process "),
+    },
+    {
+      cause: "a program that is gone",
+      plant:
+        `mv /opt/${SERVICE}/${SERVICE} /tmp/program && { systemctl restart ${SERVICE} || true; }`,
+      heal: `mv /tmp/program /opt/${SERVICE}/${SERVICE} && systemctl restart ${SERVICE}`,
+      statusCode: 1,
+      ...failed("service", "is not running", "Failed to", `/opt/${SERVICE}/${SERVICE}`),
+    },
+    {
+      cause: "a configuration that its user may not read",
+      plant: `chmod 600 /etc/${SERVICE}/config.json && { systemctl restart ${SERVICE} || true; }`,
+      heal: `chmod 640 /etc/${SERVICE}/config.json && systemctl restart ${SERVICE}`,
+      statusCode: 1,
+      ...failed("service", `/etc/${SERVICE}/config.json: permission denied`),
+    },
+  ];
+}
+
+/** Longer than the first write of the month's traffic takes. */
+const SETTLED = "sleep 3";
+
+Deno.test({
+  name: "doctor names what is planted in a service of a real systemd",
+  ignore: lack !== undefined,
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    const panel = await startTestPanel();
+    try {
+      await Deno.chmod(folder, 0o755);
+      await buildPortable({ version: "1.0.0", folder });
+      const mounts = {
+        "/usr/local/bin/deno": Deno.execPath(),
+        "/build": folder,
+        "/usr/bin/ping": BUSYBOX,
+      };
+      await using machine = await MachineContainer.start({ mounts });
+      const options = "--ip-services off --month-rotate 1";
+      await machine.run(`${PROGRAM} install -e ${panel.url} ${options}`, {
+        AGENT_TOKEN: panel.token,
+      });
+      const diagnoses: Diagnosis[] = [];
+      for (const row of rows(panel)) {
+        await machine.run(row.plant);
+        await machine.run(SETTLED);
+        if (row.reports) await machine.comes(`${PROGRAM} health`);
+        const { code, output } = await machine.tries(`${PROGRAM} doctor --json`, row.env);
+        const { code: statusCode } = await machine.tries(`${PROGRAM} status`);
+        await machine.run(row.heal);
+        if (statusCode !== row.statusCode) throw new Error(`${row.cause}: status ${statusCode}`);
+        diagnoses.push(diagnose(row, { code, output, statusCode }));
+      }
+      printDiagnoses(diagnoses);
+    } finally {
+      panel.close();
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});

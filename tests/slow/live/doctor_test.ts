@@ -1,0 +1,348 @@
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
+import { startTestPanel } from "../../test_panel/test_panel.ts";
+import { succeeds } from "./command.ts";
+import {
+  diagnose,
+  type Diagnosis,
+  type PlantedProblem,
+  printDiagnoses,
+} from "./planted_problem.ts";
+
+const TOKEN = "t0ken-of-this-node";
+
+const missing = ["nginx", "openssl", "faketime"].filter((tool) =>
+  !succeeds("sh", "-c", `command -v ${tool}`)
+);
+const lack = Deno.uid() === 0 ? missing.map((tool) => `no ${tool}`).join(", ") : "no root";
+if (lack !== "") console.log(`planted problems on the way to a panel are not tried: ${lack}`);
+
+/** A free port; taken by who starts next. */
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}
+
+interface World {
+  /** The address of the panel itself. */
+  readonly panel: string;
+  readonly ports: Readonly<Record<Site, number>>;
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** The servers of an nginx, by what is wrong with each. */
+const SITES = {
+  good: "",
+  "bad gateway": "location / { proxy_pass http://127.0.0.1:9; }",
+  "small bodies": "client_max_body_size 10;",
+  password: 'auth_basic "Intern"; auth_basic_user_file $FOLDER/passwords;',
+  "login page": "location / { return 302 https://login.example/start?rd=1; }",
+  "no upgrade": 'proxy_set_header Upgrade ""; proxy_set_header Connection "";',
+  "another site": "location / { root $FOLDER/www; }",
+  forbidden: "location / { return 403; }",
+  unavailable: "location / { return 503; }",
+  tls: "",
+  "wrong name": "",
+  expired: "",
+  "not yet valid": "",
+  "self-signed": "",
+} as const;
+
+type Site = keyof typeof SITES;
+
+/** The certificates of the sites that speak TLS. */
+const CERTIFICATES: Readonly<Partial<Record<Site, string>>> = {
+  tls: "good",
+  "wrong name": "wrong",
+  expired: "expired",
+  "not yet valid": "future",
+  "self-signed": "self",
+};
+
+function siteText(
+  site: Site,
+  { port, panel, folder }: { port: number; panel: string; folder: string },
+): string {
+  const certificate = CERTIFICATES[site];
+  const tls = certificate === undefined
+    ? ""
+    : `ssl_certificate ${folder}/${certificate}.pem; ssl_certificate_key ${folder}/${certificate}.key;`;
+  const text = SITES[site].replaceAll("$FOLDER", folder);
+  const pass = text.includes("location /") ? "" : `location / { proxy_pass ${panel}; }`;
+  const upgrade = site === "no upgrade"
+    ? ""
+    : 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";';
+  return `server { listen 127.0.0.1:${port}${certificate === undefined ? "" : " ssl"}; ${tls}
+    proxy_http_version 1.1; ${upgrade} ${text} ${pass} }`;
+}
+
+/** Makes an authority, and certificates of it: good, for another name, expired and of the future. */
+async function makeCertificates(folder: string): Promise<void> {
+  const make =
+    "openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost";
+  const sign = "openssl x509 -req -CA ca.pem -CAkey ca.key -CAcreateserial -days 30";
+  const line = [
+    `${make} -x509 -keyout ca.key -out ca.pem -days 4000 -subj /CN=own-authority`,
+    `${make} -x509 -keyout self.key -out self.pem -days 30 -addext subjectAltName=DNS:localhost`,
+    "echo subjectAltName=DNS:localhost >names",
+    "echo subjectAltName=DNS:other.example,DNS:third.example >names-wrong",
+    `for name in good wrong expired future; do ${make} -keyout $name.key -out $name.csr; done`,
+    `${sign} -in good.csr -out good.pem -extfile names`,
+    `${sign} -in wrong.csr -out wrong.pem -extfile names-wrong`,
+    `faketime '400 days ago' ${sign} -in expired.csr -out expired.pem -extfile names`,
+    `faketime '+400 days' ${sign} -in future.csr -out future.pem -extfile names`,
+    "printf 'user:%s\\n' \"$(openssl passwd -apr1 secret)\" >passwords",
+    "mkdir www && echo '<title>Welcome to nginx!</title>' >www/index.html",
+    "chmod -R a+rX .",
+  ].join(" && ");
+  const { success, stderr } = await new Deno.Command("sh", { args: ["-c", line], cwd: folder })
+    .output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+}
+
+async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  const panel = await startTestPanel({ token: TOKEN });
+  try {
+    await Deno.chmod(folder, 0o755);
+    await makeCertificates(folder);
+    // Of an agent that was killed: others that run on this machine don't count.
+    const killed = { pid: 1, version: "1.0.0", intervalMs: 1000, sandbox: "" };
+    await Deno.writeTextFile(`${folder}/health`, JSON.stringify(killed));
+    const entries = Object.keys(SITES).map((site) => [site, freePort()]);
+    const ports: World["ports"] = Object.fromEntries(entries);
+    const sites = (Object.keys(SITES) as Site[]).map((site) =>
+      siteText(site, { port: ports[site], panel: panel.url, folder })
+    );
+    await Deno.writeTextFile(
+      `${folder}/nginx.conf`,
+      `daemon off; pid ${folder}/pid; error_log ${folder}/error.log; events {}
+      http { access_log off; ${sites.join("\n")} }`,
+    );
+    const nginx = new Deno.Command("nginx", {
+      args: ["-c", `${folder}/nginx.conf`, "-p", folder],
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    try {
+      await answers(ports.good);
+      await act({
+        panel: panel.url,
+        ports,
+        folder,
+        env: { RUNTIME_DIRECTORY: folder, HOME: folder },
+      });
+    } finally {
+      nginx.kill("SIGTERM");
+      await nginx.status;
+    }
+  } finally {
+    panel.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Waits until something listens there. */
+async function answers(port: number): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    try {
+      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+  throw new Error(`Nothing listens on port ${port}`);
+}
+
+interface Row extends PlantedProblem {
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly through?: readonly string[];
+}
+
+function rows({ panel, ports, folder }: World): Row[] {
+  const plain = (site: Site) => `http://127.0.0.1:${ports[site]}`;
+  const secure = (site: Site) => `https://localhost:${ports[site]}`;
+  const at = (url: string, ...more: string[]) => ({ args: ["-e", url, "-t", TOKEN, ...more] });
+  const trusting = (site: Site) => at(secure(site), "--ca-cert", `${folder}/ca.pem`);
+  const failed = (
+    check: string,
+    ...words: string[]
+  ) => ({ check, status: "failed", words } as const);
+  const warning = (check: string, ...words: string[]) =>
+    ({ check, status: "warning", words }) as const;
+  const fine = { check: undefined, status: "ok", words: [] } as const;
+  const dead = freePort();
+  return [
+    { cause: "nothing", ...at(plain("good")), ...fine },
+    { cause: "nothing, by TLS of an own authority", ...trusting("tls"), ...fine },
+    {
+      cause: "nothing: --ca-cert with a plain self-signed certificate",
+      ...at(secure("self-signed"), "--ca-cert", `${folder}/self.pem`),
+      ...fine,
+    },
+    {
+      cause: "the panel is down behind nginx",
+      ...at(plain("bad gateway")),
+      ...failed("panel", "502 Bad Gateway", "start the panel there"),
+    },
+    {
+      cause: "nginx answers 503",
+      ...at(plain("unavailable")),
+      ...failed("panel", "503 Service Temporarily Unavailable", "start the panel there"),
+    },
+    {
+      cause: "nginx takes small bodies only",
+      ...at(plain("small bodies")),
+      ...failed("panel", "413 Request Entity Too Large", "client_max_body_size"),
+    },
+    {
+      cause: "nginx asks for a password",
+      ...at(plain("password")),
+      ...failed("panel", "asks for a password", "the token is not the cause"),
+    },
+    {
+      cause: "a login page in front of the panel",
+      ...at(plain("login page")),
+      ...failed("panel", "redirected to https://login.example/start"),
+    },
+    {
+      cause: "a firewall answers 403",
+      ...at(plain("forbidden")),
+      ...failed("panel", "403 Forbidden", "let /api/clients/ pass"),
+    },
+    {
+      cause: "the address is another site's",
+      ...at(plain("another site")),
+      ...failed("panel", "not a Komari panel's", "check the address"),
+    },
+    {
+      cause: "nginx passes no upgrades",
+      ...at(plain("no upgrade")),
+      ...warning("websocket", "the Upgrade header is removed", "proxy_http_version 1.1"),
+    },
+    {
+      cause: "http:// to a port of TLS",
+      ...at(plain("tls")),
+      ...failed("panel", "plain HTTP request was sent to HTTPS port", "use https://"),
+    },
+    {
+      cause: "https:// to a plain port",
+      ...at(secure("good")),
+      ...failed("tls", "does not speak TLS", "-e http://localhost"),
+    },
+    {
+      cause: "a certificate for other names",
+      ...trusting("wrong name"),
+      ...failed("tls", "for other.example, third.example", "a certificate for localhost"),
+    },
+    {
+      cause: "an expired certificate",
+      ...trusting("expired"),
+      ...failed("tls", "expired 3", "the date here", "renew the panel's certificate"),
+    },
+    {
+      cause: "a certificate of the future",
+      ...trusting("not yet valid"),
+      ...failed("tls", "valid from", "the date here is", "timedatectl"),
+    },
+    {
+      cause: "an unknown authority",
+      ...at(secure("tls")),
+      ...failed("tls", "its issuer is unknown", "--ca-cert FILE", "openssl s_client -connect"),
+    },
+    {
+      cause: "a self-signed certificate without --ca-cert",
+      ...at(secure("self-signed")),
+      ...failed("tls", "it is self-signed", "--ca-cert FILE"),
+    },
+    {
+      cause: "a name that does not resolve",
+      ...at("http://panel.invalid"),
+      ...failed("dns", "Cannot resolve panel.invalid", "check the name"),
+    },
+    {
+      cause: "nothing listens on the port",
+      ...at(`http://127.0.0.1:${dead}`),
+      ...failed("connect", "connection refused", "start the panel, or correct the port"),
+    },
+    {
+      cause: "the token of another node",
+      args: ["-e", plain("good"), "-t", "another"],
+      ...failed("token", "does not know this token", "copy the token"),
+    },
+    {
+      cause: "no token",
+      args: ["-e", plain("good")],
+      ...failed("token", "no token is configured"),
+    },
+    {
+      cause: "a dead proxy",
+      ...at("http://panel.example"),
+      env: { HTTP_PROXY: `http://127.0.0.1:${dead}` },
+      ...failed("connect", "the proxy", "correct HTTP_PROXY", "NO_PROXY=panel.example"),
+    },
+    {
+      cause: "a proxy variable that names a web server",
+      ...at("https://panel.example"),
+      env: { HTTPS_PROXY: plain("another site") },
+      ...failed("connect", "a web server rather than a proxy"),
+    },
+    {
+      cause: "a proxy variable that names a web server, for http://",
+      ...at("http://panel.example"),
+      env: { HTTP_PROXY: plain("another site") },
+      ...failed("panel", "a web server rather than a proxy"),
+    },
+    {
+      cause: "a clock that is 400 days late",
+      ...at(panel),
+      through: ["faketime", "400 days ago"],
+      ...warning("clock", "400 days behind", "timedatectl"),
+    },
+    {
+      cause: "a clock that is 400 days late, by TLS",
+      ...trusting("tls"),
+      through: ["faketime", "400 days ago"],
+      ...failed("tls", "not valid", "the date here is", "timedatectl"),
+    },
+    {
+      cause: "a file where the state folder should be",
+      ...at(panel, "--month-rotate", "1", "--state-dir", `${folder}/ca.pem`),
+      ...failed("state", "can't be written", "--state-dir"),
+    },
+    {
+      cause: "an address of metrics that is taken",
+      ...at(panel, "--metrics", `127.0.0.1:${ports.good}`),
+      ...failed("metrics", "Address already in use", "ss -ltnp"),
+    },
+    {
+      cause: "40 descriptors",
+      ...at(panel),
+      through: ["sh", "-c", 'ulimit -n 40; exec "$@"', "sh"],
+      ...failed("open_files", "40 at a time", "LimitNOFILE="),
+    },
+  ];
+}
+
+Deno.test({
+  name: "doctor names what is planted on the way to a panel",
+  ignore: lack !== "",
+  fn: () =>
+    inWorld(async (world) => {
+      const diagnoses: Diagnosis[] = [];
+      for (const row of rows(world)) {
+        const args = ["doctor", ...row.args ?? [], "--json", "--install-service-name", "no-such"];
+        await using doctor = new AgentProcess(args, {
+          env: { ...world.env, ...row.env },
+          ...row.through && { through: row.through },
+        });
+        const { code } = await doctor.ends();
+        diagnoses.push(diagnose(row, { code, output: doctor.output }));
+      }
+      printDiagnoses(diagnoses);
+    }),
+});

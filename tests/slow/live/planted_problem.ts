@@ -1,0 +1,57 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { isJsonObject, jsonFields, parseJson } from "../../../lib/parse/json.ts";
+
+/** A cause that is planted, and what has to be said about it. */
+export interface PlantedProblem {
+  readonly cause: string;
+  /** The check that names it; `undefined` where everything is fine. */
+  readonly check: string | undefined;
+  readonly status: "failed" | "warning" | "ok";
+  /** Words of its text, or of its advice. */
+  readonly words: readonly string[];
+}
+
+/** What a doctor has said about a planted problem. */
+export interface Diagnosis {
+  readonly problem: PlantedProblem;
+  /** The exit codes of `doctor`, and of `status` where it was asked. */
+  readonly exitCodes: string;
+  readonly said: string;
+}
+
+/**
+ * Checks what `doctor --json` has said about a planted problem.
+ *
+ * @throws {AssertionError} When it does not name the cause, or names another one as well.
+ */
+export function diagnose(
+  problem: PlantedProblem,
+  { code, output, statusCode }: { code: number; output: string; statusCode?: number },
+): Diagnosis {
+  const { cause, check: id, status, words } = problem;
+  const start = output.indexOf("{");
+  const { checks } = jsonFields(parseJson(output.slice(Math.max(0, start))));
+  assert(Array.isArray(checks), `${cause}: ${output}`);
+  const all = checks.filter(isJsonObject);
+  const bad = all.filter((it) => it.status === "failed" || it.status === "warning");
+  const shown = bad.map((it) => `${it.id} (${it.status}): ${it.text} → ${it.advice ?? ""}`);
+  const said = shown.join("\n") || "everything is fine";
+  assertEquals(code, bad.some((it) => it.status === "failed") ? 1 : 0, `${cause}: ${output}`);
+  if (id === undefined) assertEquals(said, "everything is fine", cause);
+  else {
+    const found = all.find((it) => it.id === id);
+    assertEquals([id, found?.status], [id, status], `${cause}: ${said}`);
+    for (const word of words) {
+      assertStringIncludes(`${found?.text} ${found?.advice}`, word, `${cause}: ${said}`);
+    }
+  }
+  const exitCodes = `${code}${statusCode === undefined ? "" : `, ${statusCode}`}`;
+  return { problem, exitCodes, said };
+}
+
+/** Prints what was said about each, as a table. */
+export function printDiagnoses(diagnoses: readonly Diagnosis[]): void {
+  for (const { problem, exitCodes, said } of diagnoses) {
+    console.log(`\n${problem.cause} [${exitCodes}]\n  ${said.replaceAll("\n", "\n  ")}`);
+  }
+}
