@@ -47,7 +47,8 @@ export class PanelProbes {
   ) {
     const policy = new ProbePolicy(options.resolver, options);
     this.#connection = connection;
-    this.#schedule = new ProbeSchedule(new Prober(options.shell, policy, options.health), this);
+    const prober = new Prober(options.shell, policy, options.health);
+    this.#schedule = new ProbeSchedule(prober, (result) => this.send(result));
   }
 
   /** Repeats these from now on, and no others. */

@@ -44,8 +44,12 @@ export class MessageReceiver {
         return this.#logInvalid(message.reason);
       case "unknown": {
         const { method } = message;
-        const text = "Ignored an order of the panel of unknown name {method}{more}";
-        return this.#unknownLog.write((more) => this.#log.debug(text, { method, more }));
+        return this.#unknownLog.write((more) =>
+          this.#log.debug("Ignored an order of the panel of unknown name {method}{more}", {
+            method,
+            more,
+          })
+        );
       }
       case "notice": {
         const { text: notice } = message;

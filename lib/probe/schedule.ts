@@ -6,12 +6,6 @@ import { parseProbeTarget, type ProbeTarget } from "../parse/probe_target.ts";
 import type { Probe, ProbeResult, ProbeTask } from "../types.ts";
 import { LOST_MS, type Prober } from "./prober.ts";
 
-/** Receives the results of probes. */
-export interface ProbeResults {
-  /** Sends a result soon. */
-  send(result: ProbeResult): void;
-}
-
 /** A probe that is repeated, or ordered once. */
 interface Entry {
   readonly task: Probe;
@@ -53,7 +47,7 @@ const STALE_MS = 10_000;
  */
 export class ProbeSchedule {
   readonly #prober: Prober;
-  readonly #results: ProbeResults;
+  readonly #onResult: (result: ProbeResult) => void;
   readonly #log = getLogger("probe");
   readonly #tasks = new Map<number, Entry>();
   readonly #due = new BinaryHeap<Entry>((a, b) => a.dueMs - b.dueMs);
@@ -71,9 +65,10 @@ export class ProbeSchedule {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
-  constructor(prober: Prober, results: ProbeResults) {
+  /** @param onResult Sends a result soon. */
+  constructor(prober: Prober, onResult: (result: ProbeResult) => void) {
     this.#prober = prober;
-    this.#results = results;
+    this.#onResult = onResult;
   }
 
   /** Sets the tasks: unchanged ones go on, all others are stopped or started. */
@@ -190,7 +185,7 @@ export class ProbeSchedule {
     if (entry.intervalMs === undefined) this.#orders.delete(taskId);
     if (valueMs === undefined) return;
     try {
-      this.#results.send({ taskId, kind, valueMs, finishedAt: new Date() });
+      this.#onResult({ taskId, kind, valueMs, finishedAt: new Date() });
     } catch (error) {
       this.#log.error("Cannot deliver a probe's result: {error}", { error: describeError(error) });
     }

@@ -152,8 +152,8 @@ export class Shell {
    *
    * @throws {Error} When the shell has ended.
    */
-  async countProcesses(options: { signal?: AbortSignal } = {}): Promise<number> {
-    return await this.#count("processes", options);
+  async countProcesses(): Promise<number> {
+    return await this.#count("processes");
   }
 
   /**
@@ -162,11 +162,11 @@ export class Shell {
    * @throws {Error} When the shell has ended.
    */
   async countDescriptors(): Promise<number> {
-    return await this.#count("descriptors", {});
+    return await this.#count("descriptors");
   }
 
-  async #count(what: string, options: { signal?: AbortSignal }): Promise<number> {
-    const answer = await this.#ask(what, options);
+  async #count(what: string): Promise<number> {
+    const answer = await this.#ask(what);
     const count = Number(answer);
     if (!answer || !Number.isSafeInteger(count)) {
       throw new SyntaxError(
@@ -182,12 +182,9 @@ export class Shell {
    * @throws {TypeError} When a kernel would not take the name.
    * @throws {Error} When the shell has ended.
    */
-  async interfaceTraits(
-    name: string,
-    options: { signal?: AbortSignal } = {},
-  ): Promise<InterfaceTraits | undefined> {
+  async interfaceTraits(name: string): Promise<InterfaceTraits | undefined> {
     checkInterfaceName(name);
-    const found = (await this.#ask(`interface ${name}`, options))?.split(" ");
+    const found = (await this.#ask(`interface ${name}`))?.split(" ");
     if (found === undefined) return undefined;
     const master = valueOf(found, "master=");
     return {
@@ -249,7 +246,10 @@ export class Shell {
     }
   }
 
-  async #ask(request: string, options: { signal?: AbortSignal }): Promise<string | undefined> {
+  async #ask(
+    request: string,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<string | undefined> {
     const answer = await this.#process.rpc.ask(request, options);
     if (answer === "missing") return undefined;
     if (answer === "ok") return "";

@@ -40,7 +40,8 @@ class Bench implements Disposable {
   constructor(options: { tookMs?: number; random?: () => number } = {}) {
     this.#tookMs = options.tookMs;
     Math.random = options.random ?? (() => 0.5);
-    this.schedule = new ProbeSchedule(new FakeProber((...probe) => this.#probe(...probe)), this);
+    const prober = new FakeProber((...probe) => this.#probe(...probe));
+    this.schedule = new ProbeSchedule(prober, (result) => this.send(result));
   }
 
   send(result: ProbeResult): void {
@@ -159,7 +160,7 @@ Deno.test("ProbeSchedule bounds its queue, says so once, and gives who found it 
         ? new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))
         : Promise.resolve(1)
     );
-    const schedule = new ProbeSchedule(prober, { send: ({ taskId }) => done.add(taskId) });
+    const schedule = new ProbeSchedule(prober, ({ taskId }) => done.add(taskId));
     const tasks = Array.from({ length: 1500 }, (_, id) => task(id + 1, { intervalSeconds: 600 }));
     schedule.update(tasks);
     await time.run(120_000);
@@ -261,7 +262,7 @@ Deno.test("ProbeSchedule goes on when a probe or the receiver of results fails",
       failures++;
       throw new Error("another bug");
     };
-    const schedule = new ProbeSchedule(prober, { send });
+    const schedule = new ProbeSchedule(prober, send);
     schedule.update([task(1)]);
     await bench.time.run(25_000);
     schedule.stop();
