@@ -93,9 +93,15 @@ export class DiskReader {
     }
   }
 
-  /** @throws {Error} When the counters can't be read. */
-  read(onMalformed: OnMalformed): MetricFamily[] {
-    const disks = this.#disks(onMalformed);
+  /**
+   * Reads all counters; calls `onGap` for a malformed line, and for a disk that came later, of which it
+   * has no description.
+   *
+   * @throws {Error} When the counters can't be read.
+   */
+  read(onGap: () => void): MetricFamily[] {
+    const disks = this.#disks(onGap);
+    if (disks.some((disk) => !this.#properties.has(keyOf(disk)))) onGap();
     const rows = disks.map((disk) => ({ ...disk, labels: { device: disk.device } }));
     return [...familiesOf(rows, COLUMNS), ...this.#describe(disks)];
   }

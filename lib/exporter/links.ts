@@ -86,11 +86,16 @@ export class LinkReader {
     this.#shell = shell;
   }
 
-  /** @throws {Error} When the list of interfaces can't be read. */
-  async read(): Promise<MetricFamily[]> {
+  /**
+   * Reads all interfaces; calls `onGap` when more have come than are asked for.
+   *
+   * @throws {Error} When the list of interfaces can't be read.
+   */
+  async read(onGap: () => void): Promise<MetricFamily[]> {
     if (!this.#hasSys) return [];
     const found = new Map(this.#names().map((name) => [name, this.#readOpen(name)]));
     const late = [...found].flatMap(([name, texts]) => texts === undefined ? [name] : []);
+    if (late.length > MAX_ASKED) onGap();
     await Promise.all(
       late.slice(0, MAX_ASKED).map(async (name) => {
         found.set(name, await this.#ask(name));

@@ -8,7 +8,6 @@
 import type { Host } from "../host/host.ts";
 import { networkFolder, OWN_PROC } from "../host/interface_traits.ts";
 import { getLogger } from "../log/log.ts";
-import type { OnMalformed } from "../parse/lines.ts";
 import { parseLimits } from "../parse/limits.ts";
 import { parseMeminfoFields } from "../parse/meminfo.ts";
 import { parseKernelStat } from "../parse/proc_stat.ts";
@@ -26,7 +25,8 @@ import { SensorReader } from "./sensors.ts";
 interface Part {
   /** What `komari_scrape_failed` calls it. */
   readonly source: string;
-  read(onMalformed: OnMalformed): MetricFamily[] | Promise<MetricFamily[]>;
+  /** Calls `onGap` for what it leaves out. */
+  read(onGap: () => void): MetricFamily[] | Promise<MetricFamily[]>;
 }
 
 /** Series of one source; as many interfaces or disks as are shown have fewer. */
@@ -54,9 +54,9 @@ export class NodeExporter {
       const file = host.open(path, { hasLongLines: true });
       return {
         source,
-        read(onMalformed) {
+        read(onGap) {
           const text = file.read();
-          return text === undefined ? [] : read(text, onMalformed);
+          return text === undefined ? [] : read(text, onGap);
         },
       };
     };
@@ -109,9 +109,9 @@ export class NodeExporter {
           "counter",
         ),
       ),
-      { source: "diskstats", read: (onMalformed) => disks.read(onMalformed) },
-      { source: "mounts", read: (onMalformed) => fileSystems.read(onMalformed) },
-      { source: "class/net", read: () => this.#links.read() },
+      { source: "diskstats", read: (onGap) => disks.read(onGap) },
+      { source: "mounts", read: (onGap) => fileSystems.read(onGap) },
+      { source: "class/net", read: (onGap) => this.#links.read(onGap) },
       { source: "class/hwmon", read: () => sensors.read() },
       { source: "uname", read: openUname(host) },
       { source: "time", read: readTime },

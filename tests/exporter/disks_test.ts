@@ -16,8 +16,8 @@ function open(diskstats: () => string, files: Record<string, string> = {}): Disk
   return new DiskReader({ ...fakeHost(files), open: () => fakeSource(diskstats) });
 }
 
-function lines(reader: DiskReader): string[] {
-  return formatMetrics(reader.read(() => {}), "text").split("\n").filter((it) => /^[^#]/.test(it));
+function lines(reader: DiskReader, onGap = () => {}): string[] {
+  return formatMetrics(reader.read(onGap), "text").split("\n").filter((it) => /^[^#]/.test(it));
 }
 
 Deno.test("DiskReader.read() gives bytes, seconds and what udev knows", () => {
@@ -50,8 +50,12 @@ Deno.test("DiskReader.read() leaves out partitions and loops, as node_exporter d
 Deno.test("DiskReader.read() counts a disk that comes later, of which it has no description", () => {
   let text = SDA;
   const reader = open(() => text, { "/run/udev/data/b8:0": UDEV });
+  let gaps = 0;
+  lines(reader, () => gaps++);
+  assertEquals(gaps, 0);
   text += SDA.replace("8 0 sda", "8 16 sdb");
-  const shown = lines(reader);
+  const shown = lines(reader, () => gaps++);
+  assertEquals(gaps, 1);
   assertEquals(shown.filter((line) => line.includes("sdb")).length, 11);
   assertEquals(shown.filter((line) => line.startsWith("node_disk_info")).length, 1);
 });

@@ -20,8 +20,8 @@ function link(name: string, changes: Record<string, string> = {}): Record<string
   );
 }
 
-async function lines(reader: LinkReader): Promise<string[]> {
-  const text = formatMetrics(await reader.read(), "text");
+async function lines(reader: LinkReader, onGap = () => {}): Promise<string[]> {
+  const text = formatMetrics(await reader.read(onGap), "text");
   return text.split("\n").filter((line) => /^[^#]/.test(line));
 }
 
@@ -97,7 +97,11 @@ Deno.test("LinkReader keeps 32 interfaces open, and asks for 64 others at most",
   assertEquals(opened, 1 + 32 * LINK_FILES.length);
   let asked = 0;
   reader.useShell({ link: () => Promise.resolve((asked++, LINK_FILES.map(() => "1"))) });
-  const up = (await lines(reader)).filter((line) => line.startsWith("node_network_up"));
+  let gaps = 0;
+  const up = (await lines(reader, () => gaps++)).filter((line) =>
+    line.startsWith("node_network_up")
+  );
+  assertEquals(gaps, 1);
   assertEquals([asked, up.length], [64, 96]);
 });
 

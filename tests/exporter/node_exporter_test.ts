@@ -100,9 +100,10 @@ const machines = [...Deno.readDirSync(FIXTURES)].map(({ name }) => name).filter(
 for (const name of machines) {
   Deno.test(`NodeExporter.families() reads all that there is of ${name}`, async () => {
     const metrics = parseExposition(await scrape(new NodeExporter(new FakeMachine(name), INCLUDE)));
-    // The agent's own process is on none of them but one.
+    // The agent's own process is on none of them but one, and 270 interfaces are too many to ask for.
+    const known = ['source="self"', ...name === "many-cores" ? ['source="class/net"'] : []];
     const failed = [...metrics.get("komari_scrape_failed")?.samples.keys() ?? []];
-    assertEquals(failed.filter((source) => source !== 'source="self"'), []);
+    assertEquals(failed.filter((source) => !known.includes(source)), []);
     assertEquals(metrics.has("node_load1") && metrics.has("node_memory_MemTotal_bytes"), true);
     assertEquals(metrics.has("node_cpu_seconds_total"), true);
   });
