@@ -1,8 +1,9 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { attempt } from "../../lib/attempt.ts";
 import { describeError } from "../../lib/log/log.ts";
 import { readProgramVersion } from "../../lib/host/program_version.ts";
 import { writeExecutable } from "../executable.ts";
-import { FakeTime, realTurn } from "../fake_time.ts";
+import { FakeTime } from "../fake_time.ts";
 import { realUntil } from "../real_deadline.ts";
 
 /** A program of its own, which is gone afterwards. */
@@ -99,9 +100,10 @@ function isAlive(pid: string): boolean {
 
 /** The line of a file, once there is one. */
 async function textOf(path: string): Promise<string> {
-  for (;;) {
-    const text = await Deno.readTextFile(path).catch(() => "");
-    if (text.endsWith("\n")) return text.trim();
-    await realTurn();
-  }
+  let text = "";
+  await realUntil(() => {
+    text = attempt(() => Deno.readTextFileSync(path)) ?? "";
+    return text.endsWith("\n");
+  });
+  return text.trim();
 }
