@@ -1,5 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { type InterfaceTraits, readInterfaceTraits } from "../../lib/host/interface_traits.ts";
+import {
+  type InterfaceTraits,
+  isTunnelType,
+  readInterfaceTraits,
+} from "../../lib/host/interface_traits.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
 
 const NONE: InterfaceTraits = {
@@ -111,4 +115,11 @@ Deno.test("readInterfaceTraits() asks the other machine's /proc about bonds and 
   assertEquals(readInterfaceTraits(nothing, "eth1"), undefined);
   // The eth0 of the container's own /sys.
   assertEquals(readInterfaceTraits(host(["device"]), "eth0"), { ...slave, device: true });
+});
+
+Deno.test("isTunnelType() knows the kernel's types of tunnels, and no others", () => {
+  const tunnels = ["wireguard", "vxlan", "geneve", "bareudp", "gtp", "l2tpeth", "amt"];
+  assertEquals(tunnels.filter((type) => !isTunnelType(type)), []);
+  const others = ["wlan", "bridge", "bond", "vlan", "macvlan", "dsa", "hsr", "", undefined];
+  assertEquals(others.filter(isTunnelType), []);
 });

@@ -131,3 +131,10 @@ Deno.test({
     assertEquals(decoder.decode(stdout), "false 1\n", decoder.decode(stderr));
   },
 });
+
+Deno.test("ProcessCollector follows the link count when it is off by four folders, not by more", () => {
+  const byLinks = (links: number) =>
+    new ProcessCollector(proc({ listed: 70, links: [links] }), () => 70).byLinks;
+  // The folder's own two, three others, and the processes.
+  assertEquals([70, 71, 75, 79, 80].map(byLinks), [false, true, true, true, false]);
+});

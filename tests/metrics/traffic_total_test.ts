@@ -176,3 +176,14 @@ Deno.test("TrafficTotal.markGone() remembers the counters of the last 64 interfa
     receivedBytes: before.receivedBytes + 1 + 1001,
   });
 });
+
+Deno.test("TrafficTotal.add() takes a fall of a hundredth for jitter, and of more for a reset", () => {
+  const totalAfter = (bytes: number) => {
+    const sum = new TrafficTotal();
+    sum.add(nic("eth0", 1_000, 1_000));
+    sum.add(nic("eth0", bytes, bytes));
+    return sum.bytes().receivedBytes;
+  };
+  assertEquals([1_000, 995, 990].map(totalAfter), [1_000, 1_000, 1_000]);
+  assertEquals([989, 950, 0].map(totalAfter), [1_989, 1_950, 1_000]);
+});

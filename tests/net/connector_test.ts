@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Connector } from "../../lib/net/connector.ts";
+import { SystemResolver } from "../../lib/net/dns.ts";
 import { fakeConnect, realConnect } from "./fake_connect.ts";
 
 const { signal } = new AbortController();
@@ -38,4 +39,12 @@ Deno.test("Connector.connect() has small writes sent at once", async () => {
   const endpoint = { host: "127.0.0.1", port: listener.addr.port };
   using _connection = await new Connector({}).connect(endpoint, { signal });
   assertEquals(noDelay, [true]);
+});
+
+Deno.test("Connector.lookUp() gives 16 addresses at most, of both families in turn", async () => {
+  const found = Array.from({ length: 20 }, (_, index) => `192.0.2.${index + 1}`);
+  const lookUp = () => Promise.resolve([...found, "2001:db8::1"]);
+  const system = new SystemResolver({ lookUp, lookUpHosts: lookUp });
+  const addresses = await new Connector({}, system).lookUp("panel.test", { signal });
+  assertEquals(addresses, ["192.0.2.1", "2001:db8::1", ...found.slice(1, 15)]);
 });

@@ -4,7 +4,7 @@ import type { ByteStream } from "../../lib/net/byte_stream.ts";
 import { DialError } from "../../lib/net/errors.ts";
 import { Tls } from "../../lib/net/tls.ts";
 import { FakeTime } from "../fake_time.ts";
-import { realUntil } from "../real_deadline.ts";
+import { realDeadline, realUntil } from "../real_deadline.ts";
 import { EchoServer } from "./echo_server.ts";
 import { roundTrip } from "./round_trip.ts";
 import { makeCertificate } from "./test_authority.ts";
@@ -182,11 +182,11 @@ for (const options of TRUSTS) {
     using time = new FakeTime();
     const started = start(new Tls(options), server.port);
     started.catch(() => {});
-    await greeted;
+    await realDeadline(greeted);
     await time.run(9999);
     assertEquals(time.timers, 1);
     await time.run(1);
-    const error = await assertRejects(() => started, DialError);
+    const error = await assertRejects(() => realDeadline(started), DialError);
     assertEquals(
       error.message,
       `Cannot start TLS with localhost port ${server.port}: no answer within 10 s`,

@@ -78,6 +78,17 @@ Deno.test("longPoll() slows down when the panel answers at once without events",
   });
 });
 
+Deno.test("longPoll() slows down when answers without events come within a second", async () => {
+  await withLoop((_, signal) => after(999, signal), async ({ time, askedAtMs }) => {
+    await time.run(8_000);
+    assertEquals(askedAtMs, [0, 1_399, 3_198, 5_797]);
+  });
+  await withLoop((_, signal) => after(1_000, signal), async ({ time, askedAtMs }) => {
+    await time.run(4_000);
+    assertEquals(askedAtMs, [0, 1_200, 2_400, 3_600]);
+  });
+});
+
 Deno.test("longPoll() passes on failures, slows down, and recovers", async () => {
   const trouble = new Error("refused");
   const pull = (count: number, signal: AbortSignal) =>

@@ -75,6 +75,16 @@ Deno.test("NodeRegistration.onOutcome() registers once a day at most, whatever t
   }
 });
 
+Deno.test("NodeRegistration.onOutcome() registers again as soon as the day is over", async () => {
+  const machine = forgottenMachine(9 * DAY_MS + 35 * MINUTE_MS);
+  await report(machine, { rediscover: true }, async (node, pass) => {
+    await pass(34);
+    assertEquals([machine.asked, node.token], [0, "old"]);
+    await pass(10);
+    assertEquals([machine.asked, node.token], [1, "new1"]);
+  });
+});
+
 Deno.test("NodeRegistration.onOutcome() tries again soon after a clear failure, and a day later after a doubtful one", async () => {
   for (const kind of ["failed", "doubtful"] as const) {
     const machine = forgottenMachine();

@@ -9,3 +9,11 @@ Deno.test("RecentIds.add() takes an id once, as long as it remembers it", () => 
   assertEquals(["b", "c", "c", "a"].map((id) => seen.add(id)), [false, true, false, true]);
   assertEquals(seen.add("__proto__"), true);
 });
+
+Deno.test("RecentIds.add() remembers 1024 ids", () => {
+  const seen = new RecentIds();
+  for (let id = 0; id < 1024; id++) assertEquals(seen.add(`${id}`), true);
+  assertEquals(seen.add("0"), false);
+  assertEquals(seen.add("1024"), true);
+  assertEquals([seen.add("1"), seen.add("0")], [false, true]);
+});

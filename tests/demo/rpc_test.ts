@@ -1,0 +1,23 @@
+import { assertEquals } from "@std/assert";
+import { FileManager } from "../../lib/demo/file_manager.ts";
+import { PanelNode } from "../../lib/demo/node.ts";
+import { PanelState } from "../../lib/demo/panel_state.ts";
+import { answerRpc } from "../../lib/demo/rpc.ts";
+
+Deno.test("answerRpc() gives eight events at most with the answer to a report, the oldest first", async () => {
+  const { signal } = new AbortController();
+  const node = new PanelNode(new PanelState());
+  for (let n = 0; n < 20; n++) node.queue.add({ method: "agent.exec", params: { n } });
+  const context = { node, files: new FileManager(node, { signal }), pullWaitMs: 0 };
+  const eventsAfter = async (method: string, acknowledged: readonly string[]) => {
+    const params = { report: {}, ack_event_ids: acknowledged };
+    const message = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
+    const { body } = await answerRpc(message, { by: "v2 post", atMs: 0, signal }, context);
+    const events: { id: string; params: { n: number } }[] = JSON.parse(body).result.events;
+    return { ids: events.map(({ id }) => id), numbers: events.map(({ params }) => params.n) };
+  };
+  const { ids, numbers } = await eventsAfter("agent.report", []);
+  assertEquals(numbers, [0, 1, 2, 3, 4, 5, 6, 7]);
+  assertEquals((await eventsAfter("agent.report", ids)).numbers, numbers.map((n) => n + 8));
+  assertEquals((await eventsAfter("agent.pull", [])).numbers.length, 12);
+});
