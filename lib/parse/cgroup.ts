@@ -43,7 +43,7 @@ export function cgroupMountFolders(
 
 /** `undefined` for a path outside the namespace (`/..`) or outside the mounted subtree. */
 function relativePath(path: string, root: string): string | undefined {
-  if (`${path}/`.includes("/../") || root.includes("/../")) return undefined;
+  if (`${path}/`.includes("/../")) return undefined;
   const folder = root === "/" ? "" : root;
   return path === root || path.startsWith(`${folder}/`) ? path.slice(folder.length) : undefined;
 }
