@@ -26,7 +26,7 @@ import {
   one,
 } from "../exporter/openmetrics.ts";
 import { closeQuietly } from "../net/byte_stream.ts";
-import { ipFamily } from "../parse/ip_address.ts";
+import { addressBytes, addressScope, ipFamily } from "../parse/ip_address.ts";
 import { withTimeout } from "../async/timeout.ts";
 import type { PanelObserver } from "../panel/observer.ts";
 import { VERSION } from "../version.ts";
@@ -35,8 +35,8 @@ import { writeAll } from "../io/write_all.ts";
 
 /** Connections at a time; more are closed at once. */
 const MAX_CONNECTIONS = 8;
-/** Connections at a time from one address, so that one client can't shut out the others. */
-const MAX_CONNECTIONS_PER_ADDRESS = MAX_CONNECTIONS / 2;
+/** Connections at a time of one client, so that it can't shut out the others. */
+const MAX_CONNECTIONS_PER_CLIENT = MAX_CONNECTIONS / 2;
 /** Longest request head, in bytes. */
 const MAX_HEAD_BYTES = 8 * 1024;
 /** Time until a request has arrived whole. */
@@ -209,8 +209,9 @@ export class MetricsEndpoint implements Disposable {
   }
 
   #hasPlaceFor({ remoteAddr: { hostname } }: Deno.TcpConn): boolean {
-    const own = [...this.#connections].filter((it) => it.remoteAddr.hostname === hostname);
-    return this.#connections.size < MAX_CONNECTIONS && own.length < MAX_CONNECTIONS_PER_ADDRESS;
+    const client = clientOf(hostname);
+    const own = [...this.#connections].filter((it) => clientOf(it.remoteAddr.hostname) === client);
+    return this.#connections.size < MAX_CONNECTIONS && own.length < MAX_CONNECTIONS_PER_CLIENT;
   }
 
   async #serve(connection: Deno.TcpConn, options: MetricsEndpointOptions): Promise<void> {
@@ -329,6 +330,16 @@ function agentFamilies(health: readonly PanelHealth[], sandbox: string): MetricF
       one(Deno.memoryUsage().rss),
     ]),
   ];
+}
+
+/**
+ * The client that an address belongs to: this machine, which has all of loopback, or a network of 64
+ * bits of IPv6, which is one customer's.
+ */
+export function clientOf(address: string): string {
+  if (addressScope(address) === "loopback") return "loopback";
+  const bytes = addressBytes(address);
+  return bytes?.length === 16 ? bytes.slice(0, 8).join(".") : address;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { acceptsHost, MetricsEndpoint } from "../../lib/agent/metrics_endpoint.ts";
+import { acceptsHost, clientOf, MetricsEndpoint } from "../../lib/agent/metrics_endpoint.ts";
 import { PanelMonitors } from "../../lib/agent/panel_monitor.ts";
 import { NodeExporter } from "../../lib/exporter/node_exporter.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
@@ -28,10 +28,11 @@ class World implements AsyncDisposable {
   constructor(
     intervalMs = 3_000,
     endpoint?: MetricsEndpoint,
+    hostname = "127.0.0.1",
   ) {
     const host = new FakeMachine("debian-vm");
     const exporter = new NodeExporter(host, { includeMountPoints: [] });
-    const address = { hostname: "127.0.0.1", port: 0 };
+    const address = { hostname, port: 0 };
     this.endpoint = endpoint ?? new MetricsEndpoint(address, { exporter });
     const machine = openLinuxMachine(host, configOf());
     const counter = fakeRow("snapshots", {}, { collect: () => (this.snapshots++, {}) });
@@ -128,23 +129,28 @@ Deno.test("MetricsEndpoint refuses everything else", async () => {
   assertMatch(head, /Content-Length: [1-9]\d+\r\nConnection: close\r\n\r\n$/);
 });
 
-/** Elsewhere loopback has one address. */
-const HAS_ADDRESSES = { ignore: Deno.build.os !== "linux" };
+/** Another address of this machine; what is sent to it stays here. */
+const own =
+  Deno.networkInterfaces().find(({ family, address }) =>
+    family === "IPv4" && !address.startsWith("127.")
+  )?.address ?? "";
+const HAS_ADDRESSES = { ignore: Deno.build.os !== "linux" || own === "" };
 const SCRAPE = "GET /metrics HTTP/1.1\r\n\r\n";
 
 Deno.test(
-  "MetricsEndpoint serves 8 connections at a time, 4 of an address, each for a limited time",
+  "MetricsEndpoint serves 8 connections at a time, 4 of a client, each for a limited time",
   HAS_ADDRESSES,
   async () => {
-    await using world = new World();
+    await using world = new World(3_000, undefined, "0.0.0.0");
     const port = Number(new URL(world.endpoint.url ?? "").port);
     const idle = await Promise.all(Array.from({ length: 4 }, () => world.connect()));
     // Accepted only after those before it, and closed at once.
     assertEquals(await world.ask(SCRAPE).catch(() => ""), "");
-    assertStringIncludes(await askFrom("127.0.0.2", port), "200 OK");
-    const other = Array.from({ length: 4 }, () => connectFrom("127.0.0.2", port));
+    assertEquals(await askFrom("127.0.0.2", port), "", "all of loopback is one client");
+    assertStringIncludes(await askFrom(own, port), "200 OK");
+    const other = Array.from({ length: 4 }, () => connectFrom(own, port));
     await Promise.all(other.map((socket) => once(socket, "connect")));
-    assertEquals(await askFrom("127.0.0.3", port), "");
+    assertEquals(await askFrom(own, port), "");
     assertEquals(world.time.timers, 8);
     const ends = other.map((socket) => once(socket, "close"));
     // What arrives in the meantime gains no time.
@@ -167,19 +173,20 @@ Deno.test(
   HAS_ADDRESSES,
   async () => {
     const silent = async (port: number) => {
-      const sockets = Array.from({ length: 8 }, () => connectFrom("127.0.0.2", port));
+      // Of as many addresses as it has.
+      const sockets = Array.from({ length: 8 }, (_, n) => connectFrom(`127.0.0.${2 + n}`, port));
       await Promise.all(sockets.map((socket) => once(socket, "connect")));
       return sockets;
     };
-    await using world = new World();
+    await using world = new World(3_000, undefined, "0.0.0.0");
     const port = Number(new URL(world.endpoint.url ?? "").port);
     const greedy = await silent(port);
-    assertStringIncludes(await askFrom("127.0.0.1", port), "200 OK");
+    assertStringIncludes(await askFrom(own, port), "200 OK");
     for (const socket of greedy) socket.destroy();
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    using listener = Deno.listen({ hostname: "0.0.0.0", port: 0 });
     const running = serveWithoutDefence(listener);
     const sockets = await silent(listener.addr.port);
-    assertEquals(await askFrom("127.0.0.1", listener.addr.port), "");
+    assertEquals(await askFrom(own, listener.addr.port), "");
     for (const socket of sockets) socket.destroy();
     listener.close();
     await running;
@@ -218,6 +225,15 @@ Deno.test("MetricsEndpoint refuses names that DNS rebinding could bring, which o
   await running;
 });
 
+Deno.test("clientOf() takes loopback, and a network of 64 bits of IPv6, for one client each", () => {
+  for (const loopback of ["127.0.0.1", "127.9.9.9", "::1"]) {
+    assertEquals(clientOf(loopback), "loopback");
+  }
+  assertEquals(clientOf("2001:db8:1:2::1"), clientOf("2001:db8:1:2:ffff:ffff:ffff:ffff"));
+  const others = ["2001:db8:1:2::1", "2001:db8:1:3::1", "192.0.2.1", "192.0.2.2"];
+  assertEquals(new Set(others.map(clientOf)).size, 4);
+});
+
 Deno.test("acceptsHost() accepts the name that was given", () => {
   for (const host of ["Host: node-1.example.com", "host: Node-1.example.com:9100"]) {
     assertEquals(acceptsHost([host], "node-1.example.com"), true);
@@ -226,7 +242,8 @@ Deno.test("acceptsHost() accepts the name that was given", () => {
 });
 
 function connectFrom(localAddress: string, port: number): Socket {
-  const socket = connect({ host: "127.0.0.1", port, localAddress });
+  const host = localAddress.startsWith("127.") ? "127.0.0.1" : localAddress;
+  const socket = connect({ host, port, localAddress });
   // A connection that is closed at once may be reset.
   socket.on("error", () => {});
   return socket;

@@ -95,6 +95,9 @@ const ATTACKS: Readonly<Record<string, (shell: number) => boolean>> = {
     return true;
   },
   "win the race for its own memory": winsRace,
+  // It keeps the runtime's permission to read, for its file of the month.
+  "read a file": () => Deno.readTextFileSync("/etc/passwd") !== "",
+  "open a folder": () => [...Deno.readDirSync(folder)].length > 0,
 };
 
 let startAttacks = () => {};

@@ -56,7 +56,7 @@ Deno.test({
   ignore,
   async fn() {
     const succeeded = await attack("open");
-    assertEquals(succeeded.size, 6, [...succeeded].join(", "));
+    assertEquals(succeeded.size, 8, [...succeeded].join(", "));
   },
 });
 
@@ -70,9 +70,9 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the runtime's wall alone stops what plain code tries",
+  name: "the runtime's wall alone stops what plain code tries, but reading beside --month-rotate",
   ignore,
   async fn() {
-    assertEquals(await attack("runtime"), new Set());
+    assertEquals(await attack("runtime"), new Set(["read a file", "open a folder"]));
   },
 });
