@@ -2,29 +2,25 @@ import { jsonFields, parseJson } from "../parse/json.ts";
 import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
 import {
   type AuthenticatedCall,
-  fetchAuthenticated,
   isHtml,
-  type PanelFetch,
+  type NodeFetch,
   type PanelResponse,
   statusError,
 } from "./http_exchange.ts";
 import { parseTaskList, type TaskList } from "./task_list.ts";
 import { PanelError } from "./panel_error.ts";
 import type { WireBasicInfo, WireCommandResult, WireProbeResult, WireReport } from "./protocol.ts";
-import type { PanelAccess } from "./authentication.ts";
 
 /** A list of 10,000 tasks takes most of it. */
 const TASKS_LIMIT_BYTES = 1024 * 1024;
 
 /** Version 1 of the panel's protocol, by HTTP: panels up to 1.4 have it. */
 export class ClientV1 {
-  readonly #access: PanelAccess;
-  readonly #fetch: PanelFetch;
+  readonly #fetch: NodeFetch;
   /** The last task list, which is usually the next one too: 10,000 tasks take megabytes. */
   #tasks: { readonly text: string; readonly list: TaskList } | undefined;
 
-  constructor(access: PanelAccess, fetch: PanelFetch) {
-    this.#access = access;
+  constructor(fetch: NodeFetch) {
     this.#fetch = fetch;
   }
 
@@ -86,10 +82,7 @@ export class ClientV1 {
   }
 
   async #request(call: AuthenticatedCall, signal: AbortSignal): Promise<string> {
-    const response = await fetchAuthenticated(this.#fetch, call, {
-      access: this.#access,
-      signal,
-    });
+    const response = await this.#fetch(call, signal);
     if (response.status === 200) return response.text;
     throw isUnsupported(response)
       ? unsupported(call, `status ${response.status}`, response.status)

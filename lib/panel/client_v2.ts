@@ -1,17 +1,15 @@
-import { Acknowledgements } from "./acknowledgements.ts";
+import type { Acknowledgements } from "./acknowledgements.ts";
 import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
 import {
   type AuthenticatedCall,
-  fetchAuthenticated,
   isHtml,
-  type PanelFetch,
+  type NodeFetch,
   type PanelResponse,
   statusError,
 } from "./http_exchange.ts";
 import { CAPABILITIES } from "./orders.ts";
 import { type PanelEvent, parsePanelMessage, type RpcError } from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
-import type { PanelAccess } from "./authentication.ts";
 
 const PATH = "/api/clients/v2/rpc";
 
@@ -53,20 +51,18 @@ export function isNotSaved(error: unknown): boolean {
 
 /** Version 2 of the panel's protocol by POST. */
 export class ClientV2 {
-  readonly #access: PanelAccess;
-  readonly #fetch: PanelFetch;
+  readonly #fetch: NodeFetch;
   readonly #acknowledgements: Acknowledgements;
   #compresses: boolean;
   #lastId = 0;
 
   constructor(
-    access: PanelAccess,
-    options: { fetch: PanelFetch; compresses: boolean; acknowledgements?: Acknowledgements },
+    fetch: NodeFetch,
+    { acknowledgements, compresses }: { acknowledgements: Acknowledgements; compresses: boolean },
   ) {
-    this.#access = access;
-    this.#fetch = options.fetch;
-    this.#acknowledgements = options.acknowledgements ?? new Acknowledgements();
-    this.#compresses = options.compresses;
+    this.#fetch = fetch;
+    this.#acknowledgements = acknowledgements;
+    this.#compresses = compresses;
   }
 
   /** Makes a call that is not answered with events. @throws {PanelError} When it is not accepted. */
@@ -130,11 +126,7 @@ export class ClientV2 {
       body,
       timeoutMs: request.timeoutMs,
     };
-    const { signal } = request;
-    return readResponse(
-      await fetchAuthenticated(this.#fetch, call, { access: this.#access, signal }),
-      call,
-    );
+    return readResponse(await this.#fetch(call, request.signal), call);
   }
 }
 

@@ -73,19 +73,19 @@ export interface AuthenticatedCall extends Omit<PanelCall, "url"> {
   readonly path: string;
 }
 
-/** Makes a call in a node's name. @throws What `fetch` throws. */
-export async function fetchAuthenticated(
-  fetch: PanelFetch,
-  { path, ...call }: AuthenticatedCall,
-  { access, signal }: { access: PanelAccess; signal: AbortSignal },
-): Promise<PanelResponse> {
-  return await callAuthenticated(access, { path }, {
-    call: ({ url, headers }) =>
-      fetch({ ...call, url, headers: [...call.headers, ...headers] }, signal),
-    statusOf: ({ status }) => status,
-    // An error of JSON-RPC is 400. A proxy's page for strangers is no panel's answer.
-    isAccepted: ({ status, text }) => (status === 200 || status === 400) && !isHtml(text),
-  });
+/** Makes a call in a node's name, and gives its response. */
+export type NodeFetch = (call: AuthenticatedCall, signal: AbortSignal) => Promise<PanelResponse>;
+
+/** Creates a function that makes calls in a node's name, and throws what `fetch` throws. */
+export function createNodeFetch(access: PanelAccess, fetch: PanelFetch): NodeFetch {
+  return ({ path, ...call }, signal) =>
+    callAuthenticated(access, { path }, {
+      call: ({ url, headers }) =>
+        fetch({ ...call, url, headers: [...call.headers, ...headers] }, signal),
+      statusOf: ({ status }) => status,
+      // An error of JSON-RPC is 400. A proxy's page for strangers is no panel's answer.
+      isAccepted: ({ status, text }) => (status === 200 || status === 400) && !isHtml(text),
+    });
 }
 
 /** Whether a text is HTML, as proxies and old panels answer. */

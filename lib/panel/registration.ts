@@ -22,14 +22,13 @@ import { settlesWithin } from "../async/timeout.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { stateFolder } from "../state/paths.ts";
 import { USER_AGENT } from "../version.ts";
-import { LearnedTokenPlace } from "./authentication.ts";
 import { CALL_TIMEOUT_MS, STOP_GRACE_MS } from "./call_timeouts.ts";
-import { ClientV1 } from "./client_v1.ts";
-import { ClientV2, isUnknownMethod } from "./client_v2.ts";
+import { isUnknownMethod } from "./client_v2.ts";
 import { createPanelFetch, isHtml, type PanelResponse, statusError } from "./http_exchange.ts";
 import { type KnownNode, type NodeCredentials, NodeStore, parseNode } from "./node_store.ts";
 import type { PanelObserver } from "./observer.ts";
 import { OutageLog } from "./outages.ts";
+import { PanelConnection } from "./panel_connection.ts";
 import { PanelError, type PanelFailure } from "./panel_error.ts";
 
 /** The outcome of an attempt to register. */
@@ -123,10 +122,8 @@ export class RegistrationClient {
    * @throws The signal's reason.
    */
   async isTokenKnown(token: string, signal: AbortSignal): Promise<boolean> {
-    const { endpoint, headers, tokenIn } = this.#config;
-    const access = { endpoint, token, tokenPlace: new LearnedTokenPlace(tokenIn) };
-    const client = new HttpClient({ dialer: new NetDialer(this.#config, this.#system) });
-    const fetch = createPanelFetch(client, [["user-agent", USER_AGENT], ...headers]);
+    const { endpoint } = this.#config;
+    const connection = new PanelConnection({ endpoint, token }, this.#config, [], this.#system);
     // Panels check the token first, and refuse the method then; those without version 2 are asked
     // for the task list.
     const call = {
@@ -136,17 +133,17 @@ export class RegistrationClient {
       signal,
     };
     try {
-      await new ClientV2(access, { fetch, compresses: false }).call(call).catch(async (error) => {
+      await connection.clientV2.call(call).catch(async (error) => {
         if (isUnknownMethod(error)) return;
         if (failureOf(error) !== "unsupported protocol") throw error;
-        await new ClientV1(access, fetch).fetchTasks(signal);
+        await connection.clientV1.fetchTasks(signal);
       });
       return true;
     } catch (error) {
       if (failureOf(error) === "unauthorized") return false;
       throw error;
     } finally {
-      client.close();
+      connection.close();
     }
   }
 }

@@ -9,7 +9,11 @@ import { describeError } from "../../lib/log/log.ts";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { HttpClient } from "../../lib/net/http_client.ts";
 import { ClientV1 } from "../../lib/panel/client_v1.ts";
-import { createPanelFetch, type PanelFetch } from "../../lib/panel/http_exchange.ts";
+import {
+  createNodeFetch,
+  createPanelFetch,
+  type PanelFetch,
+} from "../../lib/panel/http_exchange.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 import {
   toWireBasicInfo,
@@ -50,7 +54,7 @@ async function withPanel(
   const client = new HttpClient({ dialer: new NetDialer() });
   const exchange = createPanelFetch(client, [["user-agent", "komari-agent-deno/0"]]);
   try {
-    await use(new ClientV1({ endpoint, token: TOKEN }, exchange));
+    await use(new ClientV1(createNodeFetch({ endpoint, token: TOKEN }, exchange)));
   } finally {
     client.close();
   }
@@ -209,7 +213,7 @@ Deno.test("ClientV1 gives the panel a limited time for each call", async () => {
     times.push([name, timeoutMs]);
     return Promise.resolve({ status: 200, text: name.includes("GET") ? "[]" : SUCCESS });
   };
-  const panel = new ClientV1({ endpoint: "http://panel", token: TOKEN }, fetch);
+  const panel = new ClientV1(createNodeFetch({ endpoint: "http://panel", token: TOKEN }, fetch));
   const finishedAt = new Date(0);
   await panel.sendReport(REPORT, { ...WITHIN, timeoutMs: 1_234 });
   await panel.sendBasicInfo(INFO, never);

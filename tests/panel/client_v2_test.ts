@@ -1,6 +1,11 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ClientV2 } from "../../lib/panel/client_v2.ts";
-import type { PanelCall, PanelResponse } from "../../lib/panel/http_exchange.ts";
+import { Acknowledgements } from "../../lib/panel/acknowledgements.ts";
+import {
+  createNodeFetch,
+  type PanelCall,
+  type PanelResponse,
+} from "../../lib/panel/http_exchange.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 
 const TOKEN = "s3cret/+&=";
@@ -28,7 +33,9 @@ function rpcTo(panel: Panel, options = { compresses: false }): { rpc: ClientV2; 
     return await panel({ call, packed, id, method, params });
   };
   const access = { endpoint: "http://panel/base", token: TOKEN };
-  return { rpc: new ClientV2(access, { fetch: exchange, ...options }), sent };
+  const fetch = createNodeFetch(access, exchange);
+  const acknowledgements = new Acknowledgements();
+  return { rpc: new ClientV2(fetch, { acknowledgements, ...options }), sent };
 }
 
 async function textOf(body: PanelCall["body"], packed: boolean): Promise<string> {
