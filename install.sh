@@ -26,7 +26,8 @@ Usage:
   sh install.sh -e https://panel.example.com --auto-discovery KEY
 
 Options of this script:
-  --install-version V          that version instead of the latest
+  --install-version V          that version instead of the latest; updates go on from it
+  --pin                        stay at the version that is installed, without updates
   --mirror PREFIX              put before every GitHub address, for updates too
   --install-ghproxy PREFIX     the same, by the official script's name
   --install-no-mirror          nothing to do: no mirror is used unless one is named
@@ -350,6 +351,21 @@ is_older() {
   return 1
 }
 
+# pinned_version NAME: prints the version that an installed service keeps by --pin; nothing else.
+pinned_version() {
+  for record in "/etc/$1/install.json" "${HOME:-}/.config/$1/install.json"; do
+    [ -r "$record" ] || continue
+    while read -r key value; do
+      [ "$key" = '"pinned":' ] || continue
+      value=${value%,}
+      value=${value#\"}
+      value=${value%\"}
+      case $value in '' | *[!0-9A-Za-z.+-]*) ;; *) printf '%s\n' "$value" ;; esac
+    done <"$record"
+    return
+  done
+}
+
 # version_in TEXT: prints the version in the output of `komari-agent-deno version`.
 version_in() {
   version_text=${1#"$NAME" }
@@ -445,6 +461,8 @@ main() {
   version=latest
   has_secret=false
   own_name=false
+  service=$NAME
+  pin_given=false
   mirror=
   target=
   folder=
@@ -495,6 +513,16 @@ main() {
         ;;
       --install-service-name | --install-service-name=*)
         own_name=true
+        service=${1:-}
+        case $word in *=*) service=${word#*=} ;; esac
+        set -- "$@" "$word"
+        ;;
+      --pin | --pin=* | --unset=*pin*)
+        pin_given=true
+        set -- "$@" "$word"
+        ;;
+      --unset)
+        case ${1:-} in *pin*) pin_given=true ;; esac
         set -- "$@" "$word"
         ;;
       --install-dir | --install-dir=*) set -- "$@" "$word" ;;
@@ -524,6 +552,20 @@ main() {
       ;;
     '' | *[!0-9A-Za-z.+-]*) fail "Cannot use version \"$version\": allowed is one such as 1.2.3" ;;
   esac
+
+  if [ "$pin_given" = false ]; then
+    pinned=$(pinned_version "$service")
+    if [ -n "$pinned" ] && [ "$version" = latest ]; then
+      say "$service is pinned to version $pinned, which stays; --install-version V installs another," \
+        "and --unset pin goes on to newer ones"
+      version=$pinned
+    elif [ -n "$pinned" ]; then
+      say "$service was pinned to version $pinned, and is pinned to version $version now"
+      set -- "$@" --pin
+    elif [ "$version" != latest ]; then
+      say "Automatic updates go on from version $version to newer ones; --pin keeps it"
+    fi
+  fi
 
   repository=${KOMARI_AGENT_REPOSITORY:-$REPOSITORY}
   case $repository in

@@ -848,3 +848,38 @@ for (const path of ["install.sh", ".ci/run"]) {
     assertEquals(code, 0, new TextDecoder().decode(stdout));
   });
 }
+
+Deno.test("install.sh says that updates go on from a version, and keeps a pinned one", async () => {
+  await using world = await World.open();
+  await world.release("download/v1.2.3");
+  const goOn = "Automatic updates go on from version 1.2.3 to newer ones; --pin keeps it";
+  const named = await world.run(["--install-version", "1.2.3"]);
+  assertStringIncludes(named.output, goOn);
+  const pin = await world.run(["--install-version", "1.2.3", "--pin"]);
+  assertEquals(pin.output.includes(goOn), false);
+  assertEquals(world.given()?.args.includes("--pin"), true);
+  assertEquals((await world.run([])).output.includes("updates go on"), false);
+
+  const record = `${world.folder}/.config/node-2`;
+  Deno.mkdirSync(record, { recursive: true });
+  const text = JSON.stringify({ service: "node-2", pinned: "1.2.3", rootOptions: {} }, null, 2);
+  Deno.writeTextFileSync(`${record}/install.json`, text);
+  for (const name of [["--install-service-name", "node-2"], ["--install-service-name=node-2"]]) {
+    world.asked.length = 0;
+    const { code, output } = await world.run(name);
+    assertEquals(code, 0, output);
+    assertStringIncludes(output, "node-2 is pinned to version 1.2.3, which stays");
+    assertEquals(world.asked.every((path) => path.includes("/download/v1.2.3/")), true);
+  }
+  const unset = ["--install-service-name", "node-2", "--unset", "pin"];
+  world.asked.length = 0;
+  await world.run(unset);
+  assertEquals(world.asked.every((path) => path.includes("/latest/download/")), true);
+  assertEquals(world.given()?.args.slice(0, 4), unset);
+
+  world.runs("1.1.0");
+  await world.release("download/v1.1.0");
+  const other = await world.run(["--install-version", "1.1.0", ...unset.slice(0, 2)]);
+  assertStringIncludes(other.output, "was pinned to version 1.2.3, and is pinned to version 1.1.0");
+  assertEquals(world.given()?.args.includes("--pin"), true);
+});

@@ -88,6 +88,13 @@ async function updateNow(
   const path = await Deno.realPath(program.path);
   const source = releaseSource(config);
   requireKey(source);
+  const service = agentService(path, serviceNames(path, config.serviceName));
+  if (service?.pinned) {
+    throw new Error(
+      `Cannot update: the service is pinned to version ${service.pinned}; \`install --unset pin\` ` +
+        "ends that",
+    );
+  }
   const lock = FolderLock.open(updateFolder(path));
   using _lock = lock;
   if (!lock.tryLock()) throw new Error("Cannot update: another update is in progress");
@@ -102,7 +109,7 @@ async function updateNow(
     agent: new AgentProcess({
       path,
       folders: runtimeFolders(config),
-      service: agentService(path, serviceNames(path, config.serviceName)),
+      service,
     }),
     downloads: new Downloads(config),
     onStep(step, fields) {

@@ -713,6 +713,14 @@ export const OPTIONS = {
       zh: "不自动更新；用 .deb 或 .rpm 安装的 Agent 从不自动更新，由软件包管理器更新",
     },
   }),
+  pin: updates.toggle({
+    flag: "pin",
+    commands: ["report", "install"],
+    help: {
+      en: "Stay at the version that is installed: no updates, neither automatic nor by hand",
+      zh: "固定在所安装的版本：既不自动更新，也不手动更新",
+    },
+  }),
   updateUrl: updates.text({
     flag: "update-url",
     placeholder: "URL",

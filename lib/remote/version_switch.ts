@@ -162,7 +162,8 @@ function isInRange(version: string, range: string): boolean {
 }
 
 /** Why the panel can't update this program, as the log says it; `undefined` if it can. */
-export function updateObstacle({ autoUpdate }: Config): string | undefined {
+export function updateObstacle({ autoUpdate, pin }: Config): string | undefined {
+  if (pin) return "--pin is set";
   if (!autoUpdate) return "--disable-auto-update is set";
   if (isInContainerImage()) return "in a container a newer version comes with a newer image";
   const packaged = packageOf(thisProgram());

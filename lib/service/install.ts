@@ -1,8 +1,10 @@
 import type { Config } from "../config/config.ts";
+import { UsageError } from "../config/usage_error.ts";
 import { requireCredentials, secretsOf } from "../config/credentials.ts";
 import { readHealth } from "../state/health_reader.ts";
 import { PACKAGE_MANAGERS } from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
+import { dirname } from "../parse/path.ts";
 import { knowsReleases, PROGRAM, releaseKey, VERSION } from "../version.ts";
 import { type InstallContext, isLingering, readInstallContext } from "./install_context.ts";
 import { hasRemoteControl, type InstallPlan, planInstall } from "./install_plan.ts";
@@ -50,6 +52,24 @@ function mergePrevious(config: Config, previous: InstallRecord | undefined): Con
   };
 }
 
+/**
+ * Keeps a pinned version, unless it is said what becomes of that.
+ *
+ * @throws {UsageError} When this program is another version.
+ */
+function requireNotPinned(
+  { origins, defaultedKeys, pin, serviceName }: Config,
+  previous: InstallRecord | undefined,
+): void {
+  const pinned = previous?.pinned ?? "";
+  const isAsked = origins.get("pin")?.startsWith("flag ") ?? false;
+  if (pinned === "" || pinned === VERSION || !pin || isAsked || defaultedKeys.has("pin")) return;
+  throw new UsageError(
+    `Cannot install version ${VERSION}: ${serviceName} is pinned to version ${pinned}; use --pin ` +
+      "to pin this version, or --unset pin to go on to newer ones",
+  );
+}
+
 /** Prints what was installed, where, and what the user should know about it. */
 function printSummary(
   { service, record }: InstallPlan,
@@ -60,6 +80,7 @@ function printSummary(
     context;
   const { name, program, stateFolder, user, isUpdated } = service;
   const command = record.links.length > 0 && scope === "system" ? name : program;
+  const [ownLink] = scope === "user" ? record.links : [];
   const ofService = name === PROGRAM ? "" : ` --install-service-name ${name}`;
   const owner = scope === "user" ? "of this user" : `as user ${user}`;
   const packages = packaged && PACKAGE_MANAGERS[packaged];
@@ -67,6 +88,8 @@ function printSummary(
     ? `by its package: ${packages} brings them`
     : isUpdated
     ? `every 6 h, by ${updateServiceName(name)}`
+    : config.pin
+    ? `off: pinned to version ${VERSION}`
     : !config.autoUpdate
     ? "off"
     : !knowsReleases(config)
@@ -84,6 +107,11 @@ function printSummary(
     packaged === undefined
       ? `  Uninstall      ${command} uninstall${ofService}`
       : `  Uninstall      ${removalCommand(packaged)}`,
+    ownLink !== undefined && `  Command        ${ownLink}`,
+    ownLink !== undefined && link === "new folder" &&
+    `  ${dirname(ownLink)} is new: log in again, so that it is in the PATH`,
+    packaged === undefined && link === "no folder" &&
+    `  ${paths.link} was not created: there is no such folder; run ${program}`,
     packaged === undefined && link === "taken" &&
     `  ${paths.link} was not created: another file has that name`,
     lingerUser !== undefined && !isLingering(lingerUser, system) &&
@@ -135,6 +163,7 @@ export async function install(
     ...config.secrets,
     ...secretsOf({ tokens: [], headers: [], proxies: config.proxies }),
   ];
+  requireNotPinned(asked, previous);
   const plan = planInstall(config, context);
   for (const notice of config.notices) system.printLine(`Note: ${notice}`);
   if (!isTrial) await requireKnownToken(config, system, signal);

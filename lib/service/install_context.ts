@@ -38,7 +38,7 @@ export interface InstallContext {
   /** The same for the update job, where it reads a file of its own. */
   readonly updateProxies: ProxyUrls;
   /** Whether a link to the program can be created in a folder on the `PATH`. */
-  readonly link: "free" | "taken" | "no folder";
+  readonly link: "free" | "new folder" | "taken" | "no folder";
   /** The user whose services still stop at logout; `undefined` where that does not apply. */
   readonly lingerUser: string | undefined;
 }
@@ -149,7 +149,10 @@ export async function readInstallContext(
     updateProxies: withSavedProxies(config, previous && root + paths.updateEnvironmentFile),
     deno,
     changeableDeno: deno === undefined || isOther ? undefined : changeablePart(deno),
-    link: linkState(root + paths.link, previous?.links.includes(paths.link) ?? false),
+    link: linkState(root + paths.link, {
+      isOurs: previous?.links.includes(paths.link) ?? false,
+      makesFolder: scope === "user",
+    }),
     lingerUser: isSystemd && scope === "user" ? await findLingerUser(system, signal) : undefined,
   };
 }
@@ -202,8 +205,12 @@ async function detectSandbox(
   return code === NAMESPACE_FAILED_CODE ? "no mounts" : "full";
 }
 
-function linkState(path: string, isOurs: boolean): InstallContext["link"] {
-  if (!pathExists(dirname(path))) return "no folder";
+/** A user's own folder of programs is made, as other installers do; login shells look into it. */
+function linkState(
+  path: string,
+  { isOurs, makesFolder }: { isOurs: boolean; makesFolder: boolean },
+): InstallContext["link"] {
+  if (!pathExists(dirname(path))) return makesFolder ? "new folder" : "no folder";
   return isOurs || !pathExists(path) ? "free" : "taken";
 }
 

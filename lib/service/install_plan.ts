@@ -8,7 +8,7 @@ import type { ToolCommand } from "../host/tool_runner.ts";
 import { updateFolder } from "../state/update_state.ts";
 import { dirname } from "../parse/path.ts";
 import type { ProxyUrls } from "../parse/proxy.ts";
-import { knowsReleases, PROGRAM, releaseKey } from "../version.ts";
+import { knowsReleases, PROGRAM, releaseKey, VERSION } from "../version.ts";
 import type { InstallContext } from "./install_context.ts";
 import { formatInstallRecord, type InstallRecord } from "./install_record.ts";
 import { commandStep, removeStep, type Step } from "./install_step.ts";
@@ -128,7 +128,8 @@ function planService(config: Config, context: InstallContext): ServicePlan {
   const program = `${folder}/${serviceName}`;
   // As root only with a Deno of root's.
   const mayUpdate = scope === "user" || context.changeableDeno === undefined;
-  const isUpdated = config.autoUpdate && knowsReleases(config) && releaseKey(config) !== "" &&
+  const isUpdated = config.autoUpdate && !config.pin && knowsReleases(config) &&
+    releaseKey(config) !== "" &&
     mayUpdate;
   // Root must not source a file that the service's user may write.
   const isUsers = kind === "launchd" && user.name !== "";
@@ -164,7 +165,7 @@ export function hasRemoteControl(config: Config): boolean {
 
 /** Records what this and previous installations created. */
 function planRecord(
-  { explicitOptions }: Config,
+  { explicitOptions, pin }: Config,
   service: ServicePlan,
   { context, files }: { context: InstallContext; files: readonly Step[] },
 ): InstallRecord {
@@ -176,7 +177,7 @@ function planRecord(
     if (path !== undefined) written.add(path);
   }
   written.delete(config);
-  const links = context.link === "free" ? [paths.link] : [];
+  const links = ["free", "new folder"].includes(context.link) ? [paths.link] : [];
   const folders = missingFolders([program, config, stateFolder, ...written, ...links], system);
   const trees = [
     paths.stateFolder,
@@ -206,6 +207,7 @@ function planRecord(
       ...new Set([dirname(program), paths.configFolder, ...folders, ...previous?.folders ?? []]),
     ],
     trees: [...new Set([...trees, ...previous?.trees ?? []])],
+    pinned: pin ? VERSION : "",
     rootOptions: Object.fromEntries(rootOptions),
   };
 }

@@ -27,6 +27,8 @@ export interface InstallRecord {
   readonly folders: readonly string[];
   /** Folders to remove with everything in them. */
   readonly trees: readonly string[];
+  /** The version that `--pin` keeps; empty when newer ones may be installed. */
+  readonly pinned: string;
   /** Options given to `install` that root relies on, by configuration key. */
   readonly rootOptions: Readonly<Record<string, string>>;
 }
@@ -59,7 +61,7 @@ export function parseInstallRecord(text: string): InstallRecord {
     scope,
     user,
     createdUser: (fields.createdUser ?? fields.madeUser) === true,
-    enabledLinger: linger(fields.enabledLinger ?? fields.madeLinger),
+    enabledLinger: textOf(fields.enabledLinger ?? fields.madeLinger),
     program: path("program"),
     config: path("config"),
     stateFolder: path("stateFolder"),
@@ -70,6 +72,7 @@ export function parseInstallRecord(text: string): InstallRecord {
     folders: paths("folders"),
     // A top-level folder is never removed with everything in it.
     trees: paths("trees", { depth: 2 }),
+    pinned: textOf(fields.pinned),
     rootOptions: parseRootOptions(fields.rootOptions ?? fields.told),
   };
 
@@ -89,8 +92,8 @@ export function parseInstallRecord(text: string): InstallRecord {
   }
 }
 
-function linger(user: unknown): string {
-  return typeof user === "string" ? user : "";
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
 
 function parseRootOptions(value: unknown): Record<string, string> {

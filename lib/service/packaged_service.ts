@@ -78,6 +78,7 @@ export function packagedRecord(): InstallRecord {
     links: [],
     folders: [],
     trees: [stateFolder],
+    pinned: "",
     rootOptions: {},
   };
 }

@@ -11,6 +11,8 @@ import { unitOfProcess } from "./processes.ts";
 export interface AgentService {
   readonly restart: readonly ToolCommand[];
   readonly tools: Tools;
+  /** The version that it is to keep; empty or absent when it may be updated. */
+  readonly pinned?: string;
   /** The folder of its health file, if known. */
   readonly runtimeFolder?: string;
 }
@@ -39,8 +41,8 @@ export function agentService(path: string, names: readonly string[]): AgentServi
     if (record === undefined) continue;
     if (attempt(() => Deno.realPathSync(record.program)) !== path) continue;
     const { restart } = recordedManager(record, owner);
-    const { runtimeFolder } = record;
-    return { restart, tools: new ToolRunner(serviceVariables()), runtimeFolder };
+    const { pinned, runtimeFolder } = record;
+    return { restart, tools: new ToolRunner(serviceVariables()), pinned, runtimeFolder };
   }
   return undefined;
 }

@@ -92,7 +92,7 @@ const NOT_SHOWN = [
   // Commands, and kinds of steps and results.
   /^(?:config|traffic|completions) \w+(?: \[.*)?$|^traffic set --up|^sudo |^ --install-service-name/,
   /^remove (?:empty )?folder$/,
-  /^(?:no mounts|no folder|not newer|failed before|not stable|rolled back|rolling back)$/,
+  /^(?:no mounts|no folder|new folder|not newer|failed before|not stable|rolled back|rolling back)$/,
   // Licenses.
   /Copyright |^Permission is hereby/,
   // What others write, and comments in files that the installation writes.

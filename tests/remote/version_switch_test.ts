@@ -205,6 +205,7 @@ Deno.test("updateObstacle() says that updates are off, or that sources have none
   const config = (...args: string[]) =>
     resolveConfig({ args, env: {}, readText: () => "", readMode: () => undefined });
   assertEquals(updateObstacle(config("--disable-auto-update")), "--disable-auto-update is set");
+  assertEquals(updateObstacle(config("--pin")), "--pin is set");
   assertEquals(updateObstacle(config()), "this program runs from its sources");
 });
 

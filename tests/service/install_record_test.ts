@@ -21,6 +21,7 @@ const RECORD: InstallRecord = {
   links: ["/usr/local/bin/komari-agent-deno"],
   folders: ["/opt/komari-agent-deno", "/opt"],
   trees: ["/var/lib/komari-agent-deno"],
+  pinned: "1.2.3",
   rootOptions: { mirror: "https://mirror.example" },
 };
 
