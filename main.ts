@@ -82,6 +82,7 @@ async function main(): Promise<number> {
     ...stop,
     env: sources.env,
     secrets,
+    inLanguage: (english) => inLanguage(english),
     print: (text) => print(inSet(inLanguage(redactSecrets(text, secrets)))),
     printError: (line) => printError(inSet(inLanguage(redactSecrets(line, secrets)))),
     resolveWith({ given, proxies }) {

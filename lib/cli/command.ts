@@ -12,6 +12,8 @@ export interface CommandContext {
   readonly env: Readonly<Record<string, string>>;
   /** Texts that are never logged; a command adds those that it learns. */
   readonly secrets: string[];
+  /** The program's English in the user's language; what is printed need not be translated before. */
+  inLanguage(english: string): string;
   /** Writes to standard output. */
   print(text: string): void;
   /** Writes a line to standard error. */

@@ -79,9 +79,6 @@ class ShownChecks {
     const { json, language } = this.#config;
     const isColored = Deno.stdout.isTerminal() && !Deno.noColor;
     const columns = terminalColumns(this.#context.env);
-    const inChinese = language === "en"
-      ? undefined
-      : (await import("./translate.ts")).translateErrors;
     for await (const check of checks) {
       const isOfNextPanel = check.panel !== this.#all.at(-1)?.panel;
       this.#all.push(check);
@@ -89,11 +86,9 @@ class ShownChecks {
       if (isOfNextPanel) {
         this.#context.print(check.panel === undefined ? "\n" : `\n${check.panel}\n`);
       }
-      const shown = inChinese === undefined ? check : {
-        ...check,
-        text: { ...check.text, zh: inChinese(check.text.zh) },
-      };
-      this.#context.print(checkText(shown, { language, isColored, columns }));
+      // An error within is English.
+      const text = { ...check.text, zh: this.#context.inLanguage(check.text.zh) };
+      this.#context.print(checkText({ ...check, text }, { language, isColored, columns }));
     }
   }
 

@@ -62,10 +62,8 @@ export async function runStatus(config: Config, context: CommandContext): Promis
   };
   const { json, language } = config;
   const columns = terminalColumns(env);
-  const inLanguage = language === "en"
-    ? undefined
-    : (await import("./translate.ts")).translateErrors;
-  const layout = { language, columns, ...inLanguage && { inLanguage } };
+  const { inLanguage } = context;
+  const layout = { language, columns, inLanguage };
   context.print(json ? statusJson(status) : statusText(status, layout));
   return healthProblem(health, status.nowMs) === undefined ? 0 : 1;
 }

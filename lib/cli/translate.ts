@@ -29,7 +29,7 @@ const TEMPLATES: readonly Template[] = [...CHINESE].filter(([english]) => englis
   .map(([english, chinese]) => ({ pattern: patternOf(english), chinese }));
 
 /** Between parts of a line that have an entry each, such as an error and its cause. */
-const SEPARATORS = /: |; |, |[：；，（]/g;
+const SEPARATORS = /: |; |, |[：；，（）]/g;
 const CHINESE_SEPARATORS: Readonly<Record<string, string>> = {
   ": ": "：",
   "; ": "；",
@@ -40,11 +40,6 @@ const CHINESE_SEPARATORS: Readonly<Record<string, string>> = {
 export function translate(text: string, language: Language): string {
   if (language === "en") return text;
   return text.split("\n").map(translateLine).join("\n");
-}
-
-/** A Chinese text with errors in it, which come in English, with these in Chinese too. */
-export function translateErrors(chinese: string): string {
-  return chinese.split(/([：；，（）])/).map((part) => translate(part, "zh")).join("");
 }
 
 /** Each cell of a line on its own, so that the columns of a table stay where they are. */
@@ -76,19 +71,31 @@ function whole(text: string): string | undefined {
   return undefined;
 }
 
-/** A single word in small letters within a text is most likely a name that somebody gave. */
 function translatePart(text: string): string {
-  return /^[A-Z]| /.test(text) ? translateText(text) : text;
+  return isPhrase(text) ? translateText(text) : text;
 }
 
-/** By entries for what is before and after a separator. */
+/** A single word in small letters within a text is most likely a name that somebody gave. */
+function isPhrase(text: string): boolean {
+  return /^[A-Z]| /.test(text);
+}
+
+/** By entries for what is before or after a separator. */
 function parts(text: string): string | undefined {
-  for (const { 0: separator, index } of text.matchAll(SEPARATORS)) {
-    const [head, tail] = [text.slice(0, index), text.slice(index + separator.length)];
-    if (head !== "" && whole(head) === undefined && whole(tail) === undefined) continue;
-    return translatePart(head) + (CHINESE_SEPARATORS[separator] ?? separator) + translatePart(tail);
-  }
-  return undefined;
+  const found = Array.from(text.matchAll(SEPARATORS), ({ 0: mark, index }) => ({
+    head: text.slice(0, index),
+    mark,
+    tail: text.slice(index + mark.length),
+  }));
+  const known = found.find(({ head }) =>
+    head === "" || (isPhrase(head) && whole(head) !== undefined)
+  );
+  const { head, mark, tail } = known ?? found[0] ?? { head: text, mark: "", tail: "" };
+  const rest = translatePart(tail);
+  if (known === undefined && rest === tail) return undefined;
+  // Names in a list keep their commas.
+  const isList = known === undefined && mark === ", ";
+  return translatePart(head) + (isList ? mark : CHINESE_SEPARATORS[mark] ?? mark) + rest;
 }
 
 function ownLetters(english: string): number {

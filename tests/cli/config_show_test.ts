@@ -27,6 +27,7 @@ async function output(config: Config): Promise<string> {
     isRestart: () => false,
     env: {},
     secrets: [],
+    inLanguage: (english) => english,
     print: (more) => void (text += more),
     printError() {},
     resolveWith: () => config,

@@ -32,6 +32,7 @@ export class FakeContext implements CommandContext {
   }
 
   readonly isRestart = (): boolean => false;
+  readonly inLanguage = (english: string): string => english;
   readonly print = (text: string): void => void (this.printed += text);
   readonly printError = (_line: string): void => {};
 

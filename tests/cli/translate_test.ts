@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import chinese from "../../lib/cli/chinese.json" with { type: "json" };
 import { completions } from "../../lib/cli/completions.ts";
 import { licensesText } from "../../lib/cli/licenses.ts";
-import { translate, translateErrors } from "../../lib/cli/translate.ts";
+import { translate } from "../../lib/cli/translate.ts";
 import { sourceTexts, textsOf } from "./shown_texts.ts";
 
 const zh = (text: string) => translate(text, "zh");
@@ -29,9 +29,9 @@ Deno.test("translate() takes an error and its cause apart", () => {
   assertEquals(zh("上次失败：Cannot read /x: no such file"), "上次失败：无法读取 /x：没有这个文件");
 });
 
-Deno.test("translateErrors() puts the English in a Chinese text into Chinese", () => {
+Deno.test("translate() puts the English in a Chinese text into Chinese", () => {
   assertEquals(
-    translateErrors("3 min 前：Cannot read /x: permission denied（已重试）"),
+    zh("3 min 前：Cannot read /x: permission denied（已重试）"),
     "3 min 前：无法读取 /x：没有权限（已重试）",
   );
 });
@@ -100,7 +100,7 @@ const NOT_SHOWN = [
   /^Written by `|^Part of a package;/,
   // Parts of which each whole has an entry.
   /^\{\} and \{\}$|^\{\}, by \{\}$|^Cannot \{\} without \{\}; \{\}$|\{\} \{\} it$/,
-  /^Cannot resolve every option$|^is (?:not )?running$|^and (?:starts|does not start) at boot$/,
+  /^Cannot resolve every option$|^is (?:not )?running$|^\{\} port \{\}$|^and (?:starts|does not start) at boot$/,
 ];
 
 /** Whether a text has two words of English, one after the other. */
