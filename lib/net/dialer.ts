@@ -30,12 +30,12 @@ export class NetDialer implements Dialer {
   }
 
   async dial(url: URL, { signal }: { signal: AbortSignal }): Promise<DialResult> {
-    const { isByNode } = this.#tls;
+    const { isOfAuthority } = this.#tls;
     try {
       return await this.#dialOnce(url, signal);
     } catch (error) {
       signal.throwIfAborted();
-      if (isByNode === this.#tls.isByNode) throw error;
+      if (isOfAuthority || !this.#tls.isOfAuthority) throw error;
       return await this.#dialOnce(url, signal);
     }
   }

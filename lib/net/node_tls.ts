@@ -113,7 +113,7 @@ export async function startNodeTls(
     // An address is no server name, but is compared with the certificate.
     ...(ipFamily(hostname) === undefined ? { servername: hostname } : { host: hostname }),
     // They would replace those of the runtime.
-    ...(caCerts.length > 0 ? { ca: [...getCACertificates("default"), ...caCerts] } : {}),
+    ...(caCerts.length > 0 ? { ca: [...authorities(getCACertificates), ...caCerts] } : {}),
   });
   const stream = new NodeTlsStream(socket, source);
   using _ = closeOnAbort(stream, signal);
@@ -125,6 +125,17 @@ export async function startNodeTls(
   } catch (error) {
     stream.close();
     throw error;
+  }
+}
+
+/** Those of the runtime; none in a sealed process, which may not ask for them. */
+function authorities(
+  getCACertificates: typeof import("node:tls").getCACertificates,
+): readonly string[] {
+  try {
+    return getCACertificates("default");
+  } catch {
+    return [];
   }
 }
 

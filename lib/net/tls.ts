@@ -43,7 +43,9 @@ export function loadAuthorities(): void {
 export class Tls {
   readonly #caCerts: string[];
   readonly #verify: boolean;
-  #byNode: boolean;
+  readonly #byNode: boolean;
+  /** Whether a server has shown an authority's certificate, which only Node's library takes. */
+  #isOfAuthority = false;
   /** Whether the last handshake hung: the next one must not leave another socket open. */
   #hung = false;
 
@@ -57,9 +59,9 @@ export class Tls {
     this.#byNode = options.byNode ?? false;
   }
 
-  /** Whether all handshakes are Node's library's from now on. */
-  get isByNode(): boolean {
-    return this.#byNode;
+  /** Whether the next handshake is Node's library's, since a server has shown an authority's certificate. */
+  get isOfAuthority(): boolean {
+    return this.#isOfAuthority;
   }
 
   /**
@@ -95,16 +97,17 @@ export class Tls {
     { hostname, signal }: { hostname: string; signal: AbortSignal },
   ): Promise<ByteStream> {
     const options = { hostname, signal, protocols: PROTOCOLS, caCerts: this.#caCerts };
-    const byNode = this.#byNode || !this.#verify || this.#hung;
+    const isByNode = this.#byNode || !this.#verify || this.#hung || this.#isOfAuthority;
     try {
-      const stream = byNode
+      const stream = isByNode
         ? await startNodeTls(connection, { ...options, verify: this.#verify })
         : await startRuntimeTls(connection, options);
       this.#hung = false;
       return stream;
     } catch (error) {
       this.#hung = signal.aborted;
-      if (this.#caCerts.length > 0 && isAuthoritysCertificate(error)) this.#byNode = true;
+      // Refused by both, the runtime's is asked again: it knows all authorities, sealed too.
+      this.#isOfAuthority = !isByNode && this.#caCerts.length > 0 && isAuthoritysCertificate(error);
       throw error;
     }
   }

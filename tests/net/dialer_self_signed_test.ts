@@ -1,39 +1,10 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { DialError } from "../../lib/net/errors.ts";
+import { makeSelfSigned, type SelfSigned } from "./test_authority.ts";
 import { writeAll } from "../../lib/io/write_all.ts";
 
 const { signal } = new AbortController();
-
-/** A certificate as plain `openssl req -x509` makes it: its own issuer, and an authority's. */
-interface SelfSigned {
-  readonly cert: string;
-  readonly key: string;
-}
-
-async function makeSelfSigned(...more: readonly string[]): Promise<SelfSigned | undefined> {
-  const folder = await Deno.makeTempDir();
-  try {
-    const { success, stderr } = await new Deno.Command("openssl", {
-      args: [
-        ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
-        ...["-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=localhost"],
-        ...more,
-      ],
-      cwd: folder,
-    }).output();
-    if (!success) throw new Error(new TextDecoder().decode(stderr));
-    const [cert, key] = ["cert.pem", "key.pem"].map((name) =>
-      Deno.readTextFileSync(`${folder}/${name}`)
-    );
-    return { cert: cert ?? "", key: key ?? "" };
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 const NAMED = ["-days", "2", "-addext", "subjectAltName=DNS:localhost"];
 const own = await makeSelfSigned(...NAMED);

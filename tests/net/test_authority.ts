@@ -49,3 +49,34 @@ export async function makeCertificate({ days = 2 } = {}): Promise<TestCertificat
     await Deno.remove(folder, { recursive: true });
   }
 }
+
+/** A certificate as plain `openssl req -x509` makes it: its own issuer, and an authority's. */
+export interface SelfSigned {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Makes one, with further arguments of openssl; `undefined` where there is none. */
+export async function makeSelfSigned(...more: readonly string[]): Promise<SelfSigned | undefined> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const { success, stderr } = await new Deno.Command("openssl", {
+      args: [
+        ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
+        ...["-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=localhost"],
+        ...more,
+      ],
+      cwd: folder,
+    }).output();
+    if (!success) throw new Error(new TextDecoder().decode(stderr));
+    const [cert, key] = ["cert.pem", "key.pem"].map((name) =>
+      Deno.readTextFileSync(`${folder}/${name}`)
+    );
+    return { cert: cert ?? "", key: key ?? "" };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}

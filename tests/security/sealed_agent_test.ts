@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
 import { TlsFront } from "../end_to_end/tls_front.ts";
 import { TestNameServer } from "../net/fake_name_server.ts";
-import { makeCertificate } from "../net/test_authority.ts";
+import { makeCertificate, makeSelfSigned } from "../net/test_authority.ts";
 import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
 
 const TOKEN = "t0ken";
@@ -36,6 +36,28 @@ const TRUSTING: Readonly<
   NODE_EXTRA_CA_CERTS: (file) => ({ env: { NODE_EXTRA_CA_CERTS: file } }),
   DENO_CERT: (file) => ({ env: { DENO_CERT: file } }),
 };
+
+Deno.test({
+  name: "a sealed agent trusts a self-signed certificate that is an authority's, by --ca-cert",
+  ignore: !isLinux || certificate === undefined,
+  async fn() {
+    const own = await makeSelfSigned("-days", "2", "-addext", "subjectAltName=DNS:localhost");
+    if (own === undefined) return;
+    using panel = await startTestPanel({ token: TOKEN });
+    const { cert, key } = own;
+    await using front = new TlsFront(panel, { certificate: cert, authority: cert, key });
+    const file = Deno.makeTempFileSync();
+    try {
+      Deno.writeTextFileSync(file, cert);
+      const args = ["--ca-cert", file];
+      await using agent = startAgent(`https://localhost:${front.port}`, { args });
+      await agent.says(SEALED);
+      await agent.says("First report accepted, by v2 WebSocket");
+    } finally {
+      Deno.removeSync(file);
+    }
+  },
+});
 
 for (const [name, trust] of Object.entries(TRUSTING)) {
   Deno.test({
