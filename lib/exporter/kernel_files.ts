@@ -313,8 +313,11 @@ const PRESSURES = {
 
 /** The files of pressures that are shown, below `/proc`. */
 export const PRESSURE_FILES = [
-  ...["pressure/cpu", "pressure/io", "pressure/memory", "pressure/irq"] as const,
-];
+  "pressure/cpu",
+  "pressure/io",
+  "pressure/memory",
+  "pressure/irq",
+] as const;
 
 /** Makes a reader of one of them. */
 export function pressureMetrics(file: keyof typeof PRESSURES): ReadFamilies {

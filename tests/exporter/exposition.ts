@@ -6,8 +6,14 @@ export interface ExposedMetric {
   readonly samples: ReadonlyMap<string, number>;
 }
 
-/** Reads the text format, version 0.0.4; histograms and summaries stand under the names of their lines. */
-export function parseExposition(text: string): Map<string, ExposedMetric> {
+/**
+ * Reads the text format, version 0.0.4; histograms and summaries stand under the names of their lines.
+ * Labels in `without` are left out.
+ */
+export function parseExposition(
+  text: string,
+  without: readonly string[] = [],
+): Map<string, ExposedMetric> {
   const found = new Map<string, ExposedMetric & { samples: Map<string, number> }>();
   const at = (name: string) => {
     const metric = found.get(name) ?? { type: "", help: "", samples: new Map() };
@@ -20,13 +26,16 @@ export function parseExposition(text: string): Map<string, ExposedMetric> {
     if (kind === "TYPE") found.set(about, { ...at(about), type: said });
     const [, name, labels = "", value] = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
     if (name === undefined || value === undefined) continue;
-    at(name).samples.set(labelsOf(labels), Number(value.replace("Inf", "Infinity")));
+    at(name).samples.set(labelsOf(labels, without), Number(value.replace("Inf", "Infinity")));
   }
   return new Map([...found].filter(([, { samples }]) => samples.size > 0));
 }
 
-function labelsOf(text: string): string {
+function labelsOf(text: string, without: readonly string[]): string {
   const labels = text.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g);
-  return Array.from(labels, ([label, , value]) => value === "" ? "" : label)
+  return Array.from(
+    labels,
+    ([label, name = "", value]) => value === "" || without.includes(name) ? "" : label,
+  )
     .filter((label) => label !== "").toSorted().join(",");
 }
