@@ -49,7 +49,8 @@ export function parseInterfaceIndex(text: string | undefined): number | undefine
   return /^[1-9]\d{0,9}$/.test(text?.trim() ?? "") ? Number(text) : undefined;
 }
 
-type TraitsHost = Pick<Host, "roots" | "exists" | "list" | "readLink" | "readText">;
+/** A host with the files that tell the properties of an interface. */
+export type TraitsHost = Pick<Host, "roots" | "exists" | "list" | "readLink" | "readText">;
 
 /**
  * Reads the properties of an interface from `/sys/class/net/NAME`. Where that has no such folder, or

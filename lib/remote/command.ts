@@ -1,16 +1,12 @@
-import type { Programs } from "../host/programs.ts";
+import type { ProgramOptions, Programs } from "../host/programs.ts";
 import { describeError } from "../log/log.ts";
 import { settlesWithin } from "../async/timeout.ts";
 import { type BoundedOutput, OutputReader } from "../host/bounded_output.ts";
 import { ProcessTree } from "./process_tree.ts";
 
 /** Settings of a command. */
-export interface CommandOptions {
+export interface CommandOptions extends Omit<ProgramOptions, "args"> {
   readonly programs: Programs;
-  /** The whole environment. */
-  readonly env: Readonly<Record<string, string>>;
-  /** The working directory. */
-  readonly cwd: string;
   readonly timeoutMs: number;
   /** Kills the command. */
   readonly signal: AbortSignal;

@@ -1,5 +1,8 @@
-import type { Host } from "../host/host.ts";
-import { type InterfaceTraits, readInterfaceTraits } from "../host/interface_traits.ts";
+import {
+  type InterfaceTraits,
+  readInterfaceTraits,
+  type TraitsHost,
+} from "../host/interface_traits.ts";
 import type { Shell } from "./shell.ts";
 
 /** The requests to the helper shell after the seal. */
@@ -11,11 +14,6 @@ const COUNT_MAX_AGE_MS = 10_000;
 const COUNT_PACE = 8_000;
 const LONGEST_COUNT_AGE_MS = 60_000;
 
-type LookupHost = Pick<
-  Host,
-  "roots" | "exists" | "list" | "readLink" | "readText"
->;
-
 /**
  * Look-ups below `/proc` and `/sys` that are needed at any time, not only at the start.
  *
@@ -23,7 +21,7 @@ type LookupHost = Pick<
  * come a little later.
  */
 export class KernelLookup {
-  readonly #host: LookupHost;
+  readonly #host: TraitsHost;
   #sealed = false;
   #shell: LookupShell | undefined;
   #processCount: number | undefined;
@@ -31,7 +29,7 @@ export class KernelLookup {
   /** When the shell counts again. */
   #countAtMs = 0;
 
-  constructor(host: LookupHost) {
+  constructor(host: TraitsHost) {
     this.#host = host;
   }
 
