@@ -449,6 +449,38 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: `an agent decides again about an interface that joins a bridge${needed}`,
+  ignore: needed !== "",
+  async fn() {
+    await withAgent(async (site, panel) => {
+      const { machine } = site;
+      layOutside(site, "guest", "172.31.252");
+      machine.send(1000, "172.31.252.9");
+      const from = machine.movedBy("eth0", "guest");
+      const alone = await nextReport(panel);
+      within(alone, { from, to: machine.movedBy("eth0", "guest") });
+      machine.ip("addr", "flush", "dev", "guest");
+      machine.ip("link", "add", "lan", "type", "bridge");
+      machine.ip("link", "set", "guest", "master", "lan");
+      machine.settle("lan", "172.31.253", 2);
+      // It looks at ports after some seconds.
+      const { reports } = panel.state.counts;
+      await panel.state.until(({ counts }) => counts.reports > reports + 20, {
+        signal: AbortSignal.timeout(60_000),
+      });
+      const before = await nextReport(panel);
+      machine.send(1000, "172.31.253.9");
+      const after = await nextReport(panel);
+      assertLess(1_000_000, machine.movedBy("lan").sent);
+      assertLess(after.sent - before.sent, 500_000);
+      const { interfaces } = await dryRun([], { through: machine.enter });
+      const rule = interfaces.find(({ name }) => name === "guest")?.rule;
+      assertEquals(rule, "virtual: bridge port");
+    });
+  },
+});
+
 const bonds = needed || canBond() ? needed : " (skipped: this kernel has no bonds)";
 
 function canBond(): boolean {
