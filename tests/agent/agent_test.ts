@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
 import { Agent } from "../../lib/agent/agent.ts";
 import { ReportTimer } from "../../lib/agent/report_timer.ts";
 import { PanelProbes } from "../../lib/agent/panel_probes.ts";
@@ -264,6 +264,9 @@ Deno.test("Agent.run() says once which tasks it skips, and again when they chang
     world.tasks = { tasks: [], skipped: ["4 of type udp"] };
     await time.run(30_000);
     assertEquals(skippedLines(), 2);
+    world.tasks = { tasks: [], skipped: [..."abcdefg"] };
+    await time.run(30_000);
+    assertStringIncludes(world.log.at(-1) ?? "", "can't be run: a, b, c, d, e and 2 more");
   });
 });
 

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { abortable } from "@std/async/abortable";
 import {
   checksJson,
   checkText,
@@ -20,6 +21,8 @@ import type { Config } from "../../lib/config/config.ts";
 import { type FaultName, panelFault } from "../test_panel/faults.ts";
 import type { GenerationName } from "../test_panel/generation.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
+import { FakeTime } from "../fake_time.ts";
+import { realDeadline } from "../real_deadline.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 import { configOf as resolved, FakeContext, openHealth } from "./fake_context.ts";
 
@@ -449,6 +452,25 @@ Deno.test("runChecks() hides secrets, and takes an error for a failure", async (
     ok: false,
     checks: [{ id: "x", status: "failed", text: "Cannot use …", advice: "do it", ms: 7 }],
   });
+});
+
+Deno.test("runChecks() takes a check that hangs for a failure after 30 s, and goes on", async () => {
+  using time = new FakeTime();
+  const { signal } = new AbortController();
+  const title = { en: "X", zh: "某" };
+  const checks = [
+    { id: "hangs", title, run: () => new Promise<never>(() => {}) },
+    { id: "fine", title, run: () => result("ok", "fine") },
+  ].map((it) => ({
+    ...it,
+    run: (limit: AbortSignal) => abortable(Promise.resolve(it.run()), limit),
+  }));
+  const completed = Array.fromAsync(runChecks(checks, { signal, secrets: [] }));
+  await time.run(29_999);
+  assertEquals(time.timers, 1);
+  await time.run(1);
+  const outcomes = (await realDeadline(completed)).map(({ status, text }) => [status, text.en]);
+  assertEquals(outcomes, [["failed", "no answer within 30 s"], ["ok", "fine"]]);
 });
 
 Deno.test("checkText() fits into 60 columns, and breaks no word", () => {

@@ -127,6 +127,7 @@ Deno.test("duration() rounds down to one unit", () => {
     [120_000, "2 min"],
     [7_199_999, "119 min"],
     [7_200_000, "2 h"],
+    [172_799_999, "47 h"],
     [172_800_000, "2 d"],
   ];
   for (const [ms, text] of table) assertEquals(duration(ms), text);

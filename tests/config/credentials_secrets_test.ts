@@ -14,4 +14,8 @@ Deno.test("secretsOf() has a proxy's password in every spelling, whatever is in 
 
 Deno.test("secretsOf() leaves out what would hide parts of ordinary words", () => {
   assertEquals(secretsOf({ ...NONE, tokens: ["t"], headers: [["X", "1"], ["Y", ""]] }), ["t"]);
+  const headers = [["X", "12345"], ["Y", "123456"], ["Z", "Bearer 12345"]] as const;
+  assertEquals(secretsOf({ ...NONE, headers }), ["123456", "Bearer 12345"]);
+  const secrets = (http: string) => secretsOf({ ...NONE, proxies: { http } });
+  assertEquals([secrets("http://u:123@h"), secrets("http://u:1234@h")], [[], ["1234"]]);
 });

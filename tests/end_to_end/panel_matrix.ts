@@ -159,8 +159,11 @@ async function checkReporting(panel: TestPanel, transport: ReceivedBy): Promise<
   ];
   await until(panel, ({ reports }) => reports.filter((it) => it.by === transport).length >= 3);
   await until(panel, ({ counts }) => counts.basicInfos >= 1);
-  await until(panel, ({ pingResults }) => pingResults.some(({ value }) => value.taskId === 7));
-  assert(Number(panel.state.pingResults[0]?.value.valueMs) >= 0);
+  // On a busy machine some may be lost.
+  await until(
+    panel,
+    ({ pingResults }) => pingResults.some(({ value }) => value.taskId === 7 && value.valueMs >= 0),
+  );
   assert(panel.node.isOnline);
 }
 

@@ -99,6 +99,11 @@ Deno.test("describeError() joins the causes without repetition", () => {
   const circle = new Error("a");
   circle.cause = circle;
   assertEquals(describeError(circle), "a");
+  const chain = [..."fedcba"].reduce<Error | undefined>(
+    (cause, name) => new Error(name, { cause }),
+    undefined,
+  );
+  assertEquals(describeError(chain), "a: b: c: d: e", "five at most");
 });
 
 Deno.test("setUpLog() writes less than 10 lines a minute about what a panel or the network causes", () => {
