@@ -66,7 +66,10 @@ export class Agent implements LinkOwner {
   async run(): Promise<void> {
     const { timer, probes, control, signal } = this.#options;
     let grace: ReturnType<typeof setTimeout> | undefined;
+    let closing: Promise<void> | undefined;
     signal.addEventListener("abort", () => {
+      // Orders that still come are refused.
+      closing = control.close();
       grace = setTimeout(() => this.#connection.close(), STOP_GRACE_MS);
       timer.stop();
       this.#transportChanged.abort(CHANGED);
@@ -74,7 +77,7 @@ export class Agent implements LinkOwner {
     try {
       await Promise.all([this.#link.run(), this.#infoLoop(), this.#taskLoop()]);
     } finally {
-      await Promise.all([probes.close(), control.close()]);
+      await Promise.all([probes.close(), closing ?? control.close()]);
       clearTimeout(grace);
       this.#link.close();
       this.#connection.close();

@@ -63,9 +63,7 @@ export class PanelLink {
     this.#owner = owner;
     this.#settings = settings;
     this.#signal = signal;
-    this.#receiver = new MessageReceiver(connection.limit, (order) => {
-      if (!signal.aborted) owner.onOrder(order);
-    });
+    this.#receiver = new MessageReceiver(connection.limit, (order) => owner.onOrder(order));
     this.#linkLog = new LinkLog(connection.observers, { version: settings.protocolVersion });
   }
 

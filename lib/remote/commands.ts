@@ -70,7 +70,7 @@ export class Commands {
   /** Runs a command as soon as there is room, and sends its result; a duplicate is ignored. */
   handle(order: CommandOrder): void {
     const { taskId, command } = order;
-    if (this.#ended.signal.aborted || !this.#recent.add(taskId)) return;
+    if (!this.#recent.add(taskId)) return;
     const programs = this.#programs;
     if (programs === undefined) {
       this.#refusalLog.write(() =>
@@ -78,6 +78,7 @@ export class Commands {
       );
       return this.#refuse(taskId, DISABLED);
     }
+    if (this.#ended.signal.aborted) return this.#refuse(taskId, NOT_RUN);
     const hasRoom = this.#waitingLength + command.length <= MAX_WAITING_LENGTH;
     const isAccepted = hasRoom && this.#queue.add(async () => {
       this.#waitingLength -= command.length;

@@ -23,6 +23,8 @@ const RESULT_EXPIRES_MS = 60_000;
 /** The official agent's words for "remote control is off"; panels look for them. */
 const DISABLED = "web control is disabled";
 
+const STOPPED = "the agent stops: try again later";
+
 const TOO_LARGE = "the answer is too large for this panel: use a terminal";
 
 /** Memory of one file in a list, roughly; the longest list must fit into the queue. */
@@ -58,7 +60,7 @@ export class Files {
 
   /** Runs a request as soon as there is room, and sends its answer. */
   handle(order: PanelOrder & { kind: "file" }): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed) return this.#addRefusal(order.requestId, STOPPED);
     const programs = this.#programs;
     if (programs === undefined || !this.#isAllowed) return this.#refuse(order.requestId);
     this.#requests ??= this.#load(programs);
@@ -105,6 +107,10 @@ export class Files {
     this.#refusalLog.write(() =>
       this.#log.warning("Refused a file request of the panel: {reason}", { reason })
     );
-    this.#results.addRefusal(this.#queued({ requestId, ok: false, error: DISABLED }));
+    this.#addRefusal(requestId, DISABLED);
+  }
+
+  #addRefusal(requestId: string, error: string): void {
+    this.#results.addRefusal(this.#queued({ requestId, ok: false, error }));
   }
 }

@@ -61,6 +61,7 @@ export class ResultQueue {
   });
   #bytes = 0;
   #isFailing = false;
+  #isClosed = false;
 
   /** Results that have not been accepted yet. */
   get size(): number {
@@ -106,8 +107,9 @@ export class ResultQueue {
     await this.#attempts.drain();
   }
 
-  /** Drops all results, and resolves when no attempt is in flight. */
+  /** Drops all results, and resolves when no attempt is in flight. Later ones are tried once. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     for (const entry of this.#entries) this.#remove(entry);
     await this.#attempts.close();
   }
@@ -146,6 +148,7 @@ export class ResultQueue {
 
   #backOff(entry: Entry, error: string): void {
     const { name, expiresAfterMs } = entry.result;
+    if (this.#isClosed) return this.#remove(entry);
     if (performance.now() - entry.addedAtMs >= expiresAfterMs) return this.#giveUp(entry, error);
     if (!this.#isFailing) this.#log.warning("Cannot send {name} yet: {error}", { name, error });
     this.#isFailing = true;

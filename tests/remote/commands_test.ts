@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { Programs } from "../../lib/host/programs.ts";
 import { Commands } from "../../lib/remote/commands.ts";
 import { FakeTime } from "../fake_time.ts";
 import { FakeSender } from "./fake_panel.ts";
@@ -22,4 +23,27 @@ async function resultsAfter(outageMs: number): Promise<string[]> {
 Deno.test("Commands.handle() tries for an hour to send a result", async () => {
   assertEquals(await resultsAfter(HOUR_MS - 60_000), ["a"]);
   assertEquals(await resultsAfter(HOUR_MS + 2 * 60_000), []);
+});
+
+Deno.test("Commands.handle() refuses what comes after the agent was told to stop, by one try", async () => {
+  using time = new FakeTime();
+  const sender = new FakeSender();
+  const commands = new Commands(new Programs(), sender, { timeoutMs: HOUR_MS });
+  const closing = commands.close();
+  commands.handle({ kind: "command", taskId: "during", command: "true" });
+  await time.run(1_000);
+  await closing;
+  commands.handle({ kind: "command", taskId: "after", command: "true" });
+  await time.run(0);
+  const results = sender.commandResults.map(({ taskId, output, exitCode }) => [
+    taskId,
+    output,
+    exitCode,
+  ]);
+  const text = "The agent stopped before the command ran.";
+  assertEquals(results, [["during", text, -1], ["after", text, -1]]);
+  sender.beforeEach = () => Promise.reject(new Error("the connection is closed"));
+  commands.handle({ kind: "command", taskId: "too late", command: "true" });
+  await time.run(HOUR_MS);
+  assertEquals(time.timers, 0);
 });

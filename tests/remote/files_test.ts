@@ -59,6 +59,18 @@ for (
   });
 }
 
+Deno.test("Files.handle() refuses what comes after the agent was told to stop", async () => {
+  await withFiles(async (files, { fileResults }) => {
+    const closing = files.close();
+    files.handle(order("1", "list_roots"));
+    await closing;
+    files.handle(order("2", "list_roots"));
+    await eventually(() => fileResults.length === 2);
+    const error = "the agent stops: try again later";
+    assertEquals(fileResults, ["1", "2"].map((requestId) => ({ requestId, ok: false, error })));
+  });
+});
+
 Deno.test("Files.handle() bounds its refusals", async () => {
   const sending = Promise.withResolvers<void>();
   const lines = await collectedLog(() =>
