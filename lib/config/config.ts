@@ -207,6 +207,8 @@ export function resolveConfig(sources: ConfigSources): Config {
     ...first,
     furtherPanels,
     memoryMode: memoryMode(options),
+    // A request has one such header: what a proxy says of it tells nothing of the token.
+    tokenIn: values.tokenIn === "auto" && hasAuthorization(values) ? "query" : values.tokenIn,
     // The stand-in panel probes itself.
     allowLocalProbes: values.allowLocalProbes || command === "demo",
     headers,
@@ -331,14 +333,17 @@ function requireCompatible(values: OptionValues): void {
   if (values.addPanel && values.replacePanel) {
     throw new UsageError("Cannot use --add and --replace-panel together");
   }
-  const ownsHeader = values.headers.some(([name]) => name.toLowerCase() === "authorization");
-  if (values.tokenIn === "header" && ownsHeader) {
+  if (values.tokenIn === "header" && hasAuthorization(values)) {
     throw new UsageError(
       "Cannot use --token-in header with an Authorization of --header: a request has one such " +
         "header, and the token would be in it",
     );
   }
   if (keepState && restore) throw new UsageError("Cannot use --keep-state and --restore together");
+}
+
+function hasAuthorization({ headers }: OptionValues): boolean {
+  return headers.some(([name]) => name.toLowerCase() === "authorization");
 }
 
 /**

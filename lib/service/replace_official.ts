@@ -51,7 +51,13 @@ export async function replace(
   const paths = servicePaths(config.serviceName, system);
   const folder = system.root + paths.configFolder;
   const replaced = readOfficialRecord(folder);
-  if (replaced?.isDone) return await updateReplacement(replaced, config, { system, signal });
+  if (replaced?.isDone) {
+    const failure = await updateReplacement(replaced, config, { system, signal });
+    // An official agent that was started by hand since may have left them again.
+    if (config.print) printOfficialWarnings(system);
+    else removeOfficialWarnings(system);
+    return failure;
+  }
   // An interrupted replacement left its record, and an incomplete configuration.
   const isInstalled = readInstallRecord(system.root + paths.record) !== undefined ||
     isPackageConfigured(system);

@@ -421,8 +421,13 @@ Deno.test("resolveConfig() refuses options that have no meaning together", () =>
     assertStringIncludes(message, "--token-in header with an Authorization");
     assertEquals(message.includes("s3cret"), false);
     resolve([...inHeader, "--token-in", "query", "--header", header]);
+    // Nor is one learned: the header would be answered for by the user's own.
+    const learning = resolve([...inHeader, "--token-in", "auto", "--header", header]);
+    assertEquals(learning.tokenIn, "query");
   }
   resolve([...inHeader, "--header", "X-Authorization: x"]);
+  const other = resolve([...inHeader, "--token-in", "auto", "--header", "X-Authorization: x"]);
+  assertEquals(other.tokenIn, "auto");
   const url = ["--update-url", "https://r.example", "--update-key", key];
   const { manager, updateKey } = resolve([...install, ...url, "--manager", "procd", "--print"]);
   assertEquals([manager, updateKey], ["procd", key]);

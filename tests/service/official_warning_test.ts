@@ -40,6 +40,13 @@ Deno.test("removeOfficialWarnings() cleans up once the official agent is replace
   assertEquals(machine.text("/etc/motd"), "Welcome.\n");
   assertEquals(machine.tree().some((line) => line.startsWith(script)), false);
   assertStringIncludes(machine.printed.join("\n"), "warning from /etc/motd");
+  // Somebody has started the other one by hand, and replaces it again.
+  machine.write("/etc/motd", `Welcome.\n${WARNING}`);
+  {
+    using _panel = machine.accepting();
+    assertEquals(await replaceNow(machine, machine.system), undefined);
+  }
+  assertEquals(machine.text("/etc/motd"), "Welcome.\n");
 });
 
 Deno.test("printOfficialWarnings() lists with --print what would be removed, and removes nothing", async () => {

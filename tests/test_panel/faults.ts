@@ -46,6 +46,15 @@ const furtherFaults = {
     calls: UPGRADES,
     playOnSocket: ({ webSocket }) => webSocket.close(1008, "blocked by a plugin"),
   },
+  /** Takes no message of more than 128 KiB over a WebSocket: the library closes it with 1009. */
+  "message-limit": {
+    calls: UPGRADES,
+    playOnSocket: ({ webSocket }) => {
+      const receiver: unknown = Reflect.get(webSocket, "_receiver");
+      if (typeof receiver !== "object" || receiver === null) throw new TypeError("no receiver");
+      Reflect.set(receiver, "_maxPayload", 128 * 1024);
+    },
+  },
   "report-413": { calls: calls.report, ...answering(htmlAnswer(413, proxyPage)) },
   "report-500": {
     calls: calls.report,
