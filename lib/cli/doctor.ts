@@ -7,8 +7,10 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { panelName } from "../config/panels.ts";
+import { installedRecord } from "../service/installed_service.ts";
 import { stateFolder } from "../state/paths.ts";
 import {
   type Check,
@@ -33,7 +35,7 @@ export async function runDoctor(asked: Config, context: CommandContext): Promise
   const { env, signal } = context;
   const options = { signal, secrets: [...context.secrets, ...config.secrets] };
   const testedHere = [
-    ...allPanelChecks(config),
+    ...allPanelChecks(config, env),
     ...machineChecks(config, { ...supportedPlatform(), env }),
   ];
   if (env[AS_SERVICE] !== undefined) {
@@ -47,7 +49,8 @@ export async function runDoctor(asked: Config, context: CommandContext): Promise
   const run = await runAsService(config, context);
   if (run !== undefined) await shown.add(runChecks([testedAs(run)], options));
   if (run?.checks === undefined) {
-    await shown.add(runChecks(allPanelChecks(config), options));
+    const proxies = run?.proxies ?? config.proxies;
+    await shown.add(runChecks(allPanelChecks({ ...config, proxies }, env), options));
     // The last one seals this process.
     const [seal, ...others] = machineChecks(config, { ...supportedPlatform(), env }).toReversed();
     const last = [
@@ -108,8 +111,14 @@ function testedAs({ result: outcome }: ServiceRun): Check {
 }
 
 /** The checks of each panel; they name it if there are several. */
-export function allPanelChecks(config: Config): readonly Check[] {
-  if (config.furtherPanels.length === 0) return panelChecks(config);
+export function allPanelChecks(
+  config: Config,
+  env: Readonly<Record<string, string>> = {},
+): readonly Check[] {
+  if (config.furtherPanels.length === 0) {
+    const record = attempt(() => installedRecord(config.serviceName, env));
+    return panelChecks(config, { unreadableConfig: record?.config });
+  }
   return [config, ...config.furtherPanels].flatMap((settings) => {
     const panel = panelName(settings);
     return panelChecks({ ...config, ...settings }).map((check) => ({ ...check, panel }));

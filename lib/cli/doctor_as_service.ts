@@ -9,6 +9,9 @@ import type { Config } from "../config/config.ts";
 import type { Translation } from "../config/language.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { truncate } from "../parse/bounded_text.ts";
+import { dirname } from "../parse/path.ts";
+import { proxiesFromEnvironment } from "../config/environment.ts";
+import { readSavedProxies } from "../service/service_environment.ts";
 import { installedRecord } from "../service/installed_service.ts";
 import {
   asServiceCommand,
@@ -17,6 +20,7 @@ import {
   settingsVariables,
   showSettingsCommand,
 } from "../service/run_as_service.ts";
+import { readHealth } from "../state/health_reader.ts";
 import { currentSystem } from "../service/target_system.ts";
 import { type CheckResult, result } from "./checks.ts";
 import type { CommandContext } from "./command.ts";
@@ -30,6 +34,8 @@ export interface ServiceRun {
   readonly result: CheckResult;
   /** The checks, as JSON; `undefined` when they could not run. */
   readonly checks: readonly unknown[] | undefined;
+  /** The proxies of the service, for checks in this shell. */
+  readonly proxies: Config["proxies"];
 }
 
 /** Variables that change how a panel is reached. */
@@ -49,11 +55,14 @@ export async function runAsService(
   const record = attempt(() => installedRecord(config.serviceName, env));
   if (record === undefined) return undefined;
   const { service, scope, manager, runtimeFolder } = record;
+  const saved = readSavedProxies(`${dirname(record.config)}/environment`) ?? {};
+  const proxies = attempt(() => proxiesFromEnvironment(saved)) ?? {};
   const isOurs = scope === "user" || Deno.uid() === 0;
-  if (manager !== "systemd" || !isOurs) return notAsService(record, { isOurs });
+  if (manager !== "systemd" || !isOurs) return { ...notAsService(record, { isOurs }), proxies };
   const { tools } = currentSystem({ env, printLine: () => {} });
   const { code, output: shown } = await tools.run(showSettingsCommand(service, scope), { signal });
-  if (code !== 0) return failedRun(shown);
+  const isRunning = readHealth([runtimeFolder])?.isRunning === true;
+  if (code !== 0) return { ...failedRun(shown, { isRunning }), proxies };
   const command = asServiceCommand(shown, {
     scope,
     words: [record.program, ...Deno.args, "--config", record.config],
@@ -64,18 +73,22 @@ export async function runAsService(
     const { check } = line.startsWith("{") ? jsonFields(parseJson(line)) : {};
     return check === undefined ? [] : [check];
   });
-  if (ended !== 0 || checks.length === 0) return failedRun(output);
+  if (ended !== 0 || checks.length === 0) return { ...failedRun(output, { isRunning }), proxies };
   const user = settingsUser(shown) || (scope === "user" ? "" : "root");
-  return { checks, result: result("ok", asUser(user, differences(env, shown))) };
+  return { checks, proxies, result: result("ok", asUser(user, differences(env, shown))) };
 }
 
 function notAsService(
   { user, manager }: { user: string; manager: string },
   { isOurs }: { isOurs: boolean },
-): ServiceRun {
+): Omit<ServiceRun, "proxies"> {
   const text: Translation = {
-    en: `this shell, and not as the service runs${user === "" ? "" : ` (user ${user})`}`,
-    zh: `当前 shell，而不是服务的运行环境${user === "" ? "" : `（用户 ${user}）`}`,
+    en: `this shell with the service's proxies, and not as the service runs${
+      user === "" ? "" : ` (user ${user})`
+    }`,
+    zh: `当前 shell（使用服务的代理），而不是服务的运行环境${
+      user === "" ? "" : `（用户 ${user}）`
+    }`,
   };
   if (isOurs) return { checks: undefined, result: result("skipped", withManager(text, manager)) };
   const advice = {
@@ -89,8 +102,11 @@ function withManager({ en, zh }: Translation, manager: string): Translation {
   return { en: `${en}: ${manager} can't do that`, zh: `${zh}：${manager} 不支持` };
 }
 
-/** The service's environment can't be had, as its agent can't have it. */
-function failedRun(output: string): ServiceRun {
+/** The checks can't run as the service does: neither does the agent, unless it is seen. */
+function failedRun(
+  output: string,
+  { isRunning }: { isRunning: boolean },
+): Omit<ServiceRun, "proxies"> {
   const lines = output.split("\n").map((line) => line.trim()).filter((line) =>
     line !== "" && !line.startsWith("{")
   );
@@ -98,9 +114,9 @@ function failedRun(output: string): ServiceRun {
   const reason = truncate(error ?? lines.at(-1) ?? "no answer", 300);
   return {
     checks: undefined,
-    result: result("failed", {
-      en: `this shell, since the service's user and limits let no check run: ${reason}`,
-      zh: `当前 shell，因为服务的用户和限制使检查无法运行：${reason}`,
+    result: result(isRunning ? "warning" : "failed", {
+      en: `this shell with the service's proxies, since no check can run as it does: ${reason}`,
+      zh: `当前 shell（使用服务的代理），因为无法以服务的身份运行检查：${reason}`,
     }),
   };
 }

@@ -55,10 +55,16 @@ const MAX_CLOCK_ERROR_MS = 30_000;
 const DAY_MS = 24 * 60 * 60_000;
 const MIN_CERTIFICATE_DAYS = 14;
 
-/** The checks of the way to the panel, in their order. */
-export function panelChecks(config: Config): readonly Check[] {
+/**
+ * The checks of the way to the panel, in their order; `unreadableConfig` is the file of an installed
+ * service that is not for this user.
+ */
+export function panelChecks(
+  config: Config,
+  { unreadableConfig }: { unreadableConfig?: string | undefined } = {},
+): readonly Check[] {
   const title = { en: "Panel", zh: "面板" };
-  if (config.endpoint === "") return [check("panel", title, () => NO_PANEL)];
+  if (config.endpoint === "") return [check("panel", title, () => noPanel(unreadableConfig))];
   const panel = new PanelCheck(config);
   return [
     check("dns", { en: "Name resolution", zh: "域名解析" }, (signal) => panel.resolve(signal)),
@@ -76,10 +82,18 @@ export function panelChecks(config: Config): readonly Check[] {
   ];
 }
 
-const NO_PANEL = result("failed", { en: "no panel is configured", zh: "没有配置面板" }, {
-  en: "give -e URL and -t TOKEN, or --config FILE",
-  zh: "请给出 -e URL 和 -t TOKEN，或 --config FILE",
-});
+function noPanel(unreadableConfig: string | undefined): CheckResult {
+  if (unreadableConfig !== undefined) {
+    return result("failed", {
+      en: `not checked: this user can't read ${unreadableConfig}, the service's configuration`,
+      zh: `未检查：当前用户无法读取服务的配置 ${unreadableConfig}`,
+    }, { en: "run it as root (sudo)", zh: "请用 root（sudo）运行" });
+  }
+  return result("failed", { en: "no panel is configured", zh: "没有配置面板" }, {
+    en: "give -e URL and -t TOKEN, or --config FILE",
+    zh: "请给出 -e URL 和 -t TOKEN，或 --config FILE",
+  });
+}
 
 type Token = "accepted" | "refused" | "missing" | "unknown";
 

@@ -21,6 +21,10 @@ const SETTINGS: readonly string[] = [
   ...["SystemCallFilter", "SystemCallArchitectures", "SystemCallErrorNumber"],
   ...["IPAddressAllow", "IPAddressDeny", "Environment", "UnsetEnvironment"],
 ];
+/** Those among them that a user's own manager may set. */
+const USER_SETTINGS: readonly string[] = [
+  ...["UMask", "WorkingDirectory", "Environment", "UnsetEnvironment"],
+];
 /** Limits, which have a soft half of their own. */
 const LIMITS: readonly string[] = ["LimitNOFILE", "LimitNPROC", "LimitAS"];
 /** How systemd shows settings that are not set. */
@@ -51,7 +55,7 @@ export function asServiceCommand(
   },
 ): ToolCommand {
   const settings = parseSettings(shown);
-  const single = SETTINGS.flatMap((name) => {
+  const single = (scope === "user" ? USER_SETTINGS : SETTINGS).flatMap((name) => {
     const value = settings.get(name)?.[0];
     if (value === undefined || NOT_SET.includes(value)) return [];
     return value === "" && !MEANINGFUL_WHEN_EMPTY.includes(name) ? [] : [`${name}=${value}`];

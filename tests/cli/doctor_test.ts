@@ -166,8 +166,11 @@ Deno.test("panelChecks() say where the way to the panel ends", async () => {
     connect?.text.en,
     `Cannot connect to 127.0.0.1 port ${port}: connection refused`,
   );
+  const { signal } = new AbortController();
   const [none] = panelChecks(configOf([]));
-  assertEquals((await none?.run(new AbortController().signal))?.status, "failed");
+  assertEquals((await none?.run(signal))?.status, "failed");
+  const [other] = panelChecks(configOf([]), { unreadableConfig: "/etc/x/config.json" });
+  assertEquals((await other?.run(signal))?.advice?.en, "run it as root (sudo)");
 });
 
 const PLAIN_TO_HTTPS = "<title>400 The plain HTTP request was sent to HTTPS port</title>";

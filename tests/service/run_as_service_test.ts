@@ -52,6 +52,14 @@ Deno.test("asServiceCommand() takes over what is set, and no capability where th
 Deno.test("asServiceCommand() runs a user's service by that user's manager", () => {
   const { args } = asServiceCommand(SHOWN, { ...OPTIONS, scope: "user" });
   assertEquals(args[0], "--user");
+  const settings = args.flatMap((word, at) => word === "-p" ? [args[at + 1]?.split("=")[0]] : []);
+  assertEquals(settings, [
+    "UMask",
+    "Environment",
+    "LimitNOFILE",
+    "EnvironmentFile",
+    "EnvironmentFile",
+  ]);
   assertEquals(showSettingsCommand("x", "user").args.slice(0, 3), ["--user", "show", "x.service"]);
 });
 
