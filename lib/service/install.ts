@@ -175,6 +175,7 @@ export async function install(
   const before = previous && readHealth([system.root + previous.runtimeFolder]);
   const trial = await InstallTrial.begin(plan, context, before);
   const mayReturn = isTrial || trial !== undefined;
+  const folder = system.root + plan.service.runtimeFolder;
   let results: PanelResult[];
   try {
     await applySteps(prepare, system, signal);
@@ -188,7 +189,6 @@ export async function install(
       : await officialAgentWarning(context.kind, system, signal);
     if (beside !== undefined) system.printLine(`  ${beside}`);
     system.printLine(`Waiting up to ${LIMIT} for the first accepted report …`);
-    const folder = system.root + plan.service.runtimeFolder;
     const panels = panelNames(config);
     results = await waitForReports(
       { folder, sinceMs, panels, before: trial && before },
@@ -201,6 +201,9 @@ export async function install(
     throw new Error("Cannot install, and the installation before is back", { cause: error });
   }
   const refusal = printResults(results, system);
+  for (const { part, text } of readHealth([folder])?.problems ?? []) {
+    system.printLine(`Note: ${part} does not work, which stops no reports: ${text}`);
+  }
   if (refusal !== undefined) {
     await printLastLog(plan.service.name, context, { signal, isTrial: mayReturn });
     if (trial?.isWorse(results)) {

@@ -72,6 +72,9 @@ class Machine extends FakeSystem implements Disposable {
       };
     });
     this.#health?.setPanels(states, { now: true });
+    if (this.text(CONFIG).includes("9100")) {
+      this.#health?.setProblem("metrics", "127.0.0.1 port 9100: Address already in use");
+    }
     if (states.some(({ acceptedAtMs }) => acceptedAtMs)) this.#health?.accepted(1000);
   }
 
@@ -176,6 +179,16 @@ Deno.test("install() names each panel, and stays while those that worked do", as
   const lost = await machine.install(["-i", "9"]);
   assertStringIncludes(lost ?? "", "one.example accepted no report within 30 s; the installation");
   assertEquals(machine.content(), before, "one of two that had worked");
+});
+
+Deno.test("install() says what does not work while the panel accepts reports", async () => {
+  await using machine = await working();
+  using _agent = machine;
+  assertEquals(await machine.install(["--metrics", "9100"]), undefined);
+  assertStringIncludes(
+    machine.printed.join("\n"),
+    "Note: metrics does not work, which stops no reports: 127.0.0.1 port 9100: Address already",
+  );
 });
 
 Deno.test("install() stays where nothing has worked before", async () => {
