@@ -56,6 +56,8 @@ class FakePanel {
   readonly sockets: AnsweringSocket[] = [];
   readonly dials: { version: unknown; atMs: number }[] = [];
   readonly posts: { by: string; atMs: number }[] = [];
+  /** How long the panel has to answer each report by POST of version 2. */
+  readonly timeoutsMs: number[] = [];
   readonly transports: (string | undefined)[] = [];
   readonly log: string[] = [];
   logLevel: "info" | "debug" = "info";
@@ -102,7 +104,11 @@ class FakePanel {
     const post = (by: string) => this.posts.push({ by, atMs: Math.round(performance.now()) });
     clientV1.sendReport = clientV1.sendProbeResult = () => (post("v1 POST"), this.onHttp());
     clientV2.call = async () => void (post("v2 POST"), await this.onRpc());
-    clientV2.report = () => (post("v2 POST"), this.onRpc());
+    clientV2.report = (_, { timeoutMs }) => {
+      this.timeoutsMs.push(timeoutMs);
+      post("v2 POST");
+      return this.onRpc();
+    };
     clientV2.pull = (signal) => this.onPull(signal);
     connection.closeIdle = () => this.drops++;
     opener.open = (purpose) => {
@@ -180,6 +186,16 @@ Deno.test("PanelLink.run() reports in the phase of other panels, after a first r
     await time.run(2_700);
   }, { config: { intervalSeconds: 1 }, phaseMs: -400 });
   assertEquals(panel.sentAtMs(), [0, 600, 1_600, 2_600]);
+});
+
+Deno.test("PanelLink.run() gives the report that tries POST 6 s, and the next ones as long as a call", async () => {
+  const panel = new FakePanel();
+  await live(panel, async (time) => {
+    await time.run(11_000);
+  }, { config: { transport: "http" } });
+  const [trial, ...later] = panel.timeoutsMs;
+  assertEquals(trial, 6_000);
+  assertEquals(later, [5_000, 5_000]);
 });
 
 Deno.test("PanelLink.run() logs each report at level debug, and only there", async () => {
