@@ -114,7 +114,7 @@ function failedRun(
   const reason = truncate(error ?? lines.at(-1) ?? "no answer", 300);
   return {
     checks: undefined,
-    result: result(isRunning ? "warning" : "failed", {
+    result: result(isRunning ? "skipped" : "failed", {
       en: `this shell with the service's proxies, since no check can run as it does: ${reason}`,
       zh: `当前 shell（使用服务的代理），因为无法以服务的身份运行检查：${reason}`,
     }),

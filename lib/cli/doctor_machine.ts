@@ -306,7 +306,7 @@ function checkMetrics(
   health: Health | undefined,
 ): CheckResult {
   const { hostname = "", port = 0 } = address ?? {};
-  const where = `${hostname} port ${port}`;
+  const where = { en: `${hostname} port ${port}`, zh: `${hostname} 端口 ${port}` };
   const advice: Translation = {
     en: `stop what listens there (ss -ltnp "sport = :${port}"), or choose another --metrics`,
     zh: `请停止占用该地址的程序（ss -ltnp "sport = :${port}"），或为 --metrics 另选地址`,
@@ -315,18 +315,18 @@ function checkMetrics(
   if (seen !== undefined) return result("failed", agentSays(seen), advice);
   if (health !== undefined) {
     return result("ok", {
-      en: `the agent serves them on ${where}`,
-      zh: `由 Agent 在 ${where} 提供`,
+      en: `the agent serves them on ${where.en}`,
+      zh: `由 Agent 在 ${where.zh} 提供`,
     });
   }
   try {
     Deno.listen({ hostname, port }).close();
-    return result("ok", { en: `${where} is free`, zh: `${where} 可用` });
+    return result("ok", { en: `${where.en} is free`, zh: `${where.zh} 可用` });
   } catch (error) {
     const reason = describeError(error);
     return result("failed", {
-      en: `can't be served on ${where}: ${reason}`,
-      zh: `无法在 ${where} 提供：${reason}`,
+      en: `can't be served on ${where.en}: ${reason}`,
+      zh: `无法在 ${where.zh} 提供：${reason}`,
     }, advice);
   }
 }

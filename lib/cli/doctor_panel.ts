@@ -173,12 +173,14 @@ class PanelCheck {
       connection.close();
       this.#isReachable = true;
       const proxy = this.#dialer.proxyFor(this.#url);
-      const address = `${hostname} port ${port}`;
       return proxy === undefined
-        ? result("ok", { en: `connected to ${address}`, zh: `已连接 ${address}` })
+        ? result("ok", {
+          en: `connected to ${hostname} port ${port}`,
+          zh: `已连接 ${hostname} 端口 ${port}`,
+        })
         : result("ok", {
-          en: `connected through the proxy ${address}`,
-          zh: `已通过代理 ${address} 连接`,
+          en: `connected through the proxy ${hostname} port ${port}`,
+          zh: `已通过代理 ${hostname} 端口 ${port} 连接`,
         });
     } catch (error) {
       signal.throwIfAborted();
