@@ -170,7 +170,7 @@ export class NetworkCollector {
     const counters = this.#readAll();
     if (counters === undefined) return undefined;
     const atMs = this.#readAtMs();
-    if (performance.now() >= this.#settlesAtMs) this.#lookUpAgain();
+    if (this.#settlesAtMs < Infinity && performance.now() >= this.#settlesAtMs) this.#lookUpAgain();
     if (this.#undecided.size > 0 || this.#isOutdated) this.#decide(counters);
     this.#count(counters);
     if (this.#undecided.size === 0) this.#openStatisticsOnce();
