@@ -38,6 +38,9 @@ export interface ServiceRun {
   readonly proxies: Config["proxies"];
 }
 
+/** Options that change nothing but how the checks are shown. */
+const OF_OUTPUT = ["lang", "log_level", "log_format"];
+
 /** Variables that change how a panel is reached. */
 const NETWORK_VARIABLES = [
   ...["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"],
@@ -54,6 +57,11 @@ export async function runAsService(
   if (!config.isConfigInstalled) return undefined;
   const record = attempt(() => installedRecord(config.serviceName, env));
   if (record === undefined) return undefined;
+  // What is on a command line here would be in the journal, and is not the service's.
+  const flags = [...config.origins].filter(([key, origin]) =>
+    origin.startsWith("flag ") && !OF_OUTPUT.includes(key)
+  ).map(([, origin]) => origin);
+  if (flags.length > 0) return withFlags(flags, config);
   const { service, scope, manager, runtimeFolder } = record;
   const saved = readSavedProxies(`${dirname(record.config)}/environment`) ?? {};
   const proxies = attempt(() => proxiesFromEnvironment(saved)) ?? {};
@@ -65,7 +73,10 @@ export async function runAsService(
   if (code !== 0) return { ...failedRun(shown, { isRunning }), proxies };
   const command = asServiceCommand(shown, {
     scope,
-    words: [record.program, ...Deno.args, "--config", record.config],
+    words: [
+      ...[record.program, "doctor", "--config", record.config],
+      ...["--install-service-name", service],
+    ],
     variables: { [AS_SERVICE]: "1", RUNTIME_DIRECTORY: runtimeFolder },
   });
   const { code: ended, output } = await tools.run(command, { signal });
@@ -76,6 +87,15 @@ export async function runAsService(
   if (ended !== 0 || checks.length === 0) return { ...failedRun(output, { isRunning }), proxies };
   const user = settingsUser(shown) || (scope === "user" ? "" : "root");
   return { checks, proxies, result: result("ok", asUser(user, differences(env, shown))) };
+}
+
+function withFlags(flags: readonly string[], { proxies }: Config): ServiceRun {
+  const names = flags.map((origin) => origin.replace(/^flag /, "")).join(", ");
+  const text = {
+    en: `this shell, since the service does not have ${names} of the command line`,
+    zh: `当前 shell，因为服务没有命令行中的 ${names}`,
+  };
+  return { checks: undefined, proxies, result: result("skipped", text) };
 }
 
 function notAsService(
@@ -135,8 +155,10 @@ function differences(env: Readonly<Record<string, string>>, shown: string): Diff
     .map(([, name = ""]) => name);
   const names = (all: readonly string[]) =>
     NETWORK_VARIABLES.filter((name) => all.includes(name) || all.includes(name.toLowerCase()));
-  const shell = names(Object.keys(env).filter((name) => env[name] !== ""));
-  const service = names([...settingsVariables(shown), ...inFiles]);
+  const unit = [...settingsVariables(shown), ...inFiles];
+  const set = Object.keys(env).filter((name) => env[name] !== "");
+  const options = set.filter((name) => name.startsWith("AGENT_") && !unit.includes(name));
+  const [shell, service] = [[...names(set), ...options], names(unit)];
   return {
     ofShell: shell.filter((name) => !service.includes(name)),
     ofService: service.filter((name) => !shell.includes(name)),
