@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { abortable } from "@std/async/abortable";
 import {
   checksJson,
@@ -474,6 +474,17 @@ Deno.test("runChecks() takes a check that hangs for a failure after 30 s, and go
   await time.run(1);
   const outcomes = (await realDeadline(completed)).map(({ status, text }) => [status, text.en]);
   assertEquals(outcomes, [["failed", "no answer within 30 s"], ["ok", "fine"]]);
+});
+
+Deno.test("runChecks() ends with the signal's reason, and takes no check for failed by it", async () => {
+  const controller = new AbortController();
+  const run = (signal: AbortSignal) => {
+    controller.abort(new Error("enough"));
+    return abortable(new Promise<never>(() => {}), signal);
+  };
+  const checks = [{ id: "x", title: { en: "X", zh: "某" }, run }];
+  const running = runChecks(checks, { signal: controller.signal, secrets: [] });
+  await assertRejects(() => realDeadline(Array.fromAsync(running)), Error, "enough");
 });
 
 Deno.test("checkText() fits into 60 columns, and breaks no word", () => {

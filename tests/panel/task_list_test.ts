@@ -48,6 +48,7 @@ Deno.test("parseTaskList() takes the last of two tasks with one id, and a bounde
   const { tasks, skipped } = parseTaskList(JSON.stringify(list));
   assertEquals(tasks.length, 10_000);
   assertEquals(skipped.length, 1);
+  assertEquals(parseTaskList(JSON.stringify(list.slice(0, 10_000))).skipped, []);
   const twice = [{ ...list[0], target: "old" }, { ...list[0], target: "new" }];
   assertEquals(parseTaskList(JSON.stringify(twice)).tasks.map(({ target }) => target), ["new"]);
 });

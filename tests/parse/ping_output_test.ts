@@ -133,3 +133,11 @@ Deno.test("parsePingOutput() gives back any round trip that ping may print", () 
 Deno.test("parsePingOutput() throws nothing but SyntaxError for any text", () => {
   onlySyntaxErrors(parsePingOutput, [IPUTILS, IPUTILS_LOST, BUSYBOX_LOST, MISSING_CAPABILITY]);
 });
+
+Deno.test("parsePingOutput() gives the first of several complaints as the reason", () => {
+  const text = "ping: connect: Network is unreachable\nping: something else\n";
+  assertEquals(parsePingOutput(text), {
+    kind: "unreachable",
+    reason: "ping: connect: Network is unreachable",
+  });
+});
