@@ -1,3 +1,4 @@
+import { assertEquals } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { succeeds } from "./command.ts";
@@ -205,6 +206,10 @@ Deno.test({
         diagnoses.push(diagnose(row, { code, output, statusCode }));
       }
       printDiagnoses(diagnoses);
+      // systemd writes the command of each unit there.
+      await machine.tries(`${PROGRAM} doctor -t token-of-a-command-line`);
+      const journal = await machine.run("journalctl --no-pager");
+      assertEquals(journal.includes("token-of-a-command-line"), false);
     } finally {
       panel.close();
       await Deno.remove(folder, { recursive: true });
