@@ -1,5 +1,8 @@
 import { assertEquals, assertGreater, assertRejects } from "@std/assert";
 import { Listener, type RequestHandler } from "../../lib/demo/listener.ts";
+import { realDeadline } from "../real_deadline.ts";
+
+const OK = "HTTP/1.1 200 OK";
 
 const hello: RequestHandler["onRequest"] = (_request, response) => {
   response.end("hello");
@@ -46,6 +49,31 @@ Deno.test("Listener closes the connection when the handler fails", async () => {
   const listener = await open(0, () => Promise.reject(new Error("broken")));
   try {
     await assertRejects(() => text(listener.port), TypeError);
+  } finally {
+    listener.close();
+  }
+});
+
+Deno.test("Listener.dropConnections() leaves the exempt ones open", async () => {
+  const listener: Listener = await open(0, (request, response) => {
+    if (request.url === "/page") listener.exempt(response.socket);
+    return hello(request, response);
+  });
+  const ask = async (connection: Deno.TcpConn, path: string) => {
+    await connection.write(new TextEncoder().encode(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`));
+    const buffer = new Uint8Array(1_000);
+    const count = await realDeadline(connection.read(buffer)).catch(() => null);
+    return new TextDecoder().decode(buffer.subarray(0, count ?? 0)).split("\r\n")[0];
+  };
+  try {
+    const { port } = listener;
+    using page = await Deno.connect({ hostname: "127.0.0.1", port });
+    using agent = await Deno.connect({ hostname: "127.0.0.1", port });
+    assertEquals([await ask(page, "/page"), await ask(agent, "/")], [OK, OK]);
+    listener.dropConnections();
+    const ended = await realDeadline(agent.read(new Uint8Array(1))).catch(() => null);
+    assertEquals(ended, null);
+    assertEquals(await ask(page, "/page"), OK);
   } finally {
     listener.close();
   }

@@ -21,3 +21,24 @@ Deno.test("PanelNode is online for 35 s after a report or a pull, or as long as 
   node.detach(connection);
   assertEquals([node.isOnline, node.isReachable], [false, false]);
 });
+
+Deno.test("PanelNode.attach() ends the WebSocket before, and sends what waited over the new one", () => {
+  const node = new PanelNode(new PanelState());
+  const events: string[] = [];
+  const connectionOf = (name: string) => ({
+    version: "v2" as const,
+    send: (message: string | Uint8Array) => {
+      events.push(`${name} ${JSON.parse(String(message)).params.n}`);
+    },
+    end: () => void events.push(`${name} ends`),
+  });
+  node.onContact();
+  node.sendOrder({ method: "agent.exec", params: { n: 1 } });
+  const first = connectionOf("first");
+  node.attach(first);
+  node.attach(connectionOf("second"));
+  node.detach(first);
+  node.sendOrder({ method: "agent.exec", params: { n: 2 } });
+  assertEquals(events, ["first 1", "first ends", "second 2"]);
+  assertEquals(node.state.sockets, { present: "v2", opened: 2, closed: 1 });
+});

@@ -108,6 +108,17 @@ Deno.test("GpuCollectors keeps a laptop's card suspended, and reports that the o
   ]);
 });
 
+Deno.test("GpuCollectors names a card of NVIDIA that another driver has, which has no metrics", () => {
+  const host = new FakeMachine("hybrid-laptop");
+  const list = host.list.bind(host);
+  host.list = (path) => path.includes("/driver/nvidia") ? undefined : list(path);
+  const decisions = new GpuCollectors(host).decisions().map(({ counted, rule }) => [counted, rule]);
+  assertEquals(decisions, [
+    [false, "no metrics in /sys/class/drm/card0/device"],
+    [false, "no metrics in /sys/class/drm/card1/device"],
+  ]);
+});
+
 Deno.test("GpuCollectors finds nothing on a machine whose GPU has no metrics", async () => {
   const { first, later, decisions } = await measured("raspberry-pi");
   assertDataEquals([first, later], [[], []]);
