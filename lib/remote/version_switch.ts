@@ -11,6 +11,7 @@ import { LogRateLimit } from "../log/rate_limit.ts";
 import type { PanelOrder } from "../panel/orders.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
+import { updateFolder } from "../state/update_state.ts";
 import { PROGRAM, VERSION } from "../version.ts";
 import { withoutOwnVariables } from "./exec_environment.ts";
 
@@ -196,8 +197,9 @@ export function updateArguments(
     ...scope,
     ...["--quiet", "--collect", "--no-block", `--unit=${unit}-update-${version}`],
     `--property=EnvironmentFile=-${folder}/environment`,
-    // For a portable build, whose runtime may not be on the path.
+    // For a portable build: its runtime, and the cache of that, as the update's own unit has them.
     `--setenv=DENO=${Deno.execPath()}`,
+    `--setenv=DENO_DIR=${updateFolder(programPath)}/deno`,
     ...update,
     ...exact,
     ...(unit === PROGRAM ? [] : ["--install-service-name", unit]),

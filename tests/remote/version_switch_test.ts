@@ -222,7 +222,8 @@ Deno.test("updateArguments() finds the unit of the service manager in each kind 
     "--property=EnvironmentFile=-/etc/agent/environment",
   ]);
   const words = "/p update --now --install-version 1.2.3 --install-service-name agent";
-  assertEquals(args.slice(6).join(" "), words);
+  assertEquals(args[6], "--setenv=DENO_DIR=/p.update/deno");
+  assertEquals(args.slice(7).join(" "), words);
   assertEquals(updateArguments("", "/p", "1.2.3").slice(-2), ["--install-version", "1.2.3"]);
   for (
     const cgroup of [
