@@ -183,15 +183,18 @@ export function wrap(text: string, width: number): string[] {
 
 const CHINESE_END = /[\u3000-\u9fff\uff00-\uffef]$/;
 /** What no line begins with. */
-const CLOSING = /^[ 、。，：；！？）”]/;
+const CLOSING = " 、。，：；！？）”";
+/** What no line ends with. */
+const OPENING = "（“";
 
 /** The parts of a text between which a line may end: not before a closing mark, nor in a word. */
 function piecesOf(text: string): string[] {
   const pieces: string[] = [];
   for (const { segment } of new Intl.Segmenter("zh", { granularity: "word" }).segment(text)) {
     const before = pieces.at(-1);
-    const isWhole = before !== undefined && !/[（“]$/.test(before) && !CLOSING.test(segment) &&
-      (before.endsWith(" ") || CHINESE_END.test(before) || /^[\u4e00-\u9fff（“]/.test(segment));
+    const isWhole = before !== undefined && !OPENING.includes(before.slice(-1)) &&
+      !CLOSING.includes(segment.charAt(0)) && (before.endsWith(" ") || CHINESE_END.test(before) ||
+        /^[\u4e00-\u9fff]/.test(segment) || OPENING.includes(segment.charAt(0)));
     if (before !== undefined && !isWhole) {
       pieces[pieces.length - 1] = before + segment;
     } else pieces.push(segment);

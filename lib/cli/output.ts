@@ -34,7 +34,8 @@ const ASCII: Readonly<Record<string, string>> = {
 export function inCharacterSet(env: Readonly<Record<string, string>>): (text: string) => string {
   const locale = env.LC_ALL || env.LC_CTYPE || env.LANG || "";
   if (locale === "" || /utf-?8/i.test(locale)) return (text) => text;
-  return (text) => text.replace(/[✓✗→…]/g, (sign) => ASCII[sign] ?? sign);
+  const signs = new RegExp(Object.keys(ASCII).join("|"), "g");
+  return (text) => text.replace(signs, (sign) => ASCII[sign] ?? sign);
 }
 
 /** Writes to standard output, without what would act on a terminal. */

@@ -29,7 +29,7 @@ const TEMPLATES: readonly Template[] = [...CHINESE].filter(([english]) => englis
   .map(([english, chinese]) => ({ pattern: patternOf(english), chinese }));
 
 /** Between parts of a line that have an entry each, such as an error and its cause. */
-const SEPARATORS = /: |; |, |[：；，（）]/g;
+const SEPARATORS = new RegExp(": |; |, |[：；，（）]", "g");
 const CHINESE_SEPARATORS: Readonly<Record<string, string>> = {
   ": ": "：",
   "; ": "；",

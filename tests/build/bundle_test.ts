@@ -1,4 +1,4 @@
-import { assertRejects } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { bundle } from "../../build/bundle.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -27,4 +27,10 @@ Deno.test("bundle() throws when the minifier drops what closes a resource", asyn
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("bundle() gives ASCII only: one other character doubles the program's text in memory", async () => {
+  const info = { version: "1.2.3", commit: "", repository: "", releaseKey: "" };
+  const found = (await bundle(ROOT, info)).match(/.{0,40}[^\0-\x7f].{0,20}/)?.[0];
+  assertEquals(found, undefined, "the minifier escapes strings, but no regular expressions");
 });
