@@ -114,6 +114,25 @@ Deno.test("NodeRegistration.find() retries soon when a panel stops answering aft
   ]);
 });
 
+Deno.test("NodeRegistration.find() counts failures anew after a refusal", async () => {
+  const machine = new RegisteringMachine();
+  const outcomes: RegistrationOutcome[] = [
+    ...Array.from({ length: 8 }, () => ({ kind: "failed", error: down }) as const),
+    { kind: "refused", error: wrong },
+    { kind: "failed", error: down },
+  ];
+  const { answer } = new RegisteringMachine();
+  machine.answer = () => outcomes.shift() ?? answer();
+  await withTime(async (time) => {
+    const finding = machine.find();
+    await time.run(10 * 60_000);
+    assertEquals((await finding)?.token, "t");
+  });
+  const [refusedAt = 0, failedAt = 0, registeredAt = 0] = machine.askedAtSeconds.slice(8);
+  assert(failedAt - refusedAt >= 59, "after a refusal it waits a minute or two");
+  assert(registeredAt - failedAt <= 2, `${registeredAt - failedAt} s after the first failure`);
+});
+
 Deno.test("NodeRegistration.find() ends with the signal while the key is refused", async () => {
   const machine = new RegisteringMachine();
   machine.answer = () => ({ kind: "refused", error: wrong });
