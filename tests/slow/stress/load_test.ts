@@ -93,10 +93,11 @@ Deno.test({
           await state.until(({ counts }) => counts.commandResults >= COMMANDS / 10);
           panel.dropConnections({ reset: true });
           const signal = AbortSignal.timeout(120_000);
-          await state.until(({ counts }) => counts.commandResults >= COMMANDS, { signal });
-          const codes = state.commandResults.map(({ value }) => value.exitCode);
-          assertEquals(codes, Array(COMMANDS).fill(0));
-          return `${codes.length} results`;
+          // A result whose answer was cut off is sent again.
+          const done = () => new Set(state.commandResults.map(({ value }) => value.taskId)).size;
+          await state.until(() => done() === COMMANDS, { signal });
+          assert(state.commandResults.every(({ value }) => value.exitCode === 0));
+          return `${done()} results`;
         });
         await reported(panel, 3);
 
