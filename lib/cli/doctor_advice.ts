@@ -8,6 +8,7 @@ import type { Translation } from "../config/language.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { DialError } from "../net/errors.ts";
 import { isHtml } from "../panel/http_exchange.ts";
+import { truncate } from "../parse/bounded_text.ts";
 import type { Proxy } from "../parse/proxy.ts";
 import { urlHost } from "../parse/probe_target.ts";
 
@@ -58,9 +59,23 @@ export function connectAdvice(error: unknown, way: Way): Translation {
     };
   }
   if (/refused/.test(message)) {
+    const own = isLoopback(urlHost(url))
+      ? {
+        en: "; in a container this address is the container itself",
+        zh: "；在容器里，这个地址是容器自己",
+      }
+      : { en: "", zh: "" };
     return {
-      en: `nothing listens on port ${port} there: start the panel, or correct the port in -e`,
-      zh: `那里的端口 ${port} 没有程序在监听：请启动面板，或改正 -e 里的端口`,
+      en: `nothing listens on port ${port} there: start the panel, or correct the port in -e` +
+        own.en,
+      zh: `那里的端口 ${port} 没有程序在监听：请启动面板，或改正 -e 里的端口${own.zh}`,
+    };
+  }
+  if (/network is unreachable/.test(message)) {
+    return {
+      en: "this machine has no route to that address: check its network and default route " +
+        "(ip route)",
+      zh: "本机没有到该地址的路由：请检查本机的网络和默认路由（ip route）",
     };
   }
   return {
@@ -138,10 +153,20 @@ export function tlsAdvice(message: string, { url }: Way): Translation {
       en:
         "trust the panel's own authority or certificate with --ca-cert FILE; this fetches what it " +
         `shows, to be compared there: openssl s_client -connect ${host}:${port} </dev/null | ` +
-        "openssl x509 >FILE",
+        "openssl x509 >FILE; if a known authority issued it, the panel's server lacks the " +
+        "intermediate certificate: give it the full chain (fullchain.pem)",
       zh:
         "用 --ca-cert FILE 信任面板自己的证书颁发机构或证书；这样取得它出示的证书，请在面板那里核对：" +
-        `openssl s_client -connect ${host}:${port} </dev/null | openssl x509 >FILE`,
+        `openssl s_client -connect ${host}:${port} </dev/null | openssl x509 >FILE；` +
+        "如果它由知名机构签发，则面板的服务器缺少中间证书：请为它配置完整的证书链（fullchain.pem）",
+    };
+  }
+  if (/no answer within/.test(message)) {
+    return {
+      en: "no TLS is spoken there, or large packets are lost on the way: try a smaller MTU " +
+        "(ip link set dev INTERFACE mtu 1280)",
+      zh: "那里可能不使用 TLS，或者大的数据包在途中丢失：请试用较小的 MTU" +
+        "（ip link set dev INTERFACE mtu 1280）",
     };
   }
   return {
@@ -156,6 +181,8 @@ export interface ForeignAnswer {
   readonly text: string;
   /** Whether it asks for a password, by its header. */
   readonly asksForPassword: boolean;
+  /** Where it redirects to, as it says; `undefined` where it does not. */
+  readonly location?: string | undefined;
 }
 
 /** Whether something in front of a panel asks for a password; a panel refuses a token in JSON. */
@@ -163,9 +190,29 @@ export function isPasswordWall({ status, text, asksForPassword }: ForeignAnswer)
   return status === 401 && (asksForPassword || isHtml(text));
 }
 
+/** Longer addresses of a redirect are cut. */
+const MAX_ADDRESS_LENGTH = 200;
+
+/** The panel's address by a redirect of one of its calls; `undefined` for a login page, or a loop. */
+function movedTo(location: string, url: URL): string | undefined {
+  if (!URL.canParse(location, url)) return undefined;
+  const { origin, pathname } = new URL(location, url);
+  const end = pathname.indexOf("/api/clients/");
+  const address = origin + pathname.slice(0, Math.max(0, end));
+  return end === -1 || address === url.href.replace(/\/$/, "") ? undefined : address;
+}
+
 /** What to do when something else than a panel answers. */
 export function answerAdvice(answer: ForeignAnswer, { url, proxy }: Way): Translation {
-  const { status, text } = answer;
+  const { status, text, location = "" } = answer;
+  const moved = status >= 300 && status < 400 ? movedTo(location, url) : undefined;
+  if (moved !== undefined) {
+    const address = truncate(moved, MAX_ADDRESS_LENGTH);
+    return {
+      en: `the panel's address is another one: use -e ${address}`,
+      zh: `面板的地址不是这个：请使用 -e ${address}`,
+    };
+  }
   if (isPasswordWall(answer)) {
     return {
       en: "let /api/clients/ pass without the password, or send it with --header " +
@@ -201,7 +248,7 @@ export function answerAdvice(answer: ForeignAnswer, { url, proxy }: Way): Transl
       zh: "面板前面的代理正常，但它后面的面板没有运行或负载过高：请在那里启动面板",
     };
   }
-  if (status === 403 || status === 429) {
+  if ([403, 405, 429].includes(status)) {
     return {
       en: "a firewall in front of the panel refuses this: let /api/clients/ pass",
       zh: "面板前面的防火墙拒绝了请求：请放行 /api/clients/",

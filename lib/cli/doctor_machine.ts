@@ -307,12 +307,18 @@ function checkMetrics(
 ): CheckResult {
   const { hostname = "", port = 0 } = address ?? {};
   const where = { en: `${hostname} port ${port}`, zh: `${hostname} 端口 ${port}` };
-  const advice: Translation = {
-    en: `stop what listens there (ss -ltnp "sport = :${port}"), or choose another --metrics`,
-    zh: `请停止占用该地址的程序（ss -ltnp "sport = :${port}"），或为 --metrics 另选地址`,
-  };
+  const adviceFor = (reason: string): Translation =>
+    /assign requested address/i.test(reason)
+      ? {
+        en: `no interface here has ${hostname}: choose an address of this machine (ip address)`,
+        zh: `本机没有网卡使用 ${hostname}：请选择本机的地址（ip address）`,
+      }
+      : {
+        en: `stop what listens there (ss -ltnp "sport = :${port}"), or choose another --metrics`,
+        zh: `请停止占用该地址的程序（ss -ltnp "sport = :${port}"），或为 --metrics 另选地址`,
+      };
   const seen = seenProblem(health, "metrics");
-  if (seen !== undefined) return result("failed", agentSays(seen), advice);
+  if (seen !== undefined) return result("failed", agentSays(seen), adviceFor(seen.en));
   if (health !== undefined) {
     return result("ok", {
       en: `the agent serves them on ${where.en}`,
@@ -327,7 +333,7 @@ function checkMetrics(
     return result("failed", {
       en: `can't be served on ${where.en}: ${reason}`,
       zh: `无法在 ${where.zh} 提供：${reason}`,
-    }, advice);
+    }, adviceFor(reason));
   }
 }
 

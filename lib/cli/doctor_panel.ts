@@ -256,8 +256,9 @@ class PanelCheck {
       else if (response.status === 401) this.#found({ version: 2, token: "refused" });
       // Usually it says that there is no such method; any other answer proves the same.
       else if (message !== undefined) this.#found({ version: 2, token: "accepted" });
-      else if (isNoPanelOfVersion2(response)) return await this.#callVersion1(signal);
-      else return this.#notAPanel(response);
+      else if (isNoPanelOfVersion2(response)) {
+        return await this.#callVersion1(response, signal);
+      } else return this.#notAPanel(response);
     } catch (error) {
       signal.throwIfAborted();
       return result("failed", reasonOf(error), {
@@ -268,14 +269,15 @@ class PanelCheck {
     return await this.#panelText(signal);
   }
 
-  async #callVersion1(signal: AbortSignal): Promise<CheckResult> {
+  async #callVersion1(answer: HttpResponse, signal: AbortSignal): Promise<CheckResult> {
     const path = "/api/clients/ping/tasks";
     const response = await this.#request("GET", path, { signal });
     const isList = response.status === 200 && /^\s*(\[|null)/.test(response.text);
     if (isPasswordWall(foreign(response))) return this.#notAPanel(response);
     else if (response.status === 401) this.#found({ version: 1, token: "refused" });
     else if (isList) this.#found({ version: 1, token: "accepted" });
-    else return this.#notAPanel(response);
+    // Where something takes no POST, the page that answers GET may be the panel's own.
+    else return this.#notAPanel(answer.status === 405 ? answer : response);
     return await this.#panelText(signal);
   }
 
@@ -329,8 +331,15 @@ class PanelCheck {
   }
 
   token(): CheckResult {
-    const registersItself = this.#token === "missing" && this.#config.autoDiscoveryKey !== "";
-    return registersItself ? REGISTERS_ITSELF : TOKEN_RESULTS[this.#token];
+    if (this.#registersItself) return REGISTERS_ITSELF;
+    if (this.#token === "refused" && /^([\x22\x27]).*\1$/.test(this.#config.token)) {
+      return QUOTED_TOKEN;
+    }
+    return TOKEN_RESULTS[this.#token];
+  }
+
+  get #registersItself(): boolean {
+    return this.#token === "missing" && this.#config.autoDiscoveryKey !== "";
   }
 
   async upgrade(signal: AbortSignal): Promise<CheckResult> {
@@ -347,6 +356,7 @@ class PanelCheck {
         zh: "版本 1 的面板不使用",
       });
     }
+    if (this.#registersItself) return REGISTERS_ITSELF;
     if (this.#token !== "accepted") return SKIPPED;
     try {
       const response = await this.#request("GET", RPC_PATH, {
@@ -461,6 +471,14 @@ const SKIPPED = result("skipped", {
   zh: "因上面的失败而未检查",
 });
 
+const QUOTED_TOKEN = result("failed", {
+  en: "the panel does not know this token, which is within quotes",
+  zh: "面板不认识这个令牌，令牌被引号括住",
+}, {
+  en: "write the token without the quotes",
+  zh: "请去掉令牌两端的引号",
+});
+
 const TOKEN_RESULTS: Readonly<Record<Token, CheckResult>> = {
   accepted: result("ok", { en: "accepted", zh: "有效" }),
   missing: result("failed", { en: "no token is configured", zh: "没有配置令牌" }, {
@@ -500,7 +518,8 @@ function parseMessage({ status, text }: HttpResponse) {
 }
 
 function foreign({ status, text, headers }: HttpResponse): ForeignAnswer {
-  return { status, text, asksForPassword: headers.has("www-authenticate") };
+  const location = headers.get("location") ?? undefined;
+  return { status, text, asksForPassword: headers.has("www-authenticate"), location };
 }
 
 /** Version, issuer, end and names of a certificate. */

@@ -133,6 +133,14 @@ function checkAgent(config: Config, env: Environment): CheckResult {
     en: `version ${version}, process ${pid}: ${problem ?? `a report was accepted ${ago} ago`}`,
     zh: `版本 ${version}，进程 ${pid}：${problem ?? `${ago} 前的上报被接受`}`,
   };
+  if (problem !== undefined && health.panels.length === 0 && config.autoDiscoveryKey !== "") {
+    return result("failed", text, {
+      en: "it has not registered yet; its log says whether the panel refuses the key of " +
+        "--auto-discovery, which must be the one in the panel's settings",
+      zh: "它尚未注册；它的日志会说明面板是否拒绝 --auto-discovery 的密钥，" +
+        "该密钥必须与面板设置中的一致",
+    });
+  }
   if (problem !== undefined) {
     return result("failed", text, {
       en: "the checks of the panel below find the cause; if they find none, restart the agent",
@@ -204,8 +212,11 @@ async function checkOtherAgents(
       zh: `${closed.join("、")} 在连接建立后不久就将其关闭：很可能有另一个 Agent（在本机或其他` +
         "机器上）在使用同一个令牌",
     }, {
-      en: "look for a copy of this machine or of its configuration, and give each its own token",
-      zh: "请查找本机或其配置的副本，并让每个节点使用自己的令牌",
+      en: "look for a copy of this machine or of its configuration, and give each its own token; " +
+        "if there is none, a proxy in front of the panel closes them: raise its timeouts " +
+        "(nginx: proxy_read_timeout 60s)",
+      zh: "请查找本机或其配置的副本，并让每个节点使用自己的令牌；" +
+        "如果没有副本，则是面板前面的代理关闭了连接：请延长其超时（nginx：proxy_read_timeout 60s）",
     });
   }
   if (officials.length === 0) {
@@ -251,7 +262,8 @@ export function otherProcesses(
   { proc = "/proc", self = Deno.pid }: { proc?: string; self?: number } = {},
 ): { name: string; pid: number }[] {
   const agent = health?.isRunning ? health.pid : undefined;
-  const own = new Set([...ancestorsOf(self, proc), agent]);
+  // What has started the agent, such as sudo, may have its whole command line.
+  const own = new Set([self, agent ?? self].flatMap((pid) => ancestorsOf(pid, proc)));
   const names = attempt(() => Array.from(Deno.readDirSync(proc), ({ name }) => name)) ?? [];
   const found = names.filter((name) => /^\d+$/.test(name)).map(Number).flatMap((pid) => {
     const words = readWords(`${proc}/${pid}/cmdline`);

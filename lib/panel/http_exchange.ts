@@ -141,7 +141,10 @@ function placeOf(location: string): string {
   if (!URL.canParse(location, base)) return "an unreadable address";
   const { origin, pathname } = new URL(location, base);
   const place = origin === base ? pathname : origin + pathname;
-  return truncate(place, 200) + " (a login page in front of the panel?)";
+  const hint = pathname.includes("/api/clients/")
+    ? " (correct the address in -e)"
+    : " (a login page in front of the panel?)";
+  return truncate(place, 200) + hint;
 }
 
 /** Describes an error behind its status: the panel's message in JSON, else the first line of a page. */

@@ -101,8 +101,30 @@ Deno.test("checks believe the running agent more than what they can do themselve
     ]);
     assertStringIncludes(broken.state?.advice?.en ?? "", "make room");
     assertStringIncludes(broken.agents?.text.en ?? "", "another machine");
+    assertStringIncludes(broken.agents?.advice?.en ?? "", "proxy_read_timeout");
     assertStringIncludes(broken.metrics?.advice?.en ?? "", `:${port}`);
     assertEquals(broken.probes?.text.en, "12 in the last minute, 12 lost");
+  });
+});
+
+Deno.test("serviceChecks() point to the log while the agent has not registered", async () => {
+  await inFolder(async (folder) => {
+    using _ = openHealth(folder);
+    const config = { ...configIn(folder), token: "", autoDiscoveryKey: "a-key-of-the-panel" };
+    const { agent } = await check(config, {}, ["agent"]);
+    assertEquals(agent?.status, "failed");
+    assertStringIncludes(agent?.advice?.en ?? "", "key of --auto-discovery");
+  });
+});
+
+Deno.test("machineChecks() name an address of metrics that no interface has", async () => {
+  await inFolder(async (folder) => {
+    leaveKilled(folder);
+    const { metrics } = await check(configIn(folder, "--metrics", "192.0.2.7:9100"), {}, [
+      "metrics",
+    ]);
+    assertEquals(metrics?.status, "failed");
+    assertStringIncludes(metrics?.advice?.en ?? "", "no interface here has 192.0.2.7");
   });
 });
 
@@ -142,7 +164,8 @@ Deno.test("otherProcesses() finds agents with a token, and neither this agent no
     const config = `${proc}/config.json`;
     Deno.writeTextFileSync(config, JSON.stringify({ token: TOKEN }));
     put(1, 0, ["/sbin/init"]);
-    put(10, 1, [program, "--config", config]);
+    put(9, 1, ["sudo", program, "-t", TOKEN]);
+    put(10, 9, [program, "--config", config]);
     put(11, 10, [program, "helper", TOKEN]);
     put(20, 1, ["bash"], [`AGENT_TOKEN=${TOKEN}`]);
     put(21, 20, ["/usr/bin/komari-agent-deno", "doctor", "-t", TOKEN]);

@@ -14,7 +14,8 @@ import {
   hangingMounts,
   machineChecks,
 } from "../../lib/cli/doctor_machine.ts";
-import { clockDifference } from "../../lib/cli/doctor_advice.ts";
+import { clockDifference, connectAdvice, tlsAdvice } from "../../lib/cli/doctor_advice.ts";
+import { DialError } from "../../lib/net/errors.ts";
 import { displayWidth } from "../../lib/cli/help.ts";
 import { panelChecks } from "../../lib/cli/doctor_panel.ts";
 import type { Config } from "../../lib/config/config.ts";
@@ -166,11 +167,49 @@ Deno.test("panelChecks() say where the way to the panel ends", async () => {
     connect?.text.en,
     `Cannot connect to 127.0.0.1 port ${port}: connection refused`,
   );
+  assertStringIncludes(connect?.advice?.en ?? "", "in a container this address is the container");
+  const noRoute = new DialError("Cannot connect: network is unreachable", { stage: "connect" });
+  const way = { url: new URL("https://panel.example"), proxy: undefined };
+  assertStringIncludes(JSON.stringify(connectAdvice(noRoute, way)), "ip route");
   const { signal } = new AbortController();
+  assertStringIncludes(JSON.stringify(tlsAdvice("no answer within 10 s", way)), "smaller MTU");
+  const issuer = JSON.stringify(tlsAdvice("its issuer is unknown to this machine", way));
+  assertStringIncludes(issuer, "fullchain.pem");
   const [none] = panelChecks(configOf([]));
   assertEquals((await none?.run(signal))?.status, "failed");
   const [other] = panelChecks(configOf([]), { unreadableConfig: "/etc/x/config.json" });
   assertEquals((await other?.run(signal))?.advice?.en, "run it as root (sudo)");
+});
+
+Deno.test("panelChecks() name quotes around a token, and leave a node that registers itself", async () => {
+  await withPanel({}, async (url) => {
+    const { token } = await check(configOf(["-e", url, "-t", `"${TOKEN}"`]));
+    assertEquals([token?.status, token?.advice?.en], [
+      "failed",
+      "write the token without the quotes",
+    ]);
+    const own = await check(configOf(["-e", url, "--auto-discovery", "key-of-the-panel"]));
+    assertEquals([own.token?.text, own.websocket?.text], [own.token?.text, own.token?.text]);
+    assertStringIncludes(own.websocket?.text.en ?? "", "registers itself");
+  });
+});
+
+Deno.test("panelChecks() name what takes no POST, and not the page that answers GET", async () => {
+  const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
+  const server = Deno.serve(
+    options,
+    ({ method }) =>
+      method === "POST"
+        ? new Response("<title>405 Not Allowed</title>", { status: 405 })
+        : new Response("<title>Komari</title>"),
+  );
+  try {
+    const url = `http://127.0.0.1:${server.addr.port}`;
+    const { panel } = await check(configOf(["-e", url, "-t", TOKEN]));
+    assertStringIncludes(panel?.text.en ?? "", "405 Not Allowed");
+  } finally {
+    await server.shutdown();
+  }
 });
 
 const PLAIN_TO_HTTPS = "<title>400 The plain HTTP request was sent to HTTPS port</title>";
@@ -185,6 +224,10 @@ Deno.test("panelChecks() say what to do about each answer that is no panel's", a
     [503, {}, "Service Unavailable", "the panel behind it is down"],
     [504, {}, "", "the panel behind it is down"],
     [403, {}, "<title>Attention Required!</title>", "let /api/clients/ pass"],
+    [405, {}, "<title>405 Not Allowed</title>", "let /api/clients/ pass"],
+    [301, { location: "https://u:pw@p.example/x/api/clients/y?t=1" }, "", "-e https://p.example/x"],
+    [308, { location: "/sub/api/clients/v2/rpc" }, "", "/sub"],
+    [302, { location: "https://login.example/" }, "", "the address and its path"],
     [404, {}, '{"message":"Not found in install mode"}', "not set up yet"],
     [404, {}, "404 page not found", "the address and its path"],
     [200, {}, "<title>Welcome to nginx!</title>", "the address and its path"],

@@ -107,6 +107,10 @@ Deno.test("statusError() names the target of a redirect, without query and passw
     ["https://user:s3cret@sso.example/login?next=s3cret", "to https://sso.example/login ("],
     ["/login?next=s3cret#s3cret", "to /login ("],
     ["//sso.example/", "to http://sso.example/ ("],
+    [
+      "https://panel/api/clients/v2/rpc?token=s3cret",
+      "to https://panel/api/clients/v2/rpc (correct the address in -e)",
+    ],
     [undefined, "to / ("],
     ["http://[", "to an unreadable address"],
     ["/" + "x".repeat(10_000), "x… ("],
