@@ -114,7 +114,7 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
   const registration = config.token === ""
     ? await (await import("../panel/registration.ts")).openRegistration(
       config,
-      { signal, onToken },
+      { signal, onToken, observer: health },
       resolver,
     )
     : undefined;

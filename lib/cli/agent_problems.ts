@@ -11,6 +11,7 @@ export interface AgentProblem {
 }
 
 const PARTS: Readonly<Record<ProblemPart, Translation>> = {
+  registration: { en: "this machine can't be registered", zh: "无法注册本机" },
   state: { en: "the month's traffic can't be kept", zh: "无法保存本月流量" },
   ping: { en: "ICMP probes don't work", zh: "ICMP 探测不可用" },
   metrics: { en: "metrics can't be served", zh: "无法提供 Prometheus 指标" },

@@ -133,12 +133,17 @@ function checkAgent(config: Config, env: Environment): CheckResult {
     en: `version ${version}, process ${pid}: ${problem ?? `a report was accepted ${ago} ago`}`,
     zh: `版本 ${version}，进程 ${pid}：${problem ?? `${ago} 前的上报被接受`}`,
   };
-  if (problem !== undefined && health.panels.length === 0 && config.autoDiscoveryKey !== "") {
-    return result("failed", text, {
-      en: "it has not registered yet; its log says whether the panel refuses the key of " +
-        "--auto-discovery, which must be the one in the panel's settings",
-      zh: "它尚未注册；它的日志会说明面板是否拒绝 --auto-discovery 的密钥，" +
-        "该密钥必须与面板设置中的一致",
+  const unregistered = agentProblems(health).find(({ part }) => part === "registration");
+  if (problem !== undefined && unregistered !== undefined) {
+    return result("failed", {
+      en: `${text.en}; ${unregistered.text.en}`,
+      zh: `${text.zh}；${unregistered.text.zh}`,
+    }, {
+      en:
+        "where the panel refuses it, copy the key of --auto-discovery from the panel's settings " +
+        "again; else the checks of the panel below find the cause",
+      zh:
+        "如果是面板拒绝，请从面板的设置中重新复制 --auto-discovery 的密钥；否则下面对面板的检查会找出原因",
     });
   }
   if (problem !== undefined) {

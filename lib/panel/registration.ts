@@ -20,6 +20,7 @@ import type { SystemResolver } from "../net/dns.ts";
 import { HttpClient } from "../net/http_client.ts";
 import { settlesWithin } from "../async/timeout.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
+import type { ProblemObserver } from "../state/health_file.ts";
 import { stateFolder } from "../state/paths.ts";
 import { USER_AGENT } from "../version.ts";
 import { CALL_TIMEOUT_MS, STOP_GRACE_MS } from "./call_timeouts.ts";
@@ -237,6 +238,8 @@ export interface RegistrationParts {
   readonly official: OfficialFile | undefined;
   /** Receives each token before it is used or logged. */
   onToken(token: string): void;
+  /** Learns why this machine is not registered yet. */
+  readonly observer?: ProblemObserver | undefined;
   /** Ends background work, too. */
   readonly signal: AbortSignal;
 }
@@ -391,10 +394,12 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
       const outcome = await this.#parts.client.register(this.#signal);
       if (outcome.kind === "registered") {
         this.#outages.onOutcome(undefined, "registration");
+        this.#parts.observer?.setProblem("registration", undefined);
         return { endpoint: this.endpoint, ...outcome.node, registeredAtMs: Date.now() };
       }
       const { kind, error } = outcome;
       const isRefused = kind === "refused";
+      this.#parts.observer?.setProblem("registration", describeError(error));
       // A refusal is an answer.
       this.#outages.onOutcome(isRefused ? undefined : error, "registration");
       if (isRefused) this.#logRefusal(error);
@@ -518,7 +523,7 @@ function cannotSave(cause: unknown): Error {
  */
 export async function openRegistration(
   config: Config,
-  options: { onToken(token: string): void; readonly signal: AbortSignal },
+  options: Pick<RegistrationParts, "onToken" | "observer" | "signal">,
   system?: SystemResolver,
 ): Promise<NodeRegistration> {
   const { autoDiscoveryFile, rediscover } = config;

@@ -43,8 +43,15 @@ export interface PanelHealth {
 /** A part of the agent that can fail while reports go on. */
 export type ProblemPart = typeof PROBLEM_PARTS[number];
 
-/** All of these parts: the month's traffic, ICMP probes, metrics for Prometheus, cards, authorities. */
-export const PROBLEM_PARTS = ["state", "ping", "metrics", "gpu", "authorities"] as const;
+/** All of these parts: the registration, the month's traffic, ICMP probes, metrics for Prometheus, cards, authorities. */
+export const PROBLEM_PARTS = [
+  "registration",
+  "state",
+  "ping",
+  "metrics",
+  "gpu",
+  "authorities",
+] as const;
 
 /** A part that does not work, as the agent has seen it. */
 export interface Problem {

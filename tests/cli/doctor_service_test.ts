@@ -107,11 +107,12 @@ Deno.test("checks believe the running agent more than what they can do themselve
   });
 });
 
-Deno.test("serviceChecks() point to the log while the agent has not registered", async () => {
+Deno.test("serviceChecks() say why the agent has not registered", async () => {
   await inFolder(async (folder) => {
-    using _ = openHealth(folder);
-    const config = { ...configIn(folder), token: "", autoDiscoveryKey: "a-key-of-the-panel" };
-    const { agent } = await check(config, {}, ["agent"]);
+    using health = openHealth(folder);
+    health.setProblem("registration", "status 403");
+    const { agent } = await check(configIn(folder), {}, ["agent"]);
+    assertStringIncludes(agent?.text.en ?? "", "can't be registered: status 403");
     assertEquals(agent?.status, "failed");
     assertStringIncludes(agent?.advice?.en ?? "", "key of --auto-discovery");
   });

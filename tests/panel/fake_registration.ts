@@ -54,6 +54,8 @@ export const NODE = { endpoint: ENDPOINT, uuid: "u", token: "t" };
 /** A machine that registers itself, at a panel that answers as a test says. */
 export class RegisteringMachine {
   readonly store = new FakeStore();
+  /** Why it was not registered, one after the other. */
+  readonly problems: (string | undefined)[] = [];
   /** The tokens in use, one after the other. */
   readonly tokens: string[] = [];
   /** When it asked to register, in seconds. */
@@ -86,6 +88,7 @@ export class RegisteringMachine {
       },
       official: official === undefined ? undefined : { path: "/opt/a.json", text: official },
       onToken: (token) => void tokens.push(token),
+      observer: { setProblem: (_part, text) => void this.problems.push(text) },
       signal,
     });
   }

@@ -68,6 +68,7 @@ Deno.test("NodeRegistration.find() logs a refused key, and registers when it is 
     second - (all[index - 1] ?? second)
   );
   assert(waits.slice(1).every((wait) => wait >= 60 && wait <= 3600), waits.join());
+  assertEquals([machine.problems[0], machine.problems.at(-1)], [wrong.message, undefined]);
 });
 
 Deno.test("NodeRegistration.find() logs a refused key once an hour at most", async () => {
