@@ -51,7 +51,14 @@ interface OrderRow {
   /** Tells the panel that this agent knows the order. */
   readonly capability: string;
   /** Reads the parameters; a text when they are invalid: why, for the log. */
-  parse(params: unknown): PanelOrder | PanelNotice | string;
+  parse(params: unknown): PanelOrder | PanelNotice | UnknownOrder | string;
+}
+
+/** An order that this agent does not know. */
+interface UnknownOrder {
+  readonly kind: "unknown";
+  /** Its name in quotes, bounded. */
+  readonly method: string;
 }
 
 const ORDERS: readonly OrderRow[] = [
@@ -82,8 +89,7 @@ export type OrderMessage =
   | PanelOrder
   | PanelNotice
   | InvalidMessage
-  /** An order that this agent does not know: its name in quotes, bounded. */
-  | { readonly kind: "unknown"; readonly method: string };
+  | UnknownOrder;
 
 /** Reads an order of version 2. */
 export function readOrder(
@@ -123,10 +129,13 @@ export function forLog(text: string): string {
   return truncate(text, MAX_LOG_LENGTH);
 }
 
-function parseProbe(params: unknown): PanelOrder | string {
+function parseProbe(params: unknown): PanelOrder | UnknownOrder | string {
   const { ping_task_id: id, ping_type: kind, ping_target: target } = jsonFields(params);
   if (!isPositiveInteger(id)) return "a probe without an id";
-  if (!isProbeKind(kind)) return `a probe of type ${truncate(toJson(kind), 40)}`;
+  // Panels that grew from Komari have types of their own, such as "dual", which come again and again.
+  if (!isProbeKind(kind)) {
+    return { kind: "unknown", method: `"agent.ping" of type ${truncate(toJson(kind), 40)}` };
+  }
   if (!isProbeTarget(target)) return "a probe without a target";
   return { kind: "probe", probe: { id, kind, target } };
 }
