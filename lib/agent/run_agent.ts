@@ -208,10 +208,7 @@ export async function runOpened(
     logCountedParts(machine, config);
   };
   try {
-    if (registration !== undefined) {
-      logStart();
-      if (!await registration.find()) return;
-    }
+    if (registration !== undefined) logStart();
     const reporting = reportToAll(agent);
     // The first report is on its way, and does not wait for the log.
     if (registration === undefined) logStart();
@@ -252,6 +249,7 @@ async function reportTo(
   const panel = panelName(config);
   // Only the first one's node may have registered itself, and get another token later.
   const registered = config === agent.config ? registration : undefined;
+  if (registered !== undefined && !await registered.find()) return;
   const observers = [monitors.open(panel), metrics?.observe(panel), registered];
   const connection = new PanelConnection(
     registered ?? config,

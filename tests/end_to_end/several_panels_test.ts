@@ -106,3 +106,22 @@ Deno.test("a node that registers itself reports beside further panels", async ()
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("a panel that refuses to register the node does not hold up the reports to another", async () => {
+  const folder = await Deno.makeTempDir();
+  const registering = await startTestPanel({ discoveryKey: "d1scovery-k3y" });
+  const further = await startTestPanel({ token: "t0ken-of-b" });
+  try {
+    const panels = JSON.stringify([{ endpoint: further.url, token: further.token }]);
+    await using agent = new AgentProcess(
+      ["--auto-discovery", "another-d1scovery-k3y", "-i", "0.2"],
+      { env: { AGENT_ENDPOINT: registering.url, AGENT_PANELS: panels, AGENT_STATE_DIR: folder } },
+    );
+    await until(further, ({ reports }) => reports.length >= 2);
+    assertEquals(registering.state.reports.length, 0);
+    assertEquals((await agent.stop()).code, 0);
+  } finally {
+    await Promise.all([registering.close(), further.close()]);
+    await Deno.remove(folder, { recursive: true });
+  }
+});
