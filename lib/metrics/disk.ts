@@ -117,6 +117,7 @@ export class DiskCollector {
   /**
    * Total and used bytes of all counted mounts.
    *
+   * @throws {UnmeasuredPart} When no disk can be measured.
    * @throws {Error} When no mount counts, or none has answered yet.
    * @throws {SyntaxError} When every line of mountinfo is malformed.
    */
@@ -129,7 +130,7 @@ export class DiskCollector {
     if (answers === undefined || usage !== undefined) return usage;
     const waiting = this.#watched.map(({ mount }) => mount.mountPoint).join(", ");
     if (waiting !== "") throw new Error(`Cannot statfs ${waiting}: no answer yet`);
-    throw this.#malformed ?? new Error("Cannot find a mounted disk");
+    throw this.#malformed ?? this.#failed ?? new Error("Cannot find a mounted disk");
   }
 
   /** Waits for what file systems that may hang answer first, for 0.3 s at most. */

@@ -264,9 +264,20 @@ Deno.test("DiskCollector.collect() throws when no mount counts", () => {
   using time = new FakeTime();
   const tmpfs = "2 1 0:9 / /a rw - tmpfs tmpfs rw\n";
   const machine = new Machine(time, tmpfs, {});
-  assertThrows(() => machine.step(), Error, "Cannot find a mounted disk");
-  assertThrows(() => machine.step(), Error, "Cannot find a mounted disk");
+  assertThrows(() => machine.step(), UnmeasuredPart, "ENOENT");
+  assertThrows(() => machine.step(), UnmeasuredPart, "ENOENT");
   assertEquals(machine.rule("/a"), "in memory: tmpfs");
+  const empty = new Machine(time, "", {});
+  assertThrows(() => empty.step(), Error, "Cannot find a mounted disk");
+});
+
+Deno.test("DiskCollector.collect() names the only disk in a folder that its user may not enter", () => {
+  using time = new FakeTime();
+  const machine = new Machine(time, ROOT + USB, {});
+  machine.denied.add("/");
+  machine.denied.add("/usb");
+  const error = assertThrows(() => machine.step(), UnmeasuredPart, "permission denied");
+  assertEquals(error.part, "/");
 });
 
 Deno.test("DiskCollector.collect() skips a malformed line and names it until it is gone", () => {
