@@ -18,25 +18,25 @@ interface Row extends DiskCounters {
 
 /** Name, help, factor of each counter in the kernel's order. */
 const COUNTERS: readonly (readonly [name: string, help: string, factor: number])[] = [
-  ["reads_completed", "The total number of reads completed successfully.", 1],
-  ["reads_merged", "The total number of reads merged.", 1],
-  ["read_bytes", "The total number of bytes read successfully.", SECTOR_BYTES],
-  ["read_time_seconds", "The total number of seconds spent by all reads.", MS],
-  ["writes_completed", "The total number of writes completed successfully.", 1],
-  ["writes_merged", "The number of writes merged.", 1],
-  ["written_bytes", "The total number of bytes written successfully.", SECTOR_BYTES],
-  ["write_time_seconds", "This is the total number of seconds spent by all writes.", MS],
-  ["io_now", "The number of I/Os currently in progress.", 1],
-  ["io_time_seconds", "Total seconds spent doing I/Os.", MS],
-  ["io_time_weighted_seconds", "The weighted # of seconds spent doing I/Os.", MS],
-  ["discards_completed", "The total number of discards completed successfully.", 1],
-  ["discards_merged", "The total number of discards merged.", 1],
-  ["discarded_sectors", "The total number of sectors discarded successfully.", 1],
-  ["discard_time_seconds", "This is the total number of seconds spent by all discards.", MS],
-  ["flush_requests", "The total number of flush requests completed successfully", 1],
+  ["reads_completed", "Reads that were completed.", 1],
+  ["reads_merged", "Reads that were joined with others.", 1],
+  ["read_bytes", "Bytes that were read.", SECTOR_BYTES],
+  ["read_time_seconds", "Time that all reads took together, in seconds.", MS],
+  ["writes_completed", "Writes that were completed.", 1],
+  ["writes_merged", "Writes that were joined with others.", 1],
+  ["written_bytes", "Bytes that were written.", SECTOR_BYTES],
+  ["write_time_seconds", "Time that all writes took together, in seconds.", MS],
+  ["io_now", "Requests in flight.", 1],
+  ["io_time_seconds", "Time with at least one request in flight, in seconds.", MS],
+  ["io_time_weighted_seconds", "Time that all requests were in flight, added up, in seconds.", MS],
+  ["discards_completed", "Discards that were completed.", 1],
+  ["discards_merged", "Discards that were joined with others.", 1],
+  ["discarded_sectors", "Sectors that were discarded.", 1],
+  ["discard_time_seconds", "Time that all discards took together, in seconds.", MS],
+  ["flush_requests", "Flushes of the disk's cache that were completed.", 1],
   [
     "flush_requests_time_seconds",
-    "This is the total number of seconds spent by all flush requests.",
+    "Time that all flushes took together, in seconds.",
     MS,
   ],
 ];
@@ -66,11 +66,11 @@ const DEVICE_MAPPER = {
   lv_layer: "DM_LV_LAYER",
 } as const;
 const ATA = [
-  ["write_cache", "ATA disk has a write cache.", "ID_ATA_WRITE_CACHE"],
-  ["write_cache_enabled", "ATA disk has its write cache enabled.", "ID_ATA_WRITE_CACHE_ENABLED"],
+  ["write_cache", "Whether an ATA disk can cache writes.", "ID_ATA_WRITE_CACHE"],
+  ["write_cache_enabled", "Whether an ATA disk does cache writes.", "ID_ATA_WRITE_CACHE_ENABLED"],
   [
     "rotation_rate_rpm",
-    "ATA disk rotation rate in RPMs (0 for SSDs).",
+    "Turns of an ATA disk a minute; 0 of one that has no parts that turn.",
     "ID_ATA_ROTATION_RATE_RPM",
   ],
 ] as const;
@@ -128,7 +128,7 @@ export class DiskReader {
     return [
       info(
         "node_disk",
-        "Info of /sys/block/<block_device>.",
+        "Names and numbers of each disk.",
         ...known.map(({ device, major, minor, properties }) => ({
           ...{ device, major: String(major), minor: String(minor) },
           ...pick(properties, INFO),
@@ -136,7 +136,7 @@ export class DiskReader {
       ),
       info(
         "node_disk_filesystem",
-        "Info about disk filesystem.",
+        "The file system on a disk.",
         ...having("ID_FS_TYPE").map(({ device, properties }) => ({
           device,
           ...pick(properties, FILE_SYSTEM),
@@ -144,7 +144,7 @@ export class DiskReader {
       ),
       info(
         "node_disk_device_mapper",
-        "Info about disk device mapper.",
+        "What the device mapper calls a disk.",
         ...having("DM_NAME").map(({ device, properties }) => ({
           device,
           ...pick(properties, DEVICE_MAPPER),

@@ -30,29 +30,33 @@ interface Row extends MountLine {
 }
 
 const COLUMNS: readonly Column<Row>[] = [
-  column("size_bytes", "Filesystem size in bytes.", ({ blocks, blockSizeBytes }) => {
+  column("size_bytes", "Size of the file system, in bytes.", ({ blocks, blockSizeBytes }) => {
     return blocks * blockSizeBytes;
   }),
-  column("free_bytes", "Filesystem free space in bytes.", ({ freeBlocks, blockSizeBytes }) => {
-    return freeBlocks * blockSizeBytes;
-  }),
+  column(
+    "free_bytes",
+    "Bytes that nothing takes, those for root alone included.",
+    ({ freeBlocks, blockSizeBytes }) => {
+      return freeBlocks * blockSizeBytes;
+    },
+  ),
   column(
     "avail_bytes",
-    "Filesystem space available to non-root users in bytes.",
+    "Bytes that ordinary users can still fill.",
     ({ availableBlocks, blockSizeBytes }) => availableBlocks * blockSizeBytes,
   ),
-  column("files", "Filesystem total file nodes.", ({ files }) => files),
-  column("files_free", "Filesystem total free file nodes.", ({ freeFiles }) => freeFiles),
+  column("files", "Files that the file system can hold.", ({ files }) => files),
+  column("files_free", "Files that can still be made.", ({ freeFiles }) => freeFiles),
   {
     name: "node_filesystem_readonly",
     type: "gauge",
-    help: "Filesystem read-only status.",
+    help: "Whether it can't be written to.",
     value: ({ use, isReadOnly }) => use && Number(isReadOnly),
   },
   {
     name: "node_filesystem_device_error",
     type: "gauge",
-    help: "Whether an error occurred while getting statistics for the given device.",
+    help: "Whether its size could not be read.",
     value: ({ use }) => use === undefined ? 1 : 0,
   },
 ];

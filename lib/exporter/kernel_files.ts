@@ -70,23 +70,25 @@ export class StatReader {
       {
         name: "node_cpu_seconds",
         type: "counter",
-        help: "Seconds the CPUs spent in each mode.",
+        help: "Time of each processor by what it did, in seconds.",
         samples: samples(MODES, 0),
       },
       {
         name: "node_cpu_guest_seconds",
         type: "counter",
-        help: "Seconds the CPUs spent in guests (VMs) for each mode.",
+        help: "Time of each processor in virtual machines, in seconds; user and nice include it.",
         samples: samples(GUEST_MODES, MODES.length),
       },
-      counter("node_intr", "Total number of interrupts serviced.", "intr"),
-      counter("node_context_switches", "Total number of context switches.", "ctxt"),
-      counter("node_forks", "Total number of forks.", "processes"),
-      gauge("node_boot_time_seconds", "Node boot time, in unixtime.", [one(counters.get("btime"))]),
-      gauge("node_procs_running", "Number of processes in runnable state.", [
+      counter("node_intr", "Interrupts since boot.", "intr"),
+      counter("node_context_switches", "Context switches since boot.", "ctxt"),
+      counter("node_forks", "Processes and threads started since boot.", "processes"),
+      gauge("node_boot_time_seconds", "When the machine was started, in seconds since 1970.", [
+        one(counters.get("btime")),
+      ]),
+      gauge("node_procs_running", "Processes that run or wait for a processor.", [
         one(counters.get("procs_running")),
       ]),
-      gauge("node_procs_blocked", "Number of processes blocked waiting for I/O to complete.", [
+      gauge("node_procs_blocked", "Processes that wait for a disk.", [
         one(counters.get("procs_blocked")),
       ]),
     ];
@@ -110,9 +112,9 @@ export class StatReader {
 export function loadMetrics(text: string): MetricFamily[] {
   const { oneMinute, fiveMinutes, fifteenMinutes } = parseLoadavg(text);
   return [
-    gauge("node_load1", "1m load average.", [one(oneMinute)]),
-    gauge("node_load5", "5m load average.", [one(fiveMinutes)]),
-    gauge("node_load15", "15m load average.", [one(fifteenMinutes)]),
+    gauge("node_load1", "Load over one minute.", [one(oneMinute)]),
+    gauge("node_load5", "Load over five minutes.", [one(fiveMinutes)]),
+    gauge("node_load15", "Load over fifteen minutes.", [one(fifteenMinutes)]),
   ];
 }
 
@@ -120,8 +122,7 @@ export function loadMetrics(text: string): MetricFamily[] {
 export function memoryMetrics(text: string): MetricFamily[] {
   return Array.from(
     parseMeminfoFields(text),
-    ([field, value]) =>
-      gauge(`node_memory_${field}`, `Memory information field ${field}.`, [one(value)]),
+    ([field, value]) => gauge(`node_memory_${field}`, `${field} of /proc/meminfo.`, [one(value)]),
   );
 }
 
@@ -155,7 +156,7 @@ export function snmp6Metrics(text: string): MetricFamily[] {
 
 function netstatFamilies(fields: ReadonlyMap<string, number>): MetricFamily[] {
   return [...fields].filter(([field]) => NETSTAT_FIELDS.test(field)).map(([field, value]) =>
-    untyped(`node_netstat_${field}`, `Statistic ${field.replace("_", "")}.`, value)
+    untyped(`node_netstat_${field}`, `${field.replace("_", " ")}, as the kernel counts it.`, value)
   );
 }
 
@@ -164,8 +165,8 @@ export function sockstatMetrics(text: string, pageBytes: number | undefined): Me
   const families: MetricFamily[] = [];
   const add = (protocol: string, state: string, value: number) => {
     const help = protocol === "sockets"
-      ? "Number of IPv4 sockets in use."
-      : `Number of ${protocol} sockets in state ${state}.`;
+      ? "IPv4 sockets that are open."
+      : `${protocol} sockets: ${state}.`;
     families.push(gauge(`node_sockstat_${protocol}_${state}`, help, [one(value)]));
   };
   for (const [field, value] of parseSockstatFields(text)) {
@@ -190,7 +191,7 @@ function networkColumn(
   name: string,
   value: (row: InterfaceColumns) => number | undefined,
 ): Column<Labelled<InterfaceColumns>> {
-  const help = `Network device statistic ${name}.`;
+  const help = `${name} of each network interface.`;
   return { name: `node_network_${name}`, type: "counter", help, value };
 }
 
@@ -208,17 +209,25 @@ export function networkMetrics(text: string, onMalformed: OnMalformed): MetricFa
 type OfCore<Row> = Row & { readonly labels: { readonly cpu: string } };
 
 const SOFTNET_COLUMNS: readonly Column<OfCore<SoftnetCounters>>[] = [
-  softnet("processed", "Number of processed packets", (row) => row.processed),
-  softnet("dropped", "Number of dropped packets", (row) => row.dropped),
+  softnet("processed", "Packets that this processor has handled.", (row) => row.processed),
+  softnet(
+    "dropped",
+    "Packets dropped because this processor's queue was full.",
+    (row) => row.dropped,
+  ),
   softnet(
     "times_squeezed",
-    "Number of times processing packets ran out of quota",
+    "Times that packets were left over when the time for them ended.",
     (row) => row.timesSqueezed,
   ),
-  softnet("received_rps", "Number of times cpu woken up received_rps", (row) => row.receivedRps),
+  softnet(
+    "received_rps",
+    "Times that another processor woke up this one for packets.",
+    (row) => row.receivedRps,
+  ),
   softnet(
     "flow_limit_count",
-    "Number of times flow limit has been reached",
+    "Times that one connection's packets met the limit.",
     (row) => row.flowLimitCount,
   ),
 ];
@@ -244,19 +253,19 @@ const SCHEDULE_COLUMNS: readonly Column<OfCore<CoreSchedule>>[] = [
   {
     name: "node_schedstat_running_seconds",
     type: "counter",
-    help: "Number of seconds CPU spent running a process.",
+    help: "Time in which this processor ran processes, in seconds.",
     value: ({ runningNs }) => runningNs / 1e9,
   },
   {
     name: "node_schedstat_waiting_seconds",
     type: "counter",
-    help: "Number of seconds spent by processing waiting for this CPU.",
+    help: "Time for which processes waited for this processor, in seconds.",
     value: ({ waitingNs }) => waitingNs / 1e9,
   },
   {
     name: "node_schedstat_timeslices",
     type: "counter",
-    help: "Number of timeslices executed by CPU.",
+    help: "Times that this processor took up a process.",
     value: ({ timeslices }) => timeslices,
   },
 ];
@@ -271,13 +280,13 @@ export function schedstatMetrics(text: string): MetricFamily[] {
 export function arpMetrics(text: string): MetricFamily[] {
   const samples = [...countArpEntries(text)].slice(0, MAX_ROWS)
     .map(([device, value]): Sample => ({ labels: { device }, value }));
-  return [gauge("node_arp_entries", "ARP entries by device", samples)];
+  return [gauge("node_arp_entries", "Neighbours in the ARP table, by interface.", samples)];
 }
 
 /** Reads `/proc/sys/fs/file-nr`. */
 export function fileHandleMetrics(text: string): MetricFamily[] {
   return Object.entries(parseFileNr(text)).map(([name, value]) =>
-    gauge(`node_filefd_${name}`, `File descriptor statistics: ${name}.`, [one(value)])
+    gauge(`node_filefd_${name}`, `Open files of the whole machine: ${name}.`, [one(value)])
   );
 }
 
@@ -296,18 +305,18 @@ export function numberMetric(
 
 /** Names after `node_pressure_`, and help texts, of `some` and `full` of each file. */
 const PRESSURES = {
-  "pressure/cpu": [["cpu_waiting", "that processes have waited for CPU time"], undefined],
+  "pressure/cpu": [["cpu_waiting", "some process waited for a processor"], undefined],
   "pressure/io": [
-    ["io_waiting", "that processes have waited due to IO congestion"],
-    ["io_stalled", "no process could make progress due to IO congestion"],
+    ["io_waiting", "some process waited for a disk"],
+    ["io_stalled", "every process waited for a disk"],
   ],
   "pressure/memory": [
-    ["memory_waiting", "that processes have waited for memory"],
-    ["memory_stalled", "no process could make progress due to memory congestion"],
+    ["memory_waiting", "some process waited for memory"],
+    ["memory_stalled", "every process waited for memory"],
   ],
   "pressure/irq": [
     undefined,
-    ["irq_stalled", "no process could make progress due to IRQ congestion"],
+    ["irq_stalled", "interrupts held up every process"],
   ],
 } as const;
 
@@ -330,7 +339,7 @@ export function pressureMetrics(file: keyof typeof PRESSURES): ReadFamilies {
       return [{
         name: `node_pressure_${name}_seconds`,
         type: "counter",
-        help: `Total time in seconds ${what}`,
+        help: `Time in which ${what}, in seconds.`,
         samples: [{ value: us / 1e6 }],
       }];
     });

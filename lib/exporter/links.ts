@@ -29,7 +29,7 @@ const COLUMNS: readonly Column<Row>[] = [
   {
     name: "node_network_up",
     type: "gauge",
-    help: "Value is 1 if operstate is 'up', 0 otherwise.",
+    help: "Whether the interface works, by its operstate.",
     value: ({ texts }) => texts.get("operstate") === "up" ? 1 : 0,
   },
   property("carrier", "carrier"),
@@ -44,7 +44,7 @@ const COLUMNS: readonly Column<Row>[] = [
   {
     ...NOHANDLER,
     type: "counter",
-    help: "Network device statistic receive_nohandler.",
+    help: "receive_nohandler of each network interface.",
     value: (row) => row.labels.device === "lo" ? undefined : NOHANDLER.value(row),
   },
 ];
@@ -53,7 +53,7 @@ function property(name: string, file: LinkFile, factor = 1): Column<Row> {
   return {
     name: `node_network_${name.replace(/_total$/, "")}`,
     type: "gauge",
-    help: `Network device property: ${name}`,
+    help: `${name} of each network interface, as /sys has it.`,
     value: ({ texts }) => {
       const text = texts.get(file) ?? "";
       return /^-?\d{1,20}$|^0x[0-9a-f]{1,16}$/.test(text) ? Number(text) * factor : undefined;
@@ -108,7 +108,7 @@ export class LinkReader {
       ...labels,
       ...Object.fromEntries(DESCRIBED.map((file) => [file, texts.get(file)])),
     }));
-    const help = "Non-numeric data from /sys/class/net/<iface>, value is always 1.";
+    const help = "Addresses and state of each network interface; always 1.";
     return [info("node_network", help, ...described), ...familiesOf(rows, COLUMNS)];
   }
 

@@ -85,27 +85,39 @@ export class NodeExporter {
       number(
         "kernel/random/entropy_avail",
         "node_entropy_available_bits",
-        "Bits of available entropy.",
+        "Bits of randomness that the kernel has gathered.",
       ),
-      number("kernel/random/poolsize", "node_entropy_pool_size_bits", "Bits of entropy pool."),
+      number(
+        "kernel/random/poolsize",
+        "node_entropy_pool_size_bits",
+        "Bits of randomness that the kernel can gather.",
+      ),
       number(
         "net/netfilter/nf_conntrack_count",
         "node_nf_conntrack_entries",
-        "Number of currently allocated flow entries for connection tracking.",
+        "Connections that the firewall follows.",
       ),
       number(
         "net/netfilter/nf_conntrack_max",
         "node_nf_conntrack_entries_limit",
-        "Maximum size of connection tracking table.",
+        "Connections that the firewall can follow.",
       ),
-      number("kernel/pid_max", "node_processes_max_processes", "Number of max PIDs limit"),
-      number("kernel/threads-max", "node_processes_max_threads", "Limit of threads in the system"),
+      number(
+        "kernel/pid_max",
+        "node_processes_max_processes",
+        "Processes that the kernel can number.",
+      ),
+      number(
+        "kernel/threads-max",
+        "node_processes_max_threads",
+        "Threads that the machine may have.",
+      ),
       ofFile(
         "kernel/hung_task_detect_count",
         `${proc}/sys/kernel/hung_task_detect_count`,
         files.numberMetric(
           "node_kernel_hung_tasks",
-          "Total number of tasks that have been detected as hung since the system booted.",
+          "Tasks that the kernel has found hanging since boot.",
           "counter",
         ),
       ),
@@ -166,30 +178,30 @@ export class NodeExporter {
         {
           name: "process_cpu_seconds",
           type: "counter",
-          help: "Total user and system CPU time spent in seconds.",
+          help: "CPU time of the agent, in seconds.",
           samples: [{ value: use.cpuTicks / files.TICKS_PER_SECOND }],
         },
-        gauge("process_open_fds", "Number of open file descriptors.", [
+        gauge("process_open_fds", "Files and sockets that the agent has open.", [
           one(descriptors || undefined),
         ]),
-        gauge("process_max_fds", "Maximum number of open file descriptors.", [
+        gauge("process_max_fds", "Files and sockets that the agent may have open.", [
           one(limits.openFiles),
         ]),
-        gauge("process_resident_memory_bytes", "Resident memory size in bytes.", [
+        gauge("process_resident_memory_bytes", "Memory of the agent that is in RAM, in bytes.", [
           one(pageBytes && use.residentPages * pageBytes),
         ]),
-        gauge("process_virtual_memory_bytes", "Virtual memory size in bytes.", [
+        gauge("process_virtual_memory_bytes", "Address space of the agent, in bytes.", [
           one(use.virtualMemoryBytes),
         ]),
         gauge(
           "process_virtual_memory_max_bytes",
-          "Maximum amount of virtual memory available in bytes.",
+          "Address space that the agent may have, in bytes.",
           // No limit is the largest number of 64 bits.
           [one(limits.addressSpaceBytes && Math.min(limits.addressSpaceBytes, 2 ** 64))],
         ),
         gauge(
           "process_start_time_seconds",
-          "Start time of the process since unix epoch in seconds.",
+          "When the agent was started, in seconds since 1970.",
           [one(bootedAt && bootedAt + use.startTicks / files.TICKS_PER_SECOND)],
         ),
       ];
@@ -208,7 +220,7 @@ function pageSize(host: Pick<Host, "roots" | "readText">): number | undefined {
 
 function readTime(): MetricFamily[] {
   return [
-    gauge("node_time_seconds", "System time in seconds since epoch (1970).", [
+    gauge("node_time_seconds", "The machine's clock, in seconds since 1970.", [
       one(Date.now() / 1000),
     ]),
   ];
@@ -223,7 +235,7 @@ function openUname(host: Host): () => MetricFamily[] {
   }).map(([label, name]) => [label, host.open(`${folder}/${name}`)] as const);
   return () => {
     const labels = sources.map(([label, source]) => [label, source.read()?.trimEnd() ?? ""]);
-    const help = "Labeled system information as provided by the uname system call.";
+    const help = "Names of the kernel, its version and the machine; always 1.";
     return [info("node_uname", help, { ...Object.fromEntries(labels), machine: host.arch })];
   };
 }

@@ -39,14 +39,14 @@ export class SensorReader {
     this.#names = [
       gauge(
         "node_hwmon_chip_names",
-        "Annotation metric for human-readable chip names",
+        "The name of each chip with sensors; always 1.",
         chips.map(({ label, chipName }) =>
           chipName === "" ? undefined : one(1, { chip: label, chip_name: chipName })
         ),
       ),
       gauge(
         "node_hwmon_sensor_label",
-        "Label for given chip and sensor",
+        "What the chip's driver calls each sensor; always 1.",
         chips.flatMap((chip) => chip.labels()).map((labels) => one(1, labels)),
       ),
     ];
@@ -76,17 +76,21 @@ export class SensorReader {
     const type = host.readText(`${folder}/type`)?.trim();
     if (kind === undefined || type === undefined) return;
     const files = kind === "thermal_zone"
-      ? [["temp", "node_thermal_zone_temp", "Zone temperature in Celsius"]] as const
+      ? [[
+        "temp",
+        "node_thermal_zone_temp",
+        "Temperature of the thermal zone, in degrees Celsius.",
+      ]] as const
       : [
         [
           "cur_state",
           "node_cooling_device_cur_state",
-          "Current throttle state of the cooling device",
+          "How far the device cools now, in its own steps.",
         ],
         [
           "max_state",
           "node_cooling_device_max_state",
-          "Maximum throttle state of the cooling device",
+          "How far the device can cool, in its own steps.",
         ],
       ] as const;
     for (const [file, metric, help] of files) {
@@ -162,24 +166,24 @@ function sensorMetric(
 ): Pick<OpenSensor, "name" | "help" | "divisor"> {
   const name = `node_hwmon_${kind}${property === "input" ? "" : `_${property}`}`;
   if (property === "fault" || property === "alarm") {
-    return { name, help: `Hardware sensor ${property} status (${kind})`, divisor: 1 };
+    return { name, help: `${property} of each sensor of the kind ${kind}.`, divisor: 1 };
   }
   if (property === "beep") {
     return {
       name: `${name}_enabled`,
-      help: "Hardware monitor sensor has beeping enabled",
+      help: "Whether the chip beeps.",
       divisor: 1,
     };
   }
   if (kind === "temp" && property !== "type") {
-    const help = `Hardware monitor for temperature (${property})`;
+    const help = `Temperature in degrees Celsius: ${property}.`;
     return { name: `${name}_celsius`, help, divisor: 1000 };
   }
   if (kind === "fan" && ["input", "min", "max", "target"].includes(property)) {
-    const help = `Hardware monitor for fan revolutions per minute (${property})`;
+    const help = `Turns of the fan a minute: ${property}.`;
     return { name: `${name}_rpm`, help, divisor: 1 };
   }
-  return { name, help: `Hardware monitor ${kind} element ${property}`, divisor: 1 };
+  return { name, help: `${property} of each sensor of the kind ${kind}.`, divisor: 1 };
 }
 
 /** Kind and name of the device behind a chip, as in `platform_coretemp_0`; empty if there is none. */

@@ -77,7 +77,10 @@ Deno.test("netstatMetrics() chooses fields as node_exporter does", () => {
     "node_netstat_Tcp_InErrs 6",
     "node_netstat_TcpExt_ListenDrops 7",
   ]);
-  assertEquals([families[0]?.type, families[0]?.help], ["untyped", "Statistic TcpInSegs."]);
+  assertEquals([families[0]?.type, families[0]?.help], [
+    "untyped",
+    "Tcp InSegs, as the kernel counts it.",
+  ]);
 });
 
 Deno.test("sockstatMetrics() adds bytes to pages, if their size is known", () => {

@@ -112,7 +112,7 @@ interface Comparison {
   readonly missing: readonly string[];
   /** Number of series whose values lie between two of ours. */
   readonly alike: number;
-  /** Types, help texts and label sets that differ, by name. */
+  /** Types and label sets that differ, by name. */
   readonly shapes: Readonly<Record<string, string>>;
   /** Values that never were alike, by series. */
   readonly values: Readonly<Record<string, string>>;
@@ -128,10 +128,10 @@ async function compare(ours: string, theirs: string, scrape: Scrape): Promise<Co
   const names = [...before.keys()].filter((name) => first.has(name) && !OWN.test(name));
   const missing = [...first.keys()].filter((name) => !before.has(name) && !OWN.test(name));
   const shapeOf = (of: Metrics, name: string) => {
-    const { type, help, samples } = of.get(name) ?? { samples: new Map() };
+    const { type, samples } = of.get(name) ?? { samples: new Map() };
     // Later versions leave out disks in memory.
     const labels = [...samples.keys()].filter((it) => !/device="zram\d+"/.test(it));
-    return JSON.stringify([type, help, labels.toSorted()]);
+    return JSON.stringify([type, labels.toSorted()]);
   };
   const alike = new Set<string>();
   for (let look = 0;; look++) {
@@ -315,8 +315,8 @@ Deno.test({
       const of = (metrics: Metrics) =>
         Object.fromEntries(
           [...metrics].filter(([name]) => /^node_(hwmon|thermal|cooling|disk)/.test(name)).map((
-            [name, { type, help, samples }],
-          ) => [name, { type, help, samples: rounded(samples) }]),
+            [name, { type, samples }],
+          ) => [name, { type, samples: rounded(samples) }]),
         );
       assertEquals(
         of(parseExposition(formatMetrics(families, "text"))),
