@@ -14,8 +14,8 @@ const MOST_LOOKS = 40;
 const OWN = /^(process_|go_|promhttp_|node_scrape_|node_exporter_)/;
 /** Sums of floating-point numbers end in other digits. */
 const SLACK = 1e-9;
-/** Who looks has sockets open that the other one has not. */
-const OWN_SOCKETS = 4;
+/** Who looks has sockets and files open that the other one has not. */
+const OWN_OPEN = new Map([["node_sockstat_sockets_used", 4], ["node_filefd_allocated", 64]]);
 
 const program = Deno.build.os === "linux"
   ? ["prometheus-node-exporter", "node_exporter"].find(isHere)
@@ -145,7 +145,7 @@ async function compare(ours: string, theirs: string, scrape: Scrape): Promise<Co
       for (const [label, value] of real.get(name)?.samples ?? []) {
         const series = `${name}{${label}}`;
         const between = [before, after].map((it) => it.get(name)?.samples.get(label) ?? NaN);
-        const slack = name === "node_sockstat_sockets_used" ? OWN_SOCKETS : Math.abs(value) * SLACK;
+        const slack = OWN_OPEN.get(name) ?? Math.abs(value) * SLACK;
         if (value >= Math.min(...between) - slack && value <= Math.max(...between) + slack) {
           alike.add(series);
         } else if (!alike.has(series)) values[series] = `${value} is not in ${between}`;
