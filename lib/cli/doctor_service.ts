@@ -155,10 +155,11 @@ function checkAgent(config: Config, env: Environment): CheckResult {
   // Others have a check of their own.
   const found = agentProblems(health).find(({ part }) => part === "authorities" || part === "gpu");
   if (found === undefined) return result("ok", text);
-  return result("warning", {
+  const isGpu = found.part === "gpu";
+  return result(isGpu ? "failed" : "warning", {
     en: `${text.en}; ${found.text.en}`,
     zh: `${text.zh}；${found.text.zh}`,
-  }, found.part === "gpu" ? GPU_ADVICE : AUTHORITIES_ADVICE);
+  }, isGpu ? GPU_ADVICE : AUTHORITIES_ADVICE);
 }
 
 const AUTHORITIES_ADVICE: Translation = {

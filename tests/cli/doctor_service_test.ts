@@ -118,6 +118,21 @@ Deno.test("serviceChecks() say why the agent has not registered", async () => {
   });
 });
 
+Deno.test("serviceChecks() fail while graphics cards that --gpu asks for can't be measured", async () => {
+  await inFolder(async (folder) => {
+    using health = openHealth(folder);
+    health.accepted(3000);
+    health.setProblem("gpu", "Driver/library version mismatch");
+    const { agent } = await check(configIn(folder, "--gpu"), {}, ["agent"]);
+    assertStringIncludes(
+      agent?.text.en ?? "",
+      "can't be measured: Driver/library version mismatch",
+    );
+    assertEquals(agent?.status, "failed");
+    assertStringIncludes(agent?.advice?.en ?? "", "nvidia-smi");
+  });
+});
+
 Deno.test("machineChecks() name an address of metrics that no interface has", async () => {
   await inFolder(async (folder) => {
     leaveKilled(folder);
