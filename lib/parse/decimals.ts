@@ -4,32 +4,16 @@ const ZERO = 0x30;
 const NINE = 0x39;
 
 /**
- * Reads the decimal numbers of one line in place, from an offset on.
+ * The decimal numbers of one line from an offset on, `count` at most, rounded beyond 2^53; `NaN` is the
+ * last where a word is no decimal number.
  *
  * For the files of every report: with regular expressions, slices and conversions their parsing takes
  * 48 µs more of a report's 840, side by side at one report a second.
  */
-export class Decimals {
-  readonly #text: string;
-  #at: number;
-
-  constructor(text: string, offset: number) {
-    this.#text = text;
-    this.#at = offset;
-  }
-
-  /** Where the last number has ended. */
-  get offset(): number {
-    return this.#at;
-  }
-
-  /**
-   * The next number, rounded beyond 2^53; `NaN` when the next word is no decimal number, `undefined` at
-   * the end of the line.
-   */
-  next(): number | undefined {
-    const text = this.#text;
-    let at = this.#at;
+export function decimalsAt(text: string, offset: number, count: number): number[] {
+  const found: number[] = [];
+  let at = offset;
+  while (found.length < count) {
     while (text.charCodeAt(at) === SPACE) at++;
     const start = at;
     let value = 0;
@@ -38,9 +22,11 @@ export class Decimals {
       value = value * 10 + (code - ZERO);
       code = text.charCodeAt(++at);
     }
-    this.#at = at;
-    const isWhole = code === SPACE || code === LINE_FEED || at === text.length;
-    if (!isWhole) return NaN;
-    return at > start ? value : undefined;
+    const isEnd = code === LINE_FEED || at === text.length;
+    if (at === start && isEnd) break;
+    const isWhole = at > start && (isEnd || code === SPACE);
+    found.push(isWhole ? value : NaN);
+    if (!isWhole) break;
   }
+  return found;
 }

@@ -1,5 +1,5 @@
 import { parseCounts } from "./count.ts";
-import { Decimals } from "./decimals.ts";
+import { decimalsAt } from "./decimals.ts";
 import { firstLine, type OnMalformed, parseLines, throwMalformed } from "./lines.ts";
 
 /** Byte counters of one interface since it was created. */
@@ -32,10 +32,9 @@ export function parseNetDev(
     const name = line.slice(0, Math.max(colon, 0)).trim();
     // Both headings contain bars; every other line has a name.
     if (colon === -1 && (line.trim() === "" || line.includes("|"))) continue;
-    const counters = new Decimals(line, colon + 1);
-    const receivedBytes = counters.next() ?? NaN;
-    for (let column = 1; column < SENT_BYTES; column++) counters.next();
-    const sentBytes = counters.next() ?? NaN;
+    const counters = decimalsAt(line, colon + 1, SENT_BYTES + 1);
+    const receivedBytes = counters[0] ?? NaN;
+    const sentBytes = counters[SENT_BYTES] ?? NaN;
     if (name !== "" && receivedBytes <= MAX_COUNT && sentBytes <= MAX_COUNT) {
       found.push({ name, receivedBytes, sentBytes });
     } else onMalformed(parseError(line));

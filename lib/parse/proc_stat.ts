@@ -1,4 +1,4 @@
-import { Decimals } from "./decimals.ts";
+import { decimalsAt } from "./decimals.ts";
 import { firstLine } from "./lines.ts";
 
 /** CPU states, in the kernel's order. */
@@ -30,26 +30,25 @@ const REQUIRED_COLUMNS = 4;
  * @throws {SyntaxError} When it is not a `cpu` line with at least four counters; the message quotes it.
  */
 export function parseCpuTicks(text: string): CpuTicks {
-  const columns = new Decimals(text, TOTAL.length);
-  let count = 0;
-  const next = (): number | undefined => {
-    const ticks = columns.next() ?? (count < REQUIRED_COLUMNS ? NaN : 0);
-    count++;
-    if (Number.isNaN(ticks) || !text.startsWith(TOTAL)) {
-      throw new SyntaxError(`Cannot parse stat: no CPU times in "${firstLine(text)}"`);
-    }
+  const columns = decimalsAt(text, TOTAL.length, 8);
+  const isWhole = columns.length >= REQUIRED_COLUMNS && !columns.includes(NaN);
+  if (!isWhole || !text.startsWith(TOTAL)) {
+    throw new SyntaxError(`Cannot parse stat: no CPU times in "${firstLine(text)}"`);
+  }
+  const ticks = (column: number): number | undefined => {
+    const value = columns[column] ?? 0;
     // A counter that fell below zero is printed as just under 2^64.
-    return Number.isSafeInteger(ticks) ? ticks : undefined;
+    return Number.isSafeInteger(value) ? value : undefined;
   };
   return {
-    user: next(),
-    nice: next(),
-    system: next(),
-    idle: next(),
-    iowait: next(),
-    irq: next(),
-    softirq: next(),
-    steal: next(),
+    user: ticks(0),
+    nice: ticks(1),
+    system: ticks(2),
+    idle: ticks(3),
+    iowait: ticks(4),
+    irq: ticks(5),
+    softirq: ticks(6),
+    steal: ticks(7),
   };
 }
 
