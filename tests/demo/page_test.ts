@@ -236,6 +236,7 @@ browserTest(
       await deliver(panel, "uploadBasicInfo", { ...BASIC_INFO, os: markup });
       await deliver(panel, "report", { ...REPORT, message: markup });
       await withPage(panel, { width: 800, colorScheme: "dark" }, async (page) => {
+        await page.locator("#message").getByText(markup).waitFor();
         assertEquals(await page.locator("#message").getByText(markup).count(), 1);
         await page.locator("#machine").getByText(markup).waitFor();
         assertEquals(await page.locator("img, b:not(#presence-word)").count(), 0);
