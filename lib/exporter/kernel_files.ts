@@ -1,6 +1,6 @@
 /**
- * The metrics of node_exporter that are each made of one text of `/proc`, with its names, help texts
- * and choice of fields.
+ * The metrics of node_exporter that are each made of one text of `/proc`, with its names and
+ * choice of fields.
  *
  * @module
  */
@@ -132,7 +132,7 @@ export function vmstatMetrics(text: string): MetricFamily[] {
     /^(oom_kill|pgpg|pswp|pg.*fault)/.test(field)
   );
   return chosen.map(([field, value]) =>
-    untyped(`node_vmstat_${field}`, `/proc/vmstat information field ${field}.`, value)
+    untyped(`node_vmstat_${field}`, `${field} of /proc/vmstat.`, value)
   );
 }
 
