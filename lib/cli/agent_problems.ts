@@ -19,7 +19,7 @@ const PARTS: Readonly<Record<ProblemPart, Translation>> = {
   authorities: { en: "some certificates can't be loaded", zh: "部分证书无法加载" },
 };
 
-/** What the agent has seen, in the order of its parts. */
+/** The problems that the agent has seen, in the order of its parts. */
 export function agentProblems({ problems, panels }: Health): AgentProblem[] {
   return [
     ...panels.filter(closesSoon).map((panel) => ({

@@ -24,7 +24,7 @@ export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
 }
 
-/** What to do when a name can't be resolved. */
+/** Advice when a name can't be resolved. */
 export function lookupAdvice({ url, proxy }: Way): Translation {
   if (proxy !== undefined) return proxyAdvice(url);
   if (isInContainerImage()) {
@@ -42,7 +42,7 @@ export function lookupAdvice({ url, proxy }: Way): Translation {
   };
 }
 
-/** What to do when no connection can be opened. */
+/** Advice when no connection can be opened. */
 export function connectAdvice(error: unknown, way: Way): Translation {
   const { url, proxy } = way;
   const { message, stage } = error instanceof DialError
@@ -124,7 +124,7 @@ function refusingProxyAdvice(message: string, { url }: Way): Translation {
   };
 }
 
-/** What to do about a certificate, or about a server that speaks no TLS. */
+/** Advice about a certificate, or about a server that speaks no TLS. */
 export function tlsAdvice(message: string, { url }: Way): Translation {
   const host = urlHost(url);
   if (/does not speak TLS/.test(message)) {
@@ -202,7 +202,7 @@ function movedTo(location: string, url: URL): string | undefined {
   return end === -1 || address === url.href.replace(/\/$/, "") ? undefined : address;
 }
 
-/** What to do when something else than a panel answers. */
+/** Advice when something else than a panel answers. */
 export function answerAdvice(answer: ForeignAnswer, { url, proxy }: Way): Translation {
   const { status, text, location = "" } = answer;
   const moved = status >= 300 && status < 400 ? movedTo(location, url) : undefined;
@@ -260,7 +260,7 @@ export function answerAdvice(answer: ForeignAnswer, { url, proxy }: Way): Transl
   };
 }
 
-/** What to do when the clocks of this machine and of the panel differ. */
+/** Advice when the clocks of this machine and of the panel differ. */
 export function clockAdvice(): Translation {
   if (isInContainerImage()) {
     return {

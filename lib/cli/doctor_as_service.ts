@@ -28,7 +28,7 @@ import type { CommandContext } from "./command.ts";
 /** Set for the doctor that runs as the service: it prints its checks for the one that started it. */
 export const AS_SERVICE = "KOMARI_AGENT_DOCTOR";
 
-/** What came of running the checks as the service. */
+/** The outcome of the checks run as the service. */
 export interface ServiceRun {
   /** As whom they ran, or why they did not. */
   readonly result: CheckResult;

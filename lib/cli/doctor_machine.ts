@@ -216,7 +216,7 @@ function pingAdvice(reason: string): Translation | undefined {
   };
 }
 
-/** What the running agent has seen of a part; `undefined` when that works. */
+/** The problem of a part that the running agent has seen; `undefined` when that works. */
 function seenProblem(health: Health | undefined, part: ProblemPart): Translation | undefined {
   return health && agentProblems(health).find((problem) => problem.part === part)?.text;
 }

@@ -289,8 +289,9 @@ class PanelCheck {
   /** Says what has answered in place of a panel, with the first line of its page. */
   #notAPanel(response: HttpResponse): CheckResult {
     const { status, text } = response;
-    const advice = answerAdvice(foreign(response), this.#way);
-    if (isPasswordWall(foreign(response))) {
+    const answer = foreign(response);
+    const advice = answerAdvice(answer, this.#way);
+    if (isPasswordWall(answer)) {
       return result("failed", {
         en: `something in front of the panel asks for a password (status 401${
           reasonOfAnswer(text)

@@ -182,9 +182,9 @@ export function wrap(text: string, width: number): string[] {
 }
 
 const CHINESE_END = /[\u3000-\u9fff\uff00-\uffef]$/;
-/** What no line begins with. */
+/** Marks that no line begins with. */
 const CLOSING = " 、。，：；！？）”";
-/** What no line ends with. */
+/** Marks that no line ends with. */
 const OPENING = "（“";
 
 /** The parts of a text between which a line may end: not before a closing mark, nor in a word. */

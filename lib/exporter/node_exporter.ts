@@ -23,7 +23,7 @@ import { SensorReader } from "./sensors.ts";
 
 /** A part of a scrape; one that fails does not stop the others. */
 interface Part {
-  /** What `komari_scrape_failed` calls it. */
+  /** Its name in `komari_scrape_failed`. */
   readonly source: string;
   /** Calls `onGap` for what it leaves out. */
   read(onGap: () => void): MetricFamily[] | Promise<MetricFamily[]>;
@@ -37,7 +37,7 @@ export class NodeExporter {
   readonly #parts: readonly Part[];
   readonly #links: LinkReader;
   readonly #log = getLogger("agent");
-  /** What failed at the last scrape. */
+  /** The sources that failed at the last scrape. */
   #failed = "";
   #shell: Shell | undefined;
 

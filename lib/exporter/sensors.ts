@@ -23,7 +23,7 @@ interface OpenSensor {
  */
 export class SensorReader {
   readonly #sensors: OpenSensor[] = [];
-  /** What never changes: names and labels of chips. */
+  /** The parts that never change: names and labels of chips. */
   readonly #names: MetricFamily[];
 
   constructor(host: Pick<Host, "roots" | "list" | "readText" | "readLink" | "exists" | "open">) {
@@ -114,7 +114,7 @@ function devicesIn(host: Pick<Host, "list">, folder: string): string[] {
 class Chip {
   /** Made of its device's path, which stays the same over restarts; else of its name or number. */
   readonly label: string;
-  /** What its driver calls it; empty if unknown. */
+  /** The name that its driver gives it; empty if unknown. */
   readonly chipName: string;
   readonly #host: Pick<Host, "list" | "readText" | "open">;
   readonly #files: readonly (SensorFile & { path: string })[];

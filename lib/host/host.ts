@@ -36,7 +36,7 @@ export interface InterfaceAddress {
   address: string;
 }
 
-/** What a network interface is at a time, whatever its name. */
+/** A network interface at a time, whatever its name. */
 export interface Link {
   /** Stays when the interface is renamed, and is not given to another one. */
   readonly index: number;

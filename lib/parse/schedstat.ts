@@ -1,4 +1,4 @@
-/** What a core has run since boot. */
+/** The time that a core has spent on tasks since boot. */
 export interface CoreSchedule {
   readonly cpu: string;
   readonly runningNs: number;

@@ -56,7 +56,7 @@ export const PROBLEM_PARTS = [
 /** A part that does not work, as the agent has seen it. */
 export interface Problem {
   readonly part: ProblemPart;
-  /** What failed and why, in English. */
+  /** The failure and its reason, in English. */
   readonly text: string;
   /** When it began, in milliseconds since 1970. */
   readonly sinceMs: number;
