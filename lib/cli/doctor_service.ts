@@ -33,22 +33,35 @@ type Environment = Readonly<Record<string, string>>;
 
 /** The checks of the service, and of the agents that run here. */
 export function serviceChecks(config: Config, { env }: { env: Environment }): readonly Check[] {
+  const found = readHealth(agentFolders(config, env));
+  const health = found?.isRunning ? found : undefined;
   return [
-    check("service", { en: "Service", zh: "服务" }, (signal) => checkService(config, env, signal)),
-    check("agent", { en: "Running agent", zh: "运行中的 Agent" }, () => checkAgent(config, env)),
+    check(
+      "service",
+      { en: "Service", zh: "服务" },
+      (signal) => checkService(config, { env, health, signal }),
+    ),
+    check("agent", { en: "Running agent", zh: "运行中的 Agent" }, () => checkAgent(config, health)),
     check(
       "agents",
       { en: "Other agents", zh: "其他 Agent" },
-      (signal) => checkOtherAgents(config, env, signal),
+      (signal) => checkOtherAgents(config, { env, health, signal }),
     ),
-    check("probes", { en: "Probes", zh: "探测" }, () => checkProbes(config, env)),
+    check("probes", { en: "Probes", zh: "探测" }, () => checkProbes(health)),
   ];
+}
+
+/** The machine as `doctor` finds it. */
+interface Found {
+  readonly env: Environment;
+  /** The running agent, if one is seen. */
+  readonly health: Health | undefined;
+  readonly signal: AbortSignal;
 }
 
 async function checkService(
   config: Config,
-  env: Environment,
-  signal: AbortSignal,
+  { env, health, signal }: Found,
 ): Promise<CheckResult> {
   const service = await findService(config.serviceName, { env, signal });
   if (service === undefined) {
@@ -60,8 +73,7 @@ async function checkService(
       });
   }
   const text = serviceText(service);
-  const isSeen = readHealth(agentFolders(config, env))?.isRunning === true;
-  if (service.isActive && !isSeen) return restartingService(service, text);
+  if (service.isActive && health === undefined) return restartingService(service, text);
   if (service.isActive && service.isEnabled) return result("ok", text);
   if (service.isActive) {
     return result("warning", text, {
@@ -107,9 +119,8 @@ function restartingService({ logHint, lastError }: ServiceState, text: Translati
   });
 }
 
-function checkAgent(config: Config, env: Environment): CheckResult {
-  const health = readHealth(agentFolders(config, env));
-  if (health?.isRunning !== true) {
+function checkAgent(config: Config, health: Health | undefined): CheckResult {
+  if (health === undefined) {
     return result("skipped", {
       en: "no agent runs here that this user can see",
       zh: "没有看到正在运行的 Agent",
@@ -175,10 +186,8 @@ const GPU_ADVICE: Translation = {
 /** Agents that would report as the same node. */
 async function checkOtherAgents(
   config: Config,
-  env: Environment,
-  signal: AbortSignal,
+  { env, health, signal }: Found,
 ): Promise<CheckResult> {
-  const health = readHealth(agentFolders(config, env));
   const officials = await officialAgents(env, signal);
   const ours = new Set(
     [config, ...config.furtherPanels].map(({ token }) => token).filter((token) => token !== ""),
@@ -208,9 +217,7 @@ async function checkOtherAgents(
       zh: "请停止其中一个，或让每个节点使用自己的令牌",
     });
   }
-  const closed = health?.isRunning
-    ? health.panels.filter(closesSoon).map(({ panel }) => panel)
-    : [];
+  const closed = health?.panels.filter(closesSoon).map(({ panel }) => panel) ?? [];
   if (closed.length > 0) {
     return result("failed", {
       en: `${closed.join(", ")} closes each connection soon after it opened: most likely another ` +
@@ -322,9 +329,8 @@ function parentOf(pid: number, proc: string): number {
   return Number(parent);
 }
 
-function checkProbes(config: Config, env: Environment): CheckResult {
-  const health = readHealth(agentFolders(config, env));
-  const panels = health?.isRunning ? health.panels : [];
+function checkProbes(health: Health | undefined): CheckResult {
+  const panels = health?.panels ?? [];
   const run = panels.reduce((sum, { lastMinute = 0 }) => sum + lastMinute, 0);
   const lost = panels.reduce((sum, it) => sum + (it.lost ?? 0), 0);
   if (run === 0) {
