@@ -22,6 +22,8 @@ export class StartedProcesses {
       override spawn(): Deno.ChildProcess {
         const child = super.spawn();
         pids.add(child.pid);
+        // From now on another file's child may get the number.
+        child.status.then(() => pids.delete(child.pid), () => {});
         return child;
       }
     };

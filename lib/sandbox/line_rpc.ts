@@ -20,7 +20,7 @@ export class LineRpc {
   readonly #waiting = new Map<number, PendingRequest>();
   readonly #encoder = new TextEncoder();
   readonly #answers: Promise<void>;
-  readonly #onAnswer: (() => void) | undefined;
+  readonly #onAnswer: ((id: number) => void) | undefined;
   readonly #maxLineLength: number;
   #lastId = 0;
   #unread = 0;
@@ -29,8 +29,8 @@ export class LineRpc {
   constructor(pipes: {
     requests: WritableStream<Uint8Array>;
     answers: ReadableStream<Uint8Array>;
-    /** Called for each answer, also if its request was aborted. */
-    onAnswer?: () => void;
+    /** Called with the number of each answer, also if its request was aborted; 0 after `notify()`. */
+    onAnswer?: (id: number) => void;
     /** Longest answer in characters; a longer one ends the connection. */
     maxLineLength?: number;
   }) {
@@ -72,7 +72,7 @@ export class LineRpc {
     }
   }
 
-  /** Sends a request that has no answer. */
+  /** Sends a request whose answer, if any, only `onAnswer` gets. */
   notify(request: string): void {
     if (!this.#end) this.#send(`0 ${request}\n`);
   }
@@ -115,8 +115,9 @@ export class LineRpc {
 
   #answer(line: string): void {
     const space = line.indexOf(" ");
-    this.#waiting.get(Number(line.slice(0, space)))?.resolve(line.slice(space + 1));
-    this.#onAnswer?.();
+    const id = Number(line.slice(0, space));
+    this.#waiting.get(id)?.resolve(line.slice(space + 1));
+    this.#onAnswer?.(id);
   }
 
   #fail(reason: Error): void {

@@ -29,7 +29,7 @@ export function startScript(
     shell?: readonly [string, ...string[]] | undefined;
     args?: readonly string[];
     env: Readonly<Record<string, string>>;
-    onAnswer?: () => void;
+    onAnswer?: (id: number) => void;
     maxLineLength?: number;
   },
 ): ScriptProcess {

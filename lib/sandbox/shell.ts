@@ -42,8 +42,10 @@ const BUSY_DELAY_MS = 20;
 const PROGRAM_MS = 60_000;
 const LOOKUP_MS = 5 * 60_000;
 
-/** Longest time that ended pings stay zombies. */
+/** The shell reaps ended children so long after an answer. */
 const REAP_DELAY_MS = 200;
+/** It is asked again so long after it has said that some have not ended yet. */
+const REAP_AGAIN_MS = 2_000;
 
 /** Exit codes of `timeout` when it has killed a program. */
 const KILLED: ReadonlySet<string> = new Set(["124", "137"]);
@@ -72,7 +74,7 @@ export class Shell {
       shell,
       args: [proc, sys, gpu ? "gpu" : "", os],
       env: { ...resolverVariables(), PATH: path },
-      onAnswer: () => this.#reapSoon(),
+      onAnswer: (id) => this.#reapIn(id === 0 ? REAP_AGAIN_MS : REAP_DELAY_MS),
     });
   }
 
@@ -259,12 +261,12 @@ export class Shell {
   }
 
   /** The shell reaps ended children when it reads a line. */
-  #reapSoon(): void {
+  #reapIn(delayMs: number): void {
     if (this.#reapTimer !== undefined || this.#process.rpc.isEnded) return;
     const timer = setTimeout(() => {
       this.#reapTimer = undefined;
       this.#process.rpc.notify("reap");
-    }, REAP_DELAY_MS);
+    }, delayMs);
     Deno.unrefTimer(timer);
     this.#reapTimer = timer;
   }

@@ -36,7 +36,7 @@ export type LinkFile = typeof LINK_FILES[number];
  * ID hosts NAME       the same            by /etc/hosts alone
  * ID nvidia-smi       ID ok OUTPUT        a card a line, joined by tabs, then "exit STATUS"
  *                     ID missing          there is no such command, or it was not asked for
- * 0 reap              (nothing)
+ * 0 reap              0 left              some children have not ended; else nothing
  * ```
  *
  * Everything else is answered `ID refused`. Requests are checked here, not only by the sender: an
@@ -188,27 +188,25 @@ look_at() {
   done
 }
 
-may_run() {
-  look_at "$running"
-  running=$alive
-  [ $count -lt 32 ] || { echo "$1 busy"; return 1; }
-}
-
-may_look_up() {
-  look_at "$lookups"
-  lookups=$alive
-  [ $count -lt 64 ] || { echo "$1 busy"; return 1; }
-}
-
-running= lookups=
+programs= lookups=
 while IFS=' ' read -r id verb word; do
   jobs >/dev/null
   case $id in ''|*[!0-9]*) continue ;; esac
+  look_at "$lookups"
+  lookups=$alive looking_up=$count
+  look_at "$programs"
+  programs=$alive running=$count
   case $verb:$word in
-    reap:) ;;
+    reap:) [ $((looking_up + running)) -eq 0 ] || echo "0 left" ;;
     ping:*[!0-9A-Fa-f:.]*|ping:) echo "$id refused" ;;
-    ping:*) may_run "$id" && { echo_once "$id" "$word" & running="$running $!"; } ;;
-    nvidia-smi:) may_run "$id" && { cards "$id" & running="$running $!"; } ;;
+    ping:*|nvidia-smi:)
+      if [ $running -ge 32 ]; then
+        echo "$id busy"
+      else
+        if [ $verb = ping ]; then echo_once "$id" "$word" & else cards "$id" & fi
+        programs="$programs $!"
+      fi
+      ;;
     resolve:*[!A-Za-z0-9._-]*|resolve:|resolve:-*) echo "$id refused" ;;
     hosts:*[!A-Za-z0-9._-]*|hosts:|hosts:-*) echo "$id refused" ;;
     resolve:*|hosts:*)
@@ -216,7 +214,9 @@ while IFS=' ' read -r id verb word; do
       [ $verb = hosts ] && only='-s files'
       if [ \${#word} -gt 253 ]; then
         echo "$id refused"
-      elif may_look_up "$id"; then
+      elif [ $looking_up -ge 64 ]; then
+        echo "$id busy"
+      else
         look_up "$id" "$word" "$only" &
         lookups="$lookups $!"
       fi

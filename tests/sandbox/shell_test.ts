@@ -467,6 +467,37 @@ for (const shell of shellsHere.filter(([command]) => !command.endsWith("busybox"
     });
   });
 
+  Deno.test(`The script under ${shell.join(" ")} tells which of its programs have not ended`, async () => {
+    // It closes its output, and so is answered, long before it ends.
+    const ping = '#!/bin/sh\necho pong\nexec >&- 2>&-\nuntil [ -e "${0%/*}/end" ]; do :; done\n';
+    await withPing(ping, async (path) => {
+      const child = new Deno.Command(shell[0], {
+        args: [...shell.slice(1), "-c", SHELL_SCRIPT, "sh", "/proc", "/sys"],
+        env: { PATH: path },
+        stdin: "piped",
+        stdout: "piped",
+        stderr: "null",
+        detached: true,
+      }).spawn();
+      const writer = child.stdin.getWriter();
+      const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+      const ask = async (lines: string, last: string) => {
+        await writer.write(new TextEncoder().encode(lines));
+        let output = "";
+        while (!output.includes(last)) output += (await reader.read()).value ?? last;
+        return output;
+      };
+      assertEquals(await ask("1 ping 192.0.2.1\n", "pong"), "1 ok pong\t\n");
+      assertEquals(await ask("0 reap\n2 x\n", "refused\n"), "0 left\n2 refused\n");
+      Deno.writeTextFileSync(`${path}/end`, "");
+      while (await ask("0 reap\n3 x\n", "refused\n") !== "3 refused\n");
+      assertEquals(started.descendants().filter(({ state }) => state === "Z"), []);
+      await writer.close();
+      await reader.cancel();
+      await child.status;
+    });
+  });
+
   Deno.test(`Shell.ping() waits for room under ${shell.join(" ")}, and for no answer it must`, async () => {
     await withPing("#!/bin/sh\nread -r line\nexec /bin/sleep 0.2\n", async (path) => {
       await withShell({ shell, path }, async (shell, below) => {
@@ -644,6 +675,21 @@ Deno.test("Shell lets ended children be reaped 200 ms after the first answer", a
     assertEquals(await reaped(), 1);
     time.tick(200);
     assertEquals(await reaped(), 2);
+  });
+});
+
+Deno.test("Shell lets children be reaped again after 2 s when some had not ended", async () => {
+  using time = new FakeTime();
+  const script = "n=0; while read -r id verb; do " +
+    '[ "$verb" = reap ] && n=$((n+1)) && echo "0 left" || echo "$id ok $n"; done';
+  await withShell({ shell: ["/bin/sh", "-c", script] }, async (shell) => {
+    assertEquals(await shell.countProcesses(), 0);
+    for (const [reaped, delayMs] of [[1, 200], [2, 2_000], [3, 2_000]] as const) {
+      time.tick(delayMs - 1);
+      assertEquals(await shell.countProcesses(), reaped - 1);
+      time.tick(1);
+      assertEquals(await shell.countProcesses(), reaped);
+    }
   });
 });
 
