@@ -1,5 +1,5 @@
 import { PROGRAM } from "../lib/version.ts";
-import { EXECUTABLE_HEAD_BYTES, executableTarget } from "../lib/update/fetch_program.ts";
+import { EXECUTABLE_HEAD_BYTES, executableTarget } from "./executable_target.ts";
 import { NO_CODE_CACHE, PERMISSIONS, V8_FLAGS } from "./runtime_flags.ts";
 import { run } from "./run.ts";
 

@@ -6,15 +6,13 @@ export interface Trial {
   readonly to: string;
   /** The new file's; tells whether it is in its place. */
   readonly sha256: string;
-  /** When it began, in milliseconds since 1970; told, but nothing depends on it. */
-  readonly startedAtMs: number;
   /** How often it was taken up again by another process. */
   readonly resumes: number;
   /** Whether the one before is to be put back. */
   readonly isReturning: boolean;
 }
 
-/** What is remembered of updates. */
+/** The state of updates: an open trial, and versions that failed. */
 export interface UpdateState {
   readonly trial?: Trial;
   /** Versions that have failed, the latest last. */
@@ -28,7 +26,7 @@ export interface Rejection {
   readonly atMs: number | undefined;
 }
 
-/** What has kept a version from reporting may have gone after this time. */
+/** After this time the reason why a version did not report may be gone. */
 const REJECTION_MS = 7 * 24 * 60 * 60_000;
 
 /** Versions that have failed within a week and are not tried again so far. */
@@ -55,7 +53,7 @@ export function formatUpdateState({ trial, failed }: UpdateState): string {
 }
 
 /**
- * Reads what {@linkcode formatUpdateState} has written.
+ * Parses the output of {@linkcode formatUpdateState}.
  *
  * @throws {SyntaxError} When it is anything else.
  */
@@ -76,14 +74,13 @@ export function parseUpdateState(text: string): UpdateState {
 }
 
 function parseTrial(trial: JsonObject): Trial {
-  const { startedAtMs, resumes, isReturning } = trial;
-  if (typeof startedAtMs !== "number") throw unreadable("startedAtMs");
+  const { resumes, isReturning } = trial;
   if (typeof resumes !== "number" || resumes < 0) throw unreadable("resumes");
   if (typeof isReturning !== "boolean") throw unreadable("isReturning");
   const sha256 = words(trial.sha256, "sha256");
   if (!/^[0-9a-f]{64}$/.test(sha256)) throw unreadable("sha256");
   const from = words(trial.from, "from");
-  return { from, to: words(trial.to, "to"), sha256, startedAtMs, resumes, isReturning };
+  return { from, to: words(trial.to, "to"), sha256, resumes, isReturning };
 }
 
 function words(value: unknown, name: string): string {

@@ -45,24 +45,16 @@ export class Downloads {
   }
 
   /**
-   * Downloads to an open file, exactly `sizeBytes` or, where they are unknown, at most `maxBytes`.
+   * Downloads to an open file, at most `maxBytes`.
    *
-   * @throws {Error} When it can't be downloaded or written, or has another size.
+   * @throws {Error} When it can't be downloaded or written, or is longer.
    */
   async file(
     url: string,
-    { file, sizeBytes, maxBytes = sizeBytes ?? 0, signal }: {
-      file: Deno.FsFile;
-      sizeBytes: number | undefined;
-      maxBytes?: number;
-      signal: AbortSignal;
-    },
+    { file, maxBytes, signal }: { file: Deno.FsFile; maxBytes: number; signal: AbortSignal },
   ): Promise<void> {
-    const sink: ByteSink = {
-      lengthBytes: sizeBytes ?? maxBytes,
-      takesShorter: sizeBytes === undefined,
-      write: (bytes) => writeAll(file, bytes),
-    };
+    const write = (bytes: Uint8Array<ArrayBuffer>) => writeAll(file, bytes);
+    const sink: ByteSink = { lengthBytes: maxBytes, takesShorter: true, write };
     await this.#get(url, { timeoutMs: FILE_TIMEOUT_MS, signal, sink });
   }
 

@@ -33,17 +33,8 @@ export interface Release {
   readonly tag: string;
   /** Also true for a draft. */
   readonly isPrerelease: boolean;
-  readonly files: readonly ReleaseFile[];
-}
-
-/** A file of a release. */
-export interface ReleaseFile {
-  readonly name: string;
-  /** `undefined` where only the list of checksums names the file. */
-  readonly sizeBytes: number | undefined;
-  readonly url: string;
-  /** In lower-case hex; absent where the API does not state it. */
-  readonly sha256?: string;
+  /** The addresses of its files, by name. */
+  readonly files: ReadonlyMap<string, string>;
 }
 
 /** More than any release has. */
@@ -65,19 +56,14 @@ export function parseRelease(text: string): Release {
   return {
     tag,
     isPrerelease: draft === true || prerelease === true,
-    files: assets.slice(0, MAX_FILES).flatMap((it) => parseFile(it) ?? []),
+    files: new Map(assets.slice(0, MAX_FILES).flatMap(parseFile)),
   };
 }
 
-function parseFile(value: unknown): ReleaseFile | undefined {
-  const { name, size, browser_download_url: url, digest } = jsonFields(value);
-  if (typeof name !== "string" || typeof url !== "string" || typeof size !== "number") return;
-  if (!Number.isSafeInteger(size) || size < 0 || !/^https?:\/\//.test(url)) return undefined;
-  if (!URL.canParse(url)) return undefined;
-  const [, sha256] = typeof digest === "string"
-    ? /^sha256:([0-9a-f]{64})$/i.exec(digest) ?? []
-    : [];
-  return { name, sizeBytes: size, url, ...(sha256 && { sha256: sha256.toLowerCase() }) };
+function parseFile(value: unknown): [name: string, url: string][] {
+  const { name, browser_download_url: url } = jsonFields(value);
+  if (typeof name !== "string" || typeof url !== "string") return [];
+  return /^https?:\/\//.test(url) && URL.canParse(url) ? [[name, url]] : [];
 }
 
 /** Where releases are, and the versions to compare with. */
@@ -104,8 +90,8 @@ export interface FoundRelease {
   readonly tag: string;
   /** Whether to install it, as `newer` and `older`, which was asked for by its name; or why not. */
   readonly decision: "newer" | "older" | "not newer" | "not stable" | "failed before";
-  /** Addresses with the mirror's prefix. */
-  readonly files: readonly ReleaseFile[];
+  /** The addresses of its files, by name, with the mirror's prefix. */
+  readonly files: ReadonlyMap<string, string>;
 }
 
 const MAX_ANSWER_BYTES = 1024 * 1024;
@@ -132,7 +118,7 @@ export async function findRelease(
     tag,
     version,
     decision: decide(version, query),
-    files: files.map((file) => ({ ...file, url: mirroredUrl(file.url, mirror) })),
+    files: new Map(Array.from(files, ([name, url]) => [name, mirroredUrl(url, mirror)])),
   };
 }
 
@@ -153,11 +139,10 @@ async function signedRelease(
   const version = signedVersion(sums);
   if (version === undefined) throw new Error(`Cannot update: ${SUMS} names no version`);
   // From here on by its name: the latest release may change meanwhile.
+  const tag = `v${version}`;
   const names = [...listedNames(sums), SUMS, SIGNATURE];
-  const files = names.map((name) => {
-    return { name, sizeBytes: undefined, url: `${folderOf(`v${version}`)}/${name}` };
-  });
-  return { tag: `v${version}`, isPrerelease: false, files };
+  const files = new Map(names.map((name) => [name, `${folderOf(tag)}/${name}`]));
+  return { tag, isPrerelease: false, files };
 
   function folderOf(tag: string): string {
     return `${releases}/download/${tag}`;

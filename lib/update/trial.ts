@@ -128,7 +128,7 @@ export class TrialRun {
     signal: AbortSignal,
   ): Promise<TrialOutcome> {
     const { files, agent } = this.#parts;
-    const trial = { from, to, sha256, startedAtMs: Date.now(), resumes: 0, isReturning: false };
+    const trial = { from, to, sha256, resumes: 0, isReturning: false };
     const isRunning = agent.health()?.isRunning === true;
     try {
       if (isRunning) {

@@ -87,7 +87,7 @@ Deno.test("updateProgram() has failed when the version before is installed again
   await using server = new ReleaseServer();
   const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
   const versions = { from: "1.2.3", to: "1.3.0", sha256: "0".repeat(64) };
-  const trial = { ...versions, startedAtMs: 0, resumes: 0, isReturning: true };
+  const trial = { ...versions, resumes: 0, isReturning: true };
   const state = { trial, failed: [{ version: "1.3.0", atMs: 0 }] };
   const { text, code } = await run([...place, "--now"], { state });
   const expected = "Version 1.3.0 did not report within a minute: 1.2.3 is installed again, and " +

@@ -11,7 +11,6 @@ const TRIAL = {
   from: "1.2.3",
   to: "1.3.0",
   sha256: "ab".repeat(32),
-  startedAtMs: 1_700_000_000_000,
   resumes: 1,
   isReturning: false,
 };
@@ -69,7 +68,6 @@ Deno.test("parseUpdateState() refuses what is wrong by one field", () => {
     { trial: { ...TRIAL, isReturning: 0 } },
     { trial: { ...TRIAL, to: "" } },
     { trial: { ...TRIAL, from: "x".repeat(101) } },
-    { trial: { ...TRIAL, startedAtMs: undefined } },
   ];
   for (const damage of damages) {
     const text = JSON.stringify({ ...good, ...damage });

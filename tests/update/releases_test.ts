@@ -35,7 +35,7 @@ Deno.test("findRelease() uses the mirror for the query and the files", async () 
   const url = "https://api.github.com/repos/o/n/releases/latest";
   const found = await findRelease({ ...QUERY, url, mirror }, { downloads: DOWNLOADS, signal });
   assertEquals([found.version, found.decision], ["1.3.0", "newer"]);
-  assertEquals(found.files.map(({ url }) => url), [
+  assertEquals([...found.files.values()], [
     `${mirror}/${file}`,
     `${mirror}/${file}`,
     "https://files.example/x",
@@ -71,7 +71,7 @@ Deno.test("findRelease() asks no API, but the signed list of checksums for its v
   assertEquals([found.version, found.tag, found.decision], ["1.3.0", "v1.3.0", "newer"]);
   const names = ["komari-agent-deno-portable", "SHA256SUMS", "SHA256SUMS.sig"];
   assertEquals(
-    found.files.map(({ url }) => url),
+    [...found.files.values()],
     names.map((name) => `${server.origin}${GITHUB}/download/v1.3.0/${name}`),
   );
   assertEquals(

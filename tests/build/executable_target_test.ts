@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { executableTarget } from "../../lib/update/fetch_program.ts";
+import { executableTarget } from "../../build/executable_target.ts";
 
 /** The beginning of an ELF file. */
 function elf({ machine = 0x3e, bits = 2, order = 1 } = {}): Uint8Array {
