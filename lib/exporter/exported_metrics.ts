@@ -14,9 +14,18 @@ import type {
   ProbeTask,
   Snapshot,
   TrafficBytes,
-  Usage,
 } from "../types.ts";
-import { gauge, info, type Labels, type MetricFamily, one, type Sample } from "./openmetrics.ts";
+import {
+  counter,
+  familiesOf,
+  gauge,
+  info,
+  type Labels,
+  type MetricFamily,
+  one,
+  type Sample,
+  type Table,
+} from "./openmetrics.ts";
 
 /** The machine's part of the metrics. */
 export interface ExportedMachine {
@@ -28,51 +37,79 @@ export interface ExportedMachine {
   readonly interfaces: ReadonlyMap<string, TrafficBytes>;
 }
 
+const GPUS: Table<readonly [index: number, gpu: Gpu]> = {
+  prefix: "komari_gpu_",
+  type: "gauge",
+  labels: ([index, { name }]) => ({ gpu: String(index), name }),
+  columns: [
+    [
+      "usage_ratio",
+      "Utilization of a graphics card.",
+      ([, { usePercent }]) => usePercent && usePercent / 100,
+    ],
+    ["memory_total_bytes", "Memory of a graphics card.", ([, { memory }]) => memory?.totalBytes],
+    ["memory_used_bytes", "Used memory of a graphics card.", ([, { memory }]) => memory?.usedBytes],
+    [
+      "temperature_celsius",
+      "Temperature of a graphics card.",
+      ([, { temperatureCelsius }]) => temperatureCelsius,
+    ],
+  ],
+};
+
 /** Metrics of the machine. */
 export function machineMetrics(machine: ExportedMachine): MetricFamily[] {
   const { snapshot, atMs, facts, interfaces } = machine;
-  const { load, traffic, connections, uptimeSeconds, gpus = [] } = snapshot;
-  const devices = (bytes: (counters: TrafficBytes) => number): Sample[] =>
-    [...interfaces].map(([device, counters]) => ({ labels: { device }, value: bytes(counters) }));
+  const { cpuPercent, memory, swap, disk, load, traffic, connections, uptimeSeconds } = snapshot;
+  const devices = (bytes: (counters: TrafficBytes) => number) =>
+    [...interfaces].map(([device, counters]) => one(bytes(counters), { device }));
+  // Two cards of one name fail by one name.
+  const unmeasured = [...new Set(snapshot.failures)].map((failure) =>
+    one(1, { metric: failure.replace(/^cannot measure /, "") })
+  );
   return [
-    gauge("komari_cpu_usage_ratio", "Busy time of all cores since the previous report.", [
-      one(snapshot.cpuPercent === undefined ? undefined : snapshot.cpuPercent / 100),
-    ]),
-    gauge("node_load1", "1m load average.", [one(load?.oneMinute)]),
-    gauge("node_load5", "5m load average.", [one(load?.fiveMinutes)]),
-    gauge("node_load15", "15m load average.", [one(load?.fifteenMinutes)]),
-    gauge("node_memory_MemTotal_bytes", "Memory of the machine.", [
-      one(snapshot.memory?.totalBytes),
-    ]),
-    gauge("node_memory_SwapTotal_bytes", "Swap of the machine.", [one(snapshot.swap?.totalBytes)]),
-    gauge("komari_memory_total_bytes", "Memory as reported: the machine's, or the limit.", [
-      one(snapshot.memory?.totalBytes),
-    ]),
-    gauge("komari_memory_used_bytes", "Used memory as reported, by the configured mode.", [
-      one(snapshot.memory?.usedBytes),
-    ]),
-    gauge("komari_swap_total_bytes", "Swap as reported: the machine's, or the limit.", [
-      one(snapshot.swap?.totalBytes),
-    ]),
-    gauge("komari_swap_used_bytes", "Used swap as reported.", [one(snapshot.swap?.usedBytes)]),
-    gauge("komari_disk_total_bytes", "Size of all counted file systems, each once.", [
-      one(snapshot.disk?.totalBytes),
-    ]),
-    gauge("komari_disk_used_bytes", "Used space of all counted file systems.", [
-      one(snapshot.disk?.usedBytes),
-    ]),
-    {
-      name: "node_network_receive_bytes",
-      type: "counter",
-      help: "Network device statistic receive_bytes.",
-      samples: devices(({ receivedBytes }) => receivedBytes),
-    },
-    {
-      name: "node_network_transmit_bytes",
-      type: "counter",
-      help: "Network device statistic transmit_bytes.",
-      samples: devices(({ sentBytes }) => sentBytes),
-    },
+    gauge(
+      "komari_cpu_usage_ratio",
+      "Busy time of all cores since the previous report.",
+      cpuPercent && cpuPercent / 100,
+    ),
+    gauge("node_load1", "1m load average.", load?.oneMinute),
+    gauge("node_load5", "5m load average.", load?.fiveMinutes),
+    gauge("node_load15", "15m load average.", load?.fifteenMinutes),
+    gauge("node_memory_MemTotal_bytes", "Memory of the machine.", memory?.totalBytes),
+    gauge("node_memory_SwapTotal_bytes", "Swap of the machine.", swap?.totalBytes),
+    gauge(
+      "komari_memory_total_bytes",
+      "Memory as reported: the machine's, or the limit.",
+      memory?.totalBytes,
+    ),
+    gauge(
+      "komari_memory_used_bytes",
+      "Used memory as reported, by the configured mode.",
+      memory?.usedBytes,
+    ),
+    gauge(
+      "komari_swap_total_bytes",
+      "Swap as reported: the machine's, or the limit.",
+      swap?.totalBytes,
+    ),
+    gauge("komari_swap_used_bytes", "Used swap as reported.", swap?.usedBytes),
+    gauge(
+      "komari_disk_total_bytes",
+      "Size of all counted file systems, each once.",
+      disk?.totalBytes,
+    ),
+    gauge("komari_disk_used_bytes", "Used space of all counted file systems.", disk?.usedBytes),
+    counter(
+      "node_network_receive_bytes",
+      "Network device statistic receive_bytes.",
+      devices(({ receivedBytes }) => receivedBytes),
+    ),
+    counter(
+      "node_network_transmit_bytes",
+      "Network device statistic transmit_bytes.",
+      devices(({ sentBytes }) => sentBytes),
+    ),
     gauge("komari_traffic_bytes", "Reported total of traffic: since boot, or of the month.", [
       one(traffic?.receivedBytes, { direction: "receive" }),
       one(traffic?.sentBytes, { direction: "transmit" }),
@@ -85,23 +122,23 @@ export function machineMetrics(machine: ExportedMachine): MetricFamily[] {
       one(connections?.tcp, { protocol: "tcp" }),
       one(connections?.udp, { protocol: "udp" }),
     ]),
-    gauge("node_processes_pids", "Number of PIDs.", [one(snapshot.processes)]),
-    gauge("node_boot_time_seconds", "Node boot time, in unixtime.", [
-      one(uptimeSeconds === undefined ? undefined : Math.round(atMs / 1000 - uptimeSeconds)),
-    ]),
-    ...gpuMetrics(gpus),
+    gauge("node_processes_pids", "Number of PIDs.", snapshot.processes),
+    gauge(
+      "node_boot_time_seconds",
+      "Node boot time, in unixtime.",
+      uptimeSeconds === undefined ? undefined : Math.round(atMs / 1000 - uptimeSeconds),
+    ),
+    ...familiesOf(GPUS, [...(snapshot.gpus ?? []).entries()]),
     gauge(
       "komari_unmeasured",
       "1 for each metric that the last report could not measure.",
-      // Two cards of one name fail by one name.
-      [...new Set(snapshot.failures)].map((failure) => ({
-        labels: { metric: failure.replace(/^cannot measure /, "") },
-        value: 1,
-      })),
+      unmeasured,
     ),
-    gauge("komari_measured_timestamp_seconds", "Time of these measurements, in unixtime.", [
-      one(atMs / 1000),
-    ]),
+    gauge(
+      "komari_measured_timestamp_seconds",
+      "Time of these measurements, in unixtime.",
+      atMs / 1000,
+    ),
     info("komari_machine", "Facts about the machine.", {
       arch: facts.arch,
       cpu: facts.cpuName,
@@ -109,35 +146,6 @@ export function machineMetrics(machine: ExportedMachine): MetricFamily[] {
       kernel: facts.kernelVersion,
       virtualization: facts.virtualization,
     }),
-  ];
-}
-
-function gpuMetrics(gpus: readonly Gpu[]): MetricFamily[] {
-  const values = (value: (gpu: Gpu) => number | undefined) =>
-    gpus.map((gpu, index) => one(value(gpu), { gpu: String(index), name: gpu.name }));
-  const memory = (value: (memory: Usage) => number) =>
-    values((gpu) => gpu.memory && value(gpu.memory));
-  return [
-    gauge(
-      "komari_gpu_usage_ratio",
-      "Utilization of a graphics card.",
-      values(({ usePercent }) => usePercent === undefined ? undefined : usePercent / 100),
-    ),
-    gauge(
-      "komari_gpu_memory_total_bytes",
-      "Memory of a graphics card.",
-      memory(({ totalBytes }) => totalBytes),
-    ),
-    gauge(
-      "komari_gpu_memory_used_bytes",
-      "Used memory of a graphics card.",
-      memory(({ usedBytes }) => usedBytes),
-    ),
-    gauge(
-      "komari_gpu_temperature_celsius",
-      "Temperature of a graphics card.",
-      values(({ temperatureCelsius }) => temperatureCelsius),
-    ),
   ];
 }
 
@@ -228,12 +236,11 @@ export class ProbeHistograms {
         help: "Duration of probes that were not lost.",
         samples: series.flatMap(histogramSamples),
       },
-      {
-        name: "komari_probe_lost",
-        type: "counter",
-        help: "Probes without an answer.",
-        samples: series.map(({ labels, lost }) => ({ labels, value: lost })),
-      },
+      counter(
+        "komari_probe_lost",
+        "Probes without an answer.",
+        series.map(({ labels, lost }) => ({ labels, value: lost })),
+      ),
     ];
   }
 }

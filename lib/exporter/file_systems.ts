@@ -5,7 +5,7 @@ import { NonblockingStatfs } from "../metrics/nonblocking_statfs.ts";
 import type { OnMalformed } from "../parse/lines.ts";
 import { type MountLine, parseMounts } from "../parse/mounts.ts";
 import { MAX_ROWS } from "./kernel_files.ts";
-import { type Column, familiesOf, type MetricFamily } from "./openmetrics.ts";
+import { familiesOf, type MetricFamily, type Table } from "./openmetrics.ts";
 
 /** Left out by default in Debian's package of node_exporter. */
 const EXCLUDED_PATHS =
@@ -20,59 +20,40 @@ const EXCLUDED_TYPES = new Set([
 const ANSWERS_MS = 250;
 
 interface Row extends MountLine {
-  readonly labels: {
-    readonly device: string;
-    readonly fstype: string;
-    readonly mountpoint: string;
-  };
   /** `undefined` when it can't be asked, or has not answered yet. */
   readonly use: FileSystemUse | undefined;
 }
 
-const COLUMNS: readonly Column<Row>[] = [
-  column("size_bytes", "Size of the file system, in bytes.", ({ blocks, blockSizeBytes }) => {
-    return blocks * blockSizeBytes;
-  }),
-  column(
-    "free_bytes",
-    "Bytes that nothing takes, those for root alone included.",
-    ({ freeBlocks, blockSizeBytes }) => {
-      return freeBlocks * blockSizeBytes;
-    },
-  ),
-  column(
-    "avail_bytes",
-    "Bytes that ordinary users can still fill.",
-    ({ availableBlocks, blockSizeBytes }) => availableBlocks * blockSizeBytes,
-  ),
-  column("files", "Files that the file system can hold.", ({ files }) => files),
-  column("files_free", "Files that can still be made.", ({ freeFiles }) => freeFiles),
-  {
-    name: "node_filesystem_readonly",
-    type: "gauge",
-    help: "Whether it can't be written to.",
-    value: ({ use, isReadOnly }) => use && Number(isReadOnly),
-  },
-  {
-    name: "node_filesystem_device_error",
-    type: "gauge",
-    help: "Whether its size could not be read.",
-    value: ({ use }) => use === undefined ? 1 : 0,
-  },
-];
-
-function column(
-  name: string,
-  help: string,
-  value: (use: FileSystemUse) => number | undefined,
-): Column<Row> {
-  return {
-    name: `node_filesystem_${name}`,
-    type: "gauge",
-    help,
-    value: ({ use }) => use && value(use),
-  };
-}
+const FILE_SYSTEMS: Table<Row> = {
+  prefix: "node_filesystem_",
+  type: "gauge",
+  labels: ({ device, type, mountPoint }) => ({ device, fstype: type, mountpoint: mountPoint }),
+  columns: [
+    [
+      "size_bytes",
+      "Size of the file system, in bytes.",
+      ({ use }) => use && use.blocks * use.blockSizeBytes,
+    ],
+    [
+      "free_bytes",
+      "Bytes that nothing takes, those for root alone included.",
+      ({ use }) => use && use.freeBlocks * use.blockSizeBytes,
+    ],
+    [
+      "avail_bytes",
+      "Bytes that ordinary users can still fill.",
+      ({ use }) => use && use.availableBlocks * use.blockSizeBytes,
+    ],
+    ["files", "Files that the file system can hold.", ({ use }) => use?.files],
+    ["files_free", "Files that can still be made.", ({ use }) => use?.freeFiles],
+    [
+      "readonly",
+      "Whether it can't be written to.",
+      ({ use, isReadOnly }) => use && Number(isReadOnly),
+    ],
+    ["device_error", "Whether its size could not be read.", ({ use }) => Number(use === undefined)],
+  ],
+};
 
 /** The file systems of the machine's first process, as node_exporter chooses them. */
 export class FileSystemReader {
@@ -116,12 +97,8 @@ export class FileSystemReader {
     for (const path of others) this.#statfs.query(path);
     this.#statfs.prune(others);
     if (others.size > 0) await settlesWithin(this.#statfs.settled(), ANSWERS_MS);
-    const rows = shown.map((mount): Row => {
-      const { device, mountPoint, type } = mount;
-      const labels = { device, fstype: type, mountpoint: mountPoint };
-      return { ...mount, labels, use: this.#useOf(this.#pathOf(mountPoint), mountPoint === "/") };
-    });
-    return familiesOf(rows, COLUMNS);
+    const rows = shown.map((mount) => ({ ...mount, use: this.#useOf(mount.mountPoint) }));
+    return familiesOf(FILE_SYSTEMS, rows);
   }
 
   #isExcluded({ mountPoint, type }: MountLine): boolean {
@@ -135,8 +112,9 @@ export class FileSystemReader {
     return root === "/" ? mountPoint : `${root}${mountPoint === "/" ? "" : mountPoint}`;
   }
 
-  #useOf(path: string, isRoot: boolean): FileSystemUse | undefined {
-    if (isRoot) return attempt(() => this.#host.statfs(path));
+  #useOf(mountPoint: string): FileSystemUse | undefined {
+    const path = this.#pathOf(mountPoint);
+    if (mountPoint === "/") return attempt(() => this.#host.statfs(path));
     return this.#statfs.problem(path) ? undefined : this.#statfs.last(path);
   }
 }

@@ -21,11 +21,12 @@ import { parseSoftnetStat, type SoftnetCounters } from "../parse/softnet_stat.ts
 import { parseVmstat } from "../parse/vmstat.ts";
 import {
   type Column,
+  counter,
   familiesOf,
   gauge,
   type MetricFamily,
   one,
-  type Sample,
+  type Table,
 } from "./openmetrics.ts";
 
 /** Devices, interfaces or cores of one source that are shown; no machine of one kernel has more. */
@@ -55,42 +56,40 @@ export class StatReader {
     this.#last = new Map(times);
     const samples = (modes: readonly string[], from: number) =>
       times.flatMap(([cpu, ticks]) =>
-        modes.flatMap((mode, index) => {
+        modes.map((mode, index) => {
           const value = ticks[from + index];
-          return value === undefined
-            ? []
-            : [{ labels: { cpu, mode }, value: value / TICKS_PER_SECOND }];
+          return one(value && value / TICKS_PER_SECOND, { cpu, mode });
         })
       );
-    const counter = (name: string, help: string, key: string): MetricFamily => ({
-      ...gauge(name, help, [one(counters.get(key))]),
-      type: "counter",
-    });
     return [
-      {
-        name: "node_cpu_seconds",
-        type: "counter",
-        help: "Time of each processor by what it did, in seconds.",
-        samples: samples(MODES, 0),
-      },
-      {
-        name: "node_cpu_guest_seconds",
-        type: "counter",
-        help: "Time of each processor in virtual machines, in seconds; user and nice include it.",
-        samples: samples(GUEST_MODES, MODES.length),
-      },
-      counter("node_intr", "Interrupts since boot.", "intr"),
-      counter("node_context_switches", "Context switches since boot.", "ctxt"),
-      counter("node_forks", "Processes and threads started since boot.", "processes"),
-      gauge("node_boot_time_seconds", "When the machine was started, in seconds since 1970.", [
-        one(counters.get("btime")),
-      ]),
-      gauge("node_procs_running", "Processes that run or wait for a processor.", [
-        one(counters.get("procs_running")),
-      ]),
-      gauge("node_procs_blocked", "Processes that wait for a disk.", [
-        one(counters.get("procs_blocked")),
-      ]),
+      counter(
+        "node_cpu_seconds",
+        "Time of each processor by what it did, in seconds.",
+        samples(MODES, 0),
+      ),
+      counter(
+        "node_cpu_guest_seconds",
+        "Time of each processor in virtual machines, in seconds; user and nice include it.",
+        samples(GUEST_MODES, MODES.length),
+      ),
+      counter("node_intr", "Interrupts since boot.", counters.get("intr")),
+      counter("node_context_switches", "Context switches since boot.", counters.get("ctxt")),
+      counter("node_forks", "Processes and threads started since boot.", counters.get("processes")),
+      gauge(
+        "node_boot_time_seconds",
+        "When the machine was started, in seconds since 1970.",
+        counters.get("btime"),
+      ),
+      gauge(
+        "node_procs_running",
+        "Processes that run or wait for a processor.",
+        counters.get("procs_running"),
+      ),
+      gauge(
+        "node_procs_blocked",
+        "Processes that wait for a disk.",
+        counters.get("procs_blocked"),
+      ),
     ];
   }
 
@@ -112,9 +111,9 @@ export class StatReader {
 export function loadMetrics(text: string): MetricFamily[] {
   const { oneMinute, fiveMinutes, fifteenMinutes } = parseLoadavg(text);
   return [
-    gauge("node_load1", "Load over one minute.", [one(oneMinute)]),
-    gauge("node_load5", "Load over five minutes.", [one(fiveMinutes)]),
-    gauge("node_load15", "Load over fifteen minutes.", [one(fifteenMinutes)]),
+    gauge("node_load1", "Load over one minute.", oneMinute),
+    gauge("node_load5", "Load over five minutes.", fiveMinutes),
+    gauge("node_load15", "Load over fifteen minutes.", fifteenMinutes),
   ];
 }
 
@@ -122,7 +121,7 @@ export function loadMetrics(text: string): MetricFamily[] {
 export function memoryMetrics(text: string): MetricFamily[] {
   return Array.from(
     parseMeminfoFields(text),
-    ([field, value]) => gauge(`node_memory_${field}`, `${field} of /proc/meminfo.`, [one(value)]),
+    ([field, value]) => gauge(`node_memory_${field}`, `${field} of /proc/meminfo.`, value),
   );
 }
 
@@ -167,7 +166,7 @@ export function sockstatMetrics(text: string, pageBytes: number | undefined): Me
     const help = protocol === "sockets"
       ? "IPv4 sockets that are open."
       : `${protocol} sockets: ${state}.`;
-    families.push(gauge(`node_sockstat_${protocol}_${state}`, help, [one(value)]));
+    families.push(gauge(`node_sockstat_${protocol}_${state}`, help, value));
   };
   for (const [field, value] of parseSockstatFields(text)) {
     const [protocol = "", state = ""] = field.split("_");
@@ -180,113 +179,95 @@ export function sockstatMetrics(text: string, pageBytes: number | undefined): Me
 const RECEIVED = ["bytes", "packets", "errs", "drop", "fifo", "frame", "compressed", "multicast"];
 const SENT = ["bytes", "packets", "errs", "drop", "fifo", "colls", "carrier", "compressed"];
 
-type Labelled<Row> = Row & { readonly labels: { readonly device: string } };
-
-const NETWORK_COLUMNS: readonly Column<Labelled<InterfaceColumns>>[] = [
-  ...RECEIVED.map((name, at) => networkColumn(`receive_${name}`, ({ received }) => received[at])),
-  ...SENT.map((name, at) => networkColumn(`transmit_${name}`, ({ sent }) => sent[at])),
-];
+const NETWORK: Table<InterfaceColumns> = {
+  prefix: "node_network_",
+  type: "counter",
+  labels: ({ name }) => ({ device: name }),
+  columns: [
+    ...RECEIVED.map((name, at) => networkColumn(`receive_${name}`, ({ received }) => received[at])),
+    ...SENT.map((name, at) => networkColumn(`transmit_${name}`, ({ sent }) => sent[at])),
+  ],
+};
 
 function networkColumn(
   name: string,
   value: (row: InterfaceColumns) => number | undefined,
-): Column<Labelled<InterfaceColumns>> {
-  const help = `${name} of each network interface.`;
-  return { name: `node_network_${name}`, type: "counter", help, value };
+): Column<InterfaceColumns> {
+  return [name, `${name} of each network interface.`, value];
 }
 
 /** Reads `/proc/net/dev`; the loopback interface is left out, as Debian's package does. */
 export function networkMetrics(text: string, onMalformed: OnMalformed): MetricFamily[] {
   const rows = new Map(parseNetDevColumns(text, onMalformed).map((row) => [row.name, row]));
   rows.delete("lo");
-  const shown = [...rows.values()].slice(0, MAX_ROWS);
-  return familiesOf(
-    shown.map((row) => ({ ...row, labels: { device: row.name } })),
-    NETWORK_COLUMNS,
-  );
+  return familiesOf(NETWORK, [...rows.values()].slice(0, MAX_ROWS));
 }
 
-type OfCore<Row> = Row & { readonly labels: { readonly cpu: string } };
-
-const SOFTNET_COLUMNS: readonly Column<OfCore<SoftnetCounters>>[] = [
-  softnet("processed", "Packets that this processor has handled.", (row) => row.processed),
-  softnet(
-    "dropped",
-    "Packets dropped because this processor's queue was full.",
-    (row) => row.dropped,
-  ),
-  softnet(
-    "times_squeezed",
-    "Times that packets were left over when the time for them ended.",
-    (row) => row.timesSqueezed,
-  ),
-  softnet(
-    "received_rps",
-    "Times that another processor woke up this one for packets.",
-    (row) => row.receivedRps,
-  ),
-  softnet(
-    "flow_limit_count",
-    "Times that one connection's packets met the limit.",
-    (row) => row.flowLimitCount,
-  ),
-];
-
-function softnet(
-  name: string,
-  help: string,
-  value: (row: SoftnetCounters) => number | undefined,
-): Column<OfCore<SoftnetCounters>> {
-  return { name: `node_softnet_${name}`, type: "counter", help, value };
-}
+const SOFTNET: Table<SoftnetCounters> = {
+  prefix: "node_softnet_",
+  type: "counter",
+  labels: ({ cpu }) => ({ cpu: String(cpu) }),
+  columns: [
+    ["processed", "Packets that this processor has handled.", (row) => row.processed],
+    ["dropped", "Packets dropped because this processor's queue was full.", (row) => row.dropped],
+    [
+      "times_squeezed",
+      "Times that packets were left over when the time for them ended.",
+      (row) => row.timesSqueezed,
+    ],
+    [
+      "received_rps",
+      "Times that another processor woke up this one for packets.",
+      (row) => row.receivedRps,
+    ],
+    [
+      "flow_limit_count",
+      "Times that one connection's packets met the limit.",
+      (row) => row.flowLimitCount,
+    ],
+  ],
+};
 
 /** Reads `/proc/net/softnet_stat`. */
 export function softnetMetrics(text: string, onMalformed: OnMalformed): MetricFamily[] {
-  const rows = parseSoftnetStat(text, onMalformed).slice(0, MAX_ROWS);
-  return familiesOf(
-    rows.map((row) => ({ ...row, labels: { cpu: String(row.cpu) } })),
-    SOFTNET_COLUMNS,
-  );
+  return familiesOf(SOFTNET, parseSoftnetStat(text, onMalformed).slice(0, MAX_ROWS));
 }
 
-const SCHEDULE_COLUMNS: readonly Column<OfCore<CoreSchedule>>[] = [
-  {
-    name: "node_schedstat_running_seconds",
-    type: "counter",
-    help: "Time in which this processor ran processes, in seconds.",
-    value: ({ runningNs }) => runningNs / 1e9,
-  },
-  {
-    name: "node_schedstat_waiting_seconds",
-    type: "counter",
-    help: "Time for which processes waited for this processor, in seconds.",
-    value: ({ waitingNs }) => waitingNs / 1e9,
-  },
-  {
-    name: "node_schedstat_timeslices",
-    type: "counter",
-    help: "Times that this processor took up a process.",
-    value: ({ timeslices }) => timeslices,
-  },
-];
+const SCHEDULE: Table<CoreSchedule> = {
+  prefix: "node_schedstat_",
+  type: "counter",
+  labels: ({ cpu }) => ({ cpu }),
+  columns: [
+    [
+      "running_seconds",
+      "Time in which this processor ran processes, in seconds.",
+      ({ runningNs }) => runningNs / 1e9,
+    ],
+    [
+      "waiting_seconds",
+      "Time for which processes waited for this processor, in seconds.",
+      ({ waitingNs }) => waitingNs / 1e9,
+    ],
+    ["timeslices", "Times that this processor took up a process.", (row) => row.timeslices],
+  ],
+};
 
 /** Reads `/proc/schedstat`. */
 export function schedstatMetrics(text: string): MetricFamily[] {
-  const rows = parseSchedstat(text).slice(0, MAX_ROWS);
-  return familiesOf(rows.map((row) => ({ ...row, labels: { cpu: row.cpu } })), SCHEDULE_COLUMNS);
+  return familiesOf(SCHEDULE, parseSchedstat(text).slice(0, MAX_ROWS));
 }
 
 /** Reads `/proc/net/arp`. */
 export function arpMetrics(text: string): MetricFamily[] {
   const samples = [...countArpEntries(text)].slice(0, MAX_ROWS)
-    .map(([device, value]): Sample => ({ labels: { device }, value }));
+    .map(([device, value]) => one(value, { device }));
   return [gauge("node_arp_entries", "Neighbours in the ARP table, by interface.", samples)];
 }
 
 /** Reads `/proc/sys/fs/file-nr`. */
 export function fileHandleMetrics(text: string): MetricFamily[] {
   return Object.entries(parseFileNr(text)).map(([name, value]) =>
-    gauge(`node_filefd_${name}`, `Open files of the whole machine: ${name}.`, [one(value)])
+    gauge(`node_filefd_${name}`, `Open files of the whole machine: ${name}.`, value)
   );
 }
 
@@ -303,45 +284,27 @@ export function numberMetric(
   };
 }
 
-/** Names after `node_pressure_`, and help texts, of `some` and `full` of each file. */
-const PRESSURES = {
-  "pressure/cpu": [["cpu_waiting", "some process waited for a processor"], undefined],
-  "pressure/io": [
-    ["io_waiting", "some process waited for a disk"],
-    ["io_stalled", "every process waited for a disk"],
-  ],
-  "pressure/memory": [
-    ["memory_waiting", "some process waited for memory"],
-    ["memory_stalled", "every process waited for memory"],
-  ],
-  "pressure/irq": [
-    undefined,
-    ["irq_stalled", "interrupts held up every process"],
-  ],
-} as const;
-
-/** The files of pressures that are shown, below `/proc`. */
-export const PRESSURE_FILES = [
-  "pressure/cpu",
-  "pressure/io",
-  "pressure/memory",
-  "pressure/irq",
+/** File below `/proc`, which of its totals, name after `node_pressure_`, and help. */
+const PRESSURES = [
+  ["pressure/cpu", "someUs", "cpu_waiting", "some process waited for a processor"],
+  ["pressure/io", "someUs", "io_waiting", "some process waited for a disk"],
+  ["pressure/io", "fullUs", "io_stalled", "every process waited for a disk"],
+  ["pressure/memory", "someUs", "memory_waiting", "some process waited for memory"],
+  ["pressure/memory", "fullUs", "memory_stalled", "every process waited for memory"],
+  ["pressure/irq", "fullUs", "irq_stalled", "interrupts held up every process"],
 ] as const;
 
+/** The files of pressures that are shown, below `/proc`. */
+export const PRESSURE_FILES: readonly string[] = [...new Set(PRESSURES.map(([file]) => file))];
+
 /** Makes a reader of one of them. */
-export function pressureMetrics(file: keyof typeof PRESSURES): ReadFamilies {
+export function pressureMetrics(file: string): ReadFamilies {
   return (text) => {
-    const { someUs, fullUs } = parsePressure(text);
-    return PRESSURES[file].flatMap((named, index) => {
-      const us = index === 0 ? someUs : fullUs;
-      if (named === undefined || us === undefined) return [];
-      const [name, what] = named;
-      return [{
-        name: `node_pressure_${name}_seconds`,
-        type: "counter",
-        help: `Time in which ${what}, in seconds.`,
-        samples: [{ value: us / 1e6 }],
-      }];
+    const pressure = parsePressure(text);
+    return PRESSURES.filter(([of]) => of === file).map(([, total, name, what]) => {
+      const us = pressure[total];
+      const help = `Time in which ${what}, in seconds.`;
+      return counter(`node_pressure_${name}_seconds`, help, us && us / 1e6);
     });
   };
 }

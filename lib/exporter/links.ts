@@ -4,7 +4,7 @@ import { OWN_PROC } from "../host/interface_traits.ts";
 import { parseNetDevColumns } from "../parse/net_dev.ts";
 import type { Shell } from "../sandbox/shell.ts";
 import { LINK_FILES, type LinkFile } from "../sandbox/shell_script.ts";
-import { type Column, familiesOf, info, type MetricFamily } from "./openmetrics.ts";
+import { type Column, familiesOf, info, type MetricFamily, type Table } from "./openmetrics.ts";
 
 /** Interfaces whose files stay open. */
 const MAX_OPEN = 32;
@@ -19,46 +19,53 @@ const DESCRIBED = ["address", "broadcast", "duplex", "ifalias", "operstate"] as 
 type LinkTexts = ReadonlyMap<LinkFile, string>;
 
 interface Row {
-  readonly labels: { readonly device: string };
+  readonly device: string;
   readonly texts: LinkTexts;
 }
 
-const NOHANDLER = property("receive_nohandler_total", "statistics/rx_nohandler");
+const LINKS: Table<Row> = {
+  prefix: "node_network_",
+  type: "gauge",
+  labels: ({ device }) => ({ device }),
+  columns: [
+    [
+      "up",
+      "Whether the interface works, by its operstate.",
+      ({ texts }) => Number(texts.get("operstate") === "up"),
+    ],
+    property("carrier", "carrier"),
+    property("carrier_changes", "carrier_changes", { type: "counter" }),
+    property("flags", "flags"),
+    property("iface_id", "ifindex"),
+    property("mtu_bytes", "mtu"),
+    property("protocol_type", "type"),
+    // Megabits a second; -1 where the driver does not know it.
+    property("speed_bytes", "speed", { factor: 1_000_000 / 8 }),
+    property("transmit_queue_length", "tx_queue_len"),
+    [
+      "receive_nohandler",
+      "receive_nohandler of each network interface.",
+      ({ device, texts }) =>
+        device === "lo" ? undefined : numberOf(texts.get("statistics/rx_nohandler")),
+      "counter",
+    ],
+  ],
+};
 
-const COLUMNS: readonly Column<Row>[] = [
-  {
-    name: "node_network_up",
-    type: "gauge",
-    help: "Whether the interface works, by its operstate.",
-    value: ({ texts }) => texts.get("operstate") === "up" ? 1 : 0,
-  },
-  property("carrier", "carrier"),
-  { ...property("carrier_changes_total", "carrier_changes"), type: "counter" },
-  property("flags", "flags"),
-  property("iface_id", "ifindex"),
-  property("mtu_bytes", "mtu"),
-  property("protocol_type", "type"),
-  // Megabits a second; -1 where the driver does not know it.
-  property("speed_bytes", "speed", 1_000_000 / 8),
-  property("transmit_queue_length", "tx_queue_len"),
-  {
-    ...NOHANDLER,
-    type: "counter",
-    help: "receive_nohandler of each network interface.",
-    value: (row) => row.labels.device === "lo" ? undefined : NOHANDLER.value(row),
-  },
-];
-
-function property(name: string, file: LinkFile, factor = 1): Column<Row> {
-  return {
-    name: `node_network_${name.replace(/_total$/, "")}`,
-    type: "gauge",
-    help: `${name} of each network interface, as /sys has it.`,
-    value: ({ texts }) => {
-      const text = texts.get(file) ?? "";
-      return /^-?\d{1,20}$|^0x[0-9a-f]{1,16}$/.test(text) ? Number(text) * factor : undefined;
-    },
+function property(
+  name: string,
+  file: LinkFile,
+  { type, factor = 1 }: { type?: "counter"; factor?: number } = {},
+): Column<Row> {
+  const value = ({ texts }: Row) => {
+    const number = numberOf(texts.get(file));
+    return number && number * factor;
   };
+  return [name, `${name} of each network interface, as /sys has it.`, value, type];
+}
+
+function numberOf(text = ""): number | undefined {
+  return /^-?\d{1,20}$|^0x[0-9a-f]{1,16}$/.test(text) ? Number(text) : undefined;
 }
 
 /** State, speed and size of each interface, from `/sys/class/net`. */
@@ -102,14 +109,14 @@ export class LinkReader {
       }),
     );
     const rows = [...found].flatMap(([device, texts]): Row[] =>
-      texts?.get("operstate") ? [{ labels: { device }, texts }] : []
+      texts?.get("operstate") ? [{ device, texts }] : []
     );
-    const described = rows.map(({ labels, texts }) => ({
-      ...labels,
+    const described = rows.map(({ device, texts }) => ({
+      device,
       ...Object.fromEntries(DESCRIBED.map((file) => [file, texts.get(file)])),
     }));
     const help = "Addresses and state of each network interface; always 1.";
-    return [info("node_network", help, ...described), ...familiesOf(rows, COLUMNS)];
+    return [info("node_network", help, ...described), ...familiesOf(LINKS, rows)];
   }
 
   #names(): string[] {

@@ -18,7 +18,7 @@ import { DiskReader } from "./disks.ts";
 import { FileSystemReader } from "./file_systems.ts";
 import * as files from "./kernel_files.ts";
 import { LinkReader } from "./links.ts";
-import { gauge, info, type MetricFamily, one } from "./openmetrics.ts";
+import { counter, gauge, info, type MetricFamily, one } from "./openmetrics.ts";
 import { SensorReader } from "./sensors.ts";
 
 /** A part of a scrape; one that fails does not stop the others. */
@@ -60,8 +60,8 @@ export class NodeExporter {
         },
       };
     };
-    const number = (path: string, name: string, help: string) =>
-      ofFile(path, `${proc}/sys/${path}`, files.numberMetric(name, help));
+    const number = (path: string, ...metric: Parameters<typeof files.numberMetric>) =>
+      ofFile(path, `${proc}/sys/${path}`, files.numberMetric(...metric));
     const pageBytes = pageSize(host);
     const sockets = (text: string) => files.sockstatMetrics(text, pageBytes);
     this.#parts = [
@@ -112,14 +112,11 @@ export class NodeExporter {
         "node_processes_max_threads",
         "Threads that the machine may have.",
       ),
-      ofFile(
+      number(
         "kernel/hung_task_detect_count",
-        `${proc}/sys/kernel/hung_task_detect_count`,
-        files.numberMetric(
-          "node_kernel_hung_tasks",
-          "Tasks that the kernel has found hanging since boot.",
-          "counter",
-        ),
+        "node_kernel_hung_tasks",
+        "Tasks that the kernel has found hanging since boot.",
+        "counter",
       ),
       { source: "diskstats", read: (onGap) => disks.read(onGap) },
       { source: "mounts", read: (onGap) => fileSystems.read(onGap) },
@@ -174,35 +171,39 @@ export class NodeExporter {
     return async () => {
       const use = parseProcessUse(stat.read() ?? "");
       const descriptors = await this.#shell?.countDescriptors();
+      const { openFiles, addressSpaceBytes } = limits;
       return [
-        {
-          name: "process_cpu_seconds",
-          type: "counter",
-          help: "CPU time of the agent, in seconds.",
-          samples: [{ value: use.cpuTicks / files.TICKS_PER_SECOND }],
-        },
-        gauge("process_open_fds", "Files and sockets that the agent has open.", [
-          one(descriptors || undefined),
-        ]),
-        gauge("process_max_fds", "Files and sockets that the agent may have open.", [
-          one(limits.openFiles),
-        ]),
-        gauge("process_resident_memory_bytes", "Memory of the agent that is in RAM, in bytes.", [
-          one(pageBytes && use.residentPages * pageBytes),
-        ]),
-        gauge("process_virtual_memory_bytes", "Address space of the agent, in bytes.", [
-          one(use.virtualMemoryBytes),
-        ]),
+        counter(
+          "process_cpu_seconds",
+          "CPU time of the agent, in seconds.",
+          use.cpuTicks / files.TICKS_PER_SECOND,
+        ),
+        gauge(
+          "process_open_fds",
+          "Files and sockets that the agent has open.",
+          descriptors || undefined,
+        ),
+        gauge("process_max_fds", "Files and sockets that the agent may have open.", openFiles),
+        gauge(
+          "process_resident_memory_bytes",
+          "Memory of the agent that is in RAM, in bytes.",
+          pageBytes && use.residentPages * pageBytes,
+        ),
+        gauge(
+          "process_virtual_memory_bytes",
+          "Address space of the agent, in bytes.",
+          use.virtualMemoryBytes,
+        ),
         gauge(
           "process_virtual_memory_max_bytes",
           "Address space that the agent may have, in bytes.",
           // No limit is the largest number of 64 bits.
-          [one(limits.addressSpaceBytes && Math.min(limits.addressSpaceBytes, 2 ** 64))],
+          addressSpaceBytes && Math.min(addressSpaceBytes, 2 ** 64),
         ),
         gauge(
           "process_start_time_seconds",
           "When the agent was started, in seconds since 1970.",
-          [one(bootedAt && bootedAt + use.startTicks / files.TICKS_PER_SECOND)],
+          bootedAt && bootedAt + use.startTicks / files.TICKS_PER_SECOND,
         ),
       ];
     };
@@ -220,9 +221,7 @@ function pageSize(host: Pick<Host, "roots" | "readText">): number | undefined {
 
 function readTime(): MetricFamily[] {
   return [
-    gauge("node_time_seconds", "The machine's clock, in seconds since 1970.", [
-      one(Date.now() / 1000),
-    ]),
+    gauge("node_time_seconds", "The machine's clock, in seconds since 1970.", Date.now() / 1000),
   ];
 }
 

@@ -27,13 +27,18 @@ export interface MetricFamily {
   readonly samples: readonly Sample[];
 }
 
-/** Makes a gauge of those samples that have a value. */
-export function gauge(
-  name: string,
-  help: string,
-  samples: readonly (Sample | undefined)[],
-): MetricFamily {
+/** The one value of a family, or its samples; `undefined` for none. */
+type Values = number | undefined | readonly (Sample | undefined)[];
+
+/** Makes a gauge of what has a value. */
+export function gauge(name: string, help: string, values: Values): MetricFamily {
+  const samples = typeof values === "object" ? values : [one(values)];
   return { name, type: "gauge", help, samples: samples.filter((it) => it !== undefined) };
+}
+
+/** Makes a counter of what has a value. */
+export function counter(name: string, help: string, values: Values): MetricFamily {
+  return { ...gauge(name, help, values), type: "counter" };
 }
 
 /** Makes a family whose samples are 1 and carry labels. */
@@ -46,20 +51,29 @@ export function one(value: number | undefined, labels?: Labels): Sample | undefi
   return value === undefined ? undefined : { labels, value };
 }
 
-/** A family of a table, and what a row gives for it. */
-export interface Column<Row> extends Omit<MetricFamily, "samples"> {
-  /** The value of a row's sample; `undefined` for none. */
-  readonly value: (row: Row) => number | undefined;
+/** A family of a table: its name, its help, the value of a row if it has one, and another type. */
+export type Column<Row> = readonly [
+  name: string,
+  help: string,
+  value: (row: Row) => number | undefined,
+  type?: MetricFamily["type"],
+];
+
+/** Families with a sample of each row of something, such as a disk. */
+export interface Table<Row> {
+  /** Start of all names. */
+  readonly prefix: string;
+  readonly type: MetricFamily["type"];
+  readonly labels: (row: Row) => Labels;
+  readonly columns: readonly Column<Row>[];
 }
 
 /** Makes a family of each column, with a sample of each row that has a value there. */
-export function familiesOf<Row extends { readonly labels?: Labels }>(
-  rows: readonly Row[],
-  columns: readonly Column<Row>[],
-): MetricFamily[] {
-  return columns.map(({ name, type, help, value }) => {
-    const samples = rows.map((row) => one(value(row), row.labels));
-    return { name, type, help, samples: samples.filter((it) => it !== undefined) };
+export function familiesOf<Row>(table: Table<Row>, rows: readonly Row[]): MetricFamily[] {
+  const labels = rows.map(table.labels);
+  return table.columns.map(([name, help, value, type = table.type]) => {
+    const samples = rows.map((row, index) => one(value(row), labels[index]));
+    return { ...gauge(`${table.prefix}${name}`, help, samples), type };
   });
 }
 
