@@ -1,5 +1,5 @@
-import { attempt } from "../attempt.ts";
-import type { Host, Source } from "../host/host.ts";
+import { settlesWithin } from "../async/timeout.ts";
+import type { Host } from "../host/host.ts";
 import { parseSensorFile, parseSensorValue, type SensorFile } from "../parse/hwmon.ts";
 import { gauge, type Labels, type MetricFamily, one } from "./openmetrics.ts";
 
@@ -7,14 +7,18 @@ import { gauge, type Labels, type MetricFamily, one } from "./openmetrics.ts";
 const MAX_DEVICES = 128;
 /** Files that stay open. */
 const MAX_FILES = 256;
+/** Time for all sensors: some chips take most of a second each, and a scraper waits for ten. */
+const ANSWERS_MS = 5_000;
+
+type SensorHost = Pick<Host, "roots" | "list" | "readText" | "readLink" | "openSlow">;
 
 /** A file of a sensor, and the metric of its value. */
-interface OpenSensor {
+interface Sensor {
   readonly name: string;
   readonly help: string;
   readonly labels: Labels;
   readonly divisor: number;
-  readonly source: Source;
+  readonly path: string;
 }
 
 /**
@@ -22,20 +26,19 @@ interface OpenSensor {
  * there at the start: what comes later is not seen.
  */
 export class SensorReader {
-  readonly #sensors: OpenSensor[] = [];
+  readonly #sensors: readonly (Sensor & { readonly read: () => Promise<string | undefined> })[];
   /** The parts that never change: names and labels of chips. */
   readonly #names: MetricFamily[];
+  #isReading = false;
 
-  constructor(host: Pick<Host, "roots" | "list" | "readText" | "readLink" | "exists" | "open">) {
+  constructor(host: SensorHost) {
     const { sys } = host.roots;
-    const chips = devicesIn(host, `${sys}/class/hwmon`).map((name) =>
-      new Chip(host, `${sys}/class/hwmon/${name}`)
-    );
-    for (const chip of chips) this.#sensors.push(...chip.sensors());
-    for (const name of devicesIn(host, `${sys}/class/thermal`)) {
-      this.#openThermal(host, { folder: `${sys}/class/thermal/${name}`, name });
-    }
-    this.#sensors.splice(MAX_FILES);
+    const chips = devicesIn(host, `${sys}/class/hwmon`).map((folder) => findChip(host, folder));
+    const thermal = devicesIn(host, `${sys}/class/thermal`);
+    this.#sensors = [
+      ...chips.flatMap(chipSensors),
+      ...thermal.flatMap((folder) => thermalSensors(host, folder)),
+    ].slice(0, MAX_FILES).map((sensor) => ({ ...sensor, read: host.openSlow(sensor.path) }));
     this.#names = [
       gauge(
         "node_hwmon_chip_names",
@@ -47,135 +50,117 @@ export class SensorReader {
       gauge(
         "node_hwmon_sensor_label",
         "What the chip's driver calls each sensor; always 1.",
-        chips.flatMap((chip) => chip.labels()).map((labels) => one(1, labels)),
+        chips.flatMap((chip) => sensorLabels(host, chip)).map((labels) => one(1, labels)),
       ),
     ];
   }
 
-  /** Reads all sensors; one that does not answer has no sample. */
-  read(): MetricFamily[] {
-    const families = new Map<
-      string,
-      MetricFamily & { samples: { labels: Labels; value: number }[] }
-    >();
-    for (const { name, help, labels, divisor, source } of this.#sensors) {
-      const value = parseSensorValue(attempt(() => source.read()) ?? "");
-      if (value === undefined) continue;
-      const family = families.get(name) ?? { name, help, type: "gauge", samples: [] };
-      family.samples.push({ labels, value: value / divisor });
-      families.set(name, family);
+  /**
+   * Reads all sensors, one after the other; one that can't be read has no sample.
+   *
+   * @throws {Error} When one does not answer in time, and until it does.
+   */
+  async read(): Promise<MetricFamily[]> {
+    const values = this.#isReading ? undefined : this.#readAll();
+    if (values === undefined || !await settlesWithin(values, ANSWERS_MS)) {
+      throw new Error("Cannot read sensors: one does not answer");
     }
-    return [...this.#names, ...families.values()];
+    return [...this.#names, ...await values];
   }
 
-  #openThermal(
-    host: Pick<Host, "readText" | "open">,
-    { folder, name }: { folder: string; name: string },
-  ): void {
-    const [, kind, number = ""] = /^(thermal_zone|cooling_device)(\d{1,4})$/.exec(name) ?? [];
-    const type = host.readText(`${folder}/type`)?.trim();
-    if (kind === undefined || type === undefined) return;
-    const files = kind === "thermal_zone"
-      ? [[
-        "temp",
-        "node_thermal_zone_temp",
-        "Temperature of the thermal zone, in degrees Celsius.",
-      ]] as const
-      : [
-        [
-          "cur_state",
-          "node_cooling_device_cur_state",
-          "How far the device cools now, in its own steps.",
-        ],
-        [
-          "max_state",
-          "node_cooling_device_max_state",
-          "How far the device can cool, in its own steps.",
-        ],
-      ] as const;
-    for (const [file, metric, help] of files) {
-      this.#sensors.push({
-        ...{ name: metric, help, source: host.open(`${folder}/${file}`) },
-        labels: { [kind === "thermal_zone" ? "zone" : "name"]: number, type },
-        divisor: kind === "thermal_zone" ? 1000 : 1,
-      });
+  async #readAll(): Promise<MetricFamily[]> {
+    this.#isReading = true;
+    const families = new Map<string, MetricFamily>();
+    for (const { name, help, labels, divisor, read } of this.#sensors) {
+      const value = parseSensorValue(await read().catch(() => undefined) ?? "");
+      const { samples } = families.get(name) ?? { samples: [] };
+      const sample = one(value && value / divisor, labels);
+      families.set(name, gauge(name, help, [...samples, sample]));
     }
+    this.#isReading = false;
+    return [...families.values()];
   }
 }
 
-/** Names in a folder of devices, by number. */
+/** Files of thermal zones and cooling devices: of which, the label of its number, help, divisor. */
+const THERMAL = [
+  ["thermal_zone", "temp", "zone", "Temperature of the thermal zone, in degrees Celsius.", 1000],
+  ["cooling_device", "cur_state", "name", "How far the device cools now, in its own steps.", 1],
+  ["cooling_device", "max_state", "name", "How far the device can cool, in its own steps.", 1],
+] as const;
+
+function thermalSensors(host: Pick<Host, "readText">, folder: string): Sensor[] {
+  const [, kind, number = ""] = /\/(thermal_zone|cooling_device)(\d{1,4})$/.exec(folder) ?? [];
+  const type = host.readText(`${folder}/type`)?.trim();
+  if (type === undefined) return [];
+  return THERMAL.filter(([of]) => of === kind).map(([, file, label, help, divisor]) => ({
+    ...{ name: `node_${kind}_${file}`, help, divisor, path: `${folder}/${file}` },
+    labels: { [label]: number, type },
+  }));
+}
+
+/** Devices in a folder, by number. */
 function devicesIn(host: Pick<Host, "list">, folder: string): string[] {
   const numbered = (name: string) => Number(/\d+$/.exec(name)?.[0] ?? 0);
-  const names = host.list(folder) ?? [];
-  return names.toSorted((a, b) => numbered(a) - numbered(b)).slice(0, MAX_DEVICES);
+  const names = (host.list(folder) ?? []).toSorted((a, b) => numbered(a) - numbered(b));
+  return names.slice(0, MAX_DEVICES).map((name) => `${folder}/${name}`);
 }
 
 /** A chip of `/sys/class/hwmon`. */
-class Chip {
+interface Chip {
   /** Made of its device's path, which stays the same over restarts; else of its name or number. */
   readonly label: string;
   /** The name that its driver gives it; empty if unknown. */
   readonly chipName: string;
-  readonly #host: Pick<Host, "list" | "readText" | "open">;
-  readonly #files: readonly (SensorFile & { path: string })[];
+  readonly files: readonly (SensorFile & { path: string })[];
+}
 
-  constructor(
-    host: Pick<Host, "list" | "readText" | "readLink" | "exists" | "open">,
-    folder: string,
-  ) {
-    this.#host = host;
-    this.chipName = cleanName(host.readText(`${folder}/name`) ?? "");
-    this.label = deviceLabel(host, folder) || this.chipName ||
-      cleanName(folder.slice(folder.lastIndexOf("/") + 1));
-    const files = [folder, `${folder}/device`].flatMap((place) =>
-      (host.list(place) ?? []).flatMap((name) => {
-        const file = parseSensorFile(name);
-        return file === undefined ? [] : [{ ...file, path: `${place}/${name}` }];
-      })
-    );
-    // Old drivers have theirs in the folder of the device.
-    this.#files = [
-      ...new Map(files.map((file) => [`${file.sensor}_${file.property}`, file])).values(),
-    ];
-  }
+function findChip(
+  host: Pick<Host, "list" | "readText" | "readLink">,
+  folder: string,
+): Chip {
+  const chipName = cleanName(host.readText(`${folder}/name`) ?? "");
+  const label = deviceLabel(host, folder) || chipName ||
+    cleanName(folder.slice(folder.lastIndexOf("/") + 1));
+  // Old drivers have theirs in the folder of the device.
+  const files = [folder, `${folder}/device`].flatMap((place) =>
+    (host.list(place) ?? []).flatMap((name) => {
+      const file = parseSensorFile(name);
+      return file === undefined ? [] : [{ ...file, path: `${place}/${name}` }];
+    })
+  );
+  const byName = new Map(files.map((file) => [`${file.sensor}_${file.property}`, file]));
+  return { label, chipName, files: [...byName.values()] };
+}
 
-  /** Labels of the sensors that have a name. */
-  labels(): Labels[] {
-    return this.#files.filter(({ property }) => property === "label").flatMap(
-      ({ sensor, path }) => {
-        const label = this.#host.readText(path)?.replace(/^\n+|\n+$/g, "");
-        return label === undefined ? [] : [{ chip: this.label, sensor, label }];
-      },
-    );
-  }
+/** Labels of the sensors that have a name. */
+function sensorLabels(host: Pick<Host, "readText">, chip: Chip): Labels[] {
+  return chip.files.flatMap(({ sensor, property, path }) => {
+    const label = property === "label" ? host.readText(path) : undefined;
+    return label === undefined
+      ? []
+      : [{ chip: chip.label, sensor, label: label.replace(/^\n+|\n+$/g, "") }];
+  });
+}
 
-  /** Opens temperatures and fans. */
-  sensors(): OpenSensor[] {
-    return this.#files.flatMap(({ sensor, kind, property, path }) => {
-      if (property === "label" || (kind !== "temp" && kind !== "fan")) return [];
-      const labels = { chip: this.label, sensor };
-      return [{ ...sensorMetric(kind, property), labels, source: this.#host.open(path) }];
-    });
-  }
+/** Its temperatures and fans. */
+function chipSensors(chip: Chip): Sensor[] {
+  return chip.files.flatMap(({ sensor, kind, property, path }) => {
+    if (property === "label" || (kind !== "temp" && kind !== "fan")) return [];
+    return [{ ...sensorMetric(kind, property), labels: { chip: chip.label, sensor }, path }];
+  });
 }
 
 /** The metric of a temperature or fan, as node_exporter names it. */
 function sensorMetric(
   kind: "temp" | "fan",
   property: string,
-): Pick<OpenSensor, "name" | "help" | "divisor"> {
+): Pick<Sensor, "name" | "help" | "divisor"> {
   const name = `node_hwmon_${kind}${property === "input" ? "" : `_${property}`}`;
-  if (property === "fault" || property === "alarm") {
-    return { name, help: `${property} of each sensor of the kind ${kind}.`, divisor: 1 };
-  }
   if (property === "beep") {
-    return {
-      name: `${name}_enabled`,
-      help: "Whether the chip beeps.",
-      divisor: 1,
-    };
+    return { name: `${name}_enabled`, help: "Whether the chip beeps.", divisor: 1 };
   }
-  if (kind === "temp" && property !== "type") {
+  if (kind === "temp" && !["fault", "alarm", "type"].includes(property)) {
     const help = `Temperature in degrees Celsius: ${property}.`;
     return { name: `${name}_celsius`, help, divisor: 1000 };
   }

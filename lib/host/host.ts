@@ -75,6 +75,11 @@ export interface Host {
    * paths for `statfs`, which need be no UTF-8.
    */
   open(path: string, options?: { hasLongLines?: boolean; hasPaths?: boolean }): Source;
+  /**
+   * Opens a file of one number whose driver may take its time, to be read in a thread of its own, one
+   * reading at a time. It reads `undefined` without such a file, and rejects when it can't be read.
+   */
+  openSlow(path: string): () => Promise<string | undefined>;
   /** Reads a file once; `undefined` when it is missing or can't be read. */
   readText(path: string): string | undefined;
   /** Lists the names in a folder; `undefined` when it is missing or can't be listed. */

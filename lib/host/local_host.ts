@@ -13,6 +13,9 @@ const MAX_BYTES = 8 * 1024 * 1024;
  */
 const LAST_PIECE_BYTES = 2048;
 
+/** A number of a driver is shorter. */
+const NUMBER_BYTES = 64;
+
 /** The buffer that all sources of a host share; it grows to the size of the longest file. */
 export interface Scratch {
   bytes: Uint8Array<ArrayBuffer>;
@@ -89,6 +92,17 @@ export class LocalHost implements Host {
 
   open(path: string, options?: { hasLongLines?: boolean; hasPaths?: boolean }): Source {
     return new FileSource(path, this.#scratch, options);
+  }
+
+  openSlow(path: string): () => Promise<string | undefined> {
+    const file = optional(() => Deno.openSync(path));
+    const bytes = new Uint8Array(NUMBER_BYTES);
+    return async () => {
+      if (file === undefined) return undefined;
+      await file.seek(0, Deno.SeekMode.Start);
+      const length = await file.read(bytes) ?? 0;
+      return this.#scratch.decoder.decode(bytes.subarray(0, length));
+    };
   }
 
   readText(path: string): string | undefined {

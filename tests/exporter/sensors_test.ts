@@ -1,15 +1,17 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { formatMetrics } from "../../lib/exporter/openmetrics.ts";
 import { SensorReader } from "../../lib/exporter/sensors.ts";
+import { FakeTime } from "../fake_time.ts";
 import { fakeHost } from "../metrics/fake_host.ts";
 
-function lines(reader: SensorReader): string[] {
-  return formatMetrics(reader.read(), "text").split("\n").filter((line) => /^[^#]/.test(line));
+async function lines(reader: SensorReader): Promise<string[]> {
+  const text = formatMetrics(await reader.read(), "text");
+  return text.split("\n").filter((line) => /^[^#]/.test(line));
 }
 
 const CORETEMP = "/sys/class/hwmon/hwmon0";
 
-Deno.test("SensorReader.read() names chips by their device, and sensors by their files", () => {
+Deno.test("SensorReader.read() names chips by their device, and sensors by their files", async () => {
   const host = fakeHost({
     [CORETEMP]: "-> ../../devices/platform/coretemp.0/hwmon/hwmon0",
     [`${CORETEMP}/device`]: "-> ../../../coretemp.0",
@@ -28,7 +30,7 @@ Deno.test("SensorReader.read() names chips by their device, and sensors by their
   });
   const labels = 'chip="platform_coretemp_0",sensor="temp1"';
   const fan = 'chip="platform_coretemp_0",sensor="fan1"';
-  assertEquals(lines(new SensorReader(host)), [
+  assertEquals(await lines(new SensorReader(host)), [
     'node_hwmon_chip_names{chip="platform_coretemp_0",chip_name="coretemp"} 1',
     `node_hwmon_sensor_label{${labels},label="Core \\"0\\""} 1`,
     'node_hwmon_sensor_label{chip="platform_coretemp_0",sensor="in0",label="Vcore"} 1',
@@ -42,19 +44,20 @@ Deno.test("SensorReader.read() names chips by their device, and sensors by their
   ]);
 });
 
-Deno.test("SensorReader.read() names a chip without a device by its name, or its number", () => {
+Deno.test("SensorReader.read() names a chip without a device by its name, or its number", async () => {
   const chips = { "hwmon1/name": "ACPI Zone!\n", "hwmon1/temp1_input": "1000\n" };
   const nameless = { "hwmon2/temp1_input": "-2000\n", "hwmon2/temp2_input": "hot\n" };
   const files = Object.entries({ ...chips, ...nameless })
     .map(([path, text]) => [`/sys/class/hwmon/${path}`, text]);
-  assertEquals(lines(new SensorReader(fakeHost(Object.fromEntries(files)))), [
+  const reader = new SensorReader(fakeHost(Object.fromEntries(files)));
+  assertEquals(await lines(reader), [
     'node_hwmon_chip_names{chip="acpi_zone",chip_name="acpi_zone"} 1',
     'node_hwmon_temp_celsius{chip="acpi_zone",sensor="temp1"} 1',
     'node_hwmon_temp_celsius{chip="hwmon2",sensor="temp1"} -2',
   ]);
 });
 
-Deno.test("SensorReader.read() shows thermal zones and cooling devices", () => {
+Deno.test("SensorReader.read() shows thermal zones and cooling devices", async () => {
   const host = fakeHost({
     "/sys/class/thermal/thermal_zone10/type": "x86_pkg_temp\n",
     "/sys/class/thermal/thermal_zone10/temp": "51000\n",
@@ -64,21 +67,71 @@ Deno.test("SensorReader.read() shows thermal zones and cooling devices", () => {
     "/sys/class/thermal/cooling_device0/cur_state": "0\n",
     "/sys/class/thermal/cooling_device0/max_state": "10\n",
   });
-  assertEquals(lines(new SensorReader(host)), [
+  assertEquals(await lines(new SensorReader(host)), [
     'node_cooling_device_cur_state{name="0",type="Processor"} 0',
     'node_cooling_device_max_state{name="0",type="Processor"} 10',
     'node_thermal_zone_temp{zone="10",type="x86_pkg_temp"} 51',
   ]);
 });
 
-Deno.test("SensorReader keeps at most 256 files open", () => {
+Deno.test("SensorReader keeps at most 256 files open", async () => {
   const files: Record<string, string> = {};
   for (let index = 0; index < 1_000; index++) {
     files[`/sys/class/hwmon/hwmon0/temp${index}_input`] = "1000\n";
   }
-  assertEquals(lines(new SensorReader(fakeHost(files))).length, 256);
+  const host = fakeHost(files);
+  let opened = 0;
+  const openSlow = (path: string) => {
+    opened++;
+    return host.openSlow(path);
+  };
+  assertEquals((await lines(new SensorReader({ ...host, openSlow }))).length, 256);
+  assertEquals(opened, 256);
 });
 
-Deno.test("SensorReader.read() is empty on a machine without sensors", () => {
-  assertEquals(lines(new SensorReader(fakeHost({}))), []);
+Deno.test("SensorReader.read() is empty on a machine without sensors", async () => {
+  assertEquals(await lines(new SensorReader(fakeHost({}))), []);
+});
+
+/** A machine of two sensors, one of which answers when it is told so. */
+function withHungSensor() {
+  const host = fakeHost({
+    "/sys/class/hwmon/hwmon0/temp1_input": "1000\n",
+    "/sys/class/hwmon/hwmon0/temp2_input": "2000\n",
+  });
+  const answer = Promise.withResolvers<string>();
+  let asked = 0;
+  const openSlow = (path: string) => () => {
+    if (!path.endsWith("temp1_input")) return Promise.resolve("2000\n");
+    asked++;
+    return answer.promise;
+  };
+  return { reader: new SensorReader({ ...host, openSlow }), answer, asked: () => asked };
+}
+
+Deno.test("SensorReader.read() waits for a slow chip, for five seconds at most", async () => {
+  using time = new FakeTime();
+  const { reader, answer } = withHungSensor();
+  const slow = lines(reader);
+  await time.run(4_999);
+  answer.resolve("1000\n");
+  assertEquals((await slow).length, 2);
+  const { reader: hung } = withHungSensor();
+  const refused = assertRejects(() => hung.read(), Error, "Cannot read sensors");
+  await time.run(5_000);
+  await refused;
+});
+
+Deno.test("SensorReader.read() asks a chip that hangs once, until it answers", async () => {
+  using time = new FakeTime();
+  const { reader, answer, asked } = withHungSensor();
+  const refused = assertRejects(() => reader.read(), Error, "one does not answer");
+  await time.run(5_000);
+  await refused;
+  await assertRejects(() => reader.read(), Error, "one does not answer");
+  assertEquals([asked(), time.timers], [1, 0]);
+  answer.reject(new Error("gone"));
+  await time.run(0);
+  assertEquals(await lines(reader), ['node_hwmon_temp_celsius{chip="hwmon0",sensor="temp2"} 2']);
+  assertEquals(asked(), 2);
 });

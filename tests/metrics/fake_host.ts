@@ -1,7 +1,10 @@
 import type { Host, Source } from "../../lib/host/host.ts";
 
 /** What the fake machine can do. */
-export type FakeHost = Pick<Host, "roots" | "readText" | "list" | "exists" | "readLink" | "open">;
+export type FakeHost = Pick<
+  Host,
+  "roots" | "readText" | "list" | "exists" | "readLink" | "open" | "openSlow"
+>;
 
 /**
  * A machine made of texts by path, with its trees at their usual places.
@@ -27,6 +30,7 @@ export function fakeHost(files: Readonly<Record<string, string>>): FakeHost {
       return text?.startsWith("-> ") ? text.slice(3) : undefined;
     },
     open: (path) => fakeSource(() => readText(path)),
+    openSlow: (path) => () => Promise.resolve(readText(path)),
   };
 }
 

@@ -62,6 +62,10 @@ export class FakeMachine implements Host {
     return fakeSource(() => this.readText(path));
   }
 
+  openSlow(path: string): () => Promise<string | undefined> {
+    return () => Promise.resolve(this.readText(path));
+  }
+
   readText(path: string): string | undefined {
     return this.#tree.readText(path);
   }

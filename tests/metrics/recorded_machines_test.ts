@@ -29,6 +29,7 @@ function hostOf(host: FakeMachine): Host {
     arch: host.arch,
     roots: host.roots,
     open: (path) => host.open(path),
+    openSlow: (path) => host.openSlow(path),
     readText: (path) => host.readText(path),
     list: (path) => host.list(path),
     readLink: (path) => host.readLink(path),

@@ -308,7 +308,10 @@ Deno.test({
       });
       await using _ = theirs;
       const host = new LocalHost({ proc: `${folder}/proc`, sys: `${folder}/sys`, root: folder });
-      const families = [...new SensorReader(host).read(), ...new DiskReader(host).read(() => {})];
+      const families = [
+        ...await new SensorReader(host).read(),
+        ...new DiskReader(host).read(() => {}),
+      ];
       // Thousandths by multiplication end in other digits than those by division.
       const rounded = (samples: ReadonlyMap<string, number>) =>
         [...samples].toSorted().map(([labels, value]) => `${labels} ${value.toPrecision(12)}`);
