@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Language, Translation } from "../config/language.ts";
+import type { Language } from "../config/language.ts";
 import { describeError } from "../log/log.ts";
 import { oneLine, redactSecrets } from "../log/redact.ts";
 import { withTimeout } from "../async/timeout.ts";
@@ -15,23 +15,23 @@ import { jsonText } from "./output.ts";
 /** The result of one check. */
 export interface CheckResult {
   readonly status: "ok" | "warning" | "failed" | "skipped";
-  readonly text: Translation;
+  readonly text: string;
   /** Advice for the user. */
-  readonly advice?: Translation | undefined;
+  readonly advice?: string | undefined;
 }
 
 /** One check. */
 export interface Check {
   /** Name for programs. */
   readonly id: string;
-  readonly title: Translation;
+  readonly title: string;
   /** The panel that it is about, if there are several. */
   readonly panel?: string | undefined;
   run(signal: AbortSignal): CheckResult | Promise<CheckResult>;
 }
 
 /** A check of one panel, or of this machine. */
-export function check(id: string, title: Translation, run: Check["run"]): Check {
+export function check(id: string, title: string, run: Check["run"]): Check {
   return { id, title, run };
 }
 
@@ -40,13 +40,13 @@ export interface CompletedCheck extends CheckResult, Omit<Check, "run"> {
   readonly ms: number;
 }
 
-/** A result; a text without translation is the same in both languages. */
+/** The result of a check. */
 export function result(
   status: CheckResult["status"],
-  text: string | Translation,
-  advice?: Translation,
+  text: string,
+  advice?: string,
 ): CheckResult {
-  return { status, text: typeof text === "string" ? { en: text, zh: text } : text, advice };
+  return { status, text, advice };
 }
 
 /** Longer than any check waits by itself. */
@@ -94,21 +94,15 @@ export async function* runChecks(
  */
 export function parseCheck(value: unknown, secrets: readonly string[]): CompletedCheck[] {
   const { id, title, panel, status, text, advice, ms } = jsonFields(value);
-  const translation = (value: unknown): Translation | undefined => {
-    const { en, zh } = jsonFields(value);
-    if (typeof en !== "string" || typeof zh !== "string") return undefined;
-    return shownText({ en, zh }, secrets);
-  };
-  const [shownTitle, shown] = [translation(title), translation(text)];
   if (typeof id !== "string" || !isStatus(status) || typeof ms !== "number") return [];
-  if (shownTitle === undefined || shown === undefined) return [];
+  if (typeof title !== "string" || typeof text !== "string") return [];
   return [{
     id,
-    title: shownTitle,
+    title: shownText(title, secrets),
     panel: typeof panel === "string" ? oneLine(panel) : undefined,
     status,
-    text: shown,
-    advice: translation(advice),
+    text: shownText(text, secrets),
+    advice: typeof advice === "string" ? shownText(advice, secrets) : undefined,
     ms,
   }];
 }
@@ -118,13 +112,15 @@ function isStatus(value: unknown): value is CheckResult["status"] {
 }
 
 /** A text without secrets and what would act on a terminal. */
-function shownText({ en, zh }: Translation, secrets: readonly string[]): Translation {
-  return { en: oneLine(redactSecrets(en, secrets)), zh: oneLine(redactSecrets(zh, secrets)) };
+function shownText(text: string, secrets: readonly string[]): string {
+  return oneLine(redactSecrets(text, secrets));
 }
 
 /** How checks are shown. */
 export interface CheckLayout {
   readonly language: Language;
+  /** Puts the English of checks into the language. */
+  readonly inLanguage: (english: string) => string;
   readonly isColored: boolean;
   /** Width of the terminal; longer lines go on below the text. */
   readonly columns?: number;
@@ -133,7 +129,7 @@ export interface CheckLayout {
 /** A check in a line, with its advice in the next. */
 export function checkText(
   { status, title, text, advice, ms }: CompletedCheck,
-  { language, isColored, columns = Infinity }: CheckLayout,
+  { language, inLanguage, isColored, columns = Infinity }: CheckLayout,
 ): string {
   const { mark, color } = MARKS[status];
   const shownMark = isColored ? `\x1b[${color}m${mark}\x1b[0m` : mark;
@@ -141,11 +137,11 @@ export function checkText(
   const duration = `${ms}\u00a0ms`;
   const shownTime = language === "zh" ? `（${duration}）` : ` (${duration})`;
   const time = status === "skipped" ? "" : shownTime;
-  const head = `${shownMark} ${padded(title[language], TITLE_WIDTH)}`;
-  const body = wrapped(`${text[language]}${time}`, { indent: TITLE_WIDTH + 2, columns });
+  const head = `${shownMark} ${padded(inLanguage(title), TITLE_WIDTH)}`;
+  const body = wrapped(inLanguage(text) + time, { indent: TITLE_WIDTH + 2, columns });
   const hint = advice === undefined
     ? ""
-    : `  → ${wrapped(advice[language], { indent: ADVICE_INDENT, columns })}\n`;
+    : `  → ${wrapped(inLanguage(advice), { indent: ADVICE_INDENT, columns })}\n`;
   return `${head}${body}\n${hint}`;
 }
 
@@ -163,13 +159,10 @@ export function wrapped(
 }
 
 /** The number of failures and warnings. */
-export function summaryText(checks: readonly CompletedCheck[], language: Language): string {
+export function summaryText(checks: readonly CompletedCheck[]): string {
   const count = (status: CheckResult["status"]) =>
     checks.filter((check) => check.status === status).length;
   const [failed, warnings] = [count("failed"), count("warning")];
-  if (language === "zh") {
-    return failed + warnings === 0 ? "一切正常。" : `${failed} 项失败，${warnings} 项警告。`;
-  }
   return failed + warnings === 0
     ? "Everything is fine."
     : `${failed} failed, ${warnings} ${warnings === 1 ? "warning" : "warnings"}.`;
@@ -177,16 +170,8 @@ export function summaryText(checks: readonly CompletedCheck[], language: Languag
 
 /** The results as JSON, in English. */
 export function checksJson(checks: readonly CompletedCheck[]): string {
-  const shown = {
+  return jsonText({
     ok: checks.every(({ status }) => status !== "failed"),
-    checks: checks.map(({ id, panel, status, text, advice, ms }) => ({
-      id,
-      panel,
-      status,
-      text: text.en,
-      advice: advice?.en,
-      ms,
-    })),
-  };
-  return jsonText(shown);
+    checks: checks.map(({ title: _, ...shown }) => shown),
+  });
 }

@@ -14,7 +14,7 @@ import { installedRecord } from "../service/installed_service.ts";
 import { stateFolder } from "../state/paths.ts";
 import {
   type Check,
-  type CheckResult,
+  check,
   checksJson,
   checkText,
   type CompletedCheck,
@@ -80,8 +80,12 @@ class ShownChecks {
 
   async add(checks: AsyncIterable<CompletedCheck> | Iterable<CompletedCheck>): Promise<void> {
     const { json, language } = this.#config;
-    const isColored = Deno.stdout.isTerminal() && !Deno.noColor;
-    const columns = terminalColumns(this.#context.env);
+    const layout = {
+      language,
+      inLanguage: this.#context.inLanguage,
+      isColored: Deno.stdout.isTerminal() && !Deno.noColor,
+      columns: terminalColumns(this.#context.env),
+    };
     for await (const check of checks) {
       const isOfNextPanel = check.panel !== this.#all.at(-1)?.panel;
       this.#all.push(check);
@@ -89,25 +93,21 @@ class ShownChecks {
       if (isOfNextPanel) {
         this.#context.print(check.panel === undefined ? "\n" : `\n${check.panel}\n`);
       }
-      // An error within is English.
-      const text = { ...check.text, zh: this.#context.inLanguage(check.text.zh) };
-      this.#context.print(checkText({ ...check, text }, { language, isColored, columns }));
+      this.#context.print(checkText(check, layout));
     }
   }
 
   /** Prints the sum; the exit code. */
   end(): number {
-    const { json, language } = this.#config;
     const all = this.#all;
-    this.#context.print(json ? checksJson(all) : `\n${summaryText(all, language)}\n`);
+    this.#context.print(this.#config.json ? checksJson(all) : `\n${summaryText(all)}\n`);
     return all.some(({ status }) => status === "failed") ? 1 : 0;
   }
 }
 
 /** Says as whom and in what limits the following checks run. */
 function testedAs({ result: outcome }: ServiceRun): Check {
-  const title = { en: "Tested as", zh: "检查身份" };
-  return { id: "environment", title, run: (): CheckResult => outcome };
+  return check("environment", "Tested as", () => outcome);
 }
 
 /** The checks of each panel; they name it if there are several. */

@@ -6,7 +6,6 @@
 
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
-import type { Translation } from "../config/language.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { dirname } from "../parse/path.ts";
@@ -61,20 +60,25 @@ export async function runAsService(
   const flags = [...config.origins].filter(([key, origin]) =>
     origin.startsWith("flag ") && !OF_OUTPUT.includes(key)
   ).map(([, origin]) => origin);
-  if (flags.length > 0) return withFlags(flags, config);
-  const { service, scope, manager, runtimeFolder } = record;
+  if (flags.length > 0) {
+    const names = flags.map((origin) => origin.replace(/^flag /, "")).join(", ");
+    const text = `this shell, since the service does not have ${names} of the command line`;
+    return { checks: undefined, proxies: config.proxies, result: result("skipped", text) };
+  }
+  const { service, scope, runtimeFolder } = record;
   const saved = readSavedProxies(`${dirname(record.config)}/environment`) ?? {};
   const proxies = attempt(() => proxiesFromEnvironment(saved)) ?? {};
+  const notRun = (result: CheckResult): ServiceRun => ({ checks: undefined, proxies, result });
   const isOurs = scope === "user" || Deno.uid() === 0;
-  if (manager !== "systemd" || !isOurs) return { ...notAsService(record, { isOurs }), proxies };
+  if (record.manager !== "systemd" || !isOurs) return notRun(notAsService(record, { isOurs }));
   const { tools } = currentSystem({ env, printLine: () => {} });
   const { code, output: shown } = await tools.run(showSettingsCommand(service, scope), { signal });
   const isRunning = readHealth([runtimeFolder])?.isRunning === true;
-  if (code !== 0) return { ...failedRun(shown, { isRunning }), proxies };
+  if (code !== 0) return notRun(failedRun(shown, { isRunning }));
   const command = asServiceCommand(shown, {
     scope,
     words: [
-      ...[record.program, "doctor", "--config", record.config],
+      ...[record.program, "doctor", "--json", "--config", record.config],
       ...["--install-service-name", service],
     ],
     variables: { [AS_SERVICE]: "1", RUNTIME_DIRECTORY: runtimeFolder },
@@ -84,61 +88,33 @@ export async function runAsService(
     const { check } = line.startsWith("{") ? jsonFields(parseJson(line)) : {};
     return check === undefined ? [] : [check];
   });
-  if (ended !== 0 || checks.length === 0) return { ...failedRun(output, { isRunning }), proxies };
+  if (ended !== 0 || checks.length === 0) return notRun(failedRun(output, { isRunning }));
   const user = settingsUser(shown) || (scope === "user" ? "" : "root");
   return { checks, proxies, result: result("ok", asUser(user, differences(env, shown))) };
-}
-
-function withFlags(flags: readonly string[], { proxies }: Config): ServiceRun {
-  const names = flags.map((origin) => origin.replace(/^flag /, "")).join(", ");
-  const text = {
-    en: `this shell, since the service does not have ${names} of the command line`,
-    zh: `当前 shell，因为服务没有命令行中的 ${names}`,
-  };
-  return { checks: undefined, proxies, result: result("skipped", text) };
 }
 
 function notAsService(
   { user, manager }: { user: string; manager: string },
   { isOurs }: { isOurs: boolean },
-): Omit<ServiceRun, "proxies"> {
-  const text: Translation = {
-    en: `this shell with the service's proxies, and not as the service runs${
-      user === "" ? "" : ` (user ${user})`
-    }`,
-    zh: `当前 shell（使用服务的代理），而不是服务的运行环境${
-      user === "" ? "" : `（用户 ${user}）`
-    }`,
-  };
-  if (isOurs) return { checks: undefined, result: result("skipped", withManager(text, manager)) };
-  const advice = {
-    en: "run it as root (sudo) to test as the service runs",
-    zh: "用 root（sudo）运行即可按服务的环境检查",
-  };
-  return { checks: undefined, result: result("skipped", text, advice) };
-}
-
-function withManager({ en, zh }: Translation, manager: string): Translation {
-  return { en: `${en}: ${manager} can't do that`, zh: `${zh}：${manager} 不支持` };
+): CheckResult {
+  const whose = user === "" ? "" : ` (user ${user})`;
+  const text = `this shell with the service's proxies, and not as the service runs${whose}`;
+  return isOurs
+    ? result("skipped", `${text}: ${manager} can't do that`)
+    : result("skipped", text, "run it as root (sudo) to test as the service runs");
 }
 
 /** The checks can't run as the service does: neither does the agent, unless it is seen. */
-function failedRun(
-  output: string,
-  { isRunning }: { isRunning: boolean },
-): Omit<ServiceRun, "proxies"> {
+function failedRun(output: string, { isRunning }: { isRunning: boolean }): CheckResult {
   const lines = output.split("\n").map((line) => line.trim()).filter((line) =>
     line !== "" && !line.startsWith("{")
   );
   const error = lines.findLast((line) => /Cannot |Failed |too many open files/i.test(line));
   const reason = truncate(error ?? lines.at(-1) ?? "no answer", 300);
-  return {
-    checks: undefined,
-    result: result(isRunning ? "skipped" : "failed", {
-      en: `this shell with the service's proxies, since no check can run as it does: ${reason}`,
-      zh: `当前 shell（使用服务的代理），因为无法以服务的身份运行检查：${reason}`,
-    }),
-  };
+  return result(
+    isRunning ? "skipped" : "failed",
+    `this shell with the service's proxies, since no check can run as it does: ${reason}`,
+  );
 }
 
 /** Names of network variables that this shell or the service alone has. */
@@ -165,20 +141,11 @@ function differences(env: Readonly<Record<string, string>>, shown: string): Diff
   };
 }
 
-function asUser(user: string, { ofShell, ofService }: Differences): Translation {
+function asUser(user: string, { ofShell, ofService }: Differences): string {
   const [shell, service] = [ofShell, ofService].map((names) => names.join(", "));
-  const unused: Translation = ofShell.length === 0 ? NOTHING : {
-    en: `; this shell alone has ${shell}, which ${ofShell.length === 1 ? "is" : "are"} not used`,
-    zh: `；只有当前 shell 设置了 ${shell}，检查时不使用`,
-  };
-  const own: Translation = ofService.length === 0 ? NOTHING : {
-    en: `; the service alone has ${service}`,
-    zh: `；只有服务设置了 ${service}`,
-  };
-  return {
-    en: `the service, as ${user || "this user"} with its variables and limits${unused.en}${own.en}`,
-    zh: `服务：以 ${user || "当前用户"} 的身份，使用它的环境变量和限制${unused.zh}${own.zh}`,
-  };
+  const unused = ofShell.length === 0
+    ? ""
+    : `; this shell alone has ${shell}, which ${ofShell.length === 1 ? "is" : "are"} not used`;
+  const own = ofService.length === 0 ? "" : `; the service alone has ${service}`;
+  return `the service, as ${user || "this user"} with its variables and limits${unused}${own}`;
 }
-
-const NOTHING: Translation = { en: "", zh: "" };

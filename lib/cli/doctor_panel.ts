@@ -16,7 +16,6 @@ import { lookUpHostsFile } from "../net/dns.ts";
 import { DialError } from "../net/errors.ts";
 import { HttpClient, type HttpResponse } from "../net/http_client.ts";
 import { withTimeout } from "../async/timeout.ts";
-import type { Translation } from "../config/language.ts";
 import { isHtml, reasonOf as reasonOfAnswer, statusError } from "../panel/http_exchange.ts";
 import { parsePanelMessage } from "../panel/messages.ts";
 import { ipFamily } from "../parse/ip_address.ts";
@@ -63,20 +62,20 @@ export function panelChecks(
   config: Config,
   { unreadableConfig }: { unreadableConfig?: string | undefined } = {},
 ): readonly Check[] {
-  const title = { en: "Panel", zh: "面板" };
+  const title = "Panel";
   if (config.endpoint === "") return [check("panel", title, () => noPanel(unreadableConfig))];
   const panel = new PanelCheck(config);
   return [
-    check("dns", { en: "Name resolution", zh: "域名解析" }, (signal) => panel.resolve(signal)),
-    check("connect", { en: "TCP connection", zh: "TCP 连接" }, (signal) => panel.connect(signal)),
-    check("tls", { en: "TLS", zh: "TLS" }, (signal) => panel.startTls(signal)),
+    check("dns", "Name resolution", (signal) => panel.resolve(signal)),
+    check("connect", "TCP connection", (signal) => panel.connect(signal)),
+    check("tls", "TLS", (signal) => panel.startTls(signal)),
     check("panel", title, (signal) => panel.call(signal)),
-    check("token", { en: "Token", zh: "令牌" }, () => panel.token()),
-    check("websocket", { en: "WebSocket", zh: "WebSocket" }, (signal) => panel.upgrade(signal)),
-    check("clock", { en: "Clock", zh: "时钟" }, () => panel.clock()),
+    check("token", "Token", () => panel.token()),
+    check("websocket", "WebSocket", (signal) => panel.upgrade(signal)),
+    check("clock", "Clock", () => panel.clock()),
     check(
       "round_trip",
-      { en: "Round trip", zh: "往返时间" },
+      "Round trip",
       (signal) => panel.measureRoundTrip(signal),
     ),
   ];
@@ -84,15 +83,13 @@ export function panelChecks(
 
 function noPanel(unreadableConfig: string | undefined): CheckResult {
   if (unreadableConfig !== undefined) {
-    return result("failed", {
-      en: `not checked: this user can't read ${unreadableConfig}, the service's configuration`,
-      zh: `未检查：当前用户无法读取服务的配置 ${unreadableConfig}`,
-    }, { en: "run it as root (sudo)", zh: "请用 root（sudo）运行" });
+    return result(
+      "failed",
+      `not checked: this user can't read ${unreadableConfig}, the service's configuration`,
+      "run it as root (sudo)",
+    );
   }
-  return result("failed", { en: "no panel is configured", zh: "没有配置面板" }, {
-    en: "give -e URL and -t TOKEN, or --config FILE",
-    zh: "请给出 -e URL 和 -t TOKEN，或 --config FILE",
-  });
+  return result("failed", "no panel is configured", "give -e URL and -t TOKEN, or --config FILE");
 }
 
 type Token = "accepted" | "refused" | "missing" | "unknown";
@@ -125,26 +122,18 @@ class PanelCheck {
     const proxy = this.#dialer.proxyFor(this.#url);
     const host = proxy?.host ?? urlHost(this.#url);
     if (ipFamily(host) !== undefined) {
-      return result("ok", { en: `${host} is an address`, zh: `${host} 已经是地址` });
+      return result("ok", `${host} is an address`);
     }
     const server = await this.#nameServer(host);
     try {
       const addresses = await new Connector(this.#config).lookUp(host, { signal });
       const subject = proxy === undefined ? host : `the proxy ${host}`;
-      return result("ok", {
-        en: `${subject} is ${addresses.join(", ")}, by ${server}`,
-        zh: `${proxy === undefined ? "" : "代理 "}${host} 的地址是 ${
-          addresses.join("、")
-        }（${server}）`,
-      });
+      return result("ok", `${subject} is ${addresses.join(", ")}, by ${server}`);
     } catch (error) {
       signal.throwIfAborted();
       this.#isResolved = false;
       const reason = reasonOf(error);
-      return result("failed", {
-        en: `${reason} (asked ${server})`,
-        zh: `${reason}（询问了 ${server}）`,
-      }, lookupAdvice(this.#way));
+      return result("failed", `${reason} (asked ${server})`, lookupAdvice(this.#way));
     }
   }
 
@@ -174,14 +163,8 @@ class PanelCheck {
       this.#isReachable = true;
       const proxy = this.#dialer.proxyFor(this.#url);
       return proxy === undefined
-        ? result("ok", {
-          en: `connected to ${hostname} port ${port}`,
-          zh: `已连接 ${hostname} 端口 ${port}`,
-        })
-        : result("ok", {
-          en: `connected through the proxy ${hostname} port ${port}`,
-          zh: `已通过代理 ${hostname} 端口 ${port} 连接`,
-        });
+        ? result("ok", `connected to ${hostname} port ${port}`)
+        : result("ok", `connected through the proxy ${hostname} port ${port}`);
     } catch (error) {
       signal.throwIfAborted();
       return result("failed", reasonOf(error), connectAdvice(error, this.#way));
@@ -191,20 +174,14 @@ class PanelCheck {
   async startTls(signal: AbortSignal): Promise<CheckResult> {
     if (this.#url.protocol !== "https:") {
       if (isLoopback(urlHost(this.#url))) {
-        return result("ok", {
-          en: "not needed: the panel is on this machine",
-          zh: "不需要：面板就在本机",
-        });
+        return result("ok", "not needed: the panel is on this machine");
       }
-      return result("warning", {
-        en: "not used: everything goes unencrypted",
-        zh: "没有使用：所有数据都不加密",
-      }, { en: "use an https:// address", zh: "请使用 https:// 地址" });
+      return result("warning", "not used: everything goes unencrypted", "use an https:// address");
     }
     if (!this.#isReachable) return SKIPPED;
     const certificate = await this.#readCertificate(signal);
     const days = Math.floor(((certificate?.validUntilMs ?? NaN) - Date.now()) / DAY_MS);
-    const details = certificate === undefined ? { en: "", zh: "" } : certificateText(certificate);
+    const details = certificate === undefined ? "" : certificateText(certificate);
     try {
       const { stream } = await this.#dialer.dial(this.#url, { signal });
       stream.close();
@@ -212,25 +189,21 @@ class PanelCheck {
       signal.throwIfAborted();
       this.#isReachable = false;
       const reason = reasonOf(error);
-      return result("failed", {
-        en: details.en === "" ? reason : `${reason} (${details.en})`,
-        zh: details.zh === "" ? reason : `${reason}（${details.zh}）`,
-      }, tlsAdvice(reason, this.#way));
+      return result(
+        "failed",
+        details === "" ? reason : `${reason} (${details})`,
+        tlsAdvice(reason, this.#way),
+      );
     }
     if (this.#config.anyCertificate) {
-      return result("warning", {
-        en: `any certificate is trusted (${details.en})`,
-        zh: `信任任何证书（${details.zh}）`,
-      }, {
-        en: "--ca-cert FILE trusts only your own certificate",
-        zh: "--ca-cert FILE 只信任自己的证书",
-      });
+      return result(
+        "warning",
+        `any certificate is trusted (${details})`,
+        "--ca-cert FILE trusts only your own certificate",
+      );
     }
     if (days >= MIN_CERTIFICATE_DAYS) return result("ok", details);
-    return result("warning", details, {
-      en: "renew the panel's certificate",
-      zh: "请更新面板的证书",
-    });
+    return result("warning", details, "renew the panel's certificate");
   }
 
   async #readCertificate(signal: AbortSignal) {
@@ -261,10 +234,11 @@ class PanelCheck {
       } else return this.#notAPanel(response);
     } catch (error) {
       signal.throwIfAborted();
-      return result("failed", reasonOf(error), {
-        en: "check that it is a panel that listens there, and the proxy in front of it",
-        zh: "请检查在那里监听的是否是面板，以及它前面的代理",
-      });
+      return result(
+        "failed",
+        reasonOf(error),
+        "check that it is a panel that listens there, and the proxy in front of it",
+      );
     }
     return await this.#panelText(signal);
   }
@@ -292,31 +266,28 @@ class PanelCheck {
     const answer = foreign(response);
     const advice = answerAdvice(answer, this.#way);
     if (isPasswordWall(answer)) {
-      return result("failed", {
-        en: `something in front of the panel asks for a password (status 401${
-          reasonOfAnswer(text)
-        })`,
-        zh: `面板前面有程序要求密码（状态码 401${reasonOfAnswer(text)}）`,
-      }, advice);
+      return result(
+        "failed",
+        `something in front of the panel asks for a password (status 401${reasonOfAnswer(text)})`,
+        advice,
+      );
     }
     if (status >= 300 && status < 400) {
       const { message } = toStatusError("call the panel", response);
       return result("failed", message, advice);
     }
-    return result("failed", {
-      en: `the answer is status ${status}${reasonOfAnswer(text)}, not a Komari panel's`,
-      zh: `应答是状态码 ${status}${reasonOfAnswer(text)}，不是 Komari 面板的应答`,
-    }, advice);
+    return result(
+      "failed",
+      `the answer is status ${status}${reasonOfAnswer(text)}, not a Komari panel's`,
+      advice,
+    );
   }
 
   /** The panel's version and protocol. */
   async #panelText(signal: AbortSignal): Promise<CheckResult> {
     const version = await this.#panelVersion(signal);
     const name = version === undefined ? "Komari" : `Komari ${version}`;
-    return result("ok", {
-      en: `${name}, protocol version ${this.#version}`,
-      zh: `${name}，协议版本 ${this.#version}`,
-    });
+    return result("ok", `${name}, protocol version ${this.#version}`);
   }
 
   async #panelVersion(signal: AbortSignal): Promise<string | undefined> {
@@ -345,17 +316,11 @@ class PanelCheck {
 
   async upgrade(signal: AbortSignal): Promise<CheckResult> {
     if (this.#config.transport === "http") {
-      return result("skipped", {
-        en: "not used: --transport http",
-        zh: "没有使用：--transport http",
-      });
+      return result("skipped", "not used: --transport http");
     }
     if (this.#version === undefined) return SKIPPED;
     if (this.#version === 1) {
-      return result("skipped", {
-        en: "not used on panels of version 1",
-        zh: "版本 1 的面板不使用",
-      });
+      return result("skipped", "not used on panels of version 1");
     }
     if (this.#registersItself) return REGISTERS_ITSELF;
     if (this.#token !== "accepted") return SKIPPED;
@@ -370,7 +335,7 @@ class PanelCheck {
         ],
       });
       if (response.headers.has("sec-websocket-version")) {
-        return result("ok", { en: "upgrade requests reach the panel", zh: "升级请求能到达面板" });
+        return result("ok", "upgrade requests reach the panel");
       }
       return blocked(
         response.text.includes("Require WebSocket upgrade")
@@ -387,12 +352,12 @@ class PanelCheck {
     if (this.#clockErrorMs === undefined) return SKIPPED;
     // The header has whole seconds.
     if (Math.abs(this.#clockErrorMs) < 1_500) {
-      return result("ok", { en: "the same as the panel's", zh: "与面板一致" });
+      return result("ok", "the same as the panel's");
     }
     const difference = clockDifference(this.#clockErrorMs);
     const text = this.#clockErrorMs > 0
-      ? { en: `${difference.en} behind the panel's`, zh: `比面板慢 ${difference.zh}` }
-      : { en: `${difference.en} ahead of the panel's`, zh: `比面板快 ${difference.zh}` };
+      ? `${difference} behind the panel's`
+      : `${difference} ahead of the panel's`;
     if (Math.abs(this.#clockErrorMs) <= MAX_CLOCK_ERROR_MS) return result("ok", text);
     return result("warning", text, clockAdvice());
   }
@@ -406,10 +371,7 @@ class PanelCheck {
     this.#client.close();
     const text = `${roundMs(ms)} ms`;
     if (ms <= MAX_ROUND_TRIP_MS) return result("ok", text);
-    return result("warning", text, {
-      en: "the panel or the way to it is overloaded",
-      zh: "面板或到面板的线路负载过高",
-    });
+    return result("warning", text, "the panel or the way to it is overloaded");
   }
 
   #callUnknownMethod(signal: AbortSignal): Promise<HttpResponse> {
@@ -462,50 +424,34 @@ function reasonOf(error: unknown): string {
   return error instanceof DialError ? error.message : describeError(error);
 }
 
-const REGISTERS_ITSELF = result("skipped", {
-  en: "not checked: this node registers itself",
-  zh: "未检查：本节点自动注册",
-});
+const REGISTERS_ITSELF = result("skipped", "not checked: this node registers itself");
 
-const SKIPPED = result("skipped", {
-  en: "not checked, because of the failure above",
-  zh: "因上面的失败而未检查",
-});
+const SKIPPED = result("skipped", "not checked, because of the failure above");
 
-const QUOTED_TOKEN = result("failed", {
-  en: "the panel does not know this token, which is within quotes",
-  zh: "面板不认识这个令牌，令牌被引号括住",
-}, {
-  en: "write the token without the quotes",
-  zh: "请去掉令牌两端的引号",
-});
+const QUOTED_TOKEN = result(
+  "failed",
+  "the panel does not know this token, which is within quotes",
+  "write the token without the quotes",
+);
 
 const TOKEN_RESULTS: Readonly<Record<Token, CheckResult>> = {
-  accepted: result("ok", { en: "accepted", zh: "有效" }),
-  missing: result("failed", { en: "no token is configured", zh: "没有配置令牌" }, {
-    en: "give -t TOKEN or --token-file FILE",
-    zh: "请给出 -t TOKEN 或 --token-file FILE",
-  }),
-  refused: result("failed", {
-    en: "the panel does not know this token",
-    zh: "面板不认识这个令牌",
-  }, {
-    en: "copy the token of this node from the panel's page again",
-    zh: "请从面板页面重新复制本节点的令牌",
-  }),
+  accepted: result("ok", "accepted"),
+  missing: result("failed", "no token is configured", "give -t TOKEN or --token-file FILE"),
+  refused: result(
+    "failed",
+    "the panel does not know this token",
+    "copy the token of this node from the panel's page again",
+  ),
   unknown: SKIPPED,
 };
 
 function blocked(reason: string): CheckResult {
-  return result("warning", {
-    en: `blocked: ${reason}; reports go by HTTP instead`,
-    zh: `被拦截：${reason}；改用 HTTP 上报`,
-  }, {
-    en: "let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, " +
+  return result(
+    "warning",
+    `blocked: ${reason}; reports go by HTTP instead`,
+    "let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, " +
       "and the headers Upgrade and Connection)",
-    zh: "请让面板前面的代理放行 WebSocket（nginx：proxy_http_version 1.1，以及 Upgrade 和 " +
-      "Connection 请求头）",
-  });
+  );
 }
 
 function toStatusError(verb: string, { status, text, headers }: HttpResponse): Error {
@@ -526,33 +472,22 @@ function foreign({ status, text, headers }: HttpResponse): ForeignAnswer {
 /** Version, issuer, end and names of a certificate. */
 function certificateText(
   { tlsVersion, issuer, names, isSelfSigned, validFromMs, validUntilMs }: Certificate,
-): Translation {
+): string {
   const nowMs = Date.now();
   const days = Math.floor((validUntilMs - nowMs) / DAY_MS);
   const today = new Date(nowMs).toISOString().slice(0, 10);
   const first = new Date(validFromMs).toISOString().slice(0, 10);
-  const validity: Translation = days < 0
-    ? {
-      en: `expired ${-days} days before ${today}, the date here`,
-      zh: `到本机日期 ${today} 已过期 ${-days} 天`,
-    }
+  const validity: string = days < 0
+    ? `expired ${-days} days before ${today}, the date here`
     : validFromMs > nowMs
-    ? {
-      en: `valid from ${first}, and the date here is ${today}`,
-      zh: `${first} 起有效，本机日期是 ${today}`,
-    }
-    : { en: `valid for ${days} more days`, zh: `还有 ${days} 天有效` };
+    ? `valid from ${first}, and the date here is ${today}`
+    : `valid for ${days} more days`;
   const shown = names.slice(0, MAX_NAMES);
   const more = names.length > shown.length ? "…" : "";
-  return {
-    en:
-      `${tlsVersion}, ${
-        isSelfSigned ? "self-signed by" : "issued by"
-      } ${issuer}, ${validity.en}, ` +
-      (names.length === 0 ? "for no name" : `for ${shown.join(", ")}${more}`),
-    zh: `${tlsVersion}，${isSelfSigned ? "自签名者" : "签发者"} ${issuer}，${validity.zh}，` +
-      (names.length === 0 ? "没有名称" : `用于 ${shown.join("、")}${more}`),
-  };
+  return `${tlsVersion}, ${
+    isSelfSigned ? "self-signed by" : "issued by"
+  } ${issuer}, ${validity}, ` +
+    (names.length === 0 ? "for no name" : `for ${shown.join(", ")}${more}`);
 }
 
 const MAX_NAMES = 4;

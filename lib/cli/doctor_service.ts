@@ -6,15 +6,9 @@
 
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
-import type { Translation } from "../config/language.ts";
 import { panelName } from "../config/panels.ts";
 import { isInContainerImage } from "../host/this_program.ts";
-import {
-  agentFolders,
-  findService,
-  type ServiceState,
-  serviceText,
-} from "../service/installed_service.ts";
+import { agentFolders, findService, serviceText } from "../service/installed_service.ts";
 import { detectManager } from "../service/managers.ts";
 import {
   boundedReader,
@@ -38,16 +32,16 @@ export function serviceChecks(config: Config, { env }: { env: Environment }): re
   return [
     check(
       "service",
-      { en: "Service", zh: "服务" },
+      "Service",
       (signal) => checkService(config, { env, health, signal }),
     ),
-    check("agent", { en: "Running agent", zh: "运行中的 Agent" }, () => checkAgent(config, health)),
+    check("agent", "Running agent", () => checkAgent(config, health)),
     check(
       "agents",
-      { en: "Other agents", zh: "其他 Agent" },
+      "Other agents",
       (signal) => checkOtherAgents(config, { env, health, signal }),
     ),
-    check("probes", { en: "Probes", zh: "探测" }, () => checkProbes(health)),
+    check("probes", "Probes", () => checkProbes(health)),
   ];
 }
 
@@ -66,65 +60,32 @@ async function checkService(
   const service = await findService(config.serviceName, { env, signal });
   if (service === undefined) {
     return isInContainerImage()
-      ? result("skipped", { en: "not used in a container", zh: "容器中不使用" })
-      : result("skipped", { en: "not installed as a service", zh: "没有安装为服务" }, {
-        en: "`install` starts it at every boot",
-        zh: "用 `install` 可以让它开机自动启动",
-      });
+      ? result("skipped", "not used in a container")
+      : result("skipped", "not installed as a service", "`install` starts it at every boot");
   }
   const text = serviceText(service);
-  if (service.isActive && health === undefined) return restartingService(service, text);
-  if (service.isActive && service.isEnabled) return result("ok", text);
-  if (service.isActive) {
-    return result("warning", text, {
-      en: `start it at boot: ${service.enable}`,
-      zh: `让它开机自动启动：${service.enable}`,
-    });
+  const { isActive, isEnabled, enable, logHint, lastError, start } = service;
+  if (isActive && health === undefined) {
+    const cause = lastError === "" ? "" : `; the last error in its log: ${lastError}`;
+    return result(
+      "failed",
+      `${text}, but no agent of it is seen${cause}`,
+      `it has just started, or ends again and again: ${logHint}`,
+    );
   }
-  return stoppedService(service, text);
-}
-
-/** A service that does not run: one that was stopped, or one that ends again and again. */
-function stoppedService(
-  { start, logHint, lastError }: ServiceState,
-  text: Translation,
-): CheckResult {
-  if (lastError === "") {
-    return result("failed", text, {
-      en: `start it: ${start}; its log: ${logHint}`,
-      zh: `启动它：${start}；它的日志：${logHint}`,
-    });
-  }
-  return result("failed", {
-    en: `${text.en}; the last line of its log: ${lastError}`,
-    zh: `${text.zh}；日志的最后一行：${lastError}`,
-  }, {
-    en: `repair that, and then: ${start}; its log: ${logHint}`,
-    zh: `修复后执行：${start}；它的日志：${logHint}`,
-  });
-}
-
-/** A service whose agent is not seen: it has just started, or ends again and again. */
-function restartingService({ logHint, lastError }: ServiceState, text: Translation): CheckResult {
-  const cause: Translation = lastError === "" ? { en: "", zh: "" } : {
-    en: `; the last error in its log: ${lastError}`,
-    zh: `；日志中最后的错误：${lastError}`,
-  };
-  return result("failed", {
-    en: `${text.en}, but no agent of it is seen${cause.en}`,
-    zh: `${text.zh}，但看不到它的 Agent${cause.zh}`,
-  }, {
-    en: `it has just started, or ends again and again: ${logHint}`,
-    zh: `它可能刚刚启动，或在反复退出：${logHint}`,
-  });
+  if (isActive && isEnabled) return result("ok", text);
+  if (isActive) return result("warning", text, `start it at boot: ${enable}`);
+  if (lastError === "") return result("failed", text, `start it: ${start}; its log: ${logHint}`);
+  return result(
+    "failed",
+    `${text}; the last line of its log: ${lastError}`,
+    `repair that, and then: ${start}; its log: ${logHint}`,
+  );
 }
 
 function checkAgent(config: Config, health: Health | undefined): CheckResult {
   if (health === undefined) {
-    return result("skipped", {
-      en: "no agent runs here that this user can see",
-      zh: "没有看到正在运行的 Agent",
-    });
+    return result("skipped", "no agent runs here that this user can see");
   }
   const { version, pid } = health;
   const ours = [config, ...config.furtherPanels].filter(({ endpoint }) => endpoint !== "")
@@ -132,56 +93,44 @@ function checkAgent(config: Config, health: Health | undefined): CheckResult {
   const others = health.panels.map(({ panel }) => panel);
   if (ours.length > 0 && others.length > 0 && !others.some((panel) => ours.includes(panel))) {
     const names = others.join(", ");
-    return result("skipped", {
-      en: `process ${pid} reports to ${names}, and not to this panel`,
-      zh: `进程 ${pid} 上报到 ${names}，而不是这个面板`,
-    });
+    return result("skipped", `process ${pid} reports to ${names}, and not to this panel`);
   }
   const nowMs = Date.now();
   const problem = healthProblem(health, nowMs);
   const ago = duration(nowMs - (health.acceptedAtMs ?? nowMs));
-  const text: Translation = {
-    en: `version ${version}, process ${pid}: ${problem ?? `a report was accepted ${ago} ago`}`,
-    zh: `版本 ${version}，进程 ${pid}：${problem ?? `${ago} 前的上报被接受`}`,
-  };
+  const text = `version ${version}, process ${pid}: ${
+    problem ?? `a report was accepted ${ago} ago`
+  }`;
   const unregistered = agentProblems(health).find(({ part }) => part === "registration");
   if (problem !== undefined && unregistered !== undefined) {
-    return result("failed", {
-      en: `${text.en}; ${unregistered.text.en}`,
-      zh: `${text.zh}；${unregistered.text.zh}`,
-    }, {
-      en:
-        "where the panel refuses it, copy the key of --auto-discovery from the panel's settings " +
+    return result(
+      "failed",
+      `${text}; ${unregistered.text}`,
+      "where the panel refuses it, copy the key of --auto-discovery from the panel's settings " +
         "again; else the checks of the panel below find the cause",
-      zh:
-        "如果是面板拒绝，请从面板的设置中重新复制 --auto-discovery 的密钥；否则下面对面板的检查会找出原因",
-    });
+    );
   }
   if (problem !== undefined) {
-    return result("failed", text, {
-      en: "the checks of the panel below find the cause; if they find none, restart the agent",
-      zh: "下面对面板的检查会找出原因；如果都正常，请重启 Agent",
-    });
+    return result(
+      "failed",
+      text,
+      "the checks of the panel below find the cause; if they find none, restart the agent",
+    );
   }
   // Others have a check of their own.
   const found = agentProblems(health).find(({ part }) => part === "authorities" || part === "gpu");
   if (found === undefined) return result("ok", text);
   const isGpu = found.part === "gpu";
-  return result(isGpu ? "failed" : "warning", {
-    en: `${text.en}; ${found.text.en}`,
-    zh: `${text.zh}；${found.text.zh}`,
-  }, isGpu ? GPU_ADVICE : AUTHORITIES_ADVICE);
+  return result(
+    isGpu ? "failed" : "warning",
+    `${text}; ${found.text}`,
+    isGpu ? GPU_ADVICE : AUTHORITIES_ADVICE,
+  );
 }
 
-const AUTHORITIES_ADVICE: Translation = {
-  en: "check the files that SSL_CERT_FILE, SSL_CERT_DIR and DENO_CERT name",
-  zh: "请检查 SSL_CERT_FILE、SSL_CERT_DIR 和 DENO_CERT 指定的文件",
-};
+const AUTHORITIES_ADVICE = "check the files that SSL_CERT_FILE, SSL_CERT_DIR and DENO_CERT name";
 
-const GPU_ADVICE: Translation = {
-  en: "check the driver (nvidia-smi), or leave out --gpu",
-  zh: "请检查驱动（nvidia-smi），或去掉 --gpu",
-};
+const GPU_ADVICE = "check the driver (nvidia-smi), or leave out --gpu";
 
 /** Agents that would report as the same node. */
 async function checkOtherAgents(
@@ -195,57 +144,42 @@ async function checkOtherAgents(
   const rivals = officials.filter((official) => ours.has(tokenOf(official)));
   if (rivals.length > 0) {
     const names = rivals.map(({ serviceName }) => serviceName).join(", ");
-    return result("failed", {
-      en: `the official agent's service ${names} runs with the same token`,
-      zh: `官方 Agent 的服务 ${names} 正在使用同一个令牌`,
-    }, {
-      en: "both report as one node; `install --replace` takes its place",
-      zh: "两者会以同一个节点上报；用 `install --replace` 取代它",
-    });
+    return result(
+      "failed",
+      `the official agent's service ${names} runs with the same token`,
+      "both report as one node; `install --replace` takes its place",
+    );
   }
   const processes = otherProcesses(ours, health);
   if (processes.length > 0) {
-    return result("failed", {
-      en: `another agent runs with the same token: ${
+    return result(
+      "failed",
+      `another agent runs with the same token: ${
         processes.map(({ name, pid }) => `${name} (process ${pid})`).join(", ")
       }`,
-      zh: `另一个 Agent 正在使用同一个令牌：${
-        processes.map(({ name, pid }) => `${name}（进程 ${pid}）`).join("、")
-      }`,
-    }, {
-      en: "stop one of them, or give each node a token of its own",
-      zh: "请停止其中一个，或让每个节点使用自己的令牌",
-    });
+      "stop one of them, or give each node a token of its own",
+    );
   }
   const closed = health?.panels.filter(closesSoon).map(({ panel }) => panel) ?? [];
   if (closed.length > 0) {
-    return result("failed", {
-      en: `${closed.join(", ")} closes each connection soon after it opened: most likely another ` +
+    return result(
+      "failed",
+      `${closed.join(", ")} closes each connection soon after it opened: most likely another ` +
         "agent, here or on another machine, runs with the same token",
-      zh: `${closed.join("、")} 在连接建立后不久就将其关闭：很可能有另一个 Agent（在本机或其他` +
-        "机器上）在使用同一个令牌",
-    }, {
-      en: "look for a copy of this machine or of its configuration, and give each its own token; " +
+      "look for a copy of this machine or of its configuration, and give each its own token; " +
         "if there is none, a proxy in front of the panel closes them: raise its timeouts " +
         "(nginx: proxy_read_timeout 60s)",
-      zh: "请查找本机或其配置的副本，并让每个节点使用自己的令牌；" +
-        "如果没有副本，则是面板前面的代理关闭了连接：请延长其超时（nginx：proxy_read_timeout 60s）",
-    });
+    );
   }
   if (officials.length === 0) {
-    return result("ok", {
-      en: "none with the same token here",
-      zh: "本机没有使用同一令牌的其他 Agent",
-    });
+    return result("ok", "none with the same token here");
   }
   const names = officials.map(({ serviceName }) => serviceName).join(", ");
-  return result("warning", {
-    en: `the official agent's service ${names} runs here too, as another node`,
-    zh: `官方 Agent 的服务 ${names} 也在本机运行，是另一个节点`,
-  }, {
-    en: "fine if you want that; `install --replace` takes its place",
-    zh: "如果是有意为之则无需处理；用 `install --replace` 可以取代它",
-  });
+  return result(
+    "warning",
+    `the official agent's service ${names} runs here too, as another node`,
+    "fine if you want that; `install --replace` takes its place",
+  );
 }
 
 async function officialAgents(env: Environment, signal: AbortSignal): Promise<OfficialAgent[]> {
@@ -334,17 +268,14 @@ function checkProbes(health: Health | undefined): CheckResult {
   const run = panels.reduce((sum, { lastMinute = 0 }) => sum + lastMinute, 0);
   const lost = panels.reduce((sum, it) => sum + (it.lost ?? 0), 0);
   if (run === 0) {
-    return result("skipped", { en: "none ran in the last minute", zh: "最近一分钟没有探测" });
+    return result("skipped", "none ran in the last minute");
   }
-  const text = {
-    en: `${run} in the last minute, ${lost} lost`,
-    zh: `最近一分钟 ${run} 次，丢失 ${lost} 次`,
-  };
+  const text = `${run} in the last minute, ${lost} lost`;
   if (lost < run) return result("ok", text);
-  return result("warning", text, {
-    en:
-      "the targets do not answer, or a firewall drops what is sent to them; `--log-level debug` " +
+  return result(
+    "warning",
+    text,
+    "the targets do not answer, or a firewall drops what is sent to them; `--log-level debug` " +
       "shows why each is lost",
-    zh: "目标没有响应，或防火墙丢弃了发往它们的数据；`--log-level debug` 会显示每次丢失的原因",
-  });
+  );
 }

@@ -8,7 +8,7 @@ import type { Config } from "../config/config.ts";
 import { type Health, readHealth } from "../state/health_reader.ts";
 import { runtimeFolders } from "../state/paths.ts";
 import { ANSWER_INTERVAL_MS } from "../panel/answer_requests.ts";
-import { problemsJson } from "./agent_problems.ts";
+import { agentProblems } from "./agent_problems.ts";
 import type { CommandContext } from "./command.ts";
 import { jsonText } from "./output.ts";
 
@@ -46,7 +46,7 @@ export function checkHealth(
   const problem = healthProblem(health, nowMs);
   const isHealthy = problem === undefined;
   const reason = problem ?? `a report was accepted ${age(health, nowMs)} ago`;
-  const problems = health?.isRunning ? problemsJson(health) : [];
+  const problems = health?.isRunning ? agentProblems(health) : [];
   if (!json) {
     const words = [reason, ...problems.map(({ text }) => text)].join("; ");
     return { text: `${isHealthy ? "Healthy" : "Unhealthy"}: ${words}\n`, isHealthy };

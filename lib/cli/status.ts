@@ -6,7 +6,6 @@
 
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
-import type { Language, Translation } from "../config/language.ts";
 import type { PanelHealth } from "../state/health_file.ts";
 import { type Health, readHealth } from "../state/health_reader.ts";
 import { formatByteCount } from "../parse/byte_size.ts";
@@ -17,7 +16,7 @@ import {
   serviceText,
 } from "../service/installed_service.ts";
 import { PROBE_KINDS, type ProbeKind } from "../types.ts";
-import { agentProblems, problemsJson } from "./agent_problems.ts";
+import { agentProblems } from "./agent_problems.ts";
 import type { CommandContext } from "./command.ts";
 import { healthProblem } from "./health.ts";
 import { padded } from "./help.ts";
@@ -34,19 +33,6 @@ export interface Status {
   readonly nowMs: number;
 }
 
-const TEXTS = {
-  none: { en: "No agent runs here that this user can see", zh: "没有看到正在运行的 Agent" },
-  agent: { en: "Agent", zh: "Agent" },
-  panel: { en: "Panel", zh: "面板" },
-  report: { en: "Last report", zh: "上次上报" },
-  failure: { en: "Last failure", zh: "上次失败" },
-  probes: { en: "Probes", zh: "探测" },
-  memory: { en: "Memory", zh: "内存" },
-  seal: { en: "Seal", zh: "封闭" },
-  problem: { en: "Problem", zh: "问题" },
-  service: { en: "Service", zh: "服务" },
-} as const satisfies Readonly<Record<string, Translation>>;
-
 /** Columns of the names. */
 const NAME_WIDTH = 14;
 
@@ -60,110 +46,80 @@ export async function runStatus(config: Config, context: CommandContext): Promis
     service: await findService(config.serviceName, { env, signal }),
     nowMs: Date.now(),
   };
-  const { json, language } = config;
-  const columns = terminalColumns(env);
-  const { inLanguage } = context;
-  const layout = { language, columns, inLanguage };
-  context.print(json ? statusJson(status) : statusText(status, layout));
+  const layout = { columns: terminalColumns(env), inLanguage: context.inLanguage };
+  context.print(config.json ? statusJson(status) : statusText(status, layout));
   return healthProblem(health, status.nowMs) === undefined ? 0 : 1;
 }
 
 /** The state for people. */
 export function statusText(
-  status: Status,
-  { language, columns = Infinity, inLanguage = (text) => text }: {
-    language: Language;
+  { health, memoryBytes, service, nowMs }: Status,
+  { columns = Infinity, inLanguage = (text) => text }: {
     columns?: number;
-    /** Puts errors, which come in English, into the language. */
-    inLanguage?: (text: string) => string;
-  },
+    /** Puts the English of names and texts into the user's language. */
+    inLanguage?: (english: string) => string;
+  } = {},
 ): string {
-  const { health, memoryBytes, service, nowMs } = status;
-  const rows: [keyof typeof TEXTS, string][] = [];
+  const rows: Row[] = [];
   if (health !== undefined) {
-    rows.push(["agent", agentText(health, nowMs)[language]]);
-    for (const panel of health.panels) rows.push(...panelRows(panel, { health, nowMs, language }));
-    if (memoryBytes !== undefined) rows.push(["memory", formatByteCount(memoryBytes)]);
-    if (health.sandbox !== "") rows.push(["seal", health.sandbox]);
-    for (const { text } of agentProblems(health)) rows.push(["problem", text[language]]);
+    rows.push(["Agent", agentText(health, nowMs)]);
+    for (const panel of health.panels) rows.push(...panelRows(panel, { health, nowMs }));
+    if (memoryBytes !== undefined) rows.push(["Memory", formatByteCount(memoryBytes)]);
+    if (health.sandbox !== "") rows.push(["Seal", health.sandbox]);
+    for (const { text } of agentProblems(health)) rows.push(["Problem", text]);
   }
-  if (service !== undefined) rows.push(["service", serviceText(service)[language]]);
-  const head = health === undefined ? `${TEXTS.none[language]}\n` : "";
+  if (service !== undefined) rows.push(["Service", serviceText(service)]);
+  const head = health === undefined
+    ? `${inLanguage("No agent runs here that this user can see")}\n`
+    : "";
   return head +
     rows.map(([name, text]) => {
       const body = wrapped(inLanguage(text), { indent: NAME_WIDTH, columns });
-      return `${padded(TEXTS[name][language], NAME_WIDTH)}${body}\n`;
+      return `${padded(inLanguage(name), NAME_WIDTH)}${body}\n`;
     }).join("");
 }
 
-function agentText({ version, pid, isRunning, startedAtMs }: Health, nowMs: number): Translation {
-  if (!isRunning) {
-    return {
-      en: `version ${version} exited unexpectedly (process ${pid})`,
-      zh: `版本 ${version} 意外退出（进程 ${pid}）`,
-    };
-  }
-  const since = startedAtMs === undefined ? "" : duration(nowMs - startedAtMs);
-  return {
-    en: `version ${version}, process ${pid}${since && `, running for ${since}`}`,
-    zh: `版本 ${version}，进程 ${pid}${since && `，已运行 ${since}`}`,
-  };
+type Row = readonly [name: string, text: string];
+
+function agentText({ version, pid, isRunning, startedAtMs }: Health, nowMs: number): string {
+  if (!isRunning) return `version ${version} exited unexpectedly (process ${pid})`;
+  if (startedAtMs === undefined) return `version ${version}, process ${pid}`;
+  const since = duration(nowMs - startedAtMs);
+  return `version ${version}, process ${pid}, running for ${since}`;
 }
 
 function panelRows(
   panel: PanelHealth,
-  { health, nowMs, language }: { health: Health; nowMs: number; language: Language },
-): [keyof typeof TEXTS, string][] {
+  { health, nowMs }: { health: Health; nowMs: number },
+): Row[] {
   const { transport, sinceMs, acceptedAtMs, failures, error } = panel;
   const since = duration(nowMs - sinceMs);
-  const connection: Translation = transport === undefined
-    ? { en: `${panel.panel}, not connected for ${since}`, zh: `${panel.panel}，未连接已 ${since}` }
-    : {
-      en: `${panel.panel}, by ${transport} for ${since}`,
-      zh: `${panel.panel}，经 ${transport} 已 ${since}`,
-    };
-  const interval = health.intervalMs > 0 ? `${health.intervalMs / 1000} s` : "";
-  const report: Translation = acceptedAtMs === undefined
-    ? { en: "none was accepted yet", zh: "还没有被接受过" }
-    : {
-      en: `accepted ${duration(nowMs - acceptedAtMs)} ago${interval && ` (${interval})`}`,
-      zh: `${duration(nowMs - acceptedAtMs)} 前被接受${interval && `（${interval}）`}`,
-    };
-  const rows: [keyof typeof TEXTS, string][] = [
-    ["panel", connection[language]],
-    ["report", report[language]],
+  const connection = transport === undefined
+    ? `${panel.panel}, not connected for ${since}`
+    : `${panel.panel}, by ${transport} for ${since}`;
+  const interval = health.intervalMs > 0 ? ` (${health.intervalMs / 1000} s)` : "";
+  const report = acceptedAtMs === undefined
+    ? "none was accepted yet"
+    : `accepted ${duration(nowMs - acceptedAtMs)} ago${interval}`;
+  const count = failures === 0 ? "" : ` (${failures} since the last report)`;
+  const failure = error && `${duration(nowMs - error.atMs)} ago${count}: ${error.text}`;
+  return [
+    ["Panel", connection],
+    ["Last report", report],
+    ...failure === undefined ? [] : [["Last failure", failure] as const],
+    ["Probes", probesText(panel)],
   ];
-  if (error !== undefined) {
-    const ago = duration(nowMs - error.atMs);
-    const count: Translation = failures === 0 ? { en: "", zh: "" } : {
-      en: ` (${failures} since the last report)`,
-      zh: `（上次上报之后共 ${failures} 次）`,
-    };
-    const text: Translation = {
-      en: `${ago} ago${count.en}: ${error.text}`,
-      zh: `${ago} 前${count.zh}：${error.text}`,
-    };
-    rows.push(["failure", text[language]]);
-  }
-  rows.push(["probes", probesText(panel)[language]]);
-  return rows;
 }
 
 const KINDS: Readonly<Record<ProbeKind, string>> = { icmp: "ICMP", tcp: "TCP", http: "HTTP" };
 
-function probesText({ probes, kinds = {}, lastMinute = 0, lost = 0 }: PanelHealth): Translation {
+function probesText({ probes, kinds = {}, lastMinute = 0, lost = 0 }: PanelHealth): string {
   const counts = PROBE_KINDS.flatMap((kind) => {
     const count = kinds[kind] ?? 0;
     return count === 0 ? [] : [`${count} ${KINDS[kind]}`];
   });
-  const results = lastMinute === 0 ? { en: "", zh: "" } : {
-    en: `, ${lastMinute} in the last minute, ${lost} lost`,
-    zh: `，最近一分钟 ${lastMinute} 次，丢失 ${lost} 次`,
-  };
-  return {
-    en: `${probes}${counts.length === 0 ? "" : ` (${counts.join(", ")})`}${results.en}`,
-    zh: `${probes}${counts.length === 0 ? "" : `（${counts.join("、")}）`}${results.zh}`,
-  };
+  const results = lastMinute === 0 ? "" : `, ${lastMinute} in the last minute, ${lost} lost`;
+  return `${probes}${counts.length === 0 ? "" : ` (${counts.join(", ")})`}${results}`;
 }
 
 /** A duration such as `0.4 s`, `42 s`, `5 min`, `3 h` or `2 d`, rounded down. */
@@ -203,7 +159,7 @@ function statusJson({ health, memoryBytes, service, nowMs }: Status): string {
       probesLastMinute: it.lastMinute,
       probesLostLastMinute: it.lost,
     })),
-    problems: health && problemsJson(health),
+    problems: health && agentProblems(health),
     service,
   };
   return jsonText(shown);

@@ -3,7 +3,7 @@
  * it is printed, `chinese.json` gives the Chinese of each line.
  *
  * `{name}` in a template stands for any text, which is translated too, and `{#name}` for a number
- * with its unit.
+ * with its unit. `{name、}` in the Chinese makes an enumeration of a text with commas.
  *
  * @module
  */
@@ -62,8 +62,10 @@ function whole(text: string): string | undefined {
   for (const { pattern, chinese } of TEMPLATES) {
     const values = pattern.exec(text)?.groups;
     if (values === undefined) continue;
-    return chinese.replace(/( ?)\{#?(\w+)\}( ?)/g, (_, before, name, after) => {
-      const value = translatePart(values[name] ?? "");
+    return chinese.replace(/( ?)\{(\w+)(、?)\}( ?)/g, (_, before, name, comma, after) => {
+      const text = values[name] ?? "";
+      const items = comma === "" ? [text] : text.split(", ");
+      const value = items.map(translatePart).join(comma);
       // Blanks are for Latin letters beside Chinese ones.
       return (/^[^!-~]/.test(value) ? "" : before) + value + (/[^!-~]$/.test(value) ? "" : after);
     });

@@ -1,6 +1,5 @@
 import { attempt } from "../attempt.ts";
 import type { RuntimePaths } from "../config/environment.ts";
-import type { Translation } from "../config/language.ts";
 import { installedPackage } from "../host/this_program.ts";
 import { runtimeFolders } from "../state/paths.ts";
 import { PROGRAM } from "../version.ts";
@@ -98,13 +97,8 @@ export function agentFolders(
 }
 
 /** The state in words. */
-export function serviceText({ name, manager, isActive, isEnabled }: ServiceState): Translation {
+export function serviceText({ name, manager, isActive, isEnabled }: ServiceState): string {
   const active = isActive ? "is running" : "is not running";
   const enabled = isEnabled ? "and starts at boot" : "and does not start at boot";
-  return {
-    en: `${name} (${manager}) ${active}, ${enabled}`,
-    zh: `${name}（${manager}）${isActive ? "正在运行" : "没有运行"}，${
-      isEnabled ? "开机自动启动" : "开机时不会启动"
-    }`,
-  };
+  return `${name} (${manager}) ${active}, ${enabled}`;
 }

@@ -57,15 +57,15 @@ Deno.test("machineChecks() try the state folder, and leave nothing there", async
     leaveKilled(folder);
     const config = configIn(folder, "--month-rotate", "1");
     const { state } = await check(config, {}, ["state"]);
-    assertEquals([state?.status, state?.text.en], ["ok", `${folder}/state can be made`]);
+    assertEquals([state?.status, state?.text], ["ok", `${folder}/state can be made`]);
     Deno.mkdirSync(`${folder}/state`);
-    assertEquals((await check(config, {}, ["state"])).state?.text.en, `${folder}/state`);
+    assertEquals((await check(config, {}, ["state"])).state?.text, `${folder}/state`);
     assertEquals([...Deno.readDirSync(`${folder}/state`)], []);
     Deno.removeSync(`${folder}/state`);
     Deno.writeTextFileSync(`${folder}/state`, "no folder");
     const { state: broken } = await check(config, {}, ["state"]);
     assertEquals(broken?.status, "failed");
-    assertStringIncludes(broken?.advice?.en ?? "", "--state-dir");
+    assertStringIncludes(broken?.advice ?? "", "--state-dir");
   });
 });
 
@@ -99,11 +99,11 @@ Deno.test("checks believe the running agent more than what they can do themselve
       ["state", "failed"],
       ["metrics", "failed"],
     ]);
-    assertStringIncludes(broken.state?.advice?.en ?? "", "make room");
-    assertStringIncludes(broken.agents?.text.en ?? "", "another machine");
-    assertStringIncludes(broken.agents?.advice?.en ?? "", "proxy_read_timeout");
-    assertStringIncludes(broken.metrics?.advice?.en ?? "", `:${port}`);
-    assertEquals(broken.probes?.text.en, "12 in the last minute, 12 lost");
+    assertStringIncludes(broken.state?.advice ?? "", "make room");
+    assertStringIncludes(broken.agents?.text ?? "", "another machine");
+    assertStringIncludes(broken.agents?.advice ?? "", "proxy_read_timeout");
+    assertStringIncludes(broken.metrics?.advice ?? "", `:${port}`);
+    assertEquals(broken.probes?.text, "12 in the last minute, 12 lost");
   });
 });
 
@@ -112,9 +112,9 @@ Deno.test("serviceChecks() say why the agent has not registered", async () => {
     using health = openHealth(folder);
     health.setProblem("registration", "status 403");
     const { agent } = await check(configIn(folder), {}, ["agent"]);
-    assertStringIncludes(agent?.text.en ?? "", "can't be registered: status 403");
+    assertStringIncludes(agent?.text ?? "", "can't be registered: status 403");
     assertEquals(agent?.status, "failed");
-    assertStringIncludes(agent?.advice?.en ?? "", "key of --auto-discovery");
+    assertStringIncludes(agent?.advice ?? "", "key of --auto-discovery");
   });
 });
 
@@ -125,11 +125,11 @@ Deno.test("serviceChecks() fail while graphics cards that --gpu asks for can't b
     health.setProblem("gpu", "Driver/library version mismatch");
     const { agent } = await check(configIn(folder, "--gpu"), {}, ["agent"]);
     assertStringIncludes(
-      agent?.text.en ?? "",
+      agent?.text ?? "",
       "can't be measured: Driver/library version mismatch",
     );
     assertEquals(agent?.status, "failed");
-    assertStringIncludes(agent?.advice?.en ?? "", "nvidia-smi");
+    assertStringIncludes(agent?.advice ?? "", "nvidia-smi");
   });
 });
 
@@ -140,7 +140,7 @@ Deno.test("machineChecks() name an address of metrics that no interface has", as
       "metrics",
     ]);
     assertEquals(metrics?.status, "failed");
-    assertStringIncludes(metrics?.advice?.en ?? "", "no interface here has 192.0.2.7");
+    assertStringIncludes(metrics?.advice ?? "", "no interface here has 192.0.2.7");
   });
 });
 
@@ -151,7 +151,7 @@ Deno.test("serviceChecks() leave an agent alone that reports to another panel", 
     health.setPanels([panel], { now: true });
     const { agent } = await check(configIn(folder), {}, ["agent"]);
     assertEquals(agent?.status, "skipped");
-    assertStringIncludes(agent?.text.en ?? "", "reports to q.example");
+    assertStringIncludes(agent?.text ?? "", "reports to q.example");
   });
 });
 
@@ -204,16 +204,16 @@ Deno.test("otherProcesses() finds agents with a token, and neither this agent no
 Deno.test("parseCheck() takes what a doctor has written, fit to be shown, and nothing else", () => {
   const written = {
     id: "x",
-    title: { en: "X", zh: "某" },
+    title: "X",
     status: "ok" as const,
-    text: { en: "with s3cret \x1b[2J", zh: "s3cret" },
+    text: "with s3cret \x1b[2J",
     ms: 1,
   };
   assertEquals(parseCheck(written, ["s3cret"]), [{
     ...written,
     panel: undefined,
     advice: undefined,
-    text: { en: "with …  [2J", zh: "…" },
+    text: "with …  [2J",
   }]);
   for (
     const wrong of [undefined, 1, {}, { ...written, status: "toString" }, { ...written, ms: "1" }]

@@ -1,10 +1,12 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { displayWidth } from "../../lib/cli/help.ts";
 import { duration, runStatus, type Status, statusText } from "../../lib/cli/status.ts";
+import { translate } from "../../lib/cli/translate.ts";
 import { FakeTime } from "../fake_time.ts";
 import { configOf, FakeContext, openHealth } from "./fake_context.ts";
 import { acceptAt } from "../state/accept_at.ts";
 
+const inChinese = (english: string) => translate(english, "zh");
 const NOW = Date.UTC(2024, 1, 29, 12);
 const PANEL = {
   panel: "p.example/x",
@@ -42,7 +44,7 @@ const STATUS: Status = {
 };
 
 Deno.test("statusText() shows agent, panel, report, probes, memory, seal and service", () => {
-  assertEquals(statusText(STATUS, { language: "en" }).split("\n"), [
+  assertEquals(statusText(STATUS).split("\n"), [
     "Agent         version 1.2.3, process 7, running for 3 d",
     "Panel         p.example/x, by v2 WebSocket for 5 min",
     "Last report   accepted 1.2 s ago (3 s)",
@@ -53,7 +55,7 @@ Deno.test("statusText() shows agent, panel, report, probes, memory, seal and ser
     "",
   ]);
   assertStringIncludes(
-    statusText(STATUS, { language: "zh" }),
+    statusText(STATUS, { inLanguage: inChinese }),
     "面板          p.example/x，经 v2 WebSocket 已 5 min",
   );
 });
@@ -68,7 +70,7 @@ Deno.test("statusText() shows what fails, for each panel", () => {
     error: { text: "Cannot connect", atMs: NOW - 60_000 },
   };
   const health = STATUS.health && { ...STATUS.health, panels: [PANEL, broken] };
-  const lines = statusText({ ...STATUS, health }, { language: "en" }).split("\n");
+  const lines = statusText({ ...STATUS, health }).split("\n");
   assertEquals(lines.slice(1, 8), [
     "Panel         p.example/x, by v2 WebSocket for 5 min",
     "Last report   accepted 1.2 s ago (3 s)",
@@ -82,10 +84,10 @@ Deno.test("statusText() shows what fails, for each panel", () => {
 
 Deno.test("statusText() says that no agent runs, or that it was killed", () => {
   const none = { ...STATUS, health: undefined, service: undefined, memoryBytes: undefined };
-  assertEquals(statusText(none, { language: "en" }), "No agent runs here that this user can see\n");
+  assertEquals(statusText(none), "No agent runs here that this user can see\n");
   const health = STATUS.health && { ...STATUS.health, isRunning: false };
   assertStringIncludes(
-    statusText({ ...STATUS, health }, { language: "en" }),
+    statusText({ ...STATUS, health }),
     "exited unexpectedly (process 7)",
   );
 });
@@ -100,7 +102,7 @@ Deno.test("statusText() shows kinds of probes, those of the last minute, and wha
   };
   const problems = [{ part: "ping", text: "no socket", sinceMs: NOW }] as const;
   const health = STATUS.health && { ...STATUS.health, panels: [panel], problems };
-  const lines = statusText({ ...STATUS, health }, { language: "en" }).split("\n");
+  const lines = statusText({ ...STATUS, health }).split("\n");
   assertEquals(lines[3], "Probes        5 (3 ICMP, 2 HTTP), 42 in the last minute, 7 lost");
   assertEquals(lines.slice(6, 8), [
     "Problem       the panel closed the last 4 connections soon after they opened: most likely " +
@@ -112,8 +114,8 @@ Deno.test("statusText() shows kinds of probes, those of the last minute, and wha
 Deno.test("statusText() fits into a narrow terminal", () => {
   const sandbox = "sealed by the runtime only, since the kernel has no seccomp filters at all";
   const health = STATUS.health && { ...STATUS.health, sandbox };
-  for (const language of ["en", "zh"] as const) {
-    const text = statusText({ ...STATUS, health }, { language, columns: 60 });
+  for (const inLanguage of [undefined, inChinese]) {
+    const text = statusText({ ...STATUS, health }, { inLanguage, columns: 60 });
     for (const line of text.split("\n")) assert(displayWidth(line) <= 60, line);
     assertEquals(text.replaceAll(/\n {14}/g, " ").includes(sandbox), true, text);
   }

@@ -36,6 +36,78 @@ Deno.test("translate() puts the English in a Chinese text into Chinese", () => {
   );
 });
 
+Deno.test("translate() puts sentences of status and doctor together from their parts", () => {
+  const table: [english: string, chinese: string][] = [
+    ["5 (3 ICMP)", "5（3 ICMP）"],
+    [
+      "5 (3 ICMP, 1 TCP, 1 HTTP), 42 in the last minute, 7 lost",
+      "5（3 ICMP、1 TCP、1 HTTP），最近一分钟 42 次，丢失 7 次",
+    ],
+    ["5 (3 ICMP, 1 TCP, 1 HTTP)", "5（3 ICMP、1 TCP、1 HTTP）"],
+    ["5, 42 in the last minute, 7 lost", "5，最近一分钟 42 次，丢失 7 次"],
+    ["accepted 1.2 s ago (3 s)", "1.2 s 前被接受（3 s）"],
+    [
+      "60 s ago (3 since the last report): Cannot read /x: permission denied",
+      "60 s 前（上次上报之后共 3 次）：无法读取 /x：没有权限",
+    ],
+    ["60 s ago: Cannot read /x: permission denied", "60 s 前：无法读取 /x：没有权限"],
+    ["version 1.2.3, process 7, running for 3 d", "版本 1.2.3，进程 7，已运行 3 d"],
+    [
+      "x (systemd) is running, and starts at boot, but no agent of it is seen; the last error in " +
+      "its log: permission denied",
+      "x（systemd）正在运行，开机自动启动，但看不到它的 Agent；日志中最后的错误：没有权限",
+    ],
+    [
+      "version 1.2.3, process 7: a report was accepted 2.1 s ago; graphics cards can't be " +
+      "measured: permission denied",
+      "版本 1.2.3，进程 7：2.1 s 前有一次上报被接受；无法采集显卡数据：没有权限",
+    ],
+    [
+      "another agent runs with the same token: agent (process 30), deno (process 31)",
+      "另一个 Agent 正在使用同一个令牌：agent（进程 30）、deno（进程 31）",
+    ],
+    [
+      "p.example is 192.0.2.1, 192.0.2.2, by /etc/hosts",
+      "p.example 的地址是 192.0.2.1、192.0.2.2（/etc/hosts）",
+    ],
+    [
+      "the proxy p.example is 192.0.2.1, by 9.9.9.9",
+      "代理 p.example 的地址是 192.0.2.1（9.9.9.9）",
+    ],
+    [
+      "TLSv1.3, issued by an authority, valid for 80 more days, for a.example, b.example…",
+      "TLSv1.3，签发者 an authority，还有 80 天有效，用于 a.example、b.example…",
+    ],
+    [
+      "Cannot read /x: permission denied (TLSv1.3, self-signed by p, expired 3 days before " +
+      "2026-01-01, the date here, for no name)",
+      "无法读取 /x：没有权限（TLSv1.3，自签名者 p，到本机日期 2026-01-01 已过期 3 天，没有名称）",
+    ],
+    [
+      "this shell with the service's proxies, and not as the service runs (user komari): openrc " +
+      "can't do that",
+      "当前 shell（使用服务的代理），而不是服务的运行环境（用户 komari）：openrc 不支持",
+    ],
+    [
+      "the service, as this user with its variables and limits; this shell alone has NO_PROXY, " +
+      "which is not used; the service alone has HTTP_PROXY",
+      "服务：以当前用户的身份，使用它的环境变量和限制；只有当前 shell 设置了 NO_PROXY，检查时不使用；" +
+      "只有服务设置了 HTTP_PROXY",
+    ],
+    [
+      "/x/config.json, of the installed service: --pin is set",
+      "/x/config.json，已安装的服务：已设置 --pin",
+    ],
+    [
+      "nothing listens on port 80 there: start the panel, or correct the port in -e; in a " +
+      "container this address is the container itself",
+      "那里的端口 80 没有程序在监听：请启动面板，或改正 -e 里的端口；在容器里，这个地址是容器自己",
+    ],
+    ["2 failed, 1 warning.", "2 项失败，1 项警告。"],
+  ];
+  for (const [english, chinese] of table) assertEquals(zh(english), chinese);
+});
+
 Deno.test("translate() keeps indentation and columns", () => {
   assertEquals(zh("  Program        /opt/x"), "  程序           /opt/x");
   assertEquals(
@@ -101,6 +173,7 @@ const NOT_SHOWN = [
   // Parts of which each whole has an entry.
   /^\{\} and \{\}$|^\{\}, by \{\}$|^Cannot \{\} without \{\}; \{\}$|\{\} \{\} it$/,
   /^Cannot resolve every option$|^is (?:not )?running$|^\{\} port \{\}$|^and (?:starts|does not start) at boot$/,
+  /^(?:self-signed|issued) by$|^for (?:no name|\{\}\{\})$/,
 ];
 
 /** Whether a text has two words of English, one after the other. */
@@ -152,7 +225,7 @@ Deno.test("textsOf() finds texts, joined, without those that have both languages
 Deno.test("translate() finds each entry by its own template", () => {
   // Two that differ in a number only are told apart by it.
   const filled = (text: string) =>
-    text.replaceAll(/\{#\w+\}/g, "7").replaceAll(/\{(\w+)\}/g, (_, name) => `value.${name}`);
+    text.replaceAll(/\{#\w+\}/g, "7").replaceAll(/\{(\w+)、?\}/g, (_, name) => `value.${name}`);
   for (const [english, text] of Object.entries(chinese)) {
     let expected = text;
     for (const [, name] of english.matchAll(/\{#(\w+)\}/g)) {
@@ -164,7 +237,7 @@ Deno.test("translate() finds each entry by its own template", () => {
 });
 
 Deno.test("each entry of the Chinese names only values of its English", () => {
-  const namesIn = (text: string) => [...text.matchAll(/\{#?(\w+)\}/g)].map(([, name]) => name);
+  const namesIn = (text: string) => [...text.matchAll(/\{#?(\w+)、?\}/g)].map(([, name]) => name);
   for (const [english, text] of Object.entries(chinese)) {
     const names = namesIn(english);
     for (const name of namesIn(text)) assert(names.includes(name), `${english}: {${name}}`);
