@@ -31,16 +31,6 @@ export async function firstReachable<T>(
 /** Errors of the kernel for "no route", "no address of this family" and "no such family". */
 const NO_ROUTE = new Set(["ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT"]);
 
-/** The error for a failed connection: {@linkcode UnreachableError} when there is no route. */
-function connectError(address: string, options: { port: number; cause: unknown }): Error {
-  const { port, cause } = options;
-  const hasNoRoute = cause instanceof Error && "code" in cause && typeof cause.code === "string" &&
-    NO_ROUTE.has(cause.code);
-  return hasNoRoute
-    ? new UnreachableError(`Cannot reach ${address}`, { cause })
-    : new Error(`Cannot connect to ${address} port ${port}`, { cause });
-}
-
 /**
  * Connects to the first address that there is a route to; its first packet was sent at `startedAtMs`
  * of `performance.now()`.
@@ -58,7 +48,11 @@ export async function connectFirstReachable(
       return { connection: await connectAbortable(hostname, options), startedAtMs };
     } catch (cause) {
       signal.throwIfAborted();
-      throw connectError(hostname, { port, cause });
+      const hasNoRoute = cause instanceof Error && "code" in cause &&
+        NO_ROUTE.has(String(cause.code));
+      throw hasNoRoute
+        ? new UnreachableError(`Cannot reach ${hostname}`, { cause })
+        : new Error(`Cannot connect to ${hostname} port ${port}`, { cause });
     }
   });
 }

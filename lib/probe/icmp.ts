@@ -60,15 +60,13 @@ export class IcmpProbe {
       return outcome;
     } catch (cause) {
       signal.throwIfAborted();
-      if (cause instanceof SyntaxError) this.#logUnreadable(cause.message);
-      else this.#logFailure(describeError(cause));
+      if (!(cause instanceof SyntaxError)) this.#logFailure(describeError(cause));
+      // Once for good: it may be one target's output, between probes of others that work.
+      else if (this.#unreadableLog.allows()) {
+        this.#log.warning("A ping was lost: {error}", { error: cause.message });
+      }
       throw new Error(`Cannot ping ${address}`, { cause });
     }
-  }
-
-  /** Once for good: it may be one target's output, between probes of others that work. */
-  #logUnreadable(error: string): void {
-    if (this.#unreadableLog.allows()) this.#log.warning("A ping was lost: {error}", { error });
   }
 
   #logFailure(failure: string | undefined): void {

@@ -1,9 +1,5 @@
+import { abortable } from "@std/async/abortable";
 import type { ProbeKind } from "../types.ts";
-
-/** One run of a probe: whole milliseconds and as they were measured, or why it was lost. */
-export type Measurement =
-  | { lost: false; ms: number; exactMs: number }
-  | { lost: true; reason: unknown };
 
 /** One attempt to measure. */
 export interface Attempt {
@@ -28,34 +24,29 @@ const LOST_SYN_MS = 800;
  * Measures by the rule that all agents follow, so that their numbers agree: 3 s an attempt; a first
  * value over 1000 ms is measured up to three times more, and the first value of 1000 ms or less
  * counts, unless a TCP probe became faster by more than 800 ms: its first SYN was lost then. The rule
- * takes whole milliseconds, rounded down.
+ * takes whole milliseconds, rounded down; the result is as it was measured.
  *
  * @param once One attempt: gives milliseconds, or rejects when the probe was lost.
- * @throws The reason of `options.signal` when it aborts.
+ * @throws Why the probe was lost; or the reason of `options.signal` when it aborts.
  */
 export async function measure(
   once: (attempt: Attempt) => Promise<number>,
   options: { kind: ProbeKind; signal: AbortSignal },
-): Promise<Measurement> {
+): Promise<number> {
   const { kind, signal } = options;
-  try {
-    const firstMs = await measureOnce(once, signal);
-    const first = Math.floor(firstMs);
-    if (first <= SLOW_MS) return { lost: false, ms: first, exactMs: firstMs };
-    for (let retry = 0; retry < RETRIES; retry++) {
-      const exactMs = await measureOnce(once, signal);
-      const again = Math.floor(exactMs);
-      if (again > SLOW_MS) continue;
-      if (kind === "tcp" && first - again > LOST_SYN_MS) {
-        return { lost: true, reason: new Error(`A SYN was lost: ${first} ms became ${again} ms`) };
-      }
-      return { lost: false, ms: again, exactMs };
+  const firstMs = await measureOnce(once, signal);
+  const first = Math.floor(firstMs);
+  if (first <= SLOW_MS) return firstMs;
+  for (let retry = 0; retry < RETRIES; retry++) {
+    const exactMs = await measureOnce(once, signal);
+    const again = Math.floor(exactMs);
+    if (again > SLOW_MS) continue;
+    if (kind === "tcp" && first - again > LOST_SYN_MS) {
+      throw new Error(`A SYN was lost: ${first} ms became ${again} ms`);
     }
-    return { lost: true, reason: new Error(`Still over ${SLOW_MS} ms after ${RETRIES} retries`) };
-  } catch (reason) {
-    signal.throwIfAborted();
-    return { lost: true, reason };
+    return exactMs;
   }
+  throw new Error(`Still over ${SLOW_MS} ms after ${RETRIES} retries`);
 }
 
 async function measureOnce(
@@ -64,21 +55,16 @@ async function measureOnce(
 ): Promise<number> {
   signal.throwIfAborted();
   const limit = new AbortController();
-  const { promise: ended, reject } = Promise.withResolvers<never>();
-  const end = (reason: unknown) => {
-    limit.abort(reason);
-    reject(reason);
-  };
-  const abort = () => end(signal.reason);
+  const abort = () => limit.abort(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
   let timer: ReturnType<typeof setTimeout> | undefined;
   let leftMs = TIMEOUT_MS;
   let startedAtMs = 0;
   const start = () => {
     startedAtMs = performance.now();
-    const timedOut = () =>
-      end(new DOMException(`No answer within ${TIMEOUT_MS} ms`, "TimeoutError"));
-    timer = setTimeout(timedOut, leftMs);
+    timer = setTimeout(() => {
+      limit.abort(new DOMException(`No answer within ${TIMEOUT_MS} ms`, "TimeoutError"));
+    }, leftMs);
   };
   const unmeasured = async <T>(run: () => Promise<T>): Promise<T> => {
     clearTimeout(timer);
@@ -91,7 +77,7 @@ async function measureOnce(
   };
   start();
   try {
-    const ms = await Promise.race([once({ signal: limit.signal, unmeasured }), ended]);
+    const ms = await abortable(once({ signal: limit.signal, unmeasured }), limit.signal);
     if (!(ms >= 0)) throw new RangeError(`Cannot measure: ${ms} is no time`);
     return ms;
   } finally {

@@ -86,13 +86,9 @@ export class ProbePolicy {
   }
 
   #allowedOf(host: string, addresses: readonly string[]): string[] {
-    const refusals: string[] = [];
-    const allowed = addresses.filter((address) => {
-      const refusal = this.#refusalOf(address);
-      if (refusal !== undefined) refusals.push(refusal);
-      return refusal === undefined;
-    });
-    if (allowed.length > 0 || refusals.length === 0) return allowed;
+    const refusals = addresses.map((address) => this.#refusalOf(address));
+    const allowed = addresses.filter((_, index) => refusals[index] === undefined);
+    if (allowed.length > 0 || addresses.length === 0) return allowed;
     throw new ProbeRefusedError(`Refused to probe ${host}: ${refusals[0]}`);
   }
 

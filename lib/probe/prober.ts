@@ -94,25 +94,22 @@ export class Prober {
   async #measure(target: ProbeTarget, signal: AbortSignal): Promise<number | undefined> {
     const { kind } = target;
     const host = kind === "http" ? urlHost(target.url) : target.host;
-    const measured = await measure((attempt) => this.#run(target, attempt), { kind, signal });
-    if (!measured.lost) {
-      const { ms, exactMs } = measured;
-      this.#log.debug("{kind} probe of {host}: {ms} ms", { event: "probe", kind, host, ms });
+    const fields = { event: "probe", kind, host };
+    try {
+      const exactMs = await measure((attempt) => this.#run(target, attempt), { kind, signal });
+      const ms = Math.floor(exactMs);
+      this.#log.debug("{kind} probe of {host}: {ms} ms", { ...fields, ms });
       return exactMs;
+    } catch (error) {
+      signal.throwIfAborted();
+      const isMade = !(error instanceof TooManyProbesError);
+      if (!isMade) this.#logRefusal(error, "nothing is sent for it");
+      if (error instanceof ProbeRefusedError) this.#logRefusal(error, "its result is -1");
+      const outcome = isMade ? "lost" : "not made";
+      const reason = describeError(error);
+      this.#log.debug("{kind} probe of {host} {outcome}: {reason}", { ...fields, outcome, reason });
+      return isMade ? LOST_MS : undefined;
     }
-    const { reason } = measured;
-    const isMade = !(reason instanceof TooManyProbesError);
-    if (!isMade) this.#logRefusal(reason, "nothing is sent for it");
-    if (reason instanceof ProbeRefusedError) this.#logRefusal(reason, "its result is -1");
-    const outcome = isMade ? "lost" : "not made";
-    this.#log.debug("{kind} probe of {host} {outcome}: {reason}", {
-      event: "probe",
-      kind,
-      host,
-      outcome,
-      reason: describeError(reason),
-    });
-    return isMade ? LOST_MS : undefined;
   }
 
   async #run(target: ProbeTarget, attempt: Attempt): Promise<number> {
