@@ -13,7 +13,6 @@ import type { Sampler } from "../metrics/snapshot.ts";
 import { STOP_GRACE_MS } from "../panel/call_timeouts.ts";
 import { type LinkOwner, PanelLink } from "../panel/link.ts";
 import type { PanelOrder } from "../panel/orders.ts";
-import { observeCall } from "../panel/observer.ts";
 import type { PanelConnection } from "../panel/panel_connection.ts";
 import { PanelError } from "../panel/panel_error.ts";
 import { toWireReport } from "../panel/protocol.ts";
@@ -138,7 +137,7 @@ export class Agent implements LinkOwner {
       const info = { facts, snapshot, addresses, version: VERSION, withoutNewColumns };
       return sender.sendBasicInfo(info, calls);
     };
-    return await this.#try("basic info", async () => {
+    return await this.#connection.observe("basic info", async () => {
       try {
         await send();
       } catch (error) {
@@ -169,7 +168,7 @@ export class Agent implements LinkOwner {
       const changed = this.#transportChanged.signal;
       if (this.#fetchesTasks) {
         asking = true;
-        await this.#try("task list", async () => {
+        await this.#connection.observe("task list", async () => {
           const { tasks, skipped } = await clientV1.fetchTasks(calls);
           if (!signal.aborted && this.#fetchesTasks) probes.update(tasks);
           this.#logSkipped(skipped);
@@ -201,12 +200,6 @@ export class Agent implements LinkOwner {
       this.#log.warning("Skipping probe tasks that can't be run: {tasks}", { tasks: text + more });
     }
     this.#skippedTasks = text;
-  }
-
-  /** Makes a call, and tells the observers how it ended; whether it succeeded. */
-  async #try(name: string, call: () => Promise<void>): Promise<boolean> {
-    const { observers, calls } = this.#connection;
-    return await observeCall(call, { name, observers, signal: calls });
   }
 }
 

@@ -12,10 +12,7 @@ import { describeError, getLogger } from "../log/log.ts";
 import { machineMetrics, ProbeHistograms } from "../exporter/exported_metrics.ts";
 import { NodeExporter } from "../exporter/node_exporter.ts";
 import { LocalHost } from "../host/local_host.ts";
-import { hostRoots, type Platform } from "../metrics/open_machine.ts";
-import type { Shell } from "../sandbox/shell.ts";
-import type { Machine } from "../metrics/machine.ts";
-import type { Sampler } from "../metrics/snapshot.ts";
+import { hostRoots } from "../metrics/open_machine.ts";
 import {
   acceptedFormat,
   CONTENT_TYPES,
@@ -30,7 +27,7 @@ import { addressBytes, addressScope, ipFamily } from "../parse/ip_address.ts";
 import { withTimeout } from "../async/timeout.ts";
 import type { PanelObserver } from "../panel/observer.ts";
 import { VERSION } from "../version.ts";
-import type { PanelMonitors } from "./panel_monitor.ts";
+import type { OpenedAgent } from "./run_agent.ts";
 import { writeAll } from "../io/write_all.ts";
 
 /** Connections at a time; more are closed at once. */
@@ -46,7 +43,10 @@ const RESPONSE_TIMEOUT_MS = 3_000;
 const ACCEPT_RETRY_MS = 1_000;
 /** Time between two attempts to open the socket: an address may come up late, or a port be freed. */
 const LISTEN_RETRY_MS = 10_000;
-/** Values that are older are measured for the scrape; see {@linkcode MetricsEndpointOptions}. */
+/**
+ * Values that are older than this and than two intervals are measured for the scrape: during an outage
+ * there are no reports to take them from.
+ */
 const MAX_AGE_MS = 15_000;
 
 /**
@@ -55,19 +55,9 @@ const MAX_AGE_MS = 15_000;
  */
 const SCRAPES_PER_RELEASE = 50;
 
-/** The sources of a {@linkcode MetricsEndpoint}. */
-export interface MetricsEndpointOptions {
-  readonly machine: Machine;
-  /**
-   * Measures for a scrape only if the last report is older than 15 s and than two intervals, since no
-   * reports are measured during an outage.
-   */
-  readonly sampler: Sampler;
-  readonly monitors: PanelMonitors;
-  /** The helper shell, for what is not open. */
-  readonly shell: Shell | undefined;
-  /** Collects garbage, and gives the memory back. */
-  readonly releaseMemory: () => void;
+/** The agent that is scraped, and how it runs. */
+export interface ScrapedAgent
+  extends Pick<OpenedAgent, "machine" | "sampler" | "monitors" | "shell" | "releaseMemory"> {
   /** The walls around the process, in words. */
   readonly walls: string;
   /** The shortest interval of reports, in milliseconds. */
@@ -122,7 +112,7 @@ export class MetricsEndpoint implements Disposable {
   static open(
     address: ListenAddress,
     config: Config,
-    { os, health }: Platform & { health: ProblemObserver | undefined },
+    { os, health }: { readonly os: string; readonly health: ProblemObserver | undefined },
   ): MetricsEndpoint {
     const exporter = os === "linux"
       ? new NodeExporter(new LocalHost(hostRoots(config.hostProc)), config)
@@ -154,8 +144,8 @@ export class MetricsEndpoint implements Disposable {
   }
 
   /** Answers requests until `signal` aborts. */
-  async run(options: MetricsEndpointOptions): Promise<void> {
-    const { signal, shell } = options;
+  async run(agent: ScrapedAgent): Promise<void> {
+    const { signal, shell } = agent;
     this.#exporter?.useShell(shell);
     signal.addEventListener("abort", () => this[Symbol.dispose](), { once: true });
     while (this.listensLater && !signal.aborted) {
@@ -168,7 +158,7 @@ export class MetricsEndpoint implements Disposable {
     while (!signal.aborted) {
       try {
         const connection = await listener.accept();
-        if (this.#hasPlaceFor(connection)) this.#serve(connection, options);
+        if (this.#hasPlaceFor(connection)) this.#serve(connection, agent);
         else connection.close();
       } catch {
         // Too many open files, or a client that has gone already; the signal ends the loop.
@@ -214,9 +204,9 @@ export class MetricsEndpoint implements Disposable {
     return this.#connections.size < MAX_CONNECTIONS && own.length < MAX_CONNECTIONS_PER_CLIENT;
   }
 
-  async #serve(connection: Deno.TcpConn, options: MetricsEndpointOptions): Promise<void> {
+  async #serve(connection: Deno.TcpConn, agent: ScrapedAgent): Promise<void> {
     this.#connections.add(connection);
-    const { signal } = options;
+    const { signal } = agent;
     const within = <T>(timeoutMs: number, run: () => Promise<T>) =>
       withTimeout((signal) => {
         signal.addEventListener("abort", () => closeQuietly(connection), { once: true });
@@ -224,9 +214,9 @@ export class MetricsEndpoint implements Disposable {
       }, { timeoutMs, signal });
     try {
       const head = await within(REQUEST_TIMEOUT_MS, () => readHead(connection));
-      const bytes = new TextEncoder().encode(await this.#respond(head, options));
+      const bytes = new TextEncoder().encode(await this.#respond(head, agent));
       await within(RESPONSE_TIMEOUT_MS, () => writeAll(connection, bytes));
-      if (++this.#scrapes % SCRAPES_PER_RELEASE === 0) options.releaseMemory();
+      if (++this.#scrapes % SCRAPES_PER_RELEASE === 0) agent.releaseMemory();
     } catch {
       // A client that goes, hangs or sends nonsense costs its connection only.
     } finally {
@@ -235,7 +225,7 @@ export class MetricsEndpoint implements Disposable {
     }
   }
 
-  async #respond(head: string | undefined, options: MetricsEndpointOptions): Promise<string> {
+  async #respond(head: string | undefined, agent: ScrapedAgent): Promise<string> {
     if (head === undefined) return response(431, { body: "Request head too long\n" });
     const [requestLine = "", ...fields] = head.split("\r\n");
     const [, method, path] = /^(\S+) (\/[^ ?]*)(?:\?\S*)? HTTP\/1\.[01]$/.exec(requestLine) ?? [];
@@ -249,9 +239,8 @@ export class MetricsEndpoint implements Disposable {
     if (method !== "GET" && method !== "HEAD") {
       return response(405, { body: "Method not allowed\n", headers: ["Allow: GET, HEAD"] });
     }
-    const accept = fields.find((field) => /^accept:/i.test(field)) ?? "";
-    const format = acceptedFormat(accept);
-    this.#reading ??= this.#families(options).finally(() => this.#reading = undefined);
+    const format = acceptedFormat(fields.find((field) => /^accept:/i.test(field)) ?? "");
+    this.#reading ??= this.#families(agent).finally(() => this.#reading = undefined);
     return response(200, {
       body: formatMetrics(await this.#reading, format),
       contentType: CONTENT_TYPES[format],
@@ -259,8 +248,8 @@ export class MetricsEndpoint implements Disposable {
     });
   }
 
-  async #families(options: MetricsEndpointOptions): Promise<MetricFamily[]> {
-    const { machine, sampler, monitors, walls, intervalMs } = options;
+  async #families(agent: ScrapedAgent): Promise<MetricFamily[]> {
+    const { machine, sampler, monitors, walls, intervalMs } = agent;
     const maxAgeMs = Math.max(MAX_AGE_MS, 2 * intervalMs);
     const { latest } = sampler;
     const ageMs = latest === undefined ? Infinity : performance.now() - latest.takenAtMs;
@@ -290,42 +279,31 @@ export class MetricsEndpoint implements Disposable {
 function agentFamilies(health: readonly PanelHealth[], sandbox: string): MetricFamily[] {
   // Two nodes at one panel have one name.
   const panels = [...new Map(health.map((it) => [it.panel, it])).values()];
-  const labels = ({ panel }: PanelHealth) => ({ panel });
+  const perPanel = (name: string, help: string, value: (it: PanelHealth) => number | undefined) =>
+    gauge(name, help, panels.map((it) => one(value(it), { panel: it.panel })));
   return [
-    info("komari_agent", "Version and sandbox of the agent.", {
-      version: VERSION,
-      sandbox,
-    }),
-    gauge(
+    info("komari_agent", "Version and sandbox of the agent.", { version: VERSION, sandbox }),
+    perPanel(
       "komari_panel_up",
       "Whether the connection to a panel works.",
-      panels.map((it) => one(it.transport === undefined ? 0 : 1, labels(it))),
+      ({ transport }) => transport === undefined ? 0 : 1,
     ),
     gauge(
       "komari_panel_transport",
       "1 for the transport in use to a panel.",
-      panels.map((it) =>
-        one(it.transport === undefined ? undefined : 1, {
-          ...labels(it),
-          transport: it.transport,
-        })
-      ),
+      panels.map(({ panel, transport }) => one(transport ? 1 : undefined, { panel, transport })),
     ),
-    gauge(
+    perPanel(
       "komari_panel_accepted_timestamp_seconds",
       "Time of the last accepted report, in unixtime.",
-      panels.map((it) => one(it.acceptedAtMs && it.acceptedAtMs / 1000, labels(it))),
+      ({ acceptedAtMs }) => acceptedAtMs && acceptedAtMs / 1000,
     ),
-    gauge(
+    perPanel(
       "komari_panel_failures",
       "Failed calls since the last accepted report.",
-      panels.map((it) => one(it.failures, labels(it))),
+      ({ failures }) => failures,
     ),
-    gauge(
-      "komari_probes",
-      "Number of scheduled probes.",
-      panels.map((it) => one(it.probes, labels(it))),
-    ),
+    perPanel("komari_probes", "Number of scheduled probes.", ({ probes }) => probes),
     gauge("process_resident_memory_bytes", "Resident memory size in bytes.", [
       one(Deno.memoryUsage().rss),
     ]),

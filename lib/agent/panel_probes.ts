@@ -2,7 +2,6 @@ import type { Shell } from "../sandbox/shell.ts";
 import { BoundedQueue } from "../async/bounded_queue.ts";
 import type { SystemResolver } from "../net/dns.ts";
 import { isNotSaved } from "../panel/client_v2.ts";
-import { observeCall } from "../panel/observer.ts";
 import type { PanelConnection } from "../panel/panel_connection.ts";
 import { type AddressedMachine, ProbePolicy } from "../probe/policy.ts";
 import { Prober } from "../probe/prober.ts";
@@ -78,15 +77,14 @@ export class PanelProbes {
   }
 
   async #sendNow(result: ProbeResult, tries: number): Promise<void> {
-    const { sender, observers, calls } = this.#connection;
-    const send = async () => {
+    const { sender, calls } = this.#connection;
+    await this.#connection.observe("probe result", async () => {
       try {
         await sender.sendProbeResult(result, calls);
       } catch (error) {
         if (!this.#sendLater(error, { result, tries })) throw error;
       }
-    };
-    await observeCall(send, { name: "probe result", observers, signal: calls });
+    });
   }
 
   /** Sends a result again when the panel had no room for it; `false` when it is lost. */

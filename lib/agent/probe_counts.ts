@@ -1,17 +1,6 @@
 import { LOST_MS } from "../probe/prober.ts";
+import type { PanelHealth } from "../state/health_file.ts";
 import type { ProbeKind, ProbeResult, ProbeTask } from "../types.ts";
-
-/** The probes of a panel in numbers. */
-export interface ProbeNumbers {
-  /** Probes that are repeated, by the agent or by the panel's orders. */
-  readonly probes: number;
-  /** The same by kind; a kind without any is left out. */
-  readonly kinds: Readonly<Partial<Record<ProbeKind, number>>>;
-  /** Results of the last minute. */
-  readonly lastMinute: number;
-  /** Those among them that were lost. */
-  readonly lost: number;
-}
 
 /** A probe that the panel orders each time. */
 interface OrderedProbe {
@@ -60,8 +49,8 @@ export class ProbeCounts {
     if (valueMs === LOST_MS) place.lost++;
   }
 
-  /** The present numbers. */
-  numbers(): ProbeNumbers {
+  /** The present numbers; those of probes are of the list and of orders, and a kind without any is left out. */
+  numbers(): Pick<PanelHealth, "probes" | "kinds" | "lastMinute" | "lost"> {
     this.#prune();
     const kinds: Partial<Record<ProbeKind, number>> = {};
     const all = [...this.#listed, ...this.#ordered.values()];

@@ -131,8 +131,7 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
   const metrics = config.metrics === undefined
     ? undefined
     : (await import("./metrics_endpoint.ts")).MetricsEndpoint.open(config.metrics, config, {
-      os: options.os,
-      arch: options.arch,
+      ...options,
       health,
     });
   opened.use(metrics);
@@ -191,16 +190,7 @@ export async function runOpened(
   const ended = new AbortController();
   const signal = AbortSignal.any([agent.signal, ended.signal]);
   const background = [
-    metrics?.run({
-      machine,
-      sampler: agent.sampler,
-      monitors: agent.monitors,
-      shell,
-      releaseMemory: agent.releaseMemory,
-      walls,
-      intervalMs: shortestIntervalMs(config),
-      signal,
-    }),
+    metrics?.run({ ...agent, walls, intervalMs: shortestIntervalMs(config), signal }),
     traffic?.run(signal),
   ];
   const logStart = () => {

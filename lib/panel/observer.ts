@@ -18,26 +18,3 @@ export interface PanelObserver {
   /** A probe has run. */
   onProbeResult?(result: ProbeResult): void;
 }
-
-/**
- * Makes a call, and tells observers how it ended; whether it succeeded. An error after `signal` has
- * aborted is no outcome.
- */
-export async function observeCall(
-  call: () => Promise<void>,
-  { name, observers, signal }: {
-    name: string;
-    observers: readonly PanelObserver[];
-    signal: AbortSignal;
-  },
-): Promise<boolean> {
-  try {
-    await call();
-    for (const observer of observers) observer.onOutcome?.(undefined, name);
-    return true;
-  } catch (error) {
-    if (signal.aborted) return false;
-    for (const observer of observers) observer.onOutcome?.(error, name);
-    return false;
-  }
-}

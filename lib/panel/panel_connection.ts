@@ -64,6 +64,22 @@ export class PanelConnection {
     return this.#calls.signal;
   }
 
+  /**
+   * Makes a call, and tells the observers how it ended; whether it succeeded. An error after the calls
+   * were aborted is no outcome.
+   */
+  async observe(name: string, call: () => Promise<void>): Promise<boolean> {
+    let failure: unknown;
+    try {
+      await call();
+    } catch (error) {
+      if (this.calls.aborted) return false;
+      failure = error;
+    }
+    for (const observer of this.observers) observer.onOutcome?.(failure, name);
+    return failure === undefined;
+  }
+
   /** Closes the idle connections for calls, which are likely to be dead when another is. */
   closeIdle(): void {
     this.#client.closeIdle();
