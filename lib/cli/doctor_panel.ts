@@ -16,7 +16,12 @@ import { lookUpHostsFile } from "../net/dns.ts";
 import { DialError } from "../net/errors.ts";
 import { HttpClient, type HttpResponse } from "../net/http_client.ts";
 import { withTimeout } from "../async/timeout.ts";
-import { isHtml, reasonOf as reasonOfAnswer, statusError } from "../panel/http_exchange.ts";
+import {
+  isHtml,
+  provesToken,
+  reasonOf as reasonOfAnswer,
+  statusError,
+} from "../panel/http_exchange.ts";
 import { parsePanelMessage } from "../panel/messages.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
@@ -407,11 +412,7 @@ class PanelCheck {
           body,
         }, { signal }), { timeoutMs: REQUEST_TIMEOUT_MS, signal: options.signal });
     const response = query === undefined
-      ? await callAuthenticated(this.#access, { path }, {
-        call: send,
-        statusOf: ({ status }) => status,
-        isAccepted: ({ status, text }) => (status === 200 || status === 400) && !isHtml(text),
-      })
+      ? await callAuthenticated(this.#access, { path, isAccepted: provesToken }, send)
       : await send({ url: endpoint + path + query, headers: [] });
     const dateMs = Date.parse(response.headers.get("date") ?? "");
     if (!Number.isNaN(dateMs)) this.#clockErrorMs = dateMs - (sentAtMs + Date.now()) / 2;

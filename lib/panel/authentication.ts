@@ -82,21 +82,20 @@ const UNAUTHORIZED = 401;
  * Makes a call in a node's name; one that is answered 401 is made once more with the token at the other
  * place, which is kept if it is accepted there.
  *
- * @param options `statusOf`: the HTTP status of an outcome; `isAccepted`: whether it proves that the
- * panel has taken the token.
+ * @param options `isAccepted`: whether an outcome proves that the panel has taken the token.
  */
-export async function callAuthenticated<Outcome>(
+export async function callAuthenticated<Outcome extends { readonly status: number }>(
   access: PanelAccess,
-  { path, query }: { path: string; query?: Readonly<Record<string, string>> | undefined },
-  { call, statusOf, isAccepted }: {
-    call(target: AuthenticatedTarget): Promise<Outcome>;
-    statusOf(outcome: Outcome): number;
-    isAccepted(outcome: Outcome): boolean;
+  { path, query, isAccepted }: {
+    path: string;
+    query?: Readonly<Record<string, string>> | undefined;
+    isAccepted(outcome: NoInfer<Outcome>): boolean;
   },
+  call: (target: AuthenticatedTarget) => Promise<Outcome>,
 ): Promise<Outcome> {
   const { token, tokenPlace } = access;
   const outcome = await call(authenticatedTarget(access, path, query));
-  if (statusOf(outcome) !== UNAUTHORIZED || tokenPlace === undefined) return outcome;
+  if (outcome.status !== UNAUTHORIZED || tokenPlace === undefined) return outcome;
   const place = tokenPlace.alternative(token);
   if (place === undefined) return outcome;
   const second = await call(authenticatedTarget(access, path, query, place));

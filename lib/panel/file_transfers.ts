@@ -62,9 +62,9 @@ export class FileTransferClient {
    * @throws {PanelError} When the panel did not take them; or what the source throws.
    */
   async send(ticket: TransferTicket, source: ByteSource, signal: AbortSignal): Promise<void> {
-    const text = await this.#request(ticket, { source, signal });
+    const { received } = jsonFields(parseJson(await this.#request(ticket, { source, signal })));
     // Proxies answer 200 with a page of their own.
-    if (receivedBytes(text) === source.lengthBytes) return;
+    if (received === source.lengthBytes) return;
     throw new PanelError("Cannot send a part of a file: the answer is not a panel's", {
       failure: "unreadable",
     });
@@ -136,9 +136,4 @@ function transferFailure(name: string, error: ResponseError | DialError): PanelE
   if (words === undefined) return connectionError(name, error);
   const failure = error.kind === "timeout" ? "timeout" : "unreachable";
   return new PanelError(`Cannot ${name}: ${words}`, { failure });
-}
-
-/** The number of bytes that the panel has received, by its answer. */
-function receivedBytes(text: string): unknown {
-  return jsonFields(parseJson(text)).received;
 }

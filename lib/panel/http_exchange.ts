@@ -79,13 +79,17 @@ export type NodeFetch = (call: AuthenticatedCall, signal: AbortSignal) => Promis
 /** Creates a function that makes calls in a node's name, and throws what `fetch` throws. */
 export function createNodeFetch(access: PanelAccess, fetch: PanelFetch): NodeFetch {
   return ({ path, ...call }, signal) =>
-    callAuthenticated(access, { path }, {
-      call: ({ url, headers }) =>
-        fetch({ ...call, url, headers: [...call.headers, ...headers] }, signal),
-      statusOf: ({ status }) => status,
-      // An error of JSON-RPC is 400. A proxy's page for strangers is no panel's answer.
-      isAccepted: ({ status, text }) => (status === 200 || status === 400) && !isHtml(text),
-    });
+    callAuthenticated(
+      access,
+      { path, isAccepted: provesToken },
+      ({ url, headers }) => fetch({ ...call, url, headers: [...call.headers, ...headers] }, signal),
+    );
+}
+
+/** Whether a panel that answers so has taken the token: a proxy's page for strangers is no panel's answer. */
+export function provesToken({ status, text }: Pick<PanelResponse, "status" | "text">): boolean {
+  // An error of JSON-RPC is 400.
+  return (status === 200 || status === 400) && !isHtml(text);
 }
 
 /** Whether a text is HTML, as proxies and old panels answer. */

@@ -88,8 +88,16 @@ export class PanelLink {
     options: { transport: Transport; intervalMs: number },
   ): Promise<boolean> {
     const { transport, intervalMs } = options;
-    if (transport.carrier === "WebSocket" && !this.#asksForAnswer(intervalMs)) {
-      this.#notify(report, transport);
+    // By POST each report is answered.
+    const isAnswered = transport.carrier === "POST" ||
+      this.#connection.acknowledgements.hasPending ||
+      this.#answerRequests.isDue(performance.now(), { intervalMs });
+    if (!isAnswered) {
+      this.#connection.sender.socket?.notifyReport(report);
+      if (this.#isVerbose) {
+        const fields = { event: "report", transport: transportName(transport) };
+        this.#log.debug("Report sent by {transport}", fields);
+      }
       return true;
     }
     const sending = this.#callReport(report, options);
@@ -151,8 +159,12 @@ export class PanelLink {
     sender.transport = transport ?? { ...sender.transport, carrier: "POST" };
     this.#answerRequests.reset();
     this.#longPoll?.abort();
-    const isPulled = transport?.carrier === "POST" && transport.version === 2;
-    this.#longPoll = isPulled ? this.#startLongPoll() : undefined;
+    this.#longPoll = undefined;
+    if (transport?.carrier === "POST" && transport.version === 2) {
+      this.#longPoll = new AbortController();
+      const { signal } = this.#longPoll;
+      longPoll(this.#connection, { receiver: this.#receiver, signal });
+    }
     this.#owner.onTransport(transport);
     for (const observer of observers) observer.onTransport?.(transport);
   }
@@ -205,13 +217,15 @@ export class PanelLink {
     const { calls, observers } = this.#connection;
     const isPost = transport.carrier === "POST";
     const isTrial = isPost && transport.version === this.#state.trying;
+    // A report of version 1 by WebSocket is not answered.
+    const isAnswered = isPost || transport.version === 2;
+    const usualMs = isAnswered ? this.#answerTimeout.get(intervalMs) : PONG_TIMEOUT_MS;
+    const timeoutMs = isTrial ? TRIAL_TIMEOUT_MS : usualMs;
     const sentAtMs = performance.now();
     try {
-      const timeoutMs = isTrial ? TRIAL_TIMEOUT_MS : this.#timeoutMs(transport, intervalMs);
       const events = await this.#send(report, { transport, timeoutMs, signal: calls });
       const answerMs = performance.now() - sentAtMs;
-      // A report of version 1 by WebSocket is not answered.
-      if (isPost || transport.version === 2) this.#answerTimeout.record(answerMs);
+      if (isAnswered) this.#answerTimeout.record(answerMs);
       if (this.#isVerbose) {
         const name = transportName(transport);
         const fields = { event: "report", transport: name, ms: roundMs(answerMs) };
@@ -232,41 +246,15 @@ export class PanelLink {
       const why = failureOf(error);
       this.#answerRequests.reset();
       this.#dispatch({ kind: "failed", transport, why });
-      this.#logFailure(error, { transport, isTrial, why });
+      if (!isPost) {
+        // One without an answer is closed, and that is logged.
+        if (why !== "lost") this.#linkLog.failed(error);
+      } else if (isTrial && this.#state.lastResort) {
+        this.#linkLog.postUnsupported(error);
+      } else if (this.#state.trying === undefined || !isTrial) {
+        this.#linkLog.failed(error);
+      }
       return false;
-    }
-  }
-
-  /** Whether a report by WebSocket has to be answered; by POST each is. */
-  #asksForAnswer(intervalMs: number): boolean {
-    return this.#connection.acknowledgements.hasPending ||
-      this.#answerRequests.isDue(performance.now(), { intervalMs });
-  }
-
-  #notify(report: WireReport, transport: Transport): void {
-    this.#connection.sender.socket?.notifyReport(report);
-    if (this.#isVerbose) {
-      const fields = { event: "report", transport: transportName(transport) };
-      this.#log.debug("Report sent by {transport}", fields);
-    }
-  }
-
-  #timeoutMs({ version, carrier }: Transport, intervalMs: number): number {
-    const expectsPong = carrier === "WebSocket" && version === 1;
-    return expectsPong ? PONG_TIMEOUT_MS : this.#answerTimeout.get(intervalMs);
-  }
-
-  #logFailure(
-    error: unknown,
-    { transport, isTrial, why }: { transport: Transport; isTrial: boolean; why: ReportFailure },
-  ): void {
-    if (transport.carrier === "WebSocket") {
-      // One without an answer is closed, and that is logged.
-      if (why !== "lost") this.#linkLog.failed(error);
-    } else if (isTrial && this.#state.lastResort) {
-      this.#linkLog.postUnsupported(error);
-    } else if (this.#state.trying === undefined || !isTrial) {
-      this.#linkLog.failed(error);
     }
   }
 
@@ -283,13 +271,6 @@ export class PanelLink {
     } else if (sender.socket !== undefined) await sender.socket.sendReport(report, options);
     else throw new PanelError("Cannot send by WebSocket: it is closed", { failure: "unreachable" });
     return [];
-  }
-
-  #startLongPoll(): AbortController {
-    const controller = new AbortController();
-    const { signal } = controller;
-    longPoll(this.#connection, { receiver: this.#receiver, signal });
-    return controller;
   }
 }
 

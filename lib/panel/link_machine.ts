@@ -45,11 +45,7 @@ export type LinkEvent =
   | { readonly kind: "dial failed"; readonly why: DialFailure }
   | { readonly kind: "closed"; readonly durationMs: number; readonly end: SocketEnd }
   | { readonly kind: "accepted"; readonly transport: Transport }
-  | {
-    readonly kind: "failed";
-    readonly transport: Transport;
-    readonly why: ReportFailure;
-  }
+  | { readonly kind: "failed"; readonly transport: Transport; readonly why: ReportFailure }
   /** The delay of the last `wait` is over. */
   | { readonly kind: "timer" };
 
@@ -168,12 +164,13 @@ function wantsWebSocket(version: 1 | 2, settings: LinkSettings): boolean {
 }
 
 function connect(state: LinkState, settings: LinkSettings): LinkStep {
-  return startsByPost(settings) ? tryPost(state, settings) : dial(state, settings.protocolVersion);
+  const version = settings.protocolVersion;
+  return startsByPost(settings) ? tryPost(state, version) : dial(state, version);
 }
 
 function timer(state: LinkState, settings: LinkSettings): LinkStep {
   if (state.trying !== undefined) return { state, effects: [] };
-  if (state.socket === "open" && state.lastResort) return tryPost(state, settings);
+  if (state.socket === "open" && state.lastResort) return tryPost(state, settings.protocolVersion);
   if (state.socket !== "none") return { state, effects: [] };
   // Without a WebSocket that is POST.
   const { transport } = state;
@@ -201,7 +198,8 @@ function dialFailed(state: LinkState, why: DialFailure, conditions: LinkConditio
     return retrySocket(next, conditions);
   }
   if (state.lastResort) return retryAll(next, "refused", conditions);
-  return why === "answered" ? tryPost(next, conditions.settings) : retryAll(next, why, conditions);
+  if (why !== "answered") return retryAll(next, why, conditions);
+  return tryPost(next, conditions.settings.protocolVersion);
 }
 
 function closed(
@@ -235,7 +233,7 @@ function afterSocketClosed(state: LinkState, conditions: LinkConditions): LinkSt
   if (state.trying !== undefined) return { state: lost, effects: [] };
   if (state.lastResort) return retryAll(lost, "refused", conditions);
   if (!state.proven || state.shortConnections >= SHORT_CONNECTIONS_LIMIT) {
-    return tryPost(lost, settings);
+    return tryPost(lost, settings.protocolVersion);
   }
   const longestMs = Math.min(SPREAD_MS, settings.reconnectIntervalSeconds * 1000);
   return {
@@ -244,12 +242,8 @@ function afterSocketClosed(state: LinkState, conditions: LinkConditions): LinkSt
   };
 }
 
-/** Sends one report by POST in the preferred version, to find out whether POST works. */
-function tryPost(state: LinkState, settings: LinkSettings): LinkStep {
-  return tryPostBy(state, settings.protocolVersion);
-}
-
-function tryPostBy(state: LinkState, version: 1 | 2): LinkStep {
+/** Sends one report by POST, to find out whether POST works. */
+function tryPost(state: LinkState, version: 1 | 2): LinkStep {
   const transport: Transport = { version, carrier: "POST" };
   return { state: { ...state, trying: version }, effects: [{ kind: "report", transport }] };
 }
@@ -314,7 +308,7 @@ function tryFailed(
     return postFound({ ...idle, transport, outageSinceMs: undefined }, version, conditions);
   }
   if (why === "unsupported protocol") {
-    if (version === settings.protocolVersion) return tryPostBy(state, version === 2 ? 1 : 2);
+    if (version === settings.protocolVersion) return tryPost(state, version === 2 ? 1 : 2);
     if (state.socket === "none" && settings.transport !== "http") {
       return dial({ ...idle, lastResort: true }, 1);
     }

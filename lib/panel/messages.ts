@@ -6,14 +6,7 @@
 
 import { quoteStart } from "../parse/bounded_text.ts";
 import { hasMoreValues, isJsonObject, type JsonObject, parseJson } from "../parse/json.ts";
-import {
-  forLog,
-  type InvalidMessage,
-  isPanelId,
-  type OrderMessage,
-  readOrder,
-  readV1Order,
-} from "./orders.ts";
+import { forLog, isPanelId, type OrderMessage, readOrder, readV1Order } from "./orders.ts";
 
 /** An order with an id, which has to be acknowledged even if it is invalid. */
 export interface PanelEvent {
@@ -88,14 +81,12 @@ function readEvents(events: unknown): PanelEvent[] {
     if (!isJsonObject(event) || !isPanelId(event.id)) return [];
     const { id, method, params } = event;
     // Only orders: answers could be nested without end.
-    const named = typeof method === "string";
-    return [{
-      id,
-      message: named ? readOrder(method, params) : invalid("an event without a name"),
-    }];
+    const isNamed = typeof method === "string";
+    const message = isNamed ? readOrder(method, params) : invalid("an event without a name");
+    return [{ id, message }];
   });
 }
 
-function invalid(reason: string): InvalidMessage {
+function invalid(reason: string): OrderMessage {
   return { kind: "invalid", reason };
 }

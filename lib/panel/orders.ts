@@ -30,18 +30,15 @@ export type PanelOrder =
   /** `latest`, a line such as `1.2.*`, or one version. */
   | { readonly kind: "switch version"; readonly version: string };
 
-/** A text for the log. */
-export interface PanelNotice {
-  readonly kind: "notice";
-  readonly text: string;
-}
-
-/** A message that can't be handled. */
-export interface InvalidMessage {
-  readonly kind: "invalid";
-  /** Why, for the log. */
-  readonly reason: string;
-}
+/** A message that is no answer. */
+export type OrderMessage =
+  | PanelOrder
+  /** A text for the log. */
+  | { readonly kind: "notice"; readonly text: string }
+  /** An order that this agent does not know; its name in quotes, bounded. */
+  | { readonly kind: "unknown"; readonly method: string }
+  /** A message that can't be handled; why, for the log. */
+  | { readonly kind: "invalid"; readonly reason: string };
 
 interface OrderRow {
   /** The method of version 2. */
@@ -51,14 +48,7 @@ interface OrderRow {
   /** Tells the panel that this agent knows the order. */
   readonly capability: string;
   /** Reads the parameters; a text when they are invalid: why, for the log. */
-  parse(params: unknown): PanelOrder | PanelNotice | UnknownOrder | string;
-}
-
-/** An order that this agent does not know. */
-interface UnknownOrder {
-  readonly kind: "unknown";
-  /** Its name in quotes, bounded. */
-  readonly method: string;
+  parse(params: unknown): OrderMessage | string;
 }
 
 const ORDERS: readonly OrderRow[] = [
@@ -73,29 +63,15 @@ const ORDERS: readonly OrderRow[] = [
     parse: parseTerminalRequest,
   },
   { method: "agent.file", capability: "file", parse: parseFileRequest },
-  {
-    method: "agent.startupConfig",
-    capability: "startup_config",
-    parse: parseStartupConfigRequest,
-  },
+  { method: "agent.startupConfig", capability: "startup_config", parse: parseConfigRequest },
   { method: "agent.switchVersion", capability: "switch_version", parse: parseVersionSwitch },
 ];
 
 /** The capabilities of this agent, as the panel names them. */
 export const CAPABILITIES: readonly string[] = ORDERS.map(({ capability }) => capability);
 
-/** A message that is no answer: an order, a notice, or why it is neither. */
-export type OrderMessage =
-  | PanelOrder
-  | PanelNotice
-  | InvalidMessage
-  | UnknownOrder;
-
 /** Reads an order of version 2. */
-export function readOrder(
-  method: string,
-  params: unknown,
-): OrderMessage {
+export function readOrder(method: string, params: unknown): OrderMessage {
   const row = ORDERS.find((row) => row.method === method);
   if (row === undefined) return { kind: "unknown", method: quoteStart(method) };
   const order = row.parse(params);
@@ -103,10 +79,7 @@ export function readOrder(
 }
 
 /** Reads an order of version 1, which has its parameters beside its name. */
-export function readV1Order(
-  name: string,
-  message: JsonObject,
-): OrderMessage {
+export function readV1Order(name: string, message: JsonObject): OrderMessage {
   const { method = name } = ORDERS.find(({ v1Name }) => v1Name === name) ?? {};
   const order = readOrder(method, message);
   return order.kind === "terminal" ? { ...order, resumable: false } : order;
@@ -129,7 +102,7 @@ export function forLog(text: string): string {
   return truncate(text, MAX_LOG_LENGTH);
 }
 
-function parseProbe(params: unknown): PanelOrder | UnknownOrder | string {
+function parseProbe(params: unknown): OrderMessage | string {
   const { ping_task_id: id, ping_type: kind, ping_target: target } = jsonFields(params);
   if (!isPositiveInteger(id)) return "a probe without an id";
   // Panels that grew from Komari have types of their own, such as "dual", which come again and again.
@@ -161,7 +134,7 @@ function parseFileRequest(params: unknown): PanelOrder | string {
   return { kind: "file", requestId, op: typeof op === "string" ? op : "", args: jsonFields(args) };
 }
 
-function parseStartupConfigRequest(params: unknown): PanelOrder | string {
+function parseConfigRequest(params: unknown): PanelOrder | string {
   const { request_id: requestId } = jsonFields(params);
   if (!isPanelId(requestId)) return "a request for the configuration without an id";
   return { kind: "startup config", requestId };
@@ -175,7 +148,7 @@ function parseVersionSwitch(params: unknown): PanelOrder | string {
   return { kind: "switch version", version };
 }
 
-function parseNotice(params: unknown): PanelNotice {
+function parseNotice(params: unknown): OrderMessage {
   return { kind: "notice", text: forLog(toJson(params)) };
 }
 

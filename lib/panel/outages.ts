@@ -109,7 +109,7 @@ export class OutageLog implements PanelObserver {
   }
 }
 
-/** What happens about outages, by the calls that they hit. */
+/** The agent's next step in outages, by the calls that they hit. */
 function nextStep(places: Iterable<string>): string {
   const isLost = Array.from(places).every((place) => NOT_REPEATED.has(place));
   return isLost ? "it is not sent again" : "trying again";

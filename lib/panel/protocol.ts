@@ -107,7 +107,10 @@ export function toWireReport(snapshot: Snapshot): WireReport {
     connections: { tcp: count(connections?.tcp), udp: count(connections?.udp) },
     uptime: count(snapshot.uptimeSeconds),
     process: count(snapshot.processes),
-    message: message([...snapshot.failures, ...cutValues(snapshot)]),
+    message: truncate(
+      [...snapshot.failures, ...cutValues(snapshot)].join("; "),
+      MAX_MESSAGE_LENGTH,
+    ),
     ...(gpus.length > 0 && { gpu: toWireGpu(gpus) }),
   };
 }
@@ -217,11 +220,6 @@ function cutValues({ load, traffic }: Snapshot): string[] {
   return cut;
 }
 
-/** Joins the descriptions of failures, with a bounded length. */
-function message(failures: readonly string[]): string {
-  return truncate(failures.join("; "), MAX_MESSAGE_LENGTH);
-}
-
 /** Answer to a file request. */
 export interface WireFileResult {
   request_id: string;
@@ -233,9 +231,7 @@ export interface WireFileResult {
 }
 
 /** The answer to a file request on the wire. */
-export function toWireFileResult(
-  { requestId, ok, result, error }: FileResult,
-): WireFileResult {
+export function toWireFileResult({ requestId, ok, result, error }: FileResult): WireFileResult {
   return { request_id: requestId, ok, result: result ?? null, error };
 }
 

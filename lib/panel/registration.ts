@@ -230,7 +230,7 @@ const REJECTED_TOKEN_MS = 10 * 60_000;
 /** Time between two attempts to register again, of which the panel may have made a node. */
 const AGAIN_MS = 24 * 60 * 60_000;
 
-/** What {@linkcode NodeRegistration} works with. */
+/** The files, the calls and the listeners of a {@linkcode NodeRegistration}. */
 export interface RegistrationParts {
   readonly store: Pick<NodeStore, keyof NodeStore>;
   readonly client: Pick<RegistrationClient, keyof RegistrationClient>;
@@ -305,13 +305,17 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
     this.#rejectedSinceMs = sinceMs;
     if (sinceMs === undefined || nowMs - sinceMs < REJECTED_TOKEN_MS) return;
     this.#rejectedSinceMs = undefined;
-    if (this.#rediscover) this.#track(this.#registerAgain());
-    else {
-      this.#removalLog.write(() =>
-        this.#log.warning(
-          "The panel has not known this node for 10 minutes, so it was most likely removed there; " +
-            "with --rediscover it registers again",
-        )
+    if (this.#rediscover) {
+      this.#track(
+        this.#registerAgain().catch((error) => {
+          if (this.#signal.aborted) return;
+          this.#log.warning("Cannot register again: {error}", { error: describeError(error) });
+        }),
+      );
+    } else if (this.#removalLog.allows()) {
+      this.#log.warning(
+        "The panel has not known this node for 10 minutes, so it was most likely removed there; " +
+          "with --rediscover it registers again",
       );
     }
   }
@@ -464,21 +468,13 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
     }
   }
 
-  /** Never rejects. */
+  /** Registers again, or takes the node as which another process has. */
   async #registerAgain(): Promise<void> {
-    try {
-      const lock = this.#parts.store.lock();
-      using _ = lock;
-      // Another process is registering; its node is read in ten minutes.
-      if (lock !== undefined) await this.#registerAgainLocked();
-    } catch (error) {
-      if (this.#signal.aborted) return;
-      this.#log.warning("Cannot register again: {error}", { error: describeError(error) });
-    }
-  }
-
-  async #registerAgainLocked(): Promise<void> {
     const { store, client } = this.#parts;
+    const lock = store.lock();
+    using _ = lock;
+    // Another process is registering; its node is read in ten minutes.
+    if (lock === undefined) return;
     const saved = store.find(this.endpoint);
     if (saved !== undefined && saved.token !== this.token) {
       this.#use(saved);

@@ -34,27 +34,29 @@ export class WebSocketOpener {
    * @throws The signal's reason when it aborts.
    */
   async open(purpose: WebSocketPurpose, signal: AbortSignal): Promise<WebSocketConnection> {
-    const query = "terminal" in purpose ? { id: purpose.terminal } : undefined;
-    const openTimeoutMs = OPEN_TIMEOUT_MS;
-    const maxMessageBytes = "terminal" in purpose ? MAX_TERMINAL_MESSAGE_BYTES : MAX_MESSAGE_BYTES;
-    const options = { ...this.#options, maxMessageBytes, signal, openTimeoutMs };
-    const outcome = await callAuthenticated(this.#access, { path: pathOf(purpose), query }, {
-      call: async ({ url, headers }) => {
-        try {
-          return await openWebSocket(url, {
-            ...options,
-            headers: [...options.headers, ...headers],
-          });
-        } catch (error) {
-          if (error instanceof UpgradeError) return error;
-          throw error;
-        }
-      },
-      statusOf: (outcome) => outcome instanceof UpgradeError ? outcome.status : 101,
-      isAccepted: (outcome) => !(outcome instanceof UpgradeError),
+    const { dialer, headers } = this.#options;
+    const isTerminal = "terminal" in purpose;
+    const outcome = await callAuthenticated(this.#access, {
+      path: pathOf(purpose),
+      query: isTerminal ? { id: purpose.terminal } : undefined,
+      isAccepted: ({ status }: { status: number }) => status === 101,
+    }, async (target) => {
+      try {
+        const connection = await openWebSocket(target.url, {
+          dialer,
+          headers: [...headers, ...target.headers],
+          maxMessageBytes: isTerminal ? MAX_TERMINAL_MESSAGE_BYTES : MAX_MESSAGE_BYTES,
+          openTimeoutMs: OPEN_TIMEOUT_MS,
+          signal,
+        });
+        return { status: 101, connection };
+      } catch (error) {
+        if (error instanceof UpgradeError) return error;
+        throw error;
+      }
     });
     if (outcome instanceof UpgradeError) throw outcome;
-    return outcome;
+    return outcome.connection;
   }
 
   /**

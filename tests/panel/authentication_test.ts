@@ -36,15 +36,14 @@ async function callsTo(
   statuses: { query: number; header: number },
 ): Promise<string> {
   const places: string[] = [];
-  const status = await callAuthenticated(access, { path: "/rpc" }, {
-    call({ url, headers }) {
-      const place = headers.length > 0 ? "header" : "query";
-      assertEquals(url.includes("token="), place === "query");
-      places.push(place);
-      return Promise.resolve(statuses[place]);
-    },
-    statusOf: (status) => status,
-    isAccepted: (status) => status === 200,
+  const { status } = await callAuthenticated(access, {
+    path: "/rpc",
+    isAccepted: ({ status }) => status === 200,
+  }, ({ url, headers }) => {
+    const place = headers.length > 0 ? "header" : "query";
+    assertEquals(url.includes("token="), place === "query");
+    places.push(place);
+    return Promise.resolve({ status: statuses[place] });
   });
   return [...places, status].join(" ");
 }
