@@ -13,6 +13,9 @@ import { machineMetrics, ProbeHistograms } from "../exporter/exported_metrics.ts
 import { NodeExporter } from "../exporter/node_exporter.ts";
 import { LocalHost } from "../host/local_host.ts";
 import { hostRoots } from "../metrics/open_machine.ts";
+import type { Shell } from "../sandbox/shell.ts";
+import type { Machine } from "../metrics/machine.ts";
+import type { Sampler } from "../metrics/snapshot.ts";
 import {
   acceptedFormat,
   CONTENT_TYPES,
@@ -27,7 +30,7 @@ import { addressBytes, addressScope, ipFamily } from "../parse/ip_address.ts";
 import { withTimeout } from "../async/timeout.ts";
 import type { PanelObserver } from "../panel/observer.ts";
 import { VERSION } from "../version.ts";
-import type { OpenedAgent } from "./run_agent.ts";
+import type { PanelMonitors } from "./panel_monitor.ts";
 import { writeAll } from "../io/write_all.ts";
 
 /** Connections at a time; more are closed at once. */
@@ -56,8 +59,14 @@ const MAX_AGE_MS = 15_000;
 const SCRAPES_PER_RELEASE = 50;
 
 /** The agent that is scraped, and how it runs. */
-export interface ScrapedAgent
-  extends Pick<OpenedAgent, "machine" | "sampler" | "monitors" | "shell" | "releaseMemory"> {
+export interface ScrapedAgent {
+  readonly machine: Machine;
+  readonly sampler: Sampler;
+  readonly monitors: PanelMonitors;
+  /** The helper shell, for what is not open. */
+  readonly shell: Shell | undefined;
+  /** Collects garbage, and gives the memory back. */
+  readonly releaseMemory: () => void;
   /** The walls around the process, in words. */
   readonly walls: string;
   /** The shortest interval of reports, in milliseconds. */
