@@ -1,8 +1,3 @@
-interface PendingRequest {
-  resolve(answer: string): void;
-  reject(reason: unknown): void;
-}
-
 /** Longest answer in characters: about twice the longest that the helper shell gives. */
 const MAX_LINE_LENGTH = 8192;
 
@@ -17,7 +12,7 @@ const MAX_UNREAD = 256;
  */
 export class LineRpc {
   readonly #requests: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #waiting = new Map<number, PendingRequest>();
+  readonly #waiting = new Map<number, PromiseWithResolvers<string>>();
   readonly #encoder = new TextEncoder();
   readonly #answers: Promise<void>;
   readonly #onAnswer: ((id: number) => void) | undefined;
@@ -56,13 +51,13 @@ export class LineRpc {
     this.#throwIfEnded();
     if (this.#unread >= MAX_UNREAD) throw new Error("Cannot ask the shell: it does not read");
     const id = ++this.#lastId;
-    const { promise, resolve, reject } = Promise.withResolvers<string>();
-    const abort = () => reject(signal?.reason);
+    const pending = Promise.withResolvers<string>();
+    const abort = () => pending.reject(signal?.reason);
     signal?.addEventListener("abort", abort, { once: true });
-    this.#waiting.set(id, { resolve, reject });
+    this.#waiting.set(id, pending);
     try {
       this.#send(`${id} ${request}\n`);
-      return await promise;
+      return await pending.promise;
     } catch (error) {
       if (error === this.#end) this.#throwIfEnded();
       throw error;

@@ -1,9 +1,8 @@
 import {
-  type ArgumentRule,
   type ArgumentTest,
+  NEWEST_SYSCALL,
   type SealNeeds,
   type SeccompArchitecture,
-  type SeccompPolicy,
   seccompPolicy,
   type SyscallAction,
 } from "./seccomp_policy.ts";
@@ -17,9 +16,6 @@ interface Instruction {
   readonly ifFalse: number;
   readonly value: number;
 }
-
-/** A program in the layout that the kernel takes: 8 bytes an instruction. */
-export type BpfProgram = Uint8Array<ArrayBuffer>;
 
 const LOAD_WORD = 0x20;
 const AND = 0x54;
@@ -40,16 +36,16 @@ const X32_BIT = 0x40000000;
 
 const EPERM = 1;
 const ENOSYS = 38;
-const ALLOW: Instruction = returns(0x7fff0000);
-const DENY: Instruction = returns(0x00050000 | EPERM);
-const UNSUPPORTED: Instruction = returns(0x00050000 | ENOSYS);
+const ALLOW = instruction(RETURN, 0x7fff0000);
+const DENY = instruction(RETURN, 0x00050000 | EPERM);
+const UNSUPPORTED = instruction(RETURN, 0x00050000 | ENOSYS);
 
 /** A jump's distances are bytes. */
 const MAX_DISTANCE = 255;
 
 /**
  * The seccomp filter of a sealed agent whose process has the number `pid`, for
- * `SECCOMP_SET_MODE_FILTER`.
+ * `SECCOMP_SET_MODE_FILTER`: 8 bytes an instruction.
  *
  * Calls of another architecture and of x32 fail with EPERM. A number that is newer than the table
  * gets ENOSYS, so that libraries fall back as on a kernel without the call.
@@ -58,10 +54,10 @@ export function buildSeccompFilter(
   architecture: SeccompArchitecture,
   pid: number,
   needs: SealNeeds = {},
-): BpfProgram {
+): Uint8Array<ArrayBuffer> {
   const program: Instruction[] = [
     load(ARCHITECTURE_AT),
-    { code: JUMP_IF_EQUAL, ifTrue: 1, ifFalse: 0, value: AUDIT_ARCHITECTURE[architecture] },
+    instruction(JUMP_IF_EQUAL, AUDIT_ARCHITECTURE[architecture], { ifTrue: 1 }),
     DENY,
     load(NUMBER_AT),
   ];
@@ -80,20 +76,13 @@ const ALLOWED = [ALLOW];
 const NOT_THERE = [UNSUPPORTED];
 
 /** All numbers in order, neighbours that are answered alike in one. */
-function toSegments({ actions, unassigned, newestSyscall }: SeccompPolicy): Segment[] {
-  const codes = new Map<number, readonly Instruction[]>();
-  for (const [number, action] of actions) codes.set(number, toCode(action));
-  for (const [first, last] of unassigned) {
-    for (let number = first; number <= last; number++) codes.set(number, NOT_THERE);
-  }
+function toSegments(actions: ReadonlyMap<number, SyscallAction>): Segment[] {
   const segments: Segment[] = [];
   const add = (from: number, code: readonly Instruction[]) => {
     if (segments.at(-1)?.code !== code) segments.push({ from, code });
   };
-  for (let number = 0; number <= newestSyscall; number++) {
-    add(number, codes.get(number) ?? DENIED);
-  }
-  add(newestSyscall + 1, NOT_THERE);
+  for (let number = 0; number <= NEWEST_SYSCALL; number++) add(number, toCode(actions.get(number)));
+  add(NEWEST_SYSCALL + 1, NOT_THERE);
   add(X32_BIT, DENIED);
   return segments;
 }
@@ -112,25 +101,24 @@ function appendSearch(
     return;
   }
   const jumpAt = program.length;
-  const jump = { code: JUMP_IF_GREATER_OR_EQUAL, value: segment.from };
   // The distance is known once the lower half stands, and may be longer than a condition can jump.
   program.push(DENY, DENY);
   appendSearch(program, segments, { from, to: middle });
   const distance = program.length - jumpAt - 2;
-  program[jumpAt] = { ...jump, ifTrue: 0, ifFalse: 1 };
-  program[jumpAt + 1] = { code: JUMP, ifTrue: 0, ifFalse: 0, value: distance };
+  program[jumpAt] = instruction(JUMP_IF_GREATER_OR_EQUAL, segment.from, { ifFalse: 1 });
+  program[jumpAt + 1] = instruction(JUMP, distance);
   appendSearch(program, segments, { from: middle, to });
 }
 
-function toCode(action: SyscallAction): readonly Instruction[] {
+/**
+ * The code for an action. That of a rule tries the alternatives one by one; each test that fails leads
+ * to the next alternative.
+ */
+function toCode(action: SyscallAction | undefined): readonly Instruction[] {
+  if (action === undefined) return DENIED;
   if (action === "allow") return ALLOWED;
   if (action === "unsupported") return NOT_THERE;
-  return compileRule(action);
-}
-
-/** Tries the alternatives one by one; each test that fails leads to the next alternative. */
-function compileRule(rule: ArgumentRule): readonly Instruction[] {
-  const alternatives = rule.map((tests) =>
+  const alternatives = action.map((tests) =>
     tests.reduceRight<readonly Instruction[]>(
       (rest, test) => [...check(test, rest.length), ...rest],
       [ALLOW],
@@ -143,45 +131,32 @@ function compileRule(rule: ArgumentRule): readonly Instruction[] {
 function check(test: ArgumentTest, rest: number): readonly Instruction[] {
   const low = load(ARGUMENTS_AT + 8 * test.argument);
   if ("below" in test) {
-    return [low, {
-      code: JUMP_IF_GREATER_OR_EQUAL,
-      ifTrue: rest,
-      ifFalse: 0,
-      value: test.below,
-    }];
+    return [low, instruction(JUMP_IF_GREATER_OR_EQUAL, test.below, { ifTrue: rest })];
   }
-  if ("not" in test) {
-    return [low, { code: JUMP_IF_EQUAL, ifTrue: rest, ifFalse: 0, value: test.not }];
-  }
+  if ("not" in test) return [low, instruction(JUMP_IF_EQUAL, test.not, { ifTrue: rest })];
   if ("isNull" in test) {
     const high = load(ARGUMENTS_AT + 8 * test.argument + 4);
-    return [low, isOneOf([0], rest + 2), high, isOneOf([0], rest)].flat();
+    return [low, ...isOneOf([0], rest + 2), high, ...isOneOf([0], rest)];
   }
-  const mask = { code: AND, ifTrue: 0, ifFalse: 0, value: test.mask };
-  return [low, mask, ...isOneOf(test.values, rest)];
+  return [low, instruction(AND, test.mask), ...isOneOf(test.values, rest)];
 }
 
 function isOneOf(values: readonly number[], rest: number): readonly Instruction[] {
   return values.map((value, index) => {
     const others = values.length - 1 - index;
-    return {
-      code: JUMP_IF_EQUAL,
-      ifTrue: others,
-      ifFalse: others === 0 ? rest : 0,
-      value,
-    };
+    return instruction(JUMP_IF_EQUAL, value, { ifTrue: others, ifFalse: others === 0 ? rest : 0 });
   });
 }
 
 function load(offset: number): Instruction {
-  return { code: LOAD_WORD, ifTrue: 0, ifFalse: 0, value: offset };
+  return instruction(LOAD_WORD, offset);
 }
 
-function returns(value: number): Instruction {
-  return { code: RETURN, ifTrue: 0, ifFalse: 0, value };
+function instruction(code: number, value: number, { ifTrue = 0, ifFalse = 0 } = {}): Instruction {
+  return { code, ifTrue, ifFalse, value };
 }
 
-function encode(program: readonly Instruction[]): BpfProgram {
+function encode(program: readonly Instruction[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(8 * program.length);
   const view = new DataView(bytes.buffer);
   program.forEach(({ code, ifTrue, ifFalse, value }, index) => {

@@ -40,7 +40,7 @@ export type ArgumentRule = readonly (readonly ArgumentTest[])[];
 type Numbers = readonly [amd64: number | undefined, arm64: number | undefined];
 
 /** The highest number of Linux 6.18; a higher one gets ENOSYS, as a kernel without the call answers. */
-const NEWEST_SYSCALL = 469;
+export const NEWEST_SYSCALL = 469;
 
 /** Numbers that no kernel has given to a 64-bit call. */
 const UNASSIGNED = { amd64: [[337, 423]], arm64: [[244, 259], [295, 423]] } as const;
@@ -199,10 +199,8 @@ const ALLOWED: Readonly<Record<string, Numbers>> = {
   recvmmsg: [299, 243],
 };
 
-/** Answered as by a kernel without them, so that the C library takes the older call. */
-const UNSUPPORTED: Readonly<Record<string, Numbers>> = {
-  clone3: [435, 435],
-};
+/** `clone3` is answered as by a kernel without it, so that the C library takes `clone`. */
+const CLONE3 = 435;
 
 /** Of `open`: the access mode is "read only", and nothing is created, emptied or a nameless new file. */
 const NOT_READING = 0o3 | 0o100 | 0o1000 | 0o20000000;
@@ -301,35 +299,32 @@ export function mayBind(
 /** How a system call is answered. */
 export type SyscallAction = "allow" | "unsupported" | ArgumentRule;
 
-/** A table for one architecture; a number that is in none of these fails with EPERM. */
-export interface SeccompPolicy {
-  readonly actions: ReadonlyMap<number, SyscallAction>;
-  /** First and last number of ranges that no call has. */
-  readonly unassigned: readonly (readonly [number, number])[];
-  readonly newestSyscall: number;
-}
-
-/** The policy of an agent whose process has the number `pid`. */
+/**
+ * The policy of an agent whose process has the number `pid`, by the calls' numbers on an architecture;
+ * what has none fails with EPERM.
+ */
 export function seccompPolicy(
   architecture: SeccompArchitecture,
   pid: number,
   needs: SealNeeds = {},
-): SeccompPolicy {
+): ReadonlyMap<number, SyscallAction> {
   const column = architecture === "amd64" ? 0 : 1;
-  const actions = new Map<number, SyscallAction>();
+  const actions = new Map<number, SyscallAction>([[CLONE3, "unsupported"]]);
   const add = (numbers: Numbers, action: SyscallAction) => {
     const number = numbers[column];
     if (number !== undefined) actions.set(number, action);
   };
+  for (const [first, last] of UNASSIGNED[architecture]) {
+    for (let number = first; number <= last; number++) actions.set(number, "unsupported");
+  }
   for (const numbers of Object.values(ALLOWED)) add(numbers, "allow");
-  for (const numbers of Object.values(UNSUPPORTED)) add(numbers, "unsupported");
   for (const [, numbers, rule] of conditional(pid)) add(numbers, rule);
   if (needs.readsFiles !== undefined) {
     for (const [, numbers, rule] of OPENING) add(numbers, rule);
   }
   if (mayBind(needs)) add(BIND, "allow");
   if (needs.listensLater) add(LISTEN, "allow");
-  return { actions, unassigned: UNASSIGNED[architecture], newestSyscall: NEWEST_SYSCALL };
+  return actions;
 }
 
 function equals(argument: number, ...values: readonly number[]): ArgumentTest {

@@ -212,7 +212,7 @@ export class Shell {
    */
   async link(name: string): Promise<string[] | undefined> {
     checkInterfaceName(name);
-    return (await this.#ask(`link ${name}`, {}))?.split("\t");
+    return (await this.#ask(`link ${name}`))?.split("\t");
   }
 
   /** Ends the shell and its pings; pending requests fail. */

@@ -18,7 +18,7 @@ import { type ScriptProcess, startScript } from "./script_process.ts";
  * concurrently, so that one that hangs delays no other, but long answers must not overlap: the sender
  * asks for one at a time. A limit on CPU time ends a command that spins.
  */
-export const DARWIN_SHELL_SCRIPT = `
+const DARWIN_SHELL_SCRIPT = `
 trap '' HUP INT TERM
 tab='	' newline='
 '
@@ -62,24 +62,18 @@ done
 kill -s KILL -- -$$
 `;
 
-/** Queries about a Mac; each is one command with fixed arguments. */
-export type DarwinQuery =
-  | "facts"
-  | "sockets"
-  | "interfaces"
-  | "memory"
-  | "mounts"
-  | "processes";
-
-/** The commands of the queries, as an operator would type them. */
-export const DARWIN_COMMANDS: Readonly<Record<DarwinQuery, string>> = {
+/** The commands of the queries, as an operator would type them; none takes another argument. */
+export const DARWIN_COMMANDS = {
   facts: "sysctl",
   sockets: "sysctl net.inet.tcp.pcbcount net.inet.udp.pcbcount",
   interfaces: "netstat -ibn",
   memory: "vm_stat",
   mounts: "mount",
   processes: "ps -A",
-};
+} as const;
+
+/** A query about a Mac. */
+export type DarwinQuery = keyof typeof DARWIN_COMMANDS;
 
 /** Folders of macOS; other programs of these names have other output. */
 const SYSTEM_PATH = "/usr/sbin:/sbin:/usr/bin:/bin";
