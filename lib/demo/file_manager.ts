@@ -9,24 +9,18 @@ import { TransferRegistry } from "./file_transfers.ts";
 import { numberIn, textIn } from "./messages.ts";
 import type { PanelNode } from "./node.ts";
 
-interface PendingRequest {
-  resolve(result: unknown): void;
-  reject(error: Error): void;
-}
-
 const ANSWER_TIMEOUT_MS = 90_000;
 /** A stream may be long, as its part of the file is large. */
 const STREAM_TIMEOUT_MS = 30 * 60_000;
 
-/** Size of a part when none is wanted; a download holds one in memory. */
-const DEFAULT_CHUNK_BYTES = 4 * 1024 * 1024;
-
 /** Sends file operations to the node and matches the results that it sends back. */
 export class FileManager {
+  /** Size of a part; a transfer holds one in memory. */
+  chunkBytes = 4 * 1024 * 1024;
   readonly transfers = new TransferRegistry();
   readonly #node: PanelNode;
   readonly #signal: AbortSignal;
-  readonly #pending = new Map<string, PendingRequest>();
+  readonly #pending = new Map<string, PromiseWithResolvers<unknown>>();
   readonly #uuid = crypto.randomUUID();
 
   /** All requests fail when the signal aborts. */
@@ -42,18 +36,18 @@ export class FileManager {
    */
   request(op: string, args: Readonly<Record<string, unknown>>): Promise<unknown> {
     const requestId = crypto.randomUUID();
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const pending = Promise.withResolvers<unknown>();
     const params = { uuid: this.#uuid, request_id: requestId, op, args };
     if (!this.#node.sendOrder({ method: "agent.file", params })) {
       return Promise.reject(new Error("Cannot manage files: the node can't be reached"));
     }
-    const fail = (message: string) => reject(new Error(message));
+    const fail = (message: string) => pending.reject(new Error(message));
     const timeoutMs = op.endsWith("_stream") ? STREAM_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
     const timer = setTimeout(() => fail(`${op} was not answered in time`), timeoutMs);
     const onAbort = () => fail("The panel was closed");
     this.#signal.addEventListener("abort", onAbort, { once: true });
-    this.#pending.set(requestId, { resolve, reject });
-    return promise.finally(() => {
+    this.#pending.set(requestId, pending);
+    return pending.promise.finally(() => {
       clearTimeout(timer);
       this.#signal.removeEventListener("abort", onAbort);
       this.#pending.delete(requestId);
@@ -77,10 +71,8 @@ export class FileManager {
    *
    * @throws {Error} When an operation fails.
    */
-  async *download(
-    path: string,
-    { chunkBytes = DEFAULT_CHUNK_BYTES }: { chunkBytes?: number } = {},
-  ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  async *download(path: string): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    const { chunkBytes } = this;
     const info = jsonFields(await this.request("stat", { path }));
     const fileBytes = numberIn(info, "size");
     for (let offset = 0, index = 0; offset < fileBytes; offset += chunkBytes, index++) {
@@ -118,11 +110,8 @@ export class FileManager {
    *
    * @throws {Error} When an operation fails; the upload is then cancelled.
    */
-  async upload(
-    path: string,
-    content: Blob,
-    { chunkBytes = DEFAULT_CHUNK_BYTES }: { chunkBytes?: number } = {},
-  ): Promise<void> {
+  async upload(path: string, content: Blob): Promise<void> {
+    const { chunkBytes } = this;
     if (content.size === 0) {
       await this.request("create", { path });
       return;

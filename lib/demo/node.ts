@@ -19,12 +19,9 @@ export interface NodeConnection {
 export class PanelNode {
   readonly state: PanelState;
   readonly queue = new EventQueue();
-  /** Time that a report keeps it online. */
-  readonly presenceMs: number = 35_000;
   /** Whether it fetches events by POST: it did so since its last WebSocket ended. */
   protected fetchesEvents = false;
   #connection: NodeConnection | undefined;
-  #presentUntilMs = 0;
 
   constructor(state: PanelState) {
     this.state = state;
@@ -39,19 +36,8 @@ export class PanelNode {
     return this.#connection !== undefined || this.fetchesEvents;
   }
 
-  /** Whether a report or a pull came lately. */
-  get isPresent(): boolean {
-    return performance.now() < this.#presentUntilMs;
-  }
-
-  /** Whether the panel shows it as online. */
-  get isOnline(): boolean {
-    return this.#connection !== undefined || this.isPresent;
-  }
-
   /** Handles a report or a pull, whose answer brings events. */
   onContact(): void {
-    this.#presentUntilMs = performance.now() + this.presenceMs;
     this.fetchesEvents = true;
   }
 
@@ -65,23 +51,13 @@ export class PanelNode {
       for (const { method, params } of events) connection.send(notification({ method, params }));
       this.queue.poll(events.map((event) => event.id));
     }
-    const { opened, closed } = this.state.sockets;
-    this.state.sockets = { present: connection.version, opened: opened + 1, closed };
   }
 
   /** Handles the end of a WebSocket. */
   detach(connection: NodeConnection): void {
-    const { opened, closed, present } = this.state.sockets;
-    const isPresent = this.#connection === connection;
-    if (isPresent) {
-      this.#connection = undefined;
-      this.fetchesEvents = false;
-    }
-    this.state.sockets = {
-      present: isPresent ? undefined : present,
-      opened,
-      closed: closed + 1,
-    };
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    this.fetchesEvents = false;
   }
 
   /** Sends an order, or queues it; false when the node can't be reached. */

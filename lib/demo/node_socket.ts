@@ -5,41 +5,45 @@
  */
 
 import type { WebSocket } from "ws";
+import type { FaultPlayer } from "./fault_player.ts";
 import type { NodeConnection, PanelNode } from "./node.ts";
 
-/** How a WebSocket is served. */
-export interface NodeSocketOptions {
+/** The panel, as far as a WebSocket of the node needs it. */
+export interface SocketPanel {
   readonly node: PanelNode;
+  readonly faults: FaultPlayer;
   /** Time without data after which the panel drops it. */
   readonly dataTimeoutMs: number;
   /** Whether control pings count as data. */
   readonly acceptsPings: boolean;
   /** Aborts when the panel closes. */
   readonly signal: AbortSignal;
-  /** Whether nothing is sent or read at present. */
-  readonly isMute: () => boolean;
-  /** Handles a message; a failure closes the WebSocket. */
-  readonly onMessage: (message: string, connection: NodeSocket) => Promise<void>;
 }
 
 /** A WebSocket, which becomes the node's present one when it is attached. */
 export class NodeSocket implements NodeConnection {
   readonly version: "v1" | "v2";
   readonly #socket: WebSocket;
-  readonly #options: NodeSocketOptions;
+  readonly #panel: SocketPanel;
   #isAttached = false;
   #deadline: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(socket: WebSocket, version: "v1" | "v2", options: NodeSocketOptions) {
+  /** @param onMessage Handles a message; a failure closes the WebSocket. */
+  constructor(
+    socket: WebSocket,
+    version: "v1" | "v2",
+    panel: SocketPanel,
+    onMessage: (message: string, connection: NodeSocket) => Promise<void>,
+  ) {
     this.version = version;
     this.#socket = socket;
-    this.#options = options;
-    const { isMute, onMessage, node, signal } = options;
+    this.#panel = panel;
+    const { node, signal } = panel;
     const stopDeadline = () => clearTimeout(this.#deadline);
     signal.addEventListener("abort", stopDeadline, { once: true });
-    if (options.acceptsPings) socket.on("ping", () => this.#restartDeadline());
+    if (panel.acceptsPings) socket.on("ping", () => this.#restartDeadline());
     socket.on("message", (data) => {
-      if (isMute()) return;
+      if (this.#isMute) return;
       this.#restartDeadline();
       onMessage(new TextDecoder().decode(data), this).catch(() => socket.terminate());
     });
@@ -58,24 +62,29 @@ export class NodeSocket implements NodeConnection {
   /** Makes it the node's present one. */
   attach(): void {
     this.#isAttached = true;
-    this.#options.node.attach(this);
+    this.#panel.node.attach(this);
     this.#restartDeadline();
   }
 
   send(message: string | Uint8Array<ArrayBuffer>): void {
-    if (!this.#options.isMute()) this.#socket.send(message, () => {});
+    if (!this.#isMute) this.#socket.send(message, () => {});
   }
 
   end(): void {
     this.#socket.terminate();
   }
 
+  /** Whether nothing is sent or read at present. */
+  get #isMute(): boolean {
+    return this.#panel.faults.isMute("upgrade");
+  }
+
   #restartDeadline(): void {
     if (!this.#isAttached) return;
     clearTimeout(this.#deadline);
     this.#deadline = setTimeout(() => {
-      if (this.#options.isMute()) this.#restartDeadline();
+      if (this.#isMute) this.#restartDeadline();
       else this.end();
-    }, this.#options.dataTimeoutMs);
+    }, this.#panel.dataTimeoutMs);
   }
 }

@@ -38,16 +38,14 @@ export function streamEvents(
   };
   send(wholeState(node));
   state.subscribe((update) => {
-    const change = changeOf(update, state);
-    if (change !== undefined) send({ ...change, counts: state.counts });
+    send({ ...changeOf(update, state), counts: state.counts });
   }, { signal: AbortSignal.any([gone.signal, options.signal]) });
 }
 
-function wholeState({ state, presenceMs }: PanelNode): unknown {
+function wholeState({ state }: PanelNode): unknown {
   const latest = state.reports.at(-1);
   return {
     nowMs: Date.now(),
-    presenceMs,
     log: state.logLines,
     history: state.reports.map(point),
     pingHistory: state.pingResults.map((result) => [
@@ -72,7 +70,7 @@ function commandResultOf(message: ReceivedMessage<StoredTaskResult> | undefined)
   return { taskId, exitCode, result: result.slice(0, MAX_RESULT_CHARACTERS) };
 }
 
-function changeOf(update: StateChange, state: PanelState): Record<string, unknown> | undefined {
+function changeOf(update: StateChange, state: PanelState): Record<string, unknown> {
   if ("report" in update) {
     return { report: reportOf(update.report), history: [point(update.report)] };
   }
@@ -87,7 +85,7 @@ function changeOf(update: StateChange, state: PanelState): Record<string, unknow
   if ("logLine" in update) return { log: [update.logLine] };
   if ("tasks" in update) return { tasks: update.tasks };
   if ("fault" in update) return { fault: update.fault?.name ?? "" };
-  return undefined;
+  return {};
 }
 
 function reportOf(arrival: ReceivedMessage<StoredReport>): unknown {

@@ -58,15 +58,6 @@ export interface LogLine {
   readonly line: string;
 }
 
-/** The node's WebSockets, without those of terminals. */
-export interface Sockets {
-  /** The version of the present one; absent when there is none. */
-  readonly present?: "v1" | "v2" | undefined;
-  /** Number of those opened since the start. */
-  readonly opened: number;
-  readonly closed: number;
-}
-
 /** Event counts since the start. */
 export interface Counts {
   readonly reports: number;
@@ -85,7 +76,6 @@ export type StateChange =
   | { readonly commandResult: ReceivedMessage<StoredTaskResult> }
   | { readonly logLine: LogLine }
   | { readonly counts: Counts }
-  | { readonly sockets: Sockets }
   | { readonly tasks: readonly WireTask[] }
   | { readonly fault: Fault | undefined };
 
@@ -105,7 +95,6 @@ export class PanelState extends Subscribers<StateChange> {
   #tasks: readonly WireTask[] = [];
   #fault: Fault | undefined;
   #columns: StoredBasicInfo = {};
-  #sockets: Sockets = { opened: 0, closed: 0 };
   #counts: Counts = {
     reports: 0,
     basicInfos: 0,
@@ -141,16 +130,6 @@ export class PanelState extends Subscribers<StateChange> {
   set fault(fault: Fault | undefined) {
     this.#fault = fault;
     this.notify({ fault });
-  }
-
-  /** The node's WebSockets. */
-  get sockets(): Sockets {
-    return this.#sockets;
-  }
-
-  set sockets(sockets: Sockets) {
-    this.#sockets = sockets;
-    this.notify({ sockets });
   }
 
   addReport(report: ReceivedMessage<StoredReport>): void {

@@ -65,10 +65,10 @@ export class StandInPanel implements RequestHandler {
   readonly pullWaitMs: number = 25_000;
   protected readonly version: string = "1.5.1-main";
   /** Time without data after which a WebSocket is dropped. */
-  protected readonly dataTimeoutMs: number = 75_000;
+  readonly dataTimeoutMs: number = 75_000;
   /** Whether control pings count as data. */
-  protected readonly acceptsPings: boolean = true;
-  protected readonly faults: FaultPlayer;
+  readonly acceptsPings: boolean = true;
+  readonly faults: FaultPlayer;
   /** The answer to a GET of any other path. */
   protected readonly page: Answer;
   readonly #closing = new AbortController();
@@ -239,18 +239,6 @@ export class StandInPanel implements RequestHandler {
     }
   }
 
-  /** A WebSocket of the node, which is not attached yet. */
-  protected nodeSocket(
-    socket: WebSocket,
-    version: "v1" | "v2",
-    onMessage: (message: string, connection: NodeSocket) => Promise<void>,
-  ): NodeSocket {
-    const { node, signal, dataTimeoutMs, acceptsPings } = this;
-    const isMute = () => this.faults.isMute("upgrade");
-    const options = { node, signal, dataTimeoutMs, acceptsPings, isMute, onMessage };
-    return new NodeSocket(socket, version, options);
-  }
-
   /** Refuses requests from a foreign page or with a wrong token. */
   protected refuseStranger(head: RequestHead): Answer | undefined {
     if (isForeignOrigin(head)) return { status: 403, headers: {}, body: "" };
@@ -281,7 +269,7 @@ export class StandInPanel implements RequestHandler {
   }
 
   #serveNode(socket: WebSocket): void {
-    this.nodeSocket(socket, "v2", async (message, connection) => {
+    new NodeSocket(socket, "v2", this, async (message, connection) => {
       if (this.faults.isMute(messageName(message))) return;
       const arrival = { by: "v2 websocket", atMs: Date.now(), signal: this.signal } as const;
       const reply = await this.answerMessage(message, arrival);

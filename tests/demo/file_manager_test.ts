@@ -119,7 +119,8 @@ Deno.test("FileManager.download() joins the parts that the agent posts", () =>
       return { sent: body.length };
     });
     let text = "";
-    for await (const part of panel.files.download("/a", { chunkBytes: 4 })) {
+    panel.files.chunkBytes = 4;
+    for await (const part of panel.files.download("/a")) {
       text += new TextDecoder().decode(part);
     }
     assertEquals(text, "0123456789");
@@ -163,7 +164,8 @@ Deno.test("FileManager.upload() offers parts, commits, and cancels after an erro
       return { received: part.length, offset: args.offset + part.length };
     });
     const commit = { received: 0, final: true, offset: 10 };
-    await panel.files.upload("/a", new Blob(["0123456789"]), { chunkBytes: 4 });
+    panel.files.chunkBytes = 4;
+    await panel.files.upload("/a", new Blob(["0123456789"]));
     assertEquals(text, "0123456789");
     fails = true;
     const again = () => panel.files.upload("/a", new Blob(["x"]));

@@ -1,6 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type Fault, faults, parseFault } from "../../lib/demo/fault.ts";
-import type { StateChange } from "../../lib/demo/panel_state.ts";
 import { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
 import { deliverRpc, dial, envelope, postRpc } from "../test_panel/fake_agent.ts";
 import { BASIC_INFO, PING_RESULT, REPORT } from "../test_panel/fake_reporter.ts";
@@ -15,16 +14,6 @@ async function withPanel(use: (panel: StandInPanel) => Promise<void>): Promise<v
   }
 }
 
-/** Resolves with the next change of that kind. */
-async function nextChange(panel: StandInPanel, kind: string): Promise<StateChange> {
-  const { promise, resolve } = Promise.withResolvers<StateChange>();
-  const seen = new AbortController();
-  panel.state.subscribe((change) => {
-    if (kind in change) resolve(change);
-  }, { signal: seen.signal });
-  return await promise.finally(() => seen.abort());
-}
-
 Deno.test("StandInPanel accepts the messages of an agent by POST, and sends orders with a pull", () =>
   withPanel(async (panel) => {
     const { state, node } = panel;
@@ -35,7 +24,7 @@ Deno.test("StandInPanel accepts the messages of an agent by POST, and sends orde
     assertEquals(state.columns, BASIC_INFO);
     assertEquals(state.reports.map(({ by, value }) => [by, value]), [["v2 post", REPORT]]);
     assertEquals(state.pingResults[0]?.value.valueMs, 12);
-    assert(node.isOnline);
+    assert(node.isReachable);
     const task_id = node.sendCommand("id");
     const { events: [order] } = await deliverRpc(panel, "agent.pull", {});
     assertEquals([order.method, order.params], ["agent.exec", { task_id, command: "id" }]);
@@ -73,13 +62,18 @@ Deno.test("StandInPanel serves an agent's WebSocket and its orders", () =>
     const socket = await dial(panel, "v2").opened();
     socket.socket.send(envelope("agent.report", { report: REPORT }, 1));
     assertEquals((await socket.message(0)).result.status, "success");
-    assertEquals(panel.state.sockets, { present: "v2", opened: 1, closed: 0 });
+    assertEquals(panel.node.connection?.version, "v2");
     panel.node.sendPing({ id: 1, kind: "icmp", target: "::1" });
     assertEquals((await socket.message(1)).method, "agent.ping");
-    const ended = nextChange(panel, "sockets");
+    const ended = Promise.withResolvers<void>();
+    const detach = panel.node.detach.bind(panel.node);
+    panel.node.detach = (connection) => {
+      detach(connection);
+      ended.resolve();
+    };
     socket.socket.terminate();
-    await ended;
-    assertEquals(panel.state.sockets, { present: undefined, opened: 1, closed: 1 });
+    await ended.promise;
+    assertEquals(panel.node.connection, undefined);
   }));
 
 Deno.test("StandInPanel has the routes of the newest generation", () =>

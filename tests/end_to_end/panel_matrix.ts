@@ -229,10 +229,11 @@ async function checkFiles(
   try {
     const path = `${folder}/file`;
     const bytes = crypto.getRandomValues(new Uint8Array(60_000));
-    await files.upload(path, new Blob([bytes]), { chunkBytes: 25_000 });
+    files.chunkBytes = 25_000;
+    await files.upload(path, new Blob([bytes]));
     assertEquals(await Deno.readFile(path), bytes);
     const parts: Uint8Array<ArrayBuffer>[] = [];
-    for await (const part of files.download(path, { chunkBytes: 25_000 })) parts.push(part);
+    for await (const part of files.download(path)) parts.push(part);
     assertEquals(new Uint8Array(await new Blob(parts).arrayBuffer()), bytes);
     await files.request("list", { path: folder });
     await files.request("move", { source: path, destination: `${path}2` });

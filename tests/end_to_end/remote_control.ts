@@ -32,10 +32,12 @@ export async function testRemoteFiles({ files }: TestPanel): Promise<void> {
     assertEquals(Number((await Deno.stat(`${folder}/sub`)).mode) & 0o777, 0o750);
 
     const bytes = crypto.getRandomValues(new Uint8Array(65_000));
-    await files.upload(path, new Blob([bytes]), { chunkBytes: 20_000 });
+    files.chunkBytes = 20_000;
+    await files.upload(path, new Blob([bytes]));
     assertEquals(await Deno.readFile(path), bytes);
     const parts: Uint8Array<ArrayBuffer>[] = [];
-    for await (const part of files.download(path, { chunkBytes: 30_000 })) parts.push(part);
+    files.chunkBytes = 30_000;
+    for await (const part of files.download(path)) parts.push(part);
     assertEquals(parts.map(({ length }) => length), [30_000, 30_000, 5000]);
     assertEquals(new Uint8Array(await new Blob(parts).arrayBuffer()), bytes);
 

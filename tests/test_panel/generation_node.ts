@@ -1,14 +1,14 @@
 import type { Order } from "../../lib/demo/event_queue.ts";
-import { PanelNode } from "../../lib/demo/node.ts";
+import { type NodeConnection, PanelNode } from "../../lib/demo/node.ts";
 import type { Generation } from "./generation.ts";
 import type { TestPanelState } from "./test_panel_state.ts";
 
 /** The node as a panel of any generation sees it. */
 export class GenerationNode extends PanelNode {
   override readonly state: TestPanelState;
-  override readonly presenceMs: number;
   readonly #generation: Generation;
   readonly #onOrder: (order: Order) => void;
+  #presentUntilMs = 0;
 
   constructor(
     state: TestPanelState,
@@ -16,9 +16,35 @@ export class GenerationNode extends PanelNode {
   ) {
     super(state);
     this.state = state;
-    this.presenceMs = generation.presenceMs;
     this.#generation = generation;
     this.#onOrder = onOrder;
+  }
+
+  /** Whether a report or a pull came lately. */
+  get isPresent(): boolean {
+    return performance.now() < this.#presentUntilMs;
+  }
+
+  /** Whether the panel shows it as online. */
+  get isOnline(): boolean {
+    return this.connection !== undefined || this.isPresent;
+  }
+
+  override onContact(): void {
+    this.#presentUntilMs = performance.now() + this.#generation.presenceMs;
+    super.onContact();
+  }
+
+  override attach(connection: NodeConnection): void {
+    super.attach(connection);
+    const { opened, closed } = this.state.sockets;
+    this.state.sockets = { present: connection.version, opened: opened + 1, closed };
+  }
+
+  override detach(connection: NodeConnection): void {
+    super.detach(connection);
+    const { opened, closed } = this.state.sockets;
+    this.state.sockets = { present: this.connection?.version, opened, closed: closed + 1 };
   }
 
   /** Handles a report of version 1, which over WebSocket makes the node not present. */

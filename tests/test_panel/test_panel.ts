@@ -21,6 +21,7 @@ import {
   RPC_PATH,
 } from "../../lib/demo/http_request.ts";
 import type { UpgradeRequest } from "../../lib/demo/listener.ts";
+import { NodeSocket } from "../../lib/demo/node_socket.ts";
 import type { WireTask } from "../../lib/demo/panel_state.ts";
 import { type Arrival, rpcError, type RpcReply, rpcResult } from "../../lib/demo/rpc.ts";
 import { StandInPanel, type StandInPanelOptions } from "../../lib/demo/stand_in_panel.ts";
@@ -70,8 +71,8 @@ export class TestPanel extends StandInPanel {
   override readonly terminals: TerminalSessions<TestTerminal>;
   override readonly pullWaitMs: number;
   protected override readonly version: string;
-  protected override readonly dataTimeoutMs: number;
-  protected override readonly acceptsPings: boolean;
+  override readonly dataTimeoutMs: number;
+  override readonly acceptsPings: boolean;
   readonly #generation: Generation;
   #pingQueue = { emptiedAtMs: -Infinity, length: 0 };
   readonly #registry: Registry;
@@ -107,10 +108,10 @@ export class TestPanel extends StandInPanel {
           : new PlainTerminal(id, { onSecondDial }),
     );
     state.tasks = options.tasks ?? [];
-    state.subscribe((change) => {
-      if ("sockets" in change && change.sockets.present !== undefined) {
-        this.#pendingOrders = this.#fault;
-      }
+    let openedBefore = 0;
+    state.subscribe(() => {
+      if (state.sockets.opened > openedBefore) this.#pendingOrders = this.#fault;
+      openedBefore = state.sockets.opened;
       this.#sendPendingOrders();
     }, this);
   }
@@ -340,7 +341,7 @@ export class TestPanel extends StandInPanel {
   }
 
   #serveV1(socket: WebSocket): void {
-    this.nodeSocket(socket, "v1", async (message, connection) => {
+    new NodeSocket(socket, "v1", this, async (message, connection) => {
       const call = v1CallName(message);
       await this.#delay();
       if (this.faults.isMute(call)) return;

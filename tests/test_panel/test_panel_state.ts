@@ -29,6 +29,15 @@ export interface TestCounts extends Counts {
   readonly violations: number;
 }
 
+/** The node's WebSockets, without those of terminals. */
+export interface Sockets {
+  /** The version of the present one; absent when there is none. */
+  readonly present?: "v1" | "v2" | undefined;
+  /** Number of those opened since the start. */
+  readonly opened: number;
+  readonly closed: number;
+}
+
 type FurtherCount = Exclude<keyof TestCounts, keyof Counts>;
 
 const MAX_KEPT = 720;
@@ -45,6 +54,17 @@ export class TestPanelState extends PanelState {
     socketMessages: 0,
     violations: 0,
   };
+  #sockets: Sockets = { opened: 0, closed: 0 };
+
+  /** The node's WebSockets. */
+  get sockets(): Sockets {
+    return this.#sockets;
+  }
+
+  set sockets(sockets: Sockets) {
+    this.#sockets = sockets;
+    this.notify({ counts: this.counts });
+  }
 
   override get counts(): TestCounts {
     return { ...super.counts, ...this.#furtherCounts };

@@ -23,7 +23,6 @@ function receive(event) {
     model.aheadMs = event.nowMs - Date.now();
     Object.assign(model, { history: [], pingHistory: [], log: [] });
     model.report = undefined;
-    model.presenceMs = event.presenceMs;
     refresh(showProbes, showFault, showBasicInfo, showLog);
   }
   if (event.report) model.report = event.report;

@@ -2,7 +2,6 @@
 // never as markup.
 
 export const model = {
-  presenceMs: 35_000,
   log: [],
   aheadMs: 0,
   connected: false,

@@ -4,11 +4,14 @@ import { byId, setText } from "./dom.js";
 import { model, nowMs } from "./model.js";
 import { duration, t } from "./text.js";
 
+/** Time that a report keeps the node online, as in the panel. */
+const PRESENCE_MS = 35_000;
+
 const ageText = (age) => t(`report ${age} ago`, `${age}前上报`);
 
 export function showPresence() {
   const ageMs = model.report === undefined ? undefined : nowMs() - model.report.atMs;
-  const online = ageMs !== undefined && ageMs < model.presenceMs;
+  const online = ageMs !== undefined && ageMs < PRESENCE_MS;
   const presence = !model.connected
     ? "gone"
     : ageMs === undefined

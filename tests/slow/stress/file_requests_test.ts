@@ -75,18 +75,16 @@ function test(name: string, use: (stress: Stress) => Promise<void>): void {
 /** What loads all code, and fills the buffers that are kept. */
 async function serveOneOfEach(files: FileManager, folder: string): Promise<void> {
   const path = `${folder}/file`;
-  await files.upload(path, new Blob([new Uint8Array(4 * MIB)]), { chunkBytes: MIB });
-  await downloadedBytes(files, { path, chunkBytes: MIB });
+  files.chunkBytes = MIB;
+  await files.upload(path, new Blob([new Uint8Array(4 * MIB)]));
+  await downloadedBytes(files, path);
   await files.request("list", { path: folder });
   await files.request("search", { path: folder, query: "x", content: true });
 }
 
-async function downloadedBytes(
-  files: FileManager,
-  { path, chunkBytes }: { path: string; chunkBytes: number },
-): Promise<number> {
+async function downloadedBytes(files: FileManager, path: string): Promise<number> {
   let bytes = 0;
-  for await (const part of files.download(path, { chunkBytes })) bytes += part.length;
+  for await (const part of files.download(path)) bytes += part.length;
   return bytes;
 }
 
@@ -104,7 +102,7 @@ test("100 file requests at once are answered", async ({ files, folder }) => {
   }));
   assertEquals(searches.length, 100);
   const downloads = await Promise.all(
-    hundred.map(() => downloadedBytes(files, { path, chunkBytes: MIB })),
+    hundred.map(() => downloadedBytes(files, path)),
   );
   assertEquals(downloads, Array(100).fill(256 * 1024));
 });
@@ -114,7 +112,8 @@ test("uploads that are cut leave nothing open", async ({ panel, files, folder })
   for (let count = 0; count < CUTS; count++) {
     await reported(panel);
     const path = `${folder}/${count}`;
-    const upload = files.upload(path, content, { chunkBytes: 16 * MIB }).catch((error) => error);
+    files.chunkBytes = 16 * MIB;
+    const upload = files.upload(path, content).catch((error) => error);
     await eventually(() => [...Deno.readDirSync(folder)].length > 0);
     const [part] = [...Deno.readDirSync(folder)].map(({ name }) => name);
     await eventually(() => (sizeOf(`${folder}/${part}`) ?? 1) > 0);
@@ -137,7 +136,8 @@ test("downloads that are cut leave nothing open", async ({ panel, agent, files, 
   for (let count = 0; count < CUTS; count++) {
     await reported(panel);
     let isOver = false;
-    const download = downloadedBytes(files, { path, chunkBytes: 64 * MIB })
+    files.chunkBytes = 64 * MIB;
+    const download = downloadedBytes(files, path)
       .catch(() => void failed++).finally(() => isOver = true);
     await eventually(() => isOver || hasOpen(agent.pid, path));
     panel.dropConnections({ reset: true });

@@ -57,7 +57,8 @@ Deno.test({
       await withFolder(async (folder) => {
         const path = `${folder}/file`;
         const content = new Uint8Array(MIB);
-        await files.upload(path, new Blob([content]), { chunkBytes: MIB / 4 });
+        files.chunkBytes = MIB / 4;
+        await files.upload(path, new Blob([content]));
         await files.request("list", { path: folder });
         await reported(panel, 60);
         const before = { ...seeProcess(agent.pid), anonymousMb: anonymousMb(agent.pid) };
@@ -129,11 +130,11 @@ Deno.test({
               retried(async () => {
                 if (index % 2 === 0) {
                   const target = `${folder}/up-${index}`;
-                  await files.upload(target, new Blob([content]), { chunkBytes: MIB / 4 });
+                  await files.upload(target, new Blob([content]));
                   return (await Deno.stat(target)).size;
                 }
                 let bytes = 0;
-                for await (const part of files.download(path, { chunkBytes: MIB / 4 })) {
+                for await (const part of files.download(path)) {
                   bytes += part.length;
                 }
                 return bytes;
