@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import type { Host } from "../host/host.ts";
 import { lookupVariable } from "../parse/os_release.ts";
 import { lookupPciNames } from "../parse/pci_ids.ts";
@@ -13,14 +14,6 @@ export interface DrmGpu {
   folder: string;
   /** PCI vendor id; absent for GPUs that are part of a SoC. */
   vendor?: string;
-}
-
-/** A card of NVIDIA's own driver. */
-export interface NvidiaDriverGpu {
-  /** Device folder in `/sys`. */
-  folder: string;
-  /** Marketing name; absent when the driver does not report it. */
-  model?: string;
 }
 
 /** PCI vendor id of NVIDIA. */
@@ -78,7 +71,8 @@ const PCI_IDS = ["usr/share/misc/pci.ids", "usr/share/hwdata/pci.ids"] as const;
  */
 export function listDrmGpus(host: GpuFiles): DrmGpu[] {
   const folder = `${host.roots.sys}/class/drm`;
-  const ids = new PciDatabase(host);
+  let text: string | undefined;
+  const readIds = () => text ??= readPciIds(host);
   const cards: DrmGpu[] = [];
   const chips = new Map<string, DrmGpu>();
   for (const entry of (host.list(folder) ?? []).sort()) {
@@ -89,15 +83,18 @@ export function listDrmGpus(host: GpuFiles): DrmGpu[] {
       const name = chipName(host.readText(`${device}/uevent`) ?? "");
       if (name !== undefined && !chips.has(name)) chips.set(name, { name, folder: device });
     } else if (!DISPLAY_ONLY.has(vendor)) {
-      const name = ids.nameOf(vendor, pciId(host.readText(`${device}/device`)));
+      const name = pciName(vendor, pciId(host.readText(`${device}/device`)), readIds);
       if (name !== undefined) cards.push({ name, folder: device, vendor });
     }
   }
   return [...cards, ...chips.values()];
 }
 
-/** Lists the cards of NVIDIA's driver in `/proc/driver/nvidia`, ordered by PCI slot. */
-export function listNvidiaDriverGpus(host: GpuFiles): NvidiaDriverGpu[] {
+/**
+ * Lists the cards of NVIDIA's driver in `/proc/driver/nvidia`, ordered by PCI slot: their device
+ * folders in `/sys`, and their marketing names where the driver reports them.
+ */
+export function listNvidiaDriverGpus(host: GpuFiles): { folder: string; model?: string }[] {
   const { proc, sys } = host.roots;
   const list = `${proc}/driver/nvidia/gpus`;
   return (host.list(list) ?? []).sort().map((slot) => {
@@ -117,30 +114,24 @@ function chipName(uevent: string): string | undefined {
   return driver === undefined ? undefined : CHIP_DRIVERS[driver];
 }
 
-/** The text of `pci.ids` (over 1 MB), read once when it is first needed. */
-class PciDatabase {
-  readonly #host: GpuFiles;
-  #text: string | undefined;
+function pciName(
+  vendor: string,
+  device: string | undefined,
+  readIds: () => string,
+): string | undefined {
+  if (device === undefined) return VENDORS[vendor];
+  const listed = lookupPciNames(readIds(), { vendor, device });
+  const maker = VENDORS[vendor] ?? listed.vendor ?? "PCI";
+  return `${maker} ${listed.device ?? `${vendor}:${device}`}`;
+}
 
-  constructor(host: GpuFiles) {
-    this.#host = host;
+/** The text of `pci.ids`, over 1 MB; empty where there is none. */
+function readPciIds(host: GpuFiles): string {
+  for (const path of PCI_IDS) {
+    const text = host.readText(`${host.roots.root}/${path}`);
+    if (text !== undefined) return text;
   }
-
-  nameOf(vendor: string, device: string | undefined): string | undefined {
-    if (device === undefined) return VENDORS[vendor];
-    this.#text ??= this.#read();
-    const listed = lookupPciNames(this.#text, { vendor, device });
-    const maker = VENDORS[vendor] ?? listed.vendor ?? "PCI";
-    return `${maker} ${listed.device ?? `${vendor}:${device}`}`;
-  }
-
-  #read(): string {
-    for (const path of PCI_IDS) {
-      const text = this.#host.readText(`${this.#host.roots.root}/${path}`);
-      if (text !== undefined) return text;
-    }
-    return "";
-  }
+  return "";
 }
 
 /** Collector of one graphics card, or of all cards of one source. */
@@ -191,23 +182,11 @@ export function gpuName(host: Pick<Host, "roots" | "readText" | "list">): string
   return listed.length === 0 ? undefined : listed.join(", ");
 }
 
-/** Runtime power state of a card, from the one file that does not wake it. */
-export class GpuPowerState {
-  readonly #status: ReturnType<Host["open"]>;
-
-  /** `folder` is the device folder in `/sys`. */
-  constructor(host: Pick<Host, "open">, folder: string) {
-    this.#status = host.open(`${folder}/power/runtime_status`);
-  }
-
-  /** False for drivers without runtime power management. */
-  isSuspended(): boolean {
-    let status: string | undefined;
-    try {
-      status = this.#status.read()?.trim();
-    } catch {
-      return false;
-    }
-    return status === "suspended" || status === "suspending";
-  }
+/**
+ * Opens the runtime power state of a card, the one file that does not wake it; `folder` is its device
+ * folder in `/sys`. Returns whether it is suspended: never for drivers without power management.
+ */
+export function openPowerState(host: Pick<Host, "open">, folder: string): () => boolean {
+  const source = host.open(`${folder}/power/runtime_status`);
+  return () => /^suspend(?:ed|ing)$/.test(attempt(() => source.read())?.trim() ?? "");
 }

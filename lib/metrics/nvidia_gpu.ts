@@ -7,9 +7,9 @@ import {
   GPU_POLL_MS,
   type GpuCollector,
   type GpuDecision,
-  GpuPowerState,
   listNvidiaDriverGpus,
   NVIDIA_VENDOR,
+  openPowerState,
 } from "./gpu_devices.ts";
 
 /** Runs `nvidia-smi` and returns its output; `undefined` when it is not installed. */
@@ -19,8 +19,8 @@ export type RunNvidiaSmi = () => Promise<string | undefined>;
 const TIMEOUT_MS = 8_000;
 
 interface Slot {
-  readonly power: GpuPowerState;
   readonly name: string;
+  readonly isSuspended: () => boolean;
 }
 
 /**
@@ -51,10 +51,9 @@ export class NvidiaGpuCollector implements GpuCollector {
     const listed = this.#hasDriver
       ? ofDriver.map(({ folder, model }) => ({ folder, name: model ?? "NVIDIA" }))
       : cards.filter(({ vendor }) => vendor === NVIDIA_VENDOR);
-    this.#slots = listed.map(({ folder, name }) => ({
-      power: new GpuPowerState(host, folder),
-      name,
-    }));
+    this.#slots = listed.map(({ folder, name }) => {
+      return { name, isSuspended: openPowerState(host, folder) };
+    });
   }
 
   /** Enables the collector, which has no data before. */
@@ -108,8 +107,8 @@ export class NvidiaGpuCollector implements GpuCollector {
   }
 
   #suspendedCards(): Gpu[] {
-    return this.#slots.flatMap(({ power, name }, index): Gpu[] => {
-      if (!power.isSuspended()) return [];
+    return this.#slots.flatMap(({ name, isSuspended }, index): Gpu[] => {
+      if (!isSuspended()) return [];
       // Slots and rows have the same order, but a slot may have no row.
       const row = this.#rows.length === this.#slots.length ? this.#rows[index] : undefined;
       const total = row?.memory?.totalBytes;

@@ -6,18 +6,15 @@ import {
   GPU_POLL_MS,
   type GpuCollector,
   type GpuDecision,
-  GpuPowerState,
+  openPowerState,
 } from "./gpu_devices.ts";
 
 /** Parts of the host that a card needs. */
 export type SysfsGpuHost = Pick<Host, "open" | "exists" | "list">;
 
-interface Files {
-  use?: Source;
-  memoryTotal?: Source;
-  memoryUsed?: Source;
-  temperature?: Source;
-}
+const USE = "gpu_busy_percent";
+const MEMORY_TOTAL = "mem_info_vram_total";
+const MEMORY_USED = "mem_info_vram_used";
 
 /**
  * Measures a card from its driver's files in `/sys`: `amdgpu` has utilization, memory and temperature,
@@ -29,9 +26,10 @@ interface Files {
 export class SysfsGpuCollector implements GpuCollector {
   readonly subject: string;
   readonly #card: DrmGpu;
-  readonly #power: GpuPowerState;
-  readonly #files: Files = {};
-  readonly #names: string[] = [];
+  readonly #isSuspended: () => boolean;
+  readonly #thermometer: string | undefined;
+  /** Those that the driver has, by their names below the device folder. */
+  readonly #files = new Map<string, Source>();
   #sampledAtMs = -Infinity;
   #last: Gpu | undefined;
   #error: unknown;
@@ -40,17 +38,17 @@ export class SysfsGpuCollector implements GpuCollector {
   constructor(host: SysfsGpuHost, card: DrmGpu) {
     this.subject = `graphics card ${card.name}`;
     this.#card = card;
-    this.#power = new GpuPowerState(host, card.folder);
-    const thermometer = findTemperatureFile(host, card.folder);
-    this.#open(host, "use", "gpu_busy_percent");
-    this.#open(host, "memoryTotal", "mem_info_vram_total");
-    this.#open(host, "memoryUsed", "mem_info_vram_used");
-    if (thermometer !== undefined) this.#open(host, "temperature", thermometer);
+    this.#isSuspended = openPowerState(host, card.folder);
+    this.#thermometer = findTemperatureFile(host, card.folder);
+    for (const name of [USE, MEMORY_TOTAL, MEMORY_USED, this.#thermometer]) {
+      const path = `${card.folder}/${name}`;
+      if (name !== undefined && host.exists(path)) this.#files.set(name, host.open(path));
+    }
   }
 
   /** Whether the driver has any metrics of the card. */
   get hasMetrics(): boolean {
-    return this.#names.length > 0;
+    return this.#files.size > 0;
   }
 
   collect(): readonly Gpu[] | undefined {
@@ -65,21 +63,14 @@ export class SysfsGpuCollector implements GpuCollector {
     const prefix = this.#last?.isSuspended
       ? "suspended: only power/runtime_status was read; otherwise "
       : "";
-    const rule = `${prefix}${folder}: ${this.#names.join(", ")}`;
+    const rule = `${prefix}${folder}: ${[...this.#files.keys()].join(", ")}`;
     return [{ name, counted: true, rule, gpu: this.#last }];
-  }
-
-  #open(host: SysfsGpuHost, kind: keyof Files, path: string): void {
-    const whole = `${this.#card.folder}/${path}`;
-    if (!host.exists(whole)) return;
-    this.#files[kind] = host.open(whole);
-    this.#names.push(path);
   }
 
   #sample(nowMs: number): void {
     this.#sampledAtMs = nowMs;
     try {
-      this.#last = this.#power.isSuspended() ? this.#suspendedCard() : this.#readCard();
+      this.#last = this.#isSuspended() ? this.#suspendedCard() : this.#readCard();
       this.#error = undefined;
     } catch (error) {
       this.#error = error;
@@ -91,7 +82,7 @@ export class SysfsGpuCollector implements GpuCollector {
     return {
       name: this.#card.name,
       isSuspended: true,
-      usePercent: this.#files.use === undefined ? undefined : 0,
+      usePercent: this.#files.has(USE) ? 0 : undefined,
       memory: total === undefined ? undefined : { totalBytes: total, usedBytes: 0 },
     };
   }
@@ -99,20 +90,19 @@ export class SysfsGpuCollector implements GpuCollector {
   /** Reads all files; an unreadable one is absent, but at least one must be readable. */
   #readCard(): Gpu {
     const failures: unknown[] = [];
-    const read = (source: Source | undefined): number | undefined => {
-      if (source === undefined) return undefined;
+    const read = (name = ""): number | undefined => {
       try {
-        return wholeNumber(source.read());
+        return wholeNumber(this.#files.get(name)?.read());
       } catch (error) {
         failures.push(error);
         return undefined;
       }
     };
-    const use = read(this.#files.use);
-    const total = read(this.#files.memoryTotal);
-    const used = read(this.#files.memoryUsed);
-    const millidegrees = read(this.#files.temperature);
-    if (failures.length === this.#names.length) {
+    const use = read(USE);
+    const total = read(MEMORY_TOTAL);
+    const used = read(MEMORY_USED);
+    const millidegrees = read(this.#thermometer);
+    if (failures.length === this.#files.size) {
       throw new Error("Cannot read any file of the card", { cause: failures[0] });
     }
     const card: Gpu = { name: this.#card.name };
