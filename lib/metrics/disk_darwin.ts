@@ -1,16 +1,23 @@
+import { attempt } from "../attempt.ts";
 import type { FileSystemUse } from "../host/host.ts";
 import type { DarwinHost } from "../host/host_darwin.ts";
 import { type DarwinMount, parseDarwinMounts } from "../parse/mounts_darwin.ts";
 import type { Usage } from "../types.ts";
 import { sumUsage } from "./disk.ts";
-import { ignoreMount, type MountDecision } from "./mount_filter.ts";
+import {
+  ignoreMount,
+  missingMounts,
+  type MountDecision,
+  rootFirst,
+  wantedMountPoints,
+} from "./mount_filter.ts";
 import { NonblockingStatfs } from "./nonblocking_statfs.ts";
 import type { PolledCommand } from "./polled_command.ts";
 
 /** Decision on a mount of a Mac. */
 export interface DarwinMountDecision extends MountDecision {
-  /** `statfs` may hang, because another machine or a program answers it. */
-  mayHang: boolean;
+  /** Of one that counts: `statfs` may hang, because another machine or a program answers it. */
+  mayHang?: boolean;
 }
 
 /**
@@ -24,41 +31,31 @@ export function filterDarwinMounts(
   mounts: readonly DarwinMount[],
   include: readonly string[],
 ): DarwinMountDecision[] {
-  const wanted = new Set(include.map((path) => path.replace(/(?<=.)\/+$/, "")));
+  const wanted = wantedMountPoints(include);
   const present = [...new Map(mounts.map((mount) => [mount.mountPoint, mount])).values()];
-  const rootFirst = present.toSorted((a, b) =>
-    Number(b.mountPoint === "/") - Number(a.mountPoint === "/")
-  );
   /** The mount that is counted for each space. */
   const countedMounts = new Map<string, string>();
-  const decisions = rootFirst.map((mount): DarwinMountDecision => {
-    const mayHang = !isDisk(mount);
+  const decisions = rootFirst(present).map((mount): DarwinMountDecision => {
     const { mountPoint, source, type } = mount;
     const space = containerOf(mount);
     const countedMount = countedMounts.get(space);
-    const unwanted = wanted.size > 0 && !wanted.has(mountPoint);
-    const rule = unwanted
+    const rule = wanted.size > 0 && !wanted.has(mountPoint)
       ? "not in --include-mountpoint"
       : countedMount !== undefined
       ? `shares the space of ${countedMount}`
       : wanted.size > 0
       ? undefined
       : darwinIgnoreReason(mount);
-    if (rule !== undefined) return { ...ignoreMount(mount, rule), mayHang };
+    if (rule !== undefined) return ignoreMount(mount, rule);
     countedMounts.set(space, mountPoint);
     const reason = wanted.size > 0
       ? "included by --include-mountpoint"
       : mountPoint === "/"
       ? "root file system"
       : `disk: ${type}`;
-    return { mountPoint, source, type, counted: true, rule: reason, mayHang };
+    return { mountPoint, source, type, counted: true, rule: reason, mayHang: !isDisk(mount) };
   });
-  const there = new Set(present.map(({ mountPoint }) => mountPoint));
-  const missing = [...wanted].filter((path) => !there.has(path)).map((mountPoint) => ({
-    ...ignoreMount({ mountPoint, source: "", type: "" }, "nothing is mounted there"),
-    mayHang: false,
-  }));
-  return [...decisions, ...missing];
+  return [...decisions, ...missingMounts(wanted, present)];
 }
 
 function darwinIgnoreReason(mount: DarwinMount): string | undefined {
@@ -99,11 +96,11 @@ export class DarwinDiskCollector {
   constructor(
     host: Pick<DarwinHost, "statfs" | "statfsAsync">,
     mounts: PolledCommand,
-    options: { includeMountPoints: readonly string[] },
+    include: readonly string[],
   ) {
     this.#host = host;
     this.#mounts = mounts;
-    this.#include = options.includeMountPoints;
+    this.#include = include;
     this.#statfs = new NonblockingStatfs(host);
   }
 
@@ -119,19 +116,17 @@ export class DarwinDiskCollector {
     if (this.#mounts.atMs !== this.#decidedAtMs) {
       this.#decisions = filterDarwinMounts(parseDarwinMounts(text), this.#include);
       this.#decidedAtMs = this.#mounts.atMs;
-      const paths = this.#decisions.filter((it) => it.counted && it.mayHang);
+      const paths = this.#decisions.filter((it) => it.mayHang);
       this.#statfs.prune(new Set(paths.map(({ mountPoint }) => mountPoint)));
     }
     const answers: { use: FileSystemUse }[] = [];
     this.#decisions = this.#decisions.map((decision) => {
-      if (!decision.counted) return decision;
-      const use = this.#query(decision);
-      if (use instanceof Error) {
-        return {
-          ...ignoreMount(decision, "statfs failed"),
-          mayHang: decision.mayHang,
-        };
-      }
+      const { mountPoint, counted, mayHang } = decision;
+      if (!counted) return decision;
+      const use = mayHang
+        ? this.#statfs.query(mountPoint)
+        : attempt(() => this.#host.statfs(mountPoint));
+      if (use === undefined && !mayHang) return ignoreMount(decision, "statfs failed");
       // A volume reports as free what other volumes of its container use; available is right.
       if (use) answers.push({ use: { ...use, freeBlocks: use.availableBlocks } });
       return decision;
@@ -141,17 +136,6 @@ export class DarwinDiskCollector {
 
   /** Decisions on all mounts, the root first; empty before the first call of `collect()`. */
   mounts(): MountDecision[] {
-    return this.#decisions.map(({ mountPoint, source, type, counted, rule }) => {
-      return { mountPoint, source, type, counted, rule };
-    });
-  }
-
-  #query({ mountPoint, mayHang }: DarwinMountDecision): FileSystemUse | Error | undefined {
-    if (mayHang) return this.#statfs.query(mountPoint);
-    try {
-      return this.#host.statfs(mountPoint);
-    } catch (cause) {
-      return new Error(`Cannot statfs ${mountPoint}`, { cause });
-    }
+    return this.#decisions.map(({ mayHang: _, ...decision }) => decision);
   }
 }

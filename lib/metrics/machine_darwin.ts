@@ -64,7 +64,7 @@ export async function openDarwinMachine(
 
   const cpu = new DarwinCpuCollector(host);
   const memory = new DarwinMemoryCollector(host, vmStat, memoryMode);
-  const disk = new DarwinDiskCollector(host, mounts, { includeMountPoints });
+  const disk = new DarwinDiskCollector(host, mounts, includeMountPoints);
   const network = new NetworkCollector(interfaces, darwinInterfaceTraits, {
     globs: { include: config.includeNics, exclude: config.excludeNics },
     readAtMs: () => interfaces.atMs,

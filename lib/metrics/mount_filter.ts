@@ -136,9 +136,8 @@ export function filterMounts(
   context: MountContext,
 ): (CountedMount | IgnoredMount)[] {
   const mounts = context.visible ? found : withRoot(found);
-  const include = new Set(context.include.map((path) => path.replace(/(?<=.)\/+$/, "")));
+  const include = wantedMountPoints(context.include);
   const covers = findCovers(mounts);
-  const present = reachableMounts(mounts, covers.sure);
   const visible = context.visible && visibleByDevice(context.visible);
   const slow = (context.visible ?? mounts).filter(mayHang).map(({ mountPoint }) => mountPoint);
   const leadsThroughSlow = (path: string) =>
@@ -163,6 +162,7 @@ export function filterMounts(
     const cover = visible ? undefined : covers.perhaps.get(mount);
     return cover === undefined ? chosen : { ...chosen, cover: cover.mountPoint };
   };
+  const present = mounts.filter((mount) => !covers.sure.has(mount));
   for (const mount of present.toSorted(byPreference)) decisions.set(mount, decide(mount));
   for (const [mount, { mountPoint }] of covers.sure) {
     const cover = mountPoint === mount.mountPoint
@@ -171,14 +171,23 @@ export function filterMounts(
     decisions.set(mount, ignoreMount(mount, `hidden by ${cover}`));
   }
   const decided = rootFirst(mounts).flatMap((mount) => decisions.get(mount) ?? []);
-  const there = new Set(decided.map(({ mountPoint }) => mountPoint));
-  const missing = [...include].filter((path) => !there.has(path));
-  return [
-    ...decided,
-    ...missing.map((mountPoint) =>
-      ignoreMount({ mountPoint, source: "", type: "" }, "nothing is mounted there")
-    ),
-  ];
+  return [...decided, ...missingMounts(include, decided)];
+}
+
+/** The mount points of `--include-mountpoint`, without slashes at their ends. */
+export function wantedMountPoints(include: readonly string[]): ReadonlySet<string> {
+  return new Set(include.map((path) => path.replace(/(?<=.)\/+$/, "")));
+}
+
+/** Decisions on wanted mount points where none of the mounts is. */
+export function missingMounts(
+  wanted: ReadonlySet<string>,
+  mounts: readonly Pick<Mount, "mountPoint">[],
+): IgnoredMount[] {
+  const there = new Set(mounts.map(({ mountPoint }) => mountPoint));
+  return [...wanted].filter((path) => !there.has(path)).map((mountPoint) =>
+    ignoreMount({ mountPoint, source: "", type: "" }, "nothing is mounted there")
+  );
 }
 
 /** In a chroot whose root is a mere folder no mount is at `/`, and yet `statfs` answers for it. */
@@ -192,11 +201,6 @@ function withRoot(mounts: readonly Mount[]): readonly Mount[] {
 function ignoreReasonFor(mount: Mount, include: ReadonlySet<string>): string | undefined {
   if (include.size === 0) return ignoreReason(mount);
   return include.has(mount.mountPoint) ? undefined : "not in --include-mountpoint";
-}
-
-/** Mounts that are not covered, the root first. */
-function reachableMounts(mounts: readonly Mount[], covers: ReadonlyMap<Mount, Mount>): Mount[] {
-  return rootFirst(mounts.filter((mount) => !covers.has(mount)));
 }
 
 /** Mounts by what lies over them: surely, or perhaps. */
@@ -226,7 +230,8 @@ function findCovers(mounts: readonly Mount[]): Covers {
   return covers;
 }
 
-function rootFirst(mounts: readonly Mount[]): Mount[] {
+/** The same mounts in their order, but the root first. */
+export function rootFirst<M extends Pick<Mount, "mountPoint">>(mounts: readonly M[]): M[] {
   return mounts.toSorted((a, b) => Number(b.mountPoint === "/") - Number(a.mountPoint === "/"));
 }
 
@@ -281,10 +286,9 @@ function identityKeys({ device, type, source }: Mount): string[] {
 }
 
 function visibleByDevice(own: readonly Mount[]): (mount: Mount) => string | undefined {
-  const byDevice = Map.groupBy(
-    reachableMounts(own, findCovers(own).sure),
-    ({ device }) => device,
-  );
+  const { sure } = findCovers(own);
+  const reachable = rootFirst(own.filter((mount) => !sure.has(mount)));
+  const byDevice = Map.groupBy(reachable, ({ device }) => device);
   return ({ device, root }) => {
     const mounts = byDevice.get(device);
     return (mounts?.find((mount) => mount.root === root) ?? mounts?.[0])?.mountPoint;
