@@ -5,6 +5,7 @@ import type { SystemResolver } from "../net/dns.ts";
 import type { HttpResponse } from "../net/http_client.ts";
 import { streamRequest } from "../net/http_stream.ts";
 import type { ProxyUrls } from "../parse/proxy.ts";
+import { attempt } from "../attempt.ts";
 import { withTimeout } from "../async/timeout.ts";
 import { addressScope, ipFamily, isPublicAddress } from "../parse/ip_address.ts";
 import type { Addresses } from "../types.ts";
@@ -71,19 +72,13 @@ export function createGetText(
     streamRequest(dialer, { method: "GET", url, headers }, { signal, stallMs: TIMEOUT_MS });
 }
 
-/** An address and the host that returned it. */
-export interface AddressAnswer {
-  address: string;
-  host: string;
-}
-
 const PARALLEL_REQUESTS = 3;
 /** An address is shorter. */
 const MAX_ANSWER_LENGTH = 1024;
 
 /**
  * Queries services for the caller's public address, three at a time, until one returns a valid
- * address; the other requests are aborted then.
+ * address, with the host of that one; the other requests are aborted then.
  *
  * `undefined` when none did or when `signal` aborts. Never rejects.
  */
@@ -91,11 +86,11 @@ export async function queryServices(
   urls: readonly string[],
   family: 4 | 6,
   options: { getText: GetText; signal: AbortSignal },
-): Promise<AddressAnswer | undefined> {
+): Promise<{ address: string; host: string } | undefined> {
   const found = new AbortController();
   const signal = AbortSignal.any([options.signal, found.signal]);
   const queue = urls.values();
-  let answer: AddressAnswer | undefined;
+  let answer: { address: string; host: string } | undefined;
   async function askInTurn(): Promise<void> {
     // Workers share one queue, so that a slow service blocks only one of them.
     for (const url of queue) {
@@ -157,8 +152,13 @@ interface Answer {
   address?: string;
   /** Description of the origin. */
   source: string;
-  askedAtMs: number;
 }
+
+interface KnownAnswer extends Answer {
+  readonly askedAtMs: number;
+}
+
+const NO_INTERFACE: Answer = { source: "absent: no interface has a public address" };
 
 type Family = keyof Addresses;
 
@@ -180,7 +180,7 @@ export class PublicAddresses {
   readonly #config: Config;
   readonly #machine: Pick<Machine, "interfaces" | "interfaceAddresses">;
   readonly #getText: GetText;
-  readonly #answers = new Map<Family, Answer>();
+  readonly #answers = new Map<Family, KnownAnswer>();
   #fingerprint: string | undefined;
 
   constructor(
@@ -200,13 +200,14 @@ export class PublicAddresses {
    */
   async lookup(signal: AbortSignal): Promise<Addresses> {
     signal.throwIfAborted();
-    const own = this.#ownAddresses();
+    // Without permission to list interfaces, services can still be queried for IPv4.
+    const own = attempt(() => this.#machine.interfaceAddresses()) ?? [];
     const place = networkFingerprint(own);
     if (place !== this.#fingerprint) this.#answers.clear();
     this.#fingerprint = place;
     const [ipv4, ipv6] = await Promise.all([
-      this.#lookup("ipv4", own, { signal }),
-      this.#lookup("ipv6", own, { signal }),
+      this.#lookup("ipv4", own, signal),
+      this.#lookup("ipv6", own, signal),
     ]);
     signal.throwIfAborted();
     return { ipv4, ipv6 };
@@ -221,20 +222,21 @@ export class PublicAddresses {
   async #lookup(
     family: Family,
     own: readonly InterfaceAddress[],
-    options: { signal: AbortSignal },
+    signal: AbortSignal,
   ): Promise<string | undefined> {
     const nowMs = Date.now();
     const known = this.#answers.get(family);
     if (known && isFresh(known, nowMs)) return known.address;
-    const answer = this.#answerLocally(family, own) ?? await this.#query(family, options);
-    if (!options.signal.aborted) this.#answers.set(family, { ...answer, askedAtMs: nowMs });
+    const answer = await this.#find(family, own, signal);
+    if (!signal.aborted) this.#answers.set(family, { ...answer, askedAtMs: nowMs });
     return answer.address;
   }
 
-  #answerLocally(
+  async #find(
     family: Family,
     own: readonly InterfaceAddress[],
-  ): Omit<Answer, "askedAtMs"> | undefined {
+    signal: AbortSignal,
+  ): Promise<Answer> {
     const { customIpv4, customIpv6, addressesFromNic, ipServices } = this.#config;
     const address = family === "ipv4" ? customIpv4 : customIpv6;
     if (address !== "") return { address, source: `from --custom-${family}` };
@@ -244,24 +246,13 @@ export class PublicAddresses {
     if (addressesFromNic) {
       return ownPublic
         ? { address: ownPublic.address, source: `from interface ${ownPublic.name}` }
-        : { source: "absent: no interface has a public address" };
+        : NO_INTERFACE;
     }
     if (ipServices === "off") return { source: "absent: --ip-services off" };
     // IPv4 is usually behind NAT, but IPv6 needs an address of its own.
-    if (family === "ipv6" && !ownPublic) {
-      return { source: "absent: no interface has a public address" };
-    }
-    return undefined;
-  }
-
-  async #query(
-    family: Family,
-    { signal }: { signal: AbortSignal },
-  ): Promise<Omit<Answer, "askedAtMs">> {
-    const { ipServices } = this.#config;
+    if (family === "ipv6" && !ownPublic) return NO_INTERFACE;
     const getText = this.#getText;
-    const known = ipServices === "default" ? ADDRESS_SERVICES[family] : ipServices;
-    const urls = known === "off" ? [] : known;
+    const urls = ipServices === "default" ? ADDRESS_SERVICES[family] : ipServices;
     const answer = await withTimeout(
       (signal) => queryServices(urls, NUMBERS[family], { getText, signal }),
       { timeoutMs: TIMEOUT_MS, signal },
@@ -270,18 +261,9 @@ export class PublicAddresses {
       ? { address: answer.address, source: `from ${answer.host}` }
       : { source: "absent: no service answered" };
   }
-
-  #ownAddresses(): InterfaceAddress[] {
-    try {
-      return this.#machine.interfaceAddresses();
-    } catch {
-      // Without permission to list interfaces, services can still be queried for IPv4.
-      return [];
-    }
-  }
 }
 
-function isFresh({ address, askedAtMs }: Answer, nowMs: number): boolean {
+function isFresh({ address, askedAtMs }: KnownAnswer, nowMs: number): boolean {
   const ageMs = nowMs - askedAtMs;
   // A clock that was set back must not keep an answer forever.
   return ageMs >= 0 && ageMs < (address === undefined ? RETRY_MS : DAY_MS);
