@@ -146,8 +146,7 @@ export class MetricsEndpoint implements Disposable {
   observe(panel: string): PanelObserver {
     return {
       onProbeTasks: (tasks) => this.#probes.schedule(panel, tasks),
-      onProbeOrder: ({ id, kind, target }) =>
-        this.#probes.define({ panel, taskId: id, kind, target }),
+      onProbeOrder: (probe) => this.#probes.define(panel, probe),
       onProbeResult: (result) => this.#probes.observe(panel, result),
     };
   }

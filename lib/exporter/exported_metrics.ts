@@ -9,6 +9,7 @@ import { parseProbeTarget } from "../parse/probe_target.ts";
 import type {
   Gpu,
   MachineFacts,
+  Probe,
   ProbeKind,
   ProbeResult,
   ProbeTask,
@@ -164,36 +165,23 @@ interface ProbeSeries {
   isScheduled: boolean;
 }
 
-/** Identifies a probe at its panel. */
-export interface ProbeId {
-  /** The panel's host and path. */
-  readonly panel: string;
-  readonly taskId: number;
-}
-
-/** Collects the results of probes as histograms. */
+/** Collects the results of probes as histograms; a panel is named by its host and path. */
 export class ProbeHistograms {
   readonly #series = new Map<string, ProbeSeries>();
 
   /** Makes a panel's scheduled probes known, and forgets those that are scheduled no more. */
   schedule(panel: string, tasks: readonly ProbeTask[]): void {
-    const scheduled = new Set(tasks.map(({ id }) => keyOf({ panel, taskId: id })));
+    const scheduled = new Set(tasks.map(({ id }) => keyOf(panel, id)));
     for (const [key, { isScheduled, labels }] of this.#series) {
       if (isScheduled && labels.panel === panel && !scheduled.has(key)) this.#series.delete(key);
     }
-    for (const { id, kind, target } of tasks) {
-      this.define({ panel, taskId: id, kind, target }, { isScheduled: true });
-    }
+    for (const task of tasks) this.define(panel, task, { isScheduled: true });
   }
 
   /** Makes a probe known by its target; one with another kind or target starts at 0. */
-  define(
-    probe: ProbeId & { readonly kind: ProbeKind; readonly target: string },
-    { isScheduled = false } = {},
-  ): void {
-    const { panel, taskId, kind } = probe;
-    const target = targetLabel(kind, probe.target);
-    const key = keyOf(probe);
+  define(panel: string, { id, kind, target: text }: Probe, { isScheduled = false } = {}): void {
+    const target = targetLabel(kind, text);
+    const key = keyOf(panel, id);
     const known = this.#series.get(key);
     if (known?.labels.target === target && known.labels.kind === kind) {
       known.isScheduled ||= isScheduled;
@@ -201,7 +189,7 @@ export class ProbeHistograms {
     }
     this.#series.delete(key);
     this.#series.set(key, {
-      labels: { panel, task: String(taskId), kind, target },
+      labels: { panel, task: String(id), kind, target },
       counts: Array<number>(BUCKETS.length + 1).fill(0),
       sumSeconds: 0,
       lost: 0,
@@ -213,7 +201,7 @@ export class ProbeHistograms {
 
   /** Adds a result; that of an unknown probe is ignored. */
   observe(panel: string, { taskId, valueMs }: ProbeResult): void {
-    const series = this.#series.get(keyOf({ panel, taskId }));
+    const series = this.#series.get(keyOf(panel, taskId));
     if (series === undefined) return;
     if (valueMs < 0) {
       series.lost++;
@@ -259,7 +247,7 @@ function histogramSamples({ labels, counts, sumSeconds }: ProbeSeries): Sample[]
   ];
 }
 
-function keyOf({ panel, taskId }: ProbeId): string {
+function keyOf(panel: string, taskId: number): string {
   return `${taskId} ${panel}`;
 }
 

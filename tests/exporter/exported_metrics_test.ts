@@ -110,7 +110,7 @@ Deno.test("ProbeHistograms.observe() counts results by duration, and lost ones a
 
 Deno.test("ProbeHistograms.observe() adds up fractions of milliseconds", () => {
   const probes = new ProbeHistograms();
-  probes.define({ panel: "p", taskId: 1, kind: "tcp", target: "h:1" });
+  probes.define("p", { id: 1, kind: "tcp", target: "h:1" });
   for (const ms of [0.25, 0.5]) probes.observe("p", result(1, ms));
   const sum = lines(probes.families()).find((line) => line.includes("_sum"));
   assertEquals(sum?.split(" ")[1], "0.00075");
@@ -120,9 +120,9 @@ Deno.test("ProbeHistograms.define() shows no user, query or fragment of a target
   const probes = new ProbeHistograms();
   const targets = ["https://h.example/a?token=secret#secret", "http://me:secret@h.example/"];
   for (const [taskId, target] of targets.entries()) {
-    probes.define({ panel: "p", taskId, kind: "http", target });
+    probes.define("p", { id: taskId, kind: "http", target });
   }
-  probes.define({ panel: "p", taskId: 9, kind: "icmp", target: "1.1.1.1" });
+  probes.define("p", { id: 9, kind: "icmp", target: "1.1.1.1" });
   const shown = lines(probes.families()).filter((line) => line.includes("lost"));
   assertEquals(shown.map((line) => /target="([^"]*)"/.exec(line)?.[1]), [
     "https://h.example/a",
@@ -141,7 +141,7 @@ Deno.test("ProbeHistograms.schedule() forgets probes that are scheduled no more"
   });
   probes.schedule("p", [task(1), task(2)]);
   probes.schedule("q", [task(1)]);
-  probes.define({ panel: "p", taskId: 5, kind: "icmp", target: "ordered" });
+  probes.define("p", { id: 5, kind: "icmp", target: "ordered" });
   probes.schedule("p", [task(2)]);
   const shown = lines(probes.families()).filter((line) => line.includes("lost"));
   assertEquals(shown.map((line) => /panel="(.)",task="(.)"/.exec(line)?.slice(1).join("")), [
@@ -153,14 +153,14 @@ Deno.test("ProbeHistograms.schedule() forgets probes that are scheduled no more"
 
 Deno.test("ProbeHistograms.define() starts at 0 when the target changes, and keeps 1,000 probes", () => {
   const probes = new ProbeHistograms();
-  probes.define({ panel: "p", taskId: 1, kind: "icmp", target: "a" });
+  probes.define("p", { id: 1, kind: "icmp", target: "a" });
   probes.observe("p", result(1, -1));
-  probes.define({ panel: "p", taskId: 1, kind: "icmp", target: "a" });
+  probes.define("p", { id: 1, kind: "icmp", target: "a" });
   assertEquals(lines(probes.families()).at(-1)?.endsWith(" 1"), true);
-  probes.define({ panel: "p", taskId: 1, kind: "icmp", target: "b" });
+  probes.define("p", { id: 1, kind: "icmp", target: "b" });
   assertEquals(lines(probes.families()).at(-1)?.endsWith(" 0"), true);
   for (let taskId = 2; taskId < 1_100; taskId++) {
-    probes.define({ panel: "p", taskId, kind: "icmp", target: "a" });
+    probes.define("p", { id: taskId, kind: "icmp", target: "a" });
   }
   assertEquals(lines(probes.families()).filter((line) => line.includes("lost")).length, 1_000);
 });
