@@ -27,21 +27,16 @@ export function darwinFacts(
     return /^[1-9]\d{0,4}$/.test(value) ? Number(value) : undefined;
   };
   const cpuName = text("machdep.cpu.brand_string");
-  const logicalCores = count("hw.logicalcpu") ?? (host.cores().length || undefined);
-  const physicalCores = count("hw.physicalcpu");
   const version = text("kern.osproductversion");
-  const kernelVersion = text("kern.osrelease");
-  const virtualization = virtualizationOf(text("kern.hv_vmm_present"), text("hw.model") ?? "");
-  const gpuName = cpuName !== undefined && /^Apple M\d[\w ]*$/.test(cpuName) ? cpuName : undefined;
   return {
     arch: goArchitecture(host.arch),
     osName: version === undefined ? "macOS" : `macOS ${version}`,
     cpuName,
-    logicalCores,
-    physicalCores,
-    gpuName,
-    kernelVersion,
-    virtualization,
+    logicalCores: count("hw.logicalcpu") ?? (host.cores().length || undefined),
+    physicalCores: count("hw.physicalcpu"),
+    gpuName: /^Apple M\d[\w ]*$/.test(cpuName ?? "") ? cpuName : undefined,
+    kernelVersion: text("kern.osrelease"),
+    virtualization: virtualizationOf(text("kern.hv_vmm_present"), text("hw.model") ?? ""),
   };
 }
 

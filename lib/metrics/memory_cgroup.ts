@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import type { Host, Source } from "../host/host.ts";
 import {
   type CgroupMemoryStat,
@@ -61,11 +62,7 @@ export class CgroupMemoryCollector {
 
   /** The limit; `undefined` without one, and when it can't be read. */
   limitBytes(): number | undefined {
-    try {
-      return parseLimit(this.#limit.read());
-    } catch {
-      return undefined;
-    }
+    return attempt(() => parseLimit(this.#limit.read()));
   }
 
   /**
@@ -147,15 +144,11 @@ function tightest(groups: readonly CgroupMemoryCollector[]): CgroupMemoryCollect
  * `undefined` without any or outside a container.
  */
 export function openMemoryCgroup(host: GroupHost): TightestCgroup | undefined {
-  try {
-    // Outside a container a limit applies to the agent alone.
-    if (containerKind(host) === undefined) return undefined;
-    const groups = openGroups(host);
-    return groups.length === 0 ? undefined : new TightestCgroup(groups);
-  } catch {
-    // An unknown hierarchy: the machine's numbers are used.
-    return undefined;
-  }
+  // Outside a container a limit applies to the agent alone.
+  if (containerKind(host) === undefined) return undefined;
+  // With an unknown hierarchy the machine's numbers are used.
+  const groups = attempt(() => openGroups(host)) ?? [];
+  return groups.length === 0 ? undefined : new TightestCgroup(groups);
 }
 
 function openGroups(host: GroupHost): CgroupMemoryCollector[] {

@@ -18,18 +18,14 @@ const MAX_TRIES = 5;
  */
 export class ProcessCollector {
   readonly #count: () => number | undefined;
-  readonly #byLinks: boolean;
+  /** Whether the link count is used instead of a listing. */
+  readonly byLinks: boolean;
 
   /** `countListed` counts the process folders in `/proc`; used where the link count is not usable. */
   constructor(host: ProcessHost, countListed: () => number | undefined) {
     const byLinks = linkCounter(host);
-    this.#byLinks = byLinks !== undefined;
+    this.byLinks = byLinks !== undefined;
     this.#count = byLinks ?? countListed;
-  }
-
-  /** Whether the link count is used instead of a listing. */
-  get byLinks(): boolean {
-    return this.#byLinks;
   }
 
   /**

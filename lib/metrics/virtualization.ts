@@ -2,6 +2,7 @@ import type { Host } from "../host/host.ts";
 import type { CpuInfo } from "../parse/cpuinfo.ts";
 
 type ContainerFiles = Pick<Host, "roots" | "readText" | "exists" | "readLink">;
+type Files = ContainerFiles & Pick<Host, "list">;
 
 /** `/proc/1/ns/pid` outside containers; the inode number is fixed in the kernel. */
 const FIRST_NAMESPACE = "pid:[4026531836]";
@@ -64,8 +65,6 @@ function containerKindByTraces(host: ContainerFiles): string | undefined {
   return namespace === undefined || namespace === FIRST_NAMESPACE ? undefined : "container-other";
 }
 
-type VirtualMachineFiles = Pick<Host, "roots" | "readText" | "exists" | "list">;
-
 const DMI_FILES = [
   "product_name",
   "sys_vendor",
@@ -118,10 +117,7 @@ const XEN_FIRST_DOMAIN = 1 << 11;
  * Reads DMI (`/sys/class/dmi/id`), the hypervisor's own files, the clock sources and the device tree;
  * `underHypervisor` is the processor's flag, for hypervisors without another sign.
  */
-export function virtualMachineKind(
-  host: VirtualMachineFiles,
-  underHypervisor: boolean,
-): string | undefined {
+export function virtualMachineKind(host: Files, underHypervisor: boolean): string | undefined {
   const { proc, sys } = host.roots;
   const signed = byDmi(host);
   if (signed !== undefined && signed !== "qemu" && signed !== "none") return signed;
@@ -137,7 +133,7 @@ export function virtualMachineKind(
     (underHypervisor ? "vm-other" : undefined);
 }
 
-function byDmi(host: VirtualMachineFiles): string | undefined {
+function byDmi(host: Files): string | undefined {
   const texts = DMI_FILES.map((name) =>
     host.readText(`${host.roots.sys}/class/dmi/id/${name}`)?.trim() ?? ""
   );
@@ -148,7 +144,7 @@ function byDmi(host: VirtualMachineFiles): string | undefined {
   return lookup(DMI_PREFIXES, (sign) => texts.some((text) => text.startsWith(sign)));
 }
 
-function byXen(host: VirtualMachineFiles): string | undefined {
+function byXen(host: Files): string | undefined {
   const { proc, sys } = host.roots;
   const type = host.readText(`${sys}/hypervisor/type`)?.trim();
   if (type !== "xen" && !host.exists(`${proc}/xen`)) return undefined;
@@ -160,7 +156,7 @@ function byXen(host: VirtualMachineFiles): string | undefined {
   return isFirst ? "none" : "xen";
 }
 
-function byDeviceTree(host: VirtualMachineFiles): string | undefined {
+function byDeviceTree(host: Files): string | undefined {
   const tree = `${host.roots.proc}/device-tree`;
   const hypervisor = host.readText(`${tree}/hypervisor/compatible`);
   if (hypervisor !== undefined) {
@@ -198,10 +194,7 @@ function lookup<T>(
  * With the `/proc` and root of a host in `host.roots` the result is that host's, whatever container
  * the agent runs in.
  */
-export function virtualization(
-  host: Pick<Host, "roots" | "readText" | "exists" | "readLink" | "list">,
-  cpu: CpuInfo | undefined,
-): string | undefined {
+export function virtualization(host: Files, cpu: CpuInfo | undefined): string | undefined {
   return containerKind(host) ??
     (cpu?.vendor === "User Mode Linux" ? "uml" : undefined) ??
     virtualMachineKind(host, cpu?.underHypervisor ?? false) ??
