@@ -14,7 +14,7 @@ import { STOP_GRACE_MS } from "../panel/call_timeouts.ts";
 import { type LinkOwner, PanelLink } from "../panel/link.ts";
 import type { PanelOrder } from "../panel/orders.ts";
 import type { PanelConnection } from "../panel/panel_connection.ts";
-import { PanelError } from "../panel/panel_error.ts";
+import { failureOf } from "../panel/panel_error.ts";
 import { toWireReport } from "../panel/protocol.ts";
 import type { Transport } from "../panel/transport.ts";
 import type { RemoteControl } from "../remote/remote_control.ts";
@@ -141,7 +141,7 @@ export class Agent implements LinkOwner {
       try {
         await send();
       } catch (error) {
-        if (!isRejected(error) || this.#withoutNewColumns) throw error;
+        if (failureOf(error) !== "rejected" || this.#withoutNewColumns) throw error;
         this.#withoutNewColumns = true;
         try {
           await send();
@@ -201,10 +201,6 @@ export class Agent implements LinkOwner {
     }
     this.#skippedTasks = text;
   }
-}
-
-function isRejected(error: unknown): boolean {
-  return error instanceof PanelError && error.failure === "rejected";
 }
 
 /** Waits, and ends without an error when the signal does. */

@@ -1,4 +1,4 @@
-import type { PanelEvent } from "./messages.ts";
+import type { PanelEvent, RpcParams } from "./messages.ts";
 
 /** Ids that are remembered; a panel keeps 128 events for a node. */
 const MAX_IDS = 1024;
@@ -18,14 +18,12 @@ export class Acknowledgements {
     return this.#pending.size > 0;
   }
 
-  /** Ids for the next report or pull. */
-  get pending(): string[] {
-    return [...this.#pending];
-  }
-
-  /** Removes ids: the panel has answered a call that carried them. */
-  confirm(ids: readonly string[]): void {
+  /** Makes a call whose parameters carry all pending ids, which are removed when it was answered. */
+  async carry<T>(params: RpcParams, call: (params: RpcParams) => Promise<T>): Promise<T> {
+    const ids = [...this.#pending];
+    const answer = await call(ids.length === 0 ? params : { ...params, ack_event_ids: ids });
     for (const id of ids) this.#pending.delete(id);
+    return answer;
   }
 
   /** Adds the ids of received events; gives the events that are new. */

@@ -8,7 +8,7 @@ import {
   statusError,
 } from "./http_exchange.ts";
 import { CAPABILITIES } from "./orders.ts";
-import { type PanelEvent, parsePanelMessage, type RpcError } from "./messages.ts";
+import { type PanelEvent, parsePanelMessage, type RpcError, type RpcParams } from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
 
 const PATH = "/api/clients/v2/rpc";
@@ -25,7 +25,7 @@ const NOT_SAVED = -32000;
 /** A JSON-RPC call. */
 export interface RpcRequest {
   readonly method: string;
-  readonly params: Readonly<Record<string, unknown>>;
+  readonly params: RpcParams;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
@@ -65,11 +65,6 @@ export class ClientV2 {
     this.#compresses = compresses;
   }
 
-  /** Makes a call that is not answered with events. @throws {PanelError} When it is not accepted. */
-  async call(request: RpcRequest): Promise<void> {
-    await this.#call(request);
-  }
-
   /** Sends a report, and gives the new events of the answer. @throws {PanelError} */
   async report(
     report: unknown,
@@ -86,14 +81,16 @@ export class ClientV2 {
   }
 
   async #callWithEvents(request: RpcRequest): Promise<PanelEvent[]> {
-    const ids = this.#acknowledgements.pending;
-    const params = ids.length === 0 ? request.params : { ...request.params, ack_event_ids: ids };
-    const events = await this.#call({ ...request, params });
-    this.#acknowledgements.confirm(ids);
-    return this.#acknowledgements.add(events);
+    return this.#acknowledgements.add(
+      await this.#acknowledgements.carry(
+        request.params,
+        (params) => this.call({ ...request, params }),
+      ),
+    );
   }
 
-  async #call(request: RpcRequest): Promise<readonly PanelEvent[]> {
+  /** Makes a call, and gives the events of its answer. @throws {PanelError} When it is not accepted. */
+  async call(request: RpcRequest): Promise<readonly PanelEvent[]> {
     const { method, params } = request;
     const text = JSON.stringify({ jsonrpc: "2.0", method, params, id: ++this.#lastId });
     if (!this.#compresses || text.length < MIN_COMPRESSED_BYTES) {

@@ -16,7 +16,7 @@ import { MessageReceiver } from "./message_receiver.ts";
 import type { PanelEvent } from "./messages.ts";
 import type { PanelOrder } from "./orders.ts";
 import type { PanelConnection } from "./panel_connection.ts";
-import { PanelError } from "./panel_error.ts";
+import { failureOf, PanelError } from "./panel_error.ts";
 import { PanelSocket } from "./panel_socket.ts";
 import type { WireReport } from "./protocol.ts";
 import { isSameTransport, type Transport, transportName } from "./transport.ts";
@@ -239,11 +239,11 @@ export class PanelLink {
       return true;
     } catch (error) {
       if (calls.aborted) return false;
-      if (error instanceof PanelError && error.failure === "timeout") {
+      if (failureOf(error) === "timeout") {
         this.#answerTimeout.recordTimeout();
         this.#connection.closeIdle();
       }
-      const why = failureOf(error);
+      const why = reportFailureOf(error);
       this.#answerRequests.reset();
       this.#dispatch({ kind: "failed", transport, why });
       if (!isPost) {
@@ -274,7 +274,7 @@ export class PanelLink {
   }
 }
 
-function failureOf(error: unknown): ReportFailure {
+function reportFailureOf(error: unknown): ReportFailure {
   if (!(error instanceof PanelError)) return "lost";
   const { failure, code } = error;
   if (failure === "unsupported protocol") return "unsupported protocol";

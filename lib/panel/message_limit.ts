@@ -20,12 +20,15 @@ export class MessageLimit {
 
   /** Counts a message of so many bytes; the time until the next one may be read, in milliseconds. */
   take(bytes = 0): number {
-    this.#refill();
+    const nowMs = performance.now();
+    const refill = (nowMs - this.#refilledAtMs) / 1000 * MESSAGES_PER_SECOND;
+    this.#refilledAtMs = nowMs;
+    this.#tokens = Math.min(this.#tokens + refill, BURST);
     // More than a pause brings, even a late one: the panel has stopped meanwhile.
     if (this.#tokens > 2 * READ_AFTER_PAUSE) this.#exceededSinceMs = undefined;
     this.#tokens -= 1 + Math.floor(bytes / BYTES_OF_ONE);
     if (this.#tokens >= 0) return 0;
-    this.#exceededSinceMs ??= this.#refilledAtMs;
+    this.#exceededSinceMs ??= nowMs;
     return (READ_AFTER_PAUSE - this.#tokens) / MESSAGES_PER_SECOND * 1000;
   }
 
@@ -43,12 +46,5 @@ export class MessageLimit {
   get isFlooded(): boolean {
     const sinceMs = this.#exceededSinceMs ?? Infinity;
     return performance.now() - sinceMs >= PATIENCE_MS;
-  }
-
-  #refill(): void {
-    const nowMs = performance.now();
-    const refill = (nowMs - this.#refilledAtMs) / 1000 * MESSAGES_PER_SECOND;
-    this.#refilledAtMs = nowMs;
-    this.#tokens = Math.min(this.#tokens + refill, BURST);
   }
 }

@@ -27,6 +27,9 @@ export type PanelMessage =
     readonly events: readonly PanelEvent[];
   };
 
+/** The parameters of a call of JSON-RPC. */
+export type RpcParams = Readonly<Record<string, unknown>>;
+
 /** An error in an answer. */
 export interface RpcError {
   /** The code of JSON-RPC; absent in errors of version 1. */

@@ -42,3 +42,8 @@ export class PanelError extends Error {
     this.closeCode = options.closeCode;
   }
 }
+
+/** The kind of failure; `undefined` for other errors. */
+export function failureOf(error: unknown): PanelFailure | undefined {
+  return error instanceof PanelError ? error.failure : undefined;
+}

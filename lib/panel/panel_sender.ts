@@ -1,7 +1,8 @@
 import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
 import type { ClientV1 } from "./client_v1.ts";
 import { type ClientV2, isUnknownMethod } from "./client_v2.ts";
-import { PanelError } from "./panel_error.ts";
+import { failureOf, PanelError } from "./panel_error.ts";
+import type { RpcParams } from "./messages.ts";
 import type { PanelSocket } from "./panel_socket.ts";
 import {
   type BasicInfoParts,
@@ -120,8 +121,7 @@ export class PanelSender {
       await this.#clientV1.sendCommandResult(result, signal);
     } catch (error) {
       // The panel was updated, and has the method now.
-      const isGone = error instanceof PanelError && error.failure === "unsupported protocol";
-      if (isGone) this.#hasNoTaskResult = false;
+      if (failureOf(error) === "unsupported protocol") this.#hasNoTaskResult = false;
       throw error;
     }
   }
@@ -129,7 +129,7 @@ export class PanelSender {
   /** Makes a call of version 2, by its WebSocket if that is in use, else by POST. */
   async #call(
     method: string,
-    params: Readonly<Record<string, unknown>>,
+    params: RpcParams,
     options: { timeoutMs: number; signal: AbortSignal },
   ): Promise<void> {
     const request = { method, params, ...options };
@@ -145,7 +145,7 @@ export class PanelSender {
 }
 
 /** Ignores that the panel does not wait for a result any more. */
-async function ifAwaited(call: Promise<void>): Promise<void> {
+async function ifAwaited(call: Promise<unknown>): Promise<void> {
   try {
     await call;
   } catch (error) {

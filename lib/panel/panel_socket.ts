@@ -4,8 +4,8 @@ import { type RpcRequest, toPanelError } from "./client_v2.ts";
 import { timeoutError } from "./http_exchange.ts";
 import type { SocketEnd } from "./link_machine.ts";
 import type { MessageReceiver } from "./message_receiver.ts";
-import { parsePanelMessage, type RpcError } from "./messages.ts";
-import { PanelError } from "./panel_error.ts";
+import { parsePanelMessage } from "./messages.ts";
+import { failureOf, PanelError } from "./panel_error.ts";
 import type { WireProbeResult, WireReport } from "./protocol.ts";
 
 /** Panels send no close frame; a plugin of theirs that refuses a connection sends this code. */
@@ -88,11 +88,21 @@ export class PanelSocket {
     report: WireReport,
     options: { timeoutMs: number; signal: AbortSignal },
   ): Promise<void> {
-    if (this.#version === 2) return await this.#callReport(report, options);
-    // Armed first: the answer may come before the ping's promise settles.
-    this.#expectPong(options.timeoutMs);
-    await this.#send(JSON.stringify(report));
-    await this.#socket.ping().catch(() => {});
+    if (this.#version === 1) {
+      // Armed first: the answer may come before the ping's promise settles.
+      this.#expectPong(options.timeoutMs);
+      await this.#send(JSON.stringify(report));
+      return await this.#socket.ping().catch(() => {});
+    }
+    try {
+      await this.#acknowledgements.carry(
+        { report },
+        (params) => this.call({ method: "agent.report", params, ...options }),
+      );
+    } catch (error) {
+      if (failureOf(error) === "timeout") this.#closeTimedOut(options.timeoutMs);
+      throw error;
+    }
   }
 
   /** Sends a report without asking for an answer. */
@@ -141,22 +151,6 @@ export class PanelSocket {
     this.#socket.close();
   }
 
-  async #callReport(
-    report: WireReport,
-    { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
-  ): Promise<void> {
-    const ids = this.#acknowledgements.pending;
-    const params = ids.length === 0 ? { report } : { report, ack_event_ids: ids };
-    try {
-      await this.call({ method: "agent.report", params, timeoutMs, signal });
-      this.#acknowledgements.confirm(ids);
-    } catch (error) {
-      const isTimeout = error instanceof PanelError && error.failure === "timeout";
-      if (isTimeout) this.#closeTimedOut(timeoutMs);
-      throw error;
-    }
-  }
-
   async #send(text: string): Promise<void> {
     try {
       await this.#socket.send(text);
@@ -196,18 +190,15 @@ export class PanelSocket {
 
   #receive(text: string): void {
     const message = parsePanelMessage(text);
-    const isAnswer = message.kind === "answer" && message.id !== undefined;
-    if (isAnswer && this.#version === 2) return this.#handleAnswer(message.id, message.error);
     // An answer without an id is about a message that the panel could not read.
-    this.#receiver.onMessage(message);
-  }
-
-  #handleAnswer(id: number, error: RpcError | undefined): void {
-    const call = this.#pending.get(id);
+    if (message.kind !== "answer" || message.id === undefined || this.#version === 1) {
+      return this.#receiver.onMessage(message);
+    }
+    const call = this.#pending.get(message.id);
     if (call === undefined) return;
     this.#receiver.limit.giveBack();
-    if (error === undefined) call.resolve();
-    else call.reject(toPanelError(callName(call.method), error));
+    if (message.error === undefined) call.resolve();
+    else call.reject(toPanelError(callName(call.method), message.error));
   }
 
   #closedError(method: string): PanelError {

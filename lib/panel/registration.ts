@@ -30,7 +30,7 @@ import { type KnownNode, type NodeCredentials, NodeStore, parseNode } from "./no
 import type { PanelObserver } from "./observer.ts";
 import { OutageLog } from "./outages.ts";
 import { PanelConnection } from "./panel_connection.ts";
-import { PanelError, type PanelFailure } from "./panel_error.ts";
+import { failureOf, PanelError, type PanelFailure } from "./panel_error.ts";
 
 /** The outcome of an attempt to register. */
 export type RegistrationOutcome =
@@ -49,16 +49,11 @@ const UNKNOWN_METHOD = "agent.noop";
 /** The calls about a registration, over the same connection settings as reports. */
 export class RegistrationClient {
   readonly #config: Config;
-  readonly #name: string;
   readonly #system: SystemResolver | undefined;
 
-  /** @param options `name`: the node's, which the panel prefixes with `Auto-`; `system` resolves names. */
-  constructor(
-    config: Config,
-    { name = hostName(), system }: { name?: string; system?: SystemResolver | undefined } = {},
-  ) {
+  /** @param system How names are resolved. */
+  constructor(config: Config, system?: SystemResolver) {
     this.#config = config;
-    this.#name = name;
     this.#system = system;
   }
 
@@ -96,7 +91,8 @@ export class RegistrationClient {
     try {
       const answer = await createPanelFetch(client, [["user-agent", USER_AGENT], ...others])({
         name: CALL,
-        url: `${endpoint}/api/clients/register?name=${encodeURIComponent(this.#name)}`,
+        // The panel prefixes the name with `Auto-`.
+        url: `${endpoint}/api/clients/register?name=${encodeURIComponent(hostName())}`,
         method: "POST",
         headers: [
           ["accept", "application/json"],
@@ -147,10 +143,6 @@ export class RegistrationClient {
       connection.close();
     }
   }
-}
-
-function failureOf(error: unknown): PanelFailure | undefined {
-  return error instanceof PanelError ? error.failure : undefined;
 }
 
 /** Status codes of reverse proxies whose panel took too long. */
@@ -538,7 +530,7 @@ export async function openRegistration(
   return new NodeRegistration(config, {
     ...options,
     store,
-    client: new RegistrationClient(config, { system }),
+    client: new RegistrationClient(config, system),
     official,
   });
 }

@@ -103,7 +103,7 @@ class FakePanel {
     const { clientV1, clientV2, opener } = connection;
     const post = (by: string) => this.posts.push({ by, atMs: Math.round(performance.now()) });
     clientV1.sendReport = clientV1.sendProbeResult = () => (post("v1 POST"), this.onHttp());
-    clientV2.call = async () => void (post("v2 POST"), await this.onRpc());
+    clientV2.call = () => (post("v2 POST"), this.onRpc());
     clientV2.report = (_, { timeoutMs }) => {
       this.timeoutsMs.push(timeoutMs);
       post("v2 POST");

@@ -73,7 +73,7 @@ async function withSender(
     const { rpcError: code } = bench;
     const options = { failure: "rejected", code } as const;
     return code === undefined
-      ? Promise.resolve()
+      ? Promise.resolve([])
       : Promise.reject(new PanelError("refused", options));
   };
   const bench: Bench = { sent, timeoutsMs, sender };
