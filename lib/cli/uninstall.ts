@@ -6,8 +6,8 @@
 
 import type { Config } from "../config/config.ts";
 import { toolLine } from "../host/tool_runner.ts";
+import { officialManager } from "../service/managers.ts";
 import { readOfficialRecord } from "../service/official_record.ts";
-import { OfficialService } from "../service/official_service.ts";
 import { restore } from "../service/restore_official.ts";
 import { servicePaths } from "../service/service_paths.ts";
 import { currentSystem } from "../service/target_system.ts";
@@ -33,11 +33,11 @@ export async function runUninstall(config: Config, context: CommandContext): Pro
   const replaced = readOfficialRecord(system.root + configFolder);
   await uninstall(system, { serviceName, print, keepsState, signal });
   if (replaced !== undefined && !print) {
-    const { startCommands } = new OfficialService(replaced, system);
+    const { enable, restart } = officialManager(replaced, system);
     printLine(
       `The official agent (${replaced.serviceName}) is still installed but stopped; to start it:`,
     );
-    printLine(`  ${startCommands.map(toolLine).join(" && ")}`);
+    printLine(`  ${[...enable, ...restart].map(toolLine).join(" && ")}`);
   }
   return 0;
 }

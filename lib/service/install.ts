@@ -12,15 +12,19 @@ import { choosePanels, readInstalledPanels } from "./panel_choice.ts";
 import type { InstallRecord } from "./install_record.ts";
 import { applySteps, describeStep, type Step } from "./install_step.ts";
 import {
-  InstallTrial,
+  beginTrial,
+  type InstallTrial,
+  isWorse,
   panelNames,
   type PanelResult,
   REPORT_TIMEOUT_MS,
+  rollBackTrial,
   waitForReports,
 } from "./install_trial.ts";
 import { officialAgentWarning } from "./official_agent.ts";
 import { environmentWord } from "./service_environment.ts";
 import { removalCommand } from "./packaged_service.ts";
+import { discardFiles } from "./saved_files.ts";
 import type { ServicePlan } from "./service_manager.ts";
 import type { TargetSystem } from "./target_system.ts";
 import { updateServiceName } from "./update_service.ts";
@@ -173,7 +177,7 @@ export async function install(
     return undefined;
   }
   const before = previous && readHealth([system.root + previous.runtimeFolder]);
-  const trial = await InstallTrial.begin(plan, context, before);
+  const trial = await beginTrial(plan, context, before);
   const mayReturn = isTrial || trial !== undefined;
   const folder = system.root + plan.service.runtimeFolder;
   let results: PanelResult[];
@@ -197,7 +201,7 @@ export async function install(
   } catch (error) {
     if (trial === undefined) throw error;
     if (signal.aborted) system.printLine("Interrupted.");
-    await rollBack(trial, system);
+    await rollBack(trial, context);
     throw new Error("Cannot install, and the installation before is back", { cause: error });
   }
   const refusal = printResults(results, system);
@@ -206,13 +210,13 @@ export async function install(
   }
   if (refusal !== undefined) {
     await printLastLog(plan.service.name, context, { signal, isTrial: mayReturn });
-    if (trial?.isWorse(results)) {
-      await rollBack(trial, system);
+    if (trial !== undefined && isWorse(trial, results)) {
+      await rollBack(trial, context);
       return `${refusal}; the installation before is back`;
     }
     if (isTrial) return refusal;
   }
-  await trial?.accept();
+  if (trial !== undefined) await discardFiles(trial.saved);
   if (mayReturn) printSummary(plan, config, context);
   return refusal;
 }
@@ -237,11 +241,12 @@ function printResults(
 }
 
 /** @throws {Error} When the installation before can't be put back, or does not report again. */
-async function rollBack(trial: InstallTrial, { printLine }: TargetSystem): Promise<void> {
+async function rollBack(trial: InstallTrial, context: InstallContext): Promise<void> {
+  const { printLine } = context.system;
   printLine("Putting the installation before back …");
   let reports: boolean;
   try {
-    reports = await trial.rollBack();
+    reports = await rollBackTrial(trial, context);
   } catch (cause) {
     const message = "Cannot put the installation before back";
     // After an abort no error is printed, but the user must know.

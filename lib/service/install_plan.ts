@@ -11,7 +11,7 @@ import type { ProxyUrls } from "../parse/proxy.ts";
 import { knowsReleases, PROGRAM, releaseKey, VERSION } from "../version.ts";
 import type { InstallContext } from "./install_context.ts";
 import { formatInstallRecord, type InstallRecord } from "./install_record.ts";
-import { commandStep, removeStep, type Step } from "./install_step.ts";
+import { type FileStep, removeStep, type Step } from "./install_step.ts";
 import {
   ON_UNIT_PATH,
   PACKAGED_DROP_IN,
@@ -60,20 +60,20 @@ export function planInstall(config: Config, context: InstallContext): InstallPla
     prepare: [
       { do: "folder", path: paths.configFolder, mode: scope === "user" ? 0o700 : 0o755 },
       // While the record still lists its files.
-      ...(stopsUpdates ? manager.disableUpdates.map(commandStep) : []),
+      ...(stopsUpdates ? manager.disableUpdates : []),
       ...stale.map(removeStep),
       // First of all, so that everything created later can be removed.
       { do: "file", path: paths.record, text: formatInstallRecord(record), mode: 0o644 },
-      ...user.createCommands.map(commandStep),
+      ...user.createCommands,
       { do: "folder", path: dirname(program), mode: 0o755 },
       { do: "copy", path: program, from: system.program.path, mode: 0o755 },
       ...record.links.map((path): Step => ({ do: "link", path, to: program })),
       ...(makesState ? stateFolderSteps(service, context) : []),
       ...(oldProgram === undefined ? [] : [removeStep(oldProgram)]),
       ...files,
-      ...manager.reload.map(commandStep),
+      ...manager.reload,
     ],
-    start: start.map(commandStep),
+    start,
   };
 }
 
@@ -99,18 +99,18 @@ function planPackaged(config: Config, context: InstallContext): InstallPlan {
     service,
     record: packagedRecord(),
     prepare: [
-      ...context.user.createCommands.map(commandStep),
+      ...context.user.createCommands,
       { do: "folder", path: paths.configFolder, mode: 0o755 },
       ...(!hasProxies(context) && pathExists(system.root + paths.environmentFile)
         ? [removeStep(paths.environmentFile)]
         : []),
       ...planFiles(config, service, context)
-        .filter((step) => step.do === "file" && dirname(step.path) === paths.configFolder),
+        .filter(({ path }) => dirname(path) === paths.configFolder),
       ...(isOwnState ? stateFolderSteps(service, context) : []),
       ...dropInSteps(dropIn),
-      ...manager.reload.map(commandStep),
+      ...manager.reload,
     ],
-    start: [...manager.restart, ...manager.enable].map(commandStep),
+    start: [...manager.restart, ...manager.enable],
   };
 }
 
@@ -167,12 +167,12 @@ export function hasRemoteControl(config: Config): boolean {
 function planRecord(
   { explicitOptions, pin }: Config,
   service: ServicePlan,
-  { context, files }: { context: InstallContext; files: readonly Step[] },
+  { context, files }: { context: InstallContext; files: readonly FileStep[] },
 ): InstallRecord {
   const { system, paths, previous, user } = context;
   const { program, config, stateFolder, runtimeFolder, logFile } = service;
   const { environmentFile, updateEnvironmentFile } = service;
-  const written = new Set(files.flatMap((step) => step.do === "file" ? [step.path] : []));
+  const written = new Set(files.map(({ path }) => path));
   for (const path of [environmentFile, updateEnvironmentFile]) {
     if (path !== undefined) written.add(path);
   }
@@ -222,7 +222,7 @@ function isFreeFolder(path: string): boolean {
 }
 
 /** Steps that write the configuration, the proxies and the service manager's files. */
-function planFiles(config: Config, service: ServicePlan, context: InstallContext): Step[] {
+function planFiles(config: Config, service: ServicePlan, context: InstallContext): FileStep[] {
   const { system, paths, kind, manager, user: { name: user, hasOwnGroup } } = context;
   const { environmentFile, updateEnvironmentFile } = service;
   const proxies = (settings: ProxyUrls) => {
@@ -261,7 +261,7 @@ function planFiles(config: Config, service: ServicePlan, context: InstallContext
       ? [{ do: "file", path: service.logFile, text: "", mode: 0o640, owner: user } as const]
       : []),
     ...[...manager.files(service), ...(service.isUpdated ? manager.updateFiles(service) : [])]
-      .map((file): Step => ({ do: "file", ...file })),
+      .map((file): FileStep => ({ do: "file", ...file })),
   ];
 }
 
@@ -311,7 +311,7 @@ function stateFolderSteps(
   return [
     { do: "folder", path: stateFolder, mode: 0o700, ...ownedBy(user) },
     // -h: links are not followed.
-    ...(isOthers ? [commandStep({ tool: "chown", args: ["-hR", `${user}:`, stateFolder] })] : []),
+    ...(isOthers ? [{ tool: "chown", args: ["-hR", `${user}:`, stateFolder] }] : []),
   ];
 }
 

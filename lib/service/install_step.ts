@@ -6,24 +6,31 @@ import { dirname } from "../parse/path.ts";
 import { pathExists, type TargetSystem } from "./target_system.ts";
 
 /**
- * One change to the machine.
+ * One change to the machine: of a file or a folder, or by a system command.
  *
  * Every step is idempotent. `owner` is a user name; without one, the file belongs to the caller.
  * `groupOf` names a user whose primary group may read a file that stays the caller's.
  */
-export type Step =
+export type Step = PathStep | ToolCommand;
+
+type PathStep =
+  | FileStep
   | { do: "folder"; path: string; mode: number; owner?: string }
-  | { do: "file"; path: string; text: string; mode: number; owner?: string; groupOf?: string }
   | { do: "copy"; path: string; from: string; mode: number; owner?: string }
   | { do: "link"; path: string; to: string }
-  | { do: "run"; command: ToolCommand }
   | { do: "remove"; path: string }
   | { do: "remove empty folder"; path: string }
   | { do: "remove folder"; path: string };
 
-/** A step that runs a system command. */
-export function commandStep(command: ToolCommand): Step {
-  return { do: "run", command };
+/** A step that writes a file. */
+export interface FileStep {
+  readonly do: "file";
+  readonly path: string;
+  readonly text: string;
+  /** Permission bits. */
+  readonly mode: number;
+  readonly owner?: string;
+  readonly groupOf?: string;
 }
 
 /** A step that removes a file. */
@@ -33,6 +40,7 @@ export function removeStep(path: string): Step {
 
 /** Describes a step for `--print`, with the content of files. */
 export function describeStep(step: Step, secrets: readonly string[]): string {
+  if ("tool" in step) return `Run ${redactSecrets(toolLine(step), secrets)}`;
   switch (step.do) {
     case "folder":
       return `Folder ${step.path} (${describeMode(step)})`;
@@ -45,8 +53,6 @@ export function describeStep(step: Step, secrets: readonly string[]): string {
       return `File ${step.path} (${describeMode(step)}), a copy of ${step.from}`;
     case "link":
       return `Link ${step.path} to ${step.to}`;
-    case "run":
-      return `Run ${redactSecrets(toolLine(step.command), secrets)}`;
     case "remove":
       return `Remove ${step.path}`;
     case "remove empty folder":
@@ -79,8 +85,8 @@ export async function applySteps(
 ): Promise<void> {
   for (const step of steps) {
     signal.throwIfAborted();
-    if (step.do === "run") {
-      await runTools([step.command], { tools: system.tools, signal });
+    if ("tool" in step) {
+      await runTools([step], { tools: system.tools, signal });
       continue;
     }
     try {
@@ -95,7 +101,7 @@ export async function applySteps(
 }
 
 async function applyStep(
-  step: Exclude<Step, { do: "run" }>,
+  step: PathStep,
   system: TargetSystem,
   signal: AbortSignal,
 ): Promise<void> {
@@ -123,7 +129,7 @@ async function applyStep(
 
 async function replaceFile(
   path: string,
-  step: Extract<Step, { do: "file" | "copy" }>,
+  step: Extract<PathStep, { do: "file" | "copy" }>,
   { system, signal }: { system: TargetSystem; signal: AbortSignal },
 ): Promise<void> {
   if (step.do === "copy" && isSameFile(step.from, path)) {
@@ -177,10 +183,12 @@ export async function removeEmptyFolder(path: string): Promise<void> {
  * `--print` shows only what would change.
  */
 export function effectiveSteps(steps: readonly Step[], { root }: TargetSystem): Step[] {
-  const trees = steps.flatMap((step) => step.do === "remove folder" ? [step.path] : []);
+  const trees = steps.flatMap((step) =>
+    "do" in step && step.do === "remove folder" ? [step.path] : []
+  );
   const seen = new Set<string>();
   return steps.filter((step) => {
-    if (!step.do.startsWith("remove") || !("path" in step)) return true;
+    if ("tool" in step || !step.do.startsWith("remove")) return true;
     const { path } = step;
     const isInTree = trees.some((tree) => path.startsWith(`${tree}/`)) ||
       (step.do !== "remove folder" && trees.includes(path));

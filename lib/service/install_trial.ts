@@ -1,12 +1,12 @@
 import { delay } from "@std/async/delay";
 import type { Config } from "../config/config.ts";
 import { panelName } from "../config/panels.ts";
-import { runTools } from "../host/tool_runner.ts";
+import { runTools, type ToolCommand } from "../host/tool_runner.ts";
 import { type Health, isReporting, readHealth, reportingPanels } from "../state/health_reader.ts";
 import type { InstallContext } from "./install_context.ts";
 import type { InstallPlan } from "./install_plan.ts";
 import { UNDO_TIMEOUT_MS } from "./official_service.ts";
-import { SavedFiles } from "./saved_files.ts";
+import { restoreFiles, type SavedFiles, saveFiles } from "./saved_files.ts";
 import { optional } from "./service_manager.ts";
 import { removeUserCommands } from "./service_user.ts";
 import { hasUpdateService } from "./update_service.ts";
@@ -73,92 +73,76 @@ function panelResults(
  * As with an update, the new one stays if its reports are accepted, and the one before returns
  * otherwise.
  */
-export class InstallTrial {
-  readonly #plan: InstallPlan;
-  readonly #context: InstallContext;
-  readonly #worked: ReadonlySet<string>;
-  readonly #saved: SavedFiles;
+export interface InstallTrial {
+  readonly plan: InstallPlan;
+  /** The names of the panels that have accepted reports lately; empty with older agents. */
+  readonly worked: ReadonlySet<string>;
+  readonly saved: SavedFiles;
+}
 
-  private constructor(
-    plan: InstallPlan,
-    context: InstallContext,
-    { worked, saved }: { worked: ReadonlySet<string>; saved: SavedFiles },
-  ) {
-    this.#plan = plan;
-    this.#context = context;
-    this.#worked = worked;
-    this.#saved = saved;
-  }
+/**
+ * Saves what the installation is going to change; `undefined` when no panel accepts the reports of
+ * the present one, if there is any.
+ *
+ * @throws {Error} When it can't be saved.
+ */
+export async function beginTrial(
+  plan: InstallPlan,
+  { previous, system }: InstallContext,
+  before: Health | undefined,
+): Promise<InstallTrial | undefined> {
+  if (previous === undefined || !isReporting(before)) return undefined;
+  const trees = plan.record.trees.filter((path) => !previous.trees.includes(path));
+  const saved = await saveFiles(plan.prepare, trees, system);
+  return { plan, worked: reportingPanels(before), saved };
+}
 
-  /**
-   * Saves what the installation is going to change; `undefined` when no panel accepts the reports of
-   * the present one, if there is any.
-   *
-   * @throws {Error} When it can't be saved.
-   */
-  static async begin(
-    plan: InstallPlan,
-    context: InstallContext,
-    before: Health | undefined,
-  ): Promise<InstallTrial | undefined> {
-    const { previous, system } = context;
-    if (previous === undefined || !isReporting(before)) return undefined;
-    const trees = plan.record.trees.filter((path) => !previous.trees.includes(path));
-    const saved = await SavedFiles.save(plan.prepare, { system, trees });
-    return new InstallTrial(plan, context, { worked: reportingPanels(before), saved });
-  }
+/**
+ * Whether the node is worse off than before: a panel that has worked accepts nothing now, or where
+ * all were replaced, none of the new ones does.
+ */
+export function isWorse({ worked }: InstallTrial, results: readonly PanelResult[]): boolean {
+  const kept = results.filter(({ panel }) => worked.has(panel));
+  return kept.length > 0
+    ? kept.some(({ isAccepted }) => !isAccepted)
+    : results.every(({ isAccepted }) => !isAccepted);
+}
 
-  /**
-   * Whether the node is worse off than before: a panel that has worked accepts nothing now, or where
-   * all were replaced, none of the new ones does.
-   */
-  isWorse(results: readonly PanelResult[]): boolean {
-    const kept = results.filter(({ panel }) => this.#worked.has(panel));
-    return kept.length > 0
-      ? kept.some(({ isAccepted }) => !isAccepted)
-      : results.every(({ isAccepted }) => !isAccepted);
+/**
+ * Puts the installation before back, and waits for a report of it; the result says whether a panel
+ * accepts one.
+ *
+ * @throws {Error} When something can't be put back.
+ */
+export async function rollBackTrial(
+  { plan: { service, prepare }, worked, saved }: InstallTrial,
+  { manager, previous, system, user }: InstallContext,
+): Promise<boolean> {
+  const { tools, root } = system;
+  // An abort ends the trial, not the roll-back.
+  const signal = AbortSignal.timeout(UNDO_TIMEOUT_MS + REPORT_TIMEOUT_MS);
+  const run = (commands: readonly ToolCommand[]) => runTools(commands, { tools, signal });
+  const hadUpdates = previous !== undefined && hasUpdateService(previous);
+  // While its files are there.
+  if (service.isUpdated && !hadUpdates) await run(manager.disableUpdates.map(optional));
+  await restoreFiles(saved);
+  const gaveState = prepare.some((step) => "tool" in step && step.tool === "chown");
+  if (gaveState && previous !== undefined) {
+    const { user, stateFolder } = previous;
+    await run([{ tool: "chown", args: ["-hR", `${user}:`, stateFolder] }]);
   }
-
-  /** The new configuration stays. */
-  async accept(): Promise<void> {
-    await this.#saved.discard();
-  }
-
-  /**
-   * Puts the installation before back, and waits for a report of it; the result says whether a panel
-   * accepts one.
-   *
-   * @throws {Error} When something can't be put back.
-   */
-  async rollBack(): Promise<boolean> {
-    const { service, prepare } = this.#plan;
-    const { manager, previous, system, user } = this.#context;
-    const { tools, root } = system;
-    // An abort ends the trial, not the roll-back.
-    const signal = AbortSignal.timeout(UNDO_TIMEOUT_MS + REPORT_TIMEOUT_MS);
-    const run = (commands: Parameters<typeof runTools>[0]) => runTools(commands, { tools, signal });
-    const hadUpdates = previous !== undefined && hasUpdateService(previous);
-    // While its files are there.
-    if (service.isUpdated && !hadUpdates) await run(manager.disableUpdates.map(optional));
-    await this.#saved.restore();
-    const gaveState = prepare.some((step) => step.do === "run" && step.command.tool === "chown");
-    if (gaveState && previous !== undefined) {
-      const { user, stateFolder } = previous;
-      await run([{ tool: "chown", args: ["-hR", `${user}:`, stateFolder] }]);
-    }
-    const before = readHealth([root + service.runtimeFolder]);
-    await run([
-      ...manager.reload,
-      ...manager.restart,
-      ...(hadUpdates ? manager.enableUpdates : []),
-      ...(user.createCommands.length > 0 ? removeUserCommands(user.name, system) : []),
-    ]);
-    const folder = root + (previous?.runtimeFolder ?? service.runtimeFolder);
-    // Older agents name no panels.
-    const panels = this.#worked.size > 0 ? [...this.#worked] : [""];
-    const results = await waitForReports({ folder, sinceMs: 0, panels, before }, signal);
-    return results.every(({ isAccepted }) => isAccepted);
-  }
+  const before = readHealth([root + service.runtimeFolder]);
+  await run([
+    ...manager.reload,
+    ...manager.restart,
+    ...(hadUpdates ? manager.enableUpdates : []),
+    ...(user.createCommands.length > 0 ? removeUserCommands(user.name, system) : []),
+  ]);
+  const folder = root + (previous?.runtimeFolder ?? service.runtimeFolder);
+  // Older agents name no panels.
+  const panels = worked.size > 0 ? [...worked] : [""];
+  const results = await waitForReports({ folder, sinceMs: 0, panels, before }, signal);
+  return results.every(({ isAccepted }) => isAccepted);
 }
 
 /** The names of all panels of a configuration, in its order. */

@@ -2,6 +2,7 @@ import { UsageError } from "../config/usage_error.ts";
 import { PROGRAM } from "../version.ts";
 import type { InstallRecord } from "./install_record.ts";
 import { launchdManager } from "./launchd.ts";
+import type { OfficialService } from "./official_record.ts";
 import { openrcManager } from "./openrc.ts";
 import { procdManager } from "./procd.ts";
 import type { ManagedService, ManagerKind, ServiceManager } from "./service_manager.ts";
@@ -27,6 +28,14 @@ export function recordedManager(
   { home, uid }: Pick<ManagedService, "home" | "uid">,
 ): ServiceManager {
   return serviceManager(manager, { name, scope, logFile, home, uid });
+}
+
+/** The service manager of an official agent; it has no update job of ours. */
+export function officialManager(
+  { manager, serviceName: name, scope }: OfficialService,
+  { home, uid }: Pick<ManagedService, "home" | "uid">,
+): ServiceManager {
+  return serviceManager(manager, { name, scope, logFile: "/dev/null", home, uid });
 }
 
 /**

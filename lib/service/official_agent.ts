@@ -1,6 +1,6 @@
 import { attempt } from "../attempt.ts";
 import { PROGRAM } from "../version.ts";
-import { detectManager, serviceManager } from "./managers.ts";
+import { detectManager, officialManager } from "./managers.ts";
 import {
   parseLaunchdCommand,
   parseOpenrcCommand,
@@ -8,19 +8,13 @@ import {
   parseSystemdCommand,
   type ServiceCommand,
 } from "./official_commands.ts";
+import type { OfficialService } from "./official_record.ts";
 import type { ManagerKind } from "./service_manager.ts";
 import { scopeOf, type ServiceScope } from "./service_paths.ts";
 import { entryNames, type TargetSystem } from "./target_system.ts";
 
-/** An installed service of the official agent. */
-export interface OfficialAgent extends ServiceCommand {
-  readonly manager: ManagerKind;
-  readonly scope: ServiceScope;
-  /** Without the extension of its file. */
-  readonly serviceName: string;
-  /** The unit file, script or property list. */
-  readonly unitPath: string;
-  readonly binary: string;
+/** An installed service of the official agent, and its command. */
+export interface OfficialAgent extends OfficialService, ServiceCommand {
   readonly args: readonly string[];
 }
 
@@ -157,9 +151,8 @@ export async function runningOfficialAgents(
   const found = scopes.flatMap((it) => findOfficialAgents(kind, system, it));
   const running = [];
   for (const official of found) {
-    const { serviceName: name } = official;
-    const location = { ...system, name, scope: official.scope, logFile: "/dev/null" };
-    const { code } = await system.tools.run(serviceManager(kind, location).isActive, { signal });
+    const { isActive } = officialManager(official, system);
+    const { code } = await system.tools.run(isActive, { signal });
     if (code === 0) running.push(official);
   }
   return running;

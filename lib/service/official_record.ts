@@ -1,12 +1,23 @@
 import { attempt } from "../attempt.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
-import { removeIfExists, syncFolder, writeToDisk } from "../state/atomic_write.ts";
-import type { OfficialAgent } from "./official_agent.ts";
-import { MANAGERS } from "./service_manager.ts";
+import { removeIfExists } from "../state/atomic_write.ts";
+import type { FileStep } from "./install_step.ts";
+import { type ManagerKind, MANAGERS } from "./service_manager.ts";
+import type { ServiceScope } from "./service_paths.ts";
+
+/** The service of an official agent. */
+export interface OfficialService {
+  readonly manager: ManagerKind;
+  readonly scope: ServiceScope;
+  /** Without the extension of its file. */
+  readonly serviceName: string;
+  /** The unit file, script or property list. */
+  readonly unitPath: string;
+  readonly binary: string;
+}
 
 /** The official agent that was replaced, recorded beside the configuration. */
-export interface OfficialRecord
-  extends Pick<OfficialAgent, "manager" | "scope" | "serviceName" | "unitPath" | "binary"> {
+export interface OfficialRecord extends OfficialService {
   /** Whether the panel accepted this agent in its place. */
   readonly isDone: boolean;
 }
@@ -28,21 +39,14 @@ export function readOfficialRecord(folder: string): OfficialRecord | undefined {
   return { manager, scope, serviceName, unitPath, binary, isDone: isDone === true };
 }
 
-/** Writes and syncs the record. @throws {Error} When it can't be written. */
-export async function writeOfficialRecord(
+/** The step that writes the record into a configuration folder. */
+export function officialRecordStep(
   folder: string,
   { manager, scope, serviceName, unitPath, binary, isDone }: OfficialRecord,
-): Promise<void> {
-  const path = officialRecordPath(folder);
+): FileStep {
   const fields = { manager, scope, serviceName, unitPath, binary, isDone };
-  try {
-    await Deno.mkdir(folder, { recursive: true });
-    await writeToDisk(`${path}.new`, { text: `${JSON.stringify(fields, null, 2)}\n`, mode: 0o644 });
-    await Deno.rename(`${path}.new`, path);
-    await syncFolder(folder);
-  } catch (cause) {
-    throw new Error(`Cannot write ${path}`, { cause });
-  }
+  const text = `${JSON.stringify(fields, null, 2)}\n`;
+  return { do: "file", path: officialRecordPath(folder), text, mode: 0o644 };
 }
 
 /** Removes the record if there is one, and its folder if that is empty then. */

@@ -4,20 +4,23 @@ import { requireCredentials } from "../config/credentials.ts";
 import { OPTION_ROWS } from "../config/option_table.ts";
 import { describeError } from "../log/log.ts";
 import { install, printSteps, requireKnownToken } from "./install.ts";
+import { runTools } from "../host/tool_runner.ts";
 import { readInstallContext } from "./install_context.ts";
 import { isPackageConfigured } from "./packaged_service.ts";
 import { ownedBy } from "./install_plan.ts";
 import { readInstallRecord } from "./install_record.ts";
-import { commandStep, type Step } from "./install_step.ts";
+import { applySteps, type Step } from "./install_step.ts";
+import { officialManager } from "./managers.ts";
 import { boundedReader, type OfficialAgent, onlyOfficialAgent } from "./official_agent.ts";
 import {
   type OfficialRecord,
+  officialRecordStep,
+  type OfficialService,
   readOfficialRecord,
   removeOfficialRecord,
-  writeOfficialRecord,
 } from "./official_record.ts";
 import { type ImportedSettings, importSettings } from "./official_options.ts";
-import { OfficialService, UNDO_TIMEOUT_MS } from "./official_service.ts";
+import { startOfficial, stopOfficial, UNDO_TIMEOUT_MS } from "./official_service.ts";
 import { printOfficialWarnings, removeOfficialWarnings } from "./official_warning.ts";
 import type { ServicePlan } from "./service_manager.ts";
 import { servicePaths } from "./service_paths.ts";
@@ -76,26 +79,28 @@ export async function replace(
   printImport(official, { imported, own, system });
 
   const { serviceName } = official;
-  const service = new OfficialService(official, system);
+  const { stop, disable } = officialManager(official, system);
   const beforeStart = (plan: ServicePlan) => trafficCopySteps(plan, { imported, own, system });
   if (config.print) {
-    printSteps(service.stopCommands.map(commandStep), system, own.secrets);
+    printSteps(stop, system, own.secrets);
     await install(own, system, { signal, beforeStart });
-    printSteps(service.disableCommands.map(commandStep), system, own.secrets);
+    printSteps(disable, system, own.secrets);
     printOfficialWarnings(system);
     return undefined;
   }
-  await writeOfficialRecord(folder, { ...official, isDone: false });
+  const recordStep = (isDone: boolean) =>
+    officialRecordStep(paths.configFolder, { ...official, isDone });
+  await applySteps([recordStep(false)], system, signal);
   try {
     printLine(`Stopping the official agent (${serviceName}) …`);
-    await service.stop(signal);
+    await stopOfficial(official, system, signal);
     const refusal = await install(own, system, { signal, beforeStart, isTrial: true });
     if (refusal !== undefined) throw new Error(refusal);
   } catch (error) {
     const isStopped = signal.aborted;
     printLine(isStopped ? "Interrupted." : `Not accepted: ${describeError(error)}`);
     printLine("Restoring the official agent …");
-    const failure = await rollBack(config.serviceName, service, system);
+    const failure = await rollBack(config.serviceName, official, system);
     if (failure === undefined) {
       await removeOfficialRecord(folder);
       printLine(
@@ -112,8 +117,7 @@ export async function replace(
     if (isStopped) printLine(message);
     throw new Error(message, { cause: failure });
   }
-  await service.disable(signal);
-  await writeOfficialRecord(folder, { ...official, isDone: true });
+  await applySteps([...disable, recordStep(true)], system, signal);
   removeOfficialWarnings(system);
   printLine(`The official agent (${serviceName}) is stopped and disabled;`);
   printLine("`komari-agent-deno uninstall --restore` restores it.");
@@ -123,7 +127,7 @@ export async function replace(
 /** Removes this agent and starts the official one; the first failure, or `undefined`. */
 async function rollBack(
   serviceName: string,
-  service: OfficialService,
+  official: OfficialService,
   system: TargetSystem,
 ): Promise<unknown> {
   const quiet = { ...system, printLine: () => {} };
@@ -137,7 +141,7 @@ async function rollBack(
   }
   try {
     // Its own time limit: an agent that does not stop must not keep the official one from starting.
-    await service.start(AbortSignal.timeout(UNDO_TIMEOUT_MS));
+    await startOfficial(official, system, AbortSignal.timeout(UNDO_TIMEOUT_MS));
   } catch (error) {
     failure ??= error;
   }
@@ -153,9 +157,8 @@ async function updateReplacement(
   system.printLine(`The official agent (${replaced.serviceName}) was replaced before.`);
   const refusal = await install(config, system, { signal });
   if (refusal === undefined && !config.print) {
-    const service = new OfficialService(replaced, system);
-    await service.stop(signal);
-    await service.disable(signal);
+    await stopOfficial(replaced, system, signal);
+    await runTools(officialManager(replaced, system).disable, { tools: system.tools, signal });
   }
   return refusal;
 }

@@ -4,15 +4,14 @@ import { printSteps } from "./install.ts";
 import { readInstallRecord } from "./install_record.ts";
 import { packagedRecord } from "./packaged_service.ts";
 import { packageOf } from "../host/this_program.ts";
-import { commandStep } from "./install_step.ts";
-import { recordedManager } from "./managers.ts";
+import { officialManager, recordedManager } from "./managers.ts";
 import { onlyOfficialAgent } from "./official_agent.ts";
 import {
-  type OfficialRecord,
+  type OfficialService,
   readOfficialRecord,
   removeOfficialRecord,
 } from "./official_record.ts";
-import { OfficialService, UNDO_TIMEOUT_MS } from "./official_service.ts";
+import { startOfficial, UNDO_TIMEOUT_MS } from "./official_service.ts";
 import { servicePaths } from "./service_paths.ts";
 import type { TargetSystem } from "./target_system.ts";
 import { uninstall } from "./uninstall.ts";
@@ -37,7 +36,7 @@ export async function restore(
   const folder = system.root + paths.configFolder;
   const official = readOfficialRecord(folder) ?? onlyOfficialAgent(system);
   requireInstalled(official, system);
-  const service = new OfficialService(official, system);
+  const { stop, disable, enable, restart } = officialManager(official, system);
   const record = packageOf(system.program, system) === undefined
     ? readInstallRecord(system.root + paths.record)
     : packagedRecord();
@@ -46,12 +45,12 @@ export async function restore(
   // An update in progress would start it again.
   const stopCommands = [...(isUpdated ? own?.disableUpdates ?? [] : []), ...own?.stop ?? []];
   if (print) {
-    printSteps([...stopCommands, ...service.startCommands].map(commandStep), system);
+    printSteps([...stopCommands, ...enable, ...restart], system);
     return await uninstall(system, { serviceName, print, signal });
   }
   await runTools(stopCommands, { tools, signal });
   try {
-    await service.start(signal);
+    await startOfficial(official, system, signal);
   } catch (error) {
     if (own !== undefined) {
       // Exactly one of the two agents must run, whatever has ended the restoration.
@@ -60,7 +59,7 @@ export async function restore(
         ...own.enable,
         ...(isUpdated ? own.enableUpdates : []),
       ];
-      const commands = [...service.stopCommands, ...service.disableCommands, ...startCommands];
+      const commands = [...stop, ...disable, ...startCommands];
       await runTools(commands, { tools, signal: AbortSignal.timeout(UNDO_TIMEOUT_MS) });
     }
     throw error;
@@ -72,7 +71,7 @@ export async function restore(
 
 /** @throws {Error} When files of the replaced agent were removed. */
 function requireInstalled(
-  { serviceName, unitPath, binary }: Omit<OfficialRecord, "isDone">,
+  { serviceName, unitPath, binary }: OfficialService,
   { root }: TargetSystem,
 ) {
   for (const path of [unitPath, binary]) {

@@ -16,83 +16,71 @@ export function savedPath(path: string): string {
  * accepts is put back by them.
  *
  * Each file is kept as a second link to it in its folder, so owner, mode and content come back by one
- * rename, and a large program costs nothing.
+ * rename, and a large program costs nothing. Paths are full, below the root of the system.
  */
-export class SavedFiles {
-  /** Full paths below the root of the system. */
-  readonly #saved: readonly string[];
-  readonly #missing: readonly string[];
-  readonly #missingFolders: readonly string[];
-  readonly #missingTrees: readonly string[];
+export interface SavedFiles {
+  readonly saved: readonly string[];
+  readonly missing: readonly string[];
+  readonly missingFolders: readonly string[];
+  /** Folders that are removed with everything in them. */
+  readonly missingTrees: readonly string[];
+}
 
-  private constructor(
-    { saved, missing, folders, trees }: Record<
-      "saved" | "missing" | "folders" | "trees",
-      readonly string[]
-    >,
-  ) {
-    this.#saved = saved;
-    this.#missing = missing;
-    this.#missingFolders = folders;
-    this.#missingTrees = trees;
-  }
-
-  /**
-   * Saves what steps are going to change.
-   *
-   * @param options `trees`: folders that {@linkcode restore} removes with everything in them, unless
-   * they are there now.
-   * @throws {Error} When something can't be saved; nothing is left then.
-   */
-  static async save(
-    steps: readonly Step[],
-    { system: { root }, trees }: { system: TargetSystem; trees: readonly string[] },
-  ): Promise<SavedFiles> {
-    const changed = new Set<string>();
-    const folders = new Set<string>();
-    for (const step of steps) {
-      if (step.do === "folder") folders.add(step.path);
-      else if (step.do === "remove" || !step.do.startsWith("remove") && "path" in step) {
-        changed.add(step.path);
-      }
+/**
+ * Saves what steps are going to change.
+ *
+ * @param trees Folders that {@linkcode restoreFiles} removes with everything in them, unless they are
+ * there now.
+ * @throws {Error} When something can't be saved; nothing is left then.
+ */
+export async function saveFiles(
+  steps: readonly Step[],
+  trees: readonly string[],
+  { root }: TargetSystem,
+): Promise<SavedFiles> {
+  const changed = new Set<string>();
+  const parents: string[] = [];
+  for (const step of steps) {
+    if ("tool" in step || step.do === "remove folder" || step.do === "remove empty folder") {
+      continue;
     }
-    const isThere = (path: string) => pathExists(root + path);
-    const rooted = (paths: readonly string[]) => paths.map((path) => root + path);
-    const files = new SavedFiles({
-      saved: rooted([...changed].filter(isThere)),
-      missing: rooted([...changed].filter((path) => !isThere(path))),
-      // Folders count as the parents of what is in them.
-      folders: rooted(
-        missingFolders([...changed, ...[...folders].map((path) => `${path}/file`)], { root }),
-      ),
-      trees: rooted(trees.filter((path) => !isThere(path))),
-    });
-    try {
-      for (const path of files.#saved) await saveFile(path);
-    } catch (cause) {
-      await files.discard();
-      throw new Error("Cannot keep the present installation", { cause });
-    }
-    return files;
+    // Folders count as the parents of what is in them.
+    if (step.do === "folder") parents.push(`${step.path}/file`);
+    else changed.add(step.path);
   }
+  const isThere = (path: string) => pathExists(root + path);
+  const rooted = (paths: readonly string[]) => paths.map((path) => root + path);
+  const files = {
+    saved: rooted([...changed].filter(isThere)),
+    missing: rooted([...changed].filter((path) => !isThere(path))),
+    missingFolders: rooted(missingFolders([...changed, ...parents], { root })),
+    missingTrees: rooted(trees.filter((path) => !isThere(path))),
+  };
+  try {
+    for (const path of files.saved) await saveFile(path);
+  } catch (cause) {
+    await discardFiles(files);
+    throw new Error("Cannot keep the present installation", { cause });
+  }
+  return files;
+}
 
-  /** Puts everything back. @throws {Error} When that fails. */
-  async restore(): Promise<void> {
-    for (const path of this.#saved) {
-      await Deno.rename(savedPath(path), path);
-      // rename() does nothing when both are links to one file.
-      await removeIfExists(savedPath(path));
-      await syncFolder(dirname(path));
-    }
-    for (const path of this.#missing) await removeIfExists(path);
-    for (const path of this.#missingTrees) await removeIfExists(path, { recursive: true });
-    for (const path of this.#missingFolders) await removeEmptyFolder(path);
+/** Puts everything back. @throws {Error} When that fails. */
+export async function restoreFiles(files: SavedFiles): Promise<void> {
+  for (const path of files.saved) {
+    await Deno.rename(savedPath(path), path);
+    // rename() does nothing when both are links to one file.
+    await removeIfExists(savedPath(path));
+    await syncFolder(dirname(path));
   }
+  for (const path of files.missing) await removeIfExists(path);
+  for (const path of files.missingTrees) await removeIfExists(path, { recursive: true });
+  for (const path of files.missingFolders) await removeEmptyFolder(path);
+}
 
-  /** Forgets how everything was. */
-  async discard(): Promise<void> {
-    for (const path of this.#saved) await removeIfExists(savedPath(path));
-  }
+/** Forgets how everything was. */
+export async function discardFiles({ saved }: SavedFiles): Promise<void> {
+  for (const path of saved) await removeIfExists(savedPath(path));
 }
 
 async function saveFile(path: string): Promise<void> {

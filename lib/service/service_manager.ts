@@ -1,4 +1,5 @@
 import type { ToolCommand } from "../host/tool_runner.ts";
+import type { FileStep } from "./install_step.ts";
 import type { ServiceScope } from "./service_paths.ts";
 
 /** The description of a service, for any service manager. */
@@ -48,12 +49,7 @@ export const DESCRIPTION = "Komari agent";
 export const ORIGIN = "Written by `komari-agent-deno install`; changes are overwritten.";
 
 /** A file of a service. */
-export interface ServiceFile {
-  readonly path: string;
-  readonly text: string;
-  /** Permission bits. */
-  readonly mode: number;
-}
+export type ServiceFile = Omit<FileStep, "do">;
 
 /** The supported service managers. */
 export const MANAGERS = ["systemd", "openrc", "procd", "launchd"] as const;

@@ -5,7 +5,7 @@ import { dirname } from "../parse/path.ts";
 import { printSteps } from "./install.ts";
 import { lingerCommands } from "./install_plan.ts";
 import { type InstallRecord, readInstallRecord } from "./install_record.ts";
-import { applySteps, commandStep, effectiveSteps, removeStep, type Step } from "./install_step.ts";
+import { applySteps, effectiveSteps, removeStep, type Step } from "./install_step.ts";
 import { managerError, recordedManager } from "./managers.ts";
 import { officialRecordPath } from "./official_record.ts";
 import {
@@ -74,12 +74,12 @@ export async function uninstall(system: TargetSystem, options: UninstallOptions)
     ...(keepsOfficialRecord ? [] : withUnfinished([officialRecordPath(paths.configFolder)]))
       .map(removeStep),
     ...writtenPaths(record, system).map(removeStep),
-    ...(unreachable === undefined ? manager.reload : []).map(commandStep),
+    ...(unreachable === undefined ? manager.reload : []),
     ...[...record.trees, updateFolder(record.program)].filter((path) => !kept.includes(path))
       .map((path): Step => ({ do: "remove folder", path })),
     // Named like the service, even if that runs as another user now.
-    ...(record.createdUser ? removeUserCommands(record.service, system) : []).map(commandStep),
-    ...lingerCommands("disable-linger", record.enabledLinger).map(commandStep),
+    ...(record.createdUser ? removeUserCommands(record.service, system) : []),
+    ...lingerCommands("disable-linger", record.enabledLinger),
     removeStep(paths.record),
     ...record.folders.map((path): Step => ({ do: "remove empty folder", path })),
   ];
@@ -117,7 +117,7 @@ async function unconfigure(
       ...(keepsOfficialRecord ? [] : [officialRecordPath(dirname(config))]),
     ]).map(removeStep),
     { do: "remove empty folder", path: dirname(PACKAGED_DROP_IN) },
-    ...manager.reload.map(commandStep),
+    ...manager.reload,
     ...(keepsState ? [] : [{ do: "remove folder", path: stateFolder } as const]),
   ];
   if (print) return printSteps(effectiveSteps(steps, system), system);
@@ -142,7 +142,7 @@ function stopSteps(
   { disableUpdates, stop, disable }: ServiceManager,
 ): Step[] {
   const updates = hasUpdateService(record) ? disableUpdates : [];
-  return [...updates, ...stop, ...disable].map(commandStep);
+  return [...updates, ...stop, ...disable];
 }
 
 /** Files to remove, with the backup of an update and interrupted writes. */

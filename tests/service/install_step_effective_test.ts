@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { commandStep, effectiveSteps, type Step } from "../../lib/service/install_step.ts";
+import { effectiveSteps, type Step } from "../../lib/service/install_step.ts";
 import { FakeSystem } from "./fake_system.ts";
 
 Deno.test("effectiveSteps() omits removals that are missing, repeated or included in a folder", async () => {
@@ -7,7 +7,7 @@ Deno.test("effectiveSteps() omits removals that are missing, repeated or include
   fake.write("/srv/state/log", "");
   fake.write("/srv/config", "");
   const config: Step = { do: "remove", path: "/srv/config" };
-  const run = commandStep({ tool: "true", args: [] });
+  const run = { tool: "true", args: [] };
   const state: Step = { do: "remove folder", path: "/srv/state" };
   const empty: Step = { do: "remove empty folder", path: "/srv/empty" };
   const steps: Step[] = [

@@ -1,10 +1,12 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { applySteps } from "../../lib/service/install_step.ts";
 import {
   type OfficialRecord,
+  officialRecordStep,
   readOfficialRecord,
   removeOfficialRecord,
-  writeOfficialRecord,
 } from "../../lib/service/official_record.ts";
+import { FakeSystem } from "./fake_system.ts";
 
 const REPLACED: OfficialRecord = {
   manager: "systemd",
@@ -15,18 +17,25 @@ const REPLACED: OfficialRecord = {
   isDone: true,
 };
 
-Deno.test("readOfficialRecord() reads what writeOfficialRecord() wrote until it is removed", async () => {
+async function write(folder: string, record: OfficialRecord): Promise<void> {
+  await using machine = new FakeSystem({ folders: [], fakes: {} });
+  const { signal } = new AbortController();
+  const system = { ...machine.system, root: "" };
+  await applySteps([officialRecordStep(folder, record)], system, signal);
+}
+
+Deno.test("readOfficialRecord() reads what officialRecordStep() wrote until it is removed", async () => {
   const folder = Deno.makeTempDirSync();
   try {
     assertEquals(readOfficialRecord(`${folder}/new`), undefined);
-    await writeOfficialRecord(`${folder}/new`, { ...REPLACED, isDone: false });
+    await write(`${folder}/new`, { ...REPLACED, isDone: false });
     assertEquals(readOfficialRecord(`${folder}/new`), { ...REPLACED, isDone: false });
-    await writeOfficialRecord(`${folder}/new`, REPLACED);
+    await write(`${folder}/new`, REPLACED);
     assertEquals(readOfficialRecord(`${folder}/new`), REPLACED);
     await removeOfficialRecord(`${folder}/new`);
     await removeOfficialRecord(`${folder}/new`);
     assertEquals([...Deno.readDirSync(folder)], []);
-    await writeOfficialRecord(folder, REPLACED);
+    await write(folder, REPLACED);
     Deno.writeTextFileSync(`${folder}/config.json`, "{}");
     await removeOfficialRecord(folder);
     assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["config.json"]);
@@ -56,10 +65,10 @@ Deno.test("readOfficialRecord() returns undefined when the record is damaged", (
   }
 });
 
-Deno.test("writeOfficialRecord() throws when it can't write", async () => {
+Deno.test("officialRecordStep() throws when it can't be written", async () => {
   await assertRejects(
-    () => writeOfficialRecord("/dev/null/x", REPLACED),
+    () => write("/dev/null/x", REPLACED),
     Error,
-    "Cannot write /dev/null/x",
+    "Cannot create /dev/null/x",
   );
 });

@@ -1,6 +1,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { toolLine } from "../../lib/host/tool_runner.ts";
-import { OfficialService } from "../../lib/service/official_service.ts";
+import { officialManager } from "../../lib/service/managers.ts";
+import type { OfficialService } from "../../lib/service/official_record.ts";
+import { startOfficial, stopOfficial } from "../../lib/service/official_service.ts";
+import { currentSystem, type TargetSystem } from "../../lib/service/target_system.ts";
 import { FakeTime } from "../fake_time.ts";
 import { FakeTools } from "./fake_tools.ts";
 
@@ -13,32 +16,36 @@ const OFFICIAL = {
 } as const;
 const NEVER = new AbortController().signal;
 
-function createCommands(): { tools: FakeTools; official: OfficialService } {
+function createSystem(): { tools: FakeTools; system: TargetSystem } {
   const tools = new FakeTools();
-  return { tools, official: new OfficialService(OFFICIAL, { tools, home: "/root", uid: 0 }) };
+  return { tools, system: { ...currentSystem({ env: {}, printLine() {} }), tools, uid: 0 } };
 }
 
 /** Starts it, in no time. */
-async function start(official: OfficialService): Promise<void> {
+async function start(system: TargetSystem): Promise<void> {
   using time = new FakeTime();
-  const starting = official.start(NEVER);
+  const starting = startOfficial(OFFICIAL, system, NEVER);
   starting.catch(() => {});
   await time.run(3_000);
   return await starting;
 }
 
-Deno.test("OfficialService.stop() stops the service and checks that it stopped", async () => {
-  const { tools, official } = createCommands();
+Deno.test("stopOfficial() stops the service and checks that it stopped", async () => {
+  const { tools, system } = createSystem();
   tools.answer = (line) => line.includes("is-active") ? 3 : undefined;
-  await official.stop(NEVER);
+  await stopOfficial(OFFICIAL, system, NEVER);
   assertEquals(tools.lines.includes("systemctl stop komari-agent.service"), true);
   tools.answer = () => undefined;
-  await assertRejects(() => official.stop(NEVER), Error, "Cannot stop komari-agent");
+  await assertRejects(
+    () => stopOfficial(OFFICIAL, system, NEVER),
+    Error,
+    "Cannot stop komari-agent",
+  );
 });
 
-Deno.test("OfficialService.start() enables and starts the service and checks that it keeps running", async () => {
-  const { tools, official } = createCommands();
-  await start(official);
+Deno.test("startOfficial() enables and starts the service and checks that it keeps running", async () => {
+  const { tools, system } = createSystem();
+  await start(system);
   assertEquals(tools.lines, [
     "systemctl enable komari-agent.service",
     "systemctl restart komari-agent.service",
@@ -46,31 +53,26 @@ Deno.test("OfficialService.start() enables and starts the service and checks tha
   ]);
 });
 
-Deno.test("OfficialService.start() throws when the service exits", async () => {
-  const { tools, official } = createCommands();
+Deno.test("startOfficial() throws when the service exits", async () => {
+  const { tools, system } = createSystem();
   let looks = 0;
   tools.answer = (line) => line.includes("is-active") && ++looks === 2 ? 3 : undefined;
-  await assertRejects(() => start(official), Error, "it exited within");
+  await assertRejects(() => start(system), Error, "it exited within");
 });
 
-Deno.test("OfficialService.start() throws when the service can't be started", async () => {
-  const { tools, official } = createCommands();
+Deno.test("startOfficial() throws when the service can't be started", async () => {
+  const { tools, system } = createSystem();
   tools.answer = (line) => line.includes("restart") ? 5 : undefined;
-  await assertRejects(() => start(official), Error, "systemctl restart komari-agent");
+  await assertRejects(() => start(system), Error, "systemctl restart komari-agent");
 });
 
-Deno.test("OfficialService.disable() disables the service", async () => {
-  const { tools, official } = createCommands();
-  await official.disable(NEVER);
-  assertEquals(tools.lines.includes("systemctl disable komari-agent.service"), true);
-});
-
-Deno.test("OfficialService runs each manager's commands on one service only", () => {
-  const at = (official: ConstructorParameters<typeof OfficialService>[0]) => {
-    const made = new OfficialService(official, { tools: new FakeTools(), home: "/root", uid: 501 });
-    return [made.stopCommands, made.disableCommands, made.startCommands].map((them) =>
-      them.map(toolLine)
-    );
+Deno.test("officialManager() runs each manager's commands on one service only", () => {
+  const at = (official: OfficialService) => {
+    const { stop, disable, enable, restart } = officialManager(official, {
+      home: "/root",
+      uid: 501,
+    });
+    return [stop, disable, [...enable, ...restart]].map((them) => them.map(toolLine));
   };
   const unit = "komari-agent.service";
   assertEquals(at(OFFICIAL), [

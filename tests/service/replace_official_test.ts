@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { readOfficialRecord, writeOfficialRecord } from "../../lib/service/official_record.ts";
+import { officialRecordStep, readOfficialRecord } from "../../lib/service/official_record.ts";
 import { uninstall } from "../../lib/service/uninstall.ts";
 import { configOf, FakeSystem, installNow, PUBLIC_KEY, USERS } from "./fake_system.ts";
 import { NAME, OfficialMachine, replaceNow } from "./official_machine.ts";
@@ -208,7 +208,8 @@ Deno.test("replace() relies on its record alone when it is done", async () => {
     unitPath: "/etc/init.d/gone",
     binary: "/opt/komari/gone",
   } as const;
-  await writeOfficialRecord(`${machine.root}/etc/${NAME}`, { ...official, isDone: false });
+  const record = officialRecordStep(`/etc/${NAME}`, { ...official, isDone: false });
+  machine.write(record.path, record.text);
   using _panel = machine.accepting();
   await run(machine);
   assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.serviceName, "komari-agent");

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { readOfficialRecord, writeOfficialRecord } from "../../lib/service/official_record.ts";
+import { officialRecordStep, readOfficialRecord } from "../../lib/service/official_record.ts";
 import { restore } from "../../lib/service/restore_official.ts";
 import { configOf, installNow, PUBLIC_KEY, withoutWaiting } from "./fake_system.ts";
 import { NAME, OfficialMachine } from "./official_machine.ts";
@@ -22,7 +22,8 @@ async function run(machine: OfficialMachine, ...words: string[]): Promise<void> 
 /** A machine on which this agent has taken the official one's place. */
 async function replaced(machine: OfficialMachine): Promise<void> {
   Deno.removeSync(`${machine.root}/users/up-komari-agent`);
-  await writeOfficialRecord(`${machine.root}/etc/${NAME}`, OFFICIAL);
+  const record = officialRecordStep(`/etc/${NAME}`, OFFICIAL);
+  machine.write(record.path, record.text);
   const config = configOf(["install", "-e", "https://p.example", "-t", "mine"]);
   await installNow(config, machine.system);
   machine.calls();
@@ -90,7 +91,8 @@ Deno.test("restore() stops updates first, and enables them again when it fails",
   const words = ["install", "-e", "https://p.example", "-t", "mine", "--update-url", "https://u.x"]
     .concat("--update-key", PUBLIC_KEY);
   Deno.removeSync(`${machine.root}/users/up-komari-agent`);
-  await writeOfficialRecord(`${machine.root}/etc/${NAME}`, OFFICIAL);
+  const record = officialRecordStep(`/etc/${NAME}`, OFFICIAL);
+  machine.write(record.path, record.text);
   await installNow(configOf(words), machine.system);
   machine.calls();
   const update = `${NAME}-update`;
