@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isSignedBy, SIGNATURE } from "../lib/update/signature.ts";
+import { isSignedBy, SIGNATURE } from "../lib/update/checksums.ts";
 import type { ReleaseKeys } from "./make_release_key.ts";
 
 /**

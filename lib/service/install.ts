@@ -3,6 +3,7 @@ import { UsageError } from "../config/usage_error.ts";
 import { requireCredentials, secretsOf } from "../config/credentials.ts";
 import { readHealth } from "../state/health_reader.ts";
 import { PACKAGE_MANAGERS } from "../host/this_program.ts";
+import { panelName } from "../config/panels.ts";
 import { describeError } from "../log/log.ts";
 import { dirname } from "../parse/path.ts";
 import { knowsReleases, PROGRAM, releaseKey, VERSION } from "../version.ts";
@@ -15,7 +16,6 @@ import {
   beginTrial,
   type InstallTrial,
   isWorse,
-  panelNames,
   type PanelResult,
   REPORT_TIMEOUT_MS,
   rollBackTrial,
@@ -193,7 +193,7 @@ export async function install(
       : await officialAgentWarning(context.kind, system, signal);
     if (beside !== undefined) system.printLine(`  ${beside}`);
     system.printLine(`Waiting up to ${LIMIT} for the first accepted report …`);
-    const panels = panelNames(config);
+    const panels = [config, ...config.furtherPanels].map(panelName);
     results = await waitForReports(
       { folder, sinceMs, panels, before: trial && before },
       signal,

@@ -1,5 +1,5 @@
 import { attempt } from "../attempt.ts";
-import { isJsonObject, parseJson } from "../parse/json.ts";
+import { isJsonObject, jsonFields, parseJson } from "../parse/json.ts";
 import { type ManagerKind, MANAGERS } from "./service_manager.ts";
 import { type ServicePaths, servicePaths, type ServiceScope } from "./service_paths.ts";
 
@@ -45,10 +45,7 @@ export function formatInstallRecord(record: InstallRecord): string {
  * paths are going to be removed.
  */
 export function parseInstallRecord(text: string): InstallRecord {
-  const parsed = parseJson(text);
-  if (!isJsonObject(parsed)) throw invalidRecord("not an object");
-  const fields = parsed;
-  // The first versions wrote madeUser, madeLinger and told.
+  const fields = jsonFields(parseJson(text));
   const manager = MANAGERS.find((kind) => kind === fields.manager);
   if (manager === undefined) throw invalidRecord("manager");
   const { scope, user, service } = fields;
@@ -60,8 +57,8 @@ export function parseInstallRecord(text: string): InstallRecord {
     manager,
     scope,
     user,
-    createdUser: (fields.createdUser ?? fields.madeUser) === true,
-    enabledLinger: textOf(fields.enabledLinger ?? fields.madeLinger),
+    createdUser: fields.createdUser === true,
+    enabledLinger: textOf(fields.enabledLinger),
     program: path("program"),
     config: path("config"),
     stateFolder: path("stateFolder"),
@@ -73,7 +70,7 @@ export function parseInstallRecord(text: string): InstallRecord {
     // A top-level folder is never removed with everything in it.
     trees: paths("trees", { depth: 2 }),
     pinned: textOf(fields.pinned),
-    rootOptions: parseRootOptions(fields.rootOptions ?? fields.told),
+    rootOptions: parseRootOptions(fields.rootOptions),
   };
 
   function path(name: string): string {

@@ -1,6 +1,4 @@
 import { delay } from "@std/async/delay";
-import type { Config } from "../config/config.ts";
-import { panelName } from "../config/panels.ts";
 import { runTools, type ToolCommand } from "../host/tool_runner.ts";
 import { type Health, isReporting, readHealth, reportingPanels } from "../state/health_reader.ts";
 import type { InstallContext } from "./install_context.ts";
@@ -143,9 +141,4 @@ export async function rollBackTrial(
   const panels = worked.size > 0 ? [...worked] : [""];
   const results = await waitForReports({ folder, sinceMs: 0, panels, before }, signal);
   return results.every(({ isAccepted }) => isAccepted);
-}
-
-/** The names of all panels of a configuration, in its order. */
-export function panelNames(config: Config): string[] {
-  return [config, ...config.furtherPanels].map(panelName);
 }

@@ -180,35 +180,26 @@ export function parseSystemdCommand(
   text: string,
   readText: (path: string) => string,
 ): ServiceCommand {
-  let start = "";
-  let workingDirectory = "";
-  let user = "";
-  let assignments: string[] = [];
-  let files: string[] = [];
-  for (const [key, value] of serviceSettings(text)) {
-    if (key === "ExecStart") start = value;
-    else if (key === "WorkingDirectory") workingDirectory = value.replace(/^-/, "");
-    else if (key === "User") user = value;
-    else if (key === "Environment") {
-      assignments = value === ""
-        ? []
-        : [...assignments, ...splitSystemdWords(unescapePercent(value))];
-    } else if (key === "EnvironmentFile") files = value === "" ? [] : [...files, value];
-  }
+  const settings = [...serviceSettings(text)];
+  const values = (key: string) => settings.flatMap(([name, value]) => name === key ? [value] : []);
+  const last = (key: string) => values(key).at(-1) ?? "";
+  // An empty value takes those before it back.
+  const list = (key: string) => values(key).slice(values(key).lastIndexOf("") + 1);
   const env = Object.fromEntries([
-    ...assignments.flatMap(parseAssignment),
-    ...files.flatMap((file) =>
+    ...list("Environment").flatMap((line) => splitSystemdWords(unescapePercent(line)))
+      .flatMap(parseAssignment),
+    ...list("EnvironmentFile").flatMap((file) =>
       parseEnvironmentFile(attempt(() => readText(file.replace(/^-/, ""))) ?? "")
     ),
   ]);
-  const [prefixed = "", ...args] = splitSystemdWords(unescapePercent(start));
+  const [prefixed = "", ...args] = splitSystemdWords(unescapePercent(last("ExecStart")));
   const [, prefix = "", binary = ""] = /^([-@:+!|]*)(.*)$/s.exec(prefixed) ?? [];
   const words = binary === "" ? [] : [binary, ...args];
   return {
     words: prefix.includes(":") ? words : expandSystemdWords(words, env),
     env,
-    workingDirectory: unescapePercent(workingDirectory),
-    user,
+    workingDirectory: unescapePercent(last("WorkingDirectory").replace(/^-/, "")),
+    user: last("User"),
   };
 }
 

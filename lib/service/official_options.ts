@@ -1,7 +1,7 @@
 import { attempt } from "../attempt.ts";
 import type { Option } from "../config/option.ts";
 import { OPTION_ROWS, OPTIONS } from "../config/option_table.ts";
-import { isJsonObject, jsonFields, type JsonObject, parseJson } from "../parse/json.ts";
+import { isJsonObject, jsonFields, parseJson } from "../parse/json.ts";
 import { dirname } from "../parse/path.ts";
 import type { OfficialAgent } from "./official_agent.ts";
 
@@ -39,7 +39,12 @@ export const OFFICIAL_KEYS: readonly string[] = [
 ];
 
 /** Flags of the official agent without a key, ignored here. */
-const SILENT_FLAGS: readonly (string | undefined)[] = ["autoUpdate", "show-warning"];
+const SILENT_FLAGS: readonly string[] = ["autoUpdate", "show-warning"];
+
+/** The options of the official agent. */
+const OFFICIAL_ROWS: readonly Option<unknown>[] = OPTION_ROWS.filter(({ key = "", flag = "" }) =>
+  OFFICIAL_KEYS.includes(key) || SILENT_FLAGS.includes(flag)
+);
 
 /** A parsed command line of the official agent. */
 export interface OfficialFlags {
@@ -82,17 +87,13 @@ interface Flag {
 
 function parseFlag(arg: string): Flag {
   const [, name = "", attached] = /^(--[^=]+)(?:=(.*))?$/s.exec(arg) ?? [];
-  if (name !== "") return { name, row: findRow((row) => `--${row.flag}` === name), attached };
-  const short = arg.slice(0, 2);
-  const row = findRow((row) => `-${row.short}` === short);
+  if (name !== "") {
+    return { name, row: OFFICIAL_ROWS.find(({ flag }) => `--${flag}` === name), attached };
+  }
+  const letter = arg.slice(0, 2);
+  const row = OFFICIAL_ROWS.find(({ short }) => `-${short}` === letter);
   const rest = arg.slice(2).replace(/^=/, "");
-  return { name: short, row, attached: arg.length === 2 ? undefined : rest };
-}
-
-function findRow(isIt: (row: Option<unknown>) => boolean): Option<unknown> | undefined {
-  const row = OPTION_ROWS.find(isIt);
-  const isOfficial = OFFICIAL_KEYS.includes(row?.key ?? "") || SILENT_FLAGS.includes(row?.flag);
-  return isOfficial ? row : undefined;
+  return { name: letter, row, attached: arg.length === 2 ? undefined : rest };
 }
 
 /** Settings of an official agent, as options of this one. */
@@ -160,15 +161,11 @@ function resolvePath({ workingDirectory }: OfficialAgent, path: string): string 
 
 function readVariables(env: Readonly<Record<string, string>>): Map<string, string> {
   const values = new Map<string, string>();
-  for (const { variable, key } of officialRows()) {
+  for (const { variable, key } of OFFICIAL_ROWS) {
     const value = env[variable ?? ""];
     if (key !== undefined && value) values.set(key, value);
   }
   return values;
-}
-
-function officialRows(): Option<unknown>[] {
-  return OPTION_ROWS.filter(({ key = "" }) => OFFICIAL_KEYS.includes(key));
 }
 
 function readFile(
@@ -177,9 +174,14 @@ function readFile(
 ): Map<string, string> {
   if (path === "") return new Map();
   const values = new Map<string, string>();
-  for (
-    const [key, value] of Object.entries(parseObject(attempt(() => readText(path)), path, notes))
-  ) {
+  const text = attempt(() => readText(path));
+  const parsed = parseJson(text ?? "");
+  if (!isJsonObject(parsed)) {
+    const why = text === undefined ? "it can't be read" : "it is not valid JSON";
+    notes.push(`${path} is ignored: ${why}`);
+    return values;
+  }
+  for (const [key, value] of Object.entries(parsed)) {
     if (!OFFICIAL_KEYS.includes(key)) {
       notes.push(`key ${key} of ${path} is ignored: the official agent has no such option`);
     } else if (typeof value !== "object" && value !== "") values.set(key, String(value));
@@ -187,19 +189,10 @@ function readFile(
   return values;
 }
 
-function parseObject(text: string | undefined, path: string, notes: string[]): JsonObject {
-  const parsed = parseJson(text ?? "");
-  if (isJsonObject(parsed)) return parsed;
-  notes.push(
-    `${path} is ignored: ${text === undefined ? "it can't be read" : "it is not valid JSON"}`,
-  );
-  return {};
-}
-
 /** Drops options without effect, and, with a note, invalid values. */
 function keepValid(values: ReadonlyMap<string, string>, notes: string[]): Map<string, string> {
   const kept = new Map<string, string>();
-  for (const option of officialRows()) {
+  for (const option of OFFICIAL_ROWS) {
     const { key = "", noEffect } = option;
     const value = values.get(key);
     if (value === undefined || noEffect !== undefined) continue;

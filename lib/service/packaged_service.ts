@@ -28,7 +28,7 @@ export const PACKAGE_ORIGIN = `Part of a package; \`systemctl edit ${PROGRAM}\` 
 /** The configuration of a package, before `install`. */
 export const EMPTY_CONFIG = "{}\n";
 
-/** What one machine needs beyond the package's unit. */
+/** The drop-in with the settings that one machine needs beyond the package's unit. */
 export const PACKAGED_DROP_IN = `/etc/systemd/system/${PROGRAM}.service.d/install.conf`;
 
 /** Where a unit finds a Deno by itself. */
@@ -59,7 +59,7 @@ export function packagedPlan(form: ProgramForm): ServicePlan {
   };
 }
 
-/** What a package has installed; the record is not on the disk. */
+/** The record of a package's service, which is not on the disk. */
 export function packagedRecord(): InstallRecord {
   const { config, stateFolder, runtimeFolder, logFile } = PATHS;
   return {

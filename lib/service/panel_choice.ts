@@ -77,9 +77,7 @@ function withOtherToken(config: Config, installed: InstalledPanels): Config {
   const panels = installed.panels.map((panel) =>
     panel.endpoint === endpoint && token !== "" ? { ...panel, token } : panel
   );
-  const first = { ...config, endpoint: installed.endpoint, token: installed.token };
-  const explicitOptions = new Map(config.explicitOptions).set("endpoint", installed.endpoint);
-  return withPanels({ ...first, explicitOptions }, panels);
+  return withPanels(withFirst(config, installed), panels);
 }
 
 function addPanels(config: Config, installed: InstalledPanels): Config {
@@ -99,9 +97,13 @@ function addPanels(config: Config, installed: InstalledPanels): Config {
     remoteControl: false,
     remoteFiles: false,
   }));
-  const explicitOptions = new Map(config.explicitOptions).set("endpoint", installed.endpoint);
-  const first = { ...config, endpoint: installed.endpoint, token: installed.token };
-  return withPanels({ ...first, explicitOptions }, [...installed.panels, ...added]);
+  return withPanels(withFirst(config, installed), [...installed.panels, ...added]);
+}
+
+/** Keeps the first panel and its token. */
+function withFirst(config: Config, { endpoint, token }: InstalledPanels): Config {
+  const explicitOptions = new Map(config.explicitOptions).set("endpoint", endpoint);
+  return { ...config, endpoint, token, explicitOptions };
 }
 
 /** Sets the panels beside the first one. */

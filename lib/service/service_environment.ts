@@ -1,5 +1,6 @@
 import { attempt } from "../attempt.ts";
-import { pickVariables, PROXY_VARIABLES } from "../config/environment.ts";
+import { PROXY_VARIABLES } from "../config/environment.ts";
+import { lookupVariable } from "../parse/os_release.ts";
 import { ORIGIN, type ServicePlan } from "./service_manager.ts";
 
 /**
@@ -44,15 +45,7 @@ export function environmentWord(value: string): string {
 /** The proxies that an installation has saved, by their variables; `undefined` when it has none. */
 export function readSavedProxies(path: string): Record<string, string> | undefined {
   const text = attempt(() => Deno.readTextFileSync(path));
-  return text === undefined
-    ? undefined
-    : pickVariables(parseEnvironmentText(text), PROXY_VARIABLES);
-}
-
-/** The variables in a file by {@linkcode environmentText}; other lines are ignored. */
-export function parseEnvironmentText(text: string): Record<string, string> {
-  const lines = text.matchAll(/^([A-Z_]+)="((?:[^"\\]|\\.)*)"$/gm);
-  return Object.fromEntries(
-    Array.from(lines, ([, name = "", word = ""]) => [name, word.replace(/\\(.)/g, "$1")]),
-  );
+  if (text === undefined) return undefined;
+  const values = PROXY_VARIABLES.map((name) => [name, lookupVariable(text, name)]);
+  return Object.fromEntries(values.filter(([, value]) => value !== undefined));
 }

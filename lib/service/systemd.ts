@@ -124,7 +124,8 @@ export function systemdUnit(plan: ServicePlan, { origin = ORIGIN } = {}): string
 }
 
 /**
- * What a machine needs beyond the unit `base` of a package, as a drop-in; empty if it needs nothing.
+ * The drop-in with the settings that a machine needs beyond the unit `base` of a package; empty if it
+ * needs none.
  */
 export function systemdDropIn(plan: ServicePlan, base: ServicePlan): string {
   const before = systemdUnit(base).split("\n");

@@ -24,7 +24,7 @@ export class StateFile<T> implements Disposable {
   readonly #olderPath: string;
   readonly #parse: (text: string) => T;
   #slots: SlotFile | undefined;
-  /** What was read by the path, which a sealed process can't do again. */
+  /** The content that was read by the path, which a sealed process can't do again. */
   #lastRead: StateContent<T> | undefined;
 
   /** `parse` throws an error when a text is not one that was written here. */

@@ -40,41 +40,14 @@ export function advancePeriods(periods: Periods, clock: ClockReading): Periods {
   const known = periods.others.find(({ start }) => start === clock.start);
   const rest = [current, ...periods.others.filter((mark) => mark !== known)];
   const others = rest.slice(0, MAX_OTHER_PERIODS);
+  const fresh = { start: clock.start, seenMs: clock.nowMs };
   if (clock.start > current.start) {
     const isContinued = known !== undefined && clock.nowMs >= known.seenMs;
-    return { current: isContinued ? known : newBaseline(clock, clock.countedBytes), others };
+    return { current: isContinued ? known : { ...fresh, ...clock.countedBytes }, others };
   }
   if (clock.earlierForMs < EARLIER_PERIOD_DELAY_MS) return periods;
   // Its start was not observed: everything that the later period counted belongs to it.
-  return { current: known ?? newBaseline(clock, current), others };
-}
-
-/** Bytes of the current period. */
-export function periodTotal({ current }: Periods, countedBytes: TrafficBytes): TrafficBytes {
-  return {
-    sentBytes: countedBytes.sentBytes - current.sentBytes,
-    receivedBytes: countedBytes.receivedBytes - current.receivedBytes,
-  };
-}
-
-/** The baseline that makes `total` the total of the current period. */
-export function baselineForTotal(
-  current: PeriodBaseline,
-  countedBytes: TrafficBytes,
-  total: TrafficBytes,
-): PeriodBaseline {
-  return {
-    ...current,
-    sentBytes: countedBytes.sentBytes - total.sentBytes,
-    receivedBytes: countedBytes.receivedBytes - total.receivedBytes,
-  };
-}
-
-function newBaseline(
-  { start, nowMs }: ClockReading,
-  { sentBytes, receivedBytes }: TrafficBytes,
-): PeriodBaseline {
-  return { start, seenMs: nowMs, sentBytes, receivedBytes };
+  return { current: known ?? { ...current, ...fresh }, others };
 }
 
 /** The time from one monthly reset to the next, in local time. */
@@ -162,7 +135,7 @@ export function continueCount(state: TrafficState, context: TrafficContext): Tra
     return bootedSince && period.start === state.current.start ? now : NOTHING;
   };
   const countedBytes = [...context.counters].reduce(
-    (sum, [name, now]) => add(sum, newBytes(name, now)),
+    (sum, [name, now]) => addBytes(sum, newBytes(name, now)),
     state.countedBytes,
   );
   const { current, others } = state;
@@ -212,14 +185,10 @@ export function startCount(
   const { period, bootedAtMs = -Infinity } = context;
   const knownUntilMs = Math.max(period.startMs, official?.untilMs ?? -Infinity);
   const countedBytes = bootedAtMs >= knownUntilMs
-    ? [...context.counters.values()].reduce(add, NOTHING)
+    ? [...context.counters.values()].reduce(addBytes, NOTHING)
     : NOTHING;
-  const current = {
-    start: period.start,
-    seenMs: context.nowMs,
-    sentBytes: 0 - (official?.sentBytes ?? 0),
-    receivedBytes: 0 - (official?.receivedBytes ?? 0),
-  };
+  const before = bytesBetween(official ?? NOTHING, NOTHING);
+  const current = { start: period.start, seenMs: context.nowMs, ...before };
   return { countedBytes, periods: { current, others: [] } };
 }
 
@@ -228,7 +197,16 @@ export function isSameBoot(state: TrafficState, bootId: string): boolean {
   return state.bootId === bootId || state.bootId === "" || bootId === "";
 }
 
-function add(a: TrafficBytes, b: TrafficBytes): TrafficBytes {
+/** The bytes from one count to a later one; negative when that is lower. */
+export function bytesBetween(from: TrafficBytes, to: TrafficBytes): TrafficBytes {
+  return {
+    sentBytes: to.sentBytes - from.sentBytes,
+    receivedBytes: to.receivedBytes - from.receivedBytes,
+  };
+}
+
+/** Adds two counts. */
+export function addBytes(a: TrafficBytes, b: TrafficBytes): TrafficBytes {
   return {
     sentBytes: a.sentBytes + b.sentBytes,
     receivedBytes: a.receivedBytes + b.receivedBytes,

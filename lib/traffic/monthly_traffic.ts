@@ -1,15 +1,16 @@
+import { attempt } from "../attempt.ts";
 import { getLogger } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { formatByteCount } from "../parse/byte_size.ts";
 import type { Traffic, TrafficBytes } from "../types.ts";
 import {
+  addBytes,
   advancePeriods,
-  baselineForTotal,
   billingPeriodAt,
+  bytesBetween,
   continueCount,
   formerName,
   isSameBoot,
-  periodTotal,
   startCount,
   type TrafficCount,
 } from "./billing_period.ts";
@@ -59,7 +60,7 @@ export class MonthlyTraffic {
   total(): (TrafficBytes & { start: string }) | undefined {
     if (this.#current === undefined) return undefined;
     const { periods, countedBytes } = this.#current;
-    return { ...periodTotal(periods, countedBytes), start: periods.current.start };
+    return { ...bytesBetween(periods.current, countedBytes), start: periods.current.start };
   }
 
   /**
@@ -71,7 +72,7 @@ export class MonthlyTraffic {
     const traffic = this.#machine.network.collect();
     if (traffic === undefined) return undefined;
     const { periods, countedBytes } = this.#update();
-    return { ...traffic, ...periodTotal(periods, countedBytes) };
+    return { ...traffic, ...bytesBetween(periods.current, countedBytes) };
   }
 
   /** Counts without a report. @throws {SyntaxError} When the kernel's text is malformed. */
@@ -90,8 +91,8 @@ export class MonthlyTraffic {
     const count = this.#current;
     if (count === undefined) return false;
     const { periods, countedBytes } = count;
-    const wanted = { ...periodTotal(periods, countedBytes), ...total };
-    const current = baselineForTotal(periods.current, countedBytes, wanted);
+    const wanted = { ...bytesBetween(periods.current, countedBytes), ...total };
+    const current = { ...periods.current, ...bytesBetween(wanted, countedBytes) };
     this.#current = { ...count, periods: { ...periods, current } };
     this.#generation++;
     this.#logTotals("The month's traffic was set");
@@ -117,18 +118,10 @@ export class MonthlyTraffic {
   #update(): Count {
     const before = this.#current ?? this.#start();
     const seen = this.#machine.network.total.bytes();
-    const sentBytes = before.countedBytes.sentBytes + seen.sentBytes - before.seen.sentBytes;
-    const receivedBytes = before.countedBytes.receivedBytes + seen.receivedBytes -
-      before.seen.receivedBytes;
-    if (
-      seen.sentBytes !== before.seen.sentBytes || seen.receivedBytes !== before.seen.receivedBytes
-    ) {
-      this.#generation++;
-    }
-    const countedBytes = { sentBytes, receivedBytes };
-    const count = this.#advancePeriod({ countedBytes, periods: before.periods, seen });
-    this.#current = count;
-    return count;
+    const news = bytesBetween(before.seen, seen);
+    if (news.sentBytes !== 0 || news.receivedBytes !== 0) this.#generation++;
+    const countedBytes = addBytes(before.countedBytes, news);
+    return this.#current = this.#advancePeriod({ countedBytes, periods: before.periods, seen });
   }
 
   #advancePeriod(count: Count): Count {
@@ -168,7 +161,8 @@ export class MonthlyTraffic {
     const bootId = this.#bootId;
     const nowMs = Date.now();
     const period = billingPeriodAt(nowMs, day);
-    const uptime = this.#uptimeSeconds();
+    // Where it can't be read, the next report says so.
+    const uptime = attempt(() => this.#machine.uptimeSeconds());
     const bootedAtMs = uptime === undefined ? undefined : nowMs - uptime * 1000;
     const followed = network.total.counters();
     const counted = network.interfaces().filter((it) => it.counted);
@@ -203,19 +197,10 @@ export class MonthlyTraffic {
     return this.#current;
   }
 
-  #uptimeSeconds(): number | undefined {
-    try {
-      return this.#machine.uptimeSeconds();
-    } catch {
-      // The next report names it.
-      return undefined;
-    }
-  }
-
   #logTotals(what: string, count = this.#current): void {
     if (count === undefined) return;
     const { periods, countedBytes } = count;
-    const { sentBytes, receivedBytes } = periodTotal(periods, countedBytes);
+    const { sentBytes, receivedBytes } = bytesBetween(periods.current, countedBytes);
     this.#log.info("{what}: up {up}, down {down} since {start}", {
       what,
       up: formatByteCount(sentBytes),

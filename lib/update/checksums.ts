@@ -1,11 +1,11 @@
 /**
- * The signed list of a release's checksums.
+ * The signed list of a release's checksums, and its signature.
  *
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import type { Downloads } from "./download.ts";
-import { isSignedBy, MAX_SIGNATURE_BYTES } from "./signature.ts";
 import { stableVersionOf } from "./version_order.ts";
 
 /**
@@ -37,19 +37,20 @@ const MAX_SUMS_BYTES = 64 * 1024;
 /**
  * Downloads a list of checksums, and verifies its signature.
  *
- * @param urls Of the list and of its signature.
+ * @param urlOf The address of a file of the release, by its name.
  * @throws {Error} When it can't be downloaded, or is not signed with the key.
  */
 export async function downloadSums(
-  [sumsUrl, signatureUrl]: readonly [sums: string, signature: string],
+  urlOf: (name: string) => string,
   { publicKey, downloads, signal }: {
     publicKey: string;
     downloads: Downloads;
     signal: AbortSignal;
   },
 ): Promise<string> {
-  const sums = await downloads.text(sumsUrl, { maxBytes: MAX_SUMS_BYTES, signal });
-  const signature = await downloads.text(signatureUrl, { maxBytes: MAX_SIGNATURE_BYTES, signal });
+  const urls = [urlOf(SUMS), urlOf(SIGNATURE)] as const;
+  const sums = await downloads.text(urls[0], { maxBytes: MAX_SUMS_BYTES, signal });
+  const signature = await downloads.text(urls[1], { maxBytes: MAX_SIGNATURE_BYTES, signal });
   if (!await isSignedBy(sums, { signature, publicKey })) {
     throw new Error(`Cannot update: ${SUMS} is not signed with the key of this project's releases`);
   }
@@ -59,4 +60,35 @@ export async function downloadSums(
 /** The names of the files in a list by `sha256sum`. */
 export function listedNames(sums: string): string[] {
   return [...sums.matchAll(/^[0-9a-f]{64} [ *](.+?)\r?$/gim)].map(([, name = ""]) => name);
+}
+
+/** The signature of `SHA256SUMS` among a release's files: Ed25519, 64 bytes in Base64. */
+export const SIGNATURE = "SHA256SUMS.sig";
+
+/** A signature in Base64 with a line feed. */
+const MAX_SIGNATURE_BYTES = 128;
+
+/**
+ * Whether a text was signed with the private key of `publicKey`.
+ *
+ * @param options.publicKey An Ed25519 key as `SubjectPublicKeyInfo` in Base64, as `openssl` has it.
+ * @throws {Error} When the key is invalid.
+ */
+export async function isSignedBy(
+  text: string,
+  { signature, publicKey }: { signature: string; publicKey: string },
+): Promise<boolean> {
+  const key = await importPublicKey(publicKey);
+  const bytes = attempt(() => Uint8Array.fromBase64(signature));
+  if (bytes === undefined) return false;
+  return await crypto.subtle.verify("Ed25519", key, bytes, new TextEncoder().encode(text));
+}
+
+async function importPublicKey(publicKey: string): Promise<CryptoKey> {
+  try {
+    const bytes = Uint8Array.fromBase64(publicKey);
+    return await crypto.subtle.importKey("spki", bytes, "Ed25519", false, ["verify"]);
+  } catch (cause) {
+    throw new Error("Cannot verify releases: the public key is invalid", { cause });
+  }
 }

@@ -2,7 +2,6 @@ import { PROGRAM } from "../version.ts";
 import type { Downloads } from "./download.ts";
 import { fileSha256, type ProgramFiles } from "./program_files.ts";
 import { downloadSums, findSha256, signedVersion, SUMS } from "./checksums.ts";
-import { SIGNATURE } from "./signature.ts";
 
 /** Several times the size of a build. */
 const MAX_PROGRAM_BYTES = 512 * 1024 * 1024;
@@ -61,11 +60,7 @@ async function signedSha256(
   name: string,
   { version, publicKey, downloads, signal }: WantedProgram,
 ): Promise<string> {
-  const sums = await downloadSums([fileUrl(SUMS), fileUrl(SIGNATURE)], {
-    publicKey,
-    downloads,
-    signal,
-  });
+  const sums = await downloadSums(fileUrl, { publicKey, downloads, signal });
   const signed = signedVersion(sums);
   if (signed !== undefined && signed !== version) {
     throw new Error(`Cannot update: ${SUMS} is of version ${signed}, not ${version}`);

@@ -1,8 +1,7 @@
 import { quoteStart } from "../parse/bounded_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
-import { downloadSums, listedNames, signedVersion, SUMS } from "./checksums.ts";
+import { downloadSums, listedNames, SIGNATURE, signedVersion, SUMS } from "./checksums.ts";
 import type { Downloads } from "./download.ts";
-import { SIGNATURE } from "./signature.ts";
 import { isNewerVersion, stableVersionOf } from "./version_order.ts";
 
 /**
@@ -132,10 +131,8 @@ async function signedRelease(
 ): Promise<Release> {
   const releases = `https://github.com/${repository}/releases`;
   const found = wanted === undefined ? `${releases}/latest/download` : folderOf(`v${wanted}`);
-  const sums = await downloadSums([
-    mirroredUrl(`${found}/${SUMS}`, mirror),
-    mirroredUrl(`${found}/${SIGNATURE}`, mirror),
-  ], { publicKey, ...options });
+  const urlOf = (name: string) => mirroredUrl(`${found}/${name}`, mirror);
+  const sums = await downloadSums(urlOf, { publicKey, ...options });
   const version = signedVersion(sums);
   if (version === undefined) throw new Error(`Cannot update: ${SUMS} names no version`);
   // From here on by its name: the latest release may change meanwhile.

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { makeReleaseKeys } from "../../build/make_release_key.ts";
 import { signRelease } from "../../build/sign_release.ts";
 import { parsePublicKey } from "../../lib/config/parsers.ts";
-import { isSignedBy } from "../../lib/update/signature.ts";
+import { isSignedBy } from "../../lib/update/checksums.ts";
 import { ReleaseKeys } from "../update/release_keys.ts";
 
 const SUMS = `${"0a".repeat(32)}  komari-agent-deno-portable\n`;

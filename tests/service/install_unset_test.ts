@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { runConfigShow } from "../../lib/cli/config_show.ts";
 import { resolveConfig } from "../../lib/config/config.ts";
-import { parseEnvironmentText } from "../../lib/service/service_environment.ts";
+import { readSavedProxies } from "../../lib/service/service_environment.ts";
 import { FakeContext } from "../cli/fake_context.ts";
 import { configOf, FakeSystem, installNow, USERS } from "./fake_system.ts";
 
@@ -25,7 +25,7 @@ class Machine extends FakeSystem {
 
   /** The saved proxies. */
   proxies(): Record<string, string> {
-    return parseEnvironmentText(this.text(ENVIRONMENT));
+    return readSavedProxies(this.root + ENVIRONMENT) ?? {};
   }
 }
 
