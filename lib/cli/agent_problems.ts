@@ -30,6 +30,11 @@ export function agentProblems({ problems, panels }: Health): AgentProblem[] {
   ];
 }
 
+/** The problem of a part that a running agent has seen; `undefined` when that works. */
+export function seenProblem(health: Health | undefined, part: ProblemPart): string | undefined {
+  return health && agentProblems(health).find((problem) => problem.part === part)?.text;
+}
+
 /** Whether WebSockets to a panel are closed again and again soon after they opened. */
 export function closesSoon({ shortConnections = 0 }: PanelHealth): boolean {
   return shortConnections >= SHORT_CONNECTIONS_LIMIT;

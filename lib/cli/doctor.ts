@@ -25,43 +25,42 @@ import {
 import { type CommandContext, supportedPlatform } from "./command.ts";
 import { configCheck, machineChecks, versionCheck } from "./doctor_machine.ts";
 import { panelChecks } from "./doctor_panel.ts";
-import { serviceChecks } from "./doctor_service.ts";
+import { runningAgent, serviceChecks } from "./doctor_service.ts";
 import { terminalColumns } from "./output.ts";
-import { AS_SERVICE, runAsService, type ServiceRun } from "./doctor_as_service.ts";
+import { AS_SERVICE, runAsService } from "./doctor_as_service.ts";
 
 /** Checks everything; the exit code is 1 if a check has failed. */
 export async function runDoctor(asked: Config, context: CommandContext): Promise<number> {
   const config = await withRegisteredToken(asked);
   const { env, signal } = context;
   const options = { signal, secrets: [...context.secrets, ...config.secrets] };
-  const testedHere = [
-    ...allPanelChecks(config, env),
-    ...machineChecks(config, { ...supportedPlatform(), env }),
-  ];
+  const health = runningAgent(config, env);
+  const ofMachine = machineChecks(config, { ...supportedPlatform(), health });
   if (env[AS_SERVICE] !== undefined) {
-    for await (const check of runChecks(testedHere, options)) {
+    const checks = [...allPanelChecks(config, env), ...ofMachine];
+    for await (const check of runChecks(checks, options)) {
       context.print(`${JSON.stringify({ check })}\n`);
     }
     return 0;
   }
   const shown = new ShownChecks(config, context);
-  await shown.add(runChecks([configCheck(config), ...serviceChecks(config, { env })], options));
+  const ofService = serviceChecks(config, { env, health });
+  await shown.add(runChecks([configCheck(config), ...ofService], options));
   const run = await runAsService(config, context);
-  if (run !== undefined) await shown.add(runChecks([testedAs(run)], options));
+  if (run !== undefined) {
+    // As whom, and in what limits, the following checks run.
+    const testedAs = check("environment", "Tested as", () => run.result);
+    await shown.add(runChecks([testedAs], options));
+  }
   if (run?.checks === undefined) {
     const proxies = run?.proxies ?? config.proxies;
-    await shown.add(runChecks(allPanelChecks({ ...config, proxies }, env), options));
+    const ofPanels = allPanelChecks({ ...config, proxies }, env);
     // The last one seals this process.
-    const [seal, ...others] = machineChecks(config, { ...supportedPlatform(), env }).toReversed();
-    const last = [
-      ...others.toReversed(),
-      versionCheck(config),
-      ...seal === undefined ? [] : [seal],
-    ];
-    await shown.add(runChecks(last, options));
+    const last = ofMachine.slice(-1);
+    const checks = [...ofPanels, ...ofMachine.slice(0, -1), versionCheck(config), ...last];
+    await shown.add(runChecks(checks, options));
   } else {
-    const found = run.checks.flatMap((value) => parseCheck(value, options.secrets));
-    await shown.add(found);
+    await shown.add(run.checks.flatMap((value) => parseCheck(value, options.secrets)));
     await shown.add(runChecks([versionCheck(config)], options));
   }
   return shown.end();
@@ -103,11 +102,6 @@ class ShownChecks {
     this.#context.print(this.#config.json ? checksJson(all) : `\n${summaryText(all)}\n`);
     return all.some(({ status }) => status === "failed") ? 1 : 0;
   }
-}
-
-/** Says as whom and in what limits the following checks run. */
-function testedAs({ result: outcome }: ServiceRun): Check {
-  return check("environment", "Tested as", () => outcome);
 }
 
 /** The checks of each panel; they name it if there are several. */

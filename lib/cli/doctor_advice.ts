@@ -5,7 +5,9 @@
  */
 
 import { isInContainerImage } from "../host/this_program.ts";
+import { describeError } from "../log/log.ts";
 import { DialError } from "../net/errors.ts";
+import type { HttpResponse } from "../net/http_client.ts";
 import { isHtml } from "../panel/http_exchange.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import type { Proxy } from "../parse/proxy.ts";
@@ -16,6 +18,11 @@ export interface Way {
   readonly url: URL;
   /** The proxy on it, if there is one. */
   readonly proxy: Proxy | undefined;
+}
+
+/** The message of an error; that of a dial error says everything without its cause. */
+export function failureText(error: unknown): string {
+  return error instanceof DialError ? error.message : describeError(error);
 }
 
 /** Whether a host is this machine. */
@@ -132,19 +139,9 @@ export function adviceOf(message: string, causes: readonly Cause[]): string {
   return causes.find(([pattern]) => pattern.test(message))?.[1] ?? "";
 }
 
-/** An answer that is no panel's. */
-export interface ForeignAnswer {
-  readonly status: number;
-  readonly text: string;
-  /** Whether it asks for a password, by its header. */
-  readonly asksForPassword: boolean;
-  /** Where it redirects to, as it says; `undefined` where it does not. */
-  readonly location?: string | undefined;
-}
-
 /** Whether something in front of a panel asks for a password; a panel refuses a token in JSON. */
-export function isPasswordWall({ status, text, asksForPassword }: ForeignAnswer): boolean {
-  return status === 401 && (asksForPassword || isHtml(text));
+export function isPasswordWall({ status, text, headers }: HttpResponse): boolean {
+  return status === 401 && (headers.has("www-authenticate") || isHtml(text));
 }
 
 /** Longer addresses of a redirect are cut. */
@@ -160,8 +157,9 @@ function movedTo(location: string, url: URL): string | undefined {
 }
 
 /** Advice when something else than a panel answers. */
-export function answerAdvice(answer: ForeignAnswer, { url, proxy }: Way): string {
-  const { status, text, location = "" } = answer;
+export function answerAdvice(answer: HttpResponse, { url, proxy }: Way): string {
+  const { status, text, headers } = answer;
+  const location = headers.get("location") ?? "";
   const moved = status >= 300 && status < 400 ? movedTo(location, url) : undefined;
   if (moved !== undefined) {
     const address = truncate(moved, MAX_ADDRESS_LENGTH);

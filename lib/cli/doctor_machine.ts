@@ -8,8 +8,7 @@ import { deadline } from "@std/async/deadline";
 import { sealNeeds, ShellNames } from "../agent/shell_names.ts";
 import type { Config } from "../config/config.ts";
 import { writeAll } from "../io/write_all.ts";
-import type { ProblemPart } from "../state/health_file.ts";
-import { type Health, readHealth } from "../state/health_reader.ts";
+import type { Health } from "../state/health_reader.ts";
 import { stateFolder } from "../state/paths.ts";
 import { describeSandbox, sealGap, sealProcess } from "../sandbox/sandbox.ts";
 import { startShell } from "../sandbox/shell.ts";
@@ -28,13 +27,10 @@ import { hostRoots, openMachine, type Platform } from "../metrics/open_machine.t
 import { takeSnapshot } from "../metrics/snapshot.ts";
 import { dirname } from "../parse/path.ts";
 import { IcmpProbe } from "../probe/icmp.ts";
-import { agentFolders } from "../service/installed_service.ts";
 import { knowsReleases, VERSION } from "../version.ts";
-import { agentProblems } from "./agent_problems.ts";
+import { seenProblem } from "./agent_problems.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
 import { findUpdate } from "./update.ts";
-
-type Environment = Readonly<Record<string, string>>;
 
 /** The check of the configuration, which was read without a mistake. */
 export function configCheck(config: Config): Check {
@@ -68,11 +64,10 @@ export function descriptorCheck(limit = descriptorLimit()): Check {
 /** The checks of this machine, in their order. The last one seals this process. */
 export function machineChecks(
   config: Config,
-  options: Platform & { env: Environment },
+  options: Platform & { health: Health | undefined },
 ): readonly Check[] {
   let open: Machine | undefined;
-  const found = readHealth(agentFolders(config, options.env));
-  const health = found?.isRunning ? found : undefined;
+  const { health } = options;
   const machine = async () => open ??= await openMachine(config, options);
   return [
     descriptorCheck(),
@@ -85,7 +80,7 @@ export function machineChecks(
     check(
       "ping",
       "ICMP probes",
-      async (signal) => await checkPing(await machine(), { ...options, health, signal }),
+      async (signal) => await checkPing(await machine(), { ...options, signal }),
     ),
     check("state", "State folder", () => checkStateFolder(config, health)),
     ...config.metrics === undefined ? [] : [
@@ -193,11 +188,6 @@ function pingAdvice(reason: string): string | undefined {
   if (!isInContainerImage()) return undefined;
   if (!/socket|CAP_NET_RAW/.test(reason)) return undefined;
   return "start the container with --cap-add NET_RAW, and in Docker without no-new-privileges";
-}
-
-/** The problem of a part that the running agent has seen; `undefined` when that works. */
-function seenProblem(health: Health | undefined, part: ProblemPart): string | undefined {
-  return health && agentProblems(health).find((problem) => problem.part === part)?.text;
 }
 
 function agentSays(problem: string): string {

@@ -7,22 +7,22 @@
  * @module
  */
 
+import { withTimeout } from "../async/timeout.ts";
 import type { Config } from "../config/config.ts";
-import { describeError, roundMs } from "../log/log.ts";
-import { type Certificate, readCertificate } from "../net/certificate.ts";
+import { roundMs } from "../log/log.ts";
 import { Connector } from "../net/connector.ts";
 import { NetDialer } from "../net/dialer.ts";
 import { lookUpHostsFile } from "../net/dns.ts";
-import { DialError } from "../net/errors.ts";
 import { HttpClient, type HttpResponse } from "../net/http_client.ts";
-import { withTimeout } from "../async/timeout.ts";
 import {
-  isHtml,
-  provesToken,
-  reasonOf as reasonOfAnswer,
-  statusError,
-} from "../panel/http_exchange.ts";
+  type AuthenticatedTarget,
+  callAuthenticated,
+  LearnedTokenPlace,
+  type PanelAccess,
+} from "../panel/authentication.ts";
+import { isHtml, provesToken, reasonOf, statusError } from "../panel/http_exchange.ts";
 import { parsePanelMessage } from "../panel/messages.ts";
+import { truncate } from "../parse/bounded_text.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { urlHost } from "../parse/probe_target.ts";
@@ -33,20 +33,12 @@ import {
   clockAdvice,
   clockDifference,
   connectAdvice,
-  type ForeignAnswer,
-  isLoopback,
+  failureText,
   isPasswordWall,
   lookupAdvice,
-  tlsAdvice,
   type Way,
 } from "./doctor_advice.ts";
-import {
-  type AuthenticatedTarget,
-  callAuthenticated,
-  LearnedTokenPlace,
-  type PanelAccess,
-} from "../panel/authentication.ts";
-import { truncate } from "../parse/bounded_text.ts";
+import { checkTls } from "./doctor_tls.ts";
 
 const RPC_PATH = "/api/clients/v2/rpc";
 /** A method that no panel has. */
@@ -56,8 +48,6 @@ const UNKNOWN_WEBSOCKET_VERSION = "12";
 const REQUEST_TIMEOUT_MS = 10_000;
 const MAX_ROUND_TRIP_MS = 1_000;
 const MAX_CLOCK_ERROR_MS = 30_000;
-const DAY_MS = 24 * 60 * 60_000;
-const MIN_CERTIFICATE_DAYS = 14;
 
 /**
  * The checks of the way to the panel, in their order; `unreadableConfig` is the file of an installed
@@ -67,34 +57,28 @@ export function panelChecks(
   config: Config,
   { unreadableConfig }: { unreadableConfig?: string | undefined } = {},
 ): readonly Check[] {
-  const title = "Panel";
-  if (config.endpoint === "") return [check("panel", title, () => noPanel(unreadableConfig))];
+  if (config.endpoint === "") return [check("panel", "Panel", () => noPanel(unreadableConfig))];
   const panel = new PanelCheck(config);
   return [
     check("dns", "Name resolution", (signal) => panel.resolve(signal)),
     check("connect", "TCP connection", (signal) => panel.connect(signal)),
     check("tls", "TLS", (signal) => panel.startTls(signal)),
-    check("panel", title, (signal) => panel.call(signal)),
+    check("panel", "Panel", (signal) => panel.call(signal)),
     check("token", "Token", () => panel.token()),
     check("websocket", "WebSocket", (signal) => panel.upgrade(signal)),
     check("clock", "Clock", () => panel.clock()),
-    check(
-      "round_trip",
-      "Round trip",
-      (signal) => panel.measureRoundTrip(signal),
-    ),
+    check("round_trip", "Round trip", (signal) => panel.measureRoundTrip(signal)),
   ];
 }
 
 function noPanel(unreadableConfig: string | undefined): CheckResult {
-  if (unreadableConfig !== undefined) {
-    return result(
+  return unreadableConfig === undefined
+    ? result("failed", "no panel is configured", "give -e URL and -t TOKEN, or --config FILE")
+    : result(
       "failed",
       `not checked: this user can't read ${unreadableConfig}, the service's configuration`,
       "run it as root (sudo)",
     );
-  }
-  return result("failed", "no panel is configured", "give -e URL and -t TOKEN, or --config FILE");
 }
 
 type Token = "accepted" | "refused" | "missing" | "unknown";
@@ -102,7 +86,7 @@ type Token = "accepted" | "refused" | "missing" | "unknown";
 class PanelCheck {
   readonly #config: Config;
   readonly #access: PanelAccess;
-  readonly #url: URL;
+  readonly #way: Way;
   readonly #dialer: NetDialer;
   readonly #client: HttpClient;
   /** Whether the name of the panel, or of the proxy, was resolved. */
@@ -118,17 +102,16 @@ class PanelCheck {
     this.#config = config;
     const { endpoint, token } = config;
     this.#access = { endpoint, token, tokenPlace: new LearnedTokenPlace(config.tokenIn) };
-    this.#url = new URL(config.endpoint);
     this.#dialer = new NetDialer(config);
+    const url = new URL(endpoint);
+    this.#way = { url, proxy: this.#dialer.proxyFor(url) };
     this.#client = new HttpClient({ dialer: this.#dialer });
   }
 
   async resolve(signal: AbortSignal): Promise<CheckResult> {
-    const proxy = this.#dialer.proxyFor(this.#url);
-    const host = proxy?.host ?? urlHost(this.#url);
-    if (ipFamily(host) !== undefined) {
-      return result("ok", `${host} is an address`);
-    }
+    const { url, proxy } = this.#way;
+    const host = proxy?.host ?? urlHost(url);
+    if (ipFamily(host) !== undefined) return result("ok", `${host} is an address`);
     const server = await this.#nameServer(host);
     try {
       const addresses = await new Connector(this.#config).lookUp(host, { signal });
@@ -137,13 +120,8 @@ class PanelCheck {
     } catch (error) {
       signal.throwIfAborted();
       this.#isResolved = false;
-      const reason = reasonOf(error);
-      return result("failed", `${reason} (asked ${server})`, lookupAdvice(this.#way));
+      return result("failed", `${failureText(error)} (asked ${server})`, lookupAdvice(this.#way));
     }
-  }
-
-  get #way(): Way {
-    return { url: this.#url, proxy: this.#dialer.proxyFor(this.#url) };
   }
 
   /** The source of the answer to a name. */
@@ -153,146 +131,79 @@ class PanelCheck {
     if (lookUpHostsFile(hosts, host).length > 0) return "/etc/hosts";
     if (nameServer !== undefined) return `${nameServer.host} port ${nameServer.port}`;
     const resolv = await Deno.readTextFile("/etc/resolv.conf").catch(() => "");
-    const servers = [...resolv.matchAll(/^nameserver\s+(\S+)/gm)].map(([, address = ""]) =>
-      address
-    );
-    return servers.length === 0 ? "the system" : servers.join(", ");
+    const servers = Array.from(resolv.matchAll(/^nameserver\s+(\S+)/gm), ([, address]) => address);
+    return servers.join(", ") || "the system";
   }
 
   async connect(signal: AbortSignal): Promise<CheckResult> {
     if (!this.#isResolved) return SKIPPED;
     try {
-      const { connection } = await this.#dialer.connect(this.#url, { signal });
+      const { connection } = await this.#dialer.connect(this.#way.url, { signal });
       const { hostname, port } = connection.remoteAddr;
       connection.close();
       this.#isReachable = true;
-      const proxy = this.#dialer.proxyFor(this.#url);
-      return proxy === undefined
-        ? result("ok", `connected to ${hostname} port ${port}`)
-        : result("ok", `connected through the proxy ${hostname} port ${port}`);
+      const text = this.#way.proxy === undefined
+        ? `connected to ${hostname} port ${port}`
+        : `connected through the proxy ${hostname} port ${port}`;
+      return result("ok", text);
     } catch (error) {
       signal.throwIfAborted();
-      return result("failed", reasonOf(error), connectAdvice(error, this.#way));
+      return result("failed", failureText(error), connectAdvice(error, this.#way));
     }
   }
 
   async startTls(signal: AbortSignal): Promise<CheckResult> {
-    if (this.#url.protocol !== "https:") {
-      if (isLoopback(urlHost(this.#url))) {
-        return result("ok", "not needed: the panel is on this machine");
-      }
-      return result("warning", "not used: everything goes unencrypted", "use an https:// address");
-    }
-    if (!this.#isReachable) return SKIPPED;
-    const certificate = await this.#readCertificate(signal);
-    const days = Math.floor(((certificate?.validUntilMs ?? NaN) - Date.now()) / DAY_MS);
-    const details = certificate === undefined ? "" : certificateText(certificate);
-    try {
-      const { stream } = await this.#dialer.dial(this.#url, { signal });
-      stream.close();
-    } catch (error) {
-      signal.throwIfAborted();
-      this.#isReachable = false;
-      const reason = reasonOf(error);
-      return result(
-        "failed",
-        details === "" ? reason : `${reason} (${details})`,
-        tlsAdvice(reason, this.#way),
-      );
-    }
-    if (this.#config.anyCertificate) {
-      return result(
-        "warning",
-        `any certificate is trusted (${details})`,
-        "--ca-cert FILE trusts only your own certificate",
-      );
-    }
-    if (days >= MIN_CERTIFICATE_DAYS) return result("ok", details);
-    return result("warning", details, "renew the panel's certificate");
-  }
-
-  async #readCertificate(signal: AbortSignal) {
-    try {
-      const { connection } = await this.#dialer.connect(this.#url, { signal });
-      return await withTimeout(
-        (signal) => readCertificate(connection, { host: urlHost(this.#url), signal }),
-        { timeoutMs: REQUEST_TIMEOUT_MS, signal },
-      );
-    } catch {
-      signal.throwIfAborted();
-      return undefined;
-    }
+    const { url } = this.#way;
+    if (url.protocol === "https:" && !this.#isReachable) return SKIPPED;
+    const { anyCertificate } = this.#config;
+    const outcome = await checkTls(this.#way, { dialer: this.#dialer, anyCertificate, signal });
+    if (outcome.status === "failed") this.#isReachable = false;
+    return outcome;
   }
 
   /** Finds out which protocol the panel speaks, and whether it accepts the token. */
   async call(signal: AbortSignal): Promise<CheckResult> {
     if (!this.#isReachable) return SKIPPED;
     try {
-      const response = await this.#callUnknownMethod(signal);
-      const message = parseMessage(response);
-      if (isPasswordWall(foreign(response))) return this.#notAPanel(response);
-      else if (response.status === 401) this.#found({ version: 2, token: "refused" });
+      const answer = await this.#callUnknownMethod(signal);
       // Usually it says that there is no such method; any other answer proves the same.
-      else if (message !== undefined) this.#found({ version: 2, token: "accepted" });
-      else if (isNoPanelOfVersion2(response)) {
-        return await this.#callVersion1(response, signal);
-      } else return this.#notAPanel(response);
+      const byVersion2 = tokenBy(answer, isRpcAnswer(answer));
+      if (byVersion2 !== undefined) return await this.#found(2, byVersion2, signal);
+      if (!isNoPanelOfVersion2(answer)) return this.#notAPanel(answer);
+      const tasks = await this.#request("GET", "/api/clients/ping/tasks", { signal });
+      const isList = tasks.status === 200 && /^\s*(\[|null)/.test(tasks.text);
+      const byVersion1 = tokenBy(tasks, isList);
+      if (byVersion1 !== undefined) return await this.#found(1, byVersion1, signal);
+      // Where something takes no POST, the page that answers GET may be the panel's own.
+      return this.#notAPanel(answer.status === 405 && !isPasswordWall(tasks) ? answer : tasks);
     } catch (error) {
       signal.throwIfAborted();
       return result(
         "failed",
-        reasonOf(error),
+        failureText(error),
         "check that it is a panel that listens there, and the proxy in front of it",
       );
     }
-    return await this.#panelText(signal);
   }
 
-  async #callVersion1(answer: HttpResponse, signal: AbortSignal): Promise<CheckResult> {
-    const path = "/api/clients/ping/tasks";
-    const response = await this.#request("GET", path, { signal });
-    const isList = response.status === 200 && /^\s*(\[|null)/.test(response.text);
-    if (isPasswordWall(foreign(response))) return this.#notAPanel(response);
-    else if (response.status === 401) this.#found({ version: 1, token: "refused" });
-    else if (isList) this.#found({ version: 1, token: "accepted" });
-    // Where something takes no POST, the page that answers GET may be the panel's own.
-    else return this.#notAPanel(answer.status === 405 ? answer : response);
-    return await this.#panelText(signal);
-  }
-
-  #found({ version, token }: { version: 1 | 2; token: Token }): void {
-    this.#version = version;
+  /** Keeps what a panel has answered, and names its version and protocol. */
+  async #found(protocol: 1 | 2, token: Token, signal: AbortSignal): Promise<CheckResult> {
+    this.#version = protocol;
     this.#token = this.#config.token === "" ? "missing" : token;
+    const version = await this.#panelVersion(signal);
+    const name = version === undefined ? "Komari" : `Komari ${version}`;
+    return result("ok", `${name}, protocol version ${protocol}`);
   }
 
   /** Says what has answered in place of a panel, with the first line of its page. */
   #notAPanel(response: HttpResponse): CheckResult {
     const { status, text } = response;
-    const answer = foreign(response);
-    const advice = answerAdvice(answer, this.#way);
-    if (isPasswordWall(answer)) {
-      return result(
-        "failed",
-        `something in front of the panel asks for a password (status 401${reasonOfAnswer(text)})`,
-        advice,
-      );
-    }
-    if (status >= 300 && status < 400) {
-      const { message } = toStatusError("call the panel", response);
-      return result("failed", message, advice);
-    }
-    return result(
-      "failed",
-      `the answer is status ${status}${reasonOfAnswer(text)}, not a Komari panel's`,
-      advice,
-    );
-  }
-
-  /** The panel's version and protocol. */
-  async #panelText(signal: AbortSignal): Promise<CheckResult> {
-    const version = await this.#panelVersion(signal);
-    const name = version === undefined ? "Komari" : `Komari ${version}`;
-    return result("ok", `${name}, protocol version ${this.#version}`);
+    const words = isPasswordWall(response)
+      ? `something in front of the panel asks for a password (status 401${reasonOf(text)})`
+      : status >= 300 && status < 400
+      ? toStatusError("call the panel", response).message
+      : `the answer is status ${status}${reasonOf(text)}, not a Komari panel's`;
+    return result("failed", words, answerAdvice(response, this.#way));
   }
 
   async #panelVersion(signal: AbortSignal): Promise<string | undefined> {
@@ -349,7 +260,7 @@ class PanelCheck {
       );
     } catch (error) {
       signal.throwIfAborted();
-      return blocked(reasonOf(error));
+      return blocked(failureText(error));
     }
   }
 
@@ -420,11 +331,6 @@ class PanelCheck {
   }
 }
 
-/** The message of an error; that of a dial error says everything without its cause. */
-function reasonOf(error: unknown): string {
-  return error instanceof DialError ? error.message : describeError(error);
-}
-
 const REGISTERS_ITSELF = result("skipped", "not checked: this node registers itself");
 
 const SKIPPED = result("skipped", "not checked, because of the failure above");
@@ -459,39 +365,15 @@ function toStatusError(verb: string, { status, text, headers }: HttpResponse): E
   return statusError(verb, { status, text, location: headers.get("location") });
 }
 
-function parseMessage({ status, text }: HttpResponse) {
-  if (status !== 200 && status !== 400) return undefined;
-  const message = parsePanelMessage(text);
-  return message?.kind === "answer" ? message : undefined;
+/** What an answer says of the token; `undefined` for one that is no panel's. */
+function tokenBy(response: HttpResponse, isOfPanel: boolean): Token | undefined {
+  if (response.status === 401 && !isPasswordWall(response)) return "refused";
+  return isOfPanel ? "accepted" : undefined;
 }
 
-function foreign({ status, text, headers }: HttpResponse): ForeignAnswer {
-  const location = headers.get("location") ?? undefined;
-  return { status, text, asksForPassword: headers.has("www-authenticate"), location };
+function isRpcAnswer({ status, text }: HttpResponse): boolean {
+  return (status === 200 || status === 400) && parsePanelMessage(text)?.kind === "answer";
 }
-
-/** Version, issuer, end and names of a certificate. */
-function certificateText(
-  { tlsVersion, issuer, names, isSelfSigned, validFromMs, validUntilMs }: Certificate,
-): string {
-  const nowMs = Date.now();
-  const days = Math.floor((validUntilMs - nowMs) / DAY_MS);
-  const today = new Date(nowMs).toISOString().slice(0, 10);
-  const first = new Date(validFromMs).toISOString().slice(0, 10);
-  const validity: string = days < 0
-    ? `expired ${-days} days before ${today}, the date here`
-    : validFromMs > nowMs
-    ? `valid from ${first}, and the date here is ${today}`
-    : `valid for ${days} more days`;
-  const shown = names.slice(0, MAX_NAMES);
-  const more = names.length > shown.length ? "…" : "";
-  return `${tlsVersion}, ${
-    isSelfSigned ? "self-signed by" : "issued by"
-  } ${issuer}, ${validity}, ` +
-    (names.length === 0 ? "for no name" : `for ${shown.join(", ")}${more}`);
-}
-
-const MAX_NAMES = 4;
 
 function isNoPanelOfVersion2({ status, text }: HttpResponse): boolean {
   return status === 404 || status === 405 || (status === 200 && isHtml(text));

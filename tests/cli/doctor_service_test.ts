@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { type CompletedCheck, parseCheck, runChecks } from "../../lib/cli/checks.ts";
 import { machineChecks } from "../../lib/cli/doctor_machine.ts";
-import { otherProcesses, serviceChecks } from "../../lib/cli/doctor_service.ts";
+import { runningAgent, serviceChecks } from "../../lib/cli/doctor_service.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { configOf, openHealth } from "./fake_context.ts";
 
@@ -14,8 +14,9 @@ async function check(
   ids: readonly string[],
 ): Promise<Record<string, CompletedCheck>> {
   const { signal } = new AbortController();
-  const options = { os: "linux", arch: "x86_64", env };
-  const all = [...serviceChecks(config, { env }), ...machineChecks(config, options)];
+  const health = runningAgent(config, env);
+  const options = { os: "linux", arch: "x86_64", health };
+  const all = [...serviceChecks(config, { env, health }), ...machineChecks(config, options)];
   const checks = all.filter(({ id }) => ids.includes(id));
   const completed = await Array.fromAsync(runChecks(checks, { signal, secrets: [] }));
   return Object.fromEntries(completed.map((it) => [it.id, it]));
@@ -165,39 +166,6 @@ Deno.test("machineChecks() try the address of metrics where no agent runs", asyn
     assertEquals(taken?.status, "failed");
     listener.close();
     assertEquals((await check(config, {}, ["metrics"])).metrics?.status, "ok");
-  });
-});
-
-Deno.test("otherProcesses() finds agents with a token, and neither this agent nor shells", async () => {
-  await inFolder((proc) => {
-    const put = (pid: number, parent: number, words: string[], env: string[] = []): void => {
-      Deno.mkdirSync(`${proc}/${pid}`);
-      Deno.writeTextFileSync(`${proc}/${pid}/cmdline`, words.map((word) => `${word}\0`).join(""));
-      Deno.writeTextFileSync(`${proc}/${pid}/environ`, env.map((it) => `${it}\0`).join(""));
-      Deno.writeTextFileSync(`${proc}/${pid}/stat`, `${pid} (a (b) c) S ${parent} 1 1 0 -1 0\n`);
-    };
-    const program = "/opt/komari-agent-deno/komari-agent-deno";
-    const config = `${proc}/config.json`;
-    Deno.writeTextFileSync(config, JSON.stringify({ token: TOKEN }));
-    put(1, 0, ["/sbin/init"]);
-    put(9, 1, ["sudo", program, "-t", TOKEN]);
-    put(10, 9, [program, "--config", config]);
-    put(11, 10, [program, "helper", TOKEN]);
-    put(20, 1, ["bash"], [`AGENT_TOKEN=${TOKEN}`]);
-    put(21, 20, ["/usr/bin/komari-agent-deno", "doctor", "-t", TOKEN]);
-    put(30, 1, ["/opt/komari/agent", "-e", "https://p.example", "-t", TOKEN]);
-    put(31, 1, ["deno", "run", "/srv/komari-agent-deno-portable"], [`AGENT_TOKEN=${TOKEN}`]);
-    put(32, 1, ["/tmp/komari-agent-deno", "--config", config]);
-    put(33, 1, ["/opt/komari/agent", "-t", `${TOKEN}-of-another`]);
-    put(34, 30, ["sh", "-c", "komari-agent-deno-shell"], [`AGENT_TOKEN=${TOKEN}`]);
-    const agent = { pid: 10, isRunning: true };
-    const found = otherProcesses(new Set([TOKEN]), agent, { proc, self: 21 });
-    assertEquals(found.sort((one, other) => one.pid - other.pid), [
-      { name: "agent", pid: 30 },
-      { name: "deno", pid: 31 },
-      { name: "komari-agent-deno", pid: 32 },
-    ]);
-    return Promise.resolve();
   });
 });
 

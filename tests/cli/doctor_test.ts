@@ -465,7 +465,7 @@ Deno.test("disksResult() is a failure where a counted disk hangs, else a warning
 
 Deno.test("machineChecks() have a title in both languages, and ids of their own", () => {
   const config = configOf(["-e", "https://p.example", "-t", TOKEN]);
-  const options = { os: "linux", arch: "x86_64", env: {} };
+  const options = { os: "linux", arch: "x86_64", health: undefined };
   const all = [configCheck(config), ...panelChecks(config), ...machineChecks(config, options)];
   assertEquals(new Set(all.map(({ id }) => id)).size, all.length);
   const names = ["TLS", "WebSocket"];
