@@ -91,8 +91,7 @@ export class FileSystemReader {
     }
     const shown = [...mounts.values()];
     const others = new Set(
-      shown.filter(({ mountPoint }) => mountPoint !== "/")
-        .map(({ mountPoint }) => this.#pathOf(mountPoint)),
+      shown.flatMap(({ mountPoint }) => mountPoint === "/" ? [] : this.#pathOf(mountPoint)),
     );
     for (const path of others) this.#statfs.query(path);
     this.#statfs.prune(others);

@@ -97,8 +97,7 @@ export class StatReader {
     core: string,
     ticks: readonly (number | undefined)[],
   ): readonly (number | undefined)[] {
-    const last = this.#last.get(core);
-    if (last === undefined) return ticks;
+    const last = this.#last.get(core) ?? [];
     const wasOffline = (last[IDLE] ?? 0) - (ticks[IDLE] ?? 0) >= HOTPLUG_TICKS;
     if (wasOffline) return ticks;
     return ticks.map((value, column) =>
@@ -161,19 +160,16 @@ function netstatFamilies(fields: ReadonlyMap<string, number>): MetricFamily[] {
 
 /** Reads `/proc/net/sockstat` or `/proc/net/sockstat6`; `pageBytes` is the size of a page. */
 export function sockstatMetrics(text: string, pageBytes: number | undefined): MetricFamily[] {
-  const families: MetricFamily[] = [];
-  const add = (protocol: string, state: string, value: number) => {
+  return [...parseSockstatFields(text)].flatMap(([field, value]) => {
+    const [protocol = "", state = ""] = field.split("_");
     const help = protocol === "sockets"
       ? "IPv4 sockets that are open."
       : `${protocol} sockets: ${state}.`;
-    families.push(gauge(`node_sockstat_${protocol}_${state}`, help, value));
-  };
-  for (const [field, value] of parseSockstatFields(text)) {
-    const [protocol = "", state = ""] = field.split("_");
-    add(protocol, state, value);
-    if (state === "mem" && pageBytes !== undefined) add(protocol, "mem_bytes", value * pageBytes);
-  }
-  return families;
+    const family = gauge(`node_sockstat_${field}`, help, value);
+    if (state !== "mem" || pageBytes === undefined) return [family];
+    const bytes = `${protocol} sockets: mem_bytes.`;
+    return [family, gauge(`node_sockstat_${field}_bytes`, bytes, value * pageBytes)];
+  });
 }
 
 const RECEIVED = ["bytes", "packets", "errs", "drop", "fifo", "frame", "compressed", "multicast"];
@@ -259,8 +255,8 @@ export function schedstatMetrics(text: string): MetricFamily[] {
 
 /** Reads `/proc/net/arp`. */
 export function arpMetrics(text: string): MetricFamily[] {
-  const samples = [...countArpEntries(text)].slice(0, MAX_ROWS)
-    .map(([device, value]) => one(value, { device }));
+  const entries = [...countArpEntries(text)].slice(0, MAX_ROWS);
+  const samples = entries.map(([device, value]) => one(value, { device }));
   return [gauge("node_arp_entries", "Neighbours in the ARP table, by interface.", samples)];
 }
 

@@ -242,11 +242,8 @@ export class DiskCollector {
   /** Whether the path leads to the file system that may lie over it. */
   #isHidden({ cover, mayHang }: CountedMount, use: FileSystemUse): boolean {
     if (cover === undefined || mayHang) return false;
-    try {
-      return hasSameUsage(use, this.#host.statfs(cover));
-    } catch {
-      return false;
-    }
+    const other = attempt(() => this.#host.statfs(cover));
+    return other !== undefined && hasSameUsage(use, other);
   }
 
   #query(mount: CountedMount): FileSystemUse | Error | undefined {

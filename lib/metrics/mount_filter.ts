@@ -145,14 +145,15 @@ export function filterMounts(
   const names = new Map<string, string>();
   const decisions = new Map<Mount, CountedMount | IgnoredMount>();
   const decide = (mount: Mount) => {
-    const rule = ignoreReasonFor(mount, include);
+    const isWanted = include.has(mount.mountPoint);
+    if (include.size > 0 && !isWanted) return ignoreMount(mount, "not in --include-mountpoint");
+    const rule = isWanted ? undefined : ignoreReason(mount);
     if (rule !== undefined) return ignoreMount(mount, rule);
     const keys = identityKeys(mount);
     const same = keys.map((key) => names.get(key)).find((name) => name !== undefined);
     if (same !== undefined) return ignoreMount(mount, `same file system as ${same}`);
     const path = visible ? visible(mount) : mount.mountPoint;
     if (path === undefined) return ignoreMount(mount, "not visible from here");
-    const isWanted = include.size > 0;
     const mayHang = leadsThroughSlow(path);
     // Only a part of a file system can be a file.
     const mayBeFile = !visible && !isWanted && mount.root !== "/" && !mayHang;
@@ -196,11 +197,6 @@ function withRoot(mounts: readonly Mount[]): readonly Mount[] {
   if (!isChroot) return mounts;
   const root = { id: -1, parentId: -1, device: "", root: "/", mountPoint: "/" };
   return [{ ...root, type: CHROOT_TYPE, source: "a folder" }, ...mounts];
-}
-
-function ignoreReasonFor(mount: Mount, include: ReadonlySet<string>): string | undefined {
-  if (include.size === 0) return ignoreReason(mount);
-  return include.has(mount.mountPoint) ? undefined : "not in --include-mountpoint";
 }
 
 /** Mounts by what lies over them: surely, or perhaps. */
