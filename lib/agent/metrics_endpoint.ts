@@ -234,23 +234,20 @@ export class MetricsEndpoint implements Disposable {
   }
 
   async #respond(head: string | undefined, agent: ScrapedAgent): Promise<string> {
-    if (head === undefined) return response(431, { body: "Request head too long\n" });
+    if (head === undefined) return response(431, "Request head too long\n");
     const [requestLine = "", ...fields] = head.split("\r\n");
     const [, method, path] = /^(\S+) (\/[^ ?]*)(?:\?\S*)? HTTP\/1\.[01]$/.exec(requestLine) ?? [];
-    if (method === undefined) return response(400, { body: "Bad request\n" });
+    if (method === undefined) return response(400, "Bad request\n");
     if (!acceptsHost(fields, this.#address.hostname.toLowerCase())) {
-      return response(421, {
-        body: "Use an IP address, localhost, or the name given by --metrics\n",
-      });
+      return response(421, "Use an IP address, localhost, or the name given by --metrics\n");
     }
-    if (path !== "/metrics") return response(404, { body: "See /metrics\n" });
+    if (path !== "/metrics") return response(404, "See /metrics\n");
     if (method !== "GET" && method !== "HEAD") {
-      return response(405, { body: "Method not allowed\n", headers: ["Allow: GET, HEAD"] });
+      return response(405, "Method not allowed\n", { headers: ["Allow: GET, HEAD"] });
     }
     const format = acceptedFormat(fields.find((field) => /^accept:/i.test(field)) ?? "");
     this.#reading ??= this.#families(agent).finally(() => this.#reading = undefined);
-    return response(200, {
-      body: formatMetrics(await this.#reading, format),
+    return response(200, formatMetrics(await this.#reading, format), {
       contentType: CONTENT_TYPES[format],
       isHead: method === "HEAD",
     });
@@ -369,12 +366,12 @@ const REASONS: Readonly<Record<number, string>> = {
 
 function response(
   status: number,
-  { body, contentType = "text/plain; charset=utf-8", headers = [], isHead = false }: {
-    body: string;
+  body: string,
+  { contentType = "text/plain; charset=utf-8", headers = [], isHead = false }: {
     contentType?: string;
     headers?: readonly string[];
     isHead?: boolean;
-  },
+  } = {},
 ): string {
   const length = new TextEncoder().encode(body).length;
   return [

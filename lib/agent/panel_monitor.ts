@@ -37,51 +37,39 @@ export class PanelMonitors {
 
 /** Keeps the state of the connection to one panel. */
 export class PanelMonitor implements PanelObserver {
-  readonly #panel: string;
   readonly #onChange: (intervalMs?: number) => void;
-  #transport: string | undefined;
-  #sinceMs = Date.now();
-  #acceptedAtMs: number | undefined;
-  #failures = 0;
-  #error: PanelHealth["error"];
-  #shortConnections = 0;
   readonly #probes = new ProbeCounts();
+  /** Without the numbers of probes. */
+  #health: PanelHealth;
 
   /** @param onChange Called after a change; with the time to the next report when one was accepted. */
   constructor(panel: string, onChange: (intervalMs?: number) => void) {
-    this.#panel = panel;
+    this.#health = { panel, sinceMs: Date.now(), failures: 0, probes: 0 };
     this.#onChange = onChange;
   }
 
   /** The transport has changed; `undefined` during an outage. */
   onTransport(transport: Transport | undefined): void {
     const name = transport && transportName(transport);
-    if (name === this.#transport) return;
-    this.#transport = name;
-    this.#sinceMs = Date.now();
-    this.#onChange();
+    if (name !== this.#health.transport) this.#change({ transport: name, sinceMs: Date.now() });
   }
 
   /** The panel has accepted a report. */
   onAccepted(intervalMs: number): void {
-    this.#acceptedAtMs = Date.now();
-    this.#failures = 0;
-    this.#onChange(intervalMs);
+    this.#change({ acceptedAtMs: Date.now(), failures: 0 }, intervalMs);
   }
 
   /** A call has ended, with an error if it has failed. */
   onOutcome(error: unknown): void {
     if (error === undefined) return;
-    this.#failures++;
-    this.#error = { text: describeError(error), atMs: Date.now() };
-    this.#onChange();
+    const failures = this.#health.failures + 1;
+    this.#change({ failures, error: { text: describeError(error), atMs: Date.now() } });
   }
 
   /** So many WebSockets in a row were closed soon after they opened. */
   onShortConnections(count: number): void {
-    if (count === this.#shortConnections) return;
-    this.#shortConnections = count;
-    this.#onChange();
+    const { shortConnections = 0 } = this.#health;
+    if (count !== shortConnections) this.#change({ shortConnections: count });
   }
 
   /** Counts the probes that are repeated. */
@@ -103,21 +91,18 @@ export class PanelMonitor implements PanelObserver {
 
   /** The present state. */
   health(): PanelHealth {
+    const { transport = "", sinceMs, shortConnections = 0 } = this.#health;
+    // Whether the WebSocket in use was not closed soon.
+    const lasts = transport.endsWith(" WebSocket") && Date.now() - sinceMs >= SHORT_CONNECTION_MS;
     return {
-      panel: this.#panel,
-      transport: this.#transport,
-      sinceMs: this.#sinceMs,
-      acceptedAtMs: this.#acceptedAtMs,
-      failures: this.#failures,
-      error: this.#error,
-      shortConnections: this.#lasts() ? 0 : this.#shortConnections,
+      ...this.#health,
+      shortConnections: lasts ? 0 : shortConnections,
       ...this.#probes.numbers(),
     };
   }
 
-  /** Whether the WebSocket in use was not closed soon. */
-  #lasts(): boolean {
-    const isSocket = this.#transport?.endsWith(" WebSocket") ?? false;
-    return isSocket && Date.now() - this.#sinceMs >= SHORT_CONNECTION_MS;
+  #change(changed: Partial<PanelHealth>, intervalMs?: number): void {
+    this.#health = { ...this.#health, ...changed };
+    this.#onChange(intervalMs);
   }
 }

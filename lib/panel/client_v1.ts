@@ -1,12 +1,6 @@
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
-import {
-  type AuthenticatedCall,
-  isHtml,
-  type NodeFetch,
-  type PanelResponse,
-  statusError,
-} from "./http_exchange.ts";
+import { isHtml, type NodeFetch, type PanelResponse, statusError } from "./http_exchange.ts";
 import { parseTaskList, type TaskList } from "./task_list.ts";
 import { PanelError } from "./panel_error.ts";
 import type { WireBasicInfo, WireCommandResult, WireProbeResult, WireReport } from "./protocol.ts";
@@ -54,9 +48,8 @@ export class ClientV1 {
 
   /** Fetches the probe tasks; the same object as long as they don't change. @throws {PanelError} */
   async fetchTasks(signal: AbortSignal): Promise<TaskList> {
-    const options = { timeoutMs: CALL_TIMEOUT_MS.tasks, limitBytes: TASKS_LIMIT_BYTES };
-    const call = this.#call("GET", "fetch probe tasks", "ping/tasks", options);
-    const text = await this.#request(call, signal);
+    const options = { timeoutMs: CALL_TIMEOUT_MS.tasks, limitBytes: TASKS_LIMIT_BYTES, signal };
+    const { name, text } = await this.#request("fetch probe tasks", "ping/tasks", options);
     if (this.#tasks?.text === text) return this.#tasks.list;
     try {
       const list = parseTaskList(text);
@@ -64,7 +57,7 @@ export class ClientV1 {
       return list;
     } catch (cause) {
       if (!(cause instanceof SyntaxError)) throw cause;
-      throw unreadable(call, text, cause);
+      throw unreadable(name, text, cause);
     }
   }
 
@@ -75,41 +68,41 @@ export class ClientV1 {
     options: { timeoutMs: number; signal: AbortSignal },
   ): Promise<void> {
     const body = JSON.stringify(message);
-    const call = this.#call("POST", verb, path, { timeoutMs: options.timeoutMs, body });
-    const text = await this.#request(call, options.signal);
+    const { name, text } = await this.#request(verb, path, { ...options, body });
     // Proxies answer 200 with a page of HTML to paths that they don't know.
-    if (!isSuccess(text)) throw unreadable(call, text);
+    if (jsonFields(parseJson(text)).status !== "success") throw unreadable(name, text);
   }
 
-  async #request(call: AuthenticatedCall, signal: AbortSignal): Promise<string> {
-    const response = await this.#fetch(call, signal);
-    if (response.status === 200) return response.text;
-    throw isUnsupported(response)
-      ? unsupported(call, `status ${response.status}`, response.status)
-      : statusError(call.name, response);
-  }
-
-  #call(
-    method: AuthenticatedCall["method"],
+  /** Posts a body, or gets where there is none; gives the name of the call, and the answer's text. */
+  async #request(
     verb: string,
     path: string,
-    rest: { timeoutMs: number; body?: string; limitBytes?: number },
-  ): AuthenticatedCall {
-    return {
-      name: `${verb} (${method} /api/clients/${path})`,
+    { signal, ...rest }: {
+      timeoutMs: number;
+      signal: AbortSignal;
+      body?: string;
+      limitBytes?: number;
+    },
+  ): Promise<{ name: string; text: string }> {
+    const isPost = rest.body !== undefined;
+    const method = isPost ? "POST" : "GET";
+    const name = `${verb} (${method} /api/clients/${path})`;
+    const response = await this.#fetch({
+      name,
       path: `/api/clients/${path}`,
       method,
       headers: [
         ["accept", "application/json"],
-        ...(method === "POST" ? [["content-type", "application/json"] as const] : []),
+        ...(isPost ? [["content-type", "application/json"] as const] : []),
       ],
       ...rest,
-    };
+    }, signal);
+    const { status, text } = response;
+    if (status === 200) return { name, text };
+    throw isUnsupported(response)
+      ? unsupported(name, `status ${status}`, status)
+      : statusError(name, response);
   }
-}
-
-function isSuccess(text: string): boolean {
-  return jsonFields(parseJson(text)).status === "success";
 }
 
 /** A panel without version 1, or no panel at all; one that is not set up answers 404 with JSON. */
@@ -118,7 +111,7 @@ function isUnsupported({ status, text }: PanelResponse): boolean {
   return status === 404 && !/^\s*[{[]/.test(text);
 }
 
-function unsupported({ name }: AuthenticatedCall, answer: string, status: number): PanelError {
+function unsupported(name: string, answer: string, status: number): PanelError {
   return new PanelError(
     `Cannot ${name}: the answer is ${answer}, not a panel's of version 1; ` +
       "is the path of the panel's address right?",
@@ -126,9 +119,9 @@ function unsupported({ name }: AuthenticatedCall, answer: string, status: number
   );
 }
 
-function unreadable(call: AuthenticatedCall, text: string, cause?: unknown): PanelError {
-  if (isHtml(text)) return unsupported(call, "a page of HTML", 200);
-  return new PanelError(`Cannot ${call.name}: the answer is not a panel's`, {
+function unreadable(name: string, text: string, cause?: unknown): PanelError {
+  if (isHtml(text)) return unsupported(name, "a page of HTML", 200);
+  return new PanelError(`Cannot ${name}: the answer is not a panel's`, {
     failure: "unreadable",
     cause,
   });

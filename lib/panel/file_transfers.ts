@@ -126,14 +126,12 @@ function transferRefusal(name: string, answer: PanelResponse): PanelError {
 
 /** The error for a transfer that was not answered, or not whole. */
 function transferFailure(name: string, error: ResponseError | DialError): PanelError {
-  if (!(error instanceof ResponseError)) return connectionError(name, error);
-  const words = {
-    "timeout": `timeout: no byte moved for ${STALL_MS / 60_000} minutes`,
-    "closed": `unexpected EOF: ${error.message}`,
-    "malformed": undefined,
-    "too long": undefined,
-  }[error.kind];
-  if (words === undefined) return connectionError(name, error);
-  const failure = error.kind === "timeout" ? "timeout" : "unreachable";
-  return new PanelError(`Cannot ${name}: ${words}`, { failure });
+  const kind = error instanceof ResponseError ? error.kind : undefined;
+  if (kind === "timeout") {
+    const words = `timeout: no byte moved for ${STALL_MS / 60_000} minutes`;
+    return new PanelError(`Cannot ${name}: ${words}`, { failure: kind });
+  }
+  if (kind !== "closed") return connectionError(name, error);
+  const words = `unexpected EOF: ${error.message}`;
+  return new PanelError(`Cannot ${name}: ${words}`, { failure: "unreachable" });
 }

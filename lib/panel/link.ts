@@ -268,8 +268,7 @@ export class PanelLink {
     if (carrier === "POST") {
       if (version === 2) return await clientV2.report(report, options);
       await clientV1.sendReport(report, options);
-    } else if (sender.socket !== undefined) await sender.socket.sendReport(report, options);
-    else throw new PanelError("Cannot send by WebSocket: it is closed", { failure: "unreachable" });
+    } else await sender.requireSocket().sendReport(report, options);
     return [];
   }
 }

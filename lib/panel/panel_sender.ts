@@ -10,7 +10,6 @@ import {
   toWireCommandResult,
   toWireFileResult,
   toWireProbeResult,
-  type WireCommandResult,
 } from "./protocol.ts";
 import type { Transport } from "./transport.ts";
 import type { CommandResult, FileResult, ProbeResult } from "../types.ts";
@@ -69,22 +68,27 @@ export class PanelSender {
       const timeoutMs = CALL_TIMEOUT_MS.probeResult;
       await this.#call("agent.pingResult", { ...message }, { timeoutMs, signal });
     } else if (carrier === "POST") await this.#clientV1.sendProbeResult(message, signal);
-    else await this.#openSocket().sendProbeResult(message);
+    else await this.requireSocket().sendProbeResult(message);
   }
 
   /** Sends the result of a command. @throws {PanelError} When it is not accepted. */
   async sendCommandResult(result: CommandResult, signal: AbortSignal): Promise<void> {
     const message = toWireCommandResult(result);
-    if (this.transport.version === 1 || this.#hasNoTaskResult) {
-      return await this.#sendV1(message, signal);
+    if (this.transport.version === 2 && !this.#hasNoTaskResult) {
+      const timeoutMs = CALL_TIMEOUT_MS.commandResult;
+      try {
+        return await this.#call("agent.taskResult", { ...message }, { timeoutMs, signal });
+      } catch (error) {
+        if (!isUnknownMethod(error)) throw error;
+        this.#hasNoTaskResult = true;
+      }
     }
-    const timeoutMs = CALL_TIMEOUT_MS.commandResult;
     try {
-      await this.#call("agent.taskResult", { ...message }, { timeoutMs, signal });
+      await this.#clientV1.sendCommandResult(message, signal);
     } catch (error) {
-      if (!isUnknownMethod(error)) throw error;
-      this.#hasNoTaskResult = true;
-      await this.#sendV1(message, signal);
+      // The panel was updated, and has the method now.
+      if (failureOf(error) === "unsupported protocol") this.#hasNoTaskResult = false;
+      throw error;
     }
   }
 
@@ -116,16 +120,6 @@ export class PanelSender {
     await ifAwaited(this.#call("agent.startupConfig.result", params, options));
   }
 
-  async #sendV1(result: WireCommandResult, signal: AbortSignal): Promise<void> {
-    try {
-      await this.#clientV1.sendCommandResult(result, signal);
-    } catch (error) {
-      // The panel was updated, and has the method now.
-      if (failureOf(error) === "unsupported protocol") this.#hasNoTaskResult = false;
-      throw error;
-    }
-  }
-
   /** Makes a call of version 2, by its WebSocket if that is in use, else by POST. */
   async #call(
     method: string,
@@ -134,11 +128,12 @@ export class PanelSender {
   ): Promise<void> {
     const request = { method, params, ...options };
     const { version, carrier } = this.transport;
-    if (version === 2 && carrier === "WebSocket") await this.#openSocket().call(request);
+    if (version === 2 && carrier === "WebSocket") await this.requireSocket().call(request);
     else await this.#clientV2.call(request);
   }
 
-  #openSocket(): PanelSocket {
+  /** The open WebSocket. @throws {PanelError} When none is open. */
+  requireSocket(): PanelSocket {
     if (this.socket !== undefined) return this.socket;
     throw new PanelError("Cannot send by WebSocket: it is closed", { failure: "unreachable" });
   }

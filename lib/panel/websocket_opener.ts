@@ -87,21 +87,18 @@ export class WebSocketOpener {
     cause: unknown,
   ): { why: DialFailure; error: PanelError } {
     const name = `open a WebSocket (GET ${pathOf(purpose)})`;
-    if (cause instanceof UpgradeError) {
-      const { status, text, location } = cause;
-      if (status === 200) {
-        const what = isHtml(text) ? "a page of HTML" : "no WebSocket";
-        const error = new PanelError(`Cannot ${name}: the answer is ${what}`, {
-          failure: "unsupported protocol",
-          status,
-        });
-        return { why: "answered", error };
-      }
-      return { why: "answered", error: statusError(name, { status, text, location }) };
+    if (!(cause instanceof UpgradeError)) {
+      const why = cause instanceof DialError ? whyNotDialled(cause) : "answered";
+      return { why, error: connectionError(name, cause) };
     }
-    const error = connectionError(name, cause);
-    if (!(cause instanceof DialError)) return { why: "answered", error };
-    return { why: whyNotDialled(cause), error };
+    const { status, text } = cause;
+    if (status !== 200) return { why: "answered", error: statusError(name, cause) };
+    const what = isHtml(text) ? "a page of HTML" : "no WebSocket";
+    const error = new PanelError(`Cannot ${name}: the answer is ${what}`, {
+      failure: "unsupported protocol",
+      status,
+    });
+    return { why: "answered", error };
   }
 }
 
