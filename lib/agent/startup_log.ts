@@ -5,11 +5,11 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { unmatchedNotices } from "../config/notices.ts";
 import { panelName } from "../config/panels.ts";
 import { describeSandbox, type Sandbox, sealGap } from "../sandbox/sandbox.ts";
 import { getLogger } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
+import { matchesGlob } from "../parse/glob.ts";
 import { VERSION } from "../version.ts";
 
 /** Names the panel, without the parts of its address that may be secret. */
@@ -23,7 +23,7 @@ export function logPanel(panel: { readonly endpoint: string }): void {
 /** Names the interfaces and mount points that count, and options that match none. */
 export function logCountedParts(machine: Machine, config: Config): void {
   const log = getLogger("agent");
-  const notices = unmatched(config, machine);
+  const notices = unmatchedNotices(config, machine);
   const text = "Counting the traffic of {interfaces}, and the space of {mountPoints}";
   const values = {
     interfaces: counted(machine.interfaces()),
@@ -50,16 +50,52 @@ export function logSandbox(sandbox: Sandbox | undefined): void {
   else log.warning(text, values);
 }
 
-/** Options that match nothing on this machine, one line each. */
-export function unmatched(config: Config, machine: Machine): string[] {
-  return unmatchedNotices(config, {
-    interfaces: machine.interfaces(),
-    mountPoints: machine.mounts(),
-    asksCards: machine.gpu !== undefined,
-  });
+/** A part of a machine that may count. */
+interface Part {
+  readonly name: string;
+  readonly counted: boolean;
 }
 
-function counted(decisions: readonly { name: string; counted: boolean }[]): string {
+/**
+ * Names what options ask for and the machine does not have, and says if nothing is counted.
+ *
+ * A machine without any interface or mount point was not measured yet, and gives no notice.
+ *
+ * @param machine `type` is empty for a mount point that only the list has; `gpu` is absent where
+ * graphics cards can't be queried.
+ */
+export function unmatchedNotices(
+  { gpu, includeNics, excludeNics, includeMountPoints }: Pick<
+    Config,
+    "gpu" | "includeNics" | "excludeNics" | "includeMountPoints"
+  >,
+  machine: {
+    interfaces(): readonly Part[];
+    mounts(): readonly (Omit<Part, "name"> & { mountPoint: string; type: string })[];
+    readonly gpu?: unknown;
+  },
+): string[] {
+  const [interfaces, mounts] = [machine.interfaces(), machine.mounts()];
+  const noTraffic = interfaces.some((it) => it.counted) ? "" : ", so no traffic is counted";
+  const noSpace = mounts.some((it) => it.counted) ? "" : ", so no disk space is counted";
+  const isMeasured = interfaces.length > 0;
+  const globs = includeNics.filter((glob) =>
+    isMeasured && !interfaces.some(({ name }) => matchesGlob(name, glob))
+  );
+  const excludesAll = isMeasured && includeNics.length === 0 && excludeNics.length > 0 &&
+    noTraffic !== "";
+  const missing = mounts.filter(({ type }) => type === "").map((it) => it.mountPoint);
+  return [
+    globs.length > 0 && `--include-nics ${globs.join(",")} matches no interface${noTraffic}`,
+    excludesAll && `--exclude-nics ${excludeNics.join(",")} leaves no interface${noTraffic}`,
+    includeMountPoints.length > 0 && missing.length > 0 &&
+    `--include-mountpoint ${missing.join(";")} is not mounted${noSpace}`,
+    gpu && machine.gpu === undefined &&
+    "--gpu has no effect: graphics cards are queried on Linux only",
+  ].filter((notice) => typeof notice === "string");
+}
+
+function counted(decisions: readonly Part[]): string {
   const names = decisions.filter((it) => it.counted).map((it) => it.name);
   return names.length === 0 ? "nothing" : names.join(", ");
 }

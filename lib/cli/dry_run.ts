@@ -7,7 +7,7 @@
 
 import { delay } from "@std/async/delay";
 import { startShell } from "../sandbox/shell.ts";
-import { unmatched } from "../agent/startup_log.ts";
+import { unmatchedNotices } from "../agent/startup_log.ts";
 import type { Config } from "../config/config.ts";
 import { INTERVAL_SECONDS } from "../config/parsers.ts";
 import { describeError, getLogger } from "../log/log.ts";
@@ -50,58 +50,49 @@ export function secondsBetweenMeasurements(intervalSeconds: number | undefined):
   return Math.min(intervalSeconds ?? INTERVAL_SECONDS.webSocket, MAX_SECONDS);
 }
 
-interface MeasureOptions extends Platform {
-  readonly secondsBetween: number;
-  /** Ends the wait between the two measurements. */
-  readonly signal: AbortSignal;
-}
-
-async function measureTwice(config: Config, options: MeasureOptions): Promise<DryRun> {
-  const machine = await openMachine(config, options);
+async function measureTwice(
+  config: Config,
+  { secondsBetween, signal, ...platform }: Platform & {
+    secondsBetween: number;
+    signal: AbortSignal;
+  },
+): Promise<DryRun> {
+  const machine = await openMachine(config, platform);
   try {
-    return await measureOpened(machine, config, options);
+    const getText = createGetText(config.proxies);
+    const addresses = new PublicAddresses(config, machine, { getText });
+    const collectors = config.monthRotate === 0
+      ? machine.collectors
+      : (await import("../traffic/persistent_traffic.ts")).readTraffic(config, machine);
+    takeSnapshot(collectors);
+    const [found] = await Promise.all([
+      addresses.lookup(signal),
+      delay(secondsBetween * 1000, { signal }),
+      queryNvidia(machine, signal),
+    ]);
+    await machine.refresh?.();
+    const failures = new Map<string, string>();
+    const snapshot = takeSnapshot(collectors, ({ subject, error }) => {
+      failures.set(subject, describeError(error));
+    });
+    for (const notice of unmatchedNotices(config, machine)) {
+      getLogger("agent").warning("{notice}", { notice });
+    }
+    return toDryRun(machine, {
+      basicInfo: toWireBasicInfo({
+        facts: machine.facts(),
+        snapshot,
+        addresses: found,
+        version: VERSION,
+        withoutNewColumns: false,
+      }),
+      report: toWireReport(snapshot),
+      secondsBetween,
+      sources: { ...collectedSources(collectors, failures), addresses: addresses.source },
+    });
   } finally {
     await machine.close?.();
   }
-}
-
-async function measureOpened(
-  machine: Machine,
-  config: Config,
-  { secondsBetween, signal }: MeasureOptions,
-): Promise<DryRun> {
-  const getText = createGetText(config.proxies);
-  const addresses = new PublicAddresses(config, machine, { getText });
-  const collectors = config.monthRotate === 0
-    ? machine.collectors
-    : (await import("../traffic/persistent_traffic.ts")).readTraffic(config, machine);
-  takeSnapshot(collectors);
-  const [found] = await Promise.all([
-    addresses.lookup(signal),
-    delay(secondsBetween * 1000, { signal }),
-    queryNvidia(machine, signal),
-  ]);
-  await machine.refresh?.();
-  const failures = new Map<string, string>();
-  const snapshot = takeSnapshot(collectors, ({ subject, error }) => {
-    failures.set(subject, describeError(error));
-  });
-  const result = toDryRun(machine, {
-    basicInfo: toWireBasicInfo({
-      facts: machine.facts(),
-      snapshot,
-      addresses: found,
-      version: VERSION,
-      withoutNewColumns: false,
-    }),
-    report: toWireReport(snapshot),
-    secondsBetween,
-    sources: { ...collectedSources(collectors, failures), addresses: addresses.source },
-  });
-  for (const notice of unmatched(config, machine)) {
-    getLogger("agent").warning("{notice}", { notice });
-  }
-  return result;
 }
 
 /** Queries NVIDIA's cards once, through a shell, if details of cards are wanted. */

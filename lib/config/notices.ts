@@ -1,4 +1,3 @@
-import { matchesGlob } from "../parse/glob.ts";
 import { didYouMean } from "./did_you_mean.ts";
 import type { FoundToken } from "./credentials.ts";
 import type { Option } from "./option.ts";
@@ -74,59 +73,4 @@ function misspeltVariables(env: Readonly<Record<string, string>>): string[] {
     const hint = didYouMean(name, known);
     return hint === "" ? [] : [`variable ${name} is not known${hint}`];
   });
-}
-
-/** Options that name parts of a machine. */
-export interface MachineSelection {
-  /** Whether details of graphics cards are wanted. */
-  readonly gpu?: boolean;
-  readonly includeNics: readonly string[];
-  readonly excludeNics: readonly string[];
-  readonly includeMountPoints: readonly string[];
-}
-
-/** Parts of a machine, and whether they are counted. */
-export interface MachineParts {
-  readonly interfaces: readonly { readonly name: string; readonly counted: boolean }[];
-  /** `type` is empty for a mount point that only the list has. */
-  readonly mountPoints: readonly {
-    readonly mountPoint: string;
-    readonly type: string;
-    readonly counted: boolean;
-  }[];
-  /** Whether graphics cards can be queried there. */
-  readonly asksCards?: boolean;
-}
-
-/**
- * Names what the options ask for and the machine does not have, and says if nothing is counted.
- *
- * A machine without any interface or mount point was not measured yet, and gives no notice.
- */
-export function unmatchedNotices(
-  lists: MachineSelection,
-  { interfaces, mountPoints, asksCards = true }: MachineParts,
-): string[] {
-  const noTraffic = interfaces.some((it) => it.counted) ? "" : ", so no traffic is counted";
-  const noSpace = mountPoints.some((it) => it.counted) ? "" : ", so no disk space is counted";
-  const looked = interfaces.length > 0;
-  const globs = lists.includeNics.filter((glob) =>
-    looked && !interfaces.some(({ name }) => matchesGlob(name, glob))
-  );
-  const missing = mountPoints.filter(({ type }) => type === "").map((it) => it.mountPoint);
-  const notices: string[] = [];
-  if (globs.length > 0) {
-    notices.push(`--include-nics ${globs.join(",")} matches no interface${noTraffic}`);
-  } else if (
-    looked && lists.includeNics.length === 0 && lists.excludeNics.length > 0 && noTraffic !== ""
-  ) {
-    notices.push(`--exclude-nics ${lists.excludeNics.join(",")} leaves no interface${noTraffic}`);
-  }
-  if (lists.includeMountPoints.length > 0 && missing.length > 0) {
-    notices.push(`--include-mountpoint ${missing.join(";")} is not mounted${noSpace}`);
-  }
-  if (lists.gpu && !asksCards) {
-    notices.push("--gpu has no effect: graphics cards are queried on Linux only");
-  }
-  return notices;
 }

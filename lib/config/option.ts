@@ -63,7 +63,7 @@ export const OPTION_GROUPS = {
   addresses: { title: { en: "Public addresses", zh: "公网地址" }, commands: [...AGENT, "demo"] },
   remote: { title: { en: "Remote control", zh: "远程控制" }, commands: [...AGENT, "demo"] },
   general: { title: { en: "General", zh: "通用" }, commands: undefined },
-  install: { title: { en: "Install", zh: "安装" }, commands: ["install", "uninstall"] },
+  install: { title: { en: "Install", zh: "安装" }, commands: ["install"] },
   updates: { title: { en: "Updates", zh: "更新" }, commands: [...AGENT, "update"] },
   demo: { title: { en: "Demo", zh: "演示" }, commands: ["demo"] },
   official: {

@@ -82,9 +82,6 @@ const JSON_COMMANDS: readonly Command[] = [
 /** Commands that write a log. */
 const LOG_COMMANDS: readonly Command[] = ["report", "install", "demo", "update"];
 
-/** Commands with output in both languages. */
-const NO_PANELS: readonly PanelSettings[] = [];
-
 const panel = new OptionRows("panel");
 const connection = new OptionRows("connection");
 const reports = new OptionRows("reports");
@@ -133,7 +130,7 @@ export const OPTIONS = {
     },
     initialText: { en: "$CREDENTIALS_DIRECTORY/token", zh: "$CREDENTIALS_DIRECTORY/token" },
   }),
-  panels: panel.checked({
+  panels: panel.checked<readonly PanelSettings[]>({
     variable: "AGENT_PANELS",
     placeholder: "JSON",
     help: {
@@ -143,7 +140,7 @@ export const OPTIONS = {
         "其他面板：由对象组成的数组，每个对象含 endpoint、token，可选 interval 和 enable_remote_control；也可以成对地多次给出 -e 和 -t",
     },
     initialText: { en: "none", zh: "无" },
-    initial: NO_PANELS,
+    initial: [],
     secret: true,
     parse: parsePanels,
   }),
@@ -615,7 +612,6 @@ export const OPTIONS = {
   }),
   manager: install.choice({
     flag: "manager",
-    commands: ["install"],
     help: {
       en: "For `install --print`: show what would be done under another service manager",
       zh: "用于 `install --print`：显示在另一种服务管理器下会做什么",
@@ -626,7 +622,6 @@ export const OPTIONS = {
   }),
   asRoot: install.optionalToggle({
     flag: "as-root",
-    commands: ["install"],
     help: {
       en: "Run the service as root; needed to administer the machine by remote control",
       zh: "让服务以 root 运行；用远程控制管理整台机器时需要",
@@ -634,7 +629,6 @@ export const OPTIONS = {
   }),
   replace: install.toggle({
     flag: "replace",
-    commands: ["install"],
     help: { en: "For `install`: replace the official agent", zh: "用于 `install`：替换官方 Agent" },
   }),
   restore: install.toggle({
@@ -647,7 +641,6 @@ export const OPTIONS = {
   }),
   addPanel: install.toggle({
     flag: "add",
-    commands: ["install"],
     help: {
       en: "For `install`: report to this panel beside those that the service reports to",
       zh: "用于 `install`：在服务现有的面板之外，也向这个面板上报",
@@ -655,7 +648,6 @@ export const OPTIONS = {
   }),
   replacePanel: install.toggle({
     flag: "replace-panel",
-    commands: ["install"],
     help: {
       en: "For `install`: report to this panel in place of those that the service reports to",
       zh: "用于 `install`：只向这个面板上报，取代服务现有的面板",
@@ -664,7 +656,6 @@ export const OPTIONS = {
   unset: install.checked<readonly string[]>({
     flag: "unset",
     placeholder: "NAME",
-    commands: ["install"],
     help: {
       en: "For `install`: return an option or a saved proxy to its default, by the name of " +
         "its flag or of its variable; may be repeated",
@@ -688,7 +679,6 @@ export const OPTIONS = {
   installDir: install.text({
     flag: "install-dir",
     placeholder: "FOLDER",
-    commands: ["install"],
     help: { en: "Folder of the program", zh: "程序所在的目录" },
     initialText: {
       en: "/opt/komari-agent-deno, without root ~/.local/share/komari-agent-deno",

@@ -1,12 +1,20 @@
 import { assertEquals } from "@std/assert";
-import { unmatchedNotices } from "../../lib/config/notices.ts";
+import { unmatchedNotices } from "../../lib/agent/startup_log.ts";
 
-const NONE = { includeNics: [], excludeNics: [], includeMountPoints: [] };
+const NONE = { gpu: false, includeNics: [], excludeNics: [], includeMountPoints: [] };
 const ROOT = { mountPoint: "/", type: "ext4", counted: true };
 const ABSENT = { mountPoint: "/nope", type: "", counted: false };
 
+function machineOf(
+  interfaces: readonly { name: string; counted: boolean }[],
+  mounts: readonly (typeof ROOT)[],
+  gpu?: object,
+) {
+  return { interfaces: () => interfaces, mounts: () => mounts, gpu };
+}
+
 Deno.test("unmatchedNotices() names the option whose list matches nothing", () => {
-  const found = { interfaces: [{ name: "eth0", counted: false }], mountPoints: [ABSENT] };
+  const found = machineOf([{ name: "eth0", counted: false }], [ABSENT]);
   assertEquals(
     unmatchedNotices({ ...NONE, includeNics: ["eth9"], includeMountPoints: ["/nope"] }, found),
     [
@@ -21,8 +29,8 @@ Deno.test("unmatchedNotices() names the option whose list matches nothing", () =
 
 Deno.test("unmatchedNotices() names only what is missing where the rest counts", () => {
   const lists = { ...NONE, includeNics: ["e*", "w*"], includeMountPoints: ["/", "/nope"] };
-  const interfaces = [{ name: "eth0", counted: true }];
-  assertEquals(unmatchedNotices(lists, { interfaces, mountPoints: [ROOT, ABSENT] }), [
+  const found = machineOf([{ name: "eth0", counted: true }], [ROOT, ABSENT]);
+  assertEquals(unmatchedNotices(lists, found), [
     "--include-nics w* matches no interface",
     "--include-mountpoint /nope is not mounted",
   ]);
@@ -30,22 +38,20 @@ Deno.test("unmatchedNotices() names only what is missing where the rest counts",
 
 Deno.test("unmatchedNotices() says nothing of a machine that the lists fit", () => {
   const interfaces = [{ name: "eth0", counted: true }, { name: "lo", counted: false }];
-  const lists = { includeNics: [], excludeNics: ["lo"], includeMountPoints: ["/"] };
-  assertEquals(unmatchedNotices(lists, { interfaces, mountPoints: [ROOT] }), []);
-  assertEquals(unmatchedNotices(NONE, { interfaces: [], mountPoints: [] }), []);
-  const all = { includeNics: ["eth0"], excludeNics: ["eth1"], includeMountPoints: ["/"] };
-  assertEquals(unmatchedNotices(all, { interfaces: [], mountPoints: [] }), []);
-  assertEquals(
-    unmatchedNotices({ ...all, includeNics: [] }, { interfaces: [], mountPoints: [] }),
-    [],
-  );
+  const lists = { ...NONE, excludeNics: ["lo"], includeMountPoints: ["/"] };
+  assertEquals(unmatchedNotices(lists, machineOf(interfaces, [ROOT])), []);
+  const unmeasured = machineOf([], []);
+  assertEquals(unmatchedNotices(NONE, unmeasured), []);
+  const all = { ...NONE, includeNics: ["eth0"], excludeNics: ["eth1"], includeMountPoints: ["/"] };
+  assertEquals(unmatchedNotices(all, unmeasured), []);
+  assertEquals(unmatchedNotices({ ...all, includeNics: [] }, unmeasured), []);
 });
 
 Deno.test("unmatchedNotices() says where graphics cards can't be asked", () => {
-  const found = { interfaces: [], mountPoints: [] };
-  assertEquals(unmatchedNotices({ ...NONE, gpu: true }, { ...found, asksCards: false }), [
+  const [without, withCards] = [machineOf([], []), machineOf([], [], {})];
+  assertEquals(unmatchedNotices({ ...NONE, gpu: true }, without), [
     "--gpu has no effect: graphics cards are queried on Linux only",
   ]);
-  assertEquals(unmatchedNotices({ ...NONE, gpu: true }, { ...found, asksCards: true }), []);
-  assertEquals(unmatchedNotices({ ...NONE, gpu: false }, { ...found, asksCards: false }), []);
+  assertEquals(unmatchedNotices({ ...NONE, gpu: true }, withCards), []);
+  assertEquals(unmatchedNotices({ ...NONE, gpu: false }, without), []);
 });
