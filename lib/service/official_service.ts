@@ -43,7 +43,7 @@ export async function startOfficial(
     await delay(POLL_INTERVAL_MS, { signal });
     const { code } = await system.tools.run(isActive, { signal });
     if (code === 0) continue;
-    const limit = `${SETTLE_MS / 1000} s`;
-    throw new Error(`Cannot start ${official.serviceName}: it exited within ${limit}`);
+    const seconds = SETTLE_MS / 1000;
+    throw new Error(`Cannot start ${official.serviceName}: it exited within ${seconds} s`);
   }
 }
