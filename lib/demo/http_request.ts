@@ -95,7 +95,7 @@ export async function readBytes(
  * Names the call of a request: the method of a message, such as `agent.report`, and otherwise the
  * method of HTTP and the path, such as `GET /api/version`.
  */
-export function callName(request: Omit<ReceivedRequest, "atMs" | "query" | "headers">): string {
+export function callName(request: ReceivedRequest): string {
   return request.path === RPC_PATH && request.method === "POST"
     ? messageName(request.body)
     : `${request.method} ${request.path}`;

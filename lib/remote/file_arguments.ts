@@ -21,10 +21,10 @@ export class FileArguments {
   /**
    * Keeps texts, numbers and flags; what else there is has no meaning here.
    *
-   * @param options `home`: the folder that `~` stands for.
+   * @param home The folder that `~` stands for.
    * @throws {TypeError} When a text is longer than any path.
    */
-  constructor(args: Readonly<Record<string, unknown>>, options: { home: string }) {
+  constructor(args: Readonly<Record<string, unknown>>, home: string) {
     const kept = Object.entries(args).slice(0, MAX_ARGUMENTS).filter(([, value]) =>
       typeof value === "string" || typeof value === "number" || typeof value === "boolean"
     );
@@ -34,7 +34,7 @@ export class FileArguments {
       }
     }
     this.#args = Object.fromEntries(kept);
-    this.#home = options.home;
+    this.#home = home;
   }
 
   /** The path of the request, quoted and shortened for the log. */

@@ -33,7 +33,8 @@ export async function moveFile(args: FileArguments, signal: AbortSignal): Promis
   try {
     await Deno.rename(source, destination);
   } catch (error) {
-    if (!isOtherFileSystem(error)) throw error;
+    const isOtherFileSystem = error instanceof Error && "code" in error && error.code === "EXDEV";
+    if (!isOtherFileSystem) throw error;
     const skipped = await copyAll(source, { destination, signal });
     if (skipped > 0) {
       throw new Error(`${skipped} devices, FIFOs or sockets can't be moved; the source was kept`);
@@ -174,8 +175,4 @@ async function copyContent(
   await output.chmod(mode & 0o777);
   // A file system that keeps no time is no reason to fail.
   await output.utimes(atime, mtime).catch(() => {});
-}
-
-function isOtherFileSystem(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EXDEV";
 }

@@ -21,14 +21,6 @@ import { sendFilePart } from "./file_transfer.ts";
 import { FileUploads } from "./file_uploads.ts";
 import { createTaskQueue, RecentIds } from "./task_queue.ts";
 
-/** Settings of file requests. */
-export interface FileRequestsOptions {
-  /** The folder that `~` stands for. */
-  readonly home: string;
-  /** Takes an answer and resolves when it was sent, or could not be sent yet; must not reject. */
-  answer(result: FileResult): Promise<void>;
-}
-
 /** How an operation is run. */
 interface Operation {
   /** Operations of a lane wait for each other only. */
@@ -40,6 +32,14 @@ interface Operation {
   /** Changes what is on the disk, which the log tells. */
   readonly changes?: boolean;
   run(args: FileArguments, signal: AbortSignal): Promise<unknown>;
+}
+
+/** A request that is run. */
+interface Request {
+  readonly requestId: string;
+  readonly op: string;
+  readonly operation: Operation;
+  readonly args: FileArguments;
 }
 
 /** Requests of one lane that wait. */
@@ -58,7 +58,8 @@ const TOO_MANY = "too many file requests wait: try again later";
 
 /** Runs the panel's file requests: a few at a time, each answered once and in time. */
 export class FileRequests {
-  readonly #options: FileRequestsOptions;
+  readonly #home: string;
+  readonly #send: (result: FileResult) => Promise<void>;
   readonly #log = getLogger("remote");
   readonly #changeLog = new LogRateLimit({ lines: LOGGED_A_MINUTE });
   readonly #ended = new AbortController();
@@ -71,8 +72,16 @@ export class FileRequests {
   readonly #uploads: FileUploads;
   readonly #operations: ReadonlyMap<string, Operation>;
 
-  constructor(transfers: FileTransferClient, options: FileRequestsOptions) {
-    this.#options = options;
+  /**
+   * @param options `home`: the folder that `~` stands for; `send`: takes an answer and resolves when it
+   * was sent, or could not be sent yet; must not reject.
+   */
+  constructor(
+    transfers: FileTransferClient,
+    { home, send }: { home: string; send: (result: FileResult) => Promise<void> },
+  ) {
+    this.#home = home;
+    this.#send = send;
     this.#uploads = new FileUploads(transfers);
     this.#operations = allOperations(transfers, this.#uploads);
   }
@@ -86,7 +95,7 @@ export class FileRequests {
       return;
     }
     try {
-      const checked = new FileArguments(args, this.#options);
+      const checked = new FileArguments(args, this.#home);
       this.#enqueue({ requestId, op, operation, args: checked });
     } catch (error) {
       this.#answer(requestId, { error: fileErrorText(error) });
@@ -100,9 +109,7 @@ export class FileRequests {
     await Promise.all([quick.close(), slow.close(), transfer.close(), this.#uploads.close()]);
   }
 
-  #enqueue(
-    request: { requestId: string; op: string; operation: Operation; args: FileArguments },
-  ): void {
+  #enqueue(request: Request): void {
     const { requestId, op, operation, args } = request;
     const late = new AbortController();
     let state: "waiting" | "running" | "answered" = "waiting";
@@ -143,13 +150,10 @@ export class FileRequests {
 
   #answer(requestId: string, outcome: { result: unknown } | { error: string }): Promise<void> {
     const ok = !("error" in outcome);
-    return this.#options.answer({ requestId, ok, error: "", ...outcome });
+    return this.#send({ requestId, ok, error: "", ...outcome });
   }
 
-  #logOutcome(
-    { op, operation, args }: { op: string; operation: Operation; args: FileArguments },
-    outcome: string,
-  ): void {
+  #logOutcome({ op, operation, args }: Request, outcome: string): void {
     const level = operation.changes && this.#changeLog.allows() ? "info" : "debug";
     this.#log[level]("File request {op} of {path}: {outcome}", { op, path: args.subject, outcome });
   }

@@ -21,7 +21,8 @@ export async function sendFilePart(
   const transfer = { id: args.id("transfer_id"), token: args.text("transfer_token") };
   await using handle = await openForReading(path);
   const { size, mtime } = await handle.stat();
-  const isSame = size === expectedSize(args, size) && isSameTime(args.text("modified_at"), mtime);
+  const expected = args.has("file_size") ? args.integer("file_size", { min: 0 }) : size;
+  const isSame = size === expected && isSameTime(args.text("modified_at"), mtime);
   if (!isSame || offset + lengthBytes > size) throw new Error(CHANGED);
   let sentBytes = 0;
   await transfers.send(transfer, {
@@ -37,10 +38,6 @@ export async function sendFilePart(
 }
 
 const CHANGED = "the file has changed since the download began";
-
-function expectedSize(args: FileArguments, size: number): number {
-  return args.has("file_size") ? args.integer("file_size", { min: 0 }) : size;
-}
 
 /** Whether a time is the one that the panel was given; without one every time is. */
 function isSameTime(expected: string, actual: Date): boolean {

@@ -7,30 +7,25 @@ import { createPrivateFile, openForWriting, targetOf, writeFully } from "./regul
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { posix } = await import("node:path");
 
-/** One file that arrives in parts. */
-interface Upload {
-  /** As the panel names it. */
+/** A file as the panel announces it. */
+interface UploadedFile {
   readonly path: string;
+  readonly totalBytes: number;
+  readonly chunkBytes: number;
+}
+
+/** One file that arrives in parts. */
+interface Upload extends UploadedFile {
   /** Where the file goes: behind a link at `path`. */
   readonly target: string;
   readonly temporary: string;
   /** Of the temporary file: another one at its place is not written to. */
   readonly inode: number;
-  readonly totalBytes: number;
-  readonly chunkBytes: number;
   readonly received: Set<number>;
   /** Parts that arrive now. */
   readonly streams: Set<Promise<unknown>>;
   readonly ended: AbortController;
   usedAtMs: number;
-}
-
-/** A part of a file that arrives. */
-interface Part {
-  readonly ticket: TransferTicket;
-  readonly offset: number;
-  readonly lengthBytes: number;
-  readonly signal: AbortSignal;
 }
 
 /** Uploads at the same time. */
@@ -88,7 +83,7 @@ export class FileUploads {
     const lengthBytes = Math.min(upload.chunkBytes, upload.totalBytes - offset);
     const both = AbortSignal.any([signal, upload.ended.signal]);
     upload.received.delete(index);
-    const receiving = this.#receive(upload, { ticket, offset, lengthBytes, signal: both });
+    const receiving = this.#receive(upload, { ticket, offset, lengthBytes }, both);
     upload.streams.add(receiving);
     try {
       await receiving;
@@ -122,7 +117,9 @@ export class FileUploads {
     await finishTemporary(upload);
     await Deno.rename(temporary, target);
     this.#uploads.delete(id);
-    this.#remember(id, { path, totalBytes });
+    this.#committed.set(id, { path, totalBytes });
+    const [oldest = ""] = this.#committed.keys();
+    if (this.#committed.size > REMEMBERED_COMMITS) this.#committed.delete(oldest);
     await syncFolder(posix.dirname(target)).catch(() => {});
     return { received: 0, final: true, offset: totalBytes };
   }
@@ -215,11 +212,18 @@ export class FileUploads {
     throw new Error("path or sizes are not those that the upload began with");
   }
 
-  async #receive(upload: Upload, part: Part): Promise<void> {
-    const { ticket, lengthBytes, signal } = part;
-    await using handle = await openForWriting(upload.temporary);
-    if ((await handle.stat()).ino !== upload.inode) throw new Error("the upload was disturbed");
-    let position = part.offset;
+  async #receive(
+    { temporary, inode }: Upload,
+    { ticket, offset, lengthBytes }: {
+      ticket: TransferTicket;
+      offset: number;
+      lengthBytes: number;
+    },
+    signal: AbortSignal,
+  ): Promise<void> {
+    await using handle = await openForWriting(temporary);
+    if ((await handle.stat()).ino !== inode) throw new Error("the upload was disturbed");
+    let position = offset;
     await this.#transfers.receive(ticket, {
       lengthBytes,
       async write(bytes) {
@@ -241,14 +245,6 @@ export class FileUploads {
     await Deno.remove(upload.temporary).catch(() => {});
   }
 
-  #remember(id: string, commit: { path: string; totalBytes: number }): void {
-    this.#committed.set(id, commit);
-    const [oldest] = this.#committed.keys();
-    if (this.#committed.size > REMEMBERED_COMMITS && oldest !== undefined) {
-      this.#committed.delete(oldest);
-    }
-  }
-
   /** Ends abandoned uploads from time to time, while there are any. */
   #watch(): void {
     if (this.#timer !== undefined) return;
@@ -264,9 +260,6 @@ export class FileUploads {
     }, ABANDONED_MS);
   }
 }
-
-/** The file of an upload. */
-type UploadedFile = Pick<Upload, "path" | "totalBytes" | "chunkBytes">;
 
 function isSame(a: UploadedFile, b: UploadedFile): boolean {
   return a.path === b.path && a.totalBytes === b.totalBytes && a.chunkBytes === b.chunkBytes;

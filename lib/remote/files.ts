@@ -78,7 +78,7 @@ export class Files {
     const { FileRequests } = await import("./file_requests.ts");
     return new FileRequests(this.#panel.transfers, {
       home: execEnvironment(programs).account.home,
-      answer: (result) => {
+      send: (result) => {
         // Thousands of small files are no flood.
         if (result.ok) this.#panel.limit.giveBack();
         return this.#results.add(this.#queued(result));

@@ -35,11 +35,6 @@ export SHELL=${path}
 exec ${path} -l`;
 }
 
-/** Settings of a terminal; its environment gets the variables that a login sets. */
-export interface PtyOptions extends ExecEnvironment {
-  readonly programs: Programs;
-}
-
 const CHUNK_BYTES = 32 * 1024;
 
 /** Grace period after SIGHUP. */
@@ -70,8 +65,12 @@ export class Pty {
   #path = "";
   #size: TerminalSize | undefined;
 
-  /** Starts the shell. @throws {Error} When no program can be started (`Cannot start …`). */
-  constructor({ programs, account, env }: PtyOptions) {
+  /**
+   * Starts the shell. Its environment gets the variables that a login sets.
+   *
+   * @throws {Error} When no program can be started (`Cannot start …`).
+   */
+  constructor(programs: Programs, { account, env }: ExecEnvironment) {
     this.#programs = programs;
     this.#env = env;
     this.#child = programs.start("/bin/sh", {

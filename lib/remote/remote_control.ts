@@ -51,10 +51,8 @@ export class RemoteControl {
       "terminal": new Terminals(programs, opener, { idleMs: config.terminalIdleMinutes * 60_000 }),
       "file": new Files(programs, panel, { isAllowed: config.remoteFiles }),
       "startup config": new StartupConfigs(sender, config),
-      "switch version": new VersionSwitch(programs, {
-        // A sealed process can't look for one.
-        obstacle: programs && updateObstacle(config),
-      }),
+      // A sealed process can't look for an obstacle.
+      "switch version": new VersionSwitch(programs, programs && updateObstacle(config)),
     };
   }
 

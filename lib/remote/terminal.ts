@@ -2,11 +2,14 @@ import { abortable } from "@std/async/abortable";
 import { describeError } from "../log/log.ts";
 import { settlesWithin } from "../async/timeout.ts";
 import type { WebSocketConnection } from "../net/websocket.ts";
-import { Pty, type PtyOptions } from "./pty.ts";
+import type { Programs } from "../host/programs.ts";
+import type { ExecEnvironment } from "./exec_environment.ts";
+import { Pty } from "./pty.ts";
 import { parseTerminalMessage } from "./terminal_messages.ts";
 
 /** Settings of a terminal. */
-export interface TerminalOptions extends PtyOptions {
+export interface TerminalOptions extends ExecEnvironment {
+  readonly programs: Programs;
   /** Ends the terminal when no key was pressed for so long. */
   readonly idleMs: number;
   /** Ends it at once. */
@@ -58,7 +61,7 @@ export async function runTerminal(
       await sendLine(socket, NO_SCRIPT);
       return 'there is no "script" command';
     }
-    pty = new Pty(options);
+    pty = new Pty(options.programs, options);
     return await new Terminal(pty, options).run(socket);
   } catch (error) {
     const line = `Cannot open a terminal: ${describeError(error)}`;

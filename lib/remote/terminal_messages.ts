@@ -11,14 +11,13 @@ export type TerminalMessage =
   | { kind: "keys"; text: string }
   | { kind: "resize"; size: TerminalSize }
   /** The user has closed the terminal. */
-  | { kind: "close" }
-  | { kind: "heartbeat" };
+  | { kind: "close" };
 
 const LARGEST = 1000;
 
 /**
  * Reads a text frame that the panel sends to a terminal; `undefined` when it is a message of an
- * unknown kind, or one without a usable value.
+ * unknown kind, a heartbeat, or one without a usable value.
  *
  * Only a JSON object is a message: a digit that is typed is JSON as well.
  */
@@ -27,8 +26,6 @@ export function parseTerminalMessage(text: string): TerminalMessage | undefined 
   const message = text.trimStart().startsWith("{") ? parseJson(text) : undefined;
   if (!isJsonObject(message)) return { kind: "keys", text };
   switch (message["type"]) {
-    case "heartbeat":
-      return { kind: "heartbeat" };
     case "close":
       return { kind: "close" };
     case "input": {

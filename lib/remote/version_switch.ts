@@ -40,9 +40,9 @@ export class VersionSwitch {
 
   /**
    * @param programs `undefined` when remote control is off: every order is refused then.
-   * @param options `obstacle`: why this program can't be updated, by {@linkcode updateObstacle}.
+   * @param obstacle Why this program can't be updated, by {@linkcode updateObstacle}.
    */
-  constructor(programs: Programs | undefined, { obstacle }: { obstacle: string | undefined }) {
+  constructor(programs: Programs | undefined, obstacle?: string) {
     this.#programs = programs;
     this.#obstacle = obstacle;
   }
@@ -50,10 +50,9 @@ export class VersionSwitch {
   /** Starts an update, or logs once why not. */
   handle({ version }: PanelOrder & { kind: "switch version" }): void {
     const programs = this.#programs;
-    const name = version.trim().toLowerCase();
     const refusal = programs === undefined
       ? "remote control is off"
-      : refusalOf(name) ?? this.#obstacle;
+      : refusalOf(nameOf(version)) ?? this.#obstacle;
     if (programs === undefined || refusal !== undefined) {
       return this.#refuse(version, refusal ?? "");
     }
@@ -68,15 +67,14 @@ export class VersionSwitch {
       );
     }
     this.#startedAtMs = nowMs;
-    this.#switch(programs, version, isLatest(name) ? undefined : name);
+    this.#switch(programs, version);
   }
 
-  async #switch(programs: Programs, version: string, range: string | undefined): Promise<void> {
+  async #switch(programs: Programs, version: string): Promise<void> {
     this.#isRunning = true;
-    const exact = range === undefined ? undefined : exactVersion(range);
-    const refusal = range === undefined || exact !== undefined
-      ? undefined
-      : await refusalOfRange(programs, range);
+    // Neither of them for the latest version.
+    const [, exact, start] = VERSION_OR_RANGE.exec(nameOf(version)) ?? [];
+    const refusal = start === undefined ? undefined : await refusalOfRange(programs, start);
     if (refusal === undefined) await this.#update(programs, exact);
     else this.#refuse(version, refusal);
     this.#isRunning = false;
@@ -107,12 +105,12 @@ function ownEnvironment(): Record<string, string> {
   return withoutOwnVariables(Deno.env.toObject());
 }
 
-function isLatest(name: string): boolean {
-  return name === "latest" || name === "*";
+function nameOf(version: string): string {
+  return version.trim().toLowerCase();
 }
 
-/** A version, or a range as `1.2`, `1.2.*` and `1.*`. */
-const RANGE = /^v?(\d{1,9}\.\d{1,9}\.\d{1,9}|(\d{1,9}(?:\.\d{1,9})?)(?:\.\*)?)$/;
+/** A version, or the start of a range as `1.2`, `1.2.*` and `1.*`. */
+const VERSION_OR_RANGE = /^v?(?:(\d{1,9}\.\d{1,9}\.\d{1,9})|(\d{1,9}(?:\.\d{1,9})?)(?:\.\*)?)$/;
 
 /**
  * Why a version can't be installed, whatever this program is; `undefined` if it can, or if that
@@ -121,22 +119,16 @@ const RANGE = /^v?(\d{1,9}\.\d{1,9}\.\d{1,9}|(\d{1,9}(?:\.\d{1,9})?)(?:\.\*)?)$/
  * @param name In lower case.
  */
 function refusalOf(name: string): string | undefined {
-  if (isLatest(name)) return undefined;
+  if (name === "latest" || name === "*") return undefined;
   if (name.startsWith("snapshot")) return "there are no signed snapshots";
   if (name === VERSION || name === `v${VERSION}`) return "it is installed already";
-  return RANGE.test(name)
+  return VERSION_OR_RANGE.test(name)
     ? undefined
     : "only the latest version, or one by its exact name, can be installed";
 }
 
-/** The version that an order names exactly; `undefined` for a range. */
-function exactVersion(name: string): string | undefined {
-  const [, exact = ""] = RANGE.exec(name) ?? [];
-  return exact.split(".").length === 3 && !exact.includes("*") ? exact : undefined;
-}
-
-/** Why the newest release is not to be installed for a range; `undefined` if it is. */
-async function refusalOfRange(programs: Programs, range: string): Promise<string | undefined> {
+/** Why the newest release is not to be installed for a range with that start; `undefined` if it is. */
+async function refusalOfRange(programs: Programs, start: string): Promise<string | undefined> {
   const [command, ...args] = [thisProgram().path, "update", "--json"];
   const text = await programs.output(command, { args, env: ownEnvironment(), cwd: "/" }, {
     limitBytes: MAX_ANSWER_BYTES,
@@ -147,19 +139,13 @@ async function refusalOfRange(programs: Programs, range: string): Promise<string
     return "only the newest release can be installed, and it is not known here: " +
       `"${[command, ...args].join(" ")}" fails`;
   }
-  if (!isInRange(newest, range)) {
+  if (!newest.startsWith(`${start}.`)) {
     return `only the newest release can be installed, which is ${quoteStart(newest)}`;
   }
   if (verdict === "newer") return undefined;
   return verdict === "failed before"
     ? `the newest release, ${newest}, has failed on this machine before`
     : `${VERSION} is installed, and the newest release, ${newest}, is ${verdict}`;
-}
-
-/** Whether a version satisfies a range of {@linkcode RANGE}. */
-function isInRange(version: string, range: string): boolean {
-  const [, , start] = RANGE.exec(range) ?? [];
-  return start !== undefined && version.startsWith(`${start}.`);
 }
 
 /** Why the panel can't update this program, as the log says it; `undefined` if it can. */

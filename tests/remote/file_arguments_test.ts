@@ -5,7 +5,7 @@ import { FileArguments } from "../../lib/remote/file_arguments.ts";
 // would delete the machine that it runs on. What is checked is the path, before it gets anywhere.
 
 function pathOf(path: string): string {
-  return new FileArguments({ path }, { home: "/home/me" }).pathBelowRoot("path");
+  return new FileArguments({ path }, "/home/me").pathBelowRoot("path");
 }
 
 Deno.test("FileArguments.pathBelowRoot() refuses the root folder, however it is written", () => {

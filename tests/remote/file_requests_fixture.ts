@@ -19,7 +19,7 @@ export class FilesUnderTest {
   ) {
     this.requests = new FileRequests(transfers ?? this.transfers, {
       home: folder,
-      answer: (result) => {
+      send: (result) => {
         this.answers.push(result);
         this.#waiting.get(result.requestId)?.(result);
         return this.sent;

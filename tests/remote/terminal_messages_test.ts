@@ -13,7 +13,7 @@ for (
       size: { rows: 1000, columns: 1000 },
     }],
     ['{"type":"input","input":"ls\\r"}', { kind: "keys", text: "ls\r" }],
-    ['{"type":"heartbeat","timestamp":1}', { kind: "heartbeat" }],
+    ['{"type":"heartbeat","timestamp":1}', undefined],
     // Unknown, or of no use.
     ['{"type":"resize","cols":0,"rows":40}', undefined],
     ['{"type":"resize","cols":-5,"rows":40}', undefined],
@@ -25,7 +25,7 @@ for (
     ['{"type":"input"}', undefined],
     ['{"type":"exec","command":"id"}', undefined],
     ['{"type":["resize"],"cols":1,"rows":1}', undefined],
-    ['{"__proto__":{"type":"heartbeat"}}', undefined],
+    ['{"__proto__":{"type":"close"}}', undefined],
     ["{}", undefined],
     [' {"a":1}\n', undefined],
     // No JSON, or no message.

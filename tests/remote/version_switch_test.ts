@@ -44,7 +44,7 @@ Deno.test("VersionSwitch.handle() updates to the latest version, one order at a 
   using time = new FakeTime();
   const programs = new FakePrograms();
   const lines = await collectedLog(async () => {
-    const versions = new VersionSwitch(programs, { obstacle: undefined });
+    const versions = new VersionSwitch(programs);
     for (let count = 0; count < 100; count++) latest(versions);
     time.tick(3_600_000);
     // Still the same one.
@@ -64,7 +64,7 @@ Deno.test("VersionSwitch.handle() updates to the latest version, one order at a 
 Deno.test("VersionSwitch.handle() knows the latest version by the names of the official agent", () => {
   for (const version of ["latest", "LATEST", "Latest", "*", " latest "]) {
     const programs = new FakePrograms();
-    const versions = new VersionSwitch(programs, { obstacle: undefined });
+    const versions = new VersionSwitch(programs);
     versions.handle({ kind: "switch version", version });
     assertEquals(programs.lines.length, 1, version);
   }
@@ -75,7 +75,7 @@ Deno.test("VersionSwitch.handle() says that an order within ten minutes is ignor
   const programs = new FakePrograms();
   programs.ended.resolve(true);
   const lines = await collectedLog(async () => {
-    const versions = new VersionSwitch(programs, { obstacle: undefined });
+    const versions = new VersionSwitch(programs);
     latest(versions);
     await time.run(9 * 60_000);
     for (let count = 0; count < 100; count++) latest(versions);
@@ -92,32 +92,32 @@ Deno.test("VersionSwitch.handle() refuses all else, and says so once", async () 
   const programs = new FakePrograms();
   const cases: [VersionSwitch, string, string][] = [
     [
-      new VersionSwitch(undefined, { obstacle: undefined }),
+      new VersionSwitch(undefined),
       "latest",
       'version "latest": remote control is off',
     ],
     [
-      new VersionSwitch(programs, { obstacle: "updates are off" }),
+      new VersionSwitch(programs, "updates are off"),
       "latest",
       'version "latest": updates are off',
     ],
     [
-      new VersionSwitch(programs, { obstacle: undefined }),
+      new VersionSwitch(programs),
       "1.*.2",
       'version "1.*.2": only the latest version, or one by its exact name, can be installed',
     ],
     [
-      new VersionSwitch(programs, { obstacle: undefined }),
+      new VersionSwitch(programs),
       "",
       'version "": only the latest version, or one by its exact name, can be installed',
     ],
     [
-      new VersionSwitch(programs, { obstacle: undefined }),
+      new VersionSwitch(programs),
       "Snapshot-12",
       'version "Snapshot-12": there are no signed snapshots',
     ],
     [
-      new VersionSwitch(programs, { obstacle: undefined }),
+      new VersionSwitch(programs),
       VERSION,
       `version "${VERSION}": it is installed already`,
     ],
@@ -143,7 +143,7 @@ async function switchTo(version: string, newest?: { newest: string; verdict: str
   programs.printed = newest && JSON.stringify({ present: VERSION, ...newest });
   programs.ended.resolve(true);
   const lines = await collectedLog(async () => {
-    const versions = new VersionSwitch(programs, { obstacle: undefined });
+    const versions = new VersionSwitch(programs);
     versions.handle({ kind: "switch version", version });
     await new Promise((turn) => setTimeout(turn, 0));
   });
@@ -191,7 +191,7 @@ Deno.test("VersionSwitch.handle() names the newest release to an order that it d
 Deno.test("VersionSwitch.handle() says which command has failed", async () => {
   const programs = new FakePrograms("0::/system.slice/komari-agent-deno.service\n");
   const lines = await collectedLog(async () => {
-    latest(new VersionSwitch(programs, { obstacle: undefined }));
+    latest(new VersionSwitch(programs));
     programs.ended.resolve(false);
     await Promise.resolve();
     await Promise.resolve();
