@@ -4,6 +4,8 @@
  * @module
  */
 
+import { settlesWithin } from "../async/timeout.ts";
+
 /** An order of the panel to an agent: a notification of JSON-RPC. */
 export interface Order {
   readonly method: string;
@@ -66,20 +68,14 @@ export class EventQueue {
   /** Like `poll()`, but waits for an event while there is none; an abort ends the wait. */
   async longPoll(
     acknowledged: readonly string[],
-    options: { waitMs: number; signal: AbortSignal },
+    { waitMs, signal }: { waitMs: number; signal: AbortSignal },
   ): Promise<readonly QueuedEvent[]> {
     const events = this.poll(acknowledged);
-    if (events.length > 0 || options.signal.aborted) return events;
+    if (events.length > 0) return events;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, options.waitMs);
     this.#waiting.add(resolve);
-    options.signal.addEventListener("abort", () => resolve(), { once: true });
-    try {
-      await promise;
-    } finally {
-      clearTimeout(timer);
-      this.#waiting.delete(resolve);
-    }
+    await settlesWithin(promise, waitMs, { signal });
+    this.#waiting.delete(resolve);
     return this.poll([]);
   }
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { abortable } from "@std/async/abortable";
+import { withTimeout } from "../async/timeout.ts";
 import { jsonFields } from "../parse/json.ts";
 import { TransferRegistry } from "./file_transfers.ts";
 import { numberIn, textIn } from "./messages.ts";
@@ -34,24 +36,23 @@ export class FileManager {
    *
    * @throws {Error} When the node can't be reached, refuses or does not answer in time.
    */
-  request(op: string, args: Readonly<Record<string, unknown>>): Promise<unknown> {
+  async request(op: string, args: Readonly<Record<string, unknown>>): Promise<unknown> {
     const requestId = crypto.randomUUID();
-    const pending = Promise.withResolvers<unknown>();
     const params = { uuid: this.#uuid, request_id: requestId, op, args };
     if (!this.#node.sendOrder({ method: "agent.file", params })) {
-      return Promise.reject(new Error("Cannot manage files: the node can't be reached"));
+      throw new Error("Cannot manage files: the node can't be reached");
     }
-    const fail = (message: string) => pending.reject(new Error(message));
-    const timeoutMs = op.endsWith("_stream") ? STREAM_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
-    const timer = setTimeout(() => fail(`${op} was not answered in time`), timeoutMs);
-    const onAbort = () => fail("The panel was closed");
-    this.#signal.addEventListener("abort", onAbort, { once: true });
+    const pending = Promise.withResolvers<unknown>();
     this.#pending.set(requestId, pending);
-    return pending.promise.finally(() => {
-      clearTimeout(timer);
-      this.#signal.removeEventListener("abort", onAbort);
+    const timeoutMs = op.endsWith("_stream") ? STREAM_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
+    try {
+      return await withTimeout((signal) => abortable(pending.promise, signal), {
+        timeoutMs,
+        signal: this.#signal,
+      });
+    } finally {
       this.#pending.delete(requestId);
-    });
+    }
   }
 
   /** Handles a result; false when none was expected. */

@@ -121,7 +121,7 @@ export class StandInPanel implements RequestHandler {
 
   /** Closes the panel and every connection. */
   close(): void {
-    this.#closing.abort();
+    this.#closing.abort(new Error("The panel was closed"));
     this.listener?.close();
   }
 
@@ -242,19 +242,9 @@ export class StandInPanel implements RequestHandler {
   /** Refuses requests from a foreign page or with a wrong token. */
   protected refuseStranger(head: RequestHead): Answer | undefined {
     if (isForeignOrigin(head)) return { status: 403, headers: {}, body: "" };
-    return this.isKnownToken(this.tokenOf(head))
+    return head.query.get("token") === this.token
       ? undefined
       : jsonAnswer(401, { status: "error", message: "Unauthorized." });
-  }
-
-  /** The token of a request. */
-  protected tokenOf(head: RequestHead): string | null {
-    return head.query.get("token");
-  }
-
-  /** Whether a token is one of a node. */
-  protected isKnownToken(token: string | null): boolean {
-    return token === this.token;
   }
 
   async #answerTransfer(

@@ -269,19 +269,14 @@ export class TestPanel extends StandInPanel {
   }
 
   protected override refuseStranger(head: RequestHead): Answer | undefined {
-    if (!this.#generation.isLegacy) return super.refuseStranger(head);
-    return this.isKnownToken(head.query.get("token"))
-      ? undefined
-      : jsonAnswer(401, { status: "error", error: "invalid token" });
-  }
-
-  protected override tokenOf(head: RequestHead): string | null {
-    if (this.#generation.takesHeaderOnly !== true) return super.tokenOf(head);
-    return /^Bearer (.+)$/.exec(head.headers["authorization"] ?? "")?.[1] ?? null;
-  }
-
-  protected override isKnownToken(token: string | null): boolean {
-    return this.#registry.isKnown(token);
+    const { isLegacy, takesHeaderOnly } = this.#generation;
+    if (!isLegacy && isForeignOrigin(head)) return { status: 403, headers: {}, body: "" };
+    const token = takesHeaderOnly === true
+      ? /^Bearer (.+)$/.exec(head.headers["authorization"] ?? "")?.[1] ?? null
+      : head.query.get("token");
+    if (this.#registry.isKnown(token)) return undefined;
+    const reason = isLegacy ? { error: "invalid token" } : { message: "Unauthorized." };
+    return jsonAnswer(401, { status: "error", ...reason });
   }
 
   #answerMessage(message: string, arrival: Arrival): Promise<RpcReply> {
