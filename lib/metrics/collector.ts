@@ -83,7 +83,6 @@ export class KeptCollector implements Collector {
   collect(): Measurements {
     const nowMs = performance.now();
     if (this.#values !== undefined && nowMs < this.#dueAtMs) return this.#values;
-    this.#dueAtMs = nowMs;
     const values = this.#collector.collect();
     this.#values = values;
     this.#collectedAtMs = nowMs;

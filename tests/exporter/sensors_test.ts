@@ -89,6 +89,15 @@ Deno.test("SensorReader keeps at most 256 files open", async () => {
   assertEquals(opened, 256);
 });
 
+Deno.test("SensorReader names at most 128 chips, the first by their numbers", async () => {
+  const numbers = Array.from({ length: 200 }, (_, index) => 199 - index);
+  const files = numbers.map((number) => [`/sys/class/hwmon/hwmon${number}/name`, `c${number}`]);
+  const shown = await lines(new SensorReader(fakeHost(Object.fromEntries(files))));
+  assertEquals(shown.length, 128);
+  assertEquals(shown[0], 'node_hwmon_chip_names{chip="c0",chip_name="c0"} 1');
+  assertEquals(shown.at(-1), 'node_hwmon_chip_names{chip="c127",chip_name="c127"} 1');
+});
+
 Deno.test("SensorReader.read() is empty on a machine without sensors", async () => {
   assertEquals(await lines(new SensorReader(fakeHost({}))), []);
 });

@@ -479,6 +479,17 @@ Deno.test("DiskCollector.firstAnswers() lets the first report have a disk that i
   assertEquals(machine.step(), [570, 1_100]);
 });
 
+Deno.test("DiskCollector.firstAnswers() waits for 0.3 s at most", async () => {
+  using time = new FakeTime();
+  const machine = new Machine(time, ROOT + NTFS, { "/": use(100, 30) });
+  let isOver = false;
+  machine.disk.firstAnswers().then(() => isOver = true);
+  await time.run(299);
+  assertEquals(isOver, false);
+  await time.run(1);
+  assertEquals(isOver, true);
+});
+
 Deno.test("DiskCollector.missingPart() names a disk in a folder that its user may not enter", () => {
   using time = new FakeTime();
   const machine = new Machine(time, ROOT + USB, { "/": use(100, 30) });

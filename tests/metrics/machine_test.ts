@@ -1,9 +1,10 @@
 import { assertEquals } from "@std/assert";
 import type { Host, Roots } from "../../lib/host/host.ts";
 import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
-import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
+import { Sampler, takeSnapshot } from "../../lib/metrics/snapshot.ts";
+import { FakeTime } from "../fake_time.ts";
 import { configOf } from "./config_of.ts";
-import { fakeHost } from "./fake_host.ts";
+import { type FakeHost, fakeHost, fakeSource } from "./fake_host.ts";
 import { assertDataEquals } from "./assert_data.ts";
 
 const OWN: Roots = { proc: "/proc", sys: "/sys", root: "/" };
@@ -50,17 +51,11 @@ const FILES: Readonly<Record<string, string>> = {
   "/host/proc/41/stat": "",
 };
 
-function machineAt(roots: Roots, files = FILES): { machine: Machine; opened: string[] } {
-  const opened: string[] = [];
-  const fake = fakeHost(files);
-  const host: Host = {
+function hostAt(roots: Roots, fake: FakeHost): Host {
+  return {
     ...fake,
     arch: "x86_64",
     roots,
-    open(path) {
-      opened.push(path);
-      return fake.open(path);
-    },
     openLinkCount: () => undefined,
     statfs: (path) => {
       const blocks = path.startsWith("/host") ? 40 : 7;
@@ -69,6 +64,18 @@ function machineAt(roots: Roots, files = FILES): { machine: Machine; opened: str
     statfsAsync: () => Promise.reject(new Error("not asked")),
     interfaceAddresses: () => [],
     openLinks: () => undefined,
+  };
+}
+
+function machineAt(roots: Roots, files = FILES): { machine: Machine; opened: string[] } {
+  const opened: string[] = [];
+  const fake = fakeHost(files);
+  const host = {
+    ...hostAt(roots, fake),
+    open(path: string) {
+      opened.push(path);
+      return fake.open(path);
+    },
   };
   return { machine: openLinuxMachine(host, configOf(["--include-nics", "eth0"])), opened };
 }
@@ -104,6 +111,33 @@ function all(n: number, processes: number): ReturnType<typeof numbers> {
     processes,
   };
 }
+
+Deno.test("openLinuxMachine() looks at load and disks less often than at the rest", () => {
+  using time = new FakeTime();
+  const fake = fakeHost(FILES);
+  const looks: Record<"load" | "disk" | "uptime", number[]> = { load: [], disk: [], uptime: [] };
+  const host: Host = {
+    ...hostAt(OWN, fake),
+    open: (path) =>
+      fakeSource(() => {
+        if (path === "/proc/loadavg") looks.load.push(performance.now());
+        if (path === "/proc/uptime") looks.uptime.push(performance.now());
+        return fake.readText(path);
+      }),
+    statfs(path) {
+      if (path === "/") looks.disk.push(performance.now());
+      return { blockSizeBytes: 1024, blocks: 7, freeBlocks: 0, availableBlocks: 0 };
+    },
+  };
+  const sampler = new Sampler(openLinuxMachine(host, configOf()).collectors);
+  for (let second = 0; second < 11; second++) {
+    sampler.sample();
+    time.tick(1_000);
+  }
+  assertEquals(looks.load, [0, 3_000, 6_000, 9_000]);
+  assertEquals(looks.disk, [0, 5_000, 10_000]);
+  assertEquals(looks.uptime.length, 11);
+});
 
 Deno.test("openLinuxMachine() measures what the container sees without HOST_PROC", () => {
   // Both file systems are mounted there.

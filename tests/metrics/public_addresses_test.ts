@@ -323,6 +323,15 @@ Deno.test("createGetText() gives a proxy its password, and the server behind it 
   }
 });
 
+Deno.test("queryServices() takes an answer of at most 1,024 characters", async () => {
+  const told = (length: number) => {
+    const getText = () => Promise.resolve({ status: 200, text: "9.9.9.9".padEnd(length) });
+    return queryServices(["https://a.example"], 4, { getText, signal: NO_ABORT });
+  };
+  assertEquals(await told(1_024), { address: "9.9.9.9", host: "a.example" });
+  assertEquals(await told(1_025), undefined);
+});
+
 Deno.test("queryServices() returns the first valid answer and its host", async () => {
   await using services = new Services(say("9.9.9.9\n"));
   const told = await queryServices(services.urls, 4, { getText, signal: NO_ABORT });
