@@ -1,6 +1,6 @@
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
-import { isHtml, type NodeFetch, type PanelResponse, statusError } from "./http_exchange.ts";
+import { isHtml, type PanelFetch, type PanelResponse, statusError } from "./http_exchange.ts";
 import { parseTaskList, type TaskList } from "./task_list.ts";
 import { PanelError } from "./panel_error.ts";
 import type { WireBasicInfo, WireCommandResult, WireProbeResult, WireReport } from "./protocol.ts";
@@ -10,11 +10,11 @@ const TASKS_LIMIT_BYTES = 1024 * 1024;
 
 /** Version 1 of the panel's protocol, by HTTP: panels up to 1.4 have it. */
 export class ClientV1 {
-  readonly #fetch: NodeFetch;
+  readonly #fetch: PanelFetch;
   /** The last task list, which is usually the next one too: 10,000 tasks take megabytes. */
   #tasks: { readonly text: string; readonly list: TaskList } | undefined;
 
-  constructor(fetch: NodeFetch) {
+  constructor(fetch: PanelFetch) {
     this.#fetch = fetch;
   }
 

@@ -1,9 +1,9 @@
 import type { Acknowledgements } from "./acknowledgements.ts";
 import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
 import {
-  type AuthenticatedCall,
   isHtml,
-  type NodeFetch,
+  type PanelCall,
+  type PanelFetch,
   type PanelResponse,
   statusError,
 } from "./http_exchange.ts";
@@ -51,13 +51,13 @@ export function isNotSaved(error: unknown): boolean {
 
 /** Version 2 of the panel's protocol by POST. */
 export class ClientV2 {
-  readonly #fetch: NodeFetch;
+  readonly #fetch: PanelFetch;
   readonly #acknowledgements: Acknowledgements;
   #compresses: boolean;
   #lastId = 0;
 
   constructor(
-    fetch: NodeFetch,
+    fetch: PanelFetch,
     { acknowledgements, compresses }: { acknowledgements: Acknowledgements; compresses: boolean },
   ) {
     this.#fetch = fetch;
@@ -112,7 +112,7 @@ export class ClientV2 {
     body: string | Uint8Array<ArrayBuffer>,
   ): Promise<readonly PanelEvent[]> {
     const isCompressed = typeof body !== "string";
-    const call: AuthenticatedCall = {
+    const call: PanelCall = {
       name: `send ${request.method} (POST ${PATH})`,
       path: PATH,
       method: "POST",
@@ -127,7 +127,7 @@ export class ClientV2 {
   }
 }
 
-function readResponse(response: PanelResponse, { name }: AuthenticatedCall): readonly PanelEvent[] {
+function readResponse(response: PanelResponse, { name }: PanelCall): readonly PanelEvent[] {
   const { status, text } = response;
   const message = status === 200 || status === 400 ? parsePanelMessage(text) : undefined;
   if (message?.kind === "answer") {

@@ -5,7 +5,7 @@ import type { HttpClient, HttpRequest } from "../net/http_client.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { withTimeout } from "../async/timeout.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
-import { callAuthenticated, type PanelAccess } from "./authentication.ts";
+import { type AuthenticatedTarget, callAuthenticated, type PanelAccess } from "./authentication.ts";
 import { PanelError, type PanelFailure } from "./panel_error.ts";
 
 /** How panels are reached, and the headers of each request. */
@@ -14,10 +14,12 @@ export interface DialOptions {
   readonly headers: readonly (readonly [string, string])[];
 }
 
-/** A call to a panel. */
-export interface PanelCall extends HttpRequest {
+/** A call to a panel, before the token is put into it. */
+export interface PanelCall extends Omit<HttpRequest, "url"> {
   /** Its name in the log: purpose, method and path, without the query. */
   readonly name: string;
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
 }
 
@@ -33,19 +35,23 @@ export interface PanelResponse {
 export type PanelFetch = (call: PanelCall, signal: AbortSignal) => Promise<PanelResponse>;
 
 /**
- * Creates a function that makes calls with a client and sends `headers` with each.
+ * Creates a function that makes calls in a node's name, and sends `headers` with each.
  *
  * It throws a {@linkcode PanelError} when there is no response in time, and the signal's reason when
  * that aborts.
  */
 export function createPanelFetch(
-  client: Pick<HttpClient, "request">,
-  headers: DialOptions["headers"],
+  access: PanelAccess,
+  { client, headers }: {
+    readonly client: Pick<HttpClient, "request">;
+    readonly headers: DialOptions["headers"];
+  },
 ): PanelFetch {
   const log = getLogger("panel");
-  return async (call, signal) => {
-    const { name, timeoutMs, ...rest } = call;
-    const request = { ...rest, headers: [...headers, ...rest.headers] };
+  const ask = async (call: PanelCall, target: AuthenticatedTarget, signal: AbortSignal) => {
+    const { name, path: _, query: __, timeoutMs, ...rest } = call;
+    const sent = [...headers, ...rest.headers, ...target.headers];
+    const request = { ...rest, url: target.url, headers: sent };
     const startedAtMs = performance.now();
     try {
       const { status, text, headers } = await withTimeout(
@@ -66,23 +72,11 @@ export function createPanelFetch(
       throw isTimeout ? timeoutError(name, timeoutMs) : connectionError(name, cause);
     }
   };
-}
-
-/** A call in a node's name, before the token is put into it. */
-export interface AuthenticatedCall extends Omit<PanelCall, "url"> {
-  readonly path: string;
-}
-
-/** Makes a call in a node's name, and gives its response. */
-export type NodeFetch = (call: AuthenticatedCall, signal: AbortSignal) => Promise<PanelResponse>;
-
-/** Creates a function that makes calls in a node's name, and throws what `fetch` throws. */
-export function createNodeFetch(access: PanelAccess, fetch: PanelFetch): NodeFetch {
-  return ({ path, ...call }, signal) =>
+  return (call, signal) =>
     callAuthenticated(
       access,
-      { path, isAccepted: provesToken },
-      ({ url, headers }) => fetch({ ...call, url, headers: [...call.headers, ...headers] }, signal),
+      { ...call, isAccepted: provesToken },
+      (target) => ask(call, target, signal),
     );
 }
 

@@ -8,7 +8,7 @@ import { LearnedTokenPlace, type PanelAccess } from "./authentication.ts";
 import { ClientV1 } from "./client_v1.ts";
 import { ClientV2 } from "./client_v2.ts";
 import { FileTransferClient } from "./file_transfers.ts";
-import { createNodeFetch, createPanelFetch } from "./http_exchange.ts";
+import { createPanelFetch } from "./http_exchange.ts";
 import { MessageLimit } from "./message_limit.ts";
 import type { PanelObserver } from "./observer.ts";
 import { OutageLog } from "./outages.ts";
@@ -50,7 +50,7 @@ export class PanelConnection {
     const dialer = new NetDialer(config, system);
     const headers = [["user-agent", USER_AGENT] as const, ...config.headers];
     this.#client = new HttpClient({ dialer });
-    const fetch = createNodeFetch(access, createPanelFetch(this.#client, headers));
+    const fetch = createPanelFetch(access, { client: this.#client, headers });
     this.clientV1 = new ClientV1(fetch);
     this.clientV2 = new ClientV2(fetch, { acknowledgements, compresses });
     this.opener = new WebSocketOpener(access, { dialer, headers });

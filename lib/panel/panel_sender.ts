@@ -100,7 +100,7 @@ export class PanelSender {
    */
   async sendFileResult(result: FileResult, signal: AbortSignal): Promise<void> {
     const method = "agent.file.result";
-    const params = { ...toWireFileResult(result) };
+    const params = toWireFileResult(result);
     const timeoutMs = CALL_TIMEOUT_MS.fileResult;
     await ifAwaited(this.#clientV2.call({ method, params, timeoutMs, signal }));
   }

@@ -7,6 +7,7 @@
  */
 
 import { truncate } from "../parse/bounded_text.ts";
+import type { RpcParams } from "./messages.ts";
 import type {
   Addresses,
   CommandResult,
@@ -220,18 +221,11 @@ function cutValues({ load, traffic }: Snapshot): string[] {
   return cut;
 }
 
-/** Answer to a file request. */
-export interface WireFileResult {
-  request_id: string;
-  ok: boolean;
-  /** The result of the operation; null after a failure. */
-  result: unknown;
-  /** Why it failed, in words that panels search for; empty after a success. */
-  error: string;
-}
-
-/** The answer to a file request on the wire. */
-export function toWireFileResult({ requestId, ok, result, error }: FileResult): WireFileResult {
+/**
+ * The answer to a file request on the wire: `result` is null after a failure; `error` says why in words
+ * that panels search for, and is empty after a success.
+ */
+export function toWireFileResult({ requestId, ok, result, error }: FileResult): RpcParams {
   return { request_id: requestId, ok, result: result ?? null, error };
 }
 

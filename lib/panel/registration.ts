@@ -23,6 +23,7 @@ import { jsonFields, parseJson } from "../parse/json.ts";
 import type { ProblemObserver } from "../state/health_file.ts";
 import { stateFolder } from "../state/paths.ts";
 import { USER_AGENT } from "../version.ts";
+import { LearnedTokenPlace } from "./authentication.ts";
 import { CALL_TIMEOUT_MS, STOP_GRACE_MS } from "./call_timeouts.ts";
 import { isUnknownMethod } from "./client_v2.ts";
 import { createPanelFetch, isHtml, type PanelResponse, statusError } from "./http_exchange.ts";
@@ -89,16 +90,15 @@ export class RegistrationClient {
       },
     });
     try {
-      const answer = await createPanelFetch(client, [["user-agent", USER_AGENT], ...others])({
+      const access = { endpoint, token: key, tokenPlace: new LearnedTokenPlace("header") };
+      const headers = [["user-agent", USER_AGENT] as const, ...others];
+      const answer = await createPanelFetch(access, { client, headers })({
         name: CALL,
+        path: "/api/clients/register",
         // The panel prefixes the name with `Auto-`.
-        url: `${endpoint}/api/clients/register?name=${encodeURIComponent(hostName())}`,
+        query: { name: hostName() },
         method: "POST",
-        headers: [
-          ["accept", "application/json"],
-          ["content-type", "application/json"],
-          ["authorization", `Bearer ${key}`],
-        ],
+        headers: [["accept", "application/json"], ["content-type", "application/json"]],
         // Panels read the header alone; the official agent sends the key here too.
         body: JSON.stringify({ key }),
         timeoutMs: CALL_TIMEOUT_MS.register,

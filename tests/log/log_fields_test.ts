@@ -68,8 +68,10 @@ Deno.test("NetDialer.dial() logs the address, its family and the time", async ()
 
 Deno.test("createPanelFetch() logs the status, the time and the bytes of a call", async () => {
   const answer = { status: 400, headers: new Map(), text: "" };
-  const fetch = createPanelFetch({ request: () => Promise.resolve(answer) }, []);
-  const call = { name: "ask (POST /x)", url: "http://p", headers: [], timeoutMs: 1000 } as const;
+  const client = { request: () => Promise.resolve(answer) };
+  const access = { endpoint: "http://p", token: "" };
+  const fetch = createPanelFetch(access, { client, headers: [] });
+  const call = { name: "ask (POST /x)", path: "/x", headers: [], timeoutMs: 1000 } as const;
   const [event] = await events(() => fetch({ ...call, method: "POST", body: "12345" }, signal));
   const { ms, message: _, ...rest } = event ?? {};
   assertEquals(typeof ms, "number");

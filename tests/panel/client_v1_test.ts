@@ -9,11 +9,7 @@ import { describeError } from "../../lib/log/log.ts";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { HttpClient } from "../../lib/net/http_client.ts";
 import { ClientV1 } from "../../lib/panel/client_v1.ts";
-import {
-  createNodeFetch,
-  createPanelFetch,
-  type PanelFetch,
-} from "../../lib/panel/http_exchange.ts";
+import { createPanelFetch, type PanelFetch } from "../../lib/panel/http_exchange.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 import {
   toWireBasicInfo,
@@ -52,9 +48,10 @@ async function withPanel(
   use: (panel: ClientV1) => Promise<void>,
 ): Promise<void> {
   const client = new HttpClient({ dialer: new NetDialer() });
-  const exchange = createPanelFetch(client, [["user-agent", "komari-agent-deno/0"]]);
+  const headers = [["user-agent", "komari-agent-deno/0"]] as const;
+  const fetch = createPanelFetch({ endpoint, token: TOKEN }, { client, headers });
   try {
-    await use(new ClientV1(createNodeFetch({ endpoint, token: TOKEN }, exchange)));
+    await use(new ClientV1(fetch));
   } finally {
     client.close();
   }
@@ -213,7 +210,7 @@ Deno.test("ClientV1 gives the panel a limited time for each call", async () => {
     times.push([name, timeoutMs]);
     return Promise.resolve({ status: 200, text: name.includes("GET") ? "[]" : SUCCESS });
   };
-  const panel = new ClientV1(createNodeFetch({ endpoint: "http://panel", token: TOKEN }, fetch));
+  const panel = new ClientV1(fetch);
   const finishedAt = new Date(0);
   await panel.sendReport(REPORT, { ...WITHIN, timeoutMs: 1_234 });
   await panel.sendBasicInfo(INFO, never);

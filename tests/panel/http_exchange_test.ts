@@ -7,6 +7,7 @@ import {
   firstPageLine,
   isHtml,
   type PanelCall,
+  type PanelFetch,
   type PanelResponse,
   statusError,
 } from "../../lib/panel/http_exchange.ts";
@@ -15,21 +16,24 @@ import { FakeTime } from "../fake_time.ts";
 
 const CALL: PanelCall = {
   name: "ask (GET /x)",
-  url: "http://panel/x?token=s3cret",
+  path: "/x",
   method: "GET",
   headers: [["accept", "application/json"]],
   timeoutMs: 5_000,
 };
 
-/** A client whose requests end as `request` says. */
-function client(
+/** A function that makes calls by a client whose requests end as `request` says. */
+function fetchBy(
   request: (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse>,
-): Parameters<typeof createPanelFetch>[0] {
-  return { request: (call, { signal }) => request(call, signal) };
+): PanelFetch {
+  return createPanelFetch({ endpoint: "http://panel", token: "s3cret" }, {
+    client: { request: (call, { signal }) => request(call, signal) },
+    headers: [["user-agent", "agent/0"]],
+  });
 }
 
-/** A client whose answer never comes. */
-const mute = client((_, signal) =>
+/** One whose answer never comes. */
+const mute = fetchBy((_, signal) =>
   new Promise((_, reject) =>
     signal.addEventListener("abort", () => reject(signal.reason), { once: true })
   )
@@ -37,18 +41,15 @@ const mute = client((_, signal) =>
 
 Deno.test("createPanelFetch() sends the common headers and those of the call, and gives any answer", async () => {
   const seen: HttpRequest[] = [];
-  const exchange = createPanelFetch(
-    client((request) => {
-      seen.push(request);
-      const headers = new Map([["location", "/login"]]);
-      return Promise.resolve({ status: 302, headers, text: "moved" });
-    }),
-    [["user-agent", "agent/0"]],
-  );
+  const exchange = fetchBy((request) => {
+    seen.push(request);
+    const headers = new Map([["location", "/login"]]);
+    return Promise.resolve({ status: 302, headers, text: "moved" });
+  });
   const answer = await exchange(CALL, new AbortController().signal);
   assertEquals(answer, { status: 302, text: "moved", location: "/login" });
   assertEquals(seen, [{
-    url: CALL.url,
+    url: "http://panel/x?token=s3cret",
     method: "GET",
     headers: [["user-agent", "agent/0"], ["accept", "application/json"]],
   }]);
@@ -56,7 +57,7 @@ Deno.test("createPanelFetch() sends the common headers and those of the call, an
 
 Deno.test("createPanelFetch() ends with a time-out when no answer comes", async () => {
   using time = new FakeTime();
-  const asking = createPanelFetch(mute, [])(CALL, new AbortController().signal);
+  const asking = mute(CALL, new AbortController().signal);
   const failing = assertRejects(() => asking, PanelError);
   await time.run(4_999);
   assertEquals(time.timers, 1);
@@ -70,16 +71,16 @@ Deno.test("createPanelFetch() ends with a time-out when no answer comes", async 
 Deno.test("createPanelFetch() throws the signal's reason when it aborts, and leaves nothing open", async () => {
   using time = new FakeTime();
   const stop = new AbortController();
-  const asking = createPanelFetch(mute, [])(CALL, stop.signal);
+  const asking = mute(CALL, stop.signal);
   stop.abort(new Error("told to stop"));
   await assertRejects(() => asking, Error, "told to stop");
-  await assertRejects(() => createPanelFetch(mute, [])(CALL, stop.signal), Error, "told to stop");
+  await assertRejects(() => mute(CALL, stop.signal), Error, "told to stop");
   assertEquals(time.timers, 0);
 });
 
 Deno.test("createPanelFetch() names the cause of a failed connection, without the URL", async () => {
   const cause = new TypeError("cannot read http://panel/x?token=s3cret");
-  const exchange = createPanelFetch(client(() => Promise.reject(cause)), []);
+  const exchange = fetchBy(() => Promise.reject(cause));
   const asking = () => exchange(CALL, new AbortController().signal);
   const error = await assertRejects(asking, PanelError);
   assertEquals(error.failure, "unreachable");
