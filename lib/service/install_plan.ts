@@ -135,17 +135,15 @@ function planService(config: Config, context: InstallContext): ServicePlan {
   const isUsers = kind === "launchd" && user.name !== "";
   const updateEnvironmentFile = isUsers ? paths.updateEnvironmentFile : paths.environmentFile;
   return {
+    ...paths,
     name: serviceName,
     scope,
     program,
-    config: paths.config,
     environmentFile: hasProxies(context) ? paths.environmentFile : undefined,
     updateEnvironmentFile: hasProxies(context) && isUpdated ? updateEnvironmentFile : undefined,
     user: user.name,
     stateFolder: explicitOptions.get("state_dir") || paths.stateFolder,
     updateFolder: updateFolder(program),
-    runtimeFolder: paths.runtimeFolder,
-    logFile: paths.logFile,
     deno,
     sandbox: user.name === "root" && hasRemoteControl(config) ? "none" : context.sandbox,
     usesDevices: config.gpu,

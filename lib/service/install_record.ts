@@ -1,10 +1,15 @@
 import { attempt } from "../attempt.ts";
 import { isJsonObject, jsonFields, parseJson } from "../parse/json.ts";
 import { type ManagerKind, MANAGERS } from "./service_manager.ts";
-import { type ServicePaths, servicePaths, type ServiceScope } from "./service_paths.ts";
+import {
+  type GivenPaths,
+  type ServicePaths,
+  servicePaths,
+  type ServiceScope,
+} from "./service_paths.ts";
 
 /** The files and settings of an installation, for updating and removing it. */
-export interface InstallRecord {
+export interface InstallRecord extends GivenPaths {
   readonly service: string;
   readonly manager: ManagerKind;
   readonly scope: ServiceScope;
@@ -15,10 +20,6 @@ export interface InstallRecord {
   /** The user for whom lingering was enabled; empty when it was not. */
   readonly enabledLinger: string;
   readonly program: string;
-  readonly config: string;
-  readonly stateFolder: string;
-  readonly runtimeFolder: string;
-  readonly logFile: string;
   /** All other files that were written. */
   readonly files: readonly string[];
   /** Links to the program. */

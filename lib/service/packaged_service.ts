@@ -39,17 +39,13 @@ const PATHS = servicePaths(PROGRAM, { uid: 0, home: "", userRuntimeDir: "", os: 
 /** The service that a package's unit describes. */
 export function packagedPlan(form: ProgramForm): ServicePlan {
   return {
+    ...PATHS,
     name: PROGRAM,
     scope: "system",
     program: PACKAGED_PROGRAM,
-    config: PATHS.config,
-    environmentFile: PATHS.environmentFile,
     updateEnvironmentFile: undefined,
     user: PROGRAM,
-    stateFolder: PATHS.stateFolder,
     updateFolder: "",
-    runtimeFolder: PATHS.runtimeFolder,
-    logFile: PATHS.logFile,
     // Found on the path of the unit.
     deno: form === "portable" ? "deno" : undefined,
     sandbox: "full",
@@ -61,8 +57,8 @@ export function packagedPlan(form: ProgramForm): ServicePlan {
 
 /** The record of a package's service, which is not on the disk. */
 export function packagedRecord(): InstallRecord {
-  const { config, stateFolder, runtimeFolder, logFile } = PATHS;
   return {
+    ...PATHS,
     service: PROGRAM,
     manager: "systemd",
     scope: "system",
@@ -70,14 +66,10 @@ export function packagedRecord(): InstallRecord {
     createdUser: false,
     enabledLinger: "",
     program: PACKAGED_PROGRAM,
-    config,
-    stateFolder,
-    runtimeFolder,
-    logFile,
     files: [],
     links: [],
     folders: [],
-    trees: [stateFolder],
+    trees: [PATHS.stateFolder],
     pinned: "",
     rootOptions: {},
   };

@@ -1,4 +1,4 @@
-import { removeIfExists, syncFile, syncFolder } from "../state/atomic_write.ts";
+import { linkOrCopy, removeIfExists, syncFolder } from "../state/atomic_write.ts";
 import { dirname } from "../parse/path.ts";
 import { removeEmptyFolder, type Step } from "./install_step.ts";
 import { missingFolders, pathExists, type TargetSystem } from "./target_system.ts";
@@ -57,7 +57,7 @@ export async function saveFiles(
     missingTrees: rooted(trees.filter((path) => !isThere(path))),
   };
   try {
-    for (const path of files.saved) await saveFile(path);
+    for (const path of files.saved) await linkOrCopy(path, savedPath(path));
   } catch (cause) {
     await discardFiles(files);
     throw new Error("Cannot keep the present installation", { cause });
@@ -81,20 +81,4 @@ export async function restoreFiles(files: SavedFiles): Promise<void> {
 /** Forgets how everything was. */
 export async function discardFiles({ saved }: SavedFiles): Promise<void> {
   for (const path of saved) await removeIfExists(savedPath(path));
-}
-
-async function saveFile(path: string): Promise<void> {
-  const saved = savedPath(path);
-  await removeIfExists(saved);
-  const { isSymlink, mode, uid, gid } = Deno.lstatSync(path);
-  if (isSymlink) return await Deno.symlink(Deno.readLinkSync(path), saved);
-  try {
-    await Deno.link(path, saved);
-  } catch {
-    // Not every file system has hard links.
-    await Deno.copyFile(path, saved);
-    await Deno.chmod(saved, (mode ?? 0o600) & 0o777);
-    if (Deno.uid() === 0) await Deno.chown(saved, uid, gid);
-    await syncFile(saved);
-  }
 }

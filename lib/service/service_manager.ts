@@ -1,31 +1,23 @@
 import type { ToolCommand } from "../host/tool_runner.ts";
 import type { FileStep } from "./install_step.ts";
-import type { ServiceScope } from "./service_paths.ts";
+import type { GivenPaths, ServiceScope } from "./service_paths.ts";
 
-/** The description of a service, for any service manager. */
-export interface ServicePlan {
+/** The description of a service, for any service manager; its paths are absolute. */
+export interface ServicePlan extends GivenPaths {
   /** The service's name, also used for its folders and its user. */
   readonly name: string;
   /** A service of the system, or of one user. */
   readonly scope: ServiceScope;
-  /** Absolute path of the program. */
   readonly program: string;
-  /** Absolute path of the configuration file. */
-  readonly config: string;
-  /** Absolute path of the file with proxy variables; `undefined` when there are none. */
+  /** The file with proxy variables; `undefined` when there are none. */
   readonly environmentFile: string | undefined;
   /** The same for the update job; only the user that it runs as may write it. */
   readonly updateEnvironmentFile: string | undefined;
   /** The user that a system service runs as; empty for a user's own service. */
   readonly user: string;
-  readonly stateFolder: string;
   /** State of updates, not writable for the agent. */
   readonly updateFolder: string;
-  /** The agent's health file, in memory. */
-  readonly runtimeFolder: string;
-  /** The log, for managers that keep none. */
-  readonly logFile: string;
-  /** Absolute path of the Deno that runs a portable build; `undefined` for a compiled program. */
+  /** The Deno that runs a portable build; `undefined` for a compiled program. */
   readonly deno: string | undefined;
   readonly sandbox: ServiceSandbox;
   /** Whether the agent reads devices, for graphics cards. */

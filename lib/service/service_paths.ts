@@ -1,16 +1,23 @@
+/** Paths that a service is given, and that the record of its installation keeps. */
+export interface GivenPaths {
+  /** The configuration file. */
+  readonly config: string;
+  readonly stateFolder: string;
+  /** The agent's health file, in memory. */
+  readonly runtimeFolder: string;
+  /** The log, for managers that keep none. */
+  readonly logFile: string;
+}
+
 /** Paths of a service, by its name. */
-export interface ServicePaths {
+export interface ServicePaths extends GivenPaths {
   /** Configuration, proxy variables and the record of the installation. */
   readonly configFolder: string;
-  readonly config: string;
   readonly environmentFile: string;
   /** A copy of the proxy variables, where the service's user owns the first. */
   readonly updateEnvironmentFile: string;
   readonly record: string;
   readonly programFolder: string;
-  readonly stateFolder: string;
-  readonly runtimeFolder: string;
-  readonly logFile: string;
   /** A link to the program in a folder on the `PATH`. */
   readonly link: string;
 }

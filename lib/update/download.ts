@@ -1,3 +1,4 @@
+import { withTimeout } from "../async/timeout.ts";
 import type { Dialer } from "../net/byte_stream.ts";
 import { type DialerOptions, NetDialer } from "../net/dialer.ts";
 import type { HttpResponse } from "../net/http_client.ts";
@@ -62,18 +63,12 @@ export class Downloads {
     start: string,
     { timeoutMs, signal, ...body }: Body & { timeoutMs: number; signal: AbortSignal },
   ): Promise<HttpResponse> {
-    const limit = new AbortController();
-    const late = new Error(`it took longer than ${timeoutMs / 60_000} min`);
-    const timer = setTimeout(() => limit.abort(late), timeoutMs);
+    const follow = (signal: AbortSignal) => this.#follow(start, { ...body, signal });
     try {
-      const ended = AbortSignal.any([signal, limit.signal]);
-      return await this.#follow(start, { ...body, signal: ended });
-    } catch (error) {
+      return await withTimeout(follow, { timeoutMs, signal });
+    } catch (cause) {
       signal.throwIfAborted();
-      const cause = limit.signal.aborted ? late : error;
       throw new Error(`Cannot download ${withoutQuery(start)}`, { cause });
-    } finally {
-      clearTimeout(timer);
     }
   }
 

@@ -1,4 +1,4 @@
-import { removeIfExists, syncFile, syncFolder } from "../state/atomic_write.ts";
+import { linkOrCopy, removeIfExists, syncFile, syncFolder } from "../state/atomic_write.ts";
 import { dirname } from "../parse/path.ts";
 
 /**
@@ -72,18 +72,10 @@ export class ProgramFiles {
 
   /** Keeps the present program as the backup. @throws {Error} When that fails. */
   async backUp(): Promise<void> {
-    const copy = this.#copy;
-    await removeIfExists(copy);
-    try {
-      await Deno.link(this.path, copy);
-    } catch {
-      // Not every file system has hard links.
-      await Deno.copyFile(this.path, copy);
-      await syncFile(copy);
-    }
-    await Deno.rename(copy, this.backupPath);
+    await linkOrCopy(this.path, this.#copy);
+    await Deno.rename(this.#copy, this.backupPath);
     // rename() does nothing when both are links to one file.
-    await removeIfExists(copy);
+    await removeIfExists(this.#copy);
     await syncFolder(this.#folder);
   }
 
