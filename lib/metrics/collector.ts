@@ -28,11 +28,11 @@ export interface Collector {
   /** Age up to which its values are reported again, in milliseconds; by default they never are. */
   readonly maxAgeMs?: number;
   /**
-   * Its fields of the snapshot.
+   * Its fields of the snapshot; `nowMs` is the snapshot's time by the monotonic clock.
    *
    * @throws {Error} When the source can't be read.
    */
-  collect(): Measurements;
+  collect(nowMs: number): Measurements;
   /** Part that is missing in the last values, such as a malformed line of their source. */
   missingPart?(): Error | undefined;
   /** Values to report in place of those that could not be measured. */
@@ -80,10 +80,9 @@ export class KeptCollector implements Collector {
   }
 
   /** @throws {Error} Whatever the collector throws; it is asked again the next time. */
-  collect(): Measurements {
-    const nowMs = performance.now();
+  collect(nowMs: number): Measurements {
     if (this.#values !== undefined && nowMs < this.#dueAtMs) return this.#values;
-    const values = this.#collector.collect();
+    const values = this.#collector.collect(nowMs);
     this.#values = values;
     this.#collectedAtMs = nowMs;
     const { maxAgeMs } = this.#collector;

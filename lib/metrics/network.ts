@@ -156,8 +156,9 @@ export class NetworkCollector {
 
   /** Updates the total from the counted interfaces alone; `undefined` when that does not suffice. */
   #sampleCounted(): number | undefined {
+    if (this.#counted === undefined) return undefined;
     const isFresh = performance.now() < (this.#sufficesUntilMs ?? 0);
-    const counters = isFresh && this.#counted && readStatistics(this.#counted);
+    const counters = isFresh && readStatistics(this.#counted);
     if (!counters) return undefined;
     const atMs = this.#readAtMs();
     for (const now of counters) this.total.add(now);
@@ -172,7 +173,9 @@ export class NetworkCollector {
     const atMs = this.#readAtMs();
     if (this.#settlesAtMs < Infinity && performance.now() >= this.#settlesAtMs) this.#lookUpAgain();
     if (this.#undecided.size > 0 || this.#isOutdated) this.#decide(counters);
-    this.#count(counters);
+    if (this.#isDecided || this.#linksHaveChanged) this.#count(counters);
+    else this.#countOn(counters);
+    this.#wasPartial = false;
     if (this.#undecided.size === 0) this.#openStatisticsOnce();
     const isLarge = this.#interfaces.size > MANY_INTERFACES && this.#undecided.size === 0;
     this.#counted = isLarge ? this.#countedInterfaces() : undefined;
@@ -268,7 +271,15 @@ export class NetworkCollector {
       if (counts !== undefined) nic.counted = counts;
     }
     this.#linksHaveChanged = false;
-    this.#wasPartial = false;
+  }
+
+  /** Adds what has passed while nothing has changed, as in nearly each report. */
+  #countOn(counters: InterfaceCounters[]): void {
+    for (const now of counters) {
+      const nic = this.#interfaces.get(now.name);
+      if (nic?.counted) this.total.add(now);
+      else if (nic?.isFollowed) this.total.skip(now);
+    }
   }
 
   #haveMembersMoved(): boolean {

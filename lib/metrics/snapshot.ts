@@ -24,6 +24,7 @@ export function takeSnapshot(
   collectors: readonly Collector[],
   onFailure: (failure: CollectorFailure) => void = () => {},
 ): Snapshot {
+  const nowMs = performance.now();
   const snapshot: Snapshot = { failures: [] };
   const fail = (subject: string, error: unknown): void => {
     const name = error instanceof UnmeasuredPart ? ` ${quoteStart(error.part)}` : "";
@@ -33,7 +34,7 @@ export function takeSnapshot(
   for (const collector of collectors) {
     let values: Measurements | undefined;
     try {
-      values = collector.collect();
+      values = collector.collect(nowMs);
       const missing = collector.missingPart?.();
       if (missing !== undefined) fail(`part of ${collector.subject}`, missing);
     } catch (error) {

@@ -47,9 +47,9 @@ interface Bytes {
 }
 
 /** The counters from which an interface goes on. */
-interface LastCounters extends TrafficBytes {
+interface LastCounters extends Bytes {
   readonly name: string;
-  readonly index: number | undefined;
+  index: number | undefined;
 }
 
 /**
@@ -74,22 +74,22 @@ export class TrafficTotal {
   /** Adds the current counters of an interface; `index` is needed when it first appears. */
   add(now: InterfaceCounters, index?: number): void {
     this.#isEmpty = false;
-    const last = this.#present.get(now.name);
-    const former = last ?? this.#takeGone(now.name, index);
-    const { sentBytes, receivedBytes } = bytesSince(former, now);
-    this.#setLast(now.name, highestSince(former, now), last?.index ?? index);
+    const isNew = !this.#present.has(now.name);
+    const last = this.#last(now.name, index);
+    const sentBytes = increase(last.sentBytes, now.sentBytes);
+    const receivedBytes = increase(last.receivedBytes, now.receivedBytes);
+    last.sentBytes = highest(last.sentBytes, now.sentBytes);
+    last.receivedBytes = highest(last.receivedBytes, now.receivedBytes);
     this.#total.sentBytes += sentBytes;
     this.#total.receivedBytes += receivedBytes;
-    if (last === undefined) return;
+    if (isNew) return;
     this.#observed.sentBytes += sentBytes;
     this.#observed.receivedBytes += receivedBytes;
   }
 
   /** Makes an interface go on from its current counters, which others have counted or nobody should. */
-  skip(now: InterfaceCounters, index?: number): void {
-    const last = this.#present.get(now.name);
-    if (last === undefined) this.#takeGone(now.name, index);
-    this.#setLast(now.name, now, last?.index ?? index);
+  skip({ name, sentBytes, receivedBytes }: InterfaceCounters, index?: number): void {
+    Object.assign(this.#last(name, index), { sentBytes, receivedBytes });
   }
 
   /** Whether no interface has been added yet. */
@@ -132,7 +132,7 @@ export class TrafficTotal {
   /** Makes an interface that is there go on from the counters of an earlier run, if those are higher. */
   resume(name: string, last: TrafficBytes): void {
     const now = this.#present.get(name);
-    if (now !== undefined) this.#setLast(name, highestSince(last, now), now.index);
+    if (now !== undefined) Object.assign(now, highestSince(last, now));
   }
 
   /** Sets the last counters of a missing interface, in case it returns. */
@@ -162,8 +162,17 @@ export class TrafficTotal {
     return [...this.#gone, ...this.#present.values()];
   }
 
-  #setLast(name: string, { sentBytes, receivedBytes }: TrafficBytes, index?: number): void {
-    this.#present.set(name, { name, index, sentBytes, receivedBytes });
+  /** What a present interface goes on from: as a new one from where it was when it went missing. */
+  #last(name: string, index: number | undefined): LastCounters {
+    let last = this.#present.get(name);
+    if (last === undefined) {
+      const { sentBytes, receivedBytes } = this.#takeGone(name, index) ??
+        { sentBytes: 0, receivedBytes: 0 };
+      last = { name, index, sentBytes, receivedBytes };
+      this.#present.set(name, last);
+    }
+    last.index ??= index;
+    return last;
   }
 
   /** Removes the missing interface that has the index, else the name, and returns its counters. */

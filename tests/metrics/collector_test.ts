@@ -20,7 +20,7 @@ function paced(time: FakeTime) {
   }));
   const at = (nowMs: number) => {
     time.tick(nowMs - performance.now());
-    return collector.collect().uptimeSeconds;
+    return collector.collect(performance.now()).uptimeSeconds;
   };
   return { state, collector, at };
 }
@@ -71,12 +71,12 @@ function lastKnownOf() {
 Deno.test("KeptCollector.lastKnown() returns the last values for a minute", () => {
   using time = new FakeTime();
   const { state, collector, lastKnown } = lastKnownOf();
-  collector.collect();
+  collector.collect(performance.now());
   time.tick(5_000);
   state.next = 2;
-  assertEquals(collector.collect(), { uptimeSeconds: 2 });
+  assertEquals(collector.collect(performance.now()), { uptimeSeconds: 2 });
   state.next = new Error("malformed");
-  assertThrows(() => collector.collect(), Error, "malformed");
+  assertThrows(() => collector.collect(performance.now()), Error, "malformed");
   const recalled = [5000, 65_000, 65_001].map((ms) => {
     time.tick(ms - performance.now());
     return lastKnown();
@@ -90,9 +90,9 @@ Deno.test("KeptCollector.lastKnown() returns undefined before the first values",
 
 Deno.test("KeptCollector.lastKnown() does not go back beyond a measurement without data", () => {
   const { state, collector, lastKnown } = lastKnownOf();
-  collector.collect();
+  collector.collect(performance.now());
   state.next = undefined;
-  collector.collect();
+  collector.collect(performance.now());
   assertEquals(lastKnown(), undefined);
 });
 

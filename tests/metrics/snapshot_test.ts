@@ -110,7 +110,7 @@ Deno.test("Sampler.sample() measures each collector when its values are too old,
   for (const row of Object.values(rows)) {
     const { subject, collect } = row;
     const seconds: number[] = measuredAt[subject] = [];
-    row.collect = () => (seconds.push(performance.now() / 1000), collect());
+    row.collect = (nowMs) => (seconds.push(nowMs / 1000), collect(nowMs));
   }
   const all = Array.from({ length: 11 }, (_, second) => second);
   for (const second of all) {
