@@ -370,6 +370,9 @@ Deno.test("NetworkCollector.collect() reads net/dev each time where interfaces a
   using time = new FakeTime();
   const host = new ContainerHost(time, { interfaces: 32 });
   for (const bytes of [1000, 2000, 3000]) assertEquals(host.step(bytes), [bytes, 1]);
+  const larger = new ContainerHost(time, { interfaces: 33 });
+  const reads = [1000, 2000, 3000].map((bytes) => larger.step(bytes)[1]);
+  assertEquals(reads, [1, 1, 0]);
 });
 
 Deno.test("NetworkCollector.collect() reads net/dev at once when a counted interface has gone", () => {

@@ -36,7 +36,12 @@ Deno.test("PolledCommand.read() returns the last output and starts the next run"
   await oracle.answer("second\nline");
   assertEquals(oracle.text.read(), "second\nline");
   assertEquals(oracle.text.atMs, 3_020);
+  time.tick(3_799 - performance.now());
+  oracle.text.read();
   assertEquals(oracle.asked, 2, "it is too young to be asked for again");
+  time.tick(1);
+  oracle.text.read();
+  assertEquals(oracle.asked, 3);
 });
 
 Deno.test("PolledCommand.read() has one run in flight", async () => {

@@ -13,8 +13,9 @@ function setUp(maxAgeMs: number) {
 }
 
 Deno.test("Sampler.take() gives the first snapshot once if it is fresh", () => {
-  using _time = new FakeTime();
+  using time = new FakeTime();
   const { take } = setUp(0);
+  time.tick(999);
   assertEquals([take(), take(), take()], [0, 1, 2]);
 });
 
