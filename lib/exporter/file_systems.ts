@@ -95,7 +95,7 @@ export class FileSystemReader {
     );
     for (const path of others) this.#statfs.query(path);
     this.#statfs.prune(others);
-    if (others.size > 0) await settlesWithin(this.#statfs.settled(), ANSWERS_MS);
+    await settlesWithin(this.#statfs.settled(), ANSWERS_MS);
     const rows = shown.map((mount) => ({ ...mount, use: this.#useOf(mount.mountPoint) }));
     return familiesOf(FILE_SYSTEMS, rows);
   }

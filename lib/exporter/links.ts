@@ -125,14 +125,10 @@ export class LinkReader {
 
   /** `undefined` without open files, and when those are of an interface that has gone. */
   #readOpen(name: string): LinkTexts | undefined {
-    const sources = this.#open.get(name);
-    if (sources === undefined) return undefined;
     const read = ([file, source]: readonly [LinkFile, Source]) =>
       [file, attempt(() => source.read())?.split("\n", 1)[0] ?? ""] as const;
-    const texts = new Map(sources.map(read));
-    if (texts.get("operstate") !== "") return texts;
-    this.#open.delete(name);
-    return undefined;
+    const texts = new Map((this.#open.get(name) ?? []).map(read));
+    return texts.get("operstate") ? texts : undefined;
   }
 
   async #ask(name: string): Promise<LinkTexts | undefined> {

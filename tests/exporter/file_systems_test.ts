@@ -114,6 +114,29 @@ Deno.test("FileSystemReader.read() does not wait for one that hangs", async () =
   ]);
 });
 
+Deno.test("FileSystemReader.read() forgets what an unmounted file system had", async () => {
+  using time = new FakeTime();
+  let mounts = "nas:/x /data nfs4 rw 0 0\n";
+  let answer = Promise.resolve(USE);
+  const reader = new FileSystemReader({
+    exists: () => true,
+    roots: { proc: "/proc", sys: "/sys", root: "/" },
+    open: () => fakeSource(() => mounts),
+    statfs: () => USE,
+    statfsAsync: () => answer,
+  }, []);
+  assertEquals((await lines(reader)).length, 7);
+  mounts = "";
+  assertEquals(await lines(reader), []);
+  mounts = "nas:/y /data nfs4 rw 0 0\n";
+  answer = new Promise<never>(() => {});
+  const reading = lines(reader);
+  await time.run(250);
+  assertEquals(await reading, [
+    'node_filesystem_device_error{device="nas:/y",fstype="nfs4",mountpoint="/data"} 1',
+  ]);
+});
+
 Deno.test("FileSystemReader.read() shows at most 1,024 file systems", async () => {
   const text = Array.from({ length: 2_000 }, (_, index) => `dev /m${index} ext4 rw 0 0\n`).join("");
   assertEquals((await shown(open(text))).length, 1_024);

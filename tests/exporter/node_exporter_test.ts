@@ -2,6 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { NodeExporter } from "../../lib/exporter/node_exporter.ts";
 import { formatMetrics } from "../../lib/exporter/openmetrics.ts";
 import type { Host } from "../../lib/host/host.ts";
+import { collectedLog } from "../log/collected_log.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
 import { fakeSource } from "../metrics/fake_host.ts";
 import { parseExposition } from "./exposition.ts";
@@ -56,6 +57,27 @@ Deno.test("NodeExporter.families() names what it can't read, and gives the rest"
   assertMatch(text, /^komari_scrape_failed\{source="loadavg"\} 1$/m);
   assertEquals(/^node_load1 /m.test(text), false);
   assertMatch(text, /^node_memory_MemTotal_bytes \d+$/m);
+});
+
+Deno.test("NodeExporter.families() logs what it can't read when that changes", async () => {
+  let isBroken = true;
+  const host = withFile("/proc/loadavg", () => {
+    if (isBroken) throw new Error("Cannot read /proc/loadavg");
+    return "1 2 3 1/1 1\n";
+  });
+  const exporter = new NodeExporter(host, INCLUDE);
+  const lines = await collectedLog(async (lines) => {
+    await scrape(exporter);
+    await scrape(exporter);
+    assertEquals(lines.length, 1);
+    isBroken = false;
+    await scrape(exporter);
+    await scrape(exporter);
+  });
+  assertEquals(lines.map((line) => line.slice(line.search("Cannot|All"))), [
+    "Cannot read all metrics for Prometheus from loadavg",
+    "All sources of metrics can be read again",
+  ]);
 });
 
 Deno.test("NodeExporter.families() counts other disks when a line is odd, and says so", async () => {

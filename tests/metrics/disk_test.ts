@@ -208,6 +208,18 @@ Deno.test("DiskCollector.collect() reads a long mountinfo again every five minut
   assertEquals(machine.step(60_000), [70, 150], "every minute again");
 });
 
+Deno.test("DiskCollector.collect() takes a mountinfo of more than 64 KiB for long", () => {
+  using time = new FakeTime();
+  for (const [length, reads] of [[64 * 1024, 2], [64 * 1024 + 1, 1]] as const) {
+    const padding = `7 1 0:7 / /run rw - tmpfs tmpfs rw,x=`;
+    const fill = "9".repeat(length - ROOT.length - padding.length - 1);
+    const machine = new Machine(time, `${ROOT}${padding}${fill}\n`, { "/": use(100, 30) });
+    machine.step();
+    machine.step(60_000);
+    assertEquals(machine.reads, reads);
+  }
+});
+
 Deno.test("DiskCollector.collect() notices at once that a disk was unmounted", () => {
   using time = new FakeTime();
   const machine = new Machine(time, ROOT + USB, { "/": use(100, 30), "/usb": use(50, 50) });

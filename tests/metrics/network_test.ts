@@ -407,6 +407,38 @@ Deno.test("NetworkCollector.collect() opens statistics only at the first decisio
   }
 });
 
+Deno.test("NetworkCollector.collect() reads three times at most while interfaces change", () => {
+  let reads = 0;
+  let changes = 0;
+  const read = () => {
+    reads++;
+    return `eth0:${" 7".repeat(16)}\n`;
+  };
+  const network = new NetworkCollector({ read }, () => DEVICE, {
+    globs: { include: [], exclude: [] },
+    links: { hasChanged: () => changes-- > 0, find: () => undefined },
+  });
+  changes = 2;
+  assertEquals([network.collect()?.receivedBytes, reads], [7, 3]);
+  changes = 100;
+  reads = 0;
+  assertEquals([network.collect()?.receivedBytes, reads], [7, 3]);
+});
+
+Deno.test("NetworkCollector.collect() keeps the statistics of 16 interfaces open", () => {
+  const opened: string[] = [];
+  const lines = Array.from({ length: 40 }, (_, at) => `eth${at}:${" 1".repeat(16)}\n`);
+  const network = new NetworkCollector({ read: () => lines.join("") }, () => DEVICE, {
+    globs: { include: [], exclude: [] },
+    openStatistics(name) {
+      opened.push(name);
+      return { received: { read: () => "1\n" }, sent: { read: () => "1\n" } };
+    },
+  });
+  network.collect();
+  assertEquals([opened.length, opened[0], opened.at(-1)], [16, "eth0", "eth15"]);
+});
+
 Deno.test("NetworkCollector.collect() counts the others when a line is malformed, and names it", () => {
   using time = new FakeTime();
   const machine = new Machine(time, { eth0: 100 }, named({ eth0: DEVICE }));
