@@ -39,7 +39,7 @@ export class NodeExporter {
   readonly #log = getLogger("agent");
   /** The sources that failed at the last scrape. */
   #failed = "";
-  #shell: Shell | undefined;
+  #shell: Pick<Shell, "countDescriptors"> | undefined;
 
   /** Opens all sources; `includeMountPoints` are shown whatever they are. */
   constructor(host: Host, { includeMountPoints }: { includeMountPoints: readonly string[] }) {
@@ -129,7 +129,7 @@ export class NodeExporter {
   }
 
   /** Asks this shell for what can't be read any more, once the process is sealed. */
-  useShell(shell: Shell | undefined): void {
+  useShell(shell: Pick<Shell, "countDescriptors" | "link"> | undefined): void {
     this.#shell = shell;
     this.#links.useShell(shell);
   }

@@ -3,8 +3,10 @@ import { NodeExporter } from "../../lib/exporter/node_exporter.ts";
 import { formatMetrics } from "../../lib/exporter/openmetrics.ts";
 import type { Host } from "../../lib/host/host.ts";
 import { collectedLog } from "../log/collected_log.ts";
+import { FakeTime } from "../fake_time.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
 import { fakeSource } from "../metrics/fake_host.ts";
+import { LINK_FILES } from "../../lib/sandbox/shell_script.ts";
 import { parseExposition } from "./exposition.ts";
 
 const INCLUDE = { includeMountPoints: [] };
@@ -21,6 +23,53 @@ function withFile(path: string, read: () => string | undefined): Host {
     open: (it: string) => it === path ? fakeSource(read) : open(it),
   });
 }
+
+/** A machine with other files, or more of them. */
+function withFiles(files: Readonly<Record<string, string>>): Host {
+  const machine = new FakeMachine("debian-vm");
+  const [open, readText] = [machine.open.bind(machine), machine.readText.bind(machine)];
+  return Object.assign(machine, {
+    open: (path: string) => path in files ? fakeSource(() => files[path]) : open(path),
+    readText: (path: string) => files[path] ?? readText(path),
+  });
+}
+
+Deno.test("NodeExporter.families() gives exactly what is recorded of a machine", async () => {
+  using _time = new FakeTime({ now: 1795622120500 });
+  const recorded = new URL("../fixtures/debian-vm/scrape.txt", import.meta.url);
+  const text = await scrape(new NodeExporter(new FakeMachine("debian-vm"), INCLUDE));
+  const samples = text.split("\n").filter((line) => !line.startsWith("#"));
+  assertEquals(samples, Deno.readTextFileSync(recorded).split("\n"));
+});
+
+Deno.test("NodeExporter.families() gives what only some kernels and a shell tell", async () => {
+  const exporter = new NodeExporter(
+    withFiles({
+      "/proc/pressure/irq": "full avg10=0.00 avg60=0.00 avg300=0.00 total=2500000\n",
+      "/proc/sys/kernel/pid_max": "4194304\n",
+      "/proc/sys/kernel/threads-max": "61877\n",
+      "/proc/sys/kernel/hung_task_detect_count": "2\n",
+      "/proc/meminfo": "PageTables: 160 kB\n",
+      "/proc/vmstat": "nr_page_table_pages 10\n",
+      "/proc/net/sockstat": "TCP: inuse 2 mem 3\n",
+    }),
+    INCLUDE,
+  );
+  exporter.useShell({
+    countDescriptors: () => Promise.resolve(17),
+    link: () => Promise.resolve(LINK_FILES.map((file) => file === "operstate" ? "up" : "9")),
+  });
+  const metrics = parseExposition(await scrape(exporter));
+  const value = (name: string, labels = "") => metrics.get(name)?.samples.get(labels);
+  assertEquals(value("node_pressure_irq_stalled_seconds_total"), 2.5);
+  assertEquals(value("node_processes_max_processes"), 4194304);
+  assertEquals(value("node_processes_max_threads"), 61877);
+  assertEquals(value("node_kernel_hung_tasks_total"), 2);
+  assertEquals(value("node_sockstat_TCP_mem_bytes"), 3 * 16384);
+  assertEquals(value("process_resident_memory_bytes"), 1019 * 16384);
+  assertEquals(value("process_open_fds"), 17);
+  assertEquals(value("node_network_mtu_bytes", 'device="eth0"'), 9);
+});
 
 Deno.test("NodeExporter.families() reads a recorded machine", async () => {
   const text = await scrape(new NodeExporter(new FakeMachine("debian-vm"), INCLUDE));

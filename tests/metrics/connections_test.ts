@@ -28,6 +28,9 @@ Deno.test("ConnectionCollector.collect() counts the rest when a protocol is miss
   const connections = new ConnectionCollector(fakeSource(() => IPV4), fakeSource(() => ipv6.text));
   assertEquals(connections.collect(), { tcp: 13, udp: 5 });
   assertEquals(connections.missingPart()?.message, "Cannot read sockstat6: no line of TCP");
+  const old = new ConnectionCollector(fakeSource(() => "TCP: inuse 3 tw 1\n"), none);
+  assertEquals(old.collect(), { tcp: 4, udp: 0 });
+  assertEquals(old.missingPart()?.message, "Cannot read sockstat: no line of UDP");
   ipv6.text = IPV6;
   assertEquals(connections.collect(), { tcp: 19, udp: 5 });
   assertEquals(connections.missingPart(), undefined);

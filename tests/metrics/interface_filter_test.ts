@@ -97,6 +97,36 @@ Deno.test("decideInterface() lets an explicit include take precedence", () => {
   });
 });
 
+Deno.test("decideInterface() counts nothing else beside the one interface of an include", () => {
+  const only = around({ include: ["wg0"] });
+  assertEquals(decideInterface("eth0", DEVICE, only).counted, false);
+  assertEquals(decideInterface("wg0", VIRTUAL, only).counted, true);
+});
+
+Deno.test("decideInterface() knows software interfaces by the names that their makers give", () => {
+  const names = [
+    ...["docker0", "podman1", "br-1f2e", "br0", "br10", "veth12ab", "virbr0", "vnet3", "lxdbr0"],
+    ...["incusbr0", "vmbr0", "fwbr100i0", "fwln100i0", "fwpr100p0", "tap0", "tun0", "vif1.0"],
+    ...["xenbr0", "ovs-system", "cni0", "cali1a2b", "cilium_host", "lxc1a2b", "flannel.1"],
+    ...["kube-ipvs0", "nodelocaldns", "weave", "wg0", "tailscale0", "ztabc", "utun3", "nebula1"],
+    ...["gre0", "erspan0", "sit0", "tunl0", "ip6tnl0", "ip_vti0", "vxlan0", "geneve0"],
+    ...["macvlan0", "macvtap0", "ipvlan0", "vlan5", "eth0.10", "dummy0", "ifb0", "teql0", "nlmon0"],
+  ];
+  const counted = names.filter((name) =>
+    decideInterface(name, undefined, around({ byName: true, alone: true })).counted
+  );
+  assertEquals(counted, []);
+});
+
+Deno.test("decideInterface() knows the bridge's uplink among its ports by its name", () => {
+  const port = { ...VIRTUAL, bridgePort: true };
+  const uplinks = ["eth0", "enp1s0", "wlan0", "wwan0", "usb0", "wan", "venet0"];
+  const counted = [...uplinks, "guest", "lan1"].filter((name) =>
+    decideInterface(name, port, around({ byName: true })).counted
+  );
+  assertEquals(counted, uplinks);
+});
+
 Deno.test("decideInterface() leaves out excluded interfaces", () => {
   assertEquals(decideInterface("eth1", DEVICE, around({ exclude: ["wlan0", "eth?"] })), {
     counted: false,
