@@ -40,6 +40,28 @@ Deno.test("DiskReader.read() gives bytes, seconds and what udev knows", () => {
   ]);
 });
 
+Deno.test("DiskReader.read() describes what the device mapper and ATA disks tell", () => {
+  const udev = {
+    "/run/udev/data/b253:0": "E:DM_NAME=vg-root\nE:DM_UUID=LVM-1\nE:DM_VG_NAME=vg\n" +
+      "E:DM_LV_NAME=root\nE:DM_LV_LAYER=thin\nE:ID_ATA_WRITE_CACHE=1\n",
+    "/run/udev/data/b8:0": "E:ID_ATA=1\nE:ID_ATA_WRITE_CACHE=1\nE:ID_ATA_WRITE_CACHE_ENABLED=0\n" +
+      "E:ID_PATH=pci-1\nE:ID_WWN=0x5\nE:ID_REVISION=2.0\nE:ID_ATA_ROTATION_RATE_RPM=fast\n" +
+      "E:ID_FS_TYPE=xfs\nE:ID_FS_USAGE=filesystem\nE:ID_FS_VERSION=1.0\n",
+  };
+  const shown = lines(open(() => SDA + SDA.replace("8 0 sda", "253 0 dm-0"), udev));
+  assertEquals(shown.filter((line) => /_info|_ata_/.test(line)), [
+    'node_disk_info{device="sda",major="8",minor="0",path="pci-1",wwn="0x5",model="",serial="",' +
+    'revision="2.0"} 1',
+    'node_disk_info{device="dm-0",major="253",minor="0",path="",wwn="",model="",serial="",' +
+    'revision=""} 1',
+    'node_disk_filesystem_info{device="sda",type="xfs",usage="filesystem",uuid="",version="1.0"} 1',
+    'node_disk_device_mapper_info{device="dm-0",name="vg-root",uuid="LVM-1",vg_name="vg",' +
+    'lv_name="root",lv_layer="thin"} 1',
+    'node_disk_ata_write_cache{device="sda"} 1',
+    'node_disk_ata_write_cache_enabled{device="sda"} 0',
+  ]);
+});
+
 Deno.test("DiskReader.read() leaves out partitions and loops, as node_exporter does", () => {
   const names = ["sda1", "nvme0n1p2", "loop3", "ram0", "vdb2", "nvme0n1", "dm-0", "md0", "zram0"];
   const text = names.map((name) => SDA.replace("sda", name)).join("");

@@ -87,6 +87,21 @@ Deno.test("FileSystemReader.read() chooses as Debian's node_exporter does, and w
   assertEquals(included.includes("/mnt/nas"), true);
 });
 
+Deno.test("FileSystemReader.read() leaves out what is no disk", async () => {
+  const types = [
+    ...["autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts"],
+    ...["devtmpfs", "fusectl", "hugetlbfs", "iso9660", "mqueue", "nsfs", "overlay", "proc"],
+    ...["procfs", "pstore", "rpc_pipefs", "securityfs", "selinuxfs", "squashfs", "sysfs"],
+    ...["tracefs", "ext4", "tmpfs"],
+  ];
+  const text = types.map((type) => `dev /a/${type} ${type} rw 0 0\n`).join("");
+  assertEquals(await shown(open(text)), ["/a/ext4", "/a/tmpfs"]);
+  const paths = ["/dev", "/proc/x", "/run", "/sys/x", "/mnt", "/media", "/var/lib/docker/x"];
+  const folders = [...paths, "/var/lib/containers/storage/x", "/var/lib/containers", "/device"];
+  const mounts = folders.map((path) => `dev ${path} ext4 rw 0 0\n`).join("");
+  assertEquals(await shown(open(mounts)), ["/var/lib/containers", "/device"]);
+});
+
 Deno.test("FileSystemReader.read() asks below the root of another machine", async () => {
   const asked: string[] = [];
   assertEquals(

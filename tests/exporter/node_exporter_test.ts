@@ -112,7 +112,7 @@ Deno.test("NodeExporter.families() logs what it can't read when that changes", a
   let isBroken = true;
   const host = withFile("/proc/loadavg", () => {
     if (isBroken) throw new Error("Cannot read /proc/loadavg");
-    return "1 2 3 1/1 1\n";
+    return "1.00 2.00 3.00 1/1 1\n";
   });
   const exporter = new NodeExporter(host, INCLUDE);
   const lines = await collectedLog(async (lines) => {

@@ -44,6 +44,20 @@ Deno.test("SensorReader.read() names chips by their device, and sensors by their
   ]);
 });
 
+Deno.test("SensorReader.read() has the units of each property", async () => {
+  const files = {
+    ...{ temp1_fault: "1", temp1_beep: "1", fan1_max: "3000", fan1_target: "900", fan1_beep: "0" },
+    ...{ fan1_fault: "0", fan1_alarm: "1", fan1_pulses: "2" },
+  };
+  const paths = Object.entries(files).map(([name, text]) => [`${CORETEMP}/${name}`, text]);
+  const shown = await lines(new SensorReader(fakeHost(Object.fromEntries(paths))));
+  assertEquals(shown.map((line) => line.replace(/\{.*\}/, "")), [
+    ...["node_hwmon_temp_fault 1", "node_hwmon_temp_beep_enabled 1", "node_hwmon_fan_max_rpm 3000"],
+    ...["node_hwmon_fan_target_rpm 900", "node_hwmon_fan_beep_enabled 0"],
+    ...["node_hwmon_fan_fault 0", "node_hwmon_fan_alarm 1", "node_hwmon_fan_pulses 2"],
+  ]);
+});
+
 Deno.test("SensorReader.read() names a chip without a device by its name, or its number", async () => {
   const chips = { "hwmon1/name": "ACPI Zone!\n", "hwmon1/temp1_input": "1000\n" };
   const nameless = { "hwmon2/temp1_input": "-2000\n", "hwmon2/temp2_input": "hot\n" };

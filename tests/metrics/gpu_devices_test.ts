@@ -113,7 +113,11 @@ Deno.test("gpuName() uses the list for unknown vendors", () => {
   assertEquals(gpuNameOf(card("card0", "126f", "0750")), "PCI 126f:0750");
 });
 
-for (const vendor of ["1234", "1af4", "1b36", "15ad", "1013", "1414", "1a03", "102b", "80ee"]) {
+const DISPLAY_ONLY = [
+  ...["1234", "1af4", "1b36", "15ad", "1013", "1414", "1a03", "102b", "80ee", "19e5", "1ab8"],
+  "5853",
+];
+for (const vendor of DISPLAY_ONLY) {
   Deno.test(`gpuName() ignores a display adapter of vendor ${vendor}`, () => {
     assertEquals(gpuNameOf({ ...card("card0", vendor, "1111"), ...LIST }), undefined);
   });
@@ -146,6 +150,24 @@ Deno.test("gpuName() prefers NVIDIA's driver and counts its cards once", () => {
 Deno.test("gpuName() falls back to PCI when NVIDIA's driver has no name", () => {
   const silent = { "/proc/driver/nvidia/gpus/0000:01:00.0/information": "IRQ: 5\n" };
   assertEquals(gpuNameOf({ ...silent, ...card("card0", "10de", "2204") }), "NVIDIA 10de:2204");
+});
+
+Deno.test("gpuName() knows makers by their PCI ids, and SoCs by their drivers", () => {
+  const makers = { "1002": "AMD", "10de": "NVIDIA", "8086": "Intel", "1ed5": "Moore Threads" };
+  for (
+    const [vendor, maker] of Object.entries({ ...makers, "0014": "Loongson", "1d17": "Zhaoxin" })
+  ) {
+    assertEquals(gpuNameOf(card("card0", vendor, "0001")), `${maker} ${vendor}:0001`);
+  }
+  const drivers = {
+    ...{ "vc4-drm": "Broadcom VideoCore", v3d: "Broadcom VideoCore", lima: "ARM Mali" },
+    ...{ panfrost: "ARM Mali", panthor: "ARM Mali", msm_dpu: "Qualcomm Adreno" },
+    ...{ msm_mdp: "Qualcomm Adreno", adreno: "Qualcomm Adreno", etnaviv: "Vivante" },
+    ...{ asahi: "Apple", "tegra-host1x": "NVIDIA Tegra" },
+  };
+  for (const [driver, name] of Object.entries(drivers)) {
+    assertEquals(gpuNameOf(chip("card0", driver)), name);
+  }
 });
 
 Deno.test("gpuName() names GPUs of SoCs by their driver", () => {

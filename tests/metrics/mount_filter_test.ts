@@ -260,19 +260,48 @@ Deno.test("ignoreReason() names the rule by which a mount is left out", () => {
   }
 });
 
+Deno.test("ignoreReason() knows the types of each kind", () => {
+  const kinds: Readonly<Record<string, readonly string[]>> = {
+    "network file system": [
+      ...["nfs", "nfs4", "cifs", "smb", "smb3", "smbfs", "ncpfs", "9p", "afs", "coda", "ceph"],
+      ...["lustre", "beegfs", "gpfs", "orangefs", "pvfs2"],
+    ],
+    "shared by the host": ["virtiofs", "vboxsf", "prl_fs", "vmhgfs", "drvfs", "fakeowner"],
+    "layers over another file system": ["overlay", "overlayfs", "aufs", "unionfs"],
+    "read-only image": ["squashfs", "erofs", "iso9660", "udf", "cramfs", "romfs"],
+    "in memory": ["tmpfs", "ramfs", "devtmpfs", "hugetlbfs"],
+  };
+  for (const [kind, types] of Object.entries(kinds)) {
+    for (const type of types) assertEquals(ignoreReason(mount("/a", type)), `${kind}: ${type}`);
+  }
+  for (const type of ["zfs", "btrfs", "bcachefs", "ubifs", "jffs2", "yaffs2", "simfs"]) {
+    assertEquals(ignoreReason(mount("/a", type, "pool")), undefined, type);
+  }
+  for (const tree of ["/var/tmp", "/var/run", "/dev", "/proc", "/sys"]) {
+    assertEquals(ignoreReason(mount(`${tree}/a`)), `part of ${tree}`);
+  }
+});
+
 Deno.test("mayHang() is true of what others have to answer for, but never of the root", () => {
   const slow = ["nfs", "cifs", "9p", "fuse", "fuse.sshfs", "autofs", "virtiofs"];
   for (const type of [...slow, "fuseblk", "ntfs", "overlay", "unheard"]) {
     assertEquals(mayHang(mount("/a", type)), true, type);
     assertEquals(mayHang(mount("/", type)), false, type);
   }
-  for (const type of ["ext4", "xfs", "btrfs", "zfs", "vfat"]) {
+  const answered = [
+    ...["ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "bcachefs", "f2fs", "jfs", "reiserfs"],
+    ...["vfat", "exfat", "ntfs3", "ubifs", "jffs2", "yaffs2", "simfs", "squashfs", "erofs"],
+    ...["tmpfs", "ramfs", "devtmpfs", "hugetlbfs"],
+  ];
+  for (const type of answered) {
     assertEquals(mayHang(mount("/a", type)), false, type);
   }
 });
 
 Deno.test("isLayered() knows overlays", () => {
-  assertEquals(isLayered("overlay"), true);
+  for (const type of ["overlay", "overlayfs", "aufs", "unionfs", "chroot"]) {
+    assertEquals(isLayered(type), true);
+  }
   assertEquals(isLayered("ext4"), false);
 });
 

@@ -31,6 +31,13 @@ Deno.test("virtualization() returns undefined when nothing is known", () => {
   assertEquals(virtualization(fakeHost({}), undefined), undefined);
 });
 
+Deno.test("containerKind() takes the managers' own names", () => {
+  const managers = ["docker", "lxc", "lxc-libvirt", "podman", "pouch", "proot", "rkt", "wsl"];
+  for (const name of [...managers, "systemd-nspawn"]) {
+    assertEquals(containerKind(fakeHost({ "/run/systemd/container": `${name}\n` })), name);
+  }
+});
+
 const LXCFS = "lxcfs /proc/meminfo fuse.lxcfs rw,nosuid,nodev,relatime 0 0\n";
 
 const CONTAINERS: ReadonlyArray<readonly [string | undefined, Record<string, string>]> = [
