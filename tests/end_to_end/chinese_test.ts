@@ -54,7 +54,7 @@ const LINES: Readonly<Record<Command, readonly string[]>> = {
   "doctor": [
     `doctor ${PANEL} ${SERVICE}`,
     `doctor -e https://127.0.0.1:9 ${SERVICE}`,
-    `doctor -e http://nowhere.invalid:9 -t x --month-rotate 1 ${SERVICE}`,
+    `doctor -e http://nowhere.invalid:9 -t the-token --month-rotate 1 ${SERVICE}`,
     "doctor --wrong",
   ],
   "config show": [
