@@ -1,0 +1,277 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { resolveConfig } from "../../lib/config/config.ts";
+import { type Command, COMMANDS } from "../../lib/config/commands.ts";
+import { commandsOf } from "../../lib/config/option.ts";
+import { OPTION_ROWS, OPTIONS, resolveOptions } from "../../lib/config/option_table.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
+
+/** The names that users have in their units and files, and the value without any of them. */
+const NAMES: Record<
+  keyof typeof OPTIONS,
+  [flag: string, short: string, variable: string, initial: unknown]
+> = {
+  endpoint: ["--endpoint", "-e", "AGENT_ENDPOINT", ""],
+  token: ["--token", "-t", "AGENT_TOKEN", ""],
+  tokenFile: ["--token-file", "", "AGENT_TOKEN_FILE", ""],
+  panels: ["", "", "AGENT_PANELS", []],
+  autoDiscoveryKey: ["--auto-discovery", "", "AGENT_AUTO_DISCOVERY_KEY", ""],
+  autoDiscoveryFile: ["--auto-discovery-file", "", "AGENT_AUTO_DISCOVERY_FILE", ""],
+  rediscover: ["--rediscover", "", "AGENT_REDISCOVER", false],
+  transport: ["--transport", "", "AGENT_TRANSPORT", "auto"],
+  protocolVersion: ["--protocol-version", "", "AGENT_PROTOCOL_VERSION", 2],
+  tokenIn: ["--token-in", "", "AGENT_TOKEN_IN", "auto"],
+  reconnectIntervalSeconds: ["--reconnect-interval", "-c", "AGENT_RECONNECT_INTERVAL", 2],
+  preferFamily: ["--prefer-ip-version", "", "AGENT_PREFER_IP_VERSION", undefined],
+  nameServer: ["--custom-dns", "", "AGENT_CUSTOM_DNS", undefined],
+  compression: ["--disable-compression", "", "AGENT_DISABLE_COMPRESSION", true],
+  headers: ["--header", "", "AGENT_HEADERS", []],
+  cfAccessClientId: ["--cf-access-client-id", "", "AGENT_CF_ACCESS_CLIENT_ID", ""],
+  cfAccessClientSecret: ["--cf-access-client-secret", "", "AGENT_CF_ACCESS_CLIENT_SECRET", ""],
+  caCertFile: ["--ca-cert", "", "AGENT_CA_CERT", ""],
+  anyCertificate: ["--ignore-unsafe-cert", "-u", "AGENT_IGNORE_UNSAFE_CERT", false],
+  intervalSeconds: ["--interval", "-i", "AGENT_INTERVAL", undefined],
+  metrics: ["--metrics", "", "AGENT_METRICS", undefined],
+  allowLocalProbes: ["--allow-local-probes", "", "AGENT_ALLOW_LOCAL_PROBES", false],
+  infoIntervalMinutes: ["--info-report-interval", "", "AGENT_INFO_REPORT_INTERVAL", 5],
+  includeNics: ["--include-nics", "", "AGENT_INCLUDE_NICS", []],
+  excludeNics: ["--exclude-nics", "", "AGENT_EXCLUDE_NICS", []],
+  includeMountPoints: ["--include-mountpoint", "", "AGENT_INCLUDE_MOUNTPOINTS", []],
+  memoryMode: ["--memory-mode", "", "AGENT_MEMORY_MODE", "htop"],
+  memoryIncludeCache: ["--memory-include-cache", "", "AGENT_MEMORY_INCLUDE_CACHE", false],
+  memoryExcludeBcf: ["--memory-exclude-bcf", "", "AGENT_MEMORY_REPORT_RAW_USED", false],
+  gpu: ["--gpu", "", "AGENT_ENABLE_GPU", false],
+  hostProc: ["", "", "HOST_PROC", ""],
+  monthRotate: ["--month-rotate", "", "AGENT_MONTH_ROTATE", 0],
+  stateDir: ["--state-dir", "", "AGENT_STATE_DIR", ""],
+  upBytes: ["--up", "", "", undefined],
+  downBytes: ["--down", "", "", undefined],
+  customIpv4: ["--custom-ipv4", "", "AGENT_CUSTOM_IPV4", ""],
+  customIpv6: ["--custom-ipv6", "", "AGENT_CUSTOM_IPV6", ""],
+  addressesFromNic: ["--get-ip-addr-from-nic", "", "AGENT_GET_IP_ADDR_FROM_NIC", false],
+  ipServices: ["--ip-services", "", "AGENT_IP_SERVICES", "default"],
+  enableRemoteControl: ["--enable-remote-control", "", "AGENT_ENABLE_REMOTE_CONTROL", false],
+  requireSeal: ["--require-seal", "", "AGENT_REQUIRE_SEAL", false],
+  disableWebSsh: ["--disable-web-ssh", "", "AGENT_DISABLE_WEB_SSH", false],
+  disableRemoteFiles: ["--disable-remote-files", "", "AGENT_DISABLE_REMOTE_FILES", false],
+  execTimeoutMinutes: ["--exec-timeout", "", "AGENT_EXEC_TIMEOUT", 10],
+  terminalIdleMinutes: ["--terminal-idle", "", "AGENT_TERMINAL_IDLE", 15],
+  configFile: ["--config", "", "AGENT_CONFIG_FILE", ""],
+  dryRun: ["--dry-run", "", "", false],
+  verbose: ["--verbose", "-v", "", false],
+  json: ["--json", "", "", false],
+  logLevel: ["--log-level", "", "AGENT_LOG_LEVEL", "info"],
+  logFormat: ["--log-format", "", "AGENT_LOG_FORMAT", "text"],
+  lang: ["--lang", "", "AGENT_LANG", undefined],
+  help: ["--help", "-h", "", false],
+  version: ["--version", "", "", false],
+  print: ["--print", "", "", false],
+  manager: ["--manager", "", "", undefined],
+  asRoot: ["--as-root", "", "", undefined],
+  replace: ["--replace", "", "", false],
+  restore: ["--restore", "", "", false],
+  addPanel: ["--add", "", "", false],
+  replacePanel: ["--replace-panel", "", "", false],
+  unset: ["--unset", "", "", []],
+  keepState: ["--keep-state", "", "", false],
+  installDir: ["--install-dir", "", "", ""],
+  serviceName: ["--install-service-name", "", "", "komari-agent-deno"],
+  autoUpdate: ["--disable-auto-update", "", "AGENT_DISABLE_AUTO_UPDATE", true],
+  pin: ["--pin", "", "AGENT_PIN", false],
+  updateUrl: ["--update-url", "", "AGENT_UPDATE_URL", ""],
+  updateKey: ["--update-key", "", "AGENT_UPDATE_KEY", ""],
+  mirror: ["--mirror", "", "AGENT_MIRROR", ""],
+  installVersion: ["--install-version", "", "", ""],
+  check: ["--check", "", "", false],
+  now: ["--now", "", "", false],
+  port: ["--port", "", "", 25774],
+  fault: ["--fault", "", "", ""],
+  maxRetries: ["--max-retries", "-r", "AGENT_MAX_RETRIES", 3],
+  officialAutoUpdate: ["--autoUpdate", "", "", false],
+  memoryModeAvailable: ["--memory-mode-available", "", "AGENT_MEMORY_MODE_AVAILABLE", false],
+  showWarning: ["--show-warning", "", "", false],
+  warningPanelHost: ["--warning-panel-host", "", "", ""],
+  warningRunAsUser: ["--warning-run-as-user", "", "", ""],
+  warningElevated: ["--warning-elevated", "", "", false],
+};
+
+Deno.test("OPTIONS have the names and defaults that users rely on", () => {
+  const found = Object.entries(OPTIONS).map(([name, { flag, short, variable, initial }]) => [
+    name,
+    [flag ? `--${flag}` : "", short ? `-${short}` : "", variable ?? "", initial],
+  ]);
+  assertEquals(Object.fromEntries(found), NAMES);
+  const { values, found: set } = resolveOptions(
+    { flags: new Map(), env: {}, file: new Map(), filePath: undefined },
+  );
+  for (const [name, [, , , initial]] of Object.entries(NAMES)) {
+    assertEquals(Object.entries(values).find(([it]) => it === name)?.[1], initial, name);
+  }
+  assertEquals(set.size, 0);
+});
+
+/** The least and the largest value of each number, and one between that is refused if it is whole. */
+const NUMBERS: readonly [flag: string, min: number, max: number, isWhole: boolean][] = [
+  ["--reconnect-interval", 0.1, 86_400, false],
+  ["--interval", 0.1, 3600, false],
+  ["--info-report-interval", 0.1, 1440, false],
+  ["--month-rotate", 0, 31, true],
+  ["--exec-timeout", 0.01, 1440, false],
+  ["--terminal-idle", 0.01, 1440, false],
+  ["--port", 1, 65535, true],
+  ["--max-retries", 0, 1_000_000, true],
+];
+
+Deno.test("OPTIONS take numbers up to their bounds and no further", () => {
+  for (const [flag, min, max, isWhole] of NUMBERS) {
+    const row = OPTION_ROWS.find((row) => `--${row.flag}` === flag);
+    assert(row !== undefined, flag);
+    const message = `${isWhole ? "a whole number" : "a number"} from ${min} to ${max}`;
+    const refuses = (text: string) =>
+      assertEquals(assertThrows(() => row.parse(text), RangeError).message, message, text);
+    assertEquals([row.parse(`${min}`), row.parse(`${max}`)], [min, max]);
+    if (min > 0) refuses(`${min - 0.001}`);
+    for (const text of [`${max + (isWhole ? 1 : 0.001)}`, "", "-1", "1e1", "0x1", "1.", " 1"]) {
+      refuses(text);
+    }
+    if (isWhole) refuses("1.5");
+    else assertEquals(row.parse("1.5"), 1.5);
+  }
+});
+
+Deno.test("OPTIONS of a few words take each of them, and name them in the help", () => {
+  const choices: [flag: string, words: (string | number)[]][] = [
+    ["transport", ["auto", "http"]],
+    ["protocol-version", [1, 2]],
+    ["token-in", ["auto", "query", "header"]],
+    ["prefer-ip-version", [4, 6]],
+    ["memory-mode", ["htop", "available", "all"]],
+    ["log-level", ["debug", "info", "warning", "error"]],
+    ["log-format", ["text", "json"]],
+    ["lang", ["en", "zh"]],
+    ["manager", ["systemd", "openrc", "procd", "launchd"]],
+  ];
+  for (const [flag, words] of choices) {
+    const row = OPTION_ROWS.find((row) => row.flag === flag);
+    assertEquals(words.map((word) => row?.parse(`${word}`)), words);
+    assertEquals(row?.placeholder, words.join("|"));
+    const { message } = assertThrows(() => row?.parse("other"), RangeError);
+    assertEquals(message, words.join(" or "));
+  }
+});
+
+Deno.test("switches are on by themselves, and off by false or 0; some turn something off", () => {
+  const switches = OPTION_ROWS.filter(({ placeholder }) => placeholder === undefined);
+  const turningOff = ["disable-compression", "disable-auto-update"];
+  assert(switches.length > 30);
+  for (const { flag = "", parse } of switches) {
+    const isOn = !turningOff.includes(flag);
+    assertEquals(["true", "1", "false", "0"].map((text) => parse(text)), [
+      isOn,
+      isOn,
+      !isOn,
+      !isOn,
+    ], flag);
+    assertThrows(() => parse("yes"), RangeError, "true, false, 1 or 0");
+  }
+});
+
+Deno.test("OPTIONS keep secret what is one, and nothing of it is shown when it is wrong", () => {
+  const secrets = OPTION_ROWS.filter(({ secret }) => secret).map(({ key }) => key);
+  assertEquals(secrets, [
+    "token",
+    "panels",
+    "auto_discovery_key",
+    "headers",
+    "cf_access_client_id",
+    "cf_access_client_secret",
+  ]);
+});
+
+/** Commands that take options; all that are not named refuse them on the command line. */
+const COMMANDS_OF: readonly [flags: string, commands: readonly Command[]][] = [
+  ["--up 1, --down 1", ["traffic set"]],
+  ["--dry-run, --verbose", ["report"]],
+  ["--print", ["install", "uninstall"]],
+  [
+    "--as-root, --replace, --add, --replace-panel, --unset interval, --install-dir /opt/x",
+    ["install"],
+  ],
+  ["--restore, --keep-state", ["uninstall"]],
+  ["--check, --now, --install-version 1.2.3", ["update"]],
+  ["--port 1, --fault x", ["demo"]],
+  [
+    "--json",
+    [
+      ...["report", "traffic show", "traffic set", "status", "doctor", "config show"] as const,
+      ...["health", "update", "version"] as const,
+    ],
+  ],
+  [
+    "--install-service-name x",
+    [
+      ...["install", "uninstall", "update", "status", "doctor", "config show"] as const,
+      ...["health", "traffic show", "traffic set"] as const,
+    ],
+  ],
+];
+
+Deno.test("a flag that has no variable is taken by its commands alone", () => {
+  const names = Object.keys(COMMANDS).filter((name) => name !== "help");
+  for (const [flags, commands] of COMMANDS_OF) {
+    for (const flag of flags.split(", ")) {
+      for (const name of names) {
+        const resolve = () =>
+          resolveConfig({
+            args: [...name.split(" "), ...flag.split(" ")],
+            env: {},
+            readText: () => "{}",
+            readMode: () => undefined,
+          });
+        if (commands.some((command) => command === name)) resolve();
+        else assertThrows(resolve, UsageError, `Cannot use flag ${flag.split(" ")[0]} here: only`);
+      }
+    }
+  }
+});
+
+Deno.test("commandsOf() names the commands whose help shows an option", () => {
+  const table: [flag: string, commands: string][] = [
+    ["endpoint", "report, install, doctor, config show"],
+    ["transport", "report, install, doctor, config show"],
+    ["ca-cert", "report, install, doctor, config show, update"],
+    ["metrics", "report, install, doctor, config show"],
+    ["interval", "report, install, doctor, config show, demo"],
+    ["gpu", "report, install, doctor, config show, demo"],
+    ["include-nics", "report, install, doctor, config show, demo, traffic set"],
+    ["month-rotate", "report, install, doctor, config show, demo, traffic show, traffic set"],
+    ["ip-services", "report, install, doctor, config show, demo"],
+    ["exec-timeout", "report, install, doctor, config show, demo"],
+    [
+      "config",
+      "report, demo, install, uninstall, update, status, doctor, config show, health, " +
+      "traffic show, traffic set",
+    ],
+    ["log-level", "report, install, demo, update"],
+    ["log-format", "report, install, demo, update"],
+    ["version", "report, version"],
+    ["manager", "install"],
+    ["disable-auto-update", "report, install"],
+    ["pin", "report, install"],
+    ["update-url", "report, install, doctor, config show, update"],
+    ["mirror", "report, install, doctor, config show, update"],
+    ["lang", "all"],
+    ["help", "all"],
+    ["max-retries", "all"],
+  ];
+  for (const [flag, commands] of table) {
+    const row = OPTION_ROWS.find((row) => row.flag === flag);
+    assertEquals((row && commandsOf(row) || ["all"]).join(", "), commands, flag);
+  }
+});
+
+Deno.test("COMMANDS are called as the help says", () => {
+  for (const [name, { usage }] of Object.entries(COMMANDS)) {
+    if (name === "report") assertStringIncludes(usage, "-e URL -t TOKEN");
+    else assertEquals(usage.startsWith(name), true, usage);
+  }
+});
