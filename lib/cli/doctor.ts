@@ -11,6 +11,7 @@ import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { panelName } from "../config/panels.ts";
 import { installedRecord } from "../service/installed_service.ts";
+import { currentSystem } from "../service/target_system.ts";
 import { stateFolder } from "../state/paths.ts";
 import {
   type Check,
@@ -34,10 +35,11 @@ export async function runDoctor(asked: Config, context: CommandContext): Promise
   const config = await withRegisteredToken(asked);
   const { env, signal } = context;
   const options = { signal, secrets: [...context.secrets, ...config.secrets] };
+  const record = attempt(() => installedRecord(config.serviceName, env));
   const health = runningAgent(config, env);
   const ofMachine = machineChecks(config, { ...supportedPlatform(), health });
   if (env[AS_SERVICE] !== undefined) {
-    const checks = [...allPanelChecks(config, env), ...ofMachine];
+    const checks = [...allPanelChecks(config, record?.config), ...ofMachine];
     for await (const check of runChecks(checks, options)) {
       context.print(`${JSON.stringify({ check })}\n`);
     }
@@ -46,7 +48,8 @@ export async function runDoctor(asked: Config, context: CommandContext): Promise
   const shown = new ShownChecks(config, context);
   const ofService = serviceChecks(config, { env, health });
   await shown.add(runChecks([configCheck(config), ...ofService], options));
-  const run = await runAsService(config, context);
+  const { tools } = currentSystem({ env, printLine: () => {} });
+  const run = await runAsService(config, record, { env, tools, signal });
   if (run !== undefined) {
     // As whom, and in what limits, the following checks run.
     const testedAs = check("environment", "Tested as", () => run.result);
@@ -54,7 +57,7 @@ export async function runDoctor(asked: Config, context: CommandContext): Promise
   }
   if (run?.checks === undefined) {
     const proxies = run?.proxies ?? config.proxies;
-    const ofPanels = allPanelChecks({ ...config, proxies }, env);
+    const ofPanels = allPanelChecks({ ...config, proxies }, record?.config);
     // The last one seals this process.
     const last = ofMachine.slice(-1);
     const checks = [...ofPanels, ...ofMachine.slice(0, -1), versionCheck(config), ...last];
@@ -104,14 +107,13 @@ class ShownChecks {
   }
 }
 
-/** The checks of each panel; they name it if there are several. */
-export function allPanelChecks(
-  config: Config,
-  env: Readonly<Record<string, string>> = {},
-): readonly Check[] {
+/**
+ * The checks of each panel; they name it if there are several. `installedConfig` is the file of the
+ * installed service, which is not for this user where no panel is known.
+ */
+export function allPanelChecks(config: Config, installedConfig?: string): readonly Check[] {
   if (config.furtherPanels.length === 0) {
-    const record = attempt(() => installedRecord(config.serviceName, env));
-    return panelChecks(config, { unreadableConfig: record?.config });
+    return panelChecks(config, { unreadableConfig: installedConfig });
   }
   return [config, ...config.furtherPanels].flatMap((settings) => {
     const panel = panelName(settings);

@@ -6,12 +6,13 @@
 
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
+import type { Tools } from "../host/tool_runner.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { dirname } from "../parse/path.ts";
 import { proxiesFromEnvironment } from "../config/environment.ts";
 import { readSavedProxies } from "../service/service_environment.ts";
-import { installedRecord } from "../service/installed_service.ts";
+import type { InstallRecord } from "../service/install_record.ts";
 import {
   asServiceCommand,
   environmentFiles,
@@ -20,9 +21,7 @@ import {
   showSettingsCommand,
 } from "../service/run_as_service.ts";
 import { readHealth } from "../state/health_reader.ts";
-import { currentSystem } from "../service/target_system.ts";
 import { type CheckResult, result } from "./checks.ts";
-import type { CommandContext } from "./command.ts";
 
 /** Set for the doctor that runs as the service: it prints its checks for the one that started it. */
 export const AS_SERVICE = "KOMARI_AGENT_DOCTOR";
@@ -47,15 +46,19 @@ const NETWORK_VARIABLES = [
 ];
 
 /**
- * Runs the checks as the service whose configuration this is; `undefined` when it is no service's.
+ * Runs the checks as the service whose configuration this is, by its `record`; `undefined` when it is
+ * no service's.
  */
 export async function runAsService(
   config: Config,
-  { env, signal }: CommandContext,
+  record: InstallRecord | undefined,
+  { env, tools, signal }: {
+    env: Readonly<Record<string, string>>;
+    tools: Tools;
+    signal: AbortSignal;
+  },
 ): Promise<ServiceRun | undefined> {
-  if (!config.isConfigInstalled) return undefined;
-  const record = attempt(() => installedRecord(config.serviceName, env));
-  if (record === undefined) return undefined;
+  if (!config.isConfigInstalled || record === undefined) return undefined;
   // What is on a command line here would be in the journal, and is not the service's.
   const flags = [...config.origins].filter(([key, origin]) =>
     origin.startsWith("flag ") && !OF_OUTPUT.includes(key)
@@ -71,7 +74,6 @@ export async function runAsService(
   const notRun = (result: CheckResult): ServiceRun => ({ checks: undefined, proxies, result });
   const isOurs = scope === "user" || Deno.uid() === 0;
   if (record.manager !== "systemd" || !isOurs) return notRun(notAsService(record, { isOurs }));
-  const { tools } = currentSystem({ env, printLine: () => {} });
   const { code, output: shown } = await tools.run(showSettingsCommand(service, scope), { signal });
   const isRunning = readHealth([runtimeFolder])?.isRunning === true;
   if (code !== 0) return notRun(failedRun(shown, { isRunning }));

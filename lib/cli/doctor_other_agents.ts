@@ -32,9 +32,24 @@ export async function checkOtherAgents(
   const officials = manager === undefined
     ? []
     : await runningOfficialAgents(manager, system, signal);
-  const ours = new Set(
-    [config, ...config.furtherPanels].map(({ token }) => token).filter((token) => token !== ""),
-  );
+  const tokens = [config, ...config.furtherPanels].map(({ token }) => token);
+  const ours = new Set(tokens.filter((token) => token !== ""));
+  const processes = otherProcesses(ours, { agent: health?.pid });
+  return otherAgentsResult(officials, { ours, processes, health });
+}
+
+/**
+ * The result for other agents: official ones that run as services, `processes` that have one of
+ * `ours`, the tokens, and those that panels have shown to the running agent.
+ */
+export function otherAgentsResult(
+  officials: readonly OfficialAgent[],
+  { ours, processes, health }: {
+    ours: ReadonlySet<string>;
+    processes: readonly { name: string; pid: number }[];
+    health: Health | undefined;
+  },
+): CheckResult {
   const rivals = officials.filter((official) => ours.has(tokenOf(official)));
   if (rivals.length > 0) {
     return result(
@@ -43,7 +58,6 @@ export async function checkOtherAgents(
       "both report as one node; `install --replace` takes its place",
     );
   }
-  const processes = otherProcesses(ours, { agent: health?.pid });
   if (processes.length > 0) {
     const names = processes.map(({ name, pid }) => `${name} (process ${pid})`).join(", ");
     return result(

@@ -7,7 +7,12 @@
 import type { Config } from "../config/config.ts";
 import { panelName } from "../config/panels.ts";
 import { isInContainerImage } from "../host/this_program.ts";
-import { agentFolders, findService, serviceText } from "../service/installed_service.ts";
+import {
+  agentFolders,
+  findService,
+  type ServiceState,
+  serviceText,
+} from "../service/installed_service.ts";
 import { type Health, readHealth } from "../state/health_reader.ts";
 import { seenProblem } from "./agent_problems.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
@@ -33,20 +38,22 @@ export function runningAgent(
 
 /** The checks of the service, and of the agents that run here. */
 export function serviceChecks(config: Config, found: Found): readonly Check[] {
-  const { health } = found;
+  const { env, health } = found;
   return [
-    check("service", "Service", (signal) => checkService(config, { ...found, signal })),
+    check("service", "Service", async (signal) => {
+      return serviceResult(await findService(config.serviceName, { env, signal }), health);
+    }),
     check("agent", "Running agent", () => checkAgent(config, health)),
     check("agents", "Other agents", (signal) => checkOtherAgents(config, { ...found, signal })),
     check("probes", "Probes", () => checkProbes(health)),
   ];
 }
 
-async function checkService(
-  config: Config,
-  { env, health, signal }: Found & { signal: AbortSignal },
-): Promise<CheckResult> {
-  const service = await findService(config.serviceName, { env, signal });
+/** The result for the installed service, and for its agent, if that is seen. */
+export function serviceResult(
+  service: ServiceState | undefined,
+  health: Health | undefined,
+): CheckResult {
   if (service === undefined) {
     return isInContainerImage()
       ? result("skipped", "not used in a container")
