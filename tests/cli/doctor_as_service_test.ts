@@ -1,0 +1,191 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { AS_SERVICE, runAsService, type ServiceRun } from "../../lib/cli/doctor_as_service.ts";
+import type { Config } from "../../lib/config/config.ts";
+import type { ToolCommand, ToolResult } from "../../lib/host/tool_runner.ts";
+import type { InstallRecord } from "../../lib/service/install_record.ts";
+import { configOf, openHealth } from "./fake_context.ts";
+
+function recordIn(folder: string, change: Partial<InstallRecord> = {}): InstallRecord {
+  return {
+    service: "komari-x",
+    manager: "systemd",
+    scope: "user",
+    user: "",
+    createdUser: false,
+    enabledLinger: "",
+    program: "/opt/x/komari-agent-deno",
+    config: `${folder}/config.json`,
+    stateFolder: `${folder}/state`,
+    runtimeFolder: `${folder}/run`,
+    logFile: `${folder}/log`,
+    files: [],
+    links: [],
+    folders: [],
+    trees: [],
+    pinned: "",
+    rootOptions: {},
+    ...change,
+  };
+}
+
+const CHECK = { id: "x", title: "X", status: "ok", text: "fine", ms: 1 };
+
+interface Run {
+  readonly run: ServiceRun | undefined;
+  readonly commands: readonly ToolCommand[];
+}
+
+/** Runs the checks with `systemctl` and `systemd-run` that answer so. */
+async function runWith(
+  { shown = {}, checked = {}, change = {}, args = [], env = {}, prepare }: {
+    shown?: Partial<ToolResult>;
+    checked?: Partial<ToolResult>;
+    change?: Partial<InstallRecord>;
+    args?: readonly string[];
+    env?: Record<string, string>;
+    prepare?: (folder: string) => void;
+  } = {},
+): Promise<Run> {
+  const folder = Deno.makeTempDirSync();
+  const commands: ToolCommand[] = [];
+  try {
+    prepare?.(folder);
+    const answers: Record<string, ToolResult> = {
+      "systemctl": { code: 0, output: "User=komari\nEnvironment=HTTPS_PROXY=x\n", ...shown },
+      "systemd-run": { code: 0, output: `${JSON.stringify({ check: CHECK })}\n`, ...checked },
+    };
+    const tools = {
+      run(command: ToolCommand) {
+        commands.push(command);
+        return Promise.resolve(answers[command.tool] ?? { code: 127, output: "" });
+      },
+    };
+    const config: Config = { ...configOf(["doctor", ...args]), isConfigInstalled: true };
+    const { signal } = new AbortController();
+    const run = await runAsService(config, recordIn(folder, change), { env, tools, signal });
+    return { run, commands };
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("runAsService() has systemd run the doctor as the service, and takes its checks", async () => {
+  const { run, commands } = await runWith({ change: { runtimeFolder: "/run/user/7/komari-x" } });
+  assertEquals(run?.checks, [CHECK]);
+  assertEquals(run?.result.status, "ok");
+  assertStringIncludes(run?.result.text ?? "", "the service, as komari with its variables");
+  assertEquals(commands.map(({ tool }) => tool), ["systemctl", "systemd-run"]);
+  const [show, start] = commands.map(({ args }) => args.join(" "));
+  assertStringIncludes(show ?? "", "--user show komari-x.service");
+  assertStringIncludes(start ?? "", `--setenv=${AS_SERVICE}=1`);
+  assertStringIncludes(start ?? "", "--setenv=RUNTIME_DIRECTORY=/run/user/7/komari-x");
+  const words = commands[1]?.args.slice(commands[1].args.indexOf("--") + 1) ?? [];
+  assertEquals(words.slice(0, 4), ["/opt/x/komari-agent-deno", "doctor", "--json", "--config"]);
+  assertEquals(words.slice(-2), ["--install-service-name", "komari-x"]);
+});
+
+Deno.test("runAsService() is for the installed configuration alone", async () => {
+  const { signal } = new AbortController();
+  const tools = { run: () => Promise.reject(new Error("not called")) };
+  const config = configOf(["doctor"]);
+  const record = recordIn("/nowhere");
+  assertEquals(await runAsService(config, record, { env: {}, tools, signal }), undefined);
+  const installed = { ...config, isConfigInstalled: true };
+  assertEquals(await runAsService(installed, undefined, { env: {}, tools, signal }), undefined);
+});
+
+Deno.test("runAsService() names what the shell alone has, and what the service alone has", async () => {
+  const table: [env: Record<string, string>, shown: string, words: string][] = [
+    [{}, "User=\nEnvironment=\n", "this user with its variables and limits"],
+    [
+      { NO_PROXY: "a", AGENT_INTERVAL: "3", AGENT_EMPTY: "" },
+      "User=x\nEnvironment=HTTP_PROXY=y DENO_CERT=z OTHER=1\n",
+      "x with its variables and limits; this shell alone has NO_PROXY, AGENT_INTERVAL, which are " +
+      "not used; the service alone has HTTP_PROXY, DENO_CERT",
+    ],
+    [
+      { https_proxy: "a" },
+      "User=x\nEnvironment=HTTPS_PROXY=y AGENT_X=1\n",
+      "x with its variables and limits",
+    ],
+    [
+      { AGENT_X: "1", SSL_CERT_FILE: "/x" },
+      "User=x\nEnvironment=AGENT_X=1\n",
+      "x with its variables and limits; this shell alone has SSL_CERT_FILE, which is not used",
+    ],
+  ];
+  for (const [env, output, words] of table) {
+    const { run } = await runWith({ env, shown: { output } });
+    assertEquals(run?.result.text, `the service, as ${words}`);
+  }
+});
+
+Deno.test("runAsService() counts the variables of the service's files", async () => {
+  const file = Deno.makeTempFileSync();
+  try {
+    Deno.writeTextFileSync(file, "# NO_PROXY=commented\n  export ALL_PROXY=x\nno_proxy=y\n");
+    const output = `User=x\nEnvironmentFiles=${file} (ignore_errors=yes)\n`;
+    const { run } = await runWith({ shown: { output } });
+    assertStringIncludes(run?.result.text ?? "", "; the service alone has ALL_PROXY, NO_PROXY");
+  } finally {
+    Deno.removeSync(file);
+  }
+});
+
+Deno.test("runAsService() tests from this shell where the checks can't run as the service", async () => {
+  const failing: [name: string, options: Parameters<typeof runWith>[0], reason: string][] = [
+    ["no settings", { shown: { code: 1, output: "Failed to connect to bus\n" } }, "Failed to"],
+    ["an end", { checked: { code: 1, output: "x\n{}\nCannot start\nend\n" } }, "Cannot start"],
+    ["no checks", { checked: { output: "{}\n" } }, "no answer"],
+    ["no words", { checked: { code: 3, output: "one\ntwo\n" } }, "two"],
+    ["a limit", { checked: { code: 1, output: "Too many open files\nx\n" } }, "Too many"],
+  ];
+  for (const [name, options, reason] of failing) {
+    const { run } = await runWith(options);
+    assertEquals([run?.checks, run?.result.status], [undefined, "failed"], name);
+    assertStringIncludes(run?.result.text ?? "", `since no check can run as it does: ${reason}`);
+  }
+  const long = await runWith({ checked: { code: 1, output: `Cannot ${"x".repeat(400)}` } });
+  assertEquals((long.run?.result.text ?? "").split("does: ")[1]?.length, 300);
+  // An agent that is seen does run.
+  const folder = Deno.makeTempDirSync();
+  using health = openHealth(folder);
+  health.accepted(3000);
+  try {
+    const seen = await runWith({ checked: { code: 1 }, change: { runtimeFolder: folder } });
+    assertEquals(seen.run?.result.status, "skipped");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("runAsService() uses the service's proxies where it can't run as the service", async () => {
+  const { run, commands } = await runWith({
+    change: { manager: "openrc", user: "komari" },
+    prepare: (folder) => Deno.writeTextFileSync(`${folder}/environment`, "HTTP_PROXY=http://p:1\n"),
+  });
+  assertEquals([run?.checks, run?.proxies], [undefined, { http: "http://p:1" }]);
+  assertEquals([run?.result.status, run?.result.advice, commands], ["skipped", undefined, []]);
+  assertEquals(
+    run?.result.text,
+    "this shell with the service's proxies, and not as the service runs (user komari): openrc " +
+      "can't do that",
+  );
+});
+
+Deno.test("runAsService() says that another user's service is for root", {
+  ignore: Deno.uid() === 0,
+}, async () => {
+  const { run } = await runWith({ change: { scope: "system" } });
+  assertStringIncludes(run?.result.advice ?? "", "run it as root (sudo)");
+});
+
+Deno.test("runAsService() leaves options of the command line out of the service, and says so", async () => {
+  const { run, commands } = await runWith({ args: ["--gpu", "--interval", "3"] });
+  assertEquals(commands, []);
+  assertEquals([run?.checks, run?.result.status], [undefined, "skipped"]);
+  assertStringIncludes(run?.result.text ?? "", "does not have --interval, --gpu of the command");
+  // These change nothing but what is shown.
+  const shown = await runWith({ args: ["--lang", "zh", "--json"] });
+  assertEquals(shown.run?.checks, [CHECK]);
+});
