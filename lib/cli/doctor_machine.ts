@@ -48,7 +48,7 @@ export function configCheck(config: Config): Check {
 }
 
 /** The check of the limit of open files, below which nothing works as it should. */
-export function descriptorCheck(limit = descriptorLimit()): Check {
+export function descriptorCheck(limit: number | undefined): Check {
   return check("open_files", "Open files", () => {
     if (limit === undefined) return result("ok", "not limited");
     const text = `${limit} at a time`;
@@ -70,7 +70,7 @@ export function machineChecks(
   const { health } = options;
   const machine = async () => open ??= await openMachine(config, options);
   return [
-    descriptorCheck(),
+    descriptorCheck(descriptorLimit()),
     check(
       "interfaces",
       "Interfaces",

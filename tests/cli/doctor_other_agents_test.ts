@@ -1,5 +1,7 @@
-import { assertEquals } from "@std/assert";
-import { otherProcesses } from "../../lib/cli/doctor_other_agents.ts";
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { otherAgentsResult, otherProcesses } from "../../lib/cli/doctor_other_agents.ts";
+import type { OfficialAgent } from "../../lib/service/official_agent.ts";
+import type { Health } from "../../lib/state/health_reader.ts";
 
 const TOKEN = "t0ken-of-this-node";
 
@@ -34,5 +36,88 @@ Deno.test("otherProcesses() finds agents with a token, and neither this agent no
     ]);
   } finally {
     Deno.removeSync(proc, { recursive: true });
+  }
+});
+
+Deno.test("otherProcesses() reads a token in each spelling, and a bounded command line", () => {
+  const proc = Deno.makeTempDirSync();
+  try {
+    const put = (pid: number, words: string[]) => {
+      Deno.mkdirSync(`${proc}/${pid}`);
+      Deno.writeTextFileSync(`${proc}/${pid}/cmdline`, words.map((it) => `${it}\0`).join(""));
+    };
+    const flags = Array.from({ length: 14 }, (_, at) => `--v8-flag-${at}`);
+    put(1, ["agent", `-t${TOKEN}`]);
+    put(2, ["agent", `--token=${TOKEN}`]);
+    put(3, ["agent", `--token=${TOKEN}x`, `x${TOKEN}`]);
+    put(4, ["deno", ...flags, "/x/komari-agent-deno", TOKEN]);
+    put(5, ["deno", ...flags, "run", "/x/komari-agent-deno", TOKEN]);
+    put(6, ["/x/agent/tool", TOKEN]);
+    put(7, ["agent", "x".repeat(256 * 1024), TOKEN]);
+    put(8, ["agent", "-c", `${proc}/config.json`]);
+    put(9, ["agent", "--config", "config.json"]);
+    Deno.writeTextFileSync(`${proc}/config.json`, JSON.stringify({ token: TOKEN }));
+    const found = otherProcesses(new Set([TOKEN]), { agent: undefined, proc, self: 999 });
+    assertEquals(found.map(({ pid }) => pid).sort(), [1, 2, 4, 8]);
+    assertEquals(otherProcesses(new Set(), { agent: undefined, proc, self: 999 }), []);
+    assertEquals(otherProcesses(new Set([TOKEN]), { agent: 1, proc: "/nowhere" }), []);
+  } finally {
+    Deno.removeSync(proc, { recursive: true });
+  }
+});
+
+function officialOf(serviceName: string, token: string): OfficialAgent {
+  return {
+    ...{ manager: "systemd", scope: "system", serviceName, unitPath: `/x/${serviceName}.service` },
+    ...{ binary: "/opt/komari/agent", words: [], args: ["-e", "https://p.example", "-t", token] },
+    ...{ env: {}, workingDirectory: "", user: "" },
+  };
+}
+
+const HEALTH: Health = {
+  ...{ pid: 7, version: "1.2.3", intervalMs: 3000, acceptedAtMs: 1, startedAtMs: 1 },
+  ...{ panels: [], problems: [], sandbox: "", isRunning: true },
+};
+
+Deno.test("otherAgentsResult() fails for an agent with the same token, and warns of another node's", () => {
+  const ours = new Set([TOKEN]);
+  const panel = { panel: "p.example", sinceMs: 0, failures: 0, probes: 0 };
+  const closing = { ...HEALTH, panels: [{ ...panel, shortConnections: 3 }, panel] };
+  const table: [
+    officials: readonly OfficialAgent[],
+    processes: { name: string; pid: number }[],
+    health: Health | undefined,
+    status: string,
+    words: string,
+  ][] = [
+    [[], [], undefined, "ok", "none with the same token here"],
+    [[], [], { ...HEALTH, panels: [panel] }, "ok", "none with the same token here"],
+    [
+      [officialOf("komari", TOKEN), officialOf("two", "x")],
+      [{ name: "agent", pid: 8 }],
+      closing,
+      "failed",
+      "the official agent's service komari runs with the same token",
+    ],
+    [
+      [officialOf("two", "x")],
+      [{ name: "agent", pid: 8 }, { name: "deno", pid: 9 }],
+      closing,
+      "failed",
+      "another agent runs with the same token: agent (process 8), deno (process 9)",
+    ],
+    [[officialOf("two", "x")], [], closing, "failed", "p.example closes each connection soon"],
+    [
+      [officialOf("komari", "x"), officialOf("two", "")],
+      [],
+      HEALTH,
+      "warning",
+      "the official agent's service komari, two runs here too, as another node",
+    ],
+  ];
+  for (const [officials, processes, health, status, words] of table) {
+    const { text, advice, ...found } = otherAgentsResult(officials, { ours, processes, health });
+    assertEquals([found.status, advice === undefined], [status, status === "ok"], text);
+    assertStringIncludes(text, words);
   }
 });

@@ -1,7 +1,11 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { type CompletedCheck, parseCheck, runChecks } from "../../lib/cli/checks.ts";
 import { machineChecks } from "../../lib/cli/doctor_machine.ts";
-import { runningAgent, serviceChecks } from "../../lib/cli/doctor_service.ts";
+import { runningAgent, serviceChecks, serviceResult } from "../../lib/cli/doctor_service.ts";
+import type { ServiceState } from "../../lib/service/installed_service.ts";
+import type { Health } from "../../lib/state/health_reader.ts";
+import { FakeTime } from "../fake_time.ts";
+import { acceptAt } from "../state/accept_at.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { configOf, openHealth } from "./fake_context.ts";
 
@@ -166,6 +170,149 @@ Deno.test("machineChecks() try the address of metrics where no agent runs", asyn
     assertEquals(taken?.status, "failed");
     listener.close();
     assertEquals((await check(config, {}, ["metrics"])).metrics?.status, "ok");
+  });
+});
+
+const SERVICE: ServiceState = {
+  ...{ name: "x", manager: "systemd", isActive: true, isEnabled: true, lastError: "" },
+  ...{ logHint: "journalctl -u x -f", start: "systemctl start x", enable: "systemctl enable x" },
+};
+
+const HEALTH: Health = {
+  ...{ pid: 7, version: "1.2.3", intervalMs: 3000, acceptedAtMs: 1, startedAtMs: 1 },
+  ...{ panels: [], problems: [], sandbox: "", isRunning: true },
+};
+
+Deno.test("serviceResult() says of a service whether it runs, starts at boot, and why it ended", () => {
+  const runs = "x (systemd) is running, and starts at boot";
+  const error = { lastError: "Cannot report" };
+  const table: [
+    change: Partial<ServiceState> | undefined,
+    health: Health | undefined,
+    status: string,
+    text: string,
+    advice: string | undefined,
+  ][] = [
+    [
+      undefined,
+      undefined,
+      "skipped",
+      "not installed as a service",
+      "`install` starts it at every boot",
+    ],
+    [{}, HEALTH, "ok", runs, undefined],
+    [
+      { isEnabled: false },
+      HEALTH,
+      "warning",
+      "x (systemd) is running, and does not start at boot",
+      "start it at boot: systemctl enable x",
+    ],
+    [
+      {},
+      undefined,
+      "failed",
+      `${runs}, but no agent of it is seen`,
+      "it has just started, or ends again and again: journalctl -u x -f",
+    ],
+    [
+      error,
+      undefined,
+      "failed",
+      `${runs}, but no agent of it is seen; the last error in its log: Cannot report`,
+      "it has just started, or ends again and again: journalctl -u x -f",
+    ],
+    [error, HEALTH, "ok", runs, undefined],
+    [
+      { isActive: false, isEnabled: false },
+      undefined,
+      "failed",
+      "x (systemd) is not running, and does not start at boot",
+      "start it: systemctl start x; its log: journalctl -u x -f",
+    ],
+    [
+      { isActive: false, ...error },
+      HEALTH,
+      "failed",
+      "x (systemd) is not running, and starts at boot; the last line of its log: Cannot report",
+      "repair that, and then: systemctl start x; its log: journalctl -u x -f",
+    ],
+  ];
+  for (const [change, health, status, text, advice] of table) {
+    const service = change && { ...SERVICE, ...change };
+    const found = serviceResult(service, health);
+    assertEquals([found.status, found.text, found.advice], [status, text, advice]);
+  }
+});
+
+Deno.test("serviceChecks() say since when an agent's reports are accepted, or what fails", async () => {
+  await inFolder(async (folder) => {
+    using file = openHealth(folder);
+    const config = configIn(folder);
+    const now = Date.now();
+    const agentAt = async (nowMs: number) => {
+      using _ = new FakeTime({ now: nowMs });
+      return (await check(config, {}, ["agent"])).agent;
+    };
+    const none = await agentAt(now);
+    assertEquals([none?.status, none?.text.endsWith("no report was accepted yet")], [
+      "failed",
+      true,
+    ]);
+    assertStringIncludes(none?.advice ?? "", "if they find none, restart the agent");
+    acceptAt(file, { intervalMs: 3000, atMs: now });
+    const fine = await agentAt(now + 2_100);
+    const text = `version 1.2.3, process ${Deno.pid}: a report was accepted 2.1 s ago`;
+    assertEquals([fine?.status, fine?.text, fine?.advice], ["ok", text, undefined]);
+    assertEquals((await agentAt(now + 60_000))?.status, "failed");
+    file.setProblem("authorities", "no such file");
+    const { advice, status } = await agentAt(now) ?? {};
+    assertEquals(status, "warning");
+    assertStringIncludes(advice ?? "", "SSL_CERT_FILE");
+    file.setProblem("state", "No space left on device");
+    file.setProblem("authorities", undefined);
+    assertEquals((await agentAt(now))?.status, "ok", "the state has a check of its own");
+  });
+});
+
+Deno.test("serviceChecks() warn of probes when each of the last minute is lost", async () => {
+  await inFolder(async (folder) => {
+    using file = openHealth(folder);
+    const panel = { panel: "p.example", sinceMs: 0, failures: 0, probes: 1 };
+    const table: [
+      counts: { lastMinute?: number; lost?: number }[],
+      status: string,
+      text: string,
+    ][] = [
+      [[{}], "skipped", "none ran in the last minute"],
+      [[{ lastMinute: 2 }], "ok", "2 in the last minute, 0 lost"],
+      [[{ lastMinute: 12, lost: 11 }], "ok", "12 in the last minute, 11 lost"],
+      [
+        [{ lastMinute: 12, lost: 12 }, { lastMinute: 1, lost: 0 }],
+        "ok",
+        "13 in the last minute, 12 lost",
+      ],
+      [
+        [{ lastMinute: 12, lost: 12 }, { lastMinute: 1, lost: 1 }],
+        "warning",
+        "13 in the last minute, 13 lost",
+      ],
+    ];
+    for (const [counts, status, text] of table) {
+      file.setPanels(counts.map((it) => ({ ...panel, ...it })), { now: true });
+      const { probes } = await check(configIn(folder), {}, ["probes"]);
+      assertEquals([probes?.status, probes?.text], [status, text]);
+    }
+  });
+});
+
+Deno.test("runningAgent() is none that was killed", async () => {
+  await inFolder((folder) => {
+    leaveKilled(folder);
+    assertEquals(runningAgent(configIn(folder), {}), undefined);
+    using _file = openHealth(folder);
+    assertEquals(runningAgent(configIn(folder), {})?.pid, Deno.pid);
+    return Promise.resolve();
   });
 });
 
