@@ -194,9 +194,7 @@ function opened(state: LinkState): LinkStep {
 
 function dialFailed(state: LinkState, why: DialFailure, conditions: LinkConditions): LinkStep {
   const next: LinkState = { ...state, socket: "none", lastResort: false };
-  if (state.transport !== undefined || state.trying !== undefined) {
-    return retrySocket(next, conditions);
-  }
+  if (state.transport !== undefined) return retrySocket(next, conditions);
   if (state.lastResort) return retryAll(next, "refused", conditions);
   if (why !== "answered") return retryAll(next, why, conditions);
   return tryPost(next, conditions.settings.protocolVersion);
@@ -302,8 +300,8 @@ function tryFailed(
 ): LinkStep {
   const { why, settings } = conditions;
   const idle: LinkState = { ...state, trying: undefined };
-  // A refusal of its content proves that version 2 is there.
-  if (why === "rejected" && version === 2) {
+  // A refusal of its content proves that this version is there.
+  if (why === "rejected") {
     const transport: Transport = { version, carrier: "POST" };
     return postFound({ ...idle, transport, outageSinceMs: undefined }, version, conditions);
   }

@@ -69,7 +69,7 @@ Deno.test("a panel of main understands each status that a transfer is refused wi
 
 Deno.test("a transfer that is refused says what and why", async () => {
   const texts = await Promise.all(
-    [["404 Not Found"], ["413 X"]].map(([status]) =>
+    [["404 Not Found"], ["413 X"], ["429 X"]].map(([status]) =>
       errorOf(async (peer) => {
         await peer.request();
         await peer.answer('{"error":"transfer has expired"}', [], status);
@@ -80,7 +80,20 @@ Deno.test("a transfer that is refused says what and why", async () => {
   assertEquals(texts, [
     `${name}: returned 404 not found, "transfer has expired"`,
     `${name}: status 413: the part is too large`,
+    `${name}: status 429, "transfer has expired"`,
   ]);
+});
+
+Deno.test("a transfer names each status as the panel does, whatever the server calls it", async () => {
+  const named = answers.filter(([, verdict]) => verdict === "stop" || verdict === "halve later");
+  assertEquals(named.length, 14);
+  for (const [status] of named) {
+    const text = await errorOf(async (peer) => {
+      await peer.request();
+      await peer.answer("", [], `${status.slice(0, 3)} Whatever`);
+    });
+    assertEquals(text.endsWith(`: returned ${status.toLowerCase()}`), true, text);
+  }
 });
 
 Deno.test("a panel of main makes parts smaller when connections break", async () => {

@@ -9,6 +9,7 @@ import {
   type PanelCall,
   type PanelFetch,
   type PanelResponse,
+  provesToken,
   statusError,
 } from "../../lib/panel/http_exchange.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
@@ -170,4 +171,24 @@ Deno.test("firstPageLine() finds the title, the first words, or the first line",
     ["x".repeat(200), `${"x".repeat(79)}…`],
   ];
   for (const [text, line] of table) assertEquals(firstPageLine(text), line);
+});
+
+Deno.test("firstPageLine() looks at the start of a long page only", () => {
+  assertEquals(firstPageLine(`<p>words</p>${" ".repeat(4096)}<title>late</title>`), "words");
+});
+
+Deno.test("statusError() takes every status from 300 to 399 for a redirect, and no other", () => {
+  const kinds = [299, 300, 399, 400].map((status) => statusError("ask", { status, text: "" }));
+  assertEquals(
+    kinds.map(({ failure }) => failure),
+    ["unavailable", "redirected", "redirected", "rejected"],
+  );
+});
+
+Deno.test("provesToken() believes an answer of the panel only", () => {
+  const statuses = [101, 200, 201, 204, 302, 400, 401, 403, 404, 500];
+  const json = statuses.filter((status) => provesToken({ status, text: "{}" }));
+  assertEquals(json, [200, 400]);
+  const html = statuses.filter((status) => provesToken({ status, text: "<html>" }));
+  assertEquals(html, []);
 });

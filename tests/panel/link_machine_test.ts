@@ -96,6 +96,20 @@ const LAST_RESORT: readonly LinkEvent[] = [
   accepted(V1_WEBSOCKET),
 ];
 
+Deno.test("stepLink() takes a WebSocket of less than 15 s for a short one", () => {
+  const shortAfter = (durationMs: number) =>
+    play([...UP, closed(durationMs)]).state.shortConnections;
+  assertEquals([14_999, 15_000].map(shortAfter), [1, 0]);
+});
+
+Deno.test("stepLink() dials version 1 at once when that was found, but not after three short ones", () => {
+  const foundAfter = (shortConnections: number) =>
+    play([accepted(V1_POST)], CONTROLLED, {
+      from: { ...INITIAL_LINK, trying: 1, shortConnections },
+    }).effectNames;
+  assertEquals([0, 2, 3, 4].map(foundAfter), ["dial v1", "dial v1", "wait 3000", "wait 6000"]);
+});
+
 /** What has happened, by which transport reports go then, and what is done about the last of it. */
 const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | undefined, string][] = [
   ["the start", AUTO, [START], undefined, "dial v2"],

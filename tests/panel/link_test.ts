@@ -249,6 +249,29 @@ Deno.test("PanelLink.run() asks for an answer with each report after one that wa
   assertEquals(askedAtSeconds(panel), [0, 5, 6, 7, 8, 9]);
 });
 
+Deno.test("PanelLink.run() logs that reports are refused, by either carrier", async () => {
+  for (const transport of ["auto", "http"] as const) {
+    const panel = new FakePanel();
+    await live(panel, async (time) => {
+      await time.run(1_000);
+      if (transport === "auto") panel.refusing = true;
+      const refusal = new PanelError("Cannot send: refused", { failure: "rejected", code: -32601 });
+      panel.onRpc = () => Promise.reject(refusal);
+      await time.run(5_500);
+      assertEquals(panel.lines("; trying again").length, 1, panel.log.join("\n"));
+    }, { config: { transport } });
+  }
+});
+
+Deno.test("PanelLink.run() logs no outage when it ends", async () => {
+  const panel = new FakePanel();
+  await live(panel, async (time) => {
+    await time.run(1_000);
+  });
+  assertEquals(panel.lines("warning"), []);
+  assertEquals(panel.sockets.length, 1);
+});
+
 Deno.test("PanelLink.run() asks for an answer with the first report by a new WebSocket", async () => {
   const panel = new FakePanel();
   await live(panel, async (time) => {
@@ -445,6 +468,21 @@ Deno.test("PanelLink.run() reads 1000 messages at once and 50 a second, and all 
     assertEquals(panel.orders.length, 1300);
     assertEquals(panel.transports, ["v2 WebSocket"]);
   });
+});
+
+Deno.test("PanelLink.run() sends the next report by POST when all events of an answer were read", async () => {
+  const panel = new FakePanel();
+  const message = { kind: "notice", text: "n" } as const;
+  panel.onRpc = () => {
+    const count = panel.posts.length === 2 ? 1_150 : 0;
+    return Promise.resolve(Array.from({ length: count }, (_, id) => ({ id: `${id}`, message })));
+  };
+  await live(panel, async (time) => {
+    await time.run(3_900);
+    assertEquals(panel.posts.map(({ atMs }) => atMs), [0, 1_000]);
+    await time.run(3_000);
+    assert(panel.posts.length > 2);
+  }, { config: { transport: "http", intervalSeconds: 1 } });
 });
 
 Deno.test("PanelLink.run() closes the WebSocket of a panel that goes on, and stays away from it for longer each time", async () => {

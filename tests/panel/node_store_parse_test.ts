@@ -6,7 +6,7 @@ const HERE = { endpoint: "https://here.example", uuid: "u-1", token: "t1", regis
 const THERE = { endpoint: "https://there.example/base", uuid: "u-2", token: "t2" };
 
 Deno.test("parseKnownNodes() reads what formatKnownNodes() writes", () => {
-  for (const nodes of [[], [HERE], [THERE, HERE]]) {
+  for (const nodes of [[], [HERE], [THERE, HERE], [{ ...HERE, registeredAtMs: 0 }]]) {
     assertEquals(parseKnownNodes(formatKnownNodes(nodes)), nodes);
   }
 });
@@ -16,9 +16,10 @@ const BAD: Record<string, string> = {
   "another version": '{"version":2,"nodes":[]}',
   "a node without a panel": '{"version":1,"nodes":[{"uuid":"u","token":"t"}]}',
   "a node without a token": '{"version":1,"nodes":[{"endpoint":"https://a","uuid":"u"}]}',
-  "a time that is none": `{"version":1,"nodes":[${
-    JSON.stringify({ ...HERE, registeredAtMs: -1 })
-  }]}`,
+  "a time before 1970": formatKnownNodes([{ ...HERE, registeredAtMs: -1 }]),
+  "a part of a millisecond": formatKnownNodes([{ ...HERE, registeredAtMs: 1.5 }]),
+  "a time that is a text": formatKnownNodes([HERE]).replace("17", '"17"'),
+  "an endpoint that is no text": formatKnownNodes([HERE]).replace('"https://here.example"', "1"),
   "a node that is null": '{"version":1,"nodes":[null]}',
   "a text that is cut off": formatKnownNodes([HERE]).slice(0, -20),
   "nothing": "",

@@ -10,8 +10,27 @@ const signal = new AbortController().signal;
 
 /** Fails as the kernel does when it has no way to an address. */
 class NoRoute extends Error {
-  readonly code = "ENETUNREACH";
+  readonly code: string;
+
+  constructor(message: string, code = "ENETUNREACH") {
+    super(message);
+    this.code = code;
+  }
 }
+
+Deno.test("connectFirstReachable() tries the next address for want of a route, for nothing else", async () => {
+  const codes = ["ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT"];
+  for (const code of [...codes, "ECONNREFUSED", "ETIMEDOUT", "ENOBUFS"]) {
+    const tried: string[] = [];
+    using _ = fakeConnect(({ hostname }) => {
+      tried.push(hostname);
+      return Promise.reject(new NoRoute("no route", code));
+    });
+    const addresses = ["192.0.2.1", "192.0.2.2"];
+    await assertRejects(() => connectFirstReachable(addresses, { port: 80, signal }), Error);
+    assertEquals(tried.length, codes.includes(code) ? 2 : 1, code);
+  }
+});
 
 Deno.test(
   "connectFirstReachable() uses the second address when there is no route to the first",

@@ -244,6 +244,18 @@ Deno.test("HttpProbe.probe() refuses redirects to where no probe may go, without
   );
 });
 
+Deno.test("HttpProbe.probe() follows the location of a redirect only", async () => {
+  await withServer(
+    (path, connection) =>
+      write(connection, `HTTP/1.1 ${path.slice(1)} Word\r\nLocation: /500\r\n\r\n`),
+    async (server) => {
+      const statuses = [200, 201, 300, 304, 305];
+      for (const status of statuses) await probe(`http://127.0.0.1:${server.port}/${status}`);
+      assertEquals(server.requests.length, statuses.length);
+    },
+  );
+});
+
 Deno.test("HttpProbe.probe() takes a redirect without a location for success", async () => {
   for (const field of ["", "Location:\r\n"]) {
     await withServer(

@@ -70,6 +70,23 @@ Deno.test({
   },
 });
 
+Deno.test("IcmpProbe.probe() ends with the signal that it was given", async () => {
+  const stop = new AbortController();
+  const lines = await collectedDebugLog(async () => {
+    const icmp = new IcmpProbe({
+      ping: (_, options) =>
+        new Promise((_, reject) => {
+          const fail = () => reject(new Error("the shell's own error"));
+          options?.signal?.addEventListener("abort", fail);
+        }),
+    });
+    const probing = icmp.probe(["127.0.0.1"], { signal: stop.signal });
+    stop.abort(new Error("enough"));
+    await assertRejects(() => probing, Error, "enough");
+  });
+  assertEquals(lines, []);
+});
+
 Deno.test("IcmpProbe.probe() rejects when no reply came, without a line in the log", async () => {
   const lines = await collectedDebugLog(async () => {
     const icmp = new IcmpProbe(scripted([LOST]));

@@ -31,6 +31,14 @@ Deno.test("addressKind() tells what may not be probed, in each of its spellings"
       "240.0.0.1",
       "2606::1",
       "fd00::1",
+      "2001:db8::ffff:7f00:1",
+      "2001:db8::7f00:1",
+      "fec0::1",
+      "1::",
+      "223.255.255.255",
+      "169.253.1.1",
+      "170.254.1.1",
+      "255.255.255.254",
     ],
   };
   for (const [kind, addresses] of Object.entries(kinds)) {
