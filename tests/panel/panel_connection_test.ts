@@ -3,6 +3,7 @@ import { resolveConfig } from "../../lib/config/config.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { PanelConnection } from "../../lib/panel/panel_connection.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
+import { USER_AGENT } from "../../lib/version.ts";
 import { ReportingOwner } from "./reporting_owner.ts";
 
 const config = resolveConfig({
@@ -83,4 +84,51 @@ Deno.test("PanelConnection.sender drops an answer that the panel does not wait f
   );
   assertEquals(asked, Array(3).fill({ request_id: "r", ok: true, result: [], error: "" }));
   connection.close();
+});
+
+Deno.test("PanelConnection sends the headers of the configuration with each request", async () => {
+  const seen: (string | null)[][] = [];
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
+    const { headers, method } = request;
+    seen.push([method, headers.get("x-door"), headers.get("user-agent")]);
+    return new Response("", { status: 404 });
+  });
+  const node = { endpoint: `http://127.0.0.1:${server.addr.port}`, token: "t" };
+  const { signal } = new AbortController();
+  const headers = [["x-door", "open"]] as const;
+  const connection = new PanelConnection(node, { ...config, headers }, []);
+  const { clientV1, clientV2, opener, transfers } = connection;
+  const calls = [
+    () => clientV1.fetchTasks(signal),
+    () => clientV2.pull(signal),
+    () => opener.open({ version: 2 }, signal),
+    () => opener.open({ terminal: "t" }, signal),
+    () =>
+      transfers.receive({ id: "i", token: "t" }, {
+        lengthBytes: 1,
+        write: () => Promise.resolve(),
+      }, signal),
+  ];
+  for (const call of calls) await assertRejects(call, Error);
+  connection.close();
+  assertEquals(seen.map(([method]) => method), ["GET", "POST", "GET", "GET", "POST"]);
+  for (const [, door, agent] of seen) assertEquals([door, agent], ["open", USER_AGENT]);
+});
+
+Deno.test("PanelConnection.observe() tells how a call ended, but not one that was aborted", async () => {
+  const outcomes: unknown[] = [];
+  const observer = {
+    onOutcome: (error: unknown, call: string) => void outcomes.push([error, call]),
+  };
+  const connection = new PanelConnection({ endpoint: "http://panel", token: "t" }, config, [
+    observer,
+  ]);
+  const failure = new Error("no");
+  assertEquals(await connection.observe("one", () => Promise.resolve()), true);
+  assertEquals(await connection.observe("two", () => Promise.reject(failure)), false);
+  assertEquals(outcomes, [[undefined, "one"], [failure, "two"]]);
+  connection.close();
+  assertEquals(connection.calls.aborted, true);
+  assertEquals(await connection.observe("three", () => Promise.reject(failure)), false);
+  assertEquals(outcomes.length, 2);
 });
