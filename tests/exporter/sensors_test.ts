@@ -78,11 +78,11 @@ Deno.test("SensorReader.read() shows thermal zones and cooling devices", async (
     "/sys/class/thermal/thermal_zone2/type": "acpitz\n",
     "/sys/class/thermal/thermal_zone2/temp": "",
     "/sys/class/thermal/cooling_device0/type": "Processor\n",
-    "/sys/class/thermal/cooling_device0/cur_state": "0\n",
+    "/sys/class/thermal/cooling_device0/cur_state": "2\n",
     "/sys/class/thermal/cooling_device0/max_state": "10\n",
   });
   assertEquals(await lines(new SensorReader(host)), [
-    'node_cooling_device_cur_state{name="0",type="Processor"} 0',
+    'node_cooling_device_cur_state{name="0",type="Processor"} 2',
     'node_cooling_device_max_state{name="0",type="Processor"} 10',
     'node_thermal_zone_temp{zone="10",type="x86_pkg_temp"} 51',
   ]);

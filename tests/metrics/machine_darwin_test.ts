@@ -285,6 +285,13 @@ for (const text of ["0", "", "-3", "many", "1 2"]) {
 
 const MAC = { os: "darwin" };
 
+Deno.test("openMac() measures by the runtime where there is a shell", async () => {
+  const machine = await openMachine(configOf(), MAC);
+  const { uptimeSeconds, load } = takeSnapshot(machine.collectors);
+  await machine.close?.();
+  assertDataEquals([(uptimeSeconds ?? 0) > 0, load !== undefined], [true, true]);
+});
+
 Deno.test("openMac() throws for options that only Linux supports", async () => {
   await assertRejects(
     () => openMachine(configOf(["--enable-remote-control"]), MAC),

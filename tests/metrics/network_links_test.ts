@@ -224,6 +224,23 @@ for (const isSealed of [false, true]) {
     });
   });
 
+  Deno.test(`NetworkCollector.collect() counts what a member passes as it leaves its first bond, ${when}`, async () => {
+    using time = new FakeTime();
+    const kernel = new Kernel(time, { isSealed });
+    const bond = kernel.make("bond0", { kind: "bond" });
+    const eth0 = kernel.make("eth0");
+    const eth1 = kernel.make("eth1");
+    kernel.enslave(eth0, bond);
+    kernel.enslave(eth1, bond);
+    kernel.pass(eth0, 1_000);
+    for (let report = 0; report < 3; report++) await kernel.step();
+    kernel.pass(eth1, 70);
+    kernel.enslave(eth1, undefined);
+    kernel.pass(eth1, 5);
+    for (let report = 0; report < 3; report++) await kernel.step();
+    assertEquals(await kernel.step(), [1_075, 0]);
+  });
+
   Deno.test(`NetworkCollector.collect() counts what passes cards and bonds exactly once, ${when}`, async () => {
     const card = fc.nat({ max: 3 });
     const action = fc.oneof(

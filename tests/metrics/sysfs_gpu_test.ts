@@ -118,7 +118,7 @@ Deno.test("SysfsGpuCollector.collect() returns the temperature only where the dr
 Deno.test("SysfsGpuCollector.hasMetrics is false when the driver has no metrics", () => {
   assertDataEquals(new FakeCard({ "power/runtime_status": "active\n" }).card.hasMetrics, false);
   assertDataEquals(new FakeCard({ "hwmon/hwmon5/name": "x" }).card.hasMetrics, false);
-  assertDataEquals(new FakeCard(AMD).card.hasMetrics, true);
+  assertDataEquals(new FakeCard({ gpu_busy_percent: "1\n" }).card.hasMetrics, true);
 });
 
 Deno.test("SysfsGpuCollector.collect() leaves out unreadable values and values out of range", () => {
@@ -127,12 +127,19 @@ Deno.test("SysfsGpuCollector.collect() leaves out unreadable values and values o
     const [files, left] of [
       [{ gpu_busy_percent: broken }, "usePercent"],
       [{ gpu_busy_percent: "65535\n" }, "usePercent"],
+      [{ gpu_busy_percent: "101\n" }, "usePercent"],
       [{ gpu_busy_percent: "-1\n" }, "usePercent"],
+      [{ gpu_busy_percent: "100\n" }, ""],
+      [{ gpu_busy_percent: "0\n", mem_info_vram_total: "1\n", mem_info_vram_used: "0\n" }, ""],
       [{ gpu_busy_percent: "\n" }, "usePercent"],
       [{ mem_info_vram_total: "0\n" }, "memory"],
       [{ mem_info_vram_used: broken }, "memory"],
       [{ mem_info_vram_used: "-5\n" }, "memory"],
       [{ "hwmon/hwmon4/temp1_input": "2147483647000\n" }, "temperatureCelsius"],
+      [{ "hwmon/hwmon4/temp1_input": "1000000\n" }, "temperatureCelsius"],
+      [{ "hwmon/hwmon4/temp1_input": "-273000\n" }, "temperatureCelsius"],
+      [{ "hwmon/hwmon4/temp1_input": "999999\n" }, ""],
+      [{ "hwmon/hwmon4/temp1_input": "-272999\n" }, ""],
       [{ "hwmon/hwmon4/temp1_input": "warm\n" }, "temperatureCelsius"],
     ] as const
   ) {
@@ -165,7 +172,9 @@ Deno.test("SysfsGpuCollector.decisions() names the files, and whether the card i
   fake.card.collect();
   const files = "gpu_busy_percent, mem_info_vram_total, mem_info_vram_used, " +
     "hwmon/hwmon4/temp1_input";
-  assertDataEquals(fake.card.decisions().map(({ rule }) => rule), [`${FOLDER}: ${files}`]);
+  assertDataEquals(fake.card.decisions().map(({ gpu: _, ...decision }) => decision), [
+    { name: "AMD Navi 31", counted: true, rule: `${FOLDER}: ${files}` },
+  ]);
   fake.files["power/runtime_status"] = "suspended\n";
   fake.look(time);
   assertDataEquals(fake.card.decisions().map(({ rule }) => rule), [
