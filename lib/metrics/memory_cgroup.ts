@@ -134,9 +134,11 @@ export class TightestCgroup {
 }
 
 function tightest(groups: readonly CgroupMemoryCollector[]): CgroupMemoryCollector | undefined {
-  const limits = groups.map((group) => ({ group, bytes: group.limitBytes() ?? Infinity }));
-  const [first] = limits.sort((a, b) => a.bytes === b.bytes ? 0 : a.bytes - b.bytes);
-  return first === undefined || first.bytes === Infinity ? undefined : first.group;
+  const limits = groups.flatMap((group) => {
+    const bytes = group.limitBytes();
+    return bytes === undefined ? [] : [{ group, bytes }];
+  });
+  return limits.sort((a, b) => a.bytes - b.bytes)[0]?.group;
 }
 
 /**

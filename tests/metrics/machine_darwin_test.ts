@@ -285,6 +285,13 @@ for (const text of ["0", "", "-3", "many", "1 2"]) {
 
 const MAC = { os: "darwin" };
 
+Deno.test("openDarwinMachine() has no load where the runtime has none", async () => {
+  await using mac = new FakeMac("macbook-arm64");
+  const machine = await openDarwinMachine({ ...mac.host, load: () => [] }, mac.shell, configOf());
+  const { load, failures } = takeSnapshot(machine.collectors);
+  assertDataEquals([load, failures], [undefined, []]);
+});
+
 Deno.test("openMac() measures by the runtime where there is a shell", async () => {
   const machine = await openMachine(configOf(), MAC);
   const { uptimeSeconds, load } = takeSnapshot(machine.collectors);

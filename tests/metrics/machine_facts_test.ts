@@ -250,6 +250,8 @@ Deno.test("osName() knows Proxmox VE by its package", () => {
   };
   assertEquals(osNameOf(files), "Proxmox VE 8.4.1 (bookworm)");
   assertEquals(osNameOf({ "/usr/bin/pveversion": "" }), "Proxmox VE");
+  const last = { ...files, "/var/lib/dpkg/status": "Package: pve-manager\nVersion: 9.12" };
+  assertEquals(osNameOf(last), "Proxmox VE 9.12 (bookworm)");
 });
 
 Deno.test("osName() knows Synology DSM by its model and version", () => {

@@ -233,6 +233,14 @@ Deno.test("NetworkCollector.collect() uses the globs as given", () => {
   assertEquals(all.step(), [0, undefined]);
 });
 
+Deno.test("NetworkCollector.collect() looks up an interface once while nothing changes", () => {
+  using time = new FakeTime();
+  const traits = named({ eth0: DEVICE, bond0: { ...VIRTUAL, bond: true } });
+  const machine = new Machine(time, { lo: 1, eth0: 10, bond0: 20, veth1: 5 }, traits);
+  for (let second = 0; second < 10; second++) machine.step();
+  assertEquals(machine.asked, ["eth0", "bond0", "veth1"]);
+});
+
 Deno.test("NetworkCollector.collect() counts a bridge port only without an uplink", () => {
   using time = new FakeTime();
   const port = { ...VIRTUAL, bridgePort: true };

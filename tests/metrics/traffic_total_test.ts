@@ -187,3 +187,12 @@ Deno.test("TrafficTotal.add() takes a fall of a hundredth for jitter, and of mor
   assertEquals([1_000, 995, 990].map(totalAfter), [1_000, 1_000, 1_000]);
   assertEquals([989, 950, 0].map(totalAfter), [1_989, 1_950, 1_000]);
 });
+
+Deno.test("TrafficTotal.indexes() has no index of one that had the name before", () => {
+  const total = new TrafficTotal();
+  const bytes = { sentBytes: 1, receivedBytes: 2 };
+  total.restore("eth0", bytes, 5);
+  total.restore("eth1", bytes, 6);
+  total.restore("eth0", bytes);
+  assertEquals([...total.indexes()], [["eth1", 6]]);
+});
