@@ -55,6 +55,19 @@ Deno.test("ReportTimer keeps an interval of its own for each kind of transport",
   }
 });
 
+Deno.test("ReportTimer reports again when it was stopped and started between two reports", async () => {
+  await withTimer(undefined, async ({ time, timer, start, due }) => {
+    start(V2_WEBSOCKET);
+    await time.run(3_000);
+    timer.stop();
+    start(V2_WEBSOCKET);
+    await time.run(2_999);
+    assertEquals(due, ["v2 WebSocket 3000"]);
+    await time.run(1);
+    assertEquals(due, ["v2 WebSocket 3000", "v2 WebSocket 6000"]);
+  });
+});
+
 Deno.test("ReportTimer clamps the interval of a WebSocket", async () => {
   await withTimer(60, async ({ time, timer, start, due }) => {
     start(V2_WEBSOCKET);

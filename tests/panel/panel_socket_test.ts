@@ -232,6 +232,41 @@ Deno.test("PanelSocket closes a connection whose panel goes on sending too much,
   }
 });
 
+Deno.test("PanelSocket keeps a connection whose panel stays within the limit after it was above", async () => {
+  await withLive(2, async ({ time, socket, live, messages }) => {
+    for (let n = 0; n < 1_001; n++) socket.say({ method: "agent.message", params: n });
+    await time.run(1_100);
+    for (let n = 0; n < 600; n++) {
+      socket.say({ method: "agent.message", params: n });
+      if (n % 10 === 9) await time.run(210);
+    }
+    assertEquals([messages.length, live.end], [1_601, "closed"]);
+    assertEquals(socket.closeReason, "");
+  });
+});
+
+Deno.test("PanelSocket passes on answers of version 1, which are about what the panel refuses", async () => {
+  await withLive(1, async ({ socket, messages }) => {
+    socket.say({ id: 1, error: { message: "no such probe" } });
+    await settle();
+    assertEquals(messages, [{
+      kind: "answer",
+      id: 1,
+      error: { text: "no such probe" },
+      events: [],
+    }]);
+  });
+});
+
+Deno.test("PanelSocket.sendReport() takes a pong of the same millisecond for an answer", async () => {
+  await withLive(1, async ({ time, socket, live }) => {
+    await live.sendReport(REPORT, WITHIN);
+    socket.lastReceivedAtMs = performance.now();
+    await time.run(10_000);
+    assertEquals([live.end, socket.closeReason], ["closed", ""]);
+  });
+});
+
 Deno.test("PanelSocket counts no answers that it has asked for", async () => {
   await withLive(2, async ({ socket, live, receiver }) => {
     for (let n = 0; n < 2000; n++) {
