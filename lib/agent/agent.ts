@@ -208,9 +208,8 @@ async function quietDelay(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, { signal }).catch(() => {});
 }
 
-/** Resolves when the signal aborts. */
+/** Resolves when the signal aborts, which has not aborted yet. */
 async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
   await new Promise<void>((resolve) => {
     signal.addEventListener("abort", () => resolve(), { once: true });
   });

@@ -264,6 +264,9 @@ Deno.test("Agent.run() says once which tasks it skips, and again when they chang
     world.tasks = { tasks: [], skipped: ["4 of type udp"] };
     await time.run(30_000);
     assertEquals(skippedLines(), 2);
+    world.tasks = { tasks: [], skipped: [..."vwxyz"] };
+    await time.run(30_000);
+    assertEquals(world.log.at(-1)?.endsWith("v, w, x, y, z"), true, world.log.at(-1));
     world.tasks = { tasks: [], skipped: [..."abcdefg"] };
     await time.run(30_000);
     assertStringIncludes(world.log.at(-1) ?? "", "can't be run: a, b, c, d, e and 2 more");

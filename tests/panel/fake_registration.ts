@@ -9,6 +9,8 @@ export class FakeStore implements Pick<NodeStore, keyof NodeStore> {
   /** What was done, in its order. */
   readonly calls: string[] = [];
   isLocked = false;
+  /** Locks that were taken and not given back. */
+  held = 0;
   /** The error of each write, if there is one. */
   error: Error | undefined;
 
@@ -27,7 +29,8 @@ export class FakeStore implements Pick<NodeStore, keyof NodeStore> {
   lock(): Disposable | undefined {
     if (this.isLocked) return undefined;
     this.calls.push("locked");
-    return { [Symbol.dispose]() {} };
+    this.held++;
+    return { [Symbol.dispose]: () => void this.held-- };
   }
 
   checkWritable(): Promise<void> {
@@ -96,7 +99,9 @@ export class RegisteringMachine {
   /** Finds the node, and gives it as it is saved; `undefined` when the signal has aborted. */
   async find(): Promise<KnownNode | undefined> {
     await using registration = this.registration();
-    if (!await registration.find()) return undefined;
+    const isFound = await registration.find();
+    assertEquals(this.store.held, 0);
+    if (!isFound) return undefined;
     const node = this.store.find(ENDPOINT);
     assertEquals(registration.token, node?.token);
     assertEquals(registration.endpoint, ENDPOINT);

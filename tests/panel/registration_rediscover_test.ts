@@ -54,6 +54,7 @@ Deno.test("NodeRegistration.onOutcome() registers again after ten minutes of rej
     assertEquals([machine.asked, node.endpoint], [1, NODE.endpoint]);
   });
   assertEquals(machine.store.nodes.map(({ token }) => token), ["new1"]);
+  assertEquals(machine.store.held, 0);
   assertEquals(machine.store.calls, ["locked", "checked", "asked", "saved new1"]);
   assertEquals(machine.tokens, ["old", "new1"], "the log hides both");
   assertStringIncludes(log.join("\n"), "Registered at the panel as node u1");

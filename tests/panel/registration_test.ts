@@ -214,6 +214,39 @@ Deno.test("NodeRegistration.find() imports an official agent's node that the pan
   assertEquals(machine.store.calls, ["locked", "checked", "saved official"]);
 });
 
+Deno.test("NodeRegistration.find() asks about an official agent's node less and less often", async () => {
+  const machine = new RegisteringMachine();
+  machine.official = JSON.stringify({ uuid: "o", token: "official" });
+  const askedAtMs: number[] = [];
+  machine.isTokenKnown = () => {
+    askedAtMs.push(performance.now());
+    return Promise.reject(down);
+  };
+  const log = await withTime(async (time) => {
+    const finding = machine.find();
+    await time.run(10 * 60_000);
+    machine.isTokenKnown = () => Promise.resolve(true);
+    await time.run(30_000);
+    assertEquals((await finding)?.token, "official");
+  });
+  assert(askedAtMs.length >= 20 && askedAtMs.length < 50, `${askedAtMs.length} tries`);
+  const waitsMs = askedAtMs.map((atMs, index) => atMs - (askedAtMs[index - 1] ?? 0)).slice(1);
+  assert(waitsMs.every((waitMs) => waitMs >= 500 && waitMs <= 30_000), waitsMs.join());
+  const imported = log.filter((line) => line.includes("node of the official agent"));
+  assertEquals(imported.length, 1);
+  assertEquals(log.filter((line) => line.includes("Registered at")), []);
+});
+
+Deno.test("NodeRegistration.find() ends with the signal while it asks about an official agent's node", async () => {
+  const machine = new RegisteringMachine();
+  machine.official = JSON.stringify({ uuid: "o", token: "official" });
+  machine.isTokenKnown = () => {
+    machine.stop.abort();
+    return Promise.reject(down);
+  };
+  assertEquals(await collectedLog(async () => assertEquals(await machine.find(), undefined)), []);
+});
+
 Deno.test("NodeRegistration.find() registers when an official agent's node is another panel's, or damaged", async () => {
   for (const official of [JSON.stringify({ uuid: "o", token: "official" }), '{"uuid":"o"', "[]"]) {
     const machine = new RegisteringMachine();
