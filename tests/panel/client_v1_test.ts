@@ -145,6 +145,7 @@ Deno.test("ClientV1 throws the kind of error that an answer means", async () => 
   for (const [answer, failure, words] of cases) {
     const error = await failureOf(answer);
     assertEquals(error.failure, failure, error.message);
+    if (failure !== "unreadable") assertEquals(error.status, answer().status, error.message);
     assertStringIncludes(error.message, words);
     assertStringIncludes(error.message, "Cannot send report (POST /api/clients/report): ");
   }
@@ -194,6 +195,19 @@ Deno.test("ClientV1.fetchTasks() parses a list only when it has changed", async 
       const second = await panel.fetchTasks(never);
       assertEquals(second.tasks.map((it) => it.intervalSeconds), [6]);
     }));
+});
+
+Deno.test("ClientV1.fetchTasks() takes a list of up to 1 MiB", async () => {
+  let lengthBytes = 1024 * 1024;
+  await withServer(
+    () => new Response("[]".padEnd(lengthBytes)),
+    (url) =>
+      withPanel(url, async (panel) => {
+        assertEquals((await panel.fetchTasks(never)).tasks, []);
+        lengthBytes++;
+        await assertRejects(() => panel.fetchTasks(never), PanelError, "longer than");
+      }),
+  );
 });
 
 Deno.test("ClientV1.fetchTasks() throws when the answer is not a list", async () => {

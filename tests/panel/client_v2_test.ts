@@ -196,6 +196,7 @@ Deno.test("ClientV2 compresses bodies of 256 bytes and more", async () => {
 Deno.test("ClientV2 stops compressing when only plain bodies are accepted", async () => {
   const refusals: PanelResponse[] = [
     { status: 400, text: HTML },
+    { status: 400, text: "Bad Request" },
     { status: 415, text: "" },
     json(400, { error: "bad request" }),
     json(400, { id: null, error: { code: -32700, message: "parse error" } }),

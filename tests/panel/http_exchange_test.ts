@@ -192,3 +192,35 @@ Deno.test("provesToken() believes an answer of the panel only", () => {
   const html = statuses.filter((status) => provesToken({ status, text: "<html>" }));
   assertEquals(html, []);
 });
+
+Deno.test("statusError() quotes 200 characters at most of a reason or of a redirect's target", () => {
+  const text = JSON.stringify({ message: "x".repeat(201) });
+  assertEquals(
+    statusError("ask", { status: 500, text }).message,
+    `Cannot ask: status 500, "${"x".repeat(199)}…"`,
+  );
+  const location = `/${"x".repeat(200)}`;
+  assertEquals(
+    statusError("ask", { status: 302, text: "", location }).message,
+    `Cannot ask: redirected to /${"x".repeat(198)}… (a login page in front of the panel?)`,
+  );
+});
+
+Deno.test("statusError() names the proxy's password and the panel's token", () => {
+  const of = (status: number) => statusError("ask", { status, text: "" });
+  assertEquals(
+    [of(407).failure, of(407).message],
+    ["unavailable", "Cannot ask: the proxy wants another login (status 407)"],
+  );
+  assertEquals(
+    [of(401).failure, of(401).message],
+    ["unauthorized", "Cannot ask: the panel does not know this token"],
+  );
+  assertEquals([500, 400, 403, 501, 503].map((status) => of(status).failure), [
+    "rejected",
+    "rejected",
+    "unavailable",
+    "unavailable",
+    "unavailable",
+  ]);
+});

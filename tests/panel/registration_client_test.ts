@@ -76,6 +76,19 @@ Deno.test("RegistrationClient.register() doubts the address only when no panel a
   ]);
 });
 
+Deno.test("RegistrationClient.register() leaves no connection open", async () => {
+  let ended = 0;
+  await withRawServer(async (peer) => {
+    await peer.request();
+    await peer.answer(SUCCESS);
+    await peer.ended();
+    ended++;
+  }, async ({ origin }) => {
+    assertEquals((await createClient(origin).register(never)).kind, "registered");
+    await realUntil(() => ended === 1);
+  });
+});
+
 Deno.test("RegistrationClient.register() uses the configured proxy", async () => {
   await using proxy = startHttpProxy({
     answer: `HTTP/1.1 200 OK\r\nContent-Length: ${SUCCESS.length}\r\n\r\n${SUCCESS}`,

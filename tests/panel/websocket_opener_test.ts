@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { DialError, ResponseError, UpgradeError } from "../../lib/net/errors.ts";
 import type { DialFailure } from "../../lib/panel/link_machine.ts";
-import type { PanelFailure } from "../../lib/panel/panel_error.ts";
+import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 import { WebSocketOpener, type WebSocketPurpose } from "../../lib/panel/websocket_opener.ts";
 
 import { FakeTime } from "../fake_time.ts";
@@ -81,6 +81,33 @@ Deno.test("WebSocketOpener.toOpenFailure() distinguishes where POST may work fro
 Deno.test("WebSocketOpener.toOpenFailure() names a terminal without its id", () => {
   const { error } = closedDoor.toOpenFailure({ terminal: "r-1" }, new Error("odd"));
   assertEquals(error.message, "Cannot open a WebSocket (GET /api/clients/terminal): odd");
+});
+
+Deno.test("WebSocketOpener.openTerminal() gives nothing for a session that is gone, and throws for all else", async () => {
+  const answers: [status: string, body: string, error: string | undefined][] = [
+    ["404 Not Found", '{"message":"Session not found or not active"}', undefined],
+    ["404 Not Found", "404 page not found", "status 404"],
+    ["403 Forbidden", '{"message":"Session not found"}', "status 403"],
+    ["401 Unauthorized", '{"message":"Unauthorized."}', "does not know this token"],
+  ];
+  for (const [status, body, error] of answers) {
+    await withRawServer(async (peer) => {
+      await peer.request();
+      await peer.answer(body, [], status);
+    }, async ({ origin }) => {
+      const access = { endpoint: origin, token: "t" };
+      const opener = new WebSocketOpener(access, { dialer: new NetDialer(), headers: [] });
+      const opening = opener.openTerminal("t", never);
+      if (error === undefined) assertEquals(await opening, undefined);
+      else await assertRejects(() => opening, PanelError, error);
+    });
+  }
+  const stop = new AbortController();
+  const stopping = opener(() => {
+    stop.abort(new Error("enough"));
+    return Promise.reject(new Error("the dialer's own error"));
+  });
+  await assertRejects(() => stopping.openTerminal("t", stop.signal), Error, "enough");
 });
 
 Deno.test("WebSocketOpener.open() takes orders up to 64 KiB, and longer input of terminals", async () => {
