@@ -49,6 +49,7 @@ Deno.test("parseMountinfo() accepts an empty source and every octal escape", () 
     String.raw`1 0 0:5 / /a\040b\011c\134040\043\777\9 rw - tmpfs  rw`,
   );
   assertEquals(mount?.source, "");
+  assertEquals(parseMountinfo("1 0 0:5 / /a rw - tmpfs")[0]?.source, "");
   assertEquals(mount?.mountPoint, String.raw`/a b	c\040#\777\9`);
 });
 
