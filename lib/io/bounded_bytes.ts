@@ -1,6 +1,3 @@
-/** A buffer up to this size is kept for the next bytes. */
-const KEPT_BYTES = 4096;
-
 /**
  * A growing buffer with a limit. Memory is at most twice its bytes, however small the parts.
  *
@@ -36,10 +33,10 @@ export class BoundedBytes {
     return taken === part.length;
   }
 
-  /** Removes all bytes. */
+  /** Removes all bytes, and frees their memory. */
   clear(): void {
     this.#length = 0;
-    if (this.#buffer.length > KEPT_BYTES) this.#resize(0);
+    this.#resize(0);
   }
 
   #makeRoom(length: number): void {
