@@ -249,8 +249,8 @@ function openOwn(
 ): { file: Deno.FsFile; lock: Deno.FsFile } | undefined {
   try {
     Deno.mkdirSync(folder, { recursive: true, mode: 0o755 });
-    const { isDirectory, isSymlink, uid, mode } = Deno.lstatSync(folder);
-    if (!isDirectory || isSymlink || uid !== Deno.uid()) return undefined;
+    const { isDirectory, uid, mode } = Deno.lstatSync(folder);
+    if (!isDirectory || uid !== Deno.uid()) return undefined;
     if (((mode ?? 0) & 0o022) !== 0) return undefined;
     const file = openWritableFile(path, { mode: 0o644 });
     try {

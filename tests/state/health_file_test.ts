@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { FakeTime } from "../fake_time.ts";
+import { attempt } from "../../lib/attempt.ts";
 import { HealthFile } from "../../lib/state/health_file.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { acceptAt } from "./accept_at.ts";
@@ -353,4 +354,20 @@ Deno.test("HealthFile keeps the state of each panel, whatever is in its texts", 
     assertEquals(readHealth([folder])?.panels[0]?.error?.text.length, 300);
     file?.close();
   });
+});
+
+Deno.test({
+  name: "readHealth() leaves no file open",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await withFolder((folder) => {
+      Deno.writeTextFileSync(`${folder}/health`, "{}");
+      assertEquals(readHealth([folder]), undefined);
+      const open = Array.from(Deno.readDirSync("/proc/self/fd"), ({ name }) => {
+        // Another test may close its own meanwhile.
+        return attempt(() => Deno.readLinkSync(`/proc/self/fd/${name}`));
+      });
+      assertEquals(open.filter((path) => path?.startsWith(folder)), []);
+    });
+  },
 });

@@ -37,3 +37,23 @@ Deno.test("openWritableFile() follows no link that appeared just now", () => {
   assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["file"]);
   Deno.removeSync(folder, { recursive: true });
 });
+
+Deno.test("openWritableFile() refuses the file that was replaced while it was opened", () => {
+  const folder = Deno.makeTempDirSync({ prefix: "writable-file-" });
+  const path = `${folder}/file`;
+  Deno.writeTextFileSync(path, "old");
+  const { openSync } = Deno;
+  Deno.openSync = (opened, options) => {
+    const file = openSync(opened, options);
+    Deno.writeTextFileSync(`${path}.new`, "new");
+    Deno.renameSync(`${path}.new`, path);
+    return file;
+  };
+  try {
+    assertThrows(() => openWritableFile(path, { mode: 0o600 }), Error, `Cannot use ${path}`);
+  } finally {
+    Deno.openSync = openSync;
+  }
+  assertEquals(Deno.readTextFileSync(path), "new");
+  Deno.removeSync(folder, { recursive: true });
+});
