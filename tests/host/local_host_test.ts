@@ -145,3 +145,21 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: "LocalHost.interfaceAddresses() does not ask the runtime, which may not answer when sealed",
+  ignore: Deno.build.os !== "linux",
+  fn() {
+    const { networkInterfaces } = Deno;
+    Deno.networkInterfaces = () => {
+      throw new Deno.errors.PermissionDenied("sealed");
+    };
+    try {
+      const addresses = new LocalHost().interfaceAddresses();
+      const own = addresses.find(({ address }) => address === "127.0.0.1");
+      assertEquals(own, { name: "lo", family: "IPv4", address: "127.0.0.1" });
+    } finally {
+      Deno.networkInterfaces = networkInterfaces;
+    }
+  },
+});

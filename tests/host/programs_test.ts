@@ -43,10 +43,20 @@ Deno.test("Programs.killGroup() reaches the group, and nobody when it is gone", 
   programs.kill(child.pid, "SIGKILL");
 });
 
-Deno.test("Programs.kill() never means this process's own group", () => {
-  const programs = new Programs();
-  programs.killGroup(0, "SIGKILL");
-  programs.kill(0, "SIGKILL");
+Deno.test("Programs.kill() never means this process's own group, init or every process", () => {
+  const { kill } = Deno;
+  const reached: number[] = [];
+  Deno.kill = (pid) => void reached.push(pid);
+  try {
+    const programs = new Programs();
+    for (const pid of [-2, -1, 0, 1, 2]) {
+      programs.kill(pid, "SIGKILL");
+      programs.killGroup(pid, "SIGKILL");
+    }
+  } finally {
+    Deno.kill = kill;
+  }
+  assertEquals(reached, [2, -2]);
 });
 
 Deno.test("Programs.run() tells whether it went well", async () => {
