@@ -85,3 +85,21 @@ Deno.test("advancePeriods() goes on with a later period that was seen, from the 
   assertEquals(advance(5_000), { current: december, others: [november] });
   assertEquals(advance(5_001), { current: december, others: [november] });
 });
+
+Deno.test("advancePeriods() keeps the three latest other periods, each once", () => {
+  const nothing = { sentBytes: 0, receivedBytes: 0 };
+  const mark = (start: string) => ({ start, seenMs: 1_000, ...nothing });
+  const [august, september, october] = ["2026-08-01", "2026-09-01", "2026-10-01"].map(mark);
+  const [november, december] = [mark("2026-11-01"), mark("2026-12-01")];
+  assert(august && september && october);
+  const advance = (start: string, earlierForMs: number) =>
+    advancePeriods(
+      { current: november, others: [october, september, august] },
+      { start, nowMs: 1_000, countedBytes: nothing, earlierForMs },
+    );
+  const [later, back] = [advance(december.start, 0), advance(september.start, 600_000)];
+  assertEquals(later, { current: december, others: [november, october, september] });
+  assertEquals(back, { current: september, others: [november, october, august] });
+  // A clock that has shown it for less may be wrong.
+  assertEquals(advance(september.start, 599_999).current, november);
+});

@@ -1,5 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { NetworkCollector } from "../../lib/metrics/network.ts";
+import { MonthlyTraffic } from "../../lib/traffic/monthly_traffic.ts";
 import { parseTrafficState } from "../../lib/traffic/traffic_state.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { DAY_MS, FakeMonth, MINUTE_MS } from "./fake_month.ts";
@@ -493,3 +495,44 @@ function begins(date: Date, day: number): boolean {
   const lastOfMonthBefore = new Date(date.getFullYear(), date.getMonth(), 0).getDate();
   return date.getDate() === 1 && lastOfMonthBefore < day;
 }
+
+Deno.test("MonthlyTraffic.sample() counts without a report", () => {
+  using world = new FakeMonth("2026-11-10T12:00:00");
+  world.look();
+  world.pass(70);
+  const { generation } = world.month;
+  world.month.sample();
+  assertEquals(world.month.total(), {
+    start: "2026-11-01",
+    sentBytes: 70,
+    receivedBytes: 140,
+  });
+  assertEquals(world.month.generation > generation, true);
+});
+
+Deno.test("MonthlyTraffic counts nothing without data of the network", () => {
+  const network = new NetworkCollector({ read: () => undefined }, () => undefined, {
+    globs: { include: [], exclude: [] },
+  });
+  const machine = { network, bootId: () => "", uptimeSeconds: () => 1 };
+  const month = new MonthlyTraffic(machine, { day: 1, importOfficial: () => undefined });
+  assertEquals(month.collect(), undefined);
+  month.sample();
+  assertEquals([month.total(), month.state(), month.set({ sentBytes: 1 })], [
+    undefined,
+    undefined,
+    false,
+  ]);
+});
+
+Deno.test("MonthlyTraffic.collect() counts an interface whole that returns on another boot", () => {
+  using world = new FakeMonth("2026-11-10T12:00:00");
+  world.pass(100);
+  world.pass(1_000, "eth1");
+  assertEquals(world.look()[1], 1_100);
+  world.counters.delete("eth1");
+  world.reboot();
+  assertEquals(world.look()[1], 1_100);
+  world.pass(1_005, "eth1");
+  assertEquals(world.look()[1], 2_105, "all that it shows is of this boot");
+});

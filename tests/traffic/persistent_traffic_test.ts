@@ -1,36 +1,106 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
+import { NetworkCollector } from "../../lib/metrics/network.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
-import { readTraffic } from "../../lib/traffic/persistent_traffic.ts";
+import {
+  persistTraffic,
+  readTraffic,
+  trafficStateFile,
+} from "../../lib/traffic/persistent_traffic.ts";
+import { TrafficRequestFile } from "../../lib/state/traffic_request.ts";
+import type { Traffic } from "../../lib/types.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { configOf } from "../metrics/config_of.ts";
+import { realTurn } from "../fake_time.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
 
-/** What is logged when the month's traffic begins beside this file of the official agent. */
-async function linesBeside(official: string): Promise<string[]> {
+/** The traffic that is counted beside this file of the official agent, and what is logged. */
+async function countBeside(official: string): Promise<{ traffic?: Traffic; lines: string[] }> {
   const folder = Deno.makeTempDirSync();
   const path = `${folder}/net_static.json`;
   try {
     Deno.writeTextFileSync(path, official);
     const config = configOf(["--month-rotate", "1", "--state-dir", folder]);
     const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
+    let traffic: Traffic | undefined;
     const lines = await collectedLog(() => {
-      takeSnapshot(readTraffic(config, machine));
+      ({ traffic } = takeSnapshot(readTraffic(config, machine)));
       return Promise.resolve();
     });
-    return lines.map((line) => line.replace(/^\S+ /, "").replace(path, "FILE"));
+    return {
+      ...(traffic && { traffic }),
+      lines: lines.map((line) => line.replace(/^\S+ /, "").replace(path, "FILE")),
+    };
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
 }
 
 Deno.test("readTraffic() imports the official agent's count, or warns that it can't", async () => {
-  const [imported, counting] = await linesBeside('{"interfaces": {}}');
+  const { lines: [imported, counting], traffic } = await countBeside(JSON.stringify({
+    interfaces: {
+      eth0: [{ timestamp: Math.floor(Date.now() / 1000), tx: 7e12, rx: 5 }],
+      lo: [{ timestamp: Math.floor(Date.now() / 1000), tx: 9e14, rx: 9e14 }],
+    },
+  }));
+  assertEquals(traffic?.sentBytes, 7e12, "of the interfaces that count");
   const text = "agent: Imported the month's traffic of the official agent from FILE";
   assertEquals(imported, `info    ${text}`);
   assertStringIncludes(counting ?? "", "info    agent: Counting the month's traffic: ");
-  const [warning, ...more] = await linesBeside("[]");
+  const { lines: [warning, ...more] } = await countBeside("[]");
   const reason = "Cannot parse net_static.json: not a JSON object";
   assertEquals(warning, `warning agent: Cannot import FILE: ${reason}`);
   assertEquals(more.length, 1);
+});
+
+Deno.test("persistTraffic() keeps the count by the day of its options, and takes requests over", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const config = configOf(["--month-rotate", "15", "--state-dir", folder]);
+    const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
+    const { collectors, run } = await persistTraffic(config, machine, undefined);
+    const month = collectors.find(({ sources }) => "traffic" in sources());
+    const look = () => month?.collect();
+    look();
+    const requests = TrafficRequestFile.open(folder);
+    assert(requests !== undefined);
+    using _ = requests;
+    requests.ask({ id: "one", total: { sentBytes: 5_000 } });
+    assertEquals(look()?.traffic?.sentBytes, 5_000);
+    while (requests.answerTo("one") === undefined) await realTurn();
+    assertEquals(requests.answerTo("one"), { id: "one", problem: "" });
+    assertStringIncludes(month?.sources().traffic ?? "", `, ${folder}/month.state`);
+    await run(AbortSignal.abort());
+    const { value } = trafficStateFile(config).read();
+    assertEquals(value?.day, 15);
+    assertStringIncludes(value?.current.start ?? "", "-15");
+    const sent = (value?.countedBytes.sentBytes ?? 0) - (value?.current.sentBytes ?? 0);
+    assertEquals(sent, 5_000);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("persistTraffic() answers no request before anything was counted", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const config = configOf(["--month-rotate", "1", "--state-dir", folder]);
+    const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
+    const network = new NetworkCollector({ read: () => undefined }, () => undefined, {
+      globs: { include: [], exclude: [] },
+    });
+    const blind = { ...machine, network };
+    const { collectors, run } = await persistTraffic(config, blind, undefined);
+    const requests = TrafficRequestFile.open(folder);
+    assert(requests !== undefined);
+    using _ = requests;
+    requests.ask({ id: "one", total: { sentBytes: 5_000 } });
+    const month = collectors.find(({ sources }) => "traffic" in sources());
+    assertEquals(month?.collect(), { traffic: undefined });
+    assertEquals(requests.request()?.id, "one");
+    await run(AbortSignal.abort());
+    assertEquals(requests.answerTo("one"), undefined);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
