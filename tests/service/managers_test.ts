@@ -3,11 +3,13 @@ import { toolLine } from "../../lib/host/tool_runner.ts";
 import { otherSystem, serviceManager } from "../../lib/service/managers.ts";
 import {
   type ManagedService,
+  type ManagerKind,
   MANAGERS,
   type ServiceFile,
 } from "../../lib/service/service_manager.ts";
+import type { ServiceScope } from "../../lib/service/service_paths.ts";
 import { configOf, FakeSystem, installNow } from "./fake_system.ts";
-import { SYSTEM_PLAN, USER_PLAN } from "./service_plans.ts";
+import { golden, SYSTEM_PLAN, USER_PLAN } from "./service_plans.ts";
 
 const SERVICE: ManagedService = {
   name: "komari-agent-deno",
@@ -28,6 +30,37 @@ Deno.test("serviceManager() has files and commands for each manager", () => {
     // Whoever uninstalls what is gone already must not be stopped by it.
     assertEquals([...manager.stop, ...manager.disable].every(({ mayFail }) => mayFail), true, kind);
   }
+});
+
+/** All that a manager writes and runs, a line each; `?` follows what may fail. */
+function listing(kind: ManagerKind, scope: ServiceScope): string[] {
+  const manager = serviceManager(kind, { ...SERVICE, scope });
+  const plan = scope === "user" ? USER_PLAN : SYSTEM_PLAN;
+  const files = [...manager.files(plan), ...manager.updateFiles(plan)];
+  const { reload, enable, enableUpdates, restart, stop, disable, disableUpdates } = manager;
+  const { isActive, isEnabled, logTail, logHint, userManager } = manager;
+  const commands = {
+    ...{ reload, enable, enableUpdates, restart, stop, disable, disableUpdates },
+    ...{ isActive: [isActive], isEnabled: [isEnabled], logTail: [logTail] },
+    answers: userManager === undefined ? [] : [userManager.answers],
+  };
+  return [
+    `${kind} ${scope}`,
+    ...files.map(({ path, mode }) => `  file ${path} ${mode.toString(8)}`),
+    ...Object.entries(commands).flatMap(([name, them]) =>
+      them.map((it) => `  ${name} ${toolLine(it)}${it.mayFail ? " ?" : ""}`)
+    ),
+    `  logHint ${logHint}`,
+  ];
+}
+
+Deno.test("serviceManager() writes these files and runs these commands", () => {
+  const all = [
+    ...MANAGERS.flatMap((kind) => listing(kind, "system")),
+    ...listing("systemd", "user"),
+    ...listing("launchd", "user"),
+  ];
+  assertEquals(`${all.join("\n")}\n`, golden("commands.txt"));
 });
 
 Deno.test("serviceManager() updates by a timer of systemd", () => {
