@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { AgentProcess } from "../../lib/update/agent_process.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
 
 const HOLDER = new URL("health_process.ts", import.meta.url).pathname;
 const PROGRAM = Deno.realPathSync(Deno.execPath());
@@ -86,5 +87,44 @@ Deno.test("AgentProcess.restart() uses the service manager when a service is kno
     await assertRejects(() => agent.restart(never()), Error, "no such unit");
     assertEquals(ran, ["systemctl restart x", "systemctl restart x"]);
     assertEquals(agent.health()?.isRunning, true);
+  });
+});
+
+Deno.test("AgentProcess.restart() kills an agent that does not end within ten seconds", async () => {
+  await withAgent(async (folder, child) => {
+    const agent = new AgentProcess({ path: PROGRAM, folders: [folder], service: undefined });
+    child.kill("SIGSTOP");
+    using time = new FakeTime();
+    const restarting = agent.restart(never());
+    await time.run(9_900);
+    assertEquals(agent.health()?.isRunning, true);
+    await time.run(100);
+    assertEquals((await child.status).signal, "SIGKILL");
+    while (agent.health()?.isRunning) await realTurn();
+    await time.run(100);
+    await restarting;
+  });
+});
+
+Deno.test("AgentProcess.restart() gives up on an agent that can't be killed", async () => {
+  await withAgent(async (folder, child) => {
+    const agent = new AgentProcess({ path: PROGRAM, folders: [folder], service: undefined });
+    const health = agent.health();
+    assert(health !== undefined);
+    agent.health = () => health;
+    const { kill } = Deno;
+    const signals: unknown[] = [];
+    Object.assign(Deno, { kill: (...sent: unknown[]) => void signals.push(sent) });
+    using time = new FakeTime();
+    try {
+      const restarting = agent.restart(never());
+      restarting.catch(() => {});
+      await time.run(20_000);
+      assertEquals(signals, [[child.pid, "SIGUSR2"], [child.pid, "SIGKILL"]]);
+      await time.run(100);
+      await assertRejects(() => restarting, Error, `Cannot stop process ${child.pid}`);
+    } finally {
+      Object.assign(Deno, { kill });
+    }
   });
 });

@@ -5,7 +5,7 @@ import { describeError } from "../../lib/log/log.ts";
 import { Downloads } from "../../lib/update/download.ts";
 import { startHttpProxy, startSocksProxy } from "../net/fake_proxies.ts";
 import { USER_AGENT } from "../../lib/version.ts";
-import { FakeTime } from "../fake_time.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 
 type Answer = (request: Request) => Response | Promise<Response>;
@@ -282,4 +282,36 @@ Deno.test("Downloads verify certificates and never leave HTTPS", async () => {
   } finally {
     await server.shutdown();
   }
+});
+
+Deno.test("Downloads.file() gives a file half an hour", async () => {
+  let asked = Promise.withResolvers<void>();
+  const trickle = () => {
+    const body = new ReadableStream({
+      async pull(controller) {
+        asked.resolve();
+        await delay(25_000);
+        controller.enqueue(new Uint8Array(1));
+      },
+    }, { highWaterMark: 0 });
+    return new Response(body);
+  };
+  await withServer(trickle, async (origin, downloads) => {
+    await withFile(async (path, file) => {
+      using time = new FakeTime();
+      const request = { file, maxBytes: 1_000, signal: never() };
+      const failing = failure(downloads.file(origin, request));
+      for (let bytes = 1; bytes <= 72; bytes++) {
+        await asked.promise;
+        asked = Promise.withResolvers();
+        await time.run(24_999);
+        if (bytes === 72) break;
+        assertEquals((await Deno.stat(path)).size, bytes - 1, "it goes on");
+        await time.run(1);
+        while ((await Deno.stat(path)).size < bytes) await realTurn();
+      }
+      await time.run(1);
+      assertStringIncludes(await failing, "no answer within 1800 s");
+    });
+  });
 });

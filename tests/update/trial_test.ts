@@ -3,7 +3,7 @@ import type { Health } from "../../lib/state/health_reader.ts";
 import { StateFile } from "../../lib/state/state_file.ts";
 import { parseUpdateState } from "../../lib/state/update_state.ts";
 import { ProgramFiles } from "../../lib/update/program_files.ts";
-import { TrialRun } from "../../lib/update/trial.ts";
+import { type TrialOutcome, TrialRun } from "../../lib/update/trial.ts";
 import { FakeTime } from "../fake_time.ts";
 import { sha256 } from "./release_server.ts";
 
@@ -20,7 +20,17 @@ const NEW = {
 };
 
 /** Tries a new version with an agent that says one thing after the other, and then the last one. */
-async function outcomeOf(printed: readonly (Partial<Health> | undefined)[]): Promise<string> {
+async function outcomeOf(
+  printed: readonly (Partial<Health> | undefined)[],
+): Promise<TrialOutcome["kind"]> {
+  return (await countedOutcomeOf(printed)).kind;
+}
+
+/** As {@linkcode outcomeOf}, with the number of looks at the agent's health. */
+async function countedOutcomeOf(
+  printed: readonly (Partial<Health> | undefined)[],
+): Promise<{ kind: TrialOutcome["kind"]; looks: number }> {
+  let looks = 0;
   const folder = await Deno.makeTempDir();
   using time = new FakeTime();
   try {
@@ -33,6 +43,7 @@ async function outcomeOf(printed: readonly (Partial<Health> | undefined)[]): Pro
       state: new StateFile(folder, { name: "state.json", parse: parseUpdateState }),
       agent: {
         health() {
+          looks++;
           const next = left.length > 1 ? left.shift() : left[0];
           return next && { ...NEW, ...next };
         },
@@ -45,7 +56,7 @@ async function outcomeOf(printed: readonly (Partial<Health> | undefined)[]): Pro
     const { signal } = new AbortController();
     const starting = trial.start({ from: "1.2.3", to: "1.3.0", sha256: hash }, signal);
     await time.until(starting, { withinMs: 600_000, stepMs: 500 });
-    return (await starting).kind;
+    return { kind: (await starting).kind, looks };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -75,3 +86,8 @@ for (const [kind, health] of Object.entries(MUTE)) {
     assertEquals(await outcomeOf([health]), "rolled back");
   });
 }
+
+Deno.test("TrialRun.start() looks every half second, for a minute", async () => {
+  // One before it starts, and one before the version before is started again.
+  assertEquals(await countedOutcomeOf([undefined]), { kind: "rolled back", looks: 122 });
+});
