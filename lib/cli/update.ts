@@ -27,6 +27,7 @@ import {
   type UpdateState,
 } from "../state/update_state.ts";
 import { getLogger } from "../log/log.ts";
+import { currentSystem } from "../service/target_system.ts";
 import { AgentProcess } from "../update/agent_process.ts";
 import { agentService, serviceNames } from "../update/agent_service.ts";
 import { Downloads } from "../update/download.ts";
@@ -55,12 +56,12 @@ export async function runUpdate(config: Config, context: CommandContext): Promis
 export async function updateProgram(
   config: Config,
   program: ThisProgram,
-  { print, signal }: CommandContext,
+  { print, signal, env }: CommandContext,
 ): Promise<number> {
   const { check, now, json } = config;
   if (check && now) throw new UsageError("Cannot use --check and --now together");
   if (now) {
-    const outcome = await updateNow(config, program, signal);
+    const outcome = await updateNow(config, program, { env, signal });
     print(resultText(outcome, config));
     return outcome.kind === "rolled back" ? 1 : 0;
   }
@@ -82,13 +83,14 @@ export async function findUpdate(
 async function updateNow(
   config: Config,
   program: ThisProgram,
-  signal: AbortSignal,
+  { env, signal }: Pick<CommandContext, "env" | "signal">,
 ): Promise<UpdateOutcome> {
   requireUpdatable(program);
   const path = await Deno.realPath(program.path);
   const source = releaseSource(config);
   requireKey(source);
-  const service = agentService(path, serviceNames(path, config.serviceName));
+  const system = currentSystem({ env, printLine: () => {} });
+  const service = agentService(path, serviceNames(path, config.serviceName), system);
   if (service?.pinned) {
     throw new Error(
       `Cannot update: the service is pinned to version ${service.pinned}; \`install --unset pin\` ` +
@@ -110,6 +112,7 @@ async function updateNow(
       path,
       folders: runtimeFolders(config),
       service,
+      tools: system.tools,
     }),
     downloads: new Downloads(config),
     onStep(step, fields) {

@@ -57,14 +57,6 @@ function isFullPath(path: string): boolean {
   return path.startsWith("/");
 }
 
-/** The named variables, as far as they are set. */
-export function pickVariables(env: Environment, names: readonly string[]): Record<string, string> {
-  return Object.fromEntries(names.flatMap((name) => {
-    const value = env[name];
-    return value === undefined ? [] : [[name, value]];
-  }));
-}
-
 /**
  * Reads `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`; small letters win over capitals,
  * as in curl.

@@ -1,13 +1,14 @@
 import { delay } from "@std/async/delay";
 import { type Health, readHealth } from "../state/health_reader.ts";
 import { RESTART_SIGNAL } from "../host/this_program.ts";
-import { runTools } from "../host/tool_runner.ts";
-import { type AgentService, serviceOfProcess } from "./agent_service.ts";
+import { runTools, type Tools } from "../host/tool_runner.ts";
+import { type AgentService, serviceOfUnit } from "./agent_service.ts";
 import {
   isAttachedToTerminal,
   isChildOfSystemd,
   runsProgram,
   sharesServiceWith,
+  unitOfProcess,
 } from "./processes.ts";
 import type { UpdatedAgent } from "./trial.ts";
 
@@ -19,6 +20,7 @@ const POLL_INTERVAL_MS = 100;
 export class AgentProcess implements UpdatedAgent {
   readonly #path: string;
   readonly #folders: readonly string[];
+  readonly #tools: Tools;
   #service: AgentService | undefined;
 
   /**
@@ -27,16 +29,18 @@ export class AgentProcess implements UpdatedAgent {
    * restart the agent.
    */
   constructor(
-    { path, folders, service }: {
+    { path, folders, service, tools }: {
       path: string;
       folders: readonly string[];
       service: AgentService | undefined;
+      tools: Tools;
     },
   ) {
     this.#path = path;
     const ofService = service?.runtimeFolder;
     this.#folders = ofService === undefined ? folders : [ofService, ...folders];
     this.#service = service;
+    this.#tools = tools;
   }
 
   health(): Health | undefined {
@@ -62,7 +66,7 @@ export class AgentProcess implements UpdatedAgent {
       );
     }
     if (this.#service !== undefined) return;
-    const found = await serviceOfProcess(pid, { signal });
+    const found = await this.#findService(pid, signal);
     this.#service = found?.service;
     if (found === undefined && isChildOfSystemd(pid)) {
       throw new Error(
@@ -77,13 +81,20 @@ export class AgentProcess implements UpdatedAgent {
     if (pid !== undefined && !runsProgram(pid, this.#path)) {
       throw new Error(`Cannot restart process ${pid}: it does not run ${this.#path}`);
     }
-    if (pid !== undefined) this.#service ??= (await serviceOfProcess(pid, { signal }))?.service;
+    if (pid !== undefined) this.#service ??= (await this.#findService(pid, signal))?.service;
     if (this.#service !== undefined) {
-      const { restart, tools } = this.#service;
-      await runTools(restart, { tools, signal });
+      await runTools(this.#service.restart, { tools: this.#tools, signal });
     } else if (pid !== undefined) {
       await this.#end(pid, signal);
     }
+  }
+
+  async #findService(
+    pid: number,
+    signal: AbortSignal,
+  ): Promise<{ service?: AgentService } | undefined> {
+    const unit = unitOfProcess(pid);
+    return unit && await serviceOfUnit(unit, pid, { tools: this.#tools, signal });
   }
 
   async #end(pid: number, signal: AbortSignal): Promise<void> {

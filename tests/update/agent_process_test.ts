@@ -4,6 +4,7 @@ import { FakeTime, realTurn } from "../fake_time.ts";
 
 const HOLDER = new URL("health_process.ts", import.meta.url).pathname;
 const PROGRAM = Deno.realPathSync(Deno.execPath());
+const NO_TOOLS = { run: () => Promise.resolve({ code: 127, output: "" }) };
 const never = () => new AbortController().signal;
 
 /** A process that passes for an agent, in a folder of its own. */
@@ -16,7 +17,12 @@ async function withAgent(
     stdin: "null",
   }).spawn();
   try {
-    const agent = new AgentProcess({ path: PROGRAM, folders: [folder], service: undefined });
+    const agent = new AgentProcess({
+      path: PROGRAM,
+      folders: [folder],
+      service: undefined,
+      tools: NO_TOOLS,
+    });
     const end = performance.now() + 20_000;
     while (agent.health()?.acceptedAtMs === undefined) {
       assert(performance.now() < end, "it never came up");
@@ -36,7 +42,12 @@ async function withAgent(
 
 Deno.test("AgentProcess.restart() ends the agent with the restart code and waits", async () => {
   await withAgent(async (folder, child) => {
-    const agent = new AgentProcess({ path: PROGRAM, folders: [folder], service: undefined });
+    const agent = new AgentProcess({
+      path: PROGRAM,
+      folders: [folder],
+      service: undefined,
+      tools: NO_TOOLS,
+    });
     const health = agent.health();
     assert(health !== undefined);
     await agent.requireRestart(health, never());
@@ -52,7 +63,12 @@ Deno.test({
   ignore: Deno.build.os !== "linux",
   fn: () =>
     withAgent(async (folder) => {
-      const agent = new AgentProcess({ path: "/opt/x", folders: [folder], service: undefined });
+      const agent = new AgentProcess({
+        path: "/opt/x",
+        folders: [folder],
+        service: undefined,
+        tools: NO_TOOLS,
+      });
       const health = agent.health();
       assert(health !== undefined);
       await assertRejects(
@@ -71,17 +87,21 @@ Deno.test("AgentProcess.restart() uses the service manager when a service is kno
     let code = 0;
     const agent = new AgentProcess({
       path: PROGRAM,
-      folders: [folder],
+      folders: ["/nowhere"],
       service: {
         restart: [{ tool: "systemctl", args: ["restart", "x"] }],
-        tools: {
-          run({ tool, args }) {
-            ran.push([tool, ...args].join(" "));
-            return Promise.resolve({ code, output: "no such unit" });
-          },
+        runtimeFolder: folder,
+      },
+      tools: {
+        run({ tool, args }) {
+          ran.push([tool, ...args].join(" "));
+          return Promise.resolve({ code, output: "no such unit" });
         },
       },
     });
+    const service = { restart: [], runtimeFolder: "/nowhere" };
+    const other = new AgentProcess({ path: PROGRAM, folders: [folder], service, tools: NO_TOOLS });
+    assertEquals(other.health()?.isRunning, true, "its health file may be where it was before");
     await agent.restart(never());
     code = 5;
     await assertRejects(() => agent.restart(never()), Error, "no such unit");
@@ -92,7 +112,12 @@ Deno.test("AgentProcess.restart() uses the service manager when a service is kno
 
 Deno.test("AgentProcess.restart() kills an agent that does not end within ten seconds", async () => {
   await withAgent(async (folder, child) => {
-    const agent = new AgentProcess({ path: PROGRAM, folders: [folder], service: undefined });
+    const agent = new AgentProcess({
+      path: PROGRAM,
+      folders: [folder],
+      service: undefined,
+      tools: NO_TOOLS,
+    });
     child.kill("SIGSTOP");
     using time = new FakeTime();
     const restarting = agent.restart(never());
@@ -108,7 +133,12 @@ Deno.test("AgentProcess.restart() kills an agent that does not end within ten se
 
 Deno.test("AgentProcess.restart() gives up on an agent that can't be killed", async () => {
   await withAgent(async (folder, child) => {
-    const agent = new AgentProcess({ path: PROGRAM, folders: [folder], service: undefined });
+    const agent = new AgentProcess({
+      path: PROGRAM,
+      folders: [folder],
+      service: undefined,
+      tools: NO_TOOLS,
+    });
     const health = agent.health();
     assert(health !== undefined);
     agent.health = () => health;

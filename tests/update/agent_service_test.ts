@@ -1,20 +1,66 @@
-import { assert, assertEquals } from "@std/assert";
-import { readInstallRecord } from "../../lib/service/install_record.ts";
-import { servicePaths } from "../../lib/service/service_paths.ts";
-import { serviceNames } from "../../lib/update/agent_service.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { toolLine, type ToolResult } from "../../lib/host/tool_runner.ts";
+import { VERSION } from "../../lib/version.ts";
+import { agentService, serviceNames, serviceOfUnit } from "../../lib/update/agent_service.ts";
 import { configOf, FakeSystem, installNow, USERS } from "../service/fake_system.ts";
 
 Deno.test("agentService() finds the service by its name or the program's", async () => {
   const fakes = { ...USERS, "rc-service": "", "rc-update": "", tail: "" };
   await using fake = new FakeSystem({ folders: ["run/openrc", "srv/agents"], fakes });
-  const args = ["install", "-e", "https://p.example", "-t", "secret"];
+  const args = ["install", "-e", "https://p.example", "-t", "secret", "--pin"];
   const where = ["--install-dir", "/srv/agents", "--install-service-name", "node-2"];
   await installNow(configOf([...args, ...where]), fake.system);
-  const places = servicePaths("node-2", fake.system);
-  const record = readInstallRecord(fake.root + places.record);
-  assert(record !== undefined);
-  const names = serviceNames(record.program, "komari-agent-deno");
-  assertEquals(names, ["komari-agent-deno", record.service]);
+  const path = Deno.realPathSync(`${fake.root}/srv/agents/node-2`);
+  const names = serviceNames(path, "komari-agent-deno");
+  assertEquals(names, ["komari-agent-deno", "node-2"]);
+  assertEquals(agentService(path, names, fake.system), {
+    restart: [{ tool: "rc-service", args: ["node-2", "restart"] }],
+    pinned: VERSION,
+    runtimeFolder: "/run/node-2",
+  });
+  assertEquals(agentService(`${path}-other`, names, fake.system), undefined, "another program");
+  assertEquals(agentService(path, ["komari-agent-deno"], fake.system), undefined);
+  fake.write("/etc/node-2/install.json", "{}");
+  assertThrows(() => agentService(path, names, fake.system), Error, "Cannot read");
+});
+
+const UNIT = { name: "agent.service", scope: Deno.uid() === 0 ? "system" : "user" } as const;
+const FLAGS = Deno.uid() === 0 ? "" : " --user";
+
+/** What systemd says of a unit's main process, and what it is asked. */
+async function serviceOf(
+  pid: number,
+  scope: "system" | "user" = UNIT.scope,
+): Promise<{ asked: string[]; restart: string[] | undefined; isFound: boolean }> {
+  const asked: string[] = [];
+  const tools = {
+    run: (command: Parameters<typeof toolLine>[0]): Promise<ToolResult> => {
+      asked.push(toolLine(command));
+      return Promise.resolve({ code: 0, output: "MainPID=7\n" });
+    },
+  };
+  const { signal } = new AbortController();
+  const found = await serviceOfUnit({ ...UNIT, scope }, pid, { tools, signal });
+  const restart = found?.service?.restart.map((it) => toolLine(it) + (it.mayFail ? " ?" : ""));
+  return { asked, restart, isFound: found !== undefined };
+}
+
+Deno.test("serviceOfUnit() restarts the unit of a main process, and resets its failures", async () => {
+  const asked = [`systemctl${FLAGS} show --property=MainPID agent.service`];
+  const restart = ["reset-failed agent.service ?", "restart agent.service"]
+    .map((words) => `systemctl --no-ask-password${FLAGS} ${words}`);
+  assertEquals(await serviceOf(7), { asked, restart, isFound: true });
+  assertEquals(await serviceOf(8), { asked, restart: undefined, isFound: false }, "an orphan");
+});
+
+Deno.test("serviceOfUnit() restarts no unit that is another user's", async () => {
+  const other = UNIT.scope === "user" ? "system" : "user";
+  const flags = other === "user" ? " --user" : "";
+  assertEquals(await serviceOf(7, other), {
+    asked: [`systemctl${flags} show --property=MainPID agent.service`],
+    restart: undefined,
+    isFound: true,
+  });
 });
 
 Deno.test("serviceNames() has no duplicates", () => {
