@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { applySteps, type Step } from "../../lib/service/install_step.ts";
+import { syncedPaths } from "../state/synced_paths.ts";
 import { FakeSystem, USERS } from "./fake_system.ts";
 
 const { signal } = new AbortController();
@@ -101,4 +102,18 @@ Deno.test("applySteps() changes only the group when groupOf is given", async () 
   await applySteps([step], it.system, signal);
   const { uid, gid, mode } = await Deno.stat(`${it.root}/etc/a/config`);
   assertEquals([uid, gid, (mode ?? 0) & 0o777], [0, 4711, 0o640]);
+});
+
+Deno.test("applySteps() brings a file and its folder to the disk", async () => {
+  await using it = fake();
+  const fresh = `${it.root}/etc/a/config.new`;
+  const synced = await syncedPaths(() => applySteps([CONFIG], it.system, signal));
+  assertEquals(synced, [fresh, fresh, `${it.root}/etc/a/`]);
+});
+
+Deno.test("applySteps() keeps a file private until it has its owner", async () => {
+  await using it = fake();
+  const step = { ...CONFIG, mode: 0o644, owner: "nobody-of-this-name" };
+  await assertRejects(() => applySteps([step], it.system, signal), Error);
+  assertEquals(it.tree().filter((line) => line.includes("config")), ["/etc/a/config.new 600"]);
 });

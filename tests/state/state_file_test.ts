@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { StateFile } from "../../lib/state/state_file.ts";
+import { syncedPaths } from "./synced_paths.ts";
 
 interface Numbered {
   number: number;
@@ -307,27 +308,7 @@ const WRITER = new URL("state_writer.ts", import.meta.url).pathname;
 
 /** Paths of folders that `use` brings to the disk, in order; files are left out. */
 async function syncedFolders(use: () => Promise<unknown>): Promise<string[]> {
-  const synced: string[] = [];
-  const { prototype } = Deno.FsFile;
-  const { sync } = prototype;
-  const { open } = Deno;
-  const paths = new WeakMap<Deno.FsFile, string>();
-  Deno.open = async (path, options) => {
-    const file = await open(path, options);
-    paths.set(file, String(path));
-    return file;
-  };
-  prototype.sync = async function (): Promise<void> {
-    if (this.statSync().isDirectory) synced.push(paths.get(this) ?? "");
-    await sync.call(this);
-  };
-  try {
-    await use();
-  } finally {
-    prototype.sync = sync;
-    Deno.open = open;
-  }
-  return synced;
+  return (await syncedPaths(use)).filter((path) => path.endsWith("/"));
 }
 
 Deno.test("StateFile.open() brings the folder of a new file to the disk, and no known one", async () => {
@@ -336,7 +317,7 @@ Deno.test("StateFile.open() brings the folder of a new file to the disk, and no 
       using file = stateFile(folder);
       await file.open();
     };
-    assertEquals(await syncedFolders(open), [folder]);
+    assertEquals(await syncedFolders(open), [`${folder}/`]);
     assertEquals(await syncedFolders(open), []);
   });
 });

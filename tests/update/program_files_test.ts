@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ProgramFiles } from "../../lib/update/program_files.ts";
+import { syncedPaths } from "../state/synced_paths.ts";
 import { sha256 } from "./release_server.ts";
 
 /** A program in a folder of its own, which is gone afterwards. */
@@ -70,5 +71,27 @@ Deno.test("ProgramFiles.rollBack() throws when there is no backup", async () => 
       `Cannot restore ${files.backupPath}`,
     );
     assertEquals(read(), { "agent": "one" });
+  });
+});
+
+Deno.test("ProgramFiles brings each step to the disk before the next", async () => {
+  await withProgram(async (files) => {
+    const folder = files.path.replace(/[^/]+$/, "");
+    await writeFresh(files, "two");
+    assertEquals(await syncedPaths(() => files.finishStaged()), [files.stagedPath]);
+    assertEquals(await syncedPaths(() => files.backUp()), [folder]);
+    assertEquals(await syncedPaths(() => files.activate()), [folder]);
+    assertEquals(await syncedPaths(() => files.rollBack()), [folder]);
+  });
+});
+
+Deno.test("ProgramFiles.finishStaged() gives the staged file to the program's owner", async () => {
+  if (Deno.uid() !== 0) return console.log("skipped: only root gives files away");
+  await withProgram(async (files) => {
+    await Deno.chown(files.path, 4711, 4712);
+    await writeFresh(files, "two");
+    await files.finishStaged();
+    const { uid, gid } = Deno.statSync(files.stagedPath);
+    assertEquals([uid, gid], [4711, 4712]);
   });
 });

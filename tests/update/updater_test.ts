@@ -220,17 +220,6 @@ const FAULTS: Record<
     faults: { sums: " ".repeat(64 * 1024 + 1) },
     words: "longer than 65536 bytes",
   },
-  "the file is said to be endless": {
-    faults: {
-      answer: {
-        portable: () => {
-          const headers = { "content-length": `${512 * 1024 * 1024 + 1}` };
-          return new Response(new ReadableStream(), { headers });
-        },
-      },
-    },
-    words: "does not have 536870912 bytes",
-  },
   "the hash is wrong": {
     faults: { answer: { portable: body(PROGRAM.replace("1.3.0", "1.3.9")) } },
     words: "has the wrong SHA-256",
