@@ -60,7 +60,7 @@ Deno.test("persistTraffic() keeps the count by the day of its options, and takes
     const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
     const { collectors, run } = await persistTraffic(config, machine, undefined);
     const month = collectors.find(({ sources }) => "traffic" in sources());
-    const look = () => month?.collect();
+    const look = () => month?.collect(performance.now());
     look();
     const requests = TrafficRequestFile.open(folder);
     assert(requests !== undefined);
@@ -96,7 +96,7 @@ Deno.test("persistTraffic() answers no request before anything was counted", asy
     using _ = requests;
     requests.ask({ id: "one", total: { sentBytes: 5_000 } });
     const month = collectors.find(({ sources }) => "traffic" in sources());
-    assertEquals(month?.collect(), { traffic: undefined });
+    assertEquals(month?.collect(performance.now()), { traffic: undefined });
     assertEquals(requests.request()?.id, "one");
     await run(AbortSignal.abort());
     assertEquals(requests.answerTo("one"), undefined);
