@@ -68,6 +68,8 @@ Deno.test("editConfigText() removes options and leaves the comments", () => {
   assertEquals(edited({ month_rotate: undefined }, plain), '{\n  "interval": 2\n  // why\n}\n');
   assertEquals(edited({ interval: undefined }, plain), '{\n  // why\n  "month_rotate": 5\n}\n');
   assertEquals(edited({ interval: undefined, month_rotate: undefined }, plain), "{\n  // why\n}\n");
+  const joined = '{"interval": 2,\n  "month_rotate": 5\n}\n';
+  assertEquals(edited({ interval: undefined }, joined), '{\n  "month_rotate": 5\n}\n');
 });
 
 Deno.test("editConfigText() has exactly the options, whatever the text looks like", () => {

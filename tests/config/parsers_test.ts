@@ -1,9 +1,23 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import {
+  parseAddress,
+  parseCertificates,
+  parseDiscoveryKey,
+  parseEndpoint,
+  parseHeaderValue,
   parseInstallFolder,
   parseListenAddress,
   parseNameServer,
+  parsePanels,
+  parsePublicKey,
+  parseServiceName,
+  parseServices,
+  parseStateFolder,
+  parseToken,
+  parseVersion,
+  withoutSlash,
 } from "../../lib/config/parsers.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
 
 Deno.test("parseNameServer() takes hosts with and without a port", () => {
   const right: [string, string, number][] = [
@@ -60,4 +74,151 @@ Deno.test("parseInstallFolder() takes full paths that need no quoting, without s
   for (const wrong of ["opt", "/", "/opt/../etc", "/opt/a b", "/opt/$HOME", "/opt/x\ny", ""]) {
     assertThrows(() => parseInstallFolder(wrong), RangeError, "a full path", wrong);
   }
+});
+
+/** Texts that a parser takes, with their values, and those that it refuses, with the reason. */
+interface Row {
+  readonly parse: (text: string) => unknown;
+  readonly right: readonly (readonly [text: string, value: unknown])[];
+  readonly wrong: readonly string[];
+  readonly allowed: string;
+}
+
+const KEY = "MCowBQYDK2VwAyEA" + "A".repeat(43) + "=";
+
+const ROWS: readonly Row[] = [
+  {
+    parse: parseEndpoint,
+    right: [
+      ["https://p.example/", "https://p.example"],
+      ["HTTP://P.example:8080/x//", "http://p.example:8080/x"],
+    ],
+    wrong: [
+      "p.example",
+      "ftp://p.example",
+      "https://u@p.example",
+      "https://:p@p.example",
+      "https://",
+    ],
+    allowed: "a URL such as https://panel.example.com",
+  },
+  {
+    parse: parseEndpoint,
+    right: [],
+    wrong: ["https://p.example/?a=b", "https://p.example/#a"],
+    allowed: "a URL without ? and #",
+  },
+  {
+    parse: parsePublicKey,
+    right: [[KEY, KEY]],
+    wrong: [`x${KEY}`, `${KEY}x`, KEY.replace("MCow", "MCox"), KEY.slice(1), ""],
+    allowed: "an Ed25519 public key in Base64",
+  },
+  {
+    parse: parseVersion,
+    right: [["1.2.3", "1.2.3"], ["v10.20.30", "10.20.30"], ["1.2.123456789", "1.2.123456789"]],
+    wrong: ["1.2", "1.2.3-beta", "1.2.3.4", "vv1.2.3", "1.2.1234567890", "x1.2.3", ""],
+    allowed: "a version such as 1.2.3",
+  },
+  {
+    parse: parseToken,
+    right: [[" -abc\n", "-abc"]],
+    wrong: ["a b", "a\tb", "a\nb", " ", ""],
+    allowed: "one token as the panel shows it, without blanks in it",
+  },
+  {
+    parse: parseDiscoveryKey,
+    right: [["123456789012", "123456789012"], [" 123456789012 ", "123456789012"]],
+    wrong: ["12345678901", " 12345678901 ", ""],
+    allowed: "the panel's key, 12 letters at least",
+  },
+  {
+    parse: (text) => parseAddress(text, 4),
+    right: [["192.0.2.1", "192.0.2.1"]],
+    wrong: ["::1", "192.0.2", "x", ""],
+    allowed: "an IPv4 address",
+  },
+  {
+    parse: (text) => parseAddress(text, 6),
+    right: [["2001:db8::1", "2001:db8::1"]],
+    wrong: ["192.0.2.1", "[::1]", "x", ""],
+    allowed: "an IPv6 address",
+  },
+  {
+    parse: parseServices,
+    right: [
+      ["off", "off"],
+      ["https://a.example, http://b.example/x,", ["https://a.example", "http://b.example/x"]],
+    ],
+    wrong: ["", " , ", "a.example", "https://a.example,off", "ftp://a.example"],
+    allowed: "off, or URLs by commas",
+  },
+  {
+    parse: parseStateFolder,
+    right: [["/", "/"], ["/var/lib/x//", "/var/lib/x"], ["/a b", "/a b"]],
+    wrong: ["", "x", "./x", "~/x"],
+    allowed: "a full path, such as /var/lib/komari",
+  },
+  {
+    parse: parseServiceName,
+    right: [["a", "a"], ["x".repeat(64), "x".repeat(64)], ["9_.@-Z", "9_.@-Z"]],
+    wrong: ["", "x".repeat(65), "-x", ".x", "a b", "a/b"],
+    allowed: "letters, digits and _.@-, 64 at most",
+  },
+  {
+    parse: parseHeaderValue,
+    right: [[" a b~ ", "a b~"], ["", ""]],
+    wrong: ["\u00e4", "a\x7fb", "a\x1fb", "a\nb"],
+    allowed: "a value of plain ASCII letters, digits and signs",
+  },
+  {
+    parse: parseInstallFolder,
+    right: [["/opt/x", "/opt/x"]],
+    wrong: ["opt", "/", "/opt/../x", "/a b"],
+    allowed: "a full path of letters, digits and ._+@-",
+  },
+];
+
+Deno.test("parsers of options take what is right and say what is allowed", () => {
+  for (const { parse, right, wrong, allowed } of ROWS) {
+    for (const [text, value] of right) assertEquals(parse(text), value, text);
+    for (const text of wrong) assertThrows(() => parse(text), RangeError, allowed, text);
+  }
+});
+
+Deno.test("withoutSlash() keeps the root", () => {
+  assertEquals(["/", "//", "/a/", "/a//", "a", ""].map(withoutSlash), [
+    "/",
+    "/",
+    "/a",
+    "/a",
+    "a",
+    "",
+  ]);
+});
+
+Deno.test("parsePanels() takes 16 panels, and an interval within the bounds of --interval", () => {
+  const panel = { endpoint: "https://p.example/", token: " t " };
+  const parsed = { endpoint: "https://p.example", token: "t", intervalSeconds: undefined };
+  const off = { remoteControl: false, remoteFiles: false };
+  assertEquals(parsePanels(JSON.stringify([panel])), [{ ...parsed, ...off }]);
+  for (const [interval, isTaken] of [[0.1, true], [3600, true], [0.099, false], [3600.1, false]]) {
+    const parse = () => parsePanels(JSON.stringify([{ ...panel, interval }]));
+    if (isTaken) assertEquals(parse()[0]?.intervalSeconds, interval);
+    else assertThrows(parse, RangeError, "a number from 0.1 to 3600");
+  }
+  const on = parsePanels(JSON.stringify([{ ...panel, enable_remote_control: true }]));
+  assertEquals(on[0], { ...parsed, remoteControl: true, remoteFiles: true });
+  const of = (count: number) => JSON.stringify(Array.from({ length: count }, () => panel));
+  assertEquals(parsePanels(of(16)).length, 16);
+  assertThrows(() => parsePanels(of(17)), RangeError, "up to 16 objects with endpoint, token");
+});
+
+Deno.test("parseCertificates() takes each certificate, and no key", () => {
+  const pem = (name: string) => `-----BEGIN ${name}-----\nAA+/\n=\n-----END ${name}-----`;
+  const text = `x\n${pem("CERTIFICATE")}\n${pem("PRIVATE KEY")}\n${pem("CERTIFICATE")}`;
+  const one = `${pem("CERTIFICATE")}\n`;
+  assertEquals(parseCertificates(text, "it"), [one, one]);
+  const { message } = assertThrows(() => parseCertificates(pem("PRIVATE KEY"), "it"), UsageError);
+  assertEquals(message.startsWith("Cannot use it: there is no certificate in it"), true);
 });
