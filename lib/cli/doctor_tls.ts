@@ -78,7 +78,7 @@ function daysLeft({ validUntilMs }: Certificate): number {
 }
 
 /** Version, issuer, end and names of a certificate. */
-function certificateText(certificate: Certificate): string {
+export function certificateText(certificate: Certificate): string {
   const { tlsVersion, issuer, names, isSelfSigned, validFromMs } = certificate;
   const nowMs = Date.now();
   const days = daysLeft(certificate);

@@ -1,0 +1,173 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { type CompletedCheck, runChecks } from "../../lib/cli/checks.ts";
+import { panelChecks } from "../../lib/cli/doctor_panel.ts";
+import { FakeTime } from "../fake_time.ts";
+import { configOf } from "./fake_context.ts";
+
+const TOKEN = "t0ken-of-this-node";
+const UNKNOWN_METHOD = { jsonrpc: "2.0", id: 1, error: { code: -32601, message: "not found" } };
+
+/** The checks of a panel that answers so, by their ids. */
+async function checked(
+  handler: (request: Request) => Response | Promise<Response>,
+  args: readonly string[] = [],
+): Promise<Record<string, CompletedCheck>> {
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, handler);
+  try {
+    const url = `http://127.0.0.1:${server.addr.port}`;
+    return await checksOf(["-e", url, "-t", TOKEN, ...args]);
+  } finally {
+    await server.shutdown();
+  }
+}
+
+async function checksOf(args: readonly string[]): Promise<Record<string, CompletedCheck>> {
+  const { signal } = new AbortController();
+  const checks = panelChecks(configOf(["doctor", ...args]));
+  const completed = await Array.fromAsync(runChecks(checks, { signal, secrets: [] }));
+  return Object.fromEntries(completed.map((it) => [it.id, it]));
+}
+
+Deno.test("panelChecks() warn of a clock that is off by more than 30 s", async () => {
+  const second = Date.UTC(2024, 1, 29, 12);
+  const table: [offMs: number, status: string, text: string][] = [
+    [1_499, "ok", "the same as the panel's"],
+    [1_500, "ok", "2 s behind the panel's"],
+    [-1_499, "ok", "the same as the panel's"],
+    [-4_000, "ok", "4 s ahead of the panel's"],
+    [30_000, "ok", "30 s behind the panel's"],
+    [-30_000, "ok", "30 s ahead of the panel's"],
+    [30_001, "warning", "30 s behind the panel's"],
+    [-30_001, "warning", "30 s ahead of the panel's"],
+  ];
+  for (const [offMs, status, text] of table) {
+    using _ = new FakeTime({ now: second - offMs });
+    const date = new Date(second).toUTCString();
+    const { clock } = await checked(() => Response.json(UNKNOWN_METHOD, { headers: { date } }));
+    assertEquals([clock?.status, clock?.text], [status, text]);
+    assertEquals(clock?.advice === undefined, status === "ok");
+  }
+});
+
+Deno.test("panelChecks() warn of a round trip of more than a second", async () => {
+  for (const [ms, status] of [[5.25, "ok"], [1_000, "ok"], [1_001, "warning"]] as const) {
+    using time = new FakeTime({ now: Date.now() });
+    let calls = 0;
+    const { round_trip } = await checked(({ method }) => {
+      // The first one finds the panel.
+      if (method === "POST" && ++calls === 2) time.tick(ms);
+      return Response.json(UNKNOWN_METHOD);
+    });
+    const shown = ms < 10 ? "5.3 ms" : `${ms} ms`;
+    assertEquals([calls, round_trip?.status, round_trip?.text], [2, status, shown]);
+  }
+});
+
+Deno.test("panelChecks() name the panel's version, bounded, and go on without one", async () => {
+  const table: [version: unknown, text: string][] = [
+    ["1.2.3", "Komari 1.2.3, protocol version 2"],
+    ["x".repeat(50), `Komari ${"x".repeat(39)}…, protocol version 2`],
+    [7, "Komari, protocol version 2"],
+  ];
+  for (const [version, text] of table) {
+    const { panel } = await checked(({ url, method }) => {
+      if (method === "POST") return Response.json(UNKNOWN_METHOD, { status: 400 });
+      return url.endsWith("/api/version")
+        ? Response.json({ data: { version } })
+        : new Response("", { status: 404 });
+    });
+    assertEquals([panel?.status, panel?.text], ["ok", text]);
+  }
+  const { panel } = await checked(({ method }) =>
+    method === "POST"
+      ? Response.json(UNKNOWN_METHOD)
+      : Response.json({ data: { version: "1" } }, { status: 500 })
+  );
+  assertEquals(panel?.text, "Komari, protocol version 2");
+});
+
+Deno.test("panelChecks() ask for no WebSocket that is not used", async () => {
+  const upgrades: string[] = [];
+  const handler = ({ headers }: Request) => {
+    const wanted = headers.get("upgrade");
+    if (wanted !== null) upgrades.push(`${wanted} ${headers.get("sec-websocket-version")}`);
+    return Response.json(UNKNOWN_METHOD, { headers: { "sec-websocket-version": "13" } });
+  };
+  const { websocket } = await checked(handler, ["--transport", "http"]);
+  assertEquals([websocket?.status, websocket?.text], ["skipped", "not used: --transport http"]);
+  assertEquals(upgrades, []);
+  const used = await checked(handler);
+  assertEquals(used.websocket?.status, "ok");
+  assertEquals(upgrades, ["websocket 12"], "a version that no server speaks");
+});
+
+Deno.test("panelChecks() send the headers of the configuration, and the token to the panel alone", async () => {
+  const seen: [path: string, header: string | null, hasToken: boolean][] = [];
+  await checked(({ url, headers }) => {
+    seen.push([new URL(url).pathname, headers.get("x-gate"), url.includes(TOKEN)]);
+    return Response.json(UNKNOWN_METHOD);
+  }, ["--header", "X-Gate: open"]);
+  assertEquals(seen.find(([path]) => path === "/api/version"), ["/api/version", "open", false]);
+  assertEquals(seen[0], ["/api/clients/v2/rpc", "open", true]);
+});
+
+Deno.test("panelChecks() take a panel of version 1 by its list of probes", async () => {
+  const table: [body: string, status: number, panel: string, token: string][] = [
+    ["[]", 200, "ok", "ok"],
+    [" null", 200, "ok", "ok"],
+    ['{"status":"error"}', 401, "ok", "failed"],
+    ["{}", 200, "failed", "skipped"],
+    ["[]", 404, "failed", "skipped"],
+  ];
+  for (const post of [404, 405, 200]) {
+    for (const [body, status, panel, token] of table) {
+      const checks = await checked(({ method, url }) => {
+        if (method === "POST") return new Response("<!DOCTYPE html><html>", { status: post });
+        return url.includes("/api/clients/ping/tasks")
+          ? new Response(body, { status })
+          : new Response("", { status: 404 });
+      });
+      assertEquals([checks.panel?.status, checks.token?.status], [panel, token], `${post} ${body}`);
+      if (panel === "ok") assertEquals(checks.panel?.text, "Komari, protocol version 1");
+    }
+  }
+});
+
+Deno.test("panelChecks() say that no token is configured, and what an address resolves to", async () => {
+  const { token, dns, connect } = await checked(() => Response.json(UNKNOWN_METHOD), []);
+  assertEquals([token?.status, token?.text], ["ok", "accepted"]);
+  assertEquals([dns?.status, dns?.text], ["ok", "127.0.0.1 is an address"]);
+  assertMatch(connect?.text ?? "", /^connected to 127\.0\.0\.1 port \d+$/);
+  const server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    () => Response.json(UNKNOWN_METHOD),
+  );
+  try {
+    const without = await checksOf(["-e", `http://localhost:${server.addr.port}`]);
+    assertEquals([without.token?.status, without.token?.text], [
+      "failed",
+      "no token is configured",
+    ]);
+    assertEquals(without.websocket?.status, "skipped");
+    assertMatch(without.dns?.text ?? "", /^localhost is .*127\.0\.0\.1.*, by \/etc\/hosts$/);
+  } finally {
+    await server.shutdown();
+  }
+});
+
+Deno.test("panelChecks() name the proxy that they go through", async () => {
+  const server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    () => Response.json(UNKNOWN_METHOD),
+  );
+  const env = { HTTP_PROXY: `http://127.0.0.1:${server.addr.port}` };
+  const { signal } = new AbortController();
+  try {
+    const checks = panelChecks(configOf(["doctor", "-e", "http://p.example", "-t", TOKEN], env));
+    const [, connect, , panel] = await Array.fromAsync(runChecks(checks, { signal, secrets: [] }));
+    assertMatch(connect?.text ?? "", /^connected through the proxy 127\.0\.0\.1 port \d+$/);
+    assertEquals(panel?.status, "ok");
+  } finally {
+    await server.shutdown();
+  }
+});

@@ -1,0 +1,56 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { certificateText, checkTls } from "../../lib/cli/doctor_tls.ts";
+import type { Certificate } from "../../lib/net/certificate.ts";
+import { NetDialer } from "../../lib/net/dialer.ts";
+import { FakeTime } from "../fake_time.ts";
+
+const DAY_MS = 24 * 60 * 60_000;
+const NOW = Date.UTC(2024, 1, 29, 12);
+
+const CERTIFICATE: Certificate = {
+  tlsVersion: "TLSv1.3",
+  issuer: "An Authority",
+  names: ["a.example", "b.example"],
+  isSelfSigned: false,
+  validFromMs: NOW - DAY_MS,
+  validUntilMs: NOW + 80 * DAY_MS,
+};
+
+Deno.test("certificateText() names version, issuer, validity and up to four names", () => {
+  using _ = new FakeTime({ now: NOW });
+  const names = ["a", "b", "c", "d", "e"];
+  const table: [change: Partial<Certificate>, text: string][] = [
+    [{}, "TLSv1.3, issued by An Authority, valid for 80 more days, for a.example, b.example"],
+    [
+      { isSelfSigned: true, names: [], validUntilMs: NOW + DAY_MS - 1 },
+      "TLSv1.3, self-signed by An Authority, valid for 0 more days, for no name",
+    ],
+    [
+      { names: names.slice(0, 4), validUntilMs: NOW - 1 },
+      "TLSv1.3, issued by An Authority, expired 1 days before 2024-02-29, the date here, for a, b, " +
+      "c, d",
+    ],
+    [
+      { names, validFromMs: NOW + DAY_MS },
+      "TLSv1.3, issued by An Authority, valid from 2024-03-01, and the date here is 2024-02-29, " +
+      "for a, b, c, d…",
+    ],
+  ];
+  for (const [change, text] of table) {
+    assertEquals(certificateText({ ...CERTIFICATE, ...change }), text);
+  }
+});
+
+Deno.test("checkTls() warns of a panel without it, unless that is on this machine", async () => {
+  const { signal } = new AbortController();
+  const options = { dialer: new NetDialer(), anyCertificate: false, signal };
+  const check = async (url: string) =>
+    await checkTls({ url: new URL(url), proxy: undefined }, options);
+  for (const host of ["127.0.0.1", "localhost", "[::1]"]) {
+    const { status, text } = await check(`http://${host}:8080`);
+    assertEquals([status, text], ["ok", "not needed: the panel is on this machine"]);
+  }
+  const { status, text, advice } = await check("http://p.example");
+  assertEquals([status, advice], ["warning", "use an https:// address"]);
+  assertStringIncludes(text, "unencrypted");
+});
