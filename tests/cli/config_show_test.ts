@@ -89,3 +89,39 @@ Deno.test("shownOptions() name the panels of a list, without their tokens", () =
   assertEquals(shown(config, "endpoint"), ["https://p.example", origin]);
   assertEquals(shown(config, "token"), ["********", origin]);
 });
+
+Deno.test("runConfigShow() lays options out by their groups, and proxies without passwords", async () => {
+  const config = configOf(["-e", "https://p.example", "-t", "s3cret", "--interval", "60"]);
+  const lines = (await output(config)).split("\n");
+  assertEquals(lines.slice(0, 5), [
+    "Configuration file: none",
+    "",
+    "Panel",
+    `  ${"endpoint".padEnd(23)}  ${"https://p.example".padEnd(40)}  flag --endpoint`,
+    `  ${"token".padEnd(23)}  ${"********".padEnd(40)}  flag --token`,
+  ]);
+  assertStringIncludes(lines.join("\n"), "\n\nNote: --interval 60 is long");
+  for (const line of lines) assertEquals(line, line.trimEnd());
+});
+
+Deno.test("runConfigShow() names the variables of proxies, and hides their passwords", async () => {
+  const config = configOf(["--json"]);
+  let text = "";
+  const env = { HTTPS_PROXY: "http://me:s3cret@p.example:3128", no_proxy: "localhost" };
+  runConfigShow(config, {
+    signal: new AbortController().signal,
+    isRestart: () => false,
+    env,
+    secrets: [],
+    inLanguage: (english) => english,
+    print: (more) => void (text += more),
+    printError() {},
+    resolveWith: () => config,
+  });
+  const { file, proxies } = JSON.parse(text);
+  assertEquals(file, undefined);
+  assertEquals(proxies, {
+    HTTPS_PROXY: { value: "http://********@p.example:3128", source: "variable HTTPS_PROXY" },
+    NO_PROXY: { value: "localhost", source: "variable NO_PROXY" },
+  });
+});

@@ -176,3 +176,61 @@ Deno.test({
     }
   },
 });
+
+Deno.test("runStatus() prints everything that it knows as JSON", async () => {
+  const folder = Deno.makeTempDirSync();
+  using file = openHealth(folder);
+  try {
+    const flags = ["--install-service-name", "no-such-service", "--json"];
+    const config = configOf(["status", ...flags], { RUNTIME_DIRECTORY: folder });
+    acceptAt(file, { intervalMs: 3000, atMs: NOW });
+    file.setSandbox("sealed by the runtime");
+    file.setProblem("ping", "no socket");
+    const counts = { kinds: { icmp: 3 }, lastMinute: 42, lost: 7 };
+    const error = { text: "Cannot connect", atMs: NOW };
+    file.setPanels([{ ...PANEL, ...counts, failures: 2, error }], { now: true });
+    using _ = new FakeTime({ now: NOW + 1_000 });
+    const context = new FakeContext({ HOME: folder });
+    assertEquals(await runStatus(config, context), 0);
+    const { memoryBytes, startedAt, ...shown } = JSON.parse(context.printed);
+    assertEquals([typeof memoryBytes, typeof startedAt], ["number", "string"]);
+    assertEquals(shown, {
+      healthy: true,
+      running: true,
+      pid: Deno.pid,
+      version: "1.2.3",
+      intervalSeconds: 3,
+      sandbox: "sealed by the runtime",
+      panels: [{
+        panel: "p.example/x",
+        transport: "v2 WebSocket",
+        since: new Date(PANEL.sinceMs).toISOString(),
+        acceptedAt: new Date(PANEL.acceptedAtMs).toISOString(),
+        failures: 2,
+        error: { text: "Cannot connect", at: "2024-02-29T12:00:00.000Z" },
+        probes: 5,
+        probeKinds: { icmp: 3 },
+        probesLastMinute: 42,
+        probesLostLastMinute: 7,
+      }],
+      problems: [{ part: "ping", text: "ICMP probes don't work: no socket" }],
+    });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("statusText() leaves out what is not known", () => {
+  const health = STATUS.health && {
+    ...STATUS.health,
+    ...{ startedAtMs: undefined, intervalMs: 0, sandbox: "", panels: [{ ...PANEL, probes: 0 }] },
+  };
+  const text = statusText({ ...STATUS, health, memoryBytes: undefined, service: undefined });
+  assertEquals(text.split("\n"), [
+    "Agent         version 1.2.3, process 7",
+    "Panel         p.example/x, by v2 WebSocket for 5 min",
+    "Last report   accepted 1.2 s ago",
+    "Probes        0",
+    "",
+  ]);
+});
