@@ -94,3 +94,56 @@ Deno.test("updateProgram() has failed when the version before is installed again
     "1.3.0 will not be tried again within a week\n";
   assertEquals([text, code], [expected, 1]);
 });
+
+Deno.test("updateProgram() says of each release what it is and what to do", async () => {
+  await using server = new ReleaseServer();
+  const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
+  const table: [tag: string, args: string[], sentence: string, verdict: string][] = [
+    ["999.0.0", [], `Version 999.0.0 is available, ${VERSION} is installed: `, "newer"],
+    [
+      VERSION,
+      [],
+      `Version ${VERSION} is up to date: the latest release is ${VERSION}`,
+      "not newer",
+    ],
+    ["0.0.1", [], `Version ${VERSION} is up to date: the latest release is 0.0.1`, "not newer"],
+    [
+      "999.0.0-rc.1",
+      [],
+      `Version ${VERSION} is installed; the latest release, v999.0.0-rc.1, is not stable`,
+      "not stable",
+    ],
+  ];
+  for (const [tag, args, sentence, verdict] of table) {
+    server.publish(tag, programOf("999.0.0"));
+    const { text, code } = await run([...place, ...args]);
+    assertEquals([text.startsWith(sentence), code], [true, 0], text);
+    const shown = JSON.parse((await run([...place, ...args, "--check", "--json"])).text);
+    assertEquals([shown.present, shown.verdict], [VERSION, verdict]);
+    assertEquals(shown.newest, verdict === "not stable" ? `v${tag}` : tag);
+  }
+});
+
+Deno.test("updateProgram() does not offer a version again that failed within a week", async () => {
+  await using server = new ReleaseServer();
+  server.publish("999.0.0", programOf("999.0.0"));
+  const place = ["--update-url", server.url];
+  const week = 7 * 24 * 60 * 60_000;
+  for (const [agoMs, again] of [[week - 60_000, false], [week + 60_000, true]] as const) {
+    const failed = [{ version: "999.0.0", atMs: Date.now() - agoMs }];
+    const { text } = await run(place, { state: { trial: undefined, failed } });
+    assertEquals(text.includes("but failed on this machine within a week"), !again, text);
+    assertEquals(text.includes('"update --now" installs it'), again, text);
+  }
+});
+
+Deno.test("updateProgram() replaces a program whose agent does not run", async () => {
+  await using server = new ReleaseServer();
+  server.publish("999.0.0", programOf("999.0.0"));
+  const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
+  const done = await run([...place, "--now"]);
+  const expected = `Version 999.0.0 replaced ${VERSION}; no agent was running\n`;
+  assertEquals([done.text, done.code], [expected, 0]);
+  const asJson = await run([...place, "--now", "--json"]);
+  assertEquals(JSON.parse(asJson.text), { outcome: "installed", from: VERSION, to: "999.0.0" });
+});

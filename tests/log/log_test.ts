@@ -162,3 +162,42 @@ Deno.test("a terminal gets the local time, and colored levels unless they are un
   });
   assertEquals(journal, "<3>agent: x");
 });
+
+Deno.test("a terminal colors each level that is not plain", () => {
+  const lines = logged({ level: "debug", terminal: { colors: true } }, () => {
+    getLogger("agent").debug("x");
+    getLogger("agent").info("x");
+    getLogger("agent").warning("x");
+    getLogger("agent").error("x");
+  });
+  assertEquals(lines.map((line) => line.slice(9)), [
+    "\x1b[90mdebug  \x1b[0m agent: x",
+    "info    agent: x",
+    "\x1b[33mwarning\x1b[0m agent: x",
+    "\x1b[31merror  \x1b[0m agent: x",
+  ]);
+});
+
+Deno.test("setUpLog() limits what the network causes, each panel on its own", () => {
+  const contexts = new AsyncLocalStorage<Record<string, unknown>>();
+  const lines = logged({ contexts, forJournal: true }, () => {
+    for (const panel of ["one", "two"]) {
+      withPanel(panel, () => {
+        for (const component of ["net", "panel", "probe", "remote"] as const) {
+          for (let n = 0; n < 3; n++) getLogger(component).info("Again");
+          for (let n = 0; n < 3; n++) getLogger(component).error("Broken");
+        }
+      });
+    }
+    for (const component of ["agent", "update"] as const) {
+      for (let n = 0; n < 20; n++) getLogger(component).info("Again");
+    }
+  });
+  const count = (word: string) => lines.filter((line) => line.includes(word)).length;
+  for (const panel of ["[one]", "[two]"]) {
+    assertEquals(count(`${panel} Again`), 6);
+    assertEquals(count(`${panel} Broken`), 2);
+    assertEquals(count(`${panel} Too many lines`), 1);
+  }
+  assertEquals([count("agent: Again"), count("update: Again")], [20, 20]);
+});
