@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { completions } from "../../lib/cli/completions.ts";
+import { completions, runCompletions } from "../../lib/cli/completions.ts";
 import { COMMAND_ROWS } from "../../lib/config/commands.ts";
 import { OPTION_ROWS } from "../../lib/config/option_table.ts";
+import { configOf, FakeContext } from "./fake_context.ts";
 
 /** The words that bash offers for the last of these. */
 async function offered(words: readonly string[]): Promise<string[]> {
@@ -53,4 +54,43 @@ Deno.test("completions() quote what a help text has in it", () => {
   assertStringIncludes(completions("zsh", "en"), "This node'\\''s secret");
   assertStringIncludes(completions("fish", "en"), "This node\\'s secret");
   assertStringIncludes(completions("fish", "zh"), "本节点的令牌");
+});
+
+Deno.test("completions() for fish and zsh say what each option takes", () => {
+  const table: [flag: string, fish: string, zsh: string][] = [
+    ["endpoint", "-l endpoint -s e -x -d 'The panel\\'s", "it has one]:value: '"],
+    ["transport", '-l transport -x -a "auto http" -d ', "or HTTP only]:value:(auto http)'"],
+    ["config", "-l config -r -F -d 'A JSON file", "comments are allowed]:FILE:_files'"],
+    ["state-dir", "-l state-dir -r -F -d 'Folder for", "registration]:FOLDER:_files'"],
+    ["gpu", "-l gpu -d 'Report use", "updated every 10 s]'"],
+  ];
+  const [fish, zsh] = [completions("fish", "en"), completions("zsh", "en")];
+  for (const [flag, ofFish, ofZsh] of table) {
+    const condition = /-n "__fish_seen_subcommand_from install" (.*)/;
+    const line = fish.split("\n").map((line) => condition.exec(line)?.[1] ?? "")
+      .find((line) => line.startsWith(`-l ${flag} `));
+    assertEquals(line?.startsWith(ofFish), true, line);
+    const spec = zsh.split("\n").find((line) => line.startsWith(`      '--${flag}[`));
+    assertEquals(spec?.endsWith(ofZsh), true, spec);
+  }
+  assertStringIncludes(
+    fish,
+    '-n "__fish_seen_subcommand_from traffic; and not __fish_seen_subcommand_from show set" -f -a ' +
+      "set -d 'set the month\\'s traffic'",
+  );
+  assertStringIncludes(
+    fish,
+    '-n "__fish_seen_subcommand_from traffic; and __fish_seen_subcommand_from set" -l up -x -d ',
+  );
+  assertStringIncludes(zsh, "      '-e[The panel'\\''s address");
+  assertStringIncludes(zsh, "    config) choices=('show:check and show the configuration') ;;");
+  assertStringIncludes(zsh, '    "traffic set") specs=(\n');
+});
+
+Deno.test("runCompletions() prints those of the shell that the command names", () => {
+  for (const shell of ["bash", "zsh", "fish"] as const) {
+    const context = new FakeContext();
+    assertEquals(runCompletions(configOf(["completions", shell]), context), 0);
+    assertEquals(context.printed, completions(shell, "en"));
+  }
 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { displayWidth, helpText } from "../../lib/cli/help.ts";
+import { displayWidth, helpText, optionsOf, padded, wrap } from "../../lib/cli/help.ts";
 import { COMMAND_ROWS } from "../../lib/config/commands.ts";
 import { OPTION_GROUPS } from "../../lib/config/option.ts";
 import { OPTION_ROWS, OPTIONS } from "../../lib/config/option_table.ts";
@@ -70,4 +70,83 @@ Deno.test("OPTIONS have the keys that the help promises", () => {
   for (const { variable, key } of OPTION_ROWS) {
     assertEquals(key, variable?.replace(/^AGENT_/, "").toLowerCase());
   }
+});
+
+Deno.test("helpText() lays a command out with its options, their defaults and variables", () => {
+  assertEquals(helpText("uninstall").split("\n"), [
+    "komari-agent-deno uninstall [--print]",
+    "",
+    "Remove the service and all its files.",
+    "",
+    "General:",
+    "  --config FILE                         A JSON file with any of these options by their keys;",
+    "                                        comments are allowed (default: none; $AGENT_CONFIG_FILE)",
+    "  --lang en|zh                          Language of what is printed for people; by $LANG alone, the",
+    "                                        agent's log stays English (default: by $LANG; $AGENT_LANG)",
+    "  -h, --help                            Show the help, after a command only its own, and exit",
+    "",
+    "Install:",
+    "  --print                               For `install` and `uninstall`: show what would be done, and",
+    "                                        change nothing",
+    "  --restore                             For `uninstall`: restore the official agent that was",
+    "                                        replaced",
+    "  --keep-state                          For `uninstall`: keep the monthly traffic and the",
+    "                                        registration for the next installation",
+    "  --install-service-name NAME           Name of the service (default: komari-agent-deno)",
+    "",
+    "`komari-agent-deno help` shows all commands and options.",
+    "",
+  ]);
+  assertEquals(helpText("version", "zh").split("\n").slice(0, 4), [
+    "komari-agent-deno version [--json]",
+    "",
+    "显示版本。",
+    "",
+  ]);
+  assertStringIncludes(helpText("update", "zh"), "（默认：无；$AGENT_MIRROR）");
+});
+
+Deno.test("helpText() shows every command in a line, and a dry run below the report", () => {
+  const lines = helpText().split("\n");
+  const from = lines.indexOf("Usage:");
+  assertEquals(lines.slice(from + 1, from + 4), [
+    "  komari-agent-deno -e URL -t TOKEN [options]      report to a panel",
+    "  komari-agent-deno --dry-run [--json]             show what would be sent",
+    "  komari-agent-deno demo [options]                 try it without a panel",
+  ]);
+  assertEquals(helpText("traffic").split("\n").slice(0, 3), [
+    "Commands:",
+    "  komari-agent-deno traffic show [--json]          show the month's traffic",
+    "  komari-agent-deno traffic set --up N --down N    set the month's traffic",
+  ]);
+});
+
+Deno.test("optionsOf() has official options without effect for an agent alone", () => {
+  const has = (command: Parameters<typeof optionsOf>[0]) =>
+    optionsOf(command).some(({ flag }) => flag === "max-retries");
+  assertEquals([has("report"), has("install"), has("doctor"), has("status")], [
+    true,
+    true,
+    false,
+    false,
+  ]);
+});
+
+Deno.test("wrap() breaks Chinese between words, and begins no line with a mark that closes", () => {
+  assertEquals(wrap("one two three", 7), ["one two", "three"]);
+  assertEquals(wrap("one", 2), ["one"]);
+  assertEquals(wrap("", 5), [""]);
+  const text = "面板的地址，不带路径（可选）。".repeat(3);
+  const lines = wrap(text, 12);
+  assertEquals(lines.join(""), text);
+  for (const line of lines) {
+    assert(displayWidth(line) <= 12 || !/[，。）].*[，。）]/.test(line), line);
+    assert(!/^[，。）]/.test(line) && !/（$/.test(line), line);
+  }
+});
+
+Deno.test("displayWidth() counts two columns for what is wide", () => {
+  const widths = ["abc", "面板", "，", "（x）", "é…", "⺀", "ａ"].map(displayWidth);
+  assertEquals(widths, [3, 4, 2, 5, 2, 2, 2]);
+  assertEquals([padded("面板", 6), padded("abc", 2)], ["面板  ", "abc"]);
 });

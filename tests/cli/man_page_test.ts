@@ -21,3 +21,22 @@ Deno.test("manPage() has only requests of man(7) at the beginning of a line", ()
     .map((line) => line.split(" ")[0]);
   assertEquals([...new Set(requests)].sort(), [".B", ".SH", ".SS", ".TH", ".TP", ".br"]);
 });
+
+Deno.test("manPage() has a title, exit codes, and what each option takes", () => {
+  const page = manPage("en");
+  assertStringIncludes(page, '.TH KOMARI\\-AGENT\\-DENO 1 "" "komari\\-agent\\-deno ');
+  assertStringIncludes(page, ".B \\-c, \\-\\-reconnect\\-interval SECONDS\nMaximum wait");
+  assertStringIncludes(page, "\n.br\nDefault: 2 (official: 5)\n.br\nVariable: AGENT_RECONNECT_");
+  assertStringIncludes(page, "\n.B $HOST_PROC\n");
+  assertStringIncludes(page, "\n.br\nthis agent never gives up on the panel");
+  const [, status = ""] = page.split(".SH EXIT STATUS\n");
+  assertEquals(
+    status,
+    "0 for success, 1 for a failure, 2 for a mistake on the command line or in the " +
+      "configuration, 130 when interrupted.\n",
+  );
+  const sections = page.match(/^\.SH .*$/gm);
+  assertEquals(sections?.map((line) => line.slice(4)), [
+    ...["NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "OPTIONS", "EXIT STATUS"],
+  ]);
+});
