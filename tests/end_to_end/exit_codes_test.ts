@@ -1,0 +1,83 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+
+const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+
+function spawn(args: readonly string[], home: string): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "--quiet", MAIN, ...args],
+    clearEnv: true,
+    env: {
+      PATH: Deno.env.get("PATH") ?? "",
+      DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
+      HOME: home,
+      NO_COLOR: "1",
+      RUNTIME_DIRECTORY: `${home}/run`,
+      STATE_DIRECTORY: `${home}/state`,
+    },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+async function inHome(use: (home: string) => Promise<void>): Promise<void> {
+  const home = Deno.makeTempDirSync();
+  try {
+    await use(home);
+  } finally {
+    Deno.removeSync(home, { recursive: true });
+  }
+}
+
+/** What a command line ends with: its exit code, and words of its output or of its error. */
+const ENDS: readonly [line: string, code: number, output: RegExp, error: RegExp][] = [
+  ["version", 0, /^komari-agent-deno \d/, /^$/],
+  ["help", 0, /^Reports this machine/, /^$/],
+  ["--wrong", 2, /^$/, /^Cannot use flag --wrong: there is none of that name.*\n$/],
+  ["-e https://p.example", 2, /^$/, /^Cannot report without --token TOKEN.*\n$/],
+  ["--lang zh --wrong", 2, /^$/, /^无法使用选项 --wrong.*\n$/],
+  ["traffic set", 2, /^$/, /^Cannot set the month's traffic: .* are needed\n$/],
+  ["traffic show", 1, /^$/, /^Cannot show the month's traffic: there is no .*\n$/],
+  ["health", 1, /^Unhealthy: no agent runs here/, /^$/],
+  ["status --install-service-name none-of-these", 1, /^No agent runs here/, /^$/],
+];
+
+Deno.test("the program ends with 0, 1 for a failure, and 2 for a mistake of its user's", async () => {
+  await inHome(async (home) => {
+    for (const [line, code, output, error] of ENDS) {
+      const found = await spawn(line.split(" "), home).output();
+      const [stdout, stderr] = [found.stdout, found.stderr].map((it) =>
+        new TextDecoder().decode(it)
+      );
+      assertEquals(found.code, code, `${line}: ${stdout}${stderr}`);
+      assertMatch(stdout ?? "", output, line);
+      assertMatch(stderr ?? "", error, line);
+    }
+  });
+});
+
+Deno.test("with --log-format json an error is an object in a line", async () => {
+  await inHome(async (home) => {
+    const found = await spawn(["--log-format", "json", "--wrong"], home).output();
+    const { time: _, error, ...line } = JSON.parse(new TextDecoder().decode(found.stderr));
+    assertEquals([found.code, line.level, line.component], [2, "error", "agent"]);
+    assertEquals(line.message, error);
+    assertStringIncludes(error, "Cannot use flag --wrong");
+  });
+});
+
+Deno.test("the program ends with 130 when it is interrupted", async () => {
+  await inHome(async (home) => {
+    const dryRun = ["--dry-run", "--interval", "5", "--ip-services", "off"];
+    const child = spawn(dryRun, home);
+    const output = new Response(child.stdout).text();
+    let text = "";
+    for await (const bytes of child.stderr) {
+      const before = text;
+      text += new TextDecoder().decode(bytes);
+      const isMeasuring = text.includes("Measuring twice") && !before.includes("Measuring twice");
+      if (isMeasuring) child.kill("SIGINT");
+    }
+    assertEquals([(await child.status).code, await output], [130, ""]);
+  });
+});
