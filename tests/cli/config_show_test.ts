@@ -104,7 +104,7 @@ Deno.test("runConfigShow() lays options out by their groups, and proxies without
   for (const line of lines) assertEquals(line, line.trimEnd());
 });
 
-Deno.test("runConfigShow() names the variables of proxies, and hides their passwords", async () => {
+Deno.test("runConfigShow() names the variables of proxies, and hides their passwords", () => {
   const config = configOf(["--json"]);
   let text = "";
   const env = { HTTPS_PROXY: "http://me:s3cret@p.example:3128", no_proxy: "localhost" };

@@ -1,14 +1,18 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
+  collectedSources,
   type DryRun,
   dryRunTable,
   foldIgnored,
   runDryRun,
   secondsBetweenMeasurements,
+  toDryRun,
 } from "../../lib/cli/dry_run.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
 import type { Snapshot } from "../../lib/types.ts";
+import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
+import { FakeMachine } from "../metrics/fake_machine.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 
@@ -127,4 +131,89 @@ Deno.test("dryRunTable() folds what one rule leaves out, unless everything is wa
   const dryRun = { ...dryRunOf({ failures: [] }), interfaces: [ignored("lo"), ignored("lo2")] };
   assertMatch(dryRunTable(dryRun), /^ {2}lo, lo2 \(2 in all\) +left out +loopback$/m);
   assertMatch(dryRunTable(dryRun, { verbose: true }), /^ {2}lo2 +left out +loopback$/m);
+});
+
+Deno.test("collectedSources() says for a value that failed why, and for the others where from", () => {
+  const collectors = [
+    { subject: "load", collect: () => ({}), sources: () => ({ load: "/proc/loadavg" }) },
+    { subject: "disks", collect: () => ({}), sources: () => ({ disk: "statfs", x: "y" }) },
+  ];
+  assertEquals(collectedSources(collectors, new Map([["disks", "it hangs"]])), {
+    load: "/proc/loadavg",
+    disk: "not measured: it hangs",
+    x: "not measured: it hangs",
+  });
+});
+
+Deno.test("toDryRun() names mounts by their type and source, and cards with what is known", () => {
+  const machine = openLinuxMachine(new FakeMachine("debian-vm"), configOf([]));
+  const mount = { mountPoint: "/", source: "/dev/vda", type: "ext4", counted: true, rule: "root" };
+  const cards = [
+    { name: "A", counted: true, rule: "nvidia-smi" },
+    {
+      ...{ name: "B", counted: true, rule: "sysfs" },
+      gpu: {
+        name: "B",
+        usePercent: 5,
+        memory: { usedBytes: 1536, totalBytes: 2048 },
+        temperatureCelsius: 44.6,
+      },
+    },
+  ];
+  const { interfaces: _, mountPoints: __, ...measured } = dryRunOf({ failures: [] });
+  const shown = toDryRun({
+    ...machine,
+    interfaces: () => [],
+    mounts: () => [mount, { ...mount, mountPoint: "/nope", type: "", counted: false }],
+    gpu: Object.assign(Object.create(null), { decisions: () => cards }),
+  }, { ...measured, sources: { interfaces: "mine" } });
+  assertEquals(shown.mountPoints, [
+    { name: "/ (ext4 of /dev/vda)", counted: true, rule: "root" },
+    { name: "/nope (not mounted)", counted: false, rule: "root" },
+  ]);
+  assertEquals(shown.graphicsCards?.map(({ name }) => name), [
+    "A",
+    "B (5.0 %, 1.5 KiB of 2.0 KiB, 45 °C)",
+  ]);
+  assertEquals(shown.sources.interfaces, "mine");
+  assertMatch(shown.sources.mountPoints ?? "", /mountinfo/);
+});
+
+Deno.test("dryRunTable() shows every value of a report with its unit", () => {
+  const table = dryRunTable(dryRunOf({
+    cpuPercent: 12.34,
+    memory: { totalBytes: 2048, usedBytes: 1024 },
+    swap: { totalBytes: 4096, usedBytes: 1024 },
+    disk: { totalBytes: 8192, usedBytes: 1024 },
+    load: { oneMinute: 1, fiveMinutes: 5, fifteenMinutes: 15 },
+    traffic: {
+      ...{ sentBytes: 5, receivedBytes: 1024 },
+      ...{ sentBytesPerSecond: 6, receivedBytesPerSecond: 7 },
+    },
+    connections: { tcp: 3, udp: 4 },
+    uptimeSeconds: 99,
+    processes: 7,
+    failures: [],
+  }));
+  for (
+    const [name, value] of [
+      ["CPU", "12.3 %"],
+      ["Memory", "1.0 KiB of 2.0 KiB"],
+      ["Swap", "1.0 KiB of 4.0 KiB"],
+      ["Disk", "1.0 KiB of 8.0 KiB"],
+      ["Load", "1 5 15"],
+      ["Network", "up 6 B/s, down 7 B/s"],
+      ["Traffic", "up 5 B, down 1.0 KiB"],
+      ["Connections", "3 TCP, 4 UDP"],
+      ["Uptime", "99 s"],
+      ["Processes", "7"],
+      ["Message", "none"],
+    ]
+  ) assertMatch(table, new RegExp(`^  ${name} +${value?.replace("/", "\\/")}(?:  |$)`, "m"), name);
+  assertEquals(table.split("\n").filter((line) => /^\S/.test(line)), [
+    "Basic info",
+    "Report",
+    "Interfaces, by /proc/net/dev and /sys/class/net",
+    "Mount points",
+  ]);
 });

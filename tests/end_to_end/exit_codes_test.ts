@@ -23,6 +23,10 @@ function spawn(args: readonly string[], home: string): Deno.ChildProcess {
 async function inHome(use: (home: string) => Promise<void>): Promise<void> {
   const home = Deno.makeTempDirSync();
   try {
+    // Of an agent that was killed: others that run on this machine don't count.
+    Deno.mkdirSync(`${home}/run`);
+    const health = { pid: 7, intervalMs: 3000, version: "1.2.3" };
+    Deno.writeTextFileSync(`${home}/run/health`, JSON.stringify(health));
     await use(home);
   } finally {
     Deno.removeSync(home, { recursive: true });
@@ -38,8 +42,8 @@ const ENDS: readonly [line: string, code: number, output: RegExp, error: RegExp]
   ["--lang zh --wrong", 2, /^$/, /^无法使用选项 --wrong.*\n$/],
   ["traffic set", 2, /^$/, /^Cannot set the month's traffic: .* are needed\n$/],
   ["traffic show", 1, /^$/, /^Cannot show the month's traffic: there is no .*\n$/],
-  ["health", 1, /^Unhealthy: no agent runs here/, /^$/],
-  ["status --install-service-name none-of-these", 1, /^No agent runs here/, /^$/],
+  ["health", 1, /^Unhealthy: the agent exited unexpectedly\n$/, /^$/],
+  ["status --install-service-name komari-agent-deno", 1, /^Agent +version 1\.2\.3 exited/, /^$/],
 ];
 
 Deno.test("the program ends with 0, 1 for a failure, and 2 for a mistake of its user's", async () => {
