@@ -1,5 +1,5 @@
 /**
- * Runs an operation with a signal that aborts after the timeout, or with `signal`. The
+ * Runs an operation with a signal that aborts after the timeout, or with `signal`, if any. The
  * operation has to end when it does.
  *
  * @throws The reason of `signal` when it aborts.
@@ -7,12 +7,12 @@
  */
 export async function withTimeout<T>(
   run: (signal: AbortSignal) => Promise<T>,
-  { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
+  { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal },
 ): Promise<T> {
-  signal.throwIfAborted();
+  signal?.throwIfAborted();
   const controller = new AbortController();
-  const abort = () => controller.abort(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
+  const abort = () => controller.abort(signal?.reason);
+  signal?.addEventListener("abort", abort, { once: true });
   const timer = setTimeout(
     () =>
       controller.abort(new DOMException(`no answer within ${timeoutMs / 1000} s`, "TimeoutError")),
@@ -26,7 +26,7 @@ export async function withTimeout<T>(
     throw error;
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
+    signal?.removeEventListener("abort", abort);
   }
 }
 

@@ -8,6 +8,7 @@ import {
   parseInterfaceIndex,
 } from "../host/interface_traits.ts";
 import { BoundedQueue } from "../async/bounded_queue.ts";
+import { withTimeout } from "../async/timeout.ts";
 import { SHELL_SCRIPT } from "./shell_script.ts";
 import { type ScriptProcess, startScript } from "./script_process.ts";
 import { SYSTEM_PATH } from "../host/tool_runner.ts";
@@ -238,14 +239,15 @@ export class Shell {
   }
 
   /** A program may still be ending when its answer is there. */
-  async #askUntilFree(request: string, timeoutMs: number): Promise<string | undefined> {
-    const signal = AbortSignal.timeout(timeoutMs);
-    for (const endMs = performance.now() + BUSY_MS;;) {
-      const answer = await this.#ask(request, { signal });
-      if (answer !== BUSY) return answer;
-      if (performance.now() > endMs) throw new Error("Cannot ask the shell: it runs too much");
-      await delay(BUSY_DELAY_MS);
-    }
+  #askUntilFree(request: string, timeoutMs: number): Promise<string | undefined> {
+    return withTimeout(async (signal) => {
+      for (const endMs = performance.now() + BUSY_MS;;) {
+        const answer = await this.#ask(request, { signal });
+        if (answer !== BUSY) return answer;
+        if (performance.now() > endMs) throw new Error("Cannot ask the shell: it runs too much");
+        await delay(BUSY_DELAY_MS);
+      }
+    }, { timeoutMs });
   }
 
   async #ask(

@@ -23,7 +23,11 @@ class Peer {
   }
 
   say(text: string): void {
-    this.#answers?.enqueue(new TextEncoder().encode(text));
+    this.sayBytes(new TextEncoder().encode(text));
+  }
+
+  sayBytes(bytes: Uint8Array): void {
+    this.#answers?.enqueue(bytes);
   }
 
   end(): void {
@@ -74,6 +78,44 @@ Deno.test("LineRpc.ask() rejects when an answer has no end", async () => {
   const asked = peer.channel.ask("one");
   peer.say("1 " + "x".repeat(9000));
   await assertRejects(() => asked, Error, "it has ended");
+});
+
+Deno.test("LineRpc.ask() takes a long answer, and characters that come in two pieces", async () => {
+  const peer = new Peer();
+  const asked = peer.channel.ask("one");
+  const text = "é".repeat(4000);
+  const bytes = new TextEncoder().encode(`1 ${text}`);
+  peer.sayBytes(bytes.slice(0, 5));
+  peer.sayBytes(bytes.slice(5));
+  peer.say("\n");
+  assertEquals(await asked, text);
+  peer.end();
+});
+
+Deno.test("LineRpc.ask() keeps nothing of a request that was given up", async () => {
+  const source = `
+import { LineRpc } from ${
+    JSON.stringify(new URL("../../lib/sandbox/line_rpc.ts", import.meta.url))
+  };
+const rpc = new LineRpc({ requests: new WritableStream(), answers: new ReadableStream() });
+async function giveUp() {
+  const controller = new AbortController();
+  const asked = rpc.ask("one", { signal: controller.signal });
+  controller.abort(new Error("enough"));
+  const reason = await asked.catch((error) => error);
+  return new WeakRef(reason);
+}
+const reason = await giveUp();
+await new Promise((resolve) => setTimeout(resolve, 0));
+gc();
+console.log(reason.deref());
+void rpc;
+`;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--ext=ts", "--v8-flags=--expose-gc", source],
+    stderr: "inherit",
+  }).output();
+  assertEquals(new TextDecoder().decode(stdout), "undefined\n");
 });
 
 Deno.test("LineRpc.ask() refuses more when the other side does not read", async () => {

@@ -114,6 +114,33 @@ for (const mode of ["kernel and runtime", "runtime only"]) {
   });
 }
 
+/** The state of each permission after `sealByRuntime()`. */
+const PERMISSIONS = `
+import { sealByRuntime } from "${new URL("../../lib/sandbox/sandbox.ts", import.meta.url)}";
+sealByRuntime(JSON.parse(Deno.args[0]));
+const names = ["run", "ffi", "write", "import", "read", "sys", "net", "env"];
+console.log(names.filter((name) => Deno.permissions.querySync({ name }).state === "granted").join(" "));
+`;
+
+Deno.test("sealByRuntime() leaves the permissions that are needed", async () => {
+  for (
+    const [needs, left] of [
+      [{}, "net env"],
+      [{ bindsSockets: true, listensLater: true }, "net env"],
+      [{ looksAtFiles: true }, "read net env"],
+      [{ readsFiles: "there is no getent" }, "read net env"],
+      [{ looksAtFiles: true, readsFiles: "there is no getent" }, "read net env"],
+      [{ asksSystem: true }, "sys net env"],
+    ] as const
+  ) {
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--ext=js", PERMISSIONS, JSON.stringify(needs)],
+      stderr: "inherit",
+    }).output();
+    assertEquals(new TextDecoder().decode(stdout).trim(), left, JSON.stringify(needs));
+  }
+});
+
 Deno.test("describeSandbox() names the walls, and why one is missing", () => {
   assertEquals(describeSandbox({ kernelError: undefined }), "sealed by the kernel and the runtime");
   assertEquals(

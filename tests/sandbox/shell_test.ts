@@ -700,8 +700,34 @@ Deno.test("Shell.lookUp() asks a busy shell for 5 s, and then gives up", async (
     const asked = shell.lookUp("panel.test");
     const tookMs = await time.until(asked, { withinMs: 60_000, stepMs: 20 });
     await assertRejects(() => asked, Error, "it runs too much");
-    assert(tookMs >= 5_000, `it took ${tookMs} ms`);
+    assert(tookMs >= 5_000 && tookMs < 5_500, `it took ${tookMs} ms`);
   });
+});
+
+Deno.test("Shell gives up an answer that is lost: of a program after 60 s, of a name after 5 min", async () => {
+  using time = new FakeTime();
+  await withShell({ shell: ["/bin/sh", "-c", "while read -r line; do :; done"] }, async (shell) => {
+    const failure = (asked: Promise<unknown>) =>
+      asked.catch((error) => `${error.message} at ${performance.now()}`);
+    const failures = Promise.all(
+      [shell.ping("192.0.2.1"), shell.nvidiaSmi(), shell.lookUp("panel.test")].map(failure),
+    );
+    await time.until(failures, { withinMs: 400_000, stepMs: 20_000 });
+    assertEquals(await failures, [
+      "no answer within 60 s at 60000",
+      "no answer within 60 s at 60000",
+      "no answer within 300 s at 300000",
+    ]);
+  });
+});
+
+Deno.test("Shell.close() waits half a second for a shell that hangs", async () => {
+  using time = new FakeTime();
+  const shell = new Shell({ ...ROOTS, shell: ["/bin/sh", "-c", "exec sleep 61"] });
+  await eventually(() => started.descendants().some(({ name }) => name === "sleep"));
+  const [hanging] = started.descendants().filter(({ name }) => name === "sleep");
+  assertEquals(await time.until(shell.close(), { withinMs: 60_000 }), 500);
+  if (hanging !== undefined) Deno.kill(hanging.pid, "SIGKILL");
 });
 
 Deno.test("new Shell() throws when there is no shell", () => {
