@@ -47,3 +47,20 @@ Deno.test("Commands.handle() refuses what comes after the agent was told to stop
   await time.run(HOUR_MS);
   assertEquals(time.timers, 0);
 });
+
+Deno.test("Commands.close() gives the last results 400 ms", async () => {
+  using time = new FakeTime();
+  const sender = new FakeSender();
+  let abortedAtMs = -1;
+  sender.sendCommandResult = (_result, signal) =>
+    new Promise((_resolve, reject) => {
+      signal.addEventListener("abort", () => {
+        abortedAtMs = performance.now();
+        reject(signal.reason);
+      });
+    });
+  const commands = new Commands(undefined, sender, { timeoutMs: HOUR_MS });
+  commands.handle({ kind: "command", taskId: "a", command: "true" });
+  assertEquals(await time.until(commands.close(), { withinMs: 10_000 }), 400);
+  assertEquals(abortedAtMs, 400);
+});

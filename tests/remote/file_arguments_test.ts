@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { FileArguments } from "../../lib/remote/file_arguments.ts";
 
 // No test may ask for an operation on the root folder itself: should its check be broken, the test
@@ -19,4 +19,71 @@ Deno.test("FileArguments.pathBelowRoot() gives all other paths without dots and 
   assertEquals(pathOf("/a//b/./c/../d/"), "/a/b/d");
   assertEquals(pathOf("~/x"), "/home/me/x");
   assertEquals(pathOf("~"), "/home/me");
+});
+
+function argument(value: unknown): FileArguments {
+  return new FileArguments({ x: value }, "/home/me");
+}
+
+Deno.test("FileArguments keeps 32 arguments, and no text that is longer than a path", () => {
+  const names = Array.from({ length: 33 }, (_, at) => `n${at}`);
+  const args = new FileArguments(Object.fromEntries(names.map((name) => [name, true])), "/");
+  assertEquals([args.has("n31"), args.has("n32"), args.flag("n31")], [true, false, true]);
+  assertEquals(argument("x".repeat(4096)).text("x").length, 4096);
+  assertThrows(() => argument("x".repeat(4097)), TypeError, "file name too long: x");
+  for (const value of [null, {}, [], undefined]) assertEquals(argument(value).has("x"), false);
+});
+
+Deno.test("FileArguments.subject quotes the path or the source for the log, shortened", () => {
+  const subject = (args: Record<string, unknown>) => new FileArguments(args, "/").subject;
+  assertEquals(subject({ path: "/a\u001b", source: "/b" }), '"/a\\u001b"');
+  assertEquals(subject({ source: "/b" }), '"/b"');
+  assertEquals([subject({}), subject({ path: 1 })], ["no path", "no path"]);
+  const { length } = subject({ path: `/${"x".repeat(1000)}` });
+  assert(length >= 200 && length < 210, `${length}`);
+});
+
+Deno.test("FileArguments.text() and path() refuse what is none", () => {
+  assertEquals([argument("a").text("x"), argument("a").text("y")], ["a", ""]);
+  assertThrows(() => argument(1).text("x"), TypeError, "x is not a text");
+  assertThrows(() => argument("a/b").path("x"), TypeError, "must begin with / or ~/");
+  assertThrows(() => argument("~other/b").path("x"), TypeError, "must begin with / or ~/");
+  assertThrows(() => argument("/a\0b").path("x"), TypeError, "NUL");
+  assertEquals(argument("").path("x"), "/");
+});
+
+Deno.test("FileArguments.flag() is set by true alone", () => {
+  assertEquals([true, false, 1, "true"].map((value) => argument(value).flag("x")), [
+    ...[true, false, false, false],
+  ]);
+});
+
+Deno.test("FileArguments.integer() takes whole numbers between its limits", () => {
+  const integer = (value: unknown, max?: number) =>
+    argument(value).integer("x", { min: 2, ...(max === undefined ? {} : { max }) });
+  assertEquals([integer(2), integer(9, 9), integer(2 ** 53 - 1)], [2, 9, 2 ** 53 - 1]);
+  for (const value of [1, 10, 2.5, "5", NaN, undefined, true]) {
+    assertThrows(() => integer(value, 9), RangeError, "x must be a whole number from 2 to 9");
+  }
+  assertThrows(() => integer(2 ** 53), RangeError, "from 2 to 9007199254740991");
+});
+
+Deno.test("FileArguments.mode() reads octal digits", () => {
+  const mode = (text: string) => argument(text).mode("x");
+  assertEquals(["755", "0755", "0o644", " 600 ", "7777", "01777", "0"].map(mode), [
+    ...[0o755, 0o755, 0o644, 0o600, 0o7777, 0o1777, 0],
+  ]);
+  assertEquals([mode(""), mode(" ")], [undefined, undefined]);
+  for (const text of ["8", "77777", "0x1", "-1", "u+x", "7.5", "9".repeat(1000)]) {
+    const { message } = assertThrows(() => mode(text), RangeError, "is no octal mode");
+    assert(message.length < 80, message);
+  }
+});
+
+Deno.test("FileArguments.id() takes what may be part of a name or of a URL", () => {
+  const id = (value: unknown) => argument(value).id("x");
+  assertEquals([id("a-B_9"), id(" a "), id("x".repeat(128))], ["a-B_9", "a", "x".repeat(128)]);
+  for (const value of ["", "..", "a/b", "a b", "a.b", "é", "x".repeat(129), undefined]) {
+    assertThrows(() => id(value), TypeError, "x must be 1 to 128 letters, digits, - or _");
+  }
 });

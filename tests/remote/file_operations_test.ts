@@ -1,4 +1,6 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { FileArguments } from "../../lib/remote/file_arguments.ts";
+import { listFolder } from "../../lib/remote/file_operations.ts";
 import { withFiles } from "./file_requests_fixture.ts";
 
 const isRoot = Deno.uid() === 0;
@@ -206,4 +208,55 @@ Deno.test("listFolder() and statFile() look at devices and FIFOs without opening
     assert(typeof info === "object" && info !== null && "mode" in info);
     assertMatch(String(info.mode), /^c/);
   });
+});
+
+Deno.test("listFolder() refuses a folder with more than 20,000 entries", async () => {
+  const { readDir } = Deno;
+  const { signal } = new AbortController();
+  const listed = async (count: number) => {
+    const entry = { isDirectory: false, isFile: true, isSymlink: false };
+    // None of them is there.
+    Deno.readDir = async function* () {
+      for (let at = 0; at < count; at++) yield { name: `not-here-${at}`, ...entry };
+    };
+    try {
+      return await listFolder(new FileArguments({ path: "/nowhere" }, "/"), signal);
+    } finally {
+      Deno.readDir = readDir;
+    }
+  };
+  assertEquals(await listed(20_000), []);
+  await assertRejects(() => listed(20_001), RangeError, "more than 20000 entries");
+});
+
+Deno.test("changeOwner() takes numbers up to the last one that the kernel gives", async () => {
+  const { chown } = Deno;
+  const asked: unknown[] = [];
+  // No owner is changed.
+  Deno.chown = (_path, uid, gid) => Promise.resolve(void asked.push([uid, gid]));
+  try {
+    await withFiles(async (files) => {
+      const change = (args: Record<string, unknown>) =>
+        files.ask("chown", { path: "~", ...args }).then(({ error }) => error);
+      for (
+        const [args, error] of [
+          [{ uid: 2 ** 32 - 2 }, ""],
+          [{ owner: "4294967294", gid: -1 }, ""],
+          [{ group: "root", uid: -1 }, ""],
+          [
+            { uid: 2 ** 32 - 1 },
+            "invalid argument: uid must be a whole number from -1 to 4294967294",
+          ],
+          [{ uid: -2 }, "invalid argument: uid must be a whole number from -1 to 4294967294"],
+          [{ owner: "4294967295" }, "invalid argument: owner is unknown on this machine"],
+          [{ owner: "no such account" }, "invalid argument: owner is unknown on this machine"],
+          [{ uid: -1, gid: -1 }, "invalid argument: no owner and no group"],
+          [{}, "invalid argument: no owner and no group"],
+        ] as const
+      ) assertEquals(await change(args), error);
+    });
+  } finally {
+    Deno.chown = chown;
+  }
+  assertEquals(asked, [[2 ** 32 - 2, null], [2 ** 32 - 2, null], [null, 0]]);
 });

@@ -153,3 +153,65 @@ Deno.test("FileRequests logs few of many changes, and what is only looked at not
   assertEquals(lines.length, 5, lines.join("\n"));
   assert(lines[0]?.endsWith('remote: File request create of "~/0": done'), lines[0]);
 });
+
+Deno.test("FileRequests answers what waits as long as the panel does, by its kind", async () => {
+  using time = new FakeTime();
+  await withFiles(async (files) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    files.sent = promise;
+    // Each lane is full while its answers are on their way.
+    for (let count = 0; count < 4; count++) files.ask("list", { path: "~" });
+    for (let count = 0; count < 2; count++) files.ask("search", { path: "~", query: "x" });
+    while (files.answers.length < 6) await time.pass(1);
+    const startMs = performance.now();
+    const answers: string[] = [];
+    const ops = ["stat", "create", "chmod", "upload_commit", "upload_cancel", "delete", "search"];
+    for (const op of ops) {
+      files.ask(op, { path: "~/none", query: "x" }).then(({ error }) => {
+        answers.push(`${op} ${performance.now() - startMs} ${error.slice(0, 8)}`);
+      });
+    }
+    await time.pass(90_000, { stepMs: 5_000 });
+    assertEquals(answers, [
+      "stat 25000 too many",
+      "chmod 25000 too many",
+      "upload_cancel 25000 too many",
+      "delete 25000 too many",
+      "create 55000 too many",
+      "upload_commit 85000 too many",
+      "search 85000 too many",
+    ]);
+    assertEquals(files.answers.length, 13);
+    resolve();
+  });
+});
+
+Deno.test("FileRequests says that a change takes longer, and lets it go on", async () => {
+  using time = new FakeTime();
+  const { rename } = Deno;
+  const hung = Promise.withResolvers<void>();
+  const renaming = Promise.withResolvers<void>();
+  // Nothing is renamed at all.
+  Deno.rename = () => {
+    renaming.resolve();
+    return hung.promise;
+  };
+  try {
+    const lines = await collectedLog(() =>
+      withFiles(async (files) => {
+        await Deno.writeTextFile(`${files.folder}/a`, "");
+        const asked = files.ask("move", { source: "~/a", destination: "~/b" });
+        await renaming.promise;
+        time.tick(25_000);
+        assertEquals((await asked).error, "move takes longer than 25 s and continues");
+        hung.resolve();
+        await files.result("list_roots");
+        await files.requests.close();
+        assertEquals(files.answers.length, 2, "it has been answered already");
+      })
+    );
+    assert(lines[0]?.endsWith('File request move of "~/a": done'), lines.join("\n"));
+  } finally {
+    Deno.rename = rename;
+  }
+});

@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { FileArguments } from "../../lib/remote/file_arguments.ts";
+import { searchFiles } from "../../lib/remote/file_search.ts";
 import { FakeTime } from "../fake_time.ts";
 import { withFiles } from "./file_requests_fixture.ts";
 
@@ -106,3 +108,22 @@ function matchesOf(result: unknown): Match[] {
   assert(Array.isArray(result.matches));
   return result.matches;
 }
+
+Deno.test("searchFiles() stops when 50,000 folders wait to be searched", async () => {
+  const { readDir } = Deno;
+  const seen = async (count: number) => {
+    const entry = { isDirectory: true, isFile: false, isSymlink: false };
+    Deno.readDir = async function* (path) {
+      const isRoot = !String(path).includes("/f");
+      for (let at = 0; isRoot && at < count; at++) yield { name: `f${at}`, ...entry };
+    };
+    try {
+      return await searchFiles(new FileArguments({ path: "/tmp", query: "none" }, "/"), signal);
+    } finally {
+      Deno.readDir = readDir;
+    }
+  };
+  const { signal } = new AbortController();
+  assertEquals(await seen(49_999), { matches: [], limited: false });
+  assertEquals(await seen(50_000), { matches: [], limited: true });
+});

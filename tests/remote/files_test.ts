@@ -1,6 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { Programs } from "../../lib/host/programs.ts";
 import { Files } from "../../lib/remote/files.ts";
+import { PanelError } from "../../lib/panel/panel_error.ts";
+import type { FileResult } from "../../lib/types.ts";
+import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { FakePanel, type FakeSender } from "./fake_panel.ts";
 import { eventually } from "./processes_below.ts";
@@ -84,4 +87,65 @@ Deno.test("Files.handle() bounds its refusals", async () => {
     }, { isOff: true })
   );
   assertEquals(lines.length, 2);
+});
+
+/** The answers that arrive when the panel takes none for so long. */
+async function answeredAfter(outageMs: number): Promise<number> {
+  using time = new FakeTime();
+  let count = 0;
+  await withFiles(async (files, sender) => {
+    sender.beforeEach = () => {
+      if (performance.now() < outageMs) throw new Error("the panel is away");
+    };
+    files.handle(order("1", "list"));
+    await time.run(10 * 60_000);
+    count = sender.fileResults.length;
+  }, { isOff: true });
+  return count;
+}
+
+Deno.test("Files.handle() tries for a minute to send an answer", async () => {
+  assertEquals(await answeredAfter(20_000), 1);
+  assertEquals(await answeredAfter(3 * 60_000), 0);
+});
+
+Deno.test("Files.handle() says so when its answer is too large for the panel", async () => {
+  await withFiles(async (files, sender) => {
+    const tried: FileResult[] = [];
+    sender.sendFileResult = (result) => {
+      tried.push(result);
+      if (!result.ok) return Promise.resolve();
+      const reason = { failure: "unavailable", status: 413 } as const;
+      return Promise.reject(new PanelError("Cannot send: status 413", reason));
+    };
+    files.handle(order("1", "list_roots"));
+    await eventually(() => tried.length === 2);
+    const error = "the answer is too large for this panel: use a terminal";
+    assertEquals(tried[1], { requestId: "1", ok: false, error });
+  });
+});
+
+Deno.test("Files.handle() has room for the list of a long folder", async () => {
+  const path = await Deno.makeTempDir();
+  for (let at = 0; at < 3000; at++) Deno.writeTextFileSync(`${path}/${at}`, "");
+  await withFiles(async (files, { fileResults }) => {
+    files.handle(order("1", "list", { path }));
+    await eventually(() => fileResults.length === 1);
+    const [answer] = fileResults;
+    assertEquals(Array.isArray(answer?.result) && answer.result.length, 3000);
+  });
+  await Deno.remove(path, { recursive: true });
+});
+
+Deno.test("Files.handle() counts no answered request as a part of a flood", async () => {
+  const panel = new FakePanel();
+  let given = 0;
+  panel.limit.giveBack = () => void given++;
+  const files = new Files(programs, panel, { isAllowed: true });
+  for (const [id, op] of [["1", "list_roots"], ["2", "open the door"]] as const) {
+    files.handle(order(id, op));
+  }
+  await eventually(() => panel.sender.fileResults.length === 2);
+  assertEquals(given, 1);
+  await files.close();
 });
