@@ -152,6 +152,7 @@ Deno.test("FileUploads removes what killed agents left a day ago when it begins"
     await Deno.writeTextFile(`${folder}/.komari-upload-old.part`, "x");
     await Deno.utime(`${folder}/.komari-upload-old.part`, now, now - 2 * 86400);
     await Deno.writeTextFile(`${folder}/.komari-upload-new.part`, "x");
+    await Deno.utime(`${folder}/.komari-upload-new.part`, now, now - 86400 + 60);
     await Deno.writeTextFile(`${folder}/old.part`, "x");
     await Deno.utime(`${folder}/old.part`, now, now - 2 * 86400);
     await files.result("upload_stream", part(files, 0));
@@ -198,7 +199,7 @@ Deno.test("FileUploads refuses parts that do not belong together", async () => {
       [{ offset: 1 }, /wrong offset/],
       [{ chunk_index: 3, offset: 6000 }, /wrong offset/],
       [{ chunk_index: -1 }, /^invalid argument/],
-      [{ first: true, upload_id: "u4", chunk_size: 1, total_size: 2 ** 40 }, /more than 65536/],
+      [{ first: true, upload_id: "u4", chunk_size: 1, total_size: 65_537 }, /more than 65536/],
       [{ first: true, upload_id: "u4", chunk_size: 2 ** 28 }, /^invalid argument/],
     ];
     for (const [change, words] of wrong) {
@@ -244,5 +245,59 @@ Deno.test("FileUploads bounds the number of uploads", async () => {
     assertMatch(await files.error("upload_stream", part(files, 0)), /too many uploads/);
     await files.result("upload_cancel", { upload_id: "many5" });
     await files.result("upload_stream", part(files, 0));
+  });
+});
+
+Deno.test("FileUploads keeps an upload that goes on", async () => {
+  using time = new FakeTime();
+  await withFiles(async (files) => {
+    await files.result("upload_stream", part(files, 0));
+    time.tick(29 * 60_000);
+    await files.result("upload_stream", part(files, 1));
+    time.tick(60_000);
+    await files.result("upload_stream", part(files, 2));
+    await files.result("upload_commit", COMMIT);
+  });
+});
+
+Deno.test("FileUploads looks at 10,000 entries for what killed agents left", async () => {
+  const { readDir } = Deno;
+  for (const [entries, isRemoved] of [[9_999, true], [10_000, false]] as const) {
+    await withFiles(async (files) => {
+      const name = ".komari-upload-old.part";
+      await Deno.writeTextFile(`${files.folder}/${name}`, "x");
+      await Deno.utime(`${files.folder}/${name}`, 0, 0);
+      const entry = { isDirectory: false, isFile: true, isSymlink: false };
+      Deno.readDir = async function* () {
+        for (let at = 0; at < entries; at++) yield { name: `${at}`, ...entry };
+        yield { name, ...entry };
+      };
+      try {
+        await files.result("upload_stream", part(files, 0));
+      } finally {
+        Deno.readDir = readDir;
+      }
+      assertEquals(!namesIn(files.folder).includes(name), isRemoved);
+    });
+  }
+});
+
+Deno.test("FileUploads.commit() remembers the last 64 commits", async () => {
+  await withFiles(async (files) => {
+    const commit = (id: string) => ({ upload_id: id, path: "~/x", total_size: 1, chunk_size: 1 });
+    for (let id = 1; id <= 65; id++) {
+      files.transfers.offered.set(`${id}`, new Uint8Array(1));
+      const transfer = { transfer_id: `${id}`, transfer_token: "x" };
+      const first = { ...commit(`${id}`), chunk_index: 0, offset: 0, first: true, ...transfer };
+      await files.result("upload_stream", first);
+      await files.result("upload_commit", commit(`${id}`));
+    }
+    const done = { received: 0, final: true, offset: 1 };
+    assertEquals(await files.result("upload_commit", commit("2")), done);
+    assertMatch(await files.error("upload_commit", commit("1")), /unknown upload session/);
+    assertMatch(
+      await files.error("upload_commit", { ...commit("2"), path: "~/y" }),
+      /unknown upload session/,
+    );
   });
 });

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Programs } from "../../lib/host/programs.ts";
 import type { ProcessStat } from "../../lib/parse/process_stat.ts";
+import { FakeTime } from "../fake_time.ts";
 import { ProcessTree } from "../../lib/remote/process_tree.ts";
 
 /** Processes on fake: number, parent, group, session. */
@@ -118,4 +119,25 @@ Deno.test("ProcessTree.exited() waits until the processes that were found have e
   assertEquals(hasExited, false);
   fake.end(100);
   await waiting;
+});
+
+Deno.test("ProcessTree.exited() looks every 20 ms, for as long as it is told", async () => {
+  using time = new FakeTime();
+  const fake = new FakeProcesses(...STRANGERS, [100, 50, 100, 100]);
+  const tree = new ProcessTree(fake, TREE);
+  await tree.signal("SIGTERM");
+  assertEquals(await time.until(tree.exited(1000), { withinMs: 10_000 }), 1000);
+  setTimeout(() => fake.end(100), 30);
+  assertEquals(await time.until(tree.exited(1000), { withinMs: 10_000 }), 40);
+});
+
+Deno.test("ProcessTree.kill() gives up after ten passes on one that starts others ever faster", async () => {
+  const fake = new FakeProcesses(...STRANGERS, [100, 50, 100, 100]);
+  let passes = 0;
+  fake.processes = () => {
+    fake.add([1000 + ++passes, 1, 103, 101]);
+    return Promise.resolve([...fake.living.values()]);
+  };
+  await new ProcessTree(fake, TREE).kill();
+  assertEquals(passes, 10);
 });

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { Config } from "../../lib/config/config.ts";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { publicConfig } from "../../lib/config/public_config.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
@@ -17,12 +18,11 @@ const started = new StartedProcesses();
 const programs = new Programs();
 const noScript = programs.find("script", Deno.env.get("PATH") ?? "") === undefined;
 
-const config = resolveConfig({
-  args: ["--interval", "3"],
-  env: {},
-  readText: () => "",
-  readMode: () => undefined,
-});
+function configOf(...args: string[]): Config {
+  return resolveConfig({ args, env: {}, readText: () => "", readMode: () => undefined });
+}
+
+const config = configOf("--interval", "3");
 
 /** Remote control of a panel that a test plays. */
 class ControlUnderTest {
@@ -459,4 +459,70 @@ Deno.test("RemoteControl.handle() sends the configuration once for each request"
     ]);
     assertEquals(startupConfigs[0]?.config["interval"], 3);
   }, { isOff: true });
+});
+
+Deno.test("RemoteControl ends a command after as many minutes as were configured", async () => {
+  using time = new FakeTime();
+  const mark = newMark();
+  await withControl(async (it) => {
+    it.run("a", `sleep ${mark}`);
+    const runs = eventually(() => marked(`sleep ${mark}`).length === 1);
+    await time.until(runs, { withinMs: 60_000, stepMs: 1 });
+    const { execTimeoutMinutes } = config;
+    await time.pass((execTimeoutMinutes - 1) * 60_000, { stepMs: 600_000 });
+    assertEquals(it.results, []);
+    const ended = eventually(() => it.results.length === 1);
+    await time.until(ended, { withinMs: 3 * 60_000, stepMs: 1_000 });
+    const note = `[ended after ${execTimeoutMinutes * 60} s: the command took too long]`;
+    assertEquals(it.results[0]?.output, note);
+  });
+});
+
+Deno.test({
+  name: "RemoteControl ends a terminal after as many minutes without a key as were configured",
+  ignore: noScript, // There is nothing to open a terminal with.
+  async fn() {
+    using time = new FakeTime();
+    await withControl(async (it) => {
+      it.open("t");
+      const opened = eventually(() => it.sockets.get("t")?.text.endsWith(" ") === true);
+      await time.until(opened, { withinMs: 60_000, stepMs: 1 });
+      const { terminalIdleMinutes } = config;
+      await time.pass((terminalIdleMinutes - 1) * 60_000, { stepMs: 60_000 });
+      assertEquals(it.sockets.get("t")?.isClosed, false);
+      const closed = eventually(() => it.sockets.get("t")?.isClosed === true);
+      await time.until(closed, { withinMs: 3 * 60_000, stepMs: 1_000 });
+      const idle = `no key was pressed for ${terminalIdleMinutes} minutes`;
+      assert(it.sockets.get("t")?.text.includes(`The terminal is closed: ${idle}`));
+      await time.until(it.control.close(), { withinMs: 1_000, stepMs: 1 });
+    });
+  },
+});
+
+Deno.test("RemoteControl refuses files with --disable-remote-files, and updates of sources", async () => {
+  /** Starts nothing at all. */
+  class NoPrograms extends Programs {
+    override start(): Deno.ChildProcess {
+      throw new Error("nothing may be started");
+    }
+    override run(): Promise<boolean> {
+      throw new Error("nothing may be started");
+    }
+  }
+  const panel = new FakePanel();
+  const lines = await collectedLog(async () => {
+    const control = new RemoteControl(
+      new NoPrograms(),
+      panel,
+      configOf("--enable-remote-control", "--disable-remote-files"),
+    );
+    control.handle({ kind: "file", requestId: "1", op: "list_roots", args: {} });
+    control.handle({ kind: "switch version", version: "latest" });
+    await eventually(() => panel.sender.fileResults.length === 1);
+    await control.close();
+  });
+  assertEquals(panel.sender.fileResults[0]?.error, "web control is disabled");
+  assert(lines.some((line) => line.endsWith("--disable-remote-files is set")), lines.join("\n"));
+  const refusal = 'Refused to switch to version "latest": this program runs from its sources';
+  assert(lines.some((line) => line.endsWith(refusal)), lines.join("\n"));
 });

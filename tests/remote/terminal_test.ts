@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { Programs } from "../../lib/host/programs.ts";
-import { runTerminal, type TerminalOptions } from "../../lib/remote/terminal.ts";
+import { runTerminal, sendLine, type TerminalOptions } from "../../lib/remote/terminal.ts";
+import { writeExecutable } from "../executable.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { withShellHome } from "../shell_home.ts";
 import { StartedProcesses } from "../started_processes.ts";
@@ -495,3 +496,59 @@ function exists(path: string): boolean {
     return false;
   }
 }
+
+test("runTerminal() counts the minutes from the last key on", {}, async () => {
+  using time = new FakeTime();
+  await withTerminal({ idleMs: 120_000 }, async ({ socket, ended }) => {
+    await time.pass(100_000, { stepMs: 10_000 });
+    socket.type("x");
+    await time.pass(119_000, { stepMs: 7_000 });
+    assert(!socket.isClosed);
+    await time.until(ended, { withinMs: 10_000, stepMs: 100 });
+    assertEquals(await ended, "no key was pressed for 2 minutes");
+  });
+  await withTerminal({ idleMs: 60_000 }, async ({ ended }) => {
+    await time.until(ended, { withinMs: 70_000, stepMs: 1_000 });
+    assertEquals(await ended, "no key was pressed for 1 minute");
+  });
+});
+
+Deno.test("sendLine() waits half a second for who does not read", async () => {
+  using time = new FakeTime();
+  const socket = new TerminalSocket();
+  socket.stuck = true;
+  assertEquals(await time.until(sendLine(socket, "line"), { withinMs: 60_000 }), 500);
+});
+
+test("runTerminal() reads no more when a MiB of input waits for the terminal", {}, async () => {
+  await withTerminal({}, async ({ socket, ready }) => {
+    await ready();
+    const [script] = started.children();
+    assert(script !== undefined);
+    Deno.kill(script.pid, "SIGSTOP");
+    const receive = socket.receive.bind(socket);
+    let taken = 0;
+    socket.receive = () => {
+      taken++;
+      return receive();
+    };
+    for (let frame = 0; frame < 200; frame++) socket.type("x".repeat(32 * 1024));
+    // It has come to a halt when it takes no more.
+    for (let [stood, before] = [0, -1]; stood < 5; await delay(20)) {
+      stood = taken === before ? stood + 1 : 0;
+      before = taken;
+    }
+    // What the pipe takes goes on top.
+    assert(taken >= 32 && taken < 40, `${taken} frames of 32 KiB were taken`);
+  });
+});
+
+Deno.test("runTerminal() tells what the system says when it gives no terminal", async () => {
+  const folder = await Deno.makeTempDir();
+  writeExecutable(`${folder}/script`, "#!/bin/sh\necho 'script: no more terminals' >&2\nexit 1\n");
+  await withTerminal({ env: { PATH: `${folder}:${PATH}` } }, async ({ socket, ended }) => {
+    assertEquals(await ended, "it could not be opened: script: no more terminals");
+    assertEquals(socket.text, "Cannot open a terminal: script: no more terminals\r\n");
+  });
+  await Deno.remove(folder, { recursive: true });
+});

@@ -232,3 +232,22 @@ Deno.test({
     assertEquals(lines.length, 200, "the others are at level debug");
   },
 });
+
+test("Terminals gives up a connection after 30 s, and with it the refusals that wait", async (panel) => {
+  using time = new FakeTime();
+  const { opener, lines } = panel;
+  let dialled = 0;
+  opener.dial = () => {
+    dialled++;
+    return new Promise(() => {});
+  };
+  const off = new Terminals(undefined, opener, { idleMs: 60_000 });
+  for (let id = 0; id < 20; id++) off.handle({ ...REQUEST, requestId: `${id}` });
+  const failed = () => lines.filter((line) => line.includes("Cannot connect the terminal")).length;
+  await time.pass(29_999, { stepMs: 10_000 });
+  assertEquals([dialled, failed()], [4, 0]);
+  await time.pass(1);
+  await time.pass(60_000, { stepMs: 10_000 });
+  assertEquals([dialled, failed()], [4, 4], "the panel waits for the others no more");
+  await off.close();
+});

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { resolveConfig } from "../../lib/config/config.ts";
-import { Programs } from "../../lib/host/programs.ts";
+import { type ProgramOptions, Programs } from "../../lib/host/programs.ts";
 import { thisProgram } from "../../lib/host/this_program.ts";
 import { updateArguments, updateObstacle, VersionSwitch } from "../../lib/remote/version_switch.ts";
 import { VERSION } from "../../lib/version.ts";
@@ -29,9 +29,13 @@ class FakePrograms extends Programs {
 
   override output(
     command: string,
-    { args }: { args: readonly string[] },
+    { args, env, cwd }: ProgramOptions,
+    limits: { limitBytes: number; timeoutMs: number },
   ): Promise<string | undefined> {
     this.lines.push([command, ...args].join(" "));
+    assertEquals([env["AGENT_TOKEN"], cwd, limits], [
+      ...[undefined, "/", { limitBytes: 4096, timeoutMs: 60_000 }],
+    ]);
     return Promise.resolve(this.printed);
   }
 }
