@@ -722,12 +722,14 @@ Deno.test("Shell gives up an answer that is lost: of a program after 60 s, of a 
 });
 
 Deno.test("Shell.close() waits half a second for a shell that hangs", async () => {
-  using time = new FakeTime();
   const shell = new Shell({ ...ROOTS, shell: ["/bin/sh", "-c", "exec sleep 61"] });
-  await eventually(() => started.descendants().some(({ name }) => name === "sleep"));
-  const [hanging] = started.descendants().filter(({ name }) => name === "sleep");
+  const hanging = () => started.descendants().find(({ name }) => name === "sleep");
+  await eventually(() => hanging() !== undefined);
+  const pid = hanging()?.pid;
+  assert(pid !== undefined);
+  using time = new FakeTime();
   assertEquals(await time.until(shell.close(), { withinMs: 60_000 }), 500);
-  if (hanging !== undefined) Deno.kill(hanging.pid, "SIGKILL");
+  Deno.kill(pid, "SIGKILL");
 });
 
 Deno.test("new Shell() throws when there is no shell", () => {
