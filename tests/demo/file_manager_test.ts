@@ -1,4 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { FileManager } from "../../lib/demo/file_manager.ts";
+import { PanelNode } from "../../lib/demo/node.ts";
+import { PanelState } from "../../lib/demo/panel_state.ts";
+import { FakeTime } from "../fake_time.ts";
 import { fileErrorCode } from "../test_panel/file_contract.ts";
 import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
 import { deliverRpc, dial, envelope, type FakeSocket, postRpc } from "../test_panel/fake_agent.ts";
@@ -198,6 +202,50 @@ Deno.test("FileManager.upload() looks by itself when the agent has forgotten an 
     size = 10;
     error = "no space left on device";
     await assertRejects(upload, Error, "no space left");
+    socket.socket.terminate();
+    await serving;
+  }));
+
+/** A node that takes orders and never answers. */
+class MuteNode extends PanelNode {
+  override sendOrder(): boolean {
+    return true;
+  }
+}
+
+Deno.test("FileManager.request() waits 90 s for an answer, and half an hour for a stream", async () => {
+  using time = new FakeTime();
+  const { signal } = new AbortController();
+  const files = new FileManager(new MuteNode(new PanelState()), { signal });
+  for (const [op, afterMs] of [["list", 90_000], ["upload_stream", 30 * 60_000]] as const) {
+    const asked = files.request(op, {});
+    assertEquals(await time.until(asked, { withinMs: 10 ** 7, stepMs: 10_000 }), afterMs);
+    await assertRejects(() => asked, DOMException, `no answer within ${afterMs / 1000} s`);
+  }
+});
+
+Deno.test("FileManager.request() fails when the panel closes, and when there is no node", async () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const files = new FileManager(new MuteNode(new PanelState()), { signal });
+  const asked = files.request("list", {});
+  controller.abort(new Error("The panel was closed"));
+  await assertRejects(() => asked, Error, "The panel was closed");
+  const alone = new FileManager(new PanelNode(new PanelState()), { signal });
+  await assertRejects(() => alone.request("list", {}), Error, "the node can't be reached");
+});
+
+Deno.test("FileManager.upload() takes a file of the same size for one that was merged before", () =>
+  withNode(async (panel, socket) => {
+    let size = 1;
+    const serving = serveFiles(panel, socket, (op) => {
+      if (op === "upload_commit") return Promise.reject(new Error("Unknown upload session"));
+      return Promise.resolve(op === "stat" ? { ...INFO, size } : { received: 1, offset: 1 });
+    });
+    await panel.files.upload("/a", new Blob(["x"]));
+    size = 2;
+    const again = () => panel.files.upload("/a", new Blob(["x"]));
+    await assertRejects(again, Error, "Unknown upload session");
     socket.socket.terminate();
     await serving;
   }));

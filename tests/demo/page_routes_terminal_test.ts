@@ -127,3 +127,17 @@ Deno.test("answerPageTerminal() refuses another name of this machine", () =>
     socket.terminate();
     await ended.promise;
   }));
+
+Deno.test("TerminalSession keeps the last MiB of its output", () =>
+  withPanel(async (panel) => {
+    const agent = await dial(panel, "v2").opened();
+    await panel.state.until(({ sockets }) => sockets.present === "v2");
+    const terminal = panel.terminals.get(panel.terminals.request());
+    const shell = await dial(panel, "terminal", `&id=${terminal.id}`).opened();
+    for (let count = 0; count < 5; count++) shell.socket.send(new Uint8Array(300_000).fill(0x2e));
+    shell.socket.send(new TextEncoder().encode("end"));
+    await terminal.until(({ output }) => output.endsWith("end"));
+    assertEquals(terminal.output.length, 1024 * 1024);
+    shell.socket.terminate();
+    agent.socket.terminate();
+  }));

@@ -19,6 +19,7 @@ async function startPanel(options: TestPanelOptions = {}): Promise<TestPanel> {
   return panel;
 }
 
+const MIB = 1024 * 1024;
 const NOW = "2026-01-02T03:04:05.678Z";
 
 async function withPanel(use: (panel: TestPanel) => Promise<void>): Promise<void> {
@@ -110,6 +111,33 @@ Deno.test("/demo/events sends the whole state, then each change", () =>
     await panel.setFault(panelFault("refuse"));
     assertEquals((await nextWith("fault")).fault, "refuse", "the page outlives the refusal");
     await events.return(undefined);
+  }));
+
+Deno.test("/demo/events drops a page that does not read", () =>
+  withPanel(async (panel) => {
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port: panel.port });
+    const host = `127.0.0.1:${panel.port}`;
+    const request = `GET /demo/events HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+    await connection.write(new TextEncoder().encode(request));
+    assert((await connection.read(new Uint8Array(1))) === 1);
+    // What the kernel keeps for it goes on top.
+    for (let line = 0; line < 40; line++) {
+      panel.state.addLogLine("x".repeat(MIB));
+      await new Promise((turn) => setTimeout(turn, 0));
+    }
+    const buffer = new Uint8Array(MIB);
+    let bytes = 0;
+    const read = () => connection.read(buffer).catch(() => null);
+    for (let count = await read(); count !== null; count = await read()) bytes += count;
+    assert(bytes < 30 * MIB, `${bytes} bytes were sent`);
+  }));
+
+Deno.test("/demo/state cuts the result of a command at 64 KiB", () =>
+  withPanel(async (panel) => {
+    const value = { taskId: "a", result: "x".repeat(70_000), exitCode: 0, finishedAt: NOW };
+    panel.state.addCommandResult({ atMs: 0, by: "v2 post", value });
+    const { commandResult } = await (await fetch(`${panel.url}/demo/state`)).json();
+    assertEquals(commandResult.result.length, 64 * 1024);
   }));
 
 Deno.test("/demo/state holds the result of a command that ended before", () =>

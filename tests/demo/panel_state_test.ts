@@ -1,4 +1,4 @@
-import { assertEquals, assertLess } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { PanelState, type StateChange } from "../../lib/demo/panel_state.ts";
 import { REPORT } from "../test_panel/fake_reporter.ts";
 
@@ -6,10 +6,24 @@ const arrival = (atMs: number) => ({ atMs, by: "v1 post" as const, value: REPORT
 
 Deno.test("PanelState keeps the newest messages and counts all", () => {
   const state = new PanelState();
-  for (let atMs = 1; atMs <= 5000; atMs++) state.addReport(arrival(atMs));
-  assertLess(state.reports.length, 1000);
-  assertEquals(state.reports.at(-1)?.atMs, 5000);
-  assertEquals(state.counts.reports, 5000);
+  for (let atMs = 1; atMs <= 3000; atMs++) {
+    const message = { atMs, by: "v1 post" } as const;
+    state.addReport(arrival(atMs));
+    state.addBasicInfo({ ...message, value: {} });
+    const [finishedAt, pingType] = ["", ""];
+    state.addPingResult({ ...message, value: { taskId: 1, valueMs: 1, pingType, finishedAt } });
+    const result = { taskId: "", result: "", exitCode: 0, finishedAt };
+    state.addCommandResult({ ...message, value: result });
+    state.addLogLine(`\u001b[33m${atMs}\u001b[0m`);
+  }
+  state.countRefused();
+  const { reports, basicInfos, pingResults, commandResults, logLines } = state;
+  const lists = [reports, basicInfos, pingResults, commandResults, logLines];
+  assertEquals(lists.map(({ length }) => length), [720, 720, 2000, 720, 200]);
+  assertEquals(reports.at(-1)?.atMs, 3000);
+  assertEquals([logLines[0]?.line, logLines.at(-1)?.line], ["2801", "3000"]);
+  const counts = { reports: 3000, basicInfos: 3000, pingResults: 3000, commandResults: 3000 };
+  assertEquals(state.counts, { ...counts, refused: 1 });
 });
 
 Deno.test("PanelState merges each basic info into the ones before", () => {

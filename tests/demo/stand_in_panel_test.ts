@@ -2,7 +2,10 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type Fault, faults, parseFault } from "../../lib/demo/fault.ts";
 import { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
 import { deliverRpc, dial, envelope, postRpc } from "../test_panel/fake_agent.ts";
+import { FakeTime } from "../fake_time.ts";
 import { BASIC_INFO, PING_RESULT, REPORT } from "../test_panel/fake_reporter.ts";
+
+const MIB = 1024 * 1024;
 
 async function withPanel(use: (panel: StandInPanel) => Promise<void>): Promise<void> {
   const panel = new StandInPanel();
@@ -160,3 +163,47 @@ Deno.test("StandInPanel.close() closes every connection", async () => {
   panel.close();
   await assertRejects(() => fetch(panel.url), TypeError);
 });
+
+Deno.test("StandInPanel drops a WebSocket that is silent for 75 s, and takes a ping for data", async () => {
+  using time = new FakeTime();
+  await withPanel(async (panel) => {
+    const socket = await dial(panel, "v2").opened();
+    await time.pass(74_000, { stepMs: 2_000 });
+    socket.socket.ping();
+    await time.until(socket.until(() => socket.pongs === 1), { withinMs: 500, stepMs: 1 });
+    await time.pass(74_000, { stepMs: 2_000 });
+    assertEquals(socket.ending, undefined);
+    await time.until(socket.ended(), { withinMs: 2_000, stepMs: 100 });
+    assertEquals(socket.ending, 1006);
+  });
+});
+
+Deno.test("StandInPanel holds a pull for 25 s", async () => {
+  using time = new FakeTime();
+  await withPanel(async (panel) => {
+    const pulled = deliverRpc(panel, "agent.pull", {});
+    const tookMs = await time.until(pulled, { withinMs: 60_000, stepMs: 100 });
+    assertEquals(await pulled, { events: [] });
+    assert(tookMs >= 25_000 && tookMs < 27_000, `${tookMs} ms`);
+  });
+});
+
+Deno.test("StandInPanel takes messages of 8 MiB and no longer ones", () =>
+  withPanel(async (panel) => {
+    const message = (bytes: number) => {
+      const text = envelope("agent.report", { report: REPORT }, 1);
+      return text + " ".repeat(bytes - text.length);
+    };
+    const post = async (bytes: number) => {
+      const url = `${panel.url}/api/clients/v2/rpc?token=${panel.token}`;
+      const response = await fetch(url, { method: "POST", body: message(bytes) });
+      await response.body?.cancel();
+      return response.status;
+    };
+    assertEquals([await post(8 * MIB), await post(8 * MIB + 1)], [200, 413]);
+    const socket = await dial(panel, "v2").opened();
+    socket.socket.send(message(8 * MIB));
+    assertEquals((await socket.message(0)).id, 1);
+    socket.socket.send(message(8 * MIB + 1));
+    assertEquals(await socket.ended(), 1009);
+  }));
