@@ -116,7 +116,6 @@ export class FileRequests {
     const answer = async (outcome: { result: unknown } | { error: string }) => {
       if (state === "answered") return;
       state = "answered";
-      clearTimeout(timer);
       await this.#answer(requestId, outcome);
     };
     const timer = setTimeout(() => {
@@ -145,7 +144,9 @@ export class FileRequests {
         clearTimeout(timer);
       }
     });
-    if (!isTaken) answer({ error: TOO_MANY });
+    if (isTaken) return;
+    clearTimeout(timer);
+    answer({ error: TOO_MANY });
   }
 
   #answer(requestId: string, outcome: { result: unknown } | { error: string }): Promise<void> {

@@ -1,4 +1,6 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { FileArguments } from "../../lib/remote/file_arguments.ts";
+import { copyFile } from "../../lib/remote/file_copy.ts";
 import type { FileResult } from "../../lib/types.ts";
 import { type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
 
@@ -252,3 +254,34 @@ function isOtherFileSystem(): boolean {
     return false;
   }
 }
+
+Deno.test("copyFile() copies folders that are nested 256 deep, and no deeper ones", async () => {
+  await withFiles(async (files) => {
+    // By names of one letter, since a path takes 4096 bytes.
+    const path = (depth: number) => `${files.folder}/tree${"/d".repeat(depth)}`;
+    await Deno.mkdir(path(256), { recursive: true });
+    await files.result("copy", { source: "~/tree", destination: "~/copy" });
+    await Deno.stat(path(256).replace("/tree", "/copy"));
+    await Deno.mkdir(path(257));
+    const error = await files.error("copy", { source: "~/tree", destination: "~/again" });
+    assertEquals(error, "folders are nested more than 256 deep");
+  });
+});
+
+Deno.test("copyFile() ends when it is told, before an entry and within a file", async () => {
+  await withFiles(async ({ folder }) => {
+    await Deno.writeTextFile(`${folder}/file`, "x");
+    await Deno.symlink("file", `${folder}/link`);
+    for (const [source, looks] of [["link", 0], ["file", 0], ["file", 1], ["file", 2]] as const) {
+      let left = looks;
+      const signal = Object.assign(new AbortController().signal, {
+        throwIfAborted() {
+          if (left-- === 0) throw new Error("the time is over");
+        },
+      });
+      const args = new FileArguments({ source: `~/${source}`, destination: "~/copy" }, folder);
+      await assertRejects(() => copyFile(args, signal), Error, "the time is over");
+      assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), ["file", "link"]);
+    }
+  });
+});

@@ -19,3 +19,25 @@ Deno.test("describeFile() writes modes as ls does, with setuid, setgid and stick
     Deno.removeSync(folder, { recursive: true });
   }
 });
+
+Deno.test("readOwnerNames() reads files of 4 MiB, and nothing else", async () => {
+  const { stat, readTextFile } = Deno;
+  const seen = await stat("/");
+  const MIB = 1024 * 1024;
+  try {
+    Deno.readTextFile = () => Promise.resolve("somebody:x:7:7::/:/bin/sh\n");
+    for (
+      const [what, name] of [
+        [{ isFile: true, size: 4 * MIB }, "somebody"],
+        [{ isFile: true, size: 4 * MIB + 1 }, undefined],
+        [{ isFile: false, size: 0 }, undefined],
+      ] as const
+    ) {
+      Deno.stat = () => Promise.resolve({ ...seen, ...what });
+      const { users, groups } = await readOwnerNames();
+      assertEquals([users.get(7), groups.get(7)], [name, name]);
+    }
+  } finally {
+    Object.assign(Deno, { stat, readTextFile });
+  }
+});

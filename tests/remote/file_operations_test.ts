@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FileArguments } from "../../lib/remote/file_arguments.ts";
-import { listFolder } from "../../lib/remote/file_operations.ts";
+import { deleteFile, listFolder } from "../../lib/remote/file_operations.ts";
 import { withFiles } from "./file_requests_fixture.ts";
 
 const isRoot = Deno.uid() === 0;
@@ -259,4 +259,33 @@ Deno.test("changeOwner() takes numbers up to the last one that the kernel gives"
     Deno.chown = chown;
   }
   assertEquals(asked, [[2 ** 32 - 2, null], [2 ** 32 - 2, null], [null, 0]]);
+});
+
+Deno.test("listFolder() gives paths without a slash to spare, and ends when it is told", async () => {
+  const roots = await listFolder(
+    new FileArguments({ path: "/" }, "/"),
+    new AbortController().signal,
+  );
+  assert(roots.length > 0);
+  for (const { path, name } of roots) assertEquals(path, `/${name}`);
+  const over = AbortSignal.abort(new Error("the time is over"));
+  const listing = () => listFolder(new FileArguments({ path: "/" }, "/"), over);
+  await assertRejects(listing, Error, "the time is over");
+});
+
+Deno.test("deleteFile() deletes no folder that is the root folder by another path", async () => {
+  const { lstat, remove } = Deno;
+  const removed: unknown[] = [];
+  // Nothing is removed at all.
+  Deno.remove = (path) => Promise.resolve(void removed.push(path));
+  // Every path is a mount of the root folder.
+  Deno.lstat = () => lstat("/");
+  try {
+    const args = new FileArguments({ path: "/nowhere/at/all" }, "/");
+    await assertRejects(() => deleteFile(args), TypeError, "operation not permitted");
+  } finally {
+    Deno.remove = remove;
+    Deno.lstat = lstat;
+  }
+  assertEquals(removed, []);
 });

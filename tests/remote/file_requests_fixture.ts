@@ -1,3 +1,4 @@
+import { assertEquals } from "@std/assert";
 import type { FileTransferClient } from "../../lib/panel/file_transfers.ts";
 import { FileRequests } from "../../lib/remote/file_requests.ts";
 import type { FileResult } from "../../lib/types.ts";
@@ -51,6 +52,18 @@ export class FilesUnderTest {
   }
 }
 
+/** What this process has open in a folder. */
+function openBelow(folder: string): string[] {
+  return [...Deno.readDirSync("/proc/self/fd")].flatMap(({ name }) => {
+    try {
+      const path = Deno.readLinkSync(`/proc/self/fd/${name}`);
+      return path.startsWith(`${folder}/`) ? [path] : [];
+    } catch {
+      return []; // It was closed meanwhile.
+    }
+  });
+}
+
 /** Gives a test file requests and a folder that is removed afterwards. */
 export async function withFiles(
   use: (files: FilesUnderTest) => Promise<void>,
@@ -62,6 +75,7 @@ export async function withFiles(
     await use(files);
   } finally {
     await files.requests.close();
+    assertEquals(openBelow(folder), [], "nothing stays open");
     await Deno.remove(folder, { recursive: true });
   }
 }

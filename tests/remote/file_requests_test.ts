@@ -63,6 +63,7 @@ Deno.test("FileRequests reads no more while four answers are on their way", asyn
 });
 
 Deno.test("FileRequests refuses what is too much at once, and answers everything", async () => {
+  using time = new FakeTime();
   await withFiles(async (files) => {
     const answers = await Promise.all(
       Array.from({ length: 1000 }, () => files.ask("stat", { path: "~" })),
@@ -70,6 +71,8 @@ Deno.test("FileRequests refuses what is too much at once, and answers everything
     const refused = answers.filter(({ ok }) => !ok);
     assertEquals(refused.length, 1000 - 4 - 128);
     assert(refused.every(({ error }) => /^too many file requests/.test(error)));
+    await files.requests.close();
+    assertEquals(time.timers, 0);
   });
 });
 

@@ -43,6 +43,7 @@ Deno.test("searchFiles() finds the first line of text files, whatever the buffer
     await Deno.writeTextFile(`${folder}/3`, `${long}${long}${long}\n${long}need\nle`);
     await Deno.writeTextFile(`${folder}/4`, `needle\0binary`);
     await Deno.writeTextFile(`${folder}/5`, `${"z".repeat(11 * 1024 * 1024)}needle`);
+    await Deno.writeTextFile(`${folder}/c`, `needle\n${"z".repeat(11 * 1024 * 1024)}`);
     await Deno.writeTextFile(`${folder}/6`, "ends without a line feed needle");
     await new Deno.Command("mkfifo", { args: [`${folder}/7`] }).output();
     await Deno.symlink("1", `${folder}/8`);

@@ -532,3 +532,11 @@ Deno.test("RemoteControl refuses files with --disable-remote-files, and updates 
   const refusal = 'Refused to switch to version "latest": this program runs from its sources';
   assert(lines.some((line) => line.endsWith(refusal)), lines.join("\n"));
 });
+
+Deno.test("RemoteControl sends a result of a MiB", async () => {
+  await withControl(async (it) => {
+    it.run("a", "head -c 1048576 /dev/zero | tr '\\0' x");
+    await eventually(() => it.results.length === 1);
+    assertEquals(it.results[0]?.output.length, 1_048_576);
+  });
+});
