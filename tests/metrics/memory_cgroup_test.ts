@@ -95,6 +95,15 @@ Deno.test("openMemoryCgroup() ignores a limit of the agent's unit alone", () => 
   assertDataEquals(openMemoryCgroup(fakeHost(files))?.folder, undefined);
 });
 
+Deno.test("openMemoryCgroup() does not take process 1 of the host's namespace for the container's", () => {
+  const group = openMemoryCgroup(fakeHost(container({
+    "/proc/self/cgroup": "0::/pods/a\n",
+    "/proc/1/cgroup": "0::/pod/init.scope\n",
+    [`${TOP}/pods/a/memory.max`]: `${64 * MIB}\n`,
+  })));
+  assertDataEquals(group?.folder, `${TOP}/pods/a`);
+});
+
 Deno.test("openMemoryCgroup() returns undefined outside a container", () => {
   const { "/.dockerenv": _, ...machine } = container();
   assertDataEquals(openMemoryCgroup(fakeHost(machine)), undefined);
