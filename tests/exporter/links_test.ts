@@ -55,6 +55,18 @@ Deno.test("LinkReader.read() leaves out what the kernel does not answer", async 
   assertEquals(of("receive_nohandler_total").length, 1);
 });
 
+Deno.test("LinkReader.read() has an empty label where the kernel refuses an answer", async () => {
+  const files: Record<string, string> = { "/proc/net/dev": row("eth0"), ...link("eth0") };
+  const open = (path: string) =>
+    fakeSource(() => {
+      if (/duplex|speed/.test(path)) throw new Error("EINVAL");
+      return files[path];
+    });
+  const shown = await lines(new LinkReader({ ...fakeHost(files), open }, "/proc/net"));
+  assertEquals(shown[0]?.includes('duplex="",ifalias="uplink"'), true);
+  assertEquals(shown.length, 10);
+});
+
 Deno.test("LinkReader.read() asks the shell for interfaces that come later", async () => {
   let devices = row("eth0");
   let eth0: Record<string, string> = link("eth0");
