@@ -28,7 +28,11 @@ class Kernel {
 
   constructor(
     time: FakeTime,
-    { isSealed = false, hasLinks = true }: { isSealed?: boolean; hasLinks?: boolean } = {},
+    { isSealed = false, hasLinks = true, exclude = [] }: {
+      isSealed?: boolean;
+      hasLinks?: boolean;
+      exclude?: readonly string[];
+    } = {},
   ) {
     this.#time = time;
     const traits = (name: string) => this.#traits(name);
@@ -36,7 +40,7 @@ class Kernel {
       { read: () => this.#read() },
       (name) => isSealed ? Promise.resolve().then(() => traits(name)) : traits(name),
       {
-        globs: { include: [], exclude: [] },
+        globs: { include: [], exclude },
         links: hasLinks
           ? { hasChanged: () => this.#takeChange(), find: (name) => this.#link(name) }
           : undefined,
@@ -222,6 +226,19 @@ for (const isSealed of [false, true]) {
       eth0: "counted: has a device",
       eth1: "counted: has a device",
     });
+  });
+
+  Deno.test(`NetworkCollector.collect() counts a member up to its joining a bond that is excluded, ${when}`, async () => {
+    using time = new FakeTime();
+    const kernel = new Kernel(time, { isSealed, exclude: ["bond0"] });
+    const bond = kernel.make("bond0", { kind: "bond" });
+    const eth0 = kernel.make("eth0", { bytes: 100 });
+    for (let report = 0; report < 3; report++) await kernel.step();
+    kernel.pass(eth0, 40);
+    kernel.enslave(eth0, bond);
+    assertEquals(await kernel.step(), [140, 40]);
+    kernel.pass(eth0, 7);
+    assertEquals(await kernel.step(), [140, 0]);
   });
 
   Deno.test(`NetworkCollector.collect() counts by the bond again, once nothing changes, ${when}`, async () => {
