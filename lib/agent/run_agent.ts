@@ -268,7 +268,7 @@ const FIRST_RELEASE_MS = 10_000;
 const RELEASE_INTERVAL_MS = 30 * 60_000;
 
 /** Calls `release` after the start, and then regularly until the signal aborts. */
-async function releaseRegularly(
+export async function releaseRegularly(
   release: () => void,
   { signal }: { signal: AbortSignal },
 ): Promise<void> {

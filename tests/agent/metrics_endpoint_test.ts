@@ -8,7 +8,7 @@ import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { Sampler } from "../../lib/metrics/snapshot.ts";
 import type { ProbeResult } from "../../lib/types.ts";
 import { FakeTime } from "../fake_time.ts";
-import { realDeadline } from "../real_deadline.ts";
+import { realDeadline, realUntil } from "../real_deadline.ts";
 import { V2_WEBSOCKET } from "../panel/transports.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { fakeRow } from "../metrics/fake_collectors.ts";
@@ -117,16 +117,33 @@ Deno.test("MetricsEndpoint refuses everything else", async () => {
   await using world = new World();
   for (
     const [request, status] of [
-      ["GET / HTTP/1.1\r\n\r\n", "404"],
-      ["GET /metrics/ HTTP/1.1\r\n\r\n", "404"],
-      ["POST /metrics HTTP/1.1\r\n\r\n", "405"],
-      ["GET http://x/metrics HTTP/1.1\r\n\r\n", "400"],
-      ["nonsense\r\n\r\n", "400"],
-      [`GET /metrics HTTP/1.1\r\nA: ${"x".repeat(9_000)}`, "431"],
+      ["GET / HTTP/1.1\r\n\r\n", "404 Not Found"],
+      ["GET /metrics/ HTTP/1.1\r\n\r\n", "404 Not Found"],
+      ["POST /metrics HTTP/1.1\r\n\r\n", "405 Method Not Allowed"],
+      ["GET http://x/metrics HTTP/1.1\r\n\r\n", "400 Bad Request"],
+      ["nonsense\r\n\r\n", "400 Bad Request"],
+      [`GET /metrics HTTP/1.1\r\nA: ${"x".repeat(9_000)}`, "431 Request Header Fields Too Large"],
     ] as const
-  ) assertEquals((await world.ask(request)).slice(9, 12), status, request.slice(0, 40));
+  ) {
+    const [line] = (await world.ask(request)).split("\r\n");
+    assertEquals(line, `HTTP/1.1 ${status}`, request.slice(0, 40));
+  }
   const head = await world.ask("HEAD /metrics HTTP/1.1\r\n\r\n");
   assertMatch(head, /Content-Length: [1-9]\d+\r\nConnection: close\r\n\r\n$/);
+});
+
+Deno.test("MetricsEndpoint gives a request two seconds to arrive", async () => {
+  await using world = new World();
+  const request = new TextEncoder().encode(SCRAPE);
+  for (const [waitMs, words] of [[1_999, "HTTP/1.1 200 OK"], [2_000, ""]] as const) {
+    using connection = await world.connect();
+    await connection.write(request.subarray(0, 10));
+    await realUntil(() => world.time.timers === 1);
+    world.time.tick(waitMs);
+    await connection.write(request.subarray(10)).catch(() => {});
+    const answer = await new Response(connection.readable).text().catch(() => "");
+    assertEquals(answer.slice(0, 15), words);
+  }
 });
 
 /** Another address of this machine; what is sent to it stays here. */
@@ -212,7 +229,11 @@ Deno.test("MetricsEndpoint refuses names that DNS rebinding could bring, which o
   ];
   for (const host of refused) {
     const answer = await world.ask(request(host));
-    assertMatch(answer, /^HTTP\/1\.1 421 .*\r\n\r\nUse an IP address, localhost, or /s, host);
+    assertMatch(
+      answer,
+      /^HTTP\/1\.1 421 Misdirected Request\r\n.*\r\n\r\nUse an IP address, localhost, or /s,
+      host,
+    );
   }
   for (const host of ["127.0.0.1:9100", "192.0.2.1", "[::1]:9100", "LOCALHOST:9100", "localhost"]) {
     assertStringIncludes(await world.ask(request(`Host: ${host}`)), "200 OK", host);

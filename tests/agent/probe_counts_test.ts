@@ -43,6 +43,15 @@ Deno.test("ProbeCounts keeps at most 1000 ordered probes", () => {
   assertEquals(counts.numbers().probes, 1000);
 });
 
+Deno.test("ProbeCounts makes room for new probes when old ones are ordered no more", () => {
+  using time = new FakeTime();
+  const counts = new ProbeCounts();
+  for (let id = 1; id <= 1000; id++) counts.order({ id, kind: "icmp" });
+  time.tick(10 * MINUTE_MS + 1);
+  counts.order({ id: 1001, kind: "tcp" });
+  assertEquals(counts.numbers().kinds, { tcp: 1 });
+});
+
 Deno.test("ProbeCounts counts the results of the last minute, and the lost ones", () => {
   using time = new FakeTime();
   const counts = new ProbeCounts();

@@ -45,6 +45,18 @@ Deno.test("ReportSchedule slows down to at most 30 s, with jitter, and recovers 
   }
 });
 
+Deno.test("ReportSchedule slows down as much in a second outage as in the first", () => {
+  const pace = new ReportSchedule(0, { intervalMs: 1_000 });
+  const delaysFrom = (startMs: number) => {
+    pace.next(startMs, FAILED);
+    return [0, 1, 2].map((n) => pace.next(startMs + 5 * MINUTE + n, FAILED));
+  };
+  const delays = delaysFrom(0);
+  assertEquals(delays, [1_000, 2_000, 4_000]);
+  pace.next(60 * MINUTE, SUCCEEDED);
+  assertEquals(delaysFrom(61 * MINUTE), delays);
+});
+
 Deno.test("ReportSchedule never waits longer than an interval of its own that is above 30 s", () => {
   const pace = new ReportSchedule(0, { intervalMs: 60_000 });
   pace.next(0, FAILED);

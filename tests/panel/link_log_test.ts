@@ -21,6 +21,24 @@ Deno.test("LinkLog logs the first report, and no other", () => {
   assertEquals(lines, ["info First report accepted, by v2 WebSocket"]);
 });
 
+Deno.test("LinkLog logs once that a panel supports another version only, also when its WebSocket was used", () => {
+  const lines = linesOf((log) => {
+    log.transportFound(V2_POST);
+    log.accepted(V2_POST);
+    log.accepted(V2_WEBSOCKET);
+    log.transportFound(V2_POST);
+  }, 1);
+  assertEquals(lines, [
+    "info The panel supports only version 2 of the protocol; reports are sent by v2 POST",
+    "info First report accepted, by v2 POST",
+  ]);
+  const socketFirst = linesOf((log) => {
+    log.accepted(V2_WEBSOCKET);
+    log.transportFound(V2_POST);
+  }, 1);
+  assertEquals(socketFirst, ["info First report accepted, by v2 WebSocket"]);
+});
+
 Deno.test("LinkLog logs a blocked WebSocket only when POST works", () => {
   const lines = linesOf((log) => {
     log.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });

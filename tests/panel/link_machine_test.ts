@@ -96,6 +96,22 @@ const LAST_RESORT: readonly LinkEvent[] = [
   accepted(V1_WEBSOCKET),
 ];
 
+Deno.test("stepLink() backs off when an outage is a minute old, and forgets it when a report is accepted", () => {
+  const outage = { ...INITIAL_LINK, outageSinceMs: 0 };
+  const attemptsAt = (nowMs: number) =>
+    play([SILENT], AUTO, { nowMs, from: outage }).state.backoffAttempts;
+  assertEquals([59_999, 60_000].map(attemptsAt), [0, 1]);
+  const from: LinkState = { ...outage, trying: 2, backoffAttempts: 5 };
+  const { state } = play([accepted(V2_POST)], AUTO, { from });
+  assertEquals([state.backoffAttempts, state.outageSinceMs], [0, undefined]);
+});
+
+Deno.test("stepLink() dials again within a second of a lost WebSocket, or within a shorter interval", () => {
+  const waitOf = (reconnectIntervalSeconds: number) =>
+    play([...UP, closed(60_000)], { ...AUTO, reconnectIntervalSeconds }).effectNames;
+  assertEquals([60, 1, 0.4].map(waitOf), ["wait 500", "wait 500", "wait 200"]);
+});
+
 Deno.test("stepLink() takes a WebSocket of less than 15 s for a short one", () => {
   const shortAfter = (durationMs: number) =>
     play([...UP, closed(durationMs)]).state.shortConnections;

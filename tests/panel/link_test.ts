@@ -356,9 +356,30 @@ Deno.test("PanelLink.run() notices a dead WebSocket of version 1 within 15 s", a
     await time.run(9000);
     assertEquals(panel.transports, ["v1 WebSocket"]);
     panel.mute = true;
-    await time.run(15_000);
+    await time.run(5_999);
+    assertEquals(panel.lines("Cannot keep the WebSocket"), []);
+    await time.run(1);
+    assertEquals(panel.lines("Cannot keep the WebSocket: no answer within 5 s").length, 1);
+    await time.run(9_000);
     assertEquals(panel.dials.length > 1, true);
   }, { config });
+});
+
+Deno.test("PanelLink.run() gives the first report by WebSocket 10 s, and later ones the interval", async () => {
+  const panel = new FakePanel();
+  panel.mute = true;
+  await live(panel, async (time) => {
+    await time.run(9_999);
+    assertEquals(panel.lines("no answer within"), []);
+    await time.run(1);
+    assert(panel.lines("Cannot keep the WebSocket: no answer within 10 s").length > 0);
+  });
+  const known = new FakePanel();
+  await live(known, async (time) => {
+    known.mute = true;
+    await time.run(16_000);
+    assert(known.lines("Cannot keep the WebSocket: no answer within 8 s").length > 0);
+  }, { config: { intervalSeconds: 8 } });
 });
 
 Deno.test("PanelLink.run() sends by POST while the upgrade is blocked, and back, each sample once", async () => {

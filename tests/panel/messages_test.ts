@@ -54,10 +54,13 @@ Deno.test("parsePanelMessage() reads requests for the configuration and for anot
     kind: "switch version",
     version: "1.2.*",
   });
-  assertEquals(order("agent.switchVersion", { version: 2 }), {
-    kind: "invalid",
-    reason: "a switch of versions without a version",
-  });
+  for (const version of [2, "1".repeat(101)]) {
+    assertEquals(order("agent.switchVersion", { version }), {
+      kind: "invalid",
+      reason: "a switch of versions without a version",
+    });
+  }
+  assertEquals(order("agent.switchVersion", { version: "1".repeat(100) }).kind, "switch version");
 });
 
 Deno.test("parsePanelMessage() marks terminal requests of version 2 as resumable", () => {

@@ -11,6 +11,23 @@ Deno.test("parseKnownNodes() reads what formatKnownNodes() writes", () => {
   }
 });
 
+Deno.test("formatKnownNodes() writes JSON that people can read", () => {
+  assertEquals(
+    formatKnownNodes([THERE]),
+    `{
+  "version": 1,
+  "nodes": [
+    {
+      "endpoint": "https://there.example/base",
+      "uuid": "u-2",
+      "token": "t2"
+    }
+  ]
+}
+`,
+  );
+});
+
 const BAD: Record<string, string> = {
   "an official agent's file": '{"uuid":"u","token":"t"}',
   "another version": '{"version":2,"nodes":[]}',

@@ -139,9 +139,11 @@ Deno.test("NodeStore keeps a copy of the newest node in the official agent's for
       await opened.open();
       assertEquals(Deno.readTextFileSync(copyPath), "");
       assertEquals((Deno.statSync(copyPath).mode ?? 0) & 0o777, 0o600);
-      for (const token of ["a-longer-token", "t"]) {
+      for (const token of ["x".repeat(256), "t"]) {
         await opened.save({ ...NODE, token });
-        assertEquals(JSON.parse(Deno.readTextFileSync(copyPath)), { uuid: "u", token });
+        const text = Deno.readTextFileSync(copyPath);
+        assertEquals(JSON.parse(text), { uuid: "u", token });
+        assertEquals(text.length, 1024);
       }
     }
     using other = new NodeStore(`${folder}/other`, {

@@ -26,6 +26,16 @@ Deno.test("OutageLog logs the start and the end of an outage, with the number of
   ]);
 });
 
+Deno.test("OutageLog logs the seconds of a long outage", () => {
+  const lines = panelLines((time) => {
+    const log = new OutageLog();
+    log.onOutcome(REFUSED, "report");
+    time.tick(59_999 * 1000);
+    log.onOutcome(undefined, "report");
+  });
+  assertEquals(lines.at(-1), "info The panel answers again after 59999 s and 1 failed call");
+});
+
 Deno.test("OutageLog does not interpret the panel's text as a template", () => {
   const lines = panelLines(() => {
     const log = new OutageLog();

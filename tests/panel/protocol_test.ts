@@ -326,3 +326,14 @@ Deno.test("toWireReport() keeps the types of graphics cards whatever was measure
     }
   }));
 });
+
+Deno.test("toWireReport() bounds loads, and drops temperatures that are none", () => {
+  const report = toWireReport({
+    failures: [],
+    load: { oneMinute: 1e9, fiveMinutes: 1e9, fifteenMinutes: 1e9 },
+    gpus: [-273, -272, 999, 1000].map((temperatureCelsius) => ({ name: "A", temperatureCelsius })),
+  });
+  assertEquals(report.load, { load1: 1000, load5: 1e6, load15: 1e6 });
+  const cards = report.gpu?.detailed_info ?? [];
+  assertEquals(cards.map(({ temperature }) => temperature), [0, -272, 999, 0]);
+});
