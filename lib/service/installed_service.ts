@@ -9,7 +9,7 @@ import { findInstallRecord, type InstallRecord } from "./install_record.ts";
 import { recordedManager } from "./managers.ts";
 import { packagedRecord } from "./packaged_service.ts";
 import type { ManagerKind } from "./service_manager.ts";
-import { currentSystem } from "./target_system.ts";
+import { currentSystem, type TargetSystem } from "./target_system.ts";
 
 const MAX_ERROR_LENGTH = 300;
 
@@ -42,7 +42,15 @@ export async function findService(
 ): Promise<ServiceState | undefined> {
   const record = installedRecord(name, env);
   if (record === undefined) return undefined;
-  const system = currentSystem({ env, printLine: () => {} });
+  return await serviceState(record, currentSystem({ env, printLine: () => {} }), signal);
+}
+
+/** The state of the service of a record, by its manager. */
+export async function serviceState(
+  record: InstallRecord,
+  system: Pick<TargetSystem, "tools" | "home" | "uid">,
+  signal: AbortSignal,
+): Promise<ServiceState> {
   const manager = recordedManager(record, system);
   const [isActive = false, isEnabled = false] = await Promise.all(
     [manager.isActive, manager.isEnabled].map(async (command) =>

@@ -60,3 +60,34 @@ Deno.test("trustedDeno() lets root run no Deno that other users can change", asy
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("changeablePart() takes files of root and of the user who installs, and no others", async () => {
+  if (Deno.uid() !== 0) return console.log("skipped: only root gives files away");
+  const path = await Deno.realPath(await Deno.makeTempDir());
+  const { uid } = Deno;
+  try {
+    for (
+      const [owner, user, isChangeable] of [
+        [0, 0, false],
+        [0, 4711, false],
+        [4711, 4711, false],
+        [4711, 0, true],
+        [4712, 4711, true],
+      ] as const
+    ) {
+      await Deno.chown(path, owner, 0);
+      Object.assign(Deno, { uid: () => user });
+      assertEquals(changeablePart(path), isChangeable ? path : undefined, `${owner}, ${user}`);
+    }
+    Object.assign(Deno, { uid });
+    // The group of root may write, no other group may.
+    await Deno.chown(path, 0, 0);
+    await Deno.chmod(path, 0o770);
+    assertEquals(changeablePart(path), undefined);
+    await Deno.chown(path, 0, 4711);
+    assertEquals(changeablePart(path), path);
+  } finally {
+    Object.assign(Deno, { uid });
+    await Deno.remove(path, { recursive: true });
+  }
+});

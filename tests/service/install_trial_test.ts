@@ -3,6 +3,7 @@ import { UsageError } from "../../lib/config/usage_error.ts";
 import { HealthFile, type PanelHealth } from "../../lib/state/health_file.ts";
 import { uninstall } from "../../lib/service/uninstall.ts";
 import { configOf, FakeSystem, installNow, PUBLIC_KEY, USERS } from "./fake_system.ts";
+import { seenTimeouts } from "./seen_timeouts.ts";
 
 const { signal } = new AbortController();
 const NAME = "komari-agent-deno";
@@ -207,11 +208,15 @@ Deno.test("install() returns to the installation before when a step fails, or it
   using _agent = machine;
   const before = machine.content();
   machine.failing = `rc-service ${NAME} restart`;
-  const error = await assertRejects(
-    () => machine.install(["-i", "9"]),
-    Error,
-    "Cannot install, and the installation before is back",
-  );
+  let error = new Error();
+  const limits = await seenTimeouts(async () => {
+    error = await assertRejects(
+      () => machine.install(["-i", "9"]),
+      Error,
+      "Cannot install, and the installation before is back",
+    );
+  });
+  assertEquals(limits, [120_000]);
   assertStringIncludes(String(error.cause), "it is broken");
   assertEquals(machine.content(), before);
 

@@ -3,6 +3,7 @@ import { officialRecordStep, readOfficialRecord } from "../../lib/service/offici
 import { uninstall } from "../../lib/service/uninstall.ts";
 import { configOf, FakeSystem, installNow, PUBLIC_KEY, USERS } from "./fake_system.ts";
 import { NAME, OfficialMachine, replaceNow } from "./official_machine.ts";
+import { seenTimeouts } from "./seen_timeouts.ts";
 
 const { signal } = new AbortController();
 
@@ -213,4 +214,10 @@ Deno.test("replace() relies on its record alone when it is done", async () => {
   using _panel = machine.accepting();
   await run(machine);
   assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.serviceName, "komari-agent");
+});
+
+Deno.test("replace() gives 90 s to each of both halves of a restoration", async () => {
+  await using machine = new OfficialMachine();
+  const limits = await seenTimeouts(() => assertRejects(() => run(machine), Error, "was restored"));
+  assertEquals(limits, [90_000, 90_000]);
 });

@@ -3,6 +3,7 @@ import { officialRecordStep, readOfficialRecord } from "../../lib/service/offici
 import { restore } from "../../lib/service/restore_official.ts";
 import { configOf, installNow, PUBLIC_KEY, withoutWaiting } from "./fake_system.ts";
 import { NAME, OfficialMachine } from "./official_machine.ts";
+import { seenTimeouts } from "./seen_timeouts.ts";
 
 const { signal } = new AbortController();
 const OFFICIAL = {
@@ -49,7 +50,8 @@ Deno.test("restore() keeps this agent when the official one does not start", asy
   await using machine = new OfficialMachine();
   await replaced(machine);
   machine.write("/users/broken-komari-agent", "");
-  await assertRejects(() => run(machine), Error, "it exited within");
+  const failing = () => assertRejects(() => run(machine), Error, "it exited within");
+  assertEquals(await seenTimeouts(failing), [90_000]);
   assertEquals([machine.isUp("komari-agent"), machine.isUp(NAME)], [false, true]);
   assertEquals(machine.calls().includes("rc-update del komari-agent default"), true);
   assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.isDone, true);

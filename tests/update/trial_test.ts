@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Health } from "../../lib/state/health_reader.ts";
 import { StateFile } from "../../lib/state/state_file.ts";
-import { parseUpdateState } from "../../lib/state/update_state.ts";
+import { formatUpdateState, parseUpdateState } from "../../lib/state/update_state.ts";
 import { ProgramFiles } from "../../lib/update/program_files.ts";
 import { type TrialOutcome, TrialRun } from "../../lib/update/trial.ts";
 import { FakeTime } from "../fake_time.ts";
@@ -90,4 +90,39 @@ for (const [kind, health] of Object.entries(MUTE)) {
 Deno.test("TrialRun.start() looks every half second, for a minute", async () => {
   // One before it starts, and one before the version before is started again.
   assertEquals(await countedOutcomeOf([undefined]), { kind: "rolled back", looks: 122 });
+});
+
+Deno.test("TrialRun.resume() counts how often it was taken up, before it goes on", async () => {
+  const folder = await Deno.makeTempDir();
+  using time = new FakeTime();
+  try {
+    const path = `${folder}/agent`;
+    await Deno.writeTextFile(path, "two");
+    const state = new StateFile(folder, { name: "update", parse: parseUpdateState });
+    using _ = state;
+    const hash = sha256(new TextEncoder().encode("two"));
+    const open = { from: "1.2.3", to: "1.3.0", sha256: hash, resumes: 1, isReturning: false };
+    await state.write(formatUpdateState({ failed: [], trial: open }));
+    const seen: (number | undefined)[] = [];
+    const trial = new TrialRun({
+      files: new ProgramFiles(path),
+      state,
+      agent: {
+        health() {
+          seen.push(state.read().value?.trial?.resumes);
+          return NEW;
+        },
+        requireRestart: () => Promise.resolve(),
+        restart: () => Promise.reject(new Error("it runs already")),
+      },
+      onStep() {},
+    });
+    const resuming = trial.resume(new AbortController().signal);
+    await time.until(resuming, { withinMs: 600_000, stepMs: 500 });
+    assertEquals((await resuming)?.kind, "updated");
+    assertEquals(seen, [2, 2, 2]);
+    assertEquals(state.read().value, { failed: [] }, "the trial is over");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

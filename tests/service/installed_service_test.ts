@@ -1,0 +1,72 @@
+import { assertEquals } from "@std/assert";
+import { toolLine } from "../../lib/host/tool_runner.ts";
+import {
+  type ServiceState,
+  serviceState,
+  serviceText,
+} from "../../lib/service/installed_service.ts";
+import { packagedRecord } from "../../lib/service/packaged_service.ts";
+import type { ManagerKind } from "../../lib/service/service_manager.ts";
+
+const NAME = "komari-agent-deno";
+
+/** The state of a service whose manager's commands fail by a word, and whose log ends with lines. */
+async function stateOf(
+  { manager = "systemd", failing = "", log = [] }: {
+    manager?: ManagerKind;
+    failing?: string;
+    log?: readonly string[];
+  },
+): Promise<ServiceState> {
+  const tools: Parameters<typeof serviceState>[1]["tools"] = {
+    has: () => true,
+    run(command) {
+      const line = toolLine(command);
+      const isFailing = failing !== "" && line.includes(failing);
+      const isLog = /^(journalctl|tail|logread) /.test(line);
+      return Promise.resolve({ code: isFailing ? 3 : 0, output: isLog ? log.join("\n") : "" });
+    },
+  };
+  const { signal } = new AbortController();
+  return await serviceState({ ...packagedRecord(), manager }, { tools, home: "", uid: 0 }, signal);
+}
+
+Deno.test("serviceState() asks the manager, and names its commands", async () => {
+  const usual: ServiceState = {
+    ...{ name: NAME, manager: "systemd", isActive: true, isEnabled: true, lastError: "" },
+    logHint: `journalctl -u ${NAME} -f`,
+    start: `systemctl start ${NAME}.service`,
+    enable: `systemctl enable ${NAME}.service`,
+  };
+  assertEquals(await stateOf({}), usual);
+  assertEquals(await stateOf({ failing: "is-active" }), { ...usual, isActive: false });
+  assertEquals(await stateOf({ failing: "is-enabled" }), { ...usual, isEnabled: false });
+  const { start, enable } = await stateOf({ manager: "launchd" });
+  const plist = `/Library/LaunchDaemons/${NAME}.plist`;
+  assertEquals(start, `launchctl bootstrap system ${plist}`, "the last one is what starts it");
+  assertEquals(enable, `launchctl enable system/${NAME}`);
+});
+
+Deno.test("serviceState() gives the last error since the last stop", async () => {
+  const lastError = async (...log: string[]) => (await stateOf({ log })).lastError;
+  const first = "agent: Cannot read /etc/x: Permission denied";
+  const second = "error: Cannot use --token and --token-file";
+  assertEquals(await lastError(first, `  ${second}  `, "systemd: a line"), second);
+  assertEquals(await lastError(first, "agent: Stopped", "agent: Started"), "");
+  assertEquals(await lastError(first, "x.service: Deactivated successfully.", second), second);
+  assertEquals(
+    await lastError("thread 'main' panicked at lib.rs"),
+    "thread 'main' panicked at lib.rs",
+  );
+  assertEquals(await lastError("systemd: Failed to start"), "systemd: Failed to start");
+  assertEquals((await lastError(`Cannot ${"x".repeat(1_000)}`)).length, 300);
+});
+
+Deno.test("serviceText() says whether it runs, and starts at boot", async () => {
+  const state = await stateOf({});
+  assertEquals(serviceText(state), `${NAME} (systemd) is running, and starts at boot`);
+  assertEquals(
+    serviceText({ ...state, isActive: false, isEnabled: false }),
+    `${NAME} (systemd) is not running, and does not start at boot`,
+  );
+});
