@@ -102,7 +102,7 @@ export class DiskReader {
   constructor(host: Pick<Host, "roots" | "open" | "readText">) {
     const { proc, root } = host.roots;
     this.#diskstats = host.open(`${proc}/diskstats`);
-    const folder = `${root === "/" ? "" : root}/run/udev/data`;
+    const folder = `${root}/run/udev/data`;
     for (const disk of attempt(() => this.#disks(() => {})) ?? []) {
       const text = host.readText(`${folder}/b${disk.major}:${disk.minor}`) ?? "";
       this.#properties.set(keyOf(disk), parseUdevData(text));

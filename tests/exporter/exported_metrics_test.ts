@@ -96,15 +96,15 @@ Deno.test("ProbeHistograms.observe() counts results by duration, and lost ones a
     ...{ "0.25": 3, "0.5": 3, "1.5": 3, "+Inf": 4 },
   });
   assertEquals(
-    new Set(lines(probes.families())),
-    new Set([
+    lines(probes.families()).toSorted(),
+    [
       ...counts.map(([le, count]) =>
         `komari_probe_duration_seconds_bucket{${labels},le="${le}"} ${count}`
       ),
       `komari_probe_duration_seconds_sum{${labels}} 2.13`,
       `komari_probe_duration_seconds_count{${labels}} 4`,
       `komari_probe_lost_total{${labels}} 1`,
-    ]),
+    ].toSorted(),
   );
 });
 

@@ -14,6 +14,7 @@ const FAMILIES: readonly MetricFamily[] = [
     samples: [
       { value: 1.5 },
       { labels: { path: '/"x"\n\\', none: undefined }, value: Infinity },
+      { labels: { path: "" }, value: -Infinity },
     ],
   },
   { name: "b", type: "counter", help: "Two.", samples: [{ labels: { c: "d" }, value: 2 ** 53 }] },
@@ -39,6 +40,7 @@ Deno.test("formatMetrics() writes OpenMetrics", () => {
 # TYPE a_bytes gauge
 a_bytes 1.5
 a_bytes{path="/\"x\"\n\\"} +Inf
+a_bytes{path=""} -Inf
 # HELP b Two.
 # TYPE b counter
 b_total{c="d"} 9007199254740992

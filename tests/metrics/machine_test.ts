@@ -144,6 +144,16 @@ Deno.test("openLinuxMachine() measures what the container sees without HOST_PROC
   assertDataEquals(numbers(machineAt(OWN).machine), { ...all(7, 1), disk: 47 });
 });
 
+Deno.test("openLinuxMachine() opens the statistics of its own interfaces", () => {
+  const { machine, opened } = machineAt(OWN);
+  takeSnapshot(machine.collectors);
+  const folder = "/sys/class/net/eth0/statistics";
+  assertDataEquals(opened.filter((path) => path.startsWith(folder)), [
+    `${folder}/rx_bytes`,
+    `${folder}/tx_bytes`,
+  ]);
+});
+
 Deno.test("openLinuxMachine() measures the host with HOST_PROC", () => {
   const { machine, opened } = machineAt(HOSTS);
   assertDataEquals(numbers(machine), all(40, 3));

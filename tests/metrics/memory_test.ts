@@ -26,6 +26,14 @@ Deno.test("MemoryCollector.collect() counts as htop does by default", () => {
   });
 });
 
+Deno.test("MemoryCollector.collect() counts what a kernel does not tell as nothing", () => {
+  const text = "MemTotal: 1000 kB\nMemFree: 100 kB\nSwapTotal: 400 kB\nSwapFree: 250 kB\n";
+  assertDataEquals(new MemoryCollector(fakeSource(() => text)).collect(), {
+    memory: { totalBytes: 1000 * KIB, usedBytes: 900 * KIB },
+    swap: { totalBytes: 400 * KIB, usedBytes: 150 * KIB },
+  });
+});
+
 for (
   const [mode, used, rule] of [
     ["htop", 560, "total - free - buffers - cached - reclaimable + shared"],

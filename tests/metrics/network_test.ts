@@ -256,6 +256,51 @@ Deno.test("NetworkCollector.collect() counts a bridge port only without an uplin
   assertEquals(new Machine(time, { ppp0: 900, guest: 1_000 }, card).step(), [1_000, undefined]);
 });
 
+Deno.test("NetworkCollector.collect() notices that a port has left its bridge", () => {
+  using time = new FakeTime();
+  const port = { ...VIRTUAL, bridgePort: true };
+  const traits = { guest: port, eth0: port, lan: { ...VIRTUAL, bridge: true } };
+  let hasChanged = false;
+  const text = ["guest", "eth0", "lan"].map((name) => `${name}:${" 9".repeat(16)}\n`).join("");
+  const network = new NetworkCollector({ read: () => text }, named(traits), {
+    globs: { include: [], exclude: [] },
+    links: {
+      hasChanged() {
+        const had = hasChanged;
+        hasChanged = false;
+        return had;
+      },
+      find: () => undefined,
+    },
+  });
+  const counted = () => {
+    network.collect();
+    return network.interfaces().filter((it) => it.counted).map(({ name }) => name);
+  };
+  assertEquals(counted(), ["eth0"]);
+  traits.guest = { ...VIRTUAL, bridgePort: false };
+  hasChanged = true;
+  assertEquals(counted(), ["eth0"]);
+  time.tick(5_000);
+  assertEquals(counted(), ["guest", "eth0"]);
+});
+
+Deno.test("NetworkCollector.missingPart() ends when it is known what an interface is", () => {
+  using time = new FakeTime();
+  const traits: Record<string, InterfaceTraits> = { eth0: DEVICE };
+  const counters = { eth0: 1, odd0: 2 };
+  const machine = new Machine(time, counters, (name) => traits[name]);
+  machine.step();
+  assertEquals(
+    machine.network.missingPart()?.message,
+    'Cannot tell what "odd0" is: it counts by its name',
+  );
+  traits.odd0 = DEVICE;
+  traits.bond0 = { ...VIRTUAL, bond: true };
+  for (let second = 0; second < 3; second++) machine.step({ ...counters, bond0: 3 });
+  assertEquals(machine.network.missingPart(), undefined);
+});
+
 Deno.test("NetworkCollector.collect() continues with an interface that is renamed", () => {
   using time = new FakeTime();
   const indexes: Record<string, number> = { eth0: 2, lan0: 2, usb0: 3 };
