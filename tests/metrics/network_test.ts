@@ -285,6 +285,19 @@ Deno.test("NetworkCollector.collect() notices that a port has left its bridge", 
   assertEquals(counted(), ["guest", "eth0"]);
 });
 
+Deno.test("NetworkCollector.collect() counts a new interface while another is still looked up", () => {
+  using time = new FakeTime();
+  const machine = new Machine(
+    time,
+    { eth0: 1 },
+    (name) => name === "slow0" ? new Promise<never>(() => {}) : DEVICE,
+  );
+  machine.step();
+  machine.step({ eth0: 1, eth1: 10, slow0: 100 });
+  assertEquals(machine.step(), [11, 0]);
+  assertEquals(machine.counted(), ["eth0", "eth1"]);
+});
+
 Deno.test("NetworkCollector.missingPart() ends when it is known what an interface is", () => {
   using time = new FakeTime();
   const traits: Record<string, InterfaceTraits> = { eth0: DEVICE };

@@ -323,6 +323,18 @@ Deno.test("createGetText() gives a proxy its password, and the server behind it 
   }
 });
 
+Deno.test("queryServices() keeps the first answer when another comes in spite of the abort", async () => {
+  const late = Promise.withResolvers<{ status: number; text: string }>();
+  const getText = (url: string) => {
+    if (url.includes("late")) return late.promise;
+    setTimeout(() => late.resolve({ status: 200, text: "8.8.8.8" }), 0);
+    return Promise.resolve({ status: 200, text: "9.9.9.9" });
+  };
+  const urls = ["https://late.example", "https://a.example"];
+  const told = await queryServices(urls, 4, { getText, signal: NO_ABORT });
+  assertEquals(told, { address: "9.9.9.9", host: "a.example" });
+});
+
 Deno.test("queryServices() takes an answer of at most 1,024 characters", async () => {
   const told = (length: number) => {
     const getText = () => Promise.resolve({ status: 200, text: "9.9.9.9".padEnd(length) });
