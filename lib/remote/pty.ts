@@ -61,7 +61,7 @@ export class Pty {
   #buffer = new ArrayBuffer(CHUNK_BYTES);
   #stderr = "";
   #sessionId: number | undefined;
-  /** Device of the terminal; empty until it is there, and when it is closed. */
+  /** Device of the terminal; empty until it is there. */
   #path = "";
   #size: TerminalSize | undefined;
 
@@ -136,7 +136,6 @@ export class Pty {
     const drained = this.#reader.cancel().catch(() => {});
     await tree.exited(HANGUP_GRACE_MS);
     await tree.kill();
-    this.#path = "";
     await Promise.all([
       drained,
       this.#sizes.close(),

@@ -147,15 +147,12 @@ class Terminal {
 
   /** Passes the shell's output on, or keeps the end of it. */
   async #readOutput(): Promise<void> {
-    const { signal } = this.#over;
     for (let bytes = await this.#pty.read(); bytes; bytes = await this.#pty.read()) {
       await this.#send(bytes);
       // A program that never stops must not block other tasks, nor use a CPU for unseen output.
       const pauseMs = this.#connection === undefined ? UNSEEN_PAUSE_MS : 0;
       await new Promise((turn) => setTimeout(turn, pauseMs));
-      if (signal.aborted) return;
     }
-    if (signal.aborted) return;
     const { startError } = this.#pty;
     if (startError === "") return this.#end.resolve("the shell has ended");
     await this.#sendLine(`Cannot open a terminal: ${startError}`);

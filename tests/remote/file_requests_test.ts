@@ -154,7 +154,9 @@ Deno.test("FileRequests logs few of many changes, and what is only looked at not
     })
   );
   assertEquals(lines.length, 5, lines.join("\n"));
-  assert(lines[0]?.endsWith('remote: File request create of "~/0": done'), lines[0]);
+  lines.forEach((line, count) => {
+    assert(line.endsWith(`remote: File request create of "~/${count}": done`), line);
+  });
 });
 
 Deno.test("FileRequests answers what waits as long as the panel does, by its kind", async () => {

@@ -59,6 +59,7 @@ Deno.test("searchFiles() finds the first line of text files, whatever the buffer
       ["/a", 2],
       ["/b", 3],
     ]);
+    assertEquals(new Set(matches.map(({ is_dir }) => is_dir)), new Set([false]));
     assertEquals(matches[0]?.text.length, 300);
     assertMatch(matches[0]?.text ?? "", /^two NEEDLE y+$/);
   });
@@ -127,4 +128,26 @@ Deno.test("searchFiles() stops when 50,000 folders wait to be searched", async (
   const { signal } = new AbortController();
   assertEquals(await seen(49_999), { matches: [], limited: false });
   assertEquals(await seen(50_000), { matches: [], limited: true });
+});
+
+Deno.test("searchFiles() searches the kernel's folders only when it begins there", async () => {
+  const { readDir } = Deno;
+  const { signal } = new AbortController();
+  const entry = { isDirectory: true, isFile: false, isSymlink: false };
+  Deno.readDir = async function* (path) {
+    const names = path === "/" ? ["dev", "proc", "sys", "srv"] : ["needle"];
+    if (!String(path).endsWith("needle")) { for (const name of names) yield { name, ...entry }; }
+  };
+  try {
+    const found = async (path: string) => {
+      const args = new FileArguments({ path, query: "needle" }, "/");
+      return (await searchFiles(args, signal)).matches.map(({ path }) => path);
+    };
+    assertEquals(await found("/"), ["/srv/needle"]);
+    for (const path of ["/dev", "/proc", "/sys"]) {
+      assertEquals(await found(path), [`${path}/needle`]);
+    }
+  } finally {
+    Deno.readDir = readDir;
+  }
 });

@@ -125,6 +125,7 @@ test("Terminals.handle() opens a new shell when the user has closed the old one"
   const second = await connected(panel);
   second.type("echo [$word]\r");
   await eventually(() => second.text.includes("[]"));
+  assert(!panel.lines.some((line) => line.includes("has no connection")), "none was waited for");
 });
 
 test("Terminals.handle() ends the shell with its connection when it can't be resumed", async (panel) => {
