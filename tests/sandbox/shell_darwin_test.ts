@@ -42,6 +42,14 @@ Deno.test("DarwinShell.ask() runs each command with the arguments that belong to
   });
 });
 
+Deno.test("DarwinShell.ask() gives each command 2 s of CPU", async () => {
+  const ps = '[ "$(ulimit -t)" = 2 ] && echo 1 2 3';
+  await withCommands({ mount: "ulimit -t", ps }, async (shell) => {
+    assertEquals(await shell.ask("mounts"), "2");
+    assertEquals(await shell.ask("processes"), "3");
+  });
+});
+
 Deno.test("new DarwinShell() shows by few words what it is", async () => {
   const vm_stat = '/bin/ps -ww -o args= -p "$PPID"';
   await withCommands({ vm_stat }, async (shell) => {

@@ -57,6 +57,13 @@ printf "192.0.2.2      STREAM\\n"
     });
   });
 
+  Deno.test(`Shell.lookUp() gives getent 2 s of CPU under ${name}`, async () => {
+    await withGetent('echo "192.0.2.$(ulimit -t) STREAM"', shell, async (opened) => {
+      assertEquals(await opened.lookUp("a.example"), ["192.0.2.2"]);
+      assertEquals(await opened.lookUpHosts("a.example"), ["192.0.2.2"]);
+    });
+  });
+
   Deno.test(`Shell.lookUp() bounds the answer of a babbling getent under ${name}`, async () => {
     await withGetent(
       'i=0; while :; do i=$((i+1)); echo "192.0.2.$((i % 256)) STREAM"; done',

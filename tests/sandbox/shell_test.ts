@@ -130,6 +130,17 @@ printf '%s\\n' "$* \\\\n %s $LC_ALL \${AGENT_TOKEN-none} \${KOMARI_AGENT_MENU-no
     );
   });
 
+  Deno.test(`Shell.ping() gives what is shorter than 250 characters under ${name}, and 2 s of CPU`, async () => {
+    const [kept, cut] = ["x".repeat(249), "y".repeat(250)];
+    await withPing(
+      `#!/bin/sh\necho ${kept}\necho ${cut}\nulimit -t\n`,
+      (path) =>
+        withShell({ shell, path }, async (shell) => {
+          assertEquals(await shell.ping("192.0.2.1"), `${kept}\n2\n`);
+        }),
+    );
+  });
+
   Deno.test(`Shell.ping() leaves neither zombies nor memory behind under ${name}`, async () => {
     await withPing(
       "#!/bin/sh\necho pong\n",
@@ -217,6 +228,47 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
           }),
       );
     }
+  });
+
+  Deno.test(`Shell.nvidiaSmi() takes 64 lines or 3,800 bytes of output under ${name}`, async () => {
+    const output = async (lines: number, length: number) => {
+      const line = "x".repeat(length);
+      const script = `#!/bin/sh\ni=0\nwhile [ $((i += 1)) -le ${lines} ]; do echo ${line}; done\n`;
+      let text: string | undefined;
+      await withNvidiaSmi(
+        script,
+        (path) =>
+          withShell({ shell, path, gpu: true }, async (shell) => {
+            text = await shell.nvidiaSmi().catch(({ message }) => message);
+          }),
+      );
+      return text ?? "";
+    };
+    assertEquals((await output(63, 9)).length, 630);
+    assertMatch(await output(64, 9), /its output is too long/, "with the line of the exit code");
+    assertEquals((await output(37, 99)).length, 3700);
+    assertMatch(await output(38, 99), /its output is too long/);
+    assertEquals((await output(2, 249)).length, 500);
+    assertEquals(await output(2, 250), "", "a line as long as that is no card");
+  });
+
+  Deno.test({
+    name: `Shell.nvidiaSmi() lets ${name} kill it after 5 s`,
+    // Debian's busybox prefers its own timeout to the one on PATH.
+    ignore: name.includes("busybox"),
+    async fn() {
+      const folder = await Deno.makeTempDir();
+      writeExecutable(`${folder}/nvidia-smi`, "#!/bin/sh\n");
+      writeExecutable(`${folder}/timeout`, '#!/bin/sh\necho "--foreground, ${*%%/*}"\n');
+      try {
+        await withShell({ shell, path: `${folder}:/usr/bin:/bin`, gpu: true }, async (shell) => {
+          const words = (await shell.nvidiaSmi())?.split(" ").slice(0, 5).join(" ");
+          assertEquals(words, "--foreground, --foreground -s KILL 5");
+        });
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
   });
 
   Deno.test(`Shell.close() ends ${name} with an nvidia-smi that hangs`, async () => {
@@ -425,13 +477,16 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
         "22 link a b",
         `23 link ${"a".repeat(65)}`,
         "24 descriptors 1",
+        `25 interface ${"a".repeat(65)}`,
+        `26 resolve ${"a".repeat(254)}`,
+        `27 hosts ${"a".repeat(254)}`,
       ];
       const writer = command.stdin.getWriter();
       await writer.write(new TextEncoder().encode(requests.join("\n") + "\n"));
       await writer.close();
       const { stdout } = await command.output();
       const refused = new TextDecoder().decode(stdout).trim().split("\n");
-      assertEquals(refused, Array.from({ length: 24 }, (_, index) => `${index + 1} refused`));
+      assertEquals(refused, Array.from({ length: 27 }, (_, index) => `${index + 1} refused`));
       assertEquals([...Deno.readDirSync(folder)], []);
     } finally {
       await Deno.remove(folder, { recursive: true });
