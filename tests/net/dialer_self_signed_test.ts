@@ -43,6 +43,33 @@ Deno.test({
 });
 
 Deno.test({
+  name: "NetDialer.dial() connects once to a server that is gone, also after such a certificate",
+  ...needsOpenssl,
+  async fn() {
+    const dialer = new NetDialer({ caCerts: [cert], preferFamily: 4 });
+    let gone = new URL("https://localhost");
+    await withServer({ cert, key }, async (url) => {
+      gone = url;
+      const { stream } = await dialer.dial(url, { signal });
+      stream.close();
+    });
+    const { connect } = Deno;
+    const called: unknown[] = [];
+    const value = (options: Deno.ConnectOptions) => {
+      called.push(options.port);
+      return connect(options);
+    };
+    Object.defineProperty(Deno, "connect", { value, configurable: true });
+    try {
+      await assertRejects(() => dialer.dial(gone, { signal }), DialError);
+    } finally {
+      Object.defineProperty(Deno, "connect", { value: connect, configurable: true });
+    }
+    assertEquals(called, [Number(gone.port)]);
+  },
+});
+
+Deno.test({
   name: "NetDialer.dial() refuses such a certificate that is another one, or for another name",
   ...needsOpenssl,
   async fn() {
