@@ -182,6 +182,34 @@ Deno.test(
   },
 );
 
+Deno.test("streamRequest() says why a body could not be sent, whatever the answer", async () => {
+  const lost = Promise.withResolvers<void>();
+  const answer = new TextEncoder().encode("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  let writes = 0;
+  const stream = {
+    async read(into: Uint8Array<ArrayBuffer>) {
+      await lost.promise;
+      into.set(answer);
+      return answer.length;
+    },
+    write(bytes: Uint8Array<ArrayBuffer>) {
+      if (writes++ === 0) return Promise.resolve(bytes.length);
+      lost.resolve();
+      return Promise.reject(new Error("broken pipe"));
+    },
+    close() {},
+  };
+  const dialer = { dial: () => Promise.resolve({ stream }) };
+  const request: StreamedRequest = {
+    method: "POST",
+    url: "http://localhost",
+    headers: [],
+    source: sourceOf("123"),
+  };
+  const asking = streamRequest(dialer, request, { signal: never, stallMs: 60_000 });
+  await assertRejects(() => asking, ResponseError, "the connection was lost");
+});
+
 Deno.test("streamRequest() throws what source and sink throw", sanitized, async () => {
   await withStream(async (peer) => {
     await peer.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345");
