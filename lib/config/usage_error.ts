@@ -1,4 +1,2 @@
 /** A mistake on the command line or in the configuration: one line for the user, exit code 2. */
-export class UsageError extends Error {
-  override name = "UsageError";
-}
+export class UsageError extends Error {}

@@ -3,7 +3,6 @@ export type DialStage = "lookup" | "connect" | "proxy" | "tls";
 
 /** A server could not be reached; the message is for an operator and has no password. */
 export class DialError extends Error {
-  override name = "DialError";
   readonly stage: DialStage;
 
   constructor(message: string, options: { stage: DialStage; cause?: unknown }) {
@@ -14,7 +13,6 @@ export class DialError extends Error {
 
 /** A server was reached, but sent no valid response. */
 export class ResponseError extends Error {
-  override name = "ResponseError";
   readonly kind: "closed" | "malformed" | "too long" | "timeout";
 
   constructor(message: string, options: { kind: ResponseError["kind"]; cause?: unknown }) {
@@ -25,7 +23,6 @@ export class ResponseError extends Error {
 
 /** A server answered a WebSocket upgrade with another status than 101. */
 export class UpgradeError extends Error {
-  override name = "UpgradeError";
   readonly status: number;
   /** The start of the body. */
   readonly text: string;

@@ -16,7 +16,6 @@ export type PanelFailure =
 
 /** A call to the panel failed; the message has method and path, never the query. */
 export class PanelError extends Error {
-  override name = "PanelError";
   readonly failure: PanelFailure;
   /** The HTTP status, when there was an answer. */
   readonly status: number | undefined;

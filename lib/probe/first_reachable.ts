@@ -1,9 +1,7 @@
 import { connectAbortable, type TcpOptions } from "../net/happy_eyeballs.ts";
 
 /** This machine has no route to an address, so nothing was sent. */
-export class UnreachableError extends Error {
-  override name = "UnreachableError";
-}
+export class UnreachableError extends Error {}
 
 /**
  * Tries addresses in turn and gives the result of the first that this machine has a route to.

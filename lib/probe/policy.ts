@@ -9,14 +9,10 @@ import { addressBytes } from "../parse/ip_address.ts";
 export type AddressedMachine = Pick<Host, "interfaceAddresses">;
 
 /** A probe was refused for the address that it would have reached. */
-export class ProbeRefusedError extends Error {
-  override name = "ProbeRefusedError";
-}
+export class ProbeRefusedError extends Error {}
 
 /** A probe was not made, since too many of its address are due. */
-export class TooManyProbesError extends Error {
-  override name = "TooManyProbesError";
-}
+export class TooManyProbesError extends Error {}
 
 /** Time-out of the resolution of a name. */
 const LOOKUP_MS = 3000;
