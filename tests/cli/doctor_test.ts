@@ -4,10 +4,12 @@ import {
   checksJson,
   checkText,
   type CompletedCheck,
+  parseCheck,
   result,
   runChecks,
 } from "../../lib/cli/checks.ts";
 import { allPanelChecks, runDoctor } from "../../lib/cli/doctor.ts";
+import { AS_SERVICE } from "../../lib/cli/doctor_as_service.ts";
 import {
   configCheck,
   disksResult,
@@ -15,6 +17,7 @@ import {
   machineChecks,
 } from "../../lib/cli/doctor_machine.ts";
 import { clockDifference, connectAdvice, tlsAdvice } from "../../lib/cli/doctor_advice.ts";
+import { NodeStore } from "../../lib/panel/node_store.ts";
 import { DialError } from "../../lib/net/errors.ts";
 import { displayWidth } from "../../lib/cli/help.ts";
 import { translate } from "../../lib/cli/translate.ts";
@@ -584,4 +587,102 @@ Deno.test("allPanelChecks() check each of several panels with its own token, and
       Deno.removeSync(file);
     }
   });
+});
+
+/** Runs the command without a service, and without a seal of this process. */
+async function doctorIn(
+  folder: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number; printed: string }> {
+  const more = ["--enable-remote-control", "--install-service-name", "no-such-service"];
+  const config = configOf([...args, ...more], { RUNTIME_DIRECTORY: folder });
+  const context = new FakeContext({ HOME: folder, ...env });
+  return { code: await runDoctor(config, context), printed: context.printed };
+}
+
+Deno.test("runDoctor() shows each check in its order, and the sum", async () => {
+  const folder = Deno.makeTempDirSync();
+  using health = openHealth(folder);
+  health.accepted(3000);
+  try {
+    await withPanel({}, async (url) => {
+      const { printed } = await doctorIn(folder, ["-e", url, "-t", TOKEN]);
+      const lines = printed.split("\n");
+      const titles = lines.flatMap((line) => /^[✓!✗-] (.{18})/.exec(line)?.[1]?.trim() ?? []);
+      assertEquals(titles, [
+        ...["Configuration", "Service", "Running agent", "Other agents", "Probes"],
+        ...["Name resolution", "TCP connection", "TLS", "Panel", "Token", "WebSocket", "Clock"],
+        ...["Round trip", "Open files", "Interfaces", "Disks", "ICMP probes", "State folder"],
+        ...["Version", "Seal"],
+      ]);
+      const sum = lines.at(-2) ?? "";
+      assert(/^(Everything is fine|\d failed, \d warnings?)\.$/.test(sum), sum);
+      assertEquals([lines.at(-3), lines.at(-1)], ["", ""]);
+    });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("runDoctor() puts a panel's name above its checks where there are several", async () => {
+  const folder = Deno.makeTempDirSync();
+  const panels = [1, 2].map((port) => ({
+    endpoint: `http://127.0.0.1:${port}`,
+    token: `t${port}`,
+  }));
+  Deno.writeTextFileSync(`${folder}/config.json`, JSON.stringify({ panels }));
+  const config = configOf(["--config", `${folder}/config.json`], { RUNTIME_DIRECTORY: folder });
+  const context = new FakeContext({ HOME: folder });
+  try {
+    const doctor = { ...config, serviceName: "no-such-service", remoteControl: true };
+    assertEquals(await runDoctor(doctor, context), 1);
+    const lines = context.printed.split("\n");
+    for (const port of [1, 2]) {
+      const at = lines.indexOf(`127.0.0.1:${port}`);
+      assertEquals([lines[at - 1], lines[at + 1]?.includes("Name resolution")], ["", true]);
+      assertEquals(lines.lastIndexOf(`127.0.0.1:${port}`), at);
+    }
+    const after = lines.findIndex((line) => line.includes("Open files"));
+    assertEquals(lines[after - 1], "", "what is of no panel stands apart");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("runDoctor() prints its checks for the doctor that has started it, and has not failed", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const { code, printed } = await doctorIn(folder, ["-e", "http://127.0.0.1:1", "-t", TOKEN], {
+      [AS_SERVICE]: "1",
+    });
+    const checks = printed.trim().split("\n").map((line) => JSON.parse(line).check);
+    assertEquals(code, 0);
+    assertEquals(checks.map(({ id }) => id), [
+      ...["dns", "connect", "tls", "panel", "token", "websocket", "clock", "round_trip"],
+      ...["open_files", "interfaces", "disks", "ping", "state", "seal"],
+    ]);
+    assertEquals(checks.map((check) => parseCheck(check, [])).flat().length, checks.length);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("runDoctor() uses the token that this node has registered with", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    await withPanel({}, async (url) => {
+      const store = new NodeStore(`${folder}/state`, { ignoreDamage: false });
+      using opened = store;
+      await opened.open();
+      await opened.save({ endpoint: url, uuid: "u", token: TOKEN, registeredAtMs: 1 });
+      const args = ["-e", url, "--auto-discovery", "key-of-the-panel", "--json"];
+      const { printed } = await doctorIn(folder, [...args, "--state-dir", `${folder}/state`]);
+      const { checks } = JSON.parse(printed);
+      const token = checks.find(({ id }: { id: string }) => id === "token");
+      assertEquals([token.status, token.text], ["ok", "accepted"]);
+    });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
