@@ -72,3 +72,45 @@ Deno.test("runTrafficSet() asks the running agent, and withdraws what that does 
     Deno.removeSync(folder, { recursive: true });
   }
 });
+
+Deno.test("runTrafficShow() prints the totals for people and for programs", async () => {
+  const folder = Deno.makeTempDirSync();
+  using _ = new FakeTime({ now: new Date("2026-11-17T12:00:00") });
+  const run = async (words: string): Promise<string> => {
+    const context = new FakeContext();
+    const config = configOf(["traffic", ...words.split(" "), "--state-dir", folder]);
+    const command = words.startsWith("set") ? runTrafficSet : runTrafficShow;
+    assertEquals(await command(config, context), 0);
+    return context.printed;
+  };
+  try {
+    await assertRejects(() => run("show"), Error, "an agent with --month-rotate makes it");
+    await assertRejects(() => run("set"), UsageError, "--up BYTES, --down BYTES or both");
+    const nics = "--include-nics none-of-these";
+    const text = await run(`set --up 1GB --down 2GiB --month-rotate 15 ${nics}`);
+    const [first, ...rows] = text.trimEnd().split("\n");
+    assertEquals(first, "No agent is running; the next one starts with these totals.");
+    assertEquals(rows.map((row) => row.slice(0, 12).trim()), [
+      ...["Since", "Up", "Down", "Interfaces", "State"],
+    ]);
+    assertMatch(rows[1] ?? "", /^Up {10}953\.\d MiB \(1000000000 bytes\)$/);
+    assertMatch(rows[2] ?? "", /^Down {8}2\.0 GiB \(2147483648 bytes\)$/);
+    assertMatch(rows[4] ?? "", /^State {7}\/.*, no agent is running$/);
+    const shown = JSON.parse(await run(`set --down 5 --json ${nics}`));
+    assertEquals([shown.since, shown.next, shown.setBy], ["2026-11-15", "2026-12-15", "command"]);
+    assertEquals([shown.up, shown.down], [1_000_000_000, 5], "what is not named stays");
+    const { isRunning, setBy } = JSON.parse(await run("show --json"));
+    assertEquals([isRunning, setBy], [false, undefined]);
+    const lock = FolderLock.open(folder);
+    using _lock = lock;
+    assertEquals(lock.tryLock(), true);
+    assertEquals(JSON.parse(await run("show --json")).isRunning, true);
+    await assertRejects(
+      () => run("set --up 1 --month-rotate 3"),
+      UsageError,
+      "the running agent resets it on day 15; `install --month-rotate 3` changes that",
+    );
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
