@@ -45,13 +45,13 @@ const HUNG_UP_CODE = 129;
  */
 function hangUpSignal(): AbortSignal {
   const hangUp = new AbortController();
-  if (!isHangUpIgnored()) Deno.addSignalListener("SIGHUP", () => hangUp.abort());
+  const status = attempt(() => Deno.readTextFileSync("/proc/self/status")) ?? "";
+  if (!isHangUpIgnored(status)) Deno.addSignalListener("SIGHUP", () => hangUp.abort());
   return hangUp.signal;
 }
 
-/** By the mask of ignored signals, of which SIGHUP is the first. */
-function isHangUpIgnored(): boolean {
-  const status = attempt(() => Deno.readTextFileSync("/proc/self/status")) ?? "";
+/** Whether a process ignores SIGHUP, the first signal in the mask of its `/proc/PID/status`. */
+export function isHangUpIgnored(status: string): boolean {
   const [, mask = "0"] = /^SigIgn:\s*([0-9a-f]{1,16})$/m.exec(status) ?? [];
   return (BigInt(`0x${mask}`) & 1n) === 1n;
 }

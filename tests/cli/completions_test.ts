@@ -85,6 +85,12 @@ Deno.test("completions() for fish and zsh say what each option takes", () => {
   assertStringIncludes(zsh, "      '-e[The panel'\\''s address");
   assertStringIncludes(zsh, "    config) choices=('show:check and show the configuration') ;;");
   assertStringIncludes(zsh, '    "traffic set") specs=(\n');
+  const choices = (script: string, pattern: RegExp) =>
+    Array.from(script.matchAll(pattern), ([, word = ""]) => word);
+  const groups = ["traffic", "config", "completions"];
+  assertEquals(choices(zsh, /^ {4}(\S+)\) choices=/gm), ['""|help', ...groups, "*"]);
+  const bash = completions("bash", "en");
+  assertEquals(choices(bash, /^ {6}(\S+)\) COMPREPLY=/gm), ['""|help', ...groups]);
 });
 
 Deno.test("runCompletions() prints those of the shell that the command names", () => {

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { runInstall } from "../../lib/cli/install.ts";
+import { isHangUpIgnored, runInstall } from "../../lib/cli/install.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 
 Deno.test("runInstall() shows an installation under a manager that is not here", async () => {
@@ -9,4 +9,20 @@ Deno.test("runInstall() shows an installation under a manager that is not here",
   assertEquals(await runInstall({ ...config, print: true }, context), 0);
   assertStringIncludes(context.printed, "File /etc/init.d/komari-agent-deno");
   assertEquals(context.printed.includes("s3cret"), false);
+});
+
+Deno.test("isHangUpIgnored() reads the first signal of the mask, which nohup sets", () => {
+  const table: [mask: string, isIgnored: boolean][] = [
+    ["0000000000000001", true],
+    ["0000000000001007", true],
+    ["ffffffffffffffff", true],
+    ["0000000000001006", false],
+    ["0000000000000000", false],
+  ];
+  for (const [mask, isIgnored] of table) {
+    const status =
+      `Name:\tx\nSigBlk:\t0000000000000001\nSigIgn:\t${mask}\nSigCgt:\t0000000000000001\n`;
+    assertEquals(isHangUpIgnored(status), isIgnored, mask);
+  }
+  assertEquals(isHangUpIgnored(""), false);
 });
