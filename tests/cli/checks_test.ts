@@ -31,6 +31,9 @@ Deno.test("checkText() marks each status, in its color on a terminal", () => {
   const advised = { ...CHECK, advice: "do it" };
   const text = checkText(advised, { ...LAYOUT, isColored: false });
   assertEquals(text.split("\n").slice(1), ["  → do it", ""]);
+  const long = { ...CHECK, advice: "12345 12345 12345 12345" };
+  const wrappedText = checkText(long, { ...LAYOUT, isColored: false, columns: 24 });
+  assertEquals(wrappedText.split("\n").slice(1), ["  → 12345 12345 12345", "    12345", ""]);
 });
 
 Deno.test("wrapped() goes on below the text, of 20 columns at least", () => {

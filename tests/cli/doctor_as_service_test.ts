@@ -186,6 +186,32 @@ Deno.test("runAsService() leaves options of the command line out of the service,
   assertEquals([run?.checks, run?.result.status], [undefined, "skipped"]);
   assertStringIncludes(run?.result.text ?? "", "does not have --interval, --gpu of the command");
   // These change nothing but what is shown.
-  const shown = await runWith({ args: ["--lang", "zh", "--json"] });
+  const shown = await runWith({
+    args: ["--lang", "zh", "--json", "--log-level", "debug", "--log-format", "json"],
+  });
   assertEquals(shown.run?.checks, [CHECK]);
+});
+
+Deno.test("runAsService() knows each variable that changes how a panel is reached", async () => {
+  const names = [
+    ...["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"],
+    ...["DENO_CERT", "DENO_TLS_CA_STORE", "NODE_EXTRA_CA_CERTS"],
+  ];
+  const env = Object.fromEntries([...names, "HOME", "PATH"].map((name) => [name, "x"]));
+  const { run } = await runWith({ env, shown: { output: "User=x\n" } });
+  assertStringIncludes(
+    run?.result.text ?? "",
+    `this shell alone has ${names.join(", ")}, which are`,
+  );
+});
+
+Deno.test("runAsService() is as root for a system's service that names no user", {
+  ignore: Deno.uid() !== 0,
+}, async () => {
+  const { run, commands } = await runWith({
+    change: { scope: "system" },
+    shown: { output: "Environment=\n" },
+  });
+  assertEquals(run?.result.text, "the service, as root with its variables and limits");
+  assertEquals(commands[0]?.args.includes("--user"), false);
 });

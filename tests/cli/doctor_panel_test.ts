@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type CompletedCheck, runChecks } from "../../lib/cli/checks.ts";
 import { panelChecks } from "../../lib/cli/doctor_panel.ts";
 import { FakeTime } from "../fake_time.ts";
@@ -169,5 +169,44 @@ Deno.test("panelChecks() name the proxy that they go through", async () => {
     assertEquals(panel?.status, "ok");
   } finally {
     await server.shutdown();
+  }
+});
+
+Deno.test("panelChecks() wait 10 s for an answer, and for none that follows", async () => {
+  const silent = Promise.withResolvers<Response>();
+  const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
+  const server = Deno.serve(options, () => silent.promise);
+  using time = new FakeTime({ now: Date.now() });
+  try {
+    const checking = checksOf(["-e", `http://127.0.0.1:${server.addr.port}`, "-t", TOKEN]);
+    const tookMs = await time.until(checking, { withinMs: 60_000, stepMs: 100 });
+    const { panel, websocket } = await checking;
+    assertEquals([panel?.status, websocket?.status], ["failed", "skipped"]);
+    assertMatch(panel?.text ?? "", /no answer within 10 s$/);
+    assert(tookMs >= 10_000, `it took ${tookMs} ms`);
+  } finally {
+    silent.resolve(new Response());
+    await server.shutdown();
+  }
+});
+
+Deno.test("panelChecks() wait 10 s for a certificate, and 10 s for TLS", async () => {
+  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const connections: Deno.Conn[] = [];
+  const accepting = (async () => {
+    for await (const connection of listener) connections.push(connection);
+  })();
+  using time = new FakeTime({ now: Date.now() });
+  try {
+    const checking = checksOf(["-e", `https://127.0.0.1:${listener.addr.port}`, "-t", TOKEN]);
+    const tookMs = await time.until(checking, { withinMs: 60_000, stepMs: 100 });
+    const { tls } = await checking;
+    assertEquals([tls?.status, tookMs >= 20_000], ["failed", true]);
+    assertMatch(tls?.text ?? "", /no answer within 10 s/);
+    assertMatch(tls?.advice ?? "", /try a smaller MTU/);
+  } finally {
+    listener.close();
+    await accepting;
+    for (const connection of connections) connection.close();
   }
 });

@@ -3,7 +3,7 @@ import { runTrafficSet, runTrafficShow } from "../../lib/cli/traffic.ts";
 import { FolderLock } from "../../lib/state/state_lock.ts";
 import { TrafficRequestFile } from "../../lib/state/traffic_request.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import { configOf, FakeContext } from "./fake_context.ts";
+import { configOf, FakeContext, openHealth } from "./fake_context.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 
 Deno.test("runTrafficSet() resets on the given day, or else on the day of the month's state", async () => {
@@ -110,6 +110,28 @@ Deno.test("runTrafficShow() prints the totals for people and for programs", asyn
       UsageError,
       "the running agent resets it on day 15; `install --month-rotate 3` changes that",
     );
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("runTrafficSet() waits two intervals of the running agent at most", async () => {
+  const folder = Deno.makeTempDirSync();
+  using health = openHealth(folder);
+  health.accepted(10_000);
+  const lock = FolderLock.open(folder);
+  using _lock = lock;
+  assertEquals(lock.tryLock(), true);
+  const agent = TrafficRequestFile.create(folder);
+  using _agent = agent;
+  const words = ["traffic", "set", "--up", "1GB", "--month-rotate", "1", "--state-dir", folder];
+  try {
+    using time = new FakeTime({ now: Date.now() });
+    const config = configOf(words, { RUNTIME_DIRECTORY: folder });
+    const setting = runTrafficSet(config, new FakeContext());
+    const refusal = assertRejects(() => setting, Error, "did not take it over within 20 s");
+    const tookMs = await time.until(refusal, { withinMs: 60_000, stepMs: 200 });
+    assertEquals(tookMs >= 20_000, true);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

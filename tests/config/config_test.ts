@@ -333,6 +333,7 @@ Deno.test("resolveConfig() refuses files that are no object of plain values", ()
 Deno.test("resolveConfig() warns of an interval that lets the node look offline", () => {
   assertStringIncludes(resolve(["-i", "60"]).notices.join(), "35 s");
   assertEquals(resolve(["-i", "30"]).notices, []);
+  assertEquals(resolve(["-i", "30.5"]).notices.length, 1);
 });
 
 Deno.test("resolveConfig() reports faster in the demo unless told otherwise", () => {
