@@ -125,8 +125,8 @@ export function allPanelChecks(config: Config, installedConfig?: string): readon
 async function withRegisteredToken(config: Config): Promise<Config> {
   if (config.token !== "" || config.autoDiscoveryKey === "") return config;
   const { NodeStore } = await import("../panel/node_store.ts");
+  // It is read only, and so never opened.
   const store = new NodeStore(stateFolder(config), { ignoreDamage: true });
-  using _ = store;
   const token = store.find(config.endpoint)?.token;
   if (token === undefined) return config;
   return { ...config, token, secrets: [...config.secrets, token] };

@@ -1,7 +1,8 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { CommandContext } from "../../lib/cli/command.ts";
 import { runConfigShow, shownOptions } from "../../lib/cli/config_show.ts";
 import { type Config, resolveConfig } from "../../lib/config/config.ts";
+import { FakeContext } from "./fake_context.ts";
 
 const FILE = JSON.stringify({
   endpoint: "https://p.example",
@@ -105,23 +106,42 @@ Deno.test("runConfigShow() lays options out by their groups, and proxies without
 });
 
 Deno.test("runConfigShow() names the variables of proxies, and hides their passwords", () => {
-  const config = configOf(["--json"]);
-  let text = "";
   const env = { HTTPS_PROXY: "http://me:s3cret@p.example:3128", no_proxy: "localhost" };
-  runConfigShow(config, {
-    signal: new AbortController().signal,
-    isRestart: () => false,
-    env,
-    secrets: [],
-    inLanguage: (english) => english,
-    print: (more) => void (text += more),
-    printError() {},
-    resolveWith: () => config,
-  });
-  const { file, proxies } = JSON.parse(text);
+  const context = new FakeContext(env);
+  assertEquals(runConfigShow(configOf(["--json"]), context), 0);
+  const { file, proxies } = JSON.parse(context.printed);
   assertEquals(file, undefined);
   assertEquals(proxies, {
     HTTPS_PROXY: { value: "http://********@p.example:3128", source: "variable HTTPS_PROXY" },
     NO_PROXY: { value: "localhost", source: "variable NO_PROXY" },
   });
+  const [table, chinese] = [[], ["--lang", "zh"]].map((args) => {
+    const shown = new FakeContext(env);
+    runConfigShow(configOf(args), shown);
+    return shown.printed;
+  });
+  assertStringIncludes(table ?? "", "\n\nProxies\n  HTTPS_PROXY  ");
+  assertMatch(table ?? "", /^ {2}NO_PROXY +localhost +variable NO_PROXY$/m);
+  assertStringIncludes(chinese ?? "", "配置文件：无\n\n面板\n");
+  assertStringIncludes(chinese ?? "", "\n\n代理\n");
+  assertMatch(chinese ?? "", /^ {2}rediscover +关闭 +默认$/m);
+});
+
+Deno.test("runConfigShow() names the installed service's file and its saved proxies", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    Deno.writeTextFileSync(`${folder}/environment`, "HTTP_PROXY=http://u:pw@p.example:1\n");
+    const path = `${folder}/config.json`;
+    const config = { ...configOf([]), configPath: path, isConfigInstalled: true };
+    const context = new FakeContext({ HTTPS_PROXY: "http://not-of-the-service:1" });
+    runConfigShow(config, context);
+    const lines = context.printed.split("\n");
+    assertEquals(lines[0], `Configuration file: ${path} (of the installed service)`);
+    const [proxy = "", ...more] = lines.filter((line) => /^ {2}HTTPS?_PROXY/.test(line));
+    assertMatch(proxy, /^ {2}HTTP_PROXY +http:\/\/\*{8}@p\.example:1 +\/.*\/environment$/);
+    assertEquals(more, []);
+    assertMatch(context.printed, /^ {2}config_file +\S+\/config\.json +the installed service$/m);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
