@@ -83,7 +83,7 @@ export function planInstall(config: Config, context: InstallContext): InstallPla
 function planPackaged(config: Config, context: InstallContext): InstallPlan {
   const { manager, paths, system } = context;
   const base = packagedPlan(system.program.form);
-  const planned = planService({ ...config, autoUpdate: false }, context);
+  const planned = planService(config, context);
   const service: ServicePlan = {
     ...base,
     stateFolder: planned.stateFolder,

@@ -72,3 +72,10 @@ Deno.test("officialRecordStep() throws when it can't be written", async () => {
     "Cannot create /dev/null/x",
   );
 });
+
+Deno.test("officialRecordStep() writes a file that everybody may read, and nothing secret", () => {
+  const more = { ...REPLACED, args: ["-t", "s3cret"], env: { HTTP_PROXY: "http://s3cret@p" } };
+  const { path, mode, text } = officialRecordStep("/etc/x", more);
+  assertEquals([path, mode], ["/etc/x/replaced.json", 0o644]);
+  assertEquals(JSON.parse(text), { ...REPLACED });
+});

@@ -60,6 +60,7 @@ Deno.test("install() of a packaged program writes its configuration only, and un
     "systemctl daemon-reload",
   ]);
   assertEquals(fake.text(`/etc/${NAME}/config.json`), "{}\n");
+  assert(fake.tree().includes(`/etc/${NAME}/config.json 640`));
   assertEquals(fake.text(`/usr/bin/${NAME}`), "the program of the package");
   assertStringIncludes(fake.printed.at(-1) ?? "", "the package stays");
 });
@@ -75,6 +76,7 @@ Deno.test("install() of a packaged program keeps options that are not given", as
     token: "top-secret",
   });
   assertStringIncludes(fake.text(`/etc/${NAME}/environment`), "http://proxy:3128");
+  assert(fake.tree().includes(`/etc/${NAME}/environment 600`));
   assertStringIncludes(fake.printed.join("\n"), `sudo dnf remove ${NAME}`);
   const elsewhere = ["install", "--replace-panel", "-e", "https://q.example", "-t", "another"];
   await installNow(configOf(elsewhere, { root: fake.root }), system);
@@ -90,6 +92,7 @@ Deno.test("install() of a packaged program adds to the unit what this machine ne
   await using _ = fake;
   await installNow(configOf([...ARGS, "--gpu"]), system);
   const text = fake.text(DROP_IN);
+  assert(fake.tree().includes(`${DROP_IN} 644`));
   assertStringIncludes(text, "[Service]\n");
   assertStringIncludes(text, "PrivateDevices=no\n");
   assertStringIncludes(text, "ProtectSystem=no\n");
