@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { boundedReader, findOfficialAgents } from "../../lib/service/official_agent.ts";
 import type { ManagerKind } from "../../lib/service/service_manager.ts";
 
@@ -83,16 +83,13 @@ Deno.test("findOfficialAgents() finds several agents or none", () => {
 });
 
 Deno.test("boundedReader() throws when a file is large or not regular", () => {
-  inRoot({ "/a/b": "text" }, (root) => {
-    assertEquals(boundedReader(root)("/a/b"), "text");
-    for (const path of ["/a", "/a/c"]) {
-      let failed = false;
-      try {
-        boundedReader(root)(path);
-      } catch {
-        failed = true;
-      }
-      assertEquals(failed, true, path);
-    }
+  const most = "x".repeat(256 * 1024);
+  inRoot({ "/a/b": "text", "/most": most, "/more": `${most}x` }, (root) => {
+    const read = boundedReader(root);
+    assertEquals([read("/a/b"), read("/most")], ["text", most]);
+    const words = "it is not a regular file of at most 256 KiB";
+    for (const path of ["/a", "/more"]) assertThrows(() => read(path), Error, words);
+    assertThrows(() => boundedReader("")("/dev/null"), Error, words);
+    assertThrows(() => read("/a/c"), Deno.errors.NotFound);
   });
 });

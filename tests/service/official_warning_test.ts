@@ -79,3 +79,24 @@ Deno.test("removeOfficialWarnings() leaves files alone that are not the official
   assertEquals(machine.text(script), "#!/bin/sh\necho mine\n");
   assertEquals(machine.printed.join("\n").includes("warning"), false);
 });
+
+Deno.test("removeOfficialWarnings() follows no link, and reads no large file", async () => {
+  await using machine = new OfficialMachine();
+  const script = "/etc/update-motd.d/99-komari-agent-warning";
+  const mark = "# Komari Agent managed MOTD warning\n";
+  machine.write("/etc/elsewhere", WARNING);
+  Deno.symlinkSync(`${machine.root}/etc/elsewhere`, `${machine.root}/etc/motd`);
+  machine.write(script, mark + " ".repeat(256 * 1024 + 1 - mark.length));
+  {
+    using _panel = machine.accepting();
+    assertEquals(await replaceNow(machine, machine.system), undefined);
+  }
+  assertEquals(machine.text("/etc/elsewhere"), WARNING);
+  assertEquals(machine.tree().some((line) => line.startsWith(script)), true);
+  machine.write(script, mark + " ".repeat(256 * 1024 - mark.length));
+  {
+    using _panel = machine.accepting();
+    assertEquals(await replaceNow(machine, machine.system), undefined);
+  }
+  assertEquals(machine.tree().some((line) => line.startsWith(script)), false);
+});

@@ -6,6 +6,8 @@ import {
   settingsVariables,
   showSettingsCommand,
 } from "../../lib/service/run_as_service.ts";
+import { systemdUnit } from "../../lib/service/systemd.ts";
+import { SYSTEM_PLAN } from "./service_plans.ts";
 
 /** As systemd 252 shows a unit that loses its capability, beside settings that are not set. */
 const SHOWN = `StateDirectory=komari-agent-deno
@@ -75,4 +77,30 @@ Deno.test("settings tell user, variables and files of variables", () => {
   assertEquals(settingsUser(""), "");
   assertEquals(settingsVariables(SHOWN), ["DENO", "HTTPS_PROXY", "D"]);
   assertEquals(environmentFiles(SHOWN), ["/etc/komari-agent-deno/environment", "/etc/a file"]);
+});
+
+Deno.test("asServiceCommand() takes over all that a unit or a drop-in can take away", () => {
+  // What starts and ends the service, and what a process has for itself.
+  const others =
+    /^(ExecStart|Restart|RestartSec|LimitCORE|RuntimeDirectory|KeyringMode|RemoveIPC)=/;
+  const unit = systemdUnit(SYSTEM_PLAN).split("[Service]\n")[1]?.split("\n\n")[0] ?? "";
+  const ofUnit = unit.split("\n").filter((line) => /^[A-Z]/.test(line) && !others.test(line));
+  const ofDropIns = [
+    ...["Group=g", "SupplementaryGroups=video", "UMask=0077", "WorkingDirectory=/srv"],
+    ...["RootDirectory=/srv/root", "MemoryDenyWriteExecute=yes", "PrivateNetwork=yes"],
+    ...["PrivateUsers=yes", "NetworkNamespacePath=/run/netns/x", "ProtectProc=invisible"],
+    ...["ProcSubset=pid", "ReadWritePaths=/srv", "ReadOnlyPaths=/srv", "InaccessiblePaths=/srv"],
+    ...["TemporaryFileSystem=/srv", "IPAddressAllow=any", "IPAddressDeny=any"],
+    ...["Environment=A=b", "UnsetEnvironment=A"],
+  ];
+  assert(ofUnit.length > 20, "the whole unit");
+  const limits = ["LimitNOFILE", "LimitNPROC", "LimitAS"];
+  const shown = [...ofUnit, ...ofDropIns, ...limits.flatMap((it) => [`${it}=9`, `${it}Soft=8`])];
+  const { args } = asServiceCommand(shown.join("\n"), OPTIONS);
+  const settings = args.flatMap((word, at) => word === "-p" ? [args[at + 1] ?? ""] : []);
+  const wanted = [...ofUnit, ...ofDropIns, ...limits.map((it) => `${it}=8:9`)];
+  assertEquals(settings.toSorted(), wanted.toSorted());
+  const [, , properties = ""] = showSettingsCommand("x", "system").args;
+  const asked = new Set(properties.slice("--property=".length).split(","));
+  assertEquals(shown.map((line) => line.replace(/=.*/, "")).filter((it) => !asked.has(it)), []);
 });
