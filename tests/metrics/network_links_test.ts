@@ -426,3 +426,41 @@ Deno.test("NetworkCollector.collect() decides again about a port that joins a br
   await step(1_000);
   assertEquals(network.total.bytes(), { receivedBytes: 57, sentBytes: 57 });
 });
+
+Deno.test("NetworkCollector.collect() takes the last of two answers about an interface, which may come first", async () => {
+  using time = new FakeTime();
+  const answers: PromiseWithResolvers<InterfaceTraits>[] = [];
+  let isSlave = false;
+  let hasChanged = false;
+  const network = new NetworkCollector(
+    { read: () => "eth1: 7 0 0 0 0 0 0 0 7 0 0 0 0 0 0 0\n" },
+    () => {
+      const answer = Promise.withResolvers<InterfaceTraits>();
+      answers.push(answer);
+      return answer.promise;
+    },
+    {
+      globs: { include: [], exclude: [] },
+      links: {
+        hasChanged: () => hasChanged && !(hasChanged = false),
+        find: () => ({ index: 2, isMaster: false, isSlave }),
+      },
+    },
+  );
+  const step = async () => {
+    time.tick(1_000);
+    network.collect();
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  };
+  await step();
+  // It joins a bond while it is being looked up.
+  [isSlave, hasChanged] = [true, true];
+  await step();
+  assertEquals(answers.length, 2);
+  const [first, second] = answers;
+  second?.resolve({ ...NO_TRAITS, device: true, bondSlave: true });
+  first?.resolve({ ...NO_TRAITS, device: true });
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  await step();
+  assertEquals(network.interfaces().map(({ counted }) => counted), [false]);
+});
