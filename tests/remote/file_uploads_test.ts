@@ -301,3 +301,17 @@ Deno.test("FileUploads.commit() remembers the last 64 commits", async () => {
     );
   });
 });
+
+Deno.test("FileUploads.commit() writes a second upload of the same id, that of the same path too", async () => {
+  await withFiles(async (files) => {
+    const upload = { upload_id: "u1", path: "~/x", total_size: 1, chunk_size: 1 };
+    for (const [index, byte] of [7, 8].entries()) {
+      files.transfers.offered.set(`${index}`, Uint8Array.of(byte));
+      const transfer = { transfer_id: `${index}`, transfer_token: "x" };
+      const part = { ...upload, chunk_index: 0, offset: 0, first: true, ...transfer };
+      await files.result("upload_stream", part);
+      await files.result("upload_commit", upload);
+      assertEquals(await Deno.readFile(`${files.folder}/x`), Uint8Array.of(byte));
+    }
+  });
+});
