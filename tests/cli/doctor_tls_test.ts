@@ -54,3 +54,20 @@ Deno.test("checkTls() warns of a panel without it, unless that is on this machin
   assertEquals([status, advice], ["warning", "use an https:// address"]);
   assertStringIncludes(text, "unencrypted");
 });
+
+Deno.test("checkTls() ends soon when the server takes the connection and says nothing", async () => {
+  using server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const connections: Deno.Conn[] = [];
+  const accepting = (async () => {
+    for await (const connection of server) connections.push(connection);
+  })();
+  using time = new FakeTime();
+  const { signal } = new AbortController();
+  const way = { url: new URL(`https://127.0.0.1:${server.addr.port}`), proxy: undefined };
+  const checking = checkTls(way, { dialer: new NetDialer(), anyCertificate: false, signal });
+  await time.until(checking, { withinMs: 60_000, stepMs: 500 });
+  assertEquals((await checking).status, "failed");
+  for (const connection of connections) connection.close();
+  server.close();
+  await accepting;
+});

@@ -18,7 +18,12 @@ import { configOf, FakeContext } from "./fake_context.ts";
 /** Runs the command for a program of this version in a folder of its own, after earlier updates. */
 async function run(
   args: readonly string[],
-  { form = "portable", state }: { form?: ProgramForm; state?: UpdateState } = {},
+  { form = "portable", state, byLink = false }: {
+    form?: ProgramForm;
+    state?: UpdateState;
+    /** Whether it is started by a link in another folder. */
+    byLink?: boolean;
+  } = {},
 ): Promise<{ text: string; code: number; names: string[] }> {
   const folder = await Deno.makeTempDir();
   try {
@@ -35,7 +40,13 @@ async function run(
     }
     const config = configOf(["update", ...args], { RUNTIME_DIRECTORY: `${folder}/run` });
     const context = new FakeContext();
-    const code = await updateProgram(config, { form, path }, context);
+    const link = `${folder}/bin/agent`;
+    if (byLink) {
+      Deno.mkdirSync(`${folder}/bin`);
+      Deno.symlinkSync(path, link);
+    }
+    const program = { form, path: byLink ? link : path };
+    const code = await updateProgram(config, program, context);
     const names = Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
     return { text: context.printed, code, names };
   } finally {
@@ -131,9 +142,11 @@ Deno.test("updateProgram() does not offer a version again that failed within a w
   const week = 7 * 24 * 60 * 60_000;
   for (const [agoMs, again] of [[week - 60_000, false], [week + 60_000, true]] as const) {
     const failed = [{ version: "999.0.0", atMs: Date.now() - agoMs }];
-    const { text } = await run(place, { state: { trial: undefined, failed } });
-    assertEquals(text.includes("but failed on this machine within a week"), !again, text);
-    assertEquals(text.includes('"update --now" installs it'), again, text);
+    for (const byLink of [false, true]) {
+      const { text } = await run(place, { state: { trial: undefined, failed }, byLink });
+      assertEquals(text.includes("but failed on this machine within a week"), !again, text);
+      assertEquals(text.includes('"update --now" installs it'), again, text);
+    }
   }
 });
 
