@@ -83,6 +83,29 @@ Deno.test("DarwinDiskCollector.collect() does not wait for another machine", asy
   assertEquals(disk.collect(), { totalBytes: 1_050, usedBytes: 620 });
 });
 
+Deno.test("DarwinDiskCollector.collect() keeps another machine's answer over a look at the mounts", async () => {
+  using time = new FakeTime();
+  const { disk, state, mounts } = await diskOf(["/", "/Volumes/share"]);
+  disk.collect();
+  state.slow.resolve(EXFAT);
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+  state.slow = Promise.withResolvers();
+  assertEquals(disk.collect()?.totalBytes, 1_050);
+  time.tick(60_000);
+  await mounts.refresh();
+  assertEquals(disk.collect()?.totalBytes, 1_050);
+  const share = /^.*\/Volumes\/share .*\n/m;
+  const { text } = state;
+  state.text = text.replace(share, "");
+  time.tick(60_000);
+  await mounts.refresh();
+  assertEquals(disk.collect()?.totalBytes, 1_000);
+  state.text = text;
+  time.tick(60_000);
+  await mounts.refresh();
+  assertEquals(disk.collect()?.totalBytes, 1_000, "its old answer is forgotten");
+});
+
 Deno.test("DarwinDiskCollector.collect() has no data before the first output of mount", () => {
   const mounts = new PolledCommand(() => new Promise(() => {}));
   const host = {

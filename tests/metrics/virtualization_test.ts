@@ -154,6 +154,8 @@ const HYPERVISORS: ReadonlyArray<readonly [string | undefined, Record<string, st
   ["xen", { "/proc/device-tree/hypervisor/compatible": "xen,xen-4.17\0xen,xen\0" }],
   ["vm-other", { "/proc/device-tree/hypervisor/compatible": "acme,hyper\0" }],
   ["vmware", { "/proc/device-tree/hypervisor/compatible": "vmware\0" }],
+  [undefined, { "/proc/device-tree/ibm,partition-name": "lpar1\0" }],
+  [undefined, { "/proc/device-tree/hmc-managed?": "" }],
   ["powervm", {
     "/proc/device-tree/ibm,partition-name": "lpar1\0",
     "/proc/device-tree/hmc-managed?": "",
