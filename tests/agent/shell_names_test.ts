@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { ShellNames } from "../../lib/agent/shell_names.ts";
+import { sealNeeds, ShellNames } from "../../lib/agent/shell_names.ts";
 import { Shell } from "../../lib/sandbox/shell.ts";
 import { writeExecutable } from "../executable.ts";
+import { configOf } from "../metrics/config_of.ts";
 
 const ROOTS = { proc: "/proc", sys: "/sys" };
 
@@ -20,6 +21,22 @@ async function withGetent(
     Deno.removeSync(folder, { recursive: true });
   }
 }
+
+Deno.test("sealNeeds() asks for what the options need, and no more", async () => {
+  await withGetent('for name; do :; done; echo "127.0.0.1 STREAM $name"', async (names) => {
+    const needsOf = async (...args: string[]) => {
+      const needs = await sealNeeds(configOf(args), names);
+      return [needs.readsFiles, needs.bindsSockets, needs.looksAtFiles];
+    };
+    assertEquals(await needsOf("--month-rotate", "0"), [undefined, false, false]);
+    assertEquals(await needsOf("--month-rotate", "1"), [undefined, false, true]);
+    assertEquals(await needsOf("--month-rotate", "31"), [undefined, false, true]);
+    assertEquals(await needsOf("--custom-dns", "192.0.2.53"), [undefined, true, false]);
+  });
+  const without = new ShellNames(undefined);
+  const { readsFiles } = await sealNeeds(configOf(), without);
+  assertEquals(readsFiles, "there is no /bin/sh to resolve names with");
+});
 
 Deno.test("ShellNames resolves by the shell's getent", async () => {
   await withGetent('for name; do :; done; echo "127.0.0.1 STREAM $name"', async (names) => {

@@ -63,7 +63,7 @@ export class RegisteringMachine {
   readonly tokens: string[] = [];
   /** When it asked to register, in seconds. */
   readonly askedAtSeconds: number[] = [];
-  answer: () => RegistrationOutcome = () => ({
+  answer: () => RegistrationOutcome | Promise<RegistrationOutcome> = () => ({
     kind: "registered",
     node: { uuid: NODE.uuid, token: NODE.token },
   });

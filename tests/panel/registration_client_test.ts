@@ -124,6 +124,10 @@ const ANSWERS: readonly [number, string, boolean][] = [
   [200, '{"status":"success","data":{}}', true],
   [200, SUCCESS.slice(0, -9), true],
   [504, "<html>Gateway Time-out</html>", true],
+  [408, "", true],
+  [522, "", true],
+  [524, "", true],
+  [503, "", false],
   [524, "", true],
 ];
 
@@ -173,6 +177,24 @@ Deno.test("RegistrationClient.register() accepts an answer soon after the signal
     await realUntil(() => other.signal.aborted);
     assertEquals(await time.until(registration, { withinMs: 30_000 }), 500);
     await assertRejects(() => registration, DOMException);
+  });
+});
+
+Deno.test("RegistrationClient gives a panel 30 s to answer", async () => {
+  const asked: string[] = [];
+  await withRawServer(async (peer) => {
+    asked.push((await peer.request())?.head ?? "");
+    await peer.ended();
+  }, async ({ origin }) => {
+    using time = new FakeTime();
+    const client = createClient(origin);
+    const registering = client.register(never);
+    await realUntil(() => asked.length === 1);
+    assertEquals(await time.until(registering, { withinMs: 60_000, stepMs: 500 }), 30_000);
+    assertEquals((await registering).kind, "doubtful");
+    const asking = assertRejects(() => client.isTokenKnown("t", never), PanelError, "within 30 s");
+    await realUntil(() => asked.length === 2);
+    assertEquals(await time.until(asking, { withinMs: 60_000, stepMs: 500 }), 30_000);
   });
 });
 

@@ -60,6 +60,30 @@ Deno.test("NodeRegistration.onOutcome() registers again after ten minutes of rej
   assertStringIncludes(log.join("\n"), "Registered at the panel as node u1");
 });
 
+Deno.test("NodeRegistration ends when the attempt under way has, and uses what it brought", async () => {
+  using time = new FakeTime({ now: 10 * DAY_MS });
+  const machine = forgottenMachine(0);
+  const held = Promise.withResolvers<Awaited<ReturnType<typeof machine.answer>>>();
+  const { answer } = machine;
+  machine.answer = () => held.promise;
+  await collectedLog(async () => {
+    const node = machine.registration({ rediscover: true });
+    await node.find();
+    node.onOutcome(unknown);
+    await time.run(10 * MINUTE_MS);
+    node.onOutcome(unknown);
+    await time.run(0);
+    let hasEnded = false;
+    const ending = node[Symbol.asyncDispose]().then(() => hasEnded = true);
+    await time.run(1_000);
+    assertEquals([machine.asked, hasEnded], [1, false]);
+    held.resolve(await answer());
+    await ending;
+  });
+  assertEquals(machine.store.nodes.map(({ token }) => token), ["new1"]);
+  assertEquals(machine.store.held, 0);
+});
+
 Deno.test("NodeRegistration.onOutcome() logs once which option would help where it may not register again", async () => {
   const machine = forgottenMachine();
   const log = await report(machine, { rediscover: false }, (_node, pass) => pass(120));
