@@ -330,6 +330,22 @@ Deno.test("Agent.run() handles the orders of the panel, also before its first re
   ]);
 });
 
+Deno.test("Agent.run() drops a list of tasks that comes when the panel orders each run itself", async () => {
+  const world = new FakeWorld();
+  const held = Promise.withResolvers<typeof world.tasks>();
+  world.fetchTasks = () => held.promise;
+  await live(world, async (time) => {
+    await time.run(300);
+    world.moveTo(V2_WEBSOCKET);
+    held.resolve({
+      tasks: [{ id: 1, kind: "tcp", target: "h", intervalSeconds: 5 }],
+      skipped: [],
+    });
+    await time.run(1_000);
+    assertEquals(world.updates, [[]]);
+  });
+});
+
 Deno.test("Agent.run() asks for tasks only while the panel does not order each run itself", async () => {
   const world = new FakeWorld();
   world.tasks = { tasks: [{ id: 1, kind: "tcp", target: "h", intervalSeconds: 5 }], skipped: [] };

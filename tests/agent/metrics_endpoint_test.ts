@@ -6,6 +6,7 @@ import { PanelMonitors } from "../../lib/agent/panel_monitor.ts";
 import { NodeExporter } from "../../lib/exporter/node_exporter.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { Sampler } from "../../lib/metrics/snapshot.ts";
+import { setUpLog } from "../../lib/log/log.ts";
 import type { ProbeResult } from "../../lib/types.ts";
 import { FakeTime } from "../fake_time.ts";
 import { realDeadline, realUntil } from "../real_deadline.ts";
@@ -130,6 +131,21 @@ Deno.test("MetricsEndpoint refuses everything else", async () => {
   }
   const head = await world.ask("HEAD /metrics HTTP/1.1\r\n\r\n");
   assertMatch(head, /Content-Length: [1-9]\d+\r\nConnection: close\r\n\r\n$/);
+});
+
+Deno.test("MetricsEndpoint serves four connections of a client at a time", async () => {
+  await using world = new World();
+  const silent: Deno.TcpConn[] = [];
+  for (let n = 0; n < 3; n++) silent.push(await world.connect());
+  await realUntil(() => world.time.timers === 3);
+  assertStringIncludes(await world.ask(SCRAPE), "200 OK");
+  await realUntil(() => world.time.timers === 3);
+  silent.push(await world.connect());
+  await realUntil(() => world.time.timers === 4);
+  assertEquals(await world.ask(SCRAPE).catch(() => ""), "");
+  for (const connection of silent) connection.close();
+  await realUntil(() => world.time.timers === 0);
+  assertStringIncludes(await world.ask(SCRAPE), "200 OK");
 });
 
 Deno.test("MetricsEndpoint gives a request two seconds to arrive", async () => {
@@ -344,6 +360,14 @@ Deno.test("MetricsEndpoint tries an address again that can't be used, and record
   const { port } = taken.addr;
   const problems: (string | undefined)[] = [];
   const health = { setProblem: (_: string, text: string | undefined) => void problems.push(text) };
+  const lines: string[] = [];
+  setUpLog({
+    level: "info",
+    format: "text",
+    secrets: [],
+    forJournal: true,
+    write: (line) => lines.push(line),
+  });
   await using world = new World(
     3_000,
     new MetricsEndpoint({ hostname: "127.0.0.1", port }, { health }),
@@ -351,6 +375,9 @@ Deno.test("MetricsEndpoint tries an address again that can't be used, and record
   assertEquals([world.endpoint.url, world.endpoint.listensLater], [undefined, true]);
   await world.time.run(10_000);
   taken.close();
+  const warnings = lines.filter((line) => line.includes(`127.0.0.1 port ${port}: `));
+  assertEquals(warnings.length, 1, "the same reason is logged once");
+  assertStringIncludes(warnings[0] ?? "", "; it is tried again every 10 s, and reports go on");
   assertEquals(problems.length, 2);
   assertMatch(problems[0] ?? "", new RegExp(`^127\\.0\\.0\\.1 port ${port}: `));
   await world.time.run(10_000);

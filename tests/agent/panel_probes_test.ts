@@ -46,6 +46,45 @@ Deno.test("PanelProbes sends results, and shows its observers tasks, orders and 
   assertEquals(results.map(({ taskId }) => taskId), [2, 1]);
 });
 
+Deno.test("PanelProbes sends a result once when the call fails, since the panel dates it by its arrival", async () => {
+  using time = new FakeTime();
+  const outcomes: unknown[] = [];
+  const connection = fakeConnection(DEFAULTS, [{ onOutcome: (error) => outcomes.push(error) }]);
+  const failures = [
+    new PanelError("no answer", { failure: "timeout" }),
+    new PanelError("no such method", { failure: "rejected", code: -32601 }),
+    new PanelError("status 500", { failure: "rejected", status: 500 }),
+  ];
+  const probes = new PanelProbes(connection, OPTIONS);
+  for (const failure of failures) {
+    let sent = 0;
+    connection.sender.sendProbeResult = () => (sent++, Promise.reject(failure));
+    probes.send({ taskId: 1, kind: "icmp", valueMs: 5, finishedAt: new Date(0) });
+    await time.pass(10_000, { stepMs: 100 });
+    assertEquals(sent, 1);
+  }
+  assertEquals(outcomes, failures);
+  await probes.close();
+});
+
+Deno.test("PanelProbes has at most 16 results under way, and keeps the newest 1000 that wait", async () => {
+  using time = new FakeTime();
+  const connection = fakeConnection(DEFAULTS);
+  const sent: number[] = [];
+  const held = Promise.withResolvers<void>();
+  connection.sender.sendProbeResult = ({ taskId }) => (sent.push(taskId), held.promise);
+  const probes = new PanelProbes(connection, OPTIONS);
+  for (let taskId = 1; taskId <= 1_116; taskId++) {
+    probes.send({ taskId, kind: "icmp", valueMs: 5, finishedAt: new Date(0) });
+  }
+  await time.pass(100);
+  assertEquals(sent, Array.from({ length: 16 }, (_, index) => index + 1));
+  held.resolve();
+  await time.pass(100);
+  assertEquals([sent.length, sent[16], sent.at(-1)], [1_016, 117, 1_116]);
+  await probes.close();
+});
+
 Deno.test("PanelProbes sends a result again that the panel's full queue has refused", async () => {
   using time = new FakeTime();
   const outcomes: unknown[] = [];

@@ -55,6 +55,7 @@ Deno.test("ProbeCounts makes room for new probes when old ones are ordered no mo
 Deno.test("ProbeCounts counts the results of the last minute, and the lost ones", () => {
   using time = new FakeTime();
   const counts = new ProbeCounts();
+  time.tick(500);
   for (let n = 0; n < 90; n++) {
     counts.add({ valueMs: n % 2 === 0 ? -1 : 12 });
     time.tick(1000);

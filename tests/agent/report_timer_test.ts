@@ -185,6 +185,21 @@ Deno.test("ReportTimer keeps the rate when its timer fires late each time, and w
   });
 });
 
+Deno.test("ReportTimer sets its timer anew at every sixteenth due time of several panels, for one panel never", async () => {
+  for (const [phaseMs, fewest, most] of [[undefined, 1, 1], [0, 4, 6]] as const) {
+    using time = new FakeTime();
+    const { setTimeout } = globalThis;
+    let timers = 0;
+    globalThis.setTimeout =
+      ((act: () => void, ms: number) => (timers++, setTimeout(act, ms))) as never;
+    const timer = new ReportTimer(1, phaseMs);
+    timer.start(V2_WEBSOCKET, () => Promise.resolve(true));
+    await time.run(64_500);
+    assert(timers >= fewest && timers <= most, `${timers} timers`);
+    timer.stop();
+  }
+});
+
 Deno.test("ReportTimer keeps the timers of several panels together, whenever they have started", async () => {
   await withLateTimers(1, async (time) => {
     const due: number[][] = [];
