@@ -132,8 +132,7 @@ function readServiceCommand(
   const read = boundedReader(root);
   return attempt(() => {
     if (Deno.lstatSync(root + path).isSymlink) return undefined;
-    const names = kind === "systemd" ? entryNames(`${root}${path}.d`) : [];
-    const dropIns = names.filter((name) => name.endsWith(".conf")).sort();
+    const dropIns = entryNames(`${root}${path}.d`).filter((name) => name.endsWith(".conf")).sort();
     const texts = [path, ...dropIns.map((name) => `${path}.d/${name}`)].map(read);
     return FORMATS[kind].parse(texts.join("\n"), read);
   });

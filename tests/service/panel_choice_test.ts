@@ -89,3 +89,37 @@ Deno.test("choosePanels() gives remote control to no panel that was not named", 
   assertThrows(() => choosePanels(config, installed), UsageError, "--add without a token");
   assertEquals(readInstalledPanels(`${machine.root}/nowhere`), undefined);
 });
+
+Deno.test("choosePanels() keeps what is set for a panel, and hides each token", () => {
+  const two = {
+    endpoint: "https://two.example",
+    token: "t0ken-2",
+    intervalSeconds: 5,
+    remoteControl: true,
+    remoteFiles: true,
+  };
+  const installed = {
+    endpoint: "https://one.example",
+    token: "t0ken-1",
+    remoteControl: false,
+    panels: [two],
+  };
+  const config = choosePanels(configOf(["install", "--add", ...THREE]), installed);
+  const three = {
+    endpoint: "https://three.example",
+    token: "t0ken-3",
+    intervalSeconds: undefined,
+    remoteControl: false,
+    remoteFiles: false,
+  };
+  assertEquals([config.endpoint, config.token], ["https://one.example", "t0ken-1"]);
+  assertEquals(config.furtherPanels, [two, three]);
+  assertEquals(JSON.parse(config.explicitOptions.get("panels") ?? ""), [
+    { endpoint: two.endpoint, token: two.token, interval: 5, enable_remote_control: true },
+    { endpoint: three.endpoint, token: three.token },
+  ]);
+  assertEquals(config.explicitOptions.get("endpoint"), "https://one.example");
+  for (const token of ["t0ken-1", "t0ken-2", "t0ken-3"]) {
+    assertEquals(config.secrets.includes(token), true, token);
+  }
+});
