@@ -309,6 +309,7 @@ for (
       assertEquals(socket.closeReason, "");
       assertEquals(await socket.receive(), undefined);
       assertEquals(socket.closeReason.includes(ending), true, socket.closeReason);
+      assertEquals(socket.protocolError, !ending.startsWith("the server closed"));
       assertEquals(dialer.openStreams, 0);
       assertEquals(await socket.receive(), undefined);
     });
@@ -332,6 +333,7 @@ Deno.test(
     const socket = socketOver(stream);
     assertEquals(await socket.receive(), undefined);
     assertEquals([socket.closeReason, stream.closed], ["the connection was lost", 1]);
+    assertEquals(socket.protocolError, false);
   },
 );
 
