@@ -40,7 +40,7 @@ export class PanelMonitor implements PanelObserver {
   readonly #onChange: (intervalMs?: number) => void;
   readonly #probes = new ProbeCounts();
   /** Without the numbers of probes. */
-  #health: PanelHealth;
+  readonly #health: PanelHealth;
 
   /** @param onChange Called after a change; with the time to the next report when one was accepted. */
   constructor(panel: string, onChange: (intervalMs?: number) => void) {
@@ -102,7 +102,7 @@ export class PanelMonitor implements PanelObserver {
   }
 
   #change(changed: Partial<PanelHealth>, intervalMs?: number): void {
-    this.#health = { ...this.#health, ...changed };
+    Object.assign(this.#health, changed);
     this.#onChange(intervalMs);
   }
 }
