@@ -176,12 +176,16 @@ async function checkPing(
     return result("ok", `ping works (127.0.0.1 in ${ms} ms)`);
   } catch (error) {
     signal.throwIfAborted();
-    const reason = describeError(error);
-    const isUsed = health?.panels.some(({ kinds }) => (kinds?.icmp ?? 0) > 0);
-    return result(isUsed ? "failed" : "warning", `they don't work: ${reason}`, pingAdvice(reason));
+    return failedPing(describeError(error), health);
   } finally {
     await shell?.close();
   }
+}
+
+/** The result of a ping that failed: a failure where a panel has the agent probe by it. */
+export function failedPing(reason: string, health: Health | undefined): CheckResult {
+  const isUsed = health?.panels.some(({ kinds }) => (kinds?.icmp ?? 0) > 0);
+  return result(isUsed ? "failed" : "warning", `they don't work: ${reason}`, pingAdvice(reason));
 }
 
 function pingAdvice(reason: string): string | undefined {

@@ -10,6 +10,7 @@ import {
 } from "../../lib/cli/doctor_advice.ts";
 import { DialError } from "../../lib/net/errors.ts";
 import { parseProxy } from "../../lib/parse/proxy.ts";
+import { inContainerImage } from "./container_image.ts";
 
 function wayTo(url: string, proxy?: string): Way {
   return { url: new URL(url), proxy: proxy === undefined ? undefined : parseProxy(proxy) };
@@ -101,4 +102,14 @@ Deno.test("tlsAdvice() goes by the cause", () => {
 
 Deno.test("clockAdvice() names what sets a clock", () => {
   assertStringIncludes(clockAdvice(), "timedatectl set-ntp true");
+});
+
+Deno.test("in the container image advice is about the container", async () => {
+  await inContainerImage(() => {
+    assertStringIncludes(lookupAdvice(wayTo("https://p.example")), "--dns of docker run");
+    assertStringIncludes(clockAdvice(), "the machine that runs the container");
+    const refused = new DialError("connection refused", { stage: "connect" });
+    assertStringIncludes(connectAdvice(refused, wayTo("http://127.0.0.1")), "--network host");
+    assertStringIncludes(connectAdvice(refused, wayTo("http://p.example")), "nothing listens on");
+  });
 });

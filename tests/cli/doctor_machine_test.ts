@@ -1,11 +1,17 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { descriptorCheck, machineChecks, versionCheck } from "../../lib/cli/doctor_machine.ts";
+import {
+  descriptorCheck,
+  failedPing,
+  machineChecks,
+  versionCheck,
+} from "../../lib/cli/doctor_machine.ts";
 import type { CheckResult } from "../../lib/cli/checks.ts";
 import type { Config } from "../../lib/config/config.ts";
 import type { PanelHealth, ProblemPart } from "../../lib/state/health_file.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
 import { VERSION } from "../../lib/version.ts";
 import { programOf, ReleaseServer } from "../update/release_server.ts";
+import { inContainerImage } from "./container_image.ts";
 import { configOf as resolved } from "./fake_context.ts";
 
 function configOf(...args: readonly string[]): Config {
@@ -166,4 +172,38 @@ Deno.test("versionCheck() warns of a newer version, and of none that can be look
   const { status, text } = await run("--update-url", "http://127.0.0.1:1/latest");
   assertEquals(status, "warning");
   assertStringIncludes(text, `${VERSION}; Cannot `);
+});
+
+Deno.test("failedPing() is a failure where a panel has the agent probe by it", () => {
+  const panel: PanelHealth = { panel: "p", sinceMs: 0, failures: 0, probes: 1 };
+  const table: [health: Health | undefined, status: string][] = [
+    [undefined, "warning"],
+    [healthOf({ panels: [panel, { ...panel, kinds: { icmp: 0, tcp: 2 } }] }), "warning"],
+    [healthOf({ panels: [panel, { ...panel, kinds: { icmp: 1 } }] }), "failed"],
+  ];
+  for (const [health, status] of table) {
+    const found = failedPing("no socket", health);
+    assertEquals([found.status, found.text], [status, "they don't work: no socket"]);
+    assertEquals(found.advice, undefined);
+  }
+});
+
+Deno.test("in the container image advice is about the container", async () => {
+  await inContainerImage(async () => {
+    for (const reason of ["may not open its socket", "grant it CAP_NET_RAW"]) {
+      assertStringIncludes(failedPing(reason, undefined).advice ?? "", "--cap-add NET_RAW");
+    }
+    assertEquals(failedPing("no answer", undefined).advice, undefined);
+    const state = ["--month-rotate", "1", "--state-dir", "/srv/state"];
+    const denied = await resultOf("state", configOf(...state), problemHealth("state", "denied"));
+    assertEquals(
+      denied.advice,
+      "give the container a volume at /srv/state that its user can write",
+    );
+    const full = problemHealth("state", "No space left");
+    assertStringIncludes(
+      (await resultOf("state", configOf(...state), full)).advice ?? "",
+      "make room",
+    );
+  });
 });

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type CompletedCheck, runChecks } from "../../lib/cli/checks.ts";
 import { panelChecks } from "../../lib/cli/doctor_panel.ts";
+import { checkTls } from "../../lib/cli/doctor_tls.ts";
+import { NetDialer } from "../../lib/net/dialer.ts";
 import { FakeTime } from "../fake_time.ts";
 import { configOf } from "./fake_context.ts";
 
@@ -210,3 +212,56 @@ Deno.test("panelChecks() wait 10 s for a certificate, and 10 s for TLS", async (
     for (const connection of connections) connection.close();
   }
 });
+
+Deno.test("panelChecks() take no check for failed that was aborted", async () => {
+  const enough = new Error("enough");
+  const closed = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const { port } = closed.addr;
+  closed.close();
+  for (const scheme of ["http", "https"]) {
+    const config = configOf(["doctor", "-e", `${scheme}://localhost:${port}`, "-t", TOKEN]);
+    const [dns, connect] = panelChecks(config);
+    const signal = AbortSignal.abort(enough);
+    assertEquals(await rejection(dns?.run(signal)), enough);
+    assertEquals(await rejection(connect?.run(signal)), enough);
+  }
+  const url = new URL(`https://127.0.0.1:${port}`);
+  const options = { dialer: new NetDialer(), anyCertificate: false };
+  const tls = checkTls({ url, proxy: undefined }, {
+    ...options,
+    signal: AbortSignal.abort(enough),
+  });
+  assertEquals(await rejection(tls), enough);
+});
+
+Deno.test("panelChecks() take no call for failed that was aborted", async () => {
+  for (const aborting of ["panel", "websocket"]) {
+    const enough = new AbortController();
+    let current = "";
+    const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => {
+      if (current === aborting) enough.abort(new Error("enough"));
+      return Response.json(UNKNOWN_METHOD);
+    });
+    const url = `http://127.0.0.1:${server.addr.port}`;
+    try {
+      for (const { id, run } of panelChecks(configOf(["doctor", "-e", url, "-t", TOKEN]))) {
+        current = id;
+        const found = await rejection(run(enough.signal));
+        assertEquals(found, id === aborting ? enough.signal.reason : undefined, id);
+        if (id === aborting) break;
+      }
+    } finally {
+      await server.shutdown();
+    }
+  }
+});
+
+/** Why a check was not completed; `undefined` if it was. */
+async function rejection(running: unknown): Promise<unknown> {
+  try {
+    await running;
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}

@@ -7,6 +7,7 @@ import type { Health } from "../../lib/state/health_reader.ts";
 import { FakeTime } from "../fake_time.ts";
 import { acceptAt } from "../state/accept_at.ts";
 import type { Config } from "../../lib/config/config.ts";
+import { inContainerImage } from "./container_image.ts";
 import { configOf, openHealth } from "./fake_context.ts";
 
 const TOKEN = "t0ken-of-this-node";
@@ -243,6 +244,13 @@ Deno.test("serviceResult() says of a service whether it runs, starts at boot, an
     const found = serviceResult(service, health);
     assertEquals([found.status, found.text, found.advice], [status, text, advice]);
   }
+});
+
+Deno.test("serviceResult() wants no service in the container image", async () => {
+  await inContainerImage(() => {
+    const { status, text, advice } = serviceResult(undefined, undefined);
+    assertEquals([status, text, advice], ["skipped", "not used in a container", undefined]);
+  });
 });
 
 Deno.test("serviceChecks() say since when an agent's reports are accepted, or what fails", async () => {
