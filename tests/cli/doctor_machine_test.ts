@@ -10,9 +10,12 @@ import type { Config } from "../../lib/config/config.ts";
 import type { PanelHealth, ProblemPart } from "../../lib/state/health_file.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
 import { VERSION } from "../../lib/version.ts";
+import { StartedProcesses } from "../started_processes.ts";
 import { programOf, ReleaseServer } from "../update/release_server.ts";
 import { inContainerImage } from "./container_image.ts";
 import { configOf as resolved } from "./fake_context.ts";
+
+const started = new StartedProcesses();
 
 function configOf(...args: readonly string[]): Config {
   return resolved(["doctor", ...args]);
@@ -113,6 +116,7 @@ Deno.test("machineChecks() fail for probes that the panel wants and the agent ca
   const panel: PanelHealth = { panel: "p", sinceMs: 0, failures: 0, probes: 1, kinds: { icmp: 1 } };
   const health = { ...problemHealth("ping", "no socket"), panels: [panel] };
   assertEquals((await resultOf("ping", configOf(), health)).status, "failed");
+  assertEquals(started.children(), [], "its shell has ended");
 });
 
 Deno.test("machineChecks() believe the agent that serves metrics", async () => {

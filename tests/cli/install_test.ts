@@ -26,3 +26,22 @@ Deno.test("isHangUpIgnored() reads the first signal of the mask, which nohup set
   }
   assertEquals(isHangUpIgnored(""), false);
 });
+
+Deno.test("runInstall() listens for a hang-up, but not after nohup", async () => {
+  const { addSignalListener, readTextFileSync } = Deno;
+  try {
+    const table: [mask: string, expected: string[]][] = [["0", ["SIGHUP"]], ["1", []]];
+    for (const [mask, expected] of table) {
+      const listened: string[] = [];
+      Deno.addSignalListener = (name) => void listened.push(name);
+      Deno.readTextFileSync = (path) =>
+        path === "/proc/self/status" ? `SigIgn:\t${mask}\n` : readTextFileSync(path);
+      const args = ["install", "-e", "https://panel.example", "-t", "t", "--print"];
+      const config = { ...configOf([...args, "--manager", "procd"]), print: true };
+      assertEquals(await runInstall(config, new FakeContext()), 0);
+      assertEquals(listened, expected);
+    }
+  } finally {
+    Object.assign(Deno, { addSignalListener, readTextFileSync });
+  }
+});
