@@ -154,6 +154,13 @@ Deno.test("openLinuxMachine() opens the statistics of its own interfaces", () =>
   ]);
 });
 
+Deno.test("openLinuxMachine() counts no processes after the seal without a shell", () => {
+  const { machine } = machineAt(OWN);
+  assertDataEquals(takeSnapshot(machine.collectors).processes, 1);
+  machine.useShell(undefined);
+  assertDataEquals(takeSnapshot(machine.collectors).failures, ["cannot measure process count"]);
+});
+
 Deno.test("openLinuxMachine() measures the host with HOST_PROC", () => {
   const { machine, opened } = machineAt(HOSTS);
   assertDataEquals(numbers(machine), all(40, 3));

@@ -203,6 +203,13 @@ Deno.test("filterMounts() takes a disk below a slow mount for slow", () => {
   assertDataEquals(slow.map(({ mountPoint }) => mountPoint), ["/nas/disk"]);
 });
 
+Deno.test("filterMounts() takes no mount of another root for a file of this one", () => {
+  const mounts = parseMountinfo("7 1 8:2 /x /data rw - xfs /dev/sda2 rw\n");
+  const visible = parseMountinfo("5 1 8:2 / /host/data rw - xfs /dev/sda2 rw\n");
+  const decisions = filterMounts(mounts, { include: [], visible, isFile: () => true });
+  assertDataEquals(counted(decisions), ["/data"]);
+});
+
 Deno.test("ignoreReason() keeps disks", () => {
   const kept = [
     mount("/home"),
