@@ -298,6 +298,24 @@ Deno.test("NetworkCollector.collect() counts a new interface while another is st
   assertEquals(machine.counted(), ["eth0", "eth1"]);
 });
 
+Deno.test("NetworkCollector.collect() counts no new bond before it is known who its members are", async () => {
+  using time = new FakeTime();
+  const member = Promise.withResolvers<InterfaceTraits>();
+  let lookups = 0;
+  const machine = new Machine(time, { eth0: 100 }, (name) => {
+    if (name === "bond0") return { ...VIRTUAL, bond: true };
+    return lookups++ === 0 ? DEVICE : member.promise;
+  });
+  machine.step();
+  machine.step({ eth0: 110, bond0: 10 });
+  assertEquals(machine.step(), [110, 0]);
+  assertEquals(machine.counted(), ["eth0"]);
+  member.resolve({ ...DEVICE, bondSlave: true, master: "bond0" });
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+  assertEquals(machine.step()?.[0], 110);
+  assertEquals(machine.counted(), ["bond0"]);
+});
+
 Deno.test("NetworkCollector.missingPart() ends when it is known what an interface is", () => {
   using time = new FakeTime();
   const traits: Record<string, InterfaceTraits> = { eth0: DEVICE };
