@@ -87,7 +87,17 @@ Deno.test("replace() prints no secret of the official agent", async () => {
     assertEquals(printed.includes(secret), false, printed);
   }
   assertStringIncludes(config, "cl0udflare-s3cret");
-  assertStringIncludes(printed, "cf_access_client_secret");
+  const stopping = machine.printed.findIndex((line) => line.startsWith("Stopping"));
+  assertEquals(machine.printed.slice(0, stopping), [
+    "Replacing the official agent:",
+    "  Service        komari-agent (openrc), /etc/init.d/komari-agent",
+    "  Program        /opt/komari/agent",
+    "  Panel          https://panel.example.com",
+    "  Token          imported",
+    "  Options        cf_access_client_id, cf_access_client_secret, include_mountpoints /;/data disk",
+    "  Proxies        HTTPS_PROXY",
+    "  Remote control was on and is now off; --enable-remote-control turns it on",
+  ]);
 });
 
 Deno.test("replace() leaves the official agent running when the panel rejects the token", async () => {

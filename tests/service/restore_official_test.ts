@@ -74,6 +74,9 @@ Deno.test("restore() finds the official agent without a record", async () => {
   Deno.removeSync(`${machine.root}/users/up-komari-agent`);
   await run(machine);
   assertEquals(machine.tree(), before);
+  assertEquals(machine.printed, [
+    "The official agent (komari-agent) is running again, and starts at boot.",
+  ]);
   Deno.removeSync(`${machine.root}/etc/init.d/komari-agent`);
   await assertRejects(() => run(machine), Error, "Cannot find an official agent");
 });
