@@ -96,7 +96,10 @@ export class FakeSystem implements AsyncDisposable {
 
   /** What an agent does that runs there and whose reports are accepted. */
   acceptedAgent(runtimeFolder: string): HealthFile {
-    const health = HealthFile.open([this.root + runtimeFolder], { version: "1.0.0" });
+    const open = () => HealthFile.open([this.root + runtimeFolder], { version: "1.0.0" });
+    let health = open();
+    // A process that another test is just starting may hold the lock of the one before for a moment.
+    for (let tries = 0; health === undefined && tries < 20_000; tries++) health = open();
     if (health === undefined) throw new Error("Cannot play an agent");
     // After the start, which the caller makes later.
     acceptAt(health, { intervalMs: 1000, atMs: Date.now() + 86_400_000 });
