@@ -226,3 +226,18 @@ Deno.test("StatePersister.run() writes a second after the start, and then each m
   }
   assertEquals(asked, [0, 1, 1, 2, 2, 3]);
 });
+
+Deno.test("StatePersister.flush() writes at once, and says why the state can't be kept", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "state-keeper-" });
+  const file = new StateFile(folder, { name: "n", parse: parseNumber });
+  const number = new PersistentNumber();
+  const persister = new StatePersister(file, number);
+  await persister.open();
+  number.set(7);
+  assertEquals(await persister.flush(), "");
+  assertEquals(file.read().value, 7);
+  Deno.removeSync(folder, { recursive: true });
+  number.set(8);
+  assertMatch(await persister.flush(), /n\.state was deleted/);
+  await persister.run(AbortSignal.abort());
+});
