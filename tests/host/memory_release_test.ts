@@ -21,7 +21,7 @@ Deno.test({
   name: "openMemoryRelease() gives back garbage and pages of the program's file, and all goes on",
   ignore: Deno.build.os !== "linux",
   async fn() {
-    const { before, after, works } = await run(
+    const { before, after, works, maps } = await run(
       `${MEMORY}
       import { openMemoryRelease } from ${JSON.stringify(MODULE)};
       const release = openMemoryRelease();
@@ -31,7 +31,15 @@ Deno.test({
       release();
       const after = memory();
       const works = JSON.stringify(await crypto.subtle.digest("SHA-1", new Uint8Array(3))) + "é".normalize("NFD").length;
-      console.log(JSON.stringify({ before, after, works }));`,
+      const links = Array.from(Deno.readDirSync("/proc/self/fd"), ({ name }) => {
+        try {
+          return Deno.readLinkSync("/proc/self/fd/" + name);
+        } catch {
+          return ""; // The folder itself, as it was read.
+        }
+      });
+      const maps = links.filter((path) => path.endsWith("/smaps"));
+      console.log(JSON.stringify({ before, after, works, maps }));`,
       "--expose-gc,--single-threaded-gc",
     );
     const kb = (value: unknown, name: string) =>
@@ -39,6 +47,7 @@ Deno.test({
     assert(kb(after, "file") < kb(before, "file") / 2, JSON.stringify({ before, after }));
     assert(kb(after, "anonymous") < kb(before, "anonymous") - 5_000);
     assertEquals(works, "{}2");
+    assertEquals(maps, [], "the map of this process is closed");
   },
 });
 
