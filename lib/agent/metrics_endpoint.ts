@@ -200,10 +200,9 @@ export class MetricsEndpoint implements Disposable {
     }
   }
 
-  /** Closes the socket and all connections. */
+  /** Closes the socket; the signal of {@linkcode run} closes the connections. */
   [Symbol.dispose](): void {
     if (this.#listener !== undefined) closeQuietly(this.#listener);
-    for (const connection of this.#connections) closeQuietly(connection);
   }
 
   #hasPlaceFor({ remoteAddr: { hostname } }: Deno.TcpConn): boolean {

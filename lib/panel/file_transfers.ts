@@ -104,7 +104,6 @@ export class FileTransferClient {
       if (answer.status === 200) return answer.text;
       throw transferRefusal(name, { ...answer, location: answer.headers.get("location") });
     } catch (error) {
-      signal.throwIfAborted();
       const isNetwork = error instanceof ResponseError || error instanceof DialError;
       throw isNetwork ? transferFailure(name, error) : error;
     }

@@ -121,9 +121,6 @@ export class ProbeSchedule {
     clearTimeout(this.#timer);
     for (const { controller } of this.#tasks.values()) controller.abort();
     for (const { controller } of this.#orders.values()) controller.abort();
-    this.#tasks.clear();
-    this.#orders.clear();
-    this.#due.clear();
     this.#queue.clear();
   }
 

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { acceptsHost, clientOf, MetricsEndpoint } from "../../lib/agent/metrics_endpoint.ts";
@@ -146,6 +146,15 @@ Deno.test("MetricsEndpoint serves four connections of a client at a time", async
   for (const connection of silent) connection.close();
   await realUntil(() => world.time.timers === 0);
   assertStringIncludes(await world.ask(SCRAPE), "200 OK");
+});
+
+Deno.test("MetricsEndpoint closes its socket and its connections when the signal aborts", async () => {
+  const world = new World();
+  using silent = await world.connect();
+  await realUntil(() => world.time.timers === 1);
+  await world[Symbol.asyncDispose]();
+  assertEquals(await realDeadline(silent.read(new Uint8Array(1)).catch(() => null)), null);
+  await assertRejects(() => world.connect(), Deno.errors.ConnectionRefused);
 });
 
 Deno.test("MetricsEndpoint gives a request two seconds to arrive", async () => {

@@ -65,6 +65,16 @@ Deno.test("Prober.probe() gives -1 when a name can't be resolved", async () => {
   }
 });
 
+Deno.test("Prober.probe() measures nothing when its signal has aborted", async () => {
+  const asked: string[] = [];
+  const resolver = fakeResolver((host) => (asked.push(host), ["127.0.0.1"]));
+  const prober = new Prober(shell, policyOf(resolver, { allowLocal: true }));
+  const gone = AbortSignal.abort(new Error("enough"));
+  const probing = () => prober.probe({ kind: "icmp", host: "some.example" }, { signal: gone });
+  await assertRejects(probing, Error, "enough");
+  assertEquals(asked, []);
+});
+
 Deno.test("Prober.probe() rejects when its signal aborts", async () => {
   const controller = new AbortController();
   const resolver = fakeResolver(() => new Promise(() => {}));
