@@ -36,6 +36,16 @@ Deno.test("copyFile() copies a tree with its links, modes and times", async () =
   });
 });
 
+Deno.test("copyFile() gives no rights of an owner or a group to a copy", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await Deno.writeTextFile(`${folder}/tool`, "");
+    await Deno.chmod(`${folder}/tool`, 0o6755);
+    await files.result("copy", { source: "~/tool", destination: "~/copy" });
+    assertEquals((await Deno.stat(`${folder}/copy`)).mode! & 0o7777, 0o755);
+  });
+});
+
 Deno.test("copyFile() leaves devices, FIFOs and sockets out of a tree, and says so", async () => {
   await withFiles(async (files) => {
     await makeTree(files.folder);

@@ -252,3 +252,17 @@ test("Terminals gives up a connection after 30 s, and with it the refusals that 
   assertEquals([dialled, failed()], [4, 4], "the panel waits for the others no more");
   await off.close();
 });
+
+Deno.test("Terminals refuses a request once while it is being refused, and again when it is asked anew", async () => {
+  const opener = new FakeOpener();
+  const { sockets } = opener;
+  const off = new Terminals(undefined, opener, { idleMs: 60_000 });
+  for (const dialled of [1, 2]) {
+    off.handle(REQUEST);
+    off.handle(REQUEST);
+    await eventually(() => sockets.length === dialled && sockets.at(-1)?.isClosed === true);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    assertEquals(sockets.length, dialled);
+  }
+  await off.close();
+});
