@@ -39,6 +39,15 @@ Deno.test("CpuCollector.collect() does not subtract a falling counter from the o
   assertEquals(stealFell, 25);
 });
 
+Deno.test("CpuCollector.collect() does not count a core's time again that returns with what it had", () => {
+  const [, , returned] = percents(
+    "cpu  100 0 0 100 0 0 0 0 0 0",
+    "cpu  60 0 0 110 0 0 0 0 0 0",
+    "cpu  100 0 0 120 0 0 0 0 0 0",
+  );
+  assertEquals(returned, 0);
+});
+
 Deno.test("CpuCollector.collect() starts over when a core's counters disappear", () => {
   const [, fell, next] = percents(
     "cpu  1000 0 0 9000 0 0 0 0 0 0",

@@ -239,6 +239,10 @@ Deno.test("NetworkCollector.collect() looks up an interface once while nothing c
   const machine = new Machine(time, { lo: 1, eth0: 10, bond0: 20, veth1: 5 }, traits);
   for (let second = 0; second < 10; second++) machine.step();
   assertEquals(machine.asked, ["eth0", "bond0", "veth1"]);
+  machine.step({ ...machine.counters, veth2: 6 });
+  for (let second = 0; second < 10; second++) machine.step();
+  assertEquals(machine.asked.slice(3), ["veth2"], "one that can have no members moves no other");
+  assertEquals([...machine.network.total.counters().keys()], ["eth0", "bond0"]);
 });
 
 Deno.test("NetworkCollector.collect() counts a bridge port only without an uplink", () => {
