@@ -27,3 +27,29 @@ Deno.test("currentSystem() ignores XDG_RUNTIME_DIR when it is missing or another
     Deno.removeSync(folder);
   }
 });
+
+Deno.test("currentSystem() takes home and the user before sudo from its variables", () => {
+  const of = (env: Record<string, string>) => {
+    const { root, home, sudoUser, os, uid } = currentSystem({ env, printLine: () => {} });
+    return { root, home, sudoUser, os, uid };
+  };
+  const here = { root: "", os: Deno.build.os, uid: Deno.uid() ?? 0 };
+  assertEquals(of({}), { ...here, home: "", sudoUser: "" });
+  const env = { HOME: "/home/ann//", SUDO_USER: "ann" };
+  assertEquals(of(env), { ...here, home: "/home/ann", sudoUser: "ann" });
+});
+
+Deno.test("currentSystem() has tools that find the system's programs and the user's manager", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const env = { PATH: "/nowhere", XDG_RUNTIME_DIR: folder };
+    const { tools } = currentSystem({ env, printLine: () => {} });
+    const command = { tool: "sh", args: ["-c", 'echo "$PATH,$XDG_RUNTIME_DIR,$LC_ALL"'] };
+    const { output } = await tools.run(command, { signal: new AbortController().signal });
+    const path = "/nowhere:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    assertEquals(output, `${path},${folder},C\n`);
+    assertEquals([tools.has("sh"), tools.has("no-such-tool")], [true, false]);
+  } finally {
+    Deno.removeSync(folder);
+  }
+});

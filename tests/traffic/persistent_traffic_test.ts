@@ -67,6 +67,7 @@ Deno.test("persistTraffic() keeps the count by the day of its options, and takes
     using _ = requests;
     requests.ask({ id: "one", total: { sentBytes: 5_000 } });
     assertEquals(look()?.traffic?.sentBytes, 5_000);
+    assertEquals(requests.request(), undefined, "nobody takes it again");
     while (requests.answerTo("one") === undefined) await realTurn();
     assertEquals(requests.answerTo("one"), { id: "one", problem: "" });
     assertStringIncludes(month?.sources().traffic ?? "", `, ${folder}/month.state`);
