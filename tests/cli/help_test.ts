@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { displayWidth, helpText, optionsOf, padded, wrap } from "../../lib/cli/help.ts";
+import { displayWidth, helpText, optionsOf, padded, runHelp, wrap } from "../../lib/cli/help.ts";
 import { COMMAND_ROWS } from "../../lib/config/commands.ts";
 import { OPTION_GROUPS } from "../../lib/config/option.ts";
 import { OPTION_ROWS, OPTIONS } from "../../lib/config/option_table.ts";
+import { configOf, FakeContext } from "./fake_context.ts";
 
 Deno.test("helpText() shows every option and variable of the table", () => {
   const help = helpText();
@@ -149,4 +150,18 @@ Deno.test("displayWidth() counts two columns for what is wide", () => {
   const widths = ["abc", "面板", "，", "（x）", "é…", "⺀", "ａ"].map(displayWidth);
   assertEquals(widths, [3, 4, 2, 5, 2, 2, 2]);
   assertEquals([padded("面板", 6), padded("abc", 2)], ["面板  ", "abc"]);
+});
+
+Deno.test("runHelp() prints the help of what is asked, in the user's language", () => {
+  const table: [args: string[], text: string][] = [
+    [["help"], helpText()],
+    [["help", "install", "--lang", "zh"], helpText("install", "zh")],
+    [["traffic"], helpText("traffic")],
+    [["status", "--help"], helpText("status")],
+  ];
+  for (const [args, text] of table) {
+    const context = new FakeContext();
+    assertEquals(runHelp(configOf(args), context), 0);
+    assertEquals(context.printed, text);
+  }
 });

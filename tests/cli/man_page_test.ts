@@ -1,7 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { manPage } from "../../lib/cli/man_page.ts";
+import { manPage, runMan } from "../../lib/cli/man_page.ts";
 import { COMMAND_ROWS } from "../../lib/config/commands.ts";
 import { OPTION_ROWS } from "../../lib/config/option_table.ts";
+import { configOf, FakeContext } from "./fake_context.ts";
 
 Deno.test("manPage() has every command and option, in both languages", () => {
   for (const language of ["en", "zh"] as const) {
@@ -39,4 +40,12 @@ Deno.test("manPage() has a title, exit codes, and what each option takes", () =>
   assertEquals(sections?.map((line) => line.slice(4)), [
     ...["NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "OPTIONS", "EXIT STATUS"],
   ]);
+});
+
+Deno.test("runMan() prints the page in the user's language", () => {
+  for (const language of ["en", "zh"] as const) {
+    const context = new FakeContext();
+    assertEquals(runMan(configOf(["man", "--lang", language]), context), 0);
+    assertEquals(context.printed, manPage(language));
+  }
 });

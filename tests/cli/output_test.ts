@@ -1,5 +1,8 @@
-import { assertEquals } from "@std/assert";
-import { inCharacterSet, terminalColumns } from "../../lib/cli/output.ts";
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { inCharacterSet, logToStandardError, terminalColumns } from "../../lib/cli/output.ts";
+import { getLogger } from "../../lib/log/log.ts";
+import { collectedLog } from "../log/collected_log.ts";
+import { configOf } from "./fake_context.ts";
 
 Deno.test("inCharacterSet() keeps signs, unless the locale has only ASCII", () => {
   const table: [env: Record<string, string>, text: string][] = [
@@ -23,4 +26,35 @@ Deno.test({
     }
     assertEquals(terminalColumns({}), Infinity);
   },
+});
+
+Deno.test("logToStandardError() begins with the notices, and writes for journald where it runs", async () => {
+  const before = Deno.env.get("JOURNAL_STREAM");
+  const linesOf = (...args: string[]): string[] => {
+    const lines: string[] = [];
+    const write = (line: string) => void lines.push(line);
+    logToStandardError(configOf(["--interval", "60", ...args]), ["s3cret"], { write });
+    getLogger("agent").info("It is {what}", { what: "s3cret" });
+    getLogger("agent").debug("x");
+    return lines;
+  };
+  // It leaves the log as the others want it.
+  await collectedLog(() => {
+    try {
+      Deno.env.set("JOURNAL_STREAM", "8:1");
+      const [notice = "", ...rest] = linesOf();
+      assertStringIncludes(notice, "<4>agent: --interval 60 is long");
+      assertEquals(rest, ["<6>agent: It is …"]);
+      assertEquals(linesOf("--log-level", "error"), []);
+      const [, json = ""] = linesOf("--log-format", "json");
+      assertEquals(JSON.parse(json).message, "It is …");
+      Deno.env.delete("JOURNAL_STREAM");
+      assertEquals(linesOf().at(-1)?.startsWith("<"), false);
+      assertStringIncludes(linesOf("--log-level", "debug").at(-1) ?? "", "agent: x");
+    } finally {
+      if (before === undefined) Deno.env.delete("JOURNAL_STREAM");
+      else Deno.env.set("JOURNAL_STREAM", before);
+    }
+    return Promise.resolve();
+  });
 });

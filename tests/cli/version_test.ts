@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { versionText } from "../../lib/cli/version.ts";
+import { runVersion, versionText } from "../../lib/cli/version.ts";
+import { configOf, FakeContext } from "./fake_context.ts";
 import { machineTarget } from "../../lib/host/this_program.ts";
 import { VERSION } from "../../lib/version.ts";
 
@@ -22,4 +23,12 @@ Deno.test("versionText() tells programs what they run on", () => {
     form: "source",
   });
   assertMatch(VERSION, /^\d+\.\d+\.\d+/);
+});
+
+Deno.test("runVersion() prints it for people, or for programs", () => {
+  for (const json of [false, true]) {
+    const context = new FakeContext();
+    assertEquals(runVersion(configOf(["version", ...json ? ["--json"] : []]), context), 0);
+    assertEquals(context.printed, versionText({ json }));
+  }
 });
