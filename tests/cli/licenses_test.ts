@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { BUNDLED_PACKAGES, licensesText, MIT_TERMS } from "../../lib/cli/licenses.ts";
+import { BUNDLED_PACKAGES, licensesText, MIT_TERMS, runLicenses } from "../../lib/cli/licenses.ts";
+import { configOf, FakeContext } from "./fake_context.ts";
 import manifest from "../../deno.json" with { type: "json" };
 
 const imports: Readonly<Record<string, string>> = manifest.imports;
@@ -68,3 +69,9 @@ async function licenseFile(name: string, version: string): Promise<string | unde
 function folded(text: string): string {
   return text.replace(/\s+/g, " ").trim();
 }
+
+Deno.test("runLicenses() prints them", async () => {
+  const context = new FakeContext();
+  assertEquals(await runLicenses(configOf(["licenses"]), context), 0);
+  assertEquals(context.printed, licensesText());
+});

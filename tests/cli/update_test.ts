@@ -13,6 +13,7 @@ import {
 import { VERSION } from "../../lib/version.ts";
 import { programOf, ReleaseServer } from "../update/release_server.ts";
 import { writeExecutable } from "../executable.ts";
+import { collectedLog } from "../log/collected_log.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 
 /** Runs the command for a program of this version in a folder of its own, after earlier updates. */
@@ -159,4 +160,19 @@ Deno.test("updateProgram() replaces a program whose agent does not run", async (
   assertEquals([done.text, done.code], [expected, 0]);
   const asJson = await run([...place, "--now", "--json"]);
   assertEquals(JSON.parse(asJson.text), { outcome: "installed", from: VERSION, to: "999.0.0" });
+});
+
+Deno.test("updateProgram() warns of a version that is rolled back, and only of that", async () => {
+  await using server = new ReleaseServer();
+  const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
+  const levelsOf = async (state?: UpdateState): Promise<string[]> => {
+    const lines = await collectedLog(async () => void await run([...place, "--now"], { state }));
+    return [...new Set(lines.map((line) => line.split(" ")[1] ?? ""))];
+  };
+  server.publish("999.0.0", programOf("999.0.0"));
+  assertEquals(await levelsOf(), ["info"]);
+  const versions = { from: "1.2.3", to: "1.3.0", sha256: "0".repeat(64) };
+  const trial = { ...versions, resumes: 0, isReturning: true };
+  const failed = [{ version: "1.3.0", atMs: Date.now() }];
+  assertEquals(await levelsOf({ trial, failed }), ["warning"]);
 });
