@@ -33,7 +33,8 @@ export interface RequestHandler {
 /** An HTTP server with its port and its connections. */
 export class Listener {
   readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+  /** The connections that are open. */
+  readonly sockets = new Set<Socket>();
   readonly #exempt = new WeakSet<Socket>();
   #port = 0;
 
@@ -42,9 +43,9 @@ export class Listener {
     // The panel keeps idle connections longer than any interval between reports.
     this.#server.keepAliveTimeout = 120_000;
     this.#server.on("connection", (socket: Socket) => {
-      this.#sockets.add(socket);
+      this.sockets.add(socket);
       socket.on("error", () => {});
-      socket.once("close", () => this.#sockets.delete(socket));
+      socket.once("close", () => this.sockets.delete(socket));
     });
   }
 
@@ -99,13 +100,9 @@ export class Listener {
     this.dropConnections();
   }
 
-  /** Closes the open connections, with `reset` by a TCP reset. */
-  dropConnections(options: { reset?: boolean } = {}): void {
-    for (const socket of this.#sockets) {
-      if (this.#exempt.has(socket)) continue;
-      if (options.reset === true) socket.resetAndDestroy();
-      else socket.destroy();
-    }
+  /** Closes the open connections. */
+  dropConnections(): void {
+    for (const socket of this.sockets) if (!this.#exempt.has(socket)) socket.destroy();
   }
 
   /** Accepts connections again on the same port. */
@@ -116,7 +113,7 @@ export class Listener {
   /** Closes the server and every connection. */
   close(): void {
     if (this.#server.listening) this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.sockets) socket.destroy();
   }
 
   async #listen(port: number): Promise<void> {

@@ -130,9 +130,10 @@ export class TestPanel extends StandInPanel {
     this.#registry.remove(token);
   }
 
-  /** Closes every connection of the agent, idle ones included. */
-  dropConnections(options?: { reset?: boolean }): void {
-    this.listener?.dropConnections(options);
+  /** Closes every connection of the agent, idle ones included; with `reset` by a TCP reset. */
+  dropConnections({ reset = false } = {}): void {
+    for (const socket of this.listener?.sockets ?? []) if (reset) socket.resetAndDestroy();
+    this.listener?.dropConnections();
   }
 
   [Symbol.dispose](): void {

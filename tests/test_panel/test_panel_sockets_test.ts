@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { startTestPanel, type TestPanel, type TestPanelOptions } from "./test_panel.ts";
 import { deliverRpc, dial, envelope } from "../test_panel/fake_agent.ts";
 import { BASIC_INFO, deliver, PING_RESULT, REPORT } from "../test_panel/fake_reporter.ts";
@@ -165,6 +171,19 @@ Deno.test("sendRaw() sends anything, dropConnections() closes connections", () =
     assertEquals(await socket.message(1), Uint8Array.of(1));
     panel.dropConnections();
     assertEquals(await socket.ended(), 1006);
+  }));
+
+Deno.test("dropConnections() resets connections when it is told to", () =>
+  withPanel(async (panel) => {
+    const { port } = panel;
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    const buffer = new Uint8Array(1_000_000);
+    await connection.read(buffer);
+    panel.dropConnections({ reset: true });
+    await assertRejects(async () => {
+      while (await connection.read(buffer) !== null);
+    }, Deno.errors.ConnectionReset);
   }));
 
 Deno.test("the result of a command comes back and is expected once", () =>
