@@ -1,5 +1,7 @@
-import { assertEquals } from "@std/assert";
-import { hostRoots } from "../../lib/metrics/open_machine.ts";
+import { assertEquals, assertRejects } from "@std/assert";
+import { UsageError } from "../../lib/config/usage_error.ts";
+import { hostRoots, openMachine } from "../../lib/metrics/open_machine.ts";
+import { configOf } from "./config_of.ts";
 
 const OWN = { proc: "/proc", sys: "/sys", root: "/" };
 
@@ -22,5 +24,19 @@ Deno.test("hostRoots() finds the root and /sys beside another /proc, as far as t
     assertEquals(hostRoots(proc), { proc, sys: `${root}/sys`, root });
   } finally {
     await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("openMachine() refuses a HOST_PROC that is no /proc", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const config = configOf([], { HOST_PROC: folder });
+    await assertRejects(
+      () => openMachine(config, { os: "linux" }),
+      UsageError,
+      "HOST_PROC must be",
+    );
+  } finally {
+    await Deno.remove(folder);
   }
 });
