@@ -151,3 +151,11 @@ Deno.test("searchFiles() searches the kernel's folders only when it begins there
     Deno.readDir = readDir;
   }
 });
+
+Deno.test("searchFiles() reads a character that the buffer cuts", async () => {
+  await withFiles(async (files) => {
+    await Deno.writeTextFile(`${files.folder}/1`, `${"x".repeat(64 * 1024 - 1)}éneedle`);
+    const args = { path: files.folder, query: "éneedle", content: true };
+    assertEquals(matchesOf(await files.result("search", args)).length, 1);
+  });
+});
