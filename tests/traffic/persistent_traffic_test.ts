@@ -68,15 +68,23 @@ Deno.test("persistTraffic() keeps the count by the day of its options, and takes
     requests.ask({ id: "one", total: { sentBytes: 5_000 } });
     assertEquals(look()?.traffic?.sentBytes, 5_000);
     assertEquals(requests.request(), undefined, "nobody takes it again");
-    while (requests.answerTo("one") === undefined) await realTurn();
+    for (let turns = 0; turns < 5_000 && requests.answerTo("one") === undefined; turns++) {
+      await realTurn();
+    }
     assertEquals(requests.answerTo("one"), { id: "one", problem: "" });
     assertStringIncludes(month?.sources().traffic ?? "", `, ${folder}/month.state`);
-    await run(AbortSignal.abort());
+    const stop = new AbortController();
+    const running = run(stop.signal);
+    await realTurn();
+    requests.ask({ id: "two", total: { sentBytes: 6_000 } });
+    assertEquals(look()?.traffic?.sentBytes, 6_000, "as long as the agent runs");
+    stop.abort();
+    await running;
     const { value } = trafficStateFile(config).read();
     assertEquals(value?.day, 15);
     assertStringIncludes(value?.current.start ?? "", "-15");
     const sent = (value?.countedBytes.sentBytes ?? 0) - (value?.current.sentBytes ?? 0);
-    assertEquals(sent, 5_000);
+    assertEquals(sent, 6_000);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

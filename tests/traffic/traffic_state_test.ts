@@ -60,7 +60,7 @@ Deno.test("formatTrafficState() writes a few hundred bytes, and the latest of to
   const { interfaces } = parseTrafficState(
     formatTrafficState({ ...STATE, interfaces: new Map(many) }),
   );
-  assertEquals(interfaces.size, MAX_KEPT_INTERFACES);
+  assertEquals([interfaces.size, MAX_KEPT_INTERFACES], [128, 128]);
   assert(interfaces.has("interface-499"));
 });
 
