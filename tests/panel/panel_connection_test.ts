@@ -1,5 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { resolveConfig } from "../../lib/config/config.ts";
+import { withRawServer } from "../net/raw_server.ts";
+import { realUntil } from "../real_deadline.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { PanelConnection } from "../../lib/panel/panel_connection.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
@@ -131,4 +133,24 @@ Deno.test("PanelConnection.observe() tells how a call ended, but not one that wa
   assertEquals(connection.calls.aborted, true);
   assertEquals(await connection.observe("three", () => Promise.reject(failure)), false);
   assertEquals(outcomes.length, 2);
+});
+
+Deno.test("PanelConnection.closeIdle() closes the connections that no call uses", async () => {
+  let connections = 0;
+  let ended = 0;
+  await withRawServer(async (peer) => {
+    connections++;
+    while (await peer.request() !== undefined) await peer.answer("[]");
+    ended++;
+  }, async ({ origin }) => {
+    const { signal } = new AbortController();
+    const connection = new PanelConnection({ endpoint: origin, token: "t" }, config, []);
+    for (let n = 0; n < 2; n++) await connection.clientV1.fetchTasks(signal);
+    assertEquals([connections, ended], [1, 0]);
+    connection.closeIdle();
+    await realUntil(() => ended === 1);
+    await connection.clientV1.fetchTasks(signal);
+    assertEquals(connections, 2);
+    connection.close();
+  });
 });

@@ -58,6 +58,8 @@ Deno.test("RegistrationClient.register() sends the key and the name, and gives t
   assertStringIncludes(head, "POST /base/api/clients/register?name=a%20b%2F%C3%BC HTTP/1.1\r\n");
   assertStringIncludes(head.toLowerCase(), "x-door: open\r\n");
   assertStringIncludes(head.toLowerCase(), "user-agent: komari-agent-deno/");
+  assertStringIncludes(head.toLowerCase(), "accept: application/json\r\n");
+  assertStringIncludes(head.toLowerCase(), "content-type: application/json\r\n");
   assertEquals(head.match(/^authorization: .*$/gim), [`authorization: Bearer ${KEY}`]);
   assertEquals(bodies, [JSON.stringify({ key: KEY })]);
 });
