@@ -149,6 +149,11 @@ Deno.test("ProbeHistograms.schedule() forgets probes that are scheduled no more"
     "q1",
     "p5",
   ]);
+  // One that was ordered first, and is scheduled from now on, is forgotten like the others.
+  probes.schedule("p", [{ ...task(5), target: "ordered" }]);
+  probes.schedule("p", []);
+  const left = lines(probes.families()).filter((line) => line.includes("lost"));
+  assertEquals(left.map((line) => /panel="(.)"/.exec(line)?.[1]), ["q"]);
 });
 
 Deno.test("ProbeHistograms.define() starts at 0 when the target changes, and keeps 1,000 probes", () => {

@@ -5,6 +5,10 @@ import { truncate } from "../../lib/parse/bounded_text.ts";
 
 Deno.test("redactQueries() takes queries out of URLs and leaves questions alone", () => {
   assertEquals(redactQueries("(http://a/b?token=x&y=z): refused"), "(http://a/b?…): refused");
+  assertEquals(
+    redactQueries("https://a/?token=x failed, then wss://b/c?token=y http://d"),
+    "https://a/?… failed, then wss://b/c?… http://d",
+  );
   assertEquals(redactQueries("is it right? yes"), "is it right? yes");
 });
 

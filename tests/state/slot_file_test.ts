@@ -157,3 +157,26 @@ Deno.test("SlotFile.isDeleted says when the file has no name any more", async ()
     assertEquals(file.isDeleted, true);
   });
 });
+
+Deno.test("SlotFile brings each text to the disk before it goes on", async () => {
+  const { prototype } = Deno.FsFile;
+  const { syncData } = prototype;
+  let synced = 0;
+  prototype.syncData = async function (): Promise<void> {
+    await syncData.call(this);
+    synced++;
+  };
+  try {
+    await withFile(async (path) => {
+      using file = open(path);
+      await file.markNew();
+      assertEquals(synced, 1);
+      await file.write("one");
+      assertEquals(synced, 2);
+      await file.checkWritable(10);
+      assertEquals(synced, 3);
+    });
+  } finally {
+    prototype.syncData = syncData;
+  }
+});

@@ -113,3 +113,30 @@ Deno.test("persistTraffic() answers no request before anything was counted", asy
     Deno.removeSync(folder, { recursive: true });
   }
 });
+
+Deno.test("persistTraffic() leaves a request to the agent that has the folder", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const config = configOf(["--month-rotate", "1", "--state-dir", folder]);
+    const open = () => {
+      const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
+      return persistTraffic(config, machine, undefined);
+    };
+    const look = ({ collectors }: Awaited<ReturnType<typeof open>>) =>
+      collectors.find(({ sources }) => "traffic" in sources())?.collect(performance.now());
+    const owner = await open();
+    const other = await open();
+    for (const agent of [owner, other]) look(agent);
+    const requests = TrafficRequestFile.open(folder);
+    assert(requests !== undefined);
+    using _ = requests;
+    requests.ask({ id: "one", total: { sentBytes: 5_000 } });
+    look(other);
+    assertEquals(requests.request()?.id, "one");
+    assertEquals(look(owner)?.traffic?.sentBytes, 5_000);
+    assertEquals(requests.request(), undefined);
+    for (const { run } of [owner, other]) await run(AbortSignal.abort());
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
