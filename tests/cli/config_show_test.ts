@@ -103,6 +103,7 @@ Deno.test("runConfigShow() lays options out by their groups, and proxies without
   ]);
   assertStringIncludes(lines.join("\n"), "\n\nNote: --interval 60 is long");
   for (const line of lines) assertEquals(line, line.trimEnd());
+  assertEquals(lines.includes("Proxies"), false);
 });
 
 Deno.test("runConfigShow() names the variables of proxies, and hides their passwords", () => {

@@ -280,6 +280,14 @@ Deno.test("serviceChecks() say since when an agent's reports are accepted, or wh
     file.setProblem("state", "No space left on device");
     file.setProblem("authorities", undefined);
     assertEquals((await agentAt(now))?.status, "ok", "the state has a check of its own");
+    const panel = { panel: "q.example", sinceMs: now, failures: 0, probes: 0 };
+    file.setPanels([panel], { now: true });
+    const ofNone = configOf(["doctor", "--install-service-name", "no-such-service"], {
+      RUNTIME_DIRECTORY: folder,
+    });
+    using _ = new FakeTime({ now });
+    const { agent } = await check(ofNone, {}, ["agent"]);
+    assertEquals(agent?.status, "ok", "no panel of the command line is another one");
   });
 });
 

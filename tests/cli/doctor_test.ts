@@ -681,6 +681,10 @@ Deno.test("runDoctor() uses the token that this node has registered with", async
       const { checks } = JSON.parse(printed);
       const token = checks.find(({ id }: { id: string }) => id === "token");
       assertEquals([token.status, token.text], ["ok", "accepted"]);
+      const without = ["-e", url, "--json", "--state-dir", `${folder}/state`];
+      const { checks: others } = JSON.parse((await doctorIn(folder, without)).printed);
+      const missing = others.find(({ id }: { id: string }) => id === "token");
+      assertEquals([missing.status, missing.text], ["failed", "no token is configured"]);
     });
   } finally {
     Deno.removeSync(folder, { recursive: true });

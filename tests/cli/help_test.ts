@@ -105,6 +105,7 @@ Deno.test("helpText() lays a command out with its options, their defaults and va
     "",
   ]);
   assertStringIncludes(helpText("update", "zh"), "（默认：无；$AGENT_MIRROR）");
+  assertStringIncludes(helpText("", "zh"), "属于旧版本：在本 Agent 中不起作用");
 });
 
 Deno.test("helpText() shows every command in a line, and a dry run below the report", () => {

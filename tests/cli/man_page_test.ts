@@ -36,6 +36,7 @@ Deno.test("manPage() has a title, exit codes, and what each option takes", () =>
     "0 for success, 1 for a failure, 2 for a mistake on the command line or in the " +
       "configuration, 130 when interrupted.\n",
   );
+  assertStringIncludes(manPage("zh"), "\n默认：5\n.br\n环境变量：AGENT_INFO_REPORT_INTERVAL\n");
   const sections = page.match(/^\.SH .*$/gm);
   assertEquals(sections?.map((line) => line.slice(4)), [
     ...["NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "OPTIONS", "EXIT STATUS"],
