@@ -239,6 +239,15 @@ Deno.test("install() tries the token of each panel", async () => {
   assertEquals(asked, ["https://a.example one", "https://b.example two"]);
 });
 
+Deno.test("install() tries no token where the node registers itself", async () => {
+  await using fake = openrc();
+  let asked = 0;
+  const isTokenKnown = () => Promise.resolve(++asked > 1);
+  const words = ["install", "-e", "https://p.example", "--auto-discovery", "k3y-of-the-panel"];
+  await installNow(configOf(words), { ...fake.system, isTokenKnown });
+  assertEquals(asked, 0);
+});
+
 Deno.test("install() continues when the panel can't be asked about the token", async () => {
   await using fake = openrc();
   const system = { ...fake.system, isTokenKnown: () => Promise.reject(new Error("it is down")) };
