@@ -62,7 +62,7 @@ function whole(text: string): string | undefined {
   for (const { pattern, chinese } of TEMPLATES) {
     const values = pattern.exec(text)?.groups;
     if (values === undefined) continue;
-    return chinese.replace(/( ?)\{(\w+)(、?)\}( ?)/g, (_, before, name, comma, after) => {
+    return chinese.replace(/( ?)\{(\w+)(\u3001?)\}( ?)/g, (_, before, name, comma, after) => {
       const text = values[name] ?? "";
       const items = comma === "" ? [text] : text.split(", ");
       const value = items.map(translatePart).join(comma);
