@@ -50,6 +50,8 @@ const UNKNOWN_METHOD = "agent.noop";
 /** The calls about a registration, over the same connection settings as reports. */
 export class RegistrationClient {
   readonly #config: Config;
+  /** The node's, which the panel prefixes with `Auto-`; a sealed process can't ask for it. */
+  readonly #name = hostName();
   readonly #system: SystemResolver | undefined;
 
   /** @param system How names are resolved. */
@@ -95,8 +97,7 @@ export class RegistrationClient {
       const answer = await createPanelFetch(access, { client, headers })({
         name: CALL,
         path: "/api/clients/register",
-        // The panel prefixes the name with `Auto-`.
-        query: { name: hostName() },
+        query: { name: this.#name },
         method: "POST",
         headers: [["accept", "application/json"], ["content-type", "application/json"]],
         // Panels read the header alone; the official agent sends the key here too.
