@@ -812,12 +812,16 @@ await shell.ping("127.0.0.1");
       stdout: "piped",
       stderr: "inherit",
     }).spawn();
+    // Once it has printed this, the sleeper is its own.
+    const output = agent.stdout.getReader();
+    const { value } = await output.read();
+    assertMatch(new TextDecoder().decode(value), /^\d+\n$/);
     const sleeper = () => started.descendants().find(({ name }) => name === "sleep");
     await eventually(() => sleeper() !== undefined);
     const pid = sleeper()?.pid;
     agent.kill("SIGKILL");
-    const { stdout } = await agent.output();
-    assertMatch(new TextDecoder().decode(stdout), /^\d+\n$/);
+    await output.cancel();
+    await agent.status;
     await eventually(() => !isAlive(pid));
   });
 });
