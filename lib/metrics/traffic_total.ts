@@ -76,10 +76,8 @@ export class TrafficTotal {
     this.#isEmpty = false;
     const isNew = !this.#present.has(now.name);
     const last = this.#last(now.name, index);
-    const sentBytes = increase(last.sentBytes, now.sentBytes);
-    const receivedBytes = increase(last.receivedBytes, now.receivedBytes);
-    last.sentBytes = highest(last.sentBytes, now.sentBytes);
-    last.receivedBytes = highest(last.receivedBytes, now.receivedBytes);
+    const { sentBytes, receivedBytes } = bytesSince(last, now);
+    Object.assign(last, highestSince(last, now));
     this.#total.sentBytes += sentBytes;
     this.#total.receivedBytes += receivedBytes;
     if (isNew) return;
@@ -162,7 +160,7 @@ export class TrafficTotal {
     return [...this.#gone, ...this.#present.values()];
   }
 
-  /** What a present interface goes on from: as a new one from where it was when it went missing. */
+  /** The last counters of a present interface: at first those that it had when it went missing, or 0. */
   #last(name: string, index: number | undefined): LastCounters {
     let last = this.#present.get(name);
     if (last === undefined) {
