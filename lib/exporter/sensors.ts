@@ -1,7 +1,7 @@
 import { settlesWithin } from "../async/timeout.ts";
 import type { Host } from "../host/host.ts";
 import { parseSensorFile, parseSensorValue, type SensorFile } from "../parse/hwmon.ts";
-import { gauge, type Labels, type MetricFamily, one } from "./openmetrics.ts";
+import { gauge, type Labels, type MetricFamily, one, type Sample } from "./openmetrics.ts";
 
 /** Chips, zones and cooling devices of a machine. */
 const MAX_DEVICES = 128;
@@ -70,15 +70,15 @@ export class SensorReader {
 
   async #readAll(): Promise<MetricFamily[]> {
     this.#isReading = true;
-    const families = new Map<string, MetricFamily>();
-    for (const { name, help, labels, divisor, read } of this.#sensors) {
+    const measured: (Sensor & { sample: Sample | undefined })[] = [];
+    for (const { read, ...sensor } of this.#sensors) {
       const value = parseSensorValue(await read().catch(() => undefined) ?? "");
-      const { samples } = families.get(name) ?? { samples: [] };
-      const sample = one(value && value / divisor, labels);
-      families.set(name, gauge(name, help, [...samples, sample]));
+      measured.push({ ...sensor, sample: one(value && value / sensor.divisor, sensor.labels) });
     }
     this.#isReading = false;
-    return [...families.values()];
+    return Array.from(Map.groupBy(measured, ({ name }) => name), ([name, sensors]) => {
+      return gauge(name, sensors[0]?.help ?? "", sensors.map(({ sample }) => sample));
+    });
   }
 }
 
