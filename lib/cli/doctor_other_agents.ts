@@ -112,7 +112,7 @@ export function otherProcesses(
     self?: number;
   },
 ): { name: string; pid: number }[] {
-  // What has started the agent, such as sudo, may have its whole command line.
+  // A parent such as sudo may have the whole command line of the agent that it started.
   const own = new Set([self, agent ?? self].flatMap((pid) => ancestorsOf(pid, proc)));
   const names = attempt(() => Array.from(Deno.readDirSync(proc), ({ name }) => name)) ?? [];
   const found = names.filter((name) => /^\d+$/.test(name)).map(Number).flatMap((pid) => {

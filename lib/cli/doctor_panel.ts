@@ -365,7 +365,7 @@ function toStatusError(verb: string, { status, text, headers }: HttpResponse): E
   return statusError(verb, { status, text, location: headers.get("location") });
 }
 
-/** What an answer says of the token; `undefined` for one that is no panel's. */
+/** Whether an answer accepts or refuses the token; `undefined` for one that is no panel's. */
 function tokenBy(response: HttpResponse, isOfPanel: boolean): Token | undefined {
   if (response.status === 401 && !isPasswordWall(response)) return "refused";
   return isOfPanel ? "accepted" : undefined;

@@ -20,7 +20,7 @@ import { checkOtherAgents } from "./doctor_other_agents.ts";
 import { healthProblem } from "./health.ts";
 import { duration } from "./status.ts";
 
-/** What `doctor` knows before the first check. */
+/** The environment, and the running agent as it is found before the first check. */
 interface Found {
   readonly env: Readonly<Record<string, string>>;
   /** The running agent, if one is seen. */

@@ -57,7 +57,7 @@ const INFO = {
   ...{ path: "ID_PATH", wwn: "ID_WWN", model: "ID_MODEL" },
   ...{ serial: "ID_SERIAL_SHORT", revision: "ID_REVISION" },
 } as const;
-/** What only some disks have: name, help, the property that they have, and labels. */
+/** Metrics of some disks only: name, help, the property that such a disk has, and labels. */
 const PARTS = [
   ["node_disk_filesystem", "The file system on a disk.", "ID_FS_TYPE", {
     ...{ type: "ID_FS_TYPE", usage: "ID_FS_USAGE", uuid: "ID_FS_UUID", version: "ID_FS_VERSION" },
