@@ -2,8 +2,8 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { brokenRules } from "../cli/chinese_style.ts";
 import { HealthFile } from "../../lib/state/health_file.ts";
 import { type Command, COMMAND_ROWS, isCommand } from "../../lib/config/commands.ts";
+import { spawnProgram } from "./command_line.ts";
 
-const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 /** A service that no machine has. */
 const SERVICE = "--install-service-name chinese-test";
 /** A port of nobody. */
@@ -130,24 +130,8 @@ function openHealth(folder: string): Disposable {
   return { [Symbol.dispose]: () => file.close() };
 }
 
-function spawn(line: string, home: string, env: Record<string, string> = {}): Deno.ChildProcess {
-  const words = line.split(" ").filter((word) => word !== "");
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--quiet", MAIN, ...words],
-    clearEnv: true,
-    env: {
-      PATH: Deno.env.get("PATH") ?? "",
-      DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
-      HOME: home,
-      NO_COLOR: "1",
-      RUNTIME_DIRECTORY: `${home}/run`,
-      STATE_DIRECTORY: `${home}/state`,
-      ...env,
-    },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
+function spawn(line: string, home: string, env?: Record<string, string>): Deno.ChildProcess {
+  return spawnProgram(line.split(" ").filter((word) => word !== ""), home, env);
 }
 
 async function run(line: string, home: string): Promise<string> {

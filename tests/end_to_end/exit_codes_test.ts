@@ -1,24 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-
-const MAIN = new URL("../../main.ts", import.meta.url).pathname;
-
-function spawn(args: readonly string[], home: string): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--quiet", MAIN, ...args],
-    clearEnv: true,
-    env: {
-      PATH: Deno.env.get("PATH") ?? "",
-      DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
-      HOME: home,
-      NO_COLOR: "1",
-      RUNTIME_DIRECTORY: `${home}/run`,
-      STATE_DIRECTORY: `${home}/state`,
-    },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-}
+import { spawnProgram } from "./command_line.ts";
 
 async function inHome(use: (home: string) => Promise<void>): Promise<void> {
   const home = Deno.makeTempDirSync();
@@ -49,7 +30,7 @@ const ENDS: readonly [line: string, code: number, output: RegExp, error: RegExp]
 Deno.test("the program ends with 0, 1 for a failure, and 2 for a mistake of its user's", async () => {
   await inHome(async (home) => {
     for (const [line, code, output, error] of ENDS) {
-      const found = await spawn(line.split(" "), home).output();
+      const found = await spawnProgram(line.split(" "), home).output();
       const [stdout, stderr] = [found.stdout, found.stderr].map((it) =>
         new TextDecoder().decode(it)
       );
@@ -62,7 +43,7 @@ Deno.test("the program ends with 0, 1 for a failure, and 2 for a mistake of its 
 
 Deno.test("with --log-format json an error is an object in a line", async () => {
   await inHome(async (home) => {
-    const found = await spawn(["--log-format", "json", "--wrong"], home).output();
+    const found = await spawnProgram(["--log-format", "json", "--wrong"], home).output();
     const { time: _, error, ...line } = JSON.parse(new TextDecoder().decode(found.stderr));
     assertEquals([found.code, line.level, line.component], [2, "error", "agent"]);
     assertEquals(line.message, error);
@@ -73,7 +54,7 @@ Deno.test("with --log-format json an error is an object in a line", async () => 
 Deno.test("the program ends with 130 when it is interrupted", async () => {
   await inHome(async (home) => {
     const dryRun = ["--dry-run", "--interval", "5", "--ip-services", "off"];
-    const child = spawn(dryRun, home);
+    const child = spawnProgram(dryRun, home);
     const output = new Response(child.stdout).text();
     let text = "";
     for await (const bytes of child.stderr) {

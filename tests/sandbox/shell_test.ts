@@ -494,17 +494,26 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
   });
 }
 
+/** The shell's script itself, to be spoken to; `words` are its further arguments. */
+function spawnScript(
+  [command, ...args]: typeof SHELLS[number],
+  path: string,
+  ...words: readonly string[]
+): Deno.ChildProcess {
+  return new Deno.Command(command, {
+    args: [...args, "-c", SHELL_SCRIPT, "sh", "/proc", "/sys", ...words],
+    env: { PATH: path },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+    detached: true,
+  }).spawn();
+}
+
 for (const shell of shellsHere.filter(([command]) => !command.endsWith("busybox"))) {
   Deno.test(`The script under ${shell.join(" ")} runs 32 programs at a time`, async () => {
     await withPing("#!/bin/sh\nread -r line\nexec /bin/sleep 60\n", async (path) => {
-      const child = new Deno.Command(shell[0], {
-        args: [...shell.slice(1), "-c", SHELL_SCRIPT, "sh", "/proc", "/sys", "gpu"],
-        env: { PATH: path },
-        stdin: "piped",
-        stdout: "piped",
-        stderr: "null",
-        detached: true,
-      }).spawn();
+      const child = spawnScript(shell, path, "gpu");
       const writer = child.stdin.getWriter();
       const lines = Array.from({ length: 300 }, (_, index) => `${index + 1} ping 192.0.2.1\n`);
       await writer.write(new TextEncoder().encode(lines.join("") + "301 nvidia-smi\n302 x\n"));
@@ -526,14 +535,7 @@ for (const shell of shellsHere.filter(([command]) => !command.endsWith("busybox"
     // It closes its output, and so is answered, long before it ends.
     const ping = '#!/bin/sh\necho pong\nexec >&- 2>&-\nuntil [ -e "${0%/*}/end" ]; do :; done\n';
     await withPing(ping, async (path) => {
-      const child = new Deno.Command(shell[0], {
-        args: [...shell.slice(1), "-c", SHELL_SCRIPT, "sh", "/proc", "/sys"],
-        env: { PATH: path },
-        stdin: "piped",
-        stdout: "piped",
-        stderr: "null",
-        detached: true,
-      }).spawn();
+      const child = spawnScript(shell, path);
       const writer = child.stdin.getWriter();
       const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
       const ask = async (lines: string, last: string) => {

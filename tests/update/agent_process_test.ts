@@ -7,6 +7,11 @@ const PROGRAM = Deno.realPathSync(Deno.execPath());
 const NO_TOOLS = { run: () => Promise.resolve({ code: 127, output: "" }) };
 const never = () => new AbortController().signal;
 
+/** The agent of a program that has its health file in the folder, and no service. */
+function agentIn(folder: string, { path = PROGRAM } = {}): AgentProcess {
+  return new AgentProcess({ path, folders: [folder], service: undefined, tools: NO_TOOLS });
+}
+
 /** A process that passes for an agent, in a folder of its own. */
 async function withAgent(
   use: (folder: string, child: Deno.ChildProcess) => Promise<void>,
@@ -17,12 +22,7 @@ async function withAgent(
     stdin: "null",
   }).spawn();
   try {
-    const agent = new AgentProcess({
-      path: PROGRAM,
-      folders: [folder],
-      service: undefined,
-      tools: NO_TOOLS,
-    });
+    const agent = agentIn(folder);
     const end = performance.now() + 20_000;
     while (agent.health()?.acceptedAtMs === undefined) {
       assert(performance.now() < end, "it never came up");
@@ -42,12 +42,7 @@ async function withAgent(
 
 Deno.test("AgentProcess.restart() ends the agent with the restart code and waits", async () => {
   await withAgent(async (folder, child) => {
-    const agent = new AgentProcess({
-      path: PROGRAM,
-      folders: [folder],
-      service: undefined,
-      tools: NO_TOOLS,
-    });
+    const agent = agentIn(folder);
     const health = agent.health();
     assert(health !== undefined);
     await agent.requireRestart(health, never());
@@ -63,12 +58,7 @@ Deno.test({
   ignore: Deno.build.os !== "linux",
   fn: () =>
     withAgent(async (folder) => {
-      const agent = new AgentProcess({
-        path: "/opt/x",
-        folders: [folder],
-        service: undefined,
-        tools: NO_TOOLS,
-      });
+      const agent = agentIn(folder, { path: "/opt/x" });
       const health = agent.health();
       assert(health !== undefined);
       await assertRejects(
@@ -112,12 +102,7 @@ Deno.test("AgentProcess.restart() uses the service manager when a service is kno
 
 Deno.test("AgentProcess.restart() kills an agent that does not end within ten seconds", async () => {
   await withAgent(async (folder, child) => {
-    const agent = new AgentProcess({
-      path: PROGRAM,
-      folders: [folder],
-      service: undefined,
-      tools: NO_TOOLS,
-    });
+    const agent = agentIn(folder);
     child.kill("SIGSTOP");
     using time = new FakeTime();
     const restarting = agent.restart(never());
@@ -133,12 +118,7 @@ Deno.test("AgentProcess.restart() kills an agent that does not end within ten se
 
 Deno.test("AgentProcess.restart() gives up on an agent that can't be killed", async () => {
   await withAgent(async (folder, child) => {
-    const agent = new AgentProcess({
-      path: PROGRAM,
-      folders: [folder],
-      service: undefined,
-      tools: NO_TOOLS,
-    });
+    const agent = agentIn(folder);
     const health = agent.health();
     assert(health !== undefined);
     agent.health = () => health;

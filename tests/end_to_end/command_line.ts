@@ -1,0 +1,25 @@
+const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+
+/** Runs the program with these words in a home of its own, and with no other variables. */
+export function spawnProgram(
+  words: readonly string[],
+  home: string,
+  env: Record<string, string> = {},
+): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "--quiet", MAIN, ...words],
+    clearEnv: true,
+    env: {
+      PATH: Deno.env.get("PATH") ?? "",
+      DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
+      HOME: home,
+      NO_COLOR: "1",
+      RUNTIME_DIRECTORY: `${home}/run`,
+      STATE_DIRECTORY: `${home}/state`,
+      ...env,
+    },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
