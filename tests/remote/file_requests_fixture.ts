@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { FileTransferClient } from "../../lib/panel/file_transfers.ts";
 import { FileRequests } from "../../lib/remote/file_requests.ts";
 import type { FileResult } from "../../lib/types.ts";
+import { openBelow } from "../open_below.ts";
 import { FakeTransfers } from "./fake_panel.ts";
 
 /** File requests within a temporary folder, and the answers to them. */
@@ -50,18 +51,6 @@ export class FilesUnderTest {
     if (ok) throw new Error(`${op} went well`);
     return error;
   }
-}
-
-/** What this process has open in a folder. */
-function openBelow(folder: string): string[] {
-  return [...Deno.readDirSync("/proc/self/fd")].flatMap(({ name }) => {
-    try {
-      const path = Deno.readLinkSync(`/proc/self/fd/${name}`);
-      return path.startsWith(`${folder}/`) ? [path] : [];
-    } catch {
-      return []; // It was closed meanwhile.
-    }
-  });
 }
 
 /** Gives a test file requests and a folder that is removed afterwards. */

@@ -1,5 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertNotEquals } from "@std/assert";
 import { linkOrCopy } from "../../lib/state/atomic_write.ts";
+import { openBelow } from "../open_below.ts";
+import { syncedPaths } from "./synced_paths.ts";
 
 async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
   const folder = Deno.makeTempDirSync();
@@ -40,4 +42,25 @@ Deno.test({
       assertEquals([(mode ?? 0) & 0o7777, uid], [0o444, Deno.uid()]);
     });
   },
+});
+
+Deno.test("linkOrCopy() brings a copy to the disk, with its owner and without rights of a set-uid program", async () => {
+  await withFolder(async (folder) => {
+    const [from, to] = [`${folder}/a`, `${folder}/b`];
+    Deno.writeTextFileSync(from, "one");
+    const owner = Deno.uid() === 0 ? 65534 : Deno.uid();
+    if (Deno.uid() === 0) Deno.chownSync(from, owner, owner);
+    Deno.chmodSync(from, 0o4750);
+    const { link } = Deno;
+    Deno.link = () => Promise.reject(new Deno.errors.PermissionDenied("no links here"));
+    try {
+      assertEquals(await syncedPaths(() => linkOrCopy(from, to)), [to]);
+    } finally {
+      Deno.link = link;
+    }
+    const { mode, uid, gid, ino } = Deno.statSync(to);
+    assertNotEquals(ino, Deno.statSync(from).ino);
+    assertEquals([(mode ?? 0) & 0o7777, uid, gid], [0o750, owner, Deno.statSync(from).gid]);
+    assertEquals(openBelow(folder), [], "nothing stays open");
+  });
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { FakeTime } from "../fake_time.ts";
-import { attempt } from "../../lib/attempt.ts";
+import { openBelow } from "../open_below.ts";
 import { HealthFile } from "../../lib/state/health_file.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { acceptAt } from "./accept_at.ts";
@@ -11,6 +11,7 @@ async function withFolder(use: (folder: string) => void | Promise<void>): Promis
   const folder = Deno.makeTempDirSync({ prefix: "health-" });
   try {
     await use(folder);
+    assertEquals(openBelow(folder), [], "nothing stays open");
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
@@ -38,6 +39,25 @@ Deno.test("HealthFile tells of the last accepted report, and is gone when the ag
     assertEquals([acceptedAtMs, intervalMs], [1234, 3000]);
     file.close();
     assertEquals(readHealth([folder]), undefined);
+  });
+});
+
+Deno.test("HealthFile.open() makes a folder and a file that all may read", async () => {
+  await withFolder((parent) => {
+    const folder = `${parent}/run`;
+    const file = HealthFile.open([folder], ABOUT);
+    const mode = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
+    assertEquals([folder, `${folder}/health`].map(mode), [0o755, 0o644]);
+    file?.close();
+  });
+});
+
+Deno.test("HealthFile.open() writes over the longer record that an agent has left", async () => {
+  await withFolder((folder) => {
+    Deno.writeTextFileSync(`${folder}/health`, "x".repeat(9000));
+    const file = HealthFile.open([folder], ABOUT);
+    assertEquals(readHealth([folder])?.version, "1.2.3");
+    file?.close();
   });
 });
 
@@ -147,10 +167,10 @@ Deno.test({
 });
 
 /** Runs something whose pauses do `act` instead of blocking the thread. */
-function whilePausing<T>(act: () => void, run: () => T): T {
+function whilePausing<T>(act: (ms: number | undefined) => void, run: () => T): T {
   const { wait } = Atomics;
-  Atomics.wait = () => {
-    act();
+  Atomics.wait = (...[, , , ms]: unknown[]) => {
+    act(Number(ms));
     return "timed-out";
   };
   try {
@@ -183,6 +203,42 @@ Deno.test("HealthFile.open() takes no look at how an agent is for another agent"
     assertEquals(readHealth([folder])?.isRunning, true);
     file?.close();
   });
+});
+
+Deno.test("HealthFile.open() tries ten times, and gives up before a lock that somebody shares for ever", async () => {
+  await withFolder((folder) => {
+    const path = `${folder}/health.lock`;
+    using theirs = Deno.openSync(path, { read: true, write: true, create: true });
+    assert(theirs.tryLockSync(false));
+    const pauses: (number | undefined)[] = [];
+    const file = whilePausing(
+      (ms) => pauses.push(ms),
+      () => HealthFile.open([folder, `${folder}/other`], ABOUT),
+    );
+    assertEquals([file, pauses], [undefined, Array(9).fill(5)]);
+    assertEquals(openBelow(folder), [path], "but for theirs nothing stays open");
+  });
+});
+
+Deno.test("HealthFile.open() takes the next folder where it can't have the lock's file", async () => {
+  await withFolder((folder) => {
+    Deno.mkdirSync(`${folder}/a/health.lock`, { recursive: true });
+    const file = HealthFile.open([`${folder}/a`, `${folder}/b`], ABOUT);
+    assertEquals(file?.path, `${folder}/b/health`);
+    assertEquals(openBelow(`${folder}/a`), []);
+    file?.close();
+  });
+});
+
+Deno.test({
+  name: "HealthFile.open() takes no folder of another user",
+  ignore: Deno.uid() !== 0,
+  fn: () =>
+    withFolder((folder) => {
+      Deno.chownSync(folder, 65534, 65534);
+      assertEquals(HealthFile.open([folder], ABOUT), undefined);
+      assertEquals([...Deno.readDirSync(folder)], []);
+    }),
 });
 
 Deno.test("HealthFile.open() follows no link that somebody has put there", async () => {
@@ -258,6 +314,8 @@ Deno.test("HealthFile writes no secret, and cuts its texts after that", async ()
     const later = { text: "x".repeat(290) + "later-token", atMs: 4 };
     file?.setPanels([{ ...panel, error: later }], { now: true });
     assert(!Deno.readTextFileSync(`${folder}/health`).includes("later"));
+    file?.setPanels([{ ...panel, panel: `p.example/${secrets[0]}` }], { now: true });
+    assertEquals(readHealth([folder])?.panels[0]?.panel, "p.example/…");
     file?.close();
   });
 });
@@ -328,6 +386,64 @@ Deno.test("readHealth() takes nothing that no agent has written", async () => {
   });
 });
 
+Deno.test("HealthFile keeps eight panels, with the next report if not at once, and cuts each text", async () => {
+  await withFolder((folder) => {
+    const file = HealthFile.open([folder], ABOUT);
+    const panel = { sinceMs: 1, failures: 0, probes: 0 };
+    const panels = Array.from({ length: 9 }, (_, at) => ({ ...panel, panel: `${at}` }));
+    file?.setPanels(panels, { now: false });
+    assertEquals(readHealth([folder])?.panels, []);
+    file?.accepted(1000);
+    assertEquals(readHealth([folder])?.panels.map((it) => it.panel).join(""), "01234567");
+    file?.setSandbox("s".repeat(301));
+    file?.setProblem("ping", "p".repeat(301));
+    const { sandbox, problems } = readHealth([folder]) ?? {};
+    assertEquals([sandbox?.length, problems?.[0]?.text.length], [300, 300]);
+    file?.close();
+  });
+});
+
+Deno.test("readHealth() takes what each part of a record is, and nothing else", async () => {
+  await withFolder((folder) => {
+    const panel = { panel: "p", sinceMs: 1 };
+    const good = { pid: 1, intervalMs: 1, version: "1", panels: [panel] };
+    const read = (changes: object) => {
+      Deno.writeTextFileSync(`${folder}/health`, JSON.stringify({ ...good, ...changes }));
+      return readHealth([folder]);
+    };
+    const nothing = { transport: undefined, acceptedAtMs: undefined, error: undefined };
+    const none = { failures: 0, probes: 0, kinds: {}, lastMinute: 0, lost: 0, shortConnections: 0 };
+    assertEquals(read({})?.panels, [{ ...panel, ...nothing, ...none }]);
+    const counts = { failures: 1, probes: 2, lastMinute: 3, lost: 4, shortConnections: 5 };
+    const all = { ...panel, ...counts, transport: "v2 POST", acceptedAtMs: 6 };
+    const rest = { kinds: { icmp: 1, tcp: 2, http: 3 }, error: { text: "no", atMs: 7 } };
+    assertEquals(read({ panels: [{ ...all, ...rest }] })?.panels, [{ ...all, ...rest }]);
+    const odd = { transport: 1, failures: "1", error: { text: "no" }, kinds: { icmp: "1", x: 1 } };
+    assertEquals(read({ panels: [{ ...panel, ...odd }] })?.panels, [
+      { ...panel, ...nothing, ...none },
+    ]);
+    const problem = { part: "metrics", text: "no", sinceMs: 1 };
+    const parts = ["registration", "state", "ping", "metrics", "gpu", "authorities"];
+    const found = read({ problems: parts.map((part) => ({ ...problem, part })) })?.problems;
+    assertEquals(
+      found?.map(({ part, text }) => `${part}: ${text}`),
+      parts.map((it) => `${it}: no`),
+    );
+    const unknown = [{ ...problem, part: "x" }, { ...problem, text: 1 }, {
+      part: "ping",
+      text: "",
+    }];
+    assertEquals(read({ problems: unknown, panels: 1 })?.problems, []);
+    assertEquals(read({ problems: "x", startedAtMs: "1" })?.startedAtMs, undefined);
+    const wrong = [
+      ...[{ isStopped: true }, { pid: "1" }, { version: 1 }, { intervalMs: "1" }, { sandbox: 1 }],
+      ...[{ acceptedAtMs: "1" }, { panels: [{ panel: "p" }] }, { panels: [{ sinceMs: 1 }] }],
+      { sandbox: "x".repeat(8192) },
+    ];
+    for (const changes of wrong) assertEquals(read(changes), undefined, JSON.stringify(changes));
+  });
+});
+
 Deno.test("HealthFile keeps the state of each panel, whatever is in its texts", async () => {
   await withFolder((folder) => {
     const file = HealthFile.open([folder], ABOUT);
@@ -354,20 +470,4 @@ Deno.test("HealthFile keeps the state of each panel, whatever is in its texts", 
     assertEquals(readHealth([folder])?.panels[0]?.error?.text.length, 300);
     file?.close();
   });
-});
-
-Deno.test({
-  name: "readHealth() leaves no file open",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    await withFolder((folder) => {
-      Deno.writeTextFileSync(`${folder}/health`, "{}");
-      assertEquals(readHealth([folder]), undefined);
-      const open = Array.from(Deno.readDirSync("/proc/self/fd"), ({ name }) => {
-        // Another test may close its own meanwhile.
-        return attempt(() => Deno.readLinkSync(`/proc/self/fd/${name}`));
-      });
-      assertEquals(open.filter((path) => path?.startsWith(folder)), []);
-    });
-  },
 });

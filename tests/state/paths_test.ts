@@ -1,22 +1,33 @@
 import { assertEquals } from "@std/assert";
 import { runtimeFolders } from "../../lib/state/paths.ts";
 
-const OF_ROOT = Deno.uid() === 0 ? ["/run/komari-agent-deno"] : [];
-const OF_ALL = [
-  ...(Deno.build.os === "linux" ? [`/dev/shm/komari-agent-deno-${Deno.uid()}`] : []),
-  // An agent of the system's can be asked for by everybody.
-  ...(Deno.uid() === 0 ? [] : ["/run/komari-agent-deno"]),
-];
+const SYSTEM = "/run/komari-agent-deno";
+
+/** The folders of a user. */
+function folders(uid: number, named: { runtimeDir: string; userRuntimeDir: string }): string[] {
+  const { uid: own } = Deno;
+  Deno.uid = () => uid;
+  try {
+    return runtimeFolders(named);
+  } finally {
+    Deno.uid = own;
+  }
+}
+
+/** What every container has. */
+function ofAll(uid: number): string[] {
+  return Deno.build.os === "linux" ? [`/dev/shm/komari-agent-deno-${uid}`] : [];
+}
 
 Deno.test("runtimeFolders() names the service's first, then the user's, then what all have", () => {
-  assertEquals(runtimeFolders({ runtimeDir: "/run/a", userRuntimeDir: "/run/user/7/b" }), [
-    "/run/a",
-    ...OF_ROOT,
-    "/run/user/7/b",
-    ...OF_ALL,
-  ]);
+  const named = { runtimeDir: "/run/a", userRuntimeDir: "/run/user/7/b" };
+  assertEquals(folders(0, named), ["/run/a", SYSTEM, "/run/user/7/b", ...ofAll(0)]);
+  // An agent of the system's can be asked for by everybody.
+  assertEquals(folders(7, named), ["/run/a", "/run/user/7/b", ...ofAll(7), SYSTEM]);
 });
 
 Deno.test("runtimeFolders() leaves out what the system has not named", () => {
-  assertEquals(runtimeFolders({ runtimeDir: "", userRuntimeDir: "" }), [...OF_ROOT, ...OF_ALL]);
+  const unnamed = { runtimeDir: "", userRuntimeDir: "" };
+  assertEquals(folders(0, unnamed), [SYSTEM, ...ofAll(0)]);
+  assertEquals(folders(7, unnamed), [...ofAll(7), SYSTEM]);
 });

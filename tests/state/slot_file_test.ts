@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { SlotFile } from "../../lib/state/slot_file.ts";
+import { openBelow } from "../open_below.ts";
 
 const SLOT_BYTES = 256 * 1024;
 
@@ -9,6 +10,7 @@ async function withFile(use: (path: string) => Promise<void> | void): Promise<vo
   const folder = await Deno.makeTempDir({ prefix: "slot-file-" });
   try {
     await use(`${folder}/state`);
+    assertEquals(openBelow(folder), [], "nothing stays open");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { StateFile } from "../../lib/state/state_file.ts";
+import { openBelow } from "../open_below.ts";
 import { syncedPaths } from "./synced_paths.ts";
 
 interface Numbered {
@@ -17,6 +18,7 @@ async function withFolder(use: (folder: string) => Promise<void> | void): Promis
   const folder = await Deno.makeTempDir({ prefix: "state-file-" });
   try {
     await use(folder);
+    assertEquals(openBelow(folder), [], "nothing stays open");
   } finally {
     await Deno.chmod(folder, 0o700);
     await Deno.remove(folder, { recursive: true });
@@ -103,12 +105,19 @@ Deno.test("StateFile.open() moves over the state of an older version, once", asy
   });
 });
 
+Deno.test("StateFile.read() takes a state of an older version of a MiB at most", async () => {
+  await withFolder((folder) => {
+    Deno.writeTextFileSync(`${folder}/state.json`, text(7).padEnd(1024 * 1024));
+    assertEquals(stateFile(folder).read(), { value: { number: 7 }, problems: [] });
+  });
+});
+
 const DAMAGES: Record<string, string> = {
   empty: "",
   cut: '{"number": 1',
   foreign: "\u0000\ufffd\u0001 not ours",
   "of another kind": '{"name": "x"}',
-  "too large": " ".repeat(2 * 1024 * 1024) + '{"number": 7}',
+  "too large": '{"number": 7}'.padEnd(1024 * 1024 + 1),
 };
 
 for (const [kind, damage] of Object.entries(DAMAGES)) {
@@ -253,6 +262,23 @@ Deno.test("StateFile.write() survives a disk that is full or read-only", async (
     } finally {
       await run("umount", folder);
     }
+  });
+});
+
+Deno.test("StateFile.open() goes on where a new file can't be brought to the disk yet", async () => {
+  const { prototype } = Deno.FsFile;
+  const { syncData } = prototype;
+  await withFolder(async (folder) => {
+    using file = stateFile(folder);
+    prototype.syncData = () => Promise.reject(new Error("No space left"));
+    try {
+      assertEquals(await file.open(), { value: undefined, problems: [] });
+      await assertRejects(() => file.write(text(1)), Error, `Cannot write ${folder}/state.state`);
+    } finally {
+      prototype.syncData = syncData;
+    }
+    await file.write(text(2));
+    assertEquals(file.read().value, { number: 2 });
   });
 });
 

@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { openBelow } from "../open_below.ts";
 import { FolderLock, isFolderLocked } from "../../lib/state/state_lock.ts";
 
 /** Whether the folder could be locked just now. */
@@ -15,7 +16,8 @@ Deno.test("FolderLock makes the folder, for its owner alone, and gives it to one
     const lock = FolderLock.open(folder);
     assertEquals(isFolderLocked(folder), false, "it is only open");
     assertEquals(lock.tryLock(), true);
-    assertEquals((Deno.statSync(folder).mode ?? 0) & 0o777, 0o700);
+    const mode = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
+    assertEquals([folder, `${folder}/lock`].map(mode), [0o700, 0o600]);
     assertEquals(canLock(folder), false);
     assertEquals(isFolderLocked(folder), true);
     lock.unlock();
@@ -24,9 +26,36 @@ Deno.test("FolderLock makes the folder, for its owner alone, and gives it to one
     lock[Symbol.dispose]();
     assertEquals(isFolderLocked(folder), false);
     assertEquals(canLock(folder), true);
+    assertEquals(openBelow(folder), [], "nothing stays open");
   } finally {
     Deno.removeSync(parent, { recursive: true });
   }
+});
+
+Deno.test("FolderLock releases its lock before it closes the file, of which a child may have a copy", () => {
+  const folder = Deno.makeTempDirSync({ prefix: "state-lock-" });
+  const { prototype } = Deno.FsFile;
+  const { close } = prototype;
+  const lock = FolderLock.open(folder);
+  try {
+    assertEquals(lock.tryLock(), true);
+    prototype.close = () => {};
+    lock[Symbol.dispose]();
+    prototype.close = close;
+    assertEquals(canLock(folder), true);
+  } finally {
+    prototype.close = close;
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("FolderLock.open() makes one lock of each name", () => {
+  const folder = Deno.makeTempDirSync({ prefix: "state-lock-" });
+  using one = FolderLock.open(folder);
+  using other = FolderLock.open(folder, { name: "other" });
+  assertEquals([one.tryLock(), other.tryLock()], [true, true]);
+  assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name).sort(), ["lock", "other"]);
+  Deno.removeSync(folder, { recursive: true });
 });
 
 Deno.test("FolderLock.open() follows no link", () => {

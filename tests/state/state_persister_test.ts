@@ -4,6 +4,7 @@ import { FolderLock } from "../../lib/state/state_lock.ts";
 import { type PersistentState, StatePersister } from "../../lib/state/state_persister.ts";
 import { setUpLog } from "../../lib/log/log.ts";
 import { FakeTime } from "../fake_time.ts";
+import { openBelow } from "../open_below.ts";
 
 /** A number that is kept. */
 class PersistentNumber implements PersistentState<number> {
@@ -76,6 +77,7 @@ class World implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+    assertEquals(openBelow(this.parent), [], "nothing stays open");
     this.time[Symbol.dispose]();
     setUpLog({ ...LOG, level: "error", write: () => {} });
     Deno.removeSync(this.parent, { recursive: true });
@@ -145,6 +147,24 @@ Deno.test("StatePersister says once that it can't open its file, and goes on", a
     world.log[0] ?? "",
     /^<4>agent: The number can't be kept: .*; restart the agent when .*; it is counted in memory/,
   );
+});
+
+Deno.test("StatePersister tries again after a write that failed, and says when it goes well", async () => {
+  await using world = new World();
+  const { prototype } = Deno.FsFile;
+  const { syncData } = prototype;
+  await world.start();
+  prototype.syncData = () => Promise.reject(new Error("No space left"));
+  try {
+    world.number.set(1);
+    await world.until(() => world.number.asked >= 3);
+    assertMatch(world.problem ?? "", /Cannot write .*No space left/);
+  } finally {
+    prototype.syncData = syncData;
+  }
+  await world.until(() => world.problem === undefined);
+  assertEquals(world.log.length, 2, world.log.join("\n"));
+  assertEquals(world.log[1], `<6>agent: The number is kept in ${world.folder} again`);
 });
 
 Deno.test("StatePersister leaves another's folder alone, and takes it over with what lies there", async () => {

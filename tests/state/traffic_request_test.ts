@@ -1,14 +1,18 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { TrafficRequestFile } from "../../lib/state/traffic_request.ts";
+import { openBelow } from "../open_below.ts";
 
 /** A folder with the file of an agent, and the path of the file. */
 function inFolder(use: (agent: TrafficRequestFile, folder: string, path: string) => void): void {
   const folder = Deno.makeTempDirSync();
   try {
-    const agent = TrafficRequestFile.create(folder);
-    using _ = agent;
-    use(agent, folder, `${folder}/month.request`);
+    {
+      const agent = TrafficRequestFile.create(folder);
+      using _ = agent;
+      use(agent, folder, `${folder}/month.request`);
+    }
+    assertEquals(openBelow(folder), [], "nothing stays open");
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
@@ -47,7 +51,7 @@ Deno.test("TrafficRequestFile takes no request from a text that is none", () => 
       const { total } = agent.request() ?? { total: {} };
       assertEquals(Object.values(total).every(Number.isInteger), true);
     }));
-    for (const sentBytes of [-1, 0.5, 1e30, "5", null]) {
+    for (const sentBytes of [-1, 0.5, 2 ** 63, "5", null]) {
       Deno.writeTextFileSync(path, JSON.stringify({ id: "a", sentBytes, receivedBytes: 1 }));
       assertEquals(agent.request(), { id: "a", total: { receivedBytes: 1 } });
     }

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { openWritableFile } from "../../lib/state/writable_file.ts";
+import { openBelow } from "../open_below.ts";
 
 /** Runs `test` while the first look at a file finds nothing, and another process is there since. */
 function whileAnotherCreates(path: string, create: () => void, test: () => void): void {
@@ -25,6 +26,7 @@ Deno.test("openWritableFile() opens the file that another process created just n
     file.writeSync(new TextEncoder().encode("o"));
   });
   assertEquals(Deno.readTextFileSync(path), "oheirs");
+  assertEquals(openBelow(folder), [], "nothing stays open");
   Deno.removeSync(folder, { recursive: true });
 });
 
@@ -35,6 +37,7 @@ Deno.test("openWritableFile() follows no link that appeared just now", () => {
     assertThrows(() => openWritableFile(path, { mode: 0o600 }), Error, "it is no regular file");
   });
   assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["file"]);
+  assertEquals(openBelow(folder), [], "nothing stays open");
   Deno.removeSync(folder, { recursive: true });
 });
 
@@ -55,5 +58,6 @@ Deno.test("openWritableFile() refuses the file that was replaced while it was op
     Deno.openSync = openSync;
   }
   assertEquals(Deno.readTextFileSync(path), "new");
+  assertEquals(openBelow(folder), [], "nothing stays open");
   Deno.removeSync(folder, { recursive: true });
 });

@@ -1,6 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { advancePeriods, billingPeriodAt } from "../../lib/traffic/billing_period.ts";
+import {
+  advancePeriods,
+  billingPeriodAt,
+  continueCount,
+  formerName,
+  type TrafficContext,
+} from "../../lib/traffic/billing_period.ts";
+import type { TrafficState } from "../../lib/traffic/traffic_state.ts";
 
 /** A moment in local time. */
 function at(text: string): number {
@@ -102,4 +109,97 @@ Deno.test("advancePeriods() keeps the three latest other periods, each once", ()
   assertEquals(back, { current: september, others: [november, october, august] });
   // A clock that has shown it for less may be wrong.
   assertEquals(advance(september.start, 599_999).current, november);
+});
+
+const both = (sentBytes: number) => ({ sentBytes, receivedBytes: 2 * sentBytes });
+
+/** A state of November: 1,000 bytes were counted, of which `eth0` had sent the last 100. */
+function november(bootId: string): TrafficState {
+  return {
+    day: 1,
+    bootId,
+    countedBytes: both(1_000),
+    current: { start: "2026-11-01", seenMs: at("2026-11-20T00:00:00"), ...both(400) },
+    others: [],
+    interfaces: new Map([["eth0", both(100)]]),
+    indexes: new Map([["eth0", 2]]),
+  };
+}
+
+/** The next start of the agent. */
+function nextStart(
+  now: string,
+  { bootId, bootedAt, counters }: {
+    bootId: string;
+    bootedAt: string | undefined;
+    counters: Record<string, number>;
+  },
+): TrafficContext {
+  const nowMs = at(now);
+  return {
+    day: 1,
+    nowMs,
+    period: billingPeriodAt(nowMs, 1),
+    bootId,
+    bootedAtMs: bootedAt === undefined ? undefined : at(bootedAt),
+    counters: new Map(Object.entries(counters).map(([name, sent]) => [name, both(sent)])),
+    indexes: new Map(),
+  };
+}
+
+Deno.test("continueCount() takes an unknown boot for the same one, and a known other one for a new one", () => {
+  const counted = (before: string, now: string) => {
+    const context = { bootId: now, bootedAt: "2026-11-21T00:00:00", counters: { eth0: 130 } };
+    const count = continueCount(november(before), nextStart("2026-11-22T00:00:00", context));
+    assertEquals(count.periods.current.sentBytes, 400);
+    return count.countedBytes;
+  };
+  for (const [before, now] of [["b1", "b1"], ["", "b1"], ["b1", ""], ["", ""]] as const) {
+    assertEquals(counted(before, now), both(1_030), `"${before}" and "${now}"`);
+  }
+  assertEquals(counted("b1", "b2"), both(1_130));
+});
+
+Deno.test("continueCount() gives a new month what passed since a boot in it, if that boot is surely new", () => {
+  const baseline = (before: string, bootedAt: string | undefined) => {
+    const context = { bootId: "b2", bootedAt, counters: { eth0: 130 } };
+    const { periods } = continueCount(november(before), nextStart("2026-12-02T00:00:00", context));
+    assertEquals(periods.current.start, "2026-12-01");
+    return periods.current.sentBytes;
+  };
+  for (const bootedAt of ["2026-12-01T00:00:00", "2026-12-01T00:00:01"]) {
+    assertEquals(baseline("b1", bootedAt), 1_000, bootedAt);
+  }
+  // Nobody knows how much of it is of which month: it counts in the earlier one.
+  assertEquals(baseline("b1", "2026-11-30T23:59:59"), 1_130);
+  assertEquals(baseline("b1", undefined), 1_130);
+  assertEquals(baseline("", "2026-12-01T00:00:00"), 1_030);
+});
+
+Deno.test("continueCount() counts a new interface whole on the same boot, if that was in this month", () => {
+  const added = (bootedAt: string | undefined) => {
+    const context = { bootId: "b1", bootedAt, counters: { eth0: 100, wwan0: 7 } };
+    const count = continueCount(november("b1"), nextStart("2026-11-22T00:00:00", context));
+    return count.countedBytes.sentBytes - 1_000;
+  };
+  const boots = ["2026-11-01T00:00:00", "2026-10-31T23:59:59", undefined];
+  assertEquals(boots.map(added), [7, 0, 0]);
+});
+
+Deno.test("formerName() goes by the index only on a boot that is surely the same", () => {
+  const former = (before: string, now: string, index: number | undefined) =>
+    formerName("lan0", {
+      state: { bootId: before, indexes: new Map([["eth0", 2], ["lan0", 3]]) },
+      context: { bootId: now, indexes: new Map(index === undefined ? [] : [["lan0", index]]) },
+    });
+  assertEquals([2, 3, 1, 4, undefined].map((it) => former("b1", "b1", it)), [
+    "eth0",
+    "lan0",
+    "lan0",
+    undefined,
+    "lan0",
+  ]);
+  for (const [before, now] of [["", ""], ["b1", ""], ["", "b1"], ["b1", "b2"]] as const) {
+    assertEquals([2, 4].map((it) => former(before, now, it)), ["lan0", "lan0"]);
+  }
 });

@@ -510,6 +510,42 @@ Deno.test("MonthlyTraffic.sample() counts without a report", () => {
   assertEquals(world.month.generation > generation, true);
 });
 
+Deno.test("MonthlyTraffic.generation grows with bytes of either way, and stands still without any", () => {
+  let [received, sent] = [5, 5];
+  const read = () => `eth0: ${received} 0 0 0 0 0 0 0 ${sent} 0 0 0 0 0 0 0\n`;
+  const network = new NetworkCollector({ read }, () => undefined, {
+    globs: { include: ["eth0"], exclude: [] },
+  });
+  const machine = { network, bootId: () => "", uptimeSeconds: () => 1 };
+  const month = new MonthlyTraffic(machine, { day: 1, importOfficial: () => undefined });
+  const growth = () => {
+    const { generation } = month;
+    month.sample();
+    return month.generation - generation;
+  };
+  assertEquals([growth(), growth()], [1, 0]);
+  received++;
+  assertEquals([growth(), growth()], [1, 0]);
+  sent++;
+  assertEquals([growth(), growth()], [1, 0]);
+});
+
+Deno.test("MonthlyTraffic.collect() counts from 0 where the uptime can't be read", () => {
+  const network = new NetworkCollector(
+    { read: () => `eth0: 9 0 0 0 0 0 0 0 9 0 0 0 0 0 0 0\n` },
+    () => undefined,
+    { globs: { include: ["eth0"], exclude: [] } },
+  );
+  const uptimeSeconds = () => {
+    throw new Error("Cannot read /proc/uptime");
+  };
+  const month = new MonthlyTraffic({ network, bootId: () => "", uptimeSeconds }, {
+    day: 1,
+    importOfficial: () => undefined,
+  });
+  assertEquals(month.collect(), { sentBytes: 0, receivedBytes: 0 });
+});
+
 Deno.test("MonthlyTraffic counts nothing without data of the network", () => {
   const network = new NetworkCollector({ read: () => undefined }, () => undefined, {
     globs: { include: [], exclude: [] },

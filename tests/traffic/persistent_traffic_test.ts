@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { NetworkCollector } from "../../lib/metrics/network.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
@@ -11,6 +11,7 @@ import { TrafficRequestFile } from "../../lib/state/traffic_request.ts";
 import type { Traffic } from "../../lib/types.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { configOf } from "../metrics/config_of.ts";
+import { openBelow } from "../open_below.ts";
 import { realTurn } from "../fake_time.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
 
@@ -72,7 +73,7 @@ Deno.test("persistTraffic() keeps the count by the day of its options, and takes
       await realTurn();
     }
     assertEquals(requests.answerTo("one"), { id: "one", problem: "" });
-    assertStringIncludes(month?.sources().traffic ?? "", `, ${folder}/month.state`);
+    assertMatch(month?.sources().traffic ?? "", /^since \d{4}-\d\d-15, \/.*\/month\.state$/);
     const stop = new AbortController();
     const running = run(stop.signal);
     await realTurn();
@@ -80,6 +81,7 @@ Deno.test("persistTraffic() keeps the count by the day of its options, and takes
     assertEquals(look()?.traffic?.sentBytes, 6_000, "as long as the agent runs");
     stop.abort();
     await running;
+    assertEquals(openBelow(folder), [`${folder}/month.request`], "but for the user's");
     const { value } = trafficStateFile(config).read();
     assertEquals(value?.day, 15);
     assertStringIncludes(value?.current.start ?? "", "-15");
@@ -89,6 +91,30 @@ Deno.test("persistTraffic() keeps the count by the day of its options, and takes
     Deno.removeSync(folder, { recursive: true });
   }
 });
+
+Deno.test("persistTraffic() keeps the count although nothing can be measured or asked for any more", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    // Where the file of requests would be.
+    Deno.mkdirSync(`${folder}/month.request`);
+    const config = configOf(["--month-rotate", "1", "--state-dir", folder]);
+    const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
+    let text = `eth0:${" 5".repeat(16)}\n`;
+    const network = new NetworkCollector({ read: () => text }, () => undefined, {
+      globs: { include: ["eth0"], exclude: [] },
+    });
+    const { collectors, run } = await persistTraffic(config, { ...machine, network }, undefined);
+    const month = collectors.find(({ sources }) => "traffic" in sources());
+    month?.collect(performance.now());
+    text = "eth0: malformed\n";
+    await run(AbortSignal.abort());
+    assertEquals(trafficStateFile(config).read().value?.interfaces, new Map([["eth0", FIVE]]));
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+const FIVE = { sentBytes: 5, receivedBytes: 5 };
 
 Deno.test("persistTraffic() answers no request before anything was counted", async () => {
   const folder = Deno.makeTempDirSync();

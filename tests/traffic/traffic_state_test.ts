@@ -73,14 +73,26 @@ Deno.test("parseTrafficState() throws for a truncated state", () => {
 
 Deno.test("parseTrafficState() throws for a state with one invalid field", () => {
   const fields: Record<string, unknown> = JSON.parse(formatTrafficState(STATE));
+  const baseline = (changes: object) => ({ ...STATE.current, passed: [1, 2], ...changes });
+  parseTrafficState(JSON.stringify({ ...fields, current: baseline({}) }));
+  const many = (value: unknown) =>
+    Object.fromEntries(Array.from({ length: MAX_KEPT_INTERFACES + 1 }, (_, at) => [at, value]));
   const wrong: Record<string, unknown[]> = {
     version: [2, "1", undefined],
     day: [0, 32, 1.5, "1", null],
     bootId: [1, null, "x".repeat(65)],
     passed: [[1], [1, -1], [1, "2"], [1, 2, 3], {}, [1, 1e300], [1, null]],
-    current: [null, {}, { start: "yesterday", seenMs: 1, passed: [1, 2] }, { start: "2026-11-15" }],
+    current: [
+      ...[null, {}, { start: "2026-11-15" }],
+      ...["yesterday", "2026-11-1", "12026-11-15", "2026-11-155"].map((start) =>
+        baseline({ start })
+      ),
+      ...[1.5, "1", 8.64e15 + 2, -8.64e15 - 2].map((seenMs) => baseline({ seenMs })),
+      ...[[2 ** 66, 0], [0, -(2 ** 66)], [1]].map((passed) => baseline({ passed })),
+    ],
     others: [{}, [1], Array(4).fill(fields.current)],
-    interfaces: [[], { eth0: 1 }, { eth0: [-1, 0] }, null],
+    interfaces: [[], { eth0: 1 }, { eth0: [-1, 0] }, { eth0: [2 ** 66, 0] }, null, many([0, 0])],
+    indexes: [[], 1, { eth0: 0 }, { eth0: 2 ** 31 + 1 }, { eth0: "2" }, many(2)],
   };
   for (const [name, values] of Object.entries(wrong)) {
     for (const value of values) {
