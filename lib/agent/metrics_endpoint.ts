@@ -7,7 +7,7 @@
 import { delay } from "@std/async/delay";
 import type { Config } from "../config/config.ts";
 import type { ListenAddress } from "../config/parsers.ts";
-import type { PanelHealth, ProblemObserver } from "../state/health_file.ts";
+import type { ProblemObserver } from "../state/health_file.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { machineMetrics, ProbeHistograms } from "../exporter/exported_metrics.ts";
 import { NodeExporter } from "../exporter/node_exporter.ts";
@@ -20,16 +20,13 @@ import {
   acceptedFormat,
   CONTENT_TYPES,
   formatMetrics,
-  gauge,
-  info,
   type MetricFamily,
-  one,
 } from "../exporter/openmetrics.ts";
 import { closeQuietly } from "../net/byte_stream.ts";
 import { addressBytes, addressScope, ipFamily } from "../parse/ip_address.ts";
 import { withTimeout } from "../async/timeout.ts";
 import type { PanelObserver } from "../panel/observer.ts";
-import { VERSION } from "../version.ts";
+import { agentFamilies } from "./agent_metrics.ts";
 import type { PanelMonitors } from "./panel_monitor.ts";
 import { writeAll } from "../io/write_all.ts";
 
@@ -277,41 +274,6 @@ export class MetricsEndpoint implements Disposable {
     ];
     return [...node, ...others.filter(({ name }) => !names.has(name))];
   }
-}
-
-/** The agent itself, and its connections to panels. */
-function agentFamilies(health: readonly PanelHealth[], sandbox: string): MetricFamily[] {
-  // Two nodes at one panel have one name.
-  const panels = [...new Map(health.map((it) => [it.panel, it])).values()];
-  const perPanel = (name: string, help: string, value: (it: PanelHealth) => number | undefined) =>
-    gauge(name, help, panels.map((it) => one(value(it), { panel: it.panel })));
-  return [
-    info("komari_agent", "Version and sandbox of the agent.", { version: VERSION, sandbox }),
-    perPanel(
-      "komari_panel_up",
-      "Whether the connection to a panel works.",
-      ({ transport }) => transport === undefined ? 0 : 1,
-    ),
-    gauge(
-      "komari_panel_transport",
-      "1 for the transport in use to a panel.",
-      panels.map(({ panel, transport }) => one(transport ? 1 : undefined, { panel, transport })),
-    ),
-    perPanel(
-      "komari_panel_accepted_timestamp_seconds",
-      "Time of the last accepted report, in unixtime.",
-      ({ acceptedAtMs }) => acceptedAtMs && acceptedAtMs / 1000,
-    ),
-    perPanel(
-      "komari_panel_failures",
-      "Failed calls since the last accepted report.",
-      ({ failures }) => failures,
-    ),
-    perPanel("komari_probes", "Number of scheduled probes.", ({ probes }) => probes),
-    gauge("process_resident_memory_bytes", "Resident memory size in bytes.", [
-      one(Deno.memoryUsage().rss),
-    ]),
-  ];
 }
 
 /**
