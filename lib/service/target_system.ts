@@ -2,7 +2,7 @@ import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { type ThisProgram, thisProgram } from "../host/this_program.ts";
 import { toolPath, ToolRunner, type Tools } from "../host/tool_runner.ts";
-import { RegistrationClient } from "../panel/registration.ts";
+import { RegistrationClient } from "../panel/registration_client.ts";
 import type { ServiceOwner } from "./service_paths.ts";
 
 /** The machine, and the user on it, of an installation. */

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { type KnownNode, type NodeStore, withNode } from "../../lib/panel/node_store.ts";
-import { NodeRegistration, type RegistrationOutcome } from "../../lib/panel/registration.ts";
+import { NodeRegistration } from "../../lib/panel/registration.ts";
+import type { RegistrationOutcome } from "../../lib/panel/registration_client.ts";
 
 /** A store in memory, which can be locked by others and refuse to be written to. */
 export class FakeStore implements Pick<NodeStore, keyof NodeStore> {

@@ -1,7 +1,10 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
-import { RegistrationClient, type RegistrationOutcome } from "../../lib/panel/registration.ts";
+import {
+  RegistrationClient,
+  type RegistrationOutcome,
+} from "../../lib/panel/registration_client.ts";
 import { FakeTime } from "../fake_time.ts";
 import { startHttpProxy } from "../net/fake_proxies.ts";
 import { withRawServer } from "../net/raw_server.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describeError } from "../../lib/log/log.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
-import type { RegistrationOutcome } from "../../lib/panel/registration.ts";
+import type { RegistrationOutcome } from "../../lib/panel/registration_client.ts";
 import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { ENDPOINT, NODE, RegisteringMachine } from "./fake_registration.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { parseNode } from "../../lib/panel/node_store.ts";
-import { parseRegistration } from "../../lib/panel/registration.ts";
+import { parseRegistration } from "../../lib/panel/registration_client.ts";
 import { parseJson } from "../../lib/parse/json.ts";
 import { onlySyntaxErrors } from "../parse/only_syntax_errors.ts";
 
