@@ -35,6 +35,11 @@ export function seenProblem(health: Health | undefined, part: ProblemPart): stri
   return health && agentProblems(health).find((problem) => problem.part === part)?.text;
 }
 
+/** A problem in a check, as that of the running agent. */
+export function agentSays(problem: string): string {
+  return `the running agent says: ${problem}`;
+}
+
 /** Whether WebSockets to a panel are closed again and again soon after they opened. */
 export function closesSoon({ shortConnections = 0 }: PanelHealth): boolean {
   return shortConnections >= SHORT_CONNECTIONS_LIMIT;

@@ -24,8 +24,9 @@ import {
   summaryText,
 } from "./checks.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
-import { configCheck, machineChecks, versionCheck } from "./doctor_machine.ts";
+import { machineChecks } from "./doctor_machine.ts";
 import { panelChecks } from "./doctor_panel.ts";
+import { configCheck, versionCheck } from "./doctor_program.ts";
 import { runningAgent, serviceChecks } from "./doctor_service.ts";
 import { terminalColumns } from "./output.ts";
 import { AS_SERVICE, runAsService } from "./doctor_as_service.ts";

@@ -7,17 +7,10 @@
 import { deadline } from "@std/async/deadline";
 import { sealNeeds, ShellNames } from "../agent/shell_names.ts";
 import type { Config } from "../config/config.ts";
-import { writeAll } from "../io/write_all.ts";
 import type { Health } from "../state/health_reader.ts";
-import { stateFolder } from "../state/paths.ts";
 import { describeSandbox, sealGap, sealProcess } from "../sandbox/sandbox.ts";
 import { startShell } from "../sandbox/shell.ts";
-import {
-  isInContainerImage,
-  PACKAGE_MANAGERS,
-  packageOf,
-  thisProgram,
-} from "../host/this_program.ts";
+import { isInContainerImage } from "../host/this_program.ts";
 import { descriptorLimit, LEAST_DESCRIPTORS } from "../host/descriptor_limit.ts";
 import { describeError } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
@@ -25,27 +18,10 @@ import { mayHang, type MountDecision } from "../metrics/mount_filter.ts";
 import { STATFS_TIMEOUT_MS } from "../metrics/nonblocking_statfs.ts";
 import { hostRoots, openMachine, type Platform } from "../metrics/open_machine.ts";
 import { takeSnapshot } from "../metrics/snapshot.ts";
-import { dirname } from "../parse/path.ts";
 import { IcmpProbe } from "../probe/icmp.ts";
-import { knowsReleases, VERSION } from "../version.ts";
-import { seenProblem } from "./agent_problems.ts";
+import { agentSays, seenProblem } from "./agent_problems.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
-import { findUpdate } from "./update.ts";
-
-/** The check of the configuration, which was read without a mistake. */
-export function configCheck(config: Config): Check {
-  return check("config", "Configuration", () => {
-    const { configPath, isConfigInstalled, notices } = config;
-    const source = configPath === undefined
-      ? "from flags and variables"
-      : isConfigInstalled
-      ? `${configPath}, of the installed service`
-      : configPath;
-    if (notices.length === 0) return result("ok", source);
-    const words = notices.join("; ");
-    return result("warning", `${source}: ${words}`);
-  });
-}
+import { checkStateFolder } from "./doctor_state.ts";
 
 /** The check of the limit of open files, below which nothing works as it should. */
 export function descriptorCheck(limit: number | undefined): Check {
@@ -88,11 +64,6 @@ export function machineChecks(
     ],
     check("seal", "Seal", () => checkSeal(config, options, health)),
   ];
-}
-
-/** The check for a newer version of this program. */
-export function versionCheck(config: Config): Check {
-  return check("version", "Version", (signal) => checkVersion(config, signal));
 }
 
 function checkInterfaces(machine: Machine): CheckResult {
@@ -194,65 +165,6 @@ function pingAdvice(reason: string): string | undefined {
   return "start the container with --cap-add NET_RAW, and in Docker without no-new-privileges";
 }
 
-function agentSays(problem: string): string {
-  return `the running agent says: ${problem}`;
-}
-
-/** More than a state takes. */
-const TRIED_BYTES = 64 * 1024;
-
-/** Asks the agent that writes there, and tries to write. */
-async function checkStateFolder(config: Config, health: Health | undefined): Promise<CheckResult> {
-  if (config.monthRotate === 0 && config.autoDiscoveryKey === "") {
-    return result("skipped", "not used without --month-rotate");
-  }
-  const folder = stateFolder(config);
-  const seen = seenProblem(health, "state");
-  if (seen !== undefined) return result("failed", agentSays(seen), stateAdvice(folder, seen));
-  for (let path = folder;; path = dirname(path) || "/") {
-    try {
-      await tryToWrite(path);
-      return path === folder ? result("ok", folder) : result("ok", `${folder} can be made`);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound && path !== "/" && path.startsWith("/")) continue;
-      const reason = describeError(error);
-      return result("failed", `${folder} can't be written: ${reason}`, stateAdvice(folder, reason));
-    }
-  }
-}
-
-/** Writes a new file in a folder, brings it to the disk and removes it. @throws {Error} When it can't. */
-async function tryToWrite(folder: string): Promise<void> {
-  const path = `${folder === "/" ? "" : folder}/.doctor-${crypto.randomUUID()}`;
-  const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
-  try {
-    await writeAll(file, new Uint8Array(TRIED_BYTES));
-    await file.syncData();
-  } finally {
-    file.close();
-    await Deno.remove(path);
-  }
-}
-
-function stateAdvice(folder: string, reason: string): string {
-  if (/no space|quota/i.test(reason)) {
-    return `make room on the disk of ${folder}`;
-  }
-  if (isInContainerImage()) {
-    return `give the container a volume at ${folder} that its user can write`;
-  }
-  if (/another agent uses/.test(reason)) {
-    return "give each agent a --state-dir of its own";
-  }
-  if (/read-only/i.test(reason)) {
-    return "make its disk writable (mount -o remount,rw), or choose another folder with --state-dir";
-  }
-  if (/was deleted|restart the agent/.test(reason)) {
-    return "repair that, and restart the agent";
-  }
-  return `give the folder to the agent's user (chown), or choose another one with --state-dir`;
-}
-
 /** Asks the agent that serves them; where none runs, whether the address is free. */
 function checkMetrics(
   address: Config["metrics"],
@@ -278,26 +190,6 @@ function checkMetrics(
       `can't be served on ${hostname} port ${port}: ${reason}`,
       adviceFor(reason),
     );
-  }
-}
-
-async function checkVersion(config: Config, signal: AbortSignal): Promise<CheckResult> {
-  if (!knowsReleases(config)) {
-    return result("skipped", `${VERSION}; this build has no release address`);
-  }
-  try {
-    const release = await findUpdate(config, thisProgram(), signal);
-    if (release.decision !== "newer") {
-      return result("ok", `${VERSION} is up to date`);
-    }
-    const packaged = packageOf(thisProgram());
-    const advice = packaged === undefined
-      ? "`update --now` installs it"
-      : `a newer package brings it, by ${PACKAGE_MANAGERS[packaged]}`;
-    return result("warning", `${VERSION}; version ${release.version} is available`, advice);
-  } catch (error) {
-    signal.throwIfAborted();
-    return result("warning", `${VERSION}; ${describeError(error)}`);
   }
 }
 

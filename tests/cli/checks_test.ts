@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { abortable } from "@std/async/abortable";
 import {
   type CheckResult,
   checksJson,
@@ -6,9 +7,13 @@ import {
   type CompletedCheck,
   parseCheck,
   result,
+  runChecks,
   summaryText,
   wrapped,
 } from "../../lib/cli/checks.ts";
+import { displayWidth } from "../../lib/cli/help.ts";
+import { FakeTime } from "../fake_time.ts";
+import { realDeadline } from "../real_deadline.ts";
 
 const CHECK: CompletedCheck = { id: "x", title: "X", status: "ok", text: "fine", ms: 7 };
 const LAYOUT = { language: "en", inLanguage: (text: string) => text } as const;
@@ -80,4 +85,88 @@ Deno.test("parseCheck() takes every field, and refuses a check without one that 
 Deno.test("result() has advice only where there is some", () => {
   assertEquals(result("ok", "x"), { status: "ok", text: "x", advice: undefined });
   assertEquals(result("failed", "x", "y"), { status: "failed", text: "x", advice: "y" });
+});
+
+Deno.test("runChecks() hides secrets, and takes an error for a failure", async () => {
+  const run = () => {
+    throw new Error("Cannot use s3cret");
+  };
+  const advise = () => result("warning", "with s3cret", "use s3cret");
+  const { signal } = new AbortController();
+  const checks = [
+    { id: "x", title: "X", run },
+    { id: "y", title: "Y", run: advise },
+  ];
+  const [completed, hidden] = await Array.fromAsync(
+    runChecks(checks, { signal, secrets: ["s3cret"] }),
+  );
+  assert(completed !== undefined);
+  assertEquals([completed.status, completed.text], ["failed", "Cannot use …"]);
+  assertEquals([hidden?.text, hidden?.advice], ["with …", "use …"]);
+  const advised = { ...completed, ms: 7, advice: "do it" };
+  const words: Record<string, string> = { "X": "某", "do it": "去做" };
+  const inLanguage = (text: string) => words[text] ?? text;
+  assertEquals(
+    checkText(advised, { language: "zh", inLanguage, isColored: false }),
+    "✗ 某                Cannot use …（7 ms）\n  → 去做\n",
+  );
+  assertEquals(JSON.parse(checksJson([advised])), {
+    ok: false,
+    checks: [{ id: "x", status: "failed", text: "Cannot use …", advice: "do it", ms: 7 }],
+  });
+});
+
+Deno.test("runChecks() takes a check that hangs for a failure after 30 s, and goes on", async () => {
+  using time = new FakeTime();
+  const { signal } = new AbortController();
+  const title = "X";
+  const checks = [
+    { id: "hangs", title, run: () => new Promise<never>(() => {}) },
+    { id: "fine", title, run: () => result("ok", "fine") },
+  ].map((it) => ({
+    ...it,
+    run: (limit: AbortSignal) => abortable(Promise.resolve(it.run()), limit),
+  }));
+  const completed = Array.fromAsync(runChecks(checks, { signal, secrets: [] }));
+  await time.run(29_999);
+  assertEquals(time.timers, 1);
+  await time.run(1);
+  const outcomes = (await realDeadline(completed)).map(({ status, text }) => [status, text]);
+  assertEquals(outcomes, [["failed", "no answer within 30 s"], ["ok", "fine"]]);
+});
+
+Deno.test("runChecks() ends with the signal's reason, and takes no check for failed by it", async () => {
+  const controller = new AbortController();
+  const run = (signal: AbortSignal) => {
+    controller.abort(new Error("enough"));
+    return abortable(new Promise<never>(() => {}), signal);
+  };
+  const checks = [{ id: "x", title: "X", run }];
+  const running = runChecks(checks, { signal: controller.signal, secrets: [] });
+  await assertRejects(() => realDeadline(Array.fromAsync(running)), Error, "enough");
+});
+
+Deno.test("checkText() fits into 60 columns, and breaks no word", () => {
+  const check: CompletedCheck = {
+    id: "x",
+    title: "ICMP probes",
+    status: "failed",
+    text: "they don't work: Cannot ping 127.0.0.1: there is no ping command on this machine",
+    advice: "install iputils-ping ".repeat(5).trim(),
+    ms: 7,
+  };
+  const chinese: Record<string, string> = {
+    [check.title]: "ICMP 探测",
+    [check.text]: "不可用：这台机器上没有 ping 命令，所以无法向任何目标发送 ICMP 探测，请先安装它",
+    [check.advice ?? ""]: "安装 iputils-ping 软件包。".repeat(6),
+  };
+  for (const language of ["en", "zh"] as const) {
+    const inLanguage = (text: string) => language === "zh" ? chinese[text] ?? "" : text;
+    const layout = { language, inLanguage, isColored: false, columns: 60 };
+    const lines = checkText(check, layout).split("\n");
+    assert(lines.length > 4);
+    for (const line of lines) assert(displayWidth(line) <= 60, line);
+    const words = lines.join(" ").split(/ +/);
+    assert(words.includes("iputils-ping") && words.includes("ICMP"), lines.join("\n"));
+  }
 });

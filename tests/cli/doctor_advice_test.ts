@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
   clockAdvice,
+  clockDifference,
   connectAdvice,
   failureText,
   isLoopback,
@@ -8,6 +9,7 @@ import {
   tlsAdvice,
   type Way,
 } from "../../lib/cli/doctor_advice.ts";
+import { translate } from "../../lib/cli/translate.ts";
 import { DialError } from "../../lib/net/errors.ts";
 import { parseProxy } from "../../lib/parse/proxy.ts";
 import { inContainerImage } from "./container_image.ts";
@@ -112,4 +114,21 @@ Deno.test("in the container image advice is about the container", async () => {
     assertStringIncludes(connectAdvice(refused, wayTo("http://127.0.0.1")), "--network host");
     assertStringIncludes(connectAdvice(refused, wayTo("http://p.example")), "nothing listens on");
   });
+});
+
+Deno.test("clockDifference() rounds to a unit that people use", () => {
+  const table: [ms: number, en: string, zh: string][] = [
+    [42_400, "42 s", "42 秒"],
+    [-300_000, "300 s", "300 秒"],
+    [15 * 60_000, "15 min", "15 分钟"],
+    [-3 * 3_600_000, "3 h", "3 小时"],
+    [400 * 86_400_000, "400 days", "400 天"],
+  ];
+  for (const [ms, en, zh] of table) {
+    assertEquals(clockDifference(ms), en);
+    assertEquals(
+      translate(`${clockDifference(ms)} behind the panel's`, "zh"),
+      `比面板慢 ${zh}`,
+    );
+  }
 });

@@ -1,32 +1,24 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
   descriptorCheck,
+  disksResult,
   failedPing,
+  hangingMounts,
   machineChecks,
-  versionCheck,
 } from "../../lib/cli/doctor_machine.ts";
 import type { CheckResult } from "../../lib/cli/checks.ts";
 import type { Config } from "../../lib/config/config.ts";
-import type { PanelHealth, ProblemPart } from "../../lib/state/health_file.ts";
+import type { PanelHealth } from "../../lib/state/health_file.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
-import { VERSION } from "../../lib/version.ts";
 import { StartedProcesses } from "../started_processes.ts";
-import { programOf, ReleaseServer } from "../update/release_server.ts";
 import { inContainerImage } from "./container_image.ts";
 import { configOf as resolved } from "./fake_context.ts";
+import { healthOf, problemHealth } from "./seen_health.ts";
 
 const started = new StartedProcesses();
 
 function configOf(...args: readonly string[]): Config {
   return resolved(["doctor", ...args]);
-}
-
-function healthOf(change: Partial<Health> = {}): Health {
-  return {
-    ...{ pid: 7, version: "1.2.3", intervalMs: 3000, acceptedAtMs: 1, startedAtMs: 1 },
-    ...{ panels: [], problems: [], sandbox: "", isRunning: true },
-    ...change,
-  };
 }
 
 /** The result of the check of this id. */
@@ -76,42 +68,6 @@ Deno.test("machineChecks() name the disks that count, and warn where none does",
   assertEquals([fine.status, /^\/proc counted, \d+ left out$/.test(fine.text)], ["ok", true]);
 });
 
-function problemHealth(part: ProblemPart, text: string): Health {
-  return healthOf({ problems: [{ part, text, sinceMs: 0 }] });
-}
-
-Deno.test("machineChecks() give the advice that fits the problem of the agent's state", async () => {
-  const config = configOf("--month-rotate", "1", "--state-dir", "/srv/state");
-  const table: [reason: string, advice: string][] = [
-    ["No space left on device", "make room on the disk of /srv/state"],
-    ["Disk quota exceeded", "make room on the disk of /srv/state"],
-    ["another agent uses it", "give each agent a --state-dir of its own"],
-    ["Read-only file system", "make its disk writable (mount -o remount,rw)"],
-    ["the folder was deleted", "repair that, and restart the agent"],
-    ["restart the agent", "repair that, and restart the agent"],
-    ["permission denied", "give the folder to the agent's user (chown)"],
-  ];
-  for (const [reason, advice] of table) {
-    const found = await resultOf("state", config, problemHealth("state", reason));
-    assertEquals(found.status, "failed");
-    assertStringIncludes(found.text, `the running agent says: the month's traffic can't be kept: `);
-    assertStringIncludes(found.advice ?? "", advice, reason);
-  }
-});
-
-Deno.test("machineChecks() leave the state folder alone that no option needs", async () => {
-  const { status } = await resultOf("state", configOf("--state-dir", "/nowhere"));
-  assertEquals(status, "skipped");
-  const key = ["--auto-discovery", "key-of-the-panel", "--state-dir"];
-  const folder = Deno.makeTempDirSync();
-  try {
-    const found = await resultOf("state", configOf(...key, folder));
-    assertEquals([found.status, found.text], ["ok", folder]);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
-});
-
 Deno.test("machineChecks() fail for probes that the panel wants and the agent can't run", async () => {
   const panel: PanelHealth = { panel: "p", sinceMs: 0, failures: 0, probes: 1, kinds: { icmp: 1 } };
   const health = { ...problemHealth("ping", "no socket"), panels: [panel] };
@@ -153,31 +109,6 @@ Deno.test("machineChecks() say how the running agent is sealed, and warn of a ga
   }
 });
 
-Deno.test("versionCheck() warns of a newer version, and of none that can be looked up", async () => {
-  const run = async (...args: string[]) =>
-    await versionCheck(configOf(...args)).run(new AbortController().signal);
-  const none = await run();
-  assertEquals([none.status, none.text], [
-    "skipped",
-    `${VERSION}; this build has no release address`,
-  ]);
-  await using server = new ReleaseServer();
-  const place = ["--update-url", server.url];
-  server.publish("999.0.0", programOf("999.0.0"));
-  const newer = await run(...place);
-  assertEquals([newer.status, newer.text, newer.advice], [
-    "warning",
-    `${VERSION}; version 999.0.0 is available`,
-    "`update --now` installs it",
-  ]);
-  server.publish(VERSION, programOf(VERSION));
-  const same = await run(...place);
-  assertEquals([same.status, same.text], ["ok", `${VERSION} is up to date`]);
-  const { status, text } = await run("--update-url", "http://127.0.0.1:1/latest");
-  assertEquals(status, "warning");
-  assertStringIncludes(text, `${VERSION}; Cannot `);
-});
-
 Deno.test("failedPing() is a failure where a panel has the agent probe by it", () => {
   const panel: PanelHealth = { panel: "p", sinceMs: 0, failures: 0, probes: 1 };
   const table: [health: Health | undefined, status: string][] = [
@@ -193,21 +124,35 @@ Deno.test("failedPing() is a failure where a panel has the agent probe by it", (
 });
 
 Deno.test("in the container image advice is about the container", async () => {
-  await inContainerImage(async () => {
+  await inContainerImage(() => {
     for (const reason of ["may not open its socket", "grant it CAP_NET_RAW"]) {
       assertStringIncludes(failedPing(reason, undefined).advice ?? "", "--cap-add NET_RAW");
     }
     assertEquals(failedPing("no answer", undefined).advice, undefined);
-    const state = ["--month-rotate", "1", "--state-dir", "/srv/state"];
-    const denied = await resultOf("state", configOf(...state), problemHealth("state", "denied"));
-    assertEquals(
-      denied.advice,
-      "give the container a volume at /srv/state that its user can write",
-    );
-    const full = problemHealth("state", "No space left");
-    assertStringIncludes(
-      (await resultOf("state", configOf(...state), full)).advice ?? "",
-      "make room",
-    );
   });
+});
+
+Deno.test("hangingMounts() names the file systems that do not answer", async () => {
+  const statfs = (path: string): Promise<unknown> => {
+    if (path === "/gone") return Promise.reject(new Error("gone"));
+    return path === "/nfs" ? new Promise(() => {}) : Promise.resolve();
+  };
+  const options = { statfs, timeoutMs: 1 };
+  assertEquals(await hangingMounts(["/", "/nfs", "/gone"], options), ["/nfs"]);
+});
+
+Deno.test("disksResult() is a failure where a counted disk hangs, else a warning", () => {
+  const mount = (mountPoint: string, counted: boolean) => {
+    return { mountPoint, source: "/dev/vda", type: "ext4", counted, rule: "" };
+  };
+  const all = [mount("/", true), mount("/data", true), mount("/nfs", false)];
+  const resultOf = (...hanging: string[]) => {
+    const { status, text } = disksResult(all, hanging);
+    return `${status} ${text}`;
+  };
+  assertEquals(resultOf(), "ok /, /data counted, 1 left out");
+  assertEquals(resultOf("/data"), "failed /data does not answer within 3 s");
+  assertEquals(resultOf("/nfs"), "warning /nfs does not answer within 3 s");
+  assertEquals(resultOf("/nfs", "/"), "failed /nfs, / does not answer within 3 s");
+  assertEquals(disksResult([mount("/nfs", false)], []).status, "warning");
 });

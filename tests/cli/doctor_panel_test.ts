@@ -1,12 +1,17 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type CompletedCheck, runChecks } from "../../lib/cli/checks.ts";
 import { panelChecks } from "../../lib/cli/doctor_panel.ts";
+import { connectAdvice, tlsAdvice } from "../../lib/cli/doctor_advice.ts";
 import { checkTls } from "../../lib/cli/doctor_tls.ts";
 import { NetDialer } from "../../lib/net/dialer.ts";
+import { DialError } from "../../lib/net/errors.ts";
 import { FakeTime } from "../fake_time.ts";
+import { makeCertificate } from "../net/test_authority.ts";
+import type { FaultName } from "../test_panel/faults.ts";
 import { configOf } from "./fake_context.ts";
+import { TOKEN, withPanel } from "./panel_to_check.ts";
 
-const TOKEN = "t0ken-of-this-node";
+const certificate = await makeCertificate();
 const UNKNOWN_METHOD = { jsonrpc: "2.0", id: 1, error: { code: -32601, message: "not found" } };
 
 /** The checks of a panel that answers so, by their ids. */
@@ -23,10 +28,14 @@ async function checked(
   }
 }
 
-async function checksOf(args: readonly string[]): Promise<Record<string, CompletedCheck>> {
+async function checksOf(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Record<string, CompletedCheck>> {
   const { signal } = new AbortController();
-  const checks = panelChecks(configOf(["doctor", ...args]));
-  const completed = await Array.fromAsync(runChecks(checks, { signal, secrets: [] }));
+  const config = configOf(["doctor", ...args], env);
+  const options = { signal, secrets: config.secrets };
+  const completed = await Array.fromAsync(runChecks(panelChecks(config), options));
   return Object.fromEntries(completed.map((it) => [it.id, it]));
 }
 
@@ -265,3 +274,340 @@ async function rejection(running: unknown): Promise<unknown> {
     return error;
   }
 }
+
+function statuses(checks: Record<string, CompletedCheck>): Record<string, string> {
+  return Object.fromEntries(Object.values(checks).map(({ id, status }) => [id, status]));
+}
+
+const ALL_FINE = {
+  dns: "ok",
+  connect: "ok",
+  tls: "ok",
+  panel: "ok",
+  token: "ok",
+  websocket: "ok",
+  clock: "ok",
+  round_trip: "ok",
+};
+
+Deno.test("panelChecks() find a panel of version 2 in order, and never appear there", async () => {
+  await withPanel({}, async (url, requireUnseen) => {
+    const checks = await checksOf(["-e", url, "-t", TOKEN]);
+    assertEquals(statuses(checks), ALL_FINE);
+    assertStringIncludes(checks.panel?.text ?? "", "protocol version 2");
+    requireUnseen();
+  });
+});
+
+Deno.test("panelChecks() find a panel of version 1", async () => {
+  await withPanel({ generation: "1.1" }, async (url, requireUnseen) => {
+    const checks = await checksOf(["-e", url, "-t", TOKEN]);
+    assertEquals(statuses(checks), { ...ALL_FINE, websocket: "skipped" });
+    assertStringIncludes(checks.panel?.text ?? "", "protocol version 1");
+    requireUnseen();
+  });
+});
+
+for (const generation of ["1.1", "1.4", "1.5", "main"] as const) {
+  Deno.test(`panelChecks() say that a panel ${generation} refuses the token`, async () => {
+    await withPanel({ generation }, async (url) => {
+      const { panel, token, websocket } = await checksOf(["-e", url, "-t", "another"]);
+      assertEquals([panel?.status, token?.status, websocket?.status], ["ok", "failed", "skipped"]);
+      assertStringIncludes(token?.advice ?? "", "token of this node");
+    });
+  });
+}
+
+Deno.test("panelChecks() say why WebSockets are blocked", async () => {
+  const faults: [FaultName, string][] = [
+    ["upgrade-403", "status 403"],
+    ["upgrade-502", "status 502"],
+    ["upgrade-302", "login page"],
+    ["upgrade-html", "HTML"],
+  ];
+  for (const [fault, words] of faults) {
+    await withPanel({ fault }, async (url) => {
+      const { panel, websocket } = await checksOf(["-e", url, "-t", TOKEN]);
+      assertEquals([panel?.status, websocket?.status], ["ok", "warning"], fault);
+      assertStringIncludes(websocket?.text ?? "", words);
+    });
+  }
+});
+
+Deno.test("panelChecks() name a proxy that removes the Upgrade header", async () => {
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
+    const body = request.method === "POST"
+      ? { jsonrpc: "2.0", id: 1, error: { code: -32601, message: "method not found" } }
+      : { error: "Require WebSocket upgrade", status: "error" };
+    return Response.json(body, { status: 400 });
+  });
+  try {
+    const url = `http://127.0.0.1:${server.addr.port}`;
+    const { websocket } = await checksOf(["-e", url, "-t", TOKEN]);
+    assertEquals(websocket?.status, "warning");
+    assertStringIncludes(websocket?.text ?? "", "the Upgrade header is removed");
+    assertStringIncludes(websocket?.advice ?? "", "nginx");
+  } finally {
+    await server.shutdown();
+  }
+});
+
+Deno.test("panelChecks() say what answers in place of a panel", async () => {
+  const faults: [FaultName, string][] = [
+    ["html-200", "not a Komari panel's"],
+    ["502-html", "status 502"],
+    ["302-login", "login page"],
+    ["404-install", "not a Komari panel's"],
+    ["reset", "connection"],
+  ];
+  for (const [fault, words] of faults) {
+    await withPanel({ fault }, async (url) => {
+      const checks = await checksOf(["-e", url, "-t", TOKEN]);
+      assertEquals([checks.panel?.status, checks.token?.status], ["failed", "skipped"], fault);
+      assertStringIncludes(checks.panel?.text ?? "", words, fault);
+    });
+  }
+});
+
+Deno.test("panelChecks() say where the way to the panel ends", async () => {
+  const unknown = await checksOf(["-e", "https://panel.invalid", "-t", TOKEN]);
+  assertEquals(statuses(unknown), {
+    ...{ dns: "failed", connect: "skipped", tls: "skipped", panel: "skipped", token: "skipped" },
+    ...{ websocket: "skipped", clock: "skipped", round_trip: "skipped" },
+  });
+  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const { port } = listener.addr;
+  listener.close();
+  const { connect } = await checksOf(["-e", `http://127.0.0.1:${port}`, "-t", TOKEN]);
+  assertEquals(
+    connect?.text,
+    `Cannot connect to 127.0.0.1 port ${port}: connection refused`,
+  );
+  assertStringIncludes(connect?.advice ?? "", "in a container this address is the container");
+  const noRoute = new DialError("Cannot connect: network is unreachable", { stage: "connect" });
+  const way = { url: new URL("https://panel.example"), proxy: undefined };
+  assertStringIncludes(JSON.stringify(connectAdvice(noRoute, way)), "ip route");
+  const { signal } = new AbortController();
+  assertStringIncludes(JSON.stringify(tlsAdvice("no answer within 10 s", way)), "smaller MTU");
+  const issuer = JSON.stringify(tlsAdvice("its issuer is unknown to this machine", way));
+  assertStringIncludes(issuer, "fullchain.pem");
+  const [none] = panelChecks(configOf(["doctor"]));
+  assertEquals((await none?.run(signal))?.status, "failed");
+  const [other] = panelChecks(configOf(["doctor"]), { unreadableConfig: "/etc/x/config.json" });
+  assertEquals((await other?.run(signal))?.advice, "run it as root (sudo)");
+});
+
+Deno.test("panelChecks() name quotes around a token, and leave a node that registers itself", async () => {
+  await withPanel({}, async (url) => {
+    const { token } = await checksOf(["-e", url, "-t", `"${TOKEN}"`]);
+    assertEquals([token?.status, token?.advice], [
+      "failed",
+      "write the token without the quotes",
+    ]);
+    const own = await checksOf(["-e", url, "--auto-discovery", "key-of-the-panel"]);
+    assertEquals([own.token?.text, own.websocket?.text], [own.token?.text, own.token?.text]);
+    assertStringIncludes(own.websocket?.text ?? "", "registers itself");
+  });
+});
+
+Deno.test("panelChecks() name what takes no POST, and not the page that answers GET", async () => {
+  const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
+  const server = Deno.serve(
+    options,
+    ({ method }) =>
+      method === "POST"
+        ? new Response("<title>405 Not Allowed</title>", { status: 405 })
+        : new Response("<title>Komari</title>"),
+  );
+  try {
+    const url = `http://127.0.0.1:${server.addr.port}`;
+    const { panel } = await checksOf(["-e", url, "-t", TOKEN]);
+    assertStringIncludes(panel?.text ?? "", "405 Not Allowed");
+  } finally {
+    await server.shutdown();
+  }
+});
+
+const PLAIN_TO_HTTPS = "<title>400 The plain HTTP request was sent to HTTPS port</title>";
+
+Deno.test("panelChecks() say what to do about each answer that is no panel's", async () => {
+  const table: [status: number, headers: Record<string, string>, body: string, advice: string][] = [
+    [401, { "www-authenticate": "Basic" }, "{}", "the token is not the cause"],
+    [401, {}, "<title>401 Authorization Required</title>", "the token is not the cause"],
+    [400, {}, PLAIN_TO_HTTPS, "use https://127.0.0.1"],
+    [413, {}, "<title>413 Request Entity Too Large</title>", "client_max_body_size"],
+    [502, {}, "<title>502 Bad Gateway</title>", "the panel behind it is down"],
+    [503, {}, "Service Unavailable", "the panel behind it is down"],
+    [504, {}, "", "the panel behind it is down"],
+    [403, {}, "<title>Attention Required!</title>", "let /api/clients/ pass"],
+    [405, {}, "<title>405 Not Allowed</title>", "let /api/clients/ pass"],
+    [301, { location: "https://u:pw@p.example/x/api/clients/y?t=1" }, "", "-e https://p.example/x"],
+    [308, { location: "/sub/api/clients/v2/rpc" }, "", "/sub"],
+    [302, { location: "https://login.example/" }, "", "the address and its path"],
+    [404, {}, '{"message":"Not found in install mode"}', "not set up yet"],
+    [404, {}, "404 page not found", "the address and its path"],
+    [200, {}, "<title>Welcome to nginx!</title>", "the address and its path"],
+  ];
+  for (const [status, headers, body, advice] of table) {
+    const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
+    const server = Deno.serve(options, () => new Response(body, { status, headers }));
+    try {
+      const url = `http://127.0.0.1:${server.addr.port}`;
+      const { panel, token } = await checksOf(["-e", url, "-t", TOKEN]);
+      assertEquals([panel?.status, token?.status], ["failed", "skipped"], body);
+      assertStringIncludes(panel?.advice ?? "", advice);
+      const [, title = ""] = /<title>(.*)<.title>/.exec(body) ?? [];
+      assertStringIncludes(panel?.text ?? "", title);
+    } finally {
+      await server.shutdown();
+    }
+  }
+});
+
+Deno.test("panelChecks() name a proxy variable that is wrong, or whose proxy refuses", async () => {
+  const table: [answer: string, advice: string][] = [
+    ["HTTP/1.1 407 Proxy Authentication Required", "user and password into HTTPS_PROXY"],
+    ["HTTP/1.1 403 Forbidden", "have the proxy allow panel.example"],
+    ["HTTP/1.1 502 Bad Gateway", "can't reach panel.example"],
+    ["HTTP/1.1 405 Not Allowed", "a web server rather than a proxy"],
+    ["SSH-2.0-OpenSSH_9.2", "a web server rather than a proxy"],
+  ];
+  for (const [answer, advice] of table) {
+    const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+    const serving = (async () => {
+      for await (const connection of listener) {
+        await connection.read(new Uint8Array(4096));
+        await connection.write(new TextEncoder().encode(`${answer}\r\n\r\n`));
+        connection.close();
+      }
+    })();
+    const env = { HTTPS_PROXY: `http://127.0.0.1:${listener.addr.port}` };
+    const args = ["-e", "https://panel.example", "-t", TOKEN];
+    const { connect, tls } = await checksOf(args, env);
+    assertEquals([connect?.status, tls?.status], ["failed", "skipped"], answer);
+    assertStringIncludes(connect?.advice ?? "", advice);
+    listener.close();
+    await serving.catch(() => {});
+  }
+  const dead = { HTTP_PROXY: "http://127.0.0.1:1" };
+  const { connect } = await checksOf(["-e", "http://panel.example", "-t", TOKEN], dead);
+  assertStringIncludes(connect?.advice ?? "", "start the proxy, correct HTTP_PROXY");
+});
+
+Deno.test("panelChecks() tell https to a plain port from http to a port of TLS", async () => {
+  const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
+  const server = Deno.serve(options, () => new Response("{}"));
+  try {
+    const { port } = server.addr;
+    const { tls, panel } = await checksOf(["-e", `https://127.0.0.1:${port}`, "-t", TOKEN]);
+    assertEquals([tls?.status, panel?.status], ["failed", "skipped"]);
+    assertStringIncludes(tls?.advice ?? "", `-e http://127.0.0.1:${port}`);
+  } finally {
+    await server.shutdown();
+  }
+});
+
+Deno.test({
+  name: "panelChecks() show the names of a certificate that is for another name",
+  ignore: certificate === undefined,
+  async fn() {
+    const { authority = "", certificate: cert = "", key = "" } = certificate ?? {};
+    const options = { port: 0, hostname: "127.0.0.2", cert, key, onListen() {} };
+    const server = Deno.serve(options, () => new Response());
+    const file = Deno.makeTempFileSync();
+    try {
+      Deno.writeTextFileSync(file, authority);
+      const url = `https://127.0.0.2:${server.addr.port}`;
+      const { tls } = await checksOf(["-e", url, "-t", TOKEN, "--ca-cert", file]);
+      assertStringIncludes(tls?.text ?? "", "it is for another name");
+      assertStringIncludes(tls?.text ?? "", "for localhost, panel.test");
+      assertStringIncludes(tls?.advice ?? "", "a certificate for 127.0.0.2");
+    } finally {
+      Deno.removeSync(file);
+      await server.shutdown();
+    }
+  },
+});
+
+Deno.test("panelChecks() take any answer of JSON-RPC for a panel's, and name a login page", async () => {
+  await withPanel({ fault: "rpc-32000" }, async (url) => {
+    const { panel, token } = await checksOf(["-e", url, "-t", TOKEN]);
+    assertEquals([panel?.status, token?.status], ["ok", "ok"]);
+  });
+  await withPanel({ fault: "upgrade-302" }, async (url) => {
+    const { websocket } = await checksOf(["-e", url, "-t", TOKEN]);
+    assertStringIncludes(websocket?.text ?? "", "redirected to /login");
+  });
+});
+
+Deno.test("panelChecks() name a clock that is off by five minutes", async () => {
+  for (const [offMs, words] of [[300_000, "300 s behind"], [-300_000, "300 s ahead"]] as const) {
+    const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => {
+      const date = new Date(Date.now() + offMs).toUTCString();
+      return Response.json({ status: "error" }, { status: 401, headers: { date } });
+    });
+    try {
+      const url = `http://127.0.0.1:${server.addr.port}`;
+      const { clock } = await checksOf(["-e", url, "-t", TOKEN]);
+      assertEquals(clock?.status, "warning");
+      assert(/^(299|300|301) s (behind|ahead)/.test(clock?.text ?? ""), clock?.text);
+      assertStringIncludes(clock?.text ?? "", words.slice(-6));
+    } finally {
+      await server.shutdown();
+    }
+  }
+});
+
+Deno.test({
+  name: "panelChecks() show a certificate's issuer and days, trusted or not",
+  ignore: certificate === undefined,
+  async fn() {
+    const { authority = "", certificate: cert = "", key = "" } = certificate ?? {};
+    const server = Deno.serve(
+      { port: 0, hostname: "127.0.0.1", cert, key, onListen() {} },
+      () => Response.json({ status: "error" }, { status: 401 }),
+    );
+    const folder = Deno.makeTempDirSync();
+    try {
+      Deno.writeTextFileSync(`${folder}/ca.pem`, authority);
+      const args = ["-e", `https://localhost:${server.addr.port}`, "-t", TOKEN];
+      const untrusted = await checksOf(args);
+      assertEquals([untrusted.tls?.status, untrusted.panel?.status], ["failed", "skipped"]);
+      assertStringIncludes(untrusted.tls?.text ?? "", "issued by test-authority");
+      assertStringIncludes(untrusted.tls?.text ?? "", "Cannot trust the certificate");
+      const trusted = await checksOf([...args, "--ca-cert", `${folder}/ca.pem`]);
+      assertEquals([trusted.tls?.status, trusted.panel?.status], ["warning", "ok"]);
+      assertStringIncludes(trusted.tls?.text ?? "", "valid for 1 more days");
+      const any = await checksOf([...args, "--ignore-unsafe-cert"]);
+      assertEquals([any.tls?.status, any.panel?.status], ["warning", "ok"]);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+      await server.shutdown();
+    }
+  },
+});
+
+Deno.test({
+  name: "panelChecks() warn of a certificate that ends within two weeks",
+  ignore: certificate === undefined,
+  async fn() {
+    for (const [days, expected] of [[14, "warning"], [15, "ok"]] as const) {
+      const { authority = "", certificate: cert, key } = await makeCertificate({ days }) ?? {};
+      const server = Deno.serve(
+        { port: 0, hostname: "127.0.0.1", cert, key, onListen() {} },
+        () => Response.json({ status: "error" }, { status: 401 }),
+      );
+      const file = Deno.makeTempFileSync();
+      try {
+        Deno.writeTextFileSync(file, authority);
+        const url = `https://localhost:${server.addr.port}`;
+        const { tls } = await checksOf(["-e", url, "-t", TOKEN, "--ca-cert", file]);
+        assertEquals(tls?.status, expected, tls?.text);
+        assertEquals(tls?.advice?.includes("renew"), expected === "warning" ? true : undefined);
+      } finally {
+        Deno.removeSync(file);
+        await server.shutdown();
+      }
+    }
+  },
+});

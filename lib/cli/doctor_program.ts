@@ -1,0 +1,52 @@
+/**
+ * The checks of `doctor` on this program: its configuration and its version.
+ *
+ * @module
+ */
+
+import type { Config } from "../config/config.ts";
+import { PACKAGE_MANAGERS, packageOf, thisProgram } from "../host/this_program.ts";
+import { describeError } from "../log/log.ts";
+import { knowsReleases, VERSION } from "../version.ts";
+import { type Check, check, type CheckResult, result } from "./checks.ts";
+import { findUpdate } from "./update.ts";
+
+/** The check of the configuration, which was read without a mistake. */
+export function configCheck(config: Config): Check {
+  return check("config", "Configuration", () => {
+    const { configPath, isConfigInstalled, notices } = config;
+    const source = configPath === undefined
+      ? "from flags and variables"
+      : isConfigInstalled
+      ? `${configPath}, of the installed service`
+      : configPath;
+    if (notices.length === 0) return result("ok", source);
+    const words = notices.join("; ");
+    return result("warning", `${source}: ${words}`);
+  });
+}
+
+/** The check for a newer version of this program. */
+export function versionCheck(config: Config): Check {
+  return check("version", "Version", (signal) => checkVersion(config, signal));
+}
+
+async function checkVersion(config: Config, signal: AbortSignal): Promise<CheckResult> {
+  if (!knowsReleases(config)) {
+    return result("skipped", `${VERSION}; this build has no release address`);
+  }
+  try {
+    const release = await findUpdate(config, thisProgram(), signal);
+    if (release.decision !== "newer") {
+      return result("ok", `${VERSION} is up to date`);
+    }
+    const packaged = packageOf(thisProgram());
+    const advice = packaged === undefined
+      ? "`update --now` installs it"
+      : `a newer package brings it, by ${PACKAGE_MANAGERS[packaged]}`;
+    return result("warning", `${VERSION}; version ${release.version} is available`, advice);
+  } catch (error) {
+    signal.throwIfAborted();
+    return result("warning", `${VERSION}; ${describeError(error)}`);
+  }
+}

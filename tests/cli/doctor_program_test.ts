@@ -1,0 +1,44 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { configCheck, versionCheck } from "../../lib/cli/doctor_program.ts";
+import type { Config } from "../../lib/config/config.ts";
+import { VERSION } from "../../lib/version.ts";
+import { programOf, ReleaseServer } from "../update/release_server.ts";
+import { configOf as resolved } from "./fake_context.ts";
+
+function configOf(...args: readonly string[]): Config {
+  return resolved(["doctor", ...args]);
+}
+
+Deno.test("configCheck() names the file, and everything that is to know", async () => {
+  const { signal } = new AbortController();
+  const fine = await configCheck(configOf("-t", "x")).run(signal);
+  assertEquals([fine.status, fine.text], ["ok", "from flags and variables"]);
+  const warned = await configCheck(configOf("-i", "60")).run(signal);
+  assertEquals(warned.status, "warning");
+  assertStringIncludes(warned.text, "35 s");
+});
+
+Deno.test("versionCheck() warns of a newer version, and of none that can be looked up", async () => {
+  const run = async (...args: string[]) =>
+    await versionCheck(configOf(...args)).run(new AbortController().signal);
+  const none = await run();
+  assertEquals([none.status, none.text], [
+    "skipped",
+    `${VERSION}; this build has no release address`,
+  ]);
+  await using server = new ReleaseServer();
+  const place = ["--update-url", server.url];
+  server.publish("999.0.0", programOf("999.0.0"));
+  const newer = await run(...place);
+  assertEquals([newer.status, newer.text, newer.advice], [
+    "warning",
+    `${VERSION}; version 999.0.0 is available`,
+    "`update --now` installs it",
+  ]);
+  server.publish(VERSION, programOf(VERSION));
+  const same = await run(...place);
+  assertEquals([same.status, same.text], ["ok", `${VERSION} is up to date`]);
+  const { status, text } = await run("--update-url", "http://127.0.0.1:1/latest");
+  assertEquals(status, "warning");
+  assertStringIncludes(text, `${VERSION}; Cannot `);
+});

@@ -1,0 +1,24 @@
+import { assertEquals } from "@std/assert";
+import { type FaultName, panelFault } from "../test_panel/faults.ts";
+import type { GenerationName } from "../test_panel/generation.ts";
+import { startTestPanel } from "../test_panel/test_panel.ts";
+
+/** The token that {@linkcode withPanel}'s panels know. */
+export const TOKEN = "t0ken-of-this-node";
+
+/** Starts a panel for a test; `requireUnseen` fails if a node has appeared there. */
+export async function withPanel(
+  options: { fault?: FaultName; generation?: GenerationName },
+  test: (url: string, requireUnseen: () => void) => Promise<void>,
+): Promise<void> {
+  const fault = options.fault === undefined ? undefined : panelFault(options.fault);
+  const panel = await startTestPanel({ ...options, fault, token: TOKEN, port: 0 });
+  try {
+    await test(panel.url, () => {
+      const { counts, sockets } = panel.state;
+      assertEquals([counts.reports, sockets.opened, counts.pulls], [0, 0, 0]);
+    });
+  } finally {
+    panel.close();
+  }
+}

@@ -1,0 +1,16 @@
+import type { ProblemPart } from "../../lib/state/health_file.ts";
+import type { Health } from "../../lib/state/health_reader.ts";
+
+/** What a running agent tells of itself. */
+export function healthOf(change: Partial<Health> = {}): Health {
+  return {
+    ...{ pid: 7, version: "1.2.3", intervalMs: 3000, acceptedAtMs: 1, startedAtMs: 1 },
+    ...{ panels: [], problems: [], sandbox: "", isRunning: true },
+    ...change,
+  };
+}
+
+/** A running agent that has seen this problem. */
+export function problemHealth(part: ProblemPart, text: string): Health {
+  return healthOf({ problems: [{ part, text, sinceMs: 0 }] });
+}
