@@ -27,3 +27,56 @@ Deno.test("EventQueue keeps the newest 128 events", () => {
   const kept = queue.poll([]);
   assertEquals([kept.length, kept[0]?.params.n, kept[127]?.params.n], [128, 2, 129]);
 });
+
+Deno.test("EventQueue has a newer event replace one of the same probe or terminal, and no other", () => {
+  using _ = new FakeTime();
+  const ping = (task: number, n: number) => ({
+    method: "agent.ping",
+    params: { ping_task_id: task, n },
+  });
+  const terminal = (id: string, n: number) => ({
+    method: "agent.terminal.request",
+    params: { request_id: id, n },
+  });
+  const exec = (n: number) => ({ method: "agent.exec", params: { request_id: "a", n } });
+  const queue = new EventQueue();
+  const orders = [
+    ...[ping(1, 1), ping(2, 2), ping(1, 3), ping(0, 4), ping(0, 5)],
+    ...[terminal("a", 6), terminal("b", 7), terminal("a", 8), exec(9), exec(10)],
+  ];
+  for (const order of orders) queue.add(order);
+  assertEquals(queue.poll([]).map(({ params }) => params.n), [2, 3, 4, 5, 7, 8, 9, 10]);
+});
+
+Deno.test("EventQueue.poll() removes what is acknowledged, and gives the oldest of the rest", () => {
+  const queue = new EventQueue();
+  for (const n of [1, 2, 3, 4]) queue.add({ method: "agent.exec", params: { n } });
+  const [first, second] = queue.poll([]);
+  const left = queue.poll([first?.id ?? "", "unknown"], 2);
+  assertEquals(left.map(({ params }) => params.n), [2, 3]);
+  assertEquals(left[0], second, "an event keeps its id and its times");
+  assertEquals(queue.poll([]).length, 3);
+});
+
+Deno.test("EventQueue.longPoll() waits for an event, a time-out or an abort", async () => {
+  using time = new FakeTime();
+  const queue = new EventQueue();
+  const gone = new AbortController();
+  const poll = async (acknowledged: readonly string[] = []) => {
+    const options = { waitMs: 1_000, signal: gone.signal };
+    return (await queue.longPoll(acknowledged, options)).map(({ params }) => params.n);
+  };
+  const both = [poll(), poll()];
+  await time.run(999);
+  queue.add({ method: "agent.exec", params: { n: 1 } });
+  assertEquals(await Promise.all(both), [[1], [1]]);
+  assertEquals([await poll(), time.timers], [[1], 0], "what is there already comes at once");
+  const late = poll(queue.poll([]).map(({ id }) => id));
+  await time.run(999);
+  assertEquals(time.timers, 1);
+  await time.run(1);
+  assertEquals(await late, []);
+  const ended = poll();
+  gone.abort();
+  assertEquals([await ended, time.timers], [[], 0]);
+});

@@ -1,7 +1,10 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { FileManager } from "../../lib/demo/file_manager.ts";
 import { PanelNode } from "../../lib/demo/node.ts";
+import type { Order } from "../../lib/demo/event_queue.ts";
+import type { PartTransfer } from "../../lib/demo/file_transfers.ts";
 import { PanelState } from "../../lib/demo/panel_state.ts";
+import { jsonFields } from "../../lib/parse/json.ts";
 import { FakeTime } from "../fake_time.ts";
 import { fileErrorCode } from "../test_panel/file_contract.ts";
 import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
@@ -248,4 +251,105 @@ Deno.test("FileManager.upload() takes a file of the same size for one that was m
     await assertRejects(again, Error, "Unknown upload session");
     socket.socket.terminate();
     await serving;
+  }));
+
+type Args = Readonly<Record<string, unknown>>;
+
+/** File operations of a node that answers at once, and keeps what it was asked for. */
+function filesOf(answer: (op: string, args: Args) => unknown) {
+  const asked: [op: string, args: Args][] = [];
+  const opened: PartTransfer[] = [];
+  const node = new PanelNode(new PanelState());
+  const files = new FileManager(node, new AbortController());
+  const open = files.transfers.open.bind(files.transfers);
+  files.transfers.open = (content) => {
+    const transfer = open(content);
+    opened.push(transfer);
+    return transfer;
+  };
+  node.sendOrder = ({ params }: Order) => {
+    const [op, args] = [String(params["op"]), jsonFields(params["args"])];
+    asked.push([op, args]);
+    queueMicrotask(() => {
+      const result = answer(op, args);
+      const outcome = result instanceof Error
+        ? { ok: false, error: result.message }
+        : { ok: true, result };
+      files.receiveResult({ request_id: params["request_id"], ...outcome });
+    });
+    return true;
+  };
+  return { files, asked, opened };
+}
+
+const MIB = 1024 * 1024;
+
+Deno.test("FileManager.download() asks for parts of 4 MiB, by a transfer each", async () => {
+  const { files, asked, opened } = filesOf((op) => {
+    if (op === "stat") return { size: 9 * MIB, modified_at: "then" };
+    const transfer = opened.at(-1);
+    if (transfer !== undefined) transfer.bytes = new Uint8Array(transfer.lengthBytes ?? 0);
+    return {};
+  });
+  const parts = await Array.fromAsync(files.download("/a"));
+  assertEquals(parts.map(({ length }) => length), [4 * MIB, 4 * MIB, MIB]);
+  assertEquals(asked, [
+    ["stat", { path: "/a" }],
+    ...opened.map(({ id, token }, index): [string, Args] => ["download_stream", {
+      ...{ path: "/a", offset: index * 4 * MIB, length: parts[index]?.length },
+      ...{ chunk_index: index, file_size: 9 * MIB, modified_at: "then" },
+      ...{ transfer_id: id, transfer_token: token },
+    }]),
+  ]);
+  assertEquals(new Set(opened.flatMap(({ id, token }) => [id, token])).size, 6);
+});
+
+Deno.test("FileManager.download() fails where the agent says that it has sent, and has not", async () => {
+  const { files } = filesOf((op) => op === "stat" ? { size: 3 } : { sent: 3 });
+  const download = () => Array.fromAsync(files.download("/a"));
+  await assertRejects(download, Error, "the agent has sent no bytes");
+});
+
+Deno.test("FileManager.upload() offers parts of 4 MiB, and makes an empty file without any", async () => {
+  const { files, asked, opened } = filesOf(() => ({}));
+  await files.upload("/a", new Blob([new Uint8Array(5 * MIB)]));
+  assertEquals(opened.map(({ bytes }) => bytes?.length), [4 * MIB, MIB]);
+  const upload_id = asked[0]?.[1]["upload_id"];
+  const common = { path: "/a", upload_id, chunk_count: 2, total_size: 5 * MIB };
+  const parts = opened.map(({ id, token }, index): [string, Args] => ["upload_stream", {
+    ...{ ...common, chunk_size: 4 * MIB, offset: index * 4 * MIB, chunk_index: index },
+    ...{ first: index === 0, final: false, transfer_id: id, transfer_token: token },
+  }]);
+  assertEquals(asked, [...parts, ["upload_commit", {
+    ...{ ...common, chunk_size: 4 * MIB, offset: 5 * MIB, chunk_index: 2 },
+    ...{ first: false, final: true },
+  }]]);
+  asked.length = 0;
+  await files.upload("/b", new Blob([]));
+  assertEquals(asked, [["create", { path: "/b" }]]);
+});
+
+Deno.test("FileManager closes the transfer of a part when the part has ended, also by an error", () =>
+  withNode(async (panel) => {
+    const statuses: number[] = [];
+    const { files } = panel;
+    for (const fails of [false, true]) {
+      const url = { last: "" };
+      const open = files.transfers.open.bind(files.transfers);
+      files.transfers.open = (content) => {
+        const transfer = open(content);
+        url.last = transferUrl(panel, transfer.id, transfer.token);
+        return transfer;
+      };
+      files.request = (op) => {
+        return op === "upload_stream" && fails
+          ? Promise.reject(new Error("no"))
+          : Promise.resolve();
+      };
+      await files.upload("/a", new Blob(["x"])).catch(() => {});
+      const response = await fetch(url.last);
+      await response.body?.cancel();
+      statuses.push(response.status);
+    }
+    assertEquals(statuses, [401, 401]);
   }));

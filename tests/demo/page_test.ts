@@ -6,6 +6,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import type { Page } from "playwright-core";
+import { pageAnswer } from "../../lib/demo/page.ts";
 import { loopbackTasks } from "../../lib/demo/probe_tasks.ts";
 import { deliverRpc, dial } from "../test_panel/fake_agent.ts";
 import { panelFault } from "../test_panel/faults.ts";
@@ -49,11 +50,29 @@ Deno.test("the page permits only its own scripts and style, and holds no token",
     const response = await fetch(panel.url);
     const text = await response.text();
     const policy = response.headers.get("content-security-policy") ?? "";
-    assertMatch(policy, /^default-src 'none'; script-src 'self'; style-src 'self'; connect/);
+    assertEquals(policy.split("; "), [
+      ...["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'"],
+      ...["img-src data:", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
+    ]);
+    const headers = ["cache-control", "referrer-policy", "x-content-type-options"];
+    assertEquals(headers.map((name) => response.headers.get(name)), [
+      ...["no-store", "no-referrer", "nosniff"],
+    ]);
     assert(!/<(script|style)>/.test(text) && !/ on\w+=/.test(text), "nothing inline");
     assert(!text.includes(panel.token));
     assert(!/(src|href)="(https?:)?\/\//.test(text), "nothing from another host");
   }));
+
+Deno.test("pageAnswer() names the language, and whether remote control is on", () => {
+  for (const language of ["en", "zh"] as const) {
+    for (const remoteControl of [false, true]) {
+      const { body } = pageAnswer(language, { remoteControl });
+      assertEquals(/<html lang="(\w+)"/.exec(body)?.[1], language);
+      const state = /data-remote-control="(\w+)"/.exec(body)?.[1];
+      assertEquals(state, remoteControl ? "on" : "off");
+    }
+  }
+});
 
 Deno.test("the page's files are all served, as what they are", () =>
   withPanel(async (panel) => {
@@ -590,6 +609,38 @@ Deno.test("answerFileRequest() refuses requests of other pages and without the k
     assertEquals(await status({ origin }), 403);
     assertEquals(await status({ "x-demo-key": key, origin }, "GET"), 405);
     assertEquals(await status({ "x-demo-key": key, origin }), 409, "no agent");
+  } finally {
+    panel.close();
+  }
+});
+
+Deno.test("answerFileRequest() lists, downloads and uploads files of the node", async () => {
+  const panel = await startPanel({ remoteControl: true, generation: "1.5" });
+  const uploaded: string[] = [];
+  const { files, key = "" } = panel;
+  files.request = (op, { path }) =>
+    path === "/none" ? Promise.reject(new Error(`No ${op}`)) : Promise.resolve([op, path]);
+  files.download = async function* (path) {
+    if (path === "/none") throw new Error("No such file");
+    for (const text of ["one ", "two"]) yield new TextEncoder().encode(text);
+    if (path === "/half") throw new Error("It has ended");
+  };
+  files.upload = async (path, content) => void uploaded.push(path, await content.text());
+  const ask = async (what: string, path: string, body?: string) => {
+    const headers = { origin: panel.url, "x-demo-key": key };
+    const url = `${panel.url}/demo/files/${what}?path=${encodeURIComponent(path)}`;
+    const response = await fetch(url, { method: "POST", headers, body: body ?? null });
+    return [response.status, await response.text().catch(() => "cut")];
+  };
+  try {
+    assertEquals(await ask("list", "/ä"), [200, '["list","/ä"]']);
+    assertEquals(await ask("list", "/none"), [409, "No list"]);
+    assertEquals(await ask("download", "/a"), [200, "one two"]);
+    assertEquals(await ask("download", "/none"), [409, "No such file"]);
+    assertEquals(await ask("download", "/half"), [200, "cut"], "half a file looks like none");
+    assertEquals(await ask("upload", "/up", "xyz"), [200, "{}"]);
+    assertEquals(uploaded, ["/up", "xyz"]);
+    assertEquals(await ask("delete", "/a"), [404, "No such thing"]);
   } finally {
     panel.close();
   }

@@ -207,3 +207,41 @@ Deno.test("StandInPanel takes messages of 8 MiB and no longer ones", () =>
     socket.socket.send(message(8 * MIB + 1));
     assertEquals(await socket.ended(), 1009);
   }));
+
+Deno.test("StandInPanel keeps a silent WebSocket while it is mute itself, and drops it afterwards", async () => {
+  using time = new FakeTime();
+  await withPanel(async (panel) => {
+    const socket = await dial(panel, "v2").opened();
+    await panel.setFault(parseFault("mute"));
+    await time.pass(160_000, { stepMs: 5_000 });
+    assertEquals(socket.ending, undefined);
+    await panel.setFault(undefined);
+    await time.until(socket.ended(), { withinMs: 76_000, stepMs: 1_000 });
+  });
+});
+
+Deno.test("StandInPanel leaves no timer behind when it closes", async () => {
+  using time = new FakeTime();
+  const panel = new StandInPanel();
+  await panel.open(0);
+  panel.state.tasks = [{ id: 1, name: "", type: "icmp", target: "::1", interval: 1 }];
+  const socket = await dial(panel, "v2").opened();
+  socket.socket.send(envelope("agent.report", { report: REPORT }, 1));
+  await socket.message(0);
+  assertEquals(time.timers >= 2, true);
+  panel.close();
+  await socket.ended();
+  assertEquals(time.timers, 0);
+});
+
+Deno.test("StandInPanel has a token and a key of its own, the key with remote control alone", () => {
+  const [plain, other, remote] = [false, false, true].map((remoteControl) =>
+    new StandInPanel({ remoteControl })
+  );
+  assert(plain !== undefined && other !== undefined && remote !== undefined);
+  for (const { token } of [plain, other, remote]) assertMatch(token, /^[0-9a-f]{32}$/);
+  assertEquals(plain.token === other.token, false);
+  assertEquals([plain.key, plain.pageUrl], [undefined, `${plain.url}/`]);
+  assertMatch(remote.pageUrl, /\/#[0-9a-f]{32}$/);
+  assertEquals(remote.key === remote.token, false);
+});
