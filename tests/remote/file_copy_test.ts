@@ -11,12 +11,16 @@ async function makeTree(folder: string): Promise<void> {
   await Deno.utime(`${folder}/tree/a`, 1000, 1000);
   await Deno.symlink("../a", `${folder}/tree/deep/link`);
   await Deno.symlink(`${folder}/tree`, `${folder}/tree/deep/loop`);
+  await Deno.chmod(`${folder}/tree/deep`, 0o1750);
+  await Deno.utime(`${folder}/tree/deep`, 2000, 2000);
 }
 
 async function checkTree(path: string, folder: string): Promise<void> {
   assertEquals(await Deno.readTextFile(`${path}/a`), "A".repeat(300_000));
   const { mode, mtime } = await Deno.stat(`${path}/a`);
   assertEquals([mode! & 0o777, mtime?.getTime()], [0o751, 1_000_000]);
+  const deep = await Deno.stat(`${path}/deep`);
+  assertEquals([deep.mode! & 0o7777, deep.mtime?.getTime()], [0o1750, 2_000_000]);
   assertEquals(await Deno.readLink(`${path}/deep/link`), "../a");
   assertEquals(await Deno.readLink(`${path}/deep/loop`), `${folder}/tree`);
   assertEquals([...Deno.readDirSync(path)].map(({ name }) => name).sort(), ["a", "deep"]);
@@ -79,10 +83,48 @@ Deno.test("copyFile() refuses to copy a folder into itself, through a link too",
     const { folder } = files;
     await makeTree(folder);
     await Deno.symlink("tree/deep", `${folder}/inside`);
-    for (const destination of ["~/tree/deep/copy", "~/inside/copy"]) {
+    await Deno.symlink(".", `${folder}/same`);
+    for (const destination of ["~/tree/deep/copy", "~/inside/copy", "~/same/tree"]) {
       assertMatch(await files.error("copy", { source: "~/tree", destination }), /into itself/);
     }
+    await checkTree(`${folder}/tree`, folder);
     assertMatch(await files.error("copy", { source: "~/tree", destination: "~/tree" }), /the same/);
+  });
+});
+
+Deno.test("copyFile() refuses to copy the root folder, by whatever path", async () => {
+  const { realPath } = Deno;
+  await withFiles(async (files) => {
+    await makeTree(files.folder);
+    Deno.realPath = () => Promise.resolve("/");
+    try {
+      const args = { source: "~/tree", destination: "~/copy" };
+      assertMatch(await files.error("copy", args), /into itself/);
+    } finally {
+      Deno.realPath = realPath;
+    }
+    assertEquals([...Deno.readDirSync(files.folder)].map(({ name }) => name), ["tree"]);
+  });
+});
+
+Deno.test("copyFile() follows the links above its destination, which is beside a longer name", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await makeTree(folder);
+    await Deno.mkdir(`${folder}/tree-2`);
+    await Deno.symlink("tree-2", `${folder}/link`);
+    await files.result("copy", { source: "~/tree", destination: "~/link/copy" });
+    await checkTree(`${folder}/tree-2/copy`, folder);
+  });
+});
+
+Deno.test("copyFile() and moveFile() make no folders for a source that is not there", async () => {
+  await withFiles(async (files) => {
+    for (const op of ["copy", "move"]) {
+      const args = { source: "~/none", destination: "~/new/none" };
+      assertEquals(await files.error(op, args), "no such file or directory");
+      assertEquals([...Deno.readDirSync(files.folder)], []);
+    }
   });
 });
 
@@ -192,6 +234,23 @@ Deno.test("copyFile() enters no link that was put at the place of a source folde
   });
 });
 
+Deno.test("copyFile() enters no other folder than it has looked at", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await makePrey(folder);
+    const { ok, error } = await copyWithSwap(files, {
+      at: "deep",
+      swap: () => {
+        Deno.renameSync(`${folder}/tree/deep`, `${folder}/away`);
+        Deno.renameSync(`${folder}/private`, `${folder}/tree/deep`);
+      },
+    });
+    assertEquals(ok, false);
+    assertMatch(error, /replaced by something else/);
+    assertEquals([...Deno.readDirSync(`${folder}/copy`)], []);
+  });
+});
+
 Deno.test({
   name: "copyFile() stays in the folders that it has opened, whatever takes their places",
   ignore: Deno.build.os !== "linux",
@@ -236,6 +295,67 @@ Deno.test("moveFile() makes missing folders, replaces files and refuses a move i
     await checkTree(`${folder}/p/q/t`, folder);
     await files.error("move", { source: "~/p", destination: "~/p/q/p" });
   });
+});
+
+Deno.test("moveFile() does not mix a folder with another, and keeps both", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await makeTree(folder);
+    await Deno.mkdir(`${folder}/other`);
+    await Deno.writeTextFile(`${folder}/other/b`, "B");
+    await files.error("move", { source: "~/tree", destination: "~/other" });
+    await checkTree(`${folder}/tree`, folder);
+    assertEquals([...Deno.readDirSync(`${folder}/other`)].map(({ name }) => name), ["b"]);
+  });
+});
+
+Deno.test({
+  name: "moveFile() keeps the source when not all of it reaches the other file system",
+  ignore: !isOtherFileSystem(),
+  fn: async () => {
+    const other = await Deno.makeTempDir({ dir: "/dev/shm" });
+    try {
+      await withFiles(async (files) => {
+        const { folder } = files;
+        await makeTree(folder);
+        await Deno.mkdir(`${other}/file/sub`, { recursive: true });
+        const file = { source: "~/tree/a", destination: `${other}/file` };
+        await files.error("move", file);
+        await checkTree(`${folder}/tree`, folder);
+        await new Deno.Command("mkfifo", { args: [`${folder}/tree/deep/fifo`] }).output();
+        const tree = { source: "~/tree", destination: `${other}/tree` };
+        assertEquals(
+          await files.error("move", tree),
+          "1 devices, fifos or sockets can't be moved; the source was kept",
+        );
+        assert((await Deno.lstat(`${folder}/tree/deep/fifo`)).isFifo);
+        assertEquals(await Deno.readTextFile(`${folder}/tree/a`), "A".repeat(300_000));
+      });
+    } finally {
+      await Deno.remove(other, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name: "moveFile() moves a link to another file system, not what it leads to",
+  ignore: !isOtherFileSystem(),
+  fn: async () => {
+    const other = await Deno.makeTempDir({ dir: "/dev/shm" });
+    try {
+      await withFiles(async (files) => {
+        const { folder } = files;
+        await makeTree(folder);
+        await Deno.symlink(`${folder}/tree`, `${folder}/link`);
+        await files.result("move", { source: "~/link", destination: `${other}/link` });
+        assertEquals(await Deno.readLink(`${other}/link`), `${folder}/tree`);
+        await checkTree(`${folder}/tree`, folder);
+        assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["tree"]);
+      });
+    } finally {
+      await Deno.remove(other, { recursive: true });
+    }
+  },
 });
 
 Deno.test({

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { openForWriting } from "../../lib/remote/regular_file.ts";
 import { FakeTime } from "../fake_time.ts";
 import { type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
 import { checksMerge, judgeDownload } from "../test_panel/transfer_rules.ts";
@@ -71,6 +72,7 @@ Deno.test("FileUploads makes missing folders, and a new file is readable by all"
     }
     await files.result("upload_commit", { ...COMMIT, path });
     assertEquals((await Deno.stat(`${files.folder}/a/b/file`)).mode! & 0o777, 0o644);
+    assertEquals(namesIn(`${files.folder}/a/b`), ["file"]);
   });
 });
 
@@ -153,22 +155,30 @@ Deno.test("FileUploads removes what killed agents left a day ago when it begins"
     await Deno.utime(`${folder}/.komari-upload-old.part`, now, now - 2 * 86400);
     await Deno.writeTextFile(`${folder}/.komari-upload-new.part`, "x");
     await Deno.utime(`${folder}/.komari-upload-new.part`, now, now - 86400 + 60);
-    await Deno.writeTextFile(`${folder}/old.part`, "x");
-    await Deno.utime(`${folder}/old.part`, now, now - 2 * 86400);
+    for (const name of ["old.part", ".komari-upload-notes"]) {
+      await Deno.writeTextFile(`${folder}/${name}`, "x");
+      await Deno.utime(`${folder}/${name}`, now, now - 2 * 86400);
+    }
+    await Deno.mkdir(`${folder}/.komari-upload-folder.part`);
+    await Deno.utime(`${folder}/.komari-upload-folder.part`, now, now - 2 * 86400);
     await files.result("upload_stream", part(files, 0));
     assertEquals(namesIn(folder), [
+      ".komari-upload-folder.part",
       ".komari-upload-new.part",
+      ".komari-upload-notes",
       ".komari-upload-u1.part",
       "old.part",
     ]);
   });
 });
 
-Deno.test("FileUploads.close() removes temporary files", async () => {
+Deno.test("FileUploads.close() removes temporary files, and leaves no timer", async () => {
+  using time = new FakeTime();
   await withFiles(async (files) => {
     await files.result("upload_stream", part(files, 0));
+    assert(time.timers > 0);
     await files.requests.close();
-    assertEquals(namesIn(files.folder), []);
+    assertEquals([namesIn(files.folder), time.timers], [[], 0]);
   });
 });
 
@@ -177,6 +187,11 @@ Deno.test("FileUploads removes an upload of which nothing came for half an hour"
   await withFiles(async (files) => {
     await files.result("upload_stream", part(files, 0));
     const events = Deno.watchFs(files.folder);
+    time.tick(15 * 60_000);
+    await files.result("upload_stream", part(files, 1));
+    // Only at its second look it finds nothing new.
+    await time.pass(15 * 60_000, { stepMs: 15 * 60_000 });
+    assertEquals([namesIn(files.folder), time.timers], [[".komari-upload-u1.part"], 1]);
     time.tick(30 * 60_000);
     for await (const { kind } of events) {
       if (kind === "remove") break;
@@ -224,6 +239,152 @@ Deno.test("FileUploads does not write into another file at the place of its own"
   });
 });
 
+Deno.test("FileUploads.commit() takes no other file, and no other length, at the place of its own", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    const temporary = `${folder}/.komari-upload-u1.part`;
+    for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
+    await Deno.truncate(temporary, 4999);
+    assertMatch(await files.error("upload_commit", COMMIT), /disturbed/);
+    await files.result("upload_stream", part(files, 2));
+    await Deno.writeFile(`${folder}/victim`, CONTENT, { mode: 0o600 });
+    await Deno.rename(temporary, `${folder}/own`);
+    await Deno.link(`${folder}/victim`, temporary);
+    assertMatch(await files.error("upload_commit", COMMIT), /disturbed/);
+    await Deno.remove(temporary);
+    await Deno.symlink("own", temporary);
+    await files.error("upload_commit", COMMIT);
+    assertEquals((await Deno.stat(`${folder}/victim`)).mode! & 0o777, 0o600);
+    assertEquals(namesIn(folder), [".komari-upload-u1.part", "own", "victim"]);
+    await Deno.rename(`${folder}/own`, temporary);
+    await files.result("upload_commit", COMMIT);
+    assertEquals(await Deno.readFile(`${folder}/file`), CONTENT);
+  });
+});
+
+Deno.test("FileUploads.commit() keeps the owner, and gives no rights of an owner or a group", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await Deno.writeTextFile(`${folder}/file`, "before");
+    // Only root may give a file away.
+    const [uid, gid] = Deno.uid() === 0 ? [12, 34] : [Deno.uid(), Deno.gid()];
+    await Deno.chown(`${folder}/file`, uid, gid);
+    await Deno.chmod(`${folder}/file`, 0o6751);
+    for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
+    await files.result("upload_commit", COMMIT);
+    const { mode, ...after } = await Deno.stat(`${folder}/file`);
+    assertEquals([after.uid, after.gid, mode! & 0o7777], [uid, gid, 0o751]);
+  });
+});
+
+Deno.test("FileUploads.commit() brings the content to the disk before its name, and then the name", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
+    const steps: string[] = [];
+    const { rename, open } = Deno;
+    const handle = await openForWriting(`${folder}/.komari-upload-u1.part`);
+    const prototype: object = Object.getPrototypeOf(handle);
+    const sync: () => Promise<void> = Reflect.get(prototype, "sync");
+    await handle.close();
+    Reflect.set(prototype, "sync", function (this: unknown) {
+      steps.push("content");
+      return sync.call(this);
+    });
+    Deno.rename = (from, to) => {
+      steps.push("name");
+      return rename(from, to);
+    };
+    Deno.open = async (path, options) => {
+      const file = await open(path, options);
+      const syncFile = file.sync.bind(file);
+      file.sync = () => {
+        steps.push(`sync ${path}`);
+        return syncFile();
+      };
+      return file;
+    };
+    try {
+      await files.result("upload_commit", COMMIT);
+    } finally {
+      Reflect.set(prototype, "sync", sync);
+      Object.assign(Deno, { rename, open });
+    }
+    assertEquals(steps, ["content", "name", `sync ${folder}`]);
+  });
+});
+
+Deno.test("FileUploads.commit() waits for a part that comes a second time", async () => {
+  await withFiles(async (files) => {
+    for (const index of [0, 1]) await files.result("upload_stream", part(files, index));
+    const arriving = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    const twice = part(files, 2);
+    files.transfers.beforePiece = ({ id }) => {
+      if (id !== twice.transfer_id) return Promise.resolve();
+      arriving.resolve();
+      return gate.promise;
+    };
+    const second = files.ask("upload_stream", twice);
+    await arriving.promise;
+    await files.result("upload_stream", part(files, 2));
+    assertMatch(await files.error("upload_commit", COMMIT), /incomplete/);
+    gate.resolve();
+    assertEquals((await second).ok, true);
+    await files.result("upload_commit", COMMIT);
+  });
+});
+
+Deno.test("FileUploads keeps an upload of which a part takes long to come", async () => {
+  using time = new FakeTime();
+  await withFiles(async (files) => {
+    await files.result("upload_stream", part(files, 0));
+    await files.result("upload_stream", part(files, 2));
+    time.tick(2 * 60_000);
+    const arriving = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    files.transfers.beforePiece = () => {
+      arriving.resolve();
+      return gate.promise;
+    };
+    const slow = files.ask("upload_stream", part(files, 1));
+    await arriving.promise;
+    await time.pass(28 * 60_000, { stepMs: 28 * 60_000 });
+    gate.resolve();
+    assertEquals((await slow).error, "");
+    await files.result("upload_commit", COMMIT);
+    assertEquals(await Deno.readFile(`${files.folder}/file`), CONTENT);
+  });
+});
+
+Deno.test("FileUploads begins anew with the same id, also where an agent that was killed has left a file", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await Deno.writeFile(`${folder}/.komari-upload-u1.part`, new Uint8Array(9000));
+    for (const index of [0, 1]) await files.result("upload_stream", part(files, index));
+    await files.result("upload_stream", part(files, 0, { path: "~/sub/file" }));
+    assertEquals([namesIn(folder), namesIn(`${folder}/sub`)], [
+      ["sub"],
+      [".komari-upload-u1.part"],
+    ]);
+    const path = "~/sub/file";
+    assertMatch(await files.error("upload_commit", { ...COMMIT, path }), /incomplete: 1 of 3/);
+    for (const index of [1, 2]) {
+      await files.result("upload_stream", part(files, index, { path }));
+    }
+    await files.result("upload_commit", { ...COMMIT, path });
+    assertEquals(await Deno.readFile(`${folder}/sub/file`), CONTENT);
+  });
+});
+
+Deno.test("FileUploads.cancel() leaves the upload of another path alone", async () => {
+  await withFiles(async (files) => {
+    for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
+    await files.result("upload_cancel", { upload_id: "u1", path: "~/sub/other" });
+    await files.result("upload_commit", COMMIT);
+  });
+});
+
 Deno.test("FileUploads does not replace a folder, a FIFO or a device", async () => {
   await withFiles(async (files) => {
     await Deno.mkdir(`${files.folder}/file`);
@@ -243,8 +404,18 @@ Deno.test("FileUploads bounds the number of uploads", async () => {
       await files.result("upload_stream", part(files, 0, { upload_id: `many${count}` }));
     }
     assertMatch(await files.error("upload_stream", part(files, 0)), /too many uploads/);
+    // One that is there already goes on, and takes no place more.
+    await files.result("upload_stream", part(files, 0, { upload_id: "many6", path: "~/other" }));
     await files.result("upload_cancel", { upload_id: "many5" });
     await files.result("upload_stream", part(files, 0));
+    await files.result("upload_cancel", { upload_id: "u1" });
+    await Deno.writeTextFile(`${files.folder}/plain`, "");
+    for (let count = 0; count < 2; count++) {
+      // What can't begin takes none either.
+      await files.error("upload_stream", part(files, 0, { path: "~/plain/x" }));
+      await files.result("upload_stream", part(files, 0));
+      await files.result("upload_cancel", { upload_id: "u1" });
+    }
   });
 });
 
