@@ -20,6 +20,43 @@ Deno.test("describeFile() writes modes as ls does, with setuid, setgid and stick
   }
 });
 
+Deno.test("describeFile() names owner and group by their numbers, and each kind of file", async () => {
+  const { lstat } = Deno;
+  const seen = await lstat("/");
+  const owners = { users: new Map([[1, "user one"]]), groups: new Map([[2, "group two"]]) };
+  const described = async (what: Partial<Deno.FileInfo>) => {
+    Deno.lstat = () => Promise.resolve({ ...seen, isDirectory: false, ...what });
+    return await describeFile("/none/x", owners).finally(() => Deno.lstat = lstat);
+  };
+  const known = await described({ uid: 1, gid: 2 });
+  assertEquals([known.uid, known.gid, known.owner, known.group], [1, 2, "user one", "group two"]);
+  const unknown = await described({ uid: 2, gid: 1 });
+  assertEquals([unknown.uid, unknown.gid, unknown.owner, unknown.group], [2, 1, "2", "1"]);
+  for (
+    const [letter, what] of [
+      ["d", { isDirectory: true }],
+      ["p", { isFifo: true }],
+      ["s", { isSocket: true }],
+      ["b", { isBlockDevice: true }],
+      ["c", { isCharDevice: true }],
+      ["-", { isFile: true }],
+    ] as const
+  ) assertEquals((await described({ ...what, mode: 0o124 })).mode, `${letter}--x-w-r--`);
+});
+
+Deno.test("readOwnerNames() reads accounts and groups, each from its own file", async () => {
+  const { stat, readTextFile } = Deno;
+  const seen = await stat("/");
+  try {
+    Deno.stat = () => Promise.resolve({ ...seen, isFile: true, size: 1 });
+    Deno.readTextFile = (path) => Promise.resolve(`${path}:x:7:7::/:/bin/sh\n`);
+    const { users, groups } = await readOwnerNames();
+    assertEquals([users.get(7), groups.get(7)], ["/etc/passwd", "/etc/group"]);
+  } finally {
+    Object.assign(Deno, { stat, readTextFile });
+  }
+});
+
 Deno.test("readOwnerNames() reads files of 4 MiB, and nothing else", async () => {
   const { stat, readTextFile } = Deno;
   const seen = await stat("/");

@@ -118,7 +118,13 @@ Deno.test("createFile() and makeFolder() make what is not there", async () => {
     assertEquals((await Deno.stat(`${folder}/d/e`)).mode! & 0o777, 0o700);
     assertEquals(await files.result("mkdir", { path: "~/d/e", mode: "" }), { created: true });
     assertEquals((await Deno.stat(`${folder}/d/e`)).mode! & 0o777, 0o700);
+    // One that exists keeps its mode; of a new one the process's own mask takes nothing away.
+    assertEquals(await files.result("mkdir", { path: "~/d/e", mode: "0755" }), { created: true });
+    assertEquals((await Deno.stat(`${folder}/d/e`)).mode! & 0o777, 0o700);
+    assertEquals(await files.result("mkdir", { path: "~/d/f", mode: "1777" }), { created: true });
+    assertEquals((await Deno.stat(`${folder}/d/f`)).mode! & 0o7777, 0o1777);
     assertMatch(await files.error("mkdir", { path: "~/f", mode: "rwx" }), /no octal mode/);
+    assertEquals(await files.error("mkdir", { path: "~/new" }), "file exists");
   });
 });
 

@@ -3,6 +3,7 @@ import { fileErrorText } from "../../lib/remote/file_requests.ts";
 import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
+import { eventually } from "./processes_below.ts";
 
 Deno.test("FileRequests answers operations that it does not know", async () => {
   await withFiles(async (files) => {
@@ -220,3 +221,71 @@ Deno.test("FileRequests says that a change takes longer, and lets it go on", asy
     Deno.rename = rename;
   }
 });
+
+Deno.test("FileRequests lets a copy go on that takes longer than the panel waits", async () => {
+  using time = new FakeTime();
+  const { symlink } = Deno;
+  const hung = Promise.withResolvers<void>();
+  const linking = Promise.withResolvers<void>();
+  await collectedLog((lines) =>
+    withFiles(async (files) => {
+      const { folder } = files;
+      await Deno.mkdir(`${folder}/tree`);
+      for (const name of ["a", "b"]) await symlink("x", `${folder}/tree/${name}`);
+      Deno.symlink = async (from, to) => {
+        linking.resolve();
+        await hung.promise;
+        await symlink(from, to);
+      };
+      try {
+        const asked = files.ask("copy", { source: "~/tree", destination: "~/copy" });
+        await linking.promise;
+        time.tick(25_000);
+        assertEquals((await asked).error, "copy takes longer than 25 s and continues");
+        hung.resolve();
+        await eventually(() => lines.length > 0);
+      } finally {
+        Deno.symlink = symlink;
+      }
+      assert(lines[0]?.endsWith('File request copy of "~/tree": done'), lines[0]);
+      const names = [...Deno.readDirSync(`${folder}/copy`)].map(({ name }) => name);
+      assertEquals(names.sort(), ["a", "b"]);
+    })
+  );
+});
+
+for (const op of ["list", "copy", "download_stream"]) {
+  Deno.test(`FileRequests.close() waits for ${op}, which runs, and gives no answer to it`, async () => {
+    const { symlink, lstat } = Deno;
+    const hung = Promise.withResolvers<void>();
+    const running = Promise.withResolvers<void>();
+    const hang = async () => {
+      running.resolve();
+      await hung.promise;
+    };
+    await withFiles(async (files) => {
+      const { folder } = files;
+      await symlink("nowhere", `${folder}/link`);
+      await Deno.writeTextFile(`${folder}/file`, "12345");
+      files.transfers.beforePiece = hang;
+      Deno.symlink = hang;
+      Deno.lstat = (path) => op === "list" ? hang().then(() => lstat(path)) : lstat(path);
+      try {
+        files.ask(op, {
+          ...{ path: op === "list" ? "~" : "~/file", source: "~/link", destination: "~/copy" },
+          ...{ offset: 0, length: 5, transfer_id: "t1", transfer_token: "x" },
+        });
+        await running.promise;
+        let isClosed = false;
+        const closing = files.requests.close().then(() => isClosed = true);
+        for (let turn = 0; turn < 5; turn++) await new Promise((turn) => setTimeout(turn, 0));
+        assertEquals(isClosed, false);
+        hung.resolve();
+        await closing;
+        assertEquals(files.answers.filter(({ ok }) => !ok), []);
+      } finally {
+        Object.assign(Deno, { symlink, lstat });
+      }
+    });
+  });
+}

@@ -1,6 +1,7 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FileArguments } from "../../lib/remote/file_arguments.ts";
 import { searchFiles } from "../../lib/remote/file_search.ts";
+import { openForReading } from "../../lib/remote/regular_file.ts";
 import { FakeTime } from "../fake_time.ts";
 import { withFiles } from "./file_requests_fixture.ts";
 
@@ -157,5 +158,60 @@ Deno.test("searchFiles() reads a character that the buffer cuts", async () => {
     await Deno.writeTextFile(`${files.folder}/1`, `${"x".repeat(64 * 1024 - 1)}éneedle`);
     const args = { path: files.folder, query: "éneedle", content: true };
     assertEquals(matchesOf(await files.result("search", args)).length, 1);
+  });
+});
+
+Deno.test("searchFiles() leaves out what it can't read below the folder, and ends when it is told", async () => {
+  const { readDir } = Deno;
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await Deno.mkdir(`${folder}/closed`);
+    await Deno.writeTextFile(`${folder}/needle`, "needle");
+    const entry = { isDirectory: false, isFile: true, isSymlink: false };
+    Deno.readDir = async function* (path) {
+      if (path === `${folder}/closed`) throw new Deno.errors.PermissionDenied("closed");
+      // It has gone meanwhile.
+      yield { name: "gone-needle", ...entry };
+      yield* readDir(path);
+    };
+    try {
+      for (const content of [false, true]) {
+        const args = { path: folder, query: "needle", content };
+        const found = matchesOf(await files.result("search", args)).map(({ path }) => path);
+        const expected = content ? ["needle"] : ["gone-needle", "needle"];
+        assertEquals(found.sort(), expected.map((name) => `${folder}/${name}`));
+      }
+      const args = { path: `${folder}/closed`, query: "needle" };
+      assertEquals(await files.error("search", args), "closed");
+    } finally {
+      Deno.readDir = readDir;
+    }
+    const over = AbortSignal.abort(new Error("the time is over"));
+    const args = new FileArguments({ path: folder, query: "needle" }, "/");
+    await assertRejects(() => searchFiles(args, over), Error, "the time is over");
+  });
+});
+
+Deno.test("searchFiles() reads 10 MiB at most of a file without an end, and no longer than a minute", async () => {
+  await withFiles(async (files) => {
+    await Deno.writeTextFile(`${files.folder}/endless`, "x");
+    const handle = await openForReading(`${files.folder}/endless`);
+    const prototype: object = Object.getPrototypeOf(handle);
+    await handle.close();
+    const read: unknown = Reflect.get(prototype, "read");
+    using time = new FakeTime();
+    for (const [tookMs, reads] of [[0, 160], [10_000, 6]] as const) {
+      let count = 0;
+      Reflect.set(prototype, "read", (buffer: Uint8Array) => {
+        if (++count > 1000) throw new Error("it goes on and on");
+        time.tick(tookMs);
+        buffer.fill(10);
+        return Promise.resolve({ bytesRead: buffer.length });
+      });
+      const args = { path: files.folder, query: "needle", content: true };
+      assertEquals(matchesOf(await files.result("search", args)), []);
+      assertEquals(count, reads);
+    }
+    Reflect.set(prototype, "read", read);
   });
 });

@@ -5,6 +5,7 @@ import { PanelError } from "../../lib/panel/panel_error.ts";
 import type { FileResult } from "../../lib/types.ts";
 import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
+import { withShellHome } from "../shell_home.ts";
 import { FakePanel, type FakeSender } from "./fake_panel.ts";
 import { eventually } from "./processes_below.ts";
 
@@ -148,4 +149,16 @@ Deno.test("Files.handle() counts no answered request as a part of a flood", asyn
   await eventually(() => panel.sender.fileResults.length === 2);
   assertEquals(given, 1);
   await files.close();
+});
+
+Deno.test("Files.handle() takes ~ for the home folder of the agent's account", async () => {
+  await withShellHome((home) =>
+    withFiles(async (files, { fileResults }) => {
+      files.handle(order("1", "stat", { path: "~" }));
+      await eventually(() => fileResults.length === 1);
+      const { result } = fileResults[0] ?? {};
+      assert(typeof result === "object" && result !== null && "path" in result);
+      assertEquals(result.path, home);
+    })
+  );
 });
