@@ -24,6 +24,11 @@ for (
       ["/var/agent"],
       ["agent", "/var/agent", "/usr/bin/bash"],
     ],
+    ["bash of the ports where it is", 9, ["/usr/local/bin/bash"], [], [
+      "agent",
+      "/",
+      "/usr/local/bin/bash",
+    ]],
     ["sh where there is no bash", 9, ["/usr/sbin/nologin"], [], ["agent", "/", "/bin/sh"]],
     ["sh where none is named, and no odd home", 8, [], ["./x"], ["x", "/", "/bin/sh"]],
     ["sh where the account is unknown", 1000, [], [], ["1000", "/", "/bin/sh"]],

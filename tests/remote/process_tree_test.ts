@@ -131,6 +131,21 @@ Deno.test("ProcessTree.exited() looks every 20 ms, for as long as it is told", a
   assertEquals(await time.until(tree.exited(1000), { withinMs: 10_000 }), 40);
 });
 
+Deno.test("ProcessTree takes for gone what has exited and is only not reaped yet", async () => {
+  using time = new FakeTime();
+  const fake = new FakeProcesses(...STRANGERS, [100, 50, 100, 100], [101, 100, 101, 101]);
+  const tree = new ProcessTree(fake, TREE);
+  await tree.signal("SIGTERM");
+  for (const pid of [100, 101]) Object.assign(fake.living.get(pid) ?? {}, { hasExited: true });
+  await time.run(0);
+  assertEquals(await time.until(tree.exited(1000), { withinMs: 10_000, stepMs: 1 }), 1);
+  fake.signals.length = 0;
+  fake.killGroup = () => {};
+  await tree.kill();
+  await new ProcessTree(fake, TREE).kill();
+  assertEquals(fake.signals, []);
+});
+
 Deno.test("ProcessTree.kill() gives up after ten passes on one that starts others ever faster", async () => {
   const fake = new FakeProcesses(...STRANGERS, [100, 50, 100, 100]);
   let passes = 0;

@@ -82,6 +82,7 @@ Deno.test("RemoteControl.handle() hides the agent's secrets from commands", asyn
       await eventually(() => results.length === 1);
       assert(!results[0]?.output.includes("a-secret"));
       assertMatch(results[0]?.output ?? "", /^PATH=/m);
+      assertMatch(results[0]?.output ?? "", /^at .*\/shell-home-\w+$/m);
     });
   } finally {
     Deno.env.delete("AGENT_SECRET_OF_A_TEST");
@@ -148,6 +149,31 @@ Deno.test("RemoteControl.handle() does not hoard commands without measure", asyn
     }
     assertEquals(marked(`sleep ${mark}`).length, 4);
   });
+});
+
+Deno.test("RemoteControl.handle() counts no command as waiting that was run", async () => {
+  await withControl(async (it) => {
+    const { results } = it;
+    for (let n = 1; n <= 6; n++) {
+      it.run(`${n}`, "exit 5\n" + "#".repeat(1024 * 1024));
+      await eventually(() => results.length === n);
+    }
+    assertEquals(results.map(({ exitCode }) => exitCode), Array(6).fill(5));
+  });
+});
+
+Deno.test("RemoteControl.handle() gives commands the account's home where the agent has none", async () => {
+  const { toObject } = Deno.env;
+  Deno.env.toObject = () => ({ PATH: Deno.env.get("PATH") ?? "" });
+  try {
+    await withControl(async (it) => {
+      it.run("a", '[ "$HOME" = "$PWD" ] && echo at home');
+      await eventually(() => it.results.length === 1);
+      assertEquals(it.results[0]?.output, "at home\n");
+    });
+  } finally {
+    Deno.env.toObject = toObject;
+  }
 });
 
 Deno.test("RemoteControl.handle() runs all of 300 commands at once, in order, and sends each result", async () => {

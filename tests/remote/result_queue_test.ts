@@ -44,6 +44,19 @@ Deno.test("ResultQueue.add() tries until the result is accepted, ever more slowl
   assertEquals(lines.length, 1, lines.join("\n"));
 });
 
+Deno.test("ResultQueue.add() waits half as long at least, by chance", async () => {
+  using time = new FakeTime();
+  const tries: number[] = [];
+  using results = new QueueUnderTest(() => {
+    tries.push(performance.now() / 1000);
+    return tries.length < 8 ? Promise.reject(new Error("no")) : Promise.resolve();
+  });
+  Math.random = () => 0;
+  results.add("a");
+  await time.run(1_000_000);
+  assertEquals(tries, [0, 1, 3, 7, 15, 31, 61, 91]);
+});
+
 Deno.test("ResultQueue.add() logs the first failure again after something was accepted", async () => {
   using time = new FakeTime();
   let fails = true;

@@ -84,6 +84,9 @@ test("runTerminal() gives a login shell in a terminal", {}, async () => {
     // What is typed is shown.
     assertStringIncludes(socket.text, 'tty; echo "$USER');
     await enter('[ "$PWD" = "$HOME" ] && echo "at "home', "at home");
+    await enter('echo "$LOGNAME,$LANG"', "\r\nsomebody,C.UTF-8\r\n");
+    // So that the erase key takes whole characters.
+    await enter("stty -a", " iutf8");
     socket.type("exit\r");
     assertEquals(await ended, "the shell has ended");
   });
@@ -207,6 +210,24 @@ test("runTerminal() sends SIGHUP and waits, so that a shell removes its lock", {
       await time.run(turns % 50 === 0 ? 1 : 0);
     }
     assert(performance.now() - abortedAtMs < 200);
+    await time.until(ended, { withinMs: 1000, stepMs: 1 });
+  });
+});
+
+test("runTerminal() continues what is stopped, so that it sees SIGHUP", {}, async () => {
+  using time = new FakeTime();
+  await withTerminal({}, async ({ home, socket, controller, ended }) => {
+    const stops = `trap 'echo > ${home}/saved; exit' HUP; echo > ${home}/stops; kill -STOP \\$\\$`;
+    socket.type(`sh -c "${stops}"\r`);
+    const isStopped = () => started.descendants().some(({ state }) => state === "T");
+    await time.until(eventually(isStopped), { withinMs: 60_000, stepMs: 1 });
+    controller.abort();
+    for (let turns = 0; !exists(`${home}/saved`); turns++) {
+      assert(turns < 60_000, "it was not continued");
+      await realTurn();
+      // What waits for its turn goes on, and next to no time passes.
+      await time.run(turns % 50 === 0 ? 1 : 0);
+    }
     await time.until(ended, { withinMs: 1000, stepMs: 1 });
   });
 });
@@ -393,6 +414,27 @@ test("runTerminal() shows the last 64 KiB of what came without a connection", {}
     assertMatch(second.text, /^x{60000,}\r\nlast\r\n/);
   });
 });
+
+test(
+  "runTerminal() begins with a whole character what is left of what came without a connection",
+  {},
+  async () => {
+    const sockets = new NextSockets();
+    await withTerminal({ nextSocket: sockets.next }, async ({ home, socket, ready }) => {
+      await ready();
+      socket.type(whenTold("yes € | head -n 30000 | tr -d '\\n'; echo; echo la''st"));
+      await eventually(() => socket.text.includes("sleep 1000"));
+      socket.close();
+      await eventually(() => sockets.asked === 1);
+      await Deno.writeTextFile(`${home}/go`, "");
+      await eventually(() => exists(`${home}/done`));
+      const second = new TerminalSocket();
+      sockets.give(second);
+      await eventually(() => second.text.includes("last"));
+      assertMatch(second.text, /^€{20000,}\r\nlast\r\n/);
+    });
+  },
+);
 
 test("runTerminal() shows on its next connection what could not be sent", {}, async () => {
   const sockets = new NextSockets();

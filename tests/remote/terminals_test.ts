@@ -93,6 +93,7 @@ test("Terminals.handle() connects again when the request overtakes the connectio
   first.type("word=ke''pt\r");
   await goesOn(time, say(first, "first"));
   terminals.handle(REQUEST);
+  time.tick(5_000);
   first.close();
   await goesOn(time, eventually(() => sockets.length === 2));
   sockets[1]?.type("echo $word\r");
@@ -195,6 +196,22 @@ test("Terminals ends the one without a connection when another needs its place",
   const sixth = await connected(panel, { requestId: "f", resumable: true });
   await eventually(() => sixth.isClosed);
   assertMatch(sixth.text, /^Cannot open a terminal: 4 are open already/);
+});
+
+test("Terminals ends the one that has been without a connection for longest", async (panel) => {
+  const { sockets, lines } = panel;
+  for (const requestId of ["a", "b", "c", "d"]) {
+    await say(await connected(panel, { requestId, resumable: true }), `in-${requestId}`);
+  }
+  for (const [index, at] of [2, 0, 1].entries()) {
+    sockets[at]?.close();
+    await detached(panel, index + 1);
+  }
+  for (const [requestId, ended] of [["e", "c"], ["f", "a"]] as const) {
+    await say(await connected(panel, { requestId, resumable: true }), `in-${requestId}`);
+    await eventually(() => lines.some((line) => line.includes(`Terminal ${ended} ended`)));
+  }
+  assert(!lines.some((line) => line.includes("Terminal b ended")), lines.join("\n"));
 });
 
 Deno.test({

@@ -7,6 +7,10 @@ import { VERSION } from "../../lib/version.ts";
 import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 
+// No option, since other tests may run in this process.
+const SECRET = "AGENT_SECRET_OF_A_SWITCH";
+Deno.env.set(SECRET, "a-secret");
+
 /** Starts nothing, and remembers what it was asked for. */
 class FakePrograms extends Programs {
   readonly lines: string[] = [];
@@ -22,8 +26,9 @@ class FakePrograms extends Programs {
     return this.cgroupText;
   }
 
-  override run(command: string, { args }: { args: readonly string[] }): Promise<boolean> {
+  override run(command: string, { args, env, cwd }: ProgramOptions): Promise<boolean> {
     this.lines.push([command, ...args].join(" "));
+    assertEquals([env[SECRET], cwd], [undefined, "/"]);
     return this.ended.promise;
   }
 
@@ -33,7 +38,7 @@ class FakePrograms extends Programs {
     limits: { limitBytes: number; timeoutMs: number },
   ): Promise<string | undefined> {
     this.lines.push([command, ...args].join(" "));
-    assertEquals([env["AGENT_TOKEN"], cwd, limits], [
+    assertEquals([env[SECRET], cwd, limits], [
       ...[undefined, "/", { limitBytes: 4096, timeoutMs: 60_000 }],
     ]);
     return Promise.resolve(this.printed);
@@ -226,7 +231,14 @@ Deno.test("updateArguments() finds the unit of the service manager in each kind 
     "--property=EnvironmentFile=-/etc/agent/environment",
   ]);
   const words = "/p update --now --install-version 1.2.3 --install-service-name agent";
+  assertEquals(args[5], `--setenv=DENO=${Deno.execPath()}`);
   assertEquals(args[6], "--setenv=DENO_DIR=/p.update/deno");
+  const ofUser = updateArguments(user, "/p", "1.2.3");
+  assertEquals(ofUser.slice(0, 3), ["systemd-run", "--user", "--quiet"]);
+  assertEquals(ofUser[6], "--property=EnvironmentFile=-%E/agent/environment");
+  // The program knows its own service by itself.
+  const own = updateArguments("0::/system.slice/komari-agent-deno.service", "/p", "1.2.3");
+  assertEquals(own.slice(-4), ["update", "--now", "--install-version", "1.2.3"]);
   assertEquals(args.slice(7).join(" "), words);
   assertEquals(updateArguments("", "/p", "1.2.3").slice(-2), ["--install-version", "1.2.3"]);
   for (
