@@ -84,7 +84,7 @@ export class ProcessTree {
     for (let process = next.pop(); process !== undefined; process = next.pop()) {
       if (visited.has(process.pid)) continue;
       visited.add(process.pid);
-      if (!process.hasExited) this.#known.set(process.pid, process);
+      this.#known.set(process.pid, process);
       next.push(...children.get(process.pid) ?? []);
     }
   }
