@@ -12,6 +12,7 @@ export class FakeStore implements Pick<NodeStore, keyof NodeStore> {
   isLocked = false;
   /** Locks that were taken and not given back. */
   held = 0;
+  isClosed = false;
   /** The error of each write, if there is one. */
   error: Error | undefined;
 
@@ -45,7 +46,9 @@ export class FakeStore implements Pick<NodeStore, keyof NodeStore> {
     this.nodes = withNode(this.nodes, node);
   }
 
-  [Symbol.dispose](): void {}
+  [Symbol.dispose](): void {
+    this.isClosed = true;
+  }
 
   #write(): Promise<void> {
     return this.error === undefined ? Promise.resolve() : Promise.reject(this.error);

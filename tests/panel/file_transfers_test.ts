@@ -37,12 +37,16 @@ Deno.test("FileTransferClient.send() posts the bytes with both tokens", async ()
     asked = await peer.request();
     await peer.answer('{"received":5}');
   }, async (client) => {
-    await client.send(TICKET, sourceOf("12345"), signal);
+    await client.send({ ...TICKET, id: "t/1?ü" }, sourceOf("12345"), signal);
   });
   const [first, ...fields] = asked?.head.trimEnd().split("\r\n") ?? [];
-  assertEquals(first, "POST /base/api/clients/transfer/t-1?token=node%20secret HTTP/1.1");
+  assertEquals(
+    first,
+    "POST /base/api/clients/transfer/t%2F1%3F%C3%BC?token=node%20secret HTTP/1.1",
+  );
   assertEquals(fields.includes("x-komari-transfer-token: transfer secret"), true);
   assertEquals(fields.includes("x-own: 1"), true);
+  assertEquals(fields.includes("content-type: application/octet-stream"), true);
   assertEquals(asked?.body, "12345");
 });
 

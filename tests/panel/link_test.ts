@@ -13,6 +13,7 @@ import { ReportingOwner } from "./reporting_owner.ts";
 
 const PROBE_RESULT = { taskId: 1, kind: "tcp", valueMs: 1, finishedAt: new Date(0) } as const;
 const LOST = new PanelError("Cannot send: refused", { failure: "unreachable" });
+const LATE = new PanelError("Cannot send: no answer within 5 s", { failure: "timeout" });
 const UNSUPPORTED = new PanelError("Cannot send: 404", {
   failure: "unsupported protocol",
   status: 404,
@@ -263,6 +264,62 @@ Deno.test("PanelLink.run() logs that reports are refused, by either carrier", as
   }
 });
 
+Deno.test("PanelLink.run() does nothing when the signal has aborted before", async () => {
+  using _time = new FakeTime();
+  const panel = new FakePanel();
+  const owner = panel.open(AbortSignal.abort(), {});
+  await owner.link.run();
+  assertEquals(panel.dials, []);
+  owner.close();
+});
+
+Deno.test("PanelLink.run() ends when the report in flight has", async () => {
+  using time = new FakeTime();
+  const panel = new FakePanel();
+  const held = Promise.withResolvers<PanelEvent[]>();
+  panel.onRpc = () => held.promise;
+  const stop = new AbortController();
+  const owner = panel.open(stop.signal, { config: { transport: "http" } });
+  let hasEnded = false;
+  const running = owner.link.run().then(() => hasEnded = true);
+  await time.run(0);
+  stop.abort();
+  await time.run(100);
+  assertEquals([panel.posts.length, hasEnded], [1, false]);
+  held.resolve([]);
+  await running;
+  owner.close();
+});
+
+Deno.test("PanelLink.run() aborts its pull when it ends", async () => {
+  const panel = new FakePanel();
+  const signals: AbortSignal[] = [];
+  const { onPull } = panel;
+  panel.onPull = (signal) => (signals.push(signal), onPull(signal));
+  await live(panel, async (time) => {
+    await time.run(1_000);
+    assertEquals(signals.map(({ aborted }) => aborted), [false]);
+  }, { config: { transport: "http" } });
+  assertEquals(signals.map(({ aborted }) => aborted), [true]);
+});
+
+Deno.test("PanelLink.run() closes a WebSocket that opens when the signal has aborted", async () => {
+  using time = new FakeTime();
+  const panel = new FakePanel();
+  const stop = new AbortController();
+  const owner = panel.open(stop.signal, {});
+  const opening = Promise.withResolvers<FakeSocket>();
+  panel.connection.opener.open = () => opening.promise;
+  const running = owner.link.run();
+  stop.abort();
+  owner.close();
+  await running;
+  const socket = new FakeSocket();
+  opening.resolve(socket);
+  await time.run(0);
+  assertEquals([socket.closeReason, socket.sent], ["it was closed here", []]);
+});
+
 Deno.test("PanelLink.run() logs no outage when it ends", async () => {
   const panel = new FakePanel();
   await live(panel, async (time) => {
@@ -357,12 +414,40 @@ Deno.test("PanelLink.run() notices a dead WebSocket of version 1 within 15 s", a
     assertEquals(panel.transports, ["v1 WebSocket"]);
     panel.mute = true;
     await time.run(5_999);
-    assertEquals(panel.lines("Cannot keep the WebSocket"), []);
+    assertEquals([panel.lines("Cannot keep the WebSocket"), panel.drops], [[], 0]);
     await time.run(1);
     assertEquals(panel.lines("Cannot keep the WebSocket: no answer within 5 s").length, 1);
+    assertEquals(panel.drops, 1, "calls must not wait for a connection on the same dead path");
     await time.run(9_000);
     assertEquals(panel.dials.length > 1, true);
   }, { config });
+});
+
+Deno.test("PanelLink.run() waits longer for answers after several that came too late", async () => {
+  const panel = new FakePanel();
+  await live(panel, async (time) => {
+    await time.run(1_000);
+    panel.mute = true;
+    panel.onRpc = () => Promise.reject(LATE);
+    await time.run(60_000);
+    // Each that is closed is followed at once by a report by POST.
+    const openMs = panel.posts.slice(0, 3).map(({ atMs }, index) =>
+      atMs - (panel.dials[index]?.atMs ?? NaN)
+    );
+    assertEquals(openMs, [8_000, 10_000, 20_000]);
+  });
+});
+
+Deno.test("PanelLink.run() closes idle connections when POST is answered too late, and else keeps them", async () => {
+  for (const [failure, drops] of [[LATE, 1], [LOST, 0]] as const) {
+    const panel = new FakePanel();
+    await live(panel, async (time) => {
+      await time.run(1_000);
+      panel.onRpc = () => Promise.reject(failure);
+      await time.run(4_000);
+      assertEquals([panel.posts.length, panel.drops], [2, drops]);
+    }, { config: { transport: "http" } });
+  }
 });
 
 Deno.test("PanelLink.run() gives the first report by WebSocket 10 s, and later ones the interval", async () => {

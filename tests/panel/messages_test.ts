@@ -70,6 +70,21 @@ Deno.test("parsePanelMessage() marks terminal requests of version 2 as resumable
   assertEquals(read({ message: "terminal", ...params }), { ...terminal, resumable: false });
 });
 
+Deno.test("parsePanelMessage() reads what is as long as it may be", () => {
+  const id = "x".repeat(200);
+  const command = "x".repeat(2 ** 18);
+  assertEquals(order("agent.exec", { task_id: id, command }), {
+    kind: "command",
+    taskId: id,
+    command,
+  });
+  const target = "x".repeat(2048);
+  assertEquals(order("agent.ping", { ping_task_id: 1, ping_type: "icmp", ping_target: target }), {
+    kind: "probe",
+    probe: { id: 1, kind: "icmp", target },
+  });
+});
+
 Deno.test("parsePanelMessage() reads an empty command", () => {
   const expected: PanelMessage = { kind: "command", taskId: "c", command: "" };
   assertEquals(order("agent.exec", { task_id: "c", command: "" }), expected);

@@ -1,5 +1,7 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { attempt } from "../../lib/attempt.ts";
 import { NodeStore } from "../../lib/panel/node_store.ts";
+import { collectedLog } from "../log/collected_log.ts";
 
 const NODE = { endpoint: "https://panel.example", uuid: "u", token: "t", registeredAtMs: 1 };
 const OTHER = { ...NODE, endpoint: "https://other.example", token: "t2" };
@@ -60,7 +62,12 @@ Deno.test("NodeStore throws for a damaged file, unless damage is ignored", async
       assertThrows(() => store(folder).find(NODE.endpoint), Error, "it is damaged");
       await assertRejects(() => keep(folder, NODE), Error, "it is damaged");
       assertEquals(names(folder), [name]);
-      assertEquals(store(folder, true).read(), []);
+      const log = await collectedLog(() => {
+        assertEquals(store(folder, true).read(), []);
+        return Promise.resolve();
+      });
+      assertEquals(log.length, 1);
+      assertMatch(log[0] ?? "", new RegExp(`warning panel: ${folder}/${name} is damaged; `));
       await keep(folder, NODE, true);
       assertEquals(store(folder).read(), [NODE]);
       assertEquals(Deno.readTextFileSync(`${folder}/${name}.damaged`), '{"version":1,');
@@ -130,6 +137,58 @@ async function run(command: string, ...args: string[]): Promise<boolean> {
     return false;
   }
 }
+
+/** The files below a folder that this process has open. */
+function openFiles(folder: string): string[] {
+  return [...Deno.readDirSync("/proc/self/fd")]
+    .flatMap(({ name }) => attempt(() => Deno.readLinkSync(`/proc/self/fd/${name}`)) ?? [])
+    .filter((path) => path.startsWith(folder));
+}
+
+Deno.test({
+  name: "NodeStore leaves no file open, also when it could not be opened",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await withFolder(async (folder) => {
+      {
+        using opened = new NodeStore(`${folder}/state`, {
+          ignoreDamage: false,
+          copyPath: `${folder}/copy.json`,
+        });
+        await opened.open();
+        assertEquals(openFiles(folder).length, 3);
+      }
+      assertEquals(openFiles(folder), []);
+      const failing = new NodeStore(`${folder}/state`, {
+        ignoreDamage: false,
+        copyPath: `${folder}/no/folder`,
+      });
+      await assertRejects(() => failing.open(), Error);
+      assertEquals(openFiles(folder), []);
+    });
+  },
+});
+
+Deno.test("NodeStore brings a copy to the disk before it goes on", async () => {
+  await withFolder(async (folder) => {
+    const copyPath = `${folder}/copy.json`;
+    using opened = new NodeStore(`${folder}/state`, { ignoreDamage: false, copyPath });
+    await opened.open();
+    const { prototype } = Deno.FsFile;
+    const { syncData } = prototype;
+    const copies: string[] = [];
+    prototype.syncData = async function (): Promise<void> {
+      await syncData.call(this);
+      copies.push(Deno.readTextFileSync(copyPath).trim());
+    };
+    try {
+      await opened.save(NODE);
+    } finally {
+      prototype.syncData = syncData;
+    }
+    assertEquals(copies.at(-1), JSON.stringify({ uuid: "u", token: "t" }));
+  });
+});
 
 Deno.test("NodeStore keeps a copy of the newest node in the official agent's form", async () => {
   await withFolder(async (folder) => {

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { resolveConfig } from "../../lib/config/config.ts";
+import { SystemResolver } from "../../lib/net/dns.ts";
 import { withRawServer } from "../net/raw_server.ts";
 import { realUntil } from "../real_deadline.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
@@ -88,17 +89,22 @@ Deno.test("PanelConnection.sender drops an answer that the panel does not wait f
   connection.close();
 });
 
-Deno.test("PanelConnection sends the headers of the configuration with each request", async () => {
+Deno.test("PanelConnection sends the headers of the configuration with each request, and the token where it says", async () => {
   const seen: (string | null)[][] = [];
   await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
     const { headers, method } = request;
-    seen.push([method, headers.get("x-door"), headers.get("user-agent")]);
+    const { search } = new URL(request.url);
+    const token = headers.get("authorization");
+    seen.push([method, headers.get("x-door"), headers.get("user-agent"), token, search]);
     return new Response("", { status: 404 });
   });
-  const node = { endpoint: `http://127.0.0.1:${server.addr.port}`, token: "t" };
+  const node = { endpoint: `http://panel.test:${server.addr.port}`, token: "t" };
   const { signal } = new AbortController();
   const headers = [["x-door", "open"]] as const;
-  const connection = new PanelConnection(node, { ...config, headers }, []);
+  const lookUp = () => Promise.resolve(["127.0.0.1"]);
+  const system = new SystemResolver({ lookUp, lookUpHosts: lookUp });
+  const options = { ...config, headers, tokenIn: "header" } as const;
+  const connection = new PanelConnection(node, options, [], system);
   const { clientV1, clientV2, opener, transfers } = connection;
   const calls = [
     () => clientV1.fetchTasks(signal),
@@ -114,7 +120,10 @@ Deno.test("PanelConnection sends the headers of the configuration with each requ
   for (const call of calls) await assertRejects(call, Error);
   connection.close();
   assertEquals(seen.map(([method]) => method), ["GET", "POST", "GET", "GET", "POST"]);
-  for (const [, door, agent] of seen) assertEquals([door, agent], ["open", USER_AGENT]);
+  for (const [, ...rest] of seen.filter((_, index) => index !== 3)) {
+    assertEquals(rest, ["open", USER_AGENT, "Bearer t", ""]);
+  }
+  assertEquals(seen[3]?.slice(1), ["open", USER_AGENT, "Bearer t", "?id=t"]);
 });
 
 Deno.test("PanelConnection.observe() tells how a call ended, but not one that was aborted", async () => {
@@ -152,5 +161,6 @@ Deno.test("PanelConnection.closeIdle() closes the connections that no call uses"
     await connection.clientV1.fetchTasks(signal);
     assertEquals(connections, 2);
     connection.close();
+    await realUntil(() => ended === 2);
   });
 });

@@ -4,6 +4,7 @@ import type { PanelMessage } from "../../lib/panel/messages.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { PanelSocket } from "../../lib/panel/panel_socket.ts";
 import { FakeTime } from "../fake_time.ts";
+import { countedSignal } from "./counted_signal.ts";
 import { FakeReceiver } from "./fake_receiver.ts";
 import { FakeSocket, settle } from "./fake_socket.ts";
 
@@ -93,6 +94,17 @@ Deno.test("PanelSocket.call() ends with a signal of its own, and leaves the othe
     await assertRejects(() => second, Error, "no longer wanted");
     socket.say({ id: 1, result: {} });
     await first;
+  });
+});
+
+Deno.test("PanelSocket.call() removes its listener from the signal", async () => {
+  await withRpc(async ({ socket, call }) => {
+    const { signal, listeners } = countedSignal();
+    const answered = call("agent.report", { signal });
+    assertEquals(listeners(), 1);
+    socket.say({ id: 1, result: {} });
+    await answered;
+    assertEquals(listeners(), 0);
   });
 });
 

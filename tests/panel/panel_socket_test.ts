@@ -278,6 +278,16 @@ Deno.test("PanelSocket counts no answers that it has asked for", async () => {
   });
 });
 
+Deno.test("PanelSocket counts an answer that comes again and again", async () => {
+  await withLive(2, async ({ time, socket, live, receiver }) => {
+    const sending = live.sendReport(REPORT, WITHIN);
+    for (let n = 0; n < 1_100; n++) socket.say({ id: 1, result: {} });
+    await sending;
+    await time.run(1);
+    assertEquals(receiver.limit.isExceeded, true);
+  });
+});
+
 Deno.test("PanelSocket.sendReport() carries acknowledgements until a report was answered", async () => {
   await withLive(2, async ({ socket, live, acknowledgements }) => {
     acknowledgements.add([{ id: "e", message: { kind: "notice", text: "" } }]);

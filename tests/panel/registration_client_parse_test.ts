@@ -27,6 +27,7 @@ const BAD: Record<string, unknown> = {
   "a token that never ends": { ...NODE, token: "x".repeat(257) },
   "a token that is a number": { ...NODE, token: 7 },
   "a uuid that is none": { ...NODE, uuid: "../../etc" },
+  "a uuid that never ends": { ...NODE, uuid: "x".repeat(65) },
   "no uuid": { token: NODE.token },
 };
 

@@ -76,9 +76,10 @@ Deno.test("NodeRegistration ends when the attempt under way has, and uses what i
     let hasEnded = false;
     const ending = node[Symbol.asyncDispose]().then(() => hasEnded = true);
     await time.run(1_000);
-    assertEquals([machine.asked, hasEnded], [1, false]);
+    assertEquals([machine.asked, hasEnded, machine.store.isClosed], [1, false, false]);
     held.resolve(await answer());
     await ending;
+    assertEquals(machine.store.isClosed, true);
   });
   assertEquals(machine.store.nodes.map(({ token }) => token), ["new1"]);
   assertEquals(machine.store.held, 0);

@@ -1,0 +1,94 @@
+import { assertEquals } from "@std/assert";
+import {
+  connectErrorMessage,
+  lookupErrorMessage,
+  tlsErrorMessage,
+} from "../../lib/net/error_messages.ts";
+
+/** An error of the runtime's, below another one. */
+function failure(message: string, code?: string): Error {
+  const cause = Object.assign(new Error(message), code === undefined ? {} : { code });
+  return new Error("outer", { cause });
+}
+
+Deno.test("connectErrorMessage() says in words what the system's code means", () => {
+  const table: [code: string, words: string][] = [
+    ["ECONNREFUSED", "connection refused"],
+    ["ECONNRESET", "connection reset"],
+    ["ENETUNREACH", "network is unreachable"],
+    ["EHOSTUNREACH", "host is unreachable"],
+    ["EADDRNOTAVAIL", "this machine has no address of that family"],
+    ["EAFNOSUPPORT", "this machine has no address of that family"],
+    ["ETIMEDOUT", "no answer"],
+  ];
+  for (const [code, words] of table) assertEquals(connectErrorMessage(failure("x", code)), words);
+});
+
+Deno.test("connectErrorMessage() leaves other messages as they are, but for the system's number", () => {
+  assertEquals(connectErrorMessage(failure("odd (os error 5)", "EIO")), "odd");
+  assertEquals(connectErrorMessage(failure("(os error 5) odd")), "(os error 5) odd");
+  assertEquals(connectErrorMessage("a text"), "a text");
+});
+
+Deno.test("lookupErrorMessage() tells a name that there is not from a server that is mute", () => {
+  const none = "no such name";
+  const mute = "the name server does not answer";
+  const table: [message: string, code: string | undefined, words: string][] = [
+    ["getaddrinfo", "ENOTFOUND", none],
+    ["Name or service not known", undefined, none],
+    ["the name does not resolve", undefined, none],
+    ["it has no address", undefined, none],
+    ["no records found", undefined, none],
+    ["nodename nor servname provided", undefined, none],
+    ["getaddrinfo", "EAI_AGAIN", mute],
+    ["Temporary failure in name resolution", undefined, mute],
+    ["Try again", undefined, mute],
+    ["odd (os error 5)", undefined, "odd"],
+  ];
+  for (const [message, code, words] of table) {
+    assertEquals(lookupErrorMessage(failure(message, code)), words, message);
+  }
+});
+
+Deno.test("tlsErrorMessage() says why a certificate is not trusted", () => {
+  const server = { host: "panel.test", port: 443 };
+  const clock = "or this machine's clock is wrong";
+  const table: [message: string, words: string][] = [
+    ["UnknownIssuer", "its issuer is unknown to this machine"],
+    ["Other(CaUsedAsEndEntity)", "it is self-signed"],
+    ["NotValidForName", "it is for another name"],
+    ["not valid for name panel.test", "it is for another name"],
+    ["not valid for any name", "it is for another name"],
+    ["Expired", `it has expired, ${clock}`],
+    ["certificate expired: verification time 1", `it has expired, ${clock}`],
+    ["NotValidYet", `it is not valid yet, ${clock}`],
+    ["certificate not valid yet", `it is not valid yet, ${clock}`],
+    ["Revoked", "it was revoked"],
+    ["odd", "invalid peer certificate: odd"],
+  ];
+  for (const [message, words] of table) {
+    assertEquals(
+      tlsErrorMessage(failure(`invalid peer certificate: ${message}`), server),
+      `Cannot trust the certificate of panel.test: ${words}`,
+    );
+  }
+});
+
+Deno.test("tlsErrorMessage() takes an end of the connection, however the libraries call it, for one", () => {
+  const server = { host: "panel.test", port: 443 };
+  const ends = [
+    "unexpected end of file",
+    "tls handshake eof",
+    "Connection reset by peer (os error 104)",
+    "Client network socket disconnected",
+    "Broken pipe",
+  ];
+  const start = "Cannot start TLS with panel.test port 443: ";
+  for (const message of ends) {
+    assertEquals(
+      tlsErrorMessage(failure(message), server),
+      `${start}the server closed the connection`,
+    );
+  }
+  assertEquals(tlsErrorMessage(failure("odd (os error 5)"), server), `${start}odd`);
+});

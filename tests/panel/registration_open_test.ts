@@ -1,0 +1,88 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { describeError } from "../../lib/log/log.ts";
+import { formatKnownNodes } from "../../lib/panel/node_store.ts";
+import { openRegistration } from "../../lib/panel/registration.ts";
+import { collectedLog } from "../log/collected_log.ts";
+import { configOf } from "../metrics/config_of.ts";
+import { withRawServer } from "../net/raw_server.ts";
+
+const { signal } = new AbortController();
+
+/** Finds the node of a machine whose state is in `folder`; gives its token. */
+async function findToken(
+  { folder, endpoint = "http://panel.example", args = [] }: {
+    folder: string;
+    endpoint?: string;
+    args?: readonly string[];
+  },
+): Promise<string> {
+  const config = configOf([
+    ...["-e", endpoint, "--auto-discovery", "d1scovery-k3y", "--state-dir", `${folder}/state`],
+    ...args,
+  ]);
+  await using node = await openRegistration(config, { signal, onToken: () => {} });
+  assertEquals(await node.find(), true);
+  return node.token;
+}
+
+async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = Deno.makeTempDirSync({ prefix: "registration-" });
+  try {
+    Deno.mkdirSync(`${folder}/state`, { mode: 0o700 });
+    await collectedLog(() => use(folder));
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+function saveNode(folder: string, endpoint: string): void {
+  const node = { endpoint, uuid: "u", token: "known" };
+  Deno.writeTextFileSync(`${folder}/state/auto-discovery.json`, formatKnownNodes([node]));
+}
+
+Deno.test("openRegistration() imports the node of the file that gets the copy, and keeps it there", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/official.json`;
+    Deno.writeTextFileSync(path, JSON.stringify({ uuid: "o", token: "official" }));
+    await withRawServer(async (peer) => {
+      while (await peer.request() !== undefined) {
+        await peer.answer('{"id":1,"error":{"code":-32601}}', [], "400 Bad Request");
+      }
+    }, async ({ origin }) => {
+      const args = ["--auto-discovery-file", path];
+      assertEquals(await findToken({ folder, endpoint: origin, args }), "official");
+      assertEquals(JSON.parse(Deno.readTextFileSync(path)), { uuid: "o", token: "official" });
+      // It is known from now on, and nobody is asked.
+      Deno.writeTextFileSync(path, JSON.stringify({ uuid: "x", token: "another" }));
+      assertEquals(await findToken({ folder, endpoint: origin, args }), "official");
+    });
+  });
+});
+
+Deno.test("openRegistration() throws when no node can be saved, unless there is one", async () => {
+  await withFolder(async (folder) => {
+    const args = ["--auto-discovery-file", `${folder}/no/folder`];
+    const error = await assertRejects(
+      () => findToken({ folder, args }),
+      Error,
+      "its token can't be saved",
+    );
+    assertStringIncludes(describeError(error), "which --auto-discovery-file names");
+    saveNode(folder, "http://panel.example");
+    assertEquals(await findToken({ folder, args }), "known");
+  });
+});
+
+Deno.test("openRegistration() takes a damaged file for none with --rediscover only", async () => {
+  await withFolder(async (folder) => {
+    Deno.writeTextFileSync(`${folder}/state/auto-discovery.json`, "{");
+    await assertRejects(() => findToken({ folder }), Error, "it is damaged");
+    await withRawServer(async (peer) => {
+      while (await peer.request() !== undefined) {
+        await peer.answer('{"status":"success","data":{"uuid":"n","token":"new"}}');
+      }
+    }, async ({ origin }) => {
+      assertEquals(await findToken({ folder, endpoint: origin, args: ["--rediscover"] }), "new");
+    });
+  });
+});
