@@ -63,7 +63,8 @@ class FakePanel {
   readonly log: string[] = [];
   logLevel: "info" | "debug" = "info";
   drops = 0;
-  accepted = 0;
+  /** The intervals of the reports that were accepted. */
+  readonly acceptedMs: number[] = [];
   mute = false;
   blocked: DialFailure | undefined;
   refusedVersion: unknown;
@@ -84,6 +85,10 @@ class FakePanel {
   }
 
   /** Reports that were measured. */
+  get accepted(): number {
+    return this.acceptedMs.length;
+  }
+
   get samples(): number {
     return this.#owner?.reports ?? 0;
   }
@@ -98,7 +103,7 @@ class FakePanel {
     });
     const settings = { ...DEFAULTS, ...config };
     const connection = this.#connection = fakeConnection(settings, [{
-      onAccepted: () => this.accepted++,
+      onAccepted: (intervalMs) => void this.acceptedMs.push(intervalMs),
       onTransport: (transport) => this.transports.push(transport && transportName(transport)),
     }]);
     const { clientV1, clientV2, opener } = connection;
@@ -177,6 +182,7 @@ Deno.test("PanelLink.run() reports at once when the WebSocket opens, then every 
   });
   assertEquals(panel.sentAtMs(), [0, 3000, 6000, 9000]);
   assertEquals(panel.posts, []);
+  assertEquals(panel.acceptedMs, [3000, 3000, 3000, 3000]);
   assertEquals(panel.transports, ["v2 WebSocket"]);
   assertEquals(panel.lines("First report accepted, by v2 WebSocket").length, 1);
 });
@@ -329,11 +335,41 @@ Deno.test("PanelLink.run() logs no outage when it ends", async () => {
   assertEquals(panel.sockets.length, 1);
 });
 
+Deno.test("PanelLink.run() logs no outage when it aborts a report", async () => {
+  const panel = new FakePanel();
+  await live(panel, async (time) => {
+    await time.run(1_000);
+    const { calls } = panel.connection;
+    panel.onRpc = () =>
+      new Promise((_, reject) => calls.addEventListener("abort", () => reject(calls.reason)));
+    await time.run(5_000);
+    assertEquals(panel.posts.length, 2);
+  }, { config: { transport: "http" } });
+  assertEquals(panel.log.length, 1, panel.log.join("\n"));
+});
+
+Deno.test("PanelLink.run() has one timer, that of its next attempt", async () => {
+  const panel = new FakePanel();
+  panel.onHttp = () => Promise.reject(UNSUPPORTED);
+  panel.onRpc = () => Promise.reject(UNSUPPORTED);
+  panel.refusedVersion = 2;
+  await live(panel, async (time) => {
+    await time.run(1_000);
+    assertEquals(panel.transports, ["v1 WebSocket"]);
+    panel.blocked = "refused";
+    panel.socket.end("reset");
+    await time.run(0);
+    assertEquals(time.timers, 1);
+  });
+});
+
 Deno.test("PanelLink.run() asks for an answer with the first report by a new WebSocket", async () => {
   const panel = new FakePanel();
   await live(panel, async (time) => {
     await time.run(1_500);
     panel.socket.end("reset");
+    await time.run(0);
+    assertEquals(panel.connection.sender.socket, undefined);
     await time.run(2_500);
     assertEquals(panel.sockets.length, 2);
     assertStringIncludes(panel.socket.sent[0] ?? "", '"id":');
