@@ -5,7 +5,9 @@ import { PanelProbes } from "../../lib/agent/panel_probes.ts";
 import { setUpLog } from "../../lib/log/log.ts";
 import { SystemResolver } from "../../lib/net/dns.ts";
 import type { PanelOrder } from "../../lib/panel/orders.ts";
+import type { PanelConnection } from "../../lib/panel/panel_connection.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
+import { PanelSocket } from "../../lib/panel/panel_socket.ts";
 import type { WireBasicInfo, WireReport } from "../../lib/panel/protocol.ts";
 import type { Transport } from "../../lib/panel/transport.ts";
 import { PublicAddresses } from "../../lib/metrics/public_addresses.ts";
@@ -15,6 +17,8 @@ import type { Addresses, ProbeResult, ProbeTask } from "../../lib/types.ts";
 import { FakeTime } from "../fake_time.ts";
 import { fakeRow } from "../metrics/fake_collectors.ts";
 import { DEFAULTS, fakeConnection } from "../panel/fake_connection.ts";
+import { FakeReceiver } from "../panel/fake_receiver.ts";
+import { FakeSocket } from "../panel/fake_socket.ts";
 import { V1_POST, V2_WEBSOCKET } from "../panel/transports.ts";
 
 const refused = new PanelError("Cannot send: refused", { failure: "unreachable" });
@@ -28,7 +32,7 @@ class FakeWorld {
   readonly updates: (readonly ProbeTask[])[] = [];
   readonly log: string[] = [];
   onReport: () => Promise<void> = () => Promise.resolve();
-  onInfo: (info: WireBasicInfo) => Promise<void> = () => Promise.resolve();
+  onInfo: (info: WireBasicInfo, signal: AbortSignal) => Promise<void> = () => Promise.resolve();
   onResult: () => Promise<void> = () => Promise.resolve();
   addresses: () => Promise<Addresses> = () => Promise.resolve({});
   fetchTasks = () => Promise.resolve(this.tasks);
@@ -40,6 +44,14 @@ class FakeWorld {
   snapshots = 0;
   cores = 2;
   stopped = false;
+  /** Whether orders are refused. */
+  isClosed = false;
+  #connection: PanelConnection | undefined;
+
+  get connection(): PanelConnection {
+    assert(this.#connection !== undefined);
+    return this.#connection;
+  }
 
   agent(signal: AbortSignal, { infoIntervalMs = 300_000 } = {}): Agent {
     setUpLog({
@@ -55,17 +67,17 @@ class FakeWorld {
       protocolVersion: 1,
       infoIntervalMinutes: infoIntervalMs / 60_000,
     } as const;
-    const connection = fakeConnection(config);
+    const connection = this.#connection = fakeConnection(config);
     const { clientV1 } = connection;
     clientV1.sendReport = (report) =>
       this.#note("report", () => {
         this.reports.push(report);
         return this.onReport();
       });
-    clientV1.sendBasicInfo = (info) =>
+    clientV1.sendBasicInfo = (info, signal) =>
       this.#note("basic info", () => {
         this.infos.push(info);
-        return this.onInfo(info);
+        return this.onInfo(info, signal);
       });
     clientV1.sendProbeResult = () => this.#note("result", () => this.onResult());
     clientV1.fetchTasks = () => this.#note("tasks", () => this.fetchTasks());
@@ -85,6 +97,10 @@ class FakeWorld {
     this.deliver = (result) => probes.send(result);
     const control = new RemoteControl(undefined, connection, config);
     control.handle = note("control");
+    control.close = () => {
+      this.isClosed = true;
+      return RemoteControl.prototype.close.call(control);
+    };
     const counter = fakeRow("snapshots", {}, { collect: () => (this.snapshots++, {}) });
     const addresses = new PublicAddresses(
       config,
@@ -204,7 +220,57 @@ Deno.test("Agent.run() leaves no timer behind when it has ended", async () => {
   await time.run(1000);
   stop.abort();
   await running;
+  assertEquals([time.timers, world.connection.calls.aborted], [0, true]);
+});
+
+Deno.test("Agent.run() refuses orders and reports no more while its last calls end, for half a second", async () => {
+  const world = new FakeWorld();
+  world.onInfo = (_, signal) =>
+    new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  using time = new FakeTime();
+  const stop = new AbortController();
+  let hasEnded = false;
+  const running = world.agent(stop.signal).run().then(() => hasEnded = true);
+  await time.run(4_900);
+  assertEquals([world.times("basic info").length, world.isClosed], [1, false]);
+  stop.abort();
+  assertEquals(world.isClosed, true);
+  await time.run(499);
+  assertEquals([world.times("report"), hasEnded], [[0], false]);
+  await time.run(1);
+  await running;
   assertEquals(time.timers, 0);
+});
+
+Deno.test("Agent.run() closes the WebSocket when it ends", async () => {
+  const world = new FakeWorld();
+  const socket = new FakeSocket();
+  await live(world, async (time) => {
+    await time.run(0);
+    const { sender, acknowledgements } = world.connection;
+    const receiver = new FakeReceiver();
+    sender.socket = new PanelSocket(socket, { version: 1, receiver, acknowledgements });
+  });
+  assertEquals(socket.closeReason, "it was closed here");
+});
+
+Deno.test("Agent.run() goes on when no address can be found", async () => {
+  const world = new FakeWorld();
+  world.addresses = () => Promise.reject(new Error("no service answers"));
+  await live(world, async (time) => {
+    await time.run(300_000);
+  });
+  assertEquals(world.infos.map(({ ipv4 }) => ipv4), [undefined, undefined]);
+});
+
+Deno.test("Agent.run() retries basic info no sooner because addresses were found", async () => {
+  const world = new FakeWorld();
+  world.onInfo = () => Promise.reject(refused);
+  world.addresses = () => Promise.resolve({ ipv4: "192.0.2.1" });
+  await live(world, async (time) => {
+    await time.run(5_100);
+  });
+  assertEquals(world.infos.map(({ ipv4 }) => ipv4), [undefined, "192.0.2.1"]);
 });
 
 Deno.test("Agent.run() sends basic info once more without the newer fields, and remembers", async () => {
@@ -252,6 +318,7 @@ Deno.test("Agent.run() sends the cores that there are at each basic info", async
     await time.run(299_000);
   });
   assertEquals(world.infos.map((info) => info.cpu_cores), [2, 4]);
+  assertEquals(world.snapshots, world.reports.length, "basic info takes what was measured last");
 });
 
 Deno.test("Agent.run() says once which tasks it skips, and again when they change", async () => {

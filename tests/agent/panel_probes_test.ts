@@ -122,3 +122,38 @@ Deno.test("PanelProbes sends a result again that the panel's full queue has refu
   await probes.close();
   assertEquals(time.timers, 0);
 });
+
+Deno.test("PanelProbes has room for more results that are refused once the earlier ones were sent", async () => {
+  using time = new FakeTime();
+  const connection = fakeConnection(DEFAULTS);
+  const full = new PanelError("full", { failure: "rejected", code: -32000 });
+  const tries = new Map<number, number>();
+  connection.sender.sendProbeResult = ({ taskId }) => {
+    const count = (tries.get(taskId) ?? 0) + 1;
+    tries.set(taskId, count);
+    return count === 1 ? Promise.reject(full) : Promise.resolve();
+  };
+  const probes = new PanelProbes(connection, OPTIONS);
+  for (const first of [0, 900]) {
+    for (let taskId = first; taskId < first + 900; taskId++) {
+      probes.send({ taskId, kind: "icmp", valueMs: 5, finishedAt: new Date(0) });
+    }
+    await time.pass(5_000, { stepMs: 100 });
+  }
+  assertEquals([tries.size, [...tries.values()].every((count) => count === 2)], [1_800, true]);
+  await probes.close();
+});
+
+Deno.test("PanelProbes sends no result again when the calls were aborted", async () => {
+  using time = new FakeTime();
+  const connection = fakeConnection(DEFAULTS);
+  connection.sender.sendProbeResult = () => {
+    connection.close();
+    return Promise.reject(new PanelError("full", { failure: "rejected", code: -32000 }));
+  };
+  const probes = new PanelProbes(connection, OPTIONS);
+  probes.send({ taskId: 1, kind: "icmp", valueMs: 5, finishedAt: new Date(0) });
+  await time.run(0);
+  assertEquals(time.timers, 0);
+  await probes.close();
+});

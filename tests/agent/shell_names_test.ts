@@ -79,3 +79,12 @@ Deno.test("ShellNames resolves by the runtime where there is no shell", async ()
   names.onSealed();
   assertEquals((await names.lookUp("localhost")).length > 0, true);
 });
+
+Deno.test("ShellNames resolves by the runtime where the shell has ended", async () => {
+  const shell = new Shell(ROOTS);
+  await shell.close();
+  const names = new ShellNames(shell);
+  assertEquals(await names.failure, 'there is no "getent" to resolve names with');
+  names.onSealed();
+  assertEquals((await names.lookUp("localhost")).length > 0, true);
+});
