@@ -1,4 +1,10 @@
-import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { acceptsHost, clientOf, MetricsEndpoint } from "../../lib/agent/metrics_endpoint.ts";
@@ -9,6 +15,7 @@ import { Sampler } from "../../lib/metrics/snapshot.ts";
 import { setUpLog } from "../../lib/log/log.ts";
 import type { ProbeResult } from "../../lib/types.ts";
 import { FakeTime } from "../fake_time.ts";
+import { collectedLog } from "../log/collected_log.ts";
 import { realDeadline, realUntil } from "../real_deadline.ts";
 import { V2_WEBSOCKET } from "../panel/transports.ts";
 import { configOf } from "../metrics/config_of.ts";
@@ -129,6 +136,10 @@ Deno.test("MetricsEndpoint refuses everything else", async () => {
     const [line] = (await world.ask(request)).split("\r\n");
     assertEquals(line, `HTTP/1.1 ${status}`, request.slice(0, 40));
   }
+  const refusal = await world.ask("POST /metrics HTTP/1.1\r\n\r\n");
+  assertStringIncludes(refusal, "\r\nAllow: GET, HEAD\r\n");
+  const long = await world.ask(`GET /metrics HTTP/1.1\r\nA: ${"x".repeat(8_000)}\r\n\r\n`);
+  assertStringIncludes(long, "HTTP/1.1 200 OK");
   const head = await world.ask("HEAD /metrics HTTP/1.1\r\n\r\n");
   assertMatch(head, /Content-Length: [1-9]\d+\r\nConnection: close\r\n\r\n$/);
 });
@@ -333,6 +344,7 @@ Deno.test("MetricsEndpoint includes probes and the state of panels", async () =>
   monitor.onTransport(V2_WEBSOCKET);
   world.time.tick(250);
   monitor.onAccepted(3_000);
+  monitor.onProbeOrder({ id: 2, kind: "tcp" });
   for (let n = 0; n < 2; n++) monitor.onOutcome(failure);
   // Two nodes at one panel have one name, and Prometheus refuses a series that comes twice.
   monitors.open("q.example");
@@ -347,7 +359,7 @@ Deno.test("MetricsEndpoint includes probes and the state of panels", async () =>
   probes.onProbeResult?.(result(2, -1));
   const text = await world.ask("GET /metrics HTTP/1.1\r\n\r\n");
   const shown = text.split("\n").filter((line) =>
-    /^komari_(panel|agent|probe_(lost|.*count))/.test(line)
+    /^komari_(panel|agent|probes|probe_(lost|.*count))/.test(line)
   );
   assertEquals(shown, [
     'komari_probe_duration_seconds_count{panel="p.example",task="1",kind="icmp",target="1.1.1.1"} 1',
@@ -361,6 +373,8 @@ Deno.test("MetricsEndpoint includes probes and the state of panels", async () =>
     'komari_panel_accepted_timestamp_seconds{panel="p.example"} 1000.25',
     'komari_panel_failures{panel="p.example"} 2',
     'komari_panel_failures{panel="q.example"} 1',
+    'komari_probes{panel="p.example"} 1',
+    'komari_probes{panel="q.example"} 0',
   ]);
 });
 
@@ -392,15 +406,101 @@ Deno.test("MetricsEndpoint tries an address again that can't be used, and record
   await world.time.run(10_000);
   assertEquals([problems.at(-1), world.endpoint.listensLater], [undefined, false]);
   assertStringIncludes(await world.ask(SCRAPE), "200 OK");
+  assertStringIncludes(
+    lines.at(-1) ?? "",
+    `<6>agent: Metrics for Prometheus: http://127.0.0.1:${port}/metrics`,
+  );
 });
 
 Deno.test("MetricsEndpoint does not try again where the seal must be whole", async () => {
   const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   using _ = taken;
   const { port } = taken.addr;
-  const endpoint = new MetricsEndpoint({ hostname: "127.0.0.1", port }, { mayRetry: false });
+  const address = { hostname: "127.0.0.1", port };
+  const platform = { os: "darwin", health: { setProblem() {} } };
+  const lines = await collectedLog(async () => {
+    const endpoint = MetricsEndpoint.open(address, configOf(["--require-seal"]), platform);
+    await using world = new World(3_000, endpoint);
+    assertEquals([world.endpoint.url, world.endpoint.listensLater], [undefined, false]);
+  });
+  assertStringIncludes(lines.join(), "; restart the agent when it is free, and reports go on");
+  await collectedLog(() => {
+    const endpoint = MetricsEndpoint.open(address, configOf(), platform);
+    assertEquals(endpoint.listensLater, true);
+    return Promise.resolve();
+  });
+});
+
+Deno.test("MetricsEndpoint reads once for all scrapes that come meanwhile", async () => {
+  const exporter = new NodeExporter(new FakeMachine("debian-vm"), { includeMountPoints: [] });
+  const held = Promise.withResolvers<[]>();
+  let looks = 0;
+  exporter.families = () => (looks++, held.promise);
+  const address = { hostname: "127.0.0.1", port: 0 };
+  await using world = new World(3_000, new MetricsEndpoint(address, { exporter }));
+  const asked = [world.ask(SCRAPE), world.ask(SCRAPE)];
+  await realUntil(() => looks > 0 && world.time.timers === 0);
+  held.resolve([]);
+  for (const answer of asked) assertStringIncludes(await answer, "200 OK");
+  assertEquals(looks, 1);
+  assertStringIncludes(await world.ask(SCRAPE), "200 OK");
+  assertEquals(looks, 2);
+});
+
+Deno.test("MetricsEndpoint has each family once", async () => {
+  await using world = new World();
+  const text = await world.ask(SCRAPE);
+  const names = Array.from(text.matchAll(/^# TYPE (\S+)/gm), ([, name]) => name);
+  assert(names.length > 5, names.join());
+  assertEquals([...new Set(names)], names);
+});
+
+/** An endpoint whose socket gives its connections by `accept`, which gets the socket's own. */
+function endpointBy(
+  accept: (own: () => Promise<Deno.TcpConn>) => Promise<Deno.TcpConn>,
+): MetricsEndpoint {
+  const { listen } = Deno;
+  Reflect.set(Deno, "listen", (options: Deno.TcpListenOptions) => {
+    const listener = listen(options);
+    const own = listener.accept.bind(listener);
+    listener.accept = () => accept(own);
+    return listener;
+  });
+  try {
+    return new MetricsEndpoint({ hostname: "127.0.0.1", port: 0 });
+  } finally {
+    Reflect.set(Deno, "listen", listen);
+  }
+}
+
+Deno.test("MetricsEndpoint goes on a second after a connection could not be accepted", async () => {
+  let failures = 1;
+  const endpoint = endpointBy((accept) =>
+    failures-- > 0 ? Promise.reject(new Error("too many open files")) : accept()
+  );
   await using world = new World(3_000, endpoint);
-  assertEquals([world.endpoint.url, world.endpoint.listensLater], [undefined, false]);
+  await world.time.run(999);
+  assertEquals([failures, world.time.timers], [0, 1]);
+  await world.time.run(1);
+  assertEquals([failures, world.time.timers], [-1, 0]);
+  assertStringIncludes(await world.ask(SCRAPE), "200 OK");
+});
+
+Deno.test("MetricsEndpoint gives a client three seconds to take the response", async () => {
+  let writes = 0;
+  const endpoint = endpointBy(async (accept) => {
+    const connection = await accept();
+    connection.write = () => (writes++, new Promise(() => {}));
+    return connection;
+  });
+  await using world = new World(3_000, endpoint);
+  const asked = world.ask(SCRAPE).catch(() => "");
+  await realUntil(() => writes === 1);
+  world.time.tick(2_999);
+  assertEquals(world.time.timers, 1);
+  world.time.tick(1);
+  assertEquals(world.time.timers, 0);
+  assertEquals(await realDeadline(asked), "");
 });
 
 Deno.test({
