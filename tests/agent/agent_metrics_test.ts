@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { agentFamilies } from "../../lib/agent/agent_metrics.ts";
 import { formatMetrics } from "../../lib/exporter/openmetrics.ts";
 import type { PanelHealth } from "../../lib/state/health_file.ts";
@@ -19,6 +19,9 @@ Deno.test("agentFamilies() has the version, the sandbox and the memory of the ag
     `komari_agent_info{version="${VERSION}",sandbox="sealed"}`,
     "process_resident_memory_bytes",
   ]);
+  const bytes = Number(/^process_resident_memory_bytes (\d+)$/m.exec(text)?.[1]);
+  const { rss } = Deno.memoryUsage();
+  assert(bytes > rss / 2 && bytes < rss * 2, `${bytes} of ${rss}`);
 });
 
 Deno.test("agentFamilies() has the state of each panel once, and leaves out what is not known", () => {
