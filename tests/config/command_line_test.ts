@@ -51,3 +51,15 @@ Deno.test("parseArguments() keeps a value as it is, whatever is in it", () => {
     assertEquals([...parseArguments([`--token=${value}`]).flags.values()], [value]);
   }
 });
+
+Deno.test("parseArguments() takes what follows -- for commands, and the last value of a flag", () => {
+  assertEquals(parseArguments(["--", "traffic", "show"]).command, "traffic show");
+  assertThrows(() => parseArguments(["--", "--gpu"]), UsageError, 'Cannot use command "--gpu"');
+  assertEquals([...parseArguments(["-i", "1", "--interval", "2"]).flags.values()], ["2"]);
+});
+
+Deno.test("parseArguments() takes no value attached to the letter of a switch", () => {
+  assertThrows(() => parseArguments(["-ux"]), UsageError, "Cannot use flag -ux: there is none");
+  const { command, flags } = parseArguments(["-u", "demo"]);
+  assertEquals([command, [...flags.values()]], ["demo", ["true"]]);
+});

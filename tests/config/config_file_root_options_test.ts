@@ -4,9 +4,14 @@ import { ROOT_KEYS, splitRootOptions } from "../../lib/config/config_file.ts";
 import { OPTION_ROWS } from "../../lib/config/option_table.ts";
 
 Deno.test("splitRootOptions() leaves out where root would go, and keeps the rest", () => {
-  const { counted, ignored } = splitRootOptions(new Map([["mirror", "m"], ["interval", "3"]]));
-  assertEquals([...counted], [["interval", "3"]]);
-  assertEquals([...ignored], [["mirror", "m"]]);
+  const trusted = ["interval", "endpoint", "token"];
+  const forRoot = [
+    ...["auto_discovery_file", "state_dir", "update_url", "update_key"],
+    ...["mirror", "ca_cert", "token_file"],
+  ];
+  const all = new Map([...trusted, ...forRoot].map((key) => [key, "x"]));
+  const { counted, ignored } = splitRootOptions(all);
+  assertEquals([[...counted.keys()], [...ignored.keys()]], [trusted, forRoot]);
 });
 
 Deno.test("splitRootOptions() knows every option that names a file or a folder", () => {

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { readConfigFile } from "../../lib/config/config_file.ts";
+import { readConfigFile, readOptionFile } from "../../lib/config/config_file.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 
 function read(text: string): Map<string, string> {
@@ -34,5 +34,28 @@ Deno.test("readConfigFile() says where the syntax is wrong, and shows nothing of
     const { message } = assertThrows(() => read(text), UsageError, place, text);
     assertEquals(message.includes("s3cret"), false, message);
     assertEquals(message.startsWith("Cannot use --config c: it is no valid JSON"), true, message);
+  }
+});
+
+Deno.test("readConfigFile() takes null for a key that is not there", () => {
+  const text = '{"interval": null, "panels": null, "enable_gpu": false, "month_rotate": 5}';
+  assertEquals(Object.fromEntries(read(text)), { enable_gpu: "false", month_rotate: "5" });
+});
+
+Deno.test("readOptionFile() says why a file can't be read, with the error as the cause", () => {
+  const table: [code: string, reason: string][] = [
+    ["ENOENT", "no such file"],
+    ["ENOTDIR", "no such file"],
+    ["EACCES", "permission denied"],
+    ["EISDIR", "it is a folder"],
+    ["EIO", "the words of the system"],
+  ];
+  for (const [code, reason] of table) {
+    const cause = Object.assign(new Error("the words of the system"), { code });
+    const readText = () => {
+      throw cause;
+    };
+    const error = assertThrows(() => readOptionFile("--ca-cert", "/pem", readText), UsageError);
+    assertEquals([error.message, error.cause], [`Cannot read --ca-cert /pem: ${reason}`, cause]);
   }
 });

@@ -25,7 +25,8 @@ function endpointOf(args: readonly string[], env: Record<string, string> = {}): 
 }
 
 Deno.test("installedConfig() is used by commands about the installed agent", () => {
-  for (const command of ["install", "traffic show", "traffic set", "health"]) {
+  const commands = ["install", "traffic show", "traffic set", "health", "status", "doctor"];
+  for (const command of commands) {
     assertEquals(endpointOf(command.split(" ")), "https://p.example", command);
   }
 });
@@ -35,8 +36,19 @@ Deno.test("resolveConfig() finds the installed configuration unless a panel is n
     assertEquals(endpointOf(args), "https://p.example", args.join(" "));
   }
   for (const args of [["demo"], ["version"], ["help"]]) assertEquals(endpointOf(args), "");
-  assertEquals(endpointOf(["-e", "https://own.example"]), "https://own.example");
-  assertEquals(endpointOf([], { AGENT_ENDPOINT: "https://own.example" }), "https://own.example");
+  const own = "https://own.example";
+  for (const command of [[], ["doctor"]]) {
+    assertEquals(endpointOf([...command, "-e", own]), own);
+    assertEquals(endpointOf(command, { AGENT_ENDPOINT: own }), own);
+    const config = resolveConfig({
+      args: [...command, "-e", own],
+      env: {},
+      readText: () => '{"interval": 7}',
+      readMode: () => 0o600,
+      installedConfigs: () => ["/etc/komari-agent-deno/config.json"],
+    });
+    assertEquals([config.intervalSeconds, config.isConfigInstalled], [undefined, false]);
+  }
 });
 
 Deno.test("resolveConfig() lets no agent trust an installed configuration of another user", () => {
@@ -106,4 +118,35 @@ Deno.test("installedConfig() is named when it is broken", () => {
     UsageError,
     "the installed configuration /etc/komari-agent-deno/config.json",
   );
+});
+
+Deno.test("resolveConfig() ignores another user's paths where root would go by them", () => {
+  const stateOf = (command: string) =>
+    resolveConfig({
+      args: command.split(" "),
+      env: {},
+      readText: () => '{"state_dir": "/srv/state"}',
+      readMode: () => 0o600,
+      installedConfigs: () => ["/etc/komari-agent-deno/config.json"],
+      isOwn: () => false,
+    }).stateDir;
+  for (const command of ["report --dry-run", "install", "doctor", "config show"]) {
+    assertEquals(stateOf(command), "", command);
+  }
+  for (const command of ["status", "health", "traffic show", "traffic set"]) {
+    assertEquals(stateOf(command), "/srv/state", command);
+  }
+});
+
+Deno.test("resolveConfig() asks for the record of the service that is named", () => {
+  const mirrorOf = (...words: string[]) =>
+    resolveConfig({
+      args: ["update", ...words],
+      env: {},
+      readText: () => "",
+      readMode: () => 0o600,
+      recordedOptions: (name) => new Map([["mirror", `https://${name}.example`]]),
+    }).mirror;
+  assertEquals(mirrorOf(), "https://komari-agent-deno.example");
+  assertEquals(mirrorOf("--install-service-name", "node-2"), "https://node-2.example");
 });

@@ -66,6 +66,8 @@ Deno.test("resolveConfig() puts everything over what an official agent was told"
   assertEquals(resolve(["--token-file", "token"], { files, importedOptions }).token, "own");
   const wrong = new Map([["interval", "x"]]);
   assertStringIncludes(refusal([], { importedOptions: wrong }), "interval of the official agent");
+  const unset = resolve(["install", "--unset", "month-rotate"], { importedOptions });
+  assertEquals([unset.monthRotate, unset.intervalSeconds], [0, 7]);
 });
 
 Deno.test("resolveConfig() puts flags over environment over file over defaults", () => {
@@ -336,6 +338,21 @@ Deno.test("resolveConfig() warns of an interval that lets the node look offline"
   assertEquals(resolve(["-i", "30.5"]).notices.length, 1);
 });
 
+Deno.test("resolveConfig() lets the demo's panel probe this machine, and no other", () => {
+  assertEquals(resolve(["demo"]).allowLocalProbes, true);
+  assertEquals(resolve([]).allowLocalProbes, false);
+  assertEquals(resolve(["--allow-local-probes"]).allowLocalProbes, true);
+});
+
+Deno.test("resolveConfig() takes the proxies of the environment where a command leaves this machine", () => {
+  const env = { HTTPS_PROXY: "http://proxy:3128" };
+  const used = ["report", "update", "install", "doctor"];
+  for (const command of [...used, "demo", "status", "health", "config show", "traffic show"]) {
+    const proxies = used.includes(command) ? { https: "http://proxy:3128" } : {};
+    assertEquals(resolve(command.split(" "), { env }).proxies, proxies, command);
+  }
+});
+
 Deno.test("resolveConfig() reports faster in the demo unless told otherwise", () => {
   assertEquals(resolve(["demo"]).intervalSeconds, 1);
   assertEquals(resolve(["demo", "-i", "7"]).intervalSeconds, 7);
@@ -395,6 +412,9 @@ Deno.test("resolveConfig() hands out every secret", () => {
   );
   const wanted = ["tok", "Bearer beared", "beared", "cloudy", "p%40ssword", "p@ssword"];
   assertEquals(config.secrets, wanted);
+  const panels = ["one", "two"].map((token) => ({ endpoint: "https://p.example", token }));
+  const files = { c: JSON.stringify({ panels }) };
+  assertEquals(resolve(["--config", "c"], { files }).secrets, ["one", "two"]);
 });
 
 Deno.test("resolveConfig() reports details of graphics cards only when asked to", () => {

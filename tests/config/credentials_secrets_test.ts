@@ -17,5 +17,17 @@ Deno.test("secretsOf() leaves out what would hide parts of ordinary words", () =
   const headers = [["X", "12345"], ["Y", "123456"], ["Z", "Bearer 12345"]] as const;
   assertEquals(secretsOf({ ...NONE, headers }), ["123456", "Bearer 12345"]);
   const secrets = (http: string) => secretsOf({ ...NONE, proxies: { http } });
+  assertEquals(
+    secrets("http://u:1234@h"),
+    secretsOf({ ...NONE, proxies: { https: "http://u:1234@h" } }),
+  );
   assertEquals([secrets("http://u:123@h"), secrets("http://u:1234@h")], [[], ["1234"]]);
+});
+
+Deno.test("secretsOf() has what follows the scheme of a header, too", () => {
+  for (const scheme of ["Basic", "bearer", "Digest", "Token"]) {
+    const value = `${scheme} s3cret`;
+    assertEquals(secretsOf({ ...NONE, headers: [["X", value]] }), [value, "s3cret"]);
+  }
+  assertEquals(secretsOf({ ...NONE, headers: [["X", "other s3cret"]] }), ["other s3cret"]);
 });

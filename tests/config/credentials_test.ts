@@ -16,6 +16,10 @@ Deno.test("requireCredentials() throws when the panel is missing, or what says a
   assertStringIncludes(missing({ ...NOTHING, token: "t" }), "without --endpoint URL");
   assertStringIncludes(missing({ ...NOTHING, autoDiscoveryKey: "k" }), "without --endpoint URL");
   assertStringIncludes(missing({ ...NOTHING, endpoint }), "or --auto-discovery KEY");
+  assertEquals(
+    missing(NOTHING),
+    'Cannot report without --endpoint URL; see --help, or try it with "demo"',
+  );
   const { message } = assertThrows(
     () => requireCredentials(NOTHING, { verb: "install" }),
     UsageError,

@@ -17,4 +17,8 @@ Deno.test("resolveConfig() takes the language from --lang before the environment
   assertEquals(language(["help"], { LANG: "zh_CN.UTF-8" }), "zh");
   assertEquals(language(["help", "--lang", "en"], { LANG: "zh_CN.UTF-8" }), "en");
   assertEquals(language(["help"], { AGENT_LANG: "zh" }), "zh");
+  const ofLog = (args: string[], env: Record<string, string>) =>
+    resolveConfig({ args, env, readText: () => "", readMode: () => undefined }).logLanguage;
+  assertEquals(ofLog([], { LANG: "zh_CN.UTF-8" }), "en");
+  assertEquals(ofLog([], { AGENT_LANG: "zh" }), "zh");
 });

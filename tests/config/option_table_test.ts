@@ -275,3 +275,36 @@ Deno.test("COMMANDS are called as the help says", () => {
     else assertEquals(usage.startsWith(name), true, usage);
   }
 });
+
+Deno.test("OPTIONS refuse texts that mean nothing to them, each by its own rule", () => {
+  const table: [flag: string, wrong: string, allowed: string][] = [
+    ["endpoint", "panel.example", "a URL such as https://panel.example.com"],
+    ["token", "a b", "one token as the panel shows it"],
+    ["auto-discovery", "short", "the panel's key"],
+    ["custom-dns", "a b", "HOST or HOST:PORT"],
+    ["header", "X", "Name: value"],
+    ["cf-access-client-id", "\u00e4", "a value of plain ASCII"],
+    ["cf-access-client-secret", "\u00e4", "a value of plain ASCII"],
+    ["metrics", "x", "PORT or ADDRESS:PORT"],
+    ["state-dir", "state", "a full path"],
+    ["up", "x", "bytes"],
+    ["down", "x", "bytes"],
+    ["custom-ipv4", "::1", "an IPv4 address"],
+    ["custom-ipv6", "1.2.3.4", "an IPv6 address"],
+    ["ip-services", "x", "off, or URLs"],
+    ["unset", "x", "names of options"],
+    ["install-dir", "agent", "a full path of letters"],
+    ["install-service-name", "a b", "letters, digits"],
+    ["update-url", "x", "a URL such as"],
+    ["update-key", "x", "an Ed25519 public key"],
+    ["mirror", "x", "a URL such as"],
+    ["install-version", "latest", "a version such as 1.2.3"],
+    ["include-nics", "eth0\x00", "text without control characters"],
+    ["token-file", "/a\nb", "text without control characters"],
+    ["fault", "\x1b[2J", "text without control characters"],
+  ];
+  for (const [flag, wrong, allowed] of table) {
+    const row = OPTION_ROWS.find((row) => row.flag === flag);
+    assertThrows(() => row?.parse(wrong), RangeError, allowed, flag);
+  }
+});

@@ -55,3 +55,8 @@ Deno.test("publicConfig() says whether remote control is off, as the official ag
   assertEquals(shown(["--enable-remote-control"]).disable_web_ssh, false);
   assertEquals(shown(["--enable-remote-control", "--disable-web-ssh"]).disable_web_ssh, true);
 });
+
+Deno.test("publicConfig() leaves out options without effect, and what only flags can set", () => {
+  const config = shown(["--max-retries", "9", "--port", "1", "demo"]);
+  assertEquals(["max_retries", "port", "memory_mode_available"].filter((it) => it in config), []);
+});
