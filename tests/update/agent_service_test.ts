@@ -20,6 +20,9 @@ Deno.test("agentService() finds the service by its name or the program's", async
   });
   assertEquals(agentService(`${path}-other`, names, fake.system), undefined, "another program");
   assertEquals(agentService(path, ["komari-agent-deno"], fake.system), undefined);
+  const record = fake.text("/etc/node-2/install.json");
+  fake.write("/etc/node-1/install.json", record.replaceAll("/srv/agents/node-2", "/opt/other"));
+  assertEquals(agentService(path, ["node-1", "node-2"], fake.system)?.runtimeFolder, "/run/node-2");
   fake.write("/etc/node-2/install.json", "{}");
   assertThrows(() => agentService(path, names, fake.system), Error, "Cannot read");
 });

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { findSha256 } from "../../lib/update/checksums.ts";
+import { findSha256, listedNames, signedVersion } from "../../lib/update/checksums.ts";
 
 const A = "0a".repeat(32);
 const B = "0b".repeat(32);
@@ -34,4 +34,22 @@ Deno.test("findSha256() finds each file of any list", () => {
     const list = names.map((name, index) => `${sumOf(index)}  ${name}\n`).join("");
     names.forEach((name, index) => assertEquals(findSha256(list, name), sumOf(index)));
   }));
+});
+
+Deno.test("signedVersion() reads the line that names the version", () => {
+  const table: [sums: string, version: string | undefined][] = [
+    [`#version=1.2.3\n${A}  x\n`, "1.2.3"],
+    [`${A}  x\r\n#version=v1.2.3\r\n`, "1.2.3"],
+    ["#version=1.2.3-rc.1\n", "1.2.3-rc.1"],
+    [` #version=1.2.3\n${A}  #version=1.2.3\n`, undefined],
+    ["#version=\n", undefined],
+  ];
+  for (const [sums, version] of table) assertEquals(signedVersion(sums), version, sums);
+});
+
+Deno.test("listedNames() has the name of each file, and nothing else", () => {
+  const sums = `#version=1.2.3\n${A}  one\r\n${B.toUpperCase()} *two words\n${
+    A.slice(1)
+  }  x\n ${A}  y\n`;
+  assertEquals(listedNames(sums), ["one", "two words"]);
 });

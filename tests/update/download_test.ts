@@ -37,9 +37,12 @@ async function failure(promise: Promise<unknown>): Promise<string> {
 }
 
 Deno.test("Downloads.text() returns the text and sends the user agent", async () => {
-  const answer: Answer = (request) => new Response(`by ${request.headers.get("user-agent")}`);
+  const answer: Answer = ({ headers }) =>
+    new Response(`${headers.get("accept")} by ${headers.get("user-agent")}`);
   await withServer(answer, async (origin, downloads) => {
-    assertEquals(await text(downloads, `${origin}/x`), `by ${USER_AGENT}`);
+    assertEquals(await text(downloads, `${origin}/x`), `*/* by ${USER_AGENT}`);
+    const byName = origin.replace("127.0.0.1", "localhost");
+    assertEquals(await text(downloads, `${byName}/x`), `*/* by ${USER_AGENT}`);
   });
 });
 
@@ -64,6 +67,18 @@ Deno.test("Downloads.text() follows redirects to HTTP and HTTPS only", async () 
         await failure(text(downloads, origin)),
         "redirects from HTTPS to another protocol",
       );
+    });
+  }
+});
+
+Deno.test("Downloads.text() follows no answer but a redirect", async () => {
+  for (const status of [201, 299, 400, 503]) {
+    const answer: Answer = ({ url }) =>
+      url.endsWith("/there")
+        ? new Response("there")
+        : new Response(null, { status, headers: { location: "/there" } });
+    await withServer(answer, async (origin, downloads) => {
+      assertStringIncludes(await failure(text(downloads, origin)), `answered ${status}`);
     });
   }
 });

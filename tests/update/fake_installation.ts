@@ -57,6 +57,7 @@ export function updaterOptions(
 /** As {@linkcode performUpdate}; where it polls the agent's health, time passes at once. */
 export async function performNow(
   parts: UpdaterOptions & { agent: FakeAgent },
+  signal = new AbortController().signal,
 ): Promise<UpdateOutcome> {
   using time = new FakeTime({ now: Date.now() });
   let isPolled = false;
@@ -66,7 +67,7 @@ export async function performNow(
     return health();
   };
   let isDone = false;
-  const performing = performUpdate(parts, new AbortController().signal);
+  const performing = performUpdate(parts, signal);
   const finish = () => void (isDone = true);
   performing.then(finish, finish);
   while (!isDone) {

@@ -5,6 +5,7 @@ import {
   sharesServiceWith,
 } from "../../lib/update/processes.ts";
 import { writeExecutable } from "../executable.ts";
+import { FAKE_PID, FakeProc, statOf } from "./fake_proc.ts";
 
 const isLinux = Deno.build.os === "linux";
 
@@ -107,3 +108,71 @@ function hasScript(): boolean {
     return false;
   }
 }
+
+Deno.test({
+  name: "isAttachedToTerminal() knows terminals and consoles, and no other devices",
+  ignore: !isLinux,
+  fn() {
+    const inputs = [
+      "/dev/pts/0",
+      "/dev/tty1",
+      "/dev/console",
+      "/dev/null",
+      "socket:[7]",
+      "/x/dev/tty",
+    ];
+    const found = inputs.filter((input) => {
+      using _proc = new FakeProc({ [`${FAKE_PID}/fd/0`]: input });
+      return isAttachedToTerminal(FAKE_PID);
+    });
+    assertEquals(found, inputs.slice(0, 3));
+  },
+});
+
+Deno.test({
+  name: "sharesServiceWith() is true within one service of systemd alone",
+  ignore: !isLinux,
+  fn() {
+    const group = "0::/system.slice/agent.service\n";
+    const isShared = (own: string, parent: string) => {
+      using _proc = new FakeProc({
+        "self/cgroup": own,
+        [`${FAKE_PID}/cgroup`]: group,
+        [`${FAKE_PID}/stat`]: statOf(FAKE_PID + 1),
+        [`${FAKE_PID + 1}/comm`]: `${parent}\n`,
+      });
+      return sharesServiceWith(FAKE_PID);
+    };
+    assertEquals(isShared(group, "systemd"), true);
+    assertEquals(isShared("0::/system.slice/other.service\n", "systemd"), false);
+    assertEquals(isShared(group, "sh"), false);
+  },
+});
+
+Deno.test({
+  name: "runsProgram() takes no word without a slash, and no flag, for a script",
+  ignore: !isLinux,
+  fn() {
+    const folder = Deno.realPathSync(Deno.makeTempDirSync());
+    try {
+      const path = `${folder}/agent`;
+      Deno.writeTextFileSync(path, "");
+      Deno.mkdirSync(`${folder}/-x`);
+      for (
+        const [word, isRun] of [["./agent", true], ["agent", false], [
+          "-x/../agent",
+          false,
+        ]] as const
+      ) {
+        using _proc = new FakeProc({
+          [`${FAKE_PID}/exe`]: "/bin/sh",
+          [`${FAKE_PID}/cwd`]: folder,
+          [`${FAKE_PID}/cmdline`]: `sh\0${word}\0`,
+        });
+        assertEquals(runsProgram(FAKE_PID, path), isRun, word);
+      }
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});

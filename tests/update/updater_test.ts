@@ -3,6 +3,7 @@ import { describeError } from "../../lib/log/log.ts";
 import { formatUpdateState } from "../../lib/state/update_state.ts";
 import type { FoundRelease } from "../../lib/update/releases.ts";
 import type { UpdateStep } from "../../lib/update/trial.ts";
+import type { UpdaterOptions } from "../../lib/update/updater.ts";
 import { ReleaseKeys } from "./release_keys.ts";
 import { programOf, ReleaseServer, type ServerFaults, sha256 } from "./release_server.ts";
 import {
@@ -100,6 +101,7 @@ Deno.test("performUpdate() rolls back when the new version does not report, and 
   assertEquals(world.server.requestedPaths.slice(before), ["/latest"]);
   world.server.publish("1.3.1", programOf("1.3.1"));
   assertEquals((await world.run()).kind, "updated");
+  assertEquals(world.failed(), ["1.3.0"], "it is not forgotten");
 });
 
 Deno.test("performUpdate() takes all through a mirror, by the signed version", async () => {
@@ -140,6 +142,42 @@ Deno.test("performUpdate() tries a version that was rejected again after a week"
   await state.write(formatUpdateState({ failed: [{ version: "1.3.0", atMs }] }));
   world.server.publish("1.3.0", programOf("1.3.0"));
   assertEquals((await world.run()).kind, "updated");
+});
+
+Deno.test("performUpdate() remembers each version that failed once, with the last time", async () => {
+  await using world = await World.open();
+  const dayMs = 24 * 60 * 60_000;
+  const { state } = world.parts();
+  await state.open();
+  const failed = [["1.3.0", 8], ["1.2.9", 1]] as const;
+  await state.write(formatUpdateState({
+    failed: failed.map(([version, days]) => ({ version, atMs: Date.now() - days * dayMs })),
+  }));
+  world.silentVersions.push("1.3.0");
+  world.server.publish("1.3.0", programOf("1.3.0"));
+  assertEquals((await world.run()).kind, "rolled back");
+  assertEquals(world.failed(), ["1.2.9", "1.3.0"]);
+  const outcome = await world.run();
+  assertEquals(outcome.kind === "nothing" && outcome.release.decision, "failed before");
+});
+
+Deno.test("performUpdate() says where the versions are", async () => {
+  await using world = await World.open();
+  world.server.publish("1.3.0", programOf("1.3.0"));
+  Deno.mkdirSync(`${world.path}.update`);
+  const seen: unknown[] = [];
+  const onStep: UpdaterOptions["onStep"] = (step, fields) => void seen.push([step, fields]);
+  await performNow({ ...world.parts(), onStep });
+  const versions = { from: "1.2.3", to: "1.3.0" };
+  assertEquals(seen, [
+    ["fetched", versions],
+    ["runs", versions],
+    ["trial written", versions],
+    ["old kept", { ...versions, path: `${world.path}.old` }],
+    ["in place", { ...versions, path: world.path }],
+    ["restarted", versions],
+    ["accepted", versions],
+  ]);
 });
 
 Deno.test("performUpdate() only replaces the file when no agent is running", async () => {
@@ -450,6 +488,133 @@ Deno.test("performUpdate() rolls back when the disk fails during activation", as
   assertEquals(versionIn(world.path), "1.2.3");
   assertEquals(world.parts().state.read().value, { failed: [] });
 });
+
+Deno.test("performUpdate() leaves nothing when the version before can't be kept", async () => {
+  for (const isRunning of [true, false]) {
+    await using world = await World.open();
+    world.server.publish("1.3.0", PROGRAM);
+    Deno.mkdirSync(`${world.path}.update`);
+    const parts = world.parts();
+    if (!isRunning) parts.agent.stop();
+    parts.files.backUp = () => Promise.reject(new Error("input/output error"));
+    const error = await assertRejects(() => performNow(parts), Error);
+    assertStringIncludes(describeError(error), "Cannot install version 1.3.0: input/output error");
+    assertEquals(versionIn(world.path), "1.2.3");
+    assertEquals(world.names().filter((name) => !/^agent(\.agent|\.update)?$/.test(name)), []);
+    assertEquals(world.parts().state.read().value, isRunning ? { failed: [] } : undefined);
+  }
+});
+
+/** Where an update is aborted, with what it leaves then, and how the next one ends. */
+const ABORTS: Record<
+  string,
+  {
+    prepare: (world: World, abort: () => void) => ReturnType<World["parts"]>;
+    trial: "open" | "returning" | "none";
+    next: string;
+  }
+> = {
+  "before the new program is tried": {
+    prepare: (world, abort) => ({
+      ...world.parts(),
+      onStep: (step: UpdateStep) => void (step === "fetched" && abort()),
+    }),
+    trial: "none",
+    next: "updated",
+  },
+  "while the agent does not report yet": {
+    prepare(world, abort) {
+      world.silentVersions.push("1.2.3");
+      const parts = world.parts();
+      const health = parts.agent.health.bind(parts.agent);
+      let looks = 0;
+      parts.agent.health = () => {
+        const found = health();
+        if (++looks === 2) abort();
+        return found && { ...found, acceptedAtMs: undefined };
+      };
+      return parts;
+    },
+    trial: "none",
+    next: "updated",
+  },
+  "while the agent restarts": {
+    prepare(world, abort) {
+      const parts = world.parts();
+      parts.agent.restart = () => {
+        abort();
+        return Promise.reject(new Error("ended by a signal"));
+      };
+      return parts;
+    },
+    trial: "open",
+    next: "updated",
+  },
+  "while a report is waited for": {
+    prepare(world, abort) {
+      const parts = world.parts();
+      parts.agent.restart = async () => {
+        await parts.agent.start();
+        parts.agent.stop();
+        abort();
+      };
+      return parts;
+    },
+    trial: "open",
+    next: "rolled back",
+  },
+  "while the version before comes back": {
+    prepare(world, abort) {
+      world.silentVersions.push("1.3.0");
+      const parts = world.parts();
+      parts.files.rollBack = () => {
+        abort();
+        return Promise.reject(new Error("ended by a signal"));
+      };
+      return parts;
+    },
+    trial: "returning",
+    next: "rolled back",
+  },
+  "while the version before restarts": {
+    prepare(world, abort) {
+      world.silentVersions.push("1.3.0");
+      const parts = world.parts();
+      parts.agent.restart = async () => {
+        await parts.agent.start();
+        parts.agent.restart = () => {
+          abort();
+          return Promise.reject(new Error("ended by a signal"));
+        };
+      };
+      return parts;
+    },
+    trial: "returning",
+    next: "rolled back",
+  },
+};
+
+for (const [kind, { prepare, trial, next }] of Object.entries(ABORTS)) {
+  Deno.test(`performUpdate() is continued by the next one when it is aborted ${kind}`, async () => {
+    await using world = await World.open();
+    world.server.publish("1.3.0", PROGRAM);
+    Deno.mkdirSync(`${world.path}.update`);
+    const reason = new Error("stopped");
+    const user = new AbortController();
+    const parts = prepare(world, () => user.abort(reason));
+    const error = await performNow(parts, user.signal).catch((error: unknown) => error);
+    assertEquals(error, reason);
+    const left = world.parts().state.read().value?.trial;
+    const found = left === undefined ? "none" : left.isReturning ? "returning" : "open";
+    assertEquals(found, trial);
+    if (trial === "none") {
+      assertEquals(world.names(), ["agent", "agent.agent", "agent.update"]);
+      world.silentVersions.length = 0;
+    }
+    assertEquals((await world.run()).kind, next);
+    assertEquals(world.failed(), next === "updated" ? [] : ["1.3.0"]);
+  });
+}
 
 Deno.test("performUpdate() starts the old version when the restart only stopped the agent", async () => {
   await using world = await World.open();

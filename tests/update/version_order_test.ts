@@ -16,7 +16,9 @@ Deno.test("stableVersionOf() accepts tags of stable versions only", () => {
     "-1.2.3",
     "v1.2.3 ",
     "vv1.2.3",
+    "1.2.1234567890",
   ];
+  assertEquals(stableVersionOf("1.2.123456789"), "1.2.123456789");
   for (const tag of others) assertEquals(stableVersionOf(tag), undefined, tag);
 });
 
