@@ -15,15 +15,19 @@ Deno.test("trustedDeno() refuses a Deno that the service's user can't access", a
       `Cannot run ${path} as agent: ${folder} is not accessible to other users`,
     );
     assertEquals(trustedDeno(path, { user: "root" }), path);
-    await Deno.chmod(folder, 0o755);
+    assertEquals(trustedDeno(path, { user: "" }), path, "a user's own service");
+    await Deno.chmod(folder, 0o711);
     await Deno.symlink(path, `${folder}/link`);
     assertEquals(trustedDeno(`${folder}/link`, { user: "agent" }), path);
-    await Deno.chmod(path, 0o700);
-    assertThrows(
-      () => trustedDeno(path, { user: "agent" }),
-      UsageError,
-      `: ${path} is not accessible`,
-    );
+    // Whoever starts a program must read it, too.
+    for (const mode of [0o700, 0o711, 0o744]) {
+      await Deno.chmod(path, mode);
+      assertThrows(
+        () => trustedDeno(path, { user: "agent" }),
+        UsageError,
+        `: ${path} is not accessible`,
+      );
+    }
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

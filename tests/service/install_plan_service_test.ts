@@ -132,6 +132,10 @@ Deno.test("planService() gives root on a Mac its own copy of the proxies", async
   // Proxies stay when nothing is said of them.
   await installed(called(fake), ["install"]);
   assertEquals(fake.text(`/etc/${NAME}/update-environment`), proxies);
+  // The service's user may write the first one, which root must not source.
+  fake.write(`/etc/${NAME}/environment`, proxies.replace("proxy:3128", "evil:3128"));
+  await installed(called(fake), ["install"]);
+  assertEquals(fake.text(`/etc/${NAME}/update-environment`), proxies);
   await uninstall(fake.system, { serviceName: NAME, print: false, signal });
   assertEquals(fake.tree(), before);
 });

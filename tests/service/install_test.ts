@@ -264,10 +264,12 @@ Deno.test("install() with --print shows every file and command without secrets, 
   const config = configOf([...ARGS, "--print", "--header", 'X-Key: very"secret'], {
     env: { HTTP_PROXY: "http://me:pass$word@proxy" },
   });
-  assertEquals(await installNow(config, fake.system), undefined);
+  const isTokenKnown = () => Promise.reject(new Error("no panel is asked"));
+  assertEquals(await installNow(config, { ...fake.system, isTokenKnown }), undefined);
   assertEquals(fake.tree(), before);
   assertEquals(fake.calls(), []);
   const printed = fake.printed.join("\n");
+  assertEquals(printed.includes("could not be checked"), false);
   for (
     const shown of [
       `File /etc/${NAME}/config.json (mode 0640, group of ${NAME})`,
@@ -280,6 +282,20 @@ Deno.test("install() with --print shows every file and command without secrets, 
   ) assertStringIncludes(printed, shown);
   for (const secret of ["top-secret", 'very"secret', 'very\\"secret', "pass$word", "pass\\$word"]) {
     assert(!printed.includes(secret), secret);
+  }
+});
+
+Deno.test("install() with --print runs nothing of systemd's, for root and for a user", async () => {
+  for (const [uid, home] of [[0, "/root"], [1000, "/home/ann"]] as const) {
+    await using fake = new FakeSystem({
+      folders: ["run/systemd/system", home.slice(1)],
+      fakes: { id: "echo ann", systemctl: "exit 1", "systemd-run": "exit 226", loginctl: "" },
+      system: { uid, home },
+    });
+    const before = fake.tree();
+    await installNow(configOf([...ARGS, "--print"]), fake.system);
+    assertEquals([fake.tree(), fake.calls()], [before, []]);
+    assertStringIncludes(fake.printed.join("\n"), `restart ${NAME}.service`);
   }
 });
 
@@ -343,7 +359,10 @@ Deno.test("install() creates a user service without root", async () => {
   ]);
   const made = fake.tree().filter((line) => !before.includes(line));
   assert(made.every((line) => line.startsWith(home)), made.join("\n"));
-  assertStringIncludes(made.join("\n"), `${home}/.config/${NAME}/config.json 600`);
+  const folder = `${home}/.config/${NAME}/`;
+  for (const line of [`${folder} 700`, `${folder}config.json 600`]) {
+    assert(made.includes(line), line);
+  }
   assertStringIncludes(fake.printed.join("\n"), "root runs: loginctl enable-linger ann");
   assertEquals(
     JSON.parse(fake.text(`${home}/.config/${NAME}/config.json`)).state_dir,
@@ -422,7 +441,7 @@ Deno.test("install() records that it enabled lingering", async () => {
   for (let round = 0; round < 2; round++) {
     await installNow(configOf(ARGS), fake.system);
   }
-  assert(!fake.printed.join("\n").includes("It ends with your login"));
+  assert(!fake.printed.join("\n").includes("The service stops when you log out"));
   await uninstall(fake.system, { serviceName: NAME, print: false, signal });
   assertEquals(fake.tree(), before);
 });
@@ -455,6 +474,28 @@ Deno.test("install() stops at a failed step, and uninstall() removes what was cr
   );
   await uninstall(fake.system, { serviceName: NAME, print: false, signal });
   assertEquals(fake.tree(), before);
+});
+
+Deno.test("install() records first what it is going to make, so that uninstall() can end it", async () => {
+  await using fake = new FakeSystem({
+    folders: ["run/openrc", "etc/init.d"],
+    fakes: { ...OPENRC, useradd: "exit 4" },
+  });
+  const before = fake.tree();
+  await assertRejects(() => installNow(configOf(ARGS), fake.system), Error, "useradd");
+  await uninstall(fake.system, { serviceName: NAME, print: false, signal });
+  assertEquals(fake.tree(), before);
+});
+
+Deno.test("install() plans mount namespaces where nothing is known against them", async () => {
+  for (const body of ["exit 1", "exit 0"]) {
+    await using fake = new FakeSystem({
+      folders: ["run/systemd/system"],
+      fakes: { ...USERS, systemctl: "", journalctl: "", "systemd-run": body },
+    });
+    await installNow(configOf(ARGS), fake.system);
+    assertStringIncludes(fake.text(`/etc/systemd/system/${NAME}.service`), "ProtectSystem=strict");
+  }
 });
 
 Deno.test("install() plans no mount namespace when services can't have one", async () => {
@@ -540,6 +581,16 @@ Deno.test("install() refuses invalid requests before any change", async () => {
   await refused(ARGS, { os: "darwin" }, "the service's user");
   assertEquals(fake.tree(), before);
   assertEquals(fake.calls(), []);
+});
+
+Deno.test("install() keeps paths of options absolute, for root's updates too", async () => {
+  await using fake = openrc();
+  const config = configOf([...ARGS, ...RELEASES]);
+  const explicitOptions = new Map(config.explicitOptions).set("ca_cert", "own/ca.pem");
+  await installNow({ ...config, explicitOptions }, fake.system);
+  const { rootOptions } = JSON.parse(fake.text(`/etc/${NAME}/install.json`));
+  assertEquals(rootOptions.ca_cert, "/srv/here/own/ca.pem");
+  assertStringIncludes(fake.text(`/etc/init.d/${NAME}-update`), "/srv/here/own/ca.pem");
 });
 
 Deno.test("install() keeps the auto-discovery key readable for the service only", async () => {

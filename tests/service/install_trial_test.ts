@@ -10,6 +10,9 @@ const NAME = "komari-agent-deno";
 const CONFIG = `/etc/${NAME}/config.json`;
 const ONE = ["-e", "https://one.example", "-t", "t0ken-1"];
 const TWO = ["-e", "https://two.example", "-t", "t0ken-2"];
+/** The folders by which service managers are known. */
+const OPENRC = "run/openrc";
+const SYSTEMD = "run/systemd/system";
 const TYPO = ["-e", "https://tow.example", "-t", "t0ken-2"];
 
 /**
@@ -24,10 +27,13 @@ class Machine extends FakeSystem implements Disposable {
   /** No two agents start at the same time, even where no time passes. */
   #starts = 0;
 
-  constructor() {
+  constructor(folder: string) {
     super({
-      folders: ["run/openrc", "etc/init.d", "var/log"],
-      fakes: { ...USERS, "rc-update": "", "rc-service": "", tail: "echo refused", chown: "" },
+      folders: [folder, "etc/init.d", "var/log"],
+      fakes: {
+        ...{ ...USERS, "rc-update": "", "rc-service": "", tail: "echo refused", chown: "" },
+        ...{ systemctl: "", "systemd-run": "", journalctl: "" },
+      },
     });
     const { tools } = this.system;
     Object.assign(this.system, {
@@ -40,7 +46,8 @@ class Machine extends FakeSystem implements Disposable {
             return { code: 1, output: "it is broken" };
           }
           const result = await tools.run(command, options);
-          if (line === `rc-service ${NAME} restart`) this.#start();
+          const starts = [`rc-service ${NAME} restart`, `systemctl restart ${NAME}.service`];
+          if (starts.includes(line)) this.#start();
           return result;
         },
       },
@@ -111,8 +118,8 @@ function openAt(atMs: number, folder: string): HealthFile | undefined {
 }
 
 /** A machine on which an agent reports to the first panel. */
-async function working(words: readonly string[] = []): Promise<Machine> {
-  const machine = new Machine();
+async function working(words: readonly string[] = [], folder = OPENRC): Promise<Machine> {
+  const machine = new Machine(folder);
   assertEquals(await machine.install([...ONE, ...words]), undefined);
   machine.calls();
   machine.printed.length = 0;
@@ -174,6 +181,8 @@ Deno.test("install() names each panel, and stays while those that worked do", as
   assertStringIncludes(printed, "one.example accepts its reports.");
   assertStringIncludes(printed, "tow.example has accepted no report: connection refused");
 
+  const half = await machine.install(["--replace-panel", ...TYPO, ...TWO]);
+  assertEquals(half, "tow.example accepted no report within 30 s", "one of the new ones does");
   assertEquals(await machine.install(["--replace-panel", ...TWO, ...ONE]), undefined);
   machine.up.delete("one.example");
   const before = machine.content();
@@ -193,7 +202,7 @@ Deno.test("install() says what does not work while the panel accepts reports", a
 });
 
 Deno.test("install() stays where nothing has worked before", async () => {
-  await using machine = new Machine();
+  await using machine = new Machine(OPENRC);
   using _agent = machine;
   machine.up.clear();
   assertStringIncludes(await machine.install(ONE) ?? "", "one.example accepted no report");
@@ -286,4 +295,35 @@ Deno.test("install() with --add asks for --replace-panel when the token is anoth
     endpoint: "https://one.example",
     token: "another",
   });
+});
+
+Deno.test("install() has systemd read the unit before again, and then starts it", async () => {
+  await using machine = await working([], SYSTEMD);
+  using _agent = machine;
+  const before = machine.content();
+  const refusal = await machine.install(["--replace-panel", ...TYPO, "--gpu"]);
+  assertStringIncludes(refusal ?? "", "the installation before is back");
+  assertEquals(machine.content(), before);
+  assertEquals(machine.calls().slice(-2), [
+    "systemctl daemon-reload",
+    `systemctl restart ${NAME}.service`,
+  ]);
+});
+
+Deno.test("install() says that the installation before can't be put back", async () => {
+  await using machine = await working();
+  using _agent = machine;
+  const { system } = machine;
+  const config = configOf(["install", "-i", "9"], { root: machine.root });
+  machine.up.delete("one.example");
+  const broken = {
+    ...system,
+    printLine(line: string) {
+      system.printLine(line);
+      if (line.startsWith("Putting")) machine.failing = `rc-service ${NAME} restart`;
+    },
+  };
+  const words = "Cannot put the installation before back";
+  await assertRejects(() => installNow(config, broken), Error, words);
+  assertStringIncludes(machine.printed.at(-1) ?? "", `${words}: Cannot run "rc-service`);
 });

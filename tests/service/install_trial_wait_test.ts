@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { HealthFile } from "../../lib/state/health_file.ts";
+import { readHealth } from "../../lib/state/health_reader.ts";
 import { waitForReports } from "../../lib/service/install_trial.ts";
 import { FakeTime } from "../fake_time.ts";
 
@@ -46,4 +47,58 @@ Deno.test("waitForReports() stops when aborted", async () => {
   const waiting = waitForReports({ folder: "/nowhere", sinceMs: 0, panels }, user.signal);
   user.abort();
   await assertRejects(() => waiting, DOMException);
+});
+
+Deno.test("waitForReports() looks for each panel, by its place and then by its name", async () => {
+  const folder = await Deno.makeTempDir();
+  using time = new FakeTime({ now: 1_000_000 });
+  const health = HealthFile.open([folder], ABOUT);
+  try {
+    const state = { sinceMs: 0, failures: 0, probes: 0 };
+    const error = { text: "connection refused", atMs: 0 };
+    health?.setPanels([
+      { ...state, panel: "p.example", acceptedAtMs: Date.now() },
+      { ...state, panel: "p.example", error },
+      { ...state, panel: "q.example", acceptedAtMs: Date.now() - 1 },
+    ], { now: true });
+    const results = async (...panels: string[]) => {
+      const waiting = waitForReports({ folder, sinceMs: 1_000_000, panels }, signal);
+      await time.run(30_000);
+      return (await waiting).map(({ isAccepted, error }) => `${isAccepted} ${error}`);
+    };
+    const refused = "false connection refused";
+    assertEquals(await results("p.example", "p.example"), ["true undefined", refused]);
+    assertEquals(await results("q.example", "p.example"), ["false undefined", refused]);
+    assertEquals(await results("q.example"), ["false undefined"], "a report from before the start");
+    assertEquals(await results("unknown.example"), ["false undefined"]);
+  } finally {
+    health?.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("waitForReports() takes no report of the agent that ran before", async () => {
+  const folder = await Deno.makeTempDir();
+  using time = new FakeTime({ now: 1_000_000 });
+  const health = HealthFile.open([folder], ABOUT);
+  try {
+    health?.accepted(1000);
+    const before = readHealth([folder]);
+    if (before === undefined) throw new Error("Cannot play an agent");
+    for (
+      const [change, isAccepted] of [
+        [{}, false],
+        [{ startedAtMs: 7 }, true],
+        [{ pid: 7 }, true],
+      ] as const
+    ) {
+      const start = { folder, sinceMs: 0, panels, before: { ...before, ...change } };
+      const waiting = waitForReports(start, signal);
+      await time.run(30_000);
+      assertEquals((await waiting)[0]?.isAccepted, isAccepted, JSON.stringify(change));
+    }
+  } finally {
+    health?.close();
+    await Deno.remove(folder, { recursive: true });
+  }
 });

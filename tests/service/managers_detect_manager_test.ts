@@ -19,6 +19,12 @@ Deno.test("detectManager() detects the running manager, not an installed one", a
 Deno.test("detectManager() throws when there is no manager, or none for users", async () => {
   await using bare = new FakeSystem({ folders: ["usr/lib/systemd/system"], fakes: {} });
   assertThrows(() => detectManager(bare.system), UsageError, "neither systemd");
+  // Containers of Alpine have the folder, and nothing that starts services.
+  await using openrc = new FakeSystem({ folders: ["run/openrc"], fakes: {} });
+  assertThrows(() => detectManager(openrc.system), UsageError, "neither systemd");
+  const fakes = { "rc-service": "" };
+  await using user = new FakeSystem({ folders: ["run/openrc"], fakes, system: { uid: 1000 } });
+  assertThrows(() => detectManager(user.system), UsageError, "openrc has no services of users");
   await using procd = new FakeSystem({ folders: ["sbin/procd"], fakes: {}, system: { uid: 1000 } });
   assertThrows(() => detectManager(procd.system), UsageError, "procd has no services of users");
 });

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { toolLine } from "../../lib/host/tool_runner.ts";
-import { otherSystem, serviceManager } from "../../lib/service/managers.ts";
+import { managerError, otherSystem, serviceManager } from "../../lib/service/managers.ts";
 import {
   type ManagedService,
   type ManagerKind,
@@ -8,6 +8,7 @@ import {
   type ServiceFile,
 } from "../../lib/service/service_manager.ts";
 import type { ServiceScope } from "../../lib/service/service_paths.ts";
+import { currentSystem } from "../../lib/service/target_system.ts";
 import { configOf, FakeSystem, installNow } from "./fake_system.ts";
 import { golden, SYSTEM_PLAN, USER_PLAN } from "./service_plans.ts";
 
@@ -159,3 +160,17 @@ for (const kind of MANAGERS) {
     });
   }
 }
+
+Deno.test("managerError() gives the last line of a user's manager, else its exit code", async () => {
+  const { signal } = new AbortController();
+  const system = currentSystem({ env: {}, printLine() {} });
+  const errorOf = (scope: ServiceScope, code: number, output: string) => {
+    const tools = { has: () => true, run: () => Promise.resolve({ code, output }) };
+    const manager = serviceManager("systemd", { ...SERVICE, scope });
+    return managerError(manager, { ...system, tools }, signal);
+  };
+  assertEquals(await errorOf("user", 1, "a warning\nno medium found\n"), "no medium found");
+  assertEquals(await errorOf("user", 4, "\n"), "systemctl exited with code 4");
+  assertEquals(await errorOf("user", 0, "Version=252"), undefined);
+  assertEquals(await errorOf("system", 1, "no medium found"), undefined, "the system's has none");
+});

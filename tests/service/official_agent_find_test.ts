@@ -93,3 +93,38 @@ Deno.test("boundedReader() throws when a file is large or not regular", () => {
     assertThrows(() => read("/a/c"), Deno.errors.NotFound);
   });
 });
+
+Deno.test("findOfficialAgents() looks into each folder of services, but at no hidden file", () => {
+  const ofUnit = "[Service]\nExecStart=/opt/komari/agent\n";
+  const plist = fixture("com.komari.komari-agent.plist");
+  const script = fixture("komari-agent.openrc");
+  const table: [kind: ManagerKind, scope: "system" | "user", path: string, text: string][] = [
+    ["systemd", "system", "/etc/systemd/system/NAME.service", ofUnit],
+    ["systemd", "system", "/usr/local/lib/systemd/system/NAME.service", ofUnit],
+    ["systemd", "system", "/usr/lib/systemd/system/NAME.service", ofUnit],
+    ["systemd", "user", "/home/me/.config/systemd/user/NAME.service", ofUnit],
+    ["openrc", "system", "/etc/init.d/NAME", script],
+    ["launchd", "system", "/Library/LaunchDaemons/NAME.plist", plist],
+    ["launchd", "user", "/home/me/Library/LaunchAgents/NAME.plist", plist],
+  ];
+  for (const [kind, scope, path, text] of table) {
+    const [shown, hidden] = ["x", ".x"].map((name) => path.replace("NAME", name));
+    inRoot({ [shown ?? ""]: text, [hidden ?? ""]: text }, (root) => {
+      const found = namesIn(root, kind, scope).map((line) => line.split(" ").slice(0, 2));
+      assertEquals(found, [["x", shown]]);
+    });
+  }
+});
+
+Deno.test("findOfficialAgents() reads drop-ins by their names, the last one wins", () => {
+  const path = "/etc/systemd/system/x.service";
+  const names = ["50-e", "10-a", "40-d", "20-b", "30-c"];
+  const dropIns = names.map((name) => [
+    `${path}.d/${name}.conf`,
+    `[Service]\nEnvironment=A=${name}\nExecStart=\nExecStart=/opt/komari/agent ${name}\n`,
+  ]);
+  inRoot({ [path]: UNIT, ...Object.fromEntries(dropIns) }, (root) => {
+    const [found] = findOfficialAgents("systemd", { root, home: "" }, "system");
+    assertEquals([found?.args, found?.env.A], [["50-e"], "50-e"]);
+  });
+});

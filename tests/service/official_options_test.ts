@@ -134,3 +134,44 @@ Deno.test("importSettings() accepts the official spellings of booleans", () => {
   assertEquals(taken.remoteControl, false);
   assertEquals(Object.fromEntries(taken.given), { enable_gpu: "true", disable_auto_update: "0" });
 });
+
+Deno.test("importSettings() takes every option of the official agent that has a meaning here", () => {
+  const values: Readonly<Record<string, string>> = {
+    endpoint: "https://panel.example",
+    token: "tok",
+    interval: "3",
+    info_report_interval: "5",
+    reconnect_interval: "5",
+    protocol_version: "2",
+    disable_compression: "true",
+    prefer_ip_version: "4",
+    ignore_unsafe_cert: "true",
+    custom_dns: "1.1.1.1",
+    include_nics: "a",
+    exclude_nics: "b",
+    include_mountpoints: "/",
+    month_rotate: "1",
+    memory_include_cache: "true",
+    memory_report_raw_used: "true",
+    enable_gpu: "true",
+    custom_ipv4: "192.0.2.1",
+    custom_ipv6: "2001:db8::1",
+    get_ip_addr_from_nic: "true",
+    disable_auto_update: "true",
+    host_proc: "/host/proc",
+    cf_access_client_id: "id",
+    cf_access_client_secret: "s3cret",
+  };
+  const ignored = { max_retries: "3", memory_mode_available: "true", disable_web_ssh: "true" };
+  const text = JSON.stringify({ ...values, ...ignored });
+  const taken = importSettings(official("--config /c"), from({ "/c": text }));
+  const sorted = (of: Iterable<[string, string]>) => [...of].sort();
+  assertEquals(sorted(taken.given), sorted(Object.entries(values)));
+  assertEquals([taken.notes, taken.remoteControl], [[], false]);
+  const key = { auto_discovery_key: "d1scovery-k3y" };
+  const registering = importSettings(
+    official("--config /c"),
+    from({ "/c": JSON.stringify(key) }),
+  );
+  assertEquals(Object.fromEntries(registering.given), key);
+});

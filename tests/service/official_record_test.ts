@@ -30,6 +30,9 @@ Deno.test("readOfficialRecord() reads what officialRecordStep() wrote until it i
     assertEquals(readOfficialRecord(`${folder}/new`), undefined);
     await write(`${folder}/new`, { ...REPLACED, isDone: false });
     assertEquals(readOfficialRecord(`${folder}/new`), { ...REPLACED, isDone: false });
+    const ofUser = { ...REPLACED, manager: "launchd", scope: "user" } as const;
+    await write(`${folder}/new`, ofUser);
+    assertEquals(readOfficialRecord(`${folder}/new`), ofUser);
     await write(`${folder}/new`, REPLACED);
     assertEquals(readOfficialRecord(`${folder}/new`), REPLACED);
     await removeOfficialRecord(`${folder}/new`);

@@ -127,6 +127,14 @@ Deno.test("install() of a packaged program refuses what its service can't have",
     UsageError,
     "run this as root",
   );
+  const tools = { ...system.tools, has: () => true, run: system.tools.run.bind(system.tools) };
+  await Deno.rename(`${fake.root}/run/systemd`, `${fake.root}/run/openrc`);
+  await assertRejects(
+    () => installNow(configOf(ARGS), { ...system, tools }),
+    UsageError,
+    "its service is one of systemd, and this machine runs openrc",
+  );
+  await Deno.rename(`${fake.root}/run/openrc`, `${fake.root}/run/systemd`);
   const ann = { ...system, uid: 1000, home: "/home/ann" };
   const options = { serviceName: NAME, print: false, signal };
   await assertRejects(() => uninstall(ann, options), Error, "run this as root");
@@ -145,6 +153,66 @@ Deno.test("install() of another program refuses a second service beside a packag
   assertEquals(fake.calls(), []);
   await installNow(configOf([...ARGS, "--install-service-name", "node-2"]), fake.system);
   assert(fake.calls().includes("systemctl restart node-2.service"));
+});
+
+Deno.test("install() of a packaged program names its Deno and its state folder where they are others", async () => {
+  const { fake, system } = packaged();
+  await using _ = fake;
+  const { path } = system.program;
+  const words = [...ARGS, "--state-dir", "/srv/state"];
+  // The service's user must get there.
+  Deno.chmodSync(fake.root, 0o755);
+  const deno = `${Deno.realPathSync(fake.root)}/usr/bin/other-deno`;
+  Deno.writeTextFileSync(deno, "", { mode: 0o755 });
+  const program = { form: "portable", path } as const;
+  await installNow(configOf(words), { ...system, program, denoPath: deno });
+  assertEquals(fake.text(DROP_IN).split("\n").slice(1), [
+    "[Service]",
+    `Environment=DENO=${deno}`,
+    "Environment=DENO_DIR=/srv/state/deno",
+    "ReadWritePaths=/srv/state",
+    "",
+  ]);
+  assert(fake.tree().includes("/srv/state/ 700"));
+  assertEquals(JSON.parse(fake.text(`/etc/${NAME}/config.json`)).state_dir, "/srv/state");
+});
+
+Deno.test("install() of a packaged program removes proxies that are not wanted any more", async () => {
+  const { fake, system } = packaged();
+  await using _ = fake;
+  const environment = `/etc/${NAME}/environment 600`;
+  await installNow(configOf(ARGS, { env: { HTTPS_PROXY: "http://proxy:3128" } }), system);
+  assert(fake.tree().includes(environment));
+  const words = ["install", "--unset", "https_proxy"];
+  await installNow(configOf(words, { root: fake.root }), system);
+  assertEquals(fake.tree().includes(environment), false);
+});
+
+Deno.test("uninstall() of a packaged program removes all that install() and the agent have made", async () => {
+  const made = ["traffic.json", "environment", "install.conf", "replaced.json"];
+  for (
+    const [options, kept] of [
+      [{ print: false }, []],
+      [{ print: false, keepsState: true }, ["traffic.json"]],
+      [{ print: false, keepsOfficialRecord: true }, ["replaced.json"]],
+      [{ print: true }, made],
+    ] as const
+  ) {
+    const { fake, system } = packaged({ fakes: { ...SYSTEMD, "systemd-run": "exit 226" } });
+    await using _ = fake;
+    await installNow(configOf(ARGS, { env: { HTTPS_PROXY: "http://proxy:3128" } }), system);
+    fake.write(`/var/lib/${NAME}/traffic.json`, "{}");
+    fake.write(`/etc/${NAME}/replaced.json`, "{}");
+    fake.write(`/etc/${NAME}/environment.new`, "");
+    fake.calls();
+    await uninstall(system, { serviceName: NAME, signal, ...options });
+    const tree = fake.tree().join("\n");
+    assertEquals(made.filter((name) => tree.includes(`/${name} `)), kept);
+    assertEquals(tree.includes("environment.new"), options.print);
+    assertEquals(tree.includes(".service.d"), options.print);
+    assertEquals(fake.text(`/etc/${NAME}/config.json`) === "{}\n", !options.print);
+    assertEquals(fake.calls().length > 0, !options.print);
+  }
 });
 
 Deno.test("isPackageConfigured() is true once a package's program has a panel", async () => {

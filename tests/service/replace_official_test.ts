@@ -52,12 +52,19 @@ Deno.test("replace() imports the official agent's settings", async () => {
     assertStringIncludes(printed, words);
   }
 
+  assertStringIncludes(printed, "Month          /opt/komari/net_static.json");
+
   // Again, when somebody has started the other one by hand.
   machine.write("/users/up-komari-agent", "");
+  assertEquals(await run(machine, ["--print"]), undefined);
+  assertStringIncludes(await run(machine) ?? "", "accepted no report");
+  assertEquals(machine.isUp("komari-agent"), true, "one of the two is to report");
+  machine.calls();
   {
     using _panel = machine.accepting();
     assertEquals(await run(machine), undefined);
   }
+  assertEquals(machine.calls().includes("rc-update del komari-agent default"), true);
   assertEquals([machine.isUp("komari-agent"), machine.isUp(NAME)], [false, true]);
 
   await uninstall(machine.system, { serviceName: NAME, print: false, signal });

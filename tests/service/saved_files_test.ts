@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { discardFiles, restoreFiles, saveFiles } from "../../lib/service/saved_files.ts";
 import type { Step } from "../../lib/service/install_step.ts";
+import { syncedPaths } from "../state/synced_paths.ts";
 import { FakeSystem } from "./fake_system.ts";
 
 /** Steps that change a file, leave one as it is, and make a new one in a new folder. */
@@ -36,4 +37,39 @@ Deno.test("discardFiles() leaves what is there now, and nothing beside it", asyn
   const before = fake.tree("/etc");
   await discardFiles(await saveFiles(STEPS, [], fake.system));
   assertEquals(fake.tree("/etc"), before);
+});
+
+Deno.test("saveFiles() leaves nothing when one file can't be kept", async () => {
+  await using fake = machine();
+  Deno.mkdirSync(`${fake.root}/etc/taken`);
+  const before = fake.tree("/etc");
+  const steps: Step[] = [...STEPS, { do: "copy", path: "/etc/taken", from: "/x", mode: 0o644 }];
+  await assertRejects(
+    () => saveFiles(steps, [], fake.system),
+    Error,
+    "Cannot keep the present installation",
+  );
+  assertEquals(fake.tree("/etc"), before);
+});
+
+Deno.test("saveFiles() keeps what is linked or removed, and restoreFiles() what was there before", async () => {
+  await using fake = machine();
+  Deno.symlinkSync("changed", `${fake.root}/etc/link`);
+  fake.write("/srv/kept/state", "mine");
+  const before = fake.tree();
+  const steps: Step[] = [
+    { do: "link", path: "/etc/link", to: "same" },
+    { do: "remove", path: "/etc/changed" },
+    { do: "folder", path: "/srv/kept", mode: 0o700 },
+    { do: "folder", path: "/srv/new/deep", mode: 0o700 },
+  ];
+  const saved = await saveFiles(steps, ["/srv/kept", "/srv/tree"], fake.system);
+  for (const path of ["/etc/link", "/etc/changed"]) Deno.removeSync(fake.root + path);
+  Deno.symlinkSync("same", `${fake.root}/etc/link`);
+  fake.write("/srv/tree/state", "new");
+  Deno.mkdirSync(`${fake.root}/srv/new/deep`, { recursive: true });
+  const synced = await syncedPaths(() => restoreFiles(saved));
+  assertEquals(fake.tree(), before);
+  assertEquals(Deno.readLinkSync(`${fake.root}/etc/link`), "changed");
+  assertEquals(synced, [`${fake.root}/etc/`, `${fake.root}/etc/`], "after each rename");
 });

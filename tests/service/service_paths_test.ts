@@ -21,6 +21,8 @@ Deno.test("servicePaths() of a user's service are in the home and runtime folder
   const { runtimeFolder, ...others } = paths;
   assertEquals(runtimeFolder, "/run/user/1000/node-2");
   assertEquals(Object.values(others).filter((path) => !path.startsWith("/home/ann/")), []);
+  const alone = servicePaths("node-2", { ...OWNER, userRuntimeDir: "" });
+  assertEquals(alone.runtimeFolder, "/home/ann/.local/state/node-2/run");
   const mac = servicePaths("node-2", { ...OWNER, os: "darwin" });
   assertEquals(mac.runtimeFolder, `${mac.stateFolder}/run`);
 });

@@ -84,6 +84,23 @@ Deno.test("uninstall() keeps the state when keepsState, and install() uses it ag
   assertEquals(fake.tree(), before);
 });
 
+Deno.test("uninstall() removes what a power loss has left of each file", async () => {
+  await using fake = new FakeSystem({
+    folders: ["run/openrc", "etc/init.d", "var/log"],
+    fakes: { ...USERS, "rc-update": "", "rc-service": "", tail: "" },
+  });
+  const before = fake.tree();
+  await installNow(configOf(["install", "-e", "https://p.example", "-t", "secret"]), fake.system);
+  const program = `/opt/${NAME}/${NAME}`;
+  const paths = [
+    ...[`/etc/${NAME}/config.json`, `/etc/init.d/${NAME}`, `/etc/${NAME}/replaced.json`],
+    ...[program, `${program}.old`, `/var/log/${NAME}.log`],
+  ];
+  for (const path of paths) for (const end of [".new", ".before"]) fake.write(path + end, "");
+  await uninstall(fake.system, OPTIONS);
+  assertEquals(fake.tree(), before);
+});
+
 Deno.test("uninstall() keeps and lists files that it did not create", async () => {
   await using fake = await installed();
   fake.write(`/etc/${NAME}/notes.txt`, "mine");
