@@ -142,3 +142,30 @@ Deno.test("BoundedQueue.clear() leaves no timer and nothing to run", async () =>
   await time.run(1000);
   assertEquals(items().length, 16);
 });
+
+Deno.test("BoundedQueue goes on with what comes after clear(), and keeps its start rate", async () => {
+  const { time, queue, items } = bench(1);
+  using _ = time;
+  for (const item of numbers(100)) queue.add(item);
+  await time.run(5);
+  queue.clear();
+  queue.add(200);
+  await time.run(94);
+  assertEquals(items().length, 16);
+  await time.run(1);
+  assertEquals(items().slice(16), [200]);
+});
+
+Deno.test("BoundedQueue.drain() resolves when nothing is processed, or can be at that time", async () => {
+  const { queue, ends, started } = manual({ concurrency: 1, capacity: 5 });
+  await queue.drain();
+  for (const item of [1, 2, 3]) queue.add(item);
+  let isDrained = false;
+  const draining = queue.drain().then(() => isDrained = true);
+  for (const ended of [1, 2, 3]) {
+    await settle();
+    assertEquals([started.length, isDrained], [ended, false]);
+    ends[ended - 1]?.();
+  }
+  await draining;
+});

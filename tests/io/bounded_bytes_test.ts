@@ -13,6 +13,7 @@ Deno.test("BoundedBytes.add() adds bytes up to the limit, and gives false beyond
       assertEquals(gathered.length, all.length);
     }
     assertEquals([...gathered.bytes], all);
+    assertEquals(gathered.bytes.buffer.byteLength <= limit, true);
     gathered.clear();
     assertEquals([gathered.length, gathered.bytes.length], [0, 0]);
     assertEquals(gathered.add(Uint8Array.of(7)), limit >= 1);
@@ -22,9 +23,14 @@ Deno.test("BoundedBytes.add() adds bytes up to the limit, and gives false beyond
 
 Deno.test("BoundedBytes takes at most twice the memory of its bytes when they come one by one", () => {
   const gathered = new BoundedBytes(1024 * 1024);
-  for (let count = 0; count < 100_000; count++) gathered.add(Uint8Array.of(count));
+  const buffers = new Set<ArrayBuffer>();
+  for (let count = 0; count < 100_000; count++) {
+    gathered.add(Uint8Array.of(count));
+    buffers.add(gathered.bytes.buffer);
+  }
   assertEquals(gathered.length, 100_000);
   assertEquals(gathered.bytes.buffer.byteLength < 200_000, true);
+  assertEquals(buffers.size < 20, true, "it grows by much at a time");
 });
 
 Deno.test("BoundedBytes frees memory at once when it grows and when it is cleared", () => {

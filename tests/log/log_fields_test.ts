@@ -52,6 +52,18 @@ Deno.test("the JSON format has the properties of an event as fields, without sec
   });
 });
 
+Deno.test("the JSON format has the panel of an event that names it, and no other as level or message", async () => {
+  const [event] = await events(() =>
+    getLogger("agent").info("Connected", {
+      panel: "http://p\n.example",
+      level: "error",
+      message: "x",
+    })
+  );
+  const fixed = { level: "info", component: "agent", message: "Connected" };
+  assertEquals(event, { ...fixed, panel: "http://p .example" });
+});
+
 Deno.test("NetDialer.dial() logs the address, its family and the time", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;

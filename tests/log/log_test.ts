@@ -59,6 +59,7 @@ Deno.test("withPanel() names the panel in each line, also behind an await", asyn
     "<6>agent: Stopped",
   ]);
   assertEquals([JSON.parse(json).panel, JSON.parse(other).panel], ["panel.example.com", undefined]);
+  assertEquals(Object.keys(JSON.parse(json)), ["time", "level", "component", "panel", "message"]);
 });
 
 Deno.test("setUpLog() writes JSON objects", () => {
@@ -96,6 +97,14 @@ Deno.test("describeError() joins the causes without repetition", () => {
     "Cannot send: no route",
   );
   assertEquals(describeError("text"), "text");
+  // What has no message is called by its name.
+  assertEquals(describeError(new TypeError()), "TypeError");
+  assertEquals(describeError(new Error("a", { cause: null })), "a");
+  assertEquals(describeError(new Error("a", { cause: "b" })), "a: b");
+  assertEquals(
+    describeError(new Error("a", { cause: new Error("http://b/?c=d") })),
+    "a: http://b/?…",
+  );
   const circle = new Error("a");
   circle.cause = circle;
   assertEquals(describeError(circle), "a");
@@ -161,6 +170,16 @@ Deno.test("a terminal gets the local time, and colored levels unless they are un
     getLogger("agent").error("x");
   });
   assertEquals(journal, "<3>agent: x");
+});
+
+Deno.test("setUpLog() writes the time of an event, in UTC and for a terminal in local time", () => {
+  using _ = new FakeTime({ now: new Date(2026, 4, 3, 7, 8, 9) });
+  const utc = new Date().toISOString();
+  const log = () => getLogger("agent").info("x");
+  assertEquals(logged({}, log), [`${utc} info    agent: x`]);
+  assertEquals(JSON.parse(logged({ format: "json" }, log)[0] ?? "").time, utc);
+  const [line = ""] = logged({ terminal: { colors: false } }, log);
+  assertEquals(line.slice(0, 9), "07:08:09 ");
 });
 
 Deno.test("a terminal colors each level that is not plain", () => {

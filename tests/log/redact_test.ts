@@ -33,6 +33,24 @@ Deno.test("redactSecrets() finds a secret in whatever form, and with unseen char
   assertEquals(redactSecrets('"a\\"b"', ['a"b']), '"…"');
 });
 
+/** Control characters of both tables, formats, what is ignored by default, and ends of lines. */
+const UNSEEN = ["\0", "\r", "\x1b", "\x7f", "\x9b", "\u200b", "\u202e", "\ufe0f", "\u3164"];
+
+for (const unseen of [...UNSEEN, "\u2028", "\u2029"]) {
+  const name = JSON.stringify(unseen).slice(1, -1);
+  Deno.test(`what is unseen as ${name} hides no secret, and gets into no line`, () => {
+    assertEquals(redactSecrets(`<s3cr${unseen}et>`, ["s3cret"]), "<…>");
+    assertEquals(oneLine(`a${unseen}${unseen}b`), "a b");
+    assertEquals(printable(`a${unseen}b`), "ab");
+  });
+}
+
+Deno.test("redactSecrets() keeps what stands around a secret of characters that take two units", () => {
+  const secret = "p@ss𝄞word𝄞";
+  const text = `𝄞 p@ss\u200b𝄞word𝄞 𝄞 ${secret}𝄞`;
+  assertEquals(redactSecrets(text, [secret]), "𝄞 … 𝄞 …𝄞");
+});
+
 Deno.test("redactSecrets() finds the start of a secret that was cut off", () => {
   for (let length = 4; length < TOKEN.length; length++) {
     const text = truncate(`/login/${TOKEN}/further`, "/login/".length + length + 1);
@@ -63,6 +81,8 @@ Deno.test("oneLine() leaves nothing that acts on a terminal or ends a line", () 
 
 Deno.test("printable() keeps lines, tabs and the program's own colors, and nothing else that acts", () => {
   assertEquals(printable("\x1b[32m✓\x1b[0m a\tb\nc\n"), "\x1b[32m✓\x1b[0m a\tb\nc\n");
+  const colored = [0, 31, 32, 33, 90].map((color) => `\x1b[${color}mx`).join("");
+  assertEquals(printable(colored), colored);
   for (
     const attack of [
       ...["\x1b[2J", "\x1b]0;title\x07", "\x1b[8m", "\x1b[1;1H", "\x1bc", "\x9b2J", "\r", "\b"],
