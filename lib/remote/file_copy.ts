@@ -27,9 +27,9 @@ interface CopyContext {
 export async function moveFile(args: FileArguments, signal: AbortSignal): Promise<object> {
   const source = args.pathBelowRoot("source");
   const destination = args.pathBelowRoot("destination");
-  if (source === destination) return { moved: true };
   await Deno.lstat(source);
   await Deno.mkdir(posix.dirname(destination), { recursive: true });
+  if (await isSameEntry(source, destination)) return { moved: true };
   try {
     await Deno.rename(source, destination);
   } catch (error) {
@@ -54,11 +54,20 @@ export async function moveFile(args: FileArguments, signal: AbortSignal): Promis
 export async function copyFile(args: FileArguments, signal: AbortSignal): Promise<object> {
   const source = args.pathBelowRoot("source");
   const destination = args.pathBelowRoot("destination");
-  if (source === destination) throw new TypeError("source and destination are the same");
   await Deno.lstat(source);
   await Deno.mkdir(posix.dirname(destination), { recursive: true });
+  if (await isSameEntry(source, destination)) {
+    throw new TypeError("source and destination are the same");
+  }
   const skipped = await copyAll(source, { destination, signal });
   return skipped === 0 ? { copied: true } : { copied: true, skipped };
+}
+
+/** Whether two paths lead to one entry of one folder, by a link or a bind mount too. */
+async function isSameEntry(a: string, b: string): Promise<boolean> {
+  const [one, other] = await Promise.all([a, b].map((path) => Deno.stat(posix.dirname(path))));
+  return posix.basename(a) === posix.basename(b) && one?.dev === other?.dev &&
+    one?.ino === other?.ino;
 }
 
 /** Copies, and gives the number of devices, FIFOs and sockets that were left out. */
@@ -84,7 +93,7 @@ async function refuseCopyIntoItself(source: string, destination: string): Promis
   const from = await Deno.realPath(source);
   const into = await Deno.realPath(posix.dirname(destination));
   const to = posix.join(into, posix.basename(destination));
-  if (from === "/" || to === from || to.startsWith(`${from}/`)) {
+  if (from === "/" || to.startsWith(`${from}/`)) {
     throw new TypeError("cannot copy a folder into itself");
   }
 }
@@ -131,6 +140,8 @@ async function copyFolder(
   });
   const to = await HeldFolder.open(destination);
   await using _to = to;
+  // A mount may show the source here; after a move both would be deleted.
+  await to.requireOther(info);
   for (const name of await from.names()) {
     await copyEntry({ source: from.entry(name), into: to, name, depth: depth + 1 }, context);
   }

@@ -47,6 +47,14 @@ export class HeldFolder implements AsyncDisposable {
     requireSameFile(await this.#handle.stat(), seen);
   }
 
+  /** @throws {Error} When this is the folder that was looked at, by whatever path. */
+  async requireOther(seen: Deno.FileInfo): Promise<void> {
+    const { dev, ino } = await this.#handle.stat();
+    if (dev === seen.dev && ino === seen.ino) {
+      throw new TypeError("cannot copy a folder into itself");
+    }
+  }
+
   /** A path of one of its entries: by the descriptor, or by its own path where there is no `/proc`. */
   entry(name: string): string {
     return `${this.#path}/${name}`;

@@ -84,11 +84,14 @@ Deno.test("copyFile() refuses to copy a folder into itself, through a link too",
     await makeTree(folder);
     await Deno.symlink("tree/deep", `${folder}/inside`);
     await Deno.symlink(".", `${folder}/same`);
-    for (const destination of ["~/tree/deep/copy", "~/inside/copy", "~/same/tree"]) {
+    for (const destination of ["~/tree/deep/copy", "~/inside/copy", "~/same/tree/copy"]) {
       assertMatch(await files.error("copy", { source: "~/tree", destination }), /into itself/);
     }
+    for (const destination of ["~/tree", "~/same/tree"]) {
+      assertMatch(await files.error("copy", { source: "~/tree", destination }), /are the same/);
+      assertEquals(await files.result("move", { source: "~/tree", destination }), { moved: true });
+    }
     await checkTree(`${folder}/tree`, folder);
-    assertMatch(await files.error("copy", { source: "~/tree", destination: "~/tree" }), /the same/);
   });
 });
 
@@ -307,6 +310,72 @@ Deno.test("moveFile() does not mix a folder with another, and keeps both", async
     await checkTree(`${folder}/tree`, folder);
     assertEquals([...Deno.readDirSync(`${folder}/other`)].map(({ name }) => name), ["b"]);
   });
+});
+
+Deno.test({
+  name:
+    "moveFile() and copyFile() lose nothing when a mount shows the source at the destination too",
+  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
+  fn: async () => {
+    await withFiles(async (files) => {
+      const { folder } = files;
+      await Deno.mkdir(`${folder}/data`);
+      await makeTree(`${folder}/data`);
+      await Deno.mkdir(`${folder}/alias`);
+      const mount = { args: ["--bind", `${folder}/data`, `${folder}/alias`] };
+      const { success } = await new Deno.Command("mount", mount).output();
+      if (!success) return;
+      try {
+        for (const name of ["tree", "tree/a", "tree/deep/link"]) {
+          const args = { source: `~/data/${name}`, destination: `~/alias/${name}` };
+          assertEquals(await files.result("move", args), { moved: true });
+          assertMatch(await files.error("copy", args), /are the same/);
+          await checkTree(`${folder}/data/tree`, `${folder}/data`);
+        }
+        // Another name is another entry.
+        const args = { source: "~/data/tree", destination: "~/alias/new" };
+        assertEquals(await files.result("move", args), { moved: true });
+        await checkTree(`${folder}/data/new`, `${folder}/data`);
+        assertEquals([...Deno.readDirSync(`${folder}/data`)].map(({ name }) => name), ["new"]);
+      } finally {
+        await new Deno.Command("umount", { args: [`${folder}/alias`] }).output();
+      }
+    });
+  },
+});
+
+Deno.test({
+  name: "moveFile() keeps a source that a mount on another file system shows",
+  ignore: !isOtherFileSystem() || Deno.uid() !== 0,
+  fn: async () => {
+    const other = await Deno.makeTempDir({ dir: "/dev/shm" });
+    try {
+      await withFiles(async (files) => {
+        const { folder } = files;
+        await makeTree(folder);
+        await Deno.mkdir(`${other}/whole`);
+        await Deno.mkdir(`${other}/part/deep`, { recursive: true });
+        for (const [source, name] of [["tree", "whole"], ["tree/deep", "part/deep"]]) {
+          const mount = { args: ["--bind", `${folder}/${source}`, `${other}/${name}`] };
+          const { success } = await new Deno.Command("mount", mount).output();
+          if (!success) return;
+        }
+        try {
+          for (const name of ["whole", "part"]) {
+            const args = { source: "~/tree", destination: `${other}/${name}` };
+            assertMatch(await files.error("move", args), /into itself/);
+            assertMatch(await files.error("copy", args), /into itself/);
+            await checkTree(`${folder}/tree`, folder);
+          }
+        } finally {
+          const mounts = [`${other}/whole`, `${other}/part/deep`];
+          await new Deno.Command("umount", { args: mounts }).output();
+        }
+      });
+    } finally {
+      await Deno.remove(other, { recursive: true });
+    }
+  },
 });
 
 Deno.test({

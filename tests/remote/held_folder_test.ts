@@ -34,6 +34,10 @@ Deno.test("HeldFolder.open() opens folders, and follows a link only when it is t
     await held.requireSame(await Deno.stat(`${folder}/held`));
     const other = await Deno.stat(folder);
     await assertRejects(() => held.requireSame(other), Error, "replaced by something else");
+    await held.requireOther(other);
+    const itself = await Deno.stat(`${folder}/held`);
+    await assertRejects(() => held.requireOther(itself), TypeError, "into itself");
+    await held.requireOther({ ...itself, dev: itself.dev + 1 });
   });
 });
 
