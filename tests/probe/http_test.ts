@@ -60,6 +60,7 @@ Deno.test("HttpProbe.probe() sends one plain request and measures until the answ
       for (
         const header of [
           `host: 127.0.0.1:${server.port}`,
+          "accept: */*",
           "user-agent: mozilla/5.0 (compatible; komari-agent-deno)",
           "connection: close",
         ]

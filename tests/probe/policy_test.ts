@@ -84,7 +84,12 @@ Deno.test("ProbePolicy.admit() refuses the machine's own addresses, in each of t
     );
   }
   assertEquals(await policy.admit("192.0.2.2", { signal }), ["192.0.2.2"]);
+  time.tick(59_999);
+  assertEquals(await policy.admit("192.0.2.2", { signal }), ["192.0.2.2"]);
   assertEquals(reads, 1);
+  time.tick(1);
+  await policy.admit("192.0.2.2", { signal });
+  assertEquals(reads, 2);
   // They may change, and be unreadable.
   own = [];
   time.tick(60_000);

@@ -125,6 +125,21 @@ Deno.test("Prober.probe() logs few of many refusals", async () => {
   assertEquals(lines.filter((line) => line.includes("warning")).length, 3);
 });
 
+Deno.test("Prober.probe() remembers a thousand refusals, and logs no others", async () => {
+  using time = new FakeTime();
+  const lines = await collectedDebugLog(async () => {
+    const prober = proberOf("127.0.0.1", { allowLocal: false });
+    for (let count = 1; count <= 1001; count++) {
+      if (count === 1000) await time.run(60_000);
+      const target = parseProbeTarget("tcp", `${count}.example:80`);
+      assertEquals(await prober.probe(target, { signal }), -1);
+    }
+  });
+  const warnings = lines.filter((line) => line.includes("warning"));
+  assertEquals(warnings.length, 4);
+  assertStringIncludes(warnings[3] ?? "", "Refused to probe 1000.example");
+});
+
 Deno.test("Prober.probe() follows no redirect to an address that may not be probed", async () => {
   const server = new RawServer((_, connection) => {
     return write(connection, "HTTP/1.1 302 Found\r\nLocation: http://inner.example/secret\r\n\r\n");

@@ -114,6 +114,23 @@ Deno.test("ProbeSchedule starts tasks with long intervals within a minute", asyn
   assertEquals(bench.hosts(), ["host1", "host2", "host1"]);
 });
 
+Deno.test("ProbeSchedule runs a task once a second at most, whatever its interval", async () => {
+  for (const intervalSeconds of [0.01, 0, -5]) {
+    using bench = new Bench({ tookMs: 1 });
+    bench.schedule.update([task(1, { intervalSeconds })]);
+    await bench.time.run(3_400);
+    assertEquals(bench.runs.map(({ atMs }) => atMs), [500, 1_500, 2_500]);
+  }
+});
+
+Deno.test("ProbeSchedule wakes once for tasks that are due within 10 ms", async () => {
+  const offsets = [0.5, 0.5004, 0.5011];
+  using bench = new Bench({ tookMs: 1, random: () => offsets.shift() ?? 0 });
+  bench.schedule.update([task(1), task(2), task(3)]);
+  await bench.time.run(6_000);
+  assertEquals(bench.runs.map(({ atMs }) => atMs), [5_000, 5_010, 5_020]);
+});
+
 Deno.test("ProbeSchedule never runs a slow task twice at once", async () => {
   using bench = new Bench();
   bench.schedule.update([task(1)]);

@@ -141,6 +141,34 @@ Deno.test("sealByRuntime() leaves the permissions that are needed", async () => 
   }
 });
 
+/** The error of `sealByRuntime()` when the runtime keeps that permission, as it does at a prompt. */
+const KEPT = `
+import { sealByRuntime } from "${new URL("../../lib/sandbox/sandbox.ts", import.meta.url)}";
+const { permissions } = Deno;
+const revokeSync = permissions.revokeSync.bind(permissions);
+permissions.revokeSync = (it) => it.name === Deno.args[0] ? { state: "granted" } : revokeSync(it);
+try {
+  sealByRuntime();
+  console.log("sealed");
+} catch (error) {
+  console.log(error.message);
+}
+`;
+
+Deno.test("sealByRuntime() fails when a permission is not revoked", async () => {
+  const names = ["run", "ffi", "write", "import", "read", "sys"];
+  const outputs = await Promise.all(names.map((name) =>
+    new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--ext=js", KEPT, name],
+      stderr: "inherit",
+    }).output()
+  ));
+  assertEquals(
+    outputs.map(({ stdout }) => new TextDecoder().decode(stdout).trim()),
+    names.map((name) => `Cannot revoke the permission to ${name}`),
+  );
+});
+
 Deno.test("describeSandbox() names the walls, and why one is missing", () => {
   assertEquals(describeSandbox({ kernelError: undefined }), "sealed by the kernel and the runtime");
   assertEquals(

@@ -349,6 +349,58 @@ Deno.test("buildSeccompFilter() allows few commands of fcntl, ioctl, prctl, prli
   }
 });
 
+Deno.test("buildSeccompFilter() allows no other commands and options than those that are listed", () => {
+  const range = (first: number, last: number) =>
+    Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  const cases = [
+    { numbers: [72, 25], tried: range(0, 1100), allowed: [...range(0, 7), 1030] },
+    {
+      numbers: [16, 29],
+      tried: [...range(0x5400, 0x54ff), ...range(0x8900, 0x89ff)],
+      allowed: [
+        ...[0x5401, 0x5413, 0x541b, 0x5421, 0x5450, 0x5451],
+        ...[0x8910, 0x8912, 0x8913, 0x8933],
+      ],
+    },
+    { numbers: [157, 167], at: 0, tried: range(0, 100), allowed: [3, 15, 16, 21, 23, 39] },
+    { numbers: [157, 167], at: 0, tried: [0x53564d41, 0x53564d42], allowed: [0x53564d41] },
+    { numbers: [54, 208], level: 0, tried: range(0, 255), allowed: [11] },
+    { numbers: [54, 208], level: 1, tried: range(0, 255), allowed: [2, 7, 8, 9, 15] },
+    { numbers: [54, 208], level: 6, tried: range(0, 255), allowed: [1, 4, 5, 6, 18] },
+    { numbers: [54, 208], level: 41, tried: range(0, 255), allowed: [25, 26] },
+    { numbers: [54, 208], level: 17, tried: range(0, 255), allowed: [] },
+  ];
+  for (const { numbers, at = 1, level, tried, allowed } of cases) {
+    ARCHITECTURES.forEach((architecture, column) => {
+      const number = numbers[column] ?? 0;
+      const args = (value: number) =>
+        level === undefined ? argumentAt(at, value) : [5, level, value];
+      const found = tried.filter((value) =>
+        answer(architecture, { number, args: args(value) }) === ALLOW
+      );
+      assertEquals(found, allowed, `${architecture} ${number} ${level}`);
+    });
+  }
+});
+
+Deno.test("buildSeccompFilter() lets sockets of five kinds be made, and no others", () => {
+  const found: string[] = [];
+  const [families, types, protocols] = [50, 12, 300].map((count) => [...Array(count).keys()]);
+  for (const family of families ?? []) {
+    for (const type of types ?? []) {
+      for (const protocol of protocols ?? []) {
+        const args = [family, type, protocol];
+        if (answer("amd64", { number: 41, args }) === ALLOW) found.push(args.join());
+      }
+    }
+  }
+  assertEquals(found, [
+    ...["2,1,0", "2,1,6", "2,2,0", "2,2,17"],
+    ...["10,1,0", "10,1,6", "10,2,0", "10,2,17"],
+    ...["16,2,0", "16,3,0"],
+  ]);
+});
+
 Deno.test("buildSeccompFilter() lets limits be read and not be set", () => {
   for (const [architecture, number] of [["amd64", 302], ["arm64", 261]] as const) {
     assertEquals(answer(architecture, { number, args: [0, 7, 0, 0x7fff0000] }), ALLOW);

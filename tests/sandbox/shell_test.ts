@@ -2,11 +2,12 @@ import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "
 import { delay } from "@std/async/delay";
 import { readInterfaceTraits } from "../../lib/host/interface_traits.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
-import { Shell, type ShellOptions } from "../../lib/sandbox/shell.ts";
+import { Shell, type ShellOptions, startShell } from "../../lib/sandbox/shell.ts";
 import { LINK_FILES, SHELL_SCRIPT } from "../../lib/sandbox/shell_script.ts";
 import { parsePingOutput } from "../../lib/parse/ping_output.ts";
 import { writeExecutable } from "../executable.ts";
 import { FakeTime } from "../fake_time.ts";
+import { collectedLog } from "../log/collected_log.ts";
 import { type SeenChild, StartedProcesses } from "../started_processes.ts";
 
 const ROOTS = { proc: "/proc", sys: "/sys" };
@@ -603,6 +604,19 @@ Deno.test("Shell.nvidiaSmi() tells how it failed", async () => {
         );
       }),
   );
+  for (
+    const [status, how] of [[123, "ended with 123"], [124, "took too long"], [137, "took too long"]]
+  ) {
+    await withNvidiaSmi(
+      `#!/bin/sh\necho ${"x".repeat(240)}\nexit ${status}\n`,
+      (path) =>
+        withShell({ path, gpu: true }, async (shell) => {
+          const { message } = await assertRejects(() => shell.nvidiaSmi(), Error);
+          const said = `"${"x".repeat(199)}…"`;
+          assertEquals(message, `Cannot run nvidia-smi: it ${how}; its output begins with ${said}`);
+        }),
+    );
+  }
   await withNvidiaSmi(
     "#!/bin/sh\nprintf cut\nexit 6\n",
     (path) =>
@@ -717,6 +731,37 @@ await shell.close();
   });
 });
 
+Deno.test("new Shell() looks for programs in the system's folders, those of NixOS and WSL last", async () => {
+  const script = 'while read -r id verb; do echo "$id ok $PATH"; done';
+  await withShell({ shell: ["/bin/sh", "-c", script] }, async (shell) => {
+    const [path = ""] = await shell.link("eth0") ?? [];
+    assertEquals(path.split(":"), [
+      ...["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"],
+      ...["/run/wrappers/bin", "/run/current-system/sw/bin", "/usr/lib/wsl/lib"],
+    ]);
+  });
+});
+
+Deno.test("Shell asks for 32 programs at a time", async () => {
+  const script = "n=0; while read -r id verb; do " +
+    '[ "$verb" = processes ] && echo "$id ok $n" || n=$((n+1)); done';
+  await withShell({ shell: ["/bin/sh", "-c", script] }, async (shell) => {
+    const asked = Array.from({ length: 40 }, () => shell.ping("192.0.2.1").catch(() => {}));
+    assertEquals(await shell.countProcesses(), 32);
+    await shell.close();
+    await Promise.all(asked);
+  });
+});
+
+Deno.test("startShell() goes on without a shell that can't be started, and says so", async () => {
+  const lines = await collectedLog(() => {
+    assertEquals(startShell({ ...ROOTS, shell: ["/nonexistent/sh"] }), undefined);
+    return Promise.resolve();
+  });
+  assertEquals(lines.length, 1);
+  assertMatch(lines[0] ?? "", /warning agent: Cannot start \/nonexistent\/sh: .*\bNo such file/);
+});
+
 Deno.test("Shell lets ended children be reaped 200 ms after the first answer", async () => {
   using time = new FakeTime();
   // A shell that answers with the number of times that it was told to reap.
@@ -732,7 +777,9 @@ Deno.test("Shell lets ended children be reaped 200 ms after the first answer", a
     assertEquals(await reaped(), 1);
     time.tick(200);
     assertEquals(await reaped(), 2);
+    assertEquals(time.timers, 1);
   });
+  assertEquals(time.timers, 0);
 });
 
 Deno.test("Shell lets children be reaped again after 2 s when some had not ended", async () => {
