@@ -170,3 +170,30 @@ Deno.test("checkText() fits into 60 columns, and breaks no word", () => {
     assert(words.includes("iputils-ping") && words.includes("ICMP"), lines.join("\n"));
   }
 });
+
+Deno.test("runChecks() runs one check after another, and measures each in whole milliseconds", async () => {
+  using time = new FakeTime();
+  const events: string[] = [];
+  const checks = [1.4, 2_000.5].map((ms, at) => ({
+    id: `c${at}`,
+    title: `C${at}`,
+    panel: at === 0 ? undefined : "p.example",
+    run() {
+      events.push(`c${at} runs`);
+      time.tick(ms);
+      return result("ok", "fine");
+    },
+  }));
+  const { signal } = new AbortController();
+  const completed: CompletedCheck[] = [];
+  for await (const check of runChecks(checks, { signal, secrets: [] })) {
+    events.push(`${check.id} has run`);
+    completed.push(check);
+  }
+  assertEquals(events, ["c0 runs", "c0 has run", "c1 runs", "c1 has run"]);
+  const fine = { status: "ok", text: "fine", advice: undefined } as const;
+  assertEquals(completed, [
+    { id: "c0", title: "C0", panel: undefined, ...fine, ms: 1 },
+    { id: "c1", title: "C1", panel: "p.example", ...fine, ms: 2_001 },
+  ]);
+});

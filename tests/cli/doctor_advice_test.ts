@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
+  answerAdvice,
   clockAdvice,
   clockDifference,
   connectAdvice,
@@ -11,6 +12,7 @@ import {
 } from "../../lib/cli/doctor_advice.ts";
 import { translate } from "../../lib/cli/translate.ts";
 import { DialError } from "../../lib/net/errors.ts";
+import type { HttpResponse } from "../../lib/net/http_client.ts";
 import { parseProxy } from "../../lib/parse/proxy.ts";
 import { inContainerImage } from "./container_image.ts";
 
@@ -130,5 +132,69 @@ Deno.test("clockDifference() rounds to a unit that people use", () => {
       translate(`${clockDifference(ms)} behind the panel's`, "zh"),
       `比面板慢 ${zh}`,
     );
+  }
+});
+
+function responseOf(status: number, text = "", headers: Record<string, string> = {}): HttpResponse {
+  return { status, text, headers: new Map(Object.entries(headers)) };
+}
+
+Deno.test("answerAdvice() goes by the status, and by the proxy that may have given it", () => {
+  const panel = "check the address and its path in -e, and the proxy in front of the panel";
+  const down = "the proxy in front of the panel works, and the panel behind it is down";
+  const refuses = "a firewall in front of the panel refuses this: let /api/clients/ pass";
+  const larger = "let the proxy in front of the panel take larger requests";
+  const noProxy = "what HTTP_PROXY/ALL_PROXY names is a web server rather than a proxy";
+  const table: [status: number, direct: string, proxied: string][] = [
+    [200, panel, noProxy],
+    [302, panel, noProxy],
+    [403, refuses, refuses],
+    [404, panel, noProxy],
+    [405, refuses, noProxy],
+    [413, larger, noProxy],
+    [429, refuses, noProxy],
+    [499, panel, noProxy],
+    [500, panel, panel],
+    [502, down, down],
+    [503, down, down],
+    [504, down, down],
+  ];
+  const way = wayTo("http://p.example");
+  const proxied = wayTo("http://p.example", "http://127.0.0.1:3128");
+  for (const [status, ofPanel, ofProxy] of table) {
+    assertStringIncludes(answerAdvice(responseOf(status), way), ofPanel, String(status));
+    assertStringIncludes(answerAdvice(responseOf(status), proxied), ofProxy, String(status));
+  }
+});
+
+Deno.test("answerAdvice() names the address that a redirect of a call leads to", () => {
+  const adviceOf = (status: number, location: string) =>
+    answerAdvice(responseOf(status, "", { location }), wayTo("http://p.example/x"));
+  const moved = "https://p.example/y/api/clients/v2/rpc";
+  for (const [status, isMoved] of [[299, false], [300, true], [399, true], [400, false]] as const) {
+    const expected = isMoved
+      ? "the panel's address is another one: use -e https://p.example/y"
+      : "check the address and its path in -e, and the proxy in front of the panel";
+    assertEquals(adviceOf(status, moved), expected, String(status));
+  }
+  for (const location of ["/x/api/clients/v2/rpc", "https://[", "/login", ""]) {
+    assertStringIncludes(adviceOf(302, location), "check the address", location);
+  }
+  const long = adviceOf(302, `https://p.example/${"z".repeat(300)}/api/clients/v2/rpc`);
+  assertEquals(long.split("use -e ")[1]?.length, 200);
+});
+
+Deno.test("clockDifference() goes on to the next unit at two of it, and to minutes at ten", () => {
+  const table: [seconds: number, text: string][] = [
+    [0.4, "0 s"],
+    [599, "599 s"],
+    [600, "10 min"],
+    [7_199, "120 min"],
+    [7_200, "2 h"],
+    [172_799, "48 h"],
+    [172_800, "2 days"],
+  ];
+  for (const [seconds, text] of table) {
+    assertEquals([clockDifference(seconds * 1000), clockDifference(-seconds * 1000)], [text, text]);
   }
 });

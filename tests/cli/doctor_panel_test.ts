@@ -3,6 +3,8 @@ import { type CompletedCheck, runChecks } from "../../lib/cli/checks.ts";
 import { panelChecks } from "../../lib/cli/doctor_panel.ts";
 import { connectAdvice, tlsAdvice } from "../../lib/cli/doctor_advice.ts";
 import { checkTls } from "../../lib/cli/doctor_tls.ts";
+import { USER_AGENT } from "../../lib/version.ts";
+import { TestNameServer } from "../net/fake_name_server.ts";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { DialError } from "../../lib/net/errors.ts";
 import { FakeTime } from "../fake_time.ts";
@@ -120,6 +122,17 @@ Deno.test("panelChecks() send the headers of the configuration, and the token to
   }, ["--header", "X-Gate: open"]);
   assertEquals(seen.find(([path]) => path === "/api/version"), ["/api/version", "open", false]);
   assertEquals(seen[0], ["/api/clients/v2/rpc", "open", true]);
+  const tokens: [path: string, isInUrl: boolean, header: string | null][] = [];
+  await checked(({ url, headers }) => {
+    assertEquals(headers.get("user-agent"), USER_AGENT);
+    tokens.push([new URL(url).pathname, url.includes(TOKEN), headers.get("authorization")]);
+    return Response.json(UNKNOWN_METHOD);
+  }, ["--token-in", "header"]);
+  assertEquals(tokens.length, 4);
+  for (const [path, isInUrl, header] of tokens) {
+    const isAuthenticated = path === "/api/clients/v2/rpc";
+    assertEquals([isInUrl, header], [false, isAuthenticated ? `Bearer ${TOKEN}` : null], path);
+  }
 });
 
 Deno.test("panelChecks() take a panel of version 1 by its list of probes", async () => {
@@ -580,6 +593,8 @@ Deno.test({
       assertStringIncludes(trusted.tls?.text ?? "", "valid for 1 more days");
       const any = await checksOf([...args, "--ignore-unsafe-cert"]);
       assertEquals([any.tls?.status, any.panel?.status], ["warning", "ok"]);
+      assertStringIncludes(any.tls?.text ?? "", "any certificate is trusted (TLSv1.3, issued by");
+      assertStringIncludes(any.tls?.advice ?? "", "--ca-cert FILE trusts only your own");
     } finally {
       Deno.removeSync(folder, { recursive: true });
       await server.shutdown();
@@ -610,4 +625,125 @@ Deno.test({
       }
     }
   },
+});
+
+Deno.test("panelChecks() name who has resolved the panel's name, or was asked in vain", async () => {
+  await using server = await TestNameServer.start({
+    "panel.test": { A: ["127.0.0.1", "127.0.0.2"] },
+  });
+  const own = ["--custom-dns", `127.0.0.1:${server.port}`];
+  const { signal } = new AbortController();
+  const resolved = async (args: readonly string[]) => {
+    const [dns] = panelChecks(configOf(["doctor", "-t", TOKEN, ...args]));
+    return await dns?.run(signal);
+  };
+  const found = await resolved(["-e", "https://panel.test", ...own]);
+  assertEquals([found?.status, found?.text], [
+    "ok",
+    `panel.test is 127.0.0.1, 127.0.0.2, by 127.0.0.1 port ${server.port}`,
+  ]);
+  const failed = await resolved(["-e", "https://none.test", ...own]);
+  assertEquals([failed?.status, failed?.text.endsWith(`(asked 127.0.0.1 port ${server.port})`)], [
+    "failed",
+    true,
+  ]);
+  const { readTextFile } = Deno;
+  const files: Record<string, string> = {};
+  Deno.readTextFile = (path) => {
+    const text = files[String(path)];
+    return text === undefined ? Promise.reject(new Deno.errors.NotFound()) : Promise.resolve(text);
+  };
+  try {
+    const asked = async (text?: string) => {
+      if (text === undefined) delete files["/etc/resolv.conf"];
+      else files["/etc/resolv.conf"] = text;
+      return /, by (.*)$/.exec((await resolved(["-e", "https://localhost"]))?.text ?? "")?.[1];
+    };
+    assertEquals(await asked(), "the system");
+    assertEquals(await asked("search x\n"), "the system");
+    const servers = "nameserver 192.0.2.1\n# nameserver 192.0.2.2\nnameserver\t2001:db8::1\n";
+    assertEquals(await asked(servers), "192.0.2.1, 2001:db8::1");
+    files["/etc/hosts"] = "127.0.0.1 localhost\n";
+    assertEquals(await asked(servers), "/etc/hosts");
+  } finally {
+    Deno.readTextFile = readTextFile;
+  }
+});
+
+Deno.test("panelChecks() take the panel's clock for the middle of a call", async () => {
+  const second = Date.UTC(2024, 1, 29, 12);
+  using time = new FakeTime({ now: second });
+  const { clock } = await checked(({ headers }) => {
+    // The last call before the clock is compared.
+    if (headers.has("upgrade")) time.tick(8_000);
+    return Response.json(UNKNOWN_METHOD, { headers: { date: new Date(second).toUTCString() } });
+  });
+  assertEquals(clock?.text, "4 s ahead of the panel's");
+});
+
+Deno.test("panelChecks() know the panel's clock by its Date alone", async () => {
+  const { clock } = await checked(() => {
+    return Response.json(UNKNOWN_METHOD, { headers: { date: "yesterday" } });
+  });
+  assertEquals(clock?.status, "skipped");
+});
+
+Deno.test("panelChecks() name a token within quotes of either kind, where the panel refuses it", async () => {
+  const table: [token: string, isQuoted: boolean][] = [
+    ["'abc'", true],
+    ['"abc"', true],
+    ["'abc\"", false],
+    ["a'b'", false],
+  ];
+  for (const [token, isQuoted] of table) {
+    const refuse = () => Response.json({ status: "error" }, { status: 401 });
+    const { token: found } = await checked(refuse, ["-t", token]);
+    assertEquals([found?.status, found?.text.includes("within quotes")], ["failed", isQuoted]);
+  }
+  const accepted = await checked(() => Response.json(UNKNOWN_METHOD), ["-t", "'abc'"]);
+  assertEquals(accepted.token?.status, "ok");
+});
+
+Deno.test("panelChecks() say what asks for a password, and where a redirect leads", async () => {
+  const wall = { "www-authenticate": "Basic" };
+  const { panel } = await checked(() =>
+    new Response("<title>Log in</title>", { status: 401, headers: wall })
+  );
+  assertEquals(
+    panel?.text,
+    'something in front of the panel asks for a password (status 401 and a page of HTML, "Log in")',
+  );
+  // What takes no POST is not to be blamed for a page that asks for a password.
+  const behind = await checked(({ method }) =>
+    method === "POST"
+      ? new Response("", { status: 405 })
+      : new Response("", { status: 401, headers: wall })
+  );
+  assertEquals(behind.panel?.text.startsWith("something in front of the panel asks"), true);
+  for (const [status, words] of [[300, "redirected to /x"], [399, "redirected to /x"]] as const) {
+    const moved = await checked(() => new Response("", { status, headers: { location: "/x" } }));
+    assertEquals(moved.panel?.text.includes(words), true, moved.panel?.text);
+  }
+});
+
+Deno.test("panelChecks() say that a panel which breaks off is none, in whichever call", async () => {
+  // The connection of a server that sends no answer ends the call.
+  for (const breaking of ["POST", "GET"]) {
+    const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+    const serving = (async () => {
+      for await (const connection of listener) {
+        const buffer = new Uint8Array(4096);
+        const count = await connection.read(buffer) ?? 0;
+        const isBreaking = new TextDecoder().decode(buffer.subarray(0, count)).startsWith(breaking);
+        const answer = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        if (!isBreaking && count > 0) await connection.write(new TextEncoder().encode(answer));
+        connection.close();
+      }
+    })();
+    const { panel } = await checksOf(["-e", `http://127.0.0.1:${listener.addr.port}`, "-t", TOKEN]);
+    assertEquals(panel?.status, "failed", breaking);
+    assertMatch(panel?.advice ?? "", /^check that it is a panel that listens there/);
+    listener.close();
+    await serving;
+  }
 });

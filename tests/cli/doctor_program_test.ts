@@ -42,3 +42,18 @@ Deno.test("versionCheck() warns of a newer version, and of none that can be look
   assertEquals(status, "warning");
   assertStringIncludes(text, `${VERSION}; Cannot `);
 });
+
+Deno.test("configCheck() says whose file it is, and each notice", async () => {
+  const { signal } = new AbortController();
+  const config = { ...configOf(), configPath: "/x/config.json", notices: ["one", "two"] };
+  const textOf = async (change: Partial<Config>) => {
+    const { status, text } = await configCheck({ ...config, ...change }).run(signal);
+    return `${status} ${text}`;
+  };
+  assertEquals(await textOf({}), "warning /x/config.json: one; two");
+  assertEquals(await textOf({ notices: [] }), "ok /x/config.json");
+  assertEquals(
+    await textOf({ notices: [], isConfigInstalled: true }),
+    "ok /x/config.json, of the installed service",
+  );
+});

@@ -352,3 +352,21 @@ Deno.test("parseCheck() takes what a doctor has written, fit to be shown, and no
     assertEquals(parseCheck(wrong, []), []);
   }
 });
+
+Deno.test("serviceChecks() take an agent for this configuration's where one of the panels is", async () => {
+  await inFolder(async (folder) => {
+    using file = openHealth(folder);
+    const now = Date.now();
+    acceptAt(file, { intervalMs: 3000, atMs: now });
+    const config = configIn(folder);
+    const { intervalSeconds, remoteControl, remoteFiles } = config;
+    const own = { intervalSeconds, remoteControl, remoteFiles };
+    const further = { ...own, endpoint: "https://q.example", token: "x" };
+    const panel = { panel: "q.example", sinceMs: now, failures: 0, probes: 0 };
+    file.setPanels([{ ...panel, panel: "r.example" }, panel], { now: true });
+    using _ = new FakeTime({ now });
+    assertEquals((await check(config, {}, ["agent"])).agent?.status, "skipped");
+    const several = { ...config, furtherPanels: [further] };
+    assertEquals((await check(several, {}, ["agent"])).agent?.status, "ok");
+  });
+});

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { parseCheck, runChecks } from "../../lib/cli/checks.ts";
 import { allPanelChecks, runDoctor } from "../../lib/cli/doctor.ts";
 import { AS_SERVICE } from "../../lib/cli/doctor_as_service.ts";
@@ -169,4 +169,44 @@ Deno.test("runDoctor() uses the token that this node has registered with", async
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
+});
+
+Deno.test("runDoctor() shows no token that a server repeats, whichever panel's it is", async () => {
+  const folder = Deno.makeTempDirSync();
+  const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
+  const given = "t0ken-of-the-context";
+  const server = Deno.serve(options, ({ url }) => {
+    const token = new URL(url).searchParams.get("token") ?? "";
+    return new Response(`<title>${given} and ${token}</title>`, { status: 404 });
+  });
+  const url = `http://127.0.0.1:${server.addr.port}`;
+  try {
+    const store = new NodeStore(`${folder}/state`, { ignoreDamage: false });
+    using opened = store;
+    await opened.open();
+    await opened.save({ endpoint: url, uuid: "u", token: TOKEN, registeredAtMs: 1 });
+    const config = configOf(
+      ["-e", url, "--auto-discovery", "key-of-the-panel", "--state-dir", `${folder}/state`],
+      { RUNTIME_DIRECTORY: folder },
+    );
+    const home = { HOME: folder };
+    for (const env of [home, { ...home, [AS_SERVICE]: "1" }]) {
+      const context = new FakeContext(env);
+      context.secrets.push(given);
+      const doctor = { ...config, serviceName: "no-such-service", remoteControl: true };
+      await runDoctor(doctor, context);
+      assertStringIncludes(context.printed, "… and …");
+      for (const secret of [TOKEN, given]) assertEquals(context.printed.includes(secret), false);
+    }
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+    await server.shutdown();
+  }
+});
+
+Deno.test("allPanelChecks() name the installed configuration that this user can't read", async () => {
+  const { signal } = new AbortController();
+  const [check, ...others] = allPanelChecks(configOf([]), "/etc/x/config.json");
+  assertEquals(others, []);
+  assertStringIncludes((await check?.run(signal))?.text ?? "", "can't read /etc/x/config.json");
 });

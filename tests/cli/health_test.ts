@@ -190,5 +190,40 @@ Deno.test("runHealth() exits with code 0 while reports are accepted, else with 1
     assertEquals(exitAt(NOW + 1_000), [0, "Healthy: a report was accepted 1.0 s ago\n"]);
     const late = "Unhealthy: the last report was accepted 60 s ago, which is more than 15 s\n";
     assertEquals(exitAt(NOW + 60_000), [1, late]);
+    const asJson = configOf(["health", "--json"], { RUNTIME_DIRECTORY: folder });
+    const context = new FakeContext();
+    using _time = new FakeTime({ now: NOW + 60_000 });
+    assertEquals(runHealth(asJson, context), 1);
+    assertEquals(JSON.parse(context.printed).healthy, false);
+  });
+});
+
+Deno.test("checkHealth() tells programs the seal and each problem, and none of an agent that is gone", () => {
+  withAgent(NOW, (folder, file) => {
+    file.setSandbox("sealed by the runtime");
+    file.setProblem("ping", "no socket");
+    const { text, isHealthy } = checkAt(NOW, folder, { json: true });
+    const { sandbox, problems } = JSON.parse(text);
+    assertEquals([isHealthy, sandbox], [true, "sealed by the runtime"]);
+    assertEquals(problems, [{ part: "ping", text: "ICMP probes don't work: no socket" }]);
+    withFolder((left) => {
+      Deno.copyFileSync(file.path, `${left}/health`);
+      const gone = JSON.parse(checkAt(NOW, left, { json: true }).text);
+      assertEquals([gone.running, gone.problems, gone.pid], [false, [], Deno.pid]);
+      assertEquals(checkAt(NOW, left).text, "Unhealthy: the agent exited unexpectedly\n");
+    });
+  });
+});
+
+Deno.test("checkHealth() takes the agent of the likeliest folder", () => {
+  withAgent(NOW, (likely) => {
+    withFolder((other) => {
+      Deno.writeTextFileSync(
+        `${other}/health`,
+        JSON.stringify({ pid: 7, intervalMs: 1, ...ABOUT }),
+      );
+      using _time = new FakeTime({ now: NOW });
+      assertEquals(checkHealth([likely, other]).isHealthy, true);
+    });
   });
 });

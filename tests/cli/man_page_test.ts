@@ -26,6 +26,14 @@ Deno.test("manPage() has only requests of man(7) at the beginning of a line", ()
 Deno.test("manPage() has a title, exit codes, and what each option takes", () => {
   const page = manPage("en");
   assertStringIncludes(page, '.TH KOMARI\\-AGENT\\-DENO 1 "" "komari\\-agent\\-deno ');
+  const [, synopsis = ""] = /\.SH SYNOPSIS\n([^]*?)\.SH/.exec(page) ?? [];
+  const program = ".B komari\\-agent\\-deno\n";
+  assertEquals(
+    synopsis,
+    COMMAND_ROWS.map(([, { usage }]) => `${program}${usage.replaceAll("-", "\\-")}\n.br\n`).join(
+      "",
+    ),
+  );
   assertStringIncludes(page, ".B \\-c, \\-\\-reconnect\\-interval SECONDS\nMaximum wait");
   assertStringIncludes(page, "\n.br\nDefault: 2 (official: 5)\n.br\nVariable: AGENT_RECONNECT_");
   assertStringIncludes(page, "\n.B $HOST_PROC\n");

@@ -1,5 +1,11 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { inCharacterSet, logToStandardError, terminalColumns } from "../../lib/cli/output.ts";
+import {
+  inCharacterSet,
+  logToStandardError,
+  print,
+  printError,
+  terminalColumns,
+} from "../../lib/cli/output.ts";
 import { getLogger } from "../../lib/log/log.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { configOf } from "./fake_context.ts";
@@ -57,4 +63,76 @@ Deno.test("logToStandardError() begins with the notices, and writes for journald
     }
     return Promise.resolve();
   });
+});
+
+Deno.test("terminalColumns() asks the terminal that shows the output, and not COLUMNS", () => {
+  const { consoleSize, stdout } = Deno;
+  const { isTerminal } = stdout;
+  try {
+    stdout.isTerminal = () => true;
+    Deno.consoleSize = () => ({ columns: 72, rows: 24 });
+    assertEquals(terminalColumns({ COLUMNS: "60" }), 72);
+    Deno.consoleSize = () => {
+      throw new Error("It has no size");
+    };
+    assertEquals(terminalColumns({ COLUMNS: "60" }), Infinity);
+  } finally {
+    Object.assign(Deno, { consoleSize });
+    Object.assign(stdout, { isTerminal });
+  }
+});
+
+Deno.test("logToStandardError() writes for a person at a terminal, in colors unless NO_COLOR is set", async () => {
+  const { stderr } = Deno;
+  const { isTerminal } = stderr;
+  const before = Deno.env.get("JOURNAL_STREAM");
+  await collectedLog(() => {
+    try {
+      Deno.env.delete("JOURNAL_STREAM");
+      const linesOf = (): string[] => {
+        const lines: string[] = [];
+        logToStandardError(configOf([]), [], { write: (line) => void lines.push(line) });
+        getLogger("agent").warning("It is {what}", { what: "odd" });
+        return lines;
+      };
+      for (const isShown of [true, false]) {
+        stderr.isTerminal = () => isShown;
+        const isColored = isShown && !Deno.noColor;
+        assertEquals(linesOf().map((line) => line.includes("\x1b[")), [isColored]);
+      }
+    } finally {
+      Object.assign(stderr, { isTerminal });
+      if (before !== undefined) Deno.env.set("JOURNAL_STREAM", before);
+    }
+    return Promise.resolve();
+  });
+});
+
+Deno.test("print() and printError() write all bytes, nothing that acts on a terminal, and outlive a closed pipe", () => {
+  for (
+    const [stream, write, end] of [[Deno.stdout, print, ""], [
+      Deno.stderr,
+      printError,
+      "\n",
+    ]] as const
+  ) {
+    const { writeSync } = stream;
+    let text = "";
+    try {
+      stream.writeSync = (bytes) => {
+        // A pipe may take a part alone.
+        const part = bytes.subarray(0, 3);
+        text += new TextDecoder().decode(part);
+        return part.length;
+      };
+      write("plain \x1b[2Jtext");
+      assertEquals([text.includes("\x1b"), text.endsWith(`text${end}`)], [false, true], text);
+      stream.writeSync = () => {
+        throw new Deno.errors.BrokenPipe();
+      };
+      write("more");
+    } finally {
+      Object.assign(stream, { writeSync });
+    }
+  }
 });

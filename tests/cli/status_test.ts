@@ -171,6 +171,8 @@ Deno.test({
       await runStatus(configOf(["status", ...flags], { RUNTIME_DIRECTORY: folder }), context);
       const { memoryBytes } = JSON.parse(context.printed);
       assertEquals([memoryBytes > 0, memoryBytes % 4096], [true, 0]);
+      const ratio = memoryBytes / Deno.memoryUsage().rss;
+      assert(ratio > 0.5 && ratio < 2, String(ratio));
     } finally {
       Deno.removeSync(folder, { recursive: true });
     }
@@ -233,4 +235,29 @@ Deno.test("statusText() leaves out what is not known", () => {
     "Probes        0",
     "",
   ]);
+});
+
+Deno.test("runStatus() tells programs why reports are not accepted, and what it does not know", async () => {
+  const folder = Deno.makeTempDirSync();
+  using file = openHealth(folder);
+  try {
+    const flags = ["--install-service-name", "no-such-service", "--json"];
+    const shown = async (runtimeFolder: string) => {
+      const config = configOf(["status", ...flags], { RUNTIME_DIRECTORY: runtimeFolder });
+      const context = new FakeContext({ HOME: folder });
+      assertEquals(await runStatus(config, context), 1);
+      return JSON.parse(context.printed);
+    };
+    const { healthy, problem, running, panels, ...rest } = await shown(folder);
+    assertEquals([healthy, problem, running], [false, "no report was accepted yet", true]);
+    assertEquals([panels, "intervalSeconds" in rest, "service" in rest], [[], false, false]);
+    // Another process may have its id by now.
+    Deno.mkdirSync(`${folder}/left`);
+    Deno.copyFileSync(file.path, `${folder}/left/health`);
+    const gone = await shown(`${folder}/left`);
+    assertEquals([gone.running, gone.problem], [false, "the agent exited unexpectedly"]);
+    assertEquals("memoryBytes" in gone, false);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });

@@ -1,0 +1,55 @@
+import { assertEquals } from "@std/assert";
+import { agentProblems, closesSoon, seenProblem } from "../../lib/cli/agent_problems.ts";
+import type { PanelHealth, ProblemPart } from "../../lib/state/health_file.ts";
+import type { Health } from "../../lib/state/health_reader.ts";
+
+const PANEL: PanelHealth = { panel: "p.example", sinceMs: 0, failures: 0, probes: 0 };
+
+function healthOf(change: Partial<Health> = {}): Health {
+  return {
+    ...{ pid: 7, version: "1.2.3", intervalMs: 3000, acceptedAtMs: 1, startedAtMs: 1 },
+    ...{ panels: [PANEL], problems: [], sandbox: "", isRunning: true },
+    ...change,
+  };
+}
+
+Deno.test("agentProblems() say of each part what it can't do", () => {
+  const parts: Readonly<Record<ProblemPart, string>> = {
+    registration: "this machine can't be registered: why",
+    state: "the month's traffic can't be kept: why",
+    ping: "ICMP probes don't work: why",
+    metrics: "metrics can't be served: why",
+    gpu: "graphics cards can't be measured: why",
+    authorities: "some certificates can't be loaded: why",
+  };
+  for (const part of ["registration", "state", "ping", "metrics", "gpu", "authorities"] as const) {
+    const health = healthOf({ problems: [{ part, text: "why", sinceMs: 0 }] });
+    assertEquals(agentProblems(health), [{ part, text: parts[part] }]);
+    assertEquals(seenProblem(health, part), parts[part]);
+    assertEquals(seenProblem(health, part === "gpu" ? "ping" : "gpu"), undefined);
+  }
+  assertEquals([agentProblems(healthOf()), seenProblem(undefined, "ping")], [[], undefined]);
+});
+
+Deno.test("agentProblems() name connections that are closed soon, from the third in a row on", () => {
+  const table: [shortConnections: number | undefined, closes: boolean][] = [
+    [undefined, false],
+    [2, false],
+    [3, true],
+  ];
+  for (const [shortConnections, closes] of table) {
+    assertEquals(closesSoon({ ...PANEL, shortConnections }), closes);
+  }
+  const closing = { ...PANEL, shortConnections: 3 };
+  const text = (who: string) =>
+    `${who} closed the last 3 connections soon after they opened: most likely another agent runs ` +
+    "with the same token";
+  assertEquals(agentProblems(healthOf({ panels: [closing] })), [
+    { part: "connections", text: text("the panel") },
+  ]);
+  const problems = [{ part: "ping", text: "why", sinceMs: 0 }] as const;
+  const several = agentProblems(
+    healthOf({ panels: [PANEL, { ...closing, panel: "q.example" }], problems }),
+  );
+  assertEquals(several.map(({ text }) => text), [text("q.example"), "ICMP probes don't work: why"]);
+});
