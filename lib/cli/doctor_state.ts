@@ -27,7 +27,7 @@ export async function checkStateFolder(
       await tryToWrite(path);
       return path === folder ? result("ok", folder) : result("ok", `${folder} can be made`);
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound && path !== "/" && path.startsWith("/")) continue;
+      if (error instanceof Deno.errors.NotFound && path !== "/") continue;
       const reason = describeError(error);
       return result("failed", `${folder} can't be written: ${reason}`, stateAdvice(folder, reason));
     }
