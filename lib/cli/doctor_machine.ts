@@ -85,12 +85,17 @@ async function checkDisks(machine: Machine): Promise<CheckResult> {
   takeSnapshot(machine.collectors);
   const all = machine.mounts();
   const { statfs } = await import("node:fs/promises");
-  // One that is not counted hangs other programs all the same; automounts would be mounted for it.
-  const suspects = all.filter((it) => it.counted || (mayHang(it) && it.type !== "autofs")).map((
-    it,
-  ) => it.mountPoint);
-  const hanging = await hangingMounts(suspects, { statfs, timeoutMs: STATFS_TIMEOUT_MS });
+  const hanging = await hangingMounts(askedMounts(all), { statfs, timeoutMs: STATFS_TIMEOUT_MS });
   return disksResult(all, hanging);
+}
+
+/**
+ * The mount points that are asked for an answer: one that is not counted hangs other programs all the
+ * same, but automounts would be mounted for it.
+ */
+export function askedMounts(all: readonly MountDecision[]): string[] {
+  return all.filter((it) => it.counted || (mayHang(it) && it.type !== "autofs"))
+    .map(({ mountPoint }) => mountPoint);
 }
 
 /** The result for these mounts; `hanging` are the mount points that do not answer. */

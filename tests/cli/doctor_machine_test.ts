@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
+  askedMounts,
   descriptorCheck,
   disksResult,
   failedPing,
@@ -155,4 +156,16 @@ Deno.test("disksResult() is a failure where a counted disk hangs, else a warning
   assertEquals(resultOf("/nfs"), "warning /nfs does not answer within 3 s");
   assertEquals(resultOf("/nfs", "/"), "failed /nfs, / does not answer within 3 s");
   assertEquals(disksResult([mount("/nfs", false)], []).status, "warning");
+});
+
+Deno.test("askedMounts() are the counted ones and those that may hang, but no automounts", () => {
+  const mount = (mountPoint: string, type: string, counted = false) => {
+    return { mountPoint, source: "x", type, counted, rule: "" };
+  };
+  const all = [
+    ...[mount("/", "ext4", true), mount("/run", "tmpfs"), mount("/old", "ext2")],
+    ...[mount("/nfs", "nfs4"), mount("/sshfs", "fuse.sshfs"), mount("/auto", "autofs")],
+    ...[mount("/wanted", "tmpfs", true)],
+  ];
+  assertEquals(askedMounts(all), ["/", "/nfs", "/sshfs", "/wanted"]);
 });
