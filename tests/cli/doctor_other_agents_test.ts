@@ -1,7 +1,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { otherAgentsResult, otherProcesses } from "../../lib/cli/doctor_other_agents.ts";
+import {
+  checkOtherAgents,
+  otherAgentsResult,
+  otherProcesses,
+} from "../../lib/cli/doctor_other_agents.ts";
 import type { OfficialAgent } from "../../lib/service/official_agent.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
+import { configOf } from "./fake_context.ts";
 
 const TOKEN = "t0ken-of-this-node";
 
@@ -120,4 +125,47 @@ Deno.test("otherAgentsResult() fails for an agent with the same token, and warns
     assertEquals([found.status, advice === undefined], [status, status === "ok"], text);
     assertStringIncludes(text, words);
   }
+});
+
+Deno.test({
+  name: "checkOtherAgents() looks for the token of each panel, and for none where there is none",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const folder = Deno.makeTempDirSync();
+    const file = `${folder}/config.json`;
+    const [first, second] = [crypto.randomUUID(), crypto.randomUUID()];
+    const program = `${folder}/komari-agent-of-the-test`;
+    Deno.symlinkSync("/bin/sh", program);
+    // Started by another process than the one that looks; both end with their input.
+    const child = new Deno.Command("/bin/sh", {
+      args: ["-c", '"$PROGRAM" -c "echo started; read -r line"; :'],
+      clearEnv: true,
+      env: { PROGRAM: program, AGENT_TOKEN: second, EMPTY: "" },
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const reader = child.stdout.getReader();
+    const { signal } = new AbortController();
+    const found = async (tokens: readonly string[], health?: Health) => {
+      const panels = tokens.map((token, at) => ({ endpoint: `https://p${at}.example`, token }));
+      Deno.writeTextFileSync(file, JSON.stringify({ panels }));
+      const config = tokens.length === 0 ? configOf([]) : configOf(["--config", file]);
+      return await checkOtherAgents(config, { env: { HOME: folder }, health, signal });
+    };
+    try {
+      await reader.read();
+      const other = await found([first, second]);
+      assertEquals(other.status, "failed", other.text);
+      const [, pid] = /komari-agent-of-the-test \(process (\d+)\)$/.exec(other.text) ?? [];
+      assertEquals((await found([first])).status, "ok");
+      assertEquals((await found([])).status, "ok");
+      const ours = await found([first, second], { ...HEALTH, pid: Number(pid) });
+      assertEquals(ours.status, "ok", "it is the running agent");
+    } finally {
+      await child.stdin.close();
+      await reader.cancel();
+      await child.status;
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
 });

@@ -56,3 +56,49 @@ Deno.test("in the container image checkStateFolder() has advice about the contai
     );
   });
 });
+
+Deno.test("checkStateFolder() brings 64 KiB to the disk, and leaves nothing where that fails", async () => {
+  const { open } = Deno;
+  const folder = Deno.makeTempDirSync();
+  const config = configOf("--month-rotate", "1", "--state-dir", folder);
+  const full = new Error("No space left on device");
+  try {
+    for (const failing of ["", "write", "sync"]) {
+      const seen = { bytes: 0, synced: 0, closed: 0, modes: [0] };
+      Deno.open = async (path, options) => {
+        const file = await open(path, options);
+        return Object.assign(Object.create(null), {
+          async write(bytes: Uint8Array) {
+            if (failing === "write" && seen.bytes + bytes.length > 60 * 1024) throw full;
+            seen.bytes += bytes.length;
+            return await file.write(bytes);
+          },
+          async syncData() {
+            if (failing === "sync") throw full;
+            seen.synced = seen.bytes;
+            seen.modes = Array.from(
+              Deno.readDirSync(folder),
+              ({ name }) => (Deno.statSync(`${folder}/${name}`).mode ?? 0) & 0o777,
+            );
+            await file.syncData();
+          },
+          close() {
+            seen.closed++;
+            file.close();
+          },
+        });
+      };
+      const found = await checkStateFolder(config, undefined);
+      assertEquals(found.status, failing === "" ? "ok" : "failed", failing);
+      assertEquals([seen.closed, [...Deno.readDirSync(folder)]], [1, []], "nothing is left");
+      if (failing === "") assertEquals([seen.synced, seen.modes], [64 * 1024, [0o600]]);
+      else {
+        assertEquals(found.text, `${folder} can't be written: No space left on device`);
+        assertStringIncludes(found.advice ?? "", "make room on the disk");
+      }
+    }
+  } finally {
+    Deno.open = open;
+    Deno.removeSync(folder, { recursive: true });
+  }
+});

@@ -217,3 +217,22 @@ Deno.test("dryRunTable() shows every value of a report with its unit", () => {
     "Mount points",
   ]);
 });
+
+Deno.test("runDryRun() says that it measures, but not to programs", {
+  ignore: Deno.stderr.isTerminal(),
+}, async () => {
+  await collectedLog(async () => {
+    for (const json of [false, true]) {
+      using time = new FakeTime();
+      const errors: string[] = [];
+      const printError = (line: string) => void errors.push(line);
+      const context = Object.assign(new FakeContext(), { printError });
+      const args = ["--dry-run", "--interval", "1", "--ip-services", "off", "--include-nics", "lo"];
+      const running = runDryRun(configOf([...args, ...json ? ["--json"] : []]), context);
+      await time.until(running, { withinMs: 10_000, stepMs: 100 });
+      const measuring = "Measuring twice, 1 s apart …";
+      assertEquals(errors.filter((line) => line === measuring), json ? [] : [measuring]);
+      assertEquals(context.printed.startsWith(json ? "{" : "Basic info\n"), true);
+    }
+  });
+});

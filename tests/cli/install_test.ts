@@ -1,5 +1,6 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { isHangUpIgnored, runInstall } from "../../lib/cli/install.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 
 Deno.test("runInstall() shows an installation under a manager that is not here", async () => {
@@ -44,4 +45,31 @@ Deno.test("runInstall() listens for a hang-up, but not after nohup", async () =>
   } finally {
     Object.assign(Deno, { addSignalListener, readTextFileSync });
   }
+});
+
+Deno.test("runInstall() ends with 129 where a hang-up has ended it, and throws any other error", async () => {
+  const { addSignalListener } = Deno;
+  const config = { ...configOf(["install", "--print"]), print: true };
+  try {
+    Deno.addSignalListener = () => {};
+    await assertRejects(() => runInstall(config, new FakeContext()), UsageError, "Cannot install");
+    Deno.addSignalListener = (_, hangUp) => hangUp();
+    assertEquals(await runInstall(config, new FakeContext()), 129);
+  } finally {
+    Object.assign(Deno, { addSignalListener });
+  }
+});
+
+Deno.test("runInstall() goes on without a terminal that takes no more lines", async () => {
+  const args = ["install", "-e", "https://panel.example", "-t", "t", "--print"];
+  const config = { ...configOf([...args, "--manager", "procd"]), print: true };
+  let lines = 0;
+  const context = Object.assign(new FakeContext(), {
+    print() {
+      lines++;
+      throw new Deno.errors.BrokenPipe();
+    },
+  });
+  assertEquals(await runInstall(config, context), 0);
+  assertEquals(lines > 1, true);
 });

@@ -1,7 +1,8 @@
-import { assertRejects, assertThrows } from "@std/assert";
-import { requireDescriptors, requireStopped } from "../../lib/cli/report.ts";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { logUnhandledErrors, requireDescriptors, requireStopped } from "../../lib/cli/report.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { HealthFile } from "../../lib/state/health_file.ts";
+import { collectedLog } from "../log/collected_log.ts";
 
 Deno.test("requireStopped() throws while an agent is running here", async () => {
   const folder = Deno.makeTempDirSync();
@@ -20,4 +21,30 @@ Deno.test("requireDescriptors() names a limit of open files that is too low, and
   requireDescriptors(undefined);
   requireDescriptors(64);
   assertThrows(() => requireDescriptors(63), UsageError, "may have 63 files open at a time");
+});
+
+Deno.test("logUnhandledErrors() logs an error that no code handles, and keeps the program running", async () => {
+  const { addEventListener } = globalThis;
+  const handlers = new Map<string, (event: PromiseRejectionEvent) => void>();
+  Object.assign(globalThis, {
+    addEventListener(name: string, handler: (event: PromiseRejectionEvent) => void) {
+      handlers.set(name, handler);
+    },
+  });
+  const lines = await collectedLog(() => {
+    try {
+      logUnhandledErrors();
+    } finally {
+      Object.assign(globalThis, { addEventListener });
+    }
+    const promise = Promise.resolve();
+    const reason = new Error("it broke", { cause: new Error("deep down") });
+    const options = { promise, reason, cancelable: true };
+    const event = new PromiseRejectionEvent("unhandledrejection", options);
+    handlers.get("unhandledrejection")?.(event);
+    assertEquals(event.defaultPrevented, true);
+    return Promise.resolve();
+  });
+  assertEquals([lines.length, lines[0]?.split(" ")[1]], [1, "error"]);
+  assertStringIncludes(lines[0] ?? "", "Unexpected: it broke: deep down");
 });

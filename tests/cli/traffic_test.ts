@@ -101,6 +101,8 @@ Deno.test("runTrafficShow() prints the totals for people and for programs", asyn
     assertEquals([shown.up, shown.down], [1_000_000_000, 5], "what is not named stays");
     const { isRunning, setBy } = JSON.parse(await run("show --json"));
     assertEquals([isRunning, setBy], [false, undefined]);
+    const { interfaces, state } = JSON.parse(await run("show --json"));
+    assertEquals([interfaces, state.startsWith(`${folder}/`)], [[], true]);
     const lock = FolderLock.open(folder);
     using _lock = lock;
     assertEquals(lock.tryLock(), true);
@@ -132,6 +134,65 @@ Deno.test("runTrafficSet() waits two intervals of the running agent at most", as
     const refusal = assertRejects(() => setting, Error, "did not take it over within 20 s");
     const tookMs = await time.until(refusal, { withinMs: 60_000, stepMs: 200 });
     assertEquals(tookMs >= 20_000, true);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("runTrafficSet() keeps the interfaces that the month has been counted by", async () => {
+  const folder = Deno.makeTempDirSync();
+  const interfacesAfter = async (words: string): Promise<string[]> => {
+    const context = new FakeContext();
+    const config = configOf([
+      "traffic",
+      "set",
+      ...words.split(" "),
+      "--json",
+      "--state-dir",
+      folder,
+    ]);
+    assertEquals(await runTrafficSet(config, context), 0);
+    return JSON.parse(context.printed).interfaces;
+  };
+  try {
+    assertEquals(await interfacesAfter("--up 1 --month-rotate 1 --include-nics lo"), ["lo"]);
+    assertEquals(await interfacesAfter("--up 2"), ["lo"]);
+    assertEquals(await interfacesAfter("--up 3 --include-nics none-of-these"), ["lo"]);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("runTrafficSet() tells programs that the agent has taken it over, and withdraws it at a Ctrl-C", async () => {
+  const folder = Deno.makeTempDirSync();
+  const words = ["traffic", "set", "--down", "5", "--month-rotate", "1", "--state-dir", folder];
+  const config = configOf([...words, "--json"]);
+  try {
+    await runTrafficSet(config, new FakeContext());
+    const lock = FolderLock.open(folder);
+    using _lock = lock;
+    assertEquals(lock.tryLock(), true);
+    const agent = TrafficRequestFile.create(folder);
+    using _agent = agent;
+    using time = new FakeTime({ now: Date.now() });
+    const asked = async (context: FakeContext & { signal: AbortSignal }) => {
+      const setting = runTrafficSet(config, context);
+      setting.catch(() => {});
+      while (agent.request() === undefined) await realTurn();
+      assertEquals(agent.request()?.total, { receivedBytes: 5 });
+      return { setting };
+    };
+    const context = new FakeContext();
+    const { setting } = await asked(context);
+    agent.answer({ id: agent.request()?.id ?? "", problem: "" });
+    await time.until(setting, { withinMs: 1_000, stepMs: 100 });
+    const { setBy, down } = JSON.parse(context.printed);
+    assertEquals([await setting, setBy, down], [0, "agent", 5]);
+    const stop = new AbortController();
+    const stopped = await asked(Object.assign(new FakeContext(), { signal: stop.signal }));
+    stop.abort(new Error("Ctrl-C"));
+    await assertRejects(() => stopped.setting, Error, "Ctrl-C");
+    assertEquals([agent.request(), time.timers], [undefined, 0]);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

@@ -3,6 +3,7 @@ import { updateProgram } from "../../lib/cli/update.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import type { ProgramForm } from "../../lib/host/this_program.ts";
 import { StateFile } from "../../lib/state/state_file.ts";
+import { FolderLock } from "../../lib/state/state_lock.ts";
 import {
   formatUpdateState,
   parseUpdateState,
@@ -14,14 +15,17 @@ import { VERSION } from "../../lib/version.ts";
 import { programOf, ReleaseServer } from "../update/release_server.ts";
 import { writeExecutable } from "../executable.ts";
 import { collectedLog } from "../log/collected_log.ts";
+import { inContainerImage } from "./container_image.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 
 /** Runs the command for a program of this version in a folder of its own, after earlier updates. */
 async function run(
   args: readonly string[],
-  { form = "portable", state, byLink = false }: {
+  { form = "portable", state, byLink = false, prepare = () => {} }: {
     form?: ProgramForm;
     state?: UpdateState;
+    /** What is there before, by the path of the program. */
+    prepare?: (path: string) => void;
     /** Whether it is started by a link in another folder. */
     byLink?: boolean;
   } = {},
@@ -47,6 +51,7 @@ async function run(
       Deno.symlinkSync(path, link);
     }
     const program = { form, path: byLink ? link : path };
+    prepare(Deno.realPathSync(path));
     const code = await updateProgram(config, program, context);
     const names = Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
     return { text: context.printed, code, names };
@@ -175,4 +180,106 @@ Deno.test("updateProgram() warns of a version that is rolled back, and only of t
   const trial = { ...versions, resumes: 0, isReturning: true };
   const failed = [{ version: "1.3.0", atMs: Date.now() }];
   assertEquals(await levelsOf({ trial, failed }), ["warning"]);
+});
+
+/** Requires that an update is refused in these words. */
+async function requireRefusal(
+  words: string,
+  options: Parameters<typeof run>[1] = {},
+): Promise<void> {
+  await using server = new ReleaseServer();
+  server.publish("999.0.0", programOf("999.0.0"));
+  const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
+  await assertRejects(() => run([...place, "--now"], options), Error, words);
+}
+
+Deno.test("updateProgram() refuses to update in the container image", async () => {
+  await inContainerImage(() => requireRefusal("Cannot update in a container: use a newer image"));
+});
+
+Deno.test("updateProgram() refuses to update beside another update", async () => {
+  const locks: FolderLock[] = [];
+  try {
+    await requireRefusal("another update is in progress", {
+      prepare(path) {
+        const lock = FolderLock.open(updateFolder(path));
+        locks.push(lock);
+        assertEquals(lock.tryLock(), true);
+      },
+    });
+  } finally {
+    for (const lock of locks) lock[Symbol.dispose]();
+  }
+});
+
+Deno.test("updateProgram() refuses to update a service that is pinned, unless it is another program's", async () => {
+  const { readTextFileSync } = Deno;
+  const withRecord = (change: (path: string) => Record<string, unknown>) => (path: string) => {
+    const record = {
+      ...{ service: "agent", manager: "systemd", scope: "system", user: "", program: path },
+      ...{ config: "/x/config.json", stateFolder: "/x/state", runtimeFolder: "/x/run" },
+      ...{ logFile: "/x/log", files: [], links: [], folders: [], trees: [], rootOptions: {} },
+      ...change(path),
+    };
+    Deno.readTextFileSync = (path) =>
+      String(path).endsWith("/agent/install.json")
+        ? JSON.stringify(record)
+        : readTextFileSync(path);
+  };
+  try {
+    await requireRefusal(
+      "the service is pinned to version 1.2.3; `install --unset pin` ends that",
+      {
+        prepare: withRecord(() => ({ pinned: "1.2.3" })),
+      },
+    );
+    await using server = new ReleaseServer();
+    server.publish("999.0.0", programOf("999.0.0"));
+    const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
+    const prepare = withRecord(() => ({ pinned: "1.2.3", program: "/usr/bin/env" }));
+    const { code, text } = await run([...place, "--now"], { prepare });
+    assertEquals([code, text.startsWith("Version 999.0.0 replaced")], [0, true]);
+  } finally {
+    Deno.readTextFileSync = readTextFileSync;
+  }
+});
+
+Deno.test("updateProgram() goes back to an older version where it is asked for, and says what that means", async () => {
+  await using server = new ReleaseServer();
+  server.publish("0.0.1", programOf("0.0.1"));
+  const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
+  const wanted = [...place, "--install-version", "0.0.1"];
+  const { text } = await run(wanted);
+  assertEquals(
+    text,
+    `Version 0.0.1 is available, and older than ${VERSION}: ` +
+      '"update --now --install-version 0.0.1" installs it\n',
+  );
+  const done = await run([...wanted, "--now"]);
+  assertEquals([done.code, done.text.split("\n")], [0, [
+    `Version 0.0.1 replaced ${VERSION}; no agent was running`,
+    "Automatic updates go on to newer versions; `install --pin` keeps this one",
+    "",
+  ]]);
+});
+
+Deno.test("updateProgram() warns of a state that is damaged, and updates all the same", async () => {
+  await using server = new ReleaseServer();
+  server.publish("999.0.0", programOf("999.0.0"));
+  const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
+  const state = { trial: undefined, failed: [] };
+  const lines = await collectedLog(async () => {
+    const { code } = await run([...place, "--now"], {
+      state,
+      prepare(path) {
+        for (const { name } of Deno.readDirSync(updateFolder(path))) {
+          if (name.startsWith(UPDATE_STATE)) {
+            Deno.writeTextFileSync(`${updateFolder(path)}/${name}`, "damaged");
+          }
+        }
+      },
+    });
+    assertEquals(code, 0);
+  });
+  assertEquals(lines.filter((line) => line.split(" ")[1] === "warning").length > 0, true);
 });

@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { startTestPanel } from "../test_panel/test_panel.ts";
 import { spawnProgram } from "./command_line.ts";
 
 async function inHome(use: (home: string) => Promise<void>): Promise<void> {
@@ -65,4 +66,19 @@ Deno.test("the program ends with 130 when it is interrupted", async () => {
     }
     assertEquals([(await child.status).code, await output], [130, ""]);
   });
+});
+
+Deno.test("an agent ends with 0, or with 75 where its service is to start it again", async () => {
+  using panel = await startTestPanel();
+  const options = ["-e", panel.url, "-t", panel.token, "--ip-services", "off"];
+  for (const [count, signal, code] of [[1, "SIGTERM", 0], [2, "SIGUSR2", 75]] as const) {
+    await inHome(async (home) => {
+      const child = spawnProgram([...options, "--enable-remote-control"], home);
+      const [output, errors] = [child.stdout, child.stderr].map((it) => new Response(it).text());
+      await panel.state.until(({ sockets }) => sockets.opened === count);
+      child.kill(signal);
+      assertEquals([(await child.status).code, await output], [code, ""]);
+      assertStringIncludes(await errors ?? "", "Stopped");
+    });
+  }
 });

@@ -59,7 +59,7 @@ export class ReleaseServer implements AsyncDisposable {
     for (const [word, answer] of Object.entries(this.faults.answer ?? {})) {
       if (pathname.includes(word)) return answer(request);
     }
-    if (pathname === "/latest") return Response.json(this.#release());
+    if (["/latest", `/tags/${this.#tag}`].includes(pathname)) return Response.json(this.#release());
     const [, tag, listed] =
       /\/releases\/(latest\/download|download\/v[^/]+)\/(.+)$/.exec(pathname) ??
         [];

@@ -1,0 +1,40 @@
+import { assertEquals } from "@std/assert";
+import { runUninstall } from "../../lib/cli/uninstall.ts";
+import { configOf, FakeContext } from "./fake_context.ts";
+
+/** No service of any machine. */
+const NAME = `komari-none-${crypto.randomUUID()}`;
+
+/** What is printed where nothing is installed, beside the record of an official agent if it is given. */
+async function printed(args: readonly string[], record?: unknown): Promise<string> {
+  const { readTextFileSync } = Deno;
+  const context = new FakeContext({ HOME: "/nowhere" });
+  try {
+    Deno.readTextFileSync = (path) =>
+      record !== undefined && String(path).endsWith(`/${NAME}/replaced.json`)
+        ? JSON.stringify(record)
+        : readTextFileSync(path);
+    const config = configOf(["uninstall", "--install-service-name", NAME, ...args]);
+    assertEquals(await runUninstall(config, context), 0);
+  } finally {
+    Deno.readTextFileSync = readTextFileSync;
+  }
+  return context.printed;
+}
+
+Deno.test("runUninstall() says how to start the official agent that was replaced, unless it only shows", async () => {
+  const record = {
+    ...{ manager: "systemd", scope: "system", serviceName: "komari-agent", isDone: true },
+    ...{ unitPath: "/etc/systemd/system/komari-agent.service", binary: "/opt/komari/agent" },
+  };
+  const [nothing = "", ...none] = (await printed([])).split("\n");
+  assertEquals([nothing.startsWith(`Nothing is installed as ${NAME}`), none], [true, [""]]);
+  const lines = (await printed([], record)).split("\n");
+  assertEquals(lines, [
+    nothing,
+    "The official agent (komari-agent) is still installed but stopped; to start it:",
+    "  systemctl enable komari-agent.service && systemctl restart komari-agent.service",
+    "",
+  ]);
+  assertEquals(await printed(["--print"], record), `${nothing}\n`);
+});
