@@ -91,21 +91,17 @@ declare module "@std/data-structures/binary-heap" {
 declare module "@sinonjs/fake-timers" {
   export interface Clock {
     now: number;
-    setTimeout: typeof setTimeout;
-    clearTimeout: typeof clearTimeout;
     tick(ms: number): number;
-    setSystemTime(now?: number | Date): void;
     tickAsync(ms: number): Promise<number>;
-    runAllAsync(): Promise<number>;
+    jump(ms: number): number;
+    setSystemTime(now?: number | Date): void;
     countTimers(): number;
     uninstall(): void;
   }
   export function install(options?: {
     now?: number | Date;
     toFake?: string[];
-    shouldAdvanceTime?: boolean;
   }): Clock;
-  export function createClock(now?: number | Date): Clock;
 }
 
 declare module "ws" {

@@ -8,6 +8,17 @@ export function realTurn(): Promise<void> {
   return new Promise((resolve) => void setRealTimeout(resolve, 1));
 }
 
+/** Does something at another date than now; `performance` and timers stay as they are. */
+export function atDate<T>(atMs: number, act: () => T): T {
+  const { now } = Date;
+  Date.now = () => atMs;
+  try {
+    return act();
+  } finally {
+    Date.now = now;
+  }
+}
+
 /**
  * A fake clock for timers, `performance` and `Date`, under which processes and sockets go on in real
  * time. It is the one way to fake time: what is tested uses the runtime's clocks and timers directly.
@@ -33,6 +44,17 @@ export class FakeTime implements Disposable {
   /** Lets so many milliseconds pass, and what waits for them go on: faster than {@linkcode pass}. */
   async run(ms: number): Promise<void> {
     await this.#clock.tickAsync(ms);
+  }
+
+  /** Lets so many milliseconds pass while the machine sleeps: what is due meanwhile comes once. */
+  sleep(ms: number): void {
+    this.#clock.jump(ms);
+  }
+
+  /** Lets so many milliseconds pass at each look at `performance.now()`, as slow work does. */
+  tickAtEachLook(ms: number): void {
+    const { now } = performance;
+    performance.now = () => (this.#clock.tick(ms), now.call(performance));
   }
 
   /** The timers that are set. */

@@ -519,9 +519,9 @@ browserTest("the page is in Chinese on demand", async () => {
 Deno.test("every text of the page's markup has a Chinese one", async () => {
   const markup = await Deno.readTextFile(new URL("../../lib/demo/page/page.html", import.meta.url));
   const named = /<(h2|h3|th|summary|button|option|span)\b([^>]*)>\s*([A-Z][^<]*?)\s*</g;
-  for (const [, , attributes = "", text] of markup.matchAll(named)) {
-    assert(attributes.includes("data-zh="), text);
-  }
+  const found = [...markup.matchAll(named)];
+  assertGreater(found.length, 10);
+  for (const [, , attributes = "", text] of found) assert(attributes.includes("data-zh="), text);
 });
 
 browserTest("the page lists, downloads and uploads files", async () => {

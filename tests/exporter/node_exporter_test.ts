@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { NodeExporter } from "../../lib/exporter/node_exporter.ts";
 import { formatMetrics } from "../../lib/exporter/openmetrics.ts";
 import type { Host } from "../../lib/host/host.ts";
@@ -167,6 +167,7 @@ const machines = [...Deno.readDirSync(FIXTURES)].map(({ name }) => name).filter(
     return false;
   }
 });
+assert(machines.length >= 14, `only ${machines.length} machines`);
 
 for (const name of machines) {
   Deno.test(`NodeExporter.families() reads all that there is of ${name}`, async () => {

@@ -2,6 +2,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { HealthFile, type PanelHealth } from "../../lib/state/health_file.ts";
 import { uninstall } from "../../lib/service/uninstall.ts";
+import { atDate } from "../fake_time.ts";
 import { configOf, FakeSystem, installNow, PUBLIC_KEY, USERS } from "./fake_system.ts";
 import { seenTimeouts } from "./seen_timeouts.ts";
 
@@ -108,13 +109,7 @@ class Machine extends FakeSystem implements Disposable {
 
 /** The health file of an agent that was started at a time. */
 function openAt(atMs: number, folder: string): HealthFile | undefined {
-  const { now } = Date;
-  Date.now = () => atMs;
-  try {
-    return HealthFile.open([folder], { version: "1.0.0" });
-  } finally {
-    Date.now = now;
-  }
+  return atDate(atMs, () => HealthFile.open([folder], { version: "1.0.0" }));
 }
 
 /** A machine on which an agent reports to the first panel. */

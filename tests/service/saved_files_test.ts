@@ -27,7 +27,9 @@ Deno.test("restoreFiles() puts files back that were replaced, and leaves nothing
   Deno.renameSync(`${fake.root}/etc/new`, `${fake.root}/etc/changed`);
   Deno.mkdirSync(`${fake.root}/etc/folder`);
   Deno.writeTextFileSync(`${fake.root}/etc/folder/made`, "new");
-  await restoreFiles(saved);
+  const folder = `${fake.root}/etc/`;
+  const synced = await syncedPaths(() => restoreFiles(saved));
+  assertEquals(synced, [folder, folder], "for each file that was put back");
   assertEquals(fake.tree("/etc"), before);
   assertEquals([fake.text("/etc/changed"), fake.text("/etc/same")], ["old", "same"]);
 });

@@ -60,6 +60,7 @@ for (const [carrier, fault] of CARRIERS) {
       const secret = ["--cf-access-client-secret", "s3cr3t-value"];
       const output = await reports(panel, panel.url, { args: [...args, ...secret] });
       assert(!output.includes("s3cr3t-value"));
+      assert(panel.state.calls.length > 0);
       for (const { headers, path } of panel.state.calls) {
         assertEquals(headers["x-one"], "1", path);
         assertEquals(headers["cf-access-client-id"], "abc.access", path);
