@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { readCertificate } from "../../lib/net/certificate.ts";
 import { realUntil } from "../real_deadline.ts";
 import { EchoServer } from "./echo_server.ts";
-import { makeCertificate } from "./test_authority.ts";
+import { makeCertificate, makeSelfSigned } from "./test_authority.ts";
 
 const sanitized = { sanitizeOps: true, sanitizeResources: true };
 const { signal } = new AbortController();
@@ -20,10 +20,31 @@ Deno.test({
       const connection = await Deno.connect({ port: server.port });
       const found = await readCertificate(connection, { host, signal });
       assertEquals([found.issuer, found.tlsVersion], ["test-authority", "TLSv1.3"]);
+      assertEquals([found.names[0], found.names[3]], ["localhost", "127.0.0.1"]);
+      assertEquals([found.names.length, found.isSelfSigned], [5, false]);
       const days = (found.validUntilMs - Date.now()) / DAY_MS;
       assert(days > 1 && days <= 2, `${days} days`);
+      assertEquals(found.validUntilMs - found.validFromMs, 2 * DAY_MS);
       await realUntil(() => server.open === 0);
     }
+  },
+});
+
+Deno.test({
+  ...sanitized,
+  name: "readCertificate() names the organization of an issuer, and tells a self-signed one",
+  ignore: certificate === undefined,
+  fn: async () => {
+    const own = await makeSelfSigned("-days", "2", "-subj", "/O=Acme/CN=panel.test");
+    if (!own) return;
+    const { cert, key } = own;
+    await using server = new EchoServer({
+      certificate: { authority: "", certificate: cert, key },
+    });
+    const connection = await Deno.connect({ port: server.port });
+    const found = await readCertificate(connection, { host: "panel.test", signal });
+    assertEquals([found.issuer, found.isSelfSigned, found.names], ["Acme", true, []]);
+    await realUntil(() => server.open === 0);
   },
 });
 

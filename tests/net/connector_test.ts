@@ -1,7 +1,10 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { Connector } from "../../lib/net/connector.ts";
 import { SystemResolver } from "../../lib/net/dns.ts";
+import { DialError } from "../../lib/net/errors.ts";
+import { realDeadline } from "../real_deadline.ts";
 import { fakeConnect, realConnect } from "./fake_connect.ts";
+import { TestNameServer } from "./fake_name_server.ts";
 
 const { signal } = new AbortController();
 
@@ -47,4 +50,30 @@ Deno.test("Connector.lookUp() gives 16 addresses at most, of both families in tu
   const system = new SystemResolver({ lookUp, lookUpHosts: lookUp });
   const addresses = await new Connector({}, system).lookUp("panel.test", { signal });
   assertEquals(addresses, ["192.0.2.1", "2001:db8::1", ...found.slice(1, 15)]);
+});
+
+Deno.test("Connector.connect() closes a connection that has ended before it could be set up", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using _ = fakeConnect(async (options) => {
+    const connection = await realConnect(options);
+    connection.setKeepAlive = () => {
+      throw new Error("invalid argument");
+    };
+    return connection;
+  });
+  const endpoint = { host: "127.0.0.1", port: listener.addr.port };
+  const connecting = () => new Connector({}).connect(endpoint, { signal });
+  const error = await assertRejects(connecting, DialError, "invalid argument");
+  assertEquals(error.stage, "connect");
+  using accepted = await listener.accept();
+  assertEquals(await realDeadline(accepted.read(new Uint8Array(1))), null);
+});
+
+Deno.test("Connector.lookUp() puts IPv4 first where a name server is asked, whose answers are in no order", async () => {
+  await using names = await TestNameServer.start({
+    "panel.test": { A: ["192.0.2.1", "192.0.2.2"], AAAA: ["2001:db8::1", "2001:db8::2"] },
+  });
+  const nameServer = { host: "127.0.0.1", port: names.port };
+  const addresses = await new Connector({ nameServer }).lookUp("panel.test", { signal });
+  assertEquals(addresses.map((address) => address.includes(":")), [false, false, true, true]);
 });

@@ -269,6 +269,58 @@ Deno.test("NetDialer.dial() throws when the system can't resolve the name", sani
   }
 });
 
+Deno.test(
+  "NetDialer.dial() goes to the port of the scheme where a URL has none",
+  sanitized,
+  async () => {
+    const ports: number[] = [];
+    using _ = fakeConnect(({ port }) => {
+      ports.push(port);
+      return Promise.reject(new Error("refused"));
+    });
+    for (const scheme of ["http", "https", "ws", "wss"]) await failure(`${scheme}://127.0.0.1`, {});
+    assertEquals(ports, [80, 443, 80, 443]);
+  },
+);
+
+Deno.test(
+  "NetDialer.lookUpAhead() resolves the name that a connection will need",
+  sanitized,
+  () => {
+    const asked: string[] = [];
+    const lookUp = (host: string) => (asked.push(host), Promise.resolve(["192.0.2.1"]));
+    const ahead = (url: string, options: DialerOptions) => {
+      const recorder = new SystemResolver({ lookUp, lookUpHosts: lookUp });
+      new NetDialer(options, recorder).lookUpAhead(new URL(url));
+    };
+    const proxies = { http: "http://proxy.test:3128" };
+    ahead("http://panel.test", {});
+    ahead("http://panel.test", { proxies });
+    ahead("https://panel.test", { proxies });
+    ahead("https://panel.test", { nameServer: { host: "dns.test", port: 53 } });
+    assertEquals(asked, ["panel.test", "proxy.test", "panel.test", "dns.test"]);
+  },
+);
+
+Deno.test(
+  "NetDialer.dial() asks an HTTP proxy for an IPv6 address in brackets, and reads a long answer",
+  sanitized,
+  async () => {
+    await using proxy = startHttpProxy({
+      answer: `HTTP/1.1 200 OK\r\nX-Long: ${"x".repeat(15_000)}\r\n\r\n`,
+    });
+    const proxies = { http: `http://127.0.0.1:${proxy.port}` };
+    const url = new URL("ws://[2001:db8::1]:8443");
+    const { stream } = await new NetDialer({ proxies }).dial(url, { signal });
+    stream.close();
+    const [request, host] = proxy.requests[0]?.split("\r\n") ?? [];
+    assertEquals([request, host], [
+      "CONNECT [2001:db8::1]:8443 HTTP/1.1",
+      "Host: [2001:db8::1]:8443",
+    ]);
+  },
+);
+
 /** All answers of a proxy that lead to nothing, and what is told. */
 const REFUSALS: readonly [kind: string, start: () => TestProxy, told: string][] = [
   [

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { connectAbortable, connectHappyEyeballs } from "../../lib/net/happy_eyeballs.ts";
 import { FakeTime } from "../fake_time.ts";
+import { countedSignal } from "../panel/counted_signal.ts";
 import { realDeadline } from "../real_deadline.ts";
 import { type Connect, fakeConnect } from "./fake_connect.ts";
 
@@ -173,3 +174,12 @@ Deno.test(
     assertEquals(await realDeadline(accepted.read(new Uint8Array(1))), null);
   },
 );
+
+Deno.test("connectHappyEyeballs() removes its listener from the signal", sanitized, async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { signal, listeners } = countedSignal();
+  const { port } = listener.addr;
+  using _connection = await connectHappyEyeballs(["127.0.0.1"], { port, signal });
+  using _accepted = await listener.accept();
+  assertEquals(listeners(), 0);
+});

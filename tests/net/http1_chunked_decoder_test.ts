@@ -47,6 +47,13 @@ Deno.test("ChunkedDecoder ends at its last byte, and leaves the rest", () => {
   assertEquals([longer.ended, longer.excess], [true, 4]);
 });
 
+Deno.test("ChunkedDecoder takes long lines and trailers, up to its limits", () => {
+  const body = new ChunkedDecoder();
+  const trailers = `A: ${"x".repeat(4_000)}\r\n`.repeat(8);
+  assertEquals(take(body, [bytesOf(`1;${"x".repeat(4_000)}\r\na\r\n0\r\n${trailers}\r\n`)]), "a");
+  assertEquals(body.ended, true);
+});
+
 for (
   const [what, text] of [
     ["a size is missing", "\r\n"],

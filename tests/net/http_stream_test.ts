@@ -120,12 +120,13 @@ Deno.test(
       await peer.write(answers[at] ?? "");
     }, async (request) => {
       for (; at < answers.length; at++) {
-        await assertRejects(
+        const error = await assertRejects(
           () => request({ sink: sinkOf(5) }),
           ResponseError,
           undefined,
           answers[at],
         );
+        if (at < 2) assertEquals(error.kind, at === 0 ? "too long" : "closed");
       }
     });
   },
@@ -261,5 +262,46 @@ Deno.test("streamRequest() ends when the transfer stalls", async () => {
     time.tick(16_000);
     const error = await assertRejects(() => asking, ResponseError, "stalled");
     assertEquals(error.kind, "timeout");
+  });
+});
+
+Deno.test("streamRequest() gives a sink that takes less a shorter body", sanitized, async () => {
+  await withStream(async (peer) => {
+    await peer.request();
+    await peer.answer("123");
+  }, async (request) => {
+    const sink = Object.assign(sinkOf(5), { takesShorter: true });
+    await request({ sink });
+    assertEquals(sink.text, "123");
+  });
+});
+
+Deno.test("streamRequest() goes on as long as bytes move, however slowly, in either direction", async () => {
+  using time = new FakeTime();
+  await withStream(async (peer) => {
+    const asked = await peer.request();
+    await peer.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (const letter of asked?.body || "wxyz") await peer.write(`1\r\n${letter}\r\n`);
+    await peer.write("0\r\n\r\n");
+  }, async (request) => {
+    const source = sourceOf("a".repeat(28));
+    const { read } = source;
+    source.read = (into) => {
+      time.tick(45_000);
+      return read(into);
+    };
+    assertEquals((await request({ source })).text, "a".repeat(28));
+    const sink = sinkOf(4);
+    const { write } = sink;
+    await request({
+      sink: {
+        lengthBytes: 4,
+        write(bytes) {
+          time.tick(45_000);
+          return write(bytes);
+        },
+      },
+    });
+    assertEquals(sink.text, "wxyz");
   });
 });

@@ -1,8 +1,8 @@
-import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertLess, assertRejects, assertThrows } from "@std/assert";
 import { delay } from "@std/async/delay";
 import type { ByteStream } from "../../lib/net/byte_stream.ts";
 import { DialError } from "../../lib/net/errors.ts";
-import { Tls } from "../../lib/net/tls.ts";
+import { loadAuthorities, Tls } from "../../lib/net/tls.ts";
 import { FakeTime } from "../fake_time.ts";
 import { realDeadline, realUntil } from "../real_deadline.ts";
 import { EchoServer } from "./echo_server.ts";
@@ -246,11 +246,12 @@ for (const options of TRUSTS) {
         port: 0,
         cert: certificate.certificate,
         key: certificate.key,
+        alpnProtocols: ["h2", "http/1.1"],
       });
       const [stream, server] = await Promise.all([
         start(new Tls(options), listener.addr.port),
         listener.accept().then(async (connection) => {
-          await connection.handshake();
+          assertEquals((await connection.handshake()).alpnProtocol, "http/1.1");
           return connection;
         }),
       ]);
@@ -314,4 +315,31 @@ Deno.test({
     }
     muteServer.end();
   },
+});
+
+Deno.test("loadAuthorities() has the runtime load what a variable names, and nothing without one", () => {
+  const names = [
+    ...["DENO_TLS_CA_STORE", "DENO_CERT", "NODE_EXTRA_CA_CERTS"],
+    ...["SSL_CERT_FILE", "SSL_CERT_DIR"],
+  ];
+  const { createHttpClient, env: { has } } = Deno;
+  const loads: unknown[] = [];
+  Reflect.set(Deno, "createHttpClient", () => {
+    loads.push(set);
+    if (set === "SSL_CERT_DIR") throw new Error("no such folder");
+    return { close: () => loads.push("closed") };
+  });
+  let set: string | undefined;
+  try {
+    Deno.env.has = (name) => name === set;
+    loadAuthorities();
+    for (set of names.slice(0, -1)) loadAuthorities();
+    set = names.at(-1);
+    const error = assertThrows(loadAuthorities, Error, "Cannot load the certificates");
+    assertEquals(error.cause instanceof Error && error.cause.message, "no such folder");
+  } finally {
+    Deno.env.has = has;
+    Reflect.set(Deno, "createHttpClient", createHttpClient);
+  }
+  assertEquals(loads, names.flatMap((name, index) => index < 4 ? [name, "closed"] : [name]));
 });

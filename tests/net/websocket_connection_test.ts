@@ -8,6 +8,7 @@ import {
   openWebSocket,
   type WebSocketConnection,
 } from "../../lib/net/websocket.ts";
+import { FakeTime } from "../fake_time.ts";
 import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, withRawServer } from "./raw_server.ts";
 import { framesToTheEnd, upgrade } from "./raw_upgrade.ts";
@@ -351,3 +352,15 @@ Deno.test(
     });
   },
 );
+
+Deno.test("ClientWebSocket.close() ends a pause between two frames", async () => {
+  using time = new FakeTime();
+  const socket = socketOver(deafLine([serverFrame(1, "a")]));
+  socket.onFrame = () => 60_000;
+  const received = socket.receive();
+  await time.run(0);
+  assertEquals(time.timers, 1);
+  socket.close();
+  await time.run(0);
+  assertEquals([time.timers, await received], [0, undefined]);
+});

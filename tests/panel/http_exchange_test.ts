@@ -14,6 +14,7 @@ import {
 } from "../../lib/panel/http_exchange.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 import { FakeTime } from "../fake_time.ts";
+import { collectedDebugLog, collectedLog } from "../log/collected_log.ts";
 
 const CALL: PanelCall = {
   name: "ask (GET /x)",
@@ -54,6 +55,16 @@ Deno.test("createPanelFetch() sends the common headers and those of the call, an
     method: "GET",
     headers: [["user-agent", "agent/0"], ["accept", "application/json"]],
   }]);
+});
+
+Deno.test("createPanelFetch() logs each call at level debug only, without the query", async () => {
+  using _time = new FakeTime();
+  const exchange = fetchBy(() => Promise.resolve({ status: 200, headers: new Map(), text: "" }));
+  const { signal } = new AbortController();
+  const use = async () => void await exchange({ ...CALL, body: "12" }, signal);
+  assertEquals(await collectedLog(use), []);
+  const [line = ""] = await collectedDebugLog(use);
+  assertStringIncludes(line, "panel: Status 200 in 0 ms: ask (GET /x), 2 bytes sent");
 });
 
 Deno.test("createPanelFetch() ends with a time-out when no answer comes", async () => {

@@ -1,0 +1,68 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { NetDialer } from "../../lib/net/dialer.ts";
+import { DialError } from "../../lib/net/errors.ts";
+import { startSocksProxy } from "./fake_proxies.ts";
+
+const { signal } = new AbortController();
+
+/** Dials through a proxy that resolves names, whose last answer is `answer`; gives what it was asked for. */
+async function dialThrough(
+  answer: Uint8Array<ArrayBuffer>,
+  url = "ws://panel.test:8443",
+): Promise<{ first: string; request: string }> {
+  await using proxy = startSocksProxy({ answer });
+  const dialer = new NetDialer({ proxies: { http: `socks5h://127.0.0.1:${proxy.port}` } });
+  const { stream } = await dialer.dial(new URL(url), { signal });
+  const buffer = new Uint8Array(10);
+  const count = await stream.read(buffer) ?? 0;
+  stream.close();
+  const first = new TextDecoder().decode(buffer.subarray(0, count));
+  return { first, request: proxy.requests.join() };
+}
+
+/** The start of an answer by which the proxy agrees. */
+const AGREED = [5, 0, 0];
+
+Deno.test("openSocksTunnel() reads the bound address of any kind, and nothing behind it", async () => {
+  const port = [1, 2];
+  const addresses = [
+    [1, ...Array<number>(4).fill(9)],
+    [3, 11, ...Array<number>(11).fill(9)],
+    [4, ...Array<number>(16).fill(9)],
+  ];
+  for (const address of addresses) {
+    const answer = Uint8Array.from([...AGREED, ...address, ...port, 104, 105]);
+    assertEquals((await dialThrough(answer)).first, "hi");
+  }
+});
+
+Deno.test("openSocksTunnel() asks for an address as such, and for names of up to 255 bytes", async () => {
+  const answer = Uint8Array.from([...AGREED, 1, 0, 0, 0, 0, 0, 0, 104]);
+  const requestOf = async (url: string) => (await dialThrough(answer, url)).request;
+  assertEquals(await requestOf("ws://192.0.2.1:258"), "192.0.2.1:258");
+  assertEquals(
+    await requestOf("ws://[2001:db8::1]:8443"),
+    "32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.1:8443",
+  );
+  const name = `${"a".repeat(60)}.`.repeat(4) + "panel.test";
+  assertEquals(await requestOf(`ws://${name}:8443`), `${name}:8443`);
+});
+
+Deno.test("openSocksTunnel() says why the proxy refuses", async () => {
+  const reasons = [
+    "with a general failure",
+    "that its rules forbid the connection",
+    "that the network is unreachable",
+    "that the host is unreachable",
+    "that the connection was refused",
+    "that the TTL expired",
+    "that it does not support CONNECT",
+    "that it does not support this type of address",
+    "failure 9",
+  ];
+  for (const [index, reason] of reasons.entries()) {
+    const answer = Uint8Array.of(5, index + 1, 0, 1, 0, 0, 0, 0, 0, 0);
+    const { message } = await assertRejects(() => dialThrough(answer), DialError);
+    assert(message.endsWith(`: the proxy answers ${reason}`), message);
+  }
+});
