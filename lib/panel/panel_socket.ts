@@ -129,8 +129,6 @@ export class PanelSocket {
     signal.throwIfAborted();
     const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    // It may be rejected while the message is still being sent.
-    promise.catch(() => {});
     this.#pending.set(id, { method, resolve, reject });
     const timer = setTimeout(() => reject(timeoutError(callName(method), timeoutMs)), timeoutMs);
     const abort = () => reject(signal.reason);
