@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { openInterfaceLinks } from "../../lib/host/interface_links.ts";
+import { attempt } from "../../lib/attempt.ts";
+import { InterfaceLinks, openInterfaceLinks } from "../../lib/host/interface_links.ts";
 import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
 
 const isLinux = Deno.build.os === "linux";
@@ -77,5 +78,66 @@ Deno.test({
       noticed,
       [true],
     ]);
+  },
+});
+
+Deno.test({
+  name: "InterfaceLinks hands no socket on to a program, and waits for none",
+  ignore: !isLinux,
+  fn() {
+    // The name of each socket, by its number among the open files.
+    const open = () =>
+      new Map(
+        [...Deno.readDirSync("/proc/self/fd")].flatMap(({ name }) => {
+          const link = attempt(() => Deno.readLinkSync(`/proc/self/fd/${name}`));
+          return link?.startsWith("socket:") ? [[link, name] as const] : [];
+        }),
+      );
+    const flagsOf = (name: string) => {
+      const text = attempt(() => Deno.readTextFileSync(`/proc/self/fdinfo/${name}`)) ?? "";
+      return Number.parseInt(/^flags:\s+(\d+)$/m.exec(text)?.[1] ?? "0", 8);
+    };
+    const before = open();
+    const links = new InterfaceLinks();
+    const sockets = [...open()].filter(([link]) => !before.has(link))
+      .map(([, name]) => flagsOf(name));
+    assertEquals(links.hasChanged(), false);
+    const [closesOnExec, doesNotBlock] = [0o2000000, 0o4000];
+    assertEquals(sockets.filter((flags) => (flags & closesOnExec) !== 0).length, 2);
+    assertEquals(sockets.filter((flags) => (flags & doesNotBlock) !== 0).length, 1);
+  },
+});
+
+Deno.test({
+  name: "InterfaceLinks.find() tells a bond and its parts by the kernel's flags",
+  ignore: !isLinux,
+  fn() {
+    let flags = 0;
+    const { dlopen } = Deno;
+    Reflect.set(Deno, "dlopen", () => ({
+      symbols: {
+        socket: () => 3,
+        bind: () => 0,
+        recv: () => -1,
+        ioctl(_: number, what: number, request: Uint8Array<ArrayBuffer>) {
+          const view = new DataView(request.buffer);
+          if (what === 0x8933) view.setInt32(16, 7, true);
+          else view.setUint16(16, flags, true);
+          return 0;
+        },
+      },
+      close() {},
+    }));
+    let links: InterfaceLinks;
+    try {
+      links = new InterfaceLinks();
+    } finally {
+      Reflect.set(Deno, "dlopen", dlopen);
+    }
+    const table = [[0x1443, true, false], [0x1843, false, true], [0x1043, false, false]] as const;
+    for (const [value, isMaster, isSlave] of table) {
+      flags = value;
+      assertEquals(links.find("bond0"), { index: 7, isMaster, isSlave });
+    }
   },
 });

@@ -26,6 +26,21 @@ Deno.test({
 });
 
 Deno.test({
+  name: "Libc.statfs() tells how many files there can be, and how many more",
+  ignore,
+  fn() {
+    // A file system without files of its own, as /proc is, tells nothing of them.
+    const path = ["/dev/shm", "/run", "/"].find((path) => {
+      const { files, ffree } = statfsSync(path);
+      return ffree > 0 && ffree < files;
+    }) ?? "/";
+    const use = new Libc().statfs(path);
+    assertEquals(use.files, statfsSync(path).files);
+    assert(Math.abs((use.freeFiles ?? NaN) - statfsSync(path).ffree) < 10_000);
+  },
+});
+
+Deno.test({
   name: "Libc.statfsAsync() tells what statfs() tells",
   ignore,
   async fn() {
@@ -116,5 +131,59 @@ Deno.test({
     } finally {
       Object.assign(Uint8Array, { from });
     }
+  },
+});
+
+/** A C library whose calls fail with `errno`. */
+function failingLibc(errno: Int32Array<ArrayBuffer>): Libc {
+  const { dlopen } = Deno;
+  Reflect.set(Deno, "dlopen", () => ({
+    symbols: {
+      statfs: () => -1,
+      statfsBeside: () => Promise.resolve(-1),
+      statx: null,
+      __errno_location: () => Deno.UnsafePointer.of(errno),
+    },
+    close() {},
+  }));
+  try {
+    return new Libc();
+  } finally {
+    Reflect.set(Deno, "dlopen", dlopen);
+  }
+}
+
+Deno.test({
+  name: "Libc.statfs() has a code and words for the errors of paths and of file servers",
+  ignore,
+  fn() {
+    const table: [number: number, code: string | undefined, reason: string][] = [
+      [2, "ENOENT", "no such file or folder (ENOENT)"],
+      [5, "EIO", "input/output error (EIO)"],
+      [13, "EACCES", "permission denied (EACCES)"],
+      [20, "ENOTDIR", "a part of the path is no folder (ENOTDIR)"],
+      [36, "ENAMETOOLONG", "the path is too long (ENAMETOOLONG)"],
+      [40, "ELOOP", "too many links (ELOOP)"],
+      [107, "ENOTCONN", "the file system is not connected (ENOTCONN)"],
+      [110, "ETIMEDOUT", "timed out (ETIMEDOUT)"],
+      [112, "EHOSTDOWN", "the file server is down (EHOSTDOWN)"],
+      [116, "ESTALE", "the file server has forgotten it (ESTALE)"],
+      [1, undefined, "error 1"],
+    ];
+    const errno = new Int32Array(1);
+    const libc = failingLibc(errno);
+    for (const [number, code, reason] of table) {
+      errno[0] = number;
+      const error: Error & { code?: unknown } = assertThrows(() => libc.statfs("/x"), Error);
+      assertEquals([error.code, error.message], [code, `Cannot statfs "/x": ${reason}`]);
+    }
+  },
+});
+
+Deno.test({
+  name: "Libc.openLinkCount() gives nothing where the C library is too old",
+  ignore,
+  fn() {
+    assertEquals(failingLibc(new Int32Array(1)).openLinkCount("/"), undefined);
   },
 });

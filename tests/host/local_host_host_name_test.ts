@@ -8,3 +8,15 @@ Deno.test({
     assertEquals(hostName(), Deno.readTextFileSync("/proc/sys/kernel/hostname").trim());
   },
 });
+
+Deno.test("hostName() is empty where the runtime may not ask", () => {
+  const { hostname } = Deno;
+  Deno.hostname = () => {
+    throw new Deno.errors.NotCapable("requires sys access");
+  };
+  try {
+    assertEquals(hostName(), "");
+  } finally {
+    Deno.hostname = hostname;
+  }
+});

@@ -33,11 +33,12 @@ Deno.test("readProgramVersion() asks for JSON and passes no secret variables", a
   // No option, since other tests may run in this process.
   Deno.env.set("AGENT_SECRET_OF_A_TEST", "s3cret");
   try {
-    const script = `echo "{\\"version\\": \\"$* \${AGENT_SECRET_OF_A_TEST-none} \${DENO##*/}\\"}"`;
+    const script =
+      `echo "{\\"version\\": \\"$* \${AGENT_SECRET_OF_A_TEST-none} \${DENO##*/} \${HOME-none}\\"}"`;
     await withProgram(script, async (path) => {
       const runtime = Deno.execPath().split("/").at(-1);
       const printed = await readProgramVersion(path, { signal: never() });
-      assertEquals(printed, `version --json none ${runtime}`);
+      assertEquals(printed, `version --json none ${runtime} ${Deno.env.get("HOME")}`);
     });
   } finally {
     Deno.env.delete("AGENT_SECRET_OF_A_TEST");
@@ -61,6 +62,12 @@ Deno.test("readProgramVersion() kills a hanging program with its children", asyn
 Deno.test("readProgramVersion() kills a program with endless output", async () => {
   await withProgram("while :; do echo babble; done", async (path) => {
     assertStringIncludes(await failure(path), "characters of output");
+  });
+});
+
+Deno.test("readProgramVersion() reads up to 64 KiB of output", async () => {
+  await withProgram(`printf '%60000s' ""; echo '{"version": "1"}'`, async (path) => {
+    assertEquals(await readProgramVersion(path, { signal: never() }), "1");
   });
 });
 

@@ -96,6 +96,9 @@ Deno.test("Programs.processes() passes over what is none or can't be read", asyn
     assertEquals(await new Programs({ proc }).processes(), [
       { pid: 1, hasExited: false, parentPid: 0, processGroupId: 1, sessionId: 1, startTicks: 77 },
     ]);
+    assertEquals(new Programs({ proc }).cgroup(), "");
+    await Deno.writeTextFile(`${proc}/self/cgroup`, "0::/here\n");
+    assertEquals(new Programs({ proc }).cgroup(), "0::/here\n");
   } finally {
     await Deno.remove(proc, { recursive: true });
   }

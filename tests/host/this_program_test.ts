@@ -1,5 +1,12 @@
 import { assertEquals } from "@std/assert";
-import { isInContainerImage, thisProgram, thisTarget } from "../../lib/host/this_program.ts";
+import {
+  isInContainerImage,
+  PACKAGE_MANAGERS,
+  RESTART_EXIT_CODE,
+  RESTART_SIGNAL,
+  thisProgram,
+  thisTarget,
+} from "../../lib/host/this_program.ts";
 
 Deno.test("thisProgram() is sources when a module was started", () => {
   const { form, path } = thisProgram();
@@ -18,4 +25,32 @@ Deno.test("thisTarget() names a machine for compiled programs alone", () => {
 
 Deno.test("isInContainerImage() is false where no image has left its mark", () => {
   assertEquals(isInContainerImage(), false);
+});
+
+Deno.test("thisProgram() is a portable build when a script was started, whatever its name", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "this-program-" });
+  try {
+    const script = `
+import { thisProgram } from "${new URL("../../lib/host/this_program.ts", import.meta.url)}";
+console.log(JSON.stringify(thisProgram()));`;
+    for (const [first, form] of [["#!/usr/bin/env deno", "portable"], ["//!", "source"]]) {
+      const path = `${folder}/100% ü.ts`;
+      Deno.writeTextFileSync(path, first + script);
+      const { stdout } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", "--no-check", "--no-config", path],
+      }).output();
+      const found = JSON.parse(new TextDecoder().decode(stdout));
+      assertEquals(found, { form, path: Deno.realPathSync(path) });
+    }
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("an agent is restarted by what services and earlier versions expect", () => {
+  assertEquals([RESTART_SIGNAL, RESTART_EXIT_CODE], ["SIGUSR2", 75]);
+});
+
+Deno.test("PACKAGE_MANAGERS has the command of each kind of package", () => {
+  assertEquals(PACKAGE_MANAGERS, { deb: "apt", rpm: "dnf" });
 });

@@ -1,5 +1,11 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { runTools, toolLine, type Tools } from "../../lib/host/tool_runner.ts";
+import {
+  runTools,
+  SYSTEM_PATH,
+  toolLine,
+  toolPath,
+  type Tools,
+} from "../../lib/host/tool_runner.ts";
 
 const { signal } = new AbortController();
 
@@ -30,4 +36,15 @@ Deno.test("runTools() stops at the first that must not fail, and quotes its last
     'Cannot run "a": two; three; no such unit',
   );
   assertEquals(ran, ["a"]);
+});
+
+Deno.test("runTools() names the exit code of a program that says nothing", async () => {
+  const tools: Tools = { run: () => Promise.resolve({ code: 3, output: "\n" }) };
+  const running = () => runTools([{ tool: "a", args: [] }], { tools, signal });
+  await assertRejects(running, Error, 'Cannot run "a": it ended with code 3');
+});
+
+Deno.test("toolPath() looks at a user's folders before those of the system", () => {
+  assertEquals(toolPath("/own:/bin"), `/own:/bin:${SYSTEM_PATH}`);
+  assertEquals([toolPath(""), toolPath()], [SYSTEM_PATH, SYSTEM_PATH]);
 });
