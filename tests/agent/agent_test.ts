@@ -263,6 +263,21 @@ Deno.test("Agent.run() goes on when no address can be found", async () => {
   assertEquals(world.infos.map(({ ipv4 }) => ipv4), [undefined, undefined]);
 });
 
+Deno.test("Agent.run() sends no more basic info when addresses are found after its end", async () => {
+  const world = new FakeWorld();
+  const found = Promise.withResolvers<Addresses>();
+  world.addresses = () => found.promise;
+  using time = new FakeTime();
+  const stop = new AbortController();
+  const running = world.agent(stop.signal).run();
+  await time.run(1_000);
+  stop.abort();
+  found.resolve({ ipv4: "192.0.2.1" });
+  await time.run(500);
+  await running;
+  assertEquals(world.infos.map(({ ipv4 }) => ipv4), [undefined]);
+});
+
 Deno.test("Agent.run() retries basic info no sooner because addresses were found", async () => {
   const world = new FakeWorld();
   world.onInfo = () => Promise.reject(refused);

@@ -157,3 +157,25 @@ Deno.test("PanelProbes sends no result again when the calls were aborted", async
   assertEquals(time.timers, 0);
   await probes.close();
 });
+
+Deno.test("PanelProbes spreads results that are sent again over more than a second", async () => {
+  using time = new FakeTime();
+  const connection = fakeConnection(DEFAULTS);
+  const full = new PanelError("full", { failure: "rejected", code: -32000 });
+  const sentAtMs: number[] = [];
+  connection.sender.sendProbeResult = () => {
+    sentAtMs.push(performance.now());
+    return sentAtMs.length === 1 ? Promise.reject(full) : Promise.resolve();
+  };
+  const probes = new PanelProbes(connection, OPTIONS);
+  const { random } = Math;
+  Math.random = () => 0.5;
+  try {
+    probes.send({ taskId: 1, kind: "icmp", valueMs: 5, finishedAt: new Date(0) });
+    await time.run(5_000);
+  } finally {
+    Math.random = random;
+  }
+  assertEquals(sentAtMs, [0, 3_800]);
+  await probes.close();
+});

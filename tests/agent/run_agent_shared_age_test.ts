@@ -8,4 +8,7 @@ Deno.test("sharedAgeMs() lets each of several panels have new values in each rep
   assertEquals(sharedAgeMs(configOf([...a, "-i", "2"])), 0, "nothing is shared");
   assertEquals(sharedAgeMs(configOf([...a, ...b, "-i", "2"])), 1_000);
   assertEquals(sharedAgeMs(configOf([...a, ...b])), 1_500, "of the usual interval");
+  const config = configOf([...a, ...b, "-i", "8"]);
+  const furtherPanels = config.furtherPanels.map((it) => ({ ...it, intervalSeconds: 2 }));
+  assertEquals(sharedAgeMs({ ...config, furtherPanels }), 1_000, "of the shortest interval");
 });

@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { readHealth } from "../../lib/state/health_reader.ts";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
 import { realTurn } from "../fake_time.ts";
 
@@ -20,14 +21,21 @@ function filters(pid: number | "self"): number {
 async function withAgent(
   args: readonly string[],
   use: (bench: { agent: AgentProcess; panel: Deno.TcpListener; folder: string }) => Promise<void>,
-  options: { through?: readonly string[] } = {},
+  { panels, ...options }: {
+    through?: readonly string[];
+    /** Names the panels by a file, in place of one by flags. */
+    panels?: (endpoint: string) => readonly Readonly<Record<string, unknown>>[];
+  } = {},
 ): Promise<void> {
   using panel = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const folder = Deno.makeTempDirSync({ prefix: "run-agent-" });
   try {
     const endpoint = `http://127.0.0.1:${panel.addr.port}`;
+    const file = `${folder}/config.json`;
+    Deno.writeTextFileSync(file, JSON.stringify({ panels: panels?.(endpoint) }), { mode: 0o600 });
     await using agent = new AgentProcess([
-      ...["-e", endpoint, "-t", "t0ken", "--month-rotate", "1", "--state-dir", `${folder}/state`],
+      ...(panels === undefined ? ["-e", endpoint, "-t", "t0ken"] : ["--config", file]),
+      ...["--month-rotate", "1", "--state-dir", `${folder}/state`],
       ...args,
     ], { env: { RUNTIME_DIRECTORY: `${folder}/run` }, ...options });
     await use({ agent, panel, folder });
@@ -46,6 +54,9 @@ Deno.test({
       for (const name of ["state/month.state", "state/lock", "run/health"]) {
         assertEquals(Deno.statSync(`${folder}/${name}`).isFile, true);
       }
+      const health = readHealth([`${folder}/run`]);
+      assertEquals(health?.sandbox, "sealed by the kernel and the runtime");
+      assertEquals(health?.panels.map((it) => it.panel), [`127.0.0.1:${panel.addr.port}`]);
       connection.close();
       assertEquals((await agent.stop()).code, 0);
     });
@@ -73,14 +84,22 @@ Deno.test({
 });
 
 Deno.test({
-  name: "runAgent() does not seal a process that runs the panel's commands",
+  name: "runAgent() does not seal a process that runs the commands of a panel, be it the second",
   ignore,
   async fn() {
-    await withAgent(["--enable-remote-control"], async ({ agent, panel }) => {
-      using connection = await panel.accept();
-      assertEquals(filters(agent.pid), filters("self"));
-      connection.close();
-      assertEquals((await agent.stop()).code, 0);
-    });
+    const second = (endpoint: string) => [
+      { endpoint: "http://127.0.0.1:9", token: "t0ken" },
+      { endpoint, token: "an0ther", enable_remote_control: true },
+    ];
+    for (const panels of [undefined, second]) {
+      const args = panels === undefined ? ["--enable-remote-control"] : [];
+      await withAgent(args, async ({ agent, panel, folder }) => {
+        using connection = await panel.accept();
+        assertEquals(filters(agent.pid), filters("self"));
+        assertEquals(readHealth([`${folder}/run`])?.sandbox, "not sealed");
+        connection.close();
+        assertEquals((await agent.stop()).code, 0);
+      }, panels && { panels });
+    }
   },
 });

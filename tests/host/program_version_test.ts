@@ -38,7 +38,7 @@ Deno.test("readProgramVersion() asks for JSON and passes no secret variables", a
     await withProgram(script, async (path) => {
       const runtime = Deno.execPath().split("/").at(-1);
       const printed = await readProgramVersion(path, { signal: never() });
-      assertEquals(printed, `version --json none ${runtime} ${Deno.env.get("HOME")}`);
+      assertEquals(printed, `version --json none ${runtime} ${Deno.env.get("HOME") ?? "none"}`);
     });
   } finally {
     Deno.env.delete("AGENT_SECRET_OF_A_TEST");

@@ -22,6 +22,15 @@ Deno.test("AnswerRequests.isDue() lets no more than 5 s pass, if the interval al
   }
 });
 
+Deno.test("AnswerRequests.isDue() allows the next report to be a tenth of the interval late", () => {
+  const dueAt = (nowMs: number) => {
+    const requests = new AnswerRequests();
+    requests.isDue(0, { intervalMs: 2_000 });
+    return requests.isDue(nowMs, { intervalMs: 2_000 });
+  };
+  assertEquals([3_199, 3_200].map(dueAt), [false, true]);
+});
+
 Deno.test("AnswerRequests.reset() makes the next report ask, and counts from there", () => {
   const requests = new AnswerRequests();
   const isDue = (seconds: number) => requests.isDue(seconds * 1000, { intervalMs: 1_000 });
