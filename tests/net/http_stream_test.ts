@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ResponseError } from "../../lib/net/errors.ts";
 import { type StreamedRequest, streamRequest } from "../../lib/net/http_stream.ts";
-import { FakeTime } from "../fake_time.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
+import { realDeadline } from "../real_deadline.ts";
 import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, type RawServer, withRawServer } from "./raw_server.ts";
 
@@ -278,11 +279,16 @@ Deno.test("streamRequest() gives a sink that takes less a shorter body", sanitiz
 
 Deno.test("streamRequest() goes on as long as bytes move, however slowly, in either direction", async () => {
   using time = new FakeTime();
+  let taken = Promise.withResolvers<void>();
   await withStream(async (peer) => {
     const asked = await peer.request();
-    await peer.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-    for (const letter of asked?.body || "wxyz") await peer.write(`1\r\n${letter}\r\n`);
-    await peer.write("0\r\n\r\n");
+    if (asked?.body !== "") return await peer.answer(asked?.body ?? "");
+    await peer.write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n");
+    for (const letter of "wxyz") {
+      await peer.write(letter);
+      await taken.promise;
+      taken = Promise.withResolvers();
+    }
   }, async (request) => {
     const source = sourceOf("a".repeat(28));
     const { read } = source;
@@ -293,15 +299,35 @@ Deno.test("streamRequest() goes on as long as bytes move, however slowly, in eit
     assertEquals((await request({ source })).text, "a".repeat(28));
     const sink = sinkOf(4);
     const { write } = sink;
-    await request({
-      sink: {
-        lengthBytes: 4,
-        write(bytes) {
-          time.tick(45_000);
-          return write(bytes);
-        },
-      },
-    });
+    sink.write = async (bytes) => {
+      await write(bytes);
+      time.tick(45_000);
+      taken.resolve();
+    };
+    await request({ sink });
     assertEquals(sink.text, "wxyz");
+  });
+});
+
+Deno.test("streamRequest() notices a stall a quarter of the limit late at most", async () => {
+  using time = new FakeTime();
+  await withStream(async (peer) => {
+    await peer.request();
+    await peer.ended();
+  }, async (request) => {
+    const source = sourceOf("1234567");
+    const { read } = source;
+    const sent = Promise.withResolvers<void>();
+    source.read = (into) => {
+      time.tick(10_000);
+      // The write follows.
+      realTurn().then(() => sent.resolve());
+      return read(into);
+    };
+    const asking = request({ source });
+    asking.catch(() => {});
+    await sent.promise;
+    time.tick(65_000);
+    await assertRejects(() => realDeadline(asking), ResponseError, "stalled");
   });
 });

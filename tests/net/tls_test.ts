@@ -2,6 +2,7 @@ import { assert, assertEquals, assertLess, assertRejects, assertThrows } from "@
 import { delay } from "@std/async/delay";
 import type { ByteStream } from "../../lib/net/byte_stream.ts";
 import { DialError } from "../../lib/net/errors.ts";
+import { NodeTlsStream } from "../../lib/net/node_tls.ts";
 import { loadAuthorities, Tls } from "../../lib/net/tls.ts";
 import { FakeTime } from "../fake_time.ts";
 import { realDeadline, realUntil } from "../real_deadline.ts";
@@ -309,6 +310,7 @@ Deno.test({
     await using server = new EchoServer({ certificate });
     for (let count = 0; count < 2; count++) {
       const stream = await start(tls, server.port);
+      assertEquals(stream instanceof NodeTlsStream, count === 0, "it costs megabytes");
       await roundTrip(stream);
       stream.close();
       await realUntil(() => server.open === 0);
