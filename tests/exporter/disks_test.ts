@@ -63,7 +63,10 @@ Deno.test("DiskReader.read() describes what the device mapper and ATA disks tell
 });
 
 Deno.test("DiskReader.read() leaves out partitions and loops, as node_exporter does", () => {
-  const names = ["sda1", "nvme0n1p2", "loop3", "ram0", "vdb2", "nvme0n1", "dm-0", "md0", "zram0"];
+  const names = [
+    ...["sda1", "nvme0n1p2", "loop3", "ram0", "vdb2", "hda12", "xvda1", "fd0"],
+    ...["nvme0n1", "dm-0", "md0", "zram0"],
+  ];
   const text = names.map((name) => SDA.replace("sda", name)).join("");
   const shown = lines(open(() => text)).filter((line) => line.startsWith("node_disk_io_now"));
   assertEquals(shown.map((line) => /"(.*)"/.exec(line)?.[1]), ["nvme0n1", "dm-0", "md0", "zram0"]);

@@ -11,7 +11,10 @@ function linesOf(snapshot: Snapshot): string[] {
   return lines(machineMetrics({
     snapshot,
     atMs: 1_795_616_763_000,
-    facts: { arch: "amd64" },
+    facts: {
+      ...{ arch: "amd64", cpuName: "EPYC", osName: "Debian", kernelVersion: "6.1" },
+      ...{ virtualization: "kvm", logicalCores: 4 },
+    },
     interfaces: new Map([["eth0", { sentBytes: 5, receivedBytes: 6 }]]),
   }));
 }
@@ -69,7 +72,7 @@ Deno.test("machineMetrics() has the reported values in base units", () => {
     'komari_gpu_temperature_celsius{gpu="0",name="GPU"} 71.5',
     'komari_unmeasured{metric="load"} 1',
     "komari_measured_timestamp_seconds 1795616763",
-    'komari_machine_info{arch="amd64"} 1',
+    'komari_machine_info{arch="amd64",cpu="EPYC",os="Debian",kernel="6.1",virtualization="kvm"} 1',
   ]);
 });
 
@@ -106,6 +109,20 @@ Deno.test("ProbeHistograms.observe() counts results by duration, and lost ones a
       `komari_probe_lost_total{${labels}} 1`,
     ].toSorted(),
   );
+});
+
+Deno.test("ProbeHistograms.observe() counts a result of 0 ms, and each at the bound of its bucket", () => {
+  const bounds = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_500];
+  for (const [index, ms] of [0, ...bounds].entries()) {
+    const probes = new ProbeHistograms();
+    probes.define("p", { id: 1, kind: "tcp", target: "h:1" });
+    probes.observe("p", result(1, ms));
+    const shown = lines(probes.families());
+    const counts = shown.filter((line) => line.includes("_bucket")).map((line) => line.slice(-1));
+    const before = Math.max(index - 1, 0);
+    assertEquals(counts.join(""), "0".repeat(before) + "1".repeat(11 - before), `${ms} ms`);
+    assertEquals(shown.at(-1)?.slice(-2), " 0", "none is lost");
+  }
 });
 
 Deno.test("ProbeHistograms.observe() adds up fractions of milliseconds", () => {
@@ -167,5 +184,7 @@ Deno.test("ProbeHistograms.define() starts at 0 when the target changes, and kee
   for (let taskId = 2; taskId < 1_100; taskId++) {
     probes.define("p", { id: taskId, kind: "icmp", target: "a" });
   }
-  assertEquals(lines(probes.families()).filter((line) => line.includes("lost")).length, 1_000);
+  const lost = lines(probes.families()).filter((line) => line.includes("lost"));
+  const tasks = lost.map((line) => Number(/task="(\d+)"/.exec(line)?.[1]));
+  assertEquals(tasks, Array.from({ length: 1_000 }, (_, at) => at + 100), "the last ones");
 });

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import {
+  arpMetrics,
   MAX_ROWS,
   memoryMetrics,
   netstatMetrics,
@@ -131,6 +132,19 @@ Deno.test("softnetMetrics(), schedstatMetrics() and pressureMetrics() give secon
     "node_pressure_io_stalled_seconds_total 0.000002",
   ]);
   assertEquals(lines(pressureMetrics("pressure/cpu")(both, () => {})).length, 1);
+});
+
+Deno.test("schedstatMetrics(), softnetMetrics() and arpMetrics() show at most 1,024 rows", () => {
+  const rows = (row: (at: number) => string) =>
+    Array.from({ length: MAX_ROWS + 1 }, (_, at) => `${row(at)}\n`).join("");
+  const schedstat = rows((at) => `cpu${at} 0 0 0 0 0 0 1 2 3`);
+  assertEquals(lines(schedstatMetrics(schedstat)).length, MAX_ROWS * 3);
+  const softnet = rows(() => "0000000a 00000001 00000002");
+  assertEquals(lines(softnetMetrics(softnet, () => {})).length, MAX_ROWS * 3);
+  const arp = rows((at) => `10.0.0.1 0x1 0x2 02:00:00:00:00:01 * eth${at}`);
+  const head = "IP address       HW type     Flags       HW address            Mask     Device\n";
+  assertEquals(lines(arpMetrics(head + arp)).length, MAX_ROWS);
+  assertEquals(MAX_ROWS, 1_024);
 });
 
 Deno.test("numberMetric() refuses what is no number", () => {

@@ -115,10 +115,16 @@ Deno.test("LinkReader keeps 32 interfaces open, and asks for 64 others at most",
   );
   assertEquals(gaps, 1);
   assertEquals([asked, up.length], [64, 96]);
+  names.length = 32 + 64;
+  await lines(reader, () => gaps++);
+  assertEquals([asked, gaps], [128, 1], "as many as can be asked for are no gap");
 });
 
 Deno.test("LinkReader.read() shows nothing where /sys is not the measured machine's", async () => {
   const files = { "/host/proc/1/net/dev": row("eth0"), ...link("eth0") };
   const host = { ...fakeHost(files), roots: { proc: "/host/proc", sys: "/sys", root: "/host" } };
-  assertEquals(await lines(new LinkReader(host, "/host/proc/1/net")), []);
+  const reader = new LinkReader(host, "/host/proc/1/net");
+  let asked = 0;
+  reader.useShell({ link: () => Promise.resolve((asked++, LINK_FILES.map(() => "1"))) });
+  assertEquals([await lines(reader), asked], [[], 0]);
 });

@@ -71,6 +71,30 @@ Deno.test("NodeExporter.families() gives what only some kernels and a shell tell
   assertEquals(value("node_network_mtu_bytes", 'device="eth0"'), 9);
 });
 
+Deno.test("NodeExporter opens each file as one whose lines may be long, and mounts as one of paths", () => {
+  const machine = new FakeMachine("debian-vm");
+  const opened = new Map<string, unknown>();
+  const open = machine.open.bind(machine);
+  Object.assign(machine, {
+    open(path: string, options: unknown) {
+      opened.set(path, options);
+      return open(path);
+    },
+  });
+  new NodeExporter(machine, INCLUDE);
+  for (const file of ["stat", "net/netstat", "net/snmp", "vmstat"]) {
+    assertEquals(opened.get(`/proc/${file}`), { hasLongLines: true });
+  }
+  assertEquals(opened.get("/proc/1/mounts"), { hasLongLines: true, hasPaths: true });
+});
+
+Deno.test("NodeExporter.families() has no descriptors of its own where the shell counts none", async () => {
+  const exporter = new NodeExporter(new FakeMachine("debian-vm"), INCLUDE);
+  const link = () => Promise.resolve(undefined);
+  exporter.useShell({ countDescriptors: () => Promise.resolve(0), link });
+  assertEquals(/process_open_fds/.test(await scrape(exporter)), false);
+});
+
 Deno.test("NodeExporter.families() reads a recorded machine", async () => {
   const text = await scrape(new NodeExporter(new FakeMachine("debian-vm"), INCLUDE));
   const metrics = parseExposition(text);

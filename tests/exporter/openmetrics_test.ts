@@ -30,6 +30,7 @@ const FAMILIES: readonly MetricFamily[] = [
     ],
   },
   { name: "f", type: "info", help: "Four.", samples: [{ labels: { version: "1" }, value: 1 }] },
+  { name: "h", type: "untyped", help: "Five.", samples: [{ labels: { k: "\ud800" }, value: 3 }] },
   { name: "g", type: "gauge", help: "Nothing.", samples: [] },
 ];
 
@@ -53,6 +54,9 @@ e_seconds_count 2
 # HELP f Four.
 # TYPE f info
 f_info{version="1"} 1
+# HELP h Five.
+# TYPE h unknown
+h{k="�"} 3
 # EOF
 `,
   );
@@ -69,6 +73,8 @@ Deno.test("formatMetrics() writes version 0.0.4", () => {
     "# TYPE e_seconds histogram",
     "# HELP f_info Four.",
     "# TYPE f_info gauge",
+    "# HELP h Five.",
+    "# TYPE h untyped",
   ]);
 });
 
@@ -85,6 +91,6 @@ Deno.test({
   ignore: !hasPromtool,
   async fn() {
     assertEquals(await complaints(formatMetrics(FAMILIES, "text")), []);
-    assertEquals(await openMetricsSamples(formatMetrics(FAMILIES, "openmetrics")), 8);
+    assertEquals(await openMetricsSamples(formatMetrics(FAMILIES, "openmetrics")), 9);
   },
 });

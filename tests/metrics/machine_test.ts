@@ -2,7 +2,8 @@ import { assertEquals } from "@std/assert";
 import type { Host, Roots } from "../../lib/host/host.ts";
 import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { Sampler, takeSnapshot } from "../../lib/metrics/snapshot.ts";
-import { FakeTime } from "../fake_time.ts";
+import { Shell } from "../../lib/sandbox/shell.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
 import { configOf } from "./config_of.ts";
 import { type FakeHost, fakeHost, fakeSource } from "./fake_host.ts";
 import { assertDataEquals } from "./assert_data.ts";
@@ -67,7 +68,11 @@ function hostAt(roots: Roots, fake: FakeHost): Host {
   };
 }
 
-function machineAt(roots: Roots, files = FILES): { machine: Machine; opened: string[] } {
+function machineAt(
+  roots: Roots,
+  files = FILES,
+  args = ["--include-nics", "eth0"],
+): { machine: Machine; opened: string[] } {
   const opened: string[] = [];
   const fake = fakeHost(files);
   const host = {
@@ -77,7 +82,7 @@ function machineAt(roots: Roots, files = FILES): { machine: Machine; opened: str
       return fake.open(path);
     },
   };
-  return { machine: openLinuxMachine(host, configOf(["--include-nics", "eth0"])), opened };
+  return { machine: openLinuxMachine(host, configOf(args)), opened };
 }
 
 function numbers({ collectors }: Machine) {
@@ -159,6 +164,52 @@ Deno.test("openLinuxMachine() counts no processes after the seal without a shell
   assertDataEquals(takeSnapshot(machine.collectors).processes, 1);
   machine.useShell(undefined);
   assertDataEquals(takeSnapshot(machine.collectors).failures, ["cannot measure process count"]);
+});
+
+Deno.test("Machine.useShell() lets the shell count processes, and with --gpu ask for NVIDIA's cards", async () => {
+  const folder = Deno.makeTempDirSync();
+  const program = "#!/bin/sh\necho 'NVIDIA L4, 100, 10, 5, 40'\n";
+  Deno.writeTextFileSync(`${folder}/nvidia-smi`, program, { mode: 0o755 });
+  Deno.mkdirSync(`${folder}/proc/1`, { recursive: true });
+  const path = `${folder}:/usr/bin:/bin`;
+  const shell = new Shell({ proc: `${folder}/proc`, sys: "/sys", path, gpu: true });
+  try {
+    const { machine } = machineAt(OWN, FILES, ["--gpu"]);
+    assertEquals(takeSnapshot(machine.collectors).gpus, undefined);
+    machine.useShell(shell);
+    await machine.gpu?.nvidia.settled();
+    for (let turns = 0; turns < 5_000; turns++) {
+      if (takeSnapshot(machine.collectors).failures.length === 0) break;
+      await realTurn();
+    }
+    const { gpus, processes } = takeSnapshot(machine.collectors);
+    assertEquals([gpus?.map(({ name }) => name), processes], [["NVIDIA L4"], 1]);
+  } finally {
+    await shell.close();
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("openLinuxMachine() opens mounts as texts of paths, whose lines may be long", () => {
+  for (
+    const [roots, paths] of [
+      [OWN, ["/proc/self/mountinfo"]],
+      [HOSTS, ["/host/proc/1/mountinfo", "/proc/self/mountinfo"]],
+    ] as const
+  ) {
+    const fake = fakeHost(FILES);
+    const opened = new Map<string, unknown>();
+    const host: Host = {
+      ...hostAt(roots, fake),
+      open(path, options) {
+        if (options !== undefined) opened.set(path, options);
+        return fake.open(path);
+      },
+    };
+    openLinuxMachine(host, configOf());
+    const options = { hasLongLines: true, hasPaths: true };
+    assertEquals([...opened], paths.map((path) => [path, options]));
+  }
 });
 
 Deno.test("openLinuxMachine() measures the host with HOST_PROC", () => {

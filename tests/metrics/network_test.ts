@@ -213,6 +213,11 @@ Deno.test("NetworkCollector.collect() counts a dial-up link over a modem, not on
   assertEquals(modem.step(), [7, undefined]);
   const dsl = new Machine(time, { ppp0: 7, eth0: 100 }, named({ eth0: DEVICE }));
   assertEquals(dsl.step(), [100, undefined]);
+  // Neither another modem nor what does not count carries a link's bytes.
+  const modems = new Machine(time, { eth0: 0, ppp0: 7, ppp1: 5 }, named({ eth0: DEVICE }));
+  assertEquals(modems.step(), [12, undefined]);
+  const docker = new Machine(time, { eth0: 0, docker0: 50, ppp0: 7 }, named({ eth0: DEVICE }));
+  assertEquals(docker.step(), [7, undefined]);
 });
 
 Deno.test("NetworkCollector.collect() uses the globs as given", () => {
@@ -287,6 +292,30 @@ Deno.test("NetworkCollector.collect() notices that a port has left its bridge", 
   assertEquals(counted(), ["eth0"]);
   time.tick(5_000);
   assertEquals(counted(), ["guest", "eth0"]);
+});
+
+Deno.test("NetworkCollector.collect() looks at a port again when its bridge has gone, and once more later", () => {
+  using time = new FakeTime();
+  const port = { ...VIRTUAL, bridgePort: true };
+  const traits = { guest: port, eth0: port, lan: { ...VIRTUAL, bridge: true } };
+  const machine = new Machine(time, { guest: 9, eth0: 9, lan: 9 }, named(traits));
+  machine.step();
+  assertEquals(machine.counted(), ["eth0"]);
+  machine.asked.length = 0;
+  // The kernel removes the bridge first, and tells of its ports a little later.
+  for (let second = 0; second < 5; second++) machine.step({ guest: 9, eth0: 9 });
+  assertEquals([machine.asked, machine.counted()], [["guest", "eth0"], ["eth0"]]);
+  traits.guest = { ...VIRTUAL, bridgePort: false };
+  machine.step();
+  assertEquals(machine.counted(), ["guest", "eth0"]);
+  assertEquals(machine.asked, ["guest", "eth0", "guest", "eth0"]);
+});
+
+Deno.test("NetworkCollector.collect() waits no longer for an interface that has gone undecided", () => {
+  using time = new FakeTime();
+  const machine = new Machine(time, { lo: 1, slow0: 5 }, () => new Promise(() => {}));
+  assertEquals(machine.step(), undefined);
+  assertEquals(machine.step({ lo: 1 }), [0, undefined]);
 });
 
 Deno.test("NetworkCollector.collect() counts a new interface while another is still looked up", () => {

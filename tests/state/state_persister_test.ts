@@ -247,6 +247,27 @@ Deno.test("StatePersister.run() writes a second after the start, and then each m
   assertEquals(asked, [0, 1, 1, 2, 2, 3]);
 });
 
+Deno.test("StatePersister writes nothing more once it has left the folder to others", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "state-keeper-" });
+  const number = new PersistentNumber();
+  const onDisk = () => new StateFile(folder, { name: "n", parse: parseNumber }).read().value;
+  try {
+    const file = new StateFile(folder, { name: "n", parse: parseNumber });
+    const persister = new StatePersister(file, number);
+    await persister.open();
+    assertEquals(persister.isOwner, true);
+    number.set(1);
+    await persister.run(AbortSignal.abort());
+    using other = FolderLock.open(folder);
+    assertEquals([persister.isOwner, other.tryLock()], [false, true]);
+    number.set(2);
+    await persister.flush();
+    assertEquals(onDisk(), 1);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
 Deno.test("StatePersister.flush() writes at once, and says why the state can't be kept", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "state-keeper-" });
   const file = new StateFile(folder, { name: "n", parse: parseNumber });
