@@ -12,7 +12,7 @@ export async function withTimeout<T>(
   signal?.throwIfAborted();
   const controller = new AbortController();
   const abort = () => controller.abort(signal?.reason);
-  signal?.addEventListener("abort", abort, { once: true });
+  signal?.addEventListener("abort", abort);
   const timer = setTimeout(
     () =>
       controller.abort(new DOMException(`no answer within ${timeoutMs / 1000} s`, "TimeoutError")),
@@ -43,7 +43,7 @@ export async function settlesWithin(
   const { promise: timedOut, resolve } = Promise.withResolvers<boolean>();
   const giveUp = () => resolve(false);
   const timer = setTimeout(giveUp, ms);
-  signal?.addEventListener("abort", giveUp, { once: true });
+  signal?.addEventListener("abort", giveUp);
   if (signal?.aborted) giveUp();
   try {
     return await Promise.race([promise.then(() => true, () => true), timedOut]);

@@ -56,7 +56,7 @@ async function measureOnce(
   signal.throwIfAborted();
   const limit = new AbortController();
   const abort = () => limit.abort(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
+  signal.addEventListener("abort", abort);
   let timer: ReturnType<typeof setTimeout> | undefined;
   let leftMs = TIMEOUT_MS;
   let startedAtMs = 0;

@@ -53,7 +53,7 @@ export class LineRpc {
     const id = ++this.#lastId;
     const pending = Promise.withResolvers<string>();
     const abort = () => pending.reject(signal?.reason);
-    signal?.addEventListener("abort", abort, { once: true });
+    signal?.addEventListener("abort", abort);
     this.#waiting.set(id, pending);
     try {
       this.#send(`${id} ${request}\n`);
