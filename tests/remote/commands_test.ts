@@ -2,7 +2,10 @@ import { assertEquals } from "@std/assert";
 import { Programs } from "../../lib/host/programs.ts";
 import { Commands } from "../../lib/remote/commands.ts";
 import { FakeTime } from "../fake_time.ts";
+import { collectedLog } from "../log/collected_log.ts";
+import { withShellHome } from "../shell_home.ts";
 import { FakeSender } from "./fake_panel.ts";
+import { eventually } from "./processes_below.ts";
 
 const HOUR_MS = 60 * 60_000;
 
@@ -46,6 +49,30 @@ Deno.test("Commands.handle() refuses what comes after the agent was told to stop
   commands.handle({ kind: "command", taskId: "too late", command: "true" });
   await time.run(HOUR_MS);
   assertEquals(time.timers, 0);
+});
+
+Deno.test("Commands keeps the results of three long outputs for a panel that takes none", async () => {
+  const sender = new FakeSender();
+  const away = Promise.withResolvers<void>();
+  let tried = 0;
+  sender.beforeEach = () => {
+    tried++;
+    return away.promise;
+  };
+  const commands = new Commands(new Programs(), sender, { timeoutMs: HOUR_MS });
+  await collectedLog((lines) =>
+    withShellHome(async () => {
+      const lost = () => lines.filter((line) => line.includes("Gave up the result of command 1: "));
+      for (let id = 1; id <= 4; id++) {
+        const command = "head -c 1048576 /dev/zero | tr '\\0' x";
+        commands.handle({ kind: "command", taskId: `${id}`, command });
+        await eventually(() => tried === id);
+        assertEquals(lost().length, id === 4 ? 1 : 0);
+      }
+      away.resolve();
+      await commands.close();
+    })
+  );
 });
 
 Deno.test("Commands.close() gives the last results 400 ms", async () => {

@@ -300,6 +300,23 @@ Deno.test("moveFile() makes missing folders, replaces files and refuses a move i
   });
 });
 
+Deno.test("moveFile() moves to a folder that has the same number on another device", async () => {
+  const { stat } = Deno;
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await Deno.mkdir(`${folder}/a`);
+    await Deno.writeTextFile(`${folder}/a/x`, "1");
+    Deno.stat = async (path) => ({ ...await stat(path), ino: 1, dev: `${path}`.length });
+    try {
+      await files.result("move", { source: "~/a/x", destination: "~/other/x" });
+    } finally {
+      Deno.stat = stat;
+    }
+    assertEquals(await Deno.readTextFile(`${folder}/other/x`), "1");
+    assertEquals([...Deno.readDirSync(`${folder}/a`)], []);
+  });
+});
+
 Deno.test("moveFile() does not mix a folder with another, and keeps both", async () => {
   await withFiles(async (files) => {
     const { folder } = files;

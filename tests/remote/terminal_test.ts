@@ -243,6 +243,8 @@ test("runTerminal() kills what stays 200 ms after SIGHUP", {}, async () => {
     const tookMs = await time.until(ended, { withinMs: 10_000, stepMs: 1 });
     assert(tookMs >= 200 && tookMs < 450, `${tookMs} ms`);
     assertEquals(marked(mark), []);
+    await time.run(100);
+    assertEquals(time.timers, 0, "nothing waits for keys any more");
   });
 });
 

@@ -218,6 +218,25 @@ Deno.test("updateObstacle() says that updates are off, or that sources have none
   assertEquals(updateObstacle(config()), "this program runs from its sources");
 });
 
+Deno.test("updateObstacle() says what brings a newer version, in a container and of a package", () => {
+  const { statSync, readTextFileSync, realPathSync } = Deno;
+  const config = (...args: string[]) =>
+    resolveConfig({ args, env: {}, readText: () => "", readMode: () => undefined });
+  const image = "in a container a newer version comes with a newer image";
+  try {
+    Deno.realPathSync = () => "/usr/bin/komari-agent-deno";
+    for (const [kind, manager] of [["deb", "apt"], ["rpm", "dnf"]] as const) {
+      Deno.readTextFileSync = () => `${kind}\n`;
+      assertEquals(updateObstacle(config()), `a newer package brings it, by ${manager}`);
+    }
+    Deno.statSync = () => statSync(new URL(import.meta.url));
+    assertEquals(updateObstacle(config()), image);
+    assertEquals(updateObstacle(config("--pin")), "--pin is set");
+  } finally {
+    Object.assign(Deno, { statSync, readTextFileSync, realPathSync });
+  }
+});
+
 Deno.test("updateArguments() finds the unit of the service manager in each kind of cgroup", () => {
   const start = (cgroup: string) => updateArguments(cgroup, "/p").join(" ");
   const user = "0::/user.slice/user-1000.slice/user@1000.service/app.slice/agent.service";

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { countedSignal } from "../panel/counted_signal.ts";
 import { LineRpc } from "../../lib/sandbox/line_rpc.ts";
 
 /** The other side of a channel: what it was asked, and a way to answer. */
@@ -116,6 +117,30 @@ void rpc;
     stderr: "inherit",
   }).output();
   assertEquals(new TextDecoder().decode(stdout), "undefined\n");
+});
+
+Deno.test("LineRpc.ask() leaves no listener at the signal, which may outlive many requests", async () => {
+  const peer = new Peer();
+  const { signal, listeners } = countedSignal();
+  const asked = peer.channel.ask("one", { signal });
+  assertEquals(listeners(), 1);
+  peer.say("1 ok\n");
+  await asked;
+  assertEquals(listeners(), 0);
+  const failing = peer.channel.ask("two", { signal });
+  peer.end();
+  await assertRejects(() => failing, Error);
+  assertEquals(listeners(), 0);
+});
+
+Deno.test("LineRpc.ask() takes more when the other side has read", async () => {
+  const peer = new Peer();
+  for (let round = 1; round <= 3; round++) {
+    const asked = Array.from({ length: 200 }, () => peer.channel.ask("one"));
+    for (let id = 200 * round - 199; id <= 200 * round; id++) peer.say(`${id} ok\n`);
+    assertEquals(new Set(await Promise.all(asked)), new Set(["ok"]));
+  }
+  peer.end();
 });
 
 Deno.test("LineRpc.ask() refuses more when the other side does not read", async () => {

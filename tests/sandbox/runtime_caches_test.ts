@@ -22,13 +22,28 @@ function ways() {
     .filter((line) => /^\\S+ ...s .*_cache_v\\d+(-wal)?$/.test(line));
   return [handles.length, shared.length];
 }
+/** How many handles there are, and how many of the caches a program would inherit. */
+function handles() {
+  const all = [...Deno.readDirSync("/proc/self/fd")].map(({ name }) => {
+    try {
+      const isCache = /_cache_v\\d/.test(Deno.readLinkSync("/proc/self/fd/" + name));
+      const flags = /flags:\\s+(\\d+)/.exec(Deno.readTextFileSync("/proc/self/fdinfo/" + name))[1];
+      return isCache && (parseInt(flags, 8) & 0o2000000) === 0;
+    } catch {
+      return false;
+    }
+  });
+  return [all.length, all.filter((isInherited) => isInherited).length];
+}
 const before = ways();
+const [count] = handles();
 makeRuntimeCachesReadOnly();
 const after = ways();
+const [countAfter, inherited] = handles();
 // It goes on, and loads modules whose code the caches would keep.
 const { posix } = await import("node:path");
 const { parseLoadavg } = await import("${new URL("../../lib/parse/loadavg.ts", import.meta.url)}");
-console.log(JSON.stringify({ before, after, works: posix.sep === "/" && !!parseLoadavg }));
+console.log(JSON.stringify({ before, after, more: countAfter - count, inherited, works: posix.sep === "/" && !!parseLoadavg }));
 `;
 
 Deno.test({
@@ -42,8 +57,8 @@ Deno.test({
     }).output();
     Deno.removeSync(program);
     assertEquals(code, 0, new TextDecoder().decode(stderr));
-    const { before, after, works } = JSON.parse(new TextDecoder().decode(stdout));
+    const { before, after, works, more, inherited } = JSON.parse(new TextDecoder().decode(stdout));
     assert(before[0] > 0, "the runtime has caches");
-    assertEquals([after, works], [[0, 0], true]);
+    assertEquals([after, works, more, inherited], [[0, 0], true, 0, 0]);
   },
 });

@@ -1,0 +1,43 @@
+import { assert, assertEquals } from "@std/assert";
+
+/** Names the unix sockets of a process of its own, and tells how many had no name before and after. */
+const PROGRAM = `
+import { nameUnixSockets } from "${new URL("../../lib/sandbox/unix_sockets.ts", import.meta.url)}";
+using listener = Deno.listen({ transport: "unix", path: Deno.args[0] });
+function names() {
+  const lines = Deno.readTextFileSync("/proc/net/unix").split("\\n");
+  const named = new Map(lines.map((line) => line.trim().split(/ +/).slice(6)));
+  return [...Deno.readDirSync("/proc/self/fd")].flatMap(({ name }) => {
+    try {
+      const inode = /^socket:\\[(\\d+)\\]$/.exec(Deno.readLinkSync("/proc/self/fd/" + name))?.[1];
+      return inode !== undefined && named.has(inode) ? [named.get(inode) ?? ""] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+const before = names();
+nameUnixSockets();
+// Those that have a name keep it.
+nameUnixSockets();
+console.log(JSON.stringify({ before, after: names() }));
+`;
+
+Deno.test({
+  name: "nameUnixSockets() leaves no unix socket that could become a file",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const folder = Deno.makeTempDirSync();
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--ext=js", PROGRAM, `${folder}/listening`],
+      stderr: "inherit",
+    }).output();
+    Deno.removeSync(folder, { recursive: true });
+    const { before, after } = JSON.parse(new TextDecoder().decode(stdout));
+    assert(before.includes(""), "the runtime has some without a name");
+    const files = before.filter((name: string) => name !== "");
+    assertEquals(files, [`${folder}/listening`]);
+    assertEquals(after.length, before.length);
+    assertEquals(after.filter((name: string) => !name.startsWith("@")), files);
+  },
+});
