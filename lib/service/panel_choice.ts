@@ -66,16 +66,21 @@ export function choosePanels(config: Config, installed: InstalledPanels | undefi
   if (replacePanel && isNewToken) return replacePanels(config);
   // Panels that are given now take the place of all.
   if (config.furtherPanels.length > 0 || installed.panels.length === 0) return config;
+  // Several nodes may be at one panel: the token says which, and two are never the same one.
+  if (known.some((panel) => panel.token === token)) {
+    return withPanels(withFirst(config, installed), installed.panels);
+  }
   return known.includes(installed)
     ? withPanels(config, installed.panels)
     : withOtherToken(config, installed);
 }
 
-/** Keeps the first panel, and gives another one of the panels its new token. */
+/** Keeps the first panel, and gives the first of the others at this address its new token. */
 function withOtherToken(config: Config, installed: InstalledPanels): Config {
   const { endpoint, token } = config;
+  const changed = installed.panels.find((panel) => panel.endpoint === endpoint);
   const panels = installed.panels.map((panel) =>
-    panel.endpoint === endpoint && token !== "" ? { ...panel, token } : panel
+    panel === changed && token !== "" ? { ...panel, token } : panel
   );
   return withPanels(withFirst(config, installed), panels);
 }

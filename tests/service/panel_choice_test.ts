@@ -123,3 +123,23 @@ Deno.test("choosePanels() keeps what is set for a panel, and hides each token", 
     assertEquals(config.secrets.includes(token), true, token);
   }
 });
+
+Deno.test("choosePanels() makes no two nodes of one panel the same", () => {
+  const panel = (name: string, token: string) => ({
+    ...{ endpoint: `https://${name}.example`, token, intervalSeconds: undefined },
+    ...{ remoteControl: false, remoteFiles: false },
+  });
+  const [first, ...panels] = [
+    ...[panel("one", "a"), panel("one", "b"), panel("two", "c"), panel("two", "d")],
+  ] as const;
+  const installed = { ...first, panels };
+  const nodes = (name: string, token: string) => {
+    const words = ["install", "-e", `https://${name}.example`, "-t", token];
+    const config = choosePanels(configOf(words), installed);
+    return [config, ...config.furtherPanels].map(({ token }) => token).join(" ");
+  };
+  for (const [name, token] of [["one", "a"], ["one", "b"], ["two", "c"], ["two", "d"]] as const) {
+    assertEquals(nodes(name, token), "a b c d", "nothing is new");
+  }
+  assertEquals([nodes("one", "x"), nodes("two", "x")], ["x b c d", "a b x d"]);
+});
