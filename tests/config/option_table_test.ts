@@ -295,7 +295,7 @@ Deno.test("OPTIONS refuse texts that mean nothing to them, each by its own rule"
     ["unset", "x", "names of options"],
     ["install-dir", "agent", "a full path of letters"],
     ["install-service-name", "a b", "letters, digits"],
-    ["update-url", "x", "a URL such as"],
+    ["update-url", "https://u.example/?x", "a URL without ?"],
     ["update-key", "x", "an Ed25519 public key"],
     ["mirror", "x", "a URL such as"],
     ["install-version", "latest", "a version such as 1.2.3"],

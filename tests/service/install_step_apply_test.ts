@@ -27,11 +27,12 @@ Deno.test("applySteps() keeps the old file when the owner does not exist", async
   await using it = fake();
   it.write("/etc/a/config", "old");
   const steps = [{ ...CONFIG, owner: "nobody-of-this-name" }];
-  await assertRejects(
+  const error = await assertRejects(
     () => applySteps(steps, it.system, signal),
     Error,
     "Cannot create /etc/a/config",
   );
+  assertEquals(String(error.cause), "Error: user nobody-of-this-name does not exist");
   assertEquals(it.text("/etc/a/config"), "old");
 });
 
@@ -43,6 +44,10 @@ Deno.test("applySteps() follows no symbolic link", async () => {
   await Deno.symlink(`${it.root}/etc/passwd`, `${it.root}/etc/a/config.new`);
   await applySteps([CONFIG], it.system, signal);
   assertEquals([it.text("/etc/passwd"), it.text("/etc/a/config")], ["root", "new"]);
+  await Deno.symlink(`${it.root}/etc/passwd`, `${it.root}/etc/a/copy.new`);
+  const from = `${it.root}/etc/a/config`;
+  await applySteps([{ do: "copy", path: "/etc/a/copy", from, mode: 0o600 }], it.system, signal);
+  assertEquals([it.text("/etc/passwd"), it.text("/etc/a/copy")], ["root", "new"]);
 });
 
 Deno.test("applySteps() replaces a running program, but not the file itself", async () => {
@@ -116,4 +121,21 @@ Deno.test("applySteps() keeps a file private until it has its owner", async () =
   const step = { ...CONFIG, mode: 0o644, owner: "nobody-of-this-name" };
   await assertRejects(() => applySteps([step], it.system, signal), Error);
   assertEquals(it.tree().filter((line) => line.includes("config")), ["/etc/a/config.new 600"]);
+});
+
+Deno.test("applySteps() gives files, copies and folders to their owner and his group", async () => {
+  if (Deno.uid() !== 0) return console.log("skipped: only root gives files away");
+  const id = "case $1 in -u) echo 4711 ;; -g) echo 4712 ;; esac";
+  await using it = new FakeSystem({ folders: [], fakes: { ...USERS, id } });
+  const owner = "agent";
+  const steps: readonly Step[] = [
+    { do: "folder", path: "/srv/folder", mode: 0o700, owner },
+    { do: "file", path: "/srv/file", text: "", mode: 0o600, owner },
+    { do: "copy", path: "/srv/copy", from: it.system.program.path, mode: 0o600, owner },
+  ];
+  await applySteps(steps, it.system, signal);
+  for (const name of ["folder", "file", "copy"]) {
+    const { uid, gid } = await Deno.stat(`${it.root}/srv/${name}`);
+    assertEquals([uid, gid], [4711, 4712], name);
+  }
 });

@@ -167,6 +167,21 @@ Deno.test("install() returns a reason and keeps the service running when no repo
   assert(!fake.calls().some((line) => line.includes("stop")), "it keeps trying");
 });
 
+Deno.test("install() shows the last five lines of the log, and no heading without any", async () => {
+  for (
+    const [tail, shown] of [["printf '%s\\n' 3 4 5 6 7 8 9", ["5", "6", "7", "8", "9"]], [
+      "",
+      [],
+    ]] as const
+  ) {
+    const fakes = { ...OPENRC, tail };
+    await using fake = new FakeSystem({ folders: ["run/openrc", "etc/init.d"], fakes });
+    await installNow(configOf(ARGS), fake.system);
+    const at = fake.printed.indexOf("Last lines of its log:");
+    assertEquals(at === -1 ? [] : fake.printed.slice(at + 1), shown.map((line) => `  ${line}`));
+  }
+});
+
 Deno.test("install() reports that the service is not running", async () => {
   await using fake = new FakeSystem({
     folders: ["run/openrc", "etc/init.d"],

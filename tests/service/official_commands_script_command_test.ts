@@ -40,6 +40,13 @@ Deno.test("parseProcdCommand() parses the official installer's script", () => {
   });
 });
 
+Deno.test("parseProcdCommand() takes the user in quotes or without", () => {
+  for (const user of ["ann", "'ann'", '"ann"']) {
+    assertEquals(parseProcdCommand(`  procd_set_param user ${user}\n`).user, "ann");
+  }
+  assertEquals(parseProcdCommand("# procd_set_param user ann\n").user, "");
+});
+
 Deno.test("parseOpenrcCommand() expands variables of the script", () => {
   const text = `
 DIR=/opt/komari

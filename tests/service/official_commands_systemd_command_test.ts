@@ -82,6 +82,23 @@ User=komari
   assertEquals(parsed.user, "komari");
 });
 
+Deno.test("parseSystemdCommand() takes each prefix off a program and a folder", () => {
+  for (const prefix of ["-", "@", "+", "!", "!!", "|", "-+", ""]) {
+    const text =
+      `[Service]\nWorkingDirectory=-/srv/50%%\nExecStart=${prefix}/opt/komari/agent 5%% $A\n` +
+      "Environment=A=b\n";
+    const { words, workingDirectory } = parseSystemdCommand(text, refuse);
+    assertEquals(words, ["/opt/komari/agent", "5%", "b"], prefix);
+    assertEquals(workingDirectory, "/srv/50%");
+  }
+});
+
+Deno.test("parseSystemdCommand() reads quoted values and comments of an EnvironmentFile=", () => {
+  const file = `; c\n  # c\nA='one two'\nB="three"\nC='four"\r\nD=e=f\n`;
+  const { env } = parseSystemdCommand("[Service]\nEnvironmentFile=/x\n", () => file);
+  assertEquals(env, { A: "one two", B: "three", C: `'four"`, D: "e=f" });
+});
+
 Deno.test("parseSystemdCommand() returns no words when there is no ExecStart=", () => {
   for (
     const text of ["", "[Service]", "[Service]\nExecStart=", "[Service\nExecStart=/x", "=\n[]\n"]

@@ -15,6 +15,12 @@ Deno.test("parseLaunchdCommand() parses the official installer's property list",
   });
 });
 
+Deno.test("parseLaunchdCommand() leaves out what is commented out", () => {
+  const old = "<key>ProgramArguments</key>\n<array><string>/old</string></array>";
+  const text = `<!-- ${old}\n-->${old.replace("old", "new")}<!-- ${old} -->`;
+  assertEquals(parseLaunchdCommand(text).words, ["/new"]);
+});
+
 Deno.test("parseLaunchdCommand() decodes numeric entities", () => {
   const text =
     "<key>ProgramArguments</key><array><string>&#65;&#x42;&lt;&none;&#x110000;</string>" +

@@ -175,3 +175,11 @@ Deno.test("importSettings() takes every option of the official agent that has a 
   );
   assertEquals(Object.fromEntries(registering.given), key);
 });
+
+Deno.test("importSettings() finds files of a service without a folder below the root", () => {
+  const agent = official("--config agent.json", { workingDirectory: "" });
+  const taken = importSettings(agent, from({ "/agent.json": '{"token": "tok"}' }));
+  assertEquals([taken.given.get("token"), taken.trafficPath], ["tok", "/net_static.json"]);
+  const both = importSettings(official("-t tok --auto-discovery d1scovery-k3y"), from({}));
+  assertEquals(Object.fromEntries(both.given), { token: "tok" }, "the key is not needed");
+});

@@ -60,6 +60,14 @@ Deno.test("startOfficial() throws when the service exits", async () => {
   await assertRejects(() => start(system), Error, "it exited within");
 });
 
+Deno.test("startOfficial() waits no longer when it is aborted", async () => {
+  const { tools, system } = createSystem();
+  const user = new AbortController();
+  tools.answer = (line) => line.includes("restart") ? void user.abort(new Error("stopped")) : 0;
+  using _time = new FakeTime();
+  await assertRejects(() => startOfficial(OFFICIAL, system, user.signal), Error, "stopped");
+});
+
 Deno.test("startOfficial() throws when the service can't be started", async () => {
   const { tools, system } = createSystem();
   tools.answer = (line) => line.includes("restart") ? 5 : undefined;

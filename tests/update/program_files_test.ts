@@ -85,6 +85,15 @@ Deno.test("ProgramFiles brings each step to the disk before the next", async () 
   });
 });
 
+Deno.test("ProgramFiles.finishStaged() takes over no bit but who may read, write and start it", async () => {
+  await withProgram(async (files) => {
+    await Deno.chmod(files.path, 0o6751);
+    await writeFresh(files, "two");
+    await files.finishStaged();
+    assertEquals((Deno.statSync(files.stagedPath).mode ?? 0) & 0o7777, 0o751);
+  });
+});
+
 Deno.test("ProgramFiles.finishStaged() gives the staged file to the program's owner", async () => {
   if (Deno.uid() !== 0) return console.log("skipped: only root gives files away");
   await withProgram(async (files) => {
