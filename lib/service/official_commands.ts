@@ -229,15 +229,14 @@ function* serviceSettings(text: string): Generator<[key: string, value: string]>
  * Parses an `EnvironmentFile=`: one assignment per line, blanks and quotes around values removed.
  */
 function parseEnvironmentFile(text: string): [name: string, value: string][] {
-  return text.split(/\r?\n/).map((line) => line.trim())
-    .filter((line) => !line.startsWith("#") && !line.startsWith(";"))
-    .flatMap((line) => {
-      const equals = line.indexOf("=");
-      if (equals === -1) return [];
-      const value = line.slice(equals + 1).trim();
-      const quoted = /^(["'])(.*)\1$/.exec(value);
-      return parseAssignment(`${line.slice(0, equals).trim()}=${quoted?.[2] ?? value}`);
-    });
+  return text.split(/\r?\n/).flatMap((line) => {
+    const equals = line.indexOf("=");
+    if (equals === -1) return [];
+    const value = line.slice(equals + 1).trim();
+    const quoted = /^(["'])(.*)\1$/.exec(value);
+    // The name of a comment is none.
+    return parseAssignment(`${line.slice(0, equals).trim()}=${quoted?.[2] ?? value}`);
+  });
 }
 
 function parseAssignment(word: string): [name: string, value: string][] {

@@ -155,8 +155,7 @@ export function importSettings(
 /** Services without `WorkingDirectory=` start in `/`. */
 function resolvePath({ workingDirectory }: OfficialAgent, path: string): string {
   if (path === "" || path.startsWith("/")) return path;
-  const folder = workingDirectory === "" ? "/" : workingDirectory;
-  return `${folder.replace(/\/+$/, "")}/${path}`;
+  return `${workingDirectory.replace(/\/+$/, "")}/${path}`;
 }
 
 function readVariables(env: Readonly<Record<string, string>>): Map<string, string> {

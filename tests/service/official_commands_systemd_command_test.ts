@@ -94,7 +94,7 @@ Deno.test("parseSystemdCommand() takes each prefix off a program and a folder", 
 });
 
 Deno.test("parseSystemdCommand() reads quoted values and comments of an EnvironmentFile=", () => {
-  const file = `; c\n  # c\nA='one two'\nB="three"\nC='four"\r\nD=e=f\n`;
+  const file = `; X=1\n  # Y=2\nA='one two'\nB="three"\nC='four"\r\nD=e=f\n`;
   const { env } = parseSystemdCommand("[Service]\nEnvironmentFile=/x\n", () => file);
   assertEquals(env, { A: "one two", B: "three", C: `'four"`, D: "e=f" });
 });

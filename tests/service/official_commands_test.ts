@@ -17,7 +17,7 @@ Deno.test("parseLaunchdCommand() parses the official installer's property list",
 
 Deno.test("parseLaunchdCommand() leaves out what is commented out", () => {
   const old = "<key>ProgramArguments</key>\n<array><string>/old</string></array>";
-  const text = `<!-- ${old}\n-->${old.replace("old", "new")}<!-- ${old} -->`;
+  const text = `<!-- ${old}\n--><!-- ${old} -->${old.replace("old", "new")}`;
   assertEquals(parseLaunchdCommand(text).words, ["/new"]);
 });
 
