@@ -168,12 +168,11 @@ Deno.test("install() returns a reason and keeps the service running when no repo
 });
 
 Deno.test("install() shows the last five lines of the log, and no heading without any", async () => {
-  for (
-    const [tail, shown] of [["printf '%s\\n' 3 4 5 6 7 8 9", ["5", "6", "7", "8", "9"]], [
-      "",
-      [],
-    ]] as const
-  ) {
+  const logs: [tail: string, shown: string[]][] = [
+    ["printf '%s\\n' 3 4 5 6 7 8 9", ["5", "6", "7", "8", "9"]],
+    ["", []],
+  ];
+  for (const [tail, shown] of logs) {
     const fakes = { ...OPENRC, tail };
     await using fake = new FakeSystem({ folders: ["run/openrc", "etc/init.d"], fakes });
     await installNow(configOf(ARGS), fake.system);

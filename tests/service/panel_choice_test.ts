@@ -88,6 +88,8 @@ Deno.test("choosePanels() gives remote control to no panel that was not named", 
   ));
   assertThrows(() => choosePanels(config, installed), UsageError, "--add without a token");
   assertEquals(readInstalledPanels(`${machine.root}/nowhere`), undefined);
+  const unreadable = `${machine.root}${CONFIG}/nowhere`;
+  assertThrows(() => readInstalledPanels(unreadable), Deno.errors.NotADirectory);
 });
 
 Deno.test("choosePanels() keeps what is set for a panel, and hides each token", () => {

@@ -35,6 +35,7 @@ const OPTIONS = {
 Deno.test("asServiceCommand() takes over what is set, and no capability where there is none", () => {
   const { tool, args } = asServiceCommand(SHOWN, OPTIONS);
   assertEquals(tool, "systemd-run");
+  assertEquals(args.slice(0, 4), ["--quiet", "--wait", "--collect", "--pipe"]);
   const settings = args.flatMap((word, at) => word === "-p" ? [args[at + 1]] : []);
   assertEquals(settings, [
     "User=komari-agent-deno",
@@ -100,6 +101,11 @@ Deno.test("asServiceCommand() takes over all that a unit or a drop-in can take a
   const settings = args.flatMap((word, at) => word === "-p" ? [args[at + 1] ?? ""] : []);
   const wanted = [...ofUnit, ...ofDropIns, ...limits.map((it) => `${it}=8:9`)];
   assertEquals(settings.toSorted(), wanted.toSorted());
+  const ofUser = asServiceCommand(shown.join("\n"), { ...OPTIONS, scope: "user" }).args;
+  assertEquals(
+    ofUser.flatMap((word, at) => word === "-p" ? [ofUser[at + 1]?.split("=")[0]] : []),
+    ["UMask", "WorkingDirectory", "Environment", "UnsetEnvironment", ...limits],
+  );
   const [, , properties = ""] = showSettingsCommand("x", "system").args;
   const asked = new Set(properties.slice("--property=".length).split(","));
   assertEquals(shown.map((line) => line.replace(/=.*/, "")).filter((it) => !asked.has(it)), []);

@@ -84,6 +84,20 @@ Deno.test("uninstall() keeps the state when keepsState, and install() uses it ag
   assertEquals(fake.tree(), before);
 });
 
+Deno.test("uninstall() keeps the state where it is when keepsState", async () => {
+  await using fake = new FakeSystem({
+    folders: ["run/openrc", "etc/init.d", "var/log"],
+    fakes: { ...USERS, "rc-update": "", "rc-service": "", tail: "" },
+  });
+  const words = ["install", "-e", "https://p.example", "-t", "secret", "--state-dir", "/srv/state"];
+  await installNow(configOf(words), fake.system);
+  const paths = ["/srv/state/traffic.state", `/var/lib/${NAME}/traffic.state`];
+  for (const path of paths) fake.write(path, path);
+  await uninstall(fake.system, { ...OPTIONS, keepsState: true });
+  assertEquals(paths.map((path) => fake.text(path)), paths);
+  assertEquals(fake.printed.filter((line) => line.includes("did not create")), []);
+});
+
 Deno.test("uninstall() removes what a power loss has left of each file", async () => {
   await using fake = new FakeSystem({
     folders: ["run/openrc", "etc/init.d", "var/log"],

@@ -431,6 +431,24 @@ Deno.test("performUpdate() throws when the running agent does not report", async
   assertEquals(world.server.requestedPaths, ["/latest"]);
 });
 
+Deno.test("performUpdate() downloads nothing for an agent that would not come back", async () => {
+  await using world = await World.open();
+  world.server.publish("1.3.0", PROGRAM);
+  const parts = world.parts();
+  parts.agent.requireRestart = () => Promise.reject(new Error("it runs at a terminal"));
+  await assertRejects(() => performNow(parts), Error, "it runs at a terminal");
+  assertEquals(world.server.requestedPaths, ["/latest"]);
+  // An agent that has ended leaves its health behind.
+  Deno.mkdirSync(`${world.path}.update`);
+  const health = parts.agent.health.bind(parts.agent);
+  parts.agent.health = () => {
+    const found = health();
+    return found && { ...found, isRunning: false, acceptedAtMs: undefined };
+  };
+  assertEquals((await performNow(parts)).kind, "installed");
+  assertEquals([parts.agent.restarts, versionIn(world.path)], [0, "1.3.0"]);
+});
+
 Deno.test("performUpdate() wants a report of the last three intervals, and of the last 30 s at least", async () => {
   for (
     const [agoMs, intervalMs, isRecent] of [
