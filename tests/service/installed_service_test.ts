@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { toolLine } from "../../lib/host/tool_runner.ts";
 import {
+  installedRecord,
   type ServiceState,
   serviceState,
   serviceText,
@@ -69,4 +70,24 @@ Deno.test("serviceText() says whether it runs, and starts at boot", async () => 
     serviceText({ ...state, isActive: false, isEnabled: false }),
     `${NAME} (systemd) is not running, and does not start at boot`,
   );
+});
+
+Deno.test("installedRecord() is a package's for the name of its service alone", () => {
+  const { readTextFileSync } = Deno;
+  let marker = "";
+  // A machine on which nothing is installed, but a package.
+  Object.assign(Deno, {
+    readTextFileSync(path: string) {
+      if (path === marker) return "deb\n";
+      throw new Deno.errors.NotFound(path);
+    },
+  });
+  try {
+    assertEquals(installedRecord(NAME, {}), undefined);
+    marker = `/usr/lib/${NAME}/package`;
+    assertEquals(installedRecord(NAME, {}), packagedRecord());
+    assertEquals(installedRecord("node-2", {}), undefined);
+  } finally {
+    Object.assign(Deno, { readTextFileSync });
+  }
 });
