@@ -56,6 +56,18 @@ Deno.test("KeptCollector.collect() asks each time for what failed or is not know
   assertEquals([1_400, 1_500].map(at), [6, 6]);
 });
 
+Deno.test("KeptCollector.collect() keeps values of which one is known", () => {
+  using _ = new FakeTime();
+  const usage = { totalBytes: 10, usedBytes: 4 };
+  let asked = 0;
+  const collector = new KeptCollector(fakeRow("memory", {}, {
+    maxAgeMs: 1_000,
+    collect: () => (asked++, { memory: usage, swap: undefined }),
+  }));
+  for (let look = 0; look < 2; look++) collector.collect(performance.now());
+  assertEquals(asked, 1);
+});
+
 /** A collector of which each call gives what `next` holds at that time. */
 function lastKnownOf() {
   const state: { next: number | undefined | Error } = { next: 1 };

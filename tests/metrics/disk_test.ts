@@ -517,3 +517,40 @@ Deno.test("DiskCollector.missingPart() names a disk in a folder that its user ma
   assertEquals(machine.step(60_000), [70, 150]);
   assertEquals(machine.disk.missingPart(), undefined);
 });
+
+Deno.test("DiskCollector.collect() never asks at once for a disk below one that may hang", async () => {
+  using time = new FakeTime();
+  const text = `30 1 8:1 / / rw - ext4 /dev/sda1 rw
+40 30 0:50 / /mnt/k rw - nfs4 a:/b rw
+41 30 8:3 / /mnt/k/sub rw - ext4 /dev/sdc1 rw
+`;
+  const machine = new Machine(time, text, { "/": use(1_000, 400) });
+  machine.step();
+  for (let minute = 0; minute < 3; minute++) {
+    machine.asyncCalls.at(-1)?.resolve(use(500 + minute, 100));
+    await settle();
+    machine.step(60_000);
+  }
+  assertEquals(machine.asyncCalls.length, 4);
+  assertEquals(machine.statfsCalls.filter((path) => path !== "/"), []);
+  // Its size may change without a look at the mounts.
+  const { reads } = machine;
+  machine.asyncCalls.at(-1)?.resolve(use(900, 100));
+  await settle();
+  assertEquals(machine.step(), [1_400, 1_900]);
+  assertEquals(machine.reads, reads);
+});
+
+Deno.test("DiskCollector.collect() finds a host's disk where it has become visible", () => {
+  using time = new FakeTime();
+  let visible = "";
+  const host = { statfs: () => use(100, 30), statfsAsync: () => Promise.reject(new Error("no")) };
+  const disk = new DiskCollector(host, source(() => ROOT), {
+    includeMountPoints: [],
+    visible: source(() => visible),
+  });
+  assertThrows(() => disk.collect(), Error, "Cannot find a mounted disk");
+  visible = ROOT;
+  time.tick(60_000);
+  assertEquals(disk.collect()?.totalBytes, 100_000);
+});

@@ -245,6 +245,73 @@ for (
   });
 }
 
+Deno.test("openLinuxMachine() names what is missing of mounts, interfaces and connections", () => {
+  const odd = (name: string, line: string) => ({ [name]: `${FILES[name] ?? ""}${line}\n` });
+  const { machine } = machineAt(OWN, {
+    ...FILES,
+    ...odd("/proc/self/mountinfo", "malformed"),
+    ...odd("/proc/net/dev", "bad: 1"),
+    "/proc/net/sockstat": "TCP: inuse 7 orphan 0 tw 0 alloc 0 mem 0\n",
+  });
+  assertEquals(takeSnapshot(machine.collectors).failures, [
+    "cannot measure part of disk space",
+    "cannot measure part of network traffic",
+    "cannot measure part of connections",
+  ]);
+});
+
+Deno.test("openLinuxMachine() follows the configured lists and mode", () => {
+  const files = {
+    ...FILES,
+    ...network("/proc/net", 7),
+    "/proc/meminfo": "MemTotal: 100 kB\nMemFree: 30 kB\nMemAvailable: 80 kB\nCached: 10 kB\n",
+  };
+  const measured = (...args: string[]) => {
+    const { machine } = machineAt(OWN, files, args);
+    const { memory, disk, traffic } = takeSnapshot(machine.collectors);
+    const bytes = [memory?.usedBytes, disk?.totalBytes].map((it = NaN) => it / 1024);
+    return [...bytes, traffic?.sentBytes];
+  };
+  assertEquals(measured(), [60, 47, 7]);
+  assertEquals(measured("--memory-mode", "available"), [20, 47, 7]);
+  assertEquals(measured("--include-mountpoint", "/host"), [60, 40, 7]);
+  assertEquals(measured("--exclude-nics", "eth0"), [60, 47, 0]);
+});
+
+Deno.test("Machine.refresh() waits for file systems that programs serve", async () => {
+  const text = `${FILES["/proc/self/mountinfo"]}8 1 8:9 / /ntfs rw - fuseblk /dev/c rw\n`;
+  const use = { blockSizeBytes: 1024, blocks: 100, freeBlocks: 0, availableBlocks: 0 };
+  const host: Host = {
+    ...hostAt(OWN, fakeHost({ ...FILES, "/proc/self/mountinfo": text })),
+    statfsAsync: () => Promise.resolve(use),
+  };
+  const machine = openLinuxMachine(host, configOf());
+  await machine.refresh?.();
+  assertEquals(takeSnapshot(machine.collectors).disk?.totalBytes, (47 + 100) * 1024);
+});
+
+Deno.test("openLinuxMachine() asks the kernel for the links and addresses of its network", () => {
+  for (
+    const [roots, expected] of [[OWN, "/proc/net/dev"], [HOSTS, "/host/proc/1/net/dev"]] as const
+  ) {
+    const address = { name: "eth0", family: "IPv4", address: "8.8.8.8" } as const;
+    const found: string[] = [];
+    const host: Host = {
+      ...hostAt(roots, fakeHost(FILES)),
+      interfaceAddresses: () => [address],
+      openLinks(path) {
+        assertEquals(path, expected);
+        const find = (name: string) => void found.push(name);
+        return { hasChanged: () => false, find };
+      },
+    };
+    const machine = openLinuxMachine(host, configOf());
+    takeSnapshot(machine.collectors);
+    assertEquals(found, ["eth0"]);
+    assertEquals(machine.interfaceAddresses(), [address]);
+  }
+});
+
 Deno.test("openLinuxMachine() does not miss sockstat6 on a machine without IPv6", () => {
   const { ["/proc/net/sockstat6"]: _, ...files } = FILES;
   assertDataEquals(numbers(machineAt(OWN, files).machine), { ...all(7, 1), disk: 47 });

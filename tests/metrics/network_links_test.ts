@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { Link } from "../../lib/host/host.ts";
 import { type InterfaceTraits, NO_TRAITS } from "../../lib/host/interface_traits.ts";
+import type { InterfaceStatistics } from "../../lib/metrics/interface_statistics.ts";
 import { NetworkCollector } from "../../lib/metrics/network.ts";
 import { FakeTime } from "../fake_time.ts";
 
@@ -9,7 +10,7 @@ interface Nic {
   name: string;
   readonly index: number;
   bytes: number;
-  readonly kind: "card" | "bond";
+  readonly kind: "card" | "bond" | "veth";
   /** The bond that it is part of. */
   bond?: Nic | undefined;
 }
@@ -28,9 +29,10 @@ class Kernel {
 
   constructor(
     time: FakeTime,
-    { isSealed = false, hasLinks = true, exclude = [] }: {
+    { isSealed = false, hasLinks = true, hasStatistics = false, exclude = [] }: {
       isSealed?: boolean;
       hasLinks?: boolean;
+      hasStatistics?: boolean;
       exclude?: readonly string[];
     } = {},
   ) {
@@ -44,6 +46,7 @@ class Kernel {
         links: hasLinks
           ? { hasChanged: () => this.#takeChange(), find: (name) => this.#link(name) }
           : undefined,
+        ...(hasStatistics && { openStatistics: (name) => this.#statistics(name) }),
       },
     );
   }
@@ -106,6 +109,14 @@ class Kernel {
     const hasChanged = this.#hasChanged;
     this.#hasChanged = false;
     return hasChanged;
+  }
+
+  #statistics(name: string): InterfaceStatistics {
+    const read = () => {
+      const nic = this.nics.find((it) => it.name === name);
+      return nic && `${nic.bytes}\n`;
+    };
+    return { received: { read }, sent: { read } };
   }
 
   #link(name: string): Link | undefined {
@@ -463,4 +474,60 @@ Deno.test("NetworkCollector.collect() takes the last of two answers about an int
   for (let turn = 0; turn < 10; turn++) await Promise.resolve();
   await step();
   assertEquals(network.interfaces().map(({ counted }) => counted), [false]);
+});
+
+Deno.test("NetworkCollector.collect() counts a member that leaves its bond once, among many interfaces too", async () => {
+  using time = new FakeTime();
+  const kernel = new Kernel(time, { hasStatistics: true });
+  const bond = kernel.make("bond0", { kind: "bond" });
+  const eth0 = kernel.make("eth0");
+  kernel.enslave(eth0, bond);
+  const others = Array.from({ length: 40 }, (_, at) => kernel.make(`veth${at}`, { kind: "veth" }));
+  await settle(kernel);
+  for (let second = 0; second < 10; second++) {
+    kernel.pass(eth0, 100);
+    await kernel.step();
+  }
+  // By then all of it is counted, by the bond's own file.
+  kernel.enslave(eth0, undefined);
+  for (let second = 0; second < 35; second++) await kernel.step();
+  assertEquals((await kernel.step())[0], kernel.passed);
+  for (const veth of others) kernel.remove(veth);
+  for (let second = 0; second < 35; second++) await kernel.step();
+  kernel.enslave(eth0, bond);
+  await settle(kernel);
+  kernel.pass(eth0, 70);
+  kernel.enslave(eth0, undefined);
+  kernel.pass(eth0, 5);
+  assertEquals(await settle(kernel), kernel.passed);
+});
+
+Deno.test("NetworkCollector.collect() counts nothing of one that has gone before it was told what it is", async () => {
+  using time = new FakeTime();
+  const answer = Promise.withResolvers<InterfaceTraits>();
+  const row = (name: string) => `${name}: 7 0 0 0 0 0 0 0 7 0 0 0 0 0 0 0\n`;
+  let text = row("eth0");
+  const network = new NetworkCollector(
+    { read: () => text },
+    (name) => name === "eth0" ? { ...NO_TRAITS, device: true, index: 2 } : answer.promise,
+    {
+      globs: { include: [], exclude: [] },
+      links: {
+        hasChanged: () => false,
+        find: (name) => ({ index: name === "eth0" ? 2 : 3, isMaster: false, isSlave: false }),
+      },
+    },
+  );
+  const step = () => {
+    time.tick(1_000);
+    return network.collect()?.receivedBytes;
+  };
+  step();
+  text += row("wwan0");
+  step();
+  // That is another one, which has its name by now.
+  answer.resolve({ ...NO_TRAITS, device: true, index: 4 });
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+  text = row("eth0");
+  assertEquals(step(), 7);
 });

@@ -531,15 +531,101 @@ Deno.test("NetworkCollector.collect() reads three times at most while interfaces
     reads++;
     return `eth0:${" 7".repeat(16)}\n`;
   };
+  let finds = 0;
   const network = new NetworkCollector({ read }, () => DEVICE, {
     globs: { include: [], exclude: [] },
-    links: { hasChanged: () => changes-- > 0, find: () => undefined },
+    links: { hasChanged: () => changes-- > 0, find: () => void finds++ },
   });
   changes = 2;
   assertEquals([network.collect()?.receivedBytes, reads], [7, 3]);
   changes = 100;
   reads = 0;
   assertEquals([network.collect()?.receivedBytes, reads], [7, 3]);
+  // They may have changed once more since the last look at them.
+  [changes, finds] = [0, 0];
+  network.collect();
+  assertEquals(finds, 1);
+  network.collect();
+  assertEquals(finds, 1);
+});
+
+Deno.test("NetworkCollector.collect() looks after a change only at those of many that may matter", () => {
+  for (const others of [39, 5]) {
+    const names = ["eth0", "usb0", ...Array.from({ length: others }, (_, at) => `veth${at}`)];
+    let [hasChanged, found]: [boolean, string[]] = [false, []];
+    const text = names.map((name) => `${name}:${" 9".repeat(16)}\n`).join("");
+    const traits = named({ eth0: DEVICE, usb0: DEVICE });
+    const network = new NetworkCollector({ read: () => text }, traits, {
+      globs: { include: [], exclude: ["usb0"] },
+      links: {
+        hasChanged: () => hasChanged && !(hasChanged = false),
+        find: (name) => void found.push(name),
+      },
+    });
+    network.collect();
+    [hasChanged, found] = [true, []];
+    network.collect();
+    // A card that is excluded may join a bond, which counts.
+    assertEquals(found, others > 32 ? ["eth0", "usb0"] : names);
+  }
+});
+
+Deno.test("NetworkCollector.collect() keeps its decision on a dial-up link when others are decided anew", () => {
+  using time = new FakeTime();
+  const traits = named({ eth0: DEVICE, bond0: { ...VIRTUAL, bond: true } });
+  const machine = new Machine(time, { eth0: 0, ppp0: 7 }, traits);
+  assertEquals(machine.step(), [7, undefined]);
+  for (let second = 0; second < 8; second++) machine.step({ eth0: 50, ppp0: 9, bond0: 0 });
+  assertEquals(machine.counted(), ["eth0", "ppp0", "bond0"]);
+});
+
+Deno.test("NetworkCollector.collect() looks up nothing twice where interfaces are included by name", () => {
+  using time = new FakeTime();
+  const traits = named({ eth0: DEVICE, bond0: { ...VIRTUAL, bond: true } });
+  const machine = new Machine(time, { eth0: 5 }, traits, { include: ["eth*"] });
+  machine.step();
+  for (let second = 0; second < 8; second++) machine.step({ eth0: 5, bond0: 0, eth1: 1 });
+  for (let second = 0; second < 8; second++) machine.step({ eth0: 5 });
+  assertEquals(machine.asked, ["eth0", "eth1"]);
+});
+
+Deno.test("NetworkCollector.collect() looks once more at a new bridge's ports, which join it later", () => {
+  using time = new FakeTime();
+  const traits: Record<string, InterfaceTraits> = { lan: { ...VIRTUAL, bridge: true } };
+  const machine = new Machine(time, { eth0: 9, guest: 9 }, named(traits));
+  machine.step();
+  assertEquals(machine.counted(), ["eth0", "guest"]);
+  machine.step({ eth0: 9, guest: 9, lan: 9 });
+  traits.guest = traits.eth0 = { ...VIRTUAL, bridgePort: true };
+  for (let second = 0; second < 6; second++) machine.step();
+  assertEquals(machine.counted(), ["eth0"]);
+});
+
+Deno.test("NetworkCollector.collect() counts a card at once that leaves another one which carries it", () => {
+  let [isSlave, hasChanged, lookups] = [true, false, 0];
+  const text = ["eth0", "enP1"].map((name) => `${name}:${" 9".repeat(16)}\n`).join("");
+  const joined = { ...DEVICE, deviceSlave: true, master: "eth0" };
+  const network = new NetworkCollector(
+    { read: () => text },
+    (name) => name === "eth0" ? DEVICE : lookups++ === 0 ? joined : new Promise(() => {}),
+    {
+      globs: { include: [], exclude: [] },
+      links: {
+        hasChanged: () => hasChanged && !(hasChanged = false),
+        find: (name) =>
+          name === "eth0"
+            ? { index: 2, isMaster: false, isSlave: false }
+            : { index: 3, isMaster: false, isSlave },
+      },
+    },
+  );
+  const counted = () => {
+    network.collect();
+    return network.interfaces().filter((it) => it.counted).map(({ name }) => name);
+  };
+  assertEquals(counted(), ["eth0"]);
+  [isSlave, hasChanged] = [false, true];
+  assertEquals(counted(), ["eth0", "enP1"]);
 });
 
 Deno.test("NetworkCollector.collect() keeps the statistics of 16 interfaces open", () => {

@@ -57,6 +57,21 @@ Deno.test("NonblockingStatfs.prune() forgets other paths, but never starts a sec
   assertEquals(disk.asked.length, 2);
 });
 
+Deno.test("NonblockingStatfs.prune() asks nothing of other paths that wait, and forgets their errors", async () => {
+  const disk = new SlowDisk();
+  const patient = new NonblockingStatfs(disk);
+  patient.query("/a");
+  disk.asked[0]?.reject(new Error("stale handle"));
+  await settle();
+  assertEquals(patient.problem("/a")?.message, "stale handle");
+  for (let number = 0; number < 9; number++) patient.query(`/${number}`);
+  patient.prune(new Set());
+  assertEquals(patient.problem("/a"), undefined);
+  disk.asked[1]?.resolve(USE);
+  await settle();
+  assertEquals(disk.asked.length, 1 + 8);
+});
+
 Deno.test("NonblockingStatfs.query() logs a timeout once, and once more when statfs works again", async () => {
   using time = new FakeTime();
   const disk = new SlowDisk();

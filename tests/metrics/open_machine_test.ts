@@ -27,6 +27,18 @@ Deno.test("hostRoots() finds the root and /sys beside another /proc, as far as t
   }
 });
 
+Deno.test({
+  name: "openMachine() has looked at all mounts, of this machine or of that of HOST_PROC",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    for (const HOST_PROC of ["", "/proc/self/root/proc"]) {
+      const machine = await openMachine(configOf([], { HOST_PROC }), { os: "linux" });
+      assertEquals(machine.roots.proc, HOST_PROC || "/proc");
+      assertEquals(machine.mounts()[0]?.mountPoint, "/");
+    }
+  },
+});
+
 Deno.test("openMachine() refuses a HOST_PROC that is no /proc", async () => {
   const folder = await Deno.makeTempDir();
   try {

@@ -26,6 +26,15 @@ Deno.test("Sampler.take() takes the first snapshot again when the panel was late
   assertEquals(take(), 1);
 });
 
+Deno.test("Sampler.take() gives the first snapshot for as long as any other, if that is longer", () => {
+  using time = new FakeTime();
+  const { take } = setUp(2_000);
+  time.tick(1_999);
+  assertEquals(take(), 0);
+  time.tick(1);
+  assertEquals(take(), 1);
+});
+
 Deno.test("Sampler.take() gives several panels one snapshot while it is young", () => {
   using time = new FakeTime();
   const { take } = setUp(500);

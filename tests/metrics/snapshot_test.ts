@@ -63,7 +63,7 @@ function machine() {
   return { rows, sampler: new Sampler(Object.values(rows)) };
 }
 
-Deno.test("Sampler.sample() logs a failure once, and its end once", () => {
+Deno.test("Sampler.sample() logs a failure once, when its reason changes, and its end once", () => {
   using time = new FakeTime();
   const lines: string[] = [];
   setUpLog({
@@ -79,13 +79,36 @@ Deno.test("Sampler.sample() logs a failure once, and its end once", () => {
   time.tick(5_000);
   sampler.sample();
   assertEquals(sampler.sample().failures, ["cannot measure load"]);
+  load.collect = () => {
+    throw new Error("No such device");
+  };
+  sampler.sample();
+  sampler.sample();
   load.collect = () => ({ load: undefined });
   sampler.sample();
   sampler.sample();
   assertEquals(lines, [
     '<4>agent: Cannot measure load: Cannot parse loadavg: "x"',
+    "<4>agent: Cannot measure load: No such device",
     "<6>agent: Measuring load works again",
   ]);
+});
+
+Deno.test("Sampler.sample() tells an observer what fails, and at last that nothing does", () => {
+  const { load, uptime } = fakeTable();
+  const told: Record<string, string>[] = [];
+  const sampler = new Sampler([load, uptime], 0, {
+    onFailures: (failing) => void told.push(Object.fromEntries(failing)),
+  });
+  sampler.sample();
+  assertEquals(told, []);
+  const { collect } = load;
+  breakRow(load);
+  sampler.sample();
+  load.collect = collect;
+  sampler.sample();
+  sampler.sample();
+  assertEquals(told, [{ load: 'Cannot parse loadavg: "x"' }, {}]);
 });
 
 Deno.test("Sampler.sample() keeps the last value for a minute, and names the failure at once", () => {

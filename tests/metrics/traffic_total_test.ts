@@ -196,3 +196,23 @@ Deno.test("TrafficTotal.indexes() has no index of one that had the name before",
   total.restore("eth0", bytes);
   assertEquals([...total.indexes()], [["eth1", 6]]);
 });
+
+Deno.test("TrafficTotal.add() takes the index of an interface that is told later", () => {
+  const sum = new TrafficTotal();
+  sum.add(nic("eth0", 1_000, 100));
+  sum.add(nic("eth0", 1_100, 110), 2);
+  assertEquals([...sum.indexes()], [["eth0", 2]]);
+  sum.markGone("eth0");
+  sum.add(nic("lan0", 1_200, 120), 2);
+  assertEquals(sum.bytes(), { sentBytes: 120, receivedBytes: 1_200 });
+});
+
+Deno.test("TrafficTotal.add() goes on from the last of several that had the index or the name", () => {
+  for (const index of [5, undefined]) {
+    const total = new TrafficTotal();
+    total.restore("eth0", { sentBytes: 1_000, receivedBytes: 1_000 }, index);
+    total.restore("eth0", { sentBytes: 5_000, receivedBytes: 5_000 }, index);
+    total.add(nic("eth0", 5_001, 5_001), index);
+    assertEquals(total.bytes().sentBytes, 1);
+  }
+});
