@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { updateProgram } from "../../lib/cli/update.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import type { ProgramForm } from "../../lib/host/this_program.ts";
@@ -29,7 +29,7 @@ async function run(
     /** Whether it is started by a link in another folder. */
     byLink?: boolean;
   } = {},
-): Promise<{ text: string; code: number; names: string[] }> {
+): Promise<{ text: string; code: number; names: string[]; isLinkKept: boolean }> {
   const folder = await Deno.makeTempDir();
   try {
     const path = `${folder}/agent`;
@@ -54,7 +54,8 @@ async function run(
     prepare(Deno.realPathSync(path));
     const code = await updateProgram(config, program, context);
     const names = Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
-    return { text: context.printed, code, names };
+    const isLinkKept = !byLink || Deno.lstatSync(link).isSymlink;
+    return { text: context.printed, code, names, isLinkKept };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -165,6 +166,9 @@ Deno.test("updateProgram() replaces a program whose agent does not run", async (
   assertEquals([done.text, done.code], [expected, 0]);
   const asJson = await run([...place, "--now", "--json"]);
   assertEquals(JSON.parse(asJson.text), { outcome: "installed", from: VERSION, to: "999.0.0" });
+  const linked = await run([...place, "--now"], { byLink: true });
+  assertEquals([linked.text, linked.isLinkKept], [expected, true]);
+  assert(linked.names.includes("agent.old"), "the program is replaced, not the link to it");
 });
 
 Deno.test("updateProgram() warns of a version that is rolled back, and only of that", async () => {

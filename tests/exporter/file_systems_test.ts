@@ -129,6 +129,28 @@ Deno.test("FileSystemReader.read() does not wait for one that hangs", async () =
   ]);
 });
 
+Deno.test("FileSystemReader.read() shows no old size of one that has stopped to answer", async () => {
+  using time = new FakeTime();
+  let answer = Promise.resolve(USE);
+  const reader = new FileSystemReader({
+    exists: () => true,
+    roots: { proc: "/proc", sys: "/sys", root: "/" },
+    open: () => fakeSource(() => "nas:/x /data nfs4 rw 0 0\n"),
+    statfs: () => USE,
+    statfsAsync: () => answer,
+  }, []);
+  const scrape = async (): Promise<number> => {
+    const reading = lines(reader);
+    await time.run(250);
+    return (await reading).length;
+  };
+  assertEquals(await scrape(), 7);
+  answer = new Promise<never>(() => {});
+  assertEquals(await scrape(), 7, "it may only be slow");
+  await time.run(3_000);
+  assertEquals(await scrape(), 1, "only that it fails");
+});
+
 Deno.test("FileSystemReader.read() forgets what an unmounted file system had", async () => {
   using time = new FakeTime();
   let mounts = "nas:/x /data nfs4 rw 0 0\n";

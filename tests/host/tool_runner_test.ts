@@ -5,7 +5,7 @@ import { FakeTime } from "../fake_time.ts";
 import { realUntil } from "../real_deadline.ts";
 
 const { signal } = new AbortController();
-const tools = new ToolRunner({ PATH: toolPath(), TOLD: "yes" });
+const tools = new ToolRunner({ PATH: toolPath(), TOLD: "yes", LC_ALL: "zh_CN.UTF-8" });
 const sh = (script: string) => ({ tool: "sh", args: ["-c", script] });
 
 Deno.test("ToolRunner tells how a program ended, and what it wrote", async () => {

@@ -351,6 +351,14 @@ Deno.test("MonthlyTraffic.collect() imports the official agent's count once", ()
   assertEquals(world.look(), ["2026-11-01", 301]);
 });
 
+Deno.test("MonthlyTraffic.collect() counts nothing of the month before that no count of an official agent covers", () => {
+  using world = new FakeMonth("2026-11-20T12:00:00", { bootedAt: "2026-10-15T00:00:00" });
+  const untilMs = new Date("2026-10-10T00:00:00").getTime();
+  world.official = { sentBytes: 0, receivedBytes: 0, untilMs };
+  world.pass(1_000);
+  assertEquals(world.look(), ["2026-11-01", 0]);
+});
+
 /** What can happen to a machine. */
 type Event =
   | { kind: "pass"; name: string; bytes: number }
