@@ -22,6 +22,12 @@ Deno.test("DarwinCpuCollector.collect() counts since boot, then since the previo
   assertEquals(cpu.collect(), 50);
 });
 
+Deno.test("DarwinCpuCollector.collect() counts all as busy that is not idle", () => {
+  for (const name of ["user", "nice", "sys", "irq"]) {
+    assertEquals(cpuOf([core(0, 75, { [name]: 25 })]).collect(), 25, name);
+  }
+});
+
 Deno.test("DarwinCpuCollector.collect() keeps the last value when no time has passed", () => {
   const cpu = cpuOf([core(25, 75)]);
   assertEquals(cpu.collect(), 25);

@@ -133,6 +133,11 @@ Deno.test("gpuName() lists several cards, equal ones by their number", () => {
   assertEquals(gpuNameOf(files), "2x NVIDIA 10de:20b0, Intel 8086:4680");
 });
 
+Deno.test("gpuName() lists cards by their numbers", () => {
+  const files = { ...card("card1", "8086", "4680"), ...card("card0", "1002", "744c") };
+  assertEquals(gpuNameOf(files), "AMD 1002:744c, Intel 8086:4680");
+});
+
 Deno.test("gpuName() counts cards, not their outputs", () => {
   const files = { ...card("card0", "8086", "4680"), ...card("renderD128", "8086", "4680") };
   assertEquals(gpuNameOf({ ...files, ...card("card0-HDMI-A-1", "8086", "1") }), "Intel 8086:4680");

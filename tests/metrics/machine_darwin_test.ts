@@ -9,10 +9,11 @@ import {
 } from "../../lib/metrics/machine_darwin.ts";
 import { openMachine } from "../../lib/metrics/open_machine.ts";
 import { parseSource } from "../../lib/metrics/collector.ts";
-import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
+import { Sampler, takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
 import type { Snapshot } from "../../lib/types.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
+import { collectedLog } from "../log/collected_log.ts";
 import { configOf } from "./config_of.ts";
 import { fakeSource } from "./fake_host.ts";
 import { FakeMac } from "./fake_mac.ts";
@@ -84,6 +85,20 @@ Deno.test("openDarwinMachine() measures the rest when commands are missing", asy
   assertDataEquals(machine.facts(), { arch: "arm64", osName: "macOS", logicalCores: 8 });
 });
 
+Deno.test("openDarwinMachine() warns when it is told no facts", async () => {
+  await using mac = new FakeMac("macbook-arm64");
+  const lines = await collectedLog(async () => {
+    await openDarwinMachine(mac.host, {
+      ask: (query) =>
+        query === "facts" ? Promise.reject(new Error("Cannot run sysctl")) : Promise.resolve("1"),
+      close: () => Promise.resolve(),
+    }, configOf());
+  });
+  assertDataEquals(lines.map((line) => line.replace(/^\S+ /, "")), [
+    "warning agent: Cannot run sysctl",
+  ]);
+});
+
 Deno.test("openDarwinMachine() measures the rest when outputs are malformed", async () => {
   await using mac = new FakeMac("macbook-arm64");
   for (const name of ["netstat", "mount", "sysctl", "vm_stat"]) mac.command(name, "echo nonsense");
@@ -152,12 +167,13 @@ Deno.test("openDarwinMachine() runs each command once per report, and slow ones 
   using time = new FakeTime();
   await using mac = new FakeMac("macbook-arm64");
   const asked: Partial<Record<DarwinQuery, number>> = {};
+  let closed = 0;
   const machine = await openDarwinMachine(mac.host, {
     ask(question) {
       asked[question] = (asked[question] ?? 0) + 1;
       return Promise.resolve("1");
     },
-    close: () => Promise.resolve(),
+    close: () => Promise.resolve(void closed++),
   }, configOf(["--memory-mode", "available"]));
   const once = { interfaces: 1, sockets: 1, processes: 1, mounts: 1, facts: 1 };
   takeSnapshot(machine.collectors);
@@ -172,6 +188,32 @@ Deno.test("openDarwinMachine() runs each command once per report, and slow ones 
     await realTurn();
   }
   assertDataEquals(asked, { interfaces: 22, sockets: 22, processes: 6, mounts: 2, facts: 1 });
+  assertDataEquals(closed, 0);
+  await machine.close?.();
+  assertDataEquals(closed, 1);
+});
+
+Deno.test("openDarwinMachine() looks at load and disks less often than at the rest", async () => {
+  using time = new FakeTime();
+  await using mac = new FakeMac("macbook-arm64");
+  const looks: Record<"load" | "disk" | "uptime", number> = { load: 0, disk: 0, uptime: 0 };
+  const { host } = mac;
+  const counting: typeof host = {
+    ...host,
+    load: () => (looks.load++, host.load()),
+    uptime: () => (looks.uptime++, host.uptime()),
+    statfs(path) {
+      if (path === "/") looks.disk++;
+      return host.statfs(path);
+    },
+  };
+  const { collectors } = await openDarwinMachine(counting, mac.shell, configOf());
+  const sampler = new Sampler(collectors);
+  for (let second = 0; second < 11; second++) {
+    sampler.sample();
+    time.tick(1_000);
+  }
+  assertDataEquals(looks, { load: 4, disk: 3, uptime: 11 });
 });
 
 Deno.test("openDarwinMachine() follows the configured lists and mode", async () => {

@@ -34,6 +34,10 @@ Deno.test("darwinFacts() leaves out unknown facts, and falls back to node:os for
     osName: "macOS",
     logicalCores: 1,
   });
+  assertDataEquals(darwinFacts({ ...host, cores: () => [] }, ""), {
+    arch: "arm64",
+    osName: "macOS",
+  });
 });
 
 for (

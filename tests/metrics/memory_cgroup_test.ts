@@ -47,7 +47,7 @@ Deno.test("openMemoryCgroup() reads a container's limit and use by version 2", (
 
 Deno.test("openMemoryCgroup() reads a container's limit and use by version 1", () => {
   const folder = `${TOP}/memory`;
-  const group = openMemoryCgroup(fakeHost({
+  const files: Record<string, string> = {
     "/proc/self/cgroup": "5:cpuset:/docker/1\n4:memory:/docker/1\n0::/\n",
     "/proc/1/cgroup": "4:memory:/docker/1\n",
     "/proc/self/mountinfo": mount("cgroup", `${TOP}/cpuset`, "/docker/1") +
@@ -57,9 +57,12 @@ Deno.test("openMemoryCgroup() reads a container's limit and use by version 1", (
     [`${folder}/memory.usage_in_bytes`]: `${200 * MIB}\n`,
     [`${folder}/memory.stat`]: STAT_1,
     [`${folder}/memory.memsw.limit_in_bytes`]: `${768 * MIB}\n`,
-  }));
+  };
+  const group = openMemoryCgroup(fakeHost(files));
   assertDataEquals(group?.folder, folder);
   const memory = group?.collect();
+  files[`${folder}/memory.memsw.limit_in_bytes`] = `${511 * MIB}\n`;
+  assertDataEquals(group?.collect()?.swap, { limitBytes: 0, usedBytes: MIB });
   assertDataEquals([memory?.limitBytes, memory?.currentBytes], [512 * MIB, 200 * MIB]);
   assertDataEquals(memory?.inactiveFileBytes, 30 * MIB);
   assertDataEquals(memory?.swap, { limitBytes: 256 * MIB, usedBytes: MIB });
@@ -143,7 +146,9 @@ Deno.test("TightestCgroup.collect() takes a limit that is set after the start, w
   assertDataEquals(group?.collect()?.limitBytes, 200 * MIB);
   assertDataEquals(group?.folder, `${TOP}/pod`);
   files[`${TOP}/memory.max`] = `${100 * MIB}\n`;
-  time.tick(60_000);
+  time.tick(59_999);
+  assertDataEquals(group?.collect()?.limitBytes, 200 * MIB);
+  time.tick(1);
   assertDataEquals(group?.collect()?.limitBytes, 100 * MIB);
   assertDataEquals(group?.folder, TOP);
 });

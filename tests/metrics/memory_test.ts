@@ -236,6 +236,11 @@ Deno.test("openMemory() does not limit twice when lxcfs shows the container's sh
   assertEquals(kibibytes({ ...LIMITED, "/proc/self/mountinfo": shown }), [1000, 600]);
 });
 
+Deno.test("openMemory() knows the ZFS of another /proc, whatever lies over its own", () => {
+  const files = { ...LIMITED, ...ARCSTATS_FILE, "/proc/self/mountinfo": LXCFS };
+  assertEquals(kibibytes(files, false), [1000, 500]);
+});
+
 Deno.test("openMemory() knows ZFS when it runs, but not behind lxcfs", () => {
   const { "/.dockerenv": _, ...machine } = LIMITED;
   assertEquals(kibibytes({ ...machine, ...ARCSTATS_FILE }), [1000, 500]);

@@ -116,6 +116,28 @@ Deno.test("NvidiaGpuCollector reports suspended cards only", async () => {
   assertDataEquals(fake.asked, 1);
 });
 
+Deno.test("NvidiaGpuCollector takes no row for a suspended card where rows and cards differ", async () => {
+  using fake = new FakeNvidia(SLOTS);
+  fake.answer = () => Promise.resolve("B, 200, 20, 50, 60\n");
+  fake.start();
+  await fake.after(0);
+  fake.setPower(SLOTS[0], "suspended");
+  assertDataEquals(await fake.after(GPU_POLL_MS), [
+    { name: "NVIDIA A", usePercent: 0, isSuspended: true },
+  ]);
+});
+
+Deno.test("NvidiaGpuCollector forgets a failure when the card is suspended", async () => {
+  using fake = new FakeNvidia();
+  fake.answer = () => Promise.reject(new Error("it ended with 9"));
+  fake.start();
+  await fake.cards.settled();
+  assertThrows(() => fake.cards.collect(), Error, "it ended with 9");
+  fake.setPower(SLOTS[0], "suspended");
+  fake.time.tick(GPU_POLL_MS);
+  assertDataEquals(fake.cards.collect()?.[0]?.isSuspended, true);
+});
+
 Deno.test("NvidiaGpuCollector checks the power state of cards that only DRM lists", () => {
   using fake = new FakeNvidia([], ["/sys/class/drm/card0/device"]);
   fake.power["/sys/class/drm/card0/device/power/runtime_status"] = "suspended\n";

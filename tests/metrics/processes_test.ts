@@ -143,3 +143,8 @@ Deno.test("ProcessCollector follows the link count when it is off by four folder
   // The folder's own two, three others, and the processes.
   assertEquals([70, 71, 75, 79, 80].map(byLinks), [false, true, true, true, false]);
 });
+
+Deno.test("ProcessCollector follows the link count when it is off by as many as start meanwhile", () => {
+  const links = [...Array(5).fill([75, 83]).flat(), 80];
+  assertEquals(new ProcessCollector(proc({ listed: 70, links }), unasked).collect(), 75);
+});

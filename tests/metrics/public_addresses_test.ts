@@ -12,6 +12,7 @@ import {
   publicInterfaceAddress,
   queryServices,
 } from "../../lib/metrics/public_addresses.ts";
+import { SystemResolver } from "../../lib/net/dns.ts";
 import { ipFamily, isPublicAddress } from "../../lib/parse/ip_address.ts";
 import { startHttpProxy } from "../net/fake_proxies.ts";
 import { makeCertificate } from "../net/test_authority.ts";
@@ -47,7 +48,10 @@ class Machine {
   }
 
   interfaces(): InterfaceStatus[] {
-    return [];
+    return [
+      { name: "docker0", counted: false, rule: "virtual" },
+      { name: "eth0", counted: true, rule: "has a device" },
+    ];
   }
 
   interfaceAddresses(): InterfaceAddress[] {
@@ -93,7 +97,7 @@ Deno.test("PublicAddresses.lookup() queries IPv6 only where an interface has a p
 Deno.test("PublicAddresses.lookup() uses the interfaces' addresses without a request if configured", async () => {
   const machine = new Machine({ addressesFromNic: true });
   assertDataEquals(await machine.addresses.lookup(NEVER), {});
-  machine.own = [PRIVATE, IPV4, IPV6];
+  machine.own = [PRIVATE, { ...IPV4, name: "docker0", address: "9.9.9.9" }, IPV4, IPV6];
   assertDataEquals(await machine.addresses.lookup(NEVER), { ipv4: "8.8.8.8", ipv6: "2620:fe::fe" });
   assertDataEquals(machine.asked, []);
 });
@@ -109,8 +113,12 @@ Deno.test("PublicAddresses.lookup() queries the default services, over HTTPS onl
   const machine = new Machine({ ipServices: "default" });
   machine.own = [IPV6];
   assertDataEquals(await machine.addresses.lookup(NEVER), {});
-  assertDataEquals(machine.asked.length, 12);
-  assertDataEquals(machine.asked.filter((url) => !url.startsWith("https://")), []);
+  const ipv4 = ["1.1.1.1/cdn-cgi/trace", "4.ipw.cn", "api-ipv4.ip.sb/ip", "ipv4.icanhazip.com"];
+  const ipv6 = ["6.ipw.cn", "api-ipv6.ip.sb/ip", "ipv6.icanhazip.com", "api6.ipify.org"];
+  const others = ["api.ipify.org", "checkip.amazonaws.com", "v6.ident.me"];
+  const cloudflare = "[2606:4700:4700::1111]/cdn-cgi/trace";
+  const all = [...ipv4, ...ipv6, ...others, cloudflare].map((it) => `https://${it}`);
+  assertDataEquals(machine.asked.toSorted(), all.toSorted());
 });
 
 Deno.test("PublicAddresses.lookup() queries again after a day, or when the machine's addresses change", async () => {
@@ -189,6 +197,25 @@ Deno.test("PublicAddresses.lookup() rejects when aborted, and caches nothing", a
   });
   await assertRejects(() => machine.addresses.lookup(stop.signal), Error, "stopped");
   assertDataEquals(machine.addresses.source.includes("IPv4"), false);
+});
+
+Deno.test("PublicAddresses.lookup() ends at once when aborted, or asks nothing", async () => {
+  using _ = new FakeTime();
+  const stop = new AbortController();
+  let looks = 0;
+  const machine = new Machine({}, {
+    getText: (_, { signal }) => {
+      const { promise, reject } = Promise.withResolvers<never>();
+      signal.addEventListener("abort", () => reject(signal.reason));
+      return promise;
+    },
+  });
+  machine.interfaceAddresses = () => (looks++, [PRIVATE]);
+  const lookup = machine.addresses.lookup(stop.signal);
+  stop.abort(new Error("stopped"));
+  await assertRejects(() => lookup, Error, "stopped");
+  await assertRejects(() => machine.addresses.lookup(stop.signal), Error, "stopped");
+  assertEquals(looks, 1);
 });
 
 Deno.test("PublicAddresses.lookup() queries IPv4 where interfaces can't be listed", async () => {
@@ -317,10 +344,23 @@ Deno.test("createGetText() gives a proxy its password, and the server behind it 
     assertEquals(told?.address, "9.9.9.9");
     assertStringIncludes(proxy.requests.join(), `Proxy-Authorization: Basic ${btoa("user:p@ss")}`);
     assertEquals(headers.filter((name) => name.startsWith("proxy")), []);
-    assert(headers.includes("accept"));
+    assert(headers.includes("accept") && headers.includes("user-agent"), headers.join());
   } finally {
     await server.shutdown();
   }
+});
+
+Deno.test("createGetText() resolves names as it is told", async () => {
+  await using services = new Services(say("9.9.9.9"));
+  const resolved: string[] = [];
+  const lookUp = (host: string) => {
+    resolved.push(host);
+    return Promise.resolve(["127.0.0.1"]);
+  };
+  const get = createGetText({}, { system: new SystemResolver({ lookUp, lookUpHosts: lookUp }) });
+  const urls = services.urls.map((url) => url.replace("127.0.0.1", "ip.example"));
+  const told = await queryServices(urls, 4, { getText: get, signal: NO_ABORT });
+  assertEquals([told?.address, resolved], ["9.9.9.9", ["ip.example"]]);
 });
 
 Deno.test("queryServices() keeps the first answer when another comes in spite of the abort", async () => {

@@ -115,6 +115,24 @@ Deno.test("SysfsGpuCollector.collect() returns the temperature only where the dr
   assertDataEquals(intel.opened, ["power/runtime_status", "hwmon/hwmon5/temp2_input"]);
 });
 
+Deno.test("SysfsGpuCollector.collect() has no more memory in use than there is", () => {
+  const files = { mem_info_vram_total: "10\n", mem_info_vram_used: "20\n" };
+  assertDataEquals(new FakeCard(files).card.collect()?.[0]?.memory, {
+    totalBytes: 10,
+    usedBytes: 10,
+  });
+});
+
+Deno.test("SysfsGpuCollector reads the first of several monitors that has a temperature", () => {
+  const { card, opened } = new FakeCard({
+    "hwmon/hwmon6/temp1_input": "60000\n",
+    "hwmon/hwmon4/temp1_input": "40000\n",
+    "hwmon/hwmon3/name": "fan",
+  });
+  assertDataEquals(card.collect()?.[0]?.temperatureCelsius, 40);
+  assertDataEquals(opened.slice(1), ["hwmon/hwmon4/temp1_input"]);
+});
+
 Deno.test("SysfsGpuCollector.hasMetrics is false when the driver has no metrics", () => {
   assertDataEquals(new FakeCard({ "power/runtime_status": "active\n" }).card.hasMetrics, false);
   assertDataEquals(new FakeCard({ "hwmon/hwmon5/name": "x" }).card.hasMetrics, false);

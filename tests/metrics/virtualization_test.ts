@@ -122,6 +122,7 @@ const HYPERVISORS: ReadonlyArray<readonly [string | undefined, Record<string, st
   ["oracle", dmi({ board_vendor: "Oracle", product_name: "VirtualBox" })],
   // A server of that maker is none of VirtualBox's guests.
   [undefined, dmi({ sys_vendor: "Oracle Corporation", product_name: "ORACLE SERVER X9-2" })],
+  ["kvm", dmi({ board_vendor: "KVM" })],
   ["bochs", dmi({ bios_vendor: "Bochs" })],
   ["microsoft", dmi({ sys_vendor: "Microsoft", product_version: "Hyper-V UEFI Release v4.1" })],
   ["oracle", dmi({ sys_vendor: "innotek GmbH", product_name: "VirtualBox" })],
