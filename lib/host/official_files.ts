@@ -8,7 +8,7 @@ export interface OfficialFile {
 }
 
 /** Reads the first of these files that exists and is not too large; `undefined` when none does. */
-export function readOfficialFile(
+function readOfficialFile(
   paths: readonly string[],
   { maxBytes }: { maxBytes: number },
 ): OfficialFile | undefined {

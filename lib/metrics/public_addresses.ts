@@ -18,7 +18,7 @@ import type { Machine } from "./machine.ts";
  * All return plain text over HTTPS. The first three are of different operators, one of them in China,
  * so that one that is down or blocked costs no time.
  */
-export const ADDRESS_SERVICES = {
+const ADDRESS_SERVICES = {
   ipv4: [
     "https://1.1.1.1/cdn-cgi/trace",
     "https://4.ipw.cn",

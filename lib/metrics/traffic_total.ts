@@ -22,7 +22,7 @@ export function bytesSince(last: TrafficBytes | undefined, now: TrafficBytes): T
  * The counters from which {@linkcode bytesSince} goes on: the highest that an interface has shown since
  * its last reset, so that what swings counts once.
  */
-export function highestSince(last: TrafficBytes | undefined, now: TrafficBytes): TrafficBytes {
+function highestSince(last: TrafficBytes | undefined, now: TrafficBytes): TrafficBytes {
   return {
     sentBytes: highest(last?.sentBytes ?? 0, now.sentBytes),
     receivedBytes: highest(last?.receivedBytes ?? 0, now.receivedBytes),

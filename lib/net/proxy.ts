@@ -38,7 +38,7 @@ const HEAD_LIMIT = 16 * 1024;
  *
  * @throws {Error} When the proxy refuses (`the proxy answers 407 …`), or closes the connection.
  */
-export async function openHttpTunnel(
+async function openHttpTunnel(
   connection: Deno.TcpConn,
   { target, proxy }: { target: HostAndPort; proxy: Proxy },
 ): Promise<void> {

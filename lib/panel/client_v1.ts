@@ -12,7 +12,6 @@ const TASKS_LIMIT_BYTES = 1024 * 1024;
 export class ClientV1 {
   readonly #fetch: PanelFetch;
   /** The last task list, which is usually the next one too: 10,000 tasks take megabytes. */
-  #tasks: { readonly text: string; readonly list: TaskList } | undefined;
 
   constructor(fetch: PanelFetch) {
     this.#fetch = fetch;
@@ -46,15 +45,12 @@ export class ClientV1 {
     await this.#post("send command result", "task/result", message, options);
   }
 
-  /** Fetches the probe tasks; the same object as long as they don't change. @throws {PanelError} */
+  /** Fetches the probe tasks. @throws {PanelError} */
   async fetchTasks(signal: AbortSignal): Promise<TaskList> {
     const options = { timeoutMs: CALL_TIMEOUT_MS.tasks, limitBytes: TASKS_LIMIT_BYTES, signal };
     const { name, text } = await this.#request("fetch probe tasks", "ping/tasks", options);
-    if (this.#tasks?.text === text) return this.#tasks.list;
     try {
-      const list = parseTaskList(text);
-      this.#tasks = { text, list };
-      return list;
+      return parseTaskList(text);
     } catch (cause) {
       if (!(cause instanceof SyntaxError)) throw cause;
       throw unreadable(name, text, cause);

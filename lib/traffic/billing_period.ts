@@ -4,7 +4,7 @@ import type { NetStaticSum } from "./net_static.ts";
 import { MAX_OTHER_PERIODS, type PeriodBaseline, type TrafficState } from "./traffic_state.ts";
 
 /** Time for which the clock must show an earlier period before the count returns to it. */
-export const EARLIER_PERIOD_DELAY_MS = 10 * 60_000;
+const EARLIER_PERIOD_DELAY_MS = 10 * 60_000;
 
 /** Baselines of the current period and of recent other ones. */
 export interface Periods {

@@ -1,10 +1,4 @@
-import {
-  assert,
-  assertEquals,
-  assertRejects,
-  assertStrictEquals,
-  assertStringIncludes,
-} from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describeError } from "../../lib/log/log.ts";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { HttpClient } from "../../lib/net/http_client.ts";
@@ -184,19 +178,6 @@ Deno.test("ClientV1 names the cause of a failed connection, without the URL", as
     assertEquals(error.message.includes("token"), false);
     assertEquals(describeError(error).includes("s3cret"), false);
   });
-});
-
-Deno.test("ClientV1.fetchTasks() parses a list only when it has changed", async () => {
-  const task = { id: 1, type: "tcp", target: "127.0.0.1", interval: 5 };
-  let tasks = [task];
-  await withServer(() => Response.json(tasks), (url) =>
-    withPanel(url, async (panel) => {
-      const first = await panel.fetchTasks(never);
-      assertStrictEquals(await panel.fetchTasks(never), first);
-      tasks = [{ ...task, interval: 6 }];
-      const second = await panel.fetchTasks(never);
-      assertEquals(second.tasks.map((it) => it.intervalSeconds), [6]);
-    }));
 });
 
 Deno.test("ClientV1.fetchTasks() takes a list of up to 1 MiB", async () => {
