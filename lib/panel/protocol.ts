@@ -1,7 +1,7 @@
 /**
  * Outgoing JSON: field names, rounding, ranges and the placeholders that a panel demands.
  *
- * Nothing else decides how a number is written on the wire.
+ * Nothing else decides how a number of a report, of basic info or of a result is written on the wire.
  *
  * @module
  */
