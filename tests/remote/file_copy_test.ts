@@ -131,6 +131,23 @@ Deno.test("copyFile() and moveFile() make no folders for a source that is not th
   });
 });
 
+Deno.test("copyFile() says why it can't make a folder", async () => {
+  const { mkdir } = Deno;
+  await withFiles(async (files) => {
+    await makeTree(files.folder);
+    Deno.mkdir = (path, options) =>
+      options?.recursive
+        ? mkdir(path, options)
+        : Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
+    try {
+      const args = { source: "~/tree", destination: "~/copy" };
+      assertEquals(await files.error("copy", args), "permission denied");
+    } finally {
+      Deno.mkdir = mkdir;
+    }
+  });
+});
+
 Deno.test("copyFile() leaves nothing of a file that could not be copied whole", async () => {
   await withFiles(async (files) => {
     const { folder } = files;

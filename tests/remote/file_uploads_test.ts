@@ -377,6 +377,17 @@ Deno.test("FileUploads begins anew with the same id, also where an agent that wa
   });
 });
 
+Deno.test("FileUploads keeps an upload that began while another of the same id could not", async () => {
+  await withFiles(async (files) => {
+    await Deno.writeTextFile(`${files.folder}/plain`, "");
+    const failing = files.ask("upload_stream", part(files, 0, { path: "~/plain/x" }));
+    const first = files.ask("upload_stream", part(files, 0));
+    assertEquals([(await failing).ok, (await first).error], [false, ""]);
+    for (const index of [1, 2]) await files.result("upload_stream", part(files, index));
+    await files.result("upload_commit", COMMIT);
+  });
+});
+
 Deno.test("FileUploads.cancel() leaves the upload of another path alone", async () => {
   await withFiles(async (files) => {
     for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
