@@ -265,12 +265,10 @@ export class Shell {
   /** The shell reaps ended children when it reads a line. */
   #reapIn(delayMs: number): void {
     if (this.#reapTimer !== undefined || this.#process.rpc.isEnded) return;
-    const timer = setTimeout(() => {
+    this.#reapTimer = setTimeout(() => {
       this.#reapTimer = undefined;
       this.#process.rpc.notify("reap");
     }, delayMs);
-    Deno.unrefTimer(timer);
-    this.#reapTimer = timer;
   }
 }
 
