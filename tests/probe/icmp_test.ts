@@ -114,6 +114,9 @@ Deno.test("IcmpProbe.probe() says once what keeps ping from working, when that c
     }
   });
   assertEquals(lines.length, 4);
+  assertEquals(lines.map((line) => /(\w+) +probe: ICMP probes/.exec(line)?.[1]), [
+    ...["warning", "warning", "info", "warning"],
+  ]);
   assertStringIncludes(lines[0] ?? "", "install iputils-ping");
   assertStringIncludes(lines[1] ?? "", "CAP_NET_RAW");
   assertStringIncludes(lines[2] ?? "", "work again");

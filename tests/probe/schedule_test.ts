@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { ProbeTarget } from "../../lib/parse/probe_target.ts";
 import { Prober } from "../../lib/probe/prober.ts";
 import { ProbeSchedule } from "../../lib/probe/schedule.ts";
@@ -193,7 +193,10 @@ Deno.test("ProbeSchedule bounds its queue, says so once, and gives who found it 
     Math.random = random;
   });
   assertEquals(lines.length, 1);
-  assertStringIncludes(lines[0] ?? "", "miss their turn");
+  assertStringIncludes(
+    lines[0] ?? "",
+    " warning probe: Too many probes are due; some miss their turn",
+  );
 });
 
 Deno.test("ProbeSchedule.update() leaves unchanged tasks alone", async () => {
@@ -285,6 +288,7 @@ Deno.test("ProbeSchedule goes on when a probe or the receiver of results fails",
     schedule.stop();
   });
   assertEquals([failures, lines.length], [3, 6]);
+  for (const line of lines) assertMatch(line, / error +probe: Cannot .*: an?(other)? bug$/);
 });
 
 Deno.test("ProbeSchedule sends nothing for a probe that was not made", async () => {
@@ -382,7 +386,10 @@ Deno.test("ProbeSchedule.runOnce() bears 10,000 orders: few at a time, no stale 
     assertEquals(bench.time.timers, 0);
   });
   assertEquals(lines.length, 1);
-  assertStringIncludes(lines[0] ?? "", "more probes than can be run");
+  assertStringIncludes(
+    lines[0] ?? "",
+    " warning probe: The panel orders more probes than can be run",
+  );
 });
 
 Deno.test("ProbeSchedule.runOnce() gives -1 for a target that can't be probed, and says so once", async () => {

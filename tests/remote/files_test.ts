@@ -58,7 +58,8 @@ for (
       }, options)
     );
     assertEquals(lines.length, 1);
-    assert(lines[0]?.endsWith(`Refused a file request of the panel: ${reason}`), lines[0]);
+    const line = ` warning remote: Refused a file request of the panel: ${reason}`;
+    assert(lines[0]?.endsWith(line), lines[0]);
     await Deno.remove(path);
   });
 }

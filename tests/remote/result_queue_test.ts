@@ -75,6 +75,7 @@ Deno.test("ResultQueue.add() logs the first failure again after something was ac
   });
   const names = lines.map((line) => /Cannot send the result of command (\w) yet/.exec(line)?.[1]);
   assertEquals(names, ["a", "b"], lines.join("\n"));
+  assert(lines.every((line) => line.includes(" warning remote: ")), lines.join("\n"));
 });
 
 Deno.test("ResultQueue.add() gives up after an hour", async () => {
@@ -92,7 +93,9 @@ Deno.test("ResultQueue.add() gives up after an hour", async () => {
   });
   assertEquals(results.queue.size, 0);
   assert(tries > 60 && tries < 70, `${tries}`);
-  assert(lines.some((line) => line.includes("Gave up the result of command a: no")));
+  assert(
+    lines.some((line) => line.includes(" warning remote: Gave up the result of command a: no")),
+  );
 });
 
 Deno.test("ResultQueue.add() sends new results while others back off", async () => {

@@ -139,7 +139,7 @@ Deno.test("VersionSwitch.handle() refuses all else, and says so once", async () 
       return Promise.resolve();
     });
     assertEquals(lines.length, 1);
-    assert(lines[0]?.endsWith(`Refused to switch to ${words}`), lines[0]);
+    assert(lines[0]?.endsWith(` warning remote: Refused to switch to ${words}`), lines[0]);
   }
   assertEquals(programs.lines, []);
 });
@@ -207,7 +207,8 @@ Deno.test("VersionSwitch.handle() says which command has failed", async () => {
   });
   const line = "systemctl start --no-block komari-agent-deno-update.service";
   assertEquals(programs.lines, [line]);
-  assert(lines[1]?.endsWith(`The update failed: run "${line}" to see why`), lines[1]);
+  const failed = ` warning remote: The update failed: run "${line}" to see why`;
+  assert(lines[1]?.endsWith(failed), lines[1]);
 });
 
 Deno.test("updateObstacle() says that updates are off, or that sources have none", () => {

@@ -9,6 +9,7 @@ import { writeExecutable } from "../executable.ts";
 import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { type SeenChild, StartedProcesses } from "../started_processes.ts";
+import { marked, newMark } from "../remote/processes_below.ts";
 
 const ROOTS = { proc: "/proc", sys: "/sys" };
 const started = new StartedProcesses();
@@ -834,6 +835,22 @@ Deno.test("Shell.close() waits half a second for a shell that hangs", async () =
   using time = new FakeTime();
   assertEquals(await time.until(shell.close(), { withinMs: 60_000 }), 500);
   Deno.kill(pid, "SIGKILL");
+});
+
+Deno.test("Shell.close() lets the agent exit although a shell hangs", async () => {
+  const mark = newMark();
+  const source = `
+import { Shell } from ${JSON.stringify(new URL("../../lib/sandbox/shell.ts", import.meta.url))};
+const shell = new Shell({ proc: "", sys: "", shell: ["/bin/sh", "-c", "exec sleep ${mark}"] });
+await shell.close();
+`;
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--ext=ts", source],
+    stderr: "inherit",
+  }).output();
+  const left = marked(mark);
+  for (const { pid } of left) Deno.kill(pid, "SIGKILL");
+  assertEquals([success, left.length], [true, 1]);
 });
 
 Deno.test("new Shell() throws when there is no shell", () => {
