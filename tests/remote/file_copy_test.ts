@@ -441,6 +441,31 @@ Deno.test({
 });
 
 Deno.test({
+  name: "moveFile() says that the source stays where it can't be deleted",
+  ignore: !isOtherFileSystem(),
+  fn: async () => {
+    const { remove } = Deno;
+    const other = await Deno.makeTempDir({ dir: "/dev/shm" });
+    try {
+      await withFiles(async (files) => {
+        const { folder } = files;
+        await makeTree(folder);
+        // Nothing is deleted.
+        Deno.remove = () =>
+          Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
+        const args = { source: "~/tree", destination: `${other}/tree` };
+        const error = await files.error("move", args).finally(() => Deno.remove = remove);
+        assertEquals(error, "permission denied");
+        await checkTree(`${folder}/tree`, folder);
+        await checkTree(`${other}/tree`, folder);
+      });
+    } finally {
+      await Deno.remove(other, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
   name: "moveFile() moves a link to another file system, not what it leads to",
   ignore: !isOtherFileSystem(),
   fn: async () => {

@@ -214,12 +214,14 @@ Deno.test("FileUploads refuses parts that do not belong together", async () => {
       [{ offset: 1 }, /wrong offset/],
       [{ chunk_index: 3, offset: 6000 }, /wrong offset/],
       [{ chunk_index: -1 }, /^invalid argument/],
+      [{ first: true, upload_id: "u3", total_size: 2000 }, /wrong offset/],
       [{ first: true, upload_id: "u4", chunk_size: 1, total_size: 65_537 }, /more than 65536/],
       [{ first: true, upload_id: "u4", chunk_size: 2 ** 28 }, /^invalid argument/],
     ];
     for (const [change, words] of wrong) {
       assertMatch(await files.error("upload_stream", part(files, 1, change)), words);
     }
+    await files.result("upload_cancel", { upload_id: "u3" });
     assertEquals(namesIn(files.folder), [".komari-upload-u1.part"]);
   });
 });
