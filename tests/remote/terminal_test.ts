@@ -417,6 +417,32 @@ test("runTerminal() shows the last 64 KiB of what came without a connection", {}
   });
 });
 
+test("runTerminal() reads output that nobody sees every 20 ms", {}, async () => {
+  const mark = newMark();
+  const sockets = new NextSockets();
+  await withTerminal({ nextSocket: sockets.next }, async ({ home, socket, ready }) => {
+    await ready();
+    socket.type(whenTold(`yes ${mark}`));
+    await eventually(() => socket.text.includes("sleep 1000"));
+    socket.close();
+    await eventually(() => sockets.asked === 1);
+    await Deno.writeTextFile(`${home}/go`, "");
+    const yes = () => marked(mark).find(({ words }) => words === `yes ${mark}`)?.pid;
+    await eventually(() => yes() !== undefined);
+    const writtenBytes = () => {
+      const io = Deno.readTextFileSync(`/proc/${yes()}/io`);
+      return Number(/^wchar: (\d+)/m.exec(io)?.[1]);
+    };
+    using time = new FakeTime();
+    await time.pass(20, { stepMs: 1 });
+    const before = writtenBytes();
+    await time.pass(400, { stepMs: 1 });
+    // 20 buffers, and what the pipes take.
+    assert(writtenBytes() - before < 1024 * 1024, `${writtenBytes() - before} bytes`);
+    assert(writtenBytes() > before);
+  });
+});
+
 test(
   "runTerminal() begins with a whole character what is left of what came without a connection",
   {},
