@@ -19,6 +19,16 @@ Deno.test("parseByteCount() accepts decimal and binary units, case-insensitively
   }
 });
 
+Deno.test("parseByteCount() knows each unit", () => {
+  const units = {
+    ...{ B: 1, K: 1e3, KB: 1e3, M: 1e6, MB: 1e6, G: 1e9, GB: 1e9, T: 1e12, TB: 1e12 },
+    ...{ KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 },
+  };
+  for (const [unit, bytes] of Object.entries(units)) {
+    assertEquals(parseByteCount(`3${unit}`), 3 * bytes, unit);
+  }
+});
+
 Deno.test("parseByteCount() throws for any other text", () => {
   for (
     const text of [
@@ -42,6 +52,10 @@ Deno.test("formatByteCount() uses the largest unit that gives at least 1", () =>
   assertEquals(formatByteCount(1023), "1023 B");
   assertEquals(formatByteCount(1024), "1.0 KiB");
   assertEquals(formatByteCount(12.5 * 1024 ** 3), "12.5 GiB");
+  const units = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+  for (const [index, unit] of units.entries()) {
+    assertEquals(formatByteCount(1.5 * 1024 ** (index + 1)), `1.5 ${unit}`);
+  }
   assertEquals(formatByteCount(5000 * 1024 ** 5), "5000.0 PiB");
 });
 

@@ -136,3 +136,73 @@ Deno.test("armPartName() names implementer and number of an unlisted core", () =
 Deno.test("armPartName() returns undefined when the implementer is unknown", () => {
   assertEquals(armPartName({ implementer: 0x99, part: 0xd0c }), undefined);
 });
+
+Deno.test("armPartName() names the designs of ARM", () => {
+  const designs: [part: number, name: string][] = [
+    [0xb76, "ARM1176"],
+    [0xc05, "Cortex-A5"],
+    [0xc07, "Cortex-A7"],
+    [0xc08, "Cortex-A8"],
+    [0xc09, "Cortex-A9"],
+    [0xc0f, "Cortex-A15"],
+    [0xd01, "Cortex-A32"],
+    [0xd03, "Cortex-A53"],
+    [0xd04, "Cortex-A35"],
+    [0xd05, "Cortex-A55"],
+    [0xd06, "Cortex-A65"],
+    [0xd07, "Cortex-A57"],
+    [0xd08, "Cortex-A72"],
+    [0xd09, "Cortex-A73"],
+    [0xd0a, "Cortex-A75"],
+    [0xd0b, "Cortex-A76"],
+    [0xd0c, "Neoverse-N1"],
+    [0xd0d, "Cortex-A77"],
+    [0xd40, "Neoverse-V1"],
+    [0xd41, "Cortex-A78"],
+    [0xd44, "Cortex-X1"],
+    [0xd46, "Cortex-A510"],
+    [0xd47, "Cortex-A710"],
+    [0xd48, "Cortex-X2"],
+    [0xd49, "Neoverse-N2"],
+    [0xd4a, "Neoverse-E1"],
+    [0xd4d, "Cortex-A715"],
+    [0xd4e, "Cortex-X3"],
+    [0xd4f, "Neoverse-V2"],
+    [0xd80, "Cortex-A520"],
+    [0xd81, "Cortex-A720"],
+  ];
+  for (const [part, name] of designs) assertEquals(armPartName({ implementer: 0x41, part }), name);
+});
+
+Deno.test("armPartName() names the designs of others, and who made the rest", () => {
+  const designs: [implementer: number, part: number, name: string][] = [
+    [0x43, 0xaf, "ThunderX2"],
+    [0x46, 0x1, "A64FX"],
+    [0x48, 0xd01, "Kunpeng-920"],
+    [0x70, 0x662, "FTC662"],
+    [0x70, 0x663, "FTC663"],
+    [0xc0, 0xac3, "Ampere-1"],
+    [0xc0, 0xac4, "Ampere-1a"],
+  ];
+  for (const [implementer, part, name] of designs) {
+    assertEquals(armPartName({ implementer, part }), name);
+  }
+  const makers: [implementer: number, name: string][] = [
+    [0x41, "ARM"],
+    [0x42, "Broadcom"],
+    [0x43, "Cavium"],
+    [0x46, "Fujitsu"],
+    [0x48, "HiSilicon"],
+    [0x4e, "NVIDIA"],
+    [0x50, "Ampere"],
+    [0x51, "Qualcomm"],
+    [0x53, "Samsung"],
+    [0x56, "Marvell"],
+    [0x61, "Apple"],
+    [0x70, "Phytium"],
+    [0xc0, "Ampere"],
+  ];
+  for (const [implementer, name] of makers) {
+    assertEquals(armPartName({ implementer, part: 0xabc }), `${name} 0xabc`);
+  }
+});

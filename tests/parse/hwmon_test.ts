@@ -5,6 +5,12 @@ Deno.test("parseSensorFile() tells sensors from other files", () => {
   assertEquals(parseSensorFile("temp1_crit_hyst"), {
     ...{ sensor: "temp1", kind: "temp", property: "crit_hyst" },
   });
+  const kinds = ["in", "cpu", "fan", "pwm", "temp", "curr", "power", "energy"];
+  for (const kind of [...kinds, "humidity", "intrusion"]) {
+    const sensor = `${kind}1234`;
+    assertEquals(parseSensorFile(`${sensor}_input`), { sensor, kind, property: "input" });
+    assertEquals(parseSensorFile(`${sensor}5_input`), undefined);
+  }
   for (const name of ["name", "uevent", "temp1", "temp_input", "temp1_", 'temp1_a"b', "tempx1_a"]) {
     assertEquals(parseSensorFile(name), undefined, name);
   }

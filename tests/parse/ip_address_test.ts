@@ -49,6 +49,9 @@ Deno.test("ipFamily() accepts a zone only with the option zone", () => {
   assertEquals(ipFamily("fe80::1%eth0", { zone: true }), 6);
   assertEquals(ipFamily("fe80::1%", { zone: true }), undefined);
   assertEquals(ipFamily("fe80::1%a b", { zone: true }), undefined);
+  const [longest, longer] = ["a".repeat(15), "a".repeat(16)];
+  assertEquals(ipFamily(`fe80::1%${longest}`, { zone: true }), 6);
+  assertEquals(ipFamily(`fe80::1%${longer}`, { zone: true }), undefined);
   assertEquals(ipFamily("fe80::1%a%b", { zone: true }), undefined);
   assertEquals(ipFamily("1.2.3.4%eth0", { zone: true }), undefined);
 });
@@ -72,6 +75,18 @@ Deno.test("addressScope() knows the special ranges and their bounds", () => {
   table.private?.push("fc00::", "fdff::", "fec0::1");
   table.reserved?.push("255.255.255.255", "::", "::ffff:8.8.8.8", "64:ff9b::1", "2001:db8::1");
   table.reserved?.push("2001::1", "2002:808:808::1", "3fff::1", "ff02::1", "4000::1", "192.0.0.8");
+  // The neighbours of each range, and its ends.
+  table.public?.push("1.0.0.0", "126.255.255.255", "128.0.0.0", "169.253.255.255", "169.255.0.0");
+  table.public?.push("192.167.255.255", "192.169.0.0", "192.0.3.1", "192.1.0.1", "192.88.98.1");
+  table.public?.push("192.88.100.1", "192.89.99.1", "198.17.255.255", "198.51.99.1");
+  table.public?.push("198.51.101.1", "198.52.100.1", "203.0.114.1", "203.1.113.1", "2000::1");
+  table.public?.push("2001:db7::1", "2001:db9::1", "2003::1", "3ffe:ffff::1");
+  table.private?.push("10.255.255.255", "172.16.0.0", "192.168.0.0", "192.168.255.255");
+  table.private?.push("100.64.0.0", "100.127.255.255", "feff::1");
+  table.reserved?.push("0.0.0.0", "192.0.0.255", "192.88.99.1", "198.19.255.255", "240.0.0.1");
+  table.reserved?.push("1fff::1", "2001:1ff::1", "3fff:fff::1", "fbff::1", "fe00::1", "fe7f::1");
+  table.reserved?.push("ff00::1", "::2", "1::1");
+  table["link-local"]?.push("169.254.0.0", "169.254.255.255", "fe80::", "fe8f::1");
   for (const [scope, texts] of Object.entries(table)) {
     for (const text of texts) assertEquals<string | undefined>(addressScope(text), scope, text);
   }

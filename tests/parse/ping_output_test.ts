@@ -141,3 +141,15 @@ Deno.test("parsePingOutput() gives the first of several complaints as the reason
     reason: "ping: connect: Network is unreachable",
   });
 });
+
+Deno.test("parsePingOutput() cuts a long reason", () => {
+  const complaint = `ping: ${"x".repeat(1_000)}`;
+  assertEquals(parsePingOutput(complaint), {
+    kind: "unreachable",
+    reason: complaint.slice(0, 200),
+  });
+  const refusal = `${complaint} not permitted`.replace("ping: ", "ping: not permitted ");
+  assertEquals(parsePingOutput(refusal), { kind: "forbidden", reason: refusal.slice(0, 200) });
+  const { message } = assertThrows(() => parsePingOutput("x".repeat(1_000)), SyntaxError);
+  assertEquals(message.endsWith(`in "${"x".repeat(199)}…"`), true, message);
+});

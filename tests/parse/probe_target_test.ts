@@ -109,6 +109,28 @@ Deno.test("parseProbeTarget() rejects options, tricks and mistakes", () => {
   }
 });
 
+Deno.test("parseProbeTarget() takes names and URLs up to the longest", () => {
+  const labels = `${"a".repeat(63)}.`.repeat(3);
+  const [longest, longer] = [labels + "a".repeat(61), labels + "a".repeat(62)];
+  assertEquals(parseProbeTarget("icmp", longest), { kind: "icmp", host: longest });
+  assertEquals(parseProbeTarget("icmp", `${longest}.`), { kind: "icmp", host: `${longest}.` });
+  assertThrows(() => parseProbeTarget("icmp", longer), SyntaxError, "the host name is too long");
+  const label = "a".repeat(63);
+  assertEquals(parseProbeTarget("icmp", label), { kind: "icmp", host: label });
+  const url = (length: number) => "http://host/".padEnd(length, "a");
+  assertEquals(parseProbeTarget("http", url(2048)).kind, "http");
+  assertThrows(() => parseProbeTarget("http", url(2049)), SyntaxError, ": it is too long");
+});
+
+Deno.test("parseProbeTarget() quotes 80 characters at most", () => {
+  const text = `-${"x".repeat(200)}`;
+  const { message } = assertThrows(() => parseProbeTarget("icmp", text), SyntaxError);
+  assertEquals(
+    message,
+    `Cannot parse probe target "-${"x".repeat(78)}…": it starts like an option`,
+  );
+});
+
 Deno.test("parseProbeTarget() names the reason", () => {
   for (
     const [text, reason] of [
