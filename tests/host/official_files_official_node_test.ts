@@ -1,5 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { readOfficialNode, readOfficialTraffic } from "../../lib/host/official_files.ts";
+import {
+  readOfficialFile,
+  readOfficialNode,
+  readOfficialTraffic,
+} from "../../lib/host/official_files.ts";
+import { thisProgram } from "../../lib/host/this_program.ts";
 
 Deno.test("readOfficialNode() takes the file of the first folder that has one", () => {
   const folder = Deno.makeTempDirSync({ prefix: "official-node-" });
@@ -38,51 +43,61 @@ Deno.test("readOfficialNode() takes the file that is named, and no empty one", (
   }
 });
 
-Deno.test("readOfficialNode() looks where official agents put their file, and no further", async () => {
-  const folder = Deno.makeTempDirSync({ prefix: "official-node-" });
+/** The paths that are looked at by `read`, none of which exists. */
+function pathsOf(read: () => unknown): unknown[] {
+  const { statSync } = Deno;
+  const paths: unknown[] = [];
+  Deno.statSync = (path) => {
+    paths.push(path);
+    throw new Deno.errors.NotFound();
+  };
   try {
-    const places = ["home/.local/share/komari", "home/.komari", "cwd"];
-    for (const place of [...places, "home"]) {
-      Deno.mkdirSync(`${folder}/${place}`, { recursive: true });
-    }
-    // With another home and working folder than those of the other tests.
-    const script = `
-      import { readOfficialNode } from "${new URL(
-      "../../lib/host/official_files.ts",
-      import.meta.url,
-    )}";
-      const found = [];
-      for (const place of ${JSON.stringify([...places, "home"])}) {
-        const path = ${JSON.stringify(folder)} + "/" + place + "/auto-discovery.json";
-        Deno.writeTextFileSync(path, "{}".padEnd(16 * 1024));
-        found.push(readOfficialNode()?.path === path);
-        Deno.removeSync(path);
-      }
-      console.log(JSON.stringify(found));`;
-    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["eval", "--no-check", "--no-config", script],
-      cwd: `${folder}/cwd`,
-      env: { HOME: `${folder}/home`, DENO_DIR: denoFolder() },
-    }).output();
-    const decoder = new TextDecoder();
-    assertEquals(decoder.decode(stdout), "[true,true,true,false]\n", decoder.decode(stderr));
+    assertEquals(read(), undefined);
   } finally {
-    Deno.removeSync(folder, { recursive: true });
+    Deno.statSync = statSync;
   }
-});
-
-/** The runtime's cache, so that another home needs none of its own. */
-function denoFolder(): string {
-  return Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
+  return paths;
 }
 
-Deno.test("readOfficialTraffic() takes the file of the folder that is named first", () => {
-  const folder = Deno.makeTempDirSync({ prefix: "official-traffic-" });
+Deno.test("readOfficialNode() looks beside this program, where installers put the file, and in the working folder", () => {
+  const home = Deno.env.get("HOME");
+  const folders = [
+    thisProgram().path.replace(/\/[^/]*$/, ""),
+    "/opt/komari",
+    "/usr/local/komari",
+    ...(home ? [`${home}/.local/share/komari`, `${home}/.komari`] : []),
+    Deno.cwd(),
+  ];
+  assertEquals(
+    pathsOf(() => readOfficialNode()),
+    folders.map((folder) => `${folder}/auto-discovery.json`),
+  );
+});
+
+Deno.test("readOfficialTraffic() looks at the folder that is named before the usual ones", () => {
+  assertEquals(pathsOf(() => readOfficialTraffic("/a")), [
+    ...["/a/net_static.json", "/opt/komari/net_static.json", "net_static.json"],
+  ]);
+});
+
+Deno.test("readOfficialFile() takes files up to the limit, and waits for no pipe", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "official-file-" });
   try {
-    const path = `${folder}/net_static.json`;
-    const text = "{}".padEnd(1024 * 1024);
-    Deno.writeTextFileSync(path, text);
-    assertEquals(readOfficialTraffic(folder), { path, text });
+    const [pipe, long, file] = [`${folder}/pipe`, `${folder}/long`, `${folder}/file`];
+    const { success } = await new Deno.Command("mkfifo", { args: [pipe] }).output();
+    assertEquals(success, true);
+    Deno.writeTextFileSync(long, "12345");
+    Deno.writeTextFileSync(file, "1234");
+    assertEquals(readOfficialFile([pipe, long, file], { maxBytes: 4 }), {
+      path: file,
+      text: "1234",
+    });
+    const node = `${folder}/auto-discovery.json`;
+    Deno.writeTextFileSync(node, "{}".padEnd(16 * 1024));
+    assertEquals(readOfficialNode({ path: node })?.path, node);
+    const traffic = "{}".padEnd(1024 * 1024);
+    Deno.writeTextFileSync(`${folder}/net_static.json`, traffic);
+    assertEquals(readOfficialTraffic(folder)?.text.length, traffic.length);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

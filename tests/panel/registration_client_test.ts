@@ -85,16 +85,20 @@ Deno.test("RegistrationClient.register() doubts the address only when no panel a
   ]);
 });
 
-Deno.test("RegistrationClient.register() leaves no connection open", async () => {
+Deno.test("RegistrationClient leaves no connection open", async () => {
   let ended = 0;
   await withRawServer(async (peer) => {
-    await peer.request();
-    await peer.answer(SUCCESS);
+    const { head } = await peer.request() ?? { head: "" };
+    const isRegistration = head.includes("/register?");
+    if (isRegistration) await peer.answer(SUCCESS);
+    else await peer.answer('{"id":1,"error":{"code":-32601}}', [], "400 Bad Request");
     await peer.ended();
     ended++;
   }, async ({ origin }) => {
     assertEquals((await createClient(origin).register(never)).kind, "registered");
     await realUntil(() => ended === 1);
+    assertEquals(await createClient(origin).isTokenKnown("t", never), true);
+    await realUntil(() => ended === 2);
   });
 });
 
