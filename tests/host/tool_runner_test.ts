@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { attempt } from "../../lib/attempt.ts";
-import { toolPath, ToolRunner } from "../../lib/host/tool_runner.ts";
-import { FakeTime } from "../fake_time.ts";
+import { toolPath, type ToolResult, ToolRunner } from "../../lib/host/tool_runner.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
 import { realUntil } from "../real_deadline.ts";
 
 const { signal } = new AbortController();
@@ -84,4 +84,45 @@ Deno.test("ToolRunner waits for a program, not for what that has left running", 
   const { code, output } = await tools.run(sh("sleep 60 & echo $!"), { signal });
   Deno.kill(Number(output), "SIGKILL");
   assertEquals(code, 0);
+});
+
+/** Leaves a program behind that waits for a line of `pipe`, and waits until the first has ended. */
+async function leaveBehind(
+  left: (pipe: string) => string,
+  use: (running: Promise<ToolResult>, options: { pipe: string; folder: string }) => Promise<void>,
+): Promise<void> {
+  const folder = Deno.makeTempDirSync({ prefix: "tool-runner-" });
+  try {
+    const pipe = `${folder}/pipe`;
+    await new Deno.Command("mkfifo", { args: [pipe] }).output();
+    const running = tools.run(sh(`(${left(pipe)}) & echo $$ >${folder}/pid`), { signal });
+    await exists(`${folder}/pid`);
+    await realUntil(() => Deno.readTextFileSync(`${folder}/pid`).endsWith("\n"));
+    const pid = Deno.readTextFileSync(`${folder}/pid`).trim();
+    await realUntil(() => attempt(() => Deno.statSync(`/proc/${pid}`)) === undefined);
+    for (let turn = 0; turn < 5; turn++) await realTurn();
+    await use(running, { pipe, folder });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("ToolRunner reads what comes soon after a program's end", async () => {
+  using _time = new FakeTime();
+  await leaveBehind((pipe) => `read line <${pipe}; echo $line`, async (running, { pipe }) => {
+    await Deno.writeTextFile(pipe, "soon\n");
+    assertEquals(await running, { code: 0, output: "soon\n" });
+  });
+});
+
+Deno.test("ToolRunner leaves no pipe open for what a program has left running", async () => {
+  using time = new FakeTime();
+  const left = (pipe: string) =>
+    `trap "" PIPE; read line <${pipe}; echo $line || touch ${pipe}.broken; touch ${pipe}.said`;
+  await leaveBehind(left, async (running, { pipe }) => {
+    await time.until(running, { withinMs: 2_000, stepMs: 200 });
+    await Deno.writeTextFile(pipe, "late\n");
+    await exists(`${pipe}.said`);
+    assertEquals(Deno.statSync(`${pipe}.broken`).isFile, true);
+  });
 });
