@@ -81,6 +81,8 @@ Deno.test("parseCpuinfo() lists each ARM core design once", () => {
 Deno.test("parseCpuinfo() reads s390x", () => {
   const info = parseCpuinfo(S390X);
   assertEquals(info.designName, "IBM/S390 3906");
+  assertEquals(parseCpuinfo(S390X.replace("IBM/S390", "IBM/Z")).designName, "IBM/Z 3906");
+  assertEquals(parseCpuinfo(S390X.replace("vendor_id", "x")).designName, "IBM/S390 3906");
   assertEquals(info.physicalCores, 2);
 });
 
@@ -103,6 +105,10 @@ Deno.test("parseCpuinfo() skips malformed lines", () => {
   );
   assertEquals(info.physicalCores, undefined);
   assertEquals(info.armParts, []);
+  for (const part of ["-1", "0.5", "1e99", "x"]) {
+    const text = `CPU implementer: 0x41\nCPU part: ${part}\n`;
+    assertEquals(parseCpuinfo(text).armParts, [], part);
+  }
 });
 
 Deno.test("parseCpuinfo() never throws", () => {
