@@ -105,6 +105,8 @@ Deno.test("parseCpuinfo() skips malformed lines", () => {
   );
   assertEquals(info.physicalCores, undefined);
   assertEquals(info.armParts, []);
+  const odd = parseCpuinfo("CPU implementer: 0x41\nCPU part: 0x0\n");
+  assertEquals(odd.armParts, [{ implementer: 0x41, part: 0 }]);
   for (const part of ["-1", "0.5", "1e99", "x"]) {
     const text = `CPU implementer: 0x41\nCPU part: ${part}\n`;
     assertEquals(parseCpuinfo(text).armParts, [], part);
