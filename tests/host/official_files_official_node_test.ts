@@ -1,9 +1,5 @@
 import { assertEquals } from "@std/assert";
-import {
-  readOfficialFile,
-  readOfficialNode,
-  readOfficialTraffic,
-} from "../../lib/host/official_files.ts";
+import { readOfficialNode, readOfficialTraffic } from "../../lib/host/official_files.ts";
 import { thisProgram } from "../../lib/host/this_program.ts";
 
 Deno.test("readOfficialNode() takes the file of the first folder that has one", () => {
@@ -80,24 +76,29 @@ Deno.test("readOfficialTraffic() looks at the folder that is named before the us
   ]);
 });
 
-Deno.test("readOfficialFile() takes files up to the limit, and waits for no pipe", async () => {
-  const folder = Deno.makeTempDirSync({ prefix: "official-file-" });
+Deno.test("readOfficialNode() takes files of up to 16 KiB, and waits for no pipe", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "official-node-" });
   try {
-    const [pipe, long, file] = [`${folder}/pipe`, `${folder}/long`, `${folder}/file`];
+    const folders = ["pipe", "long", "file"].map((name) => `${folder}/${name}`);
+    const [pipe = "", long = "", file = ""] = folders.map((it) => `${it}/auto-discovery.json`);
+    for (const path of folders) Deno.mkdirSync(path);
     const { success } = await new Deno.Command("mkfifo", { args: [pipe] }).output();
     assertEquals(success, true);
-    Deno.writeTextFileSync(long, "12345");
-    Deno.writeTextFileSync(file, "1234");
-    assertEquals(readOfficialFile([pipe, long, file], { maxBytes: 4 }), {
-      path: file,
-      text: "1234",
-    });
-    const node = `${folder}/auto-discovery.json`;
-    Deno.writeTextFileSync(node, "{}".padEnd(16 * 1024));
-    assertEquals(readOfficialNode({ path: node })?.path, node);
-    const traffic = "{}".padEnd(1024 * 1024);
-    Deno.writeTextFileSync(`${folder}/net_static.json`, traffic);
-    assertEquals(readOfficialTraffic(folder)?.text.length, traffic.length);
+    Deno.writeTextFileSync(long, "{}".padEnd(16 * 1024 + 1));
+    const text = "{}".padEnd(16 * 1024);
+    Deno.writeTextFileSync(file, text);
+    assertEquals(readOfficialNode({ folders }), { path: file, text });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("readOfficialTraffic() takes the record of many interfaces", () => {
+  const folder = Deno.makeTempDirSync({ prefix: "official-traffic-" });
+  try {
+    const [path, text] = [`${folder}/net_static.json`, "{}".padEnd(1024 * 1024)];
+    Deno.writeTextFileSync(path, text);
+    assertEquals(readOfficialTraffic(folder), { path, text });
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
