@@ -273,7 +273,8 @@ Deno.test({
   name: "readHealth() takes no file that is not the folder's owner's",
   ignore: Deno.uid() !== 0,
   fn: () =>
-    withFolder((folder) => {
+    withFolder((parent) => {
+      const folder = `${parent}/run`;
       const file = HealthFile.open([folder], ABOUT);
       assertEquals(readHealth([folder])?.isRunning, true);
       Deno.chownSync(`${folder}/health`, 65534, 65534);
@@ -342,6 +343,45 @@ Deno.test({
     }),
 });
 
+Deno.test({
+  name: "readHealth() believes its own user's agent and root's, wherever they are",
+  ignore: Deno.uid() !== 0,
+  fn: () =>
+    withFolder((parent) => {
+      const folder = `${parent}/run`;
+      const file = HealthFile.open([folder], ABOUT);
+      Deno.chmodSync(parent, 0o1777);
+      const { uid } = Deno;
+      try {
+        Deno.uid = () => 65534;
+        assertEquals(readHealth([folder])?.version, "1.2.3", "root's");
+        for (const path of [folder, `${folder}/health`]) Deno.chownSync(path, 65534, 65534);
+        assertEquals(readHealth([folder])?.version, "1.2.3", "its own");
+        // Whose lock it is nobody knows, and so the file's counts.
+        assertEquals(readHealth([folder])?.isRunning, true);
+      } finally {
+        Deno.uid = uid;
+      }
+      file?.close();
+    }),
+});
+
+Deno.test({
+  name: "readHealth() takes no private lock that is another user's",
+  ignore: Deno.uid() !== 0,
+  fn: () =>
+    withFolder((folder) => {
+      const record = { pid: 1, intervalMs: 1, ...ABOUT, hasPrivateLock: true };
+      Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(record));
+      const path = `${folder}/health.lock`;
+      using lock = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
+      assert(lock.tryLockSync(true));
+      assertEquals(readHealth([folder])?.isRunning, true);
+      Deno.chownSync(path, 65534, 65534);
+      assertEquals(readHealth([folder])?.isRunning, false);
+    }),
+});
+
 Deno.test("readHealth() gives texts that act on no terminal", async () => {
   await withFolder((folder) => {
     const forged = {
@@ -349,10 +389,22 @@ Deno.test("readHealth() gives texts that act on no terminal", async () => {
       intervalMs: 1,
       version: "1\x1b[2J\n2",
       sandbox: "sealed\x1b]0;x\x07\u202e by nobody\nService  running",
+      panels: [{
+        ...{ panel: "p\x1b[1m", transport: "v2\x1b[2m", sinceMs: 1 },
+        error: { text: "no\x1b[3m", atMs: 1 },
+      }],
+      problems: [{ part: "ping", text: "no\x1b[4m", sinceMs: 1 }],
     };
     Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(forged));
-    const { version, sandbox } = readHealth([folder]) ?? {};
+    const { version, sandbox, panels, problems } = readHealth([folder]) ?? {};
     assertEquals([version, sandbox], ["1 [2J 2", "sealed ]0;x  by nobody Service  running"]);
+    const [panel] = panels ?? [];
+    assertEquals([panel?.panel, panel?.transport, panel?.error?.text], [
+      "p [1m",
+      "v2 [2m",
+      "no [3m",
+    ]);
+    assertEquals(problems?.[0]?.text, "no [4m");
   });
 });
 

@@ -34,6 +34,7 @@ Deno.test("isReporting() and reportingPanels() look back three intervals, and at
     [1000, 30_000, true],
     [1000, 30_001, false],
     [1000, -30_000, true],
+    [1000, -30_001, false],
     [20_000, 60_000, true],
     [20_000, 60_001, false],
   ];

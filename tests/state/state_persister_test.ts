@@ -186,6 +186,33 @@ Deno.test("StatePersister leaves another's folder alone, and takes it over with 
   assertEquals(world.onDisk(), 9);
 });
 
+Deno.test("StatePersister.open() opens what it needs to take a folder over later", async () => {
+  await using world = new World();
+  await leave(world.folder, 5);
+  using other = FolderLock.open(world.folder);
+  assert(other.tryLock());
+  await world.start();
+  Deno.renameSync(world.folder, `${world.folder}.moved`);
+  Deno.writeTextFileSync(world.folder, "no folder");
+  other.unlock();
+  world.number.set(6);
+  await world.until(() => world.number.value === 5);
+  world.number.set(7);
+  await world.stop();
+  Deno.removeSync(world.folder);
+  Deno.renameSync(`${world.folder}.moved`, world.folder);
+  assertEquals(world.onDisk(), 7);
+});
+
+Deno.test("StatePersister leaves the folder to others where it can't open its file", async () => {
+  await using world = new World();
+  Deno.mkdirSync(`${world.folder}/n.state`, { recursive: true });
+  await world.start();
+  using other = FolderLock.open(world.folder);
+  assert(other.tryLock());
+  assertMatch(world.problem ?? "", /n\.state.*restart the agent/);
+});
+
 Deno.test("StatePersister warns of a damaged state", async () => {
   await using world = new World();
   Deno.mkdirSync(world.folder);
@@ -266,6 +293,60 @@ Deno.test("StatePersister writes nothing more once it has left the folder to oth
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
+});
+
+Deno.test("StatePersister.flush() writes what is new since its own look at the state", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "state-keeper-" });
+  const file = new StateFile(folder, { name: "n", parse: parseNumber });
+  const number = new class extends PersistentNumber {
+    /** Brought up to date, as a month's traffic is. */
+    override text(): string {
+      this.set(this.value + 1);
+      return super.text();
+    }
+  }();
+  const persister = new StatePersister(file, number);
+  await persister.open();
+  for (const expected of [1, 2]) {
+    await persister.flush();
+    assertEquals(file.read().value, expected);
+  }
+  await persister.run(AbortSignal.abort());
+  Deno.removeSync(folder, { recursive: true });
+});
+
+/** A file that keeps count of its writes, each of which takes a while. */
+class CountingFile extends StateFile<number> {
+  writes = 0;
+  atOnce = 0;
+  mostAtOnce = 0;
+
+  override async write(text: string): Promise<void> {
+    this.writes++;
+    this.mostAtOnce = Math.max(this.mostAtOnce, ++this.atOnce);
+    await Promise.resolve();
+    await super.write(text);
+    this.atOnce--;
+  }
+}
+
+Deno.test("StatePersister.flush() writes what is new, one write after the other", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "state-keeper-" });
+  const file = new CountingFile(folder, { name: "n", parse: parseNumber });
+  const number = new PersistentNumber();
+  const persister = new StatePersister(file, number);
+  await persister.open();
+  number.set(1);
+  const first = persister.flush();
+  // The first has taken its text by then.
+  await Promise.resolve();
+  await Promise.resolve();
+  number.set(2);
+  assertEquals(await Promise.all([first, persister.flush()]), ["", ""]);
+  await persister.flush();
+  assertEquals([file.read().value, file.writes, file.mostAtOnce], [2, 2, 1]);
+  await persister.run(AbortSignal.abort());
+  Deno.removeSync(folder, { recursive: true });
 });
 
 Deno.test("StatePersister.flush() writes at once, and says why the state can't be kept", async () => {

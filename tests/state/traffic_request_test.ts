@@ -29,6 +29,8 @@ Deno.test("TrafficRequestFile carries a request to the agent, and its answer bac
     assertEquals(agent.request(), undefined);
     assertEquals(user?.answerTo("one")?.problem.length, 300);
     assertEquals(user?.answerTo("two"), undefined);
+    user?.ask({ id: "none", total: { sentBytes: 0, receivedBytes: 0 } });
+    assertEquals(agent.request(), { id: "none", total: { sentBytes: 0, receivedBytes: 0 } });
     user?.ask({ id: "two", total: { receivedBytes: 7 } });
     assertEquals(agent.request(), { id: "two", total: { receivedBytes: 7 } });
     assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);

@@ -4,6 +4,8 @@ import {
   formatUpdateState,
   parseUpdateState,
   rejectedVersions,
+  UPDATE_STATE,
+  updateFolder,
   type UpdateState,
 } from "../../lib/state/update_state.ts";
 
@@ -63,6 +65,8 @@ Deno.test("parseUpdateState() refuses what is wrong by one field", () => {
     { failed: Array(51).fill("1.0.0") },
     { trial: null },
     { trial: { ...TRIAL, sha256: "ab" } },
+    { trial: { ...TRIAL, sha256: `${TRIAL.sha256}a` } },
+    { trial: { ...TRIAL, sha256: TRIAL.sha256.toUpperCase() } },
     { trial: { ...TRIAL, resumes: -1 } },
     { trial: { ...TRIAL, resumes: "1" } },
     { trial: { ...TRIAL, isReturning: 0 } },
@@ -86,4 +90,8 @@ Deno.test("parseUpdateState() gives a state or a SyntaxError, whatever JSON come
       assert(error instanceof SyntaxError);
     }
   }));
+});
+
+Deno.test("updateFolder() is beside the program, where older programs look too", () => {
+  assertEquals([updateFolder("/usr/bin/agent"), UPDATE_STATE], ["/usr/bin/agent.update", "update"]);
 });
