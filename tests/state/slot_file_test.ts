@@ -163,20 +163,21 @@ Deno.test("SlotFile.isDeleted says when the file has no name any more", async ()
 Deno.test("SlotFile brings each text to the disk before it goes on", async () => {
   const { prototype } = Deno.FsFile;
   const { syncData } = prototype;
-  let synced = 0;
-  prototype.syncData = async function (): Promise<void> {
-    await syncData.call(this);
-    synced++;
-  };
+  /** What the file held each time. */
+  const synced: ReturnType<SlotFile["read"]>[] = [];
   try {
     await withFile(async (path) => {
+      prototype.syncData = async function (): Promise<void> {
+        await syncData.call(this);
+        synced.push(read(path));
+      };
       using file = open(path);
       await file.markNew();
-      assertEquals(synced, 1);
+      assertEquals(synced, [{ text: undefined, damaged: 0 }]);
       await file.write("one");
-      assertEquals(synced, 2);
+      assertEquals(synced.slice(1), [{ text: "one", damaged: 0 }]);
       await file.checkWritable(10);
-      assertEquals(synced, 3);
+      assertEquals(synced.length, 3);
     });
   } finally {
     prototype.syncData = syncData;

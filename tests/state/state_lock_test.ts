@@ -67,7 +67,9 @@ Deno.test("FolderLock.open() follows no link", () => {
 });
 
 Deno.test("FolderLock.open() throws where no folder can be", () => {
-  assertThrows(() => FolderLock.open("/dev/null/state"), Error, "Cannot use the folder /dev/null/");
+  const open = () => FolderLock.open("/dev/null/state");
+  const { cause } = assertThrows(open, Error, "Cannot use the folder /dev/null/");
+  assertEquals(cause instanceof Deno.errors.NotADirectory, true);
 });
 
 Deno.test("FolderLock leaves nothing behind a process that was killed", async () => {
