@@ -42,6 +42,12 @@ Deno.test("readOfficialRecord() reads what officialRecordStep() wrote until it i
     Deno.writeTextFileSync(`${folder}/config.json`, "{}");
     await removeOfficialRecord(folder);
     assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["config.json"]);
+    // A folder with a file in it is not removed as a file.
+    for (const name of ["replaced.json", "replaced.json.new"]) {
+      Deno.mkdirSync(`${folder}/${name}/file`, { recursive: true });
+      await assertRejects(() => removeOfficialRecord(folder), Error);
+      Deno.removeSync(`${folder}/${name}`, { recursive: true });
+    }
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
