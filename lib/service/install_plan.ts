@@ -43,7 +43,9 @@ export function planInstall(config: Config, context: InstallContext): InstallPla
   const files = planFiles(config, service, context);
   const record = planRecord(config, service, { context, files });
   const stale = previous?.files.filter((path) => !record.files.includes(path)) ?? [];
-  const oldProgram = previous?.program === program ? undefined : previous?.program;
+  const oldPrograms = previous === undefined || previous.program === program
+    ? []
+    : [previous.program, `${previous.program}.old`];
   // The owner of a folder with other files in it is not changed, and systemd makes its own.
   const makesState = !(context.kind === "systemd" && scope === "system" &&
     stateFolder === paths.stateFolder) && record.trees.includes(stateFolder);
@@ -69,7 +71,7 @@ export function planInstall(config: Config, context: InstallContext): InstallPla
       { do: "copy", path: program, from: system.program.path, mode: 0o755 },
       ...record.links.map((path): Step => ({ do: "link", path, to: program })),
       ...(makesState ? stateFolderSteps(service, context) : []),
-      ...(oldProgram === undefined ? [] : [removeStep(oldProgram)]),
+      ...oldPrograms.filter((path) => pathExists(system.root + path)).map(removeStep),
       ...files,
       ...manager.reload,
     ],

@@ -143,10 +143,13 @@ Deno.test("install() removes the program from the previous folder when it moves"
   await using fake = openrc();
   const { system, root } = fake;
   await installNow(configOf(ARGS), system);
+  // As an update leaves it.
+  fake.write(`/opt/${NAME}/${NAME}.old`, "the version before");
   const moved = configOf(["install", "--install-dir", "/srv/agent"], { root });
   await installNow(moved, system);
   const programs = fake.tree().filter((line) => line.endsWith(`${NAME} 755`));
   assertEquals(programs, [`/etc/init.d/${NAME} 755`, `/srv/agent/${NAME} 755`]);
+  assertEquals(fake.tree(`/opt/${NAME}`), []);
   await installNow(configOf(["install"], { root }), system);
   assertEquals(fake.tree().filter((line) => line.endsWith(`${NAME} 755`)), programs);
 });
