@@ -90,6 +90,9 @@ Deno.test("choosePanels() gives remote control to no panel that was not named", 
   assertEquals(readInstalledPanels(`${machine.root}/nowhere`), undefined);
   const unreadable = `${machine.root}${CONFIG}/nowhere`;
   assertThrows(() => readInstalledPanels(unreadable), Deno.errors.NotADirectory);
+  await machine.install("--enable-remote-control");
+  const { enable_remote_control, panels } = await machine.install("--add", ...TWO);
+  assertEquals([enable_remote_control, panels], [true, [second]], "the first one's alone");
 });
 
 Deno.test("choosePanels() keeps what is set for a panel, and hides each token", () => {

@@ -196,6 +196,14 @@ Deno.test("replace() changes nothing when there is more than one official agent"
   assertEquals(machine.calls(), []);
 });
 
+Deno.test("replace() leaves the official agent running when this one can't be installed", async () => {
+  await using machine = new OfficialMachine();
+  const words = ["--install-service-name", "Node@2"];
+  await assertRejects(() => run(machine, words), Error, "Cannot create a user named Node@2");
+  assertEquals(machine.calls(), []);
+  assertEquals(machine.isUp("komari-agent"), true);
+});
+
 Deno.test("replace() throws when there is no official agent", async () => {
   await using machine = new FakeSystem({ folders: ["etc/init.d"], fakes: USERS });
   machine.write("/etc/openwrt_release", "");

@@ -52,7 +52,11 @@ Deno.test("serviceUser() creates no user for root, for a user's service and on a
 });
 
 Deno.test("serviceUser() throws when no user can be created", async () => {
-  await assertRejects(() => userOf({ id: "exit 1" }), UsageError, "neither useradd nor adduser");
+  const lacking: readonly Fakes[] = [{}, { adduser: "" }, { addgroup: "" }];
+  for (const tools of lacking) {
+    const fakes = { id: "exit 1", ...tools };
+    await assertRejects(() => userOf(fakes), UsageError, "neither useradd nor adduser");
+  }
   const asUser = { asRoot: true, system: { uid: 1000 } };
   await assertRejects(() => userOf(USERS, asUser), UsageError, "without root");
   for (const sudoUser of ["", "root"]) {
