@@ -197,3 +197,24 @@ Deno.test("runChecks() runs one check after another, and measures each in whole 
     { id: "c1", title: "C1", panel: "p.example", ...fine, ms: 2_001 },
   ]);
 });
+
+Deno.test("parseCheck() takes what a doctor has written, fit to be shown, and nothing else", () => {
+  const written = {
+    id: "x",
+    title: "X",
+    status: "ok" as const,
+    text: "with s3cret \x1b[2J",
+    ms: 1,
+  };
+  assertEquals(parseCheck(written, ["s3cret"]), [{
+    ...written,
+    panel: undefined,
+    advice: undefined,
+    text: "with …  [2J",
+  }]);
+  for (
+    const wrong of [undefined, 1, {}, { ...written, status: "toString" }, { ...written, ms: "1" }]
+  ) {
+    assertEquals(parseCheck(wrong, []), []);
+  }
+});

@@ -91,6 +91,26 @@ Deno.test("machineChecks() believe the agent that serves metrics", async () => {
   }
 });
 
+Deno.test("machineChecks() name an address of metrics that no interface has", async () => {
+  const { status, advice = "" } = await resultOf(
+    "metrics",
+    configOf("--metrics", "192.0.2.7:9100"),
+  );
+  assertEquals(status, "failed");
+  assertStringIncludes(advice, "no interface here has 192.0.2.7");
+});
+
+Deno.test("machineChecks() try the address of metrics where no agent runs", async () => {
+  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const { port } = listener.addr;
+  const config = configOf("--metrics", `127.0.0.1:${port}`);
+  assertEquals((await resultOf("metrics", config)).status, "failed");
+  listener.close();
+  const free = await resultOf("metrics", config);
+  assertEquals([free.status, free.text], ["ok", `127.0.0.1 port ${port} is free`]);
+  Deno.listen({ port, hostname: "127.0.0.1" }).close();
+});
+
 Deno.test("machineChecks() say how the running agent is sealed, and warn of a gap", async () => {
   const whole = "sealed by the kernel and the runtime";
   const control = ["--enable-remote-control"];

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { type CompletedCheck, parseCheck, runChecks } from "../../lib/cli/checks.ts";
+import { type CompletedCheck, runChecks } from "../../lib/cli/checks.ts";
 import { machineChecks } from "../../lib/cli/doctor_machine.ts";
 import { runningAgent, serviceChecks, serviceResult } from "../../lib/cli/doctor_service.ts";
 import type { ServiceState } from "../../lib/service/installed_service.ts";
@@ -57,23 +57,6 @@ function configIn(folder: string, ...more: readonly string[]): Config {
     RUNTIME_DIRECTORY: folder,
   });
 }
-
-Deno.test("machineChecks() try the state folder, and leave nothing there", async () => {
-  await inFolder(async (folder) => {
-    leaveKilled(folder);
-    const config = configIn(folder, "--month-rotate", "1");
-    const { state } = await check(config, {}, ["state"]);
-    assertEquals([state?.status, state?.text], ["ok", `${folder}/state can be made`]);
-    Deno.mkdirSync(`${folder}/state`);
-    assertEquals((await check(config, {}, ["state"])).state?.text, `${folder}/state`);
-    assertEquals([...Deno.readDirSync(`${folder}/state`)], []);
-    Deno.removeSync(`${folder}/state`);
-    Deno.writeTextFileSync(`${folder}/state`, "no folder");
-    const { state: broken } = await check(config, {}, ["state"]);
-    assertEquals(broken?.status, "failed");
-    assertStringIncludes(broken?.advice ?? "", "--state-dir");
-  });
-});
 
 Deno.test("checks believe the running agent more than what they can do themselves", async () => {
   await inFolder(async (folder) => {
@@ -139,17 +122,6 @@ Deno.test("serviceChecks() fail while graphics cards that --gpu asks for can't b
   });
 });
 
-Deno.test("machineChecks() name an address of metrics that no interface has", async () => {
-  await inFolder(async (folder) => {
-    leaveKilled(folder);
-    const { metrics } = await check(configIn(folder, "--metrics", "192.0.2.7:9100"), {}, [
-      "metrics",
-    ]);
-    assertEquals(metrics?.status, "failed");
-    assertStringIncludes(metrics?.advice ?? "", "no interface here has 192.0.2.7");
-  });
-});
-
 Deno.test("serviceChecks() leave an agent alone that reports to another panel", async () => {
   await inFolder(async (folder) => {
     using health = openHealth(folder);
@@ -158,21 +130,6 @@ Deno.test("serviceChecks() leave an agent alone that reports to another panel", 
     const { agent } = await check(configIn(folder), {}, ["agent"]);
     assertEquals(agent?.status, "skipped");
     assertStringIncludes(agent?.text ?? "", "reports to q.example");
-  });
-});
-
-Deno.test("machineChecks() try the address of metrics where no agent runs", async () => {
-  await inFolder(async (folder) => {
-    leaveKilled(folder);
-    const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
-    const { port } = listener.addr;
-    const config = configIn(folder, "--metrics", `127.0.0.1:${port}`);
-    const { metrics: taken } = await check(config, {}, ["metrics"]);
-    assertEquals(taken?.status, "failed");
-    listener.close();
-    const { metrics: free } = await check(config, {}, ["metrics"]);
-    assertEquals([free?.status, free?.text], ["ok", `127.0.0.1 port ${port} is free`]);
-    Deno.listen({ port, hostname: "127.0.0.1" }).close();
   });
 });
 
@@ -332,27 +289,6 @@ Deno.test("runningAgent() is none that was killed", async () => {
     assertEquals(runningAgent(configIn(folder), {})?.pid, Deno.pid);
     return Promise.resolve();
   });
-});
-
-Deno.test("parseCheck() takes what a doctor has written, fit to be shown, and nothing else", () => {
-  const written = {
-    id: "x",
-    title: "X",
-    status: "ok" as const,
-    text: "with s3cret \x1b[2J",
-    ms: 1,
-  };
-  assertEquals(parseCheck(written, ["s3cret"]), [{
-    ...written,
-    panel: undefined,
-    advice: undefined,
-    text: "with …  [2J",
-  }]);
-  for (
-    const wrong of [undefined, 1, {}, { ...written, status: "toString" }, { ...written, ms: "1" }]
-  ) {
-    assertEquals(parseCheck(wrong, []), []);
-  }
 });
 
 Deno.test("serviceChecks() take an agent for this configuration's where one of the panels is", async () => {

@@ -102,3 +102,22 @@ Deno.test("checkStateFolder() brings 64 KiB to the disk, and leaves nothing wher
     Deno.removeSync(folder, { recursive: true });
   }
 });
+
+Deno.test("checkStateFolder() tries the folder, and leaves nothing there", async () => {
+  const folder = Deno.makeTempDirSync();
+  const config = configOf("--month-rotate", "1", "--state-dir", `${folder}/state`);
+  try {
+    const fresh = await checkStateFolder(config, undefined);
+    assertEquals([fresh.status, fresh.text], ["ok", `${folder}/state can be made`]);
+    Deno.mkdirSync(`${folder}/state`);
+    assertEquals((await checkStateFolder(config, undefined)).text, `${folder}/state`);
+    assertEquals([...Deno.readDirSync(`${folder}/state`)], []);
+    Deno.removeSync(`${folder}/state`);
+    Deno.writeTextFileSync(`${folder}/state`, "no folder");
+    const broken = await checkStateFolder(config, undefined);
+    assertEquals(broken.status, "failed");
+    assertStringIncludes(broken.advice ?? "", "--state-dir");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});

@@ -4,18 +4,7 @@ import { openBelow } from "../open_below.ts";
 import { HealthFile } from "../../lib/state/health_file.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { acceptAt } from "./accept_at.ts";
-
-const ABOUT = { version: "1.2.3" };
-
-async function withFolder(use: (folder: string) => void | Promise<void>): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "health-" });
-  try {
-    await use(folder);
-    assertEquals(openBelow(folder), [], "nothing stays open");
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
-}
+import { ABOUT, withFolder } from "./health_folder.ts";
 
 Deno.test("HealthFile tells of the last accepted report, and is gone when the agent ends", async () => {
   await withFolder((parent) => {
@@ -86,26 +75,6 @@ Deno.test("HealthFile holds the lock that older updaters look at, too", async ()
     using theirs = Deno.openSync(`${folder}/health`);
     assert(!theirs.tryLockSync(false));
     file?.close();
-  });
-});
-
-Deno.test("readHealth() goes by the lock of the file where there is no private one", async () => {
-  await withFolder((folder) => {
-    const record = { pid: 1, intervalMs: 1, ...ABOUT };
-    for (const more of [{}, { hasPrivateLock: true }]) {
-      Deno.writeTextFileSync(`${folder}/health`, JSON.stringify({ ...record, ...more }));
-      using agents = Deno.openSync(`${folder}/health`);
-      assert(agents.tryLockSync(true));
-      assertEquals(readHealth([folder])?.isRunning, true);
-    }
-    using open = Deno.openSync(`${folder}/health.lock`, { write: true, create: true, mode: 0o644 });
-    assert(open.tryLockSync(true));
-    for (const mode of [0o644, 0o604, 0o640, 0o620, 0o610]) {
-      Deno.chmodSync(`${folder}/health.lock`, mode);
-      assertEquals(readHealth([folder])?.isRunning, false, "others could hold that one as well");
-    }
-    Deno.chmodSync(`${folder}/health.lock`, 0o600);
-    assertEquals(readHealth([folder])?.isRunning, true);
   });
 });
 
@@ -269,20 +238,6 @@ Deno.test("HealthFile.open() writes to nothing that a link in its folder leads t
   });
 });
 
-Deno.test({
-  name: "readHealth() takes no file that is not the folder's owner's",
-  ignore: Deno.uid() !== 0,
-  fn: () =>
-    withFolder((parent) => {
-      const folder = `${parent}/run`;
-      const file = HealthFile.open([folder], ABOUT);
-      assertEquals(readHealth([folder])?.isRunning, true);
-      Deno.chownSync(`${folder}/health`, 65534, 65534);
-      assertEquals(readHealth([folder]), undefined);
-      file?.close();
-    }),
-});
-
 Deno.test("HealthFile keeps what does not work, since when, and forgets it when it works again", async () => {
   using time = new FakeTime({ now: 1000 });
   await withFolder((folder) => {
@@ -321,136 +276,6 @@ Deno.test("HealthFile writes no secret, and cuts its texts after that", async ()
   });
 });
 
-Deno.test({
-  name: "readHealth() believes another user only where root alone could have let them write",
-  ignore: Deno.uid() !== 0,
-  fn: () =>
-    withFolder((parent) => {
-      const folder = `${parent}/komari-agent-deno`;
-      const file = HealthFile.open([folder], ABOUT);
-      for (const path of [folder, `${folder}/health`]) Deno.chownSync(path, 65534, 65534);
-      assertEquals(readHealth([folder])?.version, "1.2.3", "a service's, as below /run");
-      for (const mode of [0o1777, 0o775]) {
-        Deno.chmodSync(parent, mode);
-        assertEquals(readHealth([folder]), undefined, "as below /dev/shm");
-      }
-      Deno.chmodSync(parent, 0o755);
-      Deno.chownSync(parent, 65534, 65534);
-      assertEquals(readHealth([folder]), undefined, "as below /run/user");
-      for (const path of [folder, `${folder}/health`]) Deno.chownSync(path, 0, 0);
-      assertEquals(readHealth([folder])?.version, "1.2.3", "root's own");
-      file?.close();
-    }),
-});
-
-Deno.test({
-  name: "readHealth() believes its own user's agent and root's, wherever they are",
-  ignore: Deno.uid() !== 0,
-  fn: () =>
-    withFolder((parent) => {
-      const folder = `${parent}/run`;
-      const file = HealthFile.open([folder], ABOUT);
-      Deno.chmodSync(parent, 0o1777);
-      const { uid } = Deno;
-      try {
-        Deno.uid = () => 65534;
-        assertEquals(readHealth([folder])?.version, "1.2.3", "root's");
-        for (const path of [folder, `${folder}/health`]) Deno.chownSync(path, 65534, 65534);
-        assertEquals(readHealth([folder])?.version, "1.2.3", "its own");
-        // Whose lock it is nobody knows, and so the file's counts.
-        assertEquals(readHealth([folder])?.isRunning, true);
-      } finally {
-        Deno.uid = uid;
-      }
-      file?.close();
-    }),
-});
-
-Deno.test({
-  name: "readHealth() takes no private lock that is another user's",
-  ignore: Deno.uid() !== 0,
-  fn: () =>
-    withFolder((folder) => {
-      const record = { pid: 1, intervalMs: 1, ...ABOUT, hasPrivateLock: true };
-      Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(record));
-      const path = `${folder}/health.lock`;
-      using lock = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
-      assert(lock.tryLockSync(true));
-      assertEquals(readHealth([folder])?.isRunning, true);
-      Deno.chownSync(path, 65534, 65534);
-      assertEquals(readHealth([folder])?.isRunning, false);
-    }),
-});
-
-Deno.test("readHealth() gives texts that act on no terminal", async () => {
-  await withFolder((folder) => {
-    const forged = {
-      pid: 1,
-      intervalMs: 1,
-      version: "1\x1b[2J\n2",
-      sandbox: "sealed\x1b]0;x\x07\u202e by nobody\nService  running",
-      panels: [{
-        ...{ panel: "p\x1b[1m", transport: "v2\x1b[2m", sinceMs: 1 },
-        error: { text: "no\x1b[3m", atMs: 1 },
-      }],
-      problems: [{ part: "ping", text: "no\x1b[4m", sinceMs: 1 }],
-    };
-    Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(forged));
-    const { version, sandbox, panels, problems } = readHealth([folder]) ?? {};
-    assertEquals([version, sandbox], ["1 [2J 2", "sealed ]0;x  by nobody Service  running"]);
-    const [panel] = panels ?? [];
-    assertEquals([panel?.panel, panel?.transport, panel?.error?.text], [
-      "p [1m",
-      "v2 [2m",
-      "no [3m",
-    ]);
-    assertEquals(problems?.[0]?.text, "no [4m");
-  });
-});
-
-Deno.test("readHealth() says of an agent that was killed that it does not run", async () => {
-  await withFolder((folder) => {
-    Deno.writeTextFileSync(`${folder}/health`, JSON.stringify({ pid: 1, intervalMs: 1, ...ABOUT }));
-    assertEquals(readHealth([folder])?.isRunning, false);
-    // Nor because others look at it just now.
-    const looks = ["health", "health.lock"].map((name) => {
-      const file = Deno.openSync(`${folder}/${name}`, { read: true, write: true, create: true });
-      assert(file.tryLockSync(false));
-      return file;
-    });
-    Deno.chmodSync(`${folder}/health.lock`, 0o600);
-    for (const hasPrivateLock of [false, true]) {
-      const record = { pid: 1, intervalMs: 1, ...ABOUT, hasPrivateLock };
-      Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(record));
-      assertEquals(readHealth([folder])?.isRunning, false);
-    }
-    for (const file of looks) file.close();
-  });
-});
-
-Deno.test("readHealth() follows no link, and waits for no pipe", async () => {
-  await withFolder(async (folder) => {
-    Deno.writeTextFileSync(
-      `${folder}/elsewhere`,
-      JSON.stringify({ pid: 1, intervalMs: 1, ...ABOUT }),
-    );
-    Deno.symlinkSync("elsewhere", `${folder}/health`);
-    assertEquals(readHealth([folder]), undefined);
-    Deno.removeSync(`${folder}/health`);
-    await new Deno.Command("mkfifo", { args: [`${folder}/health`] }).output();
-    assertEquals(readHealth([folder]), undefined);
-  });
-});
-
-Deno.test("readHealth() takes nothing that no agent has written", async () => {
-  await withFolder((folder) => {
-    for (const text of ["", "{", "null", "[]", '{"pid":"1"}', "1", `"${"x".repeat(2000)}"`]) {
-      Deno.writeTextFileSync(`${folder}/health`, text);
-      assertEquals(readHealth([folder]), undefined, text);
-    }
-  });
-});
-
 Deno.test("HealthFile keeps eight panels, with the next report if not at once, and cuts each text", async () => {
   await withFolder((folder) => {
     const file = HealthFile.open([folder], ABOUT);
@@ -465,47 +290,6 @@ Deno.test("HealthFile keeps eight panels, with the next report if not at once, a
     file?.setProblem("ping", "p".repeat(301));
     assertEquals(readHealth([folder])?.problems[0]?.text.length, 300);
     file?.close();
-  });
-});
-
-Deno.test("readHealth() takes what each part of a record is, and nothing else", async () => {
-  await withFolder((folder) => {
-    const panel = { panel: "p", sinceMs: 1 };
-    const good = { pid: 1, intervalMs: 1, version: "1", panels: [panel] };
-    const read = (changes: object) => {
-      Deno.writeTextFileSync(`${folder}/health`, JSON.stringify({ ...good, ...changes }));
-      return readHealth([folder]);
-    };
-    const nothing = { transport: undefined, acceptedAtMs: undefined, error: undefined };
-    const none = { failures: 0, probes: 0, kinds: {}, lastMinute: 0, lost: 0, shortConnections: 0 };
-    assertEquals(read({})?.panels, [{ ...panel, ...nothing, ...none }]);
-    const counts = { failures: 1, probes: 2, lastMinute: 3, lost: 4, shortConnections: 5 };
-    const all = { ...panel, ...counts, transport: "v2 POST", acceptedAtMs: 6 };
-    const rest = { kinds: { icmp: 1, tcp: 2, http: 3 }, error: { text: "no", atMs: 7 } };
-    assertEquals(read({ panels: [{ ...all, ...rest }] })?.panels, [{ ...all, ...rest }]);
-    const odd = { transport: 1, failures: "1", error: { text: "no" }, kinds: { icmp: "1", x: 1 } };
-    assertEquals(read({ panels: [{ ...panel, ...odd }] })?.panels, [
-      { ...panel, ...nothing, ...none },
-    ]);
-    const problem = { part: "metrics", text: "no", sinceMs: 1 };
-    const parts = ["registration", "state", "ping", "metrics", "gpu", "authorities"];
-    const found = read({ problems: parts.map((part) => ({ ...problem, part })) })?.problems;
-    assertEquals(
-      found?.map(({ part, text }) => `${part}: ${text}`),
-      parts.map((it) => `${it}: no`),
-    );
-    const unknown = [{ ...problem, part: "x" }, { ...problem, text: 1 }, {
-      part: "ping",
-      text: "",
-    }];
-    assertEquals(read({ problems: unknown, panels: 1 })?.problems, []);
-    assertEquals(read({ problems: "x", startedAtMs: "1" })?.startedAtMs, undefined);
-    const wrong = [
-      ...[{ isStopped: true }, { pid: "1" }, { version: 1 }, { intervalMs: "1" }, { sandbox: 1 }],
-      ...[{ acceptedAtMs: "1" }, { panels: [{ panel: "p" }] }, { panels: [{ sinceMs: 1 }] }],
-      { sandbox: "x".repeat(8192) },
-    ];
-    for (const changes of wrong) assertEquals(read(changes), undefined, JSON.stringify(changes));
   });
 });
 
