@@ -580,3 +580,28 @@ Deno.test("MonthlyTraffic.collect() counts an interface whole that returns on an
   world.pass(1_005, "eth1");
   assertEquals(world.look()[1], 2_105, "all that it shows is of this boot");
 });
+
+Deno.test("MonthlyTraffic.generation grows with totals that are set, and with a new month", () => {
+  using world = new FakeMonth("2026-11-30T23:59:00");
+  world.pass(10);
+  world.look();
+  const growth = (change: () => void) => {
+    const { generation } = world.month;
+    change();
+    return world.month.generation - generation;
+  };
+  assertEquals(growth(() => world.month.set({ sentBytes: 5, receivedBytes: 10 })), 1);
+  assertEquals(growth(() => world.look()), 0);
+  world.wait(MINUTE_MS);
+  assertEquals(growth(() => world.look()), 1);
+});
+
+Deno.test("MonthlyTraffic.state() tells when its month was last seen", () => {
+  using world = new FakeMonth("2026-11-10T12:00:00");
+  world.pass(10);
+  for (let look = 0; look < 2; look++) {
+    world.look();
+    assertEquals(world.month.state()?.current.seenMs, Date.now());
+    world.wait(DAY_MS);
+  }
+});

@@ -20,6 +20,13 @@ Deno.test("sumNetStatic() adds up entries since a moment", () => {
   assertEquals(sum, { sentBytes: 110, receivedBytes: 220, untilMs: 300_000 });
 });
 
+Deno.test("sumNetStatic() tells of the last entry, in whatever order they are", () => {
+  const entries = [300, 100, 200].map((timestamp) => ({ timestamp, tx: 1, rx: 2 }));
+  const text = JSON.stringify({ interfaces: { eth0: entries } });
+  const sum = sumNetStatic(text, { sinceMs: 0, isCounted: counted });
+  assertEquals(sum, { sentBytes: 3, receivedBytes: 6, untilMs: 300_000 });
+});
+
 Deno.test("sumNetStatic() returns 0 without matching entries", () => {
   const nothing = { sentBytes: 0, receivedBytes: 0, untilMs: undefined };
   assertEquals(sumNetStatic(FILE, { sinceMs: 300_001, isCounted: counted }), nothing);

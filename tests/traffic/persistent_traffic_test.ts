@@ -166,3 +166,87 @@ Deno.test("persistTraffic() leaves a request to the agent that has the folder", 
     Deno.removeSync(folder, { recursive: true });
   }
 });
+
+/** A machine whose one interface has passed so many bytes each way. */
+function machineOf(config: ReturnType<typeof configOf>, bytes: () => number) {
+  const read = () => `eth0:${` ${bytes()}`.repeat(16)}\n`;
+  const network = new NetworkCollector({ read }, () => undefined, {
+    globs: { include: ["eth0"], exclude: [] },
+  });
+  return { ...openLinuxMachine(new FakeMachine("debian-vm"), config), network };
+}
+
+Deno.test("persistTraffic() sets totals after it has counted what has passed until then", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const config = configOf(["--month-rotate", "1", "--state-dir", folder]);
+    let bytes = 5;
+    const machine = machineOf(config, () => bytes);
+    const { collectors, run } = await persistTraffic(config, machine, undefined);
+    const month = collectors.find(({ sources }) => "traffic" in sources());
+    month?.collect(performance.now());
+    bytes = 1_000;
+    const requests = TrafficRequestFile.open(folder);
+    assert(requests !== undefined);
+    using _ = requests;
+    requests.ask({ id: "one", total: { sentBytes: 70 } });
+    assertEquals(month?.collect(performance.now()).traffic?.sentBytes, 70);
+    await run(AbortSignal.abort());
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("persistTraffic() tells its observer why it can't keep the count", async () => {
+  const path = Deno.makeTempFileSync();
+  try {
+    const config = configOf(["--month-rotate", "1", "--state-dir", path]);
+    const problems: string[] = [];
+    const observer = {
+      setProblem: (part: string, text?: string) => void problems.push(`${part}: ${text}`),
+    };
+    const { run } = await persistTraffic(config, machineOf(config, () => 1), observer);
+    assertEquals(problems.length, 1);
+    assertMatch(problems[0] ?? "", /^state: .*restart the agent/);
+    await run(AbortSignal.abort());
+  } finally {
+    Deno.removeSync(path);
+  }
+});
+
+Deno.test("readTraffic() goes on from the state of the day of its options, and names damages", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const config = configOf(["--month-rotate", "15", "--state-dir", folder]);
+    let bytes = 5;
+    const look = () => {
+      const collectors = readTraffic(config, machineOf(config, () => bytes));
+      const month = collectors.find(({ sources }) => "traffic" in sources());
+      const before = month?.sources().traffic;
+      const sent = month?.collect(performance.now()).traffic?.sentBytes;
+      return { sent, before, after: month?.sources().traffic ?? "" };
+    };
+    assertEquals(look().before, `since the start, no ${folder}/month.state yet`);
+    const { collectors, run } = await persistTraffic(
+      config,
+      machineOf(config, () => bytes),
+      undefined,
+    );
+    const month = collectors.find(({ sources }) => "traffic" in sources());
+    month?.collect(performance.now());
+    {
+      using requests = TrafficRequestFile.open(folder);
+      requests?.ask({ id: "one", total: { sentBytes: 1_000 } });
+    }
+    assertEquals(month?.collect(performance.now()).traffic?.sentBytes, 1_000);
+    await run(AbortSignal.abort());
+    bytes = 12;
+    const { sent, after } = look();
+    assertEquals(sent, 1_007);
+    assertMatch(after, /^since \d{4}-\d\d-15, \/.*\/month\.state$/);
+    Deno.writeTextFileSync(`${folder}/month.state`, "x");
+    assertStringIncludes(look().after, `; ${folder}/month.state is damaged; `);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});

@@ -64,6 +64,15 @@ Deno.test("formatTrafficState() writes a few hundred bytes, and the latest of to
   assert(interfaces.has("interface-499"));
 });
 
+Deno.test("formatTrafficState() writes the latest three of too many periods", () => {
+  const others = [7, 8, 9, 10].map((month) => ({
+    ...{ start: `2026-${String(month).padStart(2, "0")}-15`, seenMs: month },
+    ...{ sentBytes: 1, receivedBytes: 2 },
+  })).toReversed();
+  const written = parseTrafficState(formatTrafficState({ ...STATE, others }));
+  assertEquals(written.others, others.slice(0, 3));
+});
+
 Deno.test("parseTrafficState() throws for a truncated state", () => {
   const text = formatTrafficState(STATE).trimEnd();
   for (let length = 0; length < text.length; length++) {
