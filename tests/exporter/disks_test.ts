@@ -84,3 +84,19 @@ Deno.test("DiskReader.read() counts a disk that comes later, of which it has no 
   assertEquals(shown.filter((line) => line.includes("sdb")).length, 11);
   assertEquals(shown.filter((line) => line.startsWith("node_disk_info")).length, 1);
 });
+
+Deno.test("DiskReader reads disks although it could not at the start", () => {
+  let isBroken = true;
+  const reader = open(() => {
+    if (isBroken) throw new Error("Cannot read /proc/diskstats");
+    return SDA;
+  });
+  isBroken = false;
+  assertEquals(lines(reader).length, 11);
+});
+
+Deno.test("DiskReader.read() shows at most 1,024 disks", () => {
+  const text = Array.from({ length: 1_025 }, (_, at) => SDA.replace("sda", `dm-${at}`)).join("");
+  const shown = lines(open(() => text)).filter((line) => line.startsWith("node_disk_io_now"));
+  assertEquals(shown.length, 1_024);
+});

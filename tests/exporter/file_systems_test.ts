@@ -178,3 +178,44 @@ Deno.test("FileSystemReader.read() shows at most 1,024 file systems", async () =
   const text = Array.from({ length: 2_000 }, (_, index) => `dev /m${index} ext4 rw 0 0\n`).join("");
   assertEquals((await shown(open(text))).length, 1_024);
 });
+
+Deno.test("FileSystemReader reads its own mounts where those of the first process are hidden", () => {
+  const opened: string[] = [];
+  for (const isHidden of [false, true]) {
+    new FileSystemReader({
+      exists: () => !isHidden,
+      roots: { proc: "/host/proc", sys: "/sys", root: "/host" },
+      open: (path) => (opened.push(path), fakeSource(() => "")),
+      statfs: () => USE,
+      statfsAsync: () => Promise.resolve(USE),
+    }, []);
+  }
+  assertEquals(opened, ["/host/proc/1/mounts", "/host/proc/self/mounts"]);
+});
+
+Deno.test("FileSystemReader.read() says that the root can't be asked, or one not any more", async () => {
+  using time = new FakeTime();
+  let [isBroken, answer] = [false, Promise.resolve(USE)];
+  const reader = new FileSystemReader({
+    exists: () => true,
+    roots: { proc: "/proc", sys: "/sys", root: "/" },
+    open: () => fakeSource(() => "/dev/sda / ext4 rw 0 0\nnas:/x /data nfs4 rw 0 0\n"),
+    statfs() {
+      if (isBroken) throw new Error("I/O error");
+      return USE;
+    },
+    statfsAsync: () => answer,
+  }, []);
+  const failed = async () => {
+    const reading = lines(reader);
+    await time.run(250);
+    return (await reading).filter((line) => /device_error.* 1$/.test(line)).map((line) =>
+      /mountpoint="(.*)"/.exec(line)?.[1]
+    );
+  };
+  assertEquals(await failed(), []);
+  [isBroken, answer] = [true, new Promise<never>(() => {})];
+  assertEquals(await failed(), ["/"]);
+  time.tick(3_000);
+  assertEquals(await failed(), ["/", "/data"], "what it told is too old");
+});

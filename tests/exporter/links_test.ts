@@ -128,3 +128,26 @@ Deno.test("LinkReader.read() shows nothing where /sys is not the measured machin
   reader.useShell({ link: () => Promise.resolve((asked++, LINK_FILES.map(() => "1"))) });
   assertEquals([await lines(reader), asked], [[], 0]);
 });
+
+Deno.test("LinkReader.read() shows another machine's interfaces by its own /sys", async () => {
+  const ofHost = Object.entries(link("eth0")).map(([path, text]) => [`/host${path}`, text]);
+  const host = {
+    ...fakeHost({ "/host/proc/1/net/dev": row("eth0"), ...Object.fromEntries(ofHost) }),
+    roots: { proc: "/host/proc", sys: "/host/sys", root: "/host" },
+  };
+  assertEquals((await lines(new LinkReader(host, "/host/proc/1/net"))).length, 11);
+});
+
+Deno.test("LinkReader.read() shows nothing of an interface of which the shell knows nothing", async () => {
+  let isBroken = true;
+  const open = (path: string) =>
+    fakeSource(() => {
+      if (isBroken) throw new Error(`Cannot read ${path}`);
+      return path === "/proc/net/dev" ? row("eth0") : "";
+    });
+  const reader = new LinkReader({ ...fakeHost({}), open }, "/proc/net");
+  // It could open nothing at the start.
+  isBroken = false;
+  reader.useShell({ link: () => Promise.resolve(LINK_FILES.map(() => "")) });
+  assertEquals(await lines(reader), []);
+});

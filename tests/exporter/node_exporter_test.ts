@@ -147,9 +147,9 @@ Deno.test("NodeExporter.families() logs what it can't read when that changes", a
     await scrape(exporter);
     await scrape(exporter);
   });
-  assertEquals(lines.map((line) => line.slice(line.search("Cannot|All"))), [
-    "Cannot read all metrics for Prometheus from loadavg",
-    "All sources of metrics can be read again",
+  assertEquals(lines.map((line) => line.replace(/^\S+ /, "")), [
+    "warning agent: Cannot read all metrics for Prometheus from loadavg",
+    "info    agent: All sources of metrics can be read again",
   ]);
 });
 
@@ -173,6 +173,29 @@ Deno.test("NodeExporter.families() gives no name twice, whatever the kernel's te
   assertEquals(new Set(types).size, types.length);
   const memory = text.split("\n").filter((line) => line.startsWith("node_memory"));
   assertEquals(memory, ["node_memory_MemTotal_bytes 2048"]);
+});
+
+Deno.test("NodeExporter.families() takes the first of two sources that give the same name", async () => {
+  const host = withFiles({
+    "/proc/net/sockstat": "TCP: inuse 2\n",
+    "/proc/net/sockstat6": "TCP: inuse 9\n",
+  });
+  const text = await scrape(new NodeExporter(host, INCLUDE));
+  assertEquals(text.match(/^node_sockstat_TCP_inuse .*$/gm), ["node_sockstat_TCP_inuse 2"]);
+});
+
+Deno.test("NodeExporter.families() misses no pressures that the kernel does not measure", async () => {
+  const machine = new FakeMachine("debian-vm");
+  const [open, readText] = [machine.open.bind(machine), machine.readText.bind(machine)];
+  const refused = () => {
+    throw new Error("Cannot read: operation not supported");
+  };
+  Object.assign(machine, {
+    open: (path: string) => path.includes("/pressure/") ? fakeSource(refused) : open(path),
+    readText: (path: string) => path.includes("/pressure/") ? undefined : readText(path),
+  });
+  const text = await scrape(new NodeExporter(machine, INCLUDE));
+  assertEquals(/node_pressure|komari_scrape_failed/.test(text), false);
 });
 
 Deno.test("NodeExporter.families() gives at most 20,000 series of a source, and the others", async () => {

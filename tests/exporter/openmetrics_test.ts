@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import {
   acceptedFormat,
+  CONTENT_TYPES,
   formatMetrics,
   type MetricFamily,
 } from "../../lib/exporter/openmetrics.ts";
@@ -93,4 +94,11 @@ Deno.test({
     assertEquals(await complaints(formatMetrics(FAMILIES, "text")), []);
     assertEquals(await openMetricsSamples(formatMetrics(FAMILIES, "openmetrics")), 9);
   },
+});
+
+Deno.test("CONTENT_TYPES are those of the formats", () => {
+  assertEquals(CONTENT_TYPES, {
+    openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
+    text: "text/plain; version=0.0.4; charset=utf-8",
+  });
 });
