@@ -14,7 +14,7 @@ import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { Sampler } from "../../lib/metrics/snapshot.ts";
 import { setUpLog } from "../../lib/log/log.ts";
 import type { ProbeResult } from "../../lib/types.ts";
-import { FakeTime } from "../fake_time.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { realDeadline, realUntil } from "../real_deadline.ts";
 import { V2_WEBSOCKET } from "../panel/transports.ts";
@@ -436,10 +436,21 @@ Deno.test("MetricsEndpoint reads once for all scrapes that come meanwhile", asyn
   const held = Promise.withResolvers<[]>();
   let looks = 0;
   exporter.families = () => (looks++, held.promise);
-  const address = { hostname: "127.0.0.1", port: 0 };
-  await using world = new World(3_000, new MetricsEndpoint(address, { exporter }));
+  let requests = 0;
+  const endpoint = endpointBy(async (accept) => {
+    const connection = await accept();
+    const read = connection.read.bind(connection);
+    connection.read = async (into) => {
+      const count = await read(into);
+      requests++;
+      return count;
+    };
+    return connection;
+  }, exporter);
+  await using world = new World(3_000, endpoint);
   const asked = [world.ask(SCRAPE), world.ask(SCRAPE)];
-  await realUntil(() => looks > 0 && world.time.timers === 0);
+  await realUntil(() => requests === 2);
+  await realTurn();
   held.resolve([]);
   for (const answer of asked) assertStringIncludes(await answer, "200 OK");
   assertEquals(looks, 1);
@@ -458,6 +469,7 @@ Deno.test("MetricsEndpoint has each family once", async () => {
 /** An endpoint whose socket gives its connections by `accept`, which gets the socket's own. */
 function endpointBy(
   accept: (own: () => Promise<Deno.TcpConn>) => Promise<Deno.TcpConn>,
+  exporter?: NodeExporter,
 ): MetricsEndpoint {
   const { listen } = Deno;
   Reflect.set(Deno, "listen", (options: Deno.TcpListenOptions) => {
@@ -467,7 +479,7 @@ function endpointBy(
     return listener;
   });
   try {
-    return new MetricsEndpoint({ hostname: "127.0.0.1", port: 0 });
+    return new MetricsEndpoint({ hostname: "127.0.0.1", port: 0 }, { exporter });
   } finally {
     Reflect.set(Deno, "listen", listen);
   }

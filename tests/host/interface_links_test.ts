@@ -82,10 +82,10 @@ Deno.test({
 });
 
 Deno.test({
-  name: "InterfaceLinks hands no socket on to a program, and waits for none",
+  name: "InterfaceLinks hands no socket on to a program",
   ignore: !isLinux,
   fn() {
-    // The name of each socket, by its number among the open files.
+    // The name of each socket of this process, by its number; other tests open some, too.
     const open = () =>
       new Map(
         [...Deno.readDirSync("/proc/self/fd")].flatMap(({ name }) => {
@@ -93,18 +93,17 @@ Deno.test({
           return link?.startsWith("socket:") ? [[link, name] as const] : [];
         }),
       );
-    const flagsOf = (name: string) => {
-      const text = attempt(() => Deno.readTextFileSync(`/proc/self/fdinfo/${name}`)) ?? "";
-      return Number.parseInt(/^flags:\s+(\d+)$/m.exec(text)?.[1] ?? "0", 8);
-    };
     const before = open();
     const links = new InterfaceLinks();
-    const sockets = [...open()].filter(([link]) => !before.has(link))
-      .map(([, name]) => flagsOf(name));
+    const flags = [...open()].filter(([link]) => !before.has(link)).flatMap(([, name]) => {
+      const text = attempt(() => Deno.readTextFileSync(`/proc/self/fdinfo/${name}`)) ?? "";
+      const [, digits] = /^flags:\s+(\d+)$/m.exec(text) ?? [];
+      return digits === undefined ? [] : [Number.parseInt(digits, 8)];
+    });
     assertEquals(links.hasChanged(), false);
-    const [closesOnExec, doesNotBlock] = [0o2000000, 0o4000];
-    assertEquals(sockets.filter((flags) => (flags & closesOnExec) !== 0).length, 2);
-    assertEquals(sockets.filter((flags) => (flags & doesNotBlock) !== 0).length, 1);
+    assert(flags.length >= 2, `${flags.length} sockets`);
+    const closesOnExec = 0o2000000;
+    assertEquals(flags.filter((it) => (it & closesOnExec) === 0), []);
   },
 });
 
