@@ -187,3 +187,27 @@ Deno.test({
     assertEquals(failingLibc(new Int32Array(1)).openLinkCount("/"), undefined);
   },
 });
+
+Deno.test({
+  name: "Libc.statfsAsync() asks in a thread of its own, since a file system may hang",
+  ignore,
+  async fn() {
+    const { dlopen } = Deno;
+    // What hangs can't be mounted here, but the runtime can be asked what it is told.
+    const nonblocking: string[] = [];
+    Reflect.set(Deno, "dlopen", (name: string, symbols: Deno.ForeignLibraryInterface) => {
+      for (const [key, symbol] of Object.entries(symbols)) {
+        if ("nonblocking" in symbol && symbol.nonblocking === true) nonblocking.push(key);
+      }
+      return dlopen(name, symbols);
+    });
+    let libc: Libc;
+    try {
+      libc = new Libc();
+    } finally {
+      Reflect.set(Deno, "dlopen", dlopen);
+    }
+    assertEquals(nonblocking, ["statfsBeside"]);
+    assertEquals((await libc.statfsAsync("/")).blocks, libc.statfs("/").blocks);
+  },
+});

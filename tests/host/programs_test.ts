@@ -114,3 +114,21 @@ Deno.test("Programs.output() returns what a program prints, unless it fails or t
   const missing = programs.output("/nowhere", OPTIONS, { limitBytes: 3, timeoutMs: 60_000 });
   assertEquals(await missing, undefined);
 });
+
+Deno.test("Programs.run() gives a program neither input nor output", async () => {
+  const script = `
+    import { Programs } from "${new URL("../../lib/host/programs.ts", import.meta.url)}";
+    const args = ["-c", "cat; echo out; echo err >&2"];
+    console.log(await new Programs().run("/bin/sh", { args, env: {}, cwd: "/" }));`;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--no-check", "--no-config", script],
+    env: { NO_COLOR: "1" },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const [stdout, stderr] = [child.stdout, child.stderr].map((it) => new Response(it).text());
+  assertEquals([await stdout, await stderr], ["true\n", ""]);
+  await child.stdin.close();
+  await child.status;
+});
