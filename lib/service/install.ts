@@ -2,16 +2,15 @@ import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { requireCredentials, secretsOf } from "../config/credentials.ts";
 import { readHealth } from "../state/health_reader.ts";
-import { PACKAGE_MANAGERS } from "../host/this_program.ts";
 import { panelName } from "../config/panels.ts";
 import { describeError } from "../log/log.ts";
-import { dirname } from "../parse/path.ts";
-import { knowsReleases, PROGRAM, releaseKey, VERSION } from "../version.ts";
-import { type InstallContext, isLingering, readInstallContext } from "./install_context.ts";
-import { hasRemoteControl, type InstallPlan, planInstall } from "./install_plan.ts";
+import { PROGRAM, VERSION } from "../version.ts";
+import { type InstallContext, readInstallContext } from "./install_context.ts";
+import { planInstall } from "./install_plan.ts";
 import { choosePanels, readInstalledPanels } from "./panel_choice.ts";
 import type { InstallRecord } from "./install_record.ts";
 import { applySteps, describeStep, type Step } from "./install_step.ts";
+import { printSummary } from "./install_summary.ts";
 import {
   beginTrial,
   type InstallTrial,
@@ -23,11 +22,9 @@ import {
 } from "./install_trial.ts";
 import { officialAgentWarning } from "./official_agent.ts";
 import { environmentWord } from "./service_environment.ts";
-import { removalCommand } from "./packaged_service.ts";
 import { discardFiles } from "./saved_files.ts";
 import type { ServicePlan } from "./service_manager.ts";
 import type { TargetSystem } from "./target_system.ts";
-import { updateServiceName } from "./update_service.ts";
 
 /**
  * Completes the options given now with those that root gave to the previous installation, and adds
@@ -72,62 +69,6 @@ function requireNotPinned(
     `Cannot install version ${VERSION}: ${serviceName} is pinned to version ${pinned}; use --pin ` +
       "to pin this version, or --unset pin to go on to newer ones",
   );
-}
-
-/** Prints what was installed, where, and what the user should know about it. */
-function printSummary(
-  { service, record }: InstallPlan,
-  config: Config,
-  context: InstallContext,
-): void {
-  const { system, scope, kind, manager, paths, link, lingerUser, changeableDeno, packaged } =
-    context;
-  const { name, program, stateFolder, user, isUpdated } = service;
-  const command = record.links.length > 0 && scope === "system" ? name : program;
-  const [ownLink] = scope === "user" ? record.links : [];
-  const ofService = name === PROGRAM ? "" : ` --install-service-name ${name}`;
-  const owner = scope === "user" ? "of this user" : `as user ${user}`;
-  const packages = packaged && PACKAGE_MANAGERS[packaged];
-  const updates = packages !== undefined
-    ? `by its package: ${packages} brings them`
-    : isUpdated
-    ? `every 6 h, by ${updateServiceName(name)}`
-    : config.pin
-    ? `off: pinned to version ${VERSION}`
-    : !config.autoUpdate
-    ? "off"
-    : !knowsReleases(config)
-    ? "off: this build has no release address"
-    : releaseKey(config) === ""
-    ? "off: this build has no key to verify releases with"
-    : `off: as root they would run Deno, and other users can change ${changeableDeno}`;
-  const lines = [
-    `${packages === undefined ? "Installed" : "Configured"} ${PROGRAM} ${VERSION}:`,
-    `  Program        ${program}`,
-    `  Configuration  ${service.config}`,
-    `  Service        ${name} (${kind}), ${owner}`,
-    `  Updates        ${updates}`,
-    `  Log            ${manager.logHint}`,
-    packaged === undefined
-      ? `  Uninstall      ${command} uninstall${ofService}`
-      : `  Uninstall      ${removalCommand(packaged)}`,
-    ownLink !== undefined && `  Command        ${ownLink}`,
-    ownLink !== undefined && link === "new folder" &&
-    `  ${dirname(ownLink)} is new: log in again, so that it is in the PATH`,
-    packaged === undefined && link === "no folder" &&
-    `  ${paths.link} was not created: there is no such folder; run ${program}`,
-    packaged === undefined && link === "taken" &&
-    `  ${paths.link} was not created: another file has that name`,
-    lingerUser !== undefined && !isLingering(lingerUser, system) &&
-    `  The service stops when you log out; to keep it, root runs: loginctl enable-linger ${lingerUser}`,
-    !record.trees.includes(stateFolder) &&
-    `  ${stateFolder} existed before: make sure that the service may write to it`,
-    service.sandbox === "no mounts" &&
-    "  Sandbox: partial; this machine allows no mount namespaces for services",
-    hasRemoteControl(config) && scope === "system" && user !== "root" &&
-    "  Remote control runs as that user, not as root; see --as-root",
-  ];
-  for (const line of lines) if (line !== false) system.printLine(line);
 }
 
 /** Options of {@linkcode install}. */

@@ -1,0 +1,64 @@
+import type { Config } from "../config/config.ts";
+import { PACKAGE_MANAGERS } from "../host/this_program.ts";
+import { dirname } from "../parse/path.ts";
+import { knowsReleases, PROGRAM, releaseKey, VERSION } from "../version.ts";
+import { type InstallContext, isLingering } from "./install_context.ts";
+import { hasRemoteControl, type InstallPlan } from "./install_plan.ts";
+import { removalCommand } from "./packaged_service.ts";
+import { updateServiceName } from "./update_service.ts";
+
+/** Prints what was installed, where, and what the user should know about it. */
+export function printSummary(
+  { service, record }: InstallPlan,
+  config: Config,
+  context: InstallContext,
+): void {
+  const { system, scope, kind, manager, paths, link, lingerUser, changeableDeno, packaged } =
+    context;
+  const { name, program, stateFolder, user, isUpdated } = service;
+  const command = record.links.length > 0 && scope === "system" ? name : program;
+  const [ownLink] = scope === "user" ? record.links : [];
+  const ofService = name === PROGRAM ? "" : ` --install-service-name ${name}`;
+  const owner = scope === "user" ? "of this user" : `as user ${user}`;
+  const packages = packaged && PACKAGE_MANAGERS[packaged];
+  const updates = packages !== undefined
+    ? `by its package: ${packages} brings them`
+    : isUpdated
+    ? `every 6 h, by ${updateServiceName(name)}`
+    : config.pin
+    ? `off: pinned to version ${VERSION}`
+    : !config.autoUpdate
+    ? "off"
+    : !knowsReleases(config)
+    ? "off: this build has no release address"
+    : releaseKey(config) === ""
+    ? "off: this build has no key to verify releases with"
+    : `off: as root they would run Deno, and other users can change ${changeableDeno}`;
+  const lines = [
+    `${packages === undefined ? "Installed" : "Configured"} ${PROGRAM} ${VERSION}:`,
+    `  Program        ${program}`,
+    `  Configuration  ${service.config}`,
+    `  Service        ${name} (${kind}), ${owner}`,
+    `  Updates        ${updates}`,
+    `  Log            ${manager.logHint}`,
+    packaged === undefined
+      ? `  Uninstall      ${command} uninstall${ofService}`
+      : `  Uninstall      ${removalCommand(packaged)}`,
+    ownLink !== undefined && `  Command        ${ownLink}`,
+    ownLink !== undefined && link === "new folder" &&
+    `  ${dirname(ownLink)} is new: log in again, so that it is in the PATH`,
+    packaged === undefined && link === "no folder" &&
+    `  ${paths.link} was not created: there is no such folder; run ${program}`,
+    packaged === undefined && link === "taken" &&
+    `  ${paths.link} was not created: another file has that name`,
+    lingerUser !== undefined && !isLingering(lingerUser, system) &&
+    `  The service stops when you log out; to keep it, root runs: loginctl enable-linger ${lingerUser}`,
+    !record.trees.includes(stateFolder) &&
+    `  ${stateFolder} existed before: make sure that the service may write to it`,
+    service.sandbox === "no mounts" &&
+    "  Sandbox: partial; this machine allows no mount namespaces for services",
+    hasRemoteControl(config) && scope === "system" && user !== "root" &&
+    "  Remote control runs as that user, not as root; see --as-root",
+  ];
+  for (const line of lines) if (line !== false) system.printLine(line);
+}
