@@ -16,6 +16,8 @@ const DAY_MS = 24 * 60 * 60_000;
 const MIN_CERTIFICATE_DAYS = 14;
 /** Names of a certificate that are shown. */
 const MAX_NAMES = 4;
+/** Of a certificate that is checked but not shown: it is read over a connection of its own. */
+const UNREAD = "until when the certificate is valid can't be read";
 
 /** Checks TLS to a panel that can be connected to: whether it is used and trusted, and until when. */
 export async function checkTls(
@@ -33,14 +35,14 @@ export async function checkTls(
       : result("warning", "not used: everything goes unencrypted", "use an https:// address");
   }
   const certificate = await certificateOf(url, dialer, signal);
-  const details = certificate === undefined ? "" : certificateText(certificate);
+  const details = certificate === undefined ? UNREAD : certificateText(certificate);
   try {
     const { stream } = await dialer.dial(url, { signal });
     stream.close();
   } catch (error) {
     signal.throwIfAborted();
     const reason = failureText(error);
-    const text = details === "" ? reason : `${reason} (${details})`;
+    const text = certificate === undefined ? reason : `${reason} (${details})`;
     return result("failed", text, tlsAdvice(reason, way));
   }
   if (anyCertificate) {
@@ -50,7 +52,7 @@ export async function checkTls(
       "--ca-cert FILE trusts only your own certificate",
     );
   }
-  const isLasting = certificate !== undefined && daysLeft(certificate) >= MIN_CERTIFICATE_DAYS;
+  const isLasting = certificate === undefined || daysLeft(certificate) >= MIN_CERTIFICATE_DAYS;
   return isLasting
     ? result("ok", details)
     : result("warning", details, "renew the panel's certificate");

@@ -71,3 +71,27 @@ Deno.test("checkTls() ends soon when the server takes the connection and says no
   server.close();
   await accepting;
 });
+
+Deno.test("checkTls() takes TLS that works for good, though the certificate can't be read", async () => {
+  class OnceDialer extends NetDialer {
+    override connect() {
+      return Promise.reject(new Error("no second connection"));
+    }
+    override dial(url: URL) {
+      if (url.hostname === "bad.example") return Promise.reject(new Error("no connection at all"));
+      const none = () => Promise.resolve(0);
+      return Promise.resolve({ stream: { read: none, write: none, close() {} } });
+    }
+  }
+  const { signal } = new AbortController();
+  const check = async (host: string, anyCertificate = false) =>
+    await checkTls({ url: new URL(`https://${host}`), proxy: undefined }, {
+      ...{ dialer: new OnceDialer(), anyCertificate, signal },
+    });
+  const unread = "until when the certificate is valid can't be read";
+  assertEquals(await check("p.example"), { status: "ok", text: unread, advice: undefined });
+  const any = await check("p.example", true);
+  assertEquals([any.status, any.text], ["warning", `any certificate is trusted (${unread})`]);
+  const { status, text } = await check("bad.example");
+  assertEquals([status, text], ["failed", "no connection at all"]);
+});

@@ -92,6 +92,12 @@ test("runTerminal() gives a login shell in a terminal", {}, async () => {
   });
 });
 
+test("runTerminal() keeps the language that the agent was given", {}, async () => {
+  await withTerminal({ env: { PATH, LANG: "C" } }, async ({ enter }) => {
+    await enter('echo "<$LANG>"', "\r\n<C>\r\n");
+  });
+});
+
 test("runTerminal() reads the profile, as a login shell does", { needs: ["bash"] }, async () => {
   await withTerminal({ shell: programs.find("bash", PATH) ?? "" }, async ({ enter }) => {
     await enter("shopt login_shell", "login_shell    \ton");

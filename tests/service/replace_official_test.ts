@@ -57,6 +57,7 @@ Deno.test("replace() imports the official agent's settings", async () => {
   // Again, when somebody has started the other one by hand.
   machine.write("/users/up-komari-agent", "");
   assertEquals(await run(machine, ["--print"]), undefined);
+  assertEquals(machine.isUp("komari-agent"), true, "nothing was done");
   assertStringIncludes(await run(machine) ?? "", "accepted no report");
   assertEquals(machine.isUp("komari-agent"), true, "one of the two is to report");
   machine.calls();
