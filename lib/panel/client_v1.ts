@@ -11,7 +11,6 @@ const TASKS_LIMIT_BYTES = 1024 * 1024;
 /** Version 1 of the panel's protocol, by HTTP: panels up to 1.4 have it. */
 export class ClientV1 {
   readonly #fetch: PanelFetch;
-  /** The last task list, which is usually the next one too: 10,000 tasks take megabytes. */
 
   constructor(fetch: PanelFetch) {
     this.#fetch = fetch;
