@@ -318,7 +318,7 @@ function tryFailed(
 
 /** Schedules the next attempt to leave the last resort. */
 function retryLastResort(state: LinkState, { random }: LinkConditions): LinkStep {
-  const ms = LAST_RESORT_RETRY_MS * (0.5 + random / 2);
+  const ms = backoffMs(0, { baseMs: LAST_RESORT_RETRY_MS, maxMs: LAST_RESORT_RETRY_MS, random });
   return { state, effects: [{ kind: "wait", ms }] };
 }
 
