@@ -215,3 +215,11 @@ Deno.test("runAsService() is as root for a system's service that names no user",
   assertEquals(run?.result.text, "the service, as root with its variables and limits");
   assertEquals(commands[0]?.args.includes("--user"), false);
 });
+
+Deno.test("runAsService() goes on without the service's proxies where they can't be read", async () => {
+  const { run } = await runWith({
+    change: { manager: "openrc" },
+    prepare: (folder) => Deno.writeTextFileSync(`${folder}/environment`, "HTTP_PROXY=ftp://p\n"),
+  });
+  assertEquals([run?.proxies, run?.result.status], [{}, "skipped"]);
+});

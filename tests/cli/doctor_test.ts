@@ -9,6 +9,7 @@ import { translate } from "../../lib/cli/translate.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { NodeStore } from "../../lib/panel/node_store.ts";
 import { configOf as resolved, FakeContext, openHealth } from "./fake_context.ts";
+import { withInstalledService } from "./installed_service.ts";
 import { TOKEN, withPanel } from "./panel_to_check.ts";
 
 function configOf(args: readonly string[], env: Record<string, string> = {}): Config {
@@ -209,4 +210,53 @@ Deno.test("allPanelChecks() name the installed configuration that this user can'
   const [check, ...others] = allPanelChecks(configOf([]), "/etc/x/config.json");
   assertEquals(others, []);
   assertStringIncludes((await check?.run(signal))?.text ?? "", "can't read /etc/x/config.json");
+});
+
+/** The checks of a doctor of an installed service, by their ids, and its exit code. */
+async function doctorOfService(
+  systemdRun: string,
+): Promise<{ code: number; ids: string[]; checks: Record<string, Record<string, unknown>> }> {
+  const systemctl = 'case "$*" in *show*) echo User=komari ;; *is-*) exit 0 ;; *) exit 1 ;; esac';
+  const scripts = { systemctl, journalctl: "", "systemd-run": systemdRun };
+  let found: Awaited<ReturnType<typeof doctorOfService>> | undefined;
+  await withInstalledService(scripts, async ({ name, env }) => {
+    const args = ["-e", "http://127.0.0.1:1", "-t", TOKEN, "--json"];
+    const config = { ...configOf(args), serviceName: name, isConfigInstalled: true };
+    // As from the configuration's file, and not from the command line.
+    const doctor = { ...config, origins: new Map(), remoteControl: true };
+    const context = new FakeContext(env);
+    const code = await runDoctor(doctor, context);
+    const checks: { id: string }[] = JSON.parse(context.printed).checks;
+    const byId = Object.fromEntries(checks.map((check) => [check.id, check]));
+    found = { code, ids: checks.map(({ id }) => id), checks: byId };
+  });
+  if (found === undefined) throw new Error("The doctor has not run");
+  return found;
+}
+
+const OF_SERVICE = ["config", "service", "agent", "agents", "probes", "environment"];
+
+Deno.test("runDoctor() shows what the doctor that runs as the service has found", async () => {
+  const check = (id: string, status: string, text: string) =>
+    `echo '${JSON.stringify({ check: { id, title: "X", status, text, ms: 7 } })}'`;
+  const fine = check("dns", "ok", "fine");
+  const secret = check("panel", "failed", `no ${TOKEN}`);
+  const odd = check("panel", "odd", "not shown");
+  const { code, ids, checks } = await doctorOfService([fine, secret, odd, "echo noise"].join("\n"));
+  assertEquals([code, ids], [1, [...OF_SERVICE, "dns", "panel", "version"]]);
+  assertStringIncludes(String(checks["environment"]?.text), "the service, as komari with its");
+  assertEquals(checks["dns"], { id: "dns", status: "ok", text: "fine", ms: 7 });
+  assertEquals(checks["panel"]?.text, "no …");
+  const failed = Object.values(checks).filter(({ status }) => status === "failed");
+  assertEquals(failed.map(({ id }) => id), ["service", "panel"], "no agent of it is seen");
+});
+
+Deno.test("runDoctor() tests from its shell where no check can run as the service", async () => {
+  const { code, ids, checks } = await doctorOfService("echo Cannot start; exit 1");
+  assertEquals([code, ids], [1, [
+    ...[...OF_SERVICE, "dns", "connect", "tls", "panel", "token", "websocket", "clock"],
+    ...["round_trip", "open_files", "interfaces", "disks", "ping", "state", "version", "seal"],
+  ]]);
+  assertEquals(checks["environment"]?.status, "failed");
+  assertStringIncludes(String(checks["environment"]?.text), "as it does: Cannot start");
 });

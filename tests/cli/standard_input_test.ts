@@ -84,3 +84,8 @@ Deno.test("readStandardInput() restores the terminal after Ctrl-C", () => {
   });
   assertEquals(events, ['"Token: "', "raw", "restored", '"\\n"']);
 });
+
+Deno.test("readStandardInput() asks in the user's language", () => {
+  const events = atTerminal("x\r", () => assertEquals(readStandardInput("zh"), "x"));
+  assertEquals(events[0], '"令牌："');
+});

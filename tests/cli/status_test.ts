@@ -4,6 +4,7 @@ import { duration, runStatus, type Status, statusText } from "../../lib/cli/stat
 import { translate } from "../../lib/cli/translate.ts";
 import { FakeTime } from "../fake_time.ts";
 import { configOf, FakeContext, openHealth } from "./fake_context.ts";
+import { withInstalledService } from "./installed_service.ts";
 import { acceptAt } from "../state/accept_at.ts";
 
 const inChinese = (english: string) => translate(english, "zh");
@@ -260,4 +261,30 @@ Deno.test("runStatus() tells programs why reports are not accepted, and what it 
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
+});
+
+Deno.test("runStatus() shows an installed service whose agent is not seen", async () => {
+  const systemctl = 'case "$*" in *is-active*) exit 0 ;; *) exit 1 ;; esac';
+  const journalctl = "echo 'agent: Cannot report: why'";
+  await withInstalledService({ systemctl, journalctl }, async ({ name, env }) => {
+    const run = async (...args: string[]) => {
+      const context = new FakeContext(env);
+      const config = configOf(["status", "--install-service-name", name, ...args]);
+      assertEquals(await runStatus(config, context), 1);
+      return context.printed;
+    };
+    assertEquals(
+      await run(),
+      `No agent runs here that this user can see\nService       ${name} (systemd) is running, and ` +
+        "does not start at boot\n",
+    );
+    const { service, ...shown } = JSON.parse(await run("--json"));
+    assertEquals(shown, {
+      healthy: false,
+      problem: "no agent runs here that this user can see",
+      running: false,
+    });
+    assertEquals([service.name, service.isActive, service.isEnabled], [name, true, false]);
+    assertEquals(service.lastError, "agent: Cannot report: why");
+  });
 });

@@ -23,6 +23,24 @@ Deno.test("translate() puts a template's values where its Chinese has them, tran
   assertEquals(zh("Healthy: a report was accepted 2.1 s ago"), "正常：2.1 s 前有一次上报被接受");
 });
 
+Deno.test("translate() knows a number with each unit that the program prints, and no others", () => {
+  const bytes = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+  const values = [
+    "7",
+    "-7",
+    "1.5",
+    "10,000",
+    ...[...bytes, "ms", "s", "min", "h", "d"].map((unit) => `7 ${unit}`),
+  ];
+  for (const value of values) {
+    assertEquals(zh(`a report was accepted ${value} ago`), `${value} 前有一次上报被接受`);
+  }
+  for (const value of ["seven", "7 weeks", "7s", "7 s s"]) {
+    const text = `a report was accepted ${value} ago`;
+    assertEquals(zh(text), text);
+  }
+});
+
 Deno.test("translate() takes an error and its cause apart", () => {
   assertEquals(zh("Cannot read /x: permission denied"), "无法读取 /x：没有权限");
   assertEquals(zh("panel.example.com: permission denied"), "panel.example.com：没有权限");

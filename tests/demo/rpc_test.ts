@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { FileManager } from "../../lib/demo/file_manager.ts";
 import { PanelNode } from "../../lib/demo/node.ts";
 import { PanelState } from "../../lib/demo/panel_state.ts";
+import { FakeTime } from "../fake_time.ts";
 import { answerRpc } from "../../lib/demo/rpc.ts";
 
 Deno.test("answerRpc() gives eight events at most with the answer to a report, the oldest first", async () => {
@@ -20,4 +21,23 @@ Deno.test("answerRpc() gives eight events at most with the answer to a report, t
   assertEquals(numbers, [0, 1, 2, 3, 4, 5, 6, 7]);
   assertEquals((await eventsAfter("agent.report", ids)).numbers, numbers.map((n) => n + 8));
   assertEquals((await eventsAfter("agent.pull", [])).numbers.length, 12);
+});
+
+Deno.test("answerRpc() holds a pull by POST alone: over a WebSocket events come as they are", async () => {
+  using time = new FakeTime();
+  const { signal } = new AbortController();
+  const node = new PanelNode(new PanelState());
+  const context = { node, files: new FileManager(node, { signal }), pullWaitMs: 1_000 };
+  const message = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "agent.pull", params: {} });
+  const pull = async (by: "v2 post" | "v2 websocket") => {
+    let isAnswered = false;
+    const answered = answerRpc(message, { by, atMs: 0, signal }, context)
+      .then(() => void (isAnswered = true));
+    await time.run(999);
+    const before = isAnswered;
+    await time.run(1);
+    await answered;
+    return before;
+  };
+  assertEquals([await pull("v2 websocket"), await pull("v2 post")], [true, false]);
 });

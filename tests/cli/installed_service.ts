@@ -1,0 +1,40 @@
+import { writeExecutable } from "../executable.ts";
+
+/** A service of systemd, as a command finds it: its record, and tools that answer for it. */
+export interface InstalledService {
+  readonly name: string;
+  /** The folder of all that belongs to it; its health file would be in `run` there. */
+  readonly folder: string;
+  /** The environment in which commands find its tools. */
+  readonly env: Record<string, string>;
+}
+
+/** Runs `use` with a service that only this test's file sees; `scripts` are tools by their names. */
+export async function withInstalledService(
+  scripts: Readonly<Record<string, string>>,
+  use: (service: InstalledService) => Promise<void>,
+): Promise<void> {
+  const folder = Deno.makeTempDirSync();
+  const name = `komari-test-${crypto.randomUUID()}`;
+  const record = {
+    ...{ service: name, manager: "systemd", scope: Deno.uid() === 0 ? "system" : "user" },
+    ...{ user: "", program: `${folder}/agent`, config: `${folder}/config.json` },
+    ...{ stateFolder: `${folder}/state`, runtimeFolder: `${folder}/run`, logFile: `${folder}/log` },
+    ...{ files: [], links: [], folders: [], trees: [], pinned: "", rootOptions: {} },
+  };
+  const { readTextFileSync } = Deno;
+  Deno.readTextFileSync = (path) =>
+    String(path).endsWith(`/${name}/install.json`)
+      ? JSON.stringify(record)
+      : readTextFileSync(path);
+  try {
+    Deno.mkdirSync(`${folder}/bin`);
+    for (const [tool, script] of Object.entries(scripts)) {
+      writeExecutable(`${folder}/bin/${tool}`, `#!/bin/sh\n${script}\n`);
+    }
+    await use({ name, folder, env: { HOME: folder, PATH: `${folder}/bin` } });
+  } finally {
+    Deno.readTextFileSync = readTextFileSync;
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
