@@ -149,7 +149,7 @@ function configText(words: readonly string[]): string {
 
 function readWords(path: string): string[] {
   const text = attempt(() => Deno.readTextFileSync(path)) ?? "";
-  return text.slice(0, MAX_PROCESS_BYTES).split("\0").filter((word) => word !== "");
+  return text.slice(0, MAX_PROCESS_BYTES).split("\0");
 }
 
 /** A process and those that have started it. */

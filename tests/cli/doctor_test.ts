@@ -5,6 +5,7 @@ import { AS_SERVICE } from "../../lib/cli/doctor_as_service.ts";
 import { machineChecks } from "../../lib/cli/doctor_machine.ts";
 import { panelChecks } from "../../lib/cli/doctor_panel.ts";
 import { configCheck } from "../../lib/cli/doctor_program.ts";
+import { displayWidth } from "../../lib/cli/help.ts";
 import { translate } from "../../lib/cli/translate.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { NodeStore } from "../../lib/panel/node_store.ts";
@@ -89,6 +90,8 @@ Deno.test("runDoctor() shows each check in its order, and the sum", async () => 
   try {
     await withPanel({}, async (url) => {
       const { printed } = await doctorIn(folder, ["-e", url, "-t", TOKEN]);
+      const narrow = await doctorIn(folder, ["-e", url, "-t", TOKEN], { COLUMNS: "60" });
+      for (const line of narrow.printed.split("\n")) assert(displayWidth(line) <= 60, line);
       const lines = printed.split("\n");
       const titles = lines.flatMap((line) => /^[✓!✗-] (.{18})/.exec(line)?.[1]?.trim() ?? []);
       assertEquals(titles, [

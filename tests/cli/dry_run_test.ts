@@ -10,6 +10,7 @@ import {
 } from "../../lib/cli/dry_run.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
 import type { Snapshot } from "../../lib/types.ts";
+import { runTrafficSet } from "../../lib/cli/traffic.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
@@ -51,6 +52,7 @@ Deno.test("dryRunTable() shows values in units, their source, and each decision 
   assertMatch(table, /^ {2}Traffic +up 5 B, down 1\.0 TiB/m);
   assertMatch(table, /^ {2}Message +cannot measure load/m);
   assertMatch(table, /^ {2}mem_total +2\.0 GiB$/m);
+  assertMatch(table, /^ {2}cpu_cores +0$/m);
   assertMatch(table, /^ {2}ipv6 +2001:db8::1$/m);
   assertMatch(table, /^Interfaces, by \/proc\/net\/dev and \/sys\/class\/net$/m);
   assertMatch(table, /^Mount points$/m);
@@ -236,3 +238,32 @@ Deno.test("runDryRun() says that it measures, but not to programs", {
     }
   });
 });
+
+Deno.test("runDryRun() shows the month's traffic with --month-rotate, and changes nothing of it", async () => {
+  const folder = Deno.makeTempDirSync();
+  const month = ["--month-rotate", "1", "--state-dir", folder];
+  const set = ["traffic", "set", "--up", "1TB", "--down", "2TB", "--include-nics", "lo"];
+  try {
+    await runTrafficSet(configOf([...set, ...month]), new FakeContext());
+    const before = Deno.readTextFileSync(`${folder}/${stateIn(folder)}`);
+    await collectedLog(async () => {
+      const context = new FakeContext();
+      const more = ["--interval", "0.1", "--ip-services", "off", "--include-nics", "lo"];
+      assertEquals(
+        await runDryRun(configOf(["--dry-run", "--json", ...more, ...month]), context),
+        0,
+      );
+      const { totalUp, totalDown } = JSON.parse(context.printed).report.network;
+      assertEquals([Math.floor(totalUp / 1e12), Math.floor(totalDown / 1e12)], [1, 2]);
+    });
+    assertEquals(Deno.readTextFileSync(`${folder}/${stateIn(folder)}`), before);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+/** The name of the state in a folder, beside its lock. */
+function stateIn(folder: string): string {
+  const names = Array.from(Deno.readDirSync(folder), ({ name }) => name);
+  return names.find((name) => Deno.statSync(`${folder}/${name}`).size > 0) ?? "";
+}

@@ -1,7 +1,13 @@
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { logUnhandledErrors, requireDescriptors, requireStopped } from "../../lib/cli/report.ts";
+import {
+  logUnhandledErrors,
+  requireDescriptors,
+  requireStopped,
+  runReport,
+} from "../../lib/cli/report.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { HealthFile } from "../../lib/state/health_file.ts";
+import { configOf, FakeContext } from "./fake_context.ts";
 import { collectedLog } from "../log/collected_log.ts";
 
 Deno.test("requireStopped() throws while an agent is running here", async () => {
@@ -47,4 +53,22 @@ Deno.test("logUnhandledErrors() logs an error that no code handles, and keeps th
   });
   assertEquals([lines.length, lines[0]?.split(" ")[1]], [1, "error"]);
   assertStringIncludes(lines[0] ?? "", "Unexpected: it broke: deep down");
+});
+
+Deno.test("runReport() starts no second agent with the installed configuration", async () => {
+  const folder = Deno.makeTempDirSync();
+  const health = HealthFile.open([folder], { version: "1.2.3" });
+  try {
+    const args = ["-e", "http://127.0.0.1:1", "-t", "x", "--enable-remote-control"];
+    const config = configOf(args, { RUNTIME_DIRECTORY: folder });
+    const context = Object.assign(new FakeContext(), { signal: AbortSignal.abort() });
+    await assertRejects(
+      () => runReport({ ...config, isConfigInstalled: true }, context),
+      Error,
+      `an agent is running already (process ${Deno.pid})`,
+    );
+  } finally {
+    health?.close();
+    Deno.removeSync(folder, { recursive: true });
+  }
 });

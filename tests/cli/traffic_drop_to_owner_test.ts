@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { spawnProgram } from "../end_to_end/command_line.ts";
 
 const NOBODY = 65534;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
@@ -38,6 +39,28 @@ Deno.test({
       const { uid, gid } = Deno.statSync(`${folder}/theirs/new`);
       assertEquals([uid, gid], [NOBODY, NOBODY]);
       assertEquals(Deno.statSync(`${folder}/of-root`).uid, 0);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name: "traffic set by root leaves files of the folder's owner, and of nobody else",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    const folder = Deno.makeTempDirSync();
+    try {
+      Deno.chmodSync(folder, 0o711);
+      Deno.mkdirSync(`${folder}/theirs`, { mode: 0o700 });
+      Deno.chownSync(`${folder}/theirs`, NOBODY, NOBODY);
+      const args = ["traffic", "set", "--up", "1", "--month-rotate", "1"];
+      const words = [...args, "--state-dir", `${folder}/theirs`];
+      const { code, stderr } = await spawnProgram(words, folder).output();
+      assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
+      const names = Array.from(Deno.readDirSync(`${folder}/theirs`), ({ name }) => name);
+      const owners = names.map((name) => Deno.lstatSync(`${folder}/theirs/${name}`).uid);
+      assertEquals([names.length > 0, new Set(owners)], [true, new Set([NOBODY])]);
     } finally {
       Deno.removeSync(folder, { recursive: true });
     }

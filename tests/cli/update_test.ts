@@ -287,3 +287,12 @@ Deno.test("updateProgram() warns of a state that is damaged, and updates all the
   });
   assertEquals(lines.filter((line) => line.split(" ")[1] === "warning").length > 0, true);
 });
+
+Deno.test("updateProgram() checks for users who can't read what was tried before", async () => {
+  await using server = new ReleaseServer();
+  server.publish("999.0.0", programOf("999.0.0"));
+  const { code, text } = await run(["--update-url", server.url], {
+    prepare: (path) => Deno.writeTextFileSync(updateFolder(path), "no folder"),
+  });
+  assertEquals([code, text.startsWith("Version 999.0.0 is available")], [0, true]);
+});
