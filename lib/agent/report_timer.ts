@@ -154,7 +154,6 @@ export class ReportTimer {
 
   #restart(reports: Reports, delayMs: number): void {
     clearTimeout(this.#timer);
-    this.#tickMs = performance.now() + delayMs;
     this.#timer = setTimeout(() => {
       this.#timer = setInterval(() => this.#tick(reports), reports.intervalMs);
       this.#tick(reports);
