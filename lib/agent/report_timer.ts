@@ -100,7 +100,7 @@ export class ReportTimer {
   #current: Reports | undefined;
   /** Repeats at the interval: a new timer for each report takes 47 µs more of its 800 µs. */
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** When the timer fires next. */
+  /** When the timer fires next, once it has fired. */
   #tickMs = 0;
   /** Whether the next report is due when the timer fires; not while one by POST is in flight. */
   #isAwaited = false;
