@@ -730,6 +730,19 @@ Deno.test("PanelLink.run() logs an outage in two lines", async () => {
   });
 });
 
+Deno.test("PanelLink.run() logs an outage of POST, from its first try on", async () => {
+  const panel = new FakePanel();
+  panel.onRpc = () => Promise.reject(LOST);
+  await live(panel, async (time) => {
+    await time.run(20_000);
+    assertEquals(panel.lines("Cannot send: refused; trying again").length, 1);
+    panel.onRpc = () => Promise.resolve([]);
+    await time.run(5_000);
+    assertEquals(panel.lines("The panel answers again").length, 1);
+    assertEquals(panel.log.length, 3, panel.log.join("\n"));
+  }, { config: { transport: "http" } });
+});
+
 Deno.test("PanelLink.run() leaves the sender to POST during an outage", async () => {
   const panel = new FakePanel();
   panel.blocked = "no answer";
