@@ -1,5 +1,5 @@
 /**
- * Rows of a machine's table of collectors, and what is done for each of them.
+ * Rows of a machine's table of collectors, and how they read their sources.
  *
  * @module
  */
@@ -60,49 +60,4 @@ export function requiredSource(source: Source, path: string): Source {
 export function parseSource<T>(source: Source, parse: (text: string) => T): T | undefined {
   const text = source.read();
   return text === undefined ? undefined : parse(text);
-}
-
-/** Age limit of values that stand in for some that can't be measured. */
-const LAST_KNOWN_MS = 60_000;
-
-/** A collector that keeps its last values: as long as its row says, and a minute over failures. */
-export class KeptCollector implements Collector {
-  readonly subject: string;
-  readonly #collector: Collector;
-  #values: Measurements | undefined;
-  #collectedAtMs = -Infinity;
-  /** When it is asked again. */
-  #dueAtMs = -Infinity;
-
-  constructor(collector: Collector) {
-    this.subject = collector.subject;
-    this.#collector = collector;
-  }
-
-  /** @throws {Error} Whatever the collector throws; it is asked again the next time. */
-  collect(nowMs: number): Measurements {
-    if (this.#values !== undefined && nowMs < this.#dueAtMs) return this.#values;
-    const values = this.#collector.collect(nowMs);
-    this.#values = values;
-    this.#collectedAtMs = nowMs;
-    const { maxAgeMs } = this.#collector;
-    if (maxAgeMs !== undefined && Object.values(values).some((value) => value !== undefined)) {
-      this.#dueAtMs = nowMs + maxAgeMs;
-    }
-    return values;
-  }
-
-  /** The last values; `undefined` when they are more than a minute old. */
-  lastKnown(): Measurements | undefined {
-    if (performance.now() - this.#collectedAtMs > LAST_KNOWN_MS) this.#values = undefined;
-    return this.#values;
-  }
-
-  missingPart(): Error | undefined {
-    return this.#collector.missingPart?.();
-  }
-
-  sources(): Readonly<Record<string, string>> {
-    return this.#collector.sources();
-  }
 }

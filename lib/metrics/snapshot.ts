@@ -7,7 +7,7 @@
 import { describeError, getLogger } from "../log/log.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
 import type { Snapshot } from "../types.ts";
-import { type Collector, KeptCollector, type Measurements, UnmeasuredPart } from "./collector.ts";
+import { type Collector, type Measurements, UnmeasuredPart } from "./collector.ts";
 
 /** A collector that failed, and why. */
 export interface CollectorFailure {
@@ -47,6 +47,51 @@ export function takeSnapshot(
     if (gpus !== undefined) snapshot.gpus = [...gpus, ...values?.gpus ?? []];
   }
   return snapshot;
+}
+
+/** Age limit of values that stand in for some that can't be measured. */
+const LAST_KNOWN_MS = 60_000;
+
+/** A collector that keeps its last values: as long as its row says, and a minute over failures. */
+export class KeptCollector implements Collector {
+  readonly subject: string;
+  readonly #collector: Collector;
+  #values: Measurements | undefined;
+  #collectedAtMs = -Infinity;
+  /** When it is asked again. */
+  #dueAtMs = -Infinity;
+
+  constructor(collector: Collector) {
+    this.subject = collector.subject;
+    this.#collector = collector;
+  }
+
+  /** @throws {Error} Whatever the collector throws; it is asked again the next time. */
+  collect(nowMs: number): Measurements {
+    if (this.#values !== undefined && nowMs < this.#dueAtMs) return this.#values;
+    const values = this.#collector.collect(nowMs);
+    this.#values = values;
+    this.#collectedAtMs = nowMs;
+    const { maxAgeMs } = this.#collector;
+    if (maxAgeMs !== undefined && Object.values(values).some((value) => value !== undefined)) {
+      this.#dueAtMs = nowMs + maxAgeMs;
+    }
+    return values;
+  }
+
+  /** The last values; `undefined` when they are more than a minute old. */
+  lastKnown(): Measurements | undefined {
+    if (performance.now() - this.#collectedAtMs > LAST_KNOWN_MS) this.#values = undefined;
+    return this.#values;
+  }
+
+  missingPart(): Error | undefined {
+    return this.#collector.missingPart?.();
+  }
+
+  sources(): Readonly<Record<string, string>> {
+    return this.#collector.sources();
+  }
 }
 
 /** Is told when collectors fail, and when they work again; must not throw. */
