@@ -181,7 +181,11 @@ Deno.test("HealthFile.open() tries ten times, and gives up before a lock that so
     assert(theirs.tryLockSync(false));
     const pauses: (number | undefined)[] = [];
     const file = whilePausing(
-      (ms) => pauses.push(ms),
+      (ms) => {
+        pauses.push(ms);
+        assert(theirs.tryLockSync(true), "it lets go of the lock meanwhile");
+        assert(theirs.tryLockSync(false));
+      },
       () => HealthFile.open([folder, `${folder}/other`], ABOUT),
     );
     assertEquals([file, pauses], [undefined, Array(9).fill(5)]);

@@ -183,3 +183,16 @@ Deno.test("SlotFile brings each text to the disk before it goes on", async () =>
     prototype.syncData = syncData;
   }
 });
+
+Deno.test("SlotFile.write() writes what other versions read, with the checksum that gzip has", async () => {
+  await withFile(async (path) => {
+    {
+      using file = open(path);
+      await file.markNew();
+      await file.write("one");
+    }
+    const text = Deno.readTextFileSync(path);
+    assertEquals(text.slice(0, 40).replace(/\0+$/, ""), "komari-agent-state-1 0 0 2784036036\n");
+    assertEquals(text.slice(SLOT_BYTES), "komari-agent-state-1 1 3 2138871542\none");
+  });
+});
