@@ -30,6 +30,7 @@ Deno.test("decideInterface() counts interfaces with a device, whatever their nam
     ["wwan0", DEVICE, true, "has a device"],
     ["br-lan", DEVICE, true, "has a device"],
     ["lo", VIRTUAL, false, "loopback"],
+    ["lo0", VIRTUAL, false, "loopback"],
     ["docker0", { ...VIRTUAL, bridge: true }, false, "virtual: docker*"],
     ["veth12ab", VIRTUAL, false, "virtual: veth*"],
     ["br0", VIRTUAL, false, "virtual: br?"],

@@ -1,6 +1,6 @@
 import { assertRejects, assertThrows } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import type { DarwinQuery } from "../../lib/sandbox/shell_darwin.ts";
+import { type DarwinQuery, DarwinShell } from "../../lib/sandbox/shell_darwin.ts";
 import type { Machine } from "../../lib/metrics/machine.ts";
 import {
   openDarwinMachine,
@@ -339,6 +339,28 @@ Deno.test("openMac() measures by the runtime where there is a shell", async () =
   const { uptimeSeconds, load } = takeSnapshot(machine.collectors);
   await machine.close?.();
   assertDataEquals([(uptimeSeconds ?? 0) > 0, load !== undefined], [true, true]);
+});
+
+Deno.test("openMac() closes its shell when it can't go on", async () => {
+  const { prototype } = DarwinShell;
+  const { close } = prototype;
+  let closed = 0;
+  prototype.close = function (): Promise<void> {
+    closed++;
+    return close.call(this);
+  };
+  const config = {
+    ...configOf(),
+    get includeMountPoints(): never {
+      throw new Error("no list");
+    },
+  };
+  try {
+    await assertRejects(() => openMachine(config, MAC), Error, "no list");
+  } finally {
+    prototype.close = close;
+  }
+  assertDataEquals(closed, 1);
 });
 
 Deno.test("openMac() throws for options that only Linux supports", async () => {

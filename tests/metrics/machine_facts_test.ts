@@ -79,6 +79,11 @@ Deno.test("cpuFacts() returns the board's name on ARM", () => {
   assertDataEquals(facts(ARM_V7, board).cpuName, "Raspberry Pi 4 Model B Rev 1.4");
 });
 
+Deno.test("cpuFacts() prefers the design's name to the board's where it is no ARM", () => {
+  const board = { "/proc/device-tree/model": "Some Board\0" };
+  assertDataEquals(facts("cpu model\t: MIPS 24Kc V7.4\n", board).cpuName, "MIPS 24Kc V7.4");
+});
+
 Deno.test("cpuFacts() returns the core's name when the board has none", () => {
   assertDataEquals(facts(CORTEX_A72).cpuName, "Cortex-A72");
   const virtual = { "/proc/device-tree/model": "linux,dummy-virt\0" };
@@ -284,4 +289,11 @@ Deno.test("osName() reads below the given root", () => {
   });
   const roots = { proc: "/host/proc", sys: "/sys", root: "/host/proc/1/root" };
   assertEquals(osName({ ...host, roots }), "Host");
+});
+
+Deno.test("machineFacts() leaves out what the kernel gives empty", () => {
+  const folder = "/proc/sys/kernel";
+  const files = { [`${folder}/osrelease`]: "\n", [`${folder}/ostype`]: "\n" };
+  const { kernelVersion, osName } = machineFacts({ ...fakeHost(files), arch: "x86_64" });
+  assertDataEquals([kernelVersion, osName], [undefined, undefined]);
 });

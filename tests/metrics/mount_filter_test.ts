@@ -364,3 +364,44 @@ Deno.test("filterMounts() ends when ids of mounts form a loop", () => {
   const decisions = filterMounts(parseMountinfo(text), { include: [], isFile: () => false });
   assertEquals(counted(decisions).includes("/x"), true);
 });
+
+const PLAIN = { include: [], isFile: () => false };
+
+Deno.test("filterMounts() counts two disks that the kernel gives one name, unless they are btrfs", () => {
+  const text = (type: string) =>
+    `1 0 8:1 / / rw - ${type} /dev/root rw\n2 1 8:2 / /a rw - ${type} /dev/root rw\n`;
+  assertEquals(counted(filterMounts(parseMountinfo(text("ext4")), PLAIN)), ["/", "/a"]);
+  assertEquals(counted(filterMounts(parseMountinfo(text("btrfs")), PLAIN)), ["/"]);
+});
+
+Deno.test("filterMounts() asks for no file below a slow mount, and takes one that is included", () => {
+  const text = `1 0 8:1 / / rw - ext4 /dev/sda1 rw
+2 1 0:50 / /nas rw - nfs4 nas:/a rw
+3 2 8:2 /part /nas/disk rw - ext4 /dev/sdb1 rw
+4 1 8:3 /hosts /etc/hosts rw - ext4 /dev/sdc1 rw
+`;
+  const asked: string[] = [];
+  const isFile = (path: string) => (asked.push(path), true);
+  const found = filterMounts(parseMountinfo(text), { include: [], isFile });
+  assertEquals([counted(found), asked], [["/", "/nas/disk"], ["/etc/hosts"]]);
+  const included = filterMounts(parseMountinfo(text), { include: ["/etc/hosts"], isFile });
+  assertEquals(counted(included), ["/etc/hosts"]);
+});
+
+Deno.test("filterMounts() goes by what is visible here, and by no cover of another root", () => {
+  const mounts = parseMountinfo(`30 1 8:1 / / rw - ext4 /dev/sda1 rw
+40 30 8:2 / /mnt/k rw - ext4 /dev/sdb1 rw
+41 30 8:3 / /mnt/k/sub rw - ext4 /dev/sdc1 rw
+`);
+  const covers = (visible?: typeof mounts) =>
+    filterMounts(mounts, { ...PLAIN, ...(visible && { visible }) })
+      .flatMap((it) => it.counted ? [[it.path, it.cover]] : []);
+  const here = [["/", undefined], ["/mnt/k", undefined], ["/mnt/k/sub", "/mnt/k"]];
+  assertEquals(covers(), here);
+  const visible = parseMountinfo(`1 0 8:9 / / rw - ext4 /dev/x rw
+2 1 8:3 / /hidden rw - ext4 /dev/sdc1 rw
+3 2 8:8 / /hidden rw - ext4 /dev/y rw
+4 1 8:3 / /seen rw - ext4 /dev/sdc1 rw
+`);
+  assertEquals(covers(visible), [["/seen", undefined]]);
+});

@@ -364,6 +364,10 @@ Deno.test("NetworkCollector.collect() counts a short-lived interface, if it was 
   await kernel.step();
   kernel.remove(wwan);
   assertEquals((await kernel.step())[0], 705);
+  const veth = kernel.make("veth0", { bytes: 9_000, kind: "veth" });
+  await kernel.step();
+  kernel.remove(veth);
+  assertEquals((await kernel.step())[0], 705);
 });
 
 Deno.test("NetworkCollector.collect() takes no traits of another network's interface", async () => {

@@ -646,7 +646,7 @@ Deno.test("NetworkCollector.collect() counts the others when a line is malformed
   using time = new FakeTime();
   const machine = new Machine(time, { eth0: 100 }, named({ eth0: DEVICE }));
   const odd = "eth0:1: 3 0 0 0 0 0 0 0 4";
-  machine.text = `eth0: 100 0 0 0 0 0 0 0 100\n${odd}\n`;
+  machine.text = `eth0: 100 0 0 0 0 0 0 0 100\n${odd}\neth0:2: 3\n`;
   assertEquals(machine.step(), [100, undefined]);
   assertEquals(machine.network.missingPart()?.message, `Cannot parse net/dev: "${odd}"`);
   machine.text = `${odd}\n`;
@@ -654,6 +654,40 @@ Deno.test("NetworkCollector.collect() counts the others when a line is malformed
   machine.text = "eth0: 150 0 0 0 0 0 0 0 150\n";
   assertEquals(machine.step()?.[0], 150);
   assertEquals(machine.network.missingPart(), undefined);
+});
+
+Deno.test("NetworkCollector.collect() opens statistics once all is decided, and decides among many at once", async () => {
+  using time = new FakeTime();
+  const opened: string[] = [];
+  const answers: Record<string, PromiseWithResolvers<InterfaceTraits>> = {
+    eth0: Promise.withResolvers(),
+    wwan0: Promise.withResolvers(),
+  };
+  const names = ["eth0", ...Array.from({ length: 40 }, (_, at) => `veth${at}`)];
+  const source = { read: () => "9\n" };
+  const network = new NetworkCollector(
+    { read: () => names.map((name) => `${name}:${" 9".repeat(16)}\n`).join("") },
+    (name) => answers[name]?.promise ?? VIRTUAL,
+    {
+      globs: { include: [], exclude: [] },
+      openStatistics: (name) => (opened.push(name), { received: source, sent: source }),
+    },
+  );
+  const step = async (ms = 1_000) => {
+    time.tick(ms);
+    network.collect();
+    for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+    return network.interfaces().filter(({ counted }) => counted).map(({ name }) => name);
+  };
+  assertEquals([await step(), opened], [[], []]);
+  answers.eth0?.resolve(DEVICE);
+  for (let report = 0; report < 4; report++) await step();
+  assertEquals([await step(), opened], [["eth0"], ["eth0"]]);
+  names.push("wwan0");
+  await step(30_000);
+  answers.wwan0?.resolve(DEVICE);
+  await step();
+  assertEquals(await step(), ["eth0", "wwan0"]);
 });
 
 Deno.test("NetworkCollector.collect() counts a bond once where only proc tells of it", () => {
