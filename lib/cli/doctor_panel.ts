@@ -20,6 +20,7 @@ import {
   LearnedTokenPlace,
   type PanelAccess,
 } from "../panel/authentication.ts";
+import { UNKNOWN_METHOD } from "../panel/client_v2.ts";
 import { isHtml, provesToken, reasonOf, statusError } from "../panel/http_exchange.ts";
 import { parsePanelMessage } from "../panel/messages.ts";
 import { truncate } from "../parse/bounded_text.ts";
@@ -41,8 +42,6 @@ import {
 import { checkTls } from "./doctor_tls.ts";
 
 const RPC_PATH = "/api/clients/v2/rpc";
-/** A method that no panel has. */
-const UNKNOWN_METHOD = "agent.noop";
 /** RFC 6455 is version 13; a server names it when it refuses another one. */
 const UNKNOWN_WEBSOCKET_VERSION = "12";
 const REQUEST_TIMEOUT_MS = 10_000;

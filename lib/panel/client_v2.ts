@@ -39,6 +39,9 @@ export function toPanelError(name: string, { code, text }: RpcError): PanelError
   });
 }
 
+/** A method that no panel has: a call of it shows whether the token is known, and changes nothing. */
+export const UNKNOWN_METHOD = "agent.noop";
+
 /** Whether a panel does not know the method that was called. */
 export function isUnknownMethod(error: unknown): boolean {
   return error instanceof PanelError && error.code === METHOD_NOT_FOUND;

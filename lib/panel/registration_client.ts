@@ -15,7 +15,7 @@ import { jsonFields, parseJson } from "../parse/json.ts";
 import { USER_AGENT } from "../version.ts";
 import { LearnedTokenPlace } from "./authentication.ts";
 import { CALL_TIMEOUT_MS, STOP_GRACE_MS } from "./call_timeouts.ts";
-import { isUnknownMethod } from "./client_v2.ts";
+import { isUnknownMethod, UNKNOWN_METHOD } from "./client_v2.ts";
 import { createPanelFetch, isHtml, type PanelResponse, statusError } from "./http_exchange.ts";
 import { type NodeCredentials, parseNode } from "./node_store.ts";
 import { PanelConnection } from "./panel_connection.ts";
@@ -31,9 +31,6 @@ export type RegistrationOutcome =
   | { readonly kind: "refused" | "failed" | "doubtful"; readonly error: PanelError };
 
 const CALL = "register (POST /api/clients/register)";
-
-/** A method that no panel has: a call of it changes nothing. */
-const UNKNOWN_METHOD = "agent.noop";
 
 /** The calls about a registration, over the same connection settings as reports. */
 export class RegistrationClient {
