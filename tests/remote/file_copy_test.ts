@@ -131,6 +131,25 @@ Deno.test("copyFile() and moveFile() make no folders for a source that is not th
   });
 });
 
+Deno.test("copyFile() and moveFile() wait for the folders above the destination", async () => {
+  const { mkdir } = Deno;
+  await withFiles(async (files) => {
+    await makeTree(files.folder);
+    Deno.mkdir = async (path, options) => {
+      for (let turn = 0; turn < 10; turn++) await new Promise((turn) => setTimeout(turn, 0));
+      await mkdir(path, options);
+    };
+    try {
+      await files.result("copy", { source: "~/tree", destination: "~/a/b/copy" });
+      await files.result("move", { source: "~/tree", destination: "~/c/d/tree" });
+    } finally {
+      Deno.mkdir = mkdir;
+    }
+    await checkTree(`${files.folder}/a/b/copy`, files.folder);
+    await checkTree(`${files.folder}/c/d/tree`, files.folder);
+  });
+});
+
 Deno.test("copyFile() says why it can't make a folder", async () => {
   const { mkdir } = Deno;
   await withFiles(async (files) => {
