@@ -628,3 +628,16 @@ Deno.test("runTerminal() tells what the system says when it gives no terminal", 
   });
   await Deno.remove(folder, { recursive: true });
 });
+
+Deno.test("runTerminal() keeps little of endless errors of what opens a terminal", async () => {
+  const folder = await Deno.makeTempDir();
+  const babble = "head -c 5000000 /dev/zero | tr '\\0' x >&2";
+  writeExecutable(`${folder}/script`, `#!/bin/sh\n${babble}\nexit 1\n`);
+  await withTerminal({ env: { PATH: `${folder}:${PATH}` } }, async ({ ended }) => {
+    const reason = await ended;
+    assertMatch(reason, /^it could not be opened: x{1000,}$/);
+    // A thousand characters, and what came with them.
+    assert(reason.length < 200_000, `${reason.length}`);
+  });
+  await Deno.remove(folder, { recursive: true });
+});
