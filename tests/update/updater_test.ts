@@ -431,6 +431,22 @@ Deno.test("performUpdate() throws when the running agent does not report", async
   assertEquals(world.server.requestedPaths, ["/latest"]);
 });
 
+Deno.test("performUpdate() waits a minute for a report of the running agent", async () => {
+  await using world = await World.open();
+  world.server.publish("1.3.0", PROGRAM);
+  const parts = world.parts();
+  const health = parts.agent.health.bind(parts.agent);
+  let looks = 0;
+  parts.agent.health = () => {
+    looks++;
+    const found = health();
+    return found && { ...found, acceptedAtMs: undefined };
+  };
+  await assertRejects(() => performNow(parts), Error, "the panel accepts no reports");
+  // One to know whether it runs, and then one each half second, the last one at its end.
+  assertEquals(looks, 122);
+});
+
 Deno.test("performUpdate() downloads nothing for an agent that would not come back", async () => {
   await using world = await World.open();
   world.server.publish("1.3.0", PROGRAM);
