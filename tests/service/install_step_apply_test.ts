@@ -60,8 +60,10 @@ Deno.test("applySteps() replaces a running program, but not the file itself", as
   const old = await new Response(open.readable).text();
   assertEquals(old, "old");
   const text = it.text(path);
+  assertEquals(text, Deno.readTextFileSync(it.system.program.path));
+  const { ino } = Deno.statSync(it.root + path);
   await applySteps([{ ...copy, from: it.root + path }], it.system, signal);
-  assertEquals(it.text(path), text);
+  assertEquals([it.text(path), Deno.statSync(it.root + path).ino], [text, ino]);
 });
 
 Deno.test("applySteps() removes files, and succeeds when they are missing", async () => {

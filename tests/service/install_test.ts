@@ -359,7 +359,7 @@ Deno.test("install() creates a user service without root", async () => {
   const home = "/home/ann";
   await using fake = new FakeSystem({
     folders: ["run/systemd/system", "home/ann", "run/user/1000"],
-    fakes: { id: "echo ann", systemctl: "", loginctl: "", journalctl: "" },
+    fakes: { id: '[ "$*" = -un ] && echo ann', systemctl: "", loginctl: "", journalctl: "" },
     system: { uid: 1000, home, userRuntimeDir: "/run/user/1000" },
   });
   const before = fake.tree();
