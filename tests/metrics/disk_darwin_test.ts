@@ -67,6 +67,7 @@ Deno.test("DarwinDiskCollector.collect() leaves out a removed disk until it is m
   const rule = () => disk.mounts().find(({ mountPoint }) => mountPoint === "/Volumes/Stick")?.rule;
   assertEquals(rule(), "statfs failed");
   state.gone.clear();
+  assertEquals(disk.collect(), { totalBytes: 1_000, usedBytes: 600 }, "until the next look");
   time.tick(60_000);
   await mounts.refresh();
   assertEquals(disk.collect(), { totalBytes: 1_050, usedBytes: 620 });

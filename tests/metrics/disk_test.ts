@@ -512,6 +512,8 @@ Deno.test("DiskCollector.missingPart() names a disk in a folder that its user ma
   assertEquals(missing?.message, 'Cannot statfs "/usb": permission denied');
   assert(missing instanceof UnmeasuredPart);
   assertEquals(missing.part, "/usb");
+  assert(missing.cause instanceof Error && "code" in missing.cause);
+  assertEquals(missing.cause.code, "EACCES");
   machine.denied.clear();
   machine.uses["/usb"] = use(50, 50);
   assertEquals(machine.step(60_000), [70, 150]);

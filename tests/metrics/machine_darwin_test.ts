@@ -233,6 +233,20 @@ Deno.test("openDarwinMachine() follows the configured lists and mode", async () 
   );
 });
 
+Deno.test("openDarwinMachine() counts the included interfaces alone", async () => {
+  await using mac = new FakeMac("macbook-arm64");
+  const { network, collectors } = await open(mac, "--include-nics", "en1");
+  takeSnapshot(collectors);
+  const counted = network.interfaces().filter(({ counted }) => counted);
+  assertDataEquals(counted.map(({ name }) => name), ["en1"]);
+});
+
+Deno.test("openMac() takes the usual HOST_PROC for none", async () => {
+  const machine = await openMachine(configOf([], { HOST_PROC: "/proc" }), MAC);
+  assertDataEquals(machine.roots.proc, "/proc");
+  await machine.close?.();
+});
+
 Deno.test("openDarwinMachine() keeps measuring in a sealed process", async () => {
   const program = `
 import { openDarwinMachine } from "${new URL(

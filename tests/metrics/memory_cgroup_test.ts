@@ -63,6 +63,8 @@ Deno.test("openMemoryCgroup() reads a container's limit and use by version 1", (
   const memory = group?.collect();
   files[`${folder}/memory.memsw.limit_in_bytes`] = `${511 * MIB}\n`;
   assertDataEquals(group?.collect()?.swap, { limitBytes: 0, usedBytes: MIB });
+  files[`${folder}/memory.stat`] = STAT_1.replace(/total_swap.*\n/, "");
+  assertDataEquals(group?.collect()?.swap, undefined, "it is not accounted");
   assertDataEquals([memory?.limitBytes, memory?.currentBytes], [512 * MIB, 200 * MIB]);
   assertDataEquals(memory?.inactiveFileBytes, 30 * MIB);
   assertDataEquals(memory?.swap, { limitBytes: 256 * MIB, usedBytes: MIB });

@@ -115,6 +115,8 @@ for (const [mode, used] of [["htop", 460], ["available", 350], ["all", 900]] as 
     const arcstats = fakeSource(() => ARCSTATS);
     const memory = new MemoryCollector(fakeSource(() => MEMINFO), { mode, arcstats });
     assertDataEquals(memory.collect()?.memory.usedBytes, used * KIB);
+    const isTakenOff = /ZFS taken off/.test(memory.sources("/proc/meminfo").ram);
+    assertEquals(isTakenOff, mode !== "all");
   });
 }
 
@@ -243,6 +245,8 @@ Deno.test("openMemory() knows the ZFS of another /proc, whatever lies over its o
 
 Deno.test("openMemory() knows ZFS when it runs, but not behind lxcfs", () => {
   const { "/.dockerenv": _, ...machine } = LIMITED;
+  const { ram } = openMemory(fakeHost(machine), { mode: "htop", isOwn: true }).sources("M");
+  assertEquals(ram.startsWith("M, mode htop: "), true, ram);
   assertEquals(kibibytes({ ...machine, ...ARCSTATS_FILE }), [1000, 500]);
   assertEquals(kibibytes({ ...machine, ...ARCSTATS_FILE, "/proc/self/mountinfo": LXCFS }), [
     1000,

@@ -80,3 +80,19 @@ for (
     }
   });
 }
+
+Deno.test("darwinInterfaceTraits() knows drivers by the names of their interfaces", () => {
+  const drivers: Record<string, readonly string[]> = {
+    device: ["en", "fw"],
+    bridge: ["bridge"],
+    tunnel: ["utun", "ipsec", "gif", "stf", "tun", "tap", "feth"],
+    stacked: ["awdl", "llw", "ap", "p2p", "anpi", "vlan", "bond"],
+  };
+  for (const [kind, names] of Object.entries(drivers)) {
+    for (const name of names) {
+      const { device, bridge, tunnel, stacked } = darwinInterfaceTraits(`${name}10`);
+      const is = Object.entries({ device, bridge, tunnel, stacked }).filter(([, it]) => it);
+      assertEquals(is.map(([it]) => it), [kind], name);
+    }
+  }
+});

@@ -48,6 +48,7 @@ const CONTAINERS: ReadonlyArray<readonly [string | undefined, Record<string, str
   ["openvz", { "/proc/vz/version": "" }],
   ["wsl", { "/proc/sys/kernel/osrelease": "5.15.90.1-microsoft-standard-WSL2\n" }],
   ["wsl", { "/proc/sys/kernel/osrelease": "4.4.0-19041-Microsoft\n" }],
+  ["wsl", { "/proc/sys/kernel/osrelease": "6.6.36-WSL2+\n" }],
   [undefined, { "/proc/sys/kernel/osrelease": "6.5.0-1015-azure\n" }],
   ["podman", { "/run/.containerenv": "" }],
   ["docker", { "/.dockerenv": "" }],
