@@ -8,10 +8,11 @@ const { signal } = new AbortController();
 /** Dials through a proxy that resolves names, whose last answer is `answer`; gives what it was asked for. */
 async function dialThrough(
   answer: Uint8Array<ArrayBuffer>,
-  url = "ws://panel.test:8443",
+  { url = "ws://panel.test:8443", login = "" } = {},
 ): Promise<{ first: string; request: string }> {
-  await using proxy = startSocksProxy({ answer });
-  const dialer = new NetDialer({ proxies: { http: `socks5h://127.0.0.1:${proxy.port}` } });
+  await using proxy = startSocksProxy({ answer, ...(login === "" ? {} : { login }) });
+  const user = login === "" ? "" : `${login}@`;
+  const dialer = new NetDialer({ proxies: { http: `socks5h://${user}127.0.0.1:${proxy.port}` } });
   const { stream } = await dialer.dial(new URL(url), { signal });
   const buffer = new Uint8Array(10);
   const count = await stream.read(buffer) ?? 0;
@@ -38,7 +39,7 @@ Deno.test("openSocksTunnel() reads the bound address of any kind, and nothing be
 
 Deno.test("openSocksTunnel() asks for an address as such, and for names of up to 255 bytes", async () => {
   const answer = Uint8Array.from([...AGREED, 1, 0, 0, 0, 0, 0, 0, 104]);
-  const requestOf = async (url: string) => (await dialThrough(answer, url)).request;
+  const requestOf = async (url: string) => (await dialThrough(answer, { url })).request;
   assertEquals(await requestOf("ws://192.0.2.1:258"), "192.0.2.1:258");
   assertEquals(
     await requestOf("ws://[2001:db8::1]:8443"),
@@ -46,6 +47,13 @@ Deno.test("openSocksTunnel() asks for an address as such, and for names of up to
   );
   const name = `${"a".repeat(60)}.`.repeat(4) + "panel.test";
   assertEquals(await requestOf(`ws://${name}:8443`), `${name}:8443`);
+  const user = "u".repeat(255);
+  assertEquals((await dialThrough(answer, { login: `${user}:p` })).first, "h");
+  await assertRejects(
+    () => dialThrough(answer, { login: `${user}u:p` }),
+    DialError,
+    "the user is too long for SOCKS 5",
+  );
 });
 
 Deno.test("openSocksTunnel() says why the proxy refuses", async () => {

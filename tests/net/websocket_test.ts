@@ -257,6 +257,23 @@ Deno.test(
   },
 );
 
+Deno.test("openWebSocket() throws when its request can't be written", async () => {
+  const stream = {
+    read: () => new Promise<never>(() => {}),
+    write: () => Promise.reject(new Error("broken pipe")),
+    close() {},
+  };
+  const dialing = openWebSocket("ws://panel.test", {
+    dialer: { dial: () => Promise.resolve({ stream }) },
+    headers: [],
+    maxMessageBytes: 1024,
+    openTimeoutMs: 60_000,
+    signal: new AbortController().signal,
+  });
+  const error = await assertRejects(() => dialing, ResponseError, "the connection was lost");
+  assertEquals(error.kind, "closed");
+});
+
 Deno.test("openWebSocket() removes its listener from the signal", sanitized, async () => {
   const { signal, listeners } = countedSignal();
   let count = 0;
