@@ -180,7 +180,7 @@ function keyOf(address: string): string {
 function targetBytes(address: string): readonly number[] {
   const bytes = addressBytes(address) ?? [];
   const [c = 0, d = 0, ...last] = bytes.slice(10);
-  if (bytes.length === 4 || bytes.slice(0, 10).some((byte) => byte !== 0)) return bytes;
+  if (bytes.slice(0, 10).some((byte) => byte !== 0)) return bytes;
   const isMapped = c === 0xff && d === 0xff;
   // The deprecated form; :: and ::1 are no addresses of IPv4.
   const isCompatible = c === 0 && d === 0 && last.slice(0, 3).some((byte) => byte !== 0);
