@@ -272,6 +272,16 @@ Deno.test("ProbeSchedule gives -1 for targets that can't be used, and says so on
   assertStringIncludes(lines[0] ?? "", "1 more");
 });
 
+Deno.test("ProbeSchedule says of a single target that can't be used no more than that", async () => {
+  const lines = await collectedDebugLog(() => {
+    using bench = new Bench();
+    bench.schedule.update([task(1, { target: "-f" }), task(2)]);
+    return Promise.resolve();
+  });
+  assertEquals(lines.length, 1);
+  assertMatch(lines[0] ?? "", / warning probe: Cannot parse [^(]*"-f"[^(]*; its result is -1$/);
+});
+
 Deno.test("ProbeSchedule goes on when a probe or the receiver of results fails", async () => {
   let failures = 0;
   const lines = await collectedDebugLog(async () => {
