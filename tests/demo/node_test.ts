@@ -12,6 +12,11 @@ Deno.test("PanelNode is reachable after a report or a pull, and until its WebSoc
   assertEquals([node.connection, node.isReachable], [connection, true]);
   node.detach(connection);
   assertEquals([node.connection, node.isReachable], [undefined, false]);
+  const older = { version: "v1", send() {}, end() {} } as const;
+  node.attach(older);
+  assertEquals([node.isReachable, node.sendPing({ id: 1, kind: "", target: "" })], [true, true]);
+  node.detach(older);
+  assertEquals([node.isReachable, node.sendPing({ id: 1, kind: "", target: "" })], [false, false]);
 });
 
 Deno.test("PanelNode.attach() ends the WebSocket before, and sends what waited over the new one", () => {

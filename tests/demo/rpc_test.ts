@@ -3,7 +3,7 @@ import { FileManager } from "../../lib/demo/file_manager.ts";
 import { PanelNode } from "../../lib/demo/node.ts";
 import { PanelState } from "../../lib/demo/panel_state.ts";
 import { FakeTime } from "../fake_time.ts";
-import { answerRpc } from "../../lib/demo/rpc.ts";
+import { answerRpc, rpcError, rpcResult } from "../../lib/demo/rpc.ts";
 
 Deno.test("answerRpc() gives eight events at most with the answer to a report, the oldest first", async () => {
   const { signal } = new AbortController();
@@ -40,4 +40,22 @@ Deno.test("answerRpc() holds a pull by POST alone: over a WebSocket events come 
     return before;
   };
   assertEquals([await pull("v2 websocket"), await pull("v2 post")], [true, false]);
+});
+
+Deno.test("an answer goes over a WebSocket where the message had an id, or could not be read", () => {
+  const unreadable = { code: -32700, message: "parse error" } as const;
+  const refused = { code: -32601, message: "method not found" } as const;
+  const table: [reply: ReturnType<typeof rpcResult>, status: number, isSent: boolean][] = [
+    [rpcResult({}, 0), 200, true],
+    [rpcResult({}, null), 200, false],
+    [rpcResult({}, undefined), 200, false],
+    [rpcError(refused, "x"), 400, true],
+    [rpcError(refused, null), 400, false],
+    [rpcError(refused), 400, false],
+    [rpcError(unreadable), 400, true],
+  ];
+  for (const [{ status, isSentOverSocket, body }, expected, isSent] of table) {
+    assertEquals([status, isSentOverSocket], [expected, isSent], body);
+    assertEquals("id" in JSON.parse(body), isSent && !body.includes("-32700"));
+  }
 });
