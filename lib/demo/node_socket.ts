@@ -16,8 +16,6 @@ export interface SocketPanel {
   readonly dataTimeoutMs: number;
   /** Whether control pings count as data. */
   readonly acceptsPings: boolean;
-  /** Aborts when the panel closes. */
-  readonly signal: AbortSignal;
 }
 
 /** A WebSocket, which becomes the node's present one when it is attached. */
@@ -38,9 +36,6 @@ export class NodeSocket implements NodeConnection {
     this.version = version;
     this.#socket = socket;
     this.#panel = panel;
-    const { node, signal } = panel;
-    const stopDeadline = () => clearTimeout(this.#deadline);
-    signal.addEventListener("abort", stopDeadline, { once: true });
     if (panel.acceptsPings) socket.on("ping", () => this.#restartDeadline());
     socket.on("message", (data) => {
       if (this.#isMute) return;
@@ -48,9 +43,8 @@ export class NodeSocket implements NodeConnection {
       onMessage(new TextDecoder().decode(data), this).catch(() => socket.terminate());
     });
     socket.on("close", () => {
-      stopDeadline();
-      signal.removeEventListener("abort", stopDeadline);
-      if (this.#isAttached) node.detach(this);
+      clearTimeout(this.#deadline);
+      if (this.#isAttached) panel.node.detach(this);
     });
   }
 
