@@ -245,3 +245,25 @@ Deno.test("StandInPanel has a token and a key of its own, the key with remote co
   assertMatch(remote.pageUrl, /\/#[0-9a-f]{32}$/);
   assertEquals(remote.key === remote.token, false);
 });
+
+Deno.test("StandInPanel compresses messages where an agent offers that, each on its own", () =>
+  withPanel(async (panel) => {
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port: panel.port });
+    const lines = [
+      `GET /api/clients/v2/rpc?token=${panel.token} HTTP/1.1`,
+      `Host: 127.0.0.1:${panel.port}`,
+      ...["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"],
+      ...[
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+        "Sec-WebSocket-Extensions: permessage-deflate",
+      ],
+    ];
+    await connection.write(new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`));
+    const buffer = new Uint8Array(1_000);
+    const count = await connection.read(buffer) ?? 0;
+    const head = new TextDecoder().decode(buffer.subarray(0, count)).toLowerCase();
+    const [, extensions = ""] = /sec-websocket-extensions: (.*)\r\n/.exec(head) ?? [];
+    assertEquals(extensions.split("; ").sort(), [
+      ...["client_no_context_takeover", "permessage-deflate", "server_no_context_takeover"],
+    ]);
+  }));
