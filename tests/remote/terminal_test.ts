@@ -464,9 +464,15 @@ test(
       await Deno.writeTextFile(`${home}/go`, "");
       await eventually(() => exists(`${home}/done`));
       {
-        // Every 20 ms a part of what lies in the pipes is read, until all is.
+        // Every 20 ms a part of what lies in the pipes is read, until no more comes.
         using time = new FakeTime();
-        await time.pass(1_000, { stepMs: 20 });
+        const [script] = started.children();
+        const io = () => Deno.readTextFileSync(`/proc/${script?.pid}/io`);
+        for (let [stood, before] = [0, ""]; stood < 5;) {
+          await time.pass(200, { stepMs: 20 });
+          stood = io() === before ? stood + 1 : 0;
+          before = io();
+        }
       }
       const second = new TerminalSocket();
       sockets.give(second);
