@@ -535,3 +535,12 @@ Deno.test("NetworkCollector.collect() counts nothing of one that has gone before
   text = row("eth0");
   assertEquals(step(), 7);
 });
+
+Deno.test("NetworkCollector.collect() begins with a bond's own counters, whatever its members have", async () => {
+  using time = new FakeTime();
+  const kernel = new Kernel(time);
+  const bond = kernel.make("bond0", { kind: "bond", bytes: 5_000 });
+  kernel.enslave(kernel.make("eth0", { bytes: 100 }), bond);
+  assertEquals((await kernel.step())[0], 5_000);
+  assertEquals((await kernel.step())[0], 5_000);
+});

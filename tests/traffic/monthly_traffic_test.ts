@@ -605,3 +605,17 @@ Deno.test("MonthlyTraffic.state() tells when its month was last seen", () => {
     world.wait(DAY_MS);
   }
 });
+
+Deno.test("MonthlyTraffic.set() logs what it has set", async () => {
+  const lines = await collectedLog(() => {
+    using world = new FakeMonth("2026-11-10T12:00:00");
+    world.pass(10);
+    world.look();
+    world.month.set({ sentBytes: 5 });
+    return Promise.resolve();
+  });
+  assertEquals(
+    lines.at(-1)?.replace(/^\S+ info +agent: /, ""),
+    "The month's traffic was set: up 5 B, down 20 B since 2026-11-01",
+  );
+});

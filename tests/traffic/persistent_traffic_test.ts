@@ -250,3 +250,31 @@ Deno.test("readTraffic() goes on from the state of the day of its options, and n
     Deno.removeSync(folder, { recursive: true });
   }
 });
+
+Deno.test("persistTraffic() has made its file when it returns, and leaves all other rows as they are", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const config = configOf(["--month-rotate", "1", "--state-dir", folder]);
+    const machine = machineOf(config, () => 1);
+    const { prototype } = Deno.FsFile;
+    const { syncData } = prototype;
+    const disk = Promise.withResolvers<void>();
+    prototype.syncData = () => disk.promise;
+    let hasReturned = false;
+    const opening = persistTraffic(config, machine, undefined).finally(() => hasReturned = true);
+    for (let turn = 0; turn < 3; turn++) await realTurn();
+    prototype.syncData = syncData;
+    assertEquals(hasReturned, false);
+    disk.resolve();
+    const { collectors, run } = await opening;
+    assertEquals(trafficStateFile(config).read(), { value: undefined, problems: [] });
+    const others = collectors.filter((row) => machine.collectors.includes(row));
+    assertEquals([others.length, collectors.length], [
+      machine.collectors.length - 1,
+      machine.collectors.length,
+    ]);
+    await run(AbortSignal.abort());
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
