@@ -316,6 +316,20 @@ Deno.test("FileUploads.commit() brings the content to the disk before its name, 
   });
 });
 
+Deno.test("FileUploads.commit() can be tried again when the file does not get its name", async () => {
+  const { rename } = Deno;
+  await withFiles(async (files) => {
+    for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
+    Deno.rename = () =>
+      Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
+    const error = await files.error("upload_commit", COMMIT).finally(() => Deno.rename = rename);
+    assertEquals(error, "permission denied");
+    assertEquals(namesIn(files.folder), [".komari-upload-u1.part"]);
+    await files.result("upload_commit", COMMIT);
+    assertEquals(await Deno.readFile(`${files.folder}/file`), CONTENT);
+  });
+});
+
 Deno.test("FileUploads.commit() waits for a part that comes a second time", async () => {
   await withFiles(async (files) => {
     for (const index of [0, 1]) await files.result("upload_stream", part(files, index));
