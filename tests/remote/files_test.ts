@@ -111,6 +111,18 @@ Deno.test("Files.handle() tries for a minute to send an answer", async () => {
   assertEquals(await answeredAfter(3 * 60_000), 0);
 });
 
+Deno.test("Files.close() tries no more to send an answer", async () => {
+  using time = new FakeTime();
+  await withFiles(async (files, sender) => {
+    sender.beforeEach = () => Promise.reject(new Error("the panel is away"));
+    files.handle(order("1", "list"));
+    await time.run(100);
+    assertEquals(time.timers, 1);
+    await files.close();
+    assertEquals(time.timers, 0);
+  }, { isOff: true });
+});
+
 Deno.test("Files.handle() says so when its answer is too large for the panel", async () => {
   await withFiles(async (files, sender) => {
     const tried: FileResult[] = [];
