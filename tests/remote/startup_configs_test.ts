@@ -22,3 +22,15 @@ Deno.test("StartupConfigs.handle() tries for 20 s to send the configuration", as
   assertEquals(await answeredAfter(10_000), ["a"]);
   assertEquals(await answeredAfter(60_000), []);
 });
+
+Deno.test("StartupConfigs.close() tries no more to send the configuration", async () => {
+  using time = new FakeTime();
+  const sender = new FakeSender();
+  sender.beforeEach = () => Promise.reject(new Error("the panel is away"));
+  const configs = new StartupConfigs(sender, configOf());
+  configs.handle({ kind: "startup config", requestId: "a" });
+  await time.run(100);
+  assertEquals(time.timers, 1);
+  await configs.close();
+  assertEquals(time.timers, 0);
+});
