@@ -172,3 +172,12 @@ Deno.test("ResultQueue.add() resolves after one try, whatever comes of it, and w
   await hangs;
   void close;
 });
+
+Deno.test("ResultQueue.add() counts the bytes of those alone that wait", async () => {
+  let accepted = 0;
+  using results = new QueueUnderTest(() => Promise.resolve(void accepted++));
+  const lines = await collectedLog(async () => {
+    for (let id = 0; id < 10_000; id++) await results.add(`${id}`, "x".repeat(1000));
+  });
+  assertEquals([accepted, lines], [10_000, []]);
+});
