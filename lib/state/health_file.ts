@@ -11,7 +11,7 @@ export const HEALTH_LOCK = `${HEALTH_FILE}.lock`;
 export const HEALTH_BYTES = 8192;
 /** Longer texts, such as the reason of a missing seal, are cut. */
 const MAX_TEXT_LENGTH = 300;
-/** Panels whose state fits into the record, whatever their texts are. */
+/** Panels whose state fits into the record, unless most have long texts that are not Latin. */
 const MAX_PANELS = 8;
 const BLANK = 0x20;
 
