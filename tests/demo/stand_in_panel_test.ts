@@ -37,6 +37,24 @@ Deno.test("StandInPanel accepts the messages of an agent by POST, and sends orde
     assertEquals(state.counts.refused, 0);
   }));
 
+Deno.test("StandInPanel reads compressed messages, up to 8 MiB when they are whole", () =>
+  withPanel(async (panel) => {
+    const post = async (message: string): Promise<number> => {
+      const body = new Blob([message]).stream().pipeThrough(new CompressionStream("gzip"));
+      const response = await fetch(`${panel.url}/api/clients/v2/rpc?token=${panel.token}`, {
+        ...{ method: "POST", body, headers: { "content-encoding": "gzip" } },
+      }).catch(() => undefined);
+      await response?.body?.cancel();
+      return response?.status ?? 0;
+    };
+    const message = envelope("agent.report", { report: REPORT }, 1);
+    assertEquals(await post(message), 200);
+    assertEquals(await post(message + " ".repeat(7 * MIB)), 200);
+    assertEquals(panel.state.counts.reports, 2);
+    const status = await post(message + " ".repeat(8 * MIB));
+    assertEquals([status === 200, panel.state.counts.reports], [false, 2]);
+  }));
+
 Deno.test("StandInPanel refuses messages that it can't read, and strangers", () =>
   withPanel(async (panel) => {
     for (

@@ -110,7 +110,18 @@ Deno.test("Programs.output() returns what a program prints, unless it fails or t
     programs.output("/bin/sh", { ...OPTIONS, args: ["-c", script] }, { limitBytes: 3, timeoutMs });
   assertEquals(await run("echo out; echo err >&2"), "out");
   assertEquals(await run("echo out; exit 1"), undefined);
-  assertEquals(await run("sleep 1000", 1), undefined);
+  const { kill } = Deno;
+  const reached: number[] = [];
+  Deno.kill = (pid, signal) => {
+    reached.push(pid);
+    kill(pid, signal);
+  };
+  try {
+    assertEquals(await run("sleep 1000", 1), undefined);
+  } finally {
+    Deno.kill = kill;
+  }
+  assertEquals(reached.map(Math.sign), [-1], "its whole group");
   const missing = programs.output("/nowhere", OPTIONS, { limitBytes: 3, timeoutMs: 60_000 });
   assertEquals(await missing, undefined);
 });

@@ -101,6 +101,14 @@ Deno.test("NodeRegistration.onOutcome() registers once a day at most, whatever t
   }
 });
 
+Deno.test("NodeRegistration.onOutcome() registers again when the clock was days ahead the last time", async () => {
+  const machine = forgottenMachine(11 * DAY_MS + 60 * MINUTE_MS);
+  await report(machine, { rediscover: true }, async (node, pass) => {
+    await pass(11);
+    assertEquals([machine.asked, node.token], [1, "new1"]);
+  });
+});
+
 Deno.test("NodeRegistration.onOutcome() registers again as soon as the day is over", async () => {
   const machine = forgottenMachine(9 * DAY_MS + 35 * MINUTE_MS);
   await report(machine, { rediscover: true }, async (node, pass) => {

@@ -33,6 +33,8 @@ Deno.test("parseInstallRecord() throws when a path is dangerous or a field is wr
   const bad: Record<string, unknown>[] = [
     { trees: ["/"] },
     { trees: ["/etc"] },
+    { trees: ["/etc/."] },
+    { trees: ["/./etc"] },
     { trees: ["/var/lib/../.."] },
     { trees: ["/var/lib/x/"] },
     { trees: "/var/lib/x" },

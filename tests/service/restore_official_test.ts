@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { officialRecordStep, readOfficialRecord } from "../../lib/service/official_record.ts";
 import { restore } from "../../lib/service/restore_official.ts";
+import type { TargetSystem } from "../../lib/service/target_system.ts";
 import {
   configOf,
   FakeSystem,
@@ -62,6 +63,30 @@ Deno.test("restore() keeps this agent when the official one does not start", asy
   assertEquals([machine.isUp("komari-agent"), machine.isUp(NAME)], [false, true]);
   assertEquals(machine.calls().includes("rc-update del komari-agent default"), true);
   assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.isDone, true);
+});
+
+Deno.test("restore() keeps this agent when it is told to stop", async () => {
+  await using machine = new OfficialMachine();
+  await replaced(machine);
+  const stopping = new AbortController();
+  const { tools } = machine.system;
+  const system: TargetSystem = {
+    ...machine.system,
+    tools: {
+      has: (tool) => tools.has(tool),
+      run: async (command, options) => {
+        const result = await tools.run(command, options);
+        if (command.args.join(" ") === "komari-agent restart") stopping.abort(new Error("told"));
+        return result;
+      },
+    },
+  };
+  const restoring = withoutWaiting(
+    system,
+    (it) => restore(configOf(["uninstall", "--restore"]), it, stopping.signal),
+  );
+  await assertRejects(() => restoring, Error, "told");
+  assertEquals([machine.isUp("komari-agent"), machine.isUp(NAME)], [false, true]);
 });
 
 Deno.test("restore() changes nothing when the official agent was removed", async () => {

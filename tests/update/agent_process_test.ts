@@ -40,6 +40,19 @@ async function withAgent(
   }
 }
 
+Deno.test("AgentProcess.health() is that of the service's agent, where another one runs", async () => {
+  await withAgent((ofService, child) =>
+    withAgent((other) => {
+      const service = { restart: [], runtimeFolder: ofService };
+      const agent = new AgentProcess({
+        ...{ path: PROGRAM, folders: [other], service, tools: NO_TOOLS },
+      });
+      assertEquals(agent.health()?.pid, child.pid);
+      return Promise.resolve();
+    })
+  );
+});
+
 Deno.test("AgentProcess.restart() ends the agent with the restart code and waits", async () => {
   await withAgent(async (folder, child) => {
     const agent = agentIn(folder);
