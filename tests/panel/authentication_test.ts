@@ -86,6 +86,8 @@ Deno.test("callAuthenticated() sends the token nowhere else than it was told to"
   }
   const other = { ...PANEL, token: "日本", tokenPlace: new LearnedTokenPlace("auto") };
   assertEquals(await callsTo(other, { query: 401, header: 200 }), "query 401");
+  const spaced = { ...PANEL, token: "a b", tokenPlace: new LearnedTokenPlace("auto") };
+  assertEquals(await callsTo(spaced, { query: 401, header: 200 }), "query 401");
   // What is no 401 says nothing about the token.
   const access = { ...PANEL, tokenPlace: new LearnedTokenPlace("auto") };
   assertEquals(await callsTo(access, { query: 403, header: 200 }), "query 403");

@@ -235,3 +235,13 @@ Deno.test("statusError() names the proxy's password and the panel's token", () =
     "unavailable",
   ]);
 });
+
+Deno.test("statusError() quotes a panel's message before its error, and takes texts only", () => {
+  const reason = (answer: unknown) =>
+    statusError("ask", { status: 500, text: JSON.stringify(answer) }).message;
+  assertEquals(
+    reason({ error: "code 7", message: "no space" }),
+    'Cannot ask: status 500, "no space"',
+  );
+  assertEquals(reason({ error: "code 7", message: 7 }), 'Cannot ask: status 500, "code 7"');
+});

@@ -109,6 +109,13 @@ Deno.test("parsePanelMessage() reads answers, with their errors and their events
     events: [],
   });
   assertEquals(read({ id: 3, result: null }), { kind: "answer", id: 3, events: [] });
+  assertEquals(read({ id: 3 }), { kind: "answer", id: 3, events: [] });
+  assertEquals(read({ id: 3, error: { message: "not saved", data: "" } }), {
+    kind: "answer",
+    id: 3,
+    error: { text: "not saved" },
+    events: [],
+  });
   assertEquals(
     read({ id: 4, error: { code: -32000, message: "not saved", data: "no such column" } }),
     {

@@ -4,9 +4,10 @@ import { onlySyntaxErrors } from "../parse/only_syntax_errors.ts";
 
 const HERE = { endpoint: "https://here.example", uuid: "u-1", token: "t1", registeredAtMs: 17 };
 const THERE = { endpoint: "https://there.example/base", uuid: "u-2", token: "t2" };
+const LONGEST = { ...THERE, uuid: "u".repeat(64), token: "!~".repeat(128) };
 
 Deno.test("parseKnownNodes() reads what formatKnownNodes() writes", () => {
-  for (const nodes of [[], [HERE], [THERE, HERE], [{ ...HERE, registeredAtMs: 0 }]]) {
+  for (const nodes of [[], [HERE], [THERE, HERE], [{ ...HERE, registeredAtMs: 0 }], [LONGEST]]) {
     assertEquals(parseKnownNodes(formatKnownNodes(nodes)), nodes);
   }
 });
@@ -39,6 +40,10 @@ const BAD: Record<string, string> = {
   "an endpoint that is no text": formatKnownNodes([HERE]).replace('"https://here.example"', "1"),
   "a node that is null": '{"version":1,"nodes":[null]}',
   "a text that is cut off": formatKnownNodes([HERE]).slice(0, -20),
+  "an id of 65 characters": formatKnownNodes([{ ...HERE, uuid: "u".repeat(65) }]),
+  "a token of 257 characters": formatKnownNodes([{ ...HERE, token: "t".repeat(257) }]),
+  "a token with a space": formatKnownNodes([{ ...HERE, token: "t 1" }]),
+  "a token with a line break": formatKnownNodes([{ ...HERE, token: "t1\n" }]),
   "nothing": "",
 };
 

@@ -75,6 +75,20 @@ Deno.test("NodeStore throws for a damaged file, unless damage is ignored", async
   }
 });
 
+Deno.test("NodeStore goes on with the older copy of a damaged file, and says so", async () => {
+  await withFolder(async (folder) => {
+    const text = JSON.stringify({ version: 1, nodes: [NODE] });
+    Deno.writeTextFileSync(`${folder}/auto-discovery.json`, text.slice(0, -5));
+    Deno.writeTextFileSync(`${folder}/auto-discovery.json.bak`, text);
+    const log = await collectedLog(() => {
+      assertEquals(store(folder).read(), [NODE]);
+      return Promise.resolve();
+    });
+    assertEquals(log.length, 1);
+    assertMatch(log[0] ?? "", /warning panel: .*\/auto-discovery\.json is damaged/);
+  });
+});
+
 Deno.test("NodeStore.lock() excludes other processes, and differs from the lock of the traffic state", async () => {
   await withFolder(async (folder) => {
     using one = store(`${folder}/new`);

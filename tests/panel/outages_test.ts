@@ -203,3 +203,13 @@ Deno.test('OutageLog does not say "trying again" of results of probes, which are
     STARTED,
   ]);
 });
+
+Deno.test("OutageLog logs a status that has changed, though the failure is of the same kind", () => {
+  const failed = (status: number) =>
+    new PanelError(`status ${status}`, { failure: "unavailable", status });
+  const lines = panelLines(() => {
+    const log = new OutageLog();
+    for (const status of [502, 502, 403, 403]) log.onOutcome(failed(status), "report");
+  });
+  assertEquals(lines, ["warning status 502; trying again", "warning status 403; trying again"]);
+});
