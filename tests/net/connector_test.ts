@@ -76,4 +76,7 @@ Deno.test("Connector.lookUp() puts IPv4 first where a name server is asked, whos
   const nameServer = { host: "127.0.0.1", port: names.port };
   const addresses = await new Connector({ nameServer }).lookUp("panel.test", { signal });
   assertEquals(addresses.map((address) => address.includes(":")), [false, false, true, true]);
+  const preferring = new Connector({ nameServer, preferFamily: 6 });
+  const preferred = await preferring.lookUp("panel.test", { signal });
+  assertEquals(preferred.map((address) => address.includes(":")), [true, true, false, false]);
 });

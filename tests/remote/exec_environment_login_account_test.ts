@@ -16,6 +16,15 @@ const passwd =
 for (
   const [what, uid, programs, folders, account] of [
     ["its own", 0, ["/bin/zsh", "/bin/bash"], ["/root"], ["root", "/root", "/bin/zsh"]],
+    [
+      "the system's bash where there are three",
+      0,
+      [
+        ...["/usr/local/bin/bash", "/usr/bin/bash", "/bin/bash"],
+      ],
+      ["/root"],
+      ["root", "/root", "/bin/bash"],
+    ],
     ["bash where its own is missing", 0, ["/bin/bash"], ["/root"], ["root", "/root", "/bin/bash"]],
     [
       "bash where nobody logs in",

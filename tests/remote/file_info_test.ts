@@ -78,3 +78,22 @@ Deno.test("readOwnerNames() reads files of 4 MiB, and nothing else", async () =>
     Object.assign(Deno, { stat, readTextFile });
   }
 });
+
+Deno.test("describeFile() describes a link that leads nowhere, one that can't be read, and the root", async () => {
+  const owners = { users: new Map(), groups: new Map() };
+  const folder = Deno.makeTempDirSync();
+  const { readLink } = Deno;
+  try {
+    Deno.symlinkSync("missing", `${folder}/link`);
+    const link = await describeFile(`${folder}/link`, owners);
+    assertEquals([link.name, link.is_symlink, link.mode.at(0)], ["link", true, "l"]);
+    assertEquals([link.is_dir, link.target], [false, "missing"]);
+    Deno.readLink = () => Promise.reject(new Deno.errors.PermissionDenied("permission denied"));
+    assertEquals((await describeFile(`${folder}/link`, owners)).target, undefined);
+  } finally {
+    Deno.readLink = readLink;
+    Deno.removeSync(folder, { recursive: true });
+  }
+  const { name, path, is_dir } = await describeFile("/", owners);
+  assertEquals([name, path, is_dir], ["/", "/", true]);
+});

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { PanelError } from "../../lib/panel/panel_error.ts";
 import { ResultQueue } from "../../lib/remote/result_queue.ts";
 import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
@@ -180,4 +181,43 @@ Deno.test("ResultQueue.add() counts the bytes of those alone that wait", async (
     for (let id = 0; id < 10_000; id++) await results.add(`${id}`, "x".repeat(1000));
   });
   assertEquals([accepted, lines], [10_000, []]);
+});
+
+Deno.test("ResultQueue.add() goes on with the shorter result alone, until the panel takes it", async () => {
+  using time = new FakeTime();
+  const sent: string[] = [];
+  const tooLarge = new PanelError("too large", { failure: "unavailable", status: 413 });
+  const queue = new ResultQueue();
+  const lines = await collectedLog(async () => {
+    queue.add({
+      name: "the result",
+      bytes: 1,
+      expiresAfterMs: 60 * 60_000,
+      send() {
+        sent.push("whole");
+        return Promise.reject(tooLarge);
+      },
+      sendShorter() {
+        sent.push("shorter");
+        return sent.length < 4 ? Promise.reject(new Error("the panel is away")) : Promise.resolve();
+      },
+    });
+    await time.run(60_000);
+  });
+  assertEquals(sent, ["whole", "shorter", "shorter", "shorter"]);
+  assertEquals([queue.size, lines.some((line) => line.includes("Gave up"))], [0, false]);
+});
+
+Deno.test("ResultQueue.close() leaves no timer for what fails only then", async () => {
+  using time = new FakeTime();
+  const late = Promise.withResolvers<void>();
+  const queue = new ResultQueue();
+  const lines = await collectedLog(async () => {
+    queue.add({ name: "a", bytes: 1, expiresAfterMs: 60_000, send: () => late.promise });
+    await time.run(1);
+    const closing = queue.close();
+    late.reject(new Error("the connection is closed"));
+    await closing;
+  });
+  assertEquals([queue.size, time.timers, lines], [0, 0, []]);
 });

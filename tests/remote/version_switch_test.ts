@@ -130,6 +130,11 @@ Deno.test("VersionSwitch.handle() refuses all else, and says so once", async () 
       VERSION,
       `version "${VERSION}": it is installed already`,
     ],
+    [
+      new VersionSwitch(programs),
+      `V${VERSION} `,
+      `version "V${VERSION} ": it is installed already`,
+    ],
   ];
   for (const [versions, version, words] of cases) {
     const lines = await collectedLog(() => {
@@ -183,6 +188,10 @@ Deno.test("VersionSwitch.handle() names the newest release to an order that it d
     assertEquals(started, [lookup], version);
     const reason = 'only the newest release can be installed, which is "1.2.30"';
     assert(line.endsWith(`Refused to switch to version "${version}": ${reason}`), line);
+  }
+  for (const version of ["1.2", "1.2.*", "2"]) {
+    const { started } = await switchTo(version, { newest: "1.20.3", verdict: "newer" });
+    assertEquals(started, [lookup], `1.20.3 is not ${version}`);
   }
   const reasons = {
     "failed before": "the newest release, 1.2.30, has failed on this machine before",
