@@ -60,8 +60,9 @@ function panelResults(
     const known = health.panels[at]?.panel === panel
       ? health.panels[at]
       : health.panels.find((it) => it.panel === panel);
-    const { acceptedAtMs = 0 } = known ?? health;
-    return { panel, isAccepted: acceptedAtMs >= sinceMs, error: known?.error?.text };
+    const { acceptedAtMs } = known ?? health;
+    const isAccepted = acceptedAtMs !== undefined && acceptedAtMs >= sinceMs;
+    return { panel, isAccepted, error: known?.error?.text };
   });
 }
 

@@ -22,6 +22,8 @@ const TYPO = ["-e", "https://tow.example", "-t", "t0ken-2"];
  */
 class Machine extends FakeSystem implements Disposable {
   readonly up = new Set(["one.example", "two.example"]);
+  /** Older agents name no panels. */
+  namesPanels = true;
   /** Commands that fail, by their beginning. */
   failing = "";
   #health: HealthFile | undefined;
@@ -80,7 +82,7 @@ class Machine extends FakeSystem implements Disposable {
           : { error: { text: "connection refused", atMs: Date.now() } }),
       };
     });
-    this.#health?.setPanels(states, { now: true });
+    if (this.namesPanels) this.#health?.setPanels(states, { now: true });
     if (this.text(CONFIG).includes("9100")) {
       this.#health?.setProblem("metrics", "127.0.0.1 port 9100: Address already in use");
     }
@@ -240,6 +242,35 @@ Deno.test("install() returns to the installation before when a step fails, or it
   assertEquals(machine.content(), before);
   assertStringIncludes(machine.printed.join("\n"), "Interrupted.");
   assertStringIncludes(machine.printed.at(-1) ?? "", "It is back, and the panel accepts");
+});
+
+Deno.test("install() says whether the installation before reports again, also of older agents", async () => {
+  for (
+    const [namesPanels, isUpAgain] of [
+      ...[[true, true], [true, false], [false, true], [false, false]] as const,
+    ]
+  ) {
+    await using machine = new Machine(OPENRC);
+    using _agent = machine;
+    machine.namesPanels = namesPanels;
+    assertEquals(await machine.install(ONE), undefined);
+    machine.up.delete("one.example");
+    const { system } = machine;
+    const config = configOf(["install", "-i", "9"], { root: machine.root });
+    await installNow(config, {
+      ...system,
+      printLine(line: string) {
+        system.printLine(line);
+        if (line.startsWith("Putting") && isUpAgain) machine.up.add("one.example");
+      },
+    });
+    assertEquals(
+      machine.printed.at(-1),
+      isUpAgain
+        ? "It is back, and the panel accepts its reports."
+        : "It is back and keeps trying, but no report has been accepted yet.",
+    );
+  }
 });
 
 Deno.test("install() returns to the updates and the user before", async () => {
