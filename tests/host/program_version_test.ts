@@ -45,6 +45,24 @@ Deno.test("readProgramVersion() asks for JSON and passes no secret variables", a
   }
 });
 
+Deno.test("readProgramVersion() passes the variables without which a program may not start", async () => {
+  const names = ["PATH", "HOME", "TMPDIR", "DENO_DIR", "LD_LIBRARY_PATH"];
+  const { get } = Deno.env;
+  const PATH = get.call(Deno.env, "PATH") ?? "";
+  Object.assign(Deno.env, {
+    get: (name: string) => name === "PATH" ? PATH : names.includes(name) ? `/${name}` : undefined,
+  });
+  try {
+    const words = names.map((name) => `$${name}`).join(" ");
+    await withProgram(`printf '{"version": "%s"}' "${words}"`, async (path) => {
+      const printed = await readProgramVersion(path, { signal: never() });
+      assertEquals(printed, [PATH, ...names.slice(1).map((name) => `/${name}`)].join(" "));
+    });
+  } finally {
+    Object.assign(Deno.env, { get });
+  }
+});
+
 Deno.test("readProgramVersion() kills a hanging program with its children", async () => {
   const script = `trap '' TERM\nsleep 1000 & echo $! >"$0.pid"\nwait\nsleep 1000`;
   await withProgram(script, async (path) => {

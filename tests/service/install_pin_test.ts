@@ -7,6 +7,7 @@ import { configOf, FakeSystem, installNow, PUBLIC_KEY, USERS } from "./fake_syst
 const { signal } = new AbortController();
 const NAME = "komari-agent-deno";
 const RECORD = `/etc/${NAME}/install.json`;
+const CONFIG = `/etc/${NAME}/config.json`;
 const ARGS = ["-e", "https://p.example", "-t", "top-secret"];
 const RELEASES = ["--update-url", "https://u.example/latest", "--update-key", PUBLIC_KEY];
 
@@ -45,6 +46,12 @@ Deno.test("install() with --pin stays at its version until that is unset", async
   assertEquals(machine.tree(), before);
   await install("--pin");
   assertEquals(record(), VERSION);
+  const [config, pinned] = [machine.text(CONFIG), machine.text(RECORD)];
+  machine.write(CONFIG, config.replace('"pin": true', '"pin": false'));
+  machine.write(RECORD, pinned.replace(`"pinned": "${VERSION}"`, '"pinned": "0.0.7"'));
+  await install();
+  assertEquals([record(), hasUpdates()], ["", true], "its owner has changed the configuration");
+  await install("--pin");
   await install("--unset", "pin");
   assertEquals([record(), hasUpdates()], ["", true]);
 });

@@ -66,6 +66,26 @@ Deno.test("applySteps() replaces a running program, but not the file itself", as
   assertEquals([it.text(path), Deno.statSync(it.root + path).ino], [text, ino]);
 });
 
+Deno.test("applySteps() copies a file whose number on another file system is the same", async () => {
+  await using it = fake();
+  const path = "/opt/program";
+  it.write(path, "old");
+  it.write("/srv/program", "new");
+  const from = `${it.root}/srv/program`;
+  const { statSync } = Deno;
+  const { ino, dev } = statSync(it.root + path);
+  Object.assign(Deno, {
+    statSync: (asked: string) =>
+      asked === from ? { ...statSync(asked), ino, dev: dev + 1 } : statSync(asked),
+  });
+  try {
+    await applySteps([{ do: "copy", path, from, mode: 0o755 }], it.system, signal);
+  } finally {
+    Object.assign(Deno, { statSync });
+  }
+  assertEquals(it.text(path), "new");
+});
+
 Deno.test("applySteps() removes files, and succeeds when they are missing", async () => {
   await using it = fake();
   it.write("/opt/a/b", "");

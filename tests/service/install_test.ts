@@ -440,6 +440,9 @@ Deno.test("install() returns the service to its own user when --as-root=false", 
   assertEquals(await again(), `${NAME}:${NAME}`);
   assertEquals(fake.calls().filter((line) => line.startsWith("chown")), []);
   assertEquals(await again("--as-root"), "root:root");
+  await again("--as-root=false", "--state-dir", "/srv/state");
+  const given = fake.calls().filter((line) => line.startsWith("chown"));
+  assertEquals(given, [], "root has written nothing into a folder that is new");
 });
 
 Deno.test("install() records that it enabled lingering", async () => {
@@ -608,6 +611,16 @@ Deno.test("install() keeps paths of options absolute, for root's updates too", a
   const { rootOptions } = JSON.parse(fake.text(`/etc/${NAME}/install.json`));
   assertEquals(rootOptions.ca_cert, "/srv/here/own/ca.pem");
   assertStringIncludes(fake.text(`/etc/init.d/${NAME}-update`), "/srv/here/own/ca.pem");
+});
+
+Deno.test("install() takes what is given now before what root gave earlier, for root's updates too", async () => {
+  await using fake = openrc();
+  await installNow(configOf([...ARGS, ...RELEASES]), fake.system);
+  const words = ["install", "--update-url", "https://newer.example"];
+  await installNow(configOf(words, { root: fake.root }), fake.system);
+  const { rootOptions } = JSON.parse(fake.text(`/etc/${NAME}/install.json`));
+  assertEquals(rootOptions.update_url, "https://newer.example");
+  assertStringIncludes(fake.text(`/etc/init.d/${NAME}-update`), "https://newer.example");
 });
 
 Deno.test("install() keeps the auto-discovery key readable for the service only", async () => {

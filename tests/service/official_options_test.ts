@@ -68,6 +68,16 @@ Deno.test("importSettings() prefers the file over the environment over flags", (
   ]);
 });
 
+Deno.test("importSettings() reads the file that the environment names rather than the flag's", () => {
+  const env = { AGENT_CONFIG_FILE: "/etc/variable.json" };
+  const files = { "/etc/variable.json": '{"token": "one"}', "/etc/flag.json": '{"token": "two"}' };
+  const taken = importSettings(
+    official("-e https://p --config /etc/flag.json", { env }),
+    from(files),
+  );
+  assertEquals([taken.given.get("token"), taken.notes], ["one", []]);
+});
+
 Deno.test("importSettings() imports the proxies of the service, in either case, and nothing like them", () => {
   const proxies = {
     HTTPS_PROXY: "http://p:1",

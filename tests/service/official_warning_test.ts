@@ -28,6 +28,13 @@ Deno.test("withoutOfficialWarning() takes the warning away, and nothing else", (
   for (const text of others) assertEquals(withoutOfficialWarning(text), text);
 });
 
+Deno.test("withoutOfficialWarning() takes at most twelve lines between the first and the last", () => {
+  const [first = "", last = ""] = [WARNING.split("\n")[0], WARNING.split("\n").at(-2)];
+  const block = (lines: number) => `${first}\n${"a line\n".repeat(lines)}${last}\n`;
+  assertEquals(withoutOfficialWarning(`Welcome.\n${block(12)}Bye.\n`), "Welcome.\nBye.\n");
+  assertEquals(withoutOfficialWarning(block(13)), block(13));
+});
+
 Deno.test("removeOfficialWarnings() cleans up once the official agent is replaced", async () => {
   await using machine = new OfficialMachine();
   const script = "/etc/update-motd.d/99-komari-agent-warning";

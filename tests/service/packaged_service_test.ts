@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
+import { readInstallContext } from "../../lib/service/install_context.ts";
+import { planInstall } from "../../lib/service/install_plan.ts";
 import { isPackageConfigured } from "../../lib/service/packaged_service.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
 import { uninstall } from "../../lib/service/uninstall.ts";
@@ -173,6 +175,12 @@ Deno.test("install() of a packaged program names its Deno and its state folder w
     "ReadWritePaths=/srv/state",
     "",
   ]);
+  const config = configOf(ARGS);
+  const context = await readInstallContext(config, { ...system, program, denoPath: deno }, signal);
+  for (const usual of ["/usr/local/bin/deno", "/usr/bin/deno"]) {
+    const { service } = planInstall(config, { ...context, deno: usual });
+    assertEquals(service.deno, "deno", "found on the path of the unit");
+  }
   assert(fake.tree().includes("/srv/state/ 700"));
   assertEquals(JSON.parse(fake.text(`/etc/${NAME}/config.json`)).state_dir, "/srv/state");
 });

@@ -138,8 +138,8 @@ Deno.test("choosePanels() makes no two nodes of one panel the same", () => {
     ...[panel("one", "a"), panel("one", "b"), panel("two", "c"), panel("two", "d")],
   ] as const;
   const installed = { ...first, panels };
-  const nodes = (name: string, token: string) => {
-    const words = ["install", "-e", `https://${name}.example`, "-t", token];
+  const nodes = (name: string, token: string, ...more: string[]) => {
+    const words = ["install", "-e", `https://${name}.example`, "-t", token, ...more];
     const config = choosePanels(configOf(words), installed);
     return [config, ...config.furtherPanels].map(({ token }) => token).join(" ");
   };
@@ -147,4 +147,8 @@ Deno.test("choosePanels() makes no two nodes of one panel the same", () => {
     assertEquals(nodes(name, token), "a b c d", "nothing is new");
   }
   assertEquals([nodes("one", "x"), nodes("two", "x")], ["x b c d", "a b x d"]);
+  for (const option of ["--replace-panel", "--add"]) {
+    assertEquals(nodes("one", "b", option), "a b c d", `${option} of one that is there`);
+  }
+  assertEquals(nodes("one", "a", "-e", "https://three.example", "-t", "e"), "a e", "given now");
 });
