@@ -56,7 +56,7 @@ function shownProxies(
     : proxyVariables(proxiesFromEnvironment(env));
   return Object.entries(found).map(([key, url]) => ({
     key,
-    value: url.replace(/:\/\/[^/@]*@/, `://${HIDDEN}@`),
+    value: url.replace(/^((?:[^/]*:\/\/)?)[^/]*@/, `$1${HIDDEN}@`),
     source: isConfigInstalled ? path : `variable ${key}`,
   }));
 }

@@ -86,7 +86,7 @@ export function secretsOf(
 
 /** A URL's password, as written and decoded. */
 function passwords(url: string): string[] {
-  const [, password] = /^[^:/]*:\/\/[^:@/]*:(.*)@/s.exec(url) ?? [];
+  const [, password] = /^[^:/]*:\/\/[^:/]*:(.*)@/s.exec(url) ?? [];
   if (password === undefined) return [];
   return [password, attempt(() => decodeURIComponent(password)) ?? password];
 }

@@ -39,7 +39,7 @@ export function publicConfig(config: Config): Record<string, unknown> {
 function shownValue(value: unknown, secrets: readonly string[]): unknown {
   if (typeof value === "number" || typeof value === "boolean") return value;
   if (typeof value === "string") {
-    const withoutLogin = value.replace(/:\/\/[^/@\s]*@/g, "://");
+    const withoutLogin = value.replace(/:\/\/[^/?#\s]*@/g, "://");
     return redactSecrets(redactQueries(withoutLogin), secrets);
   }
   if (Array.isArray(value) && value.every((item) => typeof item === "string")) {

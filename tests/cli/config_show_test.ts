@@ -68,6 +68,12 @@ Deno.test("runConfigShow() hides every secret, and names a file that others can 
   }
 });
 
+Deno.test("runConfigShow() hides a secret within the value of another option", async () => {
+  const services = "https://ip.example.com/s3cret-token";
+  const text = await output(configOf(["--config", "c", "--ip-services", services, "--json"]));
+  assertEquals(JSON.parse(text).options.ip_services.value, "https://ip.example.com/…");
+});
+
 Deno.test("runConfigShow() prints JSON by keys", async () => {
   const { file, options } = JSON.parse(await output(configOf(["--config", "c", "--json"])));
   assertEquals(file, "c");
@@ -126,6 +132,31 @@ Deno.test("runConfigShow() names the variables of proxies, and hides their passw
   assertStringIncludes(chinese ?? "", "配置文件：无\n\n面板\n");
   assertStringIncludes(chinese ?? "", "\n\n代理\n");
   assertMatch(chinese ?? "", /^ {2}rediscover +关闭 +默认$/m);
+});
+
+Deno.test("runConfigShow() hides all of a password with an @ in it, and one without a scheme before it", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const lines = [
+      "HTTP_PROXY=me@corp:s3@cret@p.example:1",
+      "HTTPS_PROXY=http://u:s3@cret@p.example",
+    ];
+    Deno.writeTextFileSync(`${folder}/environment`, `${lines.join("\n")}\nNO_PROXY=a@b,c\n`);
+    const installed = { configPath: `${folder}/config.json`, isConfigInstalled: true };
+    const context = new FakeContext();
+    runConfigShow({ ...configOf(["--json"]), ...installed }, context);
+    const { HTTP_PROXY, HTTPS_PROXY } = JSON.parse(context.printed).proxies;
+    assertEquals([HTTP_PROXY.value, HTTPS_PROXY.value], [
+      "********@p.example:1",
+      "http://********@p.example",
+    ]);
+    const own = new FakeContext({ https_proxy: "me@corp:s3@cret@p.example:1" });
+    runConfigShow(configOf(["--json"]), own);
+    const { value } = JSON.parse(own.printed).proxies.HTTPS_PROXY;
+    assertEquals(value, "http://********@p.example:1");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
 
 Deno.test("runConfigShow() names the installed service's file and its saved proxies", () => {

@@ -8,6 +8,7 @@ Deno.test("secretsOf() has a proxy's password in every spelling, whatever is in 
   assertEquals(secrets("http://u:a%3Ab%2F@h"), ["a%3Ab%2F", "a:b/"]);
   assertEquals(secrets("http://u:p@ss/w:d@h:1"), ["p@ss/w:d"]);
   assertEquals(secrets("http://u:100%safe@h"), ["100%safe"]);
+  assertEquals(secrets("http://me@corp.example:s3cret@h:1"), ["s3cret"]);
   assertEquals(secrets("http://user@host:3128"), []);
   assertEquals(secrets("socks5://host:1080"), []);
 });

@@ -45,6 +45,15 @@ Deno.test("publicConfig() hides every secret, from whichever source", () => {
   assertEquals(config.ip_services, ["https://ip.example.com/?…"]);
 });
 
+Deno.test("publicConfig() hides a password with an @ in it, and a secret within another value", () => {
+  const config = shown([
+    ...["-e", "https://panel.example.com/t0ken-of-this-node", "-t", "t0ken-of-this-node"],
+    ...["--ip-services", "https://user:pass@word@ip.example.com,https://ip.example.com/?a@b"],
+  ]);
+  assertEquals(config.endpoint, "https://panel.example.com/…");
+  assertEquals(config.ip_services, ["https://ip.example.com", "https://ip.example.com/?a@b"]);
+});
+
 Deno.test("publicConfig() hides a token that comes from a file", () => {
   const config = shown(["-e", "https://panel.example.com", "--token-file", "/token"]);
   assertEquals([config.token, config.token_file], ["(hidden)", "/token"]);
