@@ -71,9 +71,11 @@ Deno.test("checksJson() has every check, and whether none has failed", () => {
 });
 
 Deno.test("parseCheck() takes every field, and refuses a check without one that it needs", () => {
-  const whole = { ...CHECK, panel: "p.ex\nample", advice: "give s3cret\n" };
+  const title = "X s3cret\x1b";
+  const whole = { ...CHECK, title, panel: "p.ex\nample", advice: "give s3cret\n" };
   assertEquals(parseCheck(whole, ["s3cret"]), [{
     ...CHECK,
+    title: "X … ",
     panel: "p.ex ample",
     advice: "give … ",
   }]);

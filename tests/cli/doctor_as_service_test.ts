@@ -138,6 +138,11 @@ Deno.test("runAsService() tests from this shell where the checks can't run as th
     ["an end", { checked: { code: 1, output: "x\n{}\nCannot start\nend\n" } }, "Cannot start"],
     ["no checks", { checked: { output: "{}\n" } }, "no answer"],
     ["no words", { checked: { code: 3, output: "one\ntwo\n" } }, "two"],
+    [
+      "a failure",
+      { checked: { code: 1, output: "Cannot x\nFailed to start\nsee log\n" } },
+      "Failed",
+    ],
     ["a limit", { checked: { code: 1, output: "Too many open files\nx\n" } }, "Too many"],
   ];
   for (const [name, options, reason] of failing) {
@@ -173,11 +178,23 @@ Deno.test("runAsService() uses the service's proxies where it can't run as the s
   );
 });
 
-Deno.test("runAsService() says that another user's service is for root", {
-  ignore: Deno.uid() === 0,
-}, async () => {
-  const { run } = await runWith({ change: { scope: "system" } });
-  assertStringIncludes(run?.result.advice ?? "", "run it as root (sudo)");
+Deno.test("runAsService() says that another user's service is for root, and runs one's own", async () => {
+  const { uid } = Deno;
+  try {
+    Deno.uid = () => 1000;
+    const { run, commands } = await runWith({ change: { scope: "system" } });
+    assertStringIncludes(run?.result.advice ?? "", "run it as root (sudo)");
+    assertEquals(commands, []);
+    assertEquals((await runWith({ change: { scope: "user" } })).run?.checks, [CHECK]);
+  } finally {
+    Deno.uid = uid;
+  }
+});
+
+Deno.test("runAsService() goes on where a file of the service's variables is gone", async () => {
+  const output = "User=x\nEnvironmentFiles=/nowhere/of/this/test (ignore_errors=yes)\n";
+  const { run } = await runWith({ shown: { output } });
+  assertEquals([run?.checks, run?.result.status], [[CHECK], "ok"]);
 });
 
 Deno.test("runAsService() leaves options of the command line out of the service, and says so", async () => {

@@ -448,6 +448,7 @@ Deno.test("panelChecks() say what to do about each answer that is no panel's", a
     [401, { "www-authenticate": "Basic" }, "{}", "the token is not the cause"],
     [401, {}, "<title>401 Authorization Required</title>", "the token is not the cause"],
     [400, {}, PLAIN_TO_HTTPS, "use https://127.0.0.1"],
+    [400, {}, "Client sent an HTTP request to an HTTPS server.", "use https://127.0.0.1"],
     [413, {}, "<title>413 Request Entity Too Large</title>", "client_max_body_size"],
     [502, {}, "<title>502 Bad Gateway</title>", "the panel behind it is down"],
     [503, {}, "Service Unavailable", "the panel behind it is down"],

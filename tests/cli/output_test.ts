@@ -17,6 +17,9 @@ Deno.test("inCharacterSet() keeps signs, unless the locale has only ASCII", () =
     [{ LC_ALL: "C.utf8", LANG: "C" }, "✓ ✗ → …"],
     [{ LC_ALL: "C", LANG: "en_US.UTF-8" }, "+ x -> ..."],
     [{ LC_CTYPE: "POSIX" }, "+ x -> ..."],
+    [{ LC_ALL: "C", LC_CTYPE: "C.UTF-8" }, "+ x -> ..."],
+    [{ LC_CTYPE: "C", LANG: "en_US.UTF-8" }, "+ x -> ..."],
+    [{ LC_ALL: "C.UTF-8", LC_CTYPE: "C" }, "✓ ✗ → …"],
     [{ LANG: "de_DE.ISO-8859-1" }, "+ x -> ..."],
   ];
   for (const [env, text] of table) assertEquals(inCharacterSet(env)("✓ ✗ → …"), text);
@@ -27,7 +30,7 @@ Deno.test({
   ignore: Deno.stdout.isTerminal(),
   fn() {
     assertEquals(terminalColumns({ COLUMNS: "60" }), 60);
-    for (const COLUMNS of ["", "0", "-1", "x", "1e3"]) {
+    for (const COLUMNS of ["", "0", "-1", "x", "1e3", "10000"]) {
       assertEquals(terminalColumns({ COLUMNS }), Infinity);
     }
     assertEquals(terminalColumns({}), Infinity);

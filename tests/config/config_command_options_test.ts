@@ -57,3 +57,28 @@ Deno.test("resolveConfig() lets each command have its own", () => {
     assertEquals(values(config), expected, args);
   }
 });
+
+Deno.test("resolveConfig() refuses options that have no meaning together", () => {
+  const key = "MCowBQYDK2VwAyEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+  const wrong: [args: string, words: string][] = [
+    ["install --add --replace-panel", "Cannot use --add and --replace-panel together"],
+    ["uninstall --keep-state --restore", "Cannot use --keep-state and --restore together"],
+    ["install --manager openrc", "Cannot use --manager but with --print"],
+    ["install --manager openrc --print --replace", "Cannot use --manager but with --print"],
+    [`update --update-key ${key}`, "Cannot use --update-key without --update-url"],
+  ];
+  for (const [args, words] of wrong) {
+    assertThrows(() => resolveConfig({ ...NOTHING, args: args.split(" ") }), UsageError, words);
+  }
+});
+
+Deno.test("resolveConfig() lets a panel have files only where it has remote control", () => {
+  const of = (args: string) => {
+    const { remoteControl, remoteFiles } = resolveConfig({ ...NOTHING, args: args.split(" ") });
+    return [remoteControl, remoteFiles];
+  };
+  assertEquals(of("--gpu"), [false, false]);
+  assertEquals(of("--enable-remote-control"), [true, true]);
+  assertEquals(of("--enable-remote-control --disable-remote-files"), [true, false]);
+  assertEquals(of("--enable-remote-control --disable-web-ssh"), [false, false]);
+});

@@ -31,8 +31,9 @@ Deno.test("readConfigFile() says where the syntax is wrong, and shows nothing of
     ['{"token": "s3cret', "at line 1, column 11"],
   ];
   for (const [text, place] of wrong) {
-    const { message } = assertThrows(() => read(text), UsageError, place, text);
+    const { message, cause } = assertThrows(() => read(text), UsageError, place, text);
     assertEquals(message.includes("s3cret"), false, message);
+    assertEquals(String(cause).includes("s3cret"), false, String(cause));
     assertEquals(message.startsWith("Cannot use --config c: it is no valid JSON"), true, message);
   }
 });

@@ -48,6 +48,14 @@ Deno.test("resolveConfig() finds the installed configuration unless a panel is n
       installedConfigs: () => ["/etc/komari-agent-deno/config.json"],
     });
     assertEquals([config.intervalSeconds, config.isConfigInstalled], [undefined, false]);
+    const ofVariable = resolveConfig({
+      args: command,
+      env: { AGENT_ENDPOINT: own },
+      readText: () => '{"interval": 7, "token": "of-the-service"}',
+      readMode: () => 0o600,
+      installedConfigs: () => ["/etc/komari-agent-deno/config.json"],
+    });
+    assertEquals([ofVariable.token, ofVariable.isConfigInstalled], ["", false]);
   }
 });
 
@@ -76,6 +84,7 @@ Deno.test("resolveConfig() lets no agent trust an installed configuration of ano
     "key token_file of the installed configuration is ignored, because another user owns that file",
   ]);
   assertEquals(resolveConfig(sources(["--dry-run"])).token, "");
+  assertEquals(resolveConfig(sources(["install"])).caCerts, [], "install merges them itself");
 });
 
 Deno.test("an update goes by what root was told, and not by what the agent owns", () => {

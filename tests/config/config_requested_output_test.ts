@@ -16,6 +16,9 @@ Deno.test("requestedOutput() looks where the configuration does, and never throw
   assertEquals(of([], { AGENT_CONFIG_FILE: "c" }), "json");
   assertEquals(of(["--log-format", "text"], { AGENT_LOG_FORMAT: "json" }), "text");
   assertEquals(of(["--log-format", "text", "--log-format", "json"]), "json", "the last one counts");
+  assertEquals(of(["--log-format=json", "--log-format=text"]), "text");
+  assertEquals(of(["--config", "c"], { AGENT_LOG_FORMAT: "text" }), "text");
+  assertEquals(of(["--config", "c"], { AGENT_LOG_FORMAT: "" }), "json", "as if not set");
   for (const path of ["bad", "gone", ""]) assertEquals(of(["--config", path]), "text");
   assertEquals(of(["--log-format"]), "text");
 });

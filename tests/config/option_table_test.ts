@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { type Command, COMMANDS } from "../../lib/config/commands.ts";
-import { commandsOf } from "../../lib/config/option.ts";
+import { commandsOf, findOption, type OptionSources } from "../../lib/config/option.ts";
 import { OPTION_ROWS, OPTIONS, resolveOptions } from "../../lib/config/option_table.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 
@@ -307,4 +307,28 @@ Deno.test("OPTIONS refuse texts that mean nothing to them, each by its own rule"
     const row = OPTION_ROWS.find((row) => row.flag === flag);
     assertThrows(() => row?.parse(wrong), RangeError, allowed, flag);
   }
+});
+
+Deno.test("findOption() takes the strongest source of flag, variable, file, record and official agent", () => {
+  const map = (text: string) => new Map([["interval", text]]);
+  const sources: OptionSources = {
+    flags: new Map([[OPTIONS.intervalSeconds, "1"]]),
+    env: { AGENT_INTERVAL: "2" },
+    file: map("3"),
+    filePath: "/c",
+    recorded: map("4"),
+    imported: map("5"),
+  };
+  const none = { flags: new Map(), env: {}, file: new Map(), recorded: new Map() };
+  const found = (weaker: Partial<OptionSources>) => {
+    const { text, origin, rank } = findOption(OPTIONS.intervalSeconds, { ...sources, ...weaker }) ??
+      {};
+    return [text, origin, rank];
+  };
+  const { flags, env, file, recorded } = none;
+  assertEquals(found({}), ["1", "flag --interval", 0]);
+  assertEquals(found({ flags }), ["2", "variable AGENT_INTERVAL", 1]);
+  assertEquals(found({ flags, env }), ["3", "key interval of /c", 2]);
+  assertEquals(found({ flags, env, file }), ["4", "interval of the installation", 3]);
+  assertEquals(found({ flags, env, file, recorded }), ["5", "interval of the official agent", 4]);
 });
