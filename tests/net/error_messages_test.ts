@@ -92,3 +92,36 @@ Deno.test("tlsErrorMessage() takes an end of the connection, however the librari
   }
   assertEquals(tlsErrorMessage(failure("odd (os error 5)"), server), `${start}odd`);
 });
+
+Deno.test("tlsErrorMessage() knows the words of both libraries for a server that is not trusted", () => {
+  const server = { host: "panel.test", port: 443 };
+  const table: [message: string, code: string | undefined, words: string][] = [
+    ["self-signed certificate", "DEPTH_ZERO_SELF_SIGNED_CERT", "it is self-signed"],
+    ["self-signed certificate in certificate chain", undefined, "it is self-signed"],
+    [
+      "Hostname/IP does not match certificate's altnames: Host: panel.test.",
+      "ERR_TLS_CERT_ALTNAME_INVALID",
+      "it is for another name",
+    ],
+    [
+      "unable to verify the first certificate",
+      "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+      "its issuer is unknown to this machine, or it is not valid at this time",
+    ],
+  ];
+  for (const [message, code, words] of table) {
+    assertEquals(
+      tlsErrorMessage(failure(message, code), server),
+      `Cannot trust the certificate of panel.test: ${words}`,
+    );
+  }
+  const plain = "Cannot connect to panel.test port 443: it does not speak TLS; " +
+    "is it an http:// address?";
+  for (
+    const error of [
+      failure("received corrupt message of type InvalidContentType"),
+      failure("write EPROTO: wrong version number"),
+      failure("write EPROTO", "ERR_SSL_WRONG_VERSION_NUMBER"),
+    ]
+  ) assertEquals(tlsErrorMessage(error, server), plain);
+});

@@ -54,6 +54,11 @@ Deno.test("openSocksTunnel() asks for an address as such, and for names of up to
     DialError,
     "the user is too long for SOCKS 5",
   );
+  await assertRejects(
+    () => dialThrough(answer, { login: `u:${user}p` }),
+    DialError,
+    "the password is too long for SOCKS 5",
+  );
 });
 
 Deno.test("openSocksTunnel() says why the proxy refuses", async () => {
@@ -73,4 +78,38 @@ Deno.test("openSocksTunnel() says why the proxy refuses", async () => {
     const { message } = await assertRejects(() => dialThrough(answer), DialError);
     assert(message.endsWith(`: the proxy answers ${reason}`), message);
   }
+});
+
+/** What is said of a server that answers each message by the next of these. */
+async function toldOf(login: string, ...answers: (string | number[])[]): Promise<string> {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const serving = (async () => {
+    using connection = await listener.accept();
+    for (const answer of answers) {
+      await connection.read(new Uint8Array(1000));
+      const isText = typeof answer === "string";
+      const bytes = isText ? new TextEncoder().encode(answer) : Uint8Array.from(answer);
+      await connection.write(bytes);
+    }
+    while (await connection.read(new Uint8Array(1000)) !== null);
+  })().catch(() => {});
+  const http = `socks5h://${login}127.0.0.1:${listener.addr.port}`;
+  const dialer = new NetDialer({ proxies: { http } });
+  const dialling = dialer.dial(new URL("ws://panel.test:8443"), { signal });
+  const { message } = await assertRejects(() => dialling, DialError);
+  await serving;
+  return message.replace(/.*: /, "");
+}
+
+Deno.test("openSocksTunnel() refuses a server that speaks another protocol from the start", async () => {
+  const other = "the proxy does not speak SOCKS 5";
+  assertEquals(await toldOf("", "HTTP/1.1 400 Bad Request\r\n\r\n"), other);
+  assertEquals(await toldOf("", [4, 0]), other);
+  assertEquals(await toldOf("a:b@", [0, 2], [1, 0]), other);
+});
+
+Deno.test("openSocksTunnel() names no login to a proxy that asks for one which there is not", async () => {
+  assertEquals(await toldOf("", [5, 2]), "the proxy requires another authentication method");
+  const wrong = "the proxy answers that user or password is wrong";
+  for (const status of [1, 2, 255]) assertEquals(await toldOf("a:b@", [5, 2], [1, status]), wrong);
 });
