@@ -4,7 +4,13 @@ import { configOf } from "./fake_system.ts";
 
 Deno.test("serviceConfigText() makes paths absolute and keeps other values", () => {
   const config = configOf(["install", "-e", "https://p.example", "-t", "secret", "--gpu"]);
-  const given = new Map([...config.explicitOptions, ["ca_cert", "own/ca.pem"]]);
+  const given = new Map([...config.explicitOptions, ["ca_cert", "own/ca.pem"], [
+    "host_proc",
+    "own/proc",
+  ], [
+    "config_file",
+    "",
+  ]]);
   const text = serviceConfigText({ ...config, explicitOptions: given }, {
     folder: "/home/ann",
     stateFolder: "/var/lib/node-2",
@@ -12,6 +18,8 @@ Deno.test("serviceConfigText() makes paths absolute and keeps other values", () 
   assertEquals(JSON.parse(text), {
     endpoint: "https://p.example",
     ca_cert: "/home/ann/own/ca.pem",
+    host_proc: "/home/ann/own/proc",
+    config_file: "",
     enable_gpu: true,
     token: "secret",
     state_dir: "/var/lib/node-2",

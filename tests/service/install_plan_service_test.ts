@@ -40,6 +40,24 @@ function called(fake: FakeSystem): Pick<FakeSystem, "system" | "root" | "calls">
   return { system: fake.system, root: fake.root, calls: () => fake.calls() };
 }
 
+Deno.test("planService() takes the sandbox away for root with remote control alone", async () => {
+  for (
+    const [words, isSandboxed] of [
+      [["--enable-remote-control"], true],
+      [["--as-root"], true],
+      [["--as-root", "--enable-remote-control"], false],
+    ] as const
+  ) {
+    await using fake = new FakeSystem({
+      folders: ["run/systemd/system"],
+      fakes: { ...USERS, systemctl: "", "systemd-run": "", journalctl: "" },
+    });
+    await installNow(configOf([...ARGS, ...words]), fake.system);
+    const unit = fake.text(`/etc/systemd/system/${NAME}.service`);
+    assertEquals(unit.includes("ProtectSystem=strict"), isSandboxed, words.join(" "));
+  }
+});
+
 Deno.test("planService() plans an update service of root under OpenRC", async () => {
   await using fake = openrc();
   const before = fake.tree();
@@ -163,6 +181,21 @@ for (const [name, open] of [["a Mac", mac], ["OpenRC", openrc]] as const) {
     }
   });
 }
+
+Deno.test("planService() plans a user's updates with whatever Deno that user has", async () => {
+  await using fake = new FakeSystem({
+    folders: ["run/systemd/system", "home/ann", "run/user/1000"],
+    fakes: { id: "echo ann", systemctl: "", loginctl: "", journalctl: "" },
+    system: { uid: 1000, home: "/home/ann", userRuntimeDir: "/run/user/1000" },
+  });
+  const { path } = fake.system.program;
+  const denoPath = `${await Deno.realPath(path)}-deno`;
+  await Deno.writeTextFile(denoPath, "");
+  await Deno.chmod(denoPath, 0o777);
+  const system = { ...fake.system, program: { form: "portable", path } as const, denoPath };
+  const calls = await installed({ ...called(fake), system }, [...ARGS, ...RELEASES]);
+  assertEquals(calls, [`systemctl --user enable --now ${UPDATE}.timer`]);
+});
 
 Deno.test("planService() enables the update service through its script under procd", async () => {
   await using fake = new FakeSystem({ folders: ["etc/init.d"], fakes: { ...USERS, logread: "" } });

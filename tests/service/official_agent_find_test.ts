@@ -116,6 +116,21 @@ Deno.test("findOfficialAgents() looks into each folder of services, but at no hi
   }
 });
 
+Deno.test("findOfficialAgents() takes a unit from the folder that systemd takes it from", () => {
+  const folders = ["/etc", "/usr/local/lib", "/usr/lib"];
+  const files = folders.map((folder) => [
+    `${folder}/systemd/system/x.service`,
+    `[Service]\nExecStart=/opt/komari/agent\n`,
+  ]);
+  while (files.length > 0) {
+    const paths = files.map(([path]) => path);
+    inRoot(Object.fromEntries(files), (root) => {
+      assertEquals(namesIn(root, "systemd"), [`x ${paths[0]} /opt/komari/agent 0`]);
+    });
+    files.shift();
+  }
+});
+
 Deno.test("findOfficialAgents() reads drop-ins by their names, the last one wins", () => {
   const path = "/etc/systemd/system/x.service";
   const names = ["50-e", "10-a", "40-d", "20-b", "30-c"];

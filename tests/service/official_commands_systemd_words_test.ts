@@ -9,6 +9,16 @@ Deno.test("splitSystemdWords() handles quotes and escapes", () => {
   );
 });
 
+Deno.test("splitSystemdWords() knows each escape of systemd, and leaves others as they are", () => {
+  const table: [word: string, text: string][] = [
+    [String.raw`\a\b\f\n\r\t\v\s`, "\x07\b\f\n\r\t\v "],
+    [String.raw`\\\"\'`, "\\\"'"],
+    [String.raw`\x4a\x4A\u00e4\u00E4\112\377`, "JJääJ\xff"],
+    [String.raw`\477\x4\u00e\88`, String.raw`\477\x4\u00e\88`],
+  ];
+  for (const [word, text] of table) assertEquals(splitSystemdWords(word), [text], word);
+});
+
 Deno.test("splitSystemdWords() closes an open quote at the end of the line", () => {
   assertEquals(splitSystemdWords('a "b c'), ["a", "b c"]);
   assertEquals(splitSystemdWords("a\\"), ["a\\"]);

@@ -98,6 +98,21 @@ Deno.test("uninstall() keeps the state where it is when keepsState", async () =>
   assertEquals(fake.printed.filter((line) => line.includes("did not create")), []);
 });
 
+Deno.test("uninstall() removes the state folder before too, when it was moved", async () => {
+  await using fake = new FakeSystem({
+    folders: ["run/openrc", "etc/init.d", "var/log", "srv"],
+    fakes: { ...USERS, "rc-update": "", "rc-service": "", tail: "" },
+  });
+  const before = fake.tree();
+  const words = ["install", "-e", "https://p.example", "-t", "secret", "--state-dir"];
+  for (const folder of ["/srv/one", "/srv/two"]) {
+    await installNow(configOf([...words, folder], { root: fake.root }), fake.system);
+    fake.write(`${folder}/traffic.state`, "the month's traffic");
+  }
+  await uninstall(fake.system, OPTIONS);
+  assertEquals(fake.tree(), before);
+});
+
 Deno.test("uninstall() removes what a power loss has left of each file", async () => {
   await using fake = new FakeSystem({
     folders: ["run/openrc", "etc/init.d", "var/log"],
