@@ -6,8 +6,10 @@ import {
   netstatMetrics,
   networkMetrics,
   numberMetric,
+  PRESSURE_FILES,
   pressureMetrics,
   schedstatMetrics,
+  snmp6Metrics,
   sockstatMetrics,
   softnetMetrics,
   StatReader,
@@ -81,6 +83,72 @@ Deno.test("netstatMetrics() chooses fields as node_exporter does", () => {
   assertEquals([families[0]?.type, families[0]?.help], [
     "untyped",
     "Tcp InSegs, as the kernel counts it.",
+  ]);
+});
+
+Deno.test("netstatMetrics() and snmp6Metrics() show each of node_exporter's fields, and no others", () => {
+  const wanted: Record<string, string[]> = {
+    Ip: ["Forwarding"],
+    IpExt: ["InOctets", "OutOctets"],
+    Icmp: ["InMsgs", "InErrors", "OutMsgs"],
+    Tcp: [
+      ...["ActiveOpens", "PassiveOpens", "CurrEstab", "InSegs", "OutSegs", "RetransSegs"],
+      ...["InErrs", "OutRsts"],
+    ],
+    TcpExt: [
+      ...["SyncookiesSent", "SyncookiesRecv", "SyncookiesFailed", "ListenOverflows"],
+      ...["ListenDrops", "TCPTimeouts", "TCPOFOQueue", "TCPRcvQDrop", "TCPSynRetrans"],
+    ],
+    Udp: [
+      "InDatagrams",
+      ...["NoPorts", "InErrors", "OutDatagrams", "RcvbufErrors", "SndbufErrors"],
+    ],
+    UdpLite: ["InErrors"],
+  };
+  const others: Record<string, string[]> = {
+    Ip: ["DefaultTTL", "InOctets"],
+    IpExt: ["InMcastOctets"],
+    Icmp: ["InEchos"],
+    Tcp: ["MaxConn", "AttemptFails"],
+    TcpExt: ["TCPHits", "XListenDrops", "TCPTimeoutsX"],
+    Udp: ["InCsumErrors", "MemErrors"],
+    UdpLite: ["InDatagrams"],
+  };
+  const text = Object.entries(wanted).map(([protocol, fields]) => {
+    const all = [...fields, ...others[protocol] ?? []];
+    return `${protocol}: ${all.join(" ")}\n${protocol}: ${all.map(() => 1).join(" ")}\n`;
+  }).join("");
+  const shown = (families: readonly MetricFamily[]) =>
+    lines(families).map((it) => it.slice(13, -2));
+  assertEquals(
+    shown(netstatMetrics(text, () => {})),
+    Object.entries(wanted).flatMap(([protocol, fields]) => fields.map((it) => `${protocol}_${it}`)),
+  );
+  const wanted6 = [
+    ...["Ip6_InOctets", "Ip6_OutOctets", "Icmp6_InMsgs", "Icmp6_OutMsgs", "Icmp6_InErrors"],
+    ...["Udp6_InDatagrams", "Udp6_NoPorts", "Udp6_InErrors", "Udp6_OutDatagrams"],
+    ...["Udp6_RcvbufErrors", "Udp6_SndbufErrors", "UdpLite6_InErrors"],
+  ];
+  const text6 = [...wanted6, "Ip6_InReceives", "Icmp6_InEchos", "Udp6_InCsumErrors"]
+    .map((it) => `${it.replace("_", "")} \t1\n`).join("");
+  assertEquals(shown(snmp6Metrics(text6)), wanted6);
+});
+
+Deno.test("pressureMetrics() tells of each file who waited, and who was stalled", () => {
+  const both =
+    "some avg10=0 avg60=0 avg300=0 total=1000000\nfull avg10=0 avg60=0 avg300=0 total=2000000\n";
+  const shown = PRESSURE_FILES.flatMap((file) => lines(pressureMetrics(file)(both, () => {})));
+  assertEquals(shown, [
+    "node_pressure_cpu_waiting_seconds_total 1",
+    "node_pressure_io_waiting_seconds_total 1",
+    "node_pressure_io_stalled_seconds_total 2",
+    "node_pressure_memory_waiting_seconds_total 1",
+    "node_pressure_memory_stalled_seconds_total 2",
+    "node_pressure_irq_stalled_seconds_total 2",
+  ]);
+  const irq = "full avg10=0 avg60=0 avg300=0 total=3000000\n";
+  assertEquals(lines(pressureMetrics("pressure/irq")(irq, () => {})), [
+    "node_pressure_irq_stalled_seconds_total 3",
   ]);
 });
 

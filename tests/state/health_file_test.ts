@@ -225,7 +225,7 @@ Deno.test("HealthFile.open() follows no link that somebody has put there", async
 
 Deno.test("HealthFile.open() takes no folder that others can write to", async () => {
   await withFolder((folder) => {
-    for (const mode of [0o777, 0o1777, 0o775]) {
+    for (const mode of [0o777, 0o1777, 0o775, 0o757]) {
       Deno.chmodSync(folder, mode);
       assertEquals(HealthFile.open([folder], ABOUT), undefined);
     }

@@ -186,6 +186,19 @@ Deno.test("continueCount() counts a new interface whole on the same boot, if tha
   assertEquals(boots.map(added), [7, 0, 0]);
 });
 
+Deno.test("continueCount() forgets the periods of another day of reset", () => {
+  const nothing = { sentBytes: 0, receivedBytes: 0 };
+  const other = { start: "2026-11-15", seenMs: at("2026-11-16T00:00:00"), ...nothing };
+  const context = { bootId: "b1", bootedAt: undefined, counters: { eth0: 100 } };
+  const next = nextStart("2026-11-22T00:00:00", context);
+  const others = (day: number) => {
+    const period = billingPeriodAt(next.nowMs, day);
+    const state = { ...november("b1"), others: [other] };
+    return continueCount(state, { ...next, day, period }).periods.others;
+  };
+  assertEquals([others(1), others(15)], [[other], []]);
+});
+
 Deno.test("formerName() goes by the index only on a boot that is surely the same", () => {
   const former = (before: string, now: string, index: number | undefined) =>
     formerName("lan0", {

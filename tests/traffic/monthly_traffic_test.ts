@@ -581,6 +581,18 @@ Deno.test("MonthlyTraffic.collect() counts an interface whole that returns on an
   assertEquals(world.look()[1], 2_105, "all that it shows is of this boot");
 });
 
+Deno.test("MonthlyTraffic.collect() counts an interface whole that returns on another boot with its index", () => {
+  using world = new FakeMonth("2026-11-10T12:00:00");
+  world.pass(100);
+  world.pass(1_000, "eth1");
+  assertEquals(world.look()[1], 1_100);
+  world.remove("eth1");
+  world.reboot();
+  assertEquals(world.look()[1], 1_100);
+  world.pass(1_005, "eth1");
+  assertEquals(world.look()[1], 2_105, "all that it shows is of this boot");
+});
+
 Deno.test("MonthlyTraffic.generation grows with totals that are set, and with a new month", () => {
   using world = new FakeMonth("2026-11-30T23:59:00");
   world.pass(10);

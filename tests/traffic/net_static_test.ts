@@ -53,6 +53,8 @@ Deno.test("sumNetStatic() throws for any other file", () => {
     '{"interfaces": {"eth0": [{"timestamp": 1, "tx": 0, "rx": 1e300}]}}',
     '{"interfaces": {"eth0": [{"timestamp": 1, "tx": 1.5, "rx": 0}]}}',
     '{"interfaces": {"eth0": [{"timestamp": -1, "tx": 0, "rx": 0}]}}',
+    '{"interfaces": {"eth0": [{"timestamp": 1.5, "tx": 0, "rx": 0}]}}',
+    '{"interfaces": {"eth0": [{"timestamp": 1, "tx": "1", "rx": 0}]}}',
     FILE.slice(0, -9),
   ];
   for (const text of texts) {
