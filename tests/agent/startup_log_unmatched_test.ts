@@ -40,6 +40,8 @@ Deno.test("unmatchedNotices() says nothing of a machine that the lists fit", () 
   const interfaces = [{ name: "eth0", counted: true }, { name: "lo", counted: false }];
   const lists = { ...NONE, excludeNics: ["lo"], includeMountPoints: ["/"] };
   assertEquals(unmatchedNotices(lists, machineOf(interfaces, [ROOT])), []);
+  const idle = machineOf([{ name: "lo", counted: false }], [ROOT]);
+  assertEquals(unmatchedNotices(NONE, idle), [], "no option leaves it out");
   const unmeasured = machineOf([], []);
   assertEquals(unmatchedNotices(NONE, unmeasured), []);
   const all = { ...NONE, includeNics: ["eth0"], excludeNics: ["eth1"], includeMountPoints: ["/"] };

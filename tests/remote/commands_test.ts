@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Programs } from "../../lib/host/programs.ts";
+import { PanelError } from "../../lib/panel/panel_error.ts";
 import { Commands } from "../../lib/remote/commands.ts";
 import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
@@ -90,4 +91,26 @@ Deno.test("Commands.close() gives the last results 400 ms", async () => {
   commands.handle({ kind: "command", taskId: "a", command: "true" });
   assertEquals(await time.until(commands.close(), { withinMs: 10_000 }), 400);
   assertEquals(abortedAtMs, 400);
+});
+
+Deno.test("Commands cuts a result that is too long for the panel at a whole character", async () => {
+  const outputs: string[] = [];
+  const sender = new FakeSender();
+  sender.sendCommandResult = ({ output }) => {
+    outputs.push(output);
+    if (outputs.length > 1) return Promise.resolve();
+    const tooLarge = { failure: "unavailable", status: 413 } as const;
+    return Promise.reject(new PanelError("Cannot send: status 413", tooLarge));
+  };
+  const commands = new Commands(new Programs(), sender, { timeoutMs: HOUR_MS });
+  await withShellHome(async () => {
+    const command = "head -c 65535 /dev/zero | tr '\\0' x; printf '\\360\\237\\230\\200'";
+    commands.handle({ kind: "command", taskId: "a", command });
+    await eventually(() => outputs.length === 2);
+    await commands.close();
+  });
+  const [whole = "", short = ""] = outputs;
+  assertEquals([whole.length, whole.endsWith("x\u{1F600}")], [65_537, true]);
+  assertEquals([short.isWellFormed(), short.slice(65_534, 65_536)], [true, "x\uFFFD"]);
+  assertEquals(short.slice(65_536).startsWith("\n[1 more characters were cut off"), true);
 });

@@ -105,6 +105,25 @@ test("Terminals.handle() connects again when the request overtakes the connectio
   assertEquals(sockets.length, 2, "one that came long before is a duplicate");
 });
 
+test("Terminals.handle() connects once for each request, whenever it came", async (panel) => {
+  using time = new FakeTime();
+  const { terminals, sockets } = panel;
+  const first = await goesOn(time, connected(panel));
+  await goesOn(time, say(first, "first"));
+  // This request comes before the end of the connection, and the next one after it.
+  terminals.handle(REQUEST);
+  first.close();
+  await goesOn(time, eventually(() => sockets.length === 2));
+  sockets[1]?.close();
+  await goesOn(time, detached(panel, 2));
+  assertEquals(sockets.length, 2, "the first request was answered already");
+  terminals.handle(REQUEST);
+  await goesOn(time, eventually(() => sockets.length === 3));
+  sockets[2]?.close();
+  await goesOn(time, detached(panel, 3));
+  assertEquals(sockets.length, 3, "and so was the second");
+});
+
 test("Terminals.handle() connects the same shell again", async (panel) => {
   const first = await connected(panel);
   first.type("word=ke''pt\r");
