@@ -77,6 +77,8 @@ Deno.test("cpuFacts() returns the board's name on ARM", () => {
   const board = { "/proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0" };
   assertDataEquals(facts(CORTEX_A72, board).cpuName, "Raspberry Pi 4 Model B Rev 1.4");
   assertDataEquals(facts(ARM_V7, board).cpuName, "Raspberry Pi 4 Model B Rev 1.4");
+  const arm64 = "processor\t: 0\nmodel name\t: AArch64 Processor rev 4 (aarch64)\n";
+  assertDataEquals(facts(arm64, board).cpuName, "Raspberry Pi 4 Model B Rev 1.4");
 });
 
 Deno.test("cpuFacts() prefers the design's name to the board's where it is no ARM", () => {

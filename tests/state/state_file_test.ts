@@ -134,6 +134,19 @@ for (const [kind, damage] of Object.entries(DAMAGES)) {
   });
 }
 
+Deno.test("StateFile.read() takes a folder with an older version's name for damage, and its copy", async () => {
+  await withFolder((folder) => {
+    Deno.mkdirSync(`${folder}/state.json`);
+    const damaged = stateFile(folder).read();
+    assertEquals([damaged.value, damaged.problems[0]], [
+      undefined,
+      `${folder}/state.json is damaged`,
+    ]);
+    Deno.writeTextFileSync(`${folder}/state.json.bak`, text(7));
+    assertEquals(stateFile(folder).read().value, { number: 7 });
+  });
+});
+
 Deno.test("StateFile.read() gives the state before when the last one is damaged", async () => {
   await withFolder(async (folder) => {
     await write(folder, 1, 2, 3);
@@ -198,6 +211,24 @@ Deno.test("StateFile.read() throws when the system refuses to give the file", as
     for (const name of ["state.json", "state.state"]) {
       await Deno.symlink(name, `${folder}/${name}`);
       assertThrows(() => stateFile(folder).read(), Error, `Cannot read ${folder}/${name}`);
+    }
+  });
+});
+
+Deno.test("StateFile.read() gives again what it has read when the system refuses the file since", async () => {
+  await withFolder(async (folder) => {
+    await write(folder, 1);
+    const file = stateFile(folder);
+    assertEquals(file.read().value, { number: 1 });
+    const { openSync } = Deno;
+    Deno.openSync = () => {
+      throw new Deno.errors.PermissionDenied("sealed");
+    };
+    try {
+      assertEquals(file.read(), { value: { number: 1 }, problems: [] });
+      assertThrows(() => stateFile(folder).read(), Error, `Cannot read ${folder}/state.state`);
+    } finally {
+      Deno.openSync = openSync;
     }
   });
 });

@@ -61,3 +61,21 @@ Deno.test("openWritableFile() refuses the file that was replaced while it was op
   assertEquals(openBelow(folder), [], "nothing stays open");
   Deno.removeSync(folder, { recursive: true });
 });
+
+Deno.test("openWritableFile() refuses a file of that number on another disk", () => {
+  const folder = Deno.makeTempDirSync({ prefix: "writable-file-" });
+  const path = `${folder}/file`;
+  Deno.writeTextFileSync(path, "ours");
+  const { lstatSync } = Deno;
+  Deno.lstatSync = (looked) => {
+    const stat = lstatSync(looked);
+    return { ...stat, dev: stat.dev + 1 };
+  };
+  try {
+    assertThrows(() => openWritableFile(path, { mode: 0o600 }), Error, "it is no regular file");
+  } finally {
+    Deno.lstatSync = lstatSync;
+  }
+  assertEquals(openBelow(folder), [], "nothing stays open");
+  Deno.removeSync(folder, { recursive: true });
+});
