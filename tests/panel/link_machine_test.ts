@@ -645,3 +645,41 @@ function canHappen(state: LinkState, event: LinkEvent, waiting: boolean): boolea
       return false;
   }
 }
+
+Deno.test("stepLink() keeps a POST that works when the panel refuses what one report says", () => {
+  const before = play(BY_POST).state;
+  const { state, effectNames } = play([rejected(V2_POST)], AUTO, { from: before });
+  assertEquals([state.transport, effectNames], [V2_POST, ""]);
+});
+
+Deno.test("stepLink() waits for the end of a WebSocket whose report got lost", () => {
+  const { state, effectNames } = play([...UP, lost(V2_WEBSOCKET)]);
+  assertEquals([state.transport, state.socket, effectNames], [V2_WEBSOCKET, "open", ""]);
+});
+
+Deno.test("stepLink() tries POST when a panel floods a WebSocket, however long that lasted", () => {
+  for (const end of ["flooded", "refused"] as const) {
+    const { state, effectNames } = play([...UP, closed(60_000, end)]);
+    assertEquals([state.shortConnections, effectNames], [3, "report by v2 POST"], end);
+  }
+});
+
+Deno.test("stepLink() starts nothing while a report tries POST", () => {
+  const trying = play([START, BLOCKED]).state;
+  assertEquals(play([DUE], AUTO, { from: trying }), {
+    state: trying,
+    effects: [],
+    effectNames: "",
+  });
+  // The WebSocket of the last resort ends while the newer POST is tried.
+  const from = play([DUE], AUTO, { from: play(LAST_RESORT).state }).state;
+  assertEquals([from.trying, from.socket], [2, "open"]);
+  const { state, effectNames } = play([closed(60_000)], AUTO, { from });
+  assertEquals([state.transport, state.trying, effectNames], [undefined, 2, ""]);
+});
+
+Deno.test("stepLink() dials one WebSocket at a time when version 1 was found", () => {
+  const from: LinkState = { ...INITIAL_LINK, trying: 1, socket: "dialling" };
+  const { effectNames } = play([accepted(V1_POST)], CONTROLLED, { from });
+  assertEquals(effectNames, "wait 3000");
+});

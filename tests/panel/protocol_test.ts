@@ -3,6 +3,7 @@ import fc from "fast-check";
 import {
   toWireBasicInfo,
   toWireCommandResult,
+  toWireFileResult,
   toWireProbeResult,
   toWireReport,
 } from "../../lib/panel/protocol.ts";
@@ -184,6 +185,18 @@ Deno.test("toWireBasicInfo() has only fields that the panel knows, and leaves ou
   });
 });
 
+Deno.test("toWireBasicInfo() leaves out the version of a kernel that is not known", () => {
+  const info = toWireBasicInfo({
+    facts: FACTS,
+    snapshot: { failures: [] },
+    addresses: {},
+    version: "1",
+    withoutNewColumns: false,
+  });
+  assertEquals(["kernel_version", "ipv4", "ipv6"].filter((name) => name in info), []);
+  assertEquals(info.cpu_physical_cores, 2);
+});
+
 Deno.test("toWireBasicInfo() omits newer columns for old panels", () => {
   const info = toWireBasicInfo({
     facts: { ...FACTS, kernelVersion: "6.1" },
@@ -230,6 +243,7 @@ Deno.test("toWireProbeResult() sends whole milliseconds, rounded down, -1 for lo
   assertEquals(toWireProbeResult({ ...result, valueMs: -1 }).value, -1);
   assertEquals(toWireProbeResult({ ...result, valueMs: NaN }).value, -1);
   assertEquals(toWireProbeResult({ ...result, valueMs: 0.9 }).value, 0);
+  assertEquals(toWireProbeResult({ ...result, valueMs: 0 }).value, 0);
 });
 
 Deno.test("toWireCommandResult() sends the output as it is, and a whole exit code", () => {
@@ -261,6 +275,21 @@ Deno.test("toWireReport() names values that are cut", () => {
     failures: [],
   });
   assertEquals(whole.message, "");
+  for (
+    const traffic of [{ sentBytes: 2 ** 53, receivedBytes: 0 }, {
+      sentBytes: 0,
+      receivedBytes: 2 ** 53,
+    }]
+  ) {
+    const { message } = toWireReport({ traffic, failures: [] });
+    assertEquals(message, "total traffic is above 2^53 bytes, sent as 2^53 - 1");
+  }
+});
+
+Deno.test("toWireFileResult() has a result in each answer, which is null where there is none", () => {
+  const refused = toWireFileResult({ requestId: "r", ok: false, error: "no such file" });
+  const wire: unknown = JSON.parse(JSON.stringify(refused));
+  assertEquals(wire, { request_id: "r", ok: false, result: null, error: "no such file" });
 });
 
 Deno.test("toWireReport() bounds the message, however much has failed", () => {
