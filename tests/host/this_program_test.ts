@@ -23,6 +23,26 @@ Deno.test("thisTarget() names a machine for compiled programs alone", () => {
   assertEquals(thisTarget({ form: "binary", path: "/x/agent" }), `${Deno.build.os}-${arch}`);
 });
 
+Deno.test("isInContainerImage() knows an image by the file that it has put there", () => {
+  const { statSync } = Deno;
+  const asked: string[] = [];
+  let isFile = true;
+  Object.assign(Deno, {
+    statSync(path: string) {
+      asked.push(path);
+      return { isFile, isDirectory: !isFile };
+    },
+  });
+  try {
+    assertEquals(isInContainerImage(), true);
+    isFile = false;
+    assertEquals(isInContainerImage(), false);
+  } finally {
+    Object.assign(Deno, { statSync });
+  }
+  assertEquals(new Set(asked), new Set(["/.komari-agent-container"]));
+});
+
 Deno.test("isInContainerImage() is false where no image has left its mark", () => {
   assertEquals(isInContainerImage(), false);
 });

@@ -5,6 +5,7 @@ import { planInstall } from "../../lib/service/install_plan.ts";
 import { isPackageConfigured } from "../../lib/service/packaged_service.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
 import { uninstall } from "../../lib/service/uninstall.ts";
+import { replaceNow } from "./official_machine.ts";
 import { configOf, type Fakes, FakeSystem, installNow, USERS } from "./fake_system.ts";
 
 const { signal } = new AbortController();
@@ -229,4 +230,5 @@ Deno.test("isPackageConfigured() is true once a package's program has a panel", 
   assertEquals(isPackageConfigured(system), false);
   await installNow(configOf(ARGS), system);
   assertEquals([isPackageConfigured(system), isPackageConfigured(fake.system)], [true, false]);
+  await assertRejects(() => replaceNow(fake, system), Error, `${NAME} is already installed`);
 });

@@ -247,3 +247,16 @@ Deno.test("replace() gives 90 s to each of both halves of a restoration", async 
   const limits = await seenTimeouts(() => assertRejects(() => run(machine), Error, "was restored"));
   assertEquals(limits, [90_000, 90_000]);
 });
+
+Deno.test("replace() says nothing about remote control that was off already", async () => {
+  await using machine = new OfficialMachine();
+  const script = "/etc/init.d/komari-agent";
+  const text = machine.text(script);
+  for (const [words, isNamed] of [["", true], ["--disable-web-ssh ", false]] as const) {
+    machine.write(script, text.replace("-t token123", `${words}-t token123`));
+    machine.printed.length = 0;
+    await replaceNow(machine, machine.system, ["--print"]);
+    const printed = machine.printed.join("\n");
+    assertEquals(printed.includes("Remote control was on"), isNamed, words);
+  }
+});

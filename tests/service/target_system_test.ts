@@ -28,6 +28,19 @@ Deno.test("currentSystem() ignores XDG_RUNTIME_DIR when it is missing or another
   }
 });
 
+Deno.test("currentSystem() takes the folder that is named before the usual one, and no file", () => {
+  const { statSync } = Deno;
+  const uid = Deno.uid() ?? 0;
+  const found = (path: string) => ({ uid, isDirectory: path.startsWith("/run/") });
+  Object.assign(Deno, { statSync: found });
+  try {
+    const folders = ["/run/of-a-user", "/srv/file"].map(runtimeDir);
+    assertEquals(folders, ["/run/of-a-user", `/run/user/${uid}`]);
+  } finally {
+    Object.assign(Deno, { statSync });
+  }
+});
+
 Deno.test("currentSystem() takes home and the user before sudo from its variables", () => {
   const of = (env: Record<string, string>) => {
     const { root, home, sudoUser, os, uid } = currentSystem({ env, printLine: () => {} });
