@@ -453,3 +453,25 @@ Deno.test("ProbeSchedule starts no more than 16 probes in 100 ms, however short 
   await bench.time.run(1);
   assertEquals(bench.time.timers, 0);
 });
+
+Deno.test("ProbeSchedule waits for a probe of every 40 days, for which a timer of the runtime is too short", async () => {
+  using bench = new Bench({ tookMs: 5 });
+  const { setTimeout } = globalThis;
+  const delaysMs: number[] = [];
+  const recording = (run: () => void, ms = 0) => {
+    delaysMs.push(ms);
+    return setTimeout(run, ms);
+  };
+  Object.assign(globalThis, { setTimeout: recording });
+  try {
+    const days = 24 * 60 * 60;
+    const task = { id: 1, kind: "tcp", target: "a.test:1", intervalSeconds: 40 * days } as const;
+    bench.schedule.update([task]);
+    await bench.time.run(60_000);
+    assertEquals(bench.runs.length, 1);
+    // The runtime takes a longer delay for none at all.
+    assertEquals(Math.max(...delaysMs), 2 ** 31 - 1);
+  } finally {
+    Object.assign(globalThis, { setTimeout });
+  }
+});
