@@ -100,3 +100,26 @@ Deno.test("DiskReader.read() shows at most 1,024 disks", () => {
   const shown = lines(open(() => text)).filter((line) => line.startsWith("node_disk_io_now"));
   assertEquals(shown.length, 1_024);
 });
+
+Deno.test("DiskReader.read() shows what newer kernels count, and counts of 0", () => {
+  const text = "8 0 sda 0 0 0 0 0 0 0 0 0 0 0 12 13 14 1500 16 1700\n";
+  const shown = lines(open(() => text)).filter((line) => !line.startsWith("node_disk_info"));
+  assertEquals(shown.filter((line) => !line.endsWith(" 0")), [
+    'node_disk_discards_completed_total{device="sda"} 12',
+    'node_disk_discards_merged_total{device="sda"} 13',
+    'node_disk_discarded_sectors_total{device="sda"} 14',
+    'node_disk_discard_time_seconds_total{device="sda"} 1.5',
+    'node_disk_flush_requests_total{device="sda"} 16',
+    'node_disk_flush_requests_time_seconds_total{device="sda"} 1.7',
+  ]);
+  assertEquals(shown.length, 6 + 11);
+});
+
+Deno.test("DiskReader.read() gives a disk no description of another one that had its name", () => {
+  let text = SDA;
+  const reader = open(() => text, { "/run/udev/data/b8:0": UDEV });
+  text = SDA.replace("8 0 sda", "8 16 sda");
+  let gaps = 0;
+  assertEquals(lines(reader, () => gaps++).filter((line) => /_info|_ata_/.test(line)), []);
+  assertEquals(gaps, 1);
+});

@@ -188,3 +188,24 @@ Deno.test("ProbeHistograms.define() starts at 0 when the target changes, and kee
   const tasks = lost.map((line) => Number(/task="(\d+)"/.exec(line)?.[1]));
   assertEquals(tasks, Array.from({ length: 1_000 }, (_, at) => at + 100), "the last ones");
 });
+
+Deno.test("ProbeHistograms.define() starts at 0 when a probe of the same target is of another kind", () => {
+  const probes = new ProbeHistograms();
+  probes.define("p", { id: 1, kind: "icmp", target: "invalid" });
+  probes.observe("p", result(1, -1));
+  probes.define("p", { id: 1, kind: "tcp", target: "https://me@h" });
+  const shown = lines(probes.families()).filter((line) => line.includes("lost"));
+  assertEquals(shown, [
+    'komari_probe_lost_total{panel="p",task="1",kind="tcp",target="invalid"} 0',
+  ]);
+});
+
+Deno.test("ProbeHistograms.define() forgets the probe that was defined anew first of too many last", () => {
+  const probes = new ProbeHistograms();
+  for (let id = 1; id <= 1_000; id++) probes.define("p", { id, kind: "icmp", target: "a" });
+  probes.define("p", { id: 1, kind: "icmp", target: "b" });
+  probes.define("p", { id: 1_001, kind: "icmp", target: "a" });
+  const lost = lines(probes.families()).filter((line) => line.includes("lost"));
+  const tasks = lost.map((line) => Number(/task="(\d+)"/.exec(line)?.[1]));
+  assertEquals([tasks.includes(1), tasks.includes(2), tasks.length], [true, false, 1_000]);
+});

@@ -175,6 +175,22 @@ Deno.test("NodeExporter.families() gives no name twice, whatever the kernel's te
   assertEquals(memory, ["node_memory_MemTotal_bytes 2048"]);
 });
 
+Deno.test("NodeExporter.families() guesses no size of pages where a count of them is missing or 0", async () => {
+  const memory = "PageTables: 160 kB\n";
+  const sizes = [
+    [memory, ""],
+    [memory, "nr_page_table_pages 0\n"],
+    ["PageTables: 0 kB\n", "nr_page_table_pages 10\n"],
+  ];
+  for (const [meminfo = "", vmstat = ""] of sizes) {
+    const files = { "/proc/meminfo": meminfo, "/proc/vmstat": vmstat };
+    const sockets = { "/proc/net/sockstat": "TCP: inuse 2 mem 3\n" };
+    const text = await scrape(new NodeExporter(withFiles({ ...files, ...sockets }), INCLUDE));
+    assertMatch(text, /^node_sockstat_TCP_mem 3$/m);
+    assertEquals(/mem_bytes|process_resident/.test(text), false, vmstat);
+  }
+});
+
 Deno.test("NodeExporter.families() takes the first of two sources that give the same name", async () => {
   const host = withFiles({
     "/proc/net/sockstat": "TCP: inuse 2\n",

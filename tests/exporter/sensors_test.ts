@@ -66,6 +66,17 @@ Deno.test("SensorReader.read() finds the sensors of old drivers in the folder of
   assertEquals((await lines(new SensorReader(host))).at(-1)?.split(" ").at(-1), "45");
 });
 
+Deno.test("SensorReader.read() prefers a sensor in the folder of the device to one of its name", async () => {
+  const host = fakeHost({
+    [`${CORETEMP}/name`]: "old\n",
+    [`${CORETEMP}/temp1_input`]: "1000\n",
+    [`${CORETEMP}/device/temp1_input`]: "45000\n",
+  });
+  assertEquals((await lines(new SensorReader(host))).slice(1), [
+    'node_hwmon_temp_celsius{chip="old",sensor="temp1"} 45',
+  ]);
+});
+
 Deno.test("SensorReader.read() names a chip without a device by its name, or its number", async () => {
   const chips = { "hwmon1/name": "ACPI Zone!\n", "hwmon1/temp1_input": "1000\n" };
   const nameless = { "hwmon2/temp1_input": "-2000\n", "hwmon2/temp2_input": "hot\n" };

@@ -501,6 +501,10 @@ Deno.test("networkFingerprint() ignores order and addresses of containers", () =
     networkFingerprint([...MACHINE, ...addresses("veth1 fe80::7", "veth1 169.254.3.4")]),
     place,
   );
+  assertEquals(
+    networkFingerprint([...MACHINE, ...addresses("lo ::1", "lo 127.0.0.1", "lo 127.0.0.53")]),
+    place,
+  );
 });
 
 Deno.test("networkFingerprint() changes with an address, private or public", () => {

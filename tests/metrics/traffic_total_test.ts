@@ -35,6 +35,32 @@ Deno.test("TrafficTotal.trafficAt() returns no rate when no time has passed", ()
   assertEquals(sum.trafficAt(1_000), { sentBytes: 10, receivedBytes: 100 });
 });
 
+Deno.test("TrafficTotal.trafficAt() has in its next rate what passed while no time did", () => {
+  const sum = new TrafficTotal();
+  sum.add(nic("eth0", 100, 10));
+  sum.trafficAt(1_000);
+  sum.add(nic("eth0", 1_100, 30));
+  sum.trafficAt(1_000);
+  assertEquals(sum.trafficAt(2_000).receivedBytesPerSecond, 1_000);
+});
+
+Deno.test("TrafficTotal.trafficAt() has rates again soon after a clock that was set back", () => {
+  const sum = new TrafficTotal();
+  sum.add(nic("eth0", 100, 10));
+  sum.trafficAt(9_000);
+  sum.add(nic("eth0", 1_100, 30));
+  sum.trafficAt(1_000);
+  sum.add(nic("eth0", 3_100, 50));
+  assertEquals(sum.trafficAt(2_000).receivedBytesPerSecond, 2_000);
+});
+
+Deno.test("TrafficTotal.add() continues by the name where an older state knows no index", () => {
+  const sum = new TrafficTotal();
+  sum.restore("eth0", nic("eth0", 1_000, 100));
+  sum.add(nic("eth0", 1_007, 103), 2);
+  assertEquals(sum.bytes(), { sentBytes: 3, receivedBytes: 7 });
+});
+
 Deno.test("TrafficTotal.add() counts a counter that fell from 0", () => {
   const sum = new TrafficTotal();
   sum.add(nic("eth0", 4_000_000_000, 50));
