@@ -220,11 +220,32 @@ Deno.test("FileManager.request() waits 90 s for an answer, and half an hour for 
   using time = new FakeTime();
   const { signal } = new AbortController();
   const files = new FileManager(new MuteNode(new PanelState()), { signal });
-  for (const [op, afterMs] of [["list", 90_000], ["upload_stream", 30 * 60_000]] as const) {
+  const [answerMs, streamMs] = [90_000, 30 * 60_000];
+  for (
+    const [op, afterMs] of [
+      ["list", answerMs],
+      ["upload_stream", streamMs],
+      ["download_stream", streamMs],
+    ] as const
+  ) {
     const asked = files.request(op, {});
     assertEquals(await time.until(asked, { withinMs: 10 ** 7, stepMs: 10_000 }), afterMs);
     await assertRejects(() => asked, DOMException, `no answer within ${afterMs / 1000} s`);
   }
+});
+
+Deno.test("FileManager.upload() fails with the first error, also where its cancellation fails", async () => {
+  /** A node that refuses every order. */
+  class RefusingNode extends PanelNode {
+    override sendOrder({ params }: Order): boolean {
+      const { request_id, op } = params;
+      queueMicrotask(() => files.receiveResult({ request_id, ok: false, error: `no ${op}` }));
+      return true;
+    }
+  }
+  const { signal } = new AbortController();
+  const files = new FileManager(new RefusingNode(new PanelState()), { signal });
+  await assertRejects(() => files.upload("/a", new Blob(["x"])), Error, "no upload_stream");
 });
 
 Deno.test("FileManager.request() fails when the panel closes, and when there is no node", async () => {

@@ -45,6 +45,21 @@ Deno.test("Listener refuses connections while it is paused and resumes on its po
   }
 });
 
+Deno.test("Listener.close() ends every connection, also an exempt one", async () => {
+  const listener: Listener = await open(0, (_request, response) => {
+    listener.exempt(response.socket);
+    response.write("begins");
+    return Promise.resolve();
+  });
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port: listener.port });
+  await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+  const buffer = new Uint8Array(1_000);
+  const begun = await realDeadline(connection.read(buffer));
+  listener.close();
+  const ended = await realDeadline(connection.read(buffer).catch(() => null));
+  assertEquals([begun === null, ended], [false, null]);
+});
+
 Deno.test("Listener closes the connection when the handler fails", async () => {
   const listener = await open(0, () => Promise.reject(new Error("broken")));
   try {
@@ -71,7 +86,7 @@ Deno.test("Listener.dropConnections() leaves the exempt ones open", async () => 
     using agent = await Deno.connect({ hostname: "127.0.0.1", port });
     assertEquals([await ask(page, "/page"), await ask(agent, "/")], [OK, OK]);
     listener.dropConnections();
-    const ended = await realDeadline(agent.read(new Uint8Array(1))).catch(() => null);
+    const ended = await realDeadline(agent.read(new Uint8Array(1)).catch(() => null));
     assertEquals(ended, null);
     assertEquals(await ask(page, "/page"), OK);
   } finally {

@@ -75,6 +75,24 @@ Deno.test("answerPage() changes nothing for a foreign page", () =>
     assertEquals(panel.state.fault, undefined);
   }));
 
+Deno.test("answerPage() shows nothing to a foreign host that was made to resolve to this machine", () =>
+  withPanel(true, async (panel) => {
+    const statusOf = async (path: string, host: string): Promise<string> => {
+      const answer = await ask(panel, `GET ${path}`, host === "" ? {} : { host });
+      return answer.split(" ")[1] ?? "";
+    };
+    const { port } = panel;
+    const strangers = [`evil.example:${port}`, `127.0.0.1.evil.example:${port}`, "evil.localhost"];
+    for (const host of strangers) {
+      for (const path of ["/demo/state", "/demo/events", "/demo/page/main.js", "/demo/xterm.css"]) {
+        assertEquals(await statusOf(path, host), "403", `${path} ${host}`);
+      }
+    }
+    for (const host of ["127.0.0.1", `localhost:${port}`, `[::1]:${port}`]) {
+      assertEquals(await statusOf("/demo/state", host), "200", host);
+    }
+  }));
+
 Deno.test("answerPage() accepts only JSON, which a form can't send", () =>
   withPanel(false, async (panel) => {
     const headers = { ...ownHeaders(panel), "content-type": "text/plain" };
