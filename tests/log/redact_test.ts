@@ -9,6 +9,10 @@ Deno.test("redactQueries() takes queries out of URLs and leaves questions alone"
     redactQueries("https://a/?token=x failed, then wss://b/c?token=y http://d"),
     "https://a/?… failed, then wss://b/c?… http://d",
   );
+  assertEquals(
+    redactQueries("http://a/?=x: refused, /b?c&token= y"),
+    "http://a/?… refused, /b?… y",
+  );
   assertEquals(redactQueries("is it right? yes"), "is it right? yes");
 });
 

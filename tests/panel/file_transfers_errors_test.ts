@@ -126,3 +126,14 @@ Deno.test("a transfer that stalls has three minutes, and says that its time is o
   assertEquals(tookMs, 180_000);
   assertEquals(judgeDownload(text), "halve later", text);
 });
+
+Deno.test("a transfer to a server that speaks no HTTP does not end as one that was cut off", async () => {
+  for (const answer of ["SSH-2.0-OpenSSH_9.6\r\n\r\n", "HTTP/1.1 200 OK\r\nno header\r\n\r\n"]) {
+    const text = await errorOf((peer) => peer.request().then(() => peer.write(answer)));
+    assertEquals(
+      [text.includes("is not http"), text.includes("unexpected eof")],
+      [true, false],
+      text,
+    );
+  }
+});

@@ -31,7 +31,7 @@ const TRAITS: InterfaceTraits = {
 
 Deno.test("KernelLookup looks itself before the seal", () => {
   const tree = new KernelLookup(fakeHost({
-    "/proc": ["1", "27", "self", "sys"],
+    "/proc": ["1", "27", "self", "sys", "3com", "net4"],
     "/sys/class/net/eth0": ["device"],
   }));
   assertEquals(tree.processCount(), 2);
