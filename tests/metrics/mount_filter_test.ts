@@ -253,6 +253,7 @@ Deno.test("ignoreReason() names the rule by which a mount is left out", () => {
     ["in memory: tmpfs", mount("/a", "tmpfs", "tmpfs"), mount("/run", "tmpfs", "tmpfs")],
     ["in memory: ext4", mount("/var/log", "ext4", "/dev/zram0")],
     ["in memory: ext4", mount("/cache", "ext4", "/dev/block/zram0")],
+    ["in memory: ext4", mount("/boot/disk", "ext4", "/dev/ram0")],
     ["part of /run", mount("/run"), mount("/run/media/usb")],
     ["part of /tmp", mount("/tmp"), mount("/tmp/a")],
     ["part of /nix/store", mount("/nix/store")],
@@ -404,4 +405,12 @@ Deno.test("filterMounts() goes by what is visible here, and by no cover of anoth
 4 1 8:3 / /seen rw - ext4 /dev/sdc1 rw
 `);
   assertEquals(covers(visible), [["/seen", undefined]]);
+});
+
+Deno.test("filterMounts() counts two disks of btrfs whose sources are no paths, and no root of no mounts", () => {
+  const line = (id: number, folder: string) => `${id} 1 0:${id} / ${folder} rw - btrfs none rw\n`;
+  const text = line(20, "/") + line(21, "/data").replace("21 1 ", "21 20 ");
+
+  assertEquals(counted(filterMounts(parseMountinfo(text), PLAIN)), ["/", "/data"]);
+  assertEquals(filterMounts([], PLAIN), []);
 });

@@ -104,6 +104,14 @@ Deno.test("SysfsGpuCollector.collect() has no memory of a card that was never ac
   assertDataEquals(fake.read, ["power/runtime_status"]);
 });
 
+Deno.test("SysfsGpuCollector.collect() has no use of a suspended card that never tells it", () => {
+  const files = { "mem_info_vram_total": "1024\n", "power/runtime_status": "suspended\n" };
+  assertDataEquals(new FakeCard(files).card.collect(), [{
+    name: "AMD Navi 31",
+    isSuspended: true,
+  }]);
+});
+
 Deno.test("SysfsGpuCollector.collect() returns the temperature only where the driver has no more", () => {
   const intel = new FakeCard({
     "hwmon/hwmon5/name": "xe",
