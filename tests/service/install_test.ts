@@ -445,6 +445,16 @@ Deno.test("install() returns the service to its own user when --as-root=false", 
   assertEquals(given, [], "root has written nothing into a folder that is new");
 });
 
+Deno.test("install() enables no lingering for root, whose service is the system's", async () => {
+  const id = `[ "$1" = -un ] && echo root && exit\n${USERS.id}`;
+  await using fake = new FakeSystem({
+    folders: ["run/systemd/system"],
+    fakes: { ...USERS, id, systemctl: "", "systemd-run": "", journalctl: "", loginctl: "" },
+  });
+  await installNow(configOf(ARGS), fake.system);
+  assertEquals(fake.calls().filter((line) => line.startsWith("loginctl")), []);
+});
+
 Deno.test("install() records that it enabled lingering", async () => {
   await using fake = new FakeSystem({
     folders: ["run/systemd/system", "home/ann", "run/user/1000", "var/lib/systemd/linger"],

@@ -224,6 +224,7 @@ Deno.test("install() returns to the installation before when a step fails, or it
   });
   assertEquals(limits, [120_000]);
   assertStringIncludes(String(error.cause), "it is broken");
+  assertEquals(machine.printed.includes("Interrupted."), false, "nobody has interrupted it");
   assertEquals(machine.content(), before);
 
   const user = new AbortController();

@@ -147,6 +147,9 @@ Deno.test("choosePanels() makes no two nodes of one panel the same", () => {
     assertEquals(nodes(name, token), "a b c d", "nothing is new");
   }
   assertEquals([nodes("one", "x"), nodes("two", "x")], ["x b c d", "a b x d"]);
+  const untold = choosePanels(configOf(["install", "-e", "https://two.example"]), installed);
+  const kept = untold.furtherPanels.map(({ token }) => token);
+  assertEquals([untold.token, ...kept].join(" "), "a b c d", "without a token each keeps its own");
   for (const option of ["--replace-panel", "--add"]) {
     assertEquals(nodes("one", "b", option), "a b c d", `${option} of one that is there`);
   }
