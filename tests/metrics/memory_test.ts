@@ -185,6 +185,19 @@ Deno.test("MemoryCollector.collect() leaves swap out when the group does not cou
   assertDataEquals(Object.keys(memory.collect() ?? {}), ["memory"]);
 });
 
+Deno.test("MemoryCollector.collect() counts a limit by its mode although an old kernel knows less", () => {
+  const text = MEMINFO.replace(/MemAvailable.*\n/, "").replace(/SwapTotal.*\n/, "");
+  const memory = new MemoryCollector(fakeSource(() => text), {
+    mode: "available",
+    cgroup: { folder: "/sys/fs/cgroup", collect: () => GROUP },
+  });
+  assertDataEquals(memory.collect(), { memory: { totalBytes: 500 * KIB, usedBytes: 220 * KIB } });
+  assertDataEquals(
+    memory.sources("/proc/meminfo").ram,
+    "the container's limit in /sys/fs/cgroup, mode available: current - files - reclaimable",
+  );
+});
+
 Deno.test("MemoryCollector.collect() never has more in use than the limit, or less than nothing", () => {
   const bytes = fc.maxSafeNat();
   const stat = fc.record({
