@@ -257,6 +257,8 @@ Deno.test("osName() knows Proxmox VE by its package", () => {
   };
   assertEquals(osNameOf(files), "Proxmox VE 8.4.1 (bookworm)");
   assertEquals(osNameOf({ "/usr/bin/pveversion": "" }), "Proxmox VE");
+  const without = { ...files, "/var/lib/dpkg/status": "Package: pve-docs\nVersion: 8.4.0\n" };
+  assertEquals(osNameOf(without), "Proxmox VE (bookworm)");
   const last = { ...files, "/var/lib/dpkg/status": "Package: pve-manager\nVersion: 9.12" };
   assertEquals(osNameOf(last), "Proxmox VE 9.12 (bookworm)");
 });
