@@ -88,3 +88,12 @@ Deno.test("officialRecordStep() writes a file that everybody may read, and nothi
   assertEquals([path, mode], ["/etc/x/replaced.json", 0o644]);
   assertEquals(JSON.parse(text), { ...REPLACED });
 });
+
+Deno.test("readOfficialRecord() takes a replacement for done only when the record says so", async () => {
+  await using fake = new FakeSystem({ folders: [], fakes: {} });
+  const fields = { manager: "openrc", serviceName: "a", unitPath: "/etc/init.d/a", binary: "/a" };
+  for (const isDone of [undefined, null, 1, "true", true]) {
+    fake.write("/etc/x/replaced.json", JSON.stringify({ ...fields, isDone }));
+    assertEquals(readOfficialRecord(`${fake.root}/etc/x`)?.isDone, isDone === true, String(isDone));
+  }
+});
