@@ -131,6 +131,23 @@ Deno.test("parseProbeTarget() quotes 80 characters at most", () => {
   );
 });
 
+Deno.test("parseProbeTarget() takes an @ behind the host for no user", () => {
+  for (
+    const text of ["http://host/a@b", "http://host?a@b", "http://host#a@b", "http://host\\a@b"]
+  ) {
+    assertEquals(parseProbeTarget("icmp", text), { kind: "icmp", host: "host" });
+  }
+});
+
+Deno.test("parseProbeTarget() takes no character that moves a log's lines", () => {
+  for (const kind of KINDS) {
+    for (const mark of ["\u0000", "\u001b", "\u0085", "\u009b", "\u2028", "\u2029", "\t", "\r"]) {
+      const parse = () => parseProbeTarget(kind, `host${mark}name`);
+      assertThrows(parse, SyntaxError, "it has spaces or control characters");
+    }
+  }
+});
+
 Deno.test("parseProbeTarget() names the reason", () => {
   for (
     const [text, reason] of [
@@ -150,10 +167,13 @@ Deno.test("parseProbeTarget() quotes neither query, user nor control characters"
       "ftp://h/?secret",
       "h h?secret",
       "\u001b[31m\u202esecret@h",
+      "http://secret@more:secret@h/",
+      "ftp://h/#secret",
+      "h\u202e\u2028\u2029\u0085 h",
     ]
   ) {
     const { message } = assertThrows(() => parseProbeTarget("http", text), SyntaxError);
-    assertNotMatch(message, /secret|[\p{Cc}\p{Cf}]/u);
+    assertNotMatch(message, /secret|[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
   }
 });
 

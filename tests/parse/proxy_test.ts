@@ -11,6 +11,7 @@ Deno.test("parseProxy() reads proxy URLs of the environment", () => {
     ["http://b\u00fccher.test:80", { kind: "http", host: "xn--bcher-kva.test", port: 80 }],
     ["socks5://10.0.0.1", { kind: "socks5", host: "10.0.0.1", port: 1080 }],
     ["socks5://10.0.0.1:1", { kind: "socks5", host: "10.0.0.1", port: 1 }],
+    ["socks5h://10.0.0.1", { kind: "socks5h", host: "10.0.0.1", port: 1080 }],
     ["socks5h://10.0.0.1:65535", { kind: "socks5h", host: "10.0.0.1", port: 65_535 }],
     ["socks5h://10.0.0.1:80", { kind: "socks5h", host: "10.0.0.1", port: 80 }],
     ["http://[2001:db8::1]:8080", { kind: "http", host: "2001:db8::1", port: 8080 }],
