@@ -12,7 +12,7 @@ import {
   type UpdateState,
 } from "../../lib/state/update_state.ts";
 import { VERSION } from "../../lib/version.ts";
-import { programOf, ReleaseServer } from "../update/release_server.ts";
+import { programOf, ReleaseServer, sha256 } from "../update/release_server.ts";
 import { writeExecutable } from "../executable.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { inContainerImage } from "./container_image.ts";
@@ -184,6 +184,20 @@ Deno.test("updateProgram() warns of a version that is rolled back, and only of t
   const trial = { ...versions, resumes: 0, isReturning: true };
   const failed = [{ version: "1.3.0", atMs: Date.now() }];
   assertEquals(await levelsOf({ trial, failed }), ["warning"]);
+
+  // One that was interrupted too often.
+  const old = programOf("0.0.9");
+  const interrupted = {
+    ...{ from: "0.0.9", to: VERSION, resumes: 2, isReturning: false },
+    sha256: sha256(new TextEncoder().encode(programOf(VERSION))),
+  };
+  const lines = await collectedLog(async () => {
+    await run([...place, "--now"], {
+      state: { trial: interrupted, failed: [] },
+      prepare: (path) => writeExecutable(`${path}.old`, old),
+    });
+  });
+  assertEquals(lines.map((line) => line.split(" ")[1]), ["warning", "warning"], lines.join("\n"));
 });
 
 /** Requires that an update is refused in these words. */

@@ -188,6 +188,16 @@ Deno.test("install() names each panel, and stays while those that worked do", as
   assertEquals(machine.content(), before, "one of two that had worked");
 });
 
+Deno.test("install() returns when the panel that worked is lost, though a new one accepts", async () => {
+  await using machine = await working();
+  using _agent = machine;
+  const before = machine.content();
+  machine.up.delete("one.example");
+  const lost = await machine.install(["--add", ...TWO]);
+  assertStringIncludes(lost ?? "", "one.example accepted no report within 30 s; the installation");
+  assertEquals(machine.content(), before);
+});
+
 Deno.test("install() says what does not work while the panel accepts reports", async () => {
   await using machine = await working();
   using _agent = machine;
