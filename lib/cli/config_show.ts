@@ -94,7 +94,8 @@ function valueText(row: Option<unknown>, config: Config, language: Language): st
   if (text === undefined) {
     return defaultText(row, language) ?? (row.placeholder === undefined ? TEXTS.off[language] : "");
   }
-  return secret ? HIDDEN : redactSecrets(text, config.secrets);
+  if (secret) return HIDDEN;
+  return redactSecrets(text.replace(/:\/\/[^/?#\s]*@/g, `://${HIDDEN}@`), config.secrets);
 }
 
 function configJson(config: Config, proxies: readonly ShownOption[]): string {

@@ -74,6 +74,12 @@ Deno.test("runConfigShow() hides a secret within the value of another option", a
   assertEquals(JSON.parse(text).options.ip_services.value, "https://ip.example.com/…");
 });
 
+Deno.test("runConfigShow() hides a login within an address", async () => {
+  const args = ["--ip-services", "https://me:s3cret@a.example/,https://b.example/@home"];
+  const text = await output(configOf(args));
+  assertStringIncludes(text, "https://********@a.example/,https://b.example/@home");
+});
+
 Deno.test("runConfigShow() prints JSON by keys", async () => {
   const { file, options } = JSON.parse(await output(configOf(["--config", "c", "--json"])));
   assertEquals(file, "c");
