@@ -1,6 +1,12 @@
 import type { FileArguments } from "./file_arguments.ts";
 import { HeldFolder } from "./held_folder.ts";
-import { createPrivateFile, FILE_BUFFER_BYTES, openUnlinked, writeFully } from "./regular_file.ts";
+import {
+  createPrivateFile,
+  FILE_BUFFER_BYTES,
+  isSameFile,
+  openUnlinked,
+  writeFully,
+} from "./regular_file.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { posix } = await import("node:path");
@@ -65,9 +71,9 @@ export async function copyFile(args: FileArguments, signal: AbortSignal): Promis
 
 /** Whether two paths lead to one entry of one folder, by a link or a bind mount too. */
 async function isSameEntry(a: string, b: string): Promise<boolean> {
-  const [one, other] = await Promise.all([a, b].map((path) => Deno.stat(posix.dirname(path))));
-  return posix.basename(a) === posix.basename(b) && one?.dev === other?.dev &&
-    one?.ino === other?.ino;
+  const folderOf = (path: string) => Deno.stat(posix.dirname(path));
+  return posix.basename(a) === posix.basename(b) &&
+    isSameFile(await folderOf(a), await folderOf(b));
 }
 
 /** Copies, and gives the number of devices, FIFOs and sockets that were left out. */

@@ -1,4 +1,4 @@
-import { createPrivateFile, openForWriting, targetOf } from "./regular_file.ts";
+import { createPrivateFile, isSameFile, openForWriting, targetOf } from "./regular_file.ts";
 import type { FileArguments } from "./file_arguments.ts";
 import { describeFile, type FileInfo, readOwnerNames } from "./file_info.ts";
 
@@ -102,7 +102,7 @@ export async function deleteFile(args: FileArguments): Promise<object> {
 /** Checks once more what can't be undone, by the folder itself rather than by its path. */
 async function refuseRootFolder(path: string): Promise<void> {
   const [folder, root] = await Promise.all([Deno.lstat(path), Deno.lstat("/")]);
-  if (folder.dev === root.dev && folder.ino === root.ino) {
+  if (isSameFile(folder, root)) {
     throw new TypeError("operation not permitted: the path is the root folder");
   }
 }

@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import { requireSameFile } from "./regular_file.ts";
+import { isSameFile, requireSameFile } from "./regular_file.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { constants } = await import("node:fs");
@@ -33,8 +33,7 @@ export class HeldFolder implements AsyncDisposable {
     try {
       const descriptor = `/proc/self/fd/${handle.fd}`;
       const found = await Deno.stat(descriptor).catch(() => undefined);
-      const { dev, ino } = await handle.stat();
-      const isReachable = found?.dev === dev && found.ino === ino;
+      const isReachable = found !== undefined && isSameFile(found, await handle.stat());
       return new HeldFolder(handle, isReachable ? descriptor : path);
     } catch (error) {
       await handle.close();
@@ -49,8 +48,7 @@ export class HeldFolder implements AsyncDisposable {
 
   /** @throws {Error} When this is the folder that was looked at, by whatever path. */
   async requireOther(seen: Deno.FileInfo): Promise<void> {
-    const { dev, ino } = await this.#handle.stat();
-    if (dev === seen.dev && ino === seen.ino) {
+    if (isSameFile(await this.#handle.stat(), seen)) {
       throw new TypeError("cannot copy a folder into itself");
     }
   }

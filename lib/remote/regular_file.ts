@@ -36,12 +36,20 @@ export async function openUnlinked(path: string, seen: Deno.FileInfo): Promise<F
   return await checked(handle, (opened) => requireSameFile(opened, seen));
 }
 
+/** Which file or folder something is, whatever path leads to it. */
+export interface FileIdentity {
+  readonly dev: number;
+  readonly ino: number | null;
+}
+
+/** Whether two looks have seen one file or folder. */
+export function isSameFile(one: FileIdentity, other: FileIdentity): boolean {
+  return one.dev === other.dev && one.ino === other.ino;
+}
+
 /** @throws {Error} When what was opened is not what was looked at before. */
-export function requireSameFile(
-  opened: { readonly dev: number; readonly ino: number },
-  seen: Deno.FileInfo,
-): void {
-  if (opened.dev !== seen.dev || opened.ino !== seen.ino) {
+export function requireSameFile(opened: FileIdentity, seen: FileIdentity): void {
+  if (!isSameFile(opened, seen)) {
     throw new Error("it was replaced by something else while it was being copied");
   }
 }

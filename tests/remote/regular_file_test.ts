@@ -6,6 +6,7 @@ import {
   openUnlinked,
   writeFully,
 } from "../../lib/remote/regular_file.ts";
+import { openBelow } from "../open_below.ts";
 
 /** A folder with a file, a link to it and a FIFO, in which nothing may stay open. */
 async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
@@ -20,17 +21,6 @@ async function withFolder(use: (folder: string) => Promise<void>): Promise<void>
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-}
-
-function openBelow(folder: string): string[] {
-  return [...Deno.readDirSync("/proc/self/fd")].flatMap(({ name }) => {
-    try {
-      const path = Deno.readLinkSync(`/proc/self/fd/${name}`);
-      return path.startsWith(`${folder}/`) ? [path] : [];
-    } catch {
-      return []; // It was closed meanwhile.
-    }
-  });
 }
 
 Deno.test("createPrivateFile() takes the place of nothing, and nobody else can read its file", async () => {
