@@ -9,7 +9,7 @@ import { proxiesFromEnvironment, proxyVariables } from "../config/environment.ts
 import type { Language, Translation } from "../config/language.ts";
 import type { Option } from "../config/option.ts";
 import { OPTION_ROWS, OPTIONS, rowsByGroup } from "../config/option_table.ts";
-import { redactSecrets } from "../log/redact.ts";
+import { redactLogins, redactSecrets } from "../log/redact.ts";
 import { dirname } from "../parse/path.ts";
 import { readSavedProxies } from "../service/service_environment.ts";
 import type { CommandContext } from "./command.ts";
@@ -95,7 +95,7 @@ function valueText(row: Option<unknown>, config: Config, language: Language): st
     return defaultText(row, language) ?? (row.placeholder === undefined ? TEXTS.off[language] : "");
   }
   if (secret) return HIDDEN;
-  return redactSecrets(text.replace(/:\/\/[^/?#\s]*@/g, `://${HIDDEN}@`), config.secrets);
+  return redactSecrets(redactLogins(text, `${HIDDEN}@`), config.secrets);
 }
 
 function configJson(config: Config, proxies: readonly ShownOption[]): string {

@@ -1,4 +1,4 @@
-import { redactQueries, redactSecrets } from "../log/redact.ts";
+import { redactLogins, redactQueries, redactSecrets } from "../log/redact.ts";
 import type { Config } from "./config.ts";
 import type { Option } from "./option.ts";
 import { OPTIONS } from "./option_table.ts";
@@ -39,8 +39,7 @@ export function publicConfig(config: Config): Record<string, unknown> {
 function shownValue(value: unknown, secrets: readonly string[]): unknown {
   if (typeof value === "number" || typeof value === "boolean") return value;
   if (typeof value === "string") {
-    const withoutLogin = value.replace(/:\/\/[^/?#\s]*@/g, "://");
-    return redactSecrets(redactQueries(withoutLogin), secrets);
+    return redactSecrets(redactQueries(redactLogins(value, "")), secrets);
   }
   if (Array.isArray(value) && value.every((item) => typeof item === "string")) {
     return value.map((item) => shownValue(item, secrets));

@@ -21,6 +21,11 @@ export function redactQueries(text: string): string {
   return text.replace(/\?[^\s()"'<>]*=[^\s()"'<>]*/g, "?…");
 }
 
+/** Puts something in place of user and password in URLs. */
+export function redactLogins(text: string, shown: string): string {
+  return text.replace(/:\/\/[^/?#\s]*@/g, `://${shown}`);
+}
+
 /**
  * Removes secrets: plain, URL-encoded or as in JSON, with unseen characters inside, and the start of
  * one that was cut off by `truncate()`.
