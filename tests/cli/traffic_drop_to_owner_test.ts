@@ -19,16 +19,22 @@ try {
 }
 `;
 
+/** A folder of root's with a folder `theirs`, which is another user's own. */
+function folderWithTheirs(): string {
+  const folder = Deno.makeTempDirSync();
+  Deno.chmodSync(folder, 0o711);
+  Deno.mkdirSync(`${folder}/theirs`, { mode: 0o700 });
+  Deno.chownSync(`${folder}/theirs`, NOBODY, NOBODY);
+  return folder;
+}
+
 Deno.test({
   name: "dropToOwner() has root write what a folder's owner can read, and nothing that he can't",
   ignore: Deno.uid() !== 0,
   async fn() {
-    const folder = Deno.makeTempDirSync();
+    const folder = folderWithTheirs();
     try {
-      Deno.chmodSync(folder, 0o711);
-      Deno.mkdirSync(`${folder}/theirs`, { mode: 0o700 });
       Deno.symlinkSync("../of-root", `${folder}/theirs/link`);
-      Deno.chownSync(`${folder}/theirs`, NOBODY, NOBODY);
       const program = `${folder}/program.js`;
       Deno.writeTextFileSync(program, PROGRAM);
       const { stdout } = await new Deno.Command(Deno.execPath(), {
@@ -49,11 +55,8 @@ Deno.test({
   name: "traffic set by root leaves files of the folder's owner, and of nobody else",
   ignore: Deno.uid() !== 0,
   async fn() {
-    const folder = Deno.makeTempDirSync();
+    const folder = folderWithTheirs();
     try {
-      Deno.chmodSync(folder, 0o711);
-      Deno.mkdirSync(`${folder}/theirs`, { mode: 0o700 });
-      Deno.chownSync(`${folder}/theirs`, NOBODY, NOBODY);
       const args = ["traffic", "set", "--up", "1", "--month-rotate", "1"];
       const words = [...args, "--state-dir", `${folder}/theirs`];
       const { code, stderr } = await spawnProgram(words, folder).output();

@@ -397,132 +397,108 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "moveFile() keeps a source that a mount on another file system shows",
-  ignore: !isOtherFileSystem() || Deno.uid() !== 0,
-  fn: async () => {
-    const other = await Deno.makeTempDir({ dir: "/dev/shm" });
+testAcross(
+  "moveFile() keeps a source that a mount on another file system shows",
+  async (files, other) => {
+    const { folder } = files;
+    await Deno.mkdir(`${other}/whole`);
+    await Deno.mkdir(`${other}/part/deep`, { recursive: true });
     try {
-      await withFiles(async (files) => {
-        const { folder } = files;
-        await makeTree(folder);
-        await Deno.mkdir(`${other}/whole`);
-        await Deno.mkdir(`${other}/part/deep`, { recursive: true });
-        for (const [source, name] of [["tree", "whole"], ["tree/deep", "part/deep"]]) {
-          const mount = { args: ["--bind", `${folder}/${source}`, `${other}/${name}`] };
-          const { success } = await new Deno.Command("mount", mount).output();
-          if (!success) return;
-        }
-        try {
-          for (const name of ["whole", "part"]) {
-            const args = { source: "~/tree", destination: `${other}/${name}` };
-            assertMatch(await files.error("move", args), /into itself/);
-            assertMatch(await files.error("copy", args), /into itself/);
-            await checkTree(`${folder}/tree`, folder);
-          }
-        } finally {
-          const mounts = [`${other}/whole`, `${other}/part/deep`];
-          await new Deno.Command("umount", { args: mounts }).output();
-        }
-      });
-    } finally {
-      await Deno.remove(other, { recursive: true });
-    }
-  },
-});
-
-Deno.test({
-  name: "moveFile() keeps the source when not all of it reaches the other file system",
-  ignore: !isOtherFileSystem(),
-  fn: async () => {
-    const other = await Deno.makeTempDir({ dir: "/dev/shm" });
-    try {
-      await withFiles(async (files) => {
-        const { folder } = files;
-        await makeTree(folder);
-        await Deno.mkdir(`${other}/file/sub`, { recursive: true });
-        const file = { source: "~/tree/a", destination: `${other}/file` };
-        await files.error("move", file);
+      for (const [source, name] of [["tree", "whole"], ["tree/deep", "part/deep"]]) {
+        const mount = { args: ["--bind", `${folder}/${source}`, `${other}/${name}`] };
+        const { success } = await new Deno.Command("mount", mount).output();
+        if (!success) return;
+      }
+      for (const name of ["whole", "part"]) {
+        const args = { source: "~/tree", destination: `${other}/${name}` };
+        assertMatch(await files.error("move", args), /into itself/);
+        assertMatch(await files.error("copy", args), /into itself/);
         await checkTree(`${folder}/tree`, folder);
-        await new Deno.Command("mkfifo", { args: [`${folder}/tree/deep/fifo`] }).output();
-        const tree = { source: "~/tree", destination: `${other}/tree` };
-        assertEquals(
-          await files.error("move", tree),
-          "1 devices, fifos or sockets can't be moved; the source was kept",
-        );
-        assert((await Deno.lstat(`${folder}/tree/deep/fifo`)).isFifo);
-        assertEquals(await Deno.readTextFile(`${folder}/tree/a`), "A".repeat(300_000));
-      });
+      }
     } finally {
-      await Deno.remove(other, { recursive: true });
+      const mounts = [`${other}/whole`, `${other}/part/deep`];
+      await new Deno.Command("umount", { args: mounts }).output();
     }
   },
-});
+  { ignore: Deno.uid() !== 0 },
+);
 
-Deno.test({
-  name: "moveFile() says that the source stays where it can't be deleted",
-  ignore: !isOtherFileSystem(),
-  fn: async () => {
+testAcross(
+  "moveFile() keeps the source when not all of it reaches the other file system",
+  async (files, other) => {
+    const { folder } = files;
+    await Deno.mkdir(`${other}/file/sub`, { recursive: true });
+    const file = { source: "~/tree/a", destination: `${other}/file` };
+    await files.error("move", file);
+    await checkTree(`${folder}/tree`, folder);
+    await new Deno.Command("mkfifo", { args: [`${folder}/tree/deep/fifo`] }).output();
+    const tree = { source: "~/tree", destination: `${other}/tree` };
+    assertEquals(
+      await files.error("move", tree),
+      "1 devices, fifos or sockets can't be moved; the source was kept",
+    );
+    assert((await Deno.lstat(`${folder}/tree/deep/fifo`)).isFifo);
+    assertEquals(await Deno.readTextFile(`${folder}/tree/a`), "A".repeat(300_000));
+  },
+);
+
+testAcross(
+  "moveFile() says that the source stays where it can't be deleted",
+  async (files, other) => {
+    const { folder } = files;
     const { remove } = Deno;
-    const other = await Deno.makeTempDir({ dir: "/dev/shm" });
-    try {
-      await withFiles(async (files) => {
-        const { folder } = files;
-        await makeTree(folder);
-        // Nothing is deleted.
-        Deno.remove = () =>
-          Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
-        const args = { source: "~/tree", destination: `${other}/tree` };
-        const error = await files.error("move", args).finally(() => Deno.remove = remove);
-        assertEquals(error, "permission denied");
-        await checkTree(`${folder}/tree`, folder);
-        await checkTree(`${other}/tree`, folder);
-      });
-    } finally {
-      await Deno.remove(other, { recursive: true });
-    }
+    // Nothing is deleted.
+    Deno.remove = () =>
+      Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
+    const args = { source: "~/tree", destination: `${other}/tree` };
+    const error = await files.error("move", args).finally(() => Deno.remove = remove);
+    assertEquals(error, "permission denied");
+    await checkTree(`${folder}/tree`, folder);
+    await checkTree(`${other}/tree`, folder);
   },
+);
+
+testAcross(
+  "moveFile() moves a link to another file system, not what it leads to",
+  async (files, other) => {
+    const { folder } = files;
+    await Deno.symlink(`${folder}/tree`, `${folder}/link`);
+    await files.result("move", { source: "~/link", destination: `${other}/link` });
+    assertEquals(await Deno.readLink(`${other}/link`), `${folder}/tree`);
+    await checkTree(`${folder}/tree`, folder);
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["tree"]);
+  },
+);
+
+testAcross("moveFile() copies and deletes between two file systems", async (files, other) => {
+  const { folder } = files;
+  await files.result("move", { source: "~/tree", destination: `${other}/tree` });
+  await checkTree(`${other}/tree`, folder);
+  assertEquals([...Deno.readDirSync(folder)], []);
 });
 
-Deno.test({
-  name: "moveFile() moves a link to another file system, not what it leads to",
-  ignore: !isOtherFileSystem(),
-  fn: async () => {
-    const other = await Deno.makeTempDir({ dir: "/dev/shm" });
-    try {
-      await withFiles(async (files) => {
-        const { folder } = files;
-        await makeTree(folder);
-        await Deno.symlink(`${folder}/tree`, `${folder}/link`);
-        await files.result("move", { source: "~/link", destination: `${other}/link` });
-        assertEquals(await Deno.readLink(`${other}/link`), `${folder}/tree`);
-        await checkTree(`${folder}/tree`, folder);
-        assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["tree"]);
-      });
-    } finally {
-      await Deno.remove(other, { recursive: true });
-    }
-  },
-});
-
-Deno.test({
-  name: "moveFile() copies and deletes between two file systems",
-  ignore: !isOtherFileSystem(),
-  fn: async () => {
-    const other = await Deno.makeTempDir({ dir: "/dev/shm" });
-    try {
-      await withFiles(async (files) => {
-        const { folder } = files;
-        await makeTree(folder);
-        await files.result("move", { source: "~/tree", destination: `${other}/tree` });
-        await checkTree(`${other}/tree`, folder);
-        assertEquals([...Deno.readDirSync(folder)], []);
-      });
-    } finally {
-      await Deno.remove(other, { recursive: true });
-    }
-  },
-});
+/** A test with a tree in the home folder, and with a folder on another file system. */
+function testAcross(
+  name: string,
+  act: (files: FilesUnderTest, other: string) => Promise<void>,
+  { ignore = false } = {},
+): void {
+  Deno.test({
+    name,
+    ignore: ignore || !isOtherFileSystem(),
+    fn: async () => {
+      const other = await Deno.makeTempDir({ dir: "/dev/shm" });
+      try {
+        await withFiles(async (files) => {
+          await makeTree(files.folder);
+          await act(files, other);
+        });
+      } finally {
+        await Deno.remove(other, { recursive: true });
+      }
+    },
+  });
+}
 
 function isOtherFileSystem(): boolean {
   try {
