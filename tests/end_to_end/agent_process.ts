@@ -23,6 +23,8 @@ export class AgentProcess {
       ? [Deno.execPath(), "run", ...runtime, MAIN]
       : [options.program];
     const [command = "", ...words] = [...options.through ?? [], ...started];
+    // Not the machine's, in which another agent may be looked for meanwhile.
+    const runtimeFolder = Deno.makeTempDirSync();
     this.#child = new Deno.Command(command, {
       args: [...words, ...args],
       env: {
@@ -30,6 +32,7 @@ export class AgentProcess {
         AGENT_IP_SERVICES: "off",
         AGENT_ALLOW_LOCAL_PROBES: "1",
         DENO: Deno.execPath(),
+        RUNTIME_DIRECTORY: runtimeFolder,
         ...options.env,
       },
       stdin: "null",
@@ -37,6 +40,7 @@ export class AgentProcess {
       stderr: "piped",
     }).spawn();
     this.#reading = [this.#read(this.#child.stdout), this.#read(this.#child.stderr)];
+    this.#child.status.finally(() => Deno.removeSync(runtimeFolder, { recursive: true }));
   }
 
   get pid(): number {
