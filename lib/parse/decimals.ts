@@ -4,16 +4,15 @@ const ZERO = 0x30;
 const NINE = 0x39;
 
 /**
- * The decimal numbers of one line from an offset on, `count` at most, rounded beyond 2^53; `NaN` is the
- * last where a word is no decimal number.
+ * The decimal number in a column of one line, from an offset on, rounded beyond 2^53; `NaN` where it or
+ * one before it is no decimal number, `undefined` where the line has fewer columns.
  *
  * For the files of every report: with regular expressions, slices and conversions their parsing takes
  * 48 µs more of a report's 840, side by side at one report a second.
  */
-export function decimalsAt(text: string, offset: number, count: number): number[] {
-  const found: number[] = [];
+export function decimalAt(text: string, offset: number, column = 0): number | undefined {
   let at = offset;
-  while (found.length < count) {
+  for (let rest = column;; rest--) {
     while (text.charCodeAt(at) === SPACE) at++;
     const start = at;
     let value = 0;
@@ -23,10 +22,9 @@ export function decimalsAt(text: string, offset: number, count: number): number[
       code = text.charCodeAt(++at);
     }
     const isEnd = code === LINE_FEED || at === text.length;
-    if (at === start && isEnd) break;
+    if (at === start && isEnd) return undefined;
     const isWhole = at > start && (isEnd || code === SPACE);
-    found.push(isWhole ? value : NaN);
-    if (!isWhole) break;
+    if (!isWhole) return NaN;
+    if (rest === 0) return value;
   }
-  return found;
 }

@@ -1,4 +1,4 @@
-import { decimalsAt } from "./decimals.ts";
+import { decimalAt } from "./decimals.ts";
 import { firstLine } from "./lines.ts";
 
 /** Fields of `/proc/meminfo`, in bytes; `undefined` where an old kernel has no such field. */
@@ -54,7 +54,7 @@ function optionalField(text: string, key: string): number | undefined {
   // "Cached:" is also the end of "SwapCached:".
   while (at > 0 && text[at - 1] !== "\n") at = text.indexOf(key, at + 1);
   if (at === -1) return undefined;
-  const bytes = (decimalsAt(text, at + key.length, 1)[0] ?? NaN) * 1024;
+  const bytes = (decimalAt(text, at + key.length) ?? NaN) * 1024;
   const end = text.indexOf("\n", at);
   if (!Number.isSafeInteger(bytes) || !text.startsWith(" kB", (end < 0 ? text.length : end) - 3)) {
     const line = firstLine(text.slice(at));

@@ -1,5 +1,5 @@
 import { parseCounts } from "./count.ts";
-import { decimalsAt } from "./decimals.ts";
+import { decimalAt } from "./decimals.ts";
 import { firstLine, type OnMalformed, parseLines, throwMalformed } from "./lines.ts";
 
 /** Byte counters of one interface since it was created. */
@@ -32,9 +32,8 @@ export function parseNetDev(
     const name = line.slice(0, Math.max(colon, 0)).trim();
     // Both headings contain bars; every other line has a name.
     if (colon === -1 && (line.trim() === "" || line.includes("|"))) continue;
-    const counters = decimalsAt(line, colon + 1, SENT_BYTES + 1);
-    const receivedBytes = counters[0] ?? NaN;
-    const sentBytes = counters[SENT_BYTES] ?? NaN;
+    const receivedBytes = decimalAt(line, colon + 1) ?? NaN;
+    const sentBytes = decimalAt(line, colon + 1, SENT_BYTES) ?? NaN;
     if (name !== "" && receivedBytes <= MAX_COUNT && sentBytes <= MAX_COUNT) {
       found.push({ name, receivedBytes, sentBytes });
     } else onMalformed(parseError(line));

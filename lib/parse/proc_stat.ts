@@ -1,4 +1,4 @@
-import { decimalsAt } from "./decimals.ts";
+import { decimalAt } from "./decimals.ts";
 import { firstLine } from "./lines.ts";
 
 /** CPU states, in the kernel's order. */
@@ -30,13 +30,11 @@ const REQUIRED_COLUMNS = 4;
  * @throws {SyntaxError} When it is not a `cpu` line with at least four counters; the message quotes it.
  */
 export function parseCpuTicks(text: string): CpuTicks {
-  const columns = decimalsAt(text, TOTAL.length, 8);
-  const isWhole = columns.length >= REQUIRED_COLUMNS && !columns.includes(NaN);
-  if (!isWhole || !text.startsWith(TOTAL)) {
-    throw new SyntaxError(`Cannot parse stat: no CPU times in "${firstLine(text)}"`);
-  }
   const ticks = (column: number): number | undefined => {
-    const value = columns[column] ?? 0;
+    const value = decimalAt(text, TOTAL.length, column) ?? (column < REQUIRED_COLUMNS ? NaN : 0);
+    if (Number.isNaN(value) || !text.startsWith(TOTAL)) {
+      throw new SyntaxError(`Cannot parse stat: no CPU times in "${firstLine(text)}"`);
+    }
     // A counter that fell below zero is printed as just under 2^64.
     return Number.isSafeInteger(value) ? value : undefined;
   };

@@ -1,4 +1,4 @@
-import { decimalsAt } from "./decimals.ts";
+import { decimalAt } from "./decimals.ts";
 import { findLine, firstLine } from "./lines.ts";
 
 /** Numbers of sockets of one address family. */
@@ -36,7 +36,7 @@ function protocolLine(text: string, protocol: string): string | undefined {
 
 function countAfter(line: string, name: string): number {
   const at = line.indexOf(name);
-  const count = at === -1 ? NaN : decimalsAt(line, at + name.length, 1)[0] ?? NaN;
+  const count = at === -1 ? NaN : decimalAt(line, at + name.length) ?? NaN;
   if (!Number.isSafeInteger(count)) {
     throw new SyntaxError(`Cannot parse sockstat: no count in "${firstLine(line)}"`);
   }

@@ -1,21 +1,23 @@
 import { assertEquals } from "@std/assert";
-import { decimalsAt } from "../../lib/parse/decimals.ts";
+import { decimalAt } from "../../lib/parse/decimals.ts";
 
-Deno.test("decimalsAt() gives the numbers of a line, as many as are asked for", () => {
-  assertEquals(decimalsAt("x:  12 0 345\n6", 2, 5), [12, 0, 345]);
-  assertEquals(decimalsAt("x:  12 0 345\n6", 2, 2), [12, 0]);
-  assertEquals(decimalsAt("x:7", 2, 2), [7]);
-  assertEquals(decimalsAt("x:", 2, 1), []);
-  assertEquals(decimalsAt("x: 1 \n2", 2, 5), [1]);
+Deno.test("decimalAt() gives the number in a column of one line", () => {
+  const columns = (text: string) => [0, 1, 2, 3].map((column) => decimalAt(text, 2, column));
+  assertEquals(columns("x:  12 0 345\n6"), [12, 0, 345, undefined]);
+  assertEquals(columns("x:7"), [7, undefined, undefined, undefined]);
+  assertEquals(columns("x: 1 \n2"), [1, undefined, undefined, undefined]);
+  assertEquals(columns("x:"), [undefined, undefined, undefined, undefined]);
+  assertEquals(decimalAt("x: 5", 2), 5);
 });
 
-Deno.test("decimalsAt() ends with NaN at a word that is no decimal number", () => {
+Deno.test("decimalAt() gives NaN from a word on that is no decimal number", () => {
   for (const word of ["-1", "1.5", "1e3", "0x1", "12kB", "١", "\t1"]) {
-    assertEquals(decimalsAt(`x: 8 ${word} 5`, 2, 3), [8, NaN], word);
+    const columns = [0, 1, 2].map((column) => decimalAt(`x: 8 ${word} 5`, 2, column));
+    assertEquals(columns, [8, NaN, NaN], word);
   }
 });
 
-Deno.test("decimalsAt() rounds what is beyond 2^53", () => {
-  assertEquals(decimalsAt("x:18446744073709551615", 2, 1), [2 ** 64]);
-  assertEquals(decimalsAt(`x:${"9".repeat(400)}`, 2, 1), [Infinity]);
+Deno.test("decimalAt() rounds what is beyond 2^53", () => {
+  assertEquals(decimalAt("x:18446744073709551615", 2), 2 ** 64);
+  assertEquals(decimalAt(`x:${"9".repeat(400)}`, 2), Infinity);
 });
