@@ -9,7 +9,7 @@
 /** A file that is opened once and read repeatedly, also after the process has been sealed. */
 export interface Source {
   /**
-   * Reads the current text; `undefined` when there is no such file.
+   * Reads the current text; `undefined` when there is no such file, unless it is required.
    *
    * @throws {Error} When it can't be read (`Cannot read …`).
    */
@@ -64,17 +64,25 @@ export interface Roots {
   root: string;
 }
 
+/** How a file is read. */
+export interface OpenOptions {
+  /** Reading fails where the file is missing; by default it gives `undefined`. */
+  readonly isRequired?: boolean;
+  /** Lines may be longer than 2 KiB. */
+  readonly hasLongLines?: boolean;
+  /** Has paths for `statfs`, which need be no UTF-8. */
+  readonly hasPaths?: boolean;
+  /** Only so many bytes are read; by default all. */
+  readonly startBytes?: number;
+}
+
 /** The machine that is measured. */
 export interface Host {
   /** Architecture in the runtime's words: `x86_64`, `aarch64`. */
   readonly arch: string;
   readonly roots: Roots;
-  /**
-   * Opens a file for repeated reading. A missing file is no error: its source reads `undefined`.
-   * `hasLongLines` is for a kernel text whose lines may be longer than 2 KiB, `hasPaths` for one with
-   * paths for `statfs`, which need be no UTF-8.
-   */
-  open(path: string, options?: { hasLongLines?: boolean; hasPaths?: boolean }): Source;
+  /** Opens a kernel text for repeated reading; never fails itself. */
+  open(path: string, options?: OpenOptions): Source;
   /**
    * Opens a file of one number whose driver may take its time, to be read in a thread of its own, one
    * reading at a time. It reads `undefined` without such a file, and rejects when it can't be read.

@@ -1,5 +1,13 @@
 import { decodePaths } from "../parse/path_bytes.ts";
-import type { FileSystemUse, Host, InterfaceAddress, Links, Roots, Source } from "./host.ts";
+import type {
+  FileSystemUse,
+  Host,
+  InterfaceAddress,
+  Links,
+  OpenOptions,
+  Roots,
+  Source,
+} from "./host.ts";
 import { InterfaceAddresses } from "./interface_addresses.ts";
 import { openInterfaceLinks } from "./interface_links.ts";
 import { Libc } from "./libc.ts";
@@ -26,16 +34,22 @@ export interface Scratch {
 export class FileSource implements Source {
   readonly #path: string;
   readonly #scratch: Scratch;
+  readonly #isRequired: boolean;
+  readonly #hasPaths: boolean;
   readonly #file: Deno.FsFile | undefined;
   readonly #openError: unknown;
   readonly #lastPieceBytes: number;
-  readonly #hasPaths: boolean;
+  /** Filled in place of the shared buffer when only the start is read. */
+  readonly #start: Uint8Array<ArrayBuffer> | undefined;
 
-  constructor(path: string, scratch: Scratch, { hasLongLines = false, hasPaths = false } = {}) {
+  constructor(path: string, scratch: Scratch, options: OpenOptions = {}) {
+    const { isRequired = false, hasLongLines = false, hasPaths = false, startBytes } = options;
     this.#path = path;
+    this.#isRequired = isRequired;
     this.#hasPaths = hasPaths;
     this.#scratch = scratch;
     this.#lastPieceBytes = hasLongLines ? 0 : LAST_PIECE_BYTES;
+    if (startBytes !== undefined) this.#start = new Uint8Array(startBytes);
     try {
       this.#file = Deno.openSync(path);
     } catch (error) {
@@ -44,25 +58,37 @@ export class FileSource implements Source {
   }
 
   read(): string | undefined {
-    if (this.#openError instanceof Deno.errors.NotFound) return undefined;
-    if (this.#file === undefined) throw this.#readError(this.#openError);
-    let length = 0;
+    const file = this.#file;
+    if (file === undefined) return this.#readMissing();
+    const start = this.#start;
+    let bytes: Uint8Array<ArrayBuffer>;
     try {
-      this.#file.seekSync(0, Deno.SeekMode.Start);
-      let count: number | null;
-      do {
-        const size = this.#scratch.bytes.length;
-        // The buffer must not make a piece shorter than a last one.
-        if (size - length < (size < MAX_BYTES ? LAST_PIECE_BYTES : 1)) this.#grow();
-        const { bytes } = this.#scratch;
-        count = this.#file.readSync(length === 0 ? bytes : bytes.subarray(length));
-        length += count ?? 0;
-      } while (count !== null && count >= this.#lastPieceBytes);
+      file.seekSync(0, Deno.SeekMode.Start);
+      if (start === undefined) bytes = this.#readAll(file);
+      else bytes = start.subarray(0, file.readSync(start) ?? 0);
     } catch (error) {
       throw this.#readError(error);
     }
-    const bytes = this.#scratch.bytes.subarray(0, length);
     return this.#hasPaths ? decodePaths(bytes) : this.#scratch.decoder.decode(bytes);
+  }
+
+  #readAll(file: Deno.FsFile): Uint8Array<ArrayBuffer> {
+    let length = 0;
+    let count: number | null;
+    do {
+      const size = this.#scratch.bytes.length;
+      // The buffer must not make a piece shorter than a last one.
+      if (size - length < (size < MAX_BYTES ? LAST_PIECE_BYTES : 1)) this.#grow();
+      const { bytes } = this.#scratch;
+      count = file.readSync(length === 0 ? bytes : bytes.subarray(length));
+      length += count ?? 0;
+    } while (count !== null && count >= this.#lastPieceBytes);
+    return this.#scratch.bytes.subarray(0, length);
+  }
+
+  #readMissing(): undefined {
+    if (!(this.#openError instanceof Deno.errors.NotFound)) throw this.#readError(this.#openError);
+    if (this.#isRequired) throw new Error(`Cannot read ${this.#path}: no such file`);
   }
 
   #grow(): void {
@@ -90,7 +116,7 @@ export class LocalHost implements Host {
     this.roots = roots;
   }
 
-  open(path: string, options?: { hasLongLines?: boolean; hasPaths?: boolean }): Source {
+  open(path: string, options?: OpenOptions): Source {
     return new FileSource(path, this.#scratch, options);
   }
 

@@ -41,21 +41,6 @@ export interface Collector {
   sources(): Readonly<Record<string, string>>;
 }
 
-/**
- * Makes reading fail where a file is missing that every machine has. `path` is for the message.
- *
- * @throws {Error} At each reading while the file is missing.
- */
-export function requiredSource(source: Source, path: string): Source {
-  return {
-    read() {
-      const text = source.read();
-      if (text === undefined) throw new Error(`Cannot read ${path}: no such file`);
-      return text;
-    },
-  };
-}
-
 /** Parses the text of a source; no text is no data. */
 export function parseSource<T>(source: Source, parse: (text: string) => T): T | undefined {
   const text = source.read();

@@ -8,11 +8,12 @@ import type { Config } from "../config/config.ts";
 import type { Host, InterfaceAddress, Roots } from "../host/host.ts";
 import { networkFolder, OWN_PROC } from "../host/interface_traits.ts";
 import { parseLoadavg } from "../parse/loadavg.ts";
+import { CPU_TICKS_BYTES } from "../parse/proc_stat.ts";
 import { parseUptime } from "../parse/uptime.ts";
 import { KernelLookup } from "../sandbox/kernel_lookup.ts";
 import type { Shell } from "../sandbox/shell.ts";
 import type { MachineFacts } from "../types.ts";
-import { type Collector, parseSource, requiredSource } from "./collector.ts";
+import { type Collector, parseSource } from "./collector.ts";
 import { ConnectionCollector } from "./connections.ts";
 import { CpuCollector } from "./cpu.ts";
 import { DiskCollector } from "./disk.ts";
@@ -69,16 +70,18 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
   const mountinfo = isOwn ? `${proc}/self/mountinfo` : `${proc}/1/mountinfo`;
   const ownMounts = `${OWN_PROC}/self/mountinfo`;
   const lookup = new KernelLookup(host);
-  const open = (path: string) => requiredSource(host.open(path), path);
+  const open = (path: string) => host.open(path, { isRequired: true });
 
+  const cpu = new CpuCollector(
+    host.open(`${proc}/stat`, { isRequired: true, startBytes: CPU_TICKS_BYTES }),
+  );
   const stat = host.open(`${proc}/stat`);
-  const cpu = new CpuCollector(requiredSource(stat, `${proc}/stat`));
   const memory = openMemory(host, { mode: config.memoryMode, isOwn });
   // An overlay's line has the folders of all its layers.
-  const openMounts = (path: string) => host.open(path, { hasLongLines: true, hasPaths: true });
-  const disk = new DiskCollector(host, requiredSource(openMounts(mountinfo), mountinfo), {
+  const mounts = { hasLongLines: true, hasPaths: true };
+  const disk = new DiskCollector(host, host.open(mountinfo, { ...mounts, isRequired: true }), {
     includeMountPoints: config.includeMountPoints,
-    visible: isOwn ? undefined : openMounts(ownMounts),
+    visible: isOwn ? undefined : host.open(ownMounts, mounts),
   });
   const loadavg = open(`${proc}/loadavg`);
   const network = new NetworkCollector(

@@ -2,7 +2,6 @@ import type { Host, Source } from "../host/host.ts";
 import { parseArcstats } from "../parse/arcstats.ts";
 import { type Meminfo, parseMeminfo } from "../parse/meminfo.ts";
 import type { MemoryMode, Usage } from "../types.ts";
-import { requiredSource } from "./collector.ts";
 import { type CgroupMemory, openMemoryCgroup, type TightestCgroup } from "./memory_cgroup.ts";
 
 /** Counting mode and sources beside `/proc/meminfo`. */
@@ -154,7 +153,7 @@ export function openMemory(
 ): MemoryCollector {
   const { proc } = host.roots;
   const { mode } = options;
-  const meminfo = requiredSource(host.open(`${proc}/meminfo`), `${proc}/meminfo`);
+  const meminfo = host.open(`${proc}/meminfo`, { isRequired: true });
   // lxcfs shows the container's share, which does not include the machine's ZFS cache.
   if (options.isOwn && isMountPoint(host, `${proc}/meminfo`)) {
     return new MemoryCollector(meminfo, { mode });

@@ -18,6 +18,9 @@ export type CpuState =
  */
 export type CpuTicks = Record<CpuState, number | undefined>;
 
+/** The first line of `/proc/stat` is shorter: ten counters of 64 bits. The others may be 20 KB. */
+export const CPU_TICKS_BYTES = 256;
+
 const TOTAL = "cpu ";
 /** Old kernels have no more. */
 const REQUIRED_COLUMNS = 4;

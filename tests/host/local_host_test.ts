@@ -119,8 +119,22 @@ Deno.test("FileSource.read() refuses a file of more than 8 MiB", async () => {
   });
 });
 
+Deno.test("FileSource.read() reads only the start of a file, where that is asked for", async () => {
+  await withFile((path) => {
+    const source = new LocalHost().open(path, { startBytes: 4 });
+    for (
+      const [text, start] of [["cpu  1 2\ncpu0 1 2\n", "cpu "], ["é2\n", "é2\n"], ["", ""]] as const
+    ) {
+      Deno.writeTextFileSync(path, text);
+      assertEquals(source.read(), start);
+    }
+  });
+});
+
 Deno.test("FileSource has no data without its file, and throws for one that can't be read", () => {
   const host = new LocalHost();
+  const required = host.open("/nonexistent/file", { isRequired: true });
+  assertThrows(() => required.read(), Error, "Cannot read /nonexistent/file: no such file");
   assertEquals(host.open("/nonexistent/file").read(), undefined);
   assertThrows(() => host.open("/proc").read(), Error, "Cannot read /proc");
 });

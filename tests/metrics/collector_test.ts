@@ -1,15 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseSource, requiredSource } from "../../lib/metrics/collector.ts";
+import { parseSource } from "../../lib/metrics/collector.ts";
 import { parseLoadavg } from "../../lib/parse/loadavg.ts";
 import { parseUptime } from "../../lib/parse/uptime.ts";
 import { fakeSource, fakeSourceSequence } from "./fake_host.ts";
-
-Deno.test("requiredSource() throws while the file is missing", () => {
-  const source = requiredSource(fakeSource(() => undefined), "/proc/loadavg");
-  const message = "Cannot read /proc/loadavg: no such file";
-  assertThrows(() => source.read(), Error, message);
-  assertEquals(requiredSource(fakeSource(() => "a\nb"), "/x").read(), "a\nb");
-});
 
 Deno.test("parseSource() reads the source anew at each call", () => {
   const load = fakeSourceSequence("2.72 1.41 0.57 4/109 10073\n", "1.00 1.20 0.55 1/90 10080\n");

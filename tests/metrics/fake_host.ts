@@ -1,4 +1,4 @@
-import type { Host, Source } from "../../lib/host/host.ts";
+import type { Host, OpenOptions, Source } from "../../lib/host/host.ts";
 
 /** What the fake machine can do. */
 export type FakeHost = Pick<
@@ -29,9 +29,22 @@ export function fakeHost(files: Readonly<Record<string, string>>): FakeHost {
       const text = readText(path);
       return text?.startsWith("-> ") ? text.slice(3) : undefined;
     },
-    open: (path) => fakeSource(() => readText(path)),
+    open: (path, options) => fakeFile(path, () => readText(path), options),
     openSlow: (path) => () => Promise.resolve(readText(path)),
   };
+}
+
+/** A file of a fake machine, whose text is asked for at each reading. */
+export function fakeFile(
+  path: string,
+  text: () => string | undefined,
+  { isRequired = false, startBytes }: OpenOptions = {},
+): Source {
+  return fakeSource(() => {
+    const read = text()?.slice(0, startBytes);
+    if (read === undefined && isRequired) throw new Error(`Cannot read ${path}: no such file`);
+    return read;
+  });
 }
 
 /** A file whose text is asked for at each reading. */

@@ -1,6 +1,13 @@
-import type { FileSystemUse, Host, InterfaceAddress, Roots, Source } from "../../lib/host/host.ts";
+import type {
+  FileSystemUse,
+  Host,
+  InterfaceAddress,
+  OpenOptions,
+  Roots,
+  Source,
+} from "../../lib/host/host.ts";
 import { FakeTime } from "../fake_time.ts";
-import { fakeSource } from "./fake_host.ts";
+import { fakeFile } from "./fake_host.ts";
 import { FakeTree } from "./fake_tree.ts";
 
 /** What a machine's `machine.json` tells beside its trees. */
@@ -58,8 +65,8 @@ export class FakeMachine implements Host {
     this.#tree.overlay("later/");
   }
 
-  open(path: string): Source {
-    return fakeSource(() => this.readText(path));
+  open(path: string, options?: OpenOptions): Source {
+    return fakeFile(path, () => this.readText(path), options);
   }
 
   openSlow(path: string): () => Promise<string | undefined> {

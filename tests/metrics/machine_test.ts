@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { Host, Roots } from "../../lib/host/host.ts";
+import type { Host, OpenOptions, Roots } from "../../lib/host/host.ts";
 import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { Sampler, takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { Shell } from "../../lib/sandbox/shell.ts";
@@ -77,9 +77,9 @@ function machineAt(
   const fake = fakeHost(files);
   const host = {
     ...hostAt(roots, fake),
-    open(path: string) {
+    open(path: string, options?: OpenOptions) {
       opened.push(path);
-      return fake.open(path);
+      return fake.open(path, options);
     },
   };
   return { machine: openLinuxMachine(host, configOf(args)), opened };
@@ -202,13 +202,14 @@ Deno.test("openLinuxMachine() opens mounts as texts of paths, whose lines may be
     const host: Host = {
       ...hostAt(roots, fake),
       open(path, options) {
-        if (options !== undefined) opened.set(path, options);
-        return fake.open(path);
+        if (options?.hasPaths) opened.set(path, options);
+        return fake.open(path, options);
       },
     };
     openLinuxMachine(host, configOf());
     const options = { hasLongLines: true, hasPaths: true };
-    assertEquals([...opened], paths.map((path) => [path, options]));
+    const [measured, ...visible] = paths.map((path) => [path, options] as const);
+    assertEquals([...opened], [[measured?.[0], { ...options, isRequired: true }], ...visible]);
   }
 });
 

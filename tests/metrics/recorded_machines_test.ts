@@ -6,6 +6,7 @@ import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
 import { FakeTime } from "../fake_time.ts";
 import { configOf } from "./config_of.ts";
+import { fakeFile } from "./fake_host.ts";
 import { FakeMachine } from "./fake_machine.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url);
@@ -21,14 +22,12 @@ function hasFile(path: string): boolean {
   }
 }
 
-const NO_FILE = { read: () => undefined };
-
 /** The host's methods as properties, to replace some. */
 function hostOf(host: FakeMachine): Host {
   return {
     arch: host.arch,
     roots: host.roots,
-    open: (path) => host.open(path),
+    open: (path, options) => host.open(path, options),
     openSlow: (path) => host.openSlow(path),
     readText: (path) => host.readText(path),
     list: (path) => host.list(path),
@@ -99,7 +98,13 @@ for (const name of names) {
 Deno.test("collectedSources() names the reason in place of a source that could not be read", () => {
   const host = new FakeMachine("debian-vm");
   const { collectors } = openLinuxMachine(
-    { ...hostOf(host), open: (path) => path === "/proc/loadavg" ? NO_FILE : host.open(path) },
+    {
+      ...hostOf(host),
+      open: (path, options) =>
+        path === "/proc/loadavg"
+          ? fakeFile(path, () => undefined, options)
+          : host.open(path, options),
+    },
     configOf(),
   );
   const failures = new Map<string, string>();

@@ -1,6 +1,11 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { countLogicalCores, parseCpuTicks, parseKernelStat } from "../../lib/parse/proc_stat.ts";
+import {
+  countLogicalCores,
+  CPU_TICKS_BYTES,
+  parseCpuTicks,
+  parseKernelStat,
+} from "../../lib/parse/proc_stat.ts";
 import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
 const LINE = "cpu  19391 7 8377 354366 1611 3 112 46 5 2";
@@ -81,4 +86,10 @@ Deno.test("parseKernelStat() leaves out odd lines and counters out of range", ()
   assertEquals([...cores], [["0", [1, 2, 3, undefined, 0, 0, 0, 0, 0, 0]]]);
   assertEquals([...counters], [["processes", 5]]);
   onlySyntaxErrors(parseKernelStat, [text]);
+});
+
+Deno.test("CPU_TICKS_BYTES suffices for ten counters of 64 bits", () => {
+  const line = `cpu  ${Array.from({ length: 10 }, () => 2n ** 64n - 1n).join(" ")}`;
+  assertEquals(parseCpuTicks(`${line}\ncpu0 1`.slice(0, CPU_TICKS_BYTES)).steal, undefined);
+  assert(line.length < CPU_TICKS_BYTES);
 });
