@@ -56,10 +56,13 @@ export class ProbeCounts {
     const all = [...this.#listed, ...this.#ordered.values()];
     for (const { kind } of all) kinds[kind] = (kinds[kind] ?? 0) + 1;
     const oldest = Math.floor(performance.now() / 1000) - SECONDS + 1;
-    const recent = this.#seconds.filter(({ second }) => second >= oldest);
-    const lastMinute = recent.reduce((sum, { run }) => sum + run, 0);
-    const lost = recent.reduce((sum, it) => sum + it.lost, 0);
-    return { probes: all.length, kinds, lastMinute, lost };
+    const sum = { lastMinute: 0, lost: 0 };
+    for (const { second, run, lost } of this.#seconds) {
+      if (second < oldest) continue;
+      sum.lastMinute += run;
+      sum.lost += lost;
+    }
+    return { probes: all.length, kinds, ...sum };
   }
 
   #prune(): void {
