@@ -76,8 +76,10 @@ export class TrafficTotal {
     this.#isEmpty = false;
     const isNew = !this.#present.has(now.name);
     const last = this.#last(now.name, index);
-    const { sentBytes, receivedBytes } = bytesSince(last, now);
-    Object.assign(last, highestSince(last, now));
+    const sentBytes = increase(last.sentBytes, now.sentBytes);
+    const receivedBytes = increase(last.receivedBytes, now.receivedBytes);
+    last.sentBytes = highest(last.sentBytes, now.sentBytes);
+    last.receivedBytes = highest(last.receivedBytes, now.receivedBytes);
     this.#total.sentBytes += sentBytes;
     this.#total.receivedBytes += receivedBytes;
     if (isNew) return;
@@ -87,7 +89,9 @@ export class TrafficTotal {
 
   /** Makes an interface go on from its current counters, which others have counted or nobody should. */
   skip({ name, sentBytes, receivedBytes }: InterfaceCounters, index?: number): void {
-    Object.assign(this.#last(name, index), { sentBytes, receivedBytes });
+    const last = this.#last(name, index);
+    last.sentBytes = sentBytes;
+    last.receivedBytes = receivedBytes;
   }
 
   /** Whether no interface has been added yet. */

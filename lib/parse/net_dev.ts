@@ -29,9 +29,9 @@ export function parseNetDev(
   const found: InterfaceCounters[] = [];
   for (const line of text.split("\n")) {
     const colon = line.indexOf(":");
-    const name = line.slice(0, Math.max(colon, 0)).trim();
     // Both headings contain bars; every other line has a name.
     if (colon === -1 && (line.trim() === "" || line.includes("|"))) continue;
+    const name = line.slice(0, Math.max(colon, 0)).trim();
     const receivedBytes = decimalAt(line, colon + 1) ?? NaN;
     const sentBytes = decimalAt(line, colon + 1, SENT_BYTES) ?? NaN;
     if (name !== "" && receivedBytes <= MAX_COUNT && sentBytes <= MAX_COUNT) {
