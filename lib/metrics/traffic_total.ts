@@ -18,21 +18,14 @@ export function bytesSince(last: TrafficBytes | undefined, now: TrafficBytes): T
   };
 }
 
-/**
- * The counters from which {@linkcode bytesSince} goes on: the highest that an interface has shown since
- * its last reset, so that what swings counts once.
- */
-function highestSince(last: TrafficBytes | undefined, now: TrafficBytes): TrafficBytes {
-  return {
-    sentBytes: highest(last?.sentBytes ?? 0, now.sentBytes),
-    receivedBytes: highest(last?.receivedBytes ?? 0, now.receivedBytes),
-  };
-}
-
 function increase(last: number, now: number): number {
   return isReset(last, now) ? now : Math.max(now - last, 0);
 }
 
+/**
+ * The counter from which {@linkcode increase} goes on: the highest that an interface has shown since its
+ * last reset, so that what swings counts once.
+ */
 function highest(last: number, now: number): number {
   return isReset(last, now) ? now : Math.max(now, last);
 }
@@ -134,7 +127,9 @@ export class TrafficTotal {
   /** Makes an interface that is there go on from the counters of an earlier run, if those are higher. */
   resume(name: string, last: TrafficBytes): void {
     const now = this.#present.get(name);
-    if (now !== undefined) Object.assign(now, highestSince(last, now));
+    if (now === undefined) return;
+    now.sentBytes = highest(last.sentBytes, now.sentBytes);
+    now.receivedBytes = highest(last.receivedBytes, now.receivedBytes);
   }
 
   /** Sets the last counters of a missing interface, in case it returns. */
