@@ -18,7 +18,10 @@ export type CpuState =
  */
 export type CpuTicks = Record<CpuState, number | undefined>;
 
-/** The first line of `/proc/stat` is shorter: ten counters of 64 bits. The others may be 20 KB. */
+/**
+ * The first line of `/proc/stat` is shorter: ten counters of 64 bits. The others are 20 KB on a server
+ * of 64 cores, and would cost 26 µs of a report's 800.
+ */
 export const CPU_TICKS_BYTES = 256;
 
 const TOTAL = "cpu ";
