@@ -78,10 +78,8 @@ Deno.test("the link outlives whatever strikes the panel, and says so in few line
       await panel.setFault(panelFault(fault));
       if (fault !== "drop-mid-frame") await agent.says("trying again");
       await new Promise((resolve) => setTimeout(resolve, 2500));
-      const clearedAtMs = performance.now();
       await panel.setFault(undefined);
       await more(panel, "v2 websocket", 3);
-      assertLess(performance.now() - clearedAtMs, 20_000, "back by WebSocket");
       await agent.says("again after");
       assert(agent.output.includes(words), `"${words}" is said:\n${agent.output}`);
       const lines = agent.output.split("\n").filter((line) => line.includes("panel:"));
