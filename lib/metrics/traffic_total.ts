@@ -69,8 +69,7 @@ export class TrafficTotal {
     this.#isEmpty = false;
     const isNew = !this.#present.has(now.name);
     const last = this.#last(now.name, index);
-    const sentBytes = increase(last.sentBytes, now.sentBytes);
-    const receivedBytes = increase(last.receivedBytes, now.receivedBytes);
+    const { sentBytes, receivedBytes } = bytesSince(last, now);
     last.sentBytes = highest(last.sentBytes, now.sentBytes);
     last.receivedBytes = highest(last.receivedBytes, now.receivedBytes);
     this.#total.sentBytes += sentBytes;

@@ -36,11 +36,10 @@ const REQUIRED_COLUMNS = 4;
  * @throws {SyntaxError} When it is not a `cpu` line with at least four counters; the message quotes it.
  */
 export function parseCpuTicks(text: string): CpuTicks {
+  if (!text.startsWith(TOTAL)) throw ticksError(text);
   const ticks = (column: number): number | undefined => {
     const value = decimalAt(text, TOTAL.length, column) ?? (column < REQUIRED_COLUMNS ? NaN : 0);
-    if (Number.isNaN(value) || !text.startsWith(TOTAL)) {
-      throw new SyntaxError(`Cannot parse stat: no CPU times in "${firstLine(text)}"`);
-    }
+    if (Number.isNaN(value)) throw ticksError(text);
     // A counter that fell below zero is printed as just under 2^64.
     return Number.isSafeInteger(value) ? value : undefined;
   };
@@ -54,6 +53,10 @@ export function parseCpuTicks(text: string): CpuTicks {
     softirq: ticks(6),
     steal: ticks(7),
   };
+}
+
+function ticksError(text: string): SyntaxError {
+  return new SyntaxError(`Cannot parse stat: no CPU times in "${firstLine(text)}"`);
 }
 
 /** Counts online cores by the `cpuN` lines of `/proc/stat`; `undefined` when there are none. */
