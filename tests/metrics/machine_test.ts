@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { Host, OpenOptions, Roots } from "../../lib/host/host.ts";
 import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { Sampler, takeSnapshot } from "../../lib/metrics/snapshot.ts";
+import { CPU_TICKS_BYTES } from "../../lib/parse/proc_stat.ts";
 import { Shell } from "../../lib/sandbox/shell.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { configOf } from "./config_of.ts";
@@ -211,6 +212,27 @@ Deno.test("openLinuxMachine() opens mounts as texts of paths, whose lines may be
     const [measured, ...visible] = paths.map((path) => [path, options] as const);
     assertEquals([...opened], [[measured?.[0], { ...options, isRequired: true }], ...visible]);
   }
+});
+
+Deno.test("openLinuxMachine() reads the start of stat for the CPU, and all of it for the cores", () => {
+  const fake = fakeHost(FILES);
+  const lengths: (number | undefined)[] = [];
+  const host: Host = {
+    ...hostAt(HOSTS, fake),
+    open(path, options) {
+      const file = fake.open(path, options);
+      if (path !== "/host/proc/stat") return file;
+      return fakeSource(() => {
+        const text = file.read();
+        lengths.push(text?.length);
+        return text;
+      });
+    },
+  };
+  const machine = openLinuxMachine(host, configOf());
+  takeSnapshot(machine.collectors);
+  assertEquals(machine.facts().logicalCores, 40);
+  assertEquals(lengths, [CPU_TICKS_BYTES, FILES["/host/proc/stat"]?.length]);
 });
 
 Deno.test("openLinuxMachine() measures the host with HOST_PROC", () => {
