@@ -6,7 +6,7 @@
 
 /**
  * `-A`, since the files, interfaces and servers that the agent needs depend on its options and on
- * the machine; its sandbox drops permissions later. `--no-prompt`, so that a dropped permission is
+ * the machine; the seal drops permissions later. `--no-prompt`, so that a dropped permission is
  * refused and not asked for on a terminal.
  */
 export const PERMISSIONS = ["-A", "--no-prompt"] as const;

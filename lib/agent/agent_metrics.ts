@@ -3,13 +3,13 @@ import type { PanelHealth } from "../state/health_file.ts";
 import { VERSION } from "../version.ts";
 
 /** The agent itself, and its connections to panels. */
-export function agentFamilies(health: readonly PanelHealth[], sandbox: string): MetricFamily[] {
+export function agentFamilies(health: readonly PanelHealth[], seal: string): MetricFamily[] {
   // Two nodes at one panel have one name.
   const panels = [...new Map(health.map((it) => [it.panel, it])).values()];
   const perPanel = (name: string, help: string, value: (it: PanelHealth) => number | undefined) =>
     gauge(name, help, panels.map((it) => one(value(it), { panel: it.panel })));
   return [
-    info("komari_agent", "Version and sandbox of the agent.", { version: VERSION, sandbox }),
+    info("komari_agent", "Version and seal of the agent.", { version: VERSION, seal }),
     perPanel(
       "komari_panel_up",
       "Whether the connection to a panel works.",

@@ -64,8 +64,8 @@ export interface ScrapedAgent {
   readonly shell: Shell | undefined;
   /** Collects garbage, and gives the memory back. */
   readonly releaseMemory: () => void;
-  /** The walls around the process, in words. */
-  readonly walls: string;
+  /** How the process is sealed, in words. */
+  readonly seal: string;
   /** The shortest interval of reports, in milliseconds. */
   readonly intervalMs: number;
   readonly signal: AbortSignal;
@@ -250,7 +250,7 @@ export class MetricsEndpoint implements Disposable {
   }
 
   async #families(agent: ScrapedAgent): Promise<MetricFamily[]> {
-    const { machine, sampler, monitors, walls, intervalMs } = agent;
+    const { machine, sampler, monitors, seal, intervalMs } = agent;
     const maxAgeMs = Math.max(MAX_AGE_MS, 2 * intervalMs);
     const { latest } = sampler;
     const ageMs = latest === undefined ? Infinity : performance.now() - latest.takenAtMs;
@@ -270,7 +270,7 @@ export class MetricsEndpoint implements Disposable {
         interfaces: new Map(interfaces),
       }),
       ...this.#probes.families(),
-      ...agentFamilies(monitors.health(), walls),
+      ...agentFamilies(monitors.health(), seal),
     ];
     return [...node, ...others.filter(({ name }) => !names.has(name))];
   }

@@ -23,7 +23,7 @@ import { loadAuthorities } from "../net/tls.ts";
 import { PanelConnection } from "../panel/panel_connection.ts";
 import type { NodeRegistration } from "../panel/registration.ts";
 import { RemoteControl } from "../remote/remote_control.ts";
-import { describeSandbox, type Sandbox, sealGap, sealProcess } from "../sandbox/sandbox.ts";
+import { describeSeal, type Seal, sealGap, sealProcess } from "../sandbox/seal.ts";
 import type { SealNeeds } from "../sandbox/seccomp_policy.ts";
 import { type Shell, startShell } from "../sandbox/shell.ts";
 import { HealthFile } from "../state/health_file.ts";
@@ -36,7 +36,7 @@ import { PanelMonitors } from "./panel_monitor.ts";
 import { PanelProbes } from "./panel_probes.ts";
 import { ReportTimer } from "./report_timer.ts";
 import { sealNeeds, ShellNames } from "./shell_names.ts";
-import { logCountedParts, logPanel, logSandbox } from "./startup_log.ts";
+import { logCountedParts, logPanel, logSeal } from "./startup_log.ts";
 
 /** Options of {@linkcode runAgent}. */
 export interface RunOptions extends Platform {
@@ -59,8 +59,8 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
   await new Promise((resolve) => setTimeout(resolve, 0));
   const agent = await openAgent(config, options);
   await using _ = agent;
-  const sandbox = isSealable(config) ? sealProcess(agent.needs) : undefined;
-  await runOpened(agent, sandbox);
+  const seal = isSealable(config) ? sealProcess(agent.needs) : undefined;
+  await runOpened(agent, seal);
 }
 
 /** An agent that has opened everything that needs files or programs. */
@@ -169,20 +169,20 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
 }
 
 /**
- * Reports to all panels until the agent's signal aborts; `sandbox` is absent when the process is not
+ * Reports to all panels until the agent's signal aborts; `seal` is absent when the process is not
  * sealed.
  *
  * @throws {UsageError} When the seal is not what `--require-seal` demands.
  */
 export async function runOpened(
   agent: OpenedAgent,
-  sandbox: Sandbox | undefined,
+  seal: Seal | undefined,
 ): Promise<void> {
   const { config, machine, registration, traffic, metrics, health, shell } = agent;
   // 4. The rest of the seal: look-ups below /proc and /sys go through the helper shell now.
-  requireSealed(config, sandbox);
-  const walls = sandbox === undefined ? "not sealed" : describeSandbox(sandbox);
-  health?.setSandbox(walls);
+  requireSealed(config, seal);
+  const sealText = seal === undefined ? "not sealed" : describeSeal(seal);
+  health?.setSeal(sealText);
   machine.useShell(shell);
   agent.names.onSealed();
 
@@ -190,11 +190,11 @@ export async function runOpened(
   const ended = new AbortController();
   const signal = AbortSignal.any([agent.signal, ended.signal]);
   const background = [
-    metrics?.run({ ...agent, walls, intervalMs: shortestIntervalMs(config), signal }),
+    metrics?.run({ ...agent, seal: sealText, intervalMs: shortestIntervalMs(config), signal }),
     traffic?.run(signal),
   ];
   const logStart = () => {
-    logSandbox(sandbox);
+    logSeal(seal);
     logCountedParts(machine, config);
   };
   try {
@@ -307,8 +307,8 @@ function requireSealable(config: Config): void {
 }
 
 /** @throws {UsageError} When the kernel does not enforce all of the seal and `--require-seal` was given. */
-function requireSealed(config: Config, sandbox: Sandbox | undefined): void {
-  const gap = sandbox && sealGap(sandbox);
+function requireSealed(config: Config, seal: Seal | undefined): void {
+  const gap = seal && sealGap(seal);
   if (config.requireSeal && gap !== undefined) {
     throw new UsageError(`Cannot seal this process as --require-seal demands: ${gap}`);
   }

@@ -6,7 +6,7 @@
 
 import type { Config } from "../config/config.ts";
 import { panelName } from "../config/panels.ts";
-import { describeSandbox, type Sandbox, sealGap } from "../sandbox/sandbox.ts";
+import { describeSeal, type Seal, sealGap } from "../sandbox/seal.ts";
 import { getLogger } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { matchesGlob } from "../parse/glob.ts";
@@ -34,19 +34,19 @@ export function logCountedParts(machine: Machine, config: Config): void {
   else log.warning(`${text}: {notices}`, values);
 }
 
-/** Names the walls between a panel and this machine; with remote control there is no sandbox. */
-export function logSandbox(sandbox: Sandbox | undefined): void {
+/** Names the seal; with remote control there is none. */
+export function logSeal(seal: Seal | undefined): void {
   const log = getLogger("remote");
-  if (sandbox === undefined) {
+  if (seal === undefined) {
     log.warning(
       "Remote control is on: this process is not sealed, and the panel can run anything on this " +
         "machine as this user",
     );
     return;
   }
-  const text = "Remote control is off, and this process is {walls}";
-  const values = { walls: describeSandbox(sandbox) };
-  if (sealGap(sandbox) === undefined) log.info(text, values);
+  const text = "Remote control is off, and this process is {seal}";
+  const values = { seal: describeSeal(seal) };
+  if (sealGap(seal) === undefined) log.info(text, values);
   else log.warning(text, values);
 }
 

@@ -8,7 +8,7 @@ import { deadline } from "@std/async/deadline";
 import { sealNeeds, ShellNames } from "../agent/shell_names.ts";
 import type { Config } from "../config/config.ts";
 import type { Health } from "../state/health_reader.ts";
-import { describeSandbox, sealGap, sealProcess } from "../sandbox/sandbox.ts";
+import { describeSeal, sealGap, sealProcess } from "../sandbox/seal.ts";
 import { startShell } from "../sandbox/shell.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { descriptorLimit, LEAST_DESCRIPTORS } from "../host/descriptor_limit.ts";
@@ -204,9 +204,9 @@ async function checkSeal(
   { os }: { os: string },
   health: Health | undefined,
 ): Promise<CheckResult> {
-  if (health !== undefined && health.sandbox !== "") {
-    const isSealed = health.sandbox === describeSandbox({ kernelError: undefined });
-    return result(isSealed || config.remoteControl ? "ok" : "warning", health.sandbox);
+  if (health !== undefined && health.seal !== "") {
+    const isSealed = health.seal === describeSeal({ kernelError: undefined });
+    return result(isSealed || config.remoteControl ? "ok" : "warning", health.seal);
   }
   if (config.remoteControl) {
     return result("skipped", "not used: remote control is on");
@@ -214,9 +214,9 @@ async function checkSeal(
   const shell = startShell({ ...hostRoots(config.hostProc), os });
   const needs = await sealNeeds(config, new ShellNames(shell));
   await shell?.close();
-  const sandbox = sealProcess(needs);
-  const { kernelError } = sandbox;
-  if (sealGap(sandbox) === undefined) {
+  const seal = sealProcess(needs);
+  const { kernelError } = seal;
+  if (sealGap(seal) === undefined) {
     return result("ok", "the kernel and the runtime can seal the agent");
   }
   if (kernelError !== undefined) {

@@ -59,7 +59,7 @@ export function checkHealth(
     version: health?.version,
     intervalSeconds: health?.intervalMs ? health.intervalMs / 1000 : undefined,
     acceptedAt: health?.acceptedAtMs && new Date(health.acceptedAtMs).toISOString(),
-    sandbox: health?.sandbox || undefined,
+    seal: health?.seal || undefined,
     problems: health && problems,
   };
   return { text: jsonText(shown), isHealthy };

@@ -65,7 +65,7 @@ export function statusText(
     rows.push(["Agent", agentText(health, nowMs)]);
     for (const panel of health.panels) rows.push(...panelRows(panel, { health, nowMs }));
     if (memoryBytes !== undefined) rows.push(["Memory", formatByteCount(memoryBytes)]);
-    if (health.sandbox !== "") rows.push(["Seal", health.sandbox]);
+    if (health.seal !== "") rows.push(["Seal", health.seal]);
     for (const { text } of agentProblems(health)) rows.push(["Problem", text]);
   }
   if (service !== undefined) rows.push(["Service", serviceText(service)]);
@@ -146,7 +146,7 @@ function statusJson({ health, memoryBytes, service, nowMs }: Status): string {
     startedAt: time(health?.startedAtMs),
     intervalSeconds: health && health.intervalMs > 0 ? health.intervalMs / 1000 : undefined,
     memoryBytes,
-    sandbox: health?.sandbox,
+    seal: health?.seal,
     panels: health?.panels.map((it) => ({
       panel: it.panel,
       transport: it.transport,

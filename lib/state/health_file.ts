@@ -73,7 +73,7 @@ const LOCK_TRIES = 10;
 const PAUSE_MS = 5;
 
 /**
- * A file in memory that says how the agent is: its last accepted report, and its sandbox.
+ * A file in memory that says how the agent is: its last accepted report, and its seal.
  *
  * It costs two system calls per report, wears out no disk, and is held by a lock that ends with the
  * process: that of a private file beside it, since everybody who may read a file can lock it. It is
@@ -91,7 +91,7 @@ export class HealthFile implements ProblemObserver {
   #bytes = 0;
   #intervalMs = 0;
   #acceptedAtMs: number | undefined;
-  #sandbox = "";
+  #seal = "";
   #panels: readonly PanelHealth[] = [];
   readonly #problems = new Map<ProblemPart, Problem>();
   readonly #startedAtMs = Date.now();
@@ -137,9 +137,9 @@ export class HealthFile implements ProblemObserver {
     return undefined;
   }
 
-  /** Names the walls around this process, or says that there are none. */
-  setSandbox(text: string): void {
-    this.#sandbox = truncate(text, MAX_TEXT_LENGTH);
+  /** Says how this process is sealed, or that it is not. */
+  setSeal(text: string): void {
+    this.#seal = truncate(text, MAX_TEXT_LENGTH);
     this.#tryWrite();
   }
 
@@ -220,7 +220,7 @@ export class HealthFile implements ProblemObserver {
       startedAtMs: this.#startedAtMs,
       intervalMs: this.#intervalMs,
       acceptedAtMs: this.#acceptedAtMs,
-      sandbox: this.#sandbox,
+      seal: this.#seal,
       panels,
       problems: [...this.#problems.values()],
       isStopped,

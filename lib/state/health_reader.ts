@@ -36,8 +36,8 @@ export interface Health {
   readonly panels: readonly PanelHealth[];
   /** Parts that do not work, as the agent has seen it. */
   readonly problems: readonly Problem[];
-  /** The walls around the process, in words; empty before it was decided. */
-  readonly sandbox: string;
+  /** How the process is sealed, in words; empty before it was decided. */
+  readonly seal: string;
   /** Whether that agent still runs. */
   readonly isRunning: boolean;
 }
@@ -144,10 +144,10 @@ function parseHealth(
   text: string,
 ): Omit<Health, "isRunning"> & { hasPrivateLock: boolean } | undefined {
   const record = jsonFields(parseJson(text));
-  const { pid, version, intervalMs, acceptedAtMs, sandbox = "", isStopped } = record;
+  const { pid, version, intervalMs, acceptedAtMs, seal = "", isStopped } = record;
   if (isStopped === true) return undefined;
   if (typeof pid !== "number" || typeof version !== "string") throw new TypeError("no agent");
-  if (typeof intervalMs !== "number" || typeof sandbox !== "string") {
+  if (typeof intervalMs !== "number" || typeof seal !== "string") {
     throw new TypeError("no agent");
   }
   if (acceptedAtMs !== undefined && typeof acceptedAtMs !== "number") {
@@ -160,7 +160,7 @@ function parseHealth(
     startedAtMs: optionalNumber(startedAtMs),
     intervalMs,
     acceptedAtMs,
-    sandbox: oneLine(sandbox),
+    seal: oneLine(seal),
     hasPrivateLock: record.hasPrivateLock === true,
     panels: Array.isArray(panels) ? panels.map(parsePanel) : [],
     problems: Array.isArray(problems) ? problems.flatMap(parseProblem) : [],

@@ -12,11 +12,11 @@ function samplesOf(...panels: readonly PanelHealth[]): string[] {
   return lines.filter((line) => /^komari_(panel|probes)/.test(line));
 }
 
-Deno.test("agentFamilies() has the version, the sandbox and the memory of the agent", () => {
+Deno.test("agentFamilies() has the version, the seal and the memory of the agent", () => {
   const text = formatMetrics(agentFamilies([], "sealed"), "text");
   const samples = text.split("\n").filter((line) => /^[^#]/.test(line));
   assertEquals(samples.map((line) => line.replace(/ \d+$/, "")), [
-    `komari_agent_info{version="${VERSION}",sandbox="sealed"}`,
+    `komari_agent_info{version="${VERSION}",seal="sealed"}`,
     "process_resident_memory_bytes",
   ]);
   const bytes = Number(/^process_resident_memory_bytes (\d+)$/m.exec(text)?.[1]);

@@ -48,7 +48,7 @@ class World implements AsyncDisposable {
     sampler.sample();
     const { signal } = this.#ended;
     this.#running = this.endpoint.run({
-      ...{ machine, sampler, monitors: this.monitors, walls: "sealed", intervalMs, signal },
+      ...{ machine, sampler, monitors: this.monitors, seal: "sealed", intervalMs, signal },
       shell: undefined,
       releaseMemory: () => void this.releases++,
     });
@@ -366,7 +366,7 @@ Deno.test("MetricsEndpoint includes probes and the state of panels", async () =>
     'komari_probe_duration_seconds_count{panel="p.example",task="2",kind="tcp",target="h:443"} 0',
     'komari_probe_lost_total{panel="p.example",task="1",kind="icmp",target="1.1.1.1"} 0',
     'komari_probe_lost_total{panel="p.example",task="2",kind="tcp",target="h:443"} 1',
-    'komari_agent_info{version="0.1.0",sandbox="sealed"} 1',
+    'komari_agent_info{version="0.1.0",seal="sealed"} 1',
     'komari_panel_up{panel="p.example"} 1',
     'komari_panel_up{panel="q.example"} 0',
     'komari_panel_transport{panel="p.example",transport="v2 WebSocket"} 1',

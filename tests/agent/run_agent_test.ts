@@ -55,7 +55,7 @@ Deno.test({
         assertEquals(Deno.statSync(`${folder}/${name}`).isFile, true);
       }
       const health = readHealth([`${folder}/run`]);
-      assertEquals(health?.sandbox, "sealed by the kernel and the runtime");
+      assertEquals(health?.seal, "sealed by the kernel and the runtime");
       assertEquals(health?.panels.map((it) => it.panel), [`127.0.0.1:${panel.addr.port}`]);
       connection.close();
       assertEquals((await agent.stop()).code, 0);
@@ -96,7 +96,7 @@ Deno.test({
       await withAgent(args, async ({ agent, panel, folder }) => {
         using connection = await panel.accept();
         assertEquals(filters(agent.pid), filters("self"));
-        assertEquals(readHealth([`${folder}/run`])?.sandbox, "not sealed");
+        assertEquals(readHealth([`${folder}/run`])?.seal, "not sealed");
         connection.close();
         assertEquals((await agent.stop()).code, 0);
       }, panels && { panels });

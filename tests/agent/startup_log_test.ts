@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { logCountedParts, logPanel, logSandbox } from "../../lib/agent/startup_log.ts";
+import { logCountedParts, logPanel, logSeal } from "../../lib/agent/startup_log.ts";
 import { panelName } from "../../lib/config/panels.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
@@ -7,15 +7,15 @@ import { configOf } from "../metrics/config_of.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
 import { panelLines } from "../panel/panel_lines.ts";
 
-Deno.test("logSandbox() warns of each wall that is missing", () => {
-  assertEquals(panelLines(() => logSandbox({ kernelError: undefined })), [
+Deno.test("logSeal() warns of each part that is missing", () => {
+  assertEquals(panelLines(() => logSeal({ kernelError: undefined })), [
     "info Remote control is off, and this process is sealed by the kernel and the runtime",
   ]);
-  assertEquals(panelLines(() => logSandbox({ kernelError: "there are no filters" })), [
+  assertEquals(panelLines(() => logSeal({ kernelError: "there are no filters" })), [
     "warning Remote control is off, and this process is sealed by the runtime only: there are no " +
     "filters",
   ]);
-  assertEquals(panelLines(() => logSandbox(undefined)), [
+  assertEquals(panelLines(() => logSeal(undefined)), [
     "warning Remote control is on: this process is not sealed, and the panel can run anything on " +
     "this machine as this user",
   ]);

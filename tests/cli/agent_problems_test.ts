@@ -8,7 +8,7 @@ const PANEL: PanelHealth = { panel: "p.example", sinceMs: 0, failures: 0, probes
 function healthOf(change: Partial<Health> = {}): Health {
   return {
     ...{ pid: 7, version: "1.2.3", intervalMs: 3000, acceptedAtMs: 1, startedAtMs: 1 },
-    ...{ panels: [PANEL], problems: [], sandbox: "", isRunning: true },
+    ...{ panels: [PANEL], problems: [], seal: "", isRunning: true },
     ...change,
   };
 }

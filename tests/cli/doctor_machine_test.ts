@@ -114,15 +114,15 @@ Deno.test("machineChecks() try the address of metrics where no agent runs", asyn
 Deno.test("machineChecks() say how the running agent is sealed, and warn of a gap", async () => {
   const whole = "sealed by the kernel and the runtime";
   const control = ["--enable-remote-control"];
-  const table: [sandbox: string, args: string[], status: string][] = [
+  const table: [seal: string, args: string[], status: string][] = [
     [whole, [], "ok"],
     [`${whole}, but files can be read: there is no "getent"`, [], "warning"],
     ["sealed by the runtime only: no filters", [], "warning"],
     ["not sealed: remote control is on", control, "ok"],
   ];
-  for (const [sandbox, args, status] of table) {
-    const found = await resultOf("seal", configOf(...args), healthOf({ sandbox }));
-    assertEquals([found.status, found.text], [status, sandbox]);
+  for (const [seal, args, status] of table) {
+    const found = await resultOf("seal", configOf(...args), healthOf({ seal }));
+    assertEquals([found.status, found.text], [status, seal]);
   }
   for (const health of [undefined, healthOf()]) {
     const { status, text } = await resultOf("seal", configOf(...control), health);

@@ -81,7 +81,7 @@ function officialOf(serviceName: string, token: string): OfficialAgent {
 
 const HEALTH: Health = {
   ...{ pid: 7, version: "1.2.3", intervalMs: 3000, acceptedAtMs: 1, startedAtMs: 1 },
-  ...{ panels: [], problems: [], sandbox: "", isRunning: true },
+  ...{ panels: [], problems: [], seal: "", isRunning: true },
 };
 
 Deno.test("otherAgentsResult() fails for an agent with the same token, and warns of another node's", () => {

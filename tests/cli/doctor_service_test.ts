@@ -140,7 +140,7 @@ const SERVICE: ServiceState = {
 
 const HEALTH: Health = {
   ...{ pid: 7, version: "1.2.3", intervalMs: 3000, acceptedAtMs: 1, startedAtMs: 1 },
-  ...{ panels: [], problems: [], sandbox: "", isRunning: true },
+  ...{ panels: [], problems: [], seal: "", isRunning: true },
 };
 
 Deno.test("serviceResult() says of a service whether it runs, starts at boot, and why it ended", () => {

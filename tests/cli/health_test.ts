@@ -203,11 +203,11 @@ Deno.test("runHealth() exits with code 0 while reports are accepted, else with 1
 
 Deno.test("checkHealth() tells programs the seal and each problem, and none of an agent that is gone", () => {
   withAgent(NOW, (folder, file) => {
-    file.setSandbox("sealed by the runtime");
+    file.setSeal("sealed by the runtime");
     file.setProblem("ping", "no socket");
     const { text, isHealthy } = checkAt(NOW, folder, { json: true });
-    const { sandbox, problems } = JSON.parse(text);
-    assertEquals([isHealthy, sandbox], [true, "sealed by the runtime"]);
+    const { seal, problems } = JSON.parse(text);
+    assertEquals([isHealthy, seal], [true, "sealed by the runtime"]);
     assertEquals(problems, [{ part: "ping", text: "ICMP probes don't work: no socket" }]);
     withFolder((left) => {
       Deno.copyFileSync(file.path, `${left}/health`);

@@ -5,7 +5,7 @@ import type { Health } from "../../lib/state/health_reader.ts";
 export function healthOf(change: Partial<Health> = {}): Health {
   return {
     ...{ pid: 7, version: "1.2.3", intervalMs: 3000, acceptedAtMs: 1, startedAtMs: 1 },
-    ...{ panels: [], problems: [], sandbox: "", isRunning: true },
+    ...{ panels: [], problems: [], seal: "", isRunning: true },
     ...change,
   };
 }

@@ -25,7 +25,7 @@ const STATUS: Status = {
     startedAtMs: NOW - 3 * 86_400_000,
     intervalMs: 3000,
     acceptedAtMs: NOW - 1234,
-    sandbox: "sealed by the kernel and the runtime",
+    seal: "sealed by the kernel and the runtime",
     panels: [PANEL],
     problems: [],
     isRunning: true,
@@ -113,12 +113,12 @@ Deno.test("statusText() shows kinds of probes, those of the last minute, and wha
 });
 
 Deno.test("statusText() fits into a narrow terminal", () => {
-  const sandbox = "sealed by the runtime only, since the kernel has no seccomp filters at all";
-  const health = STATUS.health && { ...STATUS.health, sandbox };
+  const seal = "sealed by the runtime only, since the kernel has no seccomp filters at all";
+  const health = STATUS.health && { ...STATUS.health, seal };
   for (const inLanguage of [undefined, inChinese]) {
     const text = statusText({ ...STATUS, health }, { inLanguage, columns: 60 });
     for (const line of text.split("\n")) assert(displayWidth(line) <= 60, line);
-    assertEquals(text.replaceAll(/\n {14}/g, " ").includes(sandbox), true, text);
+    assertEquals(text.replaceAll(/\n {14}/g, " ").includes(seal), true, text);
   }
 });
 
@@ -187,7 +187,7 @@ Deno.test("runStatus() prints everything that it knows as JSON", async () => {
     const flags = ["--install-service-name", "no-such-service", "--json"];
     const config = configOf(["status", ...flags], { RUNTIME_DIRECTORY: folder });
     acceptAt(file, { intervalMs: 3000, atMs: NOW });
-    file.setSandbox("sealed by the runtime");
+    file.setSeal("sealed by the runtime");
     file.setProblem("ping", "no socket");
     const counts = { kinds: { icmp: 3 }, lastMinute: 42, lost: 7 };
     const error = { text: "Cannot connect", atMs: NOW };
@@ -203,7 +203,7 @@ Deno.test("runStatus() prints everything that it knows as JSON", async () => {
       pid: Deno.pid,
       version: "1.2.3",
       intervalSeconds: 3,
-      sandbox: "sealed by the runtime",
+      seal: "sealed by the runtime",
       panels: [{
         panel: "p.example/x",
         transport: "v2 WebSocket",
@@ -226,7 +226,7 @@ Deno.test("runStatus() prints everything that it knows as JSON", async () => {
 Deno.test("statusText() leaves out what is not known", () => {
   const health = STATUS.health && {
     ...STATUS.health,
-    ...{ startedAtMs: undefined, intervalMs: 0, sandbox: "", panels: [{ ...PANEL, probes: 0 }] },
+    ...{ startedAtMs: undefined, intervalMs: 0, seal: "", panels: [{ ...PANEL, probes: 0 }] },
   };
   const text = statusText({ ...STATUS, health, memoryBytes: undefined, service: undefined });
   assertEquals(text.split("\n"), [

@@ -113,7 +113,7 @@ function openHealth(folder: string): Disposable {
   const file = HealthFile.open([folder], { version: "1.2.3" });
   if (file === undefined) throw new Error("Cannot write a health file");
   const text = "Cannot send agent.report (POST /api/rpc2): status 504 and a page of HTML";
-  file.setSandbox("sealed by the runtime only: the system forbids it (EPERM)");
+  file.setSeal("sealed by the runtime only: the system forbids it (EPERM)");
   file.setProblem("state", "Cannot write /x: No space left on device (os error 28)");
   file.setProblem("metrics", "Cannot serve metrics on localhost port 9: address already in use");
   file.setProblem("ping", "Cannot ping 127.0.0.1: there is no /bin/sh to start it with");

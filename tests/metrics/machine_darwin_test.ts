@@ -254,7 +254,7 @@ import { openDarwinMachine } from "${new URL(
     import.meta.url,
   )}";
 import { openDarwinHost } from "${new URL("../../lib/host/host_darwin.ts", import.meta.url)}";
-import { sealProcess } from "${new URL("../../lib/sandbox/sandbox.ts", import.meta.url)}";
+import { sealProcess } from "${new URL("../../lib/sandbox/seal.ts", import.meta.url)}";
 import { takeSnapshot } from "${new URL("../../lib/metrics/snapshot.ts", import.meta.url)}";
 import { FakeMac } from "${new URL("fake_mac.ts", import.meta.url)}";
 import { configOf } from "${new URL("config_of.ts", import.meta.url)}";

@@ -3,7 +3,7 @@
  * reports as the agent does, tries each attack once the panel has accepted a report, prints a line
  * `{"attack": NAME, "succeeded": …}` for each, and reports on.
  *
- * MODE names the walls: `sealed` as the agent is, `kernel` or `runtime` with one of them, `old` with
+ * MODE names the parts of the seal: `sealed` as the agent is, `kernel` or `runtime` with one of them, `old` with
  * the permissions to run programs and load libraries revoked, and `open`.
  *
  * @module
@@ -11,18 +11,13 @@
 
 import { openAgent, runOpened } from "../../lib/agent/run_agent.ts";
 import { resolveConfig } from "../../lib/config/config.ts";
-import {
-  type Sandbox,
-  sealByKernel,
-  sealByRuntime,
-  sealProcess,
-} from "../../lib/sandbox/sandbox.ts";
+import { type Seal, sealByKernel, sealByRuntime, sealProcess } from "../../lib/sandbox/seal.ts";
 import type { SealNeeds } from "../../lib/sandbox/seccomp_policy.ts";
 import { setUpLog } from "../../lib/log/log.ts";
 
 const [mode = "", endpoint = "", folder = ""] = Deno.args;
 
-const SEALS: Readonly<Record<string, (needs: SealNeeds) => Sandbox>> = {
+const SEALS: Readonly<Record<string, (needs: SealNeeds) => Seal>> = {
   sealed: sealProcess,
   kernel(needs) {
     sealByKernel(needs);

@@ -5,7 +5,7 @@ const PROGRAM = new URL("agent_under_attack.ts", import.meta.url).pathname;
 const ignore = Deno.build.os !== "linux";
 const RACE = "win the race for its own memory";
 
-/** Attacks an agent behind the walls of a mode; the attacks that succeeded. */
+/** Attacks an agent that is sealed in a mode; the attacks that succeeded. */
 async function attack(mode: string): Promise<Set<string>> {
   const panel = await startTestPanel({ token: "t0ken" });
   const folder = Deno.makeTempDirSync({ prefix: "attack-" });
@@ -61,7 +61,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "revoking the permissions to run programs and load libraries alone is no wall",
+  name: "revoking the permissions to run programs and load libraries alone is no seal",
   ignore,
   async fn() {
     const succeeded = await attack("old");
@@ -70,7 +70,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the runtime's wall alone stops what plain code tries, but reading beside --month-rotate",
+  name: "the runtime's part alone stops what plain code tries, but reading beside --month-rotate",
   ignore,
   async fn() {
     assertEquals(await attack("runtime"), new Set(["read a file", "open a folder"]));

@@ -10,7 +10,7 @@
 
 import { execFileSync } from "node:child_process";
 import { appendFileSync, readFileSync } from "node:fs";
-import { sealByKernel } from "../../lib/sandbox/sandbox.ts";
+import { sealByKernel } from "../../lib/sandbox/seal.ts";
 
 /** Tries something; resolves to whether it has had its effect. */
 type Attack = (place: Place) => unknown;

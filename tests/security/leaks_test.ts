@@ -92,7 +92,7 @@ Deno.test("doctor prints nothing of a panel's that acts on the terminal", async 
 Deno.test("status prints nothing of a forged health file that acts on the terminal", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "leaks-" });
   try {
-    const forged = { pid: 1, intervalMs: 1, version: ATTACK, sandbox: ATTACK };
+    const forged = { pid: 1, intervalMs: 1, version: ATTACK, seal: ATTACK };
     Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(forged));
     // The reader takes it for an agent only while somebody holds it.
     using file = Deno.openSync(`${folder}/health`);

@@ -8,7 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Libc } from "../../lib/host/libc.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
-import { sealByKernel } from "../../lib/sandbox/sandbox.ts";
+import { sealByKernel } from "../../lib/sandbox/seal.ts";
 import { Shell } from "../../lib/sandbox/shell.ts";
 
 const [folder = ""] = Deno.args;

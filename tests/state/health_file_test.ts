@@ -18,7 +18,7 @@ Deno.test("HealthFile tells of the last accepted report, and is gone when the ag
       intervalMs: 0,
       isRunning: true,
       acceptedAtMs: undefined,
-      sandbox: "",
+      seal: "",
     };
     const { startedAtMs, ...about } = readHealth(["/nowhere", folder]) ?? {};
     assertEquals(about, { ...before, panels: [], problems: [] });
@@ -81,13 +81,13 @@ Deno.test("HealthFile holds the lock that older updaters look at, too", async ()
 /** An agent that seals itself; run apart, since the seal holds for good. */
 const SEALED = `
 import { HealthFile } from "${new URL("../../lib/state/health_file.ts", import.meta.url)}";
-import { sealProcess } from "${new URL("../../lib/sandbox/sandbox.ts", import.meta.url)}";
+import { sealProcess } from "${new URL("../../lib/sandbox/seal.ts", import.meta.url)}";
 const [folder] = Deno.args;
 const file = HealthFile.open([folder], ${JSON.stringify(ABOUT)});
 // The runtime opens the pipe for signals with the first listener, and a sealed process may not.
 Deno.addSignalListener("SIGTERM", () => Deno.exit(2));
 sealProcess();
-file.setSandbox("sealed");
+file.setSeal("sealed");
 file.accepted(3000);
 console.log("accepted");
 for await (const _ of Deno.stdin.readable) { /* until its end */ }
@@ -115,7 +115,7 @@ Deno.test({
         ...ABOUT,
         pid: child.pid,
         intervalMs: 3000,
-        sandbox: "sealed",
+        seal: "sealed",
         panels: [],
         problems: [],
         isRunning: true,
@@ -289,8 +289,8 @@ Deno.test("HealthFile keeps eight panels, with the next report if not at once, a
     assertEquals(readHealth([folder])?.panels, []);
     file?.accepted(1000);
     assertEquals(readHealth([folder])?.panels.map((it) => it.panel).join(""), "01234567");
-    file?.setSandbox("s".repeat(301));
-    assertEquals(readHealth([folder])?.sandbox.length, 300);
+    file?.setSeal("s".repeat(301));
+    assertEquals(readHealth([folder])?.seal.length, 300);
     file?.setProblem("ping", "p".repeat(301));
     assertEquals(readHealth([folder])?.problems[0]?.text.length, 300);
     file?.close();

@@ -28,7 +28,7 @@ function agent(intervalMs: number, ...agoMs: (number | undefined)[]): Health {
       probes: 0,
     })),
     problems: [],
-    sandbox: "",
+    seal: "",
     isRunning: true,
   };
 }
@@ -161,7 +161,7 @@ Deno.test("readHealth() gives texts that act on no terminal", async () => {
       pid: 1,
       intervalMs: 1,
       version: "1\x1b[2J\n2",
-      sandbox: "sealed\x1b]0;x\x07\u202e by nobody\nService  running",
+      seal: "sealed\x1b]0;x\x07\u202e by nobody\nService  running",
       panels: [{
         ...{ panel: "p\x1b[1m", transport: "v2\x1b[2m", sinceMs: 1 },
         error: { text: "no\x1b[3m", atMs: 1 },
@@ -169,8 +169,8 @@ Deno.test("readHealth() gives texts that act on no terminal", async () => {
       problems: [{ part: "ping", text: "no\x1b[4m", sinceMs: 1 }],
     };
     Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(forged));
-    const { version, sandbox, panels, problems } = readHealth([folder]) ?? {};
-    assertEquals([version, sandbox], ["1 [2J 2", "sealed ]0;x  by nobody Service  running"]);
+    const { version, seal, panels, problems } = readHealth([folder]) ?? {};
+    assertEquals([version, seal], ["1 [2J 2", "sealed ]0;x  by nobody Service  running"]);
     const [panel] = panels ?? [];
     assertEquals([panel?.panel, panel?.transport, panel?.error?.text], [
       "p [1m",
@@ -257,9 +257,9 @@ Deno.test("readHealth() takes what each part of a record is, and nothing else", 
     assertEquals(read({ problems: unknown, panels: 1 })?.problems, []);
     assertEquals(read({ problems: "x", startedAtMs: "1" })?.startedAtMs, undefined);
     const wrong = [
-      ...[{ isStopped: true }, { pid: "1" }, { version: 1 }, { intervalMs: "1" }, { sandbox: 1 }],
+      ...[{ isStopped: true }, { pid: "1" }, { version: 1 }, { intervalMs: "1" }, { seal: 1 }],
       ...[{ acceptedAtMs: "1" }, { panels: [{ panel: "p" }] }, { panels: [{ sinceMs: 1 }] }],
-      { sandbox: "x".repeat(8192) },
+      { seal: "x".repeat(8192) },
     ];
     for (const changes of wrong) assertEquals(read(changes), undefined, JSON.stringify(changes));
   });

@@ -47,7 +47,7 @@ class FakeAgentProcess implements Disposable {
   ) {
     this.health = {
       ...{ pid: FAKE_PID, version: "1.2.3", intervalMs: 1000, acceptedAtMs: 1, startedAtMs: 0 },
-      ...{ panels: [], problems: [], sandbox: "", isRunning },
+      ...{ panels: [], problems: [], seal: "", isRunning },
     };
     const run = (command: ToolCommand): Promise<ToolResult> => {
       this.ran.push(toolLine(command));

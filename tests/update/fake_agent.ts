@@ -45,7 +45,7 @@ export class FakeAgent implements UpdatedAgent {
     try {
       const { version, reports }: Kept = JSON.parse(Deno.readTextFileSync(this.#path));
       const acceptedAtMs = reports ? Date.now() : undefined;
-      const rest = { startedAtMs: 0, panels: [], problems: [], sandbox: "", isRunning: true };
+      const rest = { startedAtMs: 0, panels: [], problems: [], seal: "", isRunning: true };
       return { pid: 1, version, intervalMs: 1000, acceptedAtMs, ...rest };
     } catch {
       return undefined;

@@ -12,7 +12,7 @@ const NEW = {
   version: "1.3.0",
   intervalMs: 1000,
   acceptedAtMs: 1,
-  sandbox: "",
+  seal: "",
   startedAtMs: 0,
   panels: [],
   problems: [],

@@ -109,7 +109,7 @@ async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
     await Deno.chmod(folder, 0o755);
     await makeCertificates(folder);
     // Of an agent that was killed: others that run on this machine don't count.
-    const killed = { pid: 1, version: "1.0.0", intervalMs: 1000, sandbox: "" };
+    const killed = { pid: 1, version: "1.0.0", intervalMs: 1000, seal: "" };
     await Deno.writeTextFile(`${folder}/health`, JSON.stringify(killed));
     const entries = Object.keys(SITES).map((site) => [site, freePort()]);
     const ports: World["ports"] = Object.fromEntries(entries);

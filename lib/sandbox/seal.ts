@@ -7,8 +7,8 @@ import { nameUnixSockets } from "./unix_sockets.ts";
 /** Permissions of the runtime that no sealed agent has a use for; Node's library reads variables (`env`). */
 const REVOKED = ["run", "ffi", "write", "import"] as const;
 
-/** Walls between code in this process and the rest of the machine. */
-export interface Sandbox {
+/** What this process has given up. */
+export interface Seal {
   /** Why the kernel does not enforce it; `undefined` when it does. */
   readonly kernelError: string | undefined;
   /** Why files can still be read; `undefined` when none can be opened. */
@@ -19,13 +19,13 @@ export interface Sandbox {
  * Seals this process for the rest of its life: no code in it can start a program, open a file, or touch
  * another process. Handles that are open go on working.
  *
- * The kernel's filter enforces that for native code too. The runtime's own permissions are a second
- * wall, and the only one where the kernel has no filter.
+ * The kernel's filter enforces that for native code too. The runtime's own permissions are the
+ * second part of the seal, and the only one where the kernel has no filter.
  *
  * @param needs What has to stay possible.
  * @throws {Error} When the runtime does not revoke its permissions; the agent must not go on then.
  */
-export function sealProcess(needs: SealNeeds = {}): Sandbox {
+export function sealProcess(needs: SealNeeds = {}): Seal {
   let kernelError: string | undefined;
   try {
     sealByKernel(needs);
@@ -37,7 +37,7 @@ export function sealProcess(needs: SealNeeds = {}): Sandbox {
 }
 
 /**
- * Puts up the runtime's wall alone.
+ * Seals by the runtime alone.
  *
  * @throws {Error} When the runtime does not revoke its permissions.
  */
@@ -57,21 +57,21 @@ function revoke(name: Deno.PermissionDescriptor["name"]): void {
 }
 
 /** Why the seal is not whole; `undefined` when it is. */
-export function sealGap({ kernelError, readsFiles }: Sandbox): string | undefined {
+export function sealGap({ kernelError, readsFiles }: Seal): string | undefined {
   return kernelError ?? (readsFiles && `files can be read: ${readsFiles}`);
 }
 
-/** The walls that stand, as the log and `health` name them. */
-export function describeSandbox(sandbox: Sandbox): string {
-  const gap = sealGap(sandbox);
+/** The seal as the log and `health` name it. */
+export function describeSeal(seal: Seal): string {
+  const gap = sealGap(seal);
   if (gap === undefined) return "sealed by the kernel and the runtime";
-  return sandbox.kernelError === undefined
+  return seal.kernelError === undefined
     ? `sealed by the kernel and the runtime, but ${gap}`
     : `sealed by the runtime only: ${gap}`;
 }
 
 /**
- * Puts up the kernel's wall alone.
+ * Seals by the kernel alone.
  *
  * @throws {Error} When the kernel does not take it.
  */

@@ -1,9 +1,9 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { describeSandbox } from "../../lib/sandbox/sandbox.ts";
+import { describeSeal } from "../../lib/sandbox/seal.ts";
 
 /** Tries of a sealed process, each by another interface; run apart, since the seal holds for good. */
 const PROGRAM = `
-import { sealProcess } from "${new URL("../../lib/sandbox/sandbox.ts", import.meta.url)}";
+import { sealProcess } from "${new URL("../../lib/sandbox/seal.ts", import.meta.url)}";
 import { LocalHost } from "${new URL("../../lib/host/local_host.ts", import.meta.url)}";
 import { spawnSync } from "node:child_process";
 const [folder, mode] = Deno.args;
@@ -116,7 +116,7 @@ for (const mode of ["kernel and runtime", "runtime only"]) {
 
 /** The state of each permission after `sealByRuntime()`. */
 const PERMISSIONS = `
-import { sealByRuntime } from "${new URL("../../lib/sandbox/sandbox.ts", import.meta.url)}";
+import { sealByRuntime } from "${new URL("../../lib/sandbox/seal.ts", import.meta.url)}";
 sealByRuntime(JSON.parse(Deno.args[0]));
 const names = ["run", "ffi", "write", "import", "read", "sys", "net", "env"];
 console.log(names.filter((name) => Deno.permissions.querySync({ name }).state === "granted").join(" "));
@@ -143,7 +143,7 @@ Deno.test("sealByRuntime() leaves the permissions that are needed", async () => 
 
 /** The error of `sealByRuntime()` when the runtime keeps that permission, as it does at a prompt. */
 const KEPT = `
-import { sealByRuntime } from "${new URL("../../lib/sandbox/sandbox.ts", import.meta.url)}";
+import { sealByRuntime } from "${new URL("../../lib/sandbox/seal.ts", import.meta.url)}";
 const { permissions } = Deno;
 const revokeSync = permissions.revokeSync.bind(permissions);
 permissions.revokeSync = (it) => it.name === Deno.args[0] ? { state: "granted" } : revokeSync(it);
@@ -169,14 +169,14 @@ Deno.test("sealByRuntime() fails when a permission is not revoked", async () => 
   );
 });
 
-Deno.test("describeSandbox() names the walls, and why one is missing", () => {
-  assertEquals(describeSandbox({ kernelError: undefined }), "sealed by the kernel and the runtime");
+Deno.test("describeSeal() names the parts of the seal, and why one is missing", () => {
+  assertEquals(describeSeal({ kernelError: undefined }), "sealed by the kernel and the runtime");
   assertEquals(
-    describeSandbox({ kernelError: "macOS has no seccomp filters", readsFiles: "there is none" }),
+    describeSeal({ kernelError: "macOS has no seccomp filters", readsFiles: "there is none" }),
     "sealed by the runtime only: macOS has no seccomp filters",
   );
   assertEquals(
-    describeSandbox({ kernelError: undefined, readsFiles: 'there is no "getent"' }),
+    describeSeal({ kernelError: undefined, readsFiles: 'there is no "getent"' }),
     'sealed by the kernel and the runtime, but files can be read: there is no "getent"',
   );
 });
