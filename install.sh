@@ -31,7 +31,7 @@ Options of this script:
   --mirror PREFIX              put before every GitHub address, for updates too
   --install-ghproxy PREFIX     the same, by the official script's name
   --install-no-mirror          nothing to do: no mirror is used unless one is named
-  --portable                   the build for an installed Deno, as on Alpine and OpenWrt
+  --portable                   the build for an installed Deno, as on Alpine
   --token-file -               read the token from standard input
   -h, --help                   show this help
 
@@ -112,7 +112,7 @@ check_libc() {
   libc=$(find_libc)
   case $libc in
     musl)
-      fail "Cannot install here: this system's C library is musl, as on Alpine and OpenWrt, and" \
+      fail "Cannot install here: this system's C library is musl, as on Alpine, and" \
         "the builds need glibc; install Deno instead (on Alpine: apk add deno) and run this script" \
         "with --portable"
       ;;

@@ -46,10 +46,9 @@ export const COMMANDS = {
     usage: "install [options] [--print]",
     help: { en: "run it as a service, with these options", zh: "以这些选项安装为服务" },
     details: {
-      en:
-        "Installs the program as a service of systemd, OpenRC, procd or launchd. The options are " +
+      en: "Installs the program as a service of systemd, OpenRC or launchd. The options are " +
         "written into the configuration of the service.",
-      zh: "安装为 systemd、OpenRC、procd 或 launchd 的服务。这里给出的选项会写进服务的配置文件。",
+      zh: "安装为 systemd、OpenRC 或 launchd 的服务。这里给出的选项会写进服务的配置文件。",
     },
   },
   "uninstall": {

@@ -618,7 +618,7 @@ export const OPTIONS = {
     },
     initial: undefined,
     initialText: { en: "this machine's", zh: "本机的" },
-    allowed: ["systemd", "openrc", "procd", "launchd"],
+    allowed: ["systemd", "openrc", "launchd"],
   }),
   asRoot: install.optionalToggle({
     flag: "as-root",

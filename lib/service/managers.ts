@@ -4,7 +4,6 @@ import type { InstallRecord } from "./install_record.ts";
 import { launchdManager } from "./launchd.ts";
 import type { OfficialService } from "./official_record.ts";
 import { openrcManager } from "./openrc.ts";
-import { procdManager } from "./procd.ts";
 import type { ManagedService, ManagerKind, ServiceManager } from "./service_manager.ts";
 import { systemdManager } from "./systemd.ts";
 import { scopeOf } from "./service_paths.ts";
@@ -13,7 +12,6 @@ import { pathExists, type TargetSystem } from "./target_system.ts";
 const CONSTRUCTORS: Readonly<Record<ManagerKind, (service: ManagedService) => ServiceManager>> = {
   systemd: systemdManager,
   openrc: openrcManager,
-  procd: procdManager,
   launchd: launchdManager,
 };
 
@@ -47,11 +45,11 @@ export function detectManager(system: TargetSystem): ManagerKind {
   const kind = kindOf(system);
   if (kind === undefined) {
     throw new UsageError(
-      "Cannot install a service: this machine runs neither systemd, OpenRC, procd nor launchd; " +
+      "Cannot install a service: this machine runs neither systemd, OpenRC nor launchd; " +
         "have its own service manager start komari-agent-deno with --config FILE",
     );
   }
-  if (scopeOf(system) === "user" && (kind === "openrc" || kind === "procd")) {
+  if (scopeOf(system) === "user" && kind === "openrc") {
     throw new UsageError(
       `Cannot install without root: ${kind} has no services of users; run this as root, and the ` +
         "service gets its own user",
@@ -66,7 +64,7 @@ export function detectManager(system: TargetSystem): ManagerKind {
  */
 export function otherSystem(system: TargetSystem, kind: ManagerKind): TargetSystem {
   const tool = kind === "systemd" ? ["useradd"] : ["adduser", "addgroup"];
-  const needsRoot = kind === "openrc" || kind === "procd";
+  const needsRoot = kind === "openrc";
   return {
     ...system,
     os: kind === "launchd" ? "darwin" : "linux",
@@ -84,7 +82,6 @@ function kindOf({ root, os, tools }: TargetSystem): ManagerKind | undefined {
   if (os === "darwin") return "launchd";
   if (pathExists(`${root}/run/systemd/system`)) return "systemd";
   if (pathExists(`${root}/run/openrc`) && tools.has("rc-service")) return "openrc";
-  if (pathExists(`${root}/etc/openwrt_release`) || pathExists(`${root}/sbin/procd`)) return "procd";
   return undefined;
 }
 

@@ -4,7 +4,6 @@ import { detectManager, officialManager } from "./managers.ts";
 import {
   parseLaunchdCommand,
   parseOpenrcCommand,
-  parseProcdCommand,
   parseSystemdCommand,
   type ServiceCommand,
 } from "./official_commands.ts";
@@ -50,7 +49,6 @@ const FORMATS: Readonly<Record<ManagerKind, ServiceFormat>> = {
     parse: parseSystemdCommand,
   },
   openrc: { folders: ["/etc/init.d"], ending: "", parse: parseOpenrcCommand },
-  procd: { folders: ["/etc/init.d"], ending: "", parse: parseProcdCommand },
   launchd: {
     folders: ["/Library/LaunchDaemons"],
     userFolder: "Library/LaunchAgents",

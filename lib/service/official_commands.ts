@@ -1,6 +1,6 @@
 /**
- * Parsers for the command that a service file starts: systemd units, OpenRC and procd scripts,
- * launchd property lists.
+ * Parsers for the command that a service file starts: systemd units, OpenRC scripts,
+ * and launchd property lists.
  *
  * @module
  */
@@ -75,18 +75,6 @@ export function parseOpenrcCommand(text: string): ServiceCommand {
     words: commandWords(value("command"), splitShellWords(value("command_args"))),
     env: exportedVariables(text),
     workingDirectory: value("directory"),
-    user,
-  };
-}
-
-/** Parses a procd script: `PROG=`, and `ARGS=` split at blanks. */
-export function parseProcdCommand(text: string): ServiceCommand {
-  const args = variableValue(text, "ARGS").split(/\s+/).filter((word) => word !== "");
-  const [, user = ""] = /^\s*procd_set_param\s+user\s+["']?([\w.-]+)/m.exec(text) ?? [];
-  return {
-    words: commandWords(variableValue(text, "PROG"), args),
-    env: exportedVariables(text),
-    workingDirectory: "",
     user,
   };
 }

@@ -21,7 +21,6 @@ import {
 } from "./official_record.ts";
 import { type ImportedSettings, importSettings } from "./official_options.ts";
 import { startOfficial, stopOfficial, UNDO_TIMEOUT_MS } from "./official_service.ts";
-import { printOfficialWarnings, removeOfficialWarnings } from "./official_warning.ts";
 import type { ServicePlan } from "./service_manager.ts";
 import { servicePaths } from "./service_paths.ts";
 import type { TargetSystem } from "./target_system.ts";
@@ -56,9 +55,7 @@ export async function replace(
   const replaced = readOfficialRecord(folder);
   if (replaced?.isDone) {
     const failure = await updateReplacement(replaced, config, { system, signal });
-    // An official agent that was started by hand since may have left them again.
-    if (config.print) printOfficialWarnings(system);
-    else removeOfficialWarnings(system);
+    printWarningsLeft(system);
     return failure;
   }
   // An interrupted replacement left its record, and an incomplete configuration.
@@ -85,7 +82,7 @@ export async function replace(
     printSteps(stop, system, own.secrets);
     await install(own, system, { signal, beforeStart });
     printSteps(disable, system, own.secrets);
-    printOfficialWarnings(system);
+    printWarningsLeft(system);
     return undefined;
   }
   const recordStep = (isDone: boolean) =>
@@ -118,10 +115,31 @@ export async function replace(
     throw new Error(message, { cause: failure });
   }
   await applySteps([...disable, recordStep(true)], system, signal);
-  removeOfficialWarnings(system);
+  printWarningsLeft(system);
   printLine(`The official agent (${serviceName}) is stopped and disabled;`);
   printLine("`komari-agent-deno uninstall --restore` restores it.");
   return undefined;
+}
+
+/** A warning that official agents from 1.5.10 on write into `/etc/motd` while remote control is on. */
+const WARNING =
+  /^\[Komari\] Remote control is enabled[^\n]*\n(?:[^\n]*\n){0,12}?Uninstall Komari Agent: /gm;
+/** A file of its own in which earlier ones had it. */
+const WARNING_SCRIPT = "/etc/update-motd.d/99-komari-agent-warning";
+
+/** Names the warnings at login that official agents have left: they are the administrator's to remove. */
+function printWarningsLeft({ root, printLine }: TargetSystem): void {
+  const motd = attempt(() => boundedReader(root)("/etc/motd")) ?? "";
+  for (const { 0: text, index } of motd.matchAll(WARNING)) {
+    const first = motd.slice(0, index).split("\n").length;
+    const last = first + text.split("\n").length - 1;
+    printLine(
+      `Left of the official agent: its warning at login, lines ${first} to ${last} of /etc/motd`,
+    );
+  }
+  if (isFile(root + WARNING_SCRIPT)) {
+    printLine(`Left of the official agent: its warning at login, ${WARNING_SCRIPT}`);
+  }
 }
 
 /** Removes this agent and starts the official one; the first failure, or `undefined`. */

@@ -44,7 +44,7 @@ export const ORIGIN = "Written by `komari-agent-deno install`; changes are overw
 export type ServiceFile = Omit<FileStep, "do">;
 
 /** The supported service managers. */
-export const MANAGERS = ["systemd", "openrc", "procd", "launchd"] as const;
+export const MANAGERS = ["systemd", "openrc", "launchd"] as const;
 
 /** A supported service manager. */
 export type ManagerKind = typeof MANAGERS[number];

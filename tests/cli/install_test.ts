@@ -5,7 +5,7 @@ import { configOf, FakeContext } from "./fake_context.ts";
 
 Deno.test("runInstall() shows an installation under a manager that is not here", async () => {
   const args = ["install", "-e", "https://panel.example", "-t", "s3cret", "--print"];
-  const config = configOf([...args, "--manager", "procd"]);
+  const config = configOf([...args, "--manager", "openrc"]);
   const context = new FakeContext();
   assertEquals(await runInstall({ ...config, print: true }, context), 0);
   assertStringIncludes(context.printed, "File /etc/init.d/komari-agent-deno");
@@ -38,7 +38,7 @@ Deno.test("runInstall() listens for a hang-up, but not after nohup", async () =>
       Deno.readTextFileSync = (path) =>
         path === "/proc/self/status" ? `SigIgn:\t${mask}\n` : readTextFileSync(path);
       const args = ["install", "-e", "https://panel.example", "-t", "t", "--print"];
-      const config = { ...configOf([...args, "--manager", "procd"]), print: true };
+      const config = { ...configOf([...args, "--manager", "openrc"]), print: true };
       assertEquals(await runInstall(config, new FakeContext()), 0);
       assertEquals(listened, expected);
     }
@@ -62,7 +62,7 @@ Deno.test("runInstall() ends with 129 where a hang-up has ended it, and throws a
 
 Deno.test("runInstall() goes on without a terminal that takes no more lines", async () => {
   const args = ["install", "-e", "https://panel.example", "-t", "t", "--print"];
-  const config = { ...configOf([...args, "--manager", "procd"]), print: true };
+  const config = { ...configOf([...args, "--manager", "openrc"]), print: true };
   let lines = 0;
   const context = Object.assign(new FakeContext(), {
     print() {

@@ -175,7 +175,7 @@ const ERROR_ROOMS = [
   "update/",
 ];
 const SCRIPTS = ["cli/completions.ts", "cli/man_page.ts"].concat(
-  ["launchd", "openrc", "procd", "systemd", "update_service"].map((name) => `service/${name}.ts`),
+  ["launchd", "openrc", "systemd", "update_service"].map((name) => `service/${name}.ts`),
 );
 /** Texts with words that no user reads as they stand here. */
 const NOT_SHOWN = [

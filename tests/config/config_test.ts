@@ -431,7 +431,7 @@ Deno.test("resolveConfig() refuses options that have no meaning together", () =>
   const install = ["install", "-e", "https://panel.example", "-t", "s3cret"];
   const key = "MCowBQYDK2VwAyEAD3UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
   assertStringIncludes(refusal([...install, "--update-key", key]), "without --update-url");
-  for (const more of [["--manager", "procd"], ["--manager", "procd", "--print", "--replace"]]) {
+  for (const more of [["--manager", "openrc"], ["--manager", "openrc", "--print", "--replace"]]) {
     assertStringIncludes(refusal([...install, ...more]), "Cannot use --manager");
   }
   const both = ["uninstall", "--restore", "--keep-state"];
@@ -450,6 +450,6 @@ Deno.test("resolveConfig() refuses options that have no meaning together", () =>
   const other = resolve([...inHeader, "--token-in", "auto", "--header", "X-Authorization: x"]);
   assertEquals(other.tokenIn, "auto");
   const url = ["--update-url", "https://r.example", "--update-key", key];
-  const { manager, updateKey } = resolve([...install, ...url, "--manager", "procd", "--print"]);
-  assertEquals([manager, updateKey], ["procd", key]);
+  const { manager, updateKey } = resolve([...install, ...url, "--manager", "openrc", "--print"]);
+  assertEquals([manager, updateKey], ["openrc", key]);
 });

@@ -148,7 +148,7 @@ Deno.test("OPTIONS of a few words take each of them, and name them in the help",
     ["log-level", ["debug", "info", "warning", "error"]],
     ["log-format", ["text", "json"]],
     ["lang", ["en", "zh"]],
-    ["manager", ["systemd", "openrc", "procd", "launchd"]],
+    ["manager", ["systemd", "openrc", "launchd"]],
   ];
   for (const [flag, words] of choices) {
     const row = OPTION_ROWS.find((row) => row.flag === flag);

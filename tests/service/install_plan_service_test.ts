@@ -197,33 +197,6 @@ Deno.test("planService() plans a user's updates with whatever Deno that user has
   assertEquals(calls, [`systemctl --user enable --now ${UPDATE}.timer`]);
 });
 
-Deno.test("planService() enables the update service through its script under procd", async () => {
-  await using fake = new FakeSystem({ folders: ["etc/init.d"], fakes: { ...USERS, logread: "" } });
-  fake.write("/etc/openwrt_release", "");
-  const calls: string[] = [];
-  const { tools } = fake.system;
-  const system = {
-    ...fake.system,
-    tools: {
-      has: (tool: string) => tools.has(tool),
-      run(...[command, options]: Parameters<typeof tools.run>) {
-        if (!command.tool.startsWith("/etc/init.d/")) return tools.run(command, options);
-        calls.push(`${command.tool} ${command.args.join(" ")}`);
-        return Promise.resolve({ code: 0, output: "" });
-      },
-    },
-  };
-  const before = fake.tree();
-  await installed({ ...called(fake), system }, [...ARGS, ...RELEASES]);
-  const script = `/etc/init.d/${UPDATE}`;
-  assertStringIncludes(fake.text(script), "USE_PROCD=1");
-  const ofUpdates = () => calls.filter((line) => line.startsWith(script));
-  assertEquals(ofUpdates(), [`${script} enable`, `${script} restart`]);
-  await uninstall(system, { serviceName: NAME, print: false, signal });
-  assertEquals(ofUpdates().slice(2), [`${script} stop`, `${script} disable`]);
-  assertEquals(fake.tree(), before);
-});
-
 Deno.test("hasRemoteControl() is true when any panel has it", () => {
   const panel = (more: object) => ({ endpoint: "https://p.example", token: "t", ...more });
   const file = Deno.makeTempFileSync();

@@ -33,7 +33,7 @@ const CASES: Readonly<Record<string, Case>> = {
     ...{ manager: "openrc", uid: 0, form: "portable" },
     words: [...UPDATES, "--mirror", "https://m.example"],
   },
-  "root, without updates": { manager: "procd", uid: 0, words: ["--install-dir", "/srv/agents"] },
+  "root, without updates": { manager: "openrc", uid: 0, words: ["--install-dir", "/srv/agents"] },
   "root for a user, with updates and proxies": {
     ...{ manager: "launchd", uid: 0 },
     ...{ words: UPDATES, env: { HTTPS_PROXY } },

@@ -316,33 +316,6 @@ Deno.test("install() with --print runs nothing of systemd's, for root and for a 
   }
 });
 
-Deno.test("install() makes the procd script executable", async () => {
-  await using fake = new FakeSystem({
-    folders: ["etc/init.d"],
-    fakes: { ...USERS, logread: "" },
-  });
-  fake.write("/etc/openwrt_release", "");
-  const script = `/etc/init.d/${NAME}`;
-  // Such a script is run by its path, which is below the root here.
-  const calls: string[] = [];
-  const tools = {
-    has: (tool: string) => fake.system.tools.has(tool),
-    run(...[command, options]: Parameters<typeof fake.system.tools.run>) {
-      if (command.tool !== script) return fake.system.tools.run(command, options);
-      calls.push(command.args.join(" "));
-      return Promise.resolve({ code: 0, output: "" });
-    },
-  };
-  const system = { ...fake.system, tools };
-  const before = fake.tree();
-  await installNow(configOf([...ARGS, "--as-root"]), system);
-  assertEquals(calls, ["restart", "enable", "running"]);
-  assertStringIncludes(fake.text(script), "procd_set_param user 'root'");
-  await uninstall(system, { serviceName: NAME, print: false, signal });
-  assertEquals(calls.slice(3), ["stop", "disable"]);
-  assertEquals(fake.tree(), before);
-});
-
 Deno.test("install() keeps the owner of an existing state folder", async () => {
   await using fake = openrc();
   fake.write("/srv/data/photo.jpg", "mine");

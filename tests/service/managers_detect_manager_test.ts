@@ -11,7 +11,6 @@ async function detected(folders: string[], fakes: Fakes = {}, system = {}): Prom
 Deno.test("detectManager() detects the running manager, not an installed one", async () => {
   assertEquals(await detected(["run/systemd/system", "run/openrc"]), "systemd");
   assertEquals(await detected(["run/openrc"], { "rc-service": "" }), "openrc");
-  assertEquals(await detected(["sbin/procd"]), "procd");
   assertEquals(await detected([], {}, { os: "darwin" }), "launchd");
   assertEquals(await detected(["run/systemd/system"], {}, { uid: 1000 }), "systemd");
 });
@@ -25,6 +24,4 @@ Deno.test("detectManager() throws when there is no manager, or none for users", 
   const fakes = { "rc-service": "" };
   await using user = new FakeSystem({ folders: ["run/openrc"], fakes, system: { uid: 1000 } });
   assertThrows(() => detectManager(user.system), UsageError, "openrc has no services of users");
-  await using procd = new FakeSystem({ folders: ["sbin/procd"], fakes: {}, system: { uid: 1000 } });
-  assertThrows(() => detectManager(procd.system), UsageError, "procd has no services of users");
 });

@@ -150,7 +150,6 @@ for (const kind of MANAGERS) {
       const folder = {
         systemd: uid === 0 ? "/etc/systemd/system" : "/root/.config/systemd/user",
         openrc: "/etc/init.d",
-        procd: "/etc/init.d",
         launchd: uid === 0 ? "/Library/LaunchDaemons" : "/root/Library/LaunchAgents",
       }[kind];
       assertStringIncludes(printed, `File ${folder}/komari-agent-deno`);

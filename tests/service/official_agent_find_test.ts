@@ -55,7 +55,6 @@ Deno.test("findOfficialAgents() finds systemd units of the official agent only",
 Deno.test("findOfficialAgents() finds scripts and property lists", () => {
   inRoot({
     "/etc/init.d/komari-agent": fixture("komari-agent.openrc"),
-    "/etc/init.d/second": fixture("komari-agent.procd"),
     "/Library/LaunchDaemons/com.komari.komari-agent.plist": fixture(
       "com.komari.komari-agent.plist",
     ),
@@ -63,7 +62,6 @@ Deno.test("findOfficialAgents() finds scripts and property lists", () => {
     assertEquals(namesIn(root, "openrc"), [
       "komari-agent /etc/init.d/komari-agent /opt/komari/agent 6",
     ]);
-    assertEquals(namesIn(root, "procd"), ["second /etc/init.d/second /opt/komari/agent 6"]);
     assertEquals(namesIn(root, "launchd"), [
       "com.komari.komari-agent /Library/LaunchDaemons/com.komari.komari-agent.plist " +
       "/usr/local/komari/agent 4",
@@ -78,7 +76,7 @@ Deno.test("findOfficialAgents() finds several agents or none", () => {
     "/etc/systemd/system/a.service": UNIT,
   }, (root) => {
     assertEquals(namesIn(root, "systemd").map((name) => name.split(" ")[0]), ["a", "b"]);
-    assertEquals(namesIn(root, "procd"), []);
+    assertEquals(namesIn(root, "openrc"), []);
   });
 });
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { parseOpenrcCommand, parseProcdCommand } from "../../lib/service/official_commands.ts";
+import { parseOpenrcCommand } from "../../lib/service/official_commands.ts";
 
 function fixture(name: string): string {
   return Deno.readTextFileSync(new URL(`../fixtures/official/${name}`, import.meta.url));
@@ -23,30 +23,6 @@ Deno.test("parseOpenrcCommand() parses the official installer's script", () => {
   });
 });
 
-Deno.test("parseProcdCommand() parses the official installer's script", () => {
-  assertEquals(parseProcdCommand(fixture("komari-agent.procd")), {
-    words: [
-      "/opt/komari/agent",
-      "-e",
-      "https://panel.example.com",
-      "-t",
-      "token123",
-      "--interval",
-      "1.5",
-    ],
-    env: {},
-    workingDirectory: "",
-    user: "root",
-  });
-});
-
-Deno.test("parseProcdCommand() takes the user in quotes or without", () => {
-  for (const user of ["ann", "'ann'", '"ann"']) {
-    assertEquals(parseProcdCommand(`  procd_set_param user ${user}\n`).user, "ann");
-  }
-  assertEquals(parseProcdCommand("# procd_set_param user ann\n").user, "");
-});
-
 Deno.test("parseOpenrcCommand() expands variables of the script", () => {
   const text = `
 DIR=/opt/komari
@@ -64,18 +40,16 @@ command_user="komari:komari"
   assertEquals(parsed.user, "komari");
 });
 
-Deno.test("parseOpenrcCommand() and parseProcdCommand() accept any text", () => {
+Deno.test("parseOpenrcCommand() accepts any text", () => {
   const line = fc.constantFrom(
     "command=$A",
     "A=$command$command",
-    "PROG='",
-    "ARGS=$ARGS",
+    "command='",
+    "command_args=$command_args",
     "export X=",
   );
   fc.assert(fc.property(fc.array(fc.oneof(line, fc.string())), (lines) => {
     parseOpenrcCommand(lines.join("\n"));
-    parseProcdCommand(lines.join("\n"));
   }));
   assertEquals(parseOpenrcCommand("").words, []);
-  assertEquals(parseProcdCommand("ARGS=-x").words, []);
 });

@@ -88,12 +88,6 @@ Deno.test("officialManager() runs each manager's commands on one service only", 
     [`systemctl disable ${unit}`, `systemctl reset-failed ${unit}`],
     [`systemctl enable ${unit}`, `systemctl restart ${unit}`],
   ]);
-  const script = "/etc/init.d/komari-agent";
-  assertEquals(at({ ...OFFICIAL, manager: "procd", unitPath: script }), [
-    [`${script} stop`],
-    [`${script} disable`],
-    [`${script} enable`, `${script} restart`],
-  ]);
   const label = "com.komari.komari-agent";
   const [stopCommands, , startCommands] = at({
     ...OFFICIAL,

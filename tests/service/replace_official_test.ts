@@ -206,8 +206,8 @@ Deno.test("replace() leaves the official agent running when this one can't be in
 });
 
 Deno.test("replace() throws when there is no official agent", async () => {
-  await using machine = new FakeSystem({ folders: ["etc/init.d"], fakes: USERS });
-  machine.write("/etc/openwrt_release", "");
+  const fakes = { ...USERS, "rc-service": "" };
+  await using machine = new FakeSystem({ folders: ["etc/init.d", "run/openrc"], fakes });
   await assertRejects(() => run(machine), Error, "Cannot find an official agent");
 });
 
@@ -259,4 +259,32 @@ Deno.test("replace() says nothing about remote control that was off already", as
     const printed = machine.printed.join("\n");
     assertEquals(printed.includes("Remote control was on"), isNamed, words);
   }
+});
+
+Deno.test("replace() names the warnings at login that the official agent has left, and removes none", async () => {
+  const warning = "[Komari] Remote control is enabled on this device\nIt says more.\n\n" +
+    "Uninstall Komari Agent: https://docs.example/uninstall\n";
+  const script = "/etc/update-motd.d/99-komari-agent-warning";
+  const named = (machine: OfficialMachine) =>
+    machine.printed.filter((line) => line.startsWith("Left of the official agent"));
+  await using machine = new OfficialMachine();
+  const motd = `Welcome.\n${warning}\n${warning.replace("more", "less")}`;
+  machine.write("/etc/motd", motd);
+  machine.write(script, "#!/bin/sh\necho x\n");
+  const expected = [
+    "Left of the official agent: its warning at login, lines 2 to 5 of /etc/motd",
+    "Left of the official agent: its warning at login, lines 7 to 10 of /etc/motd",
+    `Left of the official agent: its warning at login, ${script}`,
+  ];
+  await replaceNow(machine, machine.system, ["--print"]);
+  assertEquals(named(machine), expected);
+  using _panel = machine.accepting();
+  assertEquals(await replaceNow(machine, machine.system), undefined);
+  assertEquals(named(machine), [...expected, ...expected]);
+  assertEquals(machine.text("/etc/motd"), motd);
+  assertStringIncludes(machine.text(script), "echo x");
+  await using clean = new OfficialMachine();
+  clean.write("/etc/motd", `Welcome.\nquoted: ${warning}`);
+  await replaceNow(clean, clean.system, ["--print"]);
+  assertEquals(named(clean), []);
 });
