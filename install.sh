@@ -14,6 +14,10 @@ PACKAGED_PROGRAM=/usr/bin/$NAME
 # Smaller than any build of its kind, and larger than any error page.
 SMALLEST_BINARY=1048576
 SMALLEST_PORTABLE=65536
+# Larger than any list of checksums, any signature, and any build whose size the list does not state.
+LARGEST_LIST=65536
+LARGEST_SIGNATURE=1024
+LARGEST_BINARY=536870912
 
 usage() {
   cat <<'TEXT'
@@ -187,7 +191,17 @@ read_redirects() {
   return "$shown"
 }
 
-# fetch_by_wget URL FILE: wget would follow a redirect from HTTPS to HTTP. GNU's is made to follow
+# at_most BYTES COMMAND…: runs a command that can write no larger files.
+at_most() (
+  # In blocks of 512 bytes, or 1024 in some shells; a lower limit stays.
+  ulimit -f $(($1 / 512 + 1)) 2>/dev/null || :
+  # SIGXFSZ: the program fails, and is not killed.
+  trap '' XFSZ
+  shift
+  exec "$@"
+)
+
+# fetch_by_wget URL FILE BYTES: wget would follow a redirect from HTTPS to HTTP. GNU's is made to follow
 # none, and each is checked before it is followed; BusyBox's can't be, so what it loaded is refused.
 fetch_by_wget() {
   at=$1
@@ -197,7 +211,7 @@ fetch_by_wget() {
   for _ in 1 2 3 4 5 6; do
     loaded=true
     # shellcheck disable=SC2086 # these are several words, or none
-    LC_ALL=C wget $options -S -O "$2" "$at" >"$folder/log" 2>&1 || loaded=false
+    at_most "$3" env LC_ALL=C wget $options -S -O "$2" "$at" >"$folder/log" 2>&1 || loaded=false
     if ! redirects=$(read_redirects); then
       if [ "$loaded" = true ] || grep -q -e 'invalid option' -e 'unrecognized option' "$folder/log"; then
         fail "Cannot download $1: this wget doesn't show redirects, which could leave HTTPS; install curl"
@@ -226,17 +240,22 @@ TEXT
   return 1
 }
 
-# fetch URL FILE
+# fetch URL FILE BYTES: downloads to a file of at most so many bytes.
 fetch() {
+  loaded=true
   if has curl; then
     # A redirect must not leave HTTPS.
-    curl -fsSL --proto "=$protocols" --connect-timeout 20 --speed-limit 1 --speed-time 30 --max-time 1800 --retry 2 \
-      -o "$2" "$1" 2>"$folder/log" && return
+    at_most "$3" curl -fsSL --proto "=$protocols" --connect-timeout 20 --speed-limit 1 --speed-time 30 --max-time 1800 --retry 2 \
+      -o "$2" "$1" 2>"$folder/log" || loaded=false
   elif has wget; then
-    fetch_by_wget "$1" "$2" && return
+    fetch_by_wget "$1" "$2" "$3" || loaded=false
   else
     fail "Cannot download: there is neither curl nor wget"
   fi
+  if [ -e "$2" ] && [ "$(($(wc -c <"$2")))" -gt "$3" ]; then
+    fail "Cannot use $1: it has more than $3 bytes"
+  fi
+  if [ "$loaded" = true ]; then return; fi
   fail "Cannot download $1: $(grep -v '^[[:space:]]*$' "$folder/log" | tail -n 1)"
 }
 
@@ -267,6 +286,20 @@ expected_sum() {
       ;;
     esac
   done <"$folder/SHA256SUMS"
+}
+
+# largest_size NAME: prints the size that SHA256SUMS states for a file, or what no build exceeds.
+largest_size() {
+  largest=$LARGEST_BINARY
+  while read -r line; do
+    case $line in "#size="*":$1")
+      bytes=${line#"#size="}
+      bytes=${bytes%":$1"}
+      case $bytes in '' | *[!0-9]* | ??????????*) ;; *) largest=$bytes ;; esac
+      ;;
+    esac
+  done <"$folder/SHA256SUMS"
+  printf '%s\n' "$largest"
 }
 
 # is_program TARGET FILE: whether a file begins like a program for the target.
@@ -331,7 +364,7 @@ check_sums() {
     say "Comparing checksums only: verifying the signature takes openssl 3"
     return
   fi
-  fetch "$1.sig" "$folder/SHA256SUMS.sig"
+  fetch "$1.sig" "$folder/SHA256SUMS.sig" "$LARGEST_SIGNATURE"
   IFS= read -r signature <"$folder/SHA256SUMS.sig" || :
   if ! verify "$public_key" "$signature" "$folder/SHA256SUMS"; then
     fail "Cannot use $1: it is not signed with the key of $repository"
@@ -351,19 +384,26 @@ is_older() {
   return 1
 }
 
-# pinned_version NAME: prints the version that an installed service keeps by --pin; nothing else.
-pinned_version() {
+# find_record NAME: prints the path of an installed service's record; fails when there is none.
+find_record() {
   for record in "/etc/$1/install.json" "${HOME:-}/.config/$1/install.json"; do
     [ -r "$record" ] || continue
-    while read -r key value; do
-      [ "$key" = '"pinned":' ] || continue
-      value=${value%,}
-      value=${value#\"}
-      value=${value%\"}
-      case $value in '' | *[!0-9A-Za-z.+-]*) ;; *) printf '%s\n' "$value" ;; esac
-    done <"$record"
+    printf '%s\n' "$record"
     return
   done
+  return 1
+}
+
+# pinned_version NAME: prints the version that an installed service keeps by --pin; nothing else.
+pinned_version() {
+  record=$(find_record "$1") || return 0
+  while read -r key value; do
+    [ "$key" = '"pinned":' ] || continue
+    value=${value%,}
+    value=${value#\"}
+    value=${value%\"}
+    case $value in '' | *[!0-9A-Za-z.+-]*) ;; *) printf '%s\n' "$value" ;; esac
+  done <"$record"
 }
 
 # version_in TEXT: prints the version in the output of `komari-agent-deno version`.
@@ -400,9 +440,9 @@ download() {
   program=$folder/$NAME
   url=$base/$NAME-$target
   say "Downloading $url"
-  fetch "$base/SHA256SUMS" "$folder/SHA256SUMS"
+  fetch "$base/SHA256SUMS" "$folder/SHA256SUMS" "$LARGEST_LIST"
   check_sums "$base/SHA256SUMS"
-  fetch "$url" "$program"
+  fetch "$url" "$program" "$(largest_size "$NAME-$target")"
   check_file "$target" "$program" "$url"
   chmod 755 "$program"
   if ! text=$("$program" version 2>&1 </dev/null); then fail "Cannot run the program here: $text"; fi
@@ -460,6 +500,7 @@ read_token() {
 main() {
   version=latest
   has_secret=false
+  panel_given=false
   own_name=false
   service=$NAME
   pin_given=false
@@ -525,6 +566,10 @@ main() {
         case ${1:-} in *pin*) pin_given=true ;; esac
         set -- "$@" "$word"
         ;;
+      -e* | --endpoint | --endpoint=* | --config | --config=* | --replace | --replace=* | --print)
+        panel_given=true
+        set -- "$@" "$word"
+        ;;
       --install-dir | --install-dir=*) set -- "$@" "$word" ;;
       # The official script tries mirrors by itself.
       --install-no-mirror) ;;
@@ -565,6 +610,14 @@ main() {
     elif [ "$version" != latest ]; then
       say "Automatic updates go on from version $version to newer ones; --pin keeps it"
     fi
+  fi
+
+  if [ "$panel_given" = false ] && [ -z "${AGENT_ENDPOINT:-}${AGENT_PANELS:-}${AGENT_CONFIG_FILE:-}" ]; then
+    if ! find_record "$service" >/dev/null; then
+      fail "Cannot install: no panel is given; -e https://panel.example.com names it," \
+        "and --token-file - asks for its token"
+    fi
+    say "No panel is given: $service is installed, so it is updated and keeps its panels and options"
   fi
 
   repository=${KOMARI_AGENT_REPOSITORY:-$REPOSITORY}

@@ -83,18 +83,23 @@ async function writeBillOfMaterials(
 /**
  * Writes `SHA256SUMS` beside files, in the form of `sha256sum`, and returns its path.
  *
- * The version is signed with it. Its line has no blank: `sha256sum` ignores one that begins with `#`,
- * and the step that attests the builds one without a blank.
+ * The version and the files' sizes are signed with it. Their lines have no blank: `sha256sum` ignores
+ * one that begins with `#`, and the step that attests the builds one without a blank.
  */
 export async function writeChecksums(
   folder: string,
   { paths, version }: { paths: readonly string[]; version: string },
 ): Promise<string> {
   const lines = [`#version=${version}\n`];
-  for (const path of paths) {
-    const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(path));
-    lines.push(`${new Uint8Array(digest).toHex()}  ${basename(path)}\n`);
-  }
+  for (const path of paths) lines.push(...await checksumLines(path));
   await Deno.writeTextFile(`${folder}/SHA256SUMS`, lines.join(""));
   return `${folder}/SHA256SUMS`;
+}
+
+/** A file's lines of `SHA256SUMS`: its size, which bounds a download of it, and its checksum. */
+export async function checksumLines(path: string): Promise<string[]> {
+  const bytes = await Deno.readFile(path);
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  const name = basename(path);
+  return [`#size=${bytes.length}:${name}\n`, `${digest.toHex()}  ${name}\n`];
 }

@@ -23,6 +23,7 @@ import { EMPTY_CONFIG, PACKAGE_ORIGIN, packagedPlan } from "../lib/service/packa
 import { DESCRIPTION } from "../lib/service/service_manager.ts";
 import { systemdUnit } from "../lib/service/systemd.ts";
 import { PROGRAM } from "../lib/version.ts";
+import { checksumLines } from "./compile.ts";
 import { PORTABLE_NAME } from "./portable.ts";
 import { type ProgramInfo, programInfo } from "./program_info.ts";
 import { run } from "./run.ts";
@@ -287,12 +288,9 @@ async function addChecksums(dist: string, paths: readonly string[]): Promise<voi
   const names = paths.map((path) => basename(path));
   const before = await Deno.readTextFile(`${dist}/SHA256SUMS`).catch(() => "");
   const kept = before.split(/(?<=\n)/).filter((line) =>
-    !names.some((it) => line.endsWith(`  ${it}\n`))
+    !names.some((it) => line.endsWith(`  ${it}\n`) || line.endsWith(`:${it}\n`))
   );
-  for (const path of paths) {
-    const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(path));
-    kept.push(`${new Uint8Array(digest).toHex()}  ${basename(path)}\n`);
-  }
+  for (const path of paths) kept.push(...await checksumLines(path));
   await Deno.writeTextFile(`${dist}/SHA256SUMS`, kept.join(""));
 }
 

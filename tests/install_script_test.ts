@@ -70,7 +70,7 @@ interface RunOptions {
 class World implements AsyncDisposable {
   readonly folder = Deno.makeTempDirSync({ prefix: "install-script-" });
   /** What there is to download, by its path behind the mirror. */
-  readonly files = new Map<string, Uint8Array<ArrayBuffer> | Response>();
+  readonly files = new Map<string, Uint8Array<ArrayBuffer> | Response | (() => Response)>();
   readonly asked: string[] = [];
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
@@ -80,6 +80,7 @@ class World implements AsyncDisposable {
       this.asked.push(path);
       const file = this.files.get(path);
       if (file instanceof Response) return file.clone();
+      if (typeof file === "function") return file();
       return new Response(file ?? "Not Found", { status: file === undefined ? 404 : 200 });
     });
   }
@@ -111,7 +112,7 @@ class World implements AsyncDisposable {
     let sums = "";
     for (const [name, data] of Object.entries(builds)) {
       this.files.set(`${RELEASES}/${folder}/${name}`, data);
-      sums += `${await sha256(data)}  ${name}\n`;
+      sums += `#size=${data.length}:${name}\n${await sha256(data)}  ${name}\n`;
     }
     this.text(`${folder}/SHA256SUMS`, sums);
   }
@@ -144,6 +145,7 @@ class World implements AsyncDisposable {
         HOME: this.folder,
         TMPDIR: `${this.folder}/tmp`,
         KOMARI_AGENT_REPOSITORY: "some/where",
+        AGENT_ENDPOINT: "https://panel.example",
         ...options.env,
       },
       stdin: input === undefined ? "null" : "piped",
@@ -268,7 +270,7 @@ test("passes arguments on as they are, without the secrets, which stand in the e
     assertEquals(code, 0, output);
     const { args, env } = world.given() ?? { args: [], env: "" };
     assertEquals(args, [...odd, "--install-service-name=n", "--mirror", world.mirror]);
-    assertEquals(env.match(/^AGENT_.*$/gm)?.sort(), [
+    assertEquals(env.match(/^AGENT_(?!ENDPOINT).*$/gm)?.sort(), [
       "AGENT_AUTO_DISCOVERY_KEY=k3y",
       "AGENT_TOKEN=-s3cret",
     ]);
@@ -430,13 +432,56 @@ for (const [name, spoil, words] of SPOILT) {
   });
 }
 
+/** An answer of 64 MiB without a length, and how much of it was never asked for. */
+class LargeAnswer {
+  left = 1024;
+
+  response(): Response {
+    return new Response(
+      new ReadableStream({
+        pull: (controller) => {
+          controller.enqueue(new Uint8Array(65_536).fill(35));
+          if (--this.left === 0) controller.close();
+        },
+      }),
+    );
+  }
+}
+
+for (const downloader of DOWNLOADERS) {
+  for (const shell of SHELLS) {
+    const needs = [downloader, shell];
+    test(
+      `reads no more than a release states, by ${downloader} under ${shell}`,
+      needs,
+      async (world) => {
+        const cases: [path: string, largest: number][] = [
+          [`${LATEST}/SHA256SUMS`, 65_536],
+          [`${LATEST}/${BINARY}`, binary().length],
+        ];
+        for (const [path, largest] of cases) {
+          const url = `${RELEASES}/${path}`;
+          const before = world.files.get(url);
+          const large = new LargeAnswer();
+          world.files.set(url, () => large.response());
+          const { code, output } = await world.run([], { downloader, shell });
+          assertEquals(code, 1, output);
+          assertStringIncludes(output, `it has more than ${largest} bytes`);
+          assert(large.left > 0, "it has read all");
+          world.files.set(url, before ?? new Response());
+        }
+      },
+    );
+  }
+}
+
 /** The script with the lines that load by wget as they were, which follow every redirect. */
 function withoutCheckedRedirects(world: World): string {
   const text = Deno.readTextFileSync(SCRIPT);
   const script = `${world.folder}/work/install.sh`;
   const old = text.replace(
-    'fetch_by_wget "$1" "$2" && return',
-    'wget -O "$2" "$1" >"$folder/log" 2>&1 && return',
+    'fetch_by_wget "$1" "$2" "$3" || loaded=false',
+    'wget -O "$2" "$1" >"$folder/log" 2>&1 || loaded=false',
   );
   assert(old !== text, "the script loads by wget as expected");
   Deno.writeTextFileSync(script, old);
@@ -694,7 +739,7 @@ test("shows no secret in its arguments while it downloads", ["curl"], async (wor
   assertStringIncludes(seen, "--gpu");
   assertEquals(/s3cret|k3y/.test(seen), false, seen);
   assertEquals(world.given()?.args, ["--gpu", "--mirror", world.mirror]);
-  assertEquals(world.given()?.env.match(/^AGENT_.*$/gm)?.length, 2);
+  assertEquals(world.given()?.env.match(/^AGENT_(?!ENDPOINT).*$/gm)?.length, 2);
 });
 
 test("reads the token from standard input", ["curl"], async (world) => {
@@ -848,6 +893,34 @@ for (const path of ["install.sh", ".ci/run"]) {
     assertEquals(code, 0, new TextDecoder().decode(stdout));
   });
 }
+
+test(
+  "says before it downloads that no panel is given, or that it updates",
+  ["curl"],
+  async (world) => {
+    const env = { AGENT_ENDPOINT: "" };
+    const none = await world.run([], { env });
+    assertEquals(none.code, 1);
+    assertStringIncludes(none.output, "Cannot install: no panel is given; -e https://");
+    assertEquals(world.asked, []);
+    for (const args of [["-e", "https://p.example"], ["-ehttps://p.example"], ["--config", "c"]]) {
+      assertEquals((await world.run(args, { env })).code, 0, `${args}`);
+    }
+    const piped = await world.run(["-t", "s3cret"], { env });
+    assertEquals(piped.code, 1);
+    assertStringIncludes(piped.output, "no panel is given");
+    const folder = `${world.folder}/.config/komari-agent-deno`;
+    Deno.mkdirSync(folder, { recursive: true });
+    Deno.writeTextFileSync(`${folder}/install.json`, JSON.stringify({ pinned: "" }, null, 2));
+    const { code, output } = await world.run([], { env });
+    assertEquals(code, 0, output);
+    assert(
+      output.indexOf("is installed, so it is updated") < output.indexOf("Downloading"),
+      output,
+    );
+    assertStringIncludes(output, "keeps its panels and options");
+  },
+);
 
 Deno.test("install.sh says that updates go on from a version, and keeps a pinned one", async () => {
   await using world = await World.open();

@@ -30,6 +30,17 @@ export function signedVersion(sums: string): string | undefined {
   return version === undefined ? undefined : stableVersionOf(version) ?? version;
 }
 
+/**
+ * The size of a file in bytes that a signed list of checksums states by its line `#size=BYTES:NAME`;
+ * `undefined` where it states none.
+ */
+export function signedSize(sums: string, name: string): number | undefined {
+  for (const [, bytes, file] of sums.matchAll(/^#size=(\d{1,12}):(.+?)\r?$/gm)) {
+    if (file === name) return Number(bytes);
+  }
+  return undefined;
+}
+
 /** The list of checksums among a release's files. */
 export const SUMS = "SHA256SUMS";
 const MAX_SUMS_BYTES = 64 * 1024;

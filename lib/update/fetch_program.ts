@@ -1,9 +1,9 @@
 import { PROGRAM } from "../version.ts";
 import type { Downloads } from "./download.ts";
 import { fileSha256, type ProgramFiles } from "./program_files.ts";
-import { downloadSums, findSha256, signedVersion, SUMS } from "./checksums.ts";
+import { downloadSums, findSha256, signedSize, signedVersion, SUMS } from "./checksums.ts";
 
-/** Several times the size of a build. */
+/** Several times the size of a build, where the release does not state it. */
 const MAX_PROGRAM_BYTES = 512 * 1024 * 1024;
 
 /** A program of a release, and where it is downloaded to. */
@@ -23,7 +23,7 @@ export interface WantedProgram {
  * Downloads a release's program for a target beside the present one, and returns its SHA-256.
  *
  * The file is synced and verified, and has not been run: its SHA-256 is in `SHA256SUMS`, which is
- * signed, and so is the version where the list names it. After a failure nothing is left of it.
+ * signed, and so are the version and the size where the list names them. After a failure nothing is left of it.
  *
  * @param release The addresses of the release's files, by name.
  * @throws {Error} When it is missing, can't be downloaded or written, or fails verification.
@@ -38,11 +38,11 @@ export async function fetchProgram(
   if (url === undefined) {
     throw new Error(`Cannot update: the release has no program for ${target}`);
   }
-  const sha256 = await signedSha256(release, name, wanted);
+  const { sha256, maxBytes } = await signedFile(release, name, wanted);
   try {
     {
       using file = await files.createStaged();
-      await downloads.file(url, { file, maxBytes: MAX_PROGRAM_BYTES, signal });
+      await downloads.file(url, { file, maxBytes, signal });
     }
     if (await fileSha256(files.stagedPath) !== sha256) {
       throw new Error("Cannot update: the downloaded file has the wrong SHA-256");
@@ -55,11 +55,12 @@ export async function fetchProgram(
   }
 }
 
-async function signedSha256(
+/** What is signed of a file: its SHA-256, and the bytes that it has at most. */
+async function signedFile(
   release: ReadonlyMap<string, string>,
   name: string,
   { version, publicKey, downloads, signal }: WantedProgram,
-): Promise<string> {
+): Promise<{ sha256: string; maxBytes: number }> {
   const sums = await downloadSums(fileUrl, { publicKey, downloads, signal });
   const signed = signedVersion(sums);
   if (signed !== undefined && signed !== version) {
@@ -67,7 +68,7 @@ async function signedSha256(
   }
   const sha256 = findSha256(sums, name);
   if (sha256 === undefined) throw new Error(`Cannot update: ${SUMS} does not list ${name}`);
-  return sha256;
+  return { sha256, maxBytes: signedSize(sums, name) ?? MAX_PROGRAM_BYTES };
 
   function fileUrl(name: string): string {
     const url = release.get(name);

@@ -58,8 +58,9 @@ Deno.test("compile makes the same files in another folder, zone and locale", asy
   ]);
   assertEquals(one.code, 0, one.error);
   assertEquals(two.checksums, one.checksums);
-  assertEquals(one.checksums.split("\n").length, 5);
+  assertEquals(one.checksums.split("\n").length, 8);
   assertMatch(one.checksums, /^#version=\d+\.\d+\.\d+\n/);
+  assertMatch(one.checksums, /^#size=\d{6,}:komari-agent-deno-portable$/m);
 });
 
 Deno.test("compile names the remedy when a runtime can't be downloaded", async () => {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { findSha256, listedNames, signedVersion } from "../../lib/update/checksums.ts";
+import { findSha256, listedNames, signedSize, signedVersion } from "../../lib/update/checksums.ts";
 
 const A = "0a".repeat(32);
 const B = "0b".repeat(32);
@@ -45,6 +45,17 @@ Deno.test("signedVersion() reads the line that names the version", () => {
     ["#version=\n", undefined],
   ];
   for (const [sums, version] of table) assertEquals(signedVersion(sums), version, sums);
+});
+
+Deno.test("signedSize() reads the line that states the size of a file", () => {
+  const table: [sums: string, size: number | undefined][] = [
+    [`#version=1.2.3\n#size=17:x\n${A}  x\n`, 17],
+    [`${A}  x\r\n#size=18:other\r\n#size=19:x\r\n`, 19],
+    ["#size=20:xx\n#size=21:\n", undefined],
+    [" #size=22:x\n#size=x:x\n#size=:x\n#size=-1:x\n#size=1234567890123:x\n", undefined],
+    ["", undefined],
+  ];
+  for (const [sums, size] of table) assertEquals(signedSize(sums, "x"), size, sums);
 });
 
 Deno.test("listedNames() has the name of each file, and nothing else", () => {

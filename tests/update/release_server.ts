@@ -75,7 +75,9 @@ export class ReleaseServer implements AsyncDisposable {
   }
 
   #sums(): string {
-    const lines = [...this.#files].map(([name, bytes]) => `${sha256(bytes)}  ${name}\n`);
+    const lines = [...this.#files].map(([name, bytes]) =>
+      `#size=${bytes.length}:${name}\n${sha256(bytes)}  ${name}\n`
+    );
     return this.faults.sums ?? [`#version=${this.#tag.slice(1)}\n`, ...lines].join("");
   }
 

@@ -268,7 +268,7 @@ const FAULTS: Record<
   },
   "the file is longer": {
     faults: { answer: { portable: body(`${PROGRAM}more`) } },
-    words: "has the wrong SHA-256",
+    words: `does not have ${PROGRAM.length} bytes`,
   },
   "the file is a page": {
     faults: { answer: { portable: body("<!DOCTYPE html>") } },
