@@ -22,7 +22,9 @@ import {
   formatMetrics,
   type MetricFamily,
 } from "../exporter/openmetrics.ts";
+import { BufferedReader } from "../net/buffered_reader.ts";
 import { closeQuietly } from "../net/byte_stream.ts";
+import { ResponseError } from "../net/errors.ts";
 import { addressBytes, addressScope, ipFamily } from "../parse/ip_address.ts";
 import { withTimeout } from "../async/timeout.ts";
 import type { PanelObserver } from "../panel/observer.ts";
@@ -217,8 +219,8 @@ export class MetricsEndpoint implements Disposable {
         return run();
       }, { timeoutMs, signal });
     try {
-      const head = await within(REQUEST_TIMEOUT_MS, () => readHead(connection));
-      const bytes = new TextEncoder().encode(await this.#respond(head, agent));
+      const lines = await within(REQUEST_TIMEOUT_MS, () => readHead(connection));
+      const bytes = new TextEncoder().encode(await this.#respond(lines, agent));
       await within(RESPONSE_TIMEOUT_MS, () => writeAll(connection, bytes));
       if (++this.#scrapes % SCRAPES_PER_RELEASE === 0) agent.releaseMemory();
     } catch {
@@ -229,9 +231,9 @@ export class MetricsEndpoint implements Disposable {
     }
   }
 
-  async #respond(head: string | undefined, agent: ScrapedAgent): Promise<string> {
-    if (head === undefined) return response(431, "Request head too long\n");
-    const [requestLine = "", ...fields] = head.split("\r\n");
+  async #respond(lines: readonly string[] | undefined, agent: ScrapedAgent): Promise<string> {
+    if (lines === undefined) return response(431, "Request head too long\n");
+    const [requestLine = "", ...fields] = lines;
     const [, method, path] = /^(\S+) (\/[^ ?]*)(?:\?\S*)? HTTP\/1\.[01]$/.exec(requestLine) ?? [];
     if (method === undefined) return response(400, "Bad request\n");
     if (!acceptsHost(fields, this.#address.hostname.toLowerCase())) {
@@ -301,19 +303,14 @@ export function acceptsHost(fields: readonly string[], name: string): boolean {
   });
 }
 
-/** Reads up to the empty line; `undefined` if the head is too long. */
-async function readHead(connection: Deno.Conn): Promise<string | undefined> {
-  const bytes = new Uint8Array(MAX_HEAD_BYTES);
-  let length = 0;
-  while (length < bytes.length) {
-    const count = await connection.read(bytes.subarray(length));
-    if (count === null) throw new Error("Cannot read the request: the client has gone");
-    length += count;
-    const text = new TextDecoder("latin1").decode(bytes.subarray(0, length));
-    const end = text.indexOf("\r\n\r\n");
-    if (end !== -1) return text.slice(0, end);
+/** Reads the lines of a request's head; `undefined` if it is too long. */
+async function readHead(connection: Deno.Conn): Promise<string[] | undefined> {
+  try {
+    return await new BufferedReader(connection).readLines(MAX_HEAD_BYTES);
+  } catch (error) {
+    if (error instanceof ResponseError && error.kind === "too long") return undefined;
+    throw error;
   }
-  return undefined;
 }
 
 const REASONS: Readonly<Record<number, string>> = {

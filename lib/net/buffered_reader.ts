@@ -1,15 +1,35 @@
+import { BoundedBytes } from "../io/bounded_bytes.ts";
+import { quoteStart } from "../parse/bounded_text.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import { ResponseError } from "./errors.ts";
-import { findHeadEnd, parseResponseHead, type ResponseHead } from "./http_head.ts";
+import {
+  checkEncoding,
+  isReusable,
+  malformed,
+  parseResponseHead,
+  type ResponseHead,
+} from "./http_head.ts";
 
 const BUFFER_BYTES = 8 * 1024;
 const HEAD_LIMIT = 32 * 1024;
+/** Each line costs more than its bytes. */
+const HEAD_LINES_LIMIT = 256;
 /** Interim responses (1xx) that may precede the final one. */
 const INTERIM_LIMIT = 8;
+/** Longest body that is read into memory, unless a request allows more. */
+const BODY_LIMIT = 256 * 1024;
+/** Longest line with the size of a chunk. */
+const SIZE_LINE_LIMIT = 4096;
+/** Bytes of a body after which its chunks must have {@linkcode MIN_MEAN_CHUNK_BYTES} on average. */
+const SMALL_CHUNKS_BYTES = 1024;
+/** Each chunk costs time, so a body of smaller ones would cost more than its bytes. */
+const MIN_MEAN_CHUNK_BYTES = 16;
+const LF = 10;
 
-/** Reads a stream through one buffer that is reused. */
+/** Reads a stream through one buffer that is reused: bytes, lines, and HTTP's heads and bodies. */
 export class BufferedReader {
-  readonly #stream: ByteStream;
+  readonly #stream: Pick<ByteStream, "read">;
+  readonly #text = new TextDecoder("utf-8", { ignoreBOM: true });
   #buffer: Uint8Array<ArrayBuffer>;
   /** Bytes from here to `#end` were read from the stream and not yet consumed. */
   #start = 0;
@@ -17,17 +37,12 @@ export class BufferedReader {
   /** Whether bytes were received since this was last set to false. */
   hasReceived = false;
 
-  constructor(stream: ByteStream, { bufferBytes = BUFFER_BYTES }: { bufferBytes?: number } = {}) {
+  constructor(
+    stream: Pick<ByteStream, "read">,
+    { bufferBytes = BUFFER_BYTES }: { bufferBytes?: number } = {},
+  ) {
     this.#stream = stream;
     this.#buffer = new Uint8Array(bufferBytes);
-  }
-
-  /** Reads the next bytes, a view until the next call; `undefined` at the end. */
-  async read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    if (this.#start === this.#end && !await this.#fill()) return undefined;
-    const bytes = this.#buffer.subarray(this.#start, this.#end);
-    this.#start = this.#end;
-    return bytes;
   }
 
   /** Whether received bytes are still unread. */
@@ -35,9 +50,33 @@ export class BufferedReader {
     return this.#start < this.#end;
   }
 
-  /** Puts back the last `count` bytes of the last read. */
-  unread(count: number): void {
-    this.#start -= count;
+  /** Reads the next bytes, a view until the next call; `undefined` at the end. */
+  async read(maxBytes = Infinity): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    if (this.#start === this.#end && !await this.#fill()) return undefined;
+    return this.#take(maxBytes);
+  }
+
+  /**
+   * Reads lines up to an empty one. Each may end in LF alone.
+   *
+   * @param ended Makes the error for a stream that ends before.
+   * @throws {ResponseError} When they are longer than `maxBytes`, or more than 256.
+   */
+  async readLines(maxBytes = HEAD_LIMIT, ended: () => Error = noAnswer): Promise<string[]> {
+    const lines: string[] = [];
+    let bytes = 0;
+    for (let searched = 0;;) {
+      const from = this.#start;
+      const line = this.#takeLine(searched);
+      if (line === "") return lines;
+      if (line !== undefined) lines.push(line);
+      searched = line === undefined ? this.#end - from : 0;
+      bytes += this.#start - from;
+      if (bytes + searched > maxBytes || lines.length > HEAD_LINES_LIMIT) {
+        throw new ResponseError("the head of the answer is too long", { kind: "too long" });
+      }
+      if (line === undefined && !await this.#fill()) throw ended();
+    }
   }
 
   /**
@@ -47,10 +86,10 @@ export class BufferedReader {
    */
   async readHead(): Promise<ResponseHead> {
     for (let count = 0; count < INTERIM_LIMIT; count++) {
-      const text = await this.#readHeadText();
+      const lines = await this.readLines();
       let head: ResponseHead;
       try {
-        head = parseResponseHead(text);
+        head = parseResponseHead(lines);
       } catch (cause) {
         throw new ResponseError("the answer is not HTTP", { kind: "malformed", cause });
       }
@@ -59,22 +98,112 @@ export class BufferedReader {
     throw new ResponseError("there are too many interim responses", { kind: "malformed" });
   }
 
-  async #readHeadText(): Promise<string> {
-    for (let searched = 0;;) {
-      const unread = this.#buffer.subarray(this.#start, this.#end);
-      const length = findHeadEnd(unread, searched);
-      if (length !== -1) {
-        this.#start += length;
-        return new TextDecoder("utf-8", { ignoreBOM: true }).decode(unread.subarray(0, length));
-      }
-      if (unread.length >= HEAD_LIMIT) {
-        throw new ResponseError("the head of the answer is too long", { kind: "too long" });
-      }
-      searched = Math.max(0, unread.length - 2);
-      if (!await this.#fill()) {
-        throw new ResponseError("the connection was closed without an answer", { kind: "closed" });
-      }
+  /**
+   * Reads the body that follows a head, in pieces that are valid until the next one.
+   *
+   * @throws {ResponseError} When it is incomplete or malformed.
+   */
+  async *readBody(
+    { status, headers }: ResponseHead,
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+    if (status === 204 || status === 304) return;
+    const coding = headers.get("transfer-encoding")?.toLowerCase();
+    if (coding === "chunked") return yield* this.#readChunks();
+    if (coding !== undefined) throw malformed("it has an unknown transfer coding");
+    const length = headers.get("content-length");
+    if (!/^\d+$/.test(length ?? "0")) throw malformed("its Content-Length is not a number");
+    // Without a length the body ends with the connection.
+    for (let rest = Number(length ?? Infinity); rest > 0;) {
+      const bytes = await this.read(rest);
+      if (bytes === undefined && rest === Infinity) return;
+      if (bytes === undefined) throw cutOff();
+      rest -= bytes.length;
+      yield bytes;
     }
+  }
+
+  /**
+   * Reads the body that follows a head as text; `reusable`: whether the connection is for another
+   * request.
+   *
+   * @throws {ResponseError} When it is incomplete, malformed, too long or compressed.
+   */
+  async readText(
+    head: ResponseHead,
+    limitBytes = BODY_LIMIT,
+  ): Promise<{ text: string; reusable: boolean }> {
+    checkEncoding(head);
+    const tooLong = () =>
+      new ResponseError(`the answer is longer than ${limitBytes} bytes`, { kind: "too long" });
+    if (Number(head.headers.get("content-length") ?? 0) > limitBytes) throw tooLong();
+    const whole = new BoundedBytes(limitBytes);
+    try {
+      for await (const bytes of this.readBody(head)) if (!whole.add(bytes)) throw tooLong();
+      const text = new TextDecoder().decode(whole.bytes);
+      return { text, reusable: isReusable(head) && !this.hasUnread };
+    } finally {
+      whole.clear();
+    }
+  }
+
+  /** Decodes the chunked coding: chunks that have arrived are joined in the buffer, to one piece. */
+  async *#readChunks(): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+    let bytes = 0;
+    let chunks = 0;
+    let size: number | undefined;
+    for (let rest = 0; size !== 0;) {
+      const from = this.#start;
+      let to = from;
+      for (;;) {
+        const part = this.#take(rest);
+        this.#buffer.set(part, to);
+        to += part.length;
+        rest -= part.length;
+        const line = rest > 0 ? undefined : this.#takeSizeLine(chunks === 0);
+        size = line === undefined ? undefined : parseChunkSize(line);
+        if (line === undefined || !size) break;
+        rest = size;
+        bytes += size;
+        // A long line costs as much as several chunks.
+        chunks += 1 + Math.floor(line.length / MIN_MEAN_CHUNK_BYTES);
+        if (bytes > SMALL_CHUNKS_BYTES && bytes < MIN_MEAN_CHUNK_BYTES * chunks) {
+          throw malformed("its chunks are too small");
+        }
+      }
+      if (to > from) yield this.#buffer.subarray(from, to);
+      if (size === undefined && !await this.#fill()) throw cutOff();
+    }
+    // The trailers.
+    await this.readLines(HEAD_LIMIT, cutOff);
+  }
+
+  /** Takes the line with the size of the next chunk; `undefined` while it is incomplete. */
+  #takeSizeLine(isFirst: boolean): string | undefined {
+    const from = this.#start;
+    const endOfLast = isFirst ? "" : this.#takeLine();
+    if (endOfLast) throw malformed("a chunk does not end");
+    const line = endOfLast === undefined ? undefined : this.#takeLine();
+    if (line !== undefined) return line;
+    this.#start = from;
+    if (this.#end - from > SIZE_LINE_LIMIT) throw malformed("the size of a chunk is too long");
+    return undefined;
+  }
+
+  /** Takes up to `maxBytes` of the bytes that were received: a view. */
+  #take(maxBytes: number): Uint8Array<ArrayBuffer> {
+    const from = this.#start;
+    this.#start = Math.min(this.#end, from + maxBytes);
+    return this.#buffer.subarray(from, this.#start);
+  }
+
+  /** Takes a line without its end; `undefined` while that is not received. */
+  #takeLine(searched = 0): string | undefined {
+    const unread = this.#buffer.subarray(this.#start, this.#end);
+    const length = unread.indexOf(LF, searched);
+    if (length === -1) return undefined;
+    this.#start += length + 1;
+    const line = this.#text.decode(unread.subarray(0, length));
+    return line.endsWith("\r") ? line.slice(0, -1) : line;
   }
 
   /** Reads more bytes from the stream; `false` at its end. */
@@ -96,4 +225,21 @@ export class BufferedReader {
     this.#start = 0;
     this.#end = unread.length;
   }
+}
+
+/** @throws {ResponseError} When a line is not the size of a chunk. */
+function parseChunkSize(line: string): number {
+  const size = /^([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?$/.exec(line)?.[1];
+  if (size === undefined) throw malformed(`${quoteStart(line)} is no size of a chunk`);
+  return parseInt(size, 16);
+}
+
+function noAnswer(): ResponseError {
+  return new ResponseError("the connection was closed without an answer", { kind: "closed" });
+}
+
+function cutOff(): ResponseError {
+  return new ResponseError("the connection was closed in the middle of the answer", {
+    kind: "closed",
+  });
 }

@@ -2,7 +2,7 @@ import { BufferedReader } from "./buffered_reader.ts";
 import { writeAll } from "../io/write_all.ts";
 import { closeOnAbort, type Dialer, type DialResult } from "./byte_stream.ts";
 import { ResponseError } from "./errors.ts";
-import { encodeRequest, readBody, type RequestMessage } from "./http1.ts";
+import { encodeRequest, type RequestMessage } from "./http_request.ts";
 
 /** A request; redirects are not followed. */
 export interface HttpRequest extends Omit<RequestMessage, "url" | "forward"> {
@@ -103,7 +103,7 @@ export class HttpClient {
       if (head.status === 101) {
         throw new ResponseError("unexpected status 101", { kind: "malformed" });
       }
-      const body = await readBody(reader, { head, limitBytes: call.limitBytes });
+      const body = await reader.readText(head, call.limitBytes);
       reusable = body.reusable && unsent === undefined;
       return { status: head.status, headers: head.headers, text: body.text };
     } catch (error) {

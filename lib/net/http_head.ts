@@ -1,4 +1,5 @@
 import { quoteStart } from "../parse/bounded_text.ts";
+import { ResponseError } from "./errors.ts";
 
 /** The head of an HTTP/1.1 response. */
 export interface ResponseHead {
@@ -9,28 +10,13 @@ export interface ResponseHead {
   readonly headers: ReadonlyMap<string, string>;
 }
 
-const LF = 10;
-const CR = 13;
-
-/** Finds the offset behind a head, searching from `from` on; -1 when it is incomplete. */
-export function findHeadEnd(bytes: Uint8Array, from: number): number {
-  for (let at = bytes.indexOf(LF, from); at !== -1; at = bytes.indexOf(LF, at + 1)) {
-    const next = bytes[at + 1] === CR ? at + 2 : at + 1;
-    if (bytes[next] === LF) return next + 1;
-  }
-  return -1;
-}
-
 /**
- * Parses the head of a response, with or without the empty line that ends it.
- *
- * Lines may end in LF alone. Obsolete line folding is refused.
+ * Parses the lines of a response's head. Obsolete line folding is refused.
  *
  * @throws {SyntaxError} When it is malformed or has two lengths; the message quotes the start of the
  * first line or the name of the header.
  */
-export function parseResponseHead(text: string): ResponseHead {
-  const [first = "", ...lines] = text.replace(/(?:\r?\n){1,2}$/, "").split(/\r?\n/);
+export function parseResponseHead([first = "", ...lines]: readonly string[]): ResponseHead {
   const [, minor, status] = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: |$)/.exec(first) ?? [];
   if (status === undefined) {
     throw new SyntaxError(`Cannot parse an HTTP answer: it begins with ${quoteStart(first)}`);
@@ -59,4 +45,31 @@ export function parseResponseHead(text: string): ResponseHead {
 function hasControls(text: string): boolean {
   // deno-lint-ignore no-control-regex -- they are searched for.
   return /[\x00-\x08\x0a-\x1f\x7f]/.test(text);
+}
+
+/** Whether the connection stays open after the body. */
+export function isReusable({ headers, status, version }: ResponseHead): boolean {
+  const connection = headers.get("connection")?.toLowerCase().split(/[\s,]+/) ?? [];
+  const hasLength = headers.has("content-length");
+  const hasCoding = headers.has("transfer-encoding");
+  // With both, an intermediary may see another end (request smuggling).
+  const isFramed = hasLength !== hasCoding || status === 204 || status === 304;
+  const keeps = version === "1.1" || connection.includes("keep-alive");
+  return keeps && isFramed && !connection.includes("close");
+}
+
+/**
+ * Refuses a compressed body: every request asks for none, and a small one may become any size.
+ *
+ * @throws {ResponseError} When a head announces one.
+ */
+export function checkEncoding({ headers }: ResponseHead): void {
+  const encoding = headers.get("content-encoding")?.toLowerCase() ?? "identity";
+  if (encoding === "identity") return;
+  throw malformed(`it has the encoding ${quoteStart(encoding)}, not identity`);
+}
+
+/** Makes the error for an answer that breaks the rules of HTTP. */
+export function malformed(why: string): ResponseError {
+  return new ResponseError(`the answer is malformed: ${why}`, { kind: "malformed" });
 }

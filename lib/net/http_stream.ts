@@ -2,9 +2,9 @@ import { BufferedReader } from "./buffered_reader.ts";
 import { writeAll } from "../io/write_all.ts";
 import { type ByteStream, closeOnAbort, type Dialer } from "./byte_stream.ts";
 import { ResponseError } from "./errors.ts";
-import { checkEncoding, encodeRequestHead, readBody, readBodyInto } from "./http1.ts";
 import type { HttpRequest, HttpResponse } from "./http_client.ts";
-import type { ResponseHead } from "./http_head.ts";
+import { checkEncoding, type ResponseHead } from "./http_head.ts";
+import { encodeRequestHead } from "./http_request.ts";
 
 /** A request whose body, or whose response's body, is too long for memory. */
 export interface StreamedRequest extends Omit<HttpRequest, "body"> {
@@ -53,56 +53,20 @@ export async function streamRequest(
   signal.throwIfAborted();
   const url = new URL(request.url);
   const { stream, forward } = await dialer.dial(url, { signal });
-  const exchange = new RequestStream(stream);
-  using _stall = exchange.closeOnStall(stallMs);
-  using _abort = closeOnAbort(stream, signal);
+  using watched = new WatchedStream(stream, stallMs);
+  using _ = closeOnAbort(stream, signal);
   try {
     signal.throwIfAborted();
+    const { method, source } = request;
     const headers = [...request.headers, ["connection", "close"] as const];
-    const message = { method: request.method, url, headers, forward };
-    const head = encodeRequestHead(message, request.source?.lengthBytes);
-    return await exchange.run(new TextEncoder().encode(head), request);
-  } catch (error) {
-    signal.throwIfAborted();
-    throw error;
-  } finally {
-    stream.close();
-  }
-}
-
-class RequestStream {
-  readonly #stream: ByteStream;
-  readonly #reader: BufferedReader;
-  #movedAtMs = performance.now();
-  #isStalled = false;
-
-  constructor(stream: ByteStream) {
-    this.#stream = stream;
-    this.#reader = new BufferedReader(stream, { bufferBytes: BUFFER_BYTES });
-  }
-
-  /** Closes the connection when no byte moves for `stallMs`, until the result is disposed of. */
-  closeOnStall(stallMs: number): Disposable {
-    const timer = setInterval(() => {
-      if (performance.now() - this.#movedAtMs < stallMs) return;
-      this.#isStalled = true;
-      this.#stream.close();
-    }, stallMs / CHECKS_PER_LIMIT);
-    return { [Symbol.dispose]: () => clearInterval(timer) };
-  }
-
-  async run(
-    head: Uint8Array<ArrayBuffer>,
-    request: StreamedRequest,
-  ): Promise<HttpResponse> {
+    const head = encodeRequestHead({ method, url, headers, forward }, source?.lengthBytes);
+    const reader = new BufferedReader(watched, { bufferBytes: BUFFER_BYTES });
     // Read from the start: a server may refuse the request before all of it was sent.
-    const answering = this.#network(this.#reader.readHead());
+    const answering = reader.readHead();
     let isSettled = false;
     answering.catch(() => {}).finally(() => isSettled = true);
-    const { error, leftBytes } = await this.#send(head, {
-      source: request.source,
-      isWanted: () => !isSettled,
-    });
+    const isWanted = () => !isSettled;
+    const { error, leftBytes } = await send(watched, head, { source, isWanted });
     const answer = await answering.catch((cause) => {
       throw error ?? cause;
     });
@@ -112,74 +76,98 @@ class RequestStream {
         kind: "malformed",
       });
     }
-    return await this.#receive(answer, request);
+    return await receive(reader, answer, request);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+/** A stream that closes when no byte has moved for too long, and whose errors say so. */
+class WatchedStream implements Omit<ByteStream, "close">, Disposable {
+  readonly #stream: ByteStream;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #movedAtMs = performance.now();
+  #isStalled = false;
+
+  constructor(stream: ByteStream, stallMs: number) {
+    this.#stream = stream;
+    this.#timer = setInterval(() => {
+      if (performance.now() - this.#movedAtMs < stallMs) return;
+      this.#isStalled = true;
+      stream.close();
+    }, stallMs / CHECKS_PER_LIMIT);
   }
 
-  /** Sends a request while it is wanted; gives the bytes of the body that were not sent, and why. */
-  async #send(
-    head: Uint8Array<ArrayBuffer>,
-    { source, isWanted }: { source: ByteSource | undefined; isWanted: () => boolean },
-  ): Promise<{ leftBytes: number; error?: unknown }> {
-    let leftBytes = source?.lengthBytes ?? 0;
-    const buffer = new Uint8Array(source === undefined ? 0 : BUFFER_BYTES);
-    for (let piece = head;;) {
-      try {
-        await this.#network(writeAll(this.#stream, piece));
-      } catch (error) {
-        return { leftBytes, error };
-      }
-      this.#movedAtMs = performance.now();
-      if (piece !== head) leftBytes -= piece.length;
-      if (source === undefined || leftBytes === 0 || !isWanted()) return { leftBytes };
-      const count = await source.read(buffer.subarray(0, Math.min(leftBytes, buffer.length)));
-      if (count === 0) throw new RangeError("the source of a body ended early");
-      piece = buffer.subarray(0, count);
-    }
+  read(into: Uint8Array<ArrayBuffer>): Promise<number | null> {
+    return this.#watch(this.#stream.read(into));
   }
 
-  async #receive(
-    head: ResponseHead,
-    { sink, limitBytes }: StreamedRequest,
-  ): Promise<HttpResponse> {
-    const { status, headers } = head;
-    if (status === 101) throw new ResponseError("unexpected status 101", { kind: "malformed" });
-    if (sink === undefined || status !== 200) {
-      const { text } = await this.#network(readBody(this.#reader, { head, limitBytes }));
-      return { status, headers, text };
-    }
-    checkEncoding(head);
-    let left = sink.lengthBytes;
-    let failure: { readonly error: unknown } | undefined;
-    const add = async (bytes: Uint8Array<ArrayBuffer>) => {
-      this.#movedAtMs = performance.now();
-      left -= bytes.length;
-      if (left < 0) return false;
-      try {
-        await sink.write(bytes);
-        return true;
-      } catch (error) {
-        failure = { error };
-        return false;
-      }
-    };
-    await this.#network(readBodyInto({ add }, { reader: this.#reader, head }));
-    if (failure !== undefined) throw failure.error;
-    if (left < 0 || (left > 0 && !sink.takesShorter)) {
-      throw new ResponseError(`the answer does not have ${sink.lengthBytes} bytes`, {
-        kind: left < 0 ? "too long" : "closed",
-      });
-    }
-    return { status, headers, text: "" };
+  write(bytes: Uint8Array<ArrayBuffer>): Promise<number> {
+    return this.#watch(this.#stream.write(bytes));
   }
 
-  /** Translates a failure of the connection. */
-  async #network<T>(moving: Promise<T>): Promise<T> {
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+    this.#stream.close();
+  }
+
+  async #watch<T>(moving: Promise<T>): Promise<T> {
     try {
-      return await moving;
+      const moved = await moving;
+      this.#movedAtMs = performance.now();
+      return moved;
     } catch (cause) {
       if (this.#isStalled) throw new ResponseError("the transfer stalled", { kind: "timeout" });
-      if (cause instanceof ResponseError || cause instanceof TypeError) throw cause;
       throw new ResponseError("the connection was lost", { kind: "closed", cause });
     }
   }
+}
+
+/** Sends a request while it is wanted; gives the bytes of the body that were not sent, and why. */
+async function send(
+  stream: WatchedStream,
+  head: string,
+  { source, isWanted }: { source: ByteSource | undefined; isWanted: () => boolean },
+): Promise<{ leftBytes: number; error?: unknown }> {
+  let leftBytes = source?.lengthBytes ?? 0;
+  const buffer = new Uint8Array(source === undefined ? 0 : BUFFER_BYTES);
+  for (let piece = new TextEncoder().encode(head), isHead = true;; isHead = false) {
+    try {
+      await writeAll(stream, piece);
+    } catch (error) {
+      return { leftBytes, error };
+    }
+    if (!isHead) leftBytes -= piece.length;
+    if (source === undefined || leftBytes === 0 || !isWanted()) return { leftBytes };
+    const count = await source.read(buffer.subarray(0, Math.min(leftBytes, buffer.length)));
+    if (count === 0) throw new RangeError("the source of a body ended early");
+    piece = buffer.subarray(0, count);
+  }
+}
+
+async function receive(
+  reader: BufferedReader,
+  head: ResponseHead,
+  { sink, limitBytes }: StreamedRequest,
+): Promise<HttpResponse> {
+  const { status, headers } = head;
+  if (status === 101) throw new ResponseError("unexpected status 101", { kind: "malformed" });
+  if (sink === undefined || status !== 200) {
+    const { text } = await reader.readText(head, limitBytes);
+    return { status, headers, text };
+  }
+  checkEncoding(head);
+  let leftBytes = sink.lengthBytes;
+  for await (const bytes of reader.readBody(head)) {
+    leftBytes -= bytes.length;
+    if (leftBytes < 0) break;
+    await sink.write(bytes);
+  }
+  if (leftBytes < 0 || (leftBytes > 0 && !sink.takesShorter)) {
+    throw new ResponseError(`the answer does not have ${sink.lengthBytes} bytes`, {
+      kind: leftBytes < 0 ? "too long" : "closed",
+    });
+  }
+  return { status, headers, text: "" };
 }

@@ -6,9 +6,10 @@ import {
   type ProxyUrls,
 } from "../parse/proxy.ts";
 import { writeAll } from "../io/write_all.ts";
+import { BufferedReader } from "./buffered_reader.ts";
 import { closeOnAbort } from "./byte_stream.ts";
 import type { Connector } from "./connector.ts";
-import { DialError } from "./errors.ts";
+import { DialError, ResponseError } from "./errors.ts";
 import { openSocksTunnel } from "./socks.ts";
 import { withTimeout } from "../async/timeout.ts";
 
@@ -20,9 +21,8 @@ const REASON_LIMIT = 100;
  *
  * @throws {SyntaxError} When it is not HTTP.
  */
-export function parseConnectResponse(head: string): { status: number; reason: string } {
-  const [, status, reason = ""] = /^HTTP\/1\.[01] +([1-9]\d\d)(?: +([^\r\n]*))?\r?\n/.exec(head) ??
-    [];
+export function parseConnectResponse(line: string): { status: number; reason: string } {
+  const [, status, reason = ""] = /^HTTP\/1\.[01] +([1-9]\d\d)(?: +(.*))?$/s.exec(line) ?? [];
   if (status === undefined) {
     throw new SyntaxError("Cannot parse the proxy's answer: it is not HTTP");
   }
@@ -52,7 +52,7 @@ async function openHttpTunnel(
     "\r\n",
   ].join("\r\n");
   await writeAll(connection, new TextEncoder().encode(request));
-  const { status, reason } = parseConnectResponse(await readHead(connection));
+  const { status, reason } = parseConnectResponse(await readStatusLine(connection));
   if (status < 200 || status > 299) {
     throw new Error(`the proxy answers ${`${status} ${reason}`.trimEnd()}`);
   }
@@ -65,24 +65,18 @@ export function basicAuthorization({ login }: Proxy): string | undefined {
   return `Basic ${btoa(String.fromCharCode(...bytes))}`;
 }
 
-async function readHead(connection: Deno.TcpConn): Promise<string> {
-  const buffer = new Uint8Array(1024);
-  let head = "";
-  while (head.length < HEAD_LIMIT) {
-    const count = await connection.read(buffer);
-    if (count === null) throw new Error("the proxy closed the connection");
-    // One byte is one character: another encoding must not move the end.
-    head += String.fromCharCode(...buffer.subarray(0, count));
-    const end = /\r?\n\r?\n/.exec(head);
-    if (!end) continue;
-    const isTunnel = /^HTTP\/1\.[01] +2/.test(head);
-    // The client speaks first through a tunnel.
-    if (isTunnel && end.index + end[0].length < head.length) {
-      throw new Error("the proxy sent more than its answer");
-    }
-    return head;
+/** Reads the first line of the proxy's answer, and the rest of its head. */
+async function readStatusLine(connection: Deno.TcpConn): Promise<string> {
+  const reader = new BufferedReader(connection);
+  const closed = () => new Error("the proxy closed the connection");
+  const [line = ""] = await reader.readLines(HEAD_LIMIT, closed).catch((error) => {
+    throw error instanceof ResponseError ? new Error("the proxy's answer is too long") : error;
+  });
+  // The client speaks first through a tunnel.
+  if (reader.hasUnread && /^HTTP\/1\.[01] +2/.test(line)) {
+    throw new Error("the proxy sent more than its answer");
   }
-  throw new Error("the proxy's answer is too long");
+  return line;
 }
 
 const ANSWER_MS = 10_000;

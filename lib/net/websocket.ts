@@ -5,7 +5,7 @@ import { BufferedReader } from "./buffered_reader.ts";
 import { writeAll } from "../io/write_all.ts";
 import type { ByteStream, Dialer, DialResult } from "./byte_stream.ts";
 import { ResponseError, UpgradeError } from "./errors.ts";
-import { encodeRequest, readBodyInto } from "./http1.ts";
+import { encodeRequest } from "./http_request.ts";
 import type { ResponseHead } from "./http_head.ts";
 import { withTimeout } from "../async/timeout.ts";
 import { FrameDecoder, FrameEncoder, type FrameEvent, OPCODE } from "./websocket_frames.ts";
@@ -263,7 +263,7 @@ async function shakeHands(
   if (head.status !== 101) {
     const start = new BoundedBytes(REFUSAL_BYTES);
     // The status is enough when no body comes.
-    await abortable(readBodyInto(start, { reader, head }), signal).catch(() => {});
+    await abortable(readStart(reader.readBody(head), start), signal).catch(() => {});
     return toUpgradeError(head, start.bytes);
   }
   if (!isAccepted(head, await acceptKeyOf(key))) {
@@ -279,6 +279,13 @@ async function sendRequest(
 ): Promise<ResponseHead> {
   await writeAll(stream, request);
   return await reader.readHead();
+}
+
+async function readStart(
+  body: AsyncIterable<Uint8Array<ArrayBuffer>>,
+  into: BoundedBytes,
+): Promise<void> {
+  for await (const bytes of body) if (!into.add(bytes)) return;
 }
 
 function toUpgradeError({ status, headers }: ResponseHead, body: Uint8Array): UpgradeError {

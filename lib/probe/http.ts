@@ -2,7 +2,7 @@ import { collectGarbage } from "../host/memory_release.ts";
 import { BufferedReader } from "../net/buffered_reader.ts";
 import { type ByteStream, closeOnAbort, ConnectionStream } from "../net/byte_stream.ts";
 import { connectFirstReachable } from "./first_reachable.ts";
-import { encodeRequest } from "../net/http1.ts";
+import { encodeRequest } from "../net/http_request.ts";
 import type { ResponseHead } from "../net/http_head.ts";
 import { loadNodeTls } from "../net/node_tls.ts";
 import { Tls, type TrustOptions } from "../net/tls.ts";

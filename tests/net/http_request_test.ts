@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { encodeRequest, type RequestMessage } from "../../lib/net/http1.ts";
+import { encodeRequest, type RequestMessage } from "../../lib/net/http_request.ts";
 
 const url = new URL("http://panel.test:8080/a%20b?token=t#f");
 

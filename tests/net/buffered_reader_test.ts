@@ -1,0 +1,209 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import fc from "fast-check";
+import { BufferedReader } from "../../lib/net/buffered_reader.ts";
+import { ResponseError } from "../../lib/net/errors.ts";
+import type { ResponseHead } from "../../lib/net/http_head.ts";
+import { cuts, split } from "./split.ts";
+
+const CHUNKED: ResponseHead = {
+  status: 200,
+  version: "1.1",
+  headers: new Map([["transfer-encoding", "chunked"]]),
+};
+
+function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text);
+}
+
+/** Reads from pieces, each of which arrives by itself; `reads` counts how often. */
+function readerOf(pieces: Iterable<Uint8Array>, options?: { bufferBytes: number }) {
+  const waiting = [...pieces];
+  const stream = {
+    reads: 0,
+    read(into: Uint8Array<ArrayBuffer>): Promise<number | null> {
+      stream.reads++;
+      while (waiting[0]?.length === 0) waiting.shift();
+      const [piece] = waiting;
+      if (piece === undefined) return Promise.resolve(null);
+      const part = piece.subarray(0, into.length);
+      into.set(part);
+      waiting[0] = piece.subarray(part.length);
+      return Promise.resolve(part.length);
+    },
+  };
+  return { reader: new BufferedReader(stream, options), stream };
+}
+
+/** Each byte of a text by itself. */
+function lettersOf(text: string): Uint8Array[] {
+  return Array.from(bytesOf(text), (byte) => Uint8Array.of(byte));
+}
+
+async function bodyOf(reader: BufferedReader, head = CHUNKED): Promise<string> {
+  const all: number[] = [];
+  for await (const part of reader.readBody(head)) all.push(...part);
+  return new TextDecoder().decode(Uint8Array.from(all));
+}
+
+Deno.test("BufferedReader.readBody() gives the same body however its bytes are split", async () => {
+  const chunk = fc.tuple(
+    fc.string({ minLength: 1, maxLength: 80 }),
+    fc.constantFrom("", ";a=b", " ; a"),
+    fc.constantFrom("\r\n", "\n"),
+  );
+  const trailer = fc.constantFrom("", "A: b\r\n", "A: b\r\nC: d\n");
+  const buffer = fc.integer({ min: 1, max: 200 });
+  const parts = [fc.array(chunk), trailer, cuts, buffer] as const;
+  await fc.assert(fc.asyncProperty(...parts, async (chunks, trailer, cuts, bufferBytes) => {
+    const coded = chunks.map(([text, extension, ending]) => {
+      const size = bytesOf(text).length.toString(16);
+      return `${size}${extension}${ending}${text}${ending}`;
+    }).join("");
+    const bytes = bytesOf(`${coded}0\r\n${trailer}\r\nnext`);
+    const { reader } = readerOf(split(bytes, cuts), { bufferBytes });
+    assertEquals(await bodyOf(reader), chunks.map(([text]) => text).join(""));
+    assertEquals(await bodyOf(reader, { ...CHUNKED, headers: new Map() }), "next");
+  }));
+});
+
+Deno.test("BufferedReader.readBody() ends at the last byte of the body, and leaves the rest", async () => {
+  const coded = "5\r\nhello\r\n0\r\n\r\n";
+  const slow = readerOf(lettersOf(coded));
+  assertEquals(await bodyOf(slow.reader), "hello");
+  assertEquals(slow.stream.reads, coded.length);
+  const { reader } = readerOf([bytesOf(`${coded}HTTP`)]);
+  assertEquals(await bodyOf(reader), "hello");
+  assert(reader.hasUnread);
+});
+
+Deno.test("BufferedReader.readBody() joins the chunks that arrive together", async () => {
+  const coded = "10\r\n0123456789abcdef\r\n".repeat(4000);
+  const { reader, stream } = readerOf([bytesOf(`${coded}0\r\n\r\n`)]);
+  let pieces = 0;
+  let bytes = 0;
+  for await (const piece of reader.readBody(CHUNKED)) {
+    pieces++;
+    bytes += piece.length;
+  }
+  assertEquals(bytes, 64_000);
+  assert(pieces <= stream.reads, `${pieces} pieces of ${stream.reads} reads`);
+});
+
+Deno.test("BufferedReader.readBody() takes long lines and trailers, up to its limits", async () => {
+  const trailers = `A: ${"x".repeat(4_000)}\r\n`.repeat(8);
+  const coded = `1;${"x".repeat(4_000)}\r\na\r\n0\r\n${trailers}\r\n`;
+  for (const pieces of [[bytesOf(coded)], lettersOf(coded)]) {
+    assertEquals(await bodyOf(readerOf(pieces).reader), "a");
+  }
+});
+
+for (
+  const [what, text] of [
+    ["a size is missing", "\r\n"],
+    ["a size is no hexadecimal number", "5g\r\nhello\r\n"],
+    ["a size is negative", "-5\r\nhello\r\n"],
+    ["a size has a prefix", "0x5\r\nhello\r\n"],
+    ["a size would be beyond all bounds", "fffffffff\r\n"],
+    ["a size holds a carriage return", "5\r5\r\n"],
+    ["a chunk is longer than its size", "4\r\nhello\r\n"],
+    ["a line does not end", `5;${"x".repeat(5000)}`],
+    ["a chunk is followed by a line without end", `1\r\nx${" ".repeat(5000)}`],
+    ["trailers do not end", `0\r\n${`A: ${"x".repeat(1000)}\r\n`.repeat(40)}`],
+    ["there are too many trailers", `0\r\n${"A: b\r\n".repeat(300)}`],
+  ] as const
+) {
+  Deno.test(`BufferedReader.readBody() throws when ${what}`, async () => {
+    for (const pieces of [[bytesOf(text)], lettersOf(text)]) {
+      const error = await assertRejects(() => bodyOf(readerOf(pieces).reader), ResponseError);
+      assert(error.kind !== "closed", error.message);
+    }
+  });
+}
+
+/** A body in chunks of so many bytes, with a line of `extension` each. */
+function inChunks(bytes: number, count: number, extension = ""): string {
+  return `${bytes.toString(16)}${extension}\r\n${"x".repeat(bytes)}\r\n`.repeat(count);
+}
+
+for (
+  const [what, coded, bytes] of [
+    ["of one byte each, in a short body", inChunks(1, 1024), 1024],
+    ["of 16 bytes on average", inChunks(31, 300) + inChunks(1, 300), 9600],
+    ["of 16 bytes with an extension", inChunks(16, 1000, ";a=b"), 16_000],
+  ] as const
+) {
+  Deno.test(`BufferedReader.readBody() takes chunks ${what}`, async () => {
+    const body = await bodyOf(readerOf([bytesOf(`${coded}0\r\n\r\n`)]).reader);
+    assertEquals(body.length, bytes);
+  });
+}
+
+for (
+  const [what, coded] of [
+    ["of one byte each", inChunks(1, 10_000)],
+    ["below 16 bytes on average", inChunks(31, 300) + inChunks(1, 10_000)],
+    ["with longer lines than data", inChunks(200, 1000, `;${"a".repeat(400)}`)],
+  ] as const
+) {
+  Deno.test(`BufferedReader.readBody() refuses chunks ${what}`, async () => {
+    let bytes = 0;
+    const { reader } = readerOf([bytesOf(coded)]);
+    await assertRejects(
+      async () => {
+        for await (const piece of reader.readBody(CHUNKED)) bytes += piece.length;
+      },
+      ResponseError,
+      "its chunks are too small",
+    );
+    assert(bytes < 20_000, `${bytes} bytes were read`);
+  });
+}
+
+Deno.test("BufferedReader.readBody() throws ResponseErrors only", async () => {
+  const piece = fc.constantFrom("0", "1", "a", "\r\n", "\n", "\r", ";", "xyz", "\0", "é");
+  await fc.assert(fc.asyncProperty(fc.array(piece), async (pieces) => {
+    try {
+      await bodyOf(readerOf(pieces.map(bytesOf)).reader);
+    } catch (error) {
+      assert(error instanceof ResponseError);
+    }
+  }));
+});
+
+Deno.test("BufferedReader.readLines() finds the empty line however the bytes are split", async () => {
+  const line = fc.tuple(fc.stringMatching(/^[a-z]{1,9}$/), fc.constantFrom("\n", "\r\n"));
+  const empty = fc.constantFrom("\n", "\r\n");
+  const buffer = fc.integer({ min: 1, max: 50 });
+  const parts = [fc.array(line), empty, cuts, buffer] as const;
+  await fc.assert(fc.asyncProperty(...parts, async (lines, empty, cuts, bufferBytes) => {
+    const bytes = bytesOf(`${lines.flat().join("")}${empty}body`);
+    const { reader } = readerOf(split(bytes, cuts), { bufferBytes });
+    assertEquals(await reader.readLines(), lines.map(([text]) => text));
+    assertEquals(await bodyOf(reader, { ...CHUNKED, headers: new Map() }), "body");
+  }));
+});
+
+for (
+  const [what, lines] of [
+    ["a line", "x".repeat(101)],
+    ["a line that has ended", `${"x".repeat(100)}\n`],
+    ["all lines", "abc\n".repeat(30)],
+  ] as const
+) {
+  Deno.test(`BufferedReader.readLines() throws when ${what} is longer than allowed`, async () => {
+    for (const pieces of [[bytesOf(lines)], lettersOf(lines)]) {
+      const { reader } = readerOf(pieces);
+      const error = await assertRejects(() => reader.readLines(100), ResponseError, "too long");
+      assertEquals(error.kind, "too long");
+    }
+  });
+}
+
+Deno.test("BufferedReader.readLines() takes 256 lines, but not more", async () => {
+  assertEquals(
+    (await readerOf([bytesOf(`${"a\n".repeat(256)}\n`)]).reader.readLines()).length,
+    256,
+  );
+  const { reader } = readerOf([bytesOf(`${"a\n".repeat(257)}\n`)]);
+  await assertRejects(() => reader.readLines(), ResponseError, "too long");
+});
