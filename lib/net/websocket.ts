@@ -14,8 +14,8 @@ import { FrameDecoder, FrameEncoder, type FrameEvent, OPCODE } from "./websocket
 export interface WebSocketConnection {
   /** Sends a message; resolves when the system has taken it, rejects when the connection is closed. */
   send(message: string | Uint8Array<ArrayBuffer>): Promise<void>;
-  /** Sends a ping frame, which the server has to answer. */
-  ping(): Promise<void>;
+  /** Sends a ping frame, which the server has to answer behind all that it has received before. */
+  ping(payload?: Uint8Array<ArrayBuffer>): Promise<void>;
   /** When bytes of any kind were last received, in milliseconds of `performance.now()`. */
   readonly lastReceivedAtMs: number;
   /**
@@ -28,14 +28,24 @@ export interface WebSocketConnection {
    * Nothing is read for as many milliseconds as it returns.
    */
   onFrame?: ((payloadBytes: number) => number) | undefined;
+  /** Called with the payload of each pong; a server may answer the last of several pings alone. */
+  onPong?: ((payload: Uint8Array<ArrayBuffer>) => void) | undefined;
   /** Why the connection was closed, for the log; empty while it is open. */
   readonly closeReason: string;
-  /** The code of the server's close frame, if it sent one with a code. */
-  readonly closeCode?: number | undefined;
+  /** The server's close frame, if it sent one. */
+  readonly closeFrame?: CloseFrame | undefined;
+  /** Whether neither side has closed it: it was reset, or what was sent did not get away. */
+  readonly wasLost: boolean;
   /** Whether it was closed because the server sent an invalid frame or too long a message. */
   readonly protocolError: boolean;
   /** Closes the connection at once. */
   close(): void;
+}
+
+/** Why a server has closed a WebSocket, in its own words. */
+export interface CloseFrame {
+  readonly code?: number | undefined;
+  readonly reason: string;
 }
 
 /** Status codes of close frames (RFC 6455, section 7.4). */
@@ -52,6 +62,7 @@ export class ClientWebSocket implements WebSocketConnection {
   readonly #reader: BufferedReader;
   readonly #decoder: FrameDecoder;
   onFrame?: ((payloadBytes: number) => number) | undefined;
+  onPong?: ((payload: Uint8Array<ArrayBuffer>) => void) | undefined;
   readonly #encoder = new FrameEncoder();
   #events: Iterator<FrameEvent, void> | undefined;
   #lastWrite: Promise<void> = Promise.resolve();
@@ -61,7 +72,8 @@ export class ClientWebSocket implements WebSocketConnection {
   #pong: Uint8Array<ArrayBuffer> | undefined;
   readonly #closed = new AbortController();
   closeReason = "";
-  closeCode: number | undefined;
+  closeFrame: CloseFrame | undefined;
+  wasLost = false;
   protocolError = false;
   lastReceivedAtMs = performance.now();
 
@@ -80,8 +92,8 @@ export class ClientWebSocket implements WebSocketConnection {
     return this.#enqueueWrite(() => this.#write(opcode, message));
   }
 
-  ping(): Promise<void> {
-    return this.#enqueueWrite(() => this.#write(OPCODE.ping, ""));
+  ping(payload?: Uint8Array<ArrayBuffer>): Promise<void> {
+    return this.#enqueueWrite(() => this.#write(OPCODE.ping, payload ?? ""));
   }
 
   async receive(): Promise<string | Uint8Array<ArrayBuffer> | undefined> {
@@ -106,9 +118,12 @@ export class ClientWebSocket implements WebSocketConnection {
         if (event.kind === "text") return event.text;
         if (event.kind === "binary") return event.bytes;
         if (event.kind === "ping") this.#answerPing(event.bytes);
+        if (event.kind === "pong") this.onPong?.(event.bytes);
         if (event.kind === "close") {
-          this.closeCode = event.code;
-          this.#sendCloseAndEnd(describeClose(event), event.code);
+          this.closeFrame = event;
+          const words = describeCloseFrame(event);
+          const why = `the server closed the connection${words && `: ${words}`}`;
+          this.#sendCloseAndEnd(why, event.code);
         }
       }
     } catch (error) {
@@ -118,7 +133,7 @@ export class ClientWebSocket implements WebSocketConnection {
       } else if (error instanceof SyntaxError) {
         this.#sendCloseAndEnd("the server sent an invalid WebSocket frame", CLOSE_CODES.broken);
       } else {
-        this.#end("the connection was lost");
+        this.#lose();
       }
     }
     return undefined;
@@ -154,7 +169,7 @@ export class ClientWebSocket implements WebSocketConnection {
       try {
         return await writeAll(this.#stream, this.#encoder.encode(opcode, payload));
       } catch {
-        this.#end("the connection was lost");
+        this.#lose();
       }
     }
     throw new Error(`Cannot send: ${this.closeReason}`);
@@ -171,6 +186,11 @@ export class ClientWebSocket implements WebSocketConnection {
     this.#end(why);
   }
 
+  #lose(): void {
+    this.wasLost ||= this.closeReason === "";
+    this.#end("the connection was lost");
+  }
+
   #end(why: string): void {
     if (this.closeReason !== "") return;
     this.closeReason = why;
@@ -179,9 +199,9 @@ export class ClientWebSocket implements WebSocketConnection {
   }
 }
 
-function describeClose({ code, reason }: FrameEvent & { kind: "close" }): string {
-  const words = [code ?? "", reason && JSON.stringify(reason)].filter((word) => word !== "");
-  return `the server closed the connection${words.length === 0 ? "" : ` (${words.join(", ")})`}`;
+/** A close frame's own words: `1012 service restart`; empty when it has none. */
+export function describeCloseFrame({ code, reason }: CloseFrame): string {
+  return `${code ?? ""} ${reason}`.trim();
 }
 
 /** Bytes of the body of a refused upgrade that are kept for the log. */

@@ -18,7 +18,7 @@ export type FrameEvent =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "binary"; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: "ping"; readonly bytes: Uint8Array<ArrayBuffer> }
-  | { readonly kind: "pong" }
+  | { readonly kind: "pong"; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: "close"; readonly code?: number; readonly reason: string };
 
 /** A frame whose header is complete. */
@@ -114,7 +114,7 @@ export class FrameDecoder {
     const bytes = this.#control.bytes.slice();
     this.#control.clear();
     if (opcode === OPCODE.ping) return { kind: "ping", bytes };
-    if (opcode === OPCODE.pong) return { kind: "pong" };
+    if (opcode === OPCODE.pong) return { kind: "pong", bytes };
     const [high, low] = bytes;
     if (high === undefined) return { kind: "close", reason: "" };
     if (low === undefined) throw invalidFrame("the close code is incomplete");

@@ -178,11 +178,8 @@ export class PanelLink {
     } catch (cause) {
       if (signal.aborted) return;
       const { why, error } = opener.toOpenFailure({ version }, cause);
-      this.#linkLog.dialFailed(error, {
-        hasFallback: this.#state.transport !== undefined,
-        mayFallBack: why === "answered" && !this.#state.lastResort,
-      });
       this.#dispatch({ kind: "dial failed", why });
+      this.#linkLog.dialFailed(error, { after: this.#state });
       return;
     }
     const receiver = this.#receiver;
@@ -197,16 +194,12 @@ export class PanelLink {
     await socket.run();
     this.#connection.sender.socket = undefined;
     if (this.#signal.aborted) return;
-    const { transport } = this.#state;
     const { end, closeReason } = socket;
     const durationMs = performance.now() - socket.openedAtMs;
     // The calls that follow must not wait for a connection on the same dead path.
     if (end === "timed out") this.#connection.closeIdle();
-    this.#linkLog.socketClosed(closeReason, {
-      hasFallback: transport?.carrier === "POST",
-      durationMs,
-    });
     this.#dispatch({ kind: "closed", durationMs, end });
+    this.#linkLog.socketClosed(closeReason, { end, durationMs, after: this.#state });
   }
 
   /** Sends a report that is answered. */
@@ -231,8 +224,7 @@ export class PanelLink {
         const fields = { event: "report", transport: name, ms: roundMs(answerMs) };
         this.#log.debug("Report accepted by {transport} in {ms} ms", fields);
       }
-      if (isTrial) this.#linkLog.transportFound(transport);
-      this.#linkLog.accepted(transport);
+      this.#linkLog.accepted(transport, this.#state);
       for (const observer of observers) observer.onAccepted?.(intervalMs);
       this.#dispatch({ kind: "accepted", transport });
       await this.#receiver.onEvents(events, this.#signal);
@@ -246,13 +238,9 @@ export class PanelLink {
       const why = reportFailureOf(error);
       this.#answerRequests.reset();
       this.#dispatch({ kind: "failed", transport, why });
-      if (!isPost) {
-        // One without an answer is closed, and that is logged.
-        if (why !== "lost") this.#linkLog.failed(error);
-      } else if (isTrial && this.#state.lastResort) {
-        this.#linkLog.postUnsupported(error);
-      } else if (this.#state.trying === undefined || !isTrial) {
-        this.#linkLog.failed(error);
+      // A WebSocket without an answer is closed, and that is logged.
+      if (isPost || why !== "lost") {
+        this.#linkLog.reportFailed(error, { isTrial, after: this.#state });
       }
       return false;
     }

@@ -1,12 +1,21 @@
 import { getLogger } from "../log/log.ts";
-import { SHORT_CONNECTION_MS, SHORT_CONNECTIONS_LIMIT } from "./link_machine.ts";
+import {
+  type LinkState,
+  SHORT_CONNECTION_MS,
+  SHORT_CONNECTIONS_LIMIT,
+  type SocketEnd,
+} from "./link_machine.ts";
 import type { PanelObserver } from "./observer.ts";
 import { PanelError } from "./panel_error.ts";
 import { type Transport, transportName } from "./transport.ts";
 
 /**
- * Logs the first report and fallbacks to another transport, and decides which failures of the link
- * count as outages for its observers.
+ * Logs the first report and fallbacks to another transport, and tells the observers which failures of
+ * the link are outages.
+ *
+ * Whether a failure is an outage depends on what the link does next, so most methods take the state of
+ * the link that follows the failure, as `after`. One that a trial of another transport follows is kept
+ * until the trial has ended.
  */
 export class LinkLog {
   readonly #log = getLogger("panel");
@@ -15,14 +24,12 @@ export class LinkLog {
   #isFirstLogged = false;
   /** The version that was found last. */
   #version: 1 | 2;
-  /** The failure of the last WebSocket, logged only if POST works. */
-  #socketError: PanelError | undefined;
-  /** The failure of POST where a WebSocket of version 1 is the last resort, logged if that fails too. */
-  #postError: unknown;
-  /** WebSockets in a row that did not last. */
+  /** Why the last WebSocket failed: logged if POST works in its place. */
+  #socketFailure: PanelError | undefined;
+  /** Why POST failed in both versions: logged if the last resort fails too. */
+  #postFailure: unknown;
+  /** WebSockets in a row that were closed soon, without a word. */
   #shortConnections = 0;
-  /** Reports that the current WebSocket has answered, after several that did not last. */
-  #answers = 0;
 
   /** @param options `version`: the preferred version of the protocol. */
   constructor(observers: readonly PanelObserver[], options: { version: 1 | 2 }) {
@@ -31,37 +38,71 @@ export class LinkLog {
     this.#version = options.version;
   }
 
-  /** A report was accepted. */
-  accepted(transport: Transport): void {
+  /** A report was accepted, which was sent in the state `before`. */
+  accepted(transport: Transport, before: LinkState): void {
+    if (transport.carrier === "POST" && transport.version === before.trying) {
+      this.#postFound(transport);
+    }
     if (!this.#isFirstLogged) {
       this.#log.info("First report accepted, by {transport}", {
         transport: transportName(transport),
       });
     }
     this.#isFirstLogged = true;
-    this.#postError = undefined;
+    this.#postFailure = undefined;
     if (transport.carrier === "WebSocket") {
       if (transport.version === 2) this.#version = 2;
       // After several that did not last, one answer is no proof that this one will.
-      if (this.#shortConnections >= SHORT_CONNECTIONS_LIMIT && this.#answers++ === 0) return;
-      this.#socketError = undefined;
+      if (!before.proven && before.shortConnections >= SHORT_CONNECTIONS_LIMIT) return;
+      this.#socketFailure = undefined;
       this.#notify(undefined, "WebSocket");
     }
     this.#notify(undefined, "report");
   }
 
-  /** A report failed. */
-  failed(error: unknown): void {
-    this.#notify(error, "report");
+  /** A report failed; `isTrial`: it was sent to find out whether POST works. */
+  reportFailed(error: unknown, { isTrial, after }: { isTrial: boolean; after: LinkState }): void {
+    if (isTrial && after.lastResort) this.#postFailure = error;
+    // Else the other version is tried.
+    else if (!isTrial || after.trying === undefined) this.#notify(error, "report");
   }
 
-  /** No POST transport is supported; a WebSocket of version 1 is tried. */
-  postUnsupported(error: unknown): void {
-    this.#postError = error;
+  /** A WebSocket could not be opened. */
+  dialFailed(error: PanelError, { after }: { after: LinkState }): void {
+    this.#socketFailure = error;
+    if (after.transport !== undefined) this.#logFallback(error);
+    else if (after.trying === undefined) this.#notify(this.#postFailure ?? error, "report");
   }
 
-  /** A POST transport works that was tried. */
-  transportFound(transport: Transport): void {
+  /** A WebSocket was closed. */
+  socketClosed(
+    reason: string,
+    { end, durationMs, after }: { end: SocketEnd; durationMs: number; after: LinkState },
+  ): void {
+    const isUnexplained = end === "closed" && durationMs < SHORT_CONNECTION_MS;
+    this.#shortConnections = isUnexplained ? this.#shortConnections + 1 : 0;
+    for (const observer of this.#observers) {
+      observer.onShortConnections?.(this.#shortConnections);
+    }
+    const message = `Cannot keep the WebSocket: ${reason}`;
+    const error = new PanelError(message, { failure: "disconnected" });
+    this.#socketFailure = error;
+    if (after.transport !== undefined) this.#logFallback(error);
+    // After several that did not last POST is tried, and its outcome is logged.
+    else if (after.shortConnections < SHORT_CONNECTIONS_LIMIT) this.#notify(error, "report");
+  }
+
+  /** Several connections in a row were closed soon. */
+  duplicateAgent(): void {
+    // Not a warning: those may have used up their part of the log.
+    this.#log.error(
+      "The panel closes each connection soon after it was opened: most likely another agent runs " +
+        "with the same token",
+    );
+  }
+
+  /** POST works, which was tried. */
+  #postFound(transport: Transport): void {
     const { version } = transport;
     if (version !== this.#version && version !== this.#preferredVersion) {
       this.#log.info(
@@ -72,42 +113,7 @@ export class LinkLog {
     this.#version = version;
     // A WebSocket of version 1 that a panel does not have any more is not blocked.
     const isFallback = version === 2 && this.#preferredVersion === 2;
-    if (isFallback && this.#socketError !== undefined) {
-      this.#logFallback(this.#socketError);
-    }
-  }
-
-  /** A WebSocket could not be opened; `hasFallback`: POST works, `mayFallBack`: POST is tried next. */
-  dialFailed(error: PanelError, options: { hasFallback: boolean; mayFallBack: boolean }): void {
-    this.#socketError = error;
-    if (options.hasFallback) this.#logFallback(error);
-    else if (!options.mayFallBack) this.failed(this.#postError ?? error);
-  }
-
-  /** A WebSocket was closed; `hasFallback`: POST works. */
-  socketClosed(reason: string, options: { hasFallback: boolean; durationMs: number }): void {
-    this.#answers = 0;
-    this.#shortConnections = options.durationMs < SHORT_CONNECTION_MS
-      ? this.#shortConnections + 1
-      : 0;
-    for (const observer of this.#observers) {
-      observer.onShortConnections?.(this.#shortConnections);
-    }
-    const message = `Cannot keep the WebSocket: ${reason}`;
-    const error = new PanelError(message, { failure: "disconnected" });
-    this.#socketError = error;
-    if (options.hasFallback) this.#logFallback(error);
-    // After several that did not last POST is tried, and its outcome is logged.
-    else if (this.#shortConnections < SHORT_CONNECTIONS_LIMIT) this.failed(error);
-  }
-
-  /** Several connections in a row were closed soon. */
-  duplicateAgent(): void {
-    // Not a warning: those may have used up their part of the log.
-    this.#log.error(
-      "The panel closes each connection soon after it was opened: most likely another agent runs " +
-        "with the same token",
-    );
+    if (isFallback && this.#socketFailure !== undefined) this.#logFallback(this.#socketFailure);
   }
 
   #logFallback({ message }: PanelError): void {

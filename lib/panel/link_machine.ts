@@ -27,8 +27,10 @@ export type DialFailure =
 
 /** How an open WebSocket was closed. */
 export type SocketEnd =
-  /** By the server, or by the network. */
+  /** Without a word, by the network or by a server that replaces it. */
   | "closed"
+  /** By the server, which has sent a close frame. */
+  | "close frame"
   /** By the agent: there was no answer in time. */
   | "timed out"
   /** By a rule of the server's, which it has named: the next connection is closed likewise. */
@@ -129,8 +131,6 @@ const LONGEST_BACKOFF_NO_ANSWER_MS = 10_000;
 const FIRST_SOCKET_RETRY_MS = 4_000;
 /** Delay between attempts to leave the last resort. */
 const LAST_RESORT_RETRY_MS = 60_000;
-/** Many agents lose their connections in the same instant when a panel or a proxy restarts. */
-const SPREAD_MS = 1_000;
 
 /** Computes the next state and the effects of an event. */
 export function stepLink(state: LinkState, event: LinkEvent, conditions: LinkConditions): LinkStep {
@@ -224,7 +224,7 @@ function closed(
 }
 
 function afterSocketClosed(state: LinkState, conditions: LinkConditions): LinkStep {
-  const { nowMs, random, settings } = conditions;
+  const { nowMs, settings } = conditions;
   if (state.transport?.carrier === "POST") return retrySocket(state, conditions);
   const lost: LinkState = { ...state, transport: undefined, lastResort: false };
   // The attempt by POST that was in progress goes on.
@@ -233,11 +233,9 @@ function afterSocketClosed(state: LinkState, conditions: LinkConditions): LinkSt
   if (!state.proven || state.shortConnections >= SHORT_CONNECTIONS_LIMIT) {
     return tryPost(lost, settings.protocolVersion);
   }
-  const longestMs = Math.min(SPREAD_MS, settings.reconnectIntervalSeconds * 1000);
-  return {
-    state: { ...lost, outageSinceMs: nowMs, backoffAttempts: 0 },
-    effects: [{ kind: "wait", ms: random * longestMs }],
-  };
+  // At once: a terminal's user waits for a second. Where a panel restarts this one is refused, and the
+  // next ones are spread.
+  return connect({ ...lost, outageSinceMs: nowMs, backoffAttempts: 0 }, settings);
 }
 
 /** Sends one report by POST, to find out whether POST works. */

@@ -1,4 +1,4 @@
-import type { WebSocketConnection } from "../net/websocket.ts";
+import { describeCloseFrame, type WebSocketConnection } from "../net/websocket.ts";
 import type { Acknowledgements } from "./acknowledgements.ts";
 import { type RpcRequest, toPanelError } from "./client_v2.ts";
 import { timeoutError } from "./http_exchange.ts";
@@ -8,7 +8,7 @@ import { parsePanelMessage } from "./messages.ts";
 import { failureOf, PanelError } from "./panel_error.ts";
 import type { WireProbeResult, WireReport } from "./protocol.ts";
 
-/** Panels send no close frame; a plugin of theirs that refuses a connection sends this code. */
+/** The code of a plugin that refuses a connection, and will refuse the next one. */
 const POLICY_VIOLATION = 1008;
 
 interface PendingCall {
@@ -53,16 +53,19 @@ export class PanelSocket {
   get end(): SocketEnd {
     if (this.#timedOutMs !== undefined) return "timed out";
     if (this.#isFlooded) return "flooded";
-    if (this.#socket.closeCode === POLICY_VIOLATION) return "refused";
-    return this.#socket.protocolError ? "protocol error" : "closed";
+    const { closeFrame, protocolError } = this.#socket;
+    if (closeFrame?.code === POLICY_VIOLATION) return "refused";
+    if (closeFrame !== undefined) return "close frame";
+    return protocolError ? "protocol error" : "closed";
   }
 
   /** Why it was closed, for the log. */
   get closeReason(): string {
     if (this.#isFlooded) return "the panel sends too many messages";
-    return this.#timedOutMs === undefined
-      ? this.#socket.closeReason
-      : `no answer within ${this.#timedOutMs / 1000} s`;
+    if (this.#timedOutMs !== undefined) return `no answer within ${this.#timedOutMs / 1000} s`;
+    const { closeFrame, closeReason } = this.#socket;
+    const words = closeFrame && describeCloseFrame(closeFrame);
+    return words ? `the panel closed the connection: ${words}` : closeReason;
   }
 
   /** Handles messages; resolves when the connection is closed. */
@@ -200,9 +203,9 @@ export class PanelSocket {
   }
 
   #closedError(method: string): PanelError {
-    const { closeReason, closeCode } = this.#socket;
-    const reason = closeReason === "" ? "the connection is closed" : closeReason;
+    const reason = this.closeReason || "the connection is closed";
     const message = `Cannot ${callName(method)}: ${reason}`;
+    const closeCode = this.#socket.closeFrame?.code;
     return new PanelError(message, { failure: "unreachable", closeCode });
   }
 }

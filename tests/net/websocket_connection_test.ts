@@ -134,11 +134,14 @@ Deno.test(
       peer.on("close", () => closed.resolve());
     }, async (socket) => {
       const before = socket.lastReceivedAtMs;
-      await socket.ping();
+      const pongs: string[] = [];
+      socket.onPong = (payload) => void pongs.push(new TextDecoder().decode(payload));
+      await socket.ping(new TextEncoder().encode("17"));
       assertEquals(await socket.receive(), undefined);
+      assertEquals(pongs, ["17"]);
       assert(socket.lastReceivedAtMs > before);
-      assertEquals(socket.closeReason, 'the server closed the connection (1000, "done")');
-      assertEquals(socket.closeCode, 1000);
+      assertEquals(socket.closeReason, "the server closed the connection: 1000 done");
+      assertEquals(socket.closeFrame?.code, 1000);
       await closed.promise;
     });
   },
@@ -286,7 +289,7 @@ for (
     [
       "a close frame",
       serverFrame(8, Uint8Array.of(3, 233)),
-      "the server closed the connection (1001)",
+      "the server closed the connection: 1001",
       [3, 233],
     ],
     ["a close frame without a code", serverFrame(8), "the server closed the connection", []],
@@ -327,6 +330,7 @@ Deno.test(
     }, async (socket) => {
       assertEquals(await socket.receive(), undefined);
       assertEquals(socket.closeReason, "the server closed the connection");
+      assertEquals(socket.wasLost, false);
       await assertRejects(() => socket.send("a"), Error, "Cannot send: the server closed");
     });
     const stream = deafLine();
@@ -334,7 +338,7 @@ Deno.test(
     const socket = socketOver(stream);
     assertEquals(await socket.receive(), undefined);
     assertEquals([socket.closeReason, stream.closed], ["the connection was lost", 1]);
-    assertEquals(socket.protocolError, false);
+    assertEquals([socket.protocolError, socket.wasLost], [false, true]);
   },
 );
 

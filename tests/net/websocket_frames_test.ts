@@ -44,7 +44,7 @@ Deno.test("FrameDecoder gives the same events however messages and bytes are spl
           expected.push({ kind: "ping", bytes: new TextEncoder().encode(`${index}`) });
         } else if (control === "pong") {
           frames.push(serverFrame(OPCODE.pong, "anything"));
-          expected.push({ kind: "pong" });
+          expected.push({ kind: "pong", bytes: new TextEncoder().encode("anything") });
         }
       });
       expected.push(isText ? { kind: "text", text } : { kind: "binary", bytes: whole });

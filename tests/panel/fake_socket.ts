@@ -1,4 +1,4 @@
-import type { WebSocketConnection } from "../../lib/net/websocket.ts";
+import type { CloseFrame, WebSocketConnection } from "../../lib/net/websocket.ts";
 
 type Received = string | Uint8Array<ArrayBuffer>;
 
@@ -8,9 +8,11 @@ export class FakeSocket implements WebSocketConnection {
   pings = 0;
   lastReceivedAtMs = 0;
   closeReason = "";
-  closeCode: number | undefined;
+  closeFrame: CloseFrame | undefined;
+  wasLost = false;
   protocolError = false;
   onFrame: ((payloadBytes: number) => number) | undefined;
+  onPong: ((payload: Uint8Array<ArrayBuffer>) => void) | undefined;
   /** Whether what is sent never gets away, as over a line that is stuck. */
   stuck = false;
   readonly #come: Received[] = [];

@@ -1,9 +1,18 @@
 import { assertEquals } from "@std/assert";
 import { LinkLog } from "../../lib/panel/link_log.ts";
+import { INITIAL_LINK, type LinkState } from "../../lib/panel/link_machine.ts";
 import { OutageLog } from "../../lib/panel/outages.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { panelLines } from "./panel_lines.ts";
 import { V1_POST, V2_POST, V2_WEBSOCKET } from "./transports.ts";
+
+const DOWN = INITIAL_LINK;
+const TRIES_POST: LinkState = { ...DOWN, trying: 2 };
+const TRIES_V1_POST: LinkState = { ...DOWN, trying: 1 };
+const BY_POST: LinkState = { ...DOWN, transport: V2_POST };
+const OPEN: LinkState = { ...DOWN, socket: "open" };
+const UP: LinkState = { ...OPEN, transport: V2_WEBSOCKET, proven: true };
+const CLOSED = { end: "closed", durationMs: 60_000 } as const;
 
 const BLOCKED = new PanelError("Cannot open a WebSocket: status 403", { failure: "unavailable" });
 const REFUSED = new PanelError("Cannot open a WebSocket: refused", { failure: "unreachable" });
@@ -14,41 +23,39 @@ function linesOf(use: (log: LinkLog) => void, version: 1 | 2 = 2): string[] {
 
 Deno.test("LinkLog logs the first report, and no other", () => {
   const lines = linesOf((log) => {
-    log.accepted(V2_WEBSOCKET);
-    log.accepted(V2_WEBSOCKET);
-    log.accepted(V2_POST);
+    log.accepted(V2_WEBSOCKET, UP);
+    log.accepted(V2_WEBSOCKET, UP);
+    log.accepted(V2_POST, BY_POST);
   });
   assertEquals(lines, ["info First report accepted, by v2 WebSocket"]);
 });
 
 Deno.test("LinkLog logs once that a panel supports another version only, also when its WebSocket was used", () => {
   const lines = linesOf((log) => {
-    log.transportFound(V2_POST);
-    log.accepted(V2_POST);
-    log.accepted(V2_WEBSOCKET);
-    log.transportFound(V2_POST);
+    log.accepted(V2_POST, TRIES_POST);
+    log.accepted(V2_WEBSOCKET, UP);
+    log.accepted(V2_POST, TRIES_POST);
   }, 1);
   assertEquals(lines, [
     "info The panel supports only version 2 of the protocol; reports are sent by v2 POST",
     "info First report accepted, by v2 POST",
   ]);
   const socketFirst = linesOf((log) => {
-    log.accepted(V2_WEBSOCKET);
-    log.transportFound(V2_POST);
+    log.accepted(V2_WEBSOCKET, UP);
+    log.accepted(V2_POST, TRIES_POST);
   }, 1);
   assertEquals(socketFirst, ["info First report accepted, by v2 WebSocket"]);
 });
 
 Deno.test("LinkLog logs a blocked WebSocket only when POST works", () => {
   const lines = linesOf((log) => {
-    log.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
-    log.transportFound(V2_POST);
-    log.accepted(V2_POST);
+    log.dialFailed(BLOCKED, { after: TRIES_POST });
+    log.accepted(V2_POST, TRIES_POST);
     for (let n = 0; n < 100; n++) {
-      log.dialFailed(BLOCKED, { hasFallback: true, mayFallBack: true });
+      log.dialFailed(BLOCKED, { after: BY_POST });
     }
-    log.accepted(V2_POST);
-    log.accepted(V2_WEBSOCKET);
+    log.accepted(V2_POST, BY_POST);
+    log.accepted(V2_WEBSOCKET, UP);
   });
   assertEquals(lines, [
     "warning Cannot open a WebSocket: status 403; reports are sent by POST; trying again",
@@ -59,9 +66,8 @@ Deno.test("LinkLog logs a blocked WebSocket only when POST works", () => {
 
 Deno.test("LinkLog logs no missing WebSocket of version 1 on a panel without version 1", () => {
   const lines = linesOf((log) => {
-    log.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
-    log.transportFound(V2_POST);
-    log.accepted(V2_POST);
+    log.dialFailed(BLOCKED, { after: TRIES_POST });
+    log.accepted(V2_POST, TRIES_POST);
   }, 1);
   assertEquals(lines, [
     "info The panel supports only version 2 of the protocol; reports are sent by v2 POST",
@@ -71,16 +77,14 @@ Deno.test("LinkLog logs no missing WebSocket of version 1 on a panel without ver
 
 Deno.test("LinkLog logs why a link was lost, and once why it does not come back", () => {
   const lines = linesOf((log) => {
-    log.accepted(V2_WEBSOCKET);
-    log.socketClosed("the server closed the connection", {
-      hasFallback: false,
-      durationMs: 60_000,
-    });
-    log.failed(new PanelError("Cannot send agent.report: gone", { failure: "unreachable" }));
+    log.accepted(V2_WEBSOCKET, UP);
+    log.socketClosed("the server closed the connection", { ...CLOSED, after: DOWN });
+    const gone = new PanelError("Cannot send agent.report: gone", { failure: "unreachable" });
+    log.reportFailed(gone, { isTrial: false, after: DOWN });
     for (let n = 0; n < 10; n++) {
-      log.dialFailed(REFUSED, { hasFallback: false, mayFallBack: false });
+      log.dialFailed(REFUSED, { after: DOWN });
     }
-    log.accepted(V2_WEBSOCKET);
+    log.accepted(V2_WEBSOCKET, UP);
   });
   assertEquals(lines, [
     "info First report accepted, by v2 WebSocket",
@@ -92,7 +96,7 @@ Deno.test("LinkLog logs why a link was lost, and once why it does not come back"
 
 Deno.test("LinkLog logs that reports are sent by POST when a WebSocket was closed", () => {
   const lines = linesOf((log) =>
-    log.socketClosed("no sign of life within 10 s", { hasFallback: true, durationMs: 60_000 })
+    log.socketClosed("no sign of life within 10 s", { ...CLOSED, after: BY_POST })
   );
   assertEquals(lines, [
     "warning Cannot keep the WebSocket: no sign of life within 10 s; reports are sent by POST; trying again",
@@ -101,9 +105,9 @@ Deno.test("LinkLog logs that reports are sent by POST when a WebSocket was close
 
 Deno.test("LinkLog logs no failure that a WebSocket has ended since", () => {
   const lines = linesOf((log) => {
-    log.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
-    log.accepted(V2_WEBSOCKET);
-    log.transportFound(V2_POST);
+    log.dialFailed(BLOCKED, { after: TRIES_POST });
+    log.accepted(V2_WEBSOCKET, UP);
+    log.accepted(V2_POST, TRIES_POST);
   });
   assertEquals(lines, ["info First report accepted, by v2 WebSocket"]);
 });
@@ -112,27 +116,25 @@ Deno.test("LinkLog logs the version of a panel once, and again when it has chang
   const line =
     "info The panel supports only version 1 of the protocol; reports are sent by v1 POST";
   const lines = linesOf((log) => {
-    log.transportFound(V1_POST);
-    log.transportFound(V1_POST);
-    log.transportFound(V2_POST);
-    log.transportFound(V1_POST);
-    log.accepted(V2_WEBSOCKET);
+    log.accepted(V1_POST, TRIES_V1_POST);
+    log.accepted(V1_POST, TRIES_V1_POST);
+    log.accepted(V2_POST, TRIES_POST);
+    log.accepted(V1_POST, TRIES_V1_POST);
+    log.accepted(V2_WEBSOCKET, UP);
   });
   assertEquals(lines.filter((it) => it === line).length, 2);
 });
 
 Deno.test("LinkLog logs few lines about flapping WebSockets while POST works", () => {
   const lines = linesOf((log) => {
-    log.accepted(V2_WEBSOCKET);
+    log.accepted(V2_WEBSOCKET, UP);
     for (let n = 0; n < 50; n++) {
-      log.socketClosed("nonsense", { hasFallback: false, durationMs: 100 });
-      if (n > 1) {
-        log.transportFound(V2_POST);
-        log.accepted(V2_POST);
-      }
-      log.accepted(V2_WEBSOCKET);
+      const flapping: LinkState = { ...DOWN, shortConnections: n + 1 };
+      log.socketClosed("nonsense", { end: "closed", durationMs: 100, after: flapping });
+      if (n > 1) log.accepted(V2_POST, TRIES_POST);
+      log.accepted(V2_WEBSOCKET, { ...flapping, socket: "open" });
     }
-    log.accepted(V2_WEBSOCKET);
+    log.accepted(V2_WEBSOCKET, UP);
   });
   const lost = "warning Cannot keep the WebSocket: nonsense; trying again";
   const back = "info The panel answers again after 0 s and 1 failed call";
@@ -146,11 +148,12 @@ Deno.test("LinkLog logs few lines about flapping WebSockets while POST works", (
 Deno.test("LinkLog logs few lines about flapping WebSockets while nothing else works", () => {
   const unreadable = new PanelError("Cannot send agent.report", { failure: "unreadable" });
   const lines = linesOf((log) => {
-    log.accepted(V2_WEBSOCKET);
+    log.accepted(V2_WEBSOCKET, UP);
     for (let n = 0; n < 50; n++) {
-      log.socketClosed("nonsense", { hasFallback: false, durationMs: 100 });
-      if (n > 1) log.failed(unreadable);
-      log.accepted(V2_WEBSOCKET);
+      const flapping: LinkState = { ...DOWN, shortConnections: n + 1 };
+      log.socketClosed("nonsense", { end: "closed", durationMs: 100, after: flapping });
+      if (n > 1) log.reportFailed(unreadable, { isTrial: true, after: flapping });
+      log.accepted(V2_WEBSOCKET, { ...flapping, socket: "open" });
     }
   });
   assertEquals(lines.slice(5), ["warning Cannot send agent.report; trying again"]);
@@ -158,12 +161,13 @@ Deno.test("LinkLog logs few lines about flapping WebSockets while nothing else w
 
 Deno.test("LinkLog logs a version only when it is not the preferred one", () => {
   const lines = linesOf((log) => {
-    log.transportFound(V1_POST);
-    log.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
-    log.transportFound(V2_POST);
-    log.transportFound(V2_POST);
+    log.accepted(V1_POST, TRIES_V1_POST);
+    log.dialFailed(BLOCKED, { after: TRIES_POST });
+    log.accepted(V2_POST, TRIES_POST);
+    log.accepted(V2_POST, TRIES_POST);
   }, 1);
   assertEquals(lines, [
+    "info First report accepted, by v1 POST",
     "info The panel supports only version 2 of the protocol; reports are sent by v2 POST",
   ]);
 });
@@ -173,11 +177,11 @@ Deno.test("LinkLog names the failure of POST when the last resort fails too", ()
     failure: "unsupported protocol",
   });
   const lines = linesOf((log) => {
-    log.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
-    log.postUnsupported(wrongPath);
-    log.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: false });
-    log.accepted(V2_WEBSOCKET);
-    log.dialFailed(REFUSED, { hasFallback: false, mayFallBack: false });
+    log.dialFailed(BLOCKED, { after: TRIES_POST });
+    log.reportFailed(wrongPath, { isTrial: true, after: { ...DOWN, lastResort: true } });
+    log.dialFailed(BLOCKED, { after: DOWN });
+    log.accepted(V2_WEBSOCKET, UP);
+    log.dialFailed(REFUSED, { after: DOWN });
   });
   assertEquals(lines.filter((line) => line.startsWith("warning")), [
     "warning Cannot send report: is the address right?; trying again",
@@ -195,9 +199,9 @@ Deno.test("LinkLog tells each observer every outcome, also those that are not lo
   const outcomes: unknown[] = [];
   const observer = { onOutcome: (error: unknown, call: string) => outcomes.push([call, error]) };
   const log = new LinkLog([{}, observer, observer], { version: 2 });
-  log.failed(REFUSED);
-  log.failed(REFUSED);
-  log.accepted(V2_POST);
+  log.reportFailed(REFUSED, { isTrial: false, after: DOWN });
+  log.reportFailed(REFUSED, { isTrial: false, after: DOWN });
+  log.accepted(V2_POST, BY_POST);
   const twice = [["report", REFUSED], ["report", REFUSED], ["report", undefined]];
   assertEquals(outcomes, twice.flatMap((outcome) => [outcome, outcome]));
 });
@@ -207,7 +211,8 @@ Deno.test("LinkLog tells how many WebSockets in a row were closed soon, until on
   const onShortConnections = (count: number) => counts.push(count);
   const log = new LinkLog([{ onShortConnections }, {}], { version: 2 });
   for (const durationMs of [10, 14_999, 15_000, 1]) {
-    log.socketClosed("closed", { hasFallback: true, durationMs });
+    log.socketClosed("closed", { end: "closed", durationMs, after: BY_POST });
   }
-  assertEquals(counts, [1, 2, 0, 1]);
+  log.socketClosed("1012 restart", { end: "close frame", durationMs: 1, after: BY_POST });
+  assertEquals(counts, [1, 2, 0, 1, 0], "a panel that says why has no second agent");
 });

@@ -106,10 +106,14 @@ Deno.test("stepLink() backs off when an outage is a minute old, and forgets it w
   assertEquals([state.backoffAttempts, state.outageSinceMs], [0, undefined]);
 });
 
-Deno.test("stepLink() dials again within a second of a lost WebSocket, or within a shorter interval", () => {
-  const waitOf = (reconnectIntervalSeconds: number) =>
-    play([...UP, closed(60_000)], { ...AUTO, reconnectIntervalSeconds }).effectNames;
-  assertEquals([60, 1, 0.4].map(waitOf), ["wait 500", "wait 500", "wait 200"]);
+Deno.test("stepLink() dials at once when a WebSocket was lost, and spreads the attempts that follow", () => {
+  for (const random of [0, 0.25, 0.999]) {
+    const lost = play([...UP, closed(60_000)], AUTO, { random });
+    assertEquals(lost.effectNames, "dial v2");
+    const waits = ["wait 0", "wait 500", "wait 1998"];
+    const { effectNames } = play([REFUSED], AUTO, { random, from: lost.state });
+    assertEquals(effectNames, waits[[0, 0.25, 0.999].indexOf(random)]);
+  }
 });
 
 Deno.test("stepLink() ignores an answer that comes after its WebSocket was closed", () => {
@@ -199,16 +203,9 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
   ],
   ["the older WebSocket, blocked", CONTROLLED, [...BY_OLD, BLOCKED], "v1 POST", "wait 3000"],
   [
-    "the older WebSocket, lost",
-    CONTROLLED,
-    [...BY_OLD, OPENED, accepted(V1_WEBSOCKET), closed(60_000)],
-    undefined,
-    "wait 500",
-  ],
-  [
     "the older WebSocket, lost: the newer one is tried again",
     CONTROLLED,
-    [...BY_OLD, OPENED, accepted(V1_WEBSOCKET), closed(60_000), DUE],
+    [...BY_OLD, OPENED, accepted(V1_WEBSOCKET), closed(60_000)],
     undefined,
     "dial v2",
   ],
@@ -219,8 +216,7 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
     undefined,
     "dial v2",
   ],
-  ["a WebSocket that is lost", AUTO, [...UP, closed(60_000)], undefined, "wait 500"],
-  ["a drop in mid-frame", AUTO, [...UP, closed(60_000), DUE], undefined, "dial v2"],
+  ["a WebSocket that is lost", AUTO, [...UP, closed(60_000)], undefined, "dial v2"],
   [
     "a WebSocket that goes mute",
     AUTO,
@@ -479,13 +475,6 @@ Deno.test("stepLink() waits as long as the configuration says, even if that is a
   assertEquals(later.effectNames, "wait 150000", "and no longer when the outage lasts");
 });
 
-Deno.test("stepLink() spreads agents that lose their connections in the same instant", () => {
-  const waits = [0, 0.25, 0.999].map((random) =>
-    play([closed(60_000)], AUTO, { random, from: play(UP).state }).effectNames
-  );
-  assertEquals(waits, ["wait 0", "wait 250", "wait 999"]);
-});
-
 Deno.test("stepLink() dials a WebSocket at least every 30 s while POST works", () => {
   let { state } = play(BY_POST);
   for (let count = 0; count < 20; count++) {
@@ -534,17 +523,19 @@ Deno.test("stepLink() warns of a duplicate agent once, after three short connect
   assertEquals(settled.shortConnections, 0);
 });
 
-Deno.test("stepLink() does not warn of a duplicate agent after protocol errors", () => {
-  let { state } = play(UP);
-  const effectNames: string[] = [];
-  for (let count = 0; count < 6; count++) {
-    const end = play([closed(800, "protocol error")], AUTO, { from: state });
-    effectNames.push(...end.effects.map((it) => it.kind));
-    const again = [accepted(V2_POST), DUE, OPENED, accepted(V2_WEBSOCKET)];
-    ({ state } = play(again, AUTO, { from: end.state }));
-  }
-  assertEquals(effectNames, ["wait", "wait", "report", "report", "report", "report"]);
-});
+for (const why of ["protocol error", "close frame"] as const) {
+  Deno.test(`stepLink() does not warn of a duplicate agent when connections end by a ${why}`, () => {
+    let { state } = play(UP);
+    const effectNames: string[] = [];
+    for (let count = 0; count < 6; count++) {
+      const end = play([closed(800, why)], AUTO, { from: state });
+      effectNames.push(...end.effects.map((it) => it.kind));
+      const again = [accepted(V2_POST), DUE, OPENED, accepted(V2_WEBSOCKET)];
+      ({ state } = play(again, AUTO, { from: end.state }));
+    }
+    assertEquals(effectNames, ["dial", "dial", "report", "report", "report", "report"]);
+  });
+}
 
 Deno.test("stepLink() tries POST and waits longer, without a warning, when a rule closes connections", () => {
   let { state } = play(UP);

@@ -57,9 +57,12 @@ Deno.test("PanelSocket.sendReport() calls agent.report over version 2", async ()
 });
 
 Deno.test("PanelSocket.end tells a connection that a plugin has refused from one that was replaced", async () => {
-  for (const [code, end] of [[1008, "refused"], [1000, "closed"], [undefined, "closed"]] as const) {
+  const ends = [[1008, "refused"], [1012, "close frame"], [undefined, "closed"]] as const;
+  for (const [code, end] of ends) {
     await withLive(2, ({ socket, live }) => {
-      socket.closeCode = code;
+      socket.closeFrame = code && { code, reason: "service restart" };
+      const words = "the panel closed the connection: 1012 service restart";
+      if (code === 1012) assertEquals(live.closeReason, words);
       assertEquals(live.end, end);
       return Promise.resolve();
     });
@@ -70,8 +73,8 @@ Deno.test("PanelSocket.call() fails with the code by which the panel closes the 
   await withLive(2, async ({ socket, live }) => {
     const request = { method: "agent.taskResult", params: {}, ...WITHIN };
     const calling = assertRejects(() => live.call(request), PanelError);
-    socket.closeCode = 1009;
-    socket.end('the server closed the connection (1009, "too long")');
+    socket.closeFrame = { code: 1009, reason: "too long" };
+    socket.end("the server closed the connection: 1009 too long");
     const { closeCode, message } = await calling;
     assertEquals(closeCode, 1009);
     assertEquals(message.includes("too long"), true, message);
