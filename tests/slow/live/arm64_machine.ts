@@ -1,4 +1,5 @@
-import { outputOf, succeeds } from "./command.ts";
+import { lackOfTools, outputOf, succeeds } from "./command.ts";
+import { cacheFolder, onceOnThisMachine } from "./debian.ts";
 
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const DENO_PACKAGE = `@deno/linux-arm64-glibc@${Deno.version.deno}`;
@@ -20,37 +21,15 @@ export class Arm64Machine implements Disposable {
   /** What this machine lacks for it; `undefined` when it lacks nothing. */
   static missing(): string | undefined {
     if (Deno.build.os !== "linux" || Deno.uid() !== 0) return "no root on Linux";
-    const tools = ["qemu-aarch64-static", "mmdebstrap", "npm", "tar"];
-    const missing = tools.filter((tool) => !succeeds("sh", "-c", `command -v ${tool}`));
-    if (!succeeds("test", "-e", KEYRING)) missing.push("Debian's keys");
-    if (missing.length > 0) return `no ${missing.join(", no ")}`;
-    return succeeds("npm", "view", "--silent", DENO_PACKAGE, "name") ? undefined : "no registry";
+    if (!succeeds("test", "-e", KEYRING)) return "no keys of Debian's";
+    return lackOfTools("qemu-aarch64-static", "mmdebstrap", "npm", "tar");
   }
 
-  /**
-   * Gets its parts, 110 MB, and keeps them where `$XDG_CACHE_HOME` says, if it does.
-   *
-   * @throws {Error} When they can't be had.
-   */
-  static open(): Arm64Machine {
-    const folder = Deno.makeTempDirSync({ prefix: "komari-agent-deno-arm64-" });
-    try {
-      const cache = Deno.env.get("XDG_CACHE_HOME");
-      if (cache === undefined || cache === "") {
-        fetchParts(folder);
-        return new Arm64Machine(folder, folder);
-      }
-      const kept = `${cache}/komari-agent-deno-tests/arm64-${Deno.version.deno}`;
-      if (!succeeds("test", "-e", `${kept}/whole`)) {
-        Deno.mkdirSync(kept, { recursive: true });
-        fetchParts(kept);
-        Deno.writeTextFileSync(`${kept}/whole`, "");
-      }
-      return new Arm64Machine(folder, kept);
-    } catch (error) {
-      Deno.removeSync(folder, { recursive: true });
-      throw error;
-    }
+  /** Gets its parts, 110 MB, at the first time, and keeps them. @throws {Error} When it can't. */
+  static async open(): Promise<Arm64Machine> {
+    const path = `${cacheFolder()}/arm64-${Deno.version.deno}`;
+    const parts = await onceOnThisMachine(path, fetchParts);
+    return new Arm64Machine(Deno.makeTempDirSync({ prefix: "komari-agent-deno-arm64-" }), parts);
   }
 
   [Symbol.dispose](): void {
@@ -59,6 +38,7 @@ export class Arm64Machine implements Disposable {
 }
 
 function fetchParts(folder: string): void {
+  Deno.mkdirSync(folder);
   const [archive = ""] = outputOf(
     ...["npm", "pack", "--silent", `--pack-destination=${folder}`, DENO_PACKAGE] as const,
   ).trim().split("\n");

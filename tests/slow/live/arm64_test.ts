@@ -11,7 +11,7 @@ Deno.test({
   name: `a build runs on arm64${skipped}`,
   ignore: missing !== undefined,
   async fn(t) {
-    using machine = Arm64Machine.open();
+    using machine = await Arm64Machine.open();
     const folder = await Deno.makeTempDir({ prefix: "arm64-" });
     const program = await buildPortable({ version: "7.8.9", folder });
     const options = { program, env: { DENO: machine.deno } };

@@ -24,3 +24,9 @@ export function succeeds(command: string, ...args: readonly string[]): boolean {
     return false;
   }
 }
+
+/** The tools that this machine lacks, as a reason to skip a test; `undefined` when it has all. */
+export function lackOfTools(...tools: readonly string[]): string | undefined {
+  const missing = tools.filter((tool) => !succeeds("sh", "-c", 'command -v "$1"', "sh", tool));
+  return missing.length === 0 ? undefined : `no ${missing.join(", no ")}`;
+}

@@ -10,8 +10,9 @@ import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { outputOf, succeeds } from "./command.ts";
 import { podmanArguments } from "./compose.ts";
-import { comesTo, ContainerImage, podman, tries } from "./container_image.ts";
+import { ContainerImage } from "./container_image.ts";
 import { dryRun } from "./dry_run.ts";
+import { registersOnce } from "./kubernetes_pod.ts";
 
 const VERSION = "9.8.7";
 /** The user of the image. */
@@ -40,6 +41,9 @@ Deno.test({
     await t.step("it reports the host, probes, tells its health, and ends when told", () => {
       return reports(image);
     });
+    await t.step("a pod of Kubernetes registers its node once and reports it", () => {
+      return registersOnce(image);
+    });
   },
 });
 
@@ -63,7 +67,7 @@ function hasLittle(image: ContainerImage): void {
     "./komari-agent-deno",
   ]);
   assertEquals(
-    podman("image", "inspect", "--format={{.User}}", image.name).trim(),
+    image.podman.output("image", "inspect", "--format={{.User}}", image.name).trim(),
     `${UID}:${UID}`,
   );
   assertEquals(Deno.statSync(`${root}/var/lib/komari-agent-deno`).uid, UID);
@@ -137,23 +141,24 @@ async function reports(image: ContainerImage): Promise<void> {
     assertGreaterOrEqual(report.uptime ?? 0, host.report.uptime);
     assertEquals(report.message, "");
     assertEquals(panel.state.violations, []);
+    const { podman } = image;
     assertMatch(
-      outputOf("sh", "-c", `podman logs ${name} 2>&1`),
+      (await podman.tries("logs", name)).output,
       /sealed by the kernel and the runtime$/m,
     );
 
-    await comesTo(0, "healthcheck", "run", name);
+    await podman.comesTo(0, "healthcheck", "run", name);
     await panel.setFault(panelFault("hang"));
-    await comesTo(1, "healthcheck", "run", name);
+    await podman.comesTo(1, "healthcheck", "run", name);
     await panel.setFault(undefined);
-    await comesTo(0, "healthcheck", "run", name);
+    await podman.comesTo(0, "healthcheck", "run", name);
 
-    await tries("stop", "--time", "10", name);
+    await podman.tries("stop", "--time", "10", name);
     const state = "{{.State.ExitCode}} {{.State.OOMKilled}}";
-    assertEquals(podman("inspect", `--format=${state}`, name).trim(), "0 false");
-    const { output } = await tries("logs", name);
+    assertEquals(podman.output("inspect", `--format=${state}`, name).trim(), "0 false");
+    const { output } = await podman.tries("logs", name);
     assertStringIncludes(output, "agent: Stopped");
-    const volume = podman(
+    const volume = podman.output(
       "volume",
       "inspect",
       "--format={{.Mountpoint}}",

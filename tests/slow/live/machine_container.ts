@@ -1,9 +1,9 @@
-import { outputOf, succeeds } from "./command.ts";
+import { outputOf } from "./command.ts";
+import { DEBIAN_TOOLS, debianArchive, type DebianName } from "./debian.ts";
+import { type Ended, Podman } from "./podman.ts";
 
 /** What starts and supervises the services of a machine. */
 interface Init {
-  readonly image: string;
-  readonly packages: string;
   /** Options of podman, and the command that boots. */
   readonly options: readonly string[];
   readonly boot: readonly string[];
@@ -13,16 +13,11 @@ interface Init {
 
 const INITS = {
   systemd: {
-    image: "localhost/komari-agent-deno-test-systemd:12-users",
-    // The last one is for services of users.
-    packages: "systemd,systemd-sysv,dbus,procps,libpam-systemd",
     options: ["--systemd=always"],
     boot: ["/sbin/init"],
     hasBooted: "systemctl is-system-running | grep -qE 'running|degraded'",
   },
   openrc: {
-    image: "localhost/komari-agent-deno-test-openrc:12",
-    packages: "openrc,procps,iputils-ping",
     options: [],
     boot: [
       "sh",
@@ -34,56 +29,32 @@ const INITS = {
     ],
     hasBooted: "rc-status default && test -e /run/openrc/softlevel",
   },
-} as const satisfies Record<string, Init>;
+} as const satisfies Partial<Record<DebianName, Init>>;
 
 /** The name of an init system. */
 export type InitName = keyof typeof INITS;
 
-/** What podman needs on a machine that is itself a container. */
-const PODMAN = ["--storage-driver=vfs", "--runtime=runc", "--cgroup-manager=cgroupfs"];
-const LIMITS = ["--ulimit", "nofile=20000:20000", "--ulimit", "nproc=4096:4096"];
 /** Longer than a boot takes on the slowest machine. */
 const PATIENCE_MS = 60_000;
 const BEAT_MS = 200;
-
-/** How a command within ended. */
-export interface Ended {
-  readonly code: number;
-  /** What it wrote to both streams. */
-  readonly output: string;
-}
 
 /**
  * A Debian with a real systemd or OpenRC, which shares this machine's network and nothing else; it is gone
  * with all that is in it.
  */
 export class MachineContainer implements AsyncDisposable {
-  readonly name: string;
+  readonly #podman: Podman;
   readonly #init: Init;
+  readonly #name = "machine";
 
-  private constructor(name: string, init: Init) {
-    this.name = name;
+  private constructor(podman: Podman, init: Init) {
+    this.#podman = podman;
     this.#init = init;
   }
 
-  /**
-   * What this machine lacks for it; `undefined` when it lacks nothing.
-   *
-   * The image is made at the first time, which takes a minute and packages of Debian's, and kept.
-   */
-  static missing(init: InitName = "systemd"): string | undefined {
-    if (Deno.build.os !== "linux" || Deno.uid() !== 0) return "no root on Linux";
-    const tools = ["podman", "runc", "mmdebstrap"];
-    const missing = tools.filter((tool) => !succeeds("sh", "-c", `command -v ${tool}`));
-    if (missing.length > 0) return `no ${missing.join(", no ")}`;
-    try {
-      if (!succeeds("podman", ...PODMAN, "image", "exists", INITS[init].image)) {
-        makeImage(INITS[init]);
-      }
-      return undefined;
-    } catch (error) {
-      return `no image: ${error instanceof Error ? error.message.slice(-300) : error}`;
-    }
+  /** What this machine lacks for it; `undefined` when it lacks nothing. */
+  static missing(): string | undefined {
+    return Podman.missing(...DEBIAN_TOOLS);
   }
 
   /**
@@ -101,16 +72,20 @@ export class MachineContainer implements AsyncDisposable {
     } = {},
   ): Promise<MachineContainer> {
     const init = INITS[initName];
-    const name = `komari-agent-deno-${crypto.randomUUID().slice(0, 8)}`;
-    const container = new MachineContainer(name, init);
-    const volumes = Object.entries(mounts).flatMap(([to, from]) => ["-v", `${from}:${to}:ro`]);
-    const start = ["run", "-d", "--name", name, "--privileged", "--network=host"];
-    podman(...start, ...init.options, ...LIMITS, ...volumes, init.image, ...init.boot);
+    const archive = await debianArchive(initName);
+    const podman = new Podman();
+    const container = new MachineContainer(podman, init);
     try {
+      const root = `${podman.folder}/machine`;
+      Deno.mkdirSync(root);
+      outputOf("tar", "-xf", archive, "-C", root);
+      const volumes = Object.entries(mounts).flatMap(([to, from]) => ["-v", `${from}:${to}:ro`]);
+      const start = ["run", "-d", "--name", container.#name, "--privileged", "--network=host"];
+      podman.output(...start, ...init.options, ...volumes, "--rootfs", root, ...init.boot);
       await container.hasBooted();
       return container;
     } catch (error) {
-      await container[Symbol.asyncDispose]();
+      await podman[Symbol.asyncDispose]();
       throw error;
     }
   }
@@ -120,11 +95,8 @@ export class MachineContainer implements AsyncDisposable {
     // What Deno keeps for itself is none of our doing: it goes into memory.
     const all = { DENO_DIR: "/run/deno", ...env };
     const variables = Object.entries(all).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
-    const { code, stdout } = await new Deno.Command("podman", {
-      args: [...PODMAN, "exec", ...variables, this.name, "sh", "-c", `{ ${line}\n} 2>&1`],
-      stdin: "null",
-    }).output();
-    return { code, output: new TextDecoder().decode(stdout) };
+    const shell = [this.#name, "sh", "-c", `{ ${line}\n} 2>&1`];
+    return await this.#podman.tries("exec", ...variables, ...shell);
   }
 
   /** Runs a line of shell within and gives what it wrote. @throws {Error} When it fails. */
@@ -154,7 +126,7 @@ export class MachineContainer implements AsyncDisposable {
 
   /** Ends everything within in good order and boots anew, as after a power switch. */
   async reboot(): Promise<void> {
-    podman("restart", "--time", "20", this.name);
+    this.#podman.output("restart", "--time", "20", this.#name);
     await this.hasBooted();
   }
 
@@ -177,23 +149,7 @@ export class MachineContainer implements AsyncDisposable {
     return this.comes(this.#init.hasBooted);
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    succeeds("podman", ...PODMAN, "rm", "--force", "--time", "0", this.name);
-    return Promise.resolve();
-  }
-}
-
-function podman(...args: readonly string[]): string {
-  return outputOf("podman", ...PODMAN, ...args);
-}
-
-function makeImage({ image, packages }: Init): void {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const root = `${folder}/root.tar`;
-    outputOf("mmdebstrap", "--variant=minbase", `--include=${packages}`, "bookworm", root);
-    podman("import", root, image);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#podman[Symbol.asyncDispose]();
   }
 }

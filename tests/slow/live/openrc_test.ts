@@ -7,7 +7,7 @@ const PROGRAM = "/build/komari-agent-deno-portable";
 const SERVICE = "komari-agent-deno";
 const LOG = `/var/log/${SERVICE}.log`;
 
-const lack = MachineContainer.missing("openrc");
+const lack = MachineContainer.missing();
 if (lack !== undefined) console.log(`OpenRC is not tried: ${lack}`);
 
 /** Waits for a report that comes from now on. */
