@@ -133,7 +133,8 @@ export function duration(ms: number): string {
   return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} d`;
 }
 
-function statusJson({ health, memoryBytes, service, nowMs }: Status): string {
+/** The state for programs. */
+export function statusJson({ health, memoryBytes, service, nowMs }: Status): string {
   const time = (ms: number | undefined) =>
     ms === undefined ? undefined : new Date(ms).toISOString();
   const problem = healthProblem(health, nowMs);

@@ -150,7 +150,7 @@ export class NodeStore implements Disposable {
 
   /** Checks that a node can be saved. @throws {Error} When it could not. */
   async checkWritable(): Promise<void> {
-    await this.#file.checkWritable(SPARE_BYTES);
+    await this.#file.write(formatKnownNodes(this.read()).padEnd(SPARE_BYTES));
   }
 
   /** Saves a node. @throws {Error} When it can't be written. */

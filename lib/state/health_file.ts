@@ -1,6 +1,10 @@
+import { attempt } from "../attempt.ts";
+import { describeError, getLogger } from "../log/log.ts";
 import { redactSecrets } from "../log/redact.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import type { ProbeKind } from "../types.ts";
+import { RecordFile } from "./record_file.ts";
+import { FolderLock, takeFromLookers } from "./state_lock.ts";
 import { openWritableFile } from "./writable_file.ts";
 
 /** The file's name in one of the runtime folders. */
@@ -8,12 +12,13 @@ export const HEALTH_FILE = "health";
 /** Its lock, which no other user can open. */
 export const HEALTH_LOCK = `${HEALTH_FILE}.lock`;
 /** A record is shorter. */
-export const HEALTH_BYTES = 8192;
+export const HEALTH_BYTES = 16 * 1024;
+/** As many as the configuration takes. */
+const MAX_PANELS = 16;
 /** Longer texts, such as the reason of a missing seal, are cut. */
 const MAX_TEXT_LENGTH = 300;
-/** Panels whose state fits into the record, unless most have long texts that are not Latin. */
-const MAX_PANELS = 8;
-const BLANK = 0x20;
+/** Failures are cut to these lengths where the record does not fit otherwise. */
+const SHORTER_TEXT_LENGTHS = [100, 20] as const;
 
 /** The state of the connection to one panel. */
 export interface PanelHealth {
@@ -68,9 +73,12 @@ export interface ProblemObserver {
   setProblem(part: ProblemPart, text: string | undefined): void;
 }
 
-/** How often a lock is tried that another process has, and the time between. */
-const LOCK_TRIES = 10;
-const PAUSE_MS = 5;
+/** Options of {@linkcode HealthFile.open}. */
+export interface HealthOptions {
+  readonly version: string;
+  /** Texts that are not written; the list may grow. */
+  readonly secrets?: readonly string[];
+}
 
 /**
  * A file in memory that says how the agent is: its last accepted report, and its seal.
@@ -81,14 +89,10 @@ const PAUSE_MS = 5;
  */
 export class HealthFile implements ProblemObserver {
   readonly path: string;
-  readonly #file: Deno.FsFile;
-  readonly #lock: Deno.FsFile;
+  readonly #record: RecordFile;
+  readonly #lock: FolderLock;
   readonly #version: string;
   readonly #secrets: readonly string[];
-  readonly #encoder = new TextEncoder();
-  readonly #buffer = new Uint8Array(HEALTH_BYTES);
-  /** Size of the file, which a sealed process can't shorten: later records are filled up with blanks. */
-  #bytes = 0;
   #intervalMs = 0;
   #acceptedAtMs: number | undefined;
   #seal = "";
@@ -98,43 +102,59 @@ export class HealthFile implements ProblemObserver {
 
   private constructor(
     path: string,
-    { file, lock }: { file: Deno.FsFile; lock: Deno.FsFile },
-    { version, secrets = [] }: { version: string; secrets?: readonly string[] },
+    { record, lock }: { record: RecordFile; lock: FolderLock },
+    { version, secrets = [] }: HealthOptions,
   ) {
     this.path = path;
-    this.#file = file;
+    this.#record = record;
     this.#lock = lock;
     this.#version = version;
     this.#secrets = secrets;
-    file.truncateSync(0);
-    this.#write();
   }
 
   /**
-   * Makes the file in the first folder that lets it be made; `undefined` when none does, or when
-   * another agent has it.
-   *
-   * @param options `secrets`: texts that are not written; the list may grow.
+   * Makes the file in the first folder that lets it be made. Where none does, or another agent has it,
+   * the agent runs without, and the log says so.
    */
-  static open(
-    folders: readonly string[],
-    options: { version: string; secrets?: readonly string[] },
-  ): HealthFile | undefined {
+  static open(folders: readonly string[], options: HealthOptions): HealthFile | undefined {
+    const log = getLogger("agent");
+    const reasons: string[] = [];
     for (const folder of folders) {
-      const path = `${folder}/${HEALTH_FILE}`;
-      const files = openOwn(folder, path);
-      if (files === undefined) continue;
-      const { file, lock } = files;
-      if (takeLock(lock)) {
-        // Older updaters look at this lock, and another user can keep it from us.
-        takeLock(file);
-        return new HealthFile(path, files, options);
+      try {
+        return HealthFile.#openIn(folder, options);
+      } catch (error) {
+        const reason = describeError(error);
+        if (error instanceof UnsafeFolder) log.warning("No health file: {reason}", { reason });
+        reasons.push(reason);
+        if (error instanceof TakenByAgent) break;
       }
-      file.close();
-      lock.close();
-      return undefined;
     }
+    log.warning("`health` and `status` can't see this agent: {reasons}", {
+      reasons: reasons.join("; "),
+    });
     return undefined;
+  }
+
+  /** @throws {Error} When the file can't be made and written, or another agent has it. */
+  static #openIn(folder: string, options: HealthOptions): HealthFile {
+    const path = `${folder}/${HEALTH_FILE}`;
+    makeFolder(folder);
+    using opened = new DisposableStack();
+    const lock = opened.use(FolderLock.open(folder, { name: HEALTH_LOCK }));
+    const file = opened.adopt(openWritableFile(path, { mode: 0o644 }), (it) => it.close());
+    if (!lock.takeFromLookers()) throw new TakenByAgent(`another agent has ${path}`);
+    // For users who may not open the lock. Any of them can keep this one from us.
+    takeFromLookers(file);
+    file.truncateSync(0);
+    const record = new RecordFile(file, { maxBytes: HEALTH_BYTES });
+    const health = new HealthFile(path, { record, lock }, options);
+    try {
+      health.#write();
+    } catch (cause) {
+      throw new Error(`Cannot write ${path}`, { cause });
+    }
+    opened.move();
+    return health;
   }
 
   /** Says how this process is sealed, or that it is not. */
@@ -175,9 +195,9 @@ export class HealthFile implements ProblemObserver {
     } catch {
       this.#tryWrite({ isStopped: true });
     }
-    this.#file.close();
+    this.#record[Symbol.dispose]();
     // It stays where it is: another agent may just have opened it.
-    this.#lock.close();
+    this.#lock[Symbol.dispose]();
   }
 
   /** The state with texts that every user of this machine may read: without secrets, and cut then. */
@@ -194,72 +214,42 @@ export class HealthFile implements ProblemObserver {
     return truncate(redactSecrets(text, this.#secrets), MAX_TEXT_LENGTH);
   }
 
+  /** Memory that is full stops no reports. */
   #tryWrite(state: { isStopped?: boolean } = {}): void {
-    try {
-      this.#write(state);
-    } catch {
-      // Memory that is full stops no reports.
-    }
+    attempt(() => this.#write(state));
   }
 
   #write({ isStopped = false } = {}): void {
-    const written = this.#encode(this.#panels, isStopped) ?? this.#encode([], isStopped) ?? 0;
-    // The rest of a longer record before it is overwritten with blanks.
-    const end = Math.max(written, this.#bytes);
-    this.#buffer.fill(BLANK, written, end);
-    this.#bytes = end;
-    this.#file.seekSync(0, Deno.SeekMode.Start);
-    this.#file.writeSync(this.#buffer.subarray(0, end));
-  }
-
-  /** Writes a record to the buffer and gives its length; `undefined` when it does not fit. */
-  #encode(panels: readonly PanelHealth[], isStopped: boolean): number | undefined {
-    const record = JSON.stringify({
+    const record = {
       pid: Deno.pid,
       version: this.#version,
       startedAtMs: this.#startedAtMs,
       intervalMs: this.#intervalMs,
       acceptedAtMs: this.#acceptedAtMs,
       seal: this.#seal,
-      panels,
+      panels: this.#panels,
       problems: [...this.#problems.values()],
       isStopped,
-      hasPrivateLock: true,
-    });
-    const { read, written } = this.#encoder.encodeInto(`${record}\n`, this.#buffer);
-    return read > record.length ? written : undefined;
-  }
-}
-
-/** Takes the lock from processes that read the file, and share it for a moment, but from no agent. */
-function takeLock(file: Deno.FsFile): boolean {
-  for (let tries = 1; !file.tryLockSync(true); tries++) {
-    const isAgents = !file.tryLockSync(false);
-    if (isAgents || tries === LOCK_TRIES) return false;
-    file.unlockSync();
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
-  }
-  return true;
-}
-
-/** Opens both files where no one but this user can put anything into the folder. */
-function openOwn(
-  folder: string,
-  path: string,
-): { file: Deno.FsFile; lock: Deno.FsFile } | undefined {
-  try {
-    Deno.mkdirSync(folder, { recursive: true, mode: 0o755 });
-    const { isDirectory, uid, mode } = Deno.lstatSync(folder);
-    if (!isDirectory || uid !== Deno.uid()) return undefined;
-    if (((mode ?? 0) & 0o022) !== 0) return undefined;
-    const file = openWritableFile(path, { mode: 0o644 });
-    try {
-      return { file, lock: openWritableFile(`${folder}/${HEALTH_LOCK}`, { mode: 0o600 }) };
-    } catch (error) {
-      file.close();
-      throw error;
+    };
+    if (this.#record.write(record)) return;
+    for (const maxLength of SHORTER_TEXT_LENGTHS) {
+      const cut = (key: string, value: unknown) =>
+        key === "text" && typeof value === "string" ? truncate(value, maxLength) : value;
+      if (this.#record.write(record, cut)) return;
     }
-  } catch {
-    return undefined;
   }
+}
+
+class UnsafeFolder extends Error {}
+
+class TakenByAgent extends Error {}
+
+/** @throws {Error} When it can't be made, or others than this user could put something into it. */
+function makeFolder(folder: string): void {
+  Deno.mkdirSync(folder, { recursive: true, mode: 0o755 });
+  const { isDirectory, uid, mode } = Deno.lstatSync(folder);
+  if (!isDirectory) throw new UnsafeFolder(`${folder} is no folder`);
+  if (uid !== Deno.uid()) throw new UnsafeFolder(`${folder} belongs to another user`);
+  const others = (mode ?? 0) & 0o022;
+  if (others !== 0) throw new UnsafeFolder(`other users may write to ${folder}`);
 }

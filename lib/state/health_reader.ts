@@ -7,9 +7,9 @@
  */
 
 import { oneLine } from "../log/redact.ts";
-import { jsonFields, parseJson } from "../parse/json.ts";
+import { jsonFields, type JsonObject } from "../parse/json.ts";
 import { dirname } from "../parse/path.ts";
-import { PROBE_KINDS, type ProbeKind } from "../types.ts";
+import { PROBE_KINDS } from "../types.ts";
 import {
   HEALTH_BYTES,
   HEALTH_FILE,
@@ -18,6 +18,7 @@ import {
   type Problem,
   PROBLEM_PARTS,
 } from "./health_file.ts";
+import { RecordFile } from "./record_file.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { closeSync, constants, fstatSync, openSync } = await import("node:fs");
@@ -86,47 +87,40 @@ function isRecent(acceptedAtMs: number | undefined, { intervalMs }: Health): boo
  * @throws {Error} When there is no such file, or it can't be read.
  */
 function readFile(folder: string): Health | undefined {
-  const descriptor = openSync(`${folder}/${HEALTH_FILE}`, READ_FLAGS);
-  try {
-    const stat = fstatSync(descriptor);
-    if (!stat.isFile() || stat.size > HEALTH_BYTES) return undefined;
-    if (stat.uid !== Deno.lstatSync(folder).uid) return undefined;
-    if (stat.uid !== Deno.uid() && stat.uid !== 0 && !isRootsAlone(dirname(folder) || "/")) {
-      return undefined;
-    }
-    // The same file, as the runtime's own handle: only that can be locked.
-    using file = Deno.openSync(`${DESCRIPTORS}/${descriptor}`);
-    const bytes = new Uint8Array(HEALTH_BYTES);
-    const length = file.readSync(bytes) ?? 0;
-    const record = parseHealth(new TextDecoder().decode(bytes.subarray(0, length)));
-    if (record === undefined) return undefined;
-    const { hasPrivateLock, ...health } = record;
-    const isHeld = hasPrivateLock ? isPrivateLockHeld(folder, stat.uid) : undefined;
-    // Another user could hold this lock: it counts for agents that have no other, and for readers
-    // who may not open that.
-    return { ...health, isRunning: isHeld ?? !file.tryLockSync(false) };
-  } finally {
-    closeSync(descriptor);
-  }
+  using file = openRegular(`${folder}/${HEALTH_FILE}`);
+  const { size, uid } = file.statSync();
+  if (size > HEALTH_BYTES || uid !== Deno.lstatSync(folder).uid) return undefined;
+  if (uid !== Deno.uid() && uid !== 0 && !isRootsAlone(dirname(folder) || "/")) return undefined;
+  const health = parseHealth(new RecordFile(file, { maxBytes: HEALTH_BYTES }).read());
+  // Another user could hold the file's own lock: it counts for readers who may not open the other.
+  const isRunning = isPrivateLockHeld(folder, uid) ?? !file.tryLockSync(false);
+  return health && { ...health, isRunning };
 }
 
 /**
  * Whether an agent holds its private lock; `undefined` when it is not for us, or when others than
  * its owner could hold it too.
  */
-function isPrivateLockHeld(folder: string, owner: number): boolean | undefined {
-  let descriptor: number | undefined;
+function isPrivateLockHeld(folder: string, owner: number | null): boolean | undefined {
   try {
-    descriptor = openSync(`${folder}/${HEALTH_LOCK}`, READ_FLAGS);
-    const stat = fstatSync(descriptor);
-    if (!stat.isFile() || stat.uid !== owner || (stat.mode & 0o077) !== 0) return undefined;
-    const file = Deno.openSync(`${DESCRIPTORS}/${descriptor}`);
-    using _ = file;
+    using file = openRegular(`${folder}/${HEALTH_LOCK}`);
+    const { uid, mode } = file.statSync();
+    if (uid !== owner || ((mode ?? 0) & 0o077) !== 0) return undefined;
     return !file.tryLockSync(false);
   } catch {
     return undefined;
+  }
+}
+
+/** Opens a file for reading: a link, a pipe or a device is refused. @throws {Error} When it can't. */
+function openRegular(path: string): Deno.FsFile {
+  const descriptor = openSync(path, READ_FLAGS);
+  try {
+    if (!fstatSync(descriptor).isFile()) throw new Error(`${path} is no regular file`);
+    // The same file, as the runtime's own handle: only that can be locked.
+    return Deno.openSync(`${DESCRIPTORS}/${descriptor}`);
   } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
+    closeSync(descriptor);
   }
 }
 
@@ -139,76 +133,70 @@ function isRootsAlone(folder: string): boolean {
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const DESCRIPTORS = Deno.build.os === "linux" ? "/proc/self/fd" : "/dev/fd";
 
-/** `undefined` when an agent has stopped properly. @throws {Error} When no agent has written it. */
-function parseHealth(
-  text: string,
-): Omit<Health, "isRunning"> & { hasPrivateLock: boolean } | undefined {
-  const record = jsonFields(parseJson(text));
-  const { pid, version, intervalMs, acceptedAtMs, seal = "", isStopped } = record;
-  if (isStopped === true) return undefined;
-  if (typeof pid !== "number" || typeof version !== "string") throw new TypeError("no agent");
-  if (typeof intervalMs !== "number" || typeof seal !== "string") {
-    throw new TypeError("no agent");
-  }
-  if (acceptedAtMs !== undefined && typeof acceptedAtMs !== "number") {
-    throw new TypeError("no time");
-  }
-  const { startedAtMs, panels = [], problems = [] } = record;
-  return {
-    pid,
-    version: oneLine(version),
-    startedAtMs: optionalNumber(startedAtMs),
-    intervalMs,
-    acceptedAtMs,
-    seal: oneLine(seal),
-    hasPrivateLock: record.hasPrivateLock === true,
-    panels: Array.isArray(panels) ? panels.map(parsePanel) : [],
-    problems: Array.isArray(problems) ? problems.flatMap(parseProblem) : [],
-  };
+/** `undefined` when an agent has stopped properly, or none has written it. */
+function parseHealth(value: unknown): Omit<Health, "isRunning"> | undefined {
+  const record = jsonFields(value);
+  const { pid, intervalMs, acceptedAtMs, startedAtMs } = numbersOf(record, AGENT_NUMBERS);
+  const [version, seal] = [record.version, record.seal].map(textOf);
+  if (record.isStopped === true || pid === undefined || intervalMs === undefined) return undefined;
+  if (version === undefined || seal === undefined) return undefined;
+  const panels = listOf(record.panels).flatMap(parsePanel);
+  const problems = listOf(record.problems).flatMap(parseProblem);
+  return { pid, intervalMs, acceptedAtMs, startedAtMs, version, seal, panels, problems };
 }
 
 /** None for a part that this version does not know. */
 function parseProblem(value: unknown): Problem[] {
-  const { part: name, text, sinceMs } = jsonFields(value);
-  const part = PROBLEM_PARTS.find((it) => it === name);
-  if (part === undefined || typeof text !== "string" || typeof sinceMs !== "number") return [];
-  return [{ part, text: oneLine(text), sinceMs }];
-}
-
-/** @throws {Error} When no agent has written it. */
-function parsePanel(value: unknown): PanelHealth {
   const fields = jsonFields(value);
-  const { panel, transport, sinceMs, acceptedAtMs, failures, error, probes } = fields;
-  const { kinds, lastMinute, lost, shortConnections } = fields;
-  const { text, atMs } = jsonFields(error);
-  if (typeof panel !== "string" || typeof sinceMs !== "number") throw new TypeError("no panel");
-  return {
-    panel: oneLine(panel),
-    transport: typeof transport === "string" ? oneLine(transport) : undefined,
-    sinceMs,
-    acceptedAtMs: optionalNumber(acceptedAtMs),
-    failures: optionalNumber(failures) ?? 0,
-    error: typeof text === "string" && typeof atMs === "number"
-      ? { text: oneLine(text), atMs }
-      : undefined,
-    probes: optionalNumber(probes) ?? 0,
-    kinds: parseKinds(kinds),
-    lastMinute: optionalNumber(lastMinute) ?? 0,
-    lost: optionalNumber(lost) ?? 0,
-    shortConnections: optionalNumber(shortConnections) ?? 0,
-  };
+  const part = PROBLEM_PARTS.find((it) => it === fields.part);
+  const text = textOf(fields.text);
+  const { sinceMs } = numbersOf(fields, ["sinceMs"]);
+  if (part === undefined || text === undefined || sinceMs === undefined) return [];
+  return [{ part, text, sinceMs }];
 }
 
-function parseKinds(value: unknown): Partial<Record<ProbeKind, number>> {
-  const kinds = jsonFields(value);
-  return Object.fromEntries(
-    PROBE_KINDS.flatMap((kind) => {
-      const count = optionalNumber(kinds[kind]);
-      return count === undefined ? [] : [[kind, count]];
-    }),
-  );
+function parsePanel(value: unknown): PanelHealth[] {
+  const fields = jsonFields(value);
+  const panel = textOf(fields.panel);
+  const { sinceMs, failures = 0, probes = 0, ...numbers } = numbersOf(fields, PANEL_NUMBERS);
+  if (panel === undefined || sinceMs === undefined) return [];
+  const error = jsonFields(fields.error);
+  const text = textOf(error.text);
+  const { atMs } = numbersOf(error, ["atMs"]);
+  return [{
+    ...{ panel, sinceMs, failures, probes, ...numbers },
+    transport: textOf(fields.transport),
+    error: text === undefined || atMs === undefined ? undefined : { text, atMs },
+    kinds: numbersOf(jsonFields(fields.kinds), PROBE_KINDS),
+  }];
 }
 
-function optionalNumber(value: unknown): number | undefined {
-  return typeof value === "number" ? value : undefined;
+const AGENT_NUMBERS = ["pid", "intervalMs", "acceptedAtMs", "startedAtMs"] as const;
+const PANEL_NUMBERS = [
+  ...["sinceMs", "acceptedAtMs", "failures", "probes"] as const,
+  ...["lastMinute", "lost", "shortConnections"] as const,
+] as const;
+
+/** Latest time of a `Date`: a time beyond it can't be shown. */
+const MAX_NUMBER = 8.64e15;
+
+/** The fields of these names that are numbers. */
+function numbersOf<K extends string>(
+  fields: JsonObject,
+  names: readonly K[],
+): Partial<Record<K, number>> {
+  const numbers: Partial<Record<K, number>> = {};
+  for (const name of names) {
+    const value = fields[name];
+    if (typeof value === "number" && Math.abs(value) <= MAX_NUMBER) numbers[name] = value;
+  }
+  return numbers;
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" ? oneLine(value) : undefined;
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }

@@ -1,6 +1,7 @@
+import { attempt } from "../attempt.ts";
+import { writeAll } from "../io/write_all.ts";
 import { syncFolder } from "./atomic_write.ts";
 import { openWritableFile } from "./writable_file.ts";
-import { SlotFile } from "./slot_file.ts";
 
 /** A state that was read. */
 export interface StateContent<T> {
@@ -10,20 +11,25 @@ export interface StateContent<T> {
   readonly problems: readonly string[];
 }
 
+/** Each slot's share of the file; what is not written stays a hole on the disk. */
+const SLOT_BYTES = 64 * 1024;
+
 /**
  * A small file that survives crashes, power losses and full disks: the last state that was written,
  * or the one before, can always be read.
  *
- * Once {@linkcode open} has been called, no path is needed any more: the file can be written after
- * the process has been sealed.
+ * Two slots of fixed size are written in turn, each `CHECKSUM SEQUENCE TEXT` and a zero byte, and
+ * brought to the disk. Once {@linkcode open} has been called, no path is needed any more: the file can
+ * be written after the process has been sealed.
  */
 export class StateFile<T> implements Disposable {
   readonly folder: string;
-  /** `FOLDER/NAME.state`; older versions kept `FOLDER/NAME.json`. */
+  /** `FOLDER/NAME.state`. */
   readonly path: string;
-  readonly #olderPath: string;
   readonly #parse: (text: string) => T;
-  #slots: SlotFile | undefined;
+  #file: Deno.FsFile | undefined;
+  /** Of the text that was read or written last; 0 for the mark of a new file. */
+  #sequence = 0;
   /** The content that was read by the path, which a sealed process can't do again. */
   #lastRead: StateContent<T> | undefined;
 
@@ -31,51 +37,31 @@ export class StateFile<T> implements Disposable {
   constructor(folder: string, { name, parse }: { name: string; parse: (text: string) => T }) {
     this.folder = folder;
     this.path = `${folder}/${name}.state`;
-    this.#olderPath = `${folder}/${name}.json`;
     this.#parse = parse;
   }
 
-  /** Whether an open file has been deleted, so that nothing written to it would be found again. */
-  get isDeleted(): boolean {
-    return this.#slots?.isDeleted ?? false;
-  }
-
   /**
-   * Reads the state, the one before where the last is damaged, or that of an older version. What was
-   * read once is given again when a file that is not open can't be read any more.
+   * Reads the state, or the one before where the last is damaged. What was read once is given again
+   * when a file that is not open can't be read any more.
    *
    * @throws {Error} When there is one and the system refuses to give it.
    */
   read(): StateContent<T> {
-    if (this.#slots !== undefined) {
-      // The state of an older version was moved over.
-      return this.#readSlots(this.#slots) ?? { value: undefined, problems: [] };
-    }
+    if (this.#file !== undefined) return this.#readSlots(this.#file);
     try {
-      return this.#lastRead = this.#readByPath();
-    } catch (error) {
-      if (this.#lastRead === undefined) throw error;
-      return this.#lastRead;
-    }
-  }
-
-  #readByPath(): StateContent<T> {
-    let file: Deno.FsFile;
-    try {
-      file = Deno.openSync(this.path);
+      const file = Deno.openSync(this.path);
+      using _ = file;
+      return this.#lastRead = this.#readSlots(file);
     } catch (cause) {
-      if (cause instanceof Deno.errors.NotFound) return this.#readOlder();
+      if (cause instanceof Deno.errors.NotFound) return { value: undefined, problems: [] };
+      if (this.#lastRead !== undefined) return this.#lastRead;
       throw new Error(`Cannot read ${this.path}`, { cause });
     }
-    const slots = new SlotFile(file);
-    using _ = slots;
-    return this.#readSlots(slots) ?? this.#readOlder();
   }
 
   /**
    * Reads the state, and keeps the file open for {@linkcode write}; the folder is made if it is
-   * missing. A state of an older version is moved over: its file stays for a version that is rolled
-   * back to. A file without a state that can be read is renamed to `NAME.state.damaged`.
+   * missing. A file without a state that can be read is renamed to `NAME.state.damaged`.
    *
    * @throws {Error} When the file can't be read, made or written.
    */
@@ -83,119 +69,114 @@ export class StateFile<T> implements Disposable {
     try {
       Deno.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
       const content = this.read();
-      const isDamaged = content.value === undefined && content.problems.length > 0;
-      if (isDamaged) await this.#setAside();
-      const isNew = !exists(this.path);
-      this.#slots ??= new SlotFile(openWritableFile(this.path, { mode: 0o600 }));
+      if (content.value === undefined && content.problems.length > 0) {
+        this[Symbol.dispose]();
+        await Deno.rename(this.path, `${this.path}.damaged`);
+      }
+      const isNew = attempt(() => Deno.lstatSync(this.path)) === undefined;
+      this.#file ??= openWritableFile(this.path, { mode: 0o600 });
       if (isNew) {
-        // A disk that is full may have room later: a write says so.
-        await this.#slots.markNew().catch(() => {});
+        // A file without even a mark was emptied by a crash. A disk that is full may have room later:
+        // a write says so.
+        await this.#fill(this.#file, { sequence: 0, text: "" }).catch(() => {});
         await syncFolder(this.folder);
       }
-      const { text } = this.#slots.read();
-      const older = text === undefined && !isDamaged ? this.#olderText() : undefined;
-      if (older !== undefined) await this.#slots.write(older);
+      this.#readSlots(this.#file);
       return content;
     } catch (cause) {
       throw new Error(`Cannot use ${this.path}`, { cause });
     }
   }
 
-  /** @throws {Error} When it can't be written, or can't be brought to the disk. */
+  /**
+   * Writes a state into the slot that does not have the last one.
+   *
+   * @throws {Error} When it can't be written or brought to the disk, or when the open file has been
+   * deleted; the state before it is still there then.
+   */
   async write(text: string): Promise<void> {
-    try {
-      if (this.#slots === undefined) await this.open();
-      await this.#slots?.write(text);
-    } catch (cause) {
-      throw new Error(`Cannot write ${this.path}`, { cause });
+    if (this.#file === undefined) await this.open();
+    const file = this.#file;
+    if (file === undefined) return;
+    if (file.statSync().nlink === 0) {
+      throw new Error(`${this.path} was deleted; restart the agent to make it anew`);
     }
-  }
-
-  /** Checks that a state of `bytes` could be written. @throws {Error} When it could not. */
-  async checkWritable(bytes: number): Promise<void> {
     try {
-      if (this.#slots === undefined) await this.open();
-      await this.#slots?.checkWritable(bytes);
+      await this.#fill(file, { sequence: this.#sequence + 1, text });
     } catch (cause) {
       throw new Error(`Cannot write ${this.path}`, { cause });
     }
   }
 
   [Symbol.dispose](): void {
-    this.#slots?.[Symbol.dispose]();
-    this.#slots = undefined;
+    this.#file?.close();
+    this.#file = undefined;
   }
 
-  /** `undefined` when nothing was written yet. */
-  #readSlots(slots: SlotFile): StateContent<T> | undefined {
-    const { text, damaged } = slots.read();
-    if (text === undefined && damaged === 0) return undefined;
-    const value = text === undefined ? undefined : this.#parsed(text);
-    if (value === undefined) return { value, problems: [`${this.path} is damaged`, STARTS_ANEW] };
-    const problems = damaged === 0 ? [] : [`${this.path} is damaged, and an older state is used`];
-    return { value, problems };
-  }
-
-  #readOlder(): StateContent<T> {
-    const problems: string[] = [];
-    for (const path of this.#olderPaths()) {
-      const text = readOlderText(path);
-      if (text === undefined) continue;
-      const value = this.#parsed(text);
-      if (value !== undefined) return { value, problems };
-      problems.push(`${path} is damaged`);
+  async #fill(file: Deno.FsFile, { sequence, text }: Slot): Promise<void> {
+    const numbered = `${sequence} ${text}`;
+    const bytes = new TextEncoder().encode(`${checksum(numbered)} ${numbered}\0`);
+    if (bytes.length > SLOT_BYTES) {
+      throw new RangeError(`Cannot keep ${bytes.length} bytes: at most 64 KiB fit`);
     }
-    if (problems.length > 0) problems.push(STARTS_ANEW);
-    return { value: undefined, problems };
+    file.seekSync(sequence % 2 * SLOT_BYTES, Deno.SeekMode.Start);
+    await writeAll(file, bytes);
+    await file.syncData();
+    this.#sequence = sequence;
   }
 
-  #olderPaths(): readonly string[] {
-    return [this.#olderPath, `${this.#olderPath}.bak`];
-  }
-
-  /** The text of an older version that can be read. */
-  #olderText(): string | undefined {
-    return this.#olderPaths().map(readOlderText)
-      .find((text) => text !== undefined && this.#parsed(text) !== undefined);
-  }
-
-  #parsed(text: string): T | undefined {
-    try {
-      return this.#parse(text);
-    } catch {
-      return undefined;
+  #readSlots(file: Deno.FsFile): StateContent<T> {
+    const slots = [0, 1].map((slot) => readSlot(file, slot)).filter((text) => text !== "");
+    const whole = slots.map(parseSlot).filter((slot) => slot !== undefined);
+    const newest = whole.toSorted((a, b) => b.sequence - a.sequence)[0];
+    this.#sequence = newest?.sequence ?? 0;
+    const isWhole = whole.length === slots.length;
+    if (newest?.sequence === 0 && isWhole) return { value: undefined, problems: [] };
+    const value = newest && attempt(() => this.#parse(newest.text));
+    const damage = `${this.path} is damaged`;
+    if (value === undefined) {
+      return {
+        value,
+        problems: [damage, "it starts anew, and the damaged file is kept as .damaged"],
+      };
     }
-  }
-
-  async #setAside(): Promise<void> {
-    this[Symbol.dispose]();
-    for (const path of [this.path, ...this.#olderPaths()]) {
-      if (exists(path)) await Deno.rename(path, `${path}.damaged`);
-    }
+    return { value, problems: isWhole ? [] : [`${damage}, and an older state is used`] };
   }
 }
 
-const STARTS_ANEW = "it starts anew, and the damaged file is kept as .damaged";
-/** Larger than any state of an older version. */
-const MAX_OLDER_BYTES = 1024 * 1024;
-
-/** `undefined` when there is no such file. @throws {Error} When the system refuses to give it. */
-function readOlderText(path: string): string | undefined {
-  try {
-    const { size, isFile } = Deno.statSync(path);
-    if (!isFile || size > MAX_OLDER_BYTES) return "";
-    return Deno.readTextFileSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw new Error(`Cannot read ${path}`, { cause: error });
-  }
+interface Slot {
+  readonly sequence: number;
+  readonly text: string;
 }
 
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
+/** What is in a slot; empty where nothing was written. */
+function readSlot(file: Deno.FsFile, slot: number): string {
+  const bytes = new Uint8Array(SLOT_BYTES);
+  file.seekSync(slot * SLOT_BYTES, Deno.SeekMode.Start);
+  let length = 0;
+  for (;;) {
+    const count = file.readSync(bytes.subarray(length));
+    // Nothing more at the end of the file, and 0 bytes once the slot is full.
+    if (!count) break;
+    length += count;
   }
+  const end = bytes.indexOf(0);
+  return new TextDecoder().decode(bytes.subarray(0, end === -1 ? length : end));
+}
+
+/** `undefined` when the slot is damaged. */
+function parseSlot(text: string): Slot | undefined {
+  const [, sum, numbered = "", sequence] = /^(\d+) ((\d{1,15}) [^]*)$/.exec(text) ?? [];
+  if (sum !== checksum(numbered)) return undefined;
+  return { sequence: Number(sequence), text: numbered.slice(numbered.indexOf(" ") + 1) };
+}
+
+/** CRC-32, as gzip and Ethernet compute it. */
+function checksum(text: string): string {
+  let sum = 0xffffffff;
+  for (const byte of new TextEncoder().encode(text)) {
+    sum ^= byte;
+    for (let bit = 0; bit < 8; bit++) sum = (sum >>> 1) ^ (sum & 1 ? 0xedb88320 : 0);
+  }
+  return String((sum ^ 0xffffffff) >>> 0);
 }

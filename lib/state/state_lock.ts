@@ -1,5 +1,9 @@
 import { openWritableFile } from "./writable_file.ts";
 
+/** How often a lock is tried that another process looks at, and the time between. */
+const LOCK_TRIES = 10;
+const PAUSE_MS = 5;
+
 /**
  * A lock of a folder, for one process at a time.
  *
@@ -34,6 +38,11 @@ export class FolderLock implements Disposable {
     return this.#file.tryLockSync(true);
   }
 
+  /** Takes the lock from processes that look at it just now, but from none that has taken it. */
+  takeFromLookers(): boolean {
+    return takeFromLookers(this.#file);
+  }
+
   /** Releases the lock, which can be taken again. */
   unlock(): void {
     this.#file.unlockSync();
@@ -45,6 +54,20 @@ export class FolderLock implements Disposable {
     this.unlock();
     this.#file.close();
   }
+}
+
+/**
+ * Takes a file's lock from processes that only look whether it is taken, and share it for a moment
+ * then, but from none that has taken it.
+ */
+export function takeFromLookers(file: Deno.FsFile): boolean {
+  for (let tries = 1; !file.tryLockSync(true); tries++) {
+    const isTaken = !file.tryLockSync(false);
+    if (isTaken || tries === LOCK_TRIES) return false;
+    file.unlockSync();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
+  }
+  return true;
 }
 
 /** Whether a process has locked the folder. */

@@ -10,10 +10,10 @@ import { FolderLock } from "./state_lock.ts";
 export interface PersistentState<T> {
   /** In the words of the log, as the start of a sentence. */
   readonly name: string;
-  /** Grows whenever there is something new to write. */
-  generation(): number;
   /** Continues with a state that was read. */
   adopt(state: T): void;
+  /** Grows whenever there is something new to write: a text may have changed by its time alone. */
+  generation(): number;
   /** The text to be written, brought up to date; `undefined` while there is nothing. */
   text(): string | undefined;
 }
@@ -63,20 +63,15 @@ export class StatePersister<T> {
 
   /** Writes at its intervals until `signal` aborts, and once more then. */
   async run(signal: AbortSignal): Promise<void> {
-    const writing = this.#writeUntil(signal);
-    await abortable(writing, signal).catch(() => {});
-    // A write that hangs must not keep the process from ending.
-    await settlesWithin(writing.then(() => this.#write()), LAST_WRITE_MS);
-    this.#close();
-  }
-
-  async #writeUntil(signal: AbortSignal): Promise<void> {
     for (let delayMs = FIRST_WRITE_MS; !signal.aborted; delayMs = WRITE_INTERVAL_MS) {
       await delay(delayMs, { signal }).catch(() => {});
-      if (signal.aborted) return;
+      if (signal.aborted) break;
       this.#tryLock();
-      await this.#write();
+      await abortable(this.flush(), signal).catch(() => {});
     }
+    // A write that hangs must not keep the process from ending.
+    await settlesWithin(this.flush(), LAST_WRITE_MS);
+    this.#close();
   }
 
   /** Takes the folder when another process has left it, and continues with its state. */
@@ -105,27 +100,22 @@ export class StatePersister<T> {
     return this.#isLocked;
   }
 
-  /** Writes at once; the result says why the state can't be kept, and is empty where it is. */
+  /**
+   * Writes at once; the result says why the state can't be kept, and is empty where it is. One write
+   * at a time: two would take the same slot.
+   */
   async flush(): Promise<string> {
-    await this.#write();
+    await (this.#writing = this.#writing.then(() => this.#writeNow()));
     return this.#problem;
   }
 
-  /** One write at a time: two would take the same slot. */
-  async #write(): Promise<void> {
-    this.#writing = this.#writing.then(() => this.#writeNow());
-    await this.#writing;
-  }
-
+  /** Never throws: no later write would begin. */
   async #writeNow(): Promise<void> {
     if (!this.#isLocked) return;
-    const text = this.#state.text();
-    const generation = this.#state.generation();
-    if (generation === this.#writtenGeneration || text === undefined) return;
     try {
-      if (this.#file.isDeleted) {
-        throw new Error(`${this.#file.path} was deleted; restart the agent to make it anew`);
-      }
+      const text = this.#state.text();
+      const generation = this.#state.generation();
+      if (generation === this.#writtenGeneration || text === undefined) return;
       await this.#file.write(text);
       this.#writtenGeneration = generation;
       this.#setProblem("");

@@ -5,9 +5,11 @@
  * @module
  */
 
-import { jsonFields, parseJson } from "../parse/json.ts";
-import { openWritableFile } from "./writable_file.ts";
+import { attempt } from "../attempt.ts";
+import { jsonFields } from "../parse/json.ts";
 import type { TrafficBytes } from "../types.ts";
+import { RecordFile } from "./record_file.ts";
+import { openWritableFile } from "./writable_file.ts";
 
 /** Totals of the current period to set; absent ones stay. */
 export interface TrafficRequest {
@@ -24,18 +26,18 @@ export interface TrafficAnswer {
 }
 
 const NAME = "month.request";
-/** Each record fills the file, since a sealed process can't shorten it. */
-const RECORD_BYTES = 1024;
+/** An answer with the longest problem, whatever it is made of. */
+const MAX_BYTES = 2048;
 const MAX_PROBLEM_LENGTH = 300;
-const MAX_BYTES = 2 ** 63;
+const MAX_TOTAL_BYTES = 2 ** 63;
 
 /** The file of requests in a state folder. */
 export class TrafficRequestFile implements Disposable {
-  readonly #file: Deno.FsFile;
-  readonly #bytes = new Uint8Array(RECORD_BYTES);
+  readonly #record: RecordFile;
 
-  private constructor(file: Deno.FsFile) {
-    this.#file = file;
+  private constructor(folder: string) {
+    const file = openWritableFile(`${folder}/${NAME}`, { mode: 0o600 });
+    this.#record = new RecordFile(file, { maxBytes: MAX_BYTES });
   }
 
   /**
@@ -44,39 +46,35 @@ export class TrafficRequestFile implements Disposable {
    * @throws {Error} When it can't be made.
    */
   static create(folder: string): TrafficRequestFile {
-    const file = new TrafficRequestFile(openWritableFile(`${folder}/${NAME}`, { mode: 0o600 }));
+    const file = new TrafficRequestFile(folder);
     file.clear();
     return file;
   }
 
-  /** Opens the file of a running agent; `undefined` when it has none, as older versions. */
+  /** Opens the file of a running agent; `undefined` when it has none. */
   static open(folder: string): TrafficRequestFile | undefined {
-    try {
-      Deno.lstatSync(`${folder}/${NAME}`);
-    } catch {
-      return undefined;
-    }
-    return new TrafficRequestFile(openWritableFile(`${folder}/${NAME}`, { mode: 0o600 }));
+    if (attempt(() => Deno.lstatSync(`${folder}/${NAME}`)) === undefined) return undefined;
+    return new TrafficRequestFile(folder);
   }
 
   /** Asks the agent. @throws {Error} When it can't be written. */
   ask({ id, total: { sentBytes, receivedBytes } }: TrafficRequest): void {
-    this.#write(JSON.stringify({ id, sentBytes, receivedBytes }));
+    this.#record.write({ id, sentBytes, receivedBytes });
   }
 
   /** Withdraws a request, or an answer. @throws {Error} When it can't be written. */
   clear(): void {
-    this.#write("");
+    this.#record.clear();
   }
 
   /** Answers a request. @throws {Error} When it can't be written. */
   answer({ id, problem }: TrafficAnswer): void {
-    this.#write(JSON.stringify({ id, problem: problem.slice(0, MAX_PROBLEM_LENGTH) }));
+    this.#record.write({ id, problem: problem.slice(0, MAX_PROBLEM_LENGTH) });
   }
 
   /** The request that waits for an answer; `undefined` when there is none. */
   request(): TrafficRequest | undefined {
-    const { id, sentBytes, receivedBytes, problem } = this.#read();
+    const { id, sentBytes, receivedBytes, problem } = jsonFields(this.#record.read());
     if (typeof id !== "string" || problem !== undefined) return undefined;
     const total = {
       ...(isByteCount(sentBytes) && { sentBytes }),
@@ -87,35 +85,16 @@ export class TrafficRequestFile implements Disposable {
 
   /** The answer to a request; `undefined` before it came. */
   answerTo(wanted: string): TrafficAnswer | undefined {
-    const { id, problem } = this.#read();
+    const { id, problem } = jsonFields(this.#record.read());
     return id === wanted && typeof problem === "string" ? { id, problem } : undefined;
   }
 
   [Symbol.dispose](): void {
-    this.#file.close();
-  }
-
-  #read(): Readonly<Record<string, unknown>> {
-    this.#file.seekSync(0, Deno.SeekMode.Start);
-    const length = this.#file.readSync(this.#bytes) ?? 0;
-    // Most of the time there is nothing.
-    if (this.#bytes[0] !== BRACE) return {};
-    try {
-      return jsonFields(parseJson(new TextDecoder().decode(this.#bytes.subarray(0, length))));
-    } catch {
-      // It is just being written.
-      return {};
-    }
-  }
-
-  #write(text: string): void {
-    this.#file.seekSync(0, Deno.SeekMode.Start);
-    this.#file.writeSync(new TextEncoder().encode(text.padEnd(RECORD_BYTES - 1) + "\n"));
+    this.#record[Symbol.dispose]();
   }
 }
 
-const BRACE = 0x7b;
-
 function isByteCount(value: unknown): value is number {
-  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value < MAX_BYTES;
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 &&
+    value < MAX_TOTAL_BYTES;
 }

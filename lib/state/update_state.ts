@@ -22,8 +22,7 @@ export interface UpdateState {
 /** A version that has failed, and when, in milliseconds since 1970. */
 export interface Rejection {
   readonly version: string;
-  /** `undefined` when an older version of this program has written it. */
-  readonly atMs: number | undefined;
+  readonly atMs: number;
 }
 
 /** After this time the reason why a version did not report may be gone. */
@@ -32,7 +31,7 @@ const REJECTION_MS = 7 * 24 * 60 * 60_000;
 /** Versions that have failed within a week and are not tried again so far. */
 export function rejectedVersions(failed: readonly Rejection[], nowMs: number): string[] {
   // A clock that was set back must not make a rejection last.
-  return failed.filter(({ atMs = -Infinity }) => Math.abs(nowMs - atMs) < REJECTION_MS)
+  return failed.filter(({ atMs }) => Math.abs(nowMs - atMs) < REJECTION_MS)
     .map(({ version }) => version);
 }
 
@@ -42,14 +41,7 @@ const VERSION = 1;
 
 /** The state as it is written. */
 export function formatUpdateState({ trial, failed }: UpdateState): string {
-  const kept = failed.slice(-MAX_FAILED);
-  return JSON.stringify({
-    version: VERSION,
-    ...(trial && { trial }),
-    // Two lists, since older programs read the first, after a roll-back for example.
-    failed: kept.map(({ version }) => version),
-    failedAtMs: kept.map(({ atMs }) => atMs ?? null),
-  }) + "\n";
+  return JSON.stringify({ version: VERSION, trial, failed: failed.slice(-MAX_FAILED) }) + "\n";
 }
 
 /**
@@ -58,19 +50,18 @@ export function formatUpdateState({ trial, failed }: UpdateState): string {
  * @throws {SyntaxError} When it is anything else.
  */
 export function parseUpdateState(text: string): UpdateState {
-  const { version, trial, failed, failedAtMs } = jsonFields(parseJson(text));
+  const { version, trial, failed } = jsonFields(parseJson(text));
   if (version !== VERSION) throw unreadable("version");
   if (!Array.isArray(failed) || failed.length > MAX_FAILED) throw unreadable("failed");
   return {
     ...(trial !== undefined && { trial: parseTrial(jsonFields(trial)) }),
-    failed: failed.map((it, index) => {
-      const atMs: unknown = Array.isArray(failedAtMs) ? failedAtMs[index] : undefined;
-      return {
-        version: words(it, "failed"),
-        atMs: typeof atMs === "number" ? atMs : undefined,
-      };
-    }),
+    failed: failed.map((it) => parseRejection(jsonFields(it))),
   };
+}
+
+function parseRejection({ version, atMs }: JsonObject): Rejection {
+  if (typeof atMs !== "number") throw unreadable("atMs");
+  return { version: words(version, "failed"), atMs };
 }
 
 function parseTrial(trial: JsonObject): Trial {

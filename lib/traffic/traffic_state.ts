@@ -22,7 +22,7 @@ export interface TrafficState {
   readonly others: readonly PeriodBaseline[];
   /** The last counters of each interface. */
   readonly interfaces: ReadonlyMap<string, TrafficBytes>;
-  /** Indexes of these interfaces on this boot, where they are known; empty in older states. */
+  /** Indexes of these interfaces on this boot, where they are known. */
   readonly indexes: ReadonlyMap<string, number>;
 }
 
@@ -73,7 +73,7 @@ export function parseTrafficState(text: string): TrafficState {
   if (!Array.isArray(others) || others.length > MAX_OTHER_PERIODS) throw parseError("others");
   const interfaces = Object.entries(parseObject(state.interfaces, "interfaces"));
   if (interfaces.length > MAX_KEPT_INTERFACES) throw parseError("interfaces");
-  const indexes = Object.entries(parseObject(state.indexes ?? {}, "indexes"));
+  const indexes = Object.entries(parseObject(state.indexes, "indexes"));
   if (indexes.length > MAX_KEPT_INTERFACES) throw parseError("indexes");
   return {
     day: parseInteger(state.day, { name: "day", min: 1, max: 31 }),

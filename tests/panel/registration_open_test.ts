@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describeError } from "../../lib/log/log.ts";
-import { formatKnownNodes } from "../../lib/panel/node_store.ts";
+import { NodeStore } from "../../lib/panel/node_store.ts";
 import { openRegistration } from "../../lib/panel/registration.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { configOf } from "../metrics/config_of.ts";
@@ -35,9 +35,10 @@ async function withFolder(use: (folder: string) => Promise<void>): Promise<void>
   }
 }
 
-function saveNode(folder: string, endpoint: string): void {
-  const node = { endpoint, uuid: "u", token: "known" };
-  Deno.writeTextFileSync(`${folder}/state/auto-discovery.json`, formatKnownNodes([node]));
+async function saveNode(folder: string, endpoint: string): Promise<void> {
+  using store = new NodeStore(`${folder}/state`, { ignoreDamage: false });
+  await store.open();
+  await store.save({ endpoint, uuid: "u", token: "known" });
 }
 
 Deno.test("openRegistration() imports the node of the file that gets the copy, and keeps it there", async () => {
@@ -68,14 +69,14 @@ Deno.test("openRegistration() throws when no node can be saved, unless there is 
       "its token can't be saved",
     );
     assertStringIncludes(describeError(error), "which --auto-discovery-file names");
-    saveNode(folder, "http://panel.example");
+    await saveNode(folder, "http://panel.example");
     assertEquals(await findToken({ folder, args }), "known");
   });
 });
 
 Deno.test("openRegistration() takes a damaged file for none with --rediscover only", async () => {
   await withFolder(async (folder) => {
-    Deno.writeTextFileSync(`${folder}/state/auto-discovery.json`, "{");
+    Deno.writeTextFileSync(`${folder}/state/auto-discovery.state`, "{");
     await assertRejects(() => findToken({ folder }), Error, "it is damaged");
     await withRawServer(async (peer) => {
       while (await peer.request() !== undefined) {

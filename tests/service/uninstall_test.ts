@@ -22,7 +22,7 @@ Deno.test("uninstall() with --print shows what would be removed, and changes not
   const program = `/opt/${NAME}/${NAME}`;
   // Of this list everything is there, and nothing else.
   for (
-    const path of [`${program}.old`, `${program}.update/update.json`, `/var/lib/${NAME}/state`]
+    const path of [`${program}.old`, `${program}.update/update.state`, `/var/lib/${NAME}/state`]
   ) {
     fake.write(path, "");
   }

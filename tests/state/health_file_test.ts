@@ -1,8 +1,9 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { FakeTime } from "../fake_time.ts";
 import { openBelow } from "../open_below.ts";
-import { HealthFile } from "../../lib/state/health_file.ts";
+import { HealthFile, type PanelHealth, PROBLEM_PARTS } from "../../lib/state/health_file.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
+import { collectedLog } from "../log/collected_log.ts";
 import { acceptAt } from "./accept_at.ts";
 import { ABOUT, withFolder } from "./health_folder.ts";
 
@@ -43,7 +44,7 @@ Deno.test("HealthFile.open() makes a folder and a file that all may read", async
 
 Deno.test("HealthFile.open() writes over the longer record that an agent has left", async () => {
   await withFolder((folder) => {
-    Deno.writeTextFileSync(`${folder}/health`, "x".repeat(9000));
+    Deno.writeTextFileSync(`${folder}/health`, "x".repeat(20_000));
     const file = HealthFile.open([folder], ABOUT);
     assertEquals(readHealth([folder])?.version, "1.2.3");
     file?.close();
@@ -69,7 +70,7 @@ Deno.test("HealthFile's lock can be held by nobody who may only read", async () 
   });
 });
 
-Deno.test("HealthFile holds the lock that older updaters look at, too", async () => {
+Deno.test("HealthFile holds the lock of the file too, for users who may not open the other", async () => {
   await withFolder((folder) => {
     const file = HealthFile.open([folder], ABOUT);
     using theirs = Deno.openSync(`${folder}/health`);
@@ -77,6 +78,8 @@ Deno.test("HealthFile holds the lock that older updaters look at, too", async ()
     file?.close();
   });
 });
+
+const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 
 /** An agent that seals itself; run apart, since the seal holds for good. */
 const SEALED = `
@@ -104,7 +107,7 @@ Deno.test({
     try {
       const soonestMs = Date.now();
       const child = new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--no-prompt", "--no-check", program, folder],
+        args: ["run", "-A", "--no-prompt", "--no-check", `--config=${CONFIG}`, program, folder],
         stdin: "piped",
         stdout: "piped",
       }).spawn();
@@ -203,42 +206,89 @@ Deno.test("HealthFile.open() takes the next folder where it can't have the lock'
   });
 });
 
+/** What `HealthFile.open()` says, without the time. */
+async function said(act: () => void): Promise<string[]> {
+  const log = await collectedLog(() => Promise.resolve(act()));
+  return log.map((line) => line.replace(/^\S+ /, ""));
+}
+
+/** What it says of folders in which it makes no file. */
+async function refusal(...folders: readonly string[]): Promise<string[]> {
+  return await said(() => assertEquals(HealthFile.open(folders, ABOUT), undefined));
+}
+
 Deno.test({
-  name: "HealthFile.open() takes no folder of another user",
+  name: "HealthFile.open() takes no folder of another user, and says so",
   ignore: Deno.uid() !== 0,
   fn: () =>
-    withFolder((folder) => {
+    withFolder(async (folder) => {
       Deno.chownSync(folder, 65534, 65534);
-      assertEquals(HealthFile.open([folder], ABOUT), undefined);
+      assertEquals(await refusal(folder), [
+        `warning agent: No health file: ${folder} belongs to another user`,
+        `warning agent: \`health\` and \`status\` can't see this agent: ${folder} belongs to another user`,
+      ]);
       assertEquals([...Deno.readDirSync(folder)], []);
     }),
 });
 
 Deno.test("HealthFile.open() follows no link that somebody has put there", async () => {
-  await withFolder((parent) => {
+  await withFolder(async (parent) => {
     Deno.mkdirSync(`${parent}/theirs`);
     Deno.symlinkSync(`${parent}/theirs`, `${parent}/run`);
-    assertEquals(HealthFile.open([`${parent}/run`], ABOUT), undefined);
+    assertMatch((await refusal(`${parent}/run`))[0] ?? "", /No health file: .*\/run is no folder/);
     assertEquals([...Deno.readDirSync(`${parent}/theirs`)], []);
   });
 });
 
-Deno.test("HealthFile.open() takes no folder that others can write to", async () => {
-  await withFolder((folder) => {
+Deno.test("HealthFile.open() takes no folder that others can write to, says so, and takes the next", async () => {
+  await withFolder(async (parent) => {
+    const folder = `${parent}/open`;
+    Deno.mkdirSync(folder);
     for (const mode of [0o777, 0o1777, 0o775, 0o757]) {
       Deno.chmodSync(folder, mode);
-      assertEquals(HealthFile.open([folder], ABOUT), undefined);
+      const log = await said(() => {
+        const file = HealthFile.open([folder, `${parent}/own`], ABOUT);
+        assertEquals(file?.path, `${parent}/own/health`);
+        file?.close();
+      });
+      assertEquals(log, [`warning agent: No health file: other users may write to ${folder}`]);
     }
     assertEquals([...Deno.readDirSync(folder)], []);
   });
 });
 
 Deno.test("HealthFile.open() writes to nothing that a link in its folder leads to", async () => {
-  await withFolder((folder) => {
+  await withFolder(async (folder) => {
     Deno.writeTextFileSync(`${folder}/theirs`, "as it was");
     Deno.symlinkSync("theirs", `${folder}/health`);
-    assertEquals(HealthFile.open([folder], ABOUT), undefined);
+    await refusal(folder);
     assertEquals(Deno.readTextFileSync(`${folder}/theirs`), "as it was");
+  });
+});
+
+Deno.test("HealthFile.open() takes the next folder where the memory of the first is full, or does without", async () => {
+  const { prototype } = Deno.FsFile;
+  const { writeSync } = prototype;
+  await withFolder(async (parent) => {
+    let full = `${parent}/full`;
+    prototype.writeSync = function (bytes) {
+      const isFull = openBelow(full).length > 0;
+      if (isFull) throw new Error("No space left on device (os error 28)");
+      return writeSync.call(this, bytes);
+    };
+    try {
+      const file = HealthFile.open([`${parent}/full`, `${parent}/next`], ABOUT);
+      assertEquals(file?.path, `${parent}/next/health`);
+      file?.close();
+      full = parent;
+      const [line] = await refusal(`${parent}/full`, `${parent}/next`);
+      assertMatch(
+        line ?? "",
+        /can't see this agent: .*full\/health: No space.*next\/health: No space/,
+      );
+    } finally {
+      prototype.writeSync = writeSync;
+    }
   });
 });
 
@@ -280,15 +330,15 @@ Deno.test("HealthFile writes no secret, and cuts its texts after that", async ()
   });
 });
 
-Deno.test("HealthFile keeps eight panels, with the next report if not at once, and cuts each text", async () => {
+Deno.test("HealthFile keeps sixteen panels, with the next report if not at once, and cuts each text", async () => {
   await withFolder((folder) => {
     const file = HealthFile.open([folder], ABOUT);
     const panel = { sinceMs: 1, failures: 0, probes: 0 };
-    const panels = Array.from({ length: 9 }, (_, at) => ({ ...panel, panel: `${at}` }));
+    const panels = Array.from({ length: 17 }, (_, at) => ({ ...panel, panel: `${at}` }));
     file?.setPanels(panels, { now: false });
     assertEquals(readHealth([folder])?.panels, []);
     file?.accepted(1000);
-    assertEquals(readHealth([folder])?.panels.map((it) => it.panel).join(""), "01234567");
+    assertEquals(readHealth([folder])?.panels.length, 16);
     file?.setSeal("s".repeat(301));
     assertEquals(readHealth([folder])?.seal.length, 300);
     file?.setProblem("ping", "p".repeat(301));
@@ -310,17 +360,50 @@ Deno.test("HealthFile keeps the state of each panel, whatever is in its texts", 
       probes: 5,
     };
     file?.setPanels([panel], { now: true });
-    const probes = { kinds: {}, lastMinute: 0, lost: 0, shortConnections: 0 };
     assertEquals(readHealth([folder])?.panels, [{
       ...panel,
-      ...probes,
+      kinds: {},
       error: { text: "坏了  \ud800", atMs: 4 },
     }]);
-    const long = { ...panel, error: { text: "长".repeat(5000), atMs: 4 } };
-    file?.setPanels(Array.from({ length: 20 }, () => long), { now: true });
-    assertEquals(readHealth([folder])?.panels, [], "they don't fit");
-    file?.setPanels([long], { now: true });
-    assertEquals(readHealth([folder])?.panels[0]?.error?.text.length, 300);
     file?.close();
   });
 });
+
+/** The longest record that an agent can have, whose texts have so many bytes a character. */
+function longPanels(count: number, character: string): PanelHealth[] {
+  const sinceMs = Date.UTC(2100, 0);
+  const many = Number.MAX_SAFE_INTEGER;
+  return Array.from({ length: count }, (_, at) => ({
+    panel: `${at}.example/`.padEnd(300, "a"),
+    transport: "v2 WebSocket",
+    ...{ sinceMs, acceptedAtMs: sinceMs, failures: many, probes: many, shortConnections: many },
+    ...{ kinds: { icmp: many, tcp: many, http: many }, lastMinute: many, lost: many },
+    error: { text: character.repeat(5000), atMs: sinceMs },
+  }));
+}
+
+for (const [name, character] of Object.entries({ Latin: "x", Chinese: "长", controls: "\u0001" })) {
+  Deno.test(`HealthFile cuts texts until all panels fit, and drops none (${name})`, async () => {
+    await withFolder((folder) => {
+      const file = HealthFile.open([folder], ABOUT);
+      file?.setSeal(character.repeat(5000));
+      for (const part of PROBLEM_PARTS) file?.setProblem(part, character.repeat(5000));
+      const lengths: number[] = [1, 8, 16].map((count) => {
+        file?.setPanels(longPanels(count, character), { now: true });
+        const written = JSON.parse(Deno.readTextFileSync(`${folder}/health`));
+        const { panels, problems } = readHealth([folder]) ?? {};
+        assertEquals([panels?.length, problems?.length], [count, PROBLEM_PARTS.length]);
+        assertEquals(panels?.[0]?.panel.length, 300, "a name stays whole");
+        return written.panels[0].error.text.length;
+      });
+      assertEquals(lengths, LENGTHS[name]);
+      file?.close();
+    });
+  });
+}
+
+const LENGTHS: Record<string, number[]> = {
+  Latin: [300, 300, 100],
+  Chinese: [300, 100, 20],
+  controls: [300, 100, 20],
+};

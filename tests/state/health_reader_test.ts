@@ -1,4 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { statusJson, statusText } from "../../lib/cli/status.ts";
 import {
   type Health,
   isReporting,
@@ -62,9 +64,9 @@ Deno.test("isReporting() and reportingPanels() know of nothing where no agent ru
 
 Deno.test("readHealth() goes by the lock of the file where there is no private one", async () => {
   await withFolder((folder) => {
-    const record = { pid: 1, intervalMs: 1, ...ABOUT };
-    for (const more of [{}, { hasPrivateLock: true }]) {
-      Deno.writeTextFileSync(`${folder}/health`, JSON.stringify({ ...record, ...more }));
+    const record = { pid: 1, intervalMs: 1, seal: "", ...ABOUT };
+    Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(record));
+    {
       using agents = Deno.openSync(`${folder}/health`);
       assert(agents.tryLockSync(true));
       assertEquals(readHealth([folder])?.isRunning, true);
@@ -144,7 +146,7 @@ Deno.test({
   ignore: Deno.uid() !== 0,
   fn: () =>
     withFolder((folder) => {
-      const record = { pid: 1, intervalMs: 1, ...ABOUT, hasPrivateLock: true };
+      const record = { pid: 1, intervalMs: 1, seal: "", ...ABOUT };
       Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(record));
       const path = `${folder}/health.lock`;
       using lock = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
@@ -183,7 +185,10 @@ Deno.test("readHealth() gives texts that act on no terminal", async () => {
 
 Deno.test("readHealth() says of an agent that was killed that it does not run", async () => {
   await withFolder((folder) => {
-    Deno.writeTextFileSync(`${folder}/health`, JSON.stringify({ pid: 1, intervalMs: 1, ...ABOUT }));
+    Deno.writeTextFileSync(
+      `${folder}/health`,
+      JSON.stringify({ pid: 1, intervalMs: 1, seal: "", ...ABOUT }),
+    );
     assertEquals(readHealth([folder])?.isRunning, false);
     // Nor because others look at it just now.
     const looks = ["health", "health.lock"].map((name) => {
@@ -192,11 +197,7 @@ Deno.test("readHealth() says of an agent that was killed that it does not run", 
       return file;
     });
     Deno.chmodSync(`${folder}/health.lock`, 0o600);
-    for (const hasPrivateLock of [false, true]) {
-      const record = { pid: 1, intervalMs: 1, ...ABOUT, hasPrivateLock };
-      Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(record));
-      assertEquals(readHealth([folder])?.isRunning, false);
-    }
+    assertEquals(readHealth([folder])?.isRunning, false);
     for (const file of looks) file.close();
   });
 });
@@ -205,7 +206,7 @@ Deno.test("readHealth() follows no link, and waits for no pipe", async () => {
   await withFolder(async (folder) => {
     Deno.writeTextFileSync(
       `${folder}/elsewhere`,
-      JSON.stringify({ pid: 1, intervalMs: 1, ...ABOUT }),
+      JSON.stringify({ pid: 1, intervalMs: 1, seal: "", ...ABOUT }),
     );
     Deno.symlinkSync("elsewhere", `${folder}/health`);
     assertEquals(readHealth([folder]), undefined);
@@ -227,21 +228,20 @@ Deno.test("readHealth() takes nothing that no agent has written", async () => {
 Deno.test("readHealth() takes what each part of a record is, and nothing else", async () => {
   await withFolder((folder) => {
     const panel = { panel: "p", sinceMs: 1 };
-    const good = { pid: 1, intervalMs: 1, version: "1", panels: [panel] };
+    const good = { pid: 1, intervalMs: 1, version: "1", seal: "", panels: [panel] };
     const read = (changes: object) => {
       Deno.writeTextFileSync(`${folder}/health`, JSON.stringify({ ...good, ...changes }));
       return readHealth([folder]);
     };
-    const nothing = { transport: undefined, acceptedAtMs: undefined, error: undefined };
-    const none = { failures: 0, probes: 0, kinds: {}, lastMinute: 0, lost: 0, shortConnections: 0 };
-    assertEquals(read({})?.panels, [{ ...panel, ...nothing, ...none }]);
+    const none = { failures: 0, probes: 0, kinds: {} };
+    assertEquals(read({})?.panels, [{ ...panel, ...none, transport: undefined, error: undefined }]);
     const counts = { failures: 1, probes: 2, lastMinute: 3, lost: 4, shortConnections: 5 };
     const all = { ...panel, ...counts, transport: "v2 POST", acceptedAtMs: 6 };
     const rest = { kinds: { icmp: 1, tcp: 2, http: 3 }, error: { text: "no", atMs: 7 } };
     assertEquals(read({ panels: [{ ...all, ...rest }] })?.panels, [{ ...all, ...rest }]);
     const odd = { transport: 1, failures: "1", error: { text: "no" }, kinds: { icmp: "1", x: 1 } };
     assertEquals(read({ panels: [{ ...panel, ...odd }] })?.panels, [
-      { ...panel, ...nothing, ...none },
+      { ...panel, ...none, transport: undefined, error: undefined },
     ]);
     const problem = { part: "metrics", text: "no", sinceMs: 1 };
     const parts = ["registration", "state", "ping", "metrics", "gpu", "authorities"];
@@ -256,11 +256,60 @@ Deno.test("readHealth() takes what each part of a record is, and nothing else", 
     }];
     assertEquals(read({ problems: unknown, panels: 1 })?.problems, []);
     assertEquals(read({ problems: "x", startedAtMs: "1" })?.startedAtMs, undefined);
+    for (const lost of [{ panel: "p" }, { sinceMs: 1 }, { ...panel, sinceMs: 1e300 }, 1, null]) {
+      assertEquals(read({ panels: [lost, panel] })?.panels.length, 1);
+    }
+    assertEquals(read({ acceptedAtMs: "1" })?.acceptedAtMs, undefined);
     const wrong = [
       ...[{ isStopped: true }, { pid: "1" }, { version: 1 }, { intervalMs: "1" }, { seal: 1 }],
-      ...[{ acceptedAtMs: "1" }, { panels: [{ panel: "p" }] }, { panels: [{ sinceMs: 1 }] }],
-      { seal: "x".repeat(8192) },
+      ...[{ pid: undefined }, { seal: "x".repeat(16 * 1024) }],
     ];
     for (const changes of wrong) assertEquals(read(changes), undefined, JSON.stringify(changes));
+  });
+});
+
+/** A value of any kind, in place of any part of a record. */
+const ANYTHING = fc.oneof(
+  fc.jsonValue({ maxDepth: 2 }),
+  fc.constantFrom(1e300, -1e300, -0, 8.64e15 + 1, "\x1b[2J", "\u202e", {}, [], [[]], null),
+);
+
+function recordOf(fields: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<object> {
+  return fc.record(fields, { requiredKeys: [] });
+}
+
+Deno.test("readHealth() gives what `status` can show, whatever an agent has written", async () => {
+  const number = fc.oneof(fc.nat(), ANYTHING);
+  const text = fc.oneof(fc.string(), ANYTHING);
+  const panel = recordOf({
+    ...{ panel: text, transport: text, sinceMs: number, acceptedAtMs: number, failures: number },
+    ...{ probes: number, lastMinute: number, lost: number, shortConnections: number },
+    kinds: recordOf({ icmp: number, tcp: number, http: number, __proto__: ANYTHING }),
+    error: fc.oneof(recordOf({ text, atMs: number }), ANYTHING),
+  });
+  const problem = recordOf({
+    part: fc.constantFrom("ping", "state", "x"),
+    text,
+    sinceMs: number,
+  });
+  const list = (item: fc.Arbitrary<object>) =>
+    fc.oneof(fc.array(fc.oneof(item, ANYTHING)), ANYTHING);
+  await withFolder((folder) => {
+    const agent = recordOf({
+      startedAtMs: number,
+      acceptedAtMs: number,
+      panels: list(panel),
+      problems: list(problem),
+    });
+    fc.assert(fc.property(agent, (fields) => {
+      const record = { pid: 1, version: "1", intervalMs: 1000, seal: "", ...fields };
+      Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(record));
+      const health = readHealth([folder]);
+      assert(health !== undefined);
+      const status = { health, memoryBytes: undefined, service: undefined, nowMs: 0 };
+      // deno-lint-ignore no-control-regex
+      assert(!/[\x00-\x09\x0b-\x1f\u202e]/.test(statusText(status)));
+      JSON.parse(statusJson(status));
+    }));
   });
 });

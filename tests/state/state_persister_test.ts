@@ -119,6 +119,20 @@ Deno.test("StatePersister writes nothing while there is nothing new", async () =
   assertEquals(world.onDisk(), undefined);
 });
 
+Deno.test("StatePersister goes on after a look at the state that failed", async () => {
+  await using world = new World();
+  await world.start();
+  const { number } = world;
+  number.text = () => {
+    throw new Error("no look at it");
+  };
+  await world.until(() => world.problem === "no look at it");
+  number.text = () => "8";
+  number.set(8);
+  await world.until(() => world.problem === undefined);
+  assertEquals(world.onDisk(), 8);
+});
+
 Deno.test("StatePersister.open() opens everything that is needed to write later", async () => {
   await using world = new World();
   await leave(world.folder, 1);

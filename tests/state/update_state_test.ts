@@ -20,7 +20,7 @@ const TRIAL = {
 Deno.test("parseUpdateState() reads what formatUpdateState() has written", () => {
   const states: UpdateState[] = [
     { failed: [] },
-    { failed: [{ version: "1.2.4", atMs: 1 }, { version: "1.2.5", atMs: undefined }] },
+    { failed: [{ version: "1.2.4", atMs: 1 }, { version: "1.2.5", atMs: 2 }] },
     { failed: [], trial: TRIAL },
     { failed: [{ version: "1.3.0", atMs: 2 }], trial: { ...TRIAL, isReturning: true } },
   ];
@@ -36,33 +36,25 @@ Deno.test("formatUpdateState() forgets the versions that failed first", () => {
   assertEquals([kept.length, kept[0]?.version, kept.at(-1)?.version], [50, "1.0.20", "1.0.69"]);
 });
 
-Deno.test("parseUpdateState() reads what older programs wrote, and they what it writes", () => {
-  const old = '{"version":1,"failed":["1.3.0"]}';
-  assertEquals(parseUpdateState(old), { failed: [{ version: "1.3.0", atMs: undefined }] });
-  const text = formatUpdateState({ failed: [{ version: "1.3.0", atMs: 5 }] });
-  assertEquals(JSON.parse(text), { version: 1, failed: ["1.3.0"], failedAtMs: [5] });
-});
-
 Deno.test("rejectedVersions() forgets a version after a week, by a clock that was set back too", () => {
   const day = 24 * 60 * 60_000;
-  const failed = [
-    { version: "1.3.0", atMs: 30 * day },
-    { version: "1.3.1", atMs: undefined },
-  ];
+  const failed = [{ version: "1.3.0", atMs: 30 * day }];
   assertEquals(rejectedVersions(failed, 37 * day - 1), ["1.3.0"]);
   assertEquals(rejectedVersions(failed, 37 * day), []);
   assertEquals(rejectedVersions(failed, 23 * day), []);
 });
 
 Deno.test("parseUpdateState() refuses what is wrong by one field", () => {
-  const good = { version: 1, failed: ["1.0.0"], trial: TRIAL };
+  const good = { version: 1, failed: [{ version: "1.0.0", atMs: 1 }], trial: TRIAL };
   parseUpdateState(JSON.stringify(good));
   const damages = [
     { version: 2 },
     { failed: "1.0.0" },
     { failed: [1] },
-    { failed: [""] },
-    { failed: Array(51).fill("1.0.0") },
+    { failed: ["1.0.0"] },
+    { failed: [{ version: "", atMs: 1 }] },
+    { failed: [{ version: "1.0.0" }] },
+    { failed: Array(51).fill(good.failed[0]) },
     { trial: null },
     { trial: { ...TRIAL, sha256: "ab" } },
     { trial: { ...TRIAL, sha256: `${TRIAL.sha256}a` } },

@@ -2,41 +2,50 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { openWritableFile } from "../../lib/state/writable_file.ts";
 import { openBelow } from "../open_below.ts";
 
-/** Runs `test` while the first look at a file finds nothing, and another process is there since. */
-function whileAnotherCreates(path: string, create: () => void, test: () => void): void {
-  const { lstatSync } = Deno;
-  Deno.lstatSync = (looked) => {
-    Deno.lstatSync = lstatSync;
-    assertEquals(looked, path);
-    create();
-    throw new Deno.errors.NotFound("not yet");
-  };
-  try {
-    test();
-  } finally {
-    Deno.lstatSync = lstatSync;
-  }
-}
-
-Deno.test("openWritableFile() opens the file that another process created just now", () => {
+Deno.test("openWritableFile() opens what is there, and makes what is not for its owner alone", () => {
   const folder = Deno.makeTempDirSync({ prefix: "writable-file-" });
   const path = `${folder}/file`;
-  whileAnotherCreates(path, () => Deno.writeTextFileSync(path, "theirs"), () => {
+  for (const text of ["one", "two"]) {
     using file = openWritableFile(path, { mode: 0o600 });
-    file.writeSync(new TextEncoder().encode("o"));
-  });
-  assertEquals(Deno.readTextFileSync(path), "oheirs");
+    file.writeSync(new TextEncoder().encode(text[0]));
+    assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+    Deno.writeTextFileSync(path, text, { append: true });
+  }
+  assertEquals(Deno.readTextFileSync(path), "tonetwo");
   assertEquals(openBelow(folder), [], "nothing stays open");
   Deno.removeSync(folder, { recursive: true });
 });
 
-Deno.test("openWritableFile() follows no link that appeared just now", () => {
+Deno.test("openWritableFile() follows no link", () => {
   const folder = Deno.makeTempDirSync({ prefix: "writable-file-" });
   const path = `${folder}/file`;
-  whileAnotherCreates(path, () => Deno.symlinkSync(`${folder}/elsewhere`, path), () => {
+  for (const target of ["elsewhere", "theirs"]) {
+    Deno.symlinkSync(`${folder}/${target}`, path);
     assertThrows(() => openWritableFile(path, { mode: 0o600 }), Error, "it is no regular file");
-  });
-  assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["file"]);
+    Deno.removeSync(path);
+    Deno.writeTextFileSync(`${folder}/theirs`, "as it was");
+  }
+  assertEquals(Deno.readTextFileSync(`${folder}/theirs`), "as it was");
+  assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["theirs"]);
+  Deno.removeSync(folder, { recursive: true });
+});
+
+Deno.test("openWritableFile() waits for no pipe", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "writable-file-" });
+  const path = `${folder}/file`;
+  await new Deno.Command("mkfifo", { args: [path] }).output();
+  assertThrows(() => openWritableFile(path, { mode: 0o600 }), Error, "it is no regular file");
+  const { lstatSync } = Deno;
+  Deno.lstatSync = (looked) => {
+    Deno.lstatSync = lstatSync;
+    return { ...lstatSync(looked), isFile: true };
+  };
+  try {
+    // One that was put there just now.
+    assertThrows(() => openWritableFile(path, { mode: 0o600 }), Error, "it is no regular file");
+  } finally {
+    Deno.lstatSync = lstatSync;
+  }
   assertEquals(openBelow(folder), [], "nothing stays open");
   Deno.removeSync(folder, { recursive: true });
 });

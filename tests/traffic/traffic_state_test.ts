@@ -119,11 +119,6 @@ Deno.test("parseTrafficState() throws nothing but a SyntaxError", () => {
   onlySyntaxErrors(interfaces, [formatTrafficState(STATE)]);
 });
 
-Deno.test("parseTrafficState() reads a state without indexes, as older versions wrote it", () => {
-  const { indexes: _, ...older } = JSON.parse(formatTrafficState(STATE));
-  assertEquals(parseTrafficState(JSON.stringify(older)), { ...STATE, indexes: new Map() });
-});
-
 Deno.test("formatTrafficState() writes what other versions of the program read", () => {
   assertEquals(JSON.parse(formatTrafficState(STATE)), {
     ...{ version: 1, day: 15, bootId: STATE.bootId, passed: [10, 2 ** 60] },

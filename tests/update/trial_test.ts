@@ -40,7 +40,7 @@ async function countedOutcomeOf(
     const left: (Partial<Health> | undefined)[] = [{ version: "1.2.3" }, ...printed];
     const trial = new TrialRun({
       files: new ProgramFiles(path),
-      state: new StateFile(folder, { name: "state.json", parse: parseUpdateState }),
+      state: new StateFile(folder, { name: "state", parse: parseUpdateState }),
       agent: {
         health() {
           looks++;

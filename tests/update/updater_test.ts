@@ -704,11 +704,10 @@ Deno.test("performUpdate() rolls back when a trial was interrupted too often", a
     ...{ from: "1.2.3", to: "1.3.0", sha256: sha256(new TextEncoder().encode(PROGRAM)) },
     ...{ resumes: 2, isReturning: false },
   };
-  Deno.mkdirSync(`${world.path}.update`);
-  Deno.writeTextFileSync(
-    `${world.path}.update/update.json`,
-    JSON.stringify({ version: 1, trial, failed: [] }),
-  );
+  {
+    using state = world.parts().state;
+    await state.write(formatUpdateState({ trial, failed: [] }));
+  }
   const steps: UpdateStep[] = [];
   assertEquals((await world.run(steps)).kind, "rolled back");
   assertEquals(steps, ["rolling back", "rolled back"]);

@@ -1,0 +1,54 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { RecordFile } from "../../lib/state/record_file.ts";
+
+/** Gives a test two handles of one file, as two processes have them. */
+function withTwo(use: (one: RecordFile, other: RecordFile, path: string) => void): void {
+  const path = Deno.makeTempFileSync();
+  const open = () =>
+    new RecordFile(Deno.openSync(path, { read: true, write: true }), { maxBytes: 100 });
+  try {
+    using one = open();
+    using other = open();
+    use(one, other, path);
+  } finally {
+    Deno.removeSync(path);
+  }
+}
+
+Deno.test("RecordFile carries records both ways, whichever is longer", () => {
+  withTwo((one, other) => {
+    const records = fc.array(fc.record({ text: fc.string({ unit: "grapheme", maxLength: 12 }) }));
+    fc.assert(fc.property(records, (list) => {
+      for (const record of list) {
+        for (const [from, to] of [[one, other], [other, one]] as const) {
+          assert(from.write(record));
+          assertEquals(to.read(), record);
+        }
+      }
+      one.clear();
+      assertEquals([one.read(), other.read()], [undefined, undefined]);
+    }));
+  });
+});
+
+Deno.test("RecordFile.write() leaves the record that is there where a longer one does not fit", () => {
+  withTwo((one, other, path) => {
+    const fits = { a: "ä".repeat(46) };
+    assert(one.write(fits));
+    assertEquals(Deno.statSync(path).size, 100);
+    assert(!one.write({ a: "x".repeat(93) }));
+    assertEquals(other.read(), fits);
+    assert(one.write({ a: "longer" }, (key, value) => key === "a" ? "cut" : value));
+    assertEquals(other.read(), { a: "cut" });
+  });
+});
+
+Deno.test("RecordFile.read() gives nothing for what is no record", () => {
+  withTwo((one, _, path) => {
+    for (const text of ["", " ", "[1]", "1", '{"a":', '{"a":1}x', " {}", "\0{}", "{".repeat(200)]) {
+      Deno.writeTextFileSync(path, text);
+      assertEquals(one.read(), undefined, text);
+    }
+  });
+});
