@@ -121,7 +121,8 @@ export async function install(
   const trial = await beginTrial(plan, context, before);
   const mayReturn = isTrial || trial !== undefined;
   const folder = system.root + plan.service.runtimeFolder;
-  let results: PanelResult[];
+  let refusal: string | undefined;
+  let isRefused: boolean;
   try {
     await applySteps(prepare, system, signal);
     const sinceMs = Date.now();
@@ -135,28 +136,29 @@ export async function install(
     if (beside !== undefined) system.printLine(`  ${beside}`);
     system.printLine(`Waiting up to ${LIMIT} for the first accepted report …`);
     const panels = [config, ...config.furtherPanels].map(panelName);
-    results = await waitForReports(
+    const results = await waitForReports(
       { folder, sinceMs, panels, before: trial && before },
       signal,
     );
+    refusal = printResults(results, system);
+    for (const { part, text } of readHealth([folder])?.problems ?? []) {
+      system.printLine(`Note: ${part} does not work, which stops no reports: ${text}`);
+    }
+    isRefused = trial !== undefined && isWorse(trial, results);
+    if (refusal !== undefined) {
+      await printLastLog(plan.service.name, context, { signal, isTrial: mayReturn });
+    }
   } catch (error) {
     if (trial === undefined) throw error;
     if (signal.aborted) system.printLine("Interrupted.");
     await rollBack(trial, context);
     throw new Error("Cannot install, and the installation before is back", { cause: error });
   }
-  const refusal = printResults(results, system);
-  for (const { part, text } of readHealth([folder])?.problems ?? []) {
-    system.printLine(`Note: ${part} does not work, which stops no reports: ${text}`);
+  if (trial !== undefined && isRefused) {
+    await rollBack(trial, context);
+    return `${refusal}; the installation before is back`;
   }
-  if (refusal !== undefined) {
-    await printLastLog(plan.service.name, context, { signal, isTrial: mayReturn });
-    if (trial !== undefined && isWorse(trial, results)) {
-      await rollBack(trial, context);
-      return `${refusal}; the installation before is back`;
-    }
-    if (isTrial) return refusal;
-  }
+  if (refusal !== undefined && isTrial) return refusal;
   if (trial !== undefined) await discardFiles(trial.saved);
   if (mayReturn) printSummary(plan, config, context);
   return refusal;

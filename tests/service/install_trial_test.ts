@@ -237,22 +237,26 @@ Deno.test("install() returns to the installation before when a step fails, or it
   assertEquals(machine.printed.includes("Interrupted."), false, "nobody has interrupted it");
   assertEquals(machine.content(), before);
 
-  const user = new AbortController();
-  const { system } = machine;
-  const interrupted = {
-    ...system,
-    printLine(line: string) {
-      system.printLine(line);
-      if (line.startsWith("Waiting")) user.abort(new Error("Ctrl-C"));
-      if (line.startsWith("Putting")) machine.up.add("one.example");
-    },
-  };
-  const config = configOf(["install", "-i", "9"], { root: machine.root });
-  machine.up.delete("one.example");
-  await assertRejects(() => installNow(config, interrupted, { signal: user.signal }), Error);
-  assertEquals(machine.content(), before);
-  assertStringIncludes(machine.printed.join("\n"), "Interrupted.");
-  assertStringIncludes(machine.printed.at(-1) ?? "", "It is back, and the panel accepts");
+  // While it waits for a report, and while the log of a refused configuration is being read.
+  for (const moment of ["Waiting", "one.example has accepted no report"]) {
+    const user = new AbortController();
+    const { system } = machine;
+    const interrupted = {
+      ...system,
+      printLine(line: string) {
+        system.printLine(line);
+        if (line.startsWith(moment)) user.abort(new Error("Ctrl-C"));
+        if (line.startsWith("Putting")) machine.up.add("one.example");
+      },
+    };
+    const config = configOf(["install", "-i", "9"], { root: machine.root });
+    machine.up.delete("one.example");
+    machine.printed.length = 0;
+    await assertRejects(() => installNow(config, interrupted, { signal: user.signal }), Error);
+    assertEquals(machine.content(), before, moment);
+    assertStringIncludes(machine.printed.join("\n"), "Interrupted.");
+    assertStringIncludes(machine.printed.at(-1) ?? "", "It is back, and the panel accepts");
+  }
 });
 
 Deno.test("install() says whether the installation before reports again, also of older agents", async () => {
