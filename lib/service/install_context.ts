@@ -22,6 +22,8 @@ export interface InstallContext {
   readonly kind: ManagerKind;
   readonly manager: ServiceManager;
   readonly paths: ServicePaths;
+  /** Where the program is installed: as asked, as before, or the default. */
+  readonly programFolder: string;
   readonly user: ServiceUser;
   /** The Deno that runs a portable build; `undefined` for a compiled program. */
   readonly deno: string | undefined;
@@ -72,15 +74,38 @@ export function trustedDeno(path: string, { user }: { user: string }): string {
   return real;
 }
 
+/**
+ * Root's timer and root's shells run the program from there.
+ *
+ * @throws {UsageError} When another user can replace what is in the folder.
+ */
+export function requireRootsFolder(folder: string, { root }: TargetSystem): void {
+  let present = root + folder;
+  while (!pathExists(present)) present = dirname(present);
+  const part = changeablePart(present) ?? changeablePart(Deno.realPathSync(present));
+  if (part === undefined) return;
+  throw new UsageError(
+    `Cannot install as root below ${folder}: users other than root can change ${part}; choose an ` +
+      "--install-dir that only root can change, or install without root",
+  );
+}
+
 /** The file or the folder above it that other users than root, and than this one, can change. */
 export function changeablePart(path: string): string | undefined {
   return parentsOf(path).find((part) => {
-    const { uid, gid, mode, isDirectory } = Deno.statSync(part);
-    if (uid !== 0 && uid !== Deno.uid()) return true;
+    // A link's owner can lead it elsewhere.
+    if (isAnothers(Deno.lstatSync(part))) return true;
+    const info = Deno.statSync(part);
+    if (isAnothers(info)) return true;
+    const { gid, mode, isDirectory } = info;
     // In a sticky folder, such as /tmp, only owners replace their files.
     if (isDirectory && ((mode ?? 0) & 0o1000) !== 0) return false;
     return ((mode ?? 0) & (gid === 0 ? 0o002 : 0o022)) !== 0;
   });
+}
+
+function isAnothers({ uid }: Deno.FileInfo): boolean {
+  return uid !== 0 && uid !== Deno.uid();
 }
 
 /** A full path and all folders above it, the deepest first. */
@@ -123,6 +148,11 @@ export async function readInstallContext(
     : packaged === undefined
     ? readInstallRecord(root + paths.record)
     : packagedRecord();
+  const programFolder = config.installDir || dirname(previous?.program ?? "") ||
+    paths.programFolder;
+  if (scope === "system" && !isOther && packaged === undefined) {
+    requireRootsFolder(programFolder, system);
+  }
   const user = await serviceUser(
     { service: serviceName, asRoot: asRoot ?? previous?.user === "root", system },
     signal,
@@ -139,6 +169,7 @@ export async function readInstallContext(
     kind,
     manager,
     paths,
+    programFolder,
     user,
     sandbox: isSystemd && scope === "system" && !print
       ? await detectSandbox(system, signal)

@@ -124,10 +124,9 @@ function dropInSteps(text: string): Step[] {
 
 /** Describes the service, from the options and the previous installation. */
 function planService(config: Config, context: InstallContext): ServicePlan {
-  const { system, scope, kind, paths, user, previous, deno } = context;
-  const { installDir, serviceName, explicitOptions } = config;
-  const folder = installDir || dirname(previous?.program ?? "") || paths.programFolder;
-  const program = `${folder}/${serviceName}`;
+  const { system, scope, kind, paths, programFolder, user, deno } = context;
+  const { serviceName, explicitOptions } = config;
+  const program = `${programFolder}/${serviceName}`;
   // As root only with a Deno of root's.
   const mayUpdate = scope === "user" || context.changeableDeno === undefined;
   const isUpdated = config.autoUpdate && !config.pin && knowsReleases(config) &&

@@ -1,5 +1,6 @@
 import { attempt } from "../attempt.ts";
-import { removeIfExists, syncFile, syncFolder, writeToDisk } from "../state/atomic_write.ts";
+import { removeIfExists, syncFolder } from "../state/atomic_write.ts";
+import { createOwnedFile, type FileOwner, setFolderOwner } from "../host/owned_file.ts";
 import { runTools, type ToolCommand, toolLine } from "../host/tool_runner.ts";
 import { redactSecrets } from "../log/redact.ts";
 import { dirname } from "../parse/path.ts";
@@ -109,8 +110,10 @@ async function applyStep(
   switch (step.do) {
     case "folder":
       await Deno.mkdir(path, { recursive: true });
-      await Deno.chmod(path, step.mode);
-      return await changeOwner(path, step, { system, signal });
+      return await setFolderOwner(path, {
+        mode: step.mode,
+        owner: await ownerOf(step, { system, signal }),
+      });
     case "file":
     case "copy":
       return await replaceFile(path, step, { system, signal });
@@ -137,15 +140,12 @@ async function replaceFile(
   }
   const fresh = `${path}.new`;
   await Deno.mkdir(dirname(path), { recursive: true });
-  // Private until it has its owner.
-  if (step.do === "file") await writeToDisk(fresh, { text: step.text, mode: step.mode & 0o700 });
-  else {
-    await removeIfExists(fresh);
-    await Deno.copyFile(step.from, fresh);
-  }
-  await changeOwner(fresh, step, { system, signal });
-  await Deno.chmod(fresh, step.mode);
-  await syncFile(fresh);
+  await removeIfExists(fresh);
+  await createOwnedFile(fresh, {
+    content: step.do === "file" ? step.text : { copyOf: step.from },
+    mode: step.mode,
+    owner: await ownerOf(step, { system, signal }),
+  });
   await Deno.rename(fresh, path);
   await syncFolder(dirname(path));
 }
@@ -155,15 +155,13 @@ function isSameFile(...paths: [one: string, other: string]): boolean {
   return a !== undefined && a.dev === b?.dev && a.ino === b.ino;
 }
 
-/** Asks the system for the ids, since users may come from other sources than /etc/passwd. */
-async function changeOwner(
-  path: string,
+/** Asks the system for the ids, since not all users stand in /etc/passwd. */
+async function ownerOf(
   { owner, groupOf }: { owner?: string; groupOf?: string },
   { system: { tools }, signal }: { system: TargetSystem; signal: AbortSignal },
-): Promise<void> {
-  if (owner !== undefined) {
-    await Deno.chown(path, await idOf(owner, "-u"), await idOf(owner, "-g"));
-  } else if (groupOf !== undefined) await Deno.chown(path, null, await idOf(groupOf, "-g"));
+): Promise<FileOwner | undefined> {
+  if (owner !== undefined) return { uid: await idOf(owner, "-u"), gid: await idOf(owner, "-g") };
+  return groupOf === undefined ? undefined : { gid: await idOf(groupOf, "-g") };
 
   async function idOf(user: string, flag: "-u" | "-g"): Promise<number> {
     const { code, output } = await tools.run({ tool: "id", args: [flag, user] }, { signal });

@@ -1,21 +1,3 @@
-import { writeAll } from "../io/write_all.ts";
-
-/**
- * Replaces a file and brings it to the disk. A link at its place is replaced and not followed: root
- * may write here, in a folder of another user.
- *
- * @throws {Error} When it can't be written.
- */
-export async function writeToDisk(
-  path: string,
-  { text, mode }: { text: string; mode: number },
-): Promise<void> {
-  await removeIfExists(path);
-  using file = await Deno.open(path, { write: true, createNew: true, mode });
-  await writeAll(file, new TextEncoder().encode(text));
-  await file.sync();
-}
-
 /**
  * Gives a file a second name in place of whatever has it: as a link, else as a copy with its owner
  * and mode. A symbolic link is copied, not followed.

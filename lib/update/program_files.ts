@@ -1,4 +1,5 @@
-import { linkOrCopy, removeIfExists, syncFile, syncFolder } from "../state/atomic_write.ts";
+import { finishFile } from "../host/owned_file.ts";
+import { linkOrCopy, removeIfExists, syncFolder } from "../state/atomic_write.ts";
 import { dirname } from "../parse/path.ts";
 
 /**
@@ -59,9 +60,10 @@ export class ProgramFiles {
    */
   async finishStaged(): Promise<void> {
     const { mode, uid, gid } = await Deno.stat(this.path);
-    if (Deno.uid() === 0) await Deno.chown(this.stagedPath, uid, gid);
-    await Deno.chmod(this.stagedPath, (mode ?? 0o755) & 0o777);
-    await syncFile(this.stagedPath);
+    await finishFile(this.stagedPath, {
+      mode: (mode ?? 0o755) & 0o777,
+      owner: Deno.uid() === 0 ? { uid, gid } : undefined,
+    });
   }
 
   /** Removes unfinished files. */

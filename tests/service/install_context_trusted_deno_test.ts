@@ -1,6 +1,12 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { lchownSync } from "node:fs";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import { changeablePart, trustedDeno } from "../../lib/service/install_context.ts";
+import {
+  changeablePart,
+  requireRootsFolder,
+  trustedDeno,
+} from "../../lib/service/install_context.ts";
+import { configOf, FakeSystem, installNow, USERS } from "./fake_system.ts";
 
 Deno.test("trustedDeno() refuses a Deno that the service's user can't access", async () => {
   const folder = await Deno.realPath(await Deno.makeTempDir());
@@ -94,4 +100,35 @@ Deno.test("changeablePart() takes files of root and of the user who installs, an
     Object.assign(Deno, { uid });
     await Deno.remove(path, { recursive: true });
   }
+});
+
+Deno.test("requireRootsFolder() refuses a folder below one that another user can change", async () => {
+  if (Deno.uid() !== 0) return console.log("skipped: only root gives files away");
+  await using fake = new FakeSystem({
+    folders: ["srv/agents", "srv/roots", "run/openrc"],
+    fakes: { ...USERS, "rc-service": "" },
+  });
+  const { system, root } = fake;
+  requireRootsFolder("/srv/agents/not/made/yet", system);
+  Deno.chownSync(`${root}/srv/agents`, 4711, 4711);
+  // A link of that user's, in a folder where everybody may have one.
+  Deno.mkdirSync(`${root}/srv/tmp`);
+  Deno.chmodSync(`${root}/srv/tmp`, 0o1777);
+  for (const [name, uid] of [["theirs", 4711], ["roots", 0]] as const) {
+    Deno.symlinkSync(`${root}/srv/roots`, `${root}/srv/tmp/${name}`);
+    lchownSync(`${root}/srv/tmp/${name}`, uid, uid);
+  }
+  requireRootsFolder("/srv/roots", system);
+  requireRootsFolder("/srv/tmp/roots/x", system);
+  for (const folder of ["/srv/agents", "/srv/agents/not/made/yet", "/srv/tmp/theirs/x"]) {
+    assertThrows(
+      () => requireRootsFolder(folder, system),
+      UsageError,
+      `Cannot install as root below ${folder}: users other than root can change ${root}/srv/`,
+    );
+  }
+  const before = fake.tree();
+  const words = ["install", "-e", "https://p.example", "-t", "t", "--install-dir", "/srv/agents/x"];
+  await assertRejects(() => installNow(configOf(words), system), UsageError, "below /srv/agents/x");
+  assertEquals(fake.tree(), before, "nothing was written");
 });

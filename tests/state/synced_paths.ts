@@ -1,3 +1,5 @@
+import { type FileHandle, open as openHandle } from "node:fs/promises";
+
 /** Paths that `use` brings to the disk, in order; those of folders end with a slash. */
 export async function syncedPaths(use: () => Promise<unknown>): Promise<string[]> {
   const synced: string[] = [];
@@ -15,9 +17,20 @@ export async function syncedPaths(use: () => Promise<unknown>): Promise<string[]
     synced.push(this.statSync().isDirectory ? `${path}/` : path);
     await sync.call(this);
   };
+  // Node's handles have one prototype, which their module does not export.
+  const any = await openHandle("/dev/null");
+  const handles: FileHandle = Object.getPrototypeOf(any);
+  await any.close();
+  const { sync: syncHandle } = handles;
+  handles.sync = async function (): Promise<void> {
+    const path = await Deno.readLink(`/proc/self/fd/${this.fd}`);
+    synced.push((await this.stat()).isDirectory() ? `${path}/` : path);
+    await syncHandle.call(this);
+  };
   try {
     await use();
   } finally {
+    handles.sync = syncHandle;
     prototype.sync = sync;
     Deno.open = open;
   }

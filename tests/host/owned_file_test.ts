@@ -1,0 +1,134 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { type FileHandle, open } from "node:fs/promises";
+import {
+  createOwnedFile,
+  type FileOwner,
+  finishFile,
+  setFolderOwner,
+} from "../../lib/host/owned_file.ts";
+import { openBelow } from "../open_below.ts";
+
+const IS_ROOT = Deno.uid() === 0;
+/** Ids that no file of a test has otherwise; only root gives files away. */
+const OWNER: FileOwner | undefined = IS_ROOT ? { uid: 4711, gid: 4712 } : undefined;
+
+/** A folder whose other user replaces its files. */
+class SharedFolder implements Disposable {
+  readonly path = Deno.makeTempDirSync();
+  readonly file = `${this.path}/file.new`;
+  /** A file of root's elsewhere. */
+  readonly victim = `${this.path}/victim`;
+
+  constructor() {
+    Deno.writeTextFileSync(this.victim, "secret", { mode: 0o600 });
+  }
+
+  /** Puts a link to the victim at the file's place. */
+  swap(): void {
+    Deno.renameSync(this.file, `${this.path}/moved`);
+    Deno.symlinkSync("victim", this.file);
+  }
+
+  /** The victim's owner, mode and text. */
+  state(): [uid: number | null, mode: number, text: string] {
+    const { uid, mode } = Deno.statSync(this.victim);
+    return [uid, (mode ?? 0) & 0o777, Deno.readTextFileSync(this.victim)];
+  }
+
+  [Symbol.dispose](): void {
+    assertEquals(openBelow(this.path), [], "nothing stays open");
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
+
+/** Runs `use`, and `meanwhile` right before a descriptor gets its mode. */
+async function beforeMode(meanwhile: () => void, use: () => Promise<void>): Promise<void> {
+  const any = await open("/dev/null");
+  const handles: FileHandle = Object.getPrototypeOf(any);
+  await any.close();
+  const { chmod } = handles;
+  handles.chmod = async function (mode): Promise<void> {
+    meanwhile();
+    await chmod.call(this, mode);
+  };
+  try {
+    await use();
+  } finally {
+    handles.chmod = chmod;
+  }
+}
+
+Deno.test("createOwnedFile() writes a text or a copy, with its mode and owner", async () => {
+  using folder = new SharedFolder();
+  const large = "x".repeat(700_000);
+  Deno.writeTextFileSync(`${folder.path}/source`, large);
+  for (const content of ["text", { copyOf: `${folder.path}/source` }]) {
+    await createOwnedFile(folder.file, { content, mode: 0o751, owner: OWNER });
+    assertEquals(Deno.readTextFileSync(folder.file), content === "text" ? "text" : large);
+    const { mode, uid, gid } = Deno.statSync(folder.file);
+    assertEquals((mode ?? 0) & 0o7777, 0o751);
+    if (IS_ROOT) assertEquals([uid, gid], [4711, 4712]);
+    await assertRejects(
+      () => createOwnedFile(folder.file, { content, mode: 0o644 }),
+      Error,
+      "EEXIST",
+    );
+    Deno.removeSync(folder.file);
+  }
+});
+
+Deno.test("createOwnedFile() is private until it has its mode, and changes no other file", async () => {
+  using folder = new SharedFolder();
+  const before = folder.state();
+  let mode = 0;
+  await beforeMode(() => {
+    mode = (Deno.statSync(folder.file).mode ?? 0) & 0o777;
+    folder.swap();
+  }, () => createOwnedFile(folder.file, { content: "text", mode: 0o755, owner: OWNER }));
+  assertEquals(mode, 0o600);
+  assertEquals(folder.state(), before);
+  // By its path, as without the descriptor, it is changed.
+  Deno.chmodSync(folder.file, 0o755);
+  assertEquals(folder.state()[1], 0o755);
+});
+
+Deno.test("createOwnedFile() follows no link at its place", async () => {
+  using folder = new SharedFolder();
+  const before = folder.state();
+  Deno.symlinkSync("victim", folder.file);
+  await assertRejects(() => createOwnedFile(folder.file, { content: "text", mode: 0o755 }), Error);
+  Deno.removeSync(folder.file);
+  Deno.symlinkSync("missing", folder.file);
+  await assertRejects(() => createOwnedFile(folder.file, { content: "text", mode: 0o755 }), Error);
+  assertEquals(folder.state(), before);
+});
+
+Deno.test("finishFile() changes only the file that the caller has created", async () => {
+  using folder = new SharedFolder();
+  const before = folder.state();
+  Deno.writeTextFileSync(folder.file, "new", { mode: 0o600 });
+  await beforeMode(
+    () => folder.swap(),
+    () => finishFile(folder.file, { mode: 0o755, owner: OWNER }),
+  );
+  assertEquals((Deno.statSync(`${folder.path}/moved`).mode ?? 0) & 0o777, 0o755);
+  // A link, and a second name of another file.
+  await assertRejects(() => finishFile(folder.file, { mode: 0o755 }), Error);
+  Deno.removeSync(folder.file);
+  Deno.linkSync(folder.victim, folder.file);
+  await assertRejects(() => finishFile(folder.file, { mode: 0o755 }), Error, "was replaced");
+  assertEquals(folder.state(), before);
+});
+
+Deno.test("setFolderOwner() follows no link", async () => {
+  using folder = new SharedFolder();
+  const [inner, link] = [`${folder.path}/inner`, `${folder.path}/link`];
+  Deno.mkdirSync(inner, { mode: 0o755 });
+  Deno.symlinkSync("inner", link);
+  await assertRejects(() => setFolderOwner(link, { mode: 0o700 }), Error);
+  await assertRejects(() => setFolderOwner(folder.victim, { mode: 0o700 }), Error);
+  await setFolderOwner(inner, { mode: 0o701, owner: OWNER });
+  const { mode, uid } = Deno.statSync(inner);
+  assertEquals((mode ?? 0) & 0o777, 0o701);
+  if (IS_ROOT) assertEquals(uid, 4711);
+});
