@@ -7,7 +7,6 @@
  * @module
  */
 
-import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
 import { completions } from "../lib/cli/completions.ts";
 import { licensesText } from "../lib/cli/licenses.ts";
@@ -19,9 +18,15 @@ import {
   type PackageKind,
 } from "../lib/host/this_program.ts";
 import { basename, dirname } from "../lib/parse/path.ts";
-import { EMPTY_CONFIG, PACKAGE_ORIGIN, packagedPlan } from "../lib/service/packaged_service.ts";
+import {
+  EMPTY_CONFIG,
+  PACKAGE_CONDITION,
+  PACKAGE_ORIGIN,
+  packagedPlan,
+} from "../lib/service/packaged_service.ts";
 import { DESCRIPTION } from "../lib/service/service_manager.ts";
 import { systemdUnit } from "../lib/service/systemd.ts";
+import { signedVersion } from "../lib/update/checksums.ts";
 import { PROGRAM } from "../lib/version.ts";
 import { checksumLines } from "./compile.ts";
 import { PORTABLE_NAME } from "./portable.ts";
@@ -65,13 +70,14 @@ export interface PackageFile {
 
 if (import.meta.main) {
   try {
-    const { values } = parseArgs({
-      args: [...Deno.args],
-      options: { version: { type: "string" } },
-    });
+    const [unknown] = Deno.args;
+    if (unknown !== undefined) {
+      throw new Error(`Cannot use ${unknown}: packages have the version that was compiled`);
+    }
     const env = Deno.env.toObject();
-    const info = await programInfo(Deno.cwd(), { env, version: values.version });
-    for (const path of await makePackages(info, { dist: `${Deno.cwd()}/dist`, env })) {
+    const dist = `${Deno.cwd()}/dist`;
+    const info = await programInfo(Deno.cwd(), { env, version: await compiledVersion(dist) });
+    for (const path of await makePackages(info, { dist, env })) {
       console.log(path);
     }
   } catch (error) {
@@ -98,6 +104,17 @@ export async function makePackages(
   }
   await addChecksums(dist, made);
   return made;
+}
+
+/**
+ * The version of the programs in `dist`, by their list of checksums.
+ *
+ * @throws {Error} When there is none.
+ */
+export async function compiledVersion(dist: string): Promise<string> {
+  const version = signedVersion(await Deno.readTextFile(`${dist}/SHA256SUMS`).catch(() => ""));
+  if (version !== undefined) return version;
+  throw new Error("Cannot pack: dist/SHA256SUMS names no version; run `deno task compile` first");
 }
 
 /** Packs one package into `dist`, and returns its path. @throws {Error} When nfpm fails. */
@@ -149,7 +166,7 @@ export function packageFiles(
     ...PACKAGE_KINDS.map((kind) => file(PACKAGE_MARKER, `${kind}\n`, { kind })),
     file(
       `/usr/lib/systemd/system/${PROGRAM}.service`,
-      systemdUnit(plan, { origin: PACKAGE_ORIGIN }),
+      systemdUnit(plan, { origin: PACKAGE_ORIGIN, condition: PACKAGE_CONDITION }),
     ),
     file(
       `/usr/lib/sysusers.d/${PROGRAM}.conf`,

@@ -28,6 +28,13 @@ export const PACKAGE_ORIGIN = `Part of a package; \`systemctl edit ${PROGRAM}\` 
 /** The configuration of a package, before `install`. */
 export const EMPTY_CONFIG = "{}\n";
 
+/**
+ * Whether the service of a package has a panel: in its configuration, or in a variable of a drop-in.
+ * Without one it would be started again and again. From systemd 243 on.
+ */
+export const PACKAGE_CONDITION =
+  `[ -n "$AGENT_ENDPOINT$AGENT_PANELS" ] || ! grep -qx "{}" /etc/${PROGRAM}/config.json`;
+
 /** The drop-in with the settings that one machine needs beyond the package's unit. */
 export const PACKAGED_DROP_IN = `/etc/systemd/system/${PROGRAM}.service.d/install.conf`;
 

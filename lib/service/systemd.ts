@@ -95,8 +95,14 @@ function systemdPath(path: string): string {
 /** Waits for the network; a user's manager has no such targets. */
 const ONLINE = ["Wants=network-online.target", "After=network-online.target"];
 
-/** The unit of the agent, `NAME.service`; `origin` is its first comment. */
-export function systemdUnit(plan: ServicePlan, { origin = ORIGIN } = {}): string {
+/**
+ * The unit of the agent, `NAME.service`; `origin` is its first comment, and the service is only started
+ * where the shell's `condition` holds, if there is one.
+ */
+export function systemdUnit(
+  plan: ServicePlan,
+  { origin = ORIGIN, condition }: { origin?: string; condition?: string } = {},
+): string {
   const ofSystem = plan.scope === "system";
   return [
     `# ${origin}`,
@@ -107,6 +113,9 @@ export function systemdUnit(plan: ServicePlan, { origin = ORIGIN } = {}): string
     "StartLimitIntervalSec=0",
     "",
     "[Service]",
+    ...(condition === undefined
+      ? []
+      : [`ExecCondition=${commandLine(["/bin/sh", "-c", condition])}`]),
     `ExecStart=${commandLine([plan.program, "--config", plan.config])}`,
     ...environmentLines(environmentOf(plan), plan.environmentFile),
     ...(ofSystem ? [`User=${plan.user}`] : []),

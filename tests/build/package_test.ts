@@ -6,6 +6,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import {
+  compiledVersion,
   findNfpm,
   makePackages,
   NFPM_VERSION,
@@ -17,7 +18,7 @@ import {
 } from "../../build/package.ts";
 import { parseConfigObject } from "../../lib/config/config_file.ts";
 import { PACKAGE_KINDS } from "../../lib/host/this_program.ts";
-import { PACKAGE_ORIGIN } from "../../lib/service/packaged_service.ts";
+import { PACKAGE_CONDITION, PACKAGE_ORIGIN } from "../../lib/service/packaged_service.ts";
 import { ORIGIN } from "../../lib/service/service_manager.ts";
 import { systemdUnit } from "../../lib/service/systemd.ts";
 import { SYSTEM_PLAN } from "../service/service_plans.ts";
@@ -38,11 +39,13 @@ function textOf(path: string, form: PackageSource["form"] = "binary"): string {
 }
 
 Deno.test("packageFiles() has the unit that install writes, for the program in /usr/bin", () => {
-  const expected = systemdUnit({
+  const plan = {
     ...SYSTEM_PLAN,
     program: `/usr/bin/${NAME}`,
     environmentFile: `/etc/${NAME}/environment`,
-  }).replace(ORIGIN, PACKAGE_ORIGIN);
+  };
+  const expected = systemdUnit(plan, { condition: PACKAGE_CONDITION })
+    .replace(ORIGIN, PACKAGE_ORIGIN);
   assertEquals(textOf(`/usr/lib/systemd/system/${NAME}.service`), expected);
   assertStringIncludes(
     textOf(`/usr/lib/systemd/system/${NAME}.service`, "portable"),
@@ -90,6 +93,20 @@ Deno.test("packageFiles() has a configuration that the agent reads", () => {
 Deno.test("packageName() is what apt and dnf call such a file", () => {
   assertEquals(packageName(SOURCE, "deb"), `${NAME}_1.2.3_amd64.deb`);
   assertEquals(packageName({ ...SOURCE, arch: "arm64" }, "rpm"), `${NAME}-1.2.3.aarch64.rpm`);
+});
+
+Deno.test("compiledVersion() is that of the programs in dist, and an error without any", async () => {
+  const dist = await Deno.makeTempDir();
+  try {
+    const compileFirst = "run `deno task compile` first";
+    await assertRejects(() => compiledVersion(dist), Error, compileFirst);
+    await Deno.writeTextFile(`${dist}/SHA256SUMS`, `${"0".repeat(64)}  install.sh\n`);
+    await assertRejects(() => compiledVersion(dist), Error, compileFirst);
+    await Deno.writeTextFile(`${dist}/SHA256SUMS`, "#version=4.5.6-rc.1\n");
+    assertEquals(await compiledVersion(dist), "4.5.6-rc.1");
+  } finally {
+    await Deno.remove(dist, { recursive: true });
+  }
 });
 
 Deno.test("makePackages() says how to get nfpm where there is none", async () => {
