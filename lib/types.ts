@@ -26,16 +26,22 @@ export interface TrafficBytes {
   readonly receivedBytes: number;
 }
 
-/** Traffic of all counted interfaces together. */
-export interface Traffic {
-  /** Total of sent bytes. */
-  sentBytes: number;
-  /** Total of received bytes. */
-  receivedBytes: number;
-  /** Bytes per second since the previous report; absent in the first one. */
-  sentBytesPerSecond?: number;
-  /** Bytes per second since the previous report; absent in the first one. */
-  receivedBytesPerSecond?: number;
+/** Bytes up to a time, in milliseconds of a monotonic clock. */
+export interface TimedBytes extends TrafficBytes {
+  readonly atMs: number;
+}
+
+/** Bytes per second. */
+export interface Speeds {
+  readonly sentBytesPerSecond: number;
+  readonly receivedBytesPerSecond: number;
+}
+
+/** Time of all cores together in any unit, from which their use is computed: it only grows. */
+export interface CpuTime {
+  readonly busy: number;
+  /** Busy and idle. */
+  readonly all: number;
 }
 
 /** Sockets of both families, in every state. */
@@ -55,15 +61,17 @@ export interface Gpu {
   isSuspended?: true;
 }
 
-/** One sample of the machine: the content of a report. */
+/** One sample of the machine, which all panels share. */
 export interface Snapshot {
-  /** 0 to 100 over all cores, since the previous snapshot; since boot in the first one. */
-  cpuPercent?: number;
+  cpuTime?: CpuTime;
   memory?: Usage;
   swap?: Usage;
   disk?: Usage;
   load?: LoadAverage;
-  traffic?: Traffic;
+  /** Totals of all counted interfaces together. */
+  traffic?: TrafficBytes;
+  /** Their bytes since the start, from which speeds are computed. */
+  passed?: TimedBytes;
   connections?: Connections;
   uptimeSeconds?: number;
   processes?: number;
@@ -71,6 +79,14 @@ export interface Snapshot {
   gpus?: readonly Gpu[];
   /** Names of metrics that could not be measured, for the report's message. */
   failures: string[];
+}
+
+/** The content of a report to one panel: a sample, and the rates since its own previous report. */
+export interface Report extends Snapshot {
+  /** 0 to 100 over all cores; since boot in the first report. */
+  cpuPercent?: number | undefined;
+  /** Absent in the first report. */
+  speeds?: Speeds | undefined;
 }
 
 /** Facts that do not change while the machine runs. */

@@ -9,6 +9,7 @@ import { backoffMs } from "../async/backoff.ts";
 import type { Config } from "../config/config.ts";
 import { getLogger } from "../log/log.ts";
 import type { PublicAddresses } from "../metrics/public_addresses.ts";
+import type { Rates } from "../metrics/rates.ts";
 import type { Sampler } from "../metrics/snapshot.ts";
 import { STOP_GRACE_MS } from "../panel/call_timeouts.ts";
 import { type LinkOwner, PanelLink } from "../panel/link.ts";
@@ -32,6 +33,7 @@ const CHANGED = "the transport has changed";
 export interface AgentOptions {
   readonly config: Config;
   readonly sampler: Sampler;
+  readonly rates: Rates;
   /** Asked for its facts at each basic info: cores may come and go. */
   readonly machine: { facts(): MachineFacts };
   readonly addresses: PublicAddresses;
@@ -85,8 +87,8 @@ export class Agent implements LinkOwner {
 
   /** Measures and sends a report; whether the panel has accepted it or was not asked. */
   report(transport: Transport): Promise<boolean> {
-    const { sampler, timer } = this.#options;
-    const report = toWireReport(sampler.take());
+    const { sampler, rates, timer } = this.#options;
+    const report = toWireReport(rates.report(sampler.take()));
     const intervalMs = timer.intervalMs(transport);
     return this.#link.sendReport(report, { transport, intervalMs });
   }

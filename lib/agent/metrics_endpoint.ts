@@ -15,6 +15,7 @@ import { LocalHost } from "../host/local_host.ts";
 import { hostRoots } from "../metrics/open_machine.ts";
 import type { Shell } from "../sandbox/shell.ts";
 import type { Machine } from "../metrics/machine.ts";
+import type { Rates } from "../metrics/rates.ts";
 import type { Sampler } from "../metrics/snapshot.ts";
 import {
   acceptedFormat,
@@ -90,6 +91,7 @@ export class MetricsEndpoint implements Disposable {
   #scrapes = 0;
   #listener: Deno.TcpListener | undefined;
   readonly #probes = new ProbeHistograms();
+  readonly #rates = new Map<string, Rates>();
   readonly #connections = new Set<Deno.TcpConn>();
   /** Why the socket could not be opened at the last try. */
   #reason = "";
@@ -141,8 +143,9 @@ export class MetricsEndpoint implements Disposable {
     return this.#listener === undefined && this.#mayRetry;
   }
 
-  /** Counts the probes of a panel, and makes their targets known. */
-  observe(panel: string): PanelObserver {
+  /** Counts the probes of a panel, and makes their targets and the rates of its reports known. */
+  observe(panel: string, rates: Rates): PanelObserver {
+    this.#rates.set(panel, rates);
     return {
       onProbeTasks: (tasks) => this.#probes.schedule(panel, tasks),
       onProbeOrder: (probe) => this.#probes.define(panel, probe),
@@ -270,6 +273,9 @@ export class MetricsEndpoint implements Disposable {
         atMs: isOld ? Date.now() : Date.now() - ageMs,
         facts: machine.facts(),
         interfaces: new Map(interfaces),
+        rates: new Map(
+          Array.from(this.#rates, ([panel, rates]) => [panel, rates.latest({ maxAgeMs }) ?? {}]),
+        ),
       }),
       ...this.#probes.families(),
       ...agentFamilies(monitors.health(), seal),

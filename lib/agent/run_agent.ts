@@ -16,6 +16,7 @@ import { GPU_SUBJECT } from "../metrics/gpu.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { hostRoots, openMachine, type Platform } from "../metrics/open_machine.ts";
 import { createGetText, PublicAddresses } from "../metrics/public_addresses.ts";
+import { Rates } from "../metrics/rates.ts";
 import { Sampler } from "../metrics/snapshot.ts";
 import { NetDialer } from "../net/dialer.ts";
 import { SystemResolver } from "../net/dns.ts";
@@ -240,7 +241,8 @@ async function reportTo(
   // Only the first one's node may have registered itself, and get another token later.
   const registered = config === agent.config ? registration : undefined;
   if (registered !== undefined && !await registered.find()) return;
-  const observers = [monitors.open(panel), metrics?.observe(panel), registered];
+  const rates = new Rates(agent.sampler.latest?.snapshot);
+  const observers = [monitors.open(panel), metrics?.observe(panel, rates), registered];
   const connection = new PanelConnection(
     registered ?? config,
     config,
@@ -251,6 +253,7 @@ async function reportTo(
   const reporting = new Agent(connection, {
     config,
     sampler: agent.sampler,
+    rates,
     machine,
     addresses: agent.addresses,
     timer: new ReportTimer(config.intervalSeconds, phaseMs),

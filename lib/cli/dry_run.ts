@@ -16,6 +16,7 @@ import type { GpuDecision } from "../metrics/gpu_devices.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { openMachine, type Platform } from "../metrics/open_machine.ts";
 import { createGetText, PublicAddresses } from "../metrics/public_addresses.ts";
+import { Rates } from "../metrics/rates.ts";
 import { takeSnapshot } from "../metrics/snapshot.ts";
 import {
   toWireBasicInfo,
@@ -64,7 +65,7 @@ async function measureTwice(
     const collectors = config.monthRotate === 0
       ? machine.collectors
       : (await import("../traffic/persistent_traffic.ts")).readTraffic(config, machine);
-    takeSnapshot(collectors);
+    const rates = new Rates(takeSnapshot(collectors));
     const [found] = await Promise.all([
       addresses.lookup(signal),
       delay(secondsBetween * 1000, { signal }),
@@ -86,7 +87,7 @@ async function measureTwice(
         version: VERSION,
         withoutNewColumns: false,
       }),
-      report: toWireReport(snapshot),
+      report: toWireReport(rates.report(snapshot)),
       secondsBetween,
       sources: { ...collectedSources(collectors, failures), addresses: addresses.source },
     });

@@ -13,6 +13,7 @@ import type {
   ProbeKind,
   ProbeResult,
   ProbeTask,
+  Report,
   Snapshot,
   TrafficBytes,
 } from "../types.ts";
@@ -34,6 +35,8 @@ export interface ExportedMachine {
   /** Time of the snapshot, in milliseconds since 1970. */
   readonly atMs: number;
   readonly facts: MachineFacts;
+  /** The rates of the last report to each panel, by its name. */
+  readonly rates: ReadonlyMap<string, Pick<Report, "cpuPercent" | "speeds">>;
   /** Counters of the interfaces that count. */
   readonly interfaces: ReadonlyMap<string, TrafficBytes>;
 }
@@ -60,8 +63,8 @@ const GPUS: Table<readonly [index: number, gpu: Gpu]> = {
 
 /** Metrics of the machine. */
 export function machineMetrics(machine: ExportedMachine): MetricFamily[] {
-  const { snapshot, atMs, facts, interfaces } = machine;
-  const { cpuPercent, memory, swap, disk, load, traffic, connections, uptimeSeconds } = snapshot;
+  const { snapshot, atMs, facts, interfaces, rates } = machine;
+  const { memory, swap, disk, load, traffic, connections, uptimeSeconds } = snapshot;
   const devices = (bytes: (counters: TrafficBytes) => number) =>
     [...interfaces].map(([device, counters]) => one(bytes(counters), { device }));
   // Two cards of one name fail by one name.
@@ -71,8 +74,8 @@ export function machineMetrics(machine: ExportedMachine): MetricFamily[] {
   return [
     gauge(
       "komari_cpu_usage_ratio",
-      "Busy time of all cores since the previous report.",
-      cpuPercent && cpuPercent / 100,
+      "Busy time of all cores since the previous report to a panel.",
+      [...rates].map(([panel, { cpuPercent }]) => one(cpuPercent && cpuPercent / 100, { panel })),
     ),
     gauge("node_load1", "1m load average.", load?.oneMinute),
     gauge("node_load5", "5m load average.", load?.fiveMinutes),
@@ -115,10 +118,14 @@ export function machineMetrics(machine: ExportedMachine): MetricFamily[] {
       one(traffic?.receivedBytes, { direction: "receive" }),
       one(traffic?.sentBytes, { direction: "transmit" }),
     ]),
-    gauge("komari_network_bytes_per_second", "Reported network speed.", [
-      one(traffic?.receivedBytesPerSecond, { direction: "receive" }),
-      one(traffic?.sentBytesPerSecond, { direction: "transmit" }),
-    ]),
+    gauge(
+      "komari_network_bytes_per_second",
+      "Network speed since the previous report to a panel.",
+      [...rates].flatMap(([panel, { speeds }]) => [
+        one(speeds?.receivedBytesPerSecond, { direction: "receive", panel }),
+        one(speeds?.sentBytesPerSecond, { direction: "transmit", panel }),
+      ]),
+    ),
     gauge("komari_connections", "Sockets of both IP versions, in every state.", [
       one(connections?.tcp, { protocol: "tcp" }),
       one(connections?.udp, { protocol: "udp" }),

@@ -1,9 +1,10 @@
 import type { Source } from "../host/host.ts";
+import type { CpuTime } from "../types.ts";
 import { type CpuState, parseCpuTicks } from "../parse/proc_stat.ts";
 
 const BUSY = ["user", "nice", "system", "irq", "softirq", "steal"] as const;
 
-/** Measures the utilization of all cores together, from `/proc/stat`. */
+/** Measures the time of all cores together, from `/proc/stat`. */
 export class CpuCollector {
   readonly #stat: Source;
   // One by one instead of their sum: idle and iowait fall on some kernels, steal on some hypervisors,
@@ -18,35 +19,32 @@ export class CpuCollector {
     softirq: new TickCounter(),
     steal: new TickCounter(),
   };
-  #percent: number | undefined;
+  #time: CpuTime = { busy: 0, all: 0 };
 
   constructor(stat: Source) {
     this.#stat = stat;
   }
 
   /**
-   * Percent, 0 to 100, since the previous call; since boot in the first one.
-   *
-   * Keeps the previous value when no time has passed, when a core went offline and took its time
-   * along, and when the idle time is out of range.
+   * Ticks since boot. It keeps the previous value when a core went offline and took its time along,
+   * and when the idle time is out of range.
    *
    * @throws {SyntaxError} When the kernel's text is malformed.
    */
-  collect(): number | undefined {
+  collect(): CpuTime | undefined {
     const text = this.#stat.read();
     if (text === undefined) return undefined;
     const ticks = parseCpuTicks(text);
     // No ratio without it; the next call covers this interval too.
-    if (ticks.idle === undefined) return this.#percent;
+    if (ticks.idle === undefined) return this.#time;
     let busy = 0;
     for (const state of BUSY) busy += Math.max(this.#counters[state].advance(ticks[state]), 0);
     const waiting = Math.max(this.#counters.iowait.advance(ticks.iowait), 0);
     const idle = this.#counters.idle.advance(ticks.idle);
     // A small decrease is jitter of busy cores; more than the elapsed time is a core that went offline.
-    if (busy + waiting + idle <= 0) return this.#percent;
-    // Divided first: a ratio never exceeds 1, but a product may be rounded to above 100.
-    this.#percent = 100 * (busy / (busy + waiting + Math.max(idle, 0)));
-    return this.#percent;
+    if (busy + waiting + idle <= 0) return this.#time;
+    const all = this.#time.all + busy + waiting + Math.max(idle, 0);
+    return this.#time = { busy: this.#time.busy + busy, all };
   }
 }
 

@@ -1,24 +1,24 @@
+import type { CpuTime } from "../types.ts";
 import type { CoreTimes, DarwinHost } from "../host/host_darwin.ts";
 
 const BUSY = ["user", "nice", "sys", "irq"] as const;
 
-/** Measures the utilization of all cores of a Mac together, from `os.cpus()` of `node:os`. */
+/** Measures the time of all cores of a Mac together, from `os.cpus()` of `node:os`. */
 export class DarwinCpuCollector {
   readonly #host: Pick<DarwinHost, "cores">;
   #previous: readonly CoreTimes[] = [];
-  #percent: number | undefined;
+  #time: CpuTime = { busy: 0, all: 0 };
 
   constructor(host: Pick<DarwinHost, "cores">) {
     this.#host = host;
   }
 
   /**
-   * Percent, 0 to 100, since the previous call; since boot in the first one.
+   * Milliseconds since boot.
    *
    * Cores are counted separately, because each core's counters wrap on their own, within 500 days.
-   * Keeps the previous value when no time has passed.
    */
-  collect(): number | undefined {
+  collect(): CpuTime {
     const cores = this.#host.cores();
     let busy = 0;
     let idle = 0;
@@ -28,7 +28,6 @@ export class DarwinCpuCollector {
       idle += Math.max(now.idle - (before?.idle ?? 0), 0);
     });
     this.#previous = cores;
-    if (busy + idle > 0) this.#percent = 100 * (busy / (busy + idle));
-    return this.#percent;
+    return this.#time = { busy: this.#time.busy + busy, all: this.#time.all + busy + idle };
   }
 }

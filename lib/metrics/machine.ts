@@ -106,7 +106,7 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
   const collectors: Collector[] = [
     {
       subject: "CPU use",
-      collect: () => ({ cpuPercent: cpu.collect() }),
+      collect: () => ({ cpuTime: cpu.collect() }),
       sources: () => ({ cpu: `${proc}/stat, between two readings` }),
     },
     {
@@ -129,7 +129,7 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
     },
     {
       subject: NETWORK_SUBJECT,
-      collect: () => ({ traffic: network.collect() }),
+      collect: () => ({ traffic: network.collect(), passed: network.passed }),
       missingPart: () => network.missingPart(),
       sources: () => ({ network: `${net}/dev, of the interfaces below` }),
     },

@@ -74,7 +74,7 @@ export async function openDarwinMachine(
   const collectors: Collector[] = [
     {
       subject: "CPU use",
-      collect: () => ({ cpuPercent: cpu.collect() }),
+      collect: () => ({ cpuTime: cpu.collect() }),
       sources: () => ({ cpu: "os.cpus() of node:os" }),
     },
     {
@@ -101,7 +101,7 @@ export async function openDarwinMachine(
     },
     {
       subject: NETWORK_SUBJECT,
-      collect: () => ({ traffic: network.collect() }),
+      collect: () => ({ traffic: network.collect(), passed: network.passed }),
       sources: () => ({ network: `${DARWIN_COMMANDS.interfaces}, of the interfaces below` }),
     },
     {

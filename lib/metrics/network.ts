@@ -9,7 +9,7 @@ import { type InterfaceTraits, NO_TRAITS } from "../host/interface_traits.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
 import { matchesGlob } from "../parse/glob.ts";
 import { type InterfaceCounters, parseNetDev } from "../parse/net_dev.ts";
-import type { Traffic } from "../types.ts";
+import type { TimedBytes, TrafficBytes } from "../types.ts";
 import {
   decideInterface,
   type InterfaceDecision,
@@ -88,6 +88,7 @@ export class NetworkCollector {
   readonly #undecided = new Set<TrackedInterface>();
   /** Bytes of all counted interfaces. */
   readonly total = new TrafficTotal();
+  #passed: TimedBytes | undefined;
   /** Those that count although nothing tells what they are. */
   readonly #unknown = new Set<TrackedInterface>();
   #deviceSeen = false;
@@ -135,18 +136,24 @@ export class NetworkCollector {
   }
 
   /**
-   * Totals and rates; `undefined` without `net/dev` and while the first interfaces are undecided.
+   * Totals; `undefined` without `net/dev` and while the first interfaces are undecided.
    *
    * @throws {SyntaxError} When every line of the kernel's text is malformed.
    */
-  collect(): Traffic | undefined {
+  collect(): TrafficBytes | undefined {
     const atMs = this.sample();
-    return atMs === undefined ? undefined : this.total.trafficAt(atMs);
+    if (atMs === undefined) return undefined;
+    this.#passed = this.total.passedAt(atMs);
+    return this.total.bytes();
+  }
+
+  /** What had passed at the last call of {@linkcode collect}. */
+  get passed(): TimedBytes | undefined {
+    return this.#passed;
   }
 
   /**
-   * Updates the total without starting a new interval for the rates. Returns the time of the sample,
-   * or `undefined` as {@linkcode NetworkCollector.collect} does.
+   * Updates the total. Returns the time of the sample, or `undefined` as {@linkcode NetworkCollector.collect} does.
    *
    * @throws {SyntaxError} When every line of the kernel's text is malformed.
    */

@@ -1,5 +1,5 @@
 import type { InterfaceCounters } from "../parse/net_dev.ts";
-import type { Traffic, TrafficBytes } from "../types.ts";
+import type { TimedBytes, TrafficBytes } from "../types.ts";
 
 /** Number of missing interfaces whose counters are kept in case they return. */
 const MAX_GONE = 64;
@@ -51,8 +51,8 @@ interface LastCounters extends Bytes {
  *
  * An interface is its index, and its name only where the index is unknown. It adds its counters when it
  * first appears, and from then on what {@linkcode bytesSince} counts. A missing interface keeps its
- * share; one that returns continues from its last counters. Rates include only bytes of interfaces
- * that were present before, not the counters of new ones.
+ * share; one that returns continues from its last counters. Speeds come from bytes of interfaces that
+ * were present before, not from the counters of new ones.
  */
 export class TrafficTotal {
   readonly #present = new Map<string, LastCounters>();
@@ -61,8 +61,6 @@ export class TrafficTotal {
   readonly #total: Bytes = { sentBytes: 0, receivedBytes: 0 };
   readonly #observed: Bytes = { sentBytes: 0, receivedBytes: 0 };
   #isEmpty = true;
-  #previous: (Bytes & { atMs: number }) | undefined;
-  #rates: Omit<Traffic, keyof Bytes> | undefined;
 
   /** Adds the current counters of an interface; `index` is needed when it first appears. */
   add(now: InterfaceCounters, index?: number): void {
@@ -91,7 +89,7 @@ export class TrafficTotal {
     return this.#isEmpty;
   }
 
-  /** Total bytes; does not affect the rates. */
+  /** Total bytes. */
   bytes(): TrafficBytes {
     return { ...this.#total };
   }
@@ -137,21 +135,9 @@ export class TrafficTotal {
     if (this.#gone.length > MAX_GONE) this.#gone.shift();
   }
 
-  /** Totals at a time of a monotonic clock, and rates since the previous call at another time. */
-  trafficAt(atMs: number): Traffic {
-    const { sentBytes, receivedBytes } = this.#observed;
-    const previous = this.#previous;
-    const elapsedMs = previous === undefined ? 0 : atMs - previous.atMs;
-    if (previous !== undefined && elapsedMs > 0) {
-      this.#rates = {
-        sentBytesPerSecond: (sentBytes - previous.sentBytes) * 1000 / elapsedMs,
-        receivedBytesPerSecond: (receivedBytes - previous.receivedBytes) * 1000 / elapsedMs,
-      };
-    }
-    if (elapsedMs !== 0 || previous === undefined) {
-      this.#previous = { sentBytes, receivedBytes, atMs };
-    }
-    return { ...this.#total, ...this.#rates };
+  /** Bytes of known interfaces up to a time of a monotonic clock, from which speeds are computed. */
+  passedAt(atMs: number): TimedBytes {
+    return { ...this.#observed, atMs };
   }
 
   #all(): LastCounters[] {

@@ -16,6 +16,7 @@ import type {
   MachineFacts,
   ProbeKind,
   ProbeResult,
+  Report,
   Snapshot,
   Usage,
 } from "../types.ts";
@@ -82,34 +83,34 @@ export interface WireBasicInfo {
 }
 
 /**
- * Converts a snapshot to a report.
+ * Converts a report to that of the wire.
  *
  * Unknown values are sent as the lowest value that the panel accepts, since it refuses incomplete
  * reports; `message` names them.
  */
-export function toWireReport(snapshot: Snapshot): WireReport {
-  const { load, traffic, connections, gpus = [] } = snapshot;
+export function toWireReport(report: Report): WireReport {
+  const { load, traffic, speeds, connections, gpus = [] } = report;
   return {
-    cpu: { usage: Math.max(MIN_CPU_PERCENT, decimal(snapshot.cpuPercent, 100)) },
-    ram: toWireUsage(snapshot.memory),
-    swap: toWireUsage(snapshot.swap),
+    cpu: { usage: Math.max(MIN_CPU_PERCENT, decimal(report.cpuPercent, 100)) },
+    ram: toWireUsage(report.memory),
+    swap: toWireUsage(report.swap),
     load: {
       load1: decimal(load?.oneMinute, MAX_LOAD1),
       load5: decimal(load?.fiveMinutes, MAX_LOAD),
       load15: decimal(load?.fifteenMinutes, MAX_LOAD),
     },
-    disk: toWireUsage(snapshot.disk),
+    disk: toWireUsage(report.disk),
     network: {
-      up: count(traffic?.sentBytesPerSecond),
-      down: count(traffic?.receivedBytesPerSecond),
+      up: count(speeds?.sentBytesPerSecond),
+      down: count(speeds?.receivedBytesPerSecond),
       totalUp: count(traffic?.sentBytes),
       totalDown: count(traffic?.receivedBytes),
     },
     connections: { tcp: count(connections?.tcp), udp: count(connections?.udp) },
-    uptime: count(snapshot.uptimeSeconds),
-    process: count(snapshot.processes),
+    uptime: count(report.uptimeSeconds),
+    process: count(report.processes),
     message: truncate(
-      [...snapshot.failures, ...cutValues(snapshot)].join("; "),
+      [...report.failures, ...cutValues(report)].join("; "),
       MAX_MESSAGE_LENGTH,
     ),
     ...(gpus.length > 0 && { gpu: toWireGpu(gpus) }),

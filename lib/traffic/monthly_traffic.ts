@@ -2,7 +2,7 @@ import { attempt } from "../attempt.ts";
 import { getLogger } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { formatByteCount } from "../parse/byte_size.ts";
-import type { Traffic, TrafficBytes } from "../types.ts";
+import type { TrafficBytes } from "../types.ts";
 import {
   addBytes,
   advancePeriods,
@@ -26,6 +26,8 @@ export interface MonthlyTrafficOptions {
   readonly day: number;
   /** Imports the official agent's count since a time; called once, without a state. */
   importOfficial(sinceMs: number): NetStaticSum | undefined;
+  /** Called when another month begins, or continues after a clock that was wrong. */
+  onNewPeriod?(): void;
 }
 
 interface Count extends TrafficCount {
@@ -33,7 +35,7 @@ interface Count extends TrafficCount {
   readonly seen: TrafficBytes;
 }
 
-/** Measures traffic with totals since the last monthly reset; rates are those of the network collector. */
+/** Measures traffic with totals since the last monthly reset. */
 export class MonthlyTraffic {
   readonly #machine: CountedMachine;
   readonly #options: MonthlyTrafficOptions;
@@ -64,15 +66,14 @@ export class MonthlyTraffic {
   }
 
   /**
-   * Totals of the current period, and rates; `undefined` without network data.
+   * Totals of the current period; `undefined` without network data.
    *
    * @throws {SyntaxError} When the kernel's text is malformed.
    */
-  collect(): Traffic | undefined {
-    const traffic = this.#machine.network.collect();
-    if (traffic === undefined) return undefined;
+  collect(): TrafficBytes | undefined {
+    if (this.#machine.network.collect() === undefined) return undefined;
     const { periods, countedBytes } = this.#update();
-    return { ...traffic, ...bytesBetween(periods.current, countedBytes) };
+    return bytesBetween(periods.current, countedBytes);
   }
 
   /** Counts without a report. @throws {SyntaxError} When the kernel's text is malformed. */
@@ -142,6 +143,7 @@ export class MonthlyTraffic {
         : "The clock ran ahead: the traffic of an earlier month continues; later month",
       count,
     );
+    this.#options.onNewPeriod?.();
     return { ...count, periods: advanced };
   }
 

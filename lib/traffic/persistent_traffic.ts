@@ -28,7 +28,12 @@ export interface StoredTraffic {
 /** Creates the count with a reset on `day` of each month; reads and writes nothing yet. */
 export function openMonthlyTraffic(
   config: Config,
-  { day, machine }: { day: number; machine: Machine },
+  { day, machine, onNewPeriod = () => {} }: {
+    day: number;
+    machine: Machine;
+    /** Called when another month begins. */
+    onNewPeriod?: () => void;
+  },
 ): StoredTraffic {
   const file = trafficStateFile(config);
   const isCounted = (name: string) =>
@@ -36,6 +41,7 @@ export function openMonthlyTraffic(
   const traffic = new MonthlyTraffic(machine, {
     day,
     importOfficial: (sinceMs) => importOfficial(file.folder, { sinceMs, isCounted }),
+    onNewPeriod,
   });
   return { file, traffic };
 }
@@ -59,7 +65,12 @@ export async function persistTraffic(
   machine: Machine,
   observer: ProblemObserver | undefined,
 ): Promise<PersistentTraffic> {
-  const { traffic, file } = openMonthlyTraffic(config, { day: config.monthRotate, machine });
+  const { traffic, file } = openMonthlyTraffic(config, {
+    day: config.monthRotate,
+    machine,
+    // A kill before the next write would give the new month's bytes to the old one.
+    onNewPeriod: () => persister.flush(),
+  });
   const persister = new StatePersister(file, {
     name: "The month's traffic",
     generation: () => traffic.generation,
@@ -129,7 +140,7 @@ function withMonth(
       ...collector,
       collect() {
         takeOver();
-        return { traffic: traffic.collect() };
+        return { traffic: traffic.collect(), passed: machine.network.passed };
       },
       sources: () => ({
         ...collector.sources(),

@@ -11,6 +11,7 @@ import { PanelSocket } from "../../lib/panel/panel_socket.ts";
 import type { WireBasicInfo, WireReport } from "../../lib/panel/protocol.ts";
 import type { Transport } from "../../lib/panel/transport.ts";
 import { PublicAddresses } from "../../lib/metrics/public_addresses.ts";
+import { Rates } from "../../lib/metrics/rates.ts";
 import { Sampler } from "../../lib/metrics/snapshot.ts";
 import { RemoteControl } from "../../lib/remote/remote_control.ts";
 import type { Addresses, ProbeResult, ProbeTask } from "../../lib/types.ts";
@@ -110,6 +111,7 @@ class FakeWorld {
     addresses.lookup = () => this.addresses();
     const agent = new Agent(connection, {
       ...{ config, sampler: new Sampler([counter]), addresses, probes, control, signal },
+      rates: new Rates(),
       machine: { facts: () => ({ arch: "amd64", logicalCores: this.cores }) },
       timer: new ReportTimer(config.intervalSeconds),
     });

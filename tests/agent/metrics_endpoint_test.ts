@@ -11,6 +11,7 @@ import { acceptsHost, clientOf, MetricsEndpoint } from "../../lib/agent/metrics_
 import { PanelMonitors } from "../../lib/agent/panel_monitor.ts";
 import { NodeExporter } from "../../lib/exporter/node_exporter.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
+import { Rates } from "../../lib/metrics/rates.ts";
 import { Sampler } from "../../lib/metrics/snapshot.ts";
 import { setUpLog } from "../../lib/log/log.ts";
 import type { ProbeResult } from "../../lib/types.ts";
@@ -349,7 +350,7 @@ Deno.test("MetricsEndpoint includes probes and the state of panels", async () =>
   // Two nodes at one panel have one name, and Prometheus refuses a series that comes twice.
   monitors.open("q.example");
   monitors.open("q.example").onOutcome(failure);
-  const probes = endpoint.observe("p.example");
+  const probes = endpoint.observe("p.example", new Rates());
   probes.onProbeTasks?.([{ id: 1, kind: "icmp", target: "1.1.1.1", intervalSeconds: 60 }]);
   probes.onProbeOrder?.({ id: 2, kind: "tcp", target: "h:443" });
   const result = (taskId: number, valueMs: number): ProbeResult => {

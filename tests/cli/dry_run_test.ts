@@ -9,7 +9,7 @@ import {
   toDryRun,
 } from "../../lib/cli/dry_run.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
-import type { Snapshot } from "../../lib/types.ts";
+import type { Report } from "../../lib/types.ts";
 import { runTrafficSet } from "../../lib/cli/traffic.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
@@ -17,7 +17,7 @@ import { FakeMachine } from "../metrics/fake_machine.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 
-function dryRunOf(snapshot: Snapshot): DryRun {
+function dryRunOf(snapshot: Report): DryRun {
   return {
     basicInfo: toWireBasicInfo({
       facts: { arch: "arm64", osName: "Debian" },
@@ -44,7 +44,8 @@ function dryRunOf(snapshot: Snapshot): DryRun {
 Deno.test("dryRunTable() shows values in units, their source, and each decision with its rule", () => {
   const table = dryRunTable(dryRunOf({
     memory: { totalBytes: 2 ** 31, usedBytes: 1536 },
-    traffic: { sentBytes: 5, receivedBytes: 2 ** 40, sentBytesPerSecond: 1023 },
+    traffic: { sentBytes: 5, receivedBytes: 2 ** 40 },
+    speeds: { sentBytesPerSecond: 1023, receivedBytesPerSecond: 0 },
     failures: ["cannot measure load"],
   }));
   assertMatch(table, /^ {2}Memory +1\.5 KiB of 2\.0 GiB +\/proc\/meminfo, mode htop$/m);
@@ -188,10 +189,8 @@ Deno.test("dryRunTable() shows every value of a report with its unit", () => {
     swap: { totalBytes: 4096, usedBytes: 1024 },
     disk: { totalBytes: 8192, usedBytes: 1024 },
     load: { oneMinute: 1, fiveMinutes: 5, fifteenMinutes: 15 },
-    traffic: {
-      ...{ sentBytes: 5, receivedBytes: 1024 },
-      ...{ sentBytesPerSecond: 6, receivedBytesPerSecond: 7 },
-    },
+    traffic: { sentBytes: 5, receivedBytes: 1024 },
+    speeds: { sentBytesPerSecond: 6, receivedBytesPerSecond: 7 },
     connections: { tcp: 3, udp: 4 },
     uptimeSeconds: 99,
     processes: 7,

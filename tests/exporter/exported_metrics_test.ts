@@ -1,5 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { machineMetrics, ProbeHistograms } from "../../lib/exporter/exported_metrics.ts";
+import {
+  type ExportedMachine,
+  machineMetrics,
+  ProbeHistograms,
+} from "../../lib/exporter/exported_metrics.ts";
 import { formatMetrics, type MetricFamily } from "../../lib/exporter/openmetrics.ts";
 import type { ProbeResult, Snapshot } from "../../lib/types.ts";
 
@@ -7,7 +11,7 @@ function lines(families: readonly MetricFamily[]): string[] {
   return formatMetrics(families, "text").split("\n").filter((line) => /^[^#]/.test(line));
 }
 
-function linesOf(snapshot: Snapshot): string[] {
+function linesOf(snapshot: Snapshot, rates: ExportedMachine["rates"] = new Map()): string[] {
   return lines(machineMetrics({
     snapshot,
     atMs: 1_795_616_763_000,
@@ -16,22 +20,24 @@ function linesOf(snapshot: Snapshot): string[] {
       ...{ virtualization: "kvm", logicalCores: 4 },
     },
     interfaces: new Map([["eth0", { sentBytes: 5, receivedBytes: 6 }]]),
+    rates,
   }));
 }
 
+/** Each panel has its own, over its own interval; one has no report yet. */
+const RATES: ExportedMachine["rates"] = new Map([
+  ["p.example", { cpuPercent: 25, speeds: { sentBytesPerSecond: 1, receivedBytesPerSecond: 2 } }],
+  ["q.example", { cpuPercent: 50, speeds: { sentBytesPerSecond: 3, receivedBytesPerSecond: 4 } }],
+  ["r.example", {}],
+]);
+
 Deno.test("machineMetrics() has the reported values in base units", () => {
   const found = linesOf({
-    cpuPercent: 25,
     memory: { totalBytes: 100, usedBytes: 40 },
     swap: { totalBytes: 50, usedBytes: 10 },
     disk: { totalBytes: 1000, usedBytes: 300 },
     load: { oneMinute: 1.5, fiveMinutes: 2, fifteenMinutes: 3 },
-    traffic: {
-      sentBytes: 7,
-      receivedBytes: 8,
-      sentBytesPerSecond: 1,
-      receivedBytesPerSecond: 2,
-    },
+    traffic: { sentBytes: 7, receivedBytes: 8 },
     connections: { tcp: 3, udp: 4 },
     uptimeSeconds: 63.5,
     processes: 9,
@@ -42,9 +48,10 @@ Deno.test("machineMetrics() has the reported values in base units", () => {
       temperatureCelsius: 71.5,
     }],
     failures: ["cannot measure load"],
-  });
+  }, RATES);
   assertEquals(found, [
-    "komari_cpu_usage_ratio 0.25",
+    'komari_cpu_usage_ratio{panel="p.example"} 0.25',
+    'komari_cpu_usage_ratio{panel="q.example"} 0.5',
     "node_load1 1.5",
     "node_load5 2",
     "node_load15 3",
@@ -60,8 +67,10 @@ Deno.test("machineMetrics() has the reported values in base units", () => {
     'node_network_transmit_bytes_total{device="eth0"} 5',
     'komari_traffic_bytes{direction="receive"} 8',
     'komari_traffic_bytes{direction="transmit"} 7',
-    'komari_network_bytes_per_second{direction="receive"} 2',
-    'komari_network_bytes_per_second{direction="transmit"} 1',
+    'komari_network_bytes_per_second{direction="receive",panel="p.example"} 2',
+    'komari_network_bytes_per_second{direction="transmit",panel="p.example"} 1',
+    'komari_network_bytes_per_second{direction="receive",panel="q.example"} 4',
+    'komari_network_bytes_per_second{direction="transmit",panel="q.example"} 3',
     'komari_connections{protocol="tcp"} 3',
     'komari_connections{protocol="udp"} 4',
     "node_processes_pids 9",

@@ -2,15 +2,18 @@ import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { CoreTimes } from "../../lib/host/host_darwin.ts";
 import { DarwinCpuCollector } from "../../lib/metrics/cpu_darwin.ts";
+import { ratedCpu } from "./rated.ts";
 
 function core(user: number, idle: number, rest: Partial<CoreTimes> = {}): CoreTimes {
   return { user, nice: 0, sys: 0, idle, irq: 0, ...rest };
 }
 
 /** Shows one list of cores after the other, the last one for ever. */
-function cpuOf(...looks: CoreTimes[][]): DarwinCpuCollector {
+function cpuOf(...looks: CoreTimes[][]): () => number | undefined {
   let next = 0;
-  return new DarwinCpuCollector({ cores: () => looks[Math.min(next++, looks.length - 1)] ?? [] });
+  return ratedCpu(
+    new DarwinCpuCollector({ cores: () => looks[Math.min(next++, looks.length - 1)] ?? [] }),
+  );
 }
 
 Deno.test("DarwinCpuCollector.collect() counts since boot, then since the previous call", () => {
@@ -18,20 +21,20 @@ Deno.test("DarwinCpuCollector.collect() counts since boot, then since the previo
     [core(10, 90), core(30, 70)],
     [core(60, 90, { sys: 25, nice: 25 }), core(30, 170)],
   );
-  assertEquals(cpu.collect(), 20);
-  assertEquals(cpu.collect(), 50);
+  assertEquals(cpu(), 20);
+  assertEquals(cpu(), 50);
 });
 
 Deno.test("DarwinCpuCollector.collect() counts all as busy that is not idle", () => {
   for (const name of ["user", "nice", "sys", "irq"]) {
-    assertEquals(cpuOf([core(0, 75, { [name]: 25 })]).collect(), 25, name);
+    assertEquals(cpuOf([core(0, 75, { [name]: 25 })])(), 25, name);
   }
 });
 
 Deno.test("DarwinCpuCollector.collect() keeps the last value when no time has passed", () => {
   const cpu = cpuOf([core(25, 75)]);
-  assertEquals(cpu.collect(), 25);
-  assertEquals(cpu.collect(), 25);
+  assertEquals(cpu(), 25);
+  assertEquals(cpu(), 25);
 });
 
 Deno.test("DarwinCpuCollector.collect() lets a core's counter wrap independently", () => {
@@ -39,12 +42,12 @@ Deno.test("DarwinCpuCollector.collect() lets a core's counter wrap independently
     [core(4_294_967_290, 100), core(100, 100)],
     [core(5, 200), core(150, 150)],
   );
-  cpu.collect();
-  assertAlmostEquals(cpu.collect() ?? 0, 25);
+  cpu();
+  assertAlmostEquals(cpu() ?? 0, 25);
 });
 
 Deno.test("DarwinCpuCollector.collect() returns undefined without cores", () => {
-  assertEquals(cpuOf([]).collect(), undefined);
+  assertEquals(cpuOf([])(), undefined);
 });
 
 Deno.test("DarwinCpuCollector.collect() stays between 0 and 100 for any counters", () => {
@@ -56,7 +59,7 @@ Deno.test("DarwinCpuCollector.collect() stays between 0 and 100 for any counters
   fc.assert(fc.property(fc.array(cores, { maxLength: 6 }), (looks) => {
     const cpu = cpuOf(...looks);
     for (const _ of looks) {
-      const percent = cpu.collect();
+      const percent = cpu();
       assert(percent === undefined || (percent >= 0 && percent <= 100));
     }
   }));

@@ -2,11 +2,12 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { CpuCollector } from "../../lib/metrics/cpu.ts";
 import { fakeSource, fakeSourceSequence } from "./fake_host.ts";
+import { ratedCpu } from "./rated.ts";
 
 /** Lets a Cpu look at one line after the other and gives what it saw. */
 function percents(...lines: string[]): (number | undefined)[] {
-  const cpu = new CpuCollector(fakeSourceSequence(...lines));
-  return lines.map(() => cpu.collect());
+  const look = ratedCpu(new CpuCollector(fakeSourceSequence(...lines)));
+  return lines.map(look);
 }
 
 Deno.test("CpuCollector.collect() returns the mean since boot at first, then since the previous call", () => {
@@ -101,10 +102,12 @@ Deno.test("CpuCollector.collect() returns undefined without the file", () => {
 });
 
 Deno.test("CpuCollector.collect() throws when the file is malformed, and recovers", () => {
-  const cpu = new CpuCollector(fakeSourceSequence("cpu  30 0 0 70", "cpu  ?", "cpu  40 0 0 160"));
-  cpu.collect();
-  assertThrows(() => cpu.collect(), SyntaxError, '"cpu  ?"');
-  assertEquals(cpu.collect(), 10);
+  const look = ratedCpu(
+    new CpuCollector(fakeSourceSequence("cpu  30 0 0 70", "cpu  ?", "cpu  40 0 0 160")),
+  );
+  look();
+  assertThrows(look, SyntaxError, '"cpu  ?"');
+  assertEquals(look(), 10);
 });
 
 Deno.test("CpuCollector.collect() does not round to above 100", () => {

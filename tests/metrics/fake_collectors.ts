@@ -23,7 +23,7 @@ export function breakRow(row: FakeRow): void {
 export function fakeTable(): Record<"cpu" | "memory" | "disk" | "load" | "uptime", FakeRow> {
   const usage = { totalBytes: 10, usedBytes: 4 };
   return {
-    cpu: fakeRow("CPU use", { cpuPercent: 12 }),
+    cpu: fakeRow("CPU use", { cpuTime: { busy: 12, all: 100 } }),
     memory: fakeRow("memory", { memory: usage, swap: usage }),
     disk: fakeRow("disk space", { disk: usage }, { maxAgeMs: 4_500 }),
     load: fakeRow("load", { load: { oneMinute: 1, fiveMinutes: 2, fifteenMinutes: 3 } }),

@@ -9,6 +9,7 @@ import {
 } from "../../lib/metrics/machine_darwin.ts";
 import { openMachine } from "../../lib/metrics/open_machine.ts";
 import { parseSource } from "../../lib/metrics/collector.ts";
+import { Rates } from "../../lib/metrics/rates.ts";
 import { Sampler, takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
 import type { Snapshot } from "../../lib/types.ts";
@@ -18,6 +19,7 @@ import { configOf } from "./config_of.ts";
 import { fakeSource } from "./fake_host.ts";
 import { FakeMac } from "./fake_mac.ts";
 import { assertDataEquals } from "./assert_data.ts";
+import { rated } from "./rated.ts";
 
 function open(mac: FakeMac, ...args: string[]): Promise<Machine> {
   return openDarwinMachine(mac.host, mac.shell, configOf(args));
@@ -44,11 +46,12 @@ for (const name of ["macbook-arm64", "mac-mini-amd64"]) {
     mac.later();
     await machine.refresh?.();
     const later = takeSnapshot(collectors);
+    const rates = new Rates();
     assertDataEquals(
       {
         basicInfo: basicInfo(machine, first),
-        report: toWireReport(first),
-        laterReport: toWireReport(later),
+        report: toWireReport(rates.report(first)),
+        laterReport: toWireReport(rates.report(later)),
         interfaces: machine.network.interfaces(),
         mountPoints: machine.mounts(),
       },
@@ -60,7 +63,7 @@ for (const name of ["macbook-arm64", "mac-mini-amd64"]) {
 }
 
 const FIELDS = [
-  ...["cpuPercent", "memory", "swap", "disk", "load"] as const,
+  ...["cpuTime", "memory", "swap", "disk", "load"] as const,
   ...["traffic", "connections", "processes"] as const,
 ];
 
@@ -147,13 +150,15 @@ Deno.test("openDarwinMachine() polls between reports, and each has the outputs o
   await using mac = new FakeMac("macbook-arm64");
   const { collectors, network } = await open(mac);
   const first = takeSnapshot(collectors).traffic;
+  const look = rated(network);
+  look();
   time.tick(4_000);
   mac.later();
   assertDataEquals(takeSnapshot(collectors).traffic, first, "nobody waits for a command");
-  let traffic = network.collect();
+  let traffic = look();
   while (traffic?.receivedBytes === first?.receivedBytes) {
     await realTurn();
-    traffic = network.collect();
+    traffic = look();
   }
   assertDataEquals(traffic, {
     receivedBytes: 12345978901,

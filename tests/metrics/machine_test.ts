@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Host, OpenOptions, Roots } from "../../lib/host/host.ts";
 import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
+import { Rates } from "../../lib/metrics/rates.ts";
 import { Sampler, takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { CPU_TICKS_BYTES } from "../../lib/parse/proc_stat.ts";
 import { Shell } from "../../lib/sandbox/shell.ts";
@@ -90,7 +91,7 @@ function numbers({ collectors }: Machine) {
   const { failures, ...snapshot } = takeSnapshot(collectors);
   assertDataEquals(failures, []);
   return {
-    cpu: Math.round(snapshot.cpuPercent ?? NaN),
+    cpu: Math.round(new Rates().report({ failures, ...snapshot }).cpuPercent ?? NaN),
     memory: (snapshot.memory?.totalBytes ?? NaN) / 1024,
     swap: (snapshot.swap?.totalBytes ?? NaN) / 1024,
     disk: (snapshot.disk?.totalBytes ?? NaN) / 1024,

@@ -5,6 +5,7 @@ import { type InterfaceTraits, NO_TRAITS } from "../../lib/host/interface_traits
 import type { InterfaceStatistics } from "../../lib/metrics/interface_statistics.ts";
 import { NetworkCollector } from "../../lib/metrics/network.ts";
 import { FakeTime } from "../fake_time.ts";
+import { rated } from "./rated.ts";
 
 interface Nic {
   name: string;
@@ -23,6 +24,7 @@ class Kernel {
   /** Happens while `net/dev` is being read. */
   during: (() => void) | undefined;
   readonly network: NetworkCollector;
+  readonly #look: ReturnType<typeof rated>;
   readonly #time: FakeTime;
   #hasChanged = false;
   #lastIndex = 1;
@@ -49,6 +51,7 @@ class Kernel {
         ...(hasStatistics && { openStatistics: (name) => this.#statistics(name) }),
       },
     );
+    this.#look = rated(this.network);
   }
 
   make(name: string, { bytes = 0, kind = "card" as Nic["kind"] } = {}): Nic {
@@ -91,7 +94,7 @@ class Kernel {
   /** A report a second later, once all that was looked up is there: total and speed. */
   async step(): Promise<[total: number | undefined, speed: number | undefined]> {
     this.#time.tick(1_000);
-    const traffic = this.network.collect();
+    const traffic = this.#look();
     for (let turn = 0; turn < 10; turn++) await Promise.resolve();
     return [traffic?.receivedBytes, traffic?.receivedBytesPerSecond];
   }

@@ -6,6 +6,7 @@ import type { InterfaceGlobs } from "../../lib/metrics/interface_filter.ts";
 import { type LookupTraits, NetworkCollector } from "../../lib/metrics/network.ts";
 import { FakeTime } from "../fake_time.ts";
 import { fakeHost } from "./fake_host.ts";
+import { rated } from "./rated.ts";
 
 const VIRTUAL: InterfaceTraits = {
   device: false,
@@ -25,6 +26,7 @@ class Machine {
   text: string | undefined;
   readonly asked: string[] = [];
   readonly network: NetworkCollector;
+  readonly #look: ReturnType<typeof rated>;
 
   readonly #time: FakeTime;
 
@@ -44,13 +46,14 @@ class Machine {
     this.network = new NetworkCollector(source, ask, {
       globs: { include: [], exclude: [], ...globs },
     });
+    this.#look = rated(this.network);
   }
 
   /** One second later: total and speed of what was received. */
   step(counters?: Counters): [total: number, speed: number | undefined] | undefined {
     if (counters) this.counters = counters;
     this.#time.tick(1_000);
-    const traffic = this.network.collect();
+    const traffic = this.#look();
     return traffic && [traffic.receivedBytes, traffic.receivedBytesPerSecond];
   }
 

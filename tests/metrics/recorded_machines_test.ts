@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { collectedSources, toDryRun } from "../../lib/cli/dry_run.ts";
 import type { Host } from "../../lib/host/host.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
+import { Rates } from "../../lib/metrics/rates.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
 import { FakeTime } from "../fake_time.ts";
@@ -67,10 +68,11 @@ async function measured(name: string) {
     version: "1.2.3",
     withoutNewColumns: false,
   });
-  const report = toWireReport(snapshot);
+  const rates = new Rates();
+  const report = toWireReport(rates.report(snapshot));
   await machine.refresh?.();
   host.advance(time);
-  const laterReport = toWireReport(takeSnapshot(collectors));
+  const laterReport = toWireReport(rates.report(takeSnapshot(collectors)));
   const { sources, interfaces } = toDryRun(machine, {
     ...{ basicInfo, report: laterReport, secondsBetween: host.description.seconds },
     sources: collectedSources(collectors, new Map()),

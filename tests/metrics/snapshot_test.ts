@@ -10,7 +10,7 @@ const LOAD = { oneMinute: 1, fiveMinutes: 2, fifteenMinutes: 3 };
 Deno.test("takeSnapshot() combines all collectors", () => {
   const usage = { totalBytes: 10, usedBytes: 4 };
   assertEquals(takeSnapshot(Object.values(fakeTable())), {
-    cpuPercent: 12,
+    cpuTime: { busy: 12, all: 100 },
     memory: usage,
     swap: usage,
     disk: usage,

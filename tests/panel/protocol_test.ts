@@ -7,11 +7,11 @@ import {
   toWireProbeResult,
   toWireReport,
 } from "../../lib/panel/protocol.ts";
-import type { MachineFacts, Snapshot } from "../../lib/types.ts";
+import type { MachineFacts, Report } from "../../lib/types.ts";
 
 const FACTS: MachineFacts = { arch: "amd64", cpuName: "A CPU", logicalCores: 4, physicalCores: 2 };
 
-function snapshotOf(value: number): Snapshot {
+function snapshotOf(value: number): Report {
   const usage = { totalBytes: value, usedBytes: value };
   return {
     cpuPercent: value,
@@ -19,12 +19,8 @@ function snapshotOf(value: number): Snapshot {
     swap: usage,
     disk: usage,
     load: { oneMinute: value, fiveMinutes: value, fifteenMinutes: value },
-    traffic: {
-      sentBytes: value,
-      receivedBytes: value,
-      sentBytesPerSecond: value,
-      receivedBytesPerSecond: value,
-    },
+    traffic: { sentBytes: value, receivedBytes: value },
+    speeds: { sentBytesPerSecond: value, receivedBytesPerSecond: value },
     connections: { tcp: value, udp: value },
     uptimeSeconds: value,
     processes: value,
@@ -67,18 +63,14 @@ Deno.test("toWireReport() keeps type and range whatever was measured", () => {
 });
 
 /** A snapshot in which no two values are equal. */
-const DISTINCT: Snapshot = {
+const DISTINCT: Report = {
   cpuPercent: 1.5,
   memory: { totalBytes: 102, usedBytes: 101 },
   swap: { totalBytes: 104, usedBytes: 103 },
   disk: { totalBytes: 106, usedBytes: 105 },
   load: { oneMinute: 2.5, fiveMinutes: 3.5, fifteenMinutes: 4.5 },
-  traffic: {
-    sentBytes: 107,
-    receivedBytes: 108,
-    sentBytesPerSecond: 109,
-    receivedBytesPerSecond: 110,
-  },
+  traffic: { sentBytes: 107, receivedBytes: 108 },
+  speeds: { sentBytesPerSecond: 109, receivedBytesPerSecond: 110 },
   connections: { tcp: 111, udp: 112 },
   uptimeSeconds: 113,
   processes: 114,

@@ -8,22 +8,22 @@ import {
   trafficStateFile,
 } from "../../lib/traffic/persistent_traffic.ts";
 import { TrafficRequestFile } from "../../lib/state/traffic_request.ts";
-import type { Traffic } from "../../lib/types.ts";
+import type { TrafficBytes } from "../../lib/types.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { openBelow } from "../open_below.ts";
-import { realTurn } from "../fake_time.ts";
+import { atDate, realTurn } from "../fake_time.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
 
 /** The traffic that is counted beside this file of the official agent, and what is logged. */
-async function countBeside(official: string): Promise<{ traffic?: Traffic; lines: string[] }> {
+async function countBeside(official: string): Promise<{ traffic?: TrafficBytes; lines: string[] }> {
   const folder = Deno.makeTempDirSync();
   const path = `${folder}/net_static.json`;
   try {
     Deno.writeTextFileSync(path, official);
     const config = configOf(["--month-rotate", "1", "--state-dir", folder]);
     const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
-    let traffic: Traffic | undefined;
+    let traffic: TrafficBytes | undefined;
     const lines = await collectedLog(() => {
       ({ traffic } = takeSnapshot(readTraffic(config, machine)));
       return Promise.resolve();
@@ -62,7 +62,7 @@ Deno.test("persistTraffic() keeps the count by the day of its options, and takes
     const { collectors, run } = await persistTraffic(config, machine, undefined);
     const month = collectors.find(({ sources }) => "traffic" in sources());
     const look = () => month?.collect(performance.now());
-    look();
+    assertEquals(look()?.passed, machine.network.passed);
     const requests = TrafficRequestFile.open(folder);
     assert(requests !== undefined);
     using _ = requests;
@@ -114,6 +114,27 @@ Deno.test("persistTraffic() keeps the count although nothing can be measured or 
   }
 });
 
+Deno.test("persistTraffic() writes a new month at its reset, and not only with the next write", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const config = configOf(["--month-rotate", "1", "--state-dir", folder]);
+    const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
+    const { collectors, run } = await persistTraffic(config, machine, undefined);
+    const month = collectors.find(({ sources }) => "traffic" in sources());
+    const lookAt = (date: string) =>
+      atDate(new Date(`${date}T12:00:00`).getTime(), () => month?.collect(performance.now()));
+    const start = () => trafficStateFile(config).read().value?.current.start;
+    lookAt("2026-11-30");
+    assertEquals(start(), undefined, "the first write comes a second after the start");
+    lookAt("2026-12-01");
+    for (let turns = 0; turns < 5_000 && start() === undefined; turns++) await realTurn();
+    assertEquals(start(), "2026-12-01");
+    await run(AbortSignal.abort());
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
 const FIVE = { sentBytes: 5, receivedBytes: 5 };
 
 Deno.test("persistTraffic() answers no request before anything was counted", async () => {
@@ -131,7 +152,7 @@ Deno.test("persistTraffic() answers no request before anything was counted", asy
     using _ = requests;
     requests.ask({ id: "one", total: { sentBytes: 5_000 } });
     const month = collectors.find(({ sources }) => "traffic" in sources());
-    assertEquals(month?.collect(performance.now()), { traffic: undefined });
+    assertEquals(month?.collect(performance.now()).traffic, undefined);
     assertEquals(requests.request()?.id, "one");
     await run(AbortSignal.abort());
     assertEquals(requests.answerTo("one"), undefined);
