@@ -68,7 +68,10 @@ async function main(): Promise<number> {
       );
     },
     readMode: (path: string) => path === "-" ? undefined : Deno.statSync(path).mode ?? undefined,
-    isOwn: (path: string) => Deno.statSync(path).uid === Deno.uid(),
+    foreignOwner(path: string) {
+      const { uid } = Deno.statSync(path);
+      return uid === null || uid === 0 || uid === Deno.uid() ? undefined : uid;
+    },
     recordedOptions: (name: string) => installedRootOptions(name, Deno.env.toObject()),
     installedConfigs: (name: string) => installedConfigPaths(name, Deno.env.toObject()),
   };

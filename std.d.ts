@@ -179,3 +179,10 @@ declare module "@std/jsonc" {
    */
   export function parse(text: string): unknown;
 }
+
+declare module "@std/cli/parse-args" {
+  export function parseArgs(
+    args: readonly string[],
+    options: { string: readonly string[]; collect: readonly string[] },
+  ): { _: string[] } & Record<string, string[] | undefined>;
+}

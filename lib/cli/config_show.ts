@@ -22,7 +22,7 @@ export interface ShownOption {
   /** The value as a flag would have it; hidden for a secret, empty if there is none. */
   readonly value: string;
   /** In words, such as `flag --interval`; `default` if nothing sets it. */
-  readonly source: string;
+  readonly origin: string;
 }
 
 const TEXTS = {
@@ -57,7 +57,7 @@ function shownProxies(
   return Object.entries(found).map(([key, url]) => ({
     key,
     value: url.replace(/^((?:[^/]*:\/\/)?)[^/]*@/, `$1${HIDDEN}@`),
-    source: isConfigInstalled ? path : `variable ${key}`,
+    origin: isConfigInstalled ? path : `variable ${key}`,
   }));
 }
 
@@ -68,12 +68,12 @@ export function shownOptions(config: Config, language: Language): ShownOption[] 
     if (key === undefined || (noEffect && !config.origins.has(key))) return [];
     const origin = config.origins.get(key);
     const value = valueText(row, config, language);
-    return [{ key, value, source: origin ?? sourceOf(row, config) ?? TEXTS.default[language] }];
+    return [{ key, value, origin: origin ?? otherOrigin(row, config) ?? TEXTS.default[language] }];
   });
 }
 
-/** The source of a value that no option sets. */
-function sourceOf(row: Option<unknown>, config: Config): string | undefined {
+/** The origin of a value that no option sets. */
+function otherOrigin(row: Option<unknown>, config: Config): string | undefined {
   if (row === OPTIONS.configFile && config.isConfigInstalled) return "the installed service";
   const ofPanels = config.origins.get("panels");
   if (row === OPTIONS.endpoint && config.endpoint !== "") return ofPanels;
@@ -100,7 +100,7 @@ function valueText(row: Option<unknown>, config: Config, language: Language): st
 
 function configJson(config: Config, proxies: readonly ShownOption[]): string {
   const byKey = (shown: readonly ShownOption[]) =>
-    Object.fromEntries(shown.map(({ key, value, source }) => [key, { value, source }]));
+    Object.fromEntries(shown.map(({ key, value, origin }) => [key, { value, origin }]));
   const { configPath: file, notices } = config;
   return jsonText({
     file,
@@ -118,8 +118,8 @@ function configTable(config: Config, proxies: readonly ShownOption[]): string {
   const keys = widthOf(shown.map(({ key }) => key));
   const values = widthOf(shown.map(({ value }) => value));
   const section = (title: Translation, rows: readonly ShownOption[]) => {
-    const lines = rows.map(({ key, value, source }) =>
-      `  ${padded(key, keys)}  ${padded(value, values)}  ${source}`.trimEnd()
+    const lines = rows.map(({ key, value, origin }) =>
+      `  ${padded(key, keys)}  ${padded(value, values)}  ${origin}`.trimEnd()
     );
     return [title[language], ...lines].join("\n");
   };

@@ -11,6 +11,7 @@ import { jsonFields, parseJson } from "../parse/json.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { dirname } from "../parse/path.ts";
 import { proxiesFromEnvironment } from "../config/environment.ts";
+import { hasTag } from "../config/option_table.ts";
 import { readSavedProxies } from "../service/service_environment.ts";
 import type { InstallRecord } from "../service/install_record.ts";
 import {
@@ -36,9 +37,6 @@ export interface ServiceRun {
   readonly proxies: Config["proxies"];
 }
 
-/** Options that change nothing but how the checks are shown. */
-const OF_OUTPUT = ["lang", "log_level", "log_format"];
-
 /** Variables that change how a panel is reached. */
 const NETWORK_VARIABLES = [
   ...["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"],
@@ -61,7 +59,7 @@ export async function runAsService(
   if (!config.isConfigInstalled || record === undefined) return undefined;
   // What is on a command line here would be in the journal, and is not the service's.
   const flags = [...config.origins].filter(([key, origin]) =>
-    origin.startsWith("flag ") && !OF_OUTPUT.includes(key)
+    origin.startsWith("flag ") && !hasTag(key, "output")
   ).map(([, origin]) => origin);
   if (flags.length > 0) {
     const names = flags.map((origin) => origin.replace(/^flag /, "")).join(", ");

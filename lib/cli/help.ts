@@ -24,7 +24,7 @@ export const INTRODUCTION: Translation = {
   zh: "将本机的状态上报给 Komari 面板。",
 };
 
-/** An example, and the sources of options. */
+/** An example, and the layers of options. */
 export const EXPLANATION: Translation = {
   en: `Example, for a panel behind Cloudflare Access (other users can't see variables):
   AGENT_CF_ACCESS_CLIENT_ID=ID.access AGENT_CF_ACCESS_CLIENT_SECRET=SECRET \\

@@ -1,3 +1,4 @@
+import { parseArgs } from "@std/cli/parse-args";
 import { type Command, COMMANDS, isCommand, isGroup } from "./commands.ts";
 import { didYouMean } from "./did_you_mean.ts";
 import type { Option } from "./option.ts";
@@ -13,48 +14,66 @@ export interface Arguments {
   readonly flags: ReadonlyMap<Option<unknown>, string>;
 }
 
+const FLAGS = OPTION_ROWS.flatMap(({ flag }) => flag ?? []);
+
 /**
  * Splits a command line.
  *
  * @throws {UsageError} For unknown flags and commands, and for flags without their value.
  */
 export function parseArguments(args: readonly string[]): Arguments {
-  const words: string[] = [];
-  const given = new Map<Option<unknown>, string[]>();
-  const rest = [...args];
-  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
-    if (arg === "--") {
-      words.push(...rest);
-      break;
-    }
-    if (!/^-./.test(arg)) {
-      words.push(arg);
-      continue;
-    }
-    const { option, value = takeValue(option, arg, rest) } = parseFlag(arg);
-    given.set(option, [...given.get(option) ?? [], value]);
-  }
+  const { _: words, ...given } = parseArgs(attachValues(args), {
+    string: ["_", ...FLAGS],
+    collect: FLAGS,
+  });
   const flags = new Map<Option<unknown>, string>();
-  for (const [option, values] of given) {
-    flags.set(option, option.repeats ? values.join(option.separator) : values.at(-1) ?? "");
+  for (const row of OPTION_ROWS) {
+    const values = given[row.flag ?? ""] ?? [];
+    if (values.length === 0) continue;
+    flags.set(row, row.repeats ? values.join(row.separator) : values.at(-1) ?? "");
   }
-  setPanels(flags, given.get(OPTIONS.endpoint) ?? [], given.get(OPTIONS.token) ?? []);
+  setPanels(flags, given.endpoint ?? [], given.token ?? []);
   return { ...parseCommand(words), flags };
 }
 
-/** The value of a flag that has none attached: the next word, which a token may begin with a dash. */
-function takeValue(option: Option<unknown>, arg: string, rest: string[]): string {
-  const [next] = rest;
-  if (option.placeholder === undefined) {
-    const isValue = next !== undefined && ["true", "false", "1", "0"].includes(next);
-    return (isValue ? rest.shift() : undefined) ?? "true";
+/**
+ * Writes each flag as `--flag=value`, since a value that begins with a dash would be another flag to
+ * `parseArgs()`.
+ */
+function attachValues(args: readonly string[]): string[] {
+  const attached: string[] = [];
+  const rest = [...args];
+  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
+    if (arg === "--") return [...attached, arg, ...rest];
+    const [, name, equals, text = ""] = /^(-[^-=]|--[^=]+)(=?)(.*)$/s.exec(arg) ?? [];
+    if (name === undefined) {
+      attached.push(arg);
+      continue;
+    }
+    const row = OPTION_ROWS.find(({ flag, short }) => [`--${flag}`, `-${short}`].includes(name));
+    const isAttached = equals !== "" || text !== "";
+    const isSwitch = row?.placeholder === undefined;
+    if (row === undefined || (isSwitch && text !== "" && equals === "")) throw unknownFlag(arg);
+    const [next = ""] = rest;
+    if (isSwitch && !isAttached && /^(?:true|false|1|0)$/.test(next)) {
+      throw new UsageError(
+        `Cannot use ${arg} ${next}: a switch has its value after =, as in ${arg}=${next}`,
+      );
+    }
+    const value = isAttached ? text : isSwitch ? "true" : takeValue(row, arg, rest);
+    attached.push(`--${row.flag}=${value}`);
   }
-  if (next === undefined || isKnownFlag(next)) {
+  return attached;
+}
+
+/** The next word as the value of a flag. */
+function takeValue({ placeholder }: Option<unknown>, arg: string, rest: string[]): string {
+  const next = rest.shift();
+  if (next === undefined || FLAGS.some((flag) => next === `--${flag}`)) {
     throw new UsageError(
-      `Cannot use flag ${arg} alone: a value must follow it, as in ${arg} ${option.placeholder}`,
+      `Cannot use flag ${arg} alone: a value must follow it, as in ${arg} ${placeholder}`,
     );
   }
-  rest.shift();
   return next;
 }
 
@@ -77,30 +96,9 @@ function setPanels(
   flags.set(OPTIONS.panels, JSON.stringify(further));
 }
 
-/**
- * The option of a word such as `--interval`, `--interval=3`, `-i`, `-i3` or `-i=3`, and the value
- * that is attached to it.
- */
-function parseFlag(arg: string): { option: Option<unknown>; value?: string } {
-  const [name = "", ...rest] = arg.split("=");
-  const attached = rest.length === 0 ? undefined : rest.join("=");
-  const exact = OPTION_ROWS.find(({ flag, short }) =>
-    name === (flag && `--${flag}`) || name === (short && `-${short}`)
-  );
-  if (exact !== undefined) return { option: exact, value: attached };
-  const short = OPTION_ROWS.find((row) => row.short && name.startsWith(`-${row.short}`));
-  if (short?.placeholder === undefined) throw unknownFlag(arg);
-  return { option: short, value: arg.slice(2) };
-}
-
-function isKnownFlag(arg: string): boolean {
-  return arg.startsWith("--") && OPTION_ROWS.some((row) => row.flag === arg.slice(2));
-}
-
 function unknownFlag(arg: string): UsageError {
   const [name = ""] = arg.split("=");
-  const known = OPTION_ROWS.flatMap((row) => row.flag === undefined ? [] : [`--${row.flag}`]);
-  const hint = didYouMean(name, known) || "; --help lists them";
+  const hint = didYouMean(name, FLAGS.map((flag) => `--${flag}`)) || "; --help lists them";
   return new UsageError(`Cannot use flag ${name}: there is none of that name${hint}`);
 }
 

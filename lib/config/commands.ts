@@ -7,12 +7,38 @@ export interface CommandRow {
   readonly help: Translation;
   /** A longer explanation for the help of the command itself. */
   readonly details?: Translation;
+  /** The options that it takes, beside those that name it in their row. */
+  readonly takes?: readonly OptionSet[];
+  /** What it reads beside the command line, the variables of options and a file that is named. */
+  readonly reads?: readonly Reading[];
 }
+
+/** Options that several commands take. */
+export type OptionSet =
+  | "agent"
+  | "measured"
+  | "month"
+  | "updates"
+  | "service"
+  | "config"
+  | "json"
+  | "log";
+
+/**
+ * The configuration of the installed service, the record of the installation, and the proxies of the
+ * environment.
+ */
+export type Reading = "installed" | "record" | "proxies";
+
+/** The options of a running agent. */
+const AGENT = ["agent", "measured", "month", "updates", "config"] as const;
 
 /** Every command of the program, in the order of the help. Without any, the program reports. */
 export const COMMANDS = {
   "report": {
     usage: "-e URL -t TOKEN [options]",
+    takes: [...AGENT, "json", "log"],
+    reads: ["installed", "proxies"],
     help: { en: "report to a panel", zh: "向面板上报" },
     details: {
       en: "This is what the program does without a command. With --dry-run it measures twice, " +
@@ -23,6 +49,7 @@ export const COMMANDS = {
   },
   "demo": {
     usage: "demo [options]",
+    takes: ["measured", "month", "config", "log"],
     help: { en: "try it without a panel", zh: "不需要面板，先试用" },
     details: {
       en: "Starts a small panel on this machine, reports to it, and shows a page with all values.",
@@ -31,10 +58,14 @@ export const COMMANDS = {
   },
   "traffic show": {
     usage: "traffic show [--json]",
+    takes: ["month", "service", "config", "json"],
+    reads: ["installed"],
     help: { en: "show the month's traffic", zh: "显示月流量" },
   },
   "traffic set": {
     usage: "traffic set --up N --down N",
+    takes: ["month", "service", "config", "json"],
+    reads: ["installed"],
     help: { en: "set the month's traffic", zh: "设置月流量" },
     details: {
       en: "Sets the totals of the current month. A running agent takes them over with its next " +
@@ -44,6 +75,8 @@ export const COMMANDS = {
   },
   "install": {
     usage: "install [options] [--print]",
+    takes: [...AGENT, "service", "log"],
+    reads: ["installed", "record", "proxies"],
     help: { en: "run it as a service, with these options", zh: "以这些选项安装为服务" },
     details: {
       en: "Installs the program as a service of systemd, OpenRC or launchd. The options are " +
@@ -53,10 +86,13 @@ export const COMMANDS = {
   },
   "uninstall": {
     usage: "uninstall [--print]",
+    takes: ["service", "config"],
     help: { en: "remove the service and all its files", zh: "删除服务及其全部文件" },
   },
   "status": {
     usage: "status [--json]",
+    takes: ["service", "config", "json"],
+    reads: ["installed"],
     help: { en: "show what the running agent does", zh: "显示运行中的 Agent 的状态" },
     details: {
       en: "Shows version, panel, transport, the last report, failures, probes, memory, seal and " +
@@ -67,6 +103,8 @@ export const COMMANDS = {
   },
   "doctor": {
     usage: "doctor [options] [--json]",
+    takes: [...AGENT, "service", "json"],
+    reads: ["installed", "proxies"],
     help: { en: "find out what is wrong", zh: "检查出了什么问题" },
     details: {
       en:
@@ -80,6 +118,8 @@ export const COMMANDS = {
   },
   "config show": {
     usage: "config show [options] [--json]",
+    takes: [...AGENT, "service", "json"],
+    reads: ["installed"],
     help: { en: "check and show the configuration", zh: "检查并显示配置" },
     details: {
       en:
@@ -92,6 +132,8 @@ export const COMMANDS = {
   },
   "health": {
     usage: "health [--json]",
+    takes: ["service", "config", "json"],
+    reads: ["installed"],
     help: { en: "say whether the panel accepts its reports", zh: "检查面板是否接受上报" },
     details: {
       en: "For supervisors and container health checks: the exit code is 0 if the panel has " +
@@ -102,6 +144,8 @@ export const COMMANDS = {
   },
   "update": {
     usage: "update [--check|--now]",
+    takes: ["updates", "service", "config", "json", "log"],
+    reads: ["record", "proxies"],
     help: { en: "look for a newer version, or install it", zh: "查看或安装新版本" },
     details: {
       en: "A new version that does not report within a minute is rolled back.",
@@ -110,6 +154,7 @@ export const COMMANDS = {
   },
   "version": {
     usage: "version [--json]",
+    takes: ["json"],
     help: { en: "show the version", zh: "显示版本" },
   },
   "licenses": {
@@ -161,6 +206,18 @@ export type Command = keyof typeof COMMANDS;
 export const COMMAND_ROWS: readonly (readonly [name: string, row: CommandRow])[] = Object.entries(
   COMMANDS,
 );
+
+/** The commands that take a set of options. */
+export function commandsThatTake(set: OptionSet): readonly Command[] {
+  return COMMAND_ROWS.filter(([, { takes }]) => takes?.includes(set)).map(([name]) => name)
+    .filter(isCommand);
+}
+
+/** Whether a command reads something beside the command line. */
+export function reads(name: Command, reading: Reading): boolean {
+  const row: CommandRow = COMMANDS[name];
+  return row.reads?.includes(reading) ?? false;
+}
 
 /** Whether a text is the name of a command. */
 export function isCommand(text: string): text is Command {

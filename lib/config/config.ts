@@ -2,14 +2,8 @@ import { attempt } from "../attempt.ts";
 import type { ProxyUrls } from "../parse/proxy.ts";
 import type { MemoryMode } from "../types.ts";
 import { parseArguments } from "./command_line.ts";
-import type { Command } from "./commands.ts";
-import {
-  parseConfigObject,
-  readConfigFile,
-  readOptionFile,
-  type ReadText,
-  splitRootOptions,
-} from "./config_file.ts";
+import { type Command, reads } from "./commands.ts";
+import { parseConfigObject, readConfigFile, readOptionFile, type ReadText } from "./config_file.ts";
 import { findToken, secretsOf } from "./credentials.ts";
 import {
   proxiesFromEnvironment,
@@ -20,7 +14,7 @@ import {
 } from "./environment.ts";
 import { type Language, languageOf } from "./language.ts";
 import { configNotices } from "./notices.ts";
-import { commandsOf, type Option, type OptionTexts } from "./option.ts";
+import { commandsOf, type Layer, type Option, type OptionTexts } from "./option.ts";
 import {
   OPTION_ROWS,
   OPTIONS,
@@ -32,8 +26,8 @@ import { severalPanels } from "./panels.ts";
 import { INTERVAL_SECONDS, type PanelSettings, parseCertificates, withHeaders } from "./parsers.ts";
 import { UsageError } from "./usage_error.ts";
 
-/** Sources of the configuration. */
-export interface ConfigSources {
+/** What the configuration is made of. */
+export interface ConfigInput {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** Reads a file that an option names. */
@@ -44,9 +38,9 @@ export interface ConfigSources {
   readonly installedConfigs?: (serviceName: string) => readonly string[];
   /** Options that `install` was given for a service of this name, from its record. */
   readonly recordedOptions?: (serviceName: string) => OptionTexts;
-  /** Whether this user owns a file, so that nobody else has written it. */
-  readonly isOwn?: (path: string) => boolean;
-  /** Options of an official agent that is being replaced; every other source wins over them. */
+  /** The owner's id of a file that is neither this user's nor root's; else `undefined`. */
+  readonly foreignOwner?: (path: string) => number | undefined;
+  /** Options of an official agent that is being replaced; every other layer wins over them. */
   readonly importedOptions?: OptionTexts;
 }
 
@@ -62,7 +56,7 @@ export interface Config extends OptionValues, PanelSettings, StatePaths, Runtime
   readonly language: Language;
   /** Language of a running agent's log: English unless an option asks for another. */
   readonly logLanguage: Language;
-  /** The token itself, from whichever source; empty if there is none. */
+  /** The token itself, from whichever layer; empty if there is none. */
   readonly token: string;
   /** `undefined` if not set: it depends on the transport then. */
   readonly intervalSeconds: number | undefined;
@@ -82,12 +76,8 @@ export interface Config extends OptionValues, PanelSettings, StatePaths, Runtime
   readonly isConfigInstalled: boolean;
   /** Every option that was set, by its key, without the token. */
   readonly explicitOptions: OptionTexts;
-  /** The source of every option that was set, in words, by its key. */
+  /** The layer of every option that was set, in words, by its key. */
   readonly origins: OptionTexts;
-  /** Keys of options that are returned to their default, whatever an installation has recorded. */
-  readonly defaultedKeys: ReadonlySet<string>;
-  /** Options of the installed configuration that are ignored, since another user owns the file. */
-  readonly ignoredOptions: OptionTexts;
   /** Advice about the configuration, one line each. */
   readonly notices: readonly string[];
   /** Every text that must never be logged. */
@@ -110,73 +100,35 @@ export type ConnectionConfig = Pick<
   | "proxies"
 >;
 
-/** Commands about the installed agent rather than one that is started now. */
-const INSTALLED_COMMANDS: readonly Command[] = [
-  "install",
-  "traffic show",
-  "traffic set",
-  "health",
-  "status",
-  "doctor",
-  "config show",
-];
-
-/** Commands for which root must not trust paths and addresses of another user's file. */
-const SPLITTING_COMMANDS: readonly Command[] = ["report", "install", "doctor", "config show"];
-
-/** Options that say where other options are, which a service has in other places. */
-const LOCATIONS: readonly Option<unknown>[] = [
-  OPTIONS.configFile,
-  OPTIONS.token,
-  OPTIONS.tokenFile,
-];
-
-const NONE: OptionTexts = new Map();
-
-/** Commands that reach servers through the proxies of the environment; the demo's panel is local. */
-const PROXY_COMMANDS: readonly Command[] = ["report", "update", "install", "doctor"];
-
-/** Keys of the options about the servers of releases, and their flags. */
-const RELEASE_FLAGS = {
-  update_url: "--update-url",
-  update_key: "--update-key",
-  mirror: "--mirror",
-  ca_cert: "--ca-cert",
-};
-
 /**
- * Puts flags over environment over file over defaults, and checks every value.
+ * Puts the layers over each other, flags over variables over the file over the record of the
+ * installation over the official agent's options, and checks every value.
  *
- * A pure function of its sources.
+ * A pure function of its input.
  *
- * @throws {UsageError} One line that names the option, its source, and what is allowed.
+ * @throws {UsageError} One line that names the option, its layer, and what is allowed.
  */
-export function resolveConfig(sources: ConfigSources): Config {
-  const { env } = sources;
-  const { command: named, topic, flags } = parseArguments(sources.args);
-  const { file, path, isInstalled, isOthers } = readFileOptions(named, flags, sources);
-  const { counted, ignored } = isOthers ? splitRootOptions(file) : { counted: file, ignored: NONE };
-  const serviceName = flags.get(OPTIONS.serviceName) || OPTIONS.serviceName.initial;
-  const unset = unsetOptions(flags);
-  const recorded = () => sources.recordedOptions?.(serviceName);
-  const options = resolveOptions({
-    flags,
-    env: withoutKeys(env, unset.map(({ variable }) => variable)),
-    file: withoutOptions(counted, unset),
-    filePath: path,
-    recorded: named === "update"
-      ? releaseOptions(recorded())
-      // `install` merges them itself.
-      : isOthers && named !== "install"
-      ? recorded()
-      : undefined,
-    imported: sources.importedOptions && withoutOptions(sources.importedOptions, unset),
-  });
-  const { values, found, defaulted } = options;
+export function resolveConfig(input: ConfigInput): Config {
+  const { env, importedOptions: imported } = input;
+  const { command: named, topic, flags } = parseArguments(input.args);
+  const { path, texts, isInstalled } = readOptionsFile(named, flags, input);
+  // The installed configuration has all that the record has, but for what was taken out of it since.
+  const recorded = !isInstalled && reads(named, "record")
+    ? input.recordedOptions?.(serviceOf(flags))
+    : undefined;
+  const byKey = ({ key = "" }: Option<unknown>) => key;
+  const options = resolveOptions([
+    flagLayer(flags),
+    layer((name) => env[name], ({ variable = "" }) => variable, (name) => `variable ${name}`),
+    layer((key) => texts.get(key), byKey, (key) => `key ${key} of ${path}`),
+    layer((key) => recorded?.get(key), byKey, (key) => `${key} of the installation`),
+    layer((key) => imported?.get(key), byKey, (key) => `${key} of the official agent`),
+  ]);
+  const { values, found } = options;
   const command = values.help ? "help" : values.version ? "version" : named;
   if (command !== "help") refuseOtherCommands(options, command);
   requireCompatible(values);
-  const foundToken = findToken(options, sources);
+  const foundToken = findToken(options, input);
   const { token } = foundToken;
   const remoteControl = values.enableRemoteControl && !values.disableWebSsh;
   const panel: PanelSettings = {
@@ -192,9 +144,9 @@ export function resolveConfig(sources: ConfigSources): Config {
     ["CF-Access-Client-Id", values.cfAccessClientId],
     ["CF-Access-Client-Secret", values.cfAccessClientSecret],
   ]);
-  const proxies = PROXY_COMMANDS.includes(command) ? proxiesFromEnvironment(env) : {};
-  const setOptions = [...found].flatMap(([option, it]) =>
-    option.key === undefined ? [] : [{ ...it, option, key: option.key }]
+  const proxies = reads(command, "proxies") ? proxiesFromEnvironment(env) : {};
+  const set = [...found].flatMap(([{ key, tags }, { text, origin }]) =>
+    key === undefined ? [] : [{ key, text, origin, tags }]
   );
   return {
     ...values,
@@ -212,25 +164,20 @@ export function resolveConfig(sources: ConfigSources): Config {
     // The stand-in panel probes itself.
     allowLocalProbes: values.allowLocalProbes || command === "demo",
     headers,
-    caCerts: readCertificates(options, sources.readText),
+    caCerts: readCertificates(options, input.readText),
     proxies,
     configPath: path,
     isConfigInstalled: isInstalled,
+    // A service has its own places of these.
     explicitOptions: new Map(
-      setOptions.filter(({ option }) => !LOCATIONS.includes(option))
-        .map(({ key, text }) => [key, text]),
+      set.filter(({ tags }) => !tags?.includes("location")).map(({ key, text }) => [key, text]),
     ),
-    origins: new Map(setOptions.map(({ key, origin }) => [key, origin])),
-    defaultedKeys: new Set([...unset, ...defaulted].flatMap(({ key }) => key ?? [])),
-    ignoredOptions: ignored,
+    origins: new Map(set.map(({ key, origin }) => [key, origin])),
     notices: configNotices(options, {
       env,
-      readMode: sources.readMode,
+      readMode: input.readMode,
       token: foundToken,
-      secretConfig: hasSecret(file) ? path : undefined,
-      ignoredKeys: named === "install"
-        ? []
-        : [...ignored].filter(([key, text]) => recorded()?.get(key) !== text).map(([key]) => key),
+      secretConfig: hasSecret(texts) ? path : undefined,
     }),
     secrets: secretsOf({
       tokens: [
@@ -246,79 +193,85 @@ export function resolveConfig(sources: ConfigSources): Config {
 }
 
 /**
- * Reads the file that a flag or variable names, or the installed service's.
- *
- * @throws {UsageError} When it can't be used, or when an agent would trust another user's file.
- */
-function readFileOptions(
-  command: Command,
-  flags: ReadonlyMap<Option<unknown>, string>,
-  sources: ConfigSources,
-) {
-  const { env, readText, isOwn } = sources;
-  const ofFlag = flags.get(OPTIONS.configFile);
-  const ofVariable = env.AGENT_CONFIG_FILE;
-  const namesPanel = (command === "report" || command === "doctor") &&
-    (flags.has(OPTIONS.endpoint) || Boolean(env.AGENT_ENDPOINT));
-  const isAboutInstalled = !namesPanel &&
-    (command === "report" || INSTALLED_COMMANDS.includes(command));
-  const installed = ofFlag === undefined && !ofVariable && isAboutInstalled
-    ? installedConfig(flags.get(OPTIONS.serviceName), sources)
-    : undefined;
-  const path = ofFlag ?? installed ?? ofVariable;
-  const option = ofFlag !== undefined
-    ? "--config"
-    : installed !== undefined
-    ? "the installed configuration"
-    : "AGENT_CONFIG_FILE";
-  const isOthers = installed !== undefined && isOwn?.(installed) === false;
-  if (isOthers && command === "report" && !flags.has(OPTIONS.dryRun)) {
-    throw new UsageError(
-      `Cannot report with the installed configuration ${installed}: another user owns it; ` +
-        "run this as that user, or name a file with --config",
-    );
-  }
-  return {
-    file: readConfigFile(path, { option, readText }),
-    path,
-    isInstalled: installed !== undefined,
-    // Another user could have written anything into it.
-    isOthers: isOthers && SPLITTING_COMMANDS.includes(command),
-  };
-}
-
-/**
- * The options that `--unset` names; none where it has a mistake, which is found with all others.
+ * The layer of the command line, in which `--unset` returns options to their default.
  *
  * @throws {UsageError} When a flag sets one of them.
  */
-function unsetOptions(flags: ReadonlyMap<Option<unknown>, string>): readonly Option<unknown>[] {
+function flagLayer(flags: Flags): Layer {
+  const texts = new Map<Option<unknown>, string | null>(flags);
+  // A mistake in it is found with all others.
   const names = attempt(() => OPTIONS.unset.parse(flags.get(OPTIONS.unset) ?? "")) ?? [];
-  const options = OPTION_ROWS.filter(({ key = "" }) => names.includes(key));
-  const both = options.find((option) => flags.has(option));
-  if (both === undefined) return options;
-  throw new UsageError(`Cannot use --unset ${both.key} together with --${both.flag}`);
+  for (const option of OPTION_ROWS.filter(({ key = "" }) => names.includes(key))) {
+    if (flags.has(option)) {
+      throw new UsageError(`Cannot use --unset ${option.key} together with --${option.flag}`);
+    }
+    texts.set(option, null);
+  }
+  // Further panels have no flag of their own: they are the further values of --endpoint.
+  return {
+    texts,
+    nameOf: ({ flag = "endpoint" }) => ({ name: `--${flag}`, origin: `flag --${flag}` }),
+  };
 }
 
-function withoutOptions(texts: OptionTexts, options: readonly Option<unknown>[]): OptionTexts {
-  return new Map([...texts].filter(([name]) => !options.some(({ key }) => key === name)));
+/** A layer of texts by the names that options have there; an empty text sets nothing. */
+function layer(
+  textOf: (name: string) => string | undefined,
+  nameOf: (option: Option<unknown>) => string,
+  originOf: (name: string) => string,
+): Layer {
+  const texts = OPTION_ROWS.flatMap((row): [Option<unknown>, string][] => {
+    const text = textOf(nameOf(row));
+    return text ? [[row, text]] : [];
+  });
+  return {
+    texts: new Map(texts),
+    nameOf: (row) => ({ name: nameOf(row), origin: originOf(nameOf(row)) }),
+  };
 }
 
-function withoutKeys(
-  env: Readonly<Record<string, string>>,
-  names: readonly (string | undefined)[],
-): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)));
+type Flags = ReadonlyMap<Option<unknown>, string>;
+
+/** The name of the service that a command is about. */
+function serviceOf(flags: Flags): string {
+  return flags.get(OPTIONS.serviceName) || OPTIONS.serviceName.initial;
 }
 
-/** The installed service's configuration, if this user can read it. */
-function installedConfig(
-  serviceName: string | undefined,
-  { installedConfigs, readText }: ConfigSources,
-): string | undefined {
-  return installedConfigs?.(serviceName || OPTIONS.serviceName.initial).find((path) =>
-    attempt(() => readText(path)) !== undefined
-  );
+/**
+ * Reads the file that a flag or variable names, or the installed service's.
+ *
+ * @throws {UsageError} When it can't be used, or the installed one is another user's, who could have
+ * written anything into it.
+ */
+function readOptionsFile(command: Command, flags: Flags, input: ConfigInput) {
+  const { env, readText, installedConfigs, foreignOwner } = input;
+  const ofFlag = flags.get(OPTIONS.configFile);
+  const named = ofFlag ?? (env.AGENT_CONFIG_FILE || undefined);
+  const namesPanel = (command === "report" || command === "doctor") &&
+    (flags.has(OPTIONS.endpoint) || Boolean(env.AGENT_ENDPOINT));
+  const installed = named === undefined && !namesPanel && reads(command, "installed")
+    ? installedConfigs?.(serviceOf(flags)).find((path) =>
+      attempt(() => readText(path)) !== undefined
+    )
+    : undefined;
+  const owner = installed === undefined ? undefined : foreignOwner?.(installed);
+  if (owner !== undefined) {
+    throw new UsageError(
+      `Cannot use the installed configuration ${installed}: another user (id ${owner}) owns it ` +
+        `and may have changed it; check it, and then run \`chown root ${installed}\``,
+    );
+  }
+  const path = named ?? installed;
+  const option = installed !== undefined
+    ? "the installed configuration"
+    : ofFlag !== undefined
+    ? "--config"
+    : "AGENT_CONFIG_FILE";
+  return {
+    path,
+    texts: readConfigFile(path, { option, readText }),
+    isInstalled: installed !== undefined,
+  };
 }
 
 /** @throws {UsageError} If options are set that have no meaning together. */
@@ -384,18 +337,14 @@ function hasSecret(file: OptionTexts): boolean {
   return OPTION_ROWS.some(({ secret, key = "" }) => secret && Boolean(file.get(key)));
 }
 
-function releaseOptions(recorded: OptionTexts | undefined): OptionTexts {
-  return new Map([...recorded ?? []].filter(([key]) => key in RELEASE_FLAGS));
-}
-
 /**
- * The options about the servers of releases, as flags for the command line of `update`: the file
- * with the token belongs to the agent, and root must not trust it.
+ * The options about the servers of releases, as flags for the command line of `update`, which
+ * reads no configuration.
  */
 export function releaseFlags(options: OptionTexts): string[] {
-  return Object.entries(RELEASE_FLAGS).flatMap(([key, flag]) => {
-    const value = options.get(key);
-    return value === undefined ? [] : [flag, value];
+  return OPTION_ROWS.flatMap(({ key = "", flag, tags }) => {
+    const value = tags?.includes("release") ? options.get(key) : undefined;
+    return value === undefined ? [] : [`--${flag}`, value];
   });
 }
 
@@ -403,10 +352,10 @@ export function releaseFlags(options: OptionTexts): string[] {
  * The wanted format of log lines and language, for an error that is found before the configuration
  * is complete.
  *
- * Looks in the same sources, but never throws: unreadable counts as not set.
+ * Looks in the flags, the variables and the file that is named, but never throws: unreadable counts as not set.
  */
 export function requestedOutput(
-  { args, env, readText }: Pick<ConfigSources, "args" | "env" | "readText">,
+  { args, env, readText }: Pick<ConfigInput, "args" | "env" | "readText">,
 ): { logFormat: "text" | "json"; language: Language } {
   const path = flagValue(args, "--config") ?? env.AGENT_CONFIG_FILE;
   const file = path ? attempt(() => parseConfigObject(readText(path), "")) : undefined;

@@ -33,8 +33,9 @@ export function readOptionFile(option: string, path: string, readText: ReadText)
 /**
  * The values of a configuration file by their keys, as the text that a flag would have.
  *
- * The file is JSON, which may have comments and trailing commas. Lists may be written as JSON arrays, and headers as an object. `null` stands for a key that is not
- * there. `options.option` names the source of the path in messages.
+ * The file is JSON, which may have comments and trailing commas. Lists may be written as JSON arrays,
+ * and headers as an object. `null` stands for a key that is not there. `options.option` says in
+ * messages what has named the path.
  *
  * @throws {UsageError} When it is no object of plain values, or has a key that is not known.
  */
@@ -144,31 +145,4 @@ export function jsonValue(key: string, text: string): unknown {
   if (typeof value === "number") return value;
   const isList = Array.isArray(value) && value.every((word) => typeof word === "string");
   return isList ? value : text;
-}
-
-/**
- * Keys of options by which root makes folders, reads files and downloads programs.
- *
- * The configuration of a service belongs to its user, who could have written anything there, so
- * root needs another source for them.
- */
-export const ROOT_KEYS: readonly string[] = [
-  "auto_discovery_file",
-  "state_dir",
-  "update_url",
-  "update_key",
-  "mirror",
-  "ca_cert",
-  "token_file",
-];
-
-/** Splits another user's configuration into the options that count, and those that are ignored. */
-export function splitRootOptions(
-  all: OptionTexts,
-): { counted: OptionTexts; ignored: OptionTexts } {
-  const isForRoot = ([key]: [string, string]) => ROOT_KEYS.includes(key);
-  return {
-    counted: new Map([...all].filter((entry) => !isForRoot(entry))),
-    ignored: new Map([...all].filter(isForRoot)),
-  };
 }

@@ -5,13 +5,13 @@ import { OPTIONS, type ResolvedOptions } from "./option_table.ts";
 import { type Header, parseToken, TOKEN_RULE } from "./parsers.ts";
 import { UsageError } from "./usage_error.ts";
 
-/** Sources of a token beside the options. */
-interface TokenSources {
+/** Where a token may be beside the options. */
+interface TokenInput {
   readonly env: Readonly<Record<string, string>>;
   readonly readText: ReadText;
 }
 
-/** A token and its source. */
+/** A token, and the file that it is from. */
 export interface FoundToken {
   /** Empty if there is none. */
   readonly token: string;
@@ -20,12 +20,12 @@ export interface FoundToken {
 }
 
 /**
- * The token itself or the file that holds it, whichever has the stronger source; else systemd's
+ * The token itself or the file that holds it, whichever is in the stronger layer; else systemd's
  * credential.
  *
- * @throws {UsageError} When it can't be read or used, and when both are set in the same source.
+ * @throws {UsageError} When it can't be read or used, and when both are set in the same layer.
  */
-export function findToken({ found, values }: ResolvedOptions, sources: TokenSources): FoundToken {
+export function findToken({ found, values }: ResolvedOptions, input: TokenInput): FoundToken {
   const token = found.get(OPTIONS.token);
   const file = found.get(OPTIONS.tokenFile);
   if (token !== undefined && token.rank <= (file?.rank ?? token.rank)) {
@@ -36,17 +36,17 @@ export function findToken({ found, values }: ResolvedOptions, sources: TokenSour
   }
   if (file !== undefined) {
     const path = values.tokenFile;
-    const text = readOptionFile(file.name, path, sources.readText);
+    const text = readOptionFile(file.name, path, input.readText);
     return {
       token: parseTokenText(text, `${file.name} ${path}`),
       file: { option: file.name, path },
     };
   }
-  return { token: systemdCredential(sources) };
+  return { token: systemdCredential(input) };
 }
 
 /** The credential `token` of systemd, whose folder only exists for services with credentials. */
-function systemdCredential({ env, readText }: TokenSources): string {
+function systemdCredential({ env, readText }: TokenInput): string {
   if (!env.CREDENTIALS_DIRECTORY) return "";
   const path = `${env.CREDENTIALS_DIRECTORY}/token`;
   // The credentials may be another program's.

@@ -11,8 +11,6 @@ export interface NoticeContext {
   readonly token: FoundToken;
   /** The configuration file, if it holds a secret. */
   readonly secretConfig: string | undefined;
-  /** Keys of the installed configuration that root ignores, because another user owns the file. */
-  readonly ignoredKeys: readonly string[];
 }
 
 /** Advice about the configuration, one line each. */
@@ -36,9 +34,6 @@ export function configNotices(options: ResolvedOptions, context: NoticeContext):
     `--interval ${intervalSeconds} is long: a panel shows a node as offline 35 s after its last report`,
     ...noEffectNotices(options),
     ...misspeltVariables(context.env),
-    ...context.ignoredKeys.map((key) =>
-      `key ${key} of the installed configuration is ignored, because another user owns that file`
-    ),
   ].filter((notice) => typeof notice === "string");
 }
 

@@ -1,12 +1,19 @@
 /**
- * A row of the option table, the kinds of values that options take, and the sources that set them.
+ * A row of the option table, the kinds of values that options take, and the layers that set them.
  *
  * @module
  */
 
-import type { Command } from "./commands.ts";
+import { type Command, commandsThatTake, type OptionSet } from "./commands.ts";
 import type { Translation } from "./language.ts";
 import { UsageError } from "./usage_error.ts";
+
+/**
+ * What is special about an option: root goes by it, so the record of an installation has it; it is
+ * about the servers of releases; it says where other options are; the official agent has it; it is
+ * about output only.
+ */
+export type Tag = "root" | "release" | "location" | "official" | "output";
 
 /** One row of the option table: three names, one meaning. */
 export interface Option<T> {
@@ -22,7 +29,8 @@ export interface Option<T> {
   readonly placeholder?: string;
   readonly group: OptionGroup;
   /** The commands that take it, if not all of its group. */
-  readonly commands?: readonly Command[];
+  readonly commands?: readonly Command[] | OptionSet;
+  readonly tags?: readonly Tag[];
   readonly help: Translation;
   /** Value when nothing sets the option. */
   readonly initial: T;
@@ -44,27 +52,18 @@ export interface Option<T> {
   parse(text: string): T;
 }
 
-/** Commands that need the options of a running agent. */
-const AGENT = ["report", "install", "doctor", "config show"] as const;
-
 /** Sections of the help in their order, and the commands that take their options. */
 export const OPTION_GROUPS = {
-  panel: { title: { en: "Panel", zh: "面板" }, commands: AGENT },
-  connection: {
-    title: { en: "Connection to the panel", zh: "与面板的连接" },
-    commands: AGENT,
-  },
-  reports: { title: { en: "Reports", zh: "上报" }, commands: [...AGENT, "demo"] },
-  measured: { title: { en: "Metrics", zh: "指标" }, commands: [...AGENT, "demo"] },
-  month: {
-    title: { en: "Monthly traffic", zh: "月流量" },
-    commands: [...AGENT, "demo", "traffic show", "traffic set"],
-  },
-  addresses: { title: { en: "Public addresses", zh: "公网地址" }, commands: [...AGENT, "demo"] },
-  remote: { title: { en: "Remote control", zh: "远程控制" }, commands: [...AGENT, "demo"] },
+  panel: { title: { en: "Panel", zh: "面板" }, commands: "agent" },
+  connection: { title: { en: "Connection to the panel", zh: "与面板的连接" }, commands: "agent" },
+  reports: { title: { en: "Reports", zh: "上报" }, commands: "measured" },
+  measured: { title: { en: "Metrics", zh: "指标" }, commands: "measured" },
+  month: { title: { en: "Monthly traffic", zh: "月流量" }, commands: "month" },
+  addresses: { title: { en: "Public addresses", zh: "公网地址" }, commands: "measured" },
+  remote: { title: { en: "Remote control", zh: "远程控制" }, commands: "measured" },
   general: { title: { en: "General", zh: "通用" }, commands: undefined },
   install: { title: { en: "Install", zh: "安装" }, commands: ["install"] },
-  updates: { title: { en: "Updates", zh: "更新" }, commands: [...AGENT, "update"] },
+  updates: { title: { en: "Updates", zh: "更新" }, commands: "updates" },
   demo: { title: { en: "Demo", zh: "演示" }, commands: ["demo"] },
   official: {
     title: {
@@ -74,7 +73,7 @@ export const OPTION_GROUPS = {
     commands: undefined,
   },
 } as const satisfies Readonly<
-  Record<string, { title: Translation; commands: readonly Command[] | undefined }>
+  Record<string, { title: Translation; commands: readonly Command[] | OptionSet | undefined }>
 >;
 
 /** A section of the help. */
@@ -82,7 +81,8 @@ export type OptionGroup = keyof typeof OPTION_GROUPS;
 
 /** Commands that take an option; `undefined` for all. */
 export function commandsOf(option: Option<unknown>): readonly Command[] | undefined {
-  return option.commands ?? OPTION_GROUPS[option.group].commands;
+  const commands = option.commands ?? OPTION_GROUPS[option.group].commands;
+  return typeof commands === "string" ? commandsThatTake(commands) : commands;
 }
 
 /**
@@ -202,20 +202,14 @@ export function parseSwitch(value: string): boolean {
   throw new RangeError("true, false, 1 or 0");
 }
 
-/** Options of one source by the keys of the configuration file, as the text a flag would have. */
+/** Options by the keys of the configuration file, as the text a flag would have. */
 export type OptionTexts = ReadonlyMap<string, string>;
 
-/** The sources of options, strongest first. */
-export interface OptionSources {
-  readonly flags: ReadonlyMap<Option<unknown>, string>;
-  readonly env: Readonly<Record<string, string>>;
-  readonly file: OptionTexts;
-  /** Path of `file`; `undefined` if there is none. */
-  readonly filePath: string | undefined;
-  /** Options that `install` was given, from the record of the installation. */
-  readonly recorded?: OptionTexts | undefined;
-  /** Options of an official agent that is being replaced. */
-  readonly imported?: OptionTexts | undefined;
+/** One origin of options: the flags, the variables, a file, the record or the official agent. */
+export interface Layer {
+  /** `null` returns an option to its default, whatever weaker layers say. */
+  readonly texts: ReadonlyMap<Option<unknown>, string | null>;
+  nameOf(option: Option<unknown>): Pick<FoundOption, "name" | "origin">;
 }
 
 /** An option that was set, and where. */
@@ -223,9 +217,9 @@ export interface FoundOption {
   readonly text: string;
   /** The option as it is written there, such as `--interval`, `AGENT_INTERVAL` or `interval`. */
   readonly name: string;
-  /** The source in words, such as `flag --interval`. */
+  /** The layer in words, such as `flag --interval`. */
   readonly origin: string;
-  /** Strength of the source: 0 is the strongest. */
+  /** Strength of the layer: 0 is the strongest. */
   readonly rank: number;
 }
 
@@ -240,28 +234,7 @@ export function isDefaultText(
   return text === "" || (text === "off" && isAbsent && !hasOff);
 }
 
-/** The option in the strongest source that sets it; `undefined` if none does. */
-export function findOption(
-  option: Option<unknown>,
-  { flags, env, file, filePath, recorded, imported }: OptionSources,
-): FoundOption | undefined {
-  // Further panels have no flag of their own: they are the further values of --endpoint.
-  const { flag = "endpoint", variable = "", key = "" } = option;
-  const places = [
-    [flags.get(option), `--${flag}`, `flag --${flag}`],
-    [env[variable], variable, `variable ${variable}`],
-    [file.get(key), key, `key ${key} of ${filePath}`],
-    [recorded?.get(key), key, `${key} of the installation`],
-    [imported?.get(key), key, `${key} of the official agent`],
-  ] as const;
-  for (const [rank, [text, name, origin]] of places.entries()) {
-    const isSet = text !== undefined && (text !== "" || rank === 0);
-    if (isSet) return { text, name, origin, rank };
-  }
-  return undefined;
-}
-
-/** @throws {UsageError} One line that names the option, its source, and what is allowed. */
+/** @throws {UsageError} One line that names the option, its layer, and what is allowed. */
 export function parseOption<T>(option: Option<T>, { text, origin }: FoundOption): T {
   try {
     return option.parse(text);

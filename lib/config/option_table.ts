@@ -10,18 +10,17 @@
 import { parseByteCount } from "../parse/byte_size.ts";
 import { PROGRAM } from "../version.ts";
 import type { HostAndPort } from "../parse/proxy.ts";
-import type { Command } from "./commands.ts";
 import { PROXY_VARIABLES } from "./environment.ts";
 import type { Translation } from "./language.ts";
 import {
-  findOption,
   type FoundOption,
   isDefaultText,
+  type Layer,
   type Option,
   OPTION_GROUPS,
   OptionRows,
-  type OptionSources,
   parseOption,
+  type Tag,
 } from "./option.ts";
 import {
   type Header,
@@ -46,42 +45,6 @@ import {
   withoutSlash,
 } from "./parsers.ts";
 
-/** Commands about an installed service. */
-const SERVICE_COMMANDS: readonly Command[] = [
-  "install",
-  "uninstall",
-  "update",
-  "status",
-  "doctor",
-  "config show",
-  "health",
-  "traffic show",
-  "traffic set",
-];
-
-/** Commands that read the configuration of an agent. */
-const CONFIG_COMMANDS: readonly Command[] = [
-  "report",
-  "demo",
-  ...SERVICE_COMMANDS,
-];
-
-/** Commands whose output can be JSON. */
-const JSON_COMMANDS: readonly Command[] = [
-  "report",
-  "traffic show",
-  "traffic set",
-  "status",
-  "doctor",
-  "config show",
-  "health",
-  "update",
-  "version",
-];
-
-/** Commands that write a log. */
-const LOG_COMMANDS: readonly Command[] = ["report", "install", "demo", "update"];
-
 const panel = new OptionRows("panel");
 const connection = new OptionRows("connection");
 const reports = new OptionRows("reports");
@@ -101,6 +64,7 @@ export const OPTIONS = {
     flag: "endpoint",
     short: "e",
     placeholder: "URL",
+    tags: ["official"],
     help: {
       en: "The panel's address, with its path if it has one",
       zh: "面板地址；带路径的要写上路径",
@@ -112,6 +76,7 @@ export const OPTIONS = {
     flag: "token",
     short: "t",
     placeholder: "TOKEN",
+    tags: ["location", "official"],
     help: {
       en:
         "This node's secret; other users of the machine can see it on the command line, so prefer --token-file",
@@ -124,6 +89,7 @@ export const OPTIONS = {
   tokenFile: panel.text({
     flag: "token-file",
     placeholder: "FILE",
+    tags: ["location"],
     help: {
       en: "A file that holds the token; - is standard input",
       zh: "保存令牌的文件；- 表示标准输入",
@@ -148,6 +114,7 @@ export const OPTIONS = {
     flag: "auto-discovery",
     variable: "AGENT_AUTO_DISCOVERY_KEY",
     placeholder: "KEY",
+    tags: ["official"],
     help: {
       en:
         "Register this node automatically with the panel's auto-discovery key, and remember its token",
@@ -160,6 +127,7 @@ export const OPTIONS = {
   autoDiscoveryFile: panel.text({
     flag: "auto-discovery-file",
     placeholder: "FILE",
+    tags: ["root"],
     help: {
       en:
         "The official agent's file of the registration: read at the first start, and given each new node",
@@ -185,6 +153,7 @@ export const OPTIONS = {
   }),
   protocolVersion: connection.choice({
     flag: "protocol-version",
+    tags: ["official"],
     help: {
       en: "The protocol version to try first; a panel that has only the other one gets that",
       zh: "首先尝试的协议版本；若面板只支持另一个版本，则使用那个版本",
@@ -205,6 +174,7 @@ export const OPTIONS = {
     flag: "reconnect-interval",
     short: "c",
     placeholder: "SECONDS",
+    tags: ["official"],
     help: {
       en: "Maximum wait between two connection attempts, in the first minute",
       zh: "第一分钟内，两次连接尝试之间最长等多久",
@@ -216,6 +186,7 @@ export const OPTIONS = {
   }),
   preferFamily: connection.choice({
     flag: "prefer-ip-version",
+    tags: ["official"],
     help: {
       en: "Try the panel's addresses of this IP version first",
       zh: "优先尝试面板的这种 IP 版本的地址",
@@ -227,6 +198,7 @@ export const OPTIONS = {
   nameServer: connection.checked<HostAndPort | undefined>({
     flag: "custom-dns",
     placeholder: "HOST[:PORT]",
+    tags: ["official"],
     help: {
       en: "Name server that resolves the panel's address; IPv6 in brackets",
       zh: "用来解析面板地址的 DNS 服务器；IPv6 写在方括号里",
@@ -237,6 +209,7 @@ export const OPTIONS = {
   }),
   compression: connection.toggleOff({
     flag: "disable-compression",
+    tags: ["official"],
     help: { en: "Send without compression", zh: "发送时不压缩" },
   }),
   headers: connection.checked<readonly Header[]>({
@@ -257,6 +230,7 @@ export const OPTIONS = {
   cfAccessClientId: connection.text({
     flag: "cf-access-client-id",
     placeholder: "ID",
+    tags: ["official"],
     help: {
       en: "For a panel behind Cloudflare Access: the header CF-Access-Client-Id",
       zh: "用于 Cloudflare Access 后面的面板：请求头 CF-Access-Client-Id",
@@ -267,6 +241,7 @@ export const OPTIONS = {
   cfAccessClientSecret: connection.text({
     flag: "cf-access-client-secret",
     placeholder: "SECRET",
+    tags: ["official"],
     help: {
       en: "For a panel behind Cloudflare Access: the header CF-Access-Client-Secret",
       zh: "用于 Cloudflare Access 后面的面板：请求头 CF-Access-Client-Secret",
@@ -277,7 +252,8 @@ export const OPTIONS = {
   caCertFile: connection.text({
     flag: "ca-cert",
     placeholder: "FILE",
-    commands: ["report", "install", "doctor", "config show", "update"],
+    commands: "updates",
+    tags: ["root", "release"],
     help: {
       en: "A PEM file with certificates to trust in addition to the well-known ones",
       zh: "PEM 文件，其中的证书在公认的证书之外也予以信任",
@@ -287,6 +263,7 @@ export const OPTIONS = {
   anyCertificate: connection.toggle({
     flag: "ignore-unsafe-cert",
     short: "u",
+    tags: ["official"],
     help: {
       en: "Trust any certificate: anyone between agent and panel can read the token",
       zh: "信任任何证书：Agent 与面板之间的任何人都能读到令牌",
@@ -296,6 +273,7 @@ export const OPTIONS = {
     flag: "interval",
     short: "i",
     placeholder: "SECONDS",
+    tags: ["official"],
     help: { en: "Time between two reports", zh: "两次上报之间的间隔" },
     initialText: {
       en: `${INTERVAL_SECONDS.webSocket} over WebSocket, ${INTERVAL_SECONDS.post} over HTTP; ` +
@@ -310,7 +288,7 @@ export const OPTIONS = {
   metrics: reports.checked<ListenAddress | undefined>({
     flag: "metrics",
     placeholder: "ADDRESS:PORT",
-    commands: ["report", "install", "doctor", "config show"],
+    commands: "agent",
     help: {
       en: "Serve metrics for Prometheus on this address; on 127.0.0.1 if only a port is given",
       zh: "在此地址向 Prometheus 提供指标；只给端口时为 127.0.0.1",
@@ -329,6 +307,7 @@ export const OPTIONS = {
   infoIntervalMinutes: reports.number({
     flag: "info-report-interval",
     placeholder: "MINUTES",
+    tags: ["official"],
     help: { en: "Time between two basic infos", zh: "两次上报基础信息之间的间隔" },
     initial: 5,
     min: 0.1,
@@ -337,6 +316,7 @@ export const OPTIONS = {
   includeNics: measured.list({
     flag: "include-nics",
     commands: ["report", "install", "doctor", "config show", "demo", "traffic set"],
+    tags: ["official"],
     help: {
       en: "Count only these interfaces; separated by commas, * and ? are wildcards",
       zh: "只统计这些网卡的流量；用逗号分隔，可用通配符 * 和 ?",
@@ -346,6 +326,7 @@ export const OPTIONS = {
   }),
   excludeNics: measured.list({
     flag: "exclude-nics",
+    tags: ["official"],
     help: {
       en: "Don't count these interfaces; --include-nics wins",
       zh: "不统计这些网卡；与 --include-nics 冲突时以后者为准",
@@ -356,6 +337,7 @@ export const OPTIONS = {
   includeMountPoints: measured.list({
     flag: "include-mountpoint",
     variable: "AGENT_INCLUDE_MOUNTPOINTS",
+    tags: ["official"],
     help: {
       en: "Count only these mount points; separated by semicolons",
       zh: "只统计这些挂载点；用分号分隔",
@@ -374,16 +356,19 @@ export const OPTIONS = {
   }),
   memoryIncludeCache: measured.toggle({
     flag: "memory-include-cache",
+    tags: ["official"],
     help: { en: "The official name for --memory-mode all", zh: "--memory-mode all 的官方名称" },
   }),
   memoryExcludeBcf: measured.toggle({
     flag: "memory-exclude-bcf",
     variable: "AGENT_MEMORY_REPORT_RAW_USED",
+    tags: ["official"],
     help: { en: "The official name for --memory-mode htop", zh: "--memory-mode htop 的官方名称" },
   }),
   gpu: measured.toggle({
     flag: "gpu",
     variable: "AGENT_ENABLE_GPU",
+    tags: ["official"],
     help: {
       en: "Report use, memory and temperature of graphics cards too, updated every 10 s",
       zh: "同时上报显卡的使用率、显存和温度，每 10 秒更新一次",
@@ -392,6 +377,7 @@ export const OPTIONS = {
   hostProc: measured.text({
     variable: "HOST_PROC",
     placeholder: "FOLDER",
+    tags: ["official"],
     help: { en: "The host's /proc inside a container", zh: "在容器中，宿主机的 /proc 所在的位置" },
     initialText: { en: "/proc", zh: "/proc" },
     parse: withoutSlash,
@@ -399,6 +385,7 @@ export const OPTIONS = {
   monthRotate: month.number({
     flag: "month-rotate",
     placeholder: "DAY",
+    tags: ["official"],
     help: {
       en:
         "Report the traffic since this day of the month, 1 to 31; 0 reports it since the machine's start",
@@ -412,6 +399,7 @@ export const OPTIONS = {
   stateDir: month.text({
     flag: "state-dir",
     placeholder: "FOLDER",
+    tags: ["root"],
     help: {
       en: "Folder for persistent state: monthly traffic and registration",
       zh: "保存持久状态的目录：月流量和注册结果",
@@ -449,17 +437,20 @@ export const OPTIONS = {
   customIpv4: addresses.text({
     flag: "custom-ipv4",
     placeholder: "ADDRESS",
+    tags: ["official"],
     help: { en: "This machine's public IPv4 address", zh: "已知的公网 IPv4 地址" },
     parse: (value) => parseAddress(value, 4),
   }),
   customIpv6: addresses.text({
     flag: "custom-ipv6",
     placeholder: "ADDRESS",
+    tags: ["official"],
     help: { en: "This machine's public IPv6 address", zh: "已知的公网 IPv6 地址" },
     parse: (value) => parseAddress(value, 6),
   }),
   addressesFromNic: addresses.toggle({
     flag: "get-ip-addr-from-nic",
+    tags: ["official"],
     help: {
       en: "Use the interfaces' addresses and ask no service",
       zh: "直接取网卡的地址，不向外部查询",
@@ -494,6 +485,7 @@ export const OPTIONS = {
   }),
   disableWebSsh: remote.toggle({
     flag: "disable-web-ssh",
+    tags: ["official"],
     help: {
       en: "The official agent's switch to turn it off; wins over --enable-remote-control",
       zh: "官方的禁用开关；优先于 --enable-remote-control",
@@ -526,7 +518,8 @@ export const OPTIONS = {
     flag: "config",
     variable: "AGENT_CONFIG_FILE",
     placeholder: "FILE",
-    commands: CONFIG_COMMANDS,
+    commands: "config",
+    tags: ["location", "official"],
     help: {
       en: "A JSON file with any of these options by their keys; comments are allowed",
       zh: "JSON 文件，用各选项的键设置其中任意选项；可以写注释",
@@ -557,19 +550,21 @@ export const OPTIONS = {
   json: general.toggle({
     flag: "json",
     variable: false,
-    commands: JSON_COMMANDS,
+    commands: "json",
     help: { en: "Print JSON instead of text", zh: "以 JSON 代替文字输出" },
   }),
   logLevel: general.choice({
     flag: "log-level",
-    commands: LOG_COMMANDS,
+    commands: "log",
+    tags: ["output"],
     help: { en: "Minimum log level", zh: "最低日志级别" },
     initial: "info",
     allowed: ["debug", "info", "warning", "error"],
   }),
   logFormat: general.choice({
     flag: "log-format",
-    commands: LOG_COMMANDS,
+    commands: "log",
+    tags: ["output"],
     help: {
       en: "One line of text, or one JSON object, per event",
       zh: "每个事件一行文字，或一个 JSON 对象",
@@ -579,6 +574,7 @@ export const OPTIONS = {
   }),
   lang: general.choice({
     flag: "lang",
+    tags: ["output"],
     help: {
       en: "Language of what is printed for people; by $LANG alone, the agent's log stays English",
       zh: "供人阅读的输出所用的语言；只由 $LANG 决定时，Agent 的日志仍是英文",
@@ -689,7 +685,7 @@ export const OPTIONS = {
   serviceName: install.checked({
     flag: "install-service-name",
     placeholder: "NAME",
-    commands: SERVICE_COMMANDS,
+    commands: "service",
     help: { en: "Name of the service", zh: "服务的名称" },
     initial: PROGRAM,
     parse: parseServiceName,
@@ -697,6 +693,7 @@ export const OPTIONS = {
   autoUpdate: updates.toggleOff({
     flag: "disable-auto-update",
     commands: ["report", "install"],
+    tags: ["official"],
     help: {
       en: "Don't install new versions automatically; an agent from a .deb or .rpm never does, " +
         "its package manager does",
@@ -714,6 +711,7 @@ export const OPTIONS = {
   updateUrl: updates.text({
     flag: "update-url",
     placeholder: "URL",
+    tags: ["root", "release"],
     help: {
       en: "URL that describes the newest release, in the format of GitHub's API",
       zh: "从哪里获取最新版本的信息，格式与 GitHub 的 API 相同",
@@ -724,6 +722,7 @@ export const OPTIONS = {
   updateKey: updates.text({
     flag: "update-key",
     placeholder: "KEY",
+    tags: ["root", "release"],
     help: {
       en: "Public key that the releases of --update-url are signed with",
       zh: "--update-url 的发布所用签名的公钥",
@@ -734,6 +733,7 @@ export const OPTIONS = {
   mirror: updates.text({
     flag: "mirror",
     placeholder: "PREFIX",
+    tags: ["root", "release"],
     help: {
       en: "Put before every address of GitHub, such as https://mirror.example.com",
       zh: "加在每个 GitHub 地址之前，如 https://mirror.example.com",
@@ -848,6 +848,11 @@ export const OPTIONS = {
 /** The rows of the table. */
 export const OPTION_ROWS: readonly Option<unknown>[] = Object.values(OPTIONS);
 
+/** Whether the option of a key has a tag. */
+export function hasTag(key: string, tag: Tag): boolean {
+  return OPTION_ROWS.some((row) => row.key === key && row.tags?.includes(tag));
+}
+
 /** Rows by their groups, in the order of the help, with the groups' titles. */
 export function rowsByGroup(
   rows: readonly Option<unknown>[] = OPTION_ROWS,
@@ -863,32 +868,35 @@ export type OptionValues = {
     : never;
 };
 
-/** The value of every option, and the source of each that was set. */
+/** The value of every option, and the layer of each that was set. */
 export interface ResolvedOptions {
   readonly values: OptionValues;
   readonly found: ReadonlyMap<Option<unknown>, FoundOption>;
-  /** Options that a source returns to their default, whatever weaker ones say. */
-  readonly defaulted: ReadonlySet<Option<unknown>>;
 }
 
 /**
- * Looks up every option, and parses it once.
+ * Looks up every option in the strongest layer that has it, and parses it once.
  *
- * @throws {UsageError} One line that names the option, its source, and what is allowed.
+ * @param layers The strongest first.
+ * @throws {UsageError} One line that names the option, its layer, and what is allowed.
  */
-export function resolveOptions(sources: OptionSources): ResolvedOptions {
+export function resolveOptions(layers: readonly Layer[]): ResolvedOptions {
   const found = new Map<Option<unknown>, FoundOption>();
-  const defaulted = new Set<Option<unknown>>();
   const values: Record<string, unknown> = {};
   for (const [name, option] of Object.entries<Option<unknown>>(OPTIONS)) {
-    const it = findOption(option, sources);
-    const isDefault = it !== undefined && isDefaultText(option, it.text);
-    if (isDefault) defaulted.add(option);
-    else if (it !== undefined) found.set(option, it);
-    values[name] = it === undefined || isDefault ? option.initial : parseOption(option, it);
+    const rank = layers.findIndex(({ texts }) => texts.has(option));
+    const layer = layers[rank];
+    const text = layer?.texts.get(option) ?? null;
+    if (layer === undefined || text === null || isDefaultText(option, text)) {
+      values[name] = option.initial;
+      continue;
+    }
+    const it = { text, rank, ...layer.nameOf(option) };
+    found.set(option, it);
+    values[name] = parseOption(option, it);
   }
   if (!hasEveryOption(values)) throw new TypeError("Cannot resolve every option");
-  return { values, found, defaulted };
+  return { values, found };
 }
 
 /**

@@ -4,7 +4,7 @@ import { UsageError } from "./usage_error.ts";
 
 /**
  * Puts the panels of the option `panels` beside the one of `endpoint` and `token`, or in its place
- * if there is none. A stronger source of `endpoint` replaces them all.
+ * if there is none. A stronger layer of `endpoint` replaces them all.
  *
  * @returns The panels, the first one first; none where `panels` names none that counts.
  * @throws {UsageError} When it is unclear which panel gets remote control, or two are the same node.

@@ -27,44 +27,17 @@ import type { ServicePlan } from "./service_manager.ts";
 import type { TargetSystem } from "./target_system.ts";
 
 /**
- * Completes the options given now with those that root gave to the previous installation, and adds
- * a notice for each option that is ignored because the configuration file is not root's.
- */
-function mergePrevious(config: Config, previous: InstallRecord | undefined): Config {
-  const { explicitOptions, defaultedKeys, ignoredOptions, notices, updateUrl, updateKey } = config;
-  const recorded = Object.entries(previous?.rootOptions ?? {})
-    .filter(([key]) => !defaultedKeys.has(key));
-  const given = new Map([...recorded, ...explicitOptions]);
-  // A service with another name has the default folder in its configuration.
-  const known = new Map([["state_dir", previous?.stateFolder], ...given]);
-  const differing = Array.from(ignoredOptions).filter(([key, text]) => known.get(key) !== text);
-  return {
-    ...config,
-    explicitOptions: given,
-    updateUrl: updateUrl || (given.get("update_url") ?? ""),
-    updateKey: updateKey || (given.get("update_key") ?? ""),
-    notices: [
-      ...notices,
-      ...differing.map(([key]) =>
-        `key ${key} of the installed configuration is ignored, because root does not own that file; ` +
-        "give it as a flag or a variable"
-      ),
-    ],
-  };
-}
-
-/**
  * Keeps a pinned version, unless it is said what becomes of that.
  *
  * @throws {UsageError} When this program is another version.
  */
 function requireNotPinned(
-  { origins, defaultedKeys, pin, serviceName }: Config,
+  { origins, pin, serviceName }: Config,
   previous: InstallRecord | undefined,
 ): void {
   const pinned = previous?.pinned ?? "";
   const isAsked = origins.get("pin")?.startsWith("flag ") ?? false;
-  if (pinned === "" || pinned === VERSION || !pin || isAsked || defaultedKeys.has("pin")) return;
+  if (pinned === "" || pinned === VERSION || !pin || isAsked) return;
   throw new UsageError(
     `Cannot install version ${VERSION}: ${serviceName} is pinned to version ${pinned}; use --pin ` +
       "to pin this version, or --unset pin to go on to newer ones",
@@ -101,7 +74,7 @@ export async function install(
   const context = await readInstallContext(asked, system, signal);
   const { previous } = context;
   const config = choosePanels(
-    mergePrevious({ ...asked, proxies: context.proxies }, previous),
+    { ...asked, proxies: context.proxies },
     previous && readInstalledPanels(system.root + previous.config),
   );
   const secrets = [

@@ -1,9 +1,9 @@
 import { attempt } from "../attempt.ts";
 import { type Config, releaseFlags } from "../config/config.ts";
 import { editConfigText } from "../config/config_edit.ts";
-import { configText, ROOT_KEYS } from "../config/config_file.ts";
+import { configText } from "../config/config_file.ts";
 import { proxyVariables } from "../config/environment.ts";
-import { OPTION_ROWS } from "../config/option_table.ts";
+import { hasTag, OPTION_ROWS } from "../config/option_table.ts";
 import type { ToolCommand } from "../host/tool_runner.ts";
 import { updateFolder } from "../state/update_state.ts";
 import { dirname } from "../parse/path.ts";
@@ -19,6 +19,7 @@ import {
   packagedRecord,
 } from "./packaged_service.ts";
 import { environmentText } from "./service_environment.ts";
+import { readableBy } from "./launchd.ts";
 import { optional, type ServicePlan } from "./service_manager.ts";
 import { systemdDropIn } from "./systemd.ts";
 import { missingFolders, pathExists } from "./target_system.ts";
@@ -73,6 +74,7 @@ export function planInstall(config: Config, context: InstallContext): InstallPla
       ...(makesState ? stateFolderSteps(service, context) : []),
       ...oldPrograms.filter((path) => pathExists(system.root + path)).map(removeStep),
       ...files,
+      ...(isMacDaemon(service, context) ? [readableBy(user.name, paths.config)] : []),
       ...manager.reload,
     ],
     start,
@@ -186,7 +188,7 @@ function planRecord(
     ...(isFreeFolder(system.root + stateFolder) ? [stateFolder] : []),
   ];
   const rootOptions = [...fullPaths(explicitOptions, system.folder)].filter(([key]) =>
-    ROOT_KEYS.includes(key)
+    hasTag(key, "root")
   );
   return {
     service: service.name,
@@ -220,9 +222,14 @@ function isFreeFolder(path: string): boolean {
   }
 }
 
+/** Whether it is a daemon of launchd with a user other than root: all users of a Mac share a group. */
+function isMacDaemon({ scope, user }: ServicePlan, { kind }: InstallContext): boolean {
+  return kind === "launchd" && scope === "system" && user !== "root";
+}
+
 /** Steps that write the configuration, the proxies and the service manager's files. */
 function planFiles(config: Config, service: ServicePlan, context: InstallContext): FileStep[] {
-  const { system, paths, kind, manager, user: { name: user, hasOwnGroup } } = context;
+  const { system, paths, kind, manager, user: { name: user } } = context;
   const { environmentFile, updateEnvironmentFile } = service;
   const proxies = (settings: ProxyUrls) => {
     const text = environmentText(proxyVariables(settings));
@@ -235,13 +242,15 @@ function planFiles(config: Config, service: ServicePlan, context: InstallContext
       : service.stateFolder,
   });
   const isOfUser = kind === "launchd" && user !== "";
+  const isForGroup = service.scope === "system" && user !== "root" &&
+    !isMacDaemon(service, context);
   return [
     {
       do: "file",
       path: paths.config,
       text,
       // The service must not write what root decided, such as remote control.
-      ...(hasOwnGroup ? { mode: 0o640, groupOf: user } : { mode: 0o600, ...ownedBy(user) }),
+      ...(isForGroup ? { mode: 0o640, groupOf: user } : { mode: 0o600 }),
     },
     // Other managers source it in a root shell, so only root may write it.
     ...(hasProxies(context) && environmentFile !== undefined

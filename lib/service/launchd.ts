@@ -55,6 +55,11 @@ function escaped(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
+/** Lets a user read root's file, by an access control entry. */
+export function readableBy(user: string, path: string): ToolCommand {
+  return { tool: "/bin/chmod", args: ["+a", `user:${user} allow read`, path] };
+}
+
 /** Sources a file of variables first, since launchd has no `EnvironmentFile=`. */
 const SOURCE_FILE = 'set -a; [ ! -r "$0" ] || . "$0"; exec "$@"';
 

@@ -5,45 +5,9 @@ import { isJsonObject, jsonFields, parseJson } from "../parse/json.ts";
 import { dirname } from "../parse/path.ts";
 import type { OfficialAgent } from "./official_agent.ts";
 
-/** Configuration keys that the official agent has or had. */
-export const OFFICIAL_KEYS: readonly string[] = [
-  "endpoint",
-  "token",
-  "auto_discovery_key",
-  "interval",
-  "info_report_interval",
-  "max_retries",
-  "reconnect_interval",
-  "protocol_version",
-  "disable_compression",
-  "prefer_ip_version",
-  "ignore_unsafe_cert",
-  "custom_dns",
-  "include_nics",
-  "exclude_nics",
-  "include_mountpoints",
-  "month_rotate",
-  "memory_include_cache",
-  "memory_report_raw_used",
-  "enable_gpu",
-  "custom_ipv4",
-  "custom_ipv6",
-  "get_ip_addr_from_nic",
-  "disable_web_ssh",
-  "disable_auto_update",
-  "config_file",
-  "host_proc",
-  "memory_mode_available",
-  "cf_access_client_id",
-  "cf_access_client_secret",
-];
-
-/** Flags of the official agent without a key, ignored here. */
-const SILENT_FLAGS: readonly string[] = ["autoUpdate", "show-warning"];
-
 /** The options of the official agent. */
-const OFFICIAL_ROWS: readonly Option<unknown>[] = OPTION_ROWS.filter(({ key = "", flag = "" }) =>
-  OFFICIAL_KEYS.includes(key) || SILENT_FLAGS.includes(flag)
+const OFFICIAL_ROWS = OPTION_ROWS.filter(({ group, tags }) =>
+  group === "official" || tags?.includes("official")
 );
 
 /** A parsed command line of the official agent. */
@@ -181,7 +145,7 @@ function readFile(
     return values;
   }
   for (const [key, value] of Object.entries(parsed)) {
-    if (!OFFICIAL_KEYS.includes(key)) {
+    if (!OFFICIAL_ROWS.some((row) => row.key === key)) {
       notes.push(`key ${key} of ${path} is ignored: the official agent has no such option`);
     } else if (typeof value !== "object" && value !== "") values.set(key, String(value));
   }

@@ -7,8 +7,6 @@ import type { TargetSystem } from "./target_system.ts";
 export interface ServiceUser {
   /** Empty for a user's own service. */
   readonly name: string;
-  /** Whether its primary group is its own, so that what the group may read stays private. */
-  readonly hasOwnGroup: boolean;
   /** Empty when the user exists. */
   readonly createCommands: readonly ToolCommand[];
 }
@@ -27,12 +25,11 @@ export async function serviceUser(
 ): Promise<ServiceUser> {
   if (scopeOf(system) === "user") {
     if (asRoot) throw new UsageError("Cannot use --as-root without root");
-    return { name: "", hasOwnGroup: false, createCommands: [] };
+    return { name: "", createCommands: [] };
   }
-  if (asRoot) return { name: "root", hasOwnGroup: false, createCommands: [] };
+  if (asRoot) return { name: "root", createCommands: [] };
   if (system.os === "darwin") {
-    // All users of a Mac share the group staff.
-    return { name: sudoUserName(system.sudoUser), hasOwnGroup: false, createCommands: [] };
+    return { name: sudoUserName(system.sudoUser), createCommands: [] };
   }
   if (!NAME_RULE.test(service)) {
     throw new UsageError(
@@ -40,14 +37,20 @@ export async function serviceUser(
         "digits, _ and -, or --as-root",
     );
   }
-  const group = { tool: "id", args: ["-gn", service] };
-  const { code, output } = await system.tools.run(group, { signal });
+  const { code, output } = await system.tools.run(
+    { tool: "id", args: ["-gn", service] },
+    { signal },
+  );
   const exists = code === 0;
-  return {
-    name: service,
-    hasOwnGroup: !exists || output.trim() === service,
-    createCommands: exists ? [] : createUserCommands(service, system),
-  };
+  const group = output.trim();
+  if (exists && group !== service) {
+    throw new UsageError(
+      `Cannot run the service as the user ${service}: its group is ${group}, and others in that ` +
+        `could read the token; make ${service} its primary group, or choose another ` +
+        "--install-service-name",
+    );
+  }
+  return { name: service, createCommands: exists ? [] : createUserCommands(service, system) };
 }
 
 /** Commands that remove a user created by the installation, and its group. */

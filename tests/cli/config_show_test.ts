@@ -37,12 +37,12 @@ async function output(config: Config): Promise<string> {
   return text;
 }
 
-function shown(config: Config, key: string): [value?: string, source?: string] {
+function shown(config: Config, key: string): [value?: string, origin?: string] {
   const option = shownOptions(config, "en").find((it) => it.key === key);
-  return [option?.value, option?.source];
+  return [option?.value, option?.origin];
 }
 
-Deno.test("shownOptions() have the value in force and its source", () => {
+Deno.test("shownOptions() have the value in force and its origin", () => {
   const config = configOf(["--config", "c", "--gpu"], { AGENT_INTERVAL: "7" });
   assertEquals(shown(config, "endpoint"), ["https://p.example", "key endpoint of c"]);
   assertEquals(shown(config, "interval"), ["7", "variable AGENT_INTERVAL"]);
@@ -53,7 +53,7 @@ Deno.test("shownOptions() have the value in force and its source", () => {
   assertEquals(shown(configOf(["-r", "4"]), "max_retries"), ["4", "flag --max-retries"]);
 });
 
-Deno.test("shownOptions() name the source of a token that no option holds", () => {
+Deno.test("shownOptions() name the origin of a token that no option holds", () => {
   assertEquals(shown(configOf(["--token-file", "t"]), "token"), ["********", "flag --token-file"]);
   const env = { CREDENTIALS_DIRECTORY: "/run/c" };
   assertEquals(shown(configOf([], env), "token"), ["********", "$CREDENTIALS_DIRECTORY/token"]);
@@ -83,7 +83,7 @@ Deno.test("runConfigShow() hides a login within an address", async () => {
 Deno.test("runConfigShow() prints JSON by keys", async () => {
   const { file, options } = JSON.parse(await output(configOf(["--config", "c", "--json"])));
   assertEquals(file, "c");
-  assertEquals(options.interval, { value: "5", source: "key interval of c" });
+  assertEquals(options.interval, { value: "5", origin: "key interval of c" });
 });
 
 Deno.test("shownOptions() name the panels of a list, without their tokens", () => {
@@ -125,8 +125,8 @@ Deno.test("runConfigShow() names the variables of proxies, and hides their passw
   const { file, proxies } = JSON.parse(context.printed);
   assertEquals(file, undefined);
   assertEquals(proxies, {
-    HTTPS_PROXY: { value: "http://********@p.example:3128", source: "variable HTTPS_PROXY" },
-    NO_PROXY: { value: "localhost", source: "variable NO_PROXY" },
+    HTTPS_PROXY: { value: "http://********@p.example:3128", origin: "variable HTTPS_PROXY" },
+    NO_PROXY: { value: "localhost", origin: "variable NO_PROXY" },
   });
   const [table, chinese] = [[], ["--lang", "zh"]].map((args) => {
     const shown = new FakeContext(env);

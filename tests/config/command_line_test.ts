@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { parseArguments } from "../../lib/config/command_line.ts";
+import { OPTIONS } from "../../lib/config/option_table.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 
 Deno.test("parseArguments() takes commands of one and of two words", () => {
@@ -62,4 +63,37 @@ Deno.test("parseArguments() takes no value attached to the letter of a switch", 
   assertThrows(() => parseArguments(["-ux"]), UsageError, "Cannot use flag -ux: there is none");
   const { command, flags } = parseArguments(["-u", "demo"]);
   assertEquals([command, [...flags.values()]], ["demo", ["true"]]);
+});
+
+Deno.test("parseArguments() takes attached values of each form, and a token that begins with a dash", () => {
+  const cases: [args: string[], value: string][] = [
+    [["-t", "-abc"], "-abc"],
+    [["-t-abc"], "-abc"],
+    [["-t=a=b\nc"], "a=b\nc"],
+    [["-i3"], "3"],
+    [["-ehttps://p.example/x?y=z"], "https://p.example/x?y=z"],
+    [["--fault="], ""],
+  ];
+  for (const [args, value] of cases) {
+    assertEquals([...parseArguments(args).flags.values()], [value], args.join(" "));
+  }
+  assertThrows(
+    () => parseArguments(["-t", "--interval", "3"]),
+    UsageError,
+    "Cannot use flag -t alone",
+  );
+  assertThrows(() => parseArguments(["-t"]), UsageError, "as in -t TOKEN");
+});
+
+Deno.test("parseArguments() takes the value of a switch after = only", () => {
+  const { gpu, compression } = OPTIONS;
+  const { flags } = parseArguments(["--gpu=false", "--disable-compression=1"]);
+  assertEquals([flags.get(gpu), flags.get(compression)], ["false", "1"]);
+  for (const value of ["true", "false", "0"]) {
+    assertThrows(
+      () => parseArguments(["--gpu", value]),
+      UsageError,
+      `Cannot use --gpu ${value}: a switch has its value after =, as in --gpu=${value}`,
+    );
+  }
 });

@@ -15,7 +15,7 @@ Deno.test("resolveConfig() names the commands that take an option when the given
     ["update --install-dir /opt/x", '"install"'],
     ["install --restore", '"uninstall"'],
     ["--print", '"install" and "uninstall"'],
-    ["demo --install-service-name x", '"health", "traffic show" and "traffic set" take it'],
+    ["demo --install-service-name x", '"config show", "health" and "update" take it'],
   ];
   for (const [args, subject] of wrong) {
     assertThrows(() => resolveConfig({ ...NOTHING, args: args.split(" ") }), UsageError, subject);

@@ -59,42 +59,43 @@ Deno.test("resolveConfig() finds the installed configuration unless a panel is n
   }
 });
 
-Deno.test("resolveConfig() lets no agent trust an installed configuration of another user", () => {
-  const recorded = new Map([["ca_cert", "/etc/ca.pem"]]);
+Deno.test("resolveConfig() refuses an installed configuration of another user, not one that is named", () => {
+  const path = "/etc/komari-agent-deno/config.json";
   const sources = (args: readonly string[]) => ({
     args,
     env: {},
-    readText: (path: string) =>
-      path === "/etc/ca.pem"
-        ? "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
-        : '{"endpoint": "https://p.example", "token_file": "/root/secret", "ca_cert": "/etc/ca.pem"}',
+    readText: () => '{"endpoint": "https://p.example"}',
     readMode: () => 0o600,
-    installedConfigs: () => ["/etc/komari-agent-deno/config.json"],
-    recordedOptions: () => recorded,
-    isOwn: () => false,
+    installedConfigs: () => [path],
+    foreignOwner: () => 1001,
   });
-  assertThrows(() => resolveConfig(sources([])), UsageError, "another user owns it");
-  const config = resolveConfig(sources(["config", "show"]));
-  assertEquals([config.endpoint, config.token, config.caCerts.length], [
-    "https://p.example",
-    "",
-    1,
-  ]);
-  assertEquals(config.notices, [
-    "key token_file of the installed configuration is ignored, because another user owns that file",
-  ]);
-  assertEquals(resolveConfig(sources(["--dry-run"])).token, "");
-  assertEquals(resolveConfig(sources(["install"])).caCerts, [], "install merges them itself");
+  const commands = ["", "--dry-run", "install", "doctor", "config show", "status", "health"];
+  for (const command of commands) {
+    const args = command.split(" ").filter((word) => word !== "");
+    assertThrows(
+      () => resolveConfig(sources(args)),
+      UsageError,
+      `Cannot use the installed configuration ${path}: another user (id 1001) owns it and may have ` +
+        `changed it; check it, and then run \`chown root ${path}\``,
+    );
+    const { endpoint, isConfigInstalled } = resolveConfig(sources([...args, "--config", path]));
+    assertEquals([endpoint, isConfigInstalled], ["https://p.example", false], command);
+  }
+  assertEquals(
+    resolveConfig(sources(["-e", "https://own.example"])).endpoint,
+    "https://own.example",
+  );
+  assertEquals(resolveConfig(sources(["update"])).endpoint, "", "it reads none");
 });
 
-Deno.test("an update goes by what root was told, and not by what the agent owns", () => {
+Deno.test("an update goes by the record of the installation", () => {
   const sources = {
     env: {},
     readText: () => '{"mirror": "https://evil.example"}',
     readMode: () => 0o600,
     installedConfigs: () => ["/etc/komari-agent-deno/config.json"],
   };
-  const told = new Map([["mirror", "https://m.example"], ["token_file", "/not/there"]]);
+  const told = new Map([["mirror", "https://m.example"]]);
   const mirrorOf = (args: readonly string[]) =>
     resolveConfig({ ...sources, args, recordedOptions: () => told }).mirror;
   assertEquals(resolveConfig({ ...sources, args: ["update"] }).mirror, "");
@@ -129,22 +130,27 @@ Deno.test("installedConfig() is named when it is broken", () => {
   );
 });
 
-Deno.test("resolveConfig() ignores another user's paths where root would go by them", () => {
-  const stateOf = (command: string) =>
+Deno.test("resolveConfig() takes an option of the record where the installed file is not read", () => {
+  const stateOf = (args: readonly string[], texts: Readonly<Record<string, string>>) =>
     resolveConfig({
-      args: command.split(" "),
+      args: ["install", ...args],
       env: {},
-      readText: () => '{"state_dir": "/srv/state"}',
+      readText(path) {
+        const text = texts[path];
+        if (text === undefined) throw new Deno.errors.NotFound(path);
+        return text;
+      },
       readMode: () => 0o600,
       installedConfigs: () => ["/etc/komari-agent-deno/config.json"],
-      isOwn: () => false,
-    }).stateDir;
-  for (const command of ["report --dry-run", "install", "doctor", "config show"]) {
-    assertEquals(stateOf(command), "", command);
-  }
-  for (const command of ["status", "health", "traffic show", "traffic set"]) {
-    assertEquals(stateOf(command), "/srv/state", command);
-  }
+      recordedOptions: () => new Map([["state_dir", "/srv/state"]]),
+    });
+  const installed = "/etc/komari-agent-deno/config.json";
+  assertEquals(stateOf([], { [installed]: "{}" }).stateDir, "", "it was taken out of the file");
+  const named = { "/own.json": '{"interval": 7}' };
+  const config = stateOf(["--config", "/own.json"], named);
+  assertEquals([config.stateDir, config.intervalSeconds], ["/srv/state", 7]);
+  assertEquals(config.origins.get("state_dir"), "state_dir of the installation");
+  assertEquals(stateOf(["--config", "/own.json", "--unset", "state-dir"], named).stateDir, "");
 });
 
 Deno.test("resolveConfig() asks for the record of the service that is named", () => {

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { type Command, COMMANDS } from "../../lib/config/commands.ts";
-import { commandsOf, findOption, type OptionSources } from "../../lib/config/option.ts";
-import { OPTION_ROWS, OPTIONS, resolveOptions } from "../../lib/config/option_table.ts";
+import { commandsOf, type Layer, type Option } from "../../lib/config/option.ts";
+import { hasTag, OPTION_ROWS, OPTIONS, resolveOptions } from "../../lib/config/option_table.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 
 /** The names that users have in their units and files, and the value without any of them. */
@@ -100,9 +100,7 @@ Deno.test("OPTIONS have the names and defaults that users rely on", () => {
     [flag ? `--${flag}` : "", short ? `-${short}` : "", variable ?? "", initial],
   ]);
   assertEquals(Object.fromEntries(found), NAMES);
-  const { values, found: set } = resolveOptions(
-    { flags: new Map(), env: {}, file: new Map(), filePath: undefined },
-  );
+  const { values, found: set } = resolveOptions([]);
   for (const [name, [, , , initial]] of Object.entries(NAMES)) {
     assertEquals(Object.entries(values).find(([it]) => it === name)?.[1], initial, name);
   }
@@ -240,19 +238,19 @@ Deno.test("commandsOf() names the commands whose help shows an option", () => {
     ["transport", "report, install, doctor, config show"],
     ["ca-cert", "report, install, doctor, config show, update"],
     ["metrics", "report, install, doctor, config show"],
-    ["interval", "report, install, doctor, config show, demo"],
-    ["gpu", "report, install, doctor, config show, demo"],
+    ["interval", "report, demo, install, doctor, config show"],
+    ["gpu", "report, demo, install, doctor, config show"],
     ["include-nics", "report, install, doctor, config show, demo, traffic set"],
-    ["month-rotate", "report, install, doctor, config show, demo, traffic show, traffic set"],
-    ["ip-services", "report, install, doctor, config show, demo"],
-    ["exec-timeout", "report, install, doctor, config show, demo"],
+    ["month-rotate", "report, demo, traffic show, traffic set, install, doctor, config show"],
+    ["ip-services", "report, demo, install, doctor, config show"],
+    ["exec-timeout", "report, demo, install, doctor, config show"],
     [
       "config",
-      "report, demo, install, uninstall, update, status, doctor, config show, health, " +
-      "traffic show, traffic set",
+      "report, demo, traffic show, traffic set, install, uninstall, status, doctor, config show, " +
+      "health, update",
     ],
-    ["log-level", "report, install, demo, update"],
-    ["log-format", "report, install, demo, update"],
+    ["log-level", "report, demo, install, update"],
+    ["log-format", "report, demo, install, update"],
     ["version", "report, version"],
     ["manager", "install"],
     ["disable-auto-update", "report, install"],
@@ -309,26 +307,30 @@ Deno.test("OPTIONS refuse texts that mean nothing to them, each by its own rule"
   }
 });
 
-Deno.test("findOption() takes the strongest source of flag, variable, file, record and official agent", () => {
-  const map = (text: string) => new Map([["interval", text]]);
-  const sources: OptionSources = {
-    flags: new Map([[OPTIONS.intervalSeconds, "1"]]),
-    env: { AGENT_INTERVAL: "2" },
-    file: map("3"),
-    filePath: "/c",
-    recorded: map("4"),
-    imported: map("5"),
+Deno.test("resolveOptions() takes the strongest layer that has an option, and its default for null", () => {
+  const { intervalSeconds } = OPTIONS;
+  const layer = (name: string, text: string | null): Layer => ({
+    texts: new Map<Option<unknown>, string | null>([[intervalSeconds, text]]),
+    nameOf: () => ({ name, origin: `of ${name}` }),
+  });
+  const none: Layer = { texts: new Map(), nameOf: () => ({ name: "", origin: "" }) };
+  const resolved = (...layers: Layer[]) => {
+    const { values, found } = resolveOptions(layers);
+    return [values.intervalSeconds, found.get(intervalSeconds)];
   };
-  const none = { flags: new Map(), env: {}, file: new Map(), recorded: new Map() };
-  const found = (weaker: Partial<OptionSources>) => {
-    const { text, origin, rank } = findOption(OPTIONS.intervalSeconds, { ...sources, ...weaker }) ??
-      {};
-    return [text, origin, rank];
-  };
-  const { flags, env, file, recorded } = none;
-  assertEquals(found({}), ["1", "flag --interval", 0]);
-  assertEquals(found({ flags }), ["2", "variable AGENT_INTERVAL", 1]);
-  assertEquals(found({ flags, env }), ["3", "key interval of /c", 2]);
-  assertEquals(found({ flags, env, file }), ["4", "interval of the installation", 3]);
-  assertEquals(found({ flags, env, file, recorded }), ["5", "interval of the official agent", 4]);
+  const found = { text: "2", name: "b", origin: "of b", rank: 1 };
+  assertEquals(resolved(none, layer("b", "2"), layer("c", "3")), [2, found]);
+  assertEquals(resolved(layer("a", null), layer("b", "2")), [undefined, undefined]);
+  assertEquals(resolved(layer("a", ""), layer("b", "2")), [undefined, undefined]);
+  assertThrows(() => resolved(layer("a", "x")), UsageError, 'Cannot use "x" for of a');
+});
+
+Deno.test("hasTag() knows as root's every option that names a file or a folder", () => {
+  const keys = OPTION_ROWS.flatMap(({ key, placeholder = "" }) =>
+    ["FILE", "FOLDER"].includes(placeholder) && key !== undefined ? [key] : []
+  );
+  assert(keys.length > 3);
+  // The first two say where other options are, and only the agent itself looks into the third.
+  const others = ["config_file", "token_file", "host_proc"];
+  for (const key of keys) assert(others.includes(key) || hasTag(key, "root"), key);
 });

@@ -69,7 +69,7 @@ Deno.test("severalPanels() takes panels of the environment", () => {
   assertEquals(nodesOf(resolve({ env })).length, 2);
 });
 
-Deno.test("severalPanels() lets an endpoint of a stronger source replace all panels of a file", () => {
+Deno.test("severalPanels() lets an endpoint of a stronger layer replace all panels of a file", () => {
   const config = resolve({ args: ["-e", "https://c.example.com", "-t", "x"], panels: [A, B] });
   assertEquals(nodesOf(config), ["https://c.example.com x"]);
 });

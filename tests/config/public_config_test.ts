@@ -25,7 +25,7 @@ Deno.test("publicConfig() shows values by the keys of the configuration file", (
   assert(!("token" in config));
 });
 
-Deno.test("publicConfig() hides every secret, from whichever source", () => {
+Deno.test("publicConfig() hides every secret, from whichever layer", () => {
   const secrets = {
     AGENT_TOKEN: "secret-1-of-the-environment",
     AGENT_AUTO_DISCOVERY_KEY: "secret-2-of-the-environment",

@@ -1,5 +1,7 @@
 import { type Config, resolveConfig } from "../../lib/config/config.ts";
 import { HealthFile } from "../../lib/state/health_file.ts";
+import { attempt } from "../../lib/attempt.ts";
+import { readInstallRecord } from "../../lib/service/install_record.ts";
 import { ToolRunner } from "../../lib/host/tool_runner.ts";
 import { install, type InstallOptions } from "../../lib/service/install.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
@@ -44,6 +46,7 @@ export class FakeSystem implements AsyncDisposable {
     Deno.writeTextFileSync(program, "#!/bin/sh\necho this is it\n");
     Deno.writeTextFileSync(`${bin}/calls`, "");
     this.#bin = bin;
+    const runner = new ToolRunner({ PATH: bin, ROOT: this.root });
     this.system = {
       root: this.root,
       os: "linux",
@@ -51,7 +54,12 @@ export class FakeSystem implements AsyncDisposable {
       home: "/root",
       userRuntimeDir: "",
       sudoUser: "",
-      tools: new ToolRunner({ PATH: bin, ROOT: this.root }),
+      tools: {
+        has: (tool) => runner.has(tool),
+        // A program that is named by its path is a fake as well.
+        run: ({ tool, ...rest }, options) =>
+          runner.run({ ...rest, tool: tool.slice(tool.lastIndexOf("/") + 1) }, options),
+      },
       program: { form: "binary", path: program },
       denoPath: Deno.execPath(),
       folder: "/srv/here",
@@ -154,7 +162,6 @@ export function configOf(
     env?: Record<string, string>;
     root?: string;
     importedOptions?: ReadonlyMap<string, string>;
-    isOwn?: () => boolean;
   } = {},
 ): Config {
   return resolveConfig({
@@ -163,6 +170,11 @@ export function configOf(
     readText: (path) => Deno.readTextFileSync(path),
     readMode: () => 0o600,
     installedConfigs: (name) => root === "" ? [] : [`${root}/etc/${name}/config.json`],
+    recordedOptions(name) {
+      if (root === "") return new Map();
+      const record = attempt(() => readInstallRecord(`${root}/etc/${name}/install.json`));
+      return new Map(Object.entries(record?.rootOptions ?? {}));
+    },
     ...more,
   });
 }

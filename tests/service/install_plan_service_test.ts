@@ -21,7 +21,7 @@ function openrc(): FakeSystem {
 function mac(): FakeSystem {
   return new FakeSystem({
     folders: ["Library/LaunchDaemons", "var/log"],
-    fakes: { id: `echo ${Deno.uid()}`, launchctl: "", tail: "" },
+    fakes: { id: `echo ${Deno.uid()}`, chmod: "", launchctl: "", tail: "" },
     system: { os: "darwin", sudoUser: "ann" },
   });
 }
@@ -81,15 +81,6 @@ Deno.test("planService() plans an update service of root under OpenRC", async ()
     `rc-service ${NAME} stop`,
   ]);
   assertEquals(fake.tree(), before);
-});
-
-Deno.test("planService() keeps root's release server when another user owns the configuration", async () => {
-  await using fake = openrc();
-  for (const words of [[...ARGS, ...RELEASES], ["install"]]) {
-    const config = configOf(words, { root: fake.root, isOwn: () => false });
-    await installNow(config, fake.system);
-    assertStringIncludes(fake.text(`/etc/init.d/${UPDATE}`), "https://u.example");
-  }
 });
 
 Deno.test("planService() removes the update service when updates are turned off", async () => {

@@ -112,33 +112,6 @@ Deno.test("install() updates an installation and keeps options that are not give
   assertEquals(fake.tree(), before, "what the first one has made goes too");
 });
 
-Deno.test("install() uses root's recorded options, not those written by the service's user", async () => {
-  await using fake = openrc();
-  const { system, root, printed } = fake;
-  const rootOptions = ["--mirror", "https://mirror.example", "--state-dir", "/srv/state"];
-  await installNow(configOf([...ARGS, ...rootOptions]), system);
-  const path = `/etc/${NAME}/config.json`;
-  const first = fake.text(path);
-  const again = () => configOf(["install"], { root, isOwn: () => false });
-  const evil = { state_dir: "/etc/evil.d", mirror: "https://evil.example", ca_cert: "/evil" };
-  fake.write(path, JSON.stringify({ ...JSON.parse(first), ...evil, interval: 9 }));
-  await installNow(again(), system);
-  assertEquals(JSON.parse(fake.text(path)), { ...JSON.parse(first), interval: 9 });
-  assertEquals(fake.tree().filter((line) => line.includes("evil")), []);
-  const notes = printed.filter((line) => line.startsWith("Note: key "));
-  assertEquals(notes.map((note) => note.split(" ")[2]), ["state_dir", "mirror", "ca_cert"]);
-
-  printed.length = 0;
-  await installNow(again(), system);
-  for (const args of [[...ARGS, "--install-service-name", "node-2"], NODE_2]) {
-    await installNow(configOf(args, { root, isOwn: () => false }), system);
-  }
-  assertEquals(JSON.parse(fake.text("/etc/node-2/config.json")).state_dir, "/var/lib/node-2");
-  assertEquals(printed.filter((line) => line.startsWith("Note: key ")), []);
-});
-
-const NODE_2 = ["install", "--install-service-name", "node-2"];
-
 Deno.test("install() removes the program from the previous folder when it moves", async () => {
   await using fake = openrc();
   const { system, root } = fake;
@@ -302,11 +275,37 @@ Deno.test("install() with --print shows every file and command without secrets, 
   }
 });
 
+Deno.test("install() checks the token with the authority of the installation, by its file or its record", async () => {
+  await using fake = openrc();
+  const pem = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+  const authority = `${fake.root}/ca.pem`;
+  fake.write("/ca.pem", pem);
+  const asked: (readonly string[])[] = [];
+  const isTokenKnown = ({ caCerts }: { caCerts: readonly string[] }) => {
+    asked.push(caCerts);
+    return Promise.resolve(true);
+  };
+  const system = { ...fake.system, isTokenKnown };
+  await installNow(configOf([...ARGS, "--ca-cert", authority]), system);
+  await installNow(configOf(["install"], { root: fake.root }), system);
+  fake.write("/own.json", '{"endpoint": "https://p.example", "token": "t"}');
+  const own = ["install", "--config", `${fake.root}/own.json`];
+  await installNow(configOf(own, { root: fake.root }), system);
+  assertEquals(asked, [[pem], [pem], [pem]]);
+  await installNow(configOf([...own, "--unset", "ca-cert"], { root: fake.root }), system);
+  assertEquals(asked.at(-1), []);
+});
+
 Deno.test("install() with --print runs nothing of systemd's, for root and for a user", async () => {
   for (const [uid, home] of [[0, "/root"], [1000, "/home/ann"]] as const) {
     await using fake = new FakeSystem({
       folders: ["run/systemd/system", home.slice(1)],
-      fakes: { id: "echo ann", systemctl: "exit 1", "systemd-run": "exit 226", loginctl: "" },
+      fakes: {
+        id: `echo ${uid === 0 ? NAME : "ann"}`,
+        systemctl: "exit 1",
+        "systemd-run": "exit 226",
+        loginctl: "",
+      },
       system: { uid, home },
     });
     const before = fake.tree();
@@ -535,12 +534,14 @@ Deno.test("install() sets the Deno of a portable build", async () => {
 Deno.test("install() creates the log file on a Mac for the sudo user", async () => {
   await using fake = new FakeSystem({
     folders: ["Library/LaunchDaemons", "var/log", "users"],
-    fakes: { id: `echo ${Deno.uid()}`, launchctl: "", tail: "" },
+    fakes: { id: `echo ${Deno.uid()}`, chmod: "", launchctl: "", tail: "" },
     system: { os: "darwin", sudoUser: "ann" },
   });
   const before = fake.tree();
   await installNow(configOf(ARGS), fake.system);
-  assertEquals(fake.calls().slice(0, 3), [
+  assertEquals(fake.calls().slice(0, 4), [
+    // The configuration is root's, and the service's user may read it.
+    `chmod +a user:ann allow read /etc/${NAME}/config.json`,
     `launchctl bootout system/${NAME}`,
     `launchctl bootstrap system /Library/LaunchDaemons/${NAME}.plist`,
     `launchctl enable system/${NAME}`,

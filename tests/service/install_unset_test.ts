@@ -106,13 +106,13 @@ Deno.test("runConfigShow() shows the saved proxies with their file, without pass
     await runConfigShow(config, context);
     return context.printed;
   };
-  const source = machine.root + ENVIRONMENT;
+  const origin = machine.root + ENVIRONMENT;
   const { proxies } = JSON.parse(await show("--json"));
-  assertEquals(proxies, { HTTPS_PROXY: { value: "http://********@one:3128", source } });
+  assertEquals(proxies, { HTTPS_PROXY: { value: "http://********@one:3128", origin } });
   assertStringIncludes(await show(), `HTTPS_PROXY  `);
   const other = await show("--config", machine.root + CONFIG, "--json");
   assertEquals(JSON.parse(other).proxies.HTTPS_PROXY, {
     value: "http://not-of-the-service",
-    source: "variable HTTPS_PROXY",
+    origin: "variable HTTPS_PROXY",
   });
 });

@@ -1,7 +1,6 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { OPTIONS } from "../../lib/config/option_table.ts";
-import { OFFICIAL_KEYS, readOfficialFlags } from "../../lib/service/official_options.ts";
+import { readOfficialFlags } from "../../lib/service/official_options.ts";
 
 Deno.test("readOfficialFlags() reads values as the official agent does", () => {
   const { values, unknown } = readOfficialFlags([
@@ -34,9 +33,4 @@ Deno.test("readOfficialFlags() accepts any words", () => {
   fc.assert(fc.property(fc.array(word), (words) => {
     readOfficialFlags(words);
   }));
-});
-
-Deno.test("OFFICIAL_KEYS are keys of the option table", () => {
-  const known = Object.values(OPTIONS).map((option) => "key" in option ? option.key : undefined);
-  for (const key of OFFICIAL_KEYS) assert(known.some((it) => it === key), key);
 });

@@ -10,10 +10,9 @@ async function userOf(fakes: Fakes, options: { asRoot?: boolean; system?: object
   await using fake = new FakeSystem({ folders: [], fakes, system: options.system ?? {} });
   const { asRoot = false } = options;
   const asked = { service: "agent", asRoot, system: fake.system };
-  const { name, hasOwnGroup, createCommands } = await serviceUser(asked, signal);
+  const { name, createCommands } = await serviceUser(asked, signal);
   return {
     name,
-    hasOwnGroup,
     createCommands: createCommands.map(toolLine),
     remove: removeUserCommands(name, fake.system).map(toolLine),
   };
@@ -25,7 +24,6 @@ Deno.test("serviceUser() creates a user with the available tools", async () => {
   const busybox = { id: "exit 1", adduser: "", addgroup: "", deluser: "", delgroup: "" };
   assertEquals(await userOf(busybox), {
     name: "agent",
-    hasOwnGroup: true,
     createCommands: [
       "addgroup -S agent",
       "adduser -S -D -H -h /nonexistent -s /sbin/nologin -G agent agent",
@@ -34,21 +32,20 @@ Deno.test("serviceUser() creates a user with the available tools", async () => {
   });
 });
 
-Deno.test("serviceUser() uses an existing user", async () => {
-  for (const [group, hasOwnGroup] of [["agent", true], ["nogroup", false]] as const) {
-    const found = await userOf({ ...USERS, id: `echo ${group}` });
-    assertEquals([found.createCommands, found.hasOwnGroup], [[], hasOwnGroup], group);
-  }
+Deno.test("serviceUser() uses an existing user, unless others share its group", async () => {
+  const { name, createCommands } = await userOf({ ...USERS, id: "echo agent" });
+  assertEquals([name, createCommands], ["agent", []]);
+  await assertRejects(
+    () => userOf({ ...USERS, id: "echo nogroup" }),
+    UsageError,
+    "Cannot run the service as the user agent: its group is nogroup",
+  );
 });
 
 Deno.test("serviceUser() creates no user for root, for a user's service and on a Mac", async () => {
   assertEquals((await userOf({}, { asRoot: true })).name, "root");
   assertEquals((await userOf({}, { system: { uid: 1000 } })).name, "");
   assertEquals((await userOf({}, { system: { os: "darwin", sudoUser: "ann" } })).name, "ann");
-  assertEquals(
-    (await userOf({}, { system: { os: "darwin", sudoUser: "ann" } })).hasOwnGroup,
-    false,
-  );
 });
 
 Deno.test("serviceUser() throws when no user can be created", async () => {
