@@ -6,6 +6,8 @@
  * @module
  */
 
+import type { TrafficBytes } from "../types.ts";
+
 /** A file that is opened once and read repeatedly, also after the process has been sealed. */
 export interface Source {
   /**
@@ -36,22 +38,14 @@ export interface InterfaceAddress {
   address: string;
 }
 
-/** A network interface at a time, whatever its name. */
-export interface Link {
-  /** Stays when the interface is renamed, and is not given to another one. */
-  readonly index: number;
-  /** It bonds others. */
-  readonly isMaster: boolean;
-  /** It is part of a bond, or of an adapter that counts its traffic too. */
-  readonly isSlave: boolean;
-}
-
 /** The network interfaces, to be asked about after the seal too. */
 export interface Links {
   /** Whether any has been made, changed or removed since the last call. */
   hasChanged(): boolean;
-  /** The interface that has the name now. */
-  find(name: string): Link | undefined;
+  /** Index of the interface that has the name now: it is kept over a rename, and not given to another one. */
+  find(name: string): number | undefined;
+  /** Counters of an interface; `undefined` when it is gone, or where the kernel does not tell (before 4.7). */
+  counters(index: number): TrafficBytes | undefined;
 }
 
 /** Mount points of the kernel's file systems; a container may see its host's elsewhere. */

@@ -1,81 +1,137 @@
 /**
- * Which interface has a name, from the kernel: by netlink and `ioctl`, over sockets that are opened
+ * The network interfaces, asked from the kernel by netlink and `ioctl`, over sockets that are opened
  * before the process is sealed.
  *
  * @module
  */
 
 import { attempt } from "../attempt.ts";
+import type { TrafficBytes } from "../types.ts";
 import { LIBC, NO_STUB, NO_STUB_VALUE, openLibrary } from "./ffi.ts";
-import type { Link, Links } from "./host.ts";
+import type { Links } from "./host.ts";
 
 const SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   // With numbers, not the kernel's longer types, which the runtime takes and gives as BigInt.
-  recv: { parameters: ["i32", "pointer", "u32", "i32", NO_STUB], result: "i32" },
+  recv: { parameters: ["i32", "buffer", "u32", "i32", NO_STUB], result: "i32" },
+  send: { parameters: ["i32", "buffer", "u32", "i32", NO_STUB], result: "i32" },
   ioctl: { parameters: ["i32", "u32", "buffer", NO_STUB], result: "i32" },
 } as const;
 
-const AF_INET = 2;
+/** The calls to the kernel. */
+type Calls = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
 const AF_NETLINK = 16;
-const SOCK_DGRAM = 2;
 const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;
 const SOCK_NONBLOCK = 0o4000;
 /** Messages about links that are made, changed and removed. */
 const RTMGRP_LINK = 1;
-const SIOCGIFFLAGS = 0x8913;
 const SIOCGIFINDEX = 0x8933;
-const IFF_MASTER = 0x400;
-const IFF_SLAVE = 0x800;
 
 /** `struct ifreq`: a name of 15 bytes and its end, then what is asked for. */
 const IFREQ = { bytes: 40, name: 15, value: 16 } as const;
 
+/** `struct nlmsghdr`, which begins each message. */
+const HEADER = { type: 4, sequence: 8 } as const;
+const NLM_F_REQUEST = 1;
+
+/** A question for `rtnl_link_stats64` of an interface, as 32-bit words: the header, then `if_stats_msg`. */
+const GET_STATS = { words: [28, NLM_F_REQUEST << 16 | 94, 0, 0, 0, 0, 1], sequence: 2, index: 5 };
+/** Its answer: the same two structures, the header of an attribute, and counters of 64 bits. */
+const NEW_STATS = { type: 92, index: 20, receivedBytes: 48, sentBytes: 56, bytes: 64 };
+
 /** Longer queues are read on at the next call. */
 const MAX_MESSAGES = 1_000;
+/** Answers that came too late, which are passed over for the one that was asked for. */
+const MAX_LATE = 16;
 
 /** The interfaces of this process's own network. */
 export class InterfaceLinks implements Links {
-  readonly #calls: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
-  readonly #netlink: number;
-  readonly #inet: number;
+  readonly #calls: Calls;
+  /** Receives the kernel's messages about changes. */
+  readonly #changes: number;
+  /** For questions and their answers. */
+  readonly #questions: number;
+  readonly #question = new Uint32Array(GET_STATS.words);
+  readonly #questionBytes = new Uint8Array(this.#question.buffer);
+  readonly #answer = new DataView(new ArrayBuffer(512));
+  readonly #answerBytes = new Uint8Array(this.#answer.buffer);
+  #sequence = 0;
 
   /** @throws {Error} When the kernel gives no such sockets, or the C library can't be opened. */
-  constructor() {
-    this.#calls = openLibrary(SYMBOLS, LIBC).symbols;
-    const { socket, bind } = this.#calls;
-    this.#netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    this.#inet = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  constructor(calls: Calls = openLibrary(SYMBOLS, LIBC).symbols) {
+    this.#calls = calls;
+    this.#changes = calls.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    this.#questions = calls.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     // Family, the kernel chooses the port, groups.
-    const address = new Uint32Array([AF_NETLINK, 0, RTMGRP_LINK]);
-    const isBound = bind(this.#netlink, new Uint8Array(address.buffer), address.byteLength) === 0;
-    if (!isBound || this.#inet < 0) throw new Error("Cannot open sockets to ask about interfaces");
+    const address = new Uint8Array(new Uint32Array([AF_NETLINK, 0, RTMGRP_LINK]).buffer);
+    const isBound = calls.bind(this.#changes, address, address.byteLength) === 0;
+    if (!isBound || this.#questions < 0) {
+      throw new Error("Cannot open sockets to ask about interfaces");
+    }
   }
 
-  /** Reads what the kernel has said since the last call, which is nothing nearly always: 10 µs of a report's 800. */
+  /** Reads what the kernel has said since the last call, which is nothing nearly always. */
   hasChanged(): boolean {
     const { recv } = this.#calls;
     let count = 0;
     // Nothing of a message is kept: that there is one is enough. An error is no message, also that some
     // were lost: those before are still to be read then.
-    while (count < MAX_MESSAGES && recv(this.#netlink, null, 0, 0, NO_STUB_VALUE) >= 0) count++;
+    while (
+      count < MAX_MESSAGES &&
+      recv(this.#changes, this.#answerBytes, 0, 0, NO_STUB_VALUE) >= 0
+    ) count++;
     return count > 0;
   }
 
-  find(name: string): Link | undefined {
+  find(name: string): number | undefined {
     const bytes = new TextEncoder().encode(name);
     if (bytes.length > IFREQ.name || bytes.includes(0)) return undefined;
     const request = new Uint8Array(IFREQ.bytes);
     request.set(bytes);
-    const view = new DataView(request.buffer);
-    const ask = (what: number) => this.#calls.ioctl(this.#inet, what, request, NO_STUB_VALUE) === 0;
-    if (!ask(SIOCGIFINDEX)) return undefined;
-    const index = view.getInt32(IFREQ.value, true);
-    if (!ask(SIOCGIFFLAGS)) return undefined;
-    const flags = view.getUint16(IFREQ.value, true);
-    return { index, isMaster: (flags & IFF_MASTER) !== 0, isSlave: (flags & IFF_SLAVE) !== 0 };
+    const { ioctl } = this.#calls;
+    if (ioctl(this.#questions, SIOCGIFINDEX, request, NO_STUB_VALUE) !== 0) return undefined;
+    return new DataView(request.buffer).getInt32(IFREQ.value, true);
+  }
+
+  counters(index: number): TrafficBytes | undefined {
+    this.#question[GET_STATS.index] = index;
+    const length = this.#ask();
+    const isAnswer = length >= NEW_STATS.bytes &&
+      this.#answer.getUint16(HEADER.type, true) === NEW_STATS.type &&
+      this.#answer.getUint32(NEW_STATS.index, true) === index;
+    if (!isAnswer) return undefined;
+    return {
+      receivedBytes: this.#uint64(NEW_STATS.receivedBytes),
+      sentBytes: this.#uint64(NEW_STATS.sentBytes),
+    };
+  }
+
+  /**
+   * Sends the question and receives its answer; the length of that, or -1. The kernel answers within the
+   * call that asks. Where another one emulates it, an answer may come after the next question: it is
+   * recognized by its number.
+   */
+  #ask(): number {
+    const sequence = this.#sequence = this.#sequence + 1 >>> 0;
+    this.#question[GET_STATS.sequence] = sequence;
+    const { send, recv } = this.#calls;
+    const { length } = this.#questionBytes;
+    if (send(this.#questions, this.#questionBytes, length, 0, NO_STUB_VALUE) !== length) return -1;
+    for (let late = 0; late <= MAX_LATE; late++) {
+      const bytes = this.#answerBytes;
+      const received = recv(this.#questions, bytes, bytes.length, 0, NO_STUB_VALUE);
+      if (received < 0 || this.#answer.getUint32(HEADER.sequence, true) === sequence) {
+        return received;
+      }
+    }
+    return -1;
+  }
+
+  #uint64(at: number): number {
+    return this.#answer.getUint32(at + 4, true) * 2 ** 32 + this.#answer.getUint32(at, true);
   }
 }
 

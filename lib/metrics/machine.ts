@@ -18,7 +18,6 @@ import { ConnectionCollector } from "./connections.ts";
 import { CpuCollector } from "./cpu.ts";
 import { DiskCollector } from "./disk.ts";
 import { GPU_SUBJECT, GpuCollectors } from "./gpu.ts";
-import type { InterfaceStatistics } from "./interface_statistics.ts";
 import { machineFacts, withOnlineCores } from "./machine_facts.ts";
 import { openMemory } from "./memory.ts";
 import type { MountDecision } from "./mount_filter.ts";
@@ -90,8 +89,6 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
     {
       globs: { include: config.includeNics, exclude: config.excludeNics },
       links: host.openLinks(`${net}/dev`),
-      // In another machine's `/proc` the network is not that of this `/sys`.
-      openStatistics: isOwn ? (name) => openStatistics(host, name) : undefined,
     },
   );
   const connections = new ConnectionCollector(
@@ -192,11 +189,6 @@ function attemptGpus(host: Host): GpuCollectors | Collector {
       sources: () => ({}),
     };
   }
-}
-
-function openStatistics(host: Pick<Host, "roots" | "open">, name: string): InterfaceStatistics {
-  const folder = `${host.roots.sys}/class/net/${name}/statistics`;
-  return { received: host.open(`${folder}/rx_bytes`), sent: host.open(`${folder}/tx_bytes`) };
 }
 
 function readBootId(host: Pick<Host, "roots" | "readText">): string {

@@ -4,10 +4,9 @@
  * @module
  */
 
-import type { Link, Links, Source } from "../host/host.ts";
+import type { Links, Source } from "../host/host.ts";
 import { type InterfaceTraits, NO_TRAITS } from "../host/interface_traits.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
-import { matchesGlob } from "../parse/glob.ts";
 import { type InterfaceCounters, parseNetDev } from "../parse/net_dev.ts";
 import type { TimedBytes, TrafficBytes } from "../types.ts";
 import {
@@ -18,20 +17,9 @@ import {
   KIND_UNKNOWN,
   mayBeCarriedByAnother,
 } from "./interface_filter.ts";
-import { type InterfaceStatistics, isBetween, readStatistics } from "./interface_statistics.ts";
 import { TrafficTotal } from "./traffic_total.ts";
 
-/**
- * With more interfaces, `net/dev` is not read each time: the kernel spends about 2 µs on each of them,
- * and container hosts have hundreds. Reading 500 takes 1.1 ms, more than all the rest of a report.
- */
-const MANY_INTERFACES = 32;
-/** Interval at which it is read then, and so the time until a new interface is noticed. */
-const REFRESH_MS = 30_000;
-/** Interfaces whose statistics are kept open, two files each. */
-const MAX_OPEN = 16;
-
-/** Looks up the traits of a new interface; `undefined` when they are unknown. */
+/** Looks up the traits of an interface; `undefined` when they are unknown. */
 export type LookupTraits = (
   name: string,
 ) => InterfaceTraits | undefined | Promise<InterfaceTraits | undefined>;
@@ -41,40 +29,38 @@ export interface InterfaceStatus extends InterfaceDecision {
   name: string;
 }
 
+/** An interface under its name. After a rename it is another one here, but the same in the total. */
 interface TrackedInterface {
   readonly name: string;
-  /** What it is, where the kernel tells; under its name there may be another one later. */
-  link: Link | undefined;
+  /** By the kernel; `undefined` where that can't be asked. */
+  readonly index: number | undefined;
   traits: InterfaceTraits | undefined;
-  /** Number of look-ups of its traits; only the last answer is taken. */
-  lookups: number;
-  answered: boolean;
+  /** The look-up of its traits that is under way: only the answer to the last one is taken. */
+  lookup?: Promise<unknown> | undefined;
   decision: InterfaceDecision | undefined;
   /** Whether it counted in the last sample; absent before it was decided. */
-  counted?: boolean;
-  /** Whether it was part of a bond in the last sample. */
-  isMember: boolean;
-  /** Its counters are followed while it does not count, because it has counted or is part of a bond. */
-  isFollowed: boolean;
-  /** Its counters in the last sample, while it is undecided. */
-  seen?: InterfaceCounters;
-  /** Present for interfaces that counted at the start. */
-  statistics?: InterfaceStatistics;
+  counted?: boolean | undefined;
+  /** Its counters when they were read last. */
+  last?: InterfaceCounters;
 }
 
 /** Readings of `net/dev` until one is not crossed by a change of the interfaces. */
 const MAX_READINGS = 3;
 
-/** What was made or removed together, such as a bridge and its ports, is the same after this time. */
+/** After this time the kernel's files tell all of a change: a bridge's ports follow its removal. */
 const SETTLED_MS = 5_000;
 
+/** Among more interfaces, as container hosts have them, changes are followed only every {@linkcode SETTLED_MS}. */
+const CROWD = 100;
+
 /**
- * Measures the traffic of counted interfaces, from `/proc/net/dev`.
+ * Measures the traffic of counted interfaces.
  *
- * An interface is its index: another one that takes its name is new, and one that is renamed goes on.
- * Each is decided when it appears, and again when something changes that its decision depends on, such
- * as a bond; it then goes on with its own counters. One that appears later adds its counters to the
- * total, but not to the rate; see {@linkcode TrafficTotal}.
+ * While netlink reports no change, each counted interface is asked for its counters by its index. After
+ * a change, and where there is no netlink, `/proc/net/dev` is read: new interfaces are looked up and
+ * count whole once they are decided, and all others are decided again. What then begins to count goes
+ * on from its counters of that time. A bond counts by its members, which may come and go: after the
+ * start, their bytes are added in its place.
  */
 export class NetworkCollector {
   readonly #source: Source;
@@ -83,37 +69,24 @@ export class NetworkCollector {
   readonly #readAtMs: () => number;
   readonly #parse: typeof parseNetDev;
   readonly #links: Links | undefined;
-  #openStatistics: ((name: string) => InterfaceStatistics) | undefined;
   readonly #interfaces = new Map<string, TrackedInterface>();
-  readonly #undecided = new Set<TrackedInterface>();
   /** Bytes of all counted interfaces. */
   readonly total = new TrafficTotal();
   #passed: TimedBytes | undefined;
-  /** Those that count although nothing tells what they are. */
-  readonly #unknown = new Set<TrackedInterface>();
-  #deviceSeen = false;
-  /** Whether all are to be decided again, once all their traits are there. */
-  #isOutdated = false;
-  /** When the traits are looked up once more after a change. */
+  /** Netlink has reported a change that was not followed yet. */
+  #hasChanged = false;
+  /** When `net/dev` was read last. */
+  #readAllAtMs = -Infinity;
+  /** When all are looked up again after a change. */
   #settlesAtMs = Infinity;
-  /** Some have been decided since the last sample. */
-  #isDecided = false;
-  /** Interfaces have changed since the last sample. */
-  #linksHaveChanged = false;
-  /** The interfaces were still changing when they were read. */
-  #areLinksUnsure = false;
-  /** The last sample had only what counts. */
-  #wasPartial = false;
+  /** Some are to be decided, once they were looked up. */
+  #isUndecided = false;
   #malformed: SyntaxError | undefined;
-  /** The counted interfaces among many. */
-  #counted: readonly TrackedInterface[] | undefined;
-  /** Until then their statistics suffice. */
-  #sufficesUntilMs: number | undefined;
 
   /**
    * `source` is the `net/dev` of the measured network, or another text with its parser in
    * `options.parse` and the time of it in `options.readAtMs`; by default it is that of reading.
-   * `links` and `openStatistics`, which opens the counters of one interface, are of the same network.
+   * `links` are of the same network.
    */
   constructor(
     source: Source,
@@ -123,7 +96,6 @@ export class NetworkCollector {
       readAtMs?: () => number;
       parse?: typeof parseNetDev;
       links?: Links | undefined;
-      openStatistics?: ((name: string) => InterfaceStatistics) | undefined;
     },
   ) {
     this.#source = source;
@@ -132,7 +104,6 @@ export class NetworkCollector {
     this.#readAtMs = options.readAtMs ?? (() => performance.now());
     this.#parse = options.parse ?? parseNetDev;
     this.#links = options.links;
-    this.#openStatistics = options.openStatistics;
   }
 
   /**
@@ -158,166 +129,198 @@ export class NetworkCollector {
    * @throws {SyntaxError} When every line of the kernel's text is malformed.
    */
   sample(): number | undefined {
-    return this.#sampleCounted() ?? this.#sampleAll();
-  }
-
-  /** Updates the total from the counted interfaces alone; `undefined` when that does not suffice. */
-  #sampleCounted(): number | undefined {
-    if (this.#counted === undefined) return undefined;
-    const isFresh = performance.now() < (this.#sufficesUntilMs ?? 0);
-    const counters = isFresh && readStatistics(this.#counted);
-    if (!counters) return undefined;
-    const atMs = this.#readAtMs();
-    for (const now of counters) this.total.add(now);
-    this.#wasPartial = true;
-    return atMs;
-  }
-
-  #sampleAll(): number | undefined {
-    const before = this.#counted && readStatistics(this.#counted);
-    const counters = this.#readAll();
+    const ofCounted = this.#readCounted();
+    const counters = ofCounted ?? this.#readAll();
     if (counters === undefined) return undefined;
     const atMs = this.#readAtMs();
-    if (this.#settlesAtMs < Infinity && performance.now() >= this.#settlesAtMs) this.#lookUpAgain();
-    if (this.#undecided.size > 0 || this.#isOutdated) this.#decide(counters);
-    if (this.#isDecided || this.#linksHaveChanged) this.#count(counters);
-    else this.#countOn(counters);
-    this.#wasPartial = false;
-    if (this.#undecided.size === 0) this.#openStatisticsOnce();
-    const isLarge = this.#interfaces.size > MANY_INTERFACES && this.#undecided.size === 0;
-    this.#counted = isLarge ? this.#countedInterfaces() : undefined;
-    if (this.#counted === undefined) this.#sufficesUntilMs = undefined;
-    else {
-      const after = readStatistics(this.#counted);
-      const counted = counters.filter(({ name }) => this.#interfaces.get(name)?.counted);
-      this.#sufficesUntilMs = isBetween(before, counted, after) ? atMs + REFRESH_MS : undefined;
+    if (ofCounted === undefined) {
+      if (performance.now() >= this.#settlesAtMs) this.#lookUpAgain();
+      if (this.#isUndecided) this.#decide();
     }
-    if (this.#undecided.size > 0 && this.total.isEmpty()) return undefined;
-    return atMs;
+    const isFirst = this.total.isEmpty();
+    for (const now of counters) {
+      const nic = this.#interfaces.get(now.name);
+      if (nic !== undefined) this.#count(nic, now, isFirst);
+    }
+    return this.#isUndecided && this.total.isEmpty() ? undefined : atMs;
   }
 
-  /**
-   * All counters, with the interfaces to which they belong: read again when those change meanwhile.
-   * `undefined` without `net/dev`.
-   */
+  /** The counters of those that count; `undefined` when something is to be followed, or one can't be asked. */
+  #readCounted(): InterfaceCounters[] | undefined {
+    if (this.#links === undefined || this.#interfaces.size === 0) return undefined;
+    if (this.#links.hasChanged()) this.#hasChanged = true;
+    const nowMs = performance.now();
+    const isDue = this.#hasChanged || this.#isUndecided || nowMs >= this.#settlesAtMs;
+    const mayWait = this.#interfaces.size > CROWD && !this.total.isEmpty() &&
+      nowMs < this.#readAllAtMs + SETTLED_MS;
+    if (isDue && !mayWait) return undefined;
+    const counters: InterfaceCounters[] = [];
+    for (const { name, index, counted } of this.#interfaces.values()) {
+      if (!counted) continue;
+      const bytes = index === undefined ? undefined : this.#links.counters(index);
+      if (bytes === undefined) return undefined;
+      counters.push({ name, ...bytes });
+    }
+    return counters;
+  }
+
+  /** Reads all counters, and finds the interfaces to which they belong. */
   #readAll(): InterfaceCounters[] | undefined {
-    let hasChanged = this.#areLinksUnsure;
+    this.#readAllAtMs = performance.now();
     for (let reading = 1;; reading++) {
       const text = this.#source.read();
       if (text === undefined) return undefined;
       this.#malformed = undefined;
       const counters = this.#parse(text, (error) => this.#malformed ??= error);
       if (counters.length === 0 && this.#malformed !== undefined) throw this.#malformed;
-      let found: Map<string, Link | undefined> | undefined;
-      for (const { name } of counters) {
-        const nic = this.#interfaces.get(name);
-        if (nic === undefined || (hasChanged && this.#mayMatter(nic))) {
-          found ??= new Map();
-          found.set(name, this.#links?.find(name));
-        }
-      }
-      // Ports join bridges unseen, which matters in containers.
-      if (hasChanged && !this.#deviceSeen && this.#settlesAtMs === Infinity) this.#lookUpLater();
-      hasChanged = this.#links?.hasChanged() === true;
-      this.#linksHaveChanged ||= hasChanged && !this.#wasPartial;
-      if (hasChanged && reading < MAX_READINGS) continue;
-      this.#areLinksUnsure = hasChanged;
-      if (found !== undefined || counters.length !== this.#interfaces.size) {
-        this.#follow(counters, found ?? new Map());
+      const isOther = this.#hasChanged || counters.length !== this.#interfaces.size ||
+        !counters.every(({ name }) => this.#interfaces.has(name));
+      const found = isOther &&
+        new Map(counters.map(({ name }) => [name, this.#links?.find(name)]));
+      // What was read and found holds together if nothing has changed meanwhile.
+      this.#hasChanged = this.#links?.hasChanged() === true;
+      if (this.#hasChanged && reading < MAX_READINGS) continue;
+      if (found) this.#follow(found);
+      for (const now of counters) {
+        const nic = this.#interfaces.get(now.name);
+        if (nic !== undefined) nic.last = now;
       }
       return counters;
     }
   }
 
-  /** Whether to look at it after a change; not at the hundreds of a container host that never count. */
-  #mayMatter({ isFollowed, traits }: TrackedInterface): boolean {
-    return isFollowed || traits?.device || this.#interfaces.size <= MANY_INTERFACES;
-  }
-
   /** Forgets interfaces that are gone or whose name another one has, and looks up new ones. */
-  #follow(counters: InterfaceCounters[], found: ReadonlyMap<string, Link | undefined>): void {
-    const present = new Set(counters.map(({ name }) => name));
+  #follow(found: ReadonlyMap<string, number | undefined>): void {
+    const isFirst = this.#interfaces.size === 0;
     // Missing ones first: an interface that was renamed continues from what its old name had.
     for (const nic of this.#interfaces.values()) {
-      const link = found.has(nic.name) ? found.get(nic.name) : nic.link;
-      if (!present.has(nic.name) || link?.index !== nic.link?.index) this.#forget(nic);
-      else if (link?.isSlave !== nic.link?.isSlave) this.#move(nic, link);
+      if (!found.has(nic.name) || found.get(nic.name) !== nic.index) this.#forget(nic);
     }
-    for (const name of present) {
-      if (!this.#interfaces.has(name)) this.#track(name, found.get(name));
+    for (const [name, index] of found) {
+      if (this.#interfaces.has(name)) continue;
+      const nic: TrackedInterface = { name, index, traits: undefined, decision: undefined };
+      this.#interfaces.set(name, nic);
+      this.#lookUp(nic);
+    }
+    if (isFirst || this.#settlesAtMs < Infinity) return;
+    this.#lookUpAgain();
+    this.#settlesAtMs = performance.now() + SETTLED_MS;
+  }
+
+  #forget(nic: TrackedInterface): void {
+    // It was there in one sample only, and the answer about it has come since.
+    if (nic.decision === undefined && nic.lookup === undefined && nic.last !== undefined) {
+      const all = Array.from(this.#interfaces.values());
+      this.#decideOn(nic, all.filter(({ decision }) => decision?.counted));
+      this.#count(nic, nic.last, false);
+    }
+    this.#interfaces.delete(nic.name);
+    this.total.markGone(nic.name);
+  }
+
+  /** Adds what has passed an interface, or goes on from its counters without adding it. */
+  #count(nic: TrackedInterface, now: InterfaceCounters, isFirst: boolean): void {
+    const { decision, traits } = nic;
+    const index = nic.index ?? traits?.index;
+    // What is included by name is meant as such, be it a bond or a member.
+    const { bond, bondSlave, master = "" } = this.#globs.include.length > 0
+      ? NO_TRAITS
+      : traits ?? NO_TRAITS;
+    const counted = decision && bondSlave
+      ? this.#interfaces.get(master)?.decision?.counted ?? true
+      : decision?.counted;
+    // One that stops counting has done so within the interval: nothing of it is lost.
+    if (counted || nic.counted) {
+      // At the start a bond has what has passed former members as well, and lacks what is not its own.
+      if (nic.counted === false || (isFirst ? bondSlave : bond)) this.total.skip(now, index);
+      else this.total.add(now, index);
+    }
+    nic.counted = counted;
+    nic.last = now;
+  }
+
+  #lookUp(nic: TrackedInterface): void {
+    this.#isUndecided = true;
+    if (nic.name === "lo") return;
+    const answer = this.#traits(nic.name);
+    if (!(answer instanceof Promise)) {
+      this.#take(nic, answer);
+      return;
+    }
+    nic.lookup = answer;
+    answer.catch(() => undefined).then((traits) => {
+      if (nic.lookup === answer) this.#take(nic, traits);
+    });
+  }
+
+  #take(nic: TrackedInterface, traits: InterfaceTraits | undefined): void {
+    nic.lookup = undefined;
+    // Those of another interface: of a later one under this name, or one of another network.
+    const isOther = nic.index !== undefined && traits?.index !== undefined &&
+      traits.index !== nic.index;
+    nic.traits = isOther ? undefined : traits;
+    // Nothing tells what this one was.
+    if (isOther) delete nic.last;
+  }
+
+  /** Looks at what may have joined or left another interface; a dial-up link carries on as it began. */
+  #lookUpAgain(): void {
+    this.#settlesAtMs = Infinity;
+    if (this.#globs.include.length > 0) return;
+    const hasDevice = this.#hasDevice();
+    for (const nic of this.#interfaces.values()) {
+      const { device, bondSlave, bridgePort } = nic.traits ?? NO_TRAITS;
+      const mayDiffer = nic.counted || device || bondSlave || (bridgePort && !hasDevice);
+      if (mayDiffer && nic.decision && !isDialUp(nic.name)) this.#lookUp(nic);
     }
   }
 
-  /**
-   * Adds what has passed the counted interfaces. A bond counts in place of its members, and its counters
-   * are the sum of theirs. So it starts from those that it has when it appears, and when something
-   * changes, such as a member that joins or leaves, the members' own bytes count.
-   */
-  #count(counters: InterfaceCounters[]): void {
-    const isFirst = this.total.isEmpty();
-    const byMembers = !isFirst &&
-      (this.#linksHaveChanged || (this.#isDecided && this.#haveMembersMoved()));
-    this.#isDecided = false;
-    for (const now of counters) {
-      const nic = this.#interfaces.get(now.name);
-      if (nic === undefined) continue;
-      const { link, traits, decision } = nic;
-      const counts = decision?.counted;
-      const index = link?.index ?? traits?.index;
-      if (counts === undefined) nic.seen = now;
-      if (byMembers && isBond(nic)) this.total.skip(now, index);
-      else if (counts || nic.counted || (byMembers && this.#countsByBond(nic))) {
-        // Of the bytes while it did not count, at most those since the last sample are its own.
-        const isNew = nic.counted === undefined;
-        if (isNew || nic.counted || (nic.isFollowed && !this.#wasPartial)) {
-          this.total.add(now, index);
-        } else this.total.skip(now, index);
-      } else if (isMember(nic) || (nic.isFollowed && counts === false)) this.total.skip(now, index);
-      nic.isMember = isMember(nic);
-      nic.isFollowed ||= counts || nic.isMember || isBond(nic);
-      if (counts !== undefined) nic.counted = counts;
+  /** Decides on new interfaces, and on all once all have been looked up. */
+  #decide(): void {
+    const all = Array.from(this.#interfaces.values());
+    const isAnswered = all.every(({ lookup }) => lookup === undefined);
+    const canDecide = isAnswered || this.#hasDevice();
+    const undecided = all.filter((nic) => {
+      if (isAnswered && !isDialUp(nic.name)) nic.decision = undefined;
+      return nic.decision === undefined && nic.lookup === undefined &&
+        (canDecide || nic.name === "lo");
+    });
+    // Links that others may carry depend on the decisions on those and their traffic.
+    const isCarried = ({ name, traits }: TrackedInterface) => mayBeCarriedByAnother(name, traits);
+    for (const nic of undecided) if (!isCarried(nic)) this.#decideOn(nic, []);
+    const carriers = all.filter(({ decision }) => decision?.counted);
+    for (const nic of undecided) {
+      if (isCarried(nic) && this.#decideOn(nic, carriers).counted) carriers.push(nic);
     }
-    this.#linksHaveChanged = false;
+    this.#isUndecided = !isAnswered;
   }
 
-  /** Adds what has passed while nothing has changed, as in nearly each report. */
-  #countOn(counters: InterfaceCounters[]): void {
-    for (const now of counters) {
-      const nic = this.#interfaces.get(now.name);
-      if (nic?.counted) this.total.add(now);
-      else if (nic?.isFollowed) this.total.skip(now);
-    }
+  /** Decides on an interface; on one that others may carry, by those of them that count. */
+  #decideOn(nic: TrackedInterface, carriers: readonly TrackedInterface[]): InterfaceDecision {
+    return nic.decision = decideInterface(nic.name, nic.traits, {
+      globs: this.#globs,
+      noDevices: !this.#hasDevice(),
+      isOnlyLink: carriers.length === 0,
+      hasTraffic: carriers.some(({ name, last }) =>
+        last !== undefined && last.sentBytes + last.receivedBytes > 0 && !isDialUp(name)
+      ),
+    });
   }
 
-  #haveMembersMoved(): boolean {
-    return Array.from(this.#interfaces.values()).some((nic) =>
-      isNewBond(nic) || nic.isMember !== isMember(nic)
-    );
-  }
-
-  /** Whether its bytes are those of a bond that counts. */
-  #countsByBond(nic: TrackedInterface): boolean {
-    const bond = this.#interfaces.get(nic.traits?.master ?? "");
-    return isMember(nic) && bond?.decision?.counted !== false;
-  }
-
-  /** Before the process is sealed; an interface that appears later has no statistics. */
-  #openStatisticsOnce(): void {
-    const open = this.#openStatistics;
-    this.#openStatistics = undefined;
-    if (open === undefined) return;
-    for (const nic of this.#countedInterfaces().slice(0, MAX_OPEN)) nic.statistics = open(nic.name);
-  }
-
-  #countedInterfaces(): TrackedInterface[] {
-    return Array.from(this.#interfaces.values()).filter(({ counted }) => counted);
+  /** Whether a device shows that those without one are virtual. */
+  #hasDevice(): boolean {
+    for (const { traits } of this.#interfaces.values()) if (traits?.device) return true;
+    return false;
   }
 
   /** The error of a malformed line of the last text, which was skipped; or an interface of unknown kind. */
   missingPart(): Error | undefined {
     if (this.#malformed !== undefined) return this.#malformed;
-    const [nic] = this.#unknown;
-    return nic && new Error(`Cannot tell what ${quoteStart(nic.name)} is: it counts by its name`);
+    for (const { name, decision } of this.#interfaces.values()) {
+      if (decision?.rule !== KIND_UNKNOWN) continue;
+      return new Error(`Cannot tell what ${quoteStart(name)} is: it counts by its name`);
+    }
+    return undefined;
   }
 
   /** Decisions on all interfaces of the last sample, in the kernel's order. */
@@ -330,173 +333,4 @@ export class NetworkCollector {
       }),
     );
   }
-
-  #track(name: string, link: Link | undefined): void {
-    const nic: TrackedInterface = {
-      ...{ name, link, traits: undefined, lookups: 0, answered: true, decision: undefined },
-      ...{ isMember: false, isFollowed: false },
-    };
-    this.#interfaces.set(name, nic);
-    this.#undecided.add(nic);
-    if (name !== "lo" && !isExcludedByInclude(name, this.#globs)) this.#lookUp(nic);
-  }
-
-  #lookUp(nic: TrackedInterface): void {
-    const lookup = ++nic.lookups;
-    const answer = this.#traits(nic.name);
-    if (!(answer instanceof Promise)) {
-      nic.traits = ownTraits(nic, answer);
-      return;
-    }
-    nic.answered = false;
-    answer.catch(() => undefined).then((traits) => {
-      if (nic.lookups !== lookup) return;
-      nic.traits = ownTraits(nic, traits);
-      // Another one has its name by now: nothing tells what this one was.
-      if (nic.traits !== traits) nic.seen = undefined;
-      nic.answered = true;
-    });
-  }
-
-  /** Looks up what may have joined or left another interface, and decides all anew after the answers. */
-  #lookUpAgain(): void {
-    this.#settlesAtMs = Infinity;
-    if (this.#globs.include.length > 0) return;
-    this.#isOutdated = true;
-    for (const nic of this.#interfaces.values()) {
-      const { device, bondSlave, bridgePort } = nic.traits ?? NO_TRAITS;
-      const mayDiffer = nic.counted || device || bondSlave || (bridgePort && !this.#deviceSeen);
-      if (mayDiffer && nic.answered) this.#lookUp(nic);
-    }
-  }
-
-  #lookUpLater(): void {
-    this.#settlesAtMs = performance.now() + SETTLED_MS;
-  }
-
-  /** An interface has joined a bond or left it: its decision follows at once, the words for it later. */
-  #move(nic: TrackedInterface, link: Link | undefined): void {
-    nic.link = link;
-    const bondSlave = link?.isSlave === true;
-    nic.traits = { ...nic.traits ?? NO_TRAITS, bondSlave, deviceSlave: false };
-    if (nic.decision !== undefined) {
-      nic.decision = this.#decisionOn(nic);
-      this.#isOutdated = true;
-    }
-    this.#lookUp(nic);
-  }
-
-  #decide(counters: InterfaceCounters[]): void {
-    this.#isDecided = true;
-    const all = Array.from(this.#interfaces.values());
-    const isFirst = all.every(({ counted }) => counted === undefined);
-    // Its members may have counted until now.
-    const newBonds = isFirst ? [] : all.filter((nic) => isUndecidedBond(nic) && nic.lookups === 1);
-    if (newBonds.length > 0) this.#lookUpAgain();
-    for (const nic of newBonds) this.#lookUp(nic);
-    const allAnswered = all.every(({ answered }) => answered);
-    this.#deviceSeen = all.some(({ traits }) => traits?.device);
-    if (this.#isOutdated && allAnswered) {
-      this.#isOutdated = false;
-      for (const nic of all) {
-        // With the traffic so far a link's decision would be another one than at its start.
-        if (isDialUp(nic.name)) continue;
-        nic.decision = undefined;
-        this.#undecided.add(nic);
-      }
-    }
-    let mayMoveOthers = false;
-    // Links that others may carry depend on the decisions on those and their traffic.
-    for (const last of [false, true]) {
-      for (const nic of this.#undecided) {
-        if (!nic.answered || mayBeCarriedByAnother(nic.name, nic.traits) !== last) continue;
-        if (!this.#deviceSeen && !allAnswered && nic.name !== "lo") continue;
-        if (!isFirst && !allAnswered && isUndecidedBond(nic)) continue;
-        nic.decision = this.#decisionOn(nic, last ? counters : []);
-        mayMoveOthers ||= nic.counted === undefined && mayHaveMembers(nic);
-        this.#undecided.delete(nic);
-        if (nic.decision.rule === KIND_UNKNOWN) this.#unknown.add(nic);
-        else this.#unknown.delete(nic);
-      }
-    }
-    if (mayMoveOthers && !isFirst) this.#lookUpLater();
-  }
-
-  #decisionOn(nic: TrackedInterface, counters: InterfaceCounters[] = []): InterfaceDecision {
-    return decideInterface(nic.name, nic.traits, {
-      globs: this.#globs,
-      noDevices: !this.#deviceSeen,
-      isOnlyLink: this.#hasNoneCounted(nic),
-      hasTraffic: this.#hasTraffic(counters),
-    });
-  }
-
-  #hasNoneCounted(but: TrackedInterface): boolean {
-    for (const nic of this.#interfaces.values()) {
-      if (nic !== but && nic.decision?.counted) return false;
-    }
-    return true;
-  }
-
-  #hasTraffic(counters: InterfaceCounters[]): boolean {
-    return counters.some(({ name, sentBytes, receivedBytes }) =>
-      sentBytes + receivedBytes > 0 && !isDialUp(name) &&
-      this.#interfaces.get(name)?.decision?.counted
-    );
-  }
-
-  #forget(nic: TrackedInterface): void {
-    // It came and went between two samples, and what it is was told between them.
-    if (nic.seen !== undefined && nic.decision === undefined && nic.answered) {
-      const { counted } = this.#decisionOn(nic);
-      if (counted) this.total.add(nic.seen, nic.link?.index ?? nic.traits?.index);
-    }
-    this.#interfaces.delete(nic.name);
-    this.#undecided.delete(nic);
-    this.#unknown.delete(nic);
-    this.total.markGone(nic.name);
-    if (nic.decision === undefined || !mayHaveMembers(nic)) return;
-    this.#lookUpAgain();
-    this.#lookUpLater();
-  }
-}
-
-/** The traits, unless they are those of another interface: of a later one, or one of another network. */
-function ownTraits(
-  { link }: TrackedInterface,
-  traits: InterfaceTraits | undefined,
-): InterfaceTraits | undefined {
-  const isOther = link !== undefined && traits?.index !== undefined && traits.index !== link.index;
-  return isOther ? undefined : traits;
-}
-
-/** Whether it is part of a bond; by the kernel's flag until its traits are there. */
-function isMember({ link, traits, decision }: TrackedInterface): boolean {
-  const byFlag = decision === undefined && link?.isSlave === true;
-  return traits?.bondSlave ?? byFlag;
-}
-
-/** Whether it bonds others; by the kernel's flag until its traits are there. */
-function isBond({ link, traits }: TrackedInterface): boolean {
-  return traits?.bond ?? link?.isMaster === true;
-}
-
-/** Whether it is a bond whose members have counted until now. */
-function isNewBond(nic: TrackedInterface): boolean {
-  const wasSeen = nic.decision !== undefined && nic.isFollowed;
-  return isBond(nic) && nic.counted === undefined && !wasSeen;
-}
-
-function isUndecidedBond({ traits, counted }: TrackedInterface): boolean {
-  return traits?.bond === true && counted === undefined;
-}
-
-/** Whether the decision on others may depend on an interface. */
-function mayHaveMembers({ traits }: TrackedInterface): boolean {
-  return traits === undefined || traits.bond || traits.bridge;
-}
-
-/** With an include list, traits serve only to recognize a renamed interface. */
-function isExcludedByInclude(name: string, { include }: InterfaceGlobs): boolean {
-  return include.length > 0 && !include.some((glob) => matchesGlob(name, glob));
 }
