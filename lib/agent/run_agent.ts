@@ -36,7 +36,7 @@ import type { MetricsEndpoint } from "./metrics_endpoint.ts";
 import { PanelMonitors } from "./panel_monitor.ts";
 import { PanelProbes } from "./panel_probes.ts";
 import { ReportTimer } from "./report_timer.ts";
-import { sealNeeds, ShellNames } from "./shell_names.ts";
+import { isRootUntilSealed, isSealable, sealNeeds, ShellNames } from "./shell_names.ts";
 import { logCountedParts, logPanel, logSeal } from "./startup_log.ts";
 
 /** Options of {@linkcode runAgent}. */
@@ -60,8 +60,13 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
   await new Promise((resolve) => setTimeout(resolve, 0));
   const agent = await openAgent(config, options);
   await using _ = agent;
-  const seal = isSealable(config) ? sealProcess(agent.needs) : undefined;
-  await runOpened(agent, seal);
+  // The first snapshot opens the files that later ones read, and sees what they see.
+  const lookAtMachine = () => void agent.sampler.sample();
+  if (isSealable(config)) await runOpened(agent, sealProcess(agent.needs, lookAtMachine));
+  else {
+    lookAtMachine();
+    await runOpened(agent, undefined);
+  }
 }
 
 /** An agent that has opened everything that needs files or programs. */
@@ -88,7 +93,10 @@ export interface OpenedAgent extends AsyncDisposable {
 export async function openAgent(config: Config, options: RunOptions): Promise<OpenedAgent> {
   await using opened = new AsyncDisposableStack();
   // 1. What starts programs. The panels' names are resolved while the rest is opened.
-  const shell = startShell({ ...hostRoots(config.hostProc), os: options.os, gpu: config.gpu });
+  const shell = startShell({
+    ...hostRoots(config.hostProc),
+    ...{ os: options.os, gpu: config.gpu, asNobody: isRootUntilSealed(config) },
+  });
   opened.defer(async () => await shell?.close());
   const names = new ShellNames(shell);
   const resolver = new SystemResolver(names);
@@ -137,14 +145,12 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
     });
   opened.use(metrics);
 
-  // The first snapshot opens the files that later ones read.
   const sampler = new Sampler(traffic?.collectors ?? machine.collectors, sharedAgeMs(config), {
     onFailures(failing) {
       const [gpu] = [...failing].filter(([subject]) => subject.includes(GPU_SUBJECT));
       health?.setProblem("gpu", gpu?.join(": "));
     },
   });
-  sampler.sample();
   const getText = createGetText(config.proxies, { system: resolver });
   const addresses = new PublicAddresses(config, machine, { getText });
 
@@ -162,7 +168,10 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
     shell,
     names,
     resolver,
-    needs: { ...await sealNeeds(config, names), listensLater: metrics?.listensLater ?? false },
+    needs: {
+      ...await sealNeeds(config, { names, shell }),
+      listensLater: metrics?.listensLater ?? false,
+    },
     releaseMemory: openMemoryRelease(),
     signal,
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
@@ -292,11 +301,6 @@ export async function releaseRegularly(
 /** The configuration of each panel; they differ in endpoint, token, interval and remote control. */
 function panelConfigs(config: Config): Config[] {
   return [config, ...config.furtherPanels.map((panel) => ({ ...config, ...panel }))];
-}
-
-/** A process that runs commands for one of its panels can't give up the right to run them. */
-function isSealable(config: Config): boolean {
-  return panelConfigs(config).every(({ remoteControl }) => !remoteControl);
 }
 
 /** @throws {UsageError} When `--require-seal` was given and nothing can be sealed. */

@@ -1,12 +1,27 @@
 import type { Config } from "../config/config.ts";
 import { RUNTIME_NAMES, type SystemNames } from "../net/dns.ts";
+import { isRoot } from "../sandbox/seal.ts";
 import type { SealNeeds } from "../sandbox/seccomp_policy.ts";
 import type { Shell } from "../sandbox/shell.ts";
 
+/** A process that runs commands for one of its panels can't give up the right to run them. */
+export function isSealable({ remoteControl, furtherPanels }: Config): boolean {
+  return !remoteControl && furtherPanels.every((panel) => !panel.remoteControl);
+}
+
+/** Whether an agent of this configuration, started as this user, is root until it seals itself. */
+export function isRootUntilSealed(config: Config): boolean {
+  return isRoot() && isSealable(config);
+}
+
 /** The needs of an agent of this configuration after the seal. */
-export async function sealNeeds(config: Config, names: ShellNames): Promise<SealNeeds> {
+export async function sealNeeds(
+  config: Config,
+  { names, shell }: { names: ShellNames; shell: Shell | undefined },
+): Promise<SealNeeds> {
   return {
     readsFiles: await names.failure,
+    rootShell: shell?.staysRoot,
     // Questions to a name server by UDP come from an address of their own.
     bindsSockets: config.nameServer !== undefined,
     // Whether its file was deleted.

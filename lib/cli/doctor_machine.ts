@@ -5,10 +5,10 @@
  */
 
 import { deadline } from "@std/async/deadline";
-import { sealNeeds, ShellNames } from "../agent/shell_names.ts";
+import { isRootUntilSealed, sealNeeds, ShellNames } from "../agent/shell_names.ts";
 import type { Config } from "../config/config.ts";
 import type { Health } from "../state/health_reader.ts";
-import { describeSeal, sealGap, sealProcess } from "../sandbox/seal.ts";
+import { isWhole, sealGap, sealProcess } from "../sandbox/seal.ts";
 import { startShell } from "../sandbox/shell.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { descriptorLimit, LEAST_DESCRIPTORS } from "../host/descriptor_limit.ts";
@@ -56,7 +56,11 @@ export function machineChecks(
     check(
       "ping",
       "ICMP probes",
-      async (signal) => await checkPing(await machine(), { ...options, signal }),
+      async (signal) =>
+        await checkPing(await machine(), {
+          ...{ ...options, signal },
+          asNobody: isRootUntilSealed(config),
+        }),
     ),
     check("state", "State folder", () => checkStateFolder(config, health)),
     ...config.metrics === undefined ? [] : [
@@ -142,10 +146,15 @@ export async function hangingMounts(
 
 async function checkPing(
   { roots }: Machine,
-  { os, health, signal }: { os: string; health: Health | undefined; signal: AbortSignal },
+  { os, health, signal, asNobody }: {
+    os: string;
+    health: Health | undefined;
+    signal: AbortSignal;
+    asNobody: boolean;
+  },
 ): Promise<CheckResult> {
   const seen = seenProblem(health, "ping");
-  const shell = startShell({ ...roots, os });
+  const shell = startShell({ ...roots, os, asNobody });
   try {
     const ms = await new IcmpProbe(shell).probe(["127.0.0.1"], { signal });
     if (seen !== undefined) return result("failed", agentSays(seen), pingAdvice(seen));
@@ -205,25 +214,29 @@ async function checkSeal(
   health: Health | undefined,
 ): Promise<CheckResult> {
   if (health !== undefined && health.seal !== "") {
-    const isSealed = health.seal === describeSeal({ kernelError: undefined });
-    return result(isSealed || config.remoteControl ? "ok" : "warning", health.seal);
+    return result(isWhole(health.seal) || config.remoteControl ? "ok" : "warning", health.seal);
   }
   if (config.remoteControl) {
     return result("skipped", "not used: remote control is on");
   }
-  const shell = startShell({ ...hostRoots(config.hostProc), os });
-  const needs = await sealNeeds(config, new ShellNames(shell));
+  const asNobody = isRootUntilSealed(config);
+  const shell = startShell({ ...hostRoots(config.hostProc), os, asNobody });
+  const needs = await sealNeeds(config, { names: new ShellNames(shell), shell });
   await shell?.close();
   const seal = sealProcess(needs);
-  const { kernelError } = seal;
-  if (sealGap(seal) === undefined) {
-    return result("ok", "the kernel and the runtime can seal the agent");
-  }
-  if (kernelError !== undefined) {
-    return result("warning", `only the runtime can seal the agent: ${kernelError}`);
+  const gap = sealGap(seal);
+  if (gap === undefined) {
+    return result(
+      "ok",
+      asNobody
+        ? "the kernel and the runtime can seal the agent, which is root until then and nobody from then on"
+        : "the kernel and the runtime can seal the agent",
+    );
   }
   return result(
     "warning",
-    `the kernel and the runtime can seal the agent, but files can be read: ${needs.readsFiles}`,
+    seal.kernelError === undefined
+      ? `the kernel and the runtime can seal the agent, but ${gap}`
+      : `only the runtime can seal the agent: ${gap}`,
   );
 }

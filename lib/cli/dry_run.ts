@@ -7,6 +7,9 @@
 
 import { delay } from "@std/async/delay";
 import { startShell } from "../sandbox/shell.ts";
+import { isRootUntilSealed } from "../agent/shell_names.ts";
+import { attempt } from "../attempt.ts";
+import { giveUpRoot } from "../sandbox/seal.ts";
 import { unmatchedNotices } from "../agent/startup_log.ts";
 import type { Config } from "../config/config.ts";
 import { INTERVAL_SECONDS } from "../config/parsers.ts";
@@ -65,6 +68,8 @@ async function measureTwice(
     const collectors = config.monthRotate === 0
       ? machine.collectors
       : (await import("../traffic/persistent_traffic.ts")).readTraffic(config, machine);
+    // A disk that root alone can reach is not one of the sealed agent's.
+    if (isRootUntilSealed(config)) attempt(giveUpRoot);
     const rates = new Rates(takeSnapshot(collectors));
     const [found] = await Promise.all([
       addresses.lookup(signal),

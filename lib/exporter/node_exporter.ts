@@ -167,6 +167,8 @@ export class NodeExporter {
   #openOwnProcess(host: Host, pageBytes: number | undefined): () => Promise<MetricFamily[]> {
     const stat = host.open(`${OWN_PROC}/self/stat`);
     const limits = parseLimits(host.readText(`${OWN_PROC}/self/limits`) ?? "");
+    // Since Linux 6.2 it is their number; the shell of root's sealed agent can't list them.
+    const openDescriptors = host.openSize?.(`${OWN_PROC}/self/fd`);
     const bootedAt = parseKernelStat(host.readText(`${OWN_PROC}/stat`) ?? "").counters.get("btime");
     return async () => {
       const use = parseProcessUse(stat.read() ?? "");
@@ -181,7 +183,7 @@ export class NodeExporter {
         gauge(
           "process_open_fds",
           "Files and sockets that the agent has open.",
-          descriptors || undefined,
+          descriptors || openDescriptors?.() || undefined,
         ),
         gauge("process_max_fds", "Files and sockets that the agent may have open.", openFiles),
         gauge(

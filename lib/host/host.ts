@@ -92,6 +92,8 @@ export interface Host {
   exists(path: string): boolean;
   /** Opens the number of hard links of a path, to be read after the seal too; `undefined` if unsupported. */
   openLinkCount(path: string): (() => number) | undefined;
+  /** The same for the size of a path, in bytes and below 4 GiB. */
+  openSize?(path: string): (() => number) | undefined;
   /** @throws {Error} When that fails, such as for a path that is gone. */
   statfs(path: string): FileSystemUse;
   /** The same without blocking, for file systems that may hang. */

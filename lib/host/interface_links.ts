@@ -1,12 +1,13 @@
 /**
- * The network interfaces, asked from the kernel by netlink and `ioctl`, over sockets that are opened
- * before the process is sealed.
+ * The network interfaces, asked from the kernel by netlink, over sockets that are opened before the
+ * process is sealed. For an `ioctl` with a name, the kernel would load a module of that name for root.
  *
  * @module
  */
 
 import { attempt } from "../attempt.ts";
 import type { TrafficBytes } from "../types.ts";
+import { withoutCapability } from "./capabilities.ts";
 import { LIBC, NO_STUB, NO_STUB_VALUE, openLibrary } from "./ffi.ts";
 import type { Links } from "./host.ts";
 
@@ -16,7 +17,6 @@ const SYMBOLS = {
   // With numbers, not the kernel's longer types, which the runtime takes and gives as BigInt.
   recv: { parameters: ["i32", "buffer", "u32", "i32", NO_STUB], result: "i32" },
   send: { parameters: ["i32", "buffer", "u32", "i32", NO_STUB], result: "i32" },
-  ioctl: { parameters: ["i32", "u32", "buffer", NO_STUB], result: "i32" },
 } as const;
 
 /** The calls to the kernel. */
@@ -28,17 +28,24 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOCK_NONBLOCK = 0o4000;
 /** Messages about links that are made, changed and removed. */
 const RTMGRP_LINK = 1;
-const SIOCGIFINDEX = 0x8933;
-
-/** `struct ifreq`: a name of 15 bytes and its end, then what is asked for. */
-const IFREQ = { bytes: 40, name: 15, value: 16 } as const;
 
 /** `struct nlmsghdr`, which begins each message. */
 const HEADER = { type: 4, sequence: 8 } as const;
+/** Where the number of a question is, in 32-bit words. */
+const SEQUENCE_WORD = 2;
 const NLM_F_REQUEST = 1;
 
-/** A question for `rtnl_link_stats64` of an interface, as 32-bit words: the header, then `if_stats_msg`. */
-const GET_STATS = { words: [28, NLM_F_REQUEST << 16 | 94, 0, 0, 0, 0, 1], sequence: 2, index: 5 };
+/**
+ * A question for the interface of a name, as 32-bit words: the header, `ifinfomsg`, and two attributes:
+ * no statistics are wanted, and a name of 15 bytes with its end.
+ */
+const GET_LINK = [60, NLM_F_REQUEST << 16 | 18, 0, 0, 0, 0, 0, 0, 29 << 16 | 8, 8, 3 << 16 | 20];
+const NAME = { at: 44, bytes: 15 };
+/** The start of its answer: the same two structures. */
+const NEW_LINK = { type: 16, index: 20, bytes: 32 };
+
+/** A question for `rtnl_link_stats64` of an interface: the header, then `if_stats_msg`. */
+const GET_STATS = { words: [28, NLM_F_REQUEST << 16 | 94, 0, 0, 0, 0, 1], index: 5 };
 /** Its answer: the same two structures, the header of an attribute, and counters of 64 bits. */
 const NEW_STATS = { type: 92, index: 20, receivedBytes: 48, sentBytes: 56, bytes: 64 };
 
@@ -55,7 +62,6 @@ export class InterfaceLinks implements Links {
   /** For questions and their answers. */
   readonly #questions: number;
   readonly #question = new Uint32Array(GET_STATS.words);
-  readonly #questionBytes = new Uint8Array(this.#question.buffer);
   readonly #answer = new DataView(new ArrayBuffer(512));
   readonly #answerBytes = new Uint8Array(this.#answer.buffer);
   #sequence = 0;
@@ -63,8 +69,9 @@ export class InterfaceLinks implements Links {
   /** @throws {Error} When the kernel gives no such sockets, or the C library can't be opened. */
   constructor(calls: Calls = openLibrary(SYMBOLS, LIBC).symbols) {
     this.#calls = calls;
-    this.#changes = calls.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    this.#questions = calls.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const open = () => calls.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    // The kernel changes nothing over a socket whose opener could not.
+    [this.#changes, this.#questions] = withoutCapability("NET_ADMIN", () => [open(), open()]);
     // Family, the kernel chooses the port, groups.
     const address = new Uint8Array(new Uint32Array([AF_NETLINK, 0, RTMGRP_LINK]).buffer);
     const isBound = calls.bind(this.#changes, address, address.byteLength) === 0;
@@ -88,17 +95,19 @@ export class InterfaceLinks implements Links {
 
   find(name: string): number | undefined {
     const bytes = new TextEncoder().encode(name);
-    if (bytes.length > IFREQ.name || bytes.includes(0)) return undefined;
-    const request = new Uint8Array(IFREQ.bytes);
-    request.set(bytes);
-    const { ioctl } = this.#calls;
-    if (ioctl(this.#questions, SIOCGIFINDEX, request, NO_STUB_VALUE) !== 0) return undefined;
-    return new DataView(request.buffer).getInt32(IFREQ.value, true);
+    if (bytes.length > NAME.bytes || bytes.includes(0)) return undefined;
+    const question = new Uint8Array(NAME.at + NAME.bytes + 1);
+    new Uint32Array(question.buffer).set(GET_LINK);
+    question.set(bytes, NAME.at);
+    return this.#ask(new Uint32Array(question.buffer)) >= NEW_LINK.bytes &&
+        this.#answer.getUint16(HEADER.type, true) === NEW_LINK.type
+      ? this.#answer.getInt32(NEW_LINK.index, true)
+      : undefined;
   }
 
   counters(index: number): TrafficBytes | undefined {
     this.#question[GET_STATS.index] = index;
-    const length = this.#ask();
+    const length = this.#ask(this.#question);
     const isAnswer = length >= NEW_STATS.bytes &&
       this.#answer.getUint16(HEADER.type, true) === NEW_STATS.type &&
       this.#answer.getUint32(NEW_STATS.index, true) === index;
@@ -110,16 +119,16 @@ export class InterfaceLinks implements Links {
   }
 
   /**
-   * Sends the question and receives its answer; the length of that, or -1. The kernel answers within the
+   * Sends a question and receives its answer; the length of that, or -1. The kernel answers within the
    * call that asks. Where another one emulates it, an answer may come after the next question: it is
    * recognized by its number.
    */
-  #ask(): number {
+  #ask(question: Uint32Array<ArrayBuffer>): number {
     const sequence = this.#sequence = this.#sequence + 1 >>> 0;
-    this.#question[GET_STATS.sequence] = sequence;
+    question[SEQUENCE_WORD] = sequence;
     const { send, recv } = this.#calls;
-    const { length } = this.#questionBytes;
-    if (send(this.#questions, this.#questionBytes, length, 0, NO_STUB_VALUE) !== length) return -1;
+    const { byteLength } = question;
+    if (send(this.#questions, question, byteLength, 0, NO_STUB_VALUE) !== byteLength) return -1;
     for (let late = 0; late <= MAX_LATE; late++) {
       const bytes = this.#answerBytes;
       const received = recv(this.#questions, bytes, bytes.length, 0, NO_STUB_VALUE);

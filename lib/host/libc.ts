@@ -29,12 +29,10 @@ const SYMBOLS = {
   __errno_location: { parameters: [NO_STUB], result: "pointer" },
 } as const;
 
-/** For `statx`: paths are taken as they are, and the number of links is what is wanted. */
+/** For `statx`: paths are taken as they are. */
 const AT_FDCWD = -100;
-const STATX_NLINK = 4;
-
-/** `struct statx` is the same on all architectures: `stx_nlink` lies behind mask, block size and attributes. */
-const STATX = { bytes: 256, nlink: 16 } as const;
+/** `struct statx`, the same on all architectures: what is wanted, and the low 32 bits of it. */
+const STATX = { bytes: 256, nlink: { mask: 4, at: 16 }, size: { mask: 0x200, at: 40 } } as const;
 
 /** `struct statfs` of 64-bit Linux: 15 words, these among them. */
 const STATFS = {
@@ -105,15 +103,27 @@ export class Libc {
    * old. It throws an `Error` when there is none.
    */
   openLinkCount(path: string): (() => number) | undefined {
+    return this.#openNumber(path, STATX.nlink);
+  }
+
+  /** The same for the size, which is below 4 GiB. */
+  openSize(path: string): (() => number) | undefined {
+    return this.#openNumber(path, STATX.size);
+  }
+
+  #openNumber(
+    path: string,
+    { mask, at }: { mask: number; at: number },
+  ): (() => number) | undefined {
     const { statx } = this.#calls;
     if (statx === null) return undefined;
     const name = this.#cString(path);
     const answer = new Uint8Array(STATX.bytes);
     const view = new DataView(answer.buffer);
     return () => {
-      const result = statx(AT_FDCWD, name, 0, STATX_NLINK, answer, NO_STUB_VALUE);
+      const result = statx(AT_FDCWD, name, 0, mask, answer, NO_STUB_VALUE);
       if (result !== 0) throw this.#failure("statx", path);
-      return view.getUint32(STATX.nlink, true);
+      return view.getUint32(at, true);
     };
   }
 

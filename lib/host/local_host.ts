@@ -151,6 +151,10 @@ export class LocalHost implements Host {
     return this.#libc.openLinkCount(path);
   }
 
+  openSize(path: string): (() => number) | undefined {
+    return this.#libc.openSize(path);
+  }
+
   statfs(path: string): FileSystemUse {
     return this.#libc.statfs(path);
   }

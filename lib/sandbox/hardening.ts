@@ -40,14 +40,16 @@ export function hardenProcess(): void {
     throw new Error("Cannot ignore the signal SIGUSR1");
   }
 
-  // A core dump would hold the token. Programs that are started may raise the limit again.
+  // A core dump would hold the token. Where the kernel pipes one to a program, as root, it does so at a
+  // limit of 0, too, but not at one of 1 byte. Programs that are started may raise the limit again.
   const limit = new BigUint64Array(2);
   if (getrlimit(RLIMIT_CORE, limit, NO_STUB_VALUE) !== 0) throw new Error("Cannot read limits");
-  limit[0] = 0n;
-  if (setrlimit(RLIMIT_CORE, limit, NO_STUB_VALUE) !== 0) {
-    throw new Error("Cannot forbid core dumps");
+  limit[0] = 1n;
+  const isLimited = setrlimit(RLIMIT_CORE, limit, NO_STUB_VALUE) === 0;
+  // Such a process has none whatever the limit. Its own user's `update` could not look at it any more,
+  // so only root has it, and who may not raise a limit of 0.
+  if (Deno.uid() === 0 || !isLimited) {
+    const result = prctl?.(PR_SET_DUMPABLE, 0n, 0n, 0n, 0n, NO_STUB_VALUE);
+    if (!isLimited && result !== 0) throw new Error("Cannot forbid core dumps");
   }
-  // The kernel pipes a core to a program whatever the limit, but not that of such a process. Its own
-  // user's `update` could not look at it any more, so only root has it.
-  if (Deno.uid() === 0) prctl?.(PR_SET_DUMPABLE, 0n, 0n, 0n, 0n, NO_STUB_VALUE);
 }

@@ -1,5 +1,10 @@
 import { settlesWithin } from "../async/timeout.ts";
+import { keepingCapability } from "../host/capabilities.ts";
+import { describeError } from "../log/log.ts";
 import { LineRpc } from "./line_rpc.ts";
+
+/** The user `nobody`, and the group of the same number. */
+export const NOBODY = 65534;
 
 const VARIABLE = "KOMARI_AGENT_MENU";
 
@@ -9,6 +14,8 @@ const CLOSE_TIMEOUT_MS = 500;
 /** A shell that runs a script which answers requests. */
 export interface ScriptProcess {
   readonly rpc: LineRpc;
+  /** Why it runs as root in spite of `asNobody`; `undefined` when it does not. */
+  readonly staysRoot: string | undefined;
   /** Ends the shell and all that it has started; pending requests fail. */
   close(): Promise<void>;
 }
@@ -19,24 +26,26 @@ export interface ScriptProcess {
  * The script is passed in a variable: as an argument it would fill every process list. The variable is
  * unset before the script starts anything, so no program inherits it.
  *
- * @param options `shell`: `/bin/sh` by default; `args` and `env`: those of the script; the rest as in
+ * @param options `shell`: `/bin/sh` by default; `args` and `env`: those of the script; `asNobody`: root's
+ * shell is nobody's, with no right but that to raw sockets, if it can be; the rest as in
  * {@linkcode LineRpc}.
  * @throws {Error} When there is no shell or it may not be started (`Cannot start …`).
  */
 export function startScript(
   script: string,
-  { shell = ["/bin/sh"], args = [], env, ...answers }: {
+  { shell = ["/bin/sh"], args = [], env, asNobody = false, ...answers }: {
     shell?: readonly [string, ...string[]] | undefined;
     args?: readonly string[];
     env: Readonly<Record<string, string>>;
+    asNobody?: boolean | undefined;
     onAnswer?: (id: number) => void;
     maxLineLength?: number;
   },
 ): ScriptProcess {
   const [command, ...prefix] = shell;
-  let child: Deno.ChildProcess;
-  try {
-    child = new Deno.Command(command, {
+  const start = (user: { uid?: number; gid?: number } = {}) =>
+    new Deno.Command(command, {
+      ...user,
       args: [...prefix, "-c", `eval "$${VARIABLE}"`, "komari-agent-deno-shell", ...args],
       // The agent's environment may hold its token, and every user's process list could show it.
       clearEnv: true,
@@ -48,12 +57,24 @@ export function startScript(
       stdout: "piped",
       stderr: "null",
     }).spawn();
+  let child: Deno.ChildProcess | undefined;
+  let staysRoot: string | undefined;
+  try {
+    if (asNobody) {
+      try {
+        child = keepingCapability("NET_RAW", () => start({ uid: NOBODY, gid: NOBODY }));
+      } catch (error) {
+        staysRoot = `its helper shell can't be another user's (${describeError(error)})`;
+      }
+    }
+    child ??= start();
   } catch (cause) {
     throw new Error(`Cannot start ${command}`, { cause });
   }
   const rpc = new LineRpc({ requests: child.stdin, answers: child.stdout, ...answers });
   return {
     rpc,
+    staysRoot,
     async close() {
       const closed = Promise.all([rpc.close(), child.status]);
       if (!await settlesWithin(closed, CLOSE_TIMEOUT_MS)) child.unref();

@@ -1,11 +1,44 @@
+import { NO_STUB, NO_STUB_VALUE, openLibrary } from "../host/ffi.ts";
 import { hardenProcess } from "./hardening.ts";
 import { makeRuntimeCachesReadOnly } from "./runtime_caches.ts";
-import { installSeccompFilter } from "./seccomp.ts";
+import { buildSeccompFilter } from "./seccomp_filter.ts";
+import { NOBODY } from "./script_process.ts";
 import { mayBind, type SealNeeds } from "./seccomp_policy.ts";
 import { nameUnixSockets } from "./unix_sockets.ts";
 
 /** Permissions of the runtime that no sealed agent has a use for; Node's library reads variables (`env`). */
 const REVOKED = ["run", "ffi", "write", "import"] as const;
+
+const USER_SYMBOLS = {
+  setgroups: { parameters: ["usize", "usize", NO_STUB], result: "i32" },
+  setresgid: { parameters: ["u32", "u32", "u32", NO_STUB], result: "i32" },
+  setresuid: { parameters: ["u32", "u32", "u32", NO_STUB], result: "i32" },
+  __errno_location: { parameters: [NO_STUB], result: "pointer" },
+} as const;
+
+const FILTER_SYMBOLS = {
+  prctl: { parameters: ["i32", "usize", "usize", "usize", "usize", NO_STUB], result: "i32" },
+  syscall: { parameters: ["i64", "u32", "u32", "buffer", NO_STUB], result: "i64" },
+  __errno_location: { parameters: [NO_STUB], result: "pointer" },
+} as const;
+
+const PR_SET_NO_NEW_PRIVS = 38;
+const SECCOMP = { amd64: 317, arm64: 277 } as const;
+const SECCOMP_SET_MODE_FILTER = 1;
+/** All threads get the filter, or none. */
+const SECCOMP_FILTER_FLAG_TSYNC = 1;
+
+/** Errors that an administrator can do something about. */
+const FILTER_REASONS: ReadonlyMap<number, string> = new Map([
+  [1, "the system forbids it (EPERM)"],
+  [13, "the system forbids it (EACCES)"],
+  [22, "the kernel was built without seccomp filters (EINVAL)"],
+  [38, "the kernel or the container lacks the call (ENOSYS)"],
+]);
+const USER_REASONS: ReadonlyMap<number, string> = new Map([
+  [1, "the system forbids changing the user (EPERM)"],
+  [22, `the container has no user ${NOBODY} (EINVAL)`],
+]);
 
 /** What this process has given up. */
 export interface Seal {
@@ -13,27 +46,41 @@ export interface Seal {
   readonly kernelError: string | undefined;
   /** Why files can still be read; `undefined` when none can be opened. */
   readonly readsFiles?: string | undefined;
+  /** Whether the process was started as root. */
+  readonly wasRoot?: boolean;
+  /** Why it or its helper shell still is; `undefined` when neither is. */
+  readonly staysRoot?: string | undefined;
 }
 
 /**
  * Seals this process for the rest of its life: no code in it can start a program, open a file, or touch
- * another process. Handles that are open go on working.
+ * another process, and it is root no longer. Handles that are open go on working.
  *
  * The kernel's filter enforces that for native code too. The runtime's own permissions are the
  * second part of the seal, and the only one where the kernel has no filter.
  *
  * @param needs What has to stay possible.
+ * @param lookAsSealed Looks at the machine for the first time as the user that the process is from now
+ * on, and can open files for the last time.
  * @throws {Error} When the runtime does not revoke its permissions; the agent must not go on then.
  */
-export function sealProcess(needs: SealNeeds = {}): Seal {
-  let kernelError: string | undefined;
-  try {
-    sealByKernel(needs);
-  } catch (error) {
-    kernelError = error instanceof Error ? error.message : String(error);
-  }
+export function sealProcess(needs: SealNeeds = {}, lookAsSealed = () => {}): Seal {
+  const wasRoot = isRoot();
+  let kernelError = failureOf(() => prepareSeal(needs));
+  const staysRoot = wasRoot ? failureOf(giveUpRoot) ?? needs.rootShell : undefined;
+  lookAsSealed();
+  kernelError ??= failureOf(() => installSeccompFilter(needs));
   sealByRuntime(needs);
-  return { kernelError, readsFiles: needs.readsFiles };
+  return { kernelError, readsFiles: needs.readsFiles, wasRoot, staysRoot };
+}
+
+function failureOf(act: () => void): string | undefined {
+  try {
+    act();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 /**
@@ -57,29 +104,126 @@ function revoke(name: Deno.PermissionDescriptor["name"]): void {
 }
 
 /** Why the seal is not whole; `undefined` when it is. */
-export function sealGap({ kernelError, readsFiles }: Seal): string | undefined {
-  return kernelError ?? (readsFiles && `files can be read: ${readsFiles}`);
+export function sealGap({ kernelError, readsFiles, staysRoot }: Seal): string | undefined {
+  const gaps = [
+    kernelError ?? (readsFiles && `files can be read: ${readsFiles}`),
+    staysRoot && `it stays root: ${staysRoot}`,
+  ].filter((gap) => gap !== undefined);
+  return gaps.length === 0 ? undefined : gaps.join("; ");
 }
 
 /** The seal as the log and `health` name it. */
 export function describeSeal(seal: Seal): string {
   const gap = sealGap(seal);
-  if (gap === undefined) return "sealed by the kernel and the runtime";
-  return seal.kernelError === undefined
-    ? `sealed by the kernel and the runtime, but ${gap}`
+  const how = gap === undefined
+    ? SEALED
+    : seal.kernelError === undefined
+    ? `${SEALED}, but ${gap}`
     : `sealed by the runtime only: ${gap}`;
+  return seal.wasRoot && seal.staysRoot === undefined ? how + ROOT_UNTIL_SEALED : how;
+}
+
+const SEALED = "sealed by the kernel and the runtime";
+const ROOT_UNTIL_SEALED = " (root until sealed, then nobody)";
+
+/** Whether this text of {@linkcode describeSeal} names a whole seal. */
+export function isWhole(text: string): boolean {
+  return text === SEALED || text === SEALED + ROOT_UNTIL_SEALED;
+}
+
+/** Whether this process may do what root may, on Linux. */
+export function isRoot(): boolean {
+  return Deno.build.os === "linux" && Deno.uid() === 0;
 }
 
 /**
- * Seals by the kernel alone.
+ * Seals by the kernel's filter alone.
  *
  * @throws {Error} When the kernel does not take it.
  */
 export function sealByKernel(needs: SealNeeds = {}): void {
+  prepareSeal(needs);
+  installSeccompFilter(needs);
+}
+
+/** @throws {Error} When the filter would leave a gap, or where there are no filters. */
+function prepareSeal(needs: SealNeeds): void {
   if (Deno.build.os !== "linux") throw new Error("macOS has no seccomp filters");
   // The filter keeps the runtime from installing its handler of SIGUSR1, so it must be there.
   hardenProcess();
   makeRuntimeCachesReadOnly();
   if (mayBind(needs)) nameUnixSockets();
-  installSeccompFilter(needs);
+}
+
+/**
+ * Makes root's process one of `nobody`'s without any capability, for good: all its threads, which only
+ * the C library's own functions change. What is open stays open.
+ *
+ * @throws {Error} When the system refuses; the process goes on as root then.
+ */
+export function giveUpRoot(): void {
+  const libc = openLibrary(USER_SYMBOLS);
+  using _ = libc;
+  const { setgroups, setresgid, setresuid, __errno_location } = libc.symbols;
+  const isDone = setresgid(NOBODY, NOBODY, NOBODY, NO_STUB_VALUE) === 0 &&
+    setgroups(0n, 0n, NO_STUB_VALUE) === 0 &&
+    setresuid(NOBODY, NOBODY, NOBODY, NO_STUB_VALUE) === 0;
+  if (!isDone) throw new Error(reasonOf(__errno_location(NO_STUB_VALUE), USER_REASONS));
+  // Whoever has started the process may have had the kernel let it keep them.
+  if (!/^CapPrm:\s+0+$/m.test(Deno.readTextFileSync("/proc/self/status"))) {
+    throw new Error("its capabilities stay, by its secure bits");
+  }
+}
+
+/**
+ * Puts a seccomp filter on all threads of this process, for good; threads and children that start
+ * later have it too.
+ *
+ * It lets the process connect over the network, and read and write the files that are already open;
+ * `needs` may allow more. Everything else that reaches out of the process fails with EPERM: see
+ * `seccomp_policy.ts`.
+ *
+ * @throws {Error} When the kernel does not take it; nothing has changed then, except that no program
+ * started later can gain privileges.
+ */
+export function installSeccompFilter(needs: SealNeeds): void {
+  const architecture = Deno.build.arch === "x86_64" ? "amd64" : "arm64";
+  const filter = buildSeccompFilter(architecture, Deno.pid, needs);
+  const libc = openLibrary(FILTER_SYMBOLS);
+  using _ = libc;
+  const { symbols } = libc;
+  const fail = (what: string) => {
+    const reason = reasonOf(symbols.__errno_location(NO_STUB_VALUE), FILTER_REASONS);
+    return new Error(`Cannot ${what}: ${reason}`);
+  };
+  if (symbols.prctl(PR_SET_NO_NEW_PRIVS, 1n, 0n, 0n, 0n, NO_STUB_VALUE) !== 0) {
+    throw fail("give up gaining privileges");
+  }
+  const result = symbols.syscall(
+    BigInt(SECCOMP[architecture]),
+    SECCOMP_SET_MODE_FILTER,
+    SECCOMP_FILTER_FLAG_TSYNC,
+    programOf(filter),
+    NO_STUB_VALUE,
+  );
+  if (result < 0n) throw fail("install the seccomp filter");
+  // The number of a thread that has a filter which the others lack.
+  if (result > 0n) {
+    throw new Error(`Cannot install the seccomp filter: thread ${result} has another`);
+  }
+}
+
+/** What the C library says about the call right before; `place` is that of its `errno`. */
+function reasonOf(place: Deno.PointerValue, reasons: ReadonlyMap<number, string>): string {
+  const number = place === null ? 0 : new Deno.UnsafePointerView(place).getInt32();
+  return reasons.get(number) ?? `error ${number}`;
+}
+
+/** `struct sock_fprog`: the number of instructions, and where they are. */
+function programOf(filter: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(16);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, filter.length / 8, true);
+  view.setBigUint64(8, Deno.UnsafePointer.value(Deno.UnsafePointer.of(filter)), true);
+  return bytes;
 }

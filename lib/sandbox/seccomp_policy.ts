@@ -17,6 +17,8 @@ export interface SealNeeds {
   readonly listensLater?: boolean;
   /** Whether it looks at files that are open, for which the runtime asks for the permission to read. */
   readonly looksAtFiles?: boolean;
+  /** Why the helper shell of root's process runs as root; `undefined` when it does not. */
+  readonly rootShell?: string | undefined;
   /** Whether the runtime is asked about the system, as on macOS, whose kernel has no files for it. */
   readonly asksSystem?: boolean;
 }
@@ -217,10 +219,8 @@ const CLONE_THREAD = 0x100 | 0x10000;
 const CLONE_NEW_NAMESPACE = 0x7e020000;
 const AF_INET = 2;
 const AF_INET6 = 10;
-const AF_NETLINK = 16;
 const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
-const SOCK_RAW = 3;
 /** Above the type lie the flags for closing and not blocking. */
 const SOCK_TYPE = 0xf;
 const ANY_BIT = 0xffffffff;
@@ -248,8 +248,6 @@ function conditional(pid: number): readonly (readonly [string, Numbers, Argument
         masked(1, SOCK_TYPE, SOCK_DGRAM),
         equals(2, 0, 17), // UDP
       ],
-      // The resolver of the C library asks for addresses over it.
-      [equals(0, AF_NETLINK), masked(1, SOCK_TYPE, SOCK_DGRAM, SOCK_RAW), equals(2, 0)], // ROUTE
     ]],
     // No packet filter, no foreign address (IP_TRANSPARENT), no connection out of nothing (TCP_REPAIR).
     ["setsockopt", [54, 208], [
@@ -268,10 +266,6 @@ function conditional(pid: number): readonly (readonly [string, Numbers, Argument
       0x5421, // FIONBIO
       0x5450, // FIONCLEX
       0x5451, // FIOCLEX
-      0x8910, // SIOCGIFNAME
-      0x8912, // SIOCGIFCONF
-      0x8913, // SIOCGIFFLAGS
-      0x8933, // SIOCGIFINDEX
     )]]],
     ["prctl", [157, 167], [[equals(
       0,

@@ -24,6 +24,8 @@ export interface ShellOptions {
   shell?: readonly [string, ...string[]];
   /** Whether it may start `nvidia-smi`. */
   gpu?: boolean;
+  /** Whether root's shell is nobody's, as its agent is once it is sealed. */
+  asNobody?: boolean | undefined;
   /** The runtime's name of the system, which decides about options of `ping`; `linux` by default. */
   os?: string;
 }
@@ -70,13 +72,21 @@ export class Shell {
   #reapTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** @throws {Error} When there is no shell or it may not be started (`Cannot start …`). */
-  constructor({ proc, sys, path = PROGRAM_PATH, shell, gpu = false, os = "" }: ShellOptions) {
+  constructor(
+    { proc, sys, path = PROGRAM_PATH, shell, gpu = false, os = "", asNobody }: ShellOptions,
+  ) {
     this.#process = startScript(SHELL_SCRIPT, {
       shell,
+      asNobody,
       args: [proc, sys, gpu ? "gpu" : "", os],
       env: { ...resolverVariables(), PATH: path },
       onAnswer: (id) => this.#reapIn(id === 0 ? REAP_AGAIN_MS : REAP_DELAY_MS),
     });
+  }
+
+  /** Why it runs as root in spite of `asNobody`; `undefined` when it does not. */
+  get staysRoot(): string | undefined {
+    return this.#process.staysRoot;
   }
 
   /**

@@ -17,12 +17,17 @@ import { updateCommand, updateServiceName, updateVariables } from "./update_serv
  * processes (they are counted), resource limits (the probes' shell sets one), and `/home`, whose
  * file systems count as disk space.
  */
-function systemdSandbox({ sandbox, usesDevices }: ServicePlan): string[] {
+function systemdSandbox({ sandbox, usesDevices, user }: ServicePlan): string[] {
   if (sandbox === "none") return [];
   return [
     "# ping needs this capability; no other can be gained.",
     "AmbientCapabilities=CAP_NET_RAW",
-    "CapabilityBoundingSet=CAP_NET_RAW",
+    ...(user === "root"
+      ? [
+        "# By the others the agent becomes nobody when it seals itself, and its shell keeps that one.",
+        "CapabilityBoundingSet=CAP_NET_RAW CAP_SETGID CAP_SETPCAP CAP_SETUID",
+      ]
+      : ["CapabilityBoundingSet=CAP_NET_RAW"]),
     "NoNewPrivileges=yes",
     ...(sandbox === "full" ? mountNamespaceSettings(usesDevices) : []),
     "LockPersonality=yes",
@@ -121,8 +126,8 @@ export function systemdUnit(
     ...(ofSystem ? [`User=${plan.user}`] : []),
     "Restart=always",
     "RestartSec=5",
-    "# The memory holds the token.",
-    "LimitCORE=0",
+    "# The memory holds the token. With 0, a crash would start what core_pattern pipes to; 1 forbids it.",
+    "LimitCORE=1",
     ...folders(plan),
     ...(ofSystem ? systemdSandbox(plan) : []),
     "",

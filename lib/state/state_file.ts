@@ -98,7 +98,8 @@ export class StateFile<T> implements Disposable {
     if (this.#file === undefined) await this.open();
     const file = this.#file;
     if (file === undefined) return;
-    if (file.statSync().nlink === 0) {
+    // Unknown where the path, which the runtime resolves first, leads through folders of root's alone.
+    if (attempt(() => file.statSync().nlink) === 0) {
       throw new Error(`${this.path} was deleted; restart the agent to make it anew`);
     }
     try {

@@ -25,7 +25,7 @@ async function withGetent(
 Deno.test("sealNeeds() asks for what the options need, and no more", async () => {
   await withGetent('for name; do :; done; echo "127.0.0.1 STREAM $name"', async (names) => {
     const needsOf = async (...args: string[]) => {
-      const needs = await sealNeeds(configOf(args), names);
+      const needs = await sealNeeds(configOf(args), { names, shell: undefined });
       return [needs.readsFiles, needs.bindsSockets, needs.looksAtFiles];
     };
     assertEquals(await needsOf("--month-rotate", "0"), [undefined, false, false]);
@@ -34,7 +34,7 @@ Deno.test("sealNeeds() asks for what the options need, and no more", async () =>
     assertEquals(await needsOf("--custom-dns", "192.0.2.53"), [undefined, true, false]);
   });
   const without = new ShellNames(undefined);
-  const { readsFiles } = await sealNeeds(configOf(), without);
+  const { readsFiles } = await sealNeeds(configOf(), { names: without, shell: undefined });
   assertEquals(readsFiles, "there is no /bin/sh to resolve names with");
 });
 

@@ -148,9 +148,9 @@ class SlowKernel {
   readonly links = new InterfaceLinks({
     socket: () => ++this.#sockets,
     bind: () => 0,
-    ioctl: () => -1,
     send: (_socket, question) => {
-      const words = new Uint32Array(new Uint8Array(bytesOf(question)).buffer);
+      assert(question instanceof Uint32Array);
+      const words = question.slice();
       this.questions.push(words);
       if (!this.isSlow) this.answers.push(answerOf(words, this.bytes));
       return 28;

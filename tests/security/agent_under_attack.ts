@@ -17,21 +17,27 @@ import { setUpLog } from "../../lib/log/log.ts";
 
 const [mode = "", endpoint = "", folder = ""] = Deno.args;
 
-const SEALS: Readonly<Record<string, (needs: SealNeeds) => Seal>> = {
+const SEALS: Readonly<Record<string, (needs: SealNeeds, lookAsSealed: () => void) => Seal>> = {
   sealed: sealProcess,
-  kernel(needs) {
+  kernel(needs, look) {
+    look();
     sealByKernel(needs);
     return { kernelError: undefined };
   },
-  runtime(needs) {
+  runtime(needs, look) {
+    look();
     sealByRuntime(needs);
     return { kernelError: "switched off by the test" };
   },
-  old() {
+  old(_, look) {
+    look();
     for (const name of ["run", "ffi"] as const) Deno.permissions.revokeSync({ name });
     return { kernelError: "switched off by the test" };
   },
-  open: () => ({ kernelError: "switched off by the test" }),
+  open(_, look) {
+    look();
+    return { kernelError: "switched off by the test" };
+  },
 };
 
 /** Swaps a folder and a link to `/proc/self`, for the race; started before the seal. */
@@ -138,7 +144,7 @@ const { os, arch } = Deno.build;
 const agent = await openAgent(config, { os, arch, signal: stop.signal, secrets: [] });
 // A sealed process can't look for it.
 const shell = shellOf(Deno.pid);
-const running = runOpened(agent, seal(agent.needs));
+const running = runOpened(agent, seal(agent.needs, () => void agent.sampler.sample()));
 await accepted;
 for (const [attack, act] of Object.entries(ATTACKS)) {
   let succeeded = false;

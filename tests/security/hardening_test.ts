@@ -138,7 +138,7 @@ Deno.test({
       await using program = startProgram(mode, through);
       await program.says("waiting");
       const limits = Deno.readTextFileSync(`/proc/${program.pid}/limits`);
-      assertEquals(/^Max core file size +0 /m.test(limits), mode === "hardened", limits);
+      assertEquals(/^Max core file size +1 /m.test(limits), mode === "hardened", limits);
       const [command = "", ...args] = [...untraced, "readlink", `/proc/${program.pid}/exe`];
       return (await new Deno.Command(command, { args }).output()).success;
     };

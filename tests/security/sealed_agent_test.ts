@@ -227,7 +227,7 @@ Deno.test({
       await agent.says("First report accepted");
       const [, url = ""] = /Metrics for Prometheus: (\S+)/.exec(agent.output) ?? [];
       const metrics = await (await fetch(url)).text();
-      assertStringIncludes(metrics, `but ${GAP.replaceAll('"', '\\"')}"`);
+      assertStringIncludes(metrics, `but ${GAP.replaceAll('"', '\\"')}`);
       for (const command of ["status", "doctor"]) {
         const told = new AgentProcess([command, "-e", panel.url, "-t", TOKEN], { env, through });
         await told.ends();

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { installSeccompFilter } from "../../lib/sandbox/seccomp.ts";
+import { installSeccompFilter } from "../../lib/sandbox/seal.ts";
 import { buildSeccompFilter } from "../../lib/sandbox/seccomp_filter.ts";
 
 /** What the C library answers in place of the true one, which is not called. */
