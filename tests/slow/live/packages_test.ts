@@ -105,8 +105,8 @@ Deno.test({
       assertEquals((await machine.tries(`systemctl is-enabled ${NAME}`)).output, "disabled\n");
       // Started by hand, it would end and be started again, for ever.
       await machine.run(`systemctl start ${NAME} 2>&1`);
-      const idle = await machine.run(`systemctl show -P SubState -P NRestarts ${NAME}`);
-      assertEquals(idle, "dead\n0\n");
+      const idle = await machine.run(`systemctl show -P NRestarts -P SubState ${NAME}`);
+      assertEquals(idle, "0\ndead\n");
 
       const outcome = await machine.run(
         `printenv TOKEN | ${NAME} install -e ${panel.url} --ip-services off --month-rotate 1 ` +
