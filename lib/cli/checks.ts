@@ -1,23 +1,24 @@
 /**
- * Checks that run one after another, and their results as text and as JSON.
+ * Checks that run one after another: what was observed, and what to do about it.
  *
  * @module
  */
 
-import type { Language } from "../config/language.ts";
+import { abortable } from "@std/async/abortable";
+import { withTimeout } from "../async/timeout.ts";
 import { describeError } from "../log/log.ts";
 import { oneLine, redactSecrets } from "../log/redact.ts";
-import { withTimeout } from "../async/timeout.ts";
-import { jsonFields } from "../parse/json.ts";
-import { padded, wrap } from "./help.ts";
-import { jsonText } from "./output.ts";
+import { jsonFields, parseJson } from "../parse/json.ts";
 
 /** The result of one check. */
 export interface CheckResult {
   readonly status: "ok" | "warning" | "failed" | "skipped";
+  /** What was observed, and where it came from. */
   readonly text: string;
-  /** Advice for the user. */
+  /** What to do, where the observation leaves one cause. */
   readonly advice?: string | undefined;
+  /** What to look at where several are left, the shortest look first, with the command that tells. */
+  readonly causes?: readonly string[] | undefined;
 }
 
 /** One check. */
@@ -38,140 +39,110 @@ export function check(id: string, title: string, run: Check["run"]): Check {
 /** A check that has run. */
 export interface CompletedCheck extends CheckResult, Omit<Check, "run"> {
   readonly ms: number;
+  /** The id of the check whose failure it only shows again, or for which it was not run. */
+  readonly follows?: string | undefined;
 }
 
-/** The result of a check. */
+/** The result of a check: with one line of advice what to do, with several what may be the cause. */
 export function result(
   status: CheckResult["status"],
   text: string,
-  advice?: string,
+  ...advice: readonly (string | undefined)[]
 ): CheckResult {
-  return { status, text, advice };
+  const lines = advice.flatMap((line) => line || []);
+  return lines.length > 1 ? { status, text, causes: lines } : { status, text, advice: lines[0] };
 }
 
 /** Longer than any check waits by itself. */
-const CHECK_TIMEOUT_MS = 30_000;
-/** Columns of the titles. */
-const TITLE_WIDTH = 18;
+const CHECK_TIMEOUT_MS = 10_000;
 
-const MARKS = {
-  ok: { mark: "✓", color: 32 },
-  warning: { mark: "!", color: 33 },
-  failed: { mark: "✗", color: 31 },
-  skipped: { mark: "-", color: 90 },
-} as const;
+/** How checks are run. */
+export interface RunChecks {
+  readonly signal: AbortSignal;
+  /** Texts that no result may have. */
+  readonly secrets: readonly string[];
+  /** When the last check has to have ended, by `performance.now()`. */
+  readonly endsAtMs?: number;
+}
 
 /** Runs checks one after another. A check that throws has failed. */
 export async function* runChecks(
   checks: readonly Check[],
-  { signal, secrets }: { signal: AbortSignal; secrets: readonly string[] },
+  options: RunChecks,
 ): AsyncGenerator<CompletedCheck> {
-  for (const { id, title, panel, run } of checks) {
-    const startedAtMs = performance.now();
-    let outcome: CheckResult;
-    try {
-      const options = { timeoutMs: CHECK_TIMEOUT_MS, signal };
-      outcome = await withTimeout(async (signal) => await run(signal), options);
-    } catch (error) {
-      signal.throwIfAborted();
-      outcome = result("failed", describeError(error));
+  for (const check of checks) yield await runCheck(check, options);
+}
+
+/** Runs the links of a chain: after one that has failed the others are not run, as they follow from it. */
+export async function* runChain(
+  links: readonly Check[],
+  options: RunChecks,
+): AsyncGenerator<CompletedCheck> {
+  let broken: string | undefined;
+  for (const link of links) {
+    if (broken === undefined) {
+      const completed = await runCheck(link, options);
+      if (completed.status === "failed") broken = link.id;
+      yield completed;
+    } else {
+      const { run: _, ...named } = link;
+      yield { ...named, ...result("skipped", "not checked"), follows: broken, ms: 0 };
     }
-    yield {
-      id,
-      title,
-      panel,
-      status: outcome.status,
-      text: shownText(outcome.text, secrets),
-      advice: outcome.advice && shownText(outcome.advice, secrets),
-      ms: Math.round(performance.now() - startedAtMs),
-    };
   }
 }
 
+async function runCheck({ run, ...named }: Check, options: RunChecks): Promise<CompletedCheck> {
+  const { signal, secrets, endsAtMs = Infinity } = options;
+  const startedAtMs = performance.now();
+  const timeoutMs = Math.min(CHECK_TIMEOUT_MS, Math.round(endsAtMs - startedAtMs));
+  let outcome: CheckResult;
+  try {
+    outcome = timeoutMs <= 0
+      ? result("skipped", "not checked: other checks took all the time")
+      : await withTimeout(
+        (signal) => abortable((async () => await run(signal))(), signal),
+        { timeoutMs, signal },
+      );
+  } catch (error) {
+    signal.throwIfAborted();
+    outcome = result("failed", describeError(error));
+  }
+  const ms = Math.round(performance.now() - startedAtMs);
+  return withoutSecrets({ ...named, ...outcome, ms }, secrets);
+}
+
 /**
- * Reads a completed check that another process has written as JSON; none if it is not one. Its texts
- * are made fit to be shown again.
+ * Reads a completed check that another process has written as a line of JSON; none if it is not one.
+ * Its texts are made fit to be shown again.
  */
-export function parseCheck(value: unknown, secrets: readonly string[]): CompletedCheck[] {
-  const { id, title, panel, status, text, advice, ms } = jsonFields(value);
+export function parseCheck(line: string, secrets: readonly string[]): CompletedCheck[] {
+  const value = line.startsWith("{") ? jsonFields(parseJson(line)).check : undefined;
+  const { id, title, panel, status, text, advice, causes, follows, ms } = jsonFields(value);
   if (typeof id !== "string" || !isStatus(status) || typeof ms !== "number") return [];
   if (typeof title !== "string" || typeof text !== "string") return [];
-  return [{
-    id,
-    title: shownText(title, secrets),
-    panel: typeof panel === "string" ? oneLine(panel) : undefined,
-    status,
-    text: shownText(text, secrets),
-    advice: typeof advice === "string" ? shownText(advice, secrets) : undefined,
-    ms,
-  }];
+  const textOf = (it: unknown) => typeof it === "string" ? it : undefined;
+  const read = {
+    ...{ id, title, status, text, ms },
+    ...{ panel: textOf(panel), advice: textOf(advice), follows: textOf(follows) },
+    causes: Array.isArray(causes) ? causes.filter((it) => typeof it === "string") : undefined,
+  };
+  return [withoutSecrets(read, secrets)];
 }
 
 function isStatus(value: unknown): value is CheckResult["status"] {
-  return typeof value === "string" && Object.hasOwn(MARKS, value);
+  return ["ok", "warning", "failed", "skipped"].includes(String(value));
 }
 
-/** A text without secrets and what would act on a terminal. */
-function shownText(text: string, secrets: readonly string[]): string {
-  return oneLine(redactSecrets(text, secrets));
-}
-
-/** How checks are shown. */
-export interface CheckLayout {
-  readonly language: Language;
-  /** Puts the English of checks into the language. */
-  readonly inLanguage: (english: string) => string;
-  readonly isColored: boolean;
-  /** Width of the terminal; longer lines go on below the text. */
-  readonly columns?: number;
-}
-
-/** A check in a line, with its advice in the next. */
-export function checkText(
-  { status, title, text, advice, ms }: CompletedCheck,
-  { language, inLanguage, isColored, columns = Infinity }: CheckLayout,
-): string {
-  const { mark, color } = MARKS[status];
-  const shownMark = isColored ? `\x1b[${color}m${mark}\x1b[0m` : mark;
-  // Its blank breaks no line.
-  const duration = `${ms}\u00a0ms`;
-  const shownTime = language === "zh" ? `（${duration}）` : ` (${duration})`;
-  const time = status === "skipped" ? "" : shownTime;
-  const head = `${shownMark} ${padded(inLanguage(title), TITLE_WIDTH)}`;
-  const body = wrapped(inLanguage(text) + time, { indent: TITLE_WIDTH + 2, columns });
-  const hint = advice === undefined
-    ? ""
-    : `  → ${wrapped(inLanguage(advice), { indent: ADVICE_INDENT, columns })}\n`;
-  return `${head}${body}\n${hint}`;
-}
-
-const ADVICE_INDENT = 4;
-/** A column of text that is narrower can't be read. */
-const LEAST_COLUMNS = 20;
-
-/** A text behind `indent` columns, whose further lines begin below it. */
-export function wrapped(
-  text: string,
-  { indent, columns }: { indent: number; columns: number },
-): string {
-  const width = Math.max(LEAST_COLUMNS, columns - indent);
-  return wrap(text, width).join(`\n${" ".repeat(indent)}`).replaceAll("\u00a0", " ");
-}
-
-/** The number of failures and warnings. */
-export function summaryText(checks: readonly CompletedCheck[]): string {
-  const count = (status: CheckResult["status"]) =>
-    checks.filter((check) => check.status === status).length;
-  const [failed, warnings] = [count("failed"), count("warning")];
-  return failed + warnings === 0
-    ? "Everything is fine."
-    : `${failed} failed, ${warnings} ${warnings === 1 ? "warning" : "warnings"}.`;
-}
-
-/** The results as JSON, in English. */
-export function checksJson(checks: readonly CompletedCheck[]): string {
-  return jsonText({
-    ok: checks.every(({ status }) => status !== "failed"),
-    checks: checks.map(({ title: _, ...shown }) => shown),
-  });
+/** A check whose texts have no secrets and nothing that would act on a terminal. */
+function withoutSecrets(check: CompletedCheck, secrets: readonly string[]): CompletedCheck {
+  const shown = (text: string) => oneLine(redactSecrets(text, secrets));
+  const { title, panel, text, advice, causes } = check;
+  return {
+    ...check,
+    title: shown(title),
+    panel: panel && shown(panel),
+    text: shown(text),
+    advice: advice && shown(advice),
+    causes: causes?.map(shown),
+  };
 }

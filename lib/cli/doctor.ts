@@ -1,5 +1,6 @@
 /**
- * The command `doctor`: checks everything between this machine and its panel, and says what to do.
+ * The command `doctor`: checks everything between this machine and its panels, and says which link is
+ * broken and what to do.
  *
  * Where it can it tests the service and not the shell that it runs in: it has systemd run it once
  * more, as the service's user, with its variables and in its limits, and shows what that has found.
@@ -10,116 +11,201 @@
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { panelName } from "../config/panels.ts";
-import { installedRecord } from "../service/installed_service.ts";
+import type { Tools } from "../host/tool_runner.ts";
+import { describeError } from "../log/log.ts";
+import type { InstallRecord } from "../service/install_record.ts";
+import { agentFolders, installedRecord, serviceState } from "../service/installed_service.ts";
+import { readLoadedUnit, type UnitSetting } from "../service/systemd_unit.ts";
 import { currentSystem } from "../service/target_system.ts";
+import { type Health, readHealth } from "../state/health_reader.ts";
 import { stateFolder } from "../state/paths.ts";
 import {
   type Check,
   check,
-  checksJson,
-  checkText,
   type CompletedCheck,
   parseCheck,
+  runChain,
+  type RunChecks,
   runChecks,
-  summaryText,
 } from "./checks.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
-import { machineChecks } from "./doctor_machine.ts";
-import { panelChecks } from "./doctor_panel.ts";
+import { AS_SERVICE, parseUnitSettings, runAsService } from "./doctor_as_service.ts";
+import { machineChecks, sealCheck } from "./doctor_machine.ts";
+import { checkOtherAgents } from "./doctor_other_agents.ts";
+import { panelChain } from "./doctor_panel.ts";
 import { configCheck, versionCheck } from "./doctor_program.ts";
-import { runningAgent, serviceChecks } from "./doctor_service.ts";
+import { inOrder, reportJson, reportText } from "./doctor_report.ts";
+import { agentResult, type FoundService, probesResult, serviceResult } from "./doctor_service.ts";
 import { terminalColumns } from "./output.ts";
-import { AS_SERVICE, runAsService } from "./doctor_as_service.ts";
+
+/** What waits longer is given up, so that the command ends within 20 s whatever hangs. */
+const TOTAL_MS = 18_000;
+/** For the checks as the service, with the start of their process, and for the checks alone. */
+const AS_SERVICE_MS = 13_000;
+const AS_SERVICE_CHECKS_MS = 10_000;
+const TOOL_MS = 3_000;
 
 /** Checks everything; the exit code is 1 if a check has failed. */
 export async function runDoctor(asked: Config, context: CommandContext): Promise<number> {
   const config = await withRegisteredToken(asked);
-  const { env, signal } = context;
-  const options = { signal, secrets: [...context.secrets, ...config.secrets] };
-  const record = attempt(() => installedRecord(config.serviceName, env));
+  const { env, signal, print } = context;
+  const totalMs = env[AS_SERVICE] === undefined ? TOTAL_MS : AS_SERVICE_CHECKS_MS;
+  const options: RunChecks = {
+    signal,
+    secrets: [...context.secrets, ...config.secrets],
+    endsAtMs: performance.now() + totalMs,
+  };
   const health = runningAgent(config, env);
-  const ofMachine = machineChecks(config, { ...supportedPlatform(), health });
   if (env[AS_SERVICE] !== undefined) {
-    const checks = [...allPanelChecks(config, record?.config), ...ofMachine];
-    for await (const check of runChecks(checks, options)) {
-      context.print(`${JSON.stringify({ check })}\n`);
+    const unit = parseUnitSettings(env[AS_SERVICE]);
+    for await (const check of allInShell(config, { unit, health, options })) {
+      print(`${JSON.stringify({ check })}\n`);
     }
     return 0;
   }
-  const shown = new ShownChecks(config, context);
-  const ofService = serviceChecks(config, { env, health });
-  await shown.add(runChecks([configCheck(config), ...ofService], options));
-  const { tools } = currentSystem({ env, printLine: () => {} });
-  const run = await runAsService(config, record, { env, tools, signal });
+  const completed = inOrder(await everything(config, { context, health, options }));
+  const { json, language } = config;
+  const { inLanguage } = context;
+  const isColored = Deno.stdout.isTerminal() && !Deno.noColor;
+  const layout = { language, inLanguage, isColored, columns: terminalColumns(env) };
+  print(json ? reportJson(completed) : reportText(completed, layout));
+  return completed.some(({ status }) => status === "failed") ? 1 : 0;
+}
+
+/** All checks, each run where it tells most: as the service where that works, else in this shell. */
+async function everything(
+  config: Config,
+  { context: { env }, health, options }: {
+    context: CommandContext;
+    health: Health | undefined;
+    options: RunChecks;
+  },
+): Promise<CompletedCheck[]> {
+  const { signal } = options;
+  const system = currentSystem({ env, printLine: () => {} });
+  const tools = boundedTools(system.tools);
+  const record = attempt(() => installedRecord(config.serviceName, env));
+  const found = findInstalled(config, { record, tools, system, signal });
+  const aboutService = [
+    configCheck(config),
+    check("service", "Service", async () => serviceResult(await found, health)),
+    check("agent", "Running agent", () => agentResult(config, health)),
+    check("agents", "Other agents", async (signal) => {
+      const mainPid = Number((await found).unit?.property("MainPID") ?? 0);
+      return await checkOtherAgents(config, { env, health, mainPid, signal });
+    }),
+    check("probes", "Probes", () => probesResult(health)),
+  ];
+  const checking = Promise.all([
+    Array.fromAsync(runChecks(aboutService, options)),
+    Array.fromAsync(runChecks([versionCheck(config)], options)),
+  ]);
+  const { unit } = await found;
+  const settings = unit?.settings ?? [];
+  const leftMs = (options.endsAtMs ?? Infinity) - performance.now() - TOOL_MS;
+  const timeoutMs = Math.max(1_000, Math.min(AS_SERVICE_MS, Math.round(leftMs)));
+  const runOptions = { env, tools, settings, signal, timeoutMs };
+  const run = await runAsService(config, record, runOptions);
+  const ofRun: CompletedCheck[] = [];
   if (run !== undefined) {
     // As whom, and in what limits, the following checks run.
     const testedAs = check("environment", "Tested as", () => run.result);
-    await shown.add(runChecks([testedAs], options));
+    ofRun.push(...await Array.fromAsync(runChecks([testedAs], options)));
   }
   if (run?.checks === undefined) {
-    const proxies = run?.proxies ?? config.proxies;
-    const ofPanels = allPanelChecks({ ...config, proxies }, record?.config);
-    // The last one seals this process.
-    const last = ofMachine.slice(-1);
-    const checks = [...ofPanels, ...ofMachine.slice(0, -1), versionCheck(config), ...last];
-    await shown.add(runChecks(checks, options));
+    const ofConfig = { ...config, proxies: run?.proxies ?? config.proxies };
+    const unreadableConfig = record?.config;
+    const inShell = allInShell(ofConfig, { unreadableConfig, unit: [], health, options });
+    ofRun.push(...await Array.fromAsync(inShell));
   } else {
-    await shown.add(run.checks.flatMap((value) => parseCheck(value, options.secrets)));
-    await shown.add(runChecks([versionCheck(config)], options));
+    ofRun.push(...run.checks.flatMap((line) => parseCheck(line, options.secrets)));
   }
-  return shown.end();
+  return [...(await checking).flat(), ...ofRun];
 }
 
-/** Prints checks as they end. */
-class ShownChecks {
-  readonly #all: CompletedCheck[] = [];
-  readonly #config: Config;
-  readonly #context: CommandContext;
-
-  constructor(config: Config, context: CommandContext) {
-    this.#config = config;
-    this.#context = context;
-  }
-
-  async add(checks: AsyncIterable<CompletedCheck> | Iterable<CompletedCheck>): Promise<void> {
-    const { json, language } = this.#config;
-    const layout = {
-      language,
-      inLanguage: this.#context.inLanguage,
-      isColored: Deno.stdout.isTerminal() && !Deno.noColor,
-      columns: terminalColumns(this.#context.env),
-    };
-    for await (const check of checks) {
-      const isOfNextPanel = check.panel !== this.#all.at(-1)?.panel;
-      this.#all.push(check);
-      if (json) continue;
-      if (isOfNextPanel) {
-        this.#context.print(check.panel === undefined ? "\n" : `\n${check.panel}\n`);
-      }
-      this.#context.print(checkText(check, layout));
-    }
-  }
-
-  /** Prints the sum; the exit code. */
-  end(): number {
-    const all = this.#all;
-    this.#context.print(this.#config.json ? checksJson(all) : `\n${summaryText(all)}\n`);
-    return all.some(({ status }) => status === "failed") ? 1 : 0;
-  }
+/** The checks of the panels and of this machine, of this process; the last one seals it. */
+async function* allInShell(
+  config: Config,
+  { unreadableConfig, unit, health, options }: {
+    unreadableConfig?: string | undefined;
+    unit: readonly UnitSetting[];
+    health: Health | undefined;
+    options: RunChecks;
+  },
+): AsyncGenerator<CompletedCheck> {
+  const platform = { ...supportedPlatform(), health };
+  const chains = panelChains(config, { unreadableConfig, unit });
+  const running = [
+    ...chains.map((chain) => Array.fromAsync(runChain(chain, options))),
+    Array.fromAsync(runChecks(machineChecks(config, platform), options)),
+  ];
+  for (const completed of running) yield* await completed;
+  yield* runChecks([sealCheck(config, platform)], options);
 }
 
-/**
- * The checks of each panel; they name it if there are several. `installedConfig` is the file of the
- * installed service, which is not for this user where no panel is known.
- */
-export function allPanelChecks(config: Config, installedConfig?: string): readonly Check[] {
-  if (config.furtherPanels.length === 0) {
-    return panelChecks(config, { unreadableConfig: installedConfig });
-  }
-  return [config, ...config.furtherPanels].flatMap((settings) => {
+/** The chain of checks to each panel; they name it if there are several. */
+export function panelChains(
+  config: Config,
+  options: Parameters<typeof panelChain>[1] = {},
+): (readonly Check[])[] {
+  if (config.furtherPanels.length === 0) return [panelChain(config, options)];
+  return [config, ...config.furtherPanels].map((settings) => {
     const panel = panelName(settings);
-    return panelChecks({ ...config, ...settings }).map((check) => ({ ...check, panel }));
+    return panelChain({ ...config, ...settings }, options).map((check) => ({ ...check, panel }));
   });
+}
+
+/** The agent of the installed service or of this user, if it runs and this user can see it. */
+export function runningAgent(
+  config: Config,
+  env: Readonly<Record<string, string>>,
+): Health | undefined {
+  const health = readHealth(agentFolders(config, env));
+  return health?.isRunning ? health : undefined;
+}
+
+/** Asks the service manager about the installed service; systemd also where nothing is recorded. */
+async function findInstalled(
+  config: Config,
+  { record, tools, system, signal }: {
+    record: InstallRecord | undefined;
+    tools: Tools;
+    system: ReturnType<typeof currentSystem>;
+    signal: AbortSignal;
+  },
+): Promise<FoundService> {
+  const { serviceName } = config;
+  const scope = record?.scope ?? "system";
+  const isSystemd = record === undefined || record.manager === "systemd";
+  const asked = { ...system, tools: { ...system.tools, run: tools.run } };
+  const [state, unit] = await Promise.all([
+    record && serviceState(record, asked, signal),
+    isSystemd ? readLoadedUnit(serviceName, { scope, tools, signal }) : undefined,
+  ]);
+  const isQueued = !["", "0"].includes(unit?.property("Job") ?? "");
+  const list = { tool: "systemctl", args: ["list-jobs", "--no-legend", "--full"] };
+  const jobs = isQueued ? (await tools.run(list, { signal })).output : "";
+  return {
+    state,
+    unit,
+    jobs,
+    runtimeFolder: record?.runtimeFolder ?? `/run/${serviceName}`,
+    install: scope === "system" ? "sudo komari-agent-deno install" : "komari-agent-deno install",
+  };
+}
+
+/** Tools that are given up soon; one that can't be started has failed, and says why. */
+function boundedTools(tools: Tools): Tools {
+  return {
+    async run(command, { signal, timeoutMs = TOOL_MS }) {
+      try {
+        return await tools.run(command, { signal, timeoutMs });
+      } catch (error) {
+        signal.throwIfAborted();
+        return { code: 127, output: describeError(error) };
+      }
+    },
+  };
 }
 
 /** The configuration with the token that this node got when it registered itself. */

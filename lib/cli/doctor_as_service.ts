@@ -6,13 +6,12 @@
 
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
-import type { Tools } from "../host/tool_runner.ts";
-import { jsonFields, parseJson } from "../parse/json.ts";
-import { truncate } from "../parse/bounded_text.ts";
-import { dirname } from "../parse/path.ts";
 import { proxiesFromEnvironment } from "../config/environment.ts";
 import { hasTag } from "../config/option_table.ts";
-import { readSavedProxies } from "../service/service_environment.ts";
+import type { Tools } from "../host/tool_runner.ts";
+import { truncate } from "../parse/bounded_text.ts";
+import { isJsonObject, parseJson } from "../parse/json.ts";
+import { dirname } from "../parse/path.ts";
 import type { InstallRecord } from "../service/install_record.ts";
 import {
   asServiceCommand,
@@ -21,18 +20,23 @@ import {
   settingsVariables,
   showSettingsCommand,
 } from "../service/run_as_service.ts";
+import { readSavedProxies } from "../service/service_environment.ts";
+import type { UnitSetting } from "../service/systemd_unit.ts";
 import { readHealth } from "../state/health_reader.ts";
 import { type CheckResult, result } from "./checks.ts";
 
-/** Set for the doctor that runs as the service: it prints its checks for the one that started it. */
+/**
+ * Set for the doctor that runs as the service and prints its checks for the one that started it: the
+ * settings of the unit, as JSON.
+ */
 export const AS_SERVICE = "KOMARI_AGENT_DOCTOR";
 
 /** The outcome of the checks run as the service. */
 export interface ServiceRun {
   /** As whom they ran, or why they did not. */
   readonly result: CheckResult;
-  /** The checks, as JSON; `undefined` when they could not run. */
-  readonly checks: readonly unknown[] | undefined;
+  /** The checks, each a line of JSON; `undefined` when they could not run. */
+  readonly checks: readonly string[] | undefined;
   /** The proxies of the service, for checks in this shell. */
   readonly proxies: Config["proxies"];
 }
@@ -43,17 +47,28 @@ const NETWORK_VARIABLES = [
   ...["SSL_CERT_FILE", "SSL_CERT_DIR", "DENO_CERT", "DENO_TLS_CA_STORE", "NODE_EXTRA_CA_CERTS"],
 ];
 
+/** Settings of a unit that explain what its checks observe. */
+const EXPLAINING = [
+  ...["PrivateNetwork", "NetworkNamespacePath", "RestrictAddressFamilies", "IPAddressDeny"],
+];
+
+const SHOW_MS = 3_000;
+
 /**
  * Runs the checks as the service whose configuration this is, by its `record`; `undefined` when it is
  * no service's.
+ *
+ * @param options `settings`: those of its unit. `timeoutMs`: after it systemd ends what still runs.
  */
 export async function runAsService(
   config: Config,
   record: InstallRecord | undefined,
-  { env, tools, signal }: {
+  { env, tools, settings, signal, timeoutMs }: {
     env: Readonly<Record<string, string>>;
     tools: Tools;
+    settings: readonly UnitSetting[];
     signal: AbortSignal;
+    timeoutMs: number;
   },
 ): Promise<ServiceRun | undefined> {
   if (!config.isConfigInstalled || record === undefined) return undefined;
@@ -72,25 +87,55 @@ export async function runAsService(
   const notRun = (result: CheckResult): ServiceRun => ({ checks: undefined, proxies, result });
   const isOurs = scope === "user" || Deno.uid() === 0;
   if (record.manager !== "systemd" || !isOurs) return notRun(notAsService(record, { isOurs }));
-  const { code, output: shown } = await tools.run(showSettingsCommand(service, scope), { signal });
+  const { code, output: shown } = await tools.run(showSettingsCommand(service, scope), {
+    signal,
+    timeoutMs: SHOW_MS,
+  });
   const isRunning = readHealth([runtimeFolder])?.isRunning === true;
   if (code !== 0) return notRun(failedRun(shown, { isRunning }));
+  const explaining = settings.filter(({ name }) => EXPLAINING.includes(name)).concat(
+    variableSettings(settings),
+  );
   const command = asServiceCommand(shown, {
     scope,
     words: [
       ...[record.program, "doctor", "--json", "--config", record.config],
       ...["--install-service-name", service],
     ],
-    variables: { [AS_SERVICE]: "1", RUNTIME_DIRECTORY: runtimeFolder },
+    variables: { [AS_SERVICE]: JSON.stringify(explaining), RUNTIME_DIRECTORY: runtimeFolder },
+    timeoutMs,
   });
-  const { code: ended, output } = await tools.run(command, { signal });
-  const checks = output.split("\n").flatMap((line) => {
-    const { check } = line.startsWith("{") ? jsonFields(parseJson(line)) : {};
-    return check === undefined ? [] : [check];
+  const { code: ended, output } = await tools.run(command, {
+    signal,
+    timeoutMs: timeoutMs + 1_000,
   });
-  if (ended !== 0 || checks.length === 0) return notRun(failedRun(output, { isRunning }));
+  const lines = output.split("\n").map((line) => line.trim());
+  const checks = lines.filter((line) => line.startsWith('{"check"'));
+  if (checks.length === 0) return notRun(failedRun(output, { isRunning }));
   const user = settingsUser(shown) || (scope === "user" ? "" : "root");
-  return { checks, proxies, result: result("ok", asUser(user, differences(env, shown))) };
+  const text = asUser(user, differences(env, shown));
+  const tested = ended === 0
+    ? result("ok", text)
+    : result("warning", `${text}; its process ended before all checks did (code ${ended})`);
+  return { checks, proxies, result: tested };
+}
+
+/** The names of variables that a unit sets, without their values, which may be secret. */
+function variableSettings(settings: readonly UnitSetting[]): UnitSetting[] {
+  return settings.filter(({ name }) => name === "Environment").map(({ name, value, file }) => {
+    const names = [...value.matchAll(/(?:^|[\s\x22\x27])([A-Za-z_]\w*=)/g)].map(([, it]) => it);
+    return { name, value: names.join(" "), file };
+  });
+}
+
+/** Reads the settings in {@linkcode AS_SERVICE}; none where there are none. */
+export function parseUnitSettings(text: string): UnitSetting[] {
+  const values = parseJson(text);
+  return !Array.isArray(values) ? [] : values.filter(isJsonObject).flatMap((it) => {
+    const { name, value, file } = it;
+    const isSetting = [name, value, file].every((part) => typeof part === "string");
+    return isSetting ? [{ name: String(name), value: String(value), file: String(file) }] : [];
+  });
 }
 
 function notAsService(

@@ -37,7 +37,7 @@ export function descriptorCheck(limit: number | undefined): Check {
   });
 }
 
-/** The checks of this machine, in their order. The last one seals this process. */
+/** The checks of this machine, in their order. */
 export function machineChecks(
   config: Config,
   options: Platform & { health: Health | undefined },
@@ -46,6 +46,7 @@ export function machineChecks(
   const { health } = options;
   const machine = async () => open ??= await openMachine(config, options);
   return [
+    check("dev_null", "/dev/null", checkDevNull),
     descriptorCheck(descriptorLimit()),
     check(
       "interfaces",
@@ -63,11 +64,51 @@ export function machineChecks(
         }),
     ),
     check("state", "State folder", () => checkStateFolder(config, health)),
+    ...config.monthRotate === 0 ? [] : [check("time_zone", "Time zone", checkTimeZone)],
     ...config.metrics === undefined ? [] : [
       check("metrics", "Metrics", () => checkMetrics(config.metrics, health)),
     ],
-    check("seal", "Seal", () => checkSeal(config, options, health)),
   ];
+}
+
+/** The check of the seal, which seals this process where no running agent says how it is sealed. */
+export function sealCheck(
+  config: Config,
+  options: Platform & { health: Health | undefined },
+): Check {
+  return check("seal", "Seal", () => checkSeal(config, options, options.health));
+}
+
+/** Programs can't be started without it, and what they write to it would fill the disk. */
+async function checkDevNull(): Promise<CheckResult> {
+  const repair = "make it anew: rm -f /dev/null && mknod -m 666 /dev/null c 1 3";
+  try {
+    const { isCharDevice, mode } = await Deno.stat("/dev/null");
+    if (!isCharDevice) return result("failed", "/dev/null is no device", repair);
+    const permissions = (mode ?? 0) & 0o777;
+    if (permissions === 0o666) return result("ok", "a device that all may read and write");
+    return result(
+      "failed",
+      `/dev/null has mode 0${permissions.toString(8)}, so not everybody may read and write it`,
+      "chmod 666 /dev/null",
+    );
+  } catch (error) {
+    return result("failed", `/dev/null: ${describeError(error)}`, repair);
+  }
+}
+
+/** The billing period begins at midnight of this zone. */
+function checkTimeZone(): CheckResult {
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  const variable = Deno.env.get("TZ") ?? "";
+  // The engine has no name for a zone that it does not know.
+  if (timeZone !== undefined && timeZone !== "Etc/Unknown") return result("ok", timeZone);
+  const origin = variable === "" ? "/etc/localtime" : `TZ=${variable}`;
+  return result(
+    "warning",
+    `the zone of ${origin} is unknown, so UTC is used: the month begins at another hour`,
+    "name one of those that timedatectl list-timezones shows",
+  );
 }
 
 function checkInterfaces(machine: Machine): CheckResult {
@@ -113,7 +154,8 @@ export function disksResult(
     return result(
       isCounted ? "failed" : "warning",
       `${hanging.join(", ")} does not answer within ${STATFS_TIMEOUT_MS / 1000} s`,
-      "check the server of the mount, or unmount it with umount -l",
+      "see whether its server answers: findmnt -T " + (hanging[0] ?? "/"),
+      "if it is not needed, unmount it: umount -l " + (hanging[0] ?? "/"),
     );
   }
   if (counted.length > 0) {
@@ -186,7 +228,9 @@ function checkMetrics(
 ): CheckResult {
   const { hostname = "", port = 0 } = address ?? {};
   const adviceFor = (reason: string): string =>
-    /assign requested address/i.test(reason)
+    /permission denied/i.test(reason) && port < 1024
+      ? `ports below 1024 need a right that the service does not have: choose one from 1024 on`
+      : /assign requested address/i.test(reason)
       ? `no interface here has ${hostname}: choose an address of this machine (ip address)`
       : `stop what listens there (ss -ltnp "sport = :${port}"), or choose another --metrics`;
   const seen = seenProblem(health, "metrics");

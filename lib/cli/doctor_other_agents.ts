@@ -21,9 +21,11 @@ import { type CheckResult, result } from "./checks.ts";
 /** Finds agents here, or by the panel elsewhere, that report as the same node. */
 export async function checkOtherAgents(
   config: Config,
-  { env, health, signal }: {
+  { env, health, mainPid, signal }: {
     env: Readonly<Record<string, string>>;
     health: Health | undefined;
+    /** The service's own process, by its manager; 0 where that does not say. */
+    mainPid: number;
     signal: AbortSignal;
   },
 ): Promise<CheckResult> {
@@ -34,7 +36,8 @@ export async function checkOtherAgents(
     : await runningOfficialAgents(manager, system, signal);
   const tokens = [config, ...config.furtherPanels].map(({ token }) => token);
   const ours = new Set(tokens.filter((token) => token !== ""));
-  const processes = otherProcesses(ours, { agent: health?.pid });
+  const agents = [health?.pid ?? 0, mainPid].filter((pid) => pid > 0);
+  const processes = await otherProcesses(ours, { agents });
   return otherAgentsResult(officials, { ours, processes, health });
 }
 
@@ -66,15 +69,18 @@ export function otherAgentsResult(
       "stop one of them, or give each node a token of its own",
     );
   }
-  const closed = health?.panels.filter(closesSoon).map(({ panel }) => panel) ?? [];
-  if (closed.length > 0) {
+  const closed = health?.panels.filter(closesSoon) ?? [];
+  const [first] = closed;
+  if (first !== undefined) {
+    const names = closed.map(({ panel }) => panel).join(", ");
     return result(
       "failed",
-      `${closed.join(", ")} closes each connection soon after it opened: most likely another ` +
-        "agent, here or on another machine, runs with the same token",
-      "look for a copy of this machine or of its configuration, and give each its own token; " +
-        "if there is none, a proxy in front of the panel closes them: raise its timeouts " +
-        "(nginx: proxy_read_timeout 60s)",
+      `the WebSockets to ${names} are closed soon after they open, ${first.shortConnections} in a ` +
+        "row; no other agent with the same token is seen here",
+      "see whether the panel shows the node as online while this agent is stopped: another machine " +
+        "has the same token then",
+      "see whether a proxy in front of the panel closes what is silent (nginx: proxy_read_timeout " +
+        "60s)",
     );
   }
   if (officials.length === 0) return result("ok", "none with the same token here");
@@ -98,69 +104,125 @@ function tokenOf(official: OfficialAgent): string {
 /** Larger than any command line and environment of an agent. */
 const MAX_PROCESS_BYTES = 256 * 1024;
 
+/** A process that has one of our tokens. */
+interface TokenHolder {
+  readonly name: string;
+  readonly pid: number;
+}
+
 /**
  * Agents among the processes of this machine that have one of the tokens.
  *
  * A shell may have the token in its environment too, so only processes whose command names an agent
  * count; that of others can be read by root alone.
+ *
+ * @param options `agents`: processes of the agent itself, whose parents and children don't count.
  */
-export function otherProcesses(
+export async function otherProcesses(
   tokens: ReadonlySet<string>,
-  { agent, proc = "/proc", self = Deno.pid }: {
-    agent: number | undefined;
+  { agents: own, proc = "/proc", self = Deno.pid }: {
+    agents: readonly number[];
     proc?: string;
     self?: number;
   },
-): { name: string; pid: number }[] {
+): Promise<TokenHolder[]> {
   // A parent such as sudo may have the whole command line of the agent that it started.
-  const own = new Set([self, agent ?? self].flatMap((pid) => ancestorsOf(pid, proc)));
+  const ancestors = new Set((await Promise.all([self, ...own].map((pid) => ancestorsOf(pid, proc))))
+    .flat());
   const names = attempt(() => Array.from(Deno.readDirSync(proc), ({ name }) => name)) ?? [];
-  const found = names.filter((name) => /^\d+$/.test(name)).map(Number).flatMap((pid) => {
-    const words = readWords(`${proc}/${pid}/cmdline`);
-    const [program = ""] = words;
-    const isAgent = words.slice(0, MAX_PROGRAM_WORDS)
-      .some((word) => /(^|\/)(komari-agent|agent)[^/ ]*$/.test(word));
-    if (!isAgent || own.has(pid)) return [];
-    const variables = readWords(`${proc}/${pid}/environ`);
-    const hasToken = [...tokens].some((token) =>
-      [...words, ...variables].some((word) =>
-        word === token || word === `-t${token}` || word.endsWith(`=${token}`)
-      ) || configText(words).includes(JSON.stringify(token))
-    );
-    const name = program.split("/").at(-1) ?? "";
-    return hasToken ? [{ name, pid, parent: parentOf(pid, proc) }] : [];
-  });
+  const found = (await Promise.all(
+    names.filter((name) => /^\d+$/.test(name)).map(async (pid) => {
+      const words = await readWords(`${proc}/${pid}/cmdline`);
+      const isAgent = words.slice(0, MAX_PROGRAM_WORDS)
+        .some((word) => /(^|\/)(komari-agent|agent)[^/ ]*$/.test(word));
+      if (!isAgent || ancestors.has(Number(pid))) return [];
+      const variables = await readWords(`${proc}/${pid}/environ`);
+      const texts = await tokenTexts(words, variables);
+      if (![...tokens].some((token) => hasToken(token, [...words, ...variables], texts))) return [];
+      const name = words[0]?.split("/").at(-1) ?? "";
+      return [{ name, pid: Number(pid), parent: await parentOf(Number(pid), proc) }];
+    }),
+  )).flat();
   // An agent may have started others, such as its helper shell.
-  const agents = new Set([self, agent, ...found.map(({ pid }) => pid)]);
+  const agents = new Set([self, ...own, ...found.map(({ pid }) => pid)]);
   return found.filter(({ parent }) => !agents.has(parent))
     .map(({ name, pid }) => ({ name, pid }));
 }
 
-/** Behind a runtime and its flags. */
-const MAX_PROGRAM_WORDS = 16;
-
-/** The file that `--config` names, if it can be read. */
-function configText(words: readonly string[]): string {
-  const at = words.findIndex((word) => word === "--config" || word === "-c");
-  const path = at === -1 ? undefined : words[at + 1];
-  if (path === undefined || !path.startsWith("/")) return "";
-  return attempt(() => boundedReader("")(path)) ?? "";
+/** Whether a token is among the words of a process, or in the files that it reads tokens from. */
+function hasToken(token: string, words: readonly string[], texts: readonly string[]): boolean {
+  return words.some((word) =>
+    word === token || word === `-t${token}` || word.endsWith(`=${token}`)
+  ) || texts.some((text) => text.trim() === token || text.includes(JSON.stringify(token)));
 }
 
-function readWords(path: string): string[] {
-  const text = attempt(() => Deno.readTextFileSync(path)) ?? "";
-  return text.slice(0, MAX_PROCESS_BYTES).split("\0");
+/** Behind a runtime and its flags. */
+const MAX_PROGRAM_WORDS = 16;
+/** Flags, variables and keys of a configuration that name a file with a token. */
+const CONFIG_FLAGS = ["--config", "-c"];
+const TOKEN_FLAGS = ["--token-file"];
+const TOKEN_VARIABLES = ["AGENT_TOKEN_FILE"];
+
+/** The texts of the files in which an agent with this command line and environment has its token. */
+async function tokenTexts(
+  words: readonly string[],
+  variables: readonly string[],
+): Promise<string[]> {
+  const after = (flags: readonly string[]) =>
+    words.flatMap((word, at) =>
+      flags.includes(word)
+        ? words[at + 1] ?? []
+        : flags.filter((flag) => word.startsWith(`${flag}=`))
+          .map((flag) => word.slice(flag.length + 1))
+    );
+  const credentials = variables.flatMap((it) => /^CREDENTIALS_DIRECTORY=(.+)$/.exec(it)?.[1] ?? [])
+    .map((folder) => `${folder}/token`);
+  const named = variables.flatMap((it) => {
+    const [name = "", ...value] = it.split("=");
+    return TOKEN_VARIABLES.includes(name) ? value.join("=") : [];
+  });
+  const configs = await readTexts(after(CONFIG_FLAGS));
+  const inConfigs = configs.flatMap((text) => /"token_file"\s*:\s*"([^"]+)"/.exec(text)?.[1] ?? []);
+  const files = [...after(TOKEN_FLAGS), ...named, ...inConfigs, ...credentials];
+  return [...configs, ...await readTexts(files)];
+}
+
+async function readTexts(paths: readonly string[]): Promise<string[]> {
+  const texts = await Promise.all(
+    paths.filter((path) => path.startsWith("/")).map(async (path) => {
+      try {
+        const { isFile, size } = await Deno.stat(path);
+        return isFile && size <= MAX_PROCESS_BYTES ? [await Deno.readTextFile(path)] : [];
+      } catch {
+        return [];
+      }
+    }),
+  );
+  return texts.flat();
+}
+
+/** Not synchronously: the command line of a process whose memory hangs is waited for without end. */
+async function readWords(path: string): Promise<string[]> {
+  return (await readProcText(path)).slice(0, MAX_PROCESS_BYTES).split("\0");
+}
+
+async function readProcText(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch {
+    return "";
+  }
 }
 
 /** A process and those that have started it. */
-function ancestorsOf(pid: number, proc: string): number[] {
+async function ancestorsOf(pid: number, proc: string): Promise<number[]> {
   const all: number[] = [];
-  for (let at = pid; at > 0 && !all.includes(at); at = parentOf(at, proc)) all.push(at);
+  for (let at = pid; at > 0 && !all.includes(at); at = await parentOf(at, proc)) all.push(at);
   return all;
 }
 
-function parentOf(pid: number, proc: string): number {
-  const text = attempt(() => Deno.readTextFileSync(`${proc}/${pid}/stat`)) ?? "";
+async function parentOf(pid: number, proc: string): Promise<number> {
+  const text = await readProcText(`${proc}/${pid}/stat`);
   // The name within the parentheses may hold anything.
   const [, parent = "0"] = /\) \S (\d+) [^)]*$/.exec(text) ?? [];
   return Number(parent);

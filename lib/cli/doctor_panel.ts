@@ -1,5 +1,6 @@
 /**
- * The checks of `doctor` between this machine and the panel.
+ * The chain of checks of `doctor` between this machine and one panel, and its upper links: what
+ * answers there, the token, WebSockets, clock and round trip.
  *
  * None of them makes the panel show the node as online: they call a method that no panel has, and ask
  * for a WebSocket of a version that no server speaks.
@@ -10,9 +11,6 @@
 import { withTimeout } from "../async/timeout.ts";
 import type { Config } from "../config/config.ts";
 import { roundMs } from "../log/log.ts";
-import { Connector } from "../net/connector.ts";
-import { NetDialer } from "../net/dialer.ts";
-import { lookUpHostsFile } from "../net/dns.ts";
 import { HttpClient, type HttpResponse } from "../net/http_client.ts";
 import {
   type AuthenticatedTarget,
@@ -24,49 +22,57 @@ import { UNKNOWN_METHOD } from "../panel/client_v2.ts";
 import { isHtml, provesToken, reasonOf, statusError } from "../panel/http_exchange.ts";
 import { parsePanelMessage } from "../panel/messages.ts";
 import { truncate } from "../parse/bounded_text.ts";
-import { ipFamily } from "../parse/ip_address.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
-import { urlHost } from "../parse/probe_target.ts";
+import { type UnitSetting, variableFile } from "../service/systemd_unit.ts";
 import { USER_AGENT } from "../version.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
 import {
   answerAdvice,
+  answererText,
   clockAdvice,
   clockDifference,
-  connectAdvice,
-  failureText,
   isPasswordWall,
-  lookupAdvice,
-  type Way,
 } from "./doctor_advice.ts";
+import { checkName } from "./doctor_name.ts";
+import { checkConnection, checkNetwork } from "./doctor_network.ts";
 import { checkTls } from "./doctor_tls.ts";
+import { failureText, type Way, wayTo } from "./doctor_way.ts";
 
 const RPC_PATH = "/api/clients/v2/rpc";
 /** RFC 6455 is version 13; a server names it when it refuses another one. */
 const UNKNOWN_WEBSOCKET_VERSION = "12";
-const REQUEST_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 5_000;
 const MAX_ROUND_TRIP_MS = 1_000;
+/** More than fits into one packet, as reports with many values are. */
+const LARGE_REQUEST_BYTES = 4_000;
 const MAX_CLOCK_ERROR_MS = 30_000;
 
 /**
- * The checks of the way to the panel, in their order; `unreadableConfig` is the file of an installed
- * service that is not for this user.
+ * The links of the chain to a panel, in the order in which they need each other.
+ *
+ * @param options `unreadableConfig` is the file of an installed service that is not for this user,
+ * `unit` the settings of the service as which the checks run.
  */
-export function panelChecks(
+export function panelChain(
   config: Config,
-  { unreadableConfig }: { unreadableConfig?: string | undefined } = {},
+  { unreadableConfig, unit = [] }: {
+    unreadableConfig?: string | undefined;
+    unit?: readonly UnitSetting[];
+  } = {},
 ): readonly Check[] {
   if (config.endpoint === "") return [check("panel", "Panel", () => noPanel(unreadableConfig))];
-  const panel = new PanelCheck(config);
+  const way = wayTo(config, unit);
+  const panel = new PanelCheck(way);
   return [
-    check("dns", "Name resolution", (signal) => panel.resolve(signal)),
-    check("connect", "TCP connection", (signal) => panel.connect(signal)),
-    check("tls", "TLS", (signal) => panel.startTls(signal)),
+    check("network", "Network", (signal) => checkNetwork(way, signal)),
+    check("dns", "Name resolution", (signal) => checkName(way, signal)),
+    check("connect", "TCP connection", (signal) => checkConnection(way, signal)),
+    check("tls", "TLS", (signal) => checkTls(way, signal)),
     check("panel", "Panel", (signal) => panel.call(signal)),
-    check("token", "Token", () => panel.token()),
-    check("websocket", "WebSocket", (signal) => panel.upgrade(signal)),
     check("clock", "Clock", () => panel.clock()),
     check("round_trip", "Round trip", (signal) => panel.measureRoundTrip(signal)),
+    check("token", "Token", () => panel.token()),
+    check("websocket", "WebSocket", (signal) => panel.upgrade(signal)),
   ];
 }
 
@@ -80,118 +86,85 @@ function noPanel(unreadableConfig: string | undefined): CheckResult {
     );
 }
 
-type Token = "accepted" | "refused" | "missing" | "unknown";
+type Token = "accepted" | "refused" | "missing" | "dropped";
 
 class PanelCheck {
-  readonly #config: Config;
-  readonly #access: PanelAccess;
   readonly #way: Way;
-  readonly #dialer: NetDialer;
+  readonly #access: PanelAccess;
   readonly #client: HttpClient;
-  /** Whether the name of the panel, or of the proxy, was resolved. */
-  #isResolved = true;
-  /** Whether requests can be made. */
-  #isReachable = false;
-  #version: 1 | 2 | undefined;
-  #token: Token = "unknown";
+  #version: 1 | 2 = 2;
+  #token: Token = "refused";
+  /** What the panel has said to refuse the token. */
+  #refusal = "";
   /** Difference between the panel's clock and ours, in milliseconds. */
   #clockErrorMs: number | undefined;
 
-  constructor(config: Config) {
-    this.#config = config;
-    const { endpoint, token } = config;
-    this.#access = { endpoint, token, tokenPlace: new LearnedTokenPlace(config.tokenIn) };
-    this.#dialer = new NetDialer(config);
-    const url = new URL(endpoint);
-    this.#way = { url, proxy: this.#dialer.proxyFor(url) };
-    this.#client = new HttpClient({ dialer: this.#dialer });
-  }
-
-  async resolve(signal: AbortSignal): Promise<CheckResult> {
-    const { url, proxy } = this.#way;
-    const host = proxy?.host ?? urlHost(url);
-    if (ipFamily(host) !== undefined) return result("ok", `${host} is an address`);
-    const server = await this.#nameServer(host);
-    try {
-      const addresses = await new Connector(this.#config).lookUp(host, { signal });
-      const subject = proxy === undefined ? host : `the proxy ${host}`;
-      return result("ok", `${subject} is ${addresses.join(", ")}, by ${server}`);
-    } catch (error) {
-      signal.throwIfAborted();
-      this.#isResolved = false;
-      return result("failed", `${failureText(error)} (asked ${server})`, lookupAdvice(this.#way));
-    }
-  }
-
-  /** The source of the answer to a name. */
-  async #nameServer(host: string): Promise<string> {
-    const { nameServer } = this.#config;
-    const hosts = await Deno.readTextFile("/etc/hosts").catch(() => "");
-    if (lookUpHostsFile(hosts, host).length > 0) return "/etc/hosts";
-    if (nameServer !== undefined) return `${nameServer.host} port ${nameServer.port}`;
-    const resolv = await Deno.readTextFile("/etc/resolv.conf").catch(() => "");
-    const servers = Array.from(resolv.matchAll(/^nameserver\s+(\S+)/gm), ([, address]) => address);
-    return servers.join(", ") || "the system";
-  }
-
-  async connect(signal: AbortSignal): Promise<CheckResult> {
-    if (!this.#isResolved) return SKIPPED;
-    try {
-      const { connection } = await this.#dialer.connect(this.#way.url, { signal });
-      const { hostname, port } = connection.remoteAddr;
-      connection.close();
-      this.#isReachable = true;
-      const text = this.#way.proxy === undefined
-        ? `connected to ${hostname} port ${port}`
-        : `connected through the proxy ${hostname} port ${port}`;
-      return result("ok", text);
-    } catch (error) {
-      signal.throwIfAborted();
-      return result("failed", failureText(error), connectAdvice(error, this.#way));
-    }
-  }
-
-  async startTls(signal: AbortSignal): Promise<CheckResult> {
-    const { url } = this.#way;
-    if (url.protocol === "https:" && !this.#isReachable) return SKIPPED;
-    const { anyCertificate } = this.#config;
-    const outcome = await checkTls(this.#way, { dialer: this.#dialer, anyCertificate, signal });
-    if (outcome.status === "failed") this.#isReachable = false;
-    return outcome;
+  constructor(way: Way) {
+    this.#way = way;
+    const { endpoint, token, tokenIn } = way.config;
+    this.#access = { endpoint, token, tokenPlace: new LearnedTokenPlace(tokenIn) };
+    this.#client = new HttpClient({ dialer: way.dialer });
   }
 
   /** Finds out which protocol the panel speaks, and whether it accepts the token. */
   async call(signal: AbortSignal): Promise<CheckResult> {
-    if (!this.#isReachable) return SKIPPED;
     try {
       const answer = await this.#callUnknownMethod(signal);
       // Usually it says that there is no such method; any other answer proves the same.
       const byVersion2 = tokenBy(answer, isRpcAnswer(answer));
-      if (byVersion2 !== undefined) return await this.#found(2, byVersion2, signal);
+      if (byVersion2 !== undefined) return await this.#found(2, byVersion2, { answer, signal });
       if (!isNoPanelOfVersion2(answer)) return this.#notAPanel(answer);
       const tasks = await this.#request("GET", "/api/clients/ping/tasks", { signal });
       const isList = tasks.status === 200 && /^\s*(\[|null)/.test(tasks.text);
       const byVersion1 = tokenBy(tasks, isList);
-      if (byVersion1 !== undefined) return await this.#found(1, byVersion1, signal);
+      if (byVersion1 !== undefined) {
+        return await this.#found(1, byVersion1, { answer: tasks, signal });
+      }
       // Where something takes no POST, the page that answers GET may be the panel's own.
       return this.#notAPanel(answer.status === 405 && !isPasswordWall(tasks) ? answer : tasks);
     } catch (error) {
       signal.throwIfAborted();
+      const { href } = this.#way.url;
       return result(
         "failed",
-        failureText(error),
-        "check that it is a panel that listens there, and the proxy in front of it",
+        `${failureText(error)}, once connected`,
+        `see whether a browser's request is answered: curl -v ${href}`,
+        "see on the panel's machine whether it still works, and the log of a proxy in front of it",
       );
     }
   }
 
   /** Keeps what a panel has answered, and names its version and protocol. */
-  async #found(protocol: 1 | 2, token: Token, signal: AbortSignal): Promise<CheckResult> {
+  async #found(
+    protocol: 1 | 2,
+    token: Token,
+    { answer, signal }: { answer: HttpResponse; signal: AbortSignal },
+  ): Promise<CheckResult> {
     this.#version = protocol;
-    this.#token = this.#config.token === "" ? "missing" : token;
+    this.#token = this.#way.config.token === "" ? "missing" : token;
+    if (this.#token === "refused") {
+      this.#refusal = reasonOf(answer.text);
+      if (await this.#isTokenDropped(signal)) this.#token = "dropped";
+    }
     const version = await this.#panelVersion(signal);
     const name = version === undefined ? "Komari" : `Komari ${version}`;
     return result("ok", `${name}, protocol version ${protocol}`);
+  }
+
+  /** Whether the panel takes the token in the body of a call, which it refuses in the query. */
+  async #isTokenDropped(signal: AbortSignal): Promise<boolean> {
+    const { token } = this.#way.config;
+    const body = JSON.stringify({
+      ...{ jsonrpc: "2.0", method: UNKNOWN_METHOD, params: {}, id: 1 },
+      token,
+    });
+    try {
+      const answer = await this.#request("POST", RPC_PATH, { signal, body, query: "" });
+      return isRpcAnswer(answer);
+    } catch {
+      signal.throwIfAborted();
+      return false;
+    }
   }
 
   /** Says what has answered in place of a panel, with the first line of its page. */
@@ -202,7 +175,8 @@ class PanelCheck {
       : status >= 300 && status < 400
       ? toStatusError("call the panel", response).message
       : `the answer is status ${status}${reasonOf(text)}, not a Komari panel's`;
-    return result("failed", words, answerAdvice(response, this.#way));
+    const answerer = answererText(response, this.#way);
+    return result("failed", words + answerer, ...answerAdvice(response, this.#way));
   }
 
   async #panelVersion(signal: AbortSignal): Promise<string | undefined> {
@@ -218,27 +192,62 @@ class PanelCheck {
   }
 
   token(): CheckResult {
-    if (this.#registersItself) return REGISTERS_ITSELF;
-    if (this.#token === "refused" && /^([\x22\x27]).*\1$/.test(this.#config.token)) {
-      return QUOTED_TOKEN;
+    const { config } = this.#way;
+    if (this.#token === "missing") {
+      return this.#registersItself
+        ? REGISTERS_ITSELF
+        : result("failed", "no token is configured", "give -t TOKEN or --token-file FILE");
     }
-    return TOKEN_RESULTS[this.#token];
+    if (this.#token === "accepted") {
+      const isInHeader = this.#access.tokenPlace?.current === "header";
+      return result("ok", isInHeader ? "accepted in a header" : "accepted");
+    }
+    if (this.#token === "dropped") {
+      return result(
+        "failed",
+        "the panel takes this token in the body of a call, and never gets it in the query",
+        "have the proxy in front of the panel pass the query of requests on (nginx: no URI behind " +
+          "proxy_pass, or $is_args$args at its end)",
+      );
+    }
+    const origin = this.#tokenOrigin();
+    const unknown = `the panel does not know the token of ${origin}`;
+    const refused = unknown + this.#refusal;
+    if (/^([\x22\x27]).*\1$/.test(config.token)) {
+      return result(
+        "failed",
+        `${refused}; it is within quotes`,
+        "write the token without the quotes",
+      );
+    }
+    return result(
+      "failed",
+      refused,
+      "see on the panel's page whether this node is still there: one that was deleted has no token",
+      `compare the one there with that of ${origin}`,
+    );
+  }
+
+  /** Where the token was read: an option's place, with the unit's file that sets its variable. */
+  #tokenOrigin(): string {
+    const { config: { origins, endpoint, furtherPanels }, unit } = this.#way;
+    const isFirst = furtherPanels.every((panel) => panel.endpoint !== endpoint);
+    const origin = origins.get("token") ?? origins.get("token_file");
+    const file = variableFile(unit, "AGENT_TOKEN");
+    if (origin?.includes("AGENT_TOKEN") && file !== undefined) return `AGENT_TOKEN in ${file}`;
+    return (isFirst ? origin : undefined) ?? origins.get("panels") ?? "this node's registration";
   }
 
   get #registersItself(): boolean {
-    return this.#token === "missing" && this.#config.autoDiscoveryKey !== "";
+    return this.#token === "missing" && this.#way.config.autoDiscoveryKey !== "";
   }
 
   async upgrade(signal: AbortSignal): Promise<CheckResult> {
-    if (this.#config.transport === "http") {
+    if (this.#way.config.transport === "http") {
       return result("skipped", "not used: --transport http");
     }
-    if (this.#version === undefined) return SKIPPED;
-    if (this.#version === 1) {
-      return result("skipped", "not used on panels of version 1");
-    }
+    if (this.#version === 1) return result("skipped", "not used on panels of version 1");
     if (this.#registersItself) return REGISTERS_ITSELF;
-    if (this.#token !== "accepted") return SKIPPED;
     try {
       const response = await this.#request("GET", RPC_PATH, {
         signal,
@@ -252,10 +261,11 @@ class PanelCheck {
       if (response.headers.has("sec-websocket-version")) {
         return result("ok", "upgrade requests reach the panel");
       }
+      const answerer = answererText(response, this.#way);
       return blocked(
-        response.text.includes("Require WebSocket upgrade")
+        (response.text.includes("Require WebSocket upgrade")
           ? "the Upgrade header is removed on the way"
-          : toStatusError("upgrade", response).message.replace(/^Cannot upgrade: /, ""),
+          : toStatusError("upgrade", response).message.replace(/^Cannot upgrade: /, "")) + answerer,
       );
     } catch (error) {
       signal.throwIfAborted();
@@ -264,7 +274,7 @@ class PanelCheck {
   }
 
   clock(): CheckResult {
-    if (this.#clockErrorMs === undefined) return SKIPPED;
+    if (this.#clockErrorMs === undefined) return result("skipped", "the panel sends no date");
     // The header has whole seconds.
     if (Math.abs(this.#clockErrorMs) < 1_500) {
       return result("ok", "the same as the panel's");
@@ -274,23 +284,39 @@ class PanelCheck {
       ? `${difference} behind the panel's`
       : `${difference} ahead of the panel's`;
     if (Math.abs(this.#clockErrorMs) <= MAX_CLOCK_ERROR_MS) return result("ok", text);
-    return result("warning", text, clockAdvice());
+    return result("warning", text, ...clockAdvice());
   }
 
+  /** Measures a small call, over the connection of the calls before, and then tries a large one. */
   async measureRoundTrip(signal: AbortSignal): Promise<CheckResult> {
-    if (this.#version === undefined) return SKIPPED;
-    // The connection of the calls before is reused.
     const startedAtMs = performance.now();
     await this.#callUnknownMethod(signal);
     const ms = performance.now() - startedAtMs;
-    this.#client.close();
     const text = `${roundMs(ms)} ms`;
+    try {
+      await this.#callUnknownMethod(signal, LARGE_REQUEST_BYTES);
+    } catch (error) {
+      signal.throwIfAborted();
+      return result(
+        "failed",
+        `a small request is answered in ${text}, and one of ${LARGE_REQUEST_BYTES} bytes is not: ` +
+          failureText(error),
+        "large packets are lost on the way out: try a smaller MTU (ip link set dev INTERFACE mtu 1280)",
+      );
+    }
     if (ms <= MAX_ROUND_TRIP_MS) return result("ok", text);
-    return result("warning", text, "the panel or the way to it is overloaded");
+    const { host } = this.#way.url;
+    return result(
+      "warning",
+      text,
+      `see whether the way is slow: ping -c 5 ${host.replace(/:\d+$/, "")}`,
+      "see on the panel's machine whether it is overloaded: top",
+    );
   }
 
-  #callUnknownMethod(signal: AbortSignal): Promise<HttpResponse> {
-    const body = JSON.stringify({ jsonrpc: "2.0", method: UNKNOWN_METHOD, params: {}, id: 1 });
+  #callUnknownMethod(signal: AbortSignal, padding = 0): Promise<HttpResponse> {
+    const params = padding === 0 ? {} : { padding: "x".repeat(padding) };
+    const body = JSON.stringify({ jsonrpc: "2.0", method: UNKNOWN_METHOD, params, id: 1 });
     return this.#request("POST", RPC_PATH, { signal, body });
   }
 
@@ -304,7 +330,7 @@ class PanelCheck {
       headers?: readonly (readonly [string, string])[];
     },
   ): Promise<HttpResponse> {
-    const { endpoint, headers } = this.#config;
+    const { endpoint, headers } = this.#way.config;
     const { query, body } = options;
     const sentAtMs = Date.now();
     const send = async (target: AuthenticatedTarget) =>
@@ -331,25 +357,6 @@ class PanelCheck {
 }
 
 const REGISTERS_ITSELF = result("skipped", "not checked: this node registers itself");
-
-const SKIPPED = result("skipped", "not checked, because of the failure above");
-
-const QUOTED_TOKEN = result(
-  "failed",
-  "the panel does not know this token, which is within quotes",
-  "write the token without the quotes",
-);
-
-const TOKEN_RESULTS: Readonly<Record<Token, CheckResult>> = {
-  accepted: result("ok", "accepted"),
-  missing: result("failed", "no token is configured", "give -t TOKEN or --token-file FILE"),
-  refused: result(
-    "failed",
-    "the panel does not know this token",
-    "copy the token of this node from the panel's page again",
-  ),
-  unknown: SKIPPED,
-};
 
 function blocked(reason: string): CheckResult {
   return result(

@@ -4,82 +4,285 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { panelName } from "../config/panels.ts";
 import { isInContainerImage } from "../host/this_program.ts";
-import {
-  agentFolders,
-  findService,
-  type ServiceState,
-  serviceText,
-} from "../service/installed_service.ts";
-import { type Health, readHealth } from "../state/health_reader.ts";
+import { type ServiceState, serviceText } from "../service/installed_service.ts";
+import { lastSetting, type LoadedUnit, settingText } from "../service/systemd_unit.ts";
+import type { Health } from "../state/health_reader.ts";
 import { seenProblem } from "./agent_problems.ts";
-import { type Check, check, type CheckResult, result } from "./checks.ts";
-import { checkOtherAgents } from "./doctor_other_agents.ts";
+import { type CheckResult, result } from "./checks.ts";
 import { healthProblem } from "./health.ts";
 import { duration } from "./status.ts";
 
-/** The environment, and the running agent as it is found before the first check. */
-interface Found {
-  readonly env: Readonly<Record<string, string>>;
-  /** The running agent, if one is seen. */
-  readonly health: Health | undefined;
+/** The installed service, as it is found. */
+export interface FoundService {
+  /** `undefined` where nothing is recorded as installed. */
+  readonly state: ServiceState | undefined;
+  /** The same in systemd's words; `undefined` for other managers. */
+  readonly unit: LoadedUnit | undefined;
+  /** The jobs that systemd has not done yet, as `systemctl list-jobs` shows them. */
+  readonly jobs: string;
+  /** The folder where the service keeps its health file. */
+  readonly runtimeFolder: string;
+  /** The command that installs the service anew. */
+  readonly install: string;
 }
 
-/** The agent of the installed service or of this user, if it runs and this user can see it. */
-export function runningAgent(
-  config: Config,
-  env: Readonly<Record<string, string>>,
-): Health | undefined {
-  const health = readHealth(agentFolders(config, env));
-  return health?.isRunning ? health : undefined;
-}
-
-/** The checks of the service, and of the agents that run here. */
-export function serviceChecks(config: Config, found: Found): readonly Check[] {
-  const { env, health } = found;
-  return [
-    check("service", "Service", async (signal) => {
-      return serviceResult(await findService(config.serviceName, { env, signal }), health);
-    }),
-    check("agent", "Running agent", () => checkAgent(config, health)),
-    check("agents", "Other agents", (signal) => checkOtherAgents(config, { ...found, signal })),
-    check("probes", "Probes", () => checkProbes(health)),
-  ];
-}
-
-/** The result for the installed service, and for its agent, if that is seen. */
-export function serviceResult(
-  service: ServiceState | undefined,
-  health: Health | undefined,
-): CheckResult {
-  if (service === undefined) {
+/** The result for the installed service, whose agent is seen by its `health`. */
+export function serviceResult(found: FoundService, health: Health | undefined): CheckResult {
+  const { state, unit, install } = found;
+  if (state === undefined) {
+    if (unit !== undefined && unit.property("LoadState") === "loaded") {
+      return result(
+        "failed",
+        `${unit.property("FragmentPath")} is there, but the record of its installation is not`,
+        `write the record anew: ${install}`,
+      );
+    }
     return isInContainerImage()
       ? result("skipped", "not used in a container")
       : result("skipped", "not installed as a service", "`install` starts it at every boot");
   }
-  const text = serviceText(service);
-  const { isActive, isEnabled, enable, logHint, lastError, start } = service;
-  if (isActive && health === undefined) {
-    const cause = lastError === "" ? "" : `; the last error in its log: ${lastError}`;
+  if (state.isUnconfigured) {
     return result(
       "failed",
-      `${text}, but no agent of it is seen${cause}`,
-      `it has just started, or ends again and again: ${logHint}`,
+      `${state.name} is installed and not configured: it knows no panel`,
+      "name the panel: sudo komari-agent-deno install -e URL -t TOKEN",
     );
   }
-  if (isActive && isEnabled) return result("ok", text);
-  if (isActive) return result("warning", text, `start it at boot: ${enable}`);
-  if (lastError === "") return result("failed", text, `start it: ${start}; its log: ${logHint}`);
+  const text = serviceText(state);
+  if (!state.isActive) return stoppedResult(text, found);
+  if (health === undefined) return unseenResult(text, found);
+  const restarts = Number(unit?.property("NRestarts") ?? 0);
+  const counted = restarts > 0 ? `${text}; systemd has started it again ${restarts} times` : text;
+  if (!state.isEnabled) return result("warning", counted, `start it at boot: ${state.enable}`);
+  if (state.updateTimer === "stopped") {
+    return result(
+      "warning",
+      `${counted}; the timer of its updates is not running`,
+      `have it look for updates: ${state.enableUpdates}`,
+    );
+  }
+  if (unit?.property("NeedDaemonReload") === "yes") {
+    const reload = `systemctl daemon-reload && systemctl restart ${unit.name}`;
+    return result("warning", `${counted}; its files have changed since systemd read them`, reload);
+  }
+  return result("ok", counted);
+}
+
+/** A service that does not run: why, by systemd, else by the last error in its log. */
+function stoppedResult(text: string, found: FoundService): CheckResult {
+  const { state, unit } = found;
+  const { start = "", logHint = "", lastError = "" } = state ?? {};
+  const why = unit && unitFailure(unit, found);
+  if (why !== undefined) return result("failed", `${text}: ${why.text}`, ...why.advice);
+  if (lastError !== "") {
+    return result(
+      "failed",
+      `${text}; the last error in its log: ${lastError}`,
+      `repair that, and then: ${start}; its log: ${logHint}`,
+    );
+  }
+  const code = unit?.property("ExecMainCode") === "1" ? unit.property("ExecMainStatus") : "0";
+  if (code !== "0") {
+    return result(
+      "failed",
+      `${text}: it exited with code ${code}, and its log does not say why`,
+      `read its log: ${logHint}`,
+    );
+  }
+  return result("failed", `${text}: it was stopped`, `start it: ${start}`);
+}
+
+/** A service that runs, and whose agent is not seen. */
+function unseenResult(text: string, { state, unit, runtimeFolder }: FoundService): CheckResult {
+  const { lastError = "", logHint = "" } = state ?? {};
+  const pid = Number(unit?.property("MainPID") ?? 0);
+  if (lastError !== "") {
+    return result(
+      "failed",
+      `${text}, but no agent of it is seen; the last error in its log: ${lastError}`,
+      `repair that; its log: ${logHint}`,
+    );
+  }
+  if (pid > 0) {
+    const status = attempt(() => Deno.readTextFileSync(`/proc/${pid}/status`)) ?? "";
+    if (/^State:\s+T/m.test(status)) return pausedResult(text, pid);
+    return result(
+      "failed",
+      `${text} as process ${pid}, but its health file ${runtimeFolder}/health is not there`,
+      `if it was started a moment ago, ask again; else the file was removed, and a restart makes ` +
+        `it again: systemctl restart ${unit?.name}`,
+    );
+  }
   return result(
     "failed",
-    `${text}; the last line of its log: ${lastError}`,
-    `repair that, and then: ${start}; its log: ${logHint}`,
+    `${text}, but no agent of it is seen`,
+    `it was started a moment ago, or ends again and again: ${logHint}`,
   );
 }
 
-function checkAgent(config: Config, health: Health | undefined): CheckResult {
+function pausedResult(text: string, pid: number): CheckResult {
+  return result(
+    "failed",
+    `${text}; its process ${pid} was stopped by a signal (state T)`,
+    `let it go on: kill -CONT ${pid}`,
+  );
+}
+
+interface UnitFailure {
+  readonly text: string;
+  readonly advice: readonly string[];
+}
+
+/** Exit codes by which systemd says that it could not set a process up (systemd.exec(5)). */
+const SET_UP_FAILURES: Readonly<Record<string, string>> = {
+  "200": "CHDIR",
+  "203": "EXEC",
+  "205": "LIMITS",
+  "209": "STDOUT",
+  "216": "GROUP",
+  "217": "USER",
+  "218": "CAPABILITIES",
+  "225": "NETWORK",
+  "226": "NAMESPACE",
+  "227": "NO_NEW_PRIVILEGES",
+  "228": "SECCOMP",
+  "233": "RUNTIME_DIRECTORY",
+  "238": "STATE_DIRECTORY",
+  "243": "CREDENTIALS",
+};
+
+/** Signals by their numbers, and settings of a unit that make a process end by them. */
+const SIGNALS: Readonly<Record<string, readonly [name: string, settings: readonly string[]]>> = {
+  "4": ["SIGILL", ["LimitAS", "LimitDATA", "MemoryDenyWriteExecute"]],
+  "5": ["SIGTRAP", ["LimitAS", "LimitDATA", "MemoryDenyWriteExecute", "LimitNPROC", "TasksMax"]],
+  "6": ["SIGABRT", ["LimitAS", "LimitDATA", "MemoryDenyWriteExecute", "LimitNPROC", "TasksMax"]],
+  "9": ["SIGKILL", ["MemoryMax", "LimitCPU"]],
+  "11": ["SIGSEGV", ["LimitAS", "LimitDATA", "LimitSTACK", "MemoryDenyWriteExecute"]],
+  "15": ["SIGTERM", []],
+  "24": ["SIGXCPU", ["LimitCPU"]],
+  "25": ["SIGXFSZ", ["LimitFSIZE"]],
+  "31": ["SIGSYS", ["SystemCallFilter", "SystemCallArchitectures"]],
+};
+
+/** Why systemd does not run a unit, in its words; `undefined` where the program says it itself. */
+function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure | undefined {
+  const { name } = unit;
+  const start = `systemctl start ${name}`;
+  const load = unit.property("LoadState");
+  if (load === "masked") {
+    const text = "it is masked, so nothing can start it";
+    return { text, advice: [`systemctl unmask ${name} && ${start}`] };
+  }
+  if (load === "not-found") {
+    return { text: "systemd finds no unit of it", advice: [`write it anew: ${found.install}`] };
+  }
+  if (load !== "loaded" && load !== "") {
+    const text = `systemd can't read its unit (${load})`;
+    return { text, advice: [`see what is wrong in it: systemd-analyze verify ${name}`] };
+  }
+  const job = unit.property("Job");
+  if (job !== "" && job !== "0") return queuedFailure(job, found);
+  if (unit.property("ConditionResult") === "no" && unit.property("ExecMainStatus") === "0") {
+    const advice = `see which (Condition…= in its files): systemctl status ${name}`;
+    return { text: "a condition of its unit is not met, so it was not started", advice: [advice] };
+  }
+  const [code, status] = [unit.property("ExecMainCode"), unit.property("ExecMainStatus")];
+  const systemResult = unit.property("Result");
+  if (systemResult === "oom-kill") return memoryFailure(unit);
+  if (code === "2" || code === "3") return signalFailure(status, unit);
+  const setUp = SET_UP_FAILURES[status];
+  if (code === "1" && setUp !== undefined) return setUpFailure(`${status}/${setUp}`, unit, found);
+  const named = ["exit-code", "success", ""].includes(systemResult);
+  return named ? undefined : {
+    text: `systemd gave up (Result=${systemResult})`,
+    advice: [`its log: ${found.state?.logHint}`],
+  };
+}
+
+/** A start that waits for other units. */
+function queuedFailure(job: string, { jobs }: FoundService): UnitFailure {
+  const running = jobs.split("\n").flatMap((line) => {
+    const [id = "", unit = "", , state = ""] = line.trim().split(/\s+/);
+    return id !== job && state === "running" ? [unit] : [];
+  });
+  const text = `its start is queued (job ${job})`;
+  if (running.length === 0) {
+    return { text, advice: ["see what it waits for: systemctl list-jobs --after"] };
+  }
+  const [first] = running;
+  return {
+    text: `${text} while systemd still starts ${running.join(", ")}`,
+    advice: [`see why that takes so long: systemctl status ${first}`],
+  };
+}
+
+function memoryFailure({ settings, name }: LoadedUnit): UnitFailure {
+  const limit = lastSetting(settings, "MemoryMax");
+  const text = "the kernel killed it, because memory was used up (Result=oom-kill)";
+  if (limit === undefined) return { text, advice: ["see what uses it: free -m; journalctl -k"] };
+  const advice = `raise or remove ${settingText(limit)}, and then: ${restart(name)}`;
+  return { text, advice: [advice] };
+}
+
+function signalFailure(status: string, { settings, name }: LoadedUnit): UnitFailure {
+  const [signal, candidates] = SIGNALS[status] ?? [`signal ${status}`, []];
+  const set = candidates.flatMap((it) => lastSetting(settings, it) ?? [])
+    .filter(({ value }) => !["", "infinity", "no", "false"].includes(value));
+  const text = `its process was ended by ${signal}`;
+  const [only] = set;
+  if (set.length === 1 && only !== undefined) {
+    const advice = `remove that setting, with which it can't run, and then: ${restart(name)}`;
+    return { text: `${text} (${settingText(only)})`, advice: [advice] };
+  }
+  if (set.length > 1) {
+    return {
+      text,
+      advice: set.map((it) => `remove ${settingText(it)}, and then: ${restart(name)}`),
+    };
+  }
+  return {
+    text,
+    advice: [
+      `see whether the kernel killed it: journalctl -k | grep -i -e oom -e ${signal}`,
+      `see what it said last: journalctl -u ${name} -n 30`,
+    ],
+  };
+}
+
+function setUpFailure(
+  code: string,
+  { name, property, settings }: LoadedUnit,
+  { state, install }: FoundService,
+): UnitFailure {
+  const text = `systemd could not set its process up (${code})`;
+  const reason = state?.lastError === undefined || state.lastError === ""
+    ? text
+    : `${text}: ${state.lastError}`;
+  if (code.endsWith("/USER") || code.endsWith("/GROUP")) {
+    const user = property("User");
+    return {
+      text: `${text}: there is no user ${user}`,
+      advice: [`make the user again: ${install}`],
+    };
+  }
+  if (code.endsWith("/EXEC")) {
+    const program = lastSetting(settings, "ExecStart");
+    const path = program?.value.replace(/^[-@:+!]+/, "").split(" ")[0] ?? "";
+    return { text: `${reason} (${path})`, advice: [`put the program there again: ${install}`] };
+  }
+  return { text: reason, advice: [`see which setting it names: journalctl -u ${name} -n 20`] };
+}
+
+function restart(name: string): string {
+  return `systemctl daemon-reload && systemctl restart ${name}`;
+}
+
+/** The result for the running agent: whether its panel accepts its reports, and what it has seen. */
+export function agentResult(config: Config, health: Health | undefined): CheckResult {
   if (health === undefined) return result("skipped", "no agent runs here that this user can see");
   const { version, pid } = health;
   const ours = [config, ...config.furtherPanels].filter(({ endpoint }) => endpoint !== "")
@@ -96,18 +299,21 @@ function checkAgent(config: Config, health: Health | undefined): CheckResult {
     problem ?? `a report was accepted ${ago} ago`
   }`;
   if (problem !== undefined) {
+    const status = attempt(() => Deno.readTextFileSync(`/proc/${pid}/status`)) ?? "";
+    if (/^State:\s+T/m.test(status)) return pausedResult(text, pid);
     const unregistered = seenProblem(health, "registration");
     return unregistered === undefined
       ? result(
         "failed",
         text,
-        "the checks of the panel below find the cause; if they find none, restart the agent",
+        "if all checks of the panel are fine, see whether it reports in a minute: " +
+          "komari-agent-deno status",
+        `see in its log what it tries: journalctl -u ${config.serviceName} -n 20`,
       )
       : result(
         "failed",
         `${text}; ${unregistered}`,
-        "where the panel refuses it, copy the key of --auto-discovery from the panel's settings " +
-          "again; else the checks of the panel below find the cause",
+        "compare the key of --auto-discovery with the one on the panel's page of settings",
       );
   }
   for (const [part, status, advice] of PROBLEMS) {
@@ -119,25 +325,27 @@ function checkAgent(config: Config, health: Health | undefined): CheckResult {
 
 /** Problems of a running agent; the other parts have a check of their own. */
 const PROBLEMS = [
-  ["gpu", "failed", "check the driver (nvidia-smi), or leave out --gpu"],
-  [
-    "authorities",
-    "warning",
-    "check the files that SSL_CERT_FILE, SSL_CERT_DIR and DENO_CERT name",
-  ],
+  ["gpu", "failed", "ask the driver itself: nvidia-smi"],
+  ["authorities", "warning", "read the files named there: openssl x509 -noout -text -in FILE"],
 ] as const;
 
-function checkProbes(health: Health | undefined): CheckResult {
+/** The result for probes of the last minute. */
+export function probesResult(health: Health | undefined): CheckResult {
   const panels = health?.panels ?? [];
   const run = panels.reduce((sum, { lastMinute = 0 }) => sum + lastMinute, 0);
   const lost = panels.reduce((sum, it) => sum + (it.lost ?? 0), 0);
   if (run === 0) return result("skipped", "none ran in the last minute");
   const text = `${run} in the last minute, ${lost} lost`;
   if (lost < run) return result("ok", text);
+  const kinds = panels.flatMap(({ kinds = {} }) => Object.keys(kinds));
+  const seen = health && seenProblem(health, "ping");
+  if (seen !== undefined && kinds.every((kind) => kind === "icmp")) {
+    return result("warning", `${text}: ${seen}`);
+  }
   return result(
     "warning",
     text,
-    "the targets do not answer, or a firewall drops what is sent to them; `--log-level debug` " +
-      "shows why each is lost",
+    "see whether a target answers this machine: ping -c 3 TARGET",
+    "see why each is lost: start the agent with --log-level debug",
   );
 }

@@ -60,6 +60,9 @@ function stateAdvice(folder: string, reason: string): string {
   if (/read-only/i.test(reason)) {
     return "make its disk writable (mount -o remount,rw), or choose another folder with --state-dir";
   }
+  if (/not a directory/i.test(reason)) {
+    return "a file is where a folder should be: remove it, or choose another one with --state-dir";
+  }
   if (/was deleted|restart the agent/.test(reason)) {
     return "repair that, and restart the agent";
   }

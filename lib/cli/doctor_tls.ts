@@ -6,12 +6,12 @@
 
 import { withTimeout } from "../async/timeout.ts";
 import { type Certificate, readCertificate } from "../net/certificate.ts";
-import type { NetDialer } from "../net/dialer.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, result } from "./checks.ts";
-import { failureText, isLoopback, tlsAdvice, type Way } from "./doctor_advice.ts";
+import { failureText, isLoopback, originText, portOf, type Way } from "./doctor_way.ts";
 
-const READ_TIMEOUT_MS = 10_000;
+const HANDSHAKE_MS = 5_000;
+const READ_MS = 3_000;
 const DAY_MS = 24 * 60 * 60_000;
 const MIN_CERTIFICATE_DAYS = 14;
 /** Names of a certificate that are shown. */
@@ -20,32 +20,30 @@ const MAX_NAMES = 4;
 const UNREAD = "until when the certificate is valid can't be read";
 
 /** Checks TLS to a panel that can be connected to: whether it is used and trusted, and until when. */
-export async function checkTls(
-  way: Way,
-  { dialer, anyCertificate, signal }: {
-    dialer: NetDialer;
-    anyCertificate: boolean;
-    signal: AbortSignal;
-  },
-): Promise<CheckResult> {
-  const { url } = way;
+export async function checkTls(way: Way, signal: AbortSignal): Promise<CheckResult> {
+  const { url, dialer, config } = way;
   if (url.protocol !== "https:") {
     return isLoopback(urlHost(url))
       ? result("ok", "not needed: the panel is on this machine")
       : result("warning", "not used: everything goes unencrypted", "use an https:// address");
   }
-  const certificate = await certificateOf(url, dialer, signal);
-  const details = certificate === undefined ? UNREAD : certificateText(certificate);
   try {
-    const { stream } = await dialer.dial(url, { signal });
-    stream.close();
+    const dial = (signal: AbortSignal) => dialer.dial(url, { signal });
+    (await withTimeout(dial, { timeoutMs: HANDSHAKE_MS, signal })).stream.close();
   } catch (error) {
     signal.throwIfAborted();
+    if (error instanceof DOMException && error.name === "TimeoutError") {
+      const reason = `Cannot start TLS with ${urlHost(url)}${originText(way)}: ${error.message}`;
+      return result("failed", reason, ...tlsAdvice(reason, way));
+    }
+    const certificate = await certificateOf(way, signal);
+    const details = certificate && ` (${certificateText(certificate)})`;
     const reason = failureText(error);
-    const text = certificate === undefined ? reason : `${reason} (${details})`;
-    return result("failed", text, tlsAdvice(reason, way));
+    return result("failed", `${reason}${details ?? ""}`, ...tlsAdvice(reason, way, certificate));
   }
-  if (anyCertificate) {
+  const certificate = await certificateOf(way, signal);
+  const details = certificate === undefined ? UNREAD : certificateText(certificate);
+  if (config.anyCertificate) {
     return result(
       "warning",
       `any certificate is trusted (${details})`,
@@ -59,20 +57,87 @@ export async function checkTls(
 }
 
 async function certificateOf(
-  url: URL,
-  dialer: NetDialer,
+  { url, dialer }: Way,
   signal: AbortSignal,
 ): Promise<Certificate | undefined> {
   try {
-    const { connection } = await dialer.connect(url, { signal });
-    return await withTimeout(
-      (signal) => readCertificate(connection, { host: urlHost(url), signal }),
-      { timeoutMs: READ_TIMEOUT_MS, signal },
-    );
+    return await withTimeout(async (signal) => {
+      const { connection } = await dialer.connect(url, { signal });
+      return await readCertificate(connection, { host: urlHost(url), signal });
+    }, { timeoutMs: READ_MS, signal });
   } catch {
     signal.throwIfAborted();
     return undefined;
   }
+}
+
+/** What to do about a certificate, or about a server that speaks no TLS. */
+export function tlsAdvice(
+  message: string,
+  way: Pick<Way, "url" | "answeredBy" | "addresses">,
+  certificate?: Certificate,
+): string[] {
+  const { url, answeredBy, addresses } = way;
+  const host = urlHost(url);
+  const port = portOf(url);
+  const plain = `http://${url.host}${url.pathname.replace(/\/$/, "")}`;
+  const show = `openssl s_client -connect ${host}:${port} </dev/null`;
+  if (/does not speak TLS/.test(message)) {
+    return [`if the panel has no TLS: -e ${plain}; else give the port that speaks TLS`];
+  }
+  if (/another name/.test(message)) {
+    return [
+      `use one of the certificate's names in -e, if one is the panel's`,
+      `have the panel's server use a certificate for ${host}`,
+      ...answeredBy === ""
+        ? []
+        : [`see whether ${addresses[0]} is the panel's address (${answeredBy})`],
+    ];
+  }
+  if (/expired|not valid (yet|at this time)/.test(message)) return dateAdvice(certificate);
+  if (/X\.509 version 1/.test(message)) {
+    return [
+      `make a new certificate of version 3, with the name in it: openssl req -x509 -addext ` +
+      `subjectAltName=DNS:${host} …`,
+    ];
+  }
+  if (/no TLS 1\.2/.test(message)) {
+    return ["have the panel's server speak TLS 1.2 or 1.3 (nginx: ssl_protocols TLSv1.2 TLSv1.3)"];
+  }
+  if (/self-signed/.test(message)) {
+    return [
+      `if it is the panel's own, trust it: ${show} | openssl x509 >FILE, compare it there, and ` +
+      "--ca-cert FILE",
+    ];
+  }
+  if (/issuer is unknown/.test(message)) return issuerAdvice(show, certificate);
+  if (/no answer within/.test(message)) {
+    return [
+      `see whether anything speaks TLS there: ${show}`,
+      `see whether large packets are lost on the way: ping -c 3 -M do -s 1400 ${host}; then a ` +
+      "smaller MTU helps: ip link set dev INTERFACE mtu 1280",
+    ];
+  }
+  return [`see what the server says: ${show}`];
+}
+
+function dateAdvice(certificate: Certificate | undefined): string[] {
+  const renew = "renew the certificate on the panel's server";
+  const clock = "if this machine's date is wrong, set it: timedatectl set-ntp true";
+  if (certificate === undefined) return [`${clock}; date shows it`, renew];
+  // A clock is rarely wrong by little, and a certificate that was not renewed is.
+  return daysLeft(certificate) < 0 ? [`compare the date here: date; ${clock}`, renew] : [clock];
+}
+
+function issuerAdvice(show: string, certificate: Certificate | undefined): string[] {
+  const trust =
+    "if the authority is your own, give its certificate: --ca-cert FILE, or put it into " +
+    "/usr/local/share/ca-certificates";
+  const chain = "give the panel's server the full chain (fullchain.pem): it sends its own " +
+    "certificate alone";
+  if (certificate === undefined) return [`see who issued it: ${show}`, trust, chain];
+  if (!certificate.isAlone) return [trust];
+  return certificate.namesIssuersFile ? [chain] : [trust, `${chain}; see: ${show} -showcerts`];
 }
 
 function daysLeft({ validUntilMs }: Certificate): number {

@@ -18,10 +18,10 @@ import {
 import { PROBE_KINDS, type ProbeKind } from "../types.ts";
 import { agentProblems } from "./agent_problems.ts";
 import type { CommandContext } from "./command.ts";
+import { wrapped } from "./doctor_report.ts";
 import { healthProblem } from "./health.ts";
 import { padded } from "./help.ts";
 import { jsonText, terminalColumns } from "./output.ts";
-import { wrapped } from "./checks.ts";
 
 /** Everything that `status` shows. */
 export interface Status {

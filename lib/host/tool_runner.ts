@@ -23,8 +23,15 @@ export interface ToolResult {
 
 /** Runs system programs. */
 export interface Tools {
-  /** @throws The signal's reason when it aborts; nothing else. */
-  run(command: ToolCommand, options: { signal: AbortSignal }): Promise<ToolResult>;
+  /**
+   * Runs a program, which is ended after `timeoutMs`, or after two minutes.
+   *
+   * @throws The signal's reason when it aborts; nothing else.
+   */
+  run(
+    command: ToolCommand,
+    options: { signal: AbortSignal; timeoutMs?: number },
+  ): Promise<ToolResult>;
 }
 
 /**
@@ -80,7 +87,10 @@ export class ToolRunner implements Tools {
   }
 
   /** @throws The signal's reason when it aborts; the program is killed then. */
-  async run(command: ToolCommand, { signal }: { signal: AbortSignal }): Promise<ToolResult> {
+  async run(
+    command: ToolCommand,
+    { signal, timeoutMs = TIMEOUT_MS }: { signal: AbortSignal; timeoutMs?: number },
+  ): Promise<ToolResult> {
     const path = this.#find(command.tool);
     if (path === undefined) return { code: 127, output: `${command.tool} does not exist` };
     signal.throwIfAborted();
@@ -94,7 +104,7 @@ export class ToolRunner implements Tools {
     }).spawn();
     const limit = { limitBytes: MAX_OUTPUT_BYTES };
     const readers = [process.stdout, process.stderr].map((it) => new OutputReader(it, limit));
-    const hasEnded = await settlesWithin(process.status, TIMEOUT_MS, { signal });
+    const hasEnded = await settlesWithin(process.status, timeoutMs, { signal });
     if (!hasEnded) {
       process.kill("SIGTERM");
       if (!await settlesWithin(process.status, GRACE_MS)) process.kill("SIGKILL");
@@ -105,7 +115,7 @@ export class ToolRunner implements Tools {
     signal.throwIfAborted();
     const output = readers.map((reader) => reader.output.text(MAX_OUTPUT_BYTES)).join("");
     if (hasEnded) return { code, output };
-    return { code: 124, output: `${output}it did not end within ${TIMEOUT_MS / 1000} s` };
+    return { code: 124, output: `${output}it did not end within ${timeoutMs / 1000} s` };
   }
 
   #find(tool: string): string | undefined {

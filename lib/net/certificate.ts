@@ -9,6 +9,10 @@ export interface Certificate {
   readonly names: readonly string[];
   /** Whether it is its own issuer. */
   readonly isSelfSigned: boolean;
+  /** Whether the server has sent no certificate of the issuer beside it. */
+  readonly isAlone: boolean;
+  /** Whether it says where its issuer's certificate is, as those of well-known authorities do. */
+  readonly namesIssuersFile: boolean;
   /** Begin and end of its validity, in milliseconds since 1970. */
   readonly validFromMs: number;
   readonly validUntilMs: number;
@@ -29,8 +33,8 @@ export async function readCertificate(
   const options = { hostname: host, protocols: [], signal, verify: false, caCerts: [] };
   try {
     const stream = await startNodeTls(connection, options);
-    const { issuer, subject, subjectaltname, valid_from, valid_to } = stream.socket
-      .getPeerCertificate();
+    const shown = stream.socket.getPeerCertificate(true);
+    const { issuer, subject, subjectaltname, valid_from, valid_to, infoAccess } = shown;
     const [name = ""] = [issuer?.O ?? issuer?.CN ?? ""].flat();
     const isSelfSigned = JSON.stringify(issuer) === JSON.stringify(subject);
     const tlsVersion = stream.socket.getProtocol() ?? "";
@@ -39,6 +43,8 @@ export async function readCertificate(
       issuer: name,
       names: namesIn(subjectaltname),
       isSelfSigned,
+      isAlone: !isSelfSigned && shown.issuerCertificate === undefined,
+      namesIssuersFile: infoAccess?.["CA Issuers - URI"] !== undefined,
       validFromMs: Date.parse(valid_from),
       validUntilMs: Date.parse(valid_to),
       tlsVersion,

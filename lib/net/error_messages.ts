@@ -16,7 +16,10 @@ const CONNECT_WORDS: Readonly<Record<string, string>> = {
 
 const LOOKUP_WORDS: readonly (readonly [RegExp, string])[] = [
   [/ENOTFOUND|not known|does not resolve|no address|no records|nodename/i, "no such name"],
-  [/EAI_AGAIN|temporary failure|try again/i, "the name server does not answer"],
+  [
+    /EAI_AGAIN|temporary failure|try again|timed out|proto error/i,
+    "the name server does not answer",
+  ],
 ];
 
 const CERTIFICATE_WORDS: readonly (readonly [RegExp, string])[] = [
@@ -26,6 +29,8 @@ const CERTIFICATE_WORDS: readonly (readonly [RegExp, string])[] = [
   [/expired/i, "it has expired, or this machine's clock is wrong"],
   [/not valid yet|NotValidYet/i, "it is not valid yet, or this machine's clock is wrong"],
   [/revoked/i, "it was revoked"],
+  [/UnsupportedCertVersion/, "it is of X.509 version 1, which no client accepts"],
+  [/BadSignature|InvalidSignature/, "its signature is wrong"],
   // Node's library does not say which.
   [/verify the first/, "its issuer is unknown to this machine, or it is not valid at this time"],
 ];
@@ -59,7 +64,11 @@ export function tlsErrorMessage(error: unknown, server: { host: string; port: nu
   }
   if (UNTRUSTED.test(message)) {
     const known = CERTIFICATE_WORDS.find(([pattern]) => pattern.test(message));
-    return `Cannot trust the certificate of ${host}: ${known?.[1] ?? plain(message)}`;
+    const words = known?.[1] ?? `it is malformed, or of a kind that is not supported (${message})`;
+    return `Cannot trust the certificate of ${host}: ${words}`;
+  }
+  if (/ProtocolVersion|protocol version/i.test(message)) {
+    return `Cannot start TLS with ${host} port ${port}: it has no TLS 1.2 or 1.3`;
   }
   const words = /end of file|eof|reset by peer|disconnected|broken pipe/i.test(message)
     ? "the server closed the connection"

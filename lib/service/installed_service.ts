@@ -3,13 +3,14 @@ import type { RuntimePaths } from "../config/environment.ts";
 import { installedPackage } from "../host/this_program.ts";
 import { runtimeFolders } from "../state/paths.ts";
 import { PROGRAM } from "../version.ts";
-import { toolLine } from "../host/tool_runner.ts";
+import { type ToolCommand, toolLine } from "../host/tool_runner.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { findInstallRecord, type InstallRecord } from "./install_record.ts";
 import { recordedManager } from "./managers.ts";
-import { packagedRecord } from "./packaged_service.ts";
+import { EMPTY_CONFIG, packagedRecord } from "./packaged_service.ts";
 import type { ManagerKind } from "./service_manager.ts";
 import { currentSystem, type TargetSystem } from "./target_system.ts";
+import { hasUpdateService, updateServiceName } from "./update_service.ts";
 
 const MAX_ERROR_LENGTH = 300;
 
@@ -28,6 +29,12 @@ export interface ServiceState {
   readonly enable: string;
   /** Why it has ended, by its log, unless it was stopped; empty when the log's end does not say. */
   readonly lastError: string;
+  /** Whether a package has installed it, and it knows no panel yet. */
+  readonly isUnconfigured: boolean;
+  /** Whether the job that looks for updates is waiting for its time; absent without one. */
+  readonly updateTimer?: "running" | "stopped" | undefined;
+  /** The command that has it look for updates. */
+  readonly enableUpdates: string;
 }
 
 /**
@@ -52,11 +59,16 @@ export async function serviceState(
   signal: AbortSignal,
 ): Promise<ServiceState> {
   const manager = recordedManager(record, system);
-  const [isActive = false, isEnabled = false] = await Promise.all(
-    [manager.isActive, manager.isEnabled].map(async (command) =>
-      (await system.tools.run(command, { signal })).code === 0
-    ),
-  );
+  const timer = record.manager === "systemd" && hasUpdateService(record)
+    ? systemdTimerIsActive(record)
+    : undefined;
+  const succeeds = async (command: ToolCommand) =>
+    (await system.tools.run(command, { signal })).code === 0;
+  const [isActive, isEnabled, isTimed] = await Promise.all([
+    succeeds(manager.isActive),
+    succeeds(manager.isEnabled),
+    timer && succeeds(timer),
+  ]);
   const { logHint, logTail } = manager;
   const { output } = await system.tools.run(logTail, { signal });
   return {
@@ -69,7 +81,22 @@ export async function serviceState(
     start: manager.restart.slice(-1).map(toolLine).join("").replace(/\brestart\b/, "start"),
     enable: manager.enable.map(toolLine).join(" && "),
     lastError: lastError(output),
+    isUnconfigured: isUnconfigured(record),
+    updateTimer: isTimed === undefined ? undefined : isTimed ? "running" : "stopped",
+    enableUpdates: manager.enableUpdates.map(toolLine).join(" && "),
   };
+}
+
+/** By its size, which also who may not read it sees: a package's configuration before `install`. */
+function isUnconfigured({ config }: InstallRecord): boolean {
+  const size = attempt(() => Deno.statSync(config).size);
+  return size !== undefined && size <= EMPTY_CONFIG.length;
+}
+
+function systemdTimerIsActive({ service, scope }: InstallRecord): ToolCommand {
+  const user = scope === "user" ? ["--user"] : [];
+  const timer = `${updateServiceName(service)}.timer`;
+  return { tool: "systemctl", args: [...user, "is-active", "--quiet", timer] };
 }
 
 /** The record of a service of this user, of the system, or of a package; `undefined` if there is none. */
@@ -105,7 +132,12 @@ export function agentFolders(
 }
 
 /** The state in words. */
-export function serviceText({ name, manager, isActive, isEnabled }: ServiceState): string {
+export function serviceText(
+  { name, manager, isActive, isEnabled, isUnconfigured }: ServiceState,
+): string {
+  if (isUnconfigured) {
+    return `${name} (${manager}) is not configured: komari-agent-deno install -e URL -t TOKEN`;
+  }
   const active = isActive ? "is running" : "is not running";
   const enabled = isEnabled ? "and starts at boot" : "and does not start at boot";
   return `${name} (${manager}) ${active}, ${enabled}`;

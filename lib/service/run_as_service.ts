@@ -44,14 +44,16 @@ export function showSettingsCommand(name: string, scope: ServiceScope): ToolComm
 
 /**
  * A command that runs `words` with the settings of a unit, by the output of
- * {@linkcode showSettingsCommand}, and ends as they do. `variables` are added to those of the unit.
+ * {@linkcode showSettingsCommand}, and ends as they do. `variables` are added to those of the unit, and
+ * what still runs after `timeoutMs` is ended.
  */
 export function asServiceCommand(
   shown: string,
-  { scope, words, variables }: {
+  { scope, words, variables, timeoutMs }: {
     scope: ServiceScope;
     words: readonly string[];
     variables: Readonly<Record<string, string>>;
+    timeoutMs: number;
   },
 ): ToolCommand {
   const settings = parseSettings(shown);
@@ -70,6 +72,7 @@ export function asServiceCommand(
     args: [
       ...userFlag(scope),
       ...["--quiet", "--wait", "--collect", "--pipe"],
+      ...["-p", `RuntimeMaxSec=${timeoutMs / 1000}`, "-p", "TimeoutStopSec=1"],
       ...[...single, ...limits, ...files].flatMap((setting) => ["-p", setting]),
       ...Object.entries(variables).map(([name, value]) => `--setenv=${name}=${value}`),
       "--",

@@ -3,21 +3,28 @@ import {
   answerAdvice,
   clockAdvice,
   clockDifference,
-  connectAdvice,
+  refusingProxyAdvice,
+} from "../../lib/cli/doctor_advice.ts";
+import { connectAdvice } from "../../lib/cli/doctor_network.ts";
+import { tlsAdvice } from "../../lib/cli/doctor_tls.ts";
+import {
   failureText,
   isLoopback,
-  lookupAdvice,
-  tlsAdvice,
+  originText,
+  unitAdvice,
   type Way,
-} from "../../lib/cli/doctor_advice.ts";
+  wayTo as wayOf,
+} from "../../lib/cli/doctor_way.ts";
 import { translate } from "../../lib/cli/translate.ts";
 import { DialError } from "../../lib/net/errors.ts";
+import type { Certificate } from "../../lib/net/certificate.ts";
 import type { HttpResponse } from "../../lib/net/http_client.ts";
-import { parseProxy } from "../../lib/parse/proxy.ts";
 import { inContainerImage } from "./container_image.ts";
+import { configOf } from "./fake_context.ts";
 
 function wayTo(url: string, proxy?: string): Way {
-  return { url: new URL(url), proxy: proxy === undefined ? undefined : parseProxy(proxy) };
+  const env: Record<string, string> = proxy === undefined ? {} : { ALL_PROXY: proxy };
+  return wayOf(configOf(["doctor", "-e", url, "-t", "x"], env), []);
 }
 
 Deno.test("isLoopback() knows the names and addresses of this machine", () => {
@@ -35,86 +42,156 @@ Deno.test("failureText() is a dial error's message alone, and any other error wi
   assertEquals(failureText(new Error("outer", { cause })), "outer: inner");
 });
 
-Deno.test("lookupAdvice() and connectAdvice() are about the proxy where there is one", () => {
-  const proxied = wayTo("https://p.example", "http://127.0.0.1:3128");
-  const plain = wayTo("http://p.example", "http://127.0.0.1:3128");
-  const names = "start the proxy, correct HTTPS_PROXY/ALL_PROXY, or reach the panel without it: " +
-    "NO_PROXY=p.example";
-  assertEquals(lookupAdvice(proxied), names);
-  assertEquals(connectAdvice(new Error("connection refused"), proxied), names);
-  assertEquals(lookupAdvice(plain), names.replace("HTTPS_", "HTTP_"));
-  assertStringIncludes(lookupAdvice(wayTo("https://p.example")), "--custom-dns HOST asks another");
+Deno.test("unitAdvice() names the setting that takes the network, and its file", () => {
+  const way = wayTo("http://p.example");
+  const setting = (name: string, value: string) => ({ name, value, file: `/x/${name}.conf` });
+  const of = (...unit: Way["unit"]) => unitAdvice({ ...way, unit });
+  assertStringIncludes(of(setting("PrivateNetwork", "yes")) ?? "", "in /x/PrivateNetwork.conf");
+  assertStringIncludes(of(setting("IPAddressDeny", "any")) ?? "", "remove IPAddressDeny=any in");
+  const undone = [setting("PrivateNetwork", "yes"), setting("PrivateNetwork", "no")];
+  assertEquals([of(), of(...undone), of(setting("LimitAS", "1"))], [
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});
+
+Deno.test("connectAdvice() is about the proxy where there is one", () => {
+  const [look, names] = connectAdvice(
+    "refused",
+    wayTo("https://p.example", "http://127.0.0.1:3128"),
+  );
+  assertEquals(look, "see whether the proxy listens: nc -vz 127.0.0.1 3128");
+  assertStringIncludes(names ?? "", "correct HTTPS_PROXY/ALL_PROXY");
+  const plain = connectAdvice("refused", wayTo("http://p.example", "http://127.0.0.1:3128"));
+  assertStringIncludes(plain.join(), "correct HTTP_PROXY/ALL_PROXY, which names it, or reach");
 });
 
 Deno.test("connectAdvice() goes by the cause, with the port of the address", () => {
-  const table: [message: string, url: string, advice: string][] = [
-    ["connection refused", "https://p.example", "nothing listens on port 443 there: start the"],
-    ["connection refused", "http://p.example", "nothing listens on port 80 there: start the"],
-    ["connection refused", "http://p.example:81", "correct the port in -e"],
+  const named = (url: string, addresses: string[], answeredBy: string): Way => ({
+    ...wayTo(url),
+    addresses,
+    answeredBy,
+  });
+  const table: [message: string, way: Way, lines: number, advice: string][] = [
+    ["connection refused", wayTo("https://p.example"), 3, "listens on port 443: ss -ltn"],
+    ["connection refused", wayTo("http://p.example:81"), 3, "if it is another one than 81"],
     [
       "connection refused",
-      "http://[::1]:81",
-      "in -e; in a container this address is the container",
+      wayTo("http://[::1]:81"),
+      2,
+      "if the panel is on this machine, start it",
     ],
-    ["network is unreachable", "http://p.example", "(ip route)"],
-    ["no answer within 10 s", "http://p.example:81", "firewalls on the way let port 81 pass"],
+    [
+      "connection refused",
+      named("http://p.example", ["127.0.0.1"], "found in line 3 of /etc/hosts"),
+      2,
+      "if the panel is on another machine, remove p.example from /etc/hosts",
+    ],
+    ["network is unreachable", wayTo("http://p.example"), 1, "ip route get p.example"],
+    [
+      "network is unreachable",
+      named("http://p.example", ["2001:db8::1"], "answered by 192.0.2.1"),
+      1,
+      "p.example is reached by IPv6 only",
+    ],
+    ["no answer within 5 s", wayTo("http://p.example:81"), 3, "lets port 81 pass"],
+    [
+      "no answer within 5 s",
+      named("http://p.example", ["192.0.2.7"], "answered by 192.0.2.1"),
+      4,
+      "whether 192.0.2.7 is the panel's address (answered by 192.0.2.1)",
+    ],
   ];
-  for (const [message, url, advice] of table) {
-    const error = new DialError(`Cannot connect: ${message}`, { stage: "connect" });
-    assertStringIncludes(connectAdvice(error, wayTo(url)), advice);
+  for (const [message, way, lines, advice] of table) {
+    const found = connectAdvice(message, way, { hasIpv6: false });
+    assertEquals(found.length, lines, found.join("\n"));
+    assertStringIncludes(found.join("\n"), advice);
   }
-  const other = new DialError("connection refused", { stage: "connect" });
-  assertEquals(connectAdvice(other, wayTo("http://p.example")).includes("container"), false);
+  const unit = [{ name: "IPAddressDeny", value: "any", file: "/x" }];
+  const way = { ...wayTo("http://p.example"), unit };
+  assertEquals(connectAdvice("no answer within 5 s", way).length, 1);
+  assertEquals(connectAdvice("connection refused", way).length, 3, "a refusal is an answer");
 });
 
-Deno.test("connectAdvice() goes by the answer of a proxy that opens no way", () => {
+Deno.test("originText() says whose address it is, where a name was resolved", () => {
+  const way = { ...wayTo("http://p.example"), addresses: ["192.0.2.7"] };
+  assertEquals(originText(way), "");
+  assertEquals(
+    originText({ ...way, answeredBy: "answered by 192.0.2.1" }),
+    " (192.0.2.7, answered by 192.0.2.1)",
+  );
+});
+
+Deno.test("refusingProxyAdvice() goes by the answer of a proxy that opens no way", () => {
   const way = wayTo("https://p.example", "http://127.0.0.1:3128");
-  const table: [message: string, advice: string][] = [
-    ["status 407", "put the proxy's user and password into HTTPS_PROXY/ALL_PROXY"],
-    ["the SOCKS proxy takes no user or password", "put the proxy's user and password"],
-    ["status 403", "have the proxy allow p.example"],
-    ["status 502", "the proxy can't reach p.example"],
-    ["status 503", "the proxy can't reach p.example"],
-    ["status 504", "the proxy can't reach p.example"],
-    ["status 500", "a web server rather than a proxy"],
+  const table: [message: string, lines: number, advice: string][] = [
+    ["status 407", 1, "put the proxy's user and password into HTTPS_PROXY/ALL_PROXY"],
+    ["the proxy answers that user or password is wrong", 1, "put the proxy's user and password"],
+    ["status 403", 1, "have the proxy allow p.example"],
+    ["the proxy answers that its rules forbid the connection", 1, "have the proxy allow p.example"],
+    ["status 502", 2, "the proxy was reached, and does not reach p.example"],
+    ["status 503", 2, "curl -v https://p.example"],
+    ["the proxy answers that the host is unreachable", 2, "does not reach p.example"],
+    ["the proxy answers that the connection was refused", 2, "NO_PROXY=p.example"],
+    ["status 500", 1, "a web server rather than a proxy"],
   ];
-  for (const [message, advice] of table) {
-    const error = new DialError(`Cannot use the proxy: ${message}`, { stage: "proxy" });
-    assertStringIncludes(connectAdvice(error, way), advice, message);
+  for (const [message, lines, advice] of table) {
+    const found = refusingProxyAdvice(message, way);
+    assertEquals(found.length, lines, message);
+    assertStringIncludes(found.join("\n"), advice, message);
   }
 });
+
+const CERTIFICATE: Certificate = {
+  ...{ tlsVersion: "TLSv1.3", issuer: "An Authority", names: [], isSelfSigned: false },
+  ...{ isAlone: false, namesIssuersFile: false },
+  ...{ validFromMs: 0, validUntilMs: Date.UTC(2100, 1) },
+};
 
 Deno.test("tlsAdvice() goes by the cause", () => {
-  const table: [message: string, advice: string][] = [
-    ["the server does not speak TLS", "if the panel has no TLS: -e http://p.example:444/x; else"],
+  const chain = { ...CERTIFICATE, isAlone: true, namesIssuersFile: true };
+  const table: [message: string, shown: Certificate | undefined, lines: number, advice: string][] =
     [
-      "it is for another name",
-      "use one of its names in -e, or give the panel a certificate for p.",
-    ],
-    ["it has expired", "set it (timedatectl set-ntp true)"],
-    ["it is not valid yet", "set it (timedatectl set-ntp true)"],
-    ["it is self-signed", "openssl s_client -connect p.example:444 </dev/null"],
-    ["its issuer is unknown", "openssl s_client -connect p.example:444 </dev/null"],
-    ["no answer within 10 s", "try a smaller MTU"],
-    ["a fatal alert", "check the TLS settings of the panel"],
-  ];
-  for (const [message, advice] of table) {
-    assertStringIncludes(tlsAdvice(message, wayTo("https://p.example:444/x/")), advice);
+      [
+        "the server does not speak TLS",
+        undefined,
+        1,
+        "if the panel has no TLS: -e http://p.example:444/x",
+      ],
+      ["it is for another name", undefined, 2, "use a certificate for p.example"],
+      ["it has expired", { ...CERTIFICATE, validUntilMs: 0 }, 2, "renew the certificate"],
+      ["it is not valid yet", CERTIFICATE, 1, "set it: timedatectl set-ntp true"],
+      ["it is of X.509 version 1, which", CERTIFICATE, 1, "subjectAltName=DNS:p.example"],
+      ["it has no TLS 1.2 or 1.3", undefined, 1, "ssl_protocols"],
+      ["it is self-signed", CERTIFICATE, 1, "openssl s_client -connect p.example:444 </dev/null"],
+      ["its issuer is unknown", CERTIFICATE, 1, "--ca-cert FILE, or put it into /usr/local/share"],
+      ["its issuer is unknown", chain, 1, "fullchain.pem"],
+      ["its issuer is unknown", { ...CERTIFICATE, isAlone: true }, 2, "fullchain.pem"],
+      ["its issuer is unknown", undefined, 3, "openssl s_client -connect p.example:444 </dev/null"],
+      ["no answer within 5 s", undefined, 2, "smaller MTU"],
+      ["a fatal alert", undefined, 1, "see what the server says"],
+    ];
+  for (const [message, certificate, lines, advice] of table) {
+    const found = tlsAdvice(message, wayTo("https://p.example:444/x/"), certificate);
+    assertEquals(found.length, lines, `${message}: ${found.join("\n")}`);
+    assertStringIncludes(found.join("\n"), advice);
   }
-  assertStringIncludes(tlsAdvice("self-signed", wayTo("https://p.example")), "p.example:443 ");
+  assertStringIncludes(
+    tlsAdvice("self-signed", wayTo("https://p.example")).join(),
+    "p.example:443 ",
+  );
 });
 
 Deno.test("clockAdvice() names what sets a clock", () => {
-  assertStringIncludes(clockAdvice(), "timedatectl set-ntp true");
+  assertStringIncludes(clockAdvice().join("\n"), "timedatectl set-ntp true");
 });
 
 Deno.test("in the container image advice is about the container", async () => {
   await inContainerImage(() => {
-    assertStringIncludes(lookupAdvice(wayTo("https://p.example")), "--dns of docker run");
-    assertStringIncludes(clockAdvice(), "the machine that runs the container");
-    const refused = new DialError("connection refused", { stage: "connect" });
-    assertStringIncludes(connectAdvice(refused, wayTo("http://127.0.0.1")), "--network host");
-    assertStringIncludes(connectAdvice(refused, wayTo("http://p.example")), "nothing listens on");
+    assertStringIncludes(clockAdvice().join(), "the machine that runs the container");
+    const own = connectAdvice("connection refused", wayTo("http://127.0.0.1"));
+    assertEquals([own.length, own[0]?.includes("--network host")], [1, true]);
   });
 });
 
@@ -140,21 +217,24 @@ function responseOf(status: number, text = "", headers: Record<string, string> =
 }
 
 Deno.test("answerAdvice() goes by the status, and by the proxy that may have given it", () => {
-  const panel = "check the address and its path in -e, and the proxy in front of the panel";
+  const panel = "correct the address and its path in -e";
   const down = "the proxy in front of the panel works, and the panel behind it is down";
-  const refuses = "a firewall in front of the panel refuses this: let /api/clients/ pass";
+  const refuses = "whether a firewall in front of the panel refuses this machine";
   const larger = "let the proxy in front of the panel take larger requests";
+  const limited = "something there limits requests";
+  const failed = "the server itself has failed: read the panel's own log";
   const noProxy = "what HTTP_PROXY/ALL_PROXY names is a web server rather than a proxy";
   const table: [status: number, direct: string, proxied: string][] = [
     [200, panel, noProxy],
     [302, panel, noProxy],
     [403, refuses, refuses],
     [404, panel, noProxy],
-    [405, refuses, noProxy],
+    [405, panel, noProxy],
     [413, larger, noProxy],
-    [429, refuses, noProxy],
+    [429, limited, limited],
     [499, panel, noProxy],
-    [500, panel, panel],
+    [500, failed, failed],
+    [501, panel, panel],
     [502, down, down],
     [503, down, down],
     [504, down, down],
@@ -162,8 +242,9 @@ Deno.test("answerAdvice() goes by the status, and by the proxy that may have giv
   const way = wayTo("http://p.example");
   const proxied = wayTo("http://p.example", "http://127.0.0.1:3128");
   for (const [status, ofPanel, ofProxy] of table) {
-    assertStringIncludes(answerAdvice(responseOf(status), way), ofPanel, String(status));
-    assertStringIncludes(answerAdvice(responseOf(status), proxied), ofProxy, String(status));
+    const of = (way: Way) => answerAdvice(responseOf(status), way).join("\n");
+    assertStringIncludes(of(way), ofPanel, String(status));
+    assertStringIncludes(of(proxied), ofProxy, String(status));
   }
 });
 
@@ -172,15 +253,14 @@ Deno.test("answerAdvice() names the address that a redirect of a call leads to",
     answerAdvice(responseOf(status, "", { location }), wayTo("http://p.example/x"));
   const moved = "https://p.example/y/api/clients/v2/rpc";
   for (const [status, isMoved] of [[299, false], [300, true], [399, true], [400, false]] as const) {
-    const expected = isMoved
-      ? "the panel's address is another one: use -e https://p.example/y"
-      : "check the address and its path in -e, and the proxy in front of the panel";
-    assertEquals(adviceOf(status, moved), expected, String(status));
+    const [first = "", ...more] = adviceOf(status, moved);
+    const isOnly = first === "the panel's address is another one: use -e https://p.example/y";
+    assertEquals([isOnly, more.length === 0], [isMoved, isMoved], String(status));
   }
   for (const location of ["/x/api/clients/v2/rpc", "https://[", "/login", ""]) {
-    assertStringIncludes(adviceOf(302, location), "check the address", location);
+    assertStringIncludes(adviceOf(302, location).join(), "correct the address", location);
   }
-  const long = adviceOf(302, `https://p.example/${"z".repeat(300)}/api/clients/v2/rpc`);
+  const [long = ""] = adviceOf(302, `https://p.example/${"z".repeat(300)}/api/clients/v2/rpc`);
   assertEquals(long.split("use -e ")[1]?.length, 200);
 });
 

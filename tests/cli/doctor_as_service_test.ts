@@ -1,9 +1,16 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { AS_SERVICE, runAsService, type ServiceRun } from "../../lib/cli/doctor_as_service.ts";
+import {
+  AS_SERVICE,
+  parseUnitSettings,
+  runAsService,
+  type ServiceRun,
+} from "../../lib/cli/doctor_as_service.ts";
 import type { Config } from "../../lib/config/config.ts";
 import type { ToolCommand, ToolResult } from "../../lib/host/tool_runner.ts";
 import type { InstallRecord } from "../../lib/service/install_record.ts";
+import type { UnitSetting } from "../../lib/service/systemd_unit.ts";
 import { configOf, openHealth } from "./fake_context.ts";
+import { adviceText } from "./advice_text.ts";
 
 function recordIn(folder: string, change: Partial<InstallRecord> = {}): InstallRecord {
   return {
@@ -28,7 +35,9 @@ function recordIn(folder: string, change: Partial<InstallRecord> = {}): InstallR
   };
 }
 
-const CHECK = { id: "x", title: "X", status: "ok", text: "fine", ms: 1 };
+const CHECK = JSON.stringify({
+  check: { id: "x", title: "X", status: "ok", text: "fine", ms: 1 },
+});
 
 interface Run {
   readonly run: ServiceRun | undefined;
@@ -37,12 +46,13 @@ interface Run {
 
 /** Runs the checks with `systemctl` and `systemd-run` that answer so. */
 async function runWith(
-  { shown = {}, checked = {}, change = {}, args = [], env = {}, prepare }: {
+  { shown = {}, checked = {}, change = {}, args = [], env = {}, settings = [], prepare }: {
     shown?: Partial<ToolResult>;
     checked?: Partial<ToolResult>;
     change?: Partial<InstallRecord>;
     args?: readonly string[];
     env?: Record<string, string>;
+    settings?: readonly UnitSetting[];
     prepare?: (folder: string) => void;
   } = {},
 ): Promise<Run> {
@@ -52,7 +62,7 @@ async function runWith(
     prepare?.(folder);
     const answers: Record<string, ToolResult> = {
       "systemctl": { code: 0, output: "User=komari\nEnvironment=HTTPS_PROXY=x\n", ...shown },
-      "systemd-run": { code: 0, output: `${JSON.stringify({ check: CHECK })}\n`, ...checked },
+      "systemd-run": { code: 0, output: `${CHECK}\n`, ...checked },
     };
     const tools = {
       run(command: ToolCommand) {
@@ -62,7 +72,9 @@ async function runWith(
     };
     const config: Config = { ...configOf(["doctor", ...args]), isConfigInstalled: true };
     const { signal } = new AbortController();
-    const run = await runAsService(config, recordIn(folder, change), { env, tools, signal });
+    const run = await runAsService(config, recordIn(folder, change), {
+      ...{ env, tools, settings, signal, timeoutMs: 5_000 },
+    });
     return { run, commands };
   } finally {
     Deno.removeSync(folder, { recursive: true });
@@ -77,11 +89,33 @@ Deno.test("runAsService() has systemd run the doctor as the service, and takes i
   assertEquals(commands.map(({ tool }) => tool), ["systemctl", "systemd-run"]);
   const [show, start] = commands.map(({ args }) => args.join(" "));
   assertStringIncludes(show ?? "", "--user show komari-x.service");
-  assertStringIncludes(start ?? "", `--setenv=${AS_SERVICE}=1`);
+  assertStringIncludes(start ?? "", `--setenv=${AS_SERVICE}=[]`);
   assertStringIncludes(start ?? "", "--setenv=RUNTIME_DIRECTORY=/run/user/7/komari-x");
   const words = commands[1]?.args.slice(commands[1].args.indexOf("--") + 1) ?? [];
   assertEquals(words.slice(0, 4), ["/opt/x/komari-agent-deno", "doctor", "--json", "--config"]);
   assertEquals(words.slice(-2), ["--install-service-name", "komari-x"]);
+});
+
+Deno.test("runAsService() gives the settings on that explain, and no value of a variable", async () => {
+  const file = "/x/drop-in.conf";
+  const settings = [
+    { name: "PrivateNetwork", value: "yes", file },
+    { name: "Restart", value: "always", file },
+    { name: "Environment", value: '"AGENT_TOKEN=s3cret" B=two', file },
+  ];
+  const { commands } = await runWith({ settings });
+  const [, text = ""] = /^--setenv=\w+=(.*)$/.exec(
+    commands[1]?.args.find((word) => word.includes(AS_SERVICE)) ?? "",
+  ) ?? [];
+  assertEquals(parseUnitSettings(text), [
+    { name: "PrivateNetwork", value: "yes", file },
+    { name: "Environment", value: "AGENT_TOKEN= B=", file },
+  ]);
+  assertEquals(JSON.stringify(commands).includes("s3cret"), false);
+  for (const wrong of ["", "1", "{}", '[1, {"name": "x"}]']) {
+    assertEquals(parseUnitSettings(wrong), []);
+  }
+  assertStringIncludes(commands[1]?.args.join(" ") ?? "", "-p RuntimeMaxSec=5 ");
 });
 
 Deno.test("runAsService() is for the installed configuration alone", async () => {
@@ -89,9 +123,21 @@ Deno.test("runAsService() is for the installed configuration alone", async () =>
   const tools = { run: () => Promise.reject(new Error("not called")) };
   const config = configOf(["doctor"]);
   const record = recordIn("/nowhere");
-  assertEquals(await runAsService(config, record, { env: {}, tools, signal }), undefined);
+  assertEquals(
+    await runAsService(config, record, { env: {}, settings: [], timeoutMs: 5_000, tools, signal }),
+    undefined,
+  );
   const installed = { ...config, isConfigInstalled: true };
-  assertEquals(await runAsService(installed, undefined, { env: {}, tools, signal }), undefined);
+  assertEquals(
+    await runAsService(installed, undefined, {
+      env: {},
+      settings: [],
+      timeoutMs: 5_000,
+      tools,
+      signal,
+    }),
+    undefined,
+  );
 });
 
 Deno.test("runAsService() names what the shell alone has, and what the service alone has", async () => {
@@ -132,6 +178,12 @@ Deno.test("runAsService() counts the variables of the service's files", async ()
   }
 });
 
+Deno.test("runAsService() takes the checks that ended before their process was ended", async () => {
+  const { run } = await runWith({ checked: { code: 124 } });
+  assertEquals([run?.checks, run?.result.status], [[CHECK], "warning"]);
+  assertStringIncludes(run?.result.text ?? "", "ended before all checks did (code 124)");
+});
+
 Deno.test("runAsService() tests from this shell where the checks can't run as the service", async () => {
   const failing: [name: string, options: Parameters<typeof runWith>[0], reason: string][] = [
     ["no settings", { shown: { code: 1, output: "Failed to connect to bus\n" } }, "Failed to"],
@@ -157,7 +209,10 @@ Deno.test("runAsService() tests from this shell where the checks can't run as th
   using health = openHealth(folder);
   health.accepted(3000);
   try {
-    const seen = await runWith({ checked: { code: 1 }, change: { runtimeFolder: folder } });
+    const seen = await runWith({
+      checked: { code: 1, output: "" },
+      change: { runtimeFolder: folder },
+    });
     assertEquals(seen.run?.result.status, "skipped");
   } finally {
     Deno.removeSync(folder, { recursive: true });
@@ -183,7 +238,7 @@ Deno.test("runAsService() says that another user's service is for root, and runs
   try {
     Deno.uid = () => 1000;
     const { run, commands } = await runWith({ change: { scope: "system" } });
-    assertStringIncludes(run?.result.advice ?? "", "run it as root (sudo)");
+    assertStringIncludes(adviceText(run?.result), "run it as root (sudo)");
     assertEquals(commands, []);
     assertEquals((await runWith({ change: { scope: "user" } })).run?.checks, [CHECK]);
   } finally {

@@ -6,6 +6,7 @@ import {
   failedPing,
   hangingMounts,
   machineChecks,
+  sealCheck,
 } from "../../lib/cli/doctor_machine.ts";
 import type { CheckResult } from "../../lib/cli/checks.ts";
 import type { Config } from "../../lib/config/config.ts";
@@ -15,6 +16,7 @@ import { StartedProcesses } from "../started_processes.ts";
 import { inContainerImage } from "./container_image.ts";
 import { configOf as resolved } from "./fake_context.ts";
 import { healthOf, problemHealth } from "./seen_health.ts";
+import { adviceText } from "./advice_text.ts";
 
 const started = new StartedProcesses();
 
@@ -24,7 +26,8 @@ function configOf(...args: readonly string[]): Config {
 
 /** The result of the check of this id. */
 async function resultOf(id: string, config: Config, health?: Health): Promise<CheckResult> {
-  const checks = machineChecks(config, { os: "linux", arch: "x86_64", health });
+  const options = { os: "linux", arch: "x86_64", health };
+  const checks = [...machineChecks(config, options), sealCheck(config, options)];
   const check = checks.find((check) => check.id === id);
   if (check === undefined) throw new Error(`There is no check ${id}`);
   return await check.run(new AbortController().signal);
@@ -34,8 +37,11 @@ Deno.test("machineChecks() are in their order, and metrics among them where they
   const idsOf = (...args: string[]) =>
     machineChecks(configOf(...args), { os: "linux", arch: "x86_64", health: undefined })
       .map(({ id }) => id).join(" ");
-  assertEquals(idsOf(), "open_files interfaces disks ping state seal");
-  assertEquals(idsOf("--metrics", "9100"), "open_files interfaces disks ping state metrics seal");
+  assertEquals(idsOf(), "dev_null open_files interfaces disks ping state");
+  assertEquals(
+    idsOf("--metrics", "9100"),
+    "dev_null open_files interfaces disks ping state metrics",
+  );
 });
 
 Deno.test("descriptorCheck() fails below 64 files", async () => {
@@ -56,7 +62,7 @@ Deno.test("machineChecks() name the interfaces that count, and warn where none d
   assertEquals([fine.status, /^lo counted, \d+ left out$/.test(fine.text)], ["ok", true]);
   const none = await resultOf("interfaces", configOf("--include-nics", "none-of-these"));
   assertEquals([none.status, none.text], ["warning", "none is counted, so no traffic is reported"]);
-  assertStringIncludes(none.advice ?? "", "--include-nics chooses them");
+  assertStringIncludes(adviceText(none), "--include-nics chooses them");
 });
 
 Deno.test("machineChecks() name the disks that count, and warn where none does", async () => {
@@ -87,7 +93,7 @@ Deno.test("machineChecks() believe the agent that serves metrics", async () => {
   for (const [reason, advice] of table) {
     const found = await resultOf("metrics", config, problemHealth("metrics", reason));
     assertEquals(found.status, "failed");
-    assertStringIncludes(found.advice ?? "", advice);
+    assertStringIncludes(adviceText(found), advice);
   }
 });
 
@@ -147,7 +153,7 @@ Deno.test("failedPing() is a failure where a panel has the agent probe by it", (
 Deno.test("in the container image advice is about the container", async () => {
   await inContainerImage(() => {
     for (const reason of ["may not open its socket", "grant it CAP_NET_RAW"]) {
-      assertStringIncludes(failedPing(reason, undefined).advice ?? "", "--cap-add NET_RAW");
+      assertStringIncludes(adviceText(failedPing(reason, undefined)), "--cap-add NET_RAW");
     }
     assertEquals(failedPing("no answer", undefined).advice, undefined);
   });

@@ -1,14 +1,23 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { type CompletedCheck, runChecks } from "../../lib/cli/checks.ts";
+import { check as checkOf, type CompletedCheck, runChecks } from "../../lib/cli/checks.ts";
 import { machineChecks } from "../../lib/cli/doctor_machine.ts";
-import { runningAgent, serviceChecks, serviceResult } from "../../lib/cli/doctor_service.ts";
+import { runningAgent } from "../../lib/cli/doctor.ts";
+import { checkOtherAgents } from "../../lib/cli/doctor_other_agents.ts";
+import {
+  agentResult,
+  type FoundService,
+  probesResult,
+  serviceResult,
+} from "../../lib/cli/doctor_service.ts";
 import type { ServiceState } from "../../lib/service/installed_service.ts";
+import type { LoadedUnit } from "../../lib/service/systemd_unit.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
 import { FakeTime } from "../fake_time.ts";
 import { acceptAt } from "../state/accept_at.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { inContainerImage } from "./container_image.ts";
 import { configOf, openHealth } from "./fake_context.ts";
+import { adviceText } from "./advice_text.ts";
 
 const TOKEN = "t0ken-of-this-node";
 
@@ -21,7 +30,16 @@ async function check(
   const { signal } = new AbortController();
   const health = runningAgent(config, env);
   const options = { os: "linux", arch: "x86_64", health };
-  const all = [...serviceChecks(config, { env, health }), ...machineChecks(config, options)];
+  const all = [
+    checkOf("agent", "X", () => agentResult(config, health)),
+    checkOf(
+      "agents",
+      "X",
+      (signal) => checkOtherAgents(config, { env, health, mainPid: 0, signal }),
+    ),
+    checkOf("probes", "X", () => probesResult(health)),
+    ...machineChecks(config, options),
+  ];
   const checks = all.filter(({ id }) => ids.includes(id));
   const completed = await Array.fromAsync(runChecks(checks, { signal, secrets: [] }));
   return Object.fromEntries(completed.map((it) => [it.id, it]));
@@ -88,26 +106,26 @@ Deno.test("checks believe the running agent more than what they can do themselve
       ["state", "failed"],
       ["metrics", "failed"],
     ]);
-    assertStringIncludes(broken.state?.advice ?? "", "make room");
-    assertStringIncludes(broken.agents?.text ?? "", "another machine");
-    assertStringIncludes(broken.agents?.advice ?? "", "proxy_read_timeout");
-    assertStringIncludes(broken.metrics?.advice ?? "", `:${port}`);
+    assertStringIncludes(adviceText(broken.state), "make room");
+    assertStringIncludes(adviceText(broken.agents), "another machine");
+    assertStringIncludes(adviceText(broken.agents), "proxy_read_timeout");
+    assertStringIncludes(adviceText(broken.metrics), `:${port}`);
     assertEquals(broken.probes?.text, "12 in the last minute, 12 lost");
   });
 });
 
-Deno.test("serviceChecks() say why the agent has not registered", async () => {
+Deno.test("agentResult() says why the agent has not registered", async () => {
   await inFolder(async (folder) => {
     using health = openHealth(folder);
     health.setProblem("registration", "status 403");
     const { agent } = await check(configIn(folder), {}, ["agent"]);
     assertStringIncludes(agent?.text ?? "", "can't be registered: status 403");
     assertEquals(agent?.status, "failed");
-    assertStringIncludes(agent?.advice ?? "", "key of --auto-discovery");
+    assertStringIncludes(adviceText(agent), "the key of --auto-discovery");
   });
 });
 
-Deno.test("serviceChecks() fail while graphics cards that --gpu asks for can't be measured", async () => {
+Deno.test("agentResult() fails while graphics cards that --gpu asks for can't be measured", async () => {
   await inFolder(async (folder) => {
     using health = openHealth(folder);
     health.accepted(3000);
@@ -118,11 +136,11 @@ Deno.test("serviceChecks() fail while graphics cards that --gpu asks for can't b
       "can't be measured: Driver/library version mismatch",
     );
     assertEquals(agent?.status, "failed");
-    assertStringIncludes(agent?.advice ?? "", "nvidia-smi");
+    assertStringIncludes(adviceText(agent), "nvidia-smi");
   });
 });
 
-Deno.test("serviceChecks() leave an agent alone that reports to another panel", async () => {
+Deno.test("agentResult() leaves an agent alone that reports to another panel", async () => {
   await inFolder(async (folder) => {
     using health = openHealth(folder);
     const panel = { panel: "q.example", sinceMs: Date.now(), failures: 3, probes: 0 };
@@ -136,12 +154,24 @@ Deno.test("serviceChecks() leave an agent alone that reports to another panel", 
 const SERVICE: ServiceState = {
   ...{ name: "x", manager: "systemd", isActive: true, isEnabled: true, lastError: "" },
   ...{ logHint: "journalctl -u x -f", start: "systemctl start x", enable: "systemctl enable x" },
+  ...{ isUnconfigured: false, enableUpdates: "systemctl enable --now x-update.timer" },
 };
 
 const HEALTH: Health = {
   ...{ pid: 7, version: "1.2.3", intervalMs: 3000, acceptedAtMs: 1, startedAtMs: 1 },
   ...{ panels: [], problems: [], seal: "", isRunning: true },
 };
+
+function foundOf(
+  state: ServiceState | undefined,
+  more: Partial<FoundService> = {},
+): FoundService {
+  return {
+    ...{ state, unit: undefined, jobs: "", runtimeFolder: "/run/x" },
+    install: "sudo komari-agent-deno install",
+    ...more,
+  };
+}
 
 Deno.test("serviceResult() says of a service whether it runs, starts at boot, and why it ended", () => {
   const runs = "x (systemd) is running, and starts at boot";
@@ -162,57 +192,193 @@ Deno.test("serviceResult() says of a service whether it runs, starts at boot, an
     ],
     [{}, HEALTH, "ok", runs, undefined],
     [
+      { isUnconfigured: true, isActive: false },
+      undefined,
+      "failed",
+      "x is installed and not configured: it knows no panel",
+      "name the panel: sudo komari-agent-deno install -e URL -t TOKEN",
+    ],
+    [
       { isEnabled: false },
       HEALTH,
       "warning",
       "x (systemd) is running, and does not start at boot",
       "start it at boot: systemctl enable x",
     ],
+    [{ updateTimer: "running" }, HEALTH, "ok", runs, undefined],
+    [
+      { updateTimer: "stopped" },
+      HEALTH,
+      "warning",
+      `${runs}; the timer of its updates is not running`,
+      "have it look for updates: systemctl enable --now x-update.timer",
+    ],
     [
       {},
       undefined,
       "failed",
       `${runs}, but no agent of it is seen`,
-      "it has just started, or ends again and again: journalctl -u x -f",
+      "it was started a moment ago, or ends again and again: journalctl -u x -f",
     ],
     [
       error,
       undefined,
       "failed",
       `${runs}, but no agent of it is seen; the last error in its log: Cannot report`,
-      "it has just started, or ends again and again: journalctl -u x -f",
+      "repair that; its log: journalctl -u x -f",
     ],
     [error, HEALTH, "ok", runs, undefined],
     [
       { isActive: false, isEnabled: false },
       undefined,
       "failed",
-      "x (systemd) is not running, and does not start at boot",
-      "start it: systemctl start x; its log: journalctl -u x -f",
+      "x (systemd) is not running, and does not start at boot: it was stopped",
+      "start it: systemctl start x",
     ],
     [
       { isActive: false, ...error },
       HEALTH,
       "failed",
-      "x (systemd) is not running, and starts at boot; the last line of its log: Cannot report",
+      "x (systemd) is not running, and starts at boot; the last error in its log: Cannot report",
       "repair that, and then: systemctl start x; its log: journalctl -u x -f",
     ],
   ];
   for (const [change, health, status, text, advice] of table) {
-    const service = change && { ...SERVICE, ...change };
-    const found = serviceResult(service, health);
+    const found = serviceResult(foundOf(change && { ...SERVICE, ...change }), health);
     assertEquals([found.status, found.text, found.advice], [status, text, advice]);
   }
 });
 
+const DROP_IN = "/etc/systemd/system/x.service.d/planted.conf";
+
+function unitOf(
+  properties: Readonly<Record<string, string>>,
+  settings: Readonly<Record<string, string>> = {},
+): LoadedUnit {
+  const shown: Readonly<Record<string, string>> = { LoadState: "loaded", ...properties };
+  return {
+    name: "x.service",
+    property: (name) => shown[name] ?? "",
+    settings: Object.entries(settings).map(([name, value]) => ({ name, value, file: DROP_IN })),
+  };
+}
+
+Deno.test("serviceResult() says in systemd's words why a service does not run", () => {
+  const exited = (status: string) => ({
+    ...{ Result: "exit-code", ExecMainCode: "1", ExecMainStatus: status },
+  });
+  const killed = (signal: string) => ({
+    ...{ Result: "signal", ExecMainCode: "2", ExecMainStatus: signal },
+  });
+  const table: [
+    properties: Record<string, string>,
+    settings: Record<string, string>,
+    text: string,
+    advice: string,
+    count?: number,
+  ][] = [
+    [
+      { LoadState: "masked" },
+      {},
+      "it is masked",
+      "systemctl unmask x.service && systemctl start x",
+    ],
+    [{ LoadState: "not-found" }, {}, "systemd finds no unit", "sudo komari-agent-deno install"],
+    [{ LoadState: "bad-setting" }, {}, "(bad-setting)", "systemd-analyze verify x.service"],
+    [{ Job: "7" }, {}, "its start is queued (job 7)", "systemctl list-jobs --after"],
+    [{ ConditionResult: "no", ExecMainStatus: "0" }, {}, "a condition of its unit", "Condition…="],
+    [{ ...exited("217"), User: "u" }, {}, "(217/USER): there is no user u", "make the user again"],
+    [exited("203"), { ExecStart: "/opt/x/y --config z" }, "(203/EXEC) (/opt/x/y)", "install"],
+    [exited("226"), {}, "(226/NAMESPACE)", "which setting it names"],
+    [exited("3"), {}, "it exited with code 3", "read its log"],
+    [{ Result: "oom-kill" }, {}, "memory was used up", "free -m"],
+    [
+      { Result: "oom-kill" },
+      { MemoryMax: "9M" },
+      "(Result=oom-kill)",
+      `MemoryMax=9M in ${DROP_IN}`,
+    ],
+    [
+      killed("25"),
+      { LimitFSIZE: "1" },
+      "ended by SIGXFSZ (LimitFSIZE=1 in /etc",
+      "remove that setting",
+    ],
+    [
+      killed("5"),
+      { MemoryDenyWriteExecute: "yes" },
+      "ended by SIGTRAP (MemoryDenyWriteExecute=yes in",
+      "remove that setting",
+    ],
+    [killed("5"), { MemoryDenyWriteExecute: "no" }, "ended by SIGTRAP", "journalctl -k", 2],
+    [killed("6"), { LimitAS: "1", LimitNPROC: "2" }, "ended by SIGABRT", "remove LimitAS=1", 2],
+    [killed("9"), {}, "ended by SIGKILL", "grep -i -e oom", 2],
+    [killed("34"), {}, "ended by signal 34", "journalctl -u x.service", 2],
+    [{ Result: "start-limit-hit" }, {}, "(Result=start-limit-hit)", "its log: journalctl -u x -f"],
+  ];
+  for (const [properties, settings, text, advice, count = 1] of table) {
+    const state = { ...SERVICE, isActive: false };
+    const unit = unitOf(properties, settings);
+    const found = serviceResult(foundOf(state, { unit }), undefined);
+    assertStringIncludes(found.text, text);
+    assertStringIncludes(adviceText(found), advice, text);
+    assertEquals(found.causes?.length ?? 1, count, text);
+  }
+  const jobs = "7 x.service start waiting\n5 slow.service start running\n";
+  const unit = unitOf({ Job: "7" });
+  const found = serviceResult(foundOf({ ...SERVICE, isActive: false }, { unit, jobs }), undefined);
+  assertStringIncludes(found.text, "while systemd still starts slow.service");
+  assertStringIncludes(adviceText(found), "systemctl status slow.service");
+});
+
+Deno.test("serviceResult() names a missing record, a health file that is gone, and a paused process", async () => {
+  const path = "/etc/systemd/system/x.service";
+  const unrecorded = serviceResult(
+    foundOf(undefined, { unit: unitOf({ FragmentPath: path }) }),
+    undefined,
+  );
+  assertEquals(unrecorded.text, `${path} is there, but the record of its installation is not`);
+  const none = serviceResult(
+    foundOf(undefined, { unit: unitOf({ LoadState: "not-found" }) }),
+    undefined,
+  );
+  assertEquals(none.status, "skipped");
+  const child = new Deno.Command("sleep", { args: ["60"] }).spawn();
+  try {
+    const of = () =>
+      serviceResult(foundOf(SERVICE, { unit: unitOf({ MainPID: String(child.pid) }) }), undefined);
+    const gone = of();
+    assertStringIncludes(
+      gone.text,
+      `process ${child.pid}, but its health file /run/x/health is not`,
+    );
+    child.kill("SIGSTOP");
+    await stopped(child.pid);
+    assertEquals(of().advice, `let it go on: kill -CONT ${child.pid}`);
+    const silent = { ...HEALTH, pid: child.pid, acceptedAtMs: 1 };
+    const agent = agentResult(configOf(["doctor"]), silent);
+    assertEquals(agent.advice, `let it go on: kill -CONT ${child.pid}`);
+  } finally {
+    child.kill("SIGKILL");
+    await child.status;
+  }
+});
+
+/** Waits until the kernel shows a process as stopped. */
+async function stopped(pid: number): Promise<void> {
+  while (!/^State:\s+T/m.test(Deno.readTextFileSync(`/proc/${pid}/status`))) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
 Deno.test("serviceResult() wants no service in the container image", async () => {
   await inContainerImage(() => {
-    const { status, text, advice } = serviceResult(undefined, undefined);
+    const { status, text, advice } = serviceResult(foundOf(undefined), undefined);
     assertEquals([status, text, advice], ["skipped", "not used in a container", undefined]);
   });
 });
 
-Deno.test("serviceChecks() say since when an agent's reports are accepted, or what fails", async () => {
+Deno.test("agentResult() says since when an agent's reports are accepted, or what fails", async () => {
   await inFolder(async (folder) => {
     using file = openHealth(folder);
     const config = configIn(folder);
@@ -226,7 +392,7 @@ Deno.test("serviceChecks() say since when an agent's reports are accepted, or wh
       "failed",
       true,
     ]);
-    assertStringIncludes(none?.advice ?? "", "if they find none, restart the agent");
+    assertStringIncludes(adviceText(none), "komari-agent-deno status");
     acceptAt(file, { intervalMs: 3000, atMs: now });
     const fine = await agentAt(now + 2_100);
     const text = `version 1.2.3, process ${Deno.pid}: a report was accepted 2.1 s ago`;
@@ -235,7 +401,7 @@ Deno.test("serviceChecks() say since when an agent's reports are accepted, or wh
     file.setProblem("authorities", "no such file");
     const { advice, status } = await agentAt(now) ?? {};
     assertEquals(status, "warning");
-    assertStringIncludes(advice ?? "", "SSL_CERT_FILE");
+    assertStringIncludes(advice ?? "", "openssl x509");
     file.setProblem("state", "No space left on device");
     file.setProblem("authorities", undefined);
     assertEquals((await agentAt(now))?.status, "ok", "the state has a check of its own");
@@ -250,7 +416,7 @@ Deno.test("serviceChecks() say since when an agent's reports are accepted, or wh
   });
 });
 
-Deno.test("serviceChecks() warn of probes when each of the last minute is lost", async () => {
+Deno.test("probesResult() warns when each of the last minute is lost", async () => {
   await inFolder(async (folder) => {
     using file = openHealth(folder);
     const panel = { panel: "p.example", sinceMs: 0, failures: 0, probes: 1 };
@@ -291,7 +457,7 @@ Deno.test("runningAgent() is none that was killed", async () => {
   });
 });
 
-Deno.test("serviceChecks() take an agent for this configuration's where one of the panels is", async () => {
+Deno.test("agentResult() takes an agent for this configuration's where one of the panels is", async () => {
   await inFolder(async (folder) => {
     using file = openHealth(folder);
     const now = Date.now();

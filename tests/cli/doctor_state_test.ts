@@ -4,6 +4,7 @@ import type { Config } from "../../lib/config/config.ts";
 import { inContainerImage } from "./container_image.ts";
 import { configOf as resolved } from "./fake_context.ts";
 import { problemHealth } from "./seen_health.ts";
+import { adviceText } from "./advice_text.ts";
 
 function configOf(...args: readonly string[]): Config {
   return resolved(["doctor", ...args]);
@@ -24,7 +25,7 @@ Deno.test("checkStateFolder() gives the advice that fits the problem of the agen
     const found = await checkStateFolder(config, problemHealth("state", reason));
     assertEquals(found.status, "failed");
     assertStringIncludes(found.text, `the running agent says: the month's traffic can't be kept: `);
-    assertStringIncludes(found.advice ?? "", advice, reason);
+    assertStringIncludes(adviceText(found), advice, reason);
   }
 });
 
@@ -94,7 +95,7 @@ Deno.test("checkStateFolder() brings 64 KiB to the disk, and leaves nothing wher
       if (failing === "") assertEquals([seen.synced, seen.modes], [64 * 1024, [0o600]]);
       else {
         assertEquals(found.text, `${folder} can't be written: No space left on device`);
-        assertStringIncludes(found.advice ?? "", "make room on the disk");
+        assertStringIncludes(adviceText(found), "make room on the disk");
       }
     }
   } finally {
@@ -116,7 +117,7 @@ Deno.test("checkStateFolder() tries the folder, and leaves nothing there", async
     Deno.writeTextFileSync(`${folder}/state`, "no folder");
     const broken = await checkStateFolder(config, undefined);
     assertEquals(broken.status, "failed");
-    assertStringIncludes(broken.advice ?? "", "--state-dir");
+    assertStringIncludes(adviceText(broken), "--state-dir");
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

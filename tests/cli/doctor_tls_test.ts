@@ -1,8 +1,10 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { certificateText, checkTls } from "../../lib/cli/doctor_tls.ts";
+import { type Way, wayTo as wayOf } from "../../lib/cli/doctor_way.ts";
 import type { Certificate } from "../../lib/net/certificate.ts";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { FakeTime } from "../fake_time.ts";
+import { configOf } from "./fake_context.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 const NOW = Date.UTC(2024, 1, 29, 12);
@@ -12,9 +14,15 @@ const CERTIFICATE: Certificate = {
   issuer: "An Authority",
   names: ["a.example", "b.example"],
   isSelfSigned: false,
+  isAlone: false,
+  namesIssuersFile: false,
   validFromMs: NOW - DAY_MS,
   validUntilMs: NOW + 80 * DAY_MS,
 };
+
+function wayTo(url: string, ...args: readonly string[]): Way {
+  return wayOf(configOf(["doctor", "-e", url, "-t", "x", ...args]), []);
+}
 
 Deno.test("certificateText() names version, issuer, validity and up to four names", () => {
   using _ = new FakeTime({ now: NOW });
@@ -43,9 +51,7 @@ Deno.test("certificateText() names version, issuer, validity and up to four name
 
 Deno.test("checkTls() warns of a panel without it, unless that is on this machine", async () => {
   const { signal } = new AbortController();
-  const options = { dialer: new NetDialer(), anyCertificate: false, signal };
-  const check = async (url: string) =>
-    await checkTls({ url: new URL(url), proxy: undefined }, options);
+  const check = async (url: string) => await checkTls(wayTo(url), signal);
   for (const host of ["127.0.0.1", "localhost", "[::1]"]) {
     const { status, text } = await check(`http://${host}:8080`);
     assertEquals([status, text], ["ok", "not needed: the panel is on this machine"]);
@@ -63,8 +69,7 @@ Deno.test("checkTls() ends soon when the server takes the connection and says no
   })();
   using time = new FakeTime();
   const { signal } = new AbortController();
-  const way = { url: new URL(`https://127.0.0.1:${server.addr.port}`), proxy: undefined };
-  const checking = checkTls(way, { dialer: new NetDialer(), anyCertificate: false, signal });
+  const checking = checkTls(wayTo(`https://127.0.0.1:${server.addr.port}`), signal);
   await time.until(checking, { withinMs: 60_000, stepMs: 500 });
   assertEquals((await checking).status, "failed");
   for (const connection of connections) connection.close();
@@ -85,9 +90,10 @@ Deno.test("checkTls() takes TLS that works for good, though the certificate can'
   }
   const { signal } = new AbortController();
   const check = async (host: string, anyCertificate = false) =>
-    await checkTls({ url: new URL(`https://${host}`), proxy: undefined }, {
-      ...{ dialer: new OnceDialer(), anyCertificate, signal },
-    });
+    await checkTls({
+      ...wayTo(`https://${host}`, ...anyCertificate ? ["--ignore-unsafe-cert"] : []),
+      dialer: new OnceDialer(),
+    }, signal);
   const unread = "until when the certificate is valid can't be read";
   assertEquals(await check("p.example"), { status: "ok", text: unread, advice: undefined });
   const any = await check("p.example", true);

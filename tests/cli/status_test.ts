@@ -40,6 +40,8 @@ const STATUS: Status = {
     start: "systemctl start x",
     enable: "systemctl enable x",
     lastError: "",
+    isUnconfigured: false,
+    enableUpdates: "systemctl enable --now x-update.timer",
   },
   nowMs: NOW,
 };

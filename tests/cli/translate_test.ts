@@ -85,11 +85,11 @@ Deno.test("translate() puts sentences of status and doctor together from their p
       "另一个 Agent 正在使用同一个令牌：agent（进程 30）、deno（进程 31）",
     ],
     [
-      "p.example is 192.0.2.1, 192.0.2.2, by /etc/hosts",
-      "p.example 的地址是 192.0.2.1、192.0.2.2（/etc/hosts）",
+      "p.example is 192.0.2.1, 192.0.2.2, found in line 3 of /etc/hosts",
+      "p.example 的地址是 192.0.2.1、192.0.2.2（来自 /etc/hosts 第 3 行）",
     ],
     [
-      "the proxy p.example is 192.0.2.1, by 9.9.9.9",
+      "the proxy p.example is 192.0.2.1, answered by 9.9.9.9",
       "代理 p.example 的地址是 192.0.2.1（9.9.9.9）",
     ],
     [

@@ -38,6 +38,9 @@ Deno.test("serviceState() asks the manager, and names its commands", async () =>
     logHint: `journalctl -u ${NAME} -f`,
     start: `systemctl start ${NAME}.service`,
     enable: `systemctl enable ${NAME}.service`,
+    isUnconfigured: false,
+    updateTimer: undefined,
+    enableUpdates: `systemctl enable --now ${NAME}-update.timer`,
   };
   assertEquals(await stateOf({}), usual);
   assertEquals(await stateOf({ failing: "is-active" }), { ...usual, isActive: false });

@@ -30,6 +30,7 @@ const OPTIONS = {
   scope: "system",
   words: ["/opt/agent", "doctor"],
   variables: { X: "1" },
+  timeoutMs: 13_000,
 } as const;
 
 Deno.test("asServiceCommand() takes over what is set, and no capability where there is none", () => {
@@ -38,6 +39,8 @@ Deno.test("asServiceCommand() takes over what is set, and no capability where th
   assertEquals(args.slice(0, 4), ["--quiet", "--wait", "--collect", "--pipe"]);
   const settings = args.flatMap((word, at) => word === "-p" ? [args[at + 1]] : []);
   assertEquals(settings, [
+    "RuntimeMaxSec=13",
+    "TimeoutStopSec=1",
     "User=komari-agent-deno",
     "UMask=0022",
     "CapabilityBoundingSet=",
@@ -57,6 +60,8 @@ Deno.test("asServiceCommand() runs a user's service by that user's manager", () 
   assertEquals(args[0], "--user");
   const settings = args.flatMap((word, at) => word === "-p" ? [args[at + 1]?.split("=")[0]] : []);
   assertEquals(settings, [
+    "RuntimeMaxSec",
+    "TimeoutStopSec",
     "UMask",
     "Environment",
     "LimitNOFILE",
@@ -100,11 +105,15 @@ Deno.test("asServiceCommand() takes over all that a unit or a drop-in can take a
   const { args } = asServiceCommand(shown.join("\n"), OPTIONS);
   const settings = args.flatMap((word, at) => word === "-p" ? [args[at + 1] ?? ""] : []);
   const wanted = [...ofUnit, ...ofDropIns, ...limits.map((it) => `${it}=8:9`)];
-  assertEquals(settings.toSorted(), wanted.toSorted());
+  const bounds = ["RuntimeMaxSec=13", "TimeoutStopSec=1"];
+  assertEquals(settings.toSorted(), [...wanted, ...bounds].toSorted());
   const ofUser = asServiceCommand(shown.join("\n"), { ...OPTIONS, scope: "user" }).args;
   assertEquals(
     ofUser.flatMap((word, at) => word === "-p" ? [ofUser[at + 1]?.split("=")[0]] : []),
-    ["UMask", "WorkingDirectory", "Environment", "UnsetEnvironment", ...limits],
+    [
+      ...["RuntimeMaxSec", "TimeoutStopSec"],
+      ...["UMask", "WorkingDirectory", "Environment", "UnsetEnvironment", ...limits],
+    ],
   );
   const [, , properties = ""] = showSettingsCommand("x", "system").args;
   const asked = new Set(properties.slice("--property=".length).split(","));

@@ -16,12 +16,13 @@ const missing = ["nginx", "openssl", "faketime"].filter((tool) =>
 const lack = Deno.uid() === 0 ? missing.map((tool) => `no ${tool}`).join(", ") : "no root";
 if (lack !== "") console.log(`planted problems on the way to a panel are not tried: ${lack}`);
 
-/** A free port; taken by who starts next. */
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
+/** So many free ports, each another one. */
+function freePorts(count: number): number[] {
+  const all = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
+  return all.map((listener) => {
+    listener.close();
+    return listener.addr.port;
+  });
 }
 
 interface World {
@@ -30,6 +31,8 @@ interface World {
   readonly ports: Readonly<Record<Site, number>>;
   readonly folder: string;
   readonly env: Readonly<Record<string, string>>;
+  /** The port of a SOCKS proxy that reaches nothing. */
+  readonly socks: number;
 }
 
 /** The servers of an nginx, by what is wrong with each. */
@@ -43,11 +46,16 @@ const SITES = {
   "another site": "location / { root $FOLDER/www; }",
   forbidden: "location / { return 403; }",
   unavailable: "location / { return 503; }",
+  "too many": "location / { return 429; }",
+  "own failure": "location / { return 500; }",
   tls: "",
   "wrong name": "",
   expired: "",
   "not yet valid": "",
   "self-signed": "",
+  "version 1": "",
+  "no chain": "",
+  "old tls": "ssl_protocols TLSv1.1; ssl_ciphers ALL:@SECLEVEL=0;",
 } as const;
 
 type Site = keyof typeof SITES;
@@ -59,6 +67,9 @@ const CERTIFICATES: Readonly<Partial<Record<Site, string>>> = {
   expired: "expired",
   "not yet valid": "future",
   "self-signed": "self",
+  "version 1": "version1",
+  "no chain": "alone",
+  "old tls": "good",
 };
 
 function siteText(
@@ -78,7 +89,10 @@ function siteText(
     proxy_http_version 1.1; ${upgrade} ${text} ${pass} }`;
 }
 
-/** Makes an authority, and certificates of it: good, for another name, expired and of the future. */
+/**
+ * Makes an authority, and certificates of it: good, for another name, expired, of the future, of X.509
+ * version 1, and one that an intermediate authority has issued, which is not sent along.
+ */
 async function makeCertificates(folder: string): Promise<void> {
   const make =
     "openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost";
@@ -93,6 +107,11 @@ async function makeCertificates(folder: string): Promise<void> {
     `${sign} -in wrong.csr -out wrong.pem -extfile names-wrong`,
     `faketime '400 days ago' ${sign} -in expired.csr -out expired.pem -extfile names`,
     `faketime '+400 days' ${sign} -in future.csr -out future.pem -extfile names`,
+    `${make} -keyout version1.key -out version1.csr && ${sign} -in version1.csr -out version1.pem`,
+    `${make} -keyout inter.key -out inter.csr -subj /CN=intermediate && echo basicConstraints=CA:TRUE >ca`,
+    `${sign} -in inter.csr -out inter.pem -extfile ca && ${make} -keyout alone.key -out alone.csr`,
+    "echo authorityInfoAccess=caIssuers\\;URI:http://ca.example/inter.der >>names",
+    `${sign.replaceAll("ca.", "inter.")} -in alone.csr -out alone.pem -extfile names`,
     "printf 'user:%s\\n' \"$(openssl passwd -apr1 secret)\" >passwords",
     "mkdir www && echo '<title>Welcome to nginx!</title>' >www/index.html",
     "chmod -R a+rX .",
@@ -111,7 +130,9 @@ async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
     // Of an agent that was killed: others that run on this machine don't count.
     const killed = { pid: 1, version: "1.0.0", intervalMs: 1000, seal: "" };
     await Deno.writeTextFile(`${folder}/health`, JSON.stringify(killed));
-    const entries = Object.keys(SITES).map((site) => [site, freePort()]);
+    const proxy = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const free = freePorts(Object.keys(SITES).length);
+    const entries = Object.keys(SITES).map((site, at) => [site, free[at]]);
     const ports: World["ports"] = Object.fromEntries(entries);
     const sites = (Object.keys(SITES) as Site[]).map((site) =>
       siteText(site, { port: ports[site], panel: panel.url, folder })
@@ -126,21 +147,36 @@ async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
       stdout: "null",
       stderr: "null",
     }).spawn();
+    const refusing = refuseAll(proxy);
     try {
       await answers(ports.good);
       await act({
+        socks: proxy.addr.port,
         panel: panel.url,
         ports,
         folder,
         env: { RUNTIME_DIRECTORY: folder, HOME: folder },
       });
     } finally {
+      proxy.close();
+      await refusing;
       nginx.kill("SIGTERM");
       await nginx.status;
     }
   } finally {
     panel.close();
     await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Answers as a SOCKS 5 proxy that finds the host of each connection unreachable. */
+async function refuseAll(listener: Deno.TcpListener): Promise<void> {
+  for await (const connection of listener) {
+    await connection.read(new Uint8Array(64));
+    await connection.write(Uint8Array.of(5, 0));
+    await connection.read(new Uint8Array(512));
+    await connection.write(Uint8Array.of(5, 4, 0, 1, 0, 0, 0, 0, 0, 0));
+    connection.close();
   }
 }
 
@@ -163,7 +199,7 @@ interface Row extends PlantedProblem {
   readonly through?: readonly string[];
 }
 
-function rows({ panel, ports, folder }: World): Row[] {
+function rows({ panel, ports, folder, socks }: World): Row[] {
   const plain = (site: Site) => `http://127.0.0.1:${ports[site]}`;
   const secure = (site: Site) => `https://localhost:${ports[site]}`;
   const at = (url: string, ...more: string[]) => ({ args: ["-e", url, "-t", TOKEN, ...more] });
@@ -175,7 +211,7 @@ function rows({ panel, ports, folder }: World): Row[] {
   const warning = (check: string, ...words: string[]) =>
     ({ check, status: "warning", words }) as const;
   const fine = { check: undefined, status: "ok", words: [] } as const;
-  const dead = freePort();
+  const [dead] = freePorts(1);
   return [
     { cause: "nothing", ...at(plain("good")), ...fine },
     { cause: "nothing, by TLS of an own authority", ...trusting("tls"), ...fine },
@@ -217,7 +253,7 @@ function rows({ panel, ports, folder }: World): Row[] {
     {
       cause: "the address is another site's",
       ...at(plain("another site")),
-      ...failed("panel", "not a Komari panel's", "check the address"),
+      ...failed("panel", "not a Komari panel's", "curl -v", "correct the address"),
     },
     {
       cause: "nginx passes no upgrades",
@@ -242,7 +278,7 @@ function rows({ panel, ports, folder }: World): Row[] {
     {
       cause: "an expired certificate",
       ...trusting("expired"),
-      ...failed("tls", "expired 3", "the date here", "renew the panel's certificate"),
+      ...failed("tls", "expired 3", "the date here", "renew the certificate"),
     },
     {
       cause: "a certificate of the future",
@@ -252,7 +288,13 @@ function rows({ panel, ports, folder }: World): Row[] {
     {
       cause: "an unknown authority",
       ...at(secure("tls")),
-      ...failed("tls", "its issuer is unknown", "--ca-cert FILE", "openssl s_client -connect"),
+      ...failed(
+        "tls",
+        "its issuer is unknown",
+        "--ca-cert FILE",
+        "openssl s_client -connect",
+        "2. ",
+      ),
     },
     {
       cause: "a self-signed certificate without --ca-cert",
@@ -260,19 +302,63 @@ function rows({ panel, ports, folder }: World): Row[] {
       ...failed("tls", "it is self-signed", "--ca-cert FILE"),
     },
     {
+      cause: "a certificate of X.509 version 1",
+      ...trusting("version 1"),
+      ...failed("tls", "X.509 version 1", "subjectAltName=DNS:localhost"),
+    },
+    {
+      cause: "a chain without its intermediate certificate",
+      ...trusting("no chain"),
+      ...failed("tls", "its issuer is unknown", "→ give the panel's server the full chain"),
+    },
+    {
+      cause: "TLS 1.1",
+      ...trusting("old tls"),
+      ...failed("tls", "it has no TLS 1.2 or 1.3", "ssl_protocols TLSv1.2"),
+    },
+    {
+      cause: "the panel answers 500",
+      ...at(plain("own failure")),
+      ...failed("panel", "status 500", "→ the server itself has failed"),
+    },
+    {
+      cause: "a limit of requests",
+      ...at(plain("too many")),
+      ...failed("panel", "status 429", "→ something there limits requests"),
+    },
+    {
+      cause: "a SOCKS proxy that does not reach the panel",
+      ...at("https://panel.example"),
+      env: { HTTPS_PROXY: `socks5h://127.0.0.1:${socks}` },
+      ...failed(
+        "connect",
+        "the proxy answers that the host is unreachable",
+        "on the proxy's machine",
+      ),
+    },
+    {
+      cause: "an address of IPv6 on a machine without",
+      ...at("http://[2001:db8::1]"),
+      ...failed("connect", "unreachable", "is reached by IPv6 only"),
+    },
+    {
       cause: "a name that does not resolve",
       ...at("http://panel.invalid"),
-      ...failed("dns", "Cannot resolve panel.invalid", "check the name"),
+      ...failed("dns", "Cannot resolve panel.invalid: asked ", "NXDOMAIN", "correct the name"),
     },
     {
       cause: "nothing listens on the port",
       ...at(`http://127.0.0.1:${dead}`),
-      ...failed("connect", "connection refused", "start the panel, or correct the port"),
+      ...failed("connect", "connection refused", "start it: ss -ltn", "correct -e"),
     },
     {
       cause: "the token of another node",
       args: ["-e", plain("good"), "-t", "another"],
-      ...failed("token", "does not know this token", "copy the token"),
+      ...failed(
+        "token",
+        "does not know the token of flag --token",
+        "whether this node is still there",
+      ),
     },
     {
       cause: "no token",
@@ -283,7 +369,7 @@ function rows({ panel, ports, folder }: World): Row[] {
       cause: "a dead proxy",
       ...at("http://panel.example"),
       env: { HTTP_PROXY: `http://127.0.0.1:${dead}` },
-      ...failed("connect", "the proxy", "correct HTTP_PROXY", "NO_PROXY=panel.example"),
+      ...failed("connect", "the proxy", "nc -vz", "correct HTTP_PROXY", "NO_PROXY=panel.example"),
     },
     {
       cause: "a proxy variable that names a web server",
@@ -312,7 +398,7 @@ function rows({ panel, ports, folder }: World): Row[] {
     {
       cause: "a file where the state folder should be",
       ...at(panel, "--month-rotate", "1", "--state-dir", `${folder}/ca.pem`),
-      ...failed("state", "can't be written", "--state-dir"),
+      ...failed("state", "can't be written", "a file is where a folder should be", "--state-dir"),
     },
     {
       cause: "an address of metrics that is taken",

@@ -4,7 +4,7 @@ import { isJsonObject, jsonFields, parseJson } from "../../../lib/parse/json.ts"
 /** A cause that is planted, and what has to be said about it. */
 export interface PlantedProblem {
   readonly cause: string;
-  /** The check that names it; `undefined` where everything is fine. */
+  /** The check that names it, before all others; `undefined` where everything is fine. */
   readonly check: string | undefined;
   readonly status: "failed" | "warning" | "ok";
   /** Words of its text, or of its advice. */
@@ -30,20 +30,28 @@ export function diagnose(
 ): Diagnosis {
   const { cause, check: id, status, words } = problem;
   const start = output.indexOf("{");
-  const { checks } = jsonFields(parseJson(output.slice(Math.max(0, start))));
+  const { checks, cause: first } = jsonFields(parseJson(output.slice(Math.max(0, start))));
   assert(Array.isArray(checks), `${cause}: ${output}`);
   const all = checks.filter(isJsonObject);
   const bad = all.filter((it) => it.status === "failed" || it.status === "warning");
-  const shown = bad.map((it) => `${it.id} (${it.status}): ${it.text} → ${it.advice ?? ""}`);
+  const shown = bad.map((it) => {
+    const causes = Array.isArray(it.causes)
+      ? it.causes.map((line, at) => `${at + 1}. ${line}`)
+      : [];
+    const lines = [it.advice === undefined ? [] : `→ ${it.advice}`, causes].flat();
+    const folded = it.follows === undefined ? "" : `… follows from ${it.follows}: `;
+    return [`${folded}${it.id} (${it.status}): ${it.text}`, ...lines].join("\n  ");
+  });
   const said = shown.join("\n") || "everything is fine";
   assertEquals(code, bad.some((it) => it.status === "failed") ? 1 : 0, `${cause}: ${output}`);
   if (id === undefined) assertEquals(said, "everything is fine", cause);
   else {
     const found = all.find((it) => it.id === id);
-    assertEquals([id, found?.status], [id, status], `${cause}: ${said}`);
-    for (const word of words) {
-      assertStringIncludes(`${found?.text} ${found?.advice}`, word, `${cause}: ${said}`);
-    }
+    assertEquals([first, found?.status], [id, status], `${cause}: ${said}`);
+    for (const word of words) assertStringIncludes(shown[0] ?? "", word, `${cause}: ${said}`);
+    // What is wrong beside it follows from it.
+    const others = bad.filter((it) => it.status === "failed" && it.follows === undefined);
+    assertEquals(others.filter((it) => it.id !== id), [], `${cause}: ${said}`);
   }
   const exitCodes = `${code}${statusCode === undefined ? "" : `, ${statusCode}`}`;
   return { problem, exitCodes, said };

@@ -1,0 +1,314 @@
+/**
+ * The check of `doctor` of the panel's name: who answers for it, what, and after how long.
+ *
+ * @module
+ */
+
+import { withTimeout } from "../async/timeout.ts";
+import { isInContainerImage } from "../host/this_program.ts";
+import { Connector } from "../net/connector.ts";
+import { lookUpHostsFile } from "../net/dns.ts";
+import { queryNameServer } from "../net/dns_query.ts";
+import { ipFamily } from "../parse/ip_address.ts";
+import type { HostAndPort } from "../parse/proxy.ts";
+import { type CheckResult, result } from "./checks.ts";
+import { failureText, firstHop, seconds, unitAdvice, type Way } from "./doctor_way.ts";
+
+/** The system waits 5 s for its first name server. */
+const LOOKUP_MS = 6_000;
+const QUERY_MS = 1_500;
+/** A name that takes longer is a finding. */
+const SLOW_LOOKUP_MS = 1_500;
+/** Servers that are asked one by one. */
+const MAX_SERVERS = 3;
+
+/** Who the system asks for a name, by its files. */
+interface NameSources {
+  /** The words of the line `hosts:` of nsswitch.conf; `undefined` where there is none. */
+  readonly order: readonly string[] | undefined;
+  readonly servers: readonly HostAndPort[];
+  /** The same in words. */
+  readonly asked: string;
+  /** Where the servers are named. */
+  readonly file: string;
+}
+
+/** Resolves the name of the panel, or of the proxy. */
+export async function checkName(way: Way, signal: AbortSignal): Promise<CheckResult> {
+  const { host } = firstHop(way);
+  if (ipFamily(host) !== undefined) return result("ok", `${host} is an address`);
+  const sources = await readSources(way);
+  const line = hostsLine(await readFile("/etc/hosts"), host);
+  const startedAtMs = performance.now();
+  let addresses: readonly string[];
+  try {
+    addresses = await withTimeout(
+      (signal) => new Connector(way.config).lookUp(host, { signal }),
+      { timeoutMs: LOOKUP_MS, signal },
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    return await unresolved(failureText(error), { way, sources, signal });
+  }
+  const ms = performance.now() - startedAtMs;
+  way.addresses = addresses;
+  way.answeredBy = line === undefined
+    ? `answered by ${sources.asked}`
+    : `found in line ${line} of /etc/hosts`;
+  const subject = way.proxy === undefined ? host : `the proxy ${host}`;
+  const list = addresses.join(", ");
+  const text = line === undefined
+    ? `${subject} is ${list}, answered by ${sources.asked}`
+    : `${subject} is ${list}, found in line ${line} of /etc/hosts`;
+  if (addresses.every((it) => ["0.0.0.0", "::"].includes(it))) {
+    return result(
+      "failed",
+      `${text}: that is no server's address, but how a filter blocks a name`,
+      line === undefined
+        ? `allow ${host} in the filter of ${sources.asked} (Pi-hole, AdGuard, the router's)`
+        : `remove line ${line} of /etc/hosts`,
+    );
+  }
+  if (line === undefined && await isInvented(addresses, way, signal)) {
+    return result(
+      "failed",
+      `${text}, which it also gives for a name that does not exist`,
+      "see whether a login page of this network (a captive portal) answers everything: " +
+        `curl -v http://${host}/`,
+      "ask another name server: --custom-dns ADDRESS",
+    );
+  }
+  if (ms < SLOW_LOOKUP_MS) return result("ok", text);
+  const answers = line === undefined ? await askEach(host, sources, signal) : [];
+  const slow = `${text}, after ${seconds(ms)}`;
+  const each = answers.length === 0 ? "" : ` (${answers.map(answerText).join("; ")})`;
+  return result(
+    "warning",
+    slow + each,
+    ...slowAdvice(answers, sources),
+  );
+}
+
+/** Whether the addresses are also those of a name that can't exist (RFC 6761). */
+async function isInvented(
+  addresses: readonly string[],
+  { config }: Way,
+  signal: AbortSignal,
+): Promise<boolean> {
+  // The final dot: a domain that the system appends may well have all names.
+  const name = `${crypto.randomUUID()}.invalid.`;
+  try {
+    const found = await withTimeout(
+      (signal) => new Connector(config).lookUp(name, { signal }),
+      { timeoutMs: QUERY_MS, signal },
+    );
+    return found.some((it) => addresses.includes(it));
+  } catch {
+    signal.throwIfAborted();
+    return false;
+  }
+}
+
+/** What one name server has answered. */
+interface Answer {
+  readonly server: string;
+  /** A response code, or why there is none. */
+  readonly code: string;
+  readonly ms: number;
+  readonly addresses: readonly string[];
+}
+
+function askEach(host: string, { servers }: NameSources, signal: AbortSignal): Promise<Answer[]> {
+  return Promise.all(
+    servers.slice(0, MAX_SERVERS).map(async ({ host: server, port }) => {
+      const startedAtMs = performance.now();
+      try {
+        const options = { timeoutMs: QUERY_MS, signal };
+        const { code, addresses } = await queryNameServer({ host: server, port }, host, options);
+        const found = code === "NOERROR" && addresses.length === 0 ? "no address" : code;
+        return { server, code: found, addresses, ms: performance.now() - startedAtMs };
+      } catch (error) {
+        signal.throwIfAborted();
+        const ms = performance.now() - startedAtMs;
+        return { server, code: await silence(error, { server, port, signal }), addresses: [], ms };
+      }
+    }),
+  );
+}
+
+/** Why a server does not answer: nothing listens there, by TCP, or it says nothing at all. */
+async function silence(
+  error: unknown,
+  { server, port, signal }: { server: string; port: number; signal: AbortSignal },
+): Promise<string> {
+  const isTimeout = error instanceof DOMException && error.name === "TimeoutError";
+  if (!isTimeout) return failureText(error);
+  try {
+    const connecting = Deno.connect({ hostname: server, port, signal });
+    (await withTimeout(() => connecting, { timeoutMs: 500, signal })).close();
+    return failureText(error);
+  } catch (refusal) {
+    signal.throwIfAborted();
+    if (refusal instanceof Deno.errors.ConnectionRefused) return "nothing listens there";
+    return failureText(error);
+  }
+}
+
+function answerText({ server, code, ms }: Answer): string {
+  return /answer|listens/.test(code)
+    ? `${server}: ${code}`
+    : `${server}: ${code} (${Math.round(ms)} ms)`;
+}
+
+/** A name without an address: what each server says about it, and what to do. */
+async function unresolved(
+  message: string,
+  { way, sources, signal }: { way: Way; sources: NameSources; signal: AbortSignal },
+): Promise<CheckResult> {
+  const { host } = firstHop(way);
+  const { order, servers, asked, file } = sources;
+  const isOwn = way.config.nameServer !== undefined;
+  if (!isOwn && order !== undefined && !order.some((it) => /^(dns|resolve)$/.test(it))) {
+    return result(
+      "failed",
+      `${message}: /etc/nsswitch.conf has "hosts: ${order.join(" ")}", so no name server is asked`,
+      "add dns to that line",
+    );
+  }
+  if (!isOwn && servers.length === 0) {
+    return result(
+      "failed",
+      `${message}: ${file} names no name server`,
+      `add a line to ${file}: nameserver ADDRESS, or repair the service that writes it (ls -l ${file})`,
+    );
+  }
+  const answers = await askEach(host, sources, signal);
+  const [only, ...more] = answers.map(answerText);
+  // A single server that is asked directly is named once.
+  const each = more.length === 0 ? only?.replace(`${asked}: `, "") : [only, ...more].join("; ");
+  const text = `Cannot resolve ${host}: asked ${asked}: ${each}`;
+  return result("failed", text, ...unresolvedAdvice(answers, { host, way, sources }));
+}
+
+function unresolvedAdvice(
+  answers: readonly Answer[],
+  { host, way, sources }: { host: string; way: Way; sources: NameSources },
+): string[] {
+  const codes = new Set(answers.map(({ code }) => code));
+  const [first] = answers;
+  const server = first?.server ?? "";
+  const another = "ask another name server: --custom-dns ADDRESS";
+  const has = (...all: readonly string[]) => [...codes].every((code) => all.includes(code));
+  if (has("NXDOMAIN", "no address")) {
+    return [
+      `correct the name in -e, if it is not ${host}`,
+      `see whether the domain has a record of that name, at its DNS provider: dig +trace ${host}`,
+    ];
+  }
+  if (has("REFUSED")) {
+    return [
+      `${server} serves other clients and not this one: name another server in ${sources.file}, or ` +
+      "--custom-dns ADDRESS",
+    ];
+  }
+  if (has("SERVFAIL")) {
+    return [
+      `see whether ${server} reaches the servers above it: dig @${server} example.com`,
+      `see whether DNSSEC refuses the name: dig +cd @${server} ${host}`,
+      another,
+    ];
+  }
+  if (answers.some(({ code }) => code === "NOERROR")) {
+    return [
+      `see what the system makes of the same question: getent ahosts ${host}`,
+      "see who is asked, in which order: grep hosts /etc/nsswitch.conf",
+    ];
+  }
+  const ofUnit = unitAdvice(way);
+  if (ofUnit !== undefined) return [ofUnit];
+  if (has("nothing listens there")) {
+    return [`start the name server at ${server}, or name another one in ${sources.file}`];
+  }
+  if (isInContainerImage()) {
+    return [
+      "a container asks the name server of its network: --dns of docker run, or --custom-dns",
+    ];
+  }
+  return [
+    `see whether the name server is up: ping -c 3 ${server}`,
+    "see whether a firewall drops port 53: nft list ruleset",
+    `correct its address in ${sources.file}`,
+    another,
+  ];
+}
+
+function slowAdvice(answers: readonly Answer[], { file }: NameSources): string[] {
+  const silent = answers.filter(({ code }) => /answer|listens/.test(code));
+  const [first] = silent;
+  if (first !== undefined && silent.length < answers.length) {
+    return [
+      `${first.server} does not answer, and is asked before the others: remove it from ${file}`,
+    ];
+  }
+  const [server] = answers;
+  return [
+    server === undefined
+      ? "see which part of the system answers late: time getent ahosts NAME"
+      : `see whether ${server.server} itself is slow: dig @${server.server} example.com`,
+    "ask another name server: --custom-dns ADDRESS",
+  ];
+}
+
+const RESOLV_CONF = "/etc/resolv.conf";
+/** The name servers that systemd-resolved asks. */
+const RESOLVED_CONF = "/run/systemd/resolve/resolv.conf";
+const RESOLVED_ADDRESS = "127.0.0.53";
+
+async function readSources({ config }: Way): Promise<NameSources> {
+  const { nameServer } = config;
+  const [nsswitch, resolv] = await Promise.all(["/etc/nsswitch.conf", RESOLV_CONF].map(readFile));
+  const order = /^hosts:(.*)$/m.exec(nsswitch ?? "")?.[1]?.replace(/#.*|\[.*?\]/g, "").trim()
+    .split(/\s+/);
+  if (nameServer !== undefined) {
+    const asked = `${nameServer.host} port ${nameServer.port}, of --custom-dns`;
+    return { order, servers: [nameServer], asked, file: "--custom-dns" };
+  }
+  const named = serversIn(resolv ?? "");
+  if (!named.includes(RESOLVED_ADDRESS)) {
+    return {
+      order,
+      servers: named.map(dnsServer),
+      asked: named.length === 0 ? "the system" : named.join(", "),
+      file: RESOLV_CONF,
+    };
+  }
+  const above = serversIn(await readFile(RESOLVED_CONF) ?? "");
+  return {
+    order,
+    servers: above.map(dnsServer),
+    asked: above.length === 0 ? "systemd-resolved" : `systemd-resolved (${above.join(", ")})`,
+    file: above.length === 0 ? RESOLVED_CONF : "resolvectl dns",
+  };
+}
+
+function dnsServer(host: string): HostAndPort {
+  return { host, port: 53 };
+}
+
+function serversIn(resolv: string): string[] {
+  return Array.from(resolv.matchAll(/^\s*nameserver\s+(\S+)/gm), ([, address = ""]) => address);
+}
+
+/** The number of the first line of `/etc/hosts` with a name; `undefined` when none has it. */
+export function hostsLine(hosts: string | undefined, host: string): number | undefined {
+  const at = (hosts ?? "").split("\n").findIndex((line) => lookUpHostsFile(line, host).length > 0);
+  return at === -1 ? undefined : at + 1;
+}
+
+async function readFile(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,262 @@
+/**
+ * The checks of `doctor` below names: interfaces, routes, and the connection itself.
+ *
+ * @module
+ */
+
+import { attempt } from "../attempt.ts";
+import { withTimeout } from "../async/timeout.ts";
+import { isInContainerImage } from "../host/this_program.ts";
+import { DialError } from "../net/errors.ts";
+import { addressScope, ipFamily } from "../parse/ip_address.ts";
+import { urlHost } from "../parse/probe_target.ts";
+import { parseRoutes } from "../parse/route.ts";
+import { type CheckResult, result } from "./checks.ts";
+import { proxyVariableNames, refusingProxyAdvice } from "./doctor_advice.ts";
+import {
+  failureText,
+  firstHop,
+  isLoopback,
+  originText,
+  portOf,
+  seconds,
+  unitAdvice,
+  type Way,
+} from "./doctor_way.ts";
+
+/** Longer than a connection takes that is going to be opened. */
+const CONNECT_MS = 5_000;
+/** A connection that takes longer is a finding. */
+const SLOW_CONNECT_MS = 1_500;
+
+/** An interface other than the loopback, with the addresses that reach beyond its cable. */
+interface InterfaceFacts {
+  readonly name: string;
+  readonly addresses: readonly string[];
+  readonly isUp: boolean;
+  readonly hasCarrier: boolean;
+}
+
+/** The interfaces of this process's network; `undefined` where nothing tells. */
+function readInterfaces(): InterfaceFacts[] | undefined {
+  const addresses = attempt(() => Deno.networkInterfaces());
+  const names =
+    attempt(() => Deno.readTextFileSync("/proc/net/dev"))?.split("\n").flatMap((line) =>
+      /^\s*([^:\s]+):/.exec(line)?.[1] ?? []
+    ) ?? addresses?.map(({ name }) => name);
+  return names && [...new Set(names)].filter((name) => !/^lo\d*$/.test(name)).map((name) => {
+    const read = (file: string) =>
+      attempt(() => Deno.readTextFileSync(`/sys/class/net/${name}/${file}`).trim());
+    return {
+      name,
+      addresses: (addresses ?? []).filter((it) => it.name === name).map(({ address }) => address)
+        .filter((address) => addressScope(address) !== "link-local"),
+      isUp: (Number(read("flags") ?? 1) & 1) === 1,
+      hasCarrier: read("carrier") !== "0",
+    };
+  });
+}
+
+/** The interfaces of default routes; `undefined` where the kernel does not tell. */
+function defaultRoutes(): string[] | undefined {
+  const ipv4 = attempt(() => parseRoutes(Deno.readTextFileSync("/proc/net/route")));
+  const ipv6 = attempt(() => Deno.readTextFileSync("/proc/net/ipv6_route")) ?? "";
+  if (ipv4 === undefined) return undefined;
+  const ofIpv6 = ipv6.split("\n").flatMap((line) =>
+    /^0{32} 00 .* (\S+)$/.exec(line.trimEnd())?.[1] ?? []
+  );
+  const ofIpv4 = ipv4.filter((it) => it.destination === 0 && it.mask === 0)
+    .map((it) => it.interface);
+  return [...new Set([...ofIpv4, ...ofIpv6])].filter((name) => name !== "lo");
+}
+
+/** Link, address and route: whether this machine can send anything beyond itself. */
+export async function checkNetwork(way: Way, signal: AbortSignal): Promise<CheckResult> {
+  const { host } = firstHop(way);
+  const family = familyError();
+  if (family !== undefined) {
+    return result(
+      "failed",
+      `this process gets no socket of the network: ${family}`,
+      unitAdvice(way, ["RestrictAddressFamilies"]),
+    );
+  }
+  if (isLoopback(host)) return result("ok", `not needed: ${host} is this machine`);
+  const all = readInterfaces();
+  if (all === undefined) return result("skipped", "this system does not tell its interfaces");
+  if (all.length === 0) {
+    const advice = unitAdvice(way, ["PrivateNetwork", "NetworkNamespacePath"]) ??
+      (isInContainerImage()
+        ? "start the container with a network: without --network none"
+        : "see which interfaces the kernel has: ip link");
+    return result("failed", "there is no network interface but the loopback", advice);
+  }
+  const withAddress = all.filter(({ isUp, addresses }) => isUp && addresses.length > 0);
+  if (withAddress.length === 0) return noAddress(all);
+  const shown = withAddress.map(({ name, addresses }) => `${name} ${addresses[0]}`).join(", ");
+  const routes = defaultRoutes();
+  if (routes === undefined) return result("ok", shown);
+  if (routes.length > 0) return result("ok", `${shown}; default route by ${routes.join(", ")}`);
+  const text = `${shown}; there is no default route`;
+  // A panel in the same network, or on this machine, needs none.
+  if (await isConnectable(way, signal)) return result("ok", text);
+  return result(
+    "failed",
+    `${text}, and ${host} can't be reached`,
+    "see which networks can be reached: ip route; give the machine a gateway: ip route add " +
+      "default via ADDRESS, or restart its DHCP client",
+  );
+}
+
+/** Why this process may open no socket of IPv4; `undefined` if it may. */
+function familyError(): string | undefined {
+  try {
+    Deno.listen({ hostname: "127.0.0.1", port: 0 }).close();
+    return undefined;
+  } catch (error) {
+    const text = failureText(error);
+    return /family not supported/i.test(text) ? text : undefined;
+  }
+}
+
+/** No interface is up and has an address: each says in which state it is. */
+function noAddress(all: readonly InterfaceFacts[]): CheckResult {
+  const states = all.map(({ name, isUp, hasCarrier }) => {
+    if (!isUp) return [`${name} is down`, `switch ${name} on: ip link set ${name} up`] as const;
+    if (!hasCarrier) {
+      const advice = `${name}: check its cable, its Wi-Fi, or the network of the virtual machine`;
+      return [`${name} has no carrier`, advice] as const;
+    }
+    const advice =
+      `${name}: see why it gets no address: journalctl -u systemd-networkd -u NetworkManager ` +
+      "-u networking";
+    return [`${name} has no address`, advice] as const;
+  });
+  const text = `no interface has an address: ${states.map(([state]) => state).join(", ")}`;
+  return result("failed", text, ...states.map(([, advice]) => advice));
+}
+
+async function isConnectable({ dialer, url }: Way, signal: AbortSignal): Promise<boolean> {
+  try {
+    const connect = (signal: AbortSignal) => dialer.connect(url, { signal });
+    const { connection } = await withTimeout(connect, { timeoutMs: CONNECT_MS, signal });
+    connection.close();
+    return true;
+  } catch {
+    signal.throwIfAborted();
+    return false;
+  }
+}
+
+/** Opens a connection to the panel, or through its proxy. */
+export async function checkConnection(way: Way, signal: AbortSignal): Promise<CheckResult> {
+  const { url, proxy, dialer } = way;
+  const startedAtMs = performance.now();
+  try {
+    const connect = (signal: AbortSignal) => dialer.connect(url, { signal });
+    const { connection } = await withTimeout(connect, { timeoutMs: CONNECT_MS, signal });
+    const { hostname, port } = connection.remoteAddr;
+    connection.close();
+    const connected = proxy === undefined
+      ? `connected to ${hostname} port ${port}`
+      : `connected through the proxy ${hostname} port ${port}`;
+    const text = way.answeredBy === "" ? connected : `${connected} (${way.answeredBy})`;
+    const ms = performance.now() - startedAtMs;
+    if (ms < SLOW_CONNECT_MS) return result("ok", text);
+    return result(
+      "warning",
+      `${text}, after ${seconds(ms)}`,
+      `see where the time goes: ping -c 5 ${hostname}`,
+      "see whether one of several addresses does not answer: --prefer-ip 4 or 6 leaves it out",
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    return notConnected(error, way);
+  }
+}
+
+function notConnected(error: unknown, way: Way): CheckResult {
+  const { proxy, answeredBy } = way;
+  const message = failureText(error);
+  const stage = error instanceof DialError ? error.stage : "connect";
+  if (stage === "proxy") {
+    return result("failed", message, ...refusingProxyAdvice(message, way));
+  }
+  const isTimeout = error instanceof DOMException && error.name === "TimeoutError";
+  const { host, port } = firstHop(way);
+  const subject = proxy === undefined ? host : `the proxy ${host}`;
+  const text = isTimeout
+    ? `Cannot connect to ${subject}${originText(way)} port ${port}: ${message}`
+    : answeredBy === ""
+    ? message
+    : `${message} (${answeredBy})`;
+  const advice = connectAdvice(text, way);
+  return result("failed", text, ...advice);
+}
+
+/** What to look at when no connection can be opened; one line where only one cause is left. */
+export function connectAdvice(
+  message: string,
+  way: Way,
+  { hasIpv6 = hasIpv6Address() } = {},
+): string[] {
+  const { url, proxy, addresses, answeredBy } = way;
+  const { host, port } = firstHop(way);
+  const address = addresses[0] ?? host;
+  const ofUnit = unitAdvice(way);
+  if (ofUnit !== undefined && !/refused/.test(message)) return [ofUnit];
+  const isIpv6 = (addresses.length > 0 ? addresses : [host]).every((it) => ipFamily(it) === 6);
+  if (isIpv6 && /unreachable|no address of that family/.test(message) && !hasIpv6) {
+    return [
+      `${host} is reached by IPv6 only, and no interface here has an IPv6 address: give this machine ` +
+      "IPv6, or the panel an IPv4 address",
+    ];
+  }
+  if (proxy !== undefined) {
+    const names = proxyVariableNames(url);
+    return [
+      `see whether the proxy listens: nc -vz ${host} ${port}`,
+      `correct ${names}, which names it, or reach the panel without it: NO_PROXY=${urlHost(url)}`,
+    ];
+  }
+  if (isLoopback(address)) return loopbackAdvice(way);
+  if (/refused/.test(message)) {
+    return [
+      `see on the panel's machine whether it listens on port ${port}: ss -ltn`,
+      `correct the port in -e, if it is another one than ${portOf(url)}`,
+      `see whether a firewall there answers in its place: nc -vz ${address} ${port}`,
+    ];
+  }
+  if (/network is unreachable/.test(message)) {
+    return ["this machine has no route to that address: ip route get " + address];
+  }
+  return [
+    `see whether that machine is up: ping -c 3 ${address}`,
+    `see whether a firewall here drops it: nft list ruleset`,
+    `see on the panel's machine whether its firewall lets port ${port} pass`,
+    ...answeredBy === "" ? [] : [`see whether ${address} is the panel's address (${answeredBy})`],
+  ];
+}
+
+/** Whether an interface has an address of IPv6 that reaches beyond its cable. */
+function hasIpv6Address(): boolean {
+  return (attempt(() => Deno.networkInterfaces()) ?? []).some(({ address }) =>
+    ipFamily(address) === 6 && !["loopback", "link-local"].includes(addressScope(address) ?? "")
+  );
+}
+
+/** The panel's address is this machine's own, and nothing listens there. */
+function loopbackAdvice({ url, answeredBy }: Way): string[] {
+  const [host, port] = [urlHost(url), portOf(url)];
+  if (isInContainerImage()) {
+    return [
+      "within a container this address is the container itself: give the panel's name or " +
+      "address, or start the container with --network host",
+    ];
+  }
+  const here = `if the panel is on this machine, start it: ss -ltn shows what listens`;
+  if (answeredBy.includes("/etc/hosts") && host !== "localhost") {
+    return [`if the panel is on another machine, remove ${host} from /etc/hosts`, here];
+  }
+  return [here, `if it listens on another port than ${port}, correct -e`];
+}

@@ -1,0 +1,160 @@
+/**
+ * The report of `doctor`: the cause first, below it what only follows from it, and then the rest.
+ *
+ * @module
+ */
+
+import type { Language } from "../config/language.ts";
+import type { CheckResult, CompletedCheck } from "./checks.ts";
+import { padded, wrap } from "./help.ts";
+import { jsonText } from "./output.ts";
+
+/** The links between this machine and an accepted report, in the order in which they need each other. */
+const CHAIN: readonly string[] = [
+  ...["network", "dns", "connect", "tls", "panel", "clock", "round_trip", "token", "websocket"],
+  ...["service", "environment", "agent", "agents"],
+];
+/** Links without which no panel can be reached; `agent` does not report then, whatever it says. */
+const ON_THE_WAY = CHAIN.slice(0, CHAIN.indexOf("websocket"));
+
+/** What a broken link shows again, by the ids of both. */
+const CONSEQUENCES: readonly (readonly [links: readonly string[], follow: readonly string[]])[] = [
+  [ON_THE_WAY, ["agent"]],
+  [["network", "dns", "connect"], ["probes", "version"]],
+  [["service"], ["environment", "agent"]],
+  [["agents"], ["agent"]],
+  [["ping"], ["probes"]],
+  [["open_files"], ["interfaces", "disks", "ping", "state", "seal"]],
+];
+
+/** Orders checks by what they need, and marks those that only show the failure of another one. */
+export function inOrder(checks: readonly CompletedCheck[]): CompletedCheck[] {
+  const place = ({ id }: CompletedCheck) => CHAIN.indexOf(id) + 1 || CHAIN.length + 1;
+  const ordered = [...checks].sort((one, other) =>
+    rank(one) === rank(other) ? place(one) - place(other) : rank(one) - rank(other)
+  );
+  return ordered.map((it) => {
+    if (it.follows !== undefined || rank(it) > 1) return it;
+    const cause = ordered.find(({ id, status, follows }) =>
+      status === "failed" && follows === undefined &&
+      CONSEQUENCES.some(([links, follow]) => links.includes(id) && follow.includes(it.id))
+    );
+    return cause === undefined ? it : { ...it, follows: cause.id };
+  });
+}
+
+function rank({ status }: CompletedCheck): number {
+  return status === "failed" ? 0 : status === "warning" ? 1 : 2;
+}
+
+/** Columns of the titles. */
+const TITLE_WIDTH = 18;
+const ADVICE_INDENT = 4;
+/** A column of text that is narrower can't be read. */
+const LEAST_COLUMNS = 20;
+
+const MARKS = {
+  ok: { mark: "✓", color: 32 },
+  warning: { mark: "!", color: 33 },
+  failed: { mark: "✗", color: 31 },
+  skipped: { mark: "-", color: 90 },
+} as const satisfies Record<CheckResult["status"], unknown>;
+
+/** How checks are shown. */
+export interface ReportLayout {
+  readonly language: Language;
+  /** Puts the English of checks into the language. */
+  readonly inLanguage: (english: string) => string;
+  readonly isColored: boolean;
+  /** Width of the terminal; longer lines go on below the text. */
+  readonly columns?: number;
+}
+
+/** The whole report, of checks that are {@linkcode inOrder}. */
+export function reportText(checks: readonly CompletedCheck[], layout: ReportLayout): string {
+  const isBad = ({ status }: CompletedCheck) => status === "failed" || status === "warning";
+  const causes = checks.filter((it) => it.follows === undefined && isBad(it));
+  const rest = checks.filter((it) => it.follows === undefined && !isBad(it));
+  const blocks = causes.map((cause) => {
+    const followers = checks.filter((it) =>
+      it.follows === cause.id && (it.panel === undefined || it.panel === cause.panel)
+    );
+    return causeText(cause, followers, layout);
+  });
+  return [...blocks, ...restTexts(rest, layout), `${summaryText(causes)}\n`].join("\n");
+}
+
+/** A broken link with its panel, its advice, and what follows from it. */
+function causeText(
+  cause: CompletedCheck,
+  followers: readonly CompletedCheck[],
+  layout: ReportLayout,
+): string {
+  const { inLanguage, columns = Infinity } = layout;
+  const below = (mark: string, text: string) => {
+    const lines = wrapped(inLanguage(text), { indent: ADVICE_INDENT + mark.length - 2, columns });
+    return `  ${mark} ${lines}\n`;
+  };
+  const advice = cause.advice === undefined ? [] : [below("→", cause.advice)];
+  const causes = (cause.causes ?? []).map((text, at) => below(`${at + 1}.`, text));
+  const shown = followers.filter(({ status }) => status !== "skipped")
+    .map(({ title, text }) => `${inLanguage(title)}: ${inLanguage(text)}`);
+  const titles = followers.filter(({ status }) => status === "skipped")
+    .map(({ title }) => inLanguage(title));
+  const unchecked = titles.length === 0 ? [] : [`not checked: ${titles.join(", ")}`];
+  const consequences = [...shown, ...unchecked].map((text) => below("…", `and therefore: ${text}`));
+  const heading = cause.panel === undefined ? "" : `${cause.panel}\n`;
+  return [heading, lineOf(cause, layout), ...advice, ...causes, ...consequences].join("");
+}
+
+/** What is fine or was not checked: by panels, if there are several. */
+function restTexts(rest: readonly CompletedCheck[], layout: ReportLayout): string[] {
+  const panels = new Set(rest.map(({ panel }) => panel));
+  return [...panels].sort((one, other) => Number(one !== undefined) - Number(other !== undefined))
+    .map((panel) =>
+      (panel === undefined ? "" : `${panel}\n`) +
+      rest.filter((it) => it.panel === panel).map((it) => lineOf(it, layout)).join("")
+    );
+}
+
+function lineOf(
+  { status, title, text, ms }: CompletedCheck,
+  { language, inLanguage, isColored, columns = Infinity }: ReportLayout,
+): string {
+  const { mark, color } = MARKS[status];
+  const shownMark = isColored ? `\x1b[${color}m${mark}\x1b[0m` : mark;
+  // Its blank breaks no line.
+  const duration = inLanguage(`${ms} ms`).replace(" ", "\u00a0");
+  const shownTime = language === "zh" ? `（${duration}）` : ` (${duration})`;
+  const body = inLanguage(text) + (status === "skipped" ? "" : shownTime);
+  const head = `${shownMark} ${padded(inLanguage(title), TITLE_WIDTH)}`;
+  return `${head}${wrapped(body, { indent: TITLE_WIDTH + 2, columns })}\n`;
+}
+
+/** A text behind `indent` columns, whose further lines begin below it. */
+export function wrapped(
+  text: string,
+  { indent, columns }: { indent: number; columns: number },
+): string {
+  const width = Math.max(LEAST_COLUMNS, columns - indent);
+  return wrap(text, width).join(`\n${" ".repeat(indent)}`).replaceAll("\u00a0", " ");
+}
+
+/** The number of causes that have failed, and of those that warn. */
+function summaryText(causes: readonly CompletedCheck[]): string {
+  const failed = causes.filter(({ status }) => status === "failed").length;
+  const warnings = causes.length - failed;
+  return causes.length === 0
+    ? "Everything is fine."
+    : `${failed} failed, ${warnings} ${warnings === 1 ? "warning" : "warnings"}.`;
+}
+
+/** The results as JSON, in English; `cause` is the id of the check that names it. */
+export function reportJson(checks: readonly CompletedCheck[]): string {
+  const [first] = checks.filter(({ follows }) => follows === undefined);
+  return jsonText({
+    ok: checks.every(({ status }) => status !== "failed"),
+    cause: first?.status === "failed" || first?.status === "warning" ? first.id : undefined,
+    checks: checks.map(({ title: _, ...shown }) => shown),
+  });
+}

@@ -1,0 +1,87 @@
+/**
+ * The way to one panel, as the checks of `doctor` get to know it, link by link.
+ *
+ * @module
+ */
+
+import type { Config } from "../config/config.ts";
+import { describeError } from "../log/log.ts";
+import { DialError } from "../net/errors.ts";
+import { NetDialer } from "../net/dialer.ts";
+import type { Proxy } from "../parse/proxy.ts";
+import { urlHost } from "../parse/probe_target.ts";
+import { lastSetting, settingText, type UnitSetting } from "../service/systemd_unit.ts";
+
+/** The way to a panel: its address, what is on it, and what earlier checks have found. */
+export interface Way {
+  readonly url: URL;
+  /** The proxy on it, if there is one. */
+  readonly proxy: Proxy | undefined;
+  readonly config: Config;
+  readonly dialer: NetDialer;
+  /** The settings of the service's unit, if the checks run as it does. */
+  readonly unit: readonly UnitSetting[];
+  /** The addresses of the panel's, or the proxy's, name, and who has given them. */
+  addresses: readonly string[];
+  answeredBy: string;
+}
+
+/** The way to the panel of a configuration. */
+export function wayTo(config: Config, unit: readonly UnitSetting[]): Way {
+  const url = new URL(config.endpoint);
+  const dialer = new NetDialer(config);
+  const proxy = dialer.proxyFor(url);
+  return { url, proxy, config, dialer, unit, addresses: [], answeredBy: "" };
+}
+
+/** Whom a connection goes to: the proxy, if there is one, else the panel. */
+export function firstHop({ url, proxy }: Way): { host: string; port: number } {
+  return proxy ?? { host: urlHost(url), port: portOf(url) };
+}
+
+/** The port of a URL, also where it does not name it. */
+export function portOf(url: URL): number {
+  return url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
+}
+
+/** Where the panel's address came from, as an addition to a text; empty for an address. */
+export function originText({ addresses, answeredBy }: Way): string {
+  return answeredBy === "" ? "" : ` (${addresses[0] ?? "no address"}, ${answeredBy})`;
+}
+
+/** Whether a host is this machine. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
+}
+
+/** The message of an error; that of a dial error says everything without its cause. */
+export function failureText(error: unknown): string {
+  return error instanceof DialError ? error.message : describeError(error);
+}
+
+/** A duration in seconds, in words. */
+export function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** Settings that take a network, or a part of it, from a service. */
+const NETWORK_SETTINGS = ["PrivateNetwork", "NetworkNamespacePath", "IPAddressDeny"];
+
+/**
+ * What to do about a setting of the unit that takes the network from the service; `undefined` where
+ * it has none.
+ *
+ * @param names The settings that may explain what was observed.
+ */
+export function unitAdvice(
+  { unit }: Pick<Way, "unit">,
+  names: readonly string[] = NETWORK_SETTINGS,
+): string | undefined {
+  const setting = names.flatMap((name) => lastSetting(unit, name) ?? [])
+    .find(({ value }) => !["", "no", "false"].includes(value));
+  if (setting === undefined) return undefined;
+  return `the service's unit takes the network from it: remove ${
+    settingText(setting)
+  }, and then: ` +
+    "systemctl daemon-reload, and restart it";
+}

@@ -1,0 +1,116 @@
+/**
+ * Asks one name server about one name by UDP, and says what exactly it answers, which the system's
+ * resolver keeps to itself.
+ *
+ * @module
+ */
+
+import { withTimeout } from "../async/timeout.ts";
+
+/** The answer of a name server. */
+export interface DnsAnswer {
+  /** The name of its response code (RFC 1035), such as `NOERROR`, `SERVFAIL`, `NXDOMAIN`, `REFUSED`. */
+  readonly code: string;
+  /** The IPv4 addresses in it. */
+  readonly addresses: readonly string[];
+  readonly ms: number;
+}
+
+const CODES: readonly string[] = [
+  ...["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"],
+];
+const PORT = 53;
+const TYPE_A = 1;
+const CLASS_IN = 1;
+const HEADER_BYTES = 12;
+
+/**
+ * Asks a name server for the IPv4 addresses of a name.
+ *
+ * @param server An address.
+ * @throws {DOMException} `TimeoutError` when there is no answer.
+ * @throws {Error} When nothing can be sent, or the answer is malformed.
+ */
+export async function queryNameServer(
+  { host: server, port = PORT }: { host: string; port?: number },
+  name: string,
+  { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
+): Promise<DnsAnswer> {
+  const { createSocket } = await import("node:dgram");
+  const id = crypto.getRandomValues(new Uint16Array(1))[0] ?? 0;
+  const startedAtMs = performance.now();
+  const socket = createSocket(server.includes(":") ? "udp6" : "udp4");
+  try {
+    return await withTimeout((signal) => {
+      const { promise, resolve, reject } = Promise.withResolvers<DnsAnswer>();
+      signal.addEventListener("abort", () => reject(signal.reason));
+      socket.on("error", reject);
+      socket.on("message", (message: Uint8Array) => {
+        const answer = parseDnsAnswer(message, id);
+        if (answer !== undefined) resolve({ ...answer, ms: performance.now() - startedAtMs });
+      });
+      socket.send(dnsQuery(name, id), port, server, (error) => error && reject(error));
+      return promise;
+    }, { timeoutMs, signal });
+  } finally {
+    socket.close();
+  }
+}
+
+/** A question for the IPv4 addresses of a name, which the server may ask others about. */
+export function dnsQuery(name: string, id: number): Uint8Array {
+  const labels = name.replace(/\.$/, "").split(".").map((it) => new TextEncoder().encode(it));
+  const length = labels.reduce((sum, label) => sum + label.length + 1, 1);
+  const bytes = new Uint8Array(HEADER_BYTES + length + 4);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, id);
+  bytes[2] = 1;
+  bytes[5] = 1;
+  let at = HEADER_BYTES;
+  for (const label of labels) {
+    bytes[at] = label.length;
+    bytes.set(label, at + 1);
+    at += label.length + 1;
+  }
+  view.setUint16(at + 1, TYPE_A);
+  view.setUint16(at + 3, CLASS_IN);
+  return bytes;
+}
+
+/** Reads an answer; `undefined` for what is none to the question of this id. */
+export function parseDnsAnswer(bytes: Uint8Array, id: number): Omit<DnsAnswer, "ms"> | undefined {
+  if (bytes.length < HEADER_BYTES) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const [, , flags = 0, codeByte = 0] = bytes;
+  if (view.getUint16(0) !== id || (flags & 0x80) === 0) return undefined;
+  const number = codeByte & 0x0f;
+  const code = CODES[number] ?? `response code ${number}`;
+  const addresses: string[] = [];
+  let at = HEADER_BYTES;
+  const skipName = () => {
+    for (let length = bytes[at] ?? 0; length > 0; length = bytes[at] ?? 0) {
+      // A pointer to a name ends this one.
+      if (length >= 0xc0) {
+        at += 2;
+        return;
+      }
+      at += length + 1;
+    }
+    at++;
+  };
+  for (let left = view.getUint16(4); left > 0 && at < bytes.length; left--) {
+    skipName();
+    at += 4;
+  }
+  for (let left = view.getUint16(6); left > 0 && at < bytes.length; left--) {
+    skipName();
+    if (at + 10 > bytes.length) break;
+    const [type, length] = [view.getUint16(at), view.getUint16(at + 8)];
+    at += 10;
+    if (type === TYPE_A && length === 4 && at + 4 <= bytes.length) {
+      addresses.push(bytes.subarray(at, at + 4).join("."));
+    }
+    at += length;
+  }
+  return { code, addresses };
+}

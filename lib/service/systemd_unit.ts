@@ -1,0 +1,100 @@
+/**
+ * What systemd says of a unit, in its own words.
+ *
+ * @module
+ */
+
+import { attempt } from "../attempt.ts";
+import type { Tools } from "../host/tool_runner.ts";
+import { boundedReader } from "./official_agent.ts";
+import type { ServiceScope } from "./service_paths.ts";
+
+/** A setting of a unit, and the file that has it: the unit's own, or a drop-in. */
+export interface UnitSetting {
+  readonly name: string;
+  readonly value: string;
+  readonly file: string;
+}
+
+/** The properties of a unit that say whether and how it runs; empty where systemd does not know one. */
+const PROPERTIES = [
+  ...["LoadState", "LoadError", "UnitFileState", "ActiveState", "SubState", "Result", "Job"],
+  ...["ExecMainCode", "ExecMainStatus", "MainPID", "NRestarts", "ConditionResult", "User"],
+  ...["NeedDaemonReload", "FragmentPath", "DropInPaths"],
+] as const;
+
+/** A unit as systemd has loaded it. */
+export interface LoadedUnit {
+  /** Its name, with `.service`. */
+  readonly name: string;
+  /** A property in systemd's words; empty where systemd does not say it. */
+  property(name: typeof PROPERTIES[number]): string;
+  /** The settings of its service, later ones of the same name behind those that they replace. */
+  readonly settings: readonly UnitSetting[];
+}
+
+/** Longer than a systemd that answers takes. */
+const SHOW_MS = 3_000;
+
+/** Asks systemd about a unit; `undefined` where it does not answer. */
+export async function readLoadedUnit(
+  service: string,
+  { scope, tools, signal }: { scope: ServiceScope; tools: Tools; signal: AbortSignal },
+): Promise<LoadedUnit | undefined> {
+  const name = `${service}.service`;
+  const flag = scope === "user" ? ["--user"] : [];
+  const args = [...flag, "show", name, `--property=${PROPERTIES.join(",")}`];
+  const { code, output } = await tools.run(
+    { tool: "systemctl", args },
+    { signal, timeoutMs: SHOW_MS },
+  );
+  if (code !== 0) return undefined;
+  const shown = new Map(
+    output.split("\n").map((line) => {
+      const [key = "", ...value] = line.split("=");
+      return [key, value.join("=").trim()];
+    }),
+  );
+  const property = (key: string) => shown.get(key) ?? "";
+  const paths = [property("FragmentPath"), ...property("DropInPaths").split(" ")];
+  const read = boundedReader("");
+  const settings = paths.filter((path) => path !== "")
+    .flatMap((path) => parseSettings(attempt(() => read(path)) ?? "", path));
+  return { name, property, settings };
+}
+
+/** The settings in the section `[Service]` of a unit's file. */
+export function parseSettings(text: string, file: string): UnitSetting[] {
+  const settings: UnitSetting[] = [];
+  let section = "";
+  for (const line of text.replaceAll("\\\n", " ").split("\n").map((it) => it.trim())) {
+    if (line.startsWith("[")) section = line;
+    const [, name, value = ""] = /^([A-Za-z]+)\s*=\s*(.*)$/.exec(line) ?? [];
+    if (section === "[Service]" && name !== undefined) settings.push({ name, value, file });
+  }
+  return settings;
+}
+
+/** The setting that counts among those of a name; `undefined` where none of a unit's files has it. */
+export function lastSetting(
+  settings: readonly UnitSetting[],
+  name: string,
+): UnitSetting | undefined {
+  return settings.findLast((it) => it.name === name);
+}
+
+/** A setting and its file, in words. */
+export function settingText({ name, value, file }: UnitSetting): string {
+  return `${name}=${value} in ${file}`;
+}
+
+/** The file of a unit that sets a variable, by `Environment=`; `undefined` when none does. */
+export function variableFile(
+  settings: readonly UnitSetting[],
+  variable: string,
+): string | undefined {
+  const isOf = ({ name, value }: UnitSetting) =>
+    name === "Environment" &&
+    value.split(/[\s\x22\x27]+/).some((it) => it.startsWith(`${variable}=`));
+  return settings.findLast(isOf)?.file;
+}

@@ -1,0 +1,146 @@
+import { assert, assertEquals } from "@std/assert";
+import type { CheckResult, CompletedCheck } from "../../lib/cli/checks.ts";
+import { inOrder, reportJson, reportText, wrapped } from "../../lib/cli/doctor_report.ts";
+import { displayWidth } from "../../lib/cli/help.ts";
+
+const LAYOUT = { language: "en", inLanguage: (text: string) => text, isColored: false } as const;
+
+function check(
+  id: string,
+  status: CheckResult["status"],
+  more: Partial<CompletedCheck> = {},
+): CompletedCheck {
+  return { id, title: id.toUpperCase(), status, text: `${id} text`, ms: 7, ...more };
+}
+
+Deno.test("reportText() marks each status, in its color on a terminal", () => {
+  const table: [status: CheckResult["status"], mark: string, color: number][] = [
+    ["ok", "✓", 32],
+    ["warning", "!", 33],
+    ["failed", "✗", 31],
+    ["skipped", "-", 90],
+  ];
+  for (const [status, mark, color] of table) {
+    const time = status === "skipped" ? "" : " (7 ms)";
+    const line = ` ${"X".padEnd(18)}x text${time}`;
+    const [first] = reportText([check("x", status)], LAYOUT).split("\n");
+    assertEquals(first, mark + line);
+    const [colored] = reportText([check("x", status)], { ...LAYOUT, isColored: true }).split("\n");
+    assertEquals(colored, `\x1b[${color}m${mark}\x1b[0m${line}`);
+  }
+});
+
+Deno.test("reportText() begins with the first broken link, and folds what follows from it", () => {
+  const checks = inOrder([
+    check("config", "ok"),
+    check("agent", "failed"),
+    check("probes", "warning"),
+    check("ping", "warning", { causes: ["one", "two"] }),
+    check("connect", "failed", { advice: "do it" }),
+    check("dns", "ok"),
+    check("tls", "skipped", { follows: "connect" }),
+  ]);
+  assertEquals(reportText(checks, LAYOUT).split("\n"), [
+    `✗ ${"CONNECT".padEnd(18)}connect text (7 ms)`,
+    "  → do it",
+    "  … and therefore: AGENT: agent text",
+    "  … and therefore: PROBES: probes text",
+    "  … and therefore: not checked: TLS",
+    "",
+    `! ${"PING".padEnd(18)}ping text (7 ms)`,
+    "  1. one",
+    "  2. two",
+    "",
+    `✓ ${"DNS".padEnd(18)}dns text (7 ms)`,
+    `✓ ${"CONFIG".padEnd(18)}config text (7 ms)`,
+    "",
+    "1 failed, 1 warning.",
+    "",
+  ]);
+});
+
+Deno.test("inOrder() has each consequence follow from its cause alone", () => {
+  const table: [cause: string, id: string, follows: string | undefined][] = [
+    ["network", "agent", "network"],
+    ["dns", "version", "dns"],
+    ["token", "agent", "token"],
+    ["token", "version", undefined],
+    ["websocket", "agent", undefined],
+    ["service", "environment", "service"],
+    ["agents", "agent", "agents"],
+    ["ping", "probes", "ping"],
+    ["disks", "agent", undefined],
+  ];
+  for (const [cause, id, follows] of table) {
+    const found = inOrder([check(id, "failed"), check(cause, "failed")]);
+    assertEquals(found.find((it) => it.id === id)?.follows, follows, `${cause} ${id}`);
+    const fine = inOrder([check(id, "failed"), check(cause, "warning")]);
+    assertEquals(fine.find((it) => it.id === id)?.follows, undefined, "a warning is no cause");
+  }
+  const ids = ["service", "dns", "network", "agents", "seal"].map((id) => check(id, "failed"));
+  assertEquals(inOrder(ids).map(({ id }) => id), ["network", "dns", "service", "agents", "seal"]);
+  assertEquals(
+    inOrder([check("network", "warning"), check("seal", "failed")]).map(({ id }) => id),
+    ["seal", "network"],
+  );
+});
+
+Deno.test("reportText() puts a panel's name above its checks, and folds only its own", () => {
+  const checks = inOrder(["a", "b"].flatMap((panel) => [
+    check("connect", panel === "a" ? "failed" : "ok", { panel }),
+    check("tls", "skipped", { panel, ...panel === "a" && { follows: "connect" } }),
+  ]));
+  assertEquals(reportText(checks, LAYOUT).split("\n"), [
+    "a",
+    `✗ ${"CONNECT".padEnd(18)}connect text (7 ms)`,
+    "  … and therefore: not checked: TLS",
+    "",
+    "b",
+    `✓ ${"CONNECT".padEnd(18)}connect text (7 ms)`,
+    `- ${"TLS".padEnd(18)}tls text`,
+    "",
+    "1 failed, 0 warnings.",
+    "",
+  ]);
+});
+
+Deno.test("reportText() counts causes, and reportJson() names the first", () => {
+  const sumOf = (...all: CheckResult["status"][]) =>
+    reportText(all.map((status) => check("x", status)), LAYOUT).trim().split("\n").at(-1);
+  assertEquals(sumOf("ok", "skipped"), "Everything is fine.");
+  assertEquals(sumOf("warning", "ok"), "0 failed, 1 warning.");
+  assertEquals(sumOf("failed", "warning", "warning"), "1 failed, 2 warnings.");
+  const json = (...checks: CompletedCheck[]) => JSON.parse(reportJson(inOrder(checks)));
+  assertEquals(json(check("x", "ok")), {
+    ok: true,
+    checks: [{ id: "x", status: "ok", text: "x text", ms: 7 }],
+  });
+  const { ok, cause, checks } = json(check("agent", "failed"), check("dns", "failed"));
+  assertEquals([ok, cause, checks[1].follows], [false, "dns", "dns"]);
+  assertEquals(json(check("ping", "warning")).cause, "ping");
+});
+
+Deno.test("wrapped() goes on below the text, of 20 columns at least", () => {
+  const words = "12345 12345 12345 12345 12345";
+  assertEquals(wrapped(words, { indent: 2, columns: 26 }), "12345 12345 12345 12345\n  12345");
+  assertEquals(wrapped(words, { indent: 90, columns: 100 }).split("\n").length, 2);
+  assertEquals(wrapped("7\u00a0ms", { indent: 0, columns: Infinity }), "7 ms");
+});
+
+Deno.test("reportText() fits into 60 columns, and breaks no word", () => {
+  const failed = check("ping", "failed", {
+    text: "they don't work: Cannot ping 127.0.0.1: there is no ping command on this machine",
+    causes: ["install iputils-ping ".repeat(5).trim(), "ask who has removed it"],
+  });
+  const probes = check("probes", "warning", { text: "42 in the last minute, 42 of them lost" });
+  for (const language of ["en", "zh"] as const) {
+    const inLanguage = (text: string) =>
+      language === "zh" && !/^[A-Z]+$/.test(text) ? `${text}，请先安装它` : text;
+    const checks = inOrder([failed, probes]);
+    const lines = reportText(checks, { language, inLanguage, isColored: false, columns: 60 })
+      .split("\n");
+    assert(lines.length > 7);
+    for (const line of lines) assert(displayWidth(line) <= 60, line);
+    assert(lines.join(" ").split(/ +/).includes("iputils-ping"), lines.join("\n"));
+  }
+});
