@@ -25,6 +25,7 @@ import type { PanelProbes } from "./panel_probes.ts";
 import type { ReportTimer } from "./report_timer.ts";
 
 const TASKS_INTERVAL_MS = 30_000;
+const TOKEN_CHECK_MS = 60 * 60_000;
 const FIRST_INFO_RETRY_MS = 5_000;
 /** A reason that nothing reads: the runtime would create one with a stack trace, in milliseconds. */
 const CHANGED = "the transport has changed";
@@ -76,7 +77,7 @@ export class Agent implements LinkOwner {
       this.#transportChanged.abort(CHANGED);
     }, { once: true });
     try {
-      await Promise.all([this.#link.run(), this.#infoLoop(), this.#taskLoop()]);
+      await Promise.all([this.#link.run(), this.#infoLoop(), this.#taskLoop(), this.#tokenLoop()]);
     } finally {
       await Promise.all([probes.close(), closing ?? control.close()]);
       clearTimeout(grace);
@@ -184,6 +185,27 @@ export class Agent implements LinkOwner {
         }
         await aborted(changed);
       }
+    }
+  }
+
+  /**
+   * Asks once an hour whether the panel knows the token, while reports go by WebSocket: one that has
+   * removed the node accepts them there all the same, and refuses only the next connection.
+   */
+  async #tokenLoop(): Promise<void> {
+    const { signal } = this.#options;
+    const { observers, calls } = this.#connection;
+    while (!signal.aborted) {
+      await quietDelay(TOKEN_CHECK_MS, signal);
+      if (this.#transport?.carrier !== "WebSocket" || signal.aborted) continue;
+      // Where it can't be asked, as behind a proxy that blocks POST, nothing is known.
+      const isKnown = await this.#connection.isTokenKnown(calls).catch(() => undefined);
+      if (isKnown) { for (const observer of observers) observer.onTokenKnown?.(); }
+      if (isKnown !== false || signal.aborted) continue;
+      this.#log.warning(
+        "The panel does not know this node's token any more, so its open WebSocket is closed",
+      );
+      this.#link.close();
     }
   }
 

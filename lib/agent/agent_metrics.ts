@@ -4,10 +4,8 @@ import { VERSION } from "../version.ts";
 
 /** The agent itself, and its connections to panels. */
 export function agentFamilies(health: readonly PanelHealth[], seal: string): MetricFamily[] {
-  // Two nodes at one panel have one name.
-  const panels = [...new Map(health.map((it) => [it.panel, it])).values()];
   const perPanel = (name: string, help: string, value: (it: PanelHealth) => number | undefined) =>
-    gauge(name, help, panels.map((it) => one(value(it), { panel: it.panel })));
+    gauge(name, help, health.map((it) => one(value(it), { panel: it.panel })));
   return [
     info("komari_agent", "Version and seal of the agent.", { version: VERSION, seal }),
     perPanel(
@@ -18,7 +16,7 @@ export function agentFamilies(health: readonly PanelHealth[], seal: string): Met
     gauge(
       "komari_panel_transport",
       "1 for the transport in use to a panel.",
-      panels.map(({ panel, transport }) => one(transport ? 1 : undefined, { panel, transport })),
+      health.map(({ panel, transport }) => one(transport ? 1 : undefined, { panel, transport })),
     ),
     perPanel(
       "komari_panel_accepted_timestamp_seconds",

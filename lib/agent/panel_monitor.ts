@@ -51,12 +51,21 @@ export class PanelMonitor implements PanelObserver {
   /** The transport has changed; `undefined` during an outage. */
   onTransport(transport: Transport | undefined): void {
     const name = transport && transportName(transport);
-    if (name !== this.#health.transport) this.#change({ transport: name, sinceMs: Date.now() });
+    if (name === this.#health.transport) return;
+    const nowMs = Date.now();
+    // What works was opened with the token.
+    const known = transport && { tokenKnownAtMs: nowMs };
+    this.#change({ transport: name, sinceMs: nowMs, ...known });
+  }
+
+  /** The panel has shown that it knows the token; it is written with the next report. */
+  onTokenKnown(): void {
+    Object.assign(this.#health, { tokenKnownAtMs: Date.now() });
   }
 
   /** The panel has accepted a report. */
   onAccepted(intervalMs: number): void {
-    this.#change({ acceptedAtMs: Date.now(), failures: 0 }, intervalMs);
+    this.#change({ acceptedAtMs: Date.now(), intervalMs, failures: 0 }, intervalMs);
   }
 
   /** A call has ended, with an error if it has failed. */

@@ -6,7 +6,7 @@
 
 import { delay } from "@std/async/delay";
 import type { Config } from "../config/config.ts";
-import { panelName } from "../config/panels.ts";
+import { panelName, panelNames } from "../config/panels.ts";
 import { INTERVAL_SECONDS } from "../config/parsers.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { openMemoryRelease } from "../host/memory_release.ts";
@@ -140,7 +140,7 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
   const metrics = config.metrics === undefined
     ? undefined
     : (await import("./metrics_endpoint.ts")).MetricsEndpoint.open(config.metrics, config, {
-      ...options,
+      os: options.os,
       health,
     });
   opened.use(metrics);
@@ -188,7 +188,8 @@ export async function runOpened(
   agent: OpenedAgent,
   seal: Seal | undefined,
 ): Promise<void> {
-  const { config, machine, registration, traffic, metrics, health, shell } = agent;
+  const { config, machine, sampler, registration, traffic, metrics, monitors, health } = agent;
+  const { shell, releaseMemory } = agent;
   // 4. The rest of the seal: look-ups below /proc and /sys go through the helper shell now.
   requireSealed(config, seal);
   const sealText = seal === undefined ? "not sealed" : describeSeal(seal);
@@ -200,7 +201,10 @@ export async function runOpened(
   const ended = new AbortController();
   const signal = AbortSignal.any([agent.signal, ended.signal]);
   const background = [
-    metrics?.run({ ...agent, seal: sealText, intervalMs: shortestIntervalMs(config), signal }),
+    metrics?.run({
+      ...{ machine, sampler, monitors, shell, releaseMemory, seal: sealText, signal },
+      intervalMs: shortestIntervalMs(config),
+    }),
     traffic?.run(signal),
   ];
   const logStart = () => {
@@ -212,7 +216,7 @@ export async function runOpened(
     const reporting = reportToAll(agent);
     // The first report is on its way, and does not wait for the log.
     if (registration === undefined) logStart();
-    releaseRegularly(agent.releaseMemory, { signal });
+    releaseRegularly(releaseMemory, { signal });
     await reporting;
   } finally {
     ended.abort();
@@ -220,15 +224,35 @@ export async function runOpened(
   }
 }
 
+/** One of the panels that the agent reports to. */
+interface ReportedPanel {
+  /** Host and path of its address; numbered for another node at the same panel. */
+  readonly name: string;
+  readonly config: Config;
+  /** Present where its node may have registered itself, and get another token later. */
+  readonly registration: NodeRegistration | undefined;
+}
+
+function reportedPanels({ config, registration }: OpenedAgent): ReportedPanel[] {
+  const configs = panelConfigs(config);
+  const names = panelNames(configs);
+  return configs.map((panelConfig, index) => ({
+    name: names[index] ?? panelName(panelConfig),
+    config: panelConfig,
+    registration: index === 0 ? registration : undefined,
+  }));
+}
+
 /** Reports to each panel. An error that ends the reports to one does not end those to the others. */
 async function reportToAll(agent: OpenedAgent): Promise<void> {
-  const panels = panelConfigs(agent.config);
-  if (panels.length === 1) return await reportTo(agent, agent.config);
+  const panels = reportedPanels(agent);
+  const [only] = panels;
+  if (only !== undefined && panels.length === 1) return await reportTo(only, agent);
   const phaseMs = performance.now();
-  await Promise.all(panels.map((config) =>
-    withPanel(panelName(config), async () => {
+  await Promise.all(panels.map((panel) =>
+    withPanel(panel.name, async () => {
       try {
-        await reportTo(agent, config, { phaseMs });
+        await reportTo(panel, agent, { phaseMs });
       } catch (error) {
         if (agent.signal.aborted) return;
         getLogger("agent").error("Reports to this panel have ended: {error}", {
@@ -241,34 +265,31 @@ async function reportToAll(agent: OpenedAgent): Promise<void> {
 
 /** Reports to one panel; `phaseMs` is a time at which reports to all of several panels are due. */
 async function reportTo(
+  { name, config, registration }: ReportedPanel,
   agent: OpenedAgent,
-  config: Config,
   { phaseMs }: { phaseMs?: number } = {},
 ): Promise<void> {
-  const { registration, monitors, metrics, machine } = agent;
-  const panel = panelName(config);
-  // Only the first one's node may have registered itself, and get another token later.
-  const registered = config === agent.config ? registration : undefined;
-  if (registered !== undefined && !await registered.find()) return;
-  const rates = new Rates(agent.sampler.latest?.snapshot);
-  const observers = [monitors.open(panel), metrics?.observe(panel, rates), registered];
+  const { machine, sampler, addresses, monitors, metrics, shell, resolver, health, signal } = agent;
+  if (registration !== undefined && !await registration.find()) return;
+  const rates = new Rates(sampler.latest?.snapshot);
+  const observers = [monitors.open(name), metrics?.observe(name, rates), registration];
   const connection = new PanelConnection(
-    registered ?? config,
+    registration ?? config,
     config,
     observers.filter((observer) => observer !== undefined),
-    agent.resolver,
+    resolver,
   );
-  const programs = config.remoteControl ? new Programs() : undefined;
+  const { allowLocalProbes: allowLocal, remoteControl } = config;
   const reporting = new Agent(connection, {
     config,
-    sampler: agent.sampler,
+    sampler,
     rates,
     machine,
-    addresses: agent.addresses,
+    addresses,
     timer: new ReportTimer(config.intervalSeconds, phaseMs),
-    signal: agent.signal,
-    probes: new PanelProbes(connection, { ...agent, allowLocal: config.allowLocalProbes }),
-    control: new RemoteControl(programs, connection, config),
+    signal,
+    probes: new PanelProbes(connection, { shell, resolver, machine, health, allowLocal }),
+    control: new RemoteControl(remoteControl ? new Programs() : undefined, connection, config),
   }).run();
   logPanel(config);
   await reporting;

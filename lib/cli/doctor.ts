@@ -10,7 +10,7 @@
 
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
-import { panelName } from "../config/panels.ts";
+import { panelNames } from "../config/panels.ts";
 import type { Tools } from "../host/tool_runner.ts";
 import { describeError } from "../log/log.ts";
 import type { InstallRecord } from "../service/install_record.ts";
@@ -149,8 +149,10 @@ export function panelChains(
   options: Parameters<typeof panelChain>[1] = {},
 ): (readonly Check[])[] {
   if (config.furtherPanels.length === 0) return [panelChain(config, options)];
-  return [config, ...config.furtherPanels].map((settings) => {
-    const panel = panelName(settings);
+  const panels = [config, ...config.furtherPanels];
+  const names = panelNames(panels);
+  return panels.map((settings, index) => {
+    const panel = names[index];
     return panelChain({ ...config, ...settings }, options).map((check) => ({ ...check, panel }));
   });
 }

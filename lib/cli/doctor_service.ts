@@ -6,7 +6,7 @@
 
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
-import { panelName } from "../config/panels.ts";
+import { panelNames } from "../config/panels.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { type ServiceState, serviceText } from "../service/installed_service.ts";
 import { lastSetting, type LoadedUnit, settingText } from "../service/systemd_unit.ts";
@@ -285,8 +285,9 @@ function restart(name: string): string {
 export function agentResult(config: Config, health: Health | undefined): CheckResult {
   if (health === undefined) return result("skipped", "no agent runs here that this user can see");
   const { version, pid } = health;
-  const ours = [config, ...config.furtherPanels].filter(({ endpoint }) => endpoint !== "")
-    .map(panelName);
+  const ours = panelNames(
+    [config, ...config.furtherPanels].filter(({ endpoint }) => endpoint !== ""),
+  );
   const others = health.panels.map(({ panel }) => panel);
   if (ours.length > 0 && others.length > 0 && !others.some((panel) => ours.includes(panel))) {
     const names = others.join(", ");

@@ -5,9 +5,8 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { type Health, readHealth } from "../state/health_reader.ts";
+import { type Health, readHealth, reportingWithinMs } from "../state/health_reader.ts";
 import { runtimeFolders } from "../state/paths.ts";
-import { ANSWER_INTERVAL_MS } from "../panel/answer_requests.ts";
 import { agentProblems } from "./agent_problems.ts";
 import type { CommandContext } from "./command.ts";
 import { jsonText } from "./output.ts";
@@ -19,11 +18,6 @@ export interface HealthResult {
   readonly isHealthy: boolean;
 }
 
-/** Tolerates a single lost report. */
-const MAX_AGE_INTERVALS = 3;
-/** By WebSocket an answer is asked for every 5 s, however short the interval is. */
-const LEAST_MAX_AGE_MS = MAX_AGE_INTERVALS * ANSWER_INTERVAL_MS;
-
 /** Prints whether the agent is healthy; the exit code is 0 if it is. */
 export function runHealth(config: Config, { print }: CommandContext): number {
   const { text, isHealthy } = checkHealth(runtimeFolders(config), config);
@@ -32,8 +26,7 @@ export function runHealth(config: Config, { print }: CommandContext): number {
 }
 
 /**
- * Checks whether the panel has accepted a report within three intervals, or within 15 s if they are
- * shorter.
+ * Checks whether the agent is reporting: the panel has accepted a report within two intervals and 15 s.
  *
  * `folders` may hold an agent's health file, the likeliest first.
  */
@@ -73,7 +66,7 @@ export function healthProblem(health: Health | undefined, nowMs: number): string
   const reason = failureTexts(health);
   if (acceptedAtMs === undefined) return `no report was accepted yet${reason}`;
   const agoMs = nowMs - acceptedAtMs;
-  const maxAgeMs = Math.max(MAX_AGE_INTERVALS * intervalMs, LEAST_MAX_AGE_MS);
+  const maxAgeMs = reportingWithinMs(intervalMs);
   if (agoMs > maxAgeMs) {
     return `the last report was accepted ${age(health, nowMs)} ago, which is more than ` +
       `${maxAgeMs / 1000} s${reason}`;

@@ -63,7 +63,7 @@ export function statusText(
   const rows: Row[] = [];
   if (health !== undefined) {
     rows.push(["Agent", agentText(health, nowMs)]);
-    for (const panel of health.panels) rows.push(...panelRows(panel, { health, nowMs }));
+    for (const panel of health.panels) rows.push(...panelRows(panel, nowMs));
     if (memoryBytes !== undefined) rows.push(["Memory", formatByteCount(memoryBytes)]);
     if (health.seal !== "") rows.push(["Seal", health.seal]);
     for (const { text } of agentProblems(health)) rows.push(["Problem", text]);
@@ -88,16 +88,13 @@ function agentText({ version, pid, isRunning, startedAtMs }: Health, nowMs: numb
   return `version ${version}, process ${pid}, running for ${since}`;
 }
 
-function panelRows(
-  panel: PanelHealth,
-  { health, nowMs }: { health: Health; nowMs: number },
-): Row[] {
-  const { transport, sinceMs, acceptedAtMs, failures, error } = panel;
+function panelRows(panel: PanelHealth, nowMs: number): Row[] {
+  const { transport, sinceMs, acceptedAtMs, intervalMs = 0, failures, error } = panel;
   const since = duration(nowMs - sinceMs);
   const connection = transport === undefined
     ? `${panel.panel}, not connected for ${since}`
     : `${panel.panel}, by ${transport} for ${since}`;
-  const interval = health.intervalMs > 0 ? ` (${health.intervalMs / 1000} s)` : "";
+  const interval = intervalMs > 0 ? ` (${intervalMs / 1000} s)` : "";
   const report = acceptedAtMs === undefined
     ? "none was accepted yet"
     : `accepted ${duration(nowMs - acceptedAtMs)} ago${interval}`;
@@ -153,6 +150,7 @@ export function statusJson({ health, memoryBytes, service, nowMs }: Status): str
       transport: it.transport,
       since: time(it.sinceMs),
       acceptedAt: time(it.acceptedAtMs),
+      tokenKnownAt: time(it.tokenKnownAtMs),
       failures: it.failures,
       error: it.error && { text: it.error.text, at: time(it.error.atMs) },
       probes: it.probes,

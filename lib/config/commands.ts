@@ -137,9 +137,9 @@ export const COMMANDS = {
     help: { en: "say whether the panel accepts its reports", zh: "检查面板是否接受上报" },
     details: {
       en: "For supervisors and container health checks: the exit code is 0 if the panel has " +
-        "accepted a report within three intervals (15 s at least), else 1.",
+        "accepted a report within two intervals and 15 s, else 1.",
       zh:
-        "供监控程序和容器健康检查使用：面板在三个间隔（至少 15 秒）内接受过上报时退出码为 0，否则为 1。",
+        "供监控程序和容器健康检查使用：面板在两个间隔加 15 秒内接受过上报时退出码为 0，否则为 1。",
     },
   },
   "update": {

@@ -45,3 +45,14 @@ export function panelName({ endpoint }: { readonly endpoint: string }): string {
   const { host, pathname } = new URL(endpoint);
   return host + pathname.replace(/\/$/, "");
 }
+
+/** The names of all panels; that of another node at a panel is numbered, so that no two are alike. */
+export function panelNames(panels: readonly { readonly endpoint: string }[]): string[] {
+  const counts = new Map<string, number>();
+  return panels.map((panel) => {
+    const name = panelName(panel);
+    const count = (counts.get(name) ?? 0) + 1;
+    counts.set(name, count);
+    return count === 1 ? name : `${name} (${count})`;
+  });
+}

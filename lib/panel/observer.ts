@@ -9,6 +9,8 @@ export interface PanelObserver {
   onAccepted?(intervalMs: number): void;
   /** A call has ended, with `undefined` after a success; `call` names it in the log. */
   onOutcome?(error: unknown, call: string): void;
+  /** The panel has shown that it knows the token. */
+  onTokenKnown?(): void;
   /** A WebSocket was closed, and so many in a row soon after they opened; 0 after one that lasted. */
   onShortConnections?(count: number): void;
   /** These probes are repeated from now on, and no others. */

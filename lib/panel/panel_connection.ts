@@ -5,13 +5,15 @@ import { HttpClient } from "../net/http_client.ts";
 import { USER_AGENT } from "../version.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import { LearnedTokenPlace, type PanelAccess } from "./authentication.ts";
+import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
 import { ClientV1 } from "./client_v1.ts";
-import { ClientV2 } from "./client_v2.ts";
+import { ClientV2, isUnknownMethod, UNKNOWN_METHOD } from "./client_v2.ts";
 import { FileTransferClient } from "./file_transfers.ts";
 import { createPanelFetch } from "./http_exchange.ts";
 import { MessageLimit } from "./message_limit.ts";
 import type { PanelObserver } from "./observer.ts";
 import { OutageLog } from "./outages.ts";
+import { failureOf } from "./panel_error.ts";
 import { PanelSender } from "./panel_sender.ts";
 import { WebSocketOpener } from "./websocket_opener.ts";
 
@@ -78,6 +80,30 @@ export class PanelConnection {
     }
     for (const observer of this.observers) observer.onOutcome?.(failure, name);
     return failure === undefined;
+  }
+
+  /**
+   * Whether the panel accepts the token, by a call that changes nothing and brings no node online.
+   *
+   * @throws {PanelError} When that is not clear from its answer.
+   * @throws The signal's reason.
+   */
+  async isTokenKnown(signal: AbortSignal): Promise<boolean> {
+    const timeoutMs = CALL_TIMEOUT_MS.register;
+    try {
+      // Panels check the token first, and refuse the method then; those without version 2 are asked
+      // for the task list.
+      await this.clientV2.call({ method: UNKNOWN_METHOD, params: {}, timeoutMs, signal })
+        .catch(async (error) => {
+          if (isUnknownMethod(error)) return;
+          if (failureOf(error) !== "unsupported protocol") throw error;
+          await this.clientV1.fetchTasks(signal);
+        });
+      return true;
+    } catch (error) {
+      if (failureOf(error) === "unauthorized") return false;
+      throw error;
+    }
   }
 
   /** Closes the idle connections for calls, which are likely to be dead when another is. */

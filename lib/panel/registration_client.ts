@@ -15,11 +15,10 @@ import { jsonFields, parseJson } from "../parse/json.ts";
 import { USER_AGENT } from "../version.ts";
 import { LearnedTokenPlace } from "./authentication.ts";
 import { CALL_TIMEOUT_MS, STOP_GRACE_MS } from "./call_timeouts.ts";
-import { isUnknownMethod, UNKNOWN_METHOD } from "./client_v2.ts";
 import { createPanelFetch, isHtml, type PanelResponse, statusError } from "./http_exchange.ts";
 import { type NodeCredentials, parseNode } from "./node_store.ts";
 import { PanelConnection } from "./panel_connection.ts";
-import { failureOf, PanelError, type PanelFailure } from "./panel_error.ts";
+import { PanelError, type PanelFailure } from "./panel_error.ts";
 
 /** The outcome of an attempt to register. */
 export type RegistrationOutcome =
@@ -107,24 +106,8 @@ export class RegistrationClient {
   async isTokenKnown(token: string, signal: AbortSignal): Promise<boolean> {
     const { endpoint } = this.#config;
     const connection = new PanelConnection({ endpoint, token }, this.#config, [], this.#system);
-    // Panels check the token first, and refuse the method then; those without version 2 are asked
-    // for the task list.
-    const call = {
-      method: UNKNOWN_METHOD,
-      params: {},
-      timeoutMs: CALL_TIMEOUT_MS.register,
-      signal,
-    };
     try {
-      await connection.clientV2.call(call).catch(async (error) => {
-        if (isUnknownMethod(error)) return;
-        if (failureOf(error) !== "unsupported protocol") throw error;
-        await connection.clientV1.fetchTasks(signal);
-      });
-      return true;
-    } catch (error) {
-      if (failureOf(error) === "unauthorized") return false;
-      throw error;
+      return await connection.isTokenKnown(signal);
     } finally {
       connection.close();
     }

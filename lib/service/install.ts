@@ -2,7 +2,7 @@ import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { requireCredentials, secretsOf } from "../config/credentials.ts";
 import { readHealth } from "../state/health_reader.ts";
-import { panelName } from "../config/panels.ts";
+import { panelNames } from "../config/panels.ts";
 import { describeError } from "../log/log.ts";
 import { PROGRAM, VERSION } from "../version.ts";
 import { type InstallContext, readInstallContext } from "./install_context.ts";
@@ -108,7 +108,7 @@ export async function install(
       : await officialAgentWarning(context.kind, system, signal);
     if (beside !== undefined) system.printLine(`  ${beside}`);
     system.printLine(`Waiting up to ${LIMIT} for the first accepted report …`);
-    const panels = [config, ...config.furtherPanels].map(panelName);
+    const panels = panelNames([config, ...config.furtherPanels]);
     const results = await waitForReports(
       { folder, sinceMs, panels, before: trial && before },
       signal,

@@ -54,12 +54,9 @@ function panelResults(
 ): PanelResult[] {
   const isOther = health?.isRunning === true &&
     (health.pid !== before?.pid || health.startedAtMs !== before.startedAtMs);
-  return panels.map((panel, at) => {
+  return panels.map((panel) => {
     if (!isOther) return { panel, isAccepted: false, error: undefined };
-    // Two nodes at one panel have one name. A health file has room for the first eight.
-    const known = health.panels[at]?.panel === panel
-      ? health.panels[at]
-      : health.panels.find((it) => it.panel === panel);
+    const known = health.panels.find((it) => it.panel === panel);
     const { acceptedAtMs } = known ?? health;
     const isAccepted = acceptedAtMs !== undefined && acceptedAtMs >= sinceMs;
     return { panel, isAccepted, error: known?.error?.text };

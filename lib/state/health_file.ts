@@ -30,8 +30,12 @@ export interface PanelHealth {
   readonly sinceMs: number;
   /** When the panel last accepted a report; `undefined` before the first. */
   readonly acceptedAtMs?: number | undefined;
+  /** Time between reports, at the last one that was accepted. */
+  readonly intervalMs?: number;
   /** Calls that failed since then. */
   readonly failures: number;
+  /** When the panel has last shown that it knows the token, which reports by WebSocket do not. */
+  readonly tokenKnownAtMs?: number;
   /** The last failure in words, and when it was. */
   readonly error?: { readonly text: string; readonly atMs: number } | undefined;
   /** Probes that are repeated. */

@@ -56,27 +56,33 @@ export function readHealth(folders: readonly string[]): Health | undefined {
   return undefined;
 }
 
-/** A panel counts as one that works if it has accepted a report within so many intervals. */
-const INTERVALS = 3;
-const LEAST_ACCEPTED_MS = 30_000;
-
-/** Whether an agent runs whose panel has accepted a report within three intervals, or 30 s. */
-export function isReporting(health: Health | undefined): boolean {
-  return health?.isRunning === true && isRecent(health.acceptedAtMs, health);
+/**
+ * A node is reporting if its panel has accepted a report within this time: two intervals and 15 s, since
+ * by WebSocket an answer is asked for every 5 s only.
+ */
+export function reportingWithinMs(intervalMs: number): number {
+  return 2 * intervalMs + 15_000;
 }
 
-/** The panels of an agent that have accepted a report within three intervals, or 30 s, by name. */
+/** Whether an agent runs that is reporting to a panel. */
+export function isReporting(health: Health | undefined): boolean {
+  return health?.isRunning === true && isRecent(health);
+}
+
+/** The names of the panels that an agent is reporting to. */
 export function reportingPanels(health: Health | undefined): ReadonlySet<string> {
   if (health?.isRunning !== true) return new Set();
   const { panels } = health;
-  return new Set(panels.filter((it) => isRecent(it.acceptedAtMs, health)).map((it) => it.panel));
+  return new Set(panels.filter(isRecent).map((it) => it.panel));
 }
 
-function isRecent(acceptedAtMs: number | undefined, { intervalMs }: Health): boolean {
+function isRecent(
+  { acceptedAtMs, intervalMs = 0 }: Pick<PanelHealth, "acceptedAtMs" | "intervalMs">,
+): boolean {
   if (acceptedAtMs === undefined) return false;
   // A clock that was set back says nothing about the panel.
   const agoMs = Math.abs(Date.now() - acceptedAtMs);
-  return agoMs <= Math.max(INTERVALS * intervalMs, LEAST_ACCEPTED_MS);
+  return agoMs <= reportingWithinMs(intervalMs);
 }
 
 /**
@@ -137,7 +143,7 @@ const DESCRIPTORS = Deno.build.os === "linux" ? "/proc/self/fd" : "/dev/fd";
 function parseHealth(value: unknown): Omit<Health, "isRunning"> | undefined {
   const record = jsonFields(value);
   const { pid, intervalMs, acceptedAtMs, startedAtMs } = numbersOf(record, AGENT_NUMBERS);
-  const [version, seal] = [record.version, record.seal].map(textOf);
+  const [version, seal] = [record.version, record.seal ?? ""].map(textOf);
   if (record.isStopped === true || pid === undefined || intervalMs === undefined) return undefined;
   if (version === undefined || seal === undefined) return undefined;
   const panels = listOf(record.panels).flatMap(parsePanel);
@@ -173,8 +179,8 @@ function parsePanel(value: unknown): PanelHealth[] {
 
 const AGENT_NUMBERS = ["pid", "intervalMs", "acceptedAtMs", "startedAtMs"] as const;
 const PANEL_NUMBERS = [
-  ...["sinceMs", "acceptedAtMs", "failures", "probes"] as const,
-  ...["lastMinute", "lost", "shortConnections"] as const,
+  ...["sinceMs", "acceptedAtMs", "intervalMs", "failures", "probes"] as const,
+  ...["lastMinute", "lost", "shortConnections", "tokenKnownAtMs"] as const,
 ] as const;
 
 /** Latest time of a `Date`: a time beyond it can't be shown. */

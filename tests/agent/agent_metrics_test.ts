@@ -24,7 +24,7 @@ Deno.test("agentFamilies() has the version, the seal and the memory of the agent
   assert(bytes > rss / 2 && bytes < rss * 2, `${bytes} of ${rss}`);
 });
 
-Deno.test("agentFamilies() has the state of each panel once, and leaves out what is not known", () => {
+Deno.test("agentFamilies() has the state of each panel, and leaves out what is not known", () => {
   const connected = {
     ...PANEL,
     transport: "v1 POST",
@@ -32,12 +32,16 @@ Deno.test("agentFamilies() has the state of each panel once, and leaves out what
     failures: 2,
     probes: 3,
   };
-  assertEquals(samplesOf({ ...connected, failures: 9 }, connected), [
+  const other = { ...PANEL, panel: "p.example (2)", failures: 9 };
+  assertEquals(samplesOf(connected, other), [
     'komari_panel_up{panel="p.example"} 1',
+    'komari_panel_up{panel="p.example (2)"} 0',
     'komari_panel_transport{panel="p.example",transport="v1 POST"} 1',
     'komari_panel_accepted_timestamp_seconds{panel="p.example"} 1700000000.5',
     'komari_panel_failures{panel="p.example"} 2',
+    'komari_panel_failures{panel="p.example (2)"} 9',
     'komari_probes{panel="p.example"} 3',
+    'komari_probes{panel="p.example (2)"} 0',
   ]);
   assertEquals(samplesOf(PANEL), [
     'komari_panel_up{panel="p.example"} 0',

@@ -43,6 +43,7 @@ class FakeWorld {
   order: (order: PanelOrder) => void = () => {};
   moveTo: (transport: Transport | undefined) => void = () => {};
   snapshots = 0;
+  tokensKnown = 0;
   cores = 2;
   stopped = false;
   /** Whether orders are refused. */
@@ -68,7 +69,9 @@ class FakeWorld {
       protocolVersion: 1,
       infoIntervalMinutes: infoIntervalMs / 60_000,
     } as const;
-    const connection = this.#connection = fakeConnection(config);
+    const connection = this.#connection = fakeConnection(config, [
+      { onTokenKnown: () => void this.tokensKnown++ },
+    ]);
     const { clientV1 } = connection;
     clientV1.sendReport = (report) =>
       this.#note("report", () => {
@@ -447,4 +450,53 @@ Deno.test("Agent.run() asks for tasks only while the panel does not order each r
     await time.run(0);
     assertEquals(world.updates.at(-1), world.tasks.tasks);
   });
+});
+
+/** An agent that reports by WebSocket for so many hours, whose panel answers each check of the token. */
+async function checkTokens(
+  hours: number,
+  answer: () => Promise<boolean>,
+): Promise<{ checks: number[]; known: number; closed: number; log: string[] }> {
+  const world = new FakeWorld();
+  const found = { checks: Array<number>(), closed: 0 };
+  await live(world, async (time) => {
+    const { connection } = world;
+    connection.isTokenKnown = () => {
+      found.checks.push(performance.now() / 3_600_000);
+      return answer();
+    };
+    await time.run(3_600_000);
+    assertEquals(found.checks, [], "by POST each report is a check");
+    world.moveTo(V2_WEBSOCKET);
+    const socket = new PanelSocket(new FakeSocket(), {
+      version: 2,
+      receiver: new FakeReceiver(),
+      acknowledgements: connection.acknowledgements,
+    });
+    socket.close = () => void found.closed++;
+    connection.sender.socket = socket;
+    await time.run(hours * 3_600_000);
+    connection.sender.socket = undefined;
+  });
+  return { ...found, known: world.tokensKnown, log: world.log };
+}
+
+Deno.test("Agent.run() asks once an hour whether the token is known while reports go by WebSocket", async () => {
+  const { checks, known, closed } = await checkTokens(3, () => Promise.resolve(true));
+  assertEquals(checks, [2, 3, 4]);
+  assertEquals([known, closed], [3, 0]);
+});
+
+Deno.test("Agent.run() closes the WebSocket of a panel that does not know the token any more, and says so", async () => {
+  const { known, closed, log } = await checkTokens(1, () => Promise.resolve(false));
+  assertEquals([known, closed], [0, 1]);
+  assertEquals(log.filter((line) => line.includes("token")), [
+    "<4>panel: The panel does not know this node's token any more, so its open WebSocket is closed",
+  ]);
+});
+
+Deno.test("Agent.run() keeps the WebSocket where it can't ask about the token", async () => {
+  const { known, closed, log } = await checkTokens(1, () => Promise.reject(refused));
+  assertEquals([known, closed], [0, 0]);
+  assertEquals(log, ["<6>panel: First report accepted, by v1 POST"]);
 });

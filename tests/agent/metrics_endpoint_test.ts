@@ -347,8 +347,6 @@ Deno.test("MetricsEndpoint includes probes and the state of panels", async () =>
   monitor.onAccepted(3_000);
   monitor.onProbeOrder({ id: 2, kind: "tcp" });
   for (let n = 0; n < 2; n++) monitor.onOutcome(failure);
-  // Two nodes at one panel have one name, and Prometheus refuses a series that comes twice.
-  monitors.open("q.example");
   monitors.open("q.example").onOutcome(failure);
   const probes = endpoint.observe("p.example", new Rates());
   probes.onProbeTasks?.([{ id: 1, kind: "icmp", target: "1.1.1.1", intervalSeconds: 60 }]);

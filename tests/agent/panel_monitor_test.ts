@@ -40,12 +40,19 @@ Deno.test("PanelMonitor keeps transport, last report, failures since then and th
     transport: "v2 WebSocket",
     sinceMs: 3000,
     acceptedAtMs: 3000,
+    intervalMs: 3000,
+    tokenKnownAtMs: 3000,
     failures: 0,
     error,
     probes: 4,
     kinds: { icmp: 4 },
   });
   assertEquals(written, [undefined, undefined, undefined, 3000, undefined]);
+  time.tick(1000);
+  monitor.onTokenKnown();
+  assertEquals(monitor.health().tokenKnownAtMs, 4000);
+  monitor.onTransport(undefined);
+  assertEquals(monitor.health().tokenKnownAtMs, 4000, "an outage says nothing about it");
 });
 
 Deno.test("PanelMonitor counts WebSockets that were closed soon, until one lasts", () => {

@@ -42,12 +42,12 @@ function checkAt(nowMs: number, folder: string, options: { json?: boolean } = {}
   return checkHealth([folder], options);
 }
 
-Deno.test("checkHealth() is content within three intervals or 15 s, and not a moment longer", () => {
+Deno.test("checkHealth() is content within two intervals and 15 s, and not a moment longer", () => {
   for (
     const { intervalMs, maxAgeMs } of [
-      { intervalMs: 500, maxAgeMs: 15_000 },
-      { intervalMs: 3_000, maxAgeMs: 15_000 },
-      { intervalMs: 10_000, maxAgeMs: 30_000 },
+      { intervalMs: 500, maxAgeMs: 16_000 },
+      { intervalMs: 3_000, maxAgeMs: 21_000 },
+      { intervalMs: 10_000, maxAgeMs: 35_000 },
     ]
   ) {
     withAgent(NOW, (folder) => {
@@ -147,10 +147,10 @@ Deno.test("checkHealth() names what does not work while reports are accepted", (
 
 Deno.test("checkHealth() says one line and no odd number, whatever the clock says", () => {
   withAgent(NOW, (folder) => {
-    const near = fc.integer({ min: NOW - 20_000, max: NOW + 20_000 });
+    const near = fc.integer({ min: NOW - 30_000, max: NOW + 30_000 });
     fc.assert(fc.property(fc.oneof(near, fc.integer({ min: 0, max: 2 * NOW })), (nowMs) => {
       const { text, isHealthy } = checkAt(nowMs, folder);
-      assertEquals(isHealthy, Math.abs(nowMs - NOW) <= 15_000);
+      assertEquals(isHealthy, Math.abs(nowMs - NOW) <= 21_000);
       assertEquals(/^(Healthy|Unhealthy): [^\n]+\n$/.test(text), true, text);
       assertEquals(/NaN|undefined|Infinity|-\d/.test(text), false, text);
     }));
@@ -169,7 +169,7 @@ Deno.test("checkHealth() gives the last failure as the reason, for each panel th
       file?.setPanels([failing, { ...failing, panel: "q", failures: 0 }], { now: false });
       if (file) acceptAt(file, { intervalMs: 1000, atMs: NOW });
       assertEquals(
-        checkAt(NOW + 15_001, folder).text.trim().split(": ").slice(-2),
+        checkAt(NOW + 17_001, folder).text.trim().split(": ").slice(-2),
         [
           "p.example",
           "Cannot connect",
@@ -191,7 +191,7 @@ Deno.test("runHealth() exits with code 0 while reports are accepted, else with 1
       return [runHealth(config, context), context.printed];
     };
     assertEquals(exitAt(NOW + 1_000), [0, "Healthy: a report was accepted 1.0 s ago\n"]);
-    const late = "Unhealthy: the last report was accepted 60 s ago, which is more than 15 s\n";
+    const late = "Unhealthy: the last report was accepted 60 s ago, which is more than 21 s\n";
     assertEquals(exitAt(NOW + 60_000), [1, late]);
     const asJson = configOf(["health", "--json"], { RUNTIME_DIRECTORY: folder });
     const context = new FakeContext();

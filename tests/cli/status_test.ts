@@ -14,6 +14,7 @@ const PANEL = {
   transport: "v2 WebSocket",
   sinceMs: NOW - 300_000,
   acceptedAtMs: NOW - 1234,
+  intervalMs: 3000,
   failures: 0,
   error: undefined,
   probes: 5,
@@ -228,7 +229,8 @@ Deno.test("runStatus() prints everything that it knows as JSON", async () => {
 Deno.test("statusText() leaves out what is not known", () => {
   const health = STATUS.health && {
     ...STATUS.health,
-    ...{ startedAtMs: undefined, intervalMs: 0, seal: "", panels: [{ ...PANEL, probes: 0 }] },
+    ...{ startedAtMs: undefined, intervalMs: 0, seal: "" },
+    panels: [{ ...PANEL, probes: 0, intervalMs: 0 }],
   };
   const text = statusText({ ...STATUS, health, memoryBytes: undefined, service: undefined });
   assertEquals(text.split("\n"), [

@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { type Config, resolveConfig } from "../../lib/config/config.ts";
+import { panelNames } from "../../lib/config/panels.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 
 interface Given {
@@ -132,4 +133,15 @@ Deno.test("parsePanels() refuses other shapes, and never shows a token", () => {
     assertStringIncludes(message, "Cannot use the value of key panels of /config.json: allowed is");
     assertEquals(message.includes("s3cret"), false, message);
   }
+});
+
+Deno.test("panelNames() are host and path, and number further nodes at one panel", () => {
+  const endpoints = ["https://p.example/a/", "http://q.example:8080", "https://p.example/a"];
+  const panels = [...endpoints, endpoints[0] ?? ""].map((endpoint) => ({ endpoint }));
+  assertEquals(panelNames(panels), [
+    "p.example/a",
+    "q.example:8080",
+    "p.example/a (2)",
+    "p.example/a (3)",
+  ]);
 });

@@ -25,6 +25,7 @@ function agent(intervalMs: number, ...agoMs: (number | undefined)[]): Health {
     panels: acceptedAtMs.map((atMs, index) => ({
       panel: `${index}`,
       acceptedAtMs: atMs,
+      intervalMs,
       sinceMs: 0,
       failures: 0,
       probes: 0,
@@ -35,23 +36,34 @@ function agent(intervalMs: number, ...agoMs: (number | undefined)[]): Health {
   };
 }
 
-Deno.test("isReporting() and reportingPanels() look back three intervals, and at least 30 s", () => {
+Deno.test("isReporting() and reportingPanels() look back two intervals and 15 s", () => {
   using _ = new FakeTime({ now: NOW_MS });
   const table: [intervalMs: number, agoMs: number | undefined, isReporting: boolean][] = [
     [1000, undefined, false],
     [1000, 0, true],
-    [1000, 30_000, true],
-    [1000, 30_001, false],
-    [1000, -30_000, true],
-    [1000, -30_001, false],
-    [20_000, 60_000, true],
-    [20_000, 60_001, false],
+    [1000, 17_000, true],
+    [1000, 17_001, false],
+    [1000, -17_000, true],
+    [1000, -17_001, false],
+    [20_000, 55_000, true],
+    [20_000, 55_001, false],
   ];
   for (const [intervalMs, agoMs, expected] of table) {
     const health = agent(intervalMs, agoMs, 0);
     assertEquals(isReporting(health), expected, `${intervalMs} ${agoMs}`);
     assertEquals(reportingPanels(health), new Set(expected ? ["0", "1"] : ["1"]));
   }
+});
+
+Deno.test("reportingPanels() looks at each panel's own interval", () => {
+  using _ = new FakeTime({ now: NOW_MS });
+  const { panels, ...rest } = agent(1_000, 40_000, 40_000);
+  const [fast, slow] = panels.map((it, index) => ({
+    ...it,
+    intervalMs: [1_000, 30_000][index] ?? 0,
+  }));
+  assert(fast !== undefined && slow !== undefined);
+  assertEquals(reportingPanels({ ...rest, panels: [fast, slow] }), new Set(["1"]));
 });
 
 Deno.test("isReporting() and reportingPanels() know of nothing where no agent runs", () => {
@@ -64,7 +76,7 @@ Deno.test("isReporting() and reportingPanels() know of nothing where no agent ru
 
 Deno.test("readHealth() goes by the lock of the file where there is no private one", async () => {
   await withFolder((folder) => {
-    const record = { pid: 1, intervalMs: 1, seal: "", ...ABOUT };
+    const record = { pid: 1, intervalMs: 1, ...ABOUT };
     Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(record));
     {
       using agents = Deno.openSync(`${folder}/health`);
@@ -146,7 +158,7 @@ Deno.test({
   ignore: Deno.uid() !== 0,
   fn: () =>
     withFolder((folder) => {
-      const record = { pid: 1, intervalMs: 1, seal: "", ...ABOUT };
+      const record = { pid: 1, intervalMs: 1, ...ABOUT };
       Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(record));
       const path = `${folder}/health.lock`;
       using lock = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
@@ -187,7 +199,7 @@ Deno.test("readHealth() says of an agent that was killed that it does not run", 
   await withFolder((folder) => {
     Deno.writeTextFileSync(
       `${folder}/health`,
-      JSON.stringify({ pid: 1, intervalMs: 1, seal: "", ...ABOUT }),
+      JSON.stringify({ pid: 1, intervalMs: 1, ...ABOUT }),
     );
     assertEquals(readHealth([folder])?.isRunning, false);
     // Nor because others look at it just now.
@@ -206,7 +218,7 @@ Deno.test("readHealth() follows no link, and waits for no pipe", async () => {
   await withFolder(async (folder) => {
     Deno.writeTextFileSync(
       `${folder}/elsewhere`,
-      JSON.stringify({ pid: 1, intervalMs: 1, seal: "", ...ABOUT }),
+      JSON.stringify({ pid: 1, intervalMs: 1, ...ABOUT }),
     );
     Deno.symlinkSync("elsewhere", `${folder}/health`);
     assertEquals(readHealth([folder]), undefined);
@@ -235,8 +247,15 @@ Deno.test("readHealth() takes what each part of a record is, and nothing else", 
     };
     const none = { failures: 0, probes: 0, kinds: {} };
     assertEquals(read({})?.panels, [{ ...panel, ...none, transport: undefined, error: undefined }]);
-    const counts = { failures: 1, probes: 2, lastMinute: 3, lost: 4, shortConnections: 5 };
-    const all = { ...panel, ...counts, transport: "v2 POST", acceptedAtMs: 6 };
+    const counts = {
+      failures: 1,
+      probes: 2,
+      lastMinute: 3,
+      lost: 4,
+      shortConnections: 5,
+      tokenKnownAtMs: 9,
+    };
+    const all = { ...panel, ...counts, transport: "v2 POST", acceptedAtMs: 6, intervalMs: 8 };
     const rest = { kinds: { icmp: 1, tcp: 2, http: 3 }, error: { text: "no", atMs: 7 } };
     assertEquals(read({ panels: [{ ...all, ...rest }] })?.panels, [{ ...all, ...rest }]);
     const odd = { transport: 1, failures: "1", error: { text: "no" }, kinds: { icmp: "1", x: 1 } };
