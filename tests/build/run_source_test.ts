@@ -1,5 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 
+import { ownPlaces } from "../own_places.ts";
+import { TempFolder } from "../temp_folder.ts";
+
 const ROOT = new URL("../../", import.meta.url).pathname;
 const PATIENCE_MS = 60_000;
 const PAGE_FILE = "lib/demo/page/text.js";
@@ -15,22 +18,20 @@ async function copyOfCheckout(): Promise<string> {
   return folder;
 }
 
-function start(folder: string, args: readonly string[]): Deno.ChildProcess {
+/** `home` is not the folder that is watched for changes. */
+function start(folder: string, home: string, args: readonly string[]): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", `${folder}/build/run_source.ts`, ...args],
     cwd: folder,
-    env: { NO_COLOR: "1", XDG_RUNTIME_DIR: folder, HOME: folder, DENO_DIR: denoDir() },
+    env: { NO_COLOR: "1", ...ownPlaces(home) },
     stdout: "piped",
     stderr: "piped",
   }).spawn();
 }
 
-function denoDir(): string {
-  return Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
-}
-
 Deno.test("run_source.ts passes arguments, output and exit code on", async () => {
-  const child = start(ROOT.replace(/\/$/, ""), ["--no-such-flag"]);
+  using home = new TempFolder();
+  const child = start(ROOT.replace(/\/$/, ""), home.path, ["--no-such-flag"]);
   const { code, stderr } = await child.output();
   assertEquals(code, 2);
   assertStringIncludes(new TextDecoder().decode(stderr), "--no-such-flag");
@@ -39,7 +40,7 @@ Deno.test("run_source.ts passes arguments, output and exit code on", async () =>
 Deno.test("run_source.ts --watch shows a change of the page, and ends with its program", async () => {
   const folder = await copyOfCheckout();
   const port = freePort();
-  const child = start(folder, ["--watch", "demo", "--port", `${port}`]);
+  const child = start(folder, `${folder}/home`, ["--watch", "demo", "--port", `${port}`]);
   const output = child.output();
   try {
     const before = await pageFile(port, (text) => text !== "");

@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { buildPortable } from "../../build/portable.ts";
 import { writeExecutable } from "../executable.ts";
+import { ownPlaces } from "../own_places.ts";
 
 const SMOKE = new URL("../../build/smoke.sh", import.meta.url).pathname;
 const folder = await Deno.makeTempDir({ prefix: "smoke-" });
@@ -14,7 +15,7 @@ async function smoke(
 ): Promise<{ code: number; error: string }> {
   const { code, stderr } = await new Deno.Command(SMOKE, {
     args: [program, version, "0.5", patience],
-    env: { DENO: Deno.execPath(), AGENT_IP_SERVICES: "off" },
+    env: { DENO: Deno.execPath(), AGENT_IP_SERVICES: "off", ...ownPlaces(`${folder}/home`) },
   }).output();
   return { code, error: new TextDecoder().decode(stderr) };
 }

@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { ownPlaces } from "../own_places.ts";
 import { readStandardInput } from "../../lib/cli/standard_input.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
@@ -7,9 +8,13 @@ const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 async function show(input: string): Promise<{ code: number; output: string }> {
   const home = await Deno.makeTempDir();
   try {
+    // Not the configuration that may be installed on this machine.
+    const path = `${home}/config.json`;
+    await Deno.writeTextFile(path, "{}");
+    const words = ["config", "show", "--config", path, "--token-file", "-"];
     const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", MAIN, "config", "show", "--token-file", "-"],
-      env: { NO_COLOR: "1", HOME: home },
+      args: ["run", "-A", "--no-check", MAIN, ...words],
+      env: { NO_COLOR: "1", ...ownPlaces(home) },
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",

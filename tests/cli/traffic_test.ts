@@ -5,6 +5,8 @@ import { TrafficRequestFile } from "../../lib/state/traffic_request.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { configOf, FakeContext, openHealth } from "./fake_context.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
+import { ownPlaces } from "../own_places.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 Deno.test("runTrafficSet() resets on the given day, or else on the day of the month's state", async () => {
   const folder = Deno.makeTempDirSync();
@@ -33,12 +35,12 @@ Deno.test("runTrafficSet() resets on the given day, or else on the day of the mo
 
 Deno.test("runTrafficSet() asks the running agent, and withdraws what that does not take over", async () => {
   const folder = Deno.makeTempDirSync();
-  const config = configOf(["traffic", "set", "--up", "2GB", "--state-dir", folder]);
+  using home = new TempFolder();
+  const configIn = (words: string) =>
+    configOf(["traffic", ...words.split(" "), "--state-dir", folder], ownPlaces(home.path));
+  const config = configIn("set --up 2GB");
   try {
-    await runTrafficSet(
-      configOf(["traffic", "set", "--up", "1GB", "--month-rotate", "1", "--state-dir", folder]),
-      new FakeContext(),
-    );
+    await runTrafficSet(configIn("set --up 1GB --month-rotate 1"), new FakeContext());
     const lock = FolderLock.open(folder);
     using _lock = lock;
     assertEquals(lock.tryLock(), true);

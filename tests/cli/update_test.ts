@@ -13,6 +13,8 @@ import {
 } from "../../lib/state/update_state.ts";
 import { VERSION } from "../../lib/version.ts";
 import { programOf, ReleaseServer, sha256 } from "../update/release_server.ts";
+import { ownPlaces } from "../own_places.ts";
+import { TempFolder } from "../temp_folder.ts";
 import { writeExecutable } from "../executable.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { inContainerImage } from "./container_image.ts";
@@ -43,7 +45,8 @@ async function run(
       await file.open();
       await file.write(formatUpdateState(state));
     }
-    const config = configOf(["update", ...args], { RUNTIME_DIRECTORY: `${folder}/run` });
+    using home = new TempFolder();
+    const config = configOf(["update", ...args], ownPlaces(home.path));
     const context = new FakeContext();
     const link = `${folder}/bin/agent`;
     if (byLink) {

@@ -1,3 +1,5 @@
+import { ownPlaces } from "../own_places.ts";
+
 /** Starts `main.ts` as users do, as a process of its own, and hands out what it logs. */
 export class AgentProcess {
   readonly #child: Deno.ChildProcess;
@@ -23,8 +25,7 @@ export class AgentProcess {
       ? [Deno.execPath(), "run", ...runtime, MAIN]
       : [options.program];
     const [command = "", ...words] = [...options.through ?? [], ...started];
-    // Not the machine's, in which another agent may be looked for meanwhile.
-    const runtimeFolder = Deno.makeTempDirSync();
+    const folder = Deno.makeTempDirSync();
     this.#child = new Deno.Command(command, {
       args: [...words, ...args],
       env: {
@@ -32,7 +33,7 @@ export class AgentProcess {
         AGENT_IP_SERVICES: "off",
         AGENT_ALLOW_LOCAL_PROBES: "1",
         DENO: Deno.execPath(),
-        RUNTIME_DIRECTORY: runtimeFolder,
+        ...ownPlaces(folder),
         ...options.env,
       },
       stdin: "null",
@@ -40,7 +41,7 @@ export class AgentProcess {
       stderr: "piped",
     }).spawn();
     this.#reading = [this.#read(this.#child.stdout), this.#read(this.#child.stderr)];
-    this.#child.status.finally(() => Deno.removeSync(runtimeFolder, { recursive: true }));
+    this.#child.status.finally(() => Deno.removeSync(folder, { recursive: true }));
   }
 
   get pid(): number {

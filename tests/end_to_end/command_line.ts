@@ -1,3 +1,5 @@
+import { ownPlaces } from "../own_places.ts";
+
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
 /** Runs the program with these words in a home of its own, and with no other variables. */
@@ -11,11 +13,8 @@ export function spawnProgram(
     clearEnv: true,
     env: {
       PATH: Deno.env.get("PATH") ?? "",
-      DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
-      HOME: home,
       NO_COLOR: "1",
-      RUNTIME_DIRECTORY: `${home}/run`,
-      STATE_DIRECTORY: `${home}/state`,
+      ...ownPlaces(home),
       ...env,
     },
     stdin: "null",

@@ -5,10 +5,6 @@ import { spawnProgram } from "./command_line.ts";
 async function inHome(use: (home: string) => Promise<void>): Promise<void> {
   const home = Deno.makeTempDirSync();
   try {
-    // Of an agent that was killed: others that run on this machine don't count.
-    Deno.mkdirSync(`${home}/run`);
-    const health = { pid: 7, intervalMs: 3000, version: "1.2.3", seal: "" };
-    Deno.writeTextFileSync(`${home}/run/health`, JSON.stringify(health));
     await use(home);
   } finally {
     Deno.removeSync(home, { recursive: true });
