@@ -1,3 +1,4 @@
+import { delay } from "@std/async/delay";
 import { BoundedBytes } from "../io/bounded_bytes.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
 import type { ByteStream } from "./byte_stream.ts";
@@ -9,6 +10,7 @@ import {
   parseResponseHead,
   type ResponseHead,
 } from "./http_head.ts";
+import { ChunkLimit, ReadLimit } from "./read_limits.ts";
 
 const BUFFER_BYTES = 8 * 1024;
 const HEAD_LIMIT = 32 * 1024;
@@ -20,15 +22,12 @@ const INTERIM_LIMIT = 8;
 const BODY_LIMIT = 256 * 1024;
 /** Longest line with the size of a chunk. */
 const SIZE_LINE_LIMIT = 4096;
-/** Bytes of a body after which its chunks must have {@linkcode MIN_MEAN_CHUNK_BYTES} on average. */
-const SMALL_CHUNKS_BYTES = 1024;
-/** Each chunk costs time, so a body of smaller ones would cost more than its bytes. */
-const MIN_MEAN_CHUNK_BYTES = 16;
 const LF = 10;
 
 /** Reads a stream through one buffer that is reused: bytes, lines, and HTTP's heads and bodies. */
 export class BufferedReader {
   readonly #stream: Pick<ByteStream, "read">;
+  readonly #limit = new ReadLimit();
   readonly #text = new TextDecoder("utf-8", { ignoreBOM: true });
   #buffer: Uint8Array<ArrayBuffer>;
   /** Bytes from here to `#end` were read from the stream and not yet consumed. */
@@ -148,8 +147,8 @@ export class BufferedReader {
 
   /** Decodes the chunked coding: chunks that have arrived are joined in the buffer, to one piece. */
   async *#readChunks(): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
-    let bytes = 0;
-    let chunks = 0;
+    const limit = new ChunkLimit();
+    let isFirst = true;
     let size: number | undefined;
     for (let rest = 0; size !== 0;) {
       const from = this.#start;
@@ -159,16 +158,12 @@ export class BufferedReader {
         this.#buffer.set(part, to);
         to += part.length;
         rest -= part.length;
-        const line = rest > 0 ? undefined : this.#takeSizeLine(chunks === 0);
+        const line = rest > 0 ? undefined : this.#takeSizeLine(isFirst);
         size = line === undefined ? undefined : parseChunkSize(line);
         if (line === undefined || !size) break;
+        limit.take(size, line);
+        isFirst = false;
         rest = size;
-        bytes += size;
-        // A long line costs as much as several chunks.
-        chunks += 1 + Math.floor(line.length / MIN_MEAN_CHUNK_BYTES);
-        if (bytes > SMALL_CHUNKS_BYTES && bytes < MIN_MEAN_CHUNK_BYTES * chunks) {
-          throw malformed("its chunks are too small");
-        }
       }
       if (to > from) yield this.#buffer.subarray(from, to);
       if (size === undefined && !await this.#fill()) throw cutOff();
@@ -215,6 +210,8 @@ export class BufferedReader {
     if (count === null) return false;
     this.hasReceived = true;
     this.#end += count;
+    const pauseMs = this.#limit.take(count);
+    if (pauseMs > 0) await delay(pauseMs);
     return true;
   }
 

@@ -1,3 +1,4 @@
+import { delay } from "@std/async/delay";
 import { describeError, getLogger, roundMs } from "../log/log.ts";
 import type { Dialer } from "../net/byte_stream.ts";
 import { DialError, ResponseError } from "../net/errors.ts";
@@ -6,6 +7,7 @@ import { truncate } from "../parse/bounded_text.ts";
 import { withTimeout } from "../async/timeout.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { type AuthenticatedTarget, callAuthenticated, type PanelAccess } from "./authentication.ts";
+import type { MessageLimit } from "./message_limit.ts";
 import { PanelError, type PanelFailure } from "./panel_error.ts";
 
 /** How panels are reached, and the headers of each request. */
@@ -35,16 +37,18 @@ export interface PanelResponse {
 export type PanelFetch = (call: PanelCall, signal: AbortSignal) => Promise<PanelResponse>;
 
 /**
- * Creates a function that makes calls in a node's name, and sends `headers` with each.
+ * Creates a function that makes calls in a node's name, and sends `headers` with each. Long answers
+ * count in `limit`, and are given after the pause that it asks for.
  *
  * It throws a {@linkcode PanelError} when there is no response in time, and the signal's reason when
  * that aborts.
  */
 export function createPanelFetch(
   access: PanelAccess,
-  { client, headers }: {
+  { client, headers, limit }: {
     readonly client: Pick<HttpClient, "request">;
     readonly headers: DialOptions["headers"];
+    readonly limit: MessageLimit;
   },
 ): PanelFetch {
   const log = getLogger("panel");
@@ -65,6 +69,10 @@ export function createPanelFetch(
         ms: roundMs(performance.now() - startedAtMs),
         sentBytes: rest.body?.length ?? 0,
       });
+      const pauseMs = limit.take(text.length);
+      // It was asked for.
+      limit.giveBack();
+      if (pauseMs > 0) await delay(pauseMs, { signal });
       return { status, text, location: headers.get("location") };
     } catch (cause) {
       signal.throwIfAborted();

@@ -11,7 +11,7 @@ const PATIENCE_MS = 10_000;
 
 /**
  * Bounds how many messages of a panel are read, as a token bucket. Whatever comes counts: messages,
- * their fragments, pings and pongs.
+ * their fragments, pings and pongs, and the answers to calls by POST.
  */
 export class MessageLimit {
   #tokens = BURST;

@@ -38,7 +38,7 @@ export class PanelConnection {
     observers: readonly PanelObserver[],
     system?: SystemResolver,
   ) {
-    const { acknowledgements } = this;
+    const { acknowledgements, limit } = this;
     const { compression: compresses, protocolVersion, tokenIn } = config;
     const access: PanelAccess = {
       get endpoint() {
@@ -52,7 +52,7 @@ export class PanelConnection {
     const dialer = new NetDialer(config, system);
     const headers = [["user-agent", USER_AGENT] as const, ...config.headers];
     this.#client = new HttpClient({ dialer });
-    const fetch = createPanelFetch(access, { client: this.#client, headers });
+    const fetch = createPanelFetch(access, { client: this.#client, headers, limit });
     this.clientV1 = new ClientV1(fetch);
     this.clientV2 = new ClientV2(fetch, { acknowledgements, compresses });
     this.opener = new WebSocketOpener(access, { dialer, headers });

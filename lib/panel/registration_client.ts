@@ -16,6 +16,7 @@ import { USER_AGENT } from "../version.ts";
 import { LearnedTokenPlace } from "./authentication.ts";
 import { CALL_TIMEOUT_MS, STOP_GRACE_MS } from "./call_timeouts.ts";
 import { createPanelFetch, isHtml, type PanelResponse, statusError } from "./http_exchange.ts";
+import { MessageLimit } from "./message_limit.ts";
 import { type NodeCredentials, parseNode } from "./node_store.ts";
 import { PanelConnection } from "./panel_connection.ts";
 import { PanelError, type PanelFailure } from "./panel_error.ts";
@@ -78,7 +79,8 @@ export class RegistrationClient {
     try {
       const access = { endpoint, token: key, tokenPlace: new LearnedTokenPlace("header") };
       const headers = [["user-agent", USER_AGENT] as const, ...others];
-      const answer = await createPanelFetch(access, { client, headers })({
+      const limit = new MessageLimit();
+      const answer = await createPanelFetch(access, { client, headers, limit })({
         name: CALL,
         path: "/api/clients/register",
         query: { name: this.#name },

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { getLogger, roundMs, setUpLog } from "../../lib/log/log.ts";
 import { NetDialer } from "../../lib/net/dialer.ts";
+import { MessageLimit } from "../../lib/panel/message_limit.ts";
 import { createPanelFetch } from "../../lib/panel/http_exchange.ts";
 import { OutageLog } from "../../lib/panel/outages.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
@@ -82,7 +83,7 @@ Deno.test("createPanelFetch() logs the status, the time and the bytes of a call"
   const answer = { status: 400, headers: new Map(), text: "" };
   const client = { request: () => Promise.resolve(answer) };
   const access = { endpoint: "http://p", token: "" };
-  const fetch = createPanelFetch(access, { client, headers: [] });
+  const fetch = createPanelFetch(access, { client, headers: [], limit: new MessageLimit() });
   const call = { name: "ask (POST /x)", path: "/x", headers: [], timeoutMs: 1000 } as const;
   const [event] = await events(() => fetch({ ...call, method: "POST", body: "12345" }, signal));
   const { ms, message: _, ...rest } = event ?? {};

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { BufferedReader } from "../../lib/net/buffered_reader.ts";
 import { ResponseError } from "../../lib/net/errors.ts";
 import type { ResponseHead } from "../../lib/net/http_head.ts";
+import { FakeTime } from "../fake_time.ts";
 import { cuts, split } from "./split.ts";
 
 const CHUNKED: ResponseHead = {
@@ -34,9 +35,13 @@ function readerOf(pieces: Iterable<Uint8Array>, options?: { bufferBytes: number 
   return { reader: new BufferedReader(stream, options), stream };
 }
 
-/** Each byte of a text by itself. */
+/** A text in up to 90 pieces: each byte by itself if it is short. */
 function lettersOf(text: string): Uint8Array[] {
-  return Array.from(bytesOf(text), (byte) => Uint8Array.of(byte));
+  const bytes = bytesOf(text);
+  const length = Math.ceil(bytes.length / 90);
+  return Array.from({ length: Math.ceil(bytes.length / length) }, (_, index) => {
+    return bytes.subarray(index * length, (index + 1) * length);
+  });
 }
 
 async function bodyOf(reader: BufferedReader, head = CHUNKED): Promise<string> {
@@ -158,6 +163,33 @@ for (
     assert(bytes < 20_000, `${bytes} bytes were read`);
   });
 }
+
+Deno.test("BufferedReader.read() waits for more where a peer sends a few bytes at a time", async () => {
+  using time = new FakeTime();
+  const { reader, stream } = readerOf(lettersOf("a".repeat(90)));
+  for (let count = 0; count < 90; count++) await reader.read();
+  assertEquals([stream.reads, time.timers], [90, 0]);
+  const slow = readerOf(Array.from({ length: 2000 }, () => Uint8Array.of(97)));
+  const reading = bodyOf(slow.reader, { ...CHUNKED, headers: new Map() });
+  await time.run(39);
+  assertEquals(slow.stream.reads, 101);
+  await time.run(961);
+  assert(slow.stream.reads <= 101 + 100, `${slow.stream.reads} reads after a second`);
+  await time.run(60_000);
+  assertEquals((await reading).length, 2000);
+});
+
+Deno.test("BufferedReader.read() does not wait between reads of many bytes, or a few in a second", async () => {
+  using time = new FakeTime();
+  const large = readerOf(Array.from({ length: 5000 }, () => new Uint8Array(512)));
+  while (await large.reader.read() !== undefined);
+  const few = readerOf(Array.from({ length: 5000 }, () => new Uint8Array(1)));
+  for (let count = 0; count < 5000; count++) {
+    await few.reader.read();
+    time.tick(10);
+  }
+  assertEquals([large.stream.reads, few.stream.reads, time.timers], [5001, 5000, 0]);
+});
 
 Deno.test("BufferedReader.readBody() throws ResponseErrors only", async () => {
   const piece = fc.constantFrom("0", "1", "a", "\r\n", "\n", "\r", ";", "xyz", "\0", "é");

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { describeError } from "../../lib/log/log.ts";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { HttpClient } from "../../lib/net/http_client.ts";
+import { MessageLimit } from "../../lib/panel/message_limit.ts";
 import { ClientV1 } from "../../lib/panel/client_v1.ts";
 import { createPanelFetch, type PanelFetch } from "../../lib/panel/http_exchange.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
@@ -43,7 +44,11 @@ async function withPanel(
 ): Promise<void> {
   const client = new HttpClient({ dialer: new NetDialer() });
   const headers = [["user-agent", "komari-agent-deno/0"]] as const;
-  const fetch = createPanelFetch({ endpoint, token: TOKEN }, { client, headers });
+  const fetch = createPanelFetch({ endpoint, token: TOKEN }, {
+    client,
+    headers,
+    limit: new MessageLimit(),
+  });
   try {
     await use(new ClientV1(fetch));
   } finally {

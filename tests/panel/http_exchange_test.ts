@@ -12,6 +12,7 @@ import {
   provesToken,
   statusError,
 } from "../../lib/panel/http_exchange.ts";
+import { MessageLimit } from "../../lib/panel/message_limit.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 import { FakeTime } from "../fake_time.ts";
 import { collectedDebugLog, collectedLog } from "../log/collected_log.ts";
@@ -31,6 +32,7 @@ function fetchBy(
   return createPanelFetch({ endpoint: "http://panel", token: "s3cret" }, {
     client: { request: (call, { signal }) => request(call, signal) },
     headers: [["user-agent", "agent/0"]],
+    limit: new MessageLimit(),
   });
 }
 
@@ -77,6 +79,30 @@ Deno.test("createPanelFetch() ends with a time-out when no answer comes", async 
   const error = await failing;
   assertEquals(error.failure, "timeout");
   assertEquals(error.message, "Cannot ask (GET /x): no answer within 5 s");
+  assertEquals(time.timers, 0);
+});
+
+Deno.test("createPanelFetch() slows down a panel whose answers are long, and no other", async () => {
+  using time = new FakeTime();
+  let text = "x".repeat(4000);
+  const exchange = fetchBy(() => Promise.resolve({ status: 200, headers: new Map(), text }));
+  const stop = new AbortController();
+  for (let count = 0; count < 3000; count++) await exchange(CALL, stop.signal);
+  assertEquals(time.timers, 0);
+  text = "x".repeat(255 * 1024);
+  // 1000 messages at once, and 63 for each of these.
+  for (let count = 0; count < 15; count++) await exchange(CALL, stop.signal);
+  assertEquals(time.timers, 0);
+  let isGiven = false;
+  const asking = exchange(CALL, stop.signal).then(() => isGiven = true);
+  await time.run(1000);
+  assertEquals(isGiven, false);
+  await time.run(1000);
+  await asking;
+  await exchange(CALL, stop.signal);
+  const waiting = exchange(CALL, stop.signal);
+  stop.abort(new Error("told to stop"));
+  await assertRejects(() => waiting, Error, "told to stop");
   assertEquals(time.timers, 0);
 });
 

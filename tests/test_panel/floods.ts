@@ -8,7 +8,7 @@ const CLOSED_PORT = 1;
 const WRITE_BYTES = 1024 * 1024;
 const LARGE_BYTES = 60 * 1024;
 
-/** What the seven floods repeat: whole messages or control frames, in one version of the protocol. */
+/** What the seven floods by WebSocket repeat: whole messages or control frames, in one version of the protocol. */
 function frames(version: 1 | 2): Readonly<Record<string, Uint8Array<ArrayBuffer>>> {
   const text = (message: unknown) => serverFrame(0x1, JSON.stringify(message));
   const probe = { ping_task_id: 1, ping_type: "tcp", ping_target: `127.0.0.1:${CLOSED_PORT}` };
@@ -32,8 +32,52 @@ function frames(version: 1 | 2): Readonly<Record<string, Uint8Array<ArrayBuffer>
   };
 }
 
-/** The names of the floods. */
+/** The names of the floods by WebSocket. */
 export const FLOODS: readonly string[] = Object.keys(frames(2));
+
+/** Bytes of an answer by POST: as many as are just read. */
+const ANSWER_BYTES = 255 * 1024;
+const ANSWER = `{"jsonrpc":"2.0","id":1,"result":{"a":[${"{},".repeat(1000)}{}]}`;
+const FILLED_ANSWER = `${ANSWER.padEnd(ANSWER_BYTES)}}`;
+const HEAD = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
+
+/** How the floods by POST answer a report. */
+const ANSWERS: Readonly<Record<string, (socket: Socket) => Promise<void>>> = {
+  "chunks of one byte": async (socket) => {
+    const chunks = [...FILLED_ANSWER].map((letter) => `1\r\n${letter}\r\n`);
+    await written(socket, `${HEAD}Transfer-Encoding: chunked\r\n\r\n${chunks.join("")}0\r\n\r\n`);
+  },
+  "single bytes": async (socket) => {
+    socket.setNoDelay(true);
+    socket.write(`${HEAD}Content-Length: ${FILLED_ANSWER.length}\r\n\r\n`);
+    for (let at = 0; at < FILLED_ANSWER.length && !socket.destroyed; at++) {
+      socket.write(FILLED_ANSWER.charAt(at));
+      if (at % 8 === 0) await new Promise((turn) => void setImmediate(turn));
+    }
+  },
+};
+
+/** The names of the floods by POST. */
+export const ANSWER_FLOODS: readonly string[] = Object.keys(ANSWERS);
+
+/** Answers each report by a flood, and refuses each upgrade. */
+export function answerFlood(name: string): TestFault {
+  return {
+    name,
+    calls: ["upgrade", "agent.report"],
+    answerUpgrade: (socket) =>
+      void socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"),
+    answerCall: async ({ socket }) => {
+      if (socket === null) return;
+      await ANSWERS[name]?.(socket);
+      socket.end();
+    },
+  };
+}
+
+async function written(socket: Socket, text: string): Promise<void> {
+  await new Promise<void>((resolve) => void socket.write(text, () => resolve()));
+}
 
 /** Sends the frames of a flood over each WebSocket of reports, as fast as they are read. */
 export function floodFault(name: string, version: 1 | 2): TestFault {

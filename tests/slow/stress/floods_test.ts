@@ -2,11 +2,12 @@ import { assert, assertLess, assertLessOrEqual } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { V8_FLAGS } from "../../../build/runtime_flags.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
-import { floodFault, FLOODS } from "../../test_panel/floods.ts";
+import { ANSWER_FLOODS, answerFlood, floodFault, FLOODS } from "../../test_panel/floods.ts";
+import type { TestFault } from "../../test_panel/test_fault.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { anonymousMb, cpuSeconds } from "./seen_process.ts";
 
-// A panel that sends as much over its WebSocket as the agent reads, over loopback.
+// A panel that sends as much over its WebSocket, or as its answers by POST, as the agent reads.
 
 const TOKEN = "fl00d";
 /** After ten seconds the agent returns memory and drops pages of its program, which come back. */
@@ -16,6 +17,7 @@ const UNBOUNDED_MS = 8_000;
 const SAMPLE_MS = 100;
 const MAX_MORE_MB = 16;
 const MAX_CORES = 0.2;
+const MAX_ANSWER_CORES = 0.05;
 /** The same without the limit, however busy this machine is with other things. */
 const MANY_TIMES = 8;
 /** Reports that may be missing of one a second: the WebSocket is closed once or twice. */
@@ -32,9 +34,9 @@ interface Outcome {
 
 /** Floods an agent of its own for so long. */
 async function flood(
-  { name, version, ms, runtime = [] }: {
-    name: string;
-    version: 1 | 2;
+  { fault, version = 2, ms, runtime = [] }: {
+    fault: TestFault;
+    version?: 1 | 2;
     ms: number;
     runtime?: readonly string[];
   },
@@ -52,14 +54,14 @@ async function flood(
   const before = { mb: anonymousMb(agent.pid), cpu: cpuSeconds(agent.pid), ...state.counts };
   const startMs = performance.now();
   let peakMb = before.mb;
-  await panel.setFault(floodFault(name, version));
+  await panel.setFault(fault);
   while (performance.now() - startMs < ms) {
     peakMb = Math.max(peakMb, anonymousMb(agent.pid));
     await delay(SAMPLE_MS);
   }
   const seconds = (performance.now() - startMs) / 1000;
   const outcome = {
-    title: `${name} over v${version}`,
+    title: `${fault.name} over v${version}`,
     moreMb: peakMb - before.mb,
     cores: (cpuSeconds(agent.pid) - before.cpu) / seconds,
     reports: (state.counts.reports - before.reports) / seconds,
@@ -74,7 +76,7 @@ async function flood(
   return outcome;
 }
 
-const WITHOUT_LIMIT = new URL("without_message_limit.ts", import.meta.url).pathname;
+const WITHOUT_LIMITS = `--preload=${new URL("without_limits.ts", import.meta.url).pathname}`;
 
 Deno.test({
   name: "the agent spends little on a panel that floods it, and much only without its limit",
@@ -84,7 +86,9 @@ Deno.test({
       ([1, 2] as const).map((version) => ({ name, version }))
     );
     const outcomes = await Promise.all(
-      floods.map(({ name, version }) => flood({ name, version, ms: FLOOD_MS })),
+      floods.map(({ name, version }) =>
+        flood({ fault: floodFault(name, version), version, ms: FLOOD_MS })
+      ),
     );
     for (const outcome of outcomes) {
       await context.step(outcome.title, () => {
@@ -94,13 +98,40 @@ Deno.test({
         assertLessOrEqual(1, outcome.closed, outcome.log);
       });
     }
-    const runtime = [`--preload=${WITHOUT_LIMIT}`];
+    const runtime = [WITHOUT_LIMITS];
     for (const name of FLOODS) {
       await context.step(`${name} without the limit`, async () => {
         const limited = outcomes.find(({ title }) => title === `${name} over v2`);
-        const { moreMb, cores, log } = await flood({ name, version: 2, ms: UNBOUNDED_MS, runtime });
+        const { moreMb, cores, log } = await flood({
+          fault: floodFault(name, 2),
+          ms: UNBOUNDED_MS,
+          runtime,
+        });
         const usualCores = limited?.cores ?? Infinity;
         assert(cores > MANY_TIMES * usualCores || moreMb > MAX_MORE_MB, log);
+      });
+    }
+  },
+});
+
+Deno.test({
+  name:
+    "the agent spends little on answers by POST that flood it, and much only without its limits",
+  ignore: Deno.build.os !== "linux",
+  async fn(context) {
+    const calm = await flood({ fault: answerFlood("none"), ms: UNBOUNDED_MS });
+    for (const name of ANSWER_FLOODS) {
+      await context.step(name, async () => {
+        const fault = answerFlood(name);
+        const limited = await flood({ fault, ms: UNBOUNDED_MS });
+        assertLess(limited.moreMb, MAX_MORE_MB, "MB more");
+        assertLess(limited.cores - calm.cores, MAX_ANSWER_CORES, "of a core");
+        const { moreMb, cores, log } = await flood({
+          fault,
+          ms: UNBOUNDED_MS,
+          runtime: [WITHOUT_LIMITS],
+        });
+        assert(cores > 3 * limited.cores || moreMb > MAX_MORE_MB, log);
       });
     }
   },
