@@ -64,7 +64,7 @@ Deno.test("tlsErrorMessage() says why a certificate is not trusted", () => {
     ["NotValidYet", `it is not valid yet, ${clock}`],
     ["certificate not valid yet", `it is not valid yet, ${clock}`],
     ["Revoked", "it was revoked"],
-    ["odd", "invalid peer certificate: odd"],
+    ["odd", "it is malformed, or of a kind that is not supported (invalid peer certificate: odd)"],
   ];
   for (const [message, words] of table) {
     assertEquals(
