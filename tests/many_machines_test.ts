@@ -34,7 +34,7 @@ for (const page of ["many-machines.md", "zh-CN/many-machines.md"]) {
       assertEquals(run("wrong"), [1, "installed\n"], "it fails again");
       assertEquals(run("right 2"), [0, "installed\n"]);
       const calls = Deno.readTextFileSync(path("calls")).trim().split("\n");
-      assertEquals(calls[0], `--config ${path("komari.json")} --replace-panel`);
+      assertEquals(calls[0], `--config ${path("komari.json")}`);
       assertEquals(calls.length, 4);
     } finally {
       Deno.removeSync(folder, { recursive: true });

@@ -22,7 +22,8 @@ const FLAGS = OPTION_ROWS.flatMap(({ flag }) => flag ?? []);
  * @throws {UsageError} For unknown flags and commands, and for flags without their value.
  */
 export function parseArguments(args: readonly string[]): Arguments {
-  const { _: words, ...given } = parseArgs(attachValues(args), {
+  const attached = attachValues(args);
+  const { _: words, ...given } = parseArgs(attached, {
     string: ["_", ...FLAGS],
     collect: FLAGS,
   });
@@ -32,8 +33,16 @@ export function parseArguments(args: readonly string[]): Arguments {
     if (values.length === 0) continue;
     flags.set(row, row.repeats ? values.join(row.separator) : values.at(-1) ?? "");
   }
-  setPanels(flags, given.endpoint ?? [], given.token ?? []);
-  return { ...parseCommand(words), flags };
+  const parsed = parseCommand(words);
+  const mayLackTokens = parsed.command === "install";
+  const [first, ...further] = pairsOf(attached, { mayLackTokens });
+  if (first !== undefined) {
+    flags.set(OPTIONS.endpoint, first.endpoint);
+    if (first.token === null) flags.delete(OPTIONS.token);
+    else flags.set(OPTIONS.token, first.token);
+    flags.set(OPTIONS.panels, JSON.stringify(further));
+  }
+  return { ...parsed, flags };
 }
 
 /**
@@ -77,23 +86,50 @@ function takeValue({ placeholder }: Option<unknown>, arg: string, rest: string[]
   return next;
 }
 
-/** Repeated endpoints and tokens are pairs; those after the first are further panels. */
-function setPanels(
-  flags: Map<Option<unknown>, string>,
-  endpoints: readonly string[],
-  tokens: readonly string[],
-): void {
-  if (endpoints.length < 2) return;
-  if (endpoints.length !== tokens.length) {
-    throw new UsageError(
-      `Cannot pair ${endpoints.length} --endpoint with ${tokens.length} --token: ` +
-        "each panel needs both",
+interface Pair {
+  readonly endpoint: string;
+  /** `null` where it was left out. */
+  token: string | null;
+}
+
+/**
+ * Repeated endpoints and tokens as pairs, in their order; none for a single endpoint. Where tokens may
+ * be left out, each follows its endpoint.
+ *
+ * @throws {UsageError} When they can't be paired.
+ */
+function pairsOf(
+  attached: readonly string[],
+  { mayLackTokens }: { mayLackTokens: boolean },
+): readonly Pair[] {
+  const given = attached.slice(0, attached.indexOf("--") + 1 || undefined)
+    .flatMap((word) => [/^--(endpoint|token)=(.*)$/s.exec(word) ?? []])
+    .flatMap(([, flag, value = ""]) => flag === undefined ? [] : [{ flag, value }]);
+  const valuesOf = (name: string) => given.flatMap((it) => it.flag === name ? [it.value] : []);
+  const [endpoints, tokens] = [valuesOf("endpoint"), valuesOf("token")];
+  if (endpoints.length < 2) return [];
+  if (endpoints.length === tokens.length) {
+    return endpoints.map((endpoint, at) => ({ endpoint, token: tokens[at] ?? null }));
+  }
+  const pairs: Pair[] = [];
+  for (const { flag, value } of given) {
+    const last = pairs.at(-1);
+    if (flag === "endpoint") pairs.push({ endpoint: value, token: null });
+    else if (mayLackTokens && last?.token === null) last.token = value;
+    else throw unpaired();
+  }
+  if (!mayLackTokens) throw unpaired();
+  return pairs;
+
+  function unpaired(): UsageError {
+    return new UsageError(
+      mayLackTokens
+        ? `Cannot pair ${endpoints.length} --endpoint with ${tokens.length} --token: a token ` +
+          "follows its endpoint"
+        : `Cannot pair ${endpoints.length} --endpoint with ${tokens.length} --token: each panel ` +
+          "needs both",
     );
   }
-  const [first, ...further] = endpoints.map((endpoint, at) => ({ endpoint, token: tokens[at] }));
-  flags.set(OPTIONS.endpoint, first?.endpoint ?? "");
-  flags.set(OPTIONS.token, first?.token ?? "");
-  flags.set(OPTIONS.panels, JSON.stringify(further));
 }
 
 function unknownFlag(arg: string): UsageError {

@@ -16,13 +16,14 @@ import { type Language, languageOf } from "./language.ts";
 import { configNotices } from "./notices.ts";
 import { commandsOf, type Layer, type Option, type OptionTexts } from "./option.ts";
 import {
+  hasTag,
   OPTION_ROWS,
   OPTIONS,
   type OptionValues,
   type ResolvedOptions,
   resolveOptions,
 } from "./option_table.ts";
-import { severalPanels } from "./panels.ts";
+import { severalPanels, withoutUnusedPanels } from "./panels.ts";
 import { INTERVAL_SECONDS, type PanelSettings, parseCertificates, withHeaders } from "./parsers.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -74,6 +75,8 @@ export interface Config extends OptionValues, PanelSettings, StatePaths, Runtime
   readonly configPath: string | undefined;
   /** Whether it was found where the service is installed, and not named by an option. */
   readonly isConfigInstalled: boolean;
+  /** Whether something else than the installed configuration says who the panels are. */
+  readonly givesPanels: boolean;
   /** Every option that was set, by its key, without the token. */
   readonly explicitOptions: OptionTexts;
   /** The layer of every option that was set, in words, by its key. */
@@ -116,14 +119,24 @@ export function resolveConfig(input: ConfigInput): Config {
   const recorded = !isInstalled && reads(named, "record")
     ? input.recordedOptions?.(serviceOf(flags))
     : undefined;
+  const givesPanels = !isInstalled ||
+    [OPTIONS.endpoint, OPTIONS.panels].some((row) => flags.has(row) || env[row.variable ?? ""]);
+  // Panels that are given to `install` take the place of all.
+  const hasInFile = (key: string) =>
+    !(named === "install" && isInstalled && givesPanels && hasTag(key, "panel"));
   const byKey = ({ key = "" }: Option<unknown>) => key;
-  const options = resolveOptions([
+  const layers = [
     flagLayer(flags),
     layer((name) => env[name], ({ variable = "" }) => variable, (name) => `variable ${name}`),
-    layer((key) => texts.get(key), byKey, (key) => `key ${key} of ${path}`),
+    layer(
+      (key) => hasInFile(key) ? texts.get(key) : undefined,
+      byKey,
+      (key) => `key ${key} of ${path}`,
+    ),
     layer((key) => recorded?.get(key), byKey, (key) => `${key} of the installation`),
     layer((key) => imported?.get(key), byKey, (key) => `${key} of the official agent`),
-  ]);
+  ];
+  const { options, notices } = withoutUnusedPanels(resolveOptions(layers), layers);
   const { values, found } = options;
   const command = values.help ? "help" : values.version ? "version" : named;
   if (command !== "help") refuseOtherCommands(options, command);
@@ -140,6 +153,9 @@ export function resolveConfig(input: ConfigInput): Config {
     remoteFiles: remoteControl && !values.disableRemoteFiles,
   };
   const [first = panel, ...furtherPanels] = severalPanels(options, panel);
+  if (command !== "install" && furtherPanels.some(({ token }) => token === "")) {
+    throw new UsageError("Cannot report to several panels without a token of each");
+  }
   const headers = withHeaders(values.headers, [
     ["CF-Access-Client-Id", values.cfAccessClientId],
     ["CF-Access-Client-Secret", values.cfAccessClientSecret],
@@ -168,20 +184,25 @@ export function resolveConfig(input: ConfigInput): Config {
     proxies,
     configPath: path,
     isConfigInstalled: isInstalled,
+    givesPanels,
     // A service has its own places of these.
     explicitOptions: new Map(
       set.filter(({ tags }) => !tags?.includes("location")).map(({ key, text }) => [key, text]),
     ),
     origins: new Map(set.map(({ key, origin }) => [key, origin])),
-    notices: configNotices(options, {
-      env,
-      readMode: input.readMode,
-      token: foundToken,
-      secretConfig: hasSecret(texts) ? path : undefined,
-    }),
+    notices: [
+      ...notices,
+      ...configNotices(options, {
+        env,
+        readMode: input.readMode,
+        token: foundToken,
+        secretConfig: hasSecret(texts) ? path : undefined,
+      }),
+    ],
     secrets: secretsOf({
       tokens: [
         token,
+        values.token,
         first.token,
         ...furtherPanels.map((panel) => panel.token),
         values.autoDiscoveryKey,
@@ -282,9 +303,6 @@ function requireCompatible(values: OptionValues): void {
   }
   if (manager !== undefined && (!print || replace)) {
     throw new UsageError("Cannot use --manager but with --print, and without --replace");
-  }
-  if (values.addPanel && values.replacePanel) {
-    throw new UsageError("Cannot use --add and --replace-panel together");
   }
   if (values.tokenIn === "header" && hasAuthorization(values)) {
     throw new UsageError(

@@ -4,16 +4,17 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import { type Command, commandsThatTake, type OptionSet } from "./commands.ts";
 import type { Translation } from "./language.ts";
 import { UsageError } from "./usage_error.ts";
 
 /**
- * What is special about an option: root goes by it, so the record of an installation has it; it is
- * about the servers of releases; it says where other options are; the official agent has it; it is
- * about output only.
+ * What is special about an option: it says who the panels are; root goes by it, so the record of an
+ * installation has it; it is about the servers of releases; it says where other options are; the
+ * official agent has it; it is about output only.
  */
-export type Tag = "root" | "release" | "location" | "official" | "output";
+export type Tag = "panel" | "root" | "release" | "location" | "official" | "output";
 
 /** One row of the option table: three names, one meaning. */
 export interface Option<T> {
@@ -242,7 +243,13 @@ export function parseOption<T>(option: Option<T>, { text, origin }: FoundOption)
     if (!(error instanceof RangeError)) throw error;
     const use = option.secret
       ? `Cannot use the value of ${origin}`
-      : `Cannot use ${JSON.stringify(text)} for ${origin}`;
+      : `Cannot use ${JSON.stringify(refusedPart(option, text))} for ${origin}`;
     throw new UsageError(`${use}: allowed is ${error.message}`, { cause: error });
   }
+}
+
+/** The one of several given values that is refused; the text of an option that is given once. */
+function refusedPart({ repeats, separator = "", parse }: Option<unknown>, text: string): string {
+  const isRefused = (part: string) => attempt(() => [parse(part)]) === undefined;
+  return (repeats ? text.split(separator).find(isRefused) : undefined) ?? text;
 }

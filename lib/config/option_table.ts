@@ -64,7 +64,7 @@ export const OPTIONS = {
     flag: "endpoint",
     short: "e",
     placeholder: "URL",
-    tags: ["official"],
+    tags: ["panel", "official"],
     help: {
       en: "The panel's address, with its path if it has one",
       zh: "面板地址；带路径的要写上路径",
@@ -76,7 +76,7 @@ export const OPTIONS = {
     flag: "token",
     short: "t",
     placeholder: "TOKEN",
-    tags: ["location", "official"],
+    tags: ["panel", "location", "official"],
     help: {
       en:
         "This node's secret; other users of the machine can see it on the command line, so prefer --token-file",
@@ -89,7 +89,7 @@ export const OPTIONS = {
   tokenFile: panel.text({
     flag: "token-file",
     placeholder: "FILE",
-    tags: ["location"],
+    tags: ["panel", "location"],
     help: {
       en: "A file that holds the token; - is standard input",
       zh: "保存令牌的文件；- 表示标准输入",
@@ -99,6 +99,7 @@ export const OPTIONS = {
   panels: panel.checked<readonly PanelSettings[]>({
     variable: "AGENT_PANELS",
     placeholder: "JSON",
+    tags: ["panel"],
     help: {
       en:
         "Further panels: an array of objects with endpoint, token, and if wanted interval and enable_remote_control; -e and -t given in pairs do the same",
@@ -114,7 +115,7 @@ export const OPTIONS = {
     flag: "auto-discovery",
     variable: "AGENT_AUTO_DISCOVERY_KEY",
     placeholder: "KEY",
-    tags: ["official"],
+    tags: ["panel", "official"],
     help: {
       en:
         "Register this node automatically with the panel's auto-discovery key, and remember its token",
@@ -127,7 +128,7 @@ export const OPTIONS = {
   autoDiscoveryFile: panel.text({
     flag: "auto-discovery-file",
     placeholder: "FILE",
-    tags: ["root"],
+    tags: ["panel", "root"],
     help: {
       en:
         "The official agent's file of the registration: read at the first start, and given each new node",
@@ -137,6 +138,7 @@ export const OPTIONS = {
   }),
   rediscover: panel.toggle({
     flag: "rediscover",
+    tags: ["panel"],
     help: {
       en: "Register again when the panel has rejected the token for 10 minutes",
       zh: "面板连续 10 分钟判定令牌无效时重新注册",
@@ -471,6 +473,7 @@ export const OPTIONS = {
   }),
   enableRemoteControl: remote.toggle({
     flag: "enable-remote-control",
+    tags: ["panel"],
     help: {
       en: "Let the panel run commands, open terminals and handle files, with this process's rights",
       zh: "允许面板在这里执行命令、打开终端、管理文件，权限与本进程相同",
@@ -635,18 +638,11 @@ export const OPTIONS = {
       zh: "用于 `uninstall`：恢复被替换的官方 Agent",
     },
   }),
-  addPanel: install.toggle({
-    flag: "add",
+  keepFailing: install.toggle({
+    flag: "keep-failing",
     help: {
-      en: "For `install`: report to this panel beside those that the service reports to",
-      zh: "用于 `install`：在服务现有的面板之外，也向这个面板上报",
-    },
-  }),
-  replacePanel: install.toggle({
-    flag: "replace-panel",
-    help: {
-      en: "For `install`: report to this panel in place of those that the service reports to",
-      zh: "用于 `install`：只向这个面板上报，取代服务现有的面板",
+      en: "For `install`: keep a panel that accepts no report beside one that does",
+      zh: "用于 `install`：有面板接受上报时，也保留不接受上报的面板",
     },
   }),
   unset: install.checked<readonly string[]>({

@@ -1,10 +1,43 @@
+import type { Layer } from "./option.ts";
 import { OPTIONS, type ResolvedOptions } from "./option_table.ts";
 import type { PanelSettings } from "./parsers.ts";
 import { UsageError } from "./usage_error.ts";
 
 /**
+ * Drops what is not used, with a notice of each: panels of a weaker layer than the endpoint's, since
+ * that one names them all, and a token beside panels that have their own.
+ */
+export function withoutUnusedPanels(
+  { values, found }: ResolvedOptions,
+  layers: readonly Layer[],
+): { options: ResolvedOptions; notices: readonly string[] } {
+  const own = found.get(OPTIONS.endpoint);
+  const several = found.get(OPTIONS.panels);
+  const used = new Map(found);
+  if (own === undefined) {
+    const unused = several === undefined ? [] : [OPTIONS.token, OPTIONS.tokenFile];
+    for (const option of unused) used.delete(option);
+    return {
+      options: { values, found: used },
+      notices: unused.flatMap((option) => found.get(option) ?? []).map(({ origin }) =>
+        `${origin} is not used: ${several?.origin} has the token of each panel`
+      ),
+    };
+  }
+  const weaker = layers.slice(own.rank + 1).find(({ texts }) => texts.get(OPTIONS.panels));
+  const isReplaced = several !== undefined && several.rank > own.rank;
+  if (isReplaced) used.delete(OPTIONS.panels);
+  return {
+    options: { values: isReplaced ? { ...values, panels: [] } : values, found: used },
+    notices: weaker === undefined
+      ? []
+      : [`${weaker.nameOf(OPTIONS.panels).origin} is not used: ${own.origin} names all panels`],
+  };
+}
+
+/**
  * Puts the panels of the option `panels` beside the one of `endpoint` and `token`, or in its place
- * if there is none. A stronger layer of `endpoint` replaces them all.
+ * if there is none.
  *
  * @returns The panels, the first one first; none where `panels` names none that counts.
  * @throws {UsageError} When it is unclear which panel gets remote control, or two are the same node.
@@ -15,8 +48,7 @@ export function severalPanels(
 ): readonly PanelSettings[] {
   const several = found.get(OPTIONS.panels);
   const own = found.get(OPTIONS.endpoint);
-  const isReplaced = several === undefined || (own !== undefined && own.rank < several.rank);
-  if (isReplaced || values.panels.length === 0) return [];
+  if (several === undefined || values.panels.length === 0) return [];
   if (single.remoteControl && (own === undefined || several.rank === 0)) {
     throw new UsageError(
       "Cannot use --enable-remote-control with several panels: set enable_remote_control for the " +

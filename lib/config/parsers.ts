@@ -293,13 +293,24 @@ export function parsePanels(text: string): readonly PanelSettings[] {
   return panels.map(parsePanel);
 }
 
+/** The text that {@linkcode parsePanels} reads. */
+export function panelsText(panels: readonly PanelSettings[]): string {
+  return JSON.stringify(panels.map(({ endpoint, token, intervalSeconds, remoteControl }) => ({
+    endpoint,
+    token,
+    interval: intervalSeconds,
+    enable_remote_control: remoteControl || undefined,
+  })));
+}
+
 function parsePanel(value: unknown): PanelSettings {
   if (!isJsonObject(value) || Object.keys(value).some((key) => !KEYS.includes(key))) {
     throw new RangeError(RULE);
   }
   const { endpoint, token, interval, enable_remote_control: remote = false } = value;
   if (typeof endpoint !== "string") throw new RangeError(`for "endpoint" of each panel, a URL`);
-  if (typeof token !== "string" || token === "") {
+  // A pair of the command line may leave out its token.
+  if (token !== null && (typeof token !== "string" || token === "")) {
     throw new RangeError(`for "token" of each panel, ${TOKEN_RULE}`);
   }
   if (interval !== undefined && !(typeof interval === "number" && isInterval(interval))) {
@@ -311,7 +322,7 @@ function parsePanel(value: unknown): PanelSettings {
   }
   return {
     endpoint: parseEndpoint(endpoint),
-    token: parseToken(token),
+    token: token === null ? "" : parseToken(token),
     intervalSeconds: interval,
     remoteControl: remote,
     remoteFiles: remote,

@@ -2,12 +2,20 @@ import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { requireCredentials, secretsOf } from "../config/credentials.ts";
 import { readHealth } from "../state/health_reader.ts";
-import { panelNames } from "../config/panels.ts";
+import { panelName, panelNames } from "../config/panels.ts";
+import type { PanelSettings } from "../config/parsers.ts";
 import { describeError } from "../log/log.ts";
 import { PROGRAM, VERSION } from "../version.ts";
 import { type InstallContext, readInstallContext } from "./install_context.ts";
 import { planInstall } from "./install_plan.ts";
-import { choosePanels, readInstalledPanels } from "./panel_choice.ts";
+import {
+  choosePanels,
+  type InstalledPanels,
+  isInstalled,
+  panelLines,
+  readInstalledPanels,
+  withoutPanels,
+} from "./panel_choice.ts";
 import type { InstallRecord } from "./install_record.ts";
 import { applySteps, describeStep, type Step } from "./install_step.ts";
 import { printSummary } from "./install_summary.ts";
@@ -70,13 +78,11 @@ export async function install(
   system: TargetSystem,
   { signal, beforeStart = () => [], isTrial = false }: InstallOptions,
 ): Promise<string | undefined> {
-  requireCredentials(asked, { verb: "install" });
   const context = await readInstallContext(asked, system, signal);
   const { previous } = context;
-  const config = choosePanels(
-    { ...asked, proxies: context.proxies },
-    previous && readInstalledPanels(system.root + previous.config),
-  );
+  const installed = previous && readInstalledPanels(system.root + previous.config);
+  const config = choosePanels({ ...asked, proxies: context.proxies }, installed);
+  requireCredentials(config, { verb: "install" });
   const secrets = [
     ...config.secrets,
     ...secretsOf({ tokens: [], headers: [], proxies: config.proxies }),
@@ -84,9 +90,11 @@ export async function install(
   requireNotPinned(asked, previous);
   const plan = planInstall(config, context);
   for (const notice of config.notices) system.printLine(`Note: ${notice}`);
-  if (!isTrial) await requireKnownToken(config, system, signal);
+  if (!isTrial) await requireKnownToken(config, system, { installed, signal });
   const prepare = [...plan.prepare, ...beforeStart(plan.service)];
   if (config.print) {
+    const isAnew = installed === undefined || installed.panels.length === 0;
+    for (const line of isAnew ? [] : panelLines(config, installed)) system.printLine(line.trim());
     printSteps([...prepare, ...plan.start], system, secrets);
     return undefined;
   }
@@ -94,6 +102,7 @@ export async function install(
   const trial = await beginTrial(plan, context, before);
   const mayReturn = isTrial || trial !== undefined;
   const folder = system.root + plan.service.runtimeFolder;
+  let kept = config;
   let refusal: string | undefined;
   let isRefused: boolean;
   try {
@@ -102,23 +111,30 @@ export async function install(
     await applySteps(plan.start, system, signal);
     if (mayReturn) {
       system.printLine(`Started ${PROGRAM} ${VERSION}; it stays if the panel accepts it.`);
-    } else printSummary(plan, config, context);
+    } else printSummary(plan, config, { context, installed });
     const beside = config.replace
       ? undefined
       : await officialAgentWarning(context.kind, system, signal);
     if (beside !== undefined) system.printLine(`  ${beside}`);
     system.printLine(`Waiting up to ${LIMIT} for the first accepted report …`);
-    const panels = panelNames([config, ...config.furtherPanels]);
+    const panels = [config, ...config.furtherPanels];
     const results = await waitForReports(
-      { folder, sinceMs, panels, before: trial && before },
+      { folder, sinceMs, panels: panelNames(panels), before: trial && before },
       signal,
     );
     refusal = printResults(results, system);
     for (const { part, text } of readHealth([folder])?.problems ?? []) {
       system.printLine(`Note: ${part} does not work, which stops no reports: ${text}`);
     }
-    isRefused = trial !== undefined && isWorse(trial, results);
-    if (refusal !== undefined) {
+    const failing = panels.filter((_, at) => results[at]?.isAccepted === false);
+    const isBeside = failing.length > 0 && failing.length < panels.length;
+    const keepsAll = isBeside && config.keepFailing;
+    isRefused = trial !== undefined && isWorse(trial, results) && !keepsAll;
+    if (keepsAll || (isBeside && !isRefused && !isTrial)) {
+      kept = await leaveOut(failing, config, { context, installed, signal });
+      if (kept === config) refusal = undefined;
+    }
+    if (failing.length === panels.length) {
       await printLastLog(plan.service.name, context, { signal, isTrial: mayReturn });
     }
   } catch (error) {
@@ -133,8 +149,41 @@ export async function install(
   }
   if (refusal !== undefined && isTrial) return refusal;
   if (trial !== undefined) await discardFiles(trial.saved);
-  if (mayReturn) printSummary(plan, config, context);
+  if (mayReturn) printSummary(plan, kept, { context, installed });
   return refusal;
+}
+
+/**
+ * Leaves out the panels that accept no report beside one that does, and starts the service anew; with
+ * `--keep-failing` none, and otherwise only those that the service has not had before.
+ *
+ * @returns The same configuration where nothing is left out.
+ */
+async function leaveOut(
+  failing: readonly PanelSettings[],
+  config: Config,
+  { context, installed, signal }: {
+    context: InstallContext;
+    installed: InstalledPanels | undefined;
+    signal: AbortSignal;
+  },
+): Promise<Config> {
+  const { system, manager } = context;
+  const isKept = ({ endpoint }: PanelSettings) =>
+    config.keepFailing || installed?.panels.some((panel) => panel.endpoint === endpoint) === true;
+  const namesOf = (panels: readonly PanelSettings[]) => panels.map(panelName).join(" and ");
+  const kept = failing.filter(isKept);
+  if (kept.length > 0) system.printLine(`Kept ${namesOf(kept)}, where no report is accepted.`);
+  const left = failing.filter((panel) => !isKept(panel));
+  if (left.length === 0) return config;
+  const rest = withoutPanels(config, left);
+  const { service, prepare } = planInstall(rest, context);
+  const steps = prepare.filter((step) =>
+    "tool" in step ? step.args.includes(service.config) : step.path === service.config
+  );
+  await applySteps([...steps, ...manager.restart], system, signal);
+  system.printLine(`Left out ${namesOf(left)}, where no report is accepted; see --keep-failing.`);
+  return rest;
 }
 
 const LIMIT = `${REPORT_TIMEOUT_MS / 1000} s`;
@@ -179,16 +228,18 @@ async function rollBack(trial: InstallTrial, context: InstallContext): Promise<v
 /**
  * Tries the token of each panel before anything is written, unless nothing is going to be.
  *
- * @throws {Error} When a panel rejects its token. One that can't be reached is only named: it may be
- * down for now.
+ * @throws {Error} When a panel rejects its token. One that can't be reached is only named, since it may
+ * be down for now, and so is one of several that the service has already: others need the new version.
  */
 export async function requireKnownToken(
   config: Config,
   system: TargetSystem,
-  signal: AbortSignal,
+  { installed, signal }: { installed?: InstalledPanels | undefined; signal: AbortSignal },
 ): Promise<void> {
   if (config.print) return;
-  for (const { endpoint, token } of [config, ...config.furtherPanels]) {
+  const panels = [config, ...config.furtherPanels];
+  for (const panel of panels) {
+    const { endpoint, token } = panel;
     if (token === "") continue;
     let isKnown = true;
     try {
@@ -198,6 +249,10 @@ export async function requireKnownToken(
       system.printLine(`Note: the token could not be checked: ${describeError(error)}`);
     }
     if (isKnown) continue;
+    if (panels.length > 1 && isInstalled(panel, installed)) {
+      system.printLine(`Note: ${panelName(panel)} does not know its token any more`);
+      continue;
+    }
     throw new Error(
       `Cannot install: ${endpoint} does not know this token, so nothing was changed; copy it ` +
         "again from the panel, where it follows -t in the node's install command",

@@ -4,6 +4,7 @@ import { dirname } from "../parse/path.ts";
 import { knowsReleases, PROGRAM, releaseKey, VERSION } from "../version.ts";
 import { type InstallContext, isLingering } from "./install_context.ts";
 import { hasRemoteControl, type InstallPlan } from "./install_plan.ts";
+import { type InstalledPanels, panelLines } from "./panel_choice.ts";
 import { removalCommand } from "./packaged_service.ts";
 import { updateServiceName } from "./update_service.ts";
 
@@ -11,7 +12,7 @@ import { updateServiceName } from "./update_service.ts";
 export function printSummary(
   { service, record }: InstallPlan,
   config: Config,
-  context: InstallContext,
+  { context, installed }: { context: InstallContext; installed: InstalledPanels | undefined },
 ): void {
   const { system, scope, kind, manager, paths, link, lingerUser, changeableDeno, packaged } =
     context;
@@ -38,6 +39,7 @@ export function printSummary(
     `${packages === undefined ? "Installed" : "Configured"} ${PROGRAM} ${VERSION}:`,
     `  Program        ${program}`,
     `  Configuration  ${service.config}`,
+    ...panelLines(config, installed),
     `  Service        ${name} (${kind}), ${owner}`,
     `  Updates        ${updates}`,
     `  Log            ${manager.logHint}`,

@@ -1,16 +1,21 @@
+import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { readConfigFile } from "../config/config_file.ts";
-import { type PanelSettings, parsePanels } from "../config/parsers.ts";
+import type { OptionTexts } from "../config/option.ts";
+import { hasTag } from "../config/option_table.ts";
+import { panelName } from "../config/panels.ts";
+import { type PanelSettings, panelsText, parsePanels } from "../config/parsers.ts";
 import { UsageError } from "../config/usage_error.ts";
 
 /** The panels that an installed service reports to. */
 export interface InstalledPanels {
-  readonly endpoint: string;
-  /** Empty when the node registers itself. */
-  readonly token: string;
-  /** Whether the panel of `endpoint` has remote control. */
-  readonly remoteControl: boolean;
+  /**
+   * The first one is that of `endpoint`. `intervalSeconds` is what a panel has of its own; the token
+   * is empty where the node registers itself.
+   */
   readonly panels: readonly PanelSettings[];
+  /** The options that say so. */
+  readonly texts: OptionTexts;
 }
 
 /**
@@ -27,112 +32,193 @@ export function readInstalledPanels(path: string): InstalledPanels | undefined {
   }
   const readText = (path: string) => Deno.readTextFileSync(path);
   const options = readConfigFile(path, { option: "the installed configuration", readText });
+  const endpoint = options.get("endpoint");
+  const tokenFile = options.get("token_file");
+  const isControlled = options.get("enable_remote_control") === "true";
+  const first: PanelSettings = {
+    endpoint: endpoint ?? "",
+    token: options.get("token") ??
+      (tokenFile === undefined ? "" : attempt(() => readText(tokenFile).trim()) ?? ""),
+    intervalSeconds: undefined,
+    remoteControl: isControlled,
+    remoteFiles: isControlled,
+  };
   return {
-    endpoint: options.get("endpoint") ?? "",
-    token: options.get("token") ?? "",
-    remoteControl: options.get("enable_remote_control") === "true",
-    panels: parsePanels(options.get("panels") ?? "[]"),
+    panels: [
+      ...(endpoint === undefined ? [] : [first]),
+      ...parsePanels(options.get("panels") ?? "[]"),
+    ],
+    texts: new Map([...options].filter(([key]) => hasTag(key, "panel"))),
   };
 }
 
 /**
- * Decides what becomes of the installed panels when another one is given: with `--add` the service
- * reports to all of them, with `--replace-panel` only to the one given. Another token for an
- * installed panel takes the place of its token.
+ * The panels of an installation: those that are given now, or the installed ones where none is. A pair
+ * of the command line keeps what the service has for that panel: its token unless it is given
+ * another one, its interval and its remote control.
  *
- * @throws {UsageError} When neither is given, or `--add` can't be done.
+ * @throws {UsageError} When it is unclear which panel is meant, or one has no token.
  */
 export function choosePanels(config: Config, installed: InstalledPanels | undefined): Config {
-  if (installed === undefined || installed.endpoint === "") return config;
-  const { endpoint, token, addPanel, replacePanel } = config;
-  const all = [installed, ...installed.panels];
-  const known = all.filter((panel) => panel.endpoint === endpoint);
-  if (known.length === 0) {
-    if (addPanel) return addPanels(config, installed);
-    if (replacePanel) return replacePanels(config);
-    const endpoints = all.map((panel) => panel.endpoint).join(", ");
-    throw new UsageError(
-      `Cannot install for ${endpoint}: the service reports to ${endpoints}; use ` +
-        "--add to report to both, or --replace-panel to report only to the new one",
-    );
+  if (installed === undefined || installed.panels.length === 0) return config;
+  const { origins } = config;
+  if (!config.givesPanels) {
+    if (config.furtherPanels.length > 0 && isOfShell(origins.get("token"))) {
+      throw new UsageError(
+        `Cannot use ${
+          origins.get("token")
+        } without --endpoint: the service reports to several panels`,
+      );
+    }
+    return config;
   }
-  const isNewToken = token !== "" && known.every((panel) => panel.token !== token);
-  if (addPanel && isNewToken) {
-    throw new UsageError(
-      `Cannot use --add for ${endpoint}: the service reports to it already, with another token; ` +
-        "use --replace-panel to report only to it, with the new token",
-    );
+  // A file, or the variable of all panels, says everything of them.
+  if (!isOfShell(origins.get("endpoint")) || origins.get("panels")?.startsWith("variable ")) {
+    return config;
   }
-  if (replacePanel && isNewToken) return replacePanels(config);
-  // Panels that are given now take the place of all.
-  if (config.furtherPanels.length > 0 || installed.panels.length === 0) return config;
-  // Several nodes may be at one panel: the token says which, and two are never the same one.
-  if (known.some((panel) => panel.token === token)) {
-    return withPanels(withFirst(config, installed), installed.panels);
-  }
-  return known.includes(installed)
-    ? withPanels(config, installed.panels)
-    : withOtherToken(config, installed);
-}
-
-/** Keeps the first panel, and gives the first of the others at this address its new token. */
-function withOtherToken(config: Config, installed: InstalledPanels): Config {
-  const { endpoint, token } = config;
-  const changed = installed.panels.find((panel) => panel.endpoint === endpoint);
-  const panels = installed.panels.map((panel) =>
-    panel === changed && token !== "" ? { ...panel, token } : panel
-  );
-  return withPanels(withFirst(config, installed), panels);
-}
-
-function addPanels(config: Config, installed: InstalledPanels): Config {
-  if (config.token === "") {
-    throw new UsageError("Cannot use --add without a token: only one node can register itself");
-  }
-  if (config.remoteControl !== installed.remoteControl) {
-    throw new UsageError(
-      "Cannot use --add with --enable-remote-control: set enable_remote_control for the panel in " +
-        "panels of a configuration file",
-    );
-  }
-  const added = [config, ...config.furtherPanels].map(({ endpoint, token }): PanelSettings => ({
-    endpoint,
-    token,
-    intervalSeconds: undefined,
-    remoteControl: false,
-    remoteFiles: false,
-  }));
-  return withPanels(withFirst(config, installed), [...installed.panels, ...added]);
-}
-
-/** Keeps the first panel and its token. */
-function withFirst(config: Config, { endpoint, token }: InstalledPanels): Config {
-  const explicitOptions = new Map(config.explicitOptions).set("endpoint", endpoint);
-  return { ...config, endpoint, token, explicitOptions };
-}
-
-/** Sets the panels beside the first one. */
-function withPanels(config: Config, panels: readonly PanelSettings[]): Config {
-  const text = JSON.stringify(
-    panels.map(({ endpoint, token, intervalSeconds, remoteControl }) => ({
+  const given = [config, ...config.furtherPanels];
+  const known = knownPanels(given, installed.panels);
+  const setsControl = isOfShell(origins.get("enable_remote_control"));
+  const setsInterval = isOfShell(origins.get("interval"));
+  const chosen = given.map(({ endpoint, token }, at): PanelSettings => {
+    const before = known[at];
+    const registers = at === 0 && config.autoDiscoveryKey !== "";
+    if (token === "" && before === undefined && !registers) {
+      throw new UsageError(
+        `Cannot install for ${endpoint} without its token: the service does not report to it yet`,
+      );
+    }
+    return {
       endpoint,
-      token,
-      ...(intervalSeconds !== undefined && { interval: intervalSeconds }),
-      ...(remoteControl && { enable_remote_control: true }),
-    })),
-  );
-  const tokens = [config.token, ...panels.map(({ token }) => token)];
+      token: token || (before?.token ?? ""),
+      intervalSeconds: setsInterval ? undefined : before?.intervalSeconds,
+      remoteControl: setsControl
+        ? config.enableRemoteControl && at === 0
+        : before?.remoteControl ?? false,
+      remoteFiles: true,
+    };
+  });
+  return withPanels(withRegistration(config, chosen, installed), chosen);
+}
+
+/** The configuration without some of its panels. */
+export function withoutPanels(config: Config, left: readonly PanelSettings[]): Config {
+  const remoteControl = config.enableRemoteControl || config.remoteControl;
+  const panels = [config, ...config.furtherPanels].filter((panel) => !left.includes(panel))
+    .map((panel) => panel === config ? { ...panel, remoteControl } : panel);
+  return withPanels(config, panels);
+}
+
+/** Whether the service has this node of a panel already. */
+export function isInstalled(
+  { endpoint, token }: PanelSettings,
+  installed: InstalledPanels | undefined,
+): boolean {
+  return installed?.panels.some((it) => it.endpoint === endpoint && it.token === token) ?? false;
+}
+
+/** What becomes of each panel, a line each. */
+export function panelLines(config: Config, installed: InstalledPanels | undefined): string[] {
+  const panels = [config, ...config.furtherPanels];
+  const known = knownPanels(panels, installed?.panels ?? []);
+  const isFirst = installed === undefined || installed.panels.length === 0;
+  const texts = panels.map((panel, at) => {
+    const name = panelName(panel);
+    if (isFirst) return name;
+    const before = known[at];
+    if (before === undefined) return `${name}, new`;
+    return before.token === panel.token ? `${name}, as before` : `${name}, with another token`;
+  });
+  const gone = installed?.panels.filter((panel) => !known.includes(panel)) ?? [];
+  return [...texts, ...gone.map((panel) => `${panelName(panel)}, dropped`)]
+    .map((text) => `  Panel          ${text}`);
+}
+
+/** Whether an option comes from the command line or a variable. */
+function isOfShell(origin = ""): boolean {
+  return /^(?:flag|variable) /.test(origin);
+}
+
+/**
+ * The installed panel of each given one: of the same token, or else of the same address.
+ *
+ * @throws {UsageError} When several nodes at one panel are installed, and no token says which is meant.
+ */
+function knownPanels(
+  given: readonly Pick<PanelSettings, "endpoint" | "token">[],
+  installed: readonly PanelSettings[],
+): (PanelSettings | undefined)[] {
+  const free = new Set(installed);
+  const take = (panel: PanelSettings | undefined) => {
+    if (panel !== undefined) free.delete(panel);
+    return panel;
+  };
+  return given
+    .map(({ endpoint, token }) =>
+      take([...free].find((panel) => panel.endpoint === endpoint && panel.token === token))
+    )
+    .map((same, at) => {
+      const { endpoint = "", token = "" } = given[at] ?? {};
+      const candidates = [...free].filter((panel) => panel.endpoint === endpoint);
+      if (same === undefined && token === "" && candidates.length > 1) {
+        throw new UsageError(
+          `Cannot install for ${endpoint} without a token: the service reports to it as ` +
+            `${candidates.length} nodes`,
+        );
+      }
+      return same ?? take(candidates[0]);
+    });
+}
+
+/** Keeps the options of a node that registers itself, if it stays. */
+function withRegistration(
+  config: Config,
+  chosen: readonly PanelSettings[],
+  { texts }: InstalledPanels,
+): Config {
+  const key = texts.get("auto_discovery_key") ?? "";
+  if (key === "" || config.autoDiscoveryKey !== "" || chosen.every(({ token }) => token !== "")) {
+    return config;
+  }
+  const kept = [...texts].filter(([key]) => /^(?:auto_discovery_|rediscover)/.test(key));
   return {
     ...config,
-    furtherPanels: parsePanels(text),
-    explicitOptions: new Map(config.explicitOptions).set("panels", text),
-    secrets: [...config.secrets, ...tokens.filter((token) => token !== "")],
+    autoDiscoveryKey: key,
+    explicitOptions: new Map([...kept, ...config.explicitOptions]),
+    secrets: [...config.secrets, key],
   };
 }
 
-function replacePanels(config: Config): Config {
-  const explicitOptions = new Map(config.explicitOptions);
-  // Panels that are given now stay.
-  if (config.furtherPanels.length === 0) explicitOptions.delete("panels");
-  return { ...config, explicitOptions };
+/**
+ * Sets all panels. The first one's interval is also that of the others that have none, so one that has
+ * none of its own comes first if there is any, and before it only a node that registers itself.
+ */
+function withPanels(config: Config, panels: readonly PanelSettings[]): Config {
+  const place = ({ token, intervalSeconds }: PanelSettings) =>
+    token === "" ? 0 : intervalSeconds === undefined ? 1 : 2;
+  const [first, ...further] = panels.toSorted((a, b) => place(a) - place(b));
+  if (first === undefined) return config;
+  const explicitOptions = new Map(config.explicitOptions).set("endpoint", first.endpoint);
+  const set = (key: string, text: string | undefined) =>
+    text === undefined ? explicitOptions.delete(key) : explicitOptions.set(key, text);
+  set("enable_remote_control", first.remoteControl ? "true" : undefined);
+  set("panels", further.length === 0 ? undefined : panelsText(further));
+  if (first.intervalSeconds !== undefined) set("interval", String(first.intervalSeconds));
+  const inForce = (panel: PanelSettings): PanelSettings => {
+    const remoteControl = panel.remoteControl && !config.disableWebSsh;
+    return {
+      ...panel,
+      intervalSeconds: panel.intervalSeconds ?? first.intervalSeconds ?? config.intervalSeconds,
+      remoteControl,
+      remoteFiles: remoteControl && !config.disableRemoteFiles,
+    };
+  };
+  return {
+    ...config,
+    ...inForce(first),
+    enableRemoteControl: first.remoteControl,
+    furtherPanels: further.map(inForce),
+    explicitOptions,
+    secrets: [...config.secrets, ...panels.map(({ token }) => token).filter((it) => it !== "")],
+  };
 }

@@ -72,7 +72,7 @@ export async function replace(
   const own = resolveWith(imported);
   requireCredentials(own, { verb: "install" });
   await readInstallContext(own, system, signal);
-  await requireKnownToken(own, system, signal);
+  await requireKnownToken(own, system, { signal });
   printImport(official, { imported, own, system });
 
   const { serviceName } = official;

@@ -61,7 +61,6 @@ Deno.test("resolveConfig() lets each command have its own", () => {
 Deno.test("resolveConfig() refuses options that have no meaning together", () => {
   const key = "MCowBQYDK2VwAyEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
   const wrong: [args: string, words: string][] = [
-    ["install --add --replace-panel", "Cannot use --add and --replace-panel together"],
     ["uninstall --keep-state --restore", "Cannot use --keep-state and --restore together"],
     ["install --manager openrc", "Cannot use --manager but with --print"],
     ["install --manager openrc --print --replace", "Cannot use --manager but with --print"],

@@ -65,6 +65,12 @@ Deno.test("resolveConfig() refuses --unset for what is no option, or is set besi
     'Cannot use "intervall" for flag --unset: allowed is names of options, and HTTP_PROXY',
   );
   assertThrows(
+    () => configOf(["--unset", "interval", "--unset", "intervall", "--unset", "gpu"]),
+    UsageError,
+    'Cannot use "intervall" for flag --unset: allowed is',
+    "the wrong one alone",
+  );
+  assertThrows(
     () => configOf(["--unset", "interval", "-i", "3"]),
     UsageError,
     "Cannot use --unset interval together with --interval",

@@ -69,8 +69,7 @@ const NAMES: Record<
   asRoot: ["--as-root", "", "", undefined],
   replace: ["--replace", "", "", false],
   restore: ["--restore", "", "", false],
-  addPanel: ["--add", "", "", false],
-  replacePanel: ["--replace-panel", "", "", false],
+  keepFailing: ["--keep-failing", "", "", false],
   unset: ["--unset", "", "", []],
   keepState: ["--keep-state", "", "", false],
   installDir: ["--install-dir", "", "", ""],
@@ -191,7 +190,7 @@ const COMMANDS_OF: readonly [flags: string, commands: readonly Command[]][] = [
   ["--dry-run, --verbose", ["report"]],
   ["--print", ["install", "uninstall"]],
   [
-    "--as-root, --replace, --add, --replace-panel, --unset interval, --install-dir /opt/x",
+    "--as-root, --replace, --keep-failing, --unset interval, --install-dir /opt/x",
     ["install"],
   ],
   ["--restore, --keep-state", ["uninstall"]],

@@ -70,9 +70,56 @@ Deno.test("severalPanels() takes panels of the environment", () => {
   assertEquals(nodesOf(resolve({ env })).length, 2);
 });
 
-Deno.test("severalPanels() lets an endpoint of a stronger layer replace all panels of a file", () => {
-  const config = resolve({ args: ["-e", "https://c.example.com", "-t", "x"], panels: [A, B] });
-  assertEquals(nodesOf(config), ["https://c.example.com x"]);
+Deno.test("withoutUnusedPanels() says which panels an endpoint of a stronger layer replaces", () => {
+  const args = ["-e", "https://c.example.com", "-t", "x"];
+  const env = { AGENT_PANELS: JSON.stringify([A, B]) };
+  for (
+    const [given, name] of [
+      [{ panels: [A, B] }, "key panels of /config.json"],
+      [{ env }, "variable AGENT_PANELS"],
+    ] as const
+  ) {
+    const config = resolve({ args, ...given });
+    assertEquals(nodesOf(config), ["https://c.example.com x"]);
+    assertEquals(config.notices, [`${name} is not used: flag --endpoint names all panels`]);
+    assertEquals([config.origins.has("panels"), config.explicitOptions.has("panels")], [
+      false,
+      false,
+    ]);
+  }
+  const pairs = resolve({ args: [...PAIRS, "-t", "two"], env });
+  assertEquals([nodesOf(pairs).length, pairs.notices.length], [2, 1]);
+  const beside = resolveConfig({
+    args: ["--config", "/config.json"],
+    env: { AGENT_PANELS: JSON.stringify([B]) },
+    readText: () => JSON.stringify(A),
+    readMode: () => 0o600,
+  });
+  assertEquals([nodesOf(beside).length, beside.notices], [2, []], "both are used");
+});
+
+Deno.test("withoutUnusedPanels() says that a token without an endpoint is not used beside panels", () => {
+  const env = { AGENT_PANELS: JSON.stringify([A, B]) };
+  const config = resolve({ args: ["-t", "unused-t0ken"], env });
+  assertEquals(nodesOf(config).length, 2);
+  assertEquals(config.notices, [
+    "flag --token is not used: variable AGENT_PANELS has the token of each panel",
+  ]);
+  assertEquals(config.origins.get("token"), undefined);
+  assertEquals(config.secrets.includes("unused-t0ken"), true);
+});
+
+Deno.test("resolveConfig() lets only install leave out the token of a pair", () => {
+  const pairs = (...words: string[]) => [...words, "-e", A.endpoint, "-e", B.endpoint, "-t", "two"];
+  assertEquals(nodesOf(resolve({ args: pairs("install") })), [
+    "https://a.example.com ",
+    "https://b.example.com two",
+  ]);
+  for (const words of [[], ["doctor"]]) {
+    assertStringIncludes(refusal({ args: pairs(...words) }), "Cannot pair 2 --endpoint with 1");
+  }
+  const panels = [{ ...A, token: null }, B];
+  assertStringIncludes(refusal({ panels, rest: { ...B, token: "x" } }), "without a token of each");
 });
 
 Deno.test("severalPanels() gives each panel its own interval and remote control", () => {

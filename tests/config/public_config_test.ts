@@ -36,7 +36,7 @@ Deno.test("publicConfig() hides every secret, from whichever layer", () => {
     AGENT_IP_SERVICES: "https://user:secret-7@ip.example.com/?key=secret-8",
     HTTPS_PROXY: "http://user:secret-9@127.0.0.1:1",
   };
-  const config = shown(["-e", "https://panel.example.com"], secrets);
+  const config = shown([], { ...secrets, AGENT_ENDPOINT: "https://panel.example.com" });
   const text = JSON.stringify(config);
   assert(!text.includes("secret-"), text);
   const keys = OPTION_ROWS.flatMap(({ key, secret }) => secret && key !== undefined ? [key] : []);

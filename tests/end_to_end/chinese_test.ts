@@ -41,7 +41,7 @@ const LINES: Readonly<Record<Command, readonly string[]>> = {
     `install ${PANEL} --print --manager systemd ${SERVICE}`,
     `install ${PANEL} --print --manager openrc ${SERVICE} --enable-remote-control`,
     `install ${PANEL} --manager openrc`,
-    `install ${PANEL} --add --replace-panel`,
+    `install ${PANEL} -e https://two.example --keep-failing --print ${SERVICE}`,
     "install --replace --print",
     "install --lang fr",
   ],

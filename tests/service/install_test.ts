@@ -197,7 +197,6 @@ Deno.test("install() tries the token first, and changes nothing when the panel r
     "https://panel.example",
     "-t",
     "wr0ng",
-    "--replace-panel",
     "--install-dir",
     "/srv/x",
   ];

@@ -1,5 +1,4 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { UsageError } from "../../lib/config/usage_error.ts";
 import { HealthFile, type PanelHealth } from "../../lib/state/health_file.ts";
 import { uninstall } from "../../lib/service/uninstall.ts";
 import { atDate } from "../fake_time.ts";
@@ -126,9 +125,9 @@ async function working(words: readonly string[] = [], folder = OPENRC): Promise<
 Deno.test("install() returns to the installation before when no panel accepts its reports", async () => {
   for (
     const [words, env] of [
-      [["--replace-panel", ...TYPO], {}],
-      [["--replace-panel", ...TYPO, "--install-dir", "/srv/new/agent"], {}],
-      [["--replace-panel", ...TYPO, "--state-dir", "/srv/state/deep"], {}],
+      [[...TYPO], {}],
+      [[...TYPO, "--install-dir", "/srv/new/agent"], {}],
+      [[...TYPO, "--state-dir", "/srv/state/deep"], {}],
       [[], { HTTPS_PROXY: "http://bad-proxy:3128" }],
     ] as const
   ) {
@@ -154,7 +153,7 @@ Deno.test("install() returns to the installation before when no panel accepts it
 Deno.test("install() keeps an installation whose panel accepts its reports", async () => {
   await using machine = await working(["-i", "2"]);
   using _agent = machine;
-  assertEquals(await machine.install(["--replace-panel", ...TWO]), undefined);
+  assertEquals(await machine.install([...TWO]), undefined);
   assertEquals(JSON.parse(machine.text(CONFIG)).endpoint, "https://two.example");
   assertEquals(machine.tree().filter((line) => line.includes(".before")), []);
   // As a machine that loses power meanwhile has it.
@@ -167,35 +166,78 @@ Deno.test("install() keeps an installation whose panel accepts its reports", asy
   assertEquals(machine.tree().filter((line) => line.includes(".before")), []);
 });
 
-Deno.test("install() names each panel, and stays while those that worked do", async () => {
-  await using machine = await working();
-  using _agent = machine;
-  const refusal = await machine.install(["--add", ...TYPO]);
-  assertEquals(refusal, "tow.example accepted no report within 30 s");
-  const { endpoint, panels } = JSON.parse(machine.text(CONFIG));
-  assertEquals([endpoint, panels[0].endpoint], ["https://one.example", "https://tow.example"]);
-  const printed = machine.printed.join("\n");
-  assertStringIncludes(printed, "one.example accepts its reports.");
-  assertStringIncludes(printed, "tow.example has accepted no report: connection refused");
-
-  const half = await machine.install(["--replace-panel", ...TYPO, ...TWO]);
-  assertEquals(half, "tow.example accepted no report within 30 s", "one of the new ones does");
-  assertEquals(await machine.install(["--replace-panel", ...TWO, ...ONE]), undefined);
-  machine.up.delete("one.example");
-  const before = machine.content();
-  const lost = await machine.install(["-i", "9"]);
-  assertStringIncludes(lost ?? "", "one.example accepted no report within 30 s; the installation");
-  assertEquals(machine.content(), before, "one of two that had worked");
+Deno.test("install() leaves out a new panel that accepts nothing beside one that does", async () => {
+  for (const machine of [new Machine(OPENRC), await working()]) {
+    await using _ = machine;
+    using _agent = machine;
+    const refusal = await machine.install([...TYPO, "--enable-remote-control=false", ...ONE]);
+    assertEquals(refusal, "tow.example accepted no report within 30 s");
+    const { endpoint, token, panels } = JSON.parse(machine.text(CONFIG));
+    assertEquals([endpoint, token, panels], ["https://one.example", "t0ken-1", undefined]);
+    const printed = machine.printed.join("\n");
+    assertStringIncludes(printed, "one.example accepts its reports.");
+    assertStringIncludes(printed, "tow.example has accepted no report: connection refused");
+    assertStringIncludes(printed, "Left out tow.example, where no report is accepted");
+    assertEquals(printed.includes("Last lines of its log"), false, "it does report");
+    assertEquals(machine.calls().filter((line) => line === `rc-service ${NAME} restart`).length, 2);
+    assertEquals(await machine.install([]), undefined, "what is installed now is accepted");
+  }
 });
 
-Deno.test("install() returns when the panel that worked is lost, though a new one accepts", async () => {
+Deno.test("install() keeps a panel that accepts nothing with --keep-failing, and names it each time", async () => {
+  await using machine = await working();
+  using _agent = machine;
+  assertEquals(await machine.install([...ONE, ...TYPO, "--keep-failing"]), undefined);
+  const kept = "Kept tow.example, where no report is accepted.";
+  for (const words of [[], ["-i", "9"], [...ONE, "-e", "https://tow.example"]]) {
+    assertStringIncludes(machine.printed.splice(0).join("\n"), kept);
+    assertEquals(await machine.install(words), undefined, words.join(" "));
+    assertEquals(JSON.parse(machine.text(CONFIG)).panels[0].endpoint, "https://tow.example");
+  }
+  assertEquals(await machine.install(ONE), undefined);
+  assertEquals(JSON.parse(machine.text(CONFIG)).panels, undefined);
+  machine.up.clear();
+  const none = await machine.install(["-i", "3", "--keep-failing"]);
+  assertStringIncludes(none ?? "", "the installation before is back", "there is none beside it");
+});
+
+Deno.test("install() returns when a panel that worked is lost, though others accept", async () => {
   await using machine = await working();
   using _agent = machine;
   const before = machine.content();
   machine.up.delete("one.example");
-  const lost = await machine.install(["--add", ...TWO]);
+  const lost = await machine.install([...ONE, ...TWO]);
   assertStringIncludes(lost ?? "", "one.example accepted no report within 30 s; the installation");
   assertEquals(machine.content(), before);
+
+  machine.up.add("one.example");
+  assertEquals(await machine.install([...ONE, ...TWO]), undefined);
+  const both = machine.content();
+  machine.up.delete("two.example");
+  const one = await machine.install(["-i", "9"]);
+  assertStringIncludes(one ?? "", "two.example accepted no report within 30 s; the installation");
+  assertEquals(machine.content(), both, "one of two that had worked");
+  assertEquals(await machine.install(["-i", "9", "--keep-failing"]), undefined);
+  assertEquals(JSON.parse(machine.text(CONFIG)).interval, 9);
+});
+
+Deno.test("install() goes on though one of several panels does not know its token any more", async () => {
+  await using machine = await working();
+  using _agent = machine;
+  await machine.install([...ONE, ...TWO]);
+  const isTokenKnown = ({ endpoint }: { endpoint: string }) =>
+    Promise.resolve(endpoint !== "https://two.example");
+  machine.up.delete("two.example");
+  const again = (words: string[]) =>
+    installNow(configOf(["install", ...words], { root: machine.root }), {
+      ...machine.system,
+      isTokenKnown,
+    });
+  await again(["--keep-failing"]);
+  const printed = machine.printed.splice(0).join("\n");
+  assertStringIncludes(printed, "Note: two.example does not know its token any more");
+  await assertRejects(() => again([...ONE, ...TWO.slice(0, 2), "-t", "new"]), Error, "this token");
+  await assertRejects(() => again(TWO), Error, "does not know this token", "it is the only one");
 });
 
 Deno.test("install() says what does not work while the panel accepts reports", async () => {
@@ -213,7 +255,7 @@ Deno.test("install() stays where nothing has worked before", async () => {
   using _agent = machine;
   machine.up.clear();
   assertStringIncludes(await machine.install(ONE) ?? "", "one.example accepted no report");
-  const refusal = await machine.install(["--replace-panel", ...TYPO]);
+  const refusal = await machine.install([...TYPO]);
   assertEquals(refusal, "tow.example accepted no report within 30 s");
   assertEquals(JSON.parse(machine.text(CONFIG)).endpoint, "https://tow.example");
   assertEquals(machine.tree().filter((line) => line.includes(".before")), []);
@@ -293,7 +335,7 @@ Deno.test("install() returns to the updates and the user before", async () => {
   await using machine = await working(["--as-root"]);
   using _agent = machine;
   const before = machine.content();
-  await machine.install(["--replace-panel", ...TYPO, ...releases, "--as-root=false"]);
+  await machine.install([...TYPO, ...releases, "--as-root=false"]);
   assertEquals(machine.content(), before);
   const calls = machine.calls();
   for (
@@ -307,42 +349,17 @@ Deno.test("install() returns to the updates and the user before", async () => {
   await using updated = await working(releases);
   using _other = updated;
   const withUpdates = updated.content();
-  await updated.install(["--replace-panel", ...TYPO, "--disable-auto-update"]);
+  await updated.install([...TYPO, "--disable-auto-update"]);
   assertEquals(updated.content(), withUpdates);
   const last = updated.calls().filter((line) => line.includes("-update ")).slice(-2);
   assertEquals(last, [`rc-update add ${NAME}-update default`, `rc-service ${NAME}-update restart`]);
-});
-
-Deno.test("install() with --add asks for --replace-panel when the token is another one", async () => {
-  await using machine = await working();
-  using _agent = machine;
-  const before = machine.content();
-  await assertRejects(
-    () => machine.install(["--add", "-e", "https://one.example", "-t", "another"]),
-    UsageError,
-    "Cannot use --add for https://one.example: the service reports to it already, with another " +
-      "token; use --replace-panel",
-  );
-  assertEquals([machine.content(), machine.calls()], [before, []]);
-  assertEquals(await machine.install(["--add", ...ONE]), undefined, "nothing is new");
-  await machine.install(["--add", ...TWO]);
-  await machine.install(["-e", "https://two.example", "-t", "t0ken-2b"]);
-  const { endpoint, token, panels } = JSON.parse(machine.text(CONFIG));
-  assertEquals([endpoint, token], ["https://one.example", "t0ken-1"], "the first one stays");
-  assertEquals(panels, [{ endpoint: "https://two.example", token: "t0ken-2b" }]);
-  const words = ["--replace-panel", "-e", "https://one.example", "-t", "another"];
-  assertEquals(await machine.install(words), undefined);
-  assertEquals(JSON.parse(machine.text(CONFIG)), {
-    endpoint: "https://one.example",
-    token: "another",
-  });
 });
 
 Deno.test("install() has systemd read the unit before again, and then starts it", async () => {
   await using machine = await working([], SYSTEMD);
   using _agent = machine;
   const before = machine.content();
-  const refusal = await machine.install(["--replace-panel", ...TYPO, "--gpu"]);
+  const refusal = await machine.install([...TYPO, "--gpu"]);
   assertStringIncludes(refusal ?? "", "the installation before is back");
   assertEquals(machine.content(), before);
   assertEquals(machine.calls().slice(-2), [

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { choosePanels, readInstalledPanels } from "../../lib/service/panel_choice.ts";
 import { configOf, FakeSystem, installNow, USERS } from "./fake_system.ts";
@@ -28,105 +28,184 @@ const THREE = ["-e", "https://three.example", "-t", "t0ken-3"];
 const first = { endpoint: "https://one.example", token: "t0ken-1", enable_gpu: true };
 const second = { endpoint: "https://two.example", token: "t0ken-2" };
 
-Deno.test("install() asks what becomes of the installed panel when another one is given", async () => {
+/** The lines about panels that were printed since the last call. */
+function panelLines({ printed }: Machine): string[] {
+  return printed.splice(0).flatMap((line) => /^(?: {2})?Panel {2,}(.*)/.exec(line)?.[1] ?? []);
+}
+
+Deno.test("install() sets the panels by the pairs given, and says who came, stayed and went", async () => {
   await using machine = new Machine();
   assertEquals(await machine.install(...ONE), first);
-  machine.calls();
-  const before = machine.tree();
-  const error = await assertRejects(() => machine.install(...TWO), UsageError);
-  assertEquals(
-    error.message,
-    "Cannot install for https://two.example: the service reports to https://one.example; use " +
-      "--add to report to both, or --replace-panel to report only to the new one",
-  );
-  assertEquals([machine.tree(), machine.calls()], [before, []]);
-  assertEquals(JSON.parse(machine.text(CONFIG)), first);
-  assertEquals(await machine.install("-e", "https://one.example", "-t", "new"), {
-    ...first,
-    token: "new",
-  }, "the same panel is brought up to date without a question");
+  assertEquals(panelLines(machine), ["one.example"]);
+  const added = await machine.install("-e", "https://one.example", ...TWO);
+  assertEquals(added, { ...first, panels: [second] }, "one without a token keeps its own");
+  assertEquals(panelLines(machine), ["one.example, as before", "two.example, new"]);
+  assertEquals(await machine.install(), { ...first, panels: [second] }, "none given");
+  assertEquals(panelLines(machine), ["one.example, as before", "two.example, as before"]);
+
+  const changed = await machine.install(...TWO.slice(0, 2), "-t", "t0ken-2b", ...THREE);
+  assertEquals(changed, {
+    ...{ endpoint: "https://two.example", token: "t0ken-2b", enable_gpu: true },
+    panels: [{ endpoint: "https://three.example", token: "t0ken-3" }],
+  });
+  assertEquals(panelLines(machine), [
+    "two.example, with another token",
+    "three.example, new",
+    "one.example, dropped",
+  ]);
+  const { endpoint, token, panels } = await machine.install("-e", "https://three.example");
+  assertEquals([endpoint, token, panels], ["https://three.example", "t0ken-3", undefined]);
 });
 
-Deno.test("install() reports to all panels with --add", async () => {
+Deno.test("install() takes a new panel's token from a file, and the pairs from variables", async () => {
   await using machine = new Machine();
-  await machine.install("--add", ...ONE);
-  assertEquals(await machine.install("--add", ...TWO), { ...first, panels: [second] });
-  const third = { endpoint: "https://three.example", token: "t0ken-3" };
-  const all = { ...first, panels: [second, third] };
-  assertEquals(await machine.install("--add", ...THREE), all);
-  assertEquals(await machine.install(), all, "they stay when nothing is given");
+  await machine.install(...ONE);
+  machine.write("/token", "t0ken-2\n");
+  const file = ["--token-file", `${machine.root}/token`];
+  const given = ["-e", "https://two.example", ...file, "-e", "https://one.example"];
+  const { endpoint, token, panels } = await machine.install(...given);
+  assertEquals([endpoint, token], ["https://two.example", "t0ken-2"]);
+  assertEquals(panels, [{ endpoint: "https://one.example", token: "t0ken-1" }]);
+  const env = { AGENT_ENDPOINT: "https://one.example" };
+  const config = configOf(["install"], { root: machine.root, env });
+  await installNow(config, machine.system);
+  const last = JSON.parse(machine.text(CONFIG));
+  assertEquals([last.endpoint, last.token, last.panels], [
+    "https://one.example",
+    "t0ken-1",
+    undefined,
+  ]);
 });
 
-Deno.test("install() with --add --print shows no token", async () => {
+Deno.test("install() refuses a pair whose token nobody knows, and changes nothing", async () => {
+  await using machine = new Machine();
+  await machine.install(...ONE, ...TWO, "-e", "https://two.example", "-t", "t0ken-2b");
+  machine.calls();
+  const before = [machine.tree(), machine.text(CONFIG)];
+  const refused: [words: string[], message: string][] = [
+    [
+      ["-e", "https://three.example"],
+      "Cannot install for https://three.example without its token: the service does not report to it",
+    ],
+    [["-e", "https://one.example", "-e", "https://three.example"], "without its token"],
+    [
+      ["-e", "https://two.example"],
+      "Cannot install for https://two.example without a token: the service reports to it as 2 nodes",
+    ],
+    [["-t", "new"], "Cannot use flag --token without --endpoint: the service reports to several"],
+    [["-t", "x", "-e", "https://one.example", "-e", "https://two.example"], "a token follows its"],
+  ];
+  for (const [words, message] of refused) {
+    await assertRejects(() => machine.install(...words), UsageError, message);
+    assertEquals([machine.tree(), machine.text(CONFIG)], before);
+    assertEquals(machine.calls(), []);
+  }
+});
+
+Deno.test("install() does not give one panel's token, key or rights to another", async () => {
+  await using machine = new Machine();
+  await machine.install(...ONE, "--enable-remote-control");
+  await assertRejects(() => machine.install("-e", "https://two.example"), UsageError, "its token");
+  const { enable_remote_control, panels } = await machine.install(
+    "-e",
+    "https://one.example",
+    ...TWO,
+  );
+  assertEquals([enable_remote_control, panels], [true, [second]], "the first one's alone");
+  const replaced = await machine.install(...TWO);
+  assertEquals(replaced, { ...second, enable_gpu: true });
+
+  await using own = new Machine();
+  const registered = ["-e", "https://one.example", "--auto-discovery", "k3y-of-the-panel"];
+  const { token } = await own.install(...registered, "--rediscover");
+  assertEquals(token, undefined);
+  const kept = { ...first, auto_discovery_key: "k3y-of-the-panel", rediscover: true };
+  const { token: _, ...withoutToken } = { ...kept, panels: [second] };
+  assertEquals(await own.install(...TWO, "-e", "https://one.example"), withoutToken);
+  await assertRejects(() => own.install("-e", "https://three.example"), UsageError, "its token");
+  const gone = await own.install(...TWO);
+  assertEquals(gone, { ...second, enable_gpu: true }, "the key was the other panel's");
+});
+
+Deno.test("install() takes a file that is named as it is, and the variable of all panels too", async () => {
+  await using machine = new Machine();
+  await machine.install(...ONE, "--enable-remote-control");
+  machine.write(
+    "/own.json",
+    JSON.stringify({ ...second, panels: [{ ...first, enable_gpu: undefined }] }),
+  );
+  const config = configOf(["install", "--config", `${machine.root}/own.json`]);
+  await installNow(config, machine.system);
+  const text = JSON.parse(machine.text(CONFIG));
+  assertEquals([text.endpoint, text.enable_remote_control], ["https://two.example", undefined]);
+  assertEquals(text.panels[0].enable_remote_control, undefined);
+  const env = { AGENT_PANELS: JSON.stringify([second]) };
+  await installNow(configOf(["install"], { root: machine.root, env }), machine.system);
+  const { endpoint, token, panels } = JSON.parse(machine.text(CONFIG));
+  assertEquals([endpoint, token, panels], [undefined, "t0ken-2", [second]]);
+});
+
+Deno.test("install() with --print says what becomes of the panels, and shows no token", async () => {
   await using machine = new Machine();
   await machine.install(...ONE);
   machine.printed.length = 0;
-  await machine.install("--add", ...TWO, "--print");
+  await machine.install(...TWO, "--print");
   const printed = machine.printed.join("\n");
-  assertStringIncludes(printed, "https://two.example");
   assertEquals(printed.includes("t0ken"), false);
+  assertEquals(panelLines(machine), ["two.example, new", "one.example, dropped"]);
+  assertEquals(JSON.parse(machine.text(CONFIG)), first);
 });
 
-Deno.test("install() reports only to the new panel with --replace-panel", async () => {
+Deno.test("choosePanels() keeps what is set for a panel, and hides each token", async () => {
   await using machine = new Machine();
-  await machine.install(...ONE);
-  await machine.install("--add", ...THREE);
-  const second = { ...first, endpoint: "https://two.example", token: "t0ken-2" };
-  assertEquals(await machine.install("--replace-panel", ...TWO), second);
-  const { panels } = await machine.install("--replace-panel", ...ONE, ...THREE);
-  assertEquals(panels, [{ endpoint: "https://three.example", token: "t0ken-3" }]);
-});
-
-Deno.test("choosePanels() gives remote control to no panel that was not named", async () => {
-  await using machine = new Machine();
-  await machine.install(...ONE);
-  const refused = ["--add", ...TWO, "--enable-remote-control"];
-  await assertRejects(() => machine.install(...refused), UsageError, "--enable-remote-control");
+  const two = { ...second, interval: 5, enable_remote_control: true };
+  machine.write(CONFIG, JSON.stringify({ ...first, interval: 2, panels: [two] }));
   const installed = readInstalledPanels(machine.root + CONFIG);
-  const config = configOf(["install", "-e", "https://two.example", "--add"].concat(
-    ["--auto-discovery", "k3y-of-the-panel"],
-  ));
-  assertThrows(() => choosePanels(config, installed), UsageError, "--add without a token");
-  assertEquals(readInstalledPanels(`${machine.root}/nowhere`), undefined);
-  const unreadable = `${machine.root}${CONFIG}/nowhere`;
-  assertThrows(() => readInstalledPanels(unreadable), Deno.errors.NotADirectory);
-  await machine.install("--enable-remote-control");
-  const { enable_remote_control, panels } = await machine.install("--add", ...TWO);
-  assertEquals([enable_remote_control, panels], [true, [second]], "the first one's alone");
-});
-
-Deno.test("choosePanels() keeps what is set for a panel, and hides each token", () => {
-  const two = {
-    endpoint: "https://two.example",
-    token: "t0ken-2",
-    intervalSeconds: 5,
-    remoteControl: true,
-    remoteFiles: true,
-  };
-  const installed = {
-    endpoint: "https://one.example",
-    token: "t0ken-1",
-    remoteControl: false,
-    panels: [two],
-  };
-  const config = choosePanels(configOf(["install", "--add", ...THREE]), installed);
-  const three = {
-    endpoint: "https://three.example",
-    token: "t0ken-3",
-    intervalSeconds: undefined,
-    remoteControl: false,
-    remoteFiles: false,
-  };
-  assertEquals([config.endpoint, config.token], ["https://one.example", "t0ken-1"]);
-  assertEquals(config.furtherPanels, [two, three]);
+  const chosen = (...words: string[]) =>
+    choosePanels(configOf(["install", ...words], { root: machine.root }), installed);
+  const pairs = ["-e", "https://two.example", ...THREE, "-e", "https://one.example"];
+  const config = chosen(...pairs);
   assertEquals(JSON.parse(config.explicitOptions.get("panels") ?? ""), [
-    { endpoint: two.endpoint, token: two.token, interval: 5, enable_remote_control: true },
-    { endpoint: three.endpoint, token: three.token },
+    { endpoint: "https://one.example", token: "t0ken-1" },
+    two,
   ]);
-  assertEquals(config.explicitOptions.get("endpoint"), "https://one.example");
+  assertEquals([config.endpoint, config.token], ["https://three.example", "t0ken-3"]);
+  assertEquals(
+    [config, ...config.furtherPanels].map((
+      it,
+    ) => [it.intervalSeconds, it.remoteControl, it.remoteFiles]),
+    [[2, false, false], [2, false, false], [5, true, true]],
+  );
   for (const token of ["t0ken-1", "t0ken-2", "t0ken-3"]) {
     assertEquals(config.secrets.includes(token), true, token);
   }
+  const alone = chosen("-e", "https://two.example");
+  assertEquals([alone.intervalSeconds, alone.remoteControl], [5, true]);
+  assertEquals(Object.fromEntries(alone.explicitOptions), {
+    ...{ endpoint: "https://two.example", interval: "5", enable_remote_control: "true" },
+    enable_gpu: "true",
+  });
+  const told = chosen("-e", "https://two.example", "-i", "9", "--enable-remote-control=false");
+  assertEquals([told.intervalSeconds, told.remoteControl], [9, false]);
+  const vetoed = chosen("-e", "https://two.example", "--disable-web-ssh");
+  assertEquals([vetoed.remoteControl, vetoed.enableRemoteControl], [false, true]);
+});
+
+Deno.test("readInstalledPanels() reads panels in each form, and a token from its file", async () => {
+  await using machine = new Machine();
+  const read = (options: Record<string, unknown>) => {
+    machine.write(CONFIG, JSON.stringify(options));
+    const { panels = [] } = readInstalledPanels(machine.root + CONFIG) ?? {};
+    return panels.map(({ endpoint, token }) => `${endpoint} ${token}`);
+  };
+  machine.write("/token", "t0ken-1\n");
+  const tokenFile = { endpoint: "https://one.example", token_file: `${machine.root}/token` };
+  assertEquals(read(tokenFile), ["https://one.example t0ken-1"]);
+  assertEquals(read({ panels: [second] }), ["https://two.example t0ken-2"]);
+  assertEquals(read({}), []);
+  assertEquals(readInstalledPanels(`${machine.root}/nowhere`), undefined);
+  const unreadable = `${machine.root}${CONFIG}/nowhere`;
+  assertThrows(() => readInstalledPanels(unreadable), Deno.errors.NotADirectory);
 });
 
 Deno.test("choosePanels() makes no two nodes of one panel the same", () => {
@@ -134,24 +213,17 @@ Deno.test("choosePanels() makes no two nodes of one panel the same", () => {
     ...{ endpoint: `https://${name}.example`, token, intervalSeconds: undefined },
     ...{ remoteControl: false, remoteFiles: false },
   });
-  const [first, ...panels] = [
-    ...[panel("one", "a"), panel("one", "b"), panel("two", "c"), panel("two", "d")],
-  ] as const;
-  const installed = { ...first, panels };
-  const nodes = (name: string, token: string, ...more: string[]) => {
-    const words = ["install", "-e", `https://${name}.example`, "-t", token, ...more];
-    const config = choosePanels(configOf(words), installed);
+  const panels = [panel("one", "a"), panel("one", "b"), panel("two", "c")];
+  const chosen = (...words: string[]) => {
+    const args = words.flatMap((word) => {
+      const [name = "", token = ""] = word.split(" ");
+      return ["-e", `https://${name}.example`, ...(token === "" ? [] : ["-t", token])];
+    });
+    const config = choosePanels(configOf(["install", ...args]), { panels, texts: new Map() });
     return [config, ...config.furtherPanels].map(({ token }) => token).join(" ");
   };
-  for (const [name, token] of [["one", "a"], ["one", "b"], ["two", "c"], ["two", "d"]] as const) {
-    assertEquals(nodes(name, token), "a b c d", "nothing is new");
-  }
-  assertEquals([nodes("one", "x"), nodes("two", "x")], ["x b c d", "a b x d"]);
-  const untold = choosePanels(configOf(["install", "-e", "https://two.example"]), installed);
-  const kept = untold.furtherPanels.map(({ token }) => token);
-  assertEquals([untold.token, ...kept].join(" "), "a b c d", "without a token each keeps its own");
-  for (const option of ["--replace-panel", "--add"]) {
-    assertEquals(nodes("one", "b", option), "a b c d", `${option} of one that is there`);
-  }
-  assertEquals(nodes("one", "a", "-e", "https://three.example", "-t", "e"), "a e", "given now");
+  assertEquals(chosen("one b", "one a", "two"), "b a c");
+  assertEquals(chosen("one b", "one x", "two"), "b x c", "the other node's token is changed");
+  assertEquals(chosen("one b", "one"), "b a", "only one is left");
+  assertThrows(() => chosen("two c", "one"), UsageError, "as 2 nodes");
 });

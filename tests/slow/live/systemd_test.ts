@@ -148,7 +148,7 @@ Deno.test({
       const typo = "http://127.0.0.1:9";
       for (
         const [options, env, named] of [
-          [`--replace-panel -e ${typo} --as-root=false --gpu`, {}, "127.0.0.1:9"],
+          [`-e ${typo} --as-root=false --gpu`, {}, "127.0.0.1:9"],
           [
             `--install-dir /srv/other`,
             { HTTP_PROXY: "http://127.0.0.1:9" },
@@ -170,7 +170,7 @@ Deno.test({
 
       // Ctrl-C in the midst of it, and a hang-up of ssh.
       for (const [signal, exit] of [["INT", 130], ["HUP", 129]] as const) {
-        const cut = machine.tries(`exec ${PROGRAM} install --replace-panel -e ${typo}`, {
+        const cut = machine.tries(`exec ${PROGRAM} install -e ${typo}`, {
           AGENT_TOKEN: panel.token,
         });
         await machine.comes(`grep -q 127.0.0.1:9 /etc/${SERVICE}/config.json`);
@@ -182,7 +182,7 @@ Deno.test({
 
       const other = await startTestPanel();
       try {
-        const options = `--replace-panel -e ${other.url} --as-root=false`;
+        const options = `-e ${other.url} --as-root=false`;
         await machine.run(`${PROGRAM} install ${options}`, { AGENT_TOKEN: other.token });
         await reports(other);
       } finally {
