@@ -34,7 +34,7 @@ import { Downloads } from "../update/download.ts";
 import { ProgramFiles } from "../update/program_files.ts";
 import { findRelease, type FoundRelease, type ReleaseQuery } from "../update/releases.ts";
 import { STEP_LINES } from "../update/trial.ts";
-import { isNewerVersion } from "../update/version_order.ts";
+import { isNewerVersion } from "../parse/version_order.ts";
 import { performUpdate, type UpdateOutcome } from "../update/updater.ts";
 import { knowsReleases, releaseKey, REPOSITORY, VERSION } from "../version.ts";
 import type { CommandContext } from "./command.ts";

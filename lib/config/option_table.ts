@@ -501,6 +501,13 @@ export const OPTIONS = {
       zh: "开启远程控制时：不含文件管理，只有命令和终端",
     },
   }),
+  allowDowngrade: remote.toggle({
+    flag: "allow-downgrade",
+    help: {
+      en: "With remote control on: let the panel order a version below the installed one",
+      zh: "开启远程控制时：允许面板要求安装比已安装版本更旧的版本",
+    },
+  }),
   execTimeoutMinutes: remote.number({
     flag: "exec-timeout",
     placeholder: "MINUTES",

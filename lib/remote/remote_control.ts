@@ -52,7 +52,10 @@ export class RemoteControl {
       "file": new Files(programs, panel, { isAllowed: config.remoteFiles }),
       "startup config": new StartupConfigs(sender, config),
       // A sealed process can't look for an obstacle.
-      "switch version": new VersionSwitch(programs, programs && updateObstacle(config)),
+      "switch version": new VersionSwitch(programs, {
+        allowDowngrade: config.allowDowngrade,
+        obstacle: programs && updateObstacle(config),
+      }),
     };
   }
 

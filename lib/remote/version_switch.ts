@@ -11,6 +11,7 @@ import { LogRateLimit } from "../log/rate_limit.ts";
 import type { PanelOrder } from "../panel/orders.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
+import { isNewerVersion } from "../parse/version_order.ts";
 import { updateFolder } from "../state/update_state.ts";
 import { PROGRAM, VERSION } from "../version.ts";
 import { withoutOwnVariables } from "./exec_environment.ts";
@@ -26,12 +27,13 @@ const MAX_ANSWER_BYTES = 4096;
 /**
  * Updates to the newest release when the panel orders it, by the same command or unit as every
  * update: it verifies the release, and rolls back a version that does not report. The order may name
- * it by a range that it satisfies. A version by its exact name may be an older one, too; orders for
- * anything else are refused.
+ * it by a range that it satisfies. A version by its exact name must be newer than this one, unless
+ * `--allow-downgrade` is set; orders for anything else are refused.
  */
 export class VersionSwitch {
   readonly #programs: Programs | undefined;
   readonly #obstacle: string | undefined;
+  readonly #allowDowngrade: boolean;
   readonly #log = getLogger("remote");
   readonly #refusalLog = LogRateLimit.once();
   readonly #soonLog = new LogRateLimit();
@@ -40,11 +42,16 @@ export class VersionSwitch {
 
   /**
    * @param programs `undefined` when remote control is off: every order is refused then.
-   * @param obstacle Why this program can't be updated, by {@linkcode updateObstacle}.
+   * @param options `obstacle`: why this program can't be updated, by {@linkcode updateObstacle}.
+   * `allowDowngrade`: whether a panel may order an older version.
    */
-  constructor(programs: Programs | undefined, obstacle?: string) {
+  constructor(
+    programs: Programs | undefined,
+    { obstacle, allowDowngrade = false }: { obstacle?: string; allowDowngrade?: boolean } = {},
+  ) {
     this.#programs = programs;
     this.#obstacle = obstacle;
+    this.#allowDowngrade = allowDowngrade;
   }
 
   /** Starts an update, or logs once why not. */
@@ -52,7 +59,7 @@ export class VersionSwitch {
     const programs = this.#programs;
     const refusal = programs === undefined
       ? "remote control is off"
-      : refusalOf(nameOf(version)) ?? this.#obstacle;
+      : refusalOf(nameOf(version), this.#allowDowngrade) ?? this.#obstacle;
     if (programs === undefined || refusal !== undefined) {
       return this.#refuse(version, refusal ?? "");
     }
@@ -118,13 +125,17 @@ const VERSION_OR_RANGE = /^v?(?:(\d{1,9}\.\d{1,9}\.\d{1,9})|(\d{1,9}(?:\.\d{1,9}
  *
  * @param name In lower case.
  */
-function refusalOf(name: string): string | undefined {
+function refusalOf(name: string, allowDowngrade: boolean): string | undefined {
   if (name === "latest" || name === "*") return undefined;
   if (name.startsWith("snapshot")) return "there are no signed snapshots";
   if (name === VERSION || name === `v${VERSION}`) return "it is installed already";
-  return VERSION_OR_RANGE.test(name)
+  const [found, exact] = VERSION_OR_RANGE.exec(name) ?? [];
+  if (found === undefined) {
+    return "only the latest version, or one by its exact name, can be installed";
+  }
+  return exact === undefined || allowDowngrade || isNewerVersion(exact, VERSION)
     ? undefined
-    : "only the latest version, or one by its exact name, can be installed";
+    : `${VERSION} is installed, and --allow-downgrade is not set`;
 }
 
 /** Why the newest release is not to be installed for a range with that start; `undefined` if it is. */

@@ -6,7 +6,7 @@
 
 import { attempt } from "../attempt.ts";
 import type { Downloads } from "./download.ts";
-import { stableVersionOf } from "./version_order.ts";
+import { stableVersionOf } from "../parse/version_order.ts";
 
 /**
  * The SHA-256 of a file in a list by `sha256sum`, in lower-case hex; `undefined` when the file is

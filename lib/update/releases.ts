@@ -1,8 +1,8 @@
 import { quoteStart } from "../parse/bounded_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
+import { isNewerVersion, stableVersionOf } from "../parse/version_order.ts";
 import { downloadSums, listedNames, SIGNATURE, signedVersion, SUMS } from "./checksums.ts";
 import type { Downloads } from "./download.ts";
-import { isNewerVersion, stableVersionOf } from "./version_order.ts";
 
 /**
  * Prefixes a GitHub address with the mirror, as in `https://mirror/https://github.com/…`.

@@ -53,6 +53,7 @@ const NAMES: Record<
   requireSeal: ["--require-seal", "", "AGENT_REQUIRE_SEAL", false],
   disableWebSsh: ["--disable-web-ssh", "", "AGENT_DISABLE_WEB_SSH", false],
   disableRemoteFiles: ["--disable-remote-files", "", "AGENT_DISABLE_REMOTE_FILES", false],
+  allowDowngrade: ["--allow-downgrade", "", "AGENT_ALLOW_DOWNGRADE", false],
   execTimeoutMinutes: ["--exec-timeout", "", "AGENT_EXEC_TIMEOUT", 10],
   terminalIdleMinutes: ["--terminal-idle", "", "AGENT_TERMINAL_IDLE", 15],
   configFile: ["--config", "", "AGENT_CONFIG_FILE", ""],

@@ -106,7 +106,7 @@ Deno.test("VersionSwitch.handle() refuses all else, and says so once", async () 
       'version "latest": remote control is off',
     ],
     [
-      new VersionSwitch(programs, "updates are off"),
+      new VersionSwitch(programs, { obstacle: "updates are off" }),
       "latest",
       'version "latest": updates are off',
     ],
@@ -152,12 +152,16 @@ Deno.test("VersionSwitch.handle() refuses all else, and says so once", async () 
 const lookup = `${thisProgram().path} update --json`;
 
 /** The line of the log, and what was started, after an order while that release is the newest. */
-async function switchTo(version: string, newest?: { newest: string; verdict: string }) {
+async function switchTo(
+  version: string,
+  newest?: { newest: string; verdict: string },
+  options?: { allowDowngrade: boolean },
+) {
   const programs = new FakePrograms();
   programs.printed = newest && JSON.stringify({ present: VERSION, ...newest });
   programs.ended.resolve(true);
   const lines = await collectedLog(async () => {
-    const versions = new VersionSwitch(programs);
+    const versions = new VersionSwitch(programs, options);
     versions.handle({ kind: "switch version", version });
     await new Promise((turn) => setTimeout(turn, 0));
   });
@@ -165,12 +169,22 @@ async function switchTo(version: string, newest?: { newest: string; verdict: str
   return { line: lines[0] ?? "", started: programs.lines };
 }
 
-Deno.test("VersionSwitch.handle() obeys an exact version, which may be an older one", async () => {
-  for (const version of ["1.2.30", "v1.2.30", "0.0.1"]) {
-    const exact = version.replace("v", "");
+Deno.test("VersionSwitch.handle() obeys an exact version that is newer", async () => {
+  for (const version of ["1.2.30", "v1.2.30"]) {
     const { line, started } = await switchTo(version);
-    assertEquals(started, [`${thisProgram().path} update --now --install-version ${exact}`]);
-    assert(line.endsWith(`Updating to version ${exact}, as the panel has ordered`), line);
+    assertEquals(started, [`${thisProgram().path} update --now --install-version 1.2.30`]);
+    assert(line.endsWith("Updating to version 1.2.30, as the panel has ordered"), line);
+  }
+});
+
+Deno.test("VersionSwitch.handle() refuses an older version unless --allow-downgrade is set", async () => {
+  for (const version of ["0.0.1", "V0.0.1"]) {
+    const refused = await switchTo(version);
+    assertEquals(refused.started, []);
+    const reason = `${VERSION} is installed, and --allow-downgrade is not set`;
+    assert(refused.line.endsWith(`switch to version "${version}": ${reason}`), refused.line);
+    const allowed = await switchTo(version, undefined, { allowDowngrade: true });
+    assertEquals(allowed.started, [`${thisProgram().path} update --now --install-version 0.0.1`]);
   }
 });
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { isNewerVersion, stableVersionOf } from "../../lib/update/version_order.ts";
+import { isNewerVersion, stableVersionOf } from "../../lib/parse/version_order.ts";
 
 Deno.test("stableVersionOf() accepts tags of stable versions only", () => {
   for (const tag of ["v1.2.3", "1.2.3", "v01.2.3", "v1.2.3+build.5"]) {
