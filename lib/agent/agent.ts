@@ -111,6 +111,11 @@ export class Agent implements LinkOwner {
     else control.handle(order);
   }
 
+  /** Handles a connection to the panel that was found dead. */
+  onDeadConnection(): void {
+    this.#options.control.onDeadConnection();
+  }
+
   async #infoLoop(): Promise<void> {
     const { config, addresses: publicAddresses, signal } = this.#options;
     const infoIntervalMs = config.infoIntervalMinutes * 60_000;

@@ -178,8 +178,8 @@ export const OPTIONS = {
     placeholder: "SECONDS",
     tags: ["official"],
     help: {
-      en: "Maximum wait between two connection attempts, in the first minute",
-      zh: "第一分钟内，两次连接尝试之间最长等多久",
+      en: "Wait between the first connection attempts of an outage; later ones wait longer",
+      zh: "连接中断后，头几次尝试之间的等待时间；之后会更长",
     },
     initialText: { en: "2 (official: 5)", zh: "2（官方为 5）" },
     initial: 2,

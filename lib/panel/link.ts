@@ -34,6 +34,8 @@ export interface LinkOwner {
   onTransport(transport: Transport | undefined): void;
   /** Handles an order of the panel. */
   onOrder(order: PanelOrder): void;
+  /** The panel has not answered in time: other connections to it are likely to be dead, too. */
+  onDeadConnection(): void;
 }
 
 /** Sends reports to the panel by the best transport that works, and receives its orders. */
@@ -196,10 +198,15 @@ export class PanelLink {
     if (this.#signal.aborted) return;
     const { end, closeReason } = socket;
     const durationMs = performance.now() - socket.openedAtMs;
-    // The calls that follow must not wait for a connection on the same dead path.
-    if (end === "timed out") this.#connection.closeIdle();
+    if (end === "timed out") this.#foundDead();
     this.#dispatch({ kind: "closed", durationMs, end });
     this.#linkLog.socketClosed(closeReason, { end, durationMs, after: this.#state });
+  }
+
+  /** Gives up the connections on the same dead path: calls that follow must not wait for them. */
+  #foundDead(): void {
+    this.#connection.closeIdle();
+    this.#owner.onDeadConnection();
   }
 
   /** Sends a report that is answered. */
@@ -233,7 +240,8 @@ export class PanelLink {
       if (calls.aborted) return false;
       if (failureOf(error) === "timeout") {
         this.#answerTimeout.recordTimeout();
-        this.#connection.closeIdle();
+        // A WebSocket is closed for it.
+        if (isPost) this.#foundDead();
       }
       const why = reportFailureOf(error);
       this.#answerRequests.reset();

@@ -86,6 +86,8 @@ export interface LinkState {
   readonly lastResort: boolean;
   /** When the current outage began. */
   readonly outageSinceMs?: number | undefined;
+  /** Times that the link has waited in it. */
+  readonly waits: number;
   /** Attempts since the outage is more than a minute old. */
   readonly backoffAttempts: number;
   /** WebSockets in a row that could not be opened or did not last while POST worked. */
@@ -114,6 +116,7 @@ export const INITIAL_LINK: LinkState = {
   version: 2,
   proven: false,
   lastResort: false,
+  waits: 0,
   backoffAttempts: 0,
   blocked: 0,
   shortConnections: 0,
@@ -235,7 +238,7 @@ function afterSocketClosed(state: LinkState, conditions: LinkConditions): LinkSt
   }
   // At once: a terminal's user waits for a second. Where a panel restarts this one is refused, and the
   // next ones are spread.
-  return connect({ ...lost, outageSinceMs: nowMs, backoffAttempts: 0 }, settings);
+  return connect({ ...lost, outageSinceMs: nowMs, waits: 0, backoffAttempts: 0 }, settings);
 }
 
 /** Sends one report by POST, to find out whether POST works. */
@@ -245,7 +248,13 @@ function tryPost(state: LinkState, version: 1 | 2): LinkStep {
 }
 
 function accepted(state: LinkState, transport: Transport, conditions: LinkConditions): LinkStep {
-  const works: LinkState = { ...state, transport, outageSinceMs: undefined, backoffAttempts: 0 };
+  const works: LinkState = {
+    ...state,
+    transport,
+    outageSinceMs: undefined,
+    waits: 0,
+    backoffAttempts: 0,
+  };
   if (transport.carrier === "WebSocket") {
     if (state.socket !== "open") return { state, effects: [] };
     const isNew = !state.proven;
@@ -338,7 +347,12 @@ function retrySocket(state: LinkState, { random, settings }: LinkConditions): Li
   };
 }
 
-/** Nothing works: schedules the next attempt from the start. */
+/**
+ * Nothing works: schedules the next attempt from the start.
+ *
+ * The first delay is random: many agents lose their connections in the same instant when a panel or a
+ * proxy restarts. They are spread then, and the next delays keep them so.
+ */
 function retryAll(
   state: LinkState,
   why: Exclude<DialFailure, "answered">,
@@ -350,9 +364,12 @@ function retryAll(
   const backoffAttempts = isBackingOff ? Math.min(state.backoffAttempts + 1, 10) : 0;
   const slowestMs = why === "no answer" ? LONGEST_BACKOFF_NO_ANSWER_MS : LONGEST_BACKOFF_MS;
   const baseMs = settings.reconnectIntervalSeconds * 1000;
-  const longestMs = backoffMs(backoffAttempts, { baseMs, maxMs: Math.max(baseMs, slowestMs) });
+  const maxMs = Math.max(baseMs, slowestMs);
+  const { waits } = state;
+  const eagerMs = waits === 0 ? random * baseMs : Math.min(baseMs * Math.min(waits, 2), maxMs);
+  const ms = isBackingOff ? random * backoffMs(backoffAttempts + 1, { baseMs, maxMs }) : eagerMs;
   return {
-    state: { ...state, outageSinceMs, backoffAttempts },
-    effects: [{ kind: "wait", ms: random * longestMs }],
+    state: { ...state, outageSinceMs, waits: waits + 1, backoffAttempts },
+    effects: [{ kind: "wait", ms }],
   };
 }

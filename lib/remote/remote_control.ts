@@ -39,16 +39,19 @@ const CLOSE_MS = 450;
 
 /** Does what the panel orders beside probes, or refuses it; everything is bounded. */
 export class RemoteControl {
+  readonly #terminals: Terminals;
   readonly #handlers: OrderHandlers;
 
   /** @param programs `undefined` when remote control is off: all but the configuration is refused. */
   constructor(programs: Programs | undefined, panel: RemotePanel, config: Config) {
     const { sender, opener } = panel;
+    const idleMs = config.terminalIdleMinutes * 60_000;
+    this.#terminals = new Terminals(programs, opener, { idleMs });
     this.#handlers = {
       "command": new Commands(programs, sender, {
         timeoutMs: config.execTimeoutMinutes * 60_000,
       }),
-      "terminal": new Terminals(programs, opener, { idleMs: config.terminalIdleMinutes * 60_000 }),
+      "terminal": this.#terminals,
       "file": new Files(programs, panel, { isAllowed: config.remoteFiles }),
       "startup config": new StartupConfigs(sender, config),
       // A sealed process can't look for an obstacle.
@@ -62,6 +65,11 @@ export class RemoteControl {
   /** Handles an order. Neither waits nor throws. */
   handle<Kind extends OrderKind>(order: OrderOf<Kind>): void {
     this.#handlers[order.kind].handle(order);
+  }
+
+  /** Handles a dead connection to the panel: those of terminals are likely to be dead, too. */
+  onDeadConnection(): void {
+    this.#terminals.check();
   }
 
   /** Ends everything, with all processes and unfinished uploads; takes half a second at most. */

@@ -1,4 +1,5 @@
 import { abortable } from "@std/async/abortable";
+import { delay } from "@std/async/delay";
 import { describeError } from "../log/log.ts";
 import { settlesWithin } from "../async/timeout.ts";
 import type { WebSocketConnection } from "../net/websocket.ts";
@@ -6,6 +7,7 @@ import type { Programs } from "../host/programs.ts";
 import type { ExecEnvironment } from "./exec_environment.ts";
 import { Pty } from "./pty.ts";
 import { parseTerminalMessage } from "./terminal_messages.ts";
+import { UnconfirmedOutput } from "./unconfirmed_output.ts";
 
 /** Settings of a terminal. */
 export interface TerminalOptions extends ExecEnvironment {
@@ -15,18 +17,33 @@ export interface TerminalOptions extends ExecEnvironment {
   /** Ends it at once. */
   readonly signal: AbortSignal;
   /**
-   * Gives the connection that follows one that has ended; `undefined` ends the terminal. Without
-   * this function a terminal ends with its first connection.
-   *
-   * @param signal Aborts when the terminal ends.
+   * Called when its connection has ended and no other has taken its place: `wasLost` unless the panel
+   * has closed it. Without this function a terminal ends with its first connection.
    */
-  nextSocket?(signal: AbortSignal): Promise<WebSocketConnection | undefined>;
+  onDetached?: ((ending: { wasLost: boolean }) => void) | undefined;
+}
+
+/** One connection of a terminal. */
+interface Connection {
+  readonly socket: WebSocketConnection;
+  /** Aborts when the connection is not used any more. */
+  readonly ended: AbortController;
+  /** Aborts then too, and when the terminal ends. */
+  readonly signal: AbortSignal;
+  /** The place up to which output was sent. */
+  sentTo: number;
+  /** Set while output is being sent. */
+  sending: Promise<void> | undefined;
+  /** Whether the panel answers pings. */
+  answersPings: boolean;
+  /** Whether it was given up since nothing came. */
+  isSilent: boolean;
 }
 
 /** Input that the terminal has not read yet; with more of it the connection has to wait. */
 const MAX_PENDING_INPUT_BYTES = 1024 * 1024;
 
-/** Output of the time without a connection that is shown on the next one. */
+/** Output that the panel has not confirmed, or that came without a connection: shown on the next one. */
 const MAX_MISSED_BYTES = 64 * 1024;
 
 /** Pause between two pieces of output that are not shown now. */
@@ -34,6 +51,13 @@ const UNSEEN_PAUSE_MS = 20;
 
 /** A line to the user waits this long for a slow connection. */
 const SEND_LINE_MS = 500;
+
+/** A router forgets an idle connection after some minutes; an idle terminal sends nothing of its own. */
+const PING_INTERVAL_MS = 15_000;
+/** A connection on which nothing came for so long is dead, if the panel has answered pings before. */
+const SILENCE_MS = 40_000;
+/** Time for an answer when the connection for reports was found dead. */
+const CHECK_MS = 5_000;
 
 const NO_SCRIPT =
   'Cannot open a terminal: there is no "script" command; install util-linux (util-linux-misc on Alpine)';
@@ -44,135 +68,198 @@ export async function sendLine(socket: WebSocketConnection, line: string): Promi
 }
 
 /**
- * Connects a login shell in a terminal with the panel, until the shell ends, the user closes the
- * terminal, or its connection ends and no other follows.
+ * A login shell in a terminal, shown by one connection at a time.
  *
- * Afterwards the connection is closed and no process of the terminal is left. Output is sent at the
- * pace at which the connection takes it; without a connection the last 64 KiB of it are kept for the
- * next one. Returns the reason of the end, for the log.
+ * Output is sent at the pace at which the connection takes it. Each piece is followed by a ping; the
+ * pong confirms that the panel has read the piece. A connection that takes the place of another, or
+ * comes after one has ended, begins with what was not confirmed, the last 64 KiB of it.
  */
-export async function runTerminal(
-  socket: WebSocketConnection,
-  options: TerminalOptions,
-): Promise<string> {
-  let pty: Pty | undefined;
-  try {
-    if (options.programs.find("script", options.env["PATH"] ?? "") === undefined) {
-      await sendLine(socket, NO_SCRIPT);
-      return 'there is no "script" command';
-    }
-    pty = new Pty(options.programs, options);
-    return await new Terminal(pty, options).run(socket);
-  } catch (error) {
-    const line = `Cannot open a terminal: ${describeError(error)}`;
-    await sendLine(socket, line);
-    return line;
-  } finally {
-    socket.close();
-    await pty?.close();
-  }
-}
-
-class Terminal {
-  readonly #pty: Pty;
+export class Terminal {
   readonly #options: TerminalOptions;
   /** Aborts when the terminal has ended. */
   readonly #over = new AbortController();
   readonly #end = Promise.withResolvers<string>();
   readonly #encoder = new TextEncoder();
-  readonly #missed = new OutputTail(MAX_MISSED_BYTES);
-  /** Where output goes. */
-  #connection:
-    | {
-      readonly socket: WebSocketConnection;
-      readonly ended: AbortController;
-      readonly signal: AbortSignal;
-    }
-    | undefined;
+  readonly #output = new UnconfirmedOutput(MAX_MISSED_BYTES);
+  #pty: Pty | undefined;
+  #connection: Connection | undefined;
+  /** Why the last connection has ended. */
+  #lastEnding = "";
   #pendingInputBytes = 0;
   #lastKeyAtMs = performance.now();
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(pty: Pty, options: TerminalOptions) {
-    this.#pty = pty;
+  constructor(options: TerminalOptions) {
     this.#options = options;
   }
 
+  /** Whether it has ended; what is left of it is being removed then. */
+  get isOver(): boolean {
+    return this.#over.signal.aborted;
+  }
+
+  /**
+   * Runs until the shell ends, the user closes the terminal, or {@linkcode end} is called; returns the
+   * reason, for the log. Afterwards its connection is closed and no process of it is left.
+   */
   async run(socket: WebSocketConnection): Promise<string> {
-    const { signal, idleMs } = this.#options;
-    this.#watchKeys(idleMs);
-    this.#serveAll(socket);
-    this.#readOutput();
+    const { programs, env, idleMs, signal } = this.#options;
+    let pty: Pty | undefined;
     try {
+      if (programs.find("script", env["PATH"] ?? "") === undefined) {
+        await sendLine(socket, NO_SCRIPT);
+        return 'there is no "script" command';
+      }
+      pty = this.#pty = new Pty(programs, this.#options);
+      this.#watchKeys(idleMs);
+      this.attach(socket);
+      this.#readOutput(pty);
       return await abortable(this.#end.promise, signal).catch(() => "the agent ends");
+    } catch (error) {
+      const line = `Cannot open a terminal: ${describeError(error)}`;
+      await sendLine(socket, line);
+      return line;
     } finally {
       this.#over.abort();
       this.#connection?.socket.close();
       clearTimeout(this.#idleTimer);
+      socket.close();
+      await pty?.close();
     }
   }
 
-  /** Serves one connection after another. */
-  async #serveAll(first: WebSocketConnection): Promise<void> {
-    let reason = "";
-    for (let socket: WebSocketConnection | undefined = first; socket !== undefined;) {
-      await this.#serve(socket);
-      const { closeReason: ending } = socket;
-      reason = `the connection has ended${ending && `: ${ending}`}`;
-      if (this.#over.signal.aborted) break;
-      socket = await this.#options.nextSocket?.(this.#over.signal);
-    }
-    this.#end.resolve(reason);
-  }
-
-  /** Shows what was missed, then passes output and input until the connection ends. */
-  async #serve(socket: WebSocketConnection): Promise<void> {
+  /** Goes on with a connection, which first shows what was missed; the one before is closed. */
+  attach(socket: WebSocketConnection): void {
+    if (this.#over.signal.aborted) return socket.close();
     const ended = new AbortController();
-    const signal = AbortSignal.any([ended.signal, this.#over.signal]);
-    const reading = this.#readInput(socket, signal).finally(() => ended.abort());
-    let bytes = this.#missed.take();
-    try {
-      for (; bytes.length > 0; bytes = this.#missed.take()) {
-        await abortable(socket.send(bytes), signal);
-      }
-      this.#connection = { socket, ended, signal };
-    } catch {
-      this.#missed.putBack(bytes);
-      ended.abort();
-    }
-    await reading;
+    const before = this.#connection;
+    if (before !== undefined) this.#release(before);
+    const connection: Connection = {
+      socket,
+      ended,
+      signal: AbortSignal.any([ended.signal, this.#over.signal]),
+      sentTo: this.#output.firstCharacter,
+      sending: undefined,
+      answersPings: false,
+      isSilent: false,
+    };
+    this.#connection = connection;
+    socket.onPong = (payload) => this.#confirm(connection, payload);
+    this.#serve(connection);
+  }
+
+  /** Closes the connection, for which the panel has no user any more. */
+  detach(): void {
+    this.#connection?.ended.abort();
+  }
+
+  /** Finds out whether the connection is dead: the one for reports, on the same way, was. */
+  async check(): Promise<void> {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    const askedAtMs = performance.now();
+    this.#ping(connection);
+    await delay(CHECK_MS, { signal: connection.signal }).catch(() => {});
+    if (connection.socket.lastReceivedAtMs < askedAtMs) this.#giveUp(connection);
+  }
+
+  /** Ends it, since no connection has followed the last one. */
+  end(): void {
+    this.#end.resolve(this.#lastEnding);
+  }
+
+  /** Passes output and input until the connection ends, or another takes its place. Never rejects. */
+  async #serve(connection: Connection): Promise<void> {
+    const { socket, ended } = connection;
+    const timer = setInterval(() => this.#keepAlive(connection), PING_INTERVAL_MS);
+    this.#ping(connection);
+    this.#send(connection);
+    await this.#readInput(connection);
+    clearInterval(timer);
+    ended.abort();
+    if (connection !== this.#connection) return;
+    this.#release(connection);
+    this.#lastEnding = `the connection has ended${socket.closeReason && `: ${socket.closeReason}`}`;
+    if (this.#over.signal.aborted) return;
+    const { onDetached } = this.#options;
+    if (onDetached === undefined) this.end();
+    else onDetached({ wasLost: socket.wasLost || connection.isSilent });
+  }
+
+  #release(connection: Connection): void {
+    const { socket, ended, answersPings, sentTo } = connection;
     this.#connection = undefined;
+    ended.abort();
     socket.close();
+    // It can't be told what has arrived.
+    if (!answersPings) this.#output.confirm(sentTo);
+  }
+
+  #keepAlive(connection: Connection): void {
+    const silentMs = performance.now() - connection.socket.lastReceivedAtMs;
+    if (connection.answersPings && silentMs > SILENCE_MS) this.#giveUp(connection);
+    else this.#ping(connection);
+  }
+
+  #giveUp(connection: Connection): void {
+    connection.isSilent = true;
+    connection.ended.abort();
+  }
+
+  /** Asks the panel to confirm that it has read all up to a place. */
+  #ping({ socket, sentTo }: Connection, place = sentTo): void {
+    // A connection that is closed ends by itself.
+    socket.ping(this.#encoder.encode(`${place}`)).catch(() => {});
+  }
+
+  #confirm(connection: Connection, payload: Uint8Array): void {
+    connection.answersPings = true;
+    const place = Number(new TextDecoder().decode(payload));
+    if (connection === this.#connection && place <= this.#output.end) this.#output.confirm(place);
   }
 
   /** Passes the shell's output on, or keeps the end of it. */
-  async #readOutput(): Promise<void> {
-    for (let bytes = await this.#pty.read(); bytes; bytes = await this.#pty.read()) {
-      await this.#send(bytes);
+  async #readOutput(pty: Pty): Promise<void> {
+    for (let bytes = await pty.read(); bytes; bytes = await pty.read()) {
+      this.#output.add(bytes);
+      const connection = this.#connection;
+      if (connection !== undefined) await this.#send(connection);
       // A program that never stops must not block other tasks, nor use a CPU for unseen output.
       const pauseMs = this.#connection === undefined ? UNSEEN_PAUSE_MS : 0;
       await new Promise((turn) => setTimeout(turn, pauseMs));
     }
-    const { startError } = this.#pty;
+    const { startError } = pty;
     if (startError === "") return this.#end.resolve("the shell has ended");
     await this.#sendLine(`Cannot open a terminal: ${startError}`);
     this.#end.resolve(`it could not be opened: ${startError}`);
   }
 
-  async #send(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    const connection = this.#connection;
-    if (connection === undefined) return this.#missed.add(bytes);
+  /** Sends all output that this connection has not shown yet. Never rejects. */
+  #send(connection: Connection): Promise<void> {
+    if (connection.sentTo >= this.#output.end) return connection.sending ?? Promise.resolve();
+    connection.sending ??= this.#sendRest(connection);
+    return connection.sending;
+  }
+
+  async #sendRest(connection: Connection): Promise<void> {
     const { socket, ended, signal } = connection;
     try {
-      await abortable(socket.send(bytes), signal);
+      while (connection.sentTo < this.#output.end) {
+        const bytes = this.#output.from(connection.sentTo);
+        const { end } = this.#output;
+        const sent = socket.send(bytes);
+        this.#ping(connection, end);
+        await abortable(sent, signal);
+        connection.sentTo = end;
+      }
     } catch {
-      this.#missed.add(bytes);
       ended.abort();
     }
+    connection.sending = undefined;
   }
 
   /** Passes keys and sizes on until the connection ends. Never rejects. */
-  async #readInput(socket: WebSocketConnection, signal: AbortSignal): Promise<void> {
+  async #readInput({ socket, signal }: Connection): Promise<void> {
     try {
       while (!signal.aborted) {
         const frame = await abortable(socket.receive(), signal);
@@ -183,7 +270,7 @@ class Terminal {
         }
         const message = parseTerminalMessage(frame);
         if (message?.kind === "keys") await this.#write(this.#encoder.encode(message.text), signal);
-        else if (message?.kind === "resize") this.#pty.resize(message.size);
+        else if (message?.kind === "resize") this.#pty?.resize(message.size);
         else if (message?.kind === "close") this.#end.resolve("the user has closed it");
       }
     } catch {
@@ -195,12 +282,14 @@ class Terminal {
   async #write(bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<void> {
     this.#lastKeyAtMs = performance.now();
     this.#pendingInputBytes += bytes.length;
-    const written = this.#pty.write(bytes).then(
+    const written = this.#pty?.write(bytes).then(
       () => void (this.#pendingInputBytes -= bytes.length),
       // The shell has gone; the end of its output is the end of the terminal.
       () => {},
     );
-    if (this.#pendingInputBytes > MAX_PENDING_INPUT_BYTES) await abortable(written, signal);
+    if (this.#pendingInputBytes > MAX_PENDING_INPUT_BYTES && written) {
+      await abortable(written, signal);
+    }
   }
 
   #watchKeys(inMs: number): void {
@@ -218,40 +307,5 @@ class Terminal {
   async #sendLine(line: string): Promise<void> {
     const socket = this.#connection?.socket;
     if (socket !== undefined) await sendLine(socket, line);
-  }
-}
-
-/** The end of an output: the last bytes of it, up to a limit. */
-class OutputTail {
-  readonly #limitBytes: number;
-  #bytes = new Uint8Array(0);
-
-  constructor(limitBytes: number) {
-    this.#limitBytes = limitBytes;
-  }
-
-  /** Adds bytes; they are copied. */
-  add(bytes: Uint8Array): void {
-    const added = bytes.subarray(Math.max(0, bytes.length - this.#limitBytes));
-    const keptBytes = Math.min(this.#bytes.length, this.#limitBytes - added.length);
-    const joined = new Uint8Array(keptBytes + added.length);
-    joined.set(this.#bytes.subarray(this.#bytes.length - keptBytes));
-    joined.set(added, keptBytes);
-    this.#bytes = joined;
-  }
-
-  /** Puts back what was taken, before all that was added since. */
-  putBack(bytes: Uint8Array<ArrayBuffer>): void {
-    const added = this.#bytes;
-    this.#bytes = bytes;
-    this.add(added);
-  }
-
-  /** Gives what there is, from the start of a character on, and forgets it. */
-  take(): Uint8Array<ArrayBuffer> {
-    const bytes = this.#bytes;
-    this.#bytes = new Uint8Array(0);
-    const start = bytes.findIndex((byte) => (byte & 0xC0) !== 0x80);
-    return bytes.subarray(Math.max(0, Math.min(start, 3)));
   }
 }

@@ -16,6 +16,8 @@ export interface Setup {
   readonly args?: readonly string[];
   /** Flags of the agent's runtime. */
   readonly runtime?: readonly string[];
+  /** Gives the address by which the agent reaches the panel, if that is another than the panel's. */
+  readonly way?: (panel: TestPanel) => Promise<string>;
   /** Variables of the agent's environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -26,12 +28,12 @@ export interface Setup {
  * Fails when the agent has violated the contract or has written the token to its log.
  */
 export async function withAgent(
-  { panel: options = {}, args = [], runtime = [], env = {} }: Setup,
+  { panel: options = {}, args = [], runtime = [], env = {}, way }: Setup,
   use: (panel: TestPanel, agent: AgentProcess) => Promise<void>,
 ): Promise<void> {
   const panel = await startTestPanel({ token: TOKEN, ...options });
   try {
-    const all = ["-e", panel.url, "-t", TOKEN, "-i", "0.2", ...args];
+    const all = ["-e", await way?.(panel) ?? panel.url, "-t", TOKEN, "-i", "0.2", ...args];
     await withShellHome(async (home) => {
       const isRemote = args.includes(REMOTE_CONTROL);
       const preload = isRemote ? [`--preload=${SHELL_HOME_PRELOAD}`] : [];

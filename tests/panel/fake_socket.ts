@@ -26,7 +26,7 @@ export class FakeSocket implements WebSocketConnection {
     return this.#handOver();
   }
 
-  ping(): Promise<void> {
+  ping(_payload?: Uint8Array<ArrayBuffer>): Promise<void> {
     if (this.closeReason !== "") return Promise.reject(new Error("the socket is closed"));
     this.pings++;
     return this.#handOver();

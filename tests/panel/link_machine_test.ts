@@ -116,6 +116,32 @@ Deno.test("stepLink() dials at once when a WebSocket was lost, and spreads the a
   }
 });
 
+/** When an agent dials whose panel restarts at 0, up to the first attempt that succeeds. */
+function dialsAfterRestart(downMs: number): number[] {
+  let { state, effects } = play([...UP, closed(60_000)], AUTO, { random: Math.random() });
+  const dials: number[] = [];
+  for (let nowMs = 0;;) {
+    dials.push(nowMs);
+    if (nowMs >= downMs) return dials;
+    ({ state, effects } = play([REFUSED], AUTO, { nowMs, random: Math.random(), from: state }));
+    const [effect] = effects;
+    assert(effect?.kind === "wait");
+    nowMs += effect.ms;
+    ({ state } = play([DUE], AUTO, { nowMs, from: state }));
+  }
+}
+
+Deno.test("stepLink() loads a panel that restarts no more than agents that try after 1, 3, 7 and 15 s", () => {
+  const agents = 1000;
+  for (const [downMs, refusals] of [[2_000, 2], [5_000, 3], [10_000, 4]] as const) {
+    const all = Array.from({ length: agents }, () => dialsAfterRestart(downMs));
+    assertLessOrEqual(all.flat().length, agents * (refusals + 1));
+    const returns = all.map((dials) => Math.floor((dials.at(-1) ?? 0) / 100));
+    const busiest = Math.max(...Map.groupBy(returns, (it) => it).values().map((it) => it.length));
+    assertLessOrEqual(busiest, agents / 5, "and they don't come in the same tenth of a second");
+  }
+});
+
 Deno.test("stepLink() ignores an answer that comes after its WebSocket was closed", () => {
   const before = play([...UP, closed(60_000)]).state;
   assertEquals(play([accepted(V2_WEBSOCKET)], AUTO, { from: before }), {
@@ -461,8 +487,8 @@ Deno.test("stepLink() bounds the delay between attempts, which grows when an out
     }
     return effects.flatMap((it) => it.kind === "wait" ? [Math.round(it.ms)] : []);
   };
-  assertEquals(lives(REFUSED)(59_000, 20), [1998], "eager for a minute");
-  assertEquals(lives(REFUSED)(61_000, 1), [3996]);
+  assertEquals([1, 2, 20].flatMap((tries) => lives(REFUSED)(59_000, tries)), [2000, 4000, 4000]);
+  assertEquals(lives(REFUSED)(61_000, 1), [7992]);
   assertEquals(lives(REFUSED)(61_000, 20), [29_970], "30 s at most");
   assertEquals(lives(SILENT)(61_000, 20), [9_990], "10 s at most while nothing is heard");
 });

@@ -35,6 +35,13 @@ export class ReportingOwner implements LinkOwner {
     else this.#timer.start(transport, () => this.report(transport));
   }
 
+  /** How often a connection was found dead. */
+  deadConnections = 0;
+
+  onDeadConnection(): void {
+    this.deadConnections++;
+  }
+
   onOrder(order: PanelOrder): void {
     this.orders.push(order);
   }

@@ -7,6 +7,10 @@ export class TerminalSocket extends FakeSocket {
   readonly frames: Uint8Array[] = [];
   /** Set to lose all that is sent from now on. */
   failsToSend = false;
+  /** Whether the panel answers pings, and so tells what it has received. */
+  answersPings = false;
+  /** Whether nothing of what is sent arrives, and nothing comes: over a line that is dead. */
+  isSilent = false;
   /** Sends at the same time, at most. */
   mostAtATime = 0;
   #sending = 0;
@@ -21,12 +25,20 @@ export class TerminalSocket extends FakeSocket {
     this.say(new TextEncoder().encode(keys));
   }
 
+  override async ping(payload = new Uint8Array()): Promise<void> {
+    await super.ping();
+    if (!this.answersPings || this.isSilent) return;
+    this.lastReceivedAtMs = performance.now();
+    this.onPong?.(payload);
+  }
+
   override async send(message: string | Uint8Array<ArrayBuffer>): Promise<void> {
     if (this.failsToSend) throw new Error("Cannot send: the connection was reset");
     const bytes = typeof message === "string" ? new TextEncoder().encode(message) : message.slice();
     this.mostAtATime = Math.max(this.mostAtATime, ++this.#sending);
     await super.send("");
     this.#sending--;
+    if (this.isSilent) return;
     this.frames.push(bytes);
     this.text = (this.text + this.#decoder.decode(bytes, { stream: true })).slice(-1_000_000);
   }

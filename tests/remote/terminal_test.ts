@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { Programs } from "../../lib/host/programs.ts";
-import { runTerminal, sendLine, type TerminalOptions } from "../../lib/remote/terminal.ts";
+import { sendLine, Terminal, type TerminalOptions } from "../../lib/remote/terminal.ts";
 import { writeExecutable } from "../executable.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { withShellHome } from "../shell_home.ts";
@@ -31,7 +31,7 @@ interface Open {
 
 /** A terminal with a plain shell, and a look at what it leaves behind. */
 async function withTerminal(
-  options: Partial<TerminalOptions> & { shell?: string },
+  options: Partial<TerminalOptions> & { shell?: string; sockets?: NextSockets },
   use: (open: Open) => Promise<void>,
 ): Promise<void> {
   await withShellHome((home) => withTerminalAt(home, options, use));
@@ -39,19 +39,22 @@ async function withTerminal(
 
 async function withTerminalAt(
   home: string,
-  options: Partial<TerminalOptions> & { shell?: string },
+  options: Partial<TerminalOptions> & { shell?: string; sockets?: NextSockets },
   use: (open: Open) => Promise<void>,
 ): Promise<void> {
   const socket = new TerminalSocket();
   const controller = new AbortController();
-  const ended = runTerminal(socket, {
+  const terminal = new Terminal({
     programs,
     account: { name: "somebody", home, shell: options.shell ?? "/bin/sh" },
     env: { PATH },
     idleMs: 60_000,
     signal: controller.signal,
+    onDetached: options.sockets?.onDetached,
     ...options,
   });
+  if (options.sockets !== undefined) options.sockets.terminal = terminal;
+  const ended = terminal.run(socket);
   const told = () => socket.text.slice(-2000);
   function ready(): Promise<void> {
     return eventually(() => ["# ", "$ "].some((prompt) => socket.text.endsWith(prompt)), { told });
@@ -77,7 +80,7 @@ function test(name: string, options: { needs?: string[] }, fn: () => Promise<voi
   Deno.test({ name: name + reason, ignore: ignore || missing !== undefined, fn });
 }
 
-test("runTerminal() gives a login shell in a terminal", {}, async () => {
+test("Terminal.run() gives a login shell in a terminal", {}, async () => {
   await withTerminal({}, async ({ socket, ended, enter }) => {
     await enter('tty; echo "$USER $TERM $SHELL" "$0"', "somebody xterm-256color /bin/sh");
     assertMatch(socket.text, /\/dev\/pts\/\d+\r\n/);
@@ -92,19 +95,19 @@ test("runTerminal() gives a login shell in a terminal", {}, async () => {
   });
 });
 
-test("runTerminal() keeps the language that the agent was given", {}, async () => {
+test("Terminal.run() keeps the language that the agent was given", {}, async () => {
   await withTerminal({ env: { PATH, LANG: "C" } }, async ({ enter }) => {
     await enter('echo "<$LANG>"', "\r\n<C>\r\n");
   });
 });
 
-test("runTerminal() reads the profile, as a login shell does", { needs: ["bash"] }, async () => {
+test("Terminal.run() reads the profile, as a login shell does", { needs: ["bash"] }, async () => {
   await withTerminal({ shell: programs.find("bash", PATH) ?? "" }, async ({ enter }) => {
     await enter("shopt login_shell", "login_shell    \ton");
   });
 });
 
-test("runTerminal() passes keys as bytes, JSON and text", {}, async () => {
+test("Terminal.run() passes keys as bytes, JSON and text", {}, async () => {
   await withTerminal({}, async ({ socket, ready, enter }) => {
     await enter('echo "by"tes', "\r\nbytes");
     await ready();
@@ -118,7 +121,7 @@ test("runTerminal() passes keys as bytes, JSON and text", {}, async () => {
   });
 });
 
-test("runTerminal() tells the program in the foreground of a new size", {}, async () => {
+test("Terminal.run() tells the program in the foreground of a new size", {}, async () => {
   await withTerminal({}, async ({ socket, enter }) => {
     await enter("stty size", "24 80\r\n");
     await enter("trap 'echo size: $(stty size)' WINCH; echo tr''apped", "\r\ntrapped");
@@ -133,14 +136,14 @@ test("runTerminal() tells the program in the foreground of a new size", {}, asyn
   });
 });
 
-test("runTerminal() takes a size that comes before the terminal stands", {}, async () => {
+test("Terminal.run() takes a size that comes before the terminal stands", {}, async () => {
   await withTerminal({}, async ({ socket, enter }) => {
     socket.say({ type: "resize", cols: 111, rows: 33 });
     await enter("until [ \"$(stty size)\" = '33 111' ]; do :; done; echo agr''eed", "\r\nagreed");
   });
 });
 
-test("runTerminal() leaves characters whole that come in two frames", {}, async () => {
+test("Terminal.run() leaves characters whole that come in two frames", {}, async () => {
   await withTerminal({}, async ({ socket, ready }) => {
     await ready();
     const bytes = new TextEncoder().encode("printf '<%s>\\n' grüße€𝄞\r");
@@ -149,7 +152,7 @@ test("runTerminal() leaves characters whole that come in two frames", {}, async 
   });
 });
 
-test("runTerminal() leaves no process when the connection ends, trap or not", {}, async () => {
+test("Terminal.run() leaves no process when the connection ends, trap or not", {}, async () => {
   const mark = newMark();
   await withTerminal({}, async ({ socket, ended, enter }) => {
     await enter("trap '' HUP TERM INT; echo trap''ped", "\r\ntrapped");
@@ -163,7 +166,7 @@ test("runTerminal() leaves no process when the connection ends, trap or not", {}
   });
 });
 
-test("runTerminal() leaves no process when the shell ends", {}, async () => {
+test("Terminal.run() leaves no process when the shell ends", {}, async () => {
   const mark = newMark();
   await withTerminal({}, async ({ socket, ended }) => {
     socket.type(`nohup sleep ${mark} >/dev/null 2>&1 &\r`);
@@ -174,7 +177,7 @@ test("runTerminal() leaves no process when the shell ends", {}, async () => {
   });
 });
 
-test("runTerminal() leaves alone what has left the session", { needs: ["setsid"] }, async () => {
+test("Terminal.run() leaves alone what has left the session", { needs: ["setsid"] }, async () => {
   const mark = newMark();
   await withTerminal({}, async ({ socket, ended, ready }) => {
     await ready();
@@ -189,7 +192,7 @@ test("runTerminal() leaves alone what has left the session", { needs: ["setsid"]
   });
 });
 
-test("runTerminal() ends at once when the agent does", {}, async () => {
+test("Terminal.run() ends at once when the agent does", {}, async () => {
   const mark = newMark();
   await withTerminal({}, async ({ socket, controller, ended }) => {
     socket.type(`trap '' HUP; sleep ${mark}\r`);
@@ -200,7 +203,7 @@ test("runTerminal() ends at once when the agent does", {}, async () => {
   });
 });
 
-test("runTerminal() sends SIGHUP and waits, so that a shell removes its lock", {}, async () => {
+test("Terminal.run() sends SIGHUP and waits, so that a shell removes its lock", {}, async () => {
   using time = new FakeTime();
   await withTerminal({}, async ({ home, socket, controller, ended }) => {
     const lock = `${home}/lock`;
@@ -220,7 +223,7 @@ test("runTerminal() sends SIGHUP and waits, so that a shell removes its lock", {
   });
 });
 
-test("runTerminal() continues what is stopped, so that it sees SIGHUP", {}, async () => {
+test("Terminal.run() continues what is stopped, so that it sees SIGHUP", {}, async () => {
   using time = new FakeTime();
   await withTerminal({}, async ({ home, socket, controller, ended }) => {
     const stops = `trap 'echo > ${home}/saved; exit' HUP; echo > ${home}/stops; kill -STOP \\$\\$`;
@@ -239,7 +242,7 @@ test("runTerminal() continues what is stopped, so that it sees SIGHUP", {}, asyn
   });
 });
 
-test("runTerminal() kills what stays 200 ms after SIGHUP", {}, async () => {
+test("Terminal.run() kills what stays 200 ms after SIGHUP", {}, async () => {
   using time = new FakeTime();
   const mark = newMark();
   await withTerminal({}, async ({ socket, controller, ended }) => {
@@ -255,7 +258,7 @@ test("runTerminal() kills what stays 200 ms after SIGHUP", {}, async () => {
   });
 });
 
-test("runTerminal() stops reading when the connection does not take it", {}, async () => {
+test("Terminal.run() stops reading when the connection does not take it", {}, async () => {
   await withTerminal({}, async ({ socket, enter }) => {
     await enter("echo go", "\r\ngo");
     socket.stuck = true;
@@ -281,7 +284,7 @@ test("runTerminal() stops reading when the connection does not take it", {}, asy
   });
 });
 
-test("runTerminal() lets other work go on while a program never stops talking", {}, async () => {
+test("Terminal.run() lets other work go on while a program never stops talking", {}, async () => {
   await withTerminal({}, async ({ socket, enter }) => {
     let ticks = 0;
     const timer = setInterval(() => ticks++, 5);
@@ -295,7 +298,7 @@ test("runTerminal() lets other work go on while a program never stops talking", 
   });
 });
 
-test("runTerminal() goes on when more is typed than anybody reads", {}, async () => {
+test("Terminal.run() goes on when more is typed than anybody reads", {}, async () => {
   const mark = newMark();
   await withTerminal({}, async ({ socket, ended, enter }) => {
     await enter("echo go", "\r\ngo");
@@ -308,51 +311,55 @@ test("runTerminal() goes on when more is typed than anybody reads", {}, async ()
   });
 });
 
-test("runTerminal() ends when no key was pressed for long", {}, async () => {
+test("Terminal.run() ends when no key was pressed for long", {}, async () => {
   await withTerminal({ idleMs: 300 }, async ({ socket, ended }) => {
     assertMatch(await ended, /no key was pressed/);
     assertStringIncludes(socket.text, "The terminal is closed: no key was pressed");
   });
 });
 
-test("runTerminal() ends when it is idle and nobody reads", {}, async () => {
+test("Terminal.run() ends when it is idle and nobody reads", {}, async () => {
   await withTerminal({ idleMs: 300 }, async ({ socket, ended }) => {
     socket.stuck = true;
     assertMatch(await ended, /no key was pressed/);
   });
 });
 
-test("runTerminal() says so when the shell can't be started", {}, async () => {
+test("Terminal.run() says so when the shell can't be started", {}, async () => {
   await withTerminal({ shell: "/nowhere/it's a shell" }, async ({ socket, ended }) => {
     assertEquals(await ended, "the shell has ended");
     assertStringIncludes(socket.text, "not found");
   });
 });
 
-Deno.test('runTerminal() says what to install when there is no "script"', async () => {
+Deno.test('Terminal.run() says what to install when there is no "script"', async () => {
   await withTerminal({ env: { PATH: "/nowhere" } }, async ({ socket, ended }) => {
     assertMatch(await ended, /there is no "script" command/);
     assertMatch(socket.text, /^Cannot open a terminal: there is no "script" command; install/);
   });
 });
 
-test("runTerminal() serves programs that fill the screen", { needs: ["top", "less"] }, async () => {
-  await withTerminal({}, async ({ socket, ready, enter }) => {
-    await ready();
-    socket.type("top\r");
-    await eventually(() => socket.text.includes("load average"), { told: () => socket.text });
-    socket.type("q");
-    await enter('echo "top "ended', "top ended");
-    await ready();
-    socket.type("ls -R /usr/bin | less\r");
-    // Less takes the alternate screen.
-    await eventually(() => socket.text.includes("\x1b[?1049h"), { told: () => socket.text });
-    socket.type("q");
-    await enter('echo "less "ended', "less ended");
-  });
-});
+test(
+  "Terminal.run() serves programs that fill the screen",
+  { needs: ["top", "less"] },
+  async () => {
+    await withTerminal({}, async ({ socket, ready, enter }) => {
+      await ready();
+      socket.type("top\r");
+      await eventually(() => socket.text.includes("load average"), { told: () => socket.text });
+      socket.type("q");
+      await enter('echo "top "ended', "top ended");
+      await ready();
+      socket.type("ls -R /usr/bin | less\r");
+      // Less takes the alternate screen.
+      await eventually(() => socket.text.includes("\x1b[?1049h"), { told: () => socket.text });
+      socket.type("q");
+      await enter('echo "less "ended', "less ended");
+    });
+  },
+);
 
-test("runTerminal() serves vim", { needs: ["vim"] }, async () => {
+test("Terminal.run() serves vim", { needs: ["vim"] }, async () => {
   await withTerminal({}, async ({ socket, ready, enter }) => {
     await ready();
     socket.type("vim -u NONE text\r");
@@ -363,28 +370,29 @@ test("runTerminal() serves vim", { needs: ["vim"] }, async () => {
   });
 });
 
-/** Gives a terminal one connection after another, as the test hands them over. */
+/** Gives a terminal one connection after another. */
 class NextSockets {
-  #waiting: ((socket: TerminalSocket | undefined) => void) | undefined;
-  /** How often the terminal has asked for a connection. */
+  terminal: Terminal | undefined;
+  /** How often the terminal had no connection. */
   asked = 0;
+  /** Whether the last connection was lost. */
+  wasLost = false;
 
-  readonly next = (signal: AbortSignal): Promise<TerminalSocket | undefined> => {
+  readonly onDetached = ({ wasLost }: { wasLost: boolean }): void => {
     this.asked++;
-    const { promise, resolve } = Promise.withResolvers<TerminalSocket | undefined>();
-    this.#waiting = resolve;
-    signal.addEventListener("abort", () => resolve(undefined), { once: true });
-    return promise;
+    this.wasLost = wasLost;
   };
 
+  /** Lets it go on with a connection, or end. */
   give(socket: TerminalSocket | undefined): void {
-    this.#waiting?.(socket);
+    if (socket === undefined) this.terminal?.end();
+    else this.terminal?.attach(socket);
   }
 }
 
-test("runTerminal() goes on with the same shell on its next connection", {}, async () => {
+test("Terminal.run() goes on with the same shell on its next connection", {}, async () => {
   const sockets = new NextSockets();
-  await withTerminal({ nextSocket: sockets.next }, async ({ socket, ended, enter, ready }) => {
+  await withTerminal({ sockets }, async ({ socket, ended, enter, ready }) => {
     await enter("word=kept; echo fir''st", "\r\nfirst");
     await ready();
     socket.close();
@@ -404,9 +412,9 @@ function whenTold(line: string): string {
   return `until [ -e $HOME/go ]; do sleep 0.01; done; ${line}; echo > $HOME/done; sleep 1000\r`;
 }
 
-test("runTerminal() shows the last 64 KiB of what came without a connection", {}, async () => {
+test("Terminal.run() shows the last 64 KiB of what came without a connection", {}, async () => {
   const sockets = new NextSockets();
-  await withTerminal({ nextSocket: sockets.next }, async ({ home, socket, ready }) => {
+  await withTerminal({ sockets }, async ({ home, socket, ready }) => {
     await ready();
     socket.type(whenTold("head -c 1000000 /dev/zero | tr '\\0' x; echo; echo la''st"));
     await eventually(() => socket.text.includes("sleep 1000"));
@@ -424,10 +432,10 @@ test("runTerminal() shows the last 64 KiB of what came without a connection", {}
   });
 });
 
-test("runTerminal() reads output that nobody sees every 20 ms", {}, async () => {
+test("Terminal.run() reads output that nobody sees every 20 ms", {}, async () => {
   const mark = newMark();
   const sockets = new NextSockets();
-  await withTerminal({ nextSocket: sockets.next }, async ({ home, socket, ready }) => {
+  await withTerminal({ sockets }, async ({ home, socket, ready }) => {
     await ready();
     socket.type(whenTold(`yes ${mark}`));
     await eventually(() => socket.text.includes("sleep 1000"));
@@ -451,11 +459,11 @@ test("runTerminal() reads output that nobody sees every 20 ms", {}, async () => 
 });
 
 test(
-  "runTerminal() begins with a whole character what is left of what came without a connection",
+  "Terminal.run() begins with a whole character what is left of what came without a connection",
   {},
   async () => {
     const sockets = new NextSockets();
-    await withTerminal({ nextSocket: sockets.next }, async ({ home, socket, ready }) => {
+    await withTerminal({ sockets }, async ({ home, socket, ready }) => {
       await ready();
       socket.type(whenTold("yes € | head -n 30000 | tr -d '\\n'; echo; echo la''st"));
       await eventually(() => socket.text.includes("sleep 1000"));
@@ -483,9 +491,9 @@ test(
   },
 );
 
-test("runTerminal() shows on its next connection what could not be sent", {}, async () => {
+test("Terminal.run() shows on its next connection what could not be sent", {}, async () => {
   const sockets = new NextSockets();
-  await withTerminal({ nextSocket: sockets.next }, async ({ socket, ready }) => {
+  await withTerminal({ sockets }, async ({ socket, ready }) => {
     await ready();
     socket.failsToSend = true;
     socket.type("echo lo''st\r");
@@ -505,9 +513,9 @@ test("runTerminal() shows on its next connection what could not be sent", {}, as
 });
 
 for (const how of ["on the same connection", "on the one that follows"]) {
-  test(`runTerminal() shows newer output after all that was missed, ${how}`, {}, async () => {
+  test(`Terminal.run() shows newer output after all that was missed, ${how}`, {}, async () => {
     const sockets = new NextSockets();
-    await withTerminal({ nextSocket: sockets.next }, async ({ home, socket, ready }) => {
+    await withTerminal({ sockets }, async ({ home, socket, ready }) => {
       await ready();
       const waits = "until [ -e $HOME/more ]; do sleep 0.01; done";
       socket.type(whenTold(`echo o''ne; echo > $HOME/one; ${waits}; echo t''wo`));
@@ -540,10 +548,10 @@ for (const how of ["on the same connection", "on the one that follows"]) {
   });
 }
 
-test("runTerminal() ends at once when the user closes it", {}, async () => {
+test("Terminal.run() ends at once when the user closes it", {}, async () => {
   const mark = newMark();
   const sockets = new NextSockets();
-  await withTerminal({ nextSocket: sockets.next }, async ({ socket, ended, enter }) => {
+  await withTerminal({ sockets }, async ({ socket, ended, enter }) => {
     await enter("echo go", "\r\ngo");
     socket.type(`sleep ${mark}\r`);
     await eventually(() => marked(`sleep ${mark}`).length > 0);
@@ -553,9 +561,9 @@ test("runTerminal() ends at once when the user closes it", {}, async () => {
   });
 });
 
-test("runTerminal() ends when no connection follows", {}, async () => {
+test("Terminal.run() ends when no connection follows", {}, async () => {
   const sockets = new NextSockets();
-  await withTerminal({ nextSocket: sockets.next }, async ({ socket, ended, enter }) => {
+  await withTerminal({ sockets }, async ({ socket, ended, enter }) => {
     await enter("echo go", "\r\ngo");
     socket.end("it was reset");
     await eventually(() => sockets.asked === 1);
@@ -564,9 +572,9 @@ test("runTerminal() ends when no connection follows", {}, async () => {
   });
 });
 
-test("runTerminal() ends when the shell ends without a connection", {}, async () => {
+test("Terminal.run() ends when the shell ends without a connection", {}, async () => {
   const sockets = new NextSockets();
-  await withTerminal({ nextSocket: sockets.next }, async ({ home, socket, ended, ready }) => {
+  await withTerminal({ sockets }, async ({ home, socket, ended, ready }) => {
     await ready();
     socket.type(whenTold("exit"));
     await eventually(() => socket.text.includes("sleep 1000"));
@@ -586,7 +594,7 @@ function exists(path: string): boolean {
   }
 }
 
-test("runTerminal() counts the minutes from the last key on", {}, async () => {
+test("Terminal.run() counts the minutes from the last key on", {}, async () => {
   using time = new FakeTime();
   await withTerminal({ idleMs: 120_000 }, async ({ socket, ended }) => {
     await time.pass(100_000, { stepMs: 10_000 });
@@ -609,7 +617,7 @@ Deno.test("sendLine() waits half a second for who does not read", async () => {
   assertEquals(await time.until(sendLine(socket, "line"), { withinMs: 60_000 }), 500);
 });
 
-test("runTerminal() reads no more when a MiB of input waits for the terminal", {}, async () => {
+test("Terminal.run() reads no more when a MiB of input waits for the terminal", {}, async () => {
   await withTerminal({}, async ({ socket, ready }) => {
     await ready();
     const [script] = started.children();
@@ -632,7 +640,7 @@ test("runTerminal() reads no more when a MiB of input waits for the terminal", {
   });
 });
 
-Deno.test("runTerminal() tells what the system says when it gives no terminal", async () => {
+Deno.test("Terminal.run() tells what the system says when it gives no terminal", async () => {
   const folder = await Deno.makeTempDir();
   writeExecutable(`${folder}/script`, "#!/bin/sh\necho 'script: no more terminals' >&2\nexit 1\n");
   await withTerminal({ env: { PATH: `${folder}:${PATH}` } }, async ({ socket, ended }) => {
@@ -642,7 +650,7 @@ Deno.test("runTerminal() tells what the system says when it gives no terminal", 
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("runTerminal() keeps little of endless errors of what opens a terminal", async () => {
+Deno.test("Terminal.run() keeps little of endless errors of what opens a terminal", async () => {
   const folder = await Deno.makeTempDir();
   const babble = "head -c 5000000 /dev/zero | tr '\\0' x >&2";
   writeExecutable(`${folder}/script`, `#!/bin/sh\n${babble}\nexit 1\n`);

@@ -5,7 +5,7 @@ import { FakeTime } from "../fake_time.ts";
 import { withShellHome } from "../shell_home.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { FakeOpener } from "./fake_panel.ts";
-import type { TerminalSocket } from "./terminal_socket.ts";
+import { TerminalSocket } from "./terminal_socket.ts";
 import { eventually } from "./processes_below.ts";
 
 const programs = new Programs();
@@ -76,52 +76,124 @@ async function connected(
   return socket;
 }
 
-test("Terminals.handle() ignores a request while its terminal is connected", async (panel) => {
-  const { terminals, sockets } = panel;
-  for (let count = 0; count < 5; count++) terminals.handle(REQUEST);
-  await eventually(() => sockets.length === 1);
-  await say(sockets[0], "here");
-  terminals.handle(REQUEST);
-  await say(sockets[0], "still");
-  assertEquals(sockets.length, 1);
-});
-
-test("Terminals.handle() connects again when the request overtakes the connection's end", async (panel) => {
+test("Terminals.handle() dials at once for a terminal that seems to be connected, and shows what was missed", async (panel) => {
   using time = new FakeTime();
-  const { terminals, sockets } = panel;
+  const { terminals, opener, sockets } = panel;
+  opener.dial = () => Object.assign(new TerminalSocket(), { answersPings: true });
   const first = await goesOn(time, connected(panel));
   first.type("word=ke''pt\r");
   await goesOn(time, say(first, "first"));
+  time.tick(1_001);
+  // The line is dead, and neither side knows.
+  first.isSilent = true;
+  first.type("echo $word mi''ssed\r");
+  await goesOn(time, eventually(() => first.sent.length > 0));
+  await time.pass(100, { stepMs: 1 });
   terminals.handle(REQUEST);
-  time.tick(5_000);
-  first.close();
-  await goesOn(time, eventually(() => sockets.length === 2));
-  sockets[1]?.type("echo $word\r");
-  await goesOn(time, eventually(() => sockets[1]?.text.includes("kept") === true));
-  terminals.handle(REQUEST);
-  time.tick(5_001);
-  sockets[1]?.close();
-  await goesOn(time, detached(panel, 2));
-  assertEquals(sockets.length, 2, "one that came long before is a duplicate");
+  const second = await goesOn(time, eventually(() => sockets.length === 2).then(() => sockets[1]));
+  assert(second !== undefined);
+  await goesOn(time, eventually(() => second.text.includes("kept missed")));
+  assert(first.isClosed);
+  assert(
+    !second.text.includes("first"),
+    `what the panel has confirmed is not sent again: ${second.text}`,
+  );
+  await goesOn(time, say(second, "second"));
 });
 
-test("Terminals.handle() connects once for each request, whenever it came", async (panel) => {
+test("Terminals.handle() dials once for requests that come while it dials, and again when that was in vain", async (panel) => {
   using time = new FakeTime();
-  const { terminals, sockets } = panel;
+  const { terminals, opener, sockets } = panel;
+  await goesOn(time, say(await goesOn(time, connected(panel)), "first"));
+  const outcomes = [undefined, new TerminalSocket()];
+  const dials: PromiseWithResolvers<TerminalSocket | undefined>[] = [];
+  opener.dial = () => {
+    const dial = Promise.withResolvers<TerminalSocket | undefined>();
+    dials.push(dial);
+    return dial.promise;
+  };
+  for (let times = 0; times < 5; times++) terminals.handle(REQUEST);
+  for (const [index, outcome] of outcomes.entries()) {
+    await goesOn(time, eventually(() => dials.length === index + 1));
+    dials[index]?.resolve(outcome);
+  }
+  await goesOn(time, say(outcomes[1], "second"));
+  assertEquals([dials.length, sockets[0]?.isClosed], [2, true]);
+});
+
+test("Terminals.handle() gives up a connection attempt that hangs for the next request", async (panel) => {
+  using time = new FakeTime();
+  const { terminals, opener, sockets } = panel;
+  await goesOn(time, say(await goesOn(time, connected(panel)), "first"));
+  const { dial } = opener;
+  opener.dial = () => new Promise(() => {});
+  time.tick(1_001);
+  terminals.handle(REQUEST);
+  opener.dial = dial;
+  time.tick(1_001);
+  terminals.handle(REQUEST);
+  await goesOn(time, eventually(() => sockets.length === 2));
+  await goesOn(time, say(sockets[1], "second"));
+});
+
+test("Terminals.check() dials anew what does not answer within 5 s, and nothing else", async (panel) => {
+  using time = new FakeTime();
+  const { terminals, opener, sockets } = panel;
+  opener.dial = () => Object.assign(new TerminalSocket(), { answersPings: true });
+  for (const requestId of ["a", "b"]) {
+    await goesOn(time, say(await goesOn(time, connected(panel, { requestId })), `in-${requestId}`));
+  }
+  terminals.check();
+  await time.pass(10_000, { stepMs: 1_000 });
+  assertEquals(sockets.length, 2);
+  const [dead] = sockets;
+  assert(dead !== undefined);
+  dead.isSilent = true;
+  terminals.check();
+  await time.pass(4_999, { stepMs: 1_000 });
+  assertEquals(sockets.length, 2);
+  await time.pass(1);
+  await goesOn(time, eventually(() => sockets.length === 3));
+  assertEquals(sockets.map(({ isClosed }) => isClosed), [true, false, false]);
+  await goesOn(time, say(sockets[2], "again"));
+});
+
+test("Terminals dials again and again when a connection was lost, until the panel has no user for it", async (panel) => {
+  using time = new FakeTime();
+  const { opener, lines } = panel;
   const first = await goesOn(time, connected(panel));
   await goesOn(time, say(first, "first"));
-  // This request comes before the end of the connection, and the next one after it.
-  terminals.handle(REQUEST);
-  first.close();
-  await goesOn(time, eventually(() => sockets.length === 2));
-  sockets[1]?.close();
-  await goesOn(time, detached(panel, 2));
-  assertEquals(sockets.length, 2, "the first request was answered already");
-  terminals.handle(REQUEST);
-  await goesOn(time, eventually(() => sockets.length === 3));
-  sockets[2]?.close();
-  await goesOn(time, detached(panel, 3));
-  assertEquals(sockets.length, 3, "and so was the second");
+  let dialled = 0;
+  opener.dial = () => {
+    dialled++;
+    if (dialled < 3) throw new Error("unreachable");
+    return undefined;
+  };
+  first.wasLost = true;
+  first.end("the connection was lost");
+  await goesOn(time, eventually(() => dialled === 3));
+  await time.pass(60_000, { stepMs: 1_000 });
+  assertEquals(dialled, 3, lines.join("\n"));
+  opener.dial = () => new TerminalSocket();
+  await goesOn(time, say(await goesOn(time, connected(panel)), "again"));
+});
+
+test("Terminals notices an idle connection that is dead, and frees its place", async (panel) => {
+  using time = new FakeTime();
+  const { opener, sockets, lines } = panel;
+  opener.dial = () => Object.assign(new TerminalSocket(), { answersPings: true });
+  for (const requestId of ["a", "b", "c", "d"]) {
+    await goesOn(time, say(await goesOn(time, connected(panel, { requestId })), `in-${requestId}`));
+  }
+  await time.pass(10 * 60_000, { stepMs: 5_000 });
+  assertEquals(sockets.length, 4, "those that answer are kept");
+  opener.dial = () => undefined;
+  for (const socket of sockets) socket.isSilent = true;
+  await time.pass(60_000, { stepMs: 5_000 });
+  await goesOn(time, detached(panel, 4));
+  opener.dial = () => new TerminalSocket();
+  await goesOn(time, say(await goesOn(time, connected(panel, { requestId: "e" })), "fifth"));
+  await goesOn(time, eventually(() => lines.some((line) => line.includes("Terminal a ended"))));
 });
 
 test("Terminals.handle() connects the same shell again", async (panel) => {

@@ -220,18 +220,22 @@ Deno.test("a terminal of a panel 1.5 is a session that outlives its connections"
     socket.socket.terminate();
   }));
 
-Deno.test("a second dial of a terminal that is connected replaces the first, as a violation", () =>
-  withPanel("1.5", async (panel) => {
-    const socket = await dial(panel, "v2").opened();
-    const id = panel.terminals.request();
-    const first = await dial(panel, "terminal", `&id=${id}`).opened();
-    await panel.terminals.get(id).until(({ isConnected }) => isConnected);
-    const second = await dial(panel, "terminal", `&id=${id}`).opened();
-    assertEquals(await first.ended(), 1006);
-    assertEquals(panel.state.violations.map(({ text }) => text), ["terminal: was dialled before"]);
-    second.socket.terminate();
-    socket.socket.terminate();
-  }));
+for (
+  const [name, violations] of [["1.4", ["terminal: was dialled before"]], ["1.5", []]] as const
+) {
+  Deno.test(`a second dial of a connected terminal replaces the first: ${name}`, () =>
+    withPanel(name, async (panel) => {
+      const socket = await dial(panel, "v2").opened();
+      const id = panel.terminals.request();
+      const first = await dial(panel, "terminal", `&id=${id}`).opened();
+      await panel.terminals.get(id).until(({ isConnected }) => isConnected);
+      const second = await dial(panel, "terminal", `&id=${id}`).opened();
+      assertEquals(await first.ended(), 1006);
+      assertEquals(panel.state.violations.map(({ text }) => text), [...violations]);
+      second.socket.terminate();
+      socket.socket.terminate();
+    }));
+}
 
 for (
   const [name, timeoutMs, acceptsPings] of [

@@ -104,7 +104,8 @@ export class TestPanel extends StandInPanel {
       this,
       (id) =>
         generation.hasSessions
-          ? new TestTerminal(id, { onSecondDial })
+          // Such a panel takes a second connection in place of the first.
+          ? new TestTerminal(id, { onSecondDial() {} })
           : new PlainTerminal(id, { onSecondDial }),
     );
     state.tasks = options.tasks ?? [];

@@ -1,0 +1,145 @@
+import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { Programs } from "../../../lib/host/programs.ts";
+import { Relay, type RelayedConnection } from "../../relay.ts";
+import { Browser } from "../../test_panel/browser.ts";
+import type { TestPanel } from "../../test_panel/test_panel.ts";
+import type { TestTerminal } from "../../test_panel/test_terminal.ts";
+import type { AgentProcess } from "../../end_to_end/agent_process.ts";
+import { REMOTE_CONTROL, until, withAgent } from "../../end_to_end/setup.ts";
+
+const ignore = new Programs().find("script", Deno.env.get("PATH") ?? "") === undefined;
+
+interface Open {
+  readonly panel: TestPanel;
+  readonly agent: AgentProcess;
+  readonly relay: Relay;
+  readonly browser: Browser;
+  readonly terminal: TestTerminal;
+  /** The number of the shell's process. */
+  readonly shell: string;
+}
+
+/** A terminal of an agent that reaches its panel over a line with a delay. */
+async function withOpenTerminal(
+  { delayMs }: { delayMs: number },
+  use: (open: Open) => Promise<void>,
+): Promise<void> {
+  const signal = AbortSignal.timeout(300_000);
+  let relay: Relay | undefined;
+  const way = async (panel: TestPanel) => {
+    relay = await Relay.open(Number(new URL(panel.url).port), { delayMs });
+    return relay.url;
+  };
+  const setup = { panel: { generation: "main" }, args: [REMOTE_CONTROL], way } as const;
+  try {
+    await withAgent(setup, async (panel, agent) => {
+      await agent.says("First report accepted, by v2 WebSocket");
+      assert(relay !== undefined);
+      using browser = new Browser(panel);
+      const terminal = panel.terminals.get(browser.id);
+      await terminal.until(({ isConnected }) => isConnected, { signal });
+      terminal.send("echo shell-$$-shell\r");
+      await terminal.until(({ output }) => /shell-\d+-shell/.test(output), { signal });
+      const [, shell = ""] = /shell-(\d+)-shell/.exec(terminal.output) ?? [];
+      await use({ panel, agent, relay, browser, terminal, shell });
+      terminal.end();
+    });
+  } finally {
+    await relay?.[Symbol.asyncDispose]();
+  }
+}
+
+/** The connections of the agent's terminals. */
+function terminalsOf({ relay }: Open): readonly RelayedConnection[] {
+  return relay.connections.filter(({ firstLine }) => firstLine.includes("/terminal?"));
+}
+
+/** How often the agent has connected a terminal. */
+function dials({ state }: TestPanel): number {
+  return state.calls.filter(({ path, status }) => /terminal$/.test(path) && status === 101).length;
+}
+
+/** Asks the shell who it is until it answers. */
+async function isSameShell({ terminal, shell }: Open, word: string): Promise<void> {
+  const signal = AbortSignal.timeout(60_000);
+  await terminal.until(({ isConnected }) => isConnected, { signal });
+  terminal.send(`echo ${word}-$$-${word}\r`);
+  await terminal.until(({ output }) => output.includes(`${word}-${shell}-${word}`), { signal });
+}
+
+Deno.test({
+  name:
+    "a terminal whose connection went silent is back with its shell when the page is loaded anew",
+  ignore,
+  fn: () =>
+    withOpenTerminal({ delayMs: 0 }, async (open) => {
+      const { panel, browser, terminal } = open;
+      for (let times = 0; times < 3; times++) {
+        for (const connection of terminalsOf(open)) connection.silence();
+        terminal.send("echo into the void\r");
+        // The panel closes its end, and that never arrives.
+        const before = dials(panel);
+        browser.reload();
+        await until(panel, () => dials(panel) > before);
+        await isSameShell(open, `reloaded${times}`);
+      }
+    }),
+});
+
+Deno.test({
+  name: "a terminal comes back by itself when the line for reports was found dead",
+  ignore,
+  fn: () =>
+    withOpenTerminal({ delayMs: 0 }, async (open) => {
+      const { panel, relay, browser, terminal } = open;
+      const before = dials(panel);
+      terminal.send("for i in $(seq 60); do echo line-$i; sleep 0.3; done; echo en''d\r");
+      await terminal.until(({ output }) => output.includes("line-3\r"), {
+        signal: AbortSignal.timeout(60_000),
+      });
+      // The panel says by a pong that it has read the line.
+      await delay(50);
+      for (const connection of relay.connections) connection.silence();
+      await until(panel, () => dials(panel) > before);
+      await terminal.until(({ output }) => output.includes("\nend"), {
+        signal: AbortSignal.timeout(60_000),
+      });
+      assertEquals(numbers(terminal.output), Array.from({ length: 60 }, (_, index) => index + 1));
+      assertEquals(browser.returns, 0, "nobody had to load the page anew");
+      await isSameShell(open, "same");
+    }),
+});
+
+for (const delayMs of [0, 125]) {
+  Deno.test({
+    name: `a terminal is kept, and no line missing or twice, when all is reset at ${
+      2 * delayMs
+    } ms round trip`,
+    ignore,
+    fn: () =>
+      withOpenTerminal({ delayMs }, async (open) => {
+        const { panel, relay, terminal } = open;
+        const signal = AbortSignal.timeout(300_000);
+        const times = 20;
+        for (let time = 1; time <= times; time++) {
+          terminal.send(`read -s; echo line-${time}\r`);
+          await terminal.until(({ output }) => output.includes(`echo line-${time}\r`), { signal });
+          // Without it the cut may come before the line, which is no failure.
+          await delay(50);
+          const cut = relay.resetWhenHeld("/terminal?");
+          terminal.send("\r");
+          const before = dials(panel);
+          await cut;
+          await until(panel, () => dials(panel) > before);
+          await isSameShell(open, `time${time}`);
+        }
+        assertEquals(numbers(terminal.output), Array.from({ length: times }, (_, i) => i + 1));
+      }),
+  });
+}
+
+/** The numbers of the lines that were shown. */
+function numbers(output: string): number[] {
+  return [...output.matchAll(/^line-(\d+)\r$/gm)].map(([, number]) => Number(number));
+}
