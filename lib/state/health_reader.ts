@@ -6,6 +6,7 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import { oneLine } from "../log/redact.ts";
 import { jsonFields, type JsonObject } from "../parse/json.ts";
 import { dirname } from "../parse/path.ts";
@@ -43,17 +44,19 @@ export interface Health {
   readonly isRunning: boolean;
 }
 
-/** The health of the agent that uses the first of these folders in which there is one. */
+/**
+ * The health of the agent that uses the first of these folders in which one runs, else of the first
+ * that was killed there.
+ */
 export function readHealth(folders: readonly string[]): Health | undefined {
+  let killed: Health | undefined;
   for (const folder of folders) {
-    try {
-      const health = readFile(folder);
-      if (health !== undefined) return health;
-    } catch {
-      // There is none in this folder, or it is not for us, or it is just being written.
-    }
+    // Where it fails there is none, or it is not for us, or it is just being written.
+    const health = attempt(() => readFile(folder));
+    if (health?.isRunning) return health;
+    killed ??= health;
   }
-  return undefined;
+  return killed;
 }
 
 /**

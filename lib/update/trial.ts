@@ -12,6 +12,8 @@ import type { ProgramFiles } from "./program_files.ts";
 
 /** Time for the panel to accept a report. */
 export const HEALTH_TIMEOUT_MS = 60_000;
+/** Time for the agent to run again after a roll-back. */
+const RESTART_TIMEOUT_MS = 10_000;
 /** Time between two looks at an agent's health. */
 export const POLL_INTERVAL_MS = 500;
 
@@ -249,11 +251,18 @@ export class TrialRun {
     return [...others, { version, atMs: Date.now() }];
   }
 
-  /** Restarts the agent as the previous version, unless it runs that already. */
+  /** Restarts the agent as the previous version, unless it runs that already, and waits until it runs. */
   async #restartPrevious({ to }: Trial, signal: AbortSignal): Promise<void> {
     const { agent } = this.#parts;
-    const health = agent.health();
-    if (health?.isRunning !== true || health.version === to) await agent.restart(signal);
+    const runs = () => {
+      const health = agent.health();
+      return health?.isRunning === true && health.version !== to;
+    };
+    if (runs()) return;
+    await agent.restart(signal);
+    // So that `status` finds it at once. A supervisor may take longer, and nothing depends on it.
+    const end = performance.now() + RESTART_TIMEOUT_MS;
+    while (!runs() && performance.now() < end) await delay(POLL_INTERVAL_MS, { signal });
   }
 
   #notify(step: UpdateStep, { from, to }: Trial, path?: string): void {

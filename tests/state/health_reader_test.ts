@@ -214,6 +214,27 @@ Deno.test("readHealth() says of an agent that was killed that it does not run", 
   });
 });
 
+Deno.test("readHealth() takes the agent that runs, whatever one that was killed has left before it", async () => {
+  await withFolder((parent) => {
+    const [first, second, third] = [`${parent}/1`, `${parent}/2`, `${parent}/3`];
+    for (const [folder, version] of [[first, "killed"], [second, "killed later"]] as const) {
+      Deno.mkdirSync(folder);
+      Deno.writeTextFileSync(
+        `${folder}/health`,
+        JSON.stringify({ pid: 1, intervalMs: 1, version }),
+      );
+    }
+    const found = () => {
+      const health = readHealth([first, second, third]);
+      return [health?.version, health?.isRunning];
+    };
+    assertEquals(found(), ["killed", false]);
+    const file = HealthFile.open([third], ABOUT);
+    assertEquals(found(), ["1.2.3", true]);
+    file?.close();
+  });
+});
+
 Deno.test("readHealth() follows no link, and waits for no pipe", async () => {
   await withFolder(async (folder) => {
     Deno.writeTextFileSync(
