@@ -1,9 +1,11 @@
 import type { Config } from "../config/config.ts";
+import { attempt } from "../attempt.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { writeAll } from "../io/write_all.ts";
 import { describeError } from "../log/log.ts";
 import { dirname } from "../parse/path.ts";
 import type { Health } from "../state/health_reader.ts";
+import { type DeletedState, deletedStates } from "../state/deleted_state.ts";
 import { stateFolder } from "../state/paths.ts";
 import { agentSays, seenProblem } from "./agent_problems.ts";
 import { type CheckResult, result } from "./checks.ts";
@@ -20,6 +22,23 @@ export async function checkStateFolder(
     return result("skipped", "not used without --month-rotate");
   }
   const folder = stateFolder(config);
+  const deleted = health?.isRunning ? deletedStates(health.pid) : [];
+  const [lost] = deleted.filter(({ path }) => attempt(() => Deno.lstatSync(path)) === undefined);
+  if (lost !== undefined) {
+    return result(
+      "failed",
+      `${lost.path} was deleted while the agent has it open: the next restart loses its content`,
+      `as root: ${carryOver(lost)}; then restart the agent`,
+    );
+  }
+  if (deleted[0] !== undefined) {
+    const { path } = deleted[0];
+    return result(
+      "failed",
+      `${path} was replaced while the agent has it open`,
+      "restart the agent",
+    );
+  }
   const seen = seenProblem(health, "state");
   if (seen !== undefined) return result("failed", agentSays(seen), stateAdvice(folder, seen));
   for (let path = folder;; path = dirname(path) || "/") {
@@ -32,6 +51,19 @@ export async function checkStateFolder(
       return result("failed", `${folder} can't be written: ${reason}`, stateAdvice(folder, reason));
     }
   }
+}
+
+/** The commands by which a deleted state gets its name back. */
+function carryOver({ path, descriptor }: DeletedState): string {
+  const { uid, gid } = Deno.statSync(descriptor);
+  const owner = `-o ${uid} -g ${gid}`;
+  return `install -d -m 700 ${owner} ${quoted(dirname(path) || "/")} && ` +
+    `install -m 600 ${owner} ${descriptor} ${quoted(path)}`;
+}
+
+/** A word of a shell's command. */
+function quoted(path: string): string {
+  return /^[\w/.:@+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 /** Writes a new file in a folder, brings it to the disk and removes it. @throws {Error} When it can't. */
@@ -63,8 +95,9 @@ function stateAdvice(folder: string, reason: string): string {
   if (/not a directory/i.test(reason)) {
     return "a file is where a folder should be: remove it, or choose another one with --state-dir";
   }
-  if (/was deleted|restart the agent/.test(reason)) {
-    return "repair that, and restart the agent";
+  if (/was deleted/.test(reason)) {
+    return "run doctor as root: it has the command that keeps what the agent has counted";
   }
+  if (/restart the agent/.test(reason)) return "repair that, and restart the agent";
   return `give the folder to the agent's user (chown), or choose another one with --state-dir`;
 }

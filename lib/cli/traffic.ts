@@ -10,8 +10,10 @@ import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { readHealth } from "../state/health_reader.ts";
 import { runtimeFolders } from "../state/paths.ts";
+import { deletedStates } from "../state/deleted_state.ts";
 import { FolderLock, isFolderLocked } from "../state/state_lock.ts";
 import { openMachine } from "../metrics/open_machine.ts";
+import { basename } from "../parse/path.ts";
 import { formatByteCount } from "../parse/byte_size.ts";
 import { billingPeriodAt } from "../traffic/billing_period.ts";
 import {
@@ -36,7 +38,14 @@ export async function runTrafficSet(
   { print, signal }: CommandContext,
 ): Promise<number> {
   // Before root becomes the owner of the state, who may not read it.
-  const intervalMs = readHealth(runtimeFolders(config))?.intervalMs ?? 0;
+  const { intervalMs = 0, pid, isRunning } = readHealth(runtimeFolders(config)) ?? {};
+  const { path } = trafficStateFile(config);
+  if (pid !== undefined && isRunning && heldState(pid, path) !== undefined) {
+    throw new Error(
+      `Cannot set the month's traffic: ${path} was deleted while the agent has it open; \`doctor\` ` +
+        "has the command that keeps its content",
+    );
+  }
   const doneBy = await setTraffic(config, { intervalMs, signal });
   if (!config.json) print(`${doneBy === "agent" ? TEXTS.agent : TEXTS.state}\n`);
   print(await showTraffic(config, doneBy));
@@ -46,6 +55,7 @@ export async function runTrafficSet(
 const TEXTS = {
   agent: "The running agent has taken over the totals, and reports them from now on.",
   state: "No agent is running; the next one starts with these totals.",
+  deleted: "it was deleted, and the agent still has it; `doctor` has the command that keeps it",
 } as const;
 
 /**
@@ -76,8 +86,12 @@ export async function dropToOwner(folder: string): Promise<void> {
  */
 async function showTraffic(config: Config, doneBy?: Setter): Promise<string> {
   const file = trafficStateFile(config);
+  const health = readHealth(runtimeFolders(config));
+  // Read before root becomes the owner of the state, who may not look into the process.
+  const held = health?.isRunning ? heldState(health.pid, file.path) : undefined;
+  const content = held === undefined ? undefined : file.read(held);
   await dropToOwner(file.folder);
-  const { value: state, problems } = file.read();
+  const { value: state, problems } = content ?? file.read();
   if (state === undefined) {
     const why = problems.length === 0 ? `there is no ${file.path}` : problems.join("; ");
     throw new Error(
@@ -89,7 +103,7 @@ async function showTraffic(config: Config, doneBy?: Setter): Promise<string> {
   const { sentBytes = 0, receivedBytes = 0, start = state.current.start } = total ?? {};
   const next = billingPeriodAt(billingPeriodAt(Date.now(), day).endMs, day).start;
   const interfaces = [...state.interfaces.keys()];
-  const isRunning = isFolderLocked(file.folder);
+  const isRunning = held !== undefined || isFolderLocked(file.folder);
   if (config.json) {
     const shown = { since: start, next, up: sentBytes, down: receivedBytes };
     return jsonText({ ...shown, interfaces, state: file.path, isRunning, setBy: doneBy });
@@ -100,8 +114,16 @@ async function showTraffic(config: Config, doneBy?: Setter): Promise<string> {
     ["Down", `${formatByteCount(receivedBytes)} (${receivedBytes} bytes)`],
     ["Interfaces", interfaces.join(", ")],
     ["State", `${file.path}, ${isRunning ? "an agent is running" : "no agent is running"}`],
+    ...held === undefined ? [] : [["", TEXTS.deleted]],
   ];
   return rows.map(([name = "", value]) => `${name.padEnd(11)} ${value}\n`).join("");
+}
+
+/** The descriptor of an agent that has a state open which was deleted, and has its place in no other file. */
+function heldState(pid: number, path: string): string | undefined {
+  if (attempt(() => Deno.lstatSync(path)) !== undefined) return undefined;
+  const name = basename(path);
+  return deletedStates(pid).find((it) => basename(it.path) === name)?.descriptor;
 }
 
 /** Who has set the totals: the running agent, or this command in the state of none. */

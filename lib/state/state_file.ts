@@ -44,12 +44,13 @@ export class StateFile<T> implements Disposable {
    * Reads the state, or the one before where the last is damaged. What was read once is given again
    * when a file that is not open can't be read any more.
    *
+   * @param path Another name of the file, such as that of a process's descriptor.
    * @throws {Error} When there is one and the system refuses to give it.
    */
-  read(): StateContent<T> {
+  read(path = this.path): StateContent<T> {
     if (this.#file !== undefined) return this.#readSlots(this.#file);
     try {
-      const file = Deno.openSync(this.path);
+      const file = Deno.openSync(path);
       using _ = file;
       return this.#lastRead = this.#readSlots(file);
     } catch (cause) {
@@ -100,7 +101,9 @@ export class StateFile<T> implements Disposable {
     if (file === undefined) return;
     // Unknown where the path, which the runtime resolves first, leads through folders of root's alone.
     if (attempt(() => file.statSync().nlink) === 0) {
-      throw new Error(`${this.path} was deleted; restart the agent to make it anew`);
+      throw new Error(
+        `${this.path} was deleted; \`doctor\` has the command that keeps its content`,
+      );
     }
     try {
       await this.#fill(file, { sequence: this.#sequence + 1, text });

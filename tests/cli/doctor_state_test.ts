@@ -1,9 +1,10 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { checkStateFolder } from "../../lib/cli/doctor_state.ts";
+import { StateFile } from "../../lib/state/state_file.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { inContainerImage } from "./container_image.ts";
 import { configOf as resolved } from "./fake_context.ts";
-import { problemHealth } from "./seen_health.ts";
+import { healthOf, problemHealth } from "./seen_health.ts";
 import { adviceText } from "./advice_text.ts";
 
 function configOf(...args: readonly string[]): Config {
@@ -17,7 +18,7 @@ Deno.test("checkStateFolder() gives the advice that fits the problem of the agen
     ["Disk quota exceeded", "make room on the disk of /srv/state"],
     ["another agent uses it", "give each agent a --state-dir of its own"],
     ["Read-only file system", "make its disk writable (mount -o remount,rw)"],
-    ["the folder was deleted", "repair that, and restart the agent"],
+    ["the folder was deleted", "run doctor as root: it has the command"],
     ["restart the agent", "repair that, and restart the agent"],
     ["permission denied", "give the folder to the agent's user (chown)"],
   ];
@@ -120,5 +121,42 @@ Deno.test("checkStateFolder() tries the folder, and leaves nothing there", async
     assertStringIncludes(adviceText(broken), "--state-dir");
   } finally {
     Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("checkStateFolder() has the command by which a deleted state gets its name back", async () => {
+  const parent = Deno.makeTempDirSync();
+  const folder = `${parent}/it's a folder`;
+  const config = configOf("--month-rotate", "1", "--state-dir", folder);
+  const parse = (text: string) => text;
+  const file = new StateFile(folder, { name: "month", parse });
+  using _ = file;
+  try {
+    await file.open();
+    await file.write("what was counted");
+    const health = healthOf({ pid: Deno.pid, isRunning: true });
+    assertEquals((await checkStateFolder(config, health)).status, "ok");
+    Deno.removeSync(folder, { recursive: true });
+    const found = await checkStateFolder(config, health);
+    const { path } = file;
+    assertEquals([found.status, found.text], [
+      "failed",
+      `${path} was deleted while the agent has it open: the next restart loses its content`,
+    ]);
+    const [, command = ""] = /^as root: (.*); then restart the agent$/.exec(adviceText(found)) ??
+      [];
+    const { success } = await new Deno.Command("sh", { args: ["-c", command] }).output();
+    assertEquals(success, true, command);
+    assertEquals(new StateFile(folder, { name: "month", parse }).read().value, "what was counted");
+    assertEquals([folder, path].map((it) => (Deno.statSync(it).mode ?? 0) & 0o777), [0o700, 0o600]);
+    const again = await checkStateFolder(config, health);
+    assertEquals([again.text, adviceText(again)], [
+      `${path} was replaced while the agent has it open`,
+      "restart the agent",
+    ]);
+    const ended = healthOf({ pid: Deno.pid, isRunning: false });
+    assertEquals((await checkStateFolder(config, ended)).status, "ok");
+  } finally {
+    Deno.removeSync(parent, { recursive: true });
   }
 });

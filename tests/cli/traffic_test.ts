@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { runTrafficSet, runTrafficShow } from "../../lib/cli/traffic.ts";
+import { trafficStateFile } from "../../lib/traffic/persistent_traffic.ts";
 import { FolderLock } from "../../lib/state/state_lock.ts";
 import { TrafficRequestFile } from "../../lib/state/traffic_request.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
@@ -198,5 +199,37 @@ Deno.test("runTrafficSet() tells programs that the agent has taken it over, and 
     assertEquals([agent.request(), time.timers], [undefined, 0]);
   } finally {
     Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("runTrafficShow() shows what the agent has of a state that was deleted, and runTrafficSet() refuses", async () => {
+  const parent = Deno.makeTempDirSync();
+  const folder = `${parent}/state`;
+  using health = openHealth(`${parent}/run`);
+  health.accepted(1_000);
+  const env = { RUNTIME_DIRECTORY: `${parent}/run` };
+  const config = (words: string) =>
+    configOf(["traffic", ...words.split(" "), "--state-dir", folder], env);
+  const file = trafficStateFile(config("show"));
+  using _file = file;
+  try {
+    await runTrafficSet(
+      config("set --up 1GB --month-rotate 1 --include-nics x"),
+      new FakeContext(),
+    );
+    await file.open();
+    Deno.removeSync(folder, { recursive: true });
+    const context = new FakeContext();
+    await runTrafficShow(config("show --include-nics x"), context);
+    assertMatch(context.printed, /^Up +953\.\d MiB \(1000000000 bytes\)$/m);
+    assertMatch(
+      context.printed,
+      /^State +\/.*\/month\.state, an agent is running\n +it was deleted, /m,
+    );
+    const set = () => runTrafficSet(config("set --up 2GB --month-rotate 1"), new FakeContext());
+    await assertRejects(set, Error, "was deleted while the agent has it open");
+    assertEquals(Array.from(Deno.readDirSync(parent), ({ name }) => name), ["run"]);
+  } finally {
+    Deno.removeSync(parent, { recursive: true });
   }
 });

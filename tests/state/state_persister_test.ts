@@ -244,7 +244,10 @@ Deno.test("StatePersister says that its file was deleted, since it can't make an
   Deno.removeSync(world.folder, { recursive: true });
   world.number.set(2);
   await world.until(() => world.log.length >= 1);
-  assertMatch(world.log[0] ?? "", /can't be kept: .*n\.state was deleted; restart the agent/);
+  assertMatch(
+    world.log[0] ?? "",
+    /can't be kept: .*n\.state was deleted; `doctor` has the command/,
+  );
 });
 
 /** A disk that hangs: a write to it never ends. */
