@@ -18,6 +18,8 @@ export interface CommandContext {
   print(text: string): void;
   /** Writes a line to standard error. */
   printError(line: string): void;
+  /** Gives up root for the rest of this process, as a sealed agent does. */
+  giveUpRoot(): Promise<void>;
   /** The same command line with the options and proxies of an official agent below it. */
   resolveWith(imported: Pick<ImportedSettings, "given" | "proxies">): Config;
 }

@@ -8,8 +8,6 @@
 import { delay } from "@std/async/delay";
 import { startShell } from "../sandbox/shell.ts";
 import { isRootUntilSealed } from "../agent/shell_names.ts";
-import { attempt } from "../attempt.ts";
-import { giveUpRoot } from "../sandbox/seal.ts";
 import { unmatchedNotices } from "../agent/startup_log.ts";
 import type { Config } from "../config/config.ts";
 import { INTERVAL_SECONDS } from "../config/parsers.ts";
@@ -37,14 +35,13 @@ const MAX_SECONDS = 5;
 
 /** Prints what would be sent. */
 export async function runDryRun(config: Config, context: CommandContext): Promise<number> {
-  const { signal } = context;
   const platform = supportedPlatform();
   logToStandardError(config, config.secrets, { write: context.printError });
   const secondsBetween = secondsBetweenMeasurements(config.intervalSeconds);
   if (!config.json || Deno.stderr.isTerminal()) {
     context.printError(`Measuring twice, ${secondsBetween} s apart …`);
   }
-  const result = await measureTwice(config, { ...platform, secondsBetween, signal });
+  const result = await measureTwice(config, { ...platform, secondsBetween, context });
   context.print(config.json ? jsonText(result) : dryRunTable(result, config));
   return 0;
 }
@@ -56,11 +53,12 @@ export function secondsBetweenMeasurements(intervalSeconds: number | undefined):
 
 async function measureTwice(
   config: Config,
-  { secondsBetween, signal, ...platform }: Platform & {
+  { secondsBetween, context, ...platform }: Platform & {
     secondsBetween: number;
-    signal: AbortSignal;
+    context: CommandContext;
   },
 ): Promise<DryRun> {
+  const { signal } = context;
   const machine = await openMachine(config, platform);
   try {
     const getText = createGetText(config.proxies);
@@ -69,7 +67,7 @@ async function measureTwice(
       ? machine.collectors
       : (await import("../traffic/persistent_traffic.ts")).readTraffic(config, machine);
     // A disk that root alone can reach is not one of the sealed agent's.
-    if (isRootUntilSealed(config)) attempt(giveUpRoot);
+    if (isRootUntilSealed(config)) await context.giveUpRoot().catch(() => {});
     const rates = new Rates(takeSnapshot(collectors));
     const [found] = await Promise.all([
       addresses.lookup(signal),

@@ -26,6 +26,7 @@ async function output(config: Config): Promise<string> {
   const context: CommandContext = {
     signal: new AbortController().signal,
     isRestart: () => false,
+    giveUpRoot: () => Promise.resolve(),
     env: {},
     secrets: [],
     inLanguage: (english) => english,

@@ -31,6 +31,8 @@ export class FakeContext implements CommandContext {
     this.env = env;
   }
 
+  /** Other tests run in this process. */
+  readonly giveUpRoot = (): Promise<void> => Promise.resolve();
   readonly isRestart = (): boolean => false;
   readonly inLanguage = (english: string): string => english;
   readonly print = (text: string): void => void (this.printed += text);
