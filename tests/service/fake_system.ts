@@ -41,7 +41,7 @@ export class FakeSystem implements AsyncDisposable {
       Deno.mkdirSync(`${this.root}/${folder}`, { recursive: true });
     }
     const bin = Deno.makeTempDirSync();
-    for (const [name, body] of Object.entries(options.fakes)) this.#fake(bin, name, body);
+    this.#fake(bin, options.fakes);
     const program = `${bin}/new-program`;
     Deno.writeTextFileSync(program, "#!/bin/sh\necho this is it\n");
     Deno.writeTextFileSync(`${bin}/calls`, "");
@@ -71,9 +71,14 @@ export class FakeSystem implements AsyncDisposable {
 
   readonly #bin: string;
 
-  #fake(bin: string, name: string, body: string): void {
-    const path = name.startsWith("/") ? this.root + name : `${bin}/${name}`;
-    writeExecutable(path, `#!/bin/sh\necho "${name} $*" >>'${bin}/calls'\n${body}\n`);
+  /** One script is all of the commands, by the name that it is called by. */
+  #fake(bin: string, fakes: Fakes): void {
+    const calls = Object.entries(fakes).map(([name, body]) => {
+      const path = name.startsWith("/") ? this.root + name : `${bin}/${name}`;
+      Deno.symlinkSync(`${bin}/.fakes`, path);
+      return `'${path}')\necho "${name} $*" >>'${bin}/calls'\n${body}\n;;\n`;
+    });
+    writeExecutable(`${bin}/.fakes`, `#!/bin/sh\ncase $0 in\n${calls.join("")}esac\n`);
   }
 
   /** The commands that were run since the last call, but questions for users. */

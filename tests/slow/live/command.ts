@@ -30,3 +30,8 @@ export function lackOfTools(...tools: readonly string[]): string | undefined {
   const missing = tools.filter((tool) => !succeeds("sh", "-c", 'command -v "$1"', "sh", tool));
   return missing.length === 0 ? undefined : `no ${missing.join(", no ")}`;
 }
+
+/** What follows the name of a test that is skipped for a reason. */
+export function skipReason(lack: string | undefined): string {
+  return lack === undefined ? "" : ` (skipped: ${lack})`;
+}

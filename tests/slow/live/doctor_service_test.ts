@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
-import { succeeds } from "./command.ts";
+import { skipReason, succeeds } from "./command.ts";
 import {
   diagnose,
   type Diagnosis,
@@ -18,7 +18,6 @@ const BUSYBOX = "/usr/bin/busybox";
 
 const lack = MachineContainer.missing() ??
   (succeeds("test", "-x", BUSYBOX) ? undefined : "no busybox, which pings");
-if (lack !== undefined) console.log(`planted problems of a service are not tried: ${lack}`);
 
 /** A problem of the service, as lines of shell that make it and take it away. */
 interface Row extends PlantedProblem {
@@ -176,7 +175,7 @@ function rows({ url, token }: TestPanel): Row[] {
 const SETTLED = "sleep 3";
 
 Deno.test({
-  name: "doctor names what is planted in a service of a real systemd",
+  name: "doctor names what is planted in a service of a real systemd" + skipReason(lack),
   ignore: lack !== undefined,
   async fn() {
     const folder = await Deno.makeTempDir();

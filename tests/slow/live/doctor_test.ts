@@ -1,6 +1,6 @@
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
-import { succeeds } from "./command.ts";
+import { lackOfTools, skipReason } from "./command.ts";
 import {
   diagnose,
   type Diagnosis,
@@ -10,11 +10,7 @@ import {
 
 const TOKEN = "t0ken-of-this-node";
 
-const missing = ["nginx", "openssl", "faketime"].filter((tool) =>
-  !succeeds("sh", "-c", `command -v ${tool}`)
-);
-const lack = Deno.uid() === 0 ? missing.map((tool) => `no ${tool}`).join(", ") : "no root";
-if (lack !== "") console.log(`planted problems on the way to a panel are not tried: ${lack}`);
+const lack = Deno.uid() === 0 ? lackOfTools("nginx", "openssl", "faketime") : "no root";
 
 /** So many free ports, each another one. */
 function freePorts(count: number): number[] {
@@ -415,8 +411,8 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
 }
 
 Deno.test({
-  name: "doctor names what is planted on the way to a panel",
-  ignore: lack !== "",
+  name: "doctor names what is planted on the way to a panel" + skipReason(lack),
+  ignore: lack !== undefined,
   fn: () =>
     inWorld(async (world) => {
       const diagnoses: Diagnosis[] = [];

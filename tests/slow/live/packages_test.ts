@@ -3,7 +3,7 @@ import { findNfpm, pack, packageName } from "../../../build/package.ts";
 import { buildPortable } from "../../../build/portable.ts";
 import type { PackageKind } from "../../../lib/host/this_program.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
-import { outputOf, succeeds } from "./command.ts";
+import { lackOfTools, outputOf, skipReason } from "./command.ts";
 import { MachineContainer } from "./machine_container.ts";
 
 const NAME = "komari-agent-deno";
@@ -16,18 +16,6 @@ const KEPT_BY_OTHERS =
 
 const nfpm = await findNfpm(Deno.env.toObject());
 const noNfpm = nfpm === undefined ? "no nfpm on the path or in $NFPM" : undefined;
-
-/** Why a test does not run, said once; a test of these tools runs if it is `undefined`. */
-function lackOf(what: string, ...reasons: readonly (string | undefined)[]): boolean {
-  const reason = reasons.find((reason) => reason !== undefined);
-  if (reason !== undefined) console.log(`${what} not tried: ${reason}`);
-  return reason !== undefined;
-}
-
-function missing(...tools: readonly string[]): string | undefined {
-  const tool = tools.find((tool) => !succeeds("sh", "-c", `command -v ${tool}`));
-  return tool === undefined ? undefined : `no ${tool}`;
-}
 
 /** A folder with packages of a kind in two versions, from the portable build of this checkout. */
 async function withPackages(
@@ -91,11 +79,12 @@ async function changes(machine: MachineContainer, before: readonly string[]): Pr
   return (await machine.changes(before)).filter((line) => !KEPT_BY_OTHERS.test(line));
 }
 
-const noContainer = lackOf("packages on a real systemd are", noNfpm, MachineContainer.missing());
+const noContainer = noNfpm ?? MachineContainer.missing();
 
 Deno.test({
-  name: "a .deb is installed, configured, upgraded, removed and purged on a real systemd",
-  ignore: noContainer,
+  name: "a .deb is installed, configured, upgraded, removed and purged on a real systemd" +
+    skipReason(noContainer),
+  ignore: noContainer !== undefined,
   fn: () =>
     inWorld(async ({ panel, machine }) => {
       const before = await machine.files();
@@ -160,8 +149,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a .deb takes over an agent that install has left there",
-  ignore: noContainer,
+  name: "a .deb takes over an agent that install has left there" + skipReason(noContainer),
+  ignore: noContainer !== undefined,
   fn: () =>
     inWorld(async ({ panel, machine }) => {
       const before = await machine.files();
@@ -191,8 +180,10 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a .deb takes over an agent of root's in places of its own, and gives way to install again",
-  ignore: noContainer,
+  name:
+    "a .deb takes over an agent of root's in places of its own, and gives way to install again" +
+    skipReason(noContainer),
+  ignore: noContainer !== undefined,
   fn: () =>
     inWorld(async ({ panel, machine }) => {
       const places = "--install-dir /srv/agent --state-dir /srv/state --as-root --month-rotate 1";
@@ -216,8 +207,9 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the program of a .deb replaces the official agent and restores it",
-  ignore: noContainer,
+  name: "the program of a .deb replaces the official agent and restores it" +
+    skipReason(noContainer),
+  ignore: noContainer !== undefined,
   fn: () =>
     inWorld(async ({ panel, machine }) => {
       const recorded = await Deno.readTextFile(
@@ -240,14 +232,12 @@ Deno.test({
     }),
 });
 
+const noRpm = noNfpm ??
+  (Deno.uid() === 0 ? lackOfTools("rpm", "busybox", "chroot") : "no root");
+
 Deno.test({
-  name: "an .rpm is installed, upgraded and removed below a root of its own",
-  ignore: lackOf(
-    "rpm is",
-    noNfpm,
-    Deno.uid() === 0 ? undefined : "no root",
-    missing("rpm", "busybox", "chroot"),
-  ),
+  name: "an .rpm is installed, upgraded and removed below a root of its own" + skipReason(noRpm),
+  ignore: noRpm !== undefined,
   fn: () =>
     withPackages("rpm", async (folder) => {
       const root = `${folder}/root`;
@@ -285,9 +275,11 @@ Deno.test({
     }),
 });
 
+const noLintian = noNfpm ?? lackOfTools("lintian");
+
 Deno.test({
-  name: "lintian finds no error in the .deb",
-  ignore: lackOf("lintian is", noNfpm, missing("lintian")),
+  name: "lintian finds no error in the .deb" + skipReason(noLintian),
+  ignore: noLintian !== undefined,
   fn: () =>
     withPackages("deb", (folder) => {
       const info = { version: "1.1.0", commit: "", repository: "", releaseKey: "" };

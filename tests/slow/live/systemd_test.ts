@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { buildPortable } from "../../../build/portable.ts";
 import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
+import { skipReason } from "./command.ts";
 import { MachineContainer } from "./machine_container.ts";
 
 const PROGRAM = "/build/komari-agent-deno-portable";
@@ -11,7 +12,6 @@ const OFFICIAL = "/etc/systemd/system/komari-agent.service";
 const OFFICIAL_PROGRAM = "#!/bin/sh\nexec sleep infinity\n";
 
 const lack = MachineContainer.missing();
-if (lack !== undefined) console.log(`systemd is not tried: ${lack}`);
 
 interface World {
   readonly panel: TestPanel;
@@ -76,7 +76,7 @@ async function officialState({ machine }: World): Promise<string> {
 }
 
 Deno.test({
-  name: "install, reboot and uninstall on a real systemd",
+  name: "install, reboot and uninstall on a real systemd" + skipReason(lack),
   ignore: lack !== undefined,
   fn: () =>
     inWorld(async (world) => {
@@ -134,7 +134,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "install returns to what worked before on a real systemd",
+  name: "install returns to what worked before on a real systemd" + skipReason(lack),
   ignore: lack !== undefined,
   fn: () =>
     inWorld(async (world) => {
@@ -195,7 +195,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "install --replace and uninstall --restore on a real systemd",
+  name: "install --replace and uninstall --restore on a real systemd" + skipReason(lack),
   ignore: lack !== undefined,
   fn: () =>
     inWorld(async (world) => {
@@ -231,7 +231,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "install --replace puts the official agent back on a real systemd",
+  name: "install --replace puts the official agent back on a real systemd" + skipReason(lack),
   ignore: lack !== undefined,
   fn: () =>
     inWorld(async (world) => {
@@ -272,7 +272,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "install and uninstall as a user whom no systemd answers",
+  name: "install and uninstall as a user whom no systemd answers" + skipReason(lack),
   ignore: lack !== undefined,
   fn: () =>
     inWorld(async (world) => {
@@ -302,7 +302,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "install, replace and uninstall as a user of a real systemd",
+  name: "install, replace and uninstall as a user of a real systemd" + skipReason(lack),
   ignore: lack !== undefined,
   fn: () =>
     inWorld(async (world) => {

@@ -5,6 +5,7 @@ import { signRelease } from "../../../build/sign_release.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { ReleaseKeys } from "../../update/release_keys.ts";
 import { ReleaseServer } from "../../update/release_server.ts";
+import { skipReason } from "./command.ts";
 import { MachineContainer } from "./machine_container.ts";
 
 const PROGRAM = "/build/komari-agent-deno-portable";
@@ -15,7 +16,6 @@ const UPDATE = `${SERVICE}-update`;
 const BROKEN = `#!/bin/sh\n[ "$1" = version ] && echo '{"version": "1.3.0"}' || exit 9\n`;
 
 const lack = MachineContainer.missing();
-if (lack !== undefined) console.log(`systemd is not tried: ${lack}`);
 
 interface World {
   readonly panel: TestPanel;
@@ -60,7 +60,8 @@ async function log({ machine }: World, unit: string): Promise<string> {
 
 Deno.test({
   name:
-    "the timer's unit updates what was installed on a real systemd, and takes back what is broken",
+    "the timer's unit updates what was installed on a real systemd, and takes back what is broken" +
+    skipReason(lack),
   ignore: lack !== undefined,
   fn: () =>
     inWorld(async (world) => {
@@ -104,7 +105,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "an agent that nobody would start again is left alone on a real systemd",
+  name: "an agent that nobody would start again is left alone on a real systemd" + skipReason(lack),
   ignore: lack !== undefined,
   fn: () =>
     inWorld(async (world) => {
@@ -179,7 +180,8 @@ class Mirror implements AsyncDisposable {
 
 Deno.test({
   name:
-    "an installed agent updates through a mirror without any API, and goes back by a version's name",
+    "an installed agent updates through a mirror without any API, and goes back by a version's name" +
+    skipReason(lack),
   ignore: lack !== undefined,
   async fn() {
     await using mirror = new Mirror();

@@ -10,8 +10,8 @@ import { anonymousMb, cpuSeconds } from "./seen_process.ts";
 // A panel that sends as much over its WebSocket, or as its answers by POST, as the agent reads.
 
 const TOKEN = "fl00d";
-/** After ten seconds the agent returns memory and drops pages of its program, which come back. */
-const SETTLED_REPORTS = 14;
+/** After four seconds the agent returns memory and drops pages of its program, which come back. */
+const SETTLED_REPORTS = 8;
 const FLOOD_MS = 40_000;
 const UNBOUNDED_MS = 8_000;
 const SAMPLE_MS = 100;
@@ -20,8 +20,10 @@ const MAX_CORES = 0.2;
 const MAX_ANSWER_CORES = 0.05;
 /** The same without the limit, however busy this machine is with other things. */
 const MANY_TIMES = 8;
-/** Reports that may be missing of one a second: the WebSocket is closed once or twice. */
+/** Of the pace of an agent that is not flooded meanwhile: the WebSocket is closed once or twice. */
 const MIN_PACE = 0.6;
+/** Those of the seven that are tried without the limit, too: many small messages, and large ones. */
+const UNBOUNDED = ["small valid orders", "large messages"];
 
 interface Outcome {
   readonly title: string;
@@ -85,21 +87,22 @@ Deno.test({
     const floods = FLOODS.flatMap((name) =>
       ([1, 2] as const).map((version) => ({ name, version }))
     );
-    const outcomes = await Promise.all(
-      floods.map(({ name, version }) =>
+    const [calm, ...outcomes] = await Promise.all([
+      flood({ fault: answerFlood("none"), ms: FLOOD_MS }),
+      ...floods.map(({ name, version }) =>
         flood({ fault: floodFault(name, version), version, ms: FLOOD_MS })
       ),
-    );
+    ]);
     for (const outcome of outcomes) {
       await context.step(outcome.title, () => {
         assertLess(outcome.moreMb, MAX_MORE_MB, "MB more");
         assertLess(outcome.cores, MAX_CORES, "of a core");
-        assertLess(MIN_PACE, outcome.reports, outcome.log);
+        assertLess(MIN_PACE * calm.reports, outcome.reports, outcome.log);
         assertLessOrEqual(1, outcome.closed, outcome.log);
       });
     }
     const runtime = [WITHOUT_LIMITS];
-    for (const name of FLOODS) {
+    for (const name of UNBOUNDED) {
       await context.step(`${name} without the limit`, async () => {
         const limited = outcomes.find(({ title }) => title === `${name} over v2`);
         const { moreMb, cores, log } = await flood({
