@@ -36,6 +36,20 @@ export interface InterfaceAddress {
   name: string;
   family: "IPv4" | "IPv6";
   address: string;
+  /**
+   * By the kernel, where that can be asked: it reaches others from the source of each family, a temporary
+   * one changes, an unusable one is deprecated, a duplicate or not yet known to be none.
+   */
+  preference?: "source" | "usual" | "temporary" | "unusable";
+}
+
+/** What a network interface is, by the kernel. */
+export interface LinkKind {
+  /** The kind by which it was made, such as `vlan`; `undefined` for a device's own. */
+  readonly kind?: string | undefined;
+  readonly isLoopback: boolean;
+  /** It shows the frames of a radio that another interface uses. */
+  readonly isMonitor: boolean;
 }
 
 /** The network interfaces, to be asked about after the seal too. */
@@ -46,6 +60,8 @@ export interface Links {
   find(name: string): number | undefined;
   /** Counters of an interface; `undefined` when it is gone, or where the kernel does not tell (before 4.7). */
   counters(index: number): TrafficBytes | undefined;
+  /** What an interface is; `undefined` when it is gone, or where the kernel does not tell. */
+  kind(index: number): LinkKind | undefined;
 }
 
 /** Mount points of the kernel's file systems; a container may see its host's elsewhere. */

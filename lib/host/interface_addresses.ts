@@ -1,57 +1,65 @@
-import { parseLocalIpv4 } from "../parse/fib_trie.ts";
-import { parseIfInet6 } from "../parse/if_inet6.ts";
-import { addressBytes } from "../parse/ip_address.ts";
-import { type Ipv4Route, parseRoutes } from "../parse/route.ts";
-import type { InterfaceAddress, Source } from "./host.ts";
+import { type AddressMessage, parseAddressMessage, parseRouteSource } from "../parse/netlink.ts";
+import type { InterfaceAddress } from "./host.ts";
+import type { Netlink } from "./netlink.ts";
+
+const RTM_GETADDR = 22;
+const RTM_GETROUTE = 26;
+const AF_INET = 2;
+const AF_INET6 = 10;
+const RTA_DST = 1;
+
+/** Addresses far away, of which the kernel says from where it would reach them; nothing is sent. */
+const FAR = {
+  [AF_INET]: [1, 1, 1, 1],
+  [AF_INET6]: [0x26, 0x06, 0x47, 0x00, 0x47, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0x11, 0x11],
+} as const;
+
+/** Of IPv6; of IPv4 the bit says that it is no network's first one. */
+const IFA_F_TEMPORARY = 0x1;
+/** It is being tried for duplicates, meanwhile with it in use. */
+const IFA_F_OPTIMISTIC = 0x4;
+const IFA_F_DADFAILED = 0x8;
+const IFA_F_DEPRECATED = 0x20;
+/** It is being tried for duplicates. */
+const IFA_F_TENTATIVE = 0x40;
 
 /**
- * The addresses of this machine's interfaces, from files that stay open: a sealed process may not ask
- * the kernel over netlink, as the runtime does.
- *
- * The interface of an IPv4 address is that which its network is reached by.
+ * The addresses of this machine's interfaces, IPv4 before IPv6, asked over netlink; `undefined` where
+ * the kernel does not tell.
  */
-export class InterfaceAddresses {
-  readonly #ipv4: Source;
-  readonly #routes: Source;
-  readonly #ipv6: Source;
-
-  /** @param open Opens a file of `/proc/net`. */
-  constructor(open: (name: string) => Source) {
-    this.#ipv4 = open("fib_trie");
-    this.#routes = open("route");
-    this.#ipv6 = open("if_inet6");
-  }
-
-  /**
-   * All addresses, IPv4 before IPv6; `undefined` where the kernel has no such files.
-   *
-   * @throws {Error} When they can't be read or understood.
-   */
-  read(): InterfaceAddress[] | undefined {
-    const trie = this.#ipv4.read();
-    if (trie === undefined) return undefined;
-    const routes = parseRoutes(this.#routes.read() ?? "");
-    const ipv6 = parseIfInet6(this.#ipv6.read() ?? "");
-    return [
-      ...parseLocalIpv4(trie).map((address) => ({
-        name: interfaceOf(address, routes),
-        family: "IPv4" as const,
-        address,
-      })),
-      ...ipv6.map((it) => ({ name: it.interface, family: "IPv6" as const, address: it.address })),
-    ];
-  }
+export function listInterfaceAddresses(netlink: Netlink): InterfaceAddress[] | undefined {
+  const messages = netlink.list(RTM_GETADDR, [0, 0]);
+  if (messages === undefined) return undefined;
+  const found = messages.map(parseAddressMessage).filter((it) => it !== undefined);
+  const sources = new Set([sourceOf(netlink, AF_INET), sourceOf(netlink, AF_INET6)]);
+  const names = new Map<number, string>();
+  for (const { index } of found) names.set(index, netlink.link(index)?.name ?? "");
+  return found.map((it) => ({
+    name: names.get(it.index) ?? "",
+    family: it.address.includes(":") ? "IPv6" as const : "IPv4" as const,
+    address: it.address,
+    preference: preferenceFor(it, sources.has(it.address)),
+  }));
 }
 
-/** The interface of the narrowest route to an address; empty when there is none. */
-function interfaceOf(address: string, routes: readonly Ipv4Route[]): string {
-  const bytes = addressBytes(address) ?? [];
-  if (bytes[0] === 127) return "lo";
-  const number = bytes.reduce((sum, byte) => sum * 256 + byte, 0);
-  let best: Ipv4Route | undefined;
-  for (const route of routes) {
-    const isOn = ((number ^ route.destination) & route.mask) === 0;
-    if (isOn && (best === undefined || route.mask > best.mask)) best = route;
-  }
-  return best?.interface ?? "";
+/** The address from which this machine reaches others of a family. */
+function sourceOf(netlink: Netlink, family: keyof typeof FAR): string | undefined {
+  const to = FAR[family];
+  const words = new Uint32Array(Uint8Array.from(to).buffer);
+  const lengths = family | 8 * to.length << 8;
+  const answer = netlink.ask(RTM_GETROUTE, [
+    ...[lengths, 0, 0],
+    ...[RTA_DST << 16 | 4 + to.length, ...words],
+  ]);
+  return answer && parseRouteSource(answer);
+}
+
+function preferenceFor(
+  { address, flags }: AddressMessage,
+  isSource: boolean,
+): InterfaceAddress["preference"] {
+  const isTried = (flags & (IFA_F_TENTATIVE | IFA_F_OPTIMISTIC)) === IFA_F_TENTATIVE;
+  if (isTried || (flags & (IFA_F_DADFAILED | IFA_F_DEPRECATED)) !== 0) return "unusable";
+  if (address.includes(":") && (flags & IFA_F_TEMPORARY) !== 0) return "temporary";
+  return isSource ? "source" : "usual";
 }

@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import { decodePaths } from "../parse/path_bytes.ts";
 import type {
   FileSystemUse,
@@ -8,9 +9,10 @@ import type {
   Roots,
   Source,
 } from "./host.ts";
-import { InterfaceAddresses } from "./interface_addresses.ts";
+import { listInterfaceAddresses } from "./interface_addresses.ts";
 import { openInterfaceLinks } from "./interface_links.ts";
 import { Libc } from "./libc.ts";
+import { Netlink } from "./netlink.ts";
 
 /** A longer kernel text is an error: no file that is read here is as long. */
 const MAX_BYTES = 8 * 1024 * 1024;
@@ -110,7 +112,7 @@ export class LocalHost implements Host {
   readonly roots: Roots;
   readonly #scratch: Scratch = { bytes: new Uint8Array(32 * 1024), decoder: new TextDecoder() };
   readonly #libc = new Libc();
-  readonly #addresses = new InterfaceAddresses((name) => this.open(`/proc/net/${name}`));
+  readonly #netlink = attempt(() => new Netlink());
 
   constructor(roots: Roots = { proc: "/proc", sys: "/sys", root: "/" }) {
     this.roots = roots;
@@ -164,12 +166,12 @@ export class LocalHost implements Host {
   }
 
   interfaceAddresses(): InterfaceAddress[] {
-    return this.#addresses.read() ??
+    return (this.#netlink && listInterfaceAddresses(this.#netlink)) ??
       Deno.networkInterfaces().map(({ name, family, address }) => ({ name, family, address }));
   }
 
   openLinks(netDev: string): Links | undefined {
-    return openInterfaceLinks(netDev);
+    return this.#netlink && openInterfaceLinks(netDev, this.#netlink);
   }
 }
 

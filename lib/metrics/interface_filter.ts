@@ -1,3 +1,4 @@
+import type { LinkKind } from "../host/host.ts";
 import type { InterfaceTraits } from "../host/interface_traits.ts";
 import { matchesGlob } from "../parse/glob.ts";
 
@@ -34,6 +35,23 @@ const VIRTUAL_NAMES = [
   ...["dummy*", "ifb*", "teql*", "nlmon*"],
 ];
 
+/** Kinds of interfaces whose traffic another interface carries, or that never leaves the machine. */
+const VIRTUAL_KINDS: ReadonlySet<string> = new Set([
+  ...["bridge", "dummy", "ifb", "team", "vrf", "nlmon", "vsockmon", "vcan", "hsr", "batadv"],
+]);
+
+/** Kinds of tunnels, which count where they are the only link. */
+const TUNNEL_KINDS: ReadonlySet<string> = new Set([
+  ...["xfrm", "vti", "vti6", "gre", "gretap", "ip6gre", "ip6gretap", "erspan", "ip6erspan"],
+  ...["ipip", "sit", "ip6tnl", "vxlan", "geneve", "bareudp", "gtp", "pfcp", "amt", "l2tpeth"],
+  ...["wireguard", "ovpn", "tun"],
+]);
+
+/** Tunnels that the kernel makes by itself in each network, and that nearly never carry anything. */
+const FALLBACK_TUNNELS: ReadonlySet<string> = new Set([
+  ...["sit0", "tunl0", "gre0", "gretap0", "erspan0", "ip6tnl0", "ip6gre0", "ip_vti0", "ip6_vti0"],
+]);
+
 /** Host ends of virtual machines' adapters, which have a device that is not a network card. */
 const VIRTUAL_DEVICES = ["vif*"];
 
@@ -46,6 +64,13 @@ export const KIND_UNKNOWN = "by name: kind unknown";
 /** Names of uplinks, where no interface has a device that shows it. */
 const UPLINKS = ["eth*", "en*", "wl*", "ww*", "usb*", "wan*", "venet*"];
 
+/** What is known of an interface. */
+export interface InterfaceFacts {
+  readonly traits?: InterfaceTraits | undefined;
+  /** By the kernel, where that can be asked. */
+  readonly link?: LinkKind | undefined;
+}
+
 /**
  * Decides whether an interface's traffic is counted.
  *
@@ -57,7 +82,7 @@ const UPLINKS = ["eth*", "en*", "wl*", "ww*", "usb*", "wan*", "venet*"];
  */
 export function decideInterface(
   name: string,
-  traits: InterfaceTraits | undefined,
+  facts: InterfaceFacts,
   context: InterfaceContext,
 ): InterfaceDecision {
   const { include, exclude } = context.globs;
@@ -69,9 +94,9 @@ export function decideInterface(
   }
   const excluded = exclude.find((glob) => matchesGlob(name, glob));
   if (excluded !== undefined) return ignored(`excluded by --exclude-nics ${excluded}`);
-  return name === "lo" || name === "lo0"
+  return name === "lo" || name === "lo0" || facts.link?.isLoopback
     ? ignored("loopback")
-    : decideByKind(name, traits, context);
+    : decideByKind(name, facts, context);
 }
 
 /** Whether the name is that of a dial-up link. */
@@ -80,8 +105,13 @@ export function isDialUp(name: string): boolean {
 }
 
 /** Whether another interface may carry the same bytes; such interfaces are decided last. */
-export function mayBeCarriedByAnother(name: string, traits: InterfaceTraits | undefined): boolean {
-  return isDialUp(name) || traits?.tunnel === true || isGuestPort(name, traits);
+export function mayBeCarriedByAnother(name: string, facts: InterfaceFacts): boolean {
+  return isDialUp(name) || mayBeOnlyLink(name, facts) || isGuestPort(name, facts.traits);
+}
+
+function mayBeOnlyLink(name: string, { traits, link }: InterfaceFacts): boolean {
+  return traits?.tunnel === true ||
+    (TUNNEL_KINDS.has(link?.kind ?? "") && !FALLBACK_TUNNELS.has(name));
 }
 
 /** Whether it is a bridge port that does not look like the bridge's uplink. */
@@ -92,23 +122,27 @@ function isGuestPort(name: string, traits: InterfaceTraits | undefined): boolean
 
 function decideByKind(
   name: string,
-  traits: InterfaceTraits | undefined,
+  facts: InterfaceFacts,
   context: InterfaceContext,
 ): InterfaceDecision {
+  const { traits, link } = facts;
   const master = traits?.master ?? "another interface";
   if (traits?.bondSlave) return ignored(`bond slave of ${master}`);
   if (traits?.deviceSlave) return ignored(`already counted by ${master}`);
   if (traits?.switchPort) return ignored("switch port: its uplink is counted");
   if (traits?.bond) return counted("bond");
+  if (link?.isMonitor) return ignored("monitor of a radio");
   if (traits?.device) {
     const glob = VIRTUAL_DEVICES.find((glob) => matchesGlob(name, glob));
     return glob === undefined ? counted("has a device") : ignored(`virtual: ${glob}`);
   }
-  if (traits?.tunnel && context.noDevices && context.isOnlyLink) {
+  if (mayBeOnlyLink(name, facts) && context.noDevices && context.isOnlyLink) {
     return counted("tunnel: the only link");
   }
   const glob = VIRTUAL_NAMES.find((glob) => matchesGlob(name, glob));
   if (glob !== undefined) return ignored(`virtual: ${glob}`);
+  const kind = link?.kind ?? "";
+  if (VIRTUAL_KINDS.has(kind) || TUNNEL_KINDS.has(kind)) return ignored(`virtual: kind ${kind}`);
   if (isDialUp(name)) {
     return context.hasTraffic
       ? ignored(`inside another interface: ${DIAL_UP}`)

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Links, Source } from "../host/host.ts";
+import type { LinkKind, Links, Source } from "../host/host.ts";
 import { type InterfaceTraits, NO_TRAITS } from "../host/interface_traits.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
 import { type InterfaceCounters, parseNetDev } from "../parse/net_dev.ts";
@@ -35,6 +35,7 @@ interface TrackedInterface {
   /** By the kernel; `undefined` where that can't be asked. */
   readonly index: number | undefined;
   traits: InterfaceTraits | undefined;
+  link: LinkKind | undefined;
   /** The look-up of its traits that is under way: only the answer to the last one is taken. */
   lookup?: Promise<unknown> | undefined;
   decision: InterfaceDecision | undefined;
@@ -198,7 +199,9 @@ export class NetworkCollector {
     }
     for (const [name, index] of found) {
       if (this.#interfaces.has(name)) continue;
-      const nic: TrackedInterface = { name, index, traits: undefined, decision: undefined };
+      const nic: TrackedInterface = {
+        ...{ name, index, traits: undefined, link: undefined, decision: undefined },
+      };
       this.#interfaces.set(name, nic);
       this.#lookUp(nic);
     }
@@ -242,6 +245,7 @@ export class NetworkCollector {
   #lookUp(nic: TrackedInterface): void {
     this.#isUndecided = true;
     if (nic.name === "lo") return;
+    nic.link = nic.index === undefined ? undefined : this.#links?.kind(nic.index);
     const answer = this.#traits(nic.name);
     if (!(answer instanceof Promise)) {
       this.#take(nic, answer);
@@ -286,7 +290,7 @@ export class NetworkCollector {
         (canDecide || nic.name === "lo");
     });
     // Links that others may carry depend on the decisions on those and their traffic.
-    const isCarried = ({ name, traits }: TrackedInterface) => mayBeCarriedByAnother(name, traits);
+    const isCarried = (nic: TrackedInterface) => mayBeCarriedByAnother(nic.name, nic);
     for (const nic of undecided) if (!isCarried(nic)) this.#decideOn(nic, []);
     const carriers = all.filter(({ decision }) => decision?.counted);
     for (const nic of undecided) {
@@ -297,7 +301,7 @@ export class NetworkCollector {
 
   /** Decides on an interface; on one that others may carry, by those of them that count. */
   #decideOn(nic: TrackedInterface, carriers: readonly TrackedInterface[]): InterfaceDecision {
-    return nic.decision = decideInterface(nic.name, nic.traits, {
+    return nic.decision = decideInterface(nic.name, nic, {
       globs: this.#globs,
       noDevices: !this.#hasDevice(),
       isOnlyLink: carriers.length === 0,

@@ -121,7 +121,8 @@ async function queryService(
 }
 
 /**
- * A public address of the machine's interfaces; counted interfaces first.
+ * A public address of the machine's interfaces: the one from which the kernel reaches others, else one
+ * of an interface that counts, else any. Temporary ones are last, unusable ones are left out.
  *
  * Uncounted interfaces are used too: on a host of virtual machines the bridge has the address, not its
  * network card.
@@ -131,8 +132,13 @@ export function publicInterfaceAddress(
   family: InterfaceAddress["family"],
   options: { isCounted: (name: string) => boolean },
 ): InterfaceAddress | undefined {
-  const usable = addresses.filter((it) => it.family === family && isPublicAddress(it.address));
-  return usable.find(({ name }) => options.isCounted(name)) ?? usable[0];
+  const usable = addresses.filter((it) =>
+    it.family === family && it.preference !== "unusable" && isPublicAddress(it.address)
+  );
+  const rank = ({ name, preference }: InterfaceAddress) =>
+    (preference === "temporary" ? 4 : 0) + (preference === "source" ? 0 : 2) +
+    (options.isCounted(name) ? 0 : 1);
+  return usable.toSorted((one, other) => rank(one) - rank(other))[0];
 }
 
 /**

@@ -1,58 +1,87 @@
-import { assertEquals, assertThrows } from "@std/assert";
-import { InterfaceAddresses } from "../../lib/host/interface_addresses.ts";
+import { assert, assertEquals } from "@std/assert";
 import { LocalHost } from "../../lib/host/local_host.ts";
-
-/** Files of `/proc/net`, some of which may be missing. */
-function addressesOf(files: Readonly<Record<string, string>>): InterfaceAddresses {
-  return new InterfaceAddresses((name) => ({ read: () => files[name] }));
-}
-
-function local(...addresses: readonly string[]): string {
-  return `Main:\n${addresses.map((it) => `     |-- ${it}\n        /32 host LOCAL\n`).join("")}`;
-}
-
-/** A line of `/proc/net/route`, from the four bytes of an address and of a mask. */
-function route(name: string, destination: readonly number[], mask: readonly number[]): string {
-  const hexadecimal = (bytes: readonly number[]) =>
-    bytes.toReversed().map((byte) => byte.toString(16).padStart(2, "0")).join("").toUpperCase();
-  return `${name}\t${hexadecimal(destination)}\t00000000\t0001\t0\t0\t0\t${
-    hexadecimal(mask)
-  }\t0\t0\t0\n`;
-}
-
-const HEAD = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n";
-
-Deno.test("InterfaceAddresses.read() names the interface that the address's network is at", () => {
-  const found = addressesOf({
-    fib_trie: local("127.0.0.1", "192.0.2.2", "192.0.2.130", "198.51.100.7"),
-    route: HEAD + route("wan0", [0, 0, 0, 0], [0, 0, 0, 0]) +
-      route("lan0", [192, 0, 2, 0], [255, 255, 255, 0]) +
-      route("lan1", [192, 0, 2, 128], [255, 255, 255, 128]),
-    if_inet6: "20010db80000000000000000000000a2 02 40 00 80 wan0\n",
-  }).read();
-  assertEquals(found, [
-    { name: "lo", family: "IPv4", address: "127.0.0.1" },
-    { name: "lan0", family: "IPv4", address: "192.0.2.2" },
-    { name: "lan1", family: "IPv4", address: "192.0.2.130" },
-    { name: "wan0", family: "IPv4", address: "198.51.100.7" },
-    { name: "wan0", family: "IPv6", address: "2001:db8::a2" },
-  ]);
-});
-
-Deno.test("InterfaceAddresses.read() does without routes and without IPv6", () => {
-  assertEquals(addressesOf({ fib_trie: local("192.0.2.2") }).read(), [
-    { name: "", family: "IPv4", address: "192.0.2.2" },
-  ]);
-  assertEquals(addressesOf({}).read(), undefined);
-  assertThrows(() => addressesOf({ fib_trie: "nonsense" }).read(), SyntaxError);
-});
+import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
 
 Deno.test({
-  name: "LocalHost.interfaceAddresses() gives what the runtime does",
+  name: "LocalHost.interfaceAddresses() gives what the runtime does, with the same names",
   ignore: Deno.build.os !== "linux",
   fn() {
-    const inOrder = (addresses: readonly { address: string }[]) =>
-      addresses.map(({ address }) => address).toSorted();
+    const inOrder = (addresses: readonly { name: string; address: string }[]) =>
+      addresses.map(({ name, address }) => `${name} ${address}`).toSorted();
     assertEquals(inOrder(new LocalHost().interfaceAddresses()), inOrder(Deno.networkInterfaces()));
+  },
+});
+
+/** Makes addresses of all sorts, and prints what is said of those that are not link-local. */
+const SORTS = `
+  import { LocalHost } from "${new URL("../../lib/host/local_host.ts", import.meta.url)}";
+  const ip = (line) => {
+    const { success, stderr } = new Deno.Command("ip", { args: line.split(" ") }).outputSync();
+    if (!success) throw new Error(line + ": " + new TextDecoder().decode(stderr));
+  };
+  ip("link add wan0 type veth peer name far0");
+  ip("link set far0 up");
+  ip("link set wan0 up");
+  ip("addr add 198.51.100.7/24 dev wan0");
+  ip("addr add 198.51.100.8/24 dev wan0");
+  ip("addr add 203.0.113.9/32 dev lo");
+  ip("addr add 203.0.113.10 peer 203.0.113.11 dev wan0");
+  ip("route add default via 198.51.100.1 src 198.51.100.8");
+  const ipv6 = Deno.args[0] === "ipv6";
+  if (ipv6) {
+    ip("addr add 2001:db8::1/64 dev wan0 nodad preferred_lft 0");
+    ip("addr add 2001:db8::2/64 dev wan0 nodad");
+    ip("addr add 2001:db8::3/64 dev wan0");
+    ip("addr add 2001:db8:7::4/128 dev lo nodad");
+    ip("-6 route add default via 2001:db8::99");
+  }
+  console.log(JSON.stringify(
+    new LocalHost().interfaceAddresses()
+      .filter(({ address }) => !address.startsWith("fe80"))
+      .map(({ name, address, preference }) => [address, name, preference]),
+  ));
+`;
+
+/** Not every kernel was built with it, and it can be switched off. */
+const hasIpv6 = (() => {
+  try {
+    return Deno.readTextFileSync("/proc/sys/net/ipv6/conf/all/disable_ipv6").trim() === "0";
+  } catch {
+    return false;
+  }
+})();
+
+Deno.test({
+  name:
+    "LocalHost.interfaceAddresses() tells each address's interface, and which one the kernel uses",
+  ignore: !hasOwnNetwork,
+  async fn() {
+    const [command = "", ...args] = OWN_NETWORK;
+    const { stdout, stderr } = await new Deno.Command(command, {
+      args: [
+        ...[...args, Deno.execPath(), "eval", "--no-check", SORTS, hasIpv6 ? "ipv6" : "ipv4"],
+      ],
+      env: { NO_COLOR: "1" },
+    }).output();
+    const text = new TextDecoder().decode(stdout);
+    assert(text !== "", new TextDecoder().decode(stderr));
+    const found: [string, string, string][] = JSON.parse(text);
+    assertEquals(found.filter(([address]) => !address.includes(":")), [
+      ["127.0.0.1", "lo", "usual"],
+      ["203.0.113.9", "lo", "usual"],
+      ["198.51.100.7", "wan0", "usual"],
+      ["203.0.113.10", "wan0", "usual"],
+      ["198.51.100.8", "wan0", "source"],
+    ]);
+    if (!hasIpv6) return;
+    const ipv6 = found.filter(([address]) => address.includes(":")).toSorted();
+    assertEquals(ipv6, [
+      ["2001:db8:7::4", "lo", "usual"],
+      ["2001:db8::1", "wan0", "unusable"],
+      ["2001:db8::2", "wan0", "source"],
+      // It is being tried for duplicates, which takes a second or two.
+      ["2001:db8::3", "wan0", "unusable"],
+      ["::1", "lo", "usual"],
+    ]);
   },
 });

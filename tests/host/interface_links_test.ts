@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { attempt } from "../../lib/attempt.ts";
 import { InterfaceLinks, openInterfaceLinks } from "../../lib/host/interface_links.ts";
+import { Netlink } from "../../lib/host/netlink.ts";
 import { parseNetDev } from "../../lib/parse/net_dev.ts";
 import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
 
@@ -10,7 +11,7 @@ Deno.test({
   name: "InterfaceLinks.find() tells the index of this machine's interfaces, and nothing of others",
   ignore: !isLinux,
   fn() {
-    const links = openInterfaceLinks("/proc/net/dev");
+    const links = openInterfaceLinks("/proc/net/dev", new Netlink());
     assert(links !== undefined);
     assertEquals(links.find("lo"), 1);
     for (const name of ["", "no-such", "lo\0", "a".repeat(16), "é".repeat(8)]) {
@@ -24,7 +25,7 @@ Deno.test({
   ignore: !isLinux,
   fn() {
     for (const path of ["/proc/net/route", "/no/such/file", "/proc/self/net/dev_mcast"]) {
-      assertEquals(openInterfaceLinks(path), undefined, path);
+      assertEquals(openInterfaceLinks(path, new Netlink()), undefined, path);
     }
   },
 });
@@ -35,8 +36,10 @@ const CHANGES = `
   "../../lib/host/interface_links.ts",
   import.meta.url,
 )}";
-  const links = openInterfaceLinks("/proc/1/net/dev") === undefined
-    ? openInterfaceLinks("/proc/net/dev")
+  import { Netlink } from "${new URL("../../lib/host/netlink.ts", import.meta.url)}";
+  const netlink = new Netlink();
+  const links = openInterfaceLinks("/proc/1/net/dev", netlink) === undefined
+    ? openInterfaceLinks("/proc/net/dev", netlink)
     : "another network's";
   const ip = (...args) => new Deno.Command("ip", { args }).outputSync().success;
   const seen = [];
@@ -95,7 +98,7 @@ Deno.test({
         }),
       );
     const before = open();
-    const links = new InterfaceLinks();
+    const links = new InterfaceLinks(new Netlink());
     const flags = [...open()].filter(([link]) => !before.has(link)).flatMap(([, name]) => {
       const text = attempt(() => Deno.readTextFileSync(`/proc/self/fdinfo/${name}`)) ?? "";
       const [, digits] = /^flags:\s+(\d+)$/m.exec(text) ?? [];
@@ -113,7 +116,7 @@ Deno.test({
     "InterfaceLinks.counters() tells the counters of this machine's interfaces, and nothing of others",
   ignore: !isLinux,
   fn() {
-    const links = openInterfaceLinks("/proc/net/dev");
+    const links = openInterfaceLinks("/proc/net/dev", new Netlink());
     assert(links !== undefined);
     const ofLo = () =>
       parseNetDev(Deno.readTextFileSync("/proc/net/dev")).find(({ name }) => name === "lo");
@@ -129,6 +132,7 @@ Deno.test({
 /** The kernel's answer for an interface, in the layout of `RTM_NEWSTATS`. */
 function answerOf(question: Uint32Array, receivedBytes: bigint): Uint8Array {
   const view = new DataView(new ArrayBuffer(240));
+  view.setUint32(0, 240, true);
   view.setUint16(4, 92, true);
   view.setUint32(8, question[2] ?? 0, true);
   view.setUint32(20, question[5] ?? 0, true);
@@ -145,7 +149,7 @@ class SlowKernel {
   bytes = 0n;
   #sockets = 2;
 
-  readonly links = new InterfaceLinks({
+  readonly netlink = new Netlink({
     socket: () => ++this.#sockets,
     bind: () => 0,
     send: (_socket, question) => {
@@ -153,7 +157,7 @@ class SlowKernel {
       const words = question.slice();
       this.questions.push(words);
       if (!this.isSlow) this.answers.push(answerOf(words, this.bytes));
-      return 28;
+      return question.byteLength;
     },
     recv: (_socket, buffer) => {
       const answer = this.answers.shift();
@@ -162,6 +166,7 @@ class SlowKernel {
       return answer.length;
     },
   });
+  readonly links = new InterfaceLinks(this.netlink);
 }
 
 function bytesOf(buffer: AllowSharedBufferSource | null): Uint8Array {
@@ -223,4 +228,30 @@ Deno.test("InterfaceLinks.counters() ends where answers never cease", () => {
   for (let count = 0; count < 100; count++) kernel.answers.push(late);
   assertEquals(kernel.links.counters(5), undefined);
   assert(kernel.answers.length > 50);
+});
+
+Deno.test({
+  name: "InterfaceLinks.kind() tells that lo is a loopback, and nothing of what is not there",
+  ignore: !isLinux,
+  fn() {
+    const links = openInterfaceLinks("/proc/net/dev", new Netlink());
+    assertEquals(links?.kind(1), { kind: undefined, isLoopback: true, isMonitor: false });
+    assertEquals(links?.kind(2 ** 31 - 1), undefined);
+    assertEquals(links?.kind(1)?.isLoopback, true);
+  },
+});
+
+Deno.test("InterfaceLinks.kind() tells a monitor of a radio by the type of its frames", () => {
+  const kernel = new SlowKernel();
+  kernel.isSlow = true;
+  for (const [type, isMonitor] of [[1, false], [772, false], [801, true], [803, true]] as const) {
+    const answer = new DataView(new ArrayBuffer(32));
+    answer.setUint32(0, 32, true);
+    answer.setUint16(4, 16, true);
+    answer.setUint32(8, kernel.questions.length + 1, true);
+    answer.setUint16(18, type, true);
+    answer.setUint32(20, 5, true);
+    kernel.answers.push(new Uint8Array(answer.buffer));
+    assertEquals(kernel.links.kind(5), { kind: undefined, isLoopback: false, isMonitor });
+  }
 });

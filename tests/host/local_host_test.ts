@@ -171,7 +171,7 @@ Deno.test({
     try {
       const addresses = new LocalHost().interfaceAddresses();
       const own = addresses.find(({ address }) => address === "127.0.0.1");
-      assertEquals(own, { name: "lo", family: "IPv4", address: "127.0.0.1" });
+      assertEquals([own?.name, own?.family], ["lo", "IPv4"]);
     } finally {
       Deno.networkInterfaces = networkInterfaces;
     }

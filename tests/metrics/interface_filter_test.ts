@@ -1,6 +1,11 @@
 import { assertEquals } from "@std/assert";
+import type { LinkKind } from "../../lib/host/host.ts";
 import type { InterfaceTraits } from "../../lib/host/interface_traits.ts";
-import { decideInterface, type InterfaceContext } from "../../lib/metrics/interface_filter.ts";
+import {
+  decideInterface,
+  type InterfaceContext,
+  mayBeCarriedByAnother,
+} from "../../lib/metrics/interface_filter.ts";
 
 const VIRTUAL: InterfaceTraits = {
   device: false,
@@ -44,7 +49,7 @@ Deno.test("decideInterface() counts interfaces with a device, whatever their nam
     ["lan1", { ...DEVICE, switchPort: true }, false, "switch port: its uplink is counted"],
   ];
   for (const [name, traits, counted, rule] of table) {
-    assertEquals(decideInterface(name, traits, around({})), { counted, rule }, name);
+    assertEquals(decideInterface(name, { traits }, around({})), { counted, rule }, name);
   }
 });
 
@@ -65,21 +70,25 @@ Deno.test("decideInterface() uses the name where no interface has a device", () 
     ["office", { ...VIRTUAL, stacked: true }, false],
   ];
   for (const [name, traits, counted] of table) {
-    assertEquals(decideInterface(name, traits, around({ byName: true })).counted, counted, name);
+    assertEquals(
+      decideInterface(name, { traits }, around({ byName: true })).counted,
+      counted,
+      name,
+    );
   }
 });
 
 Deno.test("decideInterface() uses the name of an interface with unknown traits", () => {
-  assertEquals(decideInterface("wwan0", undefined, around({})), {
+  assertEquals(decideInterface("wwan0", { traits: undefined }, around({})), {
     counted: true,
     rule: "by name: kind unknown",
   });
-  assertEquals(decideInterface("veth1", undefined, around({})).counted, false);
+  assertEquals(decideInterface("veth1", { traits: undefined }, around({})).counted, false);
 });
 
 Deno.test("decideInterface() counts a dial-up link unless another interface may include it", () => {
-  assertEquals(decideInterface("ppp0", VIRTUAL, around({})).counted, true);
-  assertEquals(decideInterface("ppp0", VIRTUAL, around({ carried: true })), {
+  assertEquals(decideInterface("ppp0", { traits: VIRTUAL }, around({})).counted, true);
+  assertEquals(decideInterface("ppp0", { traits: VIRTUAL }, around({ carried: true })), {
     counted: false,
     rule: "inside another interface: ppp*",
   });
@@ -87,12 +96,12 @@ Deno.test("decideInterface() counts a dial-up link unless another interface may 
 
 Deno.test("decideInterface() lets an explicit include take precedence", () => {
   const lists = { include: ["vmbr*", "lo"], exclude: ["vmbr0"] };
-  assertEquals(decideInterface("vmbr0", { ...VIRTUAL, bridge: true }, around(lists)), {
+  assertEquals(decideInterface("vmbr0", { traits: { ...VIRTUAL, bridge: true } }, around(lists)), {
     counted: true,
     rule: "included by --include-nics vmbr*",
   });
-  assertEquals(decideInterface("lo", undefined, around(lists)).counted, true);
-  assertEquals(decideInterface("eth0", DEVICE, around(lists)), {
+  assertEquals(decideInterface("lo", { traits: undefined }, around(lists)).counted, true);
+  assertEquals(decideInterface("eth0", { traits: DEVICE }, around(lists)), {
     counted: false,
     rule: "not in --include-nics",
   });
@@ -100,8 +109,8 @@ Deno.test("decideInterface() lets an explicit include take precedence", () => {
 
 Deno.test("decideInterface() counts nothing else beside the one interface of an include", () => {
   const only = around({ include: ["wg0"] });
-  assertEquals(decideInterface("eth0", DEVICE, only).counted, false);
-  assertEquals(decideInterface("wg0", VIRTUAL, only).counted, true);
+  assertEquals(decideInterface("eth0", { traits: DEVICE }, only).counted, false);
+  assertEquals(decideInterface("wg0", { traits: VIRTUAL }, only).counted, true);
 });
 
 Deno.test("decideInterface() knows software interfaces by the names that their makers give", () => {
@@ -114,7 +123,7 @@ Deno.test("decideInterface() knows software interfaces by the names that their m
     ...["macvlan0", "macvtap0", "ipvlan0", "vlan5", "eth0.10", "dummy0", "ifb0", "teql0", "nlmon0"],
   ];
   const counted = names.filter((name) =>
-    decideInterface(name, undefined, around({ byName: true, alone: true })).counted
+    decideInterface(name, { traits: undefined }, around({ byName: true, alone: true })).counted
   );
   assertEquals(counted, []);
 });
@@ -123,27 +132,88 @@ Deno.test("decideInterface() knows the bridge's uplink among its ports by its na
   const port = { ...VIRTUAL, bridgePort: true };
   const uplinks = ["eth0", "enp1s0", "wlan0", "wwan0", "usb0", "wan", "venet0"];
   const counted = [...uplinks, "guest", "lan1"].filter((name) =>
-    decideInterface(name, port, around({ byName: true })).counted
+    decideInterface(name, { traits: port }, around({ byName: true })).counted
   );
   assertEquals(counted, uplinks);
 });
 
 Deno.test("decideInterface() leaves out excluded interfaces", () => {
-  assertEquals(decideInterface("eth1", DEVICE, around({ exclude: ["wlan0", "eth?"] })), {
-    counted: false,
-    rule: "excluded by --exclude-nics eth?",
-  });
-  assertEquals(decideInterface("veth1", DEVICE, around({ exclude: ["eth?"] })).counted, true);
+  assertEquals(
+    decideInterface("eth1", { traits: DEVICE }, around({ exclude: ["wlan0", "eth?"] })),
+    {
+      counted: false,
+      rule: "excluded by --exclude-nics eth?",
+    },
+  );
+  assertEquals(
+    decideInterface("veth1", { traits: DEVICE }, around({ exclude: ["eth?"] })).counted,
+    true,
+  );
 });
 
 Deno.test("decideInterface() counts a tunnel that is the only link, as in a rootless container", () => {
   const tunnel = { ...VIRTUAL, tunnel: true };
   for (const name of ["tap0", "eth0", "enp1s0"]) {
-    assertEquals(decideInterface(name, tunnel, around({ byName: true, alone: true })), {
+    assertEquals(decideInterface(name, { traits: tunnel }, around({ byName: true, alone: true })), {
       counted: true,
       rule: "tunnel: the only link",
     });
-    assertEquals(decideInterface(name, tunnel, around({ byName: true })).counted, false);
-    assertEquals(decideInterface(name, tunnel, around({ alone: true })).counted, false);
+    assertEquals(
+      decideInterface(name, { traits: tunnel }, around({ byName: true })).counted,
+      false,
+    );
+    assertEquals(decideInterface(name, { traits: tunnel }, around({ alone: true })).counted, false);
+  }
+});
+
+/** What the kernel says of an interface of a kind. */
+function link(kind: string | undefined, is: Partial<LinkKind> = {}): LinkKind {
+  return { kind, isLoopback: false, isMonitor: false, ...is };
+}
+
+Deno.test("decideInterface() leaves out by their kind what another interface carries, whatever the name", () => {
+  const kinds = ["xfrm", "vti", "vti6", "vrf", "dummy", "team", "gre", "ipip", "sit", "ifb"];
+  for (const kind of kinds) {
+    for (const byName of [false, true]) {
+      const decision = decideInterface("office", { link: link(kind) }, around({ byName }));
+      assertEquals(decision, { counted: false, rule: `virtual: kind ${kind}` }, kind);
+    }
+  }
+  // A container's own links.
+  for (const kind of [undefined, "veth", "netkit", "macvlan", "ipvlan", "vlan"]) {
+    const decision = decideInterface("net1", { link: link(kind) }, around({ byName: true }));
+    assertEquals(decision.counted, true, kind);
+  }
+});
+
+Deno.test("decideInterface() counts a tunnel by its kind that is the only link, but none of the kernel's own", () => {
+  const alone = around({ byName: true, alone: true });
+  for (const [name, kind] of [["ipsec0", "xfrm"], ["office", "gre"], ["home", "tun"]] as const) {
+    const facts = { link: link(kind) };
+    assertEquals(decideInterface(name, facts, alone).rule, "tunnel: the only link");
+    assertEquals(mayBeCarriedByAnother(name, facts), true);
+  }
+  for (
+    const [name, kind] of [["sit0", "sit"], ["tunl0", "ipip"], ["gre0", "gre"], [
+      "ip_vti0",
+      "vti",
+    ]] as const
+  ) {
+    const facts = { link: link(kind) };
+    assertEquals(decideInterface(name, facts, alone).counted, false, name);
+    assertEquals(mayBeCarriedByAnother(name, facts), false, name);
+  }
+  assertEquals(decideInterface("dummy7", { link: link("dummy") }, alone).counted, false);
+});
+
+Deno.test("decideInterface() leaves out a loopback of another name, and monitors of a radio", () => {
+  for (const byName of [false, true]) {
+    const loopback = { link: link(undefined, { isLoopback: true }) };
+    assertEquals(decideInterface("eth0", loopback, around({ byName })).rule, "loopback");
+    const monitor = { traits: DEVICE, link: link(undefined, { isMonitor: true }) };
+    assertEquals(decideInterface("wlan0", monitor, around({ byName })), {
+      counted: false,
+      rule: "monitor of a radio",
+    });
   }
 });

@@ -316,7 +316,7 @@ Deno.test("openLinuxMachine() asks the kernel for the links and addresses of its
       openLinks(path) {
         assertEquals(path, expected);
         const find = (name: string) => void found.push(name);
-        return { hasChanged: () => false, find, counters: () => undefined };
+        return { hasChanged: () => false, find, counters: () => undefined, kind: () => undefined };
       },
     };
     const machine = openLinuxMachine(host, configOf());

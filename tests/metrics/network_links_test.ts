@@ -48,6 +48,7 @@ class Kernel {
             hasChanged: () => this.#takeChange(),
             find: (name) => this.#link(name),
             counters: (index) => this.#counters(index),
+            kind: () => undefined,
           }
           : undefined,
       },
@@ -395,6 +396,7 @@ Deno.test("NetworkCollector.collect() takes no traits of another network's inter
         hasChanged: () => false,
         find: () => 3,
         counters: () => undefined,
+        kind: () => undefined,
       },
     },
   );
@@ -439,6 +441,7 @@ Deno.test("NetworkCollector.collect() decides again about a port that joins a br
         hasChanged: () => hasChanged && !(hasChanged = false),
         find: (name) => name.length,
         counters: () => undefined,
+        kind: () => undefined,
       },
     },
   );
@@ -499,6 +502,7 @@ Deno.test("NetworkCollector.collect() counts nothing of one that has gone before
         hasChanged: () => false,
         find: (name) => name === "eth0" ? 2 : 3,
         counters: () => undefined,
+        kind: () => undefined,
       },
     },
   );
@@ -542,6 +546,7 @@ Deno.test("NetworkCollector.collect() takes the last of two answers about an int
         hasChanged: () => hasChanged && !(hasChanged = false),
         find: () => 2,
         counters: () => ({ receivedBytes: 7, sentBytes: 7 }),
+        kind: () => undefined,
       },
     },
   );
@@ -596,4 +601,29 @@ Deno.test("NetworkCollector.collect() follows changes among hundreds every 5 s, 
   kernel.remove(eth0);
   kernel.make("eth0", { bytes: 5 });
   assertEquals((await kernel.step())[0], 1_675);
+});
+
+Deno.test("NetworkCollector.collect() asks the kernel what an interface is, and again after a change", () => {
+  let [hasChanged, isMonitor] = [false, false];
+  const text = ["loop7", "wlan0"].map((name) => `${name}: ${"9 ".repeat(16)}\n`).join("");
+  const network = new NetworkCollector(
+    { read: () => text },
+    () => ({ ...NO_TRAITS, device: true }),
+    {
+      globs: { include: [], exclude: [] },
+      links: {
+        hasChanged: () => hasChanged && !(hasChanged = false),
+        find: (name) => name === "loop7" ? 1 : 2,
+        counters: () => ({ receivedBytes: 9, sentBytes: 9 }),
+        kind: (index) => ({ isLoopback: index === 1, isMonitor: index === 2 && isMonitor }),
+      },
+    },
+  );
+  const rules = () => {
+    network.collect();
+    return network.interfaces().map(({ rule }) => rule);
+  };
+  assertEquals(rules(), ["loopback", "has a device"]);
+  [hasChanged, isMonitor] = [true, true];
+  assertEquals(rules(), ["loopback", "monitor of a radio"]);
 });

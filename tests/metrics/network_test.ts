@@ -282,6 +282,7 @@ Deno.test("NetworkCollector.collect() notices that a port has left its bridge", 
       },
       find: () => undefined,
       counters: () => undefined,
+      kind: () => undefined,
     },
   });
   const counted = () => {
@@ -437,7 +438,12 @@ Deno.test("NetworkCollector.collect() reads three times at most while interfaces
   let finds = 0;
   const network = new NetworkCollector({ read }, () => DEVICE, {
     globs: { include: [], exclude: [] },
-    links: { hasChanged: () => changes-- > 0, find: () => void finds++, counters: () => undefined },
+    links: {
+      hasChanged: () => changes-- > 0,
+      find: () => void finds++,
+      counters: () => undefined,
+      kind: () => undefined,
+    },
   });
   changes = 3;
   assertEquals([network.collect()?.receivedBytes, reads], [7, 3]);
@@ -493,6 +499,7 @@ Deno.test("NetworkCollector.collect() counts a card that leaves another one whic
       hasChanged: () => hasChanged && !(hasChanged = false),
       find: (name) => name === "eth0" ? 2 : 3,
       counters: () => undefined,
+      kind: () => undefined,
     },
   });
   const counted = () => {

@@ -102,6 +102,27 @@ Deno.test("PublicAddresses.lookup() uses the interfaces' addresses without a req
   assertDataEquals(machine.asked, []);
 });
 
+Deno.test("publicInterfaceAddress() takes the kernel's source, none that is unusable, and temporary ones last", () => {
+  const isCounted = (name: string) => name === "eth0";
+  const of = (name: string, last: number, preference: InterfaceAddress["preference"]) => ({
+    ...{ name, family: "IPv6" as const, address: `2620:fe::${last}`, preference },
+  });
+  const all = [
+    of("eth0", 1, "unusable"),
+    of("eth0", 2, "temporary"),
+    of("br0", 3, "usual"),
+    of("eth0", 4, "usual"),
+    of("br0", 5, "source"),
+  ];
+  const found: (string | undefined)[] = [];
+  for (let rest = all; rest.length > 0;) {
+    const best = publicInterfaceAddress(rest, "IPv6", { isCounted })?.address;
+    found.push(best?.at(-1));
+    rest = best === undefined ? [] : rest.filter(({ address }) => address !== best);
+  }
+  assertEquals(found, ["5", "4", "3", "2", undefined]);
+});
+
 Deno.test("PublicAddresses.lookup() sends no request when services are off", async () => {
   const machine = new Machine({ ipServices: "off" });
   machine.own = [IPV4, IPV6];

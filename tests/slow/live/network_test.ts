@@ -67,6 +67,11 @@ const BESIDE = [
   ["wireguard", "wg7", ["type", "wireguard"]],
   ["wireguard named as no pattern has it", "vpn", ["type", "wireguard"]],
   ["gre", "gre7", ["type", "gre", "remote", "192.0.2.1"]],
+  ["xfrm named as no pattern has it", "ipsec7", ["type", "xfrm", "if_id", "7"]],
+  ["vti named as no pattern has it", "tunnel7", ["type", "vti", "remote", "192.0.2.1", "key", "7"]],
+  ["vrf", "red", ["type", "vrf", "table", "7"]],
+  ["team", "team7", ["type", "team"]],
+  ["dummy named as no pattern has it", "anycast", ["type", "dummy"]],
 ] as const;
 
 const TUNNELS = [["tun", "tun7"], ["tap", "tap7"], ["tun", "home"]] as const;
@@ -99,7 +104,10 @@ Deno.test({
     site.layOut();
     outside.settle("eth0", site.net, 1);
     const lacks: string[] = [];
-    const expected = new Map([["lo", false], ["eth0", true], ["docker0", false], ["veth7", false]]);
+    const expected = new Map([["loop7", false], ["eth0", true], ["docker0", false], [
+      "veth7",
+      false,
+    ]]);
     for (const [kind, name, args] of BESIDE) {
       const where = args[0] === "link" ? args.slice(0, 2) : [];
       const what = args.slice(where.length);
@@ -110,6 +118,10 @@ Deno.test({
       if (machine.takes("tuntap", "add", name, "mode", mode)) expected.set(name, false);
       else lacks.push(mode);
     }
+    machine.ip("link", "set", "lo", "down");
+    machine.ip("link", "set", "lo", "name", "loop7");
+    machine.ip("link", "set", "loop7", "up");
+    machine.run("ping -c 2 -i 0.2 127.0.0.1");
     if (bond(site)) expected.set("port7", false).set("bond7", true);
     else lacks.push("bond");
     console.log(`live network: this kernel lacks ${lacks.join(", ") || "nothing"}`);
