@@ -37,8 +37,6 @@ export interface InstallContext {
   readonly previous: InstallRecord | undefined;
   /** The proxies that are saved, with those given now. */
   readonly proxies: ProxyUrls;
-  /** The same for the update job, where it reads a file of its own. */
-  readonly updateProxies: ProxyUrls;
   /** Whether a link to the program can be created in a folder on the `PATH`. */
   readonly link: "free" | "new folder" | "taken" | "no folder";
   /** The user whose services still stop at logout; `undefined` where that does not apply. */
@@ -177,7 +175,6 @@ export async function readInstallContext(
     packaged,
     previous,
     proxies: withSavedProxies(config, previous && root + paths.environmentFile),
-    updateProxies: withSavedProxies(config, previous && root + paths.updateEnvironmentFile),
     deno,
     changeableDeno: deno === undefined || isOther ? undefined : changeablePart(deno),
     link: linkState(root + paths.link, {

@@ -7,7 +7,6 @@ import { hasTag, OPTION_ROWS } from "../config/option_table.ts";
 import type { ToolCommand } from "../host/tool_runner.ts";
 import { updateFolder } from "../state/update_state.ts";
 import { dirname } from "../parse/path.ts";
-import type { ProxyUrls } from "../parse/proxy.ts";
 import { knowsReleases, PROGRAM, releaseKey, VERSION } from "../version.ts";
 import type { InstallContext } from "./install_context.ts";
 import { formatInstallRecord, type InstallRecord } from "./install_record.ts";
@@ -42,6 +41,7 @@ export function planInstall(config: Config, context: InstallContext): InstallPla
   const service = planService(config, context);
   const { program, stateFolder, isUpdated } = service;
   const files = planFiles(config, service, context);
+  const readFiles = [paths.config, ...(hasProxies(context) ? [paths.environmentFile] : [])];
   const record = planRecord(config, service, { context, files });
   const stale = previous?.files.filter((path) => !record.files.includes(path)) ?? [];
   const oldPrograms = previous === undefined || previous.program === program
@@ -74,7 +74,7 @@ export function planInstall(config: Config, context: InstallContext): InstallPla
       ...(makesState ? stateFolderSteps(service, context) : []),
       ...oldPrograms.filter((path) => pathExists(system.root + path)).map(removeStep),
       ...files,
-      ...(isMacDaemon(service, context) ? [readableBy(user.name, paths.config)] : []),
+      ...(isMacDaemon(service, context) ? [readableBy(user.name, readFiles)] : []),
       ...manager.reload,
     ],
     start,
@@ -126,7 +126,7 @@ function dropInSteps(text: string): Step[] {
 
 /** Describes the service, from the options and the previous installation. */
 function planService(config: Config, context: InstallContext): ServicePlan {
-  const { system, scope, kind, paths, programFolder, user, deno } = context;
+  const { system, scope, paths, programFolder, user, deno } = context;
   const { serviceName, explicitOptions } = config;
   const program = `${programFolder}/${serviceName}`;
   // As root only with a Deno of root's.
@@ -134,16 +134,12 @@ function planService(config: Config, context: InstallContext): ServicePlan {
   const isUpdated = config.autoUpdate && !config.pin && knowsReleases(config) &&
     releaseKey(config) !== "" &&
     mayUpdate;
-  // Root must not source a file that the service's user may write.
-  const isUsers = kind === "launchd" && user.name !== "";
-  const updateEnvironmentFile = isUsers ? paths.updateEnvironmentFile : paths.environmentFile;
   return {
     ...paths,
     name: serviceName,
     scope,
     program,
     environmentFile: hasProxies(context) ? paths.environmentFile : undefined,
-    updateEnvironmentFile: hasProxies(context) && isUpdated ? updateEnvironmentFile : undefined,
     user: user.name,
     stateFolder: explicitOptions.get("state_dir") || paths.stateFolder,
     updateFolder: updateFolder(program),
@@ -172,12 +168,7 @@ function planRecord(
 ): InstallRecord {
   const { system, paths, previous, user } = context;
   const { program, config, stateFolder, runtimeFolder, logFile } = service;
-  const { environmentFile, updateEnvironmentFile } = service;
-  const written = new Set(files.map(({ path }) => path));
-  for (const path of [environmentFile, updateEnvironmentFile]) {
-    if (path !== undefined) written.add(path);
-  }
-  written.delete(config);
+  const written = files.map(({ path }) => path).filter((path) => path !== config);
   const links = ["free", "new folder"].includes(context.link) ? [paths.link] : [];
   const folders = missingFolders([program, config, stateFolder, ...written, ...links], system);
   const trees = [
@@ -202,7 +193,7 @@ function planRecord(
     stateFolder,
     runtimeFolder,
     logFile,
-    files: [...written],
+    files: written,
     links,
     folders: [
       ...new Set([dirname(program), paths.configFolder, ...folders, ...previous?.folders ?? []]),
@@ -230,18 +221,12 @@ function isMacDaemon({ scope, user }: ServicePlan, { kind }: InstallContext): bo
 /** Steps that write the configuration, the proxies and the service manager's files. */
 function planFiles(config: Config, service: ServicePlan, context: InstallContext): FileStep[] {
   const { system, paths, kind, manager, user: { name: user } } = context;
-  const { environmentFile, updateEnvironmentFile } = service;
-  const proxies = (settings: ProxyUrls) => {
-    const text = environmentText(proxyVariables(settings));
-    return { do: "file", text, mode: 0o600 } as const;
-  };
   const text = serviceConfigText(config, {
     folder: system.folder,
     stateFolder: service.name === PROGRAM && service.scope === "system"
       ? undefined
       : service.stateFolder,
   });
-  const isOfUser = kind === "launchd" && user !== "";
   const isForGroup = service.scope === "system" && user !== "root" &&
     !isMacDaemon(service, context);
   return [
@@ -252,20 +237,19 @@ function planFiles(config: Config, service: ServicePlan, context: InstallContext
       // The service must not write what root decided, such as remote control.
       ...(isForGroup ? { mode: 0o640, groupOf: user } : { mode: 0o600 }),
     },
-    // Other managers source it in a root shell, so only root may write it.
-    ...(hasProxies(context) && environmentFile !== undefined
-      ? [{
-        ...proxies(context.proxies),
-        path: environmentFile,
-        ...(isOfUser && { owner: user }),
-      }]
-      : []),
-    // The update job reads its own copy where the service's user owns the first.
-    ...(updateEnvironmentFile !== undefined && updateEnvironmentFile !== environmentFile
-      ? [{ ...proxies(context.updateProxies), path: updateEnvironmentFile }]
+    // A shell of root's sources it, so only root may write it.
+    ...(hasProxies(context)
+      ? [
+        {
+          do: "file",
+          path: paths.environmentFile,
+          text: environmentText(proxyVariables(context.proxies)),
+          mode: 0o600,
+        } as const,
+      ]
       : []),
     // launchd does not create it for a daemon that does not run as root.
-    ...(isOfUser
+    ...(kind === "launchd" && user !== ""
       ? [{ do: "file", path: service.logFile, text: "", mode: 0o640, owner: user } as const]
       : []),
     ...[...manager.files(service), ...(service.isUpdated ? manager.updateFiles(service) : [])]

@@ -55,9 +55,9 @@ function escaped(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
-/** Lets a user read root's file, by an access control entry. */
-export function readableBy(user: string, path: string): ToolCommand {
-  return { tool: "/bin/chmod", args: ["+a", `user:${user} allow read`, path] };
+/** Lets a user read root's files, by an access control entry. */
+export function readableBy(user: string, paths: readonly string[]): ToolCommand {
+  return { tool: "/bin/chmod", args: ["+a", `user:${user} allow read`, ...paths] };
 }
 
 /** Sources a file of variables first, since launchd has no `EnvironmentFile=`. */
@@ -92,11 +92,11 @@ const UPDATE_DELAY = "sleep 300; ";
  * The property list of the update job: at load, which resumes an interrupted update, and every 6 h.
  */
 export function launchdUpdatePlist(plan: ServicePlan): string {
-  const { updateEnvironmentFile, logFile } = plan;
+  const { environmentFile, logFile } = plan;
   const name = updateServiceName(plan.name);
-  const start = updateEnvironmentFile === undefined
+  const start = environmentFile === undefined
     ? ['exec "$@"', name]
-    : [SOURCE_FILE, updateEnvironmentFile];
+    : [SOURCE_FILE, environmentFile];
   const [script = "", ...words] = [...start, ...updateCommand(plan)];
   return propertyList({
     Label: name,

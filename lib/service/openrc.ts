@@ -74,7 +74,7 @@ function openrcExports(
  * It must not depend on the agent: restarting the agent would then restart the update too.
  */
 export function openrcUpdateScript(plan: ServicePlan): string {
-  const { name, updateEnvironmentFile, logFile } = plan;
+  const { name, environmentFile, logFile } = plan;
   const [shell = "", ...words] = updateLoop(plan);
   return [
     "#!/sbin/openrc-run",
@@ -91,7 +91,7 @@ export function openrcUpdateScript(plan: ServicePlan): string {
     `output_log=${quoteShellWord(logFile)}`,
     `error_log=${quoteShellWord(logFile)}`,
     "",
-    ...openrcExports(updateVariables(plan), { file: updateEnvironmentFile }),
+    ...openrcExports(updateVariables(plan), { file: environmentFile }),
     "",
     "depend() {",
     "  use net dns logger",

@@ -50,7 +50,6 @@ export function packagedPlan(form: ProgramForm): ServicePlan {
     name: PROGRAM,
     scope: "system",
     program: PACKAGED_PROGRAM,
-    updateEnvironmentFile: undefined,
     user: PROGRAM,
     updateFolder: "",
     // Found on the path of the unit.

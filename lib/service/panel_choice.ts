@@ -3,7 +3,7 @@ import type { Config } from "../config/config.ts";
 import { readConfigFile } from "../config/config_file.ts";
 import type { OptionTexts } from "../config/option.ts";
 import { hasTag } from "../config/option_table.ts";
-import { panelName } from "../config/panels.ts";
+import { panelName, panelNames } from "../config/panels.ts";
 import { type PanelSettings, panelsText, parsePanels } from "../config/parsers.ts";
 import { UsageError } from "../config/usage_error.ts";
 
@@ -122,8 +122,9 @@ export function panelLines(config: Config, installed: InstalledPanels | undefine
   const panels = [config, ...config.furtherPanels];
   const known = knownPanels(panels, installed?.panels ?? []);
   const isFirst = installed === undefined || installed.panels.length === 0;
+  const names = panelNames(panels);
   const texts = panels.map((panel, at) => {
-    const name = panelName(panel);
+    const name = names[at] ?? "";
     if (isFirst) return name;
     const before = known[at];
     if (before === undefined) return `${name}, new`;

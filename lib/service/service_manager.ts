@@ -11,8 +11,6 @@ export interface ServicePlan extends GivenPaths {
   readonly program: string;
   /** The file with proxy variables; `undefined` when there are none. */
   readonly environmentFile: string | undefined;
-  /** The same for the update job; only the user that it runs as may write it. */
-  readonly updateEnvironmentFile: string | undefined;
   /** The user that a system service runs as; empty for a user's own service. */
   readonly user: string;
   /** State of updates, not writable for the agent. */

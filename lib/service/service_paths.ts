@@ -14,8 +14,6 @@ export interface ServicePaths extends GivenPaths {
   /** Configuration, proxy variables and the record of the installation. */
   readonly configFolder: string;
   readonly environmentFile: string;
-  /** A copy of the proxy variables, where the service's user owns the first. */
-  readonly updateEnvironmentFile: string;
   readonly record: string;
   readonly programFolder: string;
   /** A link to the program in a folder on the `PATH`. */
@@ -55,7 +53,6 @@ export function servicePaths(
     configFolder,
     config: `${configFolder}/config.json`,
     environmentFile: `${configFolder}/environment`,
-    updateEnvironmentFile: `${configFolder}/update-environment`,
     record: `${configFolder}/install.json`,
     programFolder: ofSystem ? `/opt/${name}` : `${home}/.local/share/${name}`,
     stateFolder,

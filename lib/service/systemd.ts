@@ -201,7 +201,7 @@ export function systemdUpdateUnit(plan: ServicePlan): string {
     "[Service]",
     "Type=oneshot",
     `ExecStart=${commandLine(updateCommand(plan))}`,
-    ...environmentLines(updateVariables(plan), plan.updateEnvironmentFile),
+    ...environmentLines(updateVariables(plan), plan.environmentFile),
     ...(ofSystem ? ["NoNewPrivileges=yes"] : []),
     "Nice=10",
     "",

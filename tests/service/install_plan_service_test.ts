@@ -124,27 +124,24 @@ Deno.test("planService() stops updates before the record forgets them", async ()
   assert(!fake.tree().some((line) => line.includes(UPDATE)));
 });
 
-Deno.test("planService() gives root on a Mac its own copy of the proxies", async () => {
+Deno.test("planService() lets the service and the updates of a Mac read root's proxies", async () => {
   await using fake = mac();
   const before = fake.tree();
   const plist = `/Library/LaunchDaemons/${UPDATE}.plist`;
-  assertEquals(await installed(called(fake), [...ARGS, ...RELEASES], PROXY), [
+  await installNow(configOf([...ARGS, ...RELEASES], { env: PROXY }), fake.system);
+  assertEquals(fake.calls().filter((line) => /^chmod|-update/.test(line)), [
+    `chmod +a user:ann allow read /etc/${NAME}/config.json /etc/${NAME}/environment`,
     `launchctl enable system/${UPDATE}`,
     `launchctl bootout system/${UPDATE}`,
     `launchctl bootstrap system ${plist}`,
   ]);
-  const text = fake.text(plist);
-  assertStringIncludes(text, `<string>/etc/${NAME}/update-environment</string>`);
-  assert(!text.includes(`/etc/${NAME}/environment<`));
-  const proxies = fake.text(`/etc/${NAME}/update-environment`);
-  assertEquals(proxies, fake.text(`/etc/${NAME}/environment`));
-  // Proxies stay when nothing is said of them.
+  for (const path of [plist, `/Library/LaunchDaemons/${NAME}.plist`]) {
+    assertStringIncludes(fake.text(path), `<string>/etc/${NAME}/environment</string>`);
+  }
+  assert(fake.tree().includes(`/etc/${NAME}/environment 600`));
+  const proxies = fake.text(`/etc/${NAME}/environment`);
   await installed(called(fake), ["install"]);
-  assertEquals(fake.text(`/etc/${NAME}/update-environment`), proxies);
-  // The service's user may write the first one, which root must not source.
-  fake.write(`/etc/${NAME}/environment`, proxies.replace("proxy:3128", "evil:3128"));
-  await installed(called(fake), ["install"]);
-  assertEquals(fake.text(`/etc/${NAME}/update-environment`), proxies);
+  assertEquals(fake.text(`/etc/${NAME}/environment`), proxies, "they stay");
   await uninstall(fake.system, { serviceName: NAME, print: false, signal });
   assertEquals(fake.tree(), before);
 });

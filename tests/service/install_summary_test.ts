@@ -32,6 +32,7 @@ Deno.test("install() says what it has installed", async () => {
     `Installed ${NAME} ${VERSION}:`,
     `  Program        /opt/${NAME}/${NAME}`,
     `  Configuration  /etc/${NAME}/config.json`,
+    "  Panel          p.example",
     `  Service        ${NAME} (openrc), as user ${NAME}`,
     `  Updates        every 6 h, by ${NAME}-update`,
     `  Log            tail -f /var/log/${NAME}.log`,
@@ -47,6 +48,7 @@ Deno.test("install() says how a service with another name, as root, is uninstall
       `Installed ${NAME} ${VERSION}:`,
       "  Program        /opt/node-2/node-2",
       "  Configuration  /etc/node-2/config.json",
+      "  Panel          p.example",
       "  Service        node-2 (openrc), as user root",
       "  Updates        off: this build has no release address",
       "  Log            tail -f /var/log/node-2.log",
@@ -71,7 +73,7 @@ Deno.test("install() says where the command is not, and whose remote control it 
   const lines = await summary(["--enable-remote-control"], {
     prepare: ({ root }) => Deno.removeSync(`${root}/usr/local/bin`),
   });
-  assertEquals(lines.slice(6), [
+  assertEquals(lines.slice(7), [
     `  Uninstall      /opt/${NAME}/${NAME} uninstall`,
     `  /usr/local/bin/${NAME} was not created: there is no such folder; run /opt/${NAME}/${NAME}`,
     "  Remote control runs as that user, not as root; see --as-root",
@@ -89,6 +91,7 @@ Deno.test("install() says what a user's own service needs", async () => {
     `Installed ${NAME} ${VERSION}:`,
     `  Program        ${program}`,
     `  Configuration  /home/ann/.config/${NAME}/config.json`,
+    "  Panel          p.example",
     `  Service        ${NAME} (systemd), of this user`,
     "  Updates        off: this build has no release address",
     `  Log            journalctl --user -u ${NAME} -f`,

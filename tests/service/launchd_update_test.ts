@@ -20,7 +20,7 @@ Deno.test("launchdUpdatePlist() reads variables from root's file only", () => {
     Deno.writeTextFileSync(environment, 'HTTPS_PROXY="http://proxy:3128"\n');
     writeExecutable(program, '#!/bin/sh\necho "$HTTPS_PROXY $*"\n');
     for (const [path, proxy] of [[environment, "http://proxy:3128"], [undefined, ""]] as const) {
-      const plan = { ...SYSTEM_PLAN, program, updateEnvironmentFile: path };
+      const plan = { ...SYSTEM_PLAN, program, environmentFile: path };
       const { words: [shell = "", ...args] } = parseLaunchdCommand(launchdUpdatePlist(plan));
       // Nothing sleeps for as long as that here.
       writeExecutable(`${folder}/sleep`, "#!/bin/sh\n");

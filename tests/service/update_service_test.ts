@@ -11,7 +11,7 @@ Deno.test("hasUpdateService() recognizes the update files of each manager", () =
     for (const isUpdated of [true, false]) {
       const updates = isUpdated ? manager.updateFiles(SYSTEM_PLAN) : [];
       const paths = [...manager.files(SYSTEM_PLAN), ...updates].map(({ path }) => path);
-      const files = [...paths, "/etc/komari-agent-deno/update-environment"];
+      const files = [...paths, "/etc/komari-agent-deno/environment"];
       assertEquals(hasUpdateService({ service, files }), isUpdated, kind);
     }
   }
