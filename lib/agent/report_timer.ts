@@ -16,7 +16,6 @@ const LONGEST_BACKOFF_MS = 30_000;
  */
 export class ReportSchedule {
   readonly #intervalMs: number;
-  readonly #phaseMs: number | undefined;
   #dueMs: number;
   #failingSinceMs: number | undefined;
   /** Delays in a row that are longer than the interval. */
@@ -31,7 +30,6 @@ export class ReportSchedule {
     { intervalMs, phaseMs }: { intervalMs: number; phaseMs?: number | undefined },
   ) {
     this.#intervalMs = intervalMs;
-    this.#phaseMs = phaseMs;
     const fromMs = phaseMs ?? nowMs;
     // The due time next to now; the first interval is between half and one and a half.
     this.#dueMs = fromMs + Math.round((nowMs - fromMs) / intervalMs) * intervalMs;
@@ -58,12 +56,6 @@ export class ReportSchedule {
     return delayMs;
   }
 
-  /** When the next report is due, counted in intervals from the common phase, if there is one. */
-  get phaseIndex(): number | undefined {
-    if (this.#phaseMs === undefined) return undefined;
-    return Math.round((this.#dueMs - this.#phaseMs) / this.#intervalMs);
-  }
-
   /** Gives the delay to the next due time; those that were missed are dropped. */
   #nextAtRate(nowMs: number): number {
     const intervalMs = this.#intervalMs;
@@ -76,13 +68,11 @@ export class ReportSchedule {
 /** Panels up to 1.5 close a WebSocket 11 s after the last data frame. */
 const LONGEST_SOCKET_INTERVAL_MS = 10_000;
 
-/** How far a repeating timer may be off before it is set anew, as a part of the interval. */
-const TOLERANCE = 0.05;
 /**
- * Each of so many due times sets the timers of all panels anew: they are late by most of a millisecond
- * each time, and would otherwise be set anew at different times, and up to the tolerance apart.
+ * A timer that repeats fires a little later each time. Once it would be off by this time it is set
+ * anew, and not for each report, which would cost more than a twentieth of it.
  */
-const COMMON_RESTART = 16;
+const MAX_OFF_MS = 20;
 
 /** The reports by one transport. */
 interface Reports {
@@ -98,11 +88,11 @@ export class ReportTimer {
   readonly #intervalSeconds: number | undefined;
   readonly #phaseMs: number | undefined;
   #current: Reports | undefined;
-  /** Repeats at the interval: a new timer for each report takes 47 µs more of its 800 µs. */
+  /** Repeats at the interval. */
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** When the timer fires next, once it has fired. */
-  #tickMs = 0;
-  /** Whether the next report is due when the timer fires; not while one by POST is in flight. */
+  /** When it fires next, once it has fired. */
+  #firesAtMs = 0;
+  /** Whether a report is to be sent then: not while one by POST is in flight. */
   #isAwaited = false;
   #isClampLogged = false;
 
@@ -122,7 +112,7 @@ export class ReportTimer {
     const intervalMs = this.intervalMs(transport);
     const schedule = new ReportSchedule(performance.now(), { intervalMs, phaseMs: this.#phaseMs });
     this.#current = { transport, intervalMs, schedule, send };
-    this.#arm(this.#current, { succeeded: true });
+    this.#awaitNext(this.#current, { succeeded: true });
   }
 
   /** Stops the reports. */
@@ -139,35 +129,28 @@ export class ReportTimer {
     return Math.min(seconds * 1000, LONGEST_SOCKET_INTERVAL_MS);
   }
 
-  /** Makes the timer fire when the next report is due, after one that has succeeded or failed. */
-  #arm(reports: Reports, { succeeded }: { succeeded: boolean }): void {
-    const { schedule, intervalMs } = reports;
+  /** Lets the timer fire when the next report is due, after one that has succeeded or failed. */
+  #awaitNext(reports: Reports, { succeeded }: { succeeded: boolean }): void {
     const nowMs = performance.now();
-    const delayMs = schedule.next(nowMs, { succeeded, random: Math.random() });
+    const delayMs = reports.schedule.next(nowMs, { succeeded, random: Math.random() });
     this.#isAwaited = true;
-    const offMs = Math.abs(nowMs + delayMs - this.#tickMs);
-    const { phaseIndex } = schedule;
-    const isCommonRestart = phaseIndex !== undefined && phaseIndex % COMMON_RESTART === 0;
-    const isOnTime = offMs <= intervalMs * TOLERANCE && !isCommonRestart;
-    if (this.#timer === undefined || !isOnTime) this.#restart(reports, delayMs);
-  }
-
-  #restart(reports: Reports, delayMs: number): void {
+    const offMs = Math.abs(nowMs + delayMs - this.#firesAtMs);
+    if (this.#timer !== undefined && offMs <= MAX_OFF_MS) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.#timer = setInterval(() => this.#tick(reports), reports.intervalMs);
-      this.#tick(reports);
+      this.#timer = setInterval(() => this.#fire(reports), reports.intervalMs);
+      this.#fire(reports);
     }, delayMs);
   }
 
-  async #tick(reports: Reports): Promise<void> {
-    this.#tickMs = performance.now() + reports.intervalMs;
+  async #fire(reports: Reports): Promise<void> {
+    this.#firesAtMs = performance.now() + reports.intervalMs;
     if (!this.#isAwaited) return;
     this.#isAwaited = false;
     const reporting = reports.send();
     // Reports by WebSocket don't wait for each other: a slow answer must not delay the next one.
     const succeeded = reports.transport.carrier === "WebSocket" || await reporting;
-    if (reports === this.#current) this.#arm(reports, { succeeded });
+    if (reports === this.#current) this.#awaitNext(reports, { succeeded });
   }
 
   /** Logs once that the interval is longer than a WebSocket allows. */
