@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { ProbeCounts } from "../../lib/agent/probe_counts.ts";
+import { ProbeCounts } from "../../lib/agent/panel_monitor.ts";
 import { FakeTime } from "../fake_time.ts";
 
 const MINUTE_MS = 60_000;
