@@ -9,8 +9,10 @@
  */
 
 import { attempt } from "../attempt.ts";
+import { withTimeout } from "../async/timeout.ts";
 import type { Config } from "../config/config.ts";
 import { panelNames } from "../config/panels.ts";
+import { readProgramVersion } from "../host/program_version.ts";
 import type { Tools } from "../host/tool_runner.ts";
 import { describeError } from "../log/log.ts";
 import type { InstallRecord } from "../service/install_record.ts";
@@ -85,7 +87,8 @@ async function everything(
   const system = currentSystem({ env, printLine: () => {} });
   const tools = boundedTools(system.tools);
   const record = attempt(() => installedRecord(config.serviceName, env));
-  const found = findInstalled(config, { record, tools, system, signal });
+  const isSeen = health !== undefined;
+  const found = findInstalled(config, { record, isSeen, tools, system, signal });
   const aboutService = [
     configCheck(config),
     check("service", "Service", async () => serviceResult(await found, health)),
@@ -169,8 +172,10 @@ export function runningAgent(
 /** Asks the service manager about the installed service; systemd also where nothing is recorded. */
 async function findInstalled(
   config: Config,
-  { record, tools, system, signal }: {
+  { record, isSeen, tools, system, signal }: {
     record: InstallRecord | undefined;
+    /** Whether its agent is seen running. */
+    isSeen: boolean;
     tools: Tools;
     system: ReturnType<typeof currentSystem>;
     signal: AbortSignal;
@@ -180,8 +185,9 @@ async function findInstalled(
   const scope = record?.scope ?? "system";
   const isSystemd = record === undefined || record.manager === "systemd";
   const asked = { ...system, tools: { ...system.tools, run: tools.run } };
-  const [state, unit] = await Promise.all([
+  const [state, programVersion, unit] = await Promise.all([
     record && serviceState(record, asked, signal),
+    isSeen ? record && versionOf(record.program, signal) : undefined,
     isSystemd ? readLoadedUnit(serviceName, { scope, tools, signal }) : undefined,
   ]);
   const isQueued = !["", "0"].includes(unit?.property("Job") ?? "");
@@ -191,9 +197,23 @@ async function findInstalled(
     state,
     unit,
     jobs,
+    programVersion,
     runtimeFolder: record?.runtimeFolder ?? `/run/${serviceName}`,
     install: scope === "system" ? "sudo komari-agent-deno install" : "komari-agent-deno install",
   };
+}
+
+/** The version of a program; `undefined` where it does not say it. */
+async function versionOf(program: string, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    return await withTimeout((signal) => readProgramVersion(program, { signal }), {
+      timeoutMs: TOOL_MS,
+      signal,
+    });
+  } catch {
+    signal.throwIfAborted();
+    return undefined;
+  }
 }
 
 /** Tools that are given up soon; one that can't be started has failed, and says why. */

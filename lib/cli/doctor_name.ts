@@ -14,9 +14,14 @@ import type { HostAndPort } from "../parse/proxy.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { failureText, firstHop, seconds, unitAdvice, type Way } from "./doctor_way.ts";
 
+/** A name server listens there by TCP, too, if there is one. */
+const REFUSED_BY_TCP = "no answer by UDP, and TCP is refused";
+/** The kernel takes no packet to it: a firewall of this machine, or the unit of a service. */
+const FORBIDDEN = "no answer: this machine may not send to it";
 /** The system waits 5 s for its first name server. */
 const LOOKUP_MS = 6_000;
 const QUERY_MS = 1_500;
+const TCP_MS = 500;
 /** A name that takes longer is a finding. */
 const SLOW_LOOKUP_MS = 1_500;
 /** Servers that are asked one by one. */
@@ -142,22 +147,20 @@ async function silence(
   { server, port, signal }: { server: string; port: number; signal: AbortSignal },
 ): Promise<string> {
   const isTimeout = error instanceof DOMException && error.name === "TimeoutError";
-  if (!isTimeout) return failureText(error);
+  if (!isTimeout) return FORBIDDEN;
   try {
-    const connecting = Deno.connect({ hostname: server, port, signal });
-    (await withTimeout(() => connecting, { timeoutMs: 500, signal })).close();
+    const connect = (signal: AbortSignal) => Deno.connect({ hostname: server, port, signal });
+    (await withTimeout(connect, { timeoutMs: TCP_MS, signal })).close();
     return failureText(error);
   } catch (refusal) {
     signal.throwIfAborted();
-    if (refusal instanceof Deno.errors.ConnectionRefused) return "nothing listens there";
+    if (refusal instanceof Deno.errors.ConnectionRefused) return REFUSED_BY_TCP;
     return failureText(error);
   }
 }
 
 function answerText({ server, code, ms }: Answer): string {
-  return /answer|listens/.test(code)
-    ? `${server}: ${code}`
-    : `${server}: ${code} (${Math.round(ms)} ms)`;
+  return /answer/.test(code) ? `${server}: ${code}` : `${server}: ${code} (${Math.round(ms)} ms)`;
 }
 
 /** A name without an address: what each server says about it, and what to do. */
@@ -226,7 +229,10 @@ function unresolvedAdvice(
   }
   const ofUnit = unitAdvice(way);
   if (ofUnit !== undefined) return [ofUnit];
-  if (has("nothing listens there")) {
+  if (has(FORBIDDEN)) {
+    return ["let this machine's own firewall pass port 53 to it: nft list ruleset"];
+  }
+  if (has(REFUSED_BY_TCP)) {
     return [`start the name server at ${server}, or name another one in ${sources.file}`];
   }
   if (isInContainerImage()) {
@@ -243,7 +249,7 @@ function unresolvedAdvice(
 }
 
 function slowAdvice(answers: readonly Answer[], { file }: NameSources): string[] {
-  const silent = answers.filter(({ code }) => /answer|listens/.test(code));
+  const silent = answers.filter(({ code }) => /answer/.test(code));
   const [first] = silent;
   if (first !== undefined && silent.length < answers.length) {
     return [

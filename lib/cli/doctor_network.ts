@@ -81,16 +81,16 @@ export async function checkNetwork(way: Way, signal: AbortSignal): Promise<Check
       unitAdvice(way, ["RestrictAddressFamilies"]),
     );
   }
-  if (isLoopback(host)) return result("ok", `not needed: ${host} is this machine`);
   const all = readInterfaces();
-  if (all === undefined) return result("skipped", "this system does not tell its interfaces");
-  if (all.length === 0) {
-    const advice = unitAdvice(way, ["PrivateNetwork", "NetworkNamespacePath"]) ??
-      (isInContainerImage()
-        ? "start the container with a network: without --network none"
-        : "see which interfaces the kernel has: ip link");
-    return result("failed", "there is no network interface but the loopback", advice);
+  const own = unitAdvice(way, ["PrivateNetwork", "NetworkNamespacePath"]);
+  if (all?.length === 0 && (own !== undefined || !isLoopback(host))) {
+    const advice = isInContainerImage()
+      ? "start the container with a network: without --network none"
+      : "see which interfaces the kernel has: ip link";
+    return result("failed", "there is no network interface but the loopback", own ?? advice);
   }
+  if (isLoopback(host)) return result("ok", `not needed: ${host} is this machine`);
+  if (all === undefined) return result("skipped", "this system does not tell its interfaces");
   const withAddress = all.filter(({ isUp, addresses }) => isUp && addresses.length > 0);
   if (withAddress.length === 0) return noAddress(all);
   const shown = withAddress.map(({ name, addresses }) => `${name} ${addresses[0]}`).join(", ");

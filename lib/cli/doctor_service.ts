@@ -26,6 +26,8 @@ export interface FoundService {
   readonly jobs: string;
   /** The folder where the service keeps its health file. */
   readonly runtimeFolder: string;
+  /** The version of the program on the disk; `undefined` where nothing runs, or it does not say. */
+  readonly programVersion: string | undefined;
   /** The command that installs the service anew. */
   readonly install: string;
 }
@@ -63,6 +65,16 @@ export function serviceResult(found: FoundService, health: Health | undefined): 
       "warning",
       `${counted}; the timer of its updates is not running`,
       `have it look for updates: ${state.enableUpdates}`,
+    );
+  }
+  const { programVersion } = found;
+  if (programVersion !== undefined && programVersion !== health.version) {
+    return result(
+      "warning",
+      `${counted}; the agent that runs is of version ${health.version}, and its program on the disk ` +
+        `of version ${programVersion}, which the next start takes`,
+      `if that is the version that you want, start it: systemctl restart ${state.name}`,
+      `else put the other one there: ${install}`,
     );
   }
   if (unit?.property("NeedDaemonReload") === "yes") {
@@ -108,8 +120,7 @@ function unseenResult(text: string, { state, unit, runtimeFolder }: FoundService
     );
   }
   if (pid > 0) {
-    const status = attempt(() => Deno.readTextFileSync(`/proc/${pid}/status`)) ?? "";
-    if (/^State:\s+T/m.test(status)) return pausedResult(text, pid);
+    if (isPaused(pid)) return pausedResult(text, pid);
     return result(
       "failed",
       `${text} as process ${pid}, but its health file ${runtimeFolder}/health is not there`,
@@ -122,6 +133,12 @@ function unseenResult(text: string, { state, unit, runtimeFolder }: FoundService
     `${text}, but no agent of it is seen`,
     `it was started a moment ago, or ends again and again: ${logHint}`,
   );
+}
+
+/** Whether a signal has stopped a process, until another one lets it go on. */
+function isPaused(pid: number): boolean {
+  const status = attempt(() => Deno.readTextFileSync(`/proc/${pid}/status`)) ?? "";
+  return /^State:\s+T/m.test(status);
 }
 
 function pausedResult(text: string, pid: number): CheckResult {
@@ -193,7 +210,10 @@ function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure | undef
   const [code, status] = [unit.property("ExecMainCode"), unit.property("ExecMainStatus")];
   const systemResult = unit.property("Result");
   if (systemResult === "oom-kill") return memoryFailure(unit);
-  if (code === "2" || code === "3") return signalFailure(status, unit);
+  // Ended by SIGTERM it was stopped, which is a success.
+  if (systemResult !== "success" && (code === "2" || code === "3")) {
+    return signalFailure(status, unit);
+  }
   const setUp = SET_UP_FAILURES[status];
   if (code === "1" && setUp !== undefined) return setUpFailure(`${status}/${setUp}`, unit, found);
   const named = ["exit-code", "success", ""].includes(systemResult);
@@ -299,9 +319,8 @@ export function agentResult(config: Config, health: Health | undefined): CheckRe
   const text = `version ${version}, process ${pid}: ${
     problem ?? `a report was accepted ${ago} ago`
   }`;
+  if (isPaused(pid)) return pausedResult(text, pid);
   if (problem !== undefined) {
-    const status = attempt(() => Deno.readTextFileSync(`/proc/${pid}/status`)) ?? "";
-    if (/^State:\s+T/m.test(status)) return pausedResult(text, pid);
     const unregistered = seenProblem(health, "registration");
     return unregistered === undefined
       ? result(

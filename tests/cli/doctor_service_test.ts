@@ -167,7 +167,7 @@ function foundOf(
   more: Partial<FoundService> = {},
 ): FoundService {
   return {
-    ...{ state, unit: undefined, jobs: "", runtimeFolder: "/run/x" },
+    ...{ state, unit: undefined, jobs: "", runtimeFolder: "/run/x", programVersion: "1.2.3" },
     install: "sudo komari-agent-deno install",
     ...more,
   };
@@ -324,6 +324,12 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
     assertStringIncludes(adviceText(found), advice, text);
     assertEquals(found.causes?.length ?? 1, count, text);
   }
+  const older = serviceResult(foundOf(SERVICE, { programVersion: "1.1.0" }), HEALTH);
+  assertStringIncludes(
+    older.text,
+    "of version 1.2.3, and its program on the disk of version 1.1.0",
+  );
+  assertEquals([older.status, older.causes?.length], ["warning", 2]);
   const jobs = "7 x.service start waiting\n5 slow.service start running\n";
   const unit = unitOf({ Job: "7" });
   const found = serviceResult(foundOf({ ...SERVICE, isActive: false }, { unit, jobs }), undefined);

@@ -1,0 +1,287 @@
+import { createSocket } from "node:dgram";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
+import { startTestPanel } from "../../test_panel/test_panel.ts";
+import { canMakeNetworks, layCable, NetworkNamespace } from "./network_namespace.ts";
+import {
+  diagnose,
+  type Diagnosis,
+  type PlantedProblem,
+  printDiagnoses,
+} from "./planted_problem.ts";
+
+const TOKEN = "t0ken-of-this-node";
+/** This machine's end of the cable, with the panel and a name server, and the other end. */
+const [HERE, THERE] = ["10.213.77.1", "10.213.77.2"];
+const DNS_PORT = 53;
+
+const lack = Deno.build.os !== "linux" || Deno.uid() !== 0
+  ? "no root on Linux"
+  : canMakeNetworks()
+  ? undefined
+  : "no networks can be made here";
+if (lack !== undefined) console.log(`planted problems of a network are not tried: ${lack}`);
+
+/** How the name server answers. */
+type NameAnswer = "panel" | "0.0.0.0" | "everything" | "SERVFAIL" | "REFUSED" | "late";
+
+const CODES: Partial<Record<NameAnswer, number>> = { SERVFAIL: 2, REFUSED: 5 };
+const LATE_MS = 3_000;
+
+/** Answers each question about a name as told. */
+class NameServer implements Disposable {
+  answer: NameAnswer = "panel";
+  readonly #socket = createSocket("udp4");
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+
+  async listen(): Promise<this> {
+    await new Promise<void>((resolve) => this.#socket.bind(DNS_PORT, HERE, resolve));
+    this.#socket.on("message", (query: Uint8Array, { port, address }) => {
+      const send = () => this.#socket.send(this.#answerTo(query), port, address);
+      if (this.answer !== "late") send();
+      else this.#timers.add(setTimeout(send, LATE_MS));
+    });
+    return this;
+  }
+
+  #answerTo(query: Uint8Array): Uint8Array {
+    const length = query[12] ?? 0;
+    const label = new TextDecoder().decode(query.subarray(13, 13 + length));
+    const end = query.indexOf(0, 12) + 5;
+    const isA = query[end - 3] === 1;
+    const isKnown = label === "panel" || this.answer === "everything";
+    const code = CODES[this.answer] ?? (isKnown ? 0 : 3);
+    const address = this.answer === "0.0.0.0" ? "0.0.0.0" : HERE;
+    const hasAnswer = code === 0 && isA;
+    const head = query.slice(0, end);
+    head.set([0x81, 0x80 | code, 0, 1, 0, hasAnswer ? 1 : 0, 0, 0, 0, 0], 2);
+    const record = [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, ...address.split(".").map(Number)];
+    return Uint8Array.from([...head, ...hasAnswer ? record : []]);
+  }
+
+  [Symbol.dispose](): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#socket.close();
+  }
+}
+
+/** Hands connections to one port of the cable's end to a panel on loopback. */
+function forward(panel: URL): Deno.TcpListener {
+  const listener = Deno.listen({ hostname: HERE, port: 0 });
+  (async () => {
+    for await (const client of listener) {
+      const server = await Deno.connect({ hostname: panel.hostname, port: Number(panel.port) });
+      // A client that is gone ends both.
+      client.readable.pipeTo(server.writable).catch(() => {});
+      server.readable.pipeTo(client.writable).catch(() => {});
+    }
+  })();
+  return listener;
+}
+
+interface Row extends PlantedProblem {
+  /** Lines of shell within the network that make the problem and take it away. */
+  readonly plant?: string;
+  readonly heal?: string;
+  readonly answer?: NameAnswer;
+  /** Files that a process sees there, by their paths. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly endpoint?: string;
+}
+
+function rows(port: number): Row[] {
+  const failed = (check: string, ...words: string[]) =>
+    ({ check, status: "failed", words }) as const;
+  const warning = (check: string, ...words: string[]) =>
+    ({ check, status: "warning", words }) as const;
+  const up =
+    `ip addr add ${THERE}/24 dev eth0; ip link set eth0 up; ip route add default via ${HERE}`;
+  return [
+    {
+      cause: "nothing but that the panel has no TLS",
+      ...warning("tls", "not used: everything goes unencrypted"),
+    },
+    {
+      cause: "an interface that is down",
+      plant: "ip link set eth0 down",
+      heal: up,
+      ...failed("network", "eth0 is down", "→ switch eth0 on: ip link set eth0 up"),
+    },
+    {
+      cause: "an interface without an address",
+      plant: "ip addr flush dev eth0",
+      heal: up,
+      ...failed("network", "eth0 has no address", "→ eth0: see why it gets no address"),
+    },
+    {
+      cause: "no default route",
+      plant: "ip route del default",
+      heal: `ip route add default via ${HERE}`,
+      endpoint: "http://192.0.2.7",
+      ...failed("network", "there is no default route, and 192.0.2.7", "ip route add default"),
+    },
+    {
+      cause: "an empty resolv.conf",
+      files: { "/etc/resolv.conf": "" },
+      ...failed("dns", "/etc/resolv.conf names no name server", "→ add a line to /etc/resolv.conf"),
+    },
+    {
+      cause: "nsswitch.conf without dns",
+      files: { "/etc/nsswitch.conf": "hosts: files\n" },
+      ...failed("dns", '"hosts: files", so no name server is asked', "→ add dns to that line"),
+    },
+    {
+      cause: "/etc/hosts with 127.0.0.1 for the panel",
+      files: { "/etc/hosts": "127.0.0.1 localhost\n\n127.0.0.1 panel.test\n" },
+      ...failed(
+        "connect",
+        "connection refused",
+        "line 3 of /etc/hosts",
+        "1. if the panel is on another machine, remove panel.test from /etc/hosts",
+      ),
+    },
+    {
+      cause: "a filter that answers 0.0.0.0",
+      answer: "0.0.0.0",
+      ...failed("dns", "panel.test is 0.0.0.0", "how a filter blocks", "→ allow panel.test in"),
+    },
+    {
+      cause: "a name server that answers everything",
+      answer: "everything",
+      ...failed("dns", `is ${HERE}`, "also gives for a name that does not exist", "captive portal"),
+    },
+    {
+      cause: "a name server that fails",
+      answer: "SERVFAIL",
+      ...failed("dns", `asked ${HERE}: SERVFAIL`, "dig +cd", "--custom-dns"),
+    },
+    {
+      cause: "a name server that refuses",
+      answer: "REFUSED",
+      ...failed("dns", `asked ${HERE}: REFUSED`, "→ 10.213.77.1 serves other clients"),
+    },
+    {
+      cause: "a name server that says nothing",
+      plant: "for p in udp tcp; do iptables -A INPUT -p $p --sport 53 -j DROP; done",
+      heal: "iptables -F INPUT",
+      ...failed("dns", `asked ${HERE}: no answer within`, "ping -c 3", "port 53"),
+    },
+    {
+      cause: "a firewall here that lets no question pass",
+      plant: "iptables -A OUTPUT -p udp --dport 53 -j DROP",
+      heal: "iptables -F OUTPUT",
+      ...failed("dns", "this machine may not send to it", "→ let this machine's own firewall pass"),
+    },
+    {
+      cause: "a name server that is not there",
+      files: { "/etc/resolv.conf": `nameserver ${THERE}\n` },
+      ...failed(
+        "dns",
+        `asked ${THERE}: no answer by UDP, and TCP is refused`,
+        `→ start the name server at`,
+      ),
+    },
+    {
+      cause: "a name that the server does not know",
+      endpoint: `http://none.test:${port}`,
+      ...failed("dns", `asked ${HERE}: NXDOMAIN`, "1. correct the name in -e"),
+    },
+    {
+      cause: "a name server that takes 3 s",
+      answer: "late",
+      ...warning("dns", "panel.test is", "after 3.", `(${HERE}: no answer by UDP`, "dig @"),
+    },
+    {
+      cause: "an address of IPv6 on a machine without IPv6",
+      endpoint: "http://[2001:db8::7]",
+      ...failed("connect", "→ 2001:db8::7 is reached by IPv6 only"),
+    },
+    {
+      cause: "large packets that are lost on the way out",
+      plant: "iptables -A OUTPUT -p tcp -m length --length 1000:65535 -j DROP",
+      heal: "iptables -F OUTPUT",
+      ...failed(
+        "round_trip",
+        "one of 4000 bytes is not",
+        "→ large packets are lost on the way out",
+      ),
+    },
+    {
+      cause: "a firewall that drops what goes to the panel",
+      plant: `iptables -A OUTPUT -p tcp --dport ${port} -j DROP`,
+      heal: "iptables -F OUTPUT",
+      ...failed("connect", "no answer within", `(${HERE}, answered by`, "nft list ruleset"),
+    },
+    {
+      cause: "a firewall that rejects what goes to the panel",
+      plant: `iptables -A OUTPUT -p tcp --dport ${port} -j REJECT`,
+      heal: "iptables -F OUTPUT",
+      ...failed("connect", "connection refused", "nc -vz"),
+    },
+  ];
+}
+
+/** The command that starts another one within the network, where it sees these files. */
+function seeing(
+  namespace: NetworkNamespace,
+  files: Readonly<Record<string, string>>,
+  folder: string,
+): string[] {
+  const mounts = Object.entries(files).map(([path, text], at) => {
+    Deno.writeTextFileSync(`${folder}/${at}`, text);
+    return `mount --bind ${folder}/${at} ${path}`;
+  });
+  const line = [...mounts, 'exec "$@"'].join(" && ");
+  return [...namespace.enter, "unshare", "-m", "sh", "-c", line, "sh"];
+}
+
+Deno.test({
+  name: "doctor names what is planted in a network of its own",
+  ignore: lack !== undefined,
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    const panel = await startTestPanel({ token: TOKEN });
+    using namespace = new NetworkNamespace();
+    const name = `doc${crypto.randomUUID().slice(0, 8)}`;
+    layCable({ namespace, name: "eth0" }, { name });
+    new Deno.Command("sh", {
+      args: ["-c", `ip addr add ${HERE}/24 dev ${name} && ip link set ${name} up`],
+    }).outputSync();
+    namespace.run(
+      `ip addr add ${THERE}/24 dev eth0; ip link set eth0 up; ip route add default via ${HERE}`,
+    );
+    using names = await new NameServer().listen();
+    const listener = forward(new URL(panel.url));
+    const { port } = listener.addr;
+    try {
+      const diagnoses: Diagnosis[] = [];
+      for (const row of rows(port)) {
+        names.answer = row.answer ?? "panel";
+        if (row.plant !== undefined) namespace.run(row.plant);
+        const endpoint = row.endpoint ?? `http://panel.test:${port}`;
+        const args = ["doctor", "-e", endpoint, "-t", TOKEN, "--json"];
+        const files = {
+          "/etc/resolv.conf": `nameserver ${HERE}\n`,
+          "/etc/nsswitch.conf": "hosts: files dns\n",
+          "/etc/hosts": "127.0.0.1 localhost\n",
+          ...row.files,
+        };
+        const options = { through: seeing(namespace, files, folder) };
+        await using doctor = new AgentProcess(
+          [...args, "--install-service-name", "no-such"],
+          options,
+        );
+        const startedAtMs = performance.now();
+        const { code } = await doctor.ends();
+        const tookMs = performance.now() - startedAtMs;
+        if (row.heal !== undefined) namespace.run(row.heal);
+        diagnoses.push(diagnose(row, { code, output: doctor.output }));
+        if (tookMs > 20_000) throw new Error(`${row.cause}: it took ${tookMs} ms`);
+      }
+      printDiagnoses(diagnoses);
+    } finally {
+      listener.close();
+      panel.close();
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
