@@ -185,4 +185,8 @@ declare module "@std/cli/parse-args" {
     args: readonly string[],
     options: { string: readonly string[]; collect: readonly string[] },
   ): { _: string[] } & Record<string, string[] | undefined>;
+  export function parseArgs(
+    args: readonly string[],
+    options: { string: readonly string[] },
+  ): Record<string, string | undefined>;
 }

@@ -102,9 +102,10 @@ function pairsOf(
   attached: readonly string[],
   { mayLackTokens }: { mayLackTokens: boolean },
 ): readonly Pair[] {
-  const given = attached.slice(0, attached.indexOf("--") + 1 || undefined)
-    .flatMap((word) => [/^--(endpoint|token)=(.*)$/s.exec(word) ?? []])
-    .flatMap(([, flag, value = ""]) => flag === undefined ? [] : [{ flag, value }]);
+  const given = attached.flatMap((word) => {
+    const [, flag, value = ""] = /^--(endpoint|token)=(.*)$/s.exec(word) ?? [];
+    return flag === undefined ? [] : [{ flag, value }];
+  });
   const valuesOf = (name: string) => given.flatMap((it) => it.flag === name ? [it.value] : []);
   const [endpoints, tokens] = [valuesOf("endpoint"), valuesOf("token")];
   if (endpoints.length < 2) return [];

@@ -1,3 +1,4 @@
+import { parseArgs } from "@std/cli/parse-args";
 import { attempt } from "../attempt.ts";
 import type { ProxyUrls } from "../parse/proxy.ts";
 import type { MemoryMode } from "../types.ts";
@@ -375,20 +376,15 @@ export function releaseFlags(options: OptionTexts): string[] {
 export function requestedOutput(
   { args, env, readText }: Pick<ConfigInput, "args" | "env" | "readText">,
 ): { logFormat: "text" | "json"; language: Language } {
-  const path = flagValue(args, "--config") ?? env.AGENT_CONFIG_FILE;
+  const names = ["config", "lang", "log-format"];
+  const flags = attempt(() => parseArgs(args, { string: names })) ?? {};
+  const path = flags.config || env.AGENT_CONFIG_FILE;
   const file = path ? attempt(() => parseConfigObject(readText(path), "")) : undefined;
   const asked = (flag: string, variable: string, key: string) =>
-    flagValue(args, flag) ?? (env[variable] || undefined) ?? file?.[key];
-  const language = asked("--lang", "AGENT_LANG", "lang");
+    flags[flag] || env[variable] || file?.[key];
+  const language = asked("lang", "AGENT_LANG", "lang");
   return {
-    logFormat: asked("--log-format", "AGENT_LOG_FORMAT", "log_format") === "json" ? "json" : "text",
+    logFormat: asked("log-format", "AGENT_LOG_FORMAT", "log_format") === "json" ? "json" : "text",
     language: language === "en" || language === "zh" ? language : languageOf(env),
   };
-}
-
-function flagValue(args: readonly string[], flag: string): string | undefined {
-  const attached = args.findLast((arg) => arg.startsWith(`${flag}=`));
-  if (attached !== undefined) return attached.slice(flag.length + 1);
-  const at = args.lastIndexOf(flag);
-  return at === -1 ? undefined : args[at + 1];
 }

@@ -294,7 +294,7 @@ export function parsePanels(text: string): readonly PanelSettings[] {
 }
 
 /** The text that {@linkcode parsePanels} reads. */
-export function panelsText(panels: readonly PanelSettings[]): string {
+export function panelsText(panels: readonly Omit<PanelSettings, "remoteFiles">[]): string {
   return JSON.stringify(panels.map(({ endpoint, token, intervalSeconds, remoteControl }) => ({
     endpoint,
     token,

@@ -7,25 +7,31 @@ import { panelName, panelNames } from "../config/panels.ts";
 import { type PanelSettings, panelsText, parsePanels } from "../config/parsers.ts";
 import { UsageError } from "../config/usage_error.ts";
 
+/** What a configuration says of a panel. */
+type PanelOptions = Omit<PanelSettings, "remoteFiles">;
+
 /** The panels that an installed service reports to. */
 export interface InstalledPanels {
   /**
    * The first one is that of `endpoint`. `intervalSeconds` is what a panel has of its own; the token
    * is empty where the node registers itself.
    */
-  readonly panels: readonly PanelSettings[];
+  readonly panels: readonly PanelOptions[];
   /** The options that say so. */
   readonly texts: OptionTexts;
 }
 
 /**
- * Reads the panels of an installed configuration; `undefined` when there is none.
+ * Reads the panels of an installed configuration; `undefined` when there is none, or it is another
+ * user's.
  *
  * @throws {Error} When it can't be read or is invalid.
  */
 export function readInstalledPanels(path: string): InstalledPanels | undefined {
   try {
-    Deno.statSync(path);
+    const { uid } = Deno.statSync(path);
+    // Another user could have written any rights and tokens into it.
+    if (uid !== null && uid !== 0 && uid !== Deno.uid()) return undefined;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
@@ -35,13 +41,12 @@ export function readInstalledPanels(path: string): InstalledPanels | undefined {
   const endpoint = options.get("endpoint");
   const tokenFile = options.get("token_file");
   const isControlled = options.get("enable_remote_control") === "true";
-  const first: PanelSettings = {
+  const first = {
     endpoint: endpoint ?? "",
     token: options.get("token") ??
       (tokenFile === undefined ? "" : attempt(() => readText(tokenFile).trim()) ?? ""),
     intervalSeconds: undefined,
     remoteControl: isControlled,
-    remoteFiles: isControlled,
   };
   return {
     panels: [
@@ -60,27 +65,23 @@ export function readInstalledPanels(path: string): InstalledPanels | undefined {
  * @throws {UsageError} When it is unclear which panel is meant, or one has no token.
  */
 export function choosePanels(config: Config, installed: InstalledPanels | undefined): Config {
-  if (installed === undefined || installed.panels.length === 0) return config;
   const { origins } = config;
   if (!config.givesPanels) {
-    if (config.furtherPanels.length > 0 && isOfShell(origins.get("token"))) {
-      throw new UsageError(
-        `Cannot use ${
-          origins.get("token")
-        } without --endpoint: the service reports to several panels`,
-      );
-    }
-    return config;
+    const token = [origins.get("token"), origins.get("token_file")].find(isOfShell);
+    if (token === undefined || config.furtherPanels.length === 0) return config;
+    throw new UsageError(
+      `Cannot use ${token} without --endpoint: the service reports to several panels`,
+    );
   }
   // A file, or the variable of all panels, says everything of them.
   if (!isOfShell(origins.get("endpoint")) || origins.get("panels")?.startsWith("variable ")) {
     return config;
   }
   const given = [config, ...config.furtherPanels];
-  const known = knownPanels(given, installed.panels);
+  const known = knownPanels(given, installed?.panels ?? []);
   const setsControl = isOfShell(origins.get("enable_remote_control"));
   const setsInterval = isOfShell(origins.get("interval"));
-  const chosen = given.map(({ endpoint, token }, at): PanelSettings => {
+  const chosen = given.map(({ endpoint, token }, at): PanelOptions => {
     const before = known[at];
     const registers = at === 0 && config.autoDiscoveryKey !== "";
     if (token === "" && before === undefined && !registers) {
@@ -95,10 +96,9 @@ export function choosePanels(config: Config, installed: InstalledPanels | undefi
       remoteControl: setsControl
         ? config.enableRemoteControl && at === 0
         : before?.remoteControl ?? false,
-      remoteFiles: true,
     };
   });
-  return withPanels(withRegistration(config, chosen, installed), chosen);
+  return withPanels(withRegistration(config, chosen, installed?.texts ?? new Map()), chosen);
 }
 
 /** The configuration without some of its panels. */
@@ -147,10 +147,10 @@ function isOfShell(origin = ""): boolean {
  */
 function knownPanels(
   given: readonly Pick<PanelSettings, "endpoint" | "token">[],
-  installed: readonly PanelSettings[],
-): (PanelSettings | undefined)[] {
+  installed: readonly PanelOptions[],
+): (PanelOptions | undefined)[] {
   const free = new Set(installed);
-  const take = (panel: PanelSettings | undefined) => {
+  const take = (panel: PanelOptions | undefined) => {
     if (panel !== undefined) free.delete(panel);
     return panel;
   };
@@ -174,8 +174,8 @@ function knownPanels(
 /** Keeps the options of a node that registers itself, if it stays. */
 function withRegistration(
   config: Config,
-  chosen: readonly PanelSettings[],
-  { texts }: InstalledPanels,
+  chosen: readonly PanelOptions[],
+  texts: OptionTexts,
 ): Config {
   const key = texts.get("auto_discovery_key") ?? "";
   if (key === "" || config.autoDiscoveryKey !== "" || chosen.every(({ token }) => token !== "")) {
@@ -194,8 +194,8 @@ function withRegistration(
  * Sets all panels. The first one's interval is also that of the others that have none, so one that has
  * none of its own comes first if there is any, and before it only a node that registers itself.
  */
-function withPanels(config: Config, panels: readonly PanelSettings[]): Config {
-  const place = ({ token, intervalSeconds }: PanelSettings) =>
+function withPanels(config: Config, panels: readonly PanelOptions[]): Config {
+  const place = ({ token, intervalSeconds }: PanelOptions) =>
     token === "" ? 0 : intervalSeconds === undefined ? 1 : 2;
   const [first, ...further] = panels.toSorted((a, b) => place(a) - place(b));
   if (first === undefined) return config;
@@ -205,7 +205,7 @@ function withPanels(config: Config, panels: readonly PanelSettings[]): Config {
   set("enable_remote_control", first.remoteControl ? "true" : undefined);
   set("panels", further.length === 0 ? undefined : panelsText(further));
   if (first.intervalSeconds !== undefined) set("interval", String(first.intervalSeconds));
-  const inForce = (panel: PanelSettings): PanelSettings => {
+  const inForce = (panel: PanelOptions): PanelSettings => {
     const remoteControl = panel.remoteControl && !config.disableWebSsh;
     return {
       ...panel,

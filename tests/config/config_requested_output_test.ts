@@ -21,6 +21,7 @@ Deno.test("requestedOutput() looks where the configuration does, and never throw
   assertEquals(of(["--config", "c"], { AGENT_LOG_FORMAT: "" }), "json", "as if not set");
   for (const path of ["bad", "gone", ""]) assertEquals(of(["--config", path]), "text");
   assertEquals(of(["--log-format"]), "text");
+  assertEquals(of(["--a=1", "--a.b=2", "--log-format=json"]), "text", "what can't be parsed");
 });
 
 Deno.test("requestedOutput() takes the language from --lang, its variable, its key, then the locale", () => {

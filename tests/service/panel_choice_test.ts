@@ -81,6 +81,7 @@ Deno.test("install() refuses a pair whose token nobody knows, and changes nothin
   await using machine = new Machine();
   await machine.install(...ONE, ...TWO, "-e", "https://two.example", "-t", "t0ken-2b");
   machine.calls();
+  machine.write("/token", "t0ken");
   const before = [machine.tree(), machine.text(CONFIG)];
   const refused: [words: string[], message: string][] = [
     [
@@ -92,6 +93,7 @@ Deno.test("install() refuses a pair whose token nobody knows, and changes nothin
       ["-e", "https://two.example"],
       "Cannot install for https://two.example without a token: the service reports to it as 2 nodes",
     ],
+    [["--token-file", `${machine.root}/token`], "Cannot use flag --token-file without --endpoint"],
     [["-t", "new"], "Cannot use flag --token without --endpoint: the service reports to several"],
     [["-t", "x", "-e", "https://one.example", "-e", "https://two.example"], "a token follows its"],
   ];
@@ -100,6 +102,37 @@ Deno.test("install() refuses a pair whose token nobody knows, and changes nothin
     assertEquals([machine.tree(), machine.text(CONFIG)], before);
     assertEquals(machine.calls(), []);
   }
+});
+
+Deno.test("install() refuses a pair without a token where nothing is installed", async () => {
+  await using machine = new Machine();
+  const before = machine.tree();
+  for (
+    const words of [[...ONE, "-e", "https://two.example"], ["-e", "https://two.example", ...ONE]]
+  ) {
+    await assertRejects(
+      () => machine.install(...words),
+      UsageError,
+      "Cannot install for https://two.example without its token",
+    );
+  }
+  assertEquals(machine.tree(), before);
+});
+
+Deno.test({
+  name: "readInstalledPanels() takes nothing from another user's configuration",
+  ignore: Deno.uid() !== 0,
+  fn: async () => {
+    await using machine = new Machine();
+    machine.write(CONFIG, JSON.stringify({ ...first, enable_remote_control: true }));
+    const path = machine.root + CONFIG;
+    assertEquals(readInstalledPanels(path)?.panels.length, 1);
+    Deno.chownSync(path, 65_534, 65_534);
+    assertEquals(readInstalledPanels(path), undefined);
+    const own = configOf(["install", ...ONE], { root: "" });
+    await installNow(own, machine.system);
+    assertEquals(JSON.parse(machine.text(CONFIG)).enable_remote_control, undefined);
+  },
 });
 
 Deno.test("install() does not give one panel's token, key or rights to another", async () => {

@@ -174,7 +174,7 @@ Deno.test({
           AGENT_TOKEN: panel.token,
         });
         await machine.comes(`grep -q 127.0.0.1:9 /etc/${SERVICE}/config.json`);
-        await machine.run(`pkill -${signal} -f 'install --[r]eplace-panel'`);
+        await machine.run(`pkill -${signal} -f 'install -[e] ${typo}'`);
         assertEquals((await cut).code, exit);
         assertEquals(await machine.run(sums), content);
         await reports(panel);
@@ -182,8 +182,18 @@ Deno.test({
 
       const other = await startTestPanel();
       try {
+        const both = `-e ${other.url} -t ${other.token} -e ${panel.url}`;
+        const added = await machine.run(`${PROGRAM} install ${both}`);
+        assertStringIncludes(added, `Panel          ${new URL(other.url).host}, new`);
+        assertStringIncludes(added, `Panel          ${new URL(panel.url).host}, as before`);
+        await Promise.all([reports(other), reports(panel)]);
+        const dead = await machine.tries(`${PROGRAM} install ${both} -e ${typo} -t t0ken`);
+        assertEquals(dead.code, 1, dead.output);
+        assertStringIncludes(dead.output, "Left out 127.0.0.1:9, where no report is accepted");
+        await Promise.all([reports(other), reports(panel)]);
         const options = `-e ${other.url} --as-root=false`;
-        await machine.run(`${PROGRAM} install ${options}`, { AGENT_TOKEN: other.token });
+        const dropped = await machine.run(`${PROGRAM} install ${options}`);
+        assertStringIncludes(dropped, `Panel          ${new URL(panel.url).host}, dropped`);
         await reports(other);
       } finally {
         other.close();
