@@ -21,6 +21,7 @@ import type { Language } from "./lib/config/language.ts";
 import { UsageError } from "./lib/config/usage_error.ts";
 import { getLogger } from "./lib/log/log.ts";
 import { redactSecrets } from "./lib/log/redact.ts";
+import { readSystemAuthorities } from "./lib/host/system_authorities.ts";
 import { hardenProcess } from "./lib/sandbox/hardening.ts";
 import { installedConfigPaths, installedRootOptions } from "./lib/service/install_record.ts";
 
@@ -73,6 +74,7 @@ async function main(): Promise<number> {
       return uid === null || uid === 0 || uid === Deno.uid() ? undefined : uid;
     },
     recordedOptions: (name: string) => installedRootOptions(name, Deno.env.toObject()),
+    systemAuthorities: () => readSystemAuthorities().certificates,
     installedConfigs: (name: string) => installedConfigPaths(name, Deno.env.toObject()),
   };
   /** Grows: a node that registers itself gets its token later. */

@@ -18,7 +18,9 @@ import { mayHang, type MountDecision } from "../metrics/mount_filter.ts";
 import { STATFS_TIMEOUT_MS } from "../metrics/nonblocking_statfs.ts";
 import { hostRoots, openMachine, type Platform } from "../metrics/open_machine.ts";
 import { takeSnapshot } from "../metrics/snapshot.ts";
+import { readSystemAuthorities, type SystemAuthorities } from "../host/system_authorities.ts";
 import { IcmpProbe } from "../probe/icmp.ts";
+import { basename } from "../parse/path.ts";
 import { agentSays, seenProblem } from "./agent_problems.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
 import { checkStateFolder } from "./doctor_state.ts";
@@ -47,6 +49,7 @@ export function machineChecks(
   const machine = async () => open ??= await openMachine(config, options);
   return [
     check("dev_null", "/dev/null", checkDevNull),
+    check("authorities", "Authorities", () => authoritiesResult(readSystemAuthorities())),
     descriptorCheck(descriptorLimit()),
     check(
       "interfaces",
@@ -77,6 +80,21 @@ export function sealCheck(
   options: Platform & { health: Health | undefined },
 ): Check {
   return check("seal", "Seal", () => checkSeal(config, options, options.health));
+}
+
+/** The authorities that are trusted beside the built-in ones, because they were added to the system. */
+export function authoritiesResult({ files, ignored }: SystemAuthorities): CheckResult {
+  const names = files.map(basename).join(", ");
+  const trusted = files.length === 0
+    ? "the built-in ones, and none was added to this system"
+    : `the built-in ones, and of this system ${names}`;
+  if (ignored.length === 0) return result("ok", trusted);
+  const left = ignored.map(({ file, reason }) => `${file} (${reason})`).join(", ");
+  return result(
+    "warning",
+    `${trusted}; left out: ${left}`,
+    "see what is in it: openssl x509 -noout -text -in FILE",
+  );
 }
 
 /** Programs can't be started without it, and what they write to it would fill the disk. */

@@ -88,7 +88,7 @@ export function serviceResult(found: FoundService, health: Health | undefined): 
 function stoppedResult(text: string, found: FoundService): CheckResult {
   const { state, unit } = found;
   const { start = "", logHint = "", lastError = "" } = state ?? {};
-  const why = unit && unitFailure(unit, found);
+  const why = unit && (unitFailure(unit, found) ?? crash(unit, lastError));
   if (why !== undefined) return result("failed", `${text}: ${why.text}`, ...why.advice);
   if (lastError !== "") {
     return result(
@@ -248,29 +248,52 @@ function memoryFailure({ settings, name }: LoadedUnit): UnitFailure {
   return { text, advice: [advice] };
 }
 
-function signalFailure(status: string, { settings, name }: LoadedUnit): UnitFailure {
+function signalFailure(status: string, unit: LoadedUnit): UnitFailure {
   const [signal, candidates] = SIGNALS[status] ?? [`signal ${status}`, []];
-  const set = candidates.flatMap((it) => lastSetting(settings, it) ?? [])
-    .filter(({ value }) => !["", "infinity", "no", "false"].includes(value));
   const text = `its process was ended by ${signal}`;
-  const [only] = set;
-  if (set.length === 1 && only !== undefined) {
-    const advice = `remove that setting, with which it can't run, and then: ${restart(name)}`;
-    return { text: `${text} (${settingText(only)})`, advice: [advice] };
-  }
-  if (set.length > 1) {
-    return {
-      text,
-      advice: set.map((it) => `remove ${settingText(it)}, and then: ${restart(name)}`),
-    };
-  }
-  return {
+  return underSettings(text, { unit, names: candidates }) ?? {
     text,
     advice: [
       `see whether the kernel killed it: journalctl -k | grep -i -e oom -e ${signal}`,
-      `see what it said last: journalctl -u ${name} -n 30`,
+      `see what it said last: journalctl -u ${unit.name} -n 30`,
     ],
   };
+}
+
+/** Settings under which the runtime can't start, or ends in the middle of its work. */
+const BREAKING_SETTINGS = [
+  ...["LimitAS", "LimitDATA", "LimitSTACK", "LimitNPROC", "TasksMax", "LimitFSIZE", "MemoryMax"],
+  ...["MemoryDenyWriteExecute"],
+];
+
+/** A runtime that has ended by itself, before the program could say anything. */
+function crash(unit: LoadedUnit, lastError: string): UnitFailure | undefined {
+  const isExit = unit.property("ExecMainCode") === "1" && unit.property("ExecMainStatus") !== "0";
+  // The program names its own errors.
+  if (!isExit || (lastError !== "" && !/panicked|Cannot fork|out of memory/i.test(lastError))) {
+    return undefined;
+  }
+  const text = `its runtime ended with code ${unit.property("ExecMainStatus")}`;
+  const settings = underSettings(text, { unit, names: BREAKING_SETTINGS });
+  if (settings !== undefined || lastError === "") return settings;
+  const advice = `see all that it said: journalctl -u ${unit.name} -n 30`;
+  return { text: `${text}, and said: ${lastError}`, advice: [advice] };
+}
+
+/** A failure that settings of the unit explain; `undefined` where it has none of them. */
+function underSettings(
+  text: string,
+  { unit: { settings, name }, names }: { unit: LoadedUnit; names: readonly string[] },
+): UnitFailure | undefined {
+  const set = names.flatMap((it) => lastSetting(settings, it) ?? [])
+    .filter(({ value }) => !["", "infinity", "no", "false"].includes(value));
+  const [only] = set;
+  if (only === undefined) return undefined;
+  if (set.length === 1) {
+    const advice = `remove that setting, with which it can't run, and then: ${restart(name)}`;
+    return { text: `${text} (${settingText(only)})`, advice: [advice] };
+  }
+  return { text, advice: set.map((it) => `remove ${settingText(it)}, and then: ${restart(name)}`) };
 }
 
 function setUpFailure(

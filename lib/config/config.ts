@@ -44,6 +44,8 @@ export interface ConfigInput {
   readonly foreignOwner?: (path: string) => number | undefined;
   /** Options of an official agent that is being replaced; every other layer wins over them. */
   readonly importedOptions?: OptionTexts;
+  /** Certificates of authorities that were added to this system, in PEM. */
+  readonly systemAuthorities?: () => readonly string[];
 }
 
 /**
@@ -181,7 +183,10 @@ export function resolveConfig(input: ConfigInput): Config {
     // The stand-in panel probes itself.
     allowLocalProbes: values.allowLocalProbes || command === "demo",
     headers,
-    caCerts: readCertificates(options, input.readText),
+    caCerts: [
+      ...readCertificates(options, input.readText),
+      ...(reads(command, "proxies") ? input.systemAuthorities?.() ?? [] : []),
+    ],
     proxies,
     configPath: path,
     isConfigInstalled: isInstalled,

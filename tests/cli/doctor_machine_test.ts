@@ -37,10 +37,10 @@ Deno.test("machineChecks() are in their order, and metrics among them where they
   const idsOf = (...args: string[]) =>
     machineChecks(configOf(...args), { os: "linux", arch: "x86_64", health: undefined })
       .map(({ id }) => id).join(" ");
-  assertEquals(idsOf(), "dev_null open_files interfaces disks ping state");
+  assertEquals(idsOf(), "dev_null authorities open_files interfaces disks ping state");
   assertEquals(
     idsOf("--metrics", "9100"),
-    "dev_null open_files interfaces disks ping state metrics",
+    "dev_null authorities open_files interfaces disks ping state metrics",
   );
 });
 

@@ -291,6 +291,8 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
     [exited("203"), { ExecStart: "/opt/x/y --config z" }, "(203/EXEC) (/opt/x/y)", "install"],
     [exited("226"), {}, "(226/NAMESPACE)", "which setting it names"],
     [exited("3"), {}, "it exited with code 3", "read its log"],
+    [exited("1"), { LimitAS: "9M" }, "ended with code 1 (LimitAS=9M in", "remove that setting"],
+    [exited("1"), { LimitAS: "infinity" }, "it exited with code 1", "read its log"],
     [{ Result: "oom-kill" }, {}, "memory was used up", "free -m"],
     [
       { Result: "oom-kill" },

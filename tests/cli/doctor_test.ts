@@ -99,7 +99,15 @@ Deno.test("runDoctor() shows each check in its order, and the sum", async () => 
       const lines = printed.split("\n");
       const titles = lines.flatMap((line) => /^[✓!✗-] (.{18})/.exec(line)?.[1]?.trim() ?? []);
       assertEquals(titles.toSorted(), [
-        ...["/dev/null", "Clock", "Configuration", "Disks", "ICMP probes", "Interfaces"],
+        ...[
+          "/dev/null",
+          "Authorities",
+          "Clock",
+          "Configuration",
+          "Disks",
+          "ICMP probes",
+          "Interfaces",
+        ],
         ...["Name resolution", "Network", "Open files", "Other agents", "Panel", "Probes"],
         ...["Round trip", "Running agent", "Seal", "Service", "State folder", "TCP connection"],
         ...["TLS", "Token", "Version", "WebSocket"],
@@ -148,7 +156,17 @@ Deno.test("runDoctor() prints its checks for the doctor that has started it, and
     assertEquals(code, 0);
     assertEquals(checks.map(({ id }) => id), [
       ...["network", "dns", "connect", "tls", "panel", "clock", "round_trip", "token"],
-      ...["websocket", "dev_null", "open_files", "interfaces", "disks", "ping", "state", "seal"],
+      ...[
+        "websocket",
+        "dev_null",
+        "authorities",
+        "open_files",
+        "interfaces",
+        "disks",
+        "ping",
+        "state",
+        "seal",
+      ],
     ]);
     const lines = printed.trim().split("\n");
     assertEquals(lines.flatMap((line) => parseCheck(line, [])).length, checks.length);
@@ -265,7 +283,7 @@ Deno.test("runDoctor() shows what the doctor that runs as the service has found"
 
 Deno.test("runDoctor() tests from its shell where no check can run as the service", async () => {
   const { code, ids, checks } = await doctorOfService("echo Cannot start; exit 1");
-  assertEquals([code, ids.length, new Set(ids).size], [1, 23, 23]);
+  assertEquals([code, ids.length, new Set(ids).size], [1, 24, 24]);
   assertEquals(checks["environment"]?.status, "failed");
   assertStringIncludes(String(checks["environment"]?.text), "as it does: Cannot start");
 });

@@ -14,6 +14,10 @@ const PROGRAM = "/build/komari-agent-deno-portable";
 const SERVICE = "komari-agent-deno";
 const STATE = `/var/lib/${SERVICE}`;
 const DROP_IN = `/etc/systemd/system/${SERVICE}.service.d/planted.conf`;
+const DROP_INS = DROP_IN.replace(/\/[^/]*$/, "");
+const UNIT = `/etc/systemd/system/${SERVICE}.service`;
+const INSTALLED = `/opt/${SERVICE}/${SERVICE}`;
+const RECORD = `/etc/${SERVICE}/install.json`;
 const BUSYBOX = "/usr/bin/busybox";
 
 const lack = MachineContainer.missing() ??
@@ -23,8 +27,8 @@ const lack = MachineContainer.missing() ??
 interface Row extends PlantedProblem {
   readonly plant: string;
   readonly heal: string;
-  /** Exit code of `status`. */
-  readonly statusCode: 0 | 1;
+  /** Exit code of `status`; `undefined` where that depends on how long it has lasted. */
+  readonly statusCode: 0 | 1 | undefined;
   /** Whether the agent has to report first. */
   readonly reports?: boolean;
   /** Variables of the shell that runs the doctor. */
@@ -35,9 +39,9 @@ const RESTART = `systemctl daemon-reload && systemctl restart ${SERVICE}`;
 
 /** Settings that take the place of those of the unit. */
 function dropIn(...settings: readonly string[]): Pick<Row, "plant" | "heal"> {
-  const text = ["[Service]", ...settings].join("\\n");
+  const text = ["[Service]", ...settings].join("\\n").replaceAll("%", "%%");
   return {
-    plant: `mkdir -p ${DROP_IN.replace(/\/[^/]*$/, "")} && printf '${text}\\n' >${DROP_IN} && { ` +
+    plant: `mkdir -p ${DROP_INS} && printf '${text}\\n' >${DROP_IN} && { ` +
       `${RESTART} || true; }`,
     heal: `rm ${DROP_IN} && ${RESTART}`,
   };
@@ -100,7 +104,131 @@ function rows({ url, token }: TestPanel): Row[] {
       plant: `systemctl stop ${SERVICE}`,
       heal: `systemctl start ${SERVICE}`,
       statusCode: 1,
-      ...failed("service", "is not running", `systemctl start ${SERVICE}.service`),
+      ...failed("service", "it was stopped", `→ start it: systemctl start ${SERVICE}.service`),
+    },
+    {
+      cause: "a masked unit",
+      plant: `systemctl stop ${SERVICE} && mv ${UNIT} /tmp/unit && systemctl mask ${SERVICE}`,
+      heal:
+        `systemctl unmask ${SERVICE} && mv /tmp/unit ${UNIT} && systemctl enable ${SERVICE} && ${RESTART}`,
+      statusCode: 1,
+      ...failed("service", "it is masked", `→ systemctl unmask ${SERVICE}.service`),
+    },
+    {
+      cause: "a start that waits for another unit",
+      plant: `systemctl stop ${SERVICE} && mkdir -p ${DROP_INS} && ` +
+        `printf '[Unit]\\nAfter=slow.service\\n' >${DROP_IN} && systemctl daemon-reload && ` +
+        "systemd-run --unit=slow --no-block -p Type=oneshot sleep 600 && sleep 1 && " +
+        `systemctl start --no-block ${SERVICE}`,
+      heal: `systemctl stop slow; rm ${DROP_IN} && ${RESTART}`,
+      statusCode: 1,
+      ...failed("service", "its start is queued", "slow.service", "→ see why that takes so long"),
+    },
+    {
+      cause: "a user that is gone",
+      ...dropIn("User=nobody-there"),
+      statusCode: 1,
+      ...failed("service", "(217/USER): there is no user nobody-there", "→ make the user again"),
+    },
+    {
+      cause: "LimitFSIZE",
+      ...dropIn("LimitFSIZE=0"),
+      statusCode: 1,
+      ...failed("service", "LimitFSIZE=0", DROP_IN),
+    },
+    {
+      cause: "LimitAS",
+      ...dropIn("LimitAS=100M"),
+      statusCode: 1,
+      ...failed("service", "LimitAS=100M", DROP_IN),
+    },
+    {
+      cause: "MemoryDenyWriteExecute",
+      ...dropIn("MemoryDenyWriteExecute=yes"),
+      statusCode: 1,
+      ...failed("service", "MemoryDenyWriteExecute=yes", DROP_IN),
+    },
+    {
+      cause: "LimitNPROC",
+      ...dropIn("LimitNPROC=1"),
+      statusCode: 1,
+      ...failed("service", "LimitNPROC=1", DROP_IN),
+    },
+    {
+      cause: "PrivateNetwork",
+      ...dropIn("PrivateNetwork=yes"),
+      statusCode: 1,
+      ...failed("network", "but the loopback", `→ the service's unit takes`, DROP_IN),
+    },
+    {
+      cause: "RestrictAddressFamilies",
+      ...dropIn("RestrictAddressFamilies=", "RestrictAddressFamilies=AF_UNIX AF_NETLINK"),
+      statusCode: 1,
+      ...failed("network", "no socket of the network", "RestrictAddressFamilies=AF_UNIX", DROP_IN),
+    },
+    {
+      cause: "another token in a drop-in",
+      ...dropIn("Environment=AGENT_TOKEN=another"),
+      statusCode: 1,
+      ...failed("token", `the token of AGENT_TOKEN in ${DROP_IN}`),
+    },
+    {
+      cause: "a paused process",
+      plant: `until ${PROGRAM} health; do sleep 1; done; systemctl kill -s STOP ${SERVICE}`,
+      heal: `systemctl kill -s CONT ${SERVICE}`,
+      statusCode: undefined,
+      ...failed("agent", "was stopped by a signal (state T)", "→ let it go on: kill -CONT"),
+    },
+    {
+      cause: "a folder of the health file that is gone",
+      plant: `rm -r /run/${SERVICE}`,
+      heal: RESTART,
+      statusCode: 1,
+      ...failed("service", "its health file", "is not there", "systemctl restart"),
+    },
+    {
+      cause: "a record that is gone",
+      plant: `mv ${RECORD} /tmp/record`,
+      heal: `mv /tmp/record ${RECORD}`,
+      statusCode: 0,
+      ...failed("service", "the record of its installation is not", "→ write the record anew"),
+    },
+    {
+      cause: "an older program on the disk",
+      plant: `cp -p ${INSTALLED} /tmp/program && cp /older/komari-agent-deno-portable ${INSTALLED}`,
+      heal: `cp -p /tmp/program ${INSTALLED}`,
+      statusCode: 0,
+      reports: true,
+      ...warning("service", "is of version 1.0.0, and its program on the disk of version 0.9.0"),
+    },
+    {
+      cause: "a zone that does not exist",
+      ...dropIn("Environment=TZ=Mars/Olympus"),
+      statusCode: 0,
+      reports: true,
+      ...warning("time_zone", "the zone of TZ=Mars/Olympus is unknown"),
+    },
+    {
+      cause: "/dev/null that is a file",
+      plant: "rm /dev/null && touch /dev/null",
+      heal: "rm -f /dev/null && mknod -m 666 /dev/null c 1 3",
+      statusCode: 0,
+      reports: true,
+      ...failed("dev_null", "/dev/null is no device", "→ make it anew: rm -f /dev/null && mknod"),
+    },
+    {
+      cause: "no ping",
+      ...dropIn("InaccessiblePaths=/usr/bin/ping"),
+      statusCode: 0,
+      reports: true,
+      ...warning("ping", "ping"),
+    },
+    {
+      cause: "metrics on a port that needs a right",
+      ...dropIn("Environment=AGENT_METRICS=127.0.0.1:80"),
+      statusCode: 0,
+      reports: true,
+      ...failed("metrics", "ermission denied", "→ ports below 1024 need a right"),
     },
     {
       cause: "a service that does not start at boot",
@@ -119,7 +247,7 @@ function rows({ url, token }: TestPanel): Row[] {
     {
       cause: "a saved proxy that is dead",
       plant: `printf 'HTTP_PROXY="http://127.0.0.1:9"\\n' >/etc/${SERVICE}/environment && ` +
-        `mkdir -p ${DROP_IN.replace(/\/[^/]*$/, "")} && ` +
+        `mkdir -p ${DROP_INS} && ` +
         `printf '[Service]\\nEnvironmentFile=-/etc/${SERVICE}/environment\\n' >${DROP_IN} && ${RESTART}`,
       heal: `rm /etc/${SERVICE}/environment ${DROP_IN} && ${RESTART}`,
       statusCode: 1,
@@ -129,7 +257,11 @@ function rows({ url, token }: TestPanel): Row[] {
       cause: "a firewall that lets the service reach nothing",
       ...dropIn("IPAddressDeny=any"),
       statusCode: 1,
-      ...failed("connect", `Cannot connect to 127.0.0.1 port ${port}`, "firewalls"),
+      ...failed(
+        "connect",
+        `Cannot connect to 127.0.0.1 port ${port}`,
+        `IPAddressDeny=any in ${DROP_IN}`,
+      ),
     },
     {
       cause: "the official agent with the same token",
@@ -154,12 +286,21 @@ function rows({ url, token }: TestPanel): Row[] {
       ...failed("agents", "another agent runs with the same token", "(process "),
     },
     {
+      cause: "another agent with the same token in a file",
+      plant: "printf '#!/bin/sh\\nwhile :; do sleep 1; done\\n' >/tmp/komari-agent && " +
+        `chmod 755 /tmp/komari-agent && printf '%s\\n' ${token} >/tmp/token && ` +
+        "systemd-run --unit=other /tmp/komari-agent --token-file /tmp/token",
+      heal: "systemctl stop other",
+      statusCode: 0,
+      reports: true,
+      ...failed("agents", "another agent runs with the same token", "(process "),
+    },
+    {
       cause: "a program that is gone",
-      plant:
-        `mv /opt/${SERVICE}/${SERVICE} /tmp/program && { systemctl restart ${SERVICE} || true; }`,
-      heal: `mv /tmp/program /opt/${SERVICE}/${SERVICE} && systemctl restart ${SERVICE}`,
+      plant: `mv ${INSTALLED} /tmp/program && { systemctl restart ${SERVICE} || true; }`,
+      heal: `mv /tmp/program ${INSTALLED} && systemctl restart ${SERVICE}`,
       statusCode: 1,
-      ...failed("service", "is not running", "Failed to", `/opt/${SERVICE}/${SERVICE}`),
+      ...failed("service", "(203/EXEC)", INSTALLED, "→ put the program there again"),
     },
     {
       cause: "a configuration that its user may not read",
@@ -183,9 +324,12 @@ Deno.test({
     try {
       await Deno.chmod(folder, 0o755);
       await buildPortable({ version: "1.0.0", folder });
+      await Deno.mkdir(`${folder}/older`);
+      await buildPortable({ version: "0.9.0", folder: `${folder}/older` });
       const mounts = {
         "/usr/local/bin/deno": Deno.execPath(),
         "/build": folder,
+        "/older": `${folder}/older`,
         "/usr/bin/ping": BUSYBOX,
       };
       await using machine = await MachineContainer.start({ mounts });
@@ -201,7 +345,9 @@ Deno.test({
         const { code, output } = await machine.tries(`${PROGRAM} doctor --json`, row.env);
         const { code: statusCode } = await machine.tries(`${PROGRAM} status`);
         await machine.run(row.heal);
-        if (statusCode !== row.statusCode) throw new Error(`${row.cause}: status ${statusCode}`);
+        if (statusCode !== (row.statusCode ?? statusCode)) {
+          throw new Error(`${row.cause}: status ${statusCode}`);
+        }
         diagnoses.push(diagnose(row, { code, output, statusCode }));
       }
       printDiagnoses(diagnoses);

@@ -217,6 +217,12 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
       ...fine,
     },
     {
+      cause: "nothing, by TLS of an authority that was added to the system",
+      ...at(secure("tls")),
+      through: trusted(folder),
+      ...fine,
+    },
+    {
       cause: "the panel is down behind nginx",
       ...at(plain("bad gateway")),
       ...failed("panel", "502 Bad Gateway", "start the panel there"),
@@ -409,6 +415,29 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
     },
   ];
 }
+
+/** The command that starts another one on a system to which the authority of the sites was added. */
+function trusted(folder: string): string[] {
+  const line =
+    'mkdir -p "$1/added" && cp "$1/ca.pem" "$1/added/own.crt" && mount --bind "$1/added" ' +
+    '/usr/local/share/ca-certificates && shift && exec "$@"';
+  return ["unshare", "-m", "sh", "-c", line, "sh", folder];
+}
+
+Deno.test({
+  name: "an agent trusts an authority that was added to the system" + skipReason(lack),
+  ignore: lack !== undefined,
+  fn: () =>
+    inWorld(async ({ ports, folder, env }) => {
+      const args = ["-e", `https://localhost:${ports.tls}`, "-t", TOKEN];
+      await using agent = new AgentProcess(args, { env, through: trusted(folder) });
+      await agent.says("First report accepted");
+      await agent.stop();
+      await using without = new AgentProcess(args, { env });
+      await without.says("its issuer is unknown to this machine");
+      await without.stop();
+    }),
+});
 
 Deno.test({
   name: "doctor names what is planted on the way to a panel" + skipReason(lack),
