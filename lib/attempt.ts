@@ -6,3 +6,8 @@ export function attempt<T>(look: () => T): T | undefined {
     return undefined;
   }
 }
+
+/** The code of a system's error, such as `ENOENT`; empty for any other. */
+export function errorCode(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}

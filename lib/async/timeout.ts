@@ -1,3 +1,5 @@
+import { abortable } from "@std/async/abortable";
+
 /**
  * Runs an operation with a signal that aborts after the timeout, or with `signal`, if any. The
  * operation has to end when it does.
@@ -7,7 +9,7 @@
  */
 export async function withTimeout<T>(
   run: (signal: AbortSignal) => Promise<T>,
-  { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal },
+  { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal | undefined },
 ): Promise<T> {
   signal?.throwIfAborted();
   const controller = new AbortController();
@@ -30,6 +32,11 @@ export async function withTimeout<T>(
   }
 }
 
+/** Whether an error is the one that {@linkcode withTimeout} throws after the timeout. */
+export function isTimeout(error: unknown): error is DOMException {
+  return error instanceof DOMException && error.name === "TimeoutError";
+}
+
 /**
  * Waits for a promise, for `ms` at most and not beyond the signal; whether it has settled. Never
  * rejects.
@@ -37,18 +44,12 @@ export async function withTimeout<T>(
 export async function settlesWithin(
   promise: Promise<unknown>,
   ms: number,
-  options: { signal?: AbortSignal } = {},
+  { signal }: { signal?: AbortSignal } = {},
 ): Promise<boolean> {
-  const { signal } = options;
-  const { promise: timedOut, resolve } = Promise.withResolvers<boolean>();
-  const giveUp = () => resolve(false);
-  const timer = setTimeout(giveUp, ms);
-  signal?.addEventListener("abort", giveUp);
-  if (signal?.aborted) giveUp();
+  const settled = promise.then(() => true, () => true);
   try {
-    return await Promise.race([promise.then(() => true, () => true), timedOut]);
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", giveUp);
+    return await withTimeout((limit) => abortable(settled, limit), { timeoutMs: ms, signal });
+  } catch {
+    return false;
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deadline } from "@std/async/deadline";
+import { settlesWithin } from "../async/timeout.ts";
 import { isRootUntilSealed, sealNeeds, ShellNames } from "../agent/shell_names.ts";
 import type { Config } from "../config/config.ts";
 import type { Health } from "../state/health_reader.ts";
@@ -191,16 +191,10 @@ export async function hangingMounts(
   paths: readonly string[],
   { statfs, timeoutMs }: { statfs: (path: string) => Promise<unknown>; timeoutMs: number },
 ): Promise<string[]> {
-  const answers = await Promise.all(paths.map(async (path) => {
-    try {
-      await deadline(statfs(path), timeoutMs);
-      return undefined;
-    } catch (error) {
-      // A mount of another namespace, as in a container, is not here at all.
-      const isTimeout = error instanceof DOMException && error.name === "TimeoutError";
-      return isTimeout ? path : undefined;
-    }
-  }));
+  // A mount of another namespace, as in a container, is not here at all, and answers with an error.
+  const answers = await Promise.all(
+    paths.map(async (path) => await settlesWithin(statfs(path), timeoutMs) ? undefined : path),
+  );
   return answers.filter((path) => path !== undefined);
 }
 

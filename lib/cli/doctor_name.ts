@@ -4,7 +4,7 @@
  * @module
  */
 
-import { withTimeout } from "../async/timeout.ts";
+import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { Connector } from "../net/connector.ts";
 import { lookUpHostsFile } from "../net/dns.ts";
@@ -146,8 +146,7 @@ async function silence(
   error: unknown,
   { server, port, signal }: { server: string; port: number; signal: AbortSignal },
 ): Promise<string> {
-  const isTimeout = error instanceof DOMException && error.name === "TimeoutError";
-  if (!isTimeout) return FORBIDDEN;
+  if (!isTimeout(error)) return FORBIDDEN;
   try {
     const connect = (signal: AbortSignal) => Deno.connect({ hostname: server, port, signal });
     (await withTimeout(connect, { timeoutMs: TCP_MS, signal })).close();

@@ -5,7 +5,7 @@
  */
 
 import { attempt } from "../attempt.ts";
-import { withTimeout } from "../async/timeout.ts";
+import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { DialError } from "../net/errors.ts";
 import { addressScope, ipFamily } from "../parse/ip_address.ts";
@@ -182,10 +182,9 @@ function notConnected(error: unknown, way: Way): CheckResult {
   if (stage === "proxy") {
     return result("failed", message, ...refusingProxyAdvice(message, way));
   }
-  const isTimeout = error instanceof DOMException && error.name === "TimeoutError";
   const { host, port } = firstHop(way);
   const subject = proxy === undefined ? host : `the proxy ${host}`;
-  const text = isTimeout
+  const text = isTimeout(error)
     ? `Cannot connect to ${subject}${originText(way)} port ${port}: ${message}`
     : answeredBy === ""
     ? message

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { withTimeout } from "../async/timeout.ts";
+import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { type Certificate, readCertificate } from "../net/certificate.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, result } from "./checks.ts";
@@ -32,7 +32,7 @@ export async function checkTls(way: Way, signal: AbortSignal): Promise<CheckResu
     (await withTimeout(dial, { timeoutMs: HANDSHAKE_MS, signal })).stream.close();
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof DOMException && error.name === "TimeoutError") {
+    if (isTimeout(error)) {
       const reason = `Cannot start TLS with ${urlHost(url)}${originText(way)}: ${error.message}`;
       return result("failed", reason, ...tlsAdvice(reason, way));
     }

@@ -49,11 +49,8 @@ export function printError(line: string): void {
 }
 
 function write(stream: typeof Deno.stdout, text: string): void {
-  try {
-    writeAllSync(stream, new TextEncoder().encode(text));
-  } catch {
-    // The reader has closed the pipe, which is no reason to end.
-  }
+  // A reader that has closed the pipe is no reason to end.
+  attempt(() => writeAllSync(stream, new TextEncoder().encode(text)));
 }
 
 /**

@@ -1,3 +1,4 @@
+import { errorCode } from "../attempt.ts";
 import { parse as parseJsonc } from "@std/jsonc";
 import { isJsonObject, type JsonObject } from "../parse/json.ts";
 import { didYouMean } from "./did_you_mean.ts";
@@ -24,8 +25,8 @@ export function readOptionFile(option: string, path: string, readText: ReadText)
   try {
     return readText(path);
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    const reason = REASONS[code] ?? (error instanceof Error ? error.message : String(error));
+    const reason = REASONS[errorCode(error)] ??
+      (error instanceof Error ? error.message : String(error));
     throw new UsageError(`Cannot read ${option} ${path}: ${reason}`, { cause: error });
   }
 }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { errorCode } from "../attempt.ts";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { loadAcceptor, type SocketService } from "./websocket_acceptor.ts";
@@ -75,7 +76,7 @@ export class Listener {
         await listener.#listen(tried);
         return listener;
       } catch (error) {
-        if (!isPortTaken(error) || tried === last) {
+        if (errorCode(error) !== "EADDRINUSE" || tried === last) {
           throw new Error(`Cannot listen on ${HOST}, ports ${port} to ${last}`, { cause: error });
         }
       }
@@ -128,8 +129,4 @@ export class Listener {
     const address = this.#server.address();
     if (typeof address === "object" && address !== null) this.#port = address.port;
   }
-}
-
-function isPortTaken(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EADDRINUSE";
 }

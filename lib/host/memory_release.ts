@@ -4,6 +4,7 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import { parseCleanFileMappings } from "../parse/smaps.ts";
 import { NO_STUB, NO_STUB_VALUE, openLibrary } from "./ffi.ts";
 
@@ -50,11 +51,7 @@ export function openMemoryRelease(): () => void {
   return () => {
     collectGarbage();
     trimHeap?.();
-    try {
-      releasePages?.();
-    } catch {
-      // They stay as they are.
-    }
+    attempt(() => releasePages?.());
     releasePages = undefined;
   };
 }

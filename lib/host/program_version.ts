@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import { abortable } from "@std/async/abortable";
 import { quoteStart } from "../parse/bounded_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
@@ -66,11 +67,8 @@ class VersionProcess implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      Deno.kill(-this.#child.pid, "SIGKILL");
-    } catch {
-      // The group has ended.
-    }
+    // The group may have ended.
+    attempt(() => Deno.kill(-this.#child.pid, "SIGKILL"));
     await this.#child.status;
   }
 }

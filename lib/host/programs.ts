@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import { settlesWithin } from "../async/timeout.ts";
 import { OutputReader } from "./bounded_output.ts";
 import { parseProcessStat, type ProcessStat } from "../parse/process_stat.ts";
@@ -100,20 +101,12 @@ export class Programs {
 
   /** Whether the path is a folder. */
   isFolder(path: string): boolean {
-    try {
-      return Deno.statSync(path).isDirectory;
-    } catch {
-      return false;
-    }
+    return attempt(() => Deno.statSync(path).isDirectory) ?? false;
   }
 
   /** Reads `/proc/PID/stat`; `undefined` when the process is gone. */
   process(pid: number): ProcessStat | undefined {
-    try {
-      return parseProcessStat(Deno.readTextFileSync(`${this.#proc}/${pid}/stat`));
-    } catch {
-      return undefined;
-    }
+    return attempt(() => parseProcessStat(Deno.readTextFileSync(`${this.#proc}/${pid}/stat`)));
   }
 
   /** Reads all visible processes, without blocking other work. */
@@ -131,11 +124,7 @@ export class Programs {
 
   /** The text of `/proc/self/cgroup`; empty if there is none. */
   cgroup(): string {
-    try {
-      return Deno.readTextFileSync(`${this.#proc}/self/cgroup`);
-    } catch {
-      return "";
-    }
+    return attempt(() => Deno.readTextFileSync(`${this.#proc}/self/cgroup`)) ?? "";
   }
 
   #spawn(
@@ -162,9 +151,6 @@ export class Programs {
 }
 
 function send(target: number, signal: Deno.Signal): void {
-  try {
-    Deno.kill(target, signal);
-  } catch {
-    // It has ended, or belongs to another user.
-  }
+  // It may have ended, or belong to another user.
+  attempt(() => Deno.kill(target, signal));
 }

@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import { PROGRAM } from "../version.ts";
 
 /** Form of the program: a compiled binary, one script for an installed Deno, or sources. */
@@ -35,11 +36,7 @@ export function machineTarget(): string {
 
 /** Whether this runs in the container image, which is updated as a whole. */
 export function isInContainerImage(): boolean {
-  try {
-    return Deno.statSync("/.komari-agent-container").isFile;
-  } catch {
-    return false;
-  }
+  return attempt(() => Deno.statSync("/.komari-agent-container").isFile) ?? false;
 }
 
 /** The kinds of packages that bring the program. */

@@ -1,5 +1,5 @@
 import { settlesWithin } from "../async/timeout.ts";
-import { attempt } from "../attempt.ts";
+import { attempt, errorCode } from "../attempt.ts";
 import type { FileSystemUse, Host, Source } from "../host/host.ts";
 import { parseMountinfo } from "../parse/mountinfo.ts";
 import type { Usage } from "../types.ts";
@@ -222,7 +222,7 @@ export class DiskCollector {
     const use = this.#query(mount);
     if (use instanceof Error) {
       this.#failed ??= new UnmeasuredPart(mount.mountPoint, use);
-      return ignoreMount(mount, hasCode(use, "EACCES") ? FOLDER_DENIED : "statfs failed");
+      return ignoreMount(mount, errorCode(use) === "EACCES" ? FOLDER_DENIED : "statfs failed");
     }
     if (use && this.#isHidden(mount, use)) {
       return ignoreMount(mount, `hidden by the mount on ${mount.cover}`);
@@ -261,11 +261,7 @@ export class DiskCollector {
       this.#host.statfs(`${path}/.`);
       return false;
     } catch (error) {
-      return hasCode(error, "ENOTDIR");
+      return errorCode(error) === "ENOTDIR";
     }
   }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

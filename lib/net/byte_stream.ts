@@ -1,3 +1,5 @@
+import { attempt } from "../attempt.ts";
+
 /** A bidirectional stream of bytes to a server: TCP, TLS, or either through a proxy. */
 export interface ByteStream {
   /** Reads into the buffer and gives the count; `null` at the end. Rejects when it was closed. */
@@ -32,11 +34,7 @@ export interface Dialer {
 
 /** Closes a resource that may be closed already. */
 export function closeQuietly(resource: { close(): void }): void {
-  try {
-    resource.close();
-  } catch {
-    // It is closed already.
-  }
+  attempt(() => resource.close());
 }
 
 /** Closes a resource when `signal` aborts, until the result is disposed of. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { errorCode } from "../attempt.ts";
+
 const CONNECT_WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "connection refused",
   ECONNRESET: "connection reset",
@@ -80,8 +82,7 @@ function rootOf(error: unknown): { message: string; code: string } {
   let root = error;
   while (root instanceof Error && root.cause instanceof Error) root = root.cause;
   if (!(root instanceof Error)) return { message: String(root), code: "" };
-  const code = "code" in root && typeof root.code === "string" ? root.code : "";
-  return { message: root.message, code };
+  return { message: root.message, code: errorCode(root) };
 }
 
 function plain(message: string): string {

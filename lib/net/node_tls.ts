@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import { writeAll } from "../io/write_all.ts";
 import { type ByteStream, closeOnAbort, closeQuietly } from "./byte_stream.ts";
@@ -132,11 +133,7 @@ export async function startNodeTls(
 function authorities(
   getCACertificates: typeof import("node:tls").getCACertificates,
 ): readonly string[] {
-  try {
-    return getCACertificates("default");
-  } catch {
-    return [];
-  }
+  return attempt(() => getCACertificates("default")) ?? [];
 }
 
 /** A TLS socket of Node's as a stream. */

@@ -7,7 +7,7 @@ import type { ByteStream, Dialer, DialResult } from "./byte_stream.ts";
 import { ResponseError, UpgradeError } from "./errors.ts";
 import { encodeRequest } from "./http_request.ts";
 import type { ResponseHead } from "./http_head.ts";
-import { withTimeout } from "../async/timeout.ts";
+import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { FrameDecoder, FrameEncoder, type FrameEvent, OPCODE } from "./websocket_frames.ts";
 
 /** An open WebSocket. */
@@ -249,9 +249,7 @@ export async function openWebSocket(
   } catch (error) {
     dialed.stream.close();
     signal.throwIfAborted();
-    if (error instanceof DOMException && error.name === "TimeoutError") {
-      throw new ResponseError(error.message, { kind: "timeout" });
-    }
+    if (isTimeout(error)) throw new ResponseError(error.message, { kind: "timeout" });
     const isKnown = [ResponseError, UpgradeError, TypeError].some((kind) => error instanceof kind);
     if (isKnown) throw error;
     throw new ResponseError("the connection was lost", { kind: "closed", cause: error });

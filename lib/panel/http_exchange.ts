@@ -4,7 +4,7 @@ import type { Dialer } from "../net/byte_stream.ts";
 import { DialError, ResponseError } from "../net/errors.ts";
 import type { HttpClient, HttpRequest } from "../net/http_client.ts";
 import { truncate } from "../parse/bounded_text.ts";
-import { withTimeout } from "../async/timeout.ts";
+import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { type AuthenticatedTarget, callAuthenticated, type PanelAccess } from "./authentication.ts";
 import type { MessageLimit } from "./message_limit.ts";
@@ -76,8 +76,7 @@ export function createPanelFetch(
       return { status, text, location: headers.get("location") };
     } catch (cause) {
       signal.throwIfAborted();
-      const isTimeout = cause instanceof DOMException && cause.name === "TimeoutError";
-      throw isTimeout ? timeoutError(name, timeoutMs) : connectionError(name, cause);
+      throw isTimeout(cause) ? timeoutError(name, timeoutMs) : connectionError(name, cause);
     }
   };
   return (call, signal) =>

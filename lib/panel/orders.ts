@@ -4,6 +4,7 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import { quoteStart, truncate } from "../parse/bounded_text.ts";
 import { jsonFields, type JsonObject } from "../parse/json.ts";
 import type { Probe } from "../types.ts";
@@ -154,9 +155,5 @@ function parseNotice(params: unknown): OrderMessage {
 
 /** Formats a value as JSON, if it is not nested too deep for that. */
 function toJson(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? "nothing";
-  } catch {
-    return "deeply nested JSON";
-  }
+  return attempt(() => JSON.stringify(value) ?? "nothing") ?? "deeply nested JSON";
 }

@@ -1,3 +1,5 @@
+import { attempt } from "../attempt.ts";
+
 /** A JSON object from outside: nothing is known about its values. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -7,11 +9,7 @@ export type JsonObject = Readonly<Record<string, unknown>>;
  * The parser's own error quotes the text, which may hold a token, so it is dropped.
  */
 export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return attempt(() => JSON.parse(text));
 }
 
 /** Whether a value is a JSON object: neither `null` nor an array. */

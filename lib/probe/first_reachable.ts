@@ -1,3 +1,4 @@
+import { errorCode } from "../attempt.ts";
 import { connectAbortable, type TcpOptions } from "../net/happy_eyeballs.ts";
 
 /** This machine has no route to an address, so nothing was sent. */
@@ -46,9 +47,7 @@ export async function connectFirstReachable(
       return { connection: await connectAbortable(hostname, options), startedAtMs };
     } catch (cause) {
       signal.throwIfAborted();
-      const hasNoRoute = cause instanceof Error && "code" in cause &&
-        NO_ROUTE.has(String(cause.code));
-      throw hasNoRoute
+      throw NO_ROUTE.has(errorCode(cause))
         ? new UnreachableError(`Cannot reach ${hostname}`, { cause })
         : new Error(`Cannot connect to ${hostname} port ${port}`, { cause });
     }

@@ -54,12 +54,13 @@ export class HttpProbe {
    * @throws {TooManyProbesError} When it would have to wait for too long.
    */
   async probe(url: URL, attempt: Attempt): Promise<number> {
-    const { signal } = attempt;
     let elapsedMs = 0;
     let target = url;
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-      const addresses = await attempt.unmeasured(() => this.#prepare(target, signal));
-      const { head, tookMs } = await this.#request(target, { addresses, signal });
+      const addresses = await this.#prepare(target, attempt.signal);
+      const { head, tookMs } = await attempt.measured((signal) =>
+        this.#request(target, { addresses, signal })
+      );
       elapsedMs += tookMs;
       const { status, headers } = head;
       if (status < 200 || status > 399) {

@@ -1,12 +1,13 @@
 import { abortable } from "@std/async/abortable";
+import { isTimeout, withTimeout } from "../async/timeout.ts";
 import type { ProbeKind } from "../types.ts";
 
 /** One attempt to measure. */
 export interface Attempt {
-  /** Aborts at the time-out, and with the measurement. */
+  /** Aborts with the measurement: for what is not measured, and bounds its own time. */
   readonly signal: AbortSignal;
-  /** Runs something that is not measured and bounds its own time: the time-out stands still. */
-  unmeasured<T>(run: () => Promise<T>): Promise<T>;
+  /** Runs what is measured, in the part of the time-out that is left. */
+  measured<T>(run: (limit: AbortSignal) => Promise<T>): Promise<T>;
 }
 
 /** Time-out of one attempt. */
@@ -53,35 +54,19 @@ async function measureOnce(
   once: (attempt: Attempt) => Promise<number>,
   signal: AbortSignal,
 ): Promise<number> {
-  signal.throwIfAborted();
-  const limit = new AbortController();
-  const abort = () => limit.abort(signal.reason);
-  signal.addEventListener("abort", abort);
-  let timer: ReturnType<typeof setTimeout> | undefined;
   let leftMs = TIMEOUT_MS;
-  let startedAtMs = 0;
-  const start = () => {
-    startedAtMs = performance.now();
-    timer = setTimeout(() => {
-      limit.abort(new DOMException(`No answer within ${TIMEOUT_MS} ms`, "TimeoutError"));
-    }, leftMs);
-  };
-  const unmeasured = async <T>(run: () => Promise<T>): Promise<T> => {
-    clearTimeout(timer);
-    leftMs -= performance.now() - startedAtMs;
+  const measured = async <T>(run: (limit: AbortSignal) => Promise<T>): Promise<T> => {
+    const startedAtMs = performance.now();
+    const limits = { timeoutMs: leftMs, signal };
     try {
-      return await run();
+      return await withTimeout((limit) => abortable(run(limit), limit), limits);
+    } catch (error) {
+      throw isTimeout(error) ? new Error(`No answer within ${TIMEOUT_MS} ms`) : error;
     } finally {
-      if (!limit.signal.aborted) start();
+      leftMs -= performance.now() - startedAtMs;
     }
   };
-  start();
-  try {
-    const ms = await abortable(once({ signal: limit.signal, unmeasured }), limit.signal);
-    if (!(ms >= 0)) throw new RangeError(`Cannot measure: ${ms} is no time`);
-    return ms;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
-  }
+  const ms = await abortable(once({ signal, measured }), signal);
+  if (!(ms >= 0)) throw new RangeError(`Cannot measure: ${ms} is no time`);
+  return ms;
 }

@@ -114,11 +114,12 @@ export class Prober {
 
   async #run(target: ProbeTarget, attempt: Attempt): Promise<number> {
     if (target.kind === "http") return await this.#http.probe(target.url, attempt);
-    const { signal } = attempt;
-    const addresses = await attempt.unmeasured(() => this.#policy.admit(target.host, { signal }));
-    return target.kind === "tcp"
-      ? await probeTcp(addresses, { port: target.port, signal })
-      : await this.#icmp.probe(addresses, { signal });
+    const addresses = await this.#policy.admit(target.host, attempt);
+    return await attempt.measured((signal) =>
+      target.kind === "tcp"
+        ? probeTcp(addresses, { port: target.port, signal })
+        : this.#icmp.probe(addresses, { signal })
+    );
   }
 
   /** Each refusal once, and few of many. */

@@ -1,3 +1,4 @@
+import { errorCode } from "../attempt.ts";
 import type { FileArguments } from "./file_arguments.ts";
 import { HeldFolder } from "./held_folder.ts";
 import {
@@ -39,8 +40,7 @@ export async function moveFile(args: FileArguments, signal: AbortSignal): Promis
   try {
     await Deno.rename(source, destination);
   } catch (error) {
-    const isOtherFileSystem = error instanceof Error && "code" in error && error.code === "EXDEV";
-    if (!isOtherFileSystem) throw error;
+    if (errorCode(error) !== "EXDEV") throw error;
     const skipped = await copyAll(source, { destination, signal });
     if (skipped > 0) {
       throw new Error(`${skipped} devices, FIFOs or sockets can't be moved; the source was kept`);

@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import { PROGRAM } from "../version.ts";
 
 /** Runtime folder of a system service. */
@@ -36,9 +37,5 @@ export function stateFolder(
 }
 
 function ownerOf(path: string): number | undefined {
-  try {
-    return Deno.statSync(path).uid ?? undefined;
-  } catch {
-    return undefined;
-  }
+  return attempt(() => Deno.statSync(path).uid ?? undefined);
 }

@@ -76,11 +76,8 @@ export async function persistTraffic(
     generation: () => traffic.generation,
     adopt: (state) => traffic.restore(state),
     text() {
-      try {
-        traffic.sample();
-      } catch {
-        // The next report says so.
-      }
+      // The next report says why it failed.
+      attempt(() => traffic.sample());
       const state = traffic.state();
       return state && formatTrafficState(state);
     },

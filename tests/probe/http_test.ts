@@ -2,6 +2,7 @@ import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@s
 import { delay } from "@std/async/delay";
 import { describeError } from "../../lib/log/log.ts";
 import { HttpProbe } from "../../lib/probe/http.ts";
+import type { Attempt } from "../../lib/probe/measure.ts";
 import { ProbePolicy, ProbeRefusedError } from "../../lib/probe/policy.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 import { FakeTime } from "../fake_time.ts";
@@ -32,14 +33,13 @@ interface ProbeOptions {
 
 function probe(url: string, options: ProbeOptions = {}): Promise<number> {
   const { policy = fakePolicy(), caCerts = [] } = options;
-  return new HttpProbe(policy, { caCerts }).probe(new URL(url), {
-    signal: options.signal ?? signal,
-    unmeasured: run,
-  });
+  const attempt = attemptOf(options.signal ?? signal);
+  return new HttpProbe(policy, { caCerts }).probe(new URL(url), attempt);
 }
 
-function run<T>(what: () => Promise<T>): Promise<T> {
-  return what();
+/** An attempt without a time-out. */
+function attemptOf(signal: AbortSignal): Attempt {
+  return { signal, measured: (run) => run(signal) };
 }
 
 /** The whole chain of causes, as the log would show it. */
@@ -542,7 +542,7 @@ Deno.test("HttpProbe.probe() has garbage collected after 100 requests over TLS, 
       for (let n = 0; n < count; n++) {
         // Many addresses, since one is asked 20 times a second.
         const url = new URL(`${scheme}://127.0.1.${n % 250}:${server.port}/`);
-        await assertRejects(() => http.probe(url, { signal, unmeasured: run }), Error);
+        await assertRejects(() => http.probe(url, attemptOf(signal)), Error);
       }
     };
     await refused("http", 120);
@@ -553,7 +553,7 @@ Deno.test("HttpProbe.probe() has garbage collected after 100 requests over TLS, 
     await withServer(() => Promise.resolve("keep"), async (mute) => {
       const controller = new AbortController();
       const url = new URL(`http://127.0.0.1:${mute.port}/`);
-      const waiting = http.probe(url, { signal: controller.signal, unmeasured: run });
+      const waiting = http.probe(url, attemptOf(controller.signal));
       const given = assertRejects(() => waiting, Error, "enough");
       await realUntil(() => mute.open !== 0);
       await refused("https", 399);
@@ -596,7 +596,7 @@ async function leavesNothingOpen(): Promise<void> {
         const url = urls[index % urls.length] ?? "";
         const controller = new AbortController();
         const { signal } = controller;
-        const running = http.probe(new URL(url), { signal, unmeasured: run });
+        const running = http.probe(new URL(url), attemptOf(signal));
         // So that it meets all stages, from connecting to reading.
         const abort = () => controller.abort();
         const timer = index % urls.length > 2 ? setTimeout(abort, index % 7) : undefined;

@@ -1,5 +1,4 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { abortable } from "@std/async/abortable";
 import { delay } from "@std/async/delay";
 import fc from "fast-check";
 import { measure } from "../../lib/probe/measure.ts";
@@ -80,10 +79,11 @@ Deno.test("measure() gives the time as it was measured", async () => {
 Deno.test("measure() gives up a try after 3 s and tells it so", async () => {
   using time = new FakeTime();
   let told: unknown;
-  const measured = measure(({ signal }) => {
-    signal.addEventListener("abort", () => told = signal.reason);
-    return new Promise(() => {});
-  }, { kind: "tcp", signal: new AbortController().signal });
+  const measured = measure(({ measured }) =>
+    measured((limit) => {
+      limit.addEventListener("abort", () => told = limit.reason);
+      return new Promise(() => {});
+    }), { kind: "tcp", signal: new AbortController().signal });
   time.tick(2999);
   assertEquals([told, time.timers], [undefined, 1]);
   time.tick(1);
@@ -96,11 +96,13 @@ Deno.test("measure() gives each try its own 3 s", async () => {
   using time = new FakeTime();
   const values = [2500, 2500, 2500, 900];
   const measured = measure(
-    () =>
-      new Promise<number>((resolve) => {
-        const value = values.shift() ?? 0;
-        setTimeout(() => resolve(value), value);
-      }),
+    ({ measured }) =>
+      measured(() =>
+        new Promise<number>((resolve) => {
+          const value = values.shift() ?? 0;
+          setTimeout(() => resolve(value), value);
+        })
+      ),
     { kind: "icmp", signal: new AbortController().signal },
   );
   assertEquals(await time.until(measured, { withinMs: 20_000, stepMs: 100 }), 8400);
@@ -109,13 +111,13 @@ Deno.test("measure() gives each try its own 3 s", async () => {
 
 Deno.test("measure() lets the time-out stand still while a try does not measure", async () => {
   using time = new FakeTime();
-  const measured = measure(async ({ signal, unmeasured }) => {
+  const measured = measure(async ({ signal, measured }) => {
     for (let count = 0; count < 3; count++) {
-      await delay(900, { signal });
-      assertEquals(await unmeasured(() => delay(60_000, { signal }).then(() => "turn")), "turn");
+      assertEquals(await measured((limit) => delay(900, { signal: limit }).then(() => 7)), 7);
+      await delay(60_000, { signal });
     }
-    await assertRejects(() => unmeasured(() => Promise.reject(new Error("refused"))), Error);
-    await delay(1000, { signal });
+    await assertRejects(() => measured(() => Promise.reject(new Error("refused"))), Error);
+    await measured((limit) => delay(1000, { signal: limit }));
     return 1;
   }, { kind: "http", signal: new AbortController().signal });
   let isOver = false;
@@ -132,11 +134,12 @@ Deno.test("measure() rejects with the signal's reason when it aborts, and leaves
   for (const isMeasured of [true, false]) {
     const controller = new AbortController();
     let told = false;
-    const measured = measure(({ signal, unmeasured }) => {
-      signal.addEventListener("abort", () => told = true);
-      return isMeasured
-        ? new Promise(() => {})
-        : unmeasured(() => abortable(new Promise(() => {}), signal));
+    const measured = measure(({ signal, measured }) => {
+      const wait = (signal: AbortSignal) => {
+        signal.addEventListener("abort", () => told = true);
+        return new Promise<number>(() => {});
+      };
+      return isMeasured ? measured(wait) : wait(signal);
     }, { kind: "http", signal: controller.signal });
     controller.abort(new Error("enough"));
     await assertRejects(() => measured, Error, "enough");
@@ -154,9 +157,10 @@ Deno.test("measure() leaves no listener on its signal, which may outlive thousan
   const listeners = new Set<unknown>();
   signal.addEventListener = (_: string, listener: unknown) => listeners.add(listener);
   signal.removeEventListener = (_: string, listener: unknown) => listeners.delete(listener);
-  await measure(() => {
+  await measure(async ({ measured }) => {
+    const value = await measured(() => Promise.resolve(1));
     assertEquals(listeners.size, 1);
-    return Promise.resolve(1);
+    return value;
   }, { kind: "tcp", signal });
   const failing = measure(() => Promise.reject(new Error("refused")), { kind: "tcp", signal });
   await assertRejects(() => failing, Error, "refused");

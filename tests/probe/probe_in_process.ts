@@ -6,5 +6,5 @@ import { fakePolicy } from "./fake_names.ts";
 const [url = "", authority] = Deno.args;
 const probe = new HttpProbe(fakePolicy(), authority === undefined ? {} : { caCerts: [authority] });
 const signal = AbortSignal.timeout(10_000);
-await probe.probe(new URL(url), { signal, unmeasured: (run) => run() });
+await probe.probe(new URL(url), { signal, measured: (run) => run(signal) });
 console.log("ok");
