@@ -126,13 +126,15 @@ Deno.test("Programs.output() returns what a program prints, unless it fails or t
   assertEquals(await missing, undefined);
 });
 
+const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
+
 Deno.test("Programs.run() gives a program neither input nor output", async () => {
   const script = `
     import { Programs } from "${new URL("../../lib/host/programs.ts", import.meta.url)}";
     const args = ["-c", "cat; echo out; echo err >&2"];
     console.log(await new Programs().run("/bin/sh", { args, env: {}, cwd: "/" }));`;
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--no-check", "--no-config", script],
+    args: ["eval", "--no-check", `--config=${CONFIG}`, script],
     env: { NO_COLOR: "1" },
     stdin: "piped",
     stdout: "piped",
