@@ -8,7 +8,7 @@ import { attempt } from "../attempt.ts";
 import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { DialError } from "../net/errors.ts";
-import { addressScope, ipFamily } from "../parse/ip_address.ts";
+import { addressScope, ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { parseRoutes } from "../parse/route.ts";
 import { type CheckResult, result } from "./checks.ts";
@@ -16,7 +16,6 @@ import { proxyVariableNames, refusingProxyAdvice } from "./doctor_advice.ts";
 import {
   failureText,
   firstHop,
-  isLoopback,
   originText,
   portOf,
   seconds,
@@ -83,13 +82,13 @@ export async function checkNetwork(way: Way, signal: AbortSignal): Promise<Check
   }
   const all = readInterfaces();
   const own = unitAdvice(way, ["PrivateNetwork", "NetworkNamespacePath"]);
-  if (all?.length === 0 && (own !== undefined || !isLoopback(host))) {
+  if (all?.length === 0 && (own !== undefined || !isLoopbackHost(host))) {
     const advice = isInContainerImage()
       ? "start the container with a network: without --network none"
       : "see which interfaces the kernel has: ip link";
     return result("failed", "there is no network interface but the loopback", own ?? advice);
   }
-  if (isLoopback(host)) return result("ok", `not needed: ${host} is this machine`);
+  if (isLoopbackHost(host)) return result("ok", `not needed: ${host} is this machine`);
   if (all === undefined) return result("skipped", "this system does not tell its interfaces");
   const withAddress = all.filter(({ isUp, addresses }) => isUp && addresses.length > 0);
   if (withAddress.length === 0) return noAddress(all);
@@ -218,7 +217,7 @@ export function connectAdvice(
       `correct ${names}, which names it, or reach the panel without it: NO_PROXY=${urlHost(url)}`,
     ];
   }
-  if (isLoopback(address)) return loopbackAdvice(way);
+  if (isLoopbackHost(address)) return loopbackAdvice(way);
   if (/refused/.test(message)) {
     return [
       `see on the panel's machine whether it listens on port ${port}: ss -ltn`,

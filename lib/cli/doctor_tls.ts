@@ -4,11 +4,12 @@
  * @module
  */
 
+import { isLoopbackHost } from "../parse/ip_address.ts";
 import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { type Certificate, readCertificate } from "../net/certificate.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, result } from "./checks.ts";
-import { failureText, isLoopback, originText, portOf, type Way } from "./doctor_way.ts";
+import { failureText, originText, portOf, type Way } from "./doctor_way.ts";
 
 const HANDSHAKE_MS = 5_000;
 const READ_MS = 3_000;
@@ -23,7 +24,7 @@ const UNREAD = "until when the certificate is valid can't be read";
 export async function checkTls(way: Way, signal: AbortSignal): Promise<CheckResult> {
   const { url, dialer, config } = way;
   if (url.protocol !== "https:") {
-    return isLoopback(urlHost(url))
+    return isLoopbackHost(urlHost(url))
       ? result("ok", "not needed: the panel is on this machine")
       : result("warning", "not used: everything goes unencrypted", "use an https:// address");
   }

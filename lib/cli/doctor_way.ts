@@ -49,11 +49,6 @@ export function originText({ addresses, answeredBy }: Way): string {
   return answeredBy === "" ? "" : ` (${addresses[0] ?? "no address"}, ${answeredBy})`;
 }
 
-/** Whether a host is this machine. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
-}
-
 /** The message of an error; that of a dial error says everything without its cause. */
 export function failureText(error: unknown): string {
   return error instanceof DialError ? error.message : describeError(error);

@@ -36,6 +36,8 @@ export interface InterfaceAddress {
   name: string;
   family: "IPv4" | "IPv6";
   address: string;
+  /** Addresses that all machines of its network answer to. */
+  broadcasts?: readonly string[];
   /**
    * By the kernel, where that can be asked: it reaches others from the source of each family, a temporary
    * one changes, an unusable one is deprecated, a duplicate or not yet known to be none.

@@ -1,3 +1,4 @@
+import { askRuntimeForAddresses } from "./interface_addresses.ts";
 import type { FileSystemUse, InterfaceAddress } from "./host.ts";
 
 /** Times of one core since boot, all in the same unit. */
@@ -51,8 +52,7 @@ export async function openDarwinHost(): Promise<DarwinHost> {
       new Promise((resolve, reject) =>
         statfs(path, (error, answer) => error ? reject(error) : resolve(toUse(answer)))
       ),
-    interfaceAddresses: () =>
-      Deno.networkInterfaces().map(({ name, family, address }) => ({ name, family, address })),
+    interfaceAddresses: askRuntimeForAddresses,
   };
 }
 

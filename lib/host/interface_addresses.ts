@@ -1,3 +1,4 @@
+import { lastOfNetwork } from "../parse/ip_address.ts";
 import { type AddressMessage, parseAddressMessage, parseRouteSource } from "../parse/netlink.ts";
 import type { InterfaceAddress } from "./host.ts";
 import type { Netlink } from "./netlink.ts";
@@ -38,8 +39,17 @@ export function listInterfaceAddresses(netlink: Netlink): InterfaceAddress[] | u
     name: names.get(it.index) ?? "",
     family: it.address.includes(":") ? "IPv6" as const : "IPv4" as const,
     address: it.address,
+    ...(it.broadcasts.length > 0 && { broadcasts: it.broadcasts }),
     preference: preferenceFor(it, sources.has(it.address)),
   }));
+}
+
+/** The same, asked of the runtime, which does not tell the preference; the seal forbids it. */
+export function askRuntimeForAddresses(): InterfaceAddress[] {
+  return Deno.networkInterfaces().map(({ name, family, address, cidr }) => {
+    const last = lastOfNetwork(address, Number(cidr.split("/")[1]));
+    return { name, family, address, ...(last && { broadcasts: [last] }) };
+  });
 }
 
 /** The address from which this machine reaches others of a family. */

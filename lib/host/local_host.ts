@@ -9,7 +9,7 @@ import type {
   Roots,
   Source,
 } from "./host.ts";
-import { listInterfaceAddresses } from "./interface_addresses.ts";
+import { askRuntimeForAddresses, listInterfaceAddresses } from "./interface_addresses.ts";
 import { openInterfaceLinks } from "./interface_links.ts";
 import { Libc } from "./libc.ts";
 import { Netlink } from "./netlink.ts";
@@ -166,8 +166,7 @@ export class LocalHost implements Host {
   }
 
   interfaceAddresses(): InterfaceAddress[] {
-    return (this.#netlink && listInterfaceAddresses(this.#netlink)) ??
-      Deno.networkInterfaces().map(({ name, family, address }) => ({ name, family, address }));
+    return (this.#netlink && listInterfaceAddresses(this.#netlink)) ?? askRuntimeForAddresses();
   }
 
   openLinks(netDev: string): Links | undefined {

@@ -7,8 +7,16 @@
  * @module
  */
 
-/** Reach of an address; `reserved` covers documentation, multicast, transition and unassigned ranges. */
-export type AddressScope = "public" | "private" | "link-local" | "loopback" | "reserved";
+/** Reach of an address; `reserved` covers documentation, transition and unassigned ranges. */
+export type AddressScope =
+  | "public"
+  | "private"
+  | "link-local"
+  | "loopback"
+  | "multicast"
+  | "broadcast"
+  | "unspecified"
+  | "reserved";
 
 /**
  * Family of an IP address literal; `undefined` for any other text.
@@ -39,6 +47,45 @@ export function addressScope(text: string): AddressScope | undefined {
   const percent = text.indexOf("%");
   const groups = ipv6Groups(percent < 0 ? text : text.slice(0, percent));
   return groups && ipv6Scope(groups);
+}
+
+/**
+ * The last address of a network of IPv4, which all of its machines answer to; `undefined` where it is
+ * an address like others, and for IPv6.
+ *
+ * @param address Any address of the network.
+ */
+export function lastOfNetwork(address: string, prefixLength: number): string | undefined {
+  const parts = ipv4Parts(address);
+  if (parts === undefined || prefixLength > 30) return undefined;
+  const bits = (index: number) => Math.max(0, Math.min(8, prefixLength - 8 * index));
+  return parts.map((part, index) => part | 0xff >> bits(index)).join(".");
+}
+
+/** Whether the host of a URL, without brackets, is this machine. */
+export function isLoopbackHost(host: string): boolean {
+  return host === "localhost" || addressScope(host) === "loopback";
+}
+
+/**
+ * The IPv4 addresses that packets to an IPv6 address may end at: for one that is mapped, compatible,
+ * translated (SIIT, NAT64) or of 6to4. The network of NAT64 may have the address in several places.
+ */
+export function ipv4Within(text: string): string[] {
+  const groups = ipv6Groups(text) ?? [];
+  const prefix = groups.slice(0, 6).map((group) => group.toString(16)).join(":");
+  const at = (...indexes: number[]) => {
+    const bytes = groups.flatMap((group) => [group >> 8, group & 0xff]);
+    return indexes.map((index) => bytes[index]).join(".");
+  };
+  const last = at(12, 13, 14, 15);
+  // :: and ::1 are no addresses of IPv4.
+  if (prefix === "0:0:0:0:0:0") return last.startsWith("0.0.0.") ? [] : [last];
+  if (["0:0:0:0:0:ffff", "0:0:0:0:ffff:0", "64:ff9b:0:0:0:0"].includes(prefix)) return [last];
+  if (prefix.startsWith("2002:")) return [at(2, 3, 4, 5)];
+  if (!prefix.startsWith("64:ff9b:1:")) return [];
+  const places = [last, at(9, 10, 11, 12), at(7, 9, 10, 11), at(6, 7, 9, 10)];
+  return places.filter((place) => !place.startsWith("0."));
 }
 
 /** Whether the text is a globally reachable unicast address. */
@@ -95,13 +142,16 @@ function groupList(text: string, mayEndInIpv4: boolean): number[] | undefined {
   return groups;
 }
 
-function ipv4Scope([a = 0, b = 0, c = 0]: number[]): AddressScope {
+function ipv4Scope([a = 0, b = 0, c = 0, d = 0]: number[]): AddressScope {
   if (a === 127) return "loopback";
   if (a === 169 && b === 254) return "link-local";
   if (a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168)) return "private";
   // 100.64.0.0/10 is shared by customers behind carrier-grade NAT.
   if (a === 100 && b >= 64 && b < 128) return "private";
-  if (a === 0 || a >= 224) return "reserved";
+  // On Linux all of 0.0.0.0/8 is this machine or nothing.
+  if (a === 0) return "unspecified";
+  if (a >= 224 && a < 240) return "multicast";
+  if (a >= 240) return a + b + c + d === 4 * 255 ? "broadcast" : "reserved";
   if (a === 192 && b === 0 && (c === 0 || c === 2)) return "reserved";
   if (a === 192 && b === 88 && c === 99) return "reserved";
   if (a === 198 && (b === 18 || b === 19 || (b === 51 && c === 100))) return "reserved";
@@ -111,7 +161,11 @@ function ipv4Scope([a = 0, b = 0, c = 0]: number[]): AddressScope {
 
 function ipv6Scope(groups: number[]): AddressScope {
   const [a = 0, b = 0] = groups;
-  if (groups.slice(0, 7).every((group) => group === 0) && groups[7] === 1) return "loopback";
+  if (groups.slice(0, 7).every((group) => group === 0)) {
+    if (groups[7] === 0) return "unspecified";
+    if (groups[7] === 1) return "loopback";
+  }
+  if (a >= 0xff00) return "multicast";
   if (a >= 0xfe80 && a <= 0xfebf) return "link-local";
   // fec0::/10 was "site-local" before unique local addresses replaced it.
   if ((a >= 0xfc00 && a <= 0xfdff) || (a >= 0xfec0 && a <= 0xfeff)) return "private";

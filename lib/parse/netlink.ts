@@ -4,6 +4,8 @@
  * @module
  */
 
+import { lastOfNetwork } from "./ip_address.ts";
+
 /** A network interface, as `RTM_NEWLINK` describes it. */
 export interface LinkMessage {
   index: number;
@@ -22,6 +24,8 @@ export interface AddressMessage {
   index: number;
   /** In its shortest form, as RFC 5952 writes it. */
   address: string;
+  /** Addresses of IPv4 that all machines of its network answer to: its last one, and another if set. */
+  broadcasts: string[];
   /** `IFA_F_…` of `linux/if_addr.h`. */
   flags: number;
 }
@@ -29,7 +33,7 @@ export interface AddressMessage {
 /** `struct nlmsghdr`, with which each message begins. */
 export const HEADER = { bytes: 16, length: 0, type: 4, sequence: 8 } as const;
 const LINK = { type: 16, hardwareType: 18, index: 20, flags: 24, attributes: 32 } as const;
-const ADDRESS = { type: 20, family: 16, flags: 18, index: 20, attributes: 24 } as const;
+const ADDRESS = { type: 20, family: 16, prefix: 17, flags: 18, index: 20, attributes: 24 } as const;
 const ROUTE = { type: 24, family: 16, attributes: 28 } as const;
 const STATS = { type: 92, index: 20, receivedBytes: 48, sentBytes: 56, bytes: 64 } as const;
 
@@ -38,6 +42,7 @@ const IFLA_LINKINFO = 18;
 const IFLA_INFO_KIND = 1;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
+const IFA_BROADCAST = 4;
 const IFA_FLAGS = 8;
 const RTA_PREFSRC = 7;
 /** The upper bits of an attribute's type say how it is encoded. */
@@ -67,14 +72,21 @@ export function parseAddressMessage(message: Uint8Array): AddressMessage | undef
   const view = viewOf(message, ADDRESS.type, ADDRESS.attributes);
   if (view === undefined) return undefined;
   const attributes = message.subarray(ADDRESS.attributes);
+  const addressOf = (attribute: number) => {
+    const bytes = findAttribute(attributes, attribute);
+    return bytes && toAddress(bytes, view.getUint8(ADDRESS.family));
+  };
   // The other one is the peer's, on a link between two.
-  const bytes = findAttribute(attributes, IFA_LOCAL) ?? findAttribute(attributes, IFA_ADDRESS);
-  const address = bytes && toAddress(bytes, view.getUint8(ADDRESS.family));
+  const address = addressOf(IFA_LOCAL) ?? addressOf(IFA_ADDRESS);
   if (address === undefined) return undefined;
   const flags = findAttribute(attributes, IFA_FLAGS);
+  const network = addressOf(IFA_ADDRESS) ?? address;
+  const last = lastOfNetwork(network, view.getUint8(ADDRESS.prefix));
+  const broadcasts = new Set([last, addressOf(IFA_BROADCAST)].filter((it) => it !== undefined));
   return {
     index: view.getInt32(ADDRESS.index, true),
     address,
+    broadcasts: [...broadcasts],
     flags: flags?.length === 4
       ? new DataView(flags.buffer, flags.byteOffset).getUint32(0, true)
       : view.getUint8(ADDRESS.flags),

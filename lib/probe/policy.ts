@@ -3,10 +3,16 @@ import type { Host } from "../host/host.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import type { SystemResolver } from "../net/dns.ts";
 import { withTimeout } from "../async/timeout.ts";
-import { addressBytes } from "../parse/ip_address.ts";
+import { addressBytes, type AddressScope, addressScope, ipv4Within } from "../parse/ip_address.ts";
 
 /** A machine that knows the addresses of its interfaces. */
 export type AddressedMachine = Pick<Host, "interfaceAddresses">;
+
+/** This machine's addresses, and those that all machines of its networks answer to; by their key. */
+interface OwnAddresses {
+  readonly addresses: ReadonlySet<string>;
+  readonly broadcasts: ReadonlySet<string>;
+}
 
 /** A probe was refused for the address that it would have reached. */
 export class ProbeRefusedError extends Error {}
@@ -20,9 +26,17 @@ const LOOKUP_MS = 3000;
 /** Time after which this machine's addresses are read again. */
 const OWN_AGE_MS = 60_000;
 
+/** Scopes that no probe may reach; loopback may be permitted. */
+const REFUSED_SCOPES: ReadonlySet<string> = new Set<AddressScope>(
+  ["link-local", "multicast", "broadcast", "unspecified"],
+);
+
 /** Addresses outside of the link-local ones at which clouds tell machines about themselves. */
 const METADATA_ADDRESSES: ReadonlySet<string> = new Set(
-  ["100.100.100.200", "168.63.129.16", "fd00:ec2::254"].map((address) => keyOf(address)),
+  [
+    ...["100.100.100.200", "168.63.129.16", "192.0.0.192", "100.96.0.96"],
+    ...["fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "fd00:42::42", "fd00:a9fe:a9fe::1"],
+  ].map(keyOf),
 );
 
 /** Requests that an address gets in {@linkcode PERIOD_MS}: many sites may be behind it. */
@@ -37,16 +51,17 @@ const PRUNE_ABOVE = 1024;
 
 /**
  * Bounds what a panel can reach by probes, and how often: no link-local, multicast, broadcast or
- * unspecified address, no cloud's metadata service, not this machine itself unless it is allowed, and
- * 20 requests a second to an address, against floods.
+ * unspecified address, no cloud's metadata service, not this machine itself unless it is allowed, none
+ * of these by an address of IPv6 that leads there, and 20 requests a second to an address.
  */
 export class ProbePolicy {
   readonly #resolver: SystemResolver;
   readonly #machine: AddressedMachine;
   readonly #allowLocal: boolean;
   readonly #log = getLogger("probe");
-  #own: { readonly addresses: ReadonlySet<string>; readonly atMs: number } | undefined;
-  /** When the last requests begin, by address; the oldest first. */
+  #own: OwnAddresses | undefined;
+  #ownReadAtMs = -Infinity;
+  /** When the last requests begin, by key of the address; the oldest first. */
   readonly #turns = new Map<string, number[]>();
 
   /**
@@ -90,99 +105,75 @@ export class ProbePolicy {
 
   /** Why an address may not be probed; `undefined` when it may. */
   #refusalOf(address: string): string | undefined {
-    const kind = addressKind(address);
-    const permit = "; --allow-local-probes permits it";
-    if (kind === "loopback") {
-      return this.#allowLocal ? undefined : `${address} is a loopback address${permit}`;
+    for (const target of [address, ...ipv4Within(address)]) {
+      const refusal = this.#refusalOfTarget(target);
+      if (refusal !== undefined) return `${address} ${refusal}`;
     }
-    if (kind !== "other") return `${address} is a ${kind} address`;
-    if (this.#allowLocal || !this.#ownAddresses().has(keyOf(address))) return undefined;
-    return `${address} is an address of this machine${permit}`;
+    return undefined;
   }
 
-  #ownAddresses(): ReadonlySet<string> {
+  #refusalOfTarget(address: string): string | undefined {
+    const own = this.#ownAddresses();
+    const key = keyOf(address);
+    const scope = METADATA_ADDRESSES.has(key)
+      ? "metadata"
+      : own?.broadcasts.has(key)
+      ? "broadcast"
+      : addressScope(address) ?? "unspecified";
+    if (REFUSED_SCOPES.has(scope) || scope === "metadata") return `is a ${scope} address`;
+    if (this.#allowLocal) return undefined;
+    const permit = "; --allow-local-probes permits it";
+    if (scope === "loopback") return `is a loopback address${permit}`;
+    if (own === undefined) return `may be an address of this machine, which can't be read${permit}`;
+    return own.addresses.has(key) ? `is an address of this machine${permit}` : undefined;
+  }
+
+  /** This machine's addresses, as they were last read; `undefined` when that has never succeeded. */
+  #ownAddresses(): OwnAddresses | undefined {
     const nowMs = performance.now();
-    if (this.#own !== undefined && nowMs - this.#own.atMs < OWN_AGE_MS) return this.#own.addresses;
-    let addresses = this.#own?.addresses ?? new Set<string>();
+    if (nowMs - this.#ownReadAtMs < OWN_AGE_MS) return this.#own;
+    this.#ownReadAtMs = nowMs;
     try {
-      addresses = new Set(this.#machine.interfaceAddresses().map(({ address }) => keyOf(address)));
+      const all = this.#machine.interfaceAddresses();
+      this.#own = {
+        addresses: new Set(all.map(({ address }) => keyOf(address))),
+        broadcasts: new Set(all.flatMap(({ broadcasts = [] }) => broadcasts)),
+      };
     } catch (error) {
       this.#log.debug("Cannot read this machine's addresses: {error}", {
         error: describeError(error),
       });
     }
-    this.#own = { addresses, atMs: nowMs };
-    return addresses;
+    return this.#own;
   }
 
   async #waitForTurn(addresses: readonly string[], signal: AbortSignal): Promise<void> {
     const nowMs = performance.now();
-    const turnMs = Math.max(nowMs, ...addresses.map((address) => this.#nextTurnMs(address)));
+    const keys = new Set(addresses.map(keyOf));
+    const turnMs = Math.max(nowMs, ...[...keys].map((key) => this.#nextTurnMs(key)));
     if (turnMs - nowMs > MAX_WAIT_MS) {
       const limit = `${REQUESTS_PER_PERIOD} times a second`;
       throw new TooManyProbesError(`Refused to probe ${addresses[0]} more than ${limit}`);
     }
-    for (const address of addresses) {
-      const turns = [...this.#turns.get(address) ?? [], turnMs];
-      this.#turns.set(address, turns.slice(-REQUESTS_PER_PERIOD));
+    for (const key of keys) {
+      const turns = [...this.#turns.get(key) ?? [], turnMs];
+      this.#turns.set(key, turns.slice(-REQUESTS_PER_PERIOD));
     }
     if (this.#turns.size > PRUNE_ABOVE) {
-      for (const [address, turns] of this.#turns) {
-        if ((turns.at(-1) ?? 0) + PERIOD_MS <= nowMs) this.#turns.delete(address);
+      for (const [key, turns] of this.#turns) {
+        if ((turns.at(-1) ?? 0) + PERIOD_MS <= nowMs) this.#turns.delete(key);
       }
     }
     if (turnMs > nowMs) await delay(turnMs - nowMs, { signal });
   }
 
-  #nextTurnMs(address: string): number {
-    const [oldestMs = 0, ...later] = this.#turns.get(address) ?? [];
+  #nextTurnMs(key: string): number {
+    const [oldestMs = 0, ...later] = this.#turns.get(key) ?? [];
     return later.length < REQUESTS_PER_PERIOD - 1 ? 0 : oldestMs + PERIOD_MS;
   }
 }
 
-/** Kinds of addresses; those of the kind `other` may be probed, unless they are this machine's own. */
-export type AddressKind =
-  | "loopback"
-  | "link-local"
-  | "metadata"
-  | "multicast"
-  | "broadcast"
-  | "unspecified"
-  | "other";
-
-/** Kind of an IP address literal. */
-export function addressKind(address: string): AddressKind {
-  const bytes = targetBytes(address);
-  const [a = 0, b = 0] = bytes;
-  if (METADATA_ADDRESSES.has(String(bytes))) return "metadata";
-  if (bytes.length === 4) {
-    // On Linux all of 0.0.0.0/8 is this machine or nothing.
-    if (a === 0) return "unspecified";
-    if (a === 127) return "loopback";
-    if (a === 169 && b === 254) return "link-local";
-    if (a >= 224 && a < 240) return "multicast";
-    return bytes.every((byte) => byte === 255) ? "broadcast" : "other";
-  }
-  // What the system resolves to can be nothing else than an address; refused all the same.
-  if (bytes.slice(0, 15).every((byte) => byte === 0)) {
-    return bytes[15] === 1 ? "loopback" : "unspecified";
-  }
-  if (a === 0xff) return "multicast";
-  return a === 0xfe && (b & 0xc0) === 0x80 ? "link-local" : "other";
-}
-
-/** One text for all spellings of an address. */
+/** One text for all spellings of an address, and for those of IPv6 that lead to one of IPv4. */
 function keyOf(address: string): string {
-  return String(targetBytes(address));
-}
-
-/** The bytes of the address that is reached: ::ffff:127.0.0.1 goes where 127.0.0.1 goes. */
-function targetBytes(address: string): readonly number[] {
-  const bytes = addressBytes(address) ?? [];
-  const [c = 0, d = 0, ...last] = bytes.slice(10);
-  if (bytes.slice(0, 10).some((byte) => byte !== 0)) return bytes;
-  const isMapped = c === 0xff && d === 0xff;
-  // The deprecated form; :: and ::1 are no addresses of IPv4.
-  const isCompatible = c === 0 && d === 0 && last.slice(0, 3).some((byte) => byte !== 0);
-  return isMapped || isCompatible ? last : bytes;
+  return ipv4Within(address)[0] ?? addressBytes(address)?.join(".") ?? "";
 }

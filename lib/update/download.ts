@@ -3,7 +3,7 @@ import type { Dialer } from "../net/byte_stream.ts";
 import { type DialerOptions, NetDialer } from "../net/dialer.ts";
 import type { HttpResponse } from "../net/http_client.ts";
 import { type ByteSink, type StreamedRequest, streamRequest } from "../net/http_stream.ts";
-import { addressScope } from "../parse/ip_address.ts";
+import { isLoopbackHost } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { USER_AGENT } from "../version.ts";
 import { writeAll } from "../io/write_all.ts";
@@ -99,8 +99,7 @@ type Body = Pick<StreamedRequest, "sink" | "limitBytes">;
 /** @throws {Error} When anybody on the way could change the answer. */
 function requireSecure(url: URL): void {
   const host = urlHost(url);
-  const isLoopback = host === "localhost" || addressScope(host) === "loopback";
-  if (url.protocol === "https:" || (url.protocol === "http:" && isLoopback)) return;
+  if (url.protocol === "https:" || (url.protocol === "http:" && isLoopbackHost(host))) return;
   throw new Error(`plain HTTP to ${url.host} is refused: anybody on the way could change it`);
 }
 

@@ -1,3 +1,4 @@
+import { isLoopbackHost } from "../../lib/parse/ip_address.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
   answerAdvice,
@@ -9,7 +10,6 @@ import { connectAdvice } from "../../lib/cli/doctor_network.ts";
 import { tlsAdvice } from "../../lib/cli/doctor_tls.ts";
 import {
   failureText,
-  isLoopback,
   originText,
   unitAdvice,
   type Way,
@@ -27,12 +27,12 @@ function wayTo(url: string, proxy?: string): Way {
   return wayOf(configOf(["doctor", "-e", url, "-t", "x"], env), []);
 }
 
-Deno.test("isLoopback() knows the names and addresses of this machine", () => {
+Deno.test("isLoopbackHost() knows the names and addresses of this machine", () => {
   for (const host of ["localhost", "::1", "127.0.0.1", "127.1.2.3"]) {
-    assertEquals(isLoopback(host), true);
+    assertEquals(isLoopbackHost(host), true);
   }
   for (const host of ["127.example", "::2", "128.0.0.1", "localhost.example", "1127.0.0.1"]) {
-    assertEquals(isLoopback(host), false, host);
+    assertEquals(isLoopbackHost(host), false, host);
   }
 });
 

@@ -23,7 +23,7 @@ const SORTS = `
   ip("link set far0 up");
   ip("link set wan0 up");
   ip("addr add 198.51.100.7/24 dev wan0");
-  ip("addr add 198.51.100.8/24 dev wan0");
+  ip("addr add 198.51.100.8/24 brd 198.51.100.77 dev wan0");
   ip("addr add 203.0.113.9/32 dev lo");
   ip("addr add 203.0.113.10 peer 203.0.113.11 dev wan0");
   ip("route add default via 198.51.100.1 src 198.51.100.8");
@@ -38,7 +38,7 @@ const SORTS = `
   console.log(JSON.stringify(
     new LocalHost().interfaceAddresses()
       .filter(({ address }) => !address.startsWith("fe80"))
-      .map(({ name, address, preference }) => [address, name, preference]),
+      .map(({ name, address, preference, broadcasts }) => [address, name, preference, broadcasts]),
   ));
 `;
 
@@ -65,7 +65,10 @@ Deno.test({
     }).output();
     const text = new TextDecoder().decode(stdout);
     assert(text !== "", new TextDecoder().decode(stderr));
-    const found: [string, string, string][] = JSON.parse(text);
+    const all: [string, string, string, string[] | null][] = JSON.parse(text);
+    const broadcasts = new Set(all.flatMap(([, , , broadcasts]) => broadcasts ?? []));
+    assertEquals(broadcasts, new Set(["127.255.255.255", "198.51.100.255", "198.51.100.77"]));
+    const found = all.map(([address, name, preference]) => [address, name, preference] as const);
     assertEquals(found.filter(([address]) => !address.includes(":")), [
       ["127.0.0.1", "lo", "usual"],
       ["203.0.113.9", "lo", "usual"],

@@ -1,11 +1,14 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { isIP } from "node:net";
 import {
   addressBytes,
   addressScope,
   ipFamily,
+  ipv4Within,
+  isLoopbackHost,
   isPublicAddress,
+  lastOfNetwork,
 } from "../../lib/parse/ip_address.ts";
 
 Deno.test("ipFamily() returns the family of literals", () => {
@@ -62,7 +65,10 @@ Deno.test("addressScope() knows the special ranges and their bounds", () => {
     private: ["10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.0.1", "100.64.0.1", "fd00::1"],
     "link-local": ["169.254.1.1", "fe80::1", "febf::1", "fe80::1%eth0"],
     loopback: ["127.0.0.1", "127.255.0.1", "::1"],
-    reserved: ["0.1.2.3", "192.0.2.1", "198.18.0.1", "198.51.100.7", "203.0.113.9", "224.0.0.1"],
+    unspecified: ["0.0.0.0", "0.1.2.3", "::"],
+    multicast: ["224.0.0.1", "239.255.255.255", "ff00::1", "ff02::1"],
+    broadcast: ["255.255.255.255"],
+    reserved: ["192.0.2.1", "198.18.0.1", "198.51.100.7", "203.0.113.9"],
   };
   table.public?.push("172.32.0.1", "192.0.1.1", "198.20.0.1", "203.0.112.1", "223.255.255.255");
   table.public?.push(
@@ -73,8 +79,8 @@ Deno.test("addressScope() knows the special ranges and their bounds", () => {
     "3fff:1000::",
   );
   table.private?.push("fc00::", "fdff::", "fec0::1");
-  table.reserved?.push("255.255.255.255", "::", "::ffff:8.8.8.8", "64:ff9b::1", "2001:db8::1");
-  table.reserved?.push("2001::1", "2002:808:808::1", "3fff::1", "ff02::1", "4000::1", "192.0.0.8");
+  table.reserved?.push("255.255.255.254", "::ffff:8.8.8.8", "64:ff9b::1", "2001:db8::1");
+  table.reserved?.push("2001::1", "2002:808:808::1", "3fff::1", "4000::1", "192.0.0.8");
   // The neighbours of each range, and its ends.
   table.public?.push("1.0.0.0", "126.255.255.255", "128.0.0.0", "169.253.255.255", "169.255.0.0");
   table.public?.push("192.167.255.255", "192.169.0.0", "192.0.3.1", "192.1.0.1", "192.88.98.1");
@@ -83,9 +89,9 @@ Deno.test("addressScope() knows the special ranges and their bounds", () => {
   table.public?.push("2001:db7::1", "2001:db9::1", "2003::1", "3ffe:ffff::1");
   table.private?.push("10.255.255.255", "172.16.0.0", "192.168.0.0", "192.168.255.255");
   table.private?.push("100.64.0.0", "100.127.255.255", "feff::1");
-  table.reserved?.push("0.0.0.0", "192.0.0.255", "192.88.99.1", "198.19.255.255", "240.0.0.1");
+  table.reserved?.push("192.0.0.255", "192.88.99.1", "198.19.255.255", "240.0.0.1");
   table.reserved?.push("1fff::1", "2001:1ff::1", "3fff:fff::1", "fbff::1", "fe00::1", "fe7f::1");
-  table.reserved?.push("ff00::1", "::2", "1::1");
+  table.reserved?.push("::2", "1::1");
   table["link-local"]?.push("169.254.0.0", "169.254.255.255", "fe80::", "fe8f::1");
   for (const [scope, texts] of Object.entries(table)) {
     for (const text of texts) assertEquals<string | undefined>(addressScope(text), scope, text);
@@ -125,4 +131,44 @@ Deno.test("addressBytes() gives an address's bytes", () => {
   for (const text of ["", "192.0.2", "fe80::1%eth0", "[::1]", "host"]) {
     assertEquals(addressBytes(text), undefined, text);
   }
+});
+
+Deno.test("ipv4Within() gives the addresses of IPv4 that one of IPv6 may lead to", () => {
+  const table: Record<string, string[]> = {
+    "::ffff:169.254.169.254": ["169.254.169.254"],
+    "::ffff:a9fe:a9fe": ["169.254.169.254"],
+    "::ffff:0:127.0.0.1": ["127.0.0.1"],
+    "::127.0.0.1": ["127.0.0.1"],
+    "64:ff9b::7f00:1": ["127.0.0.1"],
+    "2002:a9fe:a9fe::1": ["169.254.169.254"],
+    // RFC 6052 puts the address behind a prefix of 48, 56, 64 or 96 bits, around the byte 8.
+    "64:ff9b:1:a9fe:a9:fe00::": ["169.254.169.254", "254.169.254.0", "169.254.0.0"],
+    "64:ff9b:1:a9:fe:a9fe::": ["169.254.169.254", "254.169.254.0"],
+    "64:ff9b:1:0:a9:fea9:fe00:0": ["169.254.169.254", "254.0.0.0"],
+    "64:ff9b:1::8.8.8.8": ["8.8.8.8"],
+  };
+  for (const [address, expected] of Object.entries(table)) {
+    assertEquals(new Set(ipv4Within(address)), new Set(expected), address);
+  }
+  const none = ["1.2.3.4", "::", "::1", "2001:db8::1", "64:ff9b:2::1", "fe80::1%eth0", "host", ""];
+  for (const address of none) assertEquals(ipv4Within(address), [], address);
+});
+
+Deno.test("lastOfNetwork() gives the last address of a network of IPv4", () => {
+  const table: [string, number, string | undefined][] = [
+    ["192.0.2.7", 24, "192.0.2.255"],
+    ["192.0.2.130", 26, "192.0.2.191"],
+    ["10.1.2.3", 8, "10.255.255.255"],
+    ["10.1.2.3", 0, "255.255.255.255"],
+    ["192.0.2.1", 30, "192.0.2.3"],
+    ["192.0.2.1", 31, undefined],
+    ["192.0.2.1", 32, undefined],
+    ["2001:db8::1", 24, undefined],
+  ];
+  for (const [address, length, last] of table) assertEquals(lastOfNetwork(address, length), last);
+});
+
+Deno.test("isLoopbackHost() knows this machine by name and address", () => {
+  for (const host of ["localhost", "127.0.0.1", "127.9.9.9", "::1"]) assert(isLoopbackHost(host));
+  for (const host of ["localhost.example", "128.0.0.1", "::2", ""]) assert(!isLoopbackHost(host));
 });

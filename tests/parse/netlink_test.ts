@@ -89,9 +89,9 @@ Deno.test("parseAddressMessage() reads the own address of a link, its interface 
   const messages = splitMessages(hex(ADDRESSES + DONE));
   assertEquals(messages.length, 4);
   assertEquals(messages.map(parseAddressMessage), [
-    { index: 1, address: "127.0.0.1", flags: 0x80 },
-    { index: 3, address: "203.0.113.10", flags: 0x80 },
-    { index: 3, address: "2001:db8::1", flags: 0xa2 },
+    { index: 1, address: "127.0.0.1", broadcasts: ["127.255.255.255"], flags: 0x80 },
+    { index: 3, address: "203.0.113.10", broadcasts: [], flags: 0x80 },
+    { index: 3, address: "2001:db8::1", broadcasts: [], flags: 0xa2 },
     undefined,
   ]);
 });

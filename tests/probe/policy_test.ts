@@ -1,10 +1,5 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
-import {
-  addressKind,
-  ProbePolicy,
-  ProbeRefusedError,
-  TooManyProbesError,
-} from "../../lib/probe/policy.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { ProbePolicy, ProbeRefusedError, TooManyProbesError } from "../../lib/probe/policy.ts";
 import { FakeTime } from "../fake_time.ts";
 import { fakeResolver, policyOf } from "./fake_names.ts";
 
@@ -15,37 +10,107 @@ function policy({ allowLocal = false } = {}): ProbePolicy {
   return policyOf(fakeResolver((host) => host.split("_")), { allowLocal });
 }
 
-Deno.test("addressKind() tells what may not be probed, in each of its spellings", () => {
+/** Why a policy refuses an address; empty when it does not. */
+async function refusalOf(address: string, admitting = policy()): Promise<string> {
+  try {
+    await admitting.admit(address, { signal });
+    return "";
+  } catch (error) {
+    assert(error instanceof ProbeRefusedError, `${error}`);
+    return /is an? ([\w-]+) address/.exec(error.message)?.[1] ?? error.message;
+  }
+}
+
+Deno.test("ProbePolicy.admit() refuses what no probe may reach, in each of its spellings", async () => {
   const kinds = {
     "loopback": ["127.0.0.1", "127.255.255.254", "::1", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1"],
     "link-local": ["169.254.169.254", "fe80::1", "febf::1", "::ffff:a9fe:a9fe"],
-    "metadata": ["100.100.100.200", "::ffff:6464:64c8", "168.63.129.16", "fd00:0ec2:0::254"],
+    "metadata": [
+      ...["100.100.100.200", "::ffff:6464:64c8", "168.63.129.16", "192.0.0.192", "100.96.0.96"],
+      ...["fd00:0ec2:0::254", "fd00:ec2::23", "fd20:ce::254", "fd00:42::42", "fd00:a9fe:a9fe::1"],
+    ],
     "multicast": ["224.0.0.1", "239.255.255.255", "ff02::1", "ff0e::1", "::ffff:224.0.0.1"],
     "broadcast": ["255.255.255.255", "::ffff:255.255.255.255"],
-    "unspecified": ["0.0.0.0", "0.1.2.3", "::", "::ffff:0.0.0.0", "no address"],
-    "other": [
-      "1.1.1.1",
-      "10.0.0.1",
-      "192.168.1.255",
-      "100.64.0.1",
-      "240.0.0.1",
-      "2606::1",
-      "fd00::1",
-      "2001:db8::ffff:7f00:1",
-      "2001:db8::7f00:1",
-      "fec0::1",
-      "1::",
-      "223.255.255.255",
-      "169.253.1.1",
-      "170.254.1.1",
-      "255.255.255.254",
+    "unspecified": ["0.0.0.0", "0.1.2.3", "::", "::ffff:0.0.0.0"],
+    "": [
+      ...["1.1.1.1", "10.0.0.1", "192.168.1.255", "100.64.0.1", "240.0.0.1", "2606::1", "fd00::1"],
+      ...["2001:db8::ffff:7f00:1", "2001:db8::7f00:1", "fec0::1", "1::", "223.255.255.255"],
+      ...["169.253.1.1", "170.254.1.1", "255.255.255.254", "64:ff9b::8.8.8.8", "2002:808:808::1"],
+      ...["64:ff9b:1::8.8.8.8", "64:ff9b:2::7f00:1", "::ffff:0:8.8.8.8"],
     ],
   };
   for (const [kind, addresses] of Object.entries(kinds)) {
-    for (const address of addresses) assertEquals(addressKind(address), kind, address);
+    for (const address of addresses) assertEquals(await refusalOf(address), kind, address);
   }
-  // Addresses of IPv4 in the deprecated form.
-  assertEquals(addressKind("::7f00:1"), "loopback");
+});
+
+Deno.test("ProbePolicy.admit() refuses addresses of IPv6 that lead to such a one of IPv4", async () => {
+  const within = (hex: string) => [
+    `::${hex}`,
+    `::ffff:0:${hex}`,
+    `64:ff9b::${hex}`,
+    `64:ff9b:1::${hex}`,
+    `2002:${hex}::1`,
+  ];
+  for (const address of within("a9fe:a9fe")) assertEquals(await refusalOf(address), "link-local");
+  for (const address of within("7f00:1")) assertEquals(await refusalOf(address), "loopback");
+  for (const address of within("6464:64c8")) assertEquals(await refusalOf(address), "metadata");
+  // 169.254.169.254 behind each length of the prefix.
+  for (const rest of ["a9fe:a9:fe00::", "a9:fe:a9fe::", "0:a9:fea9:fe00:0", "0:0:0:a9fe:a9fe"]) {
+    assertEquals(await refusalOf(`64:ff9b:1:${rest}`), "link-local", rest);
+  }
+  const own = [{ name: "eth0", family: "IPv4" as const, address: "192.0.2.1" }];
+  const machine = { interfaceAddresses: () => own };
+  const resolver = fakeResolver((host) => [host]);
+  const admitting = new ProbePolicy(resolver, { machine, allowLocal: false });
+  for (const address of within("c000:201")) {
+    assertStringIncludes(await refusalOf(address, admitting), "is an address of this machine");
+  }
+});
+
+Deno.test("ProbePolicy.admit() refuses the broadcast addresses of the machine's networks", async () => {
+  const machine = {
+    interfaceAddresses: () => [
+      {
+        name: "eth0",
+        family: "IPv4" as const,
+        address: "192.0.2.1",
+        broadcasts: ["192.0.2.127", "192.0.2.99"],
+      },
+    ],
+  };
+  for (const allowLocal of [false, true]) {
+    const admitting = new ProbePolicy(fakeResolver((host) => [host]), { machine, allowLocal });
+    for (const address of ["192.0.2.127", "192.0.2.99", "::ffff:192.0.2.127"]) {
+      assertEquals(await refusalOf(address, admitting), "broadcast");
+    }
+    assertEquals(await refusalOf("192.0.2.255", admitting), "");
+  }
+});
+
+Deno.test("ProbePolicy.admit() refuses every probe while the machine's addresses can't be read", async () => {
+  using time = new FakeTime();
+  let isReadable = false;
+  const machine = {
+    interfaceAddresses: () => {
+      if (!isReadable) throw new Error("not readable");
+      return [];
+    },
+  };
+  const resolver = fakeResolver((host) => [host]);
+  const admitting = new ProbePolicy(resolver, { machine, allowLocal: false });
+  for (let count = 0; count < 2; count++) {
+    assertStringIncludes(
+      await refusalOf("192.0.2.1", admitting),
+      "192.0.2.1 may be an address of this machine, which can't be read; --allow-local-probes",
+    );
+  }
+  assertEquals(await refusalOf("169.254.169.254", admitting), "link-local");
+  const allowing = new ProbePolicy(resolver, { machine, allowLocal: true });
+  assertEquals(await refusalOf("192.0.2.1", allowing), "");
+  isReadable = true;
+  time.tick(60_000);
+  assertEquals(await refusalOf("192.0.2.1", admitting), "");
 });
 
 Deno.test("ProbePolicy.admit() leaves out the addresses that may not be probed", async () => {
@@ -126,6 +191,10 @@ Deno.test("ProbePolicy.admit() lets 20 requests a second through to an address, 
   // Another name of the same address, behind one that differs.
   const waits = admit("2001:db8::9_192.0.2.1");
   assertEquals(await time.until(waits, { withinMs: 2000, stepMs: 100 }), 1000);
+  // Another spelling of it.
+  for (let count = 0; count < 19; count++) await admit("::ffff:192.0.2.1");
+  const spelt = admit("::ffff:c000:201");
+  assertEquals(await time.until(spelt, { withinMs: 2000, stepMs: 100 }), 1000);
 });
 
 Deno.test("ProbePolicy.admit() lets 20 sites behind one address through each second, if not at regular times", async () => {
@@ -197,7 +266,7 @@ Deno.test("ProbePolicy.admit() keeps no more than 1024 addresses that no request
 Deno.test("ProbePolicy.admit() forgets addresses that no request goes to", async () => {
   using time = new FakeTime();
   const limited = policy();
-  const address = (number: number) => `192.0.${number >> 8}.${number & 255}`;
+  const address = (number: number) => `10.0.${number >> 8}.${number & 255}`;
   for (let round = 0; round < 3; round++) {
     for (let number = 0; number < 1500; number++) await limited.admit(address(number), { signal });
     // The limit outlives it.
