@@ -4,6 +4,7 @@ import { isInContainerImage } from "../host/this_program.ts";
 import { writeAll } from "../io/write_all.ts";
 import { describeError } from "../log/log.ts";
 import { dirname } from "../parse/path.ts";
+import { quoteShellWord } from "../parse/shell_words.ts";
 import type { Health } from "../state/health_reader.ts";
 import { type DeletedState, deletedStates } from "../state/deleted_state.ts";
 import { stateFolder } from "../state/paths.ts";
@@ -57,13 +58,8 @@ export async function checkStateFolder(
 function carryOver({ path, descriptor }: DeletedState): string {
   const { uid, gid } = Deno.statSync(descriptor);
   const owner = `-o ${uid} -g ${gid}`;
-  return `install -d -m 700 ${owner} ${quoted(dirname(path) || "/")} && ` +
-    `install -m 600 ${owner} ${descriptor} ${quoted(path)}`;
-}
-
-/** A word of a shell's command. */
-function quoted(path: string): string {
-  return /^[\w/.:@+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+  return `install -d -m 700 ${owner} ${quoteShellWord(dirname(path) || "/")} && ` +
+    `install -m 600 ${owner} ${descriptor} ${quoteShellWord(path)}`;
 }
 
 /** Writes a new file in a folder, brings it to the disk and removes it. @throws {Error} When it can't. */
