@@ -34,7 +34,7 @@ Deno.test("manPage() has a title, exit codes, and what each option takes", () =>
       "",
     ),
   );
-  assertStringIncludes(page, ".B \\-c, \\-\\-reconnect\\-interval SECONDS\nMaximum wait");
+  assertStringIncludes(page, ".B \\-c, \\-\\-reconnect\\-interval SECONDS\nWait between");
   assertStringIncludes(page, "\n.br\nDefault: 2 (official: 5)\n.br\nVariable: AGENT_RECONNECT_");
   assertStringIncludes(page, "\n.B $HOST_PROC\n");
   assertStringIncludes(page, "\n.br\nthis agent never gives up on the panel");

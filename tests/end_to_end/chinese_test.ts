@@ -84,7 +84,7 @@ const LINES: Readonly<Record<Command, readonly string[]>> = {
 const ALLOWED: readonly RegExp[] = [
   // The beginning of a log line, and commands to type.
   /^\S+Z (?:info|warning|error) +\w+/gm,
-  /(?:sudo )?(?:komari-agent-deno|loginctl|systemctl|rc-update|rc-service|adduser|addgroup)(?: [!-~]+)*/g,
+  /(?:sudo )?(?:komari-agent-deno|loginctl|systemctl|journalctl|resolvectl|dig|getent|rc-update|rc-service|adduser|addgroup)(?: [!-~]+)*/g,
   // Addresses and paths, flags and their values, variables, and what is quoted.
   /https?:\/\/[!-~]+|(?<![\w-])[~$]?[\w.@-]*\/[\w./@*:=-]*/g,
   /(?<![\w-])--?[a-z][\w-]*(?:[= ][A-Z]\w*)?|\$?\b[A-Z_]{3,}\b/g,
