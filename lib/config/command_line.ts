@@ -86,51 +86,29 @@ function takeValue({ placeholder }: Option<unknown>, arg: string, rest: string[]
   return next;
 }
 
-interface Pair {
-  readonly endpoint: string;
-  /** `null` where it was left out. */
-  token: string | null;
-}
-
 /**
- * Repeated endpoints and tokens as pairs, in their order; none for a single endpoint. Where tokens may
- * be left out, each follows its endpoint.
+ * Repeated endpoints with their tokens; none for a single endpoint. A token belongs to the endpoint
+ * before it, or to the next one if that has a token already. It is `null` where it may be left out.
  *
  * @throws {UsageError} When they can't be paired.
  */
-function pairsOf(
-  attached: readonly string[],
-  { mayLackTokens }: { mayLackTokens: boolean },
-): readonly Pair[] {
-  const given = attached.flatMap((word) => {
+function pairsOf(attached: readonly string[], { mayLackTokens }: { mayLackTokens: boolean }) {
+  const pairs: { endpoint: string; token: string | null }[] = [];
+  const early: string[] = [];
+  for (const word of attached) {
     const [, flag, value = ""] = /^--(endpoint|token)=(.*)$/s.exec(word) ?? [];
-    return flag === undefined ? [] : [{ flag, value }];
-  });
-  const valuesOf = (name: string) => given.flatMap((it) => it.flag === name ? [it.value] : []);
-  const [endpoints, tokens] = [valuesOf("endpoint"), valuesOf("token")];
-  if (endpoints.length < 2) return [];
-  if (endpoints.length === tokens.length) {
-    return endpoints.map((endpoint, at) => ({ endpoint, token: tokens[at] ?? null }));
-  }
-  const pairs: Pair[] = [];
-  for (const { flag, value } of given) {
     const last = pairs.at(-1);
-    if (flag === "endpoint") pairs.push({ endpoint: value, token: null });
-    else if (mayLackTokens && last?.token === null) last.token = value;
-    else throw unpaired();
+    if (flag === "endpoint") pairs.push({ endpoint: value, token: early.shift() ?? null });
+    else if (flag === "token" && last?.token === null) last.token = value;
+    else if (flag === "token") early.push(value);
   }
-  if (!mayLackTokens) throw unpaired();
-  return pairs;
-
-  function unpaired(): UsageError {
-    return new UsageError(
-      mayLackTokens
-        ? `Cannot pair ${endpoints.length} --endpoint with ${tokens.length} --token: a token ` +
-          "follows its endpoint"
-        : `Cannot pair ${endpoints.length} --endpoint with ${tokens.length} --token: each panel ` +
-          "needs both",
-    );
-  }
+  if (pairs.length < 2) return [];
+  const lacking = pairs.filter(({ token }) => token === null).length;
+  if (early.length === 0 && (lacking === 0 || mayLackTokens)) return pairs;
+  throw new UsageError(
+    `Cannot pair ${pairs.length} --endpoint with ${pairs.length - lacking + early.length} ` +
+      "--token: give each panel's token behind its endpoint",
+  );
 }
 
 function unknownFlag(arg: string): UsageError {

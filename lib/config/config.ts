@@ -24,7 +24,7 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from "./option_table.ts";
-import { severalPanels, withoutUnusedPanels } from "./panels.ts";
+import { severalPanels, withoutUnused } from "./panels.ts";
 import { INTERVAL_SECONDS, type PanelSettings, parseCertificates, withHeaders } from "./parsers.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -139,8 +139,10 @@ export function resolveConfig(input: ConfigInput): Config {
     layer((key) => recorded?.get(key), byKey, (key) => `${key} of the installation`),
     layer((key) => imported?.get(key), byKey, (key) => `${key} of the official agent`),
   ];
-  const { options, notices } = withoutUnusedPanels(resolveOptions(layers), layers);
-  const { values, found } = options;
+  const resolved = resolveOptions(layers);
+  const { found, notices } = withoutUnused(resolved.found, layers);
+  const options = { ...resolved, found };
+  const { values } = options;
   const command = values.help ? "help" : values.version ? "version" : named;
   if (command !== "help") refuseOtherCommands(options, command);
   requireCompatible(values);

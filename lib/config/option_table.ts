@@ -115,7 +115,7 @@ export const OPTIONS = {
     flag: "auto-discovery",
     variable: "AGENT_AUTO_DISCOVERY_KEY",
     placeholder: "KEY",
-    tags: ["panel", "official"],
+    tags: ["official"],
     help: {
       en:
         "Register this node automatically with the panel's auto-discovery key, and remember its token",
@@ -128,7 +128,7 @@ export const OPTIONS = {
   autoDiscoveryFile: panel.text({
     flag: "auto-discovery-file",
     placeholder: "FILE",
-    tags: ["panel", "root"],
+    tags: ["root"],
     help: {
       en:
         "The official agent's file of the registration: read at the first start, and given each new node",
@@ -138,7 +138,6 @@ export const OPTIONS = {
   }),
   rediscover: panel.toggle({
     flag: "rediscover",
-    tags: ["panel"],
     help: {
       en: "Register again when the panel has rejected the token for 10 minutes",
       zh: "面板连续 10 分钟判定令牌无效时重新注册",

@@ -7,32 +7,28 @@ import { UsageError } from "./usage_error.ts";
  * Drops what is not used, with a notice of each: panels of a weaker layer than the endpoint's, since
  * that one names them all, and a token beside panels that have their own.
  */
-export function withoutUnusedPanels(
-  { values, found }: ResolvedOptions,
+export function withoutUnused(
+  found: ResolvedOptions["found"],
   layers: readonly Layer[],
-): { options: ResolvedOptions; notices: readonly string[] } {
+): { found: ResolvedOptions["found"]; notices: readonly string[] } {
   const own = found.get(OPTIONS.endpoint);
   const several = found.get(OPTIONS.panels);
   const used = new Map(found);
-  if (own === undefined) {
-    const unused = several === undefined ? [] : [OPTIONS.token, OPTIONS.tokenFile];
-    for (const option of unused) used.delete(option);
-    return {
-      options: { values, found: used },
-      notices: unused.flatMap((option) => found.get(option) ?? []).map(({ origin }) =>
-        `${origin} is not used: ${several?.origin} has the token of each panel`
-      ),
-    };
+  const notices: string[] = [];
+  for (const option of own === undefined ? [OPTIONS.token, OPTIONS.tokenFile] : []) {
+    const origin = found.get(option)?.origin;
+    if (several === undefined || origin === undefined) continue;
+    used.delete(option);
+    notices.push(`${origin} is not used: ${several.origin} has the token of each panel`);
   }
-  const weaker = layers.slice(own.rank + 1).find(({ texts }) => texts.get(OPTIONS.panels));
-  const isReplaced = several !== undefined && several.rank > own.rank;
-  if (isReplaced) used.delete(OPTIONS.panels);
-  return {
-    options: { values: isReplaced ? { ...values, panels: [] } : values, found: used },
-    notices: weaker === undefined
-      ? []
-      : [`${weaker.nameOf(OPTIONS.panels).origin} is not used: ${own.origin} names all panels`],
-  };
+  if (own === undefined) return { found: used, notices };
+  const weaker = layers.slice(own.rank + 1).find(({ texts }) => texts.get(OPTIONS.panels))
+    ?.nameOf(OPTIONS.panels);
+  if (weaker !== undefined) {
+    notices.push(`${weaker.origin} is not used: ${own.origin} names all panels`);
+    if (weaker.origin === several?.origin) used.delete(OPTIONS.panels);
+  }
+  return { found: used, notices };
 }
 
 /**

@@ -10,9 +10,8 @@ import { type InstallContext, readInstallContext } from "./install_context.ts";
 import { planInstall } from "./install_plan.ts";
 import {
   choosePanels,
-  type InstalledPanels,
-  isInstalled,
   panelLines,
+  type PanelOptions,
   readInstalledPanels,
   withoutPanels,
 } from "./panel_choice.ts";
@@ -80,7 +79,9 @@ export async function install(
 ): Promise<string | undefined> {
   const context = await readInstallContext(asked, system, signal);
   const { previous } = context;
-  const installed = previous && readInstalledPanels(system.root + previous.config);
+  const installed = previous === undefined
+    ? []
+    : readInstalledPanels(system.root + previous.config);
   const config = choosePanels({ ...asked, proxies: context.proxies }, installed);
   requireCredentials(config, { verb: "install" });
   const secrets = [
@@ -93,8 +94,8 @@ export async function install(
   if (!isTrial) await requireKnownToken(config, system, { installed, signal });
   const prepare = [...plan.prepare, ...beforeStart(plan.service)];
   if (config.print) {
-    const isAnew = installed === undefined || installed.panels.length === 0;
-    for (const line of isAnew ? [] : panelLines(config, installed)) system.printLine(line.trim());
+    const lines = installed.length === 0 ? [] : panelLines(config, installed);
+    for (const line of lines) system.printLine(line.trim());
     printSteps([...prepare, ...plan.start], system, secrets);
     return undefined;
   }
@@ -164,13 +165,13 @@ async function leaveOut(
   config: Config,
   { context, installed, signal }: {
     context: InstallContext;
-    installed: InstalledPanels | undefined;
+    installed: readonly PanelOptions[];
     signal: AbortSignal;
   },
 ): Promise<Config> {
   const { system, manager } = context;
   const isKept = ({ endpoint }: PanelSettings) =>
-    config.keepFailing || installed?.panels.some((panel) => panel.endpoint === endpoint) === true;
+    config.keepFailing || installed.some((panel) => panel.endpoint === endpoint);
   const namesOf = (panels: readonly PanelSettings[]) => panels.map(panelName).join(" and ");
   const kept = failing.filter(isKept);
   if (kept.length > 0) system.printLine(`Kept ${namesOf(kept)}, where no report is accepted.`);
@@ -234,7 +235,7 @@ async function rollBack(trial: InstallTrial, context: InstallContext): Promise<v
 export async function requireKnownToken(
   config: Config,
   system: TargetSystem,
-  { installed, signal }: { installed?: InstalledPanels | undefined; signal: AbortSignal },
+  { installed = [], signal }: { installed?: readonly PanelOptions[]; signal: AbortSignal },
 ): Promise<void> {
   if (config.print) return;
   const panels = [config, ...config.furtherPanels];
@@ -249,7 +250,8 @@ export async function requireKnownToken(
       system.printLine(`Note: the token could not be checked: ${describeError(error)}`);
     }
     if (isKnown) continue;
-    if (panels.length > 1 && isInstalled(panel, installed)) {
+    const isOld = installed.some((it) => it.endpoint === endpoint && it.token === token);
+    if (isOld && panels.length > 1) {
       system.printLine(`Note: ${panelName(panel)} does not know its token any more`);
       continue;
     }

@@ -4,7 +4,7 @@ import { dirname } from "../parse/path.ts";
 import { knowsReleases, PROGRAM, releaseKey, VERSION } from "../version.ts";
 import { type InstallContext, isLingering } from "./install_context.ts";
 import { hasRemoteControl, type InstallPlan } from "./install_plan.ts";
-import { type InstalledPanels, panelLines } from "./panel_choice.ts";
+import { panelLines, type PanelOptions } from "./panel_choice.ts";
 import { removalCommand } from "./packaged_service.ts";
 import { updateServiceName } from "./update_service.ts";
 
@@ -12,7 +12,7 @@ import { updateServiceName } from "./update_service.ts";
 export function printSummary(
   { service, record }: InstallPlan,
   config: Config,
-  { context, installed }: { context: InstallContext; installed: InstalledPanels | undefined },
+  { context, installed }: { context: InstallContext; installed: readonly PanelOptions[] },
 ): void {
   const { system, scope, kind, manager, paths, link, lingerUser, changeableDeno, packaged } =
     context;

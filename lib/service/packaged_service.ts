@@ -84,7 +84,7 @@ export function packagedRecord(): InstallRecord {
 /** Whether this program is a package's and reports to a panel already. */
 export function isPackageConfigured({ program, root }: TargetSystem): boolean {
   if (packageOf(program, { root }) === undefined) return false;
-  return (readInstalledPanels(root + PATHS.config)?.panels.length ?? 0) > 0;
+  return readInstalledPanels(root + PATHS.config).length > 0;
 }
 
 /** The command that removes a package and all that it has. */

@@ -1,60 +1,43 @@
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { readConfigFile } from "../config/config_file.ts";
-import type { OptionTexts } from "../config/option.ts";
-import { hasTag } from "../config/option_table.ts";
 import { panelName, panelNames } from "../config/panels.ts";
 import { type PanelSettings, panelsText, parsePanels } from "../config/parsers.ts";
 import { UsageError } from "../config/usage_error.ts";
 
-/** What a configuration says of a panel. */
-type PanelOptions = Omit<PanelSettings, "remoteFiles">;
-
-/** The panels that an installed service reports to. */
-export interface InstalledPanels {
-  /**
-   * The first one is that of `endpoint`. `intervalSeconds` is what a panel has of its own; the token
-   * is empty where the node registers itself.
-   */
-  readonly panels: readonly PanelOptions[];
-  /** The options that say so. */
-  readonly texts: OptionTexts;
-}
+/**
+ * A panel as a configuration has it: `intervalSeconds` is its own, and the token is empty where the
+ * node registers itself.
+ */
+export type PanelOptions = Omit<PanelSettings, "remoteFiles">;
 
 /**
- * Reads the panels of an installed configuration; `undefined` when there is none, or it is another
- * user's.
+ * Reads the panels of an installed configuration, that of `endpoint` first; none when there is no
+ * such file, or it is another user's, who could have written any rights and tokens into it.
  *
  * @throws {Error} When it can't be read or is invalid.
  */
-export function readInstalledPanels(path: string): InstalledPanels | undefined {
+export function readInstalledPanels(path: string): readonly PanelOptions[] {
   try {
     const { uid } = Deno.statSync(path);
-    // Another user could have written any rights and tokens into it.
-    if (uid !== null && uid !== 0 && uid !== Deno.uid()) return undefined;
+    if (uid !== null && uid !== 0 && uid !== Deno.uid()) return [];
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof Deno.errors.NotFound) return [];
     throw error;
   }
   const readText = (path: string) => Deno.readTextFileSync(path);
   const options = readConfigFile(path, { option: "the installed configuration", readText });
+  const further = parsePanels(options.get("panels") ?? "[]");
   const endpoint = options.get("endpoint");
-  const tokenFile = options.get("token_file");
-  const isControlled = options.get("enable_remote_control") === "true";
+  if (endpoint === undefined) return further;
+  const ofFile = attempt(() => readText(options.get("token_file") ?? "").trim());
   const first = {
-    endpoint: endpoint ?? "",
-    token: options.get("token") ??
-      (tokenFile === undefined ? "" : attempt(() => readText(tokenFile).trim()) ?? ""),
+    endpoint,
+    token: options.get("token") ?? ofFile ?? "",
     intervalSeconds: undefined,
-    remoteControl: isControlled,
+    remoteControl: options.get("enable_remote_control") === "true",
   };
-  return {
-    panels: [
-      ...(endpoint === undefined ? [] : [first]),
-      ...parsePanels(options.get("panels") ?? "[]"),
-    ],
-    texts: new Map([...options].filter(([key]) => hasTag(key, "panel"))),
-  };
+  return [first, ...further];
 }
 
 /**
@@ -64,27 +47,25 @@ export function readInstalledPanels(path: string): InstalledPanels | undefined {
  *
  * @throws {UsageError} When it is unclear which panel is meant, or one has no token.
  */
-export function choosePanels(config: Config, installed: InstalledPanels | undefined): Config {
-  const { origins } = config;
+export function choosePanels(config: Config, installed: readonly PanelOptions[]): Config {
+  const isGiven = (key: string) => /^(?:flag|variable) /.test(config.origins.get(key) ?? "");
   if (!config.givesPanels) {
-    const token = [origins.get("token"), origins.get("token_file")].find(isOfShell);
-    if (token === undefined || config.furtherPanels.length === 0) return config;
+    const key = ["token", "token_file"].find(isGiven);
+    if (key === undefined || config.furtherPanels.length === 0) return config;
     throw new UsageError(
-      `Cannot use ${token} without --endpoint: the service reports to several panels`,
+      `Cannot use ${
+        config.origins.get(key)
+      } without --endpoint: the service reports to several panels`,
     );
   }
   // A file, or the variable of all panels, says everything of them.
-  if (!isOfShell(origins.get("endpoint")) || origins.get("panels")?.startsWith("variable ")) {
-    return config;
-  }
+  const ofVariable = config.origins.get("panels")?.startsWith("variable ");
+  if (!isGiven("endpoint") || ofVariable) return config;
   const given = [config, ...config.furtherPanels];
-  const known = knownPanels(given, installed?.panels ?? []);
-  const setsControl = isOfShell(origins.get("enable_remote_control"));
-  const setsInterval = isOfShell(origins.get("interval"));
+  const known = knownPanels(given, installed);
   const chosen = given.map(({ endpoint, token }, at): PanelOptions => {
     const before = known[at];
-    const registers = at === 0 && config.autoDiscoveryKey !== "";
-    if (token === "" && before === undefined && !registers) {
+    if (token === "" && before === undefined && !(at === 0 && isGiven("auto_discovery_key"))) {
       throw new UsageError(
         `Cannot install for ${endpoint} without its token: the service does not report to it yet`,
       );
@@ -92,13 +73,18 @@ export function choosePanels(config: Config, installed: InstalledPanels | undefi
     return {
       endpoint,
       token: token || (before?.token ?? ""),
-      intervalSeconds: setsInterval ? undefined : before?.intervalSeconds,
-      remoteControl: setsControl
+      intervalSeconds: isGiven("interval") ? undefined : before?.intervalSeconds,
+      remoteControl: isGiven("enable_remote_control")
         ? config.enableRemoteControl && at === 0
         : before?.remoteControl ?? false,
     };
   });
-  return withPanels(withRegistration(config, chosen, installed?.texts ?? new Map()), chosen);
+  const registers = chosen.some(({ token }) => token === "");
+  const unused = ["auto_discovery_key", "auto_discovery_file", "rediscover"].filter((key) =>
+    !registers && !isGiven(key)
+  );
+  const explicitOptions = [...config.explicitOptions].filter(([key]) => !unused.includes(key));
+  return withPanels({ ...config, explicitOptions: new Map(explicitOptions) }, chosen);
 }
 
 /** The configuration without some of its panels. */
@@ -109,35 +95,22 @@ export function withoutPanels(config: Config, left: readonly PanelSettings[]): C
   return withPanels(config, panels);
 }
 
-/** Whether the service has this node of a panel already. */
-export function isInstalled(
-  { endpoint, token }: PanelSettings,
-  installed: InstalledPanels | undefined,
-): boolean {
-  return installed?.panels.some((it) => it.endpoint === endpoint && it.token === token) ?? false;
-}
-
 /** What becomes of each panel, a line each. */
-export function panelLines(config: Config, installed: InstalledPanels | undefined): string[] {
+export function panelLines(config: Config, installed: readonly PanelOptions[]): string[] {
   const panels = [config, ...config.furtherPanels];
-  const known = knownPanels(panels, installed?.panels ?? []);
-  const isFirst = installed === undefined || installed.panels.length === 0;
+  const known = knownPanels(panels, installed);
   const names = panelNames(panels);
-  const texts = panels.map((panel, at) => {
-    const name = names[at] ?? "";
-    if (isFirst) return name;
+  const texts = names.map((name, at) => {
     const before = known[at];
+    if (installed.length === 0) return name;
     if (before === undefined) return `${name}, new`;
-    return before.token === panel.token ? `${name}, as before` : `${name}, with another token`;
+    return before.token === panels[at]?.token
+      ? `${name}, as before`
+      : `${name}, with another token`;
   });
-  const gone = installed?.panels.filter((panel) => !known.includes(panel)) ?? [];
+  const gone = installed.filter((panel) => !known.includes(panel));
   return [...texts, ...gone.map((panel) => `${panelName(panel)}, dropped`)]
     .map((text) => `  Panel          ${text}`);
-}
-
-/** Whether an option comes from the command line or a variable. */
-function isOfShell(origin = ""): boolean {
-  return /^(?:flag|variable) /.test(origin);
 }
 
 /**
@@ -149,45 +122,23 @@ function knownPanels(
   given: readonly Pick<PanelSettings, "endpoint" | "token">[],
   installed: readonly PanelOptions[],
 ): (PanelOptions | undefined)[] {
-  const free = new Set(installed);
-  const take = (panel: PanelOptions | undefined) => {
-    if (panel !== undefined) free.delete(panel);
-    return panel;
-  };
-  return given
-    .map(({ endpoint, token }) =>
-      take([...free].find((panel) => panel.endpoint === endpoint && panel.token === token))
-    )
-    .map((same, at) => {
-      const { endpoint = "", token = "" } = given[at] ?? {};
-      const candidates = [...free].filter((panel) => panel.endpoint === endpoint);
-      if (same === undefined && token === "" && candidates.length > 1) {
-        throw new UsageError(
-          `Cannot install for ${endpoint} without a token: the service reports to it as ` +
-            `${candidates.length} nodes`,
-        );
-      }
-      return same ?? take(candidates[0]);
-    });
-}
-
-/** Keeps the options of a node that registers itself, if it stays. */
-function withRegistration(
-  config: Config,
-  chosen: readonly PanelOptions[],
-  texts: OptionTexts,
-): Config {
-  const key = texts.get("auto_discovery_key") ?? "";
-  if (key === "" || config.autoDiscoveryKey !== "" || chosen.every(({ token }) => token !== "")) {
-    return config;
-  }
-  const kept = [...texts].filter(([key]) => /^(?:auto_discovery_|rediscover)/.test(key));
-  return {
-    ...config,
-    autoDiscoveryKey: key,
-    explicitOptions: new Map([...kept, ...config.explicitOptions]),
-    secrets: [...config.secrets, key],
-  };
+  const same = given.map(({ endpoint, token }) =>
+    installed.find((panel) => panel.endpoint === endpoint && panel.token === token)
+  );
+  const free = installed.filter((panel) => !same.includes(panel));
+  return given.map(({ endpoint, token }, at) => {
+    const candidates = free.filter((panel) => panel.endpoint === endpoint);
+    const [first] = candidates;
+    if (same[at] !== undefined || first === undefined) return same[at];
+    if (token === "" && candidates.length > 1) {
+      throw new UsageError(
+        `Cannot install for ${endpoint} without a token: the service reports to it as ` +
+          `${candidates.length} nodes`,
+      );
+    }
+    free.splice(free.indexOf(first), 1);
+    return first;
+  });
 }
 
 /**
@@ -199,12 +150,17 @@ function withPanels(config: Config, panels: readonly PanelOptions[]): Config {
     token === "" ? 0 : intervalSeconds === undefined ? 1 : 2;
   const [first, ...further] = panels.toSorted((a, b) => place(a) - place(b));
   if (first === undefined) return config;
-  const explicitOptions = new Map(config.explicitOptions).set("endpoint", first.endpoint);
-  const set = (key: string, text: string | undefined) =>
-    text === undefined ? explicitOptions.delete(key) : explicitOptions.set(key, text);
-  set("enable_remote_control", first.remoteControl ? "true" : undefined);
-  set("panels", further.length === 0 ? undefined : panelsText(further));
-  if (first.intervalSeconds !== undefined) set("interval", String(first.intervalSeconds));
+  const texts: readonly (readonly [key: string, text: string | undefined])[] = [
+    ["endpoint", first.endpoint],
+    ["enable_remote_control", first.remoteControl ? "true" : undefined],
+    ["interval", first.intervalSeconds?.toString() ?? config.explicitOptions.get("interval")],
+    ["panels", further.length === 0 ? undefined : panelsText(further)],
+  ];
+  const explicitOptions = new Map(config.explicitOptions);
+  for (const [key, text] of texts) {
+    if (text === undefined) explicitOptions.delete(key);
+    else explicitOptions.set(key, text);
+  }
   const inForce = (panel: PanelOptions): PanelSettings => {
     const remoteControl = panel.remoteControl && !config.disableWebSsh;
     return {

@@ -41,6 +41,16 @@ Deno.test("severalPanels() pairs repeated endpoints with repeated tokens, in the
 });
 
 Deno.test("severalPanels() refuses endpoints that lack a token", () => {
+  const early = ["-t", "one", "-e", A.endpoint, "-t", "two", "-e", B.endpoint];
+  assertEquals(nodesOf(resolve({ args: early })), [
+    "https://a.example.com one",
+    "https://b.example.com two",
+  ]);
+  const late = ["-e", A.endpoint, "-e", B.endpoint, "-t", "one", "-t", "two"];
+  assertStringIncludes(
+    refusal({ args: late }),
+    "Cannot pair 2 --endpoint with 2 --token: give each panel's token behind its endpoint",
+  );
   assertStringIncludes(refusal({ args: PAIRS }), "Cannot pair 2 --endpoint with 1 --token");
 });
 
@@ -70,7 +80,7 @@ Deno.test("severalPanels() takes panels of the environment", () => {
   assertEquals(nodesOf(resolve({ env })).length, 2);
 });
 
-Deno.test("withoutUnusedPanels() says which panels an endpoint of a stronger layer replaces", () => {
+Deno.test("withoutUnused() says which panels an endpoint of a stronger layer replaces", () => {
   const args = ["-e", "https://c.example.com", "-t", "x"];
   const env = { AGENT_PANELS: JSON.stringify([A, B]) };
   for (
@@ -98,7 +108,7 @@ Deno.test("withoutUnusedPanels() says which panels an endpoint of a stronger lay
   assertEquals([nodesOf(beside).length, beside.notices], [2, []], "both are used");
 });
 
-Deno.test("withoutUnusedPanels() says that a token without an endpoint is not used beside panels", () => {
+Deno.test("withoutUnused() says that a token without an endpoint is not used beside panels", () => {
   const env = { AGENT_PANELS: JSON.stringify([A, B]) };
   const config = resolve({ args: ["-t", "unused-t0ken"], env });
   assertEquals(nodesOf(config).length, 2);
