@@ -82,7 +82,7 @@ export class Libc {
    */
   statfs(path: string): FileSystemUse {
     const result = this.#calls.statfs(this.#keptPath(path), this.#answer, NO_STUB_VALUE);
-    if (result === 0) return toUse(this.#answer);
+    if (result === 0) return toUse(this.#answer, path);
     throw this.#failure("statfs", path);
   }
 
@@ -95,7 +95,7 @@ export class Libc {
     const answer = new Uint32Array(2 * STATFS.words);
     const result = await this.#calls.statfsBeside(this.#cString(path), answer);
     if (result !== 0) throw new Error(`Cannot statfs ${JSON.stringify(path)}`);
-    return toUse(answer);
+    return toUse(answer, path);
   }
 
   /**
@@ -152,13 +152,23 @@ export class Libc {
   }
 }
 
-function toUse(answer: Uint32Array): FileSystemUse {
+/** The number of blocks by which a file system says that it has no size: `df` shows nothing of it. */
+const NO_SIZE = 2 ** 64 - 1;
+
+/**
+ * Reads `struct statfs`.
+ *
+ * @throws {Error} When the file system at the path has no size.
+ */
+export function toUse(answer: Uint32Array, path: string): FileSystemUse {
   // In two halves: a BigInt would cost more than the rest.
   const word = (index: number) =>
     (answer[2 * index] ?? 0) + (answer[2 * index + 1] ?? 0) * 0x1_0000_0000;
+  const blocks = word(STATFS.blocks);
+  if (blocks >= NO_SIZE) throw new Error(`Cannot statfs ${JSON.stringify(path)}: it has no size`);
   return {
     blockSizeBytes: word(STATFS.frsize),
-    blocks: word(STATFS.blocks),
+    blocks,
     freeBlocks: word(STATFS.bfree),
     availableBlocks: word(STATFS.bavail),
     files: word(STATFS.files),

@@ -13,6 +13,7 @@ import { askRuntimeForAddresses, listInterfaceAddresses } from "./interface_addr
 import { openInterfaceLinks } from "./interface_links.ts";
 import { Libc } from "./libc.ts";
 import { Netlink } from "./netlink.ts";
+import { followBelow } from "./rooted_path.ts";
 
 /** A longer kernel text is an error: no file that is read here is as long. */
 const MAX_BYTES = 8 * 1024 * 1024;
@@ -119,7 +120,7 @@ export class LocalHost implements Host {
   }
 
   open(path: string, options?: OpenOptions): Source {
-    return new FileSource(path, this.#scratch, options);
+    return new FileSource(this.#place(path), this.#scratch, options);
   }
 
   openSlow(path: string): () => Promise<string | undefined> {
@@ -134,11 +135,11 @@ export class LocalHost implements Host {
   }
 
   readText(path: string): string | undefined {
-    return optional(() => Deno.readTextFileSync(path));
+    return optional(() => Deno.readTextFileSync(this.#place(path)));
   }
 
   list(path: string): string[] | undefined {
-    return optional(() => Array.from(Deno.readDirSync(path), (entry) => entry.name));
+    return optional(() => Array.from(Deno.readDirSync(this.#place(path)), (entry) => entry.name));
   }
 
   readLink(path: string): string | undefined {
@@ -146,7 +147,7 @@ export class LocalHost implements Host {
   }
 
   exists(path: string): boolean {
-    return optional(() => Deno.statSync(path)) !== undefined;
+    return optional(() => Deno.statSync(this.#place(path))) !== undefined;
   }
 
   openLinkCount(path: string): (() => number) | undefined {
@@ -171,6 +172,16 @@ export class LocalHost implements Host {
 
   openLinks(netDev: string): Links | undefined {
     return this.#netlink && openInterfaceLinks(netDev, this.#netlink);
+  }
+
+  /** A host's own links lead from its root, which is a folder of this container. */
+  #place(path: string): string {
+    const { proc, sys, root } = this.roots;
+    const isHosts = root !== "/" && path.startsWith(`${root}/`) &&
+      !path.startsWith(`${proc}/`) && !path.startsWith(`${sys}/`);
+    // The root may lie below that /proc.
+    const isBelow = root.startsWith(`${proc}/`) && path.startsWith(`${root}/`);
+    return isHosts || isBelow ? followBelow(root, path, (link) => this.readLink(link)) : path;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Source } from "../host/host.ts";
 import type { CpuTime } from "../types.ts";
-import { type CpuState, parseCpuTicks } from "../parse/proc_stat.ts";
+import { type CpuState, type CpuTicks, parseCpuTicks } from "../parse/proc_stat.ts";
 
 const BUSY = ["user", "nice", "system", "irq", "softirq", "steal"] as const;
 
@@ -20,6 +20,7 @@ export class CpuCollector {
     steal: new TickCounter(),
   };
   #time: CpuTime = { busy: 0, all: 0 };
+  #missing: Error | undefined;
 
   constructor(stat: Source) {
     this.#stat = stat;
@@ -27,7 +28,7 @@ export class CpuCollector {
 
   /**
    * Ticks since boot. It keeps the previous value when a core went offline and took its time along,
-   * and when the idle time is out of range.
+   * and when the idle time is out of range; {@linkcode CpuCollector.missingPart} says so.
    *
    * @throws {SyntaxError} When the kernel's text is malformed.
    */
@@ -35,6 +36,7 @@ export class CpuCollector {
     const text = this.#stat.read();
     if (text === undefined) return undefined;
     const ticks = parseCpuTicks(text);
+    this.#missing = outOfRange(ticks);
     // No ratio without it; the next call covers this interval too.
     if (ticks.idle === undefined) return this.#time;
     let busy = 0;
@@ -42,10 +44,25 @@ export class CpuCollector {
     const waiting = Math.max(this.#counters.iowait.advance(ticks.iowait), 0);
     const idle = this.#counters.idle.advance(ticks.idle);
     // A small decrease is jitter of busy cores; more than the elapsed time is a core that went offline.
+    if (busy + waiting + idle < 0) this.#missing ??= new Error("Cannot use stat: CPU times fell");
     if (busy + waiting + idle <= 0) return this.#time;
     const all = this.#time.all + busy + waiting + Math.max(idle, 0);
     return this.#time = { busy: this.#time.busy + busy, all };
   }
+
+  /** What was wrong with the times that were read last. */
+  missingPart(): Error | undefined {
+    return this.#missing;
+  }
+}
+
+function outOfRange(ticks: CpuTicks): Error | undefined {
+  for (const state of [...BUSY, "idle", "iowait"] as const) {
+    if (ticks[state] === undefined) {
+      return new Error(`Cannot use stat: the ${state} time of the CPU is out of range`);
+    }
+  }
+  return undefined;
 }
 
 /** One tick counter of the kernel. */

@@ -104,11 +104,13 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
     {
       subject: "CPU use",
       collect: () => ({ cpuTime: cpu.collect() }),
+      missingPart: () => cpu.missingPart(),
       sources: () => ({ cpu: `${proc}/stat, between two readings` }),
     },
     {
       subject: "memory",
       collect: () => memory.collect() ?? {},
+      missingPart: () => memory.missingPart(),
       sources: () => memory.sources(`${proc}/meminfo`),
     },
     {

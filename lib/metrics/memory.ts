@@ -33,6 +33,7 @@ export class MemoryCollector {
   readonly #mode: MemoryMode;
   /** Mode of the last call: kernels before 3.14 have no MemAvailable. */
   #effectiveMode: MemoryMode;
+  #missing: Error | undefined;
   /** Folder of the cgroup that the last call measured; `undefined` for the whole machine. */
   #limitedBy: string | undefined;
 
@@ -57,11 +58,19 @@ export class MemoryCollector {
     this.#limitedBy = binds ? this.#options.cgroup?.folder : undefined;
     const isUnknown = !binds && machine.availableBytes === undefined;
     this.#effectiveMode = this.#mode === "available" && isUnknown ? "htop" : this.#mode;
+    this.#missing = binds || addsUp(machine)
+      ? undefined
+      : new Error("Cannot add up meminfo: free memory and caches are more than there is");
     const memory = binds
       ? usage(group.limitBytes, cgroupUsedBytes(group, this.#mode))
       : this.#machineUsage(machine);
     const swap = binds ? cgroupSwap(group, machine) : swapUsage(machine);
     return swap === undefined ? { memory } : { memory, swap };
+  }
+
+  /** Says so when the kernel's numbers do not add up. */
+  missingPart(): Error | undefined {
+    return this.#missing;
   }
 
   /** Describes what the last call measured and by which rule; `meminfo` is the path of that file. */
@@ -96,6 +105,18 @@ function reclaimableArcBytes(arcstats: string | undefined): number {
   return Math.max(sizeBytes - minimumBytes, 0);
 }
 
+/** Whether what is not in use is at most all of it: some containers mix their numbers with the host's. */
+function addsUp(counters: Meminfo): boolean {
+  return counters.freeBytes + cacheBytes(counters) <= counters.totalBytes &&
+    (counters.availableBytes ?? 0) <= counters.totalBytes;
+}
+
+/** All that htop takes for cache, shared memory included. */
+function cacheBytes(counters: Meminfo): number {
+  return (counters.buffersBytes ?? 0) + (counters.cachedBytes ?? 0) +
+    (counters.reclaimableBytes ?? 0);
+}
+
 function unusedBytes(counters: Meminfo, mode: MemoryMode): number {
   switch (mode) {
     case "all":
@@ -103,8 +124,11 @@ function unusedBytes(counters: Meminfo, mode: MemoryMode): number {
     case "available":
       return counters.availableBytes ?? counters.freeBytes;
     case "htop":
-      return counters.freeBytes + (counters.buffersBytes ?? 0) + (counters.cachedBytes ?? 0) +
-        (counters.reclaimableBytes ?? 0) - (counters.sharedBytes ?? 0);
+      // htop takes off what is free alone where more would be more than there is.
+      return counters.freeBytes - (counters.sharedBytes ?? 0) +
+        (counters.freeBytes + cacheBytes(counters) <= counters.totalBytes
+          ? cacheBytes(counters)
+          : 0);
   }
 }
 

@@ -31,20 +31,34 @@ const CGROUP_PATTERNS: ReadonlyArray<readonly [RegExp, string]> = [
 /**
  * Kind of the container, as systemd-detect-virt names it; `undefined` outside a container.
  *
- * Reads marker files, and the environment and cgroups of process 1. Unreadable files are ignored.
+ * Reads marker files, and the environment and cgroups of process 1. Unreadable files are ignored. The
+ * order is that of systemd-detect-virt; what it does not know comes after that.
  */
 export function containerKind(host: ContainerFiles): string | undefined {
   const { proc, root } = host.roots;
   if (host.exists(`${proc}/vz`) && !host.exists(`${proc}/bc`)) return "openvz";
   const kernel = host.readText(`${proc}/sys/kernel/osrelease`) ?? "";
   if (/microsoft|WSL/i.test(kernel)) return "wsl";
-  const written = host.readText(`${root}/run/systemd/container`)?.trim() ||
+  if (isTracedByProot(host)) return "proot";
+  const manager = host.readText(`${root}/run/host/container-manager`)?.trim() ||
+    host.readText(`${root}/run/systemd/container`)?.trim() ||
     containerVariable(host.readText(`${proc}/1/environ`));
-  if (written && CONTAINER_MANAGERS.has(written)) return written;
+  // Images of any manager may say `oci`.
+  if (manager && manager !== "oci") {
+    return CONTAINER_MANAGERS.has(manager) ? manager : "container-other";
+  }
   if (host.exists(`${root}/run/.containerenv`)) return "podman";
   if (host.exists(`${root}/.dockerenv`)) return "docker";
-  if (written) return "container-other";
-  return containerKindByTraces(host);
+  return manager ? "container-other" : containerKindByTraces(host);
+}
+
+/** proot has no namespaces: it traces the programs that it shows another root. */
+function isTracedByProot(host: ContainerFiles): boolean {
+  const { proc, root } = host.roots;
+  if (root !== "/") return false;
+  const tracer = /^TracerPid:\s*([1-9]\d*)$/m.exec(host.readText(`${proc}/self/status`) ?? "")?.[1];
+  return tracer !== undefined &&
+    host.readText(`${proc}/${tracer}/comm`)?.startsWith("proot") === true;
 }
 
 function containerVariable(environment: string | undefined): string | undefined {
@@ -62,7 +76,10 @@ function containerKindByTraces(host: ContainerFiles): string | undefined {
   // Process 1 may be another user's; the agent is in the same namespace, unless the root is a host's.
   const namespace = host.readLink(`${proc}/1/ns/pid`) ??
     (root === "/" ? host.readLink(`${proc}/self/ns/pid`) : undefined);
-  return namespace === undefined || namespace === FIRST_NAMESPACE ? undefined : "container-other";
+  const isOwn = namespace !== undefined && namespace !== FIRST_NAMESPACE;
+  // Only cgroups below the first one have a type.
+  const hasOwnGroups = root === "/" && host.exists(`${host.roots.sys}/fs/cgroup/cgroup.type`);
+  return isOwn || hasOwnGroups ? "container-other" : undefined;
 }
 
 const DMI_FILES = [
@@ -101,12 +118,15 @@ const CLOCK_PATTERNS: ReadonlyArray<readonly [RegExp, string]> = [
   [/\bxen\b/, "xen"],
 ];
 
-/** Hypervisors by the prefix of the device tree's `hypervisor/compatible`. */
-const DEVICE_TREE_PREFIXES: ReadonlyArray<readonly [string, string]> = [
+/** Hypervisors by a part of the device tree's `hypervisor/compatible`. */
+const DEVICE_TREE_SIGNS: ReadonlyArray<readonly [string, string]> = [
   ["linux,kvm", "kvm"],
   ["xen", "xen"],
   ["vmware", "vmware"],
 ];
+
+/** A maker of servers, too, whose machines have its name without a hypervisor. */
+const ORACLE = "Oracle Corporation";
 
 /** Bit of the hexadecimal `/sys/hypervisor/properties/features` that is set in Xen's dom0. */
 const XEN_FIRST_DOMAIN = 1 << 11;
@@ -119,7 +139,7 @@ const XEN_FIRST_DOMAIN = 1 << 11;
  */
 export function virtualMachineKind(host: Files, underHypervisor: boolean): string | undefined {
   const { proc, sys } = host.roots;
-  const signed = byDmi(host);
+  const signed = byDmi(host, underHypervisor);
   if (signed !== undefined && signed !== "qemu" && signed !== "none") return signed;
   const xen = byXen(host);
   if (xen !== undefined) return xen === "none" ? undefined : xen;
@@ -129,11 +149,12 @@ export function virtualMachineKind(host: Files, underHypervisor: boolean): strin
     `${sys}/devices/system/clocksource/clocksource0/available_clocksource`,
   );
   return lookup(CLOCK_PATTERNS, (pattern) => pattern.test(clocks ?? "")) ??
-    signed ?? byDeviceTree(host) ?? byControlProgram(host.readText(`${proc}/sysinfo`)) ??
+    signed ?? byHypervisorType(host) ?? byDeviceTree(host) ??
+    byControlProgram(host.readText(`${proc}/sysinfo`)) ??
     (underHypervisor ? "vm-other" : undefined);
 }
 
-function byDmi(host: Files): string | undefined {
+function byDmi(host: Files, underHypervisor: boolean): string | undefined {
   const texts = DMI_FILES.map((name) =>
     host.readText(`${host.roots.sys}/class/dmi/id/${name}`)?.trim() ?? ""
   );
@@ -141,7 +162,13 @@ function byDmi(host: Files): string | undefined {
   // Amazon's bare-metal instances have the same DMI vendor.
   if (vendor === "Amazon EC2" && product.includes(".metal")) return "none";
   if (vendor === "Microsoft Corporation" && product === "Virtual Machine") return "microsoft";
-  return lookup(DMI_PREFIXES, (sign) => texts.some((text) => text.startsWith(sign)));
+  const has = (sign: string) => texts.some((text) => text.startsWith(sign));
+  return lookup(DMI_PREFIXES, has) ?? (underHypervisor && has(ORACLE) ? "oracle" : undefined);
+}
+
+/** A hypervisor that has a type and is not Xen. */
+function byHypervisorType(host: Files): string | undefined {
+  return host.readText(`${host.roots.sys}/hypervisor/type`)?.trim() ? "vm-other" : undefined;
 }
 
 function byXen(host: Files): string | undefined {
@@ -160,7 +187,7 @@ function byDeviceTree(host: Files): string | undefined {
   const tree = `${host.roots.proc}/device-tree`;
   const hypervisor = host.readText(`${tree}/hypervisor/compatible`);
   if (hypervisor !== undefined) {
-    return lookup(DEVICE_TREE_PREFIXES, (sign) => hypervisor.startsWith(sign)) ?? "vm-other";
+    return lookup(DEVICE_TREE_SIGNS, (sign) => hypervisor.includes(sign)) ?? "vm-other";
   }
   // IBM's firmware partitions a machine; QEMU emulates it for its guests.
   const isPartition = host.exists(`${tree}/ibm,partition-name`) &&

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { statfsSync, statSync } from "node:fs";
 import fc from "fast-check";
-import { Libc } from "../../lib/host/libc.ts";
+import { Libc, toUse } from "../../lib/host/libc.ts";
 
 const ignore = Deno.build.os !== "linux";
 
@@ -210,4 +210,11 @@ Deno.test({
     assertEquals(nonblocking, ["statfsBeside"]);
     assertEquals((await libc.statfsAsync("/")).blocks, libc.statfs("/").blocks);
   },
+});
+
+Deno.test("toUse() throws where a file system says by all ones that it has no size", () => {
+  const answer = new Uint32Array(32);
+  assertEquals(toUse(answer, "/mnt").blocks, 0);
+  const largest = answer.fill(0xffff_ffff);
+  assertThrows(() => toUse(largest, "/mnt"), Error, 'Cannot statfs "/mnt": it has no size');
 });

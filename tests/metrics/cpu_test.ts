@@ -97,6 +97,24 @@ Deno.test("CpuCollector.collect() uses the others when another counter is out of
   assertEquals(percents(...lines), [10, 10, 10]);
 });
 
+Deno.test("CpuCollector.missingPart() names times that are out of range or fell, until they are right again", () => {
+  const lines: [line: string, problem: string | undefined][] = [
+    ["cpu  1000 0 0 9000 0 0 0 0", undefined],
+    [`cpu  1010 0 0 9090 0 0 0 ${2n ** 60n}`, "the steal time of the CPU is out of range"],
+    [`cpu  1010 0 0 ${2n ** 60n} 0 0 0 0`, "the idle time of the CPU is out of range"],
+    ["cpu  1020 0 0 9180 0 0 0 0", undefined],
+    ["cpu  1020 0 0 9180 0 0 0 0", undefined],
+    ["cpu  500 0 0 4000 0 0 0 0", "CPU times fell"],
+    ["cpu  510 0 0 4090 0 0 0 0", undefined],
+  ];
+  const cpu = new CpuCollector(fakeSourceSequence(...lines.map(([line]) => line)));
+  for (const [line, problem] of lines) {
+    cpu.collect();
+    const message = cpu.missingPart()?.message;
+    assertEquals(message, problem && `Cannot use stat: ${problem}`, line);
+  }
+});
+
 Deno.test("CpuCollector.collect() returns undefined without the file", () => {
   assertEquals(new CpuCollector(fakeSource(() => undefined)).collect(), undefined);
 });

@@ -1,7 +1,8 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { MemoryCollector, openMemory } from "../../lib/metrics/memory.ts";
 import type { CgroupMemory } from "../../lib/metrics/memory_cgroup.ts";
+import { parseMeminfo } from "../../lib/parse/meminfo.ts";
 import type { MemoryMode } from "../../lib/types.ts";
 import { assertDataEquals } from "./assert_data.ts";
 import { fakeHost, fakeSource } from "./fake_host.ts";
@@ -62,9 +63,20 @@ Deno.test("MemoryCollector.collect() counts as htop does and says so when the ke
   );
 });
 
-Deno.test("MemoryCollector.collect() has nothing in use when a container's numbers don't add up", () => {
-  const text = MEMINFO.replace("Cached:           300", "Cached:          3000");
-  assertDataEquals(new MemoryCollector(fakeSource(() => text)).collect()?.memory.usedBytes, 0);
+Deno.test("MemoryCollector.missingPart() names numbers that don't add up, of which htop shows what is not free", () => {
+  let text = MEMINFO.replace("Cached:           300", "Cached:          3000");
+  const memory = new MemoryCollector(fakeSource(() => text));
+  const { totalBytes, freeBytes, sharedBytes = 0 } = parseMeminfo(text);
+  const used = memory.collect()?.memory.usedBytes;
+  assertDataEquals(used, Math.min(totalBytes - freeBytes + sharedBytes, totalBytes));
+  assert(used !== undefined && used > 0);
+  assertStringIncludes(memory.missingPart()?.message ?? "", "Cannot add up meminfo");
+  text = MEMINFO;
+  memory.collect();
+  assertDataEquals(memory.missingPart(), undefined);
+  text = MEMINFO.replace(/MemAvailable: +\d+/, "MemAvailable: 999999999");
+  memory.collect();
+  assert(memory.missingPart() !== undefined);
 });
 
 Deno.test("MemoryCollector.collect() has no swap in use when all of it is cached", () => {

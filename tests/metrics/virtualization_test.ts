@@ -51,6 +51,18 @@ const CONTAINERS: ReadonlyArray<readonly [string | undefined, Record<string, str
   ["wsl", { "/proc/sys/kernel/osrelease": "6.6.36-WSL2+\n" }],
   [undefined, { "/proc/sys/kernel/osrelease": "6.5.0-1015-azure\n" }],
   ["podman", { "/run/.containerenv": "" }],
+  ["systemd-nspawn", { "/run/host/container-manager": "systemd-nspawn\n" }],
+  ["lxc", { "/run/host/container-manager": "lxc\n", "/run/systemd/container": "docker\n" }],
+  ["container-other", { "/run/host/container-manager": "garden\n", "/.dockerenv": "" }],
+  ["docker", { "/run/host/container-manager": "oci\n", "/.dockerenv": "" }],
+  ["proot", { "/proc/self/status": "Name:\tsh\nTracerPid:\t7\n", "/proc/7/comm": "proot\n" }],
+  ["proot", {
+    ...{ "/proc/self/status": "TracerPid:\t7\n", "/proc/7/comm": "proot-x86_64\n" },
+    "/run/systemd/container": "docker\n",
+  }],
+  [undefined, { "/proc/self/status": "TracerPid:\t7\n", "/proc/7/comm": "strace\n" }],
+  [undefined, { "/proc/self/status": "TracerPid:\t0\n", "/proc/0/comm": "proot\n" }],
+  ["container-other", { "/sys/fs/cgroup/cgroup.type": "domain\n" }],
   ["docker", { "/.dockerenv": "" }],
   ["lxc", { "/run/systemd/container": "lxc\n" }],
   ["systemd-nspawn", { "/run/systemd/container": "systemd-nspawn\n", "/.dockerenv": "" }],
@@ -104,6 +116,8 @@ const HYPERVISORS: ReadonlyArray<readonly [string | undefined, Record<string, st
   [undefined, {}],
   [undefined, { ...dmi({ sys_vendor: "Dell Inc." }), [CLOCKS]: "tsc hpet acpi_pm \n" }],
   ["qemu", QEMU_PC],
+  ["vm-other", { "/sys/hypervisor/type": "phyp\n" }],
+  [undefined, dmi({ sys_vendor: "Oracle Corporation", product_name: "SUN SERVER X4-2" })],
   ["kvm", { ...QEMU_PC, [CLOCKS]: "kvm-clock tsc acpi_pm \n" }],
   ["kvm", dmi({ sys_vendor: "QEMU", product_name: "KVM Virtual Machine" })],
   ["kvm", {
@@ -183,6 +197,12 @@ for (const [kind, files] of HYPERVISORS) {
     assertEquals(virtualMachineKind(fakeHost(files), false), kind);
   });
 }
+
+Deno.test("virtualMachineKind() takes Oracle's name for VirtualBox only below a hypervisor", () => {
+  const files = dmi({ sys_vendor: "none", board_vendor: "Oracle Corporation" });
+  assertEquals(virtualMachineKind(fakeHost(files), true), "oracle");
+  assertEquals(virtualMachineKind(fakeHost(files), false), undefined);
+});
 
 Deno.test("virtualMachineKind() uses the processor's flag as a last resort", () => {
   assertEquals(virtualMachineKind(fakeHost({}), true), "vm-other");

@@ -137,7 +137,8 @@ Deno.test("armPartName() knows common cores", () => {
 });
 
 Deno.test("armPartName() names implementer and number of an unlisted core", () => {
-  assertEquals(armPartName({ implementer: 0x61, part: 0x22 }), "Apple 0x22");
+  assertEquals(armPartName({ implementer: 0x61, part: 0xfe }), "Apple 0xfe");
+  assertEquals(armPartName({ implementer: 0x51, part: 0x80 }), "Qualcomm 0x80", "a part of 0x800");
   assertEquals(armPartName({ implementer: 0x41, part: 0xfff }), "ARM 0xfff");
 });
 
@@ -184,6 +185,16 @@ Deno.test("armPartName() names the designs of ARM", () => {
 
 Deno.test("armPartName() names the designs of others, and who made the rest", () => {
   const designs: [implementer: number, part: number, name: string][] = [
+    [0x51, 0x804, "Kryo-4XX-Gold"],
+    [0x51, 0x805, "Kryo-4XX-Silver"],
+    [0x51, 0x1, "Oryon"],
+    [0x61, 0x0, "Swift"],
+    [0x61, 0x22, "Icestorm-M1"],
+    [0x6d, 0xd49, "Azure-Cobalt-100"],
+    [0x41, 0xd84, "Neoverse-V3"],
+    [0x41, 0xd8e, "Neoverse-N3"],
+    [0x50, 0x0, "X-Gene"],
+    [0x4e, 0x10, "Olympus"],
     [0x43, 0xaf, "ThunderX2"],
     [0x46, 0x1, "A64FX"],
     [0x48, 0xd01, "Kunpeng-920"],
