@@ -16,6 +16,12 @@ const PATH = "/api/clients/v2/rpc";
 /** Smaller bodies hardly shrink. */
 const MIN_COMPRESSED_BYTES = 256;
 
+/** Time after which compression that was refused is tried again. */
+const PLAIN_MS = 60 * 60_000;
+
+/** The JSON-RPC code of a body that the panel could not read. */
+const PARSE_ERROR = -32700;
+
 /** The JSON-RPC code of an unknown method. */
 const METHOD_NOT_FOUND = -32601;
 
@@ -30,12 +36,17 @@ export interface RpcRequest {
   readonly signal: AbortSignal;
 }
 
-/** Converts a JSON-RPC error to the error of a call. */
-export function toPanelError(name: string, { code, text }: RpcError): PanelError {
+/** Converts a JSON-RPC error to the error of a call; `status` is that of its answer by POST. */
+export function toPanelError(
+  name: string,
+  { code, text }: RpcError,
+  status?: number,
+): PanelError {
   const reason = text === "" ? `error ${code ?? "without a code"}` : `"${text}"`;
   return new PanelError(`Cannot ${name}: the panel answered ${reason}`, {
     failure: "rejected",
     code,
+    status,
   });
 }
 
@@ -56,7 +67,9 @@ export function isNotSaved(error: unknown): boolean {
 export class ClientV2 {
   readonly #fetch: PanelFetch;
   readonly #acknowledgements: Acknowledgements;
-  #compresses: boolean;
+  readonly #compresses: boolean;
+  /** When bodies are compressed again, in milliseconds of `performance.now()`. */
+  #compressesAtMs = -Infinity;
   #lastId = 0;
 
   constructor(
@@ -96,16 +109,15 @@ export class ClientV2 {
   async call(request: RpcRequest): Promise<readonly PanelEvent[]> {
     const { method, params } = request;
     const text = JSON.stringify({ jsonrpc: "2.0", method, params, id: ++this.#lastId });
-    if (!this.#compresses || text.length < MIN_COMPRESSED_BYTES) {
-      return await this.#send(request, text);
-    }
+    const isPlain = !this.#compresses || performance.now() < this.#compressesAtMs;
+    if (isPlain || text.length < MIN_COMPRESSED_BYTES) return await this.#send(request, text);
     try {
       return await this.#send(request, await gzip(text));
     } catch (error) {
       if (!(error instanceof PanelError) || !mayRefuseCompression(error)) throw error;
       // The panel accepts gzip, but a proxy may not pass it on.
       const events = await this.#send(request, text);
-      this.#compresses = false;
+      this.#compressesAtMs = performance.now() + PLAIN_MS;
       return events;
     }
   }
@@ -135,7 +147,7 @@ function readResponse(response: PanelResponse, { name }: PanelCall): readonly Pa
   const message = status === 200 || status === 400 ? parsePanelMessage(text) : undefined;
   if (message?.kind === "answer") {
     if (message.error === undefined && status === 200) return message.events;
-    if (message.error !== undefined) throw toPanelError(name, message.error);
+    if (message.error !== undefined) throw toPanelError(name, message.error, status);
   }
   if (isUnsupported(response)) {
     const answer = isHtml(text) ? "a page of HTML" : `status ${status}`;
@@ -158,9 +170,8 @@ function isUnsupported({ status, text }: PanelResponse): boolean {
 }
 
 /** Whether the panel or a proxy may have been unable to read a compressed body. */
-function mayRefuseCompression({ failure, code, status }: PanelError): boolean {
-  return (failure === "rejected" && (code === -32700 || code === undefined)) || status === 415 ||
-    status === 400;
+function mayRefuseCompression({ code, status }: PanelError): boolean {
+  return code === PARSE_ERROR || (code === undefined && (status === 400 || status === 415));
 }
 
 async function gzip(text: string): Promise<Uint8Array<ArrayBuffer>> {

@@ -1,3 +1,4 @@
+import { FakeTime } from "../fake_time.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ClientV2 } from "../../lib/panel/client_v2.ts";
 import { Acknowledgements } from "../../lib/panel/acknowledgements.ts";
@@ -193,7 +194,8 @@ Deno.test("ClientV2 compresses bodies of 256 bytes and more", async () => {
   assert(body instanceof Uint8Array && body.length < 200);
 });
 
-Deno.test("ClientV2 stops compressing when only plain bodies are accepted", async () => {
+Deno.test("ClientV2 stops compressing for an hour when only plain bodies are accepted", async () => {
+  using time = new FakeTime();
   const refusals: PanelResponse[] = [
     { status: 400, text: HTML },
     { status: 400, text: "Bad Request" },
@@ -207,7 +209,11 @@ Deno.test("ClientV2 stops compressing when only plain bodies are accepted", asyn
     const report = { message: "x".repeat(300) };
     assertEquals((await rpc.report(report, WITHIN)).length, 1);
     await rpc.report(report, WITHIN);
-    assertEquals(sent.map(({ packed }) => packed), [true, false, false]);
+    time.tick(3_599_999);
+    await rpc.report(report, WITHIN);
+    time.tick(1);
+    await rpc.report(report, WITHIN);
+    assertEquals(sent.map(({ packed }) => packed), [true, false, false, false, true, false]);
   }
 });
 
@@ -220,7 +226,16 @@ Deno.test("ClientV2 goes on compressing when a plain body is refused too", async
 
 Deno.test("ClientV2 does not repeat a call that was refused for its content, or was not compressed", async () => {
   const saved = json(400, { id: 1, error: { code: -32000, message: "not saved" } });
-  const cases: [PanelResponse, number][] = [[saved, 300], [{ status: 400, text: HTML }, 10]];
+  const cases: [PanelResponse, number][] = [
+    [saved, 300],
+    [{ status: 400, text: HTML }, 10],
+    [{ status: 500, text: "oops" }, 300],
+    [{ status: 500, text: HTML }, 300],
+    [json(500, { error: "oops" }), 300],
+    [json(200, { error: "not now" }), 300],
+    [json(200, { id: 1, error: { message: "without a code" } }), 300],
+    [{ status: 502, text: HTML }, 300],
+  ];
   for (const [answer, length] of cases) {
     const { rpc, sent } = rpcTo(() => answer, { compresses: true });
     const report = { message: "x".repeat(length) };
