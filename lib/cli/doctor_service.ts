@@ -105,6 +105,14 @@ function stoppedResult(text: string, found: FoundService): CheckResult {
       `read its log: ${logHint}`,
     );
   }
+  const restarts = Number(unit?.property("NRestarts") ?? 0);
+  if (restarts > 0) {
+    return result(
+      "failed",
+      `${text}: it ends again and again, and systemd has started it ${restarts} times`,
+      `read its log: ${logHint}`,
+    );
+  }
   return result("failed", `${text}: it was stopped`, `start it: ${start}`);
 }
 
@@ -112,6 +120,8 @@ function stoppedResult(text: string, found: FoundService): CheckResult {
 function unseenResult(text: string, { state, unit, runtimeFolder }: FoundService): CheckResult {
   const { lastError = "", logHint = "" } = state ?? {};
   const pid = Number(unit?.property("MainPID") ?? 0);
+  const why = unit && crash(unit, lastError);
+  if (why !== undefined) return result("failed", `${text}, but ${why.text}`, ...why.advice);
   if (lastError !== "") {
     return result(
       "failed",
@@ -266,14 +276,16 @@ const BREAKING_SETTINGS = [
   ...["MemoryDenyWriteExecute"],
 ];
 
+/** How a runtime, or the shell that starts it, says that it can't go on; the program names its own errors. */
+const RUNTIME_ERRORS = /panicked|Cannot fork|out of memory|Fatal/i;
+
 /** A runtime that has ended by itself, before the program could say anything. */
 function crash(unit: LoadedUnit, lastError: string): UnitFailure | undefined {
-  const isExit = unit.property("ExecMainCode") === "1" && unit.property("ExecMainStatus") !== "0";
-  // The program names its own errors.
-  if (!isExit || (lastError !== "" && !/panicked|Cannot fork|out of memory/i.test(lastError))) {
-    return undefined;
-  }
-  const text = `its runtime ended with code ${unit.property("ExecMainStatus")}`;
+  const status = unit.property("ExecMainStatus");
+  const hasFailed = unit.property("ExecMainCode") === "1" && status !== "0";
+  const isOfRuntime = RUNTIME_ERRORS.test(lastError);
+  if (!isOfRuntime && (!hasFailed || lastError !== "")) return undefined;
+  const text = hasFailed ? `its runtime ended with code ${status}` : "its runtime ended by itself";
   const settings = underSettings(text, { unit, names: BREAKING_SETTINGS });
   if (settings !== undefined || lastError === "") return settings;
   const advice = `see all that it said: journalctl -u ${unit.name} -n 30`;

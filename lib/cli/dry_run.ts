@@ -28,6 +28,7 @@ import {
 import { formatByteCount as bytes } from "../parse/byte_size.ts";
 import { VERSION } from "../version.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
+import { displayWidth, padded } from "./help.ts";
 import { jsonText, logToStandardError } from "./output.ts";
 
 /** Maximum time between the two measurements, in seconds. */
@@ -42,7 +43,11 @@ export async function runDryRun(config: Config, context: CommandContext): Promis
     context.printError(`Measuring twice, ${secondsBetween} s apart …`);
   }
   const result = await measureTwice(config, { ...platform, secondsBetween, context });
-  context.print(config.json ? jsonText(result) : dryRunTable(result, config));
+  context.print(
+    config.json
+      ? jsonText(result)
+      : dryRunTable(result, { ...config, inLanguage: context.inLanguage }),
+  );
   return 0;
 }
 
@@ -207,8 +212,14 @@ function usage({ used, total }: { used: number; total: number }): string {
  */
 export function dryRunTable(
   dryRun: DryRun,
-  { verbose = false }: { verbose?: boolean } = {},
+  { verbose = false, inLanguage = (english) => english }: {
+    verbose?: boolean;
+    /** Puts the English of titles and cells into the user's language. */
+    inLanguage?: (english: string) => string;
+  } = {},
 ): string {
+  const table = (title: string, rows: readonly (readonly string[])[]) =>
+    section(inLanguage(title), rows.map((row) => row.map(inLanguage)));
   const decisionRows = (decisions: readonly Decision[]) =>
     (verbose ? decisions : foldIgnored(decisions)).map(decisionRow);
   const { basicInfo, report } = dryRun;
@@ -224,16 +235,16 @@ export function dryRunTable(
     typeof value === "number" && field.endsWith("_total") ? bytes(value) : String(value),
   ]);
   return [
-    section("Basic info", [
+    table("Basic info", [
       ...info,
       ["(addresses)", sources.addresses ?? ""],
     ]),
-    section("Report", rows),
-    section(titled("Interfaces", sources.interfaces), decisionRows(dryRun.interfaces)),
-    section(titled("Mount points", sources.mountPoints), decisionRows(dryRun.mountPoints)),
+    table("Report", rows),
+    table(titled("Interfaces", sources.interfaces), decisionRows(dryRun.interfaces)),
+    table(titled("Mount points", sources.mountPoints), decisionRows(dryRun.mountPoints)),
     ...(dryRun.graphicsCards === undefined
       ? []
-      : [section("Graphics cards", cardRows(dryRun.graphicsCards))]),
+      : [table("Graphics cards", cardRows(dryRun.graphicsCards))]),
   ].join("\n\n") + "\n";
 }
 
@@ -272,13 +283,14 @@ function oneLine(text: string): string {
   });
 }
 
+/** A title, and rows whose columns are as wide as their widest cell on the terminal. */
 function section(title: string, rows: readonly (readonly string[])[]): string {
   const widths = rows.reduce<number[]>(
-    (widest, row) => row.map((cell, index) => Math.max(widest[index] ?? 0, cell.length)),
+    (widest, row) => row.map((cell, index) => Math.max(widest[index] ?? 0, displayWidth(cell))),
     [],
   );
   const lines = rows.map((row) =>
-    "  " + row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join("  ").trimEnd()
+    "  " + row.map((cell, index) => padded(cell, widths[index] ?? 0)).join("  ").trimEnd()
   );
   return [title, ...lines].join("\n");
 }

@@ -17,6 +17,16 @@ const CHINESE: ReadonlyMap<string, string> = new Map(Object.entries(texts));
 /** A number with the unit that the program prints behind it, if any. */
 const NUMBER = "-?[\\d.,]+(?: (?:[KMGTPE]i)?B| (?:ms|s|min|h|d))?";
 
+/** The same units in Chinese; those of bytes are the same. */
+const UNITS: Readonly<Record<string, string>> = {
+  ms: "毫秒",
+  s: "秒",
+  min: "分钟",
+  h: "小时",
+  d: "天",
+};
+const DURATION = new RegExp(`^(-?[\\d.,]+) (${Object.keys(UNITS).join("|")})$`);
+
 /** A template with values, and the names of these. */
 interface Template {
   readonly pattern: RegExp;
@@ -52,6 +62,8 @@ function translateLine(line: string): string {
 }
 
 function translateText(text: string): string {
+  const [, count, unit = ""] = DURATION.exec(text) ?? [];
+  if (count !== undefined) return `${count} ${UNITS[unit]}`;
   return /[a-z]/i.test(text) ? whole(text) ?? parts(text) ?? text : text;
 }
 

@@ -270,7 +270,7 @@ export function systemdManager({ name, scope, home }: ManagedService): ServiceMa
     isEnabled: systemctl("is-enabled", "--quiet", unit),
     logTail: {
       tool: "journalctl",
-      args: [...user, "-u", unit, "-n", "5", "--no-pager", "-o", "cat"],
+      args: [...user, "-u", unit, "-n", "20", "--no-pager", "-o", "cat"],
     },
     logHint: ["journalctl", ...user, "-u", name, "-f"].join(" "),
   };

@@ -326,6 +326,16 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
     assertStringIncludes(adviceText(found), advice, text);
     assertEquals(found.causes?.length ?? 1, count, text);
   }
+  for (const isActive of [true, false]) {
+    const ended = { ...SERVICE, isActive, lastError: "sh: Cannot fork" };
+    const forked = serviceResult(
+      foundOf(ended, { unit: unitOf({}, { LimitNPROC: "1" }) }),
+      undefined,
+    );
+    assertStringIncludes(forked.text, `its runtime ended by itself (LimitNPROC=1 in ${DROP_IN})`);
+    const said = serviceResult(foundOf(ended, { unit: unitOf({}) }), undefined);
+    assertStringIncludes(said.text, "its runtime ended by itself, and said: sh: Cannot fork");
+  }
   const older = serviceResult(foundOf(SERVICE, { programVersion: "1.1.0" }), HEALTH);
   assertStringIncludes(
     older.text,

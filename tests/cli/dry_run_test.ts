@@ -16,6 +16,8 @@ import { FakeTime, realTurn } from "../fake_time.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
+import { displayWidth } from "../../lib/cli/help.ts";
+import { translate } from "../../lib/cli/translate.ts";
 
 function dryRunOf(snapshot: Report): DryRun {
   return {
@@ -60,6 +62,18 @@ Deno.test("dryRunTable() shows values in units, their source, and each decision 
   assertMatch(table, /^ {2}eth0 +counted +has a device$/m);
   assertMatch(table, /^ {2}docker0 +left out +virtual: docker\*$/m);
   assertStringIncludes(table, "/ (ext4 of /dev/vda)");
+});
+
+Deno.test("dryRunTable() has columns in Chinese, too, by the width of what is shown", () => {
+  const inLanguage = (english: string) => translate(english, "zh");
+  const table = dryRunTable(dryRunOf({ failures: [] }), { inLanguage });
+  const start = table.indexOf(`\n${inLanguage("Report")}\n`);
+  const rows = table.slice(start + 1).split("\n\n")[0]?.split("\n").slice(1) ?? [];
+  const columns = rows.map((row) =>
+    displayWidth(/^( {2}\S.*? {2,}\S.*? {2,})/.exec(row)?.[0] ?? "")
+  );
+  assert(rows.length > 8, table);
+  assertEquals(new Set(columns.filter((width) => width > 0)).size, 1, rows.join("\n"));
 });
 
 Deno.test("dryRunTable() keeps a name with a line feed in its row", () => {

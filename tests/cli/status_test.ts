@@ -60,7 +60,7 @@ Deno.test("statusText() shows agent, panel, report, probes, memory, seal and ser
   ]);
   assertStringIncludes(
     statusText(STATUS, { inLanguage: inChinese }),
-    "面板          p.example/x，经 v2 WebSocket 已 5 min",
+    "面板          p.example/x，经 v2 WebSocket 已 5 分钟",
   );
 });
 

@@ -20,10 +20,11 @@ Deno.test("translate() puts a template's values where its Chinese has them, tran
     zh('Cannot use "x" for flag --interval: allowed is a number from 1 to 3600'),
     '无法把 "x" 用于选项 --interval：允许的是 1 到 3600 的数',
   );
-  assertEquals(zh("Healthy: a report was accepted 2.1 s ago"), "正常：2.1 s 前有一次上报被接受");
+  assertEquals(zh("Healthy: a report was accepted 2.1 s ago"), "正常：2.1 秒前有一次上报被接受");
 });
 
 Deno.test("translate() knows a number with each unit that the program prints, and no others", () => {
+  const units: Record<string, string> = { ms: "毫秒", s: "秒", min: "分钟", h: "小时", d: "天" };
   const bytes = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
   const values = [
     "7",
@@ -33,7 +34,10 @@ Deno.test("translate() knows a number with each unit that the program prints, an
     ...[...bytes, "ms", "s", "min", "h", "d"].map((unit) => `7 ${unit}`),
   ];
   for (const value of values) {
-    assertEquals(zh(`a report was accepted ${value} ago`), `${value} 前有一次上报被接受`);
+    const chinese = value.replace(/[a-z]+$/, (unit) => units[unit] ?? unit);
+    const gap = /[a-z0-9]$/i.test(chinese) ? " " : "";
+    assertEquals(zh(`a report was accepted ${value} ago`), `${chinese}${gap}前有一次上报被接受`);
+    assertEquals(zh(value), chinese);
   }
   for (const value of ["seven", "7 weeks", "7s", "7 s s"]) {
     const text = `a report was accepted ${value} ago`;
@@ -63,13 +67,13 @@ Deno.test("translate() puts sentences of status and doctor together from their p
     ],
     ["5 (3 ICMP, 1 TCP, 1 HTTP)", "5（3 ICMP、1 TCP、1 HTTP）"],
     ["5, 42 in the last minute, 7 lost", "5，最近一分钟 42 次，丢失 7 次"],
-    ["accepted 1.2 s ago (3 s)", "1.2 s 前被接受（3 s）"],
+    ["accepted 1.2 s ago (3 s)", "1.2 秒前被接受（3 秒）"],
     [
       "60 s ago (3 since the last report): Cannot read /x: permission denied",
-      "60 s 前（上次上报之后共 3 次）：无法读取 /x：没有权限",
+      "60 秒前（上次上报之后共 3 次）：无法读取 /x：没有权限",
     ],
-    ["60 s ago: Cannot read /x: permission denied", "60 s 前：无法读取 /x：没有权限"],
-    ["version 1.2.3, process 7, running for 3 d", "版本 1.2.3，进程 7，已运行 3 d"],
+    ["60 s ago: Cannot read /x: permission denied", "60 秒前：无法读取 /x：没有权限"],
+    ["version 1.2.3, process 7, running for 3 d", "版本 1.2.3，进程 7，已运行 3 天"],
     [
       "x (systemd) is running, and starts at boot, but no agent of it is seen; the last error in " +
       "its log: permission denied",
@@ -78,7 +82,7 @@ Deno.test("translate() puts sentences of status and doctor together from their p
     [
       "version 1.2.3, process 7: a report was accepted 2.1 s ago; graphics cards can't be " +
       "measured: permission denied",
-      "版本 1.2.3，进程 7：2.1 s 前有一次上报被接受；无法采集显卡数据：没有权限",
+      "版本 1.2.3，进程 7：2.1 秒前有一次上报被接受；无法采集显卡数据：没有权限",
     ],
     [
       "another agent runs with the same token: agent (process 30), deno (process 31)",

@@ -339,11 +339,6 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
       ),
     },
     {
-      cause: "an address of IPv6 on a machine without",
-      ...at("http://[2001:db8::1]"),
-      ...failed("connect", "unreachable", "is reached by IPv6 only"),
-    },
-    {
       cause: "a name that does not resolve",
       ...at("http://panel.invalid"),
       ...failed("dns", "Cannot resolve panel.invalid: asked ", "NXDOMAIN", "correct the name"),
