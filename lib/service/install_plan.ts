@@ -221,40 +221,29 @@ function isMacDaemon({ scope, user }: ServicePlan, { kind }: InstallContext): bo
 /** Steps that write the configuration, the proxies and the service manager's files. */
 function planFiles(config: Config, service: ServicePlan, context: InstallContext): FileStep[] {
   const { system, paths, kind, manager, user: { name: user } } = context;
+  const hasUsualState = service.name === PROGRAM && service.scope === "system";
   const text = serviceConfigText(config, {
     folder: system.folder,
-    stateFolder: service.name === PROGRAM && service.scope === "system"
-      ? undefined
-      : service.stateFolder,
+    stateFolder: hasUsualState ? undefined : service.stateFolder,
   });
+  // The service must not write what root decided, such as remote control.
   const isForGroup = service.scope === "system" && user !== "root" &&
     !isMacDaemon(service, context);
-  return [
-    {
-      do: "file",
-      path: paths.config,
-      text,
-      // The service must not write what root decided, such as remote control.
-      ...(isForGroup ? { mode: 0o640, groupOf: user } : { mode: 0o600 }),
-    },
+  const readers = isForGroup ? { mode: 0o640, groupOf: user } : { mode: 0o600 };
+  const steps: FileStep[] = [{ do: "file", path: paths.config, text, ...readers }];
+  if (hasProxies(context)) {
     // A shell of root's sources it, so only root may write it.
-    ...(hasProxies(context)
-      ? [
-        {
-          do: "file",
-          path: paths.environmentFile,
-          text: environmentText(proxyVariables(context.proxies)),
-          mode: 0o600,
-        } as const,
-      ]
-      : []),
+    const proxies = environmentText(proxyVariables(context.proxies));
+    steps.push({ do: "file", path: paths.environmentFile, text: proxies, mode: 0o600 });
+  }
+  if (kind === "launchd" && user !== "") {
     // launchd does not create it for a daemon that does not run as root.
-    ...(kind === "launchd" && user !== ""
-      ? [{ do: "file", path: service.logFile, text: "", mode: 0o640, owner: user } as const]
-      : []),
-    ...[...manager.files(service), ...(service.isUpdated ? manager.updateFiles(service) : [])]
-      .map((file): FileStep => ({ do: "file", ...file })),
-  ];
+    steps.push({ do: "file", path: service.logFile, text: "", mode: 0o640, owner: user });
+  }
+  const managed = [...manager.files(service)];
+  if (service.isUpdated) managed.push(...manager.updateFiles(service));
+  steps.push(...managed.map((file): FileStep => ({ do: "file", ...file })));
+  return steps;
 }
 
 /**
