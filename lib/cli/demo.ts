@@ -22,7 +22,6 @@ export async function runDemo(config: Config, context: CommandContext): Promise<
   }
   const panel = await startDemo({
     port: config.port,
-    remoteControl: config.remoteControl,
     language: config.language,
     fault: config.fault === "" ? undefined : parseFault(config.fault),
   });
@@ -35,7 +34,8 @@ export async function runDemo(config: Config, context: CommandContext): Promise<
     },
   });
   logUnhandledErrors();
-  print(`\nThe demo's page: ${panel.pageUrl}\nCtrl-C ends it.\n\n`);
+  const url = `${panel.url}/`;
+  print(`\nThe demo's page: ${url}\nCtrl-C ends it.\n\n`);
   // A demo asks no strangers for addresses.
   const ipServices = config.ipServices === "default" ? "off" : config.ipServices;
   try {

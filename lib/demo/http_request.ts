@@ -10,9 +10,6 @@ import { jsonFields, parseJson } from "../parse/json.ts";
 /** The path of messages, for POST and for WebSockets. */
 export const RPC_PATH = "/api/clients/v2/rpc";
 
-/** The path of terminals, which are WebSockets. */
-export const TERMINAL_PATH = "/api/clients/terminal";
-
 /** Far more than any message, compressed or not. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 

@@ -23,14 +23,6 @@ export interface StoredPingResult {
   readonly finishedAt: string;
 }
 
-/** The result of a command. */
-export interface StoredTaskResult {
-  readonly taskId: string;
-  readonly result: string;
-  readonly exitCode: number;
-  readonly finishedAt: string;
-}
-
 /** Reads a report. */
 export function readReport(value: unknown): StoredReport {
   const report = jsonFields(value);
@@ -97,17 +89,6 @@ export function readPingResult(value: unknown): StoredPingResult {
     taskId: numberIn(result, "task_id"),
     valueMs: numberIn(result, "value"),
     pingType: textIn(result, "ping_type"),
-    finishedAt: textIn(result, "finished_at"),
-  };
-}
-
-/** Reads the result of a command. */
-export function readTaskResult(value: unknown): StoredTaskResult {
-  const result = jsonFields(value);
-  return {
-    taskId: textIn(result, "task_id"),
-    result: textIn(result, "result"),
-    exitCode: numberIn(result, "exit_code"),
     finishedAt: textIn(result, "finished_at"),
   };
 }

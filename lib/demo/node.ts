@@ -68,19 +68,6 @@ export class PanelNode {
     return true;
   }
 
-  /**
-   * Sends a command and returns its task id.
-   *
-   * @throws {Error} When the node can't be reached (`Cannot send …`).
-   */
-  sendCommand(command: string): string {
-    const taskId = crypto.getRandomValues(new Uint8Array(8)).toHex();
-    if (!this.sendOrder({ method: "agent.exec", params: { task_id: taskId, command } })) {
-      throw new Error("Cannot send a command: the node has no WebSocket and polls no events");
-    }
-    return taskId;
-  }
-
   /** Orders a probe; false when the node can't be reached. */
   sendPing({ id, kind, target }: { id: number; kind: string; target: string }): boolean {
     const params = { ping_task_id: id, ping_type: kind, ping_target: target };

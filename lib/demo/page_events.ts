@@ -8,13 +8,12 @@
 import type { ServerResponse } from "node:http";
 import { faults } from "./fault.ts";
 import { type Answer, jsonAnswer } from "./http_answer.ts";
-import type { StoredReport, StoredTaskResult } from "./messages.ts";
+import type { StoredReport } from "./messages.ts";
 import type { PanelNode } from "./node.ts";
 import type { PanelState, ReceivedMessage, StateChange } from "./panel_state.ts";
 
 /** Maximum size of events that wait for a page that does not read. */
 const MAX_PENDING_BYTES = 4 * 1024 * 1024;
-const MAX_RESULT_CHARACTERS = 64 * 1024;
 
 /** Everything that the page shows, in JSON. */
 export function stateAnswer(node: PanelNode): Answer {
@@ -59,15 +58,7 @@ function wholeState({ state }: PanelNode): unknown {
     fault: state.fault?.name ?? "",
     faults: Object.entries(faults).map(([name, { en, zh }]) => [name, en, zh]),
     counts: state.counts,
-    // A command may have ended before the page was connected.
-    commandResult: commandResultOf(state.commandResults.at(-1)),
   };
-}
-
-function commandResultOf(message: ReceivedMessage<StoredTaskResult> | undefined): unknown {
-  if (message === undefined) return undefined;
-  const { taskId, result, exitCode } = message.value;
-  return { taskId, exitCode, result: result.slice(0, MAX_RESULT_CHARACTERS) };
 }
 
 function changeOf(update: StateChange, state: PanelState): Record<string, unknown> {
@@ -79,9 +70,6 @@ function changeOf(update: StateChange, state: PanelState): Record<string, unknow
     return { pingHistory: [[atMs, value.taskId, value.valueMs]] };
   }
   if ("basicInfo" in update) return { basicInfo: state.columns };
-  if ("commandResult" in update) {
-    return { commandResult: commandResultOf(update.commandResult) };
-  }
   if ("logLine" in update) return { log: [update.logLine] };
   if ("tasks" in update) return { tasks: update.tasks };
   if ("fault" in update) return { fault: update.fault?.name ?? "" };

@@ -5,12 +5,7 @@
  */
 
 import type { Fault } from "./fault.ts";
-import type {
-  StoredBasicInfo,
-  StoredPingResult,
-  StoredReport,
-  StoredTaskResult,
-} from "./messages.ts";
+import type { StoredBasicInfo, StoredPingResult, StoredReport } from "./messages.ts";
 
 const { stripVTControlCharacters } = await import("node:util");
 
@@ -63,7 +58,6 @@ export interface Counts {
   readonly reports: number;
   readonly basicInfos: number;
   readonly pingResults: number;
-  readonly commandResults: number;
   /** Messages that were refused. */
   readonly refused: number;
 }
@@ -73,7 +67,6 @@ export type StateChange =
   | { readonly report: ReceivedMessage<StoredReport> }
   | { readonly basicInfo: ReceivedMessage<StoredBasicInfo> }
   | { readonly pingResult: ReceivedMessage<StoredPingResult> }
-  | { readonly commandResult: ReceivedMessage<StoredTaskResult> }
   | { readonly logLine: LogLine }
   | { readonly counts: Counts }
   | { readonly tasks: readonly WireTask[] }
@@ -89,7 +82,6 @@ export class PanelState extends Subscribers<StateChange> {
   readonly reports: ReceivedMessage<StoredReport>[] = [];
   readonly basicInfos: ReceivedMessage<StoredBasicInfo>[] = [];
   readonly pingResults: ReceivedMessage<StoredPingResult>[] = [];
-  readonly commandResults: ReceivedMessage<StoredTaskResult>[] = [];
   /** The last lines of the agent's log, if it runs in this process. */
   readonly logLines: LogLine[] = [];
   #tasks: readonly WireTask[] = [];
@@ -99,7 +91,6 @@ export class PanelState extends Subscribers<StateChange> {
     reports: 0,
     basicInfos: 0,
     pingResults: 0,
-    commandResults: 0,
     refused: 0,
   };
 
@@ -143,10 +134,6 @@ export class PanelState extends Subscribers<StateChange> {
 
   addPingResult(pingResult: ReceivedMessage<StoredPingResult>): void {
     this.#keep("pingResults", pingResult, { pingResult });
-  }
-
-  addCommandResult(commandResult: ReceivedMessage<StoredTaskResult>): void {
-    this.#keep("commandResults", commandResult, { commandResult });
   }
 
   /** Adds a line of the agent's log, without the colors of a terminal. */

@@ -5,8 +5,7 @@
  */
 
 import { isJsonObject, jsonFields, parseJson } from "../parse/json.ts";
-import type { FileManager } from "./file_manager.ts";
-import { readBasicInfo, readPingResult, readReport, readTaskResult } from "./messages.ts";
+import { readBasicInfo, readPingResult, readReport } from "./messages.ts";
 import type { PanelNode } from "./node.ts";
 import type { ReceivedBy } from "./panel_state.ts";
 
@@ -38,7 +37,6 @@ export interface Arrival {
 /** Everything that an answer depends on. */
 export interface RpcContext {
   readonly node: PanelNode;
-  readonly files: FileManager;
   /** Time that a pull waits for events. */
   readonly pullWaitMs: number;
 }
@@ -64,7 +62,7 @@ const MAX_EVENTS_WITH_REPORT = 8;
 export async function answerRpc(
   message: string,
   arrival: Arrival,
-  { node, files, pullWaitMs }: RpcContext,
+  { node, pullWaitMs }: RpcContext,
 ): Promise<RpcReply> {
   const { by, atMs } = arrival;
   const { state } = node;
@@ -91,12 +89,6 @@ export async function answerRpc(
     case "agent.pingResult":
       state.addPingResult({ ...received, value: readPingResult(params) });
       break;
-    case "agent.taskResult":
-      state.addCommandResult({ ...received, value: readTaskResult(params) });
-      break;
-    case "agent.file.result":
-      if (files.receiveResult(params)) break;
-      return refuse({ code: -32004, message: "request not found" }, id);
     case "agent.pull": {
       node.onContact();
       const acknowledged = acknowledgedIds(params);

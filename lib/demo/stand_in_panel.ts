@@ -9,8 +9,6 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { WebSocket } from "ws";
 import type { Fault } from "./fault.ts";
 import { FaultPlayer } from "./fault_player.ts";
-import { FileManager } from "./file_manager.ts";
-import { TRANSFER_PATH } from "./file_transfers.ts";
 import { type Answer, jsonAnswer, textAnswer, writeAnswer, writeRawAnswer } from "./http_answer.ts";
 import {
   callName,
@@ -21,19 +19,15 @@ import {
   type ReceivedRequest,
   type RequestHead,
   RPC_PATH,
-  TERMINAL_PATH,
 } from "./http_request.ts";
 import { Listener, type RequestHandler, type UpgradeRequest } from "./listener.ts";
 import { PanelNode } from "./node.ts";
 import { NodeSocket } from "./node_socket.ts";
 import { pageAnswer } from "./page.ts";
-import { answerFileRequest, FILE_REQUESTS_PATH } from "./page_file_manager.ts";
-import { answerPage, answerPageTerminal, PAGE_TERMINAL_PATH } from "./page_routes.ts";
+import { answerPage } from "./page_routes.ts";
 import { PanelState } from "./panel_state.ts";
 import { loopbackTasks, schedulePings } from "./probe_tasks.ts";
 import { answerRpc, type Arrival, type RpcReply } from "./rpc.ts";
-import { TerminalSession } from "./terminal_session.ts";
-import { TerminalSessions } from "./terminal_sessions.ts";
 import type { SocketService } from "./websocket_acceptor.ts";
 
 /** The default port. */
@@ -45,8 +39,6 @@ const VERSION_PATH = "/api/version";
 export interface StandInPanelOptions {
   /** A random one when absent. */
   readonly token?: string;
-  /** Whether the page offers commands, terminals and files, which are those of this machine. */
-  readonly remoteControl?: boolean;
   /** Language of the page; English by default. */
   readonly language?: "en" | "zh";
 }
@@ -54,11 +46,7 @@ export interface StandInPanelOptions {
 /** A panel; `open()` starts it. What a panel of another generation does otherwise is protected. */
 export class StandInPanel implements RequestHandler {
   readonly token: string;
-  /** The key that permits the page to run programs; absent when remote control is off. */
-  readonly key: string | undefined;
   readonly node: PanelNode;
-  readonly files: FileManager;
-  readonly terminals: TerminalSessions;
   /** Aborts when the panel closes. */
   readonly signal: AbortSignal;
   /** Time that a pull waits for events. */
@@ -78,14 +66,10 @@ export class StandInPanel implements RequestHandler {
     options: StandInPanelOptions = {},
     node: PanelNode = new PanelNode(new PanelState()),
   ) {
-    const { remoteControl = false, language = "en" } = options;
-    this.token = options.token ?? randomToken();
-    this.key = remoteControl ? randomToken() : undefined;
-    this.page = pageAnswer(language, { remoteControl });
+    this.token = options.token ?? crypto.getRandomValues(new Uint8Array(16)).toHex();
+    this.page = pageAnswer(options.language ?? "en");
     this.signal = this.#closing.signal;
     this.node = node;
-    this.files = new FileManager(node, this);
-    this.terminals = new TerminalSessions(node, this, (id) => new TerminalSession(id));
     this.faults = new FaultPlayer(node.state);
   }
 
@@ -102,11 +86,6 @@ export class StandInPanel implements RequestHandler {
   /** The endpoint for agents; no trailing slash. */
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
-  }
-
-  /** The page's address; with remote control it ends in the key that the page needs. */
-  get pageUrl(): string {
-    return this.key === undefined ? `${this.url}/` : `${this.url}/#${this.key}`;
   }
 
   /**
@@ -135,9 +114,6 @@ export class StandInPanel implements RequestHandler {
 
   async onRequest(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const head = readHead(incoming);
-    if (head.path.startsWith(FILE_REQUESTS_PATH)) {
-      return await answerFileRequest(incoming, response, this);
-    }
     if (!head.path.startsWith("/demo/")) return await this.answerCall(incoming, response, head);
     this.listener?.exempt(response.socket);
     const request = await readRequest(incoming, head);
@@ -146,9 +122,7 @@ export class StandInPanel implements RequestHandler {
   }
 
   async onUpgrade(upgrade: UpgradeRequest): Promise<void> {
-    const head = readHead(upgrade.request);
-    if (head.path === PAGE_TERMINAL_PATH) answerPageTerminal(upgrade, this);
-    else await this.answerUpgrade(upgrade, head);
+    await this.answerUpgrade(upgrade, readHead(upgrade.request));
   }
 
   /** Answers a call of an agent, or sends the page; a fault may leave it without an answer. */
@@ -157,15 +131,12 @@ export class StandInPanel implements RequestHandler {
     response: ServerResponse,
     head: RequestHead,
   ): Promise<void> {
-    const isTransfer = head.path.startsWith(TRANSFER_PATH);
-    // The body of a transfer is a part of a file.
-    const request = isTransfer ? { ...head, body: "" } : await readRequest(incoming, head);
+    const request = await readRequest(incoming, head);
     if (request === undefined) return writeAnswer(response, textAnswer(413, "Too large"));
     const fault = head.path.startsWith("/api/")
       ? this.faults.faultOn(callName(request))
       : undefined;
     if (fault?.answerCall !== undefined) return await fault.answerCall(response);
-    if (isTransfer) return await this.#answerTransfer(incoming, response, head);
     const gone = new AbortController();
     response.once("close", () => gone.abort());
     const answer = await this.answer(request, AbortSignal.any([this.signal, gone.signal]));
@@ -184,7 +155,6 @@ export class StandInPanel implements RequestHandler {
         rpcAnswer(await this.answerMessage(request.body, { by: "v2 post", atMs, signal }));
     }
     if (method !== "GET") return textAnswer(404, "404 page not found");
-    if (path === TERMINAL_PATH) return this.refuseStranger(request) ?? sessionNotFound;
     return path === RPC_PATH ? this.refuseStranger(request) ?? upgradeRequired : this.page;
   }
 
@@ -199,7 +169,7 @@ export class StandInPanel implements RequestHandler {
     head: RequestHead,
   ): Promise<number | undefined> {
     const { socket } = upgrade;
-    const call = head.path === TERMINAL_PATH ? "terminal" : "upgrade";
+    const call = this.upgradeCall(head);
     const fault = this.faults.faultOn(call);
     if (fault?.answerUpgrade !== undefined) {
       await fault.answerUpgrade(socket);
@@ -221,22 +191,16 @@ export class StandInPanel implements RequestHandler {
     return 101;
   }
 
+  /** The name of the call that an upgrade request is, as faults name it. */
+  protected upgradeCall(_head: RequestHead): string {
+    return "upgrade";
+  }
+
   /** How the WebSocket of a request is served, or the answer that refuses it. */
   protected socketService(head: RequestHead): SocketService | Answer {
-    const refusal = this.refuseStranger(head);
-    switch (head.path) {
-      case RPC_PATH:
-        return refusal ?? { compress: true, onOpen: (socket) => this.#serveNode(socket) };
-      case TERMINAL_PATH: {
-        const terminal = this.terminals.unfinished(head.query.get("id") ?? "");
-        return refusal ??
-          (terminal?.acceptsDial === true
-            ? { compress: false, onOpen: (socket) => terminal.attach(socket) }
-            : sessionNotFound);
-      }
-      default:
-        return this.page;
-    }
+    if (head.path !== RPC_PATH) return this.page;
+    return this.refuseStranger(head) ??
+      { compress: true, onOpen: (socket) => this.#serveNode(socket) };
   }
 
   /** Refuses requests from a foreign page or with a wrong token. */
@@ -245,17 +209,6 @@ export class StandInPanel implements RequestHandler {
     return head.query.get("token") === this.token
       ? undefined
       : jsonAnswer(401, { status: "error", message: "Unauthorized." });
-  }
-
-  async #answerTransfer(
-    incoming: IncomingMessage,
-    response: ServerResponse,
-    head: RequestHead,
-  ): Promise<void> {
-    const refusal = this.refuseStranger(head);
-    if (refusal === undefined) return await this.files.transfers.answer(incoming, response, head);
-    incoming.resume();
-    writeAnswer(response, refusal);
   }
 
   #serveNode(socket: WebSocket): void {
@@ -268,15 +221,10 @@ export class StandInPanel implements RequestHandler {
   }
 }
 
-const sessionNotFound = jsonAnswer(404, { error: "Session not found", status: "error" });
 const upgradeRequired = jsonAnswer(400, { error: "Require WebSocket upgrade", status: "error" });
 
 function rpcAnswer({ status, body }: RpcReply): Answer {
   return { ...jsonAnswer(status, null), body };
-}
-
-function randomToken(): string {
-  return crypto.getRandomValues(new Uint8Array(16)).toHex();
 }
 
 /**

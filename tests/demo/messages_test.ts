@@ -1,11 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import {
-  readBasicInfo,
-  readPingResult,
-  readReport,
-  readTaskResult,
-} from "../../lib/demo/messages.ts";
+import { readBasicInfo, readPingResult, readReport } from "../../lib/demo/messages.ts";
 import { BASIC_INFO, PING_RESULT, REPORT } from "../test_panel/fake_reporter.ts";
 
 Deno.test("readReport() reads every field", () => {
@@ -42,7 +37,7 @@ Deno.test("readReport() reads 0 or an empty text where a value is absent or of a
 
 Deno.test("readReport() and the other readers never throw", () => {
   fc.assert(fc.property(fc.jsonValue(), (value) => {
-    for (const read of [readReport, readBasicInfo, readPingResult, readTaskResult]) read(value);
+    for (const read of [readReport, readBasicInfo, readPingResult]) read(value);
   }));
 });
 
@@ -50,19 +45,12 @@ Deno.test("readBasicInfo() keeps the columns that can be stored", () => {
   assertEquals(readBasicInfo({ ...BASIC_INFO, more: {}, none: null }), BASIC_INFO);
 });
 
-Deno.test("readPingResult() and readTaskResult() read their fields", () => {
+Deno.test("readPingResult() reads its fields", () => {
   const { task_id, value, ping_type, finished_at } = PING_RESULT;
   assertEquals(readPingResult(PING_RESULT), {
     taskId: task_id,
     valueMs: value,
     pingType: ping_type,
-    finishedAt: finished_at,
-  });
-  const result = { task_id: "x", result: "a", exit_code: 3, finished_at };
-  assertEquals(readTaskResult(result), {
-    taskId: "x",
-    result: "a",
-    exitCode: 3,
     finishedAt: finished_at,
   });
 });

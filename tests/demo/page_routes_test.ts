@@ -1,13 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
-import { dial } from "../test_panel/fake_agent.ts";
 
-async function withPanel(
-  remoteControl: boolean,
-  use: (panel: TestPanel, key: string) => Promise<void>,
-): Promise<void> {
-  using panel = await startTestPanel({ remoteControl });
-  await use(panel, new URL(panel.pageUrl).hash.slice(1));
+async function withPanel(use: (panel: TestPanel) => Promise<void>): Promise<void> {
+  using panel = await startTestPanel();
+  await use(panel);
 }
 
 /** Sends raw bytes, since no HTTP client sends a false host. */
@@ -31,7 +27,7 @@ const ownHeaders = (panel: TestPanel) => ({
 });
 
 Deno.test("answerPage() sets and ends a fault for the page", () =>
-  withPanel(false, async (panel) => {
+  withPanel(async (panel) => {
     const line = "POST /demo/fault";
     assertStringIncludes(await ask(panel, line, ownHeaders(panel), '{"fault":"hang"}'), " 200 ");
     assertEquals(panel.state.fault?.name, "hang");
@@ -45,7 +41,7 @@ Deno.test("answerPage() sets and ends a fault for the page", () =>
   }));
 
 Deno.test("answerPage() changes nothing for a foreign page", () =>
-  withPanel(true, async (panel, key) => {
+  withPanel(async (panel) => {
     const { host, origin, ...rest } = ownHeaders(panel);
     const port = panel.port;
     const strangers: Record<string, string>[] = [
@@ -60,23 +56,15 @@ Deno.test("answerPage() changes nothing for a foreign page", () =>
       { origin },
     ];
     for (const headers of strangers) {
-      for (
-        const [path, body] of [["fault", { fault: "hang" }], ["command", { key, command: "id" }]]
-      ) {
-        const answer = await ask(
-          panel,
-          `POST /demo/${path}`,
-          { ...rest, ...headers },
-          JSON.stringify(body),
-        );
-        assert(/ 40[03] /.test(answer.split("\r\n")[0] ?? ""), JSON.stringify(headers));
-      }
+      const all = { ...rest, ...headers };
+      const answer = await ask(panel, "POST /demo/fault", all, '{"fault":"hang"}');
+      assert(/ 40[03] /.test(answer.split("\r\n")[0] ?? ""), JSON.stringify(headers));
     }
     assertEquals(panel.state.fault, undefined);
   }));
 
 Deno.test("answerPage() shows nothing to a foreign host that was made to resolve to this machine", () =>
-  withPanel(true, async (panel) => {
+  withPanel(async (panel) => {
     const statusOf = async (path: string, host: string): Promise<string> => {
       const answer = await ask(panel, `GET ${path}`, host === "" ? {} : { host });
       return answer.split(" ")[1] ?? "";
@@ -84,7 +72,7 @@ Deno.test("answerPage() shows nothing to a foreign host that was made to resolve
     const { port } = panel;
     const strangers = [`evil.example:${port}`, `127.0.0.1.evil.example:${port}`, "evil.localhost"];
     for (const host of strangers) {
-      for (const path of ["/demo/state", "/demo/events", "/demo/page/main.js", "/demo/xterm.css"]) {
+      for (const path of ["/demo/state", "/demo/events", "/demo/page/main.js"]) {
         assertEquals(await statusOf(path, host), "403", `${path} ${host}`);
       }
     }
@@ -94,7 +82,7 @@ Deno.test("answerPage() shows nothing to a foreign host that was made to resolve
   }));
 
 Deno.test("answerPage() accepts only JSON, which a form can't send", () =>
-  withPanel(false, async (panel) => {
+  withPanel(async (panel) => {
     const headers = { ...ownHeaders(panel), "content-type": "text/plain" };
     assertStringIncludes(
       await ask(panel, "POST /demo/fault", headers, '{"fault":"hang"}'),
@@ -102,47 +90,4 @@ Deno.test("answerPage() accepts only JSON, which a form can't send", () =>
     );
     assertStringIncludes(await ask(panel, "POST /demo/fault", ownHeaders(panel), "[]"), " 400 ");
     assertEquals(panel.state.fault, undefined);
-  }));
-
-Deno.test("answerPage() runs commands only with the key, and none when remote control is off", () =>
-  withPanel(true, async (panel, key) => {
-    assertEquals(key.length, 32);
-    const page = await (await fetch(panel.url)).text();
-    assert(!page.includes(key), "whoever finds the page does not find the key");
-    const socket = await dial(panel, "v2").opened();
-    await panel.state.until(({ sockets }) => sockets.present === "v2");
-    const post = (body: unknown) =>
-      ask(panel, "POST /demo/command", ownHeaders(panel), JSON.stringify(body));
-    for (const wrong of [undefined, "", `${key}x`, 7, panel.token]) {
-      assertStringIncludes(await post({ key: wrong, command: "id" }), " 403 ");
-    }
-    const answer = await post({ key, command: "id" });
-    assertStringIncludes(answer, " 200 ");
-    const order = await socket.message(0);
-    assertEquals(order.params.command, "id");
-    assertStringIncludes(answer, order.params.task_id);
-    socket.socket.terminate();
-    await panel.state.until(({ sockets }) => sockets.present === undefined);
-    assertStringIncludes(await post({ key, command: "id" }), " 409 ");
-    await withPanel(false, async (other, none) => {
-      assertEquals(none, "");
-      const body = JSON.stringify({ key: none, command: "id" });
-      assertStringIncludes(
-        await ask(other, "POST /demo/command", ownHeaders(other), body),
-        " 403 ",
-      );
-    });
-  }));
-
-Deno.test("answerPage() serves the terminal emulator when remote control is on", () =>
-  withPanel(true, async (panel) => {
-    const script = await fetch(`${panel.url}/demo/xterm.js`);
-    assertEquals(script.headers.get("content-type"), "text/javascript; charset=utf-8");
-    assertStringIncludes(await script.text(), "Terminal");
-    assertStringIncludes(await (await fetch(`${panel.url}/demo/xterm.css`)).text(), ".xterm");
-    await withPanel(false, async (other) => {
-      const answer = await fetch(`${other.url}/demo/xterm.js`);
-      await answer.body?.cancel();
-      assertEquals(answer.status, 404);
-    });
   }));

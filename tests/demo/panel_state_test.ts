@@ -12,17 +12,15 @@ Deno.test("PanelState keeps the newest messages and counts all", () => {
     state.addBasicInfo({ ...message, value: {} });
     const [finishedAt, pingType] = ["", ""];
     state.addPingResult({ ...message, value: { taskId: 1, valueMs: 1, pingType, finishedAt } });
-    const result = { taskId: "", result: "", exitCode: 0, finishedAt };
-    state.addCommandResult({ ...message, value: result });
     state.addLogLine(`\u001b[33m${atMs}\u001b[0m`);
   }
   state.countRefused();
-  const { reports, basicInfos, pingResults, commandResults, logLines } = state;
-  const lists = [reports, basicInfos, pingResults, commandResults, logLines];
-  assertEquals(lists.map(({ length }) => length), [720, 720, 2000, 720, 200]);
+  const { reports, basicInfos, pingResults, logLines } = state;
+  const lists = [reports, basicInfos, pingResults, logLines];
+  assertEquals(lists.map(({ length }) => length), [720, 720, 2000, 200]);
   assertEquals(reports.at(-1)?.atMs, 3000);
   assertEquals([logLines[0]?.line, logLines.at(-1)?.line], ["2801", "3000"]);
-  const counts = { reports: 3000, basicInfos: 3000, pingResults: 3000, commandResults: 3000 };
+  const counts = { reports: 3000, basicInfos: 3000, pingResults: 3000 };
   assertEquals(state.counts, { ...counts, refused: 1 });
 });
 

@@ -1,5 +1,4 @@
 import { assertEquals } from "@std/assert";
-import { FileManager } from "../../lib/demo/file_manager.ts";
 import { PanelNode } from "../../lib/demo/node.ts";
 import { PanelState } from "../../lib/demo/panel_state.ts";
 import { FakeTime } from "../fake_time.ts";
@@ -9,7 +8,7 @@ Deno.test("answerRpc() gives eight events at most with the answer to a report, t
   const { signal } = new AbortController();
   const node = new PanelNode(new PanelState());
   for (let n = 0; n < 20; n++) node.queue.add({ method: "agent.exec", params: { n } });
-  const context = { node, files: new FileManager(node, { signal }), pullWaitMs: 0 };
+  const context = { node, pullWaitMs: 0 };
   const eventsAfter = async (method: string, acknowledged: readonly string[]) => {
     const params = { report: {}, ack_event_ids: acknowledged };
     const message = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
@@ -27,7 +26,7 @@ Deno.test("answerRpc() holds a pull by POST alone: over a WebSocket events come 
   using time = new FakeTime();
   const { signal } = new AbortController();
   const node = new PanelNode(new PanelState());
-  const context = { node, files: new FileManager(node, { signal }), pullWaitMs: 1_000 };
+  const context = { node, pullWaitMs: 1_000 };
   const message = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "agent.pull", params: {} });
   const pull = async (by: "v2 post" | "v2 websocket") => {
     let isAnswered = false;

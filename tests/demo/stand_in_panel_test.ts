@@ -28,12 +28,9 @@ Deno.test("StandInPanel accepts the messages of an agent by POST, and sends orde
     assertEquals(state.reports.map(({ by, value }) => [by, value]), [["v2 post", REPORT]]);
     assertEquals(state.pingResults[0]?.value.valueMs, 12);
     assert(node.isReachable);
-    const task_id = node.sendCommand("id");
+    node.sendPing({ id: 1, kind: "tcp", target: "127.0.0.1" });
     const { events: [order] } = await deliverRpc(panel, "agent.pull", {});
-    assertEquals([order.method, order.params], ["agent.exec", { task_id, command: "id" }]);
-    const result = { task_id, result: "0", exit_code: 3, finished_at: PING_RESULT.finished_at };
-    await deliverRpc(panel, "agent.taskResult", result);
-    assertEquals(state.commandResults[0]?.value.exitCode, 3);
+    assertEquals([order.method, order.params.ping_task_id], ["agent.ping", 1]);
     assertEquals(state.counts.refused, 0);
   }));
 
@@ -63,13 +60,12 @@ Deno.test("StandInPanel refuses messages that it can't read, and strangers", () 
         ["[]", -32700],
         ['{"method":"agent.report"}', -32600],
         [envelope("agent.reboot", {}, 1), -32601],
-        [envelope("agent.file.result", { request_id: "x", ok: true }, 1), -32004],
       ] as const
     ) {
       const [status, { error }] = await postRpc(panel, message);
       assertEquals([status, error.code], [400, code], message);
     }
-    assertEquals(panel.state.counts.refused, 5);
+    assertEquals(panel.state.counts.refused, 4);
     const stranger = { url: panel.url, token: "wrong" };
     assertEquals(
       (await postRpc(stranger, envelope("agent.report", { report: REPORT }, 1)))[0],
@@ -106,8 +102,6 @@ Deno.test("StandInPanel has the routes of the newest generation", () =>
     };
     assertEquals(await ask("GET", "/api/version"), "200 application/json");
     assertEquals(await ask("GET", "/api/clients/v2/rpc"), "400 application/json");
-    assertEquals(await ask("GET", "/api/clients/terminal"), "404 application/json");
-    assertEquals(await ask("POST", "/api/clients/transfer/x"), "401 text/plain");
     assertEquals(await ask("POST", "/api/clients/report"), "404 text/plain");
     assertEquals(await ask("GET", "/anything"), "200 text/html");
   }));
@@ -250,18 +244,6 @@ Deno.test("StandInPanel leaves no timer behind when it closes", async () => {
   panel.close();
   await socket.ended();
   assertEquals(time.timers, 0);
-});
-
-Deno.test("StandInPanel has a token and a key of its own, the key with remote control alone", () => {
-  const [plain, other, remote] = [false, false, true].map((remoteControl) =>
-    new StandInPanel({ remoteControl })
-  );
-  assert(plain !== undefined && other !== undefined && remote !== undefined);
-  for (const { token } of [plain, other, remote]) assertMatch(token, /^[0-9a-f]{32}$/);
-  assertEquals(plain.token === other.token, false);
-  assertEquals([plain.key, plain.pageUrl], [undefined, `${plain.url}/`]);
-  assertMatch(remote.pageUrl, /\/#[0-9a-f]{32}$/);
-  assertEquals(remote.key === remote.token, false);
 });
 
 Deno.test("StandInPanel compresses messages where an agent offers that, each on its own", () =>

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import type { FileManager } from "../../lib/demo/file_manager.ts";
+import type { FileManager } from "../test_panel/file_manager.ts";
 import { fileErrorCode } from "../test_panel/file_contract.ts";
 import type { TestPanel } from "../test_panel/test_panel.ts";
 import { eventually } from "../remote/processes_below.ts";

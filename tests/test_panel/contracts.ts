@@ -7,10 +7,8 @@
 import {
   readBasicInfo,
   readPingResult,
-  readTaskResult,
   type StoredBasicInfo,
   type StoredPingResult,
-  type StoredTaskResult,
 } from "../../lib/demo/messages.ts";
 import type { WireTask } from "../../lib/demo/panel_state.ts";
 import type { Generation } from "./generation.ts";
@@ -24,6 +22,7 @@ import {
   refuse,
   type Validation,
 } from "./schema.ts";
+import { readTaskResult, type TaskResult } from "./task_result.ts";
 import { isRfc3339, parseWireObject, stringIn, WireNumber, type WireObject } from "./wire_json.ts";
 
 const text = { kind: "string" } as const;
@@ -175,7 +174,7 @@ const taskResultSchema = fields({
 export function validateTaskResult(
   body: string,
   { isKnown, generation, version }: ContractOptions & { isKnown: (taskId: string) => boolean },
-): Validation<StoredTaskResult> {
+): Validation<TaskResult> {
   const { isLegacy } = generation;
   const refuseWith = (message: string, violations: readonly string[]) =>
     refuse({ status: 400, body: { message, status: "error" } }, violations);

@@ -58,6 +58,19 @@ export class GenerationNode extends PanelNode {
     this.fetchesEvents = false;
   }
 
+  /**
+   * Sends a command and returns its task id.
+   *
+   * @throws {Error} When the node can't be reached (`Cannot send …`).
+   */
+  sendCommand(command: string): string {
+    const taskId = crypto.getRandomValues(new Uint8Array(8)).toHex();
+    if (!this.sendOrder({ method: "agent.exec", params: { task_id: taskId, command } })) {
+      throw new Error("Cannot send a command: the node has no WebSocket and polls no events");
+    }
+    return taskId;
+  }
+
   override sendOrder(order: Order): boolean {
     const { hasV1, hasSessions, managesAgents } = this.#generation;
     const { method } = order;

@@ -10,7 +10,6 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { delay } from "@std/async/delay";
 import type { WebSocket } from "ws";
 import { affects } from "../../lib/demo/fault.ts";
-import { TRANSFER_PATH } from "../../lib/demo/file_transfers.ts";
 import { type Answer, jsonAnswer, textAnswer, writeAnswer } from "../../lib/demo/http_answer.ts";
 import {
   callName,
@@ -25,14 +24,17 @@ import { NodeSocket } from "../../lib/demo/node_socket.ts";
 import type { WireTask } from "../../lib/demo/panel_state.ts";
 import { type Arrival, rpcError, type RpcReply, rpcResult } from "../../lib/demo/rpc.ts";
 import { StandInPanel, type StandInPanelOptions } from "../../lib/demo/stand_in_panel.ts";
-import { TerminalSessions } from "../../lib/demo/terminal_sessions.ts";
 import { jsonFields, parseJson } from "../../lib/parse/json.ts";
 import { ContractChecker } from "./contract_checker.ts";
 import { type Generation, type GenerationName, generations } from "./generation.ts";
+import { FileManager } from "./file_manager.ts";
+import { TRANSFER_PATH } from "./file_transfers.ts";
 import { GenerationNode } from "./generation_node.ts";
 import { type RegisteredNodeEntry, Registry } from "./registry.ts";
+import { readTaskResult } from "./task_result.ts";
 import type { TestFault } from "./test_fault.ts";
 import { TestPanelState } from "./test_panel_state.ts";
+import { TerminalSessions } from "./terminal_sessions.ts";
 import { PlainTerminal, TestTerminal } from "./test_terminal.ts";
 import {
   answerV1Call,
@@ -59,6 +61,10 @@ export interface TestPanelOptions extends StandInPanelOptions {
   readonly dataTimeoutMs?: number;
 }
 
+/** The path of terminals, which are WebSockets. */
+const TERMINAL_PATH = "/api/clients/terminal";
+const SESSION_NOT_FOUND = jsonAnswer(404, { error: "Session not found", status: "error" });
+
 /** Results of probes are saved together, so often. */
 const PING_QUEUE_MS = 3_000;
 
@@ -68,7 +74,8 @@ const CONFIG_TIMEOUT_MS = 20_000;
 /** A panel of any generation, which checks every message. */
 export class TestPanel extends StandInPanel {
   override readonly node: GenerationNode;
-  override readonly terminals: TerminalSessions<TestTerminal>;
+  readonly files: FileManager;
+  readonly terminals: TerminalSessions<TestTerminal>;
   override readonly pullWaitMs: number;
   protected override readonly version: string;
   override readonly dataTimeoutMs: number;
@@ -99,6 +106,7 @@ export class TestPanel extends StandInPanel {
     this.version = generation.version;
     this.acceptsPings = generation.acceptsPings;
     const onSecondDial = () => contract.addViolations(["terminal: was dialled before"], Date.now());
+    this.files = new FileManager(node, this);
     this.terminals = new TerminalSessions(
       node,
       this,
@@ -205,7 +213,8 @@ export class TestPanel extends StandInPanel {
         writeAnswer(response, method === "GET" ? this.page : textAnswer(404, "404 page not found"));
       } else {
         if (head.path.startsWith("/api/")) await this.#delay();
-        await super.answerCall(incoming, response, head);
+        if (isTransfer) await this.#answerTransfer(incoming, response, head);
+        else await super.answerCall(incoming, response, head);
       }
     } finally {
       const status = response.headersSent ? response.statusCode : undefined;
@@ -224,6 +233,9 @@ export class TestPanel extends StandInPanel {
     if (hasV1 && isV1Call(request)) {
       return this.refuseStranger(request) ??
         answerV1Call(request, this.#v1Context(callName(request)));
+    }
+    if (method === "GET" && path === TERMINAL_PATH) {
+      return this.refuseStranger(request) ?? SESSION_NOT_FOUND;
     }
     if (path === RPC_PATH && !hasV2) {
       return method === "GET" ? this.page : textAnswer(404, "404 page not found");
@@ -252,12 +264,18 @@ export class TestPanel extends StandInPanel {
     return status;
   }
 
+  protected override upgradeCall(head: RequestHead): string {
+    return head.path === TERMINAL_PATH ? "terminal" : super.upgradeCall(head);
+  }
+
   protected override socketService(head: RequestHead): SocketService | Answer {
     const { hasV1, hasV2 } = this.#generation;
     if (head.path === RPC_PATH && !hasV2) return this.page;
     const service = head.path === V1_REPORT_PATH && hasV1
       ? this.refuseStranger(head) ??
         { compress: false, onOpen: (socket: WebSocket) => this.#serveV1(socket) }
+      : head.path === TERMINAL_PATH
+      ? this.#terminalService(head)
       : super.socketService(head);
     if ("status" in service) return service;
     if (head.headers["sec-websocket-extensions"]?.includes("window_bits")) {
@@ -281,6 +299,29 @@ export class TestPanel extends StandInPanel {
     return jsonAnswer(401, { status: "error", ...reason });
   }
 
+  /** A fault affects a transfer like any other call. */
+  async #answerTransfer(
+    incoming: IncomingMessage,
+    response: ServerResponse,
+    head: RequestHead,
+  ): Promise<void> {
+    // The body is a part of a file.
+    const fault = this.faults.faultOn(callName({ ...head, body: "" }));
+    if (fault?.answerCall !== undefined) return await fault.answerCall(response);
+    const refusal = this.refuseStranger(head);
+    if (refusal === undefined) return await this.files.transfers.answer(incoming, response, head);
+    incoming.resume();
+    writeAnswer(response, refusal);
+  }
+
+  #terminalService(head: RequestHead): SocketService | Answer {
+    const terminal = this.terminals.unfinished(head.query.get("id") ?? "");
+    return this.refuseStranger(head) ??
+      (terminal?.acceptsDial === true
+        ? { compress: false, onOpen: (socket: WebSocket) => terminal.attach(socket) }
+        : SESSION_NOT_FOUND);
+  }
+
   #answerMessage(message: string, arrival: Arrival): Promise<RpcReply> {
     const { id, method, params } = jsonFields(parseJson(message));
     const fault = this.#faultOn(messageName(message));
@@ -288,6 +329,18 @@ export class TestPanel extends StandInPanel {
     if (failure !== undefined) return Promise.resolve(rpcError(failure, id));
     if (method === "agent.startupConfig.result") {
       return Promise.resolve(this.#receiveConfig(params, id, arrival));
+    }
+    if (method === "agent.taskResult") {
+      const { by, atMs } = arrival;
+      this.state.addCommandResult({ by, atMs, value: readTaskResult(params) });
+      return Promise.resolve(rpcResult({ status: "success" }, id));
+    }
+    if (method === "agent.file.result") {
+      if (this.files.receiveResult(params)) {
+        return Promise.resolve(rpcResult({ status: "success" }, id));
+      }
+      this.state.countRefused();
+      return Promise.resolve(rpcError({ code: -32004, message: "request not found" }, id));
     }
     if (method === "agent.pingResult" && !this.#takesPingResult()) {
       const full = { code: -32000, message: "failed to save ping result" } as const;

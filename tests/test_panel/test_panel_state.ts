@@ -1,4 +1,10 @@
-import { type Counts, keepLast, PanelState } from "../../lib/demo/panel_state.ts";
+import {
+  type Counts,
+  keepLast,
+  PanelState,
+  type ReceivedMessage,
+} from "../../lib/demo/panel_state.ts";
+import type { TaskResult } from "./task_result.ts";
 
 /** A violation of the contract. */
 export interface Violation {
@@ -23,6 +29,7 @@ export interface TestCounts extends Counts {
   readonly connections: number;
   readonly calls: number;
   readonly taskLists: number;
+  readonly commandResults: number;
   readonly pulls: number;
   /** Messages over WebSockets, valid or not. */
   readonly socketMessages: number;
@@ -46,10 +53,12 @@ const MAX_KEPT = 720;
 export class TestPanelState extends PanelState {
   readonly violations: Violation[] = [];
   readonly calls: Call[] = [];
+  readonly commandResults: ReceivedMessage<TaskResult>[] = [];
   readonly #furtherCounts: Record<FurtherCount, number> = {
     connections: 0,
     calls: 0,
     taskLists: 0,
+    commandResults: 0,
     pulls: 0,
     socketMessages: 0,
     violations: 0,
@@ -79,6 +88,11 @@ export class TestPanelState extends PanelState {
   addViolation(violation: Violation): void {
     keepLast(this.violations, violation, MAX_KEPT);
     this.count("violations");
+  }
+
+  addCommandResult(commandResult: ReceivedMessage<TaskResult>): void {
+    keepLast(this.commandResults, commandResult, MAX_KEPT);
+    this.count("commandResults");
   }
 
   addCall(call: Call): void {

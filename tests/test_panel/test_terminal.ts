@@ -1,5 +1,5 @@
 import type { WebSocket } from "ws";
-import { TerminalSession } from "../../lib/demo/terminal_session.ts";
+import { TerminalSession } from "./terminal_session.ts";
 import { untilEvent } from "./test_panel_state.ts";
 
 /** A terminal that a test can wait for, and that tells when the agent dials it twice. */

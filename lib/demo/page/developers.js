@@ -2,14 +2,21 @@
 
 import { byId, make, setText } from "./dom.js";
 import { model } from "./model.js";
-import { postJson } from "./remote_control.js";
 import { number, t } from "./text.js";
 
 export function buildDevelopers() {
   byId("fault-choice").addEventListener("change", (event) => {
-    postJson("/demo/fault", { fault: event.target.value })
-      .catch((error) => setText(byId("fault-word"), error.message));
+    setFault(event.target.value).catch((error) => setText(byId("fault-word"), error.message));
   });
+}
+
+async function setFault(fault) {
+  const response = await fetch("/demo/fault", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ fault }),
+  });
+  if (!response.ok) throw new Error(await response.text());
 }
 
 export function showCounts() {

@@ -3,14 +3,11 @@
 import { buildBasicInfo, showBasicInfo } from "./basic_info.js";
 import { buildDevelopers, showCounts, showFault } from "./developers.js";
 import { refresh } from "./dom.js";
-import { buildFiles } from "./files.js";
 import { buildLog, showLog } from "./log.js";
 import { model } from "./model.js";
 import { buildPlots, showPlots } from "./plots.js";
 import { showPresence } from "./presence.js";
 import { showProbes } from "./probes.js";
-import { buildRemoteControl, showResult } from "./remote_control.js";
-import { buildTerminal } from "./terminal.js";
 import { isChinese } from "./text.js";
 import { buildTiles, showReport } from "./tiles.js";
 
@@ -43,10 +40,6 @@ function receive(event) {
     model.tasks = event.tasks;
     refresh(showProbes);
   }
-  if (event.commandResult) {
-    model.commandResult = event.commandResult;
-    refresh(showResult);
-  }
   if (event.faults) model.faults = event.faults;
   if (event.fault !== undefined) {
     model.fault = event.fault;
@@ -66,9 +59,6 @@ buildPlots();
 buildBasicInfo();
 buildLog();
 buildDevelopers();
-buildRemoteControl();
-buildTerminal();
-buildFiles();
 showPlots();
 
 const events = new EventSource("/demo/events");

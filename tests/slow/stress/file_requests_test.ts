@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual, assertRejects } from "@std/assert";
 import { V8_FLAGS } from "../../../build/runtime_flags.ts";
-import type { FileManager } from "../../../lib/demo/file_manager.ts";
-import { TRANSFER_PATH } from "../../../lib/demo/file_transfers.ts";
+import type { FileManager } from "../../test_panel/file_manager.ts";
+import { TRANSFER_PATH } from "../../test_panel/file_transfers.ts";
 import type { TestPanel } from "../../test_panel/test_panel.ts";
 import type { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { fileResult, withFolder } from "../../end_to_end/remote_control.ts";

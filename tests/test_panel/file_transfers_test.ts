@@ -1,12 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
 import { realDeadline } from "../real_deadline.ts";
+import { startTestPanel } from "./test_panel.ts";
 
 const MAX_BYTES = 128 * 1024 * 1024;
 
 Deno.test("TransferRegistry refuses a part that is empty or over 128 MiB, and another length, unread", async () => {
-  const panel = new StandInPanel();
-  await panel.open(0);
+  using panel = await startTestPanel({ generation: "1.5" });
   const { transfers } = panel.files;
   const status = async (lengthBytes: number, sentBytes: number): Promise<string> => {
     using transfer = transfers.open({ lengthBytes });
@@ -22,17 +21,13 @@ Deno.test("TransferRegistry refuses a part that is empty or over 128 MiB, and an
     const count = await realDeadline(connection.read(buffer)) ?? 0;
     return new TextDecoder().decode(buffer.subarray(0, count)).split(" ")[1] ?? "";
   };
-  try {
-    const table: [lengthBytes: number, sentBytes: number][] = [
-      [0, 0],
-      [MAX_BYTES + 1, MAX_BYTES + 1],
-      [7, 8],
-      [7, 6],
-    ];
-    for (const [lengthBytes, sentBytes] of table) {
-      assertEquals(await status(lengthBytes, sentBytes), "400", `${lengthBytes} ${sentBytes}`);
-    }
-  } finally {
-    panel.close();
+  const table: [lengthBytes: number, sentBytes: number][] = [
+    [0, 0],
+    [MAX_BYTES + 1, MAX_BYTES + 1],
+    [7, 8],
+    [7, 6],
+  ];
+  for (const [lengthBytes, sentBytes] of table) {
+    assertEquals(await status(lengthBytes, sentBytes), "400", `${lengthBytes} ${sentBytes}`);
   }
 });

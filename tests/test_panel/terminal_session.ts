@@ -5,7 +5,7 @@
  */
 
 import type { WebSocket } from "ws";
-import { Subscribers } from "./panel_state.ts";
+import { Subscribers } from "../../lib/demo/panel_state.ts";
 
 /** Maximum size of the output that is kept. */
 const MAX_OUTPUT_BYTES = 1024 * 1024;

@@ -5,11 +5,11 @@
  */
 
 import { abortable } from "@std/async/abortable";
-import { withTimeout } from "../async/timeout.ts";
-import { jsonFields } from "../parse/json.ts";
+import { withTimeout } from "../../lib/async/timeout.ts";
+import { jsonFields } from "../../lib/parse/json.ts";
 import { TransferRegistry } from "./file_transfers.ts";
-import { numberIn, textIn } from "./messages.ts";
-import type { PanelNode } from "./node.ts";
+import { numberIn, textIn } from "../../lib/demo/messages.ts";
+import type { PanelNode } from "../../lib/demo/node.ts";
 
 const ANSWER_TIMEOUT_MS = 90_000;
 /** A stream may be long, as its part of the file is large. */

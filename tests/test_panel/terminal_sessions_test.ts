@@ -2,8 +2,8 @@ import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import type { Order } from "../../lib/demo/event_queue.ts";
 import { PanelNode } from "../../lib/demo/node.ts";
 import { PanelState } from "../../lib/demo/panel_state.ts";
-import { TerminalSession } from "../../lib/demo/terminal_session.ts";
-import { TerminalSessions } from "../../lib/demo/terminal_sessions.ts";
+import { TerminalSession } from "./terminal_session.ts";
+import { TerminalSessions } from "./terminal_sessions.ts";
 import { FakeTime } from "../fake_time.ts";
 
 /** A node that keeps the orders that it gets while it can be reached. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { PanelNode } from "./node.ts";
+import type { PanelNode } from "../../lib/demo/node.ts";
 import type { TerminalSession } from "./terminal_session.ts";
 
 /** Requests terminals of the node and keeps them. */

@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { FileManager } from "../../lib/demo/file_manager.ts";
+import { FileManager } from "./file_manager.ts";
 import { PanelNode } from "../../lib/demo/node.ts";
 import type { Order } from "../../lib/demo/event_queue.ts";
-import type { PartTransfer } from "../../lib/demo/file_transfers.ts";
+import type { PartTransfer } from "./file_transfers.ts";
 import { PanelState } from "../../lib/demo/panel_state.ts";
 import { jsonFields } from "../../lib/parse/json.ts";
 import { FakeTime } from "../fake_time.ts";

@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { assertEquals } from "@std/assert";
-import { TerminalSession } from "../../lib/demo/terminal_session.ts";
+import { TerminalSession } from "./terminal_session.ts";
 import { FakeTime } from "../fake_time.ts";
 
 const MINUTES_MS = 60_000;

@@ -1,0 +1,377 @@
+import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
+import type { Page } from "playwright-core";
+import { loopbackTasks } from "../../../lib/demo/probe_tasks.ts";
+import { panelFault } from "../../test_panel/faults.ts";
+import { BASIC_INFO, deliver, PING_RESULT, REPORT } from "../../test_panel/fake_reporter.ts";
+import {
+  startTestPanel,
+  type TestPanel,
+  type TestPanelOptions,
+} from "../../test_panel/test_panel.ts";
+
+/** Starts a panel with the demo's page and its probes. */
+async function startPanel(options: TestPanelOptions = {}): Promise<TestPanel> {
+  const panel = await startTestPanel(options);
+  panel.state.tasks = loopbackTasks(panel.port);
+  return panel;
+}
+
+async function withPanel(use: (panel: TestPanel) => Promise<void>): Promise<void> {
+  const panel = await startPanel();
+  try {
+    await use(panel);
+  } finally {
+    panel.close();
+  }
+}
+
+/** Sends the reports of a minute, with one loss per probe. */
+async function reportSome(panel: TestPanel): Promise<void> {
+  await deliver(panel, "uploadBasicInfo", BASIC_INFO);
+  for (let index = 0; index < 12; index++) {
+    await deliver(panel, "report", { ...REPORT, cpu: { usage: 10 + index } });
+    for (const [task, kind] of ["icmp", "tcp", "http"].entries()) {
+      const value = index === 5 ? -1 : 3 * task + index % 3;
+      const result = { ...PING_RESULT, task_id: task + 1, ping_type: kind, value };
+      await deliver(panel, "ping/result", result);
+    }
+  }
+}
+
+const chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
+  .find((path) => {
+    try {
+      return Deno.statSync(path).isFile;
+    } catch {
+      return false;
+    }
+  });
+if (chromium === undefined) {
+  console.warn("Skipped: the page in a browser, because no Chromium is installed in /usr/bin");
+}
+
+const launchOptions = {
+  ...(chromium === undefined ? {} : { executablePath: chromium }),
+  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+};
+
+/** Opens the page and fails on any error in it and on any request to another host. */
+async function withPage(
+  panel: TestPanel,
+  options: { width: number; colorScheme: "dark" | "light" },
+  use: (page: Page) => Promise<void>,
+): Promise<void> {
+  const { chromium: driver } = await import("playwright-core");
+  const browser = await driver.launch(launchOptions);
+  try {
+    const page = await browser.newPage({
+      viewport: { width: options.width, height: 900 },
+      colorScheme: options.colorScheme,
+      reducedMotion: "reduce",
+    });
+    const troubles: string[] = [];
+    page.on("console", (message) => {
+      if (message.type() === "error") troubles.push(message.text());
+    });
+    page.on("pageerror", (error) => troubles.push(error.message));
+    page.on("request", (request) => {
+      const url = request.url();
+      if (!url.startsWith(`${panel.url}/`) && !url.startsWith("data:")) troubles.push(url);
+    });
+    await page.goto(panel.url);
+    await use(page);
+    assertEquals(troubles, []);
+  } finally {
+    await browser.close();
+  }
+}
+
+function browserTest(name: string, fn: () => Promise<void>): void {
+  // The driver keeps a pipe to the browser for a moment longer than the browser lives.
+  Deno.test({
+    name,
+    fn,
+    ignore: chromium === undefined,
+    sanitizeOps: false,
+    sanitizeResources: false,
+  });
+}
+
+browserTest(
+  "the page shows values, plots, losses and probes as they arrive",
+  () =>
+    withPanel((panel) =>
+      withPage(panel, { width: 1200, colorScheme: "light" }, async (page) => {
+        await page.getByText("Waiting").waitFor();
+        await reportSome(panel);
+
+        await page.getByText("Online").waitFor();
+        const tiles = page.locator("#tiles");
+        for (const text of ["21 %", "4.69 GiB of 15.6 GiB", "142 TCP", "14 d 6 h", "20 KiB/s"]) {
+          await tiles.getByText(text).first().waitFor();
+        }
+        for (const text of ["Debian GNU/Linux 12 (bookworm)", "8 (4 physical)", "203.0.113.7"]) {
+          await page.locator("#machine").getByText(text).waitFor();
+        }
+
+        const plots = page.locator("#plots svg");
+        assertEquals(await plots.count(), 4);
+        await page.getByRole("img", { name: /^Network over .* up 20 KiB\/s; down 1 MiB\/s$/ })
+          .waitFor();
+        await page.getByRole("img", { name: /^Probe latency over .*; 3 lost$/ }).waitFor();
+        for (let index = 0; index < 4; index++) {
+          const curve = await plots.nth(index).locator(".curve").first().getAttribute("d") ?? "";
+          assertGreater(curve.split("L").length, 3, `points in plot ${index}`);
+        }
+        assertEquals(await plots.nth(3).locator(".loss").count(), 3);
+
+        const rows = page.locator("#probes tr");
+        assertEquals(await rows.count(), 3);
+        for (const kind of ["icmp", "tcp", "http"]) {
+          await rows.getByText(kind, { exact: true }).waitFor();
+        }
+        assertEquals(await rows.getByText("1 of 12 (8 %)").count(), 3);
+        await page.locator("#developers summary").click();
+        await page.getByText("Accepted: 12 reports, 1 basic info, 36 ping results.").waitFor();
+
+        await plots.nth(0).hover();
+        await page.getByText(/^CPU, \d+ s ago$/).waitFor();
+      })
+    ),
+);
+
+browserTest(
+  "the page shows an agent's data as text, whatever it holds",
+  () =>
+    withPanel(async (panel) => {
+      const markup = '<img src=x onerror="document.title=1"><b>bold</b>';
+      panel.state.tasks = [{ id: 1, name: markup, type: markup, target: markup, interval: 0 }];
+      await deliver(panel, "uploadBasicInfo", { ...BASIC_INFO, os: markup });
+      await deliver(panel, "report", { ...REPORT, message: markup });
+      await withPage(panel, { width: 800, colorScheme: "dark" }, async (page) => {
+        await page.locator("#message").getByText(markup).waitFor();
+        assertEquals(await page.locator("#message").getByText(markup).count(), 1);
+        await page.locator("#machine").getByText(markup).waitFor();
+        assertEquals(await page.locator("img, b:not(#presence-word)").count(), 0);
+      });
+    }),
+);
+
+browserTest(
+  "the page shows graphics cards while they are reported, as text",
+  () =>
+    withPanel((panel) =>
+      withPage(panel, { width: 800, colorScheme: "light" }, async (page) => {
+        const nothing = { memory_total: 0, memory_used: 0, utilization: 0, temperature: 0 };
+        const full = {
+          name: "<b>A</b>",
+          memory_total: 2 ** 34,
+          memory_used: 2 ** 30,
+          utilization: 42.3,
+          temperature: 61,
+        };
+        const gpu = {
+          count: 2,
+          average_usage: 21.15,
+          detailed_info: [full, { ...nothing, name: "B" }],
+        };
+        await deliver(panel, "report", { ...REPORT, gpu });
+        const cards = page.locator("#cards");
+        await cards.getByText("<b>A</b>: 42 % · 1 GiB of 16 GiB · 61 °C", { exact: true })
+          .waitFor();
+        await cards.getByText("B: 0.0 %", { exact: true }).waitFor();
+        await deliver(panel, "report", REPORT);
+        await cards.waitFor({ state: "hidden" });
+      })
+    ),
+);
+
+browserTest(
+  "the page says when reports stop and which fault is on",
+  () =>
+    withPanel((panel) =>
+      withPage(panel, { width: 800, colorScheme: "light" }, async (page) => {
+        await deliver(panel, "report", REPORT);
+        await page.getByText("Online").waitFor();
+        await page.getByText("v1 POST").waitFor();
+        await page.clock.install();
+        await page.reload();
+        await page.getByText("Online").waitFor();
+        await page.clock.fastForward(30_000);
+        await page.getByText(/^report 3\d s ago$/).waitFor();
+        assertEquals(await page.getByText("Online").count(), 1);
+        await page.clock.fastForward(6_000);
+        await page.getByText("Offline").waitFor();
+        await panel.setFault(panelFault("hang"));
+        await page.getByText("The panel misbehaves on purpose: hang").waitFor();
+        await panel.setFault(undefined);
+        await page.getByText("The panel misbehaves").waitFor({ state: "hidden" });
+      })
+    ),
+);
+
+browserTest(
+  "the page sets and ends a fault, but not the one that it could not end",
+  () =>
+    withPanel((panel) =>
+      withPage(panel, { width: 1280, colorScheme: "light" }, async (page) => {
+        assertEquals(await page.getByText("The panel behaves well.").isVisible(), false);
+        await page.locator("#developers summary").click();
+        await page.getByText("The panel behaves well.").waitFor();
+        for (const name of ["mute", "hang"]) {
+          await page.locator("#fault-choice").selectOption(name);
+          await panel.state.until(({ fault }) => fault?.name === name);
+          await page.getByText(`on purpose: ${name}`).waitFor();
+        }
+        assert(await page.locator("option[value=refuse]").isDisabled());
+        await page.locator("#fault-choice").selectOption("");
+        await panel.state.until(({ fault }) => fault === undefined);
+      })
+    ),
+);
+
+browserTest(
+  "the page shows the agent's log as text, beside the values",
+  () =>
+    withPanel((panel) => {
+      panel.state.addLogLine("2026-01-02T03:04:05.678Z info    agent: Counting <b>eth0</b>");
+      return withPage(panel, { width: 1200, colorScheme: "light" }, async (page) => {
+        await page.getByText("info agent: Counting <b>eth0</b>").waitFor();
+        panel.state.addLogLine("\u001b[33mwarning\u001b[0m panel: lost");
+        const line = page.locator("#log .warning");
+        await line.waitFor();
+        assertMatch(await line.textContent() ?? "", /^\d\d:\d\d:\d\dwarning panel: lost$/);
+        const boxes = await Promise.all([
+          page.locator("#log").boundingBox(),
+          page.locator("#tiles").boundingBox(),
+        ]);
+        const [log, tiles] = boxes;
+        assert(log !== null && tiles !== null && log.x > tiles.x + tiles.width, "beside the tiles");
+      });
+    }),
+);
+
+browserTest(
+  "the page hides what is empty, and shows the numbers on one screen of a phone",
+  () =>
+    withPanel((panel) =>
+      withPage(panel, { width: 390, colorScheme: "light" }, async (page) => {
+        await deliver(panel, "uploadBasicInfo", {
+          ...BASIC_INFO,
+          gpu_name: "None",
+          ipv6: "",
+          swap_total: 0,
+        });
+        await deliver(panel, "report", { ...REPORT, swap: { total: 0, used: 0 } });
+        await page.getByText("Online").waitFor();
+        for (const text of ["Swap", "Message", "GPU", "Public IPv6", "Graphics cards"]) {
+          const all = await page.getByText(text, { exact: true }).all();
+          const visible = await Promise.all(all.map((one) => one.isVisible()));
+          assertEquals(visible.includes(true), false, text);
+        }
+        const box = await page.locator("#tiles").boundingBox();
+        assert(box !== null && box.y + box.height < 500, `${box?.y} ${box?.height}`);
+        const chart = await page.getByRole("img", { name: /^Probe latency/ }).boundingBox();
+        assert(chart !== null && chart.y + chart.height < 844, "the first chart is in sight");
+      })
+    ),
+);
+
+browserTest(
+  "the page scales memory to the values, and keeps CPU from 0",
+  () =>
+    withPanel((panel) =>
+      withPage(panel, { width: 1200, colorScheme: "light" }, async (page) => {
+        for (const used of [5_033_164_800, 5_133_164_800, 5_233_164_800]) {
+          await deliver(panel, "report", { ...REPORT, ram: { ...REPORT.ram, used } });
+        }
+        await page.getByText("4.87 GiB").first().waitFor();
+        const labels = (plot: number) =>
+          page.locator("#plots svg").nth(plot).locator('text[text-anchor="end"]').allTextContents();
+        assertEquals((await labels(0))[0], "0 %");
+        assertMatch((await labels(1))[0] ?? "", /^4\.\d+ GiB$/);
+      })
+    ),
+);
+
+browserTest("the page is in Chinese on demand", async () => {
+  const panel = await startPanel({ language: "zh" });
+  try {
+    await withPage(panel, { width: 1200, colorScheme: "light" }, async (page) => {
+      await reportSome(panel);
+      await page.getByText("在线").waitFor();
+      const text = await page.locator("body").innerText();
+      await panel.setFault(panelFault("hang"));
+      await page.locator("#developers summary").click();
+      await page.getByText("面板接受每个请求，但从不回复。").waitFor();
+      const english = text.replace(/\S*[\d/.]\S*/g, "").match(
+        /\b(Now|Memory|Disk|Lost|ago|used)\b/,
+      );
+      assertEquals(english, null, text);
+    });
+  } finally {
+    panel.close();
+  }
+});
+
+browserTest("the page says when the panel is gone", () =>
+  withPanel(async (panel) => {
+    const { chromium: driver } = await import("playwright-core");
+    const browser = await driver.launch(launchOptions);
+    try {
+      const page = await browser.newPage();
+      await page.goto(panel.url);
+      await page.getByText("Waiting").waitFor();
+      panel.close();
+      await page.getByText("No panel").waitFor();
+    } finally {
+      await browser.close();
+    }
+  }));
+
+for (const width of [390, 320]) {
+  browserTest(
+    `the page does not scroll sideways when it is ${width} px wide`,
+    () =>
+      withPanel(async (panel) => {
+        const long = "x".repeat(400);
+        await reportSome(panel);
+        await deliver(panel, "uploadBasicInfo", { ...BASIC_INFO, cpu_name: long, ipv6: long });
+        await deliver(panel, "report", {
+          ...REPORT,
+          message: long,
+          network: { up: 2 ** 53, down: 2 ** 53, totalUp: 2 ** 53, totalDown: 2 ** 53 },
+        });
+        panel.state.tasks = [
+          ...panel.state.tasks,
+          { id: 9, name: long, type: long, target: long, interval: -(2 ** 53) },
+        ];
+        await withPage(panel, { width, colorScheme: "dark" }, async (page) => {
+          await page.getByText("Online").waitFor();
+          await page.locator("#probes tr").nth(3).waitFor();
+          const overhang = await page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+          );
+          assertEquals(overhang, 0);
+        });
+      }),
+  );
+}
+
+browserTest(
+  "the page cuts no total when it is 400 px wide",
+  () =>
+    withPanel((panel) =>
+      withPage(panel, { width: 400, colorScheme: "light" }, async (page) => {
+        const totals = { totalUp: 123 * 1024 ** 3, totalDown: 568 * 1024 ** 3 };
+        const network = { up: 123_456, down: 234_567, ...totals };
+        await deliver(panel, "report", { ...REPORT, network });
+        await page.getByText("in all ↑ 123 GiB ↓ 568 GiB").waitFor();
+        const cut = await page.evaluate(
+          "[...document.querySelectorAll('.tile p')].filter((it) => it.scrollWidth > it.clientWidth)" +
+            ".map((it) => it.textContent)",
+        );
+        assertEquals(cut, []);
+      })
+    ),
+);
