@@ -97,7 +97,7 @@ async function measureTwice(
       }),
       report: toWireReport(rates.report(snapshot)),
       secondsBetween,
-      sources: { ...collectedSources(collectors, failures), addresses: addresses.source },
+      sources: { ...collectedSources(collectors, failures), addresses: addresses.answeredBy },
     });
   } finally {
     await machine.close?.();

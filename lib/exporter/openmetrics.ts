@@ -2,7 +2,7 @@
  * Text formats of Prometheus: OpenMetrics 1.0, and version 0.0.4 for scrapers that don't ask for it.
  *
  * `prom-client` is not used: it is CommonJS and requires `node:util`, which a bundle for the browser
- * platform can't load; a bundle that can costs 4 MB of memory even where nothing is served.
+ * platform can't load; one that can costs memory even where nothing is served.
  *
  * @module
  */

@@ -39,10 +39,10 @@ export interface InterfaceAddress {
   /** Addresses that all machines of its network answer to. */
   broadcasts?: readonly string[];
   /**
-   * By the kernel, where that can be asked: it reaches others from the source of each family, a temporary
-   * one changes, an unusable one is deprecated, a duplicate or not yet known to be none.
+   * By the kernel, where that can be asked: it reaches others from the preferred one of each family, a
+   * temporary one changes, an unusable one is deprecated, a duplicate or not yet known to be none.
    */
-  preference?: "source" | "usual" | "temporary" | "unusable";
+  preference?: "preferred" | "usual" | "temporary" | "unusable";
 }
 
 /** What a network interface is, by the kernel. */

@@ -1,5 +1,9 @@
 import { lastOfNetwork } from "../parse/ip_address.ts";
-import { type AddressMessage, parseAddressMessage, parseRouteSource } from "../parse/netlink.ts";
+import {
+  type AddressMessage,
+  parseAddressMessage,
+  parsePreferredAddress,
+} from "../parse/netlink.ts";
 import type { InterfaceAddress } from "./host.ts";
 import type { Netlink } from "./netlink.ts";
 
@@ -32,7 +36,7 @@ export function listInterfaceAddresses(netlink: Netlink): InterfaceAddress[] | u
   const messages = netlink.list(RTM_GETADDR, [0, 0]);
   if (messages === undefined) return undefined;
   const found = messages.map(parseAddressMessage).filter((it) => it !== undefined);
-  const sources = new Set([sourceOf(netlink, AF_INET), sourceOf(netlink, AF_INET6)]);
+  const preferred = new Set([preferredOf(netlink, AF_INET), preferredOf(netlink, AF_INET6)]);
   const names = new Map<number, string>();
   for (const { index } of found) names.set(index, netlink.link(index)?.name ?? "");
   return found.map((it) => ({
@@ -40,7 +44,7 @@ export function listInterfaceAddresses(netlink: Netlink): InterfaceAddress[] | u
     family: it.address.includes(":") ? "IPv6" as const : "IPv4" as const,
     address: it.address,
     ...(it.broadcasts.length > 0 && { broadcasts: it.broadcasts }),
-    preference: preferenceFor(it, sources.has(it.address)),
+    preference: preferenceFor(it, preferred.has(it.address)),
   }));
 }
 
@@ -53,7 +57,7 @@ export function askRuntimeForAddresses(): InterfaceAddress[] {
 }
 
 /** The address from which this machine reaches others of a family. */
-function sourceOf(netlink: Netlink, family: keyof typeof FAR): string | undefined {
+function preferredOf(netlink: Netlink, family: keyof typeof FAR): string | undefined {
   const to = FAR[family];
   const words = new Uint32Array(Uint8Array.from(to).buffer);
   const lengths = family | 8 * to.length << 8;
@@ -61,15 +65,15 @@ function sourceOf(netlink: Netlink, family: keyof typeof FAR): string | undefine
     ...[lengths, 0, 0],
     ...[RTA_DST << 16 | 4 + to.length, ...words],
   ]);
-  return answer && parseRouteSource(answer);
+  return answer && parsePreferredAddress(answer);
 }
 
 function preferenceFor(
   { address, flags }: AddressMessage,
-  isSource: boolean,
+  isPreferred: boolean,
 ): InterfaceAddress["preference"] {
   const isTried = (flags & (IFA_F_TENTATIVE | IFA_F_OPTIMISTIC)) === IFA_F_TENTATIVE;
   if (isTried || (flags & (IFA_F_DADFAILED | IFA_F_DEPRECATED)) !== 0) return "unusable";
   if (address.includes(":") && (flags & IFA_F_TEMPORARY) !== 0) return "temporary";
-  return isSource ? "source" : "usual";
+  return isPreferred ? "preferred" : "usual";
 }

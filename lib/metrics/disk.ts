@@ -201,7 +201,7 @@ export class DiskCollector {
     return answers;
   }
 
-  /** Parses nothing anew while no mount has changed: the 2,000 of a container host take 10 ms. */
+  /** Parses nothing anew while no mount has changed: container hosts have thousands. */
   #filter(text: string, visible: string | undefined): Mounts {
     if (this.#filtered?.text === text && this.#filtered.visible === visible) {
       return this.#filtered.mounts;

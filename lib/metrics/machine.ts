@@ -56,9 +56,9 @@ export interface Machine {
 /** Subject of the row whose totals those of the month may replace. */
 export const NETWORK_SUBJECT = "network traffic";
 
-/** The kernel itself computes the load every 5 s. Each reading is 15 µs of a report's 800. */
+/** The kernel itself computes the load every 5 s. */
 export const LOAD_MAX_AGE_MS = 2_500;
-/** At most 5 s if reports come each second. One mount is 15 µs of a report, and many have several. */
+/** At most 5 s if reports come each second: each mount is a call of its own. */
 export const DISK_MAX_AGE_MS = 4_500;
 
 /** Opens all files that reports need, so that the process can be sealed afterwards. */

@@ -199,29 +199,31 @@ function withRoot(mounts: readonly Mount[]): readonly Mount[] {
   return [{ ...root, type: CHROOT_TYPE, source: "a folder" }, ...mounts];
 }
 
-/** Mounts by what lies over them: surely, or perhaps. */
+/** The mounts whose mount point leads to another mount, with that other one. */
 interface Covers {
+  /** The other one lies over it. */
   readonly sure: Map<Mount, Mount>;
-  /** By the parents, an older mount that was moved there; or the parents are not exact. */
+  /** The other one may lie over it, which `statfs` has to show. */
   readonly perhaps: Map<Mount, Mount>;
 }
 
 /**
  * Finds mounts that another mount covers, on the same mount point or on a folder above it.
  *
- * The kernel lists mounts in the order in which they were made, so a later one covers. An earlier one
- * does so after `mount --move`; but emulated kernels, whose parent ids are not exact, look the same.
+ * The kernel lists mounts in the order in which they were made. One that was made later covers for sure,
+ * and so does one on the same mount point. An older one on a folder above may have been moved there by
+ * `mount --move`, or only seem to be there: emulated kernels give parents that are not exact.
  */
 function findCovers(mounts: readonly Mount[]): Covers {
-  const resolve = mountResolver(mounts);
+  const tree = new MountTree(mounts);
   const position = new Map(mounts.map((mount, index) => [mount, index]));
   const covers: Covers = { sure: new Map(), perhaps: new Map() };
   for (const [index, mount] of mounts.entries()) {
-    const cover = resolve(mount.mountPoint);
+    const cover = tree.find(mount.mountPoint);
     if (cover === undefined || cover === mount) continue;
     const isLater = (position.get(cover) ?? 0) > index;
-    const isOnTop = cover.mountPoint === mount.mountPoint;
-    covers[isLater || isOnTop ? "sure" : "perhaps"].set(mount, cover);
+    const isSure = isLater || cover.mountPoint === mount.mountPoint;
+    covers[isSure ? "sure" : "perhaps"].set(mount, cover);
   }
   return covers;
 }
@@ -231,40 +233,60 @@ export function rootFirst<M extends Pick<Mount, "mountPoint">>(mounts: readonly 
   return mounts.toSorted((a, b) => Number(b.mountPoint === "/") - Number(a.mountPoint === "/"));
 }
 
-/**
- * Resolves paths to mounts as the kernel does: by the chain of parents, so that a mount under a
- * folder that another mount covers is not found.
- */
-function mountResolver(mounts: readonly Mount[]): (path: string) => Mount | undefined {
-  const ids = new Set(mounts.map(({ id }) => id));
-  const children = new Map<string, Mount>();
-  // The parent of the root mount is not in the list, and neither is a root that is no mount (chroot).
-  const outside = -1;
-  for (const mount of mounts) {
-    const isChild = mount.id !== mount.parentId && ids.has(mount.parentId);
-    children.set(`${isChild ? mount.parentId : outside} ${mount.mountPoint}`, mount);
-  }
-  return (path) => {
-    let found: Mount | undefined;
-    const seen = new Set<Mount>();
-    for (let end = 0; end !== -1; end = path.indexOf("/", end + 1)) {
-      found = descend(path.slice(0, end) || "/");
-    }
-    return path === "/" ? found : descend(path);
+/** In place of the parent of mounts whose parent is not in the list, as that of the root. */
+const OUTSIDE = -1;
 
-    function descend(mountPoint: string): Mount | undefined {
-      let current = found;
-      let next = children.get(`${current?.id} ${mountPoint}`) ??
-        children.get(`${outside} ${mountPoint}`);
-      // Ids of hostile text may form a loop.
-      while (next !== undefined && !seen.has(next)) {
-        seen.add(next);
-        current = next;
-        next = children.get(`${current.id} ${mountPoint}`);
-      }
-      return current;
+/** Mounts by the mount on which each lies. */
+class MountTree {
+  readonly #children = new Map<string, Mount>();
+
+  constructor(mounts: readonly Mount[]) {
+    const ids = new Set(mounts.map(({ id }) => id));
+    for (const mount of mounts) {
+      const hasParent = mount.id !== mount.parentId && ids.has(mount.parentId);
+      const parent = hasParent ? mount.parentId : OUTSIDE;
+      this.#children.set(`${parent} ${mount.mountPoint}`, mount);
     }
-  };
+  }
+
+  /**
+   * The mount to which a path leads. As the kernel does, it goes from folder to folder, and at each onto
+   * the mounts that lie there on the one where it is. So it never gets to a mount below a folder that
+   * another mount covers.
+   */
+  find(path: string): Mount | undefined {
+    let mount: Mount | undefined;
+    for (const folder of foldersOn(path)) mount = this.#uppermost(folder, mount);
+    return mount;
+  }
+
+  /** The last of the mounts that lie on each other at a folder of a mount, or that mount itself. */
+  #uppermost(folder: string, start: Mount | undefined): Mount | undefined {
+    let mount = start;
+    let next = this.#childOf(mount?.id, folder) ?? this.#childOf(OUTSIDE, folder);
+    // Ids of hostile text may form a circle.
+    const seen = new Set<Mount>();
+    while (next !== undefined && !seen.has(next)) {
+      seen.add(next);
+      mount = next;
+      next = this.#childOf(mount.id, folder);
+    }
+    return mount;
+  }
+
+  #childOf(parent: number | undefined, mountPoint: string): Mount | undefined {
+    return this.#children.get(`${parent} ${mountPoint}`);
+  }
+}
+
+/** The folders on the way to a path: `/`, `/srv` and `/srv/data` for the last of them. */
+function foldersOn(path: string): string[] {
+  const folders = ["/"];
+  if (path === "/") return folders;
+  for (let end = path.indexOf("/", 1); end !== -1; end = path.indexOf("/", end + 1)) {
+    folders.push(path.slice(0, end));
+  }
+  return [...folders, path];
 }
 
 /** Of several mounts of one file system the root counts, else the whole of it, else the shortest path. */

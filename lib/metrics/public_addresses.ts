@@ -136,7 +136,7 @@ export function publicInterfaceAddress(
     it.family === family && it.preference !== "unusable" && isPublicAddress(it.address)
   );
   const rank = ({ name, preference }: InterfaceAddress) =>
-    (preference === "temporary" ? 4 : 0) + (preference === "source" ? 0 : 2) +
+    (preference === "temporary" ? 4 : 0) + (preference === "preferred" ? 0 : 2) +
     (options.isCounted(name) ? 0 : 1);
   return usable.toSorted((one, other) => rank(one) - rank(other))[0];
 }
@@ -156,15 +156,15 @@ export function networkFingerprint(addresses: readonly InterfaceAddress[]): stri
 interface Answer {
   /** Absent when no address was found. */
   address?: string;
-  /** Description of the origin. */
-  source: string;
+  /** Who has told it, or why there is none. */
+  answeredBy: string;
 }
 
 interface KnownAnswer extends Answer {
   readonly askedAtMs: number;
 }
 
-const NO_INTERFACE: Answer = { source: "absent: no interface has a public address" };
+const NO_INTERFACE: Answer = { answeredBy: "absent: no interface has a public address" };
 
 type Family = keyof Addresses;
 
@@ -219,9 +219,12 @@ export class PublicAddresses {
     return { ipv4, ipv6 };
   }
 
-  /** Describes the origin of both addresses at the last lookup. */
-  get source(): string {
-    const parts = Array.from(this.#answers, ([family, { source }]) => `${NAMES[family]} ${source}`);
+  /** Who told both addresses at the last lookup. */
+  get answeredBy(): string {
+    const parts = Array.from(
+      this.#answers,
+      ([family, { answeredBy }]) => `${NAMES[family]} ${answeredBy}`,
+    );
     return parts.sort().join(", ") || "not looked up yet";
   }
 
@@ -245,16 +248,16 @@ export class PublicAddresses {
   ): Promise<Answer> {
     const { customIpv4, customIpv6, addressesFromNic, ipServices } = this.#config;
     const address = family === "ipv4" ? customIpv4 : customIpv6;
-    if (address !== "") return { address, source: `from --custom-${family}` };
+    if (address !== "") return { address, answeredBy: `from --custom-${family}` };
     const interfaces = this.#machine.interfaces();
     const isCounted = (name: string) => interfaces.some((it) => it.counted && it.name === name);
     const ownPublic = publicInterfaceAddress(own, NAMES[family], { isCounted });
     if (addressesFromNic) {
       return ownPublic
-        ? { address: ownPublic.address, source: `from interface ${ownPublic.name}` }
+        ? { address: ownPublic.address, answeredBy: `from interface ${ownPublic.name}` }
         : NO_INTERFACE;
     }
-    if (ipServices === "off") return { source: "absent: --ip-services off" };
+    if (ipServices === "off") return { answeredBy: "absent: --ip-services off" };
     // IPv4 is usually behind NAT, but IPv6 needs an address of its own.
     if (family === "ipv6" && !ownPublic) return NO_INTERFACE;
     const getText = this.#getText;
@@ -264,8 +267,8 @@ export class PublicAddresses {
       { timeoutMs: TIMEOUT_MS, signal },
     );
     return answer
-      ? { address: answer.address, source: `from ${answer.host}` }
-      : { source: "absent: no service answered" };
+      ? { address: answer.address, answeredBy: `from ${answer.host}` }
+      : { answeredBy: "absent: no service answered" };
   }
 }
 

@@ -94,7 +94,7 @@ export function parseAddressMessage(message: Uint8Array): AddressMessage | undef
 }
 
 /** The address from which the answer to `RTM_GETROUTE` says that is sent; `undefined` without one. */
-export function parseRouteSource(message: Uint8Array): string | undefined {
+export function parsePreferredAddress(message: Uint8Array): string | undefined {
   const view = viewOf(message, ROUTE.type, ROUTE.attributes);
   const bytes = view && findAttribute(message.subarray(ROUTE.attributes), RTA_PREFSRC);
   return bytes && toAddress(bytes, view.getUint8(ROUTE.family));

@@ -19,8 +19,8 @@ export type CpuState =
 export type CpuTicks = Record<CpuState, number | undefined>;
 
 /**
- * The first line of `/proc/stat` is shorter: ten counters of 64 bits. The others are 20 KB on a server
- * of 64 cores, and would cost 26 µs of a report's 800.
+ * The first line of `/proc/stat` is shorter: ten counters of 64 bits. The others are long on a server of
+ * many cores, and nobody reads them.
  */
 export const CPU_TICKS_BYTES = 256;
 

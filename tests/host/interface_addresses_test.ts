@@ -74,14 +74,14 @@ Deno.test({
       ["203.0.113.9", "lo", "usual"],
       ["198.51.100.7", "wan0", "usual"],
       ["203.0.113.10", "wan0", "usual"],
-      ["198.51.100.8", "wan0", "source"],
+      ["198.51.100.8", "wan0", "preferred"],
     ]);
     if (!hasIpv6) return;
     const ipv6 = found.filter(([address]) => address.includes(":")).toSorted();
     assertEquals(ipv6, [
       ["2001:db8:7::4", "lo", "usual"],
       ["2001:db8::1", "wan0", "unusable"],
-      ["2001:db8::2", "wan0", "source"],
+      ["2001:db8::2", "wan0", "preferred"],
       // It is being tried for duplicates, which takes a second or two.
       ["2001:db8::3", "wan0", "unusable"],
       ["::1", "lo", "usual"],

@@ -70,11 +70,11 @@ const BOTH = { "https://v4.example/": "9.9.9.9", "https://v6.example/": "2620:fe
 
 Deno.test("PublicAddresses.lookup() uses configured addresses without a request", async () => {
   const machine = new Machine({ customIpv4: "1.2.3.4", customIpv6: "2606::1" });
-  assertDataEquals(machine.addresses.source, "not looked up yet");
+  assertDataEquals(machine.addresses.answeredBy, "not looked up yet");
   assertDataEquals(await machine.addresses.lookup(NEVER), { ipv4: "1.2.3.4", ipv6: "2606::1" });
   assertDataEquals(machine.asked, []);
   assertDataEquals(
-    machine.addresses.source,
+    machine.addresses.answeredBy,
     "IPv4 from --custom-ipv4, IPv6 from --custom-ipv6",
   );
 });
@@ -91,7 +91,7 @@ Deno.test("PublicAddresses.lookup() queries IPv6 only where an interface has a p
   assertDataEquals(await machine.addresses.lookup(NEVER), { ipv4: "9.9.9.9" });
   machine.own = [PRIVATE, IPV6];
   assertDataEquals(await machine.addresses.lookup(NEVER), { ipv4: "9.9.9.9", ipv6: "2620:fe::9" });
-  assertDataEquals(machine.addresses.source, "IPv4 from v4.example, IPv6 from v6.example");
+  assertDataEquals(machine.addresses.answeredBy, "IPv4 from v4.example, IPv6 from v6.example");
 });
 
 Deno.test("PublicAddresses.lookup() uses the interfaces' addresses without a request if configured", async () => {
@@ -112,7 +112,7 @@ Deno.test("publicInterfaceAddress() takes the kernel's source, none that is unus
     of("eth0", 2, "temporary"),
     of("br0", 3, "usual"),
     of("eth0", 4, "usual"),
-    of("br0", 5, "source"),
+    of("br0", 5, "preferred"),
   ];
   const found: (string | undefined)[] = [];
   for (let rest = all; rest.length > 0;) {
@@ -174,7 +174,7 @@ Deno.test("PublicAddresses.lookup() retries five minutes after a failure, for th
   machine.own = [PRIVATE, IPV6];
   machine.answers = { "https://v4.example/": "9.9.9.9" };
   assertDataEquals(await machine.addresses.lookup(NEVER), { ipv4: "9.9.9.9" });
-  assertDataEquals(machine.addresses.source.includes("IPv6 absent: no service answered"), true);
+  assertDataEquals(machine.addresses.answeredBy.includes("IPv6 absent: no service answered"), true);
   time.tick(5 * 60_000 - 1);
   assertDataEquals(await machine.questions(), 0);
   time.tick(1);
@@ -217,7 +217,7 @@ Deno.test("PublicAddresses.lookup() rejects when aborted, and caches nothing", a
     },
   });
   await assertRejects(() => machine.addresses.lookup(stop.signal), Error, "stopped");
-  assertDataEquals(machine.addresses.source.includes("IPv4"), false);
+  assertDataEquals(machine.addresses.answeredBy.includes("IPv4"), false);
 });
 
 Deno.test("PublicAddresses.lookup() ends at once when aborted, or asks nothing", async () => {

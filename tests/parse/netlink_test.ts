@@ -3,7 +3,7 @@ import fc from "fast-check";
 import {
   parseAddressMessage,
   parseLinkMessage,
-  parseRouteSource,
+  parsePreferredAddress,
   parseStatsMessage,
   splitMessages,
 } from "../../lib/parse/netlink.ts";
@@ -112,10 +112,10 @@ Deno.test("splitMessages() leaves out what is cut off, and ends at a length that
   assertEquals(splitMessages(new Uint8Array(64)), []);
 });
 
-Deno.test("parseRouteSource() reads from which address another is reached", () => {
-  assertEquals(parseRouteSource(hex(ROUTE)), "203.0.113.10");
-  assertEquals(parseRouteSource(hex(ROUTE).subarray(0, 40)), undefined);
-  assertEquals(parseRouteSource(hex(STATS)), undefined);
+Deno.test("parsePreferredAddress() reads from which address another is reached", () => {
+  assertEquals(parsePreferredAddress(hex(ROUTE)), "203.0.113.10");
+  assertEquals(parsePreferredAddress(hex(ROUTE).subarray(0, 40)), undefined);
+  assertEquals(parsePreferredAddress(hex(STATS)), undefined);
 });
 
 Deno.test("parseStatsMessage() reads 64 bits of counters, and no short message", () => {
@@ -139,7 +139,7 @@ Deno.test("messages of netlink with any bytes are read without an error", () => 
       }
       for (const message of [bytes, ...splitMessages(bytes)]) {
         parseAddressMessage(message);
-        parseRouteSource(message);
+        parsePreferredAddress(message);
         parseStatsMessage(message);
         parseLinkMessage(message);
       }
