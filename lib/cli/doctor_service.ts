@@ -118,7 +118,9 @@ function stoppedResult(text: string, found: FoundService): CheckResult {
 
 /** A service that runs, and whose agent is not seen. */
 function unseenResult(text: string, { state, unit, runtimeFolder }: FoundService): CheckResult {
-  const { lastError = "", logHint = "" } = state ?? {};
+  const { logHint = "" } = state ?? {};
+  // Of a run before this one, unless systemd has started that again by itself.
+  const lastError = unit?.property("NRestarts") === "0" ? "" : state?.lastError ?? "";
   const pid = Number(unit?.property("MainPID") ?? 0);
   const why = unit && crash(unit, lastError);
   if (why !== undefined) return result("failed", `${text}, but ${why.text}`, ...why.advice);

@@ -9,7 +9,14 @@ import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { WebSocket } from "ws";
 import { UsageError } from "../config/usage_error.ts";
-import { type Answer, htmlAnswer, jsonAnswer, writeAnswer, writeRawAnswer } from "./http_answer.ts";
+import {
+  type Answer,
+  htmlAnswer,
+  jsonAnswer,
+  textAnswer,
+  writeAnswer,
+  writeRawAnswer,
+} from "./http_answer.ts";
 
 /** A WebSocket and the connection below it. */
 export interface RawSocket {
@@ -105,7 +112,7 @@ export const faults = {
     en: "answers WebSocket upgrades with 403, as some proxies do",
     zh: "对 WebSocket 升级返回 403，如同某些代理",
     calls: UPGRADES,
-    ...answering(htmlAnswer(403, proxyPage)),
+    ...answering(textAnswer(403, "WebSockets are not allowed here")),
   },
   "close-after-upgrade": {
     en: "closes each WebSocket as soon as it is open",

@@ -106,8 +106,11 @@ export function describeError(error: unknown): string {
     if (!words.some((word) => word.includes(text))) words.push(text);
     current = current instanceof Error ? current.cause : undefined;
   }
-  return redactQueries(words.join(": "));
+  return redactQueries(words.join(": ").replaceAll(MANUAL, ""));
 }
+
+/** Where a library explains its error to programmers. */
+const MANUAL = /:? https:\/\/docs\.rs\/\S+/g;
 
 const JOURNAL_LEVELS: Readonly<Record<LogLevel, number>> = {
   trace: 7,

@@ -9,6 +9,7 @@ import { displayWidth } from "../../lib/cli/help.ts";
 import { translate } from "../../lib/cli/translate.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { NodeStore } from "../../lib/panel/node_store.ts";
+import { FakeTime } from "../fake_time.ts";
 import { configOf as resolved, FakeContext, openHealth } from "./fake_context.ts";
 import { withInstalledService } from "./installed_service.ts";
 import { TOKEN, withPanel } from "./panel_to_check.ts";
@@ -286,4 +287,39 @@ Deno.test("runDoctor() tests from its shell where no check can run as the servic
   assertEquals([code, ids.length, new Set(ids).size], [1, 24, 24]);
   assertEquals(checks["environment"]?.status, "failed");
   assertStringIncludes(String(checks["environment"]?.text), "as it does: Cannot start");
+});
+
+Deno.test("runDoctor() ends within 20 s though the service manager, names and the panel hang", async () => {
+  const hang = "exec sleep 600";
+  const scripts = { systemctl: hang, journalctl: hang, "systemd-run": hang };
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const connections: Deno.Conn[] = [];
+  const accepting = (async () => {
+    for await (const connection of listener) connections.push(connection);
+  })();
+  try {
+    await withInstalledService(scripts, async ({ name, env, folder }) => {
+      const { port } = listener.addr;
+      const panels = ["http", "https"].map((scheme) => ({
+        endpoint: `${scheme}://127.0.0.1:${port}`,
+        token: TOKEN,
+      }));
+      Deno.writeTextFileSync(`${folder}/panels.json`, JSON.stringify({ panels }));
+      const args = ["--config", `${folder}/panels.json`, "--json"];
+      const config = { ...configOf(args), serviceName: name, isConfigInstalled: true };
+      const context = new FakeContext(env);
+      using time = new FakeTime({ now: Date.now() });
+      const doctor = { ...config, origins: new Map(), remoteControl: true };
+      const running = runDoctor(doctor, context);
+      const tookMs = await time.until(running, { withinMs: 20_000, stepMs: 100 });
+      assertEquals(await running, 1);
+      assert(tookMs > 5_000, "the panel was waited for");
+      const { checks, cause } = JSON.parse(context.printed);
+      assertEquals([cause, checks.length > 20], ["tls", true]);
+    });
+  } finally {
+    listener.close();
+    await accepting;
+    for (const connection of connections) connection.close();
+  }
 });

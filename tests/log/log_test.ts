@@ -97,6 +97,8 @@ Deno.test("describeError() joins the causes without repetition", () => {
     "Cannot send: no route",
   );
   assertEquals(describeError("text"), "text");
+  const eof = "peer closed connection: https://docs.rs/rustls/latest/rustls/manual/index.html#eof";
+  assertEquals(describeError(new Error(eof)), "peer closed connection");
   // What has no message is called by its name.
   assertEquals(describeError(new TypeError()), "TypeError");
   assertEquals(describeError(new Error("a", { cause: null })), "a");

@@ -17,7 +17,7 @@ const refusals: [name: FaultName, answer: RegExp, postWorks: boolean][] = [
   ["404-install", /^404 {"status"/, false],
   ["302-login", /^302 $/, false],
   ["upgrade-400", /^400 </, true],
-  ["upgrade-403", /^403 </, true],
+  ["upgrade-403", /^403 WebSockets are not allowed here/, true],
   ["upgrade-404", /^404 </, true],
   ["upgrade-405", /^405 </, true],
   ["upgrade-429", /^429 </, true],
