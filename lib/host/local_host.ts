@@ -107,6 +107,14 @@ export class FileSource implements Source {
   }
 }
 
+/** Where the kernel's file systems are on this machine. */
+export const OWN_ROOTS: Roots = { proc: "/proc", sys: "/sys", root: "/" };
+
+/** Whether a path exists, for this user. */
+export function pathExists(path: string): boolean {
+  return attempt(() => Deno.statSync(path)) !== undefined;
+}
+
 /** The machine that this program runs on. */
 export class LocalHost implements Host {
   readonly arch = Deno.build.arch;
@@ -115,7 +123,7 @@ export class LocalHost implements Host {
   readonly #libc = new Libc();
   readonly #netlink = attempt(() => new Netlink());
 
-  constructor(roots: Roots = { proc: "/proc", sys: "/sys", root: "/" }) {
+  constructor(roots: Roots = OWN_ROOTS) {
     this.roots = roots;
   }
 
@@ -124,7 +132,7 @@ export class LocalHost implements Host {
   }
 
   openSlow(path: string): () => Promise<string | undefined> {
-    const file = optional(() => Deno.openSync(path));
+    const file = attempt(() => Deno.openSync(path));
     const bytes = new Uint8Array(NUMBER_BYTES);
     return async () => {
       if (file === undefined) return undefined;
@@ -135,19 +143,19 @@ export class LocalHost implements Host {
   }
 
   readText(path: string): string | undefined {
-    return optional(() => Deno.readTextFileSync(this.#place(path)));
+    return attempt(() => Deno.readTextFileSync(this.#place(path)));
   }
 
   list(path: string): string[] | undefined {
-    return optional(() => Array.from(Deno.readDirSync(this.#place(path)), (entry) => entry.name));
+    return attempt(() => Array.from(Deno.readDirSync(this.#place(path)), (entry) => entry.name));
   }
 
   readLink(path: string): string | undefined {
-    return optional(() => Deno.readLinkSync(path));
+    return attempt(() => Deno.readLinkSync(path));
   }
 
   exists(path: string): boolean {
-    return optional(() => Deno.statSync(this.#place(path))) !== undefined;
+    return pathExists(this.#place(path));
   }
 
   openLinkCount(path: string): (() => number) | undefined {
@@ -182,14 +190,6 @@ export class LocalHost implements Host {
     // The root may lie below that /proc.
     const isBelow = root.startsWith(`${proc}/`) && path.startsWith(`${root}/`);
     return isHosts || isBelow ? followBelow(root, path, (link) => this.readLink(link)) : path;
-  }
-}
-
-function optional<T>(ask: () => T): T | undefined {
-  try {
-    return ask();
-  } catch {
-    return undefined;
   }
 }
 

@@ -8,7 +8,7 @@ import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import type { Roots } from "../host/host.ts";
 import { OWN_PROC } from "../host/interface_traits.ts";
-import { LocalHost } from "../host/local_host.ts";
+import { LocalHost, OWN_ROOTS, pathExists } from "../host/local_host.ts";
 import { dirname } from "../parse/path.ts";
 import { type Machine, openLinuxMachine } from "./machine.ts";
 
@@ -44,11 +44,10 @@ export async function openMachine(config: Config, { os }: { os: string }): Promi
  * if that is one, else `1/root`, which needs more privileges than many containers have.
  */
 export function hostRoots(hostProc: string): Roots {
-  const own = new LocalHost();
-  if (hostProc === "" || hostProc === OWN_PROC) return own.roots;
+  if (hostProc === "" || hostProc === OWN_PROC) return OWN_ROOTS;
   const parent = dirname(hostProc);
-  const isRoot = parent !== "" && own.exists(`${parent}/etc`);
+  const isRoot = parent !== "" && pathExists(`${parent}/etc`);
   const root = isRoot ? parent : `${hostProc}/1/root`;
-  const sys = own.exists(`${root}/sys/class/net`) ? `${root}/sys` : own.roots.sys;
+  const sys = pathExists(`${root}/sys/class/net`) ? `${root}/sys` : OWN_ROOTS.sys;
   return { proc: hostProc, sys, root };
 }

@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import { LIBC, NO_STUB, NO_STUB_VALUE, openLibrary } from "../host/ffi.ts";
 
 const SYMBOLS = {
@@ -17,6 +18,11 @@ const DARWIN = { library: "libSystem.B.dylib", sigusr1: 30, rtldDefault: -2n } a
 
 /** The same on Linux and macOS. */
 const RLIMIT_CORE = 4;
+const RLIMIT_FSIZE = 1;
+const SIGXFSZ = 25;
+const SIG_IGN = 1n;
+/** What a sealed agent writes is a tenth of it. */
+const MAX_FILE_BYTES = 16n * 1024n * 1024n;
 const PR_SET_DUMPABLE = 4;
 const SIG_ERR = 0xffff_ffff_ffff_ffffn;
 
@@ -52,4 +58,27 @@ export function hardenProcess(): void {
     const result = prctl?.(PR_SET_DUMPABLE, 0n, 0n, 0n, 0n, NO_STUB_VALUE);
     if (!isLimited && result !== 0) throw new Error("Cannot forbid core dumps");
   }
+}
+
+/**
+ * Bounds every file that this process writes, for good: an attacker's code in it can't fill a disk, or
+ * memory, through a file that is open. Where the log is a file, which may grow, there is no bound.
+ *
+ * @throws {Error} When the C library can't be opened or refuses.
+ */
+export function limitFileSizes(): void {
+  const logsToFile = [1, 2].some((descriptor) =>
+    attempt(() => Deno.statSync(`/proc/self/fd/${descriptor}`).isFile) === true
+  );
+  if (logsToFile) return;
+  const libc = openLibrary(SYMBOLS);
+  using _ = libc;
+  const { signal, getrlimit, setrlimit } = libc.symbols;
+  // A write beyond it fails, and does not end the process.
+  signal(SIGXFSZ, SIG_IGN, NO_STUB_VALUE);
+  const limit = new BigUint64Array(2);
+  if (getrlimit(RLIMIT_FSIZE, limit, NO_STUB_VALUE) !== 0) throw new Error("Cannot read limits");
+  const [, hard = 0n] = limit;
+  limit.fill(hard < MAX_FILE_BYTES ? hard : MAX_FILE_BYTES);
+  if (setrlimit(RLIMIT_FSIZE, limit, NO_STUB_VALUE) !== 0) throw new Error("Cannot limit files");
 }

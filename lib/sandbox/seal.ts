@@ -1,5 +1,5 @@
 import { NO_STUB, NO_STUB_VALUE, openLibrary } from "../host/ffi.ts";
-import { hardenProcess } from "./hardening.ts";
+import { hardenProcess, limitFileSizes } from "./hardening.ts";
 import { makeRuntimeCachesReadOnly } from "./runtime_caches.ts";
 import { buildSeccompFilter } from "./seccomp_filter.ts";
 import { NOBODY } from "./script_process.ts";
@@ -151,6 +151,7 @@ function prepareSeal(needs: SealNeeds): void {
   if (Deno.build.os !== "linux") throw new Error("macOS has no seccomp filters");
   // The filter keeps the runtime from installing its handler of SIGUSR1, so it must be there.
   hardenProcess();
+  limitFileSizes();
   makeRuntimeCachesReadOnly();
   if (mayBind(needs)) nameUnixSockets();
 }

@@ -9,6 +9,18 @@ Deno.test("hostRoots() are this machine's without another /proc", () => {
   assertEquals([hostRoots(""), hostRoots("/proc")], [OWN, OWN]);
 });
 
+Deno.test("hostRoots() opens nothing", () => {
+  const { openSync } = Deno;
+  Reflect.set(Deno, "openSync", () => {
+    throw new Error("it opened a file");
+  });
+  try {
+    for (const proc of ["", "/no/proc"]) hostRoots(proc);
+  } finally {
+    Reflect.set(Deno, "openSync", openSync);
+  }
+});
+
 Deno.test("hostRoots() finds the root and /sys beside another /proc, as far as they are there", async () => {
   const folder = await Deno.makeTempDir();
   const proc = `${folder}/proc`;

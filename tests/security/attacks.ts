@@ -20,6 +20,8 @@ interface Place {
   readonly folder: string;
   /** Files, folders, links and pipes of the test's, and of `/usr` and `/proc`. */
   readonly paths: readonly string[];
+  /** The number of a handle for writing that was opened before the seal, as those of the state are. */
+  readonly written: number;
   /** A process that was started before the seal, as the helper shell is. */
   readonly victim: Deno.ChildProcess;
 }
@@ -199,6 +201,8 @@ const FILES: Readonly<Record<string, Attack>> = {
     // Nothing is written, but only a handle for writing lets that be done.
     return descriptors.some((it) => syscall([18, 68], Number(it), new Uint8Array(1), 0, 0) === 0);
   },
+  "write beyond all bounds into an open file": ({ written }) =>
+    syscall([18, 68], written, new Uint8Array(1), 1, 2 ** 40) === 1,
   "io_uring": () => syscall([425, 425], 4, new Uint8Array(120)) > 0,
   "rename": ({ folder }) => {
     Deno.renameSync(`${folder}/new`, `${folder}/renamed`);
@@ -497,9 +501,10 @@ if (import.meta.main) {
   }).spawn();
   // The runtime makes sockets for signals with the first listener, as in the agent.
   Deno.addSignalListener("SIGTERM", () => Deno.exit(2));
+  const written = syscall([257, 56], AT_FDCWD, `${folder}/state`, O_WRONLY | O_CREAT, 0o600);
   if (isSealed) sealByKernel();
   for (const name of names) {
-    console.log(JSON.stringify(await attempt(name, { folder, paths, victim })));
+    console.log(JSON.stringify(await attempt(name, { folder, paths, victim, written })));
   }
   // The test ends the victim: a sealed process can't.
   console.log(JSON.stringify({ victim: victim.pid }));

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
@@ -144,5 +144,27 @@ Deno.test({
     };
     assertEquals(await isReadable("open"), true);
     assertEquals(await isReadable("hardened"), false);
+  },
+});
+
+Deno.test({
+  name: "a sealed agent's files have a bound, but where its log is one of them",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    using panel = await startTestPanel({ token: "t0ken" });
+    const folder = Deno.makeTempDirSync({ prefix: "log-" });
+    const args = ["-e", panel.url, "-t", "t0ken", "-i", "0.2"];
+    const toFile = ["sh", "-c", `exec "$0" "$@" 2>${folder}/log`];
+    try {
+      for (const [through, bound] of [[[], "16777216 +16777216"], [toFile, "unlimited"]] as const) {
+        const { reports } = panel.state.counts;
+        await using agent = new AgentProcess(args, { through });
+        await panel.state.until(({ counts }) => counts.reports > reports);
+        const limits = Deno.readTextFileSync(`/proc/${agent.pid}/limits`);
+        assert(new RegExp(`^Max file size +${bound}`, "m").test(limits), limits);
+      }
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
   },
 });

@@ -13,7 +13,7 @@ class Target implements AsyncDisposable {
     Deno.mkdirSync(`${this.folder}/cron.d`);
     Deno.mkdirSync(`${this.folder}/empty`);
     const names = ["authorized_keys", "agent", "config.json", "new", "other", "removable"];
-    for (const name of [...names, "truncated", "emptied"]) {
+    for (const name of [...names, "truncated", "emptied", "state"]) {
       Deno.writeTextFileSync(`${this.folder}/${name}`, "original");
     }
     Deno.writeTextFileSync(`${this.folder}/data.json`, "7");
