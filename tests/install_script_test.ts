@@ -885,7 +885,14 @@ test("configures the program of a package in place of a second one", ["dash"], a
   assertStringIncludes(another.output, "Verified");
 });
 
-for (const path of ["install.sh", ".ci/run"]) {
+const SHELL_SCRIPTS = [
+  "install.sh",
+  ".ci/run",
+  "lib/sandbox/helper_shell.sh",
+  "lib/sandbox/helper_shell_darwin.sh",
+];
+
+for (const path of SHELL_SCRIPTS) {
   test(`and ${path} have nothing that ShellCheck finds`, ["shellcheck"], async () => {
     const { code, stdout } = await new Deno.Command("shellcheck", {
       args: [decodeURIComponent(new URL(`../${path}`, import.meta.url).pathname)],

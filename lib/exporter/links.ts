@@ -3,7 +3,7 @@ import type { Host, Source } from "../host/host.ts";
 import { OWN_PROC } from "../host/interface_traits.ts";
 import { parseNetDevColumns } from "../parse/net_dev.ts";
 import type { Shell } from "../sandbox/shell.ts";
-import { LINK_FILES, type LinkFile } from "../sandbox/shell_script.ts";
+import { LINK_FILES, type LinkFile } from "../sandbox/shell.ts";
 import { type Column, familiesOf, info, type MetricFamily, type Table } from "./openmetrics.ts";
 
 /** Interfaces whose files stay open. */

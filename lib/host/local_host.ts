@@ -111,7 +111,7 @@ export class FileSource implements Source {
 export const OWN_ROOTS: Roots = { proc: "/proc", sys: "/sys", root: "/" };
 
 /** Whether a path exists, for this user. */
-export function pathExists(path: string): boolean {
+export function isThere(path: string): boolean {
   return attempt(() => Deno.statSync(path)) !== undefined;
 }
 
@@ -155,7 +155,7 @@ export class LocalHost implements Host {
   }
 
   exists(path: string): boolean {
-    return pathExists(this.#place(path));
+    return isThere(this.#place(path));
   }
 
   openLinkCount(path: string): (() => number) | undefined {

@@ -8,7 +8,7 @@ import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import type { Roots } from "../host/host.ts";
 import { OWN_PROC } from "../host/interface_traits.ts";
-import { LocalHost, OWN_ROOTS, pathExists } from "../host/local_host.ts";
+import { isThere, LocalHost, OWN_ROOTS } from "../host/local_host.ts";
 import { dirname } from "../parse/path.ts";
 import { type Machine, openLinuxMachine } from "./machine.ts";
 
@@ -46,8 +46,8 @@ export async function openMachine(config: Config, { os }: { os: string }): Promi
 export function hostRoots(hostProc: string): Roots {
   if (hostProc === "" || hostProc === OWN_PROC) return OWN_ROOTS;
   const parent = dirname(hostProc);
-  const isRoot = parent !== "" && pathExists(`${parent}/etc`);
+  const isRoot = parent !== "" && isThere(`${parent}/etc`);
   const root = isRoot ? parent : `${hostProc}/1/root`;
-  const sys = pathExists(`${root}/sys/class/net`) ? `${root}/sys` : OWN_ROOTS.sys;
+  const sys = isThere(`${root}/sys/class/net`) ? `${root}/sys` : OWN_ROOTS.sys;
   return { proc: hostProc, sys, root };
 }

@@ -9,10 +9,31 @@ import {
 } from "../host/interface_traits.ts";
 import { BoundedQueue } from "../async/bounded_queue.ts";
 import { withTimeout } from "../async/timeout.ts";
-import { SHELL_SCRIPT } from "./shell_script.ts";
+import script from "./helper_shell.sh" with { type: "text" };
 import { type ScriptProcess, startScript } from "./script_process.ts";
 import { SYSTEM_PATH } from "../host/tool_runner.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
+
+/** Files of an interface below `/sys/class/net/NAME`; the last one may hold anything. */
+export const LINK_FILES = [
+  "operstate",
+  "carrier",
+  "carrier_changes",
+  "flags",
+  "ifindex",
+  "mtu",
+  "type",
+  "speed",
+  "tx_queue_len",
+  "statistics/rx_nohandler",
+  "address",
+  "broadcast",
+  "duplex",
+  "ifalias",
+] as const;
+
+/** One of them. */
+export type LinkFile = typeof LINK_FILES[number];
 
 /** Options of a helper shell. */
 export interface ShellOptions {
@@ -75,7 +96,7 @@ export class Shell {
   constructor(
     { proc, sys, path = PROGRAM_PATH, shell, gpu = false, os = "", asNobody }: ShellOptions,
   ) {
-    this.#process = startScript(SHELL_SCRIPT, {
+    this.#process = startScript(script, {
       shell,
       asNobody,
       args: [proc, sys, gpu ? "gpu" : "", os],

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { LinkReader } from "../../lib/exporter/links.ts";
 import { formatMetrics } from "../../lib/exporter/openmetrics.ts";
-import { LINK_FILES } from "../../lib/sandbox/shell_script.ts";
+import { LINK_FILES } from "../../lib/sandbox/shell.ts";
 import { fakeHost, fakeSource } from "../metrics/fake_host.ts";
 
 const row = (name: string) => `${name}:${" 1".repeat(16)}\n`;

@@ -6,7 +6,7 @@ import { collectedLog } from "../log/collected_log.ts";
 import { FakeTime } from "../fake_time.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
 import { fakeSource } from "../metrics/fake_host.ts";
-import { LINK_FILES } from "../../lib/sandbox/shell_script.ts";
+import { LINK_FILES } from "../../lib/sandbox/shell.ts";
 import { parseExposition } from "./exposition.ts";
 
 const INCLUDE = { includeMountPoints: [] };

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { SHELL_SCRIPT } from "../../lib/sandbox/shell_script.ts";
+import script from "../../lib/sandbox/helper_shell.sh" with { type: "text" };
 import { writeExecutable } from "../executable.ts";
 
 /** The shells that `/bin/sh` is on common systems, as far as they are here. */
@@ -80,7 +80,7 @@ export async function takenName(
       writeExecutable(`${folder}/bin/${name}`, `#!/bin/sh\n: >"${folder}/home/$$"\n`);
     }
     const child = new Deno.Command(shell[0], {
-      args: [...shell.slice(1), "-c", SHELL_SCRIPT, "sh", "/proc", "/sys"],
+      args: [...shell.slice(1), "-c", script, "sh", "/proc", "/sys"],
       clearEnv: true,
       env: { LC_ALL: "C", PATH: `${folder}/bin` },
       cwd: `${folder}/home`,

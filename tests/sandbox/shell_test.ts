@@ -2,8 +2,8 @@ import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "
 import { delay } from "@std/async/delay";
 import { readInterfaceTraits } from "../../lib/host/interface_traits.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
-import { Shell, type ShellOptions, startShell } from "../../lib/sandbox/shell.ts";
-import { LINK_FILES, SHELL_SCRIPT } from "../../lib/sandbox/shell_script.ts";
+import script from "../../lib/sandbox/helper_shell.sh" with { type: "text" };
+import { LINK_FILES, Shell, type ShellOptions, startShell } from "../../lib/sandbox/shell.ts";
 import { parsePingOutput } from "../../lib/parse/ping_output.ts";
 import { writeExecutable } from "../executable.ts";
 import { FakeTime } from "../fake_time.ts";
@@ -13,6 +13,13 @@ import { marked, newMark } from "../remote/processes_below.ts";
 
 const ROOTS = { proc: "/proc", sys: "/sys" };
 const started = new StartedProcesses();
+
+/** Requests whose verb is another's or not whole, or whose word is longer than any. */
+const NOT_WHOLE = [
+  ...["interface: ..", "interface: lo", "link: .", "ping: 127.0.0.1", "resolve: localhost"],
+  ...["processes:", "ping6 ::1", "pin 127.0.0.1", "x".repeat(70_000)],
+  ...[`ping ${"1".repeat(46)}`, `ping ${"1".repeat(70_000)}`, `hosts ${"a".repeat(70_000)}`],
+];
 
 /** The shells that `/bin/sh` is on common systems, as far as they are here. */
 const SHELLS: readonly (readonly [string, ...string[]])[] = [
@@ -93,6 +100,11 @@ const shellsHere = SHELLS.filter(([command]) => exists(command));
 assert(shellsHere.length > 0, "there is a shell to test with");
 
 // Debian's busybox prefers its own ping to the one on PATH.
+Deno.test("the script reads the files of an interface that are named, in their order", () => {
+  const [, names = ""] = /for file in ((?:.|\n)*?); do/.exec(script) ?? [];
+  assertEquals(names.split(/[\s\\]+/), [...LINK_FILES]);
+});
+
 for (const shell of shellsHere.filter(([command]) => !command.endsWith("busybox"))) {
   const name = shell.join(" ");
 
@@ -443,7 +455,7 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     const folder = await Deno.makeTempDir();
     try {
       const command = new Deno.Command(shell[0], {
-        args: [...shell.slice(1), "-c", SHELL_SCRIPT, "sh", "/proc", "/sys"],
+        args: [...shell.slice(1), "-c", script, "sh", "/proc", "/sys"],
         stdin: "piped",
         stdout: "piped",
         stderr: "piped",
@@ -482,13 +494,19 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
         `25 interface ${"a".repeat(65)}`,
         `26 resolve ${"a".repeat(254)}`,
         `27 hosts ${"a".repeat(254)}`,
+        ...NOT_WHOLE.map((request, index) => `${28 + index} ${request}`),
+        // Without a number of its size there is no answer.
+        `${"9".repeat(17)} processes`,
       ];
       const writer = command.stdin.getWriter();
       await writer.write(new TextEncoder().encode(requests.join("\n") + "\n"));
       await writer.close();
       const { stdout } = await command.output();
       const refused = new TextDecoder().decode(stdout).trim().split("\n");
-      assertEquals(refused, Array.from({ length: 27 }, (_, index) => `${index + 1} refused`));
+      assertEquals(
+        refused,
+        Array.from({ length: 27 + NOT_WHOLE.length }, (_, index) => `${index + 1} refused`),
+      );
       assertEquals([...Deno.readDirSync(folder)], []);
     } finally {
       await Deno.remove(folder, { recursive: true });
@@ -503,7 +521,7 @@ function spawnScript(
   ...words: readonly string[]
 ): Deno.ChildProcess {
   return new Deno.Command(command, {
-    args: [...args, "-c", SHELL_SCRIPT, "sh", "/proc", "/sys", ...words],
+    args: [...args, "-c", script, "sh", "/proc", "/sys", ...words],
     env: { PATH: path },
     stdin: "piped",
     stdout: "piped",
