@@ -377,7 +377,21 @@ export function agentResult(config: Config, health: Health | undefined): CheckRe
     const seen = seenProblem(health, part);
     if (seen !== undefined) return result(status, `${text}; ${seen}`, advice);
   }
+  if (hasTokenInArguments(pid)) {
+    return result(
+      "warning",
+      `${text}; it was started with -t, so every user of this machine can read its token, and a crash ` +
+        "of the runtime would write it into the log",
+      "give it the token by --token-file FILE or the variable AGENT_TOKEN, and restart it",
+    );
+  }
   return result("ok", text);
+}
+
+/** Whether the token is on the command line of a process. */
+function hasTokenInArguments(pid: number): boolean {
+  const text = attempt(() => Deno.readTextFileSync(`/proc/${pid}/cmdline`)) ?? "";
+  return text.split("\0").some((word) => /^(?:-t|--token(?:=|$))/.test(word));
 }
 
 /** Problems of a running agent; the other parts have a check of their own. */

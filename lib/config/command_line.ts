@@ -1,3 +1,4 @@
+import { redactUrl } from "../log/redact.ts";
 import { parseArgs } from "@std/cli/parse-args";
 import { type Command, COMMANDS, isCommand, isGroup } from "./commands.ts";
 import { didYouMean } from "./did_you_mean.ts";
@@ -131,9 +132,11 @@ function parseCommand(words: readonly string[]): Pick<Arguments, "command" | "to
   if (!isCommand(name)) {
     const names = Object.keys(COMMANDS);
     const hint = didYouMean(name, names) || `; commands are ${names.join(", ")}`;
-    throw new UsageError(`Cannot use command "${name}": there is none of that name${hint}`);
+    throw new UsageError(
+      `Cannot use command "${redactUrl(name)}": there is none of that name${hint}`,
+    );
   }
   const extra = words[isOne ? 1 : 2];
   if (extra === undefined) return { command: name, topic: name };
-  throw new UsageError(`Cannot use "${extra}": ${name} takes no more words`);
+  throw new UsageError(`Cannot use "${redactUrl(extra)}": ${name} takes no more words`);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { redactUrl } from "../log/redact.ts";
 import { attempt } from "../attempt.ts";
 import { type Command, commandsThatTake, type OptionSet } from "./commands.ts";
 import type { Translation } from "./language.ts";
@@ -243,7 +244,7 @@ export function parseOption<T>(option: Option<T>, { text, origin }: FoundOption)
     if (!(error instanceof RangeError)) throw error;
     const use = option.secret
       ? `Cannot use the value of ${origin}`
-      : `Cannot use ${JSON.stringify(refusedPart(option, text))} for ${origin}`;
+      : `Cannot use ${JSON.stringify(redactUrl(refusedPart(option, text)))} for ${origin}`;
     throw new UsageError(`${use}: allowed is ${error.message}`, { cause: error });
   }
 }

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { check as checkOf, type CompletedCheck, runChecks } from "../../lib/cli/checks.ts";
 import { machineChecks } from "../../lib/cli/doctor_machine.ts";
 import { runningAgent } from "../../lib/cli/doctor.ts";
@@ -380,6 +380,35 @@ Deno.test("serviceResult() names a missing record, a health file that is gone, a
     child.kill("SIGKILL");
     await child.status;
   }
+});
+
+Deno.test({
+  name: "agentResult() warns of an agent that has its token on the command line",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const cases: [string[], boolean][] = [
+      [["-t", "s3cret"], true],
+      [["-ts3cret"], true],
+      [["--token=s3cret"], true],
+      [["--token", "s3cret"], true],
+      [["--token-file", "FILE"], false],
+      [["--token-in", "header"], false],
+      [["--trace", "-e", "https://h/-t"], false],
+    ];
+    for (const [args, isSeen] of cases) {
+      const child = new Deno.Command("sh", { args: ["-c", "sleep 100; :", "sh", ...args] }).spawn();
+      try {
+        const health = { ...HEALTH, pid: child.pid, acceptedAtMs: Date.now() };
+        const { status, text } = agentResult(configOf(["doctor"]), health);
+        assertEquals(status, isSeen ? "warning" : "ok", text);
+        assertEquals(text.includes("started with -t"), isSeen);
+        assert(!text.includes("s3cret"));
+      } finally {
+        child.kill("SIGKILL");
+        await child.status;
+      }
+    }
+  },
 });
 
 /** Waits until the kernel shows a process as stopped. */

@@ -452,3 +452,23 @@ Deno.test("resolveConfig() refuses options that have no meaning together", () =>
   const { manager, updateKey } = resolve([...install, ...url, "--manager", "openrc", "--print"]);
   assertEquals([manager, updateKey], ["openrc", key]);
 });
+
+Deno.test("resolveConfig() shows a refused address without its login and query", () => {
+  const address = "https://user:passw0rd@panel.example.com/?token=s3cret-token#frag";
+  const file = { "/c.json": JSON.stringify({ endpoint: address }) };
+  const cases: [string[], Record<string, string>?][] = [
+    [["-e", address, "-t", "x"]],
+    [["--update-url", address]],
+    [["--interval", address]],
+    [["-e", "user:passw0rd@panel.example.com?s3cret-token", "-t", "x"]],
+    [[address]],
+    [["status", address]],
+    [["--config", "/c.json"]],
+    [[], { AGENT_ENDPOINT: address }],
+  ];
+  for (const [args, env = {}] of cases) {
+    const { message } = assertThrows(() => resolve(args, { env, files: file }), UsageError);
+    assertMatch(message, /panel\.example\.com|AGENT_ENDPOINT/);
+    assertEquals(/passw0rd|s3cret|frag/.exec(message), null, message);
+  }
+});

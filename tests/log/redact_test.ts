@@ -1,6 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { oneLine, printable, redactQueries, redactSecrets } from "../../lib/log/redact.ts";
+import {
+  oneLine,
+  printable,
+  redactQueries,
+  redactSecrets,
+  redactUrl,
+} from "../../lib/log/redact.ts";
 import { truncate } from "../../lib/parse/bounded_text.ts";
 
 Deno.test("redactQueries() takes queries out of URLs and leaves questions alone", () => {
@@ -35,6 +41,76 @@ Deno.test("redactSecrets() finds a secret in whatever form, and with unseen char
     ]
   ) assertEquals(redactSecrets(`(${text})`, [TOKEN]), "(…)", JSON.stringify(text));
   assertEquals(redactSecrets('"a\\"b"', ['a"b']), '"…"');
+});
+
+/** Each character as `escape` writes it. */
+function escaped(text: string, escape: (code: string) => string): string {
+  return Array.from(text, (it) => escape(it.charCodeAt(0).toString(16).padStart(2, "0"))).join("");
+}
+
+Deno.test("redactSecrets() finds a secret that was encoded in any way, also twice and in part", () => {
+  const url = encodeURIComponent(TOKEN);
+  const forms = {
+    "lower case percent": url.toLowerCase(),
+    "all percent": escaped(TOKEN, (hex) => `%${hex}`),
+    "mixed case": TOKEN.toLowerCase(),
+    "twice": encodeURIComponent(url),
+    "twice in lower case": encodeURIComponent(url.toLowerCase()).toLowerCase(),
+    "thrice": encodeURIComponent(encodeURIComponent(url)),
+    "HTML": TOKEN.replaceAll("&", "&amp;"),
+    "HTML of the URL": url.replaceAll("%", "&#37;"),
+    "hexadecimal entities": escaped(TOKEN, (hex) => `&#x${hex};`),
+    "decimal entities": escaped(TOKEN, (hex) => `&#${parseInt(hex, 16)};`),
+    "long entities": escaped(TOKEN, (hex) => `&#X0000${hex.toUpperCase()};`),
+    "JSON": escaped(TOKEN, (hex) => `\\u00${hex}`),
+    "JSON's slash": TOKEN.replace("/", "\\/"),
+    "percent in JSON": url.replaceAll("%", "\\u0025"),
+    "an unseen character, encoded": `${TOKEN.slice(0, 5)}%E2%80%8B${TOKEN.slice(5)}`,
+    "half of it": encodeURIComponent(TOKEN.slice(0, 7)) + TOKEN.slice(7),
+  };
+  for (const [name, form] of Object.entries(forms)) {
+    assertEquals(redactSecrets(`<${form}>`, [TOKEN]), "<…>", name);
+  }
+});
+
+Deno.test("redactSecrets() finds secrets that look like an escape, and leaves other escapes alone", () => {
+  assertEquals(redactSecrets("a a%41b&amp;c a", ["a%41b&amp;c"]), "a … a");
+  assertEquals(redactSecrets("a%2541b", ["a%41b"]), "…");
+  const other = 'GET /a%20b?x=%E2%9C%93 "\\u00e9" &lt;b&gt; &#999999999; &#1114112; %zz 100%';
+  assertEquals(redactSecrets(other, [TOKEN]), other);
+});
+
+Deno.test("redactSecrets() finds the start of an encoded secret that was cut off in an escape", () => {
+  for (const form of [encodeURIComponent(TOKEN), TOKEN.replace("&", "&amp;")]) {
+    for (let length = 5; length < form.length; length++) {
+      const text = redactSecrets(`/login/${form.slice(0, length)}…`, [TOKEN]);
+      assertEquals(text, "/login/…", form.slice(0, length));
+    }
+  }
+});
+
+Deno.test("redactSecrets() hides each of several secrets, also where they overlap", () => {
+  const secrets = ["abcdef", "defghi", "user"];
+  assertEquals(redactSecrets("xabcdefghiy user abcdef", secrets), "x…y … …");
+});
+
+Deno.test("redactSecrets() takes a long text with many starts of a secret in its stride", () => {
+  const text = "%61".repeat(20_000) + "aaaa".repeat(20_000);
+  assertEquals(redactSecrets(`${text}…`, [`${"a".repeat(60)}b`]).length > 0, true);
+});
+
+Deno.test("redactUrl() leaves neither a login nor a query, of whatever was meant to be a URL", () => {
+  const table: [string, string][] = [
+    ["https://panel.example.com/sub", "https://panel.example.com/sub"],
+    ["https://user:pass@panel.example.com", "https://…@panel.example.com"],
+    ["https://user:p@ss/word@panel.example.com/x", "https://…@panel.example.com/x"],
+    ["https://panel.example.com/?token=abc", "https://panel.example.com/?…"],
+    ["https://panel.example.com?abc#def", "https://panel.example.com?…"],
+    ["panel.example.com#abc", "panel.example.com#…"],
+    ["user:pass@panel.example.com?x\ny", "…@panel.example.com?…"],
+    ["ftp://panel", "ftp://panel"],
+  ];
+  for (const [text, shown] of table) assertEquals(redactUrl(text), shown);
 });
 
 /** Control characters of both tables, formats, what is ignored by default, and ends of lines. */
