@@ -98,17 +98,24 @@ interface Row<T> extends Omit<Option<T>, "parse" | "initial" | "variable" | "key
 /** Makes the rows of a group, by the kinds of their values. */
 export class OptionRows {
   readonly #group: OptionGroup;
-  readonly #hasVariables: boolean;
+  readonly #options: { hasVariables?: boolean; commands?: readonly Command[] };
 
-  /** @param options.hasVariables `false` if only flags can set the options. */
-  constructor(group: OptionGroup, { hasVariables = true }: { hasVariables?: boolean } = {}) {
+  /**
+   * @param options `hasVariables`: `false` if only flags can set the options. `commands`: those that
+   * take them, if not all of the group.
+   */
+  constructor(
+    group: OptionGroup,
+    options: { hasVariables?: boolean; commands?: readonly Command[] } = {},
+  ) {
     this.#group = group;
-    this.#hasVariables = hasVariables;
+    this.#options = options;
   }
 
   #define<T>({ variable: named, ...rest }: Row<T> & Value<T>): Option<T> {
-    const row = { ...rest, group: this.#group };
-    if (named === false || !this.#hasVariables) return row;
+    const { hasVariables = true, commands } = this.#options;
+    const row = { commands, ...rest, group: this.#group };
+    if (named === false || !hasVariables) return row;
     const variable = named ?? `AGENT_${row.flag?.replaceAll("-", "_").toUpperCase()}`;
     return { ...row, variable, key: variable.replace(/^AGENT_/, "").toLowerCase() };
   }

@@ -53,10 +53,13 @@ const month = new OptionRows("month");
 const addresses = new OptionRows("addresses");
 const remote = new OptionRows("remote");
 const general = new OptionRows("general");
+const generalFlags = new OptionRows("general", { hasVariables: false });
 const install = new OptionRows("install", { hasVariables: false });
 const updates = new OptionRows("updates");
+const updateFlags = new OptionRows("updates", { hasVariables: false, commands: ["update"] });
 const demo = new OptionRows("demo", { hasVariables: false });
 const official = new OptionRows("official");
+const officialFlags = new OptionRows("official", { hasVariables: false });
 
 /** Every option of the program, in the order of the help. */
 export const OPTIONS = {
@@ -535,9 +538,8 @@ export const OPTIONS = {
     },
     initialText: { en: "none", zh: "无" },
   }),
-  dryRun: general.toggle({
+  dryRun: generalFlags.toggle({
     flag: "dry-run",
-    variable: false,
     commands: ["report"],
     help: {
       en:
@@ -545,10 +547,9 @@ export const OPTIONS = {
       zh: "采集两次，显示会发送什么、来自哪里，然后退出；不需要面板",
     },
   }),
-  verbose: general.toggle({
+  verbose: generalFlags.toggle({
     flag: "verbose",
     short: "v",
-    variable: false,
     commands: ["report"],
     help: {
       en:
@@ -556,9 +557,8 @@ export const OPTIONS = {
       zh: "与 --dry-run 一起使用：不统计的每个网卡和挂载点各占一行",
     },
   }),
-  json: general.toggle({
+  json: generalFlags.toggle({
     flag: "json",
-    variable: false,
     commands: "json",
     help: { en: "Print JSON instead of text", zh: "以 JSON 代替文字输出" },
   }),
@@ -592,18 +592,16 @@ export const OPTIONS = {
     initial: undefined,
     allowed: ["en", "zh"],
   }),
-  help: general.toggle({
+  help: generalFlags.toggle({
     flag: "help",
     short: "h",
-    variable: false,
     help: {
       en: "Show the help, after a command only its own, and exit",
       zh: "显示帮助并退出；写在命令之后时只显示该命令的帮助",
     },
   }),
-  version: general.toggle({
+  version: generalFlags.toggle({
     flag: "version",
-    variable: false,
     commands: ["report", "version"],
     help: { en: "Show the version and exit", zh: "显示版本并退出" },
   }),
@@ -743,11 +741,9 @@ export const OPTIONS = {
     initialText: { en: "none", zh: "无" },
     parse: parseEndpoint,
   }),
-  installVersion: updates.text({
+  installVersion: updateFlags.text({
     flag: "install-version",
-    variable: false,
     placeholder: "VERSION",
-    commands: ["update"],
     help: {
       en: "For `update`: this version in place of the newest, even an older one",
       zh: "用于 `update`：指定这个版本，而不是最新版，也可以是更旧的版本",
@@ -755,19 +751,15 @@ export const OPTIONS = {
     initialText: { en: "the newest", zh: "最新版" },
     parse: parseVersion,
   }),
-  check: updates.toggle({
+  check: updateFlags.toggle({
     flag: "check",
-    variable: false,
-    commands: ["update"],
     help: {
       en: "For `update`: say whether there is a newer version, and change nothing",
       zh: "用于 `update`：只看有没有新版本，不做任何改动",
     },
   }),
-  now: updates.toggle({
+  now: updateFlags.toggle({
     flag: "now",
-    variable: false,
-    commands: ["update"],
     help: {
       en: "For `update`: install a newer version now",
       zh: "用于 `update`：有新版本就立即更新",
@@ -807,9 +799,8 @@ export const OPTIONS = {
     max: 1_000_000,
     whole: true,
   }),
-  officialAutoUpdate: official.toggle({
+  officialAutoUpdate: officialFlags.toggle({
     flag: "autoUpdate",
-    variable: false,
     help: { en: "Of old versions", zh: "属于旧版本" },
     noEffect: { en: "it does nothing in this agent", zh: "在本 Agent 中不起作用" },
   }),
@@ -821,27 +812,23 @@ export const OPTIONS = {
       zh: "在本 Agent 中不起作用；请用 --memory-mode available",
     },
   }),
-  showWarning: official.toggle({
+  showWarning: officialFlags.toggle({
     flag: "show-warning",
-    variable: false,
     help: { en: "Of the Windows version", zh: "属于 Windows 版本" },
     noEffect: { en: "it does nothing in this agent", zh: "在本 Agent 中不起作用" },
   }),
-  warningPanelHost: official.text({
+  warningPanelHost: officialFlags.text({
     flag: "warning-panel-host",
-    variable: false,
     help: { en: "Hidden, of the Windows version", zh: "隐藏的选项，属于 Windows 版本" },
     noEffect: { en: "this agent shows no warning", zh: "本 Agent 不显示警告" },
   }),
-  warningRunAsUser: official.text({
+  warningRunAsUser: officialFlags.text({
     flag: "warning-run-as-user",
-    variable: false,
     help: { en: "Hidden, of the Windows version", zh: "隐藏的选项，属于 Windows 版本" },
     noEffect: { en: "this agent shows no warning", zh: "本 Agent 不显示警告" },
   }),
-  warningElevated: official.toggle({
+  warningElevated: officialFlags.toggle({
     flag: "warning-elevated",
-    variable: false,
     help: { en: "Hidden, of the Windows version", zh: "隐藏的选项，属于 Windows 版本" },
     noEffect: { en: "this agent shows no warning", zh: "本 Agent 不显示警告" },
   }),
