@@ -98,6 +98,7 @@ export type ConnectionConfig = Pick<
   | "tokenIn"
   | "reconnectIntervalSeconds"
   | "compression"
+  | "remoteControl"
   | "headers"
   | "caCerts"
   | "anyCertificate"

@@ -24,6 +24,12 @@ const BODY_LIMIT = 256 * 1024;
 const SIZE_LINE_LIMIT = 4096;
 const LF = 10;
 
+/** Receives a body piece by piece. */
+export interface BodySink {
+  /** Receives a piece, valid until this returns; `false` when no more is wanted. */
+  add(bytes: Uint8Array<ArrayBuffer>): boolean;
+}
+
 /** Reads a stream through one buffer that is reused: bytes, lines, and HTTP's heads and bodies. */
 export class BufferedReader {
   readonly #stream: Pick<ByteStream, "read">;
@@ -143,6 +149,23 @@ export class BufferedReader {
     } finally {
       whole.clear();
     }
+  }
+
+  /**
+   * Reads the body that follows a head into `sink`, while that wants more; `reusable` as of
+   * {@linkcode readText}.
+   *
+   * @throws {ResponseError} When it is incomplete, malformed or compressed; `sink` has its start then.
+   */
+  async readInto(
+    sink: BodySink,
+    head: ResponseHead,
+  ): Promise<{ reusable: boolean }> {
+    checkEncoding(head);
+    for await (const bytes of this.readBody(head)) {
+      if (!sink.add(bytes)) return { reusable: false };
+    }
+    return { reusable: isReusable(head) && !this.hasUnread };
   }
 
   /** Decodes the chunked coding: chunks that have arrived are joined in the buffer, to one piece. */

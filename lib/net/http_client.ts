@@ -1,4 +1,4 @@
-import { BufferedReader } from "./buffered_reader.ts";
+import { type BodySink, BufferedReader } from "./buffered_reader.ts";
 import { writeAll } from "../io/write_all.ts";
 import { closeOnAbort, type Dialer, type DialResult } from "./byte_stream.ts";
 import { ResponseError } from "./errors.ts";
@@ -9,6 +9,8 @@ export interface HttpRequest extends Omit<RequestMessage, "url" | "forward"> {
   readonly url: string | URL;
   /** Longest body of the response; 256 KiB by default. */
   readonly limitBytes?: number;
+  /** Makes what receives the body of a response with status 200, in place of its text. */
+  readonly newSink?: () => BodySink;
 }
 
 /** A response with its whole body. */
@@ -16,6 +18,7 @@ export interface HttpResponse {
   readonly status: number;
   /** By lower-case name. */
   readonly headers: ReadonlyMap<string, string>;
+  /** Empty when a sink has received it. */
   readonly text: string;
 }
 
@@ -103,9 +106,12 @@ export class HttpClient {
       if (head.status === 101) {
         throw new ResponseError("unexpected status 101", { kind: "malformed" });
       }
-      const body = await reader.readText(head, call.limitBytes);
+      const { status, headers } = head;
+      const body = status === 200 && call.newSink
+        ? { text: "", ...await reader.readInto(call.newSink(), head) }
+        : await reader.readText(head, call.limitBytes);
       reusable = body.reusable && unsent === undefined;
-      return { status: head.status, headers: head.headers, text: body.text };
+      return { status, headers, text: body.text };
     } catch (error) {
       signal.throwIfAborted();
       throw error instanceof ResponseError || error instanceof TypeError

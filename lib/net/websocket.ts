@@ -1,5 +1,6 @@
 import { abortable } from "@std/async/abortable";
 import { delay } from "@std/async/delay";
+import type { Abridged } from "../io/abridged_bytes.ts";
 import { BoundedBytes } from "../io/bounded_bytes.ts";
 import { BufferedReader } from "./buffered_reader.ts";
 import { writeAll } from "../io/write_all.ts";
@@ -28,6 +29,8 @@ export interface WebSocketConnection {
    * Nothing is read for as many milliseconds as it returns.
    */
   onFrame?: ((payloadBytes: number) => number) | undefined;
+  /** Called with what is left of a message that was too long. */
+  onSkipped?: ((message: Abridged) => void) | undefined;
   /** Called with the payload of each pong; a server may answer the last of several pings alone. */
   onPong?: ((payload: Uint8Array<ArrayBuffer>) => void) | undefined;
   /** Why the connection was closed, for the log; empty while it is open. */
@@ -62,6 +65,7 @@ export class ClientWebSocket implements WebSocketConnection {
   readonly #reader: BufferedReader;
   readonly #decoder: FrameDecoder;
   onFrame?: ((payloadBytes: number) => number) | undefined;
+  onSkipped?: ((message: Abridged) => void) | undefined;
   onPong?: ((payload: Uint8Array<ArrayBuffer>) => void) | undefined;
   readonly #encoder = new FrameEncoder();
   #events: Iterator<FrameEvent, void> | undefined;
@@ -77,14 +81,17 @@ export class ClientWebSocket implements WebSocketConnection {
   protocolError = false;
   lastReceivedAtMs = performance.now();
 
-  /** @param options `maxMessageBytes`: a longer message closes the connection. */
+  /** @param options As of {@linkcode openWebSocket}. */
   constructor(
     stream: ByteStream,
-    options: { reader: BufferedReader; maxMessageBytes: number },
+    options: { reader: BufferedReader } & MessageLimits,
   ) {
     this.#stream = stream;
     this.#reader = options.reader;
-    this.#decoder = new FrameDecoder({ limit: options.maxMessageBytes });
+    this.#decoder = new FrameDecoder({
+      limit: options.maxMessageBytes,
+      skipLimit: options.maxSkippedBytes,
+    });
   }
 
   send(message: string | Uint8Array<ArrayBuffer>): Promise<void> {
@@ -118,6 +125,7 @@ export class ClientWebSocket implements WebSocketConnection {
         if (event.kind === "text") return event.text;
         if (event.kind === "binary") return event.bytes;
         if (event.kind === "ping") this.#answerPing(event.bytes);
+        if (event.kind === "skipped") this.onSkipped?.(event.message);
         if (event.kind === "pong") this.onPong?.(event.bytes);
         if (event.kind === "close") {
           this.closeFrame = event;
@@ -209,12 +217,18 @@ const REFUSAL_BYTES = 1024;
 /** The GUID of RFC 6455, section 1.3. */
 const ACCEPT_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
+/** How long messages may be. */
+interface MessageLimits {
+  /** The longest message that is received. */
+  readonly maxMessageBytes: number;
+  /** A longer message is skipped up to this length, and a longer one closes the connection. */
+  readonly maxSkippedBytes?: number | undefined;
+}
+
 /** Options of {@linkcode openWebSocket}. */
-export interface OpenWebSocketOptions {
+export interface OpenWebSocketOptions extends MessageLimits {
   readonly dialer: Dialer;
   readonly headers: readonly (readonly [string, string])[];
-  /** The longest message that is received; a longer one closes the connection. */
-  readonly maxMessageBytes: number;
   /** Cancels the opening, not the open connection. */
   readonly signal: AbortSignal;
   /** Time for the server to answer the upgrade, once it is connected. */
@@ -259,7 +273,7 @@ export async function openWebSocket(
 /** Sends the upgrade request; a refusal is returned, since a timeout while its body is read is none. */
 async function shakeHands(
   url: URL,
-  { stream, forward, headers, maxMessageBytes, signal }:
+  { stream, forward, headers, signal, maxMessageBytes, maxSkippedBytes }:
     & DialResult
     & Omit<OpenWebSocketOptions, "dialer">,
 ): Promise<WebSocketConnection | UpgradeError> {
@@ -288,7 +302,7 @@ async function shakeHands(
     throw new ResponseError("the answer is not a WebSocket handshake", { kind: "malformed" });
   }
   signal.throwIfAborted();
-  return new ClientWebSocket(stream, { reader, maxMessageBytes });
+  return new ClientWebSocket(stream, { reader, maxMessageBytes, maxSkippedBytes });
 }
 
 async function sendRequest(

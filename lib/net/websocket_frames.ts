@@ -1,3 +1,4 @@
+import { type Abridged, AbridgedBytes } from "../io/abridged_bytes.ts";
 import { BoundedBytes } from "../io/bounded_bytes.ts";
 
 /** Opcodes of frames (RFC 6455, section 5.2). */
@@ -17,6 +18,8 @@ export type FrameEvent =
   | { readonly kind: "frame"; readonly payloadBytes: number }
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "binary"; readonly bytes: Uint8Array<ArrayBuffer> }
+  /** A message that is longer than the limit. */
+  | { readonly kind: "skipped"; readonly message: Abridged }
   | { readonly kind: "ping"; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: "pong"; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: "close"; readonly code?: number; readonly reason: string };
@@ -33,21 +36,24 @@ interface Frame {
  * Decodes a server's frames, however their bytes are split. Extensions are not supported.
  */
 export class FrameDecoder {
-  readonly #limit: number;
+  readonly #skipLimit: number;
   readonly #text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   /** The bytes of the current header. */
   readonly #head = new DataView(new ArrayBuffer(10));
   #headLength = 0;
   #frame: Frame | undefined;
   readonly #control = new BoundedBytes(CONTROL_LIMIT);
-  readonly #message: BoundedBytes;
+  readonly #message: AbridgedBytes;
   /** The opcode of the message that has begun. */
   #messageOpcode: number | undefined;
 
-  /** @param options `limit`: longer messages are refused as soon as a header announces them, in bytes. */
-  constructor(options: { limit: number }) {
-    this.#limit = options.limit;
-    this.#message = new BoundedBytes(options.limit);
+  /**
+   * @param options `limit`: of longer messages only the ends are kept; `skipLimit`: even longer ones are
+   * refused as soon as a header announces them, as long as `limit` by default. In bytes.
+   */
+  constructor({ limit, skipLimit = limit }: { limit: number; skipLimit?: number | undefined }) {
+    this.#skipLimit = skipLimit;
+    this.#message = new AbridgedBytes(limit);
   }
 
   /**
@@ -104,8 +110,8 @@ export class FrameDecoder {
       : short === 126
       ? this.#head.getUint16(2)
       : short;
-    if (opcode < OPCODE.close && this.#message.length + rest > this.#limit) {
-      throw new RangeError(`Cannot read a message of more than ${this.#limit} bytes`);
+    if (opcode < OPCODE.close && this.#message.length + rest > this.#skipLimit) {
+      throw new RangeError(`Cannot read a message of more than ${this.#skipLimit} bytes`);
     }
     return { final, opcode, rest };
   }
@@ -126,8 +132,10 @@ export class FrameDecoder {
     if (!final) return undefined;
     const isText = this.#messageOpcode === OPCODE.text;
     this.#messageOpcode = undefined;
-    const { bytes } = this.#message;
-    const event: FrameEvent = isText
+    const { bytes, abridged } = this.#message;
+    const event: FrameEvent = abridged !== undefined
+      ? { kind: "skipped", message: abridged }
+      : isText
       ? { kind: "text", text: this.#decode(bytes) }
       : { kind: "binary", bytes: bytes.slice() };
     this.#message.clear();

@@ -7,8 +7,16 @@ import {
   type PanelResponse,
   statusError,
 } from "./http_exchange.ts";
+import { EventSplitter } from "./event_splitter.ts";
+import { ORDER_BYTES } from "./long_order.ts";
 import { CAPABILITIES } from "./orders.ts";
-import { type PanelEvent, parsePanelMessage, type RpcError, type RpcParams } from "./messages.ts";
+import {
+  type PanelEvent,
+  parsePanelEvent,
+  parsePanelMessage,
+  type RpcError,
+  type RpcParams,
+} from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
 
 const PATH = "/api/clients/v2/rpc";
@@ -67,18 +75,25 @@ export function isNotSaved(error: unknown): boolean {
 export class ClientV2 {
   readonly #fetch: PanelFetch;
   readonly #acknowledgements: Acknowledgements;
+  readonly #orderBytes: number;
   readonly #compresses: boolean;
   /** When bodies are compressed again, in milliseconds of `performance.now()`. */
   #compressesAtMs = -Infinity;
   #lastId = 0;
 
+  /** @param options `orderBytes`: the longest order that is read. */
   constructor(
     fetch: PanelFetch,
-    { acknowledgements, compresses }: { acknowledgements: Acknowledgements; compresses: boolean },
+    { acknowledgements, compresses, orderBytes = ORDER_BYTES }: {
+      acknowledgements: Acknowledgements;
+      compresses: boolean;
+      orderBytes?: number;
+    },
   ) {
     this.#fetch = fetch;
     this.#acknowledgements = acknowledgements;
     this.#compresses = compresses;
+    this.#orderBytes = orderBytes;
   }
 
   /** Sends a report, and gives the new events of the answer. @throws {PanelError} */
@@ -127,6 +142,7 @@ export class ClientV2 {
     body: string | Uint8Array<ArrayBuffer>,
   ): Promise<readonly PanelEvent[]> {
     const isCompressed = typeof body !== "string";
+    let splitter: EventSplitter | undefined;
     const call: PanelCall = {
       name: `send ${request.method} (POST ${PATH})`,
       path: PATH,
@@ -136,17 +152,27 @@ export class ClientV2 {
         ...(isCompressed ? [["content-encoding", "gzip"] as const] : []),
       ],
       body,
+      newSink: () => splitter = new EventSplitter(this.#orderBytes),
       timeoutMs: request.timeoutMs,
     };
-    return readResponse(await this.#fetch(call, request.signal), call);
+    const response = await this.#fetch(call, request.signal);
+    const answer = response.status === 200 && splitter !== undefined
+      ? { ...response, text: splitter.rest }
+      : response;
+    // What is left of an answer with too many events came from a panel that has taken the call.
+    if (splitter?.isFull !== true) checkResponse(answer, call);
+    return (splitter?.events ?? []).flatMap((text) =>
+      parsePanelEvent(text, this.#orderBytes) ?? []
+    );
   }
 }
 
-function readResponse(response: PanelResponse, { name }: PanelCall): readonly PanelEvent[] {
+/** @throws {PanelError} When an answer without its events is not that of a call that was accepted. */
+function checkResponse(response: PanelResponse, { name }: PanelCall): void {
   const { status, text } = response;
   const message = status === 200 || status === 400 ? parsePanelMessage(text) : undefined;
   if (message?.kind === "answer") {
-    if (message.error === undefined && status === 200) return message.events;
+    if (message.error === undefined && status === 200) return;
     if (message.error !== undefined) throw toPanelError(name, message.error, status);
   }
   if (isUnsupported(response)) {

@@ -1,6 +1,7 @@
 import { delay } from "@std/async/delay";
 import { describeError, getLogger, roundMs } from "../log/log.ts";
 import type { Dialer } from "../net/byte_stream.ts";
+import type { BodySink } from "../net/buffered_reader.ts";
 import { DialError, ResponseError } from "../net/errors.ts";
 import type { HttpClient, HttpRequest } from "../net/http_client.ts";
 import { truncate } from "../parse/bounded_text.ts";
@@ -53,9 +54,21 @@ export function createPanelFetch(
 ): PanelFetch {
   const log = getLogger("panel");
   const ask = async (call: PanelCall, target: AuthenticatedTarget, signal: AbortSignal) => {
-    const { name, path: _, query: __, timeoutMs, ...rest } = call;
+    const { name, path: _, query: __, timeoutMs, newSink, ...rest } = call;
     const sent = [...headers, ...rest.headers, ...target.headers];
-    const request = { ...rest, url: target.url, headers: sent };
+    let sunkBytes = 0;
+    const counting = (sink: BodySink): BodySink => ({
+      add(bytes) {
+        sunkBytes += bytes.length;
+        return sink.add(bytes);
+      },
+    });
+    const request: HttpRequest = {
+      ...rest,
+      url: target.url,
+      headers: sent,
+      ...(newSink && { newSink: () => counting(newSink()) }),
+    };
     const startedAtMs = performance.now();
     try {
       const { status, text, headers } = await withTimeout(
@@ -69,7 +82,7 @@ export function createPanelFetch(
         ms: roundMs(performance.now() - startedAtMs),
         sentBytes: rest.body?.length ?? 0,
       });
-      const pauseMs = limit.take(text.length);
+      const pauseMs = limit.take(text.length + sunkBytes);
       // It was asked for.
       limit.giveBack();
       if (pauseMs > 0) await delay(pauseMs, { signal });

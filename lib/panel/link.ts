@@ -185,7 +185,8 @@ export class PanelLink {
       return;
     }
     const receiver = this.#receiver;
-    const socket = new PanelSocket(opened, { version, receiver, acknowledgements });
+    const { orderBytes } = opener;
+    const socket = new PanelSocket(opened, { version, receiver, acknowledgements, orderBytes });
     sender.socket = socket;
     this.#runSocket(socket);
     if (signal.aborted) socket.close();

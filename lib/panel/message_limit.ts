@@ -4,6 +4,9 @@ const MESSAGES_PER_SECOND = 50;
 const BURST = 1000;
 /** A longer message counts as several: it costs more to read. */
 const BYTES_OF_ONE = 4096;
+/** What is longer counts for less from here on: it is a long order, or skipped. */
+const LONG_BYTES = 64 * 1024;
+const BYTES_OF_ONE_LONG = 64 * 1024;
 /** Messages that are read after a pause. */
 const READ_AFTER_PAUSE = 50;
 /** A panel that goes on above the limit for so long is disconnected. */
@@ -26,7 +29,8 @@ export class MessageLimit {
     this.#tokens = Math.min(this.#tokens + refill, BURST);
     // More than a pause brings, even a late one: the panel has stopped meanwhile.
     if (this.#tokens > 2 * READ_AFTER_PAUSE) this.#exceededSinceMs = undefined;
-    this.#tokens -= 1 + Math.floor(bytes / BYTES_OF_ONE);
+    this.#tokens -= 1 + Math.floor(Math.min(bytes, LONG_BYTES) / BYTES_OF_ONE) +
+      Math.floor(Math.max(0, bytes - LONG_BYTES) / BYTES_OF_ONE_LONG);
     if (this.#tokens >= 0) return 0;
     this.#exceededSinceMs ??= nowMs;
     return (READ_AFTER_PAUSE - this.#tokens) / MESSAGES_PER_SECOND * 1000;

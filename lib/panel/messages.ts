@@ -5,7 +5,15 @@
  */
 
 import { quoteStart } from "../parse/bounded_text.ts";
-import { hasMoreValues, isJsonObject, type JsonObject, parseJson } from "../parse/json.ts";
+import {
+  hasMoreValues,
+  isJsonObject,
+  jsonFields,
+  type JsonObject,
+  parseJson,
+} from "../parse/json.ts";
+import type { EventText } from "./event_splitter.ts";
+import { readLongOrder } from "./long_order.ts";
 import { forLog, isPanelId, type OrderMessage, readOrder, readV1Order } from "./orders.ts";
 
 /** An order with an id, which has to be acknowledged even if it is invalid. */
@@ -23,8 +31,6 @@ export type PanelMessage =
     readonly id?: number;
     /** Absent after a success. */
     readonly error?: RpcError;
-    /** Events of the answer, oldest first. */
-    readonly events: readonly PanelEvent[];
   };
 
 /** The parameters of a call of JSON-RPC. */
@@ -37,8 +43,7 @@ export interface RpcError {
   readonly text: string;
 }
 
-const MAX_EVENTS = 256;
-/** Values of JSON in a message: 256 events have no more. */
+/** Values of JSON in a message. */
 const MAX_VALUES = 5000;
 
 /** Parses a message in the shape of JSON-RPC 2.0 or of version 1; never throws. */
@@ -58,18 +63,17 @@ function readMessage(message: JsonObject): PanelMessage {
   const name = message.message;
   if (typeof name === "string") return readV1Order(name, message);
   if (typeof message.error === "string") {
-    return { kind: "answer", error: { text: forLog(message.error) }, events: [] };
+    return { kind: "answer", error: { text: forLog(message.error) } };
   }
   return invalid("an unknown shape");
 }
 
 function readAnswer(message: JsonObject): PanelMessage {
-  const { id, error, result } = message;
+  const { id, error } = message;
   return {
     kind: "answer",
     ...(typeof id === "number" ? { id } : {}),
     ...(isJsonObject(error) ? { error: readError(error) } : {}),
-    events: isJsonObject(result) ? readEvents(result.events) : [],
   };
 }
 
@@ -78,16 +82,19 @@ function readError({ code, message, data }: JsonObject): RpcError {
   return { ...(typeof code === "number" ? { code } : {}), text: forLog(text.join(", ")) };
 }
 
-function readEvents(events: unknown): PanelEvent[] {
-  if (!Array.isArray(events)) return [];
-  return events.slice(0, MAX_EVENTS).flatMap((event: unknown) => {
-    if (!isJsonObject(event) || !isPanelId(event.id)) return [];
-    const { id, method, params } = event;
-    // Only orders: answers could be nested without end.
-    const isNamed = typeof method === "string";
-    const message = isNamed ? readOrder(method, params) : invalid("an event without a name");
-    return [{ id, message }];
-  });
+/** Parses an event of an answer; `undefined` for one that can't be acknowledged. */
+export function parsePanelEvent(text: EventText, limitBytes: number): PanelEvent | undefined {
+  if (typeof text !== "string") {
+    const { id, order } = readLongOrder(text, limitBytes);
+    return id === undefined ? undefined : { id, message: order };
+  }
+  const isTooMuch = hasMoreValues(text, MAX_VALUES);
+  const { id, method, params } = jsonFields(isTooMuch ? undefined : parseJson(text));
+  if (!isPanelId(id)) return undefined;
+  // Only orders: answers could be nested without end.
+  const isNamed = typeof method === "string";
+  const message = isNamed ? readOrder(method, params) : invalid("an event without a name");
+  return { id, message };
 }
 
 function invalid(reason: string): OrderMessage {

@@ -28,6 +28,16 @@ export type PanelOrder =
     readonly args: JsonObject;
   }
   | { readonly kind: "startup config"; readonly requestId: string }
+  /** An order that was not read, since it is too long. */
+  | {
+    readonly kind: "too long";
+    /** The method of version 2; empty when it could not be found. */
+    readonly method: string;
+    /** The id of the command or request; `undefined` when it could not be found. */
+    readonly orderId: string | undefined;
+    readonly lengthBytes: number;
+    readonly limitBytes: number;
+  }
   /** `latest`, a line such as `1.2.*`, or one version. */
   | { readonly kind: "switch version"; readonly version: string };
 
@@ -79,15 +89,19 @@ export function readOrder(method: string, params: unknown): OrderMessage {
   return typeof order === "string" ? { kind: "invalid", reason: order } : order;
 }
 
+/** The method of version 2 that an order has by its name in either version; empty for an unknown one. */
+export function methodOf(name: string): string {
+  return ORDERS.find(({ method, v1Name }) => name === method || name === v1Name)?.method ?? "";
+}
+
 /** Reads an order of version 1, which has its parameters beside its name. */
 export function readV1Order(name: string, message: JsonObject): OrderMessage {
-  const { method = name } = ORDERS.find(({ v1Name }) => v1Name === name) ?? {};
-  const order = readOrder(method, message);
+  const order = readOrder(methodOf(name) || name, message);
   return order.kind === "terminal" ? { ...order, resumable: false } : order;
 }
 
-/** Longest command, in UTF-16 code units. */
-const MAX_COMMAND_LENGTH = 256 * 1024;
+/** Longest command. */
+export const MAX_COMMAND_BYTES = 4 * 1024 * 1024;
 const MAX_ID_LENGTH = 200;
 const MAX_VERSION_LENGTH = 100;
 /** Longest text of the panel in a log line. */
@@ -117,10 +131,11 @@ function parseProbe(params: unknown): OrderMessage | string {
 function parseCommand(params: unknown): PanelOrder | string {
   const { task_id: taskId, command } = jsonFields(params);
   if (!isPanelId(taskId)) return "a command without an id";
-  if (typeof command !== "string" || command.length > MAX_COMMAND_LENGTH) {
-    return "a command without a text, or too long a one";
-  }
-  return { kind: "command", taskId, command };
+  if (typeof command !== "string") return "a command without a text";
+  const lengthBytes = new TextEncoder().encode(command).length;
+  if (lengthBytes <= MAX_COMMAND_BYTES) return { kind: "command", taskId, command };
+  const limitBytes = MAX_COMMAND_BYTES;
+  return { kind: "too long", method: "agent.exec", orderId: taskId, lengthBytes, limitBytes };
 }
 
 function parseTerminalRequest(params: unknown): PanelOrder | string {

@@ -10,6 +10,7 @@ import { ClientV1 } from "./client_v1.ts";
 import { ClientV2, isUnknownMethod, UNKNOWN_METHOD } from "./client_v2.ts";
 import { FileTransferClient } from "./file_transfers.ts";
 import { createPanelFetch } from "./http_exchange.ts";
+import { LONG_ORDER_BYTES, ORDER_BYTES } from "./long_order.ts";
 import { MessageLimit } from "./message_limit.ts";
 import type { PanelObserver } from "./observer.ts";
 import { OutageLog } from "./outages.ts";
@@ -39,7 +40,7 @@ export class PanelConnection {
     system?: SystemResolver,
   ) {
     const { acknowledgements, limit } = this;
-    const { compression: compresses, protocolVersion, tokenIn } = config;
+    const { compression: compresses, protocolVersion, tokenIn, remoteControl } = config;
     const access: PanelAccess = {
       get endpoint() {
         return node.endpoint;
@@ -50,12 +51,13 @@ export class PanelConnection {
       tokenPlace: new LearnedTokenPlace(tokenIn),
     };
     const dialer = new NetDialer(config, system);
+    const orderBytes = remoteControl ? LONG_ORDER_BYTES : ORDER_BYTES;
     const headers = [["user-agent", USER_AGENT] as const, ...config.headers];
     this.#client = new HttpClient({ dialer });
     const fetch = createPanelFetch(access, { client: this.#client, headers, limit });
     this.clientV1 = new ClientV1(fetch);
-    this.clientV2 = new ClientV2(fetch, { acknowledgements, compresses });
-    this.opener = new WebSocketOpener(access, { dialer, headers });
+    this.clientV2 = new ClientV2(fetch, { acknowledgements, compresses, orderBytes });
+    this.opener = new WebSocketOpener(access, { dialer, headers, orderBytes });
     this.sender = new PanelSender(this, protocolVersion);
     this.transfers = new FileTransferClient(access, { dialer, headers });
     this.observers = [new OutageLog(), ...observers];

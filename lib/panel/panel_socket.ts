@@ -3,6 +3,7 @@ import type { Acknowledgements } from "./acknowledgements.ts";
 import { type RpcRequest, toPanelError } from "./client_v2.ts";
 import { timeoutError } from "./http_exchange.ts";
 import type { SocketEnd } from "./link_machine.ts";
+import { ORDER_BYTES, readLongOrder } from "./long_order.ts";
 import type { MessageReceiver } from "./message_receiver.ts";
 import { parsePanelMessage } from "./messages.ts";
 import { failureOf, PanelError } from "./panel_error.ts";
@@ -25,6 +26,7 @@ export class PanelSocket {
   readonly #version: 1 | 2;
   readonly #receiver: MessageReceiver;
   readonly #acknowledgements: Acknowledgements;
+  readonly #orderBytes: number;
   /** Calls of version 2 that are not answered yet, by id. */
   readonly #pending = new Map<number, PendingCall>();
   #lastId = 0;
@@ -41,12 +43,15 @@ export class PanelSocket {
       version: 1 | 2;
       receiver: MessageReceiver;
       acknowledgements: Acknowledgements;
+      /** The longest order that is read. */
+      orderBytes?: number;
     },
   ) {
     this.#socket = socket;
     this.#version = options.version;
     this.#receiver = options.receiver;
     this.#acknowledgements = options.acknowledgements;
+    this.#orderBytes = options.orderBytes ?? ORDER_BYTES;
   }
 
   /** How it was closed, as far as it matters for the next step. */
@@ -71,6 +76,8 @@ export class PanelSocket {
   /** Handles messages; resolves when the connection is closed. */
   async run(): Promise<void> {
     this.#socket.onFrame = (payloadBytes) => this.#count(payloadBytes);
+    this.#socket.onSkipped = (message) =>
+      this.#receiver.onMessage(readLongOrder(message, this.#orderBytes).order);
     for (;;) {
       const received = await this.#socket.receive();
       if (received === undefined) break;

@@ -2,14 +2,13 @@ import { DialError, UpgradeError } from "../net/errors.ts";
 import { openWebSocket, type WebSocketConnection } from "../net/websocket.ts";
 import { connectionError, type DialOptions, isHtml, statusError } from "./http_exchange.ts";
 import type { DialFailure } from "./link_machine.ts";
+import { MAX_SKIPPED_BYTES, ORDER_BYTES } from "./long_order.ts";
 import { PanelError } from "./panel_error.ts";
 import { callAuthenticated, type PanelAccess } from "./authentication.ts";
 
 /** Time for an upgrade: a proxy that never answers it must not delay reports for long. */
 const OPEN_TIMEOUT_MS = 5_000;
 
-/** Longest order; files are transferred by calls of their own. */
-const MAX_MESSAGE_BYTES = 64 * 1024;
 /** Longest input of a terminal, which may be pasted. */
 const MAX_TERMINAL_MESSAGE_BYTES = 1024 * 1024;
 
@@ -20,10 +19,14 @@ export type WebSocketPurpose = { readonly version: 1 | 2 } | { readonly terminal
 export class WebSocketOpener {
   readonly #access: PanelAccess;
   readonly #options: DialOptions;
+  /** The longest order that is read by a WebSocket for reports. */
+  readonly orderBytes: number;
 
-  constructor(access: PanelAccess, options: DialOptions) {
+  /** @param options `orderBytes`: the longest order that is read. */
+  constructor(access: PanelAccess, options: DialOptions & { readonly orderBytes?: number }) {
     this.#access = access;
     this.#options = options;
+    this.orderBytes = options.orderBytes ?? ORDER_BYTES;
   }
 
   /**
@@ -45,7 +48,8 @@ export class WebSocketOpener {
         const connection = await openWebSocket(target.url, {
           dialer,
           headers: [...headers, ...target.headers],
-          maxMessageBytes: isTerminal ? MAX_TERMINAL_MESSAGE_BYTES : MAX_MESSAGE_BYTES,
+          maxMessageBytes: isTerminal ? MAX_TERMINAL_MESSAGE_BYTES : this.orderBytes,
+          maxSkippedBytes: isTerminal ? undefined : MAX_SKIPPED_BYTES,
           openTimeoutMs: OPEN_TIMEOUT_MS,
           signal,
         });

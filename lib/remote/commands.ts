@@ -2,7 +2,7 @@ import type { Programs } from "../host/programs.ts";
 import { settlesWithin } from "../async/timeout.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
-import type { PanelOrder } from "../panel/orders.ts";
+import { MAX_COMMAND_BYTES, type PanelOrder } from "../panel/orders.ts";
 import type { PanelSender } from "../panel/panel_sender.ts";
 import { type CommandOutcome, NOT_STARTED, runCommand } from "./command.ts";
 import { execEnvironment } from "./exec_environment.ts";
@@ -16,8 +16,8 @@ const PARALLEL_COMMANDS = 4;
 /** They are texts until they start, and a panel may send hundreds at once. */
 const MAX_WAITING = 1000;
 
-/** All commands that wait, together, in UTF-16 code units. */
-const MAX_WAITING_LENGTH = 4 * 1024 * 1024;
+/** All commands that wait, together, in UTF-16 code units: the longest one, and as much again. */
+const MAX_WAITING_LENGTH = 2 * MAX_COMMAND_BYTES;
 
 /** Commands of a minute that are logged one by one at the level info. */
 const LOGGED_A_MINUTE = 2;
@@ -26,6 +26,9 @@ const RESULT_EXPIRES_MS = 60 * 60_000;
 
 /** Characters that stay of an output that a panel refuses; in JSON they may take six times as many bytes. */
 const CUT_LENGTH = 64 * 1024;
+
+/** An output that is no longer is sent as it is, and in no shorter form. */
+const NOTE_LENGTH = 400;
 
 const DISABLED = "Remote control is disabled.";
 
@@ -87,6 +90,13 @@ export class Commands {
     if (!isAccepted) return this.#refuse(taskId, TOO_MANY);
     this.#waiting.add(order);
     this.#waitingLength += command.length;
+  }
+
+  /** Answers a command that was not read, since it is too long. */
+  refuseLong(taskId: string, reason: string): void {
+    if (!this.#recent.add(taskId)) return;
+    const output = this.#programs === undefined ? DISABLED : `The command was not run: ${reason}.`;
+    this.#refuse(taskId, output);
   }
 
   /**
@@ -157,20 +167,31 @@ export class Commands {
 
   #queued(taskId: string, outcome: CommandOutcome): QueuedResult {
     const result = { taskId, ...outcome, finishedAt: new Date() };
+    const { length } = outcome.output;
+    const forms = [
+      ...(length > CUT_LENGTH ? [cut(outcome.output)] : []),
+      ...(length > NOTE_LENGTH ? [noteFor(outcome.output)] : []),
+    ];
     return {
       name: `the result of command ${taskId}`,
       bytes: outcome.output.length * 2,
       expiresAfterMs: RESULT_EXPIRES_MS,
       send: (signal) => this.#sender.sendCommandResult(result, signal),
-      sendShorter: (signal) =>
-        this.#sender.sendCommandResult({ ...result, output: cut(result.output) }, signal),
+      shorter: forms.map((output) => (signal: AbortSignal) =>
+        this.#sender.sendCommandResult({ ...result, output }, signal)
+      ),
     };
   }
 }
 
-/** The start of an output that is too long for a panel, with a note; a short one as it is. */
+/** What is said in place of an output that a panel takes in no length: so the command has an end. */
+function noteFor({ length }: string): string {
+  return `[the output of ${length} characters was left out: the panel, or a proxy in front of it, ` +
+    "takes no longer result]";
+}
+
+/** The start of an output that is too long for a panel, with a note. */
 function cut(output: string): string {
-  if (output.length <= CUT_LENGTH) return output;
   const kept = output.slice(0, CUT_LENGTH).toWellFormed();
   return `${kept}\n[${output.length - kept.length} more characters were cut off: ` +
     "the panel takes no longer result]";

@@ -42,8 +42,10 @@ interface Request {
   readonly args: FileArguments;
 }
 
-/** Requests of one lane that wait. */
-const CAPACITY = 128;
+/** Memory of all requests that wait, roughly. */
+const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+/** Added to the length of each, so that their number is bounded too. */
+const OVERHEAD_BYTES = 1024;
 
 /** Changes of a minute that are logged at the level info; all others at debug. */
 const LOGGED_A_MINUTE = 5;
@@ -65,10 +67,12 @@ export class FileRequests {
   readonly #ended = new AbortController();
   readonly #recent = new RecentIds();
   readonly #lanes = {
-    quick: createTaskQueue({ concurrency: 4, capacity: CAPACITY }),
-    slow: createTaskQueue({ concurrency: 2, capacity: CAPACITY }),
-    transfer: createTaskQueue({ concurrency: 4, capacity: CAPACITY }),
+    // Their bytes are bounded.
+    quick: createTaskQueue({ concurrency: 4, capacity: Infinity }),
+    slow: createTaskQueue({ concurrency: 2, capacity: Infinity }),
+    transfer: createTaskQueue({ concurrency: 4, capacity: Infinity }),
   };
+  #waitingBytes = 0;
   readonly #uploads: FileUploads;
   readonly #operations: ReadonlyMap<string, Operation>;
 
@@ -96,7 +100,10 @@ export class FileRequests {
     }
     try {
       const checked = new FileArguments(args, this.#home);
-      this.#enqueue({ requestId, op, operation, args: checked });
+      const bytes = JSON.stringify(args).length + OVERHEAD_BYTES;
+      if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
+        this.#answer(requestId, { error: TOO_MANY });
+      } else this.#enqueue({ requestId, op, operation, args: checked }, bytes);
     } catch (error) {
       this.#answer(requestId, { error: fileErrorText(error) });
     }
@@ -109,7 +116,8 @@ export class FileRequests {
     await Promise.all([quick.close(), slow.close(), transfer.close(), this.#uploads.close()]);
   }
 
-  #enqueue(request: Request): void {
+  #enqueue(request: Request, bytes: number): void {
+    this.#waitingBytes += bytes;
     const { requestId, op, operation, args } = request;
     const late = new AbortController();
     let state: "waiting" | "running" | "answered" = "waiting";
@@ -126,7 +134,8 @@ export class FileRequests {
       } else answer({ error: `timeout: ${op} did not end within ${seconds} s` });
       if (!operation.continues) late.abort(new DOMException("The time is over", "TimeoutError"));
     }, operation.answerMs);
-    const isTaken = this.#lanes[operation.lane].add(async () => {
+    this.#lanes[operation.lane].add(async () => {
+      this.#waitingBytes -= bytes;
       // Nothing may be changed for a request that the panel takes for failed.
       if (state === "answered" || this.#ended.signal.aborted) return;
       state = "running";
@@ -144,9 +153,6 @@ export class FileRequests {
         clearTimeout(timer);
       }
     });
-    if (isTaken) return;
-    clearTimeout(timer);
-    answer({ error: TOO_MANY });
   }
 
   #answer(requestId: string, outcome: { result: unknown } | { error: string }): Promise<void> {

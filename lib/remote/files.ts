@@ -67,6 +67,11 @@ export class Files {
     this.#requests.then((requests) => requests.handle(order), () => {});
   }
 
+  /** Answers a request that was not read, since it is too long. */
+  refuseLong(requestId: string, reason: string): void {
+    this.#addRefusal(requestId, this.#programs === undefined ? DISABLED : reason);
+  }
+
   /** Ends all requests; resolves when nothing of them is left. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -95,8 +100,9 @@ export class Files {
       bytes: count * FILE_INFO_BYTES,
       expiresAfterMs: RESULT_EXPIRES_MS,
       send: (signal) => sender.sendFileResult(result, signal),
-      sendShorter: (signal) =>
-        sender.sendFileResult({ requestId, ok: false, error: TOO_LARGE }, signal),
+      shorter: [
+        (signal) => sender.sendFileResult({ requestId, ok: false, error: TOO_LARGE }, signal),
+      ],
     };
   }
 

@@ -6,6 +6,7 @@ import type { WebSocketOpener } from "../panel/websocket_opener.ts";
 import { Commands } from "./commands.ts";
 import { type FilePanel, Files } from "./files.ts";
 import { StartupConfigs } from "./startup_configs.ts";
+import { LongOrders } from "./long_orders.ts";
 import { Terminals } from "./terminals.ts";
 import { updateObstacle, VersionSwitch } from "./version_switch.ts";
 
@@ -47,12 +48,15 @@ export class RemoteControl {
     const { sender, opener } = panel;
     const idleMs = config.terminalIdleMinutes * 60_000;
     this.#terminals = new Terminals(programs, opener, { idleMs });
+    const commands = new Commands(programs, sender, {
+      timeoutMs: config.execTimeoutMinutes * 60_000,
+    });
+    const files = new Files(programs, panel, { isAllowed: config.remoteFiles });
     this.#handlers = {
-      "command": new Commands(programs, sender, {
-        timeoutMs: config.execTimeoutMinutes * 60_000,
-      }),
+      "command": commands,
       "terminal": this.#terminals,
-      "file": new Files(programs, panel, { isAllowed: config.remoteFiles }),
+      "file": files,
+      "too long": new LongOrders({ commands, files }),
       "startup config": new StartupConfigs(sender, config),
       // A sealed process can't look for an obstacle.
       "switch version": new VersionSwitch(programs, {

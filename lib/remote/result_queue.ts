@@ -14,8 +14,8 @@ export interface QueuedResult {
   readonly expiresAfterMs: number;
   /** One attempt; rejects when the panel has not accepted it. */
   send(signal: AbortSignal): Promise<void>;
-  /** The same with a part of it, once the panel or a proxy has refused it as too large. */
-  sendShorter?(signal: AbortSignal): Promise<void>;
+  /** The same with less and less of it, each once the panel or a proxy has refused the one before as too large. */
+  readonly shorter?: readonly ((signal: AbortSignal) => Promise<void>)[];
 }
 
 interface Entry {
@@ -25,7 +25,8 @@ interface Entry {
   /** Resolved when it was tried once, or removed. */
   readonly tried: PromiseWithResolvers<void>;
   attempts: number;
-  isTooLong: boolean;
+  /** How many of its forms were refused as too large. */
+  refusedForms: number;
   timer?: ReturnType<typeof setTimeout>;
 }
 
@@ -79,7 +80,7 @@ export class ResultQueue {
       controller: new AbortController(),
       tried: Promise.withResolvers(),
       attempts: 0,
-      isTooLong: false,
+      refusedForms: 0,
     };
     this.#entries.add(entry);
     this.#bytes += result.bytes + OVERHEAD_BYTES;
@@ -126,23 +127,21 @@ export class ResultQueue {
     entry.tried.resolve();
   }
 
-  /** One that is too large even when it is cut is given up: waiting does not make it smaller. */
+  /** One that is too large in its shortest form is given up: waiting does not make it smaller. */
   async #send(entry: Entry, signal: AbortSignal): Promise<void> {
-    const { result } = entry;
-    try {
-      if (!entry.isTooLong) return await result.send(signal);
-    } catch (error) {
-      if (result.sendShorter === undefined || !isTooLarge(error)) throw error;
-      entry.isTooLong = true;
-    }
-    try {
-      await result.sendShorter?.(signal);
-    } catch (error) {
-      if (!isTooLarge(error)) throw error;
-      this.#log.warning("Gave up {name}, which was cut already: {error}", {
-        name: result.name,
-        error: describeError(error),
-      });
+    const { name, send, shorter = [] } = entry.result;
+    const forms = [send, ...shorter];
+    for (; entry.refusedForms < forms.length; entry.refusedForms++) {
+      try {
+        return await forms[entry.refusedForms]?.call(entry.result, signal);
+      } catch (error) {
+        if (!isTooLarge(error)) throw error;
+        if (entry.refusedForms < shorter.length) continue;
+        this.#log.warning("Gave up {name}, even the shortest form of it: {error}", {
+          name,
+          error: describeError(error),
+        });
+      }
     }
   }
 

@@ -22,11 +22,12 @@ Deno.test("MessageLimit.take() lets 1000 messages be read at once, and 50 a seco
   assertEquals(readUntilPause(limit).count, 1001);
 });
 
-Deno.test("MessageLimit.take() counts a long message as one for each 4 KiB", () => {
+Deno.test("MessageLimit.take() counts a long message as one for each 4 KiB, and for each 64 KiB beyond 64", () => {
   using _time = new FakeTime();
   assertEquals(readUntilPause(new MessageLimit(), 4095).count, 1001);
   assertEquals(readUntilPause(new MessageLimit(), 4096).count, 501);
   assertEquals(readUntilPause(new MessageLimit(), 65_536).count, 59);
+  assertEquals(readUntilPause(new MessageLimit(), 4 * 1024 * 1024).count, 13);
 });
 
 Deno.test("MessageLimit.take() never pauses for a panel that sends 50 a second", () => {

@@ -15,8 +15,8 @@ Deno.test("MessageReceiver.onMessage() passes on orders, and logs all else once 
     { kind: "notice", text: "hello {more}" },
     { kind: "invalid", reason: "not an object" },
     { kind: "unknown", method: '"agent.new"' },
-    { kind: "answer", error: { text: "no token" }, events: [] },
-    { kind: "answer", id: 1, events: [] },
+    { kind: "answer", error: { text: "no token" } },
+    { kind: "answer", id: 1 },
   ];
   const lines = panelLines((time) => {
     const receiver = new MessageReceiver(new MessageLimit(), (order) => orders.push(order));

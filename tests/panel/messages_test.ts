@@ -1,6 +1,21 @@
 import { assert, assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { type PanelMessage, parsePanelMessage } from "../../lib/panel/messages.ts";
+import { EventSplitter } from "../../lib/panel/event_splitter.ts";
+import {
+  type PanelEvent,
+  type PanelMessage,
+  parsePanelEvent,
+  parsePanelMessage,
+} from "../../lib/panel/messages.ts";
+
+const LIMIT_BYTES = 64 * 1024;
+
+/** The events of an answer. */
+function eventsOf(text: string): PanelEvent[] {
+  const splitter = new EventSplitter(LIMIT_BYTES);
+  splitter.add(new TextEncoder().encode(text));
+  return splitter.events.flatMap((event) => parsePanelEvent(event, LIMIT_BYTES) ?? []);
+}
 
 function read(message: unknown): PanelMessage {
   return parsePanelMessage(JSON.stringify(message));
@@ -24,6 +39,20 @@ Deno.test("parsePanelMessage() reads orders in both shapes", () => {
     assertEquals(order(method, params), expected);
     assertEquals(read({ message: older, ...params }), expected);
   }
+});
+
+Deno.test("parsePanelMessage() reads commands up to 4 MiB, and names the size of longer ones", () => {
+  const limitBytes = 4 * 1024 * 1024;
+  const longest = "x".repeat(limitBytes - 3) + "€";
+  const command = order("agent.exec", { task_id: "c", command: longest });
+  assertEquals(command, { kind: "command", taskId: "c", command: longest });
+  assertEquals(order("agent.exec", { task_id: "c", command: `${longest}!` }), {
+    kind: "too long",
+    method: "agent.exec",
+    orderId: "c",
+    lengthBytes: limitBytes + 1,
+    limitBytes,
+  });
 });
 
 Deno.test("parsePanelMessage() reads file requests, whatever is in them", () => {
@@ -106,15 +135,13 @@ Deno.test("parsePanelMessage() reads answers, with their errors and their events
   assertEquals(read({ jsonrpc: "2.0", id: 3, result: { status: "success" } }), {
     kind: "answer",
     id: 3,
-    events: [],
   });
-  assertEquals(read({ id: 3, result: null }), { kind: "answer", id: 3, events: [] });
-  assertEquals(read({ id: 3 }), { kind: "answer", id: 3, events: [] });
+  assertEquals(read({ id: 3, result: null }), { kind: "answer", id: 3 });
+  assertEquals(read({ id: 3 }), { kind: "answer", id: 3 });
   assertEquals(read({ id: 3, error: { message: "not saved", data: "" } }), {
     kind: "answer",
     id: 3,
     error: { text: "not saved" },
-    events: [],
   });
   assertEquals(
     read({ id: 4, error: { code: -32000, message: "not saved", data: "no such column" } }),
@@ -122,13 +149,11 @@ Deno.test("parsePanelMessage() reads answers, with their errors and their events
       kind: "answer",
       id: 4,
       error: { code: -32000, text: "not saved, no such column" },
-      events: [],
     },
   );
   assertEquals(read({ id: null, error: { code: -32700, message: "parse error" } }), {
     kind: "answer",
     error: { code: -32700, text: "parse error" },
-    events: [],
   });
   const events = [
     { id: "e1", method: "agent.exec", params: { task_id: "c", command: "id" }, created_at: "x" },
@@ -139,28 +164,20 @@ Deno.test("parsePanelMessage() reads answers, with their errors and their events
     "e6",
     null,
   ];
-  assertEquals(read({ id: 5, result: { events } }), {
-    kind: "answer",
-    id: 5,
-    events: [
-      { id: "e1", message: { kind: "command", taskId: "c", command: "id" } },
-      {
-        id: "e2",
-        message: { kind: "unknown", method: '"agent.nonsense"' },
-      },
-      { id: "e3", message: { kind: "invalid", reason: "an event without a name" } },
-    ],
-  });
+  assertEquals(eventsOf(JSON.stringify({ id: 5, result: { events } })), [
+    { id: "e1", message: { kind: "command", taskId: "c", command: "id" } },
+    { id: "e2", message: { kind: "unknown", method: '"agent.nonsense"' } },
+    { id: "e3", message: { kind: "invalid", reason: "an event without a name" } },
+  ]);
 });
 
 Deno.test("parsePanelMessage() gives no code of JSON-RPC to errors that have none", () => {
-  const expected: PanelMessage = { kind: "answer", error: { text: "bad report" }, events: [] };
+  const expected: PanelMessage = { kind: "answer", error: { text: "bad report" } };
   assertEquals(read({ status: "error", error: "bad report" }), expected);
   assertEquals(read({ error: { code: "-32000", message: "bad report" } }), expected);
   assertEquals(read({ status: "error", error: {} }), {
     kind: "answer",
     error: { text: "" },
-    events: [],
   });
 });
 
@@ -185,7 +202,6 @@ Deno.test("parsePanelMessage() says why a message is invalid", () => {
     [order("agent.terminal.request", { request_id: "" }), "a terminal request without an id"],
     [order("agent.exec", { task_id: "x".repeat(201), command: "id" }), "a command without an id"],
     [order("agent.exec", { task_id: "c", command: ["id"] }), "a command without a text"],
-    [order("agent.exec", { task_id: "c", command: "x".repeat(2 ** 18 + 1) }), "too long"],
     [order("agent.terminal.request", { request_id: 5 }), "a terminal request without an id"],
   ];
   for (const [message, words] of cases) {
@@ -234,19 +250,16 @@ Deno.test("parsePanelMessage() handles deep nesting", () => {
   );
   assertEquals(notice.kind, "notice");
   const answers = '{"id":"e","result":{"events":['.repeat(700) + "]}}".repeat(700);
-  const message = parsePanelMessage(answers);
-  assert(message.kind === "answer");
-  assertEquals(message.events, [
+  assertEquals(parsePanelMessage(answers).kind, "answer");
+  assertEquals(eventsOf(answers), [
     { id: "e", message: { kind: "invalid", reason: "an event without a name" } },
   ]);
 });
 
-Deno.test("parsePanelMessage() reads at most 256 events", () => {
-  const events = Array.from({ length: 900 }, (_, n) => ({ id: `${n}`, method: "agent.event" }));
-  const message = read({ id: 1, result: { events } });
-  assert(message.kind === "answer");
-  assertEquals(message.events.length, 256);
-  assertEquals(message.events.at(-1)?.id, "255");
+Deno.test("parsePanelEvent() gets at most 256 events of an answer", () => {
+  const all = Array.from({ length: 900 }, (_, n) => ({ id: `${n}`, method: "agent.event" }));
+  const events = eventsOf(JSON.stringify({ id: 1, result: { events: all } }));
+  assertEquals([events.length, events.at(-1)?.id], [256, "255"]);
 });
 
 /** Asserts that nothing of a message is longer than it may be; adds its kind, and those of its events. */
@@ -259,7 +272,7 @@ function assertBounded(message: PanelMessage, kinds: Set<string>): void {
       return assertLessOrEqual(message.text.length, 200);
     case "command":
       assertLessOrEqual(message.taskId.length, 200);
-      return assertLessOrEqual(message.command.length, 2 ** 18);
+      return assertLessOrEqual(message.command.length, 2 ** 22);
     case "terminal":
       return assertLessOrEqual(message.requestId.length, 200);
     case "probe":
@@ -267,12 +280,6 @@ function assertBounded(message: PanelMessage, kinds: Set<string>): void {
       return assertLessOrEqual(message.probe.target.length, 2048);
     case "answer":
       assertLessOrEqual(message.error?.text.length ?? 0, 200);
-      assertLessOrEqual(message.events.length, 256);
-      for (const { id, message: inner } of message.events) {
-        assertLessOrEqual(id.length, 200);
-        assertBounded(inner, kinds);
-        kinds.add(`event: ${inner.kind}`);
-      }
   }
 }
 
@@ -317,7 +324,17 @@ Deno.test("parsePanelMessage() never throws, and bounds its result", () => {
   fc.assert(fc.property(fc.string(), (text) => assertBounded(parsePanelMessage(text), kinds)));
   fc.assert(fc.property(fc.json(), (text) => assertBounded(parsePanelMessage(text), kinds)));
   const numRuns = 1000;
-  fc.assert(fc.property(likely(), (message) => assertBounded(read(message), kinds)), { numRuns });
+  fc.assert(
+    fc.property(likely(), (message) => {
+      assertBounded(read(message), kinds);
+      for (const { id, message: inner } of eventsOf(JSON.stringify(message) ?? "")) {
+        assertLessOrEqual(id.length, 200);
+        assertBounded(inner, kinds);
+        kinds.add(`event: ${inner.kind}`);
+      }
+    }),
+    { numRuns },
+  );
   for (const kind of ["invalid", "unknown", "notice", "answer", "event: invalid"]) {
     assert(kinds.has(kind), `no ${kind}`);
   }
@@ -346,9 +363,8 @@ Deno.test("parsePanelMessage() refuses messages with more values than real ones 
     created_at: "2026-01-01T00:00:00Z",
     expires_at: "2026-01-01T00:00:03Z",
   }));
-  const answer = read({ jsonrpc: "2.0", id: 1, result: { status: "success", events } });
-  assert(answer.kind === "answer");
-  assertEquals(answer.events.length, 256);
+  const answer = { jsonrpc: "2.0", id: 1, result: { status: "success", events } };
+  assertEquals(eventsOf(JSON.stringify(answer)).length, 256);
 });
 
 Deno.test("parsePanelMessage() counts values as the parser does", () => {

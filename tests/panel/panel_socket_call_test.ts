@@ -162,8 +162,8 @@ Deno.test("PanelSocket.run() passes on orders, and drops answers to unknown call
     socket.say("{");
     await settle();
     assertEquals(messages, [
-      { kind: "answer", error: { code: -32700, text: "parse error" }, events: [] },
-      { kind: "answer", error: { text: "unreadable" }, events: [] },
+      { kind: "answer", error: { code: -32700, text: "parse error" } },
+      { kind: "answer", error: { text: "unreadable" } },
       { kind: "command", taskId: "c", command: "id" },
       { kind: "terminal", requestId: "r", resumable: false },
       { kind: "invalid", reason: 'not JSON: "{"' },

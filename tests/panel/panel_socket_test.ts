@@ -271,7 +271,6 @@ Deno.test("PanelSocket passes on answers of version 1, which are about what the 
       kind: "answer",
       id: 1,
       error: { text: "no such probe" },
-      events: [],
     }]);
   });
 });

@@ -110,27 +110,45 @@ Deno.test("WebSocketOpener.openTerminal() gives nothing for a session that is go
   await assertRejects(() => stopping.openTerminal("t", stop.signal), Error, "enough");
 });
 
-Deno.test("WebSocketOpener.open() takes orders up to 64 KiB, and longer input of terminals", async () => {
-  const lengths = { order: 64 * 1024, terminal: 1024 * 1024 };
-  for (const [kind, limit] of Object.entries(lengths)) {
-    const purpose: WebSocketPurpose = kind === "order" ? { version: 2 } : { terminal: "t" };
-    await withRawServer(async (peer) => {
-      await upgrade(peer);
-      await peer.write(serverFrame(1, "a".repeat(limit)));
-      await peer.write(serverFrame(1, "a".repeat(limit + 1)));
-      await peer.ended();
-    }, async ({ origin }) => {
-      const access = { endpoint: origin, token: "t" };
-      const dialer = new NetDialer();
-      const socket = await new WebSocketOpener(access, { dialer, headers: [] }).open(
-        purpose,
-        never,
-      );
-      assertEquals(String(await socket.receive()).length, limit);
-      assertEquals(await socket.receive(), undefined);
-      assertStringIncludes(socket.closeReason, "too long");
-    });
-  }
+Deno.test("WebSocketOpener.open() takes orders up to the limit, and skips longer ones up to 64 MiB", async () => {
+  await withRawServer(async (peer) => {
+    await upgrade(peer);
+    for (const length of [10_000, 10_001]) await peer.write(serverFrame(1, "a".repeat(length)));
+    // In fragments, the last of which is too much.
+    await peer.write(serverFrame(1, "b".repeat(10_000), { final: false }));
+    await peer.write(serverFrame(0, "c"));
+    await peer.write(serverFrame(1, "behind"));
+    await peer.write(serverFrame(1, "", { declared: 64n * 1024n * 1024n + 1n }));
+    await peer.ended();
+  }, async ({ origin }) => {
+    const access = { endpoint: origin, token: "t" };
+    const options = { dialer: new NetDialer(), headers: [], orderBytes: 10_000 };
+    const socket = await new WebSocketOpener(access, options).open({ version: 2 }, never);
+    const skipped: number[] = [];
+    socket.onSkipped = ({ lengthBytes }) => void skipped.push(lengthBytes);
+    assertEquals(String(await socket.receive()).length, 10_000);
+    assertEquals(await socket.receive(), "behind");
+    assertEquals(skipped, [10_001, 10_001]);
+    assertEquals(await socket.receive(), undefined);
+    assertStringIncludes(socket.closeReason, "too long");
+  });
+});
+
+Deno.test("WebSocketOpener.open() takes input of terminals up to 1 MiB", async () => {
+  const limit = 1024 * 1024;
+  await withRawServer(async (peer) => {
+    await upgrade(peer);
+    await peer.write(serverFrame(1, "a".repeat(limit)));
+    await peer.write(serverFrame(1, "a".repeat(limit + 1)));
+    await peer.ended();
+  }, async ({ origin }) => {
+    const access = { endpoint: origin, token: "t" };
+    const opener = new WebSocketOpener(access, { dialer: new NetDialer(), headers: [] });
+    const socket = await opener.open({ terminal: "t" }, never);
+    assertEquals(String(await socket.receive()).length, limit);
+    assertEquals(await socket.receive(), undefined);
+    assertStringIncludes(socket.closeReason, "too long");
+  });
 });
 
 Deno.test("WebSocketOpener.open() gives up after 5 s without an answer to the upgrade", async () => {

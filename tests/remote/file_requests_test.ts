@@ -66,11 +66,16 @@ Deno.test("FileRequests reads no more while four answers are on their way", asyn
 Deno.test("FileRequests refuses what is too much at once, and answers everything", async () => {
   using time = new FakeTime();
   await withFiles(async (files) => {
-    const answers = await Promise.all(
-      Array.from({ length: 1000 }, () => files.ask("stat", { path: "~" })),
+    const ask = (count: number, args: Record<string, unknown>) =>
+      Promise.all(Array.from({ length: count }, () => files.ask("stat", { path: "~", ...args })));
+    assertEquals((await ask(1000, {})).filter(({ ok }) => !ok), []);
+    const long = { a: "x".repeat(4000), b: "x".repeat(4000) };
+    const refused = (await ask(1000, long)).filter(({ ok }) => !ok);
+    // Up to 4 MiB wait.
+    const waiting = Math.floor(
+      4 * 1024 * 1024 / (1024 + JSON.stringify({ path: "~", ...long }).length),
     );
-    const refused = answers.filter(({ ok }) => !ok);
-    assertEquals(refused.length, 1000 - 4 - 128);
+    assertEquals(refused.length, 1000 - waiting);
     assert(refused.every(({ error }) => /^too many file requests/.test(error)));
     await files.requests.close();
     assertEquals(time.timers, 0);

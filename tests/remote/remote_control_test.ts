@@ -141,7 +141,7 @@ Deno.test("RemoteControl.handle() does not hoard commands without measure", asyn
     for (let i = 0; i < 4; i++) it.run(`${i}`, `sleep ${mark}`);
     await eventually(() => marked(`sleep ${mark}`).length === 4);
     const command = "#".repeat(1024 * 1024);
-    for (let i = 4; i < 10; i++) it.run(`${i}`, command);
+    for (let i = 4; i < 14; i++) it.run(`${i}`, command);
     await eventually(() => results.length === 2);
     for (const { exitCode, output } of results) {
       assertEquals(exitCode, -1);
@@ -227,17 +227,22 @@ Deno.test("RemoteControl.handle() cuts a result that a panel refuses as too larg
         return Promise.reject(tooLarge);
       };
       it.run("b", "echo");
-      await eventually(() => lengths.length === 4);
-      it.run("c", "head -c 65536 /dev/zero | tr '\\0' x");
-      await eventually(() => lengths.length === 6);
+      await eventually(() => lengths.length === 3);
+      // Only a note gets through.
+      const notes: string[] = [];
+      sender.sendCommandResult = ({ output, exitCode }) => {
+        lengths.push(output.length);
+        if (output.length > 400) return Promise.reject(tooLarge);
+        notes.push(`${exitCode} ${output}`);
+        return Promise.resolve();
+      };
+      it.run("c", "head -c 65536 /dev/zero | tr '\\0' x; exit 3");
+      await eventually(() => notes.length === 1);
+      assertMatch(notes[0] ?? "", /^3 \[the output of 65536 characters was left out: the panel/);
     })
   );
-  assertEquals(
-    lengths.slice(4),
-    [65_536, 65_536],
-    "never a third time, and one that fits is not cut",
-  );
-  assert(lines.some((line) => line.includes("Gave up the result of command b, which was cut")));
+  assertEquals(lengths.slice(2, 4), [1, 65_536], "one that fits is not cut");
+  assert(lines.some((line) => line.includes("Gave up the result of command b, even the shortest")));
 });
 
 Deno.test("RemoteControl.handle() cuts a result that makes a panel close the WebSocket with 1009", async () => {

@@ -9,8 +9,14 @@ import type { SocketService } from "../../lib/demo/websocket_acceptor.ts";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { delay } from "@std/async/delay";
 import type { WebSocket } from "ws";
-import { affects } from "../../lib/demo/fault.ts";
-import { type Answer, jsonAnswer, textAnswer, writeAnswer } from "../../lib/demo/http_answer.ts";
+import { affects, proxyPage } from "../../lib/demo/fault.ts";
+import {
+  type Answer,
+  htmlAnswer,
+  jsonAnswer,
+  textAnswer,
+  writeAnswer,
+} from "../../lib/demo/http_answer.ts";
 import {
   callName,
   isForeignOrigin,
@@ -225,6 +231,9 @@ export class TestPanel extends StandInPanel {
   protected override async answer(request: ReceivedRequest, signal: AbortSignal): Promise<Answer> {
     const { method, path } = request;
     const { hasV1, hasV2 } = this.#generation;
+    if (request.body.length > (this.#fault?.maxBodyBytes ?? Infinity)) {
+      return htmlAnswer(413, proxyPage);
+    }
     if (method === "POST" && path === "/api/clients/register") {
       return isForeignOrigin(request)
         ? { status: 403, headers: {}, body: "" }

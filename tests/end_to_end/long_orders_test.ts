@@ -1,0 +1,87 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { panelFault } from "../test_panel/faults.ts";
+import type { TestPanel } from "../test_panel/test_panel.ts";
+import { REMOTE_CONTROL, until, withAgent } from "./setup.ts";
+
+const MIB = 1024 * 1024;
+const WAYS = [["v2 WebSocket", []], ["v2 POST", ["--transport", "http"]]] as const;
+
+/** A command of so many bytes that prints a word. */
+function commandOf(bytes: number, word: string): string {
+  const start = `echo ${word}; : `;
+  return start + "x".repeat(bytes - start.length);
+}
+
+/** Waits for the results of commands, in the order in which they were given. */
+async function resultsOf(panel: TestPanel, ids: readonly string[]): Promise<string[]> {
+  const resultOf = (id: string) =>
+    panel.state.commandResults.find(({ value }) => value.taskId === id)?.value;
+  await until(panel, () => ids.every((id) => resultOf(id) !== undefined));
+  return ids.map((id) => `${resultOf(id)?.exitCode} ${resultOf(id)?.result.trim()}`);
+}
+
+for (const [transport, args] of WAYS) {
+  Deno.test(`orders of 4 MiB run, and longer ones are answered with their size: ${transport}`, async () => {
+    await withAgent({ args: [REMOTE_CONTROL, ...args] }, async (panel, agent) => {
+      await agent.says(`First report accepted, by ${transport}`);
+      await until(panel, () => panel.node.isReachable);
+      const ids = [
+        commandOf(70_000, "a"),
+        commandOf(4 * MIB, "b"),
+        commandOf(4 * MIB + 1, "c"),
+        commandOf(9 * MIB, "d"),
+        commandOf(50, "e"),
+      ].map((command) => panel.node.sendCommand(command));
+      const [a, b, c, d, e] = await resultsOf(panel, ids);
+      assertEquals([a, b, e], ["0 a", "0 b", "0 e"]);
+      assertMatch(c ?? "", /^-1 The command was not run: it has 4194305 bytes, .* 4194304 are/);
+      assertMatch(d ?? "", /^-1 The command was not run: it has 94\d{5} bytes, .* 8388608 are/);
+      await agent.says("Refused an order of the panel, agent.exec");
+      assertEquals(agent.lines("Refused an order of the panel").length, 1);
+      assertEquals(agent.lines("Cannot keep the WebSocket"), []);
+    });
+  });
+
+  Deno.test(`without remote control a long order is answered and closes nothing: ${transport}`, async () => {
+    await withAgent({ panel: { generation: "1.5" }, args }, async (panel, agent) => {
+      await agent.says(`First report accepted, by ${transport}`);
+      await until(panel, () => panel.node.isReachable);
+      const ids = [commandOf(5 * MIB, "a"), commandOf(50, "b")].map((command) =>
+        panel.node.sendCommand(command)
+      );
+      panel.node.sendOrder({ method: "agent.message", params: { text: "x".repeat(MIB) } });
+      panel.node.sendOrder({ method: "agent.message", params: { text: "behind it" } });
+      const disabled = "-1 Remote control is disabled.";
+      assertEquals(await resultsOf(panel, ids), [disabled, disabled]);
+      await agent.says("behind it");
+      // What is acknowledged does not come again.
+      await until(panel, () => panel.node.queue.poll([]).length === 0);
+      assertEquals(agent.lines("Cannot keep the WebSocket"), []);
+      assertEquals(agent.lines("Refused an order of the panel, agent.exec").length, 1);
+    });
+  });
+
+  Deno.test(`100 queued commands of 8 KB all run: ${transport}`, async () => {
+    await withAgent({ args: [REMOTE_CONTROL, ...args] }, async (panel, agent) => {
+      await agent.says(`First report accepted, by ${transport}`);
+      await until(panel, () => panel.node.isReachable);
+      const ids = Array.from(
+        { length: 100 },
+        (_, n) => panel.node.sendCommand(commandOf(8192, `${n}`)),
+      );
+      assertEquals(await resultsOf(panel, ids), ids.map((_, n) => `0 ${n}`));
+    });
+  });
+}
+
+Deno.test("a result that a proxy lets through in no length ends with its exit code and a note", async () => {
+  const args = [REMOTE_CONTROL, "--transport", "http", "--disable-compression"];
+  await withAgent({ panel: { generation: "1.5" }, args }, async (panel, agent) => {
+    await agent.says("First report accepted, by v2 POST");
+    await panel.setFault(panelFault("body-limit"));
+    const id = panel.node.sendCommand("head -c 200000 /dev/zero | tr '\\0' x; exit 7");
+    const [result = ""] = await resultsOf(panel, [id]);
+    assertMatch(result, /^7 \[the output of 200000 characters was left out/);
+    assert(result.length < 400);
+  });
+});
