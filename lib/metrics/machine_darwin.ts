@@ -6,24 +6,23 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { OWN_PROC } from "../host/interface_traits.ts";
 import { UsageError } from "../config/usage_error.ts";
-import { type DarwinHost, openDarwinHost } from "../host/host_darwin.ts";
+import type { Source } from "../host/host.ts";
+import { type CoreTimes, type DarwinHost, openDarwinHost } from "../host/host_darwin.ts";
+import { type InterfaceTraits, OWN_PROC } from "../host/interface_traits.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
 import { DARWIN_COMMANDS, type DarwinQuery, DarwinShell } from "../sandbox/shell_darwin.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { parseNetstatIb } from "../parse/netstat_ib.ts";
 import { parseSysctl } from "../parse/sysctl.ts";
+import { parseVmStat } from "../parse/vm_stat.ts";
 import { settlesWithin } from "../async/timeout.ts";
-import type { Connections, LoadAverage } from "../types.ts";
+import type { Connections, CpuTime, LoadAverage, MemoryMode, Usage } from "../types.ts";
 import { type Collector, parseSource } from "./collector.ts";
-import { DarwinCpuCollector } from "./cpu_darwin.ts";
 import { DarwinDiskCollector } from "./disk_darwin.ts";
 import { DISK_MAX_AGE_MS, LOAD_MAX_AGE_MS, type Machine, NETWORK_SUBJECT } from "./machine.ts";
 import { darwinBootId, darwinFacts } from "./machine_facts_darwin.ts";
-import { DarwinMemoryCollector } from "./memory_darwin.ts";
 import { NetworkCollector } from "./network.ts";
-import { darwinInterfaceTraits } from "./network_darwin.ts";
 import { PolledCommand } from "./polled_command.ts";
 
 /** Time limit of the first report's wait for the commands, which take about 20 ms. */
@@ -137,6 +136,101 @@ export async function openDarwinMachine(
     useShell() {},
     refresh,
     close: () => shell.close(),
+  };
+}
+
+const BUSY = ["user", "nice", "sys", "irq"] as const;
+
+/** Measures the time of all cores of a Mac together, from `os.cpus()` of `node:os`. */
+export class DarwinCpuCollector {
+  readonly #host: Pick<DarwinHost, "cores">;
+  #previous: readonly CoreTimes[] = [];
+  #time: CpuTime = { busy: 0, all: 0 };
+
+  constructor(host: Pick<DarwinHost, "cores">) {
+    this.#host = host;
+  }
+
+  /**
+   * Milliseconds since boot.
+   *
+   * Cores are counted separately, because each core's counters wrap on their own, within 500 days.
+   */
+  collect(): CpuTime {
+    const cores = this.#host.cores();
+    let busy = 0;
+    let idle = 0;
+    cores.forEach((now, index) => {
+      const before = this.#previous[index];
+      for (const name of BUSY) busy += Math.max(now[name] - (before?.[name] ?? 0), 0);
+      idle += Math.max(now.idle - (before?.idle ?? 0), 0);
+    });
+    this.#previous = cores;
+    return this.#time = { busy: this.#time.busy + busy, all: this.#time.all + busy + idle };
+  }
+}
+
+/** Measures memory and swap of a Mac, from `Deno.systemMemoryInfo()` and `vm_stat`. */
+export class DarwinMemoryCollector {
+  readonly #host: Pick<DarwinHost, "memory">;
+  readonly #vmStat: Source;
+  readonly #mode: MemoryMode;
+
+  constructor(
+    host: Pick<DarwinHost, "memory">,
+    vmStat: Source,
+    mode: MemoryMode,
+  ) {
+    this.#host = host;
+    this.#vmStat = vmStat;
+    this.#mode = mode;
+  }
+
+  /**
+   * Bytes. Used memory in mode `htop` is Activity Monitor's Memory Used: app memory, wired and
+   * compressed.
+   *
+   * @throws {Error} When `vm_stat` failed or its output is malformed.
+   */
+  collect(): { memory?: Usage; swap?: Usage } {
+    const { total, free, available, swapTotal, swapFree } = this.#host.memory();
+    const swap = usage(swapTotal, swapTotal - swapFree);
+    const used = this.#mode === "available"
+      ? total - available
+      : this.#mode === "all"
+      ? total - free
+      : this.#activityMonitorUsedBytes();
+    return used === undefined || total <= 0 ? { swap } : { memory: usage(total, used), swap };
+  }
+
+  #activityMonitorUsedBytes(): number | undefined {
+    const text = this.#vmStat.read();
+    if (text === undefined) return undefined;
+    const { anonymousBytes, purgeableBytes, wiredBytes, compressorBytes } = parseVmStat(text);
+    return anonymousBytes - purgeableBytes + wiredBytes + compressorBytes;
+  }
+}
+
+function usage(totalBytes: number, usedBytes: number): Usage {
+  return { totalBytes, usedBytes: Math.min(Math.max(usedBytes, 0), totalBytes) };
+}
+
+/** Interface names of Ethernet and Wi-Fi (`en`) and FireWire (`fw`) drivers. */
+const DEVICES = /^(?:en|fw)\d+$/;
+const TUNNELS = /^(?:utun|ipsec|gif|stf|tun|tap|feth)\d+$/;
+/** AirDrop and similar services use the radio of an `en`; VLANs and bonds are on top of one. */
+const STACKED = /^(?:awdl|llw|ap|p2p|anpi|vlan|bond)\d+$/;
+
+/** Traits of an interface by its name, which on macOS is that of its driver. */
+export function darwinInterfaceTraits(name: string): InterfaceTraits {
+  return {
+    device: DEVICES.test(name),
+    // The members of a bond are counted instead.
+    bond: false,
+    bondSlave: false,
+    bridge: /^bridge\d+$/.test(name),
+    tunnel: TUNNELS.test(name),
+    stacked: STACKED.test(name),
   };
 }
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { NetworkCollector } from "../../lib/metrics/network.ts";
-import { darwinInterfaceTraits } from "../../lib/metrics/network_darwin.ts";
+import { darwinInterfaceTraits } from "../../lib/metrics/machine_darwin.ts";
 import { PolledCommand } from "../../lib/metrics/polled_command.ts";
 import { parseNetstatIb } from "../../lib/parse/netstat_ib.ts";
 import { FakeTime } from "../fake_time.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { DarwinMemoryCollector } from "../../lib/metrics/memory_darwin.ts";
+import { DarwinMemoryCollector } from "../../lib/metrics/machine_darwin.ts";
 import { fakeSource } from "./fake_host.ts";
 
 const INFO = { total: 1_000_000, free: 100_000, available: 400_000, swapTotal: 50, swapFree: 20 };

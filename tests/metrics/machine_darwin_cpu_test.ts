@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { CoreTimes } from "../../lib/host/host_darwin.ts";
-import { DarwinCpuCollector } from "../../lib/metrics/cpu_darwin.ts";
+import { DarwinCpuCollector } from "../../lib/metrics/machine_darwin.ts";
 import { ratedCpu } from "./rated.ts";
 
 function core(user: number, idle: number, rest: Partial<CoreTimes> = {}): CoreTimes {
