@@ -81,6 +81,11 @@ export class MonthlyTraffic {
     if (this.#machine.network.sample() !== undefined) this.#update();
   }
 
+  /** Whether it continues from a state. */
+  get isRestored(): boolean {
+    return this.#restored !== undefined;
+  }
+
   /** Continues from a state, whether or not counting has started. */
   restore(state: TrafficState): void {
     this.#restored = state;

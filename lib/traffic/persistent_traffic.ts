@@ -6,7 +6,7 @@
 
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
-import { readOfficialTraffic } from "../host/official_files.ts";
+import { type OfficialFile, readOfficialTraffic } from "../host/official_files.ts";
 import { stateFolder } from "../state/paths.ts";
 import { StateFile } from "../state/state_file.ts";
 import type { ProblemObserver } from "../state/health_file.ts";
@@ -28,11 +28,13 @@ export interface StoredTraffic {
 /** Creates the count with a reset on `day` of each month; reads and writes nothing yet. */
 export function openMonthlyTraffic(
   config: Config,
-  { day, machine, onNewPeriod = () => {} }: {
+  { day, machine, onNewPeriod = () => {}, readOfficial }: {
     day: number;
     machine: Machine;
     /** Called when another month begins. */
     onNewPeriod?: () => void;
+    /** The official agent's count, which is asked for where there is no state. */
+    readOfficial?: () => OfficialFile | undefined;
   },
 ): StoredTraffic {
   const file = trafficStateFile(config);
@@ -40,7 +42,10 @@ export function openMonthlyTraffic(
     machine.network.interfaces().some((it) => it.counted && it.name === name);
   const traffic = new MonthlyTraffic(machine, {
     day,
-    importOfficial: (sinceMs) => importOfficial(file.folder, { sinceMs, isCounted }),
+    importOfficial(sinceMs) {
+      const found = readOfficial === undefined ? readOfficialTraffic(file.folder) : readOfficial();
+      return found && importOfficial(found, { sinceMs, isCounted });
+    },
     onNewPeriod,
   });
   return { file, traffic };
@@ -65,7 +70,9 @@ export async function persistTraffic(
   machine: Machine,
   observer: ProblemObserver | undefined,
 ): Promise<PersistentTraffic> {
+  let official: OfficialFile | undefined;
   const { traffic, file } = openMonthlyTraffic(config, {
+    readOfficial: () => official,
     day: config.monthRotate,
     machine,
     // A kill before the next write would give the new month's bytes to the old one.
@@ -83,6 +90,8 @@ export async function persistTraffic(
     },
   }, observer);
   await persister.open();
+  // The first look comes when the process may not read it any more.
+  if (!traffic.isRestored) official = readOfficialTraffic(file.folder);
   const requests = attempt(() => TrafficRequestFile.create(file.folder));
   const takeOver = () => requests && takeRequest(requests, { traffic, persister });
   return {
@@ -148,14 +157,11 @@ function withMonth(
 }
 
 function importOfficial(
-  folder: string,
+  { path, text }: OfficialFile,
   wish: { sinceMs: number; isCounted: (name: string) => boolean },
 ): NetStaticSum | undefined {
-  const found = readOfficialTraffic(folder);
-  if (found === undefined) return undefined;
-  const { path } = found;
   try {
-    const sum = sumNetStatic(found.text, wish);
+    const sum = sumNetStatic(text, wish);
     getLogger("agent").info(
       "Imported the month's traffic of the official agent from {path}",
       {

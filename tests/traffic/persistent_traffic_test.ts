@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { attempt } from "../../lib/attempt.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { NetworkCollector } from "../../lib/metrics/network.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
@@ -52,6 +53,29 @@ Deno.test("readTraffic() imports the official agent's count, or warns that it ca
   const reason = "Cannot parse net_static.json: not a JSON object";
   assertEquals(warning, `warning agent: Cannot import FILE: ${reason}`);
   assertEquals(more.length, 1);
+});
+
+Deno.test("persistTraffic() reads the official agent's count when it opens, and not later", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const entry = { timestamp: Math.floor(Date.now() / 1000), tx: 7e12, rx: 5 };
+    const path = `${folder}/net_static.json`;
+    Deno.writeTextFileSync(path, JSON.stringify({ interfaces: { eth0: [entry] } }));
+    const config = configOf(["--month-rotate", "1", "--state-dir", folder]);
+    const sentBytes = async () => {
+      const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
+      const { collectors, run } = await persistTraffic(config, machine, undefined);
+      // A sealed process can't read it.
+      attempt(() => Deno.removeSync(path));
+      const month = collectors.find(({ sources }) => "traffic" in sources());
+      const { traffic } = month?.collect(performance.now()) ?? {};
+      await run(AbortSignal.abort());
+      return traffic?.sentBytes;
+    };
+    assertEquals([await sentBytes(), await sentBytes()], [7e12, 7e12]);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
 
 Deno.test("persistTraffic() keeps the count by the day of its options, and takes requests over", async () => {
