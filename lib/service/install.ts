@@ -179,10 +179,12 @@ async function leaveOut(
   if (left.length === 0) return config;
   const rest = withoutPanels(config, left);
   const { service, prepare } = planInstall(rest, context);
+  // The unit, too: its seal depends on remote control.
+  const paths = [service.config, ...manager.files(service).map(({ path }) => path)];
   const steps = prepare.filter((step) =>
-    "tool" in step ? step.args.includes(service.config) : step.path === service.config
+    "tool" in step ? step.args.includes(service.config) : paths.includes(step.path)
   );
-  await applySteps([...steps, ...manager.restart], system, signal);
+  await applySteps([...steps, ...manager.reload, ...manager.restart], system, signal);
   system.printLine(`Left out ${namesOf(left)}, where no report is accepted; see --keep-failing.`);
   return rest;
 }

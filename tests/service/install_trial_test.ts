@@ -184,6 +184,31 @@ Deno.test("install() leaves out a new panel that accepts nothing beside one that
   }
 });
 
+Deno.test("install() leaves out a panel's remote control with it, also in the unit of root's service", async () => {
+  await using machine = await working(["--as-root"], SYSTEMD);
+  using _agent = machine;
+  const unit = `/etc/systemd/system/${NAME}.service`;
+  const before = machine.text(unit);
+  const token = "t0ken-2";
+  machine.write(
+    "/own.json",
+    JSON.stringify({
+      ...{ endpoint: "https://one.example", token: "t0ken-1" },
+      panels: [{ endpoint: "https://tow.example", token, enable_remote_control: true }],
+    }),
+  );
+  let during = "";
+  const { system, root } = machine;
+  const printLine = (line: string) => {
+    if (line.startsWith("Waiting")) during = machine.text(unit);
+    system.printLine(line);
+  };
+  const config = configOf(["install", "--as-root", "--config", `${root}/own.json`], { root });
+  await installNow(config, { ...system, printLine });
+  assertEquals([during === before, machine.text(unit) === before], [false, true]);
+  assertEquals(JSON.parse(machine.text(CONFIG)).panels, undefined);
+});
+
 Deno.test("install() keeps a panel that accepts nothing with --keep-failing, and names it each time", async () => {
   await using machine = await working();
   using _agent = machine;
