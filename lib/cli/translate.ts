@@ -10,9 +10,28 @@
 
 import texts from "./chinese.json" with { type: "json" };
 import type { Language } from "../config/language.ts";
+import { jsonFields, parseJson } from "../parse/json.ts";
 import { displayWidth, padded } from "./help.ts";
 
-const CHINESE: ReadonlyMap<string, string> = new Map(Object.entries(texts));
+const CHINESE: ReadonlyMap<string, string> = await readTexts(texts);
+
+/**
+ * A build has the texts as one string, compressed (`build/bundle.ts`): its script is in the memory of
+ * every agent, whatever its language.
+ */
+async function readTexts(texts: unknown): Promise<Map<string, string>> {
+  let fields = jsonFields(texts);
+  if (typeof texts === "string") {
+    const bytes = new Blob([Uint8Array.fromBase64(texts)]).stream();
+    const json = new Response(bytes.pipeThrough(new DecompressionStream("gzip")));
+    fields = jsonFields(parseJson(await json.text()));
+  }
+  return new Map(
+    Object.entries(fields).flatMap(([english, chinese]) =>
+      typeof chinese === "string" ? [[english, chinese]] : []
+    ),
+  );
+}
 
 /** A number with the unit that the program prints behind it, if any. */
 const NUMBER = "-?[\\d.,]+(?: (?:[KMGTPE]i)?B| (?:ms|s|min|h|d))?";

@@ -44,7 +44,7 @@ const MAX_DECODINGS = 4;
 /** Shorter starts of a secret tell nothing. */
 const MIN_START_LENGTH = 4;
 /** The end of a text that was cut off, where it may have been cut within an escape. */
-const CUT_OFF = /(?:%[0-9a-f]?|&#?\w{0,7}|\\\w{0,4})?…/iy;
+const CUT_OFF = /(?:%[0-9a-f]?|&#?\w{0,7}|\\\w{0,4})?\u2026/iy;
 const MAX_ESCAPE_LENGTH = 9;
 
 /**

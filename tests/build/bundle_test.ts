@@ -9,7 +9,8 @@ Deno.test("bundle() throws when the minifier drops what closes a resource", asyn
     for (const name of ["deno.json", "deno.lock", "std.d.ts"]) {
       await Deno.copyFile(`${ROOT}${name}`, `${folder}/${name}`);
     }
-    await Deno.mkdir(`${folder}/lib`);
+    await Deno.mkdir(`${folder}/lib/cli`, { recursive: true });
+    await Deno.writeTextFile(`${folder}/lib/cli/chinese.json`, "{}");
     await Deno.writeTextFile(
       `${folder}/lib/lost.ts`,
       `export function size(path: string): number {
