@@ -56,18 +56,19 @@ const EXIT = { failure: 1, usage: 2, interrupted: 130 } as const;
 if (import.meta.main) main().then((code) => Deno.exit(code));
 
 async function main(): Promise<number> {
+  const [args, env] = [Deno.args, Deno.env.toObject()];
   /** Read once, since a replacement resolves the configuration again. */
   let standardInput: string | undefined;
-  const [args, env] = [Deno.args, Deno.env.toObject()];
+  const readStandardInputOnce = () => {
+    // What its own language is, is not known yet.
+    const { language } = requestedOutput({ args, env, readText: () => "{}" });
+    return standardInput ??= readStandardInput(language);
+  };
   const sources = {
     args,
     env,
-    readText(path: string) {
-      if (path !== "-") return Deno.readTextFileSync(path);
-      return standardInput ??= readStandardInput(
-        requestedOutput({ args, env, readText: () => "{}" }).language,
-      );
-    },
+    readText: (path: string) =>
+      path === "-" ? readStandardInputOnce() : Deno.readTextFileSync(path),
     readMode: (path: string) => path === "-" ? undefined : Deno.statSync(path).mode ?? undefined,
     foreignOwner(path: string) {
       const { uid } = Deno.statSync(path);

@@ -1,10 +1,7 @@
-/**
- * A parameter behind a call's true ones, for calls into the C library: the callee ignores it, and the
- * runtime compiles no machine code for calls that have it. The compiler alone would cost 2 MB.
- */
+/** The last parameter of a call, which the callee ignores: for one with a struct, the runtime loads no compiler, of 2 MB. */
 export const NO_STUB = { struct: ["u8"] } as const;
 
-/** The argument for {@linkcode NO_STUB}. */
+/** Its argument. */
 export const NO_STUB_VALUE: Uint8Array<ArrayBuffer> = new Uint8Array(1);
 
 /** The C library of 64-bit Linux. */

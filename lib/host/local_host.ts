@@ -19,10 +19,10 @@ import { followBelow } from "./rooted_path.ts";
 const MAX_BYTES = 8 * 1024 * 1024;
 
 /**
- * The kernel fills a page with whole lines and returns it. Where no line is longer than half a page, a
- * piece that is shorter than that is the last: reading on would cost 15 µs of a report's 800.
+ * The kernel gives a page of whole lines at a time. Where no line is longer than half a page, a piece
+ * that is shorter than half a page is the last, and the read that would find the end is saved.
  */
-const LAST_PIECE_BYTES = 2048;
+const HALF_PAGE_BYTES = 2048;
 
 /** A number of a driver is shorter. */
 const NUMBER_BYTES = 64;
@@ -41,7 +41,8 @@ export class FileSource implements Source {
   readonly #hasPaths: boolean;
   readonly #file: Deno.FsFile | undefined;
   readonly #openError: unknown;
-  readonly #lastPieceBytes: number;
+  /** A piece of fewer bytes is the last. */
+  readonly #leastPieceBytes: number;
   /** Filled in place of the shared buffer when only the start is read. */
   readonly #start: Uint8Array<ArrayBuffer> | undefined;
 
@@ -51,7 +52,7 @@ export class FileSource implements Source {
     this.#isRequired = isRequired;
     this.#hasPaths = hasPaths;
     this.#scratch = scratch;
-    this.#lastPieceBytes = hasLongLines ? 0 : LAST_PIECE_BYTES;
+    this.#leastPieceBytes = hasLongLines ? 1 : HALF_PAGE_BYTES;
     if (startBytes !== undefined) this.#start = new Uint8Array(startBytes);
     try {
       this.#file = Deno.openSync(path);
@@ -63,48 +64,50 @@ export class FileSource implements Source {
   read(): string | undefined {
     const file = this.#file;
     if (file === undefined) return this.#readMissing();
-    const start = this.#start;
     let bytes: Uint8Array<ArrayBuffer>;
     try {
       file.seekSync(0, Deno.SeekMode.Start);
-      if (start === undefined) bytes = this.#readAll(file);
-      else bytes = start.subarray(0, file.readSync(start) ?? 0);
-    } catch (error) {
-      throw this.#readError(error);
+      bytes = this.#start === undefined ? this.#readAll(file) : readInto(this.#start, file);
+    } catch (cause) {
+      throw new Error(`Cannot read ${this.#path}`, { cause });
     }
     return this.#hasPaths ? decodePaths(bytes) : this.#scratch.decoder.decode(bytes);
   }
 
   #readAll(file: Deno.FsFile): Uint8Array<ArrayBuffer> {
-    let length = 0;
-    let count: number | null;
-    do {
-      const size = this.#scratch.bytes.length;
-      // The buffer must not make a piece shorter than a last one.
-      if (size - length < (size < MAX_BYTES ? LAST_PIECE_BYTES : 1)) this.#grow();
+    for (let length = 0;;) {
+      if (!hasRoom(this.#scratch, length)) this.#scratch.bytes = doubled(this.#scratch.bytes);
       const { bytes } = this.#scratch;
-      count = file.readSync(length === 0 ? bytes : bytes.subarray(length));
-      length += count ?? 0;
-    } while (count !== null && count >= this.#lastPieceBytes);
-    return this.#scratch.bytes.subarray(0, length);
+      const piece = readInto(bytes.subarray(length), file);
+      length += piece.length;
+      if (piece.length < this.#leastPieceBytes) return bytes.subarray(0, length);
+    }
   }
 
   #readMissing(): undefined {
-    if (!(this.#openError instanceof Deno.errors.NotFound)) throw this.#readError(this.#openError);
+    if (!(this.#openError instanceof Deno.errors.NotFound)) {
+      throw new Error(`Cannot read ${this.#path}`, { cause: this.#openError });
+    }
     if (this.#isRequired) throw new Error(`Cannot read ${this.#path}: no such file`);
   }
+}
 
-  #grow(): void {
-    const { bytes } = this.#scratch;
-    if (bytes.length * 2 > MAX_BYTES) throw new RangeError(`more than ${MAX_BYTES} bytes`);
-    const larger = new Uint8Array(bytes.length * 2);
-    larger.set(bytes);
-    this.#scratch.bytes = larger;
-  }
+/** Reads a piece; the part of the buffer that it fills. */
+function readInto(buffer: Uint8Array<ArrayBuffer>, file: Deno.FsFile): Uint8Array<ArrayBuffer> {
+  return buffer.subarray(0, file.readSync(buffer) ?? 0);
+}
 
-  #readError(cause: unknown): Error {
-    return new Error(`Cannot read ${this.#path}`, { cause });
-  }
+/** Whether a piece behind `length` bytes is as long as the kernel makes it, up to the limit. */
+function hasRoom({ bytes }: Scratch, length: number): boolean {
+  return bytes.length - length >= (bytes.length < MAX_BYTES ? HALF_PAGE_BYTES : 1);
+}
+
+/** @throws {RangeError} When that is beyond the limit. */
+function doubled(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  if (bytes.length * 2 > MAX_BYTES) throw new RangeError(`more than ${MAX_BYTES} bytes`);
+  const larger = new Uint8Array(bytes.length * 2);
+  larger.set(bytes);
+  return larger;
 }
 
 /** Where the kernel's file systems are on this machine. */
