@@ -23,7 +23,11 @@ import { getLogger } from "./lib/log/log.ts";
 import { redactSecrets } from "./lib/log/redact.ts";
 import { readSystemAuthorities } from "./lib/host/system_authorities.ts";
 import { hardenProcess } from "./lib/sandbox/hardening.ts";
-import { installedConfigPaths, installedRootOptions } from "./lib/service/install_record.ts";
+import {
+  foreignOwner,
+  installedConfigPaths,
+  installedRootOptions,
+} from "./lib/service/install_record.ts";
 
 /** Every command but `report`, which runs for years, is loaded only when it is run. */
 const COMMANDS: Readonly<Record<Command | "dry run", () => Promise<CommandFunction>>> = {
@@ -70,10 +74,7 @@ async function main(): Promise<number> {
     readText: (path: string) =>
       path === "-" ? readStandardInputOnce() : Deno.readTextFileSync(path),
     readMode: (path: string) => path === "-" ? undefined : Deno.statSync(path).mode ?? undefined,
-    foreignOwner(path: string) {
-      const { uid } = Deno.statSync(path);
-      return uid === null || uid === 0 || uid === Deno.uid() ? undefined : uid;
-    },
+    foreignOwner,
     recordedOptions: (name: string) => installedRootOptions(name, Deno.env.toObject()),
     systemAuthorities: () => readSystemAuthorities().certificates,
     installedConfigs: (name: string) => installedConfigPaths(name, Deno.env.toObject()),

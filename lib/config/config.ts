@@ -288,7 +288,8 @@ function readOptionsFile(command: Command, flags: Flags, input: ConfigInput) {
   if (owner !== undefined) {
     throw new UsageError(
       `Cannot use the installed configuration ${installed}: another user (id ${owner}) owns it ` +
-        `and may have changed it; check it, and then run \`chown root ${installed}\``,
+        `and may have changed it; check it, and run \`chown root ${installed}\` and \`install\`, which ` +
+        "lets the service read it",
     );
   }
   const path = named ?? installed;

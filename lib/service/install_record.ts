@@ -136,6 +136,17 @@ export function installedConfigPaths(
 }
 
 /**
+ * The owner's id of a file that is neither this user's nor root's, who could have written anything
+ * into it; else `undefined`.
+ *
+ * @throws {Error} When there is no such file.
+ */
+export function foreignOwner(path: string): number | undefined {
+  const { uid } = Deno.statSync(path);
+  return uid === null || uid === 0 || uid === Deno.uid() ? undefined : uid;
+}
+
+/**
  * The record of this user's installation of a service, else of the system's; `undefined` when there
  * is none.
  *

@@ -4,6 +4,7 @@ import { readConfigFile } from "../config/config_file.ts";
 import { panelName, panelNames } from "../config/panels.ts";
 import { type PanelSettings, panelsText, parsePanels } from "../config/parsers.ts";
 import { UsageError } from "../config/usage_error.ts";
+import { foreignOwner } from "./install_record.ts";
 
 /**
  * A panel as a configuration has it: `intervalSeconds` is its own, and the token is empty where the
@@ -19,8 +20,7 @@ export type PanelOptions = Omit<PanelSettings, "remoteFiles">;
  */
 export function readInstalledPanels(path: string): readonly PanelOptions[] {
   try {
-    const { uid } = Deno.statSync(path);
-    if (uid !== null && uid !== 0 && uid !== Deno.uid()) return [];
+    if (foreignOwner(path) !== undefined) return [];
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;

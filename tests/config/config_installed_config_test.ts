@@ -76,7 +76,7 @@ Deno.test("resolveConfig() refuses an installed configuration of another user, n
       () => resolveConfig(sources(args)),
       UsageError,
       `Cannot use the installed configuration ${path}: another user (id 1001) owns it and may have ` +
-        `changed it; check it, and then run \`chown root ${path}\``,
+        `changed it; check it, and run \`chown root ${path}\` and \`install\``,
     );
     const { endpoint, isConfigInstalled } = resolveConfig(sources([...args, "--config", path]));
     assertEquals([endpoint, isConfigInstalled], ["https://p.example", false], command);

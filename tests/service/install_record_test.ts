@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import {
+  foreignOwner,
   formatInstallRecord,
   type InstallRecord,
   parseInstallRecord,
@@ -60,5 +61,19 @@ Deno.test("parseInstallRecord() throws when a path is dangerous or a field is wr
   }
   for (const text of ["", "null", "[]", '"x"', "{"]) {
     assertThrows(() => parseInstallRecord(text), SyntaxError);
+  }
+});
+
+Deno.test("foreignOwner() is who else than this user and root owns a file", () => {
+  const path = Deno.makeTempFileSync();
+  try {
+    assertEquals(foreignOwner(path), undefined);
+    assertEquals(foreignOwner("/"), undefined, "root's");
+    if (Deno.uid() === 0) {
+      Deno.chownSync(path, 65_534, 65_534);
+      assertEquals(foreignOwner(path), 65_534);
+    }
+  } finally {
+    Deno.removeSync(path);
   }
 });
