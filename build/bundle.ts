@@ -18,8 +18,10 @@ export async function bundle(folder: string, info: ProgramInfo): Promise<string>
     await copyFolder(`${folder}/lib`, `${copy}/lib`);
     await Deno.writeTextFile(`${copy}/lib/build.json`, JSON.stringify(info));
     await compressTexts(`${copy}/lib/cli/chinese.json`);
-    const args = ["bundle", "--quiet", "--frozen", "--minify", "--platform", "browser"];
-    await run(Deno.execPath(), [...args, "--output", "program.js", "main.ts"], { folder: copy });
+    const args = ["bundle", "--quiet", "--frozen", "--minify"];
+    await writeWebSocketLibrary(copy, args);
+    const output = ["--platform", "browser", "--output", "program.js", "main.ts"];
+    await run(Deno.execPath(), [...args, ...output], { folder: copy });
     const program = await Deno.readTextFile(`${copy}/program.js`);
     const kept = keptDisposals(program);
     const written = await writtenDisposalsIn(`${copy}/lib`);
@@ -35,6 +37,22 @@ async function compressTexts(path: string): Promise<void> {
   const texts = new Blob([JSON.stringify(JSON.parse(await Deno.readTextFile(path)))]).stream();
   const compressed = await new Response(texts.pipeThrough(new CompressionStream("gzip"))).bytes();
   await Deno.writeTextFile(path, JSON.stringify(compressed.toBase64()));
+}
+
+/**
+ * Puts the demo's WebSocket library into a text of the program, bundled for the runtime: the program is
+ * bundled for browsers, where it is a stub, and would be downloaded when the demo starts.
+ */
+async function writeWebSocketLibrary(folder: string, args: readonly string[]): Promise<void> {
+  const entry = `${folder}/websocket_library.ts`;
+  await Deno.writeTextFile(entry, 'export { WebSocket, WebSocketServer } from "ws";\n');
+  const output = `${folder}/websocket_library.js`;
+  await run(Deno.execPath(), [...args, "--output", output, entry], { folder });
+  const bundled = await Deno.readTextFile(output);
+  // It requires modules of the runtime alone, and has no address of its own.
+  const code = bundled.replace("import.meta.url", '"file:///"');
+  if (code.includes("import.meta")) throw new Error("Cannot bundle ws: it looks for its own files");
+  await Deno.writeTextFile(`${folder}/lib/demo/websocket_library.json`, JSON.stringify({ code }));
 }
 
 /** Number of `using` declarations in source code; those that follow one another are one. */

@@ -7,7 +7,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { WebSocket } from "ws";
-import manifest from "../../deno.json" with { type: "json" };
 
 const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 
@@ -31,7 +30,7 @@ export type Accept = (
 /**
  * Loads what upgrades connections to WebSockets.
  *
- * @throws {Error} When `ws` is neither installed nor downloadable (`Cannot load …`).
+ * @throws {Error} When `ws` can't be loaded, as in a checkout that can't download it.
  */
 export async function loadAcceptor(): Promise<Accept> {
   const { WebSocketServer } = await loadLibrary();
@@ -51,12 +50,15 @@ async function loadLibrary(): Promise<typeof import("ws")> {
   if (WebSocket !== undefined && WebSocketServer !== undefined) {
     return { WebSocket, WebSocketServer };
   }
-  // The bundle is built for browsers, where the library is an empty stub; the runtime has the real
-  // one, or downloads it.
-  const specifier: string = manifest.imports.ws;
+  // The program is bundled for browsers, where the library is an empty stub. The build has put the real
+  // one into this text, which costs an agent nothing but its 50 KB.
+  const { default: { code } } = await import("./websocket_library.json", {
+    with: { type: "json" },
+  });
+  const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   try {
-    return await import(specifier);
-  } catch (cause) {
-    throw new Error(`Cannot load ${specifier}`, { cause });
+    return await import(url);
+  } finally {
+    URL.revokeObjectURL(url);
   }
 }

@@ -11,6 +11,7 @@ Deno.test("bundle() throws when the minifier drops what closes a resource", asyn
     }
     await Deno.mkdir(`${folder}/lib/cli`, { recursive: true });
     await Deno.writeTextFile(`${folder}/lib/cli/chinese.json`, "{}");
+    await Deno.mkdir(`${folder}/lib/demo`, { recursive: true });
     await Deno.writeTextFile(
       `${folder}/lib/lost.ts`,
       `export function size(path: string): number {

@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { freePort } from "../free_port.ts";
 
 import { ownPlaces } from "../own_places.ts";
 import { TempFolder } from "../temp_folder.ts";
@@ -56,11 +57,6 @@ Deno.test("run_source.ts --watch shows a change of the page, and ends with its p
   assertStringIncludes(log, "The code has changed; starting anew");
   await Deno.remove(folder, { recursive: true });
 });
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 /** The page's file once it is as wanted. */
 async function pageFile(port: number, isWanted: (text: string) => boolean): Promise<string> {

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { machineTarget } from "../../../lib/host/this_program.ts";
+import { freePort } from "../../free_port.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const folder = await Deno.makeTempDir({ prefix: "portable-" });
@@ -49,7 +50,9 @@ Deno.test("a build shows a dry run, and the demo with all that it loads later", 
   assertEquals(await dry.ends(), { code: 0 });
   assertEquals(JSON.parse(dry.output).basicInfo.version, "7.8.9");
 
-  await using demo = new AgentProcess(["demo", "--port", "25810"], { program });
+  // Nothing was downloaded before, and nothing can be.
+  const env = { DENO_DIR: `${folder}/empty`, NPM_CONFIG_REGISTRY: "http://127.0.0.1:9/" };
+  await using demo = new AgentProcess(["demo", "--port", `${freePort()}`], { program, env });
   await demo.says("First report accepted");
   const [url = ""] = /http:\/\/127\.0\.0\.1:\d+/.exec(demo.output) ?? [];
   const page = await fetch(`${url}/`);
