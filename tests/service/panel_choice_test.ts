@@ -107,8 +107,13 @@ Deno.test("install() refuses a pair whose token nobody knows, and changes nothin
 Deno.test("install() refuses a pair without a token where nothing is installed", async () => {
   await using machine = new Machine();
   const before = machine.tree();
+  const key = ["--auto-discovery", "k3y-of-the-panel"];
   for (
-    const words of [[...ONE, "-e", "https://two.example"], ["-e", "https://two.example", ...ONE]]
+    const words of [
+      [...ONE, "-e", "https://two.example", ...key],
+      [...ONE, "-e", "https://two.example"],
+      ["-e", "https://two.example", ...ONE],
+    ]
   ) {
     await assertRejects(
       () => machine.install(...words),
@@ -259,5 +264,9 @@ Deno.test("choosePanels() makes no two nodes of one panel the same", () => {
   assertEquals(chosen("one b", "one a", "two"), "b a c");
   assertEquals(chosen("one b", "one x", "two"), "b x c", "the other node's token is changed");
   assertEquals(chosen("one b", "one"), "b a", "only one is left");
+  const args = ["install", "-e", "https://one.example", "-t", "x"];
+  const own = panels.map((panel, at) => ({ ...panel, intervalSeconds: at + 1 }));
+  const { furtherPanels } = choosePanels(configOf([...args, ...args.slice(1, 3), "-t", "y"]), own);
+  assertEquals(furtherPanels.map(({ intervalSeconds }) => intervalSeconds), [2], "each its own");
   assertThrows(() => chosen("two c", "one"), UsageError, "as 2 nodes");
 });
