@@ -24,16 +24,20 @@ export async function checkStateFolder(
   }
   const folder = stateFolder(config);
   const deleted = health?.isRunning ? deletedStates(health.pid) : [];
-  const [lost] = deleted.filter(({ path }) => attempt(() => Deno.lstatSync(path)) === undefined);
+  const isThere = ({ name }: DeletedState) =>
+    attempt(() => Deno.lstatSync(`${folder}/${name}`)) !== undefined;
+  const lost = deleted.find((it) => !isThere(it));
   if (lost !== undefined) {
+    const path = `${folder}/${lost.name}`;
     return result(
       "failed",
-      `${lost.path} was deleted while the agent has it open: the next restart loses its content`,
-      `as root: ${carryOver(lost)}; then restart the agent`,
+      `${path} was deleted while the agent has it open: the next restart loses its content`,
+      `as root: ${carryOver(lost, folder)}; then restart the agent`,
     );
   }
-  if (deleted[0] !== undefined) {
-    const { path } = deleted[0];
+  const [replaced] = deleted;
+  if (replaced !== undefined) {
+    const path = `${folder}/${replaced.name}`;
     return result(
       "failed",
       `${path} was replaced while the agent has it open`,
@@ -54,12 +58,12 @@ export async function checkStateFolder(
   }
 }
 
-/** The commands by which a deleted state gets its name back. */
-function carryOver({ path, descriptor }: DeletedState): string {
+/** The commands by which a deleted state gets its name in a folder back. */
+function carryOver({ name, descriptor }: DeletedState, folder: string): string {
   const { uid, gid } = Deno.statSync(descriptor);
   const owner = `-o ${uid} -g ${gid}`;
-  return `install -d -m 700 ${owner} ${quoteShellWord(dirname(path) || "/")} && ` +
-    `install -m 600 ${owner} ${descriptor} ${quoteShellWord(path)}`;
+  return `install -d -m 700 ${owner} ${quoteShellWord(folder)} && ` +
+    `install -m 600 ${owner} ${descriptor} ${quoteShellWord(`${folder}/${name}`)}`;
 }
 
 /** Writes a new file in a folder, brings it to the disk and removes it. @throws {Error} When it can't. */

@@ -123,7 +123,7 @@ async function showTraffic(config: Config, doneBy?: Setter): Promise<string> {
 function heldState(pid: number, path: string): string | undefined {
   if (attempt(() => Deno.lstatSync(path)) !== undefined) return undefined;
   const name = basename(path);
-  return deletedStates(pid).find((it) => basename(it.path) === name)?.descriptor;
+  return deletedStates(pid).find((it) => it.name === name)?.descriptor;
 }
 
 /** Who has set the totals: the running agent, or this command in the state of none. */

@@ -2,8 +2,8 @@ import { attempt } from "../attempt.ts";
 
 /** A state file that was deleted while an agent has it open, which keeps its content. */
 export interface DeletedState {
-  /** Where it was. */
-  readonly path: string;
+  /** Its name, such as `month.state`. Its folder had another path where the agent has its own mounts. */
+  readonly name: string;
   /** By which it can be read: `/proc/PID/fd/NUMBER`. */
   readonly descriptor: string;
 }
@@ -14,11 +14,11 @@ export interface DeletedState {
  */
 export function deletedStates(pid: number): DeletedState[] {
   const folder = `/proc/${pid}/fd`;
-  const names = attempt(() => Array.from(Deno.readDirSync(folder), ({ name }) => name)) ?? [];
-  return names.flatMap((name) => {
-    const descriptor = `${folder}/${name}`;
+  const numbers = attempt(() => Array.from(Deno.readDirSync(folder), ({ name }) => name)) ?? [];
+  return numbers.flatMap((number) => {
+    const descriptor = `${folder}/${number}`;
     const link = attempt(() => Deno.readLinkSync(descriptor)) ?? "";
-    const [, path] = /^(\/.*\.state) \(deleted\)$/.exec(link) ?? [];
-    return path === undefined ? [] : [{ path, descriptor }];
+    const [, name] = /\/([^/]+\.state) \(deleted\)$/.exec(link) ?? [];
+    return name === undefined ? [] : [{ name, descriptor }];
   });
 }

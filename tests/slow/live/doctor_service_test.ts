@@ -93,6 +93,22 @@ function rows({ url, token }: TestPanel): Row[] {
       ...failed("state", "No space left on device", "make room"),
     },
     {
+      cause: "a deleted state folder",
+      plant: `systemctl restart ${SERVICE} && sleep 3 && rm -r ${STATE}`,
+      // By the advice's own command, after which the month goes on.
+      heal: `sh -c "$(${PROGRAM} doctor --json | ` +
+        `sed -n 's/.*"advice": "as root: \\(.*\\); then restart the agent".*/\\1/p')" && ` +
+        `test -s ${STATE}/month.state && ${RESTART} && sleep 3 && journalctl -u ${SERVICE} | ` +
+        `grep "ing the month's traffic" | tail -n 1 | grep Continuing`,
+      statusCode: 0,
+      reports: true,
+      ...failed(
+        "state",
+        "month.state was deleted while the agent has it open",
+        "→ as root: install",
+      ),
+    },
+    {
       cause: "an address of metrics that is taken",
       ...dropIn(`Environment=AGENT_METRICS=127.0.0.1:${port}`),
       statusCode: 0,
