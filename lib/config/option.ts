@@ -8,6 +8,7 @@ import { redactUrl } from "../log/redact.ts";
 import { attempt } from "../attempt.ts";
 import { type Command, commandsThatTake, type OptionSet } from "./commands.ts";
 import type { Translation } from "./language.ts";
+import { checkGlob } from "../parse/glob.ts";
 import { UsageError } from "./usage_error.ts";
 
 /**
@@ -183,8 +184,30 @@ export class OptionRows {
       placeholder: "LIST",
       ...row,
       initial: [],
-      parse: (value) =>
-        value.split(row.separator).map((word) => word.trim()).filter((word) => word !== ""),
+      parse: (value) => wordsOf(value, row.separator),
+    });
+  }
+
+  /** Patterns between commas, as {@linkcode matchesGlob} takes them. */
+  globs(row: Row<readonly string[]>): Option<readonly string[]> {
+    const separator = ",";
+    return this.checked({
+      placeholder: "LIST",
+      ...row,
+      separator,
+      initial: [],
+      parse(value) {
+        const globs = wordsOf(value, separator);
+        for (const glob of globs) {
+          try {
+            checkGlob(glob);
+          } catch (error) {
+            const why = error instanceof Error ? error.message : "";
+            throw new RangeError(`well-formed patterns (${why}: ${glob})`);
+          }
+        }
+        return globs;
+      },
     });
   }
 
@@ -200,6 +223,10 @@ export class OptionRows {
       },
     });
   }
+}
+
+function wordsOf(value: string, separator: string): string[] {
+  return value.split(separator).map((word) => word.trim()).filter((word) => word !== "");
 }
 
 type Value<T> = Pick<Option<T>, "initial" | "parse">;

@@ -317,18 +317,17 @@ export const OPTIONS = {
     min: 0.1,
     max: 1440,
   }),
-  includeNics: measured.list({
+  includeNics: measured.globs({
     flag: "include-nics",
     commands: ["report", "install", "doctor", "config show", "demo", "traffic set"],
     tags: ["official"],
     help: {
-      en: "Count only these interfaces; separated by commas, * and ? are wildcards",
-      zh: "只统计这些网卡的流量；用逗号分隔，可用通配符 * 和 ?",
+      en: "Count only these interfaces; separated by commas, patterns as eth*, en[ps]?",
+      zh: "只统计这些网卡的流量；用逗号分隔，可用 eth*、en[ps]? 这样的模式",
     },
     initialText: { en: "automatic", zh: "自动选择" },
-    separator: ",",
   }),
-  excludeNics: measured.list({
+  excludeNics: measured.globs({
     flag: "exclude-nics",
     tags: ["official"],
     help: {
@@ -336,7 +335,6 @@ export const OPTIONS = {
       zh: "不统计这些网卡；与 --include-nics 冲突时以后者为准",
     },
     initialText: { en: "none", zh: "无" },
-    separator: ",",
   }),
   includeMountPoints: measured.list({
     flag: "include-mountpoint",

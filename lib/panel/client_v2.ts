@@ -12,12 +12,14 @@ import { ORDER_BYTES } from "./long_order.ts";
 import { CAPABILITIES } from "./orders.ts";
 import {
   type PanelEvent,
+  type PanelMessage,
   parsePanelEvent,
   parsePanelMessage,
   type RpcError,
   type RpcParams,
 } from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
+import type { PushedSettings } from "./pushed_settings.ts";
 
 const PATH = "/api/clients/v2/rpc";
 
@@ -76,24 +78,27 @@ export class ClientV2 {
   readonly #fetch: PanelFetch;
   readonly #acknowledgements: Acknowledgements;
   readonly #orderBytes: number;
+  readonly #settings: PushedSettings | undefined;
   readonly #compresses: boolean;
   /** When bodies are compressed again, in milliseconds of `performance.now()`. */
   #compressesAtMs = -Infinity;
   #lastId = 0;
 
-  /** @param options `orderBytes`: the longest order that is read. */
+  /** @param options `orderBytes`: the longest order that is read; `settings` that the panel pushes. */
   constructor(
     fetch: PanelFetch,
-    { acknowledgements, compresses, orderBytes = ORDER_BYTES }: {
+    { acknowledgements, compresses, orderBytes = ORDER_BYTES, settings }: {
       acknowledgements: Acknowledgements;
       compresses: boolean;
       orderBytes?: number;
+      settings?: PushedSettings;
     },
   ) {
     this.#fetch = fetch;
     this.#acknowledgements = acknowledgements;
     this.#compresses = compresses;
     this.#orderBytes = orderBytes;
+    this.#settings = settings;
   }
 
   /** Sends a report, and gives the new events of the answer. @throws {PanelError} */
@@ -160,7 +165,9 @@ export class ClientV2 {
       ? { ...response, text: splitter.rest }
       : response;
     // What is left of an answer with too many events came from a panel that has taken the call.
-    if (splitter?.isFull !== true) checkResponse(answer, call);
+    if (splitter?.isFull !== true && checkResponse(answer, call).hasSettings) {
+      this.#settings?.log();
+    }
     return (splitter?.events ?? []).flatMap((text) =>
       parsePanelEvent(text, this.#orderBytes) ?? []
     );
@@ -168,11 +175,14 @@ export class ClientV2 {
 }
 
 /** @throws {PanelError} When an answer without its events is not that of a call that was accepted. */
-function checkResponse(response: PanelResponse, { name }: PanelCall): void {
+function checkResponse(
+  response: PanelResponse,
+  { name }: PanelCall,
+): PanelMessage & { kind: "answer" } {
   const { status, text } = response;
   const message = status === 200 || status === 400 ? parsePanelMessage(text) : undefined;
   if (message?.kind === "answer") {
-    if (message.error === undefined && status === 200) return;
+    if (message.error === undefined && status === 200) return message;
     if (message.error !== undefined) throw toPanelError(name, message.error, status);
   }
   if (isUnsupported(response)) {

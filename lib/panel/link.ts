@@ -65,7 +65,11 @@ export class PanelLink {
     this.#owner = owner;
     this.#settings = settings;
     this.#signal = signal;
-    this.#receiver = new MessageReceiver(connection.limit, (order) => owner.onOrder(order));
+    this.#receiver = new MessageReceiver(
+      connection.limit,
+      (order) => owner.onOrder(order),
+      connection.settings,
+    );
     this.#linkLog = new LinkLog(connection.observers, { version: settings.protocolVersion });
   }
 
@@ -270,9 +274,13 @@ export class PanelLink {
   }
 }
 
+/** Status of a server that wants fewer calls. */
+const TOO_MANY_REQUESTS = 429;
+
 function reportFailureOf(error: unknown): ReportFailure {
   if (!(error instanceof PanelError)) return "lost";
-  const { failure, code } = error;
+  const { failure, code, status } = error;
+  if (status === TOO_MANY_REQUESTS) return "limited";
   if (failure === "unsupported protocol") return "unsupported protocol";
   return failure === "rejected" && code !== undefined ? "rejected" : "lost";
 }

@@ -57,6 +57,8 @@ export type ReportFailure =
   | "unsupported protocol"
   /** The panel refused the content. */
   | "rejected"
+  /** There were too many calls, for the panel or for a proxy in front of it. */
+  | "limited"
   | "lost";
 
 /** An action that follows from an event. */
@@ -129,6 +131,8 @@ export const SHORT_CONNECTIONS_LIMIT = 3;
 
 const FAST_RETRY_MS = 60_000;
 const LONGEST_BACKOFF_MS = 30_000;
+/** Delays after a refusal because of too many calls. */
+const LIMITED_DELAYS = { baseMs: 10_000, maxMs: 60_000 };
 /** Nothing reaches the panel then, so shorter delays do not burden it. */
 const LONGEST_BACKOFF_NO_ANSWER_MS = 10_000;
 const FIRST_SOCKET_RETRY_MS = 4_000;
@@ -296,7 +300,8 @@ function failed(
   // A WebSocket without an answer is closed, which is an event of its own.
   const isCurrent = isSameTransport(transport, state.transport);
   if (!isCurrent || why === "rejected" || state.socket === "open") return { state, effects: [] };
-  return retryAll({ ...state, transport: undefined }, "refused", conditions);
+  const retryWhy = why === "limited" ? why : "refused";
+  return retryAll({ ...state, transport: undefined }, retryWhy, conditions);
 }
 
 /** The report that tried POST was not accepted. */
@@ -320,7 +325,7 @@ function tryFailed(
   }
   return state.socket === "open" && state.lastResort
     ? retryLastResort(idle, conditions)
-    : retryAll(idle, "refused", conditions);
+    : retryAll(idle, why === "limited" ? why : "refused", conditions);
 }
 
 /** Schedules the next attempt to leave the last resort. */
@@ -355,7 +360,7 @@ function retrySocket(state: LinkState, { random, settings }: LinkConditions): Li
  */
 function retryAll(
   state: LinkState,
-  why: Exclude<DialFailure, "answered">,
+  why: Exclude<DialFailure, "answered"> | "limited",
   conditions: LinkConditions,
 ): LinkStep {
   const { nowMs, random, settings } = conditions;
@@ -367,7 +372,12 @@ function retryAll(
   const maxMs = Math.max(baseMs, slowestMs);
   const { waits } = state;
   const eagerMs = waits === 0 ? random * baseMs : Math.min(baseMs * Math.min(waits, 2), maxMs);
-  const ms = isBackingOff ? random * backoffMs(backoffAttempts + 1, { baseMs, maxMs }) : eagerMs;
+  const usualMs = isBackingOff
+    ? random * backoffMs(backoffAttempts + 1, { baseMs, maxMs })
+    : eagerMs;
+  const ms = why === "limited"
+    ? Math.max(usualMs, backoffMs(Math.min(waits, 10), { ...LIMITED_DELAYS, random }))
+    : usualMs;
   return {
     state: { ...state, outageSinceMs, waits: waits + 1, backoffAttempts },
     effects: [{ kind: "wait", ms }],

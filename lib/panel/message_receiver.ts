@@ -4,21 +4,31 @@ import { LogRateLimit } from "../log/rate_limit.ts";
 import type { MessageLimit } from "./message_limit.ts";
 import type { PanelEvent, PanelMessage } from "./messages.ts";
 import type { PanelOrder } from "./orders.ts";
+import { PushedSettings } from "./pushed_settings.ts";
 
 /** Receives the messages of a panel, which are not trusted, and passes on its orders. */
 export class MessageReceiver {
   /** Counts the messages before they are parsed. */
   readonly limit: MessageLimit;
   readonly #onOrder: (order: PanelOrder) => void;
+  readonly #settings: PushedSettings;
   readonly #log = getLogger("panel");
   readonly #invalidLog = new LogRateLimit();
   readonly #unknownLog = new LogRateLimit();
   readonly #noticeLog = new LogRateLimit();
 
-  /** @param onOrder Handles an order; must not throw. */
-  constructor(limit: MessageLimit, onOrder: (order: PanelOrder) => void) {
+  /**
+   * @param onOrder Handles an order; must not throw.
+   * @param settings Where the panel pushes some.
+   */
+  constructor(
+    limit: MessageLimit,
+    onOrder: (order: PanelOrder) => void,
+    settings = new PushedSettings(),
+  ) {
     this.limit = limit;
     this.#onOrder = onOrder;
+    this.#settings = settings;
   }
 
   /**
@@ -57,6 +67,10 @@ export class MessageReceiver {
           this.#log.info("The panel says: {notice}{more}", { notice, more })
         );
       }
+      case "settings":
+        return this.#settings.log();
+      case "ignored":
+        return;
       default:
         this.#onOrder(message);
     }

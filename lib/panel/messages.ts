@@ -31,6 +31,8 @@ export type PanelMessage =
     readonly id?: number;
     /** Absent after a success. */
     readonly error?: RpcError;
+    /** Whether it brings settings for the agent. */
+    readonly hasSettings?: true;
   };
 
 /** The parameters of a call of JSON-RPC. */
@@ -69,11 +71,12 @@ function readMessage(message: JsonObject): PanelMessage {
 }
 
 function readAnswer(message: JsonObject): PanelMessage {
-  const { id, error } = message;
+  const { id, error, result } = message;
   return {
     kind: "answer",
     ...(typeof id === "number" ? { id } : {}),
     ...(isJsonObject(error) ? { error: readError(error) } : {}),
+    ...(isJsonObject(result) && isJsonObject(result.config) ? { hasSettings: true } : {}),
   };
 }
 

@@ -46,6 +46,10 @@ export type OrderMessage =
   | PanelOrder
   /** A text for the log. */
   | { readonly kind: "notice"; readonly text: string }
+  /** Settings of the panel for the agent, which are not obeyed. */
+  | { readonly kind: "settings" }
+  /** A message that is of no concern, and not worth a line. */
+  | { readonly kind: "ignored" }
   /** An order that this agent does not know; its name in quotes, bounded. */
   | { readonly kind: "unknown"; readonly method: string }
   /** A message that can't be handled; why, for the log. */
@@ -56,8 +60,8 @@ interface OrderRow {
   readonly method: string;
   /** The name in version 1, if it has the order. */
   readonly v1Name?: string;
-  /** Tells the panel that this agent knows the order. */
-  readonly capability: string;
+  /** Tells the panel that this agent knows the order, if panels name it so. */
+  readonly capability?: string;
   /** Reads the parameters; a text when they are invalid: why, for the log. */
   parse(params: unknown): OrderMessage | string;
 }
@@ -76,10 +80,15 @@ const ORDERS: readonly OrderRow[] = [
   { method: "agent.file", capability: "file", parse: parseFileRequest },
   { method: "agent.startupConfig", capability: "startup_config", parse: parseConfigRequest },
   { method: "agent.switchVersion", capability: "switch_version", parse: parseVersionSwitch },
+  // Of panels that grew from Komari.
+  { method: "agent.update", parse: parseUpdate },
+  { method: "agent.config", parse: () => ({ kind: "settings" }) },
+  // A report of agents, which a panel may pass on.
+  { method: "agent.unlock", parse: () => ({ kind: "ignored" }) },
 ];
 
 /** The capabilities of this agent, as the panel names them. */
-export const CAPABILITIES: readonly string[] = ORDERS.map(({ capability }) => capability);
+export const CAPABILITIES: readonly string[] = ORDERS.flatMap(({ capability }) => capability ?? []);
 
 /** Reads an order of version 2. */
 export function readOrder(method: string, params: unknown): OrderMessage {
@@ -162,6 +171,10 @@ function parseVersionSwitch(params: unknown): PanelOrder | string {
     return "a switch of versions without a version";
   }
   return { kind: "switch version", version };
+}
+
+function parseUpdate(params: unknown): PanelOrder | string {
+  return parseVersionSwitch({ version: jsonFields(params).target });
 }
 
 function parseNotice(params: unknown): OrderMessage {

@@ -15,6 +15,8 @@ const OF_THE_PANEL: ReadonlySet<PanelFailure> = new Set([
 
 const PANEL = "";
 
+const REPORT = "report";
+
 /** Calls that are not made again, unless the panel as a whole fails: what they bring is lost. */
 const NOT_REPEATED: ReadonlySet<string> = new Set(["probe result"]);
 
@@ -69,7 +71,10 @@ export class OutageLog implements PanelObserver {
       key,
       calls: new Set([...before?.calls ?? [], call]),
     });
-    if (before === undefined || before.key !== key) {
+    // An answer that refuses reports, too, is worth a line although it began with another call.
+    const isAnswered = error instanceof PanelError && error.status !== undefined;
+    const hitsReports = call === REPORT && isAnswered && before?.calls.has(REPORT) === false;
+    if (before === undefined || before.key !== key || hitsReports) {
       const event = before === undefined ? "outage started" : "outage changed";
       const next = nextStep([place]);
       this.#log.warning(`{error}; ${next}`, { event, call, error: text });

@@ -16,6 +16,7 @@ import type { PanelObserver } from "./observer.ts";
 import { OutageLog } from "./outages.ts";
 import { failureOf } from "./panel_error.ts";
 import { PanelSender } from "./panel_sender.ts";
+import { PushedSettings } from "./pushed_settings.ts";
 import { WebSocketOpener } from "./websocket_opener.ts";
 
 /** The connection to one panel: its clients, and those who listen how it fares. */
@@ -27,6 +28,7 @@ export class PanelConnection {
   readonly transfers: FileTransferClient;
   readonly acknowledgements = new Acknowledgements();
   readonly limit = new MessageLimit();
+  readonly settings = new PushedSettings();
   /** The log of outages, and all others that listen. */
   readonly observers: readonly PanelObserver[];
   readonly #client: HttpClient;
@@ -39,7 +41,7 @@ export class PanelConnection {
     observers: readonly PanelObserver[],
     system?: SystemResolver,
   ) {
-    const { acknowledgements, limit } = this;
+    const { acknowledgements, limit, settings } = this;
     const { compression: compresses, protocolVersion, tokenIn, remoteControl } = config;
     const access: PanelAccess = {
       get endpoint() {
@@ -56,7 +58,7 @@ export class PanelConnection {
     this.#client = new HttpClient({ dialer });
     const fetch = createPanelFetch(access, { client: this.#client, headers, limit });
     this.clientV1 = new ClientV1(fetch);
-    this.clientV2 = new ClientV2(fetch, { acknowledgements, compresses, orderBytes });
+    this.clientV2 = new ClientV2(fetch, { acknowledgements, compresses, orderBytes, settings });
     this.opener = new WebSocketOpener(access, { dialer, headers, orderBytes });
     this.sender = new PanelSender(this, protocolVersion);
     this.transfers = new FileTransferClient(access, { dialer, headers });

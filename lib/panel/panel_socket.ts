@@ -205,6 +205,7 @@ export class PanelSocket {
     const call = this.#pending.get(message.id);
     if (call === undefined) return;
     this.#receiver.limit.giveBack();
+    if (message.hasSettings) this.#receiver.onMessage({ kind: "settings" });
     if (message.error === undefined) call.resolve();
     else call.reject(toPanelError(callName(call.method), message.error));
   }

@@ -472,3 +472,15 @@ Deno.test("resolveConfig() shows a refused address without its login and query",
     assertEquals(/passw0rd|s3cret|frag/.exec(message), null, message);
   }
 });
+
+Deno.test("resolveConfig() names a pattern of interfaces that is malformed, and what is wrong with it", () => {
+  const allowed = "allowed is well-formed patterns";
+  assertStringIncludes(
+    refusal(["--include-nics", "eth*,en["]),
+    `--include-nics: ${allowed} (a bracket is not closed: en[)`,
+  );
+  assertStringIncludes(
+    refusal(["--exclude-nics", "[a-]"]),
+    `--exclude-nics: ${allowed} ("]" in brackets needs a backslash before it: [a-])`,
+  );
+});

@@ -3,6 +3,8 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { ClientV2 } from "../../lib/panel/client_v2.ts";
 import { Acknowledgements } from "../../lib/panel/acknowledgements.ts";
 import type { PanelCall, PanelResponse } from "../../lib/panel/http_exchange.ts";
+import { PushedSettings } from "../../lib/panel/pushed_settings.ts";
+import { collectedLog } from "../log/collected_log.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 
 const signal = new AbortController().signal;
@@ -32,7 +34,8 @@ function rpcTo(panel: Panel, options = { compresses: false }): { rpc: ClientV2; 
     return { ...response, text: "" };
   };
   const acknowledgements = new Acknowledgements();
-  return { rpc: new ClientV2(fetch, { acknowledgements, ...options }), sent };
+  const settings = new PushedSettings();
+  return { rpc: new ClientV2(fetch, { acknowledgements, settings, ...options }), sent };
 }
 
 async function textOf(body: PanelCall["body"], packed: boolean): Promise<string> {
@@ -66,6 +69,16 @@ Deno.test("ClientV2.report() calls agent.report", async () => {
     '{"jsonrpc":"2.0","method":"agent.report",' +
       '"params":{"report":{"cpu":1}},"id":1}',
   );
+});
+
+Deno.test("ClientV2.call() takes an answer with settings, and tells of them", async () => {
+  const { rpc } = rpcTo(({ id }) => json(200, { id, result: { config: { interval: 60 } } }));
+  const lines = await collectedLog(async () => {
+    const request = { method: "agent.basicInfo", params: {}, ...WITHIN };
+    for (let times = 0; times < 2; times++) assertEquals(await rpc.call(request), []);
+  });
+  assertEquals(lines.length, 1, lines.join("\n"));
+  assertStringIncludes(lines[0] ?? "", "The panel sends settings for this agent");
 });
 
 Deno.test("ClientV2.pull() sends the capabilities, and waits for longer than the panel", async () => {

@@ -50,6 +50,11 @@ const unsupported = (transport: Transport): LinkEvent => ({
 });
 const UNSUPPORTED = unsupported(V2_POST);
 const NEITHER: readonly LinkEvent[] = [UNSUPPORTED, unsupported(V1_POST)];
+const limited = (transport: Transport): LinkEvent => ({
+  kind: "failed",
+  transport,
+  why: "limited",
+});
 const rejected = (transport: Transport): LinkEvent => ({
   kind: "failed",
   transport,
@@ -114,6 +119,18 @@ Deno.test("stepLink() dials at once when a WebSocket was lost, and spreads the a
     const { effectNames } = play([REFUSED], AUTO, { random, from: lost.state });
     assertEquals(effectNames, waits[[0, 0.25, 0.999].indexOf(random)]);
   }
+});
+
+Deno.test("stepLink() waits for 10 s and more when a panel or a proxy wants fewer calls", () => {
+  let { state, effectNames } = play([START, BLOCKED, limited(V2_POST)]);
+  const waits = [effectNames];
+  for (let count = 0; count < 4; count++) {
+    ({ state, effectNames } = play([DUE, BLOCKED, limited(V2_POST)], AUTO, { from: state }));
+    waits.push(effectNames);
+  }
+  assertEquals(waits, ["wait 7500", "wait 15000", "wait 30000", "wait 45000", "wait 45000"]);
+  const { effectNames: later } = play([...BY_POST, limited(V2_POST)]);
+  assertEquals(later, "wait 7500");
 });
 
 /** When an agent dials whose panel restarts at 0, up to the first attempt that succeeds. */

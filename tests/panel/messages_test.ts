@@ -55,6 +55,19 @@ Deno.test("parsePanelMessage() reads commands up to 4 MiB, and names the size of
   });
 });
 
+Deno.test("parsePanelMessage() reads what panels that grew from Komari send", () => {
+  const update = order("agent.update", { target: "1.2.*" });
+  assertEquals(update, { kind: "switch version", version: "1.2.*" });
+  assertEquals(order("agent.update", {}).kind, "invalid");
+  assertEquals(order("agent.unlock", { report: "x" }), { kind: "ignored" });
+  assertEquals(order("agent.config", { interval: 60 }), { kind: "settings" });
+  assertEquals(read({ id: 1, result: { status: "success", config: { interval: 60 } } }), {
+    kind: "answer",
+    id: 1,
+    hasSettings: true,
+  });
+});
+
 Deno.test("parsePanelMessage() reads file requests, whatever is in them", () => {
   const file = { kind: "file", requestId: "f-1", op: "list", args: { path: "/" } } as const;
   const params = { uuid: "u", request_id: "f-1", op: "list", args: { path: "/" } };
@@ -214,7 +227,7 @@ Deno.test("parsePanelMessage() says why a message is invalid", () => {
 Deno.test("parsePanelMessage() does not know the orders and the probes of other panels, and says which", () => {
   const probe = { ping_task_id: 1, ping_type: "icmp", ping_target: "host" };
   const cases: [PanelMessage, string][] = [
-    [order("agent.unlock", {}), '"agent.unlock"'],
+    [order("agent.remote.request", {}), '"agent.remote.request"'],
     [order("agent.ping", { ...probe, ping_type: "dual" }), '"agent.ping" of type "dual"'],
     [order("agent.ping", { ...probe, ping_type: "auto" }), '"agent.ping" of type "auto"'],
     [read({ message: "ping", ...probe, ping_type: "auto" }), '"agent.ping" of type "auto"'],

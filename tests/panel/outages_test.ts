@@ -26,6 +26,26 @@ Deno.test("OutageLog logs the start and the end of an outage, with the number of
   ]);
 });
 
+Deno.test("OutageLog names reports in an outage that began with another call, if they are answered", () => {
+  const refusal = (call: string) =>
+    new PanelError(`Cannot send ${call}: status 451`, { failure: "unavailable", status: 451 });
+  const lines = panelLines(() => {
+    const log = new OutageLog();
+    for (let n = 0; n < 3; n++) {
+      log.onOutcome(refusal("agent.pull"), "pull");
+      log.onOutcome(refusal("agent.report"), "report");
+    }
+    const silent = new OutageLog();
+    silent.onOutcome(REFUSED, "pull");
+    silent.onOutcome(REFUSED, "report");
+  });
+  assertEquals(lines, [
+    "warning Cannot send agent.pull: status 451; trying again",
+    "warning Cannot send agent.report: status 451; trying again",
+    STARTED,
+  ]);
+});
+
 Deno.test("OutageLog logs the seconds of a long outage", () => {
   const lines = panelLines((time) => {
     const log = new OutageLog();
