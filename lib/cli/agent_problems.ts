@@ -24,7 +24,7 @@ export function agentProblems({ problems, panels }: Health): AgentProblem[] {
     ...panels.filter(closesSoon).map(({ panel, shortConnections }) => ({
       part: "connections" as const,
       text: `${panels.length === 1 ? "the panel" : panel} closed the last ${shortConnections} ` +
-        "connections soon after they opened: most likely another agent runs with the same token",
+        "connections soon after they opened; `doctor` names what may be the cause",
     })),
     ...problems.map(({ part, text }) => ({ part, text: `${PARTS[part]}: ${text}` })),
   ];

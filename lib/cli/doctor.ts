@@ -103,12 +103,13 @@ async function everything(
     Array.fromAsync(runChecks(aboutService, options)),
     Array.fromAsync(runChecks([versionCheck(config)], options)),
   ]);
-  const { unit } = await found;
+  const { unit, state } = await found;
+  const hasPanel = state?.isUnconfigured !== true;
   const settings = unit?.settings ?? [];
   const leftMs = (options.endsAtMs ?? Infinity) - performance.now() - TOOL_MS;
   const timeoutMs = Math.max(1_000, Math.min(AS_SERVICE_MS, Math.round(leftMs)));
   const runOptions = { env, tools, settings, signal, timeoutMs };
-  const run = await runAsService(config, record, runOptions);
+  const run = hasPanel ? await runAsService(config, record, runOptions) : undefined;
   const ofRun: CompletedCheck[] = [];
   if (run !== undefined) {
     // As whom, and in what limits, the following checks run.
@@ -118,7 +119,9 @@ async function everything(
   if (run?.checks === undefined) {
     const ofConfig = { ...config, proxies: run?.proxies ?? config.proxies };
     const unreadableConfig = record?.config;
-    const inShell = allInShell(ofConfig, { unreadableConfig, unit: [], health, options });
+    const inShell = allInShell(ofConfig, {
+      ...{ unreadableConfig, hasPanel, unit: [], health, options },
+    });
     ofRun.push(...await Array.fromAsync(inShell));
   } else {
     ofRun.push(...run.checks.flatMap((line) => parseCheck(line, options.secrets)));
@@ -129,15 +132,17 @@ async function everything(
 /** The checks of the panels and of this machine, of this process; the last one seals it. */
 async function* allInShell(
   config: Config,
-  { unreadableConfig, unit, health, options }: {
+  { unreadableConfig, hasPanel = true, unit, health, options }: {
     unreadableConfig?: string | undefined;
+    /** Whether the service knows a panel, so that the way to it can be checked. */
+    hasPanel?: boolean;
     unit: readonly UnitSetting[];
     health: Health | undefined;
     options: RunChecks;
   },
 ): AsyncGenerator<CompletedCheck> {
   const platform = { ...supportedPlatform(), health };
-  const chains = panelChains(config, { unreadableConfig, unit });
+  const chains = hasPanel ? panelChains(config, { unreadableConfig, unit }) : [];
   const running = [
     ...chains.map((chain) => Array.fromAsync(runChain(chain, options))),
     Array.fromAsync(runChecks(machineChecks(config, platform), options)),

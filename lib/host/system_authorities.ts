@@ -76,6 +76,6 @@ function filesIn(folder: string, depth = 0): string[] {
     const path = `${folder}/${name}`;
     const stat = attempt(() => Deno.statSync(path));
     if (stat?.isDirectory) return depth < MAX_DEPTH ? filesIn(path, depth + 1) : [];
-    return stat?.isFile && /\.(crt|pem|cer|p11-kit)$/.test(name) ? [path] : [];
+    return stat?.isFile && /\.(crt|pem|cer)$/.test(name) ? [path] : [];
   });
 }

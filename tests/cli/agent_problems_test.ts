@@ -42,8 +42,8 @@ Deno.test("agentProblems() name connections that are closed soon, from the third
   }
   const closing = { ...PANEL, shortConnections: 3 };
   const text = (who: string) =>
-    `${who} closed the last 3 connections soon after they opened: most likely another agent runs ` +
-    "with the same token";
+    `${who} closed the last 3 connections soon after they opened; \`doctor\` names what ` +
+    "may be the cause";
   assertEquals(agentProblems(healthOf({ panels: [closing] })), [
     { part: "connections", text: text("the panel") },
   ]);

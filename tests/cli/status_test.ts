@@ -109,8 +109,8 @@ Deno.test("statusText() shows kinds of probes, those of the last minute, and wha
   const lines = statusText({ ...STATUS, health }).split("\n");
   assertEquals(lines[3], "Probes        5 (3 ICMP, 2 HTTP), 42 in the last minute, 7 lost");
   assertEquals(lines.slice(6, 8), [
-    "Problem       the panel closed the last 4 connections soon after they opened: most likely " +
-    "another agent runs with the same token",
+    "Problem       the panel closed the last 4 connections soon after they opened; `doctor` " +
+    "names what may be the cause",
     "Problem       ICMP probes don't work: no socket",
   ]);
 });

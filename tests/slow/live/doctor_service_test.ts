@@ -31,6 +31,8 @@ interface Row extends PlantedProblem {
   readonly statusCode: 0 | 1 | undefined;
   /** Whether the agent has to report first. */
   readonly reports?: boolean;
+  /** A line of shell that succeeds when the agent has seen the problem. */
+  readonly waitsFor?: string;
   /** Variables of the shell that runs the doctor. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -47,7 +49,7 @@ function dropIn(...settings: readonly string[]): Pick<Row, "plant" | "heal"> {
   };
 }
 
-function rows({ url, token }: TestPanel): Row[] {
+function rows({ url, token }: TestPanel, closing: number): Row[] {
   const failed = (
     check: string,
     ...words: string[]
@@ -312,6 +314,13 @@ function rows({ url, token }: TestPanel): Row[] {
       ...failed("agents", "another agent runs with the same token", "(process "),
     },
     {
+      cause: "a proxy that closes WebSockets after 2 s",
+      ...dropIn(`Environment=AGENT_ENDPOINT=http://127.0.0.1:${closing}`),
+      waitsFor: `${PROGRAM} health | grep -q "soon after they opened"`,
+      statusCode: 0,
+      ...failed("agents", "are closed soon after they open", "2. see whether a proxy", "60s"),
+    },
+    {
       cause: "a program that is gone",
       plant: `mv ${INSTALLED} /tmp/program && { systemctl restart ${SERVICE} || true; }`,
       heal: `mv /tmp/program ${INSTALLED} && systemctl restart ${SERVICE}`,
@@ -326,6 +335,35 @@ function rows({ url, token }: TestPanel): Row[] {
       ...failed("service", `/etc/${SERVICE}/config.json: permission denied`),
     },
   ];
+}
+
+/** Starts an nginx before a panel that closes what the panel says nothing on for 2 s. */
+async function startClosingProxy(
+  folder: string,
+  panel: string,
+): Promise<{ port: number } & AsyncDisposable> {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  await Deno.writeTextFile(
+    `${folder}/nginx.conf`,
+    `daemon off; pid ${folder}/pid; error_log ${folder}/error.log; events {}
+    http { access_log off; server { listen 127.0.0.1:${port}; location / {
+      proxy_pass ${panel}; proxy_http_version 1.1; proxy_read_timeout 2s;
+      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; } } }`,
+  );
+  const nginx = new Deno.Command("nginx", {
+    args: ["-c", `${folder}/nginx.conf`, "-p", folder],
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  return {
+    port,
+    async [Symbol.asyncDispose]() {
+      nginx.kill("SIGTERM");
+      await nginx.status;
+    },
+  };
 }
 
 /** Longer than the first write of the month's traffic takes. */
@@ -354,9 +392,11 @@ Deno.test({
         AGENT_TOKEN: panel.token,
       });
       const diagnoses: Diagnosis[] = [];
-      for (const row of rows(panel)) {
+      await using proxy = await startClosingProxy(folder, panel.url);
+      for (const row of rows(panel, proxy.port)) {
         await machine.run(row.plant);
         await machine.run(SETTLED);
+        if (row.waitsFor !== undefined) await machine.comes(row.waitsFor);
         if (row.reports) await machine.comes(`${PROGRAM} health`);
         const { code, output } = await machine.tries(`${PROGRAM} doctor --json`, row.env);
         const { code: statusCode } = await machine.tries(`${PROGRAM} status`);

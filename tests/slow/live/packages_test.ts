@@ -90,6 +90,16 @@ Deno.test({
       const before = await machine.files();
       const installed = await machine.run(`dpkg -i ${packageFile("1.0.0")}`);
       assertStringIncludes(installed, `sudo ${NAME} install -e`);
+      for (const user of ["root", "nobody"]) {
+        const { output } = await machine.tries(`runuser -u ${user} -- ${NAME} doctor`);
+        assertStringIncludes(
+          output.trimStart().slice(0, 300),
+          "installed and not configured",
+          user,
+        );
+        const { output: status } = await machine.tries(`runuser -u ${user} -- ${NAME} status`);
+        assertStringIncludes(status, "is not configured: komari-agent-deno install -e", user);
+      }
       assertEquals((await machine.tries(`systemctl is-active ${NAME}`)).output, "inactive\n");
       assertEquals((await machine.tries(`systemctl is-enabled ${NAME}`)).output, "disabled\n");
       // Started by hand, it would end and be started again, for ever.
