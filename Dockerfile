@@ -5,6 +5,8 @@
 # In which form it comes; .github/CONTRIBUTING.md tells.
 ARG FORM=binary
 
+# By its tag: the digest can't be asked for where this was written. The release says by an attestation
+# which image it built, and from which commit.
 FROM debian:12-slim AS build
 ARG FORM
 RUN apt-get update \

@@ -1,6 +1,6 @@
 /**
- * Writes into the pages what has its place elsewhere: the repository's name of `deno.json`, and the
- * tables of options. This is `deno task docs`.
+ * Writes into the pages what has its place elsewhere: the repository's name and the version of
+ * `deno.json`, and the tables of options. This is `deno task docs`.
  *
  * @module
  */
@@ -30,6 +30,9 @@ const PLACES = [
   /(--repo )[\w.-]+\/[\w.-]+/g,
 ];
 
+/** Where a text names an image's version. */
+const IMAGE_VERSION = /(\bghcr\.io\/[\w.-]+\/[\w.-]+:)[\w.-]+/g;
+
 const BEGIN = "<!-- repository -->";
 const END = "<!-- /repository -->";
 
@@ -52,7 +55,8 @@ export function stampRepository(text: string, repository: string, language: Lang
   const stamped = PLACES.reduce(
     (text, place) =>
       text.replace(place, (_, before: string) => before + (repository || PLACEHOLDER)),
-    text.replace(/^REPOSITORY='[^']*'$/m, `REPOSITORY='${repository}'`),
+    text.replace(/^REPOSITORY='[^']*'$/m, `REPOSITORY='${repository}'`)
+      .replace(IMAGE_VERSION, `$1${manifest.version}`),
   );
   const [begin, end] = [stamped.indexOf(BEGIN), stamped.indexOf(END)];
   if (begin === -1) return stamped;

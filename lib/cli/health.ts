@@ -27,18 +27,22 @@ export function runHealth(config: Config, { print }: CommandContext): number {
 
 /**
  * Checks whether the agent is reporting: the panel has accepted a report within two intervals and 15 s.
+ * With `alive`, only whether it runs.
  *
  * `folders` may hold an agent's health file, the likeliest first.
  */
 export function checkHealth(
   folders: readonly string[],
-  { json = false }: { json?: boolean } = {},
+  { json = false, alive = false }: { json?: boolean; alive?: boolean } = {},
 ): HealthResult {
   const health = readHealth(folders);
   const nowMs = Date.now();
-  const problem = healthProblem(health, nowMs);
+  const problem = alive ? lifeProblem(health) : healthProblem(health, nowMs);
   const isHealthy = problem === undefined;
-  const reason = problem ?? `a report was accepted ${age(health, nowMs)} ago`;
+  const reason = problem ??
+    (alive
+      ? `the agent runs (process ${health?.pid})`
+      : `a report was accepted ${age(health, nowMs)} ago`);
   const problems = health?.isRunning ? agentProblems(health) : [];
   if (!json) {
     const words = [reason, ...problems.map(({ text }) => text)].join("; ");
@@ -60,8 +64,7 @@ export function checkHealth(
 
 /** The problem in words, with the last failure of each panel; `undefined` if there is none. */
 export function healthProblem(health: Health | undefined, nowMs: number): string | undefined {
-  if (health === undefined) return "no agent runs here that this user can see";
-  if (!health.isRunning) return "the agent exited unexpectedly";
+  if (health === undefined || !health.isRunning) return lifeProblem(health);
   const { acceptedAtMs, intervalMs } = health;
   const reason = failureTexts(health);
   if (acceptedAtMs === undefined) return `no report was accepted yet${reason}`;
@@ -74,6 +77,12 @@ export function healthProblem(health: Health | undefined, nowMs: number): string
   // A clock that was set back would otherwise look healthy until it reaches that time again.
   if (agoMs < -maxAgeMs) return "the clock was set back, and no report was accepted since";
   return undefined;
+}
+
+/** Why there is no running agent, in words; `undefined` if there is one. */
+function lifeProblem(health: Health | undefined): string | undefined {
+  if (health === undefined) return "no agent runs here that this user can see";
+  return health.isRunning ? undefined : "the agent exited unexpectedly";
 }
 
 /** The last failure of each panel that accepts no reports now. */

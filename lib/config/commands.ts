@@ -131,15 +131,18 @@ export const COMMANDS = {
     },
   },
   "health": {
-    usage: "health [--json]",
+    usage: "health [--alive] [--json]",
     takes: ["service", "config", "json"],
     reads: ["installed"],
     help: { en: "say whether the panel accepts its reports", zh: "检查面板是否接受上报" },
     details: {
       en: "For supervisors and container health checks: the exit code is 0 if the panel has " +
-        "accepted a report within two intervals and 15 s, else 1.",
+        "accepted a report within two intervals and 15 s, else 1. --alive asks only whether the " +
+        "agent runs, as is right for a supervisor that restarts what is not alive: an outage of the " +
+        "panel is no reason to.",
       zh:
-        "供监控程序和容器健康检查使用：面板在两个间隔加 15 秒内接受过上报时退出码为 0，否则为 1。",
+        "供监控程序和容器健康检查使用：面板在两个间隔加 15 秒内接受过上报时退出码为 0，否则为 1。" +
+        "--alive 只检查 Agent 是否在运行，供会重启失败程序的监控使用：面板中断不是重启的理由。",
     },
   },
   "update": {

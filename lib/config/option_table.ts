@@ -555,6 +555,14 @@ export const OPTIONS = {
       zh: "与 --dry-run 一起使用：不统计的每个网卡和挂载点各占一行",
     },
   }),
+  alive: generalFlags.toggle({
+    flag: "alive",
+    commands: ["health"],
+    help: {
+      en: "Ask only whether the agent runs, not whether the panel accepts its reports",
+      zh: "只检查 Agent 是否在运行，不管面板是否接受上报",
+    },
+  }),
   json: generalFlags.toggle({
     flag: "json",
     commands: "json",

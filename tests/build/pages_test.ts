@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import manifest from "../../deno.json" with { type: "json" };
 import { PLACEHOLDER, stampedFiles, stampRepository } from "../../build/pages.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -27,7 +28,8 @@ Deno.test("stampRepository() stamps addresses, images and install.sh, and leaves
     "REPOSITORY=''",
   ].join("\n");
   const named = stampRepository(text, "a/b", "en");
-  assertEquals(named, text.replaceAll("OWNER/NAME", "a/b").replace("=''", "='a/b'"));
+  const expected = text.replaceAll("OWNER/NAME", "a/b").replace("=''", "='a/b'");
+  assertEquals(named, expected.replace(":latest", `:${manifest.version}`));
   const other = "[Komari](https://github.com/komari-monitor/komari)";
   assertEquals(stampRepository(other, "a/b", "en"), other);
 });

@@ -37,7 +37,11 @@ function withAgent(
 
 const NOW = Date.UTC(2024, 1, 29, 12);
 
-function checkAt(nowMs: number, folder: string, options: { json?: boolean } = {}): HealthResult {
+function checkAt(
+  nowMs: number,
+  folder: string,
+  options: { json?: boolean; alive?: boolean } = {},
+): HealthResult {
   using _time = new FakeTime({ now: nowMs });
   return checkHealth([folder], options);
 }
@@ -67,6 +71,31 @@ Deno.test("checkHealth() is content within two intervals and 15 s, and not a mom
       );
     }, { intervalMs });
   }
+});
+
+Deno.test("checkHealth() with --alive asks only whether the agent runs, whatever the panel does", () => {
+  for (const acceptedAtMs of [0, NOW]) {
+    withAgent(acceptedAtMs, (folder) => {
+      const later = NOW + 86_400_000;
+      assertEquals(checkAt(later, folder).isHealthy, false);
+      assertEquals(checkAt(later, folder, { alive: true }), {
+        text: `Healthy: the agent runs (process ${Deno.pid})\n`,
+        isHealthy: true,
+      });
+      assertEquals(
+        JSON.parse(checkAt(later, folder, { alive: true, json: true }).text).healthy,
+        true,
+      );
+    });
+  }
+  withFolder((folder) => {
+    const killed = { pid: 7, intervalMs: 3000, ...ABOUT };
+    for (const record of [undefined, killed]) {
+      if (record) Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(record));
+      const { isHealthy, text } = checkAt(NOW, folder, { alive: true });
+      assertEquals(isHealthy, false, text);
+    }
+  });
 });
 
 Deno.test("checkHealth() says that there is no agent, or that it was killed", () => {

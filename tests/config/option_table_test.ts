@@ -59,6 +59,7 @@ const NAMES: Record<
   configFile: ["--config", "", "AGENT_CONFIG_FILE", ""],
   dryRun: ["--dry-run", "", "", false],
   verbose: ["--verbose", "-v", "", false],
+  alive: ["--alive", "", "", false],
   json: ["--json", "", "", false],
   logLevel: ["--log-level", "", "AGENT_LOG_LEVEL", "info"],
   logFormat: ["--log-format", "", "AGENT_LOG_FORMAT", "text"],
