@@ -176,8 +176,7 @@ export class NetworkCollector {
       if (counters.length === 0 && this.#malformed !== undefined) throw this.#malformed;
       const isOther = this.#hasChanged || counters.length !== this.#interfaces.size ||
         !counters.every(({ name }) => this.#interfaces.has(name));
-      const found = isOther &&
-        new Map(counters.map(({ name }) => [name, this.#links?.find(name)]));
+      const found = isOther && this.#findIndexes(counters.map(({ name }) => name));
       // What was read and found holds together if nothing has changed meanwhile.
       this.#hasChanged = this.#links?.hasChanged() === true;
       if (this.#hasChanged && reading < MAX_READINGS) continue;
@@ -188,6 +187,27 @@ export class NetworkCollector {
       }
       return counters;
     }
+  }
+
+  /**
+   * The index of each name. Among hundreds, those that have no part in the total are asked only where
+   * one that has was renamed or removed: it may be among them now.
+   */
+  #findIndexes(names: readonly string[]): Map<string, number | undefined> {
+    const isCrowd = names.length > CROWD;
+    const known = (name: string) => isCrowd ? this.#interfaces.get(name) : undefined;
+    const hasPart = ({ counted, traits }: TrackedInterface) => counted || traits?.device;
+    const found = new Map<string, number | undefined>();
+    for (const name of names) {
+      const nic = known(name);
+      const isAsked = nic === undefined || hasPart(nic);
+      found.set(name, isAsked ? this.#links?.find(name) : nic.index);
+    }
+    const isMoved = Array.from(this.#interfaces.values()).some((nic) =>
+      hasPart(nic) && (!found.has(nic.name) || found.get(nic.name) !== nic.index)
+    );
+    if (!isCrowd || !isMoved) return found;
+    return new Map(names.map((name) => [name, this.#links?.find(name)]));
   }
 
   /** Forgets interfaces that are gone or whose name another one has, and looks up new ones. */

@@ -23,6 +23,8 @@ class Kernel {
   /** Happens while `net/dev` is being read. */
   during: (() => void) | undefined;
   readonly network: NetworkCollector;
+  /** Questions for the index of a name. */
+  finds = 0;
   readonly #look: ReturnType<typeof rated>;
   readonly #time: FakeTime;
   #hasChanged = false;
@@ -122,6 +124,7 @@ class Kernel {
   }
 
   #link(name: string): number | undefined {
+    this.finds++;
     return this.nics.find((it) => it.name === name)?.index;
   }
 
@@ -626,4 +629,25 @@ Deno.test("NetworkCollector.collect() asks the kernel what an interface is, and 
   assertEquals(rules(), ["loopback", "has a device"]);
   [hasChanged, isMonitor] = [true, true];
   assertEquals(rules(), ["loopback", "monitor of a radio"]);
+});
+
+Deno.test("NetworkCollector.collect() asks among hundreds for the index of few, and of all when one that counts is renamed", async () => {
+  using time = new FakeTime();
+  const kernel = new Kernel(time);
+  const eth0 = kernel.make("eth0", { bytes: 1_000 });
+  const veths = Array.from({ length: 120 }, (_, at) => kernel.make(`veth${at}`, { kind: "veth" }));
+  await settle(kernel);
+  kernel.finds = 0;
+  kernel.remove(veths[0] ?? eth0);
+  kernel.make("veth-new", { kind: "veth" });
+  await settle(kernel);
+  assertEquals(kernel.finds, 2, "eth0 and the new one");
+  // A card takes the name of one that never counted, which takes its name.
+  kernel.swap(eth0, veths[1] ?? eth0);
+  kernel.pass(eth0, 7);
+  await settle(kernel);
+  await settle(kernel);
+  assertEquals(kernel.rules().veth1, "counted: has a device");
+  kernel.pass(eth0, 5);
+  assertEquals(await kernel.step(), [1_012, 5]);
 });
