@@ -7,44 +7,26 @@
 import { delay } from "@std/async/delay";
 import type { Config } from "../config/config.ts";
 import { panelName, panelNames } from "../config/panels.ts";
-import { INTERVAL_SECONDS } from "../config/parsers.ts";
 import { UsageError } from "../config/usage_error.ts";
-import { openMemoryRelease } from "../host/memory_release.ts";
 import { Programs } from "../host/programs.ts";
 import { describeError, getLogger, withPanel } from "../log/log.ts";
-import { GPU_SUBJECT } from "../metrics/gpu.ts";
-import type { Machine } from "../metrics/machine.ts";
-import { hostRoots, openMachine, type Platform } from "../metrics/open_machine.ts";
-import { createGetText, PublicAddresses } from "../metrics/public_addresses.ts";
 import { Rates } from "../metrics/rates.ts";
-import { Sampler } from "../metrics/snapshot.ts";
-import { NetDialer } from "../net/dialer.ts";
-import { SystemResolver } from "../net/dns.ts";
-import { loadAuthorities } from "../net/tls.ts";
 import { PanelConnection } from "../panel/panel_connection.ts";
 import type { NodeRegistration } from "../panel/registration.ts";
 import { RemoteControl } from "../remote/remote_control.ts";
 import { describeSeal, type Seal, sealGap, sealProcess } from "../sandbox/seal.ts";
-import type { SealNeeds } from "../sandbox/seccomp_policy.ts";
-import { type Shell, startShell } from "../sandbox/shell.ts";
-import { HealthFile } from "../state/health_file.ts";
-import { runtimeFolders } from "../state/paths.ts";
-import type { PersistentTraffic } from "../traffic/persistent_traffic.ts";
-import { VERSION } from "../version.ts";
 import { Agent } from "./agent.ts";
-import type { MetricsEndpoint } from "./metrics_endpoint.ts";
-import { PanelMonitors } from "./panel_monitor.ts";
+import {
+  openAgent,
+  type OpenedAgent,
+  panelConfigs,
+  type RunOptions,
+  shortestIntervalMs,
+} from "./open_agent.ts";
 import { PanelProbes } from "./panel_probes.ts";
 import { ReportTimer } from "./report_timer.ts";
-import { isRootUntilSealed, isSealable, sealNeeds, ShellNames } from "./shell_names.ts";
+import { isSealable } from "./shell_names.ts";
 import { logCountedParts, logPanel, logSeal } from "./startup_log.ts";
-
-/** Options of {@linkcode runAgent}. */
-export interface RunOptions extends Platform {
-  readonly signal: AbortSignal;
-  /** Texts that nobody may read; a token that the panel gives is added before it is used. */
-  readonly secrets: string[];
-}
 
 /**
  * Reports this machine to its panels until `signal` aborts.
@@ -67,115 +49,6 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
     lookAtMachine();
     await runOpened(agent, undefined);
   }
-}
-
-/** An agent that has opened everything that needs files or programs. */
-export interface OpenedAgent extends AsyncDisposable {
-  readonly config: Config;
-  readonly machine: Machine;
-  readonly sampler: Sampler;
-  readonly addresses: PublicAddresses;
-  readonly registration: NodeRegistration | undefined;
-  readonly traffic: PersistentTraffic | undefined;
-  readonly metrics: MetricsEndpoint | undefined;
-  readonly health: HealthFile | undefined;
-  readonly monitors: PanelMonitors;
-  readonly shell: Shell | undefined;
-  readonly names: ShellNames;
-  readonly resolver: SystemResolver;
-  /** Work that has to stay possible after the seal. */
-  readonly needs: SealNeeds;
-  readonly releaseMemory: () => void;
-  readonly signal: AbortSignal;
-}
-
-/** Opens everything that needs files or programs; nothing is read from the network in this process. */
-export async function openAgent(config: Config, options: RunOptions): Promise<OpenedAgent> {
-  await using opened = new AsyncDisposableStack();
-  // 1. What starts programs. The panels' names are resolved while the rest is opened.
-  const shell = startShell({
-    ...hostRoots(config.hostProc),
-    ...{ os: options.os, gpu: config.gpu, asNobody: isRootUntilSealed(config) },
-  });
-  opened.defer(async () => await shell?.close());
-  const names = new ShellNames(shell);
-  const resolver = new SystemResolver(names);
-  for (const { endpoint } of panelConfigs(config)) {
-    new NetDialer(config, resolver).lookUpAhead(new URL(endpoint));
-  }
-
-  // The health file is written first: it takes what fails from here on.
-  const { signal, secrets } = options;
-  const health = HealthFile.open(runtimeFolders(config), { version: VERSION, secrets });
-  opened.defer(() => health?.close());
-
-  // 2. What is read. What the options don't ask for needs no memory: it is not even loaded.
-  try {
-    loadAuthorities();
-  } catch (error) {
-    health?.setProblem("authorities", describeError(error));
-    getLogger("net").warning("{error}", { error: describeError(error) });
-  }
-  const machine = await openMachine(config, options);
-  opened.defer(async () => await machine.close?.());
-  machine.facts();
-  const onToken = (token: string) => void secrets.push(token);
-  const registration = config.token === ""
-    ? await (await import("../panel/registration.ts")).openRegistration(
-      config,
-      { signal, onToken, observer: health },
-      resolver,
-    )
-    : undefined;
-  opened.use(registration);
-
-  // 3. What else is written.
-  const traffic = config.monthRotate === 0
-    ? undefined
-    : await (await import("../traffic/persistent_traffic.ts")).persistTraffic(
-      config,
-      machine,
-      health,
-    );
-  const metrics = config.metrics === undefined
-    ? undefined
-    : (await import("./metrics_endpoint.ts")).MetricsEndpoint.open(config.metrics, config, {
-      os: options.os,
-      health,
-    });
-  opened.use(metrics);
-
-  const sampler = new Sampler(traffic?.collectors ?? machine.collectors, sharedAgeMs(config), {
-    onFailures(failing) {
-      const [gpu] = [...failing].filter(([subject]) => subject.includes(GPU_SUBJECT));
-      health?.setProblem("gpu", gpu?.join(": "));
-    },
-  });
-  const getText = createGetText(config.proxies, { system: resolver });
-  const addresses = new PublicAddresses(config, machine, { getText });
-
-  const closing = opened.move();
-  return {
-    config,
-    machine,
-    sampler,
-    addresses,
-    registration,
-    traffic,
-    metrics,
-    health,
-    monitors: new PanelMonitors(health),
-    shell,
-    names,
-    resolver,
-    needs: {
-      ...await sealNeeds(config, { names, shell }),
-      listensLater: metrics?.listensLater ?? false,
-    },
-    releaseMemory: openMemoryRelease(),
-    signal,
-    [Symbol.asyncDispose]: () => closing.disposeAsync(),
-  };
 }
 
 /**
@@ -319,11 +192,6 @@ export async function releaseRegularly(
   }
 }
 
-/** The configuration of each panel; they differ in endpoint, token, interval and remote control. */
-function panelConfigs(config: Config): Config[] {
-  return [config, ...config.furtherPanels.map((panel) => ({ ...config, ...panel }))];
-}
-
 /** @throws {UsageError} When `--require-seal` was given and nothing can be sealed. */
 function requireSealable(config: Config): void {
   if (config.requireSeal && !isSealable(config)) {
@@ -340,16 +208,4 @@ function requireSealed(config: Config, seal: Seal | undefined): void {
   if (config.requireSeal && gap !== undefined) {
     throw new UsageError(`Cannot seal this process as --require-seal demands: ${gap}`);
   }
-}
-
-/** Age up to which panels share a snapshot: half the shortest interval; 0 for a single panel. */
-export function sharedAgeMs(config: Config): number {
-  return config.furtherPanels.length === 0 ? 0 : shortestIntervalMs(config) / 2;
-}
-
-function shortestIntervalMs(config: Config): number {
-  const intervals = panelConfigs(config).map((panel) =>
-    panel.intervalSeconds ?? INTERVAL_SECONDS.webSocket
-  );
-  return Math.min(...intervals) * 1000;
 }

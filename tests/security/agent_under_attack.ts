@@ -9,7 +9,8 @@
  * @module
  */
 
-import { openAgent, runOpened } from "../../lib/agent/run_agent.ts";
+import { openAgent } from "../../lib/agent/open_agent.ts";
+import { runOpened } from "../../lib/agent/run_agent.ts";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { type Seal, sealByKernel, sealByRuntime, sealProcess } from "../../lib/sandbox/seal.ts";
 import type { SealNeeds } from "../../lib/sandbox/seccomp_policy.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { sharedAgeMs } from "../../lib/agent/run_agent.ts";
+import { sharedAgeMs } from "../../lib/agent/open_agent.ts";
 import { configOf } from "../metrics/config_of.ts";
 
 Deno.test("sharedAgeMs() lets each of several panels have new values in each report", () => {
