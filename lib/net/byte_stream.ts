@@ -65,21 +65,3 @@ export class ConnectionStream implements ByteStream {
     closeQuietly(this.#connection);
   }
 }
-
-/**
- * Reads exactly `length` bytes, and none of those that follow.
- *
- * @throws {Error} When the stream ends before; the message is `ended`.
- */
-export async function readExact(
-  from: { read(into: Uint8Array<ArrayBuffer>): Promise<number | null> },
-  { length, ended }: { length: number; ended: string },
-): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(length);
-  for (let received = 0; received < length;) {
-    const count = await from.read(bytes.subarray(received));
-    if (count === null) throw new Error(ended);
-    received += count;
-  }
-  return bytes;
-}

@@ -7,22 +7,20 @@ export interface TcpOptions {
 /**
  * Connects with a signal and never leaks a connection.
  *
- * When the signal aborts just after the kernel has connected, `Deno.connect` checks it once more and
- * drops the connection without closing it. The signal that it gets here does not throw then.
- *
  * @throws The signal's reason when it aborts.
  */
 export async function connectAbortable(
   hostname: string,
-  options: TcpOptions,
+  { port, signal }: TcpOptions,
 ): Promise<Deno.TcpConn> {
-  const { port, signal } = options;
+  signal.throwIfAborted();
   const cancel = new AbortController();
+  // When its signal aborts just after the kernel has connected, `Deno.connect` asks the signal to throw,
+  // and leaves the connection open. So it gets one that aborts and does not throw.
   Object.defineProperty(cancel.signal, "throwIfAborted", { value: () => {} });
   const abort = () => cancel.abort();
   signal.addEventListener("abort", abort, { once: true });
   try {
-    signal.throwIfAborted();
     const connection = await Deno.connect({ hostname, port, signal: cancel.signal });
     if (signal.aborted) connection.close();
     signal.throwIfAborted();
@@ -32,7 +30,7 @@ export async function connectAbortable(
   }
 }
 
-/** A reason that nothing reads: the runtime would create one with a stack trace, in 3 ms. */
+/** A reason that nothing reads: without one the runtime makes an error with a stack trace. */
 const OVER = "another address has answered";
 /** Delay until the next address is tried as well (RFC 8305). */
 const STAGGER_MS = 250;
@@ -46,58 +44,51 @@ const STAGGER_MS = 250;
  */
 export async function connectHappyEyeballs(
   addresses: readonly string[],
-  options: TcpOptions,
+  { port, signal }: TcpOptions,
 ): Promise<Deno.TcpConn> {
-  const { port, signal } = options;
   signal.throwIfAborted();
   const waiting = [...addresses];
+  if (waiting.length === 0) throw new RangeError("Cannot connect: there is no address");
   const over = new AbortController();
-  const { promise, resolve, reject } = Promise.withResolvers<Deno.TcpConn>();
+  const first = Promise.withResolvers<Deno.TcpConn>();
+  const errors: unknown[] = [];
   let running = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let reason: unknown;
 
-  function end(): void {
+  function stop(): void {
     waiting.length = 0;
     clearTimeout(timer);
     over.abort(OVER);
   }
 
-  function startNext(): void {
+  async function tryNext(): Promise<void> {
     clearTimeout(timer);
     const hostname = waiting.shift();
     if (hostname === undefined) return;
+    if (waiting.length > 0) timer = setTimeout(tryNext, STAGGER_MS);
     running++;
-    connectAbortable(hostname, { port, signal: over.signal }).then(win, lose);
-    if (waiting.length > 0) timer = setTimeout(startNext, STAGGER_MS);
-  }
-
-  function win(connection: Deno.TcpConn): void {
-    // Another one has won, or the signal has aborted.
-    if (over.signal.aborted) {
-      connection.close();
-      return lose(signal.reason);
+    try {
+      const connection = await connectAbortable(hostname, { port, signal: over.signal });
+      // Another one may have connected at the same time.
+      if (over.signal.aborted) connection.close();
+      else first.resolve(connection);
+      stop();
+    } catch (error) {
+      errors.push(error);
+      tryNext();
     }
-    end();
-    resolve(connection);
-  }
-
-  function lose(error: unknown): void {
-    reason ??= error;
     running--;
-    startNext();
-    if (running === 0) reject(reason);
+    if (running === 0) first.reject(errors[0]);
   }
 
-  if (waiting.length === 0) throw new RangeError("Cannot connect: there is no address");
-  signal.addEventListener("abort", end, { once: true });
-  startNext();
+  signal.addEventListener("abort", stop, { once: true });
   try {
-    return await promise;
+    tryNext();
+    return await first.promise;
   } catch (error) {
     signal.throwIfAborted();
     throw error;
   } finally {
-    signal.removeEventListener("abort", end);
+    signal.removeEventListener("abort", stop);
   }
 }

@@ -1,3 +1,4 @@
+import { addressBytes } from "../parse/ip_address.ts";
 import {
   type HostAndPort,
   isExemptFromProxy,
@@ -10,7 +11,6 @@ import { BufferedReader } from "./buffered_reader.ts";
 import { closeOnAbort } from "./byte_stream.ts";
 import type { Connector } from "./connector.ts";
 import { DialError, ResponseError } from "./errors.ts";
-import { openSocksTunnel } from "./socks.ts";
 import { withTimeout } from "../async/timeout.ts";
 
 const REASON_LIMIT = 100;
@@ -77,6 +77,98 @@ async function readStatusLine(connection: Deno.TcpConn): Promise<string> {
     throw new Error("the proxy sent more than its answer");
   }
   return line;
+}
+
+const SOCKS_VERSION = 5;
+const LOGIN_VERSION = 1;
+const NO_LOGIN = 0;
+const LOGIN = 2;
+const CONNECT = 1;
+const IPV4 = 1;
+const NAME = 3;
+const IPV6 = 4;
+
+/** Longest name, user or password, in bytes. */
+const TEXT_LIMIT = 255;
+
+/** Messages for the reply codes of RFC 1928. */
+const REFUSALS: readonly string[] = [
+  "",
+  "with a general failure",
+  "that its rules forbid the connection",
+  "that the network is unreachable",
+  "that the host is unreachable",
+  "that the connection was refused",
+  "that the TTL expired",
+  "that it does not support CONNECT",
+  "that it does not support this type of address",
+];
+
+/**
+ * Opens a tunnel to `target` through a SOCKS 5 proxy (RFC 1928). A host that is no IP literal is
+ * resolved by the proxy.
+ *
+ * @throws {Error} When the proxy refuses (`the proxy answers that …`), or closes the connection.
+ */
+async function openSocksTunnel(
+  connection: Deno.TcpConn,
+  { target, proxy }: { target: HostAndPort; proxy: Proxy },
+): Promise<void> {
+  const methods = proxy.login ? [NO_LOGIN, LOGIN] : [NO_LOGIN];
+  await writeAll(connection, Uint8Array.of(SOCKS_VERSION, methods.length, ...methods));
+  const [version, method] = await readSocks(connection, 2);
+  if (version !== SOCKS_VERSION) throw new Error("the proxy does not speak SOCKS 5");
+  if (method === LOGIN && proxy.login) {
+    await logInToSocks(connection, proxy.login);
+  } else if (method !== NO_LOGIN) {
+    throw new Error("the proxy requires another authentication method");
+  }
+  const { port } = target;
+  const request = [SOCKS_VERSION, CONNECT, 0, ...socksAddress(target.host), port >> 8, port & 0xff];
+  await writeAll(connection, Uint8Array.from(request));
+  await readSocksReply(connection);
+}
+
+async function logInToSocks(
+  connection: Deno.TcpConn,
+  { user, password }: { user: string; password: string },
+): Promise<void> {
+  const login = [LOGIN_VERSION, ...counted(user, "user"), ...counted(password, "password")];
+  await writeAll(connection, Uint8Array.from(login));
+  const [, status] = await readSocks(connection, 2);
+  if (status !== 0) throw new Error("the proxy answers that user or password is wrong");
+}
+
+function socksAddress(host: string): number[] {
+  const bytes = addressBytes(host);
+  if (!bytes) return [NAME, ...counted(host, "host")];
+  return [bytes.length === 4 ? IPV4 : IPV6, ...bytes];
+}
+
+function counted(text: string, what: string): number[] {
+  const bytes = new TextEncoder().encode(text);
+  if (bytes.length > TEXT_LIMIT) throw new RangeError(`the ${what} is too long for SOCKS 5`);
+  return [bytes.length, ...bytes];
+}
+
+async function readSocksReply(connection: Deno.TcpConn): Promise<void> {
+  const [version, code = 1, , kind] = await readSocks(connection, 4);
+  if (version !== SOCKS_VERSION) throw new Error("the proxy does not speak SOCKS 5");
+  if (code !== 0) throw new Error(`the proxy answers ${REFUSALS[code] ?? `failure ${code}`}`);
+  // The bound address is not needed, but has to be read.
+  const length = kind === IPV4 ? 4 : kind === IPV6 ? 16 : (await readSocks(connection, 1))[0] ?? 0;
+  await readSocks(connection, length + 2);
+}
+
+/** Reads exactly so many bytes, and none of those that follow. */
+async function readSocks(connection: Deno.TcpConn, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  for (let received = 0; received < length;) {
+    const count = await connection.read(bytes.subarray(received));
+    if (count === null) throw new Error("the proxy closed the connection");
+    received += count;
+  }
+  return bytes;
 }
 
 const ANSWER_MS = 10_000;

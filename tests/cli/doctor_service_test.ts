@@ -12,7 +12,7 @@ import {
 import type { ServiceState } from "../../lib/service/installed_service.ts";
 import type { LoadedUnit } from "../../lib/service/systemd_unit.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
-import { FakeTime } from "../fake_time.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
 import { acceptAt } from "../state/accept_at.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { inContainerImage } from "./container_image.ts";
@@ -398,6 +398,8 @@ Deno.test({
     for (const [args, isSeen] of cases) {
       const child = new Deno.Command("sh", { args: ["-c", "sleep 100; :", "sh", ...args] }).spawn();
       try {
+        // It is empty until the program runs.
+        while (Deno.readTextFileSync(`/proc/${child.pid}/cmdline`) === "") await realTurn();
         const health = { ...HEALTH, pid: child.pid, acceptedAtMs: Date.now() };
         const { status, text } = agentResult(configOf(["doctor"]), health);
         assertEquals(status, isSeen ? "warning" : "ok", text);
