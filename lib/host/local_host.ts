@@ -17,6 +17,8 @@ import { followBelow } from "./rooted_path.ts";
 
 /** A longer kernel text is an error: no file that is read here is as long. */
 const MAX_BYTES = 8 * 1024 * 1024;
+/** A larger buffer is not kept for the next read: few machines have so long a file, read now and then. */
+const MAX_KEPT_BYTES = 512 * 1024;
 
 /**
  * The kernel gives a page of whole lines at a time. Where no line is longer than half a page, a piece
@@ -27,7 +29,7 @@ const HALF_PAGE_BYTES = 2048;
 /** A number of a driver is shorter. */
 const NUMBER_BYTES = 64;
 
-/** The buffer that all sources of a host share; it grows to the size of the longest file. */
+/** The buffer that all sources of a host share; it grows to the size of the longest file, up to a limit. */
 export interface Scratch {
   bytes: Uint8Array<ArrayBuffer>;
   readonly decoder: TextDecoder;
@@ -75,6 +77,9 @@ export class FileSource implements Source {
   }
 
   #readAll(file: Deno.FsFile): Uint8Array<ArrayBuffer> {
+    if (this.#scratch.bytes.length > MAX_KEPT_BYTES) {
+      this.#scratch.bytes = new Uint8Array(MAX_KEPT_BYTES);
+    }
     for (let length = 0;;) {
       if (!hasRoom(this.#scratch, length)) this.#scratch.bytes = doubled(this.#scratch.bytes);
       const { bytes } = this.#scratch;

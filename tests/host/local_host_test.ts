@@ -1,5 +1,6 @@
+import { attempt } from "../../lib/attempt.ts";
 import { assertEquals, assertThrows } from "@std/assert";
-import { LocalHost } from "../../lib/host/local_host.ts";
+import { FileSource, LocalHost } from "../../lib/host/local_host.ts";
 
 /** Writes a file, and hands out a source of it. */
 async function withFile(
@@ -116,6 +117,18 @@ Deno.test("FileSource.read() refuses a file of more than 8 MiB", async () => {
     assertEquals(error.cause instanceof RangeError, true);
     Deno.writeTextFileSync(path, "short again");
     assertEquals(source.read(), "short again");
+  });
+});
+
+Deno.test("FileSource.read() keeps no large buffer for what it reads next", async () => {
+  await withFile((path) => {
+    const scratch = { bytes: new Uint8Array(32 * 1024), decoder: new TextDecoder() };
+    const source = new FileSource(path, scratch);
+    for (const bytes of [8 * 1024 * 1024 - 1, 9 * 1024 * 1024, 500_000, 100]) {
+      Deno.truncateSync(path, bytes);
+      attempt(() => source.read());
+      assertEquals(scratch.bytes.length > 512 * 1024, bytes > 512 * 1024, `${bytes}`);
+    }
   });
 });
 
