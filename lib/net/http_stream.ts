@@ -9,13 +9,13 @@ import { encodeRequestHead } from "./http_request.ts";
 /** A request whose body, or whose response's body, is too long for memory. */
 export interface StreamedRequest extends Omit<HttpRequest, "body"> {
   /** The body; without it the request has none. */
-  readonly source?: ByteSource | undefined;
+  readonly body?: StreamedBody | undefined;
   /** Receives the body of a response of status 200; any other body becomes text. */
   readonly sink?: ByteSink | undefined;
 }
 
-/** The source of a body. */
-export interface ByteSource {
+/** A body that is read while it is sent. */
+export interface StreamedBody {
   readonly lengthBytes: number;
   /** Fills the start of a buffer and gives the count, which is at least 1. */
   read(into: Uint8Array<ArrayBuffer>): Promise<number>;
@@ -38,12 +38,12 @@ const CHECKS_PER_LIMIT = 4;
 
 /**
  * Makes one request over a connection of its own, with bodies of any length and one buffer in each
- * direction. It is never repeated: the source can be read once only.
+ * direction. It is never repeated: the body can be read once only.
  *
  * @param options `stallMs`: ends the request when no byte has moved for so long.
  * @throws {ResponseError} When there is no valid response, or its body has another length than `sink`.
  * @throws {DialError} When the server can't be reached.
- * @throws What source and sink throw, and the signal's reason when it aborts.
+ * @throws What body and sink throw, and the signal's reason when it aborts.
  */
 export async function streamRequest(
   dialer: Dialer,
@@ -57,16 +57,16 @@ export async function streamRequest(
   using _ = closeOnAbort(stream, signal);
   try {
     signal.throwIfAborted();
-    const { method, source } = request;
+    const { method, body } = request;
     const headers = [...request.headers, ["connection", "close"] as const];
-    const head = encodeRequestHead({ method, url, headers, forward }, source?.lengthBytes);
+    const head = encodeRequestHead({ method, url, headers, forward }, body?.lengthBytes);
     const reader = new BufferedReader(watched, { bufferBytes: BUFFER_BYTES });
     // Read from the start: a server may refuse the request before all of it was sent.
     const answering = reader.readHead();
     let isSettled = false;
     answering.catch(() => {}).finally(() => isSettled = true);
     const isWanted = () => !isSettled;
-    const { error, leftBytes } = await send(watched, head, { source, isWanted });
+    const { error, leftBytes } = await send(watched, head, { body, isWanted });
     const answer = await answering.catch((cause) => {
       throw error ?? cause;
     });
@@ -128,10 +128,10 @@ class WatchedStream implements Omit<ByteStream, "close">, Disposable {
 async function send(
   stream: WatchedStream,
   head: string,
-  { source, isWanted }: { source: ByteSource | undefined; isWanted: () => boolean },
+  { body, isWanted }: { body: StreamedBody | undefined; isWanted: () => boolean },
 ): Promise<{ leftBytes: number; error?: unknown }> {
-  let leftBytes = source?.lengthBytes ?? 0;
-  const buffer = new Uint8Array(source === undefined ? 0 : BUFFER_BYTES);
+  let leftBytes = body?.lengthBytes ?? 0;
+  const buffer = new Uint8Array(body === undefined ? 0 : BUFFER_BYTES);
   for (let piece = new TextEncoder().encode(head), isHead = true;; isHead = false) {
     try {
       await writeAll(stream, piece);
@@ -139,9 +139,9 @@ async function send(
       return { leftBytes, error };
     }
     if (!isHead) leftBytes -= piece.length;
-    if (source === undefined || leftBytes === 0 || !isWanted()) return { leftBytes };
-    const count = await source.read(buffer.subarray(0, Math.min(leftBytes, buffer.length)));
-    if (count === 0) throw new RangeError("the source of a body ended early");
+    if (body === undefined || leftBytes === 0 || !isWanted()) return { leftBytes };
+    const count = await body.read(buffer.subarray(0, Math.min(leftBytes, buffer.length)));
+    if (count === 0) throw new RangeError("the body ended early");
     piece = buffer.subarray(0, count);
   }
 }

@@ -14,7 +14,7 @@ const BUFFER_BYTES = 16 * 1024;
  * Node's TLS buffers all that its stream delivers, so without this back-pressure a server could fill
  * the memory.
  */
-class PausableSource {
+class PausableDuplex {
   readonly duplex: Duplex;
   readonly #connection: Deno.TcpConn;
   #wantsData = false;
@@ -106,9 +106,9 @@ export async function startNodeTls(
     import("node:stream"),
   ]);
   signal.throwIfAborted();
-  const source = new PausableSource(connection, Duplex);
+  const encrypted = new PausableDuplex(connection, Duplex);
   const socket = connect({
-    socket: source.duplex,
+    socket: encrypted.duplex,
     rejectUnauthorized: verify,
     ALPNProtocols: protocols,
     // An address is no server name, but is compared with the certificate.
@@ -116,7 +116,7 @@ export async function startNodeTls(
     // They would replace those of the runtime.
     ...(caCerts.length > 0 ? { ca: [...authorities(getCACertificates), ...caCerts] } : {}),
   });
-  const stream = new NodeTlsStream(socket, source);
+  const stream = new NodeTlsStream(socket, encrypted);
   using _ = closeOnAbort(stream, signal);
   try {
     await stream.secure();
@@ -139,14 +139,14 @@ function authorities(
 /** A TLS socket of Node's as a stream. */
 export class NodeTlsStream implements ByteStream {
   readonly socket: TlsSocket;
-  readonly #source: PausableSource;
+  readonly #encrypted: PausableDuplex;
   #rest: Uint8Array = new Uint8Array();
   #error: unknown;
   #wake: () => void = () => {};
 
-  constructor(socket: TlsSocket, source: PausableSource) {
+  constructor(socket: TlsSocket, encrypted: PausableDuplex) {
     this.socket = socket;
-    this.#source = source;
+    this.#encrypted = encrypted;
     socket.on("error", (error) => this.#error ??= error);
     for (const event of ["secureConnect", "readable", "end", "close"]) {
       socket.on(event, () => this.#wake());
@@ -189,15 +189,15 @@ export class NodeTlsStream implements ByteStream {
 
   close(): void {
     this.socket.destroy();
-    this.#source.duplex.destroy();
+    this.#encrypted.duplex.destroy();
   }
 
   /** Reads until an event of the socket. */
   async #waitForEvent(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
-    this.#source.wantsData = true;
+    this.#encrypted.wantsData = true;
     await promise;
-    this.#source.wantsData = false;
+    this.#encrypted.wantsData = false;
   }
 }

@@ -1,5 +1,5 @@
 import { DialError, ResponseError } from "../net/errors.ts";
-import { type ByteSink, type ByteSource, streamRequest } from "../net/http_stream.ts";
+import { type ByteSink, type StreamedBody, streamRequest } from "../net/http_stream.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import {
   connectionError,
@@ -57,14 +57,14 @@ export class FileTransferClient {
   }
 
   /**
-   * Sends exactly the bytes of a source.
+   * Sends exactly the bytes of a body.
    *
-   * @throws {PanelError} When the panel did not take them; or what the source throws.
+   * @throws {PanelError} When the panel did not take them; or what the body throws.
    */
-  async send(ticket: TransferTicket, source: ByteSource, signal: AbortSignal): Promise<void> {
-    const { received } = jsonFields(parseJson(await this.#request(ticket, { source, signal })));
+  async send(ticket: TransferTicket, body: StreamedBody, signal: AbortSignal): Promise<void> {
+    const { received } = jsonFields(parseJson(await this.#request(ticket, { body, signal })));
     // Proxies answer 200 with a page of their own.
-    if (received === source.lengthBytes) return;
+    if (received === body.lengthBytes) return;
     throw new PanelError("Cannot send a part of a file: the answer is not a panel's", {
       failure: "unreadable",
     });
@@ -81,11 +81,11 @@ export class FileTransferClient {
 
   async #request(
     { id, token }: TransferTicket,
-    { source, sink, signal }: { source?: ByteSource; sink?: ByteSink; signal: AbortSignal },
+    { body, sink, signal }: { body?: StreamedBody; sink?: ByteSink; signal: AbortSignal },
   ): Promise<string> {
     const { dialer, headers } = this.#options;
     const path = `/api/clients/transfer/${encodeURIComponent(id)}`;
-    const name = `${source ? "send" : "receive"} a part of a file (POST ${path})`;
+    const name = `${body ? "send" : "receive"} a part of a file (POST ${path})`;
     const target = authenticatedTarget(this.#access, path);
     const request = {
       method: "POST",
@@ -96,7 +96,7 @@ export class FileTransferClient {
         ["x-komari-transfer-token", token],
         ["content-type", "application/octet-stream"],
       ],
-      source,
+      body,
       sink,
     } as const;
     try {

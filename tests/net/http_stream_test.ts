@@ -37,7 +37,7 @@ async function withStream(
 }
 
 /** Gives `text` in pieces. */
-function sourceOf(text: string, lengthBytes = text.length) {
+function bodyOf(text: string, lengthBytes = text.length) {
   let at = 0;
   return {
     lengthBytes,
@@ -63,7 +63,7 @@ function sinkOf(lengthBytes: number) {
   return sink;
 }
 
-Deno.test("streamRequest() sends exactly the bytes of its source", sanitized, async () => {
+Deno.test("streamRequest() sends exactly the bytes of its body", sanitized, async () => {
   let head = "";
   await withStream(async (peer) => {
     const asked = await peer.request();
@@ -71,7 +71,7 @@ Deno.test("streamRequest() sends exactly the bytes of its source", sanitized, as
     await peer.answer(asked?.body ?? "");
   }, async (request) => {
     const text = "0123456789".repeat(5000);
-    const answer = await request({ source: sourceOf(text), headers: [["x-a", "b"]] });
+    const answer = await request({ body: bodyOf(text), headers: [["x-a", "b"]] });
     assertEquals([answer.status, answer.text], [200, text]);
     assertMatch(head, /^POST \/t\?token=x HTTP\/1\.1\r\n/);
     assertMatch(head, /^content-length: 50000\r$/m);
@@ -158,7 +158,7 @@ Deno.test("streamRequest() stops sending when it is refused early", sanitized, a
     await peer.answer("used", [], "409 Conflict");
     await peer.ended();
   }, async (request) => {
-    const { status } = await request({ source: endless });
+    const { status } = await request({ body: endless });
     assertEquals(status, 409);
     assert(sentBytes < 1e9);
   });
@@ -179,7 +179,7 @@ Deno.test(
           return into.length;
         },
       };
-      await assertRejects(() => request({ source: endless }), ResponseError, "before the body");
+      await assertRejects(() => request({ body: endless }), ResponseError, "before the body");
     });
   },
 );
@@ -206,13 +206,13 @@ Deno.test("streamRequest() says why a body could not be sent, whatever the answe
     method: "POST",
     url: "http://localhost",
     headers: [],
-    source: sourceOf("123"),
+    body: bodyOf("123"),
   };
   const asking = streamRequest(dialer, request, { signal: never, stallMs: 60_000 });
   await assertRejects(() => asking, ResponseError, "the connection was lost");
 });
 
-Deno.test("streamRequest() throws what source and sink throw", sanitized, async () => {
+Deno.test("streamRequest() throws what body and sink throw", sanitized, async () => {
   await withStream(async (peer) => {
     await peer.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345");
     await peer.ended();
@@ -225,8 +225,8 @@ Deno.test("streamRequest() throws what source and sink throw", sanitized, async 
   }, async (request) => {
     const read = () => Promise.reject(new Error("input/output error"));
     const failing = { lengthBytes: 5, read };
-    await assertRejects(() => request({ source: failing }), Error, "input/output error");
-    await assertRejects(() => request({ source: sourceOf("123", 5) }), RangeError, "ended early");
+    await assertRejects(() => request({ body: failing }), Error, "input/output error");
+    await assertRejects(() => request({ body: bodyOf("123", 5) }), RangeError, "ended early");
   });
 });
 
@@ -290,13 +290,13 @@ Deno.test("streamRequest() goes on as long as bytes move, however slowly, in eit
       taken = Promise.withResolvers();
     }
   }, async (request) => {
-    const source = sourceOf("a".repeat(28));
-    const { read } = source;
-    source.read = (into) => {
+    const body = bodyOf("a".repeat(28));
+    const { read } = body;
+    body.read = (into) => {
       time.tick(45_000);
       return read(into);
     };
-    assertEquals((await request({ source })).text, "a".repeat(28));
+    assertEquals((await request({ body })).text, "a".repeat(28));
     const sink = sinkOf(4);
     const { write } = sink;
     sink.write = async (bytes) => {
@@ -315,16 +315,16 @@ Deno.test("streamRequest() notices a stall a quarter of the limit late at most",
     await peer.request();
     await peer.ended();
   }, async (request) => {
-    const source = sourceOf("1234567");
-    const { read } = source;
+    const body = bodyOf("1234567");
+    const { read } = body;
     const sent = Promise.withResolvers<void>();
-    source.read = (into) => {
+    body.read = (into) => {
       time.tick(10_000);
       // The write follows.
       realTurn().then(() => sent.resolve());
       return read(into);
     };
-    const asking = request({ source });
+    const asking = request({ body });
     asking.catch(() => {});
     await sent.promise;
     time.tick(65_000);

@@ -2,7 +2,7 @@ import { FileTransferClient, type TransferTicket } from "../../lib/panel/file_tr
 import { MessageLimit } from "../../lib/panel/message_limit.ts";
 import { PanelSender, type StartupConfig } from "../../lib/panel/panel_sender.ts";
 import { WebSocketOpener } from "../../lib/panel/websocket_opener.ts";
-import type { ByteSink, ByteSource } from "../../lib/net/http_stream.ts";
+import type { ByteSink, StreamedBody } from "../../lib/net/http_stream.ts";
 import type { RemotePanel } from "../../lib/remote/remote_control.ts";
 import type { CommandResult, FileResult } from "../../lib/types.ts";
 import { fakeConnection } from "../panel/fake_connection.ts";
@@ -79,13 +79,13 @@ export class FakeTransfers extends FileTransferClient {
 
   override async send(
     ticket: TransferTicket,
-    source: ByteSource,
+    body: StreamedBody,
     signal: AbortSignal,
   ): Promise<void> {
-    const whole = new Uint8Array(source.lengthBytes);
+    const whole = new Uint8Array(body.lengthBytes);
     for (let at = 0; at < whole.length;) {
       await this.beforePiece(ticket, signal);
-      const count = await source.read(whole.subarray(at, at + 1000));
+      const count = await body.read(whole.subarray(at, at + 1000));
       if (count === 0) throw new Error("the body is too short");
       at += count;
     }
