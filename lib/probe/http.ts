@@ -15,7 +15,7 @@ const MAX_REDIRECTS = 5;
 
 /**
  * Requests over TLS after which garbage is collected, once none is under way: Node's library keeps
- * 27 KB outside of the heap for each until then, and the engine does not count them.
+ * memory outside of the heap for each until then, which the engine does not count.
  */
 const REQUESTS_PER_COLLECTION = 100;
 /** The same, also while others are under way. */
