@@ -23,7 +23,7 @@ export async function withTimeout<T>(
   try {
     return await run(controller.signal);
   } catch (error) {
-    // The error of a socket that was closed for it says nothing.
+    // A socket that is closed when the signal aborts rejects with an error that does not say why.
     controller.signal.throwIfAborted();
     throw error;
   } finally {

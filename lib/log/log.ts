@@ -195,7 +195,7 @@ function messageOf(record: LogRecord, options: LogOptions): string {
 /** Text without secrets, in one line. */
 function safeText(parts: readonly unknown[], options: LogOptions): string {
   const text = parts.map((part) => part instanceof Error ? describeError(part) : `${part}`);
-  // One event is one line: text of a panel or a kernel may hold line feeds and control characters.
+  // Text of a panel or a kernel may hold line feeds and control characters.
   return oneLine(redactSecrets(text.join(""), options.secrets));
 }
 

@@ -65,7 +65,7 @@ export class HttpClient {
         signal.throwIfAborted();
         const isDead = error instanceof ResponseError && error.kind === "closed";
         if (!isDead || idle.reader.hasReceived) throw error;
-        // A server that closed this one has closed those that were idle for longer.
+        // A server that closed this connection has closed those that were idle for longer.
         this.#dropIdle(url.origin);
       }
     }

@@ -61,7 +61,7 @@ export class IcmpProbe {
     } catch (cause) {
       signal.throwIfAborted();
       if (!(cause instanceof SyntaxError)) this.#logFailure(describeError(cause));
-      // Once for good: it may be one target's output, between probes of others that work.
+      // Logged once: it may be the output for one target, between probes of others that work.
       else if (this.#unreadableLog.allows()) {
         this.#log.warning("A ping was lost: {error}", { error: cause.message });
       }
