@@ -125,9 +125,8 @@ export function resolveConfig(input: ConfigInput): Config {
     : undefined;
   const givesPanels = !isInstalled ||
     [OPTIONS.endpoint, OPTIONS.panels].some((row) => flags.has(row) || env[row.variable ?? ""]);
-  // Panels that are given to `install` take the place of all.
-  const hasInFile = (key: string) =>
-    !(named === "install" && isInstalled && givesPanels && hasTag(key, "panel"));
+  // Panels that are given now take the place of all installed ones.
+  const hasInFile = (key: string) => !(isInstalled && givesPanels && hasTag(key, "panel"));
   const byKey = ({ key = "" }: Option<unknown>) => key;
   const layers = [
     flagLayer(flags),

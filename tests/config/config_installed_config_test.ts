@@ -59,6 +59,30 @@ Deno.test("resolveConfig() finds the installed configuration unless a panel is n
   }
 });
 
+Deno.test("resolveConfig() takes nothing of the installed panels where others are given", () => {
+  const resolved = (args: readonly string[], env: Record<string, string> = {}) => {
+    const config = resolveConfig({
+      args,
+      env,
+      readText: () =>
+        '{"endpoint": "https://p.example", "token": "t0ken-p", "enable_remote_control": true, ' +
+        '"interval": 7}',
+      readMode: () => 0o600,
+      installedConfigs: () => ["/etc/komari-agent-deno/config.json"],
+    });
+    const { endpoint, token, remoteControl, intervalSeconds, furtherPanels, givesPanels } = config;
+    return [endpoint, token, remoteControl, intervalSeconds, furtherPanels.length, givesPanels];
+  };
+  const own = ["https://own.example", "", false, 7, 0, true];
+  for (const command of [["install"], ["config", "show"]]) {
+    assertEquals(resolved([...command, "-e", "https://own.example"]), own);
+    assertEquals(resolved(command, { AGENT_ENDPOINT: "https://own.example" }), own);
+    const env = { AGENT_PANELS: '[{"endpoint": "https://own.example", "token": "t0ken-o"}]' };
+    assertEquals(resolved(command, env), ["https://own.example", "t0ken-o", false, 7, 0, true]);
+    assertEquals(resolved(command), ["https://p.example", "t0ken-p", true, 7, 0, false]);
+  }
+});
+
 Deno.test("resolveConfig() refuses an installed configuration of another user, not one that is named", () => {
   const path = "/etc/komari-agent-deno/config.json";
   const sources = (args: readonly string[]) => ({
