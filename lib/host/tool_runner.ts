@@ -106,8 +106,8 @@ export class ToolRunner implements Tools {
     const readers = [process.stdout, process.stderr].map((it) => new OutputReader(it, limit));
     const hasEnded = await settlesWithin(process.status, timeoutMs, { signal });
     if (!hasEnded) {
-      process.kill("SIGTERM");
-      if (!await settlesWithin(process.status, GRACE_MS)) process.kill("SIGKILL");
+      kill(process, "SIGTERM");
+      if (!await settlesWithin(process.status, GRACE_MS)) kill(process, "SIGKILL");
     }
     const { code } = await process.status;
     await settlesWithin(Promise.all(readers.map((reader) => reader.ended)), TAIL_MS);
@@ -122,6 +122,15 @@ export class ToolRunner implements Tools {
     const { PATH = "" } = this.#env;
     const paths = tool.includes("/") ? [tool] : PATH.split(":").map((it) => `${it}/${tool}`);
     return paths.find(isProgram);
+  }
+}
+
+/** Sends a signal to a process, if it still runs. */
+function kill(process: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    process.kill(signal);
+  } catch {
+    // It has ended in the meantime, or has become another user's.
   }
 }
 

@@ -81,6 +81,8 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
   readonly #rediscover: boolean;
   readonly #parts: RegistrationParts;
   readonly #log = getLogger("panel");
+  /** Once for each day in which it may not register again. */
+  readonly #againLog = new LogRateLimit({ periodMs: AGAIN_MS });
   readonly #outages = new OutageLog();
   readonly #refusalLog = new LogRateLimit({ periodMs: 60 * 60_000 });
   readonly #removalLog = LogRateLimit.once();
@@ -315,8 +317,10 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
     }
     const lastMs = this.#triedAtMs ?? this.#node?.registeredAtMs ?? -Infinity;
     if (Math.abs(Date.now() - lastMs) < AGAIN_MS) {
-      this.#log.warning(
-        "The panel does not know this node any more; it registers again once a day at most",
+      this.#againLog.write(() =>
+        this.#log.warning(
+          "The panel does not know this node any more; it registers again once a day at most",
+        )
       );
       return;
     }

@@ -22,6 +22,8 @@ interface CopyContext {
   readonly temporaryName: string;
   /** Devices, FIFOs and sockets that were left out. */
   skipped: number;
+  /** The folder that is made; a mount may show it somewhere in the source. */
+  copy?: HeldFolder;
 }
 
 /**
@@ -84,7 +86,7 @@ async function copyAll(
   const info = await Deno.lstat(source);
   if (info.isDirectory) await refuseCopyIntoItself(source, destination);
   const temporaryName = `.komari-copy-${crypto.randomUUID()}.part`;
-  const context = { signal, temporaryName, skipped: 0 };
+  const context: CopyContext = { signal, temporaryName, skipped: 0 };
   // The folders above are those that the path names; from here on no link is followed.
   const into = await HeldFolder.open(posix.dirname(destination), { followsLink: true });
   await using _ = into;
@@ -139,6 +141,8 @@ async function copyFolder(
   const from = await HeldFolder.open(source);
   await using _from = from;
   await from.requireSame(info);
+  // Else each copy would be copied again, as deep as folders may be.
+  await context.copy?.requireOther(info);
   // Nobody else's until its mode is set; a link at its place is no folder, and not followed.
   const destination = into.entry(name);
   await Deno.mkdir(destination, { mode: 0o700 }).catch((error) => {
@@ -148,6 +152,7 @@ async function copyFolder(
   await using _to = to;
   // A mount may show the source here; after a move both would be deleted.
   await to.requireOther(info);
+  context.copy ??= to;
   for (const name of await from.names()) {
     await copyEntry({ source: from.entry(name), into: to, name, depth: depth + 1 }, context);
   }

@@ -25,6 +25,8 @@ interface Upload extends UploadedFile {
   /** Parts that arrive now. */
   readonly streams: Set<Promise<unknown>>;
   readonly ended: AbortController;
+  /** Set while the file gets its name: no part is written meanwhile. */
+  committing: Promise<object> | undefined;
   usedAtMs: number;
 }
 
@@ -76,6 +78,9 @@ export class FileUploads {
     const ticket = { id: args.id("transfer_id"), token: args.text("transfer_token") };
     if (args.flag("first")) await this.#begin(id, args);
     const upload = await this.#find(id, args);
+    if (upload.committing !== undefined) {
+      throw new Error("all parts are here: the file gets its name");
+    }
     const offset = index * upload.chunkBytes;
     if (args.integer("offset", { min: 0 }) !== offset || offset >= upload.totalBytes) {
       throw new RangeError(`invalid argument: part ${index} has a wrong offset`);
@@ -109,6 +114,12 @@ export class FileUploads {
       return { received: 0, final: true, offset: done.totalBytes };
     }
     const upload = await this.#find(id, args);
+    // A panel that asks twice gets one answer twice.
+    upload.committing ??= this.#commit(id, upload).finally(() => upload.committing = undefined);
+    return await upload.committing;
+  }
+
+  async #commit(id: string, upload: Upload): Promise<object> {
     const { target, temporary, totalBytes, chunkBytes, received, streams, path } = upload;
     const count = Math.ceil(totalBytes / chunkBytes);
     if (streams.size > 0 || received.size < count) {
@@ -196,6 +207,7 @@ export class FileUploads {
       received: new Set(),
       streams: new Set(),
       ended: new AbortController(),
+      committing: undefined,
       usedAtMs: performance.now(),
     };
   }

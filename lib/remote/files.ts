@@ -1,5 +1,5 @@
 import type { Programs } from "../host/programs.ts";
-import { getLogger } from "../log/log.ts";
+import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { FileTransferClient } from "../panel/file_transfers.ts";
 import type { MessageLimit } from "../panel/message_limit.ts";
@@ -63,8 +63,12 @@ export class Files {
     if (this.#isClosed) return this.#addRefusal(order.requestId, STOPPED);
     const programs = this.#programs;
     if (programs === undefined || !this.#isAllowed) return this.#refuse(order.requestId);
-    this.#requests ??= this.#load(programs);
-    this.#requests.then((requests) => requests.handle(order), () => {});
+    const loading = this.#requests ??= this.#load(programs);
+    loading.then((requests) => requests.handle(order), (error) => {
+      // The next request tries again.
+      if (this.#requests === loading) this.#requests = undefined;
+      this.#addRefusal(order.requestId, `files can't be managed now: ${describeError(error)}`);
+    });
   }
 
   /** Answers a request that was not read, since it is too long. */

@@ -218,8 +218,18 @@ export class Terminal {
     if (connection === this.#connection && place <= this.#output.end) this.#output.confirm(place);
   }
 
-  /** Passes the shell's output on, or keeps the end of it. */
+  /** Passes the shell's output on, or keeps the end of it, up to the end of the shell. Never rejects. */
   async #readOutput(pty: Pty): Promise<void> {
+    try {
+      await this.#passOutput(pty);
+    } catch (error) {
+      const reason = `its output can't be read: ${describeError(error)}`;
+      await this.#sendLine(`\r\nThe terminal is closed: ${reason}`);
+      this.#end.resolve(reason);
+    }
+  }
+
+  async #passOutput(pty: Pty): Promise<void> {
     for (let bytes = await pty.read(); bytes; bytes = await pty.read()) {
       this.#output.add(bytes);
       const connection = this.#connection;

@@ -6,7 +6,7 @@ import {
   packageOf,
   thisProgram,
 } from "../host/this_program.ts";
-import { getLogger } from "../log/log.ts";
+import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { PanelOrder } from "../panel/orders.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
@@ -79,12 +79,17 @@ export class VersionSwitch {
 
   async #switch(programs: Programs, version: string): Promise<void> {
     this.#isRunning = true;
-    // Neither of them for the latest version.
-    const [, exact, start] = VERSION_OR_RANGE.exec(nameOf(version)) ?? [];
-    const refusal = start === undefined ? undefined : await refusalOfRange(programs, start);
-    if (refusal === undefined) await this.#update(programs, exact);
-    else this.#refuse(version, refusal);
-    this.#isRunning = false;
+    try {
+      // Neither of them for the latest version.
+      const [, exact, start] = VERSION_OR_RANGE.exec(nameOf(version)) ?? [];
+      const refusal = start === undefined ? undefined : await refusalOfRange(programs, start);
+      if (refusal === undefined) await this.#update(programs, exact);
+      else this.#refuse(version, refusal);
+    } catch (error) {
+      this.#log.warning("The update failed: {error}", { error: describeError(error) });
+    } finally {
+      this.#isRunning = false;
+    }
   }
 
   async #update(programs: Programs, exact: string | undefined): Promise<void> {

@@ -67,6 +67,22 @@ function exists(path: string): Promise<void> {
   return realUntil(() => attempt(() => Deno.statSync(path)) !== undefined);
 }
 
+Deno.test("ToolRunner goes on when a program has ended just before it is killed", async () => {
+  const { kill } = Deno.ChildProcess.prototype;
+  const stop = new AbortController();
+  Deno.ChildProcess.prototype.kill = function (signal) {
+    kill.call(this, "SIGKILL");
+    throw new TypeError(`Child process has already terminated: ${signal}`);
+  };
+  try {
+    const running = tools.run({ tool: "sleep", args: ["600"] }, { signal: stop.signal });
+    stop.abort(new Error("enough"));
+    await assertRejects(() => running, Error, "enough");
+  } finally {
+    Deno.ChildProcess.prototype.kill = kill;
+  }
+});
+
 Deno.test("ToolRunner ends a program when it is asked to", async () => {
   const command = { tool: "sleep", args: ["60"] };
   {

@@ -397,6 +397,29 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "copyFile() refuses to copy a folder into itself where a mount shows a part of it",
+  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
+  fn: async () => {
+    await withFiles(async (files) => {
+      const { folder } = files;
+      await Deno.mkdir(`${folder}/data/part`, { recursive: true });
+      await Deno.mkdir(`${folder}/alias`);
+      const mount = { args: ["--bind", `${folder}/data/part`, `${folder}/alias`] };
+      const { success } = await new Deno.Command("mount", mount).output();
+      if (!success) return;
+      try {
+        const args = { source: "~/data", destination: "~/alias/copy" };
+        assertMatch(await files.error("copy", args), /into itself/);
+        // Nothing of the copy is in the copy.
+        assertEquals([...Deno.readDirSync(`${folder}/alias/copy/part`)], []);
+      } finally {
+        await new Deno.Command("umount", { args: [`${folder}/alias`] }).output();
+      }
+    });
+  },
+});
+
 testAcross(
   "moveFile() keeps a source that a mount on another file system shows",
   async (files, other) => {

@@ -330,6 +330,35 @@ Deno.test("FileUploads.commit() can be tried again when the file does not get it
   });
 });
 
+Deno.test("FileUploads.commit() is done once for two requests, and no part is written meanwhile", async () => {
+  const { rename } = Deno;
+  await withFiles(async (files) => {
+    for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
+    const renaming = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    Deno.rename = async (from, to) => {
+      renaming.resolve();
+      await gate.promise;
+      await rename(from, to);
+    };
+    try {
+      const commits = [files.ask("upload_commit", COMMIT), files.ask("upload_commit", COMMIT)];
+      await renaming.promise;
+      const late = part(files, 1);
+      files.transfers.offered.set(late.transfer_id, new Uint8Array(2000));
+      assertMatch(await files.error("upload_stream", late), /all parts are here/);
+      gate.resolve();
+      assertEquals((await Promise.all(commits)).map(({ ok, error }) => [ok, error]), [
+        [true, ""],
+        [true, ""],
+      ]);
+    } finally {
+      Deno.rename = rename;
+    }
+    assertEquals(await Deno.readFile(`${files.folder}/file`), CONTENT);
+  });
+});
+
 Deno.test("FileUploads.commit() waits for a part that comes a second time", async () => {
   await withFiles(async (files) => {
     for (const index of [0, 1]) await files.result("upload_stream", part(files, index));

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Programs } from "../../lib/host/programs.ts";
 import { Files } from "../../lib/remote/files.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
@@ -39,6 +39,28 @@ Deno.test("Files.handle() runs requests and sends their answers", async () => {
     const error = "unsupported file operation: open the door";
     assertEquals(second, { requestId: "2", ok: false, error });
   });
+});
+
+Deno.test("Files.handle() answers a request that could not be begun, and begins the next one", async () => {
+  const panel = new FakePanel();
+  let isBroken = true;
+  class BrokenPrograms extends Programs {
+    override isFolder(path: string): boolean {
+      if (isBroken) throw new Error("Too many open files (os error 24)");
+      return super.isFolder(path);
+    }
+  }
+  const files = new Files(new BrokenPrograms(), panel, { isAllowed: true });
+  const { fileResults } = panel.sender;
+  files.handle(order("1", "list_roots"));
+  await eventually(() => fileResults.length === 1);
+  assertEquals([fileResults[0]?.requestId, fileResults[0]?.ok], ["1", false]);
+  assertMatch(fileResults[0]?.error ?? "", /^files can't be managed now: Too many open files/);
+  isBroken = false;
+  files.handle(order("2", "list_roots"));
+  await eventually(() => fileResults.length === 2);
+  assertEquals([fileResults[1]?.requestId, fileResults[1]?.ok], ["2", true]);
+  await files.close();
 });
 
 for (

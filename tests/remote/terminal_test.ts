@@ -332,6 +332,26 @@ test("Terminal.run() says so when the shell can't be started", {}, async () => {
   });
 });
 
+/** Starts programs whose output can't be read. */
+class UnreadablePrograms extends Programs {
+  override start(...args: Parameters<Programs["start"]>): Deno.ChildProcess {
+    const child = super.start(...args);
+    child.stdout.cancel();
+    const value = new ReadableStream({
+      type: "bytes",
+      pull: () => Promise.reject(new Error("Input/output error (os error 5)")),
+    });
+    return Object.defineProperty(child, "stdout", { value });
+  }
+}
+
+test("Terminal.run() ends with a reason when its output can't be read", {}, async () => {
+  await withTerminal({ programs: new UnreadablePrograms() }, async ({ socket, ended }) => {
+    assertMatch(await ended, /^its output can't be read: .*Input\/output error/);
+    assertStringIncludes(socket.text, "The terminal is closed: its output can't be read");
+  });
+});
+
 Deno.test('Terminal.run() says what to install when there is no "script"', async () => {
   await withTerminal({ env: { PATH: "/nowhere" } }, async ({ socket, ended }) => {
     assertMatch(await ended, /there is no "script" command/);

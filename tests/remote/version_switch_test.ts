@@ -70,6 +70,24 @@ Deno.test("VersionSwitch.handle() updates to the latest version, one order at a 
   assertEquals(lines.length, 4, lines.join("\n"));
 });
 
+Deno.test("VersionSwitch.handle() takes the next order after an update that threw", async () => {
+  using time = new FakeTime();
+  const programs = new FakePrograms();
+  programs.cgroup = () => {
+    throw new Error("no such file");
+  };
+  const lines = await collectedLog(async () => {
+    const versions = new VersionSwitch(programs);
+    latest(versions);
+    await Promise.resolve();
+    programs.cgroup = () => "";
+    time.tick(600_000);
+    latest(versions);
+  });
+  assertEquals(programs.lines, [`${thisProgram().path} update --now`]);
+  assert(lines.some((line) => line.includes("The update failed: no such file")), lines.join("\n"));
+});
+
 Deno.test("VersionSwitch.handle() knows the latest version by the names of the official agent", () => {
   for (const version of ["latest", "LATEST", "Latest", "*", " latest "]) {
     const programs = new FakePrograms();
