@@ -363,10 +363,10 @@ browserTest(
   () =>
     withPanel((panel) =>
       withPage(panel, { width: 400, colorScheme: "light" }, async (page) => {
-        const totals = { totalUp: 123 * 1024 ** 3, totalDown: 568 * 1024 ** 3 };
+        const totals = { totalUp: 1_011 * 1024 ** 3, totalDown: 1_022 * 1024 ** 3 };
         const network = { up: 123_456, down: 234_567, ...totals };
         await deliver(panel, "report", { ...REPORT, network });
-        await page.getByText("in all ↑ 123 GiB ↓ 568 GiB").waitFor();
+        await page.getByText(/^in all ↑ 1\D?011 GiB ↓ 1\D?022 GiB$/).waitFor();
         const cut = await page.evaluate(
           "[...document.querySelectorAll('.tile p')].filter((it) => it.scrollWidth > it.clientWidth)" +
             ".map((it) => it.textContent)",
