@@ -93,12 +93,17 @@ export class AgentProcess {
     return { code };
   }
 
-  /** Ends it by force if a test has left it running. */
+  /**
+   * Ends it by force if a test has left it running, with all that it has started: an agent that gives
+   * up root outlives the command that was to end with it.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#child.kill("SIGKILL");
-    } catch {
-      // It has ended already.
+    for (const pid of [this.pid, ...descendants(this.pid)]) {
+      try {
+        Deno.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended already.
+      }
     }
     await this.ends();
   }
@@ -111,6 +116,20 @@ export class AgentProcess {
       this.#waiting.clear();
       for (const wake of waiting) wake();
     }
+  }
+}
+
+/** The processes below one, none where there is no `/proc` or it has ended. */
+function descendants(pid: number): number[] {
+  try {
+    const tasks = [...Deno.readDirSync(`/proc/${pid}/task`)];
+    const children = tasks.flatMap(({ name }) => {
+      const text = Deno.readTextFileSync(`/proc/${pid}/task/${name}/children`);
+      return text.split(" ").filter((word) => word !== "").map(Number);
+    });
+    return children.flatMap((child) => [child, ...descendants(child)]);
+  } catch {
+    return [];
   }
 }
 

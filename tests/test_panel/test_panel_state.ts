@@ -48,6 +48,8 @@ export interface Sockets {
 type FurtherCount = Exclude<keyof TestCounts, keyof Counts>;
 
 const MAX_KEPT = 720;
+/** Longer than anything takes on the slowest machine. */
+const PATIENCE_MS = 120_000;
 
 /** The state of the tests' panel: with all calls, and with what violates the contract. */
 export class TestPanelState extends PanelState {
@@ -100,10 +102,13 @@ export class TestPanelState extends PanelState {
     this.count("calls");
   }
 
-  /** Resolves as soon as `condition` holds; rejects with the signal's reason when it aborts before. */
+  /**
+   * Resolves as soon as `condition` holds; rejects with the signal's reason when it aborts before, by
+   * default after two minutes: a test that waits for ever tells nothing.
+   */
   until(
     condition: (state: this) => boolean,
-    options: { signal?: AbortSignal } = {},
+    options: { signal?: AbortSignal } = { signal: AbortSignal.timeout(PATIENCE_MS) },
   ): Promise<void> {
     const subscribe = (listener: () => void, signal: AbortSignal) =>
       this.subscribe(listener, { signal });
