@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { HealthFile } from "../lib/state/health_file.ts";
+
 /**
  * Variables that give a started program a home, a runtime and a state folder below `folder`.
  *
@@ -13,14 +16,20 @@ export function ownPlaces(folder: string): Record<string, string> {
   for (const path of [places.RUNTIME_DIRECTORY, places.STATE_DIRECTORY]) {
     Deno.mkdirSync(path, { recursive: true });
   }
-  try {
-    Deno.writeTextFileSync(`${places.RUNTIME_DIRECTORY}/health`, KILLED, { createNew: true });
-  } catch {
-    // The test has put one there.
-  }
+  leaveKilledAgent(places.RUNTIME_DIRECTORY);
   // Else the runtime would keep what it compiles below the new home.
   const denoDir = Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
   return { ...places, DENO_DIR: denoDir };
 }
 
-const KILLED = JSON.stringify({ pid: 7, version: "1.2.3", intervalMs: 3000, seal: "" });
+/** Leaves the health file of an agent that was killed, unless the test has put one there. */
+export function leaveKilledAgent(folder: string): void {
+  const path = `${folder}/health`;
+  if (existsSync(path)) return;
+  const health = HealthFile.open([folder], { version: "1.2.3" });
+  if (health === undefined) throw new Error(`Cannot write ${path}`);
+  // One that ends in good order removes its file.
+  Deno.linkSync(path, `${path}.kept`);
+  health.close();
+  Deno.renameSync(`${path}.kept`, path);
+}

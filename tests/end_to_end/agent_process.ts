@@ -98,12 +98,12 @@ export class AgentProcess {
    * up root outlives the command that was to end with it.
    */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const pid of [this.pid, ...descendants(this.pid)]) {
-      try {
-        Deno.kill(pid, "SIGKILL");
-      } catch {
-        // It has ended already.
-      }
+    const started = descendants(this.pid);
+    try {
+      this.#child.kill("SIGKILL");
+      for (const pid of started) Deno.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended already.
     }
     await this.ends();
   }

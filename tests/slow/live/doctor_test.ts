@@ -1,4 +1,5 @@
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
+import { leaveKilledAgent } from "../../own_places.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { lackOfTools, skipReason } from "./command.ts";
 import {
@@ -123,9 +124,8 @@ async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
   try {
     await Deno.chmod(folder, 0o755);
     await makeCertificates(folder);
-    // Of an agent that was killed: others that run on this machine don't count.
-    const killed = { pid: 1, version: "1.0.0", intervalMs: 1000, seal: "" };
-    await Deno.writeTextFile(`${folder}/health`, JSON.stringify(killed));
+    // Others that run on this machine don't count.
+    leaveKilledAgent(folder);
     const proxy = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const free = freePorts(Object.keys(SITES).length);
     const entries = Object.keys(SITES).map((site, at) => [site, free[at]]);
