@@ -37,7 +37,13 @@ import { checkOtherAgents } from "./doctor_other_agents.ts";
 import { panelChain } from "./doctor_panel.ts";
 import { configCheck, versionCheck } from "./doctor_program.ts";
 import { inOrder, reportJson, reportText } from "./doctor_report.ts";
-import { agentResult, type FoundService, probesResult, serviceResult } from "./doctor_service.ts";
+import {
+  agentResult,
+  connectionsResult,
+  type FoundService,
+  probesResult,
+  serviceResult,
+} from "./doctor_service.ts";
 import { terminalColumns } from "./output.ts";
 
 /** What waits longer is given up, so that the command ends within 20 s whatever hangs. */
@@ -97,6 +103,7 @@ async function everything(
       const mainPid = Number((await found).unit?.property("MainPID") ?? 0);
       return await checkOtherAgents(config, { env, health, mainPid, signal });
     }),
+    check("connections", "Connections", () => connectionsResult(health)),
     check("probes", "Probes", () => probesResult(health)),
   ];
   const checking = Promise.all([

@@ -149,13 +149,17 @@ function notAsService(
     : result("skipped", text, "run it as root (sudo) to test as the service runs");
 }
 
+/** What a runtime says that ends by itself, for those who made it. */
+const OF_RUNTIME = /panicked at|RUST_BACKTRACE|^Args: |Fatal /;
+
 /** The checks can't run as the service does: neither does the agent, unless it is seen. */
 function failedRun(output: string, { isRunning }: { isRunning: boolean }): CheckResult {
   const lines = output.split("\n").map((line) => line.trim()).filter((line) =>
     line !== "" && !line.startsWith("{")
   );
   const error = lines.findLast((line) => /Cannot |Failed |too many open files/i.test(line));
-  const reason = truncate(error ?? lines.at(-1) ?? "no answer", 300);
+  const last = lines.some((line) => OF_RUNTIME.test(line)) ? "its runtime ended" : lines.at(-1);
+  const reason = truncate(error ?? last ?? "no answer", 300);
   return result(
     isRunning ? "skipped" : "failed",
     `this shell with the service's proxies, since no check can run as it does: ${reason}`,

@@ -6,6 +6,7 @@
 
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
+import { basename } from "../parse/path.ts";
 import { detectManager } from "../service/managers.ts";
 import {
   boundedReader,
@@ -15,7 +16,6 @@ import {
 import { importSettings } from "../service/official_options.ts";
 import { currentSystem } from "../service/target_system.ts";
 import type { Health } from "../state/health_reader.ts";
-import { closesSoon } from "./agent_problems.ts";
 import { type CheckResult, result } from "./checks.ts";
 
 /** Finds agents here, or by the panel elsewhere, that report as the same node. */
@@ -38,7 +38,7 @@ export async function checkOtherAgents(
   const ours = new Set(tokens.filter((token) => token !== ""));
   const agents = [health?.pid ?? 0, mainPid].filter((pid) => pid > 0);
   const processes = await otherProcesses(ours, { agents });
-  return otherAgentsResult(officials, { ours, processes, health });
+  return otherAgentsResult(officials, { ours, processes });
 }
 
 /**
@@ -47,10 +47,9 @@ export async function checkOtherAgents(
  */
 export function otherAgentsResult(
   officials: readonly OfficialAgent[],
-  { ours, processes, health }: {
+  { ours, processes }: {
     ours: ReadonlySet<string>;
     processes: readonly { name: string; pid: number }[];
-    health: Health | undefined;
   },
 ): CheckResult {
   const rivals = officials.filter((official) => ours.has(tokenOf(official)));
@@ -67,20 +66,6 @@ export function otherAgentsResult(
       "failed",
       `another agent runs with the same token: ${names}`,
       "stop one of them, or give each node a token of its own",
-    );
-  }
-  const closed = health?.panels.filter(closesSoon) ?? [];
-  const [first] = closed;
-  if (first !== undefined) {
-    const names = closed.map(({ panel }) => panel).join(", ");
-    return result(
-      "failed",
-      `the WebSockets to ${names} are closed soon after they open, ${first.shortConnections} in a ` +
-        "row; no other agent with the same token is seen here",
-      "see whether the panel shows the node as online while this agent is stopped: another machine " +
-        "has the same token then",
-      "see whether a proxy in front of the panel closes what is silent (nginx: proxy_read_timeout " +
-        "60s)",
     );
   }
   if (officials.length === 0) return result("ok", "none with the same token here");
@@ -133,13 +118,13 @@ export async function otherProcesses(
   const found = (await Promise.all(
     names.filter((name) => /^\d+$/.test(name)).map(async (pid) => {
       const words = await readWords(`${proc}/${pid}/cmdline`);
-      const isAgent = words.slice(0, MAX_PROGRAM_WORDS)
-        .some((word) => /(^|\/)(komari-agent|agent)[^/ ]*$/.test(word));
-      if (!isAgent || ancestors.has(Number(pid))) return [];
+      const program = words.slice(0, MAX_PROGRAM_WORDS)
+        .find((word) => /(^|\/)(komari-agent|agent)[^/ ]*$/.test(word));
+      if (program === undefined || ancestors.has(Number(pid))) return [];
       const variables = await readWords(`${proc}/${pid}/environ`);
       const texts = await tokenTexts(words, variables);
       if (![...tokens].some((token) => hasToken(token, [...words, ...variables], texts))) return [];
-      const name = words[0]?.split("/").at(-1) ?? "";
+      const name = basename(program);
       return [{ name, pid: Number(pid), parent: await parentOf(Number(pid), proc) }];
     }),
   )).flat();

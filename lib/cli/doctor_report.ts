@@ -12,7 +12,7 @@ import { jsonText } from "./output.ts";
 /** The links between this machine and an accepted report, in the order in which they need each other. */
 const CHAIN: readonly string[] = [
   ...["network", "dns", "connect", "tls", "panel", "clock", "round_trip", "token", "websocket"],
-  ...["service", "environment", "agent", "agents"],
+  ...["service", "environment", "agent", "agents", "connections"],
 ];
 /** Links without which no panel can be reached; `agent` does not report then, whatever it says. */
 const ON_THE_WAY = CHAIN.slice(0, CHAIN.indexOf("websocket"));
@@ -22,7 +22,9 @@ const CONSEQUENCES: readonly (readonly [links: readonly string[], follow: readon
   [ON_THE_WAY, ["agent"]],
   [["network", "dns", "connect"], ["probes", "version"]],
   [["service"], ["environment", "agent"]],
-  [["agents"], ["agent"]],
+  [["agents"], ["agent", "connections"]],
+  [["network"], ["interfaces", "ping"]],
+  [["dev_null"], ["ping"]],
   [["ping"], ["probes"]],
   [["open_files"], ["interfaces", "disks", "ping", "state", "seal"]],
 ];

@@ -11,7 +11,7 @@ import { isInContainerImage } from "../host/this_program.ts";
 import { type ServiceState, serviceText } from "../service/installed_service.ts";
 import { lastSetting, type LoadedUnit, settingText } from "../service/systemd_unit.ts";
 import type { Health } from "../state/health_reader.ts";
-import { seenProblem } from "./agent_problems.ts";
+import { closesSoon, seenProblem } from "./agent_problems.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { healthProblem } from "./health.ts";
 import { duration } from "./status.ts";
@@ -418,5 +418,24 @@ export function probesResult(health: Health | undefined): CheckResult {
     text,
     "see whether a target answers this machine: ping -c 3 TARGET",
     "see why each is lost: start the agent with --log-level debug",
+  );
+}
+
+/** The result for WebSockets of the running agent: whether they last. */
+export function connectionsResult(health: Health | undefined): CheckResult {
+  const closed = health?.panels.filter(closesSoon) ?? [];
+  const [first] = closed;
+  if (first === undefined) {
+    return health === undefined
+      ? result("skipped", "no agent runs here that this user can see")
+      : result("ok", "none is closed soon after it opened");
+  }
+  const names = closed.map(({ panel }) => panel).join(", ");
+  return result(
+    "failed",
+    `the WebSockets to ${names} are closed soon after they open, ${first.shortConnections} in a row`,
+    "see whether the panel shows the node as online while this agent is stopped: another machine " +
+      "has the same token then",
+    "see whether a proxy in front of the panel closes what is silent (nginx: proxy_read_timeout 60s)",
   );
 }

@@ -745,3 +745,24 @@ Deno.test("panelChain() say that a panel which breaks off is none, in whichever 
     await serving;
   }
 });
+
+Deno.test("panelChain() tell a token that is lost on the way from one that is refused", async () => {
+  // As a panel does behind a proxy that drops the query: it takes the token in the body, too.
+  const behind = (known: string) => async (request: Request) => {
+    const text = request.method === "POST" ? await request.text() : "";
+    const isKnown = text.includes(`"token":"${known}"`);
+    return isKnown
+      ? Response.json(UNKNOWN_METHOD)
+      : Response.json({ status: "error", message: "Unauthorized." }, { status: 401 });
+  };
+  const { token: dropped } = await checked(behind(TOKEN));
+  assertEquals(dropped?.status, "failed");
+  assertStringIncludes(dropped?.text ?? "", "never gets it in the query");
+  assertStringIncludes(dropped?.advice ?? "", "$is_args$args");
+  const { token: refused } = await checked(behind("another"));
+  assertEquals(
+    refused?.text,
+    'the panel does not know the token of flag --token, "Unauthorized."',
+  );
+  assertEquals(refused?.causes?.length, 2);
+});

@@ -105,6 +105,7 @@ Deno.test("runDoctor() shows each check in its order, and the sum", async () => 
           "Authorities",
           "Clock",
           "Configuration",
+          "Connections",
           "Disks",
           "ICMP probes",
           "Interfaces",
@@ -262,7 +263,9 @@ async function doctorOfService(
   return found;
 }
 
-const OF_SERVICE = ["config", "service", "agent", "agents", "probes", "environment"];
+const OF_SERVICE = [
+  ...["config", "service", "agent", "agents", "connections", "probes", "environment"],
+];
 
 Deno.test("runDoctor() shows what the doctor that runs as the service has found", async () => {
   const check = (id: string, status: string, text: string) =>
@@ -284,7 +287,7 @@ Deno.test("runDoctor() shows what the doctor that runs as the service has found"
 
 Deno.test("runDoctor() tests from its shell where no check can run as the service", async () => {
   const { code, ids, checks } = await doctorOfService("echo Cannot start; exit 1");
-  assertEquals([code, ids.length, new Set(ids).size], [1, 24, 24]);
+  assertEquals([code, ids.length, new Set(ids).size], [1, 25, 25]);
   assertEquals(checks["environment"]?.status, "failed");
   assertStringIncludes(String(checks["environment"]?.text), "as it does: Cannot start");
 });

@@ -301,7 +301,7 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       heal: "systemctl stop other",
       statusCode: 0,
       reports: true,
-      ...failed("agents", "another agent runs with the same token", "(process "),
+      ...failed("agents", "another agent runs with the same token: komari-agent (process "),
     },
     {
       cause: "another agent with the same token in a file",
@@ -311,14 +311,14 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       heal: "systemctl stop other",
       statusCode: 0,
       reports: true,
-      ...failed("agents", "another agent runs with the same token", "(process "),
+      ...failed("agents", "another agent runs with the same token: komari-agent (process "),
     },
     {
       cause: "a proxy that closes WebSockets after 2 s",
       ...dropIn(`Environment=AGENT_ENDPOINT=http://127.0.0.1:${closing}`),
       waitsFor: `${PROGRAM} health | grep -q "soon after they opened"`,
       statusCode: 0,
-      ...failed("agents", "are closed soon after they open", "2. see whether a proxy", "60s"),
+      ...failed("connections", "are closed soon after they open", "2. see whether a proxy", "60s"),
     },
     {
       cause: "a program that is gone",
