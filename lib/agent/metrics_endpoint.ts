@@ -7,9 +7,13 @@
 import { delay } from "@std/async/delay";
 import type { Config } from "../config/config.ts";
 import type { ListenAddress } from "../config/parsers.ts";
-import type { ProblemObserver } from "../state/health_file.ts";
+import type { PanelHealth, ProblemObserver } from "../state/health_file.ts";
 import { describeError, getLogger } from "../log/log.ts";
-import { machineMetrics, ProbeHistograms } from "../exporter/exported_metrics.ts";
+import {
+  type ExportedMachine,
+  machineMetrics,
+  ProbeHistograms,
+} from "../exporter/exported_metrics.ts";
 import { NodeExporter } from "../exporter/node_exporter.ts";
 import { LocalHost } from "../host/local_host.ts";
 import { hostRoots } from "../metrics/open_machine.ts";
@@ -256,6 +260,7 @@ export class MetricsEndpoint implements Disposable {
 
   async #families(agent: ScrapedAgent): Promise<MetricFamily[]> {
     const { machine, sampler, monitors, seal, intervalMs } = agent;
+    const health = monitors.health();
     const maxAgeMs = Math.max(MAX_AGE_MS, 2 * intervalMs);
     const { latest } = sampler;
     const ageMs = latest === undefined ? Infinity : performance.now() - latest.takenAtMs;
@@ -273,14 +278,20 @@ export class MetricsEndpoint implements Disposable {
         atMs: isOld ? Date.now() : Date.now() - ageMs,
         facts: machine.facts(),
         interfaces: new Map(interfaces),
-        rates: new Map(
-          Array.from(this.#rates, ([panel, rates]) => [panel, rates.latest({ maxAgeMs }) ?? {}]),
-        ),
+        rates: this.#latestRates(health),
       }),
       ...this.#probes.families(),
-      ...agentFamilies(monitors.health(), seal),
+      ...agentFamilies(health, seal),
     ];
     return [...node, ...others.filter(({ name }) => !names.has(name))];
+  }
+
+  /** The rates of the last report to each panel that gets reports now. */
+  #latestRates(health: readonly PanelHealth[]): ExportedMachine["rates"] {
+    return new Map(health.flatMap(({ panel, transport }) => {
+      const rates = transport === undefined ? undefined : this.#rates.get(panel)?.latest;
+      return rates === undefined ? [] : [[panel, rates]];
+    }));
   }
 }
 

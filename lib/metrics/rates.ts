@@ -10,7 +10,6 @@ export class Rates {
   #passed: TimedBytes | undefined;
   #speeds: Speeds | undefined;
   #latest: Pick<Report, "cpuPercent" | "speeds"> | undefined;
-  #reportedAtMs = -Infinity;
 
   /** @param start The sample from which the first report's rates are, unless it is that very one. */
   constructor(start?: Snapshot) {
@@ -21,7 +20,6 @@ export class Rates {
 
   /** The report of a sample. A rate stays as it was when no time has passed. */
   report(snapshot: Snapshot): Report {
-    this.#reportedAtMs = performance.now();
     this.#latest = {
       cpuPercent: this.#advanceCpu(snapshot.cpuTime),
       speeds: this.#advanceSpeeds(snapshot.passed),
@@ -29,9 +27,9 @@ export class Rates {
     return { ...snapshot, ...this.#latest };
   }
 
-  /** The rates of the last report, unless that is older; `undefined` before the first. */
-  latest({ maxAgeMs }: { maxAgeMs: number }): Pick<Report, "cpuPercent" | "speeds"> | undefined {
-    return performance.now() - this.#reportedAtMs <= maxAgeMs ? this.#latest : undefined;
+  /** The rates of the last report; `undefined` before the first. */
+  get latest(): Pick<Report, "cpuPercent" | "speeds"> | undefined {
+    return this.#latest;
   }
 
   #advanceCpu(now: CpuTime | undefined): number | undefined {

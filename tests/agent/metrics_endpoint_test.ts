@@ -14,7 +14,7 @@ import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { Rates } from "../../lib/metrics/rates.ts";
 import { Sampler } from "../../lib/metrics/snapshot.ts";
 import { setUpLog } from "../../lib/log/log.ts";
-import type { ProbeResult } from "../../lib/types.ts";
+import type { ProbeResult, Snapshot } from "../../lib/types.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { realDeadline, realUntil } from "../real_deadline.ts";
@@ -336,6 +336,37 @@ async function serveWithoutDefence(listener: Deno.TcpListener): Promise<void> {
     // The listener was closed.
   }
 }
+
+Deno.test("MetricsEndpoint has the rates of each panel that gets reports, however seldom", async () => {
+  await using world = new World();
+  const { endpoint, monitors } = world;
+  const passed = (atMs: number, bytes: number): Snapshot => ({
+    cpuTime: { busy: bytes, all: atMs },
+    passed: { atMs, sentBytes: bytes, receivedBytes: 2 * bytes },
+    failures: [],
+  });
+  for (const [panel, bytes] of [["fast", 100], ["slow", 500], ["lost", 900]] as const) {
+    const rates = new Rates(passed(0, 0));
+    endpoint.observe(panel, rates);
+    const monitor = monitors.open(panel);
+    monitor.onTransport(V2_WEBSOCKET);
+    rates.report(passed(1_000, bytes));
+    if (panel === "lost") monitor.onTransport(undefined);
+  }
+  endpoint.observe("new", new Rates());
+  monitors.open("new").onTransport(V2_WEBSOCKET);
+  world.time.tick(60_000);
+  const text = await world.ask("GET /metrics HTTP/1.1\r\n\r\n");
+  const found = text.split("\n").filter((line) => /^komari_(cpu_usage|network_bytes)/.test(line));
+  assertEquals(found, [
+    'komari_cpu_usage_ratio{panel="fast"} 0.1',
+    'komari_cpu_usage_ratio{panel="slow"} 0.5',
+    'komari_network_bytes_per_second{direction="receive",panel="fast"} 200',
+    'komari_network_bytes_per_second{direction="transmit",panel="fast"} 100',
+    'komari_network_bytes_per_second{direction="receive",panel="slow"} 1000',
+    'komari_network_bytes_per_second{direction="transmit",panel="slow"} 500',
+  ]);
+});
 
 Deno.test("MetricsEndpoint includes probes and the state of panels", async () => {
   await using world = new World();
