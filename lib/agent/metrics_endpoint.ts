@@ -7,20 +7,14 @@
 import { delay } from "@std/async/delay";
 import type { Config } from "../config/config.ts";
 import type { ListenAddress } from "../config/parsers.ts";
-import type { PanelHealth, ProblemObserver } from "../state/health_file.ts";
+import type { ProblemObserver } from "../state/health_file.ts";
 import { describeError, getLogger } from "../log/log.ts";
-import {
-  type ExportedMachine,
-  machineMetrics,
-  ProbeHistograms,
-} from "../exporter/exported_metrics.ts";
+import { ProbeHistograms } from "../exporter/exported_metrics.ts";
 import { NodeExporter } from "../exporter/node_exporter.ts";
 import { LocalHost } from "../host/local_host.ts";
 import { hostRoots } from "../metrics/open_machine.ts";
 import type { Shell } from "../sandbox/shell.ts";
-import type { Machine } from "../metrics/machine.ts";
 import type { Rates } from "../metrics/rates.ts";
-import type { Sampler } from "../metrics/snapshot.ts";
 import {
   acceptedFormat,
   CONTENT_TYPES,
@@ -33,8 +27,7 @@ import { ResponseError } from "../net/errors.ts";
 import { addressBytes, addressScope, ipFamily } from "../parse/ip_address.ts";
 import { withTimeout } from "../async/timeout.ts";
 import type { PanelObserver } from "../panel/observer.ts";
-import { agentFamilies } from "./agent_metrics.ts";
-import type { PanelMonitors } from "./panel_monitor.ts";
+import { type MeasuredAgent, reportedFamilies } from "./agent_metrics.ts";
 import { writeAll } from "../io/write_all.ts";
 
 /** Connections at a time; more are closed at once. */
@@ -51,30 +44,17 @@ const ACCEPT_RETRY_MS = 1_000;
 /** Time between two attempts to open the socket: an address may come up late, or a port be freed. */
 const LISTEN_RETRY_MS = 10_000;
 /**
- * Values that are older than this and than two intervals are measured for the scrape: during an outage
- * there are no reports to take them from.
- */
-const MAX_AGE_MS = 15_000;
-
-/**
  * Scrapes after which memory is released: 220 of them add 5 MB to an agent then, else 13 MB. It takes
  * 10 ms, a thirtieth of their time.
  */
 const SCRAPES_PER_RELEASE = 50;
 
 /** The agent that is scraped, and how it runs. */
-export interface ScrapedAgent {
-  readonly machine: Machine;
-  readonly sampler: Sampler;
-  readonly monitors: PanelMonitors;
+export interface ScrapedAgent extends MeasuredAgent {
   /** The helper shell, for what is not open. */
   readonly shell: Shell | undefined;
   /** Collects garbage, and gives the memory back. */
   readonly releaseMemory: () => void;
-  /** How the process is sealed, in words. */
-  readonly seal: string;
-  /** The shortest interval of reports, in milliseconds. */
-  readonly intervalMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -181,6 +161,13 @@ export class MetricsEndpoint implements Disposable {
     }
   }
 
+  async #read(agent: ScrapedAgent): Promise<MetricFamily[]> {
+    const node = await this.#exporter?.families() ?? [];
+    const names = new Set(node.map(({ name }) => name));
+    const others = [...this.#probes.families(), ...reportedFamilies(agent, this.#rates)];
+    return [...node, ...others.filter(({ name }) => !names.has(name))];
+  }
+
   /** Opens the socket, or logs the reason when it is another one than before. */
   #tryListen(): void {
     const { hostname, port } = this.#address;
@@ -251,47 +238,11 @@ export class MetricsEndpoint implements Disposable {
       return response(405, "Method not allowed\n", { headers: ["Allow: GET, HEAD"] });
     }
     const format = acceptedFormat(fields.find((field) => /^accept:/i.test(field)) ?? "");
-    this.#reading ??= this.#families(agent).finally(() => this.#reading = undefined);
+    this.#reading ??= this.#read(agent).finally(() => this.#reading = undefined);
     return response(200, formatMetrics(await this.#reading, format), {
       contentType: CONTENT_TYPES[format],
       isHead: method === "HEAD",
     });
-  }
-
-  async #families(agent: ScrapedAgent): Promise<MetricFamily[]> {
-    const { machine, sampler, monitors, seal, intervalMs } = agent;
-    const health = monitors.health();
-    const maxAgeMs = Math.max(MAX_AGE_MS, 2 * intervalMs);
-    const { latest } = sampler;
-    const ageMs = latest === undefined ? Infinity : performance.now() - latest.takenAtMs;
-    const isOld = latest === undefined || ageMs > maxAgeMs;
-    const snapshot = isOld ? sampler.take() : latest.snapshot;
-    const counted = new Set(
-      machine.interfaces().flatMap(({ name, counted }) => counted ? [name] : []),
-    );
-    const interfaces = [...machine.network.total.counters()].filter(([name]) => counted.has(name));
-    const node = await this.#exporter?.families() ?? [];
-    const names = new Set(node.map(({ name }) => name));
-    const others = [
-      ...machineMetrics({
-        snapshot,
-        atMs: isOld ? Date.now() : Date.now() - ageMs,
-        facts: machine.facts(),
-        interfaces: new Map(interfaces),
-        rates: this.#latestRates(health),
-      }),
-      ...this.#probes.families(),
-      ...agentFamilies(health, seal),
-    ];
-    return [...node, ...others.filter(({ name }) => !names.has(name))];
-  }
-
-  /** The rates of the last report to each panel that gets reports now. */
-  #latestRates(health: readonly PanelHealth[]): ExportedMachine["rates"] {
-    return new Map(health.flatMap(({ panel, transport }) => {
-      const rates = transport === undefined ? undefined : this.#rates.get(panel)?.latest;
-      return rates === undefined ? [] : [[panel, rates]];
-    }));
   }
 }
 
