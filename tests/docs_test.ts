@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { OPTION_PAGES, writeOptionTables } from "../build/options_page.ts";
+import { namedTests, unknownStatements } from "./promises.ts";
 import { sourceTexts } from "./cli/shown_texts.ts";
 import { languageOfPage, PLACEHOLDER, stampedFiles, stampRepository } from "../build/pages.ts";
 
@@ -93,6 +94,13 @@ for (const [path, all] of blocks) {
     assertEquals(quotesIn(all).filter((quote) => !isOfProgram(quote)), []);
   });
 }
+
+Deno.test("each statement about security is in .github/PROMISES.md, and names a test that is there", () => {
+  assertEquals(unknownStatements(), []);
+  const { all, lost } = namedTests();
+  assertEquals(lost, []);
+  assert(all.length > 80, `${all.length} tests`);
+});
 
 Deno.test("a quotation of other words than the program's is found", () => {
   const quotes = ["the panel does not know this token", "Cannot resolve …: no such name"];

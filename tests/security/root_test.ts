@@ -85,6 +85,31 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "another program of nobody's can end a root agent, and not read its memory",
+  ignore: !canChangeUser,
+  async fn() {
+    using panel = await startTestPanel({ token: "t0ken" });
+    const asNobody = async (...words: string[]) => {
+      const args = ["--reuid=65534", "--regid=65534", "--clear-groups", ...words];
+      return (await new Deno.Command("setpriv", { args, stderr: "null" }).output()).success;
+    };
+    await using other = new AgentProcess(["-c", "echo ready; exec sleep 60"], {
+      program: "/bin/sh",
+      through: ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
+    });
+    await other.says("ready");
+    await using agent = new AgentProcess(["-e", panel.url, "-t", "t0ken", "-i", "0.2"]);
+    await agent.says("First report accepted");
+    const reads = (pid: number) =>
+      Promise.all(["environ", "maps"].map((name) => asNobody("cat", `/proc/${pid}/${name}`)));
+    assertEquals(await reads(other.pid), [true, true]);
+    assertEquals(await reads(agent.pid), [false, false]);
+    assertEquals(await asNobody("sh", "-c", `kill ${agent.pid}`), true);
+    assertEquals((await agent.ends()).code, 0, agent.output);
+  },
+});
+
 /** Since Linux 6.2 the size of this folder is their number; before, nobody may list it. */
 function countsDescriptors(): boolean {
   return Deno.statSync("/proc/self/fd").size > 0;
