@@ -64,7 +64,10 @@ class Machine extends FakeSystem implements Disposable {
       this.#health = openAt(Date.now() + ++this.#starts, `${this.root}/run/${NAME}`);
     }
     const { endpoint, panels = [] } = JSON.parse(this.text(CONFIG));
-    const all: { endpoint: string }[] = [{ endpoint }, ...panels];
+    const all: { endpoint: string }[] = [
+      ...(endpoint === undefined ? [] : [{ endpoint }]),
+      ...panels,
+    ];
     const environment = this.tree(`/etc/${NAME}`).some((line) => line.includes("/environment"))
       ? this.text(`/etc/${NAME}/environment`)
       : "";
@@ -207,6 +210,12 @@ Deno.test("install() leaves out a panel's remote control with it, also in the un
   await installNow(config, { ...system, printLine });
   assertEquals([during === before, machine.text(unit) === before], [false, true]);
   assertEquals(JSON.parse(machine.text(CONFIG)).panels, undefined);
+
+  const one = { endpoint: "https://one.example", token: "t0ken-1", enable_remote_control: true };
+  const tow = { endpoint: "https://tow.example", token, interval: 9 };
+  machine.write("/own.json", JSON.stringify({ panels: [one, tow] }));
+  await installNow(configOf(["install", "--config", `${root}/own.json`], { root }), system);
+  assertEquals(JSON.parse(machine.text(CONFIG)), one, "the other one keeps its own");
 });
 
 Deno.test("install() keeps a panel that accepts nothing with --keep-failing, and names it each time", async () => {

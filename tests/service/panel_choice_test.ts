@@ -183,6 +183,18 @@ Deno.test("install() takes a file that is named as it is, and the variable of al
   assertEquals([endpoint, token, panels], [undefined, "t0ken-2", [second]]);
 });
 
+Deno.test("install() keeps what the variable of all panels says of one beside an endpoint", async () => {
+  await using machine = new Machine();
+  const two = { ...second, interval: 5, enable_remote_control: true };
+  const env = {
+    ...{ AGENT_ENDPOINT: "https://one.example", AGENT_TOKEN: "t0ken-1" },
+    AGENT_PANELS: JSON.stringify([two]),
+  };
+  await installNow(configOf(["install"], { root: machine.root, env }), machine.system);
+  const { endpoint, panels } = JSON.parse(machine.text(CONFIG));
+  assertEquals([endpoint, panels], ["https://one.example", [two]]);
+});
+
 Deno.test("install() with --print says what becomes of the panels, and shows no token", async () => {
   await using machine = new Machine();
   await machine.install(...ONE);
