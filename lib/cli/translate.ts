@@ -46,7 +46,7 @@ const UNITS: Readonly<Record<string, string>> = {
 };
 const DURATION = new RegExp(`^(-?[\\d.,]+) (${Object.keys(UNITS).join("|")})$`);
 
-/** A template with values, and the names of these. */
+/** An entry with values: what it matches, and its Chinese with `{name}` where a value belongs. */
 interface Template {
   readonly pattern: RegExp;
   readonly chinese: string;
@@ -57,13 +57,12 @@ const TEMPLATES: readonly Template[] = [...CHINESE].filter(([english]) => englis
   .sort(([one], [other]) => ownLetters(other) - ownLetters(one))
   .map(([english, chinese]) => ({ pattern: patternOf(english), chinese }));
 
-/** Between parts of a line that have an entry each, such as an error and its cause. */
-const SEPARATORS = new RegExp(": |; |, |[：；，（）]", "g");
-const CHINESE_SEPARATORS: Readonly<Record<string, string>> = {
-  ": ": "：",
-  "; ": "；",
-  ", ": "，",
+/** Marks between parts that have an entry each, by their Chinese; text may be Chinese in part already. */
+const MARKS: Readonly<Record<string, string>> = {
+  ...{ ": ": "：", "; ": "；", ", ": "，" },
+  ...{ "：": "：", "；": "；", "，": "，", "（": "（", "）": "）" },
 };
+const MARK = new RegExp(Object.keys(MARKS).join("|"), "g");
 
 /** The text in a language, line by line; what has no entry stays English. */
 export function translate(text: string, language: Language): string {
@@ -80,61 +79,72 @@ function translateLine(line: string): string {
   });
 }
 
+/** A duration by its unit, a text by its entry, or else its parts by theirs. */
 function translateText(text: string): string {
   const [, count, unit = ""] = DURATION.exec(text) ?? [];
   if (count !== undefined) return `${count} ${UNITS[unit]}`;
-  return /[a-z]/i.test(text) ? whole(text) ?? parts(text) ?? text : text;
+  if (!/[a-z]/i.test(text)) return text;
+  return byEntry(text) ?? byParts(text) ?? text;
 }
 
-/** By an entry for all of the text. */
-function whole(text: string): string | undefined {
-  const chinese = CHINESE.get(text);
-  if (chinese !== undefined) return chinese;
-  for (const { pattern, chinese } of TEMPLATES) {
-    const values = pattern.exec(text)?.groups;
-    if (values === undefined) continue;
-    return chinese.replace(/( ?)\{(\w+)(\u3001?)\}( ?)/g, (_, before, name, comma, after) => {
-      const text = values[name] ?? "";
-      const items = comma === "" ? [text] : text.split(", ");
-      const value = items.map(translatePart).join(comma);
-      // Blanks are for Latin letters beside Chinese ones.
-      return (/^[^!-~]/.test(value) ? "" : before) + value + (/[^!-~]$/.test(value) ? "" : after);
-    });
-  }
-  return undefined;
-}
-
+/** A value or a part: a single word in small letters is most likely a name that somebody gave. */
 function translatePart(text: string): string {
   return isPhrase(text) ? translateText(text) : text;
 }
 
-/** A single word in small letters within a text is most likely a name that somebody gave. */
 function isPhrase(text: string): boolean {
   return /^[A-Z]| /.test(text);
 }
 
-/** By entries for what is before or after a separator. */
-function parts(text: string): string | undefined {
-  const found = Array.from(text.matchAll(SEPARATORS), ({ 0: mark, index }) => ({
+/** The Chinese of an entry for the whole text; `undefined` when none matches. */
+function byEntry(text: string): string | undefined {
+  const chinese = CHINESE.get(text);
+  if (chinese !== undefined) return chinese;
+  for (const { pattern, chinese } of TEMPLATES) {
+    const values = pattern.exec(text)?.groups;
+    if (values !== undefined) return fillIn(chinese, values);
+  }
+  return undefined;
+}
+
+/** Puts values into the Chinese of an entry, translated too; blanks are for Latin letters beside Chinese. */
+function fillIn(chinese: string, values: Readonly<Record<string, string>>): string {
+  return chinese.replace(/( ?)\{(\w+)(\u3001?)\}( ?)/g, (_, before, name, comma, after) => {
+    const text = values[name] ?? "";
+    const items = comma === "" ? [text] : text.split(", ");
+    const value = items.map(translatePart).join(comma);
+    return (/^[^!-~]/.test(value) ? "" : before) + value + (/[^!-~]$/.test(value) ? "" : after);
+  });
+}
+
+/**
+ * Splits a text at the first mark behind a part that has an entry, such as an error before its cause, or
+ * else at the first mark; `undefined` when neither part has Chinese.
+ */
+function byParts(text: string): string | undefined {
+  const splits = Array.from(text.matchAll(MARK), ({ 0: mark, index }) => ({
     head: text.slice(0, index),
     mark,
     tail: text.slice(index + mark.length),
   }));
-  const known = found.find(({ head }) =>
-    head === "" || (isPhrase(head) && whole(head) !== undefined)
+  const known = splits.find(({ head }) =>
+    head === "" || (isPhrase(head) && byEntry(head) !== undefined)
   );
-  const { head, mark, tail } = known ?? found[0] ?? { head: text, mark: "", tail: "" };
+  const split = known ?? splits[0];
+  if (split === undefined) return undefined;
+  const { head, mark, tail } = split;
   const rest = translatePart(tail);
   if (known === undefined && rest === tail) return undefined;
   // Names in a list keep their commas.
   const isList = known === undefined && mark === ", ";
-  return translatePart(head) + (isList ? mark : CHINESE_SEPARATORS[mark] ?? mark) + rest;
+  return translatePart(head) + (isList ? mark : MARKS[mark]) + rest;
 }
 
 function ownLetters(english: string): number {
   return english.replace(/\{.*?\}/g, "").length;
 }
 
+/** `{name}` matches any text, `{#name}` a number with its unit, and a name again the same text. */
 function patternOf(english: string): RegExp {
   const names = new Set<string>();
   const source = english.replace(/[.*+?^$()[\]\\|]/g, "\\$&")
