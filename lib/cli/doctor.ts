@@ -17,7 +17,7 @@ import type { Tools } from "../host/tool_runner.ts";
 import { describeError } from "../log/log.ts";
 import type { InstallRecord } from "../service/install_record.ts";
 import { agentFolders, installedRecord, serviceState } from "../service/installed_service.ts";
-import { readLoadedUnit, type UnitSetting } from "../service/systemd_unit.ts";
+import { readLoadedUnit, type UnitSetting } from "../service/loaded_unit.ts";
 import { currentSystem } from "../service/target_system.ts";
 import { type Health, readHealth } from "../state/health_reader.ts";
 import { stateFolder } from "../state/paths.ts";

@@ -21,7 +21,7 @@ import {
   showSettingsCommand,
 } from "../service/run_as_service.ts";
 import { readSavedProxies } from "../service/service_environment.ts";
-import type { UnitSetting } from "../service/systemd_unit.ts";
+import type { UnitSetting } from "../service/loaded_unit.ts";
 import { readHealth } from "../state/health_reader.ts";
 import { type CheckResult, result } from "./checks.ts";
 

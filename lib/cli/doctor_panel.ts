@@ -23,7 +23,7 @@ import { isHtml, provesToken, reasonOf, statusError } from "../panel/http_exchan
 import { parsePanelMessage } from "../panel/messages.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
-import { type UnitSetting, variableFile } from "../service/systemd_unit.ts";
+import { type UnitSetting, variableFile } from "../service/loaded_unit.ts";
 import { USER_AGENT } from "../version.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
 import {

@@ -9,7 +9,7 @@ import type { Config } from "../config/config.ts";
 import { panelNames } from "../config/panels.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { type ServiceState, serviceText } from "../service/installed_service.ts";
-import { lastSetting, type LoadedUnit, settingText } from "../service/systemd_unit.ts";
+import { lastSetting, type LoadedUnit, settingText } from "../service/loaded_unit.ts";
 import type { Health } from "../state/health_reader.ts";
 import { closesSoon, seenProblem } from "./agent_problems.ts";
 import { type CheckResult, result } from "./checks.ts";

@@ -10,7 +10,7 @@ import { DialError } from "../net/errors.ts";
 import { NetDialer } from "../net/dialer.ts";
 import type { Proxy } from "../parse/proxy.ts";
 import { urlHost } from "../parse/probe_target.ts";
-import { lastSetting, settingText, type UnitSetting } from "../service/systemd_unit.ts";
+import { lastSetting, settingText, type UnitSetting } from "../service/loaded_unit.ts";
 
 /** The way to a panel: its address, what is on it, and what earlier checks have found. */
 export interface Way {

@@ -8,7 +8,7 @@ import {
 import type { Config } from "../../lib/config/config.ts";
 import type { ToolCommand, ToolResult } from "../../lib/host/tool_runner.ts";
 import type { InstallRecord } from "../../lib/service/install_record.ts";
-import type { UnitSetting } from "../../lib/service/systemd_unit.ts";
+import type { UnitSetting } from "../../lib/service/loaded_unit.ts";
 import { configOf, openHealth } from "./fake_context.ts";
 import { adviceText } from "./advice_text.ts";
 

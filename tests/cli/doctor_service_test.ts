@@ -11,7 +11,7 @@ import {
   serviceResult,
 } from "../../lib/cli/doctor_service.ts";
 import type { ServiceState } from "../../lib/service/installed_service.ts";
-import type { LoadedUnit } from "../../lib/service/systemd_unit.ts";
+import type { LoadedUnit } from "../../lib/service/loaded_unit.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { acceptAt } from "../state/accept_at.ts";

@@ -1,0 +1,68 @@
+import { assertEquals } from "@std/assert";
+import {
+  lastSetting,
+  parseSettings,
+  readLoadedUnit,
+  settingText,
+  variableFile,
+} from "../../lib/service/loaded_unit.ts";
+
+Deno.test("parseSettings() reads the section of the service, over continued lines", () => {
+  const text = [
+    "# A comment",
+    "[Unit]",
+    "After=network.target",
+    "[Service]",
+    "ExecStart=/opt/x --config \\",
+    "  /etc/x",
+    "Environment=A=1 B=2",
+    "; another comment",
+    " User = x",
+    "[Install]",
+    "WantedBy=multi-user.target",
+  ].join("\n");
+  assertEquals(parseSettings(text, "/x").map(({ name, value }) => [name, value]), [
+    ["ExecStart", "/opt/x --config    /etc/x"],
+    ["Environment", "A=1 B=2"],
+    ["User", "x"],
+  ]);
+  assertEquals(parseSettings("no unit at all", "/x"), []);
+});
+
+Deno.test("readLoadedUnit() takes properties in systemd's words, and settings with their files", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const [unit, dropIn] = [`${folder}/x.service`, `${folder}/y.conf`];
+    Deno.writeTextFileSync(unit, "[Service]\nLimitAS=1G\nEnvironment=A=1\n");
+    Deno.writeTextFileSync(dropIn, '[Service]\nLimitAS=2G\nEnvironment="TOKEN=a=b" C=3\n');
+    const output = [
+      "LoadState=loaded",
+      "ExecMainStatus=217",
+      `FragmentPath=${unit}`,
+      `DropInPaths=${dropIn} ${folder}/none.conf`,
+    ].join("\n");
+    const commands: string[] = [];
+    const tools = {
+      run({ tool, args }: { tool: string; args: readonly string[] }) {
+        commands.push([tool, ...args.slice(0, 3)].join(" "));
+        return Promise.resolve({ code: 0, output });
+      },
+    };
+    const { signal } = new AbortController();
+    const found = await readLoadedUnit("x", { scope: "user", tools, signal });
+    assertEquals(commands, ["systemctl --user show x.service"]);
+    assertEquals(found?.name, "x.service");
+    assertEquals(found?.property("ExecMainStatus"), "217");
+    assertEquals(found?.property("Result"), "");
+    const settings = found?.settings ?? [];
+    const limit = lastSetting(settings, "LimitAS");
+    assertEquals(limit && settingText(limit), `LimitAS=2G in ${dropIn}`);
+    assertEquals(lastSetting(settings, "User"), undefined);
+    assertEquals([variableFile(settings, "TOKEN"), variableFile(settings, "A")], [dropIn, unit]);
+    assertEquals(variableFile(settings, "TOKE"), undefined);
+    const none = { run: () => Promise.resolve({ code: 1, output: "no bus" }) };
+    assertEquals(await readLoadedUnit("x", { scope: "system", tools: none, signal }), undefined);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
