@@ -10,6 +10,7 @@
  */
 
 import { LocalHost } from "../../lib/host/local_host.ts";
+import { NEWEST_SYSCALL, seccompPolicy } from "../../lib/sandbox/seccomp_policy.ts";
 import { giveUpRoot, sealProcess } from "../../lib/sandbox/seal.ts";
 
 const [mode = "", library = ""] = Deno.args;
@@ -35,6 +36,9 @@ if (mode === "sealed") {
 }
 if (mode === "nobody") giveUpRoot();
 
+/** Of the library: numbers from here on are system calls, whose error is the result. */
+const CALLS = 1000;
+
 const ATTACKS = [
   "become root",
   "read /etc/shadow",
@@ -48,6 +52,15 @@ const ATTACKS = [
 ];
 for (const [number, name] of ATTACKS.entries()) {
   console.log(JSON.stringify({ name, succeeded: symbols.attack(number) === 1 }));
+}
+if (mode === "sealed") {
+  const architecture = Deno.build.arch === "x86_64" ? "amd64" : "arm64";
+  const policy = seccompPolicy(architecture, Deno.pid);
+  const denied = Array.from({ length: NEWEST_SYSCALL + 1 }, (_, number) => number)
+    .filter((number) => !policy.has(number));
+  const EPERM = 1;
+  const passed = denied.filter((number) => symbols.attack(CALLS + number) !== EPERM);
+  console.log(JSON.stringify({ denied: denied.length, passed }));
 }
 console.log(JSON.stringify({ index: links?.find("lo") }));
 Deno.exit(0);
