@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { StartupConfigs } from "../../lib/remote/startup_configs.ts";
+import { StartupConfigs } from "../../lib/remote/remote_control.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { FakeTime } from "../fake_time.ts";
 import { FakeSender } from "./fake_panel.ts";
