@@ -46,6 +46,11 @@ const furtherFaults = {
     calls: UPGRADES,
     playOnSocket: ({ webSocket }) => webSocket.close(1008, "blocked by a plugin"),
   },
+  /** Closes each WebSocket as a server does that goes down. */
+  "restart-1012": {
+    calls: UPGRADES,
+    playOnSocket: ({ webSocket }) => webSocket.close(1012, "service restart"),
+  },
   /** Takes no message of more than 128 KiB over a WebSocket: the library closes it with 1009. */
   "message-limit": {
     calls: UPGRADES,
