@@ -37,13 +37,8 @@ import { checkOtherAgents } from "./doctor_other_agents.ts";
 import { panelChain } from "./doctor_panel.ts";
 import { configCheck, versionCheck } from "./doctor_program.ts";
 import { inOrder, reportJson, reportText } from "./doctor_report.ts";
-import {
-  agentResult,
-  connectionsResult,
-  type FoundService,
-  probesResult,
-  serviceResult,
-} from "./doctor_service.ts";
+import { agentResult, connectionsResult, probesResult, serviceResult } from "./doctor_service.ts";
+import type { FoundService } from "./doctor_unit.ts";
 import { terminalColumns } from "./output.ts";
 
 /** What waits longer is given up, so that the command ends within 20 s whatever hangs. */

@@ -6,10 +6,10 @@ import { checkOtherAgents } from "../../lib/cli/doctor_other_agents.ts";
 import {
   agentResult,
   connectionsResult,
-  type FoundService,
   probesResult,
   serviceResult,
 } from "../../lib/cli/doctor_service.ts";
+import type { FoundService } from "../../lib/cli/doctor_unit.ts";
 import type { ServiceState } from "../../lib/service/installed_service.ts";
 import type { LoadedUnit } from "../../lib/service/loaded_unit.ts";
 import type { Health } from "../../lib/state/health_reader.ts";

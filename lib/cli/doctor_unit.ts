@@ -1,0 +1,202 @@
+/**
+ * Why systemd does not run the unit of the installed service, in its own words.
+ *
+ * @module
+ */
+
+import type { ServiceState } from "../service/installed_service.ts";
+import { lastSetting, type LoadedUnit, settingText } from "../service/loaded_unit.ts";
+
+/** The installed service, as it is found. */
+export interface FoundService {
+  /** `undefined` where nothing is recorded as installed. */
+  readonly state: ServiceState | undefined;
+  /** The same in systemd's words; `undefined` for other managers. */
+  readonly unit: LoadedUnit | undefined;
+  /** The jobs that systemd has not done yet, as `systemctl list-jobs` shows them. */
+  readonly jobs: string;
+  /** The folder where the service keeps its health file. */
+  readonly runtimeFolder: string;
+  /** The version of the program on the disk; `undefined` where nothing runs, or it does not say. */
+  readonly programVersion: string | undefined;
+  /** The command that installs the service anew. */
+  readonly install: string;
+}
+
+/** Why a unit does not run, and what to do. */
+export interface UnitFailure {
+  readonly text: string;
+  readonly advice: readonly string[];
+}
+
+/** Exit codes by which systemd says that it could not set a process up (systemd.exec(5)). */
+const SET_UP_FAILURES: Readonly<Record<string, string>> = {
+  "200": "CHDIR",
+  "203": "EXEC",
+  "205": "LIMITS",
+  "209": "STDOUT",
+  "216": "GROUP",
+  "217": "USER",
+  "218": "CAPABILITIES",
+  "225": "NETWORK",
+  "226": "NAMESPACE",
+  "227": "NO_NEW_PRIVILEGES",
+  "228": "SECCOMP",
+  "233": "RUNTIME_DIRECTORY",
+  "238": "STATE_DIRECTORY",
+  "243": "CREDENTIALS",
+};
+
+/** Signals by their numbers, and settings of a unit that make a process end by them. */
+const SIGNALS: Readonly<Record<string, readonly [name: string, settings: readonly string[]]>> = {
+  "4": ["SIGILL", ["LimitAS", "LimitDATA", "MemoryDenyWriteExecute"]],
+  "5": ["SIGTRAP", ["LimitAS", "LimitDATA", "MemoryDenyWriteExecute", "LimitNPROC", "TasksMax"]],
+  "6": ["SIGABRT", ["LimitAS", "LimitDATA", "MemoryDenyWriteExecute", "LimitNPROC", "TasksMax"]],
+  "9": ["SIGKILL", ["MemoryMax", "LimitCPU"]],
+  "11": ["SIGSEGV", ["LimitAS", "LimitDATA", "LimitSTACK", "MemoryDenyWriteExecute"]],
+  "15": ["SIGTERM", []],
+  "24": ["SIGXCPU", ["LimitCPU"]],
+  "25": ["SIGXFSZ", ["LimitFSIZE"]],
+  "31": ["SIGSYS", ["SystemCallFilter", "SystemCallArchitectures"]],
+};
+
+/** Why systemd does not run a unit, in its words; `undefined` where the program says it itself. */
+export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure | undefined {
+  const { name } = unit;
+  const start = `systemctl start ${name}`;
+  const load = unit.property("LoadState");
+  if (load === "masked") {
+    const text = "it is masked, so nothing can start it";
+    return { text, advice: [`systemctl unmask ${name} && ${start}`] };
+  }
+  if (load === "not-found") {
+    return { text: "systemd finds no unit of it", advice: [`write it anew: ${found.install}`] };
+  }
+  if (load !== "loaded" && load !== "") {
+    const text = `systemd can't read its unit (${load})`;
+    return { text, advice: [`see what is wrong in it: systemd-analyze verify ${name}`] };
+  }
+  const job = unit.property("Job");
+  if (job !== "" && job !== "0") return queuedFailure(job, found);
+  if (unit.property("ConditionResult") === "no" && unit.property("ExecMainStatus") === "0") {
+    const advice = `see which (Condition…= in its files): systemctl status ${name}`;
+    return { text: "a condition of its unit is not met, so it was not started", advice: [advice] };
+  }
+  const [code, status] = [unit.property("ExecMainCode"), unit.property("ExecMainStatus")];
+  const systemResult = unit.property("Result");
+  if (systemResult === "oom-kill") return memoryFailure(unit);
+  // Ended by SIGTERM it was stopped, which is a success.
+  if (systemResult !== "success" && (code === "2" || code === "3")) {
+    return signalFailure(status, unit);
+  }
+  const setUp = SET_UP_FAILURES[status];
+  if (code === "1" && setUp !== undefined) return setUpFailure(`${status}/${setUp}`, unit, found);
+  const named = ["exit-code", "success", ""].includes(systemResult);
+  return named ? undefined : {
+    text: `systemd gave up (Result=${systemResult})`,
+    advice: [`its log: ${found.state?.logHint}`],
+  };
+}
+
+/** A start that waits for other units. */
+function queuedFailure(job: string, { jobs }: FoundService): UnitFailure {
+  const running = jobs.split("\n").flatMap((line) => {
+    const [id = "", unit = "", , state = ""] = line.trim().split(/\s+/);
+    return id !== job && state === "running" ? [unit] : [];
+  });
+  const text = `its start is queued (job ${job})`;
+  if (running.length === 0) {
+    return { text, advice: ["see what it waits for: systemctl list-jobs --after"] };
+  }
+  const [first] = running;
+  return {
+    text: `${text} while systemd still starts ${running.join(", ")}`,
+    advice: [`see why that takes so long: systemctl status ${first}`],
+  };
+}
+
+function memoryFailure({ settings, name }: LoadedUnit): UnitFailure {
+  const limit = lastSetting(settings, "MemoryMax");
+  const text = "the kernel killed it, because memory was used up (Result=oom-kill)";
+  if (limit === undefined) return { text, advice: ["see what uses it: free -m; journalctl -k"] };
+  const advice = `raise or remove ${settingText(limit)}, and then: ${restart(name)}`;
+  return { text, advice: [advice] };
+}
+
+function signalFailure(status: string, unit: LoadedUnit): UnitFailure {
+  const [signal, candidates] = SIGNALS[status] ?? [`signal ${status}`, []];
+  const text = `its process was ended by ${signal}`;
+  return underSettings(text, { unit, names: candidates }) ?? {
+    text,
+    advice: [
+      `see whether the kernel killed it: journalctl -k | grep -i -e oom -e ${signal}`,
+      `see what it said last: journalctl -u ${unit.name} -n 30`,
+    ],
+  };
+}
+
+/** Settings under which the runtime can't start, or ends in the middle of its work. */
+const BREAKING_SETTINGS = [
+  ...["LimitAS", "LimitDATA", "LimitSTACK", "LimitNPROC", "TasksMax", "LimitFSIZE", "MemoryMax"],
+  ...["MemoryDenyWriteExecute"],
+];
+
+/** How a runtime, or the shell that starts it, says that it can't go on; the program names its own errors. */
+const RUNTIME_ERRORS = /panicked|Cannot fork|out of memory|Fatal/i;
+
+/** A runtime that has ended by itself, before the program could say anything. */
+export function crash(unit: LoadedUnit, lastError: string): UnitFailure | undefined {
+  const status = unit.property("ExecMainStatus");
+  const hasFailed = unit.property("ExecMainCode") === "1" && status !== "0";
+  const isOfRuntime = RUNTIME_ERRORS.test(lastError);
+  if (!isOfRuntime && (!hasFailed || lastError !== "")) return undefined;
+  const text = hasFailed ? `its runtime ended with code ${status}` : "its runtime ended by itself";
+  const settings = underSettings(text, { unit, names: BREAKING_SETTINGS });
+  if (settings !== undefined || lastError === "") return settings;
+  const advice = `see all that it said: journalctl -u ${unit.name} -n 30`;
+  return { text: `${text}, and said: ${lastError}`, advice: [advice] };
+}
+
+/** A failure that settings of the unit explain; `undefined` where it has none of them. */
+function underSettings(
+  text: string,
+  { unit: { settings, name }, names }: { unit: LoadedUnit; names: readonly string[] },
+): UnitFailure | undefined {
+  const set = names.flatMap((it) => lastSetting(settings, it) ?? [])
+    .filter(({ value }) => !["", "infinity", "no", "false"].includes(value));
+  const [only] = set;
+  if (only === undefined) return undefined;
+  if (set.length === 1) {
+    const advice = `remove that setting, with which it can't run, and then: ${restart(name)}`;
+    return { text: `${text} (${settingText(only)})`, advice: [advice] };
+  }
+  return { text, advice: set.map((it) => `remove ${settingText(it)}, and then: ${restart(name)}`) };
+}
+
+function setUpFailure(
+  code: string,
+  { name, property, settings }: LoadedUnit,
+  { state, install }: FoundService,
+): UnitFailure {
+  const text = `systemd could not set its process up (${code})`;
+  const reason = state?.lastError === undefined || state.lastError === ""
+    ? text
+    : `${text}: ${state.lastError}`;
+  if (code.endsWith("/USER") || code.endsWith("/GROUP")) {
+    const user = property("User");
+    return {
+      text: `${text}: there is no user ${user}`,
+      advice: [`make the user again: ${install}`],
+    };
+  }
+  if (code.endsWith("/EXEC")) {
+    const program = lastSetting(settings, "ExecStart");
+    const path = program?.value.replace(/^[-@:+!]+/, "").split(" ")[0] ?? "";
+    return { text: `${reason} (${path})`, advice: [`put the program there again: ${install}`] };
+  }
+  return { text: reason, advice: [`see which setting it names: journalctl -u ${name} -n 20`] };
+}
+
+function restart(name: string): string {
+  return `systemctl daemon-reload && systemctl restart ${name}`;
+}
