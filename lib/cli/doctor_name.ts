@@ -4,46 +4,35 @@
  * @module
  */
 
-import { isTimeout, withTimeout } from "../async/timeout.ts";
+import { withTimeout } from "../async/timeout.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { Connector } from "../net/connector.ts";
-import { lookUpHostsFile } from "../net/dns.ts";
-import { queryNameServer } from "../net/dns_query.ts";
 import { ipFamily } from "../parse/ip_address.ts";
-import type { HostAndPort } from "../parse/proxy.ts";
 import { type CheckResult, result } from "./checks.ts";
+import {
+  answerText,
+  askEach,
+  FORBIDDEN,
+  hostsLine,
+  type NameAnswer,
+  type NameSources,
+  QUERY_MS,
+  readFileText,
+  readSources,
+  REFUSED_BY_TCP,
+} from "./doctor_name_servers.ts";
 import { failureText, firstHop, seconds, unitAdvice, type Way } from "./doctor_way.ts";
 
-/** A name server listens there by TCP, too, if there is one. */
-const REFUSED_BY_TCP = "no answer by UDP, and TCP is refused";
-/** The kernel takes no packet to it: a firewall of this machine, or the unit of a service. */
-const FORBIDDEN = "no answer: this machine may not send to it";
 /** The system waits 5 s for its first name server. */
 const LOOKUP_MS = 6_000;
-const QUERY_MS = 1_500;
-const TCP_MS = 500;
 /** A name that takes longer is a finding. */
 const SLOW_LOOKUP_MS = 1_500;
-/** Servers that are asked one by one. */
-const MAX_SERVERS = 3;
-
-/** Who the system asks for a name, by its files. */
-interface NameSources {
-  /** The words of the line `hosts:` of nsswitch.conf; `undefined` where there is none. */
-  readonly order: readonly string[] | undefined;
-  readonly servers: readonly HostAndPort[];
-  /** The same in words. */
-  readonly asked: string;
-  /** Where the servers are named. */
-  readonly file: string;
-}
-
 /** Resolves the name of the panel, or of the proxy. */
 export async function checkName(way: Way, signal: AbortSignal): Promise<CheckResult> {
   const { host } = firstHop(way);
   if (ipFamily(host) !== undefined) return result("ok", `${host} is an address`);
   const sources = await readSources(way);
-  const line = hostsLine(await readFile("/etc/hosts"), host);
+  const line = hostsLine(await readFileText("/etc/hosts"), host);
   const startedAtMs = performance.now();
   let addresses: readonly string[];
   try {
@@ -114,54 +103,6 @@ async function isInvented(
   }
 }
 
-/** What one name server has answered. */
-interface Answer {
-  readonly server: string;
-  /** A response code, or why there is none. */
-  readonly code: string;
-  readonly ms: number;
-  readonly addresses: readonly string[];
-}
-
-function askEach(host: string, { servers }: NameSources, signal: AbortSignal): Promise<Answer[]> {
-  return Promise.all(
-    servers.slice(0, MAX_SERVERS).map(async ({ host: server, port }) => {
-      const startedAtMs = performance.now();
-      try {
-        const options = { timeoutMs: QUERY_MS, signal };
-        const { code, addresses } = await queryNameServer({ host: server, port }, host, options);
-        const found = code === "NOERROR" && addresses.length === 0 ? "no address" : code;
-        return { server, code: found, addresses, ms: performance.now() - startedAtMs };
-      } catch (error) {
-        signal.throwIfAborted();
-        const ms = performance.now() - startedAtMs;
-        return { server, code: await silence(error, { server, port, signal }), addresses: [], ms };
-      }
-    }),
-  );
-}
-
-/** Why a server does not answer: nothing listens there, by TCP, or it says nothing at all. */
-async function silence(
-  error: unknown,
-  { server, port, signal }: { server: string; port: number; signal: AbortSignal },
-): Promise<string> {
-  if (!isTimeout(error)) return FORBIDDEN;
-  try {
-    const connect = (signal: AbortSignal) => Deno.connect({ hostname: server, port, signal });
-    (await withTimeout(connect, { timeoutMs: TCP_MS, signal })).close();
-    return failureText(error);
-  } catch (refusal) {
-    signal.throwIfAborted();
-    if (refusal instanceof Deno.errors.ConnectionRefused) return REFUSED_BY_TCP;
-    return failureText(error);
-  }
-}
-
-function answerText({ server, code, ms }: Answer): string {
-  return /answer/.test(code) ? `${server}: ${code}` : `${server}: ${code} (${Math.round(ms)} ms)`;
-}
-
 /** A name without an address: what each server says about it, and what to do. */
 async function unresolved(
   message: string,
@@ -193,7 +134,7 @@ async function unresolved(
 }
 
 function unresolvedAdvice(
-  answers: readonly Answer[],
+  answers: readonly NameAnswer[],
   { host, way, sources }: { host: string; way: Way; sources: NameSources },
 ): string[] {
   const codes = new Set(answers.map(({ code }) => code));
@@ -247,7 +188,7 @@ function unresolvedAdvice(
   ];
 }
 
-function slowAdvice(answers: readonly Answer[], { file }: NameSources): string[] {
+function slowAdvice(answers: readonly NameAnswer[], { file }: NameSources): string[] {
   const silent = answers.filter(({ code }) => /answer/.test(code));
   const [first] = silent;
   if (first !== undefined && silent.length < answers.length) {
@@ -262,58 +203,4 @@ function slowAdvice(answers: readonly Answer[], { file }: NameSources): string[]
       : `see whether ${server.server} itself is slow: dig @${server.server} example.com`,
     "ask another name server: --custom-dns ADDRESS",
   ];
-}
-
-const RESOLV_CONF = "/etc/resolv.conf";
-/** The name servers that systemd-resolved asks. */
-const RESOLVED_CONF = "/run/systemd/resolve/resolv.conf";
-const RESOLVED_ADDRESS = "127.0.0.53";
-
-async function readSources({ config }: Way): Promise<NameSources> {
-  const { nameServer } = config;
-  const [nsswitch, resolv] = await Promise.all(["/etc/nsswitch.conf", RESOLV_CONF].map(readFile));
-  const order = /^hosts:(.*)$/m.exec(nsswitch ?? "")?.[1]?.replace(/#.*|\[.*?\]/g, "").trim()
-    .split(/\s+/);
-  if (nameServer !== undefined) {
-    const asked = `${nameServer.host} port ${nameServer.port}, of --custom-dns`;
-    return { order, servers: [nameServer], asked, file: "--custom-dns" };
-  }
-  const named = serversIn(resolv ?? "");
-  if (!named.includes(RESOLVED_ADDRESS)) {
-    return {
-      order,
-      servers: named.map(dnsServer),
-      asked: named.length === 0 ? "the system" : named.join(", "),
-      file: RESOLV_CONF,
-    };
-  }
-  const above = serversIn(await readFile(RESOLVED_CONF) ?? "");
-  return {
-    order,
-    servers: above.map(dnsServer),
-    asked: above.length === 0 ? "systemd-resolved" : `systemd-resolved (${above.join(", ")})`,
-    file: above.length === 0 ? RESOLVED_CONF : "resolvectl dns",
-  };
-}
-
-function dnsServer(host: string): HostAndPort {
-  return { host, port: 53 };
-}
-
-function serversIn(resolv: string): string[] {
-  return Array.from(resolv.matchAll(/^\s*nameserver\s+(\S+)/gm), ([, address = ""]) => address);
-}
-
-/** The number of the first line of `/etc/hosts` with a name; `undefined` when none has it. */
-export function hostsLine(hosts: string | undefined, host: string): number | undefined {
-  const at = (hosts ?? "").split("\n").findIndex((line) => lookUpHostsFile(line, host).length > 0);
-  return at === -1 ? undefined : at + 1;
-}
-
-async function readFile(path: string): Promise<string | undefined> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,0 +1,144 @@
+/**
+ * The name servers of this system, and what each of them answers when `doctor` asks it itself.
+ *
+ * @module
+ */
+
+import { isTimeout, withTimeout } from "../async/timeout.ts";
+import { lookUpHostsFile } from "../net/dns.ts";
+import { queryNameServer } from "../net/dns_query.ts";
+import type { HostAndPort } from "../parse/proxy.ts";
+import { failureText, type Way } from "./doctor_way.ts";
+
+/** A name server listens there by TCP, too, if there is one. */
+export const REFUSED_BY_TCP = "no answer by UDP, and TCP is refused";
+/** The kernel takes no packet to it: a firewall of this machine, or the unit of a service. */
+export const FORBIDDEN = "no answer: this machine may not send to it";
+/** Time for the answer of one server to one question. */
+export const QUERY_MS = 1_500;
+const TCP_MS = 500;
+/** Servers that are asked one by one. */
+const MAX_SERVERS = 3;
+
+/** Who the system asks for a name, by its files. */
+export interface NameSources {
+  /** The words of the line `hosts:` of nsswitch.conf; `undefined` where there is none. */
+  readonly order: readonly string[] | undefined;
+  readonly servers: readonly HostAndPort[];
+  /** The same in words. */
+  readonly asked: string;
+  /** Where the servers are named. */
+  readonly file: string;
+}
+
+/** What one name server has answered. */
+export interface NameAnswer {
+  readonly server: string;
+  /** A response code, or why there is none. */
+  readonly code: string;
+  readonly ms: number;
+  readonly addresses: readonly string[];
+}
+
+/** Asks each name server itself, at the same time. */
+export function askEach(
+  host: string,
+  { servers }: NameSources,
+  signal: AbortSignal,
+): Promise<NameAnswer[]> {
+  return Promise.all(
+    servers.slice(0, MAX_SERVERS).map(async ({ host: server, port }) => {
+      const startedAtMs = performance.now();
+      try {
+        const options = { timeoutMs: QUERY_MS, signal };
+        const { code, addresses } = await queryNameServer({ host: server, port }, host, options);
+        const found = code === "NOERROR" && addresses.length === 0 ? "no address" : code;
+        return { server, code: found, addresses, ms: performance.now() - startedAtMs };
+      } catch (error) {
+        signal.throwIfAborted();
+        const ms = performance.now() - startedAtMs;
+        return { server, code: await silence(error, { server, port, signal }), addresses: [], ms };
+      }
+    }),
+  );
+}
+
+/** Why a server does not answer: nothing listens there, by TCP, or it says nothing at all. */
+async function silence(
+  error: unknown,
+  { server, port, signal }: { server: string; port: number; signal: AbortSignal },
+): Promise<string> {
+  if (!isTimeout(error)) return FORBIDDEN;
+  try {
+    const connect = (signal: AbortSignal) => Deno.connect({ hostname: server, port, signal });
+    (await withTimeout(connect, { timeoutMs: TCP_MS, signal })).close();
+    return failureText(error);
+  } catch (refusal) {
+    signal.throwIfAborted();
+    if (refusal instanceof Deno.errors.ConnectionRefused) return REFUSED_BY_TCP;
+    return failureText(error);
+  }
+}
+
+/** What a name server has answered, in words. */
+export function answerText({ server, code, ms }: NameAnswer): string {
+  return /answer/.test(code) ? `${server}: ${code}` : `${server}: ${code} (${Math.round(ms)} ms)`;
+}
+
+const RESOLV_CONF = "/etc/resolv.conf";
+/** The name servers that systemd-resolved asks. */
+const RESOLVED_CONF = "/run/systemd/resolve/resolv.conf";
+const RESOLVED_ADDRESS = "127.0.0.53";
+
+/** Reads who the system asks for a name. */
+export async function readSources({ config }: Way): Promise<NameSources> {
+  const { nameServer } = config;
+  const [nsswitch, resolv] = await Promise.all(
+    ["/etc/nsswitch.conf", RESOLV_CONF].map(readFileText),
+  );
+  const order = /^hosts:(.*)$/m.exec(nsswitch ?? "")?.[1]?.replace(/#.*|\[.*?\]/g, "").trim()
+    .split(/\s+/);
+  if (nameServer !== undefined) {
+    const asked = `${nameServer.host} port ${nameServer.port}, of --custom-dns`;
+    return { order, servers: [nameServer], asked, file: "--custom-dns" };
+  }
+  const named = serversIn(resolv ?? "");
+  if (!named.includes(RESOLVED_ADDRESS)) {
+    return {
+      order,
+      servers: named.map(dnsServer),
+      asked: named.length === 0 ? "the system" : named.join(", "),
+      file: RESOLV_CONF,
+    };
+  }
+  const above = serversIn(await readFileText(RESOLVED_CONF) ?? "");
+  return {
+    order,
+    servers: above.map(dnsServer),
+    asked: above.length === 0 ? "systemd-resolved" : `systemd-resolved (${above.join(", ")})`,
+    file: above.length === 0 ? RESOLVED_CONF : "resolvectl dns",
+  };
+}
+
+function dnsServer(host: string): HostAndPort {
+  return { host, port: 53 };
+}
+
+function serversIn(resolv: string): string[] {
+  return Array.from(resolv.matchAll(/^\s*nameserver\s+(\S+)/gm), ([, address = ""]) => address);
+}
+
+/** The number of the first line of `/etc/hosts` with a name; `undefined` when none has it. */
+export function hostsLine(hosts: string | undefined, host: string): number | undefined {
+  const at = (hosts ?? "").split("\n").findIndex((line) => lookUpHostsFile(line, host).length > 0);
+  return at === -1 ? undefined : at + 1;
+}
+
+/** The text of a file; `undefined` where it can't be read. */
+export async function readFileText(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch {
+    return undefined;
+  }
+}
