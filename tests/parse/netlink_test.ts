@@ -33,6 +33,11 @@ Deno.test("parseLinkMessage() reads the kind, index, type and flags of an interf
   });
 });
 
+Deno.test("parseLinkMessage() finds an attribute that is marked as nested", () => {
+  const marked = bytesOf(CAPTURED.veth.replace("10001200", "10001280"));
+  assertEquals(parseLinkMessage(marked)?.kind, "veth");
+});
+
 Deno.test("parseLinkMessage() reads no other message, and no kind that is none", () => {
   const error = bytesOf(CAPTURED.veth);
   error[4] = 2;
