@@ -82,7 +82,6 @@ export class StateFile<T> implements Disposable {
         await this.#fill(this.#file, { sequence: 0, text: "" }).catch(() => {});
         await syncFolder(this.folder);
       }
-      this.#readSlots(this.#file);
       return content;
     } catch (cause) {
       throw new Error(`Cannot use ${this.path}`, { cause });

@@ -51,6 +51,7 @@ Deno.test("PanelMonitor keeps transport, last report, failures since then and th
   time.tick(1000);
   monitor.onTokenKnown();
   assertEquals(monitor.health().tokenKnownAtMs, 4000);
+  time.tick(1000);
   monitor.onTransport(undefined);
   assertEquals(monitor.health().tokenKnownAtMs, 4000, "an outage says nothing about it");
 });

@@ -146,6 +146,10 @@ Deno.test("Rates.report() has the use since boot and no speed where it is the ve
   const rates = new Rates(world.sampler.latest?.snapshot);
   const { cpuPercent, speeds } = rates.report(world.sampler.take());
   assertEquals([cpuPercent, speeds], [30, undefined]);
+  const late = new Rates(world.sampler.latest?.snapshot);
+  world.pass(1_000, { busyTicks: 1_000, bytes: 500 });
+  const first = late.report(world.sampler.take());
+  assertEquals([first.cpuPercent, first.speeds?.sentBytesPerSecond], [50, 500], "a later one");
 });
 
 Deno.test("Rates.report() goes on from before a gap in the samples, and names nothing meanwhile", () => {

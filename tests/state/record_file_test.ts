@@ -18,13 +18,14 @@ function withTwo(use: (one: RecordFile, other: RecordFile, path: string) => void
 
 Deno.test("RecordFile carries records both ways, whichever is longer", () => {
   withTwo((one, other) => {
-    const records = fc.array(fc.record({ text: fc.string({ unit: "grapheme", maxLength: 12 }) }));
+    const text = fc.string({ unit: "grapheme", maxLength: 12 });
+    const records = fc.array(fc.tuple(text, text));
     fc.assert(fc.property(records, (list) => {
-      for (const record of list) {
-        for (const [from, to] of [[one, other], [other, one]] as const) {
-          assert(from.write(record));
-          assertEquals(to.read(), record);
-        }
+      for (const [question, answer] of list) {
+        assert(one.write({ question }));
+        assertEquals(other.read(), { question });
+        assert(other.write({ answer }));
+        assertEquals(one.read(), { answer });
       }
       one.clear();
       assertEquals([one.read(), other.read()], [undefined, undefined]);
