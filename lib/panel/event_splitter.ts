@@ -3,6 +3,8 @@ import { BoundedBytes } from "../io/bounded_bytes.ts";
 
 /** Longest answer without its events. */
 const MAX_REST_BYTES = 256 * 1024;
+/** Orders whose length an answer may have: each byte is looked at, also of what is skipped. */
+const MAX_ORDERS_LENGTH = 8;
 /** Events of an answer; a panel keeps 128 for a node. */
 const MAX_EVENTS = 256;
 
@@ -18,14 +20,15 @@ export type EventText = string | Abridged;
 /**
  * Splits an answer in JSON as it arrives, `{"result":{"events":[…]}}`, into its events and the rest.
  *
- * So an answer may be of any length: it is read until the events take as much memory as one may, and
- * the others are left to the next answer.
+ * It is read until the events take as much memory as one may, or it is longer than eight of them; the
+ * others are left to the next answer.
  */
 export class EventSplitter {
   readonly #limitBytes: number;
   readonly #rest = new BoundedBytes(MAX_REST_BYTES);
   readonly #event: AbridgedBytes;
   readonly #events: EventText[] = [];
+  #addedBytes = 0;
   #keptBytes = 0;
   /** Whether the innermost three containers are lists, the outermost first. */
   readonly #isList: boolean[] = [];
@@ -58,6 +61,8 @@ export class EventSplitter {
 
   /** Adds bytes; `false` when no more are wanted. */
   add(bytes: Uint8Array<ArrayBuffer>): boolean {
+    this.#addedBytes += bytes.length;
+    if (this.#addedBytes > MAX_REST_BYTES + MAX_ORDERS_LENGTH * this.#limitBytes) return false;
     let from = 0;
     for (let at = 0; at < bytes.length; at++) {
       const byte = bytes[at];

@@ -53,6 +53,12 @@ export function createPanelFetch(
   },
 ): PanelFetch {
   const log = getLogger("panel");
+  const pauseAfter = async (bytes: number, signal: AbortSignal) => {
+    const pauseMs = limit.take(bytes);
+    // The answer was asked for.
+    limit.giveBack();
+    if (pauseMs > 0) await delay(pauseMs, { signal });
+  };
   const ask = async (call: PanelCall, target: AuthenticatedTarget, signal: AbortSignal) => {
     const { name, path: _, query: __, timeoutMs, newSink, ...rest } = call;
     const sent = [...headers, ...rest.headers, ...target.headers];
@@ -82,13 +88,11 @@ export function createPanelFetch(
         ms: roundMs(performance.now() - startedAtMs),
         sentBytes: rest.body?.length ?? 0,
       });
-      const pauseMs = limit.take(text.length + sunkBytes);
-      // It was asked for.
-      limit.giveBack();
-      if (pauseMs > 0) await delay(pauseMs, { signal });
+      await pauseAfter(text.length + sunkBytes, signal);
       return { status, text, location: headers.get("location") };
     } catch (cause) {
       signal.throwIfAborted();
+      await pauseAfter(sunkBytes, signal);
       throw isTimeout(cause) ? timeoutError(name, timeoutMs) : connectionError(name, cause);
     }
   };

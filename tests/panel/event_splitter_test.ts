@@ -88,3 +88,14 @@ Deno.test("readLongOrder() reads both shapes of an order", () => {
   assert(order.kind === "too long");
   assertEquals([order.method, order.orderId], ["agent.exec", "t"]);
 });
+
+Deno.test("EventSplitter reads no answer without end, of one event or of many that are too long", () => {
+  const long = `{"id":"a","method":"${"x".repeat(20_000)}"},`;
+  for (const text of [long.slice(0, -3).padEnd(10_000_000, "x"), long.repeat(500)]) {
+    const splitter = new EventSplitter(10_000);
+    const bytes = new TextEncoder().encode(`{"result":{"events":[${text}`);
+    let read = 0;
+    while (read < bytes.length && splitter.add(bytes.slice(read, read + 1000))) read += 1000;
+    assertEquals([read <= 256 * 1024 + 80_000, splitter.isFull], [true, false], `${read}`);
+  }
+});

@@ -106,6 +106,25 @@ Deno.test("createPanelFetch() slows down a panel whose answers are long, and no 
   assertEquals(time.timers, 0);
 });
 
+Deno.test("createPanelFetch() counts what it has received of an answer that fails", async () => {
+  using time = new FakeTime();
+  const exchange = fetchBy(({ newSink }) => {
+    newSink?.().add(new Uint8Array(4 * 1024 * 1024));
+    return Promise.reject(new ResponseError("the transfer stalled", { kind: "timeout" }));
+  });
+  const call = { ...CALL, newSink: () => ({ add: () => true }) };
+  const { signal } = new AbortController();
+  const failed = () => assertRejects(() => exchange(call, signal), PanelError, "stalled");
+  // Of 1000 messages at once each takes 16 and 63.
+  for (let count = 0; count < 12; count++) await failed();
+  let isOver = false;
+  const waiting = failed().then(() => isOver = true);
+  await time.run(1000);
+  assertEquals(isOver, false);
+  await time.run(1000);
+  await waiting;
+});
+
 Deno.test("createPanelFetch() throws the signal's reason when it aborts, and leaves nothing open", async () => {
   using time = new FakeTime();
   const stop = new AbortController();
