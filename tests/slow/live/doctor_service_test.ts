@@ -18,6 +18,7 @@ const DROP_INS = DROP_IN.replace(/\/[^/]*$/, "");
 const UNIT = `/etc/systemd/system/${SERVICE}.service`;
 const INSTALLED = `/opt/${SERVICE}/${SERVICE}`;
 const RECORD = `/etc/${SERVICE}/install.json`;
+const TIMER = `/etc/systemd/system/${SERVICE}-update.timer`;
 const BUSYBOX = "/usr/bin/busybox";
 
 const lack = MachineContainer.missing() ??
@@ -210,6 +211,15 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       heal: `mv /tmp/record ${RECORD}`,
       statusCode: 0,
       ...failed("service", "the record of its installation is not", "→ write the record anew"),
+    },
+    {
+      cause: "a timer of updates that is not running",
+      plant: `cp ${RECORD} /tmp/record && sed -i 's#"files": \\[#&"${TIMER}", #' ${RECORD} && ` +
+        `printf '[Timer]\\nOnBootSec=1d\\n[Install]\\nWantedBy=timers.target\\n' >${TIMER}`,
+      heal: `cp /tmp/record ${RECORD} && rm ${TIMER}`,
+      statusCode: 0,
+      reports: true,
+      ...warning("service", "the timer of its updates is not running", "systemctl enable --now"),
     },
     {
       cause: "an older program on the disk",
