@@ -350,7 +350,7 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
     },
     {
       cause: "the token of another node",
-      args: ["-e", plain("good"), "-t", "another"],
+      args: ["-e", plain("good"), "-t", "t0ken-of-no-node-at-all"],
       ...failed(
         "token",
         "does not know the token of flag --token",
