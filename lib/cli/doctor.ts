@@ -66,6 +66,10 @@ export async function runDoctor(asked: Config, context: CommandContext): Promise
     }
     return 0;
   }
+  // The cause is the first line, so nothing is shown before all is known.
+  if (!config.json && Deno.stderr.isTerminal()) {
+    context.printError("Checking, for 20 s at most …");
+  }
   const completed = inOrder(await everything(config, { context, health, options }));
   const { json, language } = config;
   const { inLanguage } = context;
