@@ -5,6 +5,8 @@ import { once } from "node:events";
 export interface RelayedConnection {
   /** The first line that the client has sent: `GET /path HTTP/1.1`. */
   readonly firstLine: string;
+  /** Resolves when the server's next bytes were passed on. */
+  answered(): Promise<void>;
   /** Passes nothing on from now on, and closes neither side: a router has forgotten it. */
   silence(): void;
   /** Resets both sides; what is on its way is lost. */
@@ -65,6 +67,7 @@ class Connection implements RelayedConnection {
   readonly #server: Socket;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #delayMs: number;
+  #answer = Promise.withResolvers<void>();
   #isSilent = false;
   firstLine = "";
 
@@ -74,7 +77,11 @@ class Connection implements RelayedConnection {
     this.#delayMs = delayMs;
     client.once("data", (bytes) => this.firstLine = `${bytes}`.split("\r\n")[0] ?? "");
     for (const [from, to] of [[client, server], [server, client]] as const) {
-      from.on("data", (bytes) => this.#later(() => to.write(bytes)));
+      from.on("data", (bytes) =>
+        this.#later(() => {
+          to.write(bytes);
+          if (from === server) this.#passedAnswer();
+        }));
       from.on("end", () => this.#later(() => to.end()));
       from.on("error", () => this.#later(() => to.resetAndDestroy()));
     }
@@ -94,6 +101,15 @@ class Connection implements RelayedConnection {
     this.#drop();
     this.#client.resetAndDestroy();
     this.#server.resetAndDestroy();
+  }
+
+  answered(): Promise<void> {
+    return this.#answer.promise;
+  }
+
+  #passedAnswer(): void {
+    this.#answer.resolve();
+    this.#answer = Promise.withResolvers();
   }
 
   #drop(): void {

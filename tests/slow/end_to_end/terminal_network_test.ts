@@ -98,8 +98,8 @@ Deno.test({
       await terminal.until(({ output }) => output.includes("line-3\r"), {
         signal: AbortSignal.timeout(60_000),
       });
-      // The panel says by a pong that it has read the line.
-      await delay(50);
+      // The panel says by a pong that it has read a line.
+      await Promise.all(terminalsOf(open).map((connection) => connection.answered()));
       for (const connection of relay.connections) connection.silence();
       await until(panel, () => dials(panel) > before);
       await terminal.until(({ output }) => output.includes("\nend"), {
