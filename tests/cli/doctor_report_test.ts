@@ -104,6 +104,15 @@ Deno.test("reportText() puts a panel's name above its checks, and folds only its
   ]);
 });
 
+Deno.test("reportText() folds what follows below the cause of its own panel, where several have failed", () => {
+  const checks = inOrder(["a", "b"].flatMap((panel) => [
+    check("connect", "failed", { panel }),
+    check("tls", "skipped", { panel, title: `TLS of ${panel}`, follows: "connect" }),
+  ]));
+  const folded = reportText(checks, LAYOUT).match(/not checked: .*/g);
+  assertEquals(folded, ["not checked: TLS of a", "not checked: TLS of b"]);
+});
+
 Deno.test("reportText() counts causes, and reportJson() names the first", () => {
   const sumOf = (...all: CheckResult["status"][]) =>
     reportText(all.map((status) => check("x", status)), LAYOUT).trim().split("\n").at(-1);

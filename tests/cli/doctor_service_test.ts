@@ -319,6 +319,12 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
     [killed("5"), { MemoryDenyWriteExecute: "no" }, "ended by SIGTRAP", "journalctl -k", 2],
     [killed("6"), { LimitAS: "1", LimitNPROC: "2" }, "ended by SIGABRT", "remove LimitAS=1", 2],
     [killed("9"), {}, "ended by SIGKILL", "grep -i -e oom", 2],
+    [
+      { ...killed("11"), Result: "core-dump", ExecMainCode: "3" },
+      { LimitSTACK: "1" },
+      "ended by SIGSEGV (LimitSTACK=1 in",
+      "remove that setting",
+    ],
     [killed("34"), {}, "ended by signal 34", "journalctl -u x.service", 2],
     [{ Result: "start-limit-hit" }, {}, "(Result=start-limit-hit)", "its log: journalctl -u x -f"],
   ];

@@ -177,6 +177,18 @@ Deno.test("resolveConfig() takes an option of the record where the installed fil
   assertEquals(stateOf(["--config", "/own.json", "--unset", "state-dir"], named).stateDir, "");
 });
 
+Deno.test("resolveConfig() puts what the installation was told over what an official agent was", () => {
+  const config = resolveConfig({
+    args: ["install"],
+    env: {},
+    readText: () => "",
+    readMode: () => 0o600,
+    recordedOptions: () => new Map([["mirror", "https://recorded.example"]]),
+    importedOptions: new Map([["mirror", "https://official.example"], ["interval", "7"]]),
+  });
+  assertEquals([config.mirror, config.intervalSeconds], ["https://recorded.example", 7]);
+});
+
 Deno.test("resolveConfig() asks for the record of the service that is named", () => {
   const mirrorOf = (...words: string[]) =>
     resolveConfig({

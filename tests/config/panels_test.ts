@@ -52,6 +52,8 @@ Deno.test("severalPanels() refuses endpoints that lack a token", () => {
     "Cannot pair 2 --endpoint with 2 --token: give each panel's token behind its endpoint",
   );
   assertStringIncludes(refusal({ args: PAIRS }), "Cannot pair 2 --endpoint with 1 --token");
+  const tooMany = ["-t", "zero", "-t", "one", ...PAIRS, "-t", "two"];
+  assertStringIncludes(refusal({ args: tooMany }), "Cannot pair 2 --endpoint with 4 --token");
 });
 
 Deno.test("severalPanels() checks each of the further values like the first", () => {

@@ -85,6 +85,43 @@ Deno.test({
   },
 });
 
+/** Seals a process whose shell stays root and that is in a group, and tells what it was afterwards. */
+const SEALED_IN_A_GROUP = `
+import { openLibrary } from "${new URL("../../lib/host/ffi.ts", import.meta.url)}";
+import { sealProcess } from "${new URL("../../lib/sandbox/seal.ts", import.meta.url)}";
+const { symbols } = openLibrary({ setgroups: { parameters: ["usize", "buffer"], result: "i32" } });
+symbols.setgroups(1n, new Uint32Array([27]));
+let seen = [];
+const look = () => seen = Deno.readTextFileSync("/proc/self/status").match(/^(Uid|Groups):.*$/mg);
+look();
+const before = seen;
+const { staysRoot } = sealProcess({ rootShell: "its shell stays" }, look);
+console.log(JSON.stringify({ staysRoot, before, seen }));
+Deno.exit();
+`;
+
+Deno.test({
+  name: "a process gives up root and its groups, also where its shell stays root",
+  ignore: !canChangeUser,
+  async fn() {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-prompt", "--no-check", "--ext=js", "-"],
+      stdin: "piped",
+      stdout: "piped",
+      cwd: new URL("../..", import.meta.url).pathname,
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(SEALED_IN_A_GROUP));
+    await writer.close();
+    const { staysRoot, before, seen } = JSON.parse(
+      new TextDecoder().decode((await child.output()).stdout),
+    );
+    assertEquals(before, ["Uid:\t0\t0\t0\t0", "Groups:\t27 "]);
+    assertEquals(seen, ["Uid:\t65534\t65534\t65534\t65534", "Groups:\t "]);
+    assertEquals(staysRoot, "its shell stays");
+  },
+});
+
 Deno.test({
   name: "another program of nobody's can end a root agent, and not read its memory",
   ignore: !canChangeUser,
