@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { readHealth } from "../../lib/state/health_reader.ts";
 import { panelFault } from "../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
 import { AgentProcess } from "./agent_process.ts";
@@ -115,10 +116,18 @@ Deno.test("a panel that refuses to register the node does not hold up the report
     const panels = JSON.stringify([{ endpoint: further.url, token: further.token }]);
     await using agent = new AgentProcess(
       ["--auto-discovery", "another-d1scovery-k3y", "-i", "0.2"],
-      { env: { AGENT_ENDPOINT: registering.url, AGENT_PANELS: panels, AGENT_STATE_DIR: folder } },
+      {
+        env: {
+          ...{ AGENT_ENDPOINT: registering.url, AGENT_PANELS: panels, AGENT_STATE_DIR: folder },
+          RUNTIME_DIRECTORY: `${folder}/run`,
+        },
+      },
     );
     await until(further, ({ reports }) => reports.length >= 2);
     assertEquals(registering.state.reports.length, 0);
+    await agent.says("Cannot register this machine");
+    const problems = readHealth([`${folder}/run`])?.problems;
+    assertEquals(problems?.map(({ part }) => part), ["registration"]);
     assertEquals((await agent.stop()).code, 0);
   } finally {
     await Promise.all([registering.close(), further.close()]);

@@ -1,8 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { readHealth } from "../../lib/state/health_reader.ts";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
 import { TlsFront } from "../end_to_end/tls_front.ts";
 import { TestNameServer } from "../net/fake_name_server.ts";
 import { makeCertificate, makeSelfSigned } from "../net/test_authority.ts";
+import { TempFolder } from "../temp_folder.ts";
 import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
 
 const TOKEN = "t0ken";
@@ -95,10 +97,16 @@ Deno.test({
   ignore: !isLinux,
   async fn() {
     using panel = await startTestPanel({ token: TOKEN });
-    const env = { DENO_TLS_CA_STORE: "system", SSL_CERT_FILE: "/no/such/file", SSL_CERT_DIR: "" };
+    using folder = new TempFolder();
+    const env = {
+      ...{ DENO_TLS_CA_STORE: "system", SSL_CERT_FILE: "/no/such/file", SSL_CERT_DIR: "" },
+      RUNTIME_DIRECTORY: `${folder.path}/run`,
+    };
     await using agent = startAgent(panel.url, { env });
     await agent.says("First report accepted");
     assertEquals(agent.lines("Cannot load the certificates of authorities").length, 1);
+    const problems = readHealth([env.RUNTIME_DIRECTORY])?.problems;
+    assertEquals(problems?.map(({ part }) => part), ["authorities"]);
   },
 });
 
