@@ -160,6 +160,22 @@ for (const name of Object.keys(LINES).filter(isCommand)) {
   });
 }
 
+Deno.test("what is for programs is English with --lang zh too", async () => {
+  const home = await Deno.makeTempDir();
+  try {
+    for (const line of ["traffic show", "doctor"]) {
+      const text = `${line} ${PANEL} --month-rotate 1`;
+      assertMatch(await run(text, home), /\p{Script=Han}/u);
+      for (const flag of ["--json", "--log-format json"]) {
+        const output = await run(`${text} ${flag}`, home);
+        assertMatch(output, /^\P{Script=Han}+$/u, `${line} ${flag}`);
+      }
+    }
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+});
+
 /** Whether the agent has logged all that it does without a panel. */
 function isAtTheEnd(output: string): boolean {
   return /trying again|正在重试/.test(output);
