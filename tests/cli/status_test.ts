@@ -176,7 +176,8 @@ Deno.test({
       const { memoryBytes } = JSON.parse(context.printed);
       assertEquals([memoryBytes > 0, memoryBytes % 4096], [true, 0]);
       const ratio = memoryBytes / Deno.memoryUsage().rss;
-      assert(ratio > 0.5 && ratio < 2, String(ratio));
+      // Kilobytes or pages would be a thousand times less; the tests beside it may double it.
+      assert(ratio > 0.1 && ratio < 10, String(ratio));
     } finally {
       Deno.removeSync(folder, { recursive: true });
     }

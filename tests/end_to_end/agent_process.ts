@@ -1,5 +1,11 @@
 import { ownPlaces } from "../own_places.ts";
 
+/**
+ * Less than the shortest time-out of the agent's, 5 s: an end that took less has waited for none,
+ * however busy the machine is.
+ */
+export const NO_TIMEOUT_MS = 4_500;
+
 /** Starts `main.ts` as users do, as a process of its own, and hands out what it logs. */
 export class AgentProcess {
   readonly #child: Deno.ChildProcess;

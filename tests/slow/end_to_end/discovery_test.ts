@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
-import { AgentProcess } from "../../end_to_end/agent_process.ts";
+import { AgentProcess, NO_TIMEOUT_MS } from "../../end_to_end/agent_process.ts";
 
 const KEY = "d1scovery-k3y";
 
@@ -111,7 +111,7 @@ Deno.test("an agent with a wrong key says so once, goes on, and shows no trace o
   await agent.says("trying again within an hour");
   const { code, tookMs } = await agent.stop();
   assertEquals(code, 0, agent.output);
-  assertLess(tookMs, 1000);
+  assertLess(tookMs, NO_TIMEOUT_MS);
   assertMatch(
     agent.output,
     / error {3}panel: Cannot register this machine: .* refuses the key .* status 403, "Invalid /,
@@ -141,7 +141,7 @@ Deno.test("an agent goes on trying to register, tells of it once, and ends at on
   await place.panel.state.until(({ counts }) => counts.calls > calls);
   const { code, tookMs } = await other.stop();
   assertEquals(code, 0, other.output);
-  assertLess(tookMs, 1000);
+  assertLess(tookMs, NO_TIMEOUT_MS);
   await place.panel.setFault(undefined);
   await place.panel.dropConnections();
   assertEquals(agent.lines("status 502").length, 1, agent.output);

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
-import { AgentProcess } from "../../end_to_end/agent_process.ts";
+import { AgentProcess, NO_TIMEOUT_MS } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "t0ken";
 const MEBIBYTE = 1024 * 1024;
@@ -137,7 +137,7 @@ Deno.test("an nvidia-smi that hangs holds up no report, and ends with the agent"
   assertEquals(panel.state.reports.at(-1)?.value.gpu?.detailed_info, [AMD]);
   const { code, tookMs } = await agent.stop();
   assertEquals(code, 0, agent.output);
-  assertLess(tookMs, 1000);
+  assertLess(tookMs, NO_TIMEOUT_MS);
   const [pid = 0] = machine.started();
   assertEquals(isAlive(pid), false);
 });

@@ -3,9 +3,11 @@ import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "l0st-netw0rk";
-const PANEL_SIDE = "10.213.77.1";
-const AGENT_SIDE = "10.213.77.2";
-const NEW_ADDRESS = "10.213.77.3";
+/** Others may have laid a cable to this machine at the same time. */
+const NETWORK = `10.213.${crypto.getRandomValues(new Uint8Array(1))[0]}`;
+const PANEL_SIDE = `${NETWORK}.1`;
+const AGENT_SIDE = `${NETWORK}.2`;
+const NEW_ADDRESS = `${NETWORK}.3`;
 
 function ip(...args: string[]): boolean {
   try {

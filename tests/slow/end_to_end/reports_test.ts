@@ -2,7 +2,7 @@ import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import type { WireTask } from "../../../lib/demo/panel_state.ts";
 import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
-import { AgentProcess } from "../../end_to_end/agent_process.ts";
+import { AgentProcess, NO_TIMEOUT_MS } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "t0k-e/n+&";
 
@@ -44,18 +44,18 @@ Deno.test("the agent reports and tells its basic info", async () => {
 });
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  Deno.test(`the agent ends within a second by ${signal}, with exit code 0`, async () => {
+  Deno.test(`the agent ends at once by ${signal}, with exit code 0`, async () => {
     await withAgent({}, async (panel, agent) => {
       await panel.state.until(({ counts }) => counts.reports >= 1);
       await agent.says("First report accepted");
       const { code, tookMs } = await agent.stop(signal);
       assertEquals(code, 0, agent.output);
-      assertLess(tookMs, 1000);
+      assertLess(tookMs, NO_TIMEOUT_MS);
     });
   });
 }
 
-Deno.test("the agent ends within a second while the panel keeps it waiting", async () => {
+Deno.test("the agent ends at once while the panel keeps it waiting", async () => {
   await withAgent({}, async (panel, agent) => {
     await panel.state.until(({ counts }) => counts.reports >= 1);
     await panel.setFault(panelFault("hang"));
@@ -63,7 +63,7 @@ Deno.test("the agent ends within a second while the panel keeps it waiting", asy
     await panel.state.until(({ counts }) => counts.connections > connections);
     const { code, tookMs } = await agent.stop();
     assertEquals(code, 0, agent.output);
-    assertLess(tookMs, 1000);
+    assertLess(tookMs, NO_TIMEOUT_MS);
   });
 });
 

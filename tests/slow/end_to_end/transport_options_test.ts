@@ -62,13 +62,15 @@ Deno.test("--disable-web-ssh wins over --enable-remote-control", async () => {
 Deno.test("a command that runs on does not hold up reports, and ends with the agent", async () => {
   await withAgent({ args: [REMOTE_CONTROL] }, async (panel, agent) => {
     await agent.says("First report accepted");
-    panel.node.sendCommand("sleep 987654 & sleep 987654");
+    // A time that no other process on this machine sleeps for.
+    const nap = `sleep ${1e9 + Math.trunc(Math.random() * 1e9)}`;
+    panel.node.sendCommand(`${nap} & ${nap}`);
     await agent.says("starts");
     const { reports } = panel.state.counts;
     await until(panel, ({ counts }) => counts.reports >= reports + 5);
     const { code } = await agent.stop();
     assertEquals(code, 0);
-    const left = new Deno.Command("pgrep", { args: ["-f", "sleep 987654"] }).outputSync();
+    const left = new Deno.Command("pgrep", { args: ["-f", nap] }).outputSync();
     assertEquals(new TextDecoder().decode(left.stdout), "", "no process is left");
   });
 });
