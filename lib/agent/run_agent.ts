@@ -43,10 +43,13 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
   const agent = await openAgent(config, options);
   await using _ = agent;
   // The first snapshot opens the files that later ones read, and sees what they see.
-  const lookAtMachine = () => void agent.sampler.sample();
-  if (isSealable(config)) await runOpened(agent, sealProcess(agent.needs, lookAtMachine));
+  const lookAtMachine = async () => {
+    await agent.machine.refresh?.();
+    agent.sampler.sample();
+  };
+  if (isSealable(config)) await runOpened(agent, await sealProcess(agent.needs, lookAtMachine));
   else {
-    lookAtMachine();
+    await lookAtMachine();
     await runOpened(agent, undefined);
   }
 }

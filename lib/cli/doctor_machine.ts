@@ -46,7 +46,12 @@ export function machineChecks(
 ): readonly Check[] {
   let open: Machine | undefined;
   const { health } = options;
-  const machine = async () => open ??= await openMachine(config, options);
+  const machine = async () => {
+    if (open !== undefined) return open;
+    open = await openMachine(config, options);
+    await open.refresh?.();
+    return open;
+  };
   return [
     check("dev_null", "/dev/null", checkDevNull),
     check("authorities", "Authorities", () => authoritiesResult(readSystemAuthorities())),
@@ -279,7 +284,7 @@ async function checkSeal(
   const shell = startShell({ ...hostRoots(config.hostProc), os, asNobody });
   const needs = await sealNeeds(config, { names: new ShellNames(shell), shell });
   await shell?.close();
-  const seal = sealProcess(needs);
+  const seal = await sealProcess(needs);
   const gap = sealGap(seal);
   if (gap === undefined) {
     return result(

@@ -73,6 +73,7 @@ async function measureTwice(
       : (await import("../traffic/persistent_traffic.ts")).readTraffic(config, machine);
     // A disk that root alone can reach is not one of the sealed agent's.
     if (isRootUntilSealed(config)) await context.giveUpRoot().catch(() => {});
+    await machine.refresh?.();
     const rates = new Rates(takeSnapshot(collectors));
     const [found] = await Promise.all([
       addresses.lookup(signal),

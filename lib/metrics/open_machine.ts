@@ -34,9 +34,7 @@ export async function openMachine(config: Config, { os }: { os: string }): Promi
   if (!host.exists(`${proc}/stat`)) {
     throw new UsageError(`Cannot read ${proc}/stat: HOST_PROC must be a Linux machine's /proc`);
   }
-  const machine = openLinuxMachine(host, config);
-  await machine.refresh?.();
-  return machine;
+  return openLinuxMachine(host, config);
 }
 
 /**

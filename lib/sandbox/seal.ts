@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import { NO_STUB, NO_STUB_VALUE, openLibrary } from "../host/ffi.ts";
 import { hardenProcess, limitFileSizes } from "./hardening.ts";
 import { makeRuntimeCachesReadOnly } from "./runtime_caches.ts";
@@ -61,14 +62,18 @@ export interface Seal {
  *
  * @param needs What has to stay possible.
  * @param lookAsSealed Looks at the machine for the first time as the user that the process is from now
- * on, and can open files for the last time.
+ * on, and can open files for the last time. What asks mounts that may hang belongs there: while a
+ * thread waits for one, root can't be given up.
  * @throws {Error} When the runtime does not revoke its permissions; the agent must not go on then.
  */
-export function sealProcess(needs: SealNeeds = {}, lookAsSealed = () => {}): Seal {
+export async function sealProcess(
+  needs: SealNeeds = {},
+  lookAsSealed: () => void | Promise<void> = () => {},
+): Promise<Seal> {
   const wasRoot = isRoot();
   let kernelError = failureOf(() => prepareSeal(needs));
   const staysRoot = wasRoot ? failureOf(giveUpRoot) ?? needs.rootShell : undefined;
-  lookAsSealed();
+  await lookAsSealed();
   kernelError ??= failureOf(() => installSeccompFilter(needs));
   sealByRuntime(needs);
   return { kernelError, readsFiles: needs.readsFiles, wasRoot, staysRoot };
@@ -163,6 +168,7 @@ function prepareSeal(needs: SealNeeds): void {
  * @throws {Error} When the system refuses; the process goes on as root then.
  */
 export function giveUpRoot(): void {
+  awaitThreads();
   const libc = openLibrary(USER_SYMBOLS);
   using _ = libc;
   const { setgroups, setresgid, setresuid, __errno_location } = libc.symbols;
@@ -174,6 +180,30 @@ export function giveUpRoot(): void {
   if (!/^CapPrm:\s+0+$/m.test(Deno.readTextFileSync("/proc/self/status"))) {
     throw new Error("its capabilities stay, by its secure bits");
   }
+}
+
+/** A thread may wait for a disk for so long. */
+const THREAD_PATIENCE_MS = 1_000;
+
+/**
+ * Waits until no thread is within a call that can't be interrupted: the C library waits for all of them,
+ * for ever where a mount never answers.
+ *
+ * @throws {Error} When one is for too long.
+ */
+function awaitThreads(): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let waitedMs = 0; isThreadWaiting(); waitedMs += 20) {
+    if (waitedMs >= THREAD_PATIENCE_MS) throw new Error("a mount does not answer");
+    Atomics.wait(pause, 0, 0, 20);
+  }
+}
+
+function isThreadWaiting(): boolean {
+  return [...Deno.readDirSync("/proc/self/task")].some(({ name }) => {
+    const stat = attempt(() => Deno.readTextFileSync(`/proc/self/task/${name}/stat`)) ?? "";
+    return stat.slice(stat.lastIndexOf(")") + 2).startsWith("D");
+  });
 }
 
 /**

@@ -270,7 +270,7 @@ const host = await openDarwinHost();
 mac.later();
 // The runtime opens the pipe for signals with the first listener, and a sealed process may not.
 Deno.addSignalListener("SIGTERM", () => Deno.exit(2));
-sealProcess({ readsFiles: "a Mac has no getent", asksSystem: true });
+await sealProcess({ readsFiles: "a Mac has no getent", asksSystem: true });
 const told = [host.cores().length, host.memory().total, host.load().length, host.uptime()];
 told.push(host.statfs("/").blocks, (await host.statfsAsync("/")).blocks);
 await machine.refresh();

@@ -45,6 +45,7 @@ Deno.test({
   async fn() {
     for (const HOST_PROC of ["", "/proc/self/root/proc"]) {
       const machine = await openMachine(configOf([], { HOST_PROC }), { os: "linux" });
+      await machine.refresh?.();
       assertEquals(machine.roots.proc, HOST_PROC || "/proc");
       assertEquals(machine.mounts()[0]?.mountPoint, "/");
     }

@@ -17,7 +17,7 @@ if (mode === "runtime only") {
 }
 // The runtime opens the pipe for signals with the first listener, and a sealed process may not.
 Deno.addSignalListener("SIGTERM", () => Deno.exit(2));
-const { kernelError } = sealProcess();
+const { kernelError } = await sealProcess();
 Deno.dlopen = dlopen;
 async function outcome(attempt) {
   try {

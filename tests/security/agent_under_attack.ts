@@ -18,7 +18,9 @@ import { setUpLog } from "../../lib/log/log.ts";
 
 const [mode = "", endpoint = "", folder = ""] = Deno.args;
 
-const SEALS: Readonly<Record<string, (needs: SealNeeds, lookAsSealed: () => void) => Seal>> = {
+const SEALS: Readonly<
+  Record<string, (needs: SealNeeds, lookAsSealed: () => void) => Seal | Promise<Seal>>
+> = {
   sealed: sealProcess,
   kernel(needs, look) {
     look();
@@ -145,7 +147,7 @@ const { os, arch } = Deno.build;
 const agent = await openAgent(config, { os, arch, signal: stop.signal, secrets: [] });
 // A sealed process can't look for it.
 const shell = shellOf(Deno.pid);
-const running = runOpened(agent, seal(agent.needs, () => void agent.sampler.sample()));
+const running = runOpened(agent, await seal(agent.needs, () => void agent.sampler.sample()));
 await accepted;
 for (const [attack, act] of Object.entries(ATTACKS)) {
   let succeeded = false;

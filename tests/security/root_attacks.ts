@@ -29,7 +29,7 @@ const links = new LocalHost().openLinks("/proc/net/dev");
 const isOwn = mode !== "open" ? 1 : 0;
 if (symbols.netlink_of(isOwn) < 0) throw new Error("no netlink socket");
 if (mode === "sealed") {
-  const { kernelError, staysRoot } = sealProcess();
+  const { kernelError, staysRoot } = await sealProcess();
   if (kernelError !== undefined || staysRoot !== undefined) {
     throw new Error(kernelError ?? staysRoot);
   }

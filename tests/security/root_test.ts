@@ -95,7 +95,7 @@ let seen = [];
 const look = () => seen = Deno.readTextFileSync("/proc/self/status").match(/^(Uid|Groups):.*$/mg);
 look();
 const before = seen;
-const { staysRoot } = sealProcess({ rootShell: "its shell stays" }, look);
+const { staysRoot } = await sealProcess({ rootShell: "its shell stays" }, look);
 console.log(JSON.stringify({ staysRoot, before, seen }));
 Deno.exit();
 `;

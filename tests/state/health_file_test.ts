@@ -89,7 +89,7 @@ const [folder] = Deno.args;
 const file = HealthFile.open([folder], ${JSON.stringify(ABOUT)});
 // The runtime opens the pipe for signals with the first listener, and a sealed process may not.
 Deno.addSignalListener("SIGTERM", () => Deno.exit(2));
-sealProcess();
+await sealProcess();
 file.setSeal("sealed");
 file.accepted(3000);
 console.log("accepted");

@@ -181,7 +181,7 @@ Deno.test({
     // Whoever has the device open is who should answer: a shell that never does.
     await using namespace = await MountNamespace.with(`
       mkdir /srv/hung; exec 3<>/dev/fuse
-      mount -i -t fuse.live -o fd=3,rootmode=40000,user_id=0,group_id=0 hung /srv/hung
+      mount -i -t fuse.live -o fd=3,rootmode=40000,user_id=0,group_id=0,allow_other hung /srv/hung
     `);
     const through = namespace.enter;
     const told = await dryRun([], { through });
@@ -222,7 +222,7 @@ Deno.test({
       mkdir /srv/ntfs; exec 3<>/dev/fuse
       device=$(losetup --find --show ${images.path("ntfs")})
       mknod /dev/shm/ntfs b 7 "\${device#/dev/loop}"
-      options=fd=3,rootmode=40000,user_id=0,group_id=0,blksize=4096
+      options=fd=3,rootmode=40000,user_id=0,group_id=0,allow_other,blksize=4096
       made=0
       mount -i -t fuseblk -o $options /dev/shm/ntfs /srv/ntfs || made=$?
       losetup --detach "$device"
