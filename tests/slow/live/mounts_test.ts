@@ -276,14 +276,15 @@ Deno.test({
       disk disk ${images.path("disk")} /srv/private/disk
       chown 12345:12345 /srv/private
     `);
-    const drop = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--"];
+    // Without the right to change its user it stays what it is, as a service's user does.
+    const drop = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search,-setuid", "--"];
     const denied = await dryRun([], { through: [...namespace.enter, ...drop] });
     const disk = denied.mountPoints.find((it) => it.name.startsWith("/srv/private/disk "));
     assertEquals(disk?.rule, "in a folder that this user may not enter");
     const message = 'cannot measure part of disk space "/srv/private/disk"';
     assertEquals(denied.report.message, message);
     // The right to pass any folder is the way out.
-    const passing = ["setpriv", "--bounding-set", "-dac_override", "--"];
+    const passing = ["setpriv", "--bounding-set", "-dac_override,-setuid", "--"];
     const { report } = await dryRun([], { through: [...namespace.enter, ...passing] });
     assertEquals(report.message, "");
     const { total } = namespace.space("/srv/private/disk");
