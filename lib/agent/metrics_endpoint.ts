@@ -90,10 +90,10 @@ export class MetricsEndpoint implements Disposable {
   constructor(
     address: ListenAddress,
     { health, mayRetry = true, exporter }: {
-      health?: ProblemObserver | undefined;
+      health: ProblemObserver | undefined;
       mayRetry?: boolean;
       exporter?: NodeExporter | undefined;
-    } = {},
+    },
   ) {
     this.#exporter = exporter;
     this.#address = address;

@@ -41,7 +41,7 @@ export class PanelProbes {
       resolver: SystemResolver;
       machine: AddressedMachine;
       allowLocal: boolean;
-      health?: ProblemObserver | undefined;
+      health: ProblemObserver | undefined;
     },
   ) {
     const policy = new ProbePolicy(options.resolver, options);

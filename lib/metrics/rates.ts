@@ -46,9 +46,9 @@ export class Rates {
     if (now === undefined) return undefined;
     const before = this.#passed;
     const elapsedMs = before === undefined ? 0 : now.atMs - before.atMs;
-    if (before === undefined || elapsedMs < 0) this.#passed = now;
-    if (before === undefined || elapsedMs <= 0) return this.#speeds;
+    if (before !== undefined && elapsedMs === 0) return this.#speeds;
     this.#passed = now;
+    if (before === undefined) return this.#speeds;
     return this.#speeds = {
       sentBytesPerSecond: (now.sentBytes - before.sentBytes) * 1000 / elapsedMs,
       receivedBytesPerSecond: (now.receivedBytes - before.receivedBytes) * 1000 / elapsedMs,

@@ -69,7 +69,7 @@ export interface RegistrationParts {
   /** Receives each token before it is used or logged. */
   onToken(token: string): void;
   /** Learns why this machine is not registered yet. */
-  readonly observer?: ProblemObserver | undefined;
+  readonly observer: ProblemObserver | undefined;
   /** Ends background work, too. */
   readonly signal: AbortSignal;
 }

@@ -87,6 +87,7 @@ class FakeWorld {
     clientV1.fetchTasks = () => this.#note("tasks", () => this.fetchTasks());
     const probes = new PanelProbes(connection, {
       shell: undefined,
+      health: undefined,
       resolver: new SystemResolver(),
       machine: { interfaceAddresses: () => [] },
       allowLocal: false,

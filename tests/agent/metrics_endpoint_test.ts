@@ -42,7 +42,7 @@ class World implements AsyncDisposable {
     const host = new FakeMachine("debian-vm");
     const exporter = new NodeExporter(host, { includeMountPoints: [] });
     const address = { hostname, port: 0 };
-    this.endpoint = endpoint ?? new MetricsEndpoint(address, { exporter });
+    this.endpoint = endpoint ?? new MetricsEndpoint(address, { health: undefined, exporter });
     const machine = openLinuxMachine(host, configOf());
     const counter = fakeRow("snapshots", {}, { collect: () => (this.snapshots++, {}) });
     const sampler = new Sampler([...machine.collectors, counter]);
@@ -509,7 +509,7 @@ function endpointBy(
     return listener;
   });
   try {
-    return new MetricsEndpoint({ hostname: "127.0.0.1", port: 0 }, { exporter });
+    return new MetricsEndpoint({ hostname: "127.0.0.1", port: 0 }, { health: undefined, exporter });
   } finally {
     Reflect.set(Deno, "listen", listen);
   }

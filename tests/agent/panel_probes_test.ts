@@ -9,6 +9,7 @@ import { DEFAULTS, fakeConnection } from "../panel/fake_connection.ts";
 // Without a helper shell each ping is lost.
 const OPTIONS = {
   shell: undefined,
+  health: undefined,
   resolver: new SystemResolver(),
   machine: { interfaceAddresses: () => [] },
   allowLocal: true,

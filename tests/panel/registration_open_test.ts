@@ -20,7 +20,11 @@ async function findToken(
     ...["-e", endpoint, "--auto-discovery", "d1scovery-k3y", "--state-dir", `${folder}/state`],
     ...args,
   ]);
-  await using node = await openRegistration(config, { signal, onToken: () => {} });
+  await using node = await openRegistration(config, {
+    signal,
+    onToken: () => {},
+    observer: undefined,
+  });
   assertEquals(await node.find(), true);
   return node.token;
 }
