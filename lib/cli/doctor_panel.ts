@@ -80,7 +80,7 @@ function noPanel(unreadableConfig: string | undefined): CheckResult {
   return unreadableConfig === undefined
     ? result("failed", "no panel is configured", "give -e URL and -t TOKEN, or --config FILE")
     : result(
-      "failed",
+      "warning",
       `not checked: this user can't read ${unreadableConfig}, the service's configuration`,
       "run it as root (sudo)",
     );

@@ -17,14 +17,20 @@ const CHAIN: readonly string[] = [
 /** Links without which no panel can be reached; `agent` does not report then, whatever it says. */
 const ON_THE_WAY = CHAIN.slice(0, CHAIN.indexOf("websocket"));
 
-/** What a broken link shows again, by the ids of both. */
-const CONSEQUENCES: readonly (readonly [links: readonly string[], follow: readonly string[]])[] = [
+/** What a broken link shows again, by the ids of both, and by its text where others may break it. */
+const CONSEQUENCES: readonly (readonly [
+  links: readonly string[],
+  follow: readonly string[],
+  text?: RegExp,
+])[] = [
   [ON_THE_WAY, ["agent"]],
   [["network", "dns", "connect"], ["probes", "version"]],
   [["service"], ["environment", "agent"]],
   [["agents"], ["agent", "connections"]],
   [["network"], ["interfaces", "ping"]],
   [["dev_null"], ["ping"]],
+  // systemd can't give the service a /dev of its own.
+  [["dev_null"], ["service"], /226\/NAMESPACE|\/dev\/null/],
   [["ping"], ["probes"]],
   [["open_files"], ["interfaces", "disks", "ping", "state", "seal"]],
 ];
@@ -35,12 +41,18 @@ export function inOrder(checks: readonly CompletedCheck[]): CompletedCheck[] {
   const ordered = [...checks].sort((one, other) =>
     rank(one) === rank(other) ? place(one) - place(other) : rank(one) - rank(other)
   );
-  return ordered.map((it) => {
-    if (it.follows !== undefined || rank(it) > 1) return it;
+  const causeOf = (it: CompletedCheck): CompletedCheck | undefined => {
+    if (it.follows !== undefined || rank(it) > 1) return undefined;
     const cause = ordered.find(({ id, status, follows }) =>
       status === "failed" && follows === undefined &&
-      CONSEQUENCES.some(([links, follow]) => links.includes(id) && follow.includes(it.id))
+      CONSEQUENCES.some(([links, follow, text = /^/]) =>
+        links.includes(id) && follow.includes(it.id) && text.test(it.text)
+      )
     );
+    return cause && (causeOf(cause) ?? cause);
+  };
+  return ordered.map((it) => {
+    const cause = causeOf(it);
     return cause === undefined ? it : { ...it, follows: cause.id };
   });
 }

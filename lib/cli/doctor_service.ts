@@ -38,6 +38,13 @@ export function serviceResult(found: FoundService, health: Health | undefined): 
       "name the panel: sudo komari-agent-deno install -e URL -t TOKEN",
     );
   }
+  if (state.manager === "systemd" && unit === undefined) {
+    return result(
+      health === undefined ? "failed" : "warning",
+      `systemctl does not answer, so nothing is known of ${state.name}`,
+      "see what systemd itself says: journalctl -b _PID=1 -n 20",
+    );
+  }
   const text = serviceText(state);
   if (!state.isActive) return stoppedResult(text, found);
   if (health === undefined) return unseenResult(text, found);

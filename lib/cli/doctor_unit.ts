@@ -78,6 +78,14 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
   }
   const job = unit.property("Job");
   if (job !== "" && job !== "0") return queuedFailure(job, found);
+  if (unit.property("ConditionTimestampMonotonic") === "0") {
+    const text = "nothing has started it since it was stopped or the machine was started";
+    const { isEnabled = true, enable = "" } = found.state ?? {};
+    return {
+      text,
+      advice: [isEnabled ? `start it: ${start}` : `start it, now and at boot: ${enable} --now`],
+    };
+  }
   if (unit.property("ConditionResult") === "no" && unit.property("ExecMainStatus") === "0") {
     const advice = `see which (Condition…= in its files): systemctl status ${name}`;
     return { text: "a condition of its unit is not met, so it was not started", advice: [advice] };

@@ -20,6 +20,8 @@ export interface UnitSetting {
 const PROPERTIES = [
   ...["LoadState", "LoadError", "UnitFileState", "ActiveState", "SubState", "Result", "Job"],
   ...["ExecMainCode", "ExecMainStatus", "MainPID", "NRestarts", "ConditionResult", "User"],
+  // 0 until the unit is started for the first time since systemd has loaded it.
+  ...["ConditionTimestampMonotonic"],
   ...["NeedDaemonReload", "FragmentPath", "DropInPaths"],
 ] as const;
 

@@ -71,6 +71,15 @@ Deno.test("inOrder() has each consequence follow from its cause alone", () => {
     ["ping", "probes", "ping"],
     ["disks", "agent", undefined],
   ];
+  const namespace = check("service", "failed", { text: "(226/NAMESPACE)" });
+  const beneath = ["environment", "dev_null", "ping", "probes"].map((id) => check(id, "failed"));
+  const folded = inOrder([namespace, ...beneath]).map(({ id, follows }) => [id, follows]);
+  assertEquals(Object.fromEntries(folded), {
+    ...{ dev_null: undefined, service: "dev_null", environment: "dev_null", ping: "dev_null" },
+    probes: "dev_null",
+  });
+  const stopped = inOrder([check("service", "failed"), check("dev_null", "failed")]);
+  assertEquals(stopped.map(({ follows }) => follows), [undefined, undefined]);
   for (const [cause, id, follows] of table) {
     const found = inOrder([check(id, "failed"), check(cause, "failed")]);
     assertEquals(found.find((it) => it.id === id)?.follows, follows, `${cause} ${id}`);

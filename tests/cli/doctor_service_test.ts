@@ -171,7 +171,13 @@ function foundOf(
   more: Partial<FoundService> = {},
 ): FoundService {
   return {
-    ...{ state, unit: undefined, jobs: "", runtimeFolder: "/run/x", programVersion: "1.2.3" },
+    ...{
+      state,
+      unit: state && unitOf({}),
+      jobs: "",
+      runtimeFolder: "/run/x",
+      programVersion: "1.2.3",
+    },
     install: "sudo komari-agent-deno install",
     ...more,
   };
@@ -290,7 +296,18 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
     [{ LoadState: "not-found" }, {}, "systemd finds no unit", "sudo komari-agent-deno install"],
     [{ LoadState: "bad-setting" }, {}, "(bad-setting)", "systemd-analyze verify x.service"],
     [{ Job: "7" }, {}, "its start is queued (job 7)", "systemctl list-jobs --after"],
-    [{ ConditionResult: "no", ExecMainStatus: "0" }, {}, "a condition of its unit", "Condition…="],
+    [
+      { ConditionResult: "no", ConditionTimestampMonotonic: "7", ExecMainStatus: "0" },
+      {},
+      "a condition of its unit",
+      "Condition…=",
+    ],
+    [
+      { ConditionResult: "no", ConditionTimestampMonotonic: "0", ExecMainStatus: "0" },
+      {},
+      "nothing has started it since",
+      "start it: systemctl start x",
+    ],
     [{ ...exited("217"), User: "u" }, {}, "(217/USER): there is no user u", "make the user again"],
     [exited("203"), { ExecStart: "/opt/x/y --config z" }, "(203/EXEC) (/opt/x/y)", "install"],
     [exited("226"), {}, "(226/NAMESPACE)", "which setting it names"],
@@ -357,6 +374,24 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
   const found = serviceResult(foundOf({ ...SERVICE, isActive: false }, { unit, jobs }), undefined);
   assertStringIncludes(found.text, "while systemd still starts slow.service");
   assertStringIncludes(adviceText(found), "systemctl status slow.service");
+});
+
+Deno.test("serviceResult() has a service enabled that was not started since the boot", () => {
+  const state = { ...SERVICE, isActive: false, isEnabled: false };
+  const unit = unitOf({ ConditionResult: "no", ConditionTimestampMonotonic: "0" });
+  const { advice } = serviceResult(foundOf(state, { unit }), undefined);
+  assertEquals(advice, "start it, now and at boot: systemctl enable x --now");
+});
+
+Deno.test("serviceResult() claims nothing of a service while systemctl does not answer", () => {
+  const silent = foundOf({ ...SERVICE, isActive: false, lastError: "Cannot x" }, {
+    unit: undefined,
+  });
+  for (const [health, status] of [[undefined, "failed"], [HEALTH, "warning"]] as const) {
+    const found = serviceResult(silent, health);
+    assertEquals(found.status, status);
+    assertEquals(found.text, "systemctl does not answer, so nothing is known of x");
+  }
 });
 
 Deno.test("serviceResult() names a missing record, a health file that is gone, and a paused process", async () => {
