@@ -5,15 +5,16 @@ import { PROGRAM } from "../version.ts";
 const SYSTEM_RUNTIME_FOLDER = `/run/${PROGRAM}`;
 
 /**
- * Folders in memory for files of the current run, the likeliest first: systemd's, the system's for
- * the superuser, the user's, and one that every container has. Other users can read the system's.
+ * Folders in memory for files of the current run, the likeliest first: the one that
+ * `$RUNTIME_DIRECTORY` names, alone, as in a service; else the system's for the superuser, the user's,
+ * and one that every container has. Other users can read the system's.
  */
 export function runtimeFolders(
   { runtimeDir, userRuntimeDir }: { readonly runtimeDir: string; readonly userRuntimeDir: string },
 ): string[] {
+  if (runtimeDir !== "") return [runtimeDir];
   const uid = Deno.uid();
   return [
-    runtimeDir,
     uid === 0 ? SYSTEM_RUNTIME_FOLDER : "",
     userRuntimeDir,
     Deno.build.os === "linux" ? `/dev/shm/${PROGRAM}-${uid}` : "",

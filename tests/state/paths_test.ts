@@ -19,11 +19,14 @@ function ofAll(uid: number): string[] {
   return Deno.build.os === "linux" ? [`/dev/shm/komari-agent-deno-${uid}`] : [];
 }
 
-Deno.test("runtimeFolders() names the service's first, then the user's, then what all have", () => {
-  const named = { runtimeDir: "/run/a", userRuntimeDir: "/run/user/7/b" };
-  assertEquals(folders(0, named), ["/run/a", SYSTEM, "/run/user/7/b", ...ofAll(0)]);
+Deno.test("runtimeFolders() names a service's alone, else the system's, the user's and what all have", () => {
+  const named = { runtimeDir: "", userRuntimeDir: "/run/user/7/b" };
+  assertEquals(folders(0, named), [SYSTEM, "/run/user/7/b", ...ofAll(0)]);
   // An agent of the system's can be asked for by everybody.
-  assertEquals(folders(7, named), ["/run/a", "/run/user/7/b", ...ofAll(7), SYSTEM]);
+  assertEquals(folders(7, named), ["/run/user/7/b", ...ofAll(7), SYSTEM]);
+  for (const uid of [0, 7]) {
+    assertEquals(folders(uid, { ...named, runtimeDir: "/run/a" }), ["/run/a"]);
+  }
 });
 
 Deno.test("runtimeFolders() leaves out what the system has not named", () => {
