@@ -3,8 +3,12 @@ import { BoundedBytes } from "../io/bounded_bytes.ts";
 
 /** Longest answer without its events. */
 const MAX_REST_BYTES = 256 * 1024;
-/** Orders whose length an answer may have: each byte is looked at, also of what is skipped. */
-const MAX_ORDERS_LENGTH = 8;
+/**
+ * Longest answer with its events: each byte is looked at, also of what is skipped. It is that of eight
+ * orders, or this, so that long ones can be skipped by their ids.
+ */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+const MAX_ORDERS = 8;
 /** Events of an answer; a panel keeps 128 for a node. */
 const MAX_EVENTS = 256;
 
@@ -25,6 +29,7 @@ export type EventText = string | Abridged;
  */
 export class EventSplitter {
   readonly #limitBytes: number;
+  readonly #maxBytes: number;
   readonly #rest = new BoundedBytes(MAX_REST_BYTES);
   readonly #event: AbridgedBytes;
   readonly #events: EventText[] = [];
@@ -41,6 +46,7 @@ export class EventSplitter {
   /** @param limitBytes The longest event; longer ones are abridged. */
   constructor(limitBytes: number) {
     this.#limitBytes = limitBytes;
+    this.#maxBytes = MAX_REST_BYTES + Math.max(MAX_ORDERS * limitBytes, MAX_ANSWER_BYTES);
     this.#event = new AbridgedBytes(limitBytes);
   }
 
@@ -62,7 +68,7 @@ export class EventSplitter {
   /** Adds bytes; `false` when no more are wanted. */
   add(bytes: Uint8Array<ArrayBuffer>): boolean {
     this.#addedBytes += bytes.length;
-    if (this.#addedBytes > MAX_REST_BYTES + MAX_ORDERS_LENGTH * this.#limitBytes) return false;
+    if (this.#addedBytes > this.#maxBytes) return false;
     let from = 0;
     for (let at = 0; at < bytes.length; at++) {
       const byte = bytes[at];

@@ -37,6 +37,9 @@ export interface PanelResponse {
 /** Makes a call and gives its response. */
 export type PanelFetch = (call: PanelCall, signal: AbortSignal) => Promise<PanelResponse>;
 
+/** Answers that are longer have many events, or such that are skipped. */
+const LONG_ANSWER_BYTES = 64 * 1024;
+
 /**
  * Creates a function that makes calls in a node's name, and sends `headers` with each. Long answers
  * count in `limit`, and are given after the pause that it asks for.
@@ -54,7 +57,8 @@ export function createPanelFetch(
 ): PanelFetch {
   const log = getLogger("panel");
   const pauseAfter = async (bytes: number, signal: AbortSignal) => {
-    const pauseMs = limit.take(bytes);
+    // Looking for the events in a long one costs as much again as reading it.
+    const pauseMs = limit.take(bytes + Math.max(0, bytes - LONG_ANSWER_BYTES));
     // The answer was asked for.
     limit.giveBack();
     if (pauseMs > 0) await delay(pauseMs, { signal });

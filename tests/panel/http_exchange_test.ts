@@ -90,8 +90,8 @@ Deno.test("createPanelFetch() slows down a panel whose answers are long, and no 
   for (let count = 0; count < 3000; count++) await exchange(CALL, stop.signal);
   assertEquals(time.timers, 0);
   text = "x".repeat(255 * 1024);
-  // 1000 messages at once, and 18 for each of these.
-  for (let count = 0; count < 55; count++) await exchange(CALL, stop.signal);
+  // 1000 messages at once, and 21 for each of these.
+  for (let count = 0; count < 47; count++) await exchange(CALL, stop.signal);
   assertEquals(time.timers, 0);
   let isGiven = false;
   const asking = exchange(CALL, stop.signal).then(() => isGiven = true);
@@ -99,7 +99,7 @@ Deno.test("createPanelFetch() slows down a panel whose answers are long, and no 
   assertEquals(isGiven, false);
   await time.run(1000);
   await asking;
-  for (let count = 0; count < 5; count++) await exchange(CALL, stop.signal);
+  for (let count = 0; count < 4; count++) await exchange(CALL, stop.signal);
   const waiting = exchange(CALL, stop.signal);
   stop.abort(new Error("told to stop"));
   await assertRejects(() => waiting, Error, "told to stop");
@@ -115,11 +115,11 @@ Deno.test("createPanelFetch() counts what it has received of an answer that fail
   const call = { ...CALL, newSink: () => ({ add: () => true }) };
   const { signal } = new AbortController();
   const failed = () => assertRejects(() => exchange(call, signal), PanelError, "stalled");
-  // Of 1000 messages at once each takes 16 and 63.
-  for (let count = 0; count < 12; count++) await failed();
+  // Of 1000 messages at once each takes 16 and 126.
+  for (let count = 0; count < 7; count++) await failed();
   let isOver = false;
   const waiting = failed().then(() => isOver = true);
-  await time.run(1000);
+  await time.run(3000);
   assertEquals(isOver, false);
   await time.run(1000);
   await waiting;
