@@ -17,12 +17,6 @@ Deno.test("install refuses to install a checkout, and says what can be", async (
   assertStringIncludes(output, "deno task compile --portable");
 });
 
-Deno.test("install without a panel says what is missing", async () => {
-  const { code, output } = await outcome(["install", ...NAME]);
-  assertEquals(code, 2, output);
-  assertStringIncludes(output, "--endpoint URL");
-});
-
 Deno.test("uninstall is content when nothing is installed", async () => {
   const { code, output } = await outcome(["uninstall", ...NAME]);
   assertEquals(code, 0, output);
