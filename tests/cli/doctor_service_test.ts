@@ -9,7 +9,7 @@ import {
   probesResult,
   serviceResult,
 } from "../../lib/cli/doctor_service.ts";
-import type { FoundService } from "../../lib/cli/doctor_unit.ts";
+import { type FoundService, noexecMount } from "../../lib/cli/doctor_unit.ts";
 import type { ServiceState } from "../../lib/service/installed_service.ts";
 import type { LoadedUnit } from "../../lib/service/loaded_unit.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
@@ -309,7 +309,31 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
       "start it: systemctl start x",
     ],
     [{ ...exited("217"), User: "u" }, {}, "(217/USER): there is no user u", "make the user again"],
-    [exited("203"), { ExecStart: "/opt/x/y --config z" }, "(203/EXEC) (/opt/x/y)", "install"],
+    [
+      { ...exited("217"), User: "u" },
+      { User: "u" },
+      `there is no user u (User=u in ${DROP_IN})`,
+      "remove that setting",
+    ],
+    [
+      { ...exited("203"), FragmentPath: DROP_IN },
+      { ExecStart: "/opt/x/y --config z" },
+      "(203/EXEC) (/opt/x/y)",
+      "put the program there again: sudo komari-agent-deno install",
+    ],
+    [
+      exited("203"),
+      { ExecStart: "-/opt/x/y -t s3cret" },
+      "(203/EXEC) (/opt/x/y)",
+      `correct ExecStart= in ${DROP_IN}, or remove it, and then: systemctl daemon-reload`,
+    ],
+    [exited("203"), { ExecStart: "/bin/sh" }, "(203/EXEC) (/bin/sh)", "correct ExecStart= in"],
+    [
+      exited("203"),
+      { ExecStart: "/bin/sh", LimitNPROC: "1" },
+      `(203/EXEC) (/bin/sh) (LimitNPROC=1 in ${DROP_IN})`,
+      "remove that setting",
+    ],
     [exited("226"), {}, "(226/NAMESPACE)", "which setting it names"],
     [exited("3"), {}, "it exited with code 3", "read its log"],
     [exited("1"), { LimitAS: "9M" }, "ended with code 1 (LimitAS=9M in", "remove that setting"],
@@ -374,6 +398,62 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
   const found = serviceResult(foundOf({ ...SERVICE, isActive: false }, { unit, jobs }), undefined);
   assertStringIncludes(found.text, "while systemd still starts slow.service");
   assertStringIncludes(adviceText(found), "systemctl status slow.service");
+});
+
+Deno.test({
+  name: "serviceResult() looks why the installed program can't be started",
+  ignore: Deno.build.os !== "linux",
+  fn() {
+    const folder = Deno.makeTempDirSync();
+    try {
+      Deno.chmodSync(folder, 0o755);
+      const program = `${folder}/program`;
+      Deno.writeTextFileSync(program, "");
+      const properties = {
+        ...{ Result: "exit-code", ExecMainCode: "1", ExecMainStatus: "203" },
+        ...{ FragmentPath: DROP_IN, User: "u" },
+      };
+      const found = (path: string) => {
+        const unit = unitOf(properties, { ExecStart: path });
+        const state = { ...SERVICE, isActive: false, lastError: "Failed: Permission denied" };
+        const { text, advice } = serviceResult(foundOf(state, { unit }), undefined);
+        return [text.slice(text.indexOf("denied (") + 7), advice];
+      };
+      const restarted = "systemctl restart x.service";
+      Deno.chmodSync(program, 0o644);
+      assertEquals(found(program), [
+        `(${program}): not everybody may use ${program}`,
+        `let everybody use it: chmod a+rx ${program} && ${restarted}`,
+      ]);
+      Deno.chmodSync(program, 0o755);
+      assertEquals(found(program), [
+        `(${program})`,
+        `see what hinders its user on the way to it: namei -l ${program}`,
+      ]);
+      Deno.chmodSync(folder, 0o700);
+      assertEquals(
+        found(`"${program}" --config x`)[1],
+        `let everybody use it: chmod a+rx ${folder} && ${restarted}`,
+      );
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test("noexecMount() takes the mount that lies above the others at the nearest folder", () => {
+  const mountinfo = [
+    "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw",
+    "22 21 8:2 / /opt rw - ext4 /dev/sda2 rw",
+    "23 21 8:3 / /opt rw,noexec,nosuid - ext4 /dev/sda3 rw",
+    "24 23 8:4 / /opt/x rw,nosuid - ext4 /dev/sda4 rw,noexec",
+    "",
+  ].join("\n");
+  assertEquals(noexecMount("/opt/y/program", mountinfo), "/opt");
+  for (const path of ["/opt/x/program", "/optional/program", "/program"]) {
+    assertEquals(noexecMount(path, mountinfo), undefined);
+  }
+  assertEquals(noexecMount("/program", ""), undefined);
 });
 
 Deno.test("serviceResult() has a service enabled that was not started since the boot", () => {

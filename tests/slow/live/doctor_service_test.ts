@@ -147,7 +147,32 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       cause: "a user that is gone",
       ...dropIn("User=nobody-there"),
       statusCode: 1,
-      ...failed("service", "(217/USER): there is no user nobody-there", "→ make the user again"),
+      ...failed(
+        "service",
+        "(217/USER): there is no user nobody-there",
+        `User=nobody-there in ${DROP_IN}`,
+      ),
+    },
+    {
+      cause: "a program of a drop-in that is not there",
+      ...dropIn("ExecStart=", "ExecStart=/opt/nothing/here"),
+      statusCode: 1,
+      ...failed("service", "(203/EXEC)", `→ correct ExecStart= in ${DROP_IN}`),
+    },
+    {
+      cause: "a folder of the program that is mounted with noexec",
+      plant: `mount --bind /opt/${SERVICE} /opt/${SERVICE} && ` +
+        `mount -o remount,bind,noexec /opt/${SERVICE} && { systemctl restart ${SERVICE} || true; }`,
+      heal: `umount /opt/${SERVICE} && systemctl restart ${SERVICE}`,
+      statusCode: 1,
+      ...failed("service", "(203/EXEC)", `/opt/${SERVICE} is mounted with noexec`),
+    },
+    {
+      cause: "a service that was disabled, and not started since",
+      plant: `systemctl stop ${SERVICE} && systemctl disable ${SERVICE}`,
+      heal: `systemctl enable --now ${SERVICE}`,
+      statusCode: 1,
+      ...failed("service", "nothing has started it", "→ start it, now and at boot: systemctl"),
     },
     {
       cause: "LimitFSIZE",
