@@ -5,7 +5,7 @@
  */
 
 import { abortable } from "@std/async/abortable";
-import { withTimeout } from "../async/timeout.ts";
+import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { describeError } from "../log/log.ts";
 import { oneLine, redactSecrets } from "../log/redact.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
@@ -55,6 +55,9 @@ export function result(
 
 /** Longer than any check waits by itself. */
 const CHECK_TIMEOUT_MS = 10_000;
+/** What every check gets to wait for its network; with less, time says nothing about what it checks. */
+const LEAST_CHECK_MS = 6_000;
+const NO_TIME_LEFT = result("skipped", "not checked: other checks took all the time");
 
 /** How checks are run. */
 export interface RunChecks {
@@ -97,15 +100,14 @@ async function runCheck({ run, ...named }: Check, options: RunChecks): Promise<C
   const timeoutMs = Math.min(CHECK_TIMEOUT_MS, Math.round(endsAtMs - startedAtMs));
   let outcome: CheckResult;
   try {
-    outcome = timeoutMs <= 0
-      ? result("skipped", "not checked: other checks took all the time")
-      : await withTimeout(
-        (signal) => abortable((async () => await run(signal))(), signal),
-        { timeoutMs, signal },
-      );
+    outcome = timeoutMs <= 0 ? NO_TIME_LEFT : await withTimeout(
+      (signal) => abortable((async () => await run(signal))(), signal),
+      { timeoutMs, signal },
+    );
   } catch (error) {
     signal.throwIfAborted();
-    outcome = result("failed", describeError(error));
+    const isCut = isTimeout(error) && timeoutMs < LEAST_CHECK_MS;
+    outcome = isCut ? NO_TIME_LEFT : result("failed", describeError(error));
   }
   const ms = Math.round(performance.now() - startedAtMs);
   return withoutSecrets({ ...named, ...outcome, ms }, secrets);

@@ -8,18 +8,19 @@ import { withTimeout } from "../async/timeout.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { Connector } from "../net/connector.ts";
 import { ipFamily } from "../parse/ip_address.ts";
+import { truncate } from "../parse/bounded_text.ts";
 import { type CheckResult, result } from "./checks.ts";
 import {
   answerText,
   askEach,
   FORBIDDEN,
-  hostsLine,
+  HOSTS,
   type NameAnswer,
   type NameSources,
-  QUERY_MS,
-  readFileText,
   readSources,
   REFUSED_BY_TCP,
+  RESOLV_CONF,
+  RESOLVED_ADDRESS,
 } from "./doctor_name_servers.ts";
 import { failureText, firstHop, seconds, unitAdvice, type Way } from "./doctor_way.ts";
 
@@ -32,7 +33,7 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   const { host } = firstHop(way);
   if (ipFamily(host) !== undefined) return result("ok", `${host} is an address`);
   const sources = await readSources(way);
-  const line = hostsLine(await readFileText("/etc/hosts"), host);
+  const line = sources.leavesOutHosts ? undefined : sources.hostsLine;
   const startedAtMs = performance.now();
   let addresses: readonly string[];
   try {
@@ -51,26 +52,26 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
     : `found in line ${line} of /etc/hosts`;
   const subject = way.proxy === undefined ? host : `the proxy ${host}`;
   const list = addresses.join(", ");
-  const text = line === undefined
+  const found = line === undefined
     ? `${subject} is ${list}, answered by ${sources.asked}`
     : `${subject} is ${list}, found in line ${line} of /etc/hosts`;
   if (addresses.every((it) => ["0.0.0.0", "::"].includes(it))) {
     return result(
       "failed",
-      `${text}: that is no server's address, but how a filter blocks a name`,
+      `${found}: that is no server's address, but how a filter blocks a name`,
       line === undefined
         ? `allow ${host} in the filter of ${sources.asked} (Pi-hole, AdGuard, the router's)`
         : `remove line ${line} of /etc/hosts`,
     );
   }
-  if (line === undefined && await isInvented(addresses, way, signal)) {
-    return result(
-      "failed",
-      `${text}, which it also gives for a name that does not exist`,
-      "see whether a login page of this network (a captive portal) answers everything: " +
-        `curl -v http://${host}/`,
+  let text = found;
+  if (line === undefined && await isInvented(addresses, sources, signal)) {
+    text = `${found}, which it also gives for a name that does not exist`;
+    way.doubts = [
+      `${sources.asked} gives the same address for a name that does not exist: see whether a login ` +
+      `page of this network (a captive portal) answers everything: curl -v http://${host}/`,
       "ask another name server: --custom-dns ADDRESS",
-    );
+    ];
   }
   if (ms < SLOW_LOOKUP_MS) return result("ok", text);
   const answers = line === undefined ? await askEach(host, sources, signal) : [];
@@ -86,21 +87,12 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
 /** Whether the addresses are also those of a name that can't exist (RFC 6761). */
 async function isInvented(
   addresses: readonly string[],
-  { config }: Way,
+  sources: NameSources,
   signal: AbortSignal,
 ): Promise<boolean> {
-  // The final dot: a domain that the system appends may well have all names.
-  const name = `${crypto.randomUUID()}.invalid.`;
-  try {
-    const found = await withTimeout(
-      (signal) => new Connector(config).lookUp(name, { signal }),
-      { timeoutMs: QUERY_MS, signal },
-    );
-    return found.some((it) => addresses.includes(it));
-  } catch {
-    signal.throwIfAborted();
-    return false;
-  }
+  // Asked directly: a resolver on this machine knows that there is none, and asks nobody.
+  const answers = await askEach(`${crypto.randomUUID()}.invalid`, sources, signal);
+  return answers.some((it) => it.addresses.some((address) => addresses.includes(address)));
 }
 
 /** A name without an address: what each server says about it, and what to do. */
@@ -109,8 +101,16 @@ async function unresolved(
   { way, sources, signal }: { way: Way; sources: NameSources; signal: AbortSignal },
 ): Promise<CheckResult> {
   const { host } = firstHop(way);
-  const { order, servers, asked, file } = sources;
+  const { order, servers, asked, file, hostsLine, unreadable, noAddress } = sources;
   const isOwn = way.config.nameServer !== undefined;
+  if (hostsLine !== undefined && sources.leavesOutHosts) {
+    return result(
+      "failed",
+      `Cannot resolve ${host}: line ${hostsLine} of /etc/hosts has it, and /etc/nsswitch.conf has ` +
+        `"hosts: ${order?.join(" ")}", so that file is not read`,
+      "add files to that line, before dns",
+    );
+  }
   if (!isOwn && order !== undefined && !order.some((it) => /^(dns|resolve)$/.test(it))) {
     return result(
       "failed",
@@ -118,7 +118,23 @@ async function unresolved(
       "add dns to that line",
     );
   }
+  if (unreadable.includes(RESOLV_CONF)) {
+    return result(
+      "failed",
+      `Cannot resolve ${host}: this user may not read ${RESOLV_CONF}, which names the name servers`,
+      `let everybody read it: chmod a+r ${RESOLV_CONF}; namei -l ${RESOLV_CONF} shows the folders ` +
+        "on the way",
+    );
+  }
   if (!isOwn && servers.length === 0) {
+    if (noAddress !== undefined) {
+      return result(
+        "failed",
+        `Cannot resolve ${host}: line ${noAddress.line} of ${file} names a server by no address: ` +
+          truncate(noAddress.word, 80),
+        "write one address on each line: nameserver ADDRESS",
+      );
+    }
     return result(
       "failed",
       `${message}: ${file} names no name server`,
@@ -130,10 +146,18 @@ async function unresolved(
   // A single server that is asked directly is named once.
   const each = more.length === 0 ? only?.replace(`${asked}: `, "") : [only, ...more].join("; ");
   const text = `Cannot resolve ${host}: asked ${asked}: ${each}`;
-  return result("failed", text, ...unresolvedAdvice(answers, { host, way, sources }));
+  const advice = unresolvedAdvice(answers, { host, way, sources });
+  if (!unreadable.includes(HOSTS)) return result("failed", text, ...advice);
+  return result(
+    "failed",
+    `${text}; this user may not read ${HOSTS}`,
+    `let everybody read ${HOSTS}, which may have the name: chmod a+r ${HOSTS}`,
+    ...advice,
+  );
 }
 
-function unresolvedAdvice(
+/** What to do about a name without an address, by what each server has answered. */
+export function unresolvedAdvice(
   answers: readonly NameAnswer[],
   { host, way, sources }: { host: string; way: Way; sources: NameSources },
 ): string[] {
@@ -162,7 +186,8 @@ function unresolvedAdvice(
     ];
   }
   if (answers.some(({ code }) => code === "NOERROR")) {
-    return [
+    const dead = deadServerAdvice(answers, sources);
+    return dead !== undefined ? [dead] : [
       `see what the system makes of the same question: getent ahosts ${host}`,
       "see who is asked, in which order: grep hosts /etc/nsswitch.conf",
     ];
@@ -173,7 +198,12 @@ function unresolvedAdvice(
     return ["let this machine's own firewall pass port 53 to it: nft list ruleset"];
   }
   if (has(REFUSED_BY_TCP)) {
-    return [`start the name server at ${server}, or name another one in ${sources.file}`];
+    return server === RESOLVED_ADDRESS
+      ? [
+        `start systemd-resolved, which would answer there: systemctl enable --now systemd-resolved; ` +
+        `or name another name server in ${sources.file}`,
+      ]
+      : [`start the name server at ${server}, or name another one in ${sources.file}`];
   }
   if (isInContainerImage()) {
     return [
@@ -188,14 +218,20 @@ function unresolvedAdvice(
   ];
 }
 
-function slowAdvice(answers: readonly NameAnswer[], { file }: NameSources): string[] {
-  const silent = answers.filter(({ code }) => /answer/.test(code));
-  const [first] = silent;
-  if (first !== undefined && silent.length < answers.length) {
-    return [
-      `${first.server} does not answer, and is asked before the others: remove it from ${file}`,
-    ];
-  }
+/** What to do about a server without an answer before one with it; `undefined` where none is. */
+function deadServerAdvice(
+  answers: readonly NameAnswer[],
+  { file }: NameSources,
+): string | undefined {
+  const [first] = answers;
+  const isSilent = ({ code }: NameAnswer) => /answer/.test(code);
+  if (first === undefined || !isSilent(first) || answers.every(isSilent)) return undefined;
+  return `${first.server} does not answer, and is asked before the others: remove it from ${file}`;
+}
+
+function slowAdvice(answers: readonly NameAnswer[], sources: NameSources): string[] {
+  const dead = deadServerAdvice(answers, sources);
+  if (dead !== undefined) return [dead];
   const [server] = answers;
   return [
     server === undefined

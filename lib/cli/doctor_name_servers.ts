@@ -7,15 +7,16 @@
 import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { lookUpHostsFile } from "../net/dns.ts";
 import { queryNameServer } from "../net/dns_query.ts";
+import { ipFamily } from "../parse/ip_address.ts";
 import type { HostAndPort } from "../parse/proxy.ts";
-import { failureText, type Way } from "./doctor_way.ts";
+import { failureText, firstHop, type Way } from "./doctor_way.ts";
 
 /** A name server listens there by TCP, too, if there is one. */
 export const REFUSED_BY_TCP = "no answer by UDP, and TCP is refused";
 /** The kernel takes no packet to it: a firewall of this machine, or the unit of a service. */
 export const FORBIDDEN = "no answer: this machine may not send to it";
 /** Time for the answer of one server to one question. */
-export const QUERY_MS = 1_500;
+const QUERY_MS = 1_500;
 const TCP_MS = 500;
 /** Servers that are asked one by one. */
 const MAX_SERVERS = 3;
@@ -29,6 +30,14 @@ export interface NameSources {
   readonly asked: string;
   /** Where the servers are named. */
   readonly file: string;
+  /** The first line there that names a server by something else than an address. */
+  readonly noAddress?: { readonly word: string; readonly line: number } | undefined;
+  /** The line of `/etc/hosts` that has the name. */
+  readonly hostsLine: number | undefined;
+  /** Whether the system does not read `/etc/hosts`. */
+  readonly leavesOutHosts: boolean;
+  /** Files that this user may not read. */
+  readonly unreadable: readonly string[];
 }
 
 /** What one name server has answered. */
@@ -85,35 +94,44 @@ export function answerText({ server, code, ms }: NameAnswer): string {
   return /answer/.test(code) ? `${server}: ${code}` : `${server}: ${code} (${Math.round(ms)} ms)`;
 }
 
-const RESOLV_CONF = "/etc/resolv.conf";
+export const RESOLV_CONF = "/etc/resolv.conf";
+export const HOSTS = "/etc/hosts";
 /** The name servers that systemd-resolved asks. */
 const RESOLVED_CONF = "/run/systemd/resolve/resolv.conf";
-const RESOLVED_ADDRESS = "127.0.0.53";
+/** Where systemd-resolved answers. */
+export const RESOLVED_ADDRESS = "127.0.0.53";
 
 /** Reads who the system asks for a name. */
-export async function readSources({ config }: Way): Promise<NameSources> {
-  const { nameServer } = config;
-  const [nsswitch, resolv] = await Promise.all(
-    ["/etc/nsswitch.conf", RESOLV_CONF].map(readFileText),
+export async function readSources(way: Way): Promise<NameSources> {
+  const { nameServer } = way.config;
+  const [nsswitch, resolv, hosts, resolved] = await Promise.all(
+    ["/etc/nsswitch.conf", RESOLV_CONF, HOSTS, RESOLVED_CONF].map(readFile),
   );
-  const order = /^hosts:(.*)$/m.exec(nsswitch ?? "")?.[1]?.replace(/#.*|\[.*?\]/g, "").trim()
+  const order = /^hosts:(.*)$/m.exec(nsswitch?.text ?? "")?.[1]?.replace(/#.*|\[.*?\]/g, "").trim()
     .split(/\s+/);
+  const line = hostsLine(hosts?.text, firstHop(way).host);
   if (nameServer !== undefined) {
     const asked = `${nameServer.host} port ${nameServer.port}, of --custom-dns`;
-    return { order, servers: [nameServer], asked, file: "--custom-dns" };
+    const unreadable = hosts?.isDenied ? [HOSTS] : [];
+    const ofHosts = { hostsLine: line, leavesOutHosts: false, unreadable };
+    return { order, servers: [nameServer], asked, file: "--custom-dns", ...ofHosts };
   }
-  const named = serversIn(resolv ?? "");
-  if (!named.includes(RESOLVED_ADDRESS)) {
-    return {
-      order,
-      servers: named.map(dnsServer),
-      asked: named.length === 0 ? "the system" : named.join(", "),
-      file: RESOLV_CONF,
-    };
+  const words = serversIn(resolv?.text);
+  const addresses = words.map(({ word }) => word).filter(isAddress);
+  const ofFiles = {
+    ...{ order, hostsLine: line, noAddress: words.find(({ word }) => !isAddress(word)) },
+    // systemd-resolved reads it, too.
+    leavesOutHosts: order?.every((it) => !/^(files|resolve)$/.test(it)) ?? false,
+    unreadable: [...hosts?.isDenied ? [HOSTS] : [], ...resolv?.isDenied ? [RESOLV_CONF] : []],
+  };
+  // Where it does not run, it has no file.
+  if (!addresses.includes(RESOLVED_ADDRESS) || resolved?.text === undefined) {
+    const asked = addresses.length === 0 ? "the system" : addresses.join(", ");
+    return { ...ofFiles, servers: addresses.map(dnsServer), asked, file: RESOLV_CONF };
   }
-  const above = serversIn(await readFileText(RESOLVED_CONF) ?? "");
+  const above = serversIn(resolved.text).map(({ word }) => word);
   return {
-    order,
+    ...ofFiles,
     servers: above.map(dnsServer),
     asked: above.length === 0 ? "systemd-resolved" : `systemd-resolved (${above.join(", ")})`,
     file: above.length === 0 ? RESOLVED_CONF : "resolvectl dns",
@@ -124,21 +142,34 @@ function dnsServer(host: string): HostAndPort {
   return { host, port: 53 };
 }
 
-function serversIn(resolv: string): string[] {
-  return Array.from(resolv.matchAll(/^\s*nameserver\s+(\S+)/gm), ([, address = ""]) => address);
+/** Whether a word is an address, which may name its interface (`fe80::1%eth0`). */
+function isAddress(word: string): boolean {
+  return ipFamily(word.replace(/%.*/, "")) !== undefined;
+}
+
+function serversIn(resolv = ""): { word: string; line: number }[] {
+  return resolv.split("\n").flatMap((text, at) => {
+    const word = /^\s*nameserver\s+(\S+)/.exec(text)?.[1];
+    return word === undefined ? [] : [{ word, line: at + 1 }];
+  });
 }
 
 /** The number of the first line of `/etc/hosts` with a name; `undefined` when none has it. */
-export function hostsLine(hosts: string | undefined, host: string): number | undefined {
+function hostsLine(hosts: string | undefined, host: string): number | undefined {
   const at = (hosts ?? "").split("\n").findIndex((line) => lookUpHostsFile(line, host).length > 0);
   return at === -1 ? undefined : at + 1;
 }
 
-/** The text of a file; `undefined` where it can't be read. */
-export async function readFileText(path: string): Promise<string | undefined> {
+/** The text of a file, or why it can't be read. */
+export async function readFile(
+  path: string,
+): Promise<{ text?: string; isMissing?: boolean; isDenied?: boolean }> {
   try {
-    return await Deno.readTextFile(path);
-  } catch {
-    return undefined;
+    return { text: await Deno.readTextFile(path) };
+  } catch (error) {
+    return {
+      isMissing: error instanceof Deno.errors.NotFound,
+      isDenied: error instanceof Deno.errors.PermissionDenied,
+    };
   }
 }

@@ -34,9 +34,10 @@ import {
   isPasswordWall,
 } from "./doctor_advice.ts";
 import { checkName } from "./doctor_name.ts";
+import { readFile } from "./doctor_name_servers.ts";
 import { checkConnection, checkNetwork } from "./doctor_network.ts";
 import { checkTls } from "./doctor_tls.ts";
-import { failureText, type Way, wayTo } from "./doctor_way.ts";
+import { failureText, type Way, wayTo, withDoubts } from "./doctor_way.ts";
 
 const RPC_PATH = "/api/clients/v2/rpc";
 /** RFC 6455 is version 13; a server names it when it refuses another one. */
@@ -66,9 +67,9 @@ export function panelChain(
   return [
     check("network", "Network", (signal) => checkNetwork(way, signal)),
     check("dns", "Name resolution", (signal) => checkName(way, signal)),
-    check("connect", "TCP connection", (signal) => checkConnection(way, signal)),
-    check("tls", "TLS", (signal) => checkTls(way, signal)),
-    check("panel", "Panel", (signal) => panel.call(signal)),
+    check("connect", "TCP connection", (signal) => withDoubts(way, checkConnection(way, signal))),
+    check("tls", "TLS", (signal) => withDoubts(way, checkTls(way, signal))),
+    check("panel", "Panel", (signal) => withDoubts(way, panel.call(signal))),
     check("clock", "Clock", () => panel.clock()),
     check("round_trip", "Round trip", (signal) => panel.measureRoundTrip(signal)),
     check("token", "Token", () => panel.token()),
@@ -76,14 +77,25 @@ export function panelChain(
   ];
 }
 
-function noPanel(unreadableConfig: string | undefined): CheckResult {
-  return unreadableConfig === undefined
-    ? result("failed", "no panel is configured", "give -e URL and -t TOKEN, or --config FILE")
-    : result(
-      "warning",
-      `not checked: this user can't read ${unreadableConfig}, the service's configuration`,
-      "run it as root (sudo)",
-    );
+async function noPanel(unreadableConfig: string | undefined): Promise<CheckResult> {
+  if (unreadableConfig !== undefined) {
+    const { isMissing, isDenied } = await readFile(unreadableConfig);
+    if (isMissing) {
+      return result(
+        "failed",
+        `the service's configuration ${unreadableConfig} is not there: no such file`,
+        "put it back, or make it anew: sudo komari-agent-deno install -e URL -t TOKEN",
+      );
+    }
+    if (isDenied) {
+      return result(
+        "warning",
+        `not checked: this user can't read ${unreadableConfig}, the service's configuration`,
+        "run it as root (sudo)",
+      );
+    }
+  }
+  return result("failed", "no panel is configured", "give -e URL and -t TOKEN, or --config FILE");
 }
 
 type Token = "accepted" | "refused" | "missing" | "dropped";

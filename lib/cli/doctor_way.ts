@@ -8,9 +8,11 @@ import type { Config } from "../config/config.ts";
 import { describeError } from "../log/log.ts";
 import { DialError } from "../net/errors.ts";
 import { NetDialer } from "../net/dialer.ts";
+import { RUNTIME_NAMES, SystemResolver } from "../net/dns.ts";
 import type { Proxy } from "../parse/proxy.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { lastSetting, settingText, type UnitSetting } from "../service/loaded_unit.ts";
+import { type CheckResult, result } from "./checks.ts";
 
 /** The way to a panel: its address, what is on it, and what earlier checks have found. */
 export interface Way {
@@ -24,14 +26,26 @@ export interface Way {
   /** The addresses of the panel's, or the proxy's, name, and who has given them. */
   addresses: readonly string[];
   answeredBy: string;
+  /** What to look at first if a later link fails, since the addresses may be wrong. */
+  doubts: readonly string[];
 }
 
 /** The way to the panel of a configuration. */
 export function wayTo(config: Config, unit: readonly UnitSetting[]): Way {
   const url = new URL(config.endpoint);
-  const dialer = new NetDialer(config);
+  const known = (host: string) =>
+    host === firstHop(way).host && way.addresses.length > 0 ? way.addresses : undefined;
+  // A slow name server is a finding of its own, and takes no time from the links after it.
+  const dialer = new NetDialer(
+    config,
+    new SystemResolver({
+      lookUp: async (host) => known(host) ?? await RUNTIME_NAMES.lookUp(host),
+      lookUpHosts: async (host) => known(host) ?? await RUNTIME_NAMES.lookUpHosts(host),
+    }),
+  );
   const proxy = dialer.proxyFor(url);
-  return { url, proxy, config, dialer, unit, addresses: [], answeredBy: "" };
+  const way: Way = { url, proxy, config, dialer, unit, addresses: [], answeredBy: "", doubts: [] };
+  return way;
 }
 
 /** Whom a connection goes to: the proxy, if there is one, else the panel. */
@@ -52,6 +66,15 @@ export function originText({ addresses, answeredBy }: Way): string {
 /** The message of an error; that of a dial error says everything without its cause. */
 export function failureText(error: unknown): string {
   return error instanceof DialError ? error.message : describeError(error);
+}
+
+/** The result of a link, which begins with the doubts about the addresses where it has failed. */
+export async function withDoubts(way: Way, link: Promise<CheckResult>): Promise<CheckResult> {
+  const found = await link;
+  const { status, text, advice, causes = [] } = found;
+  return status === "failed" && way.doubts.length > 0
+    ? result(status, text, ...way.doubts, advice, ...causes)
+    : found;
 }
 
 /** A duration in seconds, in words. */

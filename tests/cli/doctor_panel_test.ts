@@ -396,8 +396,46 @@ Deno.test("panelChain() say where the way to the panel ends", async () => {
   const { signal } = new AbortController();
   const [none] = panelChain(configOf(["doctor"]));
   assertEquals((await none?.run(signal))?.status, "failed");
-  const [other] = panelChain(configOf(["doctor"]), { unreadableConfig: "/etc/x/config.json" });
-  assertEquals((await other?.run(signal))?.advice, "run it as root (sudo)");
+});
+
+Deno.test("panelChain() tell a service's configuration that is gone from one for others", async () => {
+  const { signal } = new AbortController();
+  const { readTextFile } = Deno;
+  const table: [error: Error | undefined, status: string, text: string, advice: string][] = [
+    [new Deno.errors.NotFound(), "failed", "not there: no such file", "put it back"],
+    [new Deno.errors.PermissionDenied(), "warning", "not checked: this user", "run it as root"],
+    [undefined, "failed", "no panel is configured", "give -e URL"],
+  ];
+  try {
+    for (const [error, status, text, advice] of table) {
+      Deno.readTextFile = () => error ? Promise.reject(error) : Promise.resolve("{}");
+      const options = { unreadableConfig: "/etc/x/config.json" };
+      const [panel] = panelChain(configOf(["doctor"]), options);
+      const found = await panel?.run(signal);
+      assertEquals(found?.status, status);
+      assertStringIncludes(found?.text ?? "", text);
+      assertStringIncludes(found?.advice ?? "", advice);
+    }
+  } finally {
+    Deno.readTextFile = readTextFile;
+  }
+});
+
+Deno.test("panelChain() accuse a name server of inventing addresses only where a link fails", async () => {
+  const zone = new Proxy<Record<string, { A: string[] }>>({}, {
+    get: () => ({ A: ["127.0.0.1"] }),
+  });
+  await using names = await TestNameServer.start(zone);
+  const own = ["-t", TOKEN, "--custom-dns", `127.0.0.1:${names.port}`];
+  await withPanel({}, async (url) => {
+    const { port } = new URL(url);
+    const { dns, panel } = await checksOf(["-e", `http://panel.test:${port}`, ...own]);
+    assertEquals([dns?.status, panel?.status], ["ok", "ok"]);
+    assertStringIncludes(dns?.text ?? "", "which it also gives for a name that does not exist");
+  });
+  const { connect } = await checksOf(["-e", "http://panel.test:1", ...own]);
+  assertEquals(connect?.status, "failed");
+  assertStringIncludes(connect?.causes?.[0] ?? "", "a captive portal");
 });
 
 Deno.test("panelChain() name quotes around a token, and leave a node that registers itself", async () => {

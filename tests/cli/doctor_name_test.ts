@@ -1,0 +1,110 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { checkName, unresolvedAdvice } from "../../lib/cli/doctor_name.ts";
+import { readSources } from "../../lib/cli/doctor_name_servers.ts";
+import { type Way, wayTo as wayOf } from "../../lib/cli/doctor_way.ts";
+import { TestNameServer } from "../net/fake_name_server.ts";
+import { adviceText } from "./advice_text.ts";
+import { configOf } from "./fake_context.ts";
+
+const { signal } = new AbortController();
+
+function wayTo(url: string, ...args: readonly string[]): Way {
+  return wayOf(configOf(["doctor", "-e", url, "-t", "x", ...args]), []);
+}
+
+/** Runs with these files alone; one without text may not be read. */
+async function withFiles<T>(
+  files: Readonly<Record<string, string | undefined>>,
+  run: () => Promise<T>,
+): Promise<T> {
+  const { readTextFile } = Deno;
+  Deno.readTextFile = (path) => {
+    const text = files[String(path)];
+    if (text !== undefined) return Promise.resolve(text);
+    const { PermissionDenied, NotFound } = Deno.errors;
+    return Promise.reject(String(path) in files ? new PermissionDenied() : new NotFound());
+  };
+  try {
+    return await run();
+  } finally {
+    Deno.readTextFile = readTextFile;
+  }
+}
+
+Deno.test("checkName() names the file that keeps a name from being resolved", async () => {
+  const table: [files: Record<string, string | undefined>, text: string, advice: string][] = [
+    [
+      { "/etc/resolv.conf": undefined },
+      "this user may not read /etc/resolv.conf, which names the name servers",
+      "chmod a+r /etc/resolv.conf",
+    ],
+    [
+      { "/etc/resolv.conf": "search x\nnameserver 192.0.2.1,192.0.2.2\n" },
+      "line 2 of /etc/resolv.conf names a server by no address: 192.0.2.1,192.0.2.2",
+      "one address on each line",
+    ],
+    [
+      { "/etc/resolv.conf": "nameserver dns.google" },
+      "line 1 of /etc/resolv.conf names a server by no address: dns.google",
+      "one address on each line",
+    ],
+    [
+      { "/etc/resolv.conf": "search x\n" },
+      "/etc/resolv.conf names no name server",
+      "add a line to /etc/resolv.conf",
+    ],
+    [
+      {
+        "/etc/nsswitch.conf": "hosts: dns [NOTFOUND=return]\n",
+        "/etc/hosts": "127.0.0.1 localhost\n192.0.2.7 panel.invalid\n",
+      },
+      'line 2 of /etc/hosts has it, and /etc/nsswitch.conf has "hosts: dns", so that file is not read',
+      "add files to that line",
+    ],
+  ];
+  for (const [files, text, advice] of table) {
+    const found = await withFiles(files, () => checkName(wayTo("http://panel.invalid"), signal));
+    assertEquals(found.status, "failed");
+    assertStringIncludes(found.text, text);
+    assertStringIncludes(adviceText(found), advice);
+  }
+});
+
+Deno.test("checkName() names an unreadable /etc/hosts where no server has the name", async () => {
+  await using server = await TestNameServer.start({});
+  const way = wayTo("http://panel.test", "--custom-dns", `127.0.0.1:${server.port}`);
+  const found = await withFiles({ "/etc/hosts": undefined }, () => checkName(way, signal));
+  assertStringIncludes(found.text, "; this user may not read /etc/hosts");
+  assertStringIncludes(found.causes?.[0] ?? "", "chmod a+r /etc/hosts");
+  const readable = await withFiles({ "/etc/hosts": "" }, () => checkName(way, signal));
+  assertEquals(readable.text.includes("may not read"), false);
+});
+
+Deno.test("readSources() asks systemd-resolved's servers only where it runs", async () => {
+  const sourcesOf = async (files: Record<string, string>) => {
+    const { servers, file } = await withFiles(files, () => readSources(wayTo("http://p.example")));
+    return [file, ...servers.map(({ host }) => host)];
+  };
+  const stub = { "/etc/resolv.conf": "nameserver 127.0.0.53\n" };
+  assertEquals(await sourcesOf(stub), ["/etc/resolv.conf", "127.0.0.53"]);
+  const above = { "/run/systemd/resolve/resolv.conf": "nameserver 192.0.2.1\n" };
+  assertEquals(await sourcesOf({ ...stub, ...above }), ["resolvectl dns", "192.0.2.1"]);
+  const mixed = { "/etc/resolv.conf": "nameserver 192.0.2.1;\nnameserver fe80::1%eth0\n" };
+  assertEquals(await sourcesOf(mixed), ["/etc/resolv.conf", "fe80::1%eth0"]);
+});
+
+Deno.test("unresolvedAdvice() names a server that does not answer before one that does", async () => {
+  const way = wayTo("http://p.example");
+  const sources = await withFiles({}, () => readSources(way));
+  const of = (...answers: [server: string, code: string][]) =>
+    unresolvedAdvice(
+      answers.map(([server, code]) => ({ server, code, ms: 1, addresses: [] })),
+      { host: "p.example", way, sources: { ...sources, file: "/etc/resolv.conf" } },
+    );
+  const [dead, ...others] = of(["192.0.2.1", "no answer within 1.5 s"], ["192.0.2.2", "NOERROR"]);
+  assertEquals(others, []);
+  assertStringIncludes(dead ?? "", "192.0.2.1 does not answer, and is asked before the others");
+  const refused = "no answer by UDP, and TCP is refused";
+  assertStringIncludes(of(["127.0.0.53", refused]).join(), "start systemd-resolved");
+  assertStringIncludes(of(["192.0.2.1", refused]).join(), "start the name server at 192.0.2.1");
+});
