@@ -80,7 +80,7 @@ Deno.test("a list that matches nothing is a warning that names its option", asyn
 });
 
 Deno.test("an official option without effect is named in the log", async () => {
-  await using agent = new AgentProcess(["-e", "http://127.0.0.1:9", "-t", "x"], {
+  await using agent = new AgentProcess(["-e", "http://127.0.0.1:9", "-t", "the-token"], {
     env: { AGENT_MAX_RETRIES: "9" },
   });
   await agent.says("variable AGENT_MAX_RETRIES has no effect");
