@@ -21,7 +21,7 @@ import {
   showSettingsCommand,
 } from "../service/run_as_service.ts";
 import { readSavedProxies } from "../service/service_environment.ts";
-import type { UnitSetting } from "../service/loaded_unit.ts";
+import { type UnitSetting, variableFile } from "../service/loaded_unit.ts";
 import { readHealth } from "../state/health_reader.ts";
 import { type CheckResult, result } from "./checks.ts";
 
@@ -113,7 +113,7 @@ export async function runAsService(
   const checks = lines.filter((line) => line.startsWith('{"check"'));
   if (checks.length === 0) return notRun(failedRun(output, { isRunning }));
   const user = settingsUser(shown) || (scope === "user" ? "" : "root");
-  const text = asUser(user, differences(env, shown));
+  const text = asUser(user, differences(env, shown), settings);
   const tested = ended === 0
     ? result("ok", text)
     : result("warning", `${text}; its process ended before all checks did (code ${ended})`);
@@ -190,8 +190,16 @@ function differences(env: Readonly<Record<string, string>>, shown: string): Diff
   };
 }
 
-function asUser(user: string, { ofShell, ofService }: Differences): string {
-  const [shell, service] = [ofShell, ofService].map((names) => names.join(", "));
+function asUser(
+  user: string,
+  { ofShell, ofService }: Differences,
+  settings: readonly UnitSetting[],
+): string {
+  const shell = ofShell.join(", ");
+  const service = ofService.map((name) => {
+    const file = variableFile(settings, name) ?? variableFile(settings, name.toLowerCase());
+    return file === undefined ? name : `${name} (${file})`;
+  }).join(", ");
   const unused = ofShell.length === 0
     ? ""
     : `; this shell alone has ${shell}, which ${ofShell.length === 1 ? "is" : "are"} not used`;

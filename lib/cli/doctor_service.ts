@@ -12,7 +12,7 @@ import { serviceText } from "../service/installed_service.ts";
 import type { Health } from "../state/health_reader.ts";
 import { closesSoon, seenProblem } from "./agent_problems.ts";
 import { type CheckResult, result } from "./checks.ts";
-import { crash, type FoundService, unitFailure } from "./doctor_unit.ts";
+import { crash, type FoundService, hiddenPath, unitFailure } from "./doctor_unit.ts";
 import { healthProblem } from "./health.ts";
 import { duration } from "./status.ts";
 
@@ -79,7 +79,8 @@ export function serviceResult(found: FoundService, health: Health | undefined): 
 function stoppedResult(text: string, found: FoundService): CheckResult {
   const { state, unit } = found;
   const { start = "", logHint = "", lastError = "" } = state ?? {};
-  const why = unit && (unitFailure(unit, found) ?? crash(unit, lastError));
+  const why = unit &&
+    (unitFailure(unit, found) ?? crash(unit, lastError) ?? hiddenPath(unit, lastError));
   if (why !== undefined) return result("failed", `${text}: ${why.text}`, ...why.advice);
   if (lastError !== "") {
     return result(

@@ -7,7 +7,12 @@
 import { attempt } from "../attempt.ts";
 import { dirname } from "../parse/path.ts";
 import type { ServiceState } from "../service/installed_service.ts";
-import { lastSetting, type LoadedUnit, settingText } from "../service/loaded_unit.ts";
+import {
+  lastSetting,
+  type LoadedUnit,
+  settingText,
+  type UnitSetting,
+} from "../service/loaded_unit.ts";
 
 /** The installed service, as it is found. */
 export interface FoundService {
@@ -92,6 +97,8 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
     const advice = `see which (Condition…= in its files): systemctl status ${name}`;
     return { text: "a condition of its unit is not met, so it was not started", advice: [advice] };
   }
+  const before = failureBefore(unit);
+  if (before !== undefined) return before;
   const [code, status] = [unit.property("ExecMainCode"), unit.property("ExecMainStatus")];
   const systemResult = unit.property("Result");
   if (systemResult === "oom-kill") return memoryFailure(unit);
@@ -101,10 +108,35 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
   }
   const setUp = SET_UP_FAILURES[status];
   if (code === "1" && setUp !== undefined) return setUpFailure(`${status}/${setUp}`, unit, found);
-  const named = ["exit-code", "success", ""].includes(systemResult);
-  return named ? undefined : {
-    text: `systemd gave up (Result=${systemResult})`,
-    advice: [`its log: ${found.state?.logHint}`],
+  if (["exit-code", "success", ""].includes(systemResult)) return undefined;
+  const text = `systemd gave up (Result=${systemResult})`;
+  const missing = unit.settings.findLast(({ name, value }) =>
+    name === "EnvironmentFile" && value.startsWith("/") && isMissing(value)
+  );
+  if (systemResult === "resources" && missing !== undefined) {
+    return {
+      text: `${text}: there is no environment file ${missing.value}`,
+      advice: [`write it, or remove ${settingText(missing)}, and then: ${restart(name)}`],
+    };
+  }
+  const { lastError = "", logHint } = found.state ?? {};
+  return {
+    text: lastError === "" ? text : `${text}: ${lastError}`,
+    advice: [`its log: ${logHint}`],
+  };
+}
+
+/** A command before the program that has failed, so that systemd did not start the program. */
+function failureBefore({ name, property, settings }: LoadedUnit): UnitFailure | undefined {
+  const [, path = "", status] =
+    /path=(\S+) ;.* ignore_errors=no ;.* code=(?:exited|killed) ; status=([1-9]\S*)/
+      .exec(property("ExecStartPre")) ?? [];
+  if (status === undefined) return undefined;
+  const set = settings.findLast((it) => it.name === "ExecStartPre" && it.value.includes(path));
+  const where = set?.file ?? property("FragmentPath");
+  return {
+    text: `${path} of ExecStartPre= in ${where} ended with code ${status}`,
+    advice: [`repair it, or remove it there, and then: ${restart(name)}`],
   };
 }
 
@@ -165,6 +197,20 @@ export function crash(unit: LoadedUnit, lastError: string): UnitFailure | undefi
   if (settings !== undefined || lastError === "") return settings;
   const advice = `see all that it said: journalctl -u ${unit.name} -n 30`;
   return { text: `${text}, and said: ${lastError}`, advice: [advice] };
+}
+
+/** Settings that take paths from a service. */
+const HIDING_SETTINGS = ["InaccessiblePaths", "TemporaryFileSystem", "ReadOnlyPaths"];
+
+/** A path in the last error of the program that a drop-in takes from it. */
+export function hiddenPath(unit: LoadedUnit, lastError: string): UnitFailure | undefined {
+  const named = lastError.split(/[\s:;,"']+/);
+  const hides = ({ value }: UnitSetting) =>
+    value.split(/\s+/).map((word) => word.replace(/^[-+]+|:.*$/g, "")).some((path) =>
+      path !== "" && named.some((it) => it === path || it.startsWith(`${path}/`))
+    );
+  const settings = ofDropIns(unit).settings.filter(hides);
+  return underSettings(lastError, { unit: { ...unit, settings }, names: HIDING_SETTINGS });
 }
 
 /** A failure that settings of the unit explain; `undefined` where it has none of them. */

@@ -112,8 +112,10 @@ export function installedRecord(
 function lastError(tail: string): string {
   const lines = tail.split("\n").map((line) => line.trim());
   const since = lines.findLastIndex((line) => /: Stopped$|Deactivated successfully/.test(line));
+  // systemd says that it failed to start the service whatever the cause is.
   const error = lines.slice(since + 1).findLast((line) =>
-    /\bCannot |Failed to |^error: |panicked/.test(line)
+    /\bCannot |Failed to |^error: |panicked/.test(line) &&
+    !/^Failed to start .*\.$|Failed to run 'start' task/.test(line)
   );
   return truncate(error ?? "", MAX_ERROR_LENGTH);
 }

@@ -22,6 +22,8 @@ const PROPERTIES = [
   ...["ExecMainCode", "ExecMainStatus", "MainPID", "NRestarts", "ConditionResult", "User"],
   // 0 until the unit is started for the first time since systemd has loaded it.
   ...["ConditionTimestampMonotonic"],
+  // A line for each command that runs before the program.
+  "ExecStartPre",
   ...["NeedDaemonReload", "FragmentPath", "DropInPaths"],
 ] as const;
 
@@ -51,12 +53,11 @@ export async function readLoadedUnit(
     { signal, timeoutMs: SHOW_MS },
   );
   if (code !== 0) return undefined;
-  const shown = new Map(
-    output.split("\n").map((line) => {
-      const [key = "", ...value] = line.split("=");
-      return [key, value.join("=").trim()];
-    }),
-  );
+  const shown = new Map<string, string>();
+  for (const line of output.split("\n")) {
+    const [key = "", ...value] = line.split("=");
+    shown.set(key, `${shown.get(key) ?? ""}\n${value.join("=")}`.trim());
+  }
   const property = (key: string) => shown.get(key) ?? "";
   const paths = [property("FragmentPath"), ...property("DropInPaths").split(" ")];
   const read = boundedReader("");

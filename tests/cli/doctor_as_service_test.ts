@@ -164,6 +164,15 @@ Deno.test("runAsService() names what the shell alone has, and what the service a
     const { run } = await runWith({ env, shown: { output } });
     assertEquals(run?.result.text, `the service, as ${words}`);
   }
+  const setting = (value: string) => ({ name: "Environment", value, file: "/x/drop-in.conf" });
+  const { run } = await runWith({
+    shown: { output: "User=x\nEnvironment=HTTPS_PROXY=y no_proxy=z ALL_PROXY=w\n" },
+    settings: [setting('"HTTPS_PROXY=y"'), setting("no_proxy=z")],
+  });
+  assertStringIncludes(
+    run?.result.text ?? "",
+    "alone has HTTPS_PROXY (/x/drop-in.conf), ALL_PROXY, NO_PROXY (/x/drop-in.conf)",
+  );
 });
 
 Deno.test("runAsService() counts the variables of the service's files", async () => {

@@ -367,6 +367,26 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
       "remove that setting",
     ],
     [killed("34"), {}, "ended by signal 34", "journalctl -u x.service", 2],
+    [
+      { Result: "resources" },
+      { EnvironmentFile: "/no/such/file" },
+      "systemd gave up (Result=resources): there is no environment file /no/such/file",
+      `write it, or remove EnvironmentFile=/no/such/file in ${DROP_IN}`,
+    ],
+    [{ Result: "resources" }, { EnvironmentFile: "-/no/such" }, "(Result=resources)", "its log:"],
+    [
+      {
+        Result: "exit-code",
+        ExecStartPre: [["/bin/true", "no", 0], ["/bin/no", "yes", 2], ["/bin/false", "no", 3]]
+          .map(([path, ignores, status]) =>
+            `{ path=${path} ; argv[]=${path} ; ignore_errors=${ignores} ; start_time=[n/a] ; ` +
+            `stop_time=[n/a] ; pid=7 ; code=exited ; status=${status} }`
+          ).join("\n"),
+      },
+      { ExecStartPre: "/bin/false x" },
+      `/bin/false of ExecStartPre= in ${DROP_IN} ended with code 3`,
+      "repair it, or remove it there",
+    ],
     [{ Result: "start-limit-hit" }, {}, "(Result=start-limit-hit)", "its log: journalctl -u x -f"],
   ];
   for (const [properties, settings, text, advice, count = 1] of table) {
@@ -439,6 +459,22 @@ Deno.test({
       Deno.removeSync(folder, { recursive: true });
     }
   },
+});
+
+Deno.test("serviceResult() names the drop-in that takes a path from the service", () => {
+  const lastError = "Cannot read --config /etc/x/config.json: permission denied";
+  const found = (value: string, properties = {}) => {
+    const unit = unitOf(properties, { InaccessiblePaths: value });
+    return serviceResult(foundOf({ ...SERVICE, isActive: false, lastError }, { unit }), undefined);
+  };
+  const hidden = found("/usr/bin/y -/etc/x");
+  assertStringIncludes(hidden.text, `denied (InaccessiblePaths=/usr/bin/y -/etc/x in ${DROP_IN})`);
+  assertStringIncludes(hidden.advice ?? "", "remove that setting");
+  for (const value of ["/etc/x/config", "/etc/y", "", "-"]) {
+    assertStringIncludes(found(value).text, `; the last error in its log: ${lastError}`, value);
+  }
+  const own = found("/etc/x", { FragmentPath: DROP_IN });
+  assertStringIncludes(own.text, `; the last error in its log: ${lastError}`);
 });
 
 Deno.test("noexecMount() takes the mount that lies above the others at the nearest folder", () => {

@@ -63,6 +63,9 @@ Deno.test("serviceState() gives the last error since the last stop", async () =>
     "thread 'main' panicked at lib.rs",
   );
   assertEquals(await lastError("systemd: Failed to start"), "systemd: Failed to start");
+  const cause = "x.service: Failed to load environment files: No such file or directory";
+  const after = ["x.service: Failed to run 'start' task: No", "Failed to start x.service - X."];
+  assertEquals(await lastError(cause, ...after), cause, "what systemd says after it is no cause");
   assertEquals((await lastError(`Cannot ${"x".repeat(1_000)}`)).length, 300);
 });
 

@@ -38,6 +38,8 @@ Deno.test("readLoadedUnit() takes properties in systemd's words, and settings wi
     const output = [
       "LoadState=loaded",
       "ExecMainStatus=217",
+      "ExecStartPre={ path=/bin/true }",
+      "ExecStartPre={ path=/bin/false }",
       `FragmentPath=${unit}`,
       `DropInPaths=${dropIn} ${folder}/none.conf`,
     ].join("\n");
@@ -54,6 +56,10 @@ Deno.test("readLoadedUnit() takes properties in systemd's words, and settings wi
     assertEquals(found?.name, "x.service");
     assertEquals(found?.property("ExecMainStatus"), "217");
     assertEquals(found?.property("Result"), "");
+    assertEquals(
+      found?.property("ExecStartPre"),
+      "{ path=/bin/true }\n{ path=/bin/false }",
+    );
     const settings = found?.settings ?? [];
     const limit = lastSetting(settings, "LimitAS");
     assertEquals(limit && settingText(limit), `LimitAS=2G in ${dropIn}`);
