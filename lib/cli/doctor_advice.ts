@@ -100,7 +100,14 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
   if (status === 500) {
     return ["the server itself has failed: read the panel's own log, on its machine"];
   }
-  if ([502, 503, 504].includes(status)) {
+  if (status === 503) {
+    return [
+      "see on the panel's machine whether the panel runs: it may be down or overloaded",
+      "see whether the proxy in front of it answers so by itself, for maintenance or for too many " +
+      "requests (nginx: limit_req): its log",
+    ];
+  }
+  if (status === 502 || status === 504) {
     return [
       "the proxy in front of the panel works, and the panel behind it is down or overloaded: " +
       "start the panel there",
@@ -113,6 +120,9 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
     ];
   }
   return [
+    ...status >= 300 && status < 400
+      ? ["if that is a login page, let /api/clients/ pass without it"]
+      : [],
     `see what answers, in a browser or here: curl -v ${url.href}`,
     "correct the address and its path in -e, if that is not the panel",
     ...answeredBy === ""

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import { settlesWithin } from "../async/timeout.ts";
 import { isRootUntilSealed, sealNeeds, ShellNames } from "../agent/shell_names.ts";
 import type { Config } from "../config/config.ts";
@@ -12,6 +13,7 @@ import { isWhole, sealGap, sealProcess } from "../sandbox/seal.ts";
 import { startShell } from "../sandbox/shell.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { descriptorLimit, LEAST_DESCRIPTORS } from "../host/descriptor_limit.ts";
+import { SYSTEM_PATH } from "../host/tool_runner.ts";
 import { describeError } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { mayHang, type MountDecision } from "../metrics/mount_filter.ts";
@@ -227,9 +229,22 @@ async function checkPing(
 }
 
 /** The result of a ping that failed: a failure where a panel has the agent probe by it. */
-export function failedPing(reason: string, health: Health | undefined): CheckResult {
+export function failedPing(
+  reason: string,
+  health: Health | undefined,
+  file = systemProgram("ping"),
+): CheckResult {
   const isUsed = health?.panels.some(({ kinds }) => (kinds?.icmp ?? 0) > 0);
-  return result(isUsed ? "failed" : "warning", `they don't work: ${reason}`, pingAdvice(reason));
+  // The shell misses it also where it can't look for it, as without /dev/null.
+  const why = file !== undefined && /there is no "ping"/.test(reason)
+    ? `${file} is there, and can't be started`
+    : reason;
+  return result(isUsed ? "failed" : "warning", `they don't work: ${why}`, pingAdvice(reason));
+}
+
+function systemProgram(name: string): string | undefined {
+  return SYSTEM_PATH.split(":").map((folder) => `${folder}/${name}`)
+    .find((file) => attempt(() => Deno.statSync(file).isFile));
 }
 
 function pingAdvice(reason: string): string | undefined {

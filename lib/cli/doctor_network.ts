@@ -13,6 +13,7 @@ import { urlHost } from "../parse/probe_target.ts";
 import { parseRoutes } from "../parse/route.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { proxyVariableNames, refusingProxyAdvice } from "./doctor_advice.ts";
+import { routeAdvice } from "./doctor_route.ts";
 import {
   failureText,
   firstHop,
@@ -222,17 +223,22 @@ export function connectAdvice(
     return [
       `see on the panel's machine whether it listens on port ${port}: ss -ltn`,
       `correct the port in -e, if it is another one than ${portOf(url)}`,
-      `see whether a firewall there answers in its place: nc -vz ${address} ${port}`,
+      "see whether a firewall, here or there, answers in its place: nft list ruleset",
     ];
   }
+  const ofRoute = routeAdvice(address);
+  if (ofRoute !== undefined) return [ofRoute];
   if (/network is unreachable/.test(message)) {
     return ["this machine has no route to that address: ip route get " + address];
   }
+  const look = `see whether ${address} is the panel's address (${answeredBy})`;
+  const isByHosts = answeredBy.includes("/etc/hosts");
   return [
+    ...isByHosts ? [look] : [],
     `see whether that machine is up: ping -c 3 ${address}`,
     `see whether a firewall here drops it: nft list ruleset`,
     `see on the panel's machine whether its firewall lets port ${port} pass`,
-    ...answeredBy === "" ? [] : [`see whether ${address} is the panel's address (${answeredBy})`],
+    ...answeredBy === "" || isByHosts ? [] : [look],
   ];
 }
 

@@ -125,7 +125,7 @@ class PanelCheck {
       // Usually it says that there is no such method; any other answer proves the same.
       const byVersion2 = tokenBy(answer, isRpcAnswer(answer));
       if (byVersion2 !== undefined) return await this.#found(2, byVersion2, { answer, signal });
-      if (!isNoPanelOfVersion2(answer)) return this.#notAPanel(answer);
+      if (!isNoPanelOfVersion2(answer)) return await this.#notAPanel(answer, signal);
       const tasks = await this.#request("GET", "/api/clients/ping/tasks", { signal });
       const isList = tasks.status === 200 && /^\s*(\[|null)/.test(tasks.text);
       const byVersion1 = tokenBy(tasks, isList);
@@ -133,7 +133,8 @@ class PanelCheck {
         return await this.#found(1, byVersion1, { answer: tasks, signal });
       }
       // Where something takes no POST, the page that answers GET may be the panel's own.
-      return this.#notAPanel(answer.status === 405 && !isPasswordWall(tasks) ? answer : tasks);
+      const shown = answer.status === 405 && !isPasswordWall(tasks) ? answer : tasks;
+      return await this.#notAPanel(shown, signal);
     } catch (error) {
       signal.throwIfAborted();
       const { href } = this.#way.url;
@@ -180,20 +181,27 @@ class PanelCheck {
   }
 
   /** Says what has answered in place of a panel, with the first line of its page. */
-  #notAPanel(response: HttpResponse): CheckResult {
+  async #notAPanel(response: HttpResponse, signal: AbortSignal): Promise<CheckResult> {
     const { status, text } = response;
+    const { url } = this.#way;
     const words = isPasswordWall(response)
       ? `something in front of the panel asks for a password (status 401${reasonOf(text)})`
       : status >= 300 && status < 400
       ? toStatusError("call the panel", response).message
       : `the answer is status ${status}${reasonOf(text)}, not a Komari panel's`;
     const answerer = answererText(response, this.#way);
+    const hasPath = url.pathname !== "/" && !isPasswordWall(response);
+    if (hasPath && await this.#panelVersion(signal, url.origin) !== undefined) {
+      const advice = `the panel is at the root of this server: use -e ${url.origin}`;
+      return result("failed", words + answerer, advice);
+    }
     return result("failed", words + answerer, ...answerAdvice(response, this.#way));
   }
 
-  async #panelVersion(signal: AbortSignal): Promise<string | undefined> {
+  async #panelVersion(signal: AbortSignal, endpoint?: string): Promise<string | undefined> {
     try {
-      const { status, text } = await this.#request("GET", "/api/version", { signal, query: "" });
+      const options = { signal, query: "", endpoint };
+      const { status, text } = await this.#request("GET", "/api/version", options);
       const { data } = status === 200 ? jsonFields(parseJson(text)) : {};
       const { version } = jsonFields(data);
       return typeof version === "string" ? truncate(version, 40) : undefined;
@@ -339,11 +347,12 @@ class PanelCheck {
       signal: AbortSignal;
       body?: string;
       query?: string;
+      endpoint?: string | undefined;
       headers?: readonly (readonly [string, string])[];
     },
   ): Promise<HttpResponse> {
-    const { endpoint, headers } = this.#way.config;
-    const { query, body } = options;
+    const { headers } = this.#way.config;
+    const { query, body, endpoint = this.#way.config.endpoint } = options;
     const sentAtMs = Date.now();
     const send = async (target: AuthenticatedTarget) =>
       await withTimeout((signal) =>

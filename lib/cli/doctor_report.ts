@@ -27,8 +27,9 @@ const CONSEQUENCES: readonly (readonly [
   [["network", "dns", "connect"], ["probes", "version"]],
   [["service"], ["environment", "agent"]],
   [["agents"], ["agent", "connections"]],
-  [["network"], ["interfaces", "ping"]],
-  [["dev_null"], ["ping"]],
+  [["network"], ["interfaces"]],
+  // A missing program is a cause of its own.
+  [["network", "dev_null"], ["ping"], /^(?!.*there is no "ping")/],
   // systemd can't give the service a /dev of its own.
   [["dev_null"], ["service"], /226\/NAMESPACE|\/dev\/null/],
   [["ping"], ["probes"]],

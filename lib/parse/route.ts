@@ -5,6 +5,8 @@ export interface Ipv4Route {
   readonly interface: string;
   readonly destination: number;
   readonly mask: number;
+  /** The next machine on the way; 0 where the addresses are on the same link. */
+  readonly gateway: number;
 }
 
 /**
@@ -15,12 +17,12 @@ export interface Ipv4Route {
 export function parseRoutes(text: string): Ipv4Route[] {
   const [, ...lines] = text.split("\n");
   return lines.filter((line) => line.trim() !== "").map((line) => {
-    const [name = "", destination = "", , , , , , mask = ""] = line.trim().split(/\s+/);
-    const [to, under] = [fromHexadecimal(destination), fromHexadecimal(mask)];
-    if (to === undefined || under === undefined) {
+    const [name = "", destination = "", next = "", , , , , mask = ""] = line.trim().split(/\s+/);
+    const [to, gateway, under] = [destination, next, mask].map(fromHexadecimal);
+    if (to === undefined || gateway === undefined || under === undefined) {
       throw new SyntaxError(`Cannot parse route: "${firstLine(line)}"`);
     }
-    return { interface: name, destination: to, mask: under };
+    return { interface: name, destination: to, mask: under, gateway };
   });
 }
 

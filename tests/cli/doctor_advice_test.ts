@@ -103,6 +103,9 @@ Deno.test("connectAdvice() goes by the cause, with the port of the address", () 
       "whether 192.0.2.7 is the panel's address (answered by 192.0.2.1)",
     ],
   ];
+  const byHosts = named("http://p.example", ["192.0.2.7"], "found in line 3 of /etc/hosts");
+  const [first] = connectAdvice("host is unreachable", byHosts);
+  assertStringIncludes(first ?? "", "whether 192.0.2.7 is the panel's address (found in line 3");
   for (const [message, way, lines, advice] of table) {
     const found = connectAdvice(message, way, { hasIpv6: false });
     assertEquals(found.length, lines, found.join("\n"));
@@ -219,6 +222,7 @@ function responseOf(status: number, text = "", headers: Record<string, string> =
 Deno.test("answerAdvice() goes by the status, and by the proxy that may have given it", () => {
   const panel = "correct the address and its path in -e";
   const down = "the proxy in front of the panel works, and the panel behind it is down";
+  const unsure = "see whether the proxy in front of it answers so by itself";
   const refuses = "whether a firewall in front of the panel refuses this machine";
   const larger = "let the proxy in front of the panel take larger requests";
   const limited = "something there limits requests";
@@ -236,7 +240,7 @@ Deno.test("answerAdvice() goes by the status, and by the proxy that may have giv
     [500, failed, failed],
     [501, panel, panel],
     [502, down, down],
-    [503, down, down],
+    [503, unsure, unsure],
     [504, down, down],
   ];
   const way = wayTo("http://p.example");

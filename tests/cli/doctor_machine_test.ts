@@ -150,6 +150,14 @@ Deno.test("failedPing() is a failure where a panel has the agent probe by it", (
   }
 });
 
+Deno.test("failedPing() claims that ping is missing only where it is not on the disk", () => {
+  const reason = 'Cannot ping 127.0.0.1: there is no "ping" command: install it';
+  const { text } = failedPing(reason, undefined, "/bin/ping");
+  assertEquals(text, "they don't work: /bin/ping is there, and can't be started");
+  const other = failedPing("no reply", undefined, "/bin/ping");
+  assertEquals(other.text, "they don't work: no reply");
+});
+
 Deno.test("in the container image advice is about the container", async () => {
   await inContainerImage(() => {
     for (const reason of ["may not open its socket", "grant it CAP_NET_RAW"]) {

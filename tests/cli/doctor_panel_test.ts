@@ -479,7 +479,7 @@ Deno.test("panelChain() say what to do about each answer that is no panel's", as
     [400, {}, "Client sent an HTTP request to an HTTPS server.", "use https://127.0.0.1"],
     [413, {}, "<title>413 Request Entity Too Large</title>", "client_max_body_size"],
     [502, {}, "<title>502 Bad Gateway</title>", "the panel behind it is down"],
-    [503, {}, "Service Unavailable", "the panel behind it is down"],
+    [503, {}, "Service Unavailable", "answers so by itself"],
     [504, {}, "", "the panel behind it is down"],
     [403, {}, "<title>Attention Required!</title>", "let /api/clients/ pass"],
     [405, {}, "<title>405 Not Allowed</title>", "correct the address and its path"],
@@ -487,7 +487,7 @@ Deno.test("panelChain() say what to do about each answer that is no panel's", as
     [500, {}, '{"error":"database is locked"}', "read the panel's own log"],
     [301, { location: "https://u:pw@p.example/x/api/clients/y?t=1" }, "", "-e https://p.example/x"],
     [308, { location: "/sub/api/clients/v2/rpc" }, "", "/sub"],
-    [302, { location: "https://login.example/" }, "", "the address and its path"],
+    [302, { location: "https://login.example/" }, "", "if that is a login page, let"],
     [404, {}, '{"message":"Not found in install mode"}', "not set up yet"],
     [404, {}, "404 page not found", "the address and its path"],
     [200, {}, "<title>Welcome to nginx!</title>", "the address and its path"],
@@ -502,6 +502,29 @@ Deno.test("panelChain() say what to do about each answer that is no panel's", as
       assertStringIncludes(adviceText(panel), advice);
       const [, title = ""] = /<title>(.*)<.title>/.exec(body) ?? [];
       assertStringIncludes(panel?.text ?? "", title);
+    } finally {
+      await server.shutdown();
+    }
+  }
+});
+
+Deno.test("panelChain() say that a panel is at the root of a server only where one answers there", async () => {
+  for (const body of [{ status: "success", data: { version: "1.2.3" } }, {}]) {
+    const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
+    const server = Deno.serve(
+      options,
+      ({ url }) =>
+        new URL(url).pathname === "/api/version"
+          ? Response.json(body)
+          : new Response("404 page not found", { status: 404 }),
+    );
+    try {
+      const url = `http://127.0.0.1:${server.addr.port}`;
+      const { panel } = await checksOf(["-e", `${url}/komari`, "-t", TOKEN]);
+      assertEquals(panel?.status, "failed");
+      const isThere = "data" in body;
+      const root = `the panel is at the root of this server: use -e ${url}`;
+      assertEquals(panel?.advice === root, isThere, adviceText(panel));
     } finally {
       await server.shutdown();
     }

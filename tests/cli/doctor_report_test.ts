@@ -86,6 +86,11 @@ Deno.test("inOrder() has each consequence follow from its cause alone", () => {
     const fine = inOrder([check(id, "failed"), check(cause, "warning")]);
     assertEquals(fine.find((it) => it.id === id)?.follows, undefined, "a warning is no cause");
   }
+  for (const cause of ["network", "dev_null"]) {
+    const found = (text: string) =>
+      inOrder([check(cause, "failed"), check("ping", "failed", { text })])[1]?.follows;
+    assertEquals([found('there is no "ping" command'), found("no reply")], [undefined, cause]);
+  }
   const ids = ["service", "dns", "network", "agents", "seal"].map((id) => check(id, "failed"));
   assertEquals(inOrder(ids).map(({ id }) => id), ["network", "dns", "service", "agents", "seal"]);
   assertEquals(

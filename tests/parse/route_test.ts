@@ -10,8 +10,8 @@ eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
 
 Deno.test("parseRoutes() reads addresses in the order of their bytes", () => {
   assertEquals(parseRoutes(TEXT), [
-    { interface: "eth0", destination: 0, mask: 0 },
-    { interface: "eth0", destination: 0xc0000200, mask: 0xffffff00 },
+    { interface: "eth0", destination: 0, mask: 0, gateway: 0xc0000201 },
+    { interface: "eth0", destination: 0xc0000200, mask: 0xffffff00, gateway: 0 },
   ]);
   assertEquals(parseRoutes(HEAD), []);
   assertEquals(parseRoutes(""), []);
@@ -19,7 +19,12 @@ Deno.test("parseRoutes() reads addresses in the order of their bytes", () => {
 
 Deno.test("parseRoutes() throws when a line lacks a column", () => {
   for (
-    const line of ["eth0", "eth0\t0000000\t0\t0\t0\t0\t0\t00000000", "eth0 00000000 0 0 0 0 0 x"]
+    const line of [
+      "eth0",
+      "eth0\t0000000\t0\t0\t0\t0\t0\t00000000",
+      "eth0 00000000 0 0 0 0 0 x",
+      "eth0 00000000 x 0 0 0 0 00000000",
+    ]
   ) {
     assertThrows(() => parseRoutes(HEAD + line), SyntaxError, `Cannot parse route: "eth0`);
   }
