@@ -12,7 +12,8 @@ import { serviceText } from "../service/installed_service.ts";
 import type { Health } from "../state/health_reader.ts";
 import { closesSoon, seenProblem } from "./agent_problems.ts";
 import { type CheckResult, result } from "./checks.ts";
-import { crash, type FoundService, hiddenPath, unitFailure } from "./doctor_unit.ts";
+import { type FoundService, unitFailure } from "./doctor_unit.ts";
+import { crash, hiddenPath } from "./doctor_unit_settings.ts";
 import { healthProblem } from "./health.ts";
 import { duration } from "./status.ts";
 

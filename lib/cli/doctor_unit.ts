@@ -4,15 +4,10 @@
  * @module
  */
 
-import { attempt } from "../attempt.ts";
-import { dirname } from "../parse/path.ts";
 import type { ServiceState } from "../service/installed_service.ts";
-import {
-  lastSetting,
-  type LoadedUnit,
-  settingText,
-  type UnitSetting,
-} from "../service/loaded_unit.ts";
+import { lastSetting, type LoadedUnit, settingText } from "../service/loaded_unit.ts";
+import { isMissing, programFailure } from "./doctor_unit_program.ts";
+import { ofDropIns, restart, underSettings, type UnitFailure } from "./doctor_unit_settings.ts";
 
 /** The installed service, as it is found. */
 export interface FoundService {
@@ -28,12 +23,6 @@ export interface FoundService {
   readonly programVersion: string | undefined;
   /** The command that installs the service anew. */
   readonly install: string;
-}
-
-/** Why a unit does not run, and what to do. */
-export interface UnitFailure {
-  readonly text: string;
-  readonly advice: readonly string[];
 }
 
 /** Exit codes by which systemd says that it could not set a process up (systemd.exec(5)). */
@@ -177,58 +166,6 @@ function signalFailure(status: string, unit: LoadedUnit): UnitFailure {
   };
 }
 
-/** Settings under which the runtime can't start, or ends in the middle of its work. */
-const BREAKING_SETTINGS = [
-  ...["LimitAS", "LimitDATA", "LimitSTACK", "LimitNPROC", "TasksMax", "LimitFSIZE", "MemoryMax"],
-  ...["MemoryDenyWriteExecute"],
-];
-
-/** How a runtime, or the shell that starts it, says that it can't go on; the program names its own errors. */
-const RUNTIME_ERRORS = /panicked|Cannot fork|out of memory|Fatal/i;
-
-/** A runtime that has ended by itself, before the program could say anything. */
-export function crash(unit: LoadedUnit, lastError: string): UnitFailure | undefined {
-  const status = unit.property("ExecMainStatus");
-  const hasFailed = unit.property("ExecMainCode") === "1" && status !== "0";
-  const isOfRuntime = RUNTIME_ERRORS.test(lastError);
-  if (!isOfRuntime && (!hasFailed || lastError !== "")) return undefined;
-  const text = hasFailed ? `its runtime ended with code ${status}` : "its runtime ended by itself";
-  const settings = underSettings(text, { unit, names: BREAKING_SETTINGS });
-  if (settings !== undefined || lastError === "") return settings;
-  const advice = `see all that it said: journalctl -u ${unit.name} -n 30`;
-  return { text: `${text}, and said: ${lastError}`, advice: [advice] };
-}
-
-/** Settings that take paths from a service. */
-const HIDING_SETTINGS = ["InaccessiblePaths", "TemporaryFileSystem", "ReadOnlyPaths"];
-
-/** A path in the last error of the program that a drop-in takes from it. */
-export function hiddenPath(unit: LoadedUnit, lastError: string): UnitFailure | undefined {
-  const named = lastError.split(/[\s:;,"']+/);
-  const hides = ({ value }: UnitSetting) =>
-    value.split(/\s+/).map((word) => word.replace(/^[-+]+|:.*$/g, "")).some((path) =>
-      path !== "" && named.some((it) => it === path || it.startsWith(`${path}/`))
-    );
-  const settings = ofDropIns(unit).settings.filter(hides);
-  return underSettings(lastError, { unit: { ...unit, settings }, names: HIDING_SETTINGS });
-}
-
-/** A failure that settings of the unit explain; `undefined` where it has none of them. */
-function underSettings(
-  text: string,
-  { unit: { settings, name }, names }: { unit: LoadedUnit; names: readonly string[] },
-): UnitFailure | undefined {
-  const set = names.flatMap((it) => lastSetting(settings, it) ?? [])
-    .filter(({ value }) => !["", "infinity", "no", "false"].includes(value));
-  const [only] = set;
-  if (only === undefined) return undefined;
-  if (set.length === 1) {
-    const advice = `remove that setting, with which it can't run, and then: ${restart(name)}`;
-    return { text: `${text} (${settingText(only)})`, advice: [advice] };
-  }
-  return { text, advice: set.map((it) => `remove ${settingText(it)}, and then: ${restart(name)}`) };
-}
-
 function setUpFailure(
   code: string,
   unit: LoadedUnit,
@@ -248,87 +185,4 @@ function setUpFailure(
     text: reason,
     advice: [`see which setting it names: journalctl -u ${unit.name} -n 20`],
   };
-}
-
-/** Limits of a unit under which no program can be started. */
-const START_LIMITS = ["LimitNPROC", "TasksMax", "LimitAS", "LimitDATA", "LimitSTACK"];
-
-/** A program that can't be started, by what is seen of it and of the unit. */
-function programFailure(
-  reason: string,
-  { unit, install }: { unit: LoadedUnit; install: string },
-): UnitFailure {
-  const set = lastSetting(unit.settings, "ExecStart");
-  const [, path = ""] = /^[-@:+!|]*"?([^\s"]*)/.exec(set?.value ?? "") ?? [];
-  const text = `${reason} (${path})`;
-  const isSeen = path.startsWith("/");
-  const changed = lastSetting(ofDropIns(unit).settings, "ExecStart");
-  // Its value may have a token.
-  const correct = changed &&
-    `correct ExecStart= in ${changed.file}, or remove it, and then: ${restart(unit.name)}`;
-  if (isSeen && isMissing(path)) {
-    return { text, advice: [correct ?? `put the program there again: ${install}`] };
-  }
-  const mountinfo = attempt(() => Deno.readTextFileSync("/proc/self/mountinfo")) ?? "";
-  const noexec = isSeen
-    ? noexecMount(attempt(() => Deno.realPathSync(path)) ?? path, mountinfo)
-    : undefined;
-  if (noexec !== undefined) {
-    const advice = `let programs run there: mount -o remount,exec ${noexec}, and so in ` +
-      `/etc/fstab; or choose another folder: ${install} --install-dir DIR`;
-    return { text: `${text}: ${noexec} is mounted with noexec`, advice: [advice] };
-  }
-  if (!/Permission denied|No such file/.test(reason)) {
-    const limits = underSettings(text, { unit: ofDropIns(unit), names: START_LIMITS });
-    if (limits !== undefined) return limits;
-  }
-  if (correct !== undefined) return { text, advice: [correct] };
-  // Without a user of its own it runs as the owner of what it needs, or as root.
-  const rights = unit.property("User") === "" ? 0o111 : 0o001;
-  const barred = isSeen ? ancestry(path).find((it) => !hasRight(it, rights)) : undefined;
-  return barred === undefined
-    ? { text, advice: [`see what hinders its user on the way to it: namei -l ${path}`] }
-    : {
-      text: `${text}: not everybody may use ${barred}`,
-      advice: [`let everybody use it: chmod a+rx ${barred} && systemctl restart ${unit.name}`],
-    };
-}
-
-/** A unit with the settings of its drop-ins alone. */
-function ofDropIns(unit: LoadedUnit): LoadedUnit {
-  const own = unit.property("FragmentPath");
-  return { ...unit, settings: unit.settings.filter(({ file }) => file !== own) };
-}
-
-function isMissing(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return false;
-  } catch (error) {
-    return error instanceof Deno.errors.NotFound;
-  }
-}
-
-/** A path, and the folders that lead to it. */
-function ancestry(path: string): string[] {
-  return path === "" ? ["/"] : [path, ...ancestry(dirname(path))];
-}
-
-/** Whether a path has one of these rights, or can't be asked for them. */
-function hasRight(path: string, rights: number): boolean {
-  return ((attempt(() => Deno.statSync(path).mode) ?? rights) & rights) !== 0;
-}
-
-/** The mount point of a path without links, by `mountinfo`, if programs can't be run there. */
-export function noexecMount(path: string, mountinfo: string): string | undefined {
-  const mounts = mountinfo.split("\n").map((line) => line.split(" "));
-  const folders = ancestry(path);
-  // Later mounts lie above earlier ones.
-  const of = (folder: string) => mounts.findLast(([, , , , point]) => point === folder);
-  const [, , , , point, options = ""] = folders.map(of).find((mount) => mount !== undefined) ?? [];
-  return options.split(",").includes("noexec") ? point : undefined;
-}
-
-function restart(name: string): string {
-  return `systemctl daemon-reload && systemctl restart ${name}`;
 }

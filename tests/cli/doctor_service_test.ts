@@ -9,7 +9,8 @@ import {
   probesResult,
   serviceResult,
 } from "../../lib/cli/doctor_service.ts";
-import { type FoundService, noexecMount } from "../../lib/cli/doctor_unit.ts";
+import type { FoundService } from "../../lib/cli/doctor_unit.ts";
+import { noexecMount } from "../../lib/cli/doctor_unit_program.ts";
 import type { ServiceState } from "../../lib/service/installed_service.ts";
 import type { LoadedUnit } from "../../lib/service/loaded_unit.ts";
 import type { Health } from "../../lib/state/health_reader.ts";

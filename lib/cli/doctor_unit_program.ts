@@ -1,0 +1,84 @@
+/**
+ * Why systemd can't start the program of a unit.
+ *
+ * @module
+ */
+
+import { attempt } from "../attempt.ts";
+import { dirname } from "../parse/path.ts";
+import { lastSetting, type LoadedUnit } from "../service/loaded_unit.ts";
+import { ofDropIns, restart, underSettings, type UnitFailure } from "./doctor_unit_settings.ts";
+
+/** Limits of a unit under which no program can be started. */
+const START_LIMITS = ["LimitNPROC", "TasksMax", "LimitAS", "LimitDATA", "LimitSTACK"];
+
+/** A program that can't be started, by what is seen of it and of the unit. */
+export function programFailure(
+  reason: string,
+  { unit, install }: { unit: LoadedUnit; install: string },
+): UnitFailure {
+  const set = lastSetting(unit.settings, "ExecStart");
+  const [, path = ""] = /^[-@:+!|]*"?([^\s"]*)/.exec(set?.value ?? "") ?? [];
+  const text = `${reason} (${path})`;
+  const isSeen = path.startsWith("/");
+  const changed = lastSetting(ofDropIns(unit).settings, "ExecStart");
+  // Its value may have a token.
+  const correct = changed &&
+    `correct ExecStart= in ${changed.file}, or remove it, and then: ${restart(unit.name)}`;
+  if (isSeen && isMissing(path)) {
+    return { text, advice: [correct ?? `put the program there again: ${install}`] };
+  }
+  const mountinfo = attempt(() => Deno.readTextFileSync("/proc/self/mountinfo")) ?? "";
+  const noexec = isSeen
+    ? noexecMount(attempt(() => Deno.realPathSync(path)) ?? path, mountinfo)
+    : undefined;
+  if (noexec !== undefined) {
+    const advice = `let programs run there: mount -o remount,exec ${noexec}, and so in ` +
+      `/etc/fstab; or choose another folder: ${install} --install-dir DIR`;
+    return { text: `${text}: ${noexec} is mounted with noexec`, advice: [advice] };
+  }
+  if (!/Permission denied|No such file/.test(reason)) {
+    const limits = underSettings(text, { unit: ofDropIns(unit), names: START_LIMITS });
+    if (limits !== undefined) return limits;
+  }
+  if (correct !== undefined) return { text, advice: [correct] };
+  // Without a user of its own it runs as the owner of what it needs, or as root.
+  const rights = unit.property("User") === "" ? 0o111 : 0o001;
+  const barred = isSeen ? ancestry(path).find((it) => !hasRight(it, rights)) : undefined;
+  return barred === undefined
+    ? { text, advice: [`see what hinders its user on the way to it: namei -l ${path}`] }
+    : {
+      text: `${text}: not everybody may use ${barred}`,
+      advice: [`let everybody use it: chmod a+rx ${barred} && systemctl restart ${unit.name}`],
+    };
+}
+
+/** Whether there is nothing of that path. */
+export function isMissing(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return false;
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound;
+  }
+}
+
+/** A path, and the folders that lead to it. */
+function ancestry(path: string): string[] {
+  return path === "" ? ["/"] : [path, ...ancestry(dirname(path))];
+}
+
+/** Whether a path has one of these rights, or can't be asked for them. */
+function hasRight(path: string, rights: number): boolean {
+  return ((attempt(() => Deno.statSync(path).mode) ?? rights) & rights) !== 0;
+}
+
+/** The mount point of a path without links, by `mountinfo`, if programs can't be run there. */
+export function noexecMount(path: string, mountinfo: string): string | undefined {
+  const mounts = mountinfo.split("\n").map((line) => line.split(" "));
+  const folders = ancestry(path);
+  // Later mounts lie above earlier ones.
+  const of = (folder: string) => mounts.findLast(([, , , , point]) => point === folder);
+  const [, , , , point, options = ""] = folders.map(of).find((mount) => mount !== undefined) ?? [];
+  return options.split(",").includes("noexec") ? point : undefined;
+}

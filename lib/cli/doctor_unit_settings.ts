@@ -1,0 +1,81 @@
+/**
+ * Settings of a unit, and of its drop-ins, by which a service does not run.
+ *
+ * @module
+ */
+
+import {
+  lastSetting,
+  type LoadedUnit,
+  settingText,
+  type UnitSetting,
+} from "../service/loaded_unit.ts";
+
+/** Why a unit does not run, and what to do. */
+export interface UnitFailure {
+  readonly text: string;
+  readonly advice: readonly string[];
+}
+
+/** Settings under which the runtime can't start, or ends in the middle of its work. */
+const BREAKING_SETTINGS = [
+  ...["LimitAS", "LimitDATA", "LimitSTACK", "LimitNPROC", "TasksMax", "LimitFSIZE", "MemoryMax"],
+  ...["MemoryDenyWriteExecute"],
+];
+
+/** How a runtime, or the shell that starts it, says that it can't go on; the program names its own errors. */
+const RUNTIME_ERRORS = /panicked|Cannot fork|out of memory|Fatal/i;
+
+/** A runtime that has ended by itself, before the program could say anything. */
+export function crash(unit: LoadedUnit, lastError: string): UnitFailure | undefined {
+  const status = unit.property("ExecMainStatus");
+  const hasFailed = unit.property("ExecMainCode") === "1" && status !== "0";
+  const isOfRuntime = RUNTIME_ERRORS.test(lastError);
+  if (!isOfRuntime && (!hasFailed || lastError !== "")) return undefined;
+  const text = hasFailed ? `its runtime ended with code ${status}` : "its runtime ended by itself";
+  const settings = underSettings(text, { unit, names: BREAKING_SETTINGS });
+  if (settings !== undefined || lastError === "") return settings;
+  const advice = `see all that it said: journalctl -u ${unit.name} -n 30`;
+  return { text: `${text}, and said: ${lastError}`, advice: [advice] };
+}
+
+/** Settings that take paths from a service. */
+const HIDING_SETTINGS = ["InaccessiblePaths", "TemporaryFileSystem", "ReadOnlyPaths"];
+
+/** A path in the last error of the program that a drop-in takes from it. */
+export function hiddenPath(unit: LoadedUnit, lastError: string): UnitFailure | undefined {
+  const named = lastError.split(/[\s:;,"']+/);
+  const hides = ({ value }: UnitSetting) =>
+    value.split(/\s+/).map((word) => word.replace(/^[-+]+|:.*$/g, "")).some((path) =>
+      path !== "" && named.some((it) => it === path || it.startsWith(`${path}/`))
+    );
+  const settings = ofDropIns(unit).settings.filter(hides);
+  return underSettings(lastError, { unit: { ...unit, settings }, names: HIDING_SETTINGS });
+}
+
+/** A failure that settings of the unit explain; `undefined` where it has none of them. */
+export function underSettings(
+  text: string,
+  { unit: { settings, name }, names }: { unit: LoadedUnit; names: readonly string[] },
+): UnitFailure | undefined {
+  const set = names.flatMap((it) => lastSetting(settings, it) ?? [])
+    .filter(({ value }) => !["", "infinity", "no", "false"].includes(value));
+  const [only] = set;
+  if (only === undefined) return undefined;
+  if (set.length === 1) {
+    const advice = `remove that setting, with which it can't run, and then: ${restart(name)}`;
+    return { text: `${text} (${settingText(only)})`, advice: [advice] };
+  }
+  return { text, advice: set.map((it) => `remove ${settingText(it)}, and then: ${restart(name)}`) };
+}
+
+/** A unit with the settings of its drop-ins alone. */
+export function ofDropIns(unit: LoadedUnit): LoadedUnit {
+  const own = unit.property("FragmentPath");
+  return { ...unit, settings: unit.settings.filter(({ file }) => file !== own) };
+}
+
+/** The command by which a changed unit is used. */
+export function restart(name: string): string {
+  return `systemctl daemon-reload && systemctl restart ${name}`;
+}
