@@ -76,7 +76,7 @@ export class AgentProcess implements UpdatedAgent {
     }
   }
 
-  async restart(signal: AbortSignal): Promise<void> {
+  async restart(signal: AbortSignal): Promise<boolean> {
     const pid = this.#runningPid();
     if (pid !== undefined && !runsProgram(pid, this.#path)) {
       throw new Error(`Cannot restart process ${pid}: it does not run ${this.#path}`);
@@ -86,7 +86,8 @@ export class AgentProcess implements UpdatedAgent {
       await runTools(this.#service.restart, { tools: this.#tools, signal });
     } else if (pid !== undefined) {
       await this.#end(pid, signal);
-    }
+    } else return false;
+    return true;
   }
 
   async #findService(

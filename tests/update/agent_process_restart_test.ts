@@ -148,7 +148,7 @@ Deno.test({
 Deno.test("AgentProcess.restart() signals nobody by the number of an agent that has ended", async () => {
   using _proc = new FakeProc(IN_BACKGROUND);
   using fake = new FakeAgentProcess({ isRunning: false });
-  await fake.agent.restart(never());
+  assertEquals(await fake.agent.restart(never()), false, "nobody is waited for");
   assertEquals(fake.signals, []);
 });
 

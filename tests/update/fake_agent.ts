@@ -56,8 +56,9 @@ export class FakeAgent implements UpdatedAgent {
     return Promise.resolve();
   }
 
-  async restart(): Promise<void> {
+  async restart(): Promise<boolean> {
     this.restarts++;
     await this.start();
+    return true;
   }
 }

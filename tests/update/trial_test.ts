@@ -48,7 +48,7 @@ async function countedOutcomeOf(
           return next && { ...NEW, ...next };
         },
         requireRestart: () => Promise.resolve(),
-        restart: () => Promise.resolve(),
+        restart: () => Promise.resolve(true),
       },
       onStep() {},
     });

@@ -591,6 +591,7 @@ const ABORTS: Record<
         await parts.agent.start();
         parts.agent.stop();
         abort();
+        return true;
       };
       return parts;
     },
@@ -620,6 +621,7 @@ const ABORTS: Record<
           abort();
           return Promise.reject(new Error("ended by a signal"));
         };
+        return true;
       };
       return parts;
     },
@@ -655,7 +657,10 @@ Deno.test("performUpdate() starts the old version when the restart only stopped 
   world.server.publish("1.3.0", PROGRAM);
   Deno.mkdirSync(`${world.path}.update`);
   const parts = world.parts();
-  const restart = () => parts.agent.start();
+  const restart = async () => {
+    await parts.agent.start();
+    return true;
+  };
   parts.agent.restart = () => {
     parts.agent.stop();
     parts.agent.restart = restart;
@@ -678,6 +683,7 @@ Deno.test("performUpdate() finishes a failed roll-back at the next run", async (
   parts.agent.restart = async () => {
     await parts.agent.start();
     parts.agent.restart = () => Promise.reject(new Error("too busy"));
+    return true;
   };
   const error = await assertRejects(
     () => performNow(parts),
