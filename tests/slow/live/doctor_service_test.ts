@@ -160,6 +160,24 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       ...failed("service", "(203/EXEC)", `→ correct ExecStart= in ${DROP_IN}`),
     },
     {
+      cause: "a file of variables that is not there",
+      ...dropIn("EnvironmentFile=/etc/nothing"),
+      statusCode: 1,
+      ...failed("service", "no environment file /etc/nothing", `EnvironmentFile=/etc/nothing in`),
+    },
+    {
+      cause: "a command before the program that fails",
+      ...dropIn("ExecStartPre=/bin/true", "ExecStartPre=/bin/false"),
+      statusCode: 1,
+      ...failed("service", `/bin/false of ExecStartPre= in ${DROP_IN} ended with code 1`),
+    },
+    {
+      cause: "a configuration that a drop-in takes away",
+      ...dropIn(`InaccessiblePaths=/etc/${SERVICE}`),
+      statusCode: 1,
+      ...failed("service", "permission denied", `InaccessiblePaths=/etc/${SERVICE} in ${DROP_IN}`),
+    },
+    {
       cause: "a folder of the program that is mounted with noexec",
       plant: `mount --bind /opt/${SERVICE} /opt/${SERVICE} && ` +
         `mount -o remount,bind,noexec /opt/${SERVICE} && { systemctl restart ${SERVICE} || true; }`,
