@@ -288,6 +288,22 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       ...failed("dev_null", "/dev/null is no device", "→ make it anew: rm -f /dev/null && mknod"),
     },
     {
+      cause: "/dev/null that is a file before the service starts",
+      plant: "rm /dev/null && touch /dev/null && { " + `${RESTART} || true; }`,
+      heal: "rm -f /dev/null && mknod -m 666 /dev/null c 1 3 && " + RESTART,
+      statusCode: 1,
+      ...failed("dev_null", "/dev/null is no device", "→ make it anew"),
+    },
+    {
+      cause: "a systemctl that does not answer",
+      plant: "printf '#!/bin/sh\nsleep 60\n' >/tmp/silent && chmod 755 /tmp/silent && " +
+        "mount --bind /tmp/silent /usr/bin/systemctl",
+      heal: "umount /usr/bin/systemctl",
+      statusCode: undefined,
+      reports: true,
+      ...warning("service", `systemctl does not answer, so nothing is known of ${SERVICE}`),
+    },
+    {
       cause: "no ping",
       ...dropIn("InaccessiblePaths=/usr/bin/ping"),
       statusCode: 0,
