@@ -48,7 +48,8 @@ export function diagnose(
   else {
     const found = all.find((it) => it.id === id);
     assertEquals([first, found?.status], [id, status], `${cause}: ${said}`);
-    for (const word of words) assertStringIncludes(shown[0] ?? "", word, `${cause}: ${said}`);
+    const [named = ""] = shown.filter((_, at) => bad[at] === found);
+    for (const word of words) assertStringIncludes(named, word, `${cause}: ${said}`);
     // What is wrong beside it follows from it.
     const others = bad.filter((it) => it.status === "failed" && it.follows === undefined);
     assertEquals(others.filter((it) => it.id !== id), [], `${cause}: ${said}`);
