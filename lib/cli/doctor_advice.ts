@@ -9,16 +9,23 @@ import type { HttpResponse } from "../net/http_client.ts";
 import { isHtml } from "../panel/http_exchange.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { urlHost } from "../parse/probe_target.ts";
+import { variableFile } from "../service/loaded_unit.ts";
 import { originText, type Way } from "./doctor_way.ts";
 
-/** The variables that name the proxy for a URL. */
-export function proxyVariableNames(url: URL): string {
-  return `${url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY"}/ALL_PROXY`;
+/** The variables that may name the proxy; where the service's unit sets one, that one and its file. */
+export function proxyVariableNames({ url, unit }: Pick<Way, "url" | "unit">): string {
+  const names = [url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY", "ALL_PROXY"];
+  const [set] = names.flatMap((name) => [name.toLowerCase(), name]).flatMap((name) => {
+    const file = variableFile(unit, name);
+    return file === undefined ? [] : [`${name} (${file})`];
+  });
+  return set ?? names.join("/");
 }
 
 /** A proxy that was reached and opens no way to the panel. */
-export function refusingProxyAdvice(message: string, { url }: Pick<Way, "url">): string[] {
-  const [host, names] = [urlHost(url), proxyVariableNames(url)];
+export function refusingProxyAdvice(message: string, way: Pick<Way, "url" | "unit">): string[] {
+  const { url } = way;
+  const [host, names] = [urlHost(url), proxyVariableNames(way)];
   if (/ 407\b|user or password|authentication method/.test(message)) {
     return [`put the proxy's user and password into ${names}: http://USER:PASSWORD@HOST:PORT`];
   }

@@ -212,7 +212,7 @@ export function connectAdvice(
     ];
   }
   if (proxy !== undefined) {
-    const names = proxyVariableNames(url);
+    const names = proxyVariableNames(way);
     return [
       `see whether the proxy listens: nc -vz ${host} ${port}`,
       `correct ${names}, which names it, or reach the panel without it: NO_PROXY=${urlHost(url)}`,

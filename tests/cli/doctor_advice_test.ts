@@ -4,6 +4,7 @@ import {
   answerAdvice,
   clockAdvice,
   clockDifference,
+  proxyVariableNames,
   refusingProxyAdvice,
 } from "../../lib/cli/doctor_advice.ts";
 import { connectAdvice } from "../../lib/cli/doctor_network.ts";
@@ -144,6 +145,16 @@ Deno.test("refusingProxyAdvice() goes by the answer of a proxy that opens no way
     assertEquals(found.length, lines, message);
     assertStringIncludes(found.join("\n"), advice, message);
   }
+  const setting = (value: string) => ({ name: "Environment", value, file: "/x/drop-in.conf" });
+  const [of407 = ""] = refusingProxyAdvice("status 407", {
+    ...way,
+    unit: [setting("HTTP_PROXY= https_proxy=")],
+  });
+  assertStringIncludes(of407, "user and password into https_proxy (/x/drop-in.conf): ");
+  assertEquals(
+    proxyVariableNames({ ...way, unit: [setting("NO_PROXY=")] }),
+    "HTTPS_PROXY/ALL_PROXY",
+  );
 });
 
 const CERTIFICATE: Certificate = {

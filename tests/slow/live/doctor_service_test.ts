@@ -341,6 +341,16 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       ...failed("connect", "the proxy 127.0.0.1", "correct HTTP_PROXY"),
     },
     {
+      cause: "a proxy of a drop-in that is dead",
+      ...dropIn("Environment=HTTP_PROXY=http://127.0.0.1:9"),
+      statusCode: 1,
+      ...failed(
+        "connect",
+        "the proxy 127.0.0.1",
+        `correct HTTP_PROXY (${DROP_IN}), which`,
+      ),
+    },
+    {
       cause: "a firewall that lets the service reach nothing",
       ...dropIn("IPAddressDeny=any"),
       statusCode: 1,
