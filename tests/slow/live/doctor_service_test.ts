@@ -296,7 +296,7 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
     },
     {
       cause: "a systemctl that does not answer",
-      plant: "printf '#!/bin/sh\nsleep 60\n' >/tmp/silent && chmod 755 /tmp/silent && " +
+      plant: "printf '#!/bin/sh\nsleep 10\n' >/tmp/silent && chmod 755 /tmp/silent && " +
         "mount --bind /tmp/silent /usr/bin/systemctl",
       heal: "umount /usr/bin/systemctl",
       statusCode: undefined,
