@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import { describeError } from "../log/log.ts";
 import { RUNTIME_NAMES, type SystemNames } from "../net/dns.ts";
 import { isRoot } from "../sandbox/seal.ts";
 import type { SealNeeds } from "../sandbox/seccomp_policy.ts";
@@ -64,8 +65,11 @@ export class ShellNames implements SystemNames {
   async #try(): Promise<string | undefined> {
     const shell = this.#shell;
     if (shell === undefined) return "there is no /bin/sh to resolve names with";
-    if (await shell.canLookUp().catch(() => false)) return undefined;
-    this.#shell = undefined;
-    return 'there is no "getent" to resolve names with';
+    const failure = await shell.canLookUp().then(
+      (canLookUp) => canLookUp ? undefined : 'there is no "getent" that resolves names',
+      describeError,
+    );
+    if (failure !== undefined) this.#shell = undefined;
+    return failure;
   }
 }

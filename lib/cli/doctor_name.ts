@@ -64,8 +64,15 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
         : `remove line ${line} of /etc/hosts`,
     );
   }
+  const isSlow = ms >= SLOW_LOOKUP_MS;
+  const [isInvention, answers] = line === undefined
+    ? await Promise.all([
+      isInvented(addresses, sources, signal),
+      isSlow ? askEach(host, sources, signal) : [],
+    ])
+    : [false, []];
   let text = found;
-  if (line === undefined && await isInvented(addresses, sources, signal)) {
+  if (isInvention) {
     text = `${found}, which it also gives for a name that does not exist`;
     way.doubts = [
       `${sources.asked} gives the same address for a name that does not exist: see whether a login ` +
@@ -73,8 +80,7 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
       "ask another name server: --custom-dns ADDRESS",
     ];
   }
-  if (ms < SLOW_LOOKUP_MS) return result("ok", text);
-  const answers = line === undefined ? await askEach(host, sources, signal) : [];
+  if (!isSlow) return result("ok", text);
   const slow = `${text}, after ${seconds(ms)}`;
   const each = answers.length === 0 ? "" : ` (${answers.map(answerText).join("; ")})`;
   return result(
@@ -203,7 +209,10 @@ export function unresolvedAdvice(
         `start systemd-resolved, which would answer there: systemctl enable --now systemd-resolved; ` +
         `or name another name server in ${sources.file}`,
       ]
-      : [`start the name server at ${server}, or name another one in ${sources.file}`];
+      : [
+        `start the name server at ${server}, or name another one in ${sources.file}`,
+        `see whether it only answers late: dig +time=15 @${server} ${host}`,
+      ];
   }
   if (isInContainerImage()) {
     return [

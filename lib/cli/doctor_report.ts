@@ -31,7 +31,7 @@ const CONSEQUENCES: readonly (readonly [
   // A missing program is a cause of its own.
   [["network", "dev_null"], ["ping"], /^(?!.*there is no "ping")/],
   // The shell starts no program, and systemd can't give the service a /dev of its own.
-  [["dev_null"], ["seal"], /getent/],
+  [["dev_null"], ["seal"], /getent|Cannot ask the shell/],
   [["dev_null"], ["service"], /226\/NAMESPACE|\/dev\/null/],
   [["ping"], ["probes"]],
   [["open_files"], ["interfaces", "disks", "ping", "state", "seal"]],

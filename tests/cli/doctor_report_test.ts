@@ -94,6 +94,10 @@ Deno.test("inOrder() has each consequence follow from its cause alone", () => {
       inOrder([check(cause, "failed"), check("ping", "failed", { text })])[1]?.follows;
     assertEquals([found('there is no "ping" command'), found("no reply")], [undefined, cause]);
   }
+  const sealed = (text: string) =>
+    inOrder([check("dev_null", "failed"), check("seal", "warning", { text })])[1]?.follows;
+  assertEquals(sealed("Cannot ask the shell: it has ended"), "dev_null");
+  assertEquals(sealed("no mount namespaces"), undefined);
   const ids = ["service", "dns", "network", "agents", "seal"].map((id) => check(id, "failed"));
   assertEquals(inOrder(ids).map(({ id }) => id), ["network", "dns", "service", "agents", "seal"]);
   assertEquals(

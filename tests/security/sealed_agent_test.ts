@@ -218,7 +218,7 @@ Deno.test({
 
 const HIDE_GETENT = "mount --bind /dev/null /usr/bin/getent";
 const WITHOUT_GETENT = ownMounts(HIDE_GETENT);
-const GAP = 'files can be read: there is no "getent" to resolve names with';
+const GAP = 'files can be read: there is no "getent" that resolves names';
 
 Deno.test({
   name: "an agent without getent resolves by itself, and says that files can be read",
