@@ -78,7 +78,7 @@ Deno.test("inOrder() has each consequence follow from its cause alone", () => {
     ...{ dev_null: undefined, service: "dev_null", environment: "dev_null", ping: "dev_null" },
     probes: "dev_null",
   });
-  const seal = check("seal", "warning", { text: 'there is no "getent" to resolve names with' });
+  const seal = check("seal", "warning", { text: 'there is no "getent" that resolves names' });
   assertEquals(inOrder([seal, check("dev_null", "failed")]).at(-1)?.follows, "dev_null");
   assertEquals(inOrder([seal, check("service", "failed")]).at(-1)?.follows, undefined);
   const stopped = inOrder([check("service", "failed"), check("dev_null", "failed")]);

@@ -147,7 +147,13 @@ function rows(port: number): Row[] {
     {
       cause: "a name server that answers everything",
       answer: "everything",
-      ...failed("dns", `is ${HERE}`, "also gives for a name that does not exist", "captive portal"),
+      ...warning("tls", "not used: everything goes unencrypted"),
+    },
+    {
+      cause: "a name server that answers everything, with an address that is not the panel's",
+      answer: "everything",
+      endpoint: "http://panel.test:1",
+      ...failed("connect", "connection refused", `1. ${HERE} gives the same address`),
     },
     {
       cause: "a name server that fails",
@@ -177,8 +183,46 @@ function rows(port: number): Row[] {
       ...failed(
         "dns",
         `asked ${THERE}: no answer by UDP, and TCP is refused`,
-        `→ start the name server at`,
+        "1. start the name server at",
       ),
+    },
+    {
+      cause: "a stub of systemd-resolved, which does not run",
+      files: { "/etc/resolv.conf": "nameserver 127.0.0.53\n" },
+      ...failed("dns", "asked 127.0.0.53: no answer by UDP", "→ start systemd-resolved"),
+    },
+    {
+      cause: "two name servers on one line",
+      files: { "/etc/resolv.conf": `nameserver ${HERE},${THERE}\n` },
+      ...failed("dns", "line 1 of /etc/resolv.conf names a server by no address", "→ write one"),
+    },
+    {
+      cause: "a first name server that is not there",
+      files: { "/etc/resolv.conf": `nameserver 10.213.77.9\nnameserver ${HERE}\n` },
+      ...warning("dns", "10.213.77.9: no answer", "→ 10.213.77.9 does not answer, and is asked"),
+    },
+    {
+      cause: "a name in /etc/hosts, which nsswitch.conf leaves out",
+      files: {
+        "/etc/hosts": `127.0.0.1 localhost\n${HERE} by-hosts.test\n`,
+        "/etc/nsswitch.conf": "hosts: dns\n",
+      },
+      endpoint: `http://by-hosts.test:${port}`,
+      ...failed("dns", "line 2 of /etc/hosts has it", "→ add files to that line"),
+    },
+    {
+      cause: "a gateway that does not answer",
+      plant: "ip route add 192.0.2.0/24 via 10.213.77.9",
+      heal: "ip route del 192.0.2.0/24",
+      endpoint: "http://192.0.2.7",
+      ...failed("connect", "→ the gateway 10.213.77.9 of eth0 does not answer"),
+    },
+    {
+      cause: "a route that refuses",
+      plant: "ip route add blackhole 192.0.2.0/24",
+      heal: "ip route del blackhole 192.0.2.0/24",
+      endpoint: "http://192.0.2.7",
+      ...failed("connect", "→ a route of this machine refuses 192.0.2.7"),
     },
     {
       cause: "a name that the server does not know",
@@ -215,7 +259,7 @@ function rows(port: number): Row[] {
       cause: "a firewall that rejects what goes to the panel",
       plant: `iptables -A OUTPUT -p tcp --dport ${port} -j REJECT`,
       heal: "iptables -F OUTPUT",
-      ...failed("connect", "connection refused", "nc -vz"),
+      ...failed("connect", "connection refused", "here or there", "nft list ruleset"),
     },
   ];
 }
