@@ -230,7 +230,12 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
     {
       cause: "nginx answers 503",
       ...at(plain("unavailable")),
-      ...failed("panel", "503 Service Temporarily Unavailable", "start the panel there"),
+      ...failed(
+        "panel",
+        "503 Service Temporarily Unavailable",
+        "it may be down or overloaded",
+        "limit_req",
+      ),
     },
     {
       cause: "nginx takes small bodies only",
