@@ -212,7 +212,7 @@ Deno.test({
       // By a panel's order, within the limits of the unit that it starts.
       await machine.run(`${SERVICE} update --now`);
       await reportsAs("1.3.0", panel);
-      await machine.run(`${SERVICE} install --as-root --enable-remote-control`);
+      await machine.run(`${SERVICE} install --as-root --enable-remote-control --allow-downgrade`);
       await reportsAs("1.3.0", panel);
       await machine.comes(`journalctl -u ${SERVICE} -o cat | grep -q 'Remote control is on'`);
       const end = performance.now() + 60_000;
