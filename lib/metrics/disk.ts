@@ -58,6 +58,8 @@ const REFRESH_MS = 60_000;
 /** Characters of a mountinfo of about 500 mounts. Reading one of 2,000 each minute is a tenth of all CPU. */
 const LONG_MOUNTINFO = 64 * 1024;
 const LONG_REFRESH_MS = 300_000;
+/** The same where no disk could be measured, which may be over soon. */
+const RETRY_MS = 10_000;
 /** Time for the first answers of file systems that may hang, which come within a few milliseconds. */
 const FIRST_ANSWERS_MS = 300;
 
@@ -171,6 +173,7 @@ export class DiskCollector {
   }
 
   #refreshMs(): number {
+    if (this.#watched.length === 0) return RETRY_MS;
     const length = this.#filtered?.text.length ?? 0;
     return length > LONG_MOUNTINFO ? LONG_REFRESH_MS : REFRESH_MS;
   }

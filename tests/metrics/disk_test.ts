@@ -208,6 +208,19 @@ Deno.test("DiskCollector.collect() reads a long mountinfo again every five minut
   assertEquals(machine.step(60_000), [70, 150], "every minute again");
 });
 
+Deno.test("DiskCollector.collect() tries disks again after 10 s where none could be measured", () => {
+  using time = new FakeTime();
+  const padding = `7 1 0:7 / /run rw - tmpfs tmpfs rw,x=${"9".repeat(70_000)}\n`;
+  for (const more of ["", padding]) {
+    const uses: Record<string, FileSystemUse> = {};
+    const machine = new Machine(time, ROOT + more, uses);
+    assertThrows(() => machine.step(), UnmeasuredPart);
+    uses["/"] = use(100, 30);
+    assertThrows(() => machine.step(5_000), UnmeasuredPart);
+    assertEquals(machine.step(5_000), [70, 100]);
+  }
+});
+
 Deno.test("DiskCollector.collect() takes a mountinfo of more than 64 KiB for long", () => {
   using time = new FakeTime();
   for (const [length, reads] of [[64 * 1024, 2], [64 * 1024 + 1, 1]] as const) {
