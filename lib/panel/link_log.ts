@@ -88,8 +88,11 @@ export class LinkLog {
     const error = new PanelError(message, { failure: "disconnected" });
     this.#socketFailure = error;
     if (after.transport !== undefined) this.#logFallback(error);
-    // After several that did not last POST is tried, and its outcome is logged.
-    else if (after.shortConnections < SHORT_CONNECTIONS_LIMIT) this.#notify(error, "report");
+    // After several that did not last POST is tried, and its outcome is logged; so after a flood, but for
+    // version 1, where POST does not stand in for a WebSocket.
+    else if (after.shortConnections < SHORT_CONNECTIONS_LIMIT || this.#version === 1) {
+      this.#notify(error, "report");
+    }
   }
 
   /** Several connections in a row were closed soon. */
