@@ -9,6 +9,7 @@
  */
 
 import { delay } from "@std/async/delay";
+import { attempt } from "../attempt.ts";
 import { type Backoff, backoffMs } from "../async/backoff.ts";
 import type { Config } from "../config/config.ts";
 import { type OfficialFile, readOfficialNode } from "../host/official_files.ts";
@@ -118,7 +119,8 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
    */
   async find(): Promise<boolean> {
     try {
-      const known = this.#parts.store.find(this.endpoint);
+      // What another process is just writing is read again once that has the lock no more.
+      const known = attempt(() => this.#parts.store.find(this.endpoint));
       if (known === undefined) await this.#findLocked();
       else this.#use(known);
     } catch (error) {

@@ -1,6 +1,6 @@
 import { attempt } from "../attempt.ts";
 import { writeAll } from "../io/write_all.ts";
-import { syncFolder } from "./atomic_write.ts";
+import { removeIfExists, syncFolder } from "./atomic_write.ts";
 import { openWritableFile } from "./writable_file.ts";
 
 /** A state that was read. */
@@ -74,14 +74,8 @@ export class StateFile<T> implements Disposable {
         this[Symbol.dispose]();
         await Deno.rename(this.path, `${this.path}.damaged`);
       }
-      const isNew = attempt(() => Deno.lstatSync(this.path)) === undefined;
+      if (attempt(() => Deno.lstatSync(this.path)) === undefined) await this.#create();
       this.#file ??= openWritableFile(this.path, { mode: 0o600 });
-      if (isNew) {
-        // A file without even a mark was emptied by a crash. A disk that is full may have room later:
-        // a write says so.
-        await this.#fill(this.#file, { sequence: 0, text: "" }).catch(() => {});
-        await syncFolder(this.folder);
-      }
       return content;
     } catch (cause) {
       throw new Error(`Cannot use ${this.path}`, { cause });
@@ -114,6 +108,31 @@ export class StateFile<T> implements Disposable {
   [Symbol.dispose](): void {
     this.#file?.close();
     this.#file = undefined;
+  }
+
+  /**
+   * Makes the file with a mark in it, since one without even that was emptied by a crash. It gets its
+   * name when it has the mark: another process may look for it at the same time. On a disk that is full
+   * it gets none; a write says so.
+   */
+  async #create(): Promise<void> {
+    const fresh = `${this.path}.${crypto.randomUUID()}`;
+    try {
+      const file = openWritableFile(fresh, { mode: 0o600 });
+      using _ = file;
+      await this.#fill(file, { sequence: 0, text: "" });
+      await Deno.link(fresh, this.path);
+    } catch {
+      // Another process was first, or it is opened and filled by its name.
+    } finally {
+      await removeIfExists(fresh);
+    }
+    const file = openWritableFile(this.path, { mode: 0o600 });
+    this.#file = file;
+    if (file.statSync().size === 0) {
+      await this.#fill(file, { sequence: 0, text: "" }).catch(() => {});
+    }
+    await syncFolder(this.folder);
   }
 
   async #fill(file: Deno.FsFile, { sequence, text }: Slot): Promise<void> {

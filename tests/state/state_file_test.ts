@@ -165,6 +165,25 @@ Deno.test("StateFile.read() takes a new file for no damage, and one whose only s
   });
 });
 
+Deno.test("StateFile.open() makes a file that nobody ever sees empty", async () => {
+  await withFolder(async (folder) => {
+    const other = stateFile(folder);
+    using file = stateFile(folder);
+    let isOpen = false;
+    let looks = 0;
+    const opened = file.open().then(() => isOpen = true);
+    // What another process finds meanwhile, at any moment.
+    while (!isOpen) {
+      assertEquals(other.read(), { value: undefined, problems: [] });
+      looks++;
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    await opened;
+    assert(looks > 1);
+    assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["state.state"]);
+  });
+});
+
 Deno.test("StateFile.write() refuses a text that does not fit, and keeps the one before", async () => {
   await withFolder(async (folder) => {
     const longest = text(7).padEnd(SLOT_BYTES - "4294967295 1 ".length - 1);
