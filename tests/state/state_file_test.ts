@@ -170,16 +170,13 @@ Deno.test("StateFile.open() makes a file that nobody ever sees empty", async () 
     const other = stateFile(folder);
     using file = stateFile(folder);
     let isOpen = false;
-    let looks = 0;
     const opened = file.open().then(() => isOpen = true);
     // What another process finds meanwhile, at any moment.
     while (!isOpen) {
       assertEquals(other.read(), { value: undefined, problems: [] });
-      looks++;
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
     await opened;
-    assert(looks > 1);
     assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["state.state"]);
   });
 });
