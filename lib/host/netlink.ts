@@ -5,6 +5,7 @@ import { LIBC, NO_STUB, NO_STUB_VALUE, openLibrary } from "./ffi.ts";
 const SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  close: { parameters: ["i32", NO_STUB], result: "i32" },
   // With numbers, not the kernel's longer types, which the runtime takes and gives as BigInt.
   recv: { parameters: ["i32", "buffer", "u32", "i32", NO_STUB], result: "i32" },
   send: { parameters: ["i32", "buffer", "u32", "i32", NO_STUB], result: "i32" },
@@ -104,6 +105,7 @@ export class Netlink {
     // Family, the kernel chooses the port, groups.
     const address = new Uint8Array(new Uint32Array([AF_NETLINK, 0, RTMGRP_LINK]).buffer);
     if (this.#calls.bind(socket, address, address.length) !== 0) {
+      this.#calls.close(socket, NO_STUB_VALUE);
       throw new Error("Cannot follow changes of interfaces");
     }
     const { recv } = this.#calls;

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { attempt } from "../../lib/attempt.ts";
 import { InterfaceLinks, openInterfaceLinks } from "../../lib/host/interface_links.ts";
 import { Netlink } from "../../lib/host/netlink.ts";
@@ -152,6 +152,7 @@ class SlowKernel {
   readonly netlink = new Netlink({
     socket: () => ++this.#sockets,
     bind: () => 0,
+    close: () => 0,
     send: (_socket, question) => {
       assert(question instanceof Uint32Array);
       const words = question.slice();
@@ -173,6 +174,20 @@ function bytesOf(buffer: AllowSharedBufferSource | null): Uint8Array {
   assert(buffer instanceof Uint8Array);
   return buffer;
 }
+
+Deno.test("Netlink.followLinks() leaves no socket open where the kernel tells of no changes", () => {
+  const closed: number[] = [];
+  let sockets = 2;
+  const netlink = new Netlink({
+    socket: () => ++sockets,
+    bind: () => -1,
+    close: (socket) => closed.push(socket),
+    send: () => -1,
+    recv: () => -1,
+  });
+  assertThrows(() => netlink.followLinks(), Error, "Cannot follow changes of interfaces");
+  assertEquals(closed, [4], "the one for questions stays");
+});
 
 Deno.test("InterfaceLinks.counters() passes over late answers, also to the same question, and takes its own", () => {
   const kernel = new SlowKernel();
