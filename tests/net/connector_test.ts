@@ -14,7 +14,11 @@ function timerOf({ port }: { port: number }): string | undefined {
   const rows = Deno.readTextFileSync("/proc/net/tcp").split("\n").map((row) =>
     row.trim().split(/\s+/)
   );
-  return rows.find(([, address]) => address?.endsWith(local))?.[5]?.split(":")[0];
+  const established = "01"; // A connection of before, with the same port, may still be listed.
+  const row = rows.find(([, address, , state]) =>
+    address?.endsWith(local) && state === established
+  );
+  return row?.[5]?.split(":")[0];
 }
 
 Deno.test({
