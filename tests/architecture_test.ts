@@ -210,9 +210,7 @@ const APART = [
   "build/",
   "end_to_end/",
   "slow/",
-  "bench/",
   "fixtures/",
-  "soak/",
   "security/",
   "test_panel/",
 ];

@@ -4,7 +4,7 @@ import { buildPortable } from "../../../build/portable.ts";
 import { type FaultName, panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
-import { median } from "../../bench/comparison.ts";
+import { median } from "../../../bench/comparison.ts";
 
 /** `.ci/run` is content with fewer. */
 const HOURS = Number(Deno.env.get("SIMULATED_HOURS") ?? 24);

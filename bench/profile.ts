@@ -5,7 +5,7 @@
  * @module
  */
 
-import { startTestPanel } from "../test_panel/test_panel.ts";
+import { startTestPanel } from "../tests/test_panel/test_panel.ts";
 import { bundleProgram, RUN_FLAGS } from "./programs.ts";
 
 const INTERVAL_SECONDS = 1;
@@ -141,7 +141,7 @@ function start(
 try {
   const [profiled, released] = [`${folder}/profiled_agent.js`, `${folder}/agent.js`];
   await bundleProgram("profiled_agent.ts", profiled);
-  await bundleProgram("../../main.ts", released);
+  await bundleProgram("../main.ts", released);
   await profile(profiled);
   await countSystemCalls(released).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;

@@ -1,6 +1,6 @@
 // The first process of namespaces of its own: fills them with a crowd, prints "ready", and at each
 // span that it reads measures an agent that reports to a panel within.
-import { startTestPanel } from "../test_panel/test_panel.ts";
+import { startTestPanel } from "../tests/test_panel/test_panel.ts";
 import { type Crowd, LineReader } from "./namespace.ts";
 import { cpuPerReport, MeasuredProcess, type Span } from "./process_cost.ts";
 import { Programs, RUN_FLAGS } from "./programs.ts";

@@ -1,5 +1,5 @@
 import { delay } from "@std/async/delay";
-import type { TestPanel } from "../test_panel/test_panel.ts";
+import type { TestPanel } from "../tests/test_panel/test_panel.ts";
 import { CpuClock } from "./cpu_clock.ts";
 
 /** A program is idle again this long after the panel has accepted its report. */

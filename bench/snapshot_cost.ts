@@ -1,7 +1,7 @@
-import { LocalHost } from "../../lib/host/local_host.ts";
-import { openLinuxMachine } from "../../lib/metrics/machine.ts";
-import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
-import { configOf } from "../metrics/config_of.ts";
+import { LocalHost } from "../lib/host/local_host.ts";
+import { openLinuxMachine } from "../lib/metrics/machine.ts";
+import { takeSnapshot } from "../lib/metrics/snapshot.ts";
+import { configOf } from "../tests/metrics/config_of.ts";
 import { MeasuredProcess } from "./process_cost.ts";
 import { RUN_FLAGS } from "./programs.ts";
 

@@ -1,16 +1,16 @@
 import { delay } from "@std/async/delay";
-import { PERMISSIONS, V8_FLAGS } from "../../build/runtime_flags.ts";
-import { type FaultName, panelFault } from "../test_panel/faults.ts";
-import { startTestPanel } from "../test_panel/test_panel.ts";
-import { MeasuredProcess } from "../bench/process_cost.ts";
+import { PERMISSIONS, V8_FLAGS } from "../build/runtime_flags.ts";
+import { type FaultName, panelFault } from "../tests/test_panel/faults.ts";
+import { startTestPanel } from "../tests/test_panel/test_panel.ts";
+import { MeasuredProcess } from "./process_cost.ts";
 
 // An hour at ten reports a second with faults at random: does every recovery come, does memory stay?
-// `deno run -A tests/soak/main.ts [SECONDS]` runs it by hand; nothing here is part of the tests.
+// `deno run -A bench/soak.ts [SECONDS]` runs it by hand; nothing here is part of the tests.
 
 const [seconds = "3600"] = Deno.args;
 const RUN_MS = Number(seconds) * 1000;
 const SAMPLE_MS = 5_000;
-const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+const MAIN = new URL("../main.ts", import.meta.url).pathname;
 
 /** What strikes, and how long a recovery may take when it is over. */
 const FAULTS: readonly FaultName[] = [

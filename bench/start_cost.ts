@@ -1,4 +1,4 @@
-import type { TestPanel } from "../test_panel/test_panel.ts";
+import type { TestPanel } from "../tests/test_panel/test_panel.ts";
 import { type Comparison, noiseWithin } from "./comparison.ts";
 import { MeasuredProcess } from "./process_cost.ts";
 import type { Resources } from "./resources.ts";

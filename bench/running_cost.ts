@@ -1,5 +1,5 @@
 import { delay } from "@std/async/delay";
-import type { TestPanel } from "../test_panel/test_panel.ts";
+import type { TestPanel } from "../tests/test_panel/test_panel.ts";
 import { type Comparison, noiseOf } from "./comparison.ts";
 import type { Crowd, MeasuredNamespace } from "./namespace.ts";
 import { cpuPerReport, type Memory, type Span } from "./process_cost.ts";

@@ -1,4 +1,4 @@
-import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
+import { startTestPanel, type TestPanel } from "../tests/test_panel/test_panel.ts";
 import { type Crowd, MeasuredNamespace } from "./namespace.ts";
 import { MeasuredProcess } from "./process_cost.ts";
 import { Programs } from "./programs.ts";

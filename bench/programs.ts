@@ -1,13 +1,13 @@
-import { bundle } from "../../build/bundle.ts";
-import { run } from "../../build/run.ts";
-import { NO_CODE_CACHE, PERMISSIONS, V8_FLAGS } from "../../build/runtime_flags.ts";
+import { bundle } from "../build/bundle.ts";
+import { run } from "../build/run.ts";
+import { NO_CODE_CACHE, PERMISSIONS, V8_FLAGS } from "../build/runtime_flags.ts";
 
 /** The flags that a portable build is run with. */
 export const RUN_FLAGS: readonly string[] = [
   ...[...PERMISSIONS, NO_CODE_CACHE, "--no-config", "--no-lock", V8_FLAGS],
 ];
 
-const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
+const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
 /** The programs that an agent is compared with. */
 const BARE_PROGRAMS = ["idle_program", "bare_reporter", "bare_socket"] as const;
