@@ -210,6 +210,7 @@ async function findInstalled(
     jobs,
     programVersion,
     runtimeFolder: record?.runtimeFolder ?? `/run/${serviceName}`,
+    scope,
     install: scope === "system" ? "sudo komari-agent-deno install" : "komari-agent-deno install",
   };
 }

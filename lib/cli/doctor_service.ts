@@ -39,19 +39,26 @@ export function serviceResult(found: FoundService, health: Health | undefined): 
       "name the panel: sudo komari-agent-deno install -e URL -t TOKEN",
     );
   }
-  if (state.manager === "systemd" && unit === undefined) {
-    return result(
-      health === undefined ? "failed" : "warning",
-      `systemctl does not answer, so nothing is known of ${state.name}`,
-      "see what systemd itself says: journalctl -b _PID=1 -n 20",
-    );
+  const isSystemd = state.manager === "systemd";
+  if (state.isActive === undefined || (isSystemd && unit === undefined)) {
+    const text = isSystemd
+      ? `systemctl does not answer, so nothing is known of ${state.name}`
+      : serviceText(state);
+    const advice = !isSystemd
+      ? undefined
+      : found.scope === "system"
+      ? "see what systemd itself says: journalctl -b _PID=1 -n 20"
+      : "ask it in a login of its user, not by su or sudo -u";
+    return result(health === undefined ? "failed" : "warning", text, advice);
   }
   const text = serviceText(state);
   if (!state.isActive) return stoppedResult(text, found);
   if (health === undefined) return unseenResult(text, found);
   const restarts = Number(unit?.property("NRestarts") ?? 0);
   const counted = restarts > 0 ? `${text}; systemd has started it again ${restarts} times` : text;
-  if (!state.isEnabled) return result("warning", counted, `start it at boot: ${state.enable}`);
+  if (state.isEnabled === false) {
+    return result("warning", counted, `start it at boot: ${state.enable}`);
+  }
   if (state.updateTimer === "stopped") {
     return result(
       "warning",

@@ -5,6 +5,7 @@
  */
 
 import type { ServiceState } from "../service/installed_service.ts";
+import type { ServiceScope } from "../service/service_paths.ts";
 import { lastSetting, type LoadedUnit, settingText } from "../service/loaded_unit.ts";
 import { isMissing, programFailure } from "./doctor_unit_program.ts";
 import { ofDropIns, restart, underSettings, type UnitFailure } from "./doctor_unit_settings.ts";
@@ -21,6 +22,7 @@ export interface FoundService {
   readonly runtimeFolder: string;
   /** The version of the program on the disk; `undefined` where nothing runs, or it does not say. */
   readonly programVersion: string | undefined;
+  readonly scope: ServiceScope;
   /** The command that installs the service anew. */
   readonly install: string;
 }

@@ -3,7 +3,7 @@ import type { RuntimePaths } from "../config/environment.ts";
 import { installedPackage } from "../host/this_program.ts";
 import { runtimeFolders } from "../state/paths.ts";
 import { PROGRAM } from "../version.ts";
-import { type ToolCommand, toolLine } from "../host/tool_runner.ts";
+import { type ToolCommand, toolLine, type ToolResult } from "../host/tool_runner.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { findInstallRecord, type InstallRecord } from "./install_record.ts";
 import { recordedManager } from "./managers.ts";
@@ -13,14 +13,17 @@ import { currentSystem, type TargetSystem } from "./target_system.ts";
 import { hasUpdateService, updateServiceName } from "./update_service.ts";
 
 const MAX_ERROR_LENGTH = 300;
+/** Longer than a service manager that answers takes. */
+const ANSWER_MS = 3_000;
 
 /** The state of an installed service. */
 export interface ServiceState {
   readonly name: string;
   readonly manager: ManagerKind;
-  readonly isActive: boolean;
-  /** Whether it is started at boot. */
-  readonly isEnabled: boolean;
+  /** Whether it runs; `undefined` where its manager gives no answer. */
+  readonly isActive: boolean | undefined;
+  /** Whether it is started at boot; `undefined` where its manager gives no answer. */
+  readonly isEnabled: boolean | undefined;
   /** The command that follows its log. */
   readonly logHint: string;
   /** The command that starts it. */
@@ -62,15 +65,16 @@ export async function serviceState(
   const timer = record.manager === "systemd" && hasUpdateService(record)
     ? systemdTimerIsActive(record)
     : undefined;
+  const options = { signal, timeoutMs: ANSWER_MS };
   const succeeds = async (command: ToolCommand) =>
-    (await system.tools.run(command, { signal })).code === 0;
+    toAnswer(await system.tools.run(command, options));
   const [isActive, isEnabled, isTimed] = await Promise.all([
     succeeds(manager.isActive),
     succeeds(manager.isEnabled),
     timer && succeeds(timer),
   ]);
   const { logHint, logTail } = manager;
-  const { output } = await system.tools.run(logTail, { signal });
+  const { output } = await system.tools.run(logTail, options);
   return {
     name: record.service,
     manager: record.manager,
@@ -85,6 +89,13 @@ export async function serviceState(
     updateTimer: isTimed === undefined ? undefined : isTimed ? "running" : "stopped",
     enableUpdates: manager.enableUpdates.map(toolLine).join(" && "),
   };
+}
+
+/** What a manager's command says by its exit code; `undefined` where it has not reached the manager. */
+function toAnswer({ code, output }: ToolResult): boolean | undefined {
+  const isSilent = code === 124 || code === 127 ||
+    /Failed to connect to|timed out|not been booted with systemd/.test(output);
+  return isSilent ? undefined : code === 0;
 }
 
 /** By its size, which also who may not read it sees: a package's configuration before `install`. */
@@ -140,7 +151,14 @@ export function serviceText(
   if (isUnconfigured) {
     return `${name} (${manager}) is not configured: komari-agent-deno install -e URL -t TOKEN`;
   }
+  if (isActive === undefined) {
+    return `${name} (${manager}) may run or not: ${manager} gives no answer`;
+  }
   const active = isActive ? "is running" : "is not running";
-  const enabled = isEnabled ? "and starts at boot" : "and does not start at boot";
+  const enabled = isEnabled === undefined
+    ? "and may start at boot or not"
+    : isEnabled
+    ? "and starts at boot"
+    : "and does not start at boot";
   return `${name} (${manager}) ${active}, ${enabled}`;
 }

@@ -179,6 +179,7 @@ function foundOf(
       runtimeFolder: "/run/x",
       programVersion: "1.2.3",
     },
+    scope: "system",
     install: "sudo komari-agent-deno install",
     ...more,
   };
@@ -509,6 +510,15 @@ Deno.test("serviceResult() claims nothing of a service while systemctl does not 
     assertEquals(found.status, status);
     assertEquals(found.text, "systemctl does not answer, so nothing is known of x");
   }
+  const { advice } = serviceResult({ ...silent, scope: "user" }, undefined);
+  assertEquals(advice, "ask it in a login of its user, not by su or sudo -u");
+  const openrc = { ...SERVICE, manager: "openrc", isActive: undefined } as const;
+  assertEquals(
+    serviceResult(foundOf(openrc), HEALTH).text,
+    "x (openrc) may run or not: openrc gives no answer",
+  );
+  const unsure = serviceResult(foundOf({ ...SERVICE, isEnabled: undefined }), HEALTH);
+  assertEquals([unsure.status, unsure.advice], ["ok", undefined]);
 });
 
 Deno.test("serviceResult() names a missing record, a health file that is gone, and a paused process", async () => {

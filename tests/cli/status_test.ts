@@ -293,3 +293,20 @@ Deno.test("runStatus() shows an installed service whose agent is not seen", asyn
     assertEquals(service.lastError, "agent: Cannot report: why");
   });
 });
+
+Deno.test("runStatus() waits a moment for a systemctl that does not answer, and claims nothing of it", async () => {
+  await withInstalledService(
+    { systemctl: "exec sleep 60", journalctl: "" },
+    async ({ name, env }) => {
+      using time = new FakeTime();
+      const context = new FakeContext({ ...env, PATH: `${env.PATH}:${Deno.env.get("PATH")}` });
+      const shown = runStatus(configOf(["status", "--install-service-name", name]), context);
+      await time.run(3_000);
+      assertEquals(await shown, 1);
+      assertStringIncludes(
+        context.printed,
+        `${name} (systemd) may run or not: systemd gives no answer`,
+      );
+    },
+  );
+});

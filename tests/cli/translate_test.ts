@@ -194,7 +194,7 @@ const NOT_SHOWN = [
   /^Written by `|^Part of a package;/,
   // Parts of which each whole has an entry.
   /^\{\} and \{\}$|^\{\}, by \{\}$|^Cannot \{\} without \{\}; \{\}$|\{\} \{\} it$/,
-  /^Cannot resolve every option$|^is (?:not )?running$|^\{\} port \{\}$|^and (?:starts|does not start) at boot$/,
+  /^Cannot resolve every option$|^is (?:not )?running$|^\{\} port \{\}$|^and (?:starts|does not start) at boot$|^and may start at boot or not$/,
   /^(?:self-signed|issued) by$|^for (?:no name|\{\}\{\})$/,
 ];
 

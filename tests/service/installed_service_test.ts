@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { toolLine } from "../../lib/host/tool_runner.ts";
+import { toolLine, type ToolResult } from "../../lib/host/tool_runner.ts";
 import {
   installedRecord,
   type ServiceState,
@@ -13,9 +13,10 @@ const NAME = "komari-agent-deno";
 
 /** The state of a service whose manager's commands fail by a word, and whose log ends with lines. */
 async function stateOf(
-  { manager = "systemd", failing = "", log = [] }: {
+  { manager = "systemd", failing = "", failure = { code: 3, output: "" }, log = [] }: {
     manager?: ManagerKind;
     failing?: string;
+    failure?: ToolResult;
     log?: readonly string[];
   },
 ): Promise<ServiceState> {
@@ -25,7 +26,9 @@ async function stateOf(
       const line = toolLine(command);
       const isFailing = failing !== "" && line.includes(failing);
       const isLog = /^(journalctl|tail|logread) /.test(line);
-      return Promise.resolve({ code: isFailing ? 3 : 0, output: isLog ? log.join("\n") : "" });
+      return Promise.resolve(
+        isFailing ? failure : { code: 0, output: isLog ? log.join("\n") : "" },
+      );
     },
   };
   const { signal } = new AbortController();
@@ -49,6 +52,21 @@ Deno.test("serviceState() asks the manager, and names its commands", async () =>
   const plist = `/Library/LaunchDaemons/${NAME}.plist`;
   assertEquals(start, `launchctl bootstrap system ${plist}`, "the last one is what starts it");
   assertEquals(enable, `launchctl enable system/${NAME}`);
+});
+
+Deno.test("serviceState() claims nothing that its manager has not said", async () => {
+  const table: [code: number, output: string, isActive: boolean | undefined][] = [
+    [3, "", false],
+    [1, "Failed to get unit file state for x.service: No such file or directory", false],
+    [124, "it did not end within 3 s", undefined],
+    [127, "systemctl does not exist", undefined],
+    [1, "Failed to connect to system scope bus via local transport: No such file", undefined],
+    [1, "Failed to retrieve unit state: Connection timed out", undefined],
+  ];
+  for (const [code, output, isActive] of table) {
+    const state = await stateOf({ failing: "systemctl", failure: { code, output } });
+    assertEquals([state.isActive, state.isEnabled], [isActive, isActive], output);
+  }
 });
 
 Deno.test("serviceState() gives the last error since the last stop", async () => {
@@ -75,6 +93,14 @@ Deno.test("serviceText() says whether it runs, and starts at boot", async () => 
   assertEquals(
     serviceText({ ...state, isActive: false, isEnabled: false }),
     `${NAME} (systemd) is not running, and does not start at boot`,
+  );
+  assertEquals(
+    serviceText({ ...state, isEnabled: undefined }),
+    `${NAME} (systemd) is running, and may start at boot or not`,
+  );
+  assertEquals(
+    serviceText({ ...state, isActive: undefined }),
+    `${NAME} (systemd) may run or not: systemd gives no answer`,
   );
 });
 
