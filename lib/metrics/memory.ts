@@ -34,8 +34,8 @@ export class MemoryCollector {
   /** Mode of the last call: kernels before 3.14 have no MemAvailable. */
   #effectiveMode: MemoryMode;
   #missing: Error | undefined;
-  /** Folder of the cgroup that the last call measured; `undefined` for the whole machine. */
-  #limitedBy: string | undefined;
+  /** The cgroup that the last call measured; `undefined` for the whole machine. */
+  #limitedBy: { readonly folder: string; readonly limitPath: string } | undefined;
 
   constructor(meminfo: Source, options: MemoryOptions = {}) {
     this.#meminfo = meminfo;
@@ -55,7 +55,9 @@ export class MemoryCollector {
     const machine = parseMeminfo(text);
     const group = this.#options.cgroup?.collect();
     const binds = group !== undefined && group.limitBytes < machine.totalBytes;
-    this.#limitedBy = binds ? this.#options.cgroup?.folder : undefined;
+    const folder = this.#options.cgroup?.folder ?? "";
+    const limitPath = group?.isLimitedAbove ? `${folder}/memory.stat` : folder;
+    this.#limitedBy = binds ? { folder, limitPath } : undefined;
     const isUnknown = !binds && machine.availableBytes === undefined;
     this.#effectiveMode = this.#mode === "available" && isUnknown ? "htop" : this.#mode;
     this.#missing = binds || addsUp(machine)
@@ -77,10 +79,10 @@ export class MemoryCollector {
   sources(meminfo: string): { ram: string; swap: string } {
     const mode = this.#effectiveMode;
     const why = mode === this.#mode ? "" : ", because this kernel has no MemAvailable";
-    const folder = this.#limitedBy;
-    if (folder !== undefined) {
+    if (this.#limitedBy !== undefined) {
+      const { folder, limitPath } = this.#limitedBy;
       const rule = `mode ${mode}${why}: ${CGROUP_RULES[mode]}`;
-      return { ram: `the container's limit in ${folder}, ${rule}`, swap: folder };
+      return { ram: `the container's limit in ${limitPath}, ${rule}`, swap: folder };
     }
     const hasArc = this.#options.arcstats !== undefined && mode !== "all";
     const arc = hasArc ? ", the cache of ZFS taken off" : "";

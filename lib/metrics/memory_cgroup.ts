@@ -16,6 +16,8 @@ type GroupHost = Pick<Host, "roots" | "readText" | "exists" | "readLink" | "open
 /** Limit and usage of a container's memory, in bytes. */
 export interface CgroupMemory extends CgroupMemoryStat {
   limitBytes: number;
+  /** The limit is that of a cgroup above it. */
+  isLimitedAbove?: boolean | undefined;
   /** All accounted memory, caches included. */
   currentBytes: number;
   /** Absent where swap is not accounted. */
@@ -60,9 +62,15 @@ export class CgroupMemoryCollector {
     this.#swapCurrent = host.open(`${folder}/memory.swap.current`);
   }
 
-  /** The limit; `undefined` without one, and when it can't be read. */
-  limitBytes(): number | undefined {
-    return attempt(() => parseLimit(this.#limit.read()));
+  /** Its limit and that of what is above it, which may be out of sight; `undefined` without one. */
+  limit(): EffectiveLimit | undefined {
+    return attempt(() => {
+      const stat = this.#version === 1 ? this.#stat.read() : undefined;
+      return effectiveLimit(
+        this.#limit.read(),
+        stat === undefined ? undefined : parseMemoryStat(stat, 1),
+      );
+    });
   }
 
   /**
@@ -71,15 +79,17 @@ export class CgroupMemoryCollector {
    * @throws {SyntaxError} When the kernel's text is malformed.
    */
   collect(): CgroupMemory | undefined {
-    const limitBytes = parseLimit(this.#limit.read());
+    const limitText = this.#limit.read();
     const current = this.#current.read();
     const statText = this.#stat.read();
-    if (limitBytes === undefined || current === undefined || statText === undefined) {
-      return undefined;
-    }
+    if (current === undefined || statText === undefined) return undefined;
     const stat = parseMemoryStat(statText, this.#version);
+    const limit = effectiveLimit(limitText, stat);
+    if (limit === undefined) return undefined;
+    const { bytes: limitBytes, isAbove: isLimitedAbove } = limit;
     const swap = this.#version === 1 ? this.#swapV1(limitBytes, stat) : this.#swapV2();
-    return { ...stat, limitBytes, currentBytes: parseMemoryLimit(current) ?? 0, swap };
+    const currentBytes = parseMemoryLimit(current) ?? 0;
+    return { ...stat, limitBytes, isLimitedAbove, currentBytes, swap };
   }
 
   #swapV2(): CgroupMemory["swap"] {
@@ -93,7 +103,7 @@ export class CgroupMemoryCollector {
 
   #swapV1(memoryLimitBytes: number, stat: CgroupMemoryStat): CgroupMemory["swap"] {
     if (stat.swapBytes === undefined) return undefined;
-    const both = parseLimit(this.#swapLimit.read());
+    const both = lowest(parseLimit(this.#swapLimit.read()), stat.hierarchicalSwapLimitBytes);
     const limitBytes = both === undefined ? undefined : Math.max(both - memoryLimitBytes, 0);
     return { limitBytes, usedBytes: stat.swapBytes };
   }
@@ -135,10 +145,34 @@ export class TightestCgroup {
 
 function tightest(groups: readonly CgroupMemoryCollector[]): CgroupMemoryCollector | undefined {
   const limits = groups.flatMap((group) => {
-    const bytes = group.limitBytes();
-    return bytes === undefined ? [] : [{ group, bytes }];
+    const limit = group.limit();
+    return limit === undefined ? [] : [{ group, ...limit }];
   });
-  return limits.sort((a, b) => a.bytes - b.bytes)[0]?.group;
+  // Of those below a limit, the one that has it knows all memory to which it applies.
+  const order = limits.sort((a, b) => a.bytes - b.bytes || Number(a.isAbove) - Number(b.isAbove));
+  return order[0]?.group;
+}
+
+/** The limit that applies to a cgroup. */
+interface EffectiveLimit {
+  readonly bytes: number;
+  /** It is that of a cgroup above. */
+  readonly isAbove: boolean;
+}
+
+function effectiveLimit(
+  text: string | undefined,
+  stat: CgroupMemoryStat | undefined,
+): EffectiveLimit | undefined {
+  const own = parseLimit(text);
+  const bytes = lowest(own, stat?.hierarchicalLimitBytes);
+  return bytes === undefined ? undefined : { bytes, isAbove: bytes !== own };
+}
+
+/** The lowest limit. Nothing runs with 0, which emulated kernels write for none. */
+function lowest(...limits: readonly (number | undefined)[]): number | undefined {
+  const least = Math.min(...limits.map((bytes) => bytes || Infinity));
+  return least === Infinity ? undefined : least;
 }
 
 /**

@@ -74,7 +74,7 @@ export function parseMemoryLimit(text: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-/** Reclaimable parts of a cgroup's memory, in bytes. */
+/** Reclaimable parts of a cgroup's memory, and the limits above it, in bytes. */
 export interface CgroupMemoryStat {
   /** File pages that were not used recently. */
   inactiveFileBytes: number;
@@ -83,6 +83,10 @@ export interface CgroupMemoryStat {
   reclaimableBytes: number | undefined;
   /** Swapped-out memory; only in version 1, and only where swap is accounted. */
   swapBytes: number | undefined;
+  /** The lowest limit of the cgroup and its ancestors, visible or not; only in version 1. */
+  hierarchicalLimitBytes?: number | undefined;
+  /** The same of memory and swap together. */
+  hierarchicalSwapLimitBytes?: number | undefined;
 }
 
 /**
@@ -98,6 +102,10 @@ export function parseMemoryStat(text: string, version: 1 | 2): CgroupMemoryStat 
     activeFileBytes: requiredCounter(text, `${prefix}active_file`),
     reclaimableBytes: optionalCounter(text, "slab_reclaimable"),
     swapBytes: optionalCounter(text, "total_swap"),
+    ...(version === 1 && {
+      hierarchicalLimitBytes: optionalLimit(text, "hierarchical_memory_limit"),
+      hierarchicalSwapLimitBytes: optionalLimit(text, "hierarchical_memsw_limit"),
+    }),
   };
 }
 
@@ -107,6 +115,11 @@ function requiredCounter(text: string, key: string): number {
     throw new SyntaxError(`Cannot parse memory.stat: no "${key}" after "${firstLine(text)}"`);
   }
   return value;
+}
+
+function optionalLimit(text: string, key: string): number | undefined {
+  const line = findLine(text, `${key} `);
+  return line === undefined ? undefined : parseMemoryLimit(line.slice(key.length + 1));
 }
 
 function optionalCounter(text: string, key: string): number | undefined {

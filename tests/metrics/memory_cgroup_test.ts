@@ -36,6 +36,7 @@ Deno.test("openMemoryCgroup() reads a container's limit and use by version 2", (
   assertDataEquals(group?.folder, TOP);
   assertDataEquals(group?.collect(), {
     limitBytes: 512 * MIB,
+    isLimitedAbove: false,
     currentBytes: 200 * MIB,
     inactiveFileBytes: 30 * MIB,
     activeFileBytes: 20 * MIB,
@@ -69,6 +70,60 @@ Deno.test("openMemoryCgroup() reads a container's limit and use by version 1", (
   assertDataEquals(memory?.inactiveFileBytes, 30 * MIB);
   assertDataEquals(memory?.swap, { limitBytes: 256 * MIB, usedBytes: MIB });
 });
+
+/** A container of version 1, whose ancestors are out of sight; the last limit is the one in memory.stat. */
+function oldContainer(limit: string, limitAbove: string): Record<string, string> {
+  const folder = `${TOP}/memory`;
+  const above = `hierarchical_memory_limit ${limitAbove}\nhierarchical_memsw_limit ${300 * MIB}\n`;
+  return {
+    "/.dockerenv": "",
+    "/proc/self/cgroup": "4:memory:/\n",
+    "/proc/1/cgroup": "4:memory:/\n",
+    "/proc/self/mountinfo": mount("cgroup", folder),
+    [`${folder}/memory.limit_in_bytes`]: `${limit}\n`,
+    [`${folder}/memory.usage_in_bytes`]: `${200 * MIB}\n`,
+    [`${folder}/memory.stat`]: `${above}${STAT_1}`,
+    [`${folder}/memory.memsw.limit_in_bytes`]: `${UNLIMITED}\n`,
+  };
+}
+
+const UNLIMITED = "9223372036854771712";
+
+Deno.test("openMemoryCgroup() uses the limit of an ancestor that only memory.stat of version 1 tells", () => {
+  const files = oldContainer(UNLIMITED, `${256 * MIB}`);
+  const group = openMemoryCgroup(fakeHost(files));
+  const memory = group?.collect();
+  assertDataEquals([memory?.limitBytes, memory?.isLimitedAbove], [256 * MIB, true]);
+  assertDataEquals(memory?.swap, { limitBytes: 44 * MIB, usedBytes: MIB });
+  files[`${TOP}/memory/memory.limit_in_bytes`] = `${128 * MIB}\n`;
+  const own = group?.collect();
+  assertDataEquals([own?.limitBytes, own?.isLimitedAbove], [128 * MIB, false]);
+});
+
+Deno.test("openMemoryCgroup() measures the visible ancestor that has the limit, not one below it", () => {
+  const files = {
+    ...oldContainer(`${256 * MIB}`, `${256 * MIB}`),
+    "/proc/self/cgroup": "4:memory:/service\n",
+    [`${TOP}/memory/service/memory.limit_in_bytes`]: UNLIMITED,
+    [`${TOP}/memory/service/memory.usage_in_bytes`]: "4096",
+    [`${TOP}/memory/service/memory.stat`]: `hierarchical_memory_limit ${256 * MIB}\n${STAT_1}`,
+  };
+  assertDataEquals(openMemoryCgroup(fakeHost(files))?.folder, `${TOP}/memory`);
+});
+
+for (
+  const [limit, limitAbove] of [
+    ["0", "0"],
+    ["0", UNLIMITED],
+    [UNLIMITED, "9223372036854710272"],
+    ["9223372036854775807", "18446744073709551615"],
+  ] as const
+) {
+  Deno.test(`openMemoryCgroup() finds no limit when version 1 has ${limit} and ${limitAbove} above`, () => {
+    const group = openMemoryCgroup(fakeHost(oldContainer(limit, limitAbove)));
+    assertDataEquals([group?.folder, group?.collect()], [undefined, undefined]);
+  });
+}
 
 Deno.test("openMemoryCgroup() uses the lowest limit of the container's ancestors", () => {
   const group = openMemoryCgroup(fakeHost(container({

@@ -173,6 +173,15 @@ for (
   });
 }
 
+Deno.test("MemoryCollector.sources() names the file that tells a limit out of sight", () => {
+  const memory = limited({ isLimitedAbove: true });
+  memory.collect();
+  assertDataEquals(memory.sources("/proc/meminfo"), {
+    ram: "the container's limit in /sys/fs/cgroup/memory.stat, mode htop: current - inactive files",
+    swap: "/sys/fs/cgroup",
+  });
+});
+
 Deno.test("MemoryCollector.collect() gives the machine's numbers when the limit is beyond them", () => {
   const memory = limited({ limitBytes: 1000 * KIB });
   assertDataEquals(memory.collect()?.memory, { totalBytes: 1000 * KIB, usedBytes: 560 * KIB });

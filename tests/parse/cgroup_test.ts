@@ -136,7 +136,16 @@ Deno.test("parseMemoryStat() reads version 1, descendants included", () => {
     activeFileBytes: 731283456,
     reclaimableBytes: undefined,
     swapBytes: 4096,
+    hierarchicalLimitBytes: undefined,
+    hierarchicalSwapLimitBytes: undefined,
   });
+});
+
+Deno.test("parseMemoryStat() reads the limits above a cgroup of version 1", () => {
+  const above = "hierarchical_memory_limit 268435456\nhierarchical_memsw_limit 536870912";
+  const text = VERSION_1.replace(/hierarchical_memory_limit.*/, above);
+  const { hierarchicalLimitBytes, hierarchicalSwapLimitBytes } = parseMemoryStat(text, 1);
+  assertEquals([hierarchicalLimitBytes, hierarchicalSwapLimitBytes], [268435456, 536870912]);
 });
 
 Deno.test("parseMemoryStat() reads version 2", () => {
