@@ -50,6 +50,8 @@ export interface LinkKind {
   /** The kind by which it was made, such as `vlan`; `undefined` for a device's own. */
   readonly kind?: string | undefined;
   readonly isLoopback: boolean;
+  /** It is on top of another interface of the same network, or both ends of a pair are in it. */
+  readonly isStacked: boolean;
   /** It shows the frames of a radio that another interface uses. */
   readonly isMonitor: boolean;
 }

@@ -39,6 +39,7 @@ export class InterfaceLinks implements Links {
     if (link?.index !== index) return undefined;
     return {
       kind: link.kind,
+      isStacked: link.over !== undefined,
       isLoopback: (link.flags & IFF_LOOPBACK) !== 0,
       isMonitor: MONITORS.includes(link.hardwareType),
     };

@@ -25,7 +25,10 @@ export interface InterfaceContext {
   hasTraffic: boolean;
 }
 
-/** Software interfaces: their traffic passes through a real interface too, or never leaves the machine. */
+/**
+ * Names of software interfaces, where no kind is known: their traffic passes through a real interface
+ * too, or never leaves the machine.
+ */
 const VIRTUAL_NAMES = [
   ...["docker*", "podman*", "br-*", "br?", "br??", "veth*", "virbr*", "vnet*", "lxdbr*"],
   ...["incusbr*", "vmbr*", "fwbr*", "fwln*", "fwpr*", "tap*", "tun*", "vif*", "xenbr*", "ovs-*"],
@@ -35,9 +38,30 @@ const VIRTUAL_NAMES = [
   ...["dummy*", "ifb*", "teql*", "nlmon*"],
 ];
 
+/** Kinds that come in pairs: a container's uplink, and the host's ends of its containers' uplinks. */
+const PAIR_KINDS: ReadonlySet<string> = new Set(["veth", "netkit"]);
+
+/** Names of the host's ends: their kind is that of an uplink, too. */
+const HOST_ENDS = [
+  ...["veth*", "cali*", "cilium*", "lxc*", "cni*", "weave*", "fwln*", "fwpr*", "vnet*"],
+];
+
 /** Kinds of interfaces whose traffic another interface carries, or that never leaves the machine. */
 const VIRTUAL_KINDS: ReadonlySet<string> = new Set([
-  ...["bridge", "dummy", "ifb", "team", "vrf", "nlmon", "vsockmon", "vcan", "hsr", "batadv"],
+  ...[
+    "bridge",
+    "dummy",
+    "ifb",
+    "team",
+    "vrf",
+    "nlmon",
+    "vsockmon",
+    "vcan",
+    "vxcan",
+    "hsr",
+    "batadv",
+  ],
+  "openvswitch",
 ]);
 
 /** Kinds of tunnels, which count where they are the only link. */
@@ -55,8 +79,8 @@ const FALLBACK_TUNNELS: ReadonlySet<string> = new Set([
 /** Host ends of virtual machines' adapters, which have a device that is not a network card. */
 const VIRTUAL_DEVICES = ["vif*"];
 
-/** Links over a modem, or PPPoE within another interface's frames. */
-const DIAL_UP = "ppp*";
+/** Links over a modem, or PPPoE within another interface's frames; older kernels tell no kind of theirs. */
+const DIAL_UP = { kind: "ppp", name: "ppp*" } as const;
 
 /** Rule of an interface that counts although nothing tells what it is, beside others that have a device. */
 export const KIND_UNKNOWN = "by name: kind unknown";
@@ -78,7 +102,8 @@ export interface InterfaceFacts {
  * has a device, all whose names are not those of software interfaces. `ppp*` has no device: it counts
  * unless another counted interface has traffic that may include it. A tunnel that is the only link, as
  * in rootless containers, counts. Without devices a bridge port does not count beside an uplink, which
- * carries the same bytes; the port may have any name.
+ * carries the same bytes; the port may have any name. Where the kernel tells the kind of an interface,
+ * that decides; a name only says which of two interfaces of one kind is the uplink.
  */
 export function decideInterface(
   name: string,
@@ -99,19 +124,33 @@ export function decideInterface(
     : decideByKind(name, facts, context);
 }
 
-/** Whether the name is that of a dial-up link. */
-export function isDialUp(name: string): boolean {
-  return matchesGlob(name, DIAL_UP);
+/** Whether it is a dial-up link. */
+export function isDialUp(name: string, { link }: InterfaceFacts): boolean {
+  return link?.kind === undefined ? matchesGlob(name, DIAL_UP.name) : link.kind === DIAL_UP.kind;
 }
 
-/** Whether another interface may carry the same bytes; such interfaces are decided last. */
-export function mayBeCarriedByAnother(name: string, facts: InterfaceFacts): boolean {
-  return isDialUp(name) || mayBeOnlyLink(name, facts) || isGuestPort(name, facts.traits);
+/**
+ * When an interface is decided on, lowest first: those that others may carry come after these, and
+ * among them a tunnel after what may carry it.
+ */
+export function decisionOrder(name: string, facts: InterfaceFacts): number {
+  if (isTunnel(name, facts)) return 3;
+  if (isDialUp(name, facts)) return 2;
+  return isHostEnd(name, facts) || isGuestPort(name, facts.traits) ? 1 : 0;
 }
 
-function mayBeOnlyLink(name: string, { traits, link }: InterfaceFacts): boolean {
+function isTunnel(name: string, { traits, link }: InterfaceFacts): boolean {
   return traits?.tunnel === true ||
     (TUNNEL_KINDS.has(link?.kind ?? "") && !FALLBACK_TUNNELS.has(name));
+}
+
+/** Whether it may be the host's end of a container's link, or an uplink with such a name. */
+function isHostEnd(name: string, { link }: InterfaceFacts): boolean {
+  return isPair(link) && !link?.isStacked && HOST_ENDS.some((glob) => matchesGlob(name, glob));
+}
+
+function isPair(link: LinkKind | undefined): boolean {
+  return PAIR_KINDS.has(link?.kind ?? "");
 }
 
 /** Whether it is a bridge port that does not look like the bridge's uplink. */
@@ -136,23 +175,42 @@ function decideByKind(
     const glob = VIRTUAL_DEVICES.find((glob) => matchesGlob(name, glob));
     return glob === undefined ? counted("has a device") : ignored(`virtual: ${glob}`);
   }
-  if (mayBeOnlyLink(name, facts) && context.noDevices && context.isOnlyLink) {
-    return counted("tunnel: the only link");
+  if (context.noDevices && context.isOnlyLink) {
+    if (isTunnel(name, facts)) return counted("tunnel: the only link");
+    if (isHostEnd(name, facts)) return counted(`kind ${link?.kind}: the only link`);
   }
-  const glob = VIRTUAL_NAMES.find((glob) => matchesGlob(name, glob));
+  return decideWithoutDevice(name, facts, context);
+}
+
+function decideWithoutDevice(
+  name: string,
+  facts: InterfaceFacts,
+  context: InterfaceContext,
+): InterfaceDecision {
+  const { traits, link } = facts;
+  const kind = link?.kind;
+  if (kind !== undefined && (VIRTUAL_KINDS.has(kind) || TUNNEL_KINDS.has(kind))) {
+    return ignored(`virtual: kind ${kind}`);
+  }
+  const globs = kind === undefined ? VIRTUAL_NAMES : isPair(link) ? HOST_ENDS : [];
+  const glob = globs.find((glob) => matchesGlob(name, glob));
   if (glob !== undefined) return ignored(`virtual: ${glob}`);
-  const kind = link?.kind ?? "";
-  if (VIRTUAL_KINDS.has(kind) || TUNNEL_KINDS.has(kind)) return ignored(`virtual: kind ${kind}`);
-  if (isDialUp(name)) {
+  if (isDialUp(name, facts)) {
     return context.hasTraffic
-      ? ignored(`inside another interface: ${DIAL_UP}`)
-      : counted(`separate link: ${DIAL_UP}`);
+      ? ignored(`inside another interface: ${DIAL_UP.name}`)
+      : counted(`separate link: ${DIAL_UP.name}`);
   }
   if (traits && !context.noDevices) return ignored("virtual: no device");
   if (traits?.bridge) return ignored("virtual: bridge");
   if (traits?.tunnel) return ignored("virtual: tunnel");
+  if (isPair(link) && link?.isStacked) return ignored("virtual: both ends are here");
   if (isGuestPort(name, traits) && !context.isOnlyLink) return ignored("virtual: bridge port");
-  if (traits?.stacked) return ignored("virtual: on top of another interface");
+  if (traits?.stacked || link?.isStacked) return ignored("virtual: on top of another interface");
+  if (kind !== undefined) {
+    return context.noDevices
+      ? counted(`kind ${kind}: no interface has a device`)
+      : ignored(`virtual: kind ${kind}`);
+  }
   return counted(context.noDevices ? "by name: no interface has a device" : KIND_UNKNOWN);
 }
 

@@ -11,11 +11,11 @@ import { type InterfaceCounters, parseNetDev } from "../parse/net_dev.ts";
 import type { TimedBytes, TrafficBytes } from "../types.ts";
 import {
   decideInterface,
+  decisionOrder,
   type InterfaceDecision,
   type InterfaceGlobs,
   isDialUp,
   KIND_UNKNOWN,
-  mayBeCarriedByAnother,
 } from "./interface_filter.ts";
 import { TrafficTotal } from "./traffic_total.ts";
 
@@ -295,7 +295,7 @@ export class NetworkCollector {
     for (const nic of this.#interfaces.values()) {
       const { device, bondSlave, bridgePort } = nic.traits ?? NO_TRAITS;
       const mayDiffer = nic.counted || device || bondSlave || (bridgePort && !hasDevice);
-      if (mayDiffer && nic.decision && !isDialUp(nic.name)) this.#lookUp(nic);
+      if (mayDiffer && nic.decision && !isDialUp(nic.name, nic)) this.#lookUp(nic);
     }
   }
 
@@ -305,30 +305,41 @@ export class NetworkCollector {
     const isAnswered = all.every(({ lookup }) => lookup === undefined);
     const canDecide = isAnswered || this.#hasDevice();
     const undecided = all.filter((nic) => {
-      if (isAnswered && !isDialUp(nic.name)) nic.decision = undefined;
+      if (isAnswered && !isDialUp(nic.name, nic)) nic.decision = undefined;
       return nic.decision === undefined && nic.lookup === undefined &&
         (canDecide || nic.name === "lo");
     });
     // Links that others may carry depend on the decisions on those and their traffic.
-    const isCarried = (nic: TrackedInterface) => mayBeCarriedByAnother(nic.name, nic);
-    for (const nic of undecided) if (!isCarried(nic)) this.#decideOn(nic, []);
     const carriers = all.filter(({ decision }) => decision?.counted);
-    for (const nic of undecided) {
-      if (isCarried(nic) && this.#decideOn(nic, carriers).counted) carriers.push(nic);
+    const order = (nic: TrackedInterface) => decisionOrder(nic.name, nic);
+    for (const nic of undecided.toSorted((a, b) => order(a) - order(b))) {
+      if (this.#decideOn(nic, carriers).counted) carriers.push(nic);
     }
     this.#isUndecided = !isAnswered;
   }
 
   /** Decides on an interface; on one that others may carry, by those of them that count. */
   #decideOn(nic: TrackedInterface, carriers: readonly TrackedInterface[]): InterfaceDecision {
+    const noDevices = !this.#hasDevice();
     return nic.decision = decideInterface(nic.name, nic, {
       globs: this.#globs,
-      noDevices: !this.#hasDevice(),
-      isOnlyLink: carriers.length === 0,
-      hasTraffic: carriers.some(({ name, last }) =>
-        last !== undefined && last.sentBytes + last.receivedBytes > 0 && !isDialUp(name)
+      noDevices,
+      isOnlyLink: carriers.length === 0 && !this.#excludesLink(noDevices),
+      hasTraffic: carriers.some((it) =>
+        it.last !== undefined && it.last.sentBytes + it.last.receivedBytes > 0 &&
+        !isDialUp(it.name, it)
       ),
     });
+  }
+
+  /** Whether one would count that is excluded: then none that it may carry is the only link. */
+  #excludesLink(noDevices: boolean): boolean {
+    if (this.#globs.exclude.length === 0) return false;
+    const globs = { include: [], exclude: [] };
+    const context = { globs, noDevices, isOnlyLink: false, hasTraffic: false };
+    return Array.from(this.#interfaces.values()).some((nic) =>
+      nic.decision?.counted === false && decideInterface(nic.name, nic, context).counted
+    );
   }
 
   /** Whether a device shows that those without one are virtual. */

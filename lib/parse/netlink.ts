@@ -16,6 +16,8 @@ export interface LinkMessage {
   flags: number;
   /** The kind by which it was made, such as `vlan`; `undefined` for a device's own. */
   kind: string | undefined;
+  /** Index of the interface below it or of its pair's other end, if that is of the same network. */
+  over: number | undefined;
 }
 
 /** An address of an interface, as `RTM_NEWADDR` describes it. */
@@ -38,7 +40,9 @@ const ROUTE = { type: 24, family: 16, attributes: 28 } as const;
 const STATS = { type: 92, index: 20, receivedBytes: 48, sentBytes: 56, bytes: 64 } as const;
 
 const IFLA_IFNAME = 3;
+const IFLA_LINK = 5;
 const IFLA_LINKINFO = 18;
+const IFLA_LINK_NETNSID = 37;
 const IFLA_INFO_KIND = 1;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
@@ -58,12 +62,16 @@ export function parseLinkMessage(message: Uint8Array): LinkMessage | undefined {
   const name = findAttribute(attributes, IFLA_IFNAME);
   const info = findAttribute(attributes, IFLA_LINKINFO);
   const kind = info && findAttribute(info, IFLA_INFO_KIND);
+  const isElsewhere = findAttribute(attributes, IFLA_LINK_NETNSID) !== undefined;
+  const over = isElsewhere ? undefined : findAttribute(attributes, IFLA_LINK);
   return {
     index: view.getInt32(LINK.index, true),
     name: new TextDecoder().decode(name).replace(/\0.*$/s, ""),
     hardwareType: view.getUint16(LINK.hardwareType, true),
     flags: view.getUint32(LINK.flags, true),
     kind: kind && toKind(kind),
+    // A tunnel over any interface has 0.
+    over: (over && toNumber(over)) || undefined,
   };
 }
 
@@ -87,9 +95,7 @@ export function parseAddressMessage(message: Uint8Array): AddressMessage | undef
     index: view.getInt32(ADDRESS.index, true),
     address,
     broadcasts: [...broadcasts],
-    flags: flags?.length === 4
-      ? new DataView(flags.buffer, flags.byteOffset).getUint32(0, true)
-      : view.getUint8(ADDRESS.flags),
+    flags: (flags && toNumber(flags)) ?? view.getUint8(ADDRESS.flags),
   };
 }
 
@@ -148,6 +154,13 @@ function findAttribute(attributes: Uint8Array, type: number): Uint8Array | undef
     at += length + 3 & ~3;
   }
   return undefined;
+}
+
+/** A number of 32 bits; `undefined` for anything else. */
+function toNumber(bytes: Uint8Array): number | undefined {
+  return bytes.length === 4
+    ? new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
+    : undefined;
 }
 
 /** The kernel's kinds are short words of ASCII, with a zero byte at their end. */

@@ -250,7 +250,12 @@ Deno.test({
   ignore: !isLinux,
   fn() {
     const links = openInterfaceLinks("/proc/net/dev", new Netlink());
-    assertEquals(links?.kind(1), { kind: undefined, isLoopback: true, isMonitor: false });
+    assertEquals(links?.kind(1), {
+      kind: undefined,
+      isLoopback: true,
+      isStacked: false,
+      isMonitor: false,
+    });
     assertEquals(links?.kind(2 ** 31 - 1), undefined);
     assertEquals(links?.kind(1)?.isLoopback, true);
   },
@@ -267,6 +272,11 @@ Deno.test("InterfaceLinks.kind() tells a monitor of a radio by the type of its f
     answer.setUint16(18, type, true);
     answer.setUint32(20, 5, true);
     kernel.answers.push(new Uint8Array(answer.buffer));
-    assertEquals(kernel.links.kind(5), { kind: undefined, isLoopback: false, isMonitor });
+    assertEquals(kernel.links.kind(5), {
+      kind: undefined,
+      isLoopback: false,
+      isStacked: false,
+      isMonitor,
+    });
   }
 });

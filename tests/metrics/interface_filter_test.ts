@@ -3,8 +3,8 @@ import type { LinkKind } from "../../lib/host/host.ts";
 import type { InterfaceTraits } from "../../lib/host/interface_traits.ts";
 import {
   decideInterface,
+  decisionOrder,
   type InterfaceContext,
-  mayBeCarriedByAnother,
 } from "../../lib/metrics/interface_filter.ts";
 
 const VIRTUAL: InterfaceTraits = {
@@ -168,7 +168,7 @@ Deno.test("decideInterface() counts a tunnel that is the only link, as in a root
 
 /** What the kernel says of an interface of a kind. */
 function link(kind: string | undefined, is: Partial<LinkKind> = {}): LinkKind {
-  return { kind, isLoopback: false, isMonitor: false, ...is };
+  return { kind, isLoopback: false, isStacked: false, isMonitor: false, ...is };
 }
 
 Deno.test("decideInterface() leaves out by their kind what another interface carries, whatever the name", () => {
@@ -191,7 +191,7 @@ Deno.test("decideInterface() counts a tunnel by its kind that is the only link, 
   for (const [name, kind] of [["ipsec0", "xfrm"], ["office", "gre"], ["home", "tun"]] as const) {
     const facts = { link: link(kind) };
     assertEquals(decideInterface(name, facts, alone).rule, "tunnel: the only link");
-    assertEquals(mayBeCarriedByAnother(name, facts), true);
+    assertEquals(decisionOrder(name, facts), 3);
   }
   for (
     const [name, kind] of [["sit0", "sit"], ["tunl0", "ipip"], ["gre0", "gre"], [
@@ -201,9 +201,67 @@ Deno.test("decideInterface() counts a tunnel by its kind that is the only link, 
   ) {
     const facts = { link: link(kind) };
     assertEquals(decideInterface(name, facts, alone).counted, false, name);
-    assertEquals(mayBeCarriedByAnother(name, facts), false, name);
+    assertEquals(decisionOrder(name, facts), 0, name);
   }
   assertEquals(decideInterface("dummy7", { link: link("dummy") }, alone).counted, false);
+});
+
+Deno.test("decideInterface() asks no name where the kernel tells the kind", () => {
+  const byName = around({ byName: true });
+  for (const kind of ["veth", "netkit", "macvlan", "ipvlan", "vlan"]) {
+    for (const name of ["tun5", "br-lan", "eth0.5", "docker0", "dummy0", "wg0", "ppp0"]) {
+      assertEquals(decideInterface(name, { link: link(kind) }, byName), {
+        counted: true,
+        rule: `kind ${kind}: no interface has a device`,
+      });
+      assertEquals(decideInterface(name, { link: link(kind) }, around({})), {
+        counted: false,
+        rule: `virtual: kind ${kind}`,
+      });
+    }
+  }
+  for (
+    const [name, kind] of [["eth0", "bridge"], ["ens3", "dummy"], ["eth1", "wireguard"]] as const
+  ) {
+    const decision = decideInterface(name, { link: link(kind) }, byName);
+    assertEquals(decision, { counted: false, rule: `virtual: kind ${kind}` });
+  }
+  const dialUp = { link: link("ppp") };
+  assertEquals(decideInterface("wan0", dialUp, byName).rule, "separate link: ppp*");
+  assertEquals(decideInterface("wan0", dialUp, around({ carried: true })).counted, false);
+});
+
+Deno.test("decideInterface() takes one of a pair for the host's end by its name, unless it is the only link", () => {
+  for (const name of ["veth12ab", "cali1a2b", "lxc1a2b", "fwln100i0"]) {
+    const facts = { link: link("veth") };
+    assertEquals(decideInterface(name, facts, around({ byName: true })).counted, false, name);
+    assertEquals(decideInterface(name, facts, around({ byName: true, alone: true })), {
+      counted: true,
+      rule: "kind veth: the only link",
+    });
+  }
+});
+
+Deno.test("decideInterface() leaves out a pair both ends of which are here, and what is on another interface", () => {
+  const alone = around({ byName: true, alone: true });
+  const rules = {
+    veth: "virtual: both ends are here",
+    vlan: "virtual: on top of another interface",
+  };
+  for (const [kind, rule] of Object.entries(rules)) {
+    const decision = decideInterface("eth1", { link: link(kind, { isStacked: true }) }, alone);
+    assertEquals(decision, { counted: false, rule });
+  }
+  const pair = { link: link("veth", { isStacked: true }) };
+  assertEquals(decideInterface("veth1", pair, alone).counted, false);
+});
+
+Deno.test("decisionOrder() has a tunnel after what may carry it", () => {
+  const order = (name: string, kind: string) => decisionOrder(name, { link: link(kind) });
+  assertEquals(
+    [order("tun5", "veth"), order("veth5", "veth"), order("wan", "ppp"), order("eth0", "tun")],
+    [0, 1, 2, 3],
+  );
 });
 
 Deno.test("decideInterface() leaves out a loopback of another name, and monitors of a radio", () => {

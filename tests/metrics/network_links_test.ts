@@ -618,7 +618,11 @@ Deno.test("NetworkCollector.collect() asks the kernel what an interface is, and 
         hasChanged: () => hasChanged && !(hasChanged = false),
         find: (name) => name === "loop7" ? 1 : 2,
         counters: () => ({ receivedBytes: 9, sentBytes: 9 }),
-        kind: (index) => ({ isLoopback: index === 1, isMonitor: index === 2 && isMonitor }),
+        kind: (index) => ({
+          isLoopback: index === 1,
+          isStacked: false,
+          isMonitor: index === 2 && isMonitor,
+        }),
       },
     },
   );

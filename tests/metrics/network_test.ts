@@ -124,6 +124,19 @@ Deno.test("NetworkCollector.collect() counts a tunnel only where it is the only 
   assertEquals(idleHost.counted(), ["eth0"]);
 });
 
+Deno.test("NetworkCollector.collect() takes no tunnel for the only link where its carrier is excluded", () => {
+  using time = new FakeTime();
+  const traits = named({ tun0: { ...VIRTUAL, tunnel: true } });
+  const counters = { lo: 1, eth0: 70, tun0: 60 };
+  const carried = new Machine(time, counters, traits, { exclude: ["eth*"] });
+  carried.step();
+  assertEquals(carried.counted(), []);
+  // What is excluded is no link: it would not count anyway.
+  const alone = new Machine(time, { docker0: 5, tun0: 60 }, traits, { exclude: ["docker*"] });
+  alone.step();
+  assertEquals(alone.counted(), ["tun0"]);
+});
+
 Deno.test("NetworkCollector.collect() looks up each interface once", () => {
   using time = new FakeTime();
   const machine = new Machine(time, { lo: 1, eth0: 5 }, named({ eth0: DEVICE }));

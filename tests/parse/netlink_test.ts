@@ -26,11 +26,20 @@ function bytesOf(hex: string): Uint8Array {
 
 Deno.test("parseLinkMessage() reads the kind, index, type and flags of an interface", () => {
   assertEquals(parseLinkMessage(bytesOf(CAPTURED.veth)), {
-    ...{ index: 3, name: "v0", hardwareType: 1, flags: 0x1002, kind: "veth" },
+    ...{ index: 3, name: "v0", hardwareType: 1, flags: 0x1002, kind: "veth", over: 2 },
   });
   assertEquals(parseLinkMessage(bytesOf(CAPTURED.renamedLoopback)), {
-    ...{ index: 1, name: "loop7", hardwareType: 772, flags: 0x8, kind: undefined },
+    ...{ index: 1, name: "loop7", hardwareType: 772, flags: 0x8, kind: undefined, over: 2 },
   });
+});
+
+Deno.test("parseLinkMessage() knows nothing below an interface whose lower one is elsewhere, or none", () => {
+  const elsewhere = bytesOf(`${CAPTURED.veth} 08002500 00000000`);
+  assertEquals(parseLinkMessage(elsewhere)?.over, undefined);
+  for (const over of ["08000500 00000000", "08000600 02000000", "06000500 02000000"]) {
+    const other = bytesOf(CAPTURED.veth.replace("08000500 02000000", over));
+    assertEquals(parseLinkMessage(other)?.over, undefined, over);
+  }
 });
 
 Deno.test("parseLinkMessage() finds an attribute that is marked as nested", () => {

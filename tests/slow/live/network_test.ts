@@ -159,11 +159,66 @@ Deno.test({
     const { interfaces, report } = await dryRun([], { through: machine.enter });
     const rules = Object.fromEntries(interfaces.map(({ name, rule }) => [name, rule]));
     assertEquals(rules.guest, "virtual: bridge port");
-    assertEquals(rules.eth0, "by name: no interface has a device");
+    assertEquals(rules.eth0, "kind veth: no interface has a device");
     const { totalUp, totalDown } = report.network;
     within({ sent: totalUp, received: totalDown }, { from, to: machine.movedBy("eth0") });
     // The same bytes were received by the port.
     assertLess(300_000, machine.movedBy("guest").received);
+  },
+});
+
+Deno.test({
+  name: `a dry run in a container counts its uplink, whatever its name${needed}`,
+  ignore: needed !== "",
+  async fn() {
+    for (
+      const [uplink, ...inner] of [
+        ["tun5"],
+        ["br-lan"],
+        ["veth7"],
+        // Made before the uplink, so that it comes first.
+        ["veth8", "type", "wireguard"],
+        ["ppp0", "type", "veth", "peer", "name", "inner1"],
+      ] as const
+    ) {
+      using outside = new NetworkNamespace();
+      using machine = new NetworkNamespace();
+      const hasInner = inner.length > 0 && machine.takes("link", "add", "inner", ...inner);
+      layCable({ namespace: outside, name: "far" }, { namespace: machine, name: uplink });
+      outside.ip("link", "set", "far", "up");
+      machine.settle(uplink, "172.31.252", 2);
+      if (hasInner) machine.settle("inner", "172.31.253", 2);
+      machine.send(100, "172.31.252.9");
+      const from = machine.movedBy(uplink);
+      const { interfaces, report } = await dryRun([], { through: machine.enter });
+      const counted = interfaces.filter((it) => it.counted).map(({ name }) => name);
+      assertEquals(counted, [uplink], JSON.stringify(interfaces));
+      const { totalUp: sent, totalDown: received } = report.network;
+      within({ sent, received }, { from, to: machine.movedBy(uplink) });
+    }
+  },
+});
+
+Deno.test({
+  name: `a dry run in a container counts a VLAN whose card is its host's${needed}`,
+  ignore: needed !== "",
+  async fn() {
+    using host = new NetworkNamespace();
+    using machine = new NetworkNamespace();
+    layCable({ namespace: host, name: "eth0" }, { namespace: host, name: "far0" });
+    host.ip("link", "set", "eth0", "up");
+    host.ip("link", "set", "far0", "up");
+    for (const kind of [["vlan", "id", "5"], ["macvlan"]]) {
+      if (!host.takes("link", "add", "link", "eth0", "name", "eth0.5", "type", ...kind)) continue;
+      host.ip("link", "set", "eth0.5", "netns", machine.name);
+      machine.settle("eth0.5", "172.31.252", 2);
+      machine.send(100, "172.31.252.9");
+      const { interfaces, report } = await dryRun([], { through: machine.enter });
+      const rules = Object.fromEntries(interfaces.map(({ name, rule }) => [name, rule]));
+      assertEquals(rules["eth0.5"], `kind ${kind[0]}: no interface has a device`);
+      assertLess(100_000, report.network.totalUp);
+      machine.ip("link", "del", "eth0.5");
+    }
   },
 });
 
