@@ -110,18 +110,29 @@ export interface Addresses {
   ipv6?: string;
 }
 
-/** Protocol of a probe. */
+/** Protocol of a measurement. */
 export type ProbeKind = typeof PROBE_KINDS[number];
 
 /** All of them. */
 export const PROBE_KINDS = ["icmp", "tcp", "http"] as const;
 
+/** What a panel asks for: a kind, whichever of ICMP and TCP is answered (`auto`), or both (`dual`). */
+export type ProbeType = typeof PROBE_TYPES[number];
+
+/** All of them. */
+export const PROBE_TYPES = [...PROBE_KINDS, "auto", "dual"] as const;
+
+/** Whether ICMP probes can be sent: by `ping`, as this agent opens no raw socket, or not at all. */
+export type IcmpCapability = "ping" | "none";
+
 /** A probe of the panel. */
 export interface Probe {
   /** The panel's number of it. */
   readonly id: number;
-  readonly kind: ProbeKind;
+  readonly kind: ProbeType;
   readonly target: string;
+  /** A second target, whose results show whether trouble is on the way to both. */
+  readonly reference?: string;
 }
 
 /** A probe that the panel has scheduled. */
@@ -133,6 +144,8 @@ export interface ProbeTask extends Probe {
 export interface ProbeResult {
   taskId: number;
   kind: ProbeKind;
+  /** Whether it is of the probe's second target. */
+  isReference?: true;
   /** Milliseconds with their fraction, or -1 when it was lost. */
   valueMs: number;
   finishedAt: Date;

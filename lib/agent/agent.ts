@@ -19,7 +19,7 @@ import { failureOf } from "../panel/panel_error.ts";
 import { toWireReport } from "../panel/protocol.ts";
 import type { Transport } from "../panel/transport.ts";
 import type { RemoteControl } from "../remote/remote_control.ts";
-import type { Addresses, MachineFacts } from "../types.ts";
+import type { Addresses, MachineFacts, Probe } from "../types.ts";
 import { VERSION } from "../version.ts";
 import type { PanelProbes } from "./panel_probes.ts";
 import type { ReportTimer } from "./report_timer.ts";
@@ -27,6 +27,8 @@ import type { ReportTimer } from "./report_timer.ts";
 const TASKS_INTERVAL_MS = 30_000;
 const TOKEN_CHECK_MS = 60 * 60_000;
 const FIRST_INFO_RETRY_MS = 5_000;
+/** Fields of basic info: each number has fewer of them. */
+const INFO_LEVEL = { withCapability: 0, usual: 1, withoutNewColumns: 2 } as const;
 /** A reason that nothing reads: the runtime would create one with a stack trace, in milliseconds. */
 const CHANGED = "the transport has changed";
 
@@ -51,7 +53,9 @@ export class Agent implements LinkOwner {
   readonly #options: AgentOptions;
   readonly #link: PanelLink;
   readonly #log = getLogger("panel");
-  #withoutNewColumns = false;
+  /** How much of basic info the panel takes. */
+  #infoLevel: number = INFO_LEVEL.usual;
+  #hasNewerProbes = false;
   #skippedTasks = "";
   #transport: Transport | undefined;
   /** Aborts at the next change of the transport, and at the end. */
@@ -107,8 +111,17 @@ export class Agent implements LinkOwner {
   /** Handles an order of the panel. */
   onOrder(order: PanelOrder): void {
     const { probes, control } = this.#options;
-    if (order.kind === "probe") probes.runOnce(order.probe);
-    else control.handle(order);
+    if (order.kind !== "probe") return control.handle(order);
+    this.#lookAtProbe(order.probe);
+    probes.runOnce(order.probe);
+  }
+
+  /** Panels with probes of Nekomari's have a column for this machine's ICMP; others refuse the record. */
+  #lookAtProbe({ kind, reference }: Probe): void {
+    const isNewer = kind === "auto" || kind === "dual" || reference !== undefined;
+    if (!isNewer || this.#hasNewerProbes) return;
+    this.#hasNewerProbes = true;
+    if (this.#infoLevel === INFO_LEVEL.usual) this.#infoLevel = INFO_LEVEL.withCapability;
   }
 
   /** Handles a connection to the panel that was found dead. */
@@ -136,27 +149,31 @@ export class Agent implements LinkOwner {
   }
 
   async #sendBasicInfo(addresses: Addresses): Promise<boolean> {
-    const { sampler, machine } = this.#options;
+    const { sampler, machine, probes } = this.#options;
     const snapshot = sampler.latest?.snapshot ?? sampler.take();
     const { sender, calls } = this.#connection;
-    const send = () => {
-      const facts = machine.facts();
-      const withoutNewColumns = this.#withoutNewColumns;
-      const info = { facts, snapshot, addresses, version: VERSION, withoutNewColumns };
-      return sender.sendBasicInfo(info, calls);
+    const send = async (level: number) => {
+      const hasCapability = level === INFO_LEVEL.withCapability;
+      await sender.sendBasicInfo({
+        ...{ facts: machine.facts(), snapshot, addresses, version: VERSION },
+        withoutNewColumns: level === INFO_LEVEL.withoutNewColumns,
+        icmpCapability: hasCapability ? await probes.icmpCapability(calls) : undefined,
+      }, calls);
     };
     return await this.#connection.observe("basic info", async () => {
-      try {
-        await send();
-      } catch (error) {
-        if (failureOf(error) !== "rejected" || this.#withoutNewColumns) throw error;
-        this.#withoutNewColumns = true;
+      let refusal: unknown;
+      for (let level = this.#infoLevel;; level++) {
         try {
-          await send();
-          this.#log.info("The panel accepts basic info only without the newer fields");
-        } catch {
-          this.#withoutNewColumns = false;
-          throw error;
+          await send(level);
+          if (level !== this.#infoLevel) {
+            this.#log.info("The panel accepts basic info only without the newer fields");
+          }
+          this.#infoLevel = level;
+          return;
+        } catch (error) {
+          refusal ??= error;
+          const isLast = level >= INFO_LEVEL.withoutNewColumns;
+          if (failureOf(error) !== "rejected" || isLast) throw refusal;
         }
       }
     });

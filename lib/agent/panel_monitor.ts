@@ -4,7 +4,7 @@ import type { PanelObserver } from "../panel/observer.ts";
 import { type Transport, transportName } from "../panel/transport.ts";
 import { LOST_MS } from "../probe/prober.ts";
 import type { HealthFile, PanelHealth } from "../state/health_file.ts";
-import type { ProbeKind, ProbeResult, ProbeTask } from "../types.ts";
+import type { ProbeResult, ProbeTask, ProbeType } from "../types.ts";
 
 /** The state of the connections to all panels, for the health file and the metrics. */
 export class PanelMonitors {
@@ -118,7 +118,7 @@ export class PanelMonitor implements PanelObserver {
 
 /** A probe that the panel orders each time. */
 interface OrderedProbe {
-  readonly kind: ProbeKind;
+  readonly kind: ProbeType;
   readonly orderedAtMs: number;
   /** Time between its last two orders. */
   readonly intervalMs: number;
@@ -166,7 +166,7 @@ export class ProbeCounts {
   /** The present numbers; those of probes are of the list and of orders, and a kind without any is left out. */
   numbers(): Pick<PanelHealth, "probes" | "kinds" | "lastMinute" | "lost"> {
     this.#prune();
-    const kinds: Partial<Record<ProbeKind, number>> = {};
+    const kinds: Partial<Record<ProbeType, number>> = {};
     const all = [...this.#listed, ...this.#ordered.values()];
     for (const { kind } of all) kinds[kind] = (kinds[kind] ?? 0) + 1;
     const oldest = Math.floor(performance.now() / 1000) - SECONDS + 1;

@@ -7,7 +7,7 @@ import { type AddressedMachine, ProbePolicy } from "../probe/policy.ts";
 import { Prober } from "../probe/prober.ts";
 import { ProbeSchedule } from "../probe/schedule.ts";
 import type { ProblemObserver } from "../state/health_file.ts";
-import type { Probe, ProbeResult, ProbeTask } from "../types.ts";
+import type { IcmpCapability, Probe, ProbeResult, ProbeTask } from "../types.ts";
 
 const RESULTS_AT_A_TIME = 16;
 /** The panel dates a result by its arrival, so a long queue would be a false one. */
@@ -20,6 +20,7 @@ const RETRY_SPREAD_MS = 1_200;
 /** The probes of one panel: repeated, each at its own interval, or once as it orders. */
 export class PanelProbes {
   readonly #connection: PanelConnection;
+  readonly #prober: Prober;
   readonly #schedule: ProbeSchedule;
   /** The timers of results that the panel had no room for. */
   readonly #retries = new Set<ReturnType<typeof setTimeout>>();
@@ -46,8 +47,8 @@ export class PanelProbes {
   ) {
     const policy = new ProbePolicy(options.resolver, options);
     this.#connection = connection;
-    const prober = new Prober(options.shell, policy, options.health);
-    this.#schedule = new ProbeSchedule(prober, (result) => this.send(result));
+    this.#prober = new Prober(options.shell, policy, options.health);
+    this.#schedule = new ProbeSchedule(this.#prober, (result) => this.send(result));
   }
 
   /** Repeats these from now on, and no others. */
@@ -60,6 +61,11 @@ export class PanelProbes {
   runOnce(probe: Probe): void {
     for (const observer of this.#connection.observers) observer.onProbeOrder?.(probe);
     this.#schedule.runOnce(probe);
+  }
+
+  /** Whether ICMP probes can be sent from this machine. */
+  async icmpCapability(signal: AbortSignal): Promise<IcmpCapability> {
+    return await this.#prober.icmpCapability({ signal });
   }
 
   /** Sends a result as soon as there is room; the oldest of too many is dropped. */

@@ -234,7 +234,7 @@ export function failedPing(
   health: Health | undefined,
   file = systemProgram("ping"),
 ): CheckResult {
-  const isUsed = health?.panels.some(({ kinds }) => (kinds?.icmp ?? 0) > 0);
+  const isUsed = health?.panels.some(({ kinds: { icmp = 0, dual = 0 } = {} }) => icmp + dual > 0);
   // The shell misses it also where it can't look for it, as without /dev/null.
   const why = file !== undefined && /there is no "ping"/.test(reason)
     ? `${file} is there, and can't be started`

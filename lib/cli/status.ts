@@ -15,7 +15,7 @@ import {
   type ServiceState,
   serviceText,
 } from "../service/installed_service.ts";
-import { PROBE_KINDS, type ProbeKind } from "../types.ts";
+import { PROBE_TYPES, type ProbeType } from "../types.ts";
 import { agentProblems } from "./agent_problems.ts";
 import type { CommandContext } from "./command.ts";
 import { wrapped } from "./doctor_report.ts";
@@ -108,12 +108,18 @@ function panelRows(panel: PanelHealth, nowMs: number): Row[] {
   ];
 }
 
-const KINDS: Readonly<Record<ProbeKind, string>> = { icmp: "ICMP", tcp: "TCP", http: "HTTP" };
+const TYPES: Readonly<Record<ProbeType, string>> = {
+  icmp: "ICMP",
+  tcp: "TCP",
+  http: "HTTP",
+  auto: "auto",
+  dual: "dual",
+};
 
 function probesText({ probes, kinds = {}, lastMinute = 0, lost = 0 }: PanelHealth): string {
-  const counts = PROBE_KINDS.flatMap((kind) => {
-    const count = kinds[kind] ?? 0;
-    return count === 0 ? [] : [`${count} ${KINDS[kind]}`];
+  const counts = PROBE_TYPES.flatMap((type) => {
+    const count = kinds[type] ?? 0;
+    return count === 0 ? [] : [`${count} ${TYPES[type]}`];
   });
   const results = lastMinute === 0 ? "" : `, ${lastMinute} in the last minute, ${lost} lost`;
   return `${probes}${counts.length === 0 ? "" : ` (${counts.join(", ")})`}${results}`;

@@ -20,6 +20,8 @@ export interface StoredPingResult {
   /** Milliseconds, or -1 when it was lost. */
   readonly valueMs: number;
   readonly pingType: string;
+  /** `reference` for the result of a probe's second target. */
+  readonly role?: string;
   readonly finishedAt: string;
 }
 
@@ -90,6 +92,7 @@ export function readPingResult(value: unknown): StoredPingResult {
     valueMs: numberIn(result, "value"),
     pingType: textIn(result, "ping_type"),
     finishedAt: textIn(result, "finished_at"),
+    ...(typeof result["role"] === "string" && { role: result["role"] }),
   };
 }
 

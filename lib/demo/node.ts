@@ -69,8 +69,18 @@ export class PanelNode {
   }
 
   /** Orders a probe; false when the node can't be reached. */
-  sendPing({ id, kind, target }: { id: number; kind: string; target: string }): boolean {
-    const params = { ping_task_id: id, ping_type: kind, ping_target: target };
+  sendPing(
+    { id, kind, target, reference }: {
+      id: number;
+      kind: string;
+      target: string;
+      reference?: string | undefined;
+    },
+  ): boolean {
+    const params = {
+      ...{ ping_task_id: id, ping_type: kind, ping_target: target },
+      ...(reference !== undefined && { ping_reference: reference }),
+    };
     return this.sendOrder({ method: "agent.ping", params });
   }
 }

@@ -43,6 +43,8 @@ export interface WireTask {
   readonly name: string;
   readonly type: string;
   readonly target: string;
+  /** A second target, of panels that grew from Komari. */
+  readonly reference?: string;
   /** Seconds. */
   readonly interval: number;
 }

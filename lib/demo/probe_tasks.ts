@@ -29,8 +29,8 @@ export function schedulePings(node: PanelNode, { signal }: { signal: AbortSignal
   };
   const orderAll = (interval: number) => {
     for (const task of state.tasks) {
-      if (task.interval !== interval) continue;
-      node.sendPing({ id: task.id, kind: task.type, target: task.target });
+      const { id, type: kind, target, reference } = task;
+      if (task.interval === interval) node.sendPing({ id, kind, target, reference });
     }
   };
   const restart = () => {

@@ -5,14 +5,14 @@
  * @module
  */
 
-import { parseProbeTarget } from "../parse/probe_target.ts";
+import { parseProbe, type ProbeTarget } from "../parse/probe_target.ts";
 import type {
   Gpu,
   MachineFacts,
   Probe,
-  ProbeKind,
   ProbeResult,
   ProbeTask,
+  ProbeType,
   Report,
   Snapshot,
   TrafficBytes,
@@ -169,46 +169,51 @@ interface ProbeSeries {
   readonly counts: number[];
   sumSeconds: number;
   lost: number;
+}
+
+/** A probe, with a series for each of its parts. */
+interface ExportedProbe {
+  readonly probe: Probe;
+  readonly panel: string;
+  readonly parts: { kind: ProbeType; isReference: boolean; series: ProbeSeries }[];
   isScheduled: boolean;
 }
 
 /** Collects the results of probes as histograms; a panel is named by its host and path. */
 export class ProbeHistograms {
-  readonly #series = new Map<string, ProbeSeries>();
+  readonly #probes = new Map<string, ExportedProbe>();
 
   /** Makes a panel's scheduled probes known, and forgets those that are scheduled no more. */
   schedule(panel: string, tasks: readonly ProbeTask[]): void {
     const scheduled = new Set(tasks.map(({ id }) => keyOf(panel, id)));
-    for (const [key, { isScheduled, labels }] of this.#series) {
-      if (isScheduled && labels.panel === panel && !scheduled.has(key)) this.#series.delete(key);
+    for (const [key, known] of this.#probes) {
+      if (known.isScheduled && known.panel === panel && !scheduled.has(key)) {
+        this.#probes.delete(key);
+      }
     }
     for (const task of tasks) this.define(panel, task, { isScheduled: true });
   }
 
-  /** Makes a probe known by its target; one with another kind or target starts at 0. */
-  define(panel: string, { id, kind, target: text }: Probe, { isScheduled = false } = {}): void {
-    const target = targetLabel(kind, text);
-    const key = keyOf(panel, id);
-    const known = this.#series.get(key);
-    if (known?.labels.target === target && known.labels.kind === kind) {
+  /** Makes a probe known by its target; one with another type or target starts at 0. */
+  define(panel: string, probe: Probe, { isScheduled = false } = {}): void {
+    const key = keyOf(panel, probe.id);
+    const known = this.#probes.get(key);
+    if (known !== undefined && isSame(known.probe, probe)) {
       known.isScheduled ||= isScheduled;
       return;
     }
-    this.#series.delete(key);
-    this.#series.set(key, {
-      labels: { panel, task: String(id), kind, target },
-      counts: Array<number>(BUCKETS.length + 1).fill(0),
-      sumSeconds: 0,
-      lost: 0,
-      isScheduled,
-    });
-    const [oldest] = this.#series.keys();
-    if (this.#series.size > MAX_PROBES && oldest !== undefined) this.#series.delete(oldest);
+    this.#probes.delete(key);
+    this.#probes.set(key, { probe, panel, parts: partsOf(panel, probe), isScheduled });
+    const [oldest] = this.#probes.keys();
+    if (this.#probes.size > MAX_PROBES && oldest !== undefined) this.#probes.delete(oldest);
   }
 
   /** Adds a result; that of an unknown probe is ignored. */
-  observe(panel: string, { taskId, valueMs }: ProbeResult): void {
-    const series = this.#series.get(keyOf(panel, taskId));
+  observe(panel: string, result: ProbeResult): void {
+    const { taskId, valueMs, isReference = false } = result;
+    const series = this.#probes.get(keyOf(panel, taskId))?.parts.find((part) =>
+      part.isReference === isReference && (part.kind === "auto" || part.kind === result.kind)
+    )?.series;
     if (series === undefined) return;
     if (valueMs < 0) {
       series.lost++;
@@ -223,7 +228,9 @@ export class ProbeHistograms {
 
   /** The histograms, and the number of lost probes. */
   families(): MetricFamily[] {
-    const series = [...this.#series.values()];
+    const series = [...this.#probes.values()].flatMap(({ parts }) =>
+      parts.map(({ series }) => series)
+    );
     return [
       {
         name: "komari_probe_duration_seconds",
@@ -258,15 +265,29 @@ function keyOf(panel: string, taskId: number): string {
   return `${taskId} ${panel}`;
 }
 
+function partsOf(panel: string, probe: Probe): ExportedProbe["parts"] {
+  const { id, kind } = probe;
+  return parseProbe(probe).map((part) => {
+    const { isReference } = part;
+    // Which kind `auto` is may change.
+    const shown = kind === "auto" && !isReference ? kind : part.kind;
+    const target = targetLabel(part.targets[0]);
+    const role = isReference ? { role: "reference" } : {};
+    const labels = { panel, task: String(id), kind: shown, target, ...role };
+    const counts = Array<number>(BUCKETS.length + 1).fill(0);
+    return { kind: shown, isReference, series: { labels, counts, sumSeconds: 0, lost: 0 } };
+  });
+}
+
+function isSame(a: Probe, b: Probe): boolean {
+  return a.kind === b.kind && a.target === b.target && a.reference === b.reference;
+}
+
 /** A target without user, query and fragment, which may hold secrets. */
-function targetLabel(kind: ProbeKind, text: string): string {
-  try {
-    const target = parseProbeTarget(kind, text);
-    if (target.kind === "http") return target.url.origin + target.url.pathname;
-    return target.kind === "icmp" ? target.host : `${bracketed(target.host)}:${target.port}`;
-  } catch {
-    return "invalid";
-  }
+function targetLabel(target: ProbeTarget | undefined): string {
+  if (target === undefined) return "invalid";
+  if (target.kind === "http") return target.url.origin + target.url.pathname;
+  return target.kind === "icmp" ? target.host : `${bracketed(target.host)}:${target.port}`;
 }
 
 function bracketed(host: string): string {

@@ -8,7 +8,7 @@ import { attempt } from "../attempt.ts";
 import { quoteStart, truncate } from "../parse/bounded_text.ts";
 import { jsonFields, type JsonObject } from "../parse/json.ts";
 import type { Probe } from "../types.ts";
-import { isPositiveInteger, isProbeKind, isProbeTarget } from "./task_list.ts";
+import { isPositiveInteger, isProbeTarget, isProbeType } from "./task_list.ts";
 
 /** An order of the panel. */
 export type PanelOrder =
@@ -127,14 +127,17 @@ export function forLog(text: string): string {
 }
 
 function parseProbe(params: unknown): OrderMessage | string {
-  const { ping_task_id: id, ping_type: kind, ping_target: target } = jsonFields(params);
+  const { ping_task_id: id, ping_type: kind, ping_target: target, ping_reference } = jsonFields(
+    params,
+  );
   if (!isPositiveInteger(id)) return "a probe without an id";
-  // Panels that grew from Komari have types of their own, such as "dual", which come again and again.
-  if (!isProbeKind(kind)) {
+  // Panels that grew from Komari have types of their own, which come again and again.
+  if (!isProbeType(kind)) {
     return { kind: "unknown", method: `"agent.ping" of type ${truncate(toJson(kind), 40)}` };
   }
   if (!isProbeTarget(target)) return "a probe without a target";
-  return { kind: "probe", probe: { id, kind, target } };
+  const reference = isProbeTarget(ping_reference) ? ping_reference.trim() : "";
+  return { kind: "probe", probe: { id, kind, target, ...(reference !== "" && { reference }) } };
 }
 
 function parseCommand(params: unknown): PanelOrder | string {

@@ -13,6 +13,7 @@ import type {
   CommandResult,
   FileResult,
   Gpu,
+  IcmpCapability,
   MachineFacts,
   ProbeKind,
   ProbeResult,
@@ -80,6 +81,7 @@ export interface WireBasicInfo {
   kernel_version?: string;
   virtualization: string;
   version: string;
+  icmp_capability?: IcmpCapability;
 }
 
 /**
@@ -143,6 +145,8 @@ export interface BasicInfoParts {
   version: string;
   /** Omits the columns that panels up to 1.2.0 don't have. */
   withoutNewColumns: boolean;
+  /** Only for panels that have the column. */
+  icmpCapability?: IcmpCapability | undefined;
 }
 
 /**
@@ -169,6 +173,7 @@ export function toWireBasicInfo(parts: BasicInfoParts): WireBasicInfo {
     info.cpu_physical_cores = count(facts.physicalCores);
     if (facts.kernelVersion !== undefined) info.kernel_version = facts.kernelVersion;
   }
+  if (parts.icmpCapability !== undefined) info.icmp_capability = parts.icmpCapability;
   if (addresses.ipv4 !== undefined) info.ipv4 = addresses.ipv4;
   if (addresses.ipv6 !== undefined) info.ipv6 = addresses.ipv6;
   return info;
@@ -180,6 +185,8 @@ export interface WireProbeResult {
   value: number;
   ping_type: ProbeKind;
   finished_at: string;
+  /** Only where the panel has asked for a reference. */
+  role?: "reference";
 }
 
 /** Converts the result of a probe: whole milliseconds, rounded down, or -1 when it was lost. */
@@ -189,6 +196,7 @@ export function toWireProbeResult(result: ProbeResult): WireProbeResult {
     value: result.valueMs >= 0 ? count(Math.floor(result.valueMs)) : -1,
     ping_type: result.kind,
     finished_at: result.finishedAt.toISOString(),
+    ...(result.isReference && { role: "reference" }),
   };
 }
 

@@ -1,6 +1,6 @@
 import { truncate } from "../parse/bounded_text.ts";
 import { hasMoreValues, isJsonObject, parseJson } from "../parse/json.ts";
-import type { ProbeKind, ProbeTask } from "../types.ts";
+import { PROBE_TYPES, type ProbeTask, type ProbeType } from "../types.ts";
 
 /** The panel's list of probe tasks. */
 export interface TaskList {
@@ -38,9 +38,9 @@ export function parseTaskList(text: string): TaskList {
   return { tasks: [...tasks.values()], skipped };
 }
 
-/** Whether a value is a kind of probe. */
-export function isProbeKind(value: unknown): value is ProbeKind {
-  return value === "icmp" || value === "tcp" || value === "http";
+/** Whether a value is a type of probe. */
+export function isProbeType(value: unknown): value is ProbeType {
+  return PROBE_TYPES.some((type) => type === value);
 }
 
 /** Whether a value is the text of a target, which `parseProbeTarget()` reads when the probe runs. */
@@ -52,7 +52,7 @@ function parseTask(item: unknown): ProbeTask | string {
   if (!isJsonObject(item)) return "one that is not an object";
   const { id, type, target, interval } = item;
   if (!isPositiveInteger(id)) return "one without an id";
-  if (!isProbeKind(type)) return `${id} of type ${truncate(`${JSON.stringify(type)}`, 40)}`;
+  if (!isProbeType(type)) return `${id} of type ${truncate(`${JSON.stringify(type)}`, 40)}`;
   if (!isProbeTarget(target)) return `${id} without a target`;
   if (!isPositiveInteger(interval)) return `${id} without an interval`;
   return { id, kind: type, target, intervalSeconds: interval };

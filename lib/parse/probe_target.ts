@@ -1,4 +1,4 @@
-import type { ProbeKind } from "../types.ts";
+import type { Probe, ProbeKind } from "../types.ts";
 import { truncate } from "./bounded_text.ts";
 import { ipFamily } from "./ip_address.ts";
 
@@ -28,18 +28,76 @@ const TARGET_LIMIT = 2048;
  * message quotes it without query and user.
  */
 export function parseProbeTarget(kind: ProbeKind, text: string): ProbeTarget {
+  if (kind === "http") return { kind, url: parseHttpUrl(checked(text)) };
+  const { host, port } = parseEndpoint(text);
+  return kind === "icmp" ? { kind, host } : { kind, host, port: port ?? DEFAULT_PORT };
+}
+
+/** Ports of TCP that are tried in turn where any will do. */
+const USUAL_PORTS = [443, 80] as const;
+
+/** A part of a probe, which has a result of its own. */
+export interface ProbePart {
+  /** The kind of its result when nothing answers. */
+  readonly kind: ProbeKind;
+  /** Tried in turn until one answers. */
+  readonly targets: readonly ProbeTarget[];
+  readonly isReference: boolean;
+  /** Why it has no targets. */
+  readonly refusal?: string;
+}
+
+/**
+ * Parses what a panel wants to have probed.
+ *
+ * `auto` is TCP if the target has a port, else ICMP, else TCP to port 443, else to port 80; `dual` has a
+ * result by ICMP and one by TCP. A reference is probed by the kind of the probe, or by ICMP.
+ */
+export function parseProbe({ kind, target, reference }: Probe): ProbePart[] {
+  const parts = kind === "dual"
+    ? [part("icmp", () => [parseProbeTarget("icmp", target)]), part("tcp", () => byTcp(target))]
+    : kind === "auto"
+    ? [part("icmp", () => byAnything(target))]
+    : [part(kind, () => [parseProbeTarget(kind, target)])];
+  if (reference === undefined) return parts;
+  const ownKind = kind === "auto" || kind === "dual" ? "icmp" : kind;
+  const second = part(ownKind, () => [parseProbeTarget(ownKind, reference)]);
+  return [...parts, { ...second, isReference: true }];
+}
+
+function part(kind: ProbeKind, parse: () => ProbeTarget[]): ProbePart {
+  try {
+    const targets = parse();
+    return { kind: targets[0]?.kind ?? kind, targets, isReference: false };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return { kind, targets: [], isReference: false, refusal: error.message };
+  }
+}
+
+function byTcp(text: string): ProbeTarget[] {
+  const { host, port } = parseEndpoint(text);
+  const ports = port === undefined ? USUAL_PORTS : [port];
+  return ports.map((port) => ({ kind: "tcp", host, port }));
+}
+
+function byAnything(text: string): ProbeTarget[] {
+  const { host, port } = parseEndpoint(text);
+  return [...port === undefined ? [{ kind: "icmp", host } as const] : [], ...byTcp(text)];
+}
+
+function checked(text: string): string {
   if (text.length > TARGET_LIMIT) throw targetError(text, "it is too long");
   if (text === "") throw targetError(text, "it is empty");
   if (/[\s\p{Cc}\p{Zl}\p{Zp}]/u.test(text)) {
     throw targetError(text, "it has spaces or control characters");
   }
   if (text.startsWith("-")) throw targetError(text, "it starts like an option");
-  if (kind === "http") return { kind, url: parseHttpUrl(text) };
-  const { host, port } = parseEndpoint(text);
-  return kind === "icmp" ? { kind, host } : { kind, host, port: port ?? DEFAULT_PORT };
+  return text;
 }
 
-function parseEndpoint(text: string): { host: string; port?: number } {
+function parseEndpoint(written: string): { host: string; port?: number } {
+  const text = checked(written);
   if (text.includes("://")) {
     const url = parseHttpUrl(text);
     return { host: urlHost(url), port: urlPort(url) };

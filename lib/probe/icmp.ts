@@ -49,6 +49,12 @@ export class IcmpProbe {
     });
   }
 
+  /** Whether an echo request can be sent at all, whoever answers. */
+  async isUsable(options: { signal: AbortSignal }): Promise<boolean> {
+    await this.#ping("127.0.0.1", options.signal).catch(() => {});
+    return this.#failure === undefined;
+  }
+
   async #ping(address: string, signal: AbortSignal): Promise<PingOutcome> {
     try {
       if (!this.#shell) throw new Error("there is no /bin/sh to start it with");

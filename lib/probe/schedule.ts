@@ -2,15 +2,20 @@ import { BinaryHeap } from "@std/data-structures/binary-heap";
 import { BoundedQueue } from "../async/bounded_queue.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
-import { parseProbeTarget, type ProbeTarget } from "../parse/probe_target.ts";
+import { parseProbe, type ProbePart, type ProbeTarget } from "../parse/probe_target.ts";
 import type { Probe, ProbeResult, ProbeTask } from "../types.ts";
+import { AnsweringTargets } from "./answering_targets.ts";
 import { LOST_MS, type Prober } from "./prober.ts";
 
 /** A probe that is repeated, or ordered once. */
 interface Entry {
   readonly task: Probe;
-  /** Absent when the panel's text is no target: the result is -1 then. */
-  readonly target: ProbeTarget | undefined;
+  /** -1 is the result of a part without targets. */
+  readonly parts: readonly ProbePart[];
+  /** The part that is measured next, by its number. */
+  part: number;
+  /** Its targets that are left to try; absent before the first one. */
+  left?: readonly ProbeTarget[] | undefined;
   /** Of a probe that is repeated. */
   readonly intervalMs?: number;
   dueMs: number;
@@ -59,6 +64,7 @@ export class ProbeSchedule {
     capacity: CAPACITY,
     startRate: { starts: STARTS_PER_PERIOD, periodMs: PERIOD_MS },
   });
+  readonly #answering = new AnsweringTargets();
   readonly #missedLog = LogRateLimit.once();
   readonly #droppedLog = new LogRateLimit();
   readonly #targetLog = new LogRateLimit();
@@ -112,7 +118,7 @@ export class ProbeSchedule {
       );
     }
     this.#orders.set(probe.id, entry);
-    if (!this.#queue.add(entry)) this.#dropOrder(entry);
+    this.#add(entry);
   }
 
   /** Aborts all probes; no result comes after it. */
@@ -146,8 +152,13 @@ export class ProbeSchedule {
   }
 
   #enqueue(entry: Entry): void {
-    entry.isBusy = true;
+    Object.assign(entry, { isBusy: true, part: 0, left: undefined });
+    this.#add(entry);
+  }
+
+  #add(entry: Entry): void {
     if (this.#queue.add(entry)) return;
+    if (entry.intervalMs === undefined) return this.#dropOrder(entry);
     entry.isBusy = false;
     this.#missedLog.write(() => this.#log.warning("Too many probes are due; some miss their turn"));
   }
@@ -167,8 +178,12 @@ export class ProbeSchedule {
     );
   }
 
+  /** Measures one target: each takes a turn of its own, so that the limits hold for all. */
   async #run(entry: Entry): Promise<void> {
-    const { target, task: { id: taskId, kind }, controller: { signal } } = entry;
+    const { parts, controller: { signal } } = entry;
+    const part = parts[entry.part];
+    if (part === undefined) return;
+    const [target, ...left] = entry.left ?? this.#answering.toTry(part.targets);
     let valueMs: number | undefined = LOST_MS;
     try {
       if (target !== undefined) valueMs = await this.#prober.probe(target, { signal });
@@ -178,31 +193,51 @@ export class ProbeSchedule {
       }
     }
     if (signal.aborted) return;
-    entry.isBusy = false;
-    if (entry.intervalMs === undefined) this.#orders.delete(taskId);
+    const triesNext = valueMs === LOST_MS && left.length > 0;
+    entry.left = triesNext ? left : undefined;
+    if (!triesNext) entry.part++;
+    const isOver = entry.part >= parts.length;
+    if (isOver) {
+      entry.isBusy = false;
+      if (entry.intervalMs === undefined) this.#orders.delete(entry.task.id);
+    }
+    if (!triesNext) this.#give(entry.task, part, { target, valueMs });
+    if (isOver) return;
+    if (entry.intervalMs === undefined) entry.dueMs = performance.now();
+    this.#add(entry);
+  }
+
+  /** Gives the result of a part, whose last target was measured; `undefined` when it was not. */
+  #give(
+    { id: taskId }: Probe,
+    part: ProbePart,
+    { target, valueMs }: { target: ProbeTarget | undefined; valueMs: number | undefined },
+  ): void {
     if (valueMs === undefined) return;
+    if (target !== undefined && valueMs >= 0) this.#answering.add(part.targets, target);
+    // Where none of several has answered, the best one is named.
+    const [best = part] = this.#answering.toTry(part.targets);
+    const { kind } = valueMs >= 0 && target !== undefined ? target : best;
+    const isReference = part.isReference && { isReference: true as const };
     try {
-      this.#onResult({ taskId, kind, valueMs, finishedAt: new Date() });
+      this.#onResult({ taskId, kind, valueMs, finishedAt: new Date(), ...isReference });
     } catch (error) {
       this.#log.error("Cannot deliver a probe's result: {error}", { error: describeError(error) });
     }
   }
 }
 
-/** Makes an entry that is due now, and adds to `refusals` why it has no target. */
+/** Makes an entry that is due now, and adds to `refusals` why it lacks targets. */
 function newEntry(task: Probe, refusals: string[]): Entry {
-  let target: ProbeTarget | undefined;
-  try {
-    target = parseProbeTarget(task.kind, task.target);
-  } catch (error) {
-    refusals.push(describeError(error));
-  }
+  const parts = parseProbe(task);
+  refusals.push(...new Set(parts.flatMap(({ refusal }) => refusal ?? [])));
   const controller = new AbortController();
-  return { task, target, dueMs: performance.now(), isBusy: false, controller };
+  return { task, parts, part: 0, dueMs: performance.now(), isBusy: false, controller };
 }
 
 function isSame(a: ProbeTask, { task: b, intervalMs }: Entry): boolean {
-  return a.kind === b.kind && a.target === b.target && intervalOf(a) === intervalMs;
+  return a.kind === b.kind && a.target === b.target && a.reference === b.reference &&
+    intervalOf(a) === intervalMs;
 }
 
 /** Interval of a task in milliseconds; a second at least, whatever the panel says. */

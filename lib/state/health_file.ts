@@ -2,7 +2,7 @@ import { attempt } from "../attempt.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { redactSecrets } from "../log/redact.ts";
 import { truncate } from "../parse/bounded_text.ts";
-import type { ProbeKind } from "../types.ts";
+import type { ProbeType } from "../types.ts";
 import { RecordFile } from "./record_file.ts";
 import { FolderLock, takeFromLookers } from "./state_lock.ts";
 import { openWritableFile } from "./writable_file.ts";
@@ -41,7 +41,7 @@ export interface PanelHealth {
   /** Probes that are repeated. */
   readonly probes: number;
   /** The same by kind. */
-  readonly kinds?: Readonly<Partial<Record<ProbeKind, number>>>;
+  readonly kinds?: Readonly<Partial<Record<ProbeType, number>>>;
   /** Results of probes in the last minute, and those among them that were lost. */
   readonly lastMinute?: number;
   readonly lost?: number;

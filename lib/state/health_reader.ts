@@ -10,7 +10,7 @@ import { attempt } from "../attempt.ts";
 import { oneLine } from "../log/redact.ts";
 import { jsonFields, type JsonObject } from "../parse/json.ts";
 import { dirname } from "../parse/path.ts";
-import { PROBE_KINDS } from "../types.ts";
+import { PROBE_TYPES } from "../types.ts";
 import {
   HEALTH_BYTES,
   HEALTH_FILE,
@@ -176,7 +176,7 @@ function parsePanel(value: unknown): PanelHealth[] {
     ...{ panel, sinceMs, failures, probes, ...numbers },
     transport: textOf(fields.transport),
     error: text === undefined || atMs === undefined ? undefined : { text, atMs },
-    kinds: numbersOf(jsonFields(fields.kinds), PROBE_KINDS),
+    kinds: numbersOf(jsonFields(fields.kinds), PROBE_TYPES),
   }];
 }
 

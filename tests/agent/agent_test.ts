@@ -316,6 +316,44 @@ Deno.test("Agent.run() tries the newer fields again when their absence did not h
   assertEquals(withNewer, [true, false, true, false]);
 });
 
+const NEWER_PROBES = [
+  { id: 1, kind: "auto", target: "h" },
+  { id: 1, kind: "dual", target: "h" },
+  { id: 1, kind: "icmp", target: "h", reference: "r" },
+] as const;
+
+for (const probe of NEWER_PROBES) {
+  Deno.test(`Agent.run() tells a panel with newer probes whether it can ping, at the next basic info: ${JSON.stringify(probe)}`, async () => {
+    const world = new FakeWorld();
+    await live(world, async (time) => {
+      await time.run(5_000);
+      world.order({ kind: "probe", probe: { id: 1, kind: "icmp", target: "h" } });
+      await time.run(10_000);
+      world.order({ kind: "probe", probe });
+      await time.run(20_000);
+    }, { infoIntervalMs: 10_000 });
+    // There is no shell to ping with.
+    const sent = world.infos.map((info) => info.icmp_capability);
+    assertEquals(sent, [undefined, undefined, "none", "none"]);
+  });
+}
+
+Deno.test("Agent.run() keeps the other fields, and asks no more, when a panel has no column for ICMP", async () => {
+  const world = new FakeWorld();
+  world.onInfo = (info) => "icmp_capability" in info ? Promise.reject(rejected) : Promise.resolve();
+  const order = () => world.order({ kind: "probe", probe: NEWER_PROBES[1] });
+  await live(world, async (time) => {
+    await time.run(5_000);
+    order();
+    await time.run(10_000);
+    order();
+    await time.run(10_000);
+  }, { infoIntervalMs: 10_000 });
+  const fields = world.infos.map((info) => [info.icmp_capability, "cpu_physical_cores" in info]);
+  assertEquals(fields, [[undefined, true], ["none", true], [undefined, true], [undefined, true]]);
+  assertEquals(world.log.filter((line) => line.includes("newer fields")).length, 1);
+});
+
 Deno.test("Agent.run() sends basic info again as soon as the addresses are known", async () => {
   const world = new FakeWorld();
   const found = Promise.withResolvers<Addresses>();

@@ -383,7 +383,7 @@ Deno.test("MetricsEndpoint includes probes and the state of panels", async () =>
   probes.onProbeTasks?.([{ id: 1, kind: "icmp", target: "1.1.1.1", intervalSeconds: 60 }]);
   probes.onProbeOrder?.({ id: 2, kind: "tcp", target: "h:443" });
   const result = (taskId: number, valueMs: number): ProbeResult => {
-    return { taskId, kind: "icmp", valueMs, finishedAt: new Date(0) };
+    return { taskId, kind: taskId === 1 ? "icmp" : "tcp", valueMs, finishedAt: new Date(0) };
   };
   probes.onProbeResult?.(result(1, 10));
   probes.onProbeResult?.(result(2, -1));

@@ -42,6 +42,7 @@ const settings = {
       "main": V2_SOCKET,
       "main, October 2026": V2_SOCKET,
       "header only": V2_SOCKET,
+      "Nekomari": V2_SOCKET,
     },
   },
   "WebSockets blocked": {
@@ -54,6 +55,7 @@ const settings = {
       "main": V2_POST,
       "main, October 2026": V2_POST,
       "header only": V2_POST,
+      "Nekomari": V2_POST,
     },
   },
   "--transport http": {
@@ -65,6 +67,7 @@ const settings = {
       "main": V2_POST,
       "main, October 2026": V2_POST,
       "header only": V2_POST,
+      "Nekomari": V2_POST,
     },
   },
   "--protocol-version 1": {
@@ -76,6 +79,7 @@ const settings = {
       "main": V2_POST,
       "main, October 2026": V2_POST,
       "header only": V2_POST,
+      "Nekomari": V2_POST,
     },
   },
   "--protocol-version 1 --transport http": {
@@ -87,6 +91,7 @@ const settings = {
       "main": V2_POST,
       "main, October 2026": V2_POST,
       "header only": V2_POST,
+      "Nekomari": V2_POST,
     },
   },
 } as const satisfies Record<string, Expectation>;
@@ -99,6 +104,7 @@ export const fastCases: readonly MatrixCase[] = [
   { generation: "main", setting: "WebSockets blocked", remoteControl: false },
   { generation: "main, October 2026", setting: "defaults", remoteControl: true },
   { generation: "header only", setting: "defaults", remoteControl: true },
+  { generation: "Nekomari", setting: "defaults", remoteControl: false },
 ];
 
 /** Each generation in each setting once, with and without remote control in turn. */

@@ -184,14 +184,14 @@ Deno.test("ProbeHistograms.schedule() forgets probes that are scheduled no more"
 
 Deno.test("ProbeHistograms.define() starts at 0 when the target changes, and keeps 1,000 probes", () => {
   const probes = new ProbeHistograms();
-  probes.define("p", { id: 1, kind: "icmp", target: "a" });
+  probes.define("p", { id: 1, kind: "tcp", target: "a" });
   probes.observe("p", result(1, -1));
-  probes.define("p", { id: 1, kind: "icmp", target: "a" });
+  probes.define("p", { id: 1, kind: "tcp", target: "a" });
   assertEquals(lines(probes.families()).at(-1)?.endsWith(" 1"), true);
-  probes.define("p", { id: 1, kind: "icmp", target: "b" });
+  probes.define("p", { id: 1, kind: "tcp", target: "b" });
   assertEquals(lines(probes.families()).at(-1)?.endsWith(" 0"), true);
   for (let taskId = 2; taskId < 1_100; taskId++) {
-    probes.define("p", { id: taskId, kind: "icmp", target: "a" });
+    probes.define("p", { id: taskId, kind: "tcp", target: "a" });
   }
   const lost = lines(probes.families()).filter((line) => line.includes("lost"));
   const tasks = lost.map((line) => Number(/task="(\d+)"/.exec(line)?.[1]));
@@ -200,12 +200,12 @@ Deno.test("ProbeHistograms.define() starts at 0 when the target changes, and kee
 
 Deno.test("ProbeHistograms.define() starts at 0 when a probe of the same target is of another kind", () => {
   const probes = new ProbeHistograms();
-  probes.define("p", { id: 1, kind: "icmp", target: "invalid" });
-  probes.observe("p", result(1, -1));
   probes.define("p", { id: 1, kind: "tcp", target: "https://me@h" });
+  probes.observe("p", result(1, -1));
+  probes.define("p", { id: 1, kind: "icmp", target: "https://me@h" });
   const shown = lines(probes.families()).filter((line) => line.includes("lost"));
   assertEquals(shown, [
-    'komari_probe_lost_total{panel="p",task="1",kind="tcp",target="invalid"} 0',
+    'komari_probe_lost_total{panel="p",task="1",kind="icmp",target="invalid"} 0',
   ]);
 });
 
@@ -217,4 +217,26 @@ Deno.test("ProbeHistograms.define() forgets the probe that was defined anew firs
   const lost = lines(probes.families()).filter((line) => line.includes("lost"));
   const tasks = lost.map((line) => Number(/task="(\d+)"/.exec(line)?.[1]));
   assertEquals([tasks.includes(1), tasks.includes(2), tasks.length], [true, false, 1_000]);
+});
+
+Deno.test("ProbeHistograms.observe() keeps the results of a dual probe and of a reference apart", () => {
+  const probes = new ProbeHistograms();
+  probes.define("p", { id: 1, kind: "dual", target: "h", reference: "h" });
+  probes.define("p", { id: 2, kind: "auto", target: "h" });
+  const add = (taskId: number, kind: "icmp" | "tcp", times: number, more = {}) => {
+    for (let n = 0; n < times; n++) {
+      probes.observe("p", { taskId, kind, valueMs: -1, finishedAt: new Date(0), ...more });
+    }
+  };
+  add(1, "icmp", 1);
+  add(1, "tcp", 2);
+  add(1, "icmp", 3, { isReference: true });
+  add(2, "icmp", 4);
+  add(2, "tcp", 4);
+  assertEquals(lines(probes.families()).filter((line) => line.includes("lost")), [
+    'komari_probe_lost_total{panel="p",task="1",kind="icmp",target="h"} 1',
+    'komari_probe_lost_total{panel="p",task="1",kind="tcp",target="h:443"} 2',
+    'komari_probe_lost_total{panel="p",task="1",kind="icmp",target="h",role="reference"} 3',
+    'komari_probe_lost_total{panel="p",task="2",kind="auto",target="h"} 8',
+  ]);
 });

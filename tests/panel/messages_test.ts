@@ -224,13 +224,28 @@ Deno.test("parsePanelMessage() says why a message is invalid", () => {
   }
 });
 
+Deno.test("parsePanelMessage() reads the types and the reference of other panels' probes", () => {
+  const probe = { ping_task_id: 1, ping_type: "dual", ping_target: "host" };
+  const expected = { id: 1, kind: "dual", target: "host" } as const;
+  assertEquals(order("agent.ping", probe), { kind: "probe", probe: expected });
+  const auto = order("agent.ping", { ...probe, ping_type: "auto" });
+  assertEquals(auto, { kind: "probe", probe: { ...expected, kind: "auto" } });
+  assertEquals(
+    order("agent.ping", { ...probe, ping_reference: " gateway " }),
+    { kind: "probe", probe: { ...expected, reference: "gateway" } },
+  );
+  for (const ping_reference of ["", " ", null, 5, "x".repeat(3000)]) {
+    const message = order("agent.ping", { ...probe, ping_reference });
+    assertEquals(message, { kind: "probe", probe: expected });
+  }
+});
+
 Deno.test("parsePanelMessage() does not know the orders and the probes of other panels, and says which", () => {
   const probe = { ping_task_id: 1, ping_type: "icmp", ping_target: "host" };
   const cases: [PanelMessage, string][] = [
     [order("agent.remote.request", {}), '"agent.remote.request"'],
-    [order("agent.ping", { ...probe, ping_type: "dual" }), '"agent.ping" of type "dual"'],
-    [order("agent.ping", { ...probe, ping_type: "auto" }), '"agent.ping" of type "auto"'],
-    [read({ message: "ping", ...probe, ping_type: "auto" }), '"agent.ping" of type "auto"'],
+    [order("agent.ping", { ...probe, ping_type: "udp" }), '"agent.ping" of type "udp"'],
+    [read({ message: "ping", ...probe, ping_type: "udp" }), '"agent.ping" of type "udp"'],
     [order("agent.ping", { ...probe, ping_type: undefined }), '"agent.ping" of type nothing'],
   ];
   for (const [message, method] of cases) assertEquals(message, { kind: "unknown", method });

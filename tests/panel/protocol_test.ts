@@ -232,6 +232,7 @@ Deno.test("toWireProbeResult() sends whole milliseconds, rounded down, -1 for lo
     ping_type: "tcp",
     finished_at: "2026-02-21T23:29:10.123Z",
   });
+  assertEquals(toWireProbeResult({ ...result, isReference: true }).role, "reference");
   assertEquals(toWireProbeResult({ ...result, valueMs: -1 }).value, -1);
   assertEquals(toWireProbeResult({ ...result, valueMs: NaN }).value, -1);
   assertEquals(toWireProbeResult({ ...result, valueMs: 0.9 }).value, 0);

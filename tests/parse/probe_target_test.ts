@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertNotMatch, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { parseProbeTarget, urlHost, urlPort } from "../../lib/parse/probe_target.ts";
-import type { ProbeKind } from "../../lib/types.ts";
+import { parseProbe, parseProbeTarget, urlHost, urlPort } from "../../lib/parse/probe_target.ts";
+import { type Probe, PROBE_TYPES, type ProbeKind } from "../../lib/types.ts";
 import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
 const KINDS: readonly ProbeKind[] = ["icmp", "tcp", "http"];
@@ -219,5 +219,56 @@ Deno.test("parseProbeTarget() throws nothing but SyntaxError for malformed targe
       const target = parseProbeTarget(kind, text);
       return target.kind === "http" ? urlPort(target.url) : target;
     }, ["https://host.example:443/path?a=b", "[2606:4700::1111]:443"]);
+  }
+});
+
+Deno.test("parseProbe() gives a part for each result, with the targets that are tried in turn", () => {
+  const icmp = (host: string) => ({ kind: "icmp", host });
+  const tcp = (host: string, port: number) => ({ kind: "tcp", host, port });
+  const cases: [Omit<Probe, "id">, [string, unknown[], boolean?][]][] = [
+    [{ kind: "icmp", target: "h" }, [["icmp", [icmp("h")]]]],
+    [{ kind: "tcp", target: "h" }, [["tcp", [tcp("h", 80)]]]],
+    [{ kind: "auto", target: "h" }, [["icmp", [icmp("h"), tcp("h", 443), tcp("h", 80)]]]],
+    [{ kind: "auto", target: "::1" }, [["icmp", [icmp("::1"), tcp("::1", 443), tcp("::1", 80)]]]],
+    [{ kind: "auto", target: "h:22" }, [["tcp", [tcp("h", 22)]]]],
+    [{ kind: "auto", target: "[::1]:22" }, [["tcp", [tcp("::1", 22)]]]],
+    [{ kind: "auto", target: "-f" }, [["icmp", []]]],
+    [
+      { kind: "dual", target: "h" },
+      [["icmp", [icmp("h")]], ["tcp", [tcp("h", 443), tcp("h", 80)]]],
+    ],
+    [{ kind: "dual", target: "h:22" }, [["icmp", [icmp("h")]], ["tcp", [tcp("h", 22)]]]],
+    [{ kind: "dual", target: "a b" }, [["icmp", []], ["tcp", []]]],
+    [
+      { kind: "tcp", target: "h:22", reference: "r" },
+      [["tcp", [tcp("h", 22)]], ["tcp", [tcp("r", 80)], true]],
+    ],
+    [
+      { kind: "auto", target: "h:22", reference: "r:1" },
+      [["tcp", [tcp("h", 22)]], ["icmp", [icmp("r")], true]],
+    ],
+    [{ kind: "icmp", target: "h", reference: "-f" }, [["icmp", [icmp("h")]], ["icmp", [], true]]],
+  ];
+  for (const [probe, expected] of cases) {
+    const parts = parseProbe({ id: 1, ...probe });
+    assertEquals<unknown[][]>(
+      parts.map(({ kind, targets, isReference }) => [kind, targets, isReference]),
+      expected.map(([kind, targets, isReference = false]) => [kind, targets, isReference]),
+      JSON.stringify(probe),
+    );
+    for (const { targets, refusal } of parts) {
+      assertEquals(refusal === undefined, targets.length > 0);
+    }
+  }
+});
+
+Deno.test("parseProbe() never throws, and quotes no query of a target", () => {
+  const types = fc.constantFrom(...PROBE_TYPES);
+  fc.assert(fc.property(types, fc.string(), fc.string(), (kind, target, reference) => {
+    const parts = parseProbe({ id: 1, kind, target, reference });
+    assertEquals(parts.length, kind === "dual" ? 3 : 2);
+  }));
+  for (const { refusal } of parseProbe({ id: 1, kind: "dual", target: "ftp://h/?token=secret" })) {
+    assertNotMatch(refusal ?? "", /secret/);
   }
 });

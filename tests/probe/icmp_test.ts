@@ -160,3 +160,20 @@ Deno.test("IcmpProbe.probe() rejects with the signal's reason when it aborts, wi
   });
   assertEquals(lines, []);
 });
+
+Deno.test("IcmpProbe.isUsable() tells whether a ping can be sent, whoever answers", async () => {
+  const cases: [string | undefined | Error, boolean][] = [
+    [REPLY, true],
+    [LOST, true],
+    [NO_ROUTE, true],
+    [FORBIDDEN, false],
+    [undefined, false],
+    [new Error("the shell has ended"), false],
+  ];
+  await collectedDebugLog(async () => {
+    for (const [output, expected] of cases) {
+      assertEquals(await new IcmpProbe(scripted([output])).isUsable({ signal }), expected);
+    }
+    assertEquals(await new IcmpProbe(undefined).isUsable({ signal }), false);
+  });
+});

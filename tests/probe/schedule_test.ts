@@ -475,3 +475,79 @@ Deno.test("ProbeSchedule waits for a probe of every 40 days, for which a timer o
     Object.assign(globalThis, { setTimeout });
   }
 });
+
+Deno.test("ProbeSchedule takes the first of several targets that answers, and tries no other for ten minutes", async () => {
+  using bench = new Bench();
+  const probe = { id: 7, kind: "auto", target: "h" } as const;
+  const run = async (...values: number[]) => {
+    const before = bench.runs.length;
+    bench.schedule.runOnce(probe);
+    for (const valueMs of values) {
+      await bench.time.run(100);
+      bench.runs.at(-1)?.end(valueMs);
+    }
+    await bench.time.run(100);
+    const tried = bench.runs.slice(before).map(({ target }) =>
+      target.kind === "tcp" ? target.port : target.kind
+    );
+    return [tried, bench.results.splice(0).map(({ kind, valueMs }) => [kind, valueMs])];
+  };
+  assertEquals(await run(-1, -1, -1), [["icmp", 443, 80], [["icmp", -1]]], "none answers");
+  assertEquals(await run(-1, 12), [["icmp", 443], [["tcp", 12]]]);
+  assertEquals(await run(13), [[443], [["tcp", 13]]]);
+  assertEquals(await run(-1), [[443], [["tcp", -1]]], "a loss is one of what answers else");
+  await bench.time.run(10 * 60_000);
+  assertEquals(await run(4), [["icmp"], [["icmp", 4]]]);
+  assertEquals(await run(4), [["icmp"], [["icmp", 4]]]);
+});
+
+Deno.test("ProbeSchedule gives two results of a dual probe, and one of the reference", async () => {
+  using bench = new Bench();
+  bench.schedule.update([
+    task(1, { kind: "dual", target: "h:22", reference: "r", intervalSeconds: 10 }),
+  ]);
+  await bench.time.run(5_000);
+  for (const valueMs of [-1, 2, 3]) {
+    assertEquals(bench.running, 1, "one after another");
+    bench.runs.at(-1)?.end(valueMs);
+    await bench.time.run(100);
+  }
+  const finishedAt = (ms: number) => ({ taskId: 1, finishedAt: new Date(ms) });
+  assertEquals(bench.results, [
+    { ...finishedAt(5_000), kind: "icmp", valueMs: -1 },
+    { ...finishedAt(5_100), kind: "tcp", valueMs: 2 },
+    { ...finishedAt(5_200), kind: "icmp", valueMs: 3, isReference: true },
+  ]);
+  // Its next run is due at its interval.
+  await bench.time.run(9_600);
+  assertEquals(bench.runs.length, 3);
+  await bench.time.run(200);
+  assertEquals(bench.runs.length, 4);
+});
+
+Deno.test("ProbeSchedule starts no more targets of dual probes at a time than of others", async () => {
+  using bench = new Bench({ tookMs: 5 });
+  for (let id = 1; id <= 100; id++) {
+    bench.schedule.runOnce({ id, kind: "dual", target: `h${id}`, reference: "r" });
+  }
+  await bench.time.run(10_000);
+  assertEquals([bench.runs.length, bench.results.length], [300, 300]);
+  for (const { atMs } of bench.runs) {
+    const within = bench.runs.filter((other) => other.atMs >= atMs && other.atMs < atMs + 100);
+    assert(within.length <= 32, `${within.length} within 100 ms`);
+  }
+  assert(bench.mostRunning <= 16);
+});
+
+Deno.test("ProbeSchedule ends a probe of several targets when it is gone or ordered no more", async () => {
+  using bench = new Bench();
+  bench.schedule.update([task(1, { kind: "dual", target: "h" })]);
+  await bench.time.run(5_000);
+  bench.schedule.update([task(1, { kind: "dual", target: "h", reference: "r" })]);
+  await bench.time.run(4_999);
+  assertEquals(bench.runs.map(({ signal }) => signal.aborted), [true]);
+  assertEquals(bench.results, []);
+  bench.schedule.stop();
+  await bench.time.run(60_000);
+  assertEquals([bench.runs.length, bench.results.length], [1, 0]);
+});

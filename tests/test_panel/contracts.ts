@@ -27,7 +27,7 @@ import { isRfc3339, parseWireObject, stringIn, WireNumber, type WireObject } fro
 
 const text = { kind: "string" } as const;
 const storedInteger = count([0, 2 ** 63 - 1024]);
-const basicInfoSchema = fields({
+const basicInfoFields = {
   arch: text,
   cpu_name: text,
   cpu_cores: storedInteger,
@@ -42,7 +42,8 @@ const basicInfoSchema = fields({
   kernel_version: text,
   virtualization: text,
   version: text,
-}, [
+};
+const basicInfoTexts = [
   "arch",
   "cpu_name",
   "cpu_physical_cores",
@@ -53,7 +54,12 @@ const basicInfoSchema = fields({
   "kernel_version",
   "virtualization",
   "version",
-]);
+];
+const basicInfoSchema = fields(basicInfoFields, basicInfoTexts);
+const newerBasicInfoSchema = fields(
+  { ...basicInfoFields, icmp_capability: text },
+  [...basicInfoTexts, "icmp_capability"],
+);
 
 /** The panel and the version of its interface that a message came by. */
 export interface ContractOptions {
@@ -84,7 +90,9 @@ export function validateBasicInfo(
       ["basic info: is no JSON object"],
     );
   }
-  const findings = findDeviations(info, basicInfoSchema);
+  const { hasNewerProbes = false } = generation;
+  const schema = hasNewerProbes ? newerBasicInfoSchema : basicInfoSchema;
+  const findings = findDeviations(info, schema);
   const violations = findings.map((finding) => `basic info: ${finding.text}`);
   const refusal = findRefusal(findings, {
     fraction: 500,
@@ -105,12 +113,20 @@ export function validateBasicInfo(
   return accept(readBasicInfo(JSON.parse(body)), violations);
 }
 
-const pingResultSchema = fields({
+const pingResultFields = {
   task_id: { kind: "integer", accepted: [0, MAX_COUNT], allowed: [1, MAX_COUNT] },
   value: { kind: "integer", allowed: [-1, MAX_COUNT] },
   ping_type: { kind: "string" },
   finished_at: { kind: "string" },
-});
+} as const;
+const pingResultSchema = fields(pingResultFields);
+const newerPingResultSchema = fields({ ...pingResultFields, role: text }, ["role"]);
+
+/** The types that the results of a task may have. */
+function resultTypes({ type }: WireTask, { isReference }: { isReference: boolean }): string[] {
+  if (type !== "auto" && type !== "dual") return [type];
+  return isReference ? ["icmp"] : ["icmp", "tcp"];
+}
 
 /**
  * Validates the body of a ping result against the contract and the list of tasks.
@@ -131,7 +147,9 @@ export function validatePingResult(
   if (result === undefined) {
     return refuseWith("Invalid or missing request body", ["ping result: is no JSON object"]);
   }
-  const findings = findDeviations(result, pingResultSchema);
+  const { hasNewerProbes = false } = generation;
+  const schema = hasNewerProbes ? newerPingResultSchema : pingResultSchema;
+  const findings = findDeviations(result, schema);
   const violations = findings.map((finding) => `ping result: ${finding.text}`);
   const refusal = findRefusal(findings, {
     fraction: 400,
@@ -145,12 +163,18 @@ export function validatePingResult(
   }
   const value = readPingResult(JSON.parse(body));
   const task = tasks.find((task) => task.id === value.taskId);
+  const isReference = value.role === "reference";
+  const types = task === undefined ? [] : resultTypes(task, { isReference });
   if (task === undefined) {
     violations.push(`ping result: task_id is of no task: ${value.taskId}`);
-  } else if (task.type !== value.pingType) {
+  } else if (!types.includes(value.pingType)) {
+    const expected = types.map((type) => `"${type}"`).join(" or ");
     violations.push(
-      `ping result: ping_type of task ${task.id} must be "${task.type}", is "${value.pingType}"`,
+      `ping result: ping_type of task ${task.id} must be ${expected}, is "${value.pingType}"`,
     );
+  }
+  if (value.role !== undefined && (!isReference || task?.reference === undefined)) {
+    violations.push(`ping result: role of task ${value.taskId} is "${value.role}"`);
   }
   if (isMalformedTime(result)) {
     violations.push(`ping result: finished_at is no time with a zone: "${value.finishedAt}"`);

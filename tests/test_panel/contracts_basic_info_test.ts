@@ -95,3 +95,10 @@ Deno.test("validateBasicInfo() accepts 8.0 in version 2 as a violation, but no f
   assertEquals(validation.violations, ["basic info: cpu_cores must be a whole number: 8.0"]);
   assert(!validateBasicInfo(TEXT.replace(":8,", ":8.5,"), v2).accepted);
 });
+
+Deno.test("validateBasicInfo() knows what this machine can do by ICMP where the panel has a column for it", () => {
+  const info = JSON.stringify({ ...BASIC_INFO, icmp_capability: "ping" });
+  assert(!validateBasicInfo(info, { generation: generations["1.5"], version: 2 }).accepted);
+  const newer = validateBasicInfo(info, { generation: generations["Nekomari"], version: 2 });
+  assertEquals(newer.violations, []);
+});

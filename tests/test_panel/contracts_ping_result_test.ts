@@ -95,3 +95,33 @@ Deno.test("validatePingResult() refuses a malformed time in version 2 and before
     assertEquals(validatePingResult(JSON.stringify(timeless), all).accepted, missing, name);
   }
 });
+
+Deno.test("validatePingResult() permits what results of newer probes have, and that alone", () => {
+  const tasks = [
+    { id: 1, name: "", type: "auto", target: "h", interval: 5 },
+    { id: 2, name: "", type: "dual", target: "h", interval: 5, reference: "r" },
+    { id: 3, name: "", type: "tcp", target: "h", interval: 5, reference: "r" },
+  ];
+  const generation = generations["Nekomari"];
+  const violations = (change: Record<string, unknown>) =>
+    validatePingResult(JSON.stringify({ ...PING_RESULT, ...change }), {
+      ...{ tasks, generation, version: 2 },
+    }).violations;
+  const kept = [
+    { task_id: 1, ping_type: "icmp" },
+    { task_id: 1, ping_type: "tcp" },
+    { task_id: 2, ping_type: "tcp" },
+    { task_id: 2, ping_type: "icmp", role: "reference" },
+    { task_id: 3, ping_type: "tcp", role: "reference" },
+  ];
+  for (const change of kept) assertEquals(violations(change), [], JSON.stringify(change));
+  const broken = [
+    { task_id: 1, ping_type: "auto" },
+    { task_id: 1, ping_type: "http" },
+    { task_id: 1, ping_type: "icmp", role: "reference" },
+    { task_id: 2, ping_type: "tcp", role: "reference" },
+    { task_id: 3, ping_type: "icmp", role: "reference" },
+    { task_id: 3, ping_type: "tcp", role: "main" },
+  ];
+  for (const change of broken) assertEquals(violations(change).length, 1, JSON.stringify(change));
+});

@@ -30,6 +30,8 @@ export interface Generation {
   readonly managesAgents: boolean;
   /** Whether the token is read from the `Authorization` header only, as by forks; else from the query. */
   readonly takesHeaderOnly?: boolean;
+  /** Whether it has probes of type `auto` and `dual`, references, and a column for ICMP. */
+  readonly hasNewerProbes?: boolean;
   /** Results of probes that wait to be saved, every 3 s; more are refused. */
   readonly pingQueue?: number;
 }
@@ -103,6 +105,18 @@ export const generations = {
     hasSessions: true,
     managesAgents: false,
     takesHeaderOnly: true,
+  },
+  "Nekomari": {
+    version: "v0.1.42",
+    hasV1: false,
+    hasV2: true,
+    isLegacy: false,
+    presenceMs: 35_000,
+    dataTimeoutMs: 11_000,
+    acceptsPings: false,
+    hasSessions: true,
+    managesAgents: false,
+    hasNewerProbes: true,
   },
 } as const satisfies Record<string, Generation>;
 
