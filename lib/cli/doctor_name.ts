@@ -22,6 +22,7 @@ import {
   RESOLV_CONF,
   RESOLVED_ADDRESS,
 } from "./doctor_name_servers.ts";
+import { kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
 import { failureText, firstHop, seconds, unitAdvice, type Way } from "./doctor_way.ts";
 
 /** The system waits 5 s for its first name server. */
@@ -151,8 +152,10 @@ async function unresolved(
   const [only, ...more] = answers.map(answerText);
   // A single server that is asked directly is named once.
   const each = more.length === 0 ? only?.replace(`${asked}: `, "") : [only, ...more].join("; ");
-  const text = `Cannot resolve ${host}: asked ${asked}: ${each}`;
-  const advice = unresolvedAdvice(answers, { host, way, sources });
+  const finding = unitAdvice(way) === undefined ? unreachedServers(answers) : undefined;
+  const said = `Cannot resolve ${host}: asked ${asked}: ${each}`;
+  const text = finding === undefined ? said : `${said}; ${finding.text}`;
+  const advice = finding?.advice ?? unresolvedAdvice(answers, { host, way, sources });
   if (!unreadable.includes(HOSTS)) return result("failed", text, ...advice);
   return result(
     "failed",
@@ -160,6 +163,15 @@ async function unresolved(
     `let everybody read ${HOSTS}, which may have the name: chmod a+r ${HOSTS}`,
     ...advice,
   );
+}
+
+/** Why no question gets to any of the servers, by the kernel; `undefined` where it sees nothing of one. */
+function unreachedServers(answers: readonly NameAnswer[]): RouteFinding | undefined {
+  const askRoute = kernelRoutes();
+  const found = answers.flatMap(({ server, code }) =>
+    /answer/.test(code) ? routeFinding(server, { askRoute }) ?? [] : []
+  );
+  return found.length < answers.length ? undefined : found[0];
 }
 
 /** What to do about a name without an address, by what each server has answered. */

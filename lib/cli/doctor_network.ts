@@ -6,14 +6,21 @@
 
 import { attempt } from "../attempt.ts";
 import { isTimeout, withTimeout } from "../async/timeout.ts";
+import { FAR_ADDRESSES } from "../host/routes.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { DialError } from "../net/errors.ts";
 import { addressScope, ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
-import { parseRoutes } from "../parse/route.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { proxyVariableNames, refusingProxyAdvice } from "./doctor_advice.ts";
-import { routeAdvice } from "./doctor_route.ts";
+import {
+  type AskRoute,
+  kernelRoutes,
+  missingRouteAdvice,
+  refused,
+  type RouteFinding,
+  routeFinding,
+} from "./doctor_route.ts";
 import {
   failureText,
   firstHop,
@@ -57,17 +64,17 @@ function readInterfaces(): InterfaceFacts[] | undefined {
   });
 }
 
-/** The interfaces of default routes; `undefined` where the kernel does not tell. */
-function defaultRoutes(): string[] | undefined {
-  const ipv4 = attempt(() => parseRoutes(Deno.readTextFileSync("/proc/net/route")));
-  const ipv6 = attempt(() => Deno.readTextFileSync("/proc/net/ipv6_route")) ?? "";
-  if (ipv4 === undefined) return undefined;
-  const ofIpv6 = ipv6.split("\n").flatMap((line) =>
-    /^0{32} 00 .* (\S+)$/.exec(line.trimEnd())?.[1] ?? []
-  );
-  const ofIpv4 = ipv4.filter((it) => it.destination === 0 && it.mask === 0)
-    .map((it) => it.interface);
-  return [...new Set([...ofIpv4, ...ofIpv6])].filter((name) => name !== "lo");
+/** The default routes, in words; empty without one, `undefined` where the kernel does not tell. */
+function defaultRoutes(askRoute: AskRoute): string | undefined {
+  const [ipv4, ipv6] = FAR_ADDRESSES.map(askRoute);
+  if (ipv4 === undefined && ipv6 === undefined) return undefined;
+  const deviceOf = (route: ReturnType<AskRoute>) =>
+    route !== undefined && "device" in route && route.device !== "lo" ? [route.device] : [];
+  const devices = [...new Set([ipv4, ipv6].flatMap(deviceOf))].join(", ");
+  if (devices === "") return "";
+  return deviceOf(ipv4).length > 0
+    ? `default route by ${devices}`
+    : `default route by ${devices}, of IPv6 alone`;
 }
 
 /** Link, address and route: whether this machine can send anything beyond itself. */
@@ -94,18 +101,21 @@ export async function checkNetwork(way: Way, signal: AbortSignal): Promise<Check
   const withAddress = all.filter(({ isUp, addresses }) => isUp && addresses.length > 0);
   if (withAddress.length === 0) return noAddress(all);
   const shown = withAddress.map(({ name, addresses }) => `${name} ${addresses[0]}`).join(", ");
-  const routes = defaultRoutes();
+  const askRoute = kernelRoutes();
+  const routes = defaultRoutes(askRoute);
   if (routes === undefined) return result("ok", shown);
-  if (routes.length > 0) return result("ok", `${shown}; default route by ${routes.join(", ")}`);
+  if (routes !== "") return result("ok", `${shown}; ${routes}`);
   const text = `${shown}; there is no default route`;
   // A panel in the same network, or on this machine, needs none.
   if (await isConnectable(way, signal)) return result("ok", text);
-  return result(
-    "failed",
-    `${text}, and ${host} can't be reached`,
-    "see which networks can be reached: ip route; give the machine a gateway: ip route add " +
-      "default via ADDRESS, or restart its DHCP client",
-  );
+  const unreached = `${text}, and ${host} can't be reached`;
+  const far = FAR_ADDRESSES[ipFamily(host) === 6 ? 1 : 0];
+  const route = askRoute(far);
+  if (route !== undefined && "kind" in route && route.kind !== "none") {
+    const { text, advice } = refused(far, route);
+    return result("failed", `${unreached}: ${text}`, ...advice);
+  }
+  return result("failed", unreached, ...missingRouteAdvice());
 }
 
 /** Why this process may open no socket of IPv4; `undefined` if it may. */
@@ -189,15 +199,41 @@ function notConnected(error: unknown, way: Way): CheckResult {
     : answeredBy === ""
     ? message
     : `${message} (${answeredBy})`;
-  const advice = connectAdvice(text, way);
-  return result("failed", text, ...advice);
+  const finding = /refused/.test(message) ? undefined : firstStep(way);
+  const shown = finding === undefined ? text : `${text}; ${finding.text}`;
+  return result("failed", shown, ...connectAdvice(text, way, { finding }));
+}
+
+/** Why no packet gets to any of the addresses, by the kernel; `undefined` where it sees nothing of one. */
+function firstStep(way: Way): RouteFinding | undefined {
+  const { addresses, answeredBy } = way;
+  const askRoute = kernelRoutes();
+  const all = (addresses.length > 0 ? addresses : [firstHop(way).host]).map((address) => {
+    const isPanels = answeredBy === "" ? undefined : isPanelsLook(address, way);
+    return routeFinding(address, { askRoute, isPanels });
+  });
+  const found = all.filter((it) => it !== undefined);
+  if (found.length < all.length) return undefined;
+  return {
+    text: [...new Set(found.map(({ text }) => text))].join("; "),
+    advice: [...new Set(found.flatMap(({ advice }) => advice))],
+  };
+}
+
+function isPanelsLook(address: string, { proxy, answeredBy }: Way): string {
+  return proxy === undefined
+    ? `see whether ${address} is the panel's address (${answeredBy})`
+    : `see whether ${address} is the proxy's address (${answeredBy})`;
 }
 
 /** What to look at when no connection can be opened; one line where only one cause is left. */
 export function connectAdvice(
   message: string,
   way: Way,
-  { hasIpv6 = hasIpv6Address() } = {},
+  { hasIpv6 = hasIpv6Address(), finding }: {
+    hasIpv6?: boolean;
+    finding?: RouteFinding | undefined;
+  } = {},
 ): string[] {
   const { url, proxy, addresses, answeredBy } = way;
   const { host, port } = firstHop(way);
@@ -211,6 +247,7 @@ export function connectAdvice(
       "IPv6, or the panel an IPv4 address",
     ];
   }
+  if (finding !== undefined) return [...finding.advice];
   if (proxy !== undefined) {
     const names = proxyVariableNames(way);
     return [
@@ -226,12 +263,10 @@ export function connectAdvice(
       "see whether a firewall, here or there, answers in its place: nft list ruleset",
     ];
   }
-  const ofRoute = routeAdvice(address);
-  if (ofRoute !== undefined) return [ofRoute];
   if (/network is unreachable/.test(message)) {
     return ["this machine has no route to that address: ip route get " + address];
   }
-  const look = `see whether ${address} is the panel's address (${answeredBy})`;
+  const look = isPanelsLook(address, way);
   const isByHosts = answeredBy.includes("/etc/hosts");
   return [
     ...isByHosts ? [look] : [],
@@ -262,5 +297,11 @@ function loopbackAdvice({ url, answeredBy }: Way): string[] {
   if (answeredBy.includes("/etc/hosts") && host !== "localhost") {
     return [`if the panel is on another machine, remove ${host} from /etc/hosts`, here];
   }
-  return [here, `if it listens on another port than ${port}, correct -e`];
+  const otherPort = `if it listens on another port than ${port}, correct -e`;
+  // What a name server says of a name that is not this machine's own may be a filter's answer.
+  const isOthers = answeredBy !== "" && host !== "localhost";
+  const elsewhere =
+    `if the panel is on another machine, its name server is wrong about ${host}, or ` +
+    `filters it (${answeredBy})`;
+  return [...isOthers ? [elsewhere] : [], here, otherPort];
 }

@@ -1,49 +1,112 @@
 /**
- * What the kernel's tables say, for `doctor`, about the first step to an IPv4 address that can't be
- * reached.
+ * What the kernel says, for `doctor`, about the first step to an address that can't be reached.
  *
  * @module
  */
 
 import { attempt } from "../attempt.ts";
-import { type Ipv4Route, parseRoutes } from "../parse/route.ts";
+import { Netlink } from "../host/netlink.ts";
+import { FAR_ADDRESSES, type Refusal, type Route, routeTo } from "../host/routes.ts";
+import { ipFamily } from "../parse/ip_address.ts";
+
+/** What is seen of the first step to an address, and what to do about it. */
+export interface RouteFinding {
+  readonly text: string;
+  readonly advice: readonly string[];
+}
+
+/** Asks the kernel for the way to an address; `undefined` where it does not tell. */
+export type AskRoute = (address: string) => Route | Refusal | undefined;
+
+/** The kernel, as this process may ask it. */
+export function kernelRoutes(): AskRoute {
+  const netlink = attempt(() => new Netlink());
+  return (address) => netlink && routeTo(netlink, address);
+}
 
 /**
- * What to do about the route to an address: one that refuses it, or whose gateway does not answer.
- * `undefined` for another family, and where the tables show neither.
+ * Why no packet gets to an address: a route or rule that refuses it, or a next machine that does not
+ * answer. `undefined` where the kernel sees neither.
+ *
+ * @param isPanels What to look at to see whether the address is the right one, if it has an origin.
  */
-export function routeAdvice(address: string): string | undefined {
-  const routes = attempt(() => parseRoutes(Deno.readTextFileSync("/proc/net/route")));
-  const route = routes && routeTo(address, routes);
+export function routeFinding(
+  address: string,
+  { askRoute, isPanels }: { askRoute: AskRoute; isPanels?: string | undefined },
+): RouteFinding | undefined {
+  const route = askRoute(address);
   if (route === undefined) return undefined;
-  // The kernel shows no interface where it is to refuse.
-  if (route.interface === "*") {
-    return `a route of this machine refuses ${address} (blackhole, unreachable or prohibit): see ` +
-      `ip route get ${address}, and remove it: ip route show table all | grep -E "blackhole|` +
-      `unreachable|prohibit"`;
-  }
-  if (route.gateway === 0) return undefined;
-  const gateway = dotted(route.gateway);
-  const table = attempt(() => Deno.readTextFileSync("/proc/net/arp")) ?? "";
-  const isSilent = table.split("\n").map((line) => line.trim().split(/\s+/)).some((
-    [neighbor, , flags, , , name],
-  ) => neighbor === gateway && name === route.interface && Number(flags) === 0);
+  if ("kind" in route) return refused(address, route);
+  const { device, gateway, hasCarrier, isSilent } = route;
   if (!isSilent) return undefined;
-  return `the gateway ${gateway} of ${route.interface} does not answer (ip neigh show ${gateway}): ` +
-    "start it, or correct the route: ip route";
+  const isOther = gateway === undefined && defaultDevice(address, askRoute) !== device;
+  const text = gateway === undefined
+    ? `${address} is in the network ${
+      route.network ?? ""
+    } of ${device}, where no machine answers for it`
+    : `the gateway ${gateway} of ${device} does not answer`;
+  if (!hasCarrier && !isOther) {
+    return {
+      text: `${text}: ${device} has no carrier`,
+      advice: [`${device}: check its cable, its Wi-Fi, or the network of the virtual machine`],
+    };
+  }
+  const look = isPanels === undefined ? [] : [isPanels];
+  if (gateway === undefined) {
+    const overlap = isOther
+      ? `if it is elsewhere, give ${device} another network, which does not have it: ip addr show ${device}`
+      : `see whether the network of ${device} is so large, or its prefix wrong: ip addr show ${device}`;
+    const start = `start that machine, or connect it to the network of ${device}`;
+    return { text, advice: isOther ? [...look, overlap, start] : [...look, start, overlap] };
+  }
+  return {
+    text,
+    advice: [
+      `see whether ${gateway} is the gateway of that network, and correct it if not: ` +
+      `${ipFor(address)} route`,
+      `start the gateway, or connect ${device} to its network: ip neigh show ${gateway}`,
+    ],
+  };
 }
 
-/** The route with the longest prefix, the first of several: the kernel lists them by metric. */
-function routeTo(address: string, routes: readonly Ipv4Route[]): Ipv4Route | undefined {
-  if (!/^\d+(\.\d+){3}$/.test(address)) return undefined;
-  const number = address.split(".").reduce((sum, byte) => sum * 256 + Number(byte), 0);
-  return routes.filter(({ destination, mask }) => (number & mask) >>> 0 === destination)
-    .reduce<Ipv4Route | undefined>(
-      (best, it) => best === undefined || it.mask > best.mask ? it : best,
-      undefined,
-    );
+/** The interface by which what is far away is reached, in the family of an address. */
+function defaultDevice(address: string, askRoute: AskRoute): string | undefined {
+  const route = askRoute(FAR_ADDRESSES[ipFamily(address) === 6 ? 1 : 0]);
+  return route !== undefined && "device" in route ? route.device : undefined;
 }
 
-function dotted(address: number): string {
-  return [24, 16, 8, 0].map((shift) => address >>> shift & 255).join(".");
+function ipFor(address: string): string {
+  return ipFamily(address) === 6 ? "ip -6" : "ip";
+}
+
+/** Why packets to an address have no way, in words, and what to do about it. */
+export function refused(address: string, { kind, route, hasRules }: Refusal): RouteFinding {
+  const ip = ipFor(address);
+  if (kind === "none") {
+    const rules =
+      `see whether a rule sends it to a table without a route: ip rule; ${ip} route get ` +
+      address;
+    return {
+      text: `no route of this machine leads to ${address}`,
+      advice: [...hasRules ? [rules] : [], ...missingRouteAdvice(ip)],
+    };
+  }
+  return route === undefined
+    ? {
+      text: `a rule of this machine refuses ${address} (${kind})`,
+      advice: [`see who has made it, such as a VPN, or remove it: ${ip} rule`],
+    }
+    : {
+      text: `the route "${route}" of this machine refuses ${address}`,
+      advice: [`see who has made it, such as a VPN, or remove it: ${ip} route del ${route}`],
+    };
+}
+
+/** What to do where a route is missing. */
+export function missingRouteAdvice(ip = "ip"): string[] {
+  return [
+    "if its address is by DHCP, see why that gave no gateway: journalctl -u systemd-networkd -u " +
+    "NetworkManager -u networking",
+    `else give it a gateway: ${ip} route add default via ADDRESS, and in the files of its network`,
+  ];
 }

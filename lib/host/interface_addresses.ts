@@ -1,24 +1,10 @@
 import { lastOfNetwork } from "../parse/ip_address.ts";
-import {
-  type AddressMessage,
-  parseAddressMessage,
-  parsePreferredAddress,
-} from "../parse/netlink.ts";
+import { type AddressMessage, parseAddressMessage, parseRouteMessage } from "../parse/netlink.ts";
 import type { InterfaceAddress } from "./host.ts";
 import type { Netlink } from "./netlink.ts";
+import { askForRoute, FAR_ADDRESSES } from "./routes.ts";
 
 const RTM_GETADDR = 22;
-const RTM_GETROUTE = 26;
-const AF_INET = 2;
-const AF_INET6 = 10;
-const RTA_DST = 1;
-
-/** Addresses far away, of which the kernel says from where it would reach them; nothing is sent. */
-const FAR = {
-  [AF_INET]: [1, 1, 1, 1],
-  [AF_INET6]: [0x26, 0x06, 0x47, 0x00, 0x47, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0x11, 0x11],
-} as const;
-
 /** Of IPv6; of IPv4 the bit says that it is no network's first one. */
 const IFA_F_TEMPORARY = 0x1;
 /** It is being tried for duplicates, meanwhile with it in use. */
@@ -36,7 +22,7 @@ export function listInterfaceAddresses(netlink: Netlink): InterfaceAddress[] | u
   const messages = netlink.list(RTM_GETADDR, [0, 0]);
   if (messages === undefined) return undefined;
   const found = messages.map(parseAddressMessage).filter((it) => it !== undefined);
-  const preferred = new Set([preferredOf(netlink, AF_INET), preferredOf(netlink, AF_INET6)]);
+  const preferred = new Set(FAR_ADDRESSES.map((far) => preferredOf(netlink, far)));
   const names = new Map<number, string>();
   for (const { index } of found) names.set(index, netlink.link(index)?.name ?? "");
   return found.map((it) => ({
@@ -57,15 +43,9 @@ export function askRuntimeForAddresses(): InterfaceAddress[] {
 }
 
 /** The address from which this machine reaches others of a family. */
-function preferredOf(netlink: Netlink, family: keyof typeof FAR): string | undefined {
-  const to = FAR[family];
-  const words = new Uint32Array(Uint8Array.from(to).buffer);
-  const lengths = family | 8 * to.length << 8;
-  const answer = netlink.ask(RTM_GETROUTE, [
-    ...[lengths, 0, 0],
-    ...[RTA_DST << 16 | 4 + to.length, ...words],
-  ]);
-  return answer && parsePreferredAddress(answer);
+function preferredOf(netlink: Netlink, far: string): string | undefined {
+  const answer = askForRoute(netlink, far);
+  return answer && parseRouteMessage(answer)?.source;
 }
 
 function preferenceFor(

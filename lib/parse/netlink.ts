@@ -32,11 +32,31 @@ export interface AddressMessage {
   flags: number;
 }
 
+/** A route, as `RTM_NEWROUTE` describes it. */
+export interface RouteMessage {
+  /** `RTN_…` of `linux/rtnetlink.h`. */
+  kind: number;
+  /** Bits of the destination that count. */
+  prefix: number;
+  /** `undefined` for all addresses. */
+  destination: string | undefined;
+  /** Index of the interface; `undefined` where it leads nowhere. */
+  index: number | undefined;
+  /** The next machine on the way; `undefined` where the addresses are on the same link. */
+  gateway: string | undefined;
+  /** The address from which is sent. */
+  source: string | undefined;
+  /** Number of the table that has it. */
+  table: number;
+}
+
 /** `struct nlmsghdr`, with which each message begins. */
 export const HEADER = { bytes: 16, length: 0, type: 4, sequence: 8 } as const;
 const LINK = { type: 16, hardwareType: 18, index: 20, flags: 24, attributes: 32 } as const;
 const ADDRESS = { type: 20, family: 16, prefix: 17, flags: 18, index: 20, attributes: 24 } as const;
-const ROUTE = { type: 24, family: 16, attributes: 28 } as const;
+const ROUTE = { type: 24, family: 16, prefix: 17, table: 20, kind: 23, attributes: 28 } as const;
+const NEIGHBOUR = { type: 28, family: 16, index: 20, state: 24, attributes: 28 } as const;
+const ERROR = { type: 2, number: 16, bytes: 20 } as const;
 const STATS = { type: 92, index: 20, receivedBytes: 48, sentBytes: 56, bytes: 64 } as const;
 
 const IFLA_IFNAME = 3;
@@ -48,7 +68,13 @@ const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_BROADCAST = 4;
 const IFA_FLAGS = 8;
+const RTA_DST = 1;
+const RTA_OIF = 4;
+const RTA_GATEWAY = 5;
 const RTA_PREFSRC = 7;
+const RTA_TABLE = 15;
+const RTA_VIA = 18;
+const NDA_DST = 1;
 /** The upper bits of an attribute's type say how it is encoded. */
 const ATTRIBUTE_TYPE = 0x3fff;
 
@@ -71,7 +97,7 @@ export function parseLinkMessage(message: Uint8Array): LinkMessage | undefined {
     flags: view.getUint32(LINK.flags, true),
     kind: kind && toKind(kind),
     // A tunnel over any interface has 0.
-    over: (over && toNumber(over)) || undefined,
+    over: (numberIn(over)) || undefined,
   };
 }
 
@@ -95,15 +121,52 @@ export function parseAddressMessage(message: Uint8Array): AddressMessage | undef
     index: view.getInt32(ADDRESS.index, true),
     address,
     broadcasts: [...broadcasts],
-    flags: (flags && toNumber(flags)) ?? view.getUint8(ADDRESS.flags),
+    flags: numberIn(flags) ?? view.getUint8(ADDRESS.flags),
   };
 }
 
-/** The address from which the answer to `RTM_GETROUTE` says that is sent; `undefined` without one. */
-export function parsePreferredAddress(message: Uint8Array): string | undefined {
+/** Parses a route, as `RTM_NEWROUTE` describes it; `undefined` when it is another message. */
+export function parseRouteMessage(message: Uint8Array): RouteMessage | undefined {
   const view = viewOf(message, ROUTE.type, ROUTE.attributes);
-  const bytes = view && findAttribute(message.subarray(ROUTE.attributes), RTA_PREFSRC);
-  return bytes && toAddress(bytes, view.getUint8(ROUTE.family));
+  if (view === undefined) return undefined;
+  const attributes = message.subarray(ROUTE.attributes);
+  const [family, via] = [view.getUint8(ROUTE.family), findAttribute(attributes, RTA_VIA)];
+  const addressOf = (attribute: number) => {
+    const bytes = findAttribute(attributes, attribute);
+    return bytes && toAddress(bytes, family);
+  };
+  const numberOf = (attribute: number) => numberIn(findAttribute(attributes, attribute));
+  return {
+    kind: view.getUint8(ROUTE.kind),
+    prefix: view.getUint8(ROUTE.prefix),
+    destination: addressOf(RTA_DST),
+    index: numberOf(RTA_OIF),
+    // That of a route of IPv4 may be one of IPv6, which is told with its family.
+    gateway: addressOf(RTA_GATEWAY) ?? (via && toAddress(via.subarray(2), via[0] ?? 0)),
+    source: addressOf(RTA_PREFSRC),
+    table: numberOf(RTA_TABLE) ?? view.getUint8(ROUTE.table),
+  };
+}
+
+/** Parses a neighbour, as `RTM_NEWNEIGH` describes it; `undefined` when it is another message. */
+export function parseNeighbourMessage(
+  message: Uint8Array,
+): { index: number; address: string; state: number } | undefined {
+  const view = viewOf(message, NEIGHBOUR.type, NEIGHBOUR.attributes);
+  if (view === undefined) return undefined;
+  const bytes = findAttribute(message.subarray(NEIGHBOUR.attributes), NDA_DST);
+  const address = bytes && toAddress(bytes, view.getUint8(NEIGHBOUR.family));
+  return address === undefined ? undefined : {
+    index: view.getInt32(NEIGHBOUR.index, true),
+    address,
+    state: view.getUint16(NEIGHBOUR.state, true),
+  };
+}
+
+/** The number of the error with which the kernel answers; `undefined` when it is another message. */
+export function parseErrorNumber(message: Uint8Array): number | undefined {
+  const view = viewOf(message, ERROR.type, ERROR.bytes);
+  return view && -view.getInt32(ERROR.number, true);
 }
 
 /** Bytes that an interface has passed, in the answer to `RTM_GETSTATS` for `rtnl_link_stats64` alone. */
@@ -156,11 +219,10 @@ function findAttribute(attributes: Uint8Array, type: number): Uint8Array | undef
   return undefined;
 }
 
-/** A number of 32 bits; `undefined` for anything else. */
-function toNumber(bytes: Uint8Array): number | undefined {
-  return bytes.length === 4
-    ? new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
-    : undefined;
+/** The number of 32 bits in an attribute; `undefined` for another content. */
+function numberIn(bytes: Uint8Array | undefined): number | undefined {
+  if (bytes?.length !== 4) return undefined;
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
 }
 
 /** The kernel's kinds are short words of ASCII, with a zero byte at their end. */

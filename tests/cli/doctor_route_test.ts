@@ -1,56 +1,85 @@
 import { assertEquals } from "@std/assert";
 import { connectAdvice } from "../../lib/cli/doctor_network.ts";
-import { routeAdvice } from "../../lib/cli/doctor_route.ts";
+import { type AskRoute, routeFinding } from "../../lib/cli/doctor_route.ts";
 import { wayTo } from "../../lib/cli/doctor_way.ts";
+import type { Refusal, Route } from "../../lib/host/routes.ts";
 import { configOf } from "./fake_context.ts";
 
-/** A default route by 192.0.2.1, the link 192.0.2.0/24, and a blackhole for 198.51.100.0/24. */
-const ROUTES = `Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT
-eth0 00000000 010200C0 0003 0 0 0 00000000 0 0 0
-eth0 000200C0 00000000 0001 0 0 0 00FFFFFF 0 0 0
-* 006433C6 00000000 0001 0 0 0 00FFFFFF 0 0 0
-`;
+const DIRECT: Route = {
+  ...{ device: "eth0", hasCarrier: true, gateway: undefined, network: "192.0.2.0/24" },
+  isSilent: true,
+};
+const BY_GATEWAY: Route = { ...DIRECT, gateway: "192.0.2.1", network: undefined };
+const NONE: Refusal = { kind: "none", route: undefined, hasRules: false };
 
-/** Runs with the kernel's tables of routes and of IPv4 neighbours. */
-function withTables<T>(routes: string, neighbours: string, run: () => T): T {
-  const { readTextFileSync } = Deno;
-  Deno.readTextFileSync = (path) => {
-    if (path === "/proc/net/route") return routes;
-    if (path === "/proc/net/arp") {
-      return `IP address HW type Flags HW address Mask Device\n${neighbours}`;
-    }
-    throw new Deno.errors.NotFound();
-  };
-  try {
-    return run();
-  } finally {
-    Deno.readTextFileSync = readTextFileSync;
-  }
+/** Asks a kernel that knows one way to an address, and another one to those far away. */
+function kernel(address: string, way: Route | Refusal | undefined, far = BY_GATEWAY): AskRoute {
+  return (asked) => asked === address ? way : far;
 }
 
-Deno.test("routeAdvice() names a gateway that does not answer, and a route that refuses", () => {
-  const silent = "192.0.2.1 0x1 0x0 00:00:00:00:00:00 * eth0\n";
-  const answering = "192.0.2.1 0x1 0x2 02:00:00:00:00:01 * eth0\n";
-  const table: [address: string, neighbours: string, start: string | undefined][] = [
-    ["203.0.113.9", silent, "the gateway 192.0.2.1 of eth0 does not answer"],
-    ["203.0.113.9", answering, undefined],
-    ["203.0.113.9", "", undefined],
-    ["203.0.113.9", silent.replace("eth0", "eth1"), undefined],
-    ["192.0.2.9", silent, undefined],
-    ["198.51.100.9", answering, "a route of this machine refuses 198.51.100.9"],
-    ["2001:db8::1", silent, undefined],
-    ["p.example", silent, undefined],
+Deno.test("routeFinding() says what is seen of the first step, and the looks that it leaves", () => {
+  const address = "192.0.2.9";
+  const table: [way: Route | Refusal | undefined, text: string | undefined, looks: string[]][] = [
+    [undefined, undefined, []],
+    [{ ...BY_GATEWAY, isSilent: false }, undefined, []],
+    [{ ...DIRECT, isSilent: false }, undefined, []],
+    [BY_GATEWAY, "the gateway 192.0.2.1 of eth0 does not answer", [
+      "see whether 192.0.2.1 is the gateway",
+      "start the gateway, or connect eth0",
+    ]],
+    [
+      { ...BY_GATEWAY, hasCarrier: false },
+      "the gateway 192.0.2.1 of eth0 does not answer: eth0 has no carrier",
+      ["eth0: check its cable"],
+    ],
+    [DIRECT, "192.0.2.9 is in the network 192.0.2.0/24 of eth0, where no machine answers for it", [
+      "see whether it is the panel's",
+      "start that machine",
+      "see whether the network of eth0 is so large",
+    ]],
+    [
+      { ...DIRECT, device: "docker0", hasCarrier: false },
+      "192.0.2.9 is in the network 192.0.2.0/24 of docker0, where no machine answers for it",
+      [
+        "see whether it is the panel's",
+        "if it is elsewhere, give docker0 another network",
+        "start that machine",
+      ],
+    ],
+    [NONE, "no route of this machine leads to 192.0.2.9", [
+      "if its address is by DHCP",
+      "else give it a gateway: ip route",
+    ]],
+    [
+      { ...NONE, hasRules: true },
+      "no route of this machine leads to 192.0.2.9",
+      ["see whether a rule sends it", "if its address is by DHCP", "else give it a gateway"],
+    ],
+    [
+      { ...NONE, kind: "blackhole", route: "blackhole 192.0.2.0/24" },
+      'the route "blackhole 192.0.2.0/24" of this machine refuses 192.0.2.9',
+      ["see who has made it, such as a VPN, or remove it: ip route del blackhole 192.0.2.0/24"],
+    ],
+    [
+      { ...NONE, kind: "prohibit" },
+      "a rule of this machine refuses 192.0.2.9 (prohibit)",
+      ["see who has made it, such as a VPN, or remove it: ip rule"],
+    ],
   ];
-  for (const [address, neighbours, start] of table) {
-    const found = withTables(ROUTES, neighbours, () => routeAdvice(address));
-    assertEquals(found?.slice(0, start?.length), start, `${address} ${neighbours}`);
+  for (const [way, text, looks] of table) {
+    const askRoute = kernel(address, way);
+    const found = routeFinding(address, { askRoute, isPanels: "see whether it is the panel's" });
+    assertEquals(found?.text, text);
+    const starts = (found?.advice ?? []).map((line, at) => line.slice(0, looks[at]?.length));
+    assertEquals(starts, looks, text);
   }
-  assertEquals(withTables("", silent, () => routeAdvice("203.0.113.9")), undefined);
+  const ipv6 = routeFinding("2001:db8::9", { askRoute: () => NONE });
+  assertEquals(ipv6?.advice[1]?.slice(0, 40), "else give it a gateway: ip -6 route add ");
 });
 
-Deno.test("connectAdvice() says what the route shows, where nothing has answered", () => {
+Deno.test("connectAdvice() is about the first step where the kernel shows it", () => {
   const way = wayTo(configOf(["doctor", "-e", "http://198.51.100.9", "-t", "x"]), []);
-  const of = (message: string) => withTables(ROUTES, "", () => connectAdvice(message, way));
-  assertEquals(of("Invalid argument").length, 1);
-  assertEquals(of("connection refused").length, 3, "a refusal is an answer");
+  const finding = { text: "a gateway is silent", advice: ["start it"] };
+  assertEquals(connectAdvice("host is unreachable", way, { finding }), ["start it"]);
+  assertEquals(connectAdvice("connection refused", way, {}).length, 3);
 });

@@ -2,8 +2,10 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import {
   parseAddressMessage,
+  parseErrorNumber,
   parseLinkMessage,
-  parsePreferredAddress,
+  parseNeighbourMessage,
+  parseRouteMessage,
   parseStatsMessage,
   splitMessages,
 } from "../../lib/parse/netlink.ts";
@@ -126,10 +128,34 @@ Deno.test("splitMessages() leaves out what is cut off, and ends at a length that
   assertEquals(splitMessages(new Uint8Array(64)), []);
 });
 
-Deno.test("parsePreferredAddress() reads from which address another is reached", () => {
-  assertEquals(parsePreferredAddress(hex(ROUTE)), "203.0.113.10");
-  assertEquals(parsePreferredAddress(hex(ROUTE).subarray(0, 40)), undefined);
-  assertEquals(parsePreferredAddress(hex(STATS)), undefined);
+Deno.test("parseRouteMessage() reads the way to an address, and from which one is sent", () => {
+  assertEquals(parseRouteMessage(hex(ROUTE)), {
+    ...{ kind: 1, prefix: 32, destination: "1.1.1.1", index: 3, table: 254 },
+    ...{ gateway: "203.0.113.11", source: "203.0.113.10" },
+  });
+  // An IPv4 route by a gateway of IPv6, which refuses nothing.
+  const via = bytesOf(
+    "00000000 18000000 07000000 00000000 02000000 64 030001 00000000 16001200 0a00" +
+      "fe80000000000000 0000000000000001 0000",
+  );
+  assertEquals(parseRouteMessage(via), {
+    ...{ kind: 1, prefix: 0, destination: undefined, index: undefined, table: 100 },
+    ...{ gateway: "fe80::1", source: undefined },
+  });
+  assertEquals(parseRouteMessage(hex(ROUTE).subarray(0, 27)), undefined);
+  assertEquals(parseRouteMessage(hex(STATS)), undefined);
+});
+
+Deno.test("parseNeighbourMessage() and parseErrorNumber() read no other message", () => {
+  const neighbour = bytesOf(
+    "00000000 1c000000 07000000 00000000 02000000 03000000 2000 00 01 08000100 c6336401",
+  );
+  assertEquals(parseNeighbourMessage(neighbour), {
+    ...{ index: 3, address: "198.51.100.1", state: 0x20 },
+  });
+  const error = bytesOf("00000000 02000000 07000000 00000000 8fffffff");
+  assertEquals(parseErrorNumber(error), 113);
+  assertEquals([parseNeighbourMessage(error), parseErrorNumber(neighbour)], [undefined, undefined]);
 });
 
 Deno.test("parseStatsMessage() reads 64 bits of counters, and no short message", () => {
@@ -153,7 +179,9 @@ Deno.test("messages of netlink with any bytes are read without an error", () => 
       }
       for (const message of [bytes, ...splitMessages(bytes)]) {
         parseAddressMessage(message);
-        parsePreferredAddress(message);
+        parseRouteMessage(message);
+        parseNeighbourMessage(message);
+        parseErrorNumber(message);
         parseStatsMessage(message);
         parseLinkMessage(message);
       }

@@ -22,7 +22,14 @@ const lack = Deno.build.os !== "linux" || Deno.uid() !== 0
 if (lack !== undefined) console.log(`planted problems of a network are not tried: ${lack}`);
 
 /** How the name server answers. */
-type NameAnswer = "panel" | "0.0.0.0" | "everything" | "SERVFAIL" | "REFUSED" | "late";
+type NameAnswer =
+  | "panel"
+  | "0.0.0.0"
+  | "127.0.0.1"
+  | "everything"
+  | "SERVFAIL"
+  | "REFUSED"
+  | "late";
 
 const CODES: Partial<Record<NameAnswer, number>> = { SERVFAIL: 2, REFUSED: 5 };
 const LATE_MS = 3_000;
@@ -50,7 +57,7 @@ class NameServer implements Disposable {
     const isA = query[end - 3] === 1;
     const isKnown = label === "panel" || this.answer === "everything";
     const code = CODES[this.answer] ?? (isKnown ? 0 : 3);
-    const address = this.answer === "0.0.0.0" ? "0.0.0.0" : HERE;
+    const address = /^\d/.test(this.answer) ? this.answer : HERE;
     const hasAnswer = code === 0 && isA;
     const head = query.slice(0, end);
     head.set([0x81, 0x80 | code, 0, 1, 0, hasAnswer ? 1 : 0, 0, 0, 0, 0], 2);
@@ -215,14 +222,53 @@ function rows(port: number): Row[] {
       plant: "ip route add 192.0.2.0/24 via 10.213.77.9",
       heal: "ip route del 192.0.2.0/24",
       endpoint: "http://192.0.2.7",
-      ...failed("connect", "→ the gateway 10.213.77.9 of eth0 does not answer"),
+      ...failed(
+        "connect",
+        "the gateway 10.213.77.9 of eth0 does not answer",
+        "1. see whether 10.213.77.9 is the gateway",
+      ),
     },
     {
       cause: "a route that refuses",
       plant: "ip route add blackhole 192.0.2.0/24",
       heal: "ip route del blackhole 192.0.2.0/24",
       endpoint: "http://192.0.2.7",
-      ...failed("connect", "→ a route of this machine refuses 192.0.2.7"),
+      ...failed(
+        "connect",
+        'the route "blackhole 192.0.2.0/24" of this machine refuses 192.0.2.7',
+        "ip route del blackhole 192.0.2.0/24",
+      ),
+    },
+    {
+      cause: "a rule that refuses",
+      plant: "ip rule add to 192.0.2.0/24 prohibit",
+      heal: "ip rule del to 192.0.2.0/24 prohibit",
+      endpoint: "http://192.0.2.7",
+      ...failed("connect", "a rule of this machine refuses 192.0.2.7 (prohibit)", "ip rule"),
+    },
+    {
+      cause: "another network that has the name server's address",
+      plant: "ip link add br0 type bridge; ip link set br0 up; ip addr add 192.0.2.1/24 dev br0",
+      heal: "ip link del br0",
+      files: { "/etc/resolv.conf": "nameserver 192.0.2.7\n" },
+      ...failed(
+        "dns",
+        "192.0.2.7 is in the network 192.0.2.0/24 of br0, where no machine answers",
+        "1. if it is elsewhere, give br0 another network",
+      ),
+    },
+    {
+      cause: "a name server that no route leads to",
+      plant: `ip route del default; ip route add 192.0.2.0/24 via ${HERE}`,
+      heal: `ip route del 192.0.2.0/24; ip route add default via ${HERE}`,
+      files: { "/etc/resolv.conf": "nameserver 198.51.100.7\n" },
+      ...failed("network", "there is no default route, and panel.test can't be reached"),
+    },
+    {
+      cause: "a name server whose name for the panel is this machine",
+      answer: "127.0.0.1",
+      endpoint: "http://panel.test:1",
+      ...failed("connect", "connection refused", "1. if the panel is on another machine, its name"),
     },
     {
       cause: "a name that the server does not know",
