@@ -10,6 +10,7 @@ import { describeSeal, type Seal, sealGap } from "../sandbox/seal.ts";
 import { getLogger } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { matchesGlob } from "../parse/glob.ts";
+import type { MachineFacts } from "../types.ts";
 import { VERSION } from "../version.ts";
 
 /** Names the panel, without the parts of its address that may be secret. */
@@ -32,6 +33,19 @@ export function logCountedParts(machine: Machine, config: Config): void {
   };
   if (notices.length === 0) log.info(text, values);
   else log.warning(`${text}: {notices}`, values);
+  logUnknownFacts(machine.facts());
+}
+
+/** Names the facts that a panel shows first and that nothing tells here. */
+export function logUnknownFacts({ cpuName, logicalCores, osName }: MachineFacts): void {
+  const facts = {
+    "the name of the CPU": cpuName,
+    "the number of cores": logicalCores,
+    "the name of the system": osName,
+  };
+  for (const [fact, value] of Object.entries(facts)) {
+    if (value === undefined) getLogger("agent").warning("Cannot find {fact}", { fact });
+  }
 }
 
 /** Names the seal; with remote control there is none. */

@@ -4,6 +4,9 @@ import { type CpuState, type CpuTicks, parseCpuTicks } from "../parse/proc_stat.
 
 const BUSY = ["user", "nice", "system", "irq", "softirq", "steal"] as const;
 
+/** In this time some counter moves, on the idlest machine and with the slowest clock. */
+const STILL_MS = 1_000;
+
 /** Measures the time of all cores together, from `/proc/stat`. */
 export class CpuCollector {
   readonly #stat: Source;
@@ -21,6 +24,8 @@ export class CpuCollector {
   };
   #time: CpuTime = { busy: 0, all: 0 };
   #missing: Error | undefined;
+  /** When the counters were last seen to have moved. */
+  #movedAtMs = -Infinity;
 
   constructor(stat: Source) {
     this.#stat = stat;
@@ -31,6 +36,7 @@ export class CpuCollector {
    * and when the idle time is out of range; {@linkcode CpuCollector.missingPart} says so.
    *
    * @throws {SyntaxError} When the kernel's text is malformed.
+   * @throws {Error} When its counters stand still, as some containers' do.
    */
   collect(): CpuTime | undefined {
     const text = this.#stat.read();
@@ -45,6 +51,11 @@ export class CpuCollector {
     const idle = this.#counters.idle.advance(ticks.idle);
     // A small decrease is jitter of busy cores; more than the elapsed time is a core that went offline.
     if (busy + waiting + idle < 0) this.#missing ??= new Error("Cannot use stat: CPU times fell");
+    const nowMs = performance.now();
+    if (busy + waiting + idle !== 0) this.#movedAtMs = nowMs;
+    if (nowMs - this.#movedAtMs >= STILL_MS) {
+      throw new Error("Cannot use stat: CPU times stand still");
+    }
     if (busy + waiting + idle <= 0) return this.#time;
     const all = this.#time.all + busy + waiting + Math.max(idle, 0);
     return this.#time = { busy: this.#time.busy + busy, all };

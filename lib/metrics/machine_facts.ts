@@ -18,7 +18,8 @@ export function cpuFacts(
   info: CpuInfo | undefined,
 ): CpuFacts {
   const cpuName = info && cpuNameOf(info, host.readText(`${host.roots.proc}/device-tree/model`));
-  const logicalCores = countLogicalCores(host.readText(`${host.roots.proc}/stat`) ?? "");
+  const logicalCores = countLogicalCores(host.readText(`${host.roots.proc}/stat`) ?? "") ??
+    info?.processors ?? countOnline(host);
   const reported = info?.physicalCores ?? countSiblingGroups(host);
   // In LXC `/sys` may show the cores of the machine, while `/proc` shows the container's.
   const physicalCores = reported && Math.min(reported, logicalCores ?? reported);
@@ -51,6 +52,16 @@ function cpuNameOf(info: CpuInfo, deviceTreeModel: string | undefined): string |
 function boardName(model: string | undefined): string | undefined {
   const name = model?.replace(/\0[^]*$/, "").trim();
   return name === undefined || name === "" || /^\w+,\S+$/.test(name) ? undefined : name;
+}
+
+/** Counts the cores of `online`, such as `0-3,6`. */
+function countOnline(host: Pick<Host, "roots" | "readText">): number | undefined {
+  const text = host.readText(`${host.roots.sys}/devices/system/cpu/online`)?.trim() ?? "";
+  if (!/^\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*$/.test(text)) return undefined;
+  return text.split(",").reduce((sum, range) => {
+    const [first = 0, last = first] = range.split("-").map(Number);
+    return sum + last - first + 1;
+  }, 0);
 }
 
 /** Counts cores: threads of one core have the same sibling list. */

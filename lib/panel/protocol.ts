@@ -6,6 +6,7 @@
  * @module
  */
 
+import { oneLine } from "../log/redact.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import type { RpcParams } from "./messages.ts";
 import type {
@@ -30,6 +31,11 @@ const MAX_LOAD = 1_000_000;
 
 /** Longest message, in UTF-16 code units: the panel shows it on its home page. */
 const MAX_MESSAGE_LENGTH = 400;
+
+/** Longest fact about the machine, in the same units: names of systems and processors are shorter. */
+const MAX_FACT_LENGTH = 200;
+/** In place of a fact that nothing tells. */
+const UNKNOWN = "unknown";
 
 /** A report on the wire. */
 export interface WireReport {
@@ -111,10 +117,7 @@ export function toWireReport(report: Report): WireReport {
     connections: { tcp: count(connections?.tcp), udp: count(connections?.udp) },
     uptime: count(report.uptimeSeconds),
     process: count(report.processes),
-    message: truncate(
-      [...report.failures, ...cutValues(report)].join("; "),
-      MAX_MESSAGE_LENGTH,
-    ),
+    message: message([...report.failures, ...cutValues(report)]),
     ...(gpus.length > 0 && { gpu: toWireGpu(gpus) }),
   };
 }
@@ -127,7 +130,7 @@ function toWireGpu(cards: readonly Gpu[]): WireGpu {
     count: cards.length,
     average_usage: decimal(sum / Math.max(uses.length, 1), 100),
     detailed_info: cards.map((card) => ({
-      name: card.name,
+      name: fact(card.name),
       memory_total: count(card.memory?.totalBytes),
       memory_used: count(card.memory?.usedBytes),
       utilization: decimal(card.usePercent, 100),
@@ -158,20 +161,20 @@ export interface BasicInfoParts {
 export function toWireBasicInfo(parts: BasicInfoParts): WireBasicInfo {
   const { facts, snapshot, addresses } = parts;
   const info: WireBasicInfo = {
-    arch: facts.arch,
-    cpu_name: facts.cpuName ?? "",
+    arch: fact(facts.arch),
+    cpu_name: fact(facts.cpuName),
     cpu_cores: count(facts.logicalCores),
-    gpu_name: facts.gpuName ?? "None",
+    gpu_name: fact(facts.gpuName ?? "None"),
     mem_total: count(snapshot.memory?.totalBytes),
     swap_total: count(snapshot.swap?.totalBytes),
     disk_total: count(snapshot.disk?.totalBytes),
-    os: facts.osName ?? "",
-    virtualization: facts.virtualization ?? "",
+    os: fact(facts.osName),
+    virtualization: fact(facts.virtualization),
     version: parts.version,
   };
   if (!parts.withoutNewColumns) {
     info.cpu_physical_cores = count(facts.physicalCores);
-    if (facts.kernelVersion !== undefined) info.kernel_version = facts.kernelVersion;
+    if (facts.kernelVersion !== undefined) info.kernel_version = fact(facts.kernelVersion);
   }
   if (parts.icmpCapability !== undefined) info.icmp_capability = parts.icmpCapability;
   if (addresses.ipv4 !== undefined) info.ipv4 = addresses.ipv4;
@@ -218,14 +221,31 @@ export function toWireCommandResult(result: CommandResult): WireCommandResult {
   };
 }
 
+/** What the kernel or a file says about the machine, which may be any text. */
+function fact(text: string | undefined): string {
+  return truncate(oneLine(text ?? "").trim(), MAX_FACT_LENGTH) || UNKNOWN;
+}
+
+/** Names of disks and interfaces in it may be any text, too. */
+function message(parts: readonly string[]): string {
+  return parts.length === 0 ? "" : truncate(oneLine(parts.join("; ")), MAX_MESSAGE_LENGTH);
+}
+
 /** Names values beyond what the panel or its numbers can hold, which are cut. */
-function cutValues({ load, traffic }: Snapshot): string[] {
+function cutValues({ load, traffic, memory, swap, disk }: Snapshot): string[] {
   const cut: string[] = [];
   const load1 = load?.oneMinute ?? 0;
   if (load1 > MAX_LOAD1) cut.push(`load1 is ${load1}, sent as ${MAX_LOAD1}`);
-  const bytes = Math.max(traffic?.sentBytes ?? 0, traffic?.receivedBytes ?? 0);
-  if (bytes > Number.MAX_SAFE_INTEGER) {
-    cut.push("total traffic is above 2^53 bytes, sent as 2^53 - 1");
+  const amounts: [name: string, bytes: number | undefined][] = [
+    ["total traffic", Math.max(traffic?.sentBytes ?? 0, traffic?.receivedBytes ?? 0)],
+    ["memory", memory?.totalBytes],
+    ["swap", swap?.totalBytes],
+    ["disk space", disk?.totalBytes],
+  ];
+  for (const [name, bytes = 0] of amounts) {
+    if (bytes > Number.MAX_SAFE_INTEGER) {
+      cut.push(`${name} is above 2^53 bytes, sent as 2^53 - 1`);
+    }
   }
   return cut;
 }

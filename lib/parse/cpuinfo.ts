@@ -12,6 +12,8 @@ export interface CpuInfo {
   designName: string | undefined;
   /** Distinct ARM core designs in the order of the cores, as in big.LITTLE. */
   armParts: ArmPart[];
+  /** Number of `processor` entries; `undefined` without any. */
+  processors: number | undefined;
   /** Number of distinct (socket, core) pairs. */
   physicalCores: number | undefined;
   /** The x86 `hypervisor` flag. */
@@ -45,6 +47,7 @@ export function parseCpuinfo(text: string): CpuInfo {
     designName: first.get("cpu model") ?? first.get("cpu")?.split(",")[0] ?? first.get("uarch") ??
       s390xName(first),
     armParts: [...parts.values()],
+    processors: text.match(/^processor(?:\s*:| \d+:)/gm)?.length,
     physicalCores: cores.size === 0 ? undefined : cores.size,
     underHypervisor: / hypervisor(?: |$)/.test(` ${first.get("flags") ?? ""}`),
     vendor: first.get("vendor_id"),

@@ -1,5 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { logCountedParts, logPanel, logSeal } from "../../lib/agent/startup_log.ts";
+import {
+  logCountedParts,
+  logPanel,
+  logSeal,
+  logUnknownFacts,
+} from "../../lib/agent/startup_log.ts";
 import { panelName } from "../../lib/config/panels.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
@@ -36,6 +41,16 @@ Deno.test("logCountedParts() names what counts, and warns of options that match 
   assertEquals(linesOf("--include-nics", "wan*"), [
     "warning Counting the traffic of nothing, and the space of /: --include-nics wan* matches no " +
     "interface, so no traffic is counted",
+  ]);
+});
+
+Deno.test("logUnknownFacts() names what nothing tells", () => {
+  const known = { arch: "amd64", cpuName: "A CPU", logicalCores: 2, osName: "Debian" };
+  assertEquals(panelLines(() => logUnknownFacts(known)), []);
+  assertEquals(panelLines(() => logUnknownFacts({ arch: "amd64" })), [
+    "warning Cannot find the name of the CPU",
+    "warning Cannot find the number of cores",
+    "warning Cannot find the name of the system",
   ]);
 });
 

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { CpuCollector } from "../../lib/metrics/cpu.ts";
+import { FakeTime } from "../fake_time.ts";
 import { fakeSource, fakeSourceSequence } from "./fake_host.ts";
 import { ratedCpu } from "./rated.ts";
 
@@ -15,9 +16,9 @@ Deno.test("CpuCollector.collect() returns the mean since boot at first, then sin
 });
 
 Deno.test("CpuCollector.collect() counts iowait as idle, and nice, irq, softirq and steal as busy", () => {
-  const zero = "cpu  0 0 0 0 0 0 0 0 0 0";
-  assertEquals(percents(zero, "cpu  0 0 0 40 40 0 0 20 0 0")[1], 20);
-  assertEquals(percents(zero, "cpu  1 2 3 0 80 4 5 5 0 0")[1], 20);
+  const idle = "cpu  0 0 0 100 0 0 0 0 0 0";
+  assertEquals(percents(idle, "cpu  0 0 0 140 40 0 0 20 0 0")[1], 20);
+  assertEquals(percents(idle, "cpu  1 2 3 100 80 4 5 5 0 0")[1], 20);
 });
 
 Deno.test("CpuCollector.collect() does not count guest time twice", () => {
@@ -29,8 +30,22 @@ Deno.test("CpuCollector.collect() keeps the last value when no time has passed",
   assertEquals(percents(line, line, line), [30, 30, 30]);
 });
 
-Deno.test("CpuCollector.collect() returns undefined when no time ever passed", () => {
-  assertEquals(percents("cpu  0 0 0 0 0 0 0 0 0 0"), [undefined]);
+Deno.test("CpuCollector.collect() throws when no time ever passed", () => {
+  const look = ratedCpu(new CpuCollector(fakeSource(() => "cpu  0 0 0 0 0 0 0 0 0 0")));
+  assertThrows(look, Error, "Cannot use stat: CPU times stand still");
+});
+
+Deno.test("CpuCollector.collect() throws when the times have stood still for a second, and recovers", () => {
+  using time = new FakeTime();
+  let line = "cpu  30 0 0 70 0 0 0 0 0 0";
+  const look = ratedCpu(new CpuCollector(fakeSource(() => line)));
+  assertEquals(look(), 30);
+  time.tick(999);
+  assertEquals(look(), 30);
+  time.tick(1);
+  assertThrows(look, Error, "Cannot use stat: CPU times stand still");
+  line = "cpu  31 0 0 71 0 0 0 0 0 0";
+  assertEquals(look(), 50);
 });
 
 Deno.test("CpuCollector.collect() does not subtract a falling counter from the others", () => {
@@ -138,7 +153,7 @@ Deno.test("CpuCollector.collect() stays between 0 and 100 for any counters", () 
     maxLength: 10,
   }).map((columns) => `cpu  ${columns.join(" ")}`);
   fc.assert(fc.property(fc.array(line, { minLength: 1 }), (lines) => {
-    const all = percents(...lines);
+    const all = percents("cpu  1 1 1 1", ...lines).slice(1);
     assertEquals(all.length, lines.length);
     for (const percent of all) {
       assert(percent === undefined || (percent >= 0 && percent <= 100), `got ${percent}`);

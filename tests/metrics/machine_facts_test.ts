@@ -50,6 +50,17 @@ Deno.test("machineFacts() leaves out everything on an empty machine", () => {
   assertDataEquals(machineFacts({ ...fakeHost({}), arch: "riscv64" }), { arch: "riscv64" });
 });
 
+Deno.test("cpuFacts() counts the cores without /proc/stat by cpuinfo, else by those online", () => {
+  const online = "/sys/devices/system/cpu/online";
+  const cores = (cpuinfo: string, text: string) =>
+    facts(cpuinfo, { [online]: text, "/proc/stat": "" }).logicalCores;
+  assertDataEquals(cores("processor\t: 0\n\nprocessor\t: 1\n", "0-7\n"), 2);
+  assertDataEquals(cores("processor 0: version = FF\nprocessor 1: version = FF\n", "0-7\n"), 2);
+  assertDataEquals(cores("", "0\n"), 1);
+  assertDataEquals(cores("", "0-3,6,8-9\n"), 7);
+  for (const text of ["", "3-", "all", "0-123456"]) assertDataEquals(cores("", text), undefined);
+});
+
 Deno.test({
   name: "machineFacts() describes the machine that the test runs on",
   ignore: Deno.build.os !== "linux",

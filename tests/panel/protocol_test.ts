@@ -189,6 +189,35 @@ Deno.test("toWireBasicInfo() leaves out the version of a kernel that is not know
   assertEquals(info.cpu_physical_cores, 2);
 });
 
+Deno.test("toWireBasicInfo() sends no character that acts on a terminal, and no long text", () => {
+  const odd = "\x1b[31mDebian\x07\u202e 12\x9b\x7f\n";
+  const info = toWireBasicInfo({
+    facts: {
+      ...{ arch: odd, cpuName: odd, osName: odd, gpuName: odd, kernelVersion: odd },
+      virtualization: "x".repeat(1_000),
+    },
+    snapshot: { failures: [] },
+    addresses: {},
+    version: "1",
+    withoutNewColumns: false,
+  });
+  for (const text of [info.arch, info.cpu_name, info.os, info.gpu_name, info.kernel_version]) {
+    assertEquals(text, "[31mDebian  12");
+  }
+  assertEquals(info.virtualization, `${"x".repeat(199)}…`);
+});
+
+Deno.test("toWireBasicInfo() says so where nothing tells a fact", () => {
+  const info = toWireBasicInfo({
+    facts: { arch: "amd64", cpuName: "\x1b" },
+    snapshot: { failures: [] },
+    addresses: {},
+    version: "1",
+    withoutNewColumns: true,
+  });
+  assertEquals([info.cpu_name, info.os, info.virtualization], ["unknown", "unknown", "unknown"]);
+});
+
 Deno.test("toWireBasicInfo() omits newer columns for old panels", () => {
   const info = toWireBasicInfo({
     facts: { ...FACTS, kernelVersion: "6.1" },
@@ -277,6 +306,26 @@ Deno.test("toWireReport() names values that are cut", () => {
     const { message } = toWireReport({ traffic, failures: [] });
     assertEquals(message, "total traffic is above 2^53 bytes, sent as 2^53 - 1");
   }
+});
+
+Deno.test("toWireReport() names disks, memory and swap that are cut", () => {
+  const usage = { totalBytes: 1.5 * 2 ** 53, usedBytes: 1 };
+  const { message, disk } = toWireReport({ disk: usage, memory: usage, swap: usage, failures: [] });
+  assertEquals(disk.total, Number.MAX_SAFE_INTEGER);
+  assertEquals(
+    message,
+    "memory is above 2^53 bytes, sent as 2^53 - 1; swap is above 2^53 bytes, sent as 2^53 - 1; " +
+      "disk space is above 2^53 bytes, sent as 2^53 - 1",
+  );
+});
+
+Deno.test("toWireReport() sends no character that acts on a terminal", () => {
+  const { message, gpu } = toWireReport({
+    failures: ['cannot measure part of disk space "/mnt/\x1b[2J\x9b\u202ea"'],
+    gpus: [{ name: "A\x1b[2J card\n" }],
+  });
+  assertEquals(message, 'cannot measure part of disk space "/mnt/ [2J a"');
+  assertEquals(gpu?.detailed_info[0]?.name, "A [2J card");
 });
 
 Deno.test("toWireFileResult() has a result in each answer, which is null where there is none", () => {

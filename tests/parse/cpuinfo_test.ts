@@ -50,6 +50,7 @@ Deno.test("parseCpuinfo() reads a captured x86 guest", () => {
     modelName: "AMD EPYC",
     designName: undefined,
     armParts: [],
+    processors: 2,
     physicalCores: 2,
     underHypervisor: true,
     vendor: "AuthenticAMD",
