@@ -71,6 +71,8 @@ async function measureTwice(
     const collectors = config.monthRotate === 0
       ? machine.collectors
       : (await import("../traffic/persistent_traffic.ts")).readTraffic(config, machine);
+    // The agent reads them as root, too.
+    machine.facts();
     // A disk that root alone can reach is not one of the sealed agent's.
     if (isRootUntilSealed(config)) await context.giveUpRoot().catch(() => {});
     await machine.refresh?.();

@@ -169,7 +169,7 @@ export function toWireBasicInfo(parts: BasicInfoParts): WireBasicInfo {
     swap_total: count(snapshot.swap?.totalBytes),
     disk_total: count(snapshot.disk?.totalBytes),
     os: fact(facts.osName),
-    virtualization: fact(facts.virtualization),
+    virtualization: facts.virtualization === undefined ? "" : fact(facts.virtualization),
     version: parts.version,
   };
   if (!parts.withoutNewColumns) {

@@ -215,7 +215,7 @@ Deno.test("toWireBasicInfo() says so where nothing tells a fact", () => {
     version: "1",
     withoutNewColumns: true,
   });
-  assertEquals([info.cpu_name, info.os, info.virtualization], ["unknown", "unknown", "unknown"]);
+  assertEquals([info.cpu_name, info.os, info.virtualization], ["unknown", "unknown", ""]);
 });
 
 Deno.test("toWireBasicInfo() omits newer columns for old panels", () => {

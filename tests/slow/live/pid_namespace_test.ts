@@ -36,6 +36,16 @@ Deno.test({
 });
 
 Deno.test({
+  name: `a dry run reads as root who manages its container, as the agent does${needed}`,
+  ignore: needed !== "",
+  async fn() {
+    const through = ["env", "container=lxc-libvirt", ...IN_COMPANY];
+    const { basicInfo } = await dryRun([], { through });
+    assertEquals(basicInfo.virtualization, "lxc-libvirt");
+  },
+});
+
+Deno.test({
   name: `an agent in a pid namespace follows the number of processes there after the seal${needed}`,
   ignore: needed !== "",
   async fn() {
