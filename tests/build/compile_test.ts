@@ -1,37 +1,34 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { TempFolder } from "../temp_folder.ts";
 
 const SCRIPT = new URL("../../build/compile.ts", import.meta.url).pathname;
 const ROOT = new URL("../../", import.meta.url).pathname;
 
 /** Runs the task in a copy of the checkout's sources, and gives what it left in `dist/`. */
 async function compile(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const folder = await Deno.makeTempDir({ prefix: "compile-" });
-  try {
-    for (const name of ["main.ts", "deno.json", "deno.lock", "std.d.ts", "lib", "install.sh"]) {
-      await Deno.symlink(`${ROOT}${name}`, `${folder}/${name}`);
-    }
-    await Deno.mkdir(`${folder}/dist`);
-    // A runtime for the image, which is not the build's, and what an earlier build has left.
-    await Deno.writeTextFile(`${folder}/dist/deno`, "");
-    await Deno.writeTextFile(`${folder}/dist/komari-agent-deno-linux-amd64`, "old");
-    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", `--config=${ROOT}deno.json`, SCRIPT, ...args],
-      cwd: folder,
-      // A runtime that is not there fails as one that can't be downloaded, and just as surely.
-      env: { NO_COLOR: "1", DENORT_BIN: "/nowhere/denort", ...env },
-    }).output();
-    const files = Array.from(Deno.readDirSync(`${folder}/dist`), ({ name }) => name).sort();
-    const check = await new Deno.Command("sha256sum", {
-      args: ["--check", "SHA256SUMS"],
-      cwd: `${folder}/dist`,
-    }).output();
-    const checksums = await Deno.readTextFile(`${folder}/dist/SHA256SUMS`).catch(() => "");
-    const text = new TextDecoder();
-    const sums = text.decode(check.stdout).trim().split("\n");
-    return { code, error: text.decode(stderr), files, sums, checksums };
-  } finally {
-    await Deno.remove(folder, { recursive: true });
+  using folder = new TempFolder();
+  for (const name of ["main.ts", "deno.json", "deno.lock", "std.d.ts", "lib", "install.sh"]) {
+    await Deno.symlink(`${ROOT}${name}`, `${folder.path}/${name}`);
   }
+  await Deno.mkdir(`${folder.path}/dist`);
+  // A runtime for the image, which is not the build's, and what an earlier build has left.
+  await Deno.writeTextFile(`${folder.path}/dist/deno`, "");
+  await Deno.writeTextFile(`${folder.path}/dist/komari-agent-deno-linux-amd64`, "old");
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", `--config=${ROOT}deno.json`, SCRIPT, ...args],
+    cwd: folder.path,
+    // A runtime that is not there fails as one that can't be downloaded, and just as surely.
+    env: { NO_COLOR: "1", DENORT_BIN: "/nowhere/denort", ...env },
+  }).output();
+  const files = Array.from(Deno.readDirSync(`${folder.path}/dist`), ({ name }) => name).sort();
+  const check = await new Deno.Command("sha256sum", {
+    args: ["--check", "SHA256SUMS"],
+    cwd: `${folder.path}/dist`,
+  }).output();
+  const checksums = await Deno.readTextFile(`${folder.path}/dist/SHA256SUMS`).catch(() => "");
+  const text = new TextDecoder();
+  const sums = text.decode(check.stdout).trim().split("\n");
+  return { code, error: text.decode(stderr), files, sums, checksums };
 }
 
 Deno.test("compile --portable builds only the portable program", async () => {

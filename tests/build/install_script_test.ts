@@ -1,19 +1,16 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { writeInstallScript } from "../../build/install_script.ts";
 import { ReleaseKeys } from "../update/release_keys.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 async function stamp(text: string, repository: string, releaseKey = ""): Promise<string> {
-  const root = await Deno.makeTempDir({ prefix: "install-script-" });
-  try {
-    await Deno.writeTextFile(`${root}/install.sh`, text);
-    await Deno.mkdir(`${root}/dist`);
-    const info = { repository, releaseKey };
-    const path = await writeInstallScript(root, { info, dist: `${root}/dist` });
-    assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o755);
-    return await Deno.readTextFile(path);
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
+  using root = new TempFolder();
+  await Deno.writeTextFile(`${root.path}/install.sh`, text);
+  await Deno.mkdir(`${root.path}/dist`);
+  const info = { repository, releaseKey };
+  const path = await writeInstallScript(root.path, { info, dist: `${root.path}/dist` });
+  assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o755);
+  return await Deno.readTextFile(path);
 }
 
 const { publicKey: KEY, privateKey } = new ReleaseKeys();

@@ -22,6 +22,7 @@ import { PACKAGE_CONDITION, PACKAGE_ORIGIN } from "../../lib/service/packaged_se
 import { ORIGIN } from "../../lib/service/service_manager.ts";
 import { systemdUnit } from "../../lib/service/systemd.ts";
 import { SYSTEM_PLAN } from "../service/service_plans.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const NAME = "komari-agent-deno";
 const ROOT = new URL("../../", import.meta.url);
@@ -96,17 +97,13 @@ Deno.test("packageName() is what apt and dnf call such a file", () => {
 });
 
 Deno.test("compiledVersion() is that of the programs in dist, and an error without any", async () => {
-  const dist = await Deno.makeTempDir();
-  try {
-    const compileFirst = "run `deno task compile` first";
-    await assertRejects(() => compiledVersion(dist), Error, compileFirst);
-    await Deno.writeTextFile(`${dist}/SHA256SUMS`, `${"0".repeat(64)}  install.sh\n`);
-    await assertRejects(() => compiledVersion(dist), Error, compileFirst);
-    await Deno.writeTextFile(`${dist}/SHA256SUMS`, "#version=4.5.6-rc.1\n");
-    assertEquals(await compiledVersion(dist), "4.5.6-rc.1");
-  } finally {
-    await Deno.remove(dist, { recursive: true });
-  }
+  using dist = new TempFolder();
+  const compileFirst = "run `deno task compile` first";
+  await assertRejects(() => compiledVersion(dist.path), Error, compileFirst);
+  await Deno.writeTextFile(`${dist.path}/SHA256SUMS`, `${"0".repeat(64)}  install.sh\n`);
+  await assertRejects(() => compiledVersion(dist.path), Error, compileFirst);
+  await Deno.writeTextFile(`${dist.path}/SHA256SUMS`, "#version=4.5.6-rc.1\n");
+  assertEquals(await compiledVersion(dist.path), "4.5.6-rc.1");
 });
 
 Deno.test("makePackages() says how to get nfpm where there is none", async () => {
@@ -155,22 +152,18 @@ Deno.test({
   name: "pack() lets a preview precede the version that it leads to",
   ignore: nfpm === undefined || isMissing("dpkg-deb"),
   fn: async () => {
-    const folder = await Deno.makeTempDir();
-    try {
-      const program = `${folder}/program`;
-      await Deno.writeTextFile(program, "#!/bin/sh\n");
-      const info = { ...SOURCE.info, version: "1.2.3-rc.1" };
-      const path = await pack({ ...SOURCE, info, program }, {
-        kind: "deb",
-        nfpm: nfpm ?? "",
-        dist: folder,
-      });
-      const { stdout } = await new Deno.Command("dpkg-deb", { args: ["-f", path, "Version"] })
-        .output();
-      assertEquals(new TextDecoder().decode(stdout), "1.2.3~rc.1\n");
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
+    using folder = new TempFolder();
+    const program = `${folder.path}/program`;
+    await Deno.writeTextFile(program, "#!/bin/sh\n");
+    const info = { ...SOURCE.info, version: "1.2.3-rc.1" };
+    const path = await pack({ ...SOURCE, info, program }, {
+      kind: "deb",
+      nfpm: nfpm ?? "",
+      dist: folder.path,
+    });
+    const { stdout } = await new Deno.Command("dpkg-deb", { args: ["-f", path, "Version"] })
+      .output();
+    assertEquals(new TextDecoder().decode(stdout), "1.2.3~rc.1\n");
   },
 });
 
@@ -186,22 +179,18 @@ Deno.test({
   name: "pack() makes the same bytes twice",
   ignore: nfpm === undefined,
   fn: async () => {
-    const folder = await Deno.makeTempDir();
-    try {
-      const program = `${folder}/program`;
-      await Deno.writeTextFile(program, "#!/bin/sh\n");
-      for (const kind of PACKAGE_KINDS) {
-        const packed = [];
-        for (const dist of [`${folder}/one`, `${folder}/two`]) {
-          await Deno.mkdir(dist, { recursive: true });
-          const source = { ...SOURCE, program };
-          packed.push(await Deno.readFile(await pack(source, { kind, nfpm: nfpm ?? "", dist })));
-        }
-        assertEquals(packed[0], packed[1]);
-        assert((packed[0]?.length ?? 0) > 10_000);
+    using folder = new TempFolder();
+    const program = `${folder.path}/program`;
+    await Deno.writeTextFile(program, "#!/bin/sh\n");
+    for (const kind of PACKAGE_KINDS) {
+      const packed = [];
+      for (const dist of [`${folder.path}/one`, `${folder.path}/two`]) {
+        await Deno.mkdir(dist, { recursive: true });
+        const source = { ...SOURCE, program };
+        packed.push(await Deno.readFile(await pack(source, { kind, nfpm: nfpm ?? "", dist })));
       }
-    } finally {
-      await Deno.remove(folder, { recursive: true });
+      assertEquals(packed[0], packed[1]);
+      assert((packed[0]?.length ?? 0) > 10_000);
     }
   },
 });

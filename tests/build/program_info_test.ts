@@ -1,18 +1,15 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { programInfo } from "../../build/program_info.ts";
 import { ReleaseKeys } from "../update/release_keys.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 async function withManifest<T>(
   manifest: Record<string, unknown>,
   use: (folder: string) => Promise<T>,
 ): Promise<T> {
-  const folder = await Deno.makeTempDir({ prefix: "program-info-" });
-  try {
-    await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify(manifest));
-    return await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  await Deno.writeTextFile(`${folder.path}/deno.json`, JSON.stringify(manifest));
+  return await use(folder.path);
 }
 
 const MANIFEST = { version: "1.2.3", repository: "a/b" };

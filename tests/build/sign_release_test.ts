@@ -4,17 +4,14 @@ import { signRelease } from "../../build/sign_release.ts";
 import { parsePublicKey } from "../../lib/config/parsers.ts";
 import { isSignedBy } from "../../lib/update/checksums.ts";
 import { ReleaseKeys } from "../update/release_keys.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const SUMS = `${"0a".repeat(32)}  komari-agent-deno-portable\n`;
 
 async function withDist<T>(use: (dist: string) => Promise<T>): Promise<T> {
-  const dist = await Deno.makeTempDir({ prefix: "sign-release-" });
-  try {
-    await Deno.writeTextFile(`${dist}/SHA256SUMS`, SUMS);
-    return await use(dist);
-  } finally {
-    await Deno.remove(dist, { recursive: true });
-  }
+  using dist = new TempFolder();
+  await Deno.writeTextFile(`${dist.path}/SHA256SUMS`, SUMS);
+  return await use(dist.path);
 }
 
 Deno.test("signRelease() signs with keys that makeReleaseKeys() made", async () => {

@@ -3,6 +3,7 @@ import type { CommandContext } from "../../lib/cli/command.ts";
 import { runConfigShow, shownOptions } from "../../lib/cli/config_show.ts";
 import { type Config, resolveConfig } from "../../lib/config/config.ts";
 import { FakeContext } from "./fake_context.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const FILE = JSON.stringify({
   endpoint: "https://p.example",
@@ -142,45 +143,37 @@ Deno.test("runConfigShow() names the variables of proxies, and hides their passw
 });
 
 Deno.test("runConfigShow() hides all of a password with an @ in it, and one without a scheme before it", () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const lines = [
-      "HTTP_PROXY=me@corp:s3@cret@p.example:1",
-      "HTTPS_PROXY=http://u:s3@cret@p.example",
-    ];
-    Deno.writeTextFileSync(`${folder}/environment`, `${lines.join("\n")}\nNO_PROXY=a@b,c\n`);
-    const installed = { configPath: `${folder}/config.json`, isConfigInstalled: true };
-    const context = new FakeContext();
-    runConfigShow({ ...configOf(["--json"]), ...installed }, context);
-    const { HTTP_PROXY, HTTPS_PROXY } = JSON.parse(context.printed).proxies;
-    assertEquals([HTTP_PROXY.value, HTTPS_PROXY.value], [
-      "********@p.example:1",
-      "http://********@p.example",
-    ]);
-    const own = new FakeContext({ https_proxy: "me@corp:s3@cret@p.example:1" });
-    runConfigShow(configOf(["--json"]), own);
-    const { value } = JSON.parse(own.printed).proxies.HTTPS_PROXY;
-    assertEquals(value, "http://********@p.example:1");
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const lines = [
+    "HTTP_PROXY=me@corp:s3@cret@p.example:1",
+    "HTTPS_PROXY=http://u:s3@cret@p.example",
+  ];
+  Deno.writeTextFileSync(`${folder.path}/environment`, `${lines.join("\n")}\nNO_PROXY=a@b,c\n`);
+  const installed = { configPath: `${folder.path}/config.json`, isConfigInstalled: true };
+  const context = new FakeContext();
+  runConfigShow({ ...configOf(["--json"]), ...installed }, context);
+  const { HTTP_PROXY, HTTPS_PROXY } = JSON.parse(context.printed).proxies;
+  assertEquals([HTTP_PROXY.value, HTTPS_PROXY.value], [
+    "********@p.example:1",
+    "http://********@p.example",
+  ]);
+  const own = new FakeContext({ https_proxy: "me@corp:s3@cret@p.example:1" });
+  runConfigShow(configOf(["--json"]), own);
+  const { value } = JSON.parse(own.printed).proxies.HTTPS_PROXY;
+  assertEquals(value, "http://********@p.example:1");
 });
 
 Deno.test("runConfigShow() names the installed service's file and its saved proxies", () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    Deno.writeTextFileSync(`${folder}/environment`, "HTTP_PROXY=http://u:pw@p.example:1\n");
-    const path = `${folder}/config.json`;
-    const config = { ...configOf([]), configPath: path, isConfigInstalled: true };
-    const context = new FakeContext({ HTTPS_PROXY: "http://not-of-the-service:1" });
-    runConfigShow(config, context);
-    const lines = context.printed.split("\n");
-    assertEquals(lines[0], `Configuration file: ${path} (of the installed service)`);
-    const [proxy = "", ...more] = lines.filter((line) => /^ {2}HTTPS?_PROXY/.test(line));
-    assertMatch(proxy, /^ {2}HTTP_PROXY +http:\/\/\*{8}@p\.example:1 +\/.*\/environment$/);
-    assertEquals(more, []);
-    assertMatch(context.printed, /^ {2}config_file +\S+\/config\.json +the installed service$/m);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  Deno.writeTextFileSync(`${folder.path}/environment`, "HTTP_PROXY=http://u:pw@p.example:1\n");
+  const path = `${folder.path}/config.json`;
+  const config = { ...configOf([]), configPath: path, isConfigInstalled: true };
+  const context = new FakeContext({ HTTPS_PROXY: "http://not-of-the-service:1" });
+  runConfigShow(config, context);
+  const lines = context.printed.split("\n");
+  assertEquals(lines[0], `Configuration file: ${path} (of the installed service)`);
+  const [proxy = "", ...more] = lines.filter((line) => /^ {2}HTTPS?_PROXY/.test(line));
+  assertMatch(proxy, /^ {2}HTTP_PROXY +http:\/\/\*{8}@p\.example:1 +\/.*\/environment$/);
+  assertEquals(more, []);
+  assertMatch(context.printed, /^ {2}config_file +\S+\/config\.json +the installed service$/m);
 });

@@ -18,6 +18,7 @@ import { collectedLog } from "../log/collected_log.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 import { displayWidth } from "../../lib/cli/help.ts";
 import { translate } from "../../lib/cli/translate.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 function dryRunOf(snapshot: Report): DryRun {
   return {
@@ -253,26 +254,22 @@ Deno.test("runDryRun() says that it measures, but not to programs", {
 });
 
 Deno.test("runDryRun() shows the month's traffic with --month-rotate, and changes nothing of it", async () => {
-  const folder = Deno.makeTempDirSync();
-  const month = ["--month-rotate", "1", "--state-dir", folder];
+  using folder = new TempFolder();
+  const month = ["--month-rotate", "1", "--state-dir", folder.path];
   const set = ["traffic", "set", "--up", "1TB", "--down", "2TB", "--include-nics", "lo"];
-  try {
-    await runTrafficSet(configOf([...set, ...month]), new FakeContext());
-    const before = Deno.readTextFileSync(`${folder}/${stateIn(folder)}`);
-    await collectedLog(async () => {
-      const context = new FakeContext();
-      const more = ["--interval", "0.1", "--ip-services", "off", "--include-nics", "lo"];
-      assertEquals(
-        await runDryRun(configOf(["--dry-run", "--json", ...more, ...month]), context),
-        0,
-      );
-      const { totalUp, totalDown } = JSON.parse(context.printed).report.network;
-      assertEquals([Math.floor(totalUp / 1e12), Math.floor(totalDown / 1e12)], [1, 2]);
-    });
-    assertEquals(Deno.readTextFileSync(`${folder}/${stateIn(folder)}`), before);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  await runTrafficSet(configOf([...set, ...month]), new FakeContext());
+  const before = Deno.readTextFileSync(`${folder.path}/${stateIn(folder.path)}`);
+  await collectedLog(async () => {
+    const context = new FakeContext();
+    const more = ["--interval", "0.1", "--ip-services", "off", "--include-nics", "lo"];
+    assertEquals(
+      await runDryRun(configOf(["--dry-run", "--json", ...more, ...month]), context),
+      0,
+    );
+    const { totalUp, totalDown } = JSON.parse(context.printed).report.network;
+    assertEquals([Math.floor(totalUp / 1e12), Math.floor(totalDown / 1e12)], [1, 2]);
+  });
+  assertEquals(Deno.readTextFileSync(`${folder.path}/${stateIn(folder.path)}`), before);
 });
 
 /** The name of the state in a folder, beside its lock. */

@@ -5,16 +5,13 @@ import { HealthFile } from "../../lib/state/health_file.ts";
 import { FakeTime } from "../fake_time.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 import { acceptAt } from "../state/accept_at.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const ABOUT = { version: "1.2.3" };
 
 function withFolder(use: (folder: string) => void): void {
-  const folder = Deno.makeTempDirSync({ prefix: "health-command-" });
-  try {
-    use(folder);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  use(folder.path);
 }
 
 /** An agent whose last report was accepted at that time. */

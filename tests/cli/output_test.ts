@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
+  explainError,
   inCharacterSet,
   logToStandardError,
   print,
@@ -7,6 +8,7 @@ import {
   terminalColumns,
 } from "../../lib/cli/output.ts";
 import { getLogger } from "../../lib/log/log.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { configOf } from "./fake_context.ts";
 
@@ -138,4 +140,21 @@ Deno.test("print() and printError() write all bytes, nothing that acts on a term
       Object.assign(stream, { writeSync });
     }
   }
+});
+
+Deno.test("explainError() says how to give the runtime's rights, however deep the cause lies", () => {
+  const cause = new Deno.errors.NotCapable("Requires read access");
+  assertEquals(
+    explainError(new Error("Cannot open x", { cause })),
+    "Cannot open x: Requires read access; run it with --allow-all",
+  );
+  assertEquals(explainError(cause), "Requires read access; run it with --allow-all");
+  assertEquals(explainError(new Error("Cannot open x")), "Cannot open x");
+});
+
+Deno.test("explainError() shows a mistake of the user's without its causes", () => {
+  assertEquals(
+    explainError(new UsageError("Cannot use x", { cause: new Error("y") })),
+    "Cannot use x",
+  );
 });

@@ -9,18 +9,15 @@ import { UsageError } from "../../lib/config/usage_error.ts";
 import { HealthFile } from "../../lib/state/health_file.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 import { collectedLog } from "../log/collected_log.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 Deno.test("requireStopped() throws while an agent is running here", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    await requireStopped([folder]);
-    const health = HealthFile.open([folder], { version: "1.2.3" });
-    await assertRejects(() => requireStopped([folder]), Error, `process ${Deno.pid}`);
-    health?.close();
-    await requireStopped([folder]);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  await requireStopped([folder.path]);
+  const health = HealthFile.open([folder.path], { version: "1.2.3" });
+  await assertRejects(() => requireStopped([folder.path]), Error, `process ${Deno.pid}`);
+  health?.close();
+  await requireStopped([folder.path]);
 });
 
 Deno.test("requireDescriptors() names a limit of open files that is too low, and what raises it", () => {

@@ -1,33 +1,30 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { ownPlaces } from "../own_places.ts";
 import { readStandardInput } from "../../lib/cli/standard_input.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
 /** Runs `config show` with that on standard input. */
 async function show(input: string): Promise<{ code: number; output: string }> {
-  const home = await Deno.makeTempDir();
-  try {
-    // Not the configuration that may be installed on this machine.
-    const path = `${home}/config.json`;
-    await Deno.writeTextFile(path, "{}");
-    const words = ["config", "show", "--config", path, "--token-file", "-"];
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", MAIN, ...words],
-      env: { NO_COLOR: "1", ...ownPlaces(home) },
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    const writer = child.stdin.getWriter();
-    await writer.write(new TextEncoder().encode(input));
-    await writer.close();
-    const { code, stdout, stderr } = await child.output();
-    const decoder = new TextDecoder();
-    return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
-  } finally {
-    await Deno.remove(home, { recursive: true });
-  }
+  using home = new TempFolder();
+  // Not the configuration that may be installed on this machine.
+  const path = `${home.path}/config.json`;
+  await Deno.writeTextFile(path, "{}");
+  const words = ["config", "show", "--config", path, "--token-file", "-"];
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", MAIN, ...words],
+    env: { NO_COLOR: "1", ...ownPlaces(home.path) },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(input));
+  await writer.close();
+  const { code, stdout, stderr } = await child.output();
+  const decoder = new TextDecoder();
+  return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
 }
 
 Deno.test("--token-file - reads the token from standard input", async () => {

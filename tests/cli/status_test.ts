@@ -6,6 +6,7 @@ import { FakeTime } from "../fake_time.ts";
 import { configOf, FakeContext, openHealth } from "./fake_context.ts";
 import { withInstalledService } from "./installed_service.ts";
 import { acceptAt } from "../state/accept_at.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const inChinese = (english: string) => translate(english, "zh");
 const NOW = Date.UTC(2024, 1, 29, 12);
@@ -140,91 +141,79 @@ Deno.test("duration() rounds down to one unit", () => {
 });
 
 Deno.test("runStatus() exits with code 0 while reports are accepted, else with 1", async () => {
-  const folder = Deno.makeTempDirSync();
-  using file = openHealth(folder);
-  try {
-    const name = "no-such-service";
-    const config = configOf(["status", "--install-service-name", name], {
-      RUNTIME_DIRECTORY: folder,
-    });
-    const exitAt = async (nowMs: number): Promise<number> => {
-      using _time = new FakeTime({ now: nowMs });
-      const context = new FakeContext({ HOME: folder });
-      const code = await runStatus(config, context);
-      assertStringIncludes(context.printed, `version 1.2.3, process ${Deno.pid}`);
-      return code;
-    };
-    assertEquals(await exitAt(NOW), 1, "no report yet");
-    acceptAt(file, { intervalMs: 3000, atMs: NOW });
-    assertEquals(await exitAt(NOW + 1_000), 0);
-    assertEquals(await exitAt(NOW + 60_000), 1, "the last one is long ago");
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  using file = openHealth(folder.path);
+  const name = "no-such-service";
+  const config = configOf(["status", "--install-service-name", name], {
+    RUNTIME_DIRECTORY: folder.path,
+  });
+  const exitAt = async (nowMs: number): Promise<number> => {
+    using _time = new FakeTime({ now: nowMs });
+    const context = new FakeContext({ HOME: folder.path });
+    const code = await runStatus(config, context);
+    assertStringIncludes(context.printed, `version 1.2.3, process ${Deno.pid}`);
+    return code;
+  };
+  assertEquals(await exitAt(NOW), 1, "no report yet");
+  acceptAt(file, { intervalMs: 3000, atMs: NOW });
+  assertEquals(await exitAt(NOW + 1_000), 0);
+  assertEquals(await exitAt(NOW + 60_000), 1, "the last one is long ago");
 });
 
 Deno.test({
   name: "runStatus() measures the agent's memory in whole pages",
   ignore: Deno.build.os !== "linux",
   async fn() {
-    const folder = Deno.makeTempDirSync();
-    using _file = openHealth(folder);
-    try {
-      const flags = ["--install-service-name", "no-such-service", "--json"];
-      const context = new FakeContext({ HOME: folder });
-      await runStatus(configOf(["status", ...flags], { RUNTIME_DIRECTORY: folder }), context);
-      const { memoryBytes } = JSON.parse(context.printed);
-      assertEquals([memoryBytes > 0, memoryBytes % 4096], [true, 0]);
-      const ratio = memoryBytes / Deno.memoryUsage().rss;
-      // Kilobytes or pages would be a thousand times less; the tests beside it may double it.
-      assert(ratio > 0.1 && ratio < 10, String(ratio));
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-    }
+    using folder = new TempFolder();
+    using _file = openHealth(folder.path);
+    const flags = ["--install-service-name", "no-such-service", "--json"];
+    const context = new FakeContext({ HOME: folder.path });
+    await runStatus(configOf(["status", ...flags], { RUNTIME_DIRECTORY: folder.path }), context);
+    const { memoryBytes } = JSON.parse(context.printed);
+    assertEquals([memoryBytes > 0, memoryBytes % 4096], [true, 0]);
+    const ratio = memoryBytes / Deno.memoryUsage().rss;
+    // Kilobytes or pages would be a thousand times less; the tests beside it may double it.
+    assert(ratio > 0.1 && ratio < 10, String(ratio));
   },
 });
 
 Deno.test("runStatus() prints everything that it knows as JSON", async () => {
-  const folder = Deno.makeTempDirSync();
-  using file = openHealth(folder);
-  try {
-    const flags = ["--install-service-name", "no-such-service", "--json"];
-    const config = configOf(["status", ...flags], { RUNTIME_DIRECTORY: folder });
-    acceptAt(file, { intervalMs: 3000, atMs: NOW });
-    file.setSeal("sealed by the runtime");
-    file.setProblem("ping", "no socket");
-    const counts = { kinds: { icmp: 3 }, lastMinute: 42, lost: 7 };
-    const error = { text: "Cannot connect", atMs: NOW };
-    file.setPanels([{ ...PANEL, ...counts, failures: 2, error }], { now: true });
-    using _ = new FakeTime({ now: NOW + 1_000 });
-    const context = new FakeContext({ HOME: folder });
-    assertEquals(await runStatus(config, context), 0);
-    const { memoryBytes, startedAt, ...shown } = JSON.parse(context.printed);
-    assertEquals([typeof memoryBytes, typeof startedAt], ["number", "string"]);
-    assertEquals(shown, {
-      healthy: true,
-      running: true,
-      pid: Deno.pid,
-      version: "1.2.3",
-      intervalSeconds: 3,
-      seal: "sealed by the runtime",
-      panels: [{
-        panel: "p.example/x",
-        transport: "v2 WebSocket",
-        since: new Date(PANEL.sinceMs).toISOString(),
-        acceptedAt: new Date(PANEL.acceptedAtMs).toISOString(),
-        failures: 2,
-        error: { text: "Cannot connect", at: "2024-02-29T12:00:00.000Z" },
-        probes: 5,
-        probeKinds: { icmp: 3 },
-        probesLastMinute: 42,
-        probesLostLastMinute: 7,
-      }],
-      problems: [{ part: "ping", text: "ICMP probes don't work: no socket" }],
-    });
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  using file = openHealth(folder.path);
+  const flags = ["--install-service-name", "no-such-service", "--json"];
+  const config = configOf(["status", ...flags], { RUNTIME_DIRECTORY: folder.path });
+  acceptAt(file, { intervalMs: 3000, atMs: NOW });
+  file.setSeal("sealed by the runtime");
+  file.setProblem("ping", "no socket");
+  const counts = { kinds: { icmp: 3 }, lastMinute: 42, lost: 7 };
+  const error = { text: "Cannot connect", atMs: NOW };
+  file.setPanels([{ ...PANEL, ...counts, failures: 2, error }], { now: true });
+  using _ = new FakeTime({ now: NOW + 1_000 });
+  const context = new FakeContext({ HOME: folder.path });
+  assertEquals(await runStatus(config, context), 0);
+  const { memoryBytes, startedAt, ...shown } = JSON.parse(context.printed);
+  assertEquals([typeof memoryBytes, typeof startedAt], ["number", "string"]);
+  assertEquals(shown, {
+    healthy: true,
+    running: true,
+    pid: Deno.pid,
+    version: "1.2.3",
+    intervalSeconds: 3,
+    seal: "sealed by the runtime",
+    panels: [{
+      panel: "p.example/x",
+      transport: "v2 WebSocket",
+      since: new Date(PANEL.sinceMs).toISOString(),
+      acceptedAt: new Date(PANEL.acceptedAtMs).toISOString(),
+      failures: 2,
+      error: { text: "Cannot connect", at: "2024-02-29T12:00:00.000Z" },
+      probes: 5,
+      probeKinds: { icmp: 3 },
+      probesLastMinute: 42,
+      probesLostLastMinute: 7,
+    }],
+    problems: [{ part: "ping", text: "ICMP probes don't work: no socket" }],
+  });
 });
 
 Deno.test("statusText() leaves out what is not known", () => {
@@ -244,28 +233,24 @@ Deno.test("statusText() leaves out what is not known", () => {
 });
 
 Deno.test("runStatus() tells programs why reports are not accepted, and what it does not know", async () => {
-  const folder = Deno.makeTempDirSync();
-  using file = openHealth(folder);
-  try {
-    const flags = ["--install-service-name", "no-such-service", "--json"];
-    const shown = async (runtimeFolder: string) => {
-      const config = configOf(["status", ...flags], { RUNTIME_DIRECTORY: runtimeFolder });
-      const context = new FakeContext({ HOME: folder });
-      assertEquals(await runStatus(config, context), 1);
-      return JSON.parse(context.printed);
-    };
-    const { healthy, problem, running, panels, ...rest } = await shown(folder);
-    assertEquals([healthy, problem, running], [false, "no report was accepted yet", true]);
-    assertEquals([panels, "intervalSeconds" in rest, "service" in rest], [[], false, false]);
-    // Another process may have its id by now.
-    Deno.mkdirSync(`${folder}/left`);
-    Deno.copyFileSync(file.path, `${folder}/left/health`);
-    const gone = await shown(`${folder}/left`);
-    assertEquals([gone.running, gone.problem], [false, "the agent exited unexpectedly"]);
-    assertEquals("memoryBytes" in gone, false);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  using file = openHealth(folder.path);
+  const flags = ["--install-service-name", "no-such-service", "--json"];
+  const shown = async (runtimeFolder: string) => {
+    const config = configOf(["status", ...flags], { RUNTIME_DIRECTORY: runtimeFolder });
+    const context = new FakeContext({ HOME: folder.path });
+    assertEquals(await runStatus(config, context), 1);
+    return JSON.parse(context.printed);
+  };
+  const { healthy, problem, running, panels, ...rest } = await shown(folder.path);
+  assertEquals([healthy, problem, running], [false, "no report was accepted yet", true]);
+  assertEquals([panels, "intervalSeconds" in rest, "service" in rest], [[], false, false]);
+  // Another process may have its id by now.
+  Deno.mkdirSync(`${folder.path}/left`);
+  Deno.copyFileSync(file.path, `${folder.path}/left/health`);
+  const gone = await shown(`${folder.path}/left`);
+  assertEquals([gone.running, gone.problem], [false, "the agent exited unexpectedly"]);
+  assertEquals("memoryBytes" in gone, false);
 });
 
 Deno.test("runStatus() shows an installed service whose agent is not seen", async () => {

@@ -10,9 +10,9 @@ import { ownPlaces } from "../own_places.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 Deno.test("runTrafficSet() resets on the given day, or else on the day of the month's state", async () => {
-  const folder = Deno.makeTempDirSync();
+  using folder = new TempFolder();
   const configIn = (words: readonly string[]) =>
-    configOf(["traffic", ...words, "--state-dir", folder]);
+    configOf(["traffic", ...words, "--state-dir", folder.path]);
   const set = async (words: readonly string[]): Promise<string> => {
     const context = new FakeContext();
     assertEquals(await runTrafficSet(configIn(["set", ...words]), context), 0);
@@ -21,129 +21,120 @@ Deno.test("runTrafficSet() resets on the given day, or else on the day of the mo
   using _ = new FakeTime({ now: new Date("2026-11-17T12:00:00") });
   const until = (printed: string, since: string, next: string) =>
     assertStringIncludes(printed, `Since       ${since}, next reset ${next}\n`);
-  try {
-    await assertRejects(() => set(["--up", "1GB"]), UsageError, "--month-rotate DAY");
-    until(await set(["--up", "1GB", "--month-rotate", "15"]), "2026-11-15", "2026-12-15");
-    until(await set(["--up", "2GB"]), "2026-11-15", "2026-12-15");
-    until(await set(["--up", "3GB", "--month-rotate", "20"]), "2026-10-20", "2026-11-20");
-    const context = new FakeContext();
-    assertEquals(await runTrafficShow(configIn(["show"]), context), 0);
-    until(context.printed, "2026-10-20", "2026-11-20");
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  await assertRejects(() => set(["--up", "1GB"]), UsageError, "--month-rotate DAY");
+  until(await set(["--up", "1GB", "--month-rotate", "15"]), "2026-11-15", "2026-12-15");
+  until(await set(["--up", "2GB"]), "2026-11-15", "2026-12-15");
+  until(await set(["--up", "3GB", "--month-rotate", "20"]), "2026-10-20", "2026-11-20");
+  const context = new FakeContext();
+  assertEquals(await runTrafficShow(configIn(["show"]), context), 0);
+  until(context.printed, "2026-10-20", "2026-11-20");
 });
 
 Deno.test("runTrafficSet() asks the running agent, and withdraws what that does not take over", async () => {
-  const folder = Deno.makeTempDirSync();
+  using folder = new TempFolder();
   using home = new TempFolder();
   const configIn = (words: string) =>
-    configOf(["traffic", ...words.split(" "), "--state-dir", folder], ownPlaces(home.path));
+    configOf(["traffic", ...words.split(" "), "--state-dir", folder.path], ownPlaces(home.path));
   const config = configIn("set --up 2GB");
-  try {
-    await runTrafficSet(configIn("set --up 1GB --month-rotate 1"), new FakeContext());
-    const lock = FolderLock.open(folder);
-    using _lock = lock;
-    assertEquals(lock.tryLock(), true);
-    await assertRejects(() => runTrafficSet(config, new FakeContext()), Error, "stop it first");
-    const agent = TrafficRequestFile.create(folder);
-    using _agent = agent;
-    using time = new FakeTime({ now: Date.now() });
-    for (const problem of ["", "the disk is full", undefined]) {
-      const context = new FakeContext();
-      let ended: Error | "done" | undefined;
-      runTrafficSet(config, context).then(() => ended = "done", (error) => ended = error);
-      while (ended === undefined) {
-        await realTurn();
-        const request = agent.request();
-        if (request !== undefined) assertEquals(request.total, { sentBytes: 2_000_000_000 });
-        if (request !== undefined && problem !== undefined) {
-          agent.answer({ id: request.id, problem });
-        }
-        if (time.timers > 0) await time.run(200);
+  await runTrafficSet(configIn("set --up 1GB --month-rotate 1"), new FakeContext());
+  const lock = FolderLock.open(folder.path);
+  using _lock = lock;
+  assertEquals(lock.tryLock(), true);
+  await assertRejects(() => runTrafficSet(config, new FakeContext()), Error, "stop it first");
+  const agent = TrafficRequestFile.create(folder.path);
+  using _agent = agent;
+  using time = new FakeTime({ now: Date.now() });
+  for (const problem of ["", "the disk is full", undefined]) {
+    const context = new FakeContext();
+    let ended: Error | "done" | undefined;
+    runTrafficSet(config, context).then(() => ended = "done", (error) => ended = error);
+    while (ended === undefined) {
+      await realTurn();
+      const request = agent.request();
+      if (request !== undefined) assertEquals(request.total, { sentBytes: 2_000_000_000 });
+      if (request !== undefined && problem !== undefined) {
+        agent.answer({ id: request.id, problem });
       }
-      if (problem === "") assertMatch(context.printed, /^The running agent has taken over/);
-      else {
-        const why = problem === undefined
-          ? /did not take it over within 15 s/
-          : /can't keep them: /;
-        assertMatch(String(ended), why);
-      }
-      assertEquals(agent.request(), undefined, "it is withdrawn");
+      if (time.timers > 0) await time.run(200);
     }
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+    if (problem === "") assertMatch(context.printed, /^The running agent has taken over/);
+    else {
+      const why = problem === undefined ? /did not take it over within 15 s/ : /can't keep them: /;
+      assertMatch(String(ended), why);
+    }
+    assertEquals(agent.request(), undefined, "it is withdrawn");
   }
 });
 
 Deno.test("runTrafficShow() prints the totals for people and for programs", async () => {
-  const folder = Deno.makeTempDirSync();
+  using folder = new TempFolder();
   using _ = new FakeTime({ now: new Date("2026-11-17T12:00:00") });
   const run = async (words: string): Promise<string> => {
     const context = new FakeContext();
-    const config = configOf(["traffic", ...words.split(" "), "--state-dir", folder]);
+    const config = configOf(["traffic", ...words.split(" "), "--state-dir", folder.path]);
     const command = words.startsWith("set") ? runTrafficSet : runTrafficShow;
     assertEquals(await command(config, context), 0);
     return context.printed;
   };
-  try {
-    await assertRejects(() => run("show"), Error, "an agent with --month-rotate makes it");
-    await assertRejects(() => run("set"), UsageError, "--up BYTES, --down BYTES or both");
-    const nics = "--include-nics none-of-these";
-    const text = await run(`set --up 1GB --down 2GiB --month-rotate 15 ${nics}`);
-    const [first, ...rows] = text.trimEnd().split("\n");
-    assertEquals(first, "No agent is running; the next one starts with these totals.");
-    assertEquals(rows.map((row) => row.slice(0, 12).trim()), [
-      ...["Since", "Up", "Down", "Interfaces", "State"],
-    ]);
-    assertMatch(rows[1] ?? "", /^Up {10}953\.\d MiB \(1000000000 bytes\)$/);
-    assertMatch(rows[2] ?? "", /^Down {8}2\.0 GiB \(2147483648 bytes\)$/);
-    assertMatch(rows[4] ?? "", /^State {7}\/.*, no agent is running$/);
-    const shown = JSON.parse(await run(`set --down 5 --json ${nics}`));
-    assertEquals([shown.since, shown.next, shown.setBy], ["2026-11-15", "2026-12-15", "command"]);
-    assertEquals([shown.up, shown.down], [1_000_000_000, 5], "what is not named stays");
-    const { isRunning, setBy } = JSON.parse(await run("show --json"));
-    assertEquals([isRunning, setBy], [false, undefined]);
-    const { interfaces, state } = JSON.parse(await run("show --json"));
-    assertEquals([interfaces, state.startsWith(`${folder}/`)], [[], true]);
-    const lock = FolderLock.open(folder);
-    using _lock = lock;
-    assertEquals(lock.tryLock(), true);
-    assertEquals(JSON.parse(await run("show --json")).isRunning, true);
-    await assertRejects(
-      () => run("set --up 1 --month-rotate 3"),
-      UsageError,
-      "the running agent resets it on day 15; `install --month-rotate 3` changes that",
-    );
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  await assertRejects(() => run("show"), Error, "an agent with --month-rotate makes it");
+  await assertRejects(() => run("set"), UsageError, "--up BYTES, --down BYTES or both");
+  const nics = "--include-nics none-of-these";
+  const text = await run(`set --up 1GB --down 2GiB --month-rotate 15 ${nics}`);
+  const [first, ...rows] = text.trimEnd().split("\n");
+  assertEquals(first, "No agent is running; the next one starts with these totals.");
+  assertEquals(rows.map((row) => row.slice(0, 12).trim()), [
+    ...["Since", "Up", "Down", "Interfaces", "State"],
+  ]);
+  assertMatch(rows[1] ?? "", /^Up {10}953\.\d MiB \(1000000000 bytes\)$/);
+  assertMatch(rows[2] ?? "", /^Down {8}2\.0 GiB \(2147483648 bytes\)$/);
+  assertMatch(rows[4] ?? "", /^State {7}\/.*, no agent is running$/);
+  const shown = JSON.parse(await run(`set --down 5 --json ${nics}`));
+  assertEquals([shown.since, shown.next, shown.setBy], ["2026-11-15", "2026-12-15", "command"]);
+  assertEquals([shown.up, shown.down], [1_000_000_000, 5], "what is not named stays");
+  const { isRunning, setBy } = JSON.parse(await run("show --json"));
+  assertEquals([isRunning, setBy], [false, undefined]);
+  const { interfaces, state } = JSON.parse(await run("show --json"));
+  assertEquals([interfaces, state.startsWith(`${folder.path}/`)], [[], true]);
+  const lock = FolderLock.open(folder.path);
+  using _lock = lock;
+  assertEquals(lock.tryLock(), true);
+  assertEquals(JSON.parse(await run("show --json")).isRunning, true);
+  await assertRejects(
+    () => run("set --up 1 --month-rotate 3"),
+    UsageError,
+    "the running agent resets it on day 15; `install --month-rotate 3` changes that",
+  );
 });
 
 Deno.test("runTrafficSet() waits two intervals of the running agent at most", async () => {
-  const folder = Deno.makeTempDirSync();
-  using health = openHealth(folder);
+  using folder = new TempFolder();
+  using health = openHealth(folder.path);
   health.accepted(10_000);
-  const lock = FolderLock.open(folder);
+  const lock = FolderLock.open(folder.path);
   using _lock = lock;
   assertEquals(lock.tryLock(), true);
-  const agent = TrafficRequestFile.create(folder);
+  const agent = TrafficRequestFile.create(folder.path);
   using _agent = agent;
-  const words = ["traffic", "set", "--up", "1GB", "--month-rotate", "1", "--state-dir", folder];
-  try {
-    using time = new FakeTime({ now: Date.now() });
-    const config = configOf(words, { RUNTIME_DIRECTORY: folder });
-    const setting = runTrafficSet(config, new FakeContext());
-    const refusal = assertRejects(() => setting, Error, "did not take it over within 20 s");
-    const tookMs = await time.until(refusal, { withinMs: 60_000, stepMs: 200 });
-    assertEquals(tookMs >= 20_000, true);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  const words = [
+    "traffic",
+    "set",
+    "--up",
+    "1GB",
+    "--month-rotate",
+    "1",
+    "--state-dir",
+    folder.path,
+  ];
+  using time = new FakeTime({ now: Date.now() });
+  const config = configOf(words, { RUNTIME_DIRECTORY: folder.path });
+  const setting = runTrafficSet(config, new FakeContext());
+  const refusal = assertRejects(() => setting, Error, "did not take it over within 20 s");
+  const tookMs = await time.until(refusal, { withinMs: 60_000, stepMs: 200 });
+  assertEquals(tookMs >= 20_000, true);
 });
 
 Deno.test("runTrafficSet() keeps the interfaces that the month has been counted by", async () => {
-  const folder = Deno.makeTempDirSync();
+  using folder = new TempFolder();
   const interfacesAfter = async (words: string): Promise<string[]> => {
     const context = new FakeContext();
     const config = configOf([
@@ -152,84 +143,81 @@ Deno.test("runTrafficSet() keeps the interfaces that the month has been counted 
       ...words.split(" "),
       "--json",
       "--state-dir",
-      folder,
+      folder.path,
     ]);
     assertEquals(await runTrafficSet(config, context), 0);
     return JSON.parse(context.printed).interfaces;
   };
-  try {
-    assertEquals(await interfacesAfter("--up 1 --month-rotate 1 --include-nics lo"), ["lo"]);
-    assertEquals(await interfacesAfter("--up 2"), ["lo"]);
-    assertEquals(await interfacesAfter("--up 3 --include-nics none-of-these"), ["lo"]);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  assertEquals(await interfacesAfter("--up 1 --month-rotate 1 --include-nics lo"), ["lo"]);
+  assertEquals(await interfacesAfter("--up 2"), ["lo"]);
+  assertEquals(await interfacesAfter("--up 3 --include-nics none-of-these"), ["lo"]);
 });
 
 Deno.test("runTrafficSet() tells programs that the agent has taken it over, and withdraws it at a Ctrl-C", async () => {
-  const folder = Deno.makeTempDirSync();
-  const words = ["traffic", "set", "--down", "5", "--month-rotate", "1", "--state-dir", folder];
+  using folder = new TempFolder();
+  const words = [
+    "traffic",
+    "set",
+    "--down",
+    "5",
+    "--month-rotate",
+    "1",
+    "--state-dir",
+    folder.path,
+  ];
   // What passes on this machine meanwhile does not count.
   const config = configOf([...words, "--include-nics", "none-of-these", "--json"]);
-  try {
-    await runTrafficSet(config, new FakeContext());
-    const lock = FolderLock.open(folder);
-    using _lock = lock;
-    assertEquals(lock.tryLock(), true);
-    const agent = TrafficRequestFile.create(folder);
-    using _agent = agent;
-    using time = new FakeTime({ now: Date.now() });
-    const asked = async (context: FakeContext & { signal: AbortSignal }) => {
-      const setting = runTrafficSet(config, context);
-      setting.catch(() => {});
-      while (agent.request() === undefined) await realTurn();
-      assertEquals(agent.request()?.total, { receivedBytes: 5 });
-      return { setting };
-    };
-    const context = new FakeContext();
-    const { setting } = await asked(context);
-    agent.answer({ id: agent.request()?.id ?? "", problem: "" });
-    await time.until(setting, { withinMs: 1_000, stepMs: 100 });
-    const { setBy, down } = JSON.parse(context.printed);
-    assertEquals([await setting, setBy, down], [0, "agent", 5]);
-    const stop = new AbortController();
-    const stopped = await asked(Object.assign(new FakeContext(), { signal: stop.signal }));
-    stop.abort(new Error("Ctrl-C"));
-    await assertRejects(() => stopped.setting, Error, "Ctrl-C");
-    assertEquals([agent.request(), time.timers], [undefined, 0]);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  await runTrafficSet(config, new FakeContext());
+  const lock = FolderLock.open(folder.path);
+  using _lock = lock;
+  assertEquals(lock.tryLock(), true);
+  const agent = TrafficRequestFile.create(folder.path);
+  using _agent = agent;
+  using time = new FakeTime({ now: Date.now() });
+  const asked = async (context: FakeContext & { signal: AbortSignal }) => {
+    const setting = runTrafficSet(config, context);
+    setting.catch(() => {});
+    while (agent.request() === undefined) await realTurn();
+    assertEquals(agent.request()?.total, { receivedBytes: 5 });
+    return { setting };
+  };
+  const context = new FakeContext();
+  const { setting } = await asked(context);
+  agent.answer({ id: agent.request()?.id ?? "", problem: "" });
+  await time.until(setting, { withinMs: 1_000, stepMs: 100 });
+  const { setBy, down } = JSON.parse(context.printed);
+  assertEquals([await setting, setBy, down], [0, "agent", 5]);
+  const stop = new AbortController();
+  const stopped = await asked(Object.assign(new FakeContext(), { signal: stop.signal }));
+  stop.abort(new Error("Ctrl-C"));
+  await assertRejects(() => stopped.setting, Error, "Ctrl-C");
+  assertEquals([agent.request(), time.timers], [undefined, 0]);
 });
 
 Deno.test("runTrafficShow() shows what the agent has of a state that was deleted, and runTrafficSet() refuses", async () => {
-  const parent = Deno.makeTempDirSync();
-  const folder = `${parent}/state`;
-  using health = openHealth(`${parent}/run`);
+  using parent = new TempFolder();
+  const folder = `${parent.path}/state`;
+  using health = openHealth(`${parent.path}/run`);
   health.accepted(1_000);
-  const env = { RUNTIME_DIRECTORY: `${parent}/run` };
+  const env = { RUNTIME_DIRECTORY: `${parent.path}/run` };
   const config = (words: string) =>
     configOf(["traffic", ...words.split(" "), "--state-dir", folder], env);
   const file = trafficStateFile(config("show"));
   using _file = file;
-  try {
-    await runTrafficSet(
-      config("set --up 1GB --month-rotate 1 --include-nics x"),
-      new FakeContext(),
-    );
-    await file.open();
-    Deno.removeSync(folder, { recursive: true });
-    const context = new FakeContext();
-    await runTrafficShow(config("show --include-nics x"), context);
-    assertMatch(context.printed, /^Up +953\.\d MiB \(1000000000 bytes\)$/m);
-    assertMatch(
-      context.printed,
-      /^State +\/.*\/month\.state, an agent is running\n +it was deleted, /m,
-    );
-    const set = () => runTrafficSet(config("set --up 2GB --month-rotate 1"), new FakeContext());
-    await assertRejects(set, Error, "was deleted while the agent has it open");
-    assertEquals(Array.from(Deno.readDirSync(parent), ({ name }) => name), ["run"]);
-  } finally {
-    Deno.removeSync(parent, { recursive: true });
-  }
+  await runTrafficSet(
+    config("set --up 1GB --month-rotate 1 --include-nics x"),
+    new FakeContext(),
+  );
+  await file.open();
+  Deno.removeSync(folder, { recursive: true });
+  const context = new FakeContext();
+  await runTrafficShow(config("show --include-nics x"), context);
+  assertMatch(context.printed, /^Up +953\.\d MiB \(1000000000 bytes\)$/m);
+  assertMatch(
+    context.printed,
+    /^State +\/.*\/month\.state, an agent is running\n +it was deleted, /m,
+  );
+  const set = () => runTrafficSet(config("set --up 2GB --month-rotate 1"), new FakeContext());
+  await assertRejects(set, Error, "was deleted while the agent has it open");
+  assertEquals(Array.from(Deno.readDirSync(parent.path), ({ name }) => name), ["run"]);
 });

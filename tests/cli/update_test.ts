@@ -32,36 +32,32 @@ async function run(
     byLink?: boolean;
   } = {},
 ): Promise<{ text: string; code: number; names: string[]; isLinkKept: boolean }> {
-  const folder = await Deno.makeTempDir();
-  try {
-    const path = `${folder}/agent`;
-    writeExecutable(path, programOf(VERSION));
-    if (state !== undefined) {
-      const file = new StateFile(updateFolder(path), {
-        name: UPDATE_STATE,
-        parse: parseUpdateState,
-      });
-      using _ = file;
-      await file.open();
-      await file.write(formatUpdateState(state));
-    }
-    using home = new TempFolder();
-    const config = configOf(["update", ...args], ownPlaces(home.path));
-    const context = new FakeContext();
-    const link = `${folder}/bin/agent`;
-    if (byLink) {
-      Deno.mkdirSync(`${folder}/bin`);
-      Deno.symlinkSync(path, link);
-    }
-    const program = { form, path: byLink ? link : path };
-    prepare(Deno.realPathSync(path));
-    const code = await updateProgram(config, program, context);
-    const names = Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
-    const isLinkKept = !byLink || Deno.lstatSync(link).isSymlink;
-    return { text: context.printed, code, names, isLinkKept };
-  } finally {
-    await Deno.remove(folder, { recursive: true });
+  using folder = new TempFolder();
+  const path = `${folder.path}/agent`;
+  writeExecutable(path, programOf(VERSION));
+  if (state !== undefined) {
+    const file = new StateFile(updateFolder(path), {
+      name: UPDATE_STATE,
+      parse: parseUpdateState,
+    });
+    using _ = file;
+    await file.open();
+    await file.write(formatUpdateState(state));
   }
+  using home = new TempFolder();
+  const config = configOf(["update", ...args], ownPlaces(home.path));
+  const context = new FakeContext();
+  const link = `${folder.path}/bin/agent`;
+  if (byLink) {
+    Deno.mkdirSync(`${folder.path}/bin`);
+    Deno.symlinkSync(path, link);
+  }
+  const program = { form, path: byLink ? link : path };
+  prepare(Deno.realPathSync(path));
+  const code = await updateProgram(config, program, context);
+  const names = Array.from(Deno.readDirSync(folder.path), ({ name }) => name).sort();
+  const isLinkKept = !byLink || Deno.lstatSync(link).isSymlink;
+  return { text: context.printed, code, names, isLinkKept };
 }
 
 Deno.test("updateProgram() throws when --check and --now are given", async () => {

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { readConfigFile, readOptionFile } from "../../lib/config/config_file.ts";
+import fc from "fast-check";
+import { configText, readConfigFile, readOptionFile } from "../../lib/config/config_file.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 
 function read(text: string): Map<string, string> {
@@ -59,4 +60,44 @@ Deno.test("readOptionFile() says why a file can't be read, with the error as the
     const error = assertThrows(() => readOptionFile("--ca-cert", "/pem", readText), UsageError);
     assertEquals([error.message, error.cause], [`Cannot read --ca-cert /pem: ${reason}`, cause]);
   }
+});
+
+const GIVEN = new Map([
+  ["endpoint", "https://p.example"],
+  ["interval", "2.5"],
+  ["enable_gpu", "true"],
+  ["include_nics", "eth0, wlan*"],
+  ["include_mountpoints", "/;/srv/a,b"],
+  ["ip_services", "https://a.example,https://b.example"],
+  ["headers", "A: b\nC: d, e"],
+  ["custom_dns", "9.9.9.9"],
+  ["protocol_version", "1"],
+]);
+
+Deno.test("configText() has switches, numbers and lists as JSON's own", () => {
+  assertEquals(JSON.parse(configText(GIVEN)), {
+    endpoint: "https://p.example",
+    interval: 2.5,
+    enable_gpu: true,
+    include_nics: ["eth0", "wlan*"],
+    include_mountpoints: ["/", "/srv/a,b"],
+    ip_services: ["https://a.example", "https://b.example"],
+    headers: "A: b\nC: d, e",
+    custom_dns: "9.9.9.9",
+    protocol_version: 1,
+  });
+});
+
+Deno.test("configText() is read back as what was given", () => {
+  const read = readConfigFile("f", { option: "--config", readText: () => configText(GIVEN) });
+  assertEquals(read, new Map([...GIVEN, ["include_nics", "eth0,wlan*"]]));
+});
+
+Deno.test("configText() keeps a token as it is, whatever is in it", () => {
+  fc.assert(
+    fc.property(fc.string({ minLength: 1 }).filter((it) => /^[^\s\p{Cc}]+$/u.test(it)), (token) => {
+      const readText = () => configText(new Map([["token", token]]));
+      assertEquals(readConfigFile("f", { option: "--config", readText }).get("token"), token);
+    }),
+  );
 });

@@ -1,5 +1,11 @@
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { type Config, type ConfigInput, resolveConfig } from "../../lib/config/config.ts";
+import {
+  type Config,
+  type ConfigInput,
+  releaseFlags,
+  requestedOutput,
+  resolveConfig,
+} from "../../lib/config/config.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 
 /** As short as a panel takes it. */
@@ -483,4 +489,96 @@ Deno.test("resolveConfig() names a pattern of interfaces that is malformed, and 
     refusal(["--exclude-nics", "[a-]"]),
     `--exclude-nics: ${allowed} ("]" in brackets needs a backslash before it: [a-])`,
   );
+});
+
+Deno.test("releaseFlags() has what is about servers of releases, and nothing else", () => {
+  const given = new Map([["token", "t"], ["ca_cert", "/ca.pem"], ["mirror", "https://m.example"]]);
+  assertEquals(releaseFlags(given), ["--ca-cert", "/ca.pem", "--mirror", "https://m.example"]);
+  assertEquals(releaseFlags(new Map()), []);
+  const own = new Map([["update_url", "https://u.example"], ["update_key", "k"]]);
+  assertEquals(releaseFlags(own), ["--update-url", "https://u.example", "--update-key", "k"]);
+});
+
+function given(args: readonly string[], env: Record<string, string> = {}) {
+  const { explicitOptions } = resolveConfig({
+    args,
+    env,
+    readText: () => "secret",
+    readMode: () => 0o600,
+  });
+  return Object.fromEntries(explicitOptions);
+}
+
+Deno.test("resolveConfig() has what was asked for in any place, by the keys of the file", () => {
+  assertEquals(
+    given(["-e", "https://p.example", "-i", "2", "--gpu"], { AGENT_MONTH_ROTATE: "5" }),
+    {
+      endpoint: "https://p.example",
+      interval: "2",
+      enable_gpu: "true",
+      month_rotate: "5",
+    },
+  );
+});
+
+Deno.test("resolveConfig() says where each option comes from", () => {
+  const { explicitOptions, origins } = resolveConfig({
+    args: ["-i", "2", "--config", "/c"],
+    env: { AGENT_TOKEN: "secret" },
+    readText: () => '{"month_rotate": 5}',
+    readMode: () => 0o600,
+  });
+  assertEquals(Object.fromEntries(origins), {
+    interval: "flag --interval",
+    config_file: "flag --config",
+    token: "variable AGENT_TOKEN",
+    month_rotate: "key month_rotate of /c",
+  });
+  assertEquals([...explicitOptions.keys()].sort(), ["interval", "month_rotate"]);
+});
+
+Deno.test("resolveConfig() leaves out the token, wherever it stands", () => {
+  assertEquals(given(["-t", "secret"]), {});
+  assertEquals(given(["--token-file", "/etc/token"]), {});
+});
+
+Deno.test("requestedOutput() looks where the configuration does, and never throws", () => {
+  const readText = (path: string) => {
+    if (path === "c") return '{"log_format": "json", "unknown": 1}';
+    if (path === "bad") return "{";
+    throw new Error("gone");
+  };
+  const of = (args: string[], env: Record<string, string> = {}) =>
+    requestedOutput({ args, env, readText }).logFormat;
+  assertEquals(of(["--log-format", "json", "--wrong"]), "json");
+  assertEquals(of(["--log-format=json"]), "json");
+  assertEquals(of([], { AGENT_LOG_FORMAT: "json" }), "json");
+  assertEquals(of(["--config", "c"]), "json");
+  assertEquals(of([], { AGENT_CONFIG_FILE: "c" }), "json");
+  assertEquals(of(["--log-format", "text"], { AGENT_LOG_FORMAT: "json" }), "text");
+  assertEquals(of(["--log-format", "text", "--log-format", "json"]), "json", "the last one counts");
+  assertEquals(of(["--log-format=json", "--log-format=text"]), "text");
+  assertEquals(of(["--config", "c"], { AGENT_LOG_FORMAT: "text" }), "text");
+  assertEquals(of(["--config", "c"], { AGENT_LOG_FORMAT: "" }), "json", "as if not set");
+  for (const path of ["bad", "gone", ""]) assertEquals(of(["--config", path]), "text");
+  assertEquals(of(["--log-format"]), "text");
+  assertEquals(of(["--a=1", "--a.b=2", "--log-format=json"]), "text", "what can't be parsed");
+});
+
+Deno.test("requestedOutput() takes the language from --lang, its variable, its key, then the locale", () => {
+  const readText = (path: string) => {
+    if (path === "c") return '{"lang": "zh"}';
+    throw new Error("gone");
+  };
+  const of = (args: string[], env: Record<string, string> = {}) =>
+    requestedOutput({ args, env, readText }).language;
+  assertEquals(of(["--lang", "zh", "--wrong"]), "zh");
+  assertEquals(of(["--lang", "en"], { LANG: "zh_CN.UTF-8" }), "en");
+  assertEquals(of([], { AGENT_LANG: "zh" }), "zh");
+  assertEquals(of(["--config", "c"]), "zh");
+  assertEquals(of(["--config", "gone"], { LANG: "zh_CN.UTF-8" }), "zh");
+  assertEquals(of(["--lang", "fr"], { LANG: "zh_CN.UTF-8" }), "zh");
+  assertEquals(of([], { LANG: "zh_CN.UTF-8", JOURNAL_STREAM: "8:1" }), "en", "a service's log");
+  assertEquals(of(["--lang", "zh"], { JOURNAL_STREAM: "8:1" }), "zh");
+  assertEquals(of([]), "en");
 });

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { requireCredentials } from "../../lib/config/credentials.ts";
+import { requireCredentials, secretsOf } from "../../lib/config/credentials.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 
 const NOTHING = { endpoint: "", token: "", autoDiscoveryKey: "" };
@@ -25,4 +25,36 @@ Deno.test("requireCredentials() throws when the panel is missing, or what says a
     UsageError,
   );
   assertEquals(message, "Cannot install without --endpoint URL; see --help");
+});
+
+const NONE = { tokens: [], headers: [], proxies: {} };
+
+Deno.test("secretsOf() has a proxy's password in every spelling, whatever is in it", () => {
+  const secrets = (http: string) => secretsOf({ ...NONE, proxies: { http } });
+  assertEquals(secrets("http://u:a%3Ab%2F@h"), ["a%3Ab%2F", "a:b/"]);
+  assertEquals(secrets("http://u:p@ss/w:d@h:1"), ["p@ss/w:d"]);
+  assertEquals(secrets("http://u:100%safe@h"), ["100%safe"]);
+  assertEquals(secrets("http://me@corp.example:s3cret@h:1"), ["s3cret"]);
+  assertEquals(secrets("http://user@host:3128"), []);
+  assertEquals(secrets("socks5://host:1080"), []);
+});
+
+Deno.test("secretsOf() leaves out what would hide parts of ordinary words", () => {
+  assertEquals(secretsOf({ ...NONE, tokens: ["t"], headers: [["X", "1"], ["Y", ""]] }), ["t"]);
+  const headers = [["X", "12345"], ["Y", "123456"], ["Z", "Bearer 12345"]] as const;
+  assertEquals(secretsOf({ ...NONE, headers }), ["123456", "Bearer 12345"]);
+  const secrets = (http: string) => secretsOf({ ...NONE, proxies: { http } });
+  assertEquals(
+    secrets("http://u:1234@h"),
+    secretsOf({ ...NONE, proxies: { https: "http://u:1234@h" } }),
+  );
+  assertEquals([secrets("http://u:123@h"), secrets("http://u:1234@h")], [[], ["1234"]]);
+});
+
+Deno.test("secretsOf() has what follows the scheme of a header, too", () => {
+  for (const scheme of ["Basic", "bearer", "Digest", "Token"]) {
+    const value = `${scheme} s3cret`;
+    assertEquals(secretsOf({ ...NONE, headers: [["X", value]] }), [value, "s3cret"]);
+  }
+  assertEquals(secretsOf({ ...NONE, headers: [["X", "other s3cret"]] }), ["other s3cret"]);
 });

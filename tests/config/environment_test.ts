@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
-import { runtimePaths } from "../../lib/config/environment.ts";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { proxiesFromEnvironment, runtimePaths, statePaths } from "../../lib/config/environment.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
 
 Deno.test("runtimePaths() takes systemd's first folder, and the user's own below it", () => {
   const env = { RUNTIME_DIRECTORY: "/run/a:/run/b", XDG_RUNTIME_DIR: "/run/user/7/", TMPDIR: "/t" };
@@ -14,4 +15,68 @@ Deno.test("runtimePaths() has none where none is named by its full path", () => 
   const none = { runtimeDir: "", userRuntimeDir: "" };
   assertEquals(runtimePaths({}), none);
   assertEquals(runtimePaths({ RUNTIME_DIRECTORY: "a", XDG_RUNTIME_DIR: "b" }), none);
+});
+
+Deno.test("proxiesFromEnvironment() prefers small letters, and falls back to the proxy for all", () => {
+  const env = { HTTP_PROXY: "http://big", http_proxy: "http://small", ALL_PROXY: "socks5://all" };
+  assertEquals(proxiesFromEnvironment(env), { http: "http://small", https: "socks5://all" });
+  assertEquals(
+    proxiesFromEnvironment({ HTTPS_PROXY: "socks5h://s:1", no_proxy: "a,b", NO_PROXY: "c" }),
+    {
+      https: "socks5h://s:1",
+      none: "a,b",
+    },
+  );
+  assertEquals(proxiesFromEnvironment({ HTTP_PROXY: "", ALL_PROXY: " " }), {});
+});
+
+Deno.test("proxiesFromEnvironment() takes a proxy without a scheme for an HTTP one", () => {
+  assertEquals(proxiesFromEnvironment({ http_proxy: "u:p@proxy:3128" }), {
+    http: "http://u:p@proxy:3128",
+  });
+});
+
+Deno.test("proxiesFromEnvironment() refuses other kinds of proxies without their password", () => {
+  for (const scheme of ["https", "socks4", "ftp"]) {
+    const env = { ALL_PROXY: `${scheme}://me:s3cret@proxy` };
+    const { message } = assertThrows(() => proxiesFromEnvironment(env), UsageError);
+    assertStringIncludes(message, "variable ALL_PROXY");
+    assertStringIncludes(message, "socks5h://");
+    assertEquals(message.includes("s3cret"), false);
+  }
+});
+
+Deno.test("proxiesFromEnvironment() names the variable of a proxy that is none, and no password", () => {
+  for (
+    const value of ["http://me:s3cret@[::1", "socks4://me:s3cret@host", "http://me:s3cret@:80"]
+  ) {
+    const error = assertThrows(() => proxiesFromEnvironment({ HTTPS_PROXY: value }), UsageError);
+    assertStringIncludes(error.message, "HTTPS_PROXY");
+    assertEquals(error.message.includes("s3cret"), false, error.message);
+  }
+});
+
+Deno.test("statePaths() takes the option before what systemd names, of whose list the first", () => {
+  const env = { STATE_DIRECTORY: "/var/lib/a:/var/lib/b", HOME: "/home/me" };
+  assertEquals(statePaths("/mine", env).stateDir, "/mine");
+  assertEquals(statePaths("", env).stateDir, "/var/lib/a");
+  assertEquals(statePaths("", {}), { stateDir: "", userStateDir: "" });
+});
+
+Deno.test("statePaths() finds the user's folder below XDG_STATE_HOME, else below the home", () => {
+  const HOME = "/home/me";
+  assertEquals(
+    statePaths("", { HOME }).userStateDir,
+    "/home/me/.local/state/komari-agent-deno",
+  );
+  assertEquals(
+    statePaths("", { HOME, XDG_STATE_HOME: "/s" }).userStateDir,
+    "/s/komari-agent-deno",
+  );
+  // The specification wants relative ones left aside.
+  const relative = { HOME, XDG_STATE_HOME: "s", STATE_DIRECTORY: "s" };
+  assertEquals(statePaths("", relative), {
+    stateDir: "",
+    userStateDir: "/home/me/.local/state/komari-agent-deno",
+  });
 });

@@ -1,9 +1,11 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import fc from "fast-check";
 import {
   parseAddress,
   parseCertificates,
   parseDiscoveryKey,
   parseEndpoint,
+  parseHeaders,
   parseHeaderValue,
   parseInstallFolder,
   parseListenAddress,
@@ -15,6 +17,7 @@ import {
   parseStateFolder,
   parseToken,
   parseVersion,
+  withHeaders,
   withoutSlash,
 } from "../../lib/config/parsers.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
@@ -221,4 +224,52 @@ Deno.test("parseCertificates() takes each certificate, and no key", () => {
   assertEquals(parseCertificates(text, "it"), [one, one]);
   const { message } = assertThrows(() => parseCertificates(pem("PRIVATE KEY"), "it"), UsageError);
   assertEquals(message.startsWith("Cannot use it: there is no certificate in it"), true);
+});
+
+Deno.test("parseHeaders() refuses what is no header, and never quotes a value", () => {
+  const wrong = [
+    "s3cret",
+    ": s3cret",
+    "two words: s3cret",
+    "(x): s3cret",
+    "Größe: s3cret",
+    "X-Ok: 1\nX: s3cret\x00",
+    "X: s3cret\tcut",
+    "X: s3cret\rY: 1",
+    "X: s3cret ü",
+  ];
+  for (const text of wrong) {
+    const { message } = assertThrows(() => parseHeaders(text), RangeError);
+    assertEquals(message.includes("s3cret"), false, message);
+  }
+});
+
+Deno.test("parseHeaders() refuses the headers that the agent sets itself", () => {
+  const own = "Host content-length CONNECTION Upgrade Transfer-Encoding Sec-WebSocket-Key " +
+    "sec-websocket-protocol";
+  for (const name of own.split(" ")) {
+    const { message } = assertThrows(() => parseHeaders(`${name}: 1`), RangeError);
+    assertStringIncludes(message, name);
+  }
+  assertEquals(parseHeaders("X-Host: 1"), [["X-Host", "1"]]);
+});
+
+Deno.test("parseHeaders() gives only what a request can carry, whatever it is given", () => {
+  const lines = fc.array(
+    fc.oneof(fc.string(), fc.tuple(fc.string(), fc.string()).map(([a, b]) => `${a}: ${b}`)),
+  );
+  fc.assert(fc.property(lines, (texts) => {
+    let headers: ReturnType<typeof parseHeaders>;
+    try {
+      headers = parseHeaders(texts.join("\n"));
+    } catch (error) {
+      return error instanceof RangeError;
+    }
+    for (const [name, value] of headers) new Headers([[name, value]]);
+    return true;
+  }));
+});
+
+Deno.test("withHeaders() leaves out empty values", () => {
+  assertEquals(withHeaders([], [["A", ""], ["B", "1"]]), [["B", "1"]]);
 });

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { statfsSync, statSync } from "node:fs";
 import fc from "fast-check";
 import { Libc, toUse } from "../../lib/host/libc.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const ignore = Deno.build.os !== "linux";
 
@@ -74,23 +75,19 @@ Deno.test({
   ignore,
   fn() {
     const libc = new Libc();
-    const folder = Deno.makeTempDirSync();
-    try {
-      const count = libc.openLinkCount(folder);
-      assertEquals(count?.(), statSync(folder).nlink);
-      const file = `${folder}/file with ümlaut`;
-      Deno.writeTextFileSync(file, "");
-      const ofFile = libc.openLinkCount(file);
-      assertEquals(ofFile?.(), 1);
-      for (let links = 2; links < 6; links++) {
-        Deno.linkSync(file, `${folder}/${links}`);
-        assertEquals(ofFile?.(), links);
-      }
-      Deno.removeSync(file);
-      assertThrows(() => ofFile?.(), Error, "Cannot statx");
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
+    using folder = new TempFolder();
+    const count = libc.openLinkCount(folder.path);
+    assertEquals(count?.(), statSync(folder.path).nlink);
+    const file = `${folder.path}/file with ümlaut`;
+    Deno.writeTextFileSync(file, "");
+    const ofFile = libc.openLinkCount(file);
+    assertEquals(ofFile?.(), 1);
+    for (let links = 2; links < 6; links++) {
+      Deno.linkSync(file, `${folder.path}/${links}`);
+      assertEquals(ofFile?.(), links);
     }
+    Deno.removeSync(file);
+    assertThrows(() => ofFile?.(), Error, "Cannot statx");
   },
 });
 

@@ -1,6 +1,7 @@
-import { attempt } from "../../lib/attempt.ts";
 import { assertEquals, assertThrows } from "@std/assert";
-import { FileSource, LocalHost } from "../../lib/host/local_host.ts";
+import { attempt } from "../../lib/attempt.ts";
+import { FileSource, hostName, LocalHost } from "../../lib/host/local_host.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 /** Writes a file, and hands out a source of it. */
 async function withFile(
@@ -156,20 +157,16 @@ Deno.test({
   name: "LocalHost.statfs() finds a folder whose name is no UTF-8 by a text that has its path",
   ignore: Deno.build.os !== "linux",
   async fn() {
-    const folder = await Deno.makeTempDir();
-    try {
-      const script =
-        `cd "$1" && name=$(printf 'm\\351') && mkdir "$name" && printf '%s' "$1/$name" >paths`;
-      const { success } = await new Deno.Command("sh", { args: ["-c", script, "sh", folder] })
-        .output();
-      assertEquals(success, true);
-      const host = new LocalHost();
-      const path = host.open(`${folder}/paths`, { hasPaths: true }).read() ?? "";
-      assertEquals(path, `${folder}/m\udce9`);
-      assertEquals(host.statfs(path).blocks, host.statfs(folder).blocks);
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
+    using folder = new TempFolder();
+    const script =
+      `cd "$1" && name=$(printf 'm\\351') && mkdir "$name" && printf '%s' "$1/$name" >paths`;
+    const { success } = await new Deno.Command("sh", { args: ["-c", script, "sh", folder.path] })
+      .output();
+    assertEquals(success, true);
+    const host = new LocalHost();
+    const path = host.open(`${folder.path}/paths`, { hasPaths: true }).read() ?? "";
+    assertEquals(path, `${folder.path}/m\udce9`);
+    assertEquals(host.statfs(path).blocks, host.statfs(folder.path).blocks);
   },
 });
 
@@ -189,4 +186,24 @@ Deno.test({
       Deno.networkInterfaces = networkInterfaces;
     }
   },
+});
+
+Deno.test({
+  name: "hostName() gives the kernel's name of the machine",
+  ignore: Deno.build.os !== "linux",
+  fn() {
+    assertEquals(hostName(), Deno.readTextFileSync("/proc/sys/kernel/hostname").trim());
+  },
+});
+
+Deno.test("hostName() is empty where the runtime may not ask", () => {
+  const { hostname } = Deno;
+  Deno.hostname = () => {
+    throw new Deno.errors.NotCapable("requires sys access");
+  };
+  try {
+    assertEquals(hostName(), "");
+  } finally {
+    Deno.hostname = hostname;
+  }
 });

@@ -1,42 +1,35 @@
 import { assertEquals } from "@std/assert";
 import { readOfficialNode, readOfficialTraffic } from "../../lib/host/official_files.ts";
 import { thisProgram } from "../../lib/host/this_program.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 Deno.test("readOfficialNode() takes the file of the first folder that has one", () => {
-  const folder = Deno.makeTempDirSync({ prefix: "official-node-" });
-  try {
-    const [first, second, odd] = [`${folder}/1`, `${folder}/2`, `${folder}/odd`];
-    for (const path of [first, second, `${odd}/auto-discovery.json`]) {
-      Deno.mkdirSync(path, { recursive: true });
-    }
-    assertEquals(readOfficialNode({ folders: [first, odd] }), undefined);
-    Deno.writeTextFileSync(`${second}/auto-discovery.json`, "{}");
-    const expected = { path: `${second}/auto-discovery.json`, text: "{}" };
-    assertEquals(readOfficialNode({ folders: [first, odd, second] }), expected);
-    Deno.writeTextFileSync(`${first}/auto-discovery.json`, "x".repeat(100_000));
-    assertEquals(
-      readOfficialNode({ folders: [first, second] }),
-      expected,
-      "what is that long is no such file",
-    );
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+  using folder = new TempFolder();
+  const [first, second, odd] = [`${folder.path}/1`, `${folder.path}/2`, `${folder.path}/odd`];
+  for (const path of [first, second, `${odd}/auto-discovery.json`]) {
+    Deno.mkdirSync(path, { recursive: true });
   }
+  assertEquals(readOfficialNode({ folders: [first, odd] }), undefined);
+  Deno.writeTextFileSync(`${second}/auto-discovery.json`, "{}");
+  const expected = { path: `${second}/auto-discovery.json`, text: "{}" };
+  assertEquals(readOfficialNode({ folders: [first, odd, second] }), expected);
+  Deno.writeTextFileSync(`${first}/auto-discovery.json`, "x".repeat(100_000));
+  assertEquals(
+    readOfficialNode({ folders: [first, second] }),
+    expected,
+    "what is that long is no such file",
+  );
 });
 
 Deno.test("readOfficialNode() takes the file that is named, and no empty one", () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const path = `${folder}/node.json`;
-    Deno.writeTextFileSync(`${folder}/auto-discovery.json`, "{}");
-    assertEquals(readOfficialNode({ path, folders: [folder] }), undefined);
-    Deno.writeTextFileSync(path, "\n");
-    assertEquals(readOfficialNode({ path, folders: [folder] }), undefined);
-    Deno.writeTextFileSync(path, "{}");
-    assertEquals(readOfficialNode({ path, folders: [folder] }), { path, text: "{}" });
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const path = `${folder.path}/node.json`;
+  Deno.writeTextFileSync(`${folder.path}/auto-discovery.json`, "{}");
+  assertEquals(readOfficialNode({ path, folders: [folder.path] }), undefined);
+  Deno.writeTextFileSync(path, "\n");
+  assertEquals(readOfficialNode({ path, folders: [folder.path] }), undefined);
+  Deno.writeTextFileSync(path, "{}");
+  assertEquals(readOfficialNode({ path, folders: [folder.path] }), { path, text: "{}" });
 });
 
 /** The paths that are looked at by `read`, none of which exists. */
@@ -77,29 +70,21 @@ Deno.test("readOfficialTraffic() looks at the folder that is named before the us
 });
 
 Deno.test("readOfficialNode() takes files of up to 16 KiB, and waits for no pipe", async () => {
-  const folder = Deno.makeTempDirSync({ prefix: "official-node-" });
-  try {
-    const folders = ["pipe", "long", "file"].map((name) => `${folder}/${name}`);
-    const [pipe = "", long = "", file = ""] = folders.map((it) => `${it}/auto-discovery.json`);
-    for (const path of folders) Deno.mkdirSync(path);
-    const { success } = await new Deno.Command("mkfifo", { args: [pipe] }).output();
-    assertEquals(success, true);
-    Deno.writeTextFileSync(long, "{}".padEnd(16 * 1024 + 1));
-    const text = "{}".padEnd(16 * 1024);
-    Deno.writeTextFileSync(file, text);
-    assertEquals(readOfficialNode({ folders }), { path: file, text });
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const folders = ["pipe", "long", "file"].map((name) => `${folder.path}/${name}`);
+  const [pipe = "", long = "", file = ""] = folders.map((it) => `${it}/auto-discovery.json`);
+  for (const path of folders) Deno.mkdirSync(path);
+  const { success } = await new Deno.Command("mkfifo", { args: [pipe] }).output();
+  assertEquals(success, true);
+  Deno.writeTextFileSync(long, "{}".padEnd(16 * 1024 + 1));
+  const text = "{}".padEnd(16 * 1024);
+  Deno.writeTextFileSync(file, text);
+  assertEquals(readOfficialNode({ folders }), { path: file, text });
 });
 
 Deno.test("readOfficialTraffic() takes the record of many interfaces", () => {
-  const folder = Deno.makeTempDirSync({ prefix: "official-traffic-" });
-  try {
-    const [path, text] = [`${folder}/net_static.json`, "{}".padEnd(1024 * 1024)];
-    Deno.writeTextFileSync(path, text);
-    assertEquals(readOfficialTraffic(folder), { path, text });
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const [path, text] = [`${folder.path}/net_static.json`, "{}".padEnd(1024 * 1024)];
+  Deno.writeTextFileSync(path, text);
+  assertEquals(readOfficialTraffic(folder.path), { path, text });
 });

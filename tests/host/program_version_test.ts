@@ -5,17 +5,14 @@ import { readProgramVersion } from "../../lib/host/program_version.ts";
 import { writeExecutable } from "../executable.ts";
 import { FakeTime } from "../fake_time.ts";
 import { realUntil } from "../real_deadline.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 /** A program of its own, which is gone afterwards. */
 async function withProgram(script: string, use: (path: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    const path = `${folder}/program`;
-    writeExecutable(path, `#!/bin/sh\n${script}\n`);
-    await use(path);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const path = `${folder.path}/program`;
+  writeExecutable(path, `#!/bin/sh\n${script}\n`);
+  await use(path);
 }
 
 const never = () => new AbortController().signal;

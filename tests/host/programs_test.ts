@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Programs } from "../../lib/host/programs.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const PATH = Deno.env.get("PATH") ?? "";
 const OPTIONS = { args: [], env: { PATH }, cwd: "/" };
@@ -67,41 +68,33 @@ Deno.test("Programs.run() tells whether it went well", async () => {
 });
 
 Deno.test("Programs.find() looks along the path for what can be run", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    await Deno.mkdir(`${folder}/a/tool`, { recursive: true });
-    await Deno.mkdir(`${folder}/b`);
-    await Deno.writeTextFile(`${folder}/b/tool`, "", { mode: 0o644 });
-    const programs = new Programs();
-    const path = `${folder}/none:${folder}/a:${folder}/b:.::${folder}/c`;
-    assertEquals(programs.find("tool", path), undefined);
-    await Deno.mkdir(`${folder}/c`);
-    await Deno.writeTextFile(`${folder}/c/tool`, "", { mode: 0o755 });
-    assertEquals(programs.find("tool", path), `${folder}/c/tool`);
-    assertEquals(programs.isFolder(folder), true);
-    assertEquals(programs.isFolder(`${folder}/c/tool`), false);
-    assertEquals(programs.isFolder(`${folder}/none`), false);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  await Deno.mkdir(`${folder.path}/a/tool`, { recursive: true });
+  await Deno.mkdir(`${folder.path}/b`);
+  await Deno.writeTextFile(`${folder.path}/b/tool`, "", { mode: 0o644 });
+  const programs = new Programs();
+  const path = `${folder.path}/none:${folder.path}/a:${folder.path}/b:.::${folder.path}/c`;
+  assertEquals(programs.find("tool", path), undefined);
+  await Deno.mkdir(`${folder.path}/c`);
+  await Deno.writeTextFile(`${folder.path}/c/tool`, "", { mode: 0o755 });
+  assertEquals(programs.find("tool", path), `${folder.path}/c/tool`);
+  assertEquals(programs.isFolder(folder.path), true);
+  assertEquals(programs.isFolder(`${folder.path}/c/tool`), false);
+  assertEquals(programs.isFolder(`${folder.path}/none`), false);
 });
 
 Deno.test("Programs.processes() passes over what is none or can't be read", async () => {
-  const proc = await Deno.makeTempDir();
-  try {
-    for (const name of ["1", "2", "3", "self", "12x"]) await Deno.mkdir(`${proc}/${name}`);
-    const rest = "0 ".repeat(15);
-    await Deno.writeTextFile(`${proc}/1/stat`, `1 (init) S 0 1 1 ${rest}77 0\n`);
-    await Deno.writeTextFile(`${proc}/2/stat`, "nonsense");
-    assertEquals(await new Programs({ proc }).processes(), [
-      { pid: 1, hasExited: false, parentPid: 0, processGroupId: 1, sessionId: 1, startTicks: 77 },
-    ]);
-    assertEquals(new Programs({ proc }).cgroup(), "");
-    await Deno.writeTextFile(`${proc}/self/cgroup`, "0::/here\n");
-    assertEquals(new Programs({ proc }).cgroup(), "0::/here\n");
-  } finally {
-    await Deno.remove(proc, { recursive: true });
-  }
+  using proc = new TempFolder();
+  for (const name of ["1", "2", "3", "self", "12x"]) await Deno.mkdir(`${proc.path}/${name}`);
+  const rest = "0 ".repeat(15);
+  await Deno.writeTextFile(`${proc.path}/1/stat`, `1 (init) S 0 1 1 ${rest}77 0\n`);
+  await Deno.writeTextFile(`${proc.path}/2/stat`, "nonsense");
+  assertEquals(await new Programs({ proc: proc.path }).processes(), [
+    { pid: 1, hasExited: false, parentPid: 0, processGroupId: 1, sessionId: 1, startTicks: 77 },
+  ]);
+  assertEquals(new Programs({ proc: proc.path }).cgroup(), "");
+  await Deno.writeTextFile(`${proc.path}/self/cgroup`, "0::/here\n");
+  assertEquals(new Programs({ proc: proc.path }).cgroup(), "0::/here\n");
 });
 
 Deno.test("Programs.output() returns what a program prints, unless it fails or takes too long", async () => {

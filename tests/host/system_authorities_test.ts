@@ -1,17 +1,14 @@
 import { assertEquals } from "@std/assert";
 import { readSystemAuthorities } from "../../lib/host/system_authorities.ts";
 import { makeCertificate } from "../net/test_authority.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const made = await makeCertificate();
 const authority = made?.authority ?? "";
 
 function inFolder(act: (folder: string) => void): void {
-  const folder = Deno.makeTempDirSync();
-  try {
-    act(folder);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  act(folder.path);
 }
 
 Deno.test("readSystemAuthorities() finds none where there are no folders, or they are empty", () => {

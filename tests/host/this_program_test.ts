@@ -1,12 +1,15 @@
 import { assertEquals } from "@std/assert";
 import {
+  installedPackage,
   isInContainerImage,
   PACKAGE_MANAGERS,
+  packageOf,
   RESTART_EXIT_CODE,
   RESTART_SIGNAL,
   thisProgram,
   thisTarget,
 } from "../../lib/host/this_program.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 Deno.test("thisProgram() is sources when a module was started", () => {
   const { form, path } = thisProgram();
@@ -86,4 +89,41 @@ Deno.test("an agent is restarted by what services and earlier versions expect", 
 
 Deno.test("PACKAGE_MANAGERS has the command of each kind of package", () => {
   assertEquals(PACKAGE_MANAGERS, { deb: "apt", rpm: "dnf" });
+});
+
+const NAME = "komari-agent-deno";
+
+/** Runs with a machine's root below which a package has put the program. */
+function withRoot(marker: string | undefined, act: (root: string) => void): void {
+  using root = new TempFolder();
+  Deno.mkdirSync(`${root.path}/usr/bin`, { recursive: true });
+  Deno.mkdirSync(`${root.path}/usr/lib/${NAME}`, { recursive: true });
+  Deno.writeTextFileSync(`${root.path}/usr/bin/${NAME}`, "");
+  if (marker !== undefined) Deno.writeTextFileSync(`${root.path}/usr/lib/${NAME}/package`, marker);
+  act(root.path);
+}
+
+Deno.test("packageOf() knows a packaged program, by a link too, from another one", () => {
+  withRoot("rpm\n", (root) => {
+    Deno.symlinkSync("usr/bin", `${root}/bin`);
+    Deno.writeTextFileSync(`${root}/another`, "");
+    const kindOf = (path: string) => packageOf({ form: "binary", path: root + path }, { root });
+    assertEquals(installedPackage({ root }), "rpm");
+    assertEquals(kindOf(`/usr/bin/${NAME}`), "rpm");
+    assertEquals(kindOf(`/bin/${NAME}`), "rpm");
+    assertEquals(kindOf("/another"), undefined);
+    assertEquals(kindOf("/missing"), undefined);
+  });
+});
+
+Deno.test("packageOf() finds none without a marker, or with one that says something else", () => {
+  for (const marker of [undefined, "", "snap\n"]) {
+    withRoot(marker, (root) => {
+      assertEquals(installedPackage({ root }), undefined);
+      assertEquals(
+        packageOf({ form: "binary", path: `${root}/usr/bin/${NAME}` }, { root }),
+        undefined,
+      );
+    });
+  }
 });

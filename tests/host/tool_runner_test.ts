@@ -1,8 +1,17 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { attempt } from "../../lib/attempt.ts";
-import { toolPath, type ToolResult, ToolRunner } from "../../lib/host/tool_runner.ts";
+import {
+  runTools,
+  SYSTEM_PATH,
+  toolLine,
+  toolPath,
+  type ToolResult,
+  ToolRunner,
+  type Tools,
+} from "../../lib/host/tool_runner.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { realUntil } from "../real_deadline.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const { signal } = new AbortController();
 const tools = new ToolRunner({ PATH: toolPath(), TOLD: "yes", LC_ALL: "zh_CN.UTF-8" });
@@ -42,25 +51,21 @@ Deno.test("ToolRunner ends a program that takes longer than two minutes", async 
 });
 
 Deno.test("ToolRunner kills a program 5 s after it was told to end", async () => {
-  const folder = Deno.makeTempDirSync({ prefix: "tool-runner-" });
+  using folder = new TempFolder();
   using time = new FakeTime();
-  try {
-    const stubborn = `trap "touch ${folder}/told" TERM; echo $$; touch ${folder}/ready; ` +
-      "while :; do sleep 0.01; done";
-    const running = tools.run(sh(stubborn), { signal });
-    await exists(`${folder}/ready`);
-    await time.run(120_000);
-    await exists(`${folder}/told`);
-    await time.run(4_999);
-    assertEquals(time.timers, 1, "it waits");
-    await time.run(1);
-    await time.until(running, { withinMs: 60_000 });
-    const { code, output } = await running;
-    assertEquals(code, 124);
-    assertThrows(() => Deno.kill(Number.parseInt(output), "SIGCONT"), Deno.errors.NotFound);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  const stubborn = `trap "touch ${folder.path}/told" TERM; echo $$; touch ${folder.path}/ready; ` +
+    "while :; do sleep 0.01; done";
+  const running = tools.run(sh(stubborn), { signal });
+  await exists(`${folder.path}/ready`);
+  await time.run(120_000);
+  await exists(`${folder.path}/told`);
+  await time.run(4_999);
+  assertEquals(time.timers, 1, "it waits");
+  await time.run(1);
+  await time.until(running, { withinMs: 60_000 });
+  const { code, output } = await running;
+  assertEquals(code, 124);
+  assertThrows(() => Deno.kill(Number.parseInt(output), "SIGCONT"), Deno.errors.NotFound);
 });
 
 function exists(path: string): Promise<void> {
@@ -107,20 +112,16 @@ async function leaveBehind(
   left: (pipe: string) => string,
   use: (running: Promise<ToolResult>, options: { pipe: string; folder: string }) => Promise<void>,
 ): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "tool-runner-" });
-  try {
-    const pipe = `${folder}/pipe`;
-    await new Deno.Command("mkfifo", { args: [pipe] }).output();
-    const running = tools.run(sh(`(${left(pipe)}) & echo $$ >${folder}/pid`), { signal });
-    await exists(`${folder}/pid`);
-    await realUntil(() => Deno.readTextFileSync(`${folder}/pid`).endsWith("\n"));
-    const pid = Deno.readTextFileSync(`${folder}/pid`).trim();
-    await realUntil(() => attempt(() => Deno.statSync(`/proc/${pid}`)) === undefined);
-    for (let turn = 0; turn < 5; turn++) await realTurn();
-    await use(running, { pipe, folder });
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const pipe = `${folder.path}/pipe`;
+  await new Deno.Command("mkfifo", { args: [pipe] }).output();
+  const running = tools.run(sh(`(${left(pipe)}) & echo $$ >${folder.path}/pid`), { signal });
+  await exists(`${folder.path}/pid`);
+  await realUntil(() => Deno.readTextFileSync(`${folder.path}/pid`).endsWith("\n"));
+  const pid = Deno.readTextFileSync(`${folder.path}/pid`).trim();
+  await realUntil(() => attempt(() => Deno.statSync(`/proc/${pid}`)) === undefined);
+  for (let turn = 0; turn < 5; turn++) await realTurn();
+  await use(running, { pipe, folder: folder.path });
 }
 
 Deno.test("ToolRunner reads what comes soon after a program's end", async () => {
@@ -141,4 +142,44 @@ Deno.test("ToolRunner leaves no pipe open for what a program has left running", 
     await exists(`${pipe}.said`);
     assertEquals(Deno.statSync(`${pipe}.broken`).isFile, true);
   });
+});
+
+function failing(names: readonly string[], ran: string[]): Tools {
+  return {
+    run(command) {
+      ran.push(toolLine(command));
+      const code = names.includes(command.tool) ? 3 : 0;
+      return Promise.resolve({ code, output: code === 0 ? "" : "one\ntwo\nthree\nno such unit\n" });
+    },
+  };
+}
+
+Deno.test("runTools() goes on when one fails that may", async () => {
+  const ran: string[] = [];
+  const tools = failing(["a"], ran);
+  const commands = [{ tool: "a", args: ["x y"], mayFail: true }, { tool: "b", args: ["--now"] }];
+  await runTools(commands, { tools, signal });
+  assertEquals(ran, ["a 'x y'", "b --now"]);
+});
+
+Deno.test("runTools() stops at the first that must not fail, and quotes its last words", async () => {
+  const ran: string[] = [];
+  const tools = failing(["a"], ran);
+  await assertRejects(
+    () => runTools([{ tool: "a", args: [] }, { tool: "b", args: [] }], { tools, signal }),
+    Error,
+    'Cannot run "a": two; three; no such unit',
+  );
+  assertEquals(ran, ["a"]);
+});
+
+Deno.test("runTools() names the exit code of a program that says nothing", async () => {
+  const tools: Tools = { run: () => Promise.resolve({ code: 3, output: "\n" }) };
+  const running = () => runTools([{ tool: "a", args: [] }], { tools, signal });
+  await assertRejects(running, Error, 'Cannot run "a": it ended with code 3');
+});
+
+Deno.test("toolPath() looks at a user's folders before those of the system", () => {
+  assertEquals(toolPath("/own:/bin"), `/own:/bin:${SYSTEM_PATH}`);
+  assertEquals([toolPath(""), toolPath()], [SYSTEM_PATH, SYSTEM_PATH]);
 });

@@ -6,6 +6,7 @@
 
 import script from "../../lib/sandbox/helper_shell.sh" with { type: "text" };
 import { writeExecutable } from "../executable.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 /** The shells that `/bin/sh` is on common systems, as far as they are here. */
 export const SHELLS: readonly (readonly [string, ...string[]])[] = ([
@@ -72,34 +73,30 @@ export async function takenName(
   shell: readonly [string, ...string[]],
   names: readonly string[],
 ): Promise<string | undefined> {
-  const folder = Deno.makeTempDirSync({ prefix: "hostile-" });
-  try {
-    Deno.mkdirSync(`${folder}/bin`);
-    Deno.mkdirSync(`${folder}/home`);
-    for (const name of ["getent", "ping", "touch"]) {
-      writeExecutable(`${folder}/bin/${name}`, `#!/bin/sh\n: >"${folder}/home/$$"\n`);
-    }
-    const child = new Deno.Command(shell[0], {
-      args: [...shell.slice(1), "-c", script, "sh", "/proc", "/sys"],
-      clearEnv: true,
-      env: { LC_ALL: "C", PATH: `${folder}/bin` },
-      cwd: `${folder}/home`,
-      detached: true,
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    const lines = names.map((name, index) =>
-      `${index + 1} ${index % 2 === 0 ? "resolve" : "hosts"} ${name}\n`
-    );
-    const writing = new Blob(lines).stream().pipeTo(child.stdin);
-    const answers = (await new Response(child.stdout).text()).split("\n");
-    await writing;
-    await child.status;
-    const traces = [...Deno.readDirSync(`${folder}/home`)].length;
-    if (traces > 0) throw new Error(`The shell has left ${traces} files`);
-    return names.find((_, index) => answers[index] !== `${index + 1} refused`);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+  using folder = new TempFolder();
+  Deno.mkdirSync(`${folder.path}/bin`);
+  Deno.mkdirSync(`${folder.path}/home`);
+  for (const name of ["getent", "ping", "touch"]) {
+    writeExecutable(`${folder.path}/bin/${name}`, `#!/bin/sh\n: >"${folder.path}/home/$$"\n`);
   }
+  const child = new Deno.Command(shell[0], {
+    args: [...shell.slice(1), "-c", script, "sh", "/proc", "/sys"],
+    clearEnv: true,
+    env: { LC_ALL: "C", PATH: `${folder.path}/bin` },
+    cwd: `${folder.path}/home`,
+    detached: true,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const lines = names.map((name, index) =>
+    `${index + 1} ${index % 2 === 0 ? "resolve" : "hosts"} ${name}\n`
+  );
+  const writing = new Blob(lines).stream().pipeTo(child.stdin);
+  const answers = (await new Response(child.stdout).text()).split("\n");
+  await writing;
+  await child.status;
+  const traces = [...Deno.readDirSync(`${folder.path}/home`)].length;
+  if (traces > 0) throw new Error(`The shell has left ${traces} files`);
+  return names.find((_, index) => answers[index] !== `${index + 1} refused`);
 }

@@ -10,6 +10,7 @@ import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { type SeenChild, StartedProcesses } from "../started_processes.ts";
 import { marked, newMark } from "../remote/processes_below.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const ROOTS = { proc: "/proc", sys: "/sys" };
 const started = new StartedProcesses();
@@ -59,15 +60,11 @@ async function withPrograms(
   script: string,
   use: (folder: string) => Promise<void>,
 ): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    for (const name of names) {
-      writeExecutable(`${folder}/${name}`, script);
-    }
-    await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
+  using folder = new TempFolder();
+  for (const name of names) {
+    writeExecutable(`${folder.path}/${name}`, script);
   }
+  await use(folder.path);
 }
 
 function exists(path: string): boolean {
@@ -271,17 +268,13 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     // Debian's busybox prefers its own timeout to the one on PATH.
     ignore: name.includes("busybox"),
     async fn() {
-      const folder = await Deno.makeTempDir();
-      writeExecutable(`${folder}/nvidia-smi`, "#!/bin/sh\n");
-      writeExecutable(`${folder}/timeout`, '#!/bin/sh\necho "--foreground, ${*%%/*}"\n');
-      try {
-        await withShell({ shell, path: `${folder}:/usr/bin:/bin`, gpu: true }, async (shell) => {
-          const words = (await shell.nvidiaSmi())?.split(" ").slice(0, 5).join(" ");
-          assertEquals(words, "--foreground, --foreground -s KILL 5");
-        });
-      } finally {
-        await Deno.remove(folder, { recursive: true });
-      }
+      using folder = new TempFolder();
+      writeExecutable(`${folder.path}/nvidia-smi`, "#!/bin/sh\n");
+      writeExecutable(`${folder.path}/timeout`, '#!/bin/sh\necho "--foreground, ${*%%/*}"\n');
+      await withShell({ shell, path: `${folder.path}:/usr/bin:/bin`, gpu: true }, async (shell) => {
+        const words = (await shell.nvidiaSmi())?.split(" ").slice(0, 5).join(" ");
+        assertEquals(words, "--foreground, --foreground -s KILL 5");
+      });
     },
   });
 
@@ -299,142 +292,122 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
   });
 
   Deno.test(`Shell.interfaceTraits() tells what ${name} sees in sys`, async () => {
-    const sys = await Deno.makeTempDir();
-    const net = `${sys}/class/net`;
-    try {
-      for (
-        const folder of [
-          "eth0/device",
-          "eth0/bonding_slave",
-          "eth0/brport",
-          "br0/bridge",
-          "br0/lower_eth0",
-          "tap.1",
-          "bond0/bonding",
-          "bond0/device",
-          "lan1/lower_eth9/dsa",
-          "home",
-          "wlan0/device",
-          "port1",
-          "a\\n1",
-        ]
-      ) await Deno.mkdir(`${net}/${folder}`, { recursive: true });
-      await Deno.writeTextFile(`${net}/tap.1/tun_flags`, "0x1002\n");
-      await Deno.writeTextFile(`${net}/bond0/uevent`, "INTERFACE=bond0\nIFINDEX=7\n");
-      await Deno.writeTextFile(`${net}/home/uevent`, "DEVTYPE=wireguard\nINTERFACE=home\n");
-      await Deno.writeTextFile(`${net}/wlan0/uevent`, "DEVTYPE=wlan\nINTERFACE=wlan0\n");
-      await Deno.symlink("../bond0", `${net}/eth0/master`);
-      // The kernel allows such a name; it is no line feed.
-      await Deno.writeTextFile(`${net}/a\\n1/uevent`, "INTERFACE=a\\n1\n");
-      await Deno.symlink("../a\\n1", `${net}/port1/master`);
-      const host = new LocalHost({ proc: "/proc", sys, root: "/" });
-      await withShell({ shell, sys }, async (shell) => {
-        for (const name of ["eth0", "br0", "tap.1", "bond0", "lan1", "home", "wlan0", "port1"]) {
-          assertEquals(await shell.interfaceTraits(name), readInterfaceTraits(host, name), name);
-        }
-        assertEquals(await shell.interfaceTraits("eth1"), undefined);
-      });
-    } finally {
-      await Deno.remove(sys, { recursive: true });
-    }
+    using sys = new TempFolder();
+    const net = `${sys.path}/class/net`;
+    for (
+      const folder of [
+        "eth0/device",
+        "eth0/bonding_slave",
+        "eth0/brport",
+        "br0/bridge",
+        "br0/lower_eth0",
+        "tap.1",
+        "bond0/bonding",
+        "bond0/device",
+        "lan1/lower_eth9/dsa",
+        "home",
+        "wlan0/device",
+        "port1",
+        "a\\n1",
+      ]
+    ) await Deno.mkdir(`${net}/${folder}`, { recursive: true });
+    await Deno.writeTextFile(`${net}/tap.1/tun_flags`, "0x1002\n");
+    await Deno.writeTextFile(`${net}/bond0/uevent`, "INTERFACE=bond0\nIFINDEX=7\n");
+    await Deno.writeTextFile(`${net}/home/uevent`, "DEVTYPE=wireguard\nINTERFACE=home\n");
+    await Deno.writeTextFile(`${net}/wlan0/uevent`, "DEVTYPE=wlan\nINTERFACE=wlan0\n");
+    await Deno.symlink("../bond0", `${net}/eth0/master`);
+    // The kernel allows such a name; it is no line feed.
+    await Deno.writeTextFile(`${net}/a\\n1/uevent`, "INTERFACE=a\\n1\n");
+    await Deno.symlink("../a\\n1", `${net}/port1/master`);
+    const host = new LocalHost({ proc: "/proc", sys: sys.path, root: "/" });
+    await withShell({ shell, sys: sys.path }, async (shell) => {
+      for (const name of ["eth0", "br0", "tap.1", "bond0", "lan1", "home", "wlan0", "port1"]) {
+        assertEquals(await shell.interfaceTraits(name), readInterfaceTraits(host, name), name);
+      }
+      assertEquals(await shell.interfaceTraits("eth1"), undefined);
+    });
   });
 
   Deno.test(`Shell.interfaceTraits() finds every name that a kernel takes under ${name}`, async () => {
-    const sys = await Deno.makeTempDir();
+    using sys = new TempFolder();
     const names = [
       ...["brück0", "wan+br", "ābc", "网桥", "*", "a*", "[a]", "a\\b", "a\\", "'", '"', "$(touch)"],
       ...["`touch`", "$HOME", "~", "-n", "--", "!", "a;b", "a&b", "a|b", "<a>", "#", "=", "a\x01b"],
       ...["a\x7f", "\x1b[2J", "%s", "{a,b}", "?", "a@b", "eth0:1", "123456789012345"],
     ];
-    try {
-      for (const name of names) {
-        await Deno.mkdir(`${sys}/class/net/${name}/bridge`, { recursive: true });
-        await Deno.mkdir(`${sys}/class/net/${name}/lower_x`);
-      }
-      await Deno.mkdir(`${sys}/class/net/ax/device`, { recursive: true });
-      const host = new LocalHost({ proc: "/proc", sys, root: "/" });
-      await withShell({ shell, sys }, async (shell) => {
-        for (const name of names) {
-          const found = await shell.interfaceTraits(name);
-          assertEquals(found, readInterfaceTraits(host, name), name);
-          assertEquals([found?.bridge, found?.stacked], [true, true], name);
-        }
-        // A name is no pattern.
-        for (const name of ["a?", "?x", "[ab]x", "a\\x"]) {
-          assertEquals(await shell.interfaceTraits(name), undefined, name);
-        }
-      });
-    } finally {
-      await Deno.remove(sys, { recursive: true });
+    for (const name of names) {
+      await Deno.mkdir(`${sys.path}/class/net/${name}/bridge`, { recursive: true });
+      await Deno.mkdir(`${sys.path}/class/net/${name}/lower_x`);
     }
+    await Deno.mkdir(`${sys.path}/class/net/ax/device`, { recursive: true });
+    const host = new LocalHost({ proc: "/proc", sys: sys.path, root: "/" });
+    await withShell({ shell, sys: sys.path }, async (shell) => {
+      for (const name of names) {
+        const found = await shell.interfaceTraits(name);
+        assertEquals(found, readInterfaceTraits(host, name), name);
+        assertEquals([found?.bridge, found?.stacked], [true, true], name);
+      }
+      // A name is no pattern.
+      for (const name of ["a?", "?x", "[ab]x", "a\\x"]) {
+        assertEquals(await shell.interfaceTraits(name), undefined, name);
+      }
+    });
   });
 
   Deno.test(`Shell.interfaceTraits() tells what ${name} sees of bonds and VLANs in proc`, async () => {
-    const root = await Deno.makeTempDir();
-    const [proc, sys] = [`${root}/proc`, `${root}/sys`];
+    using root = new TempFolder();
+    const [proc, sys] = [`${root.path}/proc`, `${root.path}/sys`];
     const net = `${proc}/1/net`;
-    try {
-      await Deno.mkdir(`${net}/bonding`, { recursive: true });
-      await Deno.mkdir(`${net}/vlan`);
-      await Deno.mkdir(`${sys}/class/net/eth2/device`, { recursive: true });
-      const slaves = "Slave Interface: eth0\nMII Status: up\n\nSlave Interface: eth2\n";
-      await Deno.writeTextFile(`${net}/bonding/bond0`, `Bonding Mode: x\n\n${slaves}`);
-      await Deno.writeTextFile(
-        `${net}/vlan/config`,
-        "VLAN Dev name\t | VLAN ID\nName-Type: x\nlan            | 7  | eth1\nmanagement-lan1| 10  | bond0\n",
-      );
-      const host = new LocalHost({ proc, sys, root });
-      await withShell({ shell, proc, sys }, async (shell) => {
-        for (const name of ["bond0", "eth0", "eth2", "lan", "management-lan1", "eth1", "VLAN"]) {
-          assertEquals(await shell.interfaceTraits(name), readInterfaceTraits(host, name), name);
-        }
-        assertEquals((await shell.interfaceTraits("eth0"))?.master, "bond0");
-        assertEquals((await shell.interfaceTraits("lan"))?.stacked, true);
-      });
-    } finally {
-      await Deno.remove(root, { recursive: true });
-    }
+    await Deno.mkdir(`${net}/bonding`, { recursive: true });
+    await Deno.mkdir(`${net}/vlan`);
+    await Deno.mkdir(`${sys}/class/net/eth2/device`, { recursive: true });
+    const slaves = "Slave Interface: eth0\nMII Status: up\n\nSlave Interface: eth2\n";
+    await Deno.writeTextFile(`${net}/bonding/bond0`, `Bonding Mode: x\n\n${slaves}`);
+    await Deno.writeTextFile(
+      `${net}/vlan/config`,
+      "VLAN Dev name\t | VLAN ID\nName-Type: x\nlan            | 7  | eth1\nmanagement-lan1| 10  | bond0\n",
+    );
+    const host = new LocalHost({ proc, sys, root: root.path });
+    await withShell({ shell, proc, sys }, async (shell) => {
+      for (const name of ["bond0", "eth0", "eth2", "lan", "management-lan1", "eth1", "VLAN"]) {
+        assertEquals(await shell.interfaceTraits(name), readInterfaceTraits(host, name), name);
+      }
+      assertEquals((await shell.interfaceTraits("eth0"))?.master, "bond0");
+      assertEquals((await shell.interfaceTraits("lan"))?.stacked, true);
+    });
   });
 
   Deno.test(`Shell.countProcesses() counts what ${name} sees in proc`, async () => {
-    const proc = await Deno.makeTempDir();
-    try {
-      await withShell({ shell, proc }, async (shell) => {
-        assertEquals(await shell.countProcesses(), 0);
-        for (const name of ["1", "2", "17", "self", "0x"]) await Deno.mkdir(`${proc}/${name}`);
-        assertEquals(await shell.countProcesses(), 3);
-      });
-    } finally {
-      await Deno.remove(proc, { recursive: true });
-    }
+    using proc = new TempFolder();
+    await withShell({ shell, proc: proc.path }, async (shell) => {
+      assertEquals(await shell.countProcesses(), 0);
+      for (const name of ["1", "2", "17", "self", "0x"]) await Deno.mkdir(`${proc.path}/${name}`);
+      assertEquals(await shell.countProcesses(), 3);
+    });
   });
 
   Deno.test(`Shell.link() reads an interface's files under ${name}`, async () => {
-    const sys = await Deno.makeTempDir();
+    using sys = new TempFolder();
     const names = ["eth0", "*", "$(touch)", "a b".replace(" ", "\x01"), "-n", "a\\"];
-    try {
-      for (const name of names) {
-        await Deno.mkdir(`${sys}/class/net/${name}/statistics`, { recursive: true });
-        for (const file of LINK_FILES) {
-          await Deno.writeTextFile(`${sys}/class/net/${name}/${file}`, `${file} of ${name}\n`);
-        }
+    for (const name of names) {
+      await Deno.mkdir(`${sys.path}/class/net/${name}/statistics`, { recursive: true });
+      for (const file of LINK_FILES) {
+        await Deno.writeTextFile(`${sys.path}/class/net/${name}/${file}`, `${file} of ${name}\n`);
       }
-      await Deno.writeTextFile(`${sys}/class/net/eth0/ifalias`, "  a\\n\tb `x` $y %s\nsecond\n");
-      await Deno.remove(`${sys}/class/net/eth0/speed`);
-      await withShell({ shell, sys }, async (shell) => {
-        for (const name of names.slice(1)) {
-          const expected = LINK_FILES.map((file) => `${file} of ${name}`);
-          assertEquals(await shell.link(name), [...expected, ""], name);
-        }
-        const eth0 = await shell.link("eth0");
-        assertEquals(eth0?.[LINK_FILES.indexOf("speed")], "");
-        assertEquals(eth0?.slice(LINK_FILES.length - 1), ["  a\\n", "b `x` $y %s", ""]);
-        assertEquals(await shell.link("eth1"), undefined);
-        assertEquals(await shell.link("e*"), undefined);
-      });
-    } finally {
-      await Deno.remove(sys, { recursive: true });
     }
+    await Deno.writeTextFile(`${sys.path}/class/net/eth0/ifalias`, "  a\\n\tb `x` $y %s\nsecond\n");
+    await Deno.remove(`${sys.path}/class/net/eth0/speed`);
+    await withShell({ shell, sys: sys.path }, async (shell) => {
+      for (const name of names.slice(1)) {
+        const expected = LINK_FILES.map((file) => `${file} of ${name}`);
+        assertEquals(await shell.link(name), [...expected, ""], name);
+      }
+      const eth0 = await shell.link("eth0");
+      assertEquals(eth0?.[LINK_FILES.indexOf("speed")], "");
+      assertEquals(eth0?.slice(LINK_FILES.length - 1), ["  a\\n", "b `x` $y %s", ""]);
+      assertEquals(await shell.link("eth1"), undefined);
+      assertEquals(await shell.link("e*"), undefined);
+    });
   });
 
   Deno.test(`Shell.countDescriptors() counts those of this process under ${name}`, async () => {
@@ -452,65 +425,61 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
   });
 
   Deno.test(`The script under ${name} does nothing that is not on its menu`, async () => {
-    const folder = await Deno.makeTempDir();
-    try {
-      const command = new Deno.Command(shell[0], {
-        args: [...shell.slice(1), "-c", script, "sh", "/proc", "/sys"],
-        stdin: "piped",
-        stdout: "piped",
-        stderr: "piped",
-        detached: true,
-        cwd: folder,
-      }).spawn();
-      const requests = [
-        "1 ping -f",
-        "2 ping 127.0.0.1;touch${IFS}x",
-        "3 ping $(touch x)",
-        "4 ping `touch x`",
-        "5 ping 1.1.1.1 1.1.1.2",
-        "6 ping",
-        "7 ping localhost",
-        "8 interface ../../../etc",
-        "9 interface ..",
-        "10 interface",
-        "11 interface a b",
-        "12 processes /",
-        "13 touch x",
-        "14",
-        "15 reap x",
-        "x$(touch x) processes",
-        "-1 processes",
-        "",
-        "* * *",
-        "16 eval touch x",
-        "17 nvidia-smi x",
-        "18 nvidia-smi -q",
-        "19 link ../../../etc",
-        "20 link ..",
-        "21 link",
-        "22 link a b",
-        `23 link ${"a".repeat(65)}`,
-        "24 descriptors 1",
-        `25 interface ${"a".repeat(65)}`,
-        `26 resolve ${"a".repeat(254)}`,
-        `27 hosts ${"a".repeat(254)}`,
-        ...NOT_WHOLE.map((request, index) => `${28 + index} ${request}`),
-        // Without a number of its size there is no answer.
-        `${"9".repeat(17)} processes`,
-      ];
-      const writer = command.stdin.getWriter();
-      await writer.write(new TextEncoder().encode(requests.join("\n") + "\n"));
-      await writer.close();
-      const { stdout } = await command.output();
-      const refused = new TextDecoder().decode(stdout).trim().split("\n");
-      assertEquals(
-        refused,
-        Array.from({ length: 27 + NOT_WHOLE.length }, (_, index) => `${index + 1} refused`),
-      );
-      assertEquals([...Deno.readDirSync(folder)], []);
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
+    using folder = new TempFolder();
+    const command = new Deno.Command(shell[0], {
+      args: [...shell.slice(1), "-c", script, "sh", "/proc", "/sys"],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+      detached: true,
+      cwd: folder.path,
+    }).spawn();
+    const requests = [
+      "1 ping -f",
+      "2 ping 127.0.0.1;touch${IFS}x",
+      "3 ping $(touch x)",
+      "4 ping `touch x`",
+      "5 ping 1.1.1.1 1.1.1.2",
+      "6 ping",
+      "7 ping localhost",
+      "8 interface ../../../etc",
+      "9 interface ..",
+      "10 interface",
+      "11 interface a b",
+      "12 processes /",
+      "13 touch x",
+      "14",
+      "15 reap x",
+      "x$(touch x) processes",
+      "-1 processes",
+      "",
+      "* * *",
+      "16 eval touch x",
+      "17 nvidia-smi x",
+      "18 nvidia-smi -q",
+      "19 link ../../../etc",
+      "20 link ..",
+      "21 link",
+      "22 link a b",
+      `23 link ${"a".repeat(65)}`,
+      "24 descriptors 1",
+      `25 interface ${"a".repeat(65)}`,
+      `26 resolve ${"a".repeat(254)}`,
+      `27 hosts ${"a".repeat(254)}`,
+      ...NOT_WHOLE.map((request, index) => `${28 + index} ${request}`),
+      // Without a number of its size there is no answer.
+      `${"9".repeat(17)} processes`,
+    ];
+    const writer = command.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(requests.join("\n") + "\n"));
+    await writer.close();
+    const { stdout } = await command.output();
+    const refused = new TextDecoder().decode(stdout).trim().split("\n");
+    assertEquals(
+      refused,
+      Array.from({ length: 27 + NOT_WHOLE.length }, (_, index) => `${index + 1} refused`),
+    );
+    assertEquals([...Deno.readDirSync(folder.path)], []);
   });
 }
 
@@ -646,20 +615,16 @@ Deno.test("Shell.nvidiaSmi() tells how it failed", async () => {
 });
 
 Deno.test("Shell.nvidiaSmi() starts nothing unless details of cards were asked for", async () => {
-  const folder = await Deno.makeTempDir();
-  const script = `#!/bin/sh\necho started >${folder}/trace\n`;
-  try {
-    await withNvidiaSmi(
-      script,
-      (path) =>
-        withShell({ path }, async (shell) => {
-          assertEquals(await shell.nvidiaSmi(), undefined);
-        }),
-    );
-    assertEquals([...Deno.readDirSync(folder)], []);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const script = `#!/bin/sh\necho started >${folder.path}/trace\n`;
+  await withNvidiaSmi(
+    script,
+    (path) =>
+      withShell({ path }, async (shell) => {
+        assertEquals(await shell.nvidiaSmi(), undefined);
+      }),
+  );
+  assertEquals([...Deno.readDirSync(folder.path)], []);
 });
 
 Deno.test("Shell.nvidiaSmi() gives undefined where it is not, or nothing could end it", async () => {

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const PROGRAM = new URL("waiting_program.ts", import.meta.url).pathname;
 const DEBUGGER = "Debugger listening on";
@@ -111,16 +112,12 @@ Deno.test({
   ignore: !writesCores,
   async fn() {
     const dumps = async (mode: "hardened" | "open") => {
-      const folder = Deno.makeTempDirSync({ prefix: "core-" });
-      try {
-        const inFolder = ["sh", "-c", `ulimit -c 8; cd ${folder}; exec "$0" "$@"`];
-        await using program = startProgram(mode, inFolder);
-        await program.says("waiting");
-        await program.stop("SIGABRT");
-        return [...Deno.readDirSync(folder)].length;
-      } finally {
-        Deno.removeSync(folder, { recursive: true });
-      }
+      using folder = new TempFolder();
+      const inFolder = ["sh", "-c", `ulimit -c 8; cd ${folder.path}; exec "$0" "$@"`];
+      await using program = startProgram(mode, inFolder);
+      await program.says("waiting");
+      await program.stop("SIGABRT");
+      return [...Deno.readDirSync(folder.path)].length;
     };
     assertEquals(await dumps("open"), 1);
     assertEquals(await dumps("hardened"), 0);
@@ -152,19 +149,15 @@ Deno.test({
   ignore: Deno.build.os !== "linux",
   async fn() {
     using panel = await startTestPanel({ token: "t0ken" });
-    const folder = Deno.makeTempDirSync({ prefix: "log-" });
+    using folder = new TempFolder();
     const args = ["-e", panel.url, "-t", "t0ken", "-i", "0.2"];
-    const toFile = ["sh", "-c", `exec "$0" "$@" 2>${folder}/log`];
-    try {
-      for (const [through, bound] of [[[], "16777216 +16777216"], [toFile, "unlimited"]] as const) {
-        const { reports } = panel.state.counts;
-        await using agent = new AgentProcess(args, { through });
-        await panel.state.until(({ counts }) => counts.reports > reports);
-        const limits = Deno.readTextFileSync(`/proc/${agent.pid}/limits`);
-        assert(new RegExp(`^Max file size +${bound}`, "m").test(limits), limits);
-      }
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
+    const toFile = ["sh", "-c", `exec "$0" "$@" 2>${folder.path}/log`];
+    for (const [through, bound] of [[[], "16777216 +16777216"], [toFile, "unlimited"]] as const) {
+      const { reports } = panel.state.counts;
+      await using agent = new AgentProcess(args, { through });
+      await panel.state.until(({ counts }) => counts.reports > reports);
+      const limits = Deno.readTextFileSync(`/proc/${agent.pid}/limits`);
+      assert(new RegExp(`^Max file size +${bound}`, "m").test(limits), limits);
     }
   },
 });

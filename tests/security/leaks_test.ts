@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const TOKEN = "t0ken-Of+This/node=1234567";
 const ATTACK = "\x1b]0;owned\x07\x1b[2J\u202e\x9b31m\r\nService: running";
@@ -90,20 +91,16 @@ Deno.test("doctor prints nothing of a panel's that acts on the terminal", async 
 });
 
 Deno.test("status prints nothing of a forged health file that acts on the terminal", async () => {
-  const folder = Deno.makeTempDirSync({ prefix: "leaks-" });
-  try {
-    const forged = { pid: 1, intervalMs: 1, version: ATTACK, seal: ATTACK };
-    Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(forged));
-    // The reader takes it for an agent only while somebody holds it.
-    using file = Deno.openSync(`${folder}/health`);
-    file.lockSync(true);
-    const output = await outputOf(["status"], { RUNTIME_DIRECTORY: folder });
-    assertStringIncludes(output, "owned", "it is shown");
-    assertInert(output);
-    assertEquals(output.match(/^Service: running/m), null, "it is no line of its own");
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const forged = { pid: 1, intervalMs: 1, version: ATTACK, seal: ATTACK };
+  Deno.writeTextFileSync(`${folder.path}/health`, JSON.stringify(forged));
+  // The reader takes it for an agent only while somebody holds it.
+  using file = Deno.openSync(`${folder.path}/health`);
+  file.lockSync(true);
+  const output = await outputOf(["status"], { RUNTIME_DIRECTORY: folder.path });
+  assertStringIncludes(output, "owned", "it is shown");
+  assertInert(output);
+  assertEquals(output.match(/^Service: running/m), null, "it is no line of its own");
 });
 
 /** Checks that a text has line feeds and tabs, and no other character that acts. */

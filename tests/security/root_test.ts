@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const ROOT_UNTIL_SEALED =
   "this process is sealed by the kernel and the runtime (root until sealed, then nobody)";
@@ -33,55 +34,51 @@ Deno.test({
   async fn() {
     using panel = await startTestPanel({ token: "t0ken" });
     panel.state.tasks = [{ id: 1, name: "p", type: "icmp", target: "127.0.0.1", interval: 1 }];
-    const folder = Deno.makeTempDirSync({ prefix: "root-" });
-    const env = { RUNTIME_DIRECTORY: `${folder}/run` };
-    const state = ["--month-rotate", "1", "--state-dir", `${folder}/state`];
-    try {
-      await using agent = new AgentProcess([
-        ...["-e", `http://localhost:${panel.port}`, "-t", "t0ken", "-i", "0.2", "--require-seal"],
-        ...["--metrics", "127.0.0.1:0", ...state],
-      ], { env });
-      await agent.says(ROOT_UNTIL_SEALED);
-      await agent.says("First report accepted");
-      const threads = [...Deno.readDirSync(`/proc/${agent.pid}/task`)].map(({ name }) => name);
-      assert(threads.length > 3, `${threads.length} threads`);
-      for (const thread of threads) {
-        const at = `/proc/${agent.pid}/task/${thread}`;
-        const found = ["Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapAmb"]
-          .map((name) => statusOf(at, name));
-        const none = "0000000000000000";
-        assertEquals(found, [NOBODY, NOBODY, "", none, none, none, none], thread);
-      }
-      const shell = `/proc/${shellOf(agent.pid)}`;
-      const ofShell = ["Uid", "Gid", "Groups", "CapPrm"].map((name) => statusOf(shell, name));
-      // What ping needs, and nothing else.
-      const rawSockets = "0000000000002000";
-      const canPing =
-        (Number.parseInt(statusOf("/proc/self", "CapEff").slice(-4), 16) & 0x2000) !== 0;
-      assertEquals(ofShell, [NOBODY, NOBODY, "", canPing ? rawSockets : ofShell[3]]);
-
-      const result = () => panel.state.pingResults.find(({ value }) => value.taskId === 1);
-      await panel.state.until(() => result() !== undefined);
-      assert(Number(result()?.value.valueMs) >= 0, agent.output);
-      const [, url = ""] = /Metrics for Prometheus: (\S+)/.exec(agent.output) ?? [];
-      const metrics = await (await fetch(url)).text();
-      assert(/^process_open_fds [1-9]/m.test(metrics) || !countsDescriptors(), metrics);
-      const health = readHealth([`${folder}/run`]);
-      assertEquals([health?.isRunning, health?.pid], [true, agent.pid]);
-      const set = new AgentProcess(
-        ["traffic", "set", "--up", "5GB", "-e", panel.url, "-t", "t0ken", ...state],
-        { env },
-      );
-      assertEquals((await set.ends()).code, 0, set.output);
-      const status = new AgentProcess(["status", "-e", panel.url, "-t", "t0ken"], { env });
-      await status.ends();
-      assert(status.output.includes("root until sealed, then nobody"), status.output);
-      assertEquals(panel.state.violations, []);
-      assertEquals(agent.lines("WARN"), []);
-      assertEquals((await agent.stop()).code, 0, agent.output);
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
+    using folder = new TempFolder();
+    const env = { RUNTIME_DIRECTORY: `${folder.path}/run` };
+    const state = ["--month-rotate", "1", "--state-dir", `${folder.path}/state`];
+    await using agent = new AgentProcess([
+      ...["-e", `http://localhost:${panel.port}`, "-t", "t0ken", "-i", "0.2", "--require-seal"],
+      ...["--metrics", "127.0.0.1:0", ...state],
+    ], { env });
+    await agent.says(ROOT_UNTIL_SEALED);
+    await agent.says("First report accepted");
+    const threads = [...Deno.readDirSync(`/proc/${agent.pid}/task`)].map(({ name }) => name);
+    assert(threads.length > 3, `${threads.length} threads`);
+    for (const thread of threads) {
+      const at = `/proc/${agent.pid}/task/${thread}`;
+      const found = ["Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapAmb"]
+        .map((name) => statusOf(at, name));
+      const none = "0000000000000000";
+      assertEquals(found, [NOBODY, NOBODY, "", none, none, none, none], thread);
     }
+    const shell = `/proc/${shellOf(agent.pid)}`;
+    const ofShell = ["Uid", "Gid", "Groups", "CapPrm"].map((name) => statusOf(shell, name));
+    // What ping needs, and nothing else.
+    const rawSockets = "0000000000002000";
+    const canPing =
+      (Number.parseInt(statusOf("/proc/self", "CapEff").slice(-4), 16) & 0x2000) !== 0;
+    assertEquals(ofShell, [NOBODY, NOBODY, "", canPing ? rawSockets : ofShell[3]]);
+
+    const result = () => panel.state.pingResults.find(({ value }) => value.taskId === 1);
+    await panel.state.until(() => result() !== undefined);
+    assert(Number(result()?.value.valueMs) >= 0, agent.output);
+    const [, url = ""] = /Metrics for Prometheus: (\S+)/.exec(agent.output) ?? [];
+    const metrics = await (await fetch(url)).text();
+    assert(/^process_open_fds [1-9]/m.test(metrics) || !countsDescriptors(), metrics);
+    const health = readHealth([`${folder.path}/run`]);
+    assertEquals([health?.isRunning, health?.pid], [true, agent.pid]);
+    const set = new AgentProcess(
+      ["traffic", "set", "--up", "5GB", "-e", panel.url, "-t", "t0ken", ...state],
+      { env },
+    );
+    assertEquals((await set.ends()).code, 0, set.output);
+    const status = new AgentProcess(["status", "-e", panel.url, "-t", "t0ken"], { env });
+    await status.ends();
+    assert(status.output.includes("root until sealed, then nobody"), status.output);
+    assertEquals(panel.state.violations, []);
+    assertEquals(agent.lines("WARN"), []);
+    assertEquals((await agent.stop()).code, 0, agent.output);
   },
 });
 
@@ -156,44 +153,40 @@ Deno.test({
   name: "a root agent counts no disk that root alone can reach, and names it",
   ignore: !canChangeUser,
   async fn() {
-    const folder = Deno.makeTempDirSync({ prefix: "root-" });
-    const path = `${folder}/private/disk`;
+    using folder = new TempFolder();
+    const path = `${folder.path}/private/disk`;
     const through = [
       "unshare",
       "-m",
       "sh",
       "-c",
-      `mkdir -p ${path} && chmod 755 ${folder} && chmod 700 ${folder}/private && ` +
+      `mkdir -p ${path} && chmod 755 ${folder.path} && chmod 700 ${folder.path}/private && ` +
       `mount -t tmpfs -o size=1m none ${path} && exec "$0" "$@"`,
     ];
     const args = ["-t", "t0ken", "--include-mountpoint", `/;${path}`];
-    try {
-      using panel = await startTestPanel({ token: "t0ken" });
-      await using agent = new AgentProcess(["-e", panel.url, "-i", "0.2", ...args], { through });
-      await agent.says(ROOT_UNTIL_SEALED);
-      await agent.says("First report accepted");
-      await agent.says("and the space of /");
-      const [counted = ""] = agent.lines("and the space of /");
-      assert(!counted.includes(path), counted);
-      assert(agent.output.includes(`Cannot measure part of disk space`), agent.output);
-      await agent.stop();
+    using panel = await startTestPanel({ token: "t0ken" });
+    await using agent = new AgentProcess(["-e", panel.url, "-i", "0.2", ...args], { through });
+    await agent.says(ROOT_UNTIL_SEALED);
+    await agent.says("First report accepted");
+    await agent.says("and the space of /");
+    const [counted = ""] = agent.lines("and the space of /");
+    assert(!counted.includes(path), counted);
+    assert(agent.output.includes(`Cannot measure part of disk space`), agent.output);
+    await agent.stop();
 
-      const decisionOf = async (option: string[]) => {
-        const dryRun = new AgentProcess(
-          ["--dry-run", "--json", "-e", panel.url, "-i", "0.2", ...args, ...option],
-          { through },
-        );
-        assertEquals((await dryRun.ends()).code, 0, dryRun.output);
-        const [, rest = ""] = dryRun.output.split(`"name": "${path} (`);
-        const [, isCounted] = /"counted": (\w+)/.exec(rest) ?? [];
-        return isCounted;
-      };
-      assertEquals(await decisionOf([]), "false");
-      // With remote control it stays root.
-      assertEquals(await decisionOf(["--enable-remote-control"]), "true");
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-    }
+    const decisionOf = async (option: string[]) => {
+      const dryRun = new AgentProcess(
+        ["--dry-run", "--json", "-e", panel.url, "-i", "0.2", ...args, ...option],
+        { through },
+      );
+      assertEquals((await dryRun.ends()).code, 0, dryRun.output);
+      const [, rest = ""] = dryRun.output.split(`"name": "${path} (`);
+      const [, isCounted] = /"counted": (\w+)/.exec(rest) ?? [];
+      return isCounted;
+    };
+    assertEquals(await decisionOf([]), "false");
+    // With remote control it stays root.
+    assertEquals(await decisionOf(["--enable-remote-control"]), "true");
   },
 });
 
@@ -254,26 +247,22 @@ Deno.test({
   name: "native code in root's process succeeds without the seal, and in no way with it",
   ignore: !canChangeUser || !hasCompiler(),
   async fn() {
-    const folder = Deno.makeTempDirSync({ prefix: "root-attacks-" });
-    try {
-      const library = `${folder}/attacks.so`;
-      const source = new URL("root_attacks.c", import.meta.url).pathname;
-      const gcc = new Deno.Command("gcc", { args: ["-shared", "-fPIC", "-o", library, source] });
-      assertEquals((await gcc.output()).code, 0);
-      const open = await attack("open", library);
-      assertEquals(open.length, 9);
-      assertEquals(await attack("sealed", library), []);
-      // Each defence alone.
-      assertEquals(await attack("nobody", library), ["make a netlink socket"]);
-      const overOpenSocket = open.filter((name) => name.includes("that is open"));
-      assertEquals(
-        await attack("netlink", library),
-        open.filter((name) => !overOpenSocket.includes(name)),
-      );
-      assertEquals(overOpenSocket.length, 3);
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-    }
+    using folder = new TempFolder();
+    const library = `${folder.path}/attacks.so`;
+    const source = new URL("root_attacks.c", import.meta.url).pathname;
+    const gcc = new Deno.Command("gcc", { args: ["-shared", "-fPIC", "-o", library, source] });
+    assertEquals((await gcc.output()).code, 0);
+    const open = await attack("open", library);
+    assertEquals(open.length, 9);
+    assertEquals(await attack("sealed", library), []);
+    // Each defence alone.
+    assertEquals(await attack("nobody", library), ["make a netlink socket"]);
+    const overOpenSocket = open.filter((name) => name.includes("that is open"));
+    assertEquals(
+      await attack("netlink", library),
+      open.filter((name) => !overOpenSocket.includes(name)),
+    );
+    assertEquals(overOpenSocket.length, 3);
   },
 });
 

@@ -225,24 +225,20 @@ Deno.test({
   ignore: !hasOwnMounts,
   async fn() {
     using panel = await startTestPanel({ token: TOKEN });
-    const folder = Deno.makeTempDirSync();
-    const env = { RUNTIME_DIRECTORY: folder };
+    using folder = new TempFolder();
+    const env = { RUNTIME_DIRECTORY: folder.path };
     const args = ["--metrics", "127.0.0.1:0"];
     const through = WITHOUT_GETENT;
-    try {
-      await using agent = startAgent(`http://localhost:${panel.port}`, { args, env, through });
-      await agent.says(`this process is sealed by the kernel and the runtime, but ${GAP}`);
-      await agent.says("First report accepted");
-      const [, url = ""] = /Metrics for Prometheus: (\S+)/.exec(agent.output) ?? [];
-      const metrics = await (await fetch(url)).text();
-      assertStringIncludes(metrics, `but ${GAP.replaceAll('"', '\\"')}`);
-      for (const command of ["status", "doctor"]) {
-        const told = new AgentProcess([command, "-e", panel.url, "-t", TOKEN], { env, through });
-        await told.ends();
-        assertStringIncludes(told.output, GAP, command);
-      }
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
+    await using agent = startAgent(`http://localhost:${panel.port}`, { args, env, through });
+    await agent.says(`this process is sealed by the kernel and the runtime, but ${GAP}`);
+    await agent.says("First report accepted");
+    const [, url = ""] = /Metrics for Prometheus: (\S+)/.exec(agent.output) ?? [];
+    const metrics = await (await fetch(url)).text();
+    assertStringIncludes(metrics, `but ${GAP.replaceAll('"', '\\"')}`);
+    for (const command of ["status", "doctor"]) {
+      const told = new AgentProcess([command, "-e", panel.url, "-t", TOKEN], { env, through });
+      await told.ends();
+      assertStringIncludes(told.output, GAP, command);
     }
   },
 });

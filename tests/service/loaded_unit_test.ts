@@ -6,6 +6,7 @@ import {
   settingText,
   variableFile,
 } from "../../lib/service/loaded_unit.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 Deno.test("parseSettings() reads the section of the service, over continued lines", () => {
   const text = [
@@ -30,45 +31,41 @@ Deno.test("parseSettings() reads the section of the service, over continued line
 });
 
 Deno.test("readLoadedUnit() takes properties in systemd's words, and settings with their files", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const [unit, dropIn] = [`${folder}/x.service`, `${folder}/y.conf`];
-    Deno.writeTextFileSync(unit, "[Service]\nLimitAS=1G\nEnvironment=A=1\n");
-    Deno.writeTextFileSync(dropIn, '[Service]\nLimitAS=2G\nEnvironment="TOKEN=a=b" C=3\n');
-    const output = [
-      "LoadState=loaded",
-      "ExecMainStatus=217",
-      "ExecStartPre={ path=/bin/true }",
-      "ExecStartPre={ path=/bin/false }",
-      `FragmentPath=${unit}`,
-      `DropInPaths=${dropIn} ${folder}/none.conf`,
-    ].join("\n");
-    const commands: string[] = [];
-    const tools = {
-      run({ tool, args }: { tool: string; args: readonly string[] }) {
-        commands.push([tool, ...args.slice(0, 3)].join(" "));
-        return Promise.resolve({ code: 0, output });
-      },
-    };
-    const { signal } = new AbortController();
-    const found = await readLoadedUnit("x", { scope: "user", tools, signal });
-    assertEquals(commands, ["systemctl --user show x.service"]);
-    assertEquals(found?.name, "x.service");
-    assertEquals(found?.property("ExecMainStatus"), "217");
-    assertEquals(found?.property("Result"), "");
-    assertEquals(
-      found?.property("ExecStartPre"),
-      "{ path=/bin/true }\n{ path=/bin/false }",
-    );
-    const settings = found?.settings ?? [];
-    const limit = lastSetting(settings, "LimitAS");
-    assertEquals(limit && settingText(limit), `LimitAS=2G in ${dropIn}`);
-    assertEquals(lastSetting(settings, "User"), undefined);
-    assertEquals([variableFile(settings, "TOKEN"), variableFile(settings, "A")], [dropIn, unit]);
-    assertEquals(variableFile(settings, "TOKE"), undefined);
-    const none = { run: () => Promise.resolve({ code: 1, output: "no bus" }) };
-    assertEquals(await readLoadedUnit("x", { scope: "system", tools: none, signal }), undefined);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const [unit, dropIn] = [`${folder.path}/x.service`, `${folder.path}/y.conf`];
+  Deno.writeTextFileSync(unit, "[Service]\nLimitAS=1G\nEnvironment=A=1\n");
+  Deno.writeTextFileSync(dropIn, '[Service]\nLimitAS=2G\nEnvironment="TOKEN=a=b" C=3\n');
+  const output = [
+    "LoadState=loaded",
+    "ExecMainStatus=217",
+    "ExecStartPre={ path=/bin/true }",
+    "ExecStartPre={ path=/bin/false }",
+    `FragmentPath=${unit}`,
+    `DropInPaths=${dropIn} ${folder.path}/none.conf`,
+  ].join("\n");
+  const commands: string[] = [];
+  const tools = {
+    run({ tool, args }: { tool: string; args: readonly string[] }) {
+      commands.push([tool, ...args.slice(0, 3)].join(" "));
+      return Promise.resolve({ code: 0, output });
+    },
+  };
+  const { signal } = new AbortController();
+  const found = await readLoadedUnit("x", { scope: "user", tools, signal });
+  assertEquals(commands, ["systemctl --user show x.service"]);
+  assertEquals(found?.name, "x.service");
+  assertEquals(found?.property("ExecMainStatus"), "217");
+  assertEquals(found?.property("Result"), "");
+  assertEquals(
+    found?.property("ExecStartPre"),
+    "{ path=/bin/true }\n{ path=/bin/false }",
+  );
+  const settings = found?.settings ?? [];
+  const limit = lastSetting(settings, "LimitAS");
+  assertEquals(limit && settingText(limit), `LimitAS=2G in ${dropIn}`);
+  assertEquals(lastSetting(settings, "User"), undefined);
+  assertEquals([variableFile(settings, "TOKEN"), variableFile(settings, "A")], [dropIn, unit]);
+  assertEquals(variableFile(settings, "TOKE"), undefined);
+  const none = { run: () => Promise.resolve({ code: 1, output: "no bus" }) };
+  assertEquals(await readLoadedUnit("x", { scope: "system", tools: none, signal }), undefined);
 });

@@ -1,6 +1,11 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { toolLine } from "../../lib/host/tool_runner.ts";
-import { managerError, otherSystem, serviceManager } from "../../lib/service/managers.ts";
+import {
+  detectManager,
+  managerError,
+  otherSystem,
+  serviceManager,
+} from "../../lib/service/managers.ts";
 import {
   type ManagedService,
   type ManagerKind,
@@ -9,7 +14,8 @@ import {
 } from "../../lib/service/service_manager.ts";
 import type { ServiceScope } from "../../lib/service/service_paths.ts";
 import { currentSystem } from "../../lib/service/target_system.ts";
-import { configOf, FakeSystem, installNow } from "./fake_system.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
+import { configOf, type Fakes, FakeSystem, installNow } from "./fake_system.ts";
 import { golden, SYSTEM_PLAN, USER_PLAN } from "./service_plans.ts";
 
 const SERVICE: ManagedService = {
@@ -172,4 +178,27 @@ Deno.test("managerError() gives the last line of a user's manager, else its exit
   assertEquals(await errorOf("user", 4, "\n"), "systemctl exited with code 4");
   assertEquals(await errorOf("user", 0, "Version=252"), undefined);
   assertEquals(await errorOf("system", 1, "no medium found"), undefined, "the system's has none");
+});
+
+async function detected(folders: string[], fakes: Fakes = {}, system = {}): Promise<string> {
+  await using fake = new FakeSystem({ folders, fakes, system });
+  return detectManager(fake.system);
+}
+
+Deno.test("detectManager() detects the running manager, not an installed one", async () => {
+  assertEquals(await detected(["run/systemd/system", "run/openrc"]), "systemd");
+  assertEquals(await detected(["run/openrc"], { "rc-service": "" }), "openrc");
+  assertEquals(await detected([], {}, { os: "darwin" }), "launchd");
+  assertEquals(await detected(["run/systemd/system"], {}, { uid: 1000 }), "systemd");
+});
+
+Deno.test("detectManager() throws when there is no manager, or none for users", async () => {
+  await using bare = new FakeSystem({ folders: ["usr/lib/systemd/system"], fakes: {} });
+  assertThrows(() => detectManager(bare.system), UsageError, "neither systemd");
+  // Containers of Alpine have the folder, and nothing that starts services.
+  await using openrc = new FakeSystem({ folders: ["run/openrc"], fakes: {} });
+  assertThrows(() => detectManager(openrc.system), UsageError, "neither systemd");
+  const fakes = { "rc-service": "" };
+  await using user = new FakeSystem({ folders: ["run/openrc"], fakes, system: { uid: 1000 } });
+  assertThrows(() => detectManager(user.system), UsageError, "openrc has no services of users");
 });

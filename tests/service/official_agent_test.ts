@@ -1,5 +1,14 @@
-import { assertEquals } from "@std/assert";
-import { isOfficialProgram } from "../../lib/service/official_agent.ts";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  boundedReader,
+  findOfficialAgents,
+  isOfficialProgram,
+  officialAgentWarning,
+} from "../../lib/service/official_agent.ts";
+import type { ManagerKind } from "../../lib/service/service_manager.ts";
+import { configOf, FakeSystem, installNow } from "./fake_system.ts";
+import { OfficialMachine } from "./official_machine.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 Deno.test("isOfficialProgram() recognizes the official agent by its program", () => {
   for (
@@ -24,4 +33,179 @@ Deno.test("isOfficialProgram() ignores this agent and other programs", () => {
       ["", "komari-agent"],
     ] as const
   ) assertEquals(isOfficialProgram(binary, name), false, binary);
+});
+
+function fixture(name: string): string {
+  return Deno.readTextFileSync(new URL(`../fixtures/official/${name}`, import.meta.url));
+}
+
+/** A root with these files in it, which is gone after `look`. */
+function inRoot(files: Record<string, string>, look: (root: string) => void): void {
+  using root = new TempFolder();
+  for (const [path, text] of Object.entries(files)) {
+    Deno.mkdirSync(`${root.path}${path.slice(0, path.lastIndexOf("/"))}`, { recursive: true });
+    Deno.writeTextFileSync(root.path + path, text);
+  }
+  look(root.path);
+}
+
+function namesIn(root: string, kind: ManagerKind, scope: "system" | "user" = "system"): string[] {
+  return findOfficialAgents(kind, { root, home: "/home/me" }, scope).map((agent) =>
+    `${agent.serviceName} ${agent.unitPath} ${agent.binary} ${agent.args.length}`
+  );
+}
+
+const UNIT = fixture("komari-agent.service");
+
+Deno.test("findOfficialAgents() finds systemd units of the official agent only", () => {
+  inRoot({
+    "/etc/systemd/system/komari-agent.service": UNIT,
+    "/etc/systemd/system/komari-agent.service.d/10.conf":
+      "[Service]\nExecStart=\nExecStart=/opt/komari/agent -e x\n",
+    "/etc/systemd/system/komari-agent.service.d/ignored": "[Service]\nExecStart=/bin/false\n",
+    "/usr/lib/systemd/system/komari-agent.service": "[Service]\nExecStart=/opt/komari/agent\n",
+    "/etc/systemd/system/ssh.service": "[Service]\nExecStart=/usr/sbin/sshd -D\n",
+    "/etc/systemd/system/komari-agent-deno.service":
+      "[Service]\nExecStart=/opt/komari-agent-deno/komari-agent-deno --config x\n",
+    "/etc/systemd/system/agent@.service": UNIT,
+    "/etc/systemd/system/large.service": UNIT + "#".repeat(300_000),
+    "/home/me/.config/systemd/user/other.service": UNIT,
+  }, (root) => {
+    Deno.symlinkSync("komari-agent.service", `${root}/etc/systemd/system/alias.service`);
+    assertEquals(namesIn(root, "systemd"), [
+      "komari-agent /etc/systemd/system/komari-agent.service /opt/komari/agent 2",
+    ]);
+    assertEquals(namesIn(root, "systemd", "user"), [
+      "other /home/me/.config/systemd/user/other.service /opt/komari/agent 9",
+    ]);
+  });
+});
+
+Deno.test("findOfficialAgents() finds scripts and property lists", () => {
+  inRoot({
+    "/etc/init.d/komari-agent": fixture("komari-agent.openrc"),
+    "/Library/LaunchDaemons/com.komari.komari-agent.plist": fixture(
+      "com.komari.komari-agent.plist",
+    ),
+  }, (root) => {
+    assertEquals(namesIn(root, "openrc"), [
+      "komari-agent /etc/init.d/komari-agent /opt/komari/agent 6",
+    ]);
+    assertEquals(namesIn(root, "launchd"), [
+      "com.komari.komari-agent /Library/LaunchDaemons/com.komari.komari-agent.plist " +
+      "/usr/local/komari/agent 4",
+    ]);
+  });
+});
+
+Deno.test("findOfficialAgents() finds several agents or none", () => {
+  const other = UNIT.replaceAll("/opt/komari", "/srv/komari");
+  inRoot({
+    "/etc/systemd/system/b.service": other,
+    "/etc/systemd/system/a.service": UNIT,
+  }, (root) => {
+    assertEquals(namesIn(root, "systemd").map((name) => name.split(" ")[0]), ["a", "b"]);
+    assertEquals(namesIn(root, "openrc"), []);
+  });
+});
+
+Deno.test("boundedReader() throws when a file is large or not regular", () => {
+  const most = "x".repeat(256 * 1024);
+  inRoot({ "/a/b": "text", "/most": most, "/more": `${most}x` }, (root) => {
+    const read = boundedReader(root);
+    assertEquals([read("/a/b"), read("/most")], ["text", most]);
+    const words = "it is not a regular file of at most 256 KiB";
+    for (const path of ["/a", "/more"]) assertThrows(() => read(path), Error, words);
+    assertThrows(() => boundedReader("")("/dev/null"), Error, words);
+    assertThrows(() => read("/a/c"), Deno.errors.NotFound);
+  });
+});
+
+Deno.test("findOfficialAgents() looks into each folder of services, but at no hidden file", () => {
+  const ofUnit = "[Service]\nExecStart=/opt/komari/agent\n";
+  const plist = fixture("com.komari.komari-agent.plist");
+  const script = fixture("komari-agent.openrc");
+  const table: [kind: ManagerKind, scope: "system" | "user", path: string, text: string][] = [
+    ["systemd", "system", "/etc/systemd/system/NAME.service", ofUnit],
+    ["systemd", "system", "/usr/local/lib/systemd/system/NAME.service", ofUnit],
+    ["systemd", "system", "/usr/lib/systemd/system/NAME.service", ofUnit],
+    ["systemd", "user", "/home/me/.config/systemd/user/NAME.service", ofUnit],
+    ["openrc", "system", "/etc/init.d/NAME", script],
+    ["launchd", "system", "/Library/LaunchDaemons/NAME.plist", plist],
+    ["launchd", "user", "/home/me/Library/LaunchAgents/NAME.plist", plist],
+  ];
+  for (const [kind, scope, path, text] of table) {
+    const [shown, hidden] = ["x", ".x"].map((name) => path.replace("NAME", name));
+    inRoot({ [shown ?? ""]: text, [hidden ?? ""]: text }, (root) => {
+      const found = namesIn(root, kind, scope).map((line) => line.split(" ").slice(0, 2));
+      assertEquals(found, [["x", shown]]);
+    });
+  }
+});
+
+Deno.test("findOfficialAgents() takes a unit from the folder that systemd takes it from", () => {
+  const folders = ["/etc", "/usr/local/lib", "/usr/lib"];
+  const files = folders.map((folder) => [
+    `${folder}/systemd/system/x.service`,
+    `[Service]\nExecStart=/opt/komari/agent\n`,
+  ]);
+  while (files.length > 0) {
+    const paths = files.map(([path]) => path);
+    inRoot(Object.fromEntries(files), (root) => {
+      assertEquals(namesIn(root, "systemd"), [`x ${paths[0]} /opt/komari/agent 0`]);
+    });
+    files.shift();
+  }
+});
+
+Deno.test("findOfficialAgents() reads drop-ins by their names, the last one wins", () => {
+  const path = "/etc/systemd/system/x.service";
+  const names = ["50-e", "10-a", "40-d", "20-b", "30-c"];
+  const dropIns = names.map((name) => [
+    `${path}.d/${name}.conf`,
+    `[Service]\nEnvironment=A=${name}\nExecStart=\nExecStart=/opt/komari/agent ${name}\n`,
+  ]);
+  inRoot({ [path]: UNIT, ...Object.fromEntries(dropIns) }, (root) => {
+    const [found] = findOfficialAgents("systemd", { root, home: "" }, "system");
+    assertEquals([found?.args, found?.env.A], [["50-e"], "50-e"]);
+  });
+});
+
+const { signal } = new AbortController();
+const SHORT_UNIT = "[Service]\nExecStart=/opt/komari/agent -e https://p.example -t secret\n";
+
+Deno.test("officialAgentWarning() returns undefined when no official agent is running", async () => {
+  await using machine = new OfficialMachine();
+  Deno.removeSync(`${machine.root}/users/up-komari-agent`);
+  assertEquals(await officialAgentWarning("openrc", machine.system, signal), undefined);
+  Deno.removeSync(`${machine.root}/etc/init.d/komari-agent`);
+  assertEquals(await officialAgentWarning("openrc", machine.system, signal), undefined);
+  assertEquals(machine.calls(), ["rc-service komari-agent status"]);
+});
+
+Deno.test("officialAgentWarning() names all running agents of system and user", async () => {
+  await using fake = new FakeSystem({
+    folders: ["home/ann"],
+    fakes: { systemctl: '[ "$3" != idle.service ]' },
+    system: { uid: 1000, home: "/home/ann" },
+  });
+  const own = "/home/ann/.config/systemd/user";
+  fake.write(`${own}/mine.service`, SHORT_UNIT);
+  fake.write("/etc/systemd/system/idle.service", SHORT_UNIT);
+  const userManager = await officialAgentWarning("systemd", fake.system, signal) ?? "";
+  assertStringIncludes(userManager, "is running too (mine): ");
+  assertStringIncludes(userManager, "run `install --replace`");
+  fake.write("/etc/systemd/system/komari-agent.service", SHORT_UNIT);
+  const ofBoth = await officialAgentWarning("systemd", fake.system, signal) ?? "";
+  assertStringIncludes(ofBoth, "is running too (mine, komari-agent): ");
+  assertStringIncludes(ofBoth, "`install --replace` as root");
+});
+
+Deno.test("install() warns when an official agent is running", async () => {
+  await using machine = new OfficialMachine();
+  const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
+  await installNow(config, machine.system);
+  const lines = machine.printed.filter((line) => line.includes("official agent"));
+  assertEquals(lines.length, 1);
+  assertStringIncludes(lines[0] ?? "", "is running too (komari-agent)");
 });

@@ -1,6 +1,12 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { parseLaunchdCommand } from "../../lib/service/official_commands.ts";
+import {
+  expandSystemdWords,
+  parseLaunchdCommand,
+  parseOpenrcCommand,
+  parseSystemdCommand,
+  splitSystemdWords,
+} from "../../lib/service/official_commands.ts";
 
 const plist = Deno.readTextFileSync(
   new URL("../fixtures/official/com.komari.komari-agent.plist", import.meta.url),
@@ -35,4 +41,208 @@ Deno.test("parseLaunchdCommand() returns no words when the text is no property l
   fc.assert(fc.property(fc.nat(plist.length), (length) => {
     parseLaunchdCommand(plist.slice(0, length));
   }));
+});
+
+function fixture(name: string): string {
+  return Deno.readTextFileSync(new URL(`../fixtures/official/${name}`, import.meta.url));
+}
+
+Deno.test("parseOpenrcCommand() parses the official installer's script", () => {
+  assertEquals(parseOpenrcCommand(fixture("komari-agent.openrc")), {
+    words: [
+      "/opt/komari/agent",
+      "-e",
+      "https://panel.example.com",
+      "-t",
+      "token123",
+      "--include-mountpoint",
+      "/;/data disk",
+    ],
+    env: {},
+    workingDirectory: "/opt/komari",
+    user: "root",
+  });
+});
+
+Deno.test("parseOpenrcCommand() expands variables of the script", () => {
+  const text = `
+DIR=/opt/komari
+A=$B
+B=$A
+export HTTPS_PROXY="http://proxy:1"
+command="\${DIR}/agent"
+command_args="-t $A $UNKNOWN"
+command_user="komari:komari"
+`;
+  const parsed = parseOpenrcCommand(text);
+  assertEquals(parsed.words[0], "/opt/komari/agent");
+  assertEquals(parsed.words.at(-1), "$UNKNOWN");
+  assertEquals(parsed.env, { HTTPS_PROXY: "http://proxy:1" });
+  assertEquals(parsed.user, "komari");
+});
+
+Deno.test("parseOpenrcCommand() accepts any text", () => {
+  const line = fc.constantFrom(
+    "command=$A",
+    "A=$command$command",
+    "command='",
+    "command_args=$command_args",
+    "export X=",
+  );
+  fc.assert(fc.property(fc.array(fc.oneof(line, fc.string())), (lines) => {
+    parseOpenrcCommand(lines.join("\n"));
+  }));
+  assertEquals(parseOpenrcCommand("").words, []);
+});
+
+const unit = Deno.readTextFileSync(
+  new URL("../fixtures/official/komari-agent.service", import.meta.url),
+);
+
+function refuse(path: string): string {
+  throw new Deno.errors.NotFound(path);
+}
+
+Deno.test("parseSystemdCommand() parses the official installer's unit", () => {
+  assertEquals(parseSystemdCommand(unit, refuse), {
+    words: [
+      "/opt/komari/agent",
+      "-e",
+      "https://panel.example.com",
+      "-t",
+      "-tokenWithADash",
+      "--month-rotate",
+      "5",
+      "--include-nics",
+      "eth0,wg*",
+      "--disable-web-ssh",
+    ],
+    env: {},
+    workingDirectory: "/opt/komari",
+    user: "root",
+  });
+});
+
+Deno.test("parseSystemdCommand() joins continued lines and skips comments", () => {
+  const text =
+    "[Service]\nExecStart=/opt/komari/agent \\\n# a comment\n  -e x \\\n; and\n  -t y\r\n";
+  assertEquals(parseSystemdCommand(text, refuse).words, [
+    "/opt/komari/agent",
+    "-e",
+    "x",
+    "-t",
+    "y",
+  ]);
+});
+
+Deno.test("parseSystemdCommand() reads Environment= and EnvironmentFile=", () => {
+  const text = `[Service]
+Environment=AGENT_TOKEN=of-unit "AGENT_INCLUDE_NICS=a b" PERCENT=50%%
+Environment='AGENT_ENDPOINT=https://x'
+EnvironmentFile=-/etc/default/missing
+EnvironmentFile=/etc/default/agent
+ExecStart=-/opt/komari/agent -e \${AGENT_ENDPOINT} $ARGS
+`;
+  const files: Record<string, string> = {
+    "/etc/default/agent": '# c\nAGENT_TOKEN = "of file"\nARGS=-i 5\nno line\n1=2\n',
+  };
+  const parsed = parseSystemdCommand(text, (path) => files[path] ?? refuse(path));
+  assertEquals(parsed.env, {
+    AGENT_TOKEN: "of file",
+    AGENT_INCLUDE_NICS: "a b",
+    PERCENT: "50%",
+    AGENT_ENDPOINT: "https://x",
+    ARGS: "-i 5",
+  });
+  assertEquals(parsed.words, ["/opt/komari/agent", "-e", "https://x", "-i", "5"]);
+});
+
+Deno.test("parseSystemdCommand() lets a drop-in override settings", () => {
+  const dropIn = `
+[Unit]
+ExecStart=/not/here
+[Service]
+Environment=
+Environment=A=2
+ExecStart=
+ExecStart=:/opt/komari/agent -t $$x
+User=komari
+`;
+  const text = `[Service]\nEnvironment=B=1\nExecStart=/opt/komari/agent -t old\n${dropIn}`;
+  const parsed = parseSystemdCommand(text, refuse);
+  assertEquals(parsed.env, { A: "2" });
+  assertEquals(parsed.words, ["/opt/komari/agent", "-t", "$$x"]);
+  assertEquals(parsed.user, "komari");
+});
+
+Deno.test("parseSystemdCommand() takes each prefix off a program and a folder", () => {
+  for (const prefix of ["-", "@", "+", "!", "!!", "|", "-+", ""]) {
+    const text =
+      `[Service]\nWorkingDirectory=-/srv/50%%\nExecStart=${prefix}/opt/komari/agent 5%% $A\n` +
+      "Environment=A=b\n";
+    const { words, workingDirectory } = parseSystemdCommand(text, refuse);
+    assertEquals(words, ["/opt/komari/agent", "5%", "b"], prefix);
+    assertEquals(workingDirectory, "/srv/50%");
+  }
+});
+
+Deno.test("parseSystemdCommand() reads quoted values and comments of an EnvironmentFile=", () => {
+  const file = `; X=1\n  # Y=2\nA='one two'\nB="three"\nC='four"\r\nD=e=f\n`;
+  const { env } = parseSystemdCommand("[Service]\nEnvironmentFile=/x\n", () => file);
+  assertEquals(env, { A: "one two", B: "three", C: `'four"`, D: "e=f" });
+});
+
+Deno.test("parseSystemdCommand() returns no words when there is no ExecStart=", () => {
+  for (
+    const text of ["", "[Service]", "[Service]\nExecStart=", "[Service\nExecStart=/x", "=\n[]\n"]
+  ) {
+    assertEquals(parseSystemdCommand(text, refuse).words, []);
+  }
+});
+
+Deno.test("parseSystemdCommand() accepts any text", () => {
+  const line = fc.constantFrom("[Service]", "ExecStart=/a $B", "Environment=B='", "\\", "# x", "=");
+  fc.assert(fc.property(fc.array(fc.oneof(line, fc.string())), (lines) => {
+    parseSystemdCommand(lines.join("\n"), refuse);
+  }));
+});
+
+Deno.test("splitSystemdWords() handles quotes and escapes", () => {
+  assertEquals(
+    splitSystemdWords(String.raw`a  "b c" 'd "e' f\x20g\s\"h\\ "" \101 \u00e4 \q`),
+    ["a", "b c", 'd "e', 'f g "h\\', "", "A", "ä", "\\q"],
+  );
+});
+
+Deno.test("splitSystemdWords() knows each escape of systemd, and leaves others as they are", () => {
+  const table: [word: string, text: string][] = [
+    [String.raw`\a\b\f\n\r\t\v\s`, "\x07\b\f\n\r\t\v "],
+    [String.raw`\\\"\'`, "\\\"'"],
+    [String.raw`\x4a\x4A\u00e4\u00E4\112\377`, "JJääJ\xff"],
+    [String.raw`\477\x4\u00e\88`, String.raw`\477\x4\u00e\88`],
+  ];
+  for (const [word, text] of table) assertEquals(splitSystemdWords(word), [text], word);
+});
+
+Deno.test("splitSystemdWords() closes an open quote at the end of the line", () => {
+  assertEquals(splitSystemdWords('a "b c'), ["a", "b c"]);
+  assertEquals(splitSystemdWords("a\\"), ["a\\"]);
+  assertEquals(splitSystemdWords(" \t "), []);
+});
+
+Deno.test("splitSystemdWords() reverses systemdArgument()", () => {
+  const word = fc.string();
+  fc.assert(fc.property(fc.array(word), (words) => {
+    const line = words.map((it) => `"${it.replace(/["\\]/g, "\\$&")}"`).join(" ");
+    assertEquals(splitSystemdWords(line), words);
+  }));
+});
+
+Deno.test("expandSystemdWords() expands variables within words and into several", () => {
+  const env = { URL: "https://x", MORE: "-t 'a b'", EMPTY: "" };
+  assertEquals(
+    expandSystemdWords(["-e=${URL}/p", "$MORE", "$EMPTY", "$MISSING", "${MISSING}", "a$$b"], env),
+    ["-e=https://x/p", "-t", "a b", "", "a$b"],
+  );
+  assertEquals(expandSystemdWords(["a$URL"], env), ["a$URL"]);
 });

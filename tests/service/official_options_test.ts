@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import fc from "fast-check";
 import type { OfficialAgent } from "../../lib/service/official_agent.ts";
-import { importSettings } from "../../lib/service/official_options.ts";
+import { importSettings, readOfficialFlags } from "../../lib/service/official_options.ts";
 
 function official(args: string, more: Partial<OfficialAgent> = {}): OfficialAgent {
   const words = args.split(" ").filter((word) => word !== "");
@@ -192,4 +193,37 @@ Deno.test("importSettings() finds files of a service without a folder below the 
   assertEquals([taken.given.get("token"), taken.trafficPath], ["tok", "/net_static.json"]);
   const both = importSettings(official("-t tok --auto-discovery d1scovery-k3y"), from({}));
   assertEquals(Object.fromEntries(both.given), { token: "tok" }, "the key is not needed");
+});
+
+Deno.test("readOfficialFlags() reads values as the official agent does", () => {
+  const { values, unknown } = readOfficialFlags([
+    ..."-e=https://x -t -dash -i1.5 --gpu --month-rotate=5 -u=false --include-nics a,b".split(" "),
+    ..."--show-warning --custom-ipv4 192.0.2.1".split(" "),
+  ]);
+  assertEquals(Object.fromEntries(values), {
+    endpoint: "https://x",
+    token: "-dash",
+    interval: "1.5",
+    enable_gpu: "true",
+    month_rotate: "5",
+    ignore_unsafe_cert: "false",
+    include_nics: "a,b",
+    custom_ipv4: "192.0.2.1",
+  });
+  assertEquals(unknown, []);
+});
+
+Deno.test("readOfficialFlags() skips unknown flags with their values", () => {
+  const { values, unknown } = readOfficialFlags(
+    "--enable-remote-control --what secret --how=x -z y word - --gpu -- -t z".split(" "),
+  );
+  assertEquals(Object.fromEntries(values), { enable_gpu: "true" });
+  assertEquals(unknown, ["--enable-remote-control", "--what", "--how", "-z"]);
+});
+
+Deno.test("readOfficialFlags() accepts any words", () => {
+  const word = fc.oneof(fc.constantFrom("-t", "--gpu", "--", "-", "--=", "-=x"), fc.string());
+  fc.assert(fc.property(fc.array(word), (words) => {
+    readOfficialFlags(words);
+  }));
 });

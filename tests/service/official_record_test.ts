@@ -7,6 +7,7 @@ import {
   removeOfficialRecord,
 } from "../../lib/service/official_record.ts";
 import { FakeSystem } from "./fake_system.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const REPLACED: OfficialRecord = {
   manager: "systemd",
@@ -25,52 +26,44 @@ async function write(folder: string, record: OfficialRecord): Promise<void> {
 }
 
 Deno.test("readOfficialRecord() reads what officialRecordStep() wrote until it is removed", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    assertEquals(readOfficialRecord(`${folder}/new`), undefined);
-    await write(`${folder}/new`, { ...REPLACED, isDone: false });
-    assertEquals(readOfficialRecord(`${folder}/new`), { ...REPLACED, isDone: false });
-    const ofUser = { ...REPLACED, manager: "launchd", scope: "user" } as const;
-    await write(`${folder}/new`, ofUser);
-    assertEquals(readOfficialRecord(`${folder}/new`), ofUser);
-    await write(`${folder}/new`, REPLACED);
-    assertEquals(readOfficialRecord(`${folder}/new`), REPLACED);
-    await removeOfficialRecord(`${folder}/new`);
-    await removeOfficialRecord(`${folder}/new`);
-    assertEquals([...Deno.readDirSync(folder)], []);
-    await write(folder, REPLACED);
-    Deno.writeTextFileSync(`${folder}/config.json`, "{}");
-    await removeOfficialRecord(folder);
-    assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["config.json"]);
-    // A folder with a file in it is not removed as a file.
-    for (const name of ["replaced.json", "replaced.json.new"]) {
-      Deno.mkdirSync(`${folder}/${name}/file`, { recursive: true });
-      await assertRejects(() => removeOfficialRecord(folder), Error);
-      Deno.removeSync(`${folder}/${name}`, { recursive: true });
-    }
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+  using folder = new TempFolder();
+  assertEquals(readOfficialRecord(`${folder.path}/new`), undefined);
+  await write(`${folder.path}/new`, { ...REPLACED, isDone: false });
+  assertEquals(readOfficialRecord(`${folder.path}/new`), { ...REPLACED, isDone: false });
+  const ofUser = { ...REPLACED, manager: "launchd", scope: "user" } as const;
+  await write(`${folder.path}/new`, ofUser);
+  assertEquals(readOfficialRecord(`${folder.path}/new`), ofUser);
+  await write(`${folder.path}/new`, REPLACED);
+  assertEquals(readOfficialRecord(`${folder.path}/new`), REPLACED);
+  await removeOfficialRecord(`${folder.path}/new`);
+  await removeOfficialRecord(`${folder.path}/new`);
+  assertEquals([...Deno.readDirSync(folder.path)], []);
+  await write(folder.path, REPLACED);
+  Deno.writeTextFileSync(`${folder.path}/config.json`, "{}");
+  await removeOfficialRecord(folder.path);
+  assertEquals(Array.from(Deno.readDirSync(folder.path), ({ name }) => name), ["config.json"]);
+  // A folder.path with a file in it is not removed as a file.
+  for (const name of ["replaced.json", "replaced.json.new"]) {
+    Deno.mkdirSync(`${folder.path}/${name}/file`, { recursive: true });
+    await assertRejects(() => removeOfficialRecord(folder.path), Error);
+    Deno.removeSync(`${folder.path}/${name}`, { recursive: true });
   }
 });
 
 Deno.test("readOfficialRecord() returns undefined when the record is damaged", () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    for (
-      const text of [
-        "",
-        "null",
-        "[]",
-        '{"manager": "systemd"}',
-        JSON.stringify({ ...REPLACED, manager: "upstart" }),
-        JSON.stringify({ ...REPLACED, binary: 5 }),
-      ]
-    ) {
-      Deno.writeTextFileSync(`${folder}/replaced.json`, text);
-      assertEquals(readOfficialRecord(folder), undefined, text);
-    }
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+  using folder = new TempFolder();
+  for (
+    const text of [
+      "",
+      "null",
+      "[]",
+      '{"manager": "systemd"}',
+      JSON.stringify({ ...REPLACED, manager: "upstart" }),
+      JSON.stringify({ ...REPLACED, binary: 5 }),
+    ]
+  ) {
+    Deno.writeTextFileSync(`${folder.path}/replaced.json`, text);
+    assertEquals(readOfficialRecord(folder.path), undefined, text);
   }
 });
 

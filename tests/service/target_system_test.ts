@@ -1,17 +1,14 @@
 import { assertEquals } from "@std/assert";
-import { currentSystem } from "../../lib/service/target_system.ts";
+import { currentSystem, missingFolders } from "../../lib/service/target_system.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 function runtimeDir(path: string): string {
   return currentSystem({ env: { XDG_RUNTIME_DIR: path }, printLine: () => {} }).userRuntimeDir;
 }
 
 Deno.test("currentSystem() uses XDG_RUNTIME_DIR when this user owns it", () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    assertEquals(runtimeDir(folder), folder);
-  } finally {
-    Deno.removeSync(folder);
-  }
+  using folder = new TempFolder();
+  assertEquals(runtimeDir(folder.path), folder.path);
 });
 
 Deno.test("currentSystem() ignores XDG_RUNTIME_DIR when it is missing or another user's", () => {
@@ -19,13 +16,9 @@ Deno.test("currentSystem() ignores XDG_RUNTIME_DIR when it is missing or another
   assertEquals(runtimeDir("/no/such/folder"), usual);
   // Nobody else can give one away.
   if (Deno.uid() !== 0) return;
-  const folder = Deno.makeTempDirSync();
-  try {
-    Deno.chownSync(folder, 65534, null);
-    assertEquals(runtimeDir(folder), usual);
-  } finally {
-    Deno.removeSync(folder);
-  }
+  using folder = new TempFolder();
+  Deno.chownSync(folder.path, 65534, null);
+  assertEquals(runtimeDir(folder.path), usual);
 });
 
 Deno.test("currentSystem() takes the folder that is named before the usual one, and no file", () => {
@@ -53,16 +46,23 @@ Deno.test("currentSystem() takes home and the user before sudo from its variable
 });
 
 Deno.test("currentSystem() has tools that find the system's programs and the user's manager", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const env = { PATH: "/nowhere", XDG_RUNTIME_DIR: folder };
-    const { tools } = currentSystem({ env, printLine: () => {} });
-    const command = { tool: "sh", args: ["-c", 'echo "$PATH,$XDG_RUNTIME_DIR,$LC_ALL"'] };
-    const { output } = await tools.run(command, { signal: new AbortController().signal });
-    const path = "/nowhere:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    assertEquals(output, `${path},${folder},C\n`);
-    assertEquals([tools.has("sh"), tools.has("no-such-tool")], [true, false]);
-  } finally {
-    Deno.removeSync(folder);
-  }
+  using folder = new TempFolder();
+  const env = { PATH: "/nowhere", XDG_RUNTIME_DIR: folder.path };
+  const { tools } = currentSystem({ env, printLine: () => {} });
+  const command = { tool: "sh", args: ["-c", 'echo "$PATH,$XDG_RUNTIME_DIR,$LC_ALL"'] };
+  const { output } = await tools.run(command, { signal: new AbortController().signal });
+  const path = "/nowhere:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  assertEquals(output, `${path},${folder.path},C\n`);
+  assertEquals([tools.has("sh"), tools.has("no-such-tool")], [true, false]);
+});
+
+Deno.test("missingFolders() lists missing parents, deepest first", async () => {
+  using root = new TempFolder();
+  await Deno.mkdir(`${root.path}/opt`);
+  assertEquals(missingFolders(["/opt/a/b/program", "/opt/a/other", "/x/y"], { root: root.path }), [
+    "/opt/a/b",
+    "/opt/a",
+    "/x",
+  ]);
+  assertEquals(missingFolders(["/opt/program", "/top"], { root: root.path }), []);
 });

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { runtimeFolders } from "../../lib/state/paths.ts";
+import { runtimeFolders, stateFolder } from "../../lib/state/paths.ts";
 
-const SYSTEM = "/run/komari-agent-deno";
+const SYSTEM_RUNTIME = "/run/komari-agent-deno";
 
 /** The folders of a user. */
 function folders(uid: number, named: { runtimeDir: string; userRuntimeDir: string }): string[] {
@@ -21,9 +21,9 @@ function ofAll(uid: number): string[] {
 
 Deno.test("runtimeFolders() names a service's alone, else the system's, the user's and what all have", () => {
   const named = { runtimeDir: "", userRuntimeDir: "/run/user/7/b" };
-  assertEquals(folders(0, named), [SYSTEM, "/run/user/7/b", ...ofAll(0)]);
+  assertEquals(folders(0, named), [SYSTEM_RUNTIME, "/run/user/7/b", ...ofAll(0)]);
   // An agent of the system's can be asked for by everybody.
-  assertEquals(folders(7, named), ["/run/user/7/b", ...ofAll(7), SYSTEM]);
+  assertEquals(folders(7, named), ["/run/user/7/b", ...ofAll(7), SYSTEM_RUNTIME]);
   for (const uid of [0, 7]) {
     assertEquals(folders(uid, { ...named, runtimeDir: "/run/a" }), ["/run/a"]);
   }
@@ -31,6 +31,40 @@ Deno.test("runtimeFolders() names a service's alone, else the system's, the user
 
 Deno.test("runtimeFolders() leaves out what the system has not named", () => {
   const unnamed = { runtimeDir: "", userRuntimeDir: "" };
-  assertEquals(folders(0, unnamed), [SYSTEM, ...ofAll(0)]);
-  assertEquals(folders(7, unnamed), [...ofAll(7), SYSTEM]);
+  assertEquals(folders(0, unnamed), [SYSTEM_RUNTIME, ...ofAll(0)]);
+  assertEquals(folders(7, unnamed), [...ofAll(7), SYSTEM_RUNTIME]);
+});
+
+const SYSTEM_STATE = "/var/lib/komari-agent-deno";
+
+/** The folder of a user, where the system's has an owner or is missing. */
+function folderOf(
+  uid: number,
+  { stateDir = "", userStateDir = "/home/me/state", owner }: {
+    stateDir?: string;
+    userStateDir?: string;
+    owner?: number;
+  } = {},
+): string {
+  const { uid: own, statSync } = Deno;
+  Deno.uid = () => uid;
+  Deno.statSync = (path) => {
+    assertEquals(path, SYSTEM_STATE);
+    if (owner === undefined) throw new Deno.errors.NotFound("no such folder");
+    return { ...statSync("/"), uid: owner };
+  };
+  try {
+    return stateFolder({ stateDir, userStateDir });
+  } finally {
+    Object.assign(Deno, { uid: own, statSync });
+  }
+}
+
+Deno.test("stateFolder() takes the named one, else the system's for root and its owner, else the user's", () => {
+  for (const uid of [0, 7]) assertEquals(folderOf(uid, { stateDir: "/named", owner: 7 }), "/named");
+  assertEquals(folderOf(0), SYSTEM_STATE);
+  assertEquals(folderOf(7, { owner: 7 }), SYSTEM_STATE);
+  assertEquals(folderOf(7, { owner: 0 }), "/home/me/state");
+  assertEquals(folderOf(7), "/home/me/state");
+  assertEquals(folderOf(7, { userStateDir: "" }), SYSTEM_STATE);
 });

@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { openBelow } from "../open_below.ts";
 import { FolderLock, isFolderLocked } from "../../lib/state/state_lock.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 /** Whether the folder could be locked just now. */
 function canLock(folder: string): boolean {
@@ -9,27 +10,23 @@ function canLock(folder: string): boolean {
 }
 
 Deno.test("FolderLock makes the folder, for its owner alone, and gives it to one at a time", () => {
-  const parent = Deno.makeTempDirSync({ prefix: "state-lock-" });
-  try {
-    const folder = `${parent}/a/b`;
-    assertEquals(isFolderLocked(folder), false);
-    const lock = FolderLock.open(folder);
-    assertEquals(isFolderLocked(folder), false, "it is only open");
-    assertEquals(lock.tryLock(), true);
-    const mode = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
-    assertEquals([folder, `${folder}/lock`].map(mode), [0o700, 0o600]);
-    assertEquals(canLock(folder), false);
-    assertEquals(isFolderLocked(folder), true);
-    lock.unlock();
-    assertEquals(canLock(folder), true);
-    assertEquals(lock.tryLock(), true);
-    lock[Symbol.dispose]();
-    assertEquals(isFolderLocked(folder), false);
-    assertEquals(canLock(folder), true);
-    assertEquals(openBelow(folder), [], "nothing stays open");
-  } finally {
-    Deno.removeSync(parent, { recursive: true });
-  }
+  using parent = new TempFolder();
+  const folder = `${parent.path}/a/b`;
+  assertEquals(isFolderLocked(folder), false);
+  const lock = FolderLock.open(folder);
+  assertEquals(isFolderLocked(folder), false, "it is only open");
+  assertEquals(lock.tryLock(), true);
+  const mode = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
+  assertEquals([folder, `${folder}/lock`].map(mode), [0o700, 0o600]);
+  assertEquals(canLock(folder), false);
+  assertEquals(isFolderLocked(folder), true);
+  lock.unlock();
+  assertEquals(canLock(folder), true);
+  assertEquals(lock.tryLock(), true);
+  lock[Symbol.dispose]();
+  assertEquals(isFolderLocked(folder), false);
+  assertEquals(canLock(folder), true);
+  assertEquals(openBelow(folder), [], "nothing stays open");
 });
 
 Deno.test("FolderLock releases its lock before it closes the file, of which a child may have a copy", () => {
@@ -73,10 +70,10 @@ Deno.test("FolderLock.open() throws where no folder can be", () => {
 });
 
 Deno.test("FolderLock leaves nothing behind a process that was killed", async () => {
-  const folder = Deno.makeTempDirSync({ prefix: "state-lock-" });
+  using folder = new TempFolder();
   const url = new URL("../../lib/state/state_lock.ts", import.meta.url).href;
   const code = `import { FolderLock } from "${url}";
-    globalThis.kept = FolderLock.open(${JSON.stringify(folder)});
+    globalThis.kept = FolderLock.open(${JSON.stringify(folder.path)});
     globalThis.kept.tryLock();
     console.log("locked"); setInterval(() => {}, 1000);`;
   const child = new Deno.Command(Deno.execPath(), {
@@ -84,15 +81,11 @@ Deno.test("FolderLock leaves nothing behind a process that was killed", async ()
     stdout: "piped",
     stderr: "null",
   }).spawn();
-  try {
-    const reader = child.stdout.getReader();
-    await reader.read();
-    assertEquals(canLock(folder), false);
-    child.kill("SIGKILL");
-    await child.status;
-    await reader.cancel();
-    assertEquals(canLock(folder), true);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  const reader = child.stdout.getReader();
+  await reader.read();
+  assertEquals(canLock(folder.path), false);
+  child.kill("SIGKILL");
+  await child.status;
+  await reader.cancel();
+  assertEquals(canLock(folder.path), true);
 });

@@ -5,6 +5,7 @@ import { type PersistentState, StatePersister } from "../../lib/state/state_pers
 import { setUpLog } from "../../lib/log/log.ts";
 import { FakeTime } from "../fake_time.ts";
 import { openBelow } from "../open_below.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 /** A number that is kept. */
 class PersistentNumber implements PersistentState<number> {
@@ -261,23 +262,19 @@ class HangingFile extends StateFile<number> {
 }
 
 Deno.test("StatePersister.run() ends within 400 ms although a write hangs", async () => {
-  const folder = Deno.makeTempDirSync();
+  using folder = new TempFolder();
   using time = new FakeTime();
-  try {
-    const file = new HangingFile(folder, { name: "n", parse: parseNumber });
-    const number = new PersistentNumber();
-    const persister = new StatePersister(file, number);
-    await persister.open();
-    number.set(1);
-    const stop = new AbortController();
-    const running = persister.run(stop.signal);
-    await time.run(1_000);
-    await file.writing.promise;
-    stop.abort();
-    assertEquals(await time.until(running, { withinMs: 60_000 }), 400);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  const file = new HangingFile(folder.path, { name: "n", parse: parseNumber });
+  const number = new PersistentNumber();
+  const persister = new StatePersister(file, number);
+  await persister.open();
+  number.set(1);
+  const stop = new AbortController();
+  const running = persister.run(stop.signal);
+  await time.run(1_000);
+  await file.writing.promise;
+  stop.abort();
+  assertEquals(await time.until(running, { withinMs: 60_000 }), 400);
 });
 
 Deno.test("StatePersister.run() writes a second after the start, and then each minute", async () => {
@@ -292,24 +289,20 @@ Deno.test("StatePersister.run() writes a second after the start, and then each m
 });
 
 Deno.test("StatePersister writes nothing more once it has left the folder to others", async () => {
-  const folder = Deno.makeTempDirSync({ prefix: "state-keeper-" });
+  using folder = new TempFolder();
   const number = new PersistentNumber();
-  const onDisk = () => new StateFile(folder, { name: "n", parse: parseNumber }).read().value;
-  try {
-    const file = new StateFile(folder, { name: "n", parse: parseNumber });
-    const persister = new StatePersister(file, number);
-    await persister.open();
-    assertEquals(persister.isOwner, true);
-    number.set(1);
-    await persister.run(AbortSignal.abort());
-    using other = FolderLock.open(folder);
-    assertEquals([persister.isOwner, other.tryLock()], [false, true]);
-    number.set(2);
-    await persister.flush();
-    assertEquals(onDisk(), 1);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  const onDisk = () => new StateFile(folder.path, { name: "n", parse: parseNumber }).read().value;
+  const file = new StateFile(folder.path, { name: "n", parse: parseNumber });
+  const persister = new StatePersister(file, number);
+  await persister.open();
+  assertEquals(persister.isOwner, true);
+  number.set(1);
+  await persister.run(AbortSignal.abort());
+  using other = FolderLock.open(folder.path);
+  assertEquals([persister.isOwner, other.tryLock()], [false, true]);
+  number.set(2);
+  await persister.flush();
+  assertEquals(onDisk(), 1);
 });
 
 Deno.test("StatePersister.flush() writes what is new since its own look at the state", async () => {

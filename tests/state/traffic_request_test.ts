@@ -2,20 +2,17 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { TrafficRequestFile } from "../../lib/state/traffic_request.ts";
 import { openBelow } from "../open_below.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 /** A folder with the file of an agent, and the path of the file. */
 function inFolder(use: (agent: TrafficRequestFile, folder: string, path: string) => void): void {
-  const folder = Deno.makeTempDirSync();
-  try {
-    {
-      const agent = TrafficRequestFile.create(folder);
-      using _ = agent;
-      use(agent, folder, `${folder}/month.request`);
-    }
-    assertEquals(openBelow(folder), [], "nothing stays open");
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+  using folder = new TempFolder();
+  {
+    const agent = TrafficRequestFile.create(folder.path);
+    using _ = agent;
+    use(agent, folder.path, `${folder.path}/month.request`);
   }
+  assertEquals(openBelow(folder.path), [], "nothing stays open");
 }
 
 Deno.test("TrafficRequestFile carries a request to the agent, and its answer back", () => {

@@ -15,27 +15,24 @@ import { configOf } from "../metrics/config_of.ts";
 import { openBelow } from "../open_below.ts";
 import { atDate, realTurn } from "../fake_time.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 /** The traffic that is counted beside this file of the official agent, and what is logged. */
 async function countBeside(official: string): Promise<{ traffic?: TrafficBytes; lines: string[] }> {
-  const folder = Deno.makeTempDirSync();
-  const path = `${folder}/net_static.json`;
-  try {
-    Deno.writeTextFileSync(path, official);
-    const config = configOf(["--month-rotate", "1", "--state-dir", folder]);
-    const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
-    let traffic: TrafficBytes | undefined;
-    const lines = await collectedLog(() => {
-      ({ traffic } = takeSnapshot(readTraffic(config, machine)));
-      return Promise.resolve();
-    });
-    return {
-      ...(traffic && { traffic }),
-      lines: lines.map((line) => line.replace(/^\S+ /, "").replace(path, "FILE")),
-    };
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const path = `${folder.path}/net_static.json`;
+  Deno.writeTextFileSync(path, official);
+  const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
+  const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
+  let traffic: TrafficBytes | undefined;
+  const lines = await collectedLog(() => {
+    ({ traffic } = takeSnapshot(readTraffic(config, machine)));
+    return Promise.resolve();
+  });
+  return {
+    ...(traffic && { traffic }),
+    lines: lines.map((line) => line.replace(/^\S+ /, "").replace(path, "FILE")),
+  };
 }
 
 Deno.test("readTraffic() imports the official agent's count, or warns that it can't", async () => {
@@ -56,170 +53,146 @@ Deno.test("readTraffic() imports the official agent's count, or warns that it ca
 });
 
 Deno.test("persistTraffic() reads the official agent's count when it opens, and not later", async () => {
-  const folder = Deno.makeTempDirSync();
+  using folder = new TempFolder();
+  const entry = { timestamp: Math.floor(Date.now() / 1000), tx: 7e12, rx: 5 };
+  const path = `${folder.path}/net_static.json`;
+  Deno.writeTextFileSync(path, JSON.stringify({ interfaces: { eth0: [entry] } }));
+  const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
+  const sentBytes = async () => {
+    const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
+    const { collectors, run } = await persistTraffic(config, machine, undefined);
+    // A sealed process can't read it.
+    attempt(() => Deno.removeSync(path));
+    const month = collectors.find(({ sources }) => "traffic" in sources());
+    const { traffic } = month?.collect(performance.now()) ?? {};
+    await run(AbortSignal.abort());
+    return traffic?.sentBytes;
+  };
+  assertEquals(await sentBytes(), 7e12);
+  const { readTextFileSync } = Deno;
+  const read: string[] = [];
+  Deno.readTextFileSync = (file) => (read.push(`${file}`), readTextFileSync(file));
   try {
-    const entry = { timestamp: Math.floor(Date.now() / 1000), tx: 7e12, rx: 5 };
-    const path = `${folder}/net_static.json`;
-    Deno.writeTextFileSync(path, JSON.stringify({ interfaces: { eth0: [entry] } }));
-    const config = configOf(["--month-rotate", "1", "--state-dir", folder]);
-    const sentBytes = async () => {
-      const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
-      const { collectors, run } = await persistTraffic(config, machine, undefined);
-      // A sealed process can't read it.
-      attempt(() => Deno.removeSync(path));
-      const month = collectors.find(({ sources }) => "traffic" in sources());
-      const { traffic } = month?.collect(performance.now()) ?? {};
-      await run(AbortSignal.abort());
-      return traffic?.sentBytes;
-    };
-    assertEquals(await sentBytes(), 7e12);
-    const { readTextFileSync } = Deno;
-    const read: string[] = [];
-    Deno.readTextFileSync = (file) => (read.push(`${file}`), readTextFileSync(file));
-    try {
-      Deno.writeTextFileSync(path, "[]");
-      assertEquals(await sentBytes(), 7e12, "it has a state now");
-    } finally {
-      Deno.readTextFileSync = readTextFileSync;
-    }
-    assertEquals(read.includes(path), false);
+    Deno.writeTextFileSync(path, "[]");
+    assertEquals(await sentBytes(), 7e12, "it has a state now");
   } finally {
-    Deno.removeSync(folder, { recursive: true });
+    Deno.readTextFileSync = readTextFileSync;
   }
+  assertEquals(read.includes(path), false);
 });
 
 Deno.test("persistTraffic() keeps the count by the day of its options, and takes requests over", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const config = configOf(["--month-rotate", "15", "--state-dir", folder]);
-    const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
-    const { collectors, run } = await persistTraffic(config, machine, undefined);
-    const month = collectors.find(({ sources }) => "traffic" in sources());
-    const look = () => month?.collect(performance.now());
-    assertEquals(look()?.passed, machine.network.passed);
-    const requests = TrafficRequestFile.open(folder);
-    assert(requests !== undefined);
-    using _ = requests;
-    requests.ask({ id: "one", total: { sentBytes: 5_000 } });
-    assertEquals(look()?.traffic?.sentBytes, 5_000);
-    assertEquals(requests.request(), undefined, "nobody takes it again");
-    for (let turns = 0; turns < 5_000 && requests.answerTo("one") === undefined; turns++) {
-      await realTurn();
-    }
-    assertEquals(requests.answerTo("one"), { id: "one", problem: "" });
-    assertMatch(month?.sources().traffic ?? "", /^since \d{4}-\d\d-15, \/.*\/month\.state$/);
-    const stop = new AbortController();
-    const running = run(stop.signal);
+  using folder = new TempFolder();
+  const config = configOf(["--month-rotate", "15", "--state-dir", folder.path]);
+  const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
+  const { collectors, run } = await persistTraffic(config, machine, undefined);
+  const month = collectors.find(({ sources }) => "traffic" in sources());
+  const look = () => month?.collect(performance.now());
+  assertEquals(look()?.passed, machine.network.passed);
+  const requests = TrafficRequestFile.open(folder.path);
+  assert(requests !== undefined);
+  using _ = requests;
+  requests.ask({ id: "one", total: { sentBytes: 5_000 } });
+  assertEquals(look()?.traffic?.sentBytes, 5_000);
+  assertEquals(requests.request(), undefined, "nobody takes it again");
+  for (let turns = 0; turns < 5_000 && requests.answerTo("one") === undefined; turns++) {
     await realTurn();
-    requests.ask({ id: "two", total: { sentBytes: 6_000 } });
-    assertEquals(look()?.traffic?.sentBytes, 6_000, "as long as the agent runs");
-    stop.abort();
-    await running;
-    assertEquals(openBelow(folder), [`${folder}/month.request`], "but for the user's");
-    const { value } = trafficStateFile(config).read();
-    assertEquals(value?.day, 15);
-    assertStringIncludes(value?.current.start ?? "", "-15");
-    const sent = (value?.countedBytes.sentBytes ?? 0) - (value?.current.sentBytes ?? 0);
-    assertEquals(sent, 6_000);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
   }
+  assertEquals(requests.answerTo("one"), { id: "one", problem: "" });
+  assertMatch(month?.sources().traffic ?? "", /^since \d{4}-\d\d-15, \/.*\/month\.state$/);
+  const stop = new AbortController();
+  const running = run(stop.signal);
+  await realTurn();
+  requests.ask({ id: "two", total: { sentBytes: 6_000 } });
+  assertEquals(look()?.traffic?.sentBytes, 6_000, "as long as the agent runs");
+  stop.abort();
+  await running;
+  assertEquals(openBelow(folder.path), [`${folder.path}/month.request`], "but for the user's");
+  const { value } = trafficStateFile(config).read();
+  assertEquals(value?.day, 15);
+  assertStringIncludes(value?.current.start ?? "", "-15");
+  const sent = (value?.countedBytes.sentBytes ?? 0) - (value?.current.sentBytes ?? 0);
+  assertEquals(sent, 6_000);
 });
 
 Deno.test("persistTraffic() keeps the count although nothing can be measured or asked for any more", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    // Where the file of requests would be.
-    Deno.mkdirSync(`${folder}/month.request`);
-    const config = configOf(["--month-rotate", "1", "--state-dir", folder]);
-    const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
-    let text = `eth0:${" 5".repeat(16)}\n`;
-    const network = new NetworkCollector({ read: () => text }, () => undefined, {
-      globs: { include: ["eth0"], exclude: [] },
-    });
-    const { collectors, run } = await persistTraffic(config, { ...machine, network }, undefined);
-    const month = collectors.find(({ sources }) => "traffic" in sources());
-    month?.collect(performance.now());
-    text = "eth0: malformed\n";
-    await run(AbortSignal.abort());
-    assertEquals(trafficStateFile(config).read().value?.interfaces, new Map([["eth0", FIVE]]));
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  // Where the file of requests would be.
+  Deno.mkdirSync(`${folder.path}/month.request`);
+  const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
+  const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
+  let text = `eth0:${" 5".repeat(16)}\n`;
+  const network = new NetworkCollector({ read: () => text }, () => undefined, {
+    globs: { include: ["eth0"], exclude: [] },
+  });
+  const { collectors, run } = await persistTraffic(config, { ...machine, network }, undefined);
+  const month = collectors.find(({ sources }) => "traffic" in sources());
+  month?.collect(performance.now());
+  text = "eth0: malformed\n";
+  await run(AbortSignal.abort());
+  assertEquals(trafficStateFile(config).read().value?.interfaces, new Map([["eth0", FIVE]]));
 });
 
 Deno.test("persistTraffic() writes a new month at its reset, and not only with the next write", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const config = configOf(["--month-rotate", "1", "--state-dir", folder]);
-    const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
-    const { collectors, run } = await persistTraffic(config, machine, undefined);
-    const month = collectors.find(({ sources }) => "traffic" in sources());
-    const lookAt = (date: string) =>
-      atDate(new Date(`${date}T12:00:00`).getTime(), () => month?.collect(performance.now()));
-    const start = () => trafficStateFile(config).read().value?.current.start;
-    lookAt("2026-11-30");
-    assertEquals(start(), undefined, "the first write comes a second after the start");
-    lookAt("2026-12-01");
-    for (let turns = 0; turns < 5_000 && start() === undefined; turns++) await realTurn();
-    assertEquals(start(), "2026-12-01");
-    await run(AbortSignal.abort());
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
+  const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
+  const { collectors, run } = await persistTraffic(config, machine, undefined);
+  const month = collectors.find(({ sources }) => "traffic" in sources());
+  const lookAt = (date: string) =>
+    atDate(new Date(`${date}T12:00:00`).getTime(), () => month?.collect(performance.now()));
+  const start = () => trafficStateFile(config).read().value?.current.start;
+  lookAt("2026-11-30");
+  assertEquals(start(), undefined, "the first write comes a second after the start");
+  lookAt("2026-12-01");
+  for (let turns = 0; turns < 5_000 && start() === undefined; turns++) await realTurn();
+  assertEquals(start(), "2026-12-01");
+  await run(AbortSignal.abort());
 });
 
 const FIVE = { sentBytes: 5, receivedBytes: 5 };
 
 Deno.test("persistTraffic() answers no request before anything was counted", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const config = configOf(["--month-rotate", "1", "--state-dir", folder]);
-    const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
-    const network = new NetworkCollector({ read: () => undefined }, () => undefined, {
-      globs: { include: [], exclude: [] },
-    });
-    const blind = { ...machine, network };
-    const { collectors, run } = await persistTraffic(config, blind, undefined);
-    const requests = TrafficRequestFile.open(folder);
-    assert(requests !== undefined);
-    using _ = requests;
-    requests.ask({ id: "one", total: { sentBytes: 5_000 } });
-    const month = collectors.find(({ sources }) => "traffic" in sources());
-    assertEquals(month?.collect(performance.now()).traffic, undefined);
-    assertEquals(requests.request()?.id, "one");
-    await run(AbortSignal.abort());
-    assertEquals(requests.answerTo("one"), undefined);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
+  const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
+  const network = new NetworkCollector({ read: () => undefined }, () => undefined, {
+    globs: { include: [], exclude: [] },
+  });
+  const blind = { ...machine, network };
+  const { collectors, run } = await persistTraffic(config, blind, undefined);
+  const requests = TrafficRequestFile.open(folder.path);
+  assert(requests !== undefined);
+  using _ = requests;
+  requests.ask({ id: "one", total: { sentBytes: 5_000 } });
+  const month = collectors.find(({ sources }) => "traffic" in sources());
+  assertEquals(month?.collect(performance.now()).traffic, undefined);
+  assertEquals(requests.request()?.id, "one");
+  await run(AbortSignal.abort());
+  assertEquals(requests.answerTo("one"), undefined);
 });
 
 Deno.test("persistTraffic() leaves a request to the agent that has the folder", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const config = configOf(["--month-rotate", "1", "--state-dir", folder]);
-    const open = () => {
-      const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
-      return persistTraffic(config, machine, undefined);
-    };
-    const look = ({ collectors }: Awaited<ReturnType<typeof open>>) =>
-      collectors.find(({ sources }) => "traffic" in sources())?.collect(performance.now());
-    const owner = await open();
-    const other = await open();
-    for (const agent of [owner, other]) look(agent);
-    const requests = TrafficRequestFile.open(folder);
-    assert(requests !== undefined);
-    using _ = requests;
-    requests.ask({ id: "one", total: { sentBytes: 5_000 } });
-    look(other);
-    assertEquals(requests.request()?.id, "one");
-    assertEquals(look(owner)?.traffic?.sentBytes, 5_000);
-    assertEquals(requests.request(), undefined);
-    for (const { run } of [owner, other]) await run(AbortSignal.abort());
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
+  const open = () => {
+    const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
+    return persistTraffic(config, machine, undefined);
+  };
+  const look = ({ collectors }: Awaited<ReturnType<typeof open>>) =>
+    collectors.find(({ sources }) => "traffic" in sources())?.collect(performance.now());
+  const owner = await open();
+  const other = await open();
+  for (const agent of [owner, other]) look(agent);
+  const requests = TrafficRequestFile.open(folder.path);
+  assert(requests !== undefined);
+  using _ = requests;
+  requests.ask({ id: "one", total: { sentBytes: 5_000 } });
+  look(other);
+  assertEquals(requests.request()?.id, "one");
+  assertEquals(look(owner)?.traffic?.sentBytes, 5_000);
+  assertEquals(requests.request(), undefined);
+  for (const { run } of [owner, other]) await run(AbortSignal.abort());
 });
 
 /** A machine whose one interface has passed so many bytes each way. */
@@ -232,24 +205,20 @@ function machineOf(config: ReturnType<typeof configOf>, bytes: () => number) {
 }
 
 Deno.test("persistTraffic() sets totals after it has counted what has passed until then", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const config = configOf(["--month-rotate", "1", "--state-dir", folder]);
-    let bytes = 5;
-    const machine = machineOf(config, () => bytes);
-    const { collectors, run } = await persistTraffic(config, machine, undefined);
-    const month = collectors.find(({ sources }) => "traffic" in sources());
-    month?.collect(performance.now());
-    bytes = 1_000;
-    const requests = TrafficRequestFile.open(folder);
-    assert(requests !== undefined);
-    using _ = requests;
-    requests.ask({ id: "one", total: { sentBytes: 70 } });
-    assertEquals(month?.collect(performance.now()).traffic?.sentBytes, 70);
-    await run(AbortSignal.abort());
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
+  let bytes = 5;
+  const machine = machineOf(config, () => bytes);
+  const { collectors, run } = await persistTraffic(config, machine, undefined);
+  const month = collectors.find(({ sources }) => "traffic" in sources());
+  month?.collect(performance.now());
+  bytes = 1_000;
+  const requests = TrafficRequestFile.open(folder.path);
+  assert(requests !== undefined);
+  using _ = requests;
+  requests.ask({ id: "one", total: { sentBytes: 70 } });
+  assertEquals(month?.collect(performance.now()).traffic?.sentBytes, 70);
+  await run(AbortSignal.abort());
 });
 
 Deno.test("persistTraffic() tells its observer why it can't keep the count", async () => {
@@ -270,66 +239,58 @@ Deno.test("persistTraffic() tells its observer why it can't keep the count", asy
 });
 
 Deno.test("readTraffic() goes on from the state of the day of its options, and names damages", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const config = configOf(["--month-rotate", "15", "--state-dir", folder]);
-    let bytes = 5;
-    const look = () => {
-      const collectors = readTraffic(config, machineOf(config, () => bytes));
-      const month = collectors.find(({ sources }) => "traffic" in sources());
-      const before = month?.sources().traffic;
-      const sent = month?.collect(performance.now()).traffic?.sentBytes;
-      return { sent, before, after: month?.sources().traffic ?? "" };
-    };
-    assertEquals(look().before, `since the start, no ${folder}/month.state yet`);
-    const { collectors, run } = await persistTraffic(
-      config,
-      machineOf(config, () => bytes),
-      undefined,
-    );
+  using folder = new TempFolder();
+  const config = configOf(["--month-rotate", "15", "--state-dir", folder.path]);
+  let bytes = 5;
+  const look = () => {
+    const collectors = readTraffic(config, machineOf(config, () => bytes));
     const month = collectors.find(({ sources }) => "traffic" in sources());
-    month?.collect(performance.now());
-    {
-      using requests = TrafficRequestFile.open(folder);
-      requests?.ask({ id: "one", total: { sentBytes: 1_000 } });
-    }
-    assertEquals(month?.collect(performance.now()).traffic?.sentBytes, 1_000);
-    await run(AbortSignal.abort());
-    bytes = 12;
-    const { sent, after } = look();
-    assertEquals(sent, 1_007);
-    assertMatch(after, /^since \d{4}-\d\d-15, \/.*\/month\.state$/);
-    Deno.writeTextFileSync(`${folder}/month.state`, "x");
-    assertStringIncludes(look().after, `; ${folder}/month.state is damaged; `);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+    const before = month?.sources().traffic;
+    const sent = month?.collect(performance.now()).traffic?.sentBytes;
+    return { sent, before, after: month?.sources().traffic ?? "" };
+  };
+  assertEquals(look().before, `since the start, no ${folder.path}/month.state yet`);
+  const { collectors, run } = await persistTraffic(
+    config,
+    machineOf(config, () => bytes),
+    undefined,
+  );
+  const month = collectors.find(({ sources }) => "traffic" in sources());
+  month?.collect(performance.now());
+  {
+    using requests = TrafficRequestFile.open(folder.path);
+    requests?.ask({ id: "one", total: { sentBytes: 1_000 } });
   }
+  assertEquals(month?.collect(performance.now()).traffic?.sentBytes, 1_000);
+  await run(AbortSignal.abort());
+  bytes = 12;
+  const { sent, after } = look();
+  assertEquals(sent, 1_007);
+  assertMatch(after, /^since \d{4}-\d\d-15, \/.*\/month\.state$/);
+  Deno.writeTextFileSync(`${folder.path}/month.state`, "x");
+  assertStringIncludes(look().after, `; ${folder.path}/month.state is damaged; `);
 });
 
 Deno.test("persistTraffic() has made its file when it returns, and leaves all other rows as they are", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const config = configOf(["--month-rotate", "1", "--state-dir", folder]);
-    const machine = machineOf(config, () => 1);
-    const { prototype } = Deno.FsFile;
-    const { syncData } = prototype;
-    const disk = Promise.withResolvers<void>();
-    prototype.syncData = () => disk.promise;
-    let hasReturned = false;
-    const opening = persistTraffic(config, machine, undefined).finally(() => hasReturned = true);
-    for (let turn = 0; turn < 3; turn++) await realTurn();
-    prototype.syncData = syncData;
-    assertEquals(hasReturned, false);
-    disk.resolve();
-    const { collectors, run } = await opening;
-    assertEquals(trafficStateFile(config).read(), { value: undefined, problems: [] });
-    const others = collectors.filter((row) => machine.collectors.includes(row));
-    assertEquals([others.length, collectors.length], [
-      machine.collectors.length - 1,
-      machine.collectors.length,
-    ]);
-    await run(AbortSignal.abort());
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
+  const machine = machineOf(config, () => 1);
+  const { prototype } = Deno.FsFile;
+  const { syncData } = prototype;
+  const disk = Promise.withResolvers<void>();
+  prototype.syncData = () => disk.promise;
+  let hasReturned = false;
+  const opening = persistTraffic(config, machine, undefined).finally(() => hasReturned = true);
+  for (let turn = 0; turn < 3; turn++) await realTurn();
+  prototype.syncData = syncData;
+  assertEquals(hasReturned, false);
+  disk.resolve();
+  const { collectors, run } = await opening;
+  assertEquals(trafficStateFile(config).read(), { value: undefined, problems: [] });
+  const others = collectors.filter((row) => machine.collectors.includes(row));
+  assertEquals([others.length, collectors.length], [
+    machine.collectors.length - 1,
+    machine.collectors.length,
+  ]);
+  await run(AbortSignal.abort());
 });

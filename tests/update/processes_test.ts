@@ -1,11 +1,14 @@
 import { assertEquals } from "@std/assert";
+import fc from "fast-check";
 import {
   isAttachedToTerminal,
   runsProgram,
   sharesServiceWith,
+  systemdUnitOf,
 } from "../../lib/update/processes.ts";
 import { writeExecutable } from "../executable.ts";
 import { FAKE_PID, FakeProc, statOf } from "./fake_proc.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const isLinux = Deno.build.os === "linux";
 
@@ -76,29 +79,25 @@ Deno.test("isAttachedToTerminal() detects a terminal as standard input", async (
   piped.kill("SIGKILL");
   await piped.status;
   if (Deno.build.os !== "linux" || !hasScript()) return console.log("skipped: no script(1)");
-  const home = Deno.makeTempDirSync();
-  try {
-    // The developer's own shell would read his files.
-    const script = new Deno.Command("script", {
-      args: ["-qec", "echo $$; exec sleep 1000", "/dev/null"],
-      env: { SHELL: "/bin/sh", HOME: home },
-      stdin: "null",
-      stdout: "piped",
-    }).spawn();
-    const reader = script.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    let text = "";
-    while (!text.includes("\n")) {
-      const { value = "\n" } = await reader.read();
-      text += value;
-    }
-    const pid = Number(text.trim());
-    assertEquals(isAttachedToTerminal(pid), true);
-    Deno.kill(pid, "SIGKILL");
-    await reader.cancel();
-    await script.status;
-  } finally {
-    Deno.removeSync(home, { recursive: true });
+  using home = new TempFolder();
+  // The developer's own shell would read his files.
+  const script = new Deno.Command("script", {
+    args: ["-qec", "echo $$; exec sleep 1000", "/dev/null"],
+    env: { SHELL: "/bin/sh", HOME: home.path },
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  const reader = script.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!text.includes("\n")) {
+    const { value = "\n" } = await reader.read();
+    text += value;
   }
+  const pid = Number(text.trim());
+  assertEquals(isAttachedToTerminal(pid), true);
+  Deno.kill(pid, "SIGKILL");
+  await reader.cancel();
+  await script.status;
 });
 
 function hasScript(): boolean {
@@ -175,4 +174,44 @@ Deno.test({
       Deno.removeSync(folder, { recursive: true });
     }
   },
+});
+
+Deno.test("systemdUnitOf() reads cgroup v1 and v2", () => {
+  const found = { name: "agent.service", scope: "system" } as const;
+  assertEquals(systemdUnitOf("0::/system.slice/agent.service\n"), found);
+  assertEquals(systemdUnitOf("0::/machine/libpod-1/system.slice/agent.service/sub\n"), found);
+  const older =
+    "12:cpu,cpuacct:/system.slice/cpu.service\n1:name=systemd:/system.slice/agent.service\n0::/\n";
+  assertEquals(systemdUnitOf(older), found);
+  assertEquals(systemdUnitOf("0::/system.slice/system-x.slice/x@a\\x2db.service"), {
+    name: "x@a\\x2db.service",
+    scope: "system",
+  });
+});
+
+Deno.test("systemdUnitOf() distinguishes a user's service from the user's manager", () => {
+  const within = "0::/user.slice/user-1000.slice/user@1000.service/app.slice/agent.service\n";
+  assertEquals(systemdUnitOf(within), { name: "agent.service", scope: "user" });
+  const session = "0::/user.slice/user-1000.slice/user@1000.service/init.scope\n";
+  assertEquals(systemdUnitOf(session), undefined);
+});
+
+Deno.test("systemdUnitOf() returns undefined for scopes, sessions and containers", () => {
+  const others = [
+    "",
+    "0::/\n",
+    "0::/user.slice/user-0.slice/session-1.scope\n",
+    "0::/system.slice/run-r1.scope\n",
+    "2:memory:/system.slice/agent.service\n",
+    "0::/system.slice/--help;x.service\n",
+    "agent.service",
+  ];
+  for (const text of others) assertEquals(systemdUnitOf(text), undefined, text);
+});
+
+Deno.test("systemdUnitOf() returns a plain name or undefined for any text", () => {
+  fc.assert(fc.property(fc.string(), (path) => {
+    const name = systemdUnitOf(`0::/${path}.service`)?.name;
+    assertEquals(name === undefined || /^[\w@:.\\-]+$/.test(name), true);
+  }));
 });

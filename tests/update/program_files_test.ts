@@ -2,23 +2,20 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { ProgramFiles } from "../../lib/update/program_files.ts";
 import { syncedPaths } from "../state/synced_paths.ts";
 import { sha256 } from "./release_server.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 /** A program in a folder of its own, which is gone afterwards. */
 async function withProgram(
   use: (files: ProgramFiles, read: () => Record<string, string>) => Promise<void>,
 ): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  const path = `${folder}/agent`;
+  using folder = new TempFolder();
+  const path = `${folder.path}/agent`;
   await Deno.writeTextFile(path, "one", { mode: 0o750 });
-  try {
-    await use(new ProgramFiles(path), () =>
-      Object.fromEntries(
-        [...Deno.readDirSync(folder)].map(({ name }) => name).sort()
-          .map((name) => [name, Deno.readTextFileSync(`${folder}/${name}`)]),
-      ));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  await use(new ProgramFiles(path), () =>
+    Object.fromEntries(
+      [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort()
+        .map((name) => [name, Deno.readTextFileSync(`${folder.path}/${name}`)]),
+    ));
 }
 
 async function writeFresh(files: ProgramFiles, text: string): Promise<void> {

@@ -1,6 +1,12 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import fc from "fast-check";
 import { Downloads } from "../../lib/update/download.ts";
-import { findRelease, type ReleaseQuery } from "../../lib/update/releases.ts";
+import {
+  findRelease,
+  mirroredUrl,
+  parseRelease,
+  type ReleaseQuery,
+} from "../../lib/update/releases.ts";
 import { ReleaseKeys } from "./release_keys.ts";
 import { ReleaseServer } from "./release_server.ts";
 
@@ -135,4 +141,128 @@ Deno.test("findRelease() refuses a list that is not signed, or names no version"
     server.faults = faults;
     await assertRejects(find, Error, words);
   }
+});
+
+const MIRROR = "https://mirror.example.com/gh";
+const FILE = "https://github.com/o/n/releases/download/v1/x";
+
+Deno.test("mirroredUrl() prefixes GitHub's addresses", () => {
+  for (
+    const url of [
+      FILE,
+      "https://api.github.com/repos/o/n/releases/latest",
+      "https://objects.githubusercontent.com/x",
+      "https://GITHUB.com/x",
+    ]
+  ) assertEquals(mirroredUrl(url, MIRROR), `${MIRROR}/${url}`);
+});
+
+Deno.test("mirroredUrl() keeps other addresses, and all without a mirror", () => {
+  for (
+    const url of [
+      "https://releases.example.com/x",
+      "https://github.com.example.com/x",
+      "https://notgithub.com/x",
+      "https://example.com/https://github.com/x",
+    ]
+  ) assertEquals(mirroredUrl(url, MIRROR), url);
+  assertEquals(mirroredUrl(FILE, ""), FILE);
+});
+
+Deno.test("mirroredUrl() never repeats the prefix", () => {
+  const once = `${MIRROR}/${FILE}`;
+  assertEquals(mirroredUrl(once, MIRROR), once);
+  assertEquals(mirroredUrl(`${MIRROR}/${once}`, MIRROR), once);
+  // The mirror's own addresses are not those of what lies behind it.
+  assertEquals(mirroredUrl(`${MIRROR}/releases/x`, MIRROR), `${MIRROR}/releases/x`);
+});
+
+Deno.test("mirroredUrl() is idempotent", () => {
+  fc.assert(fc.property(fc.webUrl(), fc.nat(3), (url, times) => {
+    const before = `${MIRROR}/`.repeat(times) + url;
+    const once = mirroredUrl(before, MIRROR);
+    assertEquals(mirroredUrl(once, MIRROR), once);
+  }));
+});
+
+/** As the API answers, with fields that nobody here asks for. */
+function answer(changes: Record<string, unknown> = {}): string {
+  return JSON.stringify({
+    url: "https://api.github.com/repos/o/n/releases/1",
+    tag_name: "v1.2.3",
+    draft: false,
+    prerelease: false,
+    assets: [asset()],
+    body: "Notes",
+    ...changes,
+  });
+}
+
+function asset(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    name: "komari-agent-deno-linux-amd64",
+    state: "uploaded",
+    size: 1234,
+    browser_download_url: "https://github.com/o/n/releases/download/v1.2.3/x",
+    ...changes,
+  };
+}
+
+Deno.test("parseRelease() parses the tag and the files", () => {
+  assertEquals(parseRelease(answer()), {
+    tag: "v1.2.3",
+    isPrerelease: false,
+    files: new Map([
+      ["komari-agent-deno-linux-amd64", "https://github.com/o/n/releases/download/v1.2.3/x"],
+    ]),
+  });
+});
+
+Deno.test("parseRelease() detects drafts and pre-releases", () => {
+  assertEquals(parseRelease(answer({ draft: true })).isPrerelease, true);
+  assertEquals(parseRelease(answer({ prerelease: true })).isPrerelease, true);
+});
+
+Deno.test("parseRelease() ignores files with invalid fields", () => {
+  const odd = [
+    { name: 1 },
+    { browser_download_url: "file:///etc/passwd" },
+    { browser_download_url: "https://" },
+    { browser_download_url: undefined },
+  ];
+  const assets = [...odd.map(asset), null, 1, "x", []];
+  assertEquals(parseRelease(answer({ assets })).files, new Map());
+});
+
+Deno.test("parseRelease() limits the number of files", () => {
+  const assets = Array.from({ length: 5000 }, (_, at) => asset({ name: `${at}` }));
+  assertEquals(parseRelease(answer({ assets })).files.size, 200);
+});
+
+Deno.test("parseRelease() throws with the beginning of other text", () => {
+  const others = [
+    "",
+    "<html>Not found</html>",
+    "null",
+    "[]",
+    "{}",
+    '{"message":"API rate limit exceeded"}',
+    answer({ assets: null }),
+    answer({ tag_name: 7 }),
+    answer({ tag_name: "v".repeat(101) }),
+  ];
+  assertEquals(parseRelease(answer({ tag_name: "v".repeat(100) })).tag.length, 100);
+  for (const text of others) assertThrows(() => parseRelease(text), SyntaxError, "it begins with");
+  const error = assertThrows(() => parseRelease("x".repeat(1000)), SyntaxError);
+  assert(error.message.length < 200);
+});
+
+Deno.test("parseRelease() returns a release or throws SyntaxError for any JSON", () => {
+  fc.assert(fc.property(fc.json(), (json) => {
+    try {
+      parseRelease(json);
+    } catch (error) {
+      assert(error instanceof SyntaxError);
+    }
+  }));
 });

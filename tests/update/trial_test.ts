@@ -6,6 +6,7 @@ import { ProgramFiles } from "../../lib/update/program_files.ts";
 import { type TrialOutcome, TrialRun } from "../../lib/update/trial.ts";
 import { FakeTime } from "../fake_time.ts";
 import { sha256 } from "./release_server.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const NEW = {
   pid: 2,
@@ -31,35 +32,31 @@ async function countedOutcomeOf(
   printed: readonly (Partial<Health> | undefined)[],
 ): Promise<{ kind: TrialOutcome["kind"]; looks: number }> {
   let looks = 0;
-  const folder = await Deno.makeTempDir();
+  using folder = new TempFolder();
   using time = new FakeTime();
-  try {
-    const path = `${folder}/agent`;
-    await Deno.writeTextFile(path, "one");
-    await Deno.writeTextFile(`${path}.new`, "two");
-    const left: (Partial<Health> | undefined)[] = [{ version: "1.2.3" }, ...printed];
-    const trial = new TrialRun({
-      files: new ProgramFiles(path),
-      state: new StateFile(folder, { name: "state", parse: parseUpdateState }),
-      agent: {
-        health() {
-          looks++;
-          const next = left.length > 1 ? left.shift() : left[0];
-          return next && { ...NEW, ...next };
-        },
-        requireRestart: () => Promise.resolve(),
-        restart: () => Promise.resolve(true),
+  const path = `${folder.path}/agent`;
+  await Deno.writeTextFile(path, "one");
+  await Deno.writeTextFile(`${path}.new`, "two");
+  const left: (Partial<Health> | undefined)[] = [{ version: "1.2.3" }, ...printed];
+  const trial = new TrialRun({
+    files: new ProgramFiles(path),
+    state: new StateFile(folder.path, { name: "state", parse: parseUpdateState }),
+    agent: {
+      health() {
+        looks++;
+        const next = left.length > 1 ? left.shift() : left[0];
+        return next && { ...NEW, ...next };
       },
-      onStep() {},
-    });
-    const hash = sha256(new TextEncoder().encode("two"));
-    const { signal } = new AbortController();
-    const starting = trial.start({ from: "1.2.3", to: "1.3.0", sha256: hash }, signal);
-    await time.until(starting, { withinMs: 600_000, stepMs: 500 });
-    return { kind: (await starting).kind, looks };
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+      requireRestart: () => Promise.resolve(),
+      restart: () => Promise.resolve(true),
+    },
+    onStep() {},
+  });
+  const hash = sha256(new TextEncoder().encode("two"));
+  const { signal } = new AbortController();
+  const starting = trial.start({ from: "1.2.3", to: "1.3.0", sha256: hash }, signal);
+  await time.until(starting, { withinMs: 600_000, stepMs: 500 });
+  return { kind: (await starting).kind, looks };
 }
 
 Deno.test("TrialRun.start() accepts a version that reports", async () => {
@@ -93,36 +90,32 @@ Deno.test("TrialRun.start() looks every half second, for a minute, and 10 s unti
 });
 
 Deno.test("TrialRun.resume() counts how often it was taken up, before it goes on", async () => {
-  const folder = await Deno.makeTempDir();
+  using folder = new TempFolder();
   using time = new FakeTime();
-  try {
-    const path = `${folder}/agent`;
-    await Deno.writeTextFile(path, "two");
-    const state = new StateFile(folder, { name: "update", parse: parseUpdateState });
-    using _ = state;
-    const hash = sha256(new TextEncoder().encode("two"));
-    const open = { from: "1.2.3", to: "1.3.0", sha256: hash, resumes: 1, isReturning: false };
-    await state.write(formatUpdateState({ failed: [], trial: open }));
-    const seen: (number | undefined)[] = [];
-    const trial = new TrialRun({
-      files: new ProgramFiles(path),
-      state,
-      agent: {
-        health() {
-          seen.push(state.read().value?.trial?.resumes);
-          return NEW;
-        },
-        requireRestart: () => Promise.resolve(),
-        restart: () => Promise.reject(new Error("it runs already")),
+  const path = `${folder.path}/agent`;
+  await Deno.writeTextFile(path, "two");
+  const state = new StateFile(folder.path, { name: "update", parse: parseUpdateState });
+  using _ = state;
+  const hash = sha256(new TextEncoder().encode("two"));
+  const open = { from: "1.2.3", to: "1.3.0", sha256: hash, resumes: 1, isReturning: false };
+  await state.write(formatUpdateState({ failed: [], trial: open }));
+  const seen: (number | undefined)[] = [];
+  const trial = new TrialRun({
+    files: new ProgramFiles(path),
+    state,
+    agent: {
+      health() {
+        seen.push(state.read().value?.trial?.resumes);
+        return NEW;
       },
-      onStep() {},
-    });
-    const resuming = trial.resume(new AbortController().signal);
-    await time.until(resuming, { withinMs: 600_000, stepMs: 500 });
-    assertEquals((await resuming)?.kind, "updated");
-    assertEquals(seen, [2, 2, 2]);
-    assertEquals(state.read().value, { failed: [] }, "the trial is over");
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+      requireRestart: () => Promise.resolve(),
+      restart: () => Promise.reject(new Error("it runs already")),
+    },
+    onStep() {},
+  });
+  const resuming = trial.resume(new AbortController().signal);
+  await time.until(resuming, { withinMs: 600_000, stepMs: 500 });
+  assertEquals((await resuming)?.kind, "updated");
+  assertEquals(seen, [2, 2, 2]);
+  assertEquals(state.read().value, { failed: [] }, "the trial is over");
 });

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { applySteps, type Step } from "../../lib/service/install_step.ts";
+import { applySteps, effectiveSteps, type Step } from "../../lib/service/install_step.ts";
 import { syncedPaths } from "../state/synced_paths.ts";
 import { FakeSystem, USERS } from "./fake_system.ts";
 
@@ -160,4 +160,29 @@ Deno.test("applySteps() gives files, copies and folders to their owner and his g
     const { uid, gid } = await Deno.stat(`${it.root}/srv/${name}`);
     assertEquals([uid, gid], [4711, 4712], name);
   }
+});
+
+Deno.test("effectiveSteps() omits removals that are missing, repeated or included in a folder", async () => {
+  await using fake = new FakeSystem({ folders: ["srv/state/run", "srv/empty"], fakes: {} });
+  fake.write("/srv/state/log", "");
+  fake.write("/srv/config", "");
+  const config: Step = { do: "remove", path: "/srv/config" };
+  const run = { tool: "true", args: [] };
+  const state: Step = { do: "remove folder", path: "/srv/state" };
+  const empty: Step = { do: "remove empty folder", path: "/srv/empty" };
+  const steps: Step[] = [
+    { do: "remove", path: "/srv/state/log" },
+    { do: "remove", path: "/srv/config.new" },
+    config,
+    run,
+    state,
+    state,
+    { do: "remove folder", path: "/srv/state/run" },
+    { do: "remove folder", path: "/srv/gone" },
+    { do: "remove empty folder", path: "/srv/state" },
+    empty,
+    config,
+    run,
+  ];
+  assertEquals(effectiveSteps(steps, fake.system), [config, run, state, empty, run]);
 });

@@ -1,7 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { hasRemoteControl } from "../../lib/service/install_plan.ts";
+import { hasRemoteControl, serviceConfigText } from "../../lib/service/install_plan.ts";
 import { uninstall } from "../../lib/service/uninstall.ts";
+import { otherSystem } from "../../lib/service/managers.ts";
+import type { ManagerKind } from "../../lib/service/service_manager.ts";
 import { configOf, FakeSystem, installNow, PUBLIC_KEY, USERS } from "./fake_system.ts";
+import { golden } from "./service_plans.ts";
 
 const { signal } = new AbortController();
 const NAME = "komari-agent-deno";
@@ -195,4 +198,105 @@ Deno.test("hasRemoteControl() is true when any panel has it", () => {
     assertEquals([config.remoteControl, hasRemoteControl(config)], [false, expected]);
   }
   Deno.removeSync(file);
+});
+
+Deno.test("serviceConfigText() makes paths absolute and keeps other values", () => {
+  const config = configOf(["install", "-e", "https://p.example", "-t", "secret", "--gpu"]);
+  const given = new Map([...config.explicitOptions, ["ca_cert", "own/ca.pem"], [
+    "host_proc",
+    "own/proc",
+  ], [
+    "config_file",
+    "",
+  ]]);
+  const text = serviceConfigText({ ...config, explicitOptions: given }, {
+    folder: "/home/ann",
+    stateFolder: "/var/lib/node-2",
+  });
+  assertEquals(JSON.parse(text), {
+    endpoint: "https://p.example",
+    ca_cert: "/home/ann/own/ca.pem",
+    host_proc: "/home/ann/own/proc",
+    config_file: "",
+    enable_gpu: true,
+    token: "secret",
+    state_dir: "/var/lib/node-2",
+  });
+});
+
+Deno.test("serviceConfigText() contains the token, not the token file", async () => {
+  const file = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(file, "from-a-file\n");
+    const config = configOf(["install", "-e", "https://p.example", "--token-file", file]);
+    const text = serviceConfigText(config, { folder: "/", stateFolder: undefined });
+    assertEquals(JSON.parse(text), { endpoint: "https://p.example", token: "from-a-file" });
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
+const UPDATES = ["--update-url", "https://u.example/latest", "--update-key", PUBLIC_KEY];
+const HTTPS_PROXY = "http://user:secret@proxy.example:3128";
+
+interface Case {
+  readonly manager: ManagerKind;
+  readonly uid: number;
+  readonly words?: readonly string[];
+  readonly env?: Record<string, string>;
+  readonly form?: "portable";
+}
+
+const CASES: Readonly<Record<string, Case>> = {
+  "root, with updates and proxies": {
+    ...{ manager: "systemd", uid: 0 },
+    ...{ words: UPDATES, env: { HTTPS_PROXY } },
+  },
+  "a user": { manager: "systemd", uid: 1000, words: UPDATES },
+  "root, with another state folder and devices": {
+    ...{ manager: "systemd", uid: 0 },
+    words: ["--state-dir", "/srv/state", "--gpu", "--install-service-name", "node-2"],
+  },
+  "root, with remote control as root": {
+    ...{ manager: "systemd", uid: 0 },
+    words: ["--as-root", "--enable-remote-control"],
+  },
+  "root, with updates by a loop": {
+    ...{ manager: "openrc", uid: 0, form: "portable" },
+    words: [...UPDATES, "--mirror", "https://m.example"],
+  },
+  "root, without updates": { manager: "openrc", uid: 0, words: ["--install-dir", "/srv/agents"] },
+  "root for a user, with updates and proxies": {
+    ...{ manager: "launchd", uid: 0 },
+    ...{ words: UPDATES, env: { HTTPS_PROXY } },
+  },
+  "a Mac's user": { manager: "launchd", uid: 501, words: UPDATES },
+};
+
+/** The steps of an installation on a machine without anything, with all texts but those of service files. */
+async function steps({ manager, uid, words = [], env = {}, form }: Case): Promise<string[]> {
+  await using fake = new FakeSystem({ folders: [], fakes: {}, system: { uid } });
+  const program = { form: form ?? "binary", path: "/x/program" } as const;
+  const system = {
+    ...fake.system,
+    root: fake.root,
+    home: "/home/ann",
+    program,
+    denoPath: "/d/deno",
+  };
+  const asked = ["install", "-e", "https://p.example", "-t", "s3cret", "--print"];
+  const config = configOf([...asked, "--manager", manager, ...words], { env });
+  await installNow(config, otherSystem(system, manager));
+  return fake.printed.flatMap((step) => {
+    const [head = "", ...text] = step.split("\n");
+    return /\.(service|timer|plist) |\/init\.d\//.test(head) ? [head] : [head, ...text];
+  });
+}
+
+Deno.test("planInstall() takes these steps", async () => {
+  const lines: string[] = [];
+  for (const [name, it] of Object.entries(CASES)) {
+    lines.push(`${it.manager}, for ${name}`, ...(await steps(it)).map((line) => `  ${line}`));
+  }
+  assertEquals(`${lines.join("\n")}\n`, golden("steps.txt"));
 });

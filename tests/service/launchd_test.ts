@@ -1,0 +1,73 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { launchdPlist, launchdUpdatePlist, propertyList } from "../../lib/service/launchd.ts";
+import { parseLaunchdCommand } from "../../lib/service/official_commands.ts";
+import { writeExecutable } from "../executable.ts";
+import { ESCAPED_PLAN, golden, SYSTEM_PLAN, USER_PLAN } from "./service_plans.ts";
+import { TempFolder } from "../temp_folder.ts";
+
+Deno.test("launchdPlist() names the user of a daemon, but not of a user's agent", () => {
+  assertEquals(launchdPlist(SYSTEM_PLAN), golden("usual.plist"));
+  assertEquals(launchdPlist(USER_PLAN), golden("user.plist"));
+});
+
+Deno.test("launchdPlist() sources the proxies and escapes XML", () => {
+  const plist = launchdPlist(ESCAPED_PLAN);
+  assertEquals(plist, golden("odd.plist"));
+  const words = parseLaunchdCommand(plist)?.words ?? [];
+  assertEquals(words.slice(-3), [ESCAPED_PLAN.program, "--config", ESCAPED_PLAN.config]);
+});
+
+Deno.test("launchdPlist() starts the program through a valid shell command", () => {
+  const [shell = "", ...args] = parseLaunchdCommand(launchdPlist(ESCAPED_PLAN))?.words ?? [];
+  const { stdout } = new Deno.Command(shell, {
+    args: [...args.slice(0, 2), "/dev/null", "printf", "%s\n", ...args.slice(-2)],
+  }).outputSync();
+  assertEquals(new TextDecoder().decode(stdout), `--config\n${ESCAPED_PLAN.config}\n`);
+});
+
+Deno.test("propertyList() formats every type and escapes text", () => {
+  const list = propertyList({
+    "a<b": "c & d > e",
+    Count: 6,
+    On: true,
+    Words: ["one", "<two>"],
+    Variables: { HOME: "/x" },
+  });
+  const text = list.replace(/\n\s*/g, "");
+  for (
+    const part of [
+      "<dict><key>a&lt;b</key><string>c &amp; d &gt; e</string>",
+      "<key>Count</key><integer>6</integer><key>On</key><true/>",
+      "<array><string>one</string><string>&lt;two&gt;</string></array>",
+      "<key>Variables</key><dict><key>HOME</key><string>/x</string></dict></dict></plist>",
+    ]
+  ) assertStringIncludes(text, part);
+});
+
+Deno.test("launchdUpdatePlist() updates as root after boot and every 6 h", () => {
+  assertEquals(launchdUpdatePlist(SYSTEM_PLAN), golden("usual-update.plist"));
+});
+
+Deno.test("launchdUpdatePlist() sources the proxies and quotes nothing into the script", () => {
+  assertEquals(launchdUpdatePlist(ESCAPED_PLAN), golden("odd-update.plist"));
+});
+
+Deno.test("launchdUpdatePlist() reads variables from root's file only", () => {
+  using folder = new TempFolder();
+  const environment = `${folder.path}/environment`;
+  const program = `${folder.path}/program`;
+  Deno.writeTextFileSync(environment, 'HTTPS_PROXY="http://proxy:3128"\n');
+  writeExecutable(program, '#!/bin/sh\necho "$HTTPS_PROXY $*"\n');
+  for (const [path, proxy] of [[environment, "http://proxy:3128"], [undefined, ""]] as const) {
+    const plan = { ...SYSTEM_PLAN, program, environmentFile: path };
+    const { words: [shell = "", ...args] } = parseLaunchdCommand(launchdUpdatePlist(plan));
+    // Nothing sleeps for as long as that here.
+    writeExecutable(`${folder.path}/sleep`, "#!/bin/sh\n");
+    const { stdout } = new Deno.Command(shell, {
+      args,
+      env: { PATH: folder.path },
+      clearEnv: true,
+    }).outputSync();
+    assertEquals(new TextDecoder().decode(stdout), `${proxy} update --now\n`);
+  }
+});
