@@ -62,9 +62,9 @@ export class FileTransferClient {
    * @throws {PanelError} When the panel did not take them; or what the body throws.
    */
   async send(ticket: TransferTicket, body: StreamedBody, signal: AbortSignal): Promise<void> {
-    const { received } = jsonFields(parseJson(await this.#request(ticket, { body, signal })));
-    // Proxies answer 200 with a page of their own.
-    if (received === body.lengthBytes) return;
+    const answer = jsonFields(parseJson(await this.#request(ticket, { body, signal })));
+    // Panels that grew from Komari say no number. Proxies answer 200 with a page of their own.
+    if (answer.received === body.lengthBytes || answer.status === "ok") return;
     throw new PanelError("Cannot send a part of a file: the answer is not a panel's", {
       failure: "unreadable",
     });

@@ -57,7 +57,7 @@ export class PanelConnection {
     const headers = [["user-agent", USER_AGENT] as const, ...config.headers];
     this.#client = new HttpClient({ dialer });
     const fetch = createPanelFetch(access, { client: this.#client, headers, limit });
-    this.clientV1 = new ClientV1(fetch);
+    this.clientV1 = new ClientV1(fetch, { settings });
     this.clientV2 = new ClientV2(fetch, { acknowledgements, compresses, orderBytes, settings });
     this.opener = new WebSocketOpener(access, { dialer, headers, orderBytes });
     this.sender = new PanelSender(this, protocolVersion);

@@ -2,9 +2,6 @@ import type { FileTransferClient } from "../panel/file_transfers.ts";
 import type { FileArguments } from "./file_arguments.ts";
 import { openForReading } from "./regular_file.ts";
 
-/** Largest part of a file in one transfer. */
-export const MAX_TRANSFER_BYTES = 128 * 1024 * 1024;
-
 /**
  * Sends a part of a file to the panel.
  *
@@ -17,7 +14,8 @@ export async function sendFilePart(
 ): Promise<object> {
   const path = args.path("path");
   const offset = args.integer("offset", { min: 0 });
-  const lengthBytes = args.integer("length", { min: 1, max: MAX_TRANSFER_BYTES });
+  // Komari asks for 128 MiB at most, others for a whole file.
+  const lengthBytes = args.integer("length", { min: 1 });
   const transfer = { id: args.id("transfer_id"), token: args.text("transfer_token") };
   await using handle = await openForReading(path);
   const { size, mtime } = await handle.stat();

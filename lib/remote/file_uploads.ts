@@ -1,7 +1,6 @@
 import { syncFolder } from "../state/atomic_write.ts";
 import type { FileTransferClient, TransferTicket } from "../panel/file_transfers.ts";
 import type { FileArguments } from "./file_arguments.ts";
-import { MAX_TRANSFER_BYTES } from "./file_transfer.ts";
 import { createPrivateFile, openForWriting, targetOf, writeFully } from "./regular_file.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
@@ -34,6 +33,9 @@ interface Upload extends UploadedFile {
 const MAX_UPLOADS = 64;
 
 const MAX_CHUNKS = 65_536;
+
+/** Largest part of a file. */
+const MAX_CHUNK_BYTES = 128 * 1024 * 1024;
 
 /** An upload of which nothing came for so long was abandoned. */
 const ABANDONED_MS = 30 * 60_000;
@@ -162,7 +164,7 @@ export class FileUploads {
   async #begin(id: string, args: FileArguments): Promise<void> {
     const path = args.pathBelowRoot("path");
     const totalBytes = args.integer("total_size", { min: 1 });
-    const chunkBytes = args.integer("chunk_size", { min: 1, max: MAX_TRANSFER_BYTES });
+    const chunkBytes = args.integer("chunk_size", { min: 1, max: MAX_CHUNK_BYTES });
     if (Math.ceil(totalBytes / chunkBytes) > MAX_CHUNKS) {
       throw new RangeError(`invalid argument: more than ${MAX_CHUNKS} parts`);
     }

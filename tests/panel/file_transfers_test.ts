@@ -50,6 +50,23 @@ Deno.test("FileTransferClient.send() posts the bytes with both tokens", async ()
   assertEquals(asked?.body, "12345");
 });
 
+Deno.test("FileTransferClient.send() takes the answer of a panel that counts nothing, and no other", async () => {
+  const send = async (answer: string) => {
+    let failed = false;
+    await withClient(async (peer) => {
+      await peer.request();
+      await peer.answer(answer);
+    }, async (client) => {
+      failed = await client.send(TICKET, sourceOf("12345"), signal).then(() => false, () => true);
+    });
+    return failed;
+  };
+  assertEquals(await send('{"status":"ok"}'), false);
+  for (const answer of ['{"status":"error"}', '{"received":4}', "{}", "<html>", "ok"]) {
+    assertEquals(await send(answer), true, answer);
+  }
+});
+
 Deno.test("FileTransferClient.receive() gives exactly the bytes", async () => {
   let text = "";
   await withClient(async (peer) => {

@@ -38,6 +38,21 @@ Deno.test("sendFilePart() sends exactly the part that was asked for", async () =
   });
 });
 
+Deno.test("sendFilePart() sends a whole file to a panel that asks for it at once", async () => {
+  await withDownload(async (files, args) => {
+    const length = 200 * 1024 * 1024;
+    await Deno.truncate(`${files.folder}/file`, length);
+    let lengthBytes = 0;
+    files.transfers.send = (_ticket, body) => {
+      lengthBytes = body.lengthBytes;
+      return Promise.resolve();
+    };
+    const whole = { ...args, offset: 0, length, file_size: length, modified_at: "" };
+    assertEquals(await files.result("download_stream", whole), { sent: length });
+    assertEquals(lengthBytes, length);
+  });
+});
+
 Deno.test("sendFilePart() takes the time that it gave, with and without fractions", async () => {
   await withDownload(async (files, args) => {
     const path = `${files.folder}/file`;
@@ -65,7 +80,7 @@ Deno.test("sendFilePart() refuses a file of another size and parts beyond its en
       { offset: -1 },
       { offset: 0.5 },
       { length: 0 },
-      { length: 128 * 1024 * 1024 + 1 },
+      { length: 2 ** 53 },
       { transfer_id: "" },
       { transfer_id: "../x" },
       { length: "5" },
