@@ -28,11 +28,17 @@ export class UpgradeError extends Error {
   readonly text: string;
   /** The `Location` header of a redirect. */
   readonly location: string | undefined;
+  /** The `Retry-After` header. */
+  readonly retryAfter: string | undefined;
 
-  constructor(status: number, options: { text: string; location: string | undefined }) {
+  constructor(
+    status: number,
+    options: { text: string; location?: string | undefined; retryAfter?: string | undefined },
+  ) {
     super(`Cannot open a WebSocket: the server answered with status ${status}`);
     this.status = status;
     this.text = options.text;
     this.location = options.location;
+    this.retryAfter = options.retryAfter;
   }
 }

@@ -323,7 +323,8 @@ async function readStart(
 function toUpgradeError({ status, headers }: ResponseHead, body: Uint8Array): UpgradeError {
   // The end may be in the middle of a character.
   const text = new TextDecoder().decode(body, { stream: true });
-  return new UpgradeError(status, { text, location: headers.get("location") });
+  const location = headers.get("location");
+  return new UpgradeError(status, { text, location, retryAfter: headers.get("retry-after") });
 }
 
 /** Whether the server accepted the handshake without extension or subprotocol. */

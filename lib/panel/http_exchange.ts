@@ -32,6 +32,8 @@ export interface PanelResponse {
   readonly text: string;
   /** The `Location` header of a redirect. */
   readonly location?: string | undefined;
+  /** The `Retry-After` header. */
+  readonly retryAfter?: string | undefined;
 }
 
 /** Makes a call and gives its response. */
@@ -93,7 +95,8 @@ export function createPanelFetch(
         sentBytes: rest.body?.length ?? 0,
       });
       await pauseAfter(text.length + sunkBytes, signal);
-      return { status, text, location: headers.get("location") };
+      const location = headers.get("location");
+      return { status, text, location, retryAfter: headers.get("retry-after") };
     } catch (cause) {
       signal.throwIfAborted();
       await pauseAfter(sunkBytes, signal);
@@ -139,7 +142,19 @@ export function statusError(name: string, answer: PanelResponse): PanelError {
     return failure(name, "unavailable", "the proxy wants another login (status 407)", status);
   }
   const kind = status === 400 || status === 500 ? "rejected" : "unavailable";
-  return failure(name, kind, `status ${status}${reasonOf(text)}`, status);
+  const retryAfterMs = status === 429 ? toRetryAfterMs(answer.retryAfter) : undefined;
+  return failure(name, kind, `status ${status}${reasonOf(text)}`, status, retryAfterMs);
+}
+
+/** The longest time that a `Retry-After` is honoured: a wrong one must not silence the agent. */
+const MAX_RETRY_AFTER_MS = 5 * 60_000;
+
+/** The milliseconds of a `Retry-After` in seconds or as a date; `undefined` for another text. */
+export function toRetryAfterMs(text = ""): number | undefined {
+  const isDate = /^[a-z]{3}/i.test(text);
+  const dateMs = isDate ? Date.parse(text) - Date.now() : NaN;
+  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : dateMs;
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);
 }
 
 /** Creates the error for a call without a response in time. */
@@ -202,6 +217,7 @@ function failure(
   kind: PanelFailure,
   reason: string,
   status?: number,
+  retryAfterMs?: number,
 ): PanelError {
-  return new PanelError(`Cannot ${name}: ${reason}`, { failure: kind, status });
+  return new PanelError(`Cannot ${name}: ${reason}`, { failure: kind, status, retryAfterMs });
 }

@@ -184,7 +184,7 @@ export class PanelLink {
     } catch (cause) {
       if (signal.aborted) return;
       const { why, error } = opener.toOpenFailure({ version }, cause);
-      this.#dispatch({ kind: "dial failed", why });
+      this.#dispatch({ kind: "dial failed", why, retryAfterMs: error.retryAfterMs });
       this.#linkLog.dialFailed(error, { after: this.#state });
       return;
     }
@@ -250,7 +250,8 @@ export class PanelLink {
       }
       const why = reportFailureOf(error);
       this.#answerRequests.reset();
-      this.#dispatch({ kind: "failed", transport, why });
+      const retryAfterMs = error instanceof PanelError ? error.retryAfterMs : undefined;
+      this.#dispatch({ kind: "failed", transport, why, retryAfterMs });
       // A WebSocket without an answer is closed, and that is logged.
       if (isPost || why !== "lost") {
         this.#linkLog.reportFailed(error, { isTrial, after: this.#state });

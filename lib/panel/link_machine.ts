@@ -44,10 +44,21 @@ export type SocketEnd =
 export type LinkEvent =
   | { readonly kind: "start" }
   | { readonly kind: "opened" }
-  | { readonly kind: "dial failed"; readonly why: DialFailure }
+  | {
+    readonly kind: "dial failed";
+    readonly why: DialFailure;
+    /** Time in which no other is wanted. */
+    readonly retryAfterMs?: number | undefined;
+  }
   | { readonly kind: "closed"; readonly durationMs: number; readonly end: SocketEnd }
   | { readonly kind: "accepted"; readonly transport: Transport }
-  | { readonly kind: "failed"; readonly transport: Transport; readonly why: ReportFailure }
+  | {
+    readonly kind: "failed";
+    readonly transport: Transport;
+    readonly why: ReportFailure;
+    /** Time in which no other report is wanted. */
+    readonly retryAfterMs?: number | undefined;
+  }
   /** The delay of the last `wait` is over. */
   | { readonly kind: "timer" };
 
@@ -90,6 +101,8 @@ export interface LinkState {
   readonly outageSinceMs?: number | undefined;
   /** Times that the link has waited in it. */
   readonly waits: number;
+  /** No WebSocket is wanted before. */
+  readonly noDialBeforeMs?: number | undefined;
   /** Attempts since the outage is more than a minute old. */
   readonly backoffAttempts: number;
   /** WebSockets in a row that could not be opened or did not last while POST worked. */
@@ -133,6 +146,8 @@ const FAST_RETRY_MS = 60_000;
 const LONGEST_BACKOFF_MS = 30_000;
 /** Delays after a refusal because of too many calls. */
 const LIMITED_DELAYS = { baseMs: 10_000, maxMs: 60_000 };
+/** Many agents may have been told to return at the same moment. */
+const RETRY_AFTER_SPREAD_MS = 1_000;
 /** Nothing reaches the panel then, so shorter delays do not burden it. */
 const LONGEST_BACKOFF_NO_ANSWER_MS = 10_000;
 const FIRST_SOCKET_RETRY_MS = 4_000;
@@ -143,13 +158,13 @@ const LAST_RESORT_RETRY_MS = 60_000;
 export function stepLink(state: LinkState, event: LinkEvent, conditions: LinkConditions): LinkStep {
   switch (event.kind) {
     case "start":
-      return connect(state, conditions.settings);
+      return connect(state, conditions);
     case "timer":
-      return timer(state, conditions.settings);
+      return timer(state, conditions);
     case "opened":
       return opened(state);
     case "dial failed":
-      return dialFailed(state, event.why, conditions);
+      return dialFailed(state, event, conditions);
     case "closed":
       return closed(state, event, conditions);
     case "accepted":
@@ -170,18 +185,20 @@ function wantsWebSocket(version: 1 | 2, settings: LinkSettings): boolean {
   return version === 2 ? settings.protocolVersion === 2 : settings.remoteControl;
 }
 
-function connect(state: LinkState, settings: LinkSettings): LinkStep {
+function connect(state: LinkState, { nowMs, settings }: LinkConditions): LinkStep {
   const version = settings.protocolVersion;
-  return startsByPost(settings) ? tryPost(state, version) : dial(state, version);
+  const isUnwanted = nowMs < (state.noDialBeforeMs ?? -Infinity);
+  return startsByPost(settings) || isUnwanted ? tryPost(state, version) : dial(state, version);
 }
 
-function timer(state: LinkState, settings: LinkSettings): LinkStep {
+function timer(state: LinkState, conditions: LinkConditions): LinkStep {
+  const { settings } = conditions;
   if (state.trying !== undefined) return { state, effects: [] };
   if (state.socket === "open" && state.lastResort) return tryPost(state, settings.protocolVersion);
   if (state.socket !== "none") return { state, effects: [] };
   // Without a WebSocket that is POST.
   const { transport } = state;
-  return transport === undefined ? connect(state, settings) : dial(state, transport.version);
+  return transport === undefined ? connect(state, conditions) : dial(state, transport.version);
 }
 
 function dial(state: LinkState, version: 1 | 2): LinkStep {
@@ -199,10 +216,18 @@ function opened(state: LinkState): LinkStep {
   };
 }
 
-function dialFailed(state: LinkState, why: DialFailure, conditions: LinkConditions): LinkStep {
-  const next: LinkState = { ...state, socket: "none", lastResort: false };
+function dialFailed(
+  state: LinkState,
+  { why, retryAfterMs }: LinkEvent & { kind: "dial failed" },
+  conditions: LinkConditions,
+): LinkStep {
+  const noDialBeforeMs = retryAfterMs === undefined ? undefined : conditions.nowMs + retryAfterMs;
+  const next: LinkState = { ...state, socket: "none", lastResort: false, noDialBeforeMs };
   if (state.transport !== undefined) return retrySocket(next, conditions);
-  if (state.lastResort) return retryAll(next, "refused", conditions);
+  if (state.lastResort) {
+    const reason = retryAfterMs === undefined ? "refused" : "limited";
+    return retryAll(next, reason, { ...conditions, retryAfterMs });
+  }
   if (why !== "answered") return retryAll(next, why, conditions);
   return tryPost(next, conditions.settings.protocolVersion);
 }
@@ -242,7 +267,7 @@ function afterSocketClosed(state: LinkState, conditions: LinkConditions): LinkSt
   }
   // At once: a terminal's user waits for a second. Where a panel restarts this one is refused, and the
   // next ones are spread.
-  return connect({ ...lost, outageSinceMs: nowMs, waits: 0, backoffAttempts: 0 }, settings);
+  return connect({ ...lost, outageSinceMs: nowMs, waits: 0, backoffAttempts: 0 }, conditions);
 }
 
 /** Sends one report by POST, to find out whether POST works. */
@@ -288,12 +313,12 @@ function postFound(found: LinkState, version: 1 | 2, conditions: LinkConditions)
 
 function failed(
   state: LinkState,
-  { transport, why }: LinkEvent & { kind: "failed" },
+  { transport, why, retryAfterMs }: LinkEvent & { kind: "failed" },
   conditions: LinkConditions,
 ): LinkStep {
   const { version, carrier } = transport;
   if (carrier === "POST" && version === state.trying) {
-    return tryFailed(state, version, { ...conditions, why });
+    return tryFailed(state, version, { ...conditions, why, retryAfterMs });
   }
   // A refusal is an answer.
   if (carrier === "WebSocket" && why === "rejected") return accepted(state, transport, conditions);
@@ -301,14 +326,14 @@ function failed(
   const isCurrent = isSameTransport(transport, state.transport);
   if (!isCurrent || why === "rejected" || state.socket === "open") return { state, effects: [] };
   const retryWhy = why === "limited" ? why : "refused";
-  return retryAll({ ...state, transport: undefined }, retryWhy, conditions);
+  return retryAll({ ...state, transport: undefined }, retryWhy, { ...conditions, retryAfterMs });
 }
 
 /** The report that tried POST was not accepted. */
 function tryFailed(
   state: LinkState,
   version: 1 | 2,
-  conditions: LinkConditions & { why: ReportFailure },
+  conditions: LinkConditions & { why: ReportFailure; retryAfterMs: number | undefined },
 ): LinkStep {
   const { why, settings } = conditions;
   const idle: LinkState = { ...state, trying: undefined };
@@ -335,17 +360,21 @@ function retryLastResort(state: LinkState, { random }: LinkConditions): LinkStep
 }
 
 /** Schedules the next attempt to open a WebSocket while POST works; the delay grows up to 30 s. */
-function retrySocket(state: LinkState, { random, settings }: LinkConditions): LinkStep {
+function retrySocket(state: LinkState, { nowMs, random, settings }: LinkConditions): LinkStep {
   const { transport } = state;
   if (transport?.carrier === "POST" && !wantsWebSocket(transport.version, settings)) {
     return { state, effects: [] };
   }
   const attempts = Math.max(state.blocked, state.shortConnections - SHORT_CONNECTIONS_LIMIT);
-  const ms = backoffMs(attempts, {
+  const usualMs = backoffMs(attempts, {
     baseMs: FIRST_SOCKET_RETRY_MS,
     maxMs: LONGEST_BACKOFF_MS,
     random,
   });
+  const { noDialBeforeMs } = state;
+  const ms = noDialBeforeMs === undefined
+    ? usualMs
+    : Math.max(usualMs, noDialBeforeMs - nowMs + random * RETRY_AFTER_SPREAD_MS);
   return {
     state: { ...state, blocked: Math.min(state.blocked + 1, 10) },
     effects: [{ kind: "wait", ms }],
@@ -361,7 +390,7 @@ function retrySocket(state: LinkState, { random, settings }: LinkConditions): Li
 function retryAll(
   state: LinkState,
   why: Exclude<DialFailure, "answered"> | "limited",
-  conditions: LinkConditions,
+  conditions: LinkConditions & { retryAfterMs?: number | undefined },
 ): LinkStep {
   const { nowMs, random, settings } = conditions;
   const outageSinceMs = state.outageSinceMs ?? nowMs;
@@ -375,9 +404,11 @@ function retryAll(
   const usualMs = isBackingOff
     ? random * backoffMs(backoffAttempts + 1, { baseMs, maxMs })
     : eagerMs;
-  const ms = why === "limited"
-    ? Math.max(usualMs, backoffMs(Math.min(waits, 10), { ...LIMITED_DELAYS, random }))
-    : usualMs;
+  const { retryAfterMs } = conditions;
+  const wantedMs = retryAfterMs === undefined
+    ? backoffMs(Math.min(waits, 10), { ...LIMITED_DELAYS, random })
+    : retryAfterMs + random * RETRY_AFTER_SPREAD_MS;
+  const ms = why === "limited" ? Math.max(usualMs, wantedMs) : usualMs;
   return {
     state: { ...state, outageSinceMs, waits: waits + 1, backoffAttempts },
     effects: [{ kind: "wait", ms }],

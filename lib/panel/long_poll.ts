@@ -1,6 +1,7 @@
 import { delay } from "@std/async/delay";
 import { backoffMs } from "../async/backoff.ts";
 import type { MessageReceiver } from "./message_receiver.ts";
+import { PanelError } from "./panel_error.ts";
 import type { PanelConnection } from "./panel_connection.ts";
 
 /** An answer without events that comes sooner is not followed by the next pull at once. */
@@ -32,6 +33,8 @@ export async function longPoll(
     if (signal.aborted) return;
     for (const observer of observers) observer.onOutcome?.(failure, "pull");
     useless = useful ? 0 : useless + 1;
-    await delay(backoffMs(useless, PAUSES), { signal }).catch(() => {});
+    const { retryAfterMs = 0 } = failure instanceof PanelError ? failure : {};
+    const pauseMs = Math.max(backoffMs(useless, PAUSES), retryAfterMs);
+    await delay(pauseMs, { signal }).catch(() => {});
   }
 }

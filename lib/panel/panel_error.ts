@@ -21,6 +21,8 @@ export class PanelError extends Error {
   readonly status: number | undefined;
   /** The code of JSON-RPC, when the panel gave one. */
   readonly code: number | undefined;
+  /** How long the panel, or a proxy, wants no other call, in milliseconds, if it said so. */
+  readonly retryAfterMs: number | undefined;
   /** The code of the close frame, when the WebSocket was closed before the answer. */
   readonly closeCode: number | undefined;
 
@@ -30,6 +32,7 @@ export class PanelError extends Error {
       failure: PanelFailure;
       status?: number;
       code?: number;
+      retryAfterMs?: number | undefined;
       closeCode?: number | undefined;
       cause?: unknown;
     },
@@ -38,6 +41,7 @@ export class PanelError extends Error {
     this.failure = options.failure;
     this.status = options.status;
     this.code = options.code;
+    this.retryAfterMs = options.retryAfterMs;
     this.closeCode = options.closeCode;
   }
 }

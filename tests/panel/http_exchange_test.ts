@@ -11,6 +11,7 @@ import {
   type PanelResponse,
   provesToken,
   statusError,
+  toRetryAfterMs,
 } from "../../lib/panel/http_exchange.ts";
 import { MessageLimit } from "../../lib/panel/message_limit.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
@@ -47,11 +48,11 @@ Deno.test("createPanelFetch() sends the common headers and those of the call, an
   const seen: HttpRequest[] = [];
   const exchange = fetchBy((request) => {
     seen.push(request);
-    const headers = new Map([["location", "/login"]]);
+    const headers = new Map([["location", "/login"], ["retry-after", "5"]]);
     return Promise.resolve({ status: 302, headers, text: "moved" });
   });
   const answer = await exchange(CALL, new AbortController().signal);
-  assertEquals(answer, { status: 302, text: "moved", location: "/login" });
+  assertEquals(answer, { status: 302, text: "moved", location: "/login", retryAfter: "5" });
   assertEquals(seen, [{
     url: "http://panel/x?token=s3cret",
     method: "GET",
@@ -179,6 +180,37 @@ Deno.test("statusError() names the target of a redirect, without query and passw
     assertStringIncludes(message, words);
     assertEquals(message.includes("s3cret"), false);
     assert(message.length < 400);
+  }
+});
+
+Deno.test("toRetryAfterMs() reads seconds and dates, up to five minutes", () => {
+  using _time = new FakeTime();
+  const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000).toUTCString();
+  const cases: [string | undefined, number | undefined][] = [
+    ["0", 0],
+    ["7", 7_000],
+    ["300", 300_000],
+    ["301", 300_000],
+    ["999999999", 300_000],
+    [inSeconds(20), 20_000],
+    [inSeconds(-20), 0],
+    [inSeconds(86_400), 300_000],
+    ["99999999999", undefined],
+    ["-1", undefined],
+    ["soon", undefined],
+    ["", undefined],
+    [undefined, undefined],
+  ];
+  for (const [text, ms] of cases) assertEquals(toRetryAfterMs(text), ms, text);
+});
+
+Deno.test("statusError() keeps how long no other call is wanted, of a 429 alone", () => {
+  const retryAfterMs = (status: number, retryAfter?: string) =>
+    statusError("ask", { status, text: "", retryAfter }).retryAfterMs;
+  assertEquals(retryAfterMs(429, "7"), 7_000);
+  assertEquals(retryAfterMs(429), undefined);
+  for (const status of [302, 400, 401, 500, 503]) {
+    assertEquals(retryAfterMs(status, "7"), undefined);
   }
 });
 

@@ -50,10 +50,11 @@ const unsupported = (transport: Transport): LinkEvent => ({
 });
 const UNSUPPORTED = unsupported(V2_POST);
 const NEITHER: readonly LinkEvent[] = [UNSUPPORTED, unsupported(V1_POST)];
-const limited = (transport: Transport): LinkEvent => ({
+const limited = (transport: Transport, retryAfterMs?: number): LinkEvent => ({
   kind: "failed",
   transport,
   why: "limited",
+  retryAfterMs,
 });
 const rejected = (transport: Transport): LinkEvent => ({
   kind: "failed",
@@ -131,6 +132,43 @@ Deno.test("stepLink() waits for 10 s and more when a panel or a proxy wants fewe
   assertEquals(waits, ["wait 7500", "wait 15000", "wait 30000", "wait 45000", "wait 45000"]);
   const { effectNames: later } = play([...BY_POST, limited(V2_POST)]);
   assertEquals(later, "wait 7500");
+});
+
+Deno.test("stepLink() sends no report by POST sooner than a 429 wants", () => {
+  const wait = (retryAfterMs: number) =>
+    play([...BY_POST, limited(V2_POST, retryAfterMs)]).effectNames;
+  assertEquals([120_000, 20_000, 2_000].map(wait), ["wait 120500", "wait 20500", "wait 2500"]);
+  // What it wants is no reason to try sooner than after other failures.
+  assertEquals(wait(0), "wait 1000");
+  const tried = play([START, BLOCKED, limited(V2_POST, 60_000)]);
+  assertEquals(tried.effectNames, "wait 60500");
+  // Many agents are spread.
+  const { effectNames } = play([...BY_POST, limited(V2_POST, 20_000)], AUTO, {
+    random: 0,
+  });
+  assertEquals(effectNames, "wait 20000");
+});
+
+Deno.test("stepLink() opens no WebSocket sooner than a 429 to the upgrade wants", () => {
+  const blocked: LinkEvent = { ...BLOCKED, retryAfterMs: 120_000 };
+  const byPost = play([START, blocked, accepted(V2_POST)]);
+  assertEquals(byPost.effectNames, "wait 120500");
+  // POST is tried meanwhile, when it fails.
+  const failed = play([lost(V2_POST)], AUTO, { nowMs: 50_000, from: byPost.state });
+  assertEquals(failed.effectNames, "wait 1000");
+  const due = (nowMs: number) => play([DUE], AUTO, { nowMs, from: failed.state }).effectNames;
+  assertEquals([51_000, 119_999].map(due), Array(2).fill("report by v2 POST"));
+  assertEquals(due(120_000), "dial v2");
+  // The next refusal without it is like any other.
+  const again = play([DUE, BLOCKED], AUTO, { nowMs: 120_500, from: byPost.state });
+  assertEquals(again.effectNames, "wait 6000");
+});
+
+Deno.test("stepLink() waits as a 429 wants where nothing but a WebSocket works", () => {
+  const { state } = play([START, BLOCKED, ...NEITHER]);
+  const refused: LinkEvent = { ...BLOCKED, retryAfterMs: 90_000 };
+  assertEquals(play([refused], AUTO, { from: state }).effectNames, "wait 90500");
+  assertEquals(play([BLOCKED], AUTO, { from: state }).effectNames, "wait 1000");
 });
 
 /** When an agent dials whose panel restarts at 0, up to the first attempt that succeeds. */

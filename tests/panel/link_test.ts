@@ -67,6 +67,8 @@ class FakePanel {
   readonly acceptedMs: number[] = [];
   mute = false;
   blocked: DialFailure | undefined;
+  /** What the refusals of upgrades say. */
+  retryAfterMs: number | undefined;
   refusedVersion: unknown;
   onRpc: () => Promise<PanelEvent[]> = () => Promise.resolve([]);
   onHttp: () => Promise<void> = () => Promise.resolve();
@@ -134,7 +136,10 @@ class FakePanel {
     };
     opener.toOpenFailure = () => ({
       why: this.blocked ?? "answered",
-      error: new PanelError("Cannot open a WebSocket: status 403", { failure: "unavailable" }),
+      error: new PanelError("Cannot open a WebSocket: status 403", {
+        failure: "unavailable",
+        retryAfterMs: this.retryAfterMs,
+      }),
     });
     return this.#owner = new ReportingOwner(connection, settings, { phaseMs, signal });
   }
@@ -546,6 +551,27 @@ Deno.test("PanelLink.run() leaves POST only for a WebSocket that has answered a 
     const gaps = panel.posts.slice(1).map(({ atMs }, at) => atMs - (panel.posts[at]?.atMs ?? 0));
     assertEquals(new Set(gaps), new Set([5000]));
   });
+});
+
+Deno.test("PanelLink.run() waits as long as refusals of upgrades and reports want", async () => {
+  const panel = new FakePanel();
+  panel.blocked = "answered";
+  panel.retryAfterMs = 100_000;
+  const limited = { failure: "unavailable", status: 429 } as const;
+  panel.onRpc = () =>
+    performance.now() < 40_000
+      ? Promise.reject(new PanelError("429", { ...limited, retryAfterMs: 45_000 }))
+      : Promise.resolve([]);
+  await live(panel, async (time) => {
+    await time.pass(120_000, { stepMs: 500 });
+  });
+  const [tried, ...posts] = panel.posts.map(({ atMs }) => atMs);
+  assertEquals(tried, 0);
+  assert(posts[0] !== undefined && posts[0] >= 45_000 && posts[0] <= 46_500, `${posts[0]}`);
+  const [first, ...dials] = panel.dials.map(({ atMs }) => atMs);
+  assertEquals(first, 0);
+  assertEquals(dials.length, 1, `${dials}`);
+  assert(dials[0] !== undefined && dials[0] >= 100_000 && dials[0] <= 101_500, `${dials}`);
 });
 
 Deno.test("PanelLink.run() finds version 1, and logs it", async () => {

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { longPoll } from "../../lib/panel/long_poll.ts";
+import { PanelError } from "../../lib/panel/panel_error.ts";
 import type { PanelEvent } from "../../lib/panel/messages.ts";
 import { FakeTime } from "../fake_time.ts";
 import { DEFAULTS, fakeConnection } from "./fake_connection.ts";
@@ -97,6 +98,18 @@ Deno.test("longPoll() passes on failures, slows down, and recovers", async () =>
     await time.run(5_200);
     assertEquals(askedAtMs, [0, 400, 1_200, 2_800, 4_000, 5_200]);
     assertEquals(outcomes, [trouble, trouble, trouble, undefined, undefined]);
+  });
+});
+
+Deno.test("longPoll() pulls no sooner than the panel wants, and then as usual", async () => {
+  const limited = (retryAfterMs?: number) =>
+    Promise.reject(new PanelError("429", { failure: "unavailable", status: 429, retryAfterMs }));
+  const answers = [() => limited(60_000), () => limited(50), () => limited()];
+  const pull = (count: number, signal: AbortSignal) =>
+    answers[count - 1]?.() ?? after(1_000, signal);
+  await withLoop(pull, async ({ time, askedAtMs }) => {
+    await time.run(64_000);
+    assertEquals(askedAtMs, [0, 60_000, 60_800, 62_400, 63_600]);
   });
 });
 
