@@ -10,7 +10,7 @@ export interface MemoryOptions {
   /** `/proc/spl/kstat/zfs/arcstats` on ZFS systems: the kernel counts the ARC as used. */
   readonly arcstats?: Source | undefined;
   /** The cgroup that limits, or may come to limit, the container in which the agent runs. */
-  readonly cgroup?: Pick<TightestCgroup, "folder" | "collect"> | undefined;
+  readonly cgroup?: Pick<TightestCgroup, "folder" | "collect" | "problem"> | undefined;
 }
 
 /** How used memory is counted. */
@@ -61,7 +61,7 @@ export class MemoryCollector {
     const isUnknown = !binds && machine.availableBytes === undefined;
     this.#effectiveMode = this.#mode === "available" && isUnknown ? "htop" : this.#mode;
     this.#missing = binds || addsUp(machine)
-      ? undefined
+      ? this.#options.cgroup?.problem
       : new Error("Cannot add up meminfo: free memory and caches are more than there is");
     const memory = binds
       ? usage(group.limitBytes, cgroupUsedBytes(group, this.#mode))
@@ -70,7 +70,7 @@ export class MemoryCollector {
     return swap === undefined ? { memory } : { memory, swap };
   }
 
-  /** Says so when the kernel's numbers do not add up. */
+  /** Says so when the kernel's numbers do not add up, or a container's limit could not be found. */
   missingPart(): Error | undefined {
     return this.#missing;
   }
@@ -165,7 +165,7 @@ function usage(totalBytes: number, usedBytes: number): Usage {
   return { totalBytes, usedBytes: Math.min(Math.max(usedBytes, 0), totalBytes) };
 }
 
-type MemoryHost = Pick<Host, "roots" | "readText" | "exists" | "readLink" | "open">;
+type MemoryHost = Pick<Host, "roots" | "readText" | "exists" | "readLink" | "list" | "open">;
 
 /**
  * Opens the files for measuring memory, before the process is sealed.

@@ -8,10 +8,11 @@ import {
   parseMemoryLimit,
   parseMemoryStat,
 } from "../parse/cgroup.ts";
-import { parseMountinfo } from "../parse/mountinfo.ts";
+import { type Mount, parseMountinfo } from "../parse/mountinfo.ts";
+import { findNamespaceRoot, levelsAbove } from "./cgroup_search.ts";
 import { containerKind } from "./virtualization.ts";
 
-type GroupHost = Pick<Host, "roots" | "readText" | "exists" | "readLink" | "open">;
+type GroupHost = Pick<Host, "roots" | "readText" | "exists" | "readLink" | "list" | "open">;
 
 /** Limit and usage of a container's memory, in bytes. */
 export interface CgroupMemory extends CgroupMemoryStat {
@@ -115,11 +116,14 @@ const CHOICE_MS = 60_000;
 /** Measures the tightest of a container's cgroups, which is chosen anew each minute. */
 export class TightestCgroup {
   readonly #groups: readonly CgroupMemoryCollector[];
+  /** Says so when the container has cgroups that could not be found. */
+  readonly problem?: Error | undefined;
   #chosen: CgroupMemoryCollector | undefined;
   #chosenAtMs = performance.now();
 
-  constructor(groups: readonly CgroupMemoryCollector[]) {
+  constructor(groups: readonly CgroupMemoryCollector[], problem?: Error) {
     this.#groups = groups;
+    this.problem = problem;
     this.#chosen = tightest(groups);
   }
 
@@ -183,30 +187,62 @@ export function openMemoryCgroup(host: GroupHost): TightestCgroup | undefined {
   // Outside a container a limit applies to the agent alone.
   if (containerKind(host) === undefined) return undefined;
   // With an unknown hierarchy the machine's numbers are used.
-  const groups = attempt(() => openGroups(host)) ?? [];
-  return groups.length === 0 ? undefined : new TightestCgroup(groups);
+  return attempt(() => openGroups(host));
 }
 
-function openGroups(host: GroupHost): CgroupMemoryCollector[] {
-  const group = containerCgroup(host);
-  if (group === undefined) return [];
+function openGroups(host: GroupHost): TightestCgroup | undefined {
+  const own = parseMemoryCgroup(host.readText(`${host.roots.proc}/self/cgroup`) ?? "");
+  if (own === undefined) return undefined;
+  const group = containerCgroup(host, own);
   const { version } = group;
   const mounts = parseMountinfo(host.readText(`${host.roots.proc}/self/mountinfo`) ?? "");
+  const visible = openFolders(host, group, mounts);
+  if (visible.length > 0) return new TightestCgroup(visible);
+  const above = mountsAbove(host, version, mounts);
+  for (const { mountPoint, type, root } of above) {
+    const place = { mountPoint, levels: levelsAbove(root), path: own.path };
+    const found = findNamespaceRoot(host, place);
+    if (found === undefined) continue;
+    const path = `${found}${group.path}`.replace(/(?<=.)\/$/, "");
+    return new TightestCgroup(
+      openFolders(host, { version, path }, [{ mountPoint, type, root: "/" }]),
+    );
+  }
+  const place = above[0]?.mountPoint;
+  return place === undefined
+    ? undefined
+    : new TightestCgroup([], new Error(`Cannot find the container's memory limit below ${place}`));
+}
+
+/** Opens a cgroup and its ancestors in all mounts that show them. */
+function openFolders(
+  host: GroupHost,
+  group: MemoryCgroup,
+  mounts: readonly Pick<Mount, "type" | "root" | "mountPoint">[],
+): CgroupMemoryCollector[] {
+  const { version } = group;
   return cgroupMountFolders(group, mounts)
     .filter((folder) => host.readText(`${folder}/${FILES[version].limit}`) !== undefined)
     .map((folder) => new CgroupMemoryCollector(host, { version, folder }));
+}
+
+/** Mounts of the host's own that lie over the container's, with their roots above its namespace. */
+function mountsAbove(host: GroupHost, version: 1 | 2, mounts: readonly Mount[]): Mount[] {
+  const type = version === 1 ? "cgroup" : "cgroup2";
+  return mounts.filter(({ type: its, root, mountPoint }) =>
+    its === type && levelsAbove(root) > 0 &&
+    (version === 2 || host.readText(`${mountPoint}/memory.stat`) !== undefined)
+  );
 }
 
 /**
  * The agent's cgroup, or the container's: where systemd is the init of the container, its process 1 is
  * in `init.scope`, and the agent's service may have a limit of its own.
  */
-function containerCgroup(host: GroupHost): MemoryCgroup | undefined {
-  const { proc } = host.roots;
-  const own = parseMemoryCgroup(host.readText(`${proc}/self/cgroup`) ?? "");
-  const first = parseMemoryCgroup(host.readText(`${proc}/1/cgroup`) ?? "");
+function containerCgroup(host: GroupHost, own: MemoryCgroup): MemoryCgroup {
+  const first = parseMemoryCgroup(host.readText(`${host.roots.proc}/1/cgroup`) ?? "");
   const containerPath = /^(.*)\/init\.scope$/.exec(first?.path ?? "")?.[1];
-  if (own === undefined || containerPath === undefined) return own;
+  if (containerPath === undefined) return own;
   // In the host's pid namespace process 1 is not the container's.
   return `${own.path}/`.startsWith(`${containerPath}/`)
     ? { ...own, path: containerPath || "/" }

@@ -111,6 +111,69 @@ Deno.test("openMemoryCgroup() measures the visible ancestor that has the limit, 
   assertDataEquals(openMemoryCgroup(fakeHost(files))?.folder, `${TOP}/memory`);
 });
 
+/** A container over whose cgroups those of its host are mounted; its own is two levels below. */
+function coveredContainer(version: 1 | 2): Record<string, string> {
+  const top = version === 1 ? `${TOP}/memory` : TOP;
+  const limit = version === 1 ? "memory.limit_in_bytes" : "memory.max";
+  const current = version === 1 ? "memory.usage_in_bytes" : "memory.current";
+  const stat = version === 1 ? STAT_1 : STAT_2;
+  const type = version === 1 ? "cgroup" : "cgroup2";
+  const group = (path: string, bytes: string, pids: string) => ({
+    [`${top}${path}/${limit}`]: bytes,
+    [`${top}${path}/${current}`]: `${MIB}\n`,
+    [`${top}${path}/memory.stat`]: stat,
+    [`${top}${path}/cgroup.procs`]: pids,
+  });
+  const line = version === 1 ? "4:memory:/\n" : "0::/\n";
+  return {
+    "/.dockerenv": "",
+    "/proc/self": "-> 70",
+    "/proc/self/cgroup": line,
+    "/proc/1/cgroup": line,
+    "/proc/self/mountinfo": mount(type, `${TOP}/cpuset`) + mount(type, top, "/../.."),
+    ...group("", `${900 * MIB}\n`, "0\n"),
+    ...group("/other.slice", `${50 * MIB}\n`, "0\n"),
+    ...group("/other.slice/a", `${50 * MIB}\n`, "0\n7\n170\n"),
+    ...group("/pods", `${300 * MIB}\n`, ""),
+    ...group("/pods/own", `${400 * MIB}\n`, "0\n1\n70\n"),
+  };
+}
+
+for (const version of [1, 2] as const) {
+  const top = version === 1 ? `${TOP}/memory` : TOP;
+
+  Deno.test(`openMemoryCgroup() finds its cgroup below its host's when the version is ${version}`, () => {
+    const files = coveredContainer(version);
+    const group = openMemoryCgroup(fakeHost(files));
+    assertDataEquals(group?.collect()?.limitBytes, 300 * MIB);
+    assertDataEquals([group?.folder, group?.problem], [`${top}/pods`, undefined]);
+  });
+
+  Deno.test(`openMemoryCgroup() says so when its cgroup is not below its host's of version ${version}`, () => {
+    const files = coveredContainer(version);
+    delete files[`${top}/pods/own/cgroup.procs`];
+    const group = openMemoryCgroup(fakeHost(files));
+    assertDataEquals(group?.collect(), undefined);
+    assertDataEquals(
+      group?.problem?.message,
+      `Cannot find the container's memory limit below ${top}`,
+    );
+  });
+}
+
+Deno.test("openMemoryCgroup() finds the container's cgroup below its host's when systemd runs in it", () => {
+  const own = `${TOP}/pods/own`;
+  const files = {
+    ...coveredContainer(2),
+    "/proc/self/cgroup": "0::/system.slice/agent.service\n",
+    "/proc/1/cgroup": "0::/init.scope\n",
+    [`${own}/cgroup.procs`]: "",
+    [`${own}/system.slice/agent.service/cgroup.procs`]: "70\n",
+    [`${own}/system.slice/agent.service/memory.max`]: `${MIB}\n`,
+  };
+  assertDataEquals(openMemoryCgroup(fakeHost(files))?.collect()?.limitBytes, 300 * MIB);
+});
+
 for (
   const [limit, limitAbove] of [
     ["0", "0"],

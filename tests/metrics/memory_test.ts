@@ -173,6 +173,14 @@ for (
   });
 }
 
+Deno.test("MemoryCollector.missingPart() names a container's limit that could not be found", () => {
+  const problem = new Error("Cannot find it");
+  const cgroup = { folder: undefined, collect: () => undefined, problem };
+  const memory = new MemoryCollector(fakeSource(() => MEMINFO), { cgroup });
+  assertDataEquals(memory.collect()?.memory.totalBytes, 1000 * KIB);
+  assertDataEquals(memory.missingPart(), problem);
+});
+
 Deno.test("MemoryCollector.sources() names the file that tells a limit out of sight", () => {
   const memory = limited({ isLimitedAbove: true });
   memory.collect();
