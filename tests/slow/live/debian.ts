@@ -45,6 +45,19 @@ export async function debianArchive(name: DebianName): Promise<string> {
 }
 
 /**
+ * The path of a folder with a Debian's files, unpacked at the first time and then kept: nobody writes there.
+ *
+ * @throws {Error} When it can't be made.
+ */
+export async function debianFolder(name: DebianName): Promise<string> {
+  const archive = await debianArchive(name);
+  return await onceOnThisMachine(archive.replace(/\.tar$/, ""), (unfinished) => {
+    Deno.mkdirSync(unfinished);
+    outputOf("tar", "-xf", archive, "-C", unfinished);
+  });
+}
+
+/**
  * Makes a file or folder unless this or another run of the tests has made it, and gives its path.
  *
  * `make` gets another path, whose ending is the same; only what is whole ever has the real one.
@@ -66,8 +79,4 @@ export async function onceOnThisMachine(
     await Deno.remove(unfinished, { recursive: true });
   }
   return path;
-}
-
-if (import.meta.main) {
-  for (const name of DEBIANS) console.log(await debianArchive(name));
 }

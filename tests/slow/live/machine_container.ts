@@ -1,5 +1,5 @@
-import { outputOf } from "./command.ts";
-import { DEBIAN_TOOLS, debianArchive, type DebianName } from "./debian.ts";
+import { outputOf, succeeds } from "./command.ts";
+import { DEBIAN_TOOLS, debianFolder, type DebianName } from "./debian.ts";
 import { type Ended, Podman } from "./podman.ts";
 
 /** What starts and supervises the services of a machine. */
@@ -72,22 +72,39 @@ export class MachineContainer implements AsyncDisposable {
     } = {},
   ): Promise<MachineContainer> {
     const init = INITS[initName];
-    const archive = await debianArchive(initName);
+    const files = await debianFolder(initName);
     const podman = new Podman();
     const container = new MachineContainer(podman, init);
     try {
-      const root = `${podman.folder}/machine`;
-      Deno.mkdirSync(root);
-      outputOf("tar", "-xf", archive, "-C", root);
+      const root = container.#layOver(files);
       const volumes = Object.entries(mounts).flatMap(([to, from]) => ["-v", `${from}:${to}:ro`]);
       const start = ["run", "-d", "--name", container.#name, "--privileged", "--network=host"];
       podman.output(...start, ...init.options, ...volumes, "--rootfs", root, ...init.boot);
       await container.hasBooted();
       return container;
     } catch (error) {
-      await podman[Symbol.asyncDispose]();
+      await container[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** Makes a root of these files, to which changes go into memory, and gives its path. */
+  #layOver(files: string): string {
+    const [memory, root] = [this.#memory, this.#root];
+    for (const path of [memory, root]) Deno.mkdirSync(path);
+    outputOf("mount", "-t", "tmpfs", "tmpfs", memory);
+    for (const path of ["changes", "work"]) Deno.mkdirSync(`${memory}/${path}`);
+    const layers = `lowerdir=${files},upperdir=${memory}/changes,workdir=${memory}/work`;
+    outputOf("mount", "-t", "overlay", "-o", layers, "overlay", root);
+    return root;
+  }
+
+  get #memory(): string {
+    return `${this.#podman.folder}/memory`;
+  }
+
+  get #root(): string {
+    return `${this.#podman.folder}/machine`;
   }
 
   /** Runs a line of shell within, to its end. */
@@ -150,6 +167,8 @@ export class MachineContainer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#podman.removeContainers();
+    for (const path of [this.#root, this.#memory]) succeeds("umount", "--recursive", path);
     await this.#podman[Symbol.asyncDispose]();
   }
 }

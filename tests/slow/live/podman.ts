@@ -70,9 +70,14 @@ export class Podman implements AsyncDisposable {
     return [`CONTAINERS_CONF=${this.folder}/containers.conf`, "podman", ...OPTIONS, ...places];
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Ends and removes all containers. */
+  async removeContainers(): Promise<void> {
     await this.tries("pod", "rm", "--all", "--force", "--time", "0");
     await this.tries("rm", "--all", "--force", "--time", "0");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.removeContainers();
     await this.tries("image", "unmount", "--all", "--force");
     // The storage mounts its own root onto itself.
     succeeds("umount", "--recursive", `${this.folder}/root/vfs`);
