@@ -2,9 +2,12 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { buildPortable } from "../../../build/portable.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { ReleaseServer } from "../../update/release_server.ts";
+import { writeFastDeno } from "../fast_deno.ts";
 import { SupervisedAgent } from "./supervised_agent.ts";
 
 const TOKEN = "t0ken-of-the-node";
+/** The minute in which a new version has to report takes twelve seconds. */
+const TIME_FACTOR = 5;
 
 /** Two versions of the program; a portable build is run as a compiled one is. */
 const BUILDS = {
@@ -55,10 +58,15 @@ class Place implements AsyncDisposable {
     return new SupervisedAgent(this.path, { args, env: this.env });
   }
 
+  /** Updates by a program whose timers are {@linkcode TIME_FACTOR} times as fast. */
   async update(...args: string[]): Promise<{ code: number; output: string; told: string }> {
     const { code, stdout, stderr } = await new Deno.Command(this.path, {
       args: ["update", ...args],
-      env: this.env,
+      env: {
+        ...this.env,
+        DENO: await writeFastDeno("fast_timers", { folder: BUILDS.folder }),
+        TIME_FACTOR: `${TIME_FACTOR}`,
+      },
     }).output();
     const decoder = new TextDecoder();
     return { code, output: decoder.decode(stdout), told: decoder.decode(stderr) };

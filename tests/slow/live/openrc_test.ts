@@ -1,21 +1,13 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
-import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
+import { startTestPanel } from "../../test_panel/test_panel.ts";
+import { PROGRAM, reports, SERVICE } from "./built_machine.ts";
 import { skipReason } from "./command.ts";
 import { MachineContainer } from "./machine_container.ts";
 
-const PROGRAM = "/build/komari-agent-deno-portable";
-const SERVICE = "komari-agent-deno";
 const LOG = `/var/log/${SERVICE}.log`;
 
 const lack = MachineContainer.missing();
-
-/** Waits for a report that comes from now on. */
-async function reports({ state }: TestPanel): Promise<void> {
-  const before = state.counts.reports;
-  const signal = AbortSignal.timeout(60_000);
-  await state.until(({ counts }) => counts.reports > before, { signal });
-}
 
 Deno.test({
   name: "install, a kill, a boot and uninstall on a real OpenRC, sealed" + skipReason(lack),

@@ -3,6 +3,7 @@ import { findNfpm, pack, packageName } from "../../../build/package.ts";
 import { buildPortable } from "../../../build/portable.ts";
 import type { PackageKind } from "../../../lib/host/this_program.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
+import { reports } from "./built_machine.ts";
 import { lackOfTools, outputOf, skipReason } from "./command.ts";
 import { MachineContainer } from "./machine_container.ts";
 
@@ -17,25 +18,33 @@ const KEPT_BY_OTHERS =
 const nfpm = await findNfpm(Deno.env.toObject());
 const noNfpm = nfpm === undefined ? "no nfpm on the path or in $NFPM" : undefined;
 
-/** A folder with packages of a kind in two versions, from the portable build of this checkout. */
+/** Folders with packages of a kind in two versions, from the portable build of this checkout. */
+const made = new Map<PackageKind, Promise<string>>();
+globalThis.addEventListener("unload", () => {
+  for (const folder of FOLDERS) Deno.removeSync(folder, { recursive: true });
+});
+const FOLDERS: string[] = [];
+
+async function makePackages(kind: PackageKind): Promise<string> {
+  const folder = await Deno.makeTempDir({ prefix: "komari-agent-deno-packages-" });
+  FOLDERS.push(folder);
+  await Deno.chmod(folder, 0o755);
+  for (const version of VERSIONS) {
+    const program = await buildPortable({ version, folder });
+    const info = { version, commit: "", repository: "", releaseKey: "" };
+    const source = { info, arch: "amd64", form: "portable", program } as const;
+    await pack({ ...source, timestamp: TIMESTAMP }, { kind, nfpm: nfpm ?? "", dist: folder });
+    await Deno.rename(program, `${folder}/${version}`);
+  }
+  return folder;
+}
+
+/** The folder of a kind, which the first test of it makes. */
 async function withPackages(
   kind: PackageKind,
   act: (folder: string) => Promise<void>,
 ): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "komari-agent-deno-packages-" });
-  try {
-    await Deno.chmod(folder, 0o755);
-    for (const version of VERSIONS) {
-      const program = await buildPortable({ version, folder });
-      const info = { version, commit: "", repository: "", releaseKey: "" };
-      const source = { info, arch: "amd64", form: "portable", program } as const;
-      await pack({ ...source, timestamp: TIMESTAMP }, { kind, nfpm: nfpm ?? "", dist: folder });
-      await Deno.rename(program, `${folder}/${version}`);
-    }
-    await act(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  await act(await made.getOrInsertComputed(kind, makePackages));
 }
 
 interface World {
@@ -62,16 +71,6 @@ async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
 function packageFile(version: string): string {
   const info = { version, commit: "", repository: "", releaseKey: "" };
   return `/build/${packageName({ info, arch: "amd64" }, "deb")}`;
-}
-
-/** Waits for a report that comes from now on. */
-async function reports({ state }: TestPanel): Promise<void> {
-  const before = state.reports.length;
-  const end = performance.now() + 60_000;
-  while (state.reports.length === before) {
-    assert(performance.now() < end, "no report came");
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
 }
 
 /** What has changed on the disk by the package. */

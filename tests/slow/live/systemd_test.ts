@@ -1,79 +1,10 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { buildPortable } from "../../../build/portable.ts";
-import { panelFault } from "../../test_panel/faults.ts";
-import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
+import { startTestPanel } from "../../test_panel/test_panel.ts";
+import { IN_A_HURRY, install, inWorld, PROGRAM, reports, SERVICE } from "./built_machine.ts";
 import { skipReason } from "./command.ts";
 import { MachineContainer } from "./machine_container.ts";
 
-const PROGRAM = "/build/komari-agent-deno-portable";
-const SERVICE = "komari-agent-deno";
-const OFFICIAL = "/etc/systemd/system/komari-agent.service";
-/** What stands in for the official agent: all that counts is whether it runs. */
-const OFFICIAL_PROGRAM = "#!/bin/sh\nexec sleep infinity\n";
-
 const lack = MachineContainer.missing();
-
-interface World {
-  readonly panel: TestPanel;
-  readonly machine: MachineContainer;
-}
-
-/** A machine with a build of this checkout, and a panel that it can reach. */
-async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await Deno.chmod(folder, 0o755);
-    await buildPortable({ version: "1.0.0", folder });
-    const panel = await startTestPanel();
-    try {
-      const mounts = { "/usr/local/bin/deno": Deno.execPath(), "/build": folder };
-      await using machine = await MachineContainer.start({ mounts });
-      await act({ panel, machine });
-    } finally {
-      panel.close();
-    }
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-/** Waits for a report that comes from now on. */
-async function reports({ state }: TestPanel): Promise<void> {
-  const before = state.reports.length;
-  const end = performance.now() + 60_000;
-  while (state.reports.length === before) {
-    assert(performance.now() < end, "no report came");
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
-function install({ panel }: World, options = ""): [line: string, env: Record<string, string>] {
-  const line = `${PROGRAM} install -e ${panel.url} --ip-services off ${options}`;
-  return [line, { AGENT_TOKEN: panel.token }];
-}
-
-/** Puts an official agent there, as its installer does, and starts it. */
-async function putOfficial({ panel, machine }: World, token: string): Promise<void> {
-  const recorded = await Deno.readTextFile(
-    new URL("../../fixtures/official/komari-agent.service", import.meta.url),
-  );
-  const unit = recorded.replace("https://panel.example.com", panel.url)
-    .replace("-tokenWithADash", token).replace("eth0,wg*", "*");
-  await machine.write(OFFICIAL, unit);
-  await machine.write("/opt/komari/agent", OFFICIAL_PROGRAM, "755");
-  const timestamp = Math.trunc(Date.now() / 1000) - 60;
-  const entries = { lo: [{ timestamp, tx: 5 * 2 ** 40, rx: 7 * 2 ** 40 }] };
-  await machine.write("/opt/komari/net_static.json", JSON.stringify({ interfaces: entries }));
-  await machine.run("systemctl daemon-reload && systemctl enable --now komari-agent 2>&1");
-}
-
-/** Whether the official agent runs and starts with the machine. */
-async function officialState({ machine }: World): Promise<string> {
-  const { output } = await machine.tries(
-    "systemctl is-active komari-agent; systemctl is-enabled komari-agent",
-  );
-  return output.trim().replace("\n", " ");
-}
 
 Deno.test({
   name: "install, reboot and uninstall on a real systemd" + skipReason(lack),
@@ -157,7 +88,11 @@ Deno.test({
         ] as const
       ) {
         const line = `${PROGRAM} install ${options}`;
-        const { code, output } = await machine.tries(line, { AGENT_TOKEN: panel.token, ...env });
+        const { code, output } = await machine.tries(line, {
+          ...IN_A_HURRY,
+          AGENT_TOKEN: panel.token,
+          ...env,
+        });
         assertEquals(code, 1, output);
         assertStringIncludes(output, `${named} has accepted no report: `);
         assertStringIncludes(output, "It is back, and the panel accepts its reports.");
@@ -187,7 +122,10 @@ Deno.test({
         assertStringIncludes(added, `Panel          ${new URL(other.url).host}, new`);
         assertStringIncludes(added, `Panel          ${new URL(panel.url).host}, as before`);
         await Promise.all([reports(other), reports(panel)]);
-        const dead = await machine.tries(`${PROGRAM} install ${both} -e ${typo} -t t0ken`);
+        const dead = await machine.tries(
+          `${PROGRAM} install ${both} -e ${typo} -t t0ken`,
+          IN_A_HURRY,
+        );
         assertEquals(dead.code, 1, dead.output);
         assertStringIncludes(dead.output, "Left out 127.0.0.1:9, where no report is accepted");
         await Promise.all([reports(other), reports(panel)]);
@@ -201,83 +139,6 @@ Deno.test({
       await machine.run(`${PROGRAM} uninstall`);
       assertEquals(await machine.changes(before), []);
       assertEquals(panel.state.violations, []);
-    }),
-});
-
-Deno.test({
-  name: "install --replace and uninstall --restore on a real systemd" + skipReason(lack),
-  ignore: lack !== undefined,
-  fn: () =>
-    inWorld(async (world) => {
-      const { panel, machine } = world;
-      const none = await machine.tries(`${PROGRAM} install --replace`);
-      assertEquals(none.code, 1, none.output);
-      assertStringIncludes(none.output, "Cannot find an official agent");
-
-      await putOfficial(world, panel.token);
-      const before = await machine.files();
-      const printed = await machine.run(`${PROGRAM} install --replace --print`);
-      assertEquals(printed.includes(panel.token), false);
-      assertEquals(await machine.changes(before), []);
-      assertEquals(await officialState(world), "active enabled");
-
-      const outcome = await machine.run(`${PROGRAM} install --replace --ip-services off`);
-      assertEquals(outcome.includes(panel.token), false);
-      assertStringIncludes(outcome, "uninstall --restore");
-      await reports(panel);
-      assertEquals(panel.state.violations, []);
-      assertEquals(await officialState(world), "inactive disabled");
-      const config = JSON.parse(await machine.run(`cat /etc/${SERVICE}/config.json`));
-      assertEquals([config.endpoint, config.token], [panel.url, panel.token]);
-      assertEquals([config.month_rotate, config.include_nics], [5, ["*"]]);
-      const log = await machine.run(`journalctl -u ${SERVICE} -o cat`);
-      assertStringIncludes(log, "Imported the month's traffic");
-
-      const restored = await machine.run(`${PROGRAM} uninstall --restore`);
-      assertStringIncludes(restored, "komari-agent");
-      assertEquals(await officialState(world), "active enabled");
-      assertEquals(await machine.changes(before), []);
-    }),
-});
-
-Deno.test({
-  name: "install --replace puts the official agent back on a real systemd" + skipReason(lack),
-  ignore: lack !== undefined,
-  fn: () =>
-    inWorld(async (world) => {
-      const { panel, machine } = world;
-      await putOfficial(world, "wrong-token");
-      const before = await machine.files();
-      const refused = await machine.tries(`${PROGRAM} install --replace --ip-services off`);
-      assertEquals(refused.code, 1, refused.output);
-      assertStringIncludes(refused.output, "does not know this token, so nothing was changed");
-      assertEquals(await officialState(world), "active enabled");
-      assertEquals(await machine.changes(before), []);
-
-      // A panel that is down says nothing about the token.
-      await panel.setFault(panelFault("502-html"));
-      const outcome = await machine.tries(`${PROGRAM} install --replace --ip-services off`);
-      assertEquals(outcome.code, 1, outcome.output);
-      assertStringIncludes(outcome.output, "was restored and is running again");
-      assertEquals(await officialState(world), "active enabled");
-      assertEquals(await machine.changes(before), []);
-
-      // Cut off in the midst of it: nothing is left to put it back but the user.
-      const killed = machine.tries(`exec ${PROGRAM} install --replace --ip-services off`);
-      await machine.comes(`systemctl is-active --quiet ${SERVICE}`);
-      await machine.run(`pkill -KILL -f 'install --[r]eplace'`);
-      await killed;
-      assertEquals(await officialState(world), "inactive enabled");
-      await machine.run(`${PROGRAM} uninstall --restore`);
-      assertEquals(await officialState(world), "active enabled");
-      assertEquals(await machine.changes(before), []);
-
-      const stopped = machine.tries(`exec ${PROGRAM} install --replace --ip-services off`);
-      await machine.comes(`systemctl is-active --quiet ${SERVICE}`);
-      await machine.run(`pkill -INT -f 'install --[r]eplace'`);
-      assertEquals((await stopped).code, 130);
-      assertEquals(await officialState(world), "active enabled");
-      assertEquals(await machine.changes(before), []);
     }),
 });
 
@@ -308,46 +169,5 @@ Deno.test({
       const removed = await machine.run(asAnn(`${PROGRAM} uninstall`));
       assertStringIncludes(removed, "does not answer");
       assertEquals(await machine.changes(before), []);
-    }),
-});
-
-Deno.test({
-  name: "install, replace and uninstall as a user of a real systemd" + skipReason(lack),
-  ignore: lack !== undefined,
-  fn: () =>
-    inWorld(async (world) => {
-      const { panel, machine } = world;
-      await machine.run("useradd -m ann && loginctl enable-linger ann");
-      await machine.comes("systemctl is-active --quiet user@1000");
-      const asAnn = (line: string): string => {
-        const places = "DENO_DIR=/tmp/deno-of-ann XDG_RUNTIME_DIR=/run/user/1000";
-        return `su ann -c 'cd && export ${places} && ${line}'`;
-      };
-      const before = await machine.files();
-      const [line, env] = install(world);
-      await machine.run(asAnn(line), env);
-      await reports(panel);
-      await machine.reboot();
-      await reports(panel);
-      await machine.run(asAnn(`${PROGRAM} uninstall`));
-      assertEquals(await machine.changes(before), []);
-
-      await machine.write("/opt/komari/agent", OFFICIAL_PROGRAM, "755");
-      await machine.write(
-        "/home/ann/.config/systemd/user/komari-agent.service",
-        `[Service]\nExecStart=/opt/komari/agent -e ${panel.url} -t ${panel.token}\n` +
-          "[Install]\nWantedBy=default.target\n",
-      );
-      await machine.run("chown -R ann /home/ann/.config");
-      const state = "systemctl --user is-active komari-agent";
-      await machine.run(asAnn("systemctl --user enable --now komari-agent 2>&1"));
-      const official = await machine.files();
-      await machine.run(asAnn(`${PROGRAM} install --replace --ip-services off`));
-      await reports(panel);
-      assertEquals((await machine.tries(asAnn(state))).output, "inactive\n");
-      await machine.run(asAnn(`${PROGRAM} uninstall --restore`));
-      assertEquals(await machine.run(asAnn(state)), "active\n");
-      assertEquals(await machine.changes(official), []);
-      assertEquals(panel.state.violations, []);
     }),
 });

@@ -5,11 +5,11 @@ import { signRelease } from "../../../build/sign_release.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { ReleaseKeys } from "../../update/release_keys.ts";
 import { ReleaseServer } from "../../update/release_server.ts";
+import { writeFastDeno } from "../fast_deno.ts";
+import { IN_A_HURRY, PROGRAM, SERVICE } from "./built_machine.ts";
 import { skipReason } from "./command.ts";
 import { MachineContainer } from "./machine_container.ts";
 
-const PROGRAM = "/build/komari-agent-deno-portable";
-const SERVICE = "komari-agent-deno";
 const UPDATE = `${SERVICE}-update`;
 
 /** It passes for a newer version until it has to report. */
@@ -31,15 +31,13 @@ async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
     await Deno.chmod(folder, 0o755);
     const newer = await Deno.readFile(await buildPortable({ version: "1.3.0", folder }));
     await buildPortable({ version: "1.2.3", folder });
-    const panel = await startTestPanel();
+    const deno = "/usr/local/bin/deno";
+    await writeFastDeno("fast_timers", { folder, deno, folderWithin: "/build" });
+    using panel = await startTestPanel();
     await using releases = new ReleaseServer();
-    try {
-      const mounts = { "/usr/local/bin/deno": Deno.execPath(), "/build": folder };
-      await using machine = await MachineContainer.start({ mounts });
-      await act({ panel, machine, releases, newer });
-    } finally {
-      panel.close();
-    }
+    const mounts = { [deno]: Deno.execPath(), "/build": folder };
+    await using machine = await MachineContainer.start({ mounts });
+    await act({ panel, machine, releases, newer });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -84,6 +82,13 @@ Deno.test({
       assertStringIncludes(await machine.run(`${place}.old version`), "1.2.3");
       assertEquals(await machine.run(`stat -c '%a %U' ${place}`), "755 root\n");
 
+      // The minute in which it has to report is shorter by that.
+      const hurry = Object.entries(IN_A_HURRY).map(([name, value]) =>
+        `Environment=${name}=${value}`
+      );
+      const dropIn = `/etc/systemd/system/${UPDATE}.service.d/hurry.conf`;
+      await machine.write(dropIn, ["[Service]", ...hurry, ""].join("\n"));
+      await machine.run("systemctl daemon-reload");
       releases.publish("1.4.0", BROKEN.replace("1.3.0", "1.4.0"));
       assertEquals((await machine.tries(`systemctl start ${UPDATE}`)).code, 1);
       await machine.run(`systemctl is-active --quiet ${SERVICE}`);
@@ -98,7 +103,7 @@ Deno.test({
         "1.4.0 is available, but failed on this machine within a week",
       );
 
-      await machine.run(`${PROGRAM} uninstall`);
+      await machine.run(`rm -r ${dropIn.replace(/\/[^/]*$/, "")} && ${PROGRAM} uninstall`);
       assertEquals(await machine.changes(before), []);
       assertEquals(panel.state.violations, []);
     }),

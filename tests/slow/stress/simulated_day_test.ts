@@ -4,6 +4,7 @@ import { buildPortable } from "../../../build/portable.ts";
 import { type FaultName, panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
+import { writeFastDeno } from "../fast_deno.ts";
 import { median } from "../../../bench/comparison.ts";
 
 /** `.ci/run` is content with fewer. */
@@ -94,26 +95,6 @@ function percentile(values: readonly number[], percent: number): number {
   return sorted[Math.floor(sorted.length * percent / 100)] ?? NaN;
 }
 
-/** A portable build that starts with a fast clock, and everything that it needs, in one folder. */
-async function buildFastAgent(folder: string): Promise<{ program: string; deno: string }> {
-  const program = await buildPortable({ version: "9.8.7", folder });
-  const deno = `${folder}/deno`;
-  const clock = new URL("fast_clock.ts", import.meta.url).pathname;
-  // The build starts `deno run` with flags of its own, which stay.
-  await Deno.writeTextFile(
-    deno,
-    `#!/bin/sh
-real='${Deno.execPath()}'
-case $1 in
-run) shift; exec "$real" run --preload='${clock}' "$@" ;;
-*) exec "$real" "$@" ;;
-esac
-`,
-  );
-  await Deno.chmod(deno, 0o755);
-  return { program, deno };
-}
-
 /** Orders a probe of each kind once in a while until the signal aborts. */
 async function orderProbes(panel: TestPanel, { signal }: { signal: AbortSignal }) {
   while (!signal.aborted) {
@@ -174,13 +155,13 @@ Deno.test({
     const hours: Sample[][] = Array.from({ length: HOURS }, () => []);
     let sampling: ReturnType<typeof setInterval> | undefined;
     try {
-      const { program, deno } = await buildFastAgent(folder);
+      const program = await buildPortable({ version: "9.8.7", folder });
       await using agent = new AgentProcess(
         ["-e", panel.url, "-t", panel.token, "-i", "1", "--month-rotate", "1"],
         {
           program,
           env: {
-            DENO: deno,
+            DENO: await writeFastDeno("fast_clock", { folder }),
             TIME_FACTOR: String(TIME_FACTOR),
             RUNTIME_DIRECTORY: folder,
             STATE_DIRECTORY: `${folder}/state`,

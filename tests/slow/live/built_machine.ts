@@ -1,0 +1,54 @@
+import { buildPortable } from "../../../build/portable.ts";
+import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
+import { writeFastDeno } from "../fast_deno.ts";
+import { MachineContainer } from "./machine_container.ts";
+
+/** The build within. */
+export const PROGRAM = "/build/komari-agent-deno-portable";
+/** The service that it installs, unless it is told otherwise. */
+export const SERVICE = "komari-agent-deno";
+
+/**
+ * Variables for a command whose time-outs end so much earlier: 30 s for a report take ten. The service
+ * that it starts has none of them.
+ */
+export const IN_A_HURRY = { DENO: "/build/fast-deno", TIME_FACTOR: "3" } as const;
+
+/** A machine with a build of this checkout, and a panel that it can reach. */
+export interface World {
+  readonly panel: TestPanel;
+  readonly machine: MachineContainer;
+}
+
+/** Makes one with systemd, and lets it go afterwards. */
+export async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  const deno = "/usr/local/bin/deno";
+  try {
+    await Deno.chmod(folder, 0o755);
+    await buildPortable({ version: "1.0.0", folder });
+    await writeFastDeno("fast_timers", { folder, deno, folderWithin: "/build" });
+    using panel = await startTestPanel();
+    const mounts = { [deno]: Deno.execPath(), "/build": folder };
+    await using machine = await MachineContainer.start({ mounts });
+    await act({ panel, machine });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Waits for a report that comes from now on. */
+export async function reports({ state }: TestPanel): Promise<void> {
+  const before = state.counts.reports;
+  const signal = AbortSignal.timeout(60_000);
+  await state.until(({ counts }) => counts.reports > before, { signal });
+}
+
+/** A command that installs an agent of a world's panel, and its variables. */
+export function install(
+  { panel }: World,
+  options = "",
+): [line: string, env: Record<string, string>] {
+  const line = `${PROGRAM} install -e ${panel.url} --ip-services off ${options}`;
+  return [line, { AGENT_TOKEN: panel.token }];
+}
