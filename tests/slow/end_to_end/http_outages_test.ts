@@ -2,6 +2,7 @@ import { type FaultName, panelFault } from "../../test_panel/faults.ts";
 import { assert, assertEquals, assertGreater, assertLess, assertStringIncludes } from "@std/assert";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess, NO_TIMEOUT_MS } from "../../end_to_end/agent_process.ts";
+import { together } from "./together.ts";
 
 const TOKEN = "tr0uble/token&=";
 /** Here the HTTP interface alone is in trouble; links by WebSocket have a file of their own. */
@@ -21,8 +22,8 @@ const TROUBLES: readonly [FaultName, string][] = [
   ["close", "connection was closed"],
 ];
 
-for (const [fault, words] of TROUBLES) {
-  Deno.test(`the agent outlives a panel that ${fault}, and says so in two lines`, async () => {
+Deno.test("the agent outlives a panel in trouble, and says so in two lines", async (t) => {
+  await together(t, TROUBLES, async ([fault, words]) => {
     const panel = await startTestPanel({ token: TOKEN });
     await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2", ...HTTP]);
     try {
@@ -46,7 +47,7 @@ for (const [fault, words] of TROUBLES) {
       panel.close();
     }
   });
-}
+});
 
 /** Waits until a few calls have met the fault; one that refuses connections can't count them. */
 async function failedCalls(

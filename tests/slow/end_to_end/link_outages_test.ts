@@ -3,6 +3,7 @@ import { type FaultName, panelFault } from "../../test_panel/faults.ts";
 import type { ReceivedBy } from "../../../lib/demo/panel_state.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess, NO_TIMEOUT_MS } from "../../end_to_end/agent_process.ts";
+import { together } from "./together.ts";
 
 const TOKEN = "l1nk-tr0uble+/&=";
 
@@ -39,24 +40,6 @@ function more(panel: TestPanel, by: ReceivedBy, count: number): Promise<void> {
     ({ reports }) => reports.filter((it) => it.by === by && it.atMs > since).length >= count,
   );
 }
-
-/** Runs a table's rows a few at a time, each as a step by its first column. */
-async function together<Row extends readonly [string, ...unknown[]]>(
-  t: Deno.TestContext,
-  rows: readonly Row[],
-  run: (row: Row) => Promise<void>,
-): Promise<void> {
-  for (let from = 0; from < rows.length; from += AT_A_TIME) {
-    const steps = rows.slice(from, from + AT_A_TIME).map((row) =>
-      t.step({ name: row[0], fn: () => run(row), ...ALONGSIDE })
-    );
-    assertEquals((await Promise.all(steps)).includes(false), false);
-  }
-}
-
-const AT_A_TIME = 6;
-/** Steps can only run beside each other without the runner's look at what each leaves open. */
-const ALONGSIDE = { sanitizeOps: false, sanitizeResources: false, sanitizeExit: false };
 
 /** What strikes the whole panel, and what an operator reads of it. */
 const OUTAGES: readonly [FaultName, string][] = [
