@@ -1,10 +1,10 @@
 import { assertLess } from "@std/assert";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
+import { randomNet } from "../live/network_namespace.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "l0st-netw0rk";
-/** Others may have laid a cable to this machine at the same time. */
-const NETWORK = `10.213.${crypto.getRandomValues(new Uint8Array(1))[0]}`;
+const NETWORK = randomNet();
 const PANEL_SIDE = `${NETWORK}.1`;
 const AGENT_SIDE = `${NETWORK}.2`;
 const NEW_ADDRESS = `${NETWORK}.3`;

@@ -1,7 +1,7 @@
 import { createSocket } from "node:dgram";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
-import { canMakeNetworks, layCable, NetworkNamespace } from "./network_namespace.ts";
+import { canMakeNetworks, layCable, NetworkNamespace, randomNet } from "./network_namespace.ts";
 import {
   diagnose,
   type Diagnosis,
@@ -11,7 +11,10 @@ import {
 
 const TOKEN = "t0ken-of-this-node";
 /** This machine's end of the cable, with the panel and a name server, and the other end. */
-const [HERE, THERE] = ["10.213.77.1", "10.213.77.2"];
+const NET = randomNet();
+const [HERE, THERE] = [`${NET}.1`, `${NET}.2`];
+/** Nobody has it. */
+const NOBODY = `${NET}.9`;
 const DNS_PORT = 53;
 
 const lack = Deno.build.os !== "linux" || Deno.uid() !== 0
@@ -170,7 +173,7 @@ function rows(port: number): Row[] {
     {
       cause: "a name server that refuses",
       answer: "REFUSED",
-      ...failed("dns", `asked ${HERE}: REFUSED`, "→ 10.213.77.1 serves other clients"),
+      ...failed("dns", `asked ${HERE}: REFUSED`, `→ ${HERE} serves other clients`),
     },
     {
       cause: "a name server that says nothing",
@@ -205,8 +208,8 @@ function rows(port: number): Row[] {
     },
     {
       cause: "a first name server that is not there",
-      files: { "/etc/resolv.conf": `nameserver 10.213.77.9\nnameserver ${HERE}\n` },
-      ...warning("dns", "10.213.77.9: no answer", "→ 10.213.77.9 does not answer, and is asked"),
+      files: { "/etc/resolv.conf": `nameserver ${NOBODY}\nnameserver ${HERE}\n` },
+      ...warning("dns", `${NOBODY}: no answer`, `→ ${NOBODY} does not answer, and is asked`),
     },
     {
       cause: "a name in /etc/hosts, which nsswitch.conf leaves out",
@@ -219,13 +222,13 @@ function rows(port: number): Row[] {
     },
     {
       cause: "a gateway that does not answer",
-      plant: "ip route add 192.0.2.0/24 via 10.213.77.9",
+      plant: `ip route add 192.0.2.0/24 via ${NOBODY}`,
       heal: "ip route del 192.0.2.0/24",
       endpoint: "http://192.0.2.7",
       ...failed(
         "connect",
-        "the gateway 10.213.77.9 of eth0 does not answer",
-        "1. see whether 10.213.77.9 is the gateway",
+        `the gateway ${NOBODY} of eth0 does not answer`,
+        `1. see whether ${NOBODY} is the gateway`,
       ),
     },
     {

@@ -96,6 +96,15 @@ export class NetworkNamespace implements Disposable {
   }
 }
 
+/**
+ * The first three numbers of a network that nobody else has laid a cable of to this machine at the same
+ * time: it is one of 32,768.
+ */
+export function randomNet(): string {
+  const [high = 0, low = 0] = crypto.getRandomValues(new Uint8Array(2));
+  return `10.${128 + high % 128}.${low}`;
+}
+
 /** Lays a cable between two networks, or to this machine's own, where `to` is absent. */
 export function layCable(
   from: { namespace: NetworkNamespace; name: string },

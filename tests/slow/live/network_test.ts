@@ -2,7 +2,13 @@ import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/ass
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { dryRun } from "./dry_run.ts";
-import { canMakeNetworks, layCable, type Moved, NetworkNamespace } from "./network_namespace.ts";
+import {
+  canMakeNetworks,
+  layCable,
+  type Moved,
+  NetworkNamespace,
+  randomNet,
+} from "./network_namespace.ts";
 
 const needed = canMakeNetworks() ? "" : " (skipped: it needs root, ip, bash, veth and bridge)";
 
@@ -11,8 +17,7 @@ const needed = canMakeNetworks() ? "" : " (skipped: it needs root, ip, bash, vet
  * the port `veth7`, and what it sends outside passes all three.
  */
 class Site implements Disposable {
-  /** Others may have laid cables to this machine at the same time. */
-  readonly net: string = `10.214.${crypto.getRandomValues(new Uint8Array(1))[0]}`;
+  readonly net: string = randomNet();
   readonly #made = new DisposableStack();
   readonly outside: NetworkNamespace;
   readonly machine: NetworkNamespace;

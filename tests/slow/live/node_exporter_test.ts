@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { DiskReader } from "../../../lib/exporter/disks.ts";
 import { formatMetrics } from "../../../lib/exporter/openmetrics.ts";
@@ -96,6 +97,23 @@ function startExporter(
   return RealServer.start(program ?? "", { through, flags });
 }
 
+/**
+ * Whether a series is of a mount in a folder that only some users may enter, or that has gone: an agent
+ * that has given up root can't look at it. Containers of other tests have such mounts.
+ */
+function isClosed(labels: string): boolean {
+  const [, place] = /mountpoint="([^"]*)"/.exec(labels) ?? [];
+  if (place === undefined) return false;
+  const folders = place.split("/").slice(0, -1).map((_, index, all) => all.slice(0, index + 1));
+  return folders.some((words) => {
+    try {
+      return ((Deno.statSync(`${words.join("/")}/`).mode ?? 0) & 0o001) === 0;
+    } catch {
+      return true;
+    }
+  });
+}
+
 type Metrics = Map<string, ExposedMetric>;
 type Scrape = (url: string) => Promise<Metrics>;
 
@@ -130,7 +148,9 @@ async function compare(ours: string, theirs: string, scrape: Scrape): Promise<Co
   const shapeOf = (of: Metrics, name: string) => {
     const { type, samples } = of.get(name) ?? { samples: new Map() };
     // Later versions leave out disks in memory.
-    const labels = [...samples.keys()].filter((it) => !/device="zram\d+"/.test(it));
+    const labels = [...samples.keys()].filter((it) =>
+      !/device="zram\d+"/.test(it) && !isClosed(it)
+    );
     return JSON.stringify([type, labels.toSorted()]);
   };
   const alike = new Set<string>();
@@ -143,6 +163,7 @@ async function compare(ours: string, theirs: string, scrape: Scrape): Promise<Co
       const [one, other] = [shapeOf(after, name), shapeOf(real, name)];
       if (one !== other) shapes[name] = `ours ${one}, theirs ${other}`;
       for (const [label, value] of real.get(name)?.samples ?? []) {
+        if (isClosed(label)) continue;
         const series = `${name}{${label}}`;
         const between = [before, after].map((it) => it.get(name)?.samples.get(label) ?? NaN);
         const slack = OWN_OPEN.get(name) ?? Math.abs(value) * SLACK;
@@ -389,11 +410,16 @@ Deno.test({
           "count by (job) (node_cpu_seconds_total)",
           "count by (job) (node_network_info)",
           'count by (job) (node_disk_read_bytes_total{device!~"zram.*"})',
-          "sum by (job) (node_filesystem_size_bytes)",
+          'sum by (job) (node_filesystem_size_bytes{mountpoint="/"})',
           "sum by (job) (node_filefd_maximum)",
         ]
       ) {
-        const found = await query(server, promql);
+        let found = await query(server, promql);
+        // Between the two looks of a second others may have made an interface.
+        for (let look = 0; found.agent !== found.node && look < MOST_LOOKS; look++) {
+          await delay(500);
+          found = await query(server, promql);
+        }
         assertEquals(found.agent, found.node, promql);
         assert(found.agent !== undefined, promql);
       }
