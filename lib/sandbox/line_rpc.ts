@@ -1,6 +1,9 @@
 /** Longest answer in characters: about twice the longest that the helper shell gives. */
 const MAX_LINE_LENGTH = 8192;
 
+/** Most answers are far shorter. Iterating over the stream would keep two times 64 KiB. */
+const CHUNK_BYTES = 4096;
+
 /** Requests that may be unread in the pipe. */
 const MAX_UNREAD = 256;
 
@@ -23,7 +26,7 @@ export class LineRpc {
 
   constructor(pipes: {
     requests: WritableStream<Uint8Array>;
-    answers: ReadableStream<Uint8Array>;
+    answers: ReadableStream<Uint8Array<ArrayBuffer>>;
     /** Called with the number of each answer, also if its request was aborted; 0 after `notify()`. */
     onAnswer?: (id: number) => void;
     /** Longest answer in characters; a longer one ends the connection. */
@@ -91,12 +94,17 @@ export class LineRpc {
     );
   }
 
-  async #listen(answers: ReadableStream<Uint8Array>): Promise<void> {
+  async #listen(answers: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
+    const reader = answers.getReader({ mode: "byob" });
     const decoder = new TextDecoder();
+    let buffer = new ArrayBuffer(CHUNK_BYTES);
     let rest = "";
     try {
-      for await (const chunk of answers) {
-        const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+      for (;;) {
+        const { value, done } = await reader.read(new Uint8Array(buffer));
+        if (done) break;
+        const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
+        buffer = value.buffer;
         rest = lines.pop() ?? "";
         for (const line of lines) this.#answer(line);
         if (rest.length > this.#maxLineLength) throw new Error("its answer is too long");

@@ -8,10 +8,11 @@ class Peer {
   readonly asked: string[] = [];
   readonly channel: LineRpc;
   answersSeen = 0;
-  #answers: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #answers: ReadableByteStreamController | undefined;
 
   constructor(options: { deaf?: boolean } = {}) {
-    const answers = new ReadableStream<Uint8Array>({
+    const answers = new ReadableStream({
+      type: "bytes",
       start: (controller) => void (this.#answers = controller),
     });
     const requests = new WritableStream<Uint8Array>({
@@ -33,6 +34,7 @@ class Peer {
 
   end(): void {
     this.#answers?.close();
+    this.#answers?.byobRequest?.respond(0);
   }
 }
 
@@ -98,7 +100,7 @@ Deno.test("LineRpc.ask() keeps nothing of a request that was given up", async ()
 import { LineRpc } from ${
     JSON.stringify(new URL("../../lib/sandbox/line_rpc.ts", import.meta.url))
   };
-const rpc = new LineRpc({ requests: new WritableStream(), answers: new ReadableStream() });
+const rpc = new LineRpc({ requests: new WritableStream(), answers: new ReadableStream({ type: "bytes" }) });
 async function giveUp() {
   const controller = new AbortController();
   const asked = rpc.ask("one", { signal: controller.signal });
@@ -137,6 +139,7 @@ Deno.test("LineRpc.ask() takes more when the other side has read", async () => {
   const peer = new Peer();
   for (let round = 1; round <= 3; round++) {
     const asked = Array.from({ length: 200 }, () => peer.channel.ask("one"));
+    await delay(0);
     for (let id = 200 * round - 199; id <= 200 * round; id++) peer.say(`${id} ok\n`);
     assertEquals(new Set(await Promise.all(asked)), new Set(["ok"]));
   }
