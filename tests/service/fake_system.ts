@@ -5,12 +5,22 @@ import { readInstallRecord } from "../../lib/service/install_record.ts";
 import { ToolRunner } from "../../lib/host/tool_runner.ts";
 import { install, type InstallOptions } from "../../lib/service/install.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
+import { uninstall, type UninstallOptions } from "../../lib/service/uninstall.ts";
 import { writeExecutable } from "../executable.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { acceptAt } from "../state/accept_at.ts";
 
 /** A public key for releases. */
 export const PUBLIC_KEY = "MCowBQYDK2VwAyEAD3UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+/** The service, its configuration, and the words that install it. */
+export const NAME = "komari-agent-deno";
+export const CONFIG = `/etc/${NAME}/config.json`;
+export const ARGS: readonly string[] = ["-e", "https://p.example", "-t", "top-secret"];
+/** What a build of the sources does not know by itself. */
+export const RELEASES: readonly string[] = [
+  ...["--update-url", "https://u.example", "--update-key", PUBLIC_KEY],
+];
 
 /** What a fake command does beside being recorded; `$ROOT` is the root. */
 export type Fakes = Readonly<Record<string, string>>;
@@ -25,6 +35,53 @@ export const USERS: Fakes = {
   groupdel: "exit 6",
 };
 
+interface InstalledConfig extends Record<string, unknown> {
+  readonly endpoint?: string;
+  readonly panels?: readonly (Record<string, unknown> & { readonly endpoint: string })[];
+}
+
+interface Machine {
+  readonly folders: readonly string[];
+  readonly fakes: Fakes;
+  readonly system?: Partial<TargetSystem>;
+}
+
+/** Machines by what starts their services; `user` is one of systemd's, for a user without root. */
+const MACHINES = {
+  openrc: {
+    folders: ["run/openrc", "etc/init.d", "var/log"],
+    fakes: { ...USERS, "rc-update": "", "rc-service": "", tail: "echo panel: refused", chown: "" },
+  },
+  systemd: {
+    folders: ["run/systemd/system"],
+    fakes: { ...USERS, systemctl: "", "systemd-run": "", journalctl: "", loginctl: "" },
+  },
+  user: {
+    folders: ["run/systemd/system", "home/ann", "run/user/1000"],
+    fakes: { id: "echo ann", systemctl: "", journalctl: "", loginctl: "" },
+    system: { uid: 1000, home: "/home/ann", userRuntimeDir: "/run/user/1000" },
+  },
+  mac: {
+    folders: ["Library/LaunchDaemons", "var/log"],
+    fakes: { id: `echo ${Deno.uid()}`, chmod: "", launchctl: "", tail: "" },
+    system: { os: "darwin", sudoUser: "ann" },
+  },
+} as const satisfies Record<string, Machine>;
+
+/** One of {@linkcode MACHINES}, where some commands do something else, with more folders. */
+export function machineOf(
+  kind: keyof typeof MACHINES,
+  fakes: Fakes = {},
+  { folders = [], system = {} }: Partial<Machine> = {},
+): FakeSystem {
+  const usual: Machine = MACHINES[kind];
+  return new FakeSystem({
+    folders: [...usual.folders, ...folders],
+    fakes: { ...usual.fakes, ...fakes },
+    system: { ...usual.system, ...system },
+  });
+}
+
 /** A machine that is thrown away: a root with fake commands that record how they are called. */
 export class FakeSystem implements AsyncDisposable {
   readonly root: string;
@@ -32,9 +89,7 @@ export class FakeSystem implements AsyncDisposable {
   /** What the user was told. */
   readonly printed: string[] = [];
 
-  constructor(
-    options: { folders: readonly string[]; fakes: Fakes; system?: Partial<TargetSystem> },
-  ) {
+  constructor(options: Machine) {
     this.root = Deno.makeTempDirSync();
     // What every machine has, and what is ours: outside of the root, which is compared.
     for (const folder of ["users", "usr/local/bin", "etc", "var/lib", ...options.folders]) {
@@ -96,6 +151,33 @@ export class FakeSystem implements AsyncDisposable {
       const mode = ((Deno.lstatSync(this.root + path).mode ?? 0) & 0o7777).toString(8);
       return entry.isDirectory ? [`${path}/ ${mode}`, ...this.tree(path)] : [`${path} ${mode}`];
     }).sort();
+  }
+
+  /** As `install` with these words, over what is installed, without a wait for the first report. */
+  async install(
+    words: readonly string[] = [],
+    { env = {}, ...options }: { env?: Record<string, string> } & Partial<InstallOptions> = {},
+  ): Promise<string | undefined> {
+    return await installNow(
+      configOf(["install", ...words], { root: this.root, env }),
+      this.system,
+      options,
+    );
+  }
+
+  async uninstall(options: Partial<UninstallOptions> = {}): Promise<void> {
+    const { signal } = new AbortController();
+    await uninstall(this.system, { serviceName: NAME, print: false, signal, ...options });
+  }
+
+  /** The installed configuration. */
+  config(): InstalledConfig {
+    return JSON.parse(this.text(CONFIG));
+  }
+
+  /** All that the user was told. */
+  get output(): string {
+    return this.printed.join("\n");
   }
 
   text(path: string): string {

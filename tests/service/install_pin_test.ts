@@ -1,34 +1,20 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import { uninstall } from "../../lib/service/uninstall.ts";
 import { VERSION } from "../../lib/version.ts";
-import { configOf, FakeSystem, installNow, PUBLIC_KEY, USERS } from "./fake_system.ts";
+import { ARGS, CONFIG, machineOf, NAME, RELEASES } from "./fake_system.ts";
 
-const { signal } = new AbortController();
-const NAME = "komari-agent-deno";
 const RECORD = `/etc/${NAME}/install.json`;
-const CONFIG = `/etc/${NAME}/config.json`;
-const ARGS = ["-e", "https://p.example", "-t", "top-secret"];
-const RELEASES = ["--update-url", "https://u.example/latest", "--update-key", PUBLIC_KEY];
-
-function openrc(): FakeSystem {
-  return new FakeSystem({
-    folders: ["run/openrc", "etc/init.d", "var/log"],
-    fakes: { ...USERS, "rc-update": "", "rc-service": "", tail: "" },
-  });
-}
 
 Deno.test("install() with --pin stays at its version until that is unset", async () => {
-  await using machine = openrc();
-  const install = (...words: string[]) =>
-    installNow(configOf(["install", ...words], { root: machine.root }), machine.system);
+  await using machine = machineOf("openrc");
+  const install = (...words: string[]) => machine.install(words);
   const record = () => JSON.parse(machine.text(RECORD)).pinned;
   const hasUpdates = () => machine.tree().some((line) => line.includes(`${NAME}-update`));
   await install(...ARGS, ...RELEASES);
   assertEquals([record(), hasUpdates()], ["", true]);
   await install("--pin");
   assertEquals([record(), hasUpdates()], [VERSION, false]);
-  assertStringIncludes(machine.printed.join("\n"), `off: pinned to version ${VERSION}`);
+  assertStringIncludes(machine.output, `off: pinned to version ${VERSION}`);
   await install("-i", "5");
   assertEquals([record(), hasUpdates()], [VERSION, false], "it stays");
 
@@ -58,21 +44,17 @@ Deno.test("install() with --pin stays at its version until that is unset", async
 
 Deno.test("install() without root makes the folder of the command, and names it", async () => {
   const home = "/home/ann";
-  await using machine = new FakeSystem({
-    folders: ["run/systemd/system", "home/ann", "run/user/1000"],
-    fakes: { id: "echo ann", systemctl: "", loginctl: "", journalctl: "" },
-    system: { uid: 1000, home, userRuntimeDir: "/run/user/1000" },
-  });
+  await using machine = machineOf("user");
   const before = machine.tree();
-  await installNow(configOf(["install", ...ARGS]), machine.system);
+  await machine.install(ARGS);
   const link = `${home}/.local/bin/${NAME}`;
   assertEquals(
     Deno.readLinkSync(machine.root + link),
     `${home}/.local/share/${NAME}/${NAME}`,
   );
-  const printed = machine.printed.join("\n");
+  const printed = machine.output;
   assertStringIncludes(printed, `  Command        ${link}`);
   assertStringIncludes(printed, `${home}/.local/bin is new: log in again`);
-  await uninstall(machine.system, { serviceName: NAME, print: false, signal });
+  await machine.uninstall();
   assertEquals(machine.tree(), before);
 });

@@ -1,46 +1,31 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { hasRemoteControl, serviceConfigText } from "../../lib/service/install_plan.ts";
-import { uninstall } from "../../lib/service/uninstall.ts";
 import { otherSystem } from "../../lib/service/managers.ts";
 import type { ManagerKind } from "../../lib/service/service_manager.ts";
-import { configOf, FakeSystem, installNow, PUBLIC_KEY, USERS } from "./fake_system.ts";
+import {
+  ARGS,
+  configOf,
+  FakeSystem,
+  installNow,
+  machineOf,
+  NAME,
+  PUBLIC_KEY,
+  RELEASES,
+} from "./fake_system.ts";
+import { TempFolder } from "../temp_folder.ts";
 import { golden } from "./service_plans.ts";
 
-const { signal } = new AbortController();
-const NAME = "komari-agent-deno";
 const UPDATE = `${NAME}-update`;
-const ARGS = ["install", "-e", "https://p.example", "-t", "top-secret"];
-/** What a build of the sources does not know by itself. */
-const RELEASES = ["--update-url", "https://u.example", "--update-key", PUBLIC_KEY];
 const PROXY = { HTTPS_PROXY: "http://proxy:3128" };
-
-function openrc(): FakeSystem {
-  return new FakeSystem({
-    folders: ["run/openrc", "etc/init.d", "var/log"],
-    fakes: { ...USERS, "rc-update": "", "rc-service": "", tail: "", chown: "" },
-  });
-}
-
-function mac(): FakeSystem {
-  return new FakeSystem({
-    folders: ["Library/LaunchDaemons", "var/log"],
-    fakes: { id: `echo ${Deno.uid()}`, chmod: "", launchctl: "", tail: "" },
-    system: { os: "darwin", sudoUser: "ann" },
-  });
-}
 
 /** Installs with so many words more, and gives what was run for updates. */
 async function installed(
-  { system, root, calls }: Pick<FakeSystem, "system" | "root" | "calls">,
+  fake: FakeSystem,
   words: readonly string[],
   env: Record<string, string> = {},
 ): Promise<string[]> {
-  await installNow(configOf(words, { root, env }), system);
-  return calls().filter((line) => line.includes(UPDATE));
-}
-
-function called(fake: FakeSystem): Pick<FakeSystem, "system" | "root" | "calls"> {
-  return { system: fake.system, root: fake.root, calls: () => fake.calls() };
+  await fake.install(words, { env });
+  return fake.calls().filter((line) => line.includes(UPDATE));
 }
 
 Deno.test("planService() takes the sandbox away for root with remote control alone", async () => {
@@ -51,21 +36,18 @@ Deno.test("planService() takes the sandbox away for root with remote control alo
       [["--as-root", "--enable-remote-control"], false],
     ] as const
   ) {
-    await using fake = new FakeSystem({
-      folders: ["run/systemd/system"],
-      fakes: { ...USERS, systemctl: "", "systemd-run": "", journalctl: "" },
-    });
-    await installNow(configOf([...ARGS, ...words]), fake.system);
+    await using fake = machineOf("systemd");
+    await fake.install([...ARGS, ...words]);
     const unit = fake.text(`/etc/systemd/system/${NAME}.service`);
     assertEquals(unit.includes("ProtectSystem=strict"), isSandboxed, words.join(" "));
   }
 });
 
 Deno.test("planService() plans an update service of root under OpenRC", async () => {
-  await using fake = openrc();
+  await using fake = machineOf("openrc");
   const before = fake.tree();
   const script = `/etc/init.d/${UPDATE}`;
-  assertEquals(await installed(called(fake), [...ARGS, ...RELEASES], PROXY), [
+  assertEquals(await installed(fake, [...ARGS, ...RELEASES], PROXY), [
     `rc-update add ${UPDATE} default`,
     `rc-service ${UPDATE} restart`,
   ]);
@@ -74,9 +56,9 @@ Deno.test("planService() plans an update service of root under OpenRC", async ()
   assertStringIncludes(text, PUBLIC_KEY);
   assertStringIncludes(text, `. '/etc/${NAME}/environment'`);
   assert(!text.includes("command_user"), "it is root's");
-  assertStringIncludes(fake.printed.join("\n"), `every 6 h, by ${UPDATE}`);
+  assertStringIncludes(fake.output, `every 6 h, by ${UPDATE}`);
 
-  await uninstall(fake.system, { serviceName: NAME, print: false, signal });
+  await fake.uninstall();
   const last = fake.calls();
   assertEquals(last.slice(0, 3), [
     `rc-service ${UPDATE} stop`,
@@ -87,51 +69,46 @@ Deno.test("planService() plans an update service of root under OpenRC", async ()
 });
 
 Deno.test("planService() removes the update service when updates are turned off", async () => {
-  await using fake = openrc();
-  await installed(called(fake), [...ARGS, ...RELEASES]);
-  assertEquals(await installed(called(fake), ["install", "--disable-auto-update"]), [
+  await using fake = machineOf("openrc");
+  await installed(fake, [...ARGS, ...RELEASES]);
+  assertEquals(await installed(fake, ["--disable-auto-update"]), [
     `rc-service ${UPDATE} stop`,
     `rc-update del ${UPDATE} default`,
   ]);
   assert(!fake.tree().some((line) => line.includes(UPDATE)));
-  assertEquals(await installed(called(fake), ["install"]), [], "nothing is left to be ended");
+  assertEquals(await installed(fake, []), [], "nothing is left to be ended");
 });
 
 Deno.test("planService() plans an update service for an agent of root too", async () => {
-  await using fake = openrc();
-  assertEquals(await installed(called(fake), [...ARGS, ...RELEASES, "--as-root"]), [
+  await using fake = machineOf("openrc");
+  assertEquals(await installed(fake, [...ARGS, ...RELEASES, "--as-root"]), [
     `rc-update add ${UPDATE} default`,
     `rc-service ${UPDATE} restart`,
   ]);
 });
 
 Deno.test("planService() stops updates before the record forgets them", async () => {
-  await using fake = openrc();
-  await installed(called(fake), [...ARGS, ...RELEASES]);
+  await using fake = machineOf("openrc");
+  await installed(fake, [...ARGS, ...RELEASES]);
   const { tools } = fake.system;
-  const system = {
-    ...fake.system,
-    tools: {
-      has: (tool: string) => tools.has(tool),
-      run(...[command, options]: Parameters<typeof tools.run>) {
-        if (command.args.includes("del")) return Promise.reject(new Error("killed"));
-        return tools.run(command, options);
-      },
-    },
-  };
-  const config = configOf(["install", "--disable-auto-update"], { root: fake.root });
-  await installNow(config, system).catch(() => {});
+  const run: typeof tools.run = (command, options) =>
+    command.args.includes("del")
+      ? Promise.reject(new Error("killed"))
+      : tools.run(command, options);
+  Object.assign(fake.system, { tools: { has: (tool: string) => tools.has(tool), run } });
+  await fake.install(["--disable-auto-update"]).catch(() => {});
   fake.calls();
-  await uninstall(fake.system, { serviceName: NAME, print: false, signal });
+  Object.assign(fake.system, { tools });
+  await fake.uninstall();
   assertStringIncludes(fake.calls().join("\n"), `rc-service ${UPDATE} stop`);
   assert(!fake.tree().some((line) => line.includes(UPDATE)));
 });
 
 Deno.test("planService() lets the service and the updates of a Mac read root's proxies", async () => {
-  await using fake = mac();
+  await using fake = machineOf("mac");
   const before = fake.tree();
   const plist = `/Library/LaunchDaemons/${UPDATE}.plist`;
-  await installNow(configOf([...ARGS, ...RELEASES], { env: PROXY }), fake.system);
+  await fake.install([...ARGS, ...RELEASES], { env: PROXY });
   assertEquals(fake.calls().filter((line) => /^chmod|-update/.test(line)), [
     `chmod +a user:ann allow read /etc/${NAME}/config.json /etc/${NAME}/environment`,
     `launchctl enable system/${UPDATE}`,
@@ -143,27 +120,27 @@ Deno.test("planService() lets the service and the updates of a Mac read root's p
   }
   assert(fake.tree().includes(`/etc/${NAME}/environment 600`));
   const proxies = fake.text(`/etc/${NAME}/environment`);
-  await installed(called(fake), ["install"]);
+  await installed(fake, []);
   assertEquals(fake.text(`/etc/${NAME}/environment`), proxies, "they stay");
-  await uninstall(fake.system, { serviceName: NAME, print: false, signal });
+  await fake.uninstall();
   assertEquals(fake.tree(), before);
 });
 
-for (const [name, open] of [["a Mac", mac], ["OpenRC", openrc]] as const) {
-  Deno.test(`planService() plans no updates by root when others can change Deno, on ${name}`, async () => {
-    await using fake = open();
+for (const kind of ["mac", "openrc"] as const) {
+  Deno.test(`planService() plans no updates by root when others can change Deno: ${kind}`, async () => {
+    await using fake = machineOf(kind);
     const { path } = fake.system.program;
     const denoPath = await Deno.realPath(path).then((it) => `${it}-deno`);
     const folder = denoPath.slice(0, denoPath.lastIndexOf("/"));
     await Deno.writeTextFile(denoPath, "", { mode: 0o755 });
     await Deno.chmod(folder, 0o755);
-    const system = { ...fake.system, program: { form: "portable", path } as const, denoPath };
+    Object.assign(fake.system, { program: { form: "portable", path }, denoPath });
     const words = [...ARGS, ...RELEASES];
-    assert((await installed({ ...called(fake), system }, words)).length > 0);
+    assert((await installed(fake, words)).length > 0);
     for (const part of [denoPath, folder]) {
       await Deno.chmod(part, 0o777);
       const before = fake.printed.length;
-      await installed({ ...called(fake), system }, words);
+      await installed(fake, words);
       const printed = fake.printed.slice(before).join("\n");
       assertStringIncludes(printed, `off: as root they would run Deno, and other users can change`);
       assertStringIncludes(printed, part);
@@ -174,17 +151,13 @@ for (const [name, open] of [["a Mac", mac], ["OpenRC", openrc]] as const) {
 }
 
 Deno.test("planService() plans a user's updates with whatever Deno that user has", async () => {
-  await using fake = new FakeSystem({
-    folders: ["run/systemd/system", "home/ann", "run/user/1000"],
-    fakes: { id: "echo ann", systemctl: "", loginctl: "", journalctl: "" },
-    system: { uid: 1000, home: "/home/ann", userRuntimeDir: "/run/user/1000" },
-  });
+  await using fake = machineOf("user");
   const { path } = fake.system.program;
   const denoPath = `${await Deno.realPath(path)}-deno`;
   await Deno.writeTextFile(denoPath, "");
   await Deno.chmod(denoPath, 0o777);
-  const system = { ...fake.system, program: { form: "portable", path } as const, denoPath };
-  const calls = await installed({ ...called(fake), system }, [...ARGS, ...RELEASES]);
+  Object.assign(fake.system, { program: { form: "portable", path }, denoPath });
+  const calls = await installed(fake, [...ARGS, ...RELEASES]);
   assertEquals(calls, [`systemctl --user enable --now ${UPDATE}.timer`]);
 });
 
@@ -202,13 +175,8 @@ Deno.test("hasRemoteControl() is true when any panel has it", () => {
 
 Deno.test("serviceConfigText() makes paths absolute and keeps other values", () => {
   const config = configOf(["install", "-e", "https://p.example", "-t", "secret", "--gpu"]);
-  const given = new Map([...config.explicitOptions, ["ca_cert", "own/ca.pem"], [
-    "host_proc",
-    "own/proc",
-  ], [
-    "config_file",
-    "",
-  ]]);
+  const paths = { ca_cert: "own/ca.pem", host_proc: "own/proc", config_file: "" };
+  const given = new Map([...config.explicitOptions, ...Object.entries(paths)]);
   const text = serviceConfigText({ ...config, explicitOptions: given }, {
     folder: "/home/ann",
     stateFolder: "/var/lib/node-2",
@@ -225,15 +193,12 @@ Deno.test("serviceConfigText() makes paths absolute and keeps other values", () 
 });
 
 Deno.test("serviceConfigText() contains the token, not the token file", async () => {
-  const file = await Deno.makeTempFile();
-  try {
-    await Deno.writeTextFile(file, "from-a-file\n");
-    const config = configOf(["install", "-e", "https://p.example", "--token-file", file]);
-    const text = serviceConfigText(config, { folder: "/", stateFolder: undefined });
-    assertEquals(JSON.parse(text), { endpoint: "https://p.example", token: "from-a-file" });
-  } finally {
-    await Deno.remove(file);
-  }
+  using folder = new TempFolder();
+  const file = `${folder.path}/token`;
+  await Deno.writeTextFile(file, "from-a-file\n");
+  const config = configOf(["install", "-e", "https://p.example", "--token-file", file]);
+  const text = serviceConfigText(config, { folder: "/", stateFolder: undefined });
+  assertEquals(JSON.parse(text), { endpoint: "https://p.example", token: "from-a-file" });
 });
 
 const UPDATES = ["--update-url", "https://u.example/latest", "--update-key", PUBLIC_KEY];
@@ -279,7 +244,6 @@ async function steps({ manager, uid, words = [], env = {}, form }: Case): Promis
   const program = { form: form ?? "binary", path: "/x/program" } as const;
   const system = {
     ...fake.system,
-    root: fake.root,
     home: "/home/ann",
     program,
     denoPath: "/d/deno",

@@ -1,13 +1,9 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { HealthFile, type PanelHealth } from "../../lib/state/health_file.ts";
-import { uninstall } from "../../lib/service/uninstall.ts";
 import { atDate } from "../fake_time.ts";
-import { configOf, FakeSystem, installNow, PUBLIC_KEY, USERS } from "./fake_system.ts";
+import { CONFIG, configOf, FakeSystem, installNow, NAME, RELEASES, USERS } from "./fake_system.ts";
 import { seenTimeouts } from "./seen_timeouts.ts";
 
-const { signal } = new AbortController();
-const NAME = "komari-agent-deno";
-const CONFIG = `/etc/${NAME}/config.json`;
 const ONE = ["-e", "https://one.example", "-t", "t0ken-1"];
 const TWO = ["-e", "https://two.example", "-t", "t0ken-2"];
 /** The folders by which service managers are known. */
@@ -63,11 +59,8 @@ class Machine extends FakeSystem implements Disposable {
     while (this.#health === undefined) {
       this.#health = openAt(Date.now() + ++this.#starts, `${this.root}/run/${NAME}`);
     }
-    const { endpoint, panels = [] } = JSON.parse(this.text(CONFIG));
-    const all: { endpoint: string }[] = [
-      ...(endpoint === undefined ? [] : [{ endpoint }]),
-      ...panels,
-    ];
+    const { endpoint, panels = [] } = this.config();
+    const all = [...(endpoint === undefined ? [] : [{ endpoint }]), ...panels];
     const environment = this.tree(`/etc/${NAME}`).some((line) => line.includes("/environment"))
       ? this.text(`/etc/${NAME}/environment`)
       : "";
@@ -89,10 +82,6 @@ class Machine extends FakeSystem implements Disposable {
       this.#health?.setProblem("metrics", "127.0.0.1 port 9100: Address already in use");
     }
     if (states.some(({ acceptedAtMs }) => acceptedAtMs)) this.#health?.accepted(1000);
-  }
-
-  install(words: readonly string[], env: Record<string, string> = {}): Promise<string | undefined> {
-    return installNow(configOf(["install", ...words], { root: this.root, env }), this.system);
   }
 
   /** Files with their content, and what else there is; without what an agent does. */
@@ -137,18 +126,18 @@ Deno.test("install() returns to the installation before when no panel accepts it
     await using machine = await working();
     using _agent = machine;
     const before = machine.content();
-    const refusal = await machine.install(words, env);
+    const refusal = await machine.install(words, { env });
     const panel = words.length === 0 ? "one.example" : "tow.example";
     assertEquals(
       refusal,
       `${panel} accepted no report within 30 s; the installation before is back`,
     );
     assertEquals(machine.content(), before);
-    const printed = machine.printed.join("\n");
+    const printed = machine.output;
     assertStringIncludes(printed, `${panel} has accepted no report: connection refused`);
     assertStringIncludes(printed, "It is back, and the panel accepts its reports.");
     assertEquals(printed.includes("Uninstall"), false, "no summary of what is gone");
-    await uninstall(machine.system, { serviceName: NAME, print: false, signal });
+    await machine.uninstall();
     assertEquals(machine.tree().filter((line) => /before|srv\/./.test(line)), []);
   }
 });
@@ -157,15 +146,15 @@ Deno.test("install() keeps an installation whose panel accepts its reports", asy
   await using machine = await working(["-i", "2"]);
   using _agent = machine;
   assertEquals(await machine.install([...TWO]), undefined);
-  assertEquals(JSON.parse(machine.text(CONFIG)).endpoint, "https://two.example");
+  assertEquals(machine.config().endpoint, "https://two.example");
   assertEquals(machine.tree().filter((line) => line.includes(".before")), []);
   // As a machine that loses power meanwhile has it.
   machine.write(`${CONFIG}.before`, "{}");
   machine.write(`/etc/init.d/${NAME}.before`, "");
-  const printed = machine.printed.join("\n");
+  const printed = machine.output;
   assertStringIncludes(printed, "two.example accepts its reports.");
   assertStringIncludes(printed, "Uninstall");
-  await uninstall(machine.system, { serviceName: NAME, print: false, signal });
+  await machine.uninstall();
   assertEquals(machine.tree().filter((line) => line.includes(".before")), []);
 });
 
@@ -175,9 +164,9 @@ Deno.test("install() leaves out a new panel that accepts nothing beside one that
     using _agent = machine;
     const refusal = await machine.install([...TYPO, "--enable-remote-control=false", ...ONE]);
     assertEquals(refusal, "tow.example accepted no report within 30 s");
-    const { endpoint, token, panels } = JSON.parse(machine.text(CONFIG));
+    const { endpoint, token, panels } = machine.config();
     assertEquals([endpoint, token, panels], ["https://one.example", "t0ken-1", undefined]);
-    const printed = machine.printed.join("\n");
+    const printed = machine.output;
     assertStringIncludes(printed, "one.example accepts its reports.");
     assertStringIncludes(printed, "tow.example has accepted no report: connection refused");
     assertStringIncludes(printed, "Left out tow.example, where no report is accepted");
@@ -209,13 +198,13 @@ Deno.test("install() leaves out a panel's remote control with it, also in the un
   const config = configOf(["install", "--as-root", "--config", `${root}/own.json`], { root });
   await installNow(config, { ...system, printLine });
   assertEquals([during === before, machine.text(unit) === before], [false, true]);
-  assertEquals(JSON.parse(machine.text(CONFIG)).panels, undefined);
+  assertEquals(machine.config().panels, undefined);
 
   const one = { endpoint: "https://one.example", token: "t0ken-1", enable_remote_control: true };
   const tow = { endpoint: "https://tow.example", token, interval: 9 };
   machine.write("/own.json", JSON.stringify({ panels: [one, tow] }));
   await installNow(configOf(["install", "--config", `${root}/own.json`], { root }), system);
-  assertEquals(JSON.parse(machine.text(CONFIG)), one, "the other one keeps its own");
+  assertEquals(machine.config(), one, "the other one keeps its own");
 });
 
 Deno.test("install() keeps a panel that accepts nothing with --keep-failing, and names it each time", async () => {
@@ -226,10 +215,10 @@ Deno.test("install() keeps a panel that accepts nothing with --keep-failing, and
   for (const words of [[], ["-i", "9"], [...ONE, "-e", "https://tow.example"]]) {
     assertStringIncludes(machine.printed.splice(0).join("\n"), kept);
     assertEquals(await machine.install(words), undefined, words.join(" "));
-    assertEquals(JSON.parse(machine.text(CONFIG)).panels[0].endpoint, "https://tow.example");
+    assertEquals(machine.config().panels?.[0]?.endpoint, "https://tow.example");
   }
   assertEquals(await machine.install(ONE), undefined);
-  assertEquals(JSON.parse(machine.text(CONFIG)).panels, undefined);
+  assertEquals(machine.config().panels, undefined);
   machine.up.clear();
   const none = await machine.install(["-i", "3", "--keep-failing"]);
   assertStringIncludes(none ?? "", "the installation before is back", "there is none beside it");
@@ -252,7 +241,7 @@ Deno.test("install() returns when a panel that worked is lost, though others acc
   assertStringIncludes(one ?? "", "two.example accepted no report within 30 s; the installation");
   assertEquals(machine.content(), both, "one of two that had worked");
   assertEquals(await machine.install(["-i", "9", "--keep-failing"]), undefined);
-  assertEquals(JSON.parse(machine.text(CONFIG)).interval, 9);
+  assertEquals(machine.config().interval, 9);
 });
 
 Deno.test("install() goes on though one of several panels does not know its token any more", async () => {
@@ -279,7 +268,7 @@ Deno.test("install() says what does not work while the panel accepts reports", a
   using _agent = machine;
   assertEquals(await machine.install(["--metrics", "9100"]), undefined);
   assertStringIncludes(
-    machine.printed.join("\n"),
+    machine.output,
     "Note: metrics does not work, which stops no reports: 127.0.0.1 port 9100: Address already",
   );
 });
@@ -291,7 +280,7 @@ Deno.test("install() stays where nothing has worked before", async () => {
   assertStringIncludes(await machine.install(ONE) ?? "", "one.example accepted no report");
   const refusal = await machine.install([...TYPO]);
   assertEquals(refusal, "tow.example accepted no report within 30 s");
-  assertEquals(JSON.parse(machine.text(CONFIG)).endpoint, "https://tow.example");
+  assertEquals(machine.config().endpoint, "https://tow.example");
   assertEquals(machine.tree().filter((line) => line.includes(".before")), []);
 });
 
@@ -330,7 +319,7 @@ Deno.test("install() returns to the installation before when a step fails, or it
     machine.printed.length = 0;
     await assertRejects(() => installNow(config, interrupted, { signal: user.signal }), Error);
     assertEquals(machine.content(), before, moment);
-    assertStringIncludes(machine.printed.join("\n"), "Interrupted.");
+    assertStringIncludes(machine.output, "Interrupted.");
     assertStringIncludes(machine.printed.at(-1) ?? "", "It is back, and the panel accepts");
   }
 });
@@ -365,11 +354,10 @@ Deno.test("install() says whether the installation before reports again, also of
 });
 
 Deno.test("install() returns to the updates and the user before", async () => {
-  const releases = ["--update-url", "https://u.example", "--update-key", PUBLIC_KEY];
   await using machine = await working(["--as-root"]);
   using _agent = machine;
   const before = machine.content();
-  await machine.install([...TYPO, ...releases, "--as-root=false"]);
+  await machine.install([...TYPO, ...RELEASES, "--as-root=false"]);
   assertEquals(machine.content(), before);
   const calls = machine.calls();
   for (
@@ -380,7 +368,7 @@ Deno.test("install() returns to the updates and the user before", async () => {
     ]
   ) assertEquals(calls.includes(line), true, `${line} in\n${calls.join("\n")}`);
 
-  await using updated = await working(releases);
+  await using updated = await working(RELEASES);
   using _other = updated;
   const withUpdates = updated.content();
   await updated.install([...TYPO, "--disable-auto-update"]);

@@ -3,46 +3,20 @@ import { runConfigShow } from "../../lib/cli/config_show.ts";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { readSavedProxies } from "../../lib/service/service_environment.ts";
 import { FakeContext } from "../cli/fake_context.ts";
-import { configOf, FakeSystem, installNow, USERS } from "./fake_system.ts";
+import { ARGS, CONFIG, type FakeSystem, machineOf, NAME } from "./fake_system.ts";
 
-const NAME = "komari-agent-deno";
-const CONFIG = `/etc/${NAME}/config.json`;
 const ENVIRONMENT = `/etc/${NAME}/environment`;
-const ARGS = ["-e", "https://p.example", "-t", "top-secret"];
 
-/** A machine on which the agent is installed again and again. */
-class Machine extends FakeSystem {
-  constructor() {
-    super({
-      folders: ["run/openrc", "etc/init.d", "var/log"],
-      fakes: { ...USERS, "rc-update": "", "rc-service": "", tail: "" },
-    });
-  }
-
-  async install(words: readonly string[], env: Record<string, string> = {}): Promise<void> {
-    await installNow(configOf(["install", ...words], { root: this.root, env }), this.system);
-  }
-
-  /** The saved proxies. */
-  proxies(): Record<string, string> {
-    return readSavedProxies(this.root + ENVIRONMENT) ?? {};
-  }
+function savedProxies({ root }: FakeSystem): Record<string, string> {
+  return readSavedProxies(root + ENVIRONMENT) ?? {};
 }
 
 Deno.test("install() removes options that --unset or off return to their default", async () => {
-  await using machine = new Machine();
-  await machine.install([
-    ...ARGS,
-    "--metrics",
-    "9100",
-    "--gpu",
-    "-i",
-    "2",
-    "--mirror",
-    "https://m.x",
-  ]);
+  await using machine = machineOf("openrc");
+  const more = ["--metrics", "9100", "--gpu", "-i", "2", "--mirror", "https://m.x"];
+  await machine.install([...ARGS, ...more]);
   await machine.install(["--unset", "metrics", "--unset", "AGENT_ENABLE_GPU", "--mirror", "off"]);
-  assertEquals(JSON.parse(machine.text(CONFIG)), {
+  assertEquals(machine.config(), {
     endpoint: "https://p.example",
     interval: 2,
     token: "top-secret",
@@ -52,7 +26,7 @@ Deno.test("install() removes options that --unset or off return to their default
 });
 
 Deno.test("install() keeps the comments of a hand-written configuration", async () => {
-  await using machine = new Machine();
+  await using machine = machineOf("openrc");
   await machine.install(ARGS);
   const text = '// Paris\n{\n  "endpoint": "https://p.example", // nginx\n' +
     '  "token": "top-secret",\n  /* asked by them */ "interval": 2\n}\n';
@@ -70,21 +44,22 @@ Deno.test("install() keeps the comments of a hand-written configuration", async 
 });
 
 Deno.test("install() changes and removes saved proxies like options", async () => {
-  await using machine = new Machine();
+  await using machine = machineOf("openrc");
   const first = { HTTP_PROXY: "http://one:3128", HTTPS_PROXY: 'http://me:pa$"s@one:3128' };
-  await machine.install(ARGS, first);
-  assertEquals(machine.proxies(), first);
-  await machine.install([], { HTTP_PROXY: "http://two:3128", no_proxy: "localhost" });
+  await machine.install(ARGS, { env: first });
+  assertEquals(savedProxies(machine), first);
+  const env = { HTTP_PROXY: "http://two:3128", no_proxy: "localhost" };
+  await machine.install([], { env });
   const second = { ...first, HTTP_PROXY: "http://two:3128", NO_PROXY: "localhost" };
-  assertEquals(machine.proxies(), second);
+  assertEquals(savedProxies(machine), second);
 
   machine.printed.length = 0;
   await machine.install(["--print"]);
-  assertEquals(machine.printed.join("\n").includes('pa\\$\\"s'), false);
+  assertEquals(machine.output.includes('pa\\$\\"s'), false);
 
   // The shell that removes one may have it in its environment.
-  await machine.install(["--unset", "HTTP_PROXY", "--unset", "no_proxy"], first);
-  assertEquals(machine.proxies(), { HTTPS_PROXY: first.HTTPS_PROXY });
+  await machine.install(["--unset", "HTTP_PROXY", "--unset", "no_proxy"], { env: first });
+  assertEquals(savedProxies(machine), { HTTPS_PROXY: first.HTTPS_PROXY });
   assertStringIncludes(machine.text(`/etc/init.d/${NAME}`), "/environment");
   await machine.install(["--unset", "https_proxy"]);
   assertEquals(machine.tree().some((line) => line.includes("environment")), false);
@@ -92,8 +67,8 @@ Deno.test("install() changes and removes saved proxies like options", async () =
 });
 
 Deno.test("runConfigShow() shows the saved proxies with their file, without passwords", async () => {
-  await using machine = new Machine();
-  await machine.install(ARGS, { HTTPS_PROXY: "http://me:pass@one:3128" });
+  await using machine = machineOf("openrc");
+  await machine.install(ARGS, { env: { HTTPS_PROXY: "http://me:pass@one:3128" } });
   const show = async (...words: string[]) => {
     const config = resolveConfig({
       args: ["config", "show", ...words],

@@ -1,25 +1,12 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { choosePanels, readInstalledPanels } from "../../lib/service/panel_choice.ts";
-import { configOf, FakeSystem, installNow, USERS } from "./fake_system.ts";
+import { CONFIG, configOf, type FakeSystem, machineOf } from "./fake_system.ts";
 
-const NAME = "komari-agent-deno";
-const CONFIG = `/etc/${NAME}/config.json`;
-
-/** A machine on which the agent is installed for https://one.example. */
-class Machine extends FakeSystem {
-  constructor() {
-    super({
-      folders: ["run/openrc", "etc/init.d", "var/log"],
-      fakes: { ...USERS, "rc-update": "", "rc-service": "", tail: "" },
-    });
-  }
-
-  async install(...words: string[]): Promise<Record<string, unknown>> {
-    const config = configOf(["install", "--gpu", ...words], { root: this.root });
-    await installNow(config, this.system);
-    return JSON.parse(this.text(CONFIG));
-  }
+/** Installs with these words, and gives the configuration then. */
+async function installed(machine: FakeSystem, ...words: string[]) {
+  await machine.install(["--gpu", ...words]);
+  return machine.config();
 }
 
 const ONE = ["-e", "https://one.example", "-t", "t0ken-1"];
@@ -29,21 +16,21 @@ const first = { endpoint: "https://one.example", token: "t0ken-1", enable_gpu: t
 const second = { endpoint: "https://two.example", token: "t0ken-2" };
 
 /** The lines about panels that were printed since the last call. */
-function panelLines({ printed }: Machine): string[] {
+function panelLines({ printed }: FakeSystem): string[] {
   return printed.splice(0).flatMap((line) => /^(?: {2})?Panel {2,}(.*)/.exec(line)?.[1] ?? []);
 }
 
 Deno.test("install() sets the panels by the pairs given, and says who came, stayed and went", async () => {
-  await using machine = new Machine();
-  assertEquals(await machine.install(...ONE), first);
+  await using machine = machineOf("openrc");
+  assertEquals(await installed(machine, ...ONE), first);
   assertEquals(panelLines(machine), ["one.example"]);
-  const added = await machine.install("-e", "https://one.example", ...TWO);
+  const added = await installed(machine, "-e", "https://one.example", ...TWO);
   assertEquals(added, { ...first, panels: [second] }, "one without a token keeps its own");
   assertEquals(panelLines(machine), ["one.example, as before", "two.example, new"]);
-  assertEquals(await machine.install(), { ...first, panels: [second] }, "none given");
+  assertEquals(await installed(machine), { ...first, panels: [second] }, "none given");
   assertEquals(panelLines(machine), ["one.example, as before", "two.example, as before"]);
 
-  const changed = await machine.install(...TWO.slice(0, 2), "-t", "t0ken-2b", ...THREE);
+  const changed = await installed(machine, ...TWO.slice(0, 2), "-t", "t0ken-2b", ...THREE);
   assertEquals(changed, {
     ...{ endpoint: "https://two.example", token: "t0ken-2b", enable_gpu: true },
     panels: [{ endpoint: "https://three.example", token: "t0ken-3" }],
@@ -53,23 +40,22 @@ Deno.test("install() sets the panels by the pairs given, and says who came, stay
     "three.example, new",
     "one.example, dropped",
   ]);
-  const { endpoint, token, panels } = await machine.install("-e", "https://three.example");
+  const { endpoint, token, panels } = await installed(machine, "-e", "https://three.example");
   assertEquals([endpoint, token, panels], ["https://three.example", "t0ken-3", undefined]);
 });
 
 Deno.test("install() takes a new panel's token from a file, and the pairs from variables", async () => {
-  await using machine = new Machine();
-  await machine.install(...ONE);
+  await using machine = machineOf("openrc");
+  await installed(machine, ...ONE);
   machine.write("/token", "t0ken-2\n");
   const file = ["--token-file", `${machine.root}/token`];
   const given = ["-e", "https://two.example", ...file, "-e", "https://one.example"];
-  const { endpoint, token, panels } = await machine.install(...given);
+  const { endpoint, token, panels } = await installed(machine, ...given);
   assertEquals([endpoint, token], ["https://two.example", "t0ken-2"]);
   assertEquals(panels, [{ endpoint: "https://one.example", token: "t0ken-1" }]);
   const env = { AGENT_ENDPOINT: "https://one.example" };
-  const config = configOf(["install"], { root: machine.root, env });
-  await installNow(config, machine.system);
-  const last = JSON.parse(machine.text(CONFIG));
+  await machine.install([], { env });
+  const last = machine.config();
   assertEquals([last.endpoint, last.token, last.panels], [
     "https://one.example",
     "t0ken-1",
@@ -78,8 +64,8 @@ Deno.test("install() takes a new panel's token from a file, and the pairs from v
 });
 
 Deno.test("install() refuses a pair whose token nobody knows, and changes nothing", async () => {
-  await using machine = new Machine();
-  await machine.install(...ONE, ...TWO, "-e", "https://two.example", "-t", "t0ken-2b");
+  await using machine = machineOf("openrc");
+  await installed(machine, ...ONE, ...TWO, "-e", "https://two.example", "-t", "t0ken-2b");
   machine.calls();
   machine.write("/token", "t0ken");
   const before = [machine.tree(), machine.text(CONFIG)];
@@ -98,14 +84,14 @@ Deno.test("install() refuses a pair whose token nobody knows, and changes nothin
     [[...ONE.slice(0, 2), ...TWO, "-t", "x"], "behind its endpoint"],
   ];
   for (const [words, message] of refused) {
-    await assertRejects(() => machine.install(...words), UsageError, message);
+    await assertRejects(() => installed(machine, ...words), UsageError, message);
     assertEquals([machine.tree(), machine.text(CONFIG)], before);
     assertEquals(machine.calls(), []);
   }
 });
 
 Deno.test("install() refuses a pair without a token where nothing is installed", async () => {
-  await using machine = new Machine();
+  await using machine = machineOf("openrc");
   const before = machine.tree();
   const key = ["--auto-discovery", "k3y-of-the-panel"];
   for (
@@ -116,7 +102,7 @@ Deno.test("install() refuses a pair without a token where nothing is installed",
     ]
   ) {
     await assertRejects(
-      () => machine.install(...words),
+      () => installed(machine, ...words),
       UsageError,
       "Cannot install for https://two.example without its token",
     );
@@ -128,86 +114,89 @@ Deno.test({
   name: "readInstalledPanels() takes nothing from another user's configuration",
   ignore: Deno.uid() !== 0,
   fn: async () => {
-    await using machine = new Machine();
+    await using machine = machineOf("openrc");
     machine.write(CONFIG, JSON.stringify({ ...first, enable_remote_control: true }));
     const path = machine.root + CONFIG;
     assertEquals(readInstalledPanels(path).length, 1);
     Deno.chownSync(path, 65_534, 65_534);
     assertEquals(readInstalledPanels(path), []);
-    const own = configOf(["install", ...ONE], { root: "" });
-    await installNow(own, machine.system);
-    assertEquals(JSON.parse(machine.text(CONFIG)).enable_remote_control, undefined);
+    await machine.install(ONE);
+    assertEquals(machine.config().enable_remote_control, undefined);
   },
 });
 
 Deno.test("install() does not give one panel's token, key or rights to another", async () => {
-  await using machine = new Machine();
-  await machine.install(...ONE, "--enable-remote-control");
-  await assertRejects(() => machine.install("-e", "https://two.example"), UsageError, "its token");
-  const { enable_remote_control, panels } = await machine.install(
+  await using machine = machineOf("openrc");
+  await installed(machine, ...ONE, "--enable-remote-control");
+  await assertRejects(
+    () => installed(machine, "-e", "https://two.example"),
+    UsageError,
+    "its token",
+  );
+  const { enable_remote_control, panels } = await installed(
+    machine,
     "-e",
     "https://one.example",
     ...TWO,
   );
   assertEquals([enable_remote_control, panels], [true, [second]], "the first one's alone");
-  const replaced = await machine.install(...TWO);
+  const replaced = await installed(machine, ...TWO);
   assertEquals(replaced, { ...second, enable_gpu: true });
 
-  await using own = new Machine();
+  await using own = machineOf("openrc");
   const registered = ["-e", "https://one.example", "--auto-discovery", "k3y-of-the-panel"];
-  const { token } = await own.install(...registered, "--rediscover");
+  const { token } = await installed(own, ...registered, "--rediscover");
   assertEquals(token, undefined);
   const kept = { ...first, auto_discovery_key: "k3y-of-the-panel", rediscover: true };
   const { token: _, ...withoutToken } = { ...kept, panels: [second] };
-  assertEquals(await own.install(...TWO, "-e", "https://one.example"), withoutToken);
-  await assertRejects(() => own.install("-e", "https://three.example"), UsageError, "its token");
-  const gone = await own.install(...TWO);
+  assertEquals(await installed(own, ...TWO, "-e", "https://one.example"), withoutToken);
+  await assertRejects(() => installed(own, "-e", "https://three.example"), UsageError, "its token");
+  const gone = await installed(own, ...TWO);
   assertEquals(gone, { ...second, enable_gpu: true }, "the key was the other panel's");
 });
 
 Deno.test("install() takes a file that is named as it is, and the variable of all panels too", async () => {
-  await using machine = new Machine();
-  await machine.install(...ONE, "--enable-remote-control");
+  await using machine = machineOf("openrc");
+  await installed(machine, ...ONE, "--enable-remote-control");
   machine.write(
     "/own.json",
     JSON.stringify({ ...second, panels: [{ ...first, enable_gpu: undefined }] }),
   );
-  const config = configOf(["install", "--config", `${machine.root}/own.json`]);
-  await installNow(config, machine.system);
-  const text = JSON.parse(machine.text(CONFIG));
+  await machine.install(["--config", `${machine.root}/own.json`]);
+  const text = machine.config();
   assertEquals([text.endpoint, text.enable_remote_control], ["https://two.example", undefined]);
-  assertEquals(text.panels[0].enable_remote_control, undefined);
+  assertEquals(text.panels?.[0]?.enable_remote_control, undefined);
   const env = { AGENT_PANELS: JSON.stringify([second]) };
-  await installNow(configOf(["install"], { root: machine.root, env }), machine.system);
-  const { endpoint, token, panels } = JSON.parse(machine.text(CONFIG));
+  await machine.install([], { env });
+  const { endpoint, token, panels } = machine.config();
   assertEquals([endpoint, token, panels], [undefined, "t0ken-2", [second]]);
 });
 
 Deno.test("install() keeps what the variable of all panels says of one beside an endpoint", async () => {
-  await using machine = new Machine();
+  await using machine = machineOf("openrc");
   const two = { ...second, interval: 5, enable_remote_control: true };
   const env = {
     ...{ AGENT_ENDPOINT: "https://one.example", AGENT_TOKEN: "t0ken-1" },
     AGENT_PANELS: JSON.stringify([two]),
   };
-  await installNow(configOf(["install"], { root: machine.root, env }), machine.system);
-  const { endpoint, panels } = JSON.parse(machine.text(CONFIG));
+  await machine.install([], { env });
+  const { endpoint, panels } = machine.config();
   assertEquals([endpoint, panels], ["https://one.example", [two]]);
 });
 
 Deno.test("install() with --print says what becomes of the panels, and shows no token", async () => {
-  await using machine = new Machine();
-  await machine.install(...ONE);
+  await using machine = machineOf("openrc");
+  await installed(machine, ...ONE);
   machine.printed.length = 0;
-  await machine.install(...TWO, "--print");
-  const printed = machine.printed.join("\n");
+  await installed(machine, ...TWO, "--print");
+  const printed = machine.output;
   assertEquals(printed.includes("t0ken"), false);
   assertEquals(panelLines(machine), ["two.example, new", "one.example, dropped"]);
-  assertEquals(JSON.parse(machine.text(CONFIG)), first);
+  assertEquals(machine.config(), first);
 });
 
 Deno.test("choosePanels() keeps what is set for a panel, and hides each token", async () => {
-  await using machine = new Machine();
+  await using machine = machineOf("openrc");
   const two = { ...second, interval: 5, enable_remote_control: true };
   machine.write(CONFIG, JSON.stringify({ ...first, interval: 2, panels: [two] }));
   const installed = readInstalledPanels(machine.root + CONFIG);
@@ -242,7 +231,7 @@ Deno.test("choosePanels() keeps what is set for a panel, and hides each token", 
 });
 
 Deno.test("readInstalledPanels() reads panels in each form, and a token from its file", async () => {
-  await using machine = new Machine();
+  await using machine = machineOf("openrc");
   const read = (options: Record<string, unknown>) => {
     machine.write(CONFIG, JSON.stringify(options));
     return readInstalledPanels(machine.root + CONFIG).map(({ endpoint, token }) =>

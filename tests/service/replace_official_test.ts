@@ -1,11 +1,8 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { officialRecordStep, readOfficialRecord } from "../../lib/service/official_record.ts";
-import { uninstall } from "../../lib/service/uninstall.ts";
 import { configOf, FakeSystem, installNow, PUBLIC_KEY, USERS } from "./fake_system.ts";
 import { NAME, OfficialMachine, replaceNow } from "./official_machine.ts";
 import { seenTimeouts } from "./seen_timeouts.ts";
-
-const { signal } = new AbortController();
 
 /** As `install --replace` with more words behind it. */
 async function run(machine: FakeSystem, words: string[] = []): Promise<string | undefined> {
@@ -29,7 +26,7 @@ Deno.test("replace() imports the official agent's settings", async () => {
     `rc-update add ${NAME} default`,
     "rc-update del komari-agent default",
   ]);
-  assertEquals(JSON.parse(machine.text(`/etc/${NAME}/config.json`)), {
+  assertEquals(machine.config(), {
     endpoint: "https://other.example",
     include_mountpoints: ["/", "/data disk"],
     month_rotate: 5,
@@ -39,7 +36,7 @@ Deno.test("replace() imports the official agent's settings", async () => {
   const traffic = `/var/lib/${NAME}/net_static.json 600`;
   assert(machine.tree().includes(traffic));
   assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.isDone, true);
-  const printed = machine.printed.join("\n");
+  const printed = machine.output;
   assertEquals(printed.includes("token123"), false);
   for (
     const words of [
@@ -68,7 +65,7 @@ Deno.test("replace() imports the official agent's settings", async () => {
   assertEquals(machine.calls().includes("rc-update del komari-agent default"), true);
   assertEquals([machine.isUp("komari-agent"), machine.isUp(NAME)], [false, true]);
 
-  await uninstall(machine.system, { serviceName: NAME, print: false, signal });
+  await machine.uninstall();
   machine.write("/users/up-komari-agent", "");
   assertEquals(machine.tree(), before);
 });
@@ -90,7 +87,7 @@ Deno.test("replace() prints no secret of the official agent", async () => {
     assertEquals(await run(machine), undefined);
   }
   const config = machine.text(`/etc/${NAME}/config.json`);
-  const printed = machine.printed.join("\n");
+  const printed = machine.output;
   for (const secret of ["d1scovery-k3y", "cl0udflare-s3cret", "pr0xy-passw0rd", "token123"]) {
     assertEquals(printed.includes(secret), false, printed);
   }
@@ -124,7 +121,7 @@ Deno.test("replace() restores the official agent when no report is accepted", as
   await assertRejects(() => run(machine, words), Error, "was restored and is running again");
   assertEquals(machine.calls().includes(`rc-service ${NAME}-update restart`), true);
   assertEquals(machine.tree(), before);
-  assertStringIncludes(machine.printed.join("\n"), "given now");
+  assertStringIncludes(machine.output, "given now");
   assertEquals(machine.printed.slice(-8), [
     "Waiting up to 30 s for the first accepted report …",
     "panel.example.com has accepted no report",
@@ -137,7 +134,7 @@ Deno.test("replace() restores the official agent when no report is accepted", as
     "removed.",
   ]);
   for (const untrue of ["Installed", "Uninstall", "keeps trying"]) {
-    assertEquals(machine.printed.join("\n").includes(untrue), false, untrue);
+    assertEquals(machine.output.includes(untrue), false, untrue);
   }
 });
 
@@ -172,7 +169,7 @@ Deno.test("replace() with --print changes nothing and shows no token", async () 
   await run(machine, ["--print", "--month-rotate", "1"]);
   assertEquals(machine.tree(), before);
   assertEquals(machine.calls(), []);
-  const printed = machine.printed.join("\n");
+  const printed = machine.output;
   assertEquals(printed.includes("token123"), false);
   const order = ["Run rc-service komari-agent stop", "net_static.json", `${NAME} restart`].map(
     (words) => printed.indexOf(words, printed.indexOf("Run ")),
@@ -256,7 +253,7 @@ Deno.test("replace() says nothing about remote control that was off already", as
     machine.write(script, text.replace("-t token123", `${words}-t token123`));
     machine.printed.length = 0;
     await replaceNow(machine, machine.system, ["--print"]);
-    const printed = machine.printed.join("\n");
+    const printed = machine.output;
     assertEquals(printed.includes("Remote control was on"), isNamed, words);
   }
 });

@@ -1,18 +1,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { uninstall } from "../../lib/service/uninstall.ts";
-import { configOf, FakeSystem, installNow, USERS } from "./fake_system.ts";
-
-const { signal } = new AbortController();
-const NAME = "komari-agent-deno";
-const OPTIONS = { serviceName: NAME, print: false, signal };
+import { ARGS, type FakeSystem, machineOf, NAME } from "./fake_system.ts";
 
 async function installed(): Promise<FakeSystem> {
-  const fake = new FakeSystem({
-    folders: ["run/systemd/system", "etc/systemd/system"],
-    fakes: { ...USERS, systemctl: "", journalctl: "" },
-  });
-  const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
-  await installNow(config, fake.system);
+  const fake = machineOf("systemd", {}, { folders: ["etc/systemd/system"] });
+  await fake.install(ARGS);
   fake.calls();
   return fake;
 }
@@ -28,7 +19,7 @@ Deno.test("uninstall() with --print shows what would be removed, and changes not
   }
   fake.printed.length = 0;
   const before = fake.tree();
-  await uninstall(fake.system, { ...OPTIONS, print: true });
+  await fake.uninstall({ print: true });
   assertEquals(fake.tree(), before);
   assertEquals(fake.calls(), []);
   assertEquals(fake.printed, [
@@ -53,20 +44,16 @@ Deno.test("uninstall() with --print shows what would be removed, and changes not
 });
 
 Deno.test("uninstall() keeps the state when keepsState, and install() uses it again", async () => {
-  await using fake = new FakeSystem({
-    folders: ["run/openrc", "etc/init.d", "var/log"],
-    fakes: { ...USERS, "rc-update": "", "rc-service": "", tail: "", chown: "" },
-  });
+  await using fake = machineOf("openrc");
   const before = fake.tree();
-  const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
-  await installNow(config, fake.system);
+  await fake.install(ARGS);
   const state = `/var/lib/${NAME}/traffic.state`;
   fake.write(state, "the month's traffic");
   fake.printed.length = 0;
-  await uninstall(fake.system, { ...OPTIONS, keepsState: true, print: true });
+  await fake.uninstall({ keepsState: true, print: true });
   assertEquals(fake.printed.filter((line) => line.includes("/var/lib")), []);
   fake.printed.length = 0;
-  await uninstall(fake.system, { ...OPTIONS, keepsState: true });
+  await fake.uninstall({ keepsState: true });
   assertEquals(fake.printed, [
     `Removed ${NAME}, with its service and configuration; its state stays in /var/lib/${NAME}`,
   ]);
@@ -77,63 +64,52 @@ Deno.test("uninstall() keeps the state when keepsState, and install() uses it ag
   ]);
 
   fake.calls();
-  await installNow(config, fake.system);
+  await fake.install(ARGS);
   assert(fake.calls().includes(`chown -hR ${NAME}: /var/lib/${NAME}`), "of the new user");
   assertEquals(fake.text(state), "the month's traffic");
-  await uninstall(fake.system, OPTIONS);
+  await fake.uninstall();
   assertEquals(fake.tree(), before);
 });
 
 Deno.test("uninstall() keeps the state where it is when keepsState", async () => {
-  await using fake = new FakeSystem({
-    folders: ["run/openrc", "etc/init.d", "var/log"],
-    fakes: { ...USERS, "rc-update": "", "rc-service": "", tail: "" },
-  });
-  const words = ["install", "-e", "https://p.example", "-t", "secret", "--state-dir", "/srv/state"];
-  await installNow(configOf(words), fake.system);
+  await using fake = machineOf("openrc");
+  await fake.install([...ARGS, "--state-dir", "/srv/state"]);
   const paths = ["/srv/state/traffic.state", `/var/lib/${NAME}/traffic.state`];
   for (const path of paths) fake.write(path, path);
-  await uninstall(fake.system, { ...OPTIONS, keepsState: true });
+  await fake.uninstall({ keepsState: true });
   assertEquals(paths.map((path) => fake.text(path)), paths);
   assertEquals(fake.printed.filter((line) => line.includes("did not create")), []);
 });
 
 Deno.test("uninstall() removes the state folder before too, when it was moved", async () => {
-  await using fake = new FakeSystem({
-    folders: ["run/openrc", "etc/init.d", "var/log", "srv"],
-    fakes: { ...USERS, "rc-update": "", "rc-service": "", tail: "" },
-  });
+  await using fake = machineOf("openrc", {}, { folders: ["srv"] });
   const before = fake.tree();
-  const words = ["install", "-e", "https://p.example", "-t", "secret", "--state-dir"];
   for (const folder of ["/srv/one", "/srv/two"]) {
-    await installNow(configOf([...words, folder], { root: fake.root }), fake.system);
+    await fake.install([...ARGS, "--state-dir", folder]);
     fake.write(`${folder}/traffic.state`, "the month's traffic");
   }
-  await uninstall(fake.system, OPTIONS);
+  await fake.uninstall();
   assertEquals(fake.tree(), before);
 });
 
 Deno.test("uninstall() removes what a power loss has left of each file", async () => {
-  await using fake = new FakeSystem({
-    folders: ["run/openrc", "etc/init.d", "var/log"],
-    fakes: { ...USERS, "rc-update": "", "rc-service": "", tail: "" },
-  });
+  await using fake = machineOf("openrc");
   const before = fake.tree();
-  await installNow(configOf(["install", "-e", "https://p.example", "-t", "secret"]), fake.system);
+  await fake.install(ARGS);
   const program = `/opt/${NAME}/${NAME}`;
   const paths = [
     ...[`/etc/${NAME}/config.json`, `/etc/init.d/${NAME}`, `/etc/${NAME}/replaced.json`],
     ...[program, `${program}.old`, `/var/log/${NAME}.log`],
   ];
   for (const path of paths) for (const end of [".new", ".before"]) fake.write(path + end, "");
-  await uninstall(fake.system, OPTIONS);
+  await fake.uninstall();
   assertEquals(fake.tree(), before);
 });
 
 Deno.test("uninstall() keeps and lists files that it did not create", async () => {
   await using fake = await installed();
   fake.write(`/etc/${NAME}/notes.txt`, "mine");
-  await uninstall(fake.system, OPTIONS);
+  await fake.uninstall();
   assertEquals(fake.text(`/etc/${NAME}/notes.txt`), "mine");
   assertEquals(
     fake.printed.at(-1),
@@ -146,61 +122,48 @@ Deno.test("uninstall() keeps a link to another target", async () => {
   const link = `${fake.root}/usr/local/bin/${NAME}`;
   await Deno.remove(link);
   await Deno.symlink("/bin/true", link);
-  await uninstall(fake.system, OPTIONS);
+  await fake.uninstall();
   assertEquals(await Deno.readLink(link), "/bin/true");
 });
 
 Deno.test("uninstall() keeps a user that existed before", async () => {
-  await using fake = new FakeSystem({
-    folders: ["run/systemd/system"],
-    fakes: { ...USERS, systemctl: "", journalctl: "" },
-  });
+  await using fake = machineOf("systemd");
   fake.write(`/users/${NAME}`, "");
-  const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
-  await installNow(config, fake.system);
-  await uninstall(fake.system, OPTIONS);
+  await fake.install(ARGS);
+  await fake.uninstall();
   assert(fake.tree().some((line) => line.startsWith(`/users/${NAME}`)));
 });
 
 Deno.test("uninstall() removes the created user even if the service runs as another", async () => {
   await using fake = await installed();
-  const config = configOf(["install", "--as-root"], { root: fake.root });
-  await installNow(config, fake.system);
+  await fake.install(["--as-root"]);
   fake.calls();
-  await uninstall(fake.system, OPTIONS);
+  await fake.uninstall();
   const removed = fake.calls().filter((line) => /^(user|group)del/.test(line));
   assertEquals(removed, [`userdel ${NAME}`, `groupdel ${NAME}`]);
 });
 
 Deno.test("uninstall() continues when the service is already gone", async () => {
   await using fake = await installed();
-  const tools = {
-    has: () => true,
-    run: () => Promise.resolve({ code: 5, output: "Unit not loaded." }),
-  };
+  const { tools } = fake.system;
+  const run = () => Promise.resolve({ code: 5, output: "Unit not loaded." });
+  Object.assign(fake.system, { tools: { has: () => true, run } });
   // The manager itself has to answer, which is all that may not fail.
-  const system = { ...fake.system, tools };
-  await assertRejects(() => uninstall(system, OPTIONS), Error, "daemon-reload");
-  await uninstall(fake.system, OPTIONS);
+  await assertRejects(() => fake.uninstall(), Error, "daemon-reload");
+  Object.assign(fake.system, { tools });
+  await fake.uninstall();
   assert(!fake.tree().some((line) => line.includes(`/${NAME}`)));
 });
 
 Deno.test("uninstall() removes a user's files when the manager does not answer", async () => {
   const home = "/home/ann";
   const units = `${home}/.config/systemd/user`;
-  await using fake = new FakeSystem({
-    folders: ["run/systemd/system", "home/ann", "run/user/1000"],
-    fakes: {
-      id: "echo ann",
-      systemctl: '[ ! -e "$ROOT/users/alone" ] || { echo Failed to connect to bus >&2; exit 1; }',
-      journalctl: "",
-      loginctl: "",
-    },
-    system: { uid: 1000, home, userRuntimeDir: "/run/user/1000" },
+  // The file stands for a manager that is gone.
+  await using fake = machineOf("user", {
+    systemctl: '[ ! -e "$ROOT/users/alone" ] || { echo Failed to connect to bus >&2; exit 1; }',
   });
   const before = fake.tree();
-  const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
-  await installNow(config, fake.system);
+  await fake.install(ARGS);
   // As the manager enables it.
   for (
     const link of [
@@ -212,20 +175,20 @@ Deno.test("uninstall() removes a user's files when the manager does not answer",
   }
   fake.write("/users/alone", "");
   fake.calls();
-  await uninstall(fake.system, OPTIONS);
+  await fake.uninstall();
   await Deno.remove(`${fake.root}/users/alone`);
   assertEquals(fake.tree(), before);
   assertEquals(fake.calls().filter((line) => line.startsWith("systemctl")), [
     "systemctl --user show --property=Version",
   ]);
-  assertStringIncludes(fake.printed.join("\n"), "does not answer (Failed to connect to bus)");
+  assertStringIncludes(fake.output, "does not answer (Failed to connect to bus)");
 });
 
 Deno.test("uninstall() keeps the record of a replaced agent when keepsOfficialRecord", async () => {
   for (const keepsOfficialRecord of [true, false]) {
     await using fake = await installed();
     fake.write(`/etc/${NAME}/replaced.json`, "{}");
-    await uninstall(fake.system, { ...OPTIONS, keepsOfficialRecord });
+    await fake.uninstall({ keepsOfficialRecord });
     const left = fake.tree().filter((line) => line.includes("replaced.json"));
     assertEquals(left.length, keepsOfficialRecord ? 1 : 0);
   }
@@ -234,5 +197,5 @@ Deno.test("uninstall() keeps the record of a replaced agent when keepsOfficialRe
 Deno.test("uninstall() throws when the record is damaged", async () => {
   await using fake = await installed();
   fake.write(`/etc/${NAME}/install.json`, "{}");
-  await assertRejects(() => uninstall(fake.system, OPTIONS), Error, "Cannot read");
+  await assertRejects(() => fake.uninstall(), Error, "Cannot read");
 });
