@@ -44,7 +44,7 @@ export interface CpuTime {
   readonly all: number;
 }
 
-/** Sockets of both families, in every state. */
+/** Sockets of both families; half-open connections are no sockets yet. */
 export interface Connections {
   tcp: number;
   udp: number;

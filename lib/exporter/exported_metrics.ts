@@ -126,7 +126,7 @@ export function machineMetrics(machine: ExportedMachine): MetricFamily[] {
         one(speeds?.sentBytesPerSecond, { direction: "transmit", panel }),
       ]),
     ),
-    gauge("komari_connections", "Sockets of both IP versions, in every state.", [
+    gauge("komari_connections", "Sockets of both IP versions, all but half-open ones.", [
       one(connections?.tcp, { protocol: "tcp" }),
       one(connections?.udp, { protocol: "udp" }),
     ]),

@@ -104,6 +104,8 @@ export interface Host {
   openSlow(path: string): () => Promise<string | undefined>;
   /** Reads a file once; `undefined` when it is missing or can't be read. */
   readText(path: string): string | undefined;
+  /** The same, as it is. */
+  readBytes(path: string): Uint8Array | undefined;
   /** Lists the names in a folder; `undefined` when it is missing or can't be listed. */
   list(path: string): string[] | undefined;
   /** Reads the target of a symbolic link; `undefined` when the path is no link. */

@@ -154,6 +154,10 @@ export class LocalHost implements Host {
     return attempt(() => Deno.readTextFileSync(this.#place(path)));
   }
 
+  readBytes(path: string): Uint8Array | undefined {
+    return attempt(() => Deno.readFileSync(this.#place(path)));
+  }
+
   list(path: string): string[] | undefined {
     return attempt(() => Array.from(Deno.readDirSync(this.#place(path)), (entry) => entry.name));
   }

@@ -175,7 +175,7 @@ export function goArchitecture(arch: string): string {
  * Unknown facts are absent.
  */
 export function machineFacts(
-  host: Pick<Host, "arch" | "roots" | "readText" | "list" | "exists" | "readLink">,
+  host: Pick<Host, "arch" | "roots" | "readText" | "readBytes" | "list" | "exists" | "readLink">,
 ): MachineFacts {
   const { proc } = host.roots;
   const cpuText = host.readText(`${proc}/cpuinfo`);

@@ -2,7 +2,7 @@ import type { Host } from "../host/host.ts";
 import type { CpuInfo } from "../parse/cpuinfo.ts";
 
 type ContainerFiles = Pick<Host, "roots" | "readText" | "exists" | "readLink">;
-type Files = ContainerFiles & Pick<Host, "list">;
+type Files = ContainerFiles & Pick<Host, "list" | "readBytes">;
 
 /** `/proc/1/ns/pid` outside containers; the inode number is fixed in the kernel. */
 const FIRST_NAMESPACE = "pid:[4026531836]";
@@ -77,9 +77,19 @@ function containerKindByTraces(host: ContainerFiles): string | undefined {
   const namespace = host.readLink(`${proc}/1/ns/pid`) ??
     (root === "/" ? host.readLink(`${proc}/self/ns/pid`) : undefined);
   const isOwn = namespace !== undefined && namespace !== FIRST_NAMESPACE;
-  // Only cgroups below the first one have a type.
-  const hasOwnGroups = root === "/" && host.exists(`${host.roots.sys}/fs/cgroup/cgroup.type`);
-  return isOwn || hasOwnGroups ? "container-other" : undefined;
+  return isOwn || (root === "/" && hasOwnGroups(host)) ? "container-other" : undefined;
+}
+
+/** Whether the root of the cgroups is one below the kernel's first. */
+function hasOwnGroups(host: ContainerFiles): boolean {
+  const groups = `${host.roots.sys}/fs/cgroup`;
+  // The first cgroup alone lacks a type; older kernels have none at all, nor the list of features.
+  if (host.exists(`${groups}/cgroup.events`)) {
+    return host.exists(`${groups}/cgroup.type`) ||
+      !host.exists(`${host.roots.sys}/kernel/cgroup/features`);
+  }
+  // In version 1 the first one alone has the other file.
+  return host.exists(`${groups}/systemd`) && !host.exists(`${groups}/systemd/release_agent`);
 }
 
 const DMI_FILES = [
@@ -111,12 +121,8 @@ const DMI_PREFIXES: ReadonlyArray<readonly [string, string]> = [
   ["Google Compute Engine", "google"],
 ];
 
-/** Clock sources that only guests have. */
-const CLOCK_PATTERNS: ReadonlyArray<readonly [RegExp, string]> = [
-  [/\bkvm-clock\b/, "kvm"],
-  [/\bhyperv_/, "microsoft"],
-  [/\bxen\b/, "xen"],
-];
+/** DMI strings that are believed before the processor: these hypervisors use others' techniques. */
+const CERTAIN: ReadonlySet<string> = new Set(["oracle", "xen", "amazon", "parallels", "google"]);
 
 /** Hypervisors by a part of the device tree's `hypervisor/compatible`. */
 const DEVICE_TREE_SIGNS: ReadonlyArray<readonly [string, string]> = [
@@ -135,23 +141,27 @@ const XEN_FIRST_DOMAIN = 1 << 11;
  * Hypervisor of the machine, as systemd-detect-virt names it; `undefined` without a sign of one.
  *
  * Reads DMI (`/sys/class/dmi/id`), the hypervisor's own files, the clock sources and the device tree;
- * `underHypervisor` is the processor's flag, for hypervisors without another sign.
+ * `underHypervisor` is the processor's flag, for hypervisors without another sign. The clock sources
+ * stand in for the processor's own words, for which native code would be needed.
  */
 export function virtualMachineKind(host: Files, underHypervisor: boolean): string | undefined {
   const { proc, sys } = host.roots;
-  const signed = byDmi(host, underHypervisor);
-  if (signed !== undefined && signed !== "qemu" && signed !== "none") return signed;
+  const bySigns = byDmi(host, underHypervisor);
+  if (bySigns !== undefined && CERTAIN.has(bySigns)) return bySigns;
   const xen = byXen(host);
-  if (xen !== undefined) return xen === "none" ? undefined : xen;
-  if (signed === "none") return undefined;
-  // QEMU has the same DMI strings with KVM and with emulation; only KVM has its clock source.
+  if (xen === "xen") return xen;
   const clocks = host.readText(
     `${sys}/devices/system/clocksource/clocksource0/available_clocksource`,
-  );
-  return lookup(CLOCK_PATTERNS, (pattern) => pattern.test(clocks ?? "")) ??
-    signed ?? byHypervisorType(host) ?? byDeviceTree(host) ??
+  ) ?? "";
+  // QEMU has the same DMI strings with KVM and with emulation; only KVM has its clock source.
+  if (/\bkvm-clock\b/.test(clocks)) return "kvm";
+  if (xen === "none") return undefined;
+  if (/\bxen\b/.test(clocks)) return "xen";
+  const isOther = underHypervisor || hasFirmwareBit(host) === true;
+  return bySigns ?? byHypervisorType(host) ?? byDeviceTree(host) ??
     byControlProgram(host.readText(`${proc}/sysinfo`)) ??
-    (underHypervisor ? "vm-other" : undefined);
+    // KVM shows this clock, too, to guests that know Hyper-V alone.
+    (/\bhyperv_/.test(clocks) ? "microsoft" : isOther ? "vm-other" : undefined);
 }
 
 function byDmi(host: Files, underHypervisor: boolean): string | undefined {
@@ -159,11 +169,20 @@ function byDmi(host: Files, underHypervisor: boolean): string | undefined {
     host.readText(`${host.roots.sys}/class/dmi/id/${name}`)?.trim() ?? ""
   );
   const [product = "", vendor = ""] = texts;
-  // Amazon's bare-metal instances have the same DMI vendor.
-  if (vendor === "Amazon EC2" && product.includes(".metal")) return "none";
   if (vendor === "Microsoft Corporation" && product === "Virtual Machine") return "microsoft";
   const has = (sign: string) => texts.some((text) => text.startsWith(sign));
-  return lookup(DMI_PREFIXES, has) ?? (underHypervisor && has(ORACLE) ? "oracle" : undefined);
+  const kind = lookup(DMI_PREFIXES, has) ?? (underHypervisor && has(ORACLE) ? "oracle" : undefined);
+  // Amazon's bare-metal instances have the same DMI vendor.
+  const isMetal = kind === "amazon" && !(hasFirmwareBit(host) ?? !/\.metal(?:-|$)/.test(product));
+  return isMetal ? undefined : kind;
+}
+
+/** Whether the firmware says that this is a virtual machine, which root may read. */
+function hasFirmwareBit(host: Files): boolean | undefined {
+  const table = host.readBytes(`${host.roots.sys}/firmware/dmi/entries/0-0/raw`);
+  const length = table?.[1] ?? 0;
+  const flags = table?.[19];
+  return flags === undefined || length < 20 ? undefined : (flags & 1 << 4) !== 0;
 }
 
 /** A hypervisor that has a type and is not Xen. */

@@ -90,6 +90,7 @@ const ARM_CORES: Readonly<Record<number, readonly [maker: string, ...parts: stri
     "c0e=Cortex-A17 c0f=Cortex-A15 d01=Cortex-A32 d02=Cortex-A34 d03=Cortex-A53",
     "d04=Cortex-A35 d05=Cortex-A55 d06=Cortex-A65 d07=Cortex-A57 d08=Cortex-A72",
     "d09=Cortex-A73 d0a=Cortex-A75 d0b=Cortex-A76 d0c=Neoverse-N1 d0d=Cortex-A77",
+    "d14=Cortex-R82AE d15=Cortex-R82",
     "d0e=Cortex-A76AE d40=Neoverse-V1 d41=Cortex-A78 d42=Cortex-A78AE d43=Cortex-A65AE",
     "d44=Cortex-X1 d46=Cortex-A510 d47=Cortex-A710 d48=Cortex-X2 d49=Neoverse-N2",
     "d4a=Neoverse-E1 d4b=Cortex-A78C d4c=Cortex-X1C d4d=Cortex-A715 d4e=Cortex-X3",
@@ -101,7 +102,7 @@ const ARM_CORES: Readonly<Record<number, readonly [maker: string, ...parts: stri
   0x42: ["Broadcom", "100=Brahma-B53 516=ThunderX2"],
   0x43: [
     "Cavium",
-    "a0=ThunderX a1=ThunderX-88XX a2=ThunderX-81XX a3=ThunderX-83XX af=ThunderX2",
+    "a0=ThunderX a1=ThunderX-88XX a2=ThunderX-81XX a3=ThunderX-83XX af=ThunderX2-99xx",
     "b0=OcteonTX2 b1=OcteonTX2-98XX b2=OcteonTX2-96XX b3=OcteonTX2-95XX",
     "b4=OcteonTX2-95XXN b5=OcteonTX2-95XXMM b6=OcteonTX2-95XXO b8=ThunderX3-T110",
   ],

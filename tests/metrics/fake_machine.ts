@@ -77,6 +77,8 @@ export class FakeMachine implements Host {
     return this.#tree.readText(path);
   }
 
+  readBytes(): undefined {}
+
   list(path: string): string[] | undefined {
     const names = this.#tree.list(path);
     if (path !== this.roots.proc || names === undefined) return names;

@@ -31,6 +31,7 @@ function hostOf(host: FakeMachine): Host {
     open: (path, options) => host.open(path, options),
     openSlow: (path) => host.openSlow(path),
     readText: (path) => host.readText(path),
+    readBytes: () => host.readBytes(),
     list: (path) => host.list(path),
     readLink: (path) => host.readLink(path),
     exists: (path) => host.exists(path),

@@ -62,7 +62,17 @@ const CONTAINERS: ReadonlyArray<readonly [string | undefined, Record<string, str
   }],
   [undefined, { "/proc/self/status": "TracerPid:\t7\n", "/proc/7/comm": "strace\n" }],
   [undefined, { "/proc/self/status": "TracerPid:\t0\n", "/proc/0/comm": "proot\n" }],
-  ["container-other", { "/sys/fs/cgroup/cgroup.type": "domain\n" }],
+  ["container-other", {
+    ...{ "/sys/fs/cgroup/cgroup.type": "domain\n", "/sys/fs/cgroup/cgroup.events": "" },
+    "/sys/kernel/cgroup/features": "nsdelegate\n",
+  }],
+  [undefined, {
+    "/sys/fs/cgroup/cgroup.events": "",
+    "/sys/kernel/cgroup/features": "nsdelegate\n",
+  }],
+  ["container-other", { "/sys/fs/cgroup/cgroup.events": "populated 1\n" }],
+  ["container-other", { "/sys/fs/cgroup/systemd/tasks": "" }],
+  [undefined, { "/sys/fs/cgroup/systemd/tasks": "", "/sys/fs/cgroup/systemd/release_agent": "" }],
   ["docker", { "/.dockerenv": "" }],
   ["lxc", { "/run/systemd/container": "lxc\n" }],
   ["systemd-nspawn", { "/run/systemd/container": "systemd-nspawn\n", "/.dockerenv": "" }],
@@ -110,6 +120,12 @@ function dmi(texts: Record<string, string>): Record<string, string> {
   return Object.fromEntries(entries);
 }
 
+/** A table of the firmware with the byte that has the bit of virtual machines, whose bytes before are no UTF-8. */
+function firmware(flags: number, length = 24): Record<string, string> {
+  const bytes = [0, length, 0, 0, 1, 2, 0xe8, 0xe8, 3, 0xff, ...Array(9).fill(0xc3), flags];
+  return { "/sys/firmware/dmi/entries/0-0/raw": String.fromCharCode(...bytes) };
+}
+
 const QEMU_PC = dmi({ sys_vendor: "QEMU", product_name: "Standard PC (i440FX + PIIX, 1996)" });
 
 const HYPERVISORS: ReadonlyArray<readonly [string | undefined, Record<string, string>]> = [
@@ -149,6 +165,21 @@ const HYPERVISORS: ReadonlyArray<readonly [string | undefined, Record<string, st
   ["amazon", dmi({ sys_vendor: "Amazon EC2", product_name: "t3.micro" })],
   [undefined, dmi({ sys_vendor: "Amazon EC2", product_name: "c5.metal" })],
   [undefined, dmi({ sys_vendor: "Amazon EC2", product_name: "m5zn.metal-24xl" })],
+  ["amazon", { ...dmi({ sys_vendor: "Amazon EC2", product_name: "c5.metal" }), ...firmware(0x1c) }],
+  [undefined, {
+    ...dmi({ sys_vendor: "Amazon EC2", product_name: "t3.micro" }),
+    ...firmware(0x0c),
+  }],
+  ["amazon", dmi({ sys_vendor: "Amazon EC2", product_name: "c5.metallic" })],
+  ["vm-other", { ...dmi({ sys_vendor: "Supermicro" }), ...firmware(0x10) }],
+  [undefined, { ...dmi({ sys_vendor: "Supermicro" }), ...firmware(0xef) }],
+  [undefined, { ...dmi({ sys_vendor: "Supermicro" }), ...firmware(0x10, 18) }],
+  ["kvm", { ...dmi({ sys_vendor: "Supermicro" }), ...firmware(0x10), [CLOCKS]: "kvm-clock\n" }],
+  // What the processor says is that of KVM, and DMI what its user has set.
+  ["kvm", { ...dmi({ sys_vendor: "VMware, Inc." }), [CLOCKS]: "kvm-clock tsc\n" }],
+  ["google", { ...dmi({ product_name: "Google Compute Engine" }), [CLOCKS]: "kvm-clock tsc\n" }],
+  ["qemu", { ...QEMU_PC, [CLOCKS]: "hyperv_clocksource_tsc_page tsc\n" }],
+  ["kvm", { "/proc/xen/capabilities": "control_d\n", [CLOCKS]: "kvm-clock xen tsc\n" }],
   ["parallels", dmi({ sys_vendor: "Parallels Software International Inc." })],
   ["bhyve", dmi({ bios_vendor: "BHYVE" })],
   ["apple", dmi({ product_name: "Apple Virtualization Generic Platform" })],
