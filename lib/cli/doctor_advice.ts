@@ -10,6 +10,7 @@ import { isHtml } from "../panel/http_exchange.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { variableFile } from "../service/loaded_unit.ts";
+import { CLIENT_CERTIFICATE_ADVICE } from "./doctor_tls.ts";
 import { originText, type Way } from "./doctor_way.ts";
 
 /** The variables that may name the proxy; where the service's unit sets one, that one and its file. */
@@ -86,6 +87,9 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
   }
   if (/sent to HTTPS port|HTTP request to an HTTPS server/i.test(text)) {
     return [`use https://${url.host}`];
+  }
+  if (/SSL certificate (was sent|error)|client certificate/i.test(text)) {
+    return CLIENT_CERTIFICATE_ADVICE;
   }
   if (/install mode/.test(text)) {
     return [`the panel is not set up yet: open ${url.origin} in a browser`];

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { withTimeout } from "../async/timeout.ts";
+import { settlesWithin, withTimeout } from "../async/timeout.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { Connector } from "../net/connector.ts";
 import { ipFamily } from "../parse/ip_address.ts";
@@ -29,6 +29,7 @@ import { failureText, firstHop, seconds, unitAdvice, type Way } from "./doctor_w
 const LOOKUP_MS = 6_000;
 /** A name that takes longer is a finding. */
 const SLOW_LOOKUP_MS = 1_500;
+
 /** Resolves the name of the panel, or of the proxy. */
 export async function checkName(way: Way, signal: AbortSignal): Promise<CheckResult> {
   const { host } = firstHop(way);
@@ -36,15 +37,23 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   const sources = await readSources(way);
   const line = sources.leavesOutHosts ? undefined : sources.hostsLine;
   const startedAtMs = performance.now();
+  const lookup = withTimeout(
+    (signal) => new Connector(way.config).lookUp(host, { signal }),
+    { timeoutMs: LOOKUP_MS, signal },
+  );
+  const asked = await settlesWithin(lookup, SLOW_LOOKUP_MS, { signal })
+    ? undefined
+    : askEach(host, sources, signal);
+  // Nothing waits for it where the check is given up.
+  asked?.catch(() => {});
   let addresses: readonly string[];
   try {
-    addresses = await withTimeout(
-      (signal) => new Connector(way.config).lookUp(host, { signal }),
-      { timeoutMs: LOOKUP_MS, signal },
-    );
+    addresses = await lookup;
   } catch (error) {
     signal.throwIfAborted();
-    return await unresolved(failureText(error), { way, sources, signal });
+    const answers = await (asked ?? askEach(host, sources, signal));
+    return lateAnswer(answers, { way, sources }) ??
+      unresolved(failureText(error), { way, sources, answers });
   }
   const ms = performance.now() - startedAtMs;
   way.addresses = addresses;
@@ -65,13 +74,8 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
         : `remove line ${line} of /etc/hosts`,
     );
   }
-  const isSlow = ms >= SLOW_LOOKUP_MS;
-  const [isInvention, answers] = line === undefined
-    ? await Promise.all([
-      isInvented(addresses, sources, signal),
-      isSlow ? askEach(host, sources, signal) : [],
-    ])
-    : [false, []];
+  const isInvention = line === undefined && await isInvented(addresses, sources, signal);
+  const answers = line === undefined && asked !== undefined ? await asked : [];
   let text = found;
   if (isInvention) {
     text = `${found}, which it also gives for a name that does not exist`;
@@ -81,7 +85,7 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
       "ask another name server: --custom-dns ADDRESS",
     ];
   }
-  if (!isSlow) return result("ok", text);
+  if (asked === undefined) return result("ok", text);
   const slow = `${text}, after ${seconds(ms)}`;
   const each = answers.length === 0 ? "" : ` (${answers.map(answerText).join("; ")})`;
   return result(
@@ -102,11 +106,32 @@ async function isInvented(
   return answers.some((it) => it.addresses.some((address) => addresses.includes(address)));
 }
 
+/** A name that a server knows after one that does not answer, for which the system waits too long. */
+export function lateAnswer(
+  answers: readonly NameAnswer[],
+  { way, sources }: { way: Way; sources: NameSources },
+): CheckResult | undefined {
+  const dead = deadServerAdvice(answers, sources);
+  const found = answers.find(({ addresses }) => addresses.length > 0);
+  if (dead === undefined || found === undefined) return undefined;
+  way.addresses = found.addresses;
+  way.answeredBy = `answered by ${found.server}`;
+  const each = answers.map(answerText).join("; ");
+  return result(
+    "warning",
+    `${firstHop(way).host} is ${
+      found.addresses.join(", ")
+    }, answered by ${found.server}, and the ` +
+      `system has no answer within ${seconds(LOOKUP_MS)} (${each})`,
+    dead,
+  );
+}
+
 /** A name without an address: what each server says about it, and what to do. */
-async function unresolved(
+function unresolved(
   message: string,
-  { way, sources, signal }: { way: Way; sources: NameSources; signal: AbortSignal },
-): Promise<CheckResult> {
+  { way, sources, answers }: { way: Way; sources: NameSources; answers: readonly NameAnswer[] },
+): CheckResult {
   const { host } = firstHop(way);
   const { order, servers, asked, file, hostsLine, unreadable, noAddress } = sources;
   const isOwn = way.config.nameServer !== undefined;
@@ -148,7 +173,6 @@ async function unresolved(
       `add a line to ${file}: nameserver ADDRESS, or repair the service that writes it (ls -l ${file})`,
     );
   }
-  const answers = await askEach(host, sources, signal);
   const [only, ...more] = answers.map(answerText);
   // A single server that is asked directly is named once.
   const each = more.length === 0 ? only?.replace(`${asked}: `, "") : [only, ...more].join("; ");

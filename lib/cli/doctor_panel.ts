@@ -214,9 +214,13 @@ class PanelCheck {
   token(): CheckResult {
     const { config } = this.#way;
     if (this.#token === "missing") {
-      return this.#registersItself
-        ? REGISTERS_ITSELF
-        : result("failed", "no token is configured", "give -t TOKEN or --token-file FILE");
+      return this.#registersItself ? REGISTERS_ITSELF : result(
+        "failed",
+        "no token is configured",
+        config.isConfigInstalled
+          ? "give it: komari-agent-deno install --token-file FILE"
+          : "give -t TOKEN or --token-file FILE",
+      );
     }
     if (this.#token === "accepted") {
       const isInHeader = this.#access.tokenPlace?.current === "header";

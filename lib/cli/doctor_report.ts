@@ -23,7 +23,8 @@ const CONSEQUENCES: readonly (readonly [
   follow: readonly string[],
   text?: RegExp,
 ])[] = [
-  [ON_THE_WAY, ["agent"]],
+  [ON_THE_WAY, ["agent", "connections"]],
+  [["token"], ["service"], /Cannot report without/],
   [["network", "dns", "connect"], ["probes", "version"]],
   [["service"], ["environment", "agent"]],
   [["agents"], ["agent", "connections"]],

@@ -256,9 +256,10 @@ export function connectionsResult(health: Health | undefined): CheckResult {
   const names = closed.map(({ panel }) => panel).join(", ");
   return result(
     "failed",
-    `the WebSockets to ${names} are closed soon after they open, ${first.shortConnections} in a row`,
+    `the last ${first.shortConnections} WebSockets to ${names} were closed soon after they opened`,
     "see whether the panel shows the node as online while this agent is stopped: another machine " +
       "has the same token then",
     "see whether a proxy in front of the panel closes what is silent (nginx: proxy_read_timeout 60s)",
+    "see on the panel's machine whether the panel starts again and again",
   );
 }

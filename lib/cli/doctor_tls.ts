@@ -79,6 +79,9 @@ export function tlsAdvice(
   certificate?: Certificate,
 ): string[] {
   const { url, answeredBy, addresses } = way;
+  const isPanels = answeredBy === ""
+    ? []
+    : [`see whether ${addresses[0]} is the panel's address (${answeredBy})`];
   const host = urlHost(url);
   const port = portOf(url);
   const plain = `http://${url.host}${url.pathname.replace(/\/$/, "")}`;
@@ -90,10 +93,24 @@ export function tlsAdvice(
     return [
       `use one of the certificate's names in -e, if one is the panel's`,
       `have the panel's server use a certificate for ${host}`,
-      ...answeredBy === ""
-        ? []
-        : [`see whether ${addresses[0]} is the panel's address (${answeredBy})`],
+      ...isPanels,
     ];
+  }
+  if (/no site of that name/.test(message)) {
+    return [
+      `correct the name in -e, if the panel has another one than ${host}`,
+      ...isPanels,
+      `have the panel's server know ${host}, with a certificate of it (nginx: server_name)`,
+    ];
+  }
+  if (/wants a certificate/.test(message)) return CLIENT_CERTIFICATE_ADVICE;
+  if (/no cipher in common/.test(message)) {
+    return [
+      "have the panel's server offer TLS 1.3, or ECDHE with AES-GCM (nginx: ssl_ciphers HIGH)",
+    ];
+  }
+  if (/server itself has failed/.test(message)) {
+    return ["read the log of the server that ends TLS for the panel"];
   }
   if (/expired|not valid (yet|at this time)/.test(message)) return dateAdvice(certificate);
   if (/X\.509 version 1/.test(message)) {
@@ -111,7 +128,13 @@ export function tlsAdvice(
       "--ca-cert FILE",
     ];
   }
-  if (/issuer is unknown/.test(message)) return issuerAdvice(show, certificate);
+  if (/issuer is unknown/.test(message)) {
+    const isAlone = certificate?.isAlone === true && certificate.namesIssuersFile;
+    const other =
+      `if the panel's certificate is by another issuer, something on the way answers in ` +
+      `its place; compare from another machine: ${show}`;
+    return [...issuerAdvice(show, certificate), ...isAlone ? [] : [other, ...isPanels]];
+  }
   if (/no answer within/.test(message)) {
     return [
       `see whether anything speaks TLS there: ${show}`,
@@ -122,12 +145,21 @@ export function tlsAdvice(
   return [`see what the server says: ${show}`];
 }
 
+/** A server that asks its clients for a certificate, which agents have none of. */
+export const CLIENT_CERTIFICATE_ADVICE = [
+  "let /api/clients/ pass without a client's certificate (nginx: ssl_verify_client optional)",
+  "if only a CDN in front of the panel has one, use the name that goes through the CDN in -e",
+];
+
 function dateAdvice(certificate: Certificate | undefined): string[] {
   const renew = "renew the certificate on the panel's server";
   const clock = "if this machine's date is wrong, set it: timedatectl set-ntp true";
   if (certificate === undefined) return [`${clock}; date shows it`, renew];
   // A clock is rarely wrong by little, and a certificate that was not renewed is.
-  return daysLeft(certificate) < 0 ? [`compare the date here: date; ${clock}`, renew] : [clock];
+  const compare = `compare the date here: date; ${clock}`;
+  return daysLeft(certificate) < 0
+    ? [compare, renew]
+    : [compare, "else make it anew: the clock of the machine that made it was ahead"];
 }
 
 function issuerAdvice(show: string, certificate: Certificate | undefined): string[] {

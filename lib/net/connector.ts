@@ -21,7 +21,8 @@ export interface ConnectOptions {
   readonly role?: string;
 }
 
-const LOOKUP_MS = 5000;
+/** The system asks its second name server after 5 s. */
+const LOOKUP_MS = 8_000;
 
 const CONNECT_MS = 10_000;
 

@@ -14,6 +14,15 @@ const CONNECT_WORDS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: "this machine has no address of that family",
   EAFNOSUPPORT: "this machine has no address of that family",
   ETIMEDOUT: "no answer",
+  ENETDOWN: "the network interface is down",
+  EHOSTDOWN: "host is down",
+  ECONNABORTED: "the connection was broken off",
+  EACCES: "this machine does not let it through",
+  EPERM: "this machine does not let it through",
+  // So the kernel calls a route that throws everything away.
+  EINVAL: "a route of this machine leads nowhere",
+  EMFILE: "this process has too many files open",
+  ENFILE: "this machine has too many files open",
 };
 
 const LOOKUP_WORDS: readonly (readonly [RegExp, string])[] = [
@@ -39,6 +48,21 @@ const CERTIFICATE_WORDS: readonly (readonly [RegExp, string])[] = [
 
 /** How the libraries say that they don't trust a certificate. */
 const UNTRUSTED = /invalid peer certificate|altnames|self-signed certificate|verify the first/;
+
+/** What a server, or the library itself, says to end a handshake (RFC 8446, 6.2). */
+const HANDSHAKE_WORDS: readonly (readonly [RegExp, string])[] = [
+  [/Unrecogni[sz]edName|unrecognized.name/i, "the server has no site of that name"],
+  [/CertificateRequired|certificate.required/i, "the server wants a certificate of its clients"],
+  [
+    /HandshakeFailure|handshake failure|InsufficientSecurity|peer is incompatible|no ciphers?uites/i,
+    "the server and this agent have no cipher in common",
+  ],
+  [/NoApplicationProtocol|no.application.protocol/i, "the server speaks no HTTP/1.1 there"],
+  [/AccessDenied|access.denied/i, "the server refuses this machine"],
+  [/InternalError|internal.error/i, "the server itself has failed"],
+  [/corrupt message|unexpected message|misbehaved|decrypt/i, "what came is no valid TLS"],
+  [/end of file|eof|reset by peer|disconnected|broken pipe/i, "the server closed the connection"],
+];
 
 /** Describes why a name could not be resolved. */
 export function lookupErrorMessage(error: unknown): string {
@@ -72,10 +96,8 @@ export function tlsErrorMessage(error: unknown, server: { host: string; port: nu
   if (/ProtocolVersion|protocol version/i.test(message)) {
     return `Cannot start TLS with ${host} port ${port}: it has no TLS 1.2 or 1.3`;
   }
-  const words = /end of file|eof|reset by peer|disconnected|broken pipe/i.test(message)
-    ? "the server closed the connection"
-    : plain(message);
-  return `Cannot start TLS with ${host} port ${port}: ${words}`;
+  const known = HANDSHAKE_WORDS.find(([pattern]) => pattern.test(message));
+  return `Cannot start TLS with ${host} port ${port}: ${known?.[1] ?? plain(message)}`;
 }
 
 function rootOf(error: unknown): { message: string; code: string } {

@@ -175,14 +175,25 @@ Deno.test("tlsAdvice() goes by the cause", () => {
       ],
       ["it is for another name", undefined, 2, "use a certificate for p.example"],
       ["it has expired", { ...CERTIFICATE, validUntilMs: 0 }, 2, "renew the certificate"],
-      ["it is not valid yet", CERTIFICATE, 1, "set it: timedatectl set-ntp true"],
+      ["it is not valid yet", CERTIFICATE, 2, "set it: timedatectl set-ntp true"],
+      ["it is not valid yet", CERTIFICATE, 2, "else make it anew"],
+      [
+        "the server has no site of that name",
+        undefined,
+        2,
+        "have the panel's server know p.example",
+      ],
+      ["the server wants a certificate of its clients", undefined, 2, "ssl_verify_client optional"],
+      ["have no cipher in common", undefined, 1, "ssl_ciphers"],
+      ["the server itself has failed", undefined, 1, "read the log of the server"],
       ["it is of X.509 version 1, which", CERTIFICATE, 1, "subjectAltName=DNS:p.example"],
       ["it has no TLS 1.2 or 1.3", undefined, 1, "ssl_protocols"],
       ["it is self-signed", CERTIFICATE, 1, "openssl s_client -connect p.example:444 </dev/null"],
-      ["its issuer is unknown", CERTIFICATE, 1, "--ca-cert FILE, or put it into /usr/local/share"],
+      ["its issuer is unknown", CERTIFICATE, 2, "--ca-cert FILE, or put it into /usr/local/share"],
+      ["its issuer is unknown", CERTIFICATE, 2, "something on the way answers in its place"],
       ["its issuer is unknown", chain, 1, "fullchain.pem"],
-      ["its issuer is unknown", { ...CERTIFICATE, isAlone: true }, 2, "fullchain.pem"],
-      ["its issuer is unknown", undefined, 3, "openssl s_client -connect p.example:444 </dev/null"],
+      ["its issuer is unknown", { ...CERTIFICATE, isAlone: true }, 3, "fullchain.pem"],
+      ["its issuer is unknown", undefined, 4, "openssl s_client -connect p.example:444 </dev/null"],
       ["no answer within 5 s", undefined, 2, "smaller MTU"],
       ["a fatal alert", undefined, 1, "see what the server says"],
     ];
@@ -190,6 +201,19 @@ Deno.test("tlsAdvice() goes by the cause", () => {
     const found = tlsAdvice(message, wayTo("https://p.example:444/x/"), certificate);
     assertEquals(found.length, lines, `${message}: ${found.join("\n")}`);
     assertStringIncludes(found.join("\n"), advice);
+  }
+  const named = {
+    ...wayTo("https://p.example"),
+    addresses: ["192.0.2.7"],
+    answeredBy: "answered by 192.0.2.1",
+  };
+  for (
+    const message of ["its issuer is unknown", "no site of that name", "it is for another name"]
+  ) {
+    assertStringIncludes(
+      tlsAdvice(message, named, CERTIFICATE).join("\n"),
+      "see whether 192.0.2.7 is the panel's address (answered by 192.0.2.1)",
+    );
   }
   assertStringIncludes(
     tlsAdvice("self-signed", wayTo("https://p.example")).join(),
@@ -261,6 +285,24 @@ Deno.test("answerAdvice() goes by the status, and by the proxy that may have giv
     assertStringIncludes(of(way), ofPanel, String(status));
     assertStringIncludes(of(proxied), ofProxy, String(status));
   }
+});
+
+Deno.test("answerAdvice() says of a client's certificate that agents have none", () => {
+  const answer = responseOf(400, "<h1>400 No required SSL certificate was sent</h1>");
+  const [pass, cdn] = answerAdvice(answer, wayTo("https://p.example"));
+  assertStringIncludes(pass ?? "", "let /api/clients/ pass without a client's certificate");
+  assertStringIncludes(cdn ?? "", "the name that goes through the CDN");
+});
+
+Deno.test("connectAdvice() doubts a name server that gives this machine for a panel's name", () => {
+  const way = { ...wayTo("http://p.example"), addresses: ["127.0.0.1"] };
+  const [first, ...more] = connectAdvice("connection refused", {
+    ...way,
+    answeredBy: "answered by 192.0.2.1",
+  });
+  assertStringIncludes(first ?? "", "its name server is wrong about p.example");
+  assertEquals(more.length, 2);
+  assertEquals(connectAdvice("connection refused", wayTo("http://127.0.0.1")).length, 2);
 });
 
 Deno.test("answerAdvice() names the address that a redirect of a call leads to", () => {

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { checkName, unresolvedAdvice } from "../../lib/cli/doctor_name.ts";
+import { checkName, lateAnswer, unresolvedAdvice } from "../../lib/cli/doctor_name.ts";
 import { readSources } from "../../lib/cli/doctor_name_servers.ts";
 import { type Way, wayTo as wayOf } from "../../lib/cli/doctor_way.ts";
 import { TestNameServer } from "../net/fake_name_server.ts";
@@ -109,4 +109,26 @@ Deno.test("unresolvedAdvice() names a server that does not answer before one tha
   const causes = of(["192.0.2.1", refused]);
   assertStringIncludes(causes[0] ?? "", "start the name server at 192.0.2.1");
   assertStringIncludes(causes[1] ?? "", "dig +time=15 @192.0.2.1 p.example");
+});
+
+Deno.test("lateAnswer() goes on with the address of a server behind one that does not answer", async () => {
+  const way = wayTo("http://p.example");
+  const sources = {
+    ...await withFiles({}, () => readSources(way)),
+    file: "/etc/resolv.conf",
+  };
+  const answer = (server: string, code: string, ...addresses: string[]) => ({
+    ...{ server, code, addresses, ms: 1 },
+  });
+  const dead = answer("192.0.2.1", "no answer within 1.5 s");
+  const known = answer("192.0.2.2", "NOERROR", "192.0.2.7");
+  for (const answers of [[dead], [known, dead], [dead, answer("192.0.2.2", "NXDOMAIN")], []]) {
+    assertEquals(lateAnswer(answers, { way, sources }), undefined);
+  }
+  const { status, text, advice } = lateAnswer([dead, known], { way, sources }) ?? {};
+  assertEquals([status, way.addresses, way.answeredBy], [
+    ...["warning", ["192.0.2.7"], "answered by 192.0.2.2"],
+  ]);
+  assertStringIncludes(text ?? "", "p.example is 192.0.2.7, answered by 192.0.2.2, and the system");
+  assertStringIncludes(advice ?? "", "192.0.2.1 does not answer, and is asked before the others");
 });

@@ -65,12 +65,17 @@ Deno.test("inOrder() has each consequence follow from its cause alone", () => {
     ["dns", "version", "dns"],
     ["token", "agent", "token"],
     ["token", "version", undefined],
+    ["panel", "connections", "panel"],
+    ["token", "service", undefined],
     ["websocket", "agent", undefined],
     ["service", "environment", "service"],
     ["agents", "agent", "agents"],
     ["ping", "probes", "ping"],
     ["disks", "agent", undefined],
   ];
+  const unlucky = check("service", "failed", { text: "Cannot report without --token TOKEN" });
+  const [, ended] = inOrder([unlucky, check("token", "failed")]);
+  assertEquals(ended?.follows, "token");
   const namespace = check("service", "failed", { text: "(226/NAMESPACE)" });
   const beneath = ["environment", "dev_null", "ping", "probes"].map((id) => check(id, "failed"));
   const folded = inOrder([namespace, ...beneath]).map(({ id, follows }) => [id, follows]);

@@ -20,6 +20,10 @@ Deno.test("connectErrorMessage() says in words what the system's code means", ()
     ["EADDRNOTAVAIL", "this machine has no address of that family"],
     ["EAFNOSUPPORT", "this machine has no address of that family"],
     ["ETIMEDOUT", "no answer"],
+    ["EINVAL", "a route of this machine leads nowhere"],
+    ["EACCES", "this machine does not let it through"],
+    ["EPERM", "this machine does not let it through"],
+    ["EMFILE", "this process has too many files open"],
   ];
   for (const [code, words] of table) assertEquals(connectErrorMessage(failure("x", code)), words);
 });
@@ -91,6 +95,32 @@ Deno.test("tlsErrorMessage() takes an end of the connection, however the librari
     );
   }
   assertEquals(tlsErrorMessage(failure("odd (os error 5)"), server), `${start}odd`);
+});
+
+Deno.test("tlsErrorMessage() says in words what ends a handshake", () => {
+  const server = { host: "panel.test", port: 443 };
+  const table: [message: string, words: string][] = [
+    ["received fatal alert: UnrecognisedName", "the server has no site of that name"],
+    ["received fatal alert: CertificateRequired", "the server wants a certificate of its clients"],
+    [
+      "received fatal alert: HandshakeFailure",
+      "the server and this agent have no cipher in common",
+    ],
+    [
+      "peer is incompatible: NoCipherSuitesInCommon",
+      "the server and this agent have no cipher in common",
+    ],
+    ["received fatal alert: InternalError", "the server itself has failed"],
+    ["received fatal alert: AccessDenied", "the server refuses this machine"],
+    ["received corrupt message of type Handshake", "what came is no valid TLS"],
+    ["peer misbehaved: IllegalMiddleboxChangeCipherSpec", "what came is no valid TLS"],
+  ];
+  for (const [message, words] of table) {
+    assertEquals(
+      tlsErrorMessage(failure(message), server),
+      `Cannot start TLS with panel.test port 443: ${words}`,
+    );
+  }
 });
 
 Deno.test("tlsErrorMessage() knows the words of both libraries for a server that is not trusted", () => {

@@ -406,7 +406,12 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       ...dropIn(`Environment=AGENT_ENDPOINT=http://127.0.0.1:${closing}`),
       waitsFor: `${PROGRAM} health | grep -q "soon after they opened"`,
       statusCode: 0,
-      ...failed("connections", "are closed soon after they open", "2. see whether a proxy", "60s"),
+      ...failed(
+        "connections",
+        "were closed soon after they opened",
+        "2. see whether a proxy",
+        "60s",
+      ),
     },
     {
       cause: "a program that is gone",
