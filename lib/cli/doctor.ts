@@ -38,7 +38,7 @@ import { panelChain } from "./doctor_panel.ts";
 import { configCheck, versionCheck } from "./doctor_program.ts";
 import { inOrder, reportJson, reportText } from "./doctor_report.ts";
 import { agentResult, connectionsResult, probesResult, serviceResult } from "./doctor_service.ts";
-import type { FoundService } from "./doctor_unit.ts";
+import { detailCommand, type FoundService } from "./doctor_unit.ts";
 import { terminalColumns } from "./output.ts";
 
 /** What waits longer is given up, so that the command ends within 20 s whatever hangs. */
@@ -151,7 +151,7 @@ async function* allInShell(
   const chains = hasPanel ? panelChains(config, { unreadableConfig, unit }) : [];
   const running = [
     ...chains.map((chain) => Array.fromAsync(runChain(chain, options))),
-    Array.fromAsync(runChecks(machineChecks(config, platform), options)),
+    Array.fromAsync(runChecks(machineChecks(config, { ...platform, unit }), options)),
   ];
   for (const completed of running) yield* await completed;
   yield* runChecks([sealCheck(config, platform)], options);
@@ -201,16 +201,16 @@ async function findInstalled(
     isSeen ? record && versionOf(record.program, signal) : undefined,
     isSystemd ? readLoadedUnit(serviceName, { scope, tools, signal }) : undefined,
   ]);
-  const isQueued = !["", "0"].includes(unit?.property("Job") ?? "");
-  const list = { tool: "systemctl", args: ["list-jobs", "--no-legend", "--full"] };
-  const jobs = isQueued ? (await tools.run(list, { signal })).output : "";
+  const question = unit && detailCommand(unit, scope);
+  const detail = question === undefined ? "" : (await tools.run(question, { signal })).output;
   return {
     state,
     unit,
-    jobs,
+    detail,
     programVersion,
     runtimeFolder: record?.runtimeFolder ?? `/run/${serviceName}`,
     scope,
+    readConfig: config.isConfigInstalled ? config.configPath : undefined,
     install: scope === "system" ? "sudo komari-agent-deno install" : "komari-agent-deno install",
   };
 }

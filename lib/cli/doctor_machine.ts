@@ -23,6 +23,7 @@ import { takeSnapshot } from "../metrics/snapshot.ts";
 import { readSystemAuthorities, type SystemAuthorities } from "../host/system_authorities.ts";
 import { IcmpProbe } from "../probe/icmp.ts";
 import { basename } from "../parse/path.ts";
+import type { UnitSetting } from "../service/loaded_unit.ts";
 import { agentSays, seenProblem } from "./agent_problems.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
 import { checkStateFolder } from "./doctor_state.ts";
@@ -44,10 +45,10 @@ export function descriptorCheck(limit: number | undefined): Check {
 /** The checks of this machine, in their order. */
 export function machineChecks(
   config: Config,
-  options: Platform & { health: Health | undefined },
+  options: Platform & { health: Health | undefined; unit?: readonly UnitSetting[] },
 ): readonly Check[] {
   let open: Machine | undefined;
-  const { health } = options;
+  const { health, unit } = options;
   const machine = async () => {
     if (open !== undefined) return open;
     open = await openMachine(config, options);
@@ -73,7 +74,7 @@ export function machineChecks(
           asNobody: isRootUntilSealed(config),
         }),
     ),
-    check("state", "State folder", () => checkStateFolder(config, health)),
+    check("state", "State folder", () => checkStateFolder(config, health, unit)),
     ...config.monthRotate === 0 ? [] : [check("time_zone", "Time zone", checkTimeZone)],
     ...config.metrics === undefined ? [] : [
       check("metrics", "Metrics", () => checkMetrics(config.metrics, health)),

@@ -120,11 +120,15 @@ export async function otherProcesses(
       const words = await readWords(`${proc}/${pid}/cmdline`);
       const program = words.slice(0, MAX_PROGRAM_WORDS)
         .find((word) => /(^|\/)(komari-agent|agent)[^/ ]*$/.test(word));
-      if (program === undefined || ancestors.has(Number(pid))) return [];
+      // An agent of another name, as a second installation has, is known by its configuration.
+      const at = words.findIndex((word) => CONFIG_FLAGS.includes(word));
+      const holder = program ?? words[at - 1];
+      if (holder === undefined || ancestors.has(Number(pid))) return [];
       const variables = await readWords(`${proc}/${pid}/environ`);
       const texts = await tokenTexts(words, variables);
-      if (![...tokens].some((token) => hasToken(token, [...words, ...variables], texts))) return [];
-      const name = basename(program);
+      const seen = program === undefined ? [] : [...words, ...variables];
+      if (![...tokens].some((token) => hasToken(token, seen, texts))) return [];
+      const name = basename(holder);
       return [{ name, pid: Number(pid), parent: await parentOf(Number(pid), proc) }];
     }),
   )).flat();

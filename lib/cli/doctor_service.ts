@@ -12,13 +12,28 @@ import { serviceText } from "../service/installed_service.ts";
 import type { Health } from "../state/health_reader.ts";
 import { closesSoon, seenProblem } from "./agent_problems.ts";
 import { type CheckResult, result } from "./checks.ts";
+import { lastSetting, type LoadedUnit, settingText } from "../service/loaded_unit.ts";
+import { barrierTo, identityOf } from "./doctor_rights.ts";
 import { type FoundService, unitFailure } from "./doctor_unit.ts";
-import { crash, hiddenPath } from "./doctor_unit_settings.ts";
+import { crash, hiddenPath, type UnitFailure } from "./doctor_unit_settings.ts";
 import { healthProblem } from "./health.ts";
 import { duration } from "./status.ts";
 
 /** The result for the installed service, whose agent is seen by its `health`. */
 export function serviceResult(found: FoundService, health: Health | undefined): CheckResult {
+  const shown = ofService(found, health);
+  if (found.scope === "system") return shown;
+  const { advice, causes } = shown;
+  return { ...shown, advice: advice && forUser(advice), causes: causes?.map(forUser) };
+}
+
+/** Commands for a user's own systemd. */
+function forUser(advice: string): string {
+  return advice.replace(/\b(systemctl|systemd-analyze) (?!--user)/g, "$1 --user ")
+    .replace(/\bjournalctl -u/g, "journalctl --user -u");
+}
+
+function ofService(found: FoundService, health: Health | undefined): CheckResult {
   const { state, unit, install } = found;
   if (state === undefined) {
     if (unit !== undefined && unit.property("LoadState") === "loaded") {
@@ -86,22 +101,31 @@ export function serviceResult(found: FoundService, health: Health | undefined): 
 /** A service that does not run: why, by systemd, else by the last error in its log. */
 function stoppedResult(text: string, found: FoundService): CheckResult {
   const { state, unit } = found;
-  const { start = "", logHint = "", lastError = "" } = state ?? {};
+  const { start = "", logHint = "", lastError = "", lastLine = "" } = state ?? {};
   const why = unit &&
     (unitFailure(unit, found) ?? crash(unit, lastError) ?? hiddenPath(unit, lastError));
-  if (why !== undefined) return result("failed", `${text}: ${why.text}`, ...why.advice);
+  const again = startAgain(found);
+  if (why !== undefined) {
+    return result("failed", `${text}: ${why.text}${again.text}`, ...why.advice, ...again.advice);
+  }
   if (lastError !== "") {
-    return result(
-      "failed",
-      `${text}; the last error in its log: ${lastError}`,
-      `repair that, and then: ${start}; its log: ${logHint}`,
-    );
+    const said = `${text}; the last error in its log: ${lastError}`;
+    // This doctor has read the same file, which the error was about.
+    if (isRepaired(lastError, found)) {
+      return result("failed", `${said}; that is repaired by now`, `start it: ${start}`);
+    }
+    const denied = deniedFile(unit, lastError);
+    return denied === undefined
+      ? result("failed", said, `repair that, and then: ${start}; its log: ${logHint}`)
+      : result("failed", `${said}; ${denied.text}`, `${denied.repair} && ${start}`);
   }
   const code = unit?.property("ExecMainCode") === "1" ? unit.property("ExecMainStatus") : "0";
   if (code !== "0") {
     return result(
       "failed",
-      `${text}: it exited with code ${code}, and its log does not say why`,
+      lastLine === ""
+        ? `${text}: it exited with code ${code}, and its log does not say why`
+        : `${text}: it exited with code ${code}; the last line of its log: ${lastLine}`,
       `read its log: ${logHint}`,
     );
   }
@@ -114,6 +138,37 @@ function stoppedResult(text: string, found: FoundService): CheckResult {
     );
   }
   return result("failed", `${text}: it was stopped`, `start it: ${start}`);
+}
+
+/** Whether systemd starts again what has ended; it does by its unit's own settings. */
+function startAgain({ unit, state }: FoundService): UnitFailure {
+  const isLeft = unit?.property("Restart") === "no" && unit.property("ActiveState") === "failed";
+  const setting = unit && lastSetting(unit.settings, "Restart");
+  return !isLeft || setting === undefined ? { text: "", advice: [] } : {
+    text: `; ${settingText(setting)}, so systemd does not start it again`,
+    advice: [`start it: ${state?.start}`],
+  };
+}
+
+/** Whether an error was about the configuration that this process has read without one. */
+function isRepaired(lastError: string, { readConfig }: FoundService): boolean {
+  return readConfig !== undefined && /^(?:\S+: )?Cannot use /.test(lastError) &&
+    lastError.includes(readConfig);
+}
+
+/** A file in an error that its user may not read, and what is in the way. */
+function deniedFile(
+  unit: LoadedUnit | undefined,
+  lastError: string,
+): { text: string; repair: string } | undefined {
+  const [, path] = / (\/\S+): permission denied/i.exec(lastError) ?? [];
+  const user = unit?.property("User") ?? "";
+  const identity = path === undefined ? undefined : identityOf(user || "root");
+  const barrier = path !== undefined && identity ? barrierTo(path, identity) : undefined;
+  return barrier && {
+    text: `user ${user || "root"} may not use ${barrier.path}`,
+    repair: `let it: ${barrier.repair}`,
+  };
 }
 
 /** A service that runs, and whose agent is not seen. */

@@ -8,16 +8,22 @@ import { quoteShellWord } from "../parse/shell_words.ts";
 import type { Health } from "../state/health_reader.ts";
 import { type DeletedState, deletedStates } from "../state/deleted_state.ts";
 import { stateFolder } from "../state/paths.ts";
+import { lastSetting, settingText, type UnitSetting } from "../service/loaded_unit.ts";
 import { agentSays, seenProblem } from "./agent_problems.ts";
 import { type CheckResult, result } from "./checks.ts";
 
 /** More than a state takes. */
 const TRIED_BYTES = 64 * 1024;
 
-/** The check of the state folder: asks the agent that writes there, and tries to write. */
+/**
+ * The check of the state folder: asks the agent that writes there, and tries to write.
+ *
+ * @param unit The settings of the service's unit, if the checks run as it does.
+ */
 export async function checkStateFolder(
   config: Config,
   health: Health | undefined,
+  unit: readonly UnitSetting[] = [],
 ): Promise<CheckResult> {
   if (config.monthRotate === 0 && config.autoDiscoveryKey === "") {
     return result("skipped", "not used without --month-rotate");
@@ -45,7 +51,10 @@ export async function checkStateFolder(
     );
   }
   const seen = seenProblem(health, "state");
-  if (seen !== undefined) return result("failed", agentSays(seen), stateAdvice(folder, seen));
+  if (seen !== undefined) {
+    const advice = await stateAdvice(folder, { reason: seen, health, unit });
+    return result("failed", agentSays(seen), ...advice);
+  }
   for (let path = folder;; path = dirname(path) || "/") {
     try {
       await tryToWrite(path);
@@ -53,7 +62,8 @@ export async function checkStateFolder(
     } catch (error) {
       if (error instanceof Deno.errors.NotFound && path !== "/") continue;
       const reason = describeError(error);
-      return result("failed", `${folder} can't be written: ${reason}`, stateAdvice(folder, reason));
+      const advice = await stateAdvice(folder, { reason, health, unit });
+      return result("failed", `${folder} can't be written: ${reason}`, ...advice);
     }
   }
 }
@@ -79,25 +89,82 @@ async function tryToWrite(folder: string): Promise<void> {
   }
 }
 
-function stateAdvice(folder: string, reason: string): string {
-  if (/no space|quota/i.test(reason)) {
-    return `make room on the disk of ${folder}`;
-  }
+/** What to do about a folder that can't be written, by the reason. */
+async function stateAdvice(
+  folder: string,
+  { reason, health, unit }: {
+    reason: string;
+    health: Health | undefined;
+    unit: readonly UnitSetting[];
+  },
+): Promise<string[]> {
+  if (/no space/i.test(reason)) return [await roomAdvice(folder)];
+  if (/quota/i.test(reason)) return [`raise the disk quota of the agent's user: quota -u USER`];
   if (isInContainerImage()) {
-    return `give the container a volume at ${folder} that its user can write`;
+    return [`give the container a volume at ${folder} that its user can write`];
   }
-  if (/another agent uses/.test(reason)) {
-    return "give each agent a --state-dir of its own";
-  }
-  if (/read-only/i.test(reason)) {
-    return "make its disk writable (mount -o remount,rw), or choose another folder with --state-dir";
-  }
+  if (/another agent uses/.test(reason)) return ["give each agent a --state-dir of its own"];
+  if (/read-only/i.test(reason)) return readOnlyAdvice(folder, unit);
   if (/not a directory/i.test(reason)) {
-    return "a file is where a folder should be: remove it, or choose another one with --state-dir";
+    return [
+      "a file is where a folder should be: remove it, or choose another one with --state-dir",
+    ];
   }
   if (/was deleted/.test(reason)) {
-    return "run doctor as root: it has the command that keeps what the agent has counted";
+    return ["run doctor as root: it has the command that keeps what the agent has counted"];
   }
-  if (/restart the agent/.test(reason)) return "repair that, and restart the agent";
-  return `give the folder to the agent's user (chown), or choose another one with --state-dir`;
+  if (/permission denied|not permitted/i.test(reason)) {
+    const owner = attempt(() => Deno.statSync(`/proc/${health?.pid ?? "self"}`).uid);
+    return [
+      `give the folder to the agent's user (chown -R ${
+        owner ?? "USER"
+      }: ${folder}), or choose another ` +
+      "one with --state-dir",
+    ];
+  }
+  if (/restart the agent/.test(reason)) return ["repair that, and restart the agent"];
+  return [`see what hinders it: namei -l ${folder}`, "or choose another folder with --state-dir"];
+}
+
+/** A disk may be full of bytes, or of files. */
+async function roomAdvice(folder: string): Promise<string> {
+  for (let path = folder;; path = dirname(path) || "/") {
+    try {
+      const { promises } = await import("node:fs");
+      const { bavail, ffree, files } = await promises.statfs(path);
+      return bavail > 0 && files > 0 && ffree === 0
+        ? `all inodes of the disk of ${folder} are used: remove files, of which there are too many ` +
+          `(df -i ${folder})`
+        : `make room on the disk of ${folder} (df -h ${folder})`;
+    } catch {
+      if (path === "/") return `make room on the disk of ${folder} (df -h ${folder})`;
+    }
+  }
+}
+
+/** A folder may be read-only for the service alone, by its unit. */
+function readOnlyAdvice(folder: string, unit: readonly UnitSetting[]): string[] {
+  const covers = (value: string) =>
+    value.split(/\s+/).map((word) => word.replace(/^[-+]+|:.*$/g, ""))
+      .some((path) => path !== "" && (folder === path || folder.startsWith(`${path}/`)));
+  const taken = ["ReadOnlyPaths", "TemporaryFileSystem"].flatMap((name) =>
+    unit.filter((it) => it.name === name && covers(it.value))
+  );
+  const states = unit.filter(({ name }) => name === "StateDirectory");
+  const emptied = states.length > 1 && states.at(-1)?.value === "" ? states.slice(-1) : [];
+  const settings = [...taken, ...emptied];
+  if (settings.length > 0) {
+    return settings.map((it) =>
+      `remove ${settingText(it)}, and then: systemctl daemon-reload, and restart it`
+    );
+  }
+  const disk = [
+    "see whether the kernel made its disk read-only after an error: journalctl -k | grep -i error",
+    "make its disk writable (mount -o remount,rw), or choose another folder with --state-dir",
+  ];
+  const isKept = states.some(({ value }) => folder.endsWith(`/${value}`));
+  return lastSetting(unit, "ProtectSystem") === undefined || isKept ? disk : [
+    `let the service write there: ReadWritePaths=${folder} in a drop-in (systemctl edit)`,
+    ...disk,
+  ];
 }

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
+import type { ToolCommand } from "../host/tool_runner.ts";
+import { accountNames } from "../parse/passwd.ts";
 import type { ServiceState } from "../service/installed_service.ts";
 import type { ServiceScope } from "../service/service_paths.ts";
 import { lastSetting, type LoadedUnit, settingText } from "../service/loaded_unit.ts";
@@ -16,13 +19,15 @@ export interface FoundService {
   readonly state: ServiceState | undefined;
   /** The same in systemd's words; `undefined` for other managers. */
   readonly unit: LoadedUnit | undefined;
-  /** The jobs that systemd has not done yet, as `systemctl list-jobs` shows them. */
-  readonly jobs: string;
+  /** What {@linkcode detailCommand} has printed. */
+  readonly detail: string;
   /** The folder where the service keeps its health file. */
   readonly runtimeFolder: string;
   /** The version of the program on the disk; `undefined` where nothing runs, or it does not say. */
   readonly programVersion: string | undefined;
   readonly scope: ServiceScope;
+  /** The configuration of the service, where this process has read it. */
+  readonly readConfig: string | undefined;
   /** The command that installs the service anew. */
   readonly install: string;
 }
@@ -58,6 +63,23 @@ const SIGNALS: Readonly<Record<string, readonly [name: string, settings: readonl
   "31": ["SIGSYS", ["SystemCallFilter", "SystemCallArchitectures"]],
 };
 
+/** The command that tells more of a unit that does not run; `undefined` where there is no more to ask. */
+export function detailCommand(
+  { name, property }: LoadedUnit,
+  scope: ServiceScope,
+): ToolCommand | undefined {
+  const user = scope === "user" ? ["--user"] : [];
+  const ask = (tool: string, ...args: string[]) => ({ tool, args: [...user, ...args] });
+  if (property("LoadState") === "bad-setting") return ask("systemd-analyze", "verify", name);
+  // The jobs that systemd has not done yet.
+  if (!["", "0"].includes(property("Job"))) {
+    return ask("systemctl", "list-jobs", "--no-legend", "--full");
+  }
+  return property("ConditionResult") === "no" || property("AssertResult") === "no"
+    ? ask("systemctl", "status", "--no-pager", "--full", "-n", "0", name)
+    : undefined;
+}
+
 /** Why systemd does not run a unit, in its words; `undefined` where the program says it itself. */
 export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure | undefined {
   const { name } = unit;
@@ -70,10 +92,7 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
   if (load === "not-found") {
     return { text: "systemd finds no unit of it", advice: [`write it anew: ${found.install}`] };
   }
-  if (load !== "loaded" && load !== "") {
-    const text = `systemd can't read its unit (${load})`;
-    return { text, advice: [`see what is wrong in it: systemd-analyze verify ${name}`] };
-  }
+  if (load !== "loaded" && load !== "") return unreadableUnit(load, { name, detail: found.detail });
   const job = unit.property("Job");
   if (job !== "" && job !== "0") return queuedFailure(job, found);
   if (unit.property("ConditionTimestampMonotonic") === "0") {
@@ -84,12 +103,11 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
       advice: [isEnabled ? `start it: ${start}` : `start it, now and at boot: ${enable} --now`],
     };
   }
-  if (unit.property("ConditionResult") === "no" && unit.property("ExecMainStatus") === "0") {
-    const advice = `see which (Condition…= in its files): systemctl status ${name}`;
-    return { text: "a condition of its unit is not met, so it was not started", advice: [advice] };
-  }
   const before = failureBefore(unit);
   if (before !== undefined) return before;
+  const isUnmet = unit.property("ConditionResult") === "no" ||
+    unit.property("AssertResult") === "no";
+  if (isUnmet && unit.property("ExecMainStatus") === "0") return unmetCondition(unit, found.detail);
   const [code, status] = [unit.property("ExecMainCode"), unit.property("ExecMainStatus")];
   const systemResult = unit.property("Result");
   if (systemResult === "oom-kill") return memoryFailure(unit);
@@ -117,23 +135,60 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
   };
 }
 
+/** A unit that systemd has not read: the lines of its files that systemd names, without their values. */
+function unreadableUnit(
+  load: string,
+  { name, detail }: { name: string; detail: string },
+): UnitFailure {
+  const text = `systemd can't read its unit (${load})`;
+  const lines = [...detail.matchAll(/^(\/[^:\s]+:\d+): ([^:\n]+)/gm)]
+    .map(([, place, words]) => `${place}: ${words}`);
+  return lines.length === 0
+    ? { text, advice: [`see what is wrong in it: systemd-analyze verify ${name}`] }
+    : {
+      text: `${text}: ${[...new Set(lines)].join("; ")}`,
+      advice: [`correct that, and then: ${restart(name)}`],
+    };
+}
+
+/** A condition or assertion under which systemd starts a unit, and which is not met. */
+function unmetCondition({ name, settings }: LoadedUnit, detail: string): UnitFailure {
+  const [, unmet] = /\b((?:Condition|Assert)\w+=.*) was not met/.exec(detail) ?? [];
+  const set = settings.findLast((it) => `${it.name}=${it.value}` === unmet);
+  if (unmet === undefined) {
+    return {
+      text: "a condition of its unit is not met, so it was not started",
+      advice: [`see which (Condition…= in its files): systemctl status ${name}`],
+    };
+  }
+  const where = set === undefined ? unmet : settingText(set);
+  return {
+    text: `${where} is not met, so it was not started`,
+    advice: [`fulfil it, or remove it there, and then: ${restart(name)}`],
+  };
+}
+
 /** A command before the program that has failed, so that systemd did not start the program. */
 function failureBefore({ name, property, settings }: LoadedUnit): UnitFailure | undefined {
-  const [, path = "", status] =
-    /path=(\S+) ;.* ignore_errors=no ;.* code=(?:exited|killed) ; status=([1-9]\S*)/
-      .exec(property("ExecStartPre")) ?? [];
-  if (status === undefined) return undefined;
-  const set = settings.findLast((it) => it.name === "ExecStartPre" && it.value.includes(path));
+  const [failed] = (["ExecCondition", "ExecStartPre"] as const).flatMap((setting) => {
+    const [, path = "", status] =
+      /path=(\S+) ;.* ignore_errors=no ;.* code=(?:exited|killed) ; status=([1-9]\S*)/
+        .exec(property(setting)) ?? [];
+    return status === undefined ? [] : [{ setting, path, status }];
+  });
+  if (failed === undefined) return undefined;
+  const { setting, path, status } = failed;
+  const set = settings.findLast((it) => it.name === setting && it.value.includes(path));
   const where = set?.file ?? property("FragmentPath");
   return {
-    text: `${path} of ExecStartPre= in ${where} ended with code ${status}`,
+    text: `${path} of ${setting}= in ${where} ended with code ${status}`,
     advice: [`repair it, or remove it there, and then: ${restart(name)}`],
   };
 }
 
 /** A start that waits for other units. */
-function queuedFailure(job: string, { jobs }: FoundService): UnitFailure {
-  const running = jobs.split("\n").flatMap((line) => {
+function queuedFailure(job: string, { detail }: FoundService): UnitFailure {
+  const running = detail.split("\n").flatMap((line) => {
     const [id = "", unit = "", , state = ""] = line.trim().split(/\s+/);
     return id !== job && state === "running" ? [unit] : [];
   });
@@ -168,6 +223,17 @@ function signalFailure(status: string, unit: LoadedUnit): UnitFailure {
   };
 }
 
+/** A group of a unit that this machine does not have. */
+function missingGroup(text: string, unit: LoadedUnit): UnitFailure {
+  const known = accountNames(attempt(() => Deno.readTextFileSync("/etc/group")) ?? "");
+  const asked = [unit.property("Group"), ...unit.property("SupplementaryGroups").split(" ")];
+  const group = asked.find((it) => it !== "" && ![...known.values()].includes(it)) ?? asked[0];
+  const missing = `${text}: there is no group ${group}`;
+  const names = ["Group", "SupplementaryGroups"];
+  return underSettings(missing, { unit: ofDropIns(unit), names }) ??
+    { text: missing, advice: [`make it again: groupadd --system ${group}; ${restart(unit.name)}`] };
+}
+
 function setUpFailure(
   code: string,
   unit: LoadedUnit,
@@ -177,11 +243,12 @@ function setUpFailure(
   const reason = state?.lastError === undefined || state.lastError === ""
     ? text
     : `${text}: ${state.lastError}`;
-  if (code.endsWith("/USER") || code.endsWith("/GROUP")) {
+  if (code.endsWith("/USER")) {
     const missing = `${text}: there is no user ${unit.property("User")}`;
-    return underSettings(missing, { unit: ofDropIns(unit), names: ["User", "Group"] }) ??
+    return underSettings(missing, { unit: ofDropIns(unit), names: ["User"] }) ??
       { text: missing, advice: [`make the user again: ${install}`] };
   }
+  if (code.endsWith("/GROUP")) return missingGroup(text, unit);
   if (code.endsWith("/EXEC")) return programFailure(reason, { unit, install });
   return {
     text: reason,

@@ -5,8 +5,8 @@
  */
 
 import { attempt } from "../attempt.ts";
-import { dirname } from "../parse/path.ts";
 import { lastSetting, type LoadedUnit } from "../service/loaded_unit.ts";
+import { ancestry } from "./doctor_rights.ts";
 import { ofDropIns, restart, underSettings, type UnitFailure } from "./doctor_unit_settings.ts";
 
 /** Limits of a unit under which no program can be started. */
@@ -61,11 +61,6 @@ export function isMissing(path: string): boolean {
   } catch (error) {
     return error instanceof Deno.errors.NotFound;
   }
-}
-
-/** A path, and the folders that lead to it. */
-function ancestry(path: string): string[] {
-  return path === "" ? ["/"] : [path, ...ancestry(dirname(path))];
 }
 
 /** Whether a path has one of these rights, or can't be asked for them. */

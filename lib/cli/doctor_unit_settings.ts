@@ -23,6 +23,9 @@ const BREAKING_SETTINGS = [
   ...["MemoryDenyWriteExecute"],
 ];
 
+/** Settings of the unit's own that leave what is needed, and that a drop-in may make too narrow. */
+const FORBIDDING_SETTINGS = ["SystemCallFilter", "SystemCallArchitectures", "RestrictNamespaces"];
+
 /** How a runtime, or the shell that starts it, says that it can't go on; the program names its own errors. */
 const RUNTIME_ERRORS = /panicked|Cannot fork|out of memory|Fatal/i;
 
@@ -33,7 +36,8 @@ export function crash(unit: LoadedUnit, lastError: string): UnitFailure | undefi
   const isOfRuntime = RUNTIME_ERRORS.test(lastError);
   if (!isOfRuntime && (!hasFailed || lastError !== "")) return undefined;
   const text = hasFailed ? `its runtime ended with code ${status}` : "its runtime ended by itself";
-  const settings = underSettings(text, { unit, names: BREAKING_SETTINGS });
+  const settings = underSettings(text, { unit, names: BREAKING_SETTINGS }) ??
+    underSettings(text, { unit: ofDropIns(unit), names: FORBIDDING_SETTINGS });
   if (settings !== undefined || lastError === "") return settings;
   const advice = `see all that it said: journalctl -u ${unit.name} -n 30`;
   return { text: `${text}, and said: ${lastError}`, advice: [advice] };

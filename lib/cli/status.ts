@@ -69,9 +69,10 @@ export function statusText(
     for (const { text } of agentProblems(health)) rows.push(["Problem", text]);
   }
   if (service !== undefined) rows.push(["Service", serviceText(service)]);
-  const head = health === undefined
-    ? `${inLanguage("No agent runs here that this user can see")}\n`
-    : "";
+  const unseen = service?.isActive === true
+    ? "The service runs, and its agent is not to be seen: `doctor` says why"
+    : "No agent runs here that this user can see";
+  const head = health === undefined ? `${inLanguage(unseen)}\n` : "";
   return head +
     rows.map(([name, text]) => {
       const body = wrapped(inLanguage(text), { indent: NAME_WIDTH, columns });

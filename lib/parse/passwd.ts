@@ -36,3 +36,21 @@ export function accountNames(text: string): Map<number, string> {
   }
   return names;
 }
+
+/**
+ * The numbers of a user and of all its groups, its own first, from the texts of `/etc/passwd` and
+ * `/etc/group`; `undefined` when there is no such user.
+ */
+export function groupsOf(
+  user: string,
+  { passwd, groups }: { passwd: string; groups: string },
+): { uid: number; gids: number[] } | undefined {
+  const fields = passwd.split("\n").map((line) => line.split(":")).find(([name]) => name === user);
+  const [, , uid = "", gid = ""] = fields ?? [];
+  if (!/^\d{1,10}$/.test(uid) || !/^\d{1,10}$/.test(gid)) return undefined;
+  const others = groups.split("\n").flatMap((line) => {
+    const [, , number = "", members = ""] = line.split(":");
+    return members.trim().split(",").includes(user) ? Number(number) : [];
+  });
+  return { uid: Number(uid), gids: [Number(gid), ...others] };
+}

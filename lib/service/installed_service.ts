@@ -8,7 +8,7 @@ import { truncate } from "../parse/bounded_text.ts";
 import { findInstallRecord, type InstallRecord } from "./install_record.ts";
 import { recordedManager } from "./managers.ts";
 import { EMPTY_CONFIG, packagedRecord } from "./packaged_service.ts";
-import type { ManagerKind } from "./service_manager.ts";
+import type { ManagerKind, ServiceManager } from "./service_manager.ts";
 import { currentSystem, type TargetSystem } from "./target_system.ts";
 import { hasUpdateService, updateServiceName } from "./update_service.ts";
 
@@ -32,6 +32,8 @@ export interface ServiceState {
   readonly enable: string;
   /** Why it has ended, by its log, unless it was stopped; empty when the log's end does not say. */
   readonly lastError: string;
+  /** The last line that its process has written, whatever it says; empty where the log has none. */
+  readonly lastLine: string;
   /** Whether a package has installed it, and it knows no panel yet. */
   readonly isUnconfigured: boolean;
   /** Whether the job that looks for updates is waiting for its time; absent without one. */
@@ -82,9 +84,11 @@ export async function serviceState(
     isEnabled,
     logHint,
     // People start what is stopped, although a restart does the same.
-    start: manager.restart.slice(-1).map(toolLine).join("").replace(/\brestart\b/, "start"),
+    start: resetOf(manager, output) +
+      manager.restart.slice(-1).map(toolLine).join("").replace(/\brestart\b/, "start"),
     enable: manager.enable.map(toolLine).join(" && "),
     lastError: lastError(output),
+    lastLine: lastLine(output),
     isUnconfigured: isUnconfigured(record),
     updateTimer: isTimed === undefined ? undefined : isTimed ? "running" : "stopped",
     enableUpdates: manager.enableUpdates.map(toolLine).join(" && "),
@@ -117,6 +121,27 @@ export function installedRecord(
 ): InstallRecord | undefined {
   return findInstallRecord(name, env) ??
     (name === PROGRAM && installedPackage() !== undefined ? packagedRecord() : undefined);
+}
+
+/** systemd starts a unit that has ended too often only after this command. */
+function resetOf({ restart }: ServiceManager, tail: string): string {
+  const isLimited = tail.split("\n")
+    .findLastIndex((line) => /Start request repeated too quickly|start-limit-hit/.test(line)) >
+    tail.split("\n").findLastIndex((line) => /^Started /.test(line.trim()));
+  const [command] = isLimited ? restart.slice(-1) : [];
+  return command === undefined
+    ? ""
+    : `${toolLine(command).replace(/\brestart\b/, "reset-failed")} && `;
+}
+
+/** What systemd itself writes of a unit into its log. */
+const OF_SYSTEMD = /^\S+\.service: |^(?:Started|Starting|Stopped|Stopping|Failed to start) /;
+
+function lastLine(tail: string): string {
+  const lines = tail.split("\n").map((line) => line.trim());
+  const since = lines.findLastIndex((line) => /^Started /.test(line));
+  const line = lines.slice(since + 1).findLast((line) => line !== "" && !OF_SYSTEMD.test(line));
+  return truncate(line ?? "", MAX_ERROR_LENGTH);
 }
 
 /** The last line by which the program, or the runtime, has said why it ended. */

@@ -22,8 +22,9 @@ const PROPERTIES = [
   ...["ExecMainCode", "ExecMainStatus", "MainPID", "NRestarts", "ConditionResult", "User"],
   // 0 until the unit is started for the first time since systemd has loaded it.
   ...["ConditionTimestampMonotonic"],
+  ...["AssertResult", "Group", "SupplementaryGroups", "Restart"],
   // A line for each command that runs before the program.
-  "ExecStartPre",
+  ...["ExecCondition", "ExecStartPre"],
   ...["NeedDaemonReload", "FragmentPath", "DropInPaths"],
 ] as const;
 
@@ -33,7 +34,7 @@ export interface LoadedUnit {
   readonly name: string;
   /** A property in systemd's words; empty where systemd does not say it. */
   property(name: typeof PROPERTIES[number]): string;
-  /** The settings of its service, later ones of the same name behind those that they replace. */
+  /** Its settings, also of its service; later ones of the same name are behind those that they replace. */
   readonly settings: readonly UnitSetting[];
 }
 
@@ -66,14 +67,16 @@ export async function readLoadedUnit(
   return { name, property, settings };
 }
 
-/** The settings in the section `[Service]` of a unit's file. */
+/** The settings in the sections `[Unit]` and `[Service]` of a unit's file. */
 export function parseSettings(text: string, file: string): UnitSetting[] {
   const settings: UnitSetting[] = [];
   let section = "";
   for (const line of text.replaceAll("\\\n", " ").split("\n").map((it) => it.trim())) {
     if (line.startsWith("[")) section = line;
-    const [, name, value = ""] = /^([A-Za-z]+)\s*=\s*(.*)$/.exec(line) ?? [];
-    if (section === "[Service]" && name !== undefined) settings.push({ name, value, file });
+    const [, name, value = ""] = /^([A-Za-z]\w*)\s*=\s*(.*)$/.exec(line) ?? [];
+    if (["[Unit]", "[Service]"].includes(section) && name !== undefined) {
+      settings.push({ name, value, file });
+    }
   }
   return settings;
 }

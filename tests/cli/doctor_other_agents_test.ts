@@ -33,12 +33,15 @@ Deno.test("otherProcesses() finds agents with a token, and neither this agent no
     put(31, 1, ["deno", "run", "/srv/komari-agent-deno-portable"], [`AGENT_TOKEN=${TOKEN}`]);
     put(32, 1, ["/tmp/komari-agent-deno", "--config", config]);
     put(33, 1, ["/opt/komari/agent", "-t", `${TOKEN}-of-another`]);
+    put(35, 1, ["deno", "run", "/opt/two/node-two", "--config", config]);
+    put(36, 1, ["vim", "/etc/x/config.json"], [`AGENT_TOKEN=${TOKEN}`]);
     put(34, 30, ["sh", "-c", "komari-agent-deno-shell"], [`AGENT_TOKEN=${TOKEN}`]);
     const found = await otherProcesses(new Set([TOKEN]), { agents: [10], proc, self: 21 });
     assertEquals(found.sort((one, other) => one.pid - other.pid), [
       { name: "agent", pid: 30 },
       { name: "komari-agent-deno-portable", pid: 31 },
       { name: "komari-agent-deno", pid: 32 },
+      { name: "node-two", pid: 35 },
     ]);
   } finally {
     Deno.removeSync(proc, { recursive: true });

@@ -9,7 +9,8 @@ import {
   probesResult,
   serviceResult,
 } from "../../lib/cli/doctor_service.ts";
-import type { FoundService } from "../../lib/cli/doctor_unit.ts";
+import { detailCommand, type FoundService } from "../../lib/cli/doctor_unit.ts";
+import { toolLine } from "../../lib/host/tool_runner.ts";
 import { noexecMount } from "../../lib/cli/doctor_unit_program.ts";
 import type { ServiceState } from "../../lib/service/installed_service.ts";
 import type { LoadedUnit } from "../../lib/service/loaded_unit.ts";
@@ -158,6 +159,7 @@ Deno.test("agentResult() leaves an agent alone that reports to another panel", a
 
 const SERVICE: ServiceState = {
   ...{ name: "x", manager: "systemd", isActive: true, isEnabled: true, lastError: "" },
+  lastLine: "",
   ...{ logHint: "journalctl -u x -f", start: "systemctl start x", enable: "systemctl enable x" },
   ...{ isUnconfigured: false, enableUpdates: "systemctl enable --now x-update.timer" },
 };
@@ -175,7 +177,8 @@ function foundOf(
     ...{
       state,
       unit: state && unitOf({}),
-      jobs: "",
+      detail: "",
+      readConfig: undefined,
       runtimeFolder: "/run/x",
       programVersion: "1.2.3",
     },
@@ -417,7 +420,10 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
   assertEquals([older.status, older.causes?.length], ["warning", 2]);
   const jobs = "7 x.service start waiting\n5 slow.service start running\n";
   const unit = unitOf({ Job: "7" });
-  const found = serviceResult(foundOf({ ...SERVICE, isActive: false }, { unit, jobs }), undefined);
+  const found = serviceResult(
+    foundOf({ ...SERVICE, isActive: false }, { unit, detail: jobs }),
+    undefined,
+  );
   assertStringIncludes(found.text, "while systemd still starts slow.service");
   assertStringIncludes(adviceText(found), "systemctl status slow.service");
 });
@@ -695,4 +701,167 @@ Deno.test("agentResult() takes an agent for this configuration's where one of th
     const several = { ...config, furtherPanels: [further] };
     assertEquals((await check(several, {}, ["agent"])).agent?.status, "ok");
   });
+});
+
+Deno.test("serviceResult() names what systemd says of a condition and of a line that it can't read", () => {
+  const stopped = { ...SERVICE, isActive: false };
+  const of = (
+    properties: Record<string, string>,
+    settings: Record<string, string>,
+    detail: string,
+  ) => serviceResult(foundOf(stopped, { unit: unitOf(properties, settings), detail }), undefined);
+  const skipped = { ConditionResult: "no", ConditionTimestampMonotonic: "7", ExecMainStatus: "0" };
+  const unmet = of(
+    skipped,
+    { ConditionPathExists: "/nothing" },
+    "  Condition: start condition failed\n     └─ ConditionPathExists=/nothing was not met\n",
+  );
+  assertStringIncludes(
+    unmet.text,
+    `ConditionPathExists=/nothing in ${DROP_IN} is not met, so it was not started`,
+  );
+  assertStringIncludes(unmet.advice ?? "", "fulfil it, or remove it there, and then: systemctl");
+  const asserted = of(
+    { ...skipped, ConditionResult: "yes", AssertResult: "no" },
+    {},
+    "             AssertPathExists=/nothing was not met\n",
+  );
+  assertStringIncludes(asserted.text, ": AssertPathExists=/nothing is not met");
+  const path = "/etc/systemd/system/x.service.d/p.conf";
+  const wrong = of(
+    { LoadState: "bad-setting" },
+    {},
+    `${path}:3: Unbalanced quoting, ignoring: "/opt/x -t s3cret"\nx.service: Service has no ExecStart\n`,
+  );
+  assertStringIncludes(wrong.text, `(bad-setting): ${path}:3: Unbalanced quoting, ignoring`);
+  assertEquals(wrong.text.includes("s3cret"), false, "a value may be a token");
+  assertStringIncludes(wrong.advice ?? "", "correct that, and then: systemctl daemon-reload");
+  const before = of(
+    {
+      Result: "exec-condition",
+      ConditionResult: "no",
+      ExecCondition:
+        "{ path=/bin/false ; argv[]=/bin/false ; ignore_errors=no ; start_time=[n/a] ; " +
+        "stop_time=[n/a] ; pid=7 ; code=exited ; status=1 }",
+    },
+    { ExecCondition: "/bin/false" },
+    "",
+  );
+  assertStringIncludes(before.text, `/bin/false of ExecCondition= in ${DROP_IN} ended with code 1`);
+});
+
+Deno.test("detailCommand() asks systemd for more of what does not run alone", () => {
+  const of = (properties: Record<string, string>) => {
+    const command = detailCommand(unitOf(properties), "user");
+    return command && toolLine(command).split(" ").slice(0, 3).join(" ");
+  };
+  assertEquals(of({ LoadState: "bad-setting" }), "systemd-analyze --user verify");
+  assertEquals(of({ Job: "7" }), "systemctl --user list-jobs");
+  assertEquals(of({ ConditionResult: "no" }), "systemctl --user status");
+  assertEquals(of({ AssertResult: "no" }), "systemctl --user status");
+  assertEquals(of({ Job: "0", ConditionResult: "yes" }), undefined);
+});
+
+Deno.test("serviceResult() says of an error what is known of it by now", () => {
+  const file = "/etc/x/config.json";
+  const of = (lastError: string, more: Partial<FoundService> = {}) =>
+    serviceResult(foundOf({ ...SERVICE, isActive: false, lastError }, more), undefined);
+  const typo = `Cannot use key "tokn" of ${file}: there is none of that name`;
+  const repaired = of(typo, { readConfig: file });
+  assertStringIncludes(repaired.text, `${typo}; that is repaired by now`);
+  assertEquals(repaired.advice, "start it: systemctl start x");
+  for (const readConfig of [undefined, "/etc/y/config.json"]) {
+    assertEquals(of(typo, { readConfig }).text.includes("repaired by now"), false);
+  }
+  assertEquals(
+    of("Cannot reach the panel", { readConfig: file }).text.includes("repaired by now"),
+    false,
+  );
+  const user = of(typo, { scope: "user", readConfig: file });
+  assertEquals(user.advice, "start it: systemctl --user start x");
+});
+
+Deno.test("serviceResult() quotes the last line of a log that names no error", () => {
+  const unit = unitOf({ Result: "exit-code", ExecMainCode: "1", ExecMainStatus: "2" });
+  const of = (settings: Record<string, string>, lastLine: string) =>
+    serviceResult(
+      foundOf({ ...SERVICE, isActive: false, lastLine }, {
+        unit: { ...unit, settings: unitOf({}, settings).settings },
+      }),
+      undefined,
+    );
+  assertStringIncludes(
+    of({}, "2: Pipe call failed").text,
+    "it exited with code 2; the last line of its log: 2: Pipe call failed",
+  );
+  assertStringIncludes(of({}, "").text, "its log does not say why");
+  assertStringIncludes(
+    of({ SystemCallFilter: "@basic-io" }, "2: Pipe call failed").text,
+    `(SystemCallFilter=@basic-io in ${DROP_IN})`,
+  );
+});
+
+Deno.test("serviceResult() says that systemd does not start it again", () => {
+  const killed = { Result: "signal", ExecMainCode: "2", ExecMainStatus: "9", Restart: "no" };
+  const of = (properties: Record<string, string>) =>
+    serviceResult(
+      foundOf({ ...SERVICE, isActive: false }, {
+        unit: unitOf({ ...killed, ...properties }, { Restart: "no" }),
+      }),
+      undefined,
+    );
+  const left = of({ ActiveState: "failed" });
+  assertStringIncludes(left.text, `Restart=no in ${DROP_IN}, so systemd does not start it again`);
+  assertEquals(left.causes?.at(-1), "start it: systemctl start x");
+  assertEquals(of({ ActiveState: "activating" }).text.includes("start it again"), false);
+});
+
+Deno.test("serviceResult() names a group that is not there", () => {
+  const failed = { Result: "exit-code", ExecMainCode: "1", ExecMainStatus: "216", User: "root" };
+  const of = (properties: Record<string, string>, settings: Record<string, string> = {}) =>
+    serviceResult(
+      foundOf({ ...SERVICE, isActive: false }, {
+        unit: unitOf({ ...failed, ...properties }, settings),
+      }),
+      undefined,
+    );
+  const group = `g${crypto.randomUUID()}`;
+  const ofDropIn = of({ Group: group }, { Group: group });
+  assertStringIncludes(
+    ofDropIn.text,
+    `(216/GROUP): there is no group ${group} (Group=${group} in ${DROP_IN})`,
+  );
+  const more = of({ Group: "root", SupplementaryGroups: `root ${group}` });
+  assertStringIncludes(more.text, `there is no group ${group}`);
+  assertStringIncludes(more.advice ?? "", `make it again: groupadd --system ${group}`);
+});
+
+Deno.test({
+  name: "serviceResult() has the command that lets the service's user read a file",
+  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
+  fn() {
+    const folder = Deno.makeTempDirSync();
+    const file = `${folder}/config.json`;
+    try {
+      Deno.writeTextFileSync(file, "");
+      const lastError = `Cannot read --config ${file}: permission denied`;
+      const of = (mode: number, ofFolder: number) => {
+        Deno.chmodSync(file, mode);
+        Deno.chmodSync(folder, ofFolder);
+        const unit = unitOf({ User: "nobody" });
+        const state = { ...SERVICE, isActive: false, lastError };
+        return serviceResult(foundOf(state, { unit }), undefined);
+      };
+      const closed = of(0o640, 0o755);
+      assertStringIncludes(closed.text, `${lastError}; user nobody may not use ${file}`);
+      assertStringIncludes(
+        closed.advice ?? "",
+        `${file} && chmod g+r ${file} && systemctl start x`,
+      );
+      assertEquals(of(0o644, 0o700).advice, `let it: chmod o+x ${folder} && systemctl start x`);
+      assertStringIncludes(of(0o644, 0o755).advice ?? "", "repair that, and then: ");
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
 });

@@ -15,18 +15,78 @@ Deno.test("checkStateFolder() gives the advice that fits the problem of the agen
   const config = configOf("--month-rotate", "1", "--state-dir", "/srv/state");
   const table: [reason: string, advice: string][] = [
     ["No space left on device", "make room on the disk of /srv/state"],
-    ["Disk quota exceeded", "make room on the disk of /srv/state"],
+    ["Disk quota exceeded", "raise the disk quota of the agent's user"],
     ["another agent uses it", "give each agent a --state-dir of its own"],
     ["Read-only file system", "make its disk writable (mount -o remount,rw)"],
     ["the folder was deleted", "run doctor as root: it has the command"],
     ["restart the agent", "repair that, and restart the agent"],
-    ["permission denied", "give the folder to the agent's user (chown)"],
+    ["permission denied", "give the folder to the agent's user (chown -R "],
+    ["odd", "see what hinders it: namei -l /srv/state"],
   ];
   for (const [reason, advice] of table) {
     const found = await checkStateFolder(config, problemHealth("state", reason));
     assertEquals(found.status, "failed");
     assertStringIncludes(found.text, `the running agent says: the month's traffic can't be kept: `);
     assertStringIncludes(adviceText(found), advice, reason);
+  }
+});
+
+Deno.test("checkStateFolder() tells a unit that makes the folder read-only from its disk", async () => {
+  const config = configOf("--month-rotate", "1", "--state-dir", "/var/lib/x");
+  const health = problemHealth("state", "Read-only file system");
+  const of = async (...settings: [name: string, value: string][]) => {
+    const unit = settings.map(([name, value], at) => ({ name, value, file: `/${at}.conf` }));
+    return (await checkStateFolder(config, health, unit)).causes ??
+      [(await checkStateFolder(config, health, unit)).advice];
+  };
+  const own = [["ProtectSystem", "strict"], ["StateDirectory", "x"]] as [string, string][];
+  const starts = async (...settings: [name: string, value: string][]) =>
+    (await of(...settings)).map((line) => line?.slice(0, 30));
+  const disk = ["see whether the kernel made its", "make its disk writable (mount -"]
+    .map((line) => line.slice(0, 30));
+  assertEquals(await starts(), disk);
+  assertEquals(await starts(...own), disk);
+  assertEquals(await starts(["ProtectSystem", "strict"]), [
+    "let the service write there: R",
+    ...disk,
+  ]);
+  const reload = "and then: systemctl daemon-reload, and restart it";
+  assertEquals(await of(...own, ["ReadOnlyPaths", "/etc -/var/lib"]), [
+    `remove ReadOnlyPaths=/etc -/var/lib in /2.conf, ${reload}`,
+  ]);
+  assertEquals(await of(...own, ["StateDirectory", ""]), [
+    `remove StateDirectory= in /2.conf, ${reload}`,
+  ]);
+});
+
+Deno.test("checkStateFolder() tells a disk without inodes from a full one", async () => {
+  const config = configOf("--month-rotate", "1", "--state-dir", "/srv/state");
+  const full = problemHealth("state", "No space left on device");
+  const { promises } = await import("node:fs");
+  const { statfs } = promises;
+  const asked: string[] = [];
+  const stub = (info: { bavail: number; files: number; ffree: number }) =>
+    Object.assign(promises, {
+      statfs(path: string) {
+        asked.push(path);
+        return path === "/" ? Promise.resolve(info) : Promise.reject(new Error("none"));
+      },
+    });
+  try {
+    for (
+      const [info, start] of [
+        [{ bavail: 7, files: 9, ffree: 0 }, "all inodes of the disk of /srv/state are used"],
+        [{ bavail: 0, files: 9, ffree: 3 }, "make room on the disk of /srv/state"],
+        [{ bavail: 7, files: 0, ffree: 0 }, "make room on the disk of /srv/state"],
+      ] as const
+    ) {
+      stub(info);
+      const { advice } = await checkStateFolder(config, full);
+      assertStringIncludes(advice ?? "", start);
+    }
+    assertEquals(asked.slice(0, 3), ["/srv/state", "/srv", "/"]);
+  } finally {
+    Object.assign(promises, { statfs });
   }
 });
 

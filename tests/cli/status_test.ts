@@ -42,6 +42,7 @@ const STATUS: Status = {
     start: "systemctl start x",
     enable: "systemctl enable x",
     lastError: "",
+    lastLine: "",
     isUnconfigured: false,
     enableUpdates: "systemctl enable --now x-update.timer",
   },
@@ -265,7 +266,8 @@ Deno.test("runStatus() shows an installed service whose agent is not seen", asyn
     };
     assertEquals(
       await run(),
-      `No agent runs here that this user can see\nService       ${name} (systemd) is running, and ` +
+      "The service runs, and its agent is not to be seen: `doctor` says why\n" +
+        `Service       ${name} (systemd) is running, and ` +
         "does not start at boot\n",
     );
     const { service, ...shown } = JSON.parse(await run("--json"));

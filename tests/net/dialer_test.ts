@@ -415,8 +415,8 @@ const STAGES: readonly [name: string, hang: () => Hanging | (Hanging & AsyncDisp
       url: "http://panel.test",
       options: { system: hangs },
       reached,
-      limitMs: 5000,
-      told: "Cannot resolve panel.test: no answer within 5 s",
+      limitMs: 8000,
+      told: "Cannot resolve panel.test: no answer within 8 s",
     };
   }],
   [

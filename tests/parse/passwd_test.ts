@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { accountNames, findAccount } from "../../lib/parse/passwd.ts";
+import { accountNames, findAccount, groupsOf } from "../../lib/parse/passwd.ts";
 
 const PASSWD = `root:x:0:0:root:/root:/bin/bash
 # a comment:x:1:1::/:/bin/sh
@@ -40,4 +40,12 @@ Deno.test("accountNames() ignores lines of another shape", () => {
   const text =
     "\n# comment\n+::::::\n:x:5:\nname\nname:x\nname:x:\nname:x:-1:\nname:x:1e3:\nx:y:007:\n";
   assertEquals([...accountNames(text)], [[7, "x"]]);
+});
+
+Deno.test("groupsOf() gives the numbers of a user and of its groups, its own first", () => {
+  const groups = "root:x:0:\nadm:x:4:syslog,agent\nagent:x:997:\nbroken\nagents:x:5:agent2\n";
+  const of = (user: string) => groupsOf(user, { passwd: PASSWD, groups });
+  assertEquals(of("agent"), { uid: 997, gids: [997, 4] });
+  assertEquals(of("root"), { uid: 0, gids: [0] });
+  for (const user of ["none", "broken", "", "+"]) assertEquals(of(user), undefined, user);
 });

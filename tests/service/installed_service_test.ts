@@ -38,6 +38,7 @@ async function stateOf(
 Deno.test("serviceState() asks the manager, and names its commands", async () => {
   const usual: ServiceState = {
     ...{ name: NAME, manager: "systemd", isActive: true, isEnabled: true, lastError: "" },
+    lastLine: "",
     logHint: `journalctl -u ${NAME} -f`,
     start: `systemctl start ${NAME}.service`,
     enable: `systemctl enable ${NAME}.service`,
@@ -85,6 +86,27 @@ Deno.test("serviceState() gives the last error since the last stop", async () =>
   const after = ["x.service: Failed to run 'start' task: No", "Failed to start x.service - X."];
   assertEquals(await lastError(cause, ...after), cause, "what systemd says after it is no cause");
   assertEquals((await lastError(`Cannot ${"x".repeat(1_000)}`)).length, 300);
+});
+
+Deno.test("serviceState() resets a unit that has ended too often before it is started", async () => {
+  const tooOften = "x.service: Start request repeated too quickly.";
+  const of = async (...log: string[]) => (await stateOf({ log })).start;
+  const start = `systemctl start ${NAME}.service`;
+  assertEquals(
+    await of("Started x.", tooOften),
+    `systemctl reset-failed ${NAME}.service && ${start}`,
+  );
+  assertEquals(await of(tooOften, "Started x."), start);
+});
+
+Deno.test("serviceState() gives the last line of the process itself, since its start", async () => {
+  const lastLine = async (...log: string[]) => (await stateOf({ log })).lastLine;
+  const after = ["x.service: Main process exited, code=exited", "Stopped x.service - X."];
+  assertEquals(
+    await lastLine("Started x.", "2: Pipe call failed", ...after),
+    "2: Pipe call failed",
+  );
+  assertEquals(await lastLine("of an earlier run", "Started x.", ...after), "");
 });
 
 Deno.test("serviceText() says whether it runs, and starts at boot", async () => {

@@ -8,7 +8,7 @@ import {
 } from "../../lib/service/loaded_unit.ts";
 import { TempFolder } from "../temp_folder.ts";
 
-Deno.test("parseSettings() reads the section of the service, over continued lines", () => {
+Deno.test("parseSettings() reads the sections of the unit and of its service, over continued lines", () => {
   const text = [
     "# A comment",
     "[Unit]",
@@ -23,6 +23,7 @@ Deno.test("parseSettings() reads the section of the service, over continued line
     "WantedBy=multi-user.target",
   ].join("\n");
   assertEquals(parseSettings(text, "/x").map(({ name, value }) => [name, value]), [
+    ["After", "network.target"],
     ["ExecStart", "/opt/x --config    /etc/x"],
     ["Environment", "A=1 B=2"],
     ["User", "x"],
