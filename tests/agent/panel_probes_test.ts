@@ -47,6 +47,17 @@ Deno.test("PanelProbes sends results, and shows its observers tasks, orders and 
   assertEquals(results.map(({ taskId }) => taskId), [2, 1]);
 });
 
+Deno.test("PanelProbes records that no ping can be sent", async () => {
+  using time = new FakeTime();
+  const problems: string[] = [];
+  const health = { setProblem: (part: string) => void problems.push(part) };
+  const probes = new PanelProbes(fakeConnection(DEFAULTS), { ...OPTIONS, health });
+  probes.runOnce({ id: 1, kind: "icmp", target: "127.0.0.1" });
+  await time.pass(5_000, { stepMs: 1_000 });
+  await probes.close();
+  assertEquals(problems, ["ping"]);
+});
+
 Deno.test("PanelProbes sends a result once when the call fails, since the panel dates it by its arrival", async () => {
   using time = new FakeTime();
   const outcomes: unknown[] = [];

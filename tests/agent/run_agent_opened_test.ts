@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { openAgent } from "../../lib/agent/open_agent.ts";
 import { runOpened } from "../../lib/agent/run_agent.ts";
 import { supportedPlatform } from "../../lib/cli/command.ts";
@@ -7,35 +8,43 @@ import { realTurn } from "../fake_time.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 
+const ignore = Deno.build.os !== "linux";
+const DISCOVERY_KEY = "d1scovery-k3y";
+
+/** Opens an agent that registers itself at a panel, in this process, which must not be sealed. */
+function openRegistering(
+  { panel, folder, signal, args, panels = [] }: {
+    panel: { readonly url: string };
+    folder: TempFolder;
+    signal: AbortSignal;
+    args: readonly string[];
+    panels?: readonly { readonly endpoint: string; readonly token: string }[];
+  },
+) {
+  const config = resolveConfig({
+    args: ["--auto-discovery", DISCOVERY_KEY, "--ip-services", "off", ...args],
+    env: {
+      AGENT_ENDPOINT: panel.url,
+      AGENT_PANELS: JSON.stringify(panels),
+      RUNTIME_DIRECTORY: `${folder.path}/run`,
+      AGENT_STATE_DIR: `${folder.path}/state`,
+    },
+    readText: () => "",
+    readMode: () => undefined,
+  });
+  return openAgent(config, { ...supportedPlatform(), signal, secrets: [] });
+}
+
 Deno.test({
   name:
     "runOpened() gives the machine its shell, tells the registration how calls end, and waits for the rest",
-  ignore: Deno.build.os !== "linux",
+  ignore,
   async fn() {
     using folder = new TempFolder();
-    using panel = await startTestPanel({ discoveryKey: "d1scovery-k3y" });
-    const config = resolveConfig({
-      args: [
-        "-e",
-        panel.url,
-        "--auto-discovery",
-        "d1scovery-k3y",
-        "-i",
-        "0.2",
-        "--ip-services",
-        "off",
-      ],
-      env: {
-        RUNTIME_DIRECTORY: `${folder.path}/run`,
-        AGENT_STATE_DIR: `${folder.path}/state`,
-      },
-      readText: () => "",
-      readMode: () => undefined,
-    });
+    using panel = await startTestPanel({ discoveryKey: DISCOVERY_KEY });
     const ended = new AbortController();
     const { signal } = ended;
-    const agent = await openAgent(config, { ...supportedPlatform(), signal, secrets: [] });
-    await using _ = agent;
+    await using agent = await openRegistering({ panel, folder, signal, args: ["-i", "0.2"] });
     const { machine, registration, shell } = agent;
     const shells: unknown[] = [];
     machine.useShell = (given) => void shells.push(given);
@@ -58,5 +67,53 @@ Deno.test({
     assertEquals(shells, [shell]);
     assertEquals(outcomes.slice(0, 1), [undefined]);
     assertEquals(isWritten, true);
+  },
+});
+
+const INTERVAL_MS = 500;
+
+Deno.test({
+  name: "runOpened() reports to all panels at the same times, and tells the metrics their interval",
+  ignore,
+  async fn() {
+    using folder = new TempFolder();
+    using late = await startTestPanel({ discoveryKey: DISCOVERY_KEY });
+    using early = await startTestPanel();
+    const ended = new AbortController();
+    await using agent = await openRegistering({
+      panel: late,
+      panels: [{ endpoint: early.url, token: early.token }],
+      folder,
+      signal: ended.signal,
+      args: ["-i", `${INTERVAL_MS / 1000}`, "--metrics", "127.0.0.1:0"],
+    });
+    const { registration, metrics } = agent;
+    assert(registration !== undefined && metrics !== undefined);
+    const find = registration.find.bind(registration);
+    registration.find = async () => {
+      // It is known half an interval after a report to the other.
+      await early.state.until(({ counts }) => counts.reports >= 2);
+      await delay(INTERVAL_MS / 2);
+      return await find();
+    };
+    const intervals: number[] = [];
+    metrics.run = ({ intervalMs }) => {
+      intervals.push(intervalMs);
+      return Promise.resolve();
+    };
+
+    const running = runOpened(agent, undefined);
+    await late.state.until(({ counts }) => counts.reports >= 6);
+    ended.abort();
+    await running;
+    assertEquals(intervals, [INTERVAL_MS]);
+    const [toLate, toEarly] = [late, early].map(({ state }) => state.reports.map((it) => it.atMs));
+    // The first report comes as soon as the panel can be reached.
+    const apart = toLate?.slice(1).map((atMs) =>
+      Math.min(
+        ...toEarly?.map((other) => Math.abs(atMs - other)) ?? [],
+      )
+    ).sort((a, b) => a - b) ?? [];
+    assert((apart[2] ?? Infinity) < INTERVAL_MS / 4, `${apart} ms`);
   },
 });

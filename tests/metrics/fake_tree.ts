@@ -30,6 +30,16 @@ export class FakeTree {
     this.#host = fakeHost(found);
   }
 
+  /** Writes the files and links below a folder, for an agent that is started with `HOST_PROC`. */
+  writeTo(folder: string): void {
+    for (const [path, text] of Object.entries(this.#files)) {
+      const target = folder + path;
+      Deno.mkdirSync(target.replace(/\/[^/]*$/, ""), { recursive: true });
+      if (text.startsWith("-> ")) Deno.symlinkSync(text.slice(3), target);
+      else Deno.writeTextFileSync(target, text);
+    }
+  }
+
   readText(path: string): string | undefined {
     return this.#host.readText(this.#resolveLinks(path));
   }

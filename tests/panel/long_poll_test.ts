@@ -19,6 +19,7 @@ async function withLoop(
     outcomes: unknown[];
     stop: AbortController;
   }) => Promise<void>,
+  { handlingMs = 0 } = {},
 ): Promise<void> {
   using time = new FakeTime();
   const stop = new AbortController();
@@ -38,9 +39,9 @@ async function withLoop(
   };
   const { signal } = stop;
   const receiver = new FakeReceiver();
-  receiver.onEvents = (come) => {
+  receiver.onEvents = async (come) => {
     events.push(...come);
-    return Promise.resolve();
+    if (handlingMs > 0 && come.length > 0) await delay(handlingMs);
   };
   const loop = longPoll(connection, { receiver, signal });
   await use({ time, stop, askedAtMs, events, outcomes });
@@ -70,6 +71,14 @@ Deno.test("longPoll() passes on events and pulls again soon", async () => {
     assertEquals(askedAtMs, [0, 200, 400, 600, 800, 1000]);
     assertEquals(events.length, 6);
   });
+});
+
+Deno.test("longPoll() does not pull before its events are handled", async () => {
+  const pull = (count: number) => Promise.resolve(count === 1 ? [EVENT] : []);
+  await withLoop(pull, async ({ time, askedAtMs }) => {
+    await time.run(3_300);
+    assertEquals(askedAtMs, [0, 3_200]);
+  }, { handlingMs: 3_000 });
 });
 
 Deno.test("longPoll() slows down when the panel answers at once without events", async () => {

@@ -1,0 +1,133 @@
+import { assert, assertEquals, assertObjectMatch } from "@std/assert";
+import { isWhole } from "../../lib/sandbox/seal.ts";
+import { readHealth } from "../../lib/state/health_reader.ts";
+import { FakeTree } from "../metrics/fake_tree.ts";
+import { TempFolder } from "../temp_folder.ts";
+import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
+import { AgentProcess } from "./agent_process.ts";
+import { until } from "./setup.ts";
+
+const DISCOVERY_KEY = "d1scovery-k3y";
+const PUBLIC_ADDRESS = "8.8.4.4";
+const TASK = { id: 7, name: "p", type: "tcp", interval: 1 } as const;
+
+/** What is known of its first card, which fails. */
+const CARD_FILES = [
+  "gpu_busy_percent",
+  "mem_info_vram_total",
+  "mem_info_vram_used",
+  "hwmon/hwmon3/temp1_input",
+];
+
+/** What is recorded of the machine; a `/proc` alone tells nothing of disks. */
+const REPORT = {
+  cpu: { usage: 12.931 },
+  ram: { total: 66806992896, used: 11568132096 },
+  load: { load1: 0.81, load5: 0.52, load15: 0.43 },
+  network: { totalUp: 401204112, totalDown: 3011204112 },
+  connections: { tcp: 38, udp: 10 },
+  uptime: 20412,
+  message: "cannot measure disk space; cannot measure graphics card AMD Navi 31 " +
+    "[Radeon RX 7900 XTX]",
+  gpu: { count: 1, detailed_info: [{ name: "AMD Raphael", memory_used: 20111360 }] },
+};
+const BASIC_INFO = {
+  cpu_name: "AMD Ryzen 9 7900 12-Core Processor",
+  gpu_name: "AMD Navi 31 [Radeon RX 7900 XTX], AMD Raphael",
+  os: "Fedora Linux 42 (Workstation Edition)",
+  kernel_version: "6.12.48",
+  ipv4: PUBLIC_ADDRESS,
+};
+
+/** Writes a recorded machine below `root`, as a container sees its host's trees. */
+function writeMachine(name: string, root: string): void {
+  new FakeTree(new URL(`../fixtures/${name}/`, import.meta.url), "").writeTo(root);
+  Deno.symlinkSync("../net", `${root}/proc/1/net`);
+  Deno.symlinkSync("../self/mountinfo", `${root}/proc/1/mountinfo`);
+}
+
+/** Each panel with its name in the agent's words. */
+function named(panels: readonly TestPanel[]): [name: string, panel: TestPanel][] {
+  return panels.map((panel) => [`127.0.0.1:${panel.port}`, panel]);
+}
+
+Deno.test({
+  name: "what a whole agent measures, learns and suffers arrives wherever it is shown",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    using folder = new TempFolder();
+    // Root's agent is nobody's when it counts processes.
+    Deno.chmodSync(folder.path, 0o755);
+    const machine = `${folder.path}/machine`;
+    writeMachine("amd-workstation", machine);
+    const card = `${machine}/sys/class/drm/card0/device`;
+    for (const file of CARD_FILES) Deno.writeTextFileSync(`${card}/${file}`, "garbled\n");
+    const [runtime, state] = [`${folder.path}/run`, `${folder.path}/state`];
+    using registering = await startTestPanel({ discoveryKey: DISCOVERY_KEY });
+    using further = await startTestPanel();
+    const panels = named([registering, further]);
+    for (const [, panel] of panels) {
+      // The sealed process can't look up the name: its helper shell does.
+      panel.state.tasks = [{ ...TASK, target: `localhost:${panel.port}` }];
+    }
+    await using addresses = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      () => new Response(PUBLIC_ADDRESS),
+    );
+    await using agent = new AgentProcess([
+      ...["--auto-discovery", DISCOVERY_KEY, "-i", "0.2", "--month-rotate", "1", "--gpu"],
+      ...["--ip-services", `http://localhost:${addresses.addr.port}/`],
+      ...["--metrics", "127.0.0.1:0"],
+    ], {
+      env: {
+        AGENT_ENDPOINT: registering.url,
+        AGENT_PANELS: JSON.stringify([{ endpoint: further.url, token: further.token }]),
+        HOST_PROC: `${machine}/proc`,
+        RUNTIME_DIRECTORY: runtime,
+        STATE_DIRECTORY: state,
+      },
+    });
+
+    for (const [, panel] of panels) {
+      await until(panel, ({ counts }) => counts.reports >= 2);
+      await until(panel, ({ columns }) => columns["ipv4"] !== undefined);
+      await until(panel, ({ pingResults }) => pingResults.length > 0);
+      const report = panel.state.reports.at(-1)?.value;
+      assertObjectMatch({ report }, { report: REPORT });
+      assertObjectMatch(panel.state.columns, BASIC_INFO);
+      assertEquals(panel.state.pingResults[0]?.value.taskId, TASK.id);
+    }
+    await agent.says("Counting the month's traffic: up 382.6 MiB, down 2.8 GiB since ");
+
+    await agent.says("Metrics for Prometheus: ");
+    const [, url = ""] = /Metrics for Prometheus: (\S+)/.exec(agent.output) ?? [];
+    const scrape = (await (await fetch(url)).text()).split("\n");
+    const expected = [
+      "node_memory_MemTotal_bytes 66806992896",
+      'node_network_receive_bytes_total{device="enp6s0"} 3011204112',
+      'komari_gpu_memory_used_bytes{gpu="0",name="AMD Raphael"} 20111360',
+      ...panels.flatMap(([name, { port }]) => [
+        `komari_panel_up{panel="${name}"} 1`,
+        `komari_cpu_usage_ratio{panel="${name}"} 0.12931`,
+        `komari_probe_duration_seconds_count{panel="${name}",task="7",kind="tcp",target="localhost:${port}"} `,
+      ]),
+    ];
+    assertEquals(expected.filter((start) => !scrape.some((line) => line.startsWith(start))), []);
+
+    const health = readHealth([runtime]);
+    assert(isWhole(health?.seal ?? ""), health?.seal);
+    assertEquals(health?.problems.map(({ part }) => part), ["gpu"]);
+    assertEquals(health?.panels.map(({ panel }) => panel).sort(), panels.map(([it]) => it).sort());
+
+    // A panel quotes the token that it gave away.
+    const token = registering.registrations[0]?.token ?? "";
+    await registering.setFault({ name: "quotes", rpcFailure: { code: -32602, message: token } });
+    await agent.says('the panel answered "');
+    await registering.setFault(undefined);
+    assertEquals((await agent.stop()).code, 0, agent.output);
+    for (const secret of [token, further.token, DISCOVERY_KEY]) {
+      assertEquals(agent.output.includes(secret), false, agent.output);
+    }
+    for (const [, panel] of panels) assertEquals(panel.state.violations, []);
+  },
+});
