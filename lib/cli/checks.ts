@@ -97,7 +97,9 @@ export async function* runChain(
 async function runCheck({ run, ...named }: Check, options: RunChecks): Promise<CompletedCheck> {
   const { signal, secrets, endsAtMs = Infinity } = options;
   const startedAtMs = performance.now();
-  const timeoutMs = Math.min(CHECK_TIMEOUT_MS, Math.round(endsAtMs - startedAtMs));
+  const leftMs = Math.min(CHECK_TIMEOUT_MS, endsAtMs - startedAtMs);
+  // Its error names it in seconds.
+  const timeoutMs = Math.floor(leftMs / 100) * 100;
   let outcome: CheckResult;
   try {
     outcome = timeoutMs <= 0 ? NO_TIME_LEFT : await withTimeout(

@@ -32,6 +32,8 @@ import {
 } from "./checks.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
 import { AS_SERVICE, parseUnitSettings, runAsService } from "./doctor_as_service.ts";
+import { proxyVariableNames } from "./doctor_advice.ts";
+import { wayTo } from "./doctor_way.ts";
 import { machineChecks, sealCheck } from "./doctor_machine.ts";
 import { checkOtherAgents } from "./doctor_other_agents.ts";
 import { panelChain } from "./doctor_panel.ts";
@@ -102,7 +104,10 @@ async function everything(
       const mainPid = Number((await found).unit?.property("MainPID") ?? 0);
       return await checkOtherAgents(config, { env, health, mainPid, signal });
     }),
-    check("connections", "Connections", () => connectionsResult(health)),
+    check("connections", "Connections", async () => {
+      const settings = (await found).unit?.settings ?? [];
+      return connectionsResult(health, proxyVariable(config, settings));
+    }),
     check("probes", "Probes", () => probesResult(health)),
   ];
   const checking = Promise.all([
@@ -169,6 +174,14 @@ export function panelChains(
     const panel = names[index];
     return panelChain({ ...config, ...settings }, options).map((check) => ({ ...check, panel }));
   });
+}
+
+/** The variable that names the proxy on the way to the panel, with the unit's file that sets it. */
+function proxyVariable(config: Config, unit: readonly UnitSetting[]): string | undefined {
+  if (config.endpoint === "") return undefined;
+  const way = wayTo(config, unit);
+  const ofUnit = proxyVariableNames(way);
+  return way.proxy !== undefined || ofUnit.includes("(") ? ofUnit : undefined;
 }
 
 /** The agent of the installed service or of this user, if it runs and this user can see it. */

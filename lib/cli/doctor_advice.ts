@@ -24,11 +24,15 @@ export function proxyVariableNames({ url, unit }: Pick<Way, "url" | "unit">): st
 }
 
 /** A proxy that was reached and opens no way to the panel. */
-export function refusingProxyAdvice(message: string, way: Pick<Way, "url" | "unit">): string[] {
-  const { url } = way;
+export function refusingProxyAdvice(
+  message: string,
+  way: Pick<Way, "url" | "unit" | "proxy">,
+): string[] {
+  const { url, proxy } = way;
+  const scheme = proxy?.kind ?? "http";
   const [host, names] = [urlHost(url), proxyVariableNames(way)];
   if (/ 407\b|user or password|authentication method/.test(message)) {
-    return [`put the proxy's user and password into ${names}: http://USER:PASSWORD@HOST:PORT`];
+    return [`put the proxy's user and password into ${names}: ${scheme}://USER:PASSWORD@HOST:PORT`];
   }
   if (/ 403\b|rules forbid/.test(message)) {
     return [`have the proxy allow ${host}, or reach it without the proxy: NO_PROXY=${host}`];
@@ -38,6 +42,13 @@ export function refusingProxyAdvice(message: string, way: Pick<Way, "url" | "uni
       `the proxy was reached, and does not reach ${host}: see on the proxy's machine: ` +
       `curl -v ${url.origin}`,
       `if this machine reaches the panel itself, leave the proxy out: NO_PROXY=${host}`,
+    ];
+  }
+  if (/closed the connection|no answer/.test(message)) {
+    const other = scheme === "http" ? "socks5h" : "http";
+    return [
+      `see whether it is a proxy of another kind, and name that in ${names}: ${other}://HOST:PORT`,
+      `see the proxy's own log, or reach ${host} without the proxy: NO_PROXY=${host}`,
     ];
   }
   return [

@@ -23,6 +23,7 @@ import {
   RESOLVED_ADDRESS,
 } from "./doctor_name_servers.ts";
 import { kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
+import { proxyVariableNames } from "./doctor_advice.ts";
 import { failureText, firstHop, seconds, unitAdvice, type Way } from "./doctor_way.ts";
 
 /** The system waits 5 s for its first name server. */
@@ -133,12 +134,13 @@ function unresolved(
   { way, sources, answers }: { way: Way; sources: NameSources; answers: readonly NameAnswer[] },
 ): CheckResult {
   const { host } = firstHop(way);
+  const subject = way.proxy === undefined ? host : `the proxy ${host}`;
   const { order, servers, asked, file, hostsLine, unreadable, noAddress } = sources;
   const isOwn = way.config.nameServer !== undefined;
   if (hostsLine !== undefined && sources.leavesOutHosts) {
     return result(
       "failed",
-      `Cannot resolve ${host}: line ${hostsLine} of /etc/hosts has it, and /etc/nsswitch.conf has ` +
+      `Cannot resolve ${subject}: line ${hostsLine} of /etc/hosts has it, and /etc/nsswitch.conf has ` +
         `"hosts: ${order?.join(" ")}", so that file is not read`,
       "add files to that line, before dns",
     );
@@ -153,7 +155,7 @@ function unresolved(
   if (unreadable.includes(RESOLV_CONF)) {
     return result(
       "failed",
-      `Cannot resolve ${host}: this user may not read ${RESOLV_CONF}, which names the name servers`,
+      `Cannot resolve ${subject}: this user may not read ${RESOLV_CONF}, which names the name servers`,
       `let everybody read it: chmod a+r ${RESOLV_CONF}; namei -l ${RESOLV_CONF} shows the folders ` +
         "on the way",
     );
@@ -162,7 +164,7 @@ function unresolved(
     if (noAddress !== undefined) {
       return result(
         "failed",
-        `Cannot resolve ${host}: line ${noAddress.line} of ${file} names a server by no address: ` +
+        `Cannot resolve ${subject}: line ${noAddress.line} of ${file} names a server by no address: ` +
           truncate(noAddress.word, 80),
         "write one address on each line: nameserver ADDRESS",
       );
@@ -177,7 +179,7 @@ function unresolved(
   // A single server that is asked directly is named once.
   const each = more.length === 0 ? only?.replace(`${asked}: `, "") : [only, ...more].join("; ");
   const finding = unitAdvice(way) === undefined ? unreachedServers(answers) : undefined;
-  const said = `Cannot resolve ${host}: asked ${asked}: ${each}`;
+  const said = `Cannot resolve ${subject}: asked ${asked}: ${each}`;
   const text = finding === undefined ? said : `${said}; ${finding.text}`;
   const advice = finding?.advice ?? unresolvedAdvice(answers, { host, way, sources });
   if (!unreadable.includes(HOSTS)) return result("failed", text, ...advice);
@@ -208,16 +210,20 @@ export function unresolvedAdvice(
   const server = first?.server ?? "";
   const another = "ask another name server: --custom-dns ADDRESS";
   const has = (...all: readonly string[]) => [...codes].every((code) => all.includes(code));
+  const correct = way.proxy === undefined
+    ? `correct the name in -e, if it is not ${host}`
+    : `correct the proxy's name in ${proxyVariableNames(way)}, if it is not ${host}`;
   if (has("NXDOMAIN", "no address")) {
     return [
-      `correct the name in -e, if it is not ${host}`,
+      correct,
       `see whether the domain has a record of that name, at its DNS provider: dig +trace ${host}`,
     ];
   }
   if (has("REFUSED")) {
     return [
-      `${server} serves other clients and not this one: name another server in ${sources.file}, or ` +
-      "--custom-dns ADDRESS",
+      `see whether it answers about other names: dig @${server} example.com; if not, name another ` +
+      `server in ${sources.file}, or --custom-dns ADDRESS`,
+      correct,
     ];
   }
   if (has("SERVFAIL")) {

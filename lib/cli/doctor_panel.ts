@@ -43,6 +43,8 @@ const RPC_PATH = "/api/clients/v2/rpc";
 /** RFC 6455 is version 13; a server names it when it refuses another one. */
 const UNKNOWN_WEBSOCKET_VERSION = "12";
 const REQUEST_TIMEOUT_MS = 5_000;
+/** For the calls that find out what answers. */
+const CALL_TIMEOUT_MS = 7_000;
 const MAX_ROUND_TRIP_MS = 1_000;
 /** More than fits into one packet, as reports with many values are. */
 const LARGE_REQUEST_BYTES = 4_000;
@@ -121,20 +123,8 @@ class PanelCheck {
   /** Finds out which protocol the panel speaks, and whether it accepts the token. */
   async call(signal: AbortSignal): Promise<CheckResult> {
     try {
-      const answer = await this.#callUnknownMethod(signal);
-      // Usually it says that there is no such method; any other answer proves the same.
-      const byVersion2 = tokenBy(answer, isRpcAnswer(answer));
-      if (byVersion2 !== undefined) return await this.#found(2, byVersion2, { answer, signal });
-      if (!isNoPanelOfVersion2(answer)) return await this.#notAPanel(answer, signal);
-      const tasks = await this.#request("GET", "/api/clients/ping/tasks", { signal });
-      const isList = tasks.status === 200 && /^\s*(\[|null)/.test(tasks.text);
-      const byVersion1 = tokenBy(tasks, isList);
-      if (byVersion1 !== undefined) {
-        return await this.#found(1, byVersion1, { answer: tasks, signal });
-      }
-      // Where something takes no POST, the page that answers GET may be the panel's own.
-      const shown = answer.status === 405 && !isPasswordWall(tasks) ? answer : tasks;
-      return await this.#notAPanel(shown, signal);
+      const call = (signal: AbortSignal) => this.#findProtocol(signal);
+      return await withTimeout(call, { timeoutMs: CALL_TIMEOUT_MS, signal });
     } catch (error) {
       signal.throwIfAborted();
       const { href } = this.#way.url;
@@ -145,6 +135,23 @@ class PanelCheck {
         "see on the panel's machine whether it still works, and the log of a proxy in front of it",
       );
     }
+  }
+
+  async #findProtocol(signal: AbortSignal): Promise<CheckResult> {
+    const answer = await this.#callUnknownMethod(signal);
+    // Usually it says that there is no such method; any other answer proves the same.
+    const byVersion2 = tokenBy(answer, isRpcAnswer(answer));
+    if (byVersion2 !== undefined) return await this.#found(2, byVersion2, { answer, signal });
+    if (!isNoPanelOfVersion2(answer)) return await this.#notAPanel(answer, signal);
+    const tasks = await this.#request("GET", "/api/clients/ping/tasks", { signal });
+    const isList = tasks.status === 200 && /^\s*(\[|null)/.test(tasks.text);
+    const byVersion1 = tokenBy(tasks, isList);
+    if (byVersion1 !== undefined) {
+      return await this.#found(1, byVersion1, { answer: tasks, signal });
+    }
+    // Where something takes no POST, the page that answers GET may be the panel's own.
+    const shown = answer.status === 405 && !isPasswordWall(tasks) ? answer : tasks;
+    return await this.#notAPanel(shown, signal);
   }
 
   /** Keeps what a panel has answered, and names its version and protocol. */
@@ -188,6 +195,8 @@ class PanelCheck {
       ? `something in front of the panel asks for a password (status 401${reasonOf(text)})`
       : status >= 300 && status < 400
       ? toStatusError("call the panel", response).message
+      : /install mode/.test(text)
+      ? `this Komari panel is not set up yet (status ${status}${reasonOf(text)})`
       : `the answer is status ${status}${reasonOf(text)}, not a Komari panel's`;
     const answerer = answererText(response, this.#way);
     const hasPath = url.pathname !== "/" && !isPasswordWall(response);

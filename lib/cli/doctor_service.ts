@@ -216,6 +216,9 @@ function pausedResult(text: string, pid: number): CheckResult {
   );
 }
 
+/** A failure of the running agent that may have to do with what is looked at. */
+const LATELY_MS = 60_000;
+
 /** The result for the running agent: whether its panel accepts its reports, and what it has seen. */
 export function agentResult(config: Config, health: Health | undefined): CheckResult {
   if (health === undefined) return result("skipped", "no agent runs here that this user can see");
@@ -231,9 +234,16 @@ export function agentResult(config: Config, health: Health | undefined): CheckRe
   const nowMs = Date.now();
   const problem = healthProblem(health, nowMs);
   const ago = duration(nowMs - (health.acceptedAtMs ?? nowMs));
-  const text = `version ${version}, process ${pid}: ${
+  const lately =
+    health.panels.flatMap(({ error }) =>
+      error !== undefined && nowMs - error.atMs < LATELY_MS ? [error] : []
+    )[0];
+  const state = `version ${version}, process ${pid}: ${
     problem ?? `a report was accepted ${ago} ago`
   }`;
+  const text = problem !== undefined || lately === undefined
+    ? state
+    : `${state}; a failure ${duration(nowMs - lately.atMs)} ago: ${lately.text}`;
   if (isPaused(pid)) return pausedResult(text, pid);
   if (problem !== undefined) {
     const unregistered = seenProblem(health, "registration");
@@ -299,8 +309,16 @@ export function probesResult(health: Health | undefined): CheckResult {
   );
 }
 
-/** The result for WebSockets of the running agent: whether they last. */
-export function connectionsResult(health: Health | undefined): CheckResult {
+/**
+ * The result for WebSockets of the running agent: whether they last.
+ *
+ * @param proxyVariable The variable that names the proxy on the way, with its file; `undefined` without
+ * one.
+ */
+export function connectionsResult(
+  health: Health | undefined,
+  proxyVariable: string | undefined,
+): CheckResult {
   const closed = health?.panels.filter(closesSoon) ?? [];
   const [first] = closed;
   if (first === undefined) {
@@ -316,5 +334,6 @@ export function connectionsResult(health: Health | undefined): CheckResult {
       "has the same token then",
     "see whether a proxy in front of the panel closes what is silent (nginx: proxy_read_timeout 60s)",
     "see on the panel's machine whether the panel starts again and again",
+    proxyVariable && `see whether the proxy of ${proxyVariable} closes what is silent`,
   );
 }

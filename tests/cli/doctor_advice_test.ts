@@ -139,12 +139,23 @@ Deno.test("refusingProxyAdvice() goes by the answer of a proxy that opens no way
     ["the proxy answers that the host is unreachable", 2, "does not reach p.example"],
     ["the proxy answers that the connection was refused", 2, "NO_PROXY=p.example"],
     ["status 500", 1, "a web server rather than a proxy"],
+    ["the proxy closed the connection", 2, "a proxy of another kind, and name that in HTTPS_PROXY"],
+    ["the proxy closed the connection", 2, "socks5h://HOST:PORT"],
   ];
   for (const [message, lines, advice] of table) {
     const found = refusingProxyAdvice(message, way);
     assertEquals(found.length, lines, message);
     assertStringIncludes(found.join("\n"), advice, message);
   }
+  const socks = wayTo("https://p.example", "socks5://127.0.0.1:1080");
+  assertStringIncludes(
+    refusingProxyAdvice("the proxy requires another authentication method", socks).join(),
+    "HTTPS_PROXY/ALL_PROXY: socks5://USER:PASSWORD@HOST:PORT",
+  );
+  assertStringIncludes(
+    refusingProxyAdvice("the proxy closed the connection", socks).join(),
+    "HTTPS_PROXY/ALL_PROXY: http://HOST:PORT",
+  );
   const setting = (value: string) => ({ name: "Environment", value, file: "/x/drop-in.conf" });
   const [of407 = ""] = refusingProxyAdvice("status 407", {
     ...way,

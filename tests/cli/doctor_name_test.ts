@@ -104,6 +104,9 @@ Deno.test("unresolvedAdvice() names a server that does not answer before one tha
   const [dead, ...others] = of(["192.0.2.1", "no answer within 1.5 s"], ["192.0.2.2", "NOERROR"]);
   assertEquals(others, []);
   assertStringIncludes(dead ?? "", "192.0.2.1 does not answer, and is asked before the others");
+  const [look, name] = of(["192.0.2.1", "REFUSED"]);
+  assertStringIncludes(look ?? "", "see whether it answers about other names: dig @192.0.2.1");
+  assertStringIncludes(name ?? "", "correct the name in -e, if it is not p.example");
   const refused = "no answer by UDP, and TCP is refused";
   assertStringIncludes(of(["127.0.0.53", refused]).join(), "start systemd-resolved");
   const causes = of(["192.0.2.1", refused]);
@@ -131,4 +134,17 @@ Deno.test("lateAnswer() goes on with the address of a server behind one that doe
   ]);
   assertStringIncludes(text ?? "", "p.example is 192.0.2.7, answered by 192.0.2.2, and the system");
   assertStringIncludes(advice ?? "", "192.0.2.1 does not answer, and is asked before the others");
+});
+
+Deno.test("checkName() says of a proxy's name that it is the proxy's, and which variable has it", async () => {
+  await using server = await TestNameServer.start({});
+  const args = ["doctor", "-e", "http://panel.test", "-t", "x", "--custom-dns"];
+  const env = { HTTP_PROXY: "http://prxy.test:3128" };
+  const way = wayOf(configOf([...args, `127.0.0.1:${server.port}`], env), []);
+  const found = await withFiles({}, () => checkName(way, signal));
+  assertStringIncludes(found.text, "Cannot resolve the proxy prxy.test: asked 127.0.0.1");
+  assertStringIncludes(
+    found.causes?.[0] ?? "",
+    "correct the proxy's name in HTTP_PROXY/ALL_PROXY, if it is not prxy.test",
+  );
 });

@@ -214,6 +214,26 @@ Deno.test("panelChain() wait 5 s for an answer, and for none that follows", asyn
   }
 });
 
+Deno.test("panelChain() have advice also where each call is answered late, and all of them too late", async () => {
+  const silent = Promise.withResolvers<Response>();
+  const late = Promise.withResolvers<Response>();
+  let count = 0;
+  const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
+  const server = Deno.serve(options, () => count++ === 0 ? late.promise : silent.promise);
+  using time = new FakeTime({ now: Date.now() });
+  try {
+    const checking = checksOf(["-e", `http://127.0.0.1:${server.addr.port}`, "-t", TOKEN]);
+    setTimeout(() => late.resolve(new Response("404 page not found", { status: 404 })), 4_000);
+    await time.until(checking, { withinMs: 60_000, stepMs: 100 });
+    const { panel } = await checking;
+    assertMatch(panel?.text ?? "", /no answer within 7 s, once connected$/);
+    assertEquals(panel?.causes?.length, 2);
+  } finally {
+    silent.resolve(new Response());
+    await server.shutdown();
+  }
+});
+
 Deno.test("panelChain() wait 5 s for TLS", async () => {
   const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   const connections: Deno.Conn[] = [];
@@ -365,7 +385,7 @@ Deno.test("panelChain() say what answers in place of a panel", async () => {
     ["html-200", "not a Komari panel's"],
     ["502-html", "status 502"],
     ["302-login", "login page"],
-    ["404-install", "not a Komari panel's"],
+    ["404-install", "this Komari panel is not set up yet (status 404"],
     ["reset", "connection"],
   ];
   for (const [fault, words] of faults) {

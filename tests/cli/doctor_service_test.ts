@@ -40,7 +40,7 @@ async function check(
       "X",
       (signal) => checkOtherAgents(config, { env, health, mainPid: 0, signal }),
     ),
-    checkOf("connections", "X", () => connectionsResult(health)),
+    checkOf("connections", "X", () => connectionsResult(health, undefined)),
     checkOf("probes", "X", () => probesResult(health)),
     ...machineChecks(config, options),
   ];
@@ -864,4 +864,33 @@ Deno.test({
       Deno.removeSync(folder, { recursive: true });
     }
   },
+});
+
+Deno.test("connectionsResult() names the proxy on the way, and the panel that may start again", () => {
+  const panel = { panel: "p.example", sinceMs: 1, failures: 0, probes: 0, shortConnections: 4 };
+  const health = { ...HEALTH, panels: [panel] };
+  const { text, causes } = connectionsResult(health, "HTTPS_PROXY (/x.conf)");
+  assertEquals(text, "the last 4 WebSockets to p.example were closed soon after they opened");
+  assertEquals(
+    causes?.at(-1),
+    "see whether the proxy of HTTPS_PROXY (/x.conf) closes what is silent",
+  );
+  assertEquals(connectionsResult(health, undefined).causes?.length, 3);
+});
+
+Deno.test("agentResult() tells a failure of the last minute beside reports that are accepted", () => {
+  using _ = new FakeTime({ now: 100_000 });
+  const error = { text: "database is locked", atMs: 95_000 };
+  const of = (atMs: number) => {
+    const panel = { panel: "p.example", sinceMs: 1, acceptedAtMs: 99_000, failures: 0, probes: 0 };
+    const health = {
+      ...HEALTH,
+      pid: Deno.pid,
+      acceptedAtMs: 99_000,
+      panels: [{ ...panel, error: { ...error, atMs } }],
+    };
+    return agentResult(configOf(["doctor", "-e", "http://p.example", "-t", "x"]), health).text;
+  };
+  assertStringIncludes(of(95_000), "accepted 1.0 s ago; a failure 5.0 s ago: database is locked");
+  assertEquals(of(39_000).includes("database"), false);
 });
