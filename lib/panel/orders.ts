@@ -178,8 +178,10 @@ function parseVersionSwitch(params: unknown): PanelOrder | string {
   return { kind: "switch version", version };
 }
 
-function parseUpdate(params: unknown): PanelOrder | string {
-  return parseVersionSwitch({ version: jsonFields(params).target });
+function parseUpdate(params: unknown): OrderMessage | string {
+  const { target } = jsonFields(params);
+  // The panel has no wish any more.
+  return target === "" ? { kind: "ignored" } : parseVersionSwitch({ version: target });
 }
 
 function parseNotice(params: unknown): OrderMessage {

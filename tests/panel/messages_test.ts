@@ -59,6 +59,7 @@ Deno.test("parsePanelMessage() reads what panels that grew from Komari send", ()
   const update = order("agent.update", { target: "1.2.*" });
   assertEquals(update, { kind: "switch version", version: "1.2.*" });
   assertEquals(order("agent.update", {}).kind, "invalid");
+  assertEquals(order("agent.update", { target: "" }).kind, "ignored", "the wish is taken back");
   assertEquals(order("agent.unlock", { report: "x" }), { kind: "ignored" });
   assertEquals(order("agent.config", { interval: 60 }), { kind: "settings" });
   assertEquals(read({ id: 1, result: { status: "success", config: { interval: 60 } } }), {

@@ -114,3 +114,31 @@ Deno.test("Commands cuts a result that is too long for the panel at a whole char
   assertEquals([short.isWellFormed(), short.slice(65_534, 65_536)], [true, "x\uFFFD"]);
   assertEquals(short.slice(65_536).startsWith("\n[1 more characters were cut off"), true);
 });
+
+Deno.test("Commands has the garbage of long commands collected once the last one has ended", async () => {
+  let collections = 0;
+  Reflect.set(globalThis, "gc", () => collections++);
+  try {
+    await withShellHome(async () => {
+      const sender = new FakeSender();
+      const commands = new Commands(new Programs(), sender, { timeoutMs: HOUR_MS });
+      const run = async (...lengths: number[]) => {
+        const known = sender.commandResults.length;
+        for (const length of lengths) {
+          const taskId = crypto.randomUUID();
+          commands.handle({ kind: "command", taskId, command: `#${"x".repeat(length)}` });
+        }
+        await eventually(() => sender.commandResults.length === known + lengths.length);
+      };
+      await run(1_000);
+      await run(300_000, 300_000, 300_000);
+      await eventually(() => collections > 0);
+      assertEquals(collections, 1);
+      await run(300_000);
+      await commands.close();
+    });
+    assertEquals(collections, 1, "none after the end");
+  } finally {
+    Reflect.deleteProperty(globalThis, "gc");
+  }
+});
