@@ -6,100 +6,89 @@ import {
   requireRootsFolder,
   trustedDeno,
 } from "../../lib/service/install_context.ts";
+import { replaced } from "../replaced.ts";
+import { TempFolder } from "../temp_folder.ts";
 import { configOf, FakeSystem, installNow, USERS } from "./fake_system.ts";
 
 Deno.test("trustedDeno() refuses a Deno that the service's user can't access", async () => {
-  const folder = await Deno.realPath(await Deno.makeTempDir());
-  try {
-    // The folder itself is closed to others, as such ones are.
-    await Deno.mkdir(`${folder}/bin`);
-    await Deno.writeTextFile(`${folder}/bin/deno`, "", { mode: 0o755 });
-    const path = `${folder}/bin/deno`;
+  using temp = new TempFolder();
+  const folder = await Deno.realPath(temp.path);
+  // The folder itself is closed to others, as such ones are.
+  await Deno.mkdir(`${folder}/bin`);
+  await Deno.writeTextFile(`${folder}/bin/deno`, "", { mode: 0o755 });
+  const path = `${folder}/bin/deno`;
+  assertThrows(
+    () => trustedDeno(path, { user: "agent" }),
+    UsageError,
+    `Cannot run ${path} as agent: ${folder} is not accessible to other users`,
+  );
+  assertEquals(trustedDeno(path, { user: "root" }), path);
+  assertEquals(trustedDeno(path, { user: "" }), path, "a user's own service");
+  await Deno.chmod(folder, 0o711);
+  await Deno.symlink(path, `${folder}/link`);
+  assertEquals(trustedDeno(`${folder}/link`, { user: "agent" }), path);
+  // Whoever starts a program must read it, too.
+  for (const mode of [0o700, 0o711, 0o744]) {
+    await Deno.chmod(path, mode);
     assertThrows(
       () => trustedDeno(path, { user: "agent" }),
       UsageError,
-      `Cannot run ${path} as agent: ${folder} is not accessible to other users`,
+      `: ${path} is not accessible`,
     );
-    assertEquals(trustedDeno(path, { user: "root" }), path);
-    assertEquals(trustedDeno(path, { user: "" }), path, "a user's own service");
-    await Deno.chmod(folder, 0o711);
-    await Deno.symlink(path, `${folder}/link`);
-    assertEquals(trustedDeno(`${folder}/link`, { user: "agent" }), path);
-    // Whoever starts a program must read it, too.
-    for (const mode of [0o700, 0o711, 0o744]) {
-      await Deno.chmod(path, mode);
-      assertThrows(
-        () => trustedDeno(path, { user: "agent" }),
-        UsageError,
-        `: ${path} is not accessible`,
-      );
-    }
-  } finally {
-    await Deno.remove(folder, { recursive: true });
   }
 });
 
 Deno.test("trustedDeno() lets root run no Deno that other users can change", async () => {
-  const folder = await Deno.realPath(await Deno.makeTempDir());
-  try {
-    await Deno.mkdir(`${folder}/bin`);
-    const path = `${folder}/bin/deno`;
-    await Deno.writeTextFile(path, "", { mode: 0o755 });
-    assertEquals(trustedDeno(path, { user: "root" }), path);
-    for (
-      const [part, mode] of [[path, 0o757], [`${folder}/bin`, 0o777], [folder, 0o702]] as const
-    ) {
-      const { mode: before } = await Deno.stat(part);
-      await Deno.chmod(part, mode);
-      assertThrows(
-        () => trustedDeno(path, { user: "root" }),
-        UsageError,
-        `Cannot run ${path} as root: users other than root can change ${part}; install Deno`,
-      );
-      await Deno.chmod(part, before ?? 0o755);
-    }
-    await Deno.chmod(`${folder}/bin`, 0o1777);
-    assertEquals(changeablePart(path), undefined, "a sticky folder, such as /tmp");
-    if (Deno.uid() !== 0) return;
-    await Deno.chown(path, 1, null);
-    assertEquals(changeablePart(path), path, "another user's");
-    await Deno.chown(path, 0, 1);
-    await Deno.chmod(path, 0o775);
-    assertEquals(changeablePart(path), path, "another group's");
-  } finally {
-    await Deno.remove(folder, { recursive: true });
+  using temp = new TempFolder();
+  const folder = await Deno.realPath(temp.path);
+  await Deno.mkdir(`${folder}/bin`);
+  const path = `${folder}/bin/deno`;
+  await Deno.writeTextFile(path, "", { mode: 0o755 });
+  assertEquals(trustedDeno(path, { user: "root" }), path);
+  for (
+    const [part, mode] of [[path, 0o757], [`${folder}/bin`, 0o777], [folder, 0o702]] as const
+  ) {
+    const { mode: before } = await Deno.stat(part);
+    await Deno.chmod(part, mode);
+    assertThrows(
+      () => trustedDeno(path, { user: "root" }),
+      UsageError,
+      `Cannot run ${path} as root: users other than root can change ${part}; install Deno`,
+    );
+    await Deno.chmod(part, before ?? 0o755);
   }
+  await Deno.chmod(`${folder}/bin`, 0o1777);
+  assertEquals(changeablePart(path), undefined, "a sticky folder, such as /tmp");
+  if (Deno.uid() !== 0) return;
+  await Deno.chown(path, 1, null);
+  assertEquals(changeablePart(path), path, "another user's");
+  await Deno.chown(path, 0, 1);
+  await Deno.chmod(path, 0o775);
+  assertEquals(changeablePart(path), path, "another group's");
 });
 
 Deno.test("changeablePart() takes files of root and of the user who installs, and no others", async () => {
   if (Deno.uid() !== 0) return console.log("skipped: only root gives files away");
-  const path = await Deno.realPath(await Deno.makeTempDir());
-  const { uid } = Deno;
-  try {
-    for (
-      const [owner, user, isChangeable] of [
-        [0, 0, false],
-        [0, 4711, false],
-        [4711, 4711, false],
-        [4711, 0, true],
-        [4712, 4711, true],
-      ] as const
-    ) {
-      await Deno.chown(path, owner, 0);
-      Object.assign(Deno, { uid: () => user });
-      assertEquals(changeablePart(path), isChangeable ? path : undefined, `${owner}, ${user}`);
-    }
-    Object.assign(Deno, { uid });
-    // The group of root may write, no other group may.
-    await Deno.chown(path, 0, 0);
-    await Deno.chmod(path, 0o770);
-    assertEquals(changeablePart(path), undefined);
-    await Deno.chown(path, 0, 4711);
-    assertEquals(changeablePart(path), path);
-  } finally {
-    Object.assign(Deno, { uid });
-    await Deno.remove(path, { recursive: true });
+  using folder = new TempFolder();
+  const path = await Deno.realPath(folder.path);
+  const table: [owner: number, user: number, isChangeable: boolean][] = [
+    [0, 0, false],
+    [0, 4711, false],
+    [4711, 4711, false],
+    [4711, 0, true],
+    [4712, 4711, true],
+  ];
+  for (const [owner, user, isChangeable] of table) {
+    await Deno.chown(path, owner, 0);
+    using _user = replaced(Deno, { uid: () => user });
+    assertEquals(changeablePart(path), isChangeable ? path : undefined, `${owner}, ${user}`);
   }
+  // The group of root may write, no other group may.
+  await Deno.chown(path, 0, 0);
+  await Deno.chmod(path, 0o770);
+  assertEquals(changeablePart(path), undefined);
+  await Deno.chown(path, 0, 4711);
+  assertEquals(changeablePart(path), path);
 });
 
 Deno.test("requireRootsFolder() refuses a folder below one that another user can change", async () => {

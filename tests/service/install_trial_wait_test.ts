@@ -9,14 +9,21 @@ const { signal } = new AbortController();
 const panels = ["p.example"];
 const ABOUT = { version: "1.0.0", intervalMs: 1000 };
 
+/** The health file of an agent that runs until the block ends. */
+function openHealth({ path }: TempFolder): HealthFile & Disposable {
+  const health = HealthFile.open([path], ABOUT);
+  if (health === undefined) throw new Error("Cannot play an agent");
+  return Object.assign(health, { [Symbol.dispose]: () => health.close() });
+}
+
 Deno.test("waitForReports() returns true at the first accepted report", async () => {
   using folder = new TempFolder();
   using time = new FakeTime({ now: Date.now() });
   const sinceMs = Date.now() - 1000;
   const waiting = waitForReports({ folder: folder.path, sinceMs, panels }, signal);
-  const health = HealthFile.open([folder.path], ABOUT);
+  using health = openHealth(folder);
   await time.run(29_000);
-  health?.accepted(3000);
+  health.accepted(3000);
   await time.run(250);
   assertEquals((await waiting)[0]?.isAccepted, true);
   const later = waitForReports(
@@ -25,7 +32,6 @@ Deno.test("waitForReports() returns true at the first accepted report", async ()
   );
   await time.run(30_000);
   assertEquals((await later)[0]?.isAccepted, false);
-  health?.close();
 });
 
 Deno.test("waitForReports() ignores the health file of a dead agent", async () => {
@@ -46,55 +52,46 @@ Deno.test("waitForReports() stops when aborted", async () => {
 });
 
 Deno.test("waitForReports() looks for each panel by its name", async () => {
-  const folder = await Deno.makeTempDir();
+  using folder = new TempFolder();
   using time = new FakeTime({ now: 1_000_000 });
-  const health = HealthFile.open([folder], ABOUT);
-  try {
-    const state = { sinceMs: 0, failures: 0, probes: 0 };
-    const error = { text: "connection refused", atMs: 0 };
-    health?.setPanels([
-      { ...state, panel: "p.example", acceptedAtMs: Date.now() },
-      { ...state, panel: "p.example (2)", error },
-      { ...state, panel: "q.example", acceptedAtMs: Date.now() - 1 },
-    ], { now: true });
-    const results = async (...panels: string[]) => {
-      const waiting = waitForReports({ folder, sinceMs: 1_000_000, panels }, signal);
-      await time.run(30_000);
-      return (await waiting).map(({ isAccepted, error }) => `${isAccepted} ${error}`);
-    };
-    const refused = "false connection refused";
-    assertEquals(await results("p.example", "p.example (2)"), ["true undefined", refused]);
-    assertEquals(await results("q.example", "p.example (2)"), ["false undefined", refused]);
-    assertEquals(await results("q.example"), ["false undefined"], "a report from before the start");
-    assertEquals(await results("unknown.example"), ["false undefined"]);
-  } finally {
-    health?.close();
-    await Deno.remove(folder, { recursive: true });
-  }
+  using health = openHealth(folder);
+  const state = { sinceMs: 0, failures: 0, probes: 0 };
+  const error = { text: "connection refused", atMs: 0 };
+  health.setPanels([
+    { ...state, panel: "p.example", acceptedAtMs: Date.now() },
+    { ...state, panel: "p.example (2)", error },
+    { ...state, panel: "q.example", acceptedAtMs: Date.now() - 1 },
+  ], { now: true });
+  const results = async (...panels: string[]) => {
+    const waiting = waitForReports({ folder: folder.path, sinceMs: 1_000_000, panels }, signal);
+    await time.run(30_000);
+    return (await waiting).map(({ isAccepted, error }) => `${isAccepted} ${error}`);
+  };
+  const refused = "false connection refused";
+  assertEquals(await results("p.example", "p.example (2)"), ["true undefined", refused]);
+  assertEquals(await results("q.example", "p.example (2)"), ["false undefined", refused]);
+  assertEquals(await results("q.example"), ["false undefined"], "a report from before the start");
+  assertEquals(await results("unknown.example"), ["false undefined"]);
 });
 
 Deno.test("waitForReports() takes no report of the agent that ran before", async () => {
-  const folder = await Deno.makeTempDir();
+  using folder = new TempFolder();
   using time = new FakeTime({ now: 1_000_000 });
-  const health = HealthFile.open([folder], ABOUT);
-  try {
-    health?.accepted(1000);
-    const before = readHealth([folder]);
-    if (before === undefined) throw new Error("Cannot play an agent");
-    for (
-      const [change, isAccepted] of [
-        [{}, false],
-        [{ startedAtMs: 7 }, true],
-        [{ pid: 7 }, true],
-      ] as const
-    ) {
-      const start = { folder, sinceMs: 0, panels, before: { ...before, ...change } };
-      const waiting = waitForReports(start, signal);
-      await time.run(30_000);
-      assertEquals((await waiting)[0]?.isAccepted, isAccepted, JSON.stringify(change));
-    }
-  } finally {
-    health?.close();
-    await Deno.remove(folder, { recursive: true });
+  using health = openHealth(folder);
+  health.accepted(1000);
+  const before = readHealth([folder.path]);
+  if (before === undefined) throw new Error("Cannot play an agent");
+  for (
+    const [change, isAccepted] of [
+      [{}, false],
+      [{ startedAtMs: 7 }, true],
+      [{ pid: 7 }, true],
+    ] as const
+  ) {
+    const changed = { ...before, ...change };
+    const start = { folder: folder.path, sinceMs: 0, panels, before: changed };
+    const waiting = waitForReports(start, signal);
+    await time.run(30_000);
+    assertEquals((await waiting)[0]?.isAccepted, isAccepted, JSON.stringify(change));
   }
 });

@@ -1,9 +1,7 @@
 import type { HealthFile } from "../../lib/state/health_file.ts";
 import { replace } from "../../lib/service/replace_official.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
-import { configOf, FakeSystem, USERS, withoutWaiting } from "./fake_system.ts";
-
-export const NAME = "komari-agent-deno";
+import { configOf, FakeSystem, NAME, USERS, withoutWaiting } from "./fake_system.ts";
 
 /** A service is up while there is a file of its name; what fails, and what hangs, is a file, too. */
 const RC_SERVICE = `

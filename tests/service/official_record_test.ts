@@ -42,7 +42,7 @@ Deno.test("readOfficialRecord() reads what officialRecordStep() wrote until it i
   Deno.writeTextFileSync(`${folder.path}/config.json`, "{}");
   await removeOfficialRecord(folder.path);
   assertEquals(Array.from(Deno.readDirSync(folder.path), ({ name }) => name), ["config.json"]);
-  // A folder.path with a file in it is not removed as a file.
+  // A folder with a file in it is not removed as a file.
   for (const name of ["replaced.json", "replaced.json.new"]) {
     Deno.mkdirSync(`${folder.path}/${name}/file`, { recursive: true });
     await assertRejects(() => removeOfficialRecord(folder.path), Error);

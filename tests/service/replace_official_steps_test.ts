@@ -2,7 +2,8 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { toolLine } from "../../lib/host/tool_runner.ts";
 import { readOfficialRecord } from "../../lib/service/official_record.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
-import { NAME, OfficialMachine, replaceNow } from "./official_machine.ts";
+import { NAME } from "./fake_system.ts";
+import { OfficialMachine, replaceNow } from "./official_machine.ts";
 
 /** The commands that decide which of the two agents runs. */
 const DEEDS: Readonly<Record<string, string>> = {

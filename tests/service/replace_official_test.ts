@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { officialRecordStep, readOfficialRecord } from "../../lib/service/official_record.ts";
-import { configOf, FakeSystem, installNow, PUBLIC_KEY, USERS } from "./fake_system.ts";
-import { NAME, OfficialMachine, replaceNow } from "./official_machine.ts";
+import { ARGS, FakeSystem, NAME, RELEASES, USERS } from "./fake_system.ts";
+import { OfficialMachine, replaceNow } from "./official_machine.ts";
 import { seenTimeouts } from "./seen_timeouts.ts";
 
 /** As `install --replace` with more words behind it. */
@@ -117,8 +117,11 @@ Deno.test("replace() leaves the official agent running when the panel rejects th
 Deno.test("replace() restores the official agent when no report is accepted", async () => {
   await using machine = new OfficialMachine();
   const before = machine.tree();
-  const words = ["-t", "other", "--update-url", "https://u.example", "--update-key", PUBLIC_KEY];
-  await assertRejects(() => run(machine, words), Error, "was restored and is running again");
+  await assertRejects(
+    () => run(machine, ["-t", "other", ...RELEASES]),
+    Error,
+    "was restored and is running again",
+  );
   assertEquals(machine.calls().includes(`rc-service ${NAME}-update restart`), true);
   assertEquals(machine.tree(), before);
   assertStringIncludes(machine.output, "given now");
@@ -210,8 +213,7 @@ Deno.test("replace() throws when there is no official agent", async () => {
 
 Deno.test("replace() throws when this agent is already installed", async () => {
   await using machine = new OfficialMachine();
-  const config = configOf(["install", "-e", "https://p.example", "-t", "mine"]);
-  await installNow(config, machine.system);
+  await machine.install(ARGS);
   await assertRejects(() => run(machine), Error, "is already installed");
   assertEquals(machine.isUp("komari-agent"), true);
 });

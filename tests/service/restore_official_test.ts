@@ -2,15 +2,8 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { officialRecordStep, readOfficialRecord } from "../../lib/service/official_record.ts";
 import { restore } from "../../lib/service/restore_official.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
-import {
-  configOf,
-  FakeSystem,
-  installNow,
-  PUBLIC_KEY,
-  USERS,
-  withoutWaiting,
-} from "./fake_system.ts";
-import { NAME, OfficialMachine } from "./official_machine.ts";
+import { ARGS, configOf, machineOf, NAME, RELEASES, withoutWaiting } from "./fake_system.ts";
+import { OfficialMachine } from "./official_machine.ts";
 import { seenTimeouts } from "./seen_timeouts.ts";
 
 const { signal } = new AbortController();
@@ -29,12 +22,11 @@ async function run(machine: OfficialMachine, ...words: string[]): Promise<void> 
 }
 
 /** A machine on which this agent has taken the official one's place. */
-async function replaced(machine: OfficialMachine): Promise<void> {
+async function replaced(machine: OfficialMachine, more: readonly string[] = []): Promise<void> {
   Deno.removeSync(`${machine.root}/users/up-komari-agent`);
   const record = officialRecordStep(`/etc/${NAME}`, OFFICIAL);
   machine.write(record.path, record.text);
-  const config = configOf(["install", "-e", "https://p.example", "-t", "mine"]);
-  await installNow(config, machine.system);
+  await machine.install([...ARGS, ...more]);
   machine.calls();
 }
 
@@ -129,13 +121,7 @@ Deno.test("restore() with --print changes nothing", async () => {
 
 Deno.test("restore() stops updates first, and enables them again when it fails", async () => {
   await using machine = new OfficialMachine();
-  const words = ["install", "-e", "https://p.example", "-t", "mine", "--update-url", "https://u.x"]
-    .concat("--update-key", PUBLIC_KEY);
-  Deno.removeSync(`${machine.root}/users/up-komari-agent`);
-  const record = officialRecordStep(`/etc/${NAME}`, OFFICIAL);
-  machine.write(record.path, record.text);
-  await installNow(configOf(words), machine.system);
-  machine.calls();
+  await replaced(machine, RELEASES);
   const update = `${NAME}-update`;
   machine.write("/users/broken-komari-agent", "");
   await assertRejects(() => run(machine), Error, "it exited within");
@@ -152,10 +138,7 @@ Deno.test("restore() stops updates first, and enables them again when it fails",
 });
 
 Deno.test("restore() takes a package's service out of the way, and leaves the package", async () => {
-  await using fake = new FakeSystem({
-    folders: ["run/systemd/system"],
-    fakes: { ...USERS, systemctl: "", "systemd-run": "", journalctl: "" },
-  });
+  await using fake = machineOf("systemd");
   const unit = "/etc/systemd/system/komari-agent.service";
   const official = { ...OFFICIAL, manager: "systemd", unitPath: unit } as const;
   const record = officialRecordStep(`/etc/${NAME}`, official);

@@ -11,18 +11,22 @@ import { expandSystemdWords, splitSystemdWords } from "../../lib/service/officia
 import { ESCAPED_PLAN, golden, SYSTEM_PLAN, USER_PLAN } from "./service_plans.ts";
 import { TempFolder } from "../temp_folder.ts";
 
-Deno.test("systemdUnit() sandboxes the system service", () => {
-  assertEquals(systemdUnit(SYSTEM_PLAN), golden("usual.service"));
-});
+const ROOT_PLAN = { ...SYSTEM_PLAN, user: "root", sandbox: "none" } as const;
 
-Deno.test("systemdUnit() quotes blanks, quotes, % and $", () => {
-  assertEquals(systemdUnit(ESCAPED_PLAN), golden("odd.service"));
-});
+const GOLDENS: [file: string, text: string, what: string][] = [
+  ["usual.service", systemdUnit(SYSTEM_PLAN), "sandboxes the system service"],
+  ["odd.service", systemdUnit(ESCAPED_PLAN), "quotes blanks, quotes, % and $"],
+  ["root.service", systemdUnit(ROOT_PLAN), "has no sandbox for remote control as root"],
+  ["user.service", systemdUnit(USER_PLAN), "of a user has no settings that need root"],
+  ["usual-update.service", systemdUpdateUnit(SYSTEM_PLAN), "updates as root, apart from the agent"],
+  ["odd-update.service", systemdUpdateUnit(ESCAPED_PLAN), "keeps Deno's cache from the agent"],
+  ["user-update.service", systemdUpdateUnit(USER_PLAN), "updates in the user's folders"],
+  ["update.timer", systemdUpdateTimer(), "fires after boot and every 6 h"],
+];
 
-Deno.test("systemdUnit() has no sandbox for remote control as root", () => {
-  const plan = { ...SYSTEM_PLAN, user: "root", sandbox: "none" } as const;
-  assertEquals(systemdUnit(plan), golden("root.service"));
-});
+for (const [file, text, what] of GOLDENS) {
+  Deno.test(`${file} of systemd ${what}`, () => assertEquals(text, golden(file)));
+}
 
 Deno.test("systemdUnit() has no mount namespace when the machine forbids it", () => {
   const unit = systemdUnit({ ...SYSTEM_PLAN, sandbox: "no mounts" });
@@ -30,10 +34,6 @@ Deno.test("systemdUnit() has no mount namespace when the machine forbids it", ()
   assert(
     unit.includes("NoNewPrivileges=yes") && unit.includes("CapabilityBoundingSet=CAP_NET_RAW"),
   );
-});
-
-Deno.test("systemdUnit() of a user's service has no settings that need root", () => {
-  assertEquals(systemdUnit(USER_PLAN), golden("user.service"));
 });
 
 Deno.test({
@@ -71,22 +71,6 @@ function hasAnalyze(): boolean {
     return false;
   }
 }
-
-Deno.test("systemdUpdateUnit() updates as root, separately from the agent", () => {
-  assertEquals(systemdUpdateUnit(SYSTEM_PLAN), golden("usual-update.service"));
-});
-
-Deno.test("systemdUpdateUnit() reads the proxies and keeps Deno's cache from the agent", () => {
-  assertEquals(systemdUpdateUnit(ESCAPED_PLAN), golden("odd-update.service"));
-});
-
-Deno.test("systemdUpdateUnit() uses the user's folders", () => {
-  assertEquals(systemdUpdateUnit(USER_PLAN), golden("user-update.service"));
-});
-
-Deno.test("systemdUpdateTimer() fires after boot and every 6 h", () => {
-  assertEquals(systemdUpdateTimer(), golden("update.timer"));
-});
 
 /** What a path or a value may have: everything but line feeds and other control characters. */
 const words = fc.string({ minLength: 1 }).filter((word) => !/\p{Cc}/u.test(word));
