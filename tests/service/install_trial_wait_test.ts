@@ -1,27 +1,18 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { HealthFile } from "../../lib/state/health_file.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { waitForReports } from "../../lib/service/install_trial.ts";
 import { FakeTime } from "../fake_time.ts";
+import { ABOUT, openHealth } from "../state/health_folder.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 const { signal } = new AbortController();
 const panels = ["p.example"];
-const ABOUT = { version: "1.0.0", intervalMs: 1000 };
-
-/** The health file of an agent that runs until the block ends. */
-function openHealth({ path }: TempFolder): HealthFile & Disposable {
-  const health = HealthFile.open([path], ABOUT);
-  if (health === undefined) throw new Error("Cannot play an agent");
-  return Object.assign(health, { [Symbol.dispose]: () => health.close() });
-}
-
 Deno.test("waitForReports() returns true at the first accepted report", async () => {
   using folder = new TempFolder();
   using time = new FakeTime({ now: Date.now() });
   const sinceMs = Date.now() - 1000;
   const waiting = waitForReports({ folder: folder.path, sinceMs, panels }, signal);
-  using health = openHealth(folder);
+  using health = openHealth(folder.path);
   await time.run(29_000);
   health.accepted(3000);
   await time.run(250);
@@ -37,7 +28,10 @@ Deno.test("waitForReports() returns true at the first accepted report", async ()
 Deno.test("waitForReports() ignores the health file of a dead agent", async () => {
   using folder = new TempFolder();
   using time = new FakeTime();
-  await Deno.writeTextFile(`${folder.path}/health`, JSON.stringify({ pid: 1, ...ABOUT }));
+  await Deno.writeTextFile(
+    `${folder.path}/health`,
+    JSON.stringify({ pid: 1, ...ABOUT, intervalMs: 1000 }),
+  );
   const waiting = waitForReports({ folder: folder.path, sinceMs: 0, panels }, signal);
   await time.run(30_000);
   assertEquals((await waiting)[0]?.isAccepted, false);
@@ -54,7 +48,7 @@ Deno.test("waitForReports() stops when aborted", async () => {
 Deno.test("waitForReports() looks for each panel by its name", async () => {
   using folder = new TempFolder();
   using time = new FakeTime({ now: 1_000_000 });
-  using health = openHealth(folder);
+  using health = openHealth(folder.path);
   const state = { sinceMs: 0, failures: 0, probes: 0 };
   const error = { text: "connection refused", atMs: 0 };
   health.setPanels([
@@ -77,7 +71,7 @@ Deno.test("waitForReports() looks for each panel by its name", async () => {
 Deno.test("waitForReports() takes no report of the agent that ran before", async () => {
   using folder = new TempFolder();
   using time = new FakeTime({ now: 1_000_000 });
-  using health = openHealth(folder);
+  using health = openHealth(folder.path);
   health.accepted(1000);
   const before = readHealth([folder.path]);
   if (before === undefined) throw new Error("Cannot play an agent");

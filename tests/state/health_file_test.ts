@@ -5,78 +5,74 @@ import { HealthFile, type PanelHealth, PROBLEM_PARTS } from "../../lib/state/hea
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { acceptAt } from "./accept_at.ts";
-import { ABOUT, withFolder } from "./health_folder.ts";
+import { ClosedFolder } from "../closed_folder.ts";
+import { ABOUT, openHealth } from "./health_folder.ts";
 
-Deno.test("HealthFile tells of the last accepted report, and is gone when the agent ends", async () => {
-  await withFolder((parent) => {
-    const folder = `${parent}/run`;
-    assertEquals(readHealth([folder]), undefined);
-    const file = HealthFile.open(["/dev/null/run", folder], ABOUT);
-    assert(file !== undefined);
-    const before = {
-      ...ABOUT,
-      pid: Deno.pid,
-      intervalMs: 0,
-      isRunning: true,
-      acceptedAtMs: undefined,
-      seal: "",
-    };
-    const { startedAtMs, ...about } = readHealth(["/nowhere", folder]) ?? {};
-    assertEquals(about, { ...before, panels: [], problems: [] });
-    assert(startedAtMs !== undefined && startedAtMs <= Date.now());
-    acceptAt(file, { intervalMs: 3000, atMs: 1234 });
-    const { acceptedAtMs, intervalMs } = readHealth([folder]) ?? {};
-    assertEquals([acceptedAtMs, intervalMs], [1234, 3000]);
-    file.close();
-    assertEquals(readHealth([folder]), undefined);
-  });
+Deno.test("HealthFile tells of the last accepted report, and is gone when the agent ends", () => {
+  using parent = new ClosedFolder();
+  const folder = `${parent.path}/run`;
+  assertEquals(readHealth([folder]), undefined);
+  const file = HealthFile.open(["/dev/null/run", folder], ABOUT);
+  assert(file !== undefined);
+  const before = {
+    ...ABOUT,
+    pid: Deno.pid,
+    intervalMs: 0,
+    isRunning: true,
+    acceptedAtMs: undefined,
+    seal: "",
+  };
+  const { startedAtMs, ...about } = readHealth(["/nowhere", folder]) ?? {};
+  assertEquals(about, { ...before, panels: [], problems: [] });
+  assert(startedAtMs !== undefined && startedAtMs <= Date.now());
+  acceptAt(file, { intervalMs: 3000, atMs: 1234 });
+  const { acceptedAtMs, intervalMs } = readHealth([folder]) ?? {};
+  assertEquals([acceptedAtMs, intervalMs], [1234, 3000]);
+  file.close();
+  assertEquals(readHealth([folder]), undefined);
 });
 
-Deno.test("HealthFile.open() makes a folder and a file that all may read", async () => {
-  await withFolder((parent) => {
-    const folder = `${parent}/run`;
-    const file = HealthFile.open([folder], ABOUT);
-    const mode = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
-    assertEquals([folder, `${folder}/health`].map(mode), [0o755, 0o644]);
-    file?.close();
-  });
+Deno.test("HealthFile.open() makes a folder and a file that all may read", () => {
+  using parent = new ClosedFolder();
+  const folder = `${parent.path}/run`;
+  const file = HealthFile.open([folder], ABOUT);
+  const mode = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
+  assertEquals([folder, `${folder}/health`].map(mode), [0o755, 0o644]);
+  file?.close();
 });
 
-Deno.test("HealthFile.open() writes over the longer record that an agent has left", async () => {
-  await withFolder((folder) => {
-    Deno.writeTextFileSync(`${folder}/health`, "x".repeat(20_000));
-    const file = HealthFile.open([folder], ABOUT);
-    assertEquals(readHealth([folder])?.version, "1.2.3");
-    file?.close();
-  });
+Deno.test("HealthFile.open() writes over the longer record that an agent has left", () => {
+  using folder = new ClosedFolder();
+  Deno.writeTextFileSync(`${folder.path}/health`, "x".repeat(20_000));
+  const file = HealthFile.open([folder.path], ABOUT);
+  assertEquals(readHealth([folder.path])?.version, "1.2.3");
+  file?.close();
 });
 
-Deno.test("HealthFile's lock can be held by nobody who may only read", async () => {
-  await withFolder((folder) => {
-    Deno.writeTextFileSync(`${folder}/health`, "{}");
-    const theirs = Deno.openSync(`${folder}/health`);
-    assert(theirs.tryLockSync(true), "reading is enough for a lock");
-    const file = HealthFile.open([folder], ABOUT);
-    assert(file !== undefined, "an agent starts all the same");
-    assertEquals((Deno.statSync(`${folder}/health.lock`).mode ?? 0) & 0o777, 0o600);
-    assertEquals(readHealth([folder])?.isRunning, true);
-    const killed = Deno.readFileSync(`${folder}/health`);
-    file.close();
-    Deno.writeFileSync(`${folder}/health`, killed);
-    using again = Deno.openSync(`${folder}/health`);
-    assert(again.tryLockSync(true));
-    assertEquals(readHealth([folder])?.isRunning, false, "an agent that was killed");
-    theirs.close();
-  });
+Deno.test("HealthFile's lock can be held by nobody who may only read", () => {
+  using folder = new ClosedFolder();
+  Deno.writeTextFileSync(`${folder.path}/health`, "{}");
+  const theirs = Deno.openSync(`${folder.path}/health`);
+  assert(theirs.tryLockSync(true), "reading is enough for a lock");
+  const file = HealthFile.open([folder.path], ABOUT);
+  assert(file !== undefined, "an agent starts all the same");
+  assertEquals((Deno.statSync(`${folder.path}/health.lock`).mode ?? 0) & 0o777, 0o600);
+  assertEquals(readHealth([folder.path])?.isRunning, true);
+  const killed = Deno.readFileSync(`${folder.path}/health`);
+  file.close();
+  Deno.writeFileSync(`${folder.path}/health`, killed);
+  using again = Deno.openSync(`${folder.path}/health`);
+  assert(again.tryLockSync(true));
+  assertEquals(readHealth([folder.path])?.isRunning, false, "an agent that was killed");
+  theirs.close();
 });
 
-Deno.test("HealthFile holds the lock of the file too, for users who may not open the other", async () => {
-  await withFolder((folder) => {
-    const file = HealthFile.open([folder], ABOUT);
-    using theirs = Deno.openSync(`${folder}/health`);
-    assert(!theirs.tryLockSync(false));
-    file?.close();
-  });
+Deno.test("HealthFile holds the lock of the file too, for users who may not open the other", () => {
+  using folder = new ClosedFolder();
+  const file = HealthFile.open([folder.path], ABOUT);
+  using theirs = Deno.openSync(`${folder.path}/health`);
+  assert(!theirs.tryLockSync(false));
+  file?.close();
 });
 
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
@@ -152,58 +148,54 @@ function whilePausing<T>(act: (ms: number | undefined) => void, run: () => T): T
   }
 }
 
-Deno.test("HealthFile.open() leaves a file to the agent that has it", async () => {
-  await withFolder((folder) => {
-    const first = HealthFile.open([folder], ABOUT);
-    let pauses = 0;
-    const second = whilePausing(
-      () => void pauses++,
-      () => HealthFile.open([folder], { version: "2" }),
-    );
-    assertEquals([second, pauses], [undefined, 0], "it does not wait for it either");
-    assertEquals(readHealth([folder])?.version, "1.2.3");
-    first?.close();
-  });
+Deno.test("HealthFile.open() leaves a file to the agent that has it", () => {
+  using folder = new ClosedFolder();
+  const first = HealthFile.open([folder.path], ABOUT);
+  let pauses = 0;
+  const second = whilePausing(
+    () => void pauses++,
+    () => HealthFile.open([folder.path], { version: "2" }),
+  );
+  assertEquals([second, pauses], [undefined, 0], "it does not wait for it either");
+  assertEquals(readHealth([folder.path])?.version, "1.2.3");
+  first?.close();
 });
 
-Deno.test("HealthFile.open() takes no look at how an agent is for another agent", async () => {
-  await withFolder((folder) => {
-    Deno.writeTextFileSync(`${folder}/health`, "{}");
-    const look = Deno.openSync(`${folder}/health`);
-    assert(look.tryLockSync(false));
-    const file = whilePausing(() => look.close(), () => HealthFile.open([folder], ABOUT));
-    assertEquals(readHealth([folder])?.isRunning, true);
-    file?.close();
-  });
+Deno.test("HealthFile.open() takes no look at how an agent is for another agent", () => {
+  using folder = new ClosedFolder();
+  Deno.writeTextFileSync(`${folder.path}/health`, "{}");
+  const look = Deno.openSync(`${folder.path}/health`);
+  assert(look.tryLockSync(false));
+  const file = whilePausing(() => look.close(), () => HealthFile.open([folder.path], ABOUT));
+  assertEquals(readHealth([folder.path])?.isRunning, true);
+  file?.close();
 });
 
-Deno.test("HealthFile.open() tries ten times, and gives up before a lock that somebody shares for ever", async () => {
-  await withFolder((folder) => {
-    const path = `${folder}/health.lock`;
-    using theirs = Deno.openSync(path, { read: true, write: true, create: true });
-    assert(theirs.tryLockSync(false));
-    const pauses: (number | undefined)[] = [];
-    const file = whilePausing(
-      (ms) => {
-        pauses.push(ms);
-        assert(theirs.tryLockSync(true), "it lets go of the lock meanwhile");
-        assert(theirs.tryLockSync(false));
-      },
-      () => HealthFile.open([folder, `${folder}/other`], ABOUT),
-    );
-    assertEquals([file, pauses], [undefined, Array(9).fill(5)]);
-    assertEquals(openBelow(folder), [path], "but for theirs nothing stays open");
-  });
+Deno.test("HealthFile.open() tries ten times, and gives up before a lock that somebody shares for ever", () => {
+  using folder = new ClosedFolder();
+  const path = `${folder.path}/health.lock`;
+  using theirs = Deno.openSync(path, { read: true, write: true, create: true });
+  assert(theirs.tryLockSync(false));
+  const pauses: (number | undefined)[] = [];
+  const file = whilePausing(
+    (ms) => {
+      pauses.push(ms);
+      assert(theirs.tryLockSync(true), "it lets go of the lock meanwhile");
+      assert(theirs.tryLockSync(false));
+    },
+    () => HealthFile.open([folder.path, `${folder.path}/other`], ABOUT),
+  );
+  assertEquals([file, pauses], [undefined, Array(9).fill(5)]);
+  assertEquals(openBelow(folder.path), [path], "but for theirs nothing stays open");
 });
 
-Deno.test("HealthFile.open() takes the next folder where it can't have the lock's file", async () => {
-  await withFolder((folder) => {
-    Deno.mkdirSync(`${folder}/a/health.lock`, { recursive: true });
-    const file = HealthFile.open([`${folder}/a`, `${folder}/b`], ABOUT);
-    assertEquals(file?.path, `${folder}/b/health`);
-    assertEquals(openBelow(`${folder}/a`), []);
-    file?.close();
-  });
+Deno.test("HealthFile.open() takes the next folder where it can't have the lock's file", () => {
+  using folder = new ClosedFolder();
+  Deno.mkdirSync(`${folder.path}/a/health.lock`, { recursive: true });
+  const file = HealthFile.open([`${folder.path}/a`, `${folder.path}/b`], ABOUT);
+  assertEquals(file?.path, `${folder.path}/b/health`);
+  assertEquals(openBelow(`${folder.path}/a`), []);
+  file?.close();
 });
 
 /** What `HealthFile.open()` says, without the time. */
@@ -220,153 +212,145 @@ async function refusal(...folders: readonly string[]): Promise<string[]> {
 Deno.test({
   name: "HealthFile.open() takes no folder of another user, and says so",
   ignore: Deno.uid() !== 0,
-  fn: () =>
-    withFolder(async (folder) => {
-      Deno.chownSync(folder, 65534, 65534);
-      assertEquals(await refusal(folder), [
-        `warning agent: No health file: ${folder} belongs to another user`,
-        `warning agent: \`health\` and \`status\` can't see this agent: ${folder} belongs to another user`,
-      ]);
-      assertEquals([...Deno.readDirSync(folder)], []);
-    }),
+  async fn() {
+    using folder = new ClosedFolder();
+    Deno.chownSync(folder.path, 65534, 65534);
+    assertEquals(await refusal(folder.path), [
+      `warning agent: No health file: ${folder.path} belongs to another user`,
+      `warning agent: \`health\` and \`status\` can't see this agent: ${folder.path} belongs to another user`,
+    ]);
+    assertEquals([...Deno.readDirSync(folder.path)], []);
+  },
 });
 
 Deno.test("HealthFile.open() follows no link that somebody has put there", async () => {
-  await withFolder(async (parent) => {
-    Deno.mkdirSync(`${parent}/theirs`);
-    Deno.symlinkSync(`${parent}/theirs`, `${parent}/run`);
-    assertMatch((await refusal(`${parent}/run`))[0] ?? "", /No health file: .*\/run is no folder/);
-    assertEquals([...Deno.readDirSync(`${parent}/theirs`)], []);
-  });
+  using parent = new ClosedFolder();
+  Deno.mkdirSync(`${parent.path}/theirs`);
+  Deno.symlinkSync(`${parent.path}/theirs`, `${parent.path}/run`);
+  assertMatch(
+    (await refusal(`${parent.path}/run`))[0] ?? "",
+    /No health file: .*\/run is no folder/,
+  );
+  assertEquals([...Deno.readDirSync(`${parent.path}/theirs`)], []);
 });
 
 Deno.test("HealthFile.open() takes no folder that others can write to, says so, and takes the next", async () => {
-  await withFolder(async (parent) => {
-    const folder = `${parent}/open`;
-    Deno.mkdirSync(folder);
-    for (const mode of [0o777, 0o1777, 0o775, 0o757]) {
-      Deno.chmodSync(folder, mode);
-      const log = await said(() => {
-        const file = HealthFile.open([folder, `${parent}/own`], ABOUT);
-        assertEquals(file?.path, `${parent}/own/health`);
-        file?.close();
-      });
-      assertEquals(log, [`warning agent: No health file: other users may write to ${folder}`]);
-    }
-    assertEquals([...Deno.readDirSync(folder)], []);
-  });
+  using parent = new ClosedFolder();
+  const folder = `${parent.path}/open`;
+  Deno.mkdirSync(folder);
+  for (const mode of [0o777, 0o1777, 0o775, 0o757]) {
+    Deno.chmodSync(folder, mode);
+    const log = await said(() => {
+      const file = HealthFile.open([folder, `${parent.path}/own`], ABOUT);
+      assertEquals(file?.path, `${parent.path}/own/health`);
+      file?.close();
+    });
+    assertEquals(log, [`warning agent: No health file: other users may write to ${folder}`]);
+  }
+  assertEquals([...Deno.readDirSync(folder)], []);
 });
 
 Deno.test("HealthFile.open() writes to nothing that a link in its folder leads to", async () => {
-  await withFolder(async (folder) => {
-    Deno.writeTextFileSync(`${folder}/theirs`, "as it was");
-    Deno.symlinkSync("theirs", `${folder}/health`);
-    await refusal(folder);
-    assertEquals(Deno.readTextFileSync(`${folder}/theirs`), "as it was");
-  });
+  using folder = new ClosedFolder();
+  Deno.writeTextFileSync(`${folder.path}/theirs`, "as it was");
+  Deno.symlinkSync("theirs", `${folder.path}/health`);
+  await refusal(folder.path);
+  assertEquals(Deno.readTextFileSync(`${folder.path}/theirs`), "as it was");
 });
 
 Deno.test("HealthFile.open() takes the next folder where the memory of the first is full, or does without", async () => {
   const { prototype } = Deno.FsFile;
   const { writeSync } = prototype;
-  await withFolder(async (parent) => {
-    let full = `${parent}/full`;
-    prototype.writeSync = function (bytes) {
-      const isFull = openBelow(full).length > 0;
-      if (isFull) throw new Error("No space left on device (os error 28)");
-      return writeSync.call(this, bytes);
-    };
-    try {
-      const file = HealthFile.open([`${parent}/full`, `${parent}/next`], ABOUT);
-      assertEquals(file?.path, `${parent}/next/health`);
-      file?.close();
-      full = parent;
-      const [line] = await refusal(`${parent}/full`, `${parent}/next`);
-      assertMatch(
-        line ?? "",
-        /can't see this agent: .*full\/health: No space.*next\/health: No space/,
-      );
-    } finally {
-      prototype.writeSync = writeSync;
-    }
-  });
+  using parent = new ClosedFolder();
+  let full = `${parent.path}/full`;
+  prototype.writeSync = function (bytes) {
+    const isFull = openBelow(full).length > 0;
+    if (isFull) throw new Error("No space left on device (os error 28)");
+    return writeSync.call(this, bytes);
+  };
+  try {
+    const file = HealthFile.open([`${parent.path}/full`, `${parent.path}/next`], ABOUT);
+    assertEquals(file?.path, `${parent.path}/next/health`);
+    file?.close();
+    full = parent.path;
+    const [line] = await refusal(`${parent.path}/full`, `${parent.path}/next`);
+    assertMatch(
+      line ?? "",
+      /can't see this agent: .*full\/health: No space.*next\/health: No space/,
+    );
+  } finally {
+    prototype.writeSync = writeSync;
+  }
 });
 
-Deno.test("HealthFile keeps what does not work, since when, and forgets it when it works again", async () => {
+Deno.test("HealthFile keeps what does not work, since when, and forgets it when it works again", () => {
   using time = new FakeTime({ now: 1000 });
-  await withFolder((folder) => {
-    const file = HealthFile.open([folder], { ...ABOUT, secrets: ["t0ken"] });
-    file?.setProblem("ping", undefined);
-    file?.setProblem("state", "No space left for t0ken");
-    file?.setProblem("ping", "no socket");
-    time.tick(1000);
-    file?.setProblem("ping", "no ping");
-    assertEquals(readHealth([folder])?.problems, [
-      { part: "state", text: "No space left for …", sinceMs: 1000 },
-      { part: "ping", text: "no ping", sinceMs: 1000 },
-    ]);
-    file?.setProblem("state", undefined);
-    assertEquals(readHealth([folder])?.problems.map(({ part }) => part), ["ping"]);
-    file?.close();
-  });
+  using folder = new ClosedFolder();
+  using file = openHealth(folder.path, { ...ABOUT, secrets: ["t0ken"] });
+  file.setProblem("ping", undefined);
+  file.setProblem("state", "No space left for t0ken");
+  file.setProblem("ping", "no socket");
+  time.tick(1000);
+  file.setProblem("ping", "no ping");
+  assertEquals(readHealth([folder.path])?.problems, [
+    { part: "state", text: "No space left for …", sinceMs: 1000 },
+    { part: "ping", text: "no ping", sinceMs: 1000 },
+  ]);
+  file.setProblem("state", undefined);
+  assertEquals(readHealth([folder.path])?.problems.map(({ part }) => part), ["ping"]);
 });
 
-Deno.test("HealthFile writes no secret, and cuts its texts after that", async () => {
-  await withFolder((folder) => {
-    const secrets = ["t0ken-of-the-node"];
-    const file = HealthFile.open([folder], { ...ABOUT, secrets });
-    const text = `redirected to /login/${secrets[0]}/${"x".repeat(300)}`;
-    const panel = { panel: "p", sinceMs: 1, failures: 1, probes: 0, error: { text, atMs: 4 } };
-    file?.setPanels([panel], { now: true });
-    const written = Deno.readTextFileSync(`${folder}/health`);
-    assert(!written.includes("t0ken") && written.includes("/login/…/xxx"), written);
-    secrets.push("later-token");
-    const later = { text: "x".repeat(290) + "later-token", atMs: 4 };
-    file?.setPanels([{ ...panel, error: later }], { now: true });
-    assert(!Deno.readTextFileSync(`${folder}/health`).includes("later"));
-    file?.setPanels([{ ...panel, panel: `p.example/${secrets[0]}` }], { now: true });
-    assertEquals(readHealth([folder])?.panels[0]?.panel, "p.example/…");
-    file?.close();
-  });
+Deno.test("HealthFile writes no secret, and cuts its texts after that", () => {
+  using folder = new ClosedFolder();
+  const secrets = ["t0ken-of-the-node"];
+  using file = openHealth(folder.path, { ...ABOUT, secrets });
+  const text = `redirected to /login/${secrets[0]}/${"x".repeat(300)}`;
+  const panel = { panel: "p", sinceMs: 1, failures: 1, probes: 0, error: { text, atMs: 4 } };
+  file.setPanels([panel], { now: true });
+  const written = Deno.readTextFileSync(`${folder.path}/health`);
+  assert(!written.includes("t0ken") && written.includes("/login/…/xxx"), written);
+  secrets.push("later-token");
+  const later = { text: "x".repeat(290) + "later-token", atMs: 4 };
+  file.setPanels([{ ...panel, error: later }], { now: true });
+  assert(!Deno.readTextFileSync(`${folder.path}/health`).includes("later"));
+  file.setPanels([{ ...panel, panel: `p.example/${secrets[0]}` }], { now: true });
+  assertEquals(readHealth([folder.path])?.panels[0]?.panel, "p.example/…");
 });
 
-Deno.test("HealthFile keeps sixteen panels, with the next report if not at once, and cuts each text", async () => {
-  await withFolder((folder) => {
-    const file = HealthFile.open([folder], ABOUT);
-    const panel = { sinceMs: 1, failures: 0, probes: 0 };
-    const panels = Array.from({ length: 17 }, (_, at) => ({ ...panel, panel: `${at}` }));
-    file?.setPanels(panels, { now: false });
-    assertEquals(readHealth([folder])?.panels, []);
-    file?.accepted(1000);
-    assertEquals(readHealth([folder])?.panels.length, 16);
-    file?.setSeal("s".repeat(301));
-    assertEquals(readHealth([folder])?.seal.length, 300);
-    file?.setProblem("ping", "p".repeat(301));
-    assertEquals(readHealth([folder])?.problems[0]?.text.length, 300);
-    file?.close();
-  });
+Deno.test("HealthFile keeps sixteen panels, with the next report if not at once, and cuts each text", () => {
+  using folder = new ClosedFolder();
+  using file = openHealth(folder.path);
+  const panel = { sinceMs: 1, failures: 0, probes: 0 };
+  const panels = Array.from({ length: 17 }, (_, at) => ({ ...panel, panel: `${at}` }));
+  file.setPanels(panels, { now: false });
+  assertEquals(readHealth([folder.path])?.panels, []);
+  file.accepted(1000);
+  assertEquals(readHealth([folder.path])?.panels.length, 16);
+  file.setSeal("s".repeat(301));
+  assertEquals(readHealth([folder.path])?.seal.length, 300);
+  file.setProblem("ping", "p".repeat(301));
+  assertEquals(readHealth([folder.path])?.problems[0]?.text.length, 300);
 });
 
-Deno.test("HealthFile keeps the state of each panel, whatever is in its texts", async () => {
-  await withFolder((folder) => {
-    const file = HealthFile.open([folder], ABOUT);
-    const panel = {
-      panel: "p.example",
-      transport: "v2 POST",
-      sinceMs: 1,
-      acceptedAtMs: 2,
-      failures: 3,
-      error: { text: "坏了 \n\u202e\ud800", atMs: 4 },
-      probes: 5,
-    };
-    file?.setPanels([panel], { now: true });
-    assertEquals(readHealth([folder])?.panels, [{
-      ...panel,
-      kinds: {},
-      error: { text: "坏了  \ud800", atMs: 4 },
-    }]);
-    file?.close();
-  });
+Deno.test("HealthFile keeps the state of each panel, whatever is in its texts", () => {
+  using folder = new ClosedFolder();
+  const file = HealthFile.open([folder.path], ABOUT);
+  const panel = {
+    panel: "p.example",
+    transport: "v2 POST",
+    sinceMs: 1,
+    acceptedAtMs: 2,
+    failures: 3,
+    error: { text: "坏了 \n\u202e\ud800", atMs: 4 },
+    probes: 5,
+  };
+  file?.setPanels([panel], { now: true });
+  assertEquals(readHealth([folder.path])?.panels, [{
+    ...panel,
+    kinds: {},
+    error: { text: "坏了  \ud800", atMs: 4 },
+  }]);
+  file?.close();
 });
 
 /** The longest record that an agent can have, whose texts have so many bytes a character. */
@@ -383,22 +367,21 @@ function longPanels(count: number, character: string): PanelHealth[] {
 }
 
 for (const [name, character] of Object.entries({ Latin: "x", Chinese: "长", controls: "\u0001" })) {
-  Deno.test(`HealthFile cuts texts until all panels fit, and drops none (${name})`, async () => {
-    await withFolder((folder) => {
-      const file = HealthFile.open([folder], ABOUT);
-      file?.setSeal(character.repeat(5000));
-      for (const part of PROBLEM_PARTS) file?.setProblem(part, character.repeat(5000));
-      const lengths: number[] = [1, 8, 16].map((count) => {
-        file?.setPanels(longPanels(count, character), { now: true });
-        const written = JSON.parse(Deno.readTextFileSync(`${folder}/health`));
-        const { panels, problems } = readHealth([folder]) ?? {};
-        assertEquals([panels?.length, problems?.length], [count, PROBLEM_PARTS.length]);
-        assertEquals(panels?.[0]?.panel.length, 300, "a name stays whole");
-        return written.panels[0].error.text.length;
-      });
-      assertEquals(lengths, LENGTHS[name]);
-      file?.close();
+  Deno.test(`HealthFile cuts texts until all panels fit, and drops none (${name})`, () => {
+    using folder = new ClosedFolder();
+    const file = HealthFile.open([folder.path], ABOUT);
+    file?.setSeal(character.repeat(5000));
+    for (const part of PROBLEM_PARTS) file?.setProblem(part, character.repeat(5000));
+    const lengths: number[] = [1, 8, 16].map((count) => {
+      file?.setPanels(longPanels(count, character), { now: true });
+      const written = JSON.parse(Deno.readTextFileSync(`${folder.path}/health`));
+      const { panels, problems } = readHealth([folder.path]) ?? {};
+      assertEquals([panels?.length, problems?.length], [count, PROBLEM_PARTS.length]);
+      assertEquals(panels?.[0]?.panel.length, 300, "a name stays whole");
+      return written.panels[0].error.text.length;
     });
+    assertEquals(lengths, LENGTHS[name]);
+    file?.close();
   });
 }
 

@@ -1,13 +1,14 @@
-import { assertEquals } from "@std/assert";
-import { openBelow } from "../open_below.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { HealthFile, type HealthOptions } from "../../lib/state/health_file.ts";
 
 /** What an agent tells of itself. */
 export const ABOUT = { version: "1.2.3" };
 
-/** Gives a test a folder for health files; fails if a file in it stays open. */
-export async function withFolder(use: (folder: string) => void | Promise<void>): Promise<void> {
-  using folder = new TempFolder();
-  await use(folder.path);
-  assertEquals(openBelow(folder.path), [], "nothing stays open");
+/** The health file of an agent that runs until the block ends: `using file = …`. */
+export function openHealth(
+  folder: string,
+  options: HealthOptions = ABOUT,
+): HealthFile & Disposable {
+  const file = HealthFile.open([folder], options);
+  if (file === undefined) throw new Error("Cannot play an agent");
+  return Object.assign(file, { [Symbol.dispose]: () => file.close() });
 }

@@ -7,9 +7,9 @@ import {
   readHealth,
   reportingPanels,
 } from "../../lib/state/health_reader.ts";
-import { HealthFile } from "../../lib/state/health_file.ts";
 import { FakeTime } from "../fake_time.ts";
-import { ABOUT, withFolder } from "./health_folder.ts";
+import { ClosedFolder } from "../closed_folder.ts";
+import { ABOUT, openHealth } from "./health_folder.ts";
 
 const NOW_MS = 1_000_000_000;
 
@@ -74,238 +74,231 @@ Deno.test("isReporting() and reportingPanels() know of nothing where no agent ru
   }
 });
 
-Deno.test("readHealth() goes by the lock of the file where there is no private one", async () => {
-  await withFolder((folder) => {
-    const record = { pid: 1, intervalMs: 1, ...ABOUT };
-    Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(record));
-    {
-      using agents = Deno.openSync(`${folder}/health`);
-      assert(agents.tryLockSync(true));
-      assertEquals(readHealth([folder])?.isRunning, true);
-    }
-    using open = Deno.openSync(`${folder}/health.lock`, { write: true, create: true, mode: 0o644 });
-    assert(open.tryLockSync(true));
-    for (const mode of [0o644, 0o604, 0o640, 0o620, 0o610]) {
-      Deno.chmodSync(`${folder}/health.lock`, mode);
-      assertEquals(readHealth([folder])?.isRunning, false, "others could hold that one as well");
-    }
-    Deno.chmodSync(`${folder}/health.lock`, 0o600);
-    assertEquals(readHealth([folder])?.isRunning, true);
+Deno.test("readHealth() goes by the lock of the file where there is no private one", () => {
+  using folder = new ClosedFolder();
+  const record = { pid: 1, intervalMs: 1, ...ABOUT };
+  Deno.writeTextFileSync(`${folder.path}/health`, JSON.stringify(record));
+  {
+    using agents = Deno.openSync(`${folder.path}/health`);
+    assert(agents.tryLockSync(true));
+    assertEquals(readHealth([folder.path])?.isRunning, true);
+  }
+  using open = Deno.openSync(`${folder.path}/health.lock`, {
+    write: true,
+    create: true,
+    mode: 0o644,
   });
+  assert(open.tryLockSync(true));
+  for (const mode of [0o644, 0o604, 0o640, 0o620, 0o610]) {
+    Deno.chmodSync(`${folder.path}/health.lock`, mode);
+    assertEquals(readHealth([folder.path])?.isRunning, false, "others could hold that one as well");
+  }
+  Deno.chmodSync(`${folder.path}/health.lock`, 0o600);
+  assertEquals(readHealth([folder.path])?.isRunning, true);
 });
 
 Deno.test({
   name: "readHealth() takes no file that is not the folder's owner's",
   ignore: Deno.uid() !== 0,
-  fn: () =>
-    withFolder((parent) => {
-      const folder = `${parent}/run`;
-      const file = HealthFile.open([folder], ABOUT);
-      assertEquals(readHealth([folder])?.isRunning, true);
-      Deno.chownSync(`${folder}/health`, 65534, 65534);
-      assertEquals(readHealth([folder]), undefined);
-      file?.close();
-    }),
+  fn() {
+    using parent = new ClosedFolder();
+    const folder = `${parent.path}/run`;
+    using _agent = openHealth(folder);
+    assertEquals(readHealth([folder])?.isRunning, true);
+    Deno.chownSync(`${folder}/health`, 65534, 65534);
+    assertEquals(readHealth([folder]), undefined);
+  },
 });
 
 Deno.test({
   name: "readHealth() believes another user only where root alone could have let them write",
   ignore: Deno.uid() !== 0,
-  fn: () =>
-    withFolder((parent) => {
-      const folder = `${parent}/komari-agent-deno`;
-      const file = HealthFile.open([folder], ABOUT);
-      for (const path of [folder, `${folder}/health`]) Deno.chownSync(path, 65534, 65534);
-      assertEquals(readHealth([folder])?.version, "1.2.3", "a service's, as below /run");
-      for (const mode of [0o1777, 0o775]) {
-        Deno.chmodSync(parent, mode);
-        assertEquals(readHealth([folder]), undefined, "as below /dev/shm");
-      }
-      Deno.chmodSync(parent, 0o755);
-      Deno.chownSync(parent, 65534, 65534);
-      assertEquals(readHealth([folder]), undefined, "as below /run/user");
-      for (const path of [folder, `${folder}/health`]) Deno.chownSync(path, 0, 0);
-      assertEquals(readHealth([folder])?.version, "1.2.3", "root's own");
-      file?.close();
-    }),
+  fn() {
+    using parent = new ClosedFolder();
+    const folder = `${parent.path}/komari-agent-deno`;
+    using _agent = openHealth(folder);
+    for (const path of [folder, `${folder}/health`]) Deno.chownSync(path, 65534, 65534);
+    assertEquals(readHealth([folder])?.version, "1.2.3", "a service's, as below /run");
+    for (const mode of [0o1777, 0o775]) {
+      Deno.chmodSync(parent.path, mode);
+      assertEquals(readHealth([folder]), undefined, "as below /dev/shm");
+    }
+    Deno.chmodSync(parent.path, 0o755);
+    Deno.chownSync(parent.path, 65534, 65534);
+    assertEquals(readHealth([folder]), undefined, "as below /run/user");
+    for (const path of [folder, `${folder}/health`]) Deno.chownSync(path, 0, 0);
+    assertEquals(readHealth([folder])?.version, "1.2.3", "root's own");
+  },
 });
 
 Deno.test({
   name: "readHealth() believes its own user's agent and root's, wherever they are",
   ignore: Deno.uid() !== 0,
-  fn: () =>
-    withFolder((parent) => {
-      const folder = `${parent}/run`;
-      const file = HealthFile.open([folder], ABOUT);
-      Deno.chmodSync(parent, 0o1777);
-      const { uid } = Deno;
-      try {
-        Deno.uid = () => 65534;
-        assertEquals(readHealth([folder])?.version, "1.2.3", "root's");
-        for (const path of [folder, `${folder}/health`]) Deno.chownSync(path, 65534, 65534);
-        assertEquals(readHealth([folder])?.version, "1.2.3", "its own");
-        // Whose lock it is nobody knows, and so the file's counts.
-        assertEquals(readHealth([folder])?.isRunning, true);
-      } finally {
-        Deno.uid = uid;
-      }
-      file?.close();
-    }),
+  fn() {
+    using parent = new ClosedFolder();
+    const folder = `${parent.path}/run`;
+    using _agent = openHealth(folder);
+    Deno.chmodSync(parent.path, 0o1777);
+    const { uid } = Deno;
+    try {
+      Deno.uid = () => 65534;
+      assertEquals(readHealth([folder])?.version, "1.2.3", "root's");
+      for (const path of [folder, `${folder}/health`]) Deno.chownSync(path, 65534, 65534);
+      assertEquals(readHealth([folder])?.version, "1.2.3", "its own");
+      // Whose lock it is nobody knows, and so the file's counts.
+      assertEquals(readHealth([folder])?.isRunning, true);
+    } finally {
+      Deno.uid = uid;
+    }
+  },
 });
 
 Deno.test({
   name: "readHealth() takes no private lock that is another user's",
   ignore: Deno.uid() !== 0,
-  fn: () =>
-    withFolder((folder) => {
-      const record = { pid: 1, intervalMs: 1, ...ABOUT };
-      Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(record));
-      const path = `${folder}/health.lock`;
-      using lock = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
-      assert(lock.tryLockSync(true));
-      assertEquals(readHealth([folder])?.isRunning, true);
-      Deno.chownSync(path, 65534, 65534);
-      assertEquals(readHealth([folder])?.isRunning, false);
-    }),
+  fn() {
+    using folder = new ClosedFolder();
+    const record = { pid: 1, intervalMs: 1, ...ABOUT };
+    Deno.writeTextFileSync(`${folder.path}/health`, JSON.stringify(record));
+    const path = `${folder.path}/health.lock`;
+    using lock = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
+    assert(lock.tryLockSync(true));
+    assertEquals(readHealth([folder.path])?.isRunning, true);
+    Deno.chownSync(path, 65534, 65534);
+    assertEquals(readHealth([folder.path])?.isRunning, false);
+  },
 });
 
-Deno.test("readHealth() gives texts that act on no terminal", async () => {
-  await withFolder((folder) => {
-    const forged = {
-      pid: 1,
-      intervalMs: 1,
-      version: "1\x1b[2J\n2",
-      seal: "sealed\x1b]0;x\x07\u202e by nobody\nService  running",
-      panels: [{
-        ...{ panel: "p\x1b[1m", transport: "v2\x1b[2m", sinceMs: 1 },
-        error: { text: "no\x1b[3m", atMs: 1 },
-      }],
-      problems: [{ part: "ping", text: "no\x1b[4m", sinceMs: 1 }],
-    };
-    Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(forged));
-    const { version, seal, panels, problems } = readHealth([folder]) ?? {};
-    assertEquals([version, seal], ["1 [2J 2", "sealed ]0;x  by nobody Service  running"]);
-    const [panel] = panels ?? [];
-    assertEquals([panel?.panel, panel?.transport, panel?.error?.text], [
-      "p [1m",
-      "v2 [2m",
-      "no [3m",
-    ]);
-    assertEquals(problems?.[0]?.text, "no [4m");
+Deno.test("readHealth() gives texts that act on no terminal", () => {
+  using folder = new ClosedFolder();
+  const forged = {
+    pid: 1,
+    intervalMs: 1,
+    version: "1\x1b[2J\n2",
+    seal: "sealed\x1b]0;x\x07\u202e by nobody\nService  running",
+    panels: [{
+      ...{ panel: "p\x1b[1m", transport: "v2\x1b[2m", sinceMs: 1 },
+      error: { text: "no\x1b[3m", atMs: 1 },
+    }],
+    problems: [{ part: "ping", text: "no\x1b[4m", sinceMs: 1 }],
+  };
+  Deno.writeTextFileSync(`${folder.path}/health`, JSON.stringify(forged));
+  const { version, seal, panels, problems } = readHealth([folder.path]) ?? {};
+  assertEquals([version, seal], ["1 [2J 2", "sealed ]0;x  by nobody Service  running"]);
+  const [panel] = panels ?? [];
+  assertEquals([panel?.panel, panel?.transport, panel?.error?.text], [
+    "p [1m",
+    "v2 [2m",
+    "no [3m",
+  ]);
+  assertEquals(problems?.[0]?.text, "no [4m");
+});
+
+Deno.test("readHealth() says of an agent that was killed that it does not run", () => {
+  using folder = new ClosedFolder();
+  Deno.writeTextFileSync(
+    `${folder.path}/health`,
+    JSON.stringify({ pid: 1, intervalMs: 1, ...ABOUT }),
+  );
+  assertEquals(readHealth([folder.path])?.isRunning, false);
+  // Nor because others look at it just now.
+  const looks = ["health", "health.lock"].map((name) => {
+    const file = Deno.openSync(`${folder.path}/${name}`, { read: true, write: true, create: true });
+    assert(file.tryLockSync(false));
+    return file;
   });
+  Deno.chmodSync(`${folder.path}/health.lock`, 0o600);
+  assertEquals(readHealth([folder.path])?.isRunning, false);
+  for (const file of looks) file.close();
 });
 
-Deno.test("readHealth() says of an agent that was killed that it does not run", async () => {
-  await withFolder((folder) => {
+Deno.test("readHealth() takes the agent that runs, whatever one that was killed has left before it", () => {
+  using parent = new ClosedFolder();
+  const [first, second, third] = [`${parent.path}/1`, `${parent.path}/2`, `${parent.path}/3`];
+  for (const [folder, version] of [[first, "killed"], [second, "killed later"]] as const) {
+    Deno.mkdirSync(folder);
     Deno.writeTextFileSync(
       `${folder}/health`,
-      JSON.stringify({ pid: 1, intervalMs: 1, ...ABOUT }),
+      JSON.stringify({ pid: 1, intervalMs: 1, version }),
     );
-    assertEquals(readHealth([folder])?.isRunning, false);
-    // Nor because others look at it just now.
-    const looks = ["health", "health.lock"].map((name) => {
-      const file = Deno.openSync(`${folder}/${name}`, { read: true, write: true, create: true });
-      assert(file.tryLockSync(false));
-      return file;
-    });
-    Deno.chmodSync(`${folder}/health.lock`, 0o600);
-    assertEquals(readHealth([folder])?.isRunning, false);
-    for (const file of looks) file.close();
-  });
-});
-
-Deno.test("readHealth() takes the agent that runs, whatever one that was killed has left before it", async () => {
-  await withFolder((parent) => {
-    const [first, second, third] = [`${parent}/1`, `${parent}/2`, `${parent}/3`];
-    for (const [folder, version] of [[first, "killed"], [second, "killed later"]] as const) {
-      Deno.mkdirSync(folder);
-      Deno.writeTextFileSync(
-        `${folder}/health`,
-        JSON.stringify({ pid: 1, intervalMs: 1, version }),
-      );
-    }
-    const found = () => {
-      const health = readHealth([first, second, third]);
-      return [health?.version, health?.isRunning];
-    };
-    assertEquals(found(), ["killed", false]);
-    const file = HealthFile.open([third], ABOUT);
-    assertEquals(found(), ["1.2.3", true]);
-    file?.close();
-  });
+  }
+  const found = () => {
+    const health = readHealth([first, second, third]);
+    return [health?.version, health?.isRunning];
+  };
+  assertEquals(found(), ["killed", false]);
+  using _agent = openHealth(third);
+  assertEquals(found(), ["1.2.3", true]);
 });
 
 Deno.test("readHealth() follows no link, and waits for no pipe", async () => {
-  await withFolder(async (folder) => {
-    Deno.writeTextFileSync(
-      `${folder}/elsewhere`,
-      JSON.stringify({ pid: 1, intervalMs: 1, ...ABOUT }),
-    );
-    Deno.symlinkSync("elsewhere", `${folder}/health`);
-    assertEquals(readHealth([folder]), undefined);
-    Deno.removeSync(`${folder}/health`);
-    await new Deno.Command("mkfifo", { args: [`${folder}/health`] }).output();
-    assertEquals(readHealth([folder]), undefined);
-  });
+  using folder = new ClosedFolder();
+  Deno.writeTextFileSync(
+    `${folder.path}/elsewhere`,
+    JSON.stringify({ pid: 1, intervalMs: 1, ...ABOUT }),
+  );
+  Deno.symlinkSync("elsewhere", `${folder.path}/health`);
+  assertEquals(readHealth([folder.path]), undefined);
+  Deno.removeSync(`${folder.path}/health`);
+  await new Deno.Command("mkfifo", { args: [`${folder.path}/health`] }).output();
+  assertEquals(readHealth([folder.path]), undefined);
 });
 
-Deno.test("readHealth() takes nothing that no agent has written", async () => {
-  await withFolder((folder) => {
-    for (const text of ["", "{", "null", "[]", '{"pid":"1"}', "1", `"${"x".repeat(2000)}"`]) {
-      Deno.writeTextFileSync(`${folder}/health`, text);
-      assertEquals(readHealth([folder]), undefined, text);
-    }
-  });
+Deno.test("readHealth() takes nothing that no agent has written", () => {
+  using folder = new ClosedFolder();
+  for (const text of ["", "{", "null", "[]", '{"pid":"1"}', "1", `"${"x".repeat(2000)}"`]) {
+    Deno.writeTextFileSync(`${folder.path}/health`, text);
+    assertEquals(readHealth([folder.path]), undefined, text);
+  }
 });
 
-Deno.test("readHealth() takes what each part of a record is, and nothing else", async () => {
-  await withFolder((folder) => {
-    const panel = { panel: "p", sinceMs: 1 };
-    const good = { pid: 1, intervalMs: 1, version: "1", seal: "", panels: [panel] };
-    const read = (changes: object) => {
-      Deno.writeTextFileSync(`${folder}/health`, JSON.stringify({ ...good, ...changes }));
-      return readHealth([folder]);
-    };
-    const none = { failures: 0, probes: 0, kinds: {} };
-    assertEquals(read({})?.panels, [{ ...panel, ...none, transport: undefined, error: undefined }]);
-    const counts = {
-      failures: 1,
-      probes: 2,
-      lastMinute: 3,
-      lost: 4,
-      shortConnections: 5,
-      tokenKnownAtMs: 9,
-    };
-    const all = { ...panel, ...counts, transport: "v2 POST", acceptedAtMs: 6, intervalMs: 8 };
-    const rest = { kinds: { icmp: 1, tcp: 2, http: 3 }, error: { text: "no", atMs: 7 } };
-    assertEquals(read({ panels: [{ ...all, ...rest }] })?.panels, [{ ...all, ...rest }]);
-    const odd = { transport: 1, failures: "1", error: { text: "no" }, kinds: { icmp: "1", x: 1 } };
-    assertEquals(read({ panels: [{ ...panel, ...odd }] })?.panels, [
-      { ...panel, ...none, transport: undefined, error: undefined },
-    ]);
-    const problem = { part: "metrics", text: "no", sinceMs: 1 };
-    const parts = ["registration", "state", "ping", "metrics", "gpu", "authorities"];
-    const found = read({ problems: parts.map((part) => ({ ...problem, part })) })?.problems;
-    assertEquals(
-      found?.map(({ part, text }) => `${part}: ${text}`),
-      parts.map((it) => `${it}: no`),
-    );
-    const unknown = [{ ...problem, part: "x" }, { ...problem, text: 1 }, {
-      part: "ping",
-      text: "",
-    }];
-    assertEquals(read({ problems: unknown, panels: 1 })?.problems, []);
-    assertEquals(read({ problems: "x", startedAtMs: "1" })?.startedAtMs, undefined);
-    for (const lost of [{ panel: "p" }, { sinceMs: 1 }, { ...panel, sinceMs: 1e300 }, 1, null]) {
-      assertEquals(read({ panels: [lost, panel] })?.panels.length, 1);
-    }
-    assertEquals(read({ acceptedAtMs: "1" })?.acceptedAtMs, undefined);
-    const wrong = [
-      ...[{ isStopped: true }, { pid: "1" }, { version: 1 }, { intervalMs: "1" }, { seal: 1 }],
-      ...[{ pid: undefined }, { seal: "x".repeat(16 * 1024) }],
-    ];
-    for (const changes of wrong) assertEquals(read(changes), undefined, JSON.stringify(changes));
-  });
+Deno.test("readHealth() takes what each part of a record is, and nothing else", () => {
+  using folder = new ClosedFolder();
+  const panel = { panel: "p", sinceMs: 1 };
+  const good = { pid: 1, intervalMs: 1, version: "1", seal: "", panels: [panel] };
+  const read = (changes: object) => {
+    Deno.writeTextFileSync(`${folder.path}/health`, JSON.stringify({ ...good, ...changes }));
+    return readHealth([folder.path]);
+  };
+  const none = { failures: 0, probes: 0, kinds: {} };
+  assertEquals(read({})?.panels, [{ ...panel, ...none, transport: undefined, error: undefined }]);
+  const counts = {
+    failures: 1,
+    probes: 2,
+    lastMinute: 3,
+    lost: 4,
+    shortConnections: 5,
+    tokenKnownAtMs: 9,
+  };
+  const all = { ...panel, ...counts, transport: "v2 POST", acceptedAtMs: 6, intervalMs: 8 };
+  const rest = { kinds: { icmp: 1, tcp: 2, http: 3 }, error: { text: "no", atMs: 7 } };
+  assertEquals(read({ panels: [{ ...all, ...rest }] })?.panels, [{ ...all, ...rest }]);
+  const odd = { transport: 1, failures: "1", error: { text: "no" }, kinds: { icmp: "1", x: 1 } };
+  assertEquals(read({ panels: [{ ...panel, ...odd }] })?.panels, [
+    { ...panel, ...none, transport: undefined, error: undefined },
+  ]);
+  const problem = { part: "metrics", text: "no", sinceMs: 1 };
+  const parts = ["registration", "state", "ping", "metrics", "gpu", "authorities"];
+  const found = read({ problems: parts.map((part) => ({ ...problem, part })) })?.problems;
+  assertEquals(
+    found?.map(({ part, text }) => `${part}: ${text}`),
+    parts.map((it) => `${it}: no`),
+  );
+  const unknown = [{ ...problem, part: "x" }, { ...problem, text: 1 }, {
+    part: "ping",
+    text: "",
+  }];
+  assertEquals(read({ problems: unknown, panels: 1 })?.problems, []);
+  assertEquals(read({ problems: "x", startedAtMs: "1" })?.startedAtMs, undefined);
+  for (const lost of [{ panel: "p" }, { sinceMs: 1 }, { ...panel, sinceMs: 1e300 }, 1, null]) {
+    assertEquals(read({ panels: [lost, panel] })?.panels.length, 1);
+  }
+  assertEquals(read({ acceptedAtMs: "1" })?.acceptedAtMs, undefined);
+  const wrong = [
+    ...[{ isStopped: true }, { pid: "1" }, { version: 1 }, { intervalMs: "1" }, { seal: 1 }],
+    ...[{ pid: undefined }, { seal: "x".repeat(16 * 1024) }],
+  ];
+  for (const changes of wrong) assertEquals(read(changes), undefined, JSON.stringify(changes));
 });
 
 /** A value of any kind, in place of any part of a record. */
@@ -318,7 +311,7 @@ function recordOf(fields: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<o
   return fc.record(fields, { requiredKeys: [] });
 }
 
-Deno.test("readHealth() gives what `status` can show, whatever an agent has written", async () => {
+Deno.test("readHealth() gives what `status` can show, whatever an agent has written", () => {
   const number = fc.oneof(fc.nat(), ANYTHING);
   const text = fc.oneof(fc.string(), ANYTHING);
   const panel = recordOf({
@@ -334,22 +327,21 @@ Deno.test("readHealth() gives what `status` can show, whatever an agent has writ
   });
   const list = (item: fc.Arbitrary<object>) =>
     fc.oneof(fc.array(fc.oneof(item, ANYTHING)), ANYTHING);
-  await withFolder((folder) => {
-    const agent = recordOf({
-      startedAtMs: number,
-      acceptedAtMs: number,
-      panels: list(panel),
-      problems: list(problem),
-    });
-    fc.assert(fc.property(agent, (fields) => {
-      const record = { pid: 1, version: "1", intervalMs: 1000, seal: "", ...fields };
-      Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(record));
-      const health = readHealth([folder]);
-      assert(health !== undefined);
-      const status = { health, memoryBytes: undefined, service: undefined, nowMs: 0 };
-      // deno-lint-ignore no-control-regex
-      assert(!/[\x00-\x09\x0b-\x1f\u202e]/.test(statusText(status)));
-      JSON.parse(statusJson(status));
-    }));
+  using folder = new ClosedFolder();
+  const agent = recordOf({
+    startedAtMs: number,
+    acceptedAtMs: number,
+    panels: list(panel),
+    problems: list(problem),
   });
+  fc.assert(fc.property(agent, (fields) => {
+    const record = { pid: 1, version: "1", intervalMs: 1000, seal: "", ...fields };
+    Deno.writeTextFileSync(`${folder.path}/health`, JSON.stringify(record));
+    const health = readHealth([folder.path]);
+    assert(health !== undefined);
+    const status = { health, memoryBytes: undefined, service: undefined, nowMs: 0 };
+    // deno-lint-ignore no-control-regex
+    assert(!/[\x00-\x09\x0b-\x1f\u202e]/.test(statusText(status)));
+    JSON.parse(statusJson(status));
+  }));
 });

@@ -1,17 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { runtimeFolders, stateFolder } from "../../lib/state/paths.ts";
+import { replaced } from "../replaced.ts";
 
 const SYSTEM_RUNTIME = "/run/komari-agent-deno";
 
 /** The folders of a user. */
 function folders(uid: number, named: { runtimeDir: string; userRuntimeDir: string }): string[] {
-  const { uid: own } = Deno;
-  Deno.uid = () => uid;
-  try {
-    return runtimeFolders(named);
-  } finally {
-    Deno.uid = own;
-  }
+  using _uid = replaced(Deno, { uid: () => uid });
+  return runtimeFolders(named);
 }
 
 /** What every container has. */
@@ -46,18 +42,16 @@ function folderOf(
     owner?: number;
   } = {},
 ): string {
-  const { uid: own, statSync } = Deno;
-  Deno.uid = () => uid;
-  Deno.statSync = (path) => {
-    assertEquals(path, SYSTEM_STATE);
-    if (owner === undefined) throw new Deno.errors.NotFound("no such folder");
-    return { ...statSync("/"), uid: owner };
-  };
-  try {
-    return stateFolder({ stateDir, userStateDir });
-  } finally {
-    Object.assign(Deno, { uid: own, statSync });
-  }
+  const root = Deno.statSync("/");
+  using _system = replaced(Deno, {
+    uid: () => uid,
+    statSync(path) {
+      assertEquals(path, SYSTEM_STATE);
+      if (owner === undefined) throw new Deno.errors.NotFound("no such folder");
+      return { ...root, uid: owner };
+    },
+  });
+  return stateFolder({ stateDir, userStateDir });
 }
 
 Deno.test("stateFolder() takes the named one, else the system's for root and its owner, else the user's", () => {

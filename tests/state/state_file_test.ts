@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { StateFile } from "../../lib/state/state_file.ts";
-import { openBelow } from "../open_below.ts";
+import { ClosedFolder } from "../closed_folder.ts";
+import { replaced } from "../replaced.ts";
 import { syncedPaths } from "./synced_paths.ts";
 
 interface Numbered {
@@ -12,18 +13,6 @@ function parse(text: string): Numbered {
   const { number } = JSON.parse(text);
   if (!Number.isInteger(number)) throw new SyntaxError("no number");
   return { number };
-}
-
-/** A folder of its own, which is gone afterwards. */
-async function withFolder(use: (folder: string) => Promise<void> | void): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "state-file-" });
-  try {
-    await use(folder);
-    assertEquals(openBelow(folder), [], "nothing stays open");
-  } finally {
-    await Deno.chmod(folder, 0o700);
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 function stateFile(folder: string): StateFile<Numbered> {
@@ -46,49 +35,46 @@ function names(folder: string): string[] {
 }
 
 Deno.test("StateFile.read() gives what was written, and nothing where there is nothing", async () => {
-  await withFolder(async (folder) => {
-    assertEquals(stateFile(folder).read(), { value: undefined, problems: [] });
-    assertEquals(names(folder), []);
-    await write(folder, 1, 2);
-    assertEquals(stateFile(folder).read(), { value: { number: 2 }, problems: [] });
-    assertEquals(names(folder), ["state.state"]);
-    assertEquals((Deno.statSync(`${folder}/state.state`).mode ?? 0) & 0o777, 0o600);
-  });
+  using folder = new ClosedFolder();
+  assertEquals(stateFile(folder.path).read(), { value: undefined, problems: [] });
+  assertEquals(names(folder.path), []);
+  await write(folder.path, 1, 2);
+  assertEquals(stateFile(folder.path).read(), { value: { number: 2 }, problems: [] });
+  assertEquals(names(folder.path), ["state.state"]);
+  assertEquals((Deno.statSync(`${folder.path}/state.state`).mode ?? 0) & 0o777, 0o600);
 });
 
 Deno.test("StateFile.write() works without a path once the file is open", async () => {
-  await withFolder(async (folder) => {
-    using file = stateFile(`${folder}/a`);
-    await file.open();
-    await file.write(text(1));
-    Deno.renameSync(`${folder}/a`, `${folder}/b`);
-    await file.write(text(2));
-    assertEquals(file.read(), { value: { number: 2 }, problems: [] });
-    assertEquals(stateFile(`${folder}/b`).read().value, { number: 2 });
-    assertEquals(names(folder), ["b"]);
-    Deno.removeSync(`${folder}/b`, { recursive: true });
-    await assertRejects(() => file.write(text(3)), Error, "state.state was deleted");
-  });
+  using folder = new ClosedFolder();
+  using file = stateFile(`${folder.path}/a`);
+  await file.open();
+  await file.write(text(1));
+  Deno.renameSync(`${folder.path}/a`, `${folder.path}/b`);
+  await file.write(text(2));
+  assertEquals(file.read(), { value: { number: 2 }, problems: [] });
+  assertEquals(stateFile(`${folder.path}/b`).read().value, { number: 2 });
+  assertEquals(names(folder.path), ["b"]);
+  Deno.removeSync(`${folder.path}/b`, { recursive: true });
+  await assertRejects(() => file.write(text(3)), Error, "state.state was deleted");
 });
 
 Deno.test("StateFile.open() writes to nothing that a link leads to, and takes nothing but a file", async () => {
-  await withFolder(async (folder) => {
-    const path = `${folder}/state.state`;
-    Deno.writeTextFileSync(`${folder}/theirs`, "as it was");
-    Deno.symlinkSync("theirs", path);
-    await write(folder, 1);
-    assertEquals(Deno.readTextFileSync(`${folder}/theirs`), "as it was");
-    assertEquals(Deno.lstatSync(path).isFile, true);
-    assertEquals(names(folder), ["state.state", "state.state.damaged", "theirs"]);
-    Deno.removeSync(`${path}.damaged`);
-    Deno.removeSync(path);
-    Deno.symlinkSync("nowhere", path);
-    await assertRejects(() => write(folder, 1), Error, "Cannot use");
-    assertEquals(names(folder), ["state.state", "theirs"]);
-    Deno.removeSync(path);
-    Deno.mkdirSync(path);
-    await assertRejects(() => write(folder, 1), Error, "Cannot use");
-  });
+  using folder = new ClosedFolder();
+  const path = `${folder.path}/state.state`;
+  Deno.writeTextFileSync(`${folder.path}/theirs`, "as it was");
+  Deno.symlinkSync("theirs", path);
+  await write(folder.path, 1);
+  assertEquals(Deno.readTextFileSync(`${folder.path}/theirs`), "as it was");
+  assertEquals(Deno.lstatSync(path).isFile, true);
+  assertEquals(names(folder.path), ["state.state", "state.state.damaged", "theirs"]);
+  Deno.removeSync(`${path}.damaged`);
+  Deno.removeSync(path);
+  Deno.symlinkSync("nowhere", path);
+  await assertRejects(() => write(folder.path, 1), Error, "Cannot use");
+  assertEquals(names(folder.path), ["state.state", "theirs"]);
+  Deno.removeSync(path);
+  Deno.mkdirSync(path);
+  await assertRejects(() => write(folder.path, 1), Error, "Cannot use");
 });
 
 const SLOT_BYTES = 64 * 1024;
@@ -99,222 +85,209 @@ function slotLength(bytes: Uint8Array, slot: number): number {
 }
 
 Deno.test("StateFile.read() gives the state before when the last one is damaged at any byte", async () => {
-  await withFolder(async (folder) => {
-    const path = `${folder}/state.state`;
-    await write(folder, 1, 2, 3);
-    const whole = Deno.readFileSync(path);
-    const length = slotLength(whole, 1) - 1;
-    for (let at = 0; at < length; at++) {
-      const damaged = Uint8Array.from(whole);
-      damaged[SLOT_BYTES + at] = (damaged[SLOT_BYTES + at] ?? 0) ^ 1;
-      Deno.writeFileSync(path, damaged);
-      assertEquals(stateFile(folder).read(), {
-        value: { number: 2 },
-        problems: [`${path} is damaged, and an older state is used`],
-      }, `byte ${at}`);
-    }
-    await write(folder, 5);
-    assertEquals(stateFile(folder).read(), { value: { number: 5 }, problems: [] });
-  });
+  using folder = new ClosedFolder();
+  const path = `${folder.path}/state.state`;
+  await write(folder.path, 1, 2, 3);
+  const whole = Deno.readFileSync(path);
+  const length = slotLength(whole, 1) - 1;
+  for (let at = 0; at < length; at++) {
+    const damaged = Uint8Array.from(whole);
+    damaged[SLOT_BYTES + at] = (damaged[SLOT_BYTES + at] ?? 0) ^ 1;
+    Deno.writeFileSync(path, damaged);
+    assertEquals(stateFile(folder.path).read(), {
+      value: { number: 2 },
+      problems: [`${path} is damaged, and an older state is used`],
+    }, `byte ${at}`);
+  }
+  await write(folder.path, 5);
+  assertEquals(stateFile(folder.path).read(), { value: { number: 5 }, problems: [] });
 });
 
 Deno.test("StateFile.read() gives the state before when a write was cut off anywhere", async () => {
-  await withFolder(async (folder) => {
-    const path = `${folder}/state.state`;
-    await write(folder, 1, 2, 3);
-    const before = Deno.readFileSync(path);
-    await write(folder, 1234567);
-    const after = Deno.readFileSync(path);
-    const length = slotLength(after, 0);
-    assert(length > slotLength(before, 0));
-    for (let at = 0; at < length; at++) {
-      const cut = Uint8Array.from(before);
-      cut.set(after.subarray(0, at));
-      Deno.writeFileSync(path, cut);
-      const { value } = stateFile(folder).read();
-      // Nothing is missing once only zeros are: what was there before was shorter.
-      assertEquals(value?.number, at === 0 || at < length - 1 ? 3 : 1234567, `${at} bytes`);
-    }
-  });
+  using folder = new ClosedFolder();
+  const path = `${folder.path}/state.state`;
+  await write(folder.path, 1, 2, 3);
+  const before = Deno.readFileSync(path);
+  await write(folder.path, 1234567);
+  const after = Deno.readFileSync(path);
+  const length = slotLength(after, 0);
+  assert(length > slotLength(before, 0));
+  for (let at = 0; at < length; at++) {
+    const cut = Uint8Array.from(before);
+    cut.set(after.subarray(0, at));
+    Deno.writeFileSync(path, cut);
+    const { value } = stateFile(folder.path).read();
+    // Nothing is missing once only zeros are: what was there before was shorter.
+    assertEquals(value?.number, at === 0 || at < length - 1 ? 3 : 1234567, `${at} bytes`);
+  }
 });
 
 Deno.test("StateFile.read() takes no state from bytes that it has not written", () => {
-  const folder = Deno.makeTempDirSync();
+  using folder = new ClosedFolder();
   const text = fc.string().map((it) => new TextEncoder().encode(it));
   fc.assert(
     fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), text), (bytes) => {
-      Deno.writeFileSync(`${folder}/state.state`, bytes);
-      const { value, problems } = stateFile(folder).read();
+      Deno.writeFileSync(`${folder.path}/state.state`, bytes);
+      const { value, problems } = stateFile(folder.path).read();
       assertEquals([value, problems.length], [undefined, 2]);
     }),
     { numRuns: 100 },
   );
-  Deno.removeSync(folder, { recursive: true });
 });
 
 Deno.test("StateFile.read() takes a new file for no damage, and one whose only state is damaged for one", async () => {
-  await withFolder(async (folder) => {
-    const path = `${folder}/state.state`;
-    await write(folder);
-    assertEquals(stateFile(folder).read(), { value: undefined, problems: [] });
-    await write(folder, 1);
-    const bytes = Deno.readFileSync(path);
-    bytes.set(new TextEncoder().encode("x"), SLOT_BYTES);
-    Deno.writeFileSync(path, bytes);
-    assertEquals(stateFile(folder).read().problems[0], `${path} is damaged`);
-  });
+  using folder = new ClosedFolder();
+  const path = `${folder.path}/state.state`;
+  await write(folder.path);
+  assertEquals(stateFile(folder.path).read(), { value: undefined, problems: [] });
+  await write(folder.path, 1);
+  const bytes = Deno.readFileSync(path);
+  bytes.set(new TextEncoder().encode("x"), SLOT_BYTES);
+  Deno.writeFileSync(path, bytes);
+  assertEquals(stateFile(folder.path).read().problems[0], `${path} is damaged`);
 });
 
 Deno.test("StateFile.open() makes a file that nobody ever sees empty", async () => {
-  await withFolder(async (folder) => {
-    const other = stateFile(folder);
-    using file = stateFile(folder);
-    let isOpen = false;
-    const opened = file.open().then(() => isOpen = true);
-    // What another process finds meanwhile, at any moment.
-    while (!isOpen) {
-      assertEquals(other.read(), { value: undefined, problems: [] });
-      await new Promise((resolve) => setTimeout(resolve, 0));
-    }
-    await opened;
-    assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["state.state"]);
-  });
+  using folder = new ClosedFolder();
+  const other = stateFile(folder.path);
+  using file = stateFile(folder.path);
+  let isOpen = false;
+  const opened = file.open().then(() => isOpen = true);
+  // What another process finds meanwhile, at any moment.
+  while (!isOpen) {
+    assertEquals(other.read(), { value: undefined, problems: [] });
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  await opened;
+  assertEquals(Array.from(Deno.readDirSync(folder.path), ({ name }) => name), ["state.state"]);
 });
 
 Deno.test("StateFile.write() refuses a text that does not fit, and keeps the one before", async () => {
-  await withFolder(async (folder) => {
-    const longest = text(7).padEnd(SLOT_BYTES - "4294967295 1 ".length - 1);
-    using file = stateFile(folder);
-    await file.open();
-    await file.write(longest);
-    await file.write(text(8));
-    await assertRejects(() => file.write(longest.padEnd(SLOT_BYTES)), Error, "Cannot write");
-    assertEquals(stateFile(folder).read(), { value: { number: 8 }, problems: [] });
-    await file.write(text(9));
-    assertEquals(stateFile(folder).read(), { value: { number: 9 }, problems: [] });
-    assert(Deno.statSync(file.path).size <= 2 * SLOT_BYTES);
-  });
+  using folder = new ClosedFolder();
+  const longest = text(7).padEnd(SLOT_BYTES - "4294967295 1 ".length - 1);
+  using file = stateFile(folder.path);
+  await file.open();
+  await file.write(longest);
+  await file.write(text(8));
+  await assertRejects(() => file.write(longest.padEnd(SLOT_BYTES)), Error, "Cannot write");
+  assertEquals(stateFile(folder.path).read(), { value: { number: 8 }, problems: [] });
+  await file.write(text(9));
+  assertEquals(stateFile(folder.path).read(), { value: { number: 9 }, problems: [] });
+  assert(Deno.statSync(file.path).size <= 2 * SLOT_BYTES);
 });
 
 Deno.test("StateFile.write() goes on from what another process has written when that was read", async () => {
-  await withFolder(async (folder) => {
-    using one = stateFile(folder);
-    using other = stateFile(folder);
-    await one.open();
-    await other.open();
-    await one.write(text(1));
-    other.read();
-    await other.write(text(2));
-    one.read();
-    await one.write(text(3));
-    assertEquals(stateFile(folder).read(), { value: { number: 3 }, problems: [] });
-  });
+  using folder = new ClosedFolder();
+  using one = stateFile(folder.path);
+  using other = stateFile(folder.path);
+  await one.open();
+  await other.open();
+  await one.write(text(1));
+  other.read();
+  await other.write(text(2));
+  one.read();
+  await one.write(text(3));
+  assertEquals(stateFile(folder.path).read(), { value: { number: 3 }, problems: [] });
 });
 
 Deno.test("StateFile brings each text to the disk before it goes on", async () => {
-  const { prototype } = Deno.FsFile;
-  const { syncData } = prototype;
+  using folder = new ClosedFolder();
+  const { syncData } = Deno.FsFile.prototype;
   /** What the file held each time. */
   const synced: (number | undefined)[] = [];
-  try {
-    await withFolder(async (folder) => {
-      prototype.syncData = async function (): Promise<void> {
-        await syncData.call(this);
-        synced.push(stateFile(folder).read().value?.number);
-      };
-      await write(folder, 1, 2);
-      assertEquals(synced, [undefined, 1, 2]);
-    });
-  } finally {
-    prototype.syncData = syncData;
-  }
+  using _seen = replaced(Deno.FsFile.prototype, {
+    async syncData(this: Deno.FsFile): Promise<void> {
+      await syncData.call(this);
+      synced.push(stateFile(folder.path).read().value?.number);
+    },
+  });
+  await write(folder.path, 1, 2);
+  assertEquals(synced, [undefined, 1, 2]);
 });
 
 Deno.test("StateFile.write() writes what other versions read, with the checksum that gzip has", async () => {
-  await withFolder(async (folder) => {
-    await write(folder, 1);
-    const bytes = Deno.readFileSync(`${folder}/state.state`);
-    const slot = (at: number) =>
-      new TextDecoder().decode(bytes.subarray(at * SLOT_BYTES).subarray(0, slotLength(bytes, at)));
-    assertEquals([slot(0), slot(1)], ["2784036036 0 \0", '3991731813 1 {"number":1}\0']);
-  });
+  using folder = new ClosedFolder();
+  await write(folder.path, 1);
+  const bytes = Deno.readFileSync(`${folder.path}/state.state`);
+  const slot = (at: number) =>
+    new TextDecoder().decode(bytes.subarray(at * SLOT_BYTES).subarray(0, slotLength(bytes, at)));
+  assertEquals([slot(0), slot(1)], ["2784036036 0 \0", '3991731813 1 {"number":1}\0']);
 });
 
 Deno.test("StateFile.open() keeps what is damaged beside, and starts anew", async () => {
-  await withFolder(async (folder) => {
-    Deno.writeTextFileSync(`${folder}/state.state`, "not ours");
-    const { value, problems } = stateFile(folder).read();
-    assertEquals(value, undefined);
-    assert(problems.join("; ").endsWith("the damaged file is kept as .damaged"), `${problems}`);
-    using file = stateFile(folder);
-    assertEquals(await file.open(), { value, problems });
-    assertEquals(Deno.readTextFileSync(`${folder}/state.state.damaged`), "not ours");
-    assertEquals(file.read(), { value: undefined, problems: [] });
-    await file.write(text(1));
-    assertEquals(stateFile(folder).read(), { value: { number: 1 }, problems: [] });
-  });
+  using folder = new ClosedFolder();
+  Deno.writeTextFileSync(`${folder.path}/state.state`, "not ours");
+  const { value, problems } = stateFile(folder.path).read();
+  assertEquals(value, undefined);
+  assert(problems.join("; ").endsWith("the damaged file is kept as .damaged"), `${problems}`);
+  using file = stateFile(folder.path);
+  assertEquals(await file.open(), { value, problems });
+  assertEquals(Deno.readTextFileSync(`${folder.path}/state.state.damaged`), "not ours");
+  assertEquals(file.read(), { value: undefined, problems: [] });
+  await file.write(text(1));
+  assertEquals(stateFile(folder.path).read(), { value: { number: 1 }, problems: [] });
 });
 
 for (const bytes of [0, 1, 4096, 600_000]) {
   Deno.test(`StateFile.open() tells of a file that a crash has left with ${bytes} zeros`, async () => {
-    await withFolder(async (folder) => {
-      const path = `${folder}/state.state`;
-      Deno.writeFileSync(path, new Uint8Array(bytes));
-      using file = stateFile(folder);
-      const { value, problems } = await file.open();
-      assertEquals(value, undefined);
-      assertEquals(problems[0], `${path} is damaged`);
-      assertEquals(Deno.statSync(`${path}.damaged`).size, bytes);
-      assertEquals(stateFile(folder).read(), { value: undefined, problems: [] });
-    });
+    using folder = new ClosedFolder();
+    const path = `${folder.path}/state.state`;
+    Deno.writeFileSync(path, new Uint8Array(bytes));
+    using file = stateFile(folder.path);
+    const { value, problems } = await file.open();
+    assertEquals(value, undefined);
+    assertEquals(problems[0], `${path} is damaged`);
+    assertEquals(Deno.statSync(`${path}.damaged`).size, bytes);
+    assertEquals(stateFile(folder.path).read(), { value: undefined, problems: [] });
   });
 }
 
 Deno.test("StateFile.read() throws when the system refuses to give the file", async () => {
-  await withFolder(async (folder) => {
-    await Deno.symlink("state.state", `${folder}/state.state`);
-    assertThrows(() => stateFile(folder).read(), Error, `Cannot read ${folder}/state.state`);
-  });
+  using folder = new ClosedFolder();
+  await Deno.symlink("state.state", `${folder.path}/state.state`);
+  assertThrows(
+    () => stateFile(folder.path).read(),
+    Error,
+    `Cannot read ${folder.path}/state.state`,
+  );
 });
 
 Deno.test("StateFile.read() gives again what it has read when the system refuses the file since", async () => {
-  await withFolder(async (folder) => {
-    await write(folder, 1);
-    const file = stateFile(folder);
-    assertEquals(file.read().value, { number: 1 });
-    const { openSync } = Deno;
-    Deno.openSync = () => {
-      throw new Deno.errors.PermissionDenied("sealed");
-    };
-    try {
-      assertEquals(file.read(), { value: { number: 1 }, problems: [] });
-      assertThrows(() => stateFile(folder).read(), Error, `Cannot read ${folder}/state.state`);
-    } finally {
-      Deno.openSync = openSync;
-    }
-  });
+  using folder = new ClosedFolder();
+  await write(folder.path, 1);
+  const file = stateFile(folder.path);
+  assertEquals(file.read().value, { number: 1 });
+  const openSync = () => {
+    throw new Deno.errors.PermissionDenied("sealed");
+  };
+  using _sealed = replaced(Deno, { openSync });
+  assertEquals(file.read(), { value: { number: 1 }, problems: [] });
+  assertThrows(
+    () => stateFile(folder.path).read(),
+    Error,
+    `Cannot read ${folder.path}/state.state`,
+  );
 });
 
 Deno.test("StateFile.write() makes the folder where there is none, and throws where none can be", async () => {
-  await withFolder(async (folder) => {
-    using file = stateFile(`${folder}/later`);
-    await file.write(text(1));
-    assertEquals(file.read().value, { number: 1 });
-    assertEquals((Deno.statSync(`${folder}/later`).mode ?? 0) & 0o777, 0o700);
-    await assertRejects(() => write("/dev/null/state", 1), Error, "Cannot use /dev/null/state");
-  });
+  using folder = new ClosedFolder();
+  using file = stateFile(`${folder.path}/later`);
+  await file.write(text(1));
+  assertEquals(file.read().value, { number: 1 });
+  assertEquals((Deno.statSync(`${folder.path}/later`).mode ?? 0) & 0o777, 0o700);
+  await assertRejects(() => write("/dev/null/state", 1), Error, "Cannot use /dev/null/state");
 });
 
 Deno.test({
   name: "StateFile.open() throws when the folder can only be read",
   // The superuser may write everywhere.
   ignore: Deno.uid() === 0,
-  fn: () =>
-    withFolder(async (folder) => {
-      await Deno.chmod(folder, 0o500);
-      await assertRejects(() => write(folder, 2), Error, "Cannot use");
-      assertEquals(stateFile(folder).read(), { value: undefined, problems: [] });
-    }),
+  async fn() {
+    using folder = new ClosedFolder();
+    await Deno.chmod(folder.path, 0o500);
+    await assertRejects(() => write(folder.path, 2), Error, "Cannot use");
+    assertEquals(stateFile(folder.path).read(), { value: undefined, problems: [] });
+  },
 });
 
 /** A tiny file system of its own; `undefined` where it can't be made. */
@@ -333,43 +306,44 @@ async function run(command: string, ...args: string[]): Promise<{ success: boole
 }
 
 Deno.test("StateFile.write() survives a disk that is full or read-only", async () => {
-  await withFolder(async (folder) => {
-    if (!await mountTiny(folder)) return console.log("skipped: no file system can be mounted here");
-    try {
-      await write(folder, 1);
-      await fill(`${folder}/filler`);
-      using file = stateFile(folder);
-      await file.open();
-      await assertRejects(() => file.write(text(2).padEnd(8192)), Error, "Cannot write");
-      assertEquals(stateFile(folder).read().value, { number: 1 });
-      await Deno.remove(`${folder}/filler`);
-      await file.write(text(4));
-      assertEquals(stateFile(folder).read(), { value: { number: 4 }, problems: [] });
-      file[Symbol.dispose]();
-      assert(await remountReadOnly(folder));
-      await assertRejects(() => write(folder, 5), Error, "Cannot use");
-      assertEquals(stateFile(folder).read(), { value: { number: 4 }, problems: [] });
-    } finally {
-      await run("umount", folder);
-    }
-  });
+  using folder = new ClosedFolder();
+  if (!await mountTiny(folder.path)) {
+    return console.log("skipped: no file system can be mounted here");
+  }
+  try {
+    await write(folder.path, 1);
+    await fill(`${folder.path}/filler`);
+    using file = stateFile(folder.path);
+    await file.open();
+    await assertRejects(() => file.write(text(2).padEnd(8192)), Error, "Cannot write");
+    assertEquals(stateFile(folder.path).read().value, { number: 1 });
+    await Deno.remove(`${folder.path}/filler`);
+    await file.write(text(4));
+    assertEquals(stateFile(folder.path).read(), { value: { number: 4 }, problems: [] });
+    file[Symbol.dispose]();
+    assert(await remountReadOnly(folder.path));
+    await assertRejects(() => write(folder.path, 5), Error, "Cannot use");
+    assertEquals(stateFile(folder.path).read(), { value: { number: 4 }, problems: [] });
+  } finally {
+    await run("umount", folder.path);
+  }
 });
 
 Deno.test("StateFile.open() goes on where a new file can't be brought to the disk yet", async () => {
-  const { prototype } = Deno.FsFile;
-  const { syncData } = prototype;
-  await withFolder(async (folder) => {
-    using file = stateFile(folder);
-    prototype.syncData = () => Promise.reject(new Error("No space left"));
-    try {
-      assertEquals(await file.open(), { value: undefined, problems: [] });
-      await assertRejects(() => file.write(text(1)), Error, `Cannot write ${folder}/state.state`);
-    } finally {
-      prototype.syncData = syncData;
-    }
-    await file.write(text(2));
-    assertEquals(file.read().value, { number: 2 });
-  });
+  using folder = new ClosedFolder();
+  using file = stateFile(folder.path);
+  {
+    const syncData = () => Promise.reject(new Error("No space left"));
+    using _full = replaced(Deno.FsFile.prototype, { syncData });
+    assertEquals(await file.open(), { value: undefined, problems: [] });
+    await assertRejects(
+      () => file.write(text(1)),
+      Error,
+      `Cannot write ${folder.path}/state.state`,
+    );
+  }
+  await file.write(text(2));
+  assertEquals(file.read().value, { number: 2 });
 });
 
 /** Tries again while the kernel still has a file open that was closed a moment before. */
@@ -389,17 +363,16 @@ async function fill(path: string): Promise<void> {
   }
 }
 
-Deno.test("StateFile is readable, and one write old at most, after 200 kills", async () => {
-  await withFolder(async (folder) => {
-    let told = 0;
-    for (let kill = 0; kill < 200; kill++) {
-      told = await writeUntilKilled(folder, told);
-      const { value, problems } = stateFile(folder).read();
-      assert(value !== undefined, `${problems}`);
-      assert(value.number >= told, `${value.number} after ${told} was written`);
-      told = value.number;
-    }
-  });
+Deno.test("StateFile is readable, and one write old at most, after 50 kills", async () => {
+  using folder = new ClosedFolder();
+  let told = 0;
+  for (let kill = 0; kill < 50; kill++) {
+    told = await writeUntilKilled(folder.path, told);
+    const { value, problems } = stateFile(folder.path).read();
+    assert(value !== undefined, `${problems}`);
+    assert(value.number >= told, `${value.number} after ${told} was written`);
+    told = value.number;
+  }
 });
 
 /** Kills a writer at any moment after its first write; the last number that it told of. */
@@ -428,12 +401,11 @@ async function syncedFolders(use: () => Promise<unknown>): Promise<string[]> {
 }
 
 Deno.test("StateFile.open() brings the folder of a new file to the disk, and no known one", async () => {
-  await withFolder(async (folder) => {
-    const open = async () => {
-      using file = stateFile(folder);
-      await file.open();
-    };
-    assertEquals(await syncedFolders(open), [`${folder}/`]);
-    assertEquals(await syncedFolders(open), []);
-  });
+  using folder = new ClosedFolder();
+  const open = async () => {
+    using file = stateFile(folder.path);
+    await file.open();
+  };
+  assertEquals(await syncedFolders(open), [`${folder.path}/`]);
+  assertEquals(await syncedFolders(open), []);
 });

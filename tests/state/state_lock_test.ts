@@ -1,6 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { ClosedFolder } from "../closed_folder.ts";
 import { openBelow } from "../open_below.ts";
 import { FolderLock, isFolderLocked } from "../../lib/state/state_lock.ts";
+import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 /** Whether the folder could be locked just now. */
@@ -30,37 +32,36 @@ Deno.test("FolderLock makes the folder, for its owner alone, and gives it to one
 });
 
 Deno.test("FolderLock releases its lock before it closes the file, of which a child may have a copy", () => {
-  const folder = Deno.makeTempDirSync({ prefix: "state-lock-" });
-  const { prototype } = Deno.FsFile;
-  const { close } = prototype;
-  const lock = FolderLock.open(folder);
-  try {
-    assertEquals(lock.tryLock(), true);
-    prototype.close = () => {};
+  using folder = new TempFolder();
+  const lock = FolderLock.open(folder.path);
+  assertEquals(lock.tryLock(), true);
+  {
+    using _leftOpen = replaced(Deno.FsFile.prototype, { close: () => {} });
     lock[Symbol.dispose]();
-    prototype.close = close;
-    assertEquals(canLock(folder), true);
-  } finally {
-    prototype.close = close;
-    Deno.removeSync(folder, { recursive: true });
   }
+  assertEquals(canLock(folder.path), true);
 });
 
 Deno.test("FolderLock.open() makes one lock of each name", () => {
-  const folder = Deno.makeTempDirSync({ prefix: "state-lock-" });
-  using one = FolderLock.open(folder);
-  using other = FolderLock.open(folder, { name: "other" });
+  using folder = new ClosedFolder();
+  using one = FolderLock.open(folder.path);
+  using other = FolderLock.open(folder.path, { name: "other" });
   assertEquals([one.tryLock(), other.tryLock()], [true, true]);
-  assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name).sort(), ["lock", "other"]);
-  Deno.removeSync(folder, { recursive: true });
+  assertEquals(Array.from(Deno.readDirSync(folder.path), ({ name }) => name).sort(), [
+    "lock",
+    "other",
+  ]);
 });
 
 Deno.test("FolderLock.open() follows no link", () => {
-  const folder = Deno.makeTempDirSync({ prefix: "state-lock-" });
-  Deno.symlinkSync("elsewhere", `${folder}/lock`);
-  assertThrows(() => FolderLock.open(folder), Error, `Cannot use the folder ${folder}`);
-  assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["lock"]);
-  Deno.removeSync(folder, { recursive: true });
+  using folder = new ClosedFolder();
+  Deno.symlinkSync("elsewhere", `${folder.path}/lock`);
+  assertThrows(
+    () => FolderLock.open(folder.path),
+    Error,
+    `Cannot use the folder ${folder.path}`,
+  );
+  assertEquals(Array.from(Deno.readDirSync(folder.path), ({ name }) => name), ["lock"]);
 });
 
 Deno.test("FolderLock.open() throws where no folder can be", () => {

@@ -306,8 +306,8 @@ Deno.test("StatePersister writes nothing more once it has left the folder to oth
 });
 
 Deno.test("StatePersister.flush() writes what is new since its own look at the state", async () => {
-  const folder = Deno.makeTempDirSync({ prefix: "state-keeper-" });
-  const file = new StateFile(folder, { name: "n", parse: parseNumber });
+  using folder = new TempFolder();
+  const file = new StateFile(folder.path, { name: "n", parse: parseNumber });
   const number = new class extends PersistentNumber {
     /** Brought up to date, as a month's traffic is. */
     override text(): string {
@@ -322,7 +322,6 @@ Deno.test("StatePersister.flush() writes what is new since its own look at the s
     assertEquals(file.read().value, expected);
   }
   await persister.run(AbortSignal.abort());
-  Deno.removeSync(folder, { recursive: true });
 });
 
 /** A file that keeps count of its writes, each of which takes a while. */
@@ -341,8 +340,8 @@ class CountingFile extends StateFile<number> {
 }
 
 Deno.test("StatePersister.flush() writes what is new, one write after the other", async () => {
-  const folder = Deno.makeTempDirSync({ prefix: "state-keeper-" });
-  const file = new CountingFile(folder, { name: "n", parse: parseNumber });
+  using folder = new TempFolder();
+  const file = new CountingFile(folder.path, { name: "n", parse: parseNumber });
   const number = new PersistentNumber();
   const persister = new StatePersister(file, number);
   await persister.open();
@@ -356,7 +355,6 @@ Deno.test("StatePersister.flush() writes what is new, one write after the other"
   await persister.flush();
   assertEquals([file.read().value, file.writes, file.mostAtOnce], [2, 2, 1]);
   await persister.run(AbortSignal.abort());
-  Deno.removeSync(folder, { recursive: true });
 });
 
 Deno.test("StatePersister.flush() writes at once, and says why the state can't be kept", async () => {
