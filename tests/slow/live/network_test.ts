@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
+import { leadToPanel } from "./cable_lead.ts";
 import { dryRun } from "./dry_run.ts";
 import {
   canMakeNetworks,
@@ -29,9 +30,15 @@ class Site implements Disposable {
     this.container = this.#made.use(new NetworkNamespace());
   }
 
+  /** Lays the cable by which `eth0` leads to {@linkcode outside}. */
+  goOutside(): void {
+    const [namespace, name] = [this.machine, "eth0"];
+    layCable({ namespace, name }, { namespace: this.outside, name });
+    namespace.settle(name, this.net, 2);
+  }
+
   layOut({ bridge = "docker0", port = "veth7" } = {}): void {
     const { machine, container } = this;
-    machine.settle("eth0", this.net, 2);
     layCable({ namespace: machine, name: port }, { namespace: container, name: "eth0" });
     machine.ip("link", "add", bridge, "address", BRIDGE, "type", "bridge");
     machine.ip("link", "set", port, "master", bridge, "up");
@@ -105,7 +112,7 @@ Deno.test({
   async fn() {
     using site = new Site();
     const { machine, outside } = site;
-    layCable({ namespace: machine, name: "eth0" }, { namespace: outside, name: "eth0" });
+    site.goOutside();
     site.layOut();
     outside.settle("eth0", site.net, 1);
     const lacks: string[] = [];
@@ -156,8 +163,8 @@ Deno.test({
   ignore: needed !== "",
   async fn() {
     using site = new Site();
-    const { machine, outside } = site;
-    layCable({ namespace: machine, name: "eth0" }, { namespace: outside, name: "eth0" });
+    const { machine } = site;
+    site.goOutside();
     site.layOut({ bridge: "lan", port: "guest" });
     site.send(300);
     const from = machine.movedBy("eth0");
@@ -232,8 +239,8 @@ Deno.test({
   ignore: needed !== "",
   async fn() {
     using site = new Site();
-    const { machine, outside } = site;
-    layCable({ namespace: machine, name: "eth0" }, { namespace: outside, name: "eth0" });
+    const { machine } = site;
+    site.goOutside();
     site.layOut();
     site.send(100);
     for (
@@ -312,42 +319,19 @@ Deno.test({
   },
 });
 
-/** Leads from the cable's end to the panel on loopback. */
-async function lead(listener: Deno.Listener, port: number): Promise<void> {
-  for await (const client of listener) {
-    const server = await Deno.connect({ hostname: "127.0.0.1", port });
-    client.readable.pipeTo(server.writable).catch(() => {});
-    server.readable.pipeTo(client.writable).catch(() => {});
-  }
-}
-
 /** The agent in the machine of a site, whose `eth0` leads to the panel. */
 async function withAgent(use: (site: Site, panel: TestPanel) => Promise<void>): Promise<void> {
   using site = new Site();
-  const near = `kl${site.machine.name.slice(-8)}`;
-  layCable({ namespace: site.machine, name: "eth0" }, { name: near });
+  const { machine, net } = site;
+  using panel = await startTestPanel({ token: "l1ve-netw0rk" });
+  await using lead = leadToPanel(machine, { name: "eth0", port: panel.port, net });
   site.layOut();
-  const panel = await startTestPanel({ token: "l1ve-netw0rk" });
-  const ip = (...args: string[]) => new Deno.Command("ip", { args }).outputSync();
-  ip("addr", "add", `${site.net}.1/24`, "dev", near);
-  ip("link", "set", near, "addrgenmode", "none", "up");
-  const listener = Deno.listen({ hostname: `${site.net}.1`, port: 0 });
-  const leading = lead(listener, panel.port).catch(() => {});
-  try {
-    const endpoint = `http://${site.net}.1:${listener.addr.port}`;
-    await using agent = new AgentProcess(["-e", endpoint, "-t", panel.token, "-i", "0.4"], {
-      through: site.machine.enter,
-    });
-    await agent.says("First report accepted");
-    await agent.says("First report accepted");
-    await use(site, panel);
-    assertEquals(panel.state.violations, []);
-  } finally {
-    listener.close();
-    await leading;
-    panel.close();
-    ip("link", "del", near);
-  }
+  await using agent = new AgentProcess(["-e", lead.url, "-t", panel.token, "-i", "0.4"], {
+    through: machine.enter,
+  });
+  await agent.says("First report accepted");
+  await use(site, panel);
+  assertEquals(panel.state.violations, []);
 }
 
 /**
