@@ -17,17 +17,18 @@ export function missingUserModeLinux(): string | undefined {
 
 /**
  * Runs a test file on a kernel of its own, which shows this machine's files and can change none of them;
- * it has all kinds of interfaces. Resolves to what the tests wrote.
+ * it has all kinds of interfaces. Resolves to what the tests wrote; `filter` is a pattern of their names.
  *
  * @throws {Error} When the kernel does not start, or ends without a result.
  */
 export async function testInUserModeLinux(
   file: string,
+  filter = /./,
 ): Promise<{ success: boolean; output: string }> {
   const folder = Deno.makeTempDirSync();
   try {
     const init = `${folder}/init`;
-    Deno.writeTextFileSync(init, initScript(file), { mode: 0o755 });
+    Deno.writeTextFileSync(init, initScript(file, filter), { mode: 0o755 });
     const { stdout } = await new Deno.Command("timeout", {
       args: [
         ...["600", "linux.uml", "mem=1200M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/"],
@@ -46,7 +47,7 @@ export async function testInUserModeLinux(
 }
 
 /** All that is written goes to `/run`, the only file system there that is not this machine's. */
-function initScript(file: string): string {
+function initScript(file: string, filter: RegExp): string {
   const { denoDir } = JSON.parse(outputOf(Deno.execPath(), "info", "--json"));
   return `#!/bin/sh
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/run/home TMPDIR=/run/tmp NO_COLOR=1
@@ -58,7 +59,7 @@ mkdir /run/home /run/tmp
 ${modulesInOrder().map((module) => `busybox insmod '${module}'`).join("\n")}
 ip link set lo up
 cd '${Deno.cwd()}'
-'${Deno.execPath()}' test -A --no-prompt --no-check --cached-only '${file}' 2>&1
+'${Deno.execPath()}' test -A --no-prompt --no-check --cached-only --filter '${filter}' '${file}' 2>&1
 echo "tests ended with $?"
 busybox poweroff -f
 `;
