@@ -2,6 +2,7 @@ import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/
 import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
+import { marked, newMark } from "../../remote/processes_below.ts";
 import { REMOTE_CONTROL, until, withAgent } from "../../end_to_end/setup.ts";
 
 const TOKEN = "tr4nsp0rt+/&=";
@@ -62,16 +63,15 @@ Deno.test("--disable-web-ssh wins over --enable-remote-control", async () => {
 Deno.test("a command that runs on does not hold up reports, and ends with the agent", async () => {
   await withAgent({ args: [REMOTE_CONTROL] }, async (panel, agent) => {
     await agent.says("First report accepted");
-    // A time that no other process on this machine sleeps for.
-    const nap = `sleep ${1e9 + Math.trunc(Math.random() * 1e9)}`;
+    const mark = newMark();
+    const nap = `sleep ${mark}`;
     panel.node.sendCommand(`${nap} & ${nap}`);
     await agent.says("starts");
     const { reports } = panel.state.counts;
     await until(panel, ({ counts }) => counts.reports >= reports + 5);
     const { code } = await agent.stop();
     assertEquals(code, 0);
-    const left = new Deno.Command("pgrep", { args: ["-f", nap] }).outputSync();
-    assertEquals(new TextDecoder().decode(left.stdout), "", "no process is left");
+    assertEquals(marked(mark), [], "no process is left");
   });
 });
 
