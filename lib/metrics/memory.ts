@@ -2,7 +2,12 @@ import type { Host, Source } from "../host/host.ts";
 import { parseArcstats } from "../parse/arcstats.ts";
 import { type Meminfo, parseMeminfo } from "../parse/meminfo.ts";
 import type { MemoryMode, Usage } from "../types.ts";
-import { type CgroupMemory, openMemoryCgroup, type TightestCgroup } from "./memory_cgroup.ts";
+import {
+  type CgroupMemory,
+  type CgroupSwap,
+  openMemoryCgroup,
+  type TightestCgroup,
+} from "./memory_cgroup.ts";
 
 /** Counting mode and sources beside `/proc/meminfo`. */
 export interface MemoryOptions {
@@ -10,7 +15,9 @@ export interface MemoryOptions {
   /** `/proc/spl/kstat/zfs/arcstats` on ZFS systems: the kernel counts the ARC as used. */
   readonly arcstats?: Source | undefined;
   /** The cgroup that limits, or may come to limit, the container in which the agent runs. */
-  readonly cgroup?: Pick<TightestCgroup, "folder" | "collect" | "problem"> | undefined;
+  readonly cgroup?:
+    | Pick<TightestCgroup, "folder" | "collect" | "collectSwap" | "problem">
+    | undefined;
 }
 
 /** How used memory is counted. */
@@ -36,6 +43,8 @@ export class MemoryCollector {
   #missing: Error | undefined;
   /** The cgroup that the last call measured; `undefined` for the whole machine. */
   #limitedBy: { readonly folder: string; readonly limitPath: string } | undefined;
+  /** The one whose swap it measured. */
+  #swapFolder: string | undefined;
 
   constructor(meminfo: Source, options: MemoryOptions = {}) {
     this.#meminfo = meminfo;
@@ -66,7 +75,9 @@ export class MemoryCollector {
     const memory = binds
       ? usage(group.limitBytes, cgroupUsedBytes(group, this.#mode))
       : this.#machineUsage(machine);
-    const swap = binds ? cgroupSwap(group, machine) : swapUsage(machine);
+    const ofGroup = binds ? group.swap : this.#options.cgroup?.collectSwap();
+    const swap = binds || ofGroup ? cgroupSwap(ofGroup, machine) : swapUsage(machine);
+    this.#swapFolder = ofGroup?.folder;
     return swap === undefined ? { memory } : { memory, swap };
   }
 
@@ -82,13 +93,16 @@ export class MemoryCollector {
     if (this.#limitedBy !== undefined) {
       const { folder, limitPath } = this.#limitedBy;
       const rule = `mode ${mode}${why}: ${CGROUP_RULES[mode]}`;
-      return { ram: `the container's limit in ${limitPath}, ${rule}`, swap: folder };
+      return {
+        ram: `the container's limit in ${limitPath}, ${rule}`,
+        swap: this.#swapFolder ?? folder,
+      };
     }
     const hasArc = this.#options.arcstats !== undefined && mode !== "all";
     const arc = hasArc ? ", the cache of ZFS taken off" : "";
     return {
       ram: `${meminfo}${arc}, mode ${mode}${why}: ${MEMINFO_RULES[mode]}`,
-      swap: `${meminfo}: total - free - cached`,
+      swap: this.#swapFolder ?? `${meminfo}: total - free - cached`,
     };
   }
 
@@ -148,7 +162,7 @@ function cgroupUsedBytes(group: CgroupMemory, mode: MemoryMode): number {
 }
 
 /** A cgroup may have a higher swap limit than the machine has swap. */
-function cgroupSwap({ swap }: CgroupMemory, machine: Meminfo): Usage | undefined {
+function cgroupSwap(swap: CgroupSwap | undefined, machine: Meminfo): Usage | undefined {
   if (swap === undefined || machine.swapTotalBytes === undefined) return undefined;
   const limitBytes = swap.limitBytes ?? machine.swapTotalBytes;
   return usage(Math.min(limitBytes, machine.swapTotalBytes), swap.usedBytes);

@@ -22,11 +22,16 @@ export interface CgroupMemory extends CgroupMemoryStat {
   /** All accounted memory, caches included. */
   currentBytes: number;
   /** Absent where swap is not accounted. */
-  swap?: {
-    /** `undefined` for no limit. */
-    limitBytes: number | undefined;
-    usedBytes: number;
-  };
+  swap?: CgroupSwap | undefined;
+}
+
+/** Limit and usage of a container's swap, in bytes. */
+export interface CgroupSwap {
+  /** `undefined` for no limit. */
+  limitBytes: number | undefined;
+  usedBytes: number;
+  /** Of the cgroup that has the limit. */
+  folder: string;
 }
 
 /** File names by cgroup version. */
@@ -93,20 +98,32 @@ export class CgroupMemoryCollector {
     return { ...stat, limitBytes, isLimitedAbove, currentBytes, swap };
   }
 
-  #swapV2(): CgroupMemory["swap"] {
+  /** Its swap, beside memory of that limit, which may be that of another cgroup. */
+  swap(memoryLimitBytes: number): CgroupSwap | undefined {
+    if (this.#version === 2) return this.#swapV2();
+    const stat = this.#stat.read();
+    return stat === undefined
+      ? undefined
+      : this.#swapV1(memoryLimitBytes, parseMemoryStat(stat, 1));
+  }
+
+  #swapV2(): CgroupSwap | undefined {
     const used = this.#swapCurrent.read();
     if (used === undefined) return undefined;
     return {
       limitBytes: parseLimit(this.#swapLimit.read()),
       usedBytes: parseMemoryLimit(used) ?? 0,
+      folder: this.folder,
     };
   }
 
-  #swapV1(memoryLimitBytes: number, stat: CgroupMemoryStat): CgroupMemory["swap"] {
+  #swapV1(memoryLimitBytes: number, stat: CgroupMemoryStat): CgroupSwap | undefined {
     if (stat.swapBytes === undefined) return undefined;
     const both = lowest(parseLimit(this.#swapLimit.read()), stat.hierarchicalSwapLimitBytes);
-    const limitBytes = both === undefined ? undefined : Math.max(both - memoryLimitBytes, 0);
-    return { limitBytes, usedBytes: stat.swapBytes };
+    // It is at least that of memory.
+    const isLimited = both !== undefined && memoryLimitBytes < Infinity;
+    const limitBytes = isLimited ? Math.max(both - memoryLimitBytes, 0) : undefined;
+    return { limitBytes, usedBytes: stat.swapBytes, folder: this.folder };
   }
 }
 
@@ -119,12 +136,15 @@ export class TightestCgroup {
   /** Says so when the container has cgroups that could not be found. */
   readonly problem?: Error | undefined;
   #chosen: CgroupMemoryCollector | undefined;
+  /** The one with the lowest limit of swap, which may be another. */
+  #ofSwap: CgroupMemoryCollector | undefined;
+  #memoryLimitBytes = Infinity;
   #chosenAtMs = performance.now();
 
   constructor(groups: readonly CgroupMemoryCollector[], problem?: Error) {
     this.#groups = groups;
     this.problem = problem;
-    this.#chosen = tightest(groups);
+    this.#choose();
   }
 
   /** Folder of the cgroup whose limit applies; `undefined` without a limit. */
@@ -140,10 +160,38 @@ export class TightestCgroup {
   collect(): CgroupMemory | undefined {
     const nowMs = performance.now();
     if (nowMs - this.#chosenAtMs >= CHOICE_MS) {
-      this.#chosen = tightest(this.#groups);
+      this.#choose();
       this.#chosenAtMs = nowMs;
     }
-    return this.#chosen?.collect();
+    let memory = this.#chosen?.collect();
+    if (memory === undefined && this.#chosen !== undefined) {
+      // Its limit was removed, and another may hold.
+      this.#choose();
+      memory = this.#chosen?.collect();
+    }
+    if (memory === undefined || this.#ofSwap === this.#chosen) return memory;
+    return { ...memory, swap: this.#ofSwap?.swap(memory.limitBytes) };
+  }
+
+  /**
+   * Limit and usage of swap where memory has no limit; `undefined` where swap has none either.
+   *
+   * @throws {SyntaxError} When the kernel's text is malformed.
+   */
+  collectSwap(): CgroupSwap | undefined {
+    const swap = this.#ofSwap?.swap(this.#memoryLimitBytes);
+    return swap?.limitBytes === undefined ? undefined : swap;
+  }
+
+  #choose(): void {
+    this.#chosen = tightest(this.#groups);
+    this.#memoryLimitBytes = this.#chosen?.limit()?.bytes ?? Infinity;
+    const swapLimit = (group: CgroupMemoryCollector | undefined) =>
+      attempt(() => group?.swap(this.#memoryLimitBytes)?.limitBytes) ?? Infinity;
+    this.#ofSwap = this.#chosen;
+    for (const group of this.#groups) {
+      if (swapLimit(group) < swapLimit(this.#ofSwap)) this.#ofSwap = group;
+    }
   }
 }
 

@@ -15,7 +15,7 @@ const SHARED_FOLDER_TYPES = new Set([
 /** In place of the type of a root that is no mount: a folder of a file system that may be mounted, too. */
 const CHROOT_TYPE = "chroot";
 const LAYERED_TYPES = new Set(["overlay", "overlayfs", "aufs", "unionfs"]);
-const IMAGE_TYPES = new Set(["squashfs", "erofs", "iso9660", "udf", "cramfs", "romfs"]);
+const IMAGE_TYPES = new Set(["squashfs", "erofs", "iso9660", "cramfs", "romfs"]);
 const MEMORY_TYPES = new Set(["tmpfs", "ramfs", "devtmpfs", "hugetlbfs"]);
 
 /**
@@ -59,7 +59,9 @@ export function ignoreReason(
   if (type === "autofs") return `mounted on demand: ${type}`;
   if (isFuse(type)) return `served by a program: ${type}`;
   if (LAYERED_TYPES.has(type)) return `layers over another file system: ${type}`;
-  if (IMAGE_TYPES.has(type)) return `read-only image: ${type}`;
+  // Of this type are drives that are written to as well.
+  const isDisc = type === "udf" && /^\/dev\/sr\d/.test(source);
+  if (isDisc || IMAGE_TYPES.has(type)) return `read-only image: ${type}`;
   if (MEMORY_TYPES.has(type) || /^\/dev\/(?:block\/)?z?ram\d/.test(source)) {
     return `in memory: ${type}`;
   }

@@ -42,7 +42,7 @@ Deno.test("openMemoryCgroup() reads a container's limit and use by version 2", (
     activeFileBytes: 20 * MIB,
     reclaimableBytes: 5,
     swapBytes: undefined,
-    swap: { limitBytes: undefined, usedBytes: 4096 },
+    swap: { limitBytes: undefined, usedBytes: 4096, folder: TOP },
   });
 });
 
@@ -63,12 +63,12 @@ Deno.test("openMemoryCgroup() reads a container's limit and use by version 1", (
   assertDataEquals(group?.folder, folder);
   const memory = group?.collect();
   files[`${folder}/memory.memsw.limit_in_bytes`] = `${511 * MIB}\n`;
-  assertDataEquals(group?.collect()?.swap, { limitBytes: 0, usedBytes: MIB });
+  assertDataEquals(group?.collect()?.swap, { limitBytes: 0, usedBytes: MIB, folder });
   files[`${folder}/memory.stat`] = STAT_1.replace(/total_swap.*\n/, "");
   assertDataEquals(group?.collect()?.swap, undefined, "it is not accounted");
   assertDataEquals([memory?.limitBytes, memory?.currentBytes], [512 * MIB, 200 * MIB]);
   assertDataEquals(memory?.inactiveFileBytes, 30 * MIB);
-  assertDataEquals(memory?.swap, { limitBytes: 256 * MIB, usedBytes: MIB });
+  assertDataEquals(memory?.swap, { limitBytes: 256 * MIB, usedBytes: MIB, folder });
 });
 
 /** A container of version 1, whose ancestors are out of sight; the last limit is the one in memory.stat. */
@@ -94,10 +94,42 @@ Deno.test("openMemoryCgroup() uses the limit of an ancestor that only memory.sta
   const group = openMemoryCgroup(fakeHost(files));
   const memory = group?.collect();
   assertDataEquals([memory?.limitBytes, memory?.isLimitedAbove], [256 * MIB, true]);
-  assertDataEquals(memory?.swap, { limitBytes: 44 * MIB, usedBytes: MIB });
+  assertDataEquals(memory?.swap, { limitBytes: 44 * MIB, usedBytes: MIB, folder: `${TOP}/memory` });
   files[`${TOP}/memory/memory.limit_in_bytes`] = `${128 * MIB}\n`;
   const own = group?.collect();
   assertDataEquals([own?.limitBytes, own?.isLimitedAbove], [128 * MIB, false]);
+});
+
+for (const version of [1, 2] as const) {
+  Deno.test(`openMemoryCgroup() uses the lowest limit of swap, whichever cgroup of version ${version} has it`, () => {
+    const [file, text] = version === 1
+      ? ["memory.memsw.limit_in_bytes", `${350 * MIB}\n`]
+      : ["memory.swap.max", `${50 * MIB}\n`];
+    const folder = version === 1 ? `${TOP}/memory` : TOP;
+    const files = {
+      ...coveredContainer(version),
+      [`${folder}/pods/own/${file}`]: text,
+      [`${folder}/pods/memory.swap.current`]: "4096\n",
+      [`${folder}/pods/own/memory.swap.current`]: `${MIB}\n`,
+    };
+    const memory = openMemoryCgroup(fakeHost(files))?.collect();
+    assertDataEquals([memory?.limitBytes, memory?.swap], [
+      300 * MIB,
+      { limitBytes: 50 * MIB, usedBytes: MIB, folder: `${folder}/pods/own` },
+    ]);
+  });
+}
+
+Deno.test("TightestCgroup.collectSwap() measures a limit of swap where memory has none", () => {
+  const files = container({
+    [`${TOP}/memory.max`]: "max\n",
+    [`${TOP}/memory.swap.max`]: `${MIB}\n`,
+  });
+  const group = openMemoryCgroup(fakeHost(files));
+  assertDataEquals(group?.collect(), undefined);
+  assertDataEquals(group?.collectSwap(), { limitBytes: MIB, usedBytes: 4096, folder: TOP });
+  files[`${TOP}/memory.swap.max`] = "max\n";
+  assertDataEquals(openMemoryCgroup(fakeHost(files))?.collectSwap(), undefined);
 });
 
 Deno.test("openMemoryCgroup() measures the visible ancestor that has the limit, not one below it", () => {
@@ -271,6 +303,16 @@ Deno.test("TightestCgroup.collect() takes a limit that is set after the start, w
   time.tick(1);
   assertDataEquals(group?.collect()?.limitBytes, 100 * MIB);
   assertDataEquals(group?.folder, TOP);
+});
+
+Deno.test("TightestCgroup.collect() goes on with the other limit when the tightest is removed", () => {
+  const files = coveredContainer(2);
+  const group = openMemoryCgroup(fakeHost(files));
+  assertDataEquals(group?.collect()?.limitBytes, 300 * MIB);
+  files[`${TOP}/pods/memory.max`] = "max\n";
+  assertDataEquals(group?.collect()?.limitBytes, 400 * MIB);
+  for (const folder of [`${TOP}/pods/own`, TOP]) files[`${folder}/memory.max`] = "max\n";
+  assertDataEquals(group?.collect(), undefined);
 });
 
 Deno.test("CgroupMemoryCollector.collect() follows the limit, and returns undefined when it was removed", () => {

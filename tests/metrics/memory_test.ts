@@ -145,11 +145,15 @@ const GROUP: CgroupMemory = {
   activeFileBytes: 20 * KIB,
   reclaimableBytes: 10 * KIB,
   swapBytes: undefined,
-  swap: { limitBytes: 100 * KIB, usedBytes: 30 * KIB },
+  swap: { limitBytes: 100 * KIB, usedBytes: 30 * KIB, folder: "/sys/fs/cgroup" },
 };
 
 function limited(changed: Partial<CgroupMemory>, mode?: MemoryMode): MemoryCollector {
-  const group = { folder: "/sys/fs/cgroup", collect: () => ({ ...GROUP, ...changed }) };
+  const group = {
+    folder: "/sys/fs/cgroup",
+    collect: () => ({ ...GROUP, ...changed }),
+    collectSwap: () => undefined,
+  };
   return new MemoryCollector(fakeSource(() => MEMINFO), { cgroup: group, ...(mode && { mode }) });
 }
 
@@ -173,9 +177,25 @@ for (
   });
 }
 
+Deno.test("MemoryCollector.collect() has a container's limit of swap where memory has none", () => {
+  const swap = { limitBytes: 100 * KIB, usedBytes: 30 * KIB, folder: "/sys/fs/cgroup" };
+  const cgroup = { folder: undefined, collect: () => undefined, collectSwap: () => swap };
+  const memory = new MemoryCollector(fakeSource(() => MEMINFO), { cgroup });
+  assertDataEquals(memory.collect(), {
+    memory: { totalBytes: 1000 * KIB, usedBytes: 560 * KIB },
+    swap: { totalBytes: 100 * KIB, usedBytes: 30 * KIB },
+  });
+  assertDataEquals(memory.sources("/proc/meminfo").swap, "/sys/fs/cgroup");
+});
+
 Deno.test("MemoryCollector.missingPart() names a container's limit that could not be found", () => {
   const problem = new Error("Cannot find it");
-  const cgroup = { folder: undefined, collect: () => undefined, problem };
+  const cgroup = {
+    folder: undefined,
+    collect: () => undefined,
+    collectSwap: () => undefined,
+    problem,
+  };
   const memory = new MemoryCollector(fakeSource(() => MEMINFO), { cgroup });
   assertDataEquals(memory.collect()?.memory.totalBytes, 1000 * KIB);
   assertDataEquals(memory.missingPart(), problem);
@@ -201,7 +221,7 @@ Deno.test("MemoryCollector.collect() gives the machine's numbers when the limit 
 
 Deno.test("MemoryCollector.collect() allows no more swap than the machine has", () => {
   const totals = [undefined, 9000 * KIB, 0].map((limitBytes) =>
-    limited({ swap: { limitBytes, usedBytes: KIB } }).collect()?.swap?.totalBytes
+    limited({ swap: { limitBytes, usedBytes: KIB, folder: "" } }).collect()?.swap?.totalBytes
   );
   assertDataEquals(totals, [400 * KIB, 400 * KIB, 0]);
 });
@@ -209,7 +229,7 @@ Deno.test("MemoryCollector.collect() allows no more swap than the machine has", 
 Deno.test("MemoryCollector.collect() leaves swap out when the group does not count it", () => {
   const { swap: _, ...group } = GROUP;
   const memory = new MemoryCollector(fakeSource(() => MEMINFO), {
-    cgroup: { folder: "/", collect: () => group },
+    cgroup: { folder: "/", collect: () => group, collectSwap: () => undefined },
   });
   assertDataEquals(Object.keys(memory.collect() ?? {}), ["memory"]);
 });
@@ -218,7 +238,7 @@ Deno.test("MemoryCollector.collect() counts a limit by its mode although an old 
   const text = MEMINFO.replace(/MemAvailable.*\n/, "").replace(/SwapTotal.*\n/, "");
   const memory = new MemoryCollector(fakeSource(() => text), {
     mode: "available",
-    cgroup: { folder: "/sys/fs/cgroup", collect: () => GROUP },
+    cgroup: { folder: "/sys/fs/cgroup", collect: () => GROUP, collectSwap: () => undefined },
   });
   assertDataEquals(memory.collect(), { memory: { totalBytes: 500 * KIB, usedBytes: 220 * KIB } });
   assertDataEquals(
@@ -234,7 +254,11 @@ Deno.test("MemoryCollector.collect() never has more in use than the limit, or le
     currentBytes: bytes,
     inactiveFileBytes: bytes,
     activeFileBytes: bytes,
-    swap: fc.record({ limitBytes: fc.option(bytes, { nil: undefined }), usedBytes: bytes }),
+    swap: fc.record({
+      limitBytes: fc.option(bytes, { nil: undefined }),
+      usedBytes: bytes,
+      folder: fc.constant("/"),
+    }),
   });
   fc.assert(fc.property(stat, fc.constantFrom("htop", "available", "all"), (stat, mode) => {
     const usages = Object.values(limited(stat, mode).collect() ?? {});

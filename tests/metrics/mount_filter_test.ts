@@ -234,6 +234,10 @@ Deno.test("ignoreReason() keeps the root, whatever it is", () => {
   for (const type of types) assertEquals(ignoreReason(mount("/", type, "/dev/loop0")), undefined);
 });
 
+Deno.test("ignoreReason() counts a drive with the file system of discs", () => {
+  assertEquals(ignoreReason(mount("/a", "udf", "/dev/sdb1")), undefined);
+});
+
 Deno.test("ignoreReason() names the rule by which a mount is left out", () => {
   const table: [rule: string, ...mounts: ReturnType<typeof mount>[]][] = [
     ["network file system: nfs4", mount("/a", "nfs4", "server:/a")],
@@ -276,7 +280,7 @@ Deno.test("ignoreReason() knows the types of each kind", () => {
     ],
     "shared by the host": ["virtiofs", "vboxsf", "prl_fs", "vmhgfs", "drvfs", "fakeowner"],
     "layers over another file system": ["overlay", "overlayfs", "aufs", "unionfs"],
-    "read-only image": ["squashfs", "erofs", "iso9660", "udf", "cramfs", "romfs"],
+    "read-only image": ["squashfs", "erofs", "iso9660", "cramfs", "romfs"],
     "in memory": ["tmpfs", "ramfs", "devtmpfs", "hugetlbfs"],
   };
   for (const [kind, types] of Object.entries(kinds)) {
