@@ -52,6 +52,10 @@ export interface LinkKind {
   readonly isLoopback: boolean;
   /** It is on top of another interface of the same network, or both ends of a pair are in it. */
   readonly isStacked: boolean;
+  /** Name of the bridge, bond or other interface that it is part of; `undefined` for none. */
+  readonly master?: string | undefined;
+  /** What it is there, such as `bond`. */
+  readonly memberKind?: string | undefined;
   /** It shows the frames of a radio that another interface uses. */
   readonly isMonitor: boolean;
 }

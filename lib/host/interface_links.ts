@@ -39,6 +39,8 @@ export class InterfaceLinks implements Links {
     if (link?.index !== index) return undefined;
     return {
       kind: link.kind,
+      master: link.master === undefined ? undefined : this.#netlink.link(link.master)?.name ?? "",
+      memberKind: link.memberKind,
       isStacked: link.over !== undefined,
       isLoopback: (link.flags & IFF_LOOPBACK) !== 0,
       isMonitor: MONITORS.includes(link.hardwareType),

@@ -1,6 +1,6 @@
 import { parseBondSlaves } from "../parse/bonding.ts";
 import { parseVlanNames } from "../parse/vlan_config.ts";
-import type { Host } from "./host.ts";
+import type { Host, LinkKind } from "./host.ts";
 
 /** The machine's own `/proc`; `HOST_PROC` names another one. */
 export const OWN_PROC = "/proc";
@@ -82,6 +82,28 @@ export const NO_TRAITS: InterfaceTraits = {
   master: undefined,
   index: undefined,
 };
+
+/** Kinds that have no device and no files of which more could be learnt than netlink tells. */
+const SOFTWARE_KINDS: ReadonlySet<string> = new Set([
+  ...["veth", "netkit", "bridge", "bond", "dummy", "ifb", "vlan", "macvlan", "macvtap", "ipvlan"],
+  ...["ipvtap", "tun", "wireguard", "vxlan", "geneve", "gre", "gretap", "ipip", "sit", "vrf"],
+]);
+
+/** The properties of an interface of these kinds; `undefined` for others, whose files are to be read. */
+export function traitsOfLink(link: LinkKind, index: number): InterfaceTraits | undefined {
+  const { kind = "", master, memberKind } = link;
+  const isUnclear = master !== undefined && (master === "" || memberKind === undefined);
+  if (!SOFTWARE_KINDS.has(kind) || isUnclear) return undefined;
+  return {
+    ...NO_TRAITS,
+    bond: kind === "bond",
+    bondSlave: memberKind === "bond",
+    bridge: kind === "bridge",
+    bridgePort: memberKind === "bridge",
+    master,
+    index,
+  };
+}
 
 /** Whether it is a bond, a bond's slave or a VLAN; `undefined` when it is none of them. */
 function readProcTraits(host: TraitsHost, name: string): Partial<InterfaceTraits> | undefined {

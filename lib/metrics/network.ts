@@ -5,7 +5,7 @@
  */
 
 import type { LinkKind, Links, Source } from "../host/host.ts";
-import { type InterfaceTraits, NO_TRAITS } from "../host/interface_traits.ts";
+import { type InterfaceTraits, NO_TRAITS, traitsOfLink } from "../host/interface_traits.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
 import { type InterfaceCounters, parseNetDev } from "../parse/net_dev.ts";
 import type { TimedBytes, TrafficBytes } from "../types.ts";
@@ -36,6 +36,8 @@ interface TrackedInterface {
   readonly index: number | undefined;
   traits: InterfaceTraits | undefined;
   link: LinkKind | undefined;
+  /** Its link differed at the last look: its files may have been read too early. */
+  isUnsettled?: boolean;
   /** The look-up of its traits that is under way: only the answer to the last one is taken. */
   lookup?: Promise<unknown> | undefined;
   decision: InterfaceDecision | undefined;
@@ -265,8 +267,14 @@ export class NetworkCollector {
   #lookUp(nic: TrackedInterface): void {
     this.#isUndecided = true;
     if (nic.name === "lo") return;
+    const before = nic.link;
     nic.link = nic.index === undefined ? undefined : this.#links?.kind(nic.index);
-    const answer = this.#traits(nic.name);
+    const { index, link, traits, isUnsettled } = nic;
+    nic.isUnsettled = link === undefined || before === undefined || !isSameLink(before, link);
+    // Its files tell the same as before.
+    if (traits !== undefined && !nic.isUnsettled && !isUnsettled) return;
+    const answer = (link && index !== undefined ? traitsOfLink(link, index) : undefined) ??
+      this.#traits(nic.name);
     if (!(answer instanceof Promise)) {
       this.#take(nic, answer);
       return;
@@ -368,4 +376,10 @@ export class NetworkCollector {
       }),
     );
   }
+}
+
+function isSameLink(one: LinkKind, other: LinkKind): boolean {
+  return one.kind === other.kind && one.master === other.master &&
+    one.memberKind === other.memberKind && one.isStacked === other.isStacked &&
+    one.isMonitor === other.isMonitor;
 }

@@ -18,6 +18,10 @@ export interface LinkMessage {
   kind: string | undefined;
   /** Index of the interface below it or of its pair's other end, if that is of the same network. */
   over: number | undefined;
+  /** Index of the bridge, bond or other interface that it is part of. */
+  master: number | undefined;
+  /** What it is there, such as `bond`; kernels before 3.13 don't tell. */
+  memberKind: string | undefined;
 }
 
 /** An address of an interface, as `RTM_NEWADDR` describes it. */
@@ -61,9 +65,11 @@ const STATS = { type: 92, index: 20, receivedBytes: 48, sentBytes: 56, bytes: 64
 
 const IFLA_IFNAME = 3;
 const IFLA_LINK = 5;
+const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
 const IFLA_LINK_NETNSID = 37;
 const IFLA_INFO_KIND = 1;
+const IFLA_INFO_SLAVE_KIND = 4;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_BROADCAST = 4;
@@ -88,6 +94,8 @@ export function parseLinkMessage(message: Uint8Array): LinkMessage | undefined {
   const name = findAttribute(attributes, IFLA_IFNAME);
   const info = findAttribute(attributes, IFLA_LINKINFO);
   const kind = info && findAttribute(info, IFLA_INFO_KIND);
+  const memberKind = info && findAttribute(info, IFLA_INFO_SLAVE_KIND);
+  const master = findAttribute(attributes, IFLA_MASTER);
   const isElsewhere = findAttribute(attributes, IFLA_LINK_NETNSID) !== undefined;
   const over = isElsewhere ? undefined : findAttribute(attributes, IFLA_LINK);
   return {
@@ -97,6 +105,8 @@ export function parseLinkMessage(message: Uint8Array): LinkMessage | undefined {
     flags: view.getUint32(LINK.flags, true),
     kind: kind && toKind(kind),
     // A tunnel over any interface has 0.
+    master: numberIn(master) || undefined,
+    memberKind: memberKind && toKind(memberKind),
     over: (numberIn(over)) || undefined,
   };
 }

@@ -2,7 +2,9 @@ import { assertEquals } from "@std/assert";
 import {
   type InterfaceTraits,
   isTunnelType,
+  NO_TRAITS,
   readInterfaceTraits,
+  traitsOfLink,
 } from "../../lib/host/interface_traits.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
 
@@ -24,6 +26,41 @@ function machine(name: string): LocalHost {
   const root = new URL(`../fixtures/${name}/`, import.meta.url).pathname;
   return new LocalHost({ proc: `${root}proc`, sys: `${root}sys`, root });
 }
+
+Deno.test("traitsOfLink() tells of software's interfaces what their files would tell", () => {
+  const is = { isLoopback: false, isStacked: false, isMonitor: false };
+  assertEquals(traitsOfLink({ kind: "veth", ...is }, 7), {
+    ...NO_TRAITS,
+    index: 7,
+  });
+  assertEquals(traitsOfLink({ kind: "veth", master: "br0", memberKind: "bridge", ...is }, 7), {
+    ...NO_TRAITS,
+    bridgePort: true,
+    master: "br0",
+    index: 7,
+  });
+  assertEquals(traitsOfLink({ kind: "veth", master: "bond0", memberKind: "bond", ...is }, 7), {
+    ...NO_TRAITS,
+    bondSlave: true,
+    master: "bond0",
+    index: 7,
+  });
+  assertEquals(traitsOfLink({ kind: "bond", ...is }, 7)?.bond, true);
+  assertEquals(traitsOfLink({ kind: "bridge", ...is }, 7)?.bridge, true);
+});
+
+Deno.test("traitsOfLink() leaves to the files what may have a device, or is part of an unknown thing", () => {
+  const is = { isLoopback: false, isStacked: false, isMonitor: false };
+  for (
+    const link of [
+      { ...is },
+      { kind: "dsa", ...is },
+      { kind: "ipoib", ...is },
+      { kind: "veth", master: "br0", ...is },
+      { kind: "veth", master: "", memberKind: "bridge", ...is },
+    ]
+  ) assertEquals(traitsOfLink(link, 7), undefined, JSON.stringify(link));
+});
 
 Deno.test("readInterfaceTraits() tells a bond, its slaves and the VLAN over it apart", () => {
   const host = machine("bonded-server");

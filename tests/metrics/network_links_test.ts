@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
+import type { LinkKind } from "../../lib/host/host.ts";
 import { type InterfaceTraits, NO_TRAITS } from "../../lib/host/interface_traits.ts";
 import { NetworkCollector } from "../../lib/metrics/network.ts";
 import type { TrafficBytes } from "../../lib/types.ts";
@@ -23,22 +24,27 @@ class Kernel {
   /** Happens while `net/dev` is being read. */
   during: (() => void) | undefined;
   readonly network: NetworkCollector;
+  /** Interfaces whose files were read. */
+  asked: string[] = [];
   /** Questions for the index of a name. */
   finds = 0;
   readonly #look: ReturnType<typeof rated>;
   readonly #time: FakeTime;
+  readonly #hasKinds: boolean;
   #hasChanged = false;
   #lastIndex = 1;
 
   constructor(
     time: FakeTime,
-    { isSealed = false, hasLinks = true, exclude = [] }: {
+    { isSealed = false, hasLinks = true, hasKinds = true, exclude = [] }: {
       isSealed?: boolean;
       hasLinks?: boolean;
+      hasKinds?: boolean;
       exclude?: readonly string[];
     } = {},
   ) {
     this.#time = time;
+    this.#hasKinds = hasKinds;
     const traits = (name: string) => this.#traits(name);
     this.network = new NetworkCollector(
       { read: () => this.#read() },
@@ -50,7 +56,7 @@ class Kernel {
             hasChanged: () => this.#takeChange(),
             find: (name) => this.#link(name),
             counters: (index) => this.#counters(index),
-            kind: () => undefined,
+            kind: (index) => this.#kind(index),
           }
           : undefined,
       },
@@ -128,7 +134,19 @@ class Kernel {
     return this.nics.find((it) => it.name === name)?.index;
   }
 
+  /** Cards have no kind. */
+  #kind(index: number): LinkKind | undefined {
+    const nic = this.nics.find((it) => it.index === index);
+    if (nic === undefined || !this.#hasKinds) return undefined;
+    return {
+      kind: nic.kind === "card" ? undefined : nic.kind,
+      ...{ isLoopback: false, isStacked: false, isMonitor: false },
+      ...(nic.bond && { master: nic.bond.name, memberKind: "bond" }),
+    };
+  }
+
   #traits(name: string): InterfaceTraits | undefined {
+    this.asked.push(name);
     const nic = this.nics.find((it) => it.name === name);
     return nic && {
       ...NO_TRAITS,
@@ -386,6 +404,30 @@ Deno.test("NetworkCollector.collect() counts a short-lived interface, if it was 
   await kernel.step();
   kernel.remove(veth);
   assertEquals((await kernel.step())[0], 705);
+});
+
+Deno.test("NetworkCollector.collect() reads no files of interfaces of which netlink tells all, nor again without a change", async () => {
+  using time = new FakeTime();
+  const kernel = new Kernel(time);
+  const card = kernel.make("eth0", { bytes: 5 });
+  await settle(kernel);
+  kernel.asked = [];
+  for (let change = 0; change < 20; change++) {
+    const veth = kernel.make("veth0", { bytes: 9_000, kind: "veth" });
+    await kernel.step();
+    kernel.remove(veth);
+    await kernel.step();
+  }
+  // Once more after the first look, when its files tell all.
+  assertEquals(kernel.asked, ["eth0"]);
+  assertEquals(kernel.rules(), { eth0: "counted: has a device" });
+  const bond = kernel.make("bond0", { kind: "bond" });
+  kernel.enslave(card, bond);
+  kernel.asked = [];
+  await settle(kernel);
+  assertEquals(new Set(kernel.asked), new Set(["eth0"]), "it has joined a bond");
+  kernel.pass(card, 7);
+  assertEquals(await settle(kernel), 12);
 });
 
 Deno.test("NetworkCollector.collect() takes no traits of another network's interface", async () => {

@@ -26,13 +26,24 @@ function bytesOf(hex: string): Uint8Array {
   return message;
 }
 
+const NO_MASTER = { master: undefined, memberKind: undefined };
+
 Deno.test("parseLinkMessage() reads the kind, index, type and flags of an interface", () => {
   assertEquals(parseLinkMessage(bytesOf(CAPTURED.veth)), {
     ...{ index: 3, name: "v0", hardwareType: 1, flags: 0x1002, kind: "veth", over: 2 },
+    ...NO_MASTER,
   });
   assertEquals(parseLinkMessage(bytesOf(CAPTURED.renamedLoopback)), {
     ...{ index: 1, name: "loop7", hardwareType: 772, flags: 0x8, kind: undefined, over: 2 },
+    ...NO_MASTER,
   });
+});
+
+Deno.test("parseLinkMessage() reads what an interface is part of, and what it is there", () => {
+  const member = "1c001200 09000100 76657468 00000000 0b000400 62726964 67650000 08000a00 07000000";
+  const port = bytesOf(CAPTURED.veth.replace("10001200 09000100 76657468 00000000", member));
+  const link = parseLinkMessage(port);
+  assertEquals([link?.kind, link?.master, link?.memberKind], ["veth", 7, "bridge"]);
 });
 
 Deno.test("parseLinkMessage() knows nothing below an interface whose lower one is elsewhere, or none", () => {
