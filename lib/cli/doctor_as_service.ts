@@ -50,6 +50,7 @@ const NETWORK_VARIABLES = [
 /** Settings of a unit that explain what its checks observe. */
 const EXPLAINING = [
   ...["PrivateNetwork", "NetworkNamespacePath", "RestrictAddressFamilies", "IPAddressDeny"],
+  ...["PrivateUsers", "AmbientCapabilities", "CapabilityBoundingSet"],
   ...["ReadOnlyPaths", "ReadWritePaths", "ProtectSystem", "StateDirectory", "TemporaryFileSystem"],
 ];
 

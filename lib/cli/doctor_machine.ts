@@ -23,7 +23,7 @@ import { takeSnapshot } from "../metrics/snapshot.ts";
 import { readSystemAuthorities, type SystemAuthorities } from "../host/system_authorities.ts";
 import { IcmpProbe } from "../probe/icmp.ts";
 import { basename } from "../parse/path.ts";
-import type { UnitSetting } from "../service/loaded_unit.ts";
+import { lastSetting, settingText, type UnitSetting } from "../service/loaded_unit.ts";
 import { agentSays, seenProblem } from "./agent_problems.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
 import { checkStateFolder } from "./doctor_state.ts";
@@ -70,7 +70,7 @@ export function machineChecks(
       "ICMP probes",
       async (signal) =>
         await checkPing(await machine(), {
-          ...{ ...options, signal },
+          ...{ ...options, unit: unit ?? [], signal },
           asNobody: isRootUntilSealed(config),
         }),
     ),
@@ -208,8 +208,9 @@ export async function hangingMounts(
 
 async function checkPing(
   { roots }: Machine,
-  { os, health, signal, asNobody }: {
+  { os, health, unit, signal, asNobody }: {
     os: string;
+    unit: readonly UnitSetting[];
     health: Health | undefined;
     signal: AbortSignal;
     asNobody: boolean;
@@ -219,11 +220,11 @@ async function checkPing(
   const shell = startShell({ ...roots, os, asNobody });
   try {
     const ms = await new IcmpProbe(shell).probe(["127.0.0.1"], { signal });
-    if (seen !== undefined) return result("failed", agentSays(seen), pingAdvice(seen));
+    if (seen !== undefined) return result("failed", agentSays(seen), pingAdvice(seen, unit));
     return result("ok", `ping works (127.0.0.1 in ${ms} ms)`);
   } catch (error) {
     signal.throwIfAborted();
-    return failedPing(describeError(error), health);
+    return failedPing(describeError(error), { health, unit });
   } finally {
     await shell?.close();
   }
@@ -232,15 +233,18 @@ async function checkPing(
 /** The result of a ping that failed: a failure where a panel has the agent probe by it. */
 export function failedPing(
   reason: string,
-  health: Health | undefined,
-  file = systemProgram("ping"),
+  { health, unit = [], file = systemProgram("ping") }: {
+    health: Health | undefined;
+    unit?: readonly UnitSetting[];
+    file?: string | undefined;
+  },
 ): CheckResult {
   const isUsed = health?.panels.some(({ kinds: { icmp = 0, dual = 0 } = {} }) => icmp + dual > 0);
   // The shell misses it also where it can't look for it, as without /dev/null.
   const why = file !== undefined && /there is no "ping"/.test(reason)
     ? `${file} is there, and can't be started`
     : reason;
-  return result(isUsed ? "failed" : "warning", `they don't work: ${why}`, pingAdvice(reason));
+  return result(isUsed ? "failed" : "warning", `they don't work: ${why}`, pingAdvice(reason, unit));
 }
 
 function systemProgram(name: string): string | undefined {
@@ -248,9 +252,18 @@ function systemProgram(name: string): string | undefined {
     .find((file) => attempt(() => Deno.statSync(file).isFile));
 }
 
-function pingAdvice(reason: string): string | undefined {
-  if (!isInContainerImage()) return undefined;
+function pingAdvice(reason: string, unit: readonly UnitSetting[]): string | undefined {
   if (!/socket|CAP_NET_RAW/.test(reason)) return undefined;
+  const taken = lastSetting(unit, "PrivateUsers") ??
+    ["AmbientCapabilities", "CapabilityBoundingSet"].flatMap((name) =>
+      lastSetting(unit, name) ?? []
+    )
+      .find(({ value }) => !value.includes("CAP_NET_RAW"));
+  if (taken !== undefined && taken.value !== "no") {
+    return `the service's unit takes that right from it: remove ${settingText(taken)}, and then: ` +
+      "systemctl daemon-reload, and restart it";
+  }
+  if (!isInContainerImage()) return undefined;
   return "start the container with --cap-add NET_RAW, and in Docker without no-new-privileges";
 }
 

@@ -11,6 +11,7 @@ import { isInContainerImage } from "../host/this_program.ts";
 import { DialError } from "../net/errors.ts";
 import { addressScope, ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
+import { lastSetting, settingText } from "../service/loaded_unit.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { proxyVariableNames, refusingProxyAdvice } from "./doctor_advice.ts";
 import {
@@ -46,11 +47,14 @@ interface InterfaceFacts {
 
 /** The interfaces of this process's network; `undefined` where nothing tells. */
 function readInterfaces(): InterfaceFacts[] | undefined {
-  const addresses = attempt(() => Deno.networkInterfaces());
+  // Every machine has at least those of the loopback.
+  const listed = attempt(() => Deno.networkInterfaces());
+  const addresses = listed?.length === 0 ? undefined : listed;
   const names =
     attempt(() => Deno.readTextFileSync("/proc/net/dev"))?.split("\n").flatMap((line) =>
       /^\s*([^:\s]+):/.exec(line)?.[1] ?? []
     ) ?? addresses?.map(({ name }) => name);
+  if (addresses === undefined && names?.some((name) => !/^lo\d*$/.test(name))) return undefined;
   return names && [...new Set(names)].filter((name) => !/^lo\d*$/.test(name)).map((name) => {
     const read = (file: string) =>
       attempt(() => Deno.readTextFileSync(`/sys/class/net/${name}/${file}`).trim());
@@ -97,7 +101,7 @@ export async function checkNetwork(way: Way, signal: AbortSignal): Promise<Check
     return result("failed", "there is no network interface but the loopback", own ?? advice);
   }
   if (isLoopbackHost(host)) return result("ok", `not needed: ${host} is this machine`);
-  if (all === undefined) return result("skipped", "this system does not tell its interfaces");
+  if (all === undefined) return unlistedAddresses(way);
   const withAddress = all.filter(({ isUp, addresses }) => isUp && addresses.length > 0);
   if (withAddress.length === 0) return noAddress(all);
   const shown = withAddress.map(({ name, addresses }) => `${name} ${addresses[0]}`).join(", ");
@@ -116,6 +120,19 @@ export async function checkNetwork(way: Way, signal: AbortSignal): Promise<Check
     return result("failed", `${unreached}: ${text}`, ...advice);
   }
   return result("failed", unreached, ...missingRouteAdvice());
+}
+
+/** The kernel tells this process no addresses, as where its unit leaves out AF_NETLINK. */
+function unlistedAddresses({ unit }: Way): CheckResult {
+  const setting = lastSetting(unit, "RestrictAddressFamilies");
+  if (setting === undefined || /^~|AF_NETLINK/.test(setting.value)) {
+    return result("skipped", "this system does not tell its interfaces");
+  }
+  return result(
+    "warning",
+    "this process may not ask for the addresses of interfaces",
+    `add AF_NETLINK to ${settingText(setting)}, and then: systemctl daemon-reload, and restart it`,
+  );
 }
 
 /** Why this process may open no socket of IPv4; `undefined` if it may. */

@@ -204,6 +204,16 @@ class PanelCheck {
       const advice = `the panel is at the root of this server: use -e ${url.origin}`;
       return result("failed", words + answerer, advice);
     }
+    const isRefused = [200, 302, 303, 307, 403, 404, 405].includes(status);
+    const version = isRefused ? await this.#panelVersion(signal) : undefined;
+    if (version !== undefined) {
+      return result(
+        "failed",
+        `a Komari panel answers here (${version}), and its calls are refused: status ${status}` +
+          reasonOf(text) + answerer,
+        "let /api/clients/ pass in what is in front of the panel, by POST as by GET",
+      );
+    }
     return result("failed", words + answerer, ...answerAdvice(response, this.#way));
   }
 

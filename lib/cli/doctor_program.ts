@@ -47,6 +47,13 @@ async function checkVersion(config: Config, signal: AbortSignal): Promise<CheckR
     return result("warning", `${VERSION}; version ${release.version} is available`, advice);
   } catch (error) {
     signal.throwIfAborted();
-    return result("warning", `${VERSION}; ${describeError(error)}`);
+    const { updateUrl, origins } = config;
+    const advice = updateUrl === ""
+      ? undefined
+      : `see what ${
+        origins.get("update_url") ?? "--update-url"
+      } answers, and correct it: curl -v ` +
+        updateUrl;
+    return result("warning", `${VERSION}; ${describeError(error)}`, advice);
   }
 }

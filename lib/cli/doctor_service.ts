@@ -177,7 +177,7 @@ function unseenResult(text: string, { state, unit, runtimeFolder }: FoundService
   // Of a run before this one, unless systemd has started that again by itself.
   const lastError = unit?.property("NRestarts") === "0" ? "" : state?.lastError ?? "";
   const pid = Number(unit?.property("MainPID") ?? 0);
-  const why = unit && crash(unit, lastError);
+  const why = unit && (crash(unit, lastError) ?? hiddenPath(unit, lastError));
   if (why !== undefined) return result("failed", `${text}, but ${why.text}`, ...why.advice);
   if (lastError !== "") {
     return result(

@@ -182,8 +182,11 @@ export function certificateText(certificate: Certificate): string {
   const { tlsVersion, issuer, names, isSelfSigned, validFromMs } = certificate;
   const nowMs = Date.now();
   const days = daysLeft(certificate);
-  const today = new Date(nowMs).toISOString().slice(0, 10);
-  const first = new Date(validFromMs).toISOString().slice(0, 10);
+  const dateOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
+  const isSameDay = dateOf(nowMs) === dateOf(validFromMs);
+  const shown = (ms: number) =>
+    isSameDay ? `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC` : dateOf(ms);
+  const [today, first] = [shown(nowMs), shown(validFromMs)];
   const validity = days < 0
     ? `expired ${-days} days before ${today}, the date here`
     : validFromMs > nowMs

@@ -32,22 +32,55 @@ export interface FoundService {
   readonly install: string;
 }
 
-/** Exit codes by which systemd says that it could not set a process up (systemd.exec(5)). */
-const SET_UP_FAILURES: Readonly<Record<string, string>> = {
-  "200": "CHDIR",
-  "203": "EXEC",
-  "205": "LIMITS",
-  "209": "STDOUT",
-  "216": "GROUP",
-  "217": "USER",
-  "218": "CAPABILITIES",
-  "225": "NETWORK",
-  "226": "NAMESPACE",
-  "227": "NO_NEW_PRIVILEGES",
-  "228": "SECCOMP",
-  "233": "RUNTIME_DIRECTORY",
-  "238": "STATE_DIRECTORY",
-  "243": "CREDENTIALS",
+/**
+ * Exit codes by which systemd says that it could not set a process up (systemd.exec(5)), and settings by
+ * which it can't.
+ */
+const SET_UP_FAILURES: Readonly<
+  Record<string, readonly [step: string, settings: readonly string[]]>
+> = {
+  "200": ["CHDIR", ["WorkingDirectory", "RootDirectory"]],
+  "203": ["EXEC", []],
+  "205": ["LIMITS", ["LimitNOFILE", "LimitNPROC", "LimitMEMLOCK", "LimitAS"]],
+  "206": ["OOM_ADJUST", ["OOMScoreAdjust"]],
+  "208": ["STDIN", ["StandardInput", "TTYPath"]],
+  "209": ["STDOUT", ["StandardOutput"]],
+  "210": ["CHROOT", ["RootDirectory", "RootImage"]],
+  "211": ["IOPRIO", ["IOSchedulingClass", "IOSchedulingPriority"]],
+  "214": ["SETSCHEDULER", ["CPUSchedulingPolicy", "CPUSchedulingPriority"]],
+  "215": ["CPUAFFINITY", ["CPUAffinity"]],
+  "216": ["GROUP", []],
+  "217": ["USER", []],
+  "218": ["CAPABILITIES", ["CapabilityBoundingSet", "AmbientCapabilities"]],
+  "219": ["CGROUP", ["Slice", "Delegate"]],
+  "222": ["STDERR", ["StandardError"]],
+  "224": ["PAM", ["PAMName"]],
+  "225": ["NETWORK", ["NetworkNamespacePath", "PrivateNetwork"]],
+  "226": [
+    "NAMESPACE",
+    [
+      ...["ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "BindPaths", "BindReadOnlyPaths"],
+      ...["ExecPaths", "NoExecPaths", "RootDirectory", "RootImage", "PrivateUsers"],
+    ],
+  ],
+  "227": ["NO_NEW_PRIVILEGES", ["NoNewPrivileges"]],
+  "228": ["SECCOMP", ["SystemCallFilter"]],
+  "229": ["SELINUX_CONTEXT", ["SELinuxContext"]],
+  "231": ["APPARMOR_PROFILE", ["AppArmorProfile"]],
+  "232": ["ADDRESS_FAMILIES", ["RestrictAddressFamilies"]],
+  "233": ["RUNTIME_DIRECTORY", ["RuntimeDirectory"]],
+  "238": ["STATE_DIRECTORY", ["StateDirectory"]],
+  "239": ["CACHE_DIRECTORY", ["CacheDirectory"]],
+  "240": ["LOGS_DIRECTORY", ["LogsDirectory"]],
+  "241": ["CONFIGURATION_DIRECTORY", ["ConfigurationDirectory"]],
+  "243": ["CREDENTIALS", ["LoadCredential", "LoadCredentialEncrypted", "ImportCredential"]],
+};
+
+/** Results by which systemd says that it has ended a unit itself, and settings by which it does. */
+const RESULT_SETTINGS: Readonly<Record<string, readonly string[]>> = {
+  timeout: ["RuntimeMaxSec", "TimeoutStartSec", "TimeoutSec", "Type"],
+  watchdog: ["WatchdogSec"],
+  protocol: ["Type", "PIDFile"],
 };
 
 /** Signals by their numbers, and settings of a unit that make a process end by them. */
@@ -115,10 +148,14 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
   if (systemResult !== "success" && (code === "2" || code === "3")) {
     return signalFailure(status, unit);
   }
-  const setUp = SET_UP_FAILURES[status];
-  if (code === "1" && setUp !== undefined) return setUpFailure(`${status}/${setUp}`, unit, found);
+  if (code === "1" && SET_UP_FAILURES[status] !== undefined) {
+    return setUpFailure(status, unit, found);
+  }
   if (["exit-code", "success", ""].includes(systemResult)) return undefined;
   const text = `systemd gave up (Result=${systemResult})`;
+  const names = RESULT_SETTINGS[systemResult] ?? [];
+  const limits = underSettings(text, { unit: ofDropIns(unit), names });
+  if (limits !== undefined) return limits;
   const missing = unit.settings.findLast(({ name, value }) =>
     name === "EnvironmentFile" && value.startsWith("/") && isMissing(value)
   );
@@ -235,22 +272,23 @@ function missingGroup(text: string, unit: LoadedUnit): UnitFailure {
 }
 
 function setUpFailure(
-  code: string,
+  status: string,
   unit: LoadedUnit,
   { state, install }: FoundService,
 ): UnitFailure {
-  const text = `systemd could not set its process up (${code})`;
+  const [step, settings] = SET_UP_FAILURES[status] ?? ["", []];
+  const text = `systemd could not set its process up (${status}/${step})`;
   const reason = state?.lastError === undefined || state.lastError === ""
     ? text
     : `${text}: ${state.lastError}`;
-  if (code.endsWith("/USER")) {
+  if (step === "USER") {
     const missing = `${text}: there is no user ${unit.property("User")}`;
     return underSettings(missing, { unit: ofDropIns(unit), names: ["User"] }) ??
       { text: missing, advice: [`make the user again: ${install}`] };
   }
-  if (code.endsWith("/GROUP")) return missingGroup(text, unit);
-  if (code.endsWith("/EXEC")) return programFailure(reason, { unit, install });
-  return {
+  if (step === "GROUP") return missingGroup(text, unit);
+  if (step === "EXEC") return programFailure(reason, { unit, install });
+  return underSettings(reason, { unit: ofDropIns(unit), names: settings }) ?? {
     text: reason,
     advice: [`see which setting it names: journalctl -u ${unit.name} -n 20`],
   };

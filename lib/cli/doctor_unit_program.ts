@@ -12,6 +12,11 @@ import { ofDropIns, restart, underSettings, type UnitFailure } from "./doctor_un
 /** Limits of a unit under which no program can be started. */
 const START_LIMITS = ["LimitNPROC", "TasksMax", "LimitAS", "LimitDATA", "LimitSTACK"];
 
+/** Settings by which a service does not see the program that is there, or may not start it. */
+const HIDDEN_PROGRAM = [
+  ...["RootDirectory", "RootImage", "NoExecPaths", "InaccessiblePaths", "TemporaryFileSystem"],
+];
+
 /** A program that can't be started, by what is seen of it and of the unit. */
 export function programFailure(
   reason: string,
@@ -37,10 +42,10 @@ export function programFailure(
       `/etc/fstab; or choose another folder: ${install} --install-dir DIR`;
     return { text: `${text}: ${noexec} is mounted with noexec`, advice: [advice] };
   }
-  if (!/Permission denied|No such file/.test(reason)) {
-    const limits = underSettings(text, { unit: ofDropIns(unit), names: START_LIMITS });
-    if (limits !== undefined) return limits;
-  }
+  const isBarred = /Permission denied|No such file/.test(reason);
+  const names = [...isBarred ? [] : START_LIMITS, ...HIDDEN_PROGRAM];
+  const limits = underSettings(text, { unit: ofDropIns(unit), names });
+  if (limits !== undefined) return limits;
   if (correct !== undefined) return { text, advice: [correct] };
   // Without a user of its own it runs as the owner of what it needs, or as root.
   const rights = unit.property("User") === "" ? 0o111 : 0o001;

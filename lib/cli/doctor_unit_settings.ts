@@ -53,8 +53,12 @@ export function hiddenPath(unit: LoadedUnit, lastError: string): UnitFailure | u
     value.split(/\s+/).map((word) => word.replace(/^[-+]+|:.*$/g, "")).some((path) =>
       path !== "" && named.some((it) => it === path || it.startsWith(`${path}/`))
     );
-  const settings = ofDropIns(unit).settings.filter(hides);
-  return underSettings(lastError, { unit: { ...unit, settings }, names: HIDING_SETTINGS });
+  const dropIns = ofDropIns(unit);
+  const settings = dropIns.settings.filter(hides);
+  return underSettings(lastError, { unit: { ...unit, settings }, names: HIDING_SETTINGS }) ??
+    (lastError.includes("/proc/")
+      ? underSettings(lastError, { unit: dropIns, names: ["ProcSubset"] })
+      : undefined);
 }
 
 /** A failure that settings of the unit explain; `undefined` where it has none of them. */

@@ -147,7 +147,11 @@ function lastLine(tail: string): string {
 /** The last line by which the program, or the runtime, has said why it ended. */
 function lastError(tail: string): string {
   const lines = tail.split("\n").map((line) => line.trim());
-  const since = lines.findLastIndex((line) => /: Stopped$|Deactivated successfully/.test(line));
+  const stopped = lines.findLastIndex((line) => /: Stopped$|Deactivated successfully/.test(line));
+  const started = lines.findLastIndex((line) => /^Started /.test(line));
+  // A start that has ended has said why itself, or not at all.
+  const hasEnded = lines.slice(started + 1).some((line) => /Main process exited/.test(line));
+  const since = Math.max(stopped, hasEnded ? started : -1);
   // systemd says that it failed to start the service whatever the cause is.
   const error = lines.slice(since + 1).findLast((line) =>
     /\bCannot |Failed to |^error: |panicked/.test(line) &&

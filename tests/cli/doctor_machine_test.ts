@@ -144,26 +144,46 @@ Deno.test("failedPing() is a failure where a panel has the agent probe by it", (
     [healthOf({ panels: [panel, { ...panel, kinds: { icmp: 1 } }] }), "failed"],
   ];
   for (const [health, status] of table) {
-    const found = failedPing("no socket", health);
+    const found = failedPing("no socket", { health });
     assertEquals([found.status, found.text], [status, "they don't work: no socket"]);
     assertEquals(found.advice, undefined);
   }
 });
 
+Deno.test("failedPing() names the setting of the unit that takes the right from it", () => {
+  const of = (...settings: [name: string, value: string][]) => {
+    const unit = settings.map(([name, value], at) => ({ name, value, file: `/${at}.conf` }));
+    return failedPing('"ping" may not open its socket', { health: undefined, unit }).advice;
+  };
+  const own = [["AmbientCapabilities", "CAP_NET_RAW"]] as [string, string][];
+  assertEquals(of(...own), undefined);
+  assertStringIncludes(
+    of(...own, ["PrivateUsers", "yes"]) ?? "",
+    "remove PrivateUsers=yes in /1.conf",
+  );
+  assertStringIncludes(
+    of(...own, ["AmbientCapabilities", ""]) ?? "",
+    "remove AmbientCapabilities= in /1.conf",
+  );
+});
+
 Deno.test("failedPing() claims that ping is missing only where it is not on the disk", () => {
   const reason = 'Cannot ping 127.0.0.1: there is no "ping" command: install it';
-  const { text } = failedPing(reason, undefined, "/bin/ping");
+  const { text } = failedPing(reason, { health: undefined, file: "/bin/ping" });
   assertEquals(text, "they don't work: /bin/ping is there, and can't be started");
-  const other = failedPing("no reply", undefined, "/bin/ping");
+  const other = failedPing("no reply", { health: undefined, file: "/bin/ping" });
   assertEquals(other.text, "they don't work: no reply");
 });
 
 Deno.test("in the container image advice is about the container", async () => {
   await inContainerImage(() => {
     for (const reason of ["may not open its socket", "grant it CAP_NET_RAW"]) {
-      assertStringIncludes(adviceText(failedPing(reason, undefined)), "--cap-add NET_RAW");
+      assertStringIncludes(
+        adviceText(failedPing(reason, { health: undefined })),
+        "--cap-add NET_RAW",
+      );
     }
-    assertEquals(failedPing("no answer", undefined).advice, undefined);
+    assertEquals(failedPing("no answer", { health: undefined }).advice, undefined);
   });
 });
 

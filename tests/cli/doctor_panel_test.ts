@@ -528,6 +528,30 @@ Deno.test("panelChain() say what to do about each answer that is no panel's", as
   }
 });
 
+Deno.test("panelChain() say of a panel whose calls alone are refused that it is there", async () => {
+  for (const status of [403, 404, 405]) {
+    const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
+    const version = { status: "success", data: { version: "1.2.3" } };
+    const server = Deno.serve(
+      options,
+      ({ url }) =>
+        new URL(url).pathname === "/api/version"
+          ? Response.json(version)
+          : new Response("<title>refused</title>", { status }),
+    );
+    try {
+      const { panel } = await checksOf(["-e", `http://127.0.0.1:${server.addr.port}`, "-t", TOKEN]);
+      assertStringIncludes(
+        panel?.text ?? "",
+        `a Komari panel answers here (1.2.3), and its calls are refused: status ${status}`,
+      );
+      assertStringIncludes(panel?.advice ?? "", "let /api/clients/ pass", String(status));
+    } finally {
+      await server.shutdown();
+    }
+  }
+});
+
 Deno.test("panelChain() say that a panel is at the root of a server only where one answers there", async () => {
   for (const body of [{ status: "success", data: { version: "1.2.3" } }, {}]) {
     const options = { port: 0, hostname: "127.0.0.1", onListen() {} };

@@ -38,8 +38,9 @@ Deno.test("versionCheck() warns of a newer version, and of none that can be look
   server.publish(VERSION, programOf(VERSION));
   const same = await run(...place);
   assertEquals([same.status, same.text], ["ok", `${VERSION} is up to date`]);
-  const { status, text } = await run("--update-url", "http://127.0.0.1:1/latest");
+  const { status, text, advice } = await run("--update-url", "http://127.0.0.1:1/latest");
   assertEquals(status, "warning");
+  assertStringIncludes(advice ?? "", "see what flag --update-url answers, and correct it: curl -v");
   assertStringIncludes(text, `${VERSION}; Cannot `);
 });
 

@@ -76,6 +76,10 @@ Deno.test("inOrder() has each consequence follow from its cause alone", () => {
   const unlucky = check("service", "failed", { text: "Cannot report without --token TOKEN" });
   const [, ended] = inOrder([unlucky, check("token", "failed")]);
   assertEquals(ended?.follows, "token");
+  const hidden = ["service", "interfaces", "disks"].map((id) =>
+    check(id, "failed", { text: "Cannot read /proc/stat: HOST_PROC must be" })
+  );
+  assertEquals(inOrder(hidden).map(({ follows }) => follows), [undefined, "service", "service"]);
   const namespace = check("service", "failed", { text: "(226/NAMESPACE)" });
   const beneath = ["environment", "dev_null", "ping", "probes"].map((id) => check(id, "failed"));
   const folded = inOrder([namespace, ...beneath]).map(({ id, follows }) => [id, follows]);

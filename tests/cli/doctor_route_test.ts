@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { connectAdvice } from "../../lib/cli/doctor_network.ts";
+import { checkNetwork, connectAdvice } from "../../lib/cli/doctor_network.ts";
 import { type AskRoute, routeFinding } from "../../lib/cli/doctor_route.ts";
 import { wayTo } from "../../lib/cli/doctor_way.ts";
 import type { Refusal, Route } from "../../lib/host/routes.ts";
@@ -82,4 +82,27 @@ Deno.test("connectAdvice() is about the first step where the kernel shows it", (
   const finding = { text: "a gateway is silent", advice: ["start it"] };
   assertEquals(connectAdvice("host is unreachable", way, { finding }), ["start it"]);
   assertEquals(connectAdvice("connection refused", way, {}).length, 3);
+});
+
+Deno.test("checkNetwork() goes on where the kernel tells no addresses, and names the unit that is why", async () => {
+  const { networkInterfaces, readTextFileSync } = Deno;
+  Deno.networkInterfaces = () => [];
+  Deno.readTextFileSync = (path) =>
+    path === "/proc/net/dev" ? "  eth0: 1 2 3\n    lo: 1 2 3\n" : readTextFileSync(path);
+  try {
+    const way = wayTo(configOf(["doctor", "-e", "http://198.51.100.9", "-t", "x"]), []);
+    const of = async (value: string) => {
+      const unit = [{ name: "RestrictAddressFamilies", value, file: "/x.conf" }];
+      const { signal } = new AbortController();
+      const { status, advice } = await checkNetwork({ ...way, unit }, signal);
+      return [status, advice?.split(",")[0]];
+    };
+    assertEquals(await of("AF_INET AF_INET6 AF_UNIX"), [
+      "warning",
+      "add AF_NETLINK to RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX in /x.conf",
+    ]);
+    assertEquals(await of("AF_INET AF_NETLINK"), ["skipped", undefined]);
+  } finally {
+    Object.assign(Deno, { networkInterfaces, readTextFileSync });
+  }
 });

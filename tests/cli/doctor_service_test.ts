@@ -340,6 +340,25 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
       "remove that setting",
     ],
     [exited("226"), {}, "(226/NAMESPACE)", "which setting it names"],
+    [
+      exited("200"),
+      { WorkingDirectory: "/nothing" },
+      `(200/CHDIR) (WorkingDirectory=/nothing in ${DROP_IN})`,
+      "remove that setting",
+    ],
+    [
+      exited("203"),
+      { RootDirectory: "/srv", ExecStart: "/bin/sh" },
+      `(RootDirectory=/srv in ${DROP_IN})`,
+      "remove that setting",
+    ],
+    [
+      { Result: "timeout" },
+      { RuntimeMaxSec: "2" },
+      `(Result=timeout) (RuntimeMaxSec=2 in ${DROP_IN})`,
+      "remove that setting",
+    ],
+    [{ Result: "timeout" }, {}, "(Result=timeout)", "its log: journalctl"],
     [exited("3"), {}, "it exited with code 3", "read its log"],
     [exited("1"), { LimitAS: "9M" }, "ended with code 1 (LimitAS=9M in", "remove that setting"],
     [exited("1"), { LimitAS: "infinity" }, "it exited with code 1", "read its log"],
@@ -481,6 +500,20 @@ Deno.test("serviceResult() names the drop-in that takes a path from the service"
   for (const value of ["/etc/x/config", "/etc/y", "", "-"]) {
     assertStringIncludes(found(value).text, `; the last error in its log: ${lastError}`, value);
   }
+  const unseen = serviceResult(
+    foundOf({ ...SERVICE, lastError }, {
+      unit: unitOf({ NRestarts: "3" }, { InaccessiblePaths: "/etc/x" }),
+    }),
+    undefined,
+  );
+  assertStringIncludes(unseen.text, `, but ${lastError} (InaccessiblePaths=/etc/x in`);
+  const procfs = serviceResult(
+    foundOf({ ...SERVICE, isActive: false, lastError: "Cannot read /proc/stat: HOST_PROC must" }, {
+      unit: unitOf({}, { ProcSubset: "pid" }),
+    }),
+    undefined,
+  );
+  assertStringIncludes(procfs.text, `HOST_PROC must (ProcSubset=pid in ${DROP_IN})`);
   const own = found("/etc/x", { FragmentPath: DROP_IN });
   assertStringIncludes(own.text, `; the last error in its log: ${lastError}`);
 });

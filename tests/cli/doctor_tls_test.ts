@@ -43,6 +43,11 @@ Deno.test("certificateText() names version, issuer, validity and up to four name
       "TLSv1.3, issued by An Authority, valid from 2024-03-01, and the date here is 2024-02-29, " +
       "for a, b, c, d…",
     ],
+    [
+      { names: ["a"], validFromMs: NOW + 2 * 60 * 60_000 },
+      "TLSv1.3, issued by An Authority, valid from 2024-02-29 14:00 UTC, and the date here is " +
+      "2024-02-29 12:00 UTC, for a",
+    ],
   ];
   for (const [change, text] of table) {
     assertEquals(certificateText({ ...CERTIFICATE, ...change }), text);

@@ -85,6 +85,9 @@ Deno.test("serviceState() gives the last error since the last stop", async () =>
   const cause = "x.service: Failed to load environment files: No such file or directory";
   const after = ["x.service: Failed to run 'start' task: No", "Failed to start x.service - X."];
   assertEquals(await lastError(cause, ...after), cause, "what systemd says after it is no cause");
+  const ended = "x.service: Main process exited, code=exited, status=2/INVALIDARGUMENT";
+  assertEquals(await lastError(first, "Started x.", "2: Pipe call failed", ended), "");
+  assertEquals(await lastError(first, "Started x."), first, "it has not ended yet");
   assertEquals((await lastError(`Cannot ${"x".repeat(1_000)}`)).length, 300);
 });
 
