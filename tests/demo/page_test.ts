@@ -1,40 +1,10 @@
 import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
 import { pageAnswer } from "../../lib/demo/page.ts";
-import { loopbackTasks } from "../../lib/demo/probe_tasks.ts";
 import { panelFault } from "../test_panel/faults.ts";
-import { BASIC_INFO, deliver, PING_RESULT, REPORT } from "../test_panel/fake_reporter.ts";
-import { startTestPanel, type TestPanel, type TestPanelOptions } from "../test_panel/test_panel.ts";
-
-/** Starts a panel with the demo's page and its probes. */
-async function startPanel(options: TestPanelOptions = {}): Promise<TestPanel> {
-  const panel = await startTestPanel(options);
-  panel.state.tasks = loopbackTasks(panel.port);
-  return panel;
-}
+import { BASIC_INFO, deliver, REPORT } from "../test_panel/fake_reporter.ts";
+import { reportSome, withPanel } from "./page_panel.ts";
 
 const MIB = 1024 * 1024;
-
-async function withPanel(use: (panel: TestPanel) => Promise<void>): Promise<void> {
-  const panel = await startPanel();
-  try {
-    await use(panel);
-  } finally {
-    panel.close();
-  }
-}
-
-/** Sends the reports of a minute, with one loss per probe. */
-async function reportSome(panel: TestPanel): Promise<void> {
-  await deliver(panel, "uploadBasicInfo", BASIC_INFO);
-  for (let index = 0; index < 12; index++) {
-    await deliver(panel, "report", { ...REPORT, cpu: { usage: 10 + index } });
-    for (const [task, kind] of ["icmp", "tcp", "http"].entries()) {
-      const value = index === 5 ? -1 : 3 * task + index % 3;
-      const result = { ...PING_RESULT, task_id: task + 1, ping_type: kind, value };
-      await deliver(panel, "ping/result", result);
-    }
-  }
-}
 
 Deno.test("the page permits only its own scripts and style, and holds no token", () =>
   withPanel(async (panel) => {

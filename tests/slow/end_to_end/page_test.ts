@@ -1,42 +1,10 @@
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
 import type { Page } from "playwright-core";
-import { loopbackTasks } from "../../../lib/demo/probe_tasks.ts";
 import { panelFault } from "../../test_panel/faults.ts";
-import { BASIC_INFO, deliver, PING_RESULT, REPORT } from "../../test_panel/fake_reporter.ts";
-import {
-  startTestPanel,
-  type TestPanel,
-  type TestPanelOptions,
-} from "../../test_panel/test_panel.ts";
-
-/** Starts a panel with the demo's page and its probes. */
-async function startPanel(options: TestPanelOptions = {}): Promise<TestPanel> {
-  const panel = await startTestPanel(options);
-  panel.state.tasks = loopbackTasks(panel.port);
-  return panel;
-}
-
-async function withPanel(use: (panel: TestPanel) => Promise<void>): Promise<void> {
-  const panel = await startPanel();
-  try {
-    await use(panel);
-  } finally {
-    panel.close();
-  }
-}
-
-/** Sends the reports of a minute, with one loss per probe. */
-async function reportSome(panel: TestPanel): Promise<void> {
-  await deliver(panel, "uploadBasicInfo", BASIC_INFO);
-  for (let index = 0; index < 12; index++) {
-    await deliver(panel, "report", { ...REPORT, cpu: { usage: 10 + index } });
-    for (const [task, kind] of ["icmp", "tcp", "http"].entries()) {
-      const value = index === 5 ? -1 : 3 * task + index % 3;
-      const result = { ...PING_RESULT, task_id: task + 1, ping_type: kind, value };
-      await deliver(panel, "ping/result", result);
-    }
-  }
-}
+import { BASIC_INFO, deliver, REPORT } from "../../test_panel/fake_reporter.ts";
+import type { TestPanel } from "../../test_panel/test_panel.ts";
+import { reportSome, startPanel, withPanel } from "../../demo/page_panel.ts";
+import { skipReason } from "../live/command.ts";
 
 const chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
   .find((path) => {
@@ -46,9 +14,6 @@ const chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/go
       return false;
     }
   });
-if (chromium === undefined) {
-  console.warn("Skipped: the page in a browser, because no Chromium is installed in /usr/bin");
-}
 
 const launchOptions = {
   ...(chromium === undefined ? {} : { executablePath: chromium }),
@@ -89,7 +54,7 @@ async function withPage(
 function browserTest(name: string, fn: () => Promise<void>): void {
   // The driver keeps a pipe to the browser for a moment longer than the browser lives.
   Deno.test({
-    name,
+    name: name + skipReason(chromium === undefined ? "no Chromium in /usr/bin" : undefined),
     fn,
     ignore: chromium === undefined,
     sanitizeOps: false,

@@ -1,6 +1,7 @@
 import { createSocket } from "node:dgram";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
+import { skipReason } from "./command.ts";
 import { canMakeNetworks, layCable, NetworkNamespace, randomNet } from "./network_namespace.ts";
 import {
   diagnose,
@@ -22,7 +23,6 @@ const lack = Deno.build.os !== "linux" || Deno.uid() !== 0
   : canMakeNetworks()
   ? undefined
   : "no networks can be made here";
-if (lack !== undefined) console.log(`planted problems of a network are not tried: ${lack}`);
 
 /** How the name server answers. */
 type NameAnswer =
@@ -328,7 +328,7 @@ function seeing(
 }
 
 Deno.test({
-  name: "doctor names what is planted in a network of its own",
+  name: "doctor names what is planted in a network of its own" + skipReason(lack),
   ignore: lack !== undefined,
   async fn() {
     const folder = await Deno.makeTempDir();
