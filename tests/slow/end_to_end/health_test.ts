@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
@@ -12,6 +13,8 @@ async function healthUntil(
     await using asked = new AgentProcess(["health", ...args], { env });
     const { code } = await asked.ends();
     if (wanted(code, asked.output)) return asked.output;
+    // The agent needs the processors, too.
+    await delay(300);
     if (Date.now() > deadline) throw new Error(`health goes on saying ${code}, ${asked.output}`);
   }
 }
@@ -43,7 +46,6 @@ Deno.test("health is green while reports are accepted, and red while and when no
     await healthUntil((code) => code === 1, { env });
 
     await agent.stop();
-    // Another agent of this user may answer for itself.
     const after = await healthUntil(() => true, { args: ["--json"], env });
     assertEquals(JSON.parse(after).pid === agent.pid, false, after);
   } finally {

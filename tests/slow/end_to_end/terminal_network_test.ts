@@ -6,9 +6,13 @@ import { Browser } from "../../test_panel/browser.ts";
 import type { TestPanel } from "../../test_panel/test_panel.ts";
 import type { TestTerminal } from "../../test_panel/test_terminal.ts";
 import type { AgentProcess } from "../../end_to_end/agent_process.ts";
+import { skipReason } from "../live/command.ts";
+import { together } from "./together.ts";
 import { REMOTE_CONTROL, until, withAgent } from "../../end_to_end/setup.ts";
 
-const ignore = new Programs().find("script", Deno.env.get("PATH") ?? "") === undefined;
+const lack = new Programs().find("script", Deno.env.get("PATH") ?? "") === undefined
+  ? "no script"
+  : undefined;
 
 interface Open {
   readonly panel: TestPanel;
@@ -68,76 +72,80 @@ async function isSameShell({ terminal, shell }: Open, word: string): Promise<voi
   await terminal.until(({ output }) => output.includes(`${word}-${shell}-${word}`), { signal });
 }
 
-Deno.test({
-  name:
-    "a terminal whose connection went silent is back with its shell when the page is loaded anew",
-  ignore,
-  fn: () =>
-    withOpenTerminal({ delayMs: 0 }, async (open) => {
-      const { panel, browser, terminal } = open;
-      for (let times = 0; times < 3; times++) {
-        for (const connection of terminalsOf(open)) connection.silence();
-        terminal.send("echo into the void\r");
-        // The panel closes its end, and that never arrives.
-        const before = dials(panel);
-        browser.reload();
-        await until(panel, () => dials(panel) > before);
-        await isSameShell(open, `reloaded${times}`);
-      }
-    }),
-});
-
-Deno.test({
-  name: "a terminal comes back by itself when the line for reports was found dead",
-  ignore,
-  fn: () =>
-    withOpenTerminal({ delayMs: 0 }, async (open) => {
-      const { panel, relay, browser, terminal } = open;
-      const before = dials(panel);
-      terminal.send("for i in $(seq 60); do echo line-$i; sleep 0.3; done; echo en''d\r");
-      await terminal.until(({ output }) => output.includes("line-3\r"), {
-        signal: AbortSignal.timeout(60_000),
-      });
-      // The panel says by a pong that it has read a line.
-      await Promise.all(terminalsOf(open).map((connection) => connection.answered()));
-      for (const connection of relay.connections) connection.silence();
-      await until(panel, () => dials(panel) > before);
-      await terminal.until(({ output }) => output.includes("\nend"), {
-        signal: AbortSignal.timeout(60_000),
-      });
-      assertEquals(numbers(terminal.output), Array.from({ length: 60 }, (_, index) => index + 1));
-      assertEquals(browser.returns, 0, "nobody had to load the page anew");
-      await isSameShell(open, "same");
-    }),
-});
-
-for (const delayMs of [0, 125]) {
-  Deno.test({
-    name: `a terminal is kept, and no line missing or twice, when all is reset at ${
-      2 * delayMs
-    } ms round trip`,
-    ignore,
-    fn: () =>
-      withOpenTerminal({ delayMs }, async (open) => {
-        const { panel, relay, terminal } = open;
-        const signal = AbortSignal.timeout(300_000);
-        const times = 20;
-        for (let time = 1; time <= times; time++) {
-          terminal.send(`read -s; echo line-${time}\r`);
-          await terminal.until(({ output }) => output.includes(`echo line-${time}\r`), { signal });
-          // Without it the cut may come before the line, which is no failure.
-          await delay(50);
-          const cut = relay.resetWhenHeld("/terminal?");
-          terminal.send("\r");
-          const before = dials(panel);
-          await cut;
-          await until(panel, () => dials(panel) > before);
-          await isSameShell(open, `time${time}`);
-        }
-        assertEquals(numbers(terminal.output), Array.from({ length: times }, (_, i) => i + 1));
-      }),
-  });
+/** The page is loaded anew after its connection went silent. */
+async function reloaded(open: Open): Promise<void> {
+  const { panel, browser, terminal } = open;
+  for (let times = 0; times < 3; times++) {
+    for (const connection of terminalsOf(open)) connection.silence();
+    terminal.send("echo into the void\r");
+    // The panel closes its end, and that never arrives.
+    const before = dials(panel);
+    browser.reload();
+    await until(panel, () => dials(panel) > before);
+    await isSameShell(open, `reloaded${times}`);
+  }
 }
+
+/** The line for reports is found dead. */
+async function silenced(open: Open): Promise<void> {
+  const { panel, relay, browser, terminal } = open;
+  const before = dials(panel);
+  terminal.send("for i in $(seq 60); do echo line-$i; sleep 0.3; done; echo en''d\r");
+  await terminal.until(({ output }) => output.includes("line-3\r"), {
+    signal: AbortSignal.timeout(60_000),
+  });
+  // The panel says by a pong that it has read a line.
+  await Promise.all(terminalsOf(open).map((connection) => connection.answered()));
+  for (const connection of relay.connections) connection.silence();
+  await until(panel, () => dials(panel) > before);
+  await terminal.until(({ output }) => output.includes("\nend"), {
+    signal: AbortSignal.timeout(60_000),
+  });
+  assertEquals(numbers(terminal.output), Array.from({ length: 60 }, (_, index) => index + 1));
+  assertEquals(browser.returns, 0, "nobody had to load the page anew");
+  await isSameShell(open, "same");
+}
+
+/** All connections are reset while the agent holds a line, again and again. */
+async function resetOften(open: Open): Promise<void> {
+  const { panel, relay, terminal } = open;
+  const signal = AbortSignal.timeout(300_000);
+  const times = 20;
+  for (let time = 1; time <= times; time++) {
+    terminal.send(`read -s; echo line-${time}\r`);
+    await terminal.until(({ output }) => output.includes(`echo line-${time}\r`), { signal });
+    // Without it the cut may come before the line, which is no failure.
+    await delay(50);
+    const cut = relay.resetWhenHeld("/terminal?");
+    terminal.send("\r");
+    const before = dials(panel);
+    await cut;
+    await until(panel, () => dials(panel) > before);
+    await isSameShell(open, `time${time}`);
+  }
+  assertEquals(numbers(terminal.output), Array.from({ length: times }, (_, i) => i + 1));
+}
+
+const CASES: readonly [string, number, (open: Open) => Promise<void>][] = [
+  [
+    "is back with its shell when its connection went silent and the page is loaded anew",
+    0,
+    reloaded,
+  ],
+  ["comes back by itself when the line for reports was found dead", 0, silenced],
+  ["is kept, and no line missing or twice, when all is reset at 0 ms round trip", 0, resetOften],
+  [
+    "is kept, and no line missing or twice, when all is reset at 250 ms round trip",
+    125,
+    resetOften,
+  ],
+];
+
+Deno.test({
+  name: "a terminal outlives what happens to the network" + skipReason(lack),
+  ignore: lack !== undefined,
+  fn: (t) => together(t, CASES, ([, delayMs, use]) => withOpenTerminal({ delayMs }, use)),
+});
 
 /** The numbers of the lines that were shown. */
 function numbers(output: string): number[] {
