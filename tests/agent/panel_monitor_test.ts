@@ -4,6 +4,7 @@ import { HealthFile } from "../../lib/state/health_file.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { FakeTime } from "../fake_time.ts";
 import { V2_POST, V2_WEBSOCKET } from "../panel/transports.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const TASKS = [1, 2, 3, 4].map((id) => {
   return { id, kind: "icmp", target: "192.0.2.1", intervalSeconds: 60 } as const;
@@ -92,27 +93,23 @@ Deno.test("PanelMonitor counts the probes that a panel of version 2 orders, and 
 
 Deno.test("PanelMonitors.open() has each panel in the health file, before any call has ended", () => {
   using _time = new FakeTime();
-  const folder = Deno.makeTempDirSync();
-  try {
-    const file = HealthFile.open([folder], { version: "1" });
-    assert(file !== undefined);
-    const monitors = new PanelMonitors(file);
-    const first = monitors.open("p.example");
-    assertEquals(readHealth([folder])?.panels.length, 1);
-    monitors.open("q.example").onTransport(V2_POST);
-    const { panels, intervalMs } = readHealth([folder]) ?? {};
-    assertEquals(panels?.map(({ panel, transport }) => [panel, transport]), [
-      ["p.example", undefined],
-      ["q.example", "v2 POST"],
-    ]);
-    assertEquals(intervalMs, 0);
-    first.onAccepted(3_000);
-    const after = readHealth([folder]);
-    assertEquals([after?.intervalMs, after?.acceptedAtMs], [3_000, after?.panels[0]?.acceptedAtMs]);
-    file.close();
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const file = HealthFile.open([folder.path], { version: "1" });
+  assert(file !== undefined);
+  const monitors = new PanelMonitors(file);
+  const first = monitors.open("p.example");
+  assertEquals(readHealth([folder.path])?.panels.length, 1);
+  monitors.open("q.example").onTransport(V2_POST);
+  const { panels, intervalMs } = readHealth([folder.path]) ?? {};
+  assertEquals(panels?.map(({ panel, transport }) => [panel, transport]), [
+    ["p.example", undefined],
+    ["q.example", "v2 POST"],
+  ]);
+  assertEquals(intervalMs, 0);
+  first.onAccepted(3_000);
+  const after = readHealth([folder.path]);
+  assertEquals([after?.intervalMs, after?.acceptedAtMs], [3_000, after?.panels[0]?.acceptedAtMs]);
+  file.close();
 });
 
 Deno.test("PanelMonitors writes the health file once for a report, and at once for all else", () => {

@@ -3,6 +3,7 @@ import { isWhole } from "../../lib/sandbox/seal.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
 import { realTurn } from "../fake_time.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const ignore = Deno.build.os !== "linux";
 const WITHOUT_FILTERS = [
@@ -29,20 +30,16 @@ async function withAgent(
   } = {},
 ): Promise<void> {
   using panel = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const folder = Deno.makeTempDirSync({ prefix: "run-agent-" });
-  try {
-    const endpoint = `http://127.0.0.1:${panel.addr.port}`;
-    const file = `${folder}/config.json`;
-    Deno.writeTextFileSync(file, JSON.stringify({ panels: panels?.(endpoint) }), { mode: 0o600 });
-    await using agent = new AgentProcess([
-      ...(panels === undefined ? ["-e", endpoint, "-t", "t0ken"] : ["--config", file]),
-      ...["--month-rotate", "1", "--state-dir", `${folder}/state`],
-      ...args,
-    ], { env: { RUNTIME_DIRECTORY: `${folder}/run` }, ...options });
-    await use({ agent, panel, folder });
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const endpoint = `http://127.0.0.1:${panel.addr.port}`;
+  const file = `${folder.path}/config.json`;
+  Deno.writeTextFileSync(file, JSON.stringify({ panels: panels?.(endpoint) }), { mode: 0o600 });
+  await using agent = new AgentProcess([
+    ...(panels === undefined ? ["-e", endpoint, "-t", "t0ken"] : ["--config", file]),
+    ...["--month-rotate", "1", "--state-dir", `${folder.path}/state`],
+    ...args,
+  ], { env: { RUNTIME_DIRECTORY: `${folder.path}/run` }, ...options });
+  await use({ agent, panel, folder: folder.path });
 }
 
 Deno.test({

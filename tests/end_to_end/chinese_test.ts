@@ -3,6 +3,7 @@ import { brokenRules } from "../cli/chinese_style.ts";
 import { HealthFile } from "../../lib/state/health_file.ts";
 import { type Command, COMMAND_ROWS, isCommand } from "../../lib/config/commands.ts";
 import { spawnProgram } from "./command_line.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 /** A service that no machine has. */
 const SERVICE = "--install-service-name chinese-test";
@@ -142,37 +143,29 @@ async function run(line: string, home: string): Promise<string> {
 
 for (const name of Object.keys(LINES).filter(isCommand)) {
   Deno.test(`${name} prints no English sentence with --lang zh`, async () => {
-    const home = await Deno.makeTempDir();
-    const health = openHealth(`${home}/run`);
+    using home = new TempFolder();
+    const health = openHealth(`${home.path}/run`);
     using _health = health;
-    try {
-      const lines = LINES[name];
-      for (const line of lines) {
-        const output = await run(line, home);
-        assertMatch(output, /\S/, line);
-        assertEquals(englishIn(withoutQuoted(output)), [], line);
-        const wrong = output.split("\n").filter((text) => brokenRules(text).length > 0);
-        assertEquals(wrong, [], line);
-      }
-    } finally {
-      await Deno.remove(home, { recursive: true });
+    const lines = LINES[name];
+    for (const line of lines) {
+      const output = await run(line, home.path);
+      assertMatch(output, /\S/, line);
+      assertEquals(englishIn(withoutQuoted(output)), [], line);
+      const wrong = output.split("\n").filter((text) => brokenRules(text).length > 0);
+      assertEquals(wrong, [], line);
     }
   });
 }
 
 Deno.test("what is for programs is English with --lang zh too", async () => {
-  const home = await Deno.makeTempDir();
-  try {
-    for (const line of ["traffic show", "doctor"]) {
-      const text = `${line} ${PANEL} --month-rotate 1`;
-      assertMatch(await run(text, home), /\p{Script=Han}/u);
-      for (const flag of ["--json", "--log-format json"]) {
-        const output = await run(`${text} ${flag}`, home);
-        assertMatch(output, /^\P{Script=Han}+$/u, `${line} ${flag}`);
-      }
+  using home = new TempFolder();
+  for (const line of ["traffic show", "doctor"]) {
+    const text = `${line} ${PANEL} --month-rotate 1`;
+    assertMatch(await run(text, home.path), /\p{Script=Han}/u);
+    for (const flag of ["--json", "--log-format json"]) {
+      const output = await run(`${text} ${flag}`, home.path);
+      assertMatch(output, /^\P{Script=Han}+$/u, `${line} ${flag}`);
     }
-  } finally {
-    await Deno.remove(home, { recursive: true });
   }
 });
 
@@ -182,22 +175,18 @@ function isAtTheEnd(output: string): boolean {
 }
 
 Deno.test("an agent's log is English by the locale alone, and Chinese when that is asked for", async () => {
-  const home = await Deno.makeTempDir();
-  try {
-    for (const [args, language] of [["", "en"], ["--lang zh", "zh"]] as const) {
-      const child = spawn(`${PANEL} ${args}`.trim(), home, { LANG: "zh_CN.UTF-8" });
-      let output = "";
-      for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
-        const before = isAtTheEnd(output);
-        output += text;
-        if (!before && isAtTheEnd(output)) child.kill("SIGTERM");
-      }
-      await child.stdout.cancel();
-      await child.status;
-      assertEquals(output.includes("trying again"), language === "en", output);
-      assertEquals(englishIn(output).length === 0, language === "zh", output);
+  using home = new TempFolder();
+  for (const [args, language] of [["", "en"], ["--lang zh", "zh"]] as const) {
+    const child = spawn(`${PANEL} ${args}`.trim(), home.path, { LANG: "zh_CN.UTF-8" });
+    let output = "";
+    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+      const before = isAtTheEnd(output);
+      output += text;
+      if (!before && isAtTheEnd(output)) child.kill("SIGTERM");
     }
-  } finally {
-    await Deno.remove(home, { recursive: true });
+    await child.stdout.cancel();
+    await child.status;
+    assertEquals(output.includes("trying again"), language === "en", output);
+    assertEquals(englishIn(output).length === 0, language === "zh", output);
   }
 });

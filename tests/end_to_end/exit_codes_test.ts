@@ -1,14 +1,11 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { spawnProgram } from "./command_line.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 async function inHome(use: (home: string) => Promise<void>): Promise<void> {
-  const home = Deno.makeTempDirSync();
-  try {
-    await use(home);
-  } finally {
-    Deno.removeSync(home, { recursive: true });
-  }
+  using home = new TempFolder();
+  await use(home.path);
 }
 
 /** What a command line ends with: its exit code, and words of its output or of its error. */

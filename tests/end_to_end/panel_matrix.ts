@@ -7,6 +7,7 @@ import type { TestFault } from "../test_panel/test_fault.ts";
 import type { TestPanel } from "../test_panel/test_panel.ts";
 import type { AgentProcess } from "./agent_process.ts";
 import { REMOTE_CONTROL, until, withAgent } from "./setup.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 /** What an agent is told, or what stands in its way. */
 export type Setting = keyof typeof settings;
@@ -233,25 +234,21 @@ async function checkFiles(
     assertEquals(fileErrorCode(error), -32603);
     return;
   }
-  const folder = await Deno.makeTempDir({ prefix: "panel-matrix-" });
-  try {
-    const path = `${folder}/file`;
-    const bytes = crypto.getRandomValues(new Uint8Array(60_000));
-    files.chunkBytes = 25_000;
-    await files.upload(path, new Blob([bytes]));
-    assertEquals(await Deno.readFile(path), bytes);
-    const parts: Uint8Array<ArrayBuffer>[] = [];
-    for await (const part of files.download(path)) parts.push(part);
-    assertEquals(new Uint8Array(await new Blob(parts).arrayBuffer()), bytes);
-    await files.request("list", { path: folder });
-    await files.request("move", { source: path, destination: `${path}2` });
-    await files.request("delete", { path: `${path}2` });
-    const missing = () => files.request("stat", { path });
-    assertEquals(fileErrorCode(await assertRejects(missing, Error)), -32044);
-    assertEquals([...Deno.readDirSync(folder)], []);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const path = `${folder.path}/file`;
+  const bytes = crypto.getRandomValues(new Uint8Array(60_000));
+  files.chunkBytes = 25_000;
+  await files.upload(path, new Blob([bytes]));
+  assertEquals(await Deno.readFile(path), bytes);
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  for await (const part of files.download(path)) parts.push(part);
+  assertEquals(new Uint8Array(await new Blob(parts).arrayBuffer()), bytes);
+  await files.request("list", { path: folder.path });
+  await files.request("move", { source: path, destination: `${path}2` });
+  await files.request("delete", { path: `${path}2` });
+  const missing = () => files.request("stat", { path });
+  assertEquals(fileErrorCode(await assertRejects(missing, Error)), -32044);
+  assertEquals([...Deno.readDirSync(folder.path)], []);
 }
 
 async function checkConfig(panel: TestPanel): Promise<void> {

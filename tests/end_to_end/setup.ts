@@ -31,24 +31,20 @@ export async function withAgent(
   { panel: options = {}, args = [], runtime = [], env = {}, way }: Setup,
   use: (panel: TestPanel, agent: AgentProcess) => Promise<void>,
 ): Promise<void> {
-  const panel = await startTestPanel({ token: TOKEN, ...options });
-  try {
-    const all = ["-e", await way?.(panel) ?? panel.url, "-t", TOKEN, "-i", "0.2", ...args];
-    await withShellHome(async (home) => {
-      const isRemote = args.includes(REMOTE_CONTROL);
-      const preload = isRemote ? [`--preload=${SHELL_HOME_PRELOAD}`] : [];
-      await using agent = new AgentProcess(all, {
-        runtime: [...runtime, ...preload],
-        env: { TEST_SHELL_HOME: home, ...env },
-      });
-      await use(panel, agent);
-      assertEquals(panel.state.violations, [], "the contract was kept");
-      assertEquals(agent.output.includes(TOKEN), false, "the token is in no line");
-      assertEquals(agent.output.includes(encodeURIComponent(TOKEN)), false, "nor its encoding");
+  using panel = await startTestPanel({ token: TOKEN, ...options });
+  const all = ["-e", await way?.(panel) ?? panel.url, "-t", TOKEN, "-i", "0.2", ...args];
+  await withShellHome(async (home) => {
+    const isRemote = args.includes(REMOTE_CONTROL);
+    const preload = isRemote ? [`--preload=${SHELL_HOME_PRELOAD}`] : [];
+    await using agent = new AgentProcess(all, {
+      runtime: [...runtime, ...preload],
+      env: { TEST_SHELL_HOME: home, ...env },
     });
-  } finally {
-    panel.close();
-  }
+    await use(panel, agent);
+    assertEquals(panel.state.violations, [], "the contract was kept");
+    assertEquals(agent.output.includes(TOKEN), false, "the token is in no line");
+    assertEquals(agent.output.includes(encodeURIComponent(TOKEN)), false, "nor its encoding");
+  });
 }
 
 /** Waits until the panel's state meets a condition, for a minute at most. */

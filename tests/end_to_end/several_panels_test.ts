@@ -4,6 +4,7 @@ import { panelFault } from "../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
 import { AgentProcess } from "./agent_process.ts";
 import { until } from "./setup.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const TOKENS = ["t0ken-of-a", "t0ken-of-b", "t0ken-of-c"];
 
@@ -31,6 +32,7 @@ Deno.test("one process reports to three panels, and trouble at one leaves the ot
     for (const [at, panel] of [a, c].entries()) {
       await until(panel, ({ counts }) => counts.reports >= (before[at] ?? 0) + 20);
     }
+    await b.setFault(panelFault("refuse"));
     await agent.says(`[127.0.0.1:${b.port}] Cannot`);
     await b.setFault(undefined);
     const { reports } = b.state.counts;
@@ -87,50 +89,42 @@ Deno.test("remote control is the panel's own: one may run commands, the other ma
 });
 
 Deno.test("a node that registers itself reports beside further panels", async () => {
-  const folder = await Deno.makeTempDir();
+  using folder = new TempFolder();
   const discoveryKey = "d1scovery-k3y";
-  const registering = await startTestPanel({ discoveryKey });
-  const further = await startTestPanel({ token: "t0ken-of-b" });
-  try {
-    const panels = JSON.stringify([{ endpoint: further.url, token: further.token }]);
-    await using agent = new AgentProcess(
-      ["--auto-discovery", discoveryKey, "-i", "0.2"],
-      { env: { AGENT_ENDPOINT: registering.url, AGENT_PANELS: panels, AGENT_STATE_DIR: folder } },
-    );
-    await agent.says("reports to");
-    for (const panel of [registering, further]) {
-      await until(panel, ({ reports }) => reports.length >= 2);
-    }
-    assertEquals((await agent.stop()).code, 0);
-  } finally {
-    await Promise.all([registering.close(), further.close()]);
-    await Deno.remove(folder, { recursive: true });
+  using registering = await startTestPanel({ discoveryKey });
+  using further = await startTestPanel({ token: "t0ken-of-b" });
+  const panels = JSON.stringify([{ endpoint: further.url, token: further.token }]);
+  await using agent = new AgentProcess(
+    ["--auto-discovery", discoveryKey, "-i", "0.2"],
+    {
+      env: { AGENT_ENDPOINT: registering.url, AGENT_PANELS: panels, AGENT_STATE_DIR: folder.path },
+    },
+  );
+  await agent.says("reports to");
+  for (const panel of [registering, further]) {
+    await until(panel, ({ reports }) => reports.length >= 2);
   }
+  assertEquals((await agent.stop()).code, 0);
 });
 
 Deno.test("a panel that refuses to register the node does not hold up the reports to another", async () => {
-  const folder = await Deno.makeTempDir();
-  const registering = await startTestPanel({ discoveryKey: "d1scovery-k3y" });
-  const further = await startTestPanel({ token: "t0ken-of-b" });
-  try {
-    const panels = JSON.stringify([{ endpoint: further.url, token: further.token }]);
-    await using agent = new AgentProcess(
-      ["--auto-discovery", "another-d1scovery-k3y", "-i", "0.2"],
-      {
-        env: {
-          ...{ AGENT_ENDPOINT: registering.url, AGENT_PANELS: panels, AGENT_STATE_DIR: folder },
-          RUNTIME_DIRECTORY: `${folder}/run`,
-        },
+  using folder = new TempFolder();
+  using registering = await startTestPanel({ discoveryKey: "d1scovery-k3y" });
+  using further = await startTestPanel({ token: "t0ken-of-b" });
+  const panels = JSON.stringify([{ endpoint: further.url, token: further.token }]);
+  await using agent = new AgentProcess(
+    ["--auto-discovery", "another-d1scovery-k3y", "-i", "0.2"],
+    {
+      env: {
+        ...{ AGENT_ENDPOINT: registering.url, AGENT_PANELS: panels, AGENT_STATE_DIR: folder.path },
+        RUNTIME_DIRECTORY: `${folder.path}/run`,
       },
-    );
-    await until(further, ({ reports }) => reports.length >= 2);
-    assertEquals(registering.state.reports.length, 0);
-    await agent.says("Cannot register this machine");
-    const problems = readHealth([`${folder}/run`])?.problems;
-    assertEquals(problems?.map(({ part }) => part), ["registration"]);
-    assertEquals((await agent.stop()).code, 0);
-  } finally {
-    await Promise.all([registering.close(), further.close()]);
-    await Deno.remove(folder, { recursive: true });
-  }
+    },
+  );
+  await until(further, ({ reports }) => reports.length >= 2);
+  assertEquals(registering.state.reports.length, 0);
+  await agent.says("Cannot register this machine");
+  const problems = readHealth([`${folder.path}/run`])?.problems;
+  assertEquals(problems?.map(({ part }) => part), ["registration"]);
+  assertEquals((await agent.stop()).code, 0);
 });

@@ -1,3 +1,4 @@
+import { TempFolder } from "../temp_folder.ts";
 /** Whether Debian's `promtool` is installed, whose parsers are those of Prometheus. */
 export const hasPromtool: boolean = await run(["--version"]).then(() => true, () => false);
 
@@ -27,16 +28,18 @@ export async function complaints(text: string): Promise<string[]> {
 
 /** Number of samples that Prometheus reads from an OpenMetrics text. @throws {Error} If it can't. */
 export async function openMetricsSamples(text: string): Promise<number> {
-  const folder = await Deno.makeTempDir();
-  try {
-    // Only to make a block of them do samples need a time.
-    const dated = text.replaceAll(/^(?!#)(.+)$/gm, "$1 1795616763");
-    await Deno.writeTextFile(`${folder}/in`, dated);
-    const args = ["tsdb", "create-blocks-from", "openmetrics", `${folder}/in`, `${folder}/out`];
-    const { code, said } = await run(args);
-    if (code !== 0) throw new Error(`Cannot read OpenMetrics: ${said}`);
-    return Number(/(?:\S+\s+){6}(\d+)/.exec(said.split("\n")[1] ?? "")?.[1] ?? NaN);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  // Only to make a block of them do samples need a time.
+  const dated = text.replaceAll(/^(?!#)(.+)$/gm, "$1 1795616763");
+  await Deno.writeTextFile(`${folder.path}/in`, dated);
+  const args = [
+    "tsdb",
+    "create-blocks-from",
+    "openmetrics",
+    `${folder.path}/in`,
+    `${folder.path}/out`,
+  ];
+  const { code, said } = await run(args);
+  if (code !== 0) throw new Error(`Cannot read OpenMetrics: ${said}`);
+  return Number(/(?:\S+\s+){6}(\d+)/.exec(said.split("\n")[1] ?? "")?.[1] ?? NaN);
 }

@@ -349,7 +349,7 @@ Deno.test("createGetText() gives a proxy its password, and the server behind it 
   if (certificate === undefined) return console.log("skipped: there is no openssl");
   const { authority, certificate: cert, key } = certificate;
   const headers: string[] = [];
-  const server = Deno.serve(
+  await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, cert, key, onListen() {} },
     (request) => {
       headers.push(...request.headers.keys());
@@ -358,17 +358,13 @@ Deno.test("createGetText() gives a proxy its password, and the server behind it 
   );
   await using proxy = startHttpProxy({ login: "user:p@ss" });
   const proxies = { https: `http://user:p%40ss@127.0.0.1:${proxy.port}` };
-  try {
-    const url = `https://127.0.0.1:${server.addr.port}/`;
-    const get = createGetText(proxies, { caCerts: [authority] });
-    const told = await queryServices([url], 4, { getText: get, signal: NO_ABORT });
-    assertEquals(told?.address, "9.9.9.9");
-    assertStringIncludes(proxy.requests.join(), `Proxy-Authorization: Basic ${btoa("user:p@ss")}`);
-    assertEquals(headers.filter((name) => name.startsWith("proxy")), []);
-    assert(headers.includes("accept") && headers.includes("user-agent"), headers.join());
-  } finally {
-    await server.shutdown();
-  }
+  const url = `https://127.0.0.1:${server.addr.port}/`;
+  const get = createGetText(proxies, { caCerts: [authority] });
+  const told = await queryServices([url], 4, { getText: get, signal: NO_ABORT });
+  assertEquals(told?.address, "9.9.9.9");
+  assertStringIncludes(proxy.requests.join(), `Proxy-Authorization: Basic ${btoa("user:p@ss")}`);
+  assertEquals(headers.filter((name) => name.startsWith("proxy")), []);
+  assert(headers.includes("accept") && headers.includes("user-agent"), headers.join());
 });
 
 Deno.test("createGetText() resolves names as it is told", async () => {

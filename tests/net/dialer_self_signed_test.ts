@@ -16,12 +16,8 @@ async function withServer(
   act: (url: URL) => Promise<void>,
 ): Promise<void> {
   const options = { port: 0, hostname: "127.0.0.1", cert, key, onListen() {} };
-  const server = Deno.serve(options, () => new Response());
-  try {
-    await act(new URL(`https://localhost:${server.addr.port}`));
-  } finally {
-    await server.shutdown();
-  }
+  await using server = Deno.serve(options, () => new Response());
+  await act(new URL(`https://localhost:${server.addr.port}`));
 }
 
 async function dial(url: URL, caCerts: readonly string[]): Promise<void> {

@@ -9,6 +9,7 @@ import { realDeadline, realUntil } from "../real_deadline.ts";
 import { EchoServer } from "./echo_server.ts";
 import { roundTrip } from "./round_trip.ts";
 import { makeCertificate } from "./test_authority.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const sanitized = { sanitizeOps: true, sanitizeResources: true };
 
@@ -140,37 +141,33 @@ Deno.test({
     const other = await makeCertificate();
     if (!certificate || !other) return;
     await using server = new EchoServer({ certificate });
-    const folder = await Deno.makeTempDir();
-    try {
-      const script = `
-        import { Tls } from "${new URL("../../lib/net/tls.ts", import.meta.url)}";
-        for (const byNode of [false, true]) {
-          const tls = new Tls({ caCerts: JSON.parse(Deno.args[0]), byNode });
-          const port = Number(Deno.args[1]);
-          const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-          const { signal } = new AbortController();
-          (await tls.start(connection, { host: "localhost", port, signal })).close();
-          console.log(byNode);
-        }`;
-      const store = `${folder}/authorities.pem`;
-      await Deno.writeTextFile(store, certificate.authority);
-      await Deno.writeTextFile(`${folder}/dial.ts`, script);
-      // Certificates that this process is told to trust are not those of the machine.
-      const { NODE_EXTRA_CA_CERTS: _extra, DENO_CERT: _cert, ...env } = Deno.env.toObject();
-      const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: [
-          ...["run", "-A", "--no-prompt", "--no-check"],
-          ...["--config", new URL("../../deno.json", import.meta.url).pathname],
-          ...[`${folder}/dial.ts`, JSON.stringify([other.authority]), String(server.port)],
-        ],
-        clearEnv: true,
-        env: { ...env, NO_COLOR: "1", DENO_TLS_CA_STORE: "system", SSL_CERT_FILE: store },
-      }).output();
-      const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-      assertEquals(text(stdout), "false\ntrue\n", text(stderr));
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
+    using folder = new TempFolder();
+    const script = `
+      import { Tls } from "${new URL("../../lib/net/tls.ts", import.meta.url)}";
+      for (const byNode of [false, true]) {
+        const tls = new Tls({ caCerts: JSON.parse(Deno.args[0]), byNode });
+        const port = Number(Deno.args[1]);
+        const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+        const { signal } = new AbortController();
+        (await tls.start(connection, { host: "localhost", port, signal })).close();
+        console.log(byNode);
+      }`;
+    const store = `${folder.path}/authorities.pem`;
+    await Deno.writeTextFile(store, certificate.authority);
+    await Deno.writeTextFile(`${folder.path}/dial.ts`, script);
+    // Certificates that this process is told to trust are not those of the machine.
+    const { NODE_EXTRA_CA_CERTS: _extra, DENO_CERT: _cert, ...env } = Deno.env.toObject();
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "-A", "--no-prompt", "--no-check"],
+        ...["--config", new URL("../../deno.json", import.meta.url).pathname],
+        ...[`${folder.path}/dial.ts`, JSON.stringify([other.authority]), String(server.port)],
+      ],
+      clearEnv: true,
+      env: { ...env, NO_COLOR: "1", DENO_TLS_CA_STORE: "system", SSL_CERT_FILE: store },
+    }).output();
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    assertEquals(text(stdout), "false\ntrue\n", text(stderr));
   },
 });
 

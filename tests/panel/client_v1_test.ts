@@ -32,12 +32,8 @@ const WITHIN = { timeoutMs: 10_000, signal: never };
 type Handler = (request: Request) => Response | Promise<Response>;
 
 async function withServer(handler: Handler, use: (url: string) => Promise<void>): Promise<void> {
-  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, handler);
-  try {
-    await use(`http://127.0.0.1:${server.addr.port}`);
-  } finally {
-    await server.shutdown();
-  }
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, handler);
+  await use(`http://127.0.0.1:${server.addr.port}`);
 }
 
 async function withPanel(

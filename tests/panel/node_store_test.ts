@@ -2,17 +2,14 @@ import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "
 import { attempt } from "../../lib/attempt.ts";
 import { NodeStore } from "../../lib/panel/node_store.ts";
 import { collectedLog } from "../log/collected_log.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const NODE = { endpoint: "https://panel.example", uuid: "u", token: "t", registeredAtMs: 1 };
 const OTHER = { ...NODE, endpoint: "https://other.example", token: "t2" };
 
 async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "node-store-" });
-  try {
-    await use(folder);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  await use(folder.path);
 }
 
 function store(folder: string, forgives = false): NodeStore {
@@ -132,7 +129,7 @@ Deno.test("NodeStore.checkWritable() throws when no space is left", async () => 
       Deno.writeFileSync(`${folder}/big`, new Uint8Array(16_384 - 8192));
       await assertRejects(() => opened.checkWritable(), Error, "Cannot write");
     } finally {
-      await run("umount", folder);
+      await run("umount", "-l", folder);
     }
   });
 });

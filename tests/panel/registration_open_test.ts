@@ -5,6 +5,7 @@ import { openRegistration } from "../../lib/panel/registration.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { withRawServer } from "../net/raw_server.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const { signal } = new AbortController();
 
@@ -30,13 +31,9 @@ async function findToken(
 }
 
 async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "registration-" });
-  try {
-    Deno.mkdirSync(`${folder}/state`, { mode: 0o700 });
-    await collectedLog(() => use(folder));
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  Deno.mkdirSync(`${folder.path}/state`, { mode: 0o700 });
+  await collectedLog(() => use(folder.path));
 }
 
 async function saveNode(folder: string, endpoint: string): Promise<void> {

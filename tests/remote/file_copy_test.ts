@@ -391,7 +391,7 @@ Deno.test({
         await checkTree(`${folder}/data/new`, `${folder}/data`);
         assertEquals([...Deno.readDirSync(`${folder}/data`)].map(({ name }) => name), ["new"]);
       } finally {
-        await new Deno.Command("umount", { args: [`${folder}/alias`] }).output();
+        await new Deno.Command("umount", { args: ["-l", `${folder}/alias`] }).output();
       }
     });
   },
@@ -414,7 +414,7 @@ Deno.test({
         // Nothing of the copy is in the copy.
         assertEquals([...Deno.readDirSync(`${folder}/alias/copy/part`)], []);
       } finally {
-        await new Deno.Command("umount", { args: [`${folder}/alias`] }).output();
+        await new Deno.Command("umount", { args: ["-l", `${folder}/alias`] }).output();
       }
     });
   },
@@ -440,7 +440,7 @@ testAcross(
       }
     } finally {
       const mounts = [`${other}/whole`, `${other}/part/deep`];
-      await new Deno.Command("umount", { args: mounts }).output();
+      await new Deno.Command("umount", { args: ["-l", ...mounts] }).output();
     }
   },
   { ignore: Deno.uid() !== 0 },

@@ -1,23 +1,20 @@
 import { assertEquals } from "@std/assert";
 import { describeFile, readOwnerNames } from "../../lib/remote/file_info.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 Deno.test("describeFile() writes modes as ls does, with setuid, setgid and sticky", async () => {
-  const folder = Deno.makeTempDirSync();
+  using folder = new TempFolder();
   const owners = await readOwnerNames();
-  try {
-    const shown = async (mode: number) => {
-      Deno.chmodSync(folder, mode);
-      const info = await describeFile(folder, owners);
-      return `${info.mode} ${info.mode_octal}`;
-    };
-    assertEquals(await shown(0o1777), "drwxrwxrwt 1777");
-    assertEquals(await shown(0o1776), "drwxrwxrwT 1776");
-    assertEquals(await shown(0o6711), "drws--s--x 6711");
-    assertEquals(await shown(0o6600), "drwS--S--- 6600");
-    assertEquals(await shown(0o700), "drwx------ 0700");
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  const shown = async (mode: number) => {
+    Deno.chmodSync(folder.path, mode);
+    const info = await describeFile(folder.path, owners);
+    return `${info.mode} ${info.mode_octal}`;
+  };
+  assertEquals(await shown(0o1777), "drwxrwxrwt 1777");
+  assertEquals(await shown(0o1776), "drwxrwxrwT 1776");
+  assertEquals(await shown(0o6711), "drws--s--x 6711");
+  assertEquals(await shown(0o6600), "drwS--S--- 6600");
+  assertEquals(await shown(0o700), "drwx------ 0700");
 });
 
 Deno.test("describeFile() names owner and group by their numbers, and each kind of file", async () => {

@@ -81,7 +81,7 @@ Deno.test({
         assertEquals(await files.error("copy", copy), "no space left on device");
         assertEquals([...Deno.readDirSync(disk)], []);
       } finally {
-        await new Deno.Command("umount", { args: [disk] }).output();
+        await new Deno.Command("umount", { args: ["-l", disk] }).output();
       }
     });
   },

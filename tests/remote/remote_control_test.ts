@@ -13,6 +13,7 @@ import { collectedLog } from "../log/collected_log.ts";
 import { FakePanel } from "./fake_panel.ts";
 import { TerminalSocket } from "./terminal_socket.ts";
 import { eventually, marked, newMark } from "./processes_below.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const started = new StartedProcesses();
 const programs = new Programs();
@@ -103,20 +104,17 @@ Deno.test("RemoteControl.handle() runs a task once", async () => {
 });
 
 Deno.test("RemoteControl.handle() runs four of a hundred at a time", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    await withControl(async (it) => {
-      const { results } = it;
-      const command = `touch ${folder}/$$; ls ${folder} | wc -l; sleep 0.02; rm ${folder}/$$`;
-      for (let i = 0; i < 100; i++) it.run(`${i}`, command);
-      await eventually(() => results.length === 100, { withinMs: 60_000 });
-      const counts = results.map(({ output }) => Number(output));
-      assertEquals(Math.max(...counts), 4);
-      assertEquals(results.filter(({ exitCode }) => exitCode !== 0), []);
-    });
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  await withControl(async (it) => {
+    const { results } = it;
+    const command =
+      `touch ${folder.path}/$$; ls ${folder.path} | wc -l; sleep 0.02; rm ${folder.path}/$$`;
+    for (let i = 0; i < 100; i++) it.run(`${i}`, command);
+    await eventually(() => results.length === 100, { withinMs: 60_000 });
+    const counts = results.map(({ output }) => Number(output));
+    assertEquals(Math.max(...counts), 4);
+    assertEquals(results.filter(({ exitCode }) => exitCode !== 0), []);
+  });
 });
 
 Deno.test("RemoteControl.handle() answers at once when too many wait", async () => {
@@ -179,26 +177,22 @@ Deno.test("RemoteControl.handle() gives commands the account's home where the ag
 Deno.test("RemoteControl.handle() runs all of 300 commands at once, in order, and sends each result", async () => {
   await withControl(async (it) => {
     const { results } = it;
-    const folder = await Deno.makeTempDir();
-    try {
-      // Results are refused for a while: those that wait may not push others out.
-      let refusals = 100;
-      it.panel.sender.beforeEach = () => {
-        if (refusals-- > 0) throw new PanelError("busy", { failure: "unavailable", status: 503 });
-      };
-      for (let n = 0; n < 300; n++) it.run(`${n}`, `echo ${n} >> ${folder}/order; echo ${n}`);
-      await eventually(() => results.length === 300, { withinMs: 120_000 });
-      const order = Deno.readTextFileSync(`${folder}/order`).trim().split("\n").map(Number);
-      // Each starts when at most three older ones have not ended, and those alone can write after it.
-      // A busy machine may keep one of four from writing while the other three run many.
-      order.forEach((n, at) => {
-        const later = order.slice(at + 1).filter((other) => other < n);
-        assert(later.length <= 3, `${n} was run before ${later}`);
-      });
-      assertEquals(new Set(results.map(({ output }) => output.trim())).size, 300);
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
+    using folder = new TempFolder();
+    // Results are refused for a while: those that wait may not push others out.
+    let refusals = 100;
+    it.panel.sender.beforeEach = () => {
+      if (refusals-- > 0) throw new PanelError("busy", { failure: "unavailable", status: 503 });
+    };
+    for (let n = 0; n < 300; n++) it.run(`${n}`, `echo ${n} >> ${folder.path}/order; echo ${n}`);
+    await eventually(() => results.length === 300, { withinMs: 120_000 });
+    const order = Deno.readTextFileSync(`${folder.path}/order`).trim().split("\n").map(Number);
+    // Each starts when at most three older ones have not ended, and those alone can write after it.
+    // A busy machine may keep one of four from writing while the other three run many.
+    order.forEach((n, at) => {
+      const later = order.slice(at + 1).filter((other) => other < n);
+      assert(later.length <= 3, `${n} was run before ${later}`);
+    });
+    assertEquals(new Set(results.map(({ output }) => output.trim())).size, 300);
   });
 });
 
@@ -267,7 +261,7 @@ Deno.test("RemoteControl.handle() cuts a result that makes a panel close the Web
       return Promise.resolve();
     };
     it.run("a", "head -c 200000 /dev/zero | tr '\\0' x");
-    await time.until(eventually(() => it.results.length === 1), { withinMs: 60_000, stepMs: 1 });
+    await time.until(eventually(() => it.results.length === 1), { withinMs: 60_000, stepMs: 50 });
     const short = it.results[0]?.output.length ?? 0;
     assertEquals(lengths, [200_000, short, short]);
     assertMatch(it.results[0]?.output ?? "", /more characters were cut off: the panel takes no/);

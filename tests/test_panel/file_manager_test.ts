@@ -13,14 +13,10 @@ import { deliverRpc, dial, envelope, type FakeSocket, postRpc } from "../test_pa
 async function withNode(
   use: (panel: TestPanel, socket: FakeSocket) => Promise<void>,
 ): Promise<void> {
-  const panel = await startTestPanel({ generation: "1.5" });
-  try {
-    const socket = await dial(panel, "v2").opened();
-    await use(panel, socket);
-    socket.socket.terminate();
-  } finally {
-    panel.close();
-  }
+  using panel = await startTestPanel({ generation: "1.5" });
+  const socket = await dial(panel, "v2").opened();
+  await use(panel, socket);
+  socket.socket.terminate();
 }
 
 /** Answers file operations with `answer`, as an agent does, until the connection ends. */

@@ -32,27 +32,23 @@ Deno.test("Registry refuses a wrong key, and every key when its own is missing o
 });
 
 Deno.test("startTestPanel() accepts calls of registered nodes until they are removed", async () => {
-  const panel = await startTestPanel({ discoveryKey: KEY });
-  try {
-    const register = `${panel.url}/api/clients/register?name=a%20b`;
-    const headers = { authorization: `Bearer ${KEY}` };
-    const answer = await fetch(register, { method: "POST", headers });
-    const { data: { token } } = await answer.json();
-    assertEquals(panel.registrations.map(({ name }) => name), ["Auto-a b"]);
-    const tasks = async () => {
-      const answer = await fetch(`${panel.url}/api/clients/ping/tasks?token=${token}`);
-      await answer.body?.cancel();
-      return answer.status;
-    };
-    assertEquals(await tasks(), 200);
-    panel.removeNode(token);
-    assertEquals(await tasks(), 401);
-    const foreign = { ...headers, origin: "http://elsewhere.example" };
-    const refused = await fetch(register, { method: "POST", headers: foreign });
-    await refused.body?.cancel();
-    assertEquals(refused.status, 403);
-    assertEquals(panel.registrations.length, 1);
-  } finally {
-    panel.close();
-  }
+  using panel = await startTestPanel({ discoveryKey: KEY });
+  const register = `${panel.url}/api/clients/register?name=a%20b`;
+  const headers = { authorization: `Bearer ${KEY}` };
+  const answer = await fetch(register, { method: "POST", headers });
+  const { data: { token } } = await answer.json();
+  assertEquals(panel.registrations.map(({ name }) => name), ["Auto-a b"]);
+  const tasks = async () => {
+    const answer = await fetch(`${panel.url}/api/clients/ping/tasks?token=${token}`);
+    await answer.body?.cancel();
+    return answer.status;
+  };
+  assertEquals(await tasks(), 200);
+  panel.removeNode(token);
+  assertEquals(await tasks(), 401);
+  const foreign = { ...headers, origin: "http://elsewhere.example" };
+  const refused = await fetch(register, { method: "POST", headers: foreign });
+  await refused.body?.cancel();
+  assertEquals(refused.status, 403);
+  assertEquals(panel.registrations.length, 1);
 });

@@ -242,11 +242,7 @@ Deno.test("setFault() affects only the calls that are named", () =>
   }));
 
 Deno.test("startTestPanel() starts with a fault", async () => {
-  const panel = await startTestPanel({ fault: panelFault("401") });
-  try {
-    assertMatch(await seen(panel), /^401 /);
-    assertEquals(panel.state.fault?.name, "401");
-  } finally {
-    panel.close();
-  }
+  using panel = await startTestPanel({ fault: panelFault("401") });
+  assertMatch(await seen(panel), /^401 /);
+  assertEquals(panel.state.fault?.name, "401");
 });
