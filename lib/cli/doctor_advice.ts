@@ -11,7 +11,7 @@ import { truncate } from "../parse/bounded_text.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { variableFile } from "../service/loaded_unit.ts";
 import { CLIENT_CERTIFICATE_ADVICE } from "./doctor_tls.ts";
-import { originText, type Way } from "./doctor_way.ts";
+import { endpointPlace, originText, type Way } from "./doctor_way.ts";
 
 /** The variables that may name the proxy; where the service's unit sets one, that one and its file. */
 export function proxyVariableNames({ url, unit }: Pick<Way, "url" | "unit">): string {
@@ -88,7 +88,8 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
   const location = headers.get("location") ?? "";
   const moved = status >= 300 && status < 400 ? movedTo(location, url) : undefined;
   if (moved !== undefined) {
-    return [`the panel's address is another one: use -e ${truncate(moved, MAX_ADDRESS_LENGTH)}`];
+    const address = truncate(moved, MAX_ADDRESS_LENGTH);
+    return [`the panel's address is another one: write ${address} into ${endpointPlace(way)}`];
   }
   if (isPasswordWall(answer)) {
     return [
@@ -146,7 +147,7 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
       ? ["if that is a login page, let /api/clients/ pass without it"]
       : [],
     `see what answers, in a browser or here: curl -v ${url.href}`,
-    "correct the address and its path in -e, if that is not the panel",
+    `correct the address and its path in ${endpointPlace(way)}, if that is not the panel`,
     ...answeredBy === ""
       ? []
       : [`see whether ${addresses[0]} is the panel's address (${answeredBy})`],

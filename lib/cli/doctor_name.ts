@@ -24,7 +24,14 @@ import {
 } from "./doctor_name_servers.ts";
 import { kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
 import { proxyVariableNames } from "./doctor_advice.ts";
-import { failureText, firstHop, seconds, unitAdvice, type Way } from "./doctor_way.ts";
+import {
+  endpointPlace,
+  failureText,
+  firstHop,
+  seconds,
+  unitAdvice,
+  type Way,
+} from "./doctor_way.ts";
 
 /** The system waits 5 s for its first name server. */
 const LOOKUP_MS = 6_000;
@@ -211,7 +218,7 @@ export function unresolvedAdvice(
   const another = "ask another name server: --custom-dns ADDRESS";
   const has = (...all: readonly string[]) => [...codes].every((code) => all.includes(code));
   const correct = way.proxy === undefined
-    ? `correct the name in -e, if it is not ${host}`
+    ? `correct the name in ${endpointPlace(way)}, if it is not ${host}`
     : `correct the proxy's name in ${proxyVariableNames(way)}, if it is not ${host}`;
   if (has("NXDOMAIN", "no address")) {
     return [

@@ -23,6 +23,7 @@ import {
   routeFinding,
 } from "./doctor_route.ts";
 import {
+  endpointPlace,
   failureText,
   firstHop,
   originText,
@@ -264,6 +265,12 @@ export function connectAdvice(
       "IPv6, or the panel an IPv4 address",
     ];
   }
+  if (/no free port/.test(message) && (!isIpv6 || hasIpv6)) {
+    return [
+      "see how many connections this machine has, and how many it may have: ss -s; sysctl " +
+      "net.ipv4.ip_local_port_range",
+    ];
+  }
   if (finding !== undefined) return [...finding.advice];
   if (proxy !== undefined) {
     const names = proxyVariableNames(way);
@@ -276,7 +283,7 @@ export function connectAdvice(
   if (/refused/.test(message)) {
     return [
       `see on the panel's machine whether it listens on port ${port}: ss -ltn`,
-      `correct the port in -e, if it is another one than ${portOf(url)}`,
+      `correct the port in ${endpointPlace(way)}, if it is another one than ${portOf(url)}`,
       "see whether a firewall, here or there, answers in its place: nft list ruleset",
     ];
   }
@@ -302,7 +309,8 @@ function hasIpv6Address(): boolean {
 }
 
 /** The panel's address is this machine's own, and nothing listens there. */
-function loopbackAdvice({ url, answeredBy }: Way): string[] {
+function loopbackAdvice(way: Way): string[] {
+  const { url, answeredBy } = way;
   const [host, port] = [urlHost(url), portOf(url)];
   if (isInContainerImage()) {
     return [
@@ -314,7 +322,7 @@ function loopbackAdvice({ url, answeredBy }: Way): string[] {
   if (answeredBy.includes("/etc/hosts") && host !== "localhost") {
     return [`if the panel is on another machine, remove ${host} from /etc/hosts`, here];
   }
-  const otherPort = `if it listens on another port than ${port}, correct -e`;
+  const otherPort = `if it listens on another port than ${port}, correct ${endpointPlace(way)}`;
   // What a name server says of a name that is not this machine's own may be a filter's answer.
   const isOthers = answeredBy !== "" && host !== "localhost";
   const elsewhere =

@@ -37,7 +37,7 @@ import { checkName } from "./doctor_name.ts";
 import { readFile } from "./doctor_name_servers.ts";
 import { checkConnection, checkNetwork } from "./doctor_network.ts";
 import { checkTls } from "./doctor_tls.ts";
-import { failureText, type Way, wayTo, withDoubts } from "./doctor_way.ts";
+import { endpointPlace, failureText, type Way, wayTo, withDoubts } from "./doctor_way.ts";
 
 const RPC_PATH = "/api/clients/v2/rpc";
 /** RFC 6455 is version 13; a server names it when it refuses another one. */
@@ -131,7 +131,7 @@ class PanelCheck {
       return result(
         "failed",
         `${failureText(error)}, once connected`,
-        `see whether a browser's request is answered: curl -v ${href}`,
+        `see whether a request is answered, and by HTTP/1.1 as this agent's: curl --http1.1 -v ${href}`,
         "see on the panel's machine whether it still works, and the log of a proxy in front of it",
       );
     }
@@ -201,7 +201,9 @@ class PanelCheck {
     const answerer = answererText(response, this.#way);
     const hasPath = url.pathname !== "/" && !isPasswordWall(response);
     if (hasPath && await this.#panelVersion(signal, url.origin) !== undefined) {
-      const advice = `the panel is at the root of this server: use -e ${url.origin}`;
+      const advice = `the panel is at the root of this server: write ${url.origin} into ${
+        endpointPlace(this.#way)
+      }`;
       return result("failed", words + answerer, advice);
     }
     const isRefused = [200, 302, 303, 307, 403, 404, 405].includes(status);

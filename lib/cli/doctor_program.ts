@@ -4,12 +4,16 @@
  * @module
  */
 
+import { withTimeout } from "../async/timeout.ts";
 import type { Config } from "../config/config.ts";
 import { PACKAGE_MANAGERS, packageOf, thisProgram } from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
 import { knowsReleases, VERSION } from "../version.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
 import { findUpdate } from "./update.ts";
+
+/** A look at a release that takes longer is no fault of this machine's. */
+const LOOK_UP_MS = 5_000;
 
 /** The check of the configuration, which was read without a mistake. */
 export function configCheck(config: Config): Check {
@@ -36,7 +40,8 @@ async function checkVersion(config: Config, signal: AbortSignal): Promise<CheckR
     return result("skipped", `${VERSION}; this build has no release address`);
   }
   try {
-    const release = await findUpdate(config, thisProgram(), signal);
+    const find = (signal: AbortSignal) => findUpdate(config, thisProgram(), signal);
+    const release = await withTimeout(find, { timeoutMs: LOOK_UP_MS, signal });
     if (release.decision !== "newer") {
       return result("ok", `${VERSION} is up to date`);
     }

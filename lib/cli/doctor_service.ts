@@ -12,10 +12,10 @@ import { serviceText } from "../service/installed_service.ts";
 import type { Health } from "../state/health_reader.ts";
 import { closesSoon, seenProblem } from "./agent_problems.ts";
 import { type CheckResult, result } from "./checks.ts";
-import { lastSetting, type LoadedUnit, settingText } from "../service/loaded_unit.ts";
+import { lastSetting, type LoadedUnit, settingText, variableFile } from "../service/loaded_unit.ts";
 import { barrierTo, identityOf } from "./doctor_rights.ts";
 import { type FoundService, unitFailure } from "./doctor_unit.ts";
-import { crash, hiddenPath, type UnitFailure } from "./doctor_unit_settings.ts";
+import { crash, hiddenPath, restart, type UnitFailure } from "./doctor_unit_settings.ts";
 import { healthProblem } from "./health.ts";
 import { duration } from "./status.ts";
 
@@ -113,6 +113,12 @@ function stoppedResult(text: string, found: FoundService): CheckResult {
     // This doctor has read the same file, which the error was about.
     if (isRepaired(lastError, found)) {
       return result("failed", `${said}; that is repaired by now`, `start it: ${start}`);
+    }
+    const [, variable = ""] = / variable (\w+)/.exec(lastError) ?? [];
+    const file = unit && variableFile(unit.settings, variable);
+    if (unit !== undefined && file !== undefined) {
+      const advice = `correct ${variable} in ${file}, and then: ${restart(unit.name)}`;
+      return result("failed", said, advice);
     }
     const denied = deniedFile(unit, lastError);
     return denied === undefined

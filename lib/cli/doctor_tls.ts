@@ -9,7 +9,7 @@ import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { type Certificate, readCertificate } from "../net/certificate.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, result } from "./checks.ts";
-import { failureText, originText, portOf, type Way } from "./doctor_way.ts";
+import { endpointPlace, failureText, originText, portOf, type Way } from "./doctor_way.ts";
 
 const HANDSHAKE_MS = 5_000;
 const READ_MS = 3_000;
@@ -75,7 +75,7 @@ async function certificateOf(
 /** What to do about a certificate, or about a server that speaks no TLS. */
 export function tlsAdvice(
   message: string,
-  way: Pick<Way, "url" | "answeredBy" | "addresses">,
+  way: Pick<Way, "url" | "answeredBy" | "addresses" | "config" | "unit">,
   certificate?: Certificate,
 ): string[] {
   const { url, answeredBy, addresses } = way;
@@ -86,19 +86,29 @@ export function tlsAdvice(
   const port = portOf(url);
   const plain = `http://${url.host}${url.pathname.replace(/\/$/, "")}`;
   const show = `openssl s_client -connect ${host}:${port} </dev/null`;
+  const byName =
+    `see whether something on the way cuts connections by their name, and lets another one ` +
+    `pass: openssl s_client -connect ${
+      addresses[0] ?? host
+    }:${port} -servername example.com </dev/null`;
   if (/does not speak TLS/.test(message)) {
-    return [`if the panel has no TLS: -e ${plain}; else give the port that speaks TLS`];
+    return [
+      `if the panel has no TLS, write ${plain} into ${
+        endpointPlace(way)
+      }; else give the port that ` +
+      "speaks TLS",
+    ];
   }
   if (/another name/.test(message)) {
     return [
-      `use one of the certificate's names in -e, if one is the panel's`,
+      `use one of the certificate's names in ${endpointPlace(way)}, if one is the panel's`,
       `have the panel's server use a certificate for ${host}`,
       ...isPanels,
     ];
   }
   if (/no site of that name/.test(message)) {
     return [
-      `correct the name in -e, if the panel has another one than ${host}`,
+      `correct the name in ${endpointPlace(way)}, if the panel has another one than ${host}`,
       ...isPanels,
       `have the panel's server know ${host}, with a certificate of it (nginx: server_name)`,
     ];
@@ -140,7 +150,11 @@ export function tlsAdvice(
       `see whether anything speaks TLS there: ${show}`,
       `see whether large packets are lost on the way: ping -c 3 -M do -s 1400 ${host}; then a ` +
       "smaller MTU helps: ip link set dev INTERFACE mtu 1280",
+      byName,
     ];
+  }
+  if (/connection reset|closed the connection/.test(message)) {
+    return [`see what the server says: ${show}`, byName];
   }
   return [`see what the server says: ${show}`];
 }
@@ -148,7 +162,7 @@ export function tlsAdvice(
 /** A server that asks its clients for a certificate, which agents have none of. */
 export const CLIENT_CERTIFICATE_ADVICE = [
   "let /api/clients/ pass without a client's certificate (nginx: ssl_verify_client optional)",
-  "if only a CDN in front of the panel has one, use the name that goes through the CDN in -e",
+  "if only a CDN in front of the panel has one, use the name that goes through the CDN",
 ];
 
 function dateAdvice(certificate: Certificate | undefined): string[] {

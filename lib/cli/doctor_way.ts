@@ -11,7 +11,12 @@ import { NetDialer } from "../net/dialer.ts";
 import { RUNTIME_NAMES, SystemResolver } from "../net/dns.ts";
 import type { Proxy } from "../parse/proxy.ts";
 import { urlHost } from "../parse/probe_target.ts";
-import { lastSetting, settingText, type UnitSetting } from "../service/loaded_unit.ts";
+import {
+  lastSetting,
+  settingText,
+  type UnitSetting,
+  variableFile,
+} from "../service/loaded_unit.ts";
 import { type CheckResult, result } from "./checks.ts";
 
 /** The way to a panel: its address, what is on it, and what earlier checks have found. */
@@ -61,6 +66,18 @@ export function portOf(url: URL): number {
 /** Where the panel's address came from, as an addition to a text; empty for an address. */
 export function originText({ addresses, answeredBy }: Way): string {
   return answeredBy === "" ? "" : ` (${addresses[0] ?? "no address"}, ${answeredBy})`;
+}
+
+/** The option, variable or key that names the panel's address, with the unit's file that sets it. */
+export function endpointPlace({ config, unit }: Pick<Way, "config" | "unit">): string {
+  const { origins, endpoint, furtherPanels } = config;
+  const isFirst = furtherPanels.every((panel) => panel.endpoint !== endpoint);
+  const origin = origins.get(isFirst ? "endpoint" : "panels") ?? "";
+  if (origin === "" || origin.startsWith("flag ")) return "-e";
+  const file = variableFile(unit, "AGENT_ENDPOINT");
+  return file !== undefined && origin.includes("AGENT_ENDPOINT")
+    ? `AGENT_ENDPOINT in ${file}`
+    : origin;
 }
 
 /** The message of an error; that of a dial error says everything without its cause. */

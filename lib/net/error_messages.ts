@@ -11,7 +11,7 @@ const CONNECT_WORDS: Readonly<Record<string, string>> = {
   ECONNRESET: "connection reset",
   ENETUNREACH: "network is unreachable",
   EHOSTUNREACH: "host is unreachable",
-  EADDRNOTAVAIL: "this machine has no address of that family",
+  EADDRNOTAVAIL: "this machine has no address of that family, or no free port",
   EAFNOSUPPORT: "this machine has no address of that family",
   ETIMEDOUT: "no answer",
   ENETDOWN: "the network interface is down",

@@ -182,7 +182,7 @@ Deno.test("tlsAdvice() goes by the cause", () => {
         "the server does not speak TLS",
         undefined,
         1,
-        "if the panel has no TLS: -e http://p.example:444/x",
+        "if the panel has no TLS, write http://p.example:444/x into -e",
       ],
       ["it is for another name", undefined, 2, "use a certificate for p.example"],
       ["it has expired", { ...CERTIFICATE, validUntilMs: 0 }, 2, "renew the certificate"],
@@ -205,7 +205,9 @@ Deno.test("tlsAdvice() goes by the cause", () => {
       ["its issuer is unknown", chain, 1, "fullchain.pem"],
       ["its issuer is unknown", { ...CERTIFICATE, isAlone: true }, 3, "fullchain.pem"],
       ["its issuer is unknown", undefined, 4, "openssl s_client -connect p.example:444 </dev/null"],
-      ["no answer within 5 s", undefined, 2, "smaller MTU"],
+      ["no answer within 5 s", undefined, 3, "smaller MTU"],
+      ["no answer within 5 s", undefined, 3, "-connect p.example:444 -servername example.com"],
+      ["connection reset", undefined, 2, "cuts connections by their name"],
       ["a fatal alert", undefined, 1, "see what the server says"],
     ];
   for (const [message, certificate, lines, advice] of table) {
@@ -305,6 +307,15 @@ Deno.test("answerAdvice() says of a client's certificate that agents have none",
   assertStringIncludes(cdn ?? "", "the name that goes through the CDN");
 });
 
+Deno.test("connectAdvice() tells a machine without free ports from one without a family", () => {
+  const words = "this machine has no address of that family, or no free port";
+  const of = (url: string, hasIpv6: boolean) =>
+    connectAdvice(words, wayTo(url), { hasIpv6 }).join();
+  assertStringIncludes(of("http://192.0.2.1", false), "sysctl net.ipv4.ip_local_port_range");
+  assertStringIncludes(of("http://[2001:db8::1]", true), "sysctl net.ipv4.ip_local_port_range");
+  assertStringIncludes(of("http://[2001:db8::1]", false), "no interface here has an IPv6 address");
+});
+
 Deno.test("connectAdvice() doubts a name server that gives this machine for a panel's name", () => {
   const way = { ...wayTo("http://p.example"), addresses: ["127.0.0.1"] };
   const [first, ...more] = connectAdvice("connection refused", {
@@ -322,14 +333,15 @@ Deno.test("answerAdvice() names the address that a redirect of a call leads to",
   const moved = "https://p.example/y/api/clients/v2/rpc";
   for (const [status, isMoved] of [[299, false], [300, true], [399, true], [400, false]] as const) {
     const [first = "", ...more] = adviceOf(status, moved);
-    const isOnly = first === "the panel's address is another one: use -e https://p.example/y";
+    const isOnly =
+      first === "the panel's address is another one: write https://p.example/y into -e";
     assertEquals([isOnly, more.length === 0], [isMoved, isMoved], String(status));
   }
   for (const location of ["/x/api/clients/v2/rpc", "https://[", "/login", ""]) {
     assertStringIncludes(adviceOf(302, location).join(), "correct the address", location);
   }
   const [long = ""] = adviceOf(302, `https://p.example/${"z".repeat(300)}/api/clients/v2/rpc`);
-  assertEquals(long.split("use -e ")[1]?.length, 200);
+  assertEquals(long.split("write ")[1]?.length, 200 + " into -e".length);
 });
 
 Deno.test("clockDifference() goes on to the next unit at two of it, and to minutes at ten", () => {

@@ -505,7 +505,12 @@ Deno.test("panelChain() say what to do about each answer that is no panel's", as
     [405, {}, "<title>405 Not Allowed</title>", "correct the address and its path"],
     [429, {}, "slow down", "limits requests"],
     [500, {}, '{"error":"database is locked"}', "read the panel's own log"],
-    [301, { location: "https://u:pw@p.example/x/api/clients/y?t=1" }, "", "-e https://p.example/x"],
+    [
+      301,
+      { location: "https://u:pw@p.example/x/api/clients/y?t=1" },
+      "",
+      "write https://p.example/x",
+    ],
     [308, { location: "/sub/api/clients/v2/rpc" }, "", "/sub"],
     [302, { location: "https://login.example/" }, "", "if that is a login page, let"],
     [404, {}, '{"message":"Not found in install mode"}', "not set up yet"],
@@ -567,7 +572,7 @@ Deno.test("panelChain() say that a panel is at the root of a server only where o
       const { panel } = await checksOf(["-e", `${url}/komari`, "-t", TOKEN]);
       assertEquals(panel?.status, "failed");
       const isThere = "data" in body;
-      const root = `the panel is at the root of this server: use -e ${url}`;
+      const root = `the panel is at the root of this server: write ${url} into -e`;
       assertEquals(panel?.advice === root, isThere, adviceText(panel));
     } finally {
       await server.shutdown();
@@ -612,7 +617,7 @@ Deno.test("panelChain() tell https to a plain port from http to a port of TLS", 
     const { port } = server.addr;
     const { tls, panel } = await checksOf(["-e", `https://127.0.0.1:${port}`, "-t", TOKEN]);
     assertEquals([tls?.status, panel?.status], ["failed", "skipped"]);
-    assertStringIncludes(adviceText(tls), `-e http://127.0.0.1:${port}`);
+    assertStringIncludes(adviceText(tls), `write http://127.0.0.1:${port} into -e`);
   } finally {
     await server.shutdown();
   }
@@ -845,7 +850,10 @@ Deno.test("panelChain() say that a panel which breaks off is none, in whichever 
     })();
     const { panel } = await checksOf(["-e", `http://127.0.0.1:${listener.addr.port}`, "-t", TOKEN]);
     assertEquals(panel?.status, "failed", breaking);
-    assertMatch(adviceText(panel), /^see whether a browser's request is answered: curl -v/);
+    assertMatch(
+      adviceText(panel),
+      /^see whether a request is answered, and by HTTP\/1.1 as this agent's: curl --http1.1 -v/,
+    );
     listener.close();
     await serving;
   }

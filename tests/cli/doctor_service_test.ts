@@ -814,6 +814,19 @@ Deno.test("serviceResult() says of an error what is known of it by now", () => {
   assertEquals(user.advice, "start it: systemctl --user start x");
 });
 
+Deno.test("serviceResult() names the drop-in of a variable that can't be used", () => {
+  const lastError = 'Cannot use "abc" for variable AGENT_INTERVAL: allowed is a number';
+  const of = (value: string) => {
+    const unit = unitOf({}, { Environment: value });
+    return serviceResult(foundOf({ ...SERVICE, isActive: false, lastError }, { unit }), undefined);
+  };
+  assertStringIncludes(
+    of("AGENT_INTERVAL=abc").advice ?? "",
+    `correct AGENT_INTERVAL in ${DROP_IN}, and then: systemctl daemon-reload`,
+  );
+  assertStringIncludes(of("AGENT_TOKEN=abc").advice ?? "", "repair that, and then");
+});
+
 Deno.test("serviceResult() quotes the last line of a log that names no error", () => {
   const unit = unitOf({ Result: "exit-code", ExecMainCode: "1", ExecMainStatus: "2" });
   const of = (settings: Record<string, string>, lastLine: string) =>

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { wayTo, withDoubts } from "../../lib/cli/doctor_way.ts";
+import { endpointPlace, wayTo, withDoubts } from "../../lib/cli/doctor_way.ts";
 import { result } from "../../lib/cli/checks.ts";
 import { configOf } from "./fake_context.ts";
 
@@ -28,4 +28,14 @@ Deno.test("withDoubts() puts doubts about the addresses first where a link has f
   assertEquals(doubted, { status: "failed", text: "text", causes: ["doubt", "advice"] });
   const fine = result("ok", "text");
   assertEquals(await withDoubts(way, Promise.resolve(fine)), fine);
+});
+
+Deno.test("endpointPlace() is where the panel's address was read", () => {
+  const file = "/etc/systemd/system/x.service.d/y.conf";
+  const unit = [{ name: "Environment", value: "AGENT_ENDPOINT=", file }];
+  const env = { AGENT_ENDPOINT: "http://p.example", AGENT_TOKEN: "x" };
+  const flags = wayTo(configOf(["doctor", "-e", "http://p.example", "-t", "x"]), unit);
+  assertEquals(endpointPlace(flags), "-e");
+  assertEquals(endpointPlace(wayTo(configOf(["doctor"], env), [])), "variable AGENT_ENDPOINT");
+  assertEquals(endpointPlace(wayTo(configOf(["doctor"], env), unit)), `AGENT_ENDPOINT in ${file}`);
 });

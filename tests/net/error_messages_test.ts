@@ -17,7 +17,7 @@ Deno.test("connectErrorMessage() says in words what the system's code means", ()
     ["ECONNRESET", "connection reset"],
     ["ENETUNREACH", "network is unreachable"],
     ["EHOSTUNREACH", "host is unreachable"],
-    ["EADDRNOTAVAIL", "this machine has no address of that family"],
+    ["EADDRNOTAVAIL", "this machine has no address of that family, or no free port"],
     ["EAFNOSUPPORT", "this machine has no address of that family"],
     ["ETIMEDOUT", "no answer"],
     ["EINVAL", "a route of this machine leads nowhere"],
