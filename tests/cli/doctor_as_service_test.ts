@@ -9,7 +9,8 @@ import type { Config } from "../../lib/config/config.ts";
 import type { ToolCommand, ToolResult } from "../../lib/host/tool_runner.ts";
 import type { InstallRecord } from "../../lib/service/install_record.ts";
 import type { UnitSetting } from "../../lib/service/loaded_unit.ts";
-import { configOf, openHealth } from "./fake_context.ts";
+import { configOf } from "./fake_context.ts";
+import { openHealth } from "../state/health_folder.ts";
 import { adviceText } from "./advice_text.ts";
 
 function recordIn(folder: string, change: Partial<InstallRecord> = {}): InstallRecord {

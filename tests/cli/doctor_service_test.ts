@@ -19,7 +19,8 @@ import { FakeTime, realTurn } from "../fake_time.ts";
 import { acceptAt } from "../state/accept_at.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { inContainerImage } from "./container_image.ts";
-import { configOf, openHealth } from "./fake_context.ts";
+import { configOf } from "./fake_context.ts";
+import { openHealth } from "../state/health_folder.ts";
 import { adviceText } from "./advice_text.ts";
 
 const TOKEN = "t0ken-of-this-node";

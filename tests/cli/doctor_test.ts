@@ -10,7 +10,8 @@ import { translate } from "../../lib/cli/translate.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { NodeStore } from "../../lib/panel/node_store.ts";
 import { FakeTime } from "../fake_time.ts";
-import { configOf as resolved, FakeContext, openHealth } from "./fake_context.ts";
+import { configOf as resolved, FakeContext } from "./fake_context.ts";
+import { openHealth } from "../state/health_folder.ts";
 import { withInstalledService } from "./installed_service.ts";
 import { TOKEN, withPanel } from "./panel_to_check.ts";
 

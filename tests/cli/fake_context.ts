@@ -1,13 +1,5 @@
 import type { CommandContext } from "../../lib/cli/command.ts";
-import { HealthFile } from "../../lib/state/health_file.ts";
 import { type Config, resolveConfig } from "../../lib/config/config.ts";
-
-/** A health file of this process, as an agent has one. */
-export function openHealth(folder: string): HealthFile & Disposable {
-  const file = HealthFile.open([folder], { version: "1.2.3" });
-  if (file === undefined) throw new Error("Cannot write a health file");
-  return Object.assign(file, { [Symbol.dispose]: () => file.close() });
-}
 
 /** The configuration of a command line. */
 export function configOf(args: readonly string[], env: Record<string, string> = {}): Config {

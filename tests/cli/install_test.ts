@@ -1,6 +1,8 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { isHangUpIgnored, runInstall } from "../../lib/cli/install.ts";
+import type { Config } from "../../lib/config/config.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
+import { replaced } from "../replaced.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 
 Deno.test("runInstall() shows an installation under a manager that is not here", async () => {
@@ -28,41 +30,47 @@ Deno.test("isHangUpIgnored() reads the first signal of the mask, which nohup set
   assertEquals(isHangUpIgnored(""), false);
 });
 
+/** An installation that is only shown, under a manager that is not here. */
+const SHOWN: Config = {
+  ...configOf([
+    "install",
+    "-e",
+    "https://panel.example",
+    "-t",
+    "t",
+    "--manager",
+    "openrc",
+    "--print",
+  ]),
+  print: true,
+};
+
 Deno.test("runInstall() listens for a hang-up, but not after nohup", async () => {
-  const { addSignalListener, readTextFileSync } = Deno;
-  try {
-    const table: [mask: string, expected: string[]][] = [["0", ["SIGHUP"]], ["1", []]];
-    for (const [mask, expected] of table) {
-      const listened: string[] = [];
-      Deno.addSignalListener = (name) => void listened.push(name);
-      Deno.readTextFileSync = (path) =>
-        path === "/proc/self/status" ? `SigIgn:\t${mask}\n` : readTextFileSync(path);
-      const args = ["install", "-e", "https://panel.example", "-t", "t", "--print"];
-      const config = { ...configOf([...args, "--manager", "openrc"]), print: true };
-      assertEquals(await runInstall(config, new FakeContext()), 0);
-      assertEquals(listened, expected);
-    }
-  } finally {
-    Object.assign(Deno, { addSignalListener, readTextFileSync });
+  const { readTextFileSync } = Deno;
+  const table: [mask: string, expected: string[]][] = [["0", ["SIGHUP"]], ["1", []]];
+  for (const [mask, expected] of table) {
+    const listened: string[] = [];
+    using _system = replaced(Deno, {
+      addSignalListener: (name) => void listened.push(name),
+      readTextFileSync: (path) =>
+        path === "/proc/self/status" ? `SigIgn:\t${mask}\n` : readTextFileSync(path),
+    });
+    assertEquals(await runInstall(SHOWN, new FakeContext()), 0);
+    assertEquals(listened, expected);
   }
 });
 
 Deno.test("runInstall() ends with 129 where a hang-up has ended it, and throws any other error", async () => {
-  const { addSignalListener } = Deno;
   const config = { ...configOf(["install", "--print"]), print: true };
-  try {
-    Deno.addSignalListener = () => {};
+  {
+    using _none = replaced(Deno, { addSignalListener: () => {} });
     await assertRejects(() => runInstall(config, new FakeContext()), UsageError, "Cannot install");
-    Deno.addSignalListener = (_, hangUp) => hangUp();
-    assertEquals(await runInstall(config, new FakeContext()), 129);
-  } finally {
-    Object.assign(Deno, { addSignalListener });
   }
+  using _hangUp = replaced(Deno, { addSignalListener: (_, hangUp) => hangUp() });
+  assertEquals(await runInstall(config, new FakeContext()), 129);
 });
 
 Deno.test("runInstall() goes on without a terminal that takes no more lines", async () => {
-  const args = ["install", "-e", "https://panel.example", "-t", "t", "--print"];
-  const config = { ...configOf([...args, "--manager", "openrc"]), print: true };
   let lines = 0;
   const context = Object.assign(new FakeContext(), {
     print() {
@@ -70,6 +78,6 @@ Deno.test("runInstall() goes on without a terminal that takes no more lines", as
       throw new Deno.errors.BrokenPipe();
     },
   });
-  assertEquals(await runInstall(config, context), 0);
+  assertEquals(await runInstall(SHOWN, context), 0);
   assertEquals(lines > 1, true);
 });

@@ -10,6 +10,7 @@ import {
 import { getLogger } from "../../lib/log/log.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { collectedLog } from "../log/collected_log.ts";
+import { replaced } from "../replaced.ts";
 import { configOf } from "./fake_context.ts";
 
 Deno.test("inCharacterSet() keeps signs, unless the locale has only ASCII", () => {
@@ -39,8 +40,16 @@ Deno.test({
   },
 });
 
-Deno.test("logToStandardError() begins with the notices, and writes for journald where it runs", async () => {
+/** Sets or clears the variable by which journald is known until the block ends. */
+function journalStream(value: string | undefined): Disposable {
   const before = Deno.env.get("JOURNAL_STREAM");
+  const set = (value: string | undefined) =>
+    value === undefined ? Deno.env.delete("JOURNAL_STREAM") : Deno.env.set("JOURNAL_STREAM", value);
+  set(value);
+  return { [Symbol.dispose]: () => set(before) };
+}
+
+Deno.test("logToStandardError() begins with the notices, and writes for journald where it runs", async () => {
   const linesOf = (...args: string[]): string[] => {
     const lines: string[] = [];
     const write = (line: string) => void lines.push(line);
@@ -51,94 +60,70 @@ Deno.test("logToStandardError() begins with the notices, and writes for journald
   };
   // It leaves the log as the others want it.
   await collectedLog(() => {
-    try {
-      Deno.env.set("JOURNAL_STREAM", "8:1");
+    {
+      using _journal = journalStream("8:1");
       const [notice = "", ...rest] = linesOf();
       assertStringIncludes(notice, "<4>agent: --interval 60 is long");
       assertEquals(rest, ["<6>agent: It is …"]);
       assertEquals(linesOf("--log-level", "error"), []);
       const [, json = ""] = linesOf("--log-format", "json");
       assertEquals(JSON.parse(json).message, "It is …");
-      Deno.env.delete("JOURNAL_STREAM");
-      assertEquals(linesOf().at(-1)?.startsWith("<"), false);
-      assertStringIncludes(linesOf("--log-level", "debug").at(-1) ?? "", "agent: x");
-    } finally {
-      if (before === undefined) Deno.env.delete("JOURNAL_STREAM");
-      else Deno.env.set("JOURNAL_STREAM", before);
     }
+    using _noJournal = journalStream(undefined);
+    assertEquals(linesOf().at(-1)?.startsWith("<"), false);
+    assertStringIncludes(linesOf("--log-level", "debug").at(-1) ?? "", "agent: x");
     return Promise.resolve();
   });
 });
 
 Deno.test("terminalColumns() asks the terminal that shows the output, and not COLUMNS", () => {
-  const { consoleSize, stdout } = Deno;
-  const { isTerminal } = stdout;
-  try {
-    stdout.isTerminal = () => true;
-    Deno.consoleSize = () => ({ columns: 72, rows: 24 });
+  using _terminal = replaced(Deno.stdout, { isTerminal: () => true });
+  {
+    using _size = replaced(Deno, { consoleSize: () => ({ columns: 72, rows: 24 }) });
     assertEquals(terminalColumns({ COLUMNS: "60" }), 72);
-    Deno.consoleSize = () => {
-      throw new Error("It has no size");
-    };
-    assertEquals(terminalColumns({ COLUMNS: "60" }), Infinity);
-  } finally {
-    Object.assign(Deno, { consoleSize });
-    Object.assign(stdout, { isTerminal });
   }
+  const consoleSize = () => {
+    throw new Error("It has no size");
+  };
+  using _noSize = replaced(Deno, { consoleSize });
+  assertEquals(terminalColumns({ COLUMNS: "60" }), Infinity);
 });
 
 Deno.test("logToStandardError() writes for a person at a terminal, in colors unless NO_COLOR is set", async () => {
-  const { stderr } = Deno;
-  const { isTerminal } = stderr;
-  const before = Deno.env.get("JOURNAL_STREAM");
   await collectedLog(() => {
-    try {
-      Deno.env.delete("JOURNAL_STREAM");
-      const linesOf = (): string[] => {
-        const lines: string[] = [];
-        logToStandardError(configOf([]), [], { write: (line) => void lines.push(line) });
-        getLogger("agent").warning("It is {what}", { what: "odd" });
-        return lines;
-      };
-      for (const isShown of [true, false]) {
-        stderr.isTerminal = () => isShown;
-        const isColored = isShown && !Deno.noColor;
-        assertEquals(linesOf().map((line) => line.includes("\x1b[")), [isColored]);
-      }
-    } finally {
-      Object.assign(stderr, { isTerminal });
-      if (before !== undefined) Deno.env.set("JOURNAL_STREAM", before);
+    using _noJournal = journalStream(undefined);
+    for (const isShown of [true, false]) {
+      using _terminal = replaced(Deno.stderr, { isTerminal: () => isShown });
+      const lines: string[] = [];
+      logToStandardError(configOf([]), [], { write: (line) => void lines.push(line) });
+      getLogger("agent").warning("It is {what}", { what: "odd" });
+      assertEquals(lines.map((line) => line.includes("\x1b[")), [isShown && !Deno.noColor]);
     }
     return Promise.resolve();
   });
 });
 
 Deno.test("print() and printError() write all bytes, nothing that acts on a terminal, and outlive a closed pipe", () => {
-  for (
-    const [stream, write, end] of [[Deno.stdout, print, ""], [
-      Deno.stderr,
-      printError,
-      "\n",
-    ]] as const
-  ) {
-    const { writeSync } = stream;
+  const table = [[Deno.stdout, print, ""], [Deno.stderr, printError, "\n"]] as const;
+  for (const [stream, write, end] of table) {
     let text = "";
-    try {
-      stream.writeSync = (bytes) => {
-        // A pipe may take a part alone.
-        const part = bytes.subarray(0, 3);
-        text += new TextDecoder().decode(part);
-        return part.length;
-      };
+    {
+      using _slow = replaced(stream, {
+        writeSync(bytes: Uint8Array) {
+          // A pipe may take a part alone.
+          const part = bytes.subarray(0, 3);
+          text += new TextDecoder().decode(part);
+          return part.length;
+        },
+      });
       write("plain \x1b[2Jtext");
-      assertEquals([text.includes("\x1b"), text.endsWith(`text${end}`)], [false, true], text);
-      stream.writeSync = () => {
-        throw new Deno.errors.BrokenPipe();
-      };
-      write("more");
-    } finally {
-      Object.assign(stream, { writeSync });
     }
+    assertEquals([text.includes("\x1b"), text.endsWith(`text${end}`)], [false, true], text);
+    const writeSync = () => {
+      throw new Deno.errors.BrokenPipe();
+    };
+    using _closed = replaced(stream, { writeSync });
+    write("more");
   }
 });
 

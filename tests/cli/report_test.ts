@@ -6,17 +6,19 @@ import {
   runReport,
 } from "../../lib/cli/report.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import { HealthFile } from "../../lib/state/health_file.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 import { collectedLog } from "../log/collected_log.ts";
+import { replaced } from "../replaced.ts";
+import { openHealth } from "../state/health_folder.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 Deno.test("requireStopped() throws while an agent is running here", async () => {
   using folder = new TempFolder();
   await requireStopped([folder.path]);
-  const health = HealthFile.open([folder.path], { version: "1.2.3" });
-  await assertRejects(() => requireStopped([folder.path]), Error, `process ${Deno.pid}`);
-  health?.close();
+  {
+    using _agent = openHealth(folder.path);
+    await assertRejects(() => requireStopped([folder.path]), Error, `process ${Deno.pid}`);
+  }
   await requireStopped([folder.path]);
 });
 
@@ -27,18 +29,13 @@ Deno.test("requireDescriptors() names a limit of open files that is too low, and
 });
 
 Deno.test("logUnhandledErrors() logs an error that no code handles, and keeps the program running", async () => {
-  const { addEventListener } = globalThis;
   const handlers = new Map<string, (event: PromiseRejectionEvent) => void>();
-  Object.assign(globalThis, {
-    addEventListener(name: string, handler: (event: PromiseRejectionEvent) => void) {
-      handlers.set(name, handler);
-    },
-  });
+  const addEventListener = (name: string, handler: (event: PromiseRejectionEvent) => void) =>
+    void handlers.set(name, handler);
   const lines = await collectedLog(() => {
-    try {
+    {
+      using _handlers = replaced<object>(globalThis, { addEventListener });
       logUnhandledErrors();
-    } finally {
-      Object.assign(globalThis, { addEventListener });
     }
     const promise = Promise.resolve();
     const reason = new Error("it broke", { cause: new Error("deep down") });
@@ -53,19 +50,11 @@ Deno.test("logUnhandledErrors() logs an error that no code handles, and keeps th
 });
 
 Deno.test("runReport() starts no second agent with the installed configuration", async () => {
-  const folder = Deno.makeTempDirSync();
-  const health = HealthFile.open([folder], { version: "1.2.3" });
-  try {
-    const args = ["-e", "http://127.0.0.1:1", "-t", "x", "--enable-remote-control"];
-    const config = configOf(args, { RUNTIME_DIRECTORY: folder });
-    const context = Object.assign(new FakeContext(), { signal: AbortSignal.abort() });
-    await assertRejects(
-      () => runReport({ ...config, isConfigInstalled: true }, context),
-      Error,
-      `an agent is running already (process ${Deno.pid})`,
-    );
-  } finally {
-    health?.close();
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  using _agent = openHealth(folder.path);
+  const args = ["-e", "http://127.0.0.1:1", "-t", "x", "--enable-remote-control"];
+  const config = configOf(args, { RUNTIME_DIRECTORY: folder.path });
+  const context = Object.assign(new FakeContext(), { signal: AbortSignal.abort() });
+  const why = `an agent is running already (process ${Deno.pid})`;
+  await assertRejects(() => runReport({ ...config, isConfigInstalled: true }, context), Error, why);
 });

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { ownPlaces } from "../own_places.ts";
 import { readStandardInput } from "../../lib/cli/standard_input.ts";
+import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
@@ -42,11 +43,9 @@ Deno.test("--token-file - refuses an empty standard input", async () => {
 
 /** What is read at a terminal where these keys are pressed, and what happens to the terminal. */
 function atTerminal(keys: string, read: () => void): string[] {
-  const { stdin, stderr } = Deno;
   const events: string[] = [];
   const pressed = [...new TextEncoder().encode(keys)];
-  const write = stderr.writeSync.bind(stderr);
-  const changed = {
+  using _keyboard = replaced(Deno.stdin, {
     isTerminal: () => true,
     setRaw: (mode: boolean) => void events.push(mode ? "raw" : "restored"),
     readSync(into: Uint8Array) {
@@ -55,19 +54,14 @@ function atTerminal(keys: string, read: () => void): string[] {
       into[0] = key;
       return 1;
     },
-  };
-  const before = { isTerminal: stdin.isTerminal, setRaw: stdin.setRaw, readSync: stdin.readSync };
-  Object.assign(stdin, changed);
-  stderr.writeSync = (bytes) => {
-    events.push(JSON.stringify(new TextDecoder().decode(bytes)));
-    return bytes.length;
-  };
-  try {
-    read();
-  } finally {
-    Object.assign(stdin, before);
-    stderr.writeSync = write;
-  }
+  });
+  using _screen = replaced(Deno.stderr, {
+    writeSync(bytes: Uint8Array) {
+      events.push(JSON.stringify(new TextDecoder().decode(bytes)));
+      return bytes.length;
+    },
+  });
+  read();
   return events;
 }
 

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { TempFolder } from "../temp_folder.ts";
 import { spawnProgram } from "../end_to_end/command_line.ts";
 
 const NOBODY = 65534;
@@ -20,11 +21,11 @@ try {
 `;
 
 /** A folder of root's with a folder `theirs`, which is another user's own. */
-function folderWithTheirs(): string {
-  const folder = Deno.makeTempDirSync();
-  Deno.chmodSync(folder, 0o711);
-  Deno.mkdirSync(`${folder}/theirs`, { mode: 0o700 });
-  Deno.chownSync(`${folder}/theirs`, NOBODY, NOBODY);
+function folderWithTheirs(): TempFolder {
+  const folder = new TempFolder();
+  Deno.chmodSync(folder.path, 0o711);
+  Deno.mkdirSync(`${folder.path}/theirs`, { mode: 0o700 });
+  Deno.chownSync(`${folder.path}/theirs`, NOBODY, NOBODY);
   return folder;
 }
 
@@ -32,22 +33,18 @@ Deno.test({
   name: "dropToOwner() has root write what a folder's owner can read, and nothing that he can't",
   ignore: Deno.uid() !== 0,
   async fn() {
-    const folder = folderWithTheirs();
-    try {
-      Deno.symlinkSync("../of-root", `${folder}/theirs/link`);
-      const program = `${folder}/program.js`;
-      Deno.writeTextFileSync(program, PROGRAM);
-      const { stdout } = await new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--no-prompt", "--no-check", "--config", CONFIG, program, folder],
-        stderr: "inherit",
-      }).output();
-      assertEquals(new TextDecoder().decode(stdout), "PermissionDenied\n");
-      const { uid, gid } = Deno.statSync(`${folder}/theirs/new`);
-      assertEquals([uid, gid], [NOBODY, NOBODY]);
-      assertEquals(Deno.statSync(`${folder}/of-root`).uid, 0);
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-    }
+    using folder = folderWithTheirs();
+    Deno.symlinkSync("../of-root", `${folder.path}/theirs/link`);
+    const program = `${folder.path}/program.js`;
+    Deno.writeTextFileSync(program, PROGRAM);
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-prompt", "--no-check", "--config", CONFIG, program, folder.path],
+      stderr: "inherit",
+    }).output();
+    assertEquals(new TextDecoder().decode(stdout), "PermissionDenied\n");
+    const { uid, gid } = Deno.statSync(`${folder.path}/theirs/new`);
+    assertEquals([uid, gid], [NOBODY, NOBODY]);
+    assertEquals(Deno.statSync(`${folder.path}/of-root`).uid, 0);
   },
 });
 
@@ -55,17 +52,13 @@ Deno.test({
   name: "traffic set by root leaves files of the folder's owner, and of nobody else",
   ignore: Deno.uid() !== 0,
   async fn() {
-    const folder = folderWithTheirs();
-    try {
-      const args = ["traffic", "set", "--up", "1", "--month-rotate", "1"];
-      const words = [...args, "--state-dir", `${folder}/theirs`];
-      const { code, stderr } = await spawnProgram(words, folder).output();
-      assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
-      const names = Array.from(Deno.readDirSync(`${folder}/theirs`), ({ name }) => name);
-      const owners = names.map((name) => Deno.lstatSync(`${folder}/theirs/${name}`).uid);
-      assertEquals([names.length > 0, new Set(owners)], [true, new Set([NOBODY])]);
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-    }
+    using folder = folderWithTheirs();
+    const args = ["traffic", "set", "--up", "1", "--month-rotate", "1"];
+    const words = [...args, "--state-dir", `${folder.path}/theirs`];
+    const { code, stderr } = await spawnProgram(words, folder.path).output();
+    assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
+    const names = Array.from(Deno.readDirSync(`${folder.path}/theirs`), ({ name }) => name);
+    const owners = names.map((name) => Deno.lstatSync(`${folder.path}/theirs/${name}`).uid);
+    assertEquals([names.length > 0, new Set(owners)], [true, new Set([NOBODY])]);
   },
 });

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { runUninstall } from "../../lib/cli/uninstall.ts";
+import { replaced } from "../replaced.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 
 /** No service of any machine. */
@@ -9,16 +10,14 @@ const NAME = `komari-none-${crypto.randomUUID()}`;
 async function printed(args: readonly string[], record?: unknown): Promise<string> {
   const { readTextFileSync } = Deno;
   const context = new FakeContext({ HOME: "/nowhere" });
-  try {
-    Deno.readTextFileSync = (path) =>
+  using _record = replaced(Deno, {
+    readTextFileSync: (path) =>
       record !== undefined && String(path).endsWith(`/${NAME}/replaced.json`)
         ? JSON.stringify(record)
-        : readTextFileSync(path);
-    const config = configOf(["uninstall", "--install-service-name", NAME, ...args]);
-    assertEquals(await runUninstall(config, context), 0);
-  } finally {
-    Deno.readTextFileSync = readTextFileSync;
-  }
+        : readTextFileSync(path),
+  });
+  const config = configOf(["uninstall", "--install-service-name", NAME, ...args]);
+  assertEquals(await runUninstall(config, context), 0);
   return context.printed;
 }
 

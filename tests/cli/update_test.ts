@@ -14,11 +14,20 @@ import {
 import { VERSION } from "../../lib/version.ts";
 import { programOf, ReleaseServer, sha256 } from "../update/release_server.ts";
 import { ownPlaces } from "../own_places.ts";
+import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { writeExecutable } from "../executable.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { inContainerImage } from "./container_image.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
+
+/** A server with a release of this version, and the options that name it and its key. */
+function releases(version: string): ReleaseServer & { readonly place: readonly string[] } {
+  const server = new ReleaseServer();
+  server.publish(version, programOf(version));
+  const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
+  return Object.assign(server, { place });
+}
 
 /** Runs the command for a program of this version in a folder of its own, after earlier updates. */
 async function run(
@@ -36,11 +45,8 @@ async function run(
   const path = `${folder.path}/agent`;
   writeExecutable(path, programOf(VERSION));
   if (state !== undefined) {
-    const file = new StateFile(updateFolder(path), {
-      name: UPDATE_STATE,
-      parse: parseUpdateState,
-    });
-    using _ = file;
+    const options = { name: UPDATE_STATE, parse: parseUpdateState };
+    using file = new StateFile(updateFolder(path), options);
     await file.open();
     await file.write(formatUpdateState(state));
   }
@@ -69,8 +75,7 @@ Deno.test("updateProgram() throws when there is no release address", async () =>
 });
 
 Deno.test("updateProgram() checks for updates of sources but refuses to install them", async () => {
-  await using server = new ReleaseServer();
-  server.publish("999.0.0", programOf("999.0.0"));
+  await using server = releases("999.0.0");
   const place = ["--update-url", server.url];
   await assertRejects(() => run([...place, "--now"], { form: "source" }), Error, "git");
   const { text, code, names } = await run(place, { form: "source" });
@@ -80,9 +85,8 @@ Deno.test("updateProgram() checks for updates of sources but refuses to install 
 });
 
 Deno.test("updateProgram() prints JSON", async () => {
-  await using server = new ReleaseServer();
-  server.publish(VERSION, programOf(VERSION));
-  const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
+  await using server = releases(VERSION);
+  const { place } = server;
   const { text, names } = await run([...place, "--now", "--json"]);
   const expected = { outcome: "nothing", present: VERSION, newest: VERSION, verdict: "not newer" };
   assertEquals(JSON.parse(text), expected);
@@ -90,8 +94,7 @@ Deno.test("updateProgram() prints JSON", async () => {
 });
 
 Deno.test("updateProgram() refuses to update without a key, but checks", async () => {
-  await using server = new ReleaseServer();
-  server.publish("999.0.0", programOf("999.0.0"));
+  await using server = releases("999.0.0");
   const place = ["--update-url", server.url];
   await assertRejects(() => run([...place, "--now"]), Error, "no key to verify releases with");
   assertEquals((await run(place)).code, 0);
@@ -142,8 +145,7 @@ Deno.test("updateProgram() says of each release what it is and what to do", asyn
 });
 
 Deno.test("updateProgram() does not offer a version again that failed within a week", async () => {
-  await using server = new ReleaseServer();
-  server.publish("999.0.0", programOf("999.0.0"));
+  await using server = releases("999.0.0");
   const place = ["--update-url", server.url];
   const week = 7 * 24 * 60 * 60_000;
   for (const [agoMs, again] of [[week - 60_000, false], [week + 60_000, true]] as const) {
@@ -157,9 +159,8 @@ Deno.test("updateProgram() does not offer a version again that failed within a w
 });
 
 Deno.test("updateProgram() replaces a program whose agent does not run", async () => {
-  await using server = new ReleaseServer();
-  server.publish("999.0.0", programOf("999.0.0"));
-  const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
+  await using server = releases("999.0.0");
+  const { place } = server;
   const done = await run([...place, "--now"]);
   const expected = `Version 999.0.0 replaced ${VERSION}; no agent was running\n`;
   assertEquals([done.text, done.code], [expected, 0]);
@@ -204,9 +205,8 @@ async function requireRefusal(
   words: string,
   options: Parameters<typeof run>[1] = {},
 ): Promise<void> {
-  await using server = new ReleaseServer();
-  server.publish("999.0.0", programOf("999.0.0"));
-  const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
+  await using server = releases("999.0.0");
+  const { place } = server;
   await assertRejects(() => run([...place, "--now"], options), Error, words);
 }
 
@@ -215,56 +215,40 @@ Deno.test("updateProgram() refuses to update in the container image", async () =
 });
 
 Deno.test("updateProgram() refuses to update beside another update", async () => {
-  const locks: FolderLock[] = [];
-  try {
-    await requireRefusal("another update is in progress", {
-      prepare(path) {
-        const lock = FolderLock.open(updateFolder(path));
-        locks.push(lock);
-        assertEquals(lock.tryLock(), true);
-      },
-    });
-  } finally {
-    for (const lock of locks) lock[Symbol.dispose]();
-  }
+  using locks = new DisposableStack();
+  const prepare = (path: string) =>
+    assertEquals(locks.use(FolderLock.open(updateFolder(path))).tryLock(), true);
+  await requireRefusal("another update is in progress", { prepare });
 });
 
 Deno.test("updateProgram() refuses to update a service that is pinned, unless it is another program's", async () => {
   const { readTextFileSync } = Deno;
-  const withRecord = (change: (path: string) => Record<string, unknown>) => (path: string) => {
-    const record = {
-      ...{ service: "agent", manager: "systemd", scope: "system", user: "", program: path },
-      ...{ config: "/x/config.json", stateFolder: "/x/state", runtimeFolder: "/x/run" },
-      ...{ logFile: "/x/log", files: [], links: [], folders: [], trees: [], rootOptions: {} },
-      ...change(path),
-    };
-    Deno.readTextFileSync = (path) =>
+  let record: object = {};
+  using _record = replaced(Deno, {
+    readTextFileSync: (path) =>
       String(path).endsWith("/agent/install.json")
         ? JSON.stringify(record)
-        : readTextFileSync(path);
+        : readTextFileSync(path),
+  });
+  const pinnedBy = (program?: string) => (path: string) => {
+    record = {
+      ...{ service: "agent", manager: "systemd", scope: "system", user: "", pinned: "1.2.3" },
+      ...{ config: "/x/config.json", stateFolder: "/x/state", runtimeFolder: "/x/run" },
+      ...{ logFile: "/x/log", files: [], links: [], folders: [], trees: [], rootOptions: {} },
+      program: program ?? path,
+    };
   };
-  try {
-    await requireRefusal(
-      "the service is pinned to version 1.2.3; `install --unset pin` ends that",
-      {
-        prepare: withRecord(() => ({ pinned: "1.2.3" })),
-      },
-    );
-    await using server = new ReleaseServer();
-    server.publish("999.0.0", programOf("999.0.0"));
-    const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
-    const prepare = withRecord(() => ({ pinned: "1.2.3", program: "/usr/bin/env" }));
-    const { code, text } = await run([...place, "--now"], { prepare });
-    assertEquals([code, text.startsWith("Version 999.0.0 replaced")], [0, true]);
-  } finally {
-    Deno.readTextFileSync = readTextFileSync;
-  }
+  const words = "the service is pinned to version 1.2.3; `install --unset pin` ends that";
+  await requireRefusal(words, { prepare: pinnedBy() });
+  await using server = releases("999.0.0");
+  const other = { prepare: pinnedBy("/usr/bin/env") };
+  const { code, text } = await run([...server.place, "--now"], other);
+  assertEquals([code, text.startsWith("Version 999.0.0 replaced")], [0, true]);
 });
 
 Deno.test("updateProgram() goes back to an older version where it is asked for, and says what that means", async () => {
-  await using server = new ReleaseServer();
-  server.publish("0.0.1", programOf("0.0.1"));
-  const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
+  await using server = releases("0.0.1");
+  const { place } = server;
   const wanted = [...place, "--install-version", "0.0.1"];
   const { text } = await run(wanted);
   assertEquals(
@@ -281,9 +265,8 @@ Deno.test("updateProgram() goes back to an older version where it is asked for, 
 });
 
 Deno.test("updateProgram() warns of a state that is damaged, and updates all the same", async () => {
-  await using server = new ReleaseServer();
-  server.publish("999.0.0", programOf("999.0.0"));
-  const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
+  await using server = releases("999.0.0");
+  const { place } = server;
   const state = { trial: undefined, failed: [] };
   const lines = await collectedLog(async () => {
     const { code } = await run([...place, "--now"], {
