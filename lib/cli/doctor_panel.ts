@@ -2,29 +2,15 @@
  * The chain of checks of `doctor` between this machine and one panel, and its upper links: what
  * answers there, the token, WebSockets, clock and round trip.
  *
- * None of them makes the panel show the node as online: they call a method that no panel has, and ask
- * for a WebSocket of a version that no server speaks.
- *
  * @module
  */
 
 import { withTimeout } from "../async/timeout.ts";
 import type { Config } from "../config/config.ts";
 import { roundMs } from "../log/log.ts";
-import { HttpClient, type HttpResponse } from "../net/http_client.ts";
-import {
-  type AuthenticatedTarget,
-  callAuthenticated,
-  LearnedTokenPlace,
-  type PanelAccess,
-} from "../panel/authentication.ts";
-import { UNKNOWN_METHOD } from "../panel/client_v2.ts";
-import { isHtml, provesToken, reasonOf, statusError } from "../panel/http_exchange.ts";
-import { parsePanelMessage } from "../panel/messages.ts";
-import { truncate } from "../parse/bounded_text.ts";
-import { jsonFields, parseJson } from "../parse/json.ts";
-import { type UnitSetting, variableFile } from "../service/loaded_unit.ts";
-import { USER_AGENT } from "../version.ts";
+import type { HttpResponse } from "../net/http_client.ts";
+import { isHtml, reasonOf, statusError } from "../panel/http_exchange.ts";
+import type { UnitSetting } from "../service/loaded_unit.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
 import {
   answerAdvice,
@@ -36,13 +22,11 @@ import {
 import { checkName } from "./doctor_name.ts";
 import { readFile } from "./doctor_name_servers.ts";
 import { checkConnection, checkNetwork } from "./doctor_network.ts";
+import { isRpcAnswer, PanelCalls } from "./doctor_panel_calls.ts";
 import { checkTls } from "./doctor_tls.ts";
+import { tokenResult, type TokenState } from "./doctor_token.ts";
 import { endpointPlace, failureText, type Way, wayTo, withDoubts } from "./doctor_way.ts";
 
-const RPC_PATH = "/api/clients/v2/rpc";
-/** RFC 6455 is version 13; a server names it when it refuses another one. */
-const UNKNOWN_WEBSOCKET_VERSION = "12";
-const REQUEST_TIMEOUT_MS = 5_000;
 /** For the calls that find out what answers. */
 const CALL_TIMEOUT_MS = 7_000;
 const MAX_ROUND_TRIP_MS = 1_000;
@@ -100,24 +84,17 @@ async function noPanel(unreadableConfig: string | undefined): Promise<CheckResul
   return result("failed", "no panel is configured", "give -e URL and -t TOKEN, or --config FILE");
 }
 
-type Token = "accepted" | "refused" | "missing" | "dropped";
-
 class PanelCheck {
   readonly #way: Way;
-  readonly #access: PanelAccess;
-  readonly #client: HttpClient;
+  readonly #calls: PanelCalls;
   #version: 1 | 2 = 2;
-  #token: Token = "refused";
+  #token: TokenState = "refused";
   /** What the panel has said to refuse the token. */
   #refusal = "";
-  /** Difference between the panel's clock and ours, in milliseconds. */
-  #clockErrorMs: number | undefined;
 
   constructor(way: Way) {
     this.#way = way;
-    const { endpoint, token, tokenIn } = way.config;
-    this.#access = { endpoint, token, tokenPlace: new LearnedTokenPlace(tokenIn) };
-    this.#client = new HttpClient({ dialer: way.dialer });
+    this.#calls = new PanelCalls(way);
   }
 
   /** Finds out which protocol the panel speaks, and whether it accepts the token. */
@@ -138,12 +115,12 @@ class PanelCheck {
   }
 
   async #findProtocol(signal: AbortSignal): Promise<CheckResult> {
-    const answer = await this.#callUnknownMethod(signal);
+    const answer = await this.#calls.unknownMethod(signal);
     // Usually it says that there is no such method; any other answer proves the same.
     const byVersion2 = tokenBy(answer, isRpcAnswer(answer));
     if (byVersion2 !== undefined) return await this.#found(2, byVersion2, { answer, signal });
     if (!isNoPanelOfVersion2(answer)) return await this.#notAPanel(answer, signal);
-    const tasks = await this.#request("GET", "/api/clients/ping/tasks", { signal });
+    const tasks = await this.#calls.request("GET", "/api/clients/ping/tasks", { signal });
     const isList = tasks.status === 200 && /^\s*(\[|null)/.test(tasks.text);
     const byVersion1 = tokenBy(tasks, isList);
     if (byVersion1 !== undefined) {
@@ -157,34 +134,18 @@ class PanelCheck {
   /** Keeps what a panel has answered, and names its version and protocol. */
   async #found(
     protocol: 1 | 2,
-    token: Token,
+    token: TokenState,
     { answer, signal }: { answer: HttpResponse; signal: AbortSignal },
   ): Promise<CheckResult> {
     this.#version = protocol;
     this.#token = this.#way.config.token === "" ? "missing" : token;
     if (this.#token === "refused") {
       this.#refusal = reasonOf(answer.text);
-      if (await this.#isTokenDropped(signal)) this.#token = "dropped";
+      if (await this.#calls.takesTokenInBody(signal)) this.#token = "dropped";
     }
-    const version = await this.#panelVersion(signal);
+    const version = await this.#calls.version(signal);
     const name = version === undefined ? "Komari" : `Komari ${version}`;
     return result("ok", `${name}, protocol version ${protocol}`);
-  }
-
-  /** Whether the panel takes the token in the body of a call, which it refuses in the query. */
-  async #isTokenDropped(signal: AbortSignal): Promise<boolean> {
-    const { token } = this.#way.config;
-    const body = JSON.stringify({
-      ...{ jsonrpc: "2.0", method: UNKNOWN_METHOD, params: {}, id: 1 },
-      token,
-    });
-    try {
-      const answer = await this.#request("POST", RPC_PATH, { signal, body, query: "" });
-      return isRpcAnswer(answer);
-    } catch {
-      signal.throwIfAborted();
-      return false;
-    }
   }
 
   /** Says what has answered in place of a panel, with the first line of its page. */
@@ -200,14 +161,14 @@ class PanelCheck {
       : `the answer is status ${status}${reasonOf(text)}, not a Komari panel's`;
     const answerer = answererText(response, this.#way);
     const hasPath = url.pathname !== "/" && !isPasswordWall(response);
-    if (hasPath && await this.#panelVersion(signal, url.origin) !== undefined) {
+    if (hasPath && await this.#calls.version(signal, url.origin) !== undefined) {
       const advice = `the panel is at the root of this server: write ${url.origin} into ${
         endpointPlace(this.#way)
       }`;
       return result("failed", words + answerer, advice);
     }
     const isRefused = [200, 302, 303, 307, 403, 404, 405].includes(status);
-    const version = isRefused ? await this.#panelVersion(signal) : undefined;
+    const version = isRefused ? await this.#calls.version(signal) : undefined;
     if (version !== undefined) {
       return result(
         "failed",
@@ -219,68 +180,13 @@ class PanelCheck {
     return result("failed", words + answerer, ...answerAdvice(response, this.#way));
   }
 
-  async #panelVersion(signal: AbortSignal, endpoint?: string): Promise<string | undefined> {
-    try {
-      const options = { signal, query: "", endpoint };
-      const { status, text } = await this.#request("GET", "/api/version", options);
-      const { data } = status === 200 ? jsonFields(parseJson(text)) : {};
-      const { version } = jsonFields(data);
-      return typeof version === "string" ? truncate(version, 40) : undefined;
-    } catch {
-      signal.throwIfAborted();
-      return undefined;
-    }
-  }
-
   token(): CheckResult {
-    const { config } = this.#way;
-    if (this.#token === "missing") {
-      return this.#registersItself ? REGISTERS_ITSELF : result(
-        "failed",
-        "no token is configured",
-        config.isConfigInstalled
-          ? "give it: komari-agent-deno install --token-file FILE"
-          : "give -t TOKEN or --token-file FILE",
-      );
-    }
-    if (this.#token === "accepted") {
-      const isInHeader = this.#access.tokenPlace?.current === "header";
-      return result("ok", isInHeader ? "accepted in a header" : "accepted");
-    }
-    if (this.#token === "dropped") {
-      return result(
-        "failed",
-        "the panel takes this token in the body of a call, and never gets it in the query",
-        "have the proxy in front of the panel pass the query of requests on (nginx: no URI behind " +
-          "proxy_pass, or $is_args$args at its end)",
-      );
-    }
-    const origin = this.#tokenOrigin();
-    const unknown = `the panel does not know the token of ${origin}`;
-    const refused = unknown + this.#refusal;
-    if (/^([\x22\x27]).*\1$/.test(config.token)) {
-      return result(
-        "failed",
-        `${refused}; it is within quotes`,
-        "write the token without the quotes",
-      );
-    }
-    return result(
-      "failed",
-      refused,
-      "see on the panel's page whether this node is still there: one that was deleted has no token",
-      `compare the one there with that of ${origin}`,
-    );
-  }
-
-  /** Where the token was read: an option's place, with the unit's file that sets its variable. */
-  #tokenOrigin(): string {
-    const { config: { origins, endpoint, furtherPanels }, unit } = this.#way;
-    const isFirst = furtherPanels.every((panel) => panel.endpoint !== endpoint);
-    const origin = origins.get("token") ?? origins.get("token_file");
-    const file = variableFile(unit, "AGENT_TOKEN");
-    if (origin?.includes("AGENT_TOKEN") && file !== undefined) return `AGENT_TOKEN in ${file}`;
-    return (isFirst ? origin : undefined) ?? origins.get("panels") ?? "this node's registration";
+    const isInHeader = this.#calls.tokenPlace === "header";
+    return this.#registersItself ? REGISTERS_ITSELF : tokenResult(this.#way, {
+      token: this.#token,
+      refusal: this.#refusal,
+      isInHeader,
+    });
   }
 
   get #registersItself(): boolean {
@@ -294,15 +200,7 @@ class PanelCheck {
     if (this.#version === 1) return result("skipped", "not used on panels of version 1");
     if (this.#registersItself) return REGISTERS_ITSELF;
     try {
-      const response = await this.#request("GET", RPC_PATH, {
-        signal,
-        headers: [
-          ["connection", "Upgrade"],
-          ["upgrade", "websocket"],
-          ["sec-websocket-key", crypto.getRandomValues(new Uint8Array(16)).toBase64()],
-          ["sec-websocket-version", UNKNOWN_WEBSOCKET_VERSION],
-        ],
-      });
+      const response = await this.#calls.upgrade(signal);
       if (response.headers.has("sec-websocket-version")) {
         return result("ok", "upgrade requests reach the panel");
       }
@@ -319,27 +217,28 @@ class PanelCheck {
   }
 
   clock(): CheckResult {
-    if (this.#clockErrorMs === undefined) return result("skipped", "the panel sends no date");
+    const errorMs = this.#calls.clockErrorMs;
+    if (errorMs === undefined) return result("skipped", "the panel sends no date");
     // The header has whole seconds.
-    if (Math.abs(this.#clockErrorMs) < 1_500) {
+    if (Math.abs(errorMs) < 1_500) {
       return result("ok", "the same as the panel's");
     }
-    const difference = clockDifference(this.#clockErrorMs);
-    const text = this.#clockErrorMs > 0
+    const difference = clockDifference(errorMs);
+    const text = errorMs > 0
       ? `${difference} behind the panel's`
       : `${difference} ahead of the panel's`;
-    if (Math.abs(this.#clockErrorMs) <= MAX_CLOCK_ERROR_MS) return result("ok", text);
+    if (Math.abs(errorMs) <= MAX_CLOCK_ERROR_MS) return result("ok", text);
     return result("warning", text, ...clockAdvice());
   }
 
   /** Measures a small call, over the connection of the calls before, and then tries a large one. */
   async measureRoundTrip(signal: AbortSignal): Promise<CheckResult> {
     const startedAtMs = performance.now();
-    await this.#callUnknownMethod(signal);
+    await this.#calls.unknownMethod(signal);
     const ms = performance.now() - startedAtMs;
     const text = `${roundMs(ms)} ms`;
     try {
-      await this.#callUnknownMethod(signal, LARGE_REQUEST_BYTES);
+      await this.#calls.unknownMethod(signal, LARGE_REQUEST_BYTES);
     } catch (error) {
       signal.throwIfAborted();
       return result(
@@ -357,48 +256,6 @@ class PanelCheck {
       `see whether the way is slow: ping -c 5 ${host.replace(/:\d+$/, "")}`,
       "see on the panel's machine whether it is overloaded: top",
     );
-  }
-
-  #callUnknownMethod(signal: AbortSignal, padding = 0): Promise<HttpResponse> {
-    const params = padding === 0 ? {} : { padding: "x".repeat(padding) };
-    const body = JSON.stringify({ jsonrpc: "2.0", method: UNKNOWN_METHOD, params, id: 1 });
-    return this.#request("POST", RPC_PATH, { signal, body });
-  }
-
-  async #request(
-    method: "GET" | "POST",
-    path: string,
-    options: {
-      signal: AbortSignal;
-      body?: string;
-      query?: string;
-      endpoint?: string | undefined;
-      headers?: readonly (readonly [string, string])[];
-    },
-  ): Promise<HttpResponse> {
-    const { headers } = this.#way.config;
-    const { query, body, endpoint = this.#way.config.endpoint } = options;
-    const sentAtMs = Date.now();
-    const send = async (target: AuthenticatedTarget) =>
-      await withTimeout((signal) =>
-        this.#client.request({
-          method,
-          url: target.url,
-          headers: [
-            ["user-agent", USER_AGENT],
-            ...headers,
-            ["content-type", "application/json"],
-            ...options.headers ?? [],
-            ...target.headers,
-          ],
-          body,
-        }, { signal }), { timeoutMs: REQUEST_TIMEOUT_MS, signal: options.signal });
-    const response = query === undefined
-      ? await callAuthenticated(this.#access, { path, isAccepted: provesToken }, send)
-      : await send({ url: endpoint + path + query, headers: [] });
-    const dateMs = Date.parse(response.headers.get("date") ?? "");
-    if (!Number.isNaN(dateMs)) this.#clockErrorMs = dateMs - (sentAtMs + Date.now()) / 2;
-    return response;
   }
 }
 
@@ -418,13 +275,9 @@ function toStatusError(verb: string, { status, text, headers }: HttpResponse): E
 }
 
 /** Whether an answer accepts or refuses the token; `undefined` for one that is no panel's. */
-function tokenBy(response: HttpResponse, isOfPanel: boolean): Token | undefined {
+function tokenBy(response: HttpResponse, isOfPanel: boolean): TokenState | undefined {
   if (response.status === 401 && !isPasswordWall(response)) return "refused";
   return isOfPanel ? "accepted" : undefined;
-}
-
-function isRpcAnswer({ status, text }: HttpResponse): boolean {
-  return (status === 200 || status === 400) && parsePanelMessage(text)?.kind === "answer";
 }
 
 function isNoPanelOfVersion2({ status, text }: HttpResponse): boolean {

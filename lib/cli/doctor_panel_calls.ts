@@ -1,0 +1,145 @@
+/**
+ * The calls of `doctor` to what answers at a panel's address. None of them makes a panel show the node as
+ * online: they call a method that no panel has, and ask for a WebSocket of a version that no server
+ * speaks.
+ *
+ * @module
+ */
+
+import { withTimeout } from "../async/timeout.ts";
+import { HttpClient, type HttpResponse } from "../net/http_client.ts";
+import {
+  type AuthenticatedTarget,
+  callAuthenticated,
+  LearnedTokenPlace,
+  type PanelAccess,
+} from "../panel/authentication.ts";
+import { UNKNOWN_METHOD } from "../panel/client_v2.ts";
+import { provesToken } from "../panel/http_exchange.ts";
+import { parsePanelMessage } from "../panel/messages.ts";
+import { truncate } from "../parse/bounded_text.ts";
+import { jsonFields, parseJson } from "../parse/json.ts";
+import { USER_AGENT } from "../version.ts";
+import type { Way } from "./doctor_way.ts";
+
+const RPC_PATH = "/api/clients/v2/rpc";
+/** RFC 6455 is version 13; a server names it when it refuses another one. */
+const UNKNOWN_WEBSOCKET_VERSION = "12";
+const REQUEST_TIMEOUT_MS = 5_000;
+
+/** The calls to one panel, over one client. */
+export class PanelCalls {
+  readonly #way: Way;
+  readonly #access: PanelAccess;
+  readonly #client: HttpClient;
+  #clockErrorMs: number | undefined;
+
+  constructor(way: Way) {
+    this.#way = way;
+    const { endpoint, token, tokenIn } = way.config;
+    this.#access = { endpoint, token, tokenPlace: new LearnedTokenPlace(tokenIn) };
+    this.#client = new HttpClient({ dialer: way.dialer });
+  }
+
+  /** Difference between the panel's clock and ours, in milliseconds, by its last answer that has a date. */
+  get clockErrorMs(): number | undefined {
+    return this.#clockErrorMs;
+  }
+
+  /** Where the panel takes the token. */
+  get tokenPlace(): LearnedTokenPlace["current"] | undefined {
+    return this.#access.tokenPlace?.current;
+  }
+
+  /** Calls a method that no panel has, with so many bytes more. */
+  unknownMethod(signal: AbortSignal, padding = 0): Promise<HttpResponse> {
+    const params = padding === 0 ? {} : { padding: "x".repeat(padding) };
+    const body = JSON.stringify({ jsonrpc: "2.0", method: UNKNOWN_METHOD, params, id: 1 });
+    return this.request("POST", RPC_PATH, { signal, body });
+  }
+
+  /** Whether the panel takes the token in the body of a call, which it refuses in the query. */
+  async takesTokenInBody(signal: AbortSignal): Promise<boolean> {
+    const { token } = this.#way.config;
+    const body = JSON.stringify({
+      ...{ jsonrpc: "2.0", method: UNKNOWN_METHOD, params: {}, id: 1 },
+      token,
+    });
+    try {
+      const answer = await this.request("POST", RPC_PATH, { signal, body, query: "" });
+      return isRpcAnswer(answer);
+    } catch {
+      signal.throwIfAborted();
+      return false;
+    }
+  }
+
+  /** The version of the panel at an address, by default the configured one; `undefined` where none answers. */
+  async version(signal: AbortSignal, endpoint?: string): Promise<string | undefined> {
+    try {
+      const options = { signal, query: "", endpoint };
+      const { status, text } = await this.request("GET", "/api/version", options);
+      const { data } = status === 200 ? jsonFields(parseJson(text)) : {};
+      const { version } = jsonFields(data);
+      return typeof version === "string" ? truncate(version, 40) : undefined;
+    } catch {
+      signal.throwIfAborted();
+      return undefined;
+    }
+  }
+
+  /** Asks for a WebSocket of a version that no server speaks. */
+  upgrade(signal: AbortSignal): Promise<HttpResponse> {
+    return this.request("GET", RPC_PATH, {
+      signal,
+      headers: [
+        ["connection", "Upgrade"],
+        ["upgrade", "websocket"],
+        ["sec-websocket-key", crypto.getRandomValues(new Uint8Array(16)).toBase64()],
+        ["sec-websocket-version", UNKNOWN_WEBSOCKET_VERSION],
+      ],
+    });
+  }
+
+  /** Sends a request; with a `query` of its own it has no token. @throws {Error} Without an answer in time. */
+  async request(
+    method: "GET" | "POST",
+    path: string,
+    options: {
+      signal: AbortSignal;
+      body?: string;
+      query?: string;
+      endpoint?: string | undefined;
+      headers?: readonly (readonly [string, string])[];
+    },
+  ): Promise<HttpResponse> {
+    const { headers } = this.#way.config;
+    const { query, body, endpoint = this.#way.config.endpoint } = options;
+    const sentAtMs = Date.now();
+    const send = async (target: AuthenticatedTarget) =>
+      await withTimeout((signal) =>
+        this.#client.request({
+          method,
+          url: target.url,
+          headers: [
+            ["user-agent", USER_AGENT],
+            ...headers,
+            ["content-type", "application/json"],
+            ...options.headers ?? [],
+            ...target.headers,
+          ],
+          body,
+        }, { signal }), { timeoutMs: REQUEST_TIMEOUT_MS, signal: options.signal });
+    const response = query === undefined
+      ? await callAuthenticated(this.#access, { path, isAccepted: provesToken }, send)
+      : await send({ url: endpoint + path + query, headers: [] });
+    const dateMs = Date.parse(response.headers.get("date") ?? "");
+    if (!Number.isNaN(dateMs)) this.#clockErrorMs = dateMs - (sentAtMs + Date.now()) / 2;
+    return response;
+  }
+}
+
+/** Whether an answer is one to a call. */
+export function isRpcAnswer({ status, text }: HttpResponse): boolean {
+  return (status === 200 || status === 400) && parsePanelMessage(text)?.kind === "answer";
+}

@@ -1,0 +1,66 @@
+/**
+ * The check of `doctor` of the token, by what a panel has answered.
+ *
+ * @module
+ */
+
+import { variableFile } from "../service/loaded_unit.ts";
+import { type CheckResult, result } from "./checks.ts";
+import type { Way } from "./doctor_way.ts";
+
+/** What a panel makes of the token; `dropped` is one that never gets to it in the query. */
+export type TokenState = "accepted" | "refused" | "missing" | "dropped";
+
+/** The result for the token; `refusal` is what the panel has said to refuse it. */
+export function tokenResult(
+  way: Way,
+  { token, refusal, isInHeader }: { token: TokenState; refusal: string; isInHeader: boolean },
+): CheckResult {
+  const { config } = way;
+  if (token === "missing") {
+    return result(
+      "failed",
+      "no token is configured",
+      config.isConfigInstalled
+        ? "give it: komari-agent-deno install --token-file FILE"
+        : "give -t TOKEN or --token-file FILE",
+    );
+  }
+  if (token === "accepted") {
+    return result("ok", isInHeader ? "accepted in a header" : "accepted");
+  }
+  if (token === "dropped") {
+    return result(
+      "failed",
+      "the panel takes this token in the body of a call, and never gets it in the query",
+      "have the proxy in front of the panel pass the query of requests on (nginx: no URI behind " +
+        "proxy_pass, or $is_args$args at its end)",
+    );
+  }
+  const origin = tokenOrigin(way);
+  const unknown = `the panel does not know the token of ${origin}`;
+  const refused = unknown + refusal;
+  if (/^([\x22\x27]).*\1$/.test(config.token)) {
+    return result(
+      "failed",
+      `${refused}; it is within quotes`,
+      "write the token without the quotes",
+    );
+  }
+  return result(
+    "failed",
+    refused,
+    "see on the panel's page whether this node is still there: one that was deleted has no token",
+    `compare the one there with that of ${origin}`,
+  );
+}
+
+/** Where the token was read: an option's place, with the unit's file that sets its variable. */
+function tokenOrigin({ config, unit }: Way): string {
+  const { origins, endpoint, furtherPanels } = config;
+  const isFirst = furtherPanels.every((panel) => panel.endpoint !== endpoint);
+  const origin = origins.get("token") ?? origins.get("token_file");
+  const file = variableFile(unit, "AGENT_TOKEN");
+  if (origin?.includes("AGENT_TOKEN") && file !== undefined) return `AGENT_TOKEN in ${file}`;
+  return (isFirst ? origin : undefined) ?? origins.get("panels") ?? "this node's registration";
+}
