@@ -39,7 +39,8 @@ import { checkOtherAgents } from "./doctor_other_agents.ts";
 import { panelChain } from "./doctor_panel.ts";
 import { configCheck, versionCheck } from "./doctor_program.ts";
 import { inOrder, reportJson, reportText } from "./doctor_report.ts";
-import { agentResult, connectionsResult, probesResult, serviceResult } from "./doctor_service.ts";
+import { serviceResult } from "./doctor_service.ts";
+import { agentResult, connectionsResult, probesResult } from "./doctor_agent.ts";
 import { detailCommand, type FoundService } from "./doctor_unit.ts";
 import { terminalColumns } from "./output.ts";
 

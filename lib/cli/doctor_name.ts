@@ -5,7 +5,6 @@
  */
 
 import { settlesWithin, withTimeout } from "../async/timeout.ts";
-import { isInContainerImage } from "../host/this_program.ts";
 import { Connector } from "../net/connector.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import { truncate } from "../parse/bounded_text.ts";
@@ -13,25 +12,15 @@ import { type CheckResult, result } from "./checks.ts";
 import {
   answerText,
   askEach,
-  FORBIDDEN,
   HOSTS,
   type NameAnswer,
   type NameSources,
   readSources,
-  REFUSED_BY_TCP,
   RESOLV_CONF,
-  RESOLVED_ADDRESS,
 } from "./doctor_name_servers.ts";
 import { kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
-import { proxyVariableNames } from "./doctor_advice.ts";
-import {
-  endpointPlace,
-  failureText,
-  firstHop,
-  seconds,
-  unitAdvice,
-  type Way,
-} from "./doctor_way.ts";
+import { failureText, firstHop, seconds, unitAdvice, type Way } from "./doctor_way.ts";
+import { deadServerAdvice, slowAdvice, unresolvedAdvice } from "./doctor_name_advice.ts";
 
 /** The system waits 5 s for its first name server. */
 const LOOKUP_MS = 6_000;
@@ -205,96 +194,4 @@ function unreachedServers(answers: readonly NameAnswer[]): RouteFinding | undefi
     /answer/.test(code) ? routeFinding(server, { askRoute }) ?? [] : []
   );
   return found.length < answers.length ? undefined : found[0];
-}
-
-/** What to do about a name without an address, by what each server has answered. */
-export function unresolvedAdvice(
-  answers: readonly NameAnswer[],
-  { host, way, sources }: { host: string; way: Way; sources: NameSources },
-): string[] {
-  const codes = new Set(answers.map(({ code }) => code));
-  const [first] = answers;
-  const server = first?.server ?? "";
-  const another = "ask another name server: --custom-dns ADDRESS";
-  const has = (...all: readonly string[]) => [...codes].every((code) => all.includes(code));
-  const correct = way.proxy === undefined
-    ? `correct the name in ${endpointPlace(way)}, if it is not ${host}`
-    : `correct the proxy's name in ${proxyVariableNames(way)}, if it is not ${host}`;
-  if (has("NXDOMAIN", "no address")) {
-    return [
-      correct,
-      `see whether the domain has a record of that name, at its DNS provider: dig +trace ${host}`,
-    ];
-  }
-  if (has("REFUSED")) {
-    return [
-      `see whether it answers about other names: dig @${server} example.com; if not, name another ` +
-      `server in ${sources.file}, or --custom-dns ADDRESS`,
-      correct,
-    ];
-  }
-  if (has("SERVFAIL")) {
-    return [
-      `see whether ${server} reaches the servers above it: dig @${server} example.com`,
-      `see whether DNSSEC refuses the name: dig +cd @${server} ${host}`,
-      another,
-    ];
-  }
-  if (answers.some(({ code }) => code === "NOERROR")) {
-    const dead = deadServerAdvice(answers, sources);
-    return dead !== undefined ? [dead] : [
-      `see what the system makes of the same question: getent ahosts ${host}`,
-      "see who is asked, in which order: grep hosts /etc/nsswitch.conf",
-    ];
-  }
-  const ofUnit = unitAdvice(way);
-  if (ofUnit !== undefined) return [ofUnit];
-  if (has(FORBIDDEN)) {
-    return ["let this machine's own firewall pass port 53 to it: nft list ruleset"];
-  }
-  if (has(REFUSED_BY_TCP)) {
-    return server === RESOLVED_ADDRESS
-      ? [
-        `start systemd-resolved, which would answer there: systemctl enable --now systemd-resolved; ` +
-        `or name another name server in ${sources.file}`,
-      ]
-      : [
-        `start the name server at ${server}, or name another one in ${sources.file}`,
-        `see whether it only answers late: dig +time=15 @${server} ${host}`,
-      ];
-  }
-  if (isInContainerImage()) {
-    return [
-      "a container asks the name server of its network: --dns of docker run, or --custom-dns",
-    ];
-  }
-  return [
-    `see whether the name server is up: ping -c 3 ${server}`,
-    "see whether a firewall drops port 53: nft list ruleset",
-    `correct its address in ${sources.file}`,
-    another,
-  ];
-}
-
-/** What to do about a server without an answer before one with it; `undefined` where none is. */
-function deadServerAdvice(
-  answers: readonly NameAnswer[],
-  { file }: NameSources,
-): string | undefined {
-  const [first] = answers;
-  const isSilent = ({ code }: NameAnswer) => /answer/.test(code);
-  if (first === undefined || !isSilent(first) || answers.every(isSilent)) return undefined;
-  return `${first.server} does not answer, and is asked before the others: remove it from ${file}`;
-}
-
-function slowAdvice(answers: readonly NameAnswer[], sources: NameSources): string[] {
-  const dead = deadServerAdvice(answers, sources);
-  if (dead !== undefined) return [dead];
-  const [server] = answers;
-  return [
-    server === undefined
-      ? "see which part of the system answers late: time getent ahosts NAME"
-      : `see whether ${server.server} itself is slow: dig @${server.server} example.com`,
-    "ask another name server: --custom-dns ADDRESS",
-  ];
 }

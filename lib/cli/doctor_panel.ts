@@ -21,7 +21,8 @@ import {
 } from "./doctor_advice.ts";
 import { checkName } from "./doctor_name.ts";
 import { readFile } from "./doctor_name_servers.ts";
-import { checkConnection, checkNetwork } from "./doctor_network.ts";
+import { checkNetwork } from "./doctor_network.ts";
+import { checkConnection } from "./doctor_connection.ts";
 import { isRpcAnswer, PanelCalls } from "./doctor_panel_calls.ts";
 import { checkTls } from "./doctor_tls.ts";
 import { tokenResult, type TokenState } from "./doctor_token.ts";

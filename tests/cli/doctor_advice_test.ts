@@ -7,7 +7,7 @@ import {
   proxyVariableNames,
   refusingProxyAdvice,
 } from "../../lib/cli/doctor_advice.ts";
-import { connectAdvice } from "../../lib/cli/doctor_network.ts";
+import { connectAdvice } from "../../lib/cli/doctor_connection.ts";
 import { tlsAdvice } from "../../lib/cli/doctor_tls.ts";
 import {
   failureText,

@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { checkName, lateAnswer, unresolvedAdvice } from "../../lib/cli/doctor_name.ts";
+import { checkName, lateAnswer } from "../../lib/cli/doctor_name.ts";
+import { unresolvedAdvice } from "../../lib/cli/doctor_name_advice.ts";
 import { readSources } from "../../lib/cli/doctor_name_servers.ts";
 import { type Way, wayTo as wayOf } from "../../lib/cli/doctor_way.ts";
 import { TestNameServer } from "../net/fake_name_server.ts";

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { checkNetwork, connectAdvice } from "../../lib/cli/doctor_network.ts";
+import { checkNetwork } from "../../lib/cli/doctor_network.ts";
+import { connectAdvice } from "../../lib/cli/doctor_connection.ts";
 import { type AskRoute, routeFinding } from "../../lib/cli/doctor_route.ts";
 import { wayTo } from "../../lib/cli/doctor_way.ts";
 import type { Refusal, Route } from "../../lib/host/routes.ts";

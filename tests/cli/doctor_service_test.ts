@@ -3,12 +3,8 @@ import { check as checkOf, type CompletedCheck, runChecks } from "../../lib/cli/
 import { machineChecks } from "../../lib/cli/doctor_machine.ts";
 import { runningAgent } from "../../lib/cli/doctor.ts";
 import { checkOtherAgents } from "../../lib/cli/doctor_other_agents.ts";
-import {
-  agentResult,
-  connectionsResult,
-  probesResult,
-  serviceResult,
-} from "../../lib/cli/doctor_service.ts";
+import { serviceResult } from "../../lib/cli/doctor_service.ts";
+import { agentResult, connectionsResult, probesResult } from "../../lib/cli/doctor_agent.ts";
 import { detailCommand, type FoundService } from "../../lib/cli/doctor_unit.ts";
 import { toolLine } from "../../lib/host/tool_runner.ts";
 import { noexecMount } from "../../lib/cli/doctor_unit_program.ts";

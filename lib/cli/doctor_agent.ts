@@ -1,0 +1,150 @@
+/**
+ * The checks of `doctor` about the running agent: its reports, probes and connections.
+ *
+ * @module
+ */
+
+import { attempt } from "../attempt.ts";
+import type { Config } from "../config/config.ts";
+import { panelNames } from "../config/panels.ts";
+import type { Health } from "../state/health_reader.ts";
+import { closesSoon, seenProblem } from "./agent_problems.ts";
+import { type CheckResult, result } from "./checks.ts";
+import { healthProblem } from "./health.ts";
+import { duration } from "./status.ts";
+
+/** Whether a signal has stopped a process, until another one lets it go on. */
+export function isPaused(pid: number): boolean {
+  const status = attempt(() => Deno.readTextFileSync(`/proc/${pid}/status`)) ?? "";
+  return /^State:\s+T/m.test(status);
+}
+
+export function pausedResult(text: string, pid: number): CheckResult {
+  return result(
+    "failed",
+    `${text}; its process ${pid} was stopped by a signal (state T)`,
+    `let it go on: kill -CONT ${pid}`,
+  );
+}
+
+/** A failure of the running agent that may have to do with what is looked at. */
+const LATELY_MS = 60_000;
+
+/** The result for the running agent: whether its panel accepts its reports, and what it has seen. */
+export function agentResult(config: Config, health: Health | undefined): CheckResult {
+  if (health === undefined) return result("skipped", "no agent runs here that this user can see");
+  const { version, pid } = health;
+  const ours = panelNames(
+    [config, ...config.furtherPanels].filter(({ endpoint }) => endpoint !== ""),
+  );
+  const others = health.panels.map(({ panel }) => panel);
+  if (ours.length > 0 && others.length > 0 && !others.some((panel) => ours.includes(panel))) {
+    const names = others.join(", ");
+    return result("skipped", `process ${pid} reports to ${names}, and not to this panel`);
+  }
+  const nowMs = Date.now();
+  const problem = healthProblem(health, nowMs);
+  const ago = duration(nowMs - (health.acceptedAtMs ?? nowMs));
+  const lately =
+    health.panels.flatMap(({ error }) =>
+      error !== undefined && nowMs - error.atMs < LATELY_MS ? [error] : []
+    )[0];
+  const state = `version ${version}, process ${pid}: ${
+    problem ?? `a report was accepted ${ago} ago`
+  }`;
+  const text = problem !== undefined || lately === undefined
+    ? state
+    : `${state}; a failure ${duration(nowMs - lately.atMs)} ago: ${lately.text}`;
+  if (isPaused(pid)) return pausedResult(text, pid);
+  if (problem !== undefined) {
+    const unregistered = seenProblem(health, "registration");
+    return unregistered === undefined
+      ? result(
+        "failed",
+        text,
+        "if all checks of the panel are fine, see whether it reports in a minute: " +
+          "komari-agent-deno status",
+        `see in its log what it tries: journalctl -u ${config.serviceName} -n 20`,
+      )
+      : result(
+        "failed",
+        `${text}; ${unregistered}`,
+        "compare the key of --auto-discovery with the one on the panel's page of settings",
+      );
+  }
+  for (const [part, status, advice] of PROBLEMS) {
+    const seen = seenProblem(health, part);
+    if (seen !== undefined) return result(status, `${text}; ${seen}`, advice);
+  }
+  if (hasTokenInArguments(pid)) {
+    return result(
+      "warning",
+      `${text}; it was started with -t, so every user of this machine can read its token, and a crash ` +
+        "of the runtime would write it into the log",
+      "give it the token by --token-file FILE or the variable AGENT_TOKEN, and restart it",
+    );
+  }
+  return result("ok", text);
+}
+
+/** Whether the token is on the command line of a process. */
+function hasTokenInArguments(pid: number): boolean {
+  const text = attempt(() => Deno.readTextFileSync(`/proc/${pid}/cmdline`)) ?? "";
+  return text.split("\0").some((word) => /^(?:-t|--token(?:=|$))/.test(word));
+}
+
+/** Problems of a running agent; the other parts have a check of their own. */
+const PROBLEMS = [
+  ["gpu", "failed", "ask the driver itself: nvidia-smi"],
+  ["authorities", "warning", "read the files named there: openssl x509 -noout -text -in FILE"],
+] as const;
+
+/** The result for probes of the last minute. */
+export function probesResult(health: Health | undefined): CheckResult {
+  const panels = health?.panels ?? [];
+  const run = panels.reduce((sum, { lastMinute = 0 }) => sum + lastMinute, 0);
+  const lost = panels.reduce((sum, it) => sum + (it.lost ?? 0), 0);
+  if (run === 0) return result("skipped", "none ran in the last minute");
+  const text = `${run} in the last minute, ${lost} lost`;
+  if (lost < run) return result("ok", text);
+  const kinds = panels.flatMap(({ kinds = {} }) => Object.keys(kinds));
+  const seen = health && seenProblem(health, "ping");
+  if (seen !== undefined && kinds.every((kind) => kind === "icmp")) {
+    return result("warning", `${text}: ${seen}`);
+  }
+  return result(
+    "warning",
+    text,
+    "see whether a target answers this machine: ping -c 3 TARGET",
+    "see why each is lost: start the agent with --log-level debug",
+  );
+}
+
+/**
+ * The result for WebSockets of the running agent: whether they last.
+ *
+ * @param proxyVariable The variable that names the proxy on the way, with its file; `undefined` without
+ * one.
+ */
+export function connectionsResult(
+  health: Health | undefined,
+  proxyVariable: string | undefined,
+): CheckResult {
+  const closed = health?.panels.filter(closesSoon) ?? [];
+  const [first] = closed;
+  if (first === undefined) {
+    return health === undefined
+      ? result("skipped", "no agent runs here that this user can see")
+      : result("ok", "none is closed soon after it opened");
+  }
+  const names = closed.map(({ panel }) => panel).join(", ");
+  return result(
+    "failed",
+    `the last ${first.shortConnections} WebSockets to ${names} were closed soon after they opened`,
+    "see whether the panel shows the node as online while this agent is stopped: another machine " +
+      "has the same token then",
+    "see whether a proxy in front of the panel closes what is silent (nginx: proxy_read_timeout 60s)",
+    "see on the panel's machine whether the panel starts again and again",
+    proxyVariable && `see whether the proxy of ${proxyVariable} closes what is silent`,
+  );
+}

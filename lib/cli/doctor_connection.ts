@@ -1,0 +1,184 @@
+/**
+ * The check of `doctor` of the connection to a panel, or to the proxy on the way.
+ *
+ * @module
+ */
+
+import { attempt } from "../attempt.ts";
+import { isTimeout, withTimeout } from "../async/timeout.ts";
+import { isInContainerImage } from "../host/this_program.ts";
+import { DialError } from "../net/errors.ts";
+import { addressScope, ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
+import { urlHost } from "../parse/probe_target.ts";
+import { type CheckResult, result } from "./checks.ts";
+import { proxyVariableNames, refusingProxyAdvice } from "./doctor_advice.ts";
+import { kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
+import {
+  endpointPlace,
+  failureText,
+  firstHop,
+  originText,
+  portOf,
+  seconds,
+  unitAdvice,
+  type Way,
+} from "./doctor_way.ts";
+import { CONNECT_MS } from "./doctor_network.ts";
+
+/** A connection that takes longer is a finding. */
+const SLOW_CONNECT_MS = 1_500;
+
+/** Opens a connection to the panel, or through its proxy. */
+export async function checkConnection(way: Way, signal: AbortSignal): Promise<CheckResult> {
+  const { url, proxy, dialer } = way;
+  const startedAtMs = performance.now();
+  try {
+    const connect = (signal: AbortSignal) => dialer.connect(url, { signal });
+    const { connection } = await withTimeout(connect, { timeoutMs: CONNECT_MS, signal });
+    const { hostname, port } = connection.remoteAddr;
+    connection.close();
+    const connected = proxy === undefined
+      ? `connected to ${hostname} port ${port}`
+      : `connected through the proxy ${hostname} port ${port}`;
+    const text = way.answeredBy === "" ? connected : `${connected} (${way.answeredBy})`;
+    const ms = performance.now() - startedAtMs;
+    if (ms < SLOW_CONNECT_MS) return result("ok", text);
+    return result(
+      "warning",
+      `${text}, after ${seconds(ms)}`,
+      `see where the time goes: ping -c 5 ${hostname}`,
+      "see whether one of several addresses does not answer: --prefer-ip 4 or 6 leaves it out",
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    return notConnected(error, way);
+  }
+}
+
+function notConnected(error: unknown, way: Way): CheckResult {
+  const { proxy, answeredBy } = way;
+  const message = failureText(error);
+  const stage = error instanceof DialError ? error.stage : "connect";
+  if (stage === "proxy") {
+    return result("failed", message, ...refusingProxyAdvice(message, way));
+  }
+  const { host, port } = firstHop(way);
+  const subject = proxy === undefined ? host : `the proxy ${host}`;
+  const text = isTimeout(error)
+    ? `Cannot connect to ${subject}${originText(way)} port ${port}: ${message}`
+    : answeredBy === ""
+    ? message
+    : `${message} (${answeredBy})`;
+  const finding = /refused/.test(message) ? undefined : firstStep(way);
+  const shown = finding === undefined ? text : `${text}; ${finding.text}`;
+  return result("failed", shown, ...connectAdvice(text, way, { finding }));
+}
+
+/** Why no packet gets to any of the addresses, by the kernel; `undefined` where it sees nothing of one. */
+function firstStep(way: Way): RouteFinding | undefined {
+  const { addresses, answeredBy } = way;
+  const askRoute = kernelRoutes();
+  const all = (addresses.length > 0 ? addresses : [firstHop(way).host]).map((address) => {
+    const isPanels = answeredBy === "" ? undefined : isPanelsLook(address, way);
+    return routeFinding(address, { askRoute, isPanels });
+  });
+  const found = all.filter((it) => it !== undefined);
+  if (found.length < all.length) return undefined;
+  return {
+    text: [...new Set(found.map(({ text }) => text))].join("; "),
+    advice: [...new Set(found.flatMap(({ advice }) => advice))],
+  };
+}
+
+function isPanelsLook(address: string, { proxy, answeredBy }: Way): string {
+  return proxy === undefined
+    ? `see whether ${address} is the panel's address (${answeredBy})`
+    : `see whether ${address} is the proxy's address (${answeredBy})`;
+}
+
+/** What to look at when no connection can be opened; one line where only one cause is left. */
+export function connectAdvice(
+  message: string,
+  way: Way,
+  { hasIpv6 = hasIpv6Address(), finding }: {
+    hasIpv6?: boolean;
+    finding?: RouteFinding | undefined;
+  } = {},
+): string[] {
+  const { url, proxy, addresses, answeredBy } = way;
+  const { host, port } = firstHop(way);
+  const address = addresses[0] ?? host;
+  const ofUnit = unitAdvice(way);
+  if (ofUnit !== undefined && !/refused/.test(message)) return [ofUnit];
+  const isIpv6 = (addresses.length > 0 ? addresses : [host]).every((it) => ipFamily(it) === 6);
+  if (isIpv6 && /unreachable|no address of that family/.test(message) && !hasIpv6) {
+    return [
+      `${host} is reached by IPv6 only, and no interface here has an IPv6 address: give this machine ` +
+      "IPv6, or the panel an IPv4 address",
+    ];
+  }
+  if (/no free port/.test(message) && (!isIpv6 || hasIpv6)) {
+    return [
+      "see how many connections this machine has, and how many it may have: ss -s; sysctl " +
+      "net.ipv4.ip_local_port_range",
+    ];
+  }
+  if (finding !== undefined) return [...finding.advice];
+  if (proxy !== undefined) {
+    const names = proxyVariableNames(way);
+    return [
+      `see whether the proxy listens: nc -vz ${host} ${port}`,
+      `correct ${names}, which names it, or reach the panel without it: NO_PROXY=${urlHost(url)}`,
+    ];
+  }
+  if (isLoopbackHost(address)) return loopbackAdvice(way);
+  if (/refused/.test(message)) {
+    return [
+      `see on the panel's machine whether it listens on port ${port}: ss -ltn`,
+      `correct the port in ${endpointPlace(way)}, if it is another one than ${portOf(url)}`,
+      "see whether a firewall, here or there, answers in its place: nft list ruleset",
+    ];
+  }
+  if (/network is unreachable/.test(message)) {
+    return ["this machine has no route to that address: ip route get " + address];
+  }
+  const look = isPanelsLook(address, way);
+  const isByHosts = answeredBy.includes("/etc/hosts");
+  return [
+    ...isByHosts ? [look] : [],
+    `see whether that machine is up: ping -c 3 ${address}`,
+    `see whether a firewall here drops it: nft list ruleset`,
+    `see on the panel's machine whether its firewall lets port ${port} pass`,
+    ...answeredBy === "" || isByHosts ? [] : [look],
+  ];
+}
+
+/** Whether an interface has an address of IPv6 that reaches beyond its cable. */
+function hasIpv6Address(): boolean {
+  return (attempt(() => Deno.networkInterfaces()) ?? []).some(({ address }) =>
+    ipFamily(address) === 6 && !["loopback", "link-local"].includes(addressScope(address) ?? "")
+  );
+}
+
+/** The panel's address is this machine's own, and nothing listens there. */
+function loopbackAdvice(way: Way): string[] {
+  const { url, answeredBy } = way;
+  const [host, port] = [urlHost(url), portOf(url)];
+  if (isInContainerImage()) {
+    return [
+      "within a container this address is the container itself: give the panel's name or " +
+      "address, or start the container with --network host",
+    ];
+  }
+  const here = `if the panel is on this machine, start it: ss -ltn shows what listens`;
+  if (answeredBy.includes("/etc/hosts") && host !== "localhost") {
+    return [`if the panel is on another machine, remove ${host} from /etc/hosts`, here];
+  }
+  const otherPort = `if it listens on another port than ${port}, correct ${endpointPlace(way)}`;
+  // What a name server says of a name that is not this machine's own may be a filter's answer.
+  const isOthers = answeredBy !== "" && host !== "localhost";
+  const elsewhere =
+    `if the panel is on another machine, its name server is wrong about ${host}, or ` +
+    `filters it (${answeredBy})`;
+  return [...isOthers ? [elsewhere] : [], here, otherPort];
+}
