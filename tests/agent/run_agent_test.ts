@@ -2,8 +2,9 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { isWhole } from "../../lib/sandbox/seal.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
-import { realTurn } from "../fake_time.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { releaseRegularly } from "../../lib/agent/run_agent.ts";
 
 const ignore = Deno.build.os !== "linux";
 const WITHOUT_FILTERS = [
@@ -100,4 +101,16 @@ Deno.test({
       }, panels && { panels });
     }
   },
+});
+
+Deno.test("releaseRegularly() releases memory after 4, 8 and 12 s, then every half hour, until the signal aborts", async () => {
+  using time = new FakeTime();
+  const stop = new AbortController();
+  const releasedAtMs: number[] = [];
+  const running = releaseRegularly(() => void releasedAtMs.push(performance.now()), stop);
+  await time.run(2 * 3_600_000);
+  assertEquals(releasedAtMs, [4, 8, 12, 1_812, 3_612, 5_412].map((seconds) => seconds * 1000));
+  stop.abort();
+  await running;
+  assertEquals(time.timers, 0);
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type Fault, faults, parseFault } from "../../lib/demo/fault.ts";
-import { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { StandInPanel, startDemo } from "../../lib/demo/stand_in_panel.ts";
 import { deliverRpc, dial, envelope, postRpc } from "../test_panel/fake_agent.ts";
 import { FakeTime } from "../fake_time.ts";
 import { BASIC_INFO, PING_RESULT, REPORT } from "../test_panel/fake_reporter.ts";
@@ -267,3 +267,29 @@ Deno.test("StandInPanel compresses messages where an agent offers that, each on 
       ...["client_no_context_takeover", "permessage-deflate", "server_no_context_takeover"],
     ]);
   }));
+
+Deno.test("startDemo() asks for one probe of each kind, all of them on loopback", async () => {
+  const panel = await startDemo({ port: 0 });
+  try {
+    assertEquals(panel.state.tasks.map((task) => [task.type, task.target, task.interval]), [
+      ["icmp", "127.0.0.1", 2],
+      ["tcp", `127.0.0.1:${panel.port}`, 3],
+      ["http", `http://127.0.0.1:${panel.port}/`, 5],
+    ]);
+    assertEquals(panel.state.fault, undefined);
+  } finally {
+    panel.close();
+  }
+});
+
+Deno.test("startDemo() begins with a fault", async () => {
+  const panel = await startDemo({ port: 0, fault: parseFault("401") });
+  try {
+    assertEquals(panel.state.fault?.name, "401");
+    const response = await fetch(`${panel.url}/api/version`);
+    await response.body?.cancel();
+    assertEquals(response.status, 401);
+  } finally {
+    panel.close();
+  }
+});

@@ -1,8 +1,10 @@
-import { assertRejects, assertThrows } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import fc from "fast-check";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { type DarwinQuery, DarwinShell } from "../../lib/sandbox/shell_darwin.ts";
 import type { Machine } from "../../lib/metrics/machine.ts";
 import {
+  DarwinCpuCollector,
   openDarwinMachine,
   parseDarwinConnections,
   parseDarwinProcessCount,
@@ -19,7 +21,8 @@ import { configOf } from "./config_of.ts";
 import { fakeSource } from "./fake_host.ts";
 import { FakeMac } from "./fake_mac.ts";
 import { assertDataEquals } from "./assert_data.ts";
-import { rated } from "./rated.ts";
+import { rated, ratedCpu } from "./rated.ts";
+import type { CoreTimes } from "../../lib/host/host_darwin.ts";
 
 function open(mac: FakeMac, ...args: string[]): Promise<Machine> {
   return openDarwinMachine(mac.host, mac.shell, configOf(args));
@@ -393,4 +396,65 @@ Deno.test("openMac() throws for options that only Linux supports", async () => {
     UsageError,
     "HOST_PROC",
   );
+});
+
+function core(user: number, idle: number, rest: Partial<CoreTimes> = {}): CoreTimes {
+  return { user, nice: 0, sys: 0, idle, irq: 0, ...rest };
+}
+
+/** Shows one list of cores after the other, the last one for ever. */
+function cpuOf(...looks: CoreTimes[][]): () => number | undefined {
+  let next = 0;
+  return ratedCpu(
+    new DarwinCpuCollector({ cores: () => looks[Math.min(next++, looks.length - 1)] ?? [] }),
+  );
+}
+
+Deno.test("DarwinCpuCollector.collect() counts since boot, then since the previous call", () => {
+  const cpu = cpuOf(
+    [core(10, 90), core(30, 70)],
+    [core(60, 90, { sys: 25, nice: 25 }), core(30, 170)],
+  );
+  assertEquals(cpu(), 20);
+  assertEquals(cpu(), 50);
+});
+
+Deno.test("DarwinCpuCollector.collect() counts all as busy that is not idle", () => {
+  for (const name of ["user", "nice", "sys", "irq"]) {
+    assertEquals(cpuOf([core(0, 75, { [name]: 25 })])(), 25, name);
+  }
+});
+
+Deno.test("DarwinCpuCollector.collect() keeps the last value when no time has passed", () => {
+  const cpu = cpuOf([core(25, 75)]);
+  assertEquals(cpu(), 25);
+  assertEquals(cpu(), 25);
+});
+
+Deno.test("DarwinCpuCollector.collect() lets a core's counter wrap independently", () => {
+  const cpu = cpuOf(
+    [core(4_294_967_290, 100), core(100, 100)],
+    [core(5, 200), core(150, 150)],
+  );
+  cpu();
+  assertAlmostEquals(cpu() ?? 0, 25);
+});
+
+Deno.test("DarwinCpuCollector.collect() returns undefined without cores", () => {
+  assertEquals(cpuOf([])(), undefined);
+});
+
+Deno.test("DarwinCpuCollector.collect() stays between 0 and 100 for any counters", () => {
+  const count = fc.maxSafeNat();
+  const cores = fc.array(
+    fc.record({ user: count, nice: count, sys: count, idle: count, irq: count }),
+    { maxLength: 4 },
+  );
+  fc.assert(fc.property(fc.array(cores, { maxLength: 6 }), (looks) => {
+    const cpu = cpuOf(...looks);
+    for (const _ of looks) {
+      const percent = cpu();
+      assert(percent === undefined || (percent >= 0 && percent <= 100));
+    }
+  }));
 });

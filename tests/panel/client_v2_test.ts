@@ -1,6 +1,6 @@
 import { FakeTime } from "../fake_time.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { ClientV2 } from "../../lib/panel/client_v2.ts";
+import { ClientV2, toPanelError } from "../../lib/panel/client_v2.ts";
 import { Acknowledgements } from "../../lib/panel/acknowledgements.ts";
 import type { PanelCall, PanelResponse } from "../../lib/panel/http_exchange.ts";
 import { PushedSettings } from "../../lib/panel/pushed_settings.ts";
@@ -273,3 +273,16 @@ Deno.test("ClientV2 acknowledges each event once when that is answered, however 
 function ackedIn({ ack_event_ids: ids }: Record<string, unknown>): number {
   return Array.isArray(ids) ? ids.length : 0;
 }
+
+Deno.test("toPanelError() quotes the panel, or its code when there is no text", () => {
+  const error = toPanelError("send x", { code: -32000, text: "not saved" });
+  assertEquals(error.message, 'Cannot send x: the panel answered "not saved"');
+  assertEquals([error.failure, error.code], ["rejected", -32000]);
+  assertEquals(
+    toPanelError("send x", { code: -32601, text: "" }).message,
+    "Cannot send x: the panel answered error -32601",
+  );
+  const bare = toPanelError("send x", { text: "" });
+  assertEquals(bare.message, "Cannot send x: the panel answered error without a code");
+  assertEquals(bare.code, undefined);
+});

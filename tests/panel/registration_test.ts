@@ -1,10 +1,12 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import fc from "fast-check";
 import { describeError } from "../../lib/log/log.ts";
-import { PanelError } from "../../lib/panel/panel_error.ts";
+import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 import type { RegistrationOutcome } from "../../lib/panel/registration_client.ts";
 import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { ENDPOINT, NODE, RegisteringMachine } from "./fake_registration.ts";
+import { registrationWaitMs } from "../../lib/panel/registration.ts";
 
 const down = new PanelError("Cannot register: refused", { failure: "unreachable" });
 const late = new PanelError("Cannot register: no answer within 30 s", { failure: "timeout" });
@@ -266,4 +268,96 @@ Deno.test("NodeRegistration.find() ignores an official agent's node once this ag
   machine.store.nodes = [{ ...NODE, endpoint: "https://other.example", token: "other" }];
   assertEquals((await machine.find())?.token, "t");
   assertEquals(machine.store.nodes.length, 2);
+});
+
+const MINUTE_MS = 60_000;
+
+function failed(failure: PanelFailure): PanelError {
+  return new PanelError("Cannot send report", { failure });
+}
+
+/** Minutes at which it registers again, in vain, when a call each half minute ends as `outcome` says. */
+async function attempts(outcome: (minute: number) => unknown): Promise<number[]> {
+  using time = new FakeTime();
+  const machine = new RegisteringMachine();
+  machine.store.nodes = [NODE];
+  machine.answer = () => ({ kind: "failed", error: failed("unreachable") });
+  await collectedLog(async () => {
+    await using node = machine.registration({ rediscover: true });
+    await node.find();
+    for (let minute = 0; minute <= 35; minute += 0.5) {
+      node.onOutcome(outcome(minute));
+      await time.run(MINUTE_MS / 2);
+    }
+  });
+  return machine.askedAtSeconds.map((second) => second / 60);
+}
+
+const unknown = failed("unauthorized");
+
+Deno.test("NodeRegistration.onOutcome() registers again after ten minutes of rejection, and ten minutes later", async () => {
+  assertEquals(await attempts(() => unknown), [10, 20.5, 31]);
+});
+
+Deno.test("NodeRegistration.onOutcome() does nothing while calls succeed or fail otherwise", async () => {
+  assertEquals(await attempts(() => undefined), []);
+  for (const failure of ["unreachable", "timeout", "rejected", "disconnected"] as const) {
+    assertEquals(await attempts(() => failed(failure)), []);
+  }
+  assertEquals(await attempts(() => new Error("unauthorized")), []);
+});
+
+Deno.test("NodeRegistration.onOutcome() starts over after a success or another failure", async () => {
+  for (const between of [undefined, failed("unavailable")]) {
+    assertEquals(await attempts((minute) => minute === 9.5 ? between : unknown), [20, 30.5]);
+  }
+});
+
+Deno.test("NodeRegistration.onOutcome() ignores blocked WebSockets", async () => {
+  assertEquals(
+    await attempts((minute) => minute === 9.5 ? failed("websocket blocked") : unknown),
+    [10, 20.5, 31],
+  );
+});
+
+const ALMOST_ONE = 0.999999999;
+
+function longest(failed: number, doubtful: number): number {
+  return Math.round(registrationWaitMs({ failed, doubtful, refused: 0 }, ALMOST_ONE) / 1000);
+}
+
+Deno.test("registrationWaitMs() grows to half a minute after clear failures", () => {
+  assertEquals([1, 2, 3, 4, 5, 6, 7, 1000].map((failed) => longest(failed, 0)), [
+    ...[1, 2, 4, 8, 16, 30, 30, 30],
+  ]);
+});
+
+Deno.test("registrationWaitMs() grows to an hour when each attempt may have made a node", () => {
+  assertEquals([1, 2, 3, 6, 7, 1000].map((doubtful) => longest(doubtful, doubtful)), [
+    ...[60, 120, 240, 1920, 3600, 3600],
+  ]);
+});
+
+Deno.test("registrationWaitMs() grows from a minute to an hour when the key is refused", () => {
+  const waits = (random: number) =>
+    [1, 2, 3, 4, 5, 6, 1000].map((refused) =>
+      Math.round(registrationWaitMs({ failed: 0, doubtful: 0, refused }, random) / 60_000)
+    );
+  assertEquals(waits(0), [1, 2, 4, 8, 16, 30, 30]);
+  assertEquals(waits(ALMOST_ONE), [2, 4, 8, 16, 32, 60, 60]);
+});
+
+Deno.test("registrationWaitMs() is random in the upper half, so that many agents don't return at once", () => {
+  const many = fc.integer({ min: 1, max: 5000 });
+  const tries = fc.oneof(
+    fc.record({ failed: many, doubtful: fc.nat(5000), refused: fc.constant(0) }),
+    fc.record({ failed: fc.constant(0), doubtful: fc.nat(5000), refused: many }),
+  );
+  fc.assert(
+    fc.property(tries, fc.double({ min: 0, max: ALMOST_ONE, noNaN: true }), (tries, random) => {
+      const waitMs = registrationWaitMs(tries, random);
+      const longestMs = registrationWaitMs(tries, 1);
+      assert(waitMs >= longestMs / 2 && waitMs <= longestMs && waitMs >= 500, `${waitMs}`);
+    }),
+  );
 });
