@@ -30,41 +30,45 @@ const SHELLS: readonly (readonly [string, ...string[]])[] = [
   ["/usr/bin/busybox", "ash"],
 ];
 
-/** Hands out a shell, and a look at what has come below this process since before it was started. */
-async function withShell(
-  options: Partial<ShellOptions>,
-  use: (shell: Shell, below: () => SeenChild[]) => Promise<void>,
-): Promise<void> {
-  const before = new Set(started.descendants().map(({ pid }) => pid));
-  const shell = new Shell({ ...ROOTS, ...options });
-  try {
-    await use(shell, () => started.descendants().filter(({ pid }) => !before.has(pid)));
-  } finally {
-    await shell.close();
+/** A shell, which is closed when the block ends. */
+class TestShell extends Shell implements AsyncDisposable {
+  readonly #before: ReadonlySet<number>;
+
+  constructor(options: Partial<ShellOptions>) {
+    const before = new Set(started.descendants().map(({ pid }) => pid));
+    super({ ...ROOTS, ...options });
+    this.#before = before;
   }
-}
 
-/** A folder to put on PATH with a `ping` of our own in it. */
-function withPing(script: string, use: (path: string) => Promise<void>): Promise<void> {
-  return withPrograms(["ping", "ping6"], script, use);
-}
+  /** What has come below this process since before the shell was started. */
+  below(): SeenChild[] {
+    return started.descendants().filter(({ pid }) => !this.#before.has(pid));
+  }
 
-/** A PATH on which `nvidia-smi` is a script. */
-function withNvidiaSmi(script: string, use: (path: string) => Promise<void>): Promise<void> {
-  return withPrograms(["nvidia-smi"], script, (folder) => use(`${folder}:/usr/bin:/bin`));
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
 }
 
 /** A folder with programs that all are the same script. */
-async function withPrograms(
-  names: readonly string[],
-  script: string,
-  use: (folder: string) => Promise<void>,
-): Promise<void> {
-  using folder = new TempFolder();
-  for (const name of names) {
-    writeExecutable(`${folder.path}/${name}`, script);
-  }
-  await use(folder.path);
+function ofPrograms(names: readonly string[], script: string): TempFolder {
+  const folder = new TempFolder();
+  for (const name of names) writeExecutable(`${folder.path}/${name}`, script);
+  return folder;
+}
+
+/** A PATH on which nothing but `ping` is, a script. */
+function ofPing(script: string): TempFolder {
+  return ofPrograms(["ping", "ping6"], script);
+}
+
+/** A PATH on which `nvidia-smi` is a script, beside the system's programs. */
+function ofNvidiaSmi(script: string): Disposable & { readonly path: string } {
+  const folder = ofPrograms(["nvidia-smi"], script);
+  return {
+    path: `${folder.path}:/usr/bin:/bin`,
+    [Symbol.dispose]: () => folder[Symbol.dispose](),
+  };
 }
 
 function exists(path: string): boolean {
@@ -102,8 +106,8 @@ Deno.test("the script reads the files of an interface that are named, in their o
   assertEquals(names.split(/[\s\\]+/), [...LINK_FILES]);
 });
 
-for (const shell of shellsHere.filter(([command]) => !command.endsWith("busybox"))) {
-  const name = shell.join(" ");
+for (const command of shellsHere.filter(([command]) => !command.endsWith("busybox"))) {
+  const name = command.join(" ");
 
   Deno.test(`Shell.ping() keeps the answers of ${name} apart when many are under way`, async () => {
     const script = `#!/bin/sh
@@ -111,102 +115,82 @@ for address; do :; done
 echo "PING $address"
 printf '%s\\n' "$* \\\\n %s $LC_ALL \${AGENT_TOKEN-none} \${KOMARI_AGENT_MENU-none}" >&2
 `;
-    await withPing(
-      script,
-      (path) =>
-        withShell({ shell, path }, async (shell) => {
-          const addresses = Array.from(
-            { length: 40 },
-            (_, index) => index % 2 === 0 ? `127.0.0.${index}` : `2001:db8::${index}`,
-          );
-          const answers = await Promise.all(addresses.map((address) => shell.ping(address)));
-          assertEquals(
-            answers.map((answer) => answer?.trim()),
-            addresses.map((address) =>
-              `PING ${address}\n-n -c 1 -W 3 -- ${address} \\n %s C none none`
-            ),
-          );
-        }),
+    using ping = ofPing(script);
+    await using shell = new TestShell({ shell: command, path: ping.path });
+    const addresses = Array.from(
+      { length: 40 },
+      (_, index) => index % 2 === 0 ? `127.0.0.${index}` : `2001:db8::${index}`,
+    );
+    const answers = await Promise.all(addresses.map((address) => shell.ping(address)));
+    assertEquals(
+      answers.map((answer) => answer?.trim()),
+      addresses.map((address) => `PING ${address}\n-n -c 1 -W 3 -- ${address} \\n %s C none none`),
     );
   });
 
   Deno.test(`Shell.ping() bounds the output of a babbling ping under ${name}`, async () => {
-    await withPing(
-      "#!/bin/sh\nwhile :; do echo babble; done\n",
-      (path) =>
-        withShell({ shell, path }, async (shell, below) => {
-          assertEquals((await shell.ping("::1"))?.trim().split("\n").length, 12);
-          await eventually(() => below().length <= 1);
-        }),
-    );
+    using ping = ofPing("#!/bin/sh\nwhile :; do echo babble; done\n");
+    await using shell = new TestShell({ shell: command, path: ping.path });
+    assertEquals((await shell.ping("::1"))?.trim().split("\n").length, 12);
+    await eventually(() => shell.below().length <= 1);
   });
 
   Deno.test(`Shell.ping() gives what is shorter than 250 characters under ${name}, and 2 s of CPU`, async () => {
     const [kept, cut] = ["x".repeat(249), "y".repeat(250)];
-    await withPing(
-      `#!/bin/sh\necho ${kept}\necho ${cut}\nulimit -t\n`,
-      (path) =>
-        withShell({ shell, path }, async (shell) => {
-          assertEquals(await shell.ping("192.0.2.1"), `${kept}\n2\n`);
-        }),
-    );
+    using ping = ofPing(`#!/bin/sh\necho ${kept}\necho ${cut}\nulimit -t\n`);
+    await using shell = new TestShell({ shell: command, path: ping.path });
+    assertEquals(await shell.ping("192.0.2.1"), `${kept}\n2\n`);
   });
 
   Deno.test(`Shell.ping() leaves neither zombies nor memory behind under ${name}`, async () => {
-    await withPing(
-      "#!/bin/sh\necho pong\n",
-      (path) =>
-        withShell({ shell, path }, async (shell, below) => {
-          const round = async (count: number) => {
-            for (let sent = 0; sent < count; sent += 16) {
-              await Promise.all(Array.from({ length: 16 }, () => shell.ping("127.0.0.1")));
-            }
-          };
-          const pages = () => below().find(({ state }) => state !== "Z")?.rssPages ?? 0;
-          await round(64);
-          await eventually(() => below().length === 1);
-          const before = pages();
-          await round(480);
-          await eventually(() => below().length === 1);
-          assert(pages() - before < 64, `${pages() - before} pages more`);
-        }),
-    );
+    using ping = ofPing("#!/bin/sh\necho pong\n");
+    await using shell = new TestShell({ shell: command, path: ping.path });
+    const round = async (count: number) => {
+      for (let sent = 0; sent < count; sent += 16) {
+        await Promise.all(Array.from({ length: 16 }, () => shell.ping("127.0.0.1")));
+      }
+    };
+    const pages = () => shell.below().find(({ state }) => state !== "Z")?.rssPages ?? 0;
+    await round(64);
+    await eventually(() => shell.below().length === 1);
+    const before = pages();
+    await round(480);
+    await eventually(() => shell.below().length === 1);
+    assert(pages() - before < 64, `${pages() - before} pages more`);
   });
 
   Deno.test(`Shell.ping() gives undefined when ${name} finds no ping`, async () => {
-    await withShell({ shell, path: "/nonexistent" }, async (shell) => {
-      assertEquals(await shell.ping("127.0.0.1"), undefined);
-      assertEquals(await shell.ping("::1"), undefined);
-    });
+    await using shell = new TestShell({ shell: command, path: "/nonexistent" });
+    assertEquals(await shell.ping("127.0.0.1"), undefined);
+    assertEquals(await shell.ping("::1"), undefined);
   });
 
   Deno.test(`Shell.close() ends ${name} with its pings and rejects what is asked`, async () => {
-    await withPing("#!/bin/sh\nexec /bin/sleep 60\n", async (path) => {
-      const opened = new Shell({ ...ROOTS, shell, path });
-      const asked = assertRejects(() => opened.ping("127.0.0.1"), Error, "it has ended");
-      const sleeper = () => started.descendants().find(({ name }) => name === "sleep");
-      await eventually(() => sleeper() !== undefined);
-      const pid = sleeper()?.pid;
-      await opened.close();
-      await asked;
-      await eventually(() => !isAlive(pid));
-      await assertRejects(() => opened.ping("127.0.0.1"), Error, "it has ended");
-    });
+    using ping = ofPing("#!/bin/sh\nexec /bin/sleep 60\n");
+    const opened = new Shell({ ...ROOTS, shell: command, path: ping.path });
+    const asked = assertRejects(() => opened.ping("127.0.0.1"), Error, "it has ended");
+    const sleeper = () => started.descendants().find(({ name }) => name === "sleep");
+    await eventually(() => sleeper() !== undefined);
+    const pid = sleeper()?.pid;
+    await opened.close();
+    await asked;
+    await eventually(() => !isAlive(pid));
+    await assertRejects(() => opened.ping("127.0.0.1"), Error, "it has ended");
   });
 }
 
-for (const shell of shellsHere) {
-  const name = shell.join(" ");
+for (const command of shellsHere) {
+  const name = command.join(" ");
 
   Deno.test({
     name: `Shell.ping() pings loopback by ${name} and the ping that is here`,
     ignore: !exists("/usr/bin/ping") && !exists("/bin/ping"),
-    fn: () =>
-      withShell({ shell }, async (shell) => {
-        for (const address of ["127.0.0.1", "::1"]) {
-          assertEquals(parsePingOutput((await shell.ping(address)) ?? "").kind, "reply");
-        }
-      }),
+    async fn() {
+      await using shell = new TestShell({ shell: command });
+      for (const address of ["127.0.0.1", "::1"]) {
+        assertEquals(parsePingOutput((await shell.ping(address)) ?? "").kind, "reply");
+      }
+    },
   });
 
   Deno.test(`Shell.nvidiaSmi() gives its lines under ${name}, and what it was asked`, async () => {
@@ -214,30 +198,22 @@ for (const shell of shellsHere) {
 echo "$*, \${AGENT_TOKEN-none} \${KOMARI_AGENT_MENU-none}"
 echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
 `;
-    await withNvidiaSmi(
-      script,
-      (path) =>
-        withShell({ shell, path, gpu: true }, async (shell) => {
-          assertEquals(
-            await shell.nvidiaSmi(),
-            "--format=csv,noheader,nounits --query-gpu=name,memory.total,memory.used," +
-              "utilization.gpu,temperature.gpu, none none\nNVIDIA L4, 23034, 1, 0, 35\n",
-          );
-        }),
+    using smi = ofNvidiaSmi(script);
+    await using shell = new TestShell({ shell: command, path: smi.path, gpu: true });
+    assertEquals(
+      await shell.nvidiaSmi(),
+      "--format=csv,noheader,nounits --query-gpu=name,memory.total,memory.used," +
+        "utilization.gpu,temperature.gpu, none none\nNVIDIA L4, 23034, 1, 0, 35\n",
     );
   });
 
   Deno.test(`Shell.nvidiaSmi() bounds what it says under ${name}, by lines and without`, async () => {
     for (const loop of ["while :; do echo babble; done", "while :; do printf babble; done"]) {
-      await withNvidiaSmi(
-        `#!/bin/sh\n${loop}\n`,
-        (path) =>
-          withShell({ shell, path, gpu: true }, async (shell, below) => {
-            await assertRejects(() => shell.nvidiaSmi(), Error, "its output is too long");
-            assert(await shell.countProcesses() > 0, "the pipe is intact");
-            await eventually(() => below().length <= 1);
-          }),
-      );
+      using smi = ofNvidiaSmi(`#!/bin/sh\n${loop}\n`);
+      await using shell = new TestShell({ shell: command, path: smi.path, gpu: true });
+      await assertRejects(() => shell.nvidiaSmi(), Error, "its output is too long");
+      assert(await shell.countProcesses() > 0, "the pipe is intact");
+      await eventually(() => shell.below().length <= 1);
     }
   });
 
@@ -246,13 +222,11 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
       const line = "x".repeat(length);
       const script = `#!/bin/sh\ni=0\nwhile [ $((i += 1)) -le ${lines} ]; do echo ${line}; done\n`;
       let text: string | undefined;
-      await withNvidiaSmi(
-        script,
-        (path) =>
-          withShell({ shell, path, gpu: true }, async (shell) => {
-            text = await shell.nvidiaSmi().catch(({ message }) => message);
-          }),
-      );
+      {
+        using smi = ofNvidiaSmi(script);
+        await using shell = new TestShell({ shell: command, path: smi.path, gpu: true });
+        text = await shell.nvidiaSmi().catch(({ message }) => message);
+      }
       return text ?? "";
     };
     assertEquals((await output(63, 9)).length, 630);
@@ -271,24 +245,26 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
       using folder = new TempFolder();
       writeExecutable(`${folder.path}/nvidia-smi`, "#!/bin/sh\n");
       writeExecutable(`${folder.path}/timeout`, '#!/bin/sh\necho "--foreground, ${*%%/*}"\n');
-      await withShell({ shell, path: `${folder.path}:/usr/bin:/bin`, gpu: true }, async (shell) => {
-        const words = (await shell.nvidiaSmi())?.split(" ").slice(0, 5).join(" ");
-        assertEquals(words, "--foreground, --foreground -s KILL 5");
+      await using shell = new TestShell({
+        shell: command,
+        path: `${folder.path}:/usr/bin:/bin`,
+        gpu: true,
       });
+      const words = (await shell.nvidiaSmi())?.split(" ").slice(0, 5).join(" ");
+      assertEquals(words, "--foreground, --foreground -s KILL 5");
     },
   });
 
   Deno.test(`Shell.close() ends ${name} with an nvidia-smi that hangs`, async () => {
-    await withNvidiaSmi("#!/bin/sh\nexec sleep 60\n", async (path) => {
-      const opened = new Shell({ ...ROOTS, shell, path, gpu: true });
-      const asked = assertRejects(() => opened.nvidiaSmi(), Error, "it has ended");
-      const sleeper = () => started.descendants().find(({ name }) => name === "sleep");
-      await eventually(() => sleeper() !== undefined);
-      const pid = sleeper()?.pid;
-      await opened.close();
-      await asked;
-      await eventually(() => !isAlive(pid));
-    });
+    using smi = ofNvidiaSmi("#!/bin/sh\nexec sleep 60\n");
+    const opened = new Shell({ ...ROOTS, shell: command, path: smi.path, gpu: true });
+    const asked = assertRejects(() => opened.nvidiaSmi(), Error, "it has ended");
+    const sleeper = () => started.descendants().find(({ name }) => name === "sleep");
+    await eventually(() => sleeper() !== undefined);
+    const pid = sleeper()?.pid;
+    await opened.close();
+    await asked;
+    await eventually(() => !isAlive(pid));
   });
 
   Deno.test(`Shell.interfaceTraits() tells what ${name} sees in sys`, async () => {
@@ -320,12 +296,11 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     await Deno.writeTextFile(`${net}/a\\n1/uevent`, "INTERFACE=a\\n1\n");
     await Deno.symlink("../a\\n1", `${net}/port1/master`);
     const host = new LocalHost({ proc: "/proc", sys: sys.path, root: "/" });
-    await withShell({ shell, sys: sys.path }, async (shell) => {
-      for (const name of ["eth0", "br0", "tap.1", "bond0", "lan1", "home", "wlan0", "port1"]) {
-        assertEquals(await shell.interfaceTraits(name), readInterfaceTraits(host, name), name);
-      }
-      assertEquals(await shell.interfaceTraits("eth1"), undefined);
-    });
+    await using shell = new TestShell({ shell: command, sys: sys.path });
+    for (const name of ["eth0", "br0", "tap.1", "bond0", "lan1", "home", "wlan0", "port1"]) {
+      assertEquals(await shell.interfaceTraits(name), readInterfaceTraits(host, name), name);
+    }
+    assertEquals(await shell.interfaceTraits("eth1"), undefined);
   });
 
   Deno.test(`Shell.interfaceTraits() finds every name that a kernel takes under ${name}`, async () => {
@@ -341,17 +316,16 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     }
     await Deno.mkdir(`${sys.path}/class/net/ax/device`, { recursive: true });
     const host = new LocalHost({ proc: "/proc", sys: sys.path, root: "/" });
-    await withShell({ shell, sys: sys.path }, async (shell) => {
-      for (const name of names) {
-        const found = await shell.interfaceTraits(name);
-        assertEquals(found, readInterfaceTraits(host, name), name);
-        assertEquals([found?.bridge, found?.stacked], [true, true], name);
-      }
-      // A name is no pattern.
-      for (const name of ["a?", "?x", "[ab]x", "a\\x"]) {
-        assertEquals(await shell.interfaceTraits(name), undefined, name);
-      }
-    });
+    await using shell = new TestShell({ shell: command, sys: sys.path });
+    for (const name of names) {
+      const found = await shell.interfaceTraits(name);
+      assertEquals(found, readInterfaceTraits(host, name), name);
+      assertEquals([found?.bridge, found?.stacked], [true, true], name);
+    }
+    // A name is no pattern.
+    for (const name of ["a?", "?x", "[ab]x", "a\\x"]) {
+      assertEquals(await shell.interfaceTraits(name), undefined, name);
+    }
   });
 
   Deno.test(`Shell.interfaceTraits() tells what ${name} sees of bonds and VLANs in proc`, async () => {
@@ -368,22 +342,20 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
       "VLAN Dev name\t | VLAN ID\nName-Type: x\nlan            | 7  | eth1\nmanagement-lan1| 10  | bond0\n",
     );
     const host = new LocalHost({ proc, sys, root: root.path });
-    await withShell({ shell, proc, sys }, async (shell) => {
-      for (const name of ["bond0", "eth0", "eth2", "lan", "management-lan1", "eth1", "VLAN"]) {
-        assertEquals(await shell.interfaceTraits(name), readInterfaceTraits(host, name), name);
-      }
-      assertEquals((await shell.interfaceTraits("eth0"))?.master, "bond0");
-      assertEquals((await shell.interfaceTraits("lan"))?.stacked, true);
-    });
+    await using shell = new TestShell({ shell: command, proc, sys });
+    for (const name of ["bond0", "eth0", "eth2", "lan", "management-lan1", "eth1", "VLAN"]) {
+      assertEquals(await shell.interfaceTraits(name), readInterfaceTraits(host, name), name);
+    }
+    assertEquals((await shell.interfaceTraits("eth0"))?.master, "bond0");
+    assertEquals((await shell.interfaceTraits("lan"))?.stacked, true);
   });
 
   Deno.test(`Shell.countProcesses() counts what ${name} sees in proc`, async () => {
     using proc = new TempFolder();
-    await withShell({ shell, proc: proc.path }, async (shell) => {
-      assertEquals(await shell.countProcesses(), 0);
-      for (const name of ["1", "2", "17", "self", "0x"]) await Deno.mkdir(`${proc.path}/${name}`);
-      assertEquals(await shell.countProcesses(), 3);
-    });
+    await using shell = new TestShell({ shell: command, proc: proc.path });
+    assertEquals(await shell.countProcesses(), 0);
+    for (const name of ["1", "2", "17", "self", "0x"]) await Deno.mkdir(`${proc.path}/${name}`);
+    assertEquals(await shell.countProcesses(), 3);
   });
 
   Deno.test(`Shell.link() reads an interface's files under ${name}`, async () => {
@@ -397,37 +369,45 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     }
     await Deno.writeTextFile(`${sys.path}/class/net/eth0/ifalias`, "  a\\n\tb `x` $y %s\nsecond\n");
     await Deno.remove(`${sys.path}/class/net/eth0/speed`);
-    await withShell({ shell, sys: sys.path }, async (shell) => {
-      for (const name of names.slice(1)) {
-        const expected = LINK_FILES.map((file) => `${file} of ${name}`);
-        assertEquals(await shell.link(name), [...expected, ""], name);
-      }
-      const eth0 = await shell.link("eth0");
-      assertEquals(eth0?.[LINK_FILES.indexOf("speed")], "");
-      assertEquals(eth0?.slice(LINK_FILES.length - 1), ["  a\\n", "b `x` $y %s", ""]);
-      assertEquals(await shell.link("eth1"), undefined);
-      assertEquals(await shell.link("e*"), undefined);
-    });
+    await using shell = new TestShell({ shell: command, sys: sys.path });
+    for (const name of names.slice(1)) {
+      const expected = LINK_FILES.map((file) => `${file} of ${name}`);
+      assertEquals(await shell.link(name), [...expected, ""], name);
+    }
+    const eth0 = await shell.link("eth0");
+    assertEquals(eth0?.[LINK_FILES.indexOf("speed")], "");
+    assertEquals(eth0?.slice(LINK_FILES.length - 1), ["  a\\n", "b `x` $y %s", ""]);
+    assertEquals(await shell.link("eth1"), undefined);
+    assertEquals(await shell.link("e*"), undefined);
   });
 
-  Deno.test(`Shell.countDescriptors() counts those of this process under ${name}`, async () => {
-    await withShell({ shell }, async (shell) => {
-      // Whoever lists the folder has it open.
-      const count = () => [...Deno.readDirSync(`/proc/${Deno.pid}/fd`)].length - 1;
-      const sees = async () => {
-        const before = count();
-        return await shell.countDescriptors() === before;
-      };
-      // Other tests open and close in this process too.
-      let tries = 0;
-      while (!await sees()) assert(++tries < 1_000, "never the same count");
-    });
+  Deno.test(`Shell.countDescriptors() counts those of the process above ${name}`, async () => {
+    const words = [...command, "-c", script, "sh", "/proc", "/sys"];
+    // Nothing else opens files in that process, which lists those that it has.
+    const above = new Deno.Command("/bin/sh", {
+      args: ["-c", 'ls /proc/$$/fd; "$@"; :', "sh", ...words],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const writer = above.stdin.getWriter();
+    await writer.write(new TextEncoder().encode("1 descriptors\n"));
+    await writer.close();
+    const { stdout } = await above.output();
+    const lines = new TextDecoder().decode(stdout).trim().split("\n");
+    assertEquals(lines.at(-1), `1 ok ${lines.length - 1}`);
+  });
+
+  Deno.test(`Shell.countDescriptors() gives what ${name} counts of this process`, async () => {
+    await using shell = new TestShell({ shell: command });
+    // At least the pipes to the shell, besides what other tests have open.
+    assert(await shell.countDescriptors() >= 5);
   });
 
   Deno.test(`The script under ${name} does nothing that is not on its menu`, async () => {
     using folder = new TempFolder();
-    const command = new Deno.Command(shell[0], {
-      args: [...shell.slice(1), "-c", script, "sh", "/proc", "/sys"],
+    const child = new Deno.Command(command[0], {
+      args: [...command.slice(1), "-c", script, "sh", "/proc", "/sys"],
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
@@ -470,10 +450,10 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
       // Without a number of its size there is no answer.
       `${"9".repeat(17)} processes`,
     ];
-    const writer = command.stdin.getWriter();
+    const writer = child.stdin.getWriter();
     await writer.write(new TextEncoder().encode(requests.join("\n") + "\n"));
     await writer.close();
-    const { stdout } = await command.output();
+    const { stdout } = await child.output();
     const refused = new TextDecoder().decode(stdout).trim().split("\n");
     assertEquals(
       refused,
@@ -499,242 +479,204 @@ function spawnScript(
   }).spawn();
 }
 
-for (const shell of shellsHere.filter(([command]) => !command.endsWith("busybox"))) {
-  Deno.test(`The script under ${shell.join(" ")} runs 32 programs at a time`, async () => {
-    await withPing("#!/bin/sh\nread -r line\nexec /bin/sleep 60\n", async (path) => {
-      const child = spawnScript(shell, path, "gpu");
-      const writer = child.stdin.getWriter();
-      const lines = Array.from({ length: 300 }, (_, index) => `${index + 1} ping 192.0.2.1\n`);
-      await writer.write(new TextEncoder().encode(lines.join("") + "301 nvidia-smi\n302 x\n"));
-      let output = "";
-      for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
-        output += chunk;
-        if (output.includes("302")) break;
-      }
-      assertEquals(
-        output.trim().split("\n"),
-        [...Array.from({ length: 269 }, (_, index) => `${index + 33} busy`), "302 refused"],
-      );
-      await writer.close();
-      await child.status;
-    });
+for (const command of shellsHere.filter(([command]) => !command.endsWith("busybox"))) {
+  Deno.test(`The script under ${command.join(" ")} runs 32 programs at a time`, async () => {
+    using ping = ofPing("#!/bin/sh\nread -r line\nexec /bin/sleep 60\n");
+    const child = spawnScript(command, ping.path, "gpu");
+    const writer = child.stdin.getWriter();
+    const lines = Array.from({ length: 300 }, (_, index) => `${index + 1} ping 192.0.2.1\n`);
+    await writer.write(new TextEncoder().encode(lines.join("") + "301 nvidia-smi\n302 x\n"));
+    let output = "";
+    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+      output += chunk;
+      if (output.includes("302")) break;
+    }
+    assertEquals(
+      output.trim().split("\n"),
+      [...Array.from({ length: 269 }, (_, index) => `${index + 33} busy`), "302 refused"],
+    );
+    await writer.close();
+    await child.status;
   });
 
-  Deno.test(`The script under ${shell.join(" ")} tells which of its programs have not ended`, async () => {
+  Deno.test(`The script under ${command.join(" ")} tells which of its programs have not ended`, async () => {
     // It closes its output, and so is answered, long before it ends.
-    const ping = '#!/bin/sh\necho pong\nexec >&- 2>&-\nuntil [ -e "${0%/*}/end" ]; do :; done\n';
-    await withPing(ping, async (path) => {
-      const child = spawnScript(shell, path);
-      const writer = child.stdin.getWriter();
-      const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-      const ask = async (lines: string, last: string) => {
-        await writer.write(new TextEncoder().encode(lines));
-        let output = "";
-        while (!output.includes(last)) output += (await reader.read()).value ?? last;
-        return output;
-      };
-      assertEquals(await ask("1 ping 192.0.2.1\n", "pong"), "1 ok pong\t\n");
-      assertEquals(await ask("0 reap\n2 x\n", "refused\n"), "0 left\n2 refused\n");
-      Deno.writeTextFileSync(`${path}/end`, "");
-      while (await ask("0 reap\n3 x\n", "refused\n") !== "3 refused\n");
-      assertEquals(started.descendants().filter(({ state }) => state === "Z"), []);
-      await writer.close();
-      await reader.cancel();
-      await child.status;
-    });
+    const script = '#!/bin/sh\necho pong\nexec >&- 2>&-\nuntil [ -e "${0%/*}/end" ]; do :; done\n';
+    using ping = ofPing(script);
+    const child = spawnScript(command, ping.path);
+    const writer = child.stdin.getWriter();
+    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    const ask = async (lines: string, last: string) => {
+      await writer.write(new TextEncoder().encode(lines));
+      let output = "";
+      while (!output.includes(last)) output += (await reader.read()).value ?? last;
+      return output;
+    };
+    assertEquals(await ask("1 ping 192.0.2.1\n", "pong"), "1 ok pong\t\n");
+    assertEquals(await ask("0 reap\n2 x\n", "refused\n"), "0 left\n2 refused\n");
+    Deno.writeTextFileSync(`${ping.path}/end`, "");
+    while (await ask("0 reap\n3 x\n", "refused\n") !== "3 refused\n");
+    assertEquals(started.descendants().filter(({ state }) => state === "Z"), []);
+    await writer.close();
+    await reader.cancel();
+    await child.status;
   });
 
-  Deno.test(`Shell.ping() waits for room under ${shell.join(" ")}, and for no answer it must`, async () => {
-    await withPing("#!/bin/sh\nread -r line\nexec /bin/sleep 0.2\n", async (path) => {
-      await withShell({ shell, path }, async (shell, below) => {
-        const enough = new AbortController();
-        const first = Array.from(
-          { length: 40 },
-          () => shell.ping("192.0.2.1", { signal: enough.signal }).catch((error) => error),
-        );
-        await eventually(() => below().some(({ name }) => name === "sleep"));
-        enough.abort("enough");
-        assertEquals(new Set(await Promise.all(first)), new Set(["enough"]));
-        const more = await Promise.all(Array.from({ length: 100 }, () => shell.ping("192.0.2.1")));
-        assertEquals(new Set(more), new Set([""]));
-      });
-    });
+  Deno.test(`Shell.ping() waits for room under ${command.join(" ")}, and for no answer it must`, async () => {
+    using ping = ofPing("#!/bin/sh\nread -r line\nexec /bin/sleep 0.2\n");
+    await using shell = new TestShell({ shell: command, path: ping.path });
+    const enough = new AbortController();
+    const first = Array.from(
+      { length: 40 },
+      () => shell.ping("192.0.2.1", { signal: enough.signal }).catch((error) => error),
+    );
+    await eventually(() => shell.below().some(({ name }) => name === "sleep"));
+    enough.abort("enough");
+    assertEquals(new Set(await Promise.all(first)), new Set(["enough"]));
+    const more = await Promise.all(Array.from({ length: 100 }, () => shell.ping("192.0.2.1")));
+    assertEquals(new Set(more), new Set([""]));
   });
 }
 
 Deno.test("Shell.nvidiaSmi() ends one that hangs, under each shell", async () => {
-  await withNvidiaSmi("#!/bin/sh\ntrap '' TERM\nexec sleep 60\n", async (path) => {
-    // All at once, since each takes its five seconds.
-    await Promise.all(
-      shellsHere.map((shell) =>
-        withShell(
-          { shell, path, gpu: true },
-          async (opened) => {
-            await assertRejects(() => opened.nvidiaSmi(), Error, "it took too long");
-          },
-        )
-      ),
-    );
-    await eventually(() => !started.descendants().some(({ name }) => name === "sleep"));
-  });
+  using smi = ofNvidiaSmi("#!/bin/sh\ntrap '' TERM\nexec sleep 60\n");
+  // All at once, since each takes its five seconds.
+  await Promise.all(
+    shellsHere.map(async (command) => {
+      await using shell = new TestShell({ shell: command, path: smi.path, gpu: true });
+      await assertRejects(() => shell.nvidiaSmi(), Error, "it took too long");
+    }),
+  );
+  await eventually(() => !started.descendants().some(({ name }) => name === "sleep"));
 });
 
 Deno.test("Shell.nvidiaSmi() tells how it failed", async () => {
   const said = "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.";
-  await withNvidiaSmi(
-    `#!/bin/sh\necho "${said}"\nexit 9\n`,
-    (path) =>
-      withShell({ path, gpu: true }, async (shell) => {
-        const { message } = await assertRejects(() => shell.nvidiaSmi(), Error);
-        assertEquals(
-          message,
-          `Cannot run nvidia-smi: it ended with 9; its output begins with "${said}"`,
-        );
-      }),
-  );
+  {
+    using smi = ofNvidiaSmi(`#!/bin/sh\necho "${said}"\nexit 9\n`);
+    await using shell = new TestShell({ path: smi.path, gpu: true });
+    const { message } = await assertRejects(() => shell.nvidiaSmi(), Error);
+    assertEquals(
+      message,
+      `Cannot run nvidia-smi: it ended with 9; its output begins with "${said}"`,
+    );
+  }
   for (
     const [status, how] of [[123, "ended with 123"], [124, "took too long"], [137, "took too long"]]
   ) {
-    await withNvidiaSmi(
-      `#!/bin/sh\necho ${"x".repeat(240)}\nexit ${status}\n`,
-      (path) =>
-        withShell({ path, gpu: true }, async (shell) => {
-          const { message } = await assertRejects(() => shell.nvidiaSmi(), Error);
-          const said = `"${"x".repeat(199)}…"`;
-          assertEquals(message, `Cannot run nvidia-smi: it ${how}; its output begins with ${said}`);
-        }),
-    );
+    using smi = ofNvidiaSmi(`#!/bin/sh\necho ${"x".repeat(240)}\nexit ${status}\n`);
+    await using shell = new TestShell({ path: smi.path, gpu: true });
+    const { message } = await assertRejects(() => shell.nvidiaSmi(), Error);
+    const said = `"${"x".repeat(199)}…"`;
+    assertEquals(message, `Cannot run nvidia-smi: it ${how}; its output begins with ${said}`);
   }
-  await withNvidiaSmi(
-    "#!/bin/sh\nprintf cut\nexit 6\n",
-    (path) =>
-      withShell({ path, gpu: true }, async (shell) => {
-        await assertRejects(() => shell.nvidiaSmi(), Error, 'with 6; its output begins with "cut"');
-      }),
-  );
+  using smi = ofNvidiaSmi("#!/bin/sh\nprintf cut\nexit 6\n");
+  await using shell = new TestShell({ path: smi.path, gpu: true });
+  await assertRejects(() => shell.nvidiaSmi(), Error, 'with 6; its output begins with "cut"');
 });
 
 Deno.test("Shell.nvidiaSmi() starts nothing unless details of cards were asked for", async () => {
   using folder = new TempFolder();
   const script = `#!/bin/sh\necho started >${folder.path}/trace\n`;
-  await withNvidiaSmi(
-    script,
-    (path) =>
-      withShell({ path }, async (shell) => {
-        assertEquals(await shell.nvidiaSmi(), undefined);
-      }),
-  );
+  {
+    using smi = ofNvidiaSmi(script);
+    await using shell = new TestShell({ path: smi.path });
+    assertEquals(await shell.nvidiaSmi(), undefined);
+  }
   assertEquals([...Deno.readDirSync(folder.path)], []);
 });
 
 Deno.test("Shell.nvidiaSmi() gives undefined where it is not, or nothing could end it", async () => {
-  await withShell({ path: "/nonexistent", gpu: true }, async (shell) => {
+  {
+    await using shell = new TestShell({ path: "/nonexistent", gpu: true });
     assertEquals(await shell.nvidiaSmi(), undefined);
-  });
-  await withPrograms(
-    ["nvidia-smi"],
-    "#!/bin/sh\necho x\n",
-    (path) =>
-      withShell({ path, gpu: true }, async (shell) => {
-        assertEquals(await shell.nvidiaSmi(), undefined);
-      }),
-  );
+  }
+  using folder = ofPrograms(["nvidia-smi"], "#!/bin/sh\necho x\n");
+  await using shell = new TestShell({ path: folder.path, gpu: true });
+  assertEquals(await shell.nvidiaSmi(), undefined);
 });
 
 Deno.test("Shell.ping() refuses everything but an IP address", async () => {
-  await withShell({}, async (shell) => {
-    for (
-      const text of ["localhost", "-f", "", "1.1.1.1 ", "1.1.1.1\n2 ping 1.1.1.1", "fe80::1%lo"]
-    ) {
-      await assertRejects(() => shell.ping(text), TypeError, "Cannot ping");
-    }
-    for (const name of ["", ".", "..", "a/b", "a b", "a\n", "a\0", "ä".repeat(33)]) {
-      await assertRejects(() => shell.interfaceTraits(name), TypeError, "no such name");
-      await assertRejects(() => shell.link(name), TypeError, "no such name");
-    }
-  });
+  await using shell = new TestShell({});
+  for (
+    const text of ["localhost", "-f", "", "1.1.1.1 ", "1.1.1.1\n2 ping 1.1.1.1", "fe80::1%lo"]
+  ) {
+    await assertRejects(() => shell.ping(text), TypeError, "Cannot ping");
+  }
+  for (const name of ["", ".", "..", "a/b", "a b", "a\n", "a\0", "ä".repeat(33)]) {
+    await assertRejects(() => shell.interfaceTraits(name), TypeError, "no such name");
+    await assertRejects(() => shell.link(name), TypeError, "no such name");
+  }
 });
 
 Deno.test("Shell.ping() stops waiting when its signal aborts", async () => {
-  await withPing(
-    "#!/bin/sh\nexec /bin/sleep 60\n",
-    (path) =>
-      withShell({ path }, async (shell) => {
-        const controller = new AbortController();
-        const asked = shell.ping("127.0.0.1", { signal: controller.signal });
-        controller.abort(new Error("enough"));
-        await assertRejects(() => asked, Error, "enough");
-      }),
-  );
+  using ping = ofPing("#!/bin/sh\nexec /bin/sleep 60\n");
+  await using shell = new TestShell({ path: ping.path });
+  const controller = new AbortController();
+  const asked = shell.ping("127.0.0.1", { signal: controller.signal });
+  controller.abort(new Error("enough"));
+  await assertRejects(() => asked, Error, "enough");
 });
 
 Deno.test("Shell answers with an error when the shell was killed", async () => {
-  await withPing(
-    "#!/bin/sh\nexec /bin/sleep 60\n",
-    (path) =>
-      withShell({ path }, async (shell, below) => {
-        const asked = shell.ping("127.0.0.1");
-        await eventually(() => below().some(({ name }) => name === "sleep"));
-        const [parent] = below().sort((a, b) => a.pid - b.pid);
-        assert(parent);
-        Deno.kill(-parent.pid, "SIGKILL");
-        await assertRejects(() => asked, Error, "it has ended");
-        await assertRejects(() => shell.countProcesses(), Error, "it has ended");
-      }),
-  );
+  using ping = ofPing("#!/bin/sh\nexec /bin/sleep 60\n");
+  await using shell = new TestShell({ path: ping.path });
+  const asked = shell.ping("127.0.0.1");
+  await eventually(() => shell.below().some(({ name }) => name === "sleep"));
+  const [parent] = shell.below().sort((a, b) => a.pid - b.pid);
+  assert(parent);
+  Deno.kill(-parent.pid, "SIGKILL");
+  await assertRejects(() => asked, Error, "it has ended");
+  await assertRejects(() => shell.countProcesses(), Error, "it has ended");
 });
 
-for (const shell of shellsHere) {
-  Deno.test(`new Shell() shows under ${shell.join(" ")} by few words what it is`, async () => {
-    await withShell({ shell, gpu: true }, async (opened, below) => {
-      await opened.countProcesses();
-      const [{ pid } = { pid: 0 }] = below();
-      const line = Deno.readTextFileSync(`/proc/${pid}/cmdline`).replaceAll("\0", " ");
-      assertEquals(
-        line,
-        `${shell.join(" ")} -c eval "$KOMARI_AGENT_MENU" komari-agent-deno-shell /proc /sys gpu  `,
-      );
-    });
+for (const command of shellsHere) {
+  Deno.test(`new Shell() shows under ${command.join(" ")} by few words what it is`, async () => {
+    await using opened = new TestShell({ shell: command, gpu: true });
+    await opened.countProcesses();
+    const [{ pid } = { pid: 0 }] = opened.below();
+    const line = Deno.readTextFileSync(`/proc/${pid}/cmdline`).replaceAll("\0", " ");
+    assertEquals(
+      line,
+      `${command.join(" ")} -c eval "$KOMARI_AGENT_MENU" komari-agent-deno-shell /proc /sys gpu  `,
+    );
   });
 }
 
 Deno.test("new Shell() starts programs of the system, whatever the agent's PATH", async () => {
-  await withPing("#!/bin/sh\necho planted\n", async (folder) => {
-    const source = `
+  using ping = ofPing("#!/bin/sh\necho planted\n");
+  const source = `
 import { Shell } from ${JSON.stringify(new URL("../../lib/sandbox/shell.ts", import.meta.url))};
 const shell = new Shell({ proc: "/proc", sys: "/sys" });
 console.log(await shell.ping("127.0.0.1"));
 await shell.close();
 `;
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["eval", "--ext=ts", source],
-      env: { PATH: `${folder}:${Deno.env.get("PATH")}` },
-      stderr: "inherit",
-    }).output();
-    assert(!new TextDecoder().decode(stdout).includes("planted"));
-  });
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--ext=ts", source],
+    env: { PATH: `${ping.path}:${Deno.env.get("PATH")}` },
+    stderr: "inherit",
+  }).output();
+  assert(!new TextDecoder().decode(stdout).includes("planted"));
 });
 
 Deno.test("new Shell() looks for programs in the system's folders, those of NixOS and WSL last", async () => {
   const script = 'while read -r id verb; do echo "$id ok $PATH"; done';
-  await withShell({ shell: ["/bin/sh", "-c", script] }, async (shell) => {
-    const [path = ""] = await shell.link("eth0") ?? [];
-    assertEquals(path.split(":"), [
-      ...["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"],
-      ...["/run/wrappers/bin", "/run/current-system/sw/bin", "/usr/lib/wsl/lib"],
-    ]);
-  });
+  await using shell = new TestShell({ shell: ["/bin/sh", "-c", script] });
+  const [path = ""] = await shell.link("eth0") ?? [];
+  assertEquals(path.split(":"), [
+    ...["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"],
+    ...["/run/wrappers/bin", "/run/current-system/sw/bin", "/usr/lib/wsl/lib"],
+  ]);
 });
 
 Deno.test("Shell asks for 32 programs at a time", async () => {
   const script = "n=0; while read -r id verb; do " +
     '[ "$verb" = processes ] && echo "$id ok $n" || n=$((n+1)); done';
-  await withShell({ shell: ["/bin/sh", "-c", script] }, async (shell) => {
-    const asked = Array.from({ length: 40 }, () => shell.ping("192.0.2.1").catch(() => {}));
-    assertEquals(await shell.countProcesses(), 32);
-    await shell.close();
-    await Promise.all(asked);
-  });
+  await using shell = new TestShell({ shell: ["/bin/sh", "-c", script] });
+  const asked = Array.from({ length: 40 }, () => shell.ping("192.0.2.1").catch(() => {}));
+  assertEquals(await shell.countProcesses(), 32);
+  await shell.close();
+  await Promise.all(asked);
 });
 
 Deno.test("startShell() goes on without a shell that can't be started, and says so", async () => {
@@ -751,7 +693,8 @@ Deno.test("Shell lets ended children be reaped 200 ms after the first answer", a
   // A shell that answers with the number of times that it was told to reap.
   const script =
     'n=0; while read -r id verb; do [ "$verb" = reap ] && n=$((n+1)) || echo "$id ok $n"; done';
-  await withShell({ shell: ["/bin/sh", "-c", script] }, async (shell) => {
+  {
+    await using shell = new TestShell({ shell: ["/bin/sh", "-c", script] });
     const reaped = () => shell.countProcesses();
     assertEquals(await reaped(), 0);
     time.tick(199);
@@ -762,7 +705,7 @@ Deno.test("Shell lets ended children be reaped 200 ms after the first answer", a
     time.tick(200);
     assertEquals(await reaped(), 2);
     assertEquals(time.timers, 1);
-  });
+  }
   assertEquals(time.timers, 0);
 });
 
@@ -770,43 +713,40 @@ Deno.test("Shell lets children be reaped again after 2 s when some had not ended
   using time = new FakeTime();
   const script = "n=0; while read -r id verb; do " +
     '[ "$verb" = reap ] && n=$((n+1)) && echo "0 left" || echo "$id ok $n"; done';
-  await withShell({ shell: ["/bin/sh", "-c", script] }, async (shell) => {
-    assertEquals(await shell.countProcesses(), 0);
-    for (const [reaped, delayMs] of [[1, 200], [2, 2_000], [3, 2_000]] as const) {
-      time.tick(delayMs - 1);
-      assertEquals(await shell.countProcesses(), reaped - 1);
-      time.tick(1);
-      assertEquals(await shell.countProcesses(), reaped);
-    }
-  });
+  await using shell = new TestShell({ shell: ["/bin/sh", "-c", script] });
+  assertEquals(await shell.countProcesses(), 0);
+  for (const [reaped, delayMs] of [[1, 200], [2, 2_000], [3, 2_000]] as const) {
+    time.tick(delayMs - 1);
+    assertEquals(await shell.countProcesses(), reaped - 1);
+    time.tick(1);
+    assertEquals(await shell.countProcesses(), reaped);
+  }
 });
 
 Deno.test("Shell.lookUp() asks a busy shell for 5 s, and then gives up", async () => {
   using time = new FakeTime();
   const script = 'while read -r id verb; do echo "$id busy"; done';
-  await withShell({ shell: ["/bin/sh", "-c", script] }, async (shell) => {
-    const asked = shell.lookUp("panel.test");
-    const tookMs = await time.until(asked, { withinMs: 60_000, stepMs: 20 });
-    await assertRejects(() => asked, Error, "it runs too much");
-    assert(tookMs >= 5_000 && tookMs < 5_500, `it took ${tookMs} ms`);
-  });
+  await using shell = new TestShell({ shell: ["/bin/sh", "-c", script] });
+  const asked = shell.lookUp("panel.test");
+  const tookMs = await time.until(asked, { withinMs: 60_000, stepMs: 20 });
+  await assertRejects(() => asked, Error, "it runs too much");
+  assert(tookMs >= 5_000 && tookMs < 5_500, `it took ${tookMs} ms`);
 });
 
 Deno.test("Shell gives up an answer that is lost: of a program after 60 s, of a name after 5 min", async () => {
   using time = new FakeTime();
-  await withShell({ shell: ["/bin/sh", "-c", "while read -r line; do :; done"] }, async (shell) => {
-    const failure = (asked: Promise<unknown>) =>
-      asked.catch((error) => `${error.message} at ${performance.now()}`);
-    const failures = Promise.all(
-      [shell.ping("192.0.2.1"), shell.nvidiaSmi(), shell.lookUp("panel.test")].map(failure),
-    );
-    await time.until(failures, { withinMs: 400_000, stepMs: 20_000 });
-    assertEquals(await failures, [
-      "no answer within 60 s at 60000",
-      "no answer within 60 s at 60000",
-      "no answer within 300 s at 300000",
-    ]);
-  });
+  await using shell = new TestShell({ shell: ["/bin/sh", "-c", "while read -r line; do :; done"] });
+  const failure = (asked: Promise<unknown>) =>
+    asked.catch((error) => `${error.message} at ${performance.now()}`);
+  const failures = Promise.all(
+    [shell.ping("192.0.2.1"), shell.nvidiaSmi(), shell.lookUp("panel.test")].map(failure),
+  );
+  await time.until(failures, { withinMs: 400_000, stepMs: 20_000 });
+  assertEquals(await failures, [
+    "no answer within 60 s at 60000",
+    "no answer within 60 s at 60000",
+    "no answer within 300 s at 300000",
+  ]);
 });
 
 Deno.test("Shell.close() waits half a second for a shell that hangs", async () => {
@@ -846,43 +786,41 @@ Deno.test("new Shell() throws when there is no shell", () => {
 });
 
 Deno.test("Shell ends with its pings when the agent is killed", async () => {
-  await withPing("#!/bin/sh\nexec /bin/sleep 61\n", async (path) => {
-    const source = `
+  using ping = ofPing("#!/bin/sh\nexec /bin/sleep 61\n");
+  const source = `
 import { Shell } from ${JSON.stringify(new URL("../../lib/sandbox/shell.ts", import.meta.url))};
-const shell = new Shell({ proc: "/proc", sys: "/sys", path: ${JSON.stringify(path)} });
+const shell = new Shell({ proc: "/proc", sys: "/sys", path: ${JSON.stringify(ping.path)} });
 Deno.permissions.revokeSync({ name: "run" });
 console.log(await shell.countProcesses());
 await shell.ping("127.0.0.1");
 `;
-    await Deno.writeTextFile(`${path}/agent.ts`, source);
-    const config = new URL("../../deno.json", import.meta.url).pathname;
-    const agent = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-prompt", `--config=${config}`, `${path}/agent.ts`],
-      stdout: "piped",
-      stderr: "inherit",
-    }).spawn();
-    // Once it has printed this, the sleeper is its own.
-    const output = agent.stdout.getReader();
-    const { value } = await output.read();
-    assertMatch(new TextDecoder().decode(value), /^\d+\n$/);
-    const sleeper = () => started.descendants().find(({ name }) => name === "sleep");
-    await eventually(() => sleeper() !== undefined);
-    const pid = sleeper()?.pid;
-    agent.kill("SIGKILL");
-    await output.cancel();
-    await agent.status;
-    await eventually(() => !isAlive(pid));
-  });
+  await Deno.writeTextFile(`${ping.path}/agent.ts`, source);
+  const config = new URL("../../deno.json", import.meta.url).pathname;
+  const agent = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-prompt", `--config=${config}`, `${ping.path}/agent.ts`],
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  // Once it has printed this, the sleeper is its own.
+  const output = agent.stdout.getReader();
+  const { value } = await output.read();
+  assertMatch(new TextDecoder().decode(value), /^\d+\n$/);
+  const sleeper = () => started.descendants().find(({ name }) => name === "sleep");
+  await eventually(() => sleeper() !== undefined);
+  const pid = sleeper()?.pid;
+  agent.kill("SIGKILL");
+  await output.cancel();
+  await agent.status;
+  await eventually(() => !isAlive(pid));
 });
 
 Deno.test("Shell.ping() limits the time in the words of the system's own ping", async () => {
-  await withPing(`#!/bin/sh\necho "$*"\n`, async (path) => {
-    await withShell({ path, os: "darwin" }, async (shell) => {
-      assertEquals(await shell.ping("192.0.2.1"), "-n -c 1 -t 3 -- 192.0.2.1\n");
-      assertEquals(await shell.ping("2001:db8::1"), "-n -c 1 -- 2001:db8::1\n");
-    });
-    await withShell({ path }, async (shell) => {
-      assertEquals(await shell.ping("2001:db8::1"), "-n -c 1 -W 3 -- 2001:db8::1\n");
-    });
-  });
+  using ping = ofPing(`#!/bin/sh\necho "$*"\n`);
+  {
+    await using shell = new TestShell({ path: ping.path, os: "darwin" });
+    assertEquals(await shell.ping("192.0.2.1"), "-n -c 1 -t 3 -- 192.0.2.1\n");
+    assertEquals(await shell.ping("2001:db8::1"), "-n -c 1 -- 2001:db8::1\n");
+  }
+  await using shell = new TestShell({ path: ping.path });
+  assertEquals(await shell.ping("2001:db8::1"), "-n -c 1 -W 3 -- 2001:db8::1\n");
 });
