@@ -20,7 +20,11 @@ import { mayHang, type MountDecision } from "../metrics/mount_filter.ts";
 import { STATFS_TIMEOUT_MS } from "../metrics/nonblocking_statfs.ts";
 import { hostRoots, openMachine, type Platform } from "../metrics/open_machine.ts";
 import { takeSnapshot } from "../metrics/snapshot.ts";
-import { readSystemAuthorities, type SystemAuthorities } from "../host/system_authorities.ts";
+import {
+  readSystemAuthorities,
+  type SystemAuthorities,
+  UNREADABLE,
+} from "../host/system_authorities.ts";
 import { IcmpProbe } from "../probe/icmp.ts";
 import { basename } from "../parse/path.ts";
 import { lastSetting, settingText, type UnitSetting } from "../service/loaded_unit.ts";
@@ -101,7 +105,11 @@ export function authoritiesResult({ files, ignored }: SystemAuthorities): CheckR
   return result(
     "warning",
     `${trusted}; left out: ${left}`,
-    "see what is in it: openssl x509 -noout -text -in FILE",
+    ...ignored.map(({ file, reason }) =>
+      reason === UNREADABLE
+        ? `let everybody read it: chmod a+r ${file}`
+        : `see what is in it: openssl x509 -noout -text -in ${file}`
+    ),
   );
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { attempt } from "../attempt.ts";
+import { isCommand } from "../config/commands.ts";
 import type { Config } from "../config/config.ts";
 import { basename } from "../parse/path.ts";
 import { detectManager } from "../service/managers.ts";
@@ -124,6 +125,7 @@ export async function otherProcesses(
       const at = words.findIndex((word) => CONFIG_FLAGS.includes(word));
       const holder = program ?? words[at - 1];
       if (holder === undefined || ancestors.has(Number(pid))) return [];
+      if (isOtherCommand(words.slice(words.indexOf(holder) + 1))) return [];
       const variables = await readWords(`${proc}/${pid}/environ`);
       const texts = await tokenTexts(words, variables);
       const seen = program === undefined ? [] : [...words, ...variables];
@@ -136,6 +138,11 @@ export async function otherProcesses(
   const agents = new Set([self, ...own, ...found.map(({ pid }) => pid)]);
   return found.filter(({ parent }) => !agents.has(parent))
     .map(({ name, pid }) => ({ name, pid }));
+}
+
+/** Whether words behind a program are those of a command that does not report, such as another doctor. */
+function isOtherCommand([first = "", second = ""]: readonly string[]): boolean {
+  return first !== "report" && (isCommand(first) || isCommand(`${first} ${second}`));
 }
 
 /** Whether a token is among the words of a process, or in the files that it reads tokens from. */

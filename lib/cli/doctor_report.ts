@@ -25,6 +25,8 @@ const CONSEQUENCES: readonly (readonly [
 ])[] = [
   [ON_THE_WAY, ["agent", "connections"]],
   [["token"], ["service"], /Cannot report without/],
+  [["panel"], ["service"], /Cannot read --config \S+: no such file/],
+  [["tls"], ["authorities"]],
   [["network", "dns", "connect"], ["probes", "version"]],
   [["service"], ["environment", "agent"]],
   [["agents"], ["agent", "connections"]],

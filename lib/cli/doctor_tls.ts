@@ -7,6 +7,11 @@
 import { isLoopbackHost } from "../parse/ip_address.ts";
 import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { type Certificate, readCertificate } from "../net/certificate.ts";
+import {
+  readSystemAuthorities,
+  type SystemAuthorities,
+  UNREADABLE,
+} from "../host/system_authorities.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { endpointPlace, failureText, originText, portOf, type Way } from "./doctor_way.ts";
@@ -40,7 +45,11 @@ export async function checkTls(way: Way, signal: AbortSignal): Promise<CheckResu
     const certificate = await certificateOf(way, signal);
     const details = certificate && ` (${certificateText(certificate)})`;
     const reason = failureText(error);
-    return result("failed", `${reason}${details ?? ""}`, ...tlsAdvice(reason, way, certificate));
+    return result(
+      "failed",
+      `${reason}${details ?? ""}`,
+      ...tlsAdvice(reason, way, certificate, readSystemAuthorities().ignored),
+    );
   }
   const certificate = await certificateOf(way, signal);
   const details = certificate === undefined ? UNREAD : certificateText(certificate);
@@ -72,11 +81,16 @@ async function certificateOf(
   }
 }
 
-/** What to do about a certificate, or about a server that speaks no TLS. */
+/**
+ * What to do about a certificate, or about a server that speaks no TLS.
+ *
+ * @param ignored Authorities that were added to this system, and are not used.
+ */
 export function tlsAdvice(
   message: string,
   way: Pick<Way, "url" | "answeredBy" | "addresses" | "config" | "unit">,
   certificate?: Certificate,
+  ignored: SystemAuthorities["ignored"] = [],
 ): string[] {
   const { url, answeredBy, addresses } = way;
   const isPanels = answeredBy === ""
@@ -143,7 +157,12 @@ export function tlsAdvice(
     const other =
       `if the panel's certificate is by another issuer, something on the way answers in ` +
       `its place; compare from another machine: ${show}`;
-    return [...issuerAdvice(show, certificate), ...isAlone ? [] : [other, ...isPanels]];
+    const left = ignored.map(({ file, reason }) =>
+      reason === UNREADABLE
+        ? `let everybody read ${file}, which was added to this system: chmod a+r ${file}`
+        : `see ${file}, which was added to this system, and is left out: ${reason}`
+    );
+    return [...left, ...issuerAdvice(show, certificate), ...isAlone ? [] : [other, ...isPanels]];
   }
   if (/no answer within/.test(message)) {
     return [

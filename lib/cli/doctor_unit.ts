@@ -120,7 +120,10 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
   const load = unit.property("LoadState");
   if (load === "masked") {
     const text = "it is masked, so nothing can start it";
-    return { text, advice: [`systemctl unmask ${name} && ${start}`] };
+    // A mask in /etc stands where `install` writes the unit, and has taken its place.
+    const isKept = unit.property("FragmentPath") !== `/etc/systemd/system/${name}` ||
+      ["/usr/lib", "/lib"].some((folder) => !isMissing(`${folder}/systemd/system/${name}`));
+    return { text, advice: [`systemctl unmask ${name} && ${isKept ? start : found.install}`] };
   }
   if (load === "not-found") {
     return { text: "systemd finds no unit of it", advice: [`write it anew: ${found.install}`] };

@@ -23,6 +23,9 @@ const MAX_DEPTH = 2;
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
 
+/** Why a file is left out that this user may not read. */
+export const UNREADABLE = "it can't be read";
+
 /** The authorities that were added to this system. */
 export interface SystemAuthorities {
   /** Their certificates, in PEM, one each. */
@@ -58,7 +61,7 @@ function readCertificates(file: string): readonly string[] | string {
   const { size = 0 } = attempt(() => Deno.statSync(file)) ?? {};
   if (size > MAX_FILE_BYTES) return `larger than ${MAX_FILE_BYTES / 1024} KiB`;
   const text = attempt(() => Deno.readTextFileSync(file));
-  if (text === undefined) return "it can't be read";
+  if (text === undefined) return UNREADABLE;
   const certificates = (text.match(CERTIFICATE) ?? []).map((pem) => `${pem}\n`);
   if (certificates.length === 0) return "there is no certificate in PEM in it";
   // One that the runtime can't use would fail every connection.

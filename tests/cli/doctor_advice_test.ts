@@ -215,6 +215,21 @@ Deno.test("tlsAdvice() goes by the cause", () => {
     assertEquals(found.length, lines, `${message}: ${found.join("\n")}`);
     assertStringIncludes(found.join("\n"), advice);
   }
+  const ignored = [
+    { file: "/usr/local/share/ca-certificates/a.crt", reason: "it can't be read" },
+    { file: "/usr/local/share/ca-certificates/b.crt", reason: "odd" },
+  ];
+  const [unread, odd] = tlsAdvice(
+    "its issuer is unknown",
+    wayTo("https://p.example"),
+    CERTIFICATE,
+    ignored,
+  );
+  assertStringIncludes(unread ?? "", "chmod a+r /usr/local/share/ca-certificates/a.crt");
+  assertStringIncludes(
+    odd ?? "",
+    "ca-certificates/b.crt, which was added to this system, and is left",
+  );
   const named = {
     ...wayTo("https://p.example"),
     addresses: ["192.0.2.7"],

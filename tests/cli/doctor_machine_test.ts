@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
   askedMounts,
+  authoritiesResult,
   descriptorCheck,
   disksResult,
   failedPing,
@@ -222,4 +223,16 @@ Deno.test("askedMounts() are the counted ones and those that may hang, but no au
     ...[mount("/wanted", "tmpfs", true)],
   ];
   assertEquals(askedMounts(all), ["/", "/nfs", "/sshfs", "/wanted"]);
+});
+
+Deno.test("authoritiesResult() says how each file that is left out may be used", () => {
+  const ignored = [
+    { file: "/x/a.crt", reason: "it can't be read" },
+    { file: "/x/b.crt", reason: "there is no certificate in PEM in it" },
+  ];
+  const { status, causes } = authoritiesResult({ certificates: [], files: [], ignored });
+  assertEquals([status, causes], ["warning", [
+    "let everybody read it: chmod a+r /x/a.crt",
+    "see what is in it: openssl x509 -noout -text -in /x/b.crt",
+  ]]);
 });

@@ -34,6 +34,8 @@ Deno.test("otherProcesses() finds agents with a token, and neither this agent no
     put(32, 1, ["/tmp/komari-agent-deno", "--config", config]);
     put(33, 1, ["/opt/komari/agent", "-t", `${TOKEN}-of-another`]);
     put(35, 1, ["deno", "run", "/opt/two/node-two", "--config", config]);
+    put(37, 1, [program, "doctor", "--json", "--config", config]);
+    put(38, 1, ["deno", "run", program, "config", "show", "--config", config]);
     put(36, 1, ["vim", "/etc/x/config.json"], [`AGENT_TOKEN=${TOKEN}`]);
     put(34, 30, ["sh", "-c", "komari-agent-deno-shell"], [`AGENT_TOKEN=${TOKEN}`]);
     const found = await otherProcesses(new Set([TOKEN]), { agents: [10], proc, self: 21 });

@@ -66,6 +66,7 @@ Deno.test("inOrder() has each consequence follow from its cause alone", () => {
     ["token", "agent", "token"],
     ["token", "version", undefined],
     ["panel", "connections", "panel"],
+    ["tls", "authorities", "tls"],
     ["token", "service", undefined],
     ["websocket", "agent", undefined],
     ["service", "environment", "service"],

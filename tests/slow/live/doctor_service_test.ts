@@ -88,7 +88,76 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       ...dropIn(`ReadOnlyPaths=${STATE}`),
       statusCode: 0,
       reports: true,
-      ...failed("state", "the running agent says", "Read-only file system", "remount,rw"),
+      ...failed(
+        "state",
+        "the running agent says",
+        "Read-only file system",
+        `→ remove ReadOnlyPaths=${STATE} in ${DROP_IN}`,
+      ),
+    },
+    {
+      cause: "a state folder that a drop-in leaves out",
+      ...dropIn("StateDirectory="),
+      statusCode: 0,
+      reports: true,
+      ...failed("state", "Read-only file system", `→ remove StateDirectory= in ${DROP_IN}`),
+    },
+    {
+      cause: "a condition that is not met",
+      ...dropIn("", "[Unit]", "ConditionPathExists=/nothing"),
+      statusCode: 1,
+      ...failed("service", `ConditionPathExists=/nothing in ${DROP_IN} is not met`),
+    },
+    {
+      cause: "an assertion that is not met",
+      ...dropIn("", "[Unit]", "AssertPathExists=/nothing"),
+      statusCode: 1,
+      ...failed("service", `AssertPathExists=/nothing in ${DROP_IN} is not met`),
+    },
+    {
+      cause: "a group that is not there",
+      ...dropIn("Group=nobody-there"),
+      statusCode: 1,
+      ...failed("service", "(216/GROUP): there is no group nobody-there"),
+    },
+    {
+      cause: "a line that systemd can't read",
+      ...dropIn("ExecStart=", "ExecStart=./agent -t s3cret"),
+      statusCode: 1,
+      ...failed("service", `(bad-setting): ${DROP_IN}:3: Neither a valid executable name`),
+    },
+    {
+      cause: "a folder of work that is not there",
+      ...dropIn("WorkingDirectory=/nothing"),
+      statusCode: 1,
+      ...failed("service", `(200/CHDIR) (WorkingDirectory=/nothing in ${DROP_IN})`),
+    },
+    {
+      cause: "calls to the kernel that a drop-in forbids",
+      ...dropIn("SystemCallFilter=", "SystemCallFilter=@basic-io @file-system @process @signal"),
+      statusCode: 1,
+      ...failed("service", "SystemCallFilter=@basic-io", DROP_IN),
+    },
+    {
+      cause: "a configuration that is gone",
+      plant:
+        `mv /etc/${SERVICE}/config.json /tmp/config && { systemctl restart ${SERVICE} || true; }`,
+      heal: `mv /tmp/config /etc/${SERVICE}/config.json && systemctl restart ${SERVICE}`,
+      statusCode: 1,
+      ...failed("panel", `the service's configuration /etc/${SERVICE}/config.json is not there`),
+    },
+    {
+      cause: "an error that is repaired, and too many starts before",
+      plant: `mkdir -p ${DROP_INS} && printf '[Unit]\\nStartLimitIntervalSec=600\\n` +
+        `StartLimitBurst=2\\n[Service]\\nRestartSec=1\\n' >${DROP_IN} && ` +
+        `systemctl daemon-reload && cp -p /etc/${SERVICE}/config.json /tmp/config && ` +
+        `sed -i 's/"endpoint"/"endpiont"/' /etc/${SERVICE}/config.json && ` +
+        `systemctl restart ${SERVICE}; until systemctl is-failed ${SERVICE}; do sleep 1; done; ` +
+        `cp -p /tmp/config /etc/${SERVICE}/config.json`,
+      heal: `rm ${DROP_IN} && systemctl daemon-reload && systemctl reset-failed ${SERVICE} && ` +
+        `systemctl restart ${SERVICE}`,
+      statusCode: 1,
+      ...failed("service", "that is repaired by now", "→ start it: systemctl reset-failed"),
     },
     {
       cause: "a full disk",
@@ -425,7 +494,11 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       plant: `chmod 600 /etc/${SERVICE}/config.json && { systemctl restart ${SERVICE} || true; }`,
       heal: `chmod 640 /etc/${SERVICE}/config.json && systemctl restart ${SERVICE}`,
       statusCode: 1,
-      ...failed("service", `/etc/${SERVICE}/config.json: permission denied`),
+      ...failed(
+        "service",
+        `/etc/${SERVICE}/config.json: permission denied; user ${SERVICE} may not use`,
+        `→ let it: chmod g+r /etc/${SERVICE}/config.json`,
+      ),
     },
   ];
 }
