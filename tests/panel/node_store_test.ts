@@ -18,6 +18,11 @@ async function withFolder(use: (folder: string) => Promise<void>): Promise<void>
   await use(folder.path);
 }
 
+/** A test with what {@linkcode withFolder} gives. */
+function test(name: string, ...args: Parameters<typeof withFolder>): void {
+  Deno.test(name, () => withFolder(...args));
+}
+
 function store(folder: string, forgives = false): NodeStore {
   return new NodeStore(folder, { ignoreDamage: forgives });
 }
@@ -32,86 +37,76 @@ function names(folder: string): string[] {
   return Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
 }
 
-Deno.test("NodeStore saves a node for each panel, readable by its owner only", async () => {
-  await withFolder(async (folder) => {
-    assertEquals(store(folder).read(), []);
-    assertEquals(names(folder), []);
-    await keep(folder, NODE);
-    await keep(folder, OTHER);
-    assertEquals(store(folder).find(NODE.endpoint), NODE);
-    assertEquals(store(folder).find(OTHER.endpoint), OTHER);
-    assertEquals(store(folder).find("https://third.example"), undefined);
-    await keep(folder, { ...NODE, token: "t3" });
-    assertEquals(store(folder).find(NODE.endpoint)?.token, "t3");
-    assertEquals((Deno.statSync(store(folder).path).mode ?? 0) & 0o777, 0o600);
-  });
+test("NodeStore saves a node for each panel, readable by its owner only", async (folder) => {
+  assertEquals(store(folder).read(), []);
+  assertEquals(names(folder), []);
+  await keep(folder, NODE);
+  await keep(folder, OTHER);
+  assertEquals(store(folder).find(NODE.endpoint), NODE);
+  assertEquals(store(folder).find(OTHER.endpoint), OTHER);
+  assertEquals(store(folder).find("https://third.example"), undefined);
+  await keep(folder, { ...NODE, token: "t3" });
+  assertEquals(store(folder).find(NODE.endpoint)?.token, "t3");
+  assertEquals((Deno.statSync(store(folder).path).mode ?? 0) & 0o777, 0o600);
 });
 
 for (const [kind, damage] of Object.entries({ cut: '{"version":1,', empty: "", zeroed: "\0\0" })) {
-  Deno.test(`NodeStore throws for a file that is ${kind}, unless damage is ignored`, async () => {
-    await withFolder(async (folder) => {
-      const name = "auto-discovery.state";
-      Deno.writeTextFileSync(`${folder}/${name}`, damage);
-      assertThrows(() => store(folder).find(NODE.endpoint), Error, "it is damaged");
-      await assertRejects(() => keep(folder, NODE), Error, "it is damaged");
-      assertEquals(names(folder), [name]);
-      const log = await collectedLog(() => {
-        assertEquals(store(folder, true).read(), []);
-        return Promise.resolve();
-      });
-      assertEquals(log.length, 1);
-      assertMatch(log[0] ?? "", new RegExp(`warning panel: ${folder}/${name} is damaged; `));
-      await keep(folder, NODE, true);
-      assertEquals(store(folder).read(), [NODE]);
-      assertEquals(Deno.readTextFileSync(`${folder}/${name}.damaged`), damage);
-    });
-  });
-}
-
-Deno.test("NodeStore goes on with the nodes before when the last ones are damaged, and says so", async () => {
-  await withFolder(async (folder) => {
-    await keep(folder, NODE);
-    await keep(folder, OTHER);
-    const { path } = store(folder);
-    const bytes = Deno.readFileSync(path);
-    bytes.set(new TextEncoder().encode("x"), 0);
-    Deno.writeFileSync(path, bytes);
+  test(`NodeStore throws for a file that is ${kind}, unless damage is ignored`, async (folder) => {
+    const name = "auto-discovery.state";
+    Deno.writeTextFileSync(`${folder}/${name}`, damage);
+    assertThrows(() => store(folder).find(NODE.endpoint), Error, "it is damaged");
+    await assertRejects(() => keep(folder, NODE), Error, "it is damaged");
+    assertEquals(names(folder), [name]);
     const log = await collectedLog(() => {
-      assertEquals(store(folder).read(), [NODE]);
+      assertEquals(store(folder, true).read(), []);
       return Promise.resolve();
     });
     assertEquals(log.length, 1);
-    assertMatch(log[0] ?? "", /warning panel: .*\/auto-discovery\.state is damaged, and an older/);
+    assertMatch(log[0] ?? "", new RegExp(`warning panel: ${folder}/${name} is damaged; `));
+    await keep(folder, NODE, true);
+    assertEquals(store(folder).read(), [NODE]);
+    assertEquals(Deno.readTextFileSync(`${folder}/${name}.damaged`), damage);
   });
+}
+
+test("NodeStore goes on with the nodes before when the last ones are damaged, and says so", async (folder) => {
+  await keep(folder, NODE);
+  await keep(folder, OTHER);
+  const { path } = store(folder);
+  const bytes = Deno.readFileSync(path);
+  bytes.set(new TextEncoder().encode("x"), 0);
+  Deno.writeFileSync(path, bytes);
+  const log = await collectedLog(() => {
+    assertEquals(store(folder).read(), [NODE]);
+    return Promise.resolve();
+  });
+  assertEquals(log.length, 1);
+  assertMatch(log[0] ?? "", /warning panel: .*\/auto-discovery\.state is damaged, and an older/);
 });
 
-Deno.test("NodeStore.lock() excludes other processes, and differs from the lock of the traffic state", async () => {
-  await withFolder(async (folder) => {
-    using one = store(`${folder}/new`);
-    using other = store(`${folder}/new`);
-    assertEquals(one.lock(), undefined, "it is not open yet");
-    await one.open();
-    await other.open();
-    const lock = one.lock();
-    assert(lock !== undefined);
-    assertEquals(other.lock(), undefined);
-    lock[Symbol.dispose]();
-    other.lock()?.[Symbol.dispose]();
-    assert(one.lock() !== undefined);
-    assertEquals(names(`${folder}/new`), ["auto-discovery.lock", "auto-discovery.state"]);
-  });
+test("NodeStore.lock() excludes other processes, and differs from the lock of the traffic state", async (folder) => {
+  using one = store(`${folder}/new`);
+  using other = store(`${folder}/new`);
+  assertEquals(one.lock(), undefined, "it is not open yet");
+  await one.open();
+  await other.open();
+  const lock = one.lock();
+  assert(lock !== undefined);
+  assertEquals(other.lock(), undefined);
+  lock[Symbol.dispose]();
+  other.lock()?.[Symbol.dispose]();
+  assert(one.lock() !== undefined);
+  assertEquals(names(`${folder}/new`), ["auto-discovery.lock", "auto-discovery.state"]);
 });
 
-Deno.test("NodeStore.checkWritable() keeps the saved nodes", async () => {
-  await withFolder(async (folder) => {
-    using opened = store(folder);
-    await opened.open();
-    await opened.checkWritable();
-    assertEquals(opened.read(), []);
-    await opened.save(NODE);
-    await opened.checkWritable();
-    assertEquals(opened.read(), [NODE]);
-  });
+test("NodeStore.checkWritable() keeps the saved nodes", async (folder) => {
+  using opened = store(folder);
+  await opened.open();
+  await opened.checkWritable();
+  assertEquals(opened.read(), []);
+  await opened.save(NODE);
+  await opened.checkWritable();
+  assertEquals(opened.read(), [NODE]);
 });
 
 Deno.test("NodeStore.open() throws where nothing can be written, and writes to nothing that a link leads to", async () => {
@@ -123,21 +118,19 @@ Deno.test("NodeStore.open() throws where nothing can be written, and writes to n
   });
 });
 
-Deno.test("NodeStore.checkWritable() throws when no space is left", async () => {
-  await withFolder(async (folder) => {
-    if (!await run("mount", "-t", "tmpfs", "-o", "size=16k", "tiny", folder)) {
-      return console.log("skipped: no file system can be mounted here");
-    }
-    try {
-      using opened = store(folder);
-      await opened.open();
-      // One page is left, which is too little for what stays on the disk beside the state.
-      Deno.writeFileSync(`${folder}/big`, new Uint8Array(16_384 - 8192));
-      await assertRejects(() => opened.checkWritable(), Error, "Cannot write");
-    } finally {
-      await run("umount", "-l", folder);
-    }
-  });
+test("NodeStore.checkWritable() throws when no space is left", async (folder) => {
+  if (!await run("mount", "-t", "tmpfs", "-o", "size=16k", "tiny", folder)) {
+    return console.log("skipped: no file system can be mounted here");
+  }
+  try {
+    using opened = store(folder);
+    await opened.open();
+    // One page is left, which is too little for what stays on the disk beside the state.
+    Deno.writeFileSync(`${folder}/big`, new Uint8Array(16_384 - 8192));
+    await assertRejects(() => opened.checkWritable(), Error, "Cannot write");
+  } finally {
+    await run("umount", "-l", folder);
+  }
 });
 
 async function run(command: string, ...args: string[]): Promise<boolean> {
@@ -180,48 +173,44 @@ Deno.test({
   },
 });
 
-Deno.test("NodeStore brings a copy to the disk before it goes on", async () => {
-  await withFolder(async (folder) => {
-    const copyPath = `${folder}/copy.json`;
-    using opened = new NodeStore(`${folder}/state`, { ignoreDamage: false, copyPath });
-    await opened.open();
-    const { prototype } = Deno.FsFile;
-    const { syncData } = prototype;
-    const copies: string[] = [];
-    prototype.syncData = async function (): Promise<void> {
-      await syncData.call(this);
-      copies.push(Deno.readTextFileSync(copyPath).trim());
-    };
-    try {
-      await opened.save(NODE);
-    } finally {
-      prototype.syncData = syncData;
-    }
-    assertEquals(copies.at(-1), JSON.stringify({ uuid: "u", token: "t" }));
-  });
+test("NodeStore brings a copy to the disk before it goes on", async (folder) => {
+  const copyPath = `${folder}/copy.json`;
+  using opened = new NodeStore(`${folder}/state`, { ignoreDamage: false, copyPath });
+  await opened.open();
+  const { prototype } = Deno.FsFile;
+  const { syncData } = prototype;
+  const copies: string[] = [];
+  prototype.syncData = async function (): Promise<void> {
+    await syncData.call(this);
+    copies.push(Deno.readTextFileSync(copyPath).trim());
+  };
+  try {
+    await opened.save(NODE);
+  } finally {
+    prototype.syncData = syncData;
+  }
+  assertEquals(copies.at(-1), JSON.stringify({ uuid: "u", token: "t" }));
 });
 
-Deno.test("NodeStore keeps a copy of the newest node in the official agent's form", async () => {
-  await withFolder(async (folder) => {
-    const copyPath = `${folder}/copy.json`;
-    {
-      using opened = new NodeStore(`${folder}/state`, { ignoreDamage: false, copyPath });
-      await opened.open();
-      assertEquals(Deno.readTextFileSync(copyPath), "");
-      assertEquals((Deno.statSync(copyPath).mode ?? 0) & 0o777, 0o600);
-      for (const token of ["x".repeat(256), "t"]) {
-        await opened.save({ ...NODE, token });
-        const text = Deno.readTextFileSync(copyPath);
-        assertEquals(JSON.parse(text), { uuid: "u", token });
-        assertEquals(text.length, 1024);
-      }
+test("NodeStore keeps a copy of the newest node in the official agent's form", async (folder) => {
+  const copyPath = `${folder}/copy.json`;
+  {
+    using opened = new NodeStore(`${folder}/state`, { ignoreDamage: false, copyPath });
+    await opened.open();
+    assertEquals(Deno.readTextFileSync(copyPath), "");
+    assertEquals((Deno.statSync(copyPath).mode ?? 0) & 0o777, 0o600);
+    for (const token of ["x".repeat(256), "t"]) {
+      await opened.save({ ...NODE, token });
+      const text = Deno.readTextFileSync(copyPath);
+      assertEquals(JSON.parse(text), { uuid: "u", token });
+      assertEquals(text.length, 1024);
     }
-    using other = new NodeStore(`${folder}/other`, {
-      ignoreDamage: false,
-      copyPath: `${folder}/no/folder`,
-    });
-    await assertRejects(() => other.open(), Error, "which --auto-discovery-file names");
+  }
+  using other = new NodeStore(`${folder}/other`, {
+    ignoreDamage: false,
+    copyPath: `${folder}/no/folder`,
   });
+  await assertRejects(() => other.open(), Error, "which --auto-discovery-file names");
 });
 
 const HERE = { endpoint: "https://here.example", uuid: "u-1", token: "t1", registeredAtMs: 17 };

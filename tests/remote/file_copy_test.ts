@@ -4,6 +4,11 @@ import { copyFile } from "../../lib/remote/file_copy.ts";
 import type { FileResult } from "../../lib/types.ts";
 import { type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
 
+/** A test with what {@linkcode withFiles} gives. */
+function test(name: string, ...args: Parameters<typeof withFiles>): void {
+  Deno.test(name, () => withFiles(...args));
+}
+
 async function makeTree(folder: string): Promise<void> {
   await Deno.mkdir(`${folder}/tree/deep`, { recursive: true });
   await Deno.writeTextFile(`${folder}/tree/a`, "A".repeat(300_000));
@@ -26,73 +31,63 @@ async function checkTree(path: string, folder: string): Promise<void> {
   assertEquals([...Deno.readDirSync(path)].map(({ name }) => name).sort(), ["a", "deep"]);
 }
 
-Deno.test("copyFile() copies a tree with its links, modes and times", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await makeTree(folder);
-    const args = { source: "~/tree", destination: "~/new/copy" };
-    assertEquals(await files.result("copy", args), { copied: true });
-    await checkTree(`${folder}/tree`, folder);
-    await checkTree(`${folder}/new/copy`, folder);
-    // Once more over what is there.
-    await files.result("copy", args);
-    await checkTree(`${folder}/new/copy`, folder);
-  });
+test("copyFile() copies a tree with its links, modes and times", async (files) => {
+  const { folder } = files;
+  await makeTree(folder);
+  const args = { source: "~/tree", destination: "~/new/copy" };
+  assertEquals(await files.result("copy", args), { copied: true });
+  await checkTree(`${folder}/tree`, folder);
+  await checkTree(`${folder}/new/copy`, folder);
+  // Once more over what is there.
+  await files.result("copy", args);
+  await checkTree(`${folder}/new/copy`, folder);
 });
 
-Deno.test("copyFile() gives no rights of an owner or a group to a copy", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await Deno.writeTextFile(`${folder}/tool`, "");
-    await Deno.chmod(`${folder}/tool`, 0o6755);
-    await files.result("copy", { source: "~/tool", destination: "~/copy" });
-    assertEquals((await Deno.stat(`${folder}/copy`)).mode! & 0o7777, 0o755);
-  });
+test("copyFile() gives no rights of an owner or a group to a copy", async (files) => {
+  const { folder } = files;
+  await Deno.writeTextFile(`${folder}/tool`, "");
+  await Deno.chmod(`${folder}/tool`, 0o6755);
+  await files.result("copy", { source: "~/tool", destination: "~/copy" });
+  assertEquals((await Deno.stat(`${folder}/copy`)).mode! & 0o7777, 0o755);
 });
 
-Deno.test("copyFile() leaves devices, FIFOs and sockets out of a tree, and says so", async () => {
-  await withFiles(async (files) => {
-    await makeTree(files.folder);
-    await new Deno.Command("mkfifo", { args: [`${files.folder}/tree/fifo`] }).output();
-    const args = { source: "~/tree", destination: "~/copy" };
-    assertEquals(await files.result("copy", args), { copied: true, skipped: 1 });
-    await checkTree(`${files.folder}/copy`, files.folder);
-    const single = { source: "~/tree/fifo", destination: "~/fifo" };
-    assertEquals(await files.error("copy", single), "not a regular file");
-    assertEquals(
-      await files.error("copy", { source: "/dev/null", destination: "~/null" }),
-      "not a regular file",
-    );
-  });
+test("copyFile() leaves devices, FIFOs and sockets out of a tree, and says so", async (files) => {
+  await makeTree(files.folder);
+  await new Deno.Command("mkfifo", { args: [`${files.folder}/tree/fifo`] }).output();
+  const args = { source: "~/tree", destination: "~/copy" };
+  assertEquals(await files.result("copy", args), { copied: true, skipped: 1 });
+  await checkTree(`${files.folder}/copy`, files.folder);
+  const single = { source: "~/tree/fifo", destination: "~/fifo" };
+  assertEquals(await files.error("copy", single), "not a regular file");
+  assertEquals(
+    await files.error("copy", { source: "/dev/null", destination: "~/null" }),
+    "not a regular file",
+  );
 });
 
-Deno.test("copyFile() replaces a link at its destination, not what the link leads to", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await Deno.writeTextFile(`${folder}/new`, "new");
-    await Deno.writeTextFile(`${folder}/kept`, "kept");
-    await Deno.symlink("kept", `${folder}/link`);
-    await files.result("copy", { source: "~/new", destination: "~/link" });
-    assertEquals(await Deno.readTextFile(`${folder}/kept`), "kept");
-    assertEquals(await Deno.readTextFile(`${folder}/link`), "new");
-  });
+test("copyFile() replaces a link at its destination, not what the link leads to", async (files) => {
+  const { folder } = files;
+  await Deno.writeTextFile(`${folder}/new`, "new");
+  await Deno.writeTextFile(`${folder}/kept`, "kept");
+  await Deno.symlink("kept", `${folder}/link`);
+  await files.result("copy", { source: "~/new", destination: "~/link" });
+  assertEquals(await Deno.readTextFile(`${folder}/kept`), "kept");
+  assertEquals(await Deno.readTextFile(`${folder}/link`), "new");
 });
 
-Deno.test("copyFile() refuses to copy a folder into itself, through a link too", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await makeTree(folder);
-    await Deno.symlink("tree/deep", `${folder}/inside`);
-    await Deno.symlink(".", `${folder}/same`);
-    for (const destination of ["~/tree/deep/copy", "~/inside/copy", "~/same/tree/copy"]) {
-      assertMatch(await files.error("copy", { source: "~/tree", destination }), /into itself/);
-    }
-    for (const destination of ["~/tree", "~/same/tree"]) {
-      assertMatch(await files.error("copy", { source: "~/tree", destination }), /are the same/);
-      assertEquals(await files.result("move", { source: "~/tree", destination }), { moved: true });
-    }
-    await checkTree(`${folder}/tree`, folder);
-  });
+test("copyFile() refuses to copy a folder into itself, through a link too", async (files) => {
+  const { folder } = files;
+  await makeTree(folder);
+  await Deno.symlink("tree/deep", `${folder}/inside`);
+  await Deno.symlink(".", `${folder}/same`);
+  for (const destination of ["~/tree/deep/copy", "~/inside/copy", "~/same/tree/copy"]) {
+    assertMatch(await files.error("copy", { source: "~/tree", destination }), /into itself/);
+  }
+  for (const destination of ["~/tree", "~/same/tree"]) {
+    assertMatch(await files.error("copy", { source: "~/tree", destination }), /are the same/);
+    assertEquals(await files.result("move", { source: "~/tree", destination }), { moved: true });
+  }
+  await checkTree(`${folder}/tree`, folder);
 });
 
 Deno.test("copyFile() refuses to copy the root folder, by whatever path", async () => {
@@ -110,25 +105,21 @@ Deno.test("copyFile() refuses to copy the root folder, by whatever path", async 
   });
 });
 
-Deno.test("copyFile() follows the links above its destination, which is beside a longer name", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await makeTree(folder);
-    await Deno.mkdir(`${folder}/tree-2`);
-    await Deno.symlink("tree-2", `${folder}/link`);
-    await files.result("copy", { source: "~/tree", destination: "~/link/copy" });
-    await checkTree(`${folder}/tree-2/copy`, folder);
-  });
+test("copyFile() follows the links above its destination, which is beside a longer name", async (files) => {
+  const { folder } = files;
+  await makeTree(folder);
+  await Deno.mkdir(`${folder}/tree-2`);
+  await Deno.symlink("tree-2", `${folder}/link`);
+  await files.result("copy", { source: "~/tree", destination: "~/link/copy" });
+  await checkTree(`${folder}/tree-2/copy`, folder);
 });
 
-Deno.test("copyFile() and moveFile() make no folders for a source that is not there", async () => {
-  await withFiles(async (files) => {
-    for (const op of ["copy", "move"]) {
-      const args = { source: "~/none", destination: "~/new/none" };
-      assertEquals(await files.error(op, args), "no such file or directory");
-      assertEquals([...Deno.readDirSync(files.folder)], []);
-    }
-  });
+test("copyFile() and moveFile() make no folders for a source that is not there", async (files) => {
+  for (const op of ["copy", "move"]) {
+    const args = { source: "~/none", destination: "~/new/none" };
+    assertEquals(await files.error(op, args), "no such file or directory");
+    assertEquals([...Deno.readDirSync(files.folder)], []);
+  }
 });
 
 Deno.test("copyFile() and moveFile() wait for the folders above the destination", async () => {
@@ -167,15 +158,13 @@ Deno.test("copyFile() says why it can't make a folder", async () => {
   });
 });
 
-Deno.test("copyFile() leaves nothing of a file that could not be copied whole", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await Deno.writeTextFile(`${folder}/source`, "x".repeat(1000));
-    await Deno.mkdir(`${folder}/destination/sub`, { recursive: true });
-    await files.error("copy", { source: "~/source", destination: "~/destination" });
-    const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
-    assertEquals(names, ["destination", "source"]);
-  });
+test("copyFile() leaves nothing of a file that could not be copied whole", async (files) => {
+  const { folder } = files;
+  await Deno.writeTextFile(`${folder}/source`, "x".repeat(1000));
+  await Deno.mkdir(`${folder}/destination/sub`, { recursive: true });
+  await files.error("copy", { source: "~/source", destination: "~/destination" });
+  const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+  assertEquals(names, ["destination", "source"]);
 });
 
 /** A tree to be copied, and a folder of another's with a secret that only they can read. */
@@ -211,83 +200,73 @@ async function copyWithSwap(
   }
 }
 
-Deno.test("copyFile() goes through no link that lies at the place of a folder", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await makePrey(folder);
-    await Deno.mkdir(`${folder}/copy`);
-    await Deno.symlink("../private", `${folder}/copy/deep`);
-    await Deno.symlink("private", `${folder}/other`);
-    await files.error("copy", { source: "~/tree", destination: "~/copy" });
-    await files.error("copy", { source: "~/tree", destination: "~/other" });
-    await files.error("copy", { source: "~/tree/deep", destination: "~/other" });
-    assertEquals(await Deno.readTextFile(`${folder}/private/note`), "secret");
-    assertEquals([...Deno.readDirSync(`${folder}/private`)].length, 1);
-  });
+test("copyFile() goes through no link that lies at the place of a folder", async (files) => {
+  const { folder } = files;
+  await makePrey(folder);
+  await Deno.mkdir(`${folder}/copy`);
+  await Deno.symlink("../private", `${folder}/copy/deep`);
+  await Deno.symlink("private", `${folder}/other`);
+  await files.error("copy", { source: "~/tree", destination: "~/copy" });
+  await files.error("copy", { source: "~/tree", destination: "~/other" });
+  await files.error("copy", { source: "~/tree/deep", destination: "~/other" });
+  assertEquals(await Deno.readTextFile(`${folder}/private/note`), "secret");
+  assertEquals([...Deno.readDirSync(`${folder}/private`)].length, 1);
 });
 
-Deno.test("copyFile() reads no file by a link that was put at the place of a source", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await makePrey(folder);
-    const { ok } = await copyWithSwap(files, {
-      at: "note",
-      swap: () => {
-        Deno.renameSync(`${folder}/tree/deep/note`, `${folder}/away`);
-        Deno.symlinkSync(`${folder}/private/note`, `${folder}/tree/deep/note`);
-      },
-    });
-    assertEquals([ok, [...Deno.readDirSync(`${folder}/copy/deep`)]], [false, []]);
+test("copyFile() reads no file by a link that was put at the place of a source", async (files) => {
+  const { folder } = files;
+  await makePrey(folder);
+  const { ok } = await copyWithSwap(files, {
+    at: "note",
+    swap: () => {
+      Deno.renameSync(`${folder}/tree/deep/note`, `${folder}/away`);
+      Deno.symlinkSync(`${folder}/private/note`, `${folder}/tree/deep/note`);
+    },
   });
+  assertEquals([ok, [...Deno.readDirSync(`${folder}/copy/deep`)]], [false, []]);
 });
 
-Deno.test("copyFile() copies no other file than it has looked at", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await makePrey(folder);
-    const { ok, error } = await copyWithSwap(files, {
-      at: "note",
-      swap: () => {
-        Deno.renameSync(`${folder}/tree/deep/note`, `${folder}/away`);
-        Deno.linkSync(`${folder}/private/note`, `${folder}/tree/deep/note`);
-      },
-    });
-    assertEquals(ok, false);
-    assertMatch(error, /replaced by something else/);
-    assertEquals([...Deno.readDirSync(`${folder}/copy/deep`)], []);
+test("copyFile() copies no other file than it has looked at", async (files) => {
+  const { folder } = files;
+  await makePrey(folder);
+  const { ok, error } = await copyWithSwap(files, {
+    at: "note",
+    swap: () => {
+      Deno.renameSync(`${folder}/tree/deep/note`, `${folder}/away`);
+      Deno.linkSync(`${folder}/private/note`, `${folder}/tree/deep/note`);
+    },
   });
+  assertEquals(ok, false);
+  assertMatch(error, /replaced by something else/);
+  assertEquals([...Deno.readDirSync(`${folder}/copy/deep`)], []);
 });
 
-Deno.test("copyFile() enters no link that was put at the place of a source folder", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await makePrey(folder);
-    const { ok } = await copyWithSwap(files, {
-      at: "deep",
-      swap: () => {
-        Deno.renameSync(`${folder}/tree/deep`, `${folder}/away`);
-        Deno.symlinkSync("../private", `${folder}/tree/deep`);
-      },
-    });
-    assertEquals([ok, [...Deno.readDirSync(`${folder}/copy`)]], [false, []]);
+test("copyFile() enters no link that was put at the place of a source folder", async (files) => {
+  const { folder } = files;
+  await makePrey(folder);
+  const { ok } = await copyWithSwap(files, {
+    at: "deep",
+    swap: () => {
+      Deno.renameSync(`${folder}/tree/deep`, `${folder}/away`);
+      Deno.symlinkSync("../private", `${folder}/tree/deep`);
+    },
   });
+  assertEquals([ok, [...Deno.readDirSync(`${folder}/copy`)]], [false, []]);
 });
 
-Deno.test("copyFile() enters no other folder than it has looked at", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await makePrey(folder);
-    const { ok, error } = await copyWithSwap(files, {
-      at: "deep",
-      swap: () => {
-        Deno.renameSync(`${folder}/tree/deep`, `${folder}/away`);
-        Deno.renameSync(`${folder}/private`, `${folder}/tree/deep`);
-      },
-    });
-    assertEquals(ok, false);
-    assertMatch(error, /replaced by something else/);
-    assertEquals([...Deno.readDirSync(`${folder}/copy`)], []);
+test("copyFile() enters no other folder than it has looked at", async (files) => {
+  const { folder } = files;
+  await makePrey(folder);
+  const { ok, error } = await copyWithSwap(files, {
+    at: "deep",
+    swap: () => {
+      Deno.renameSync(`${folder}/tree/deep`, `${folder}/away`);
+      Deno.renameSync(`${folder}/private`, `${folder}/tree/deep`);
+    },
   });
+  assertEquals(ok, false);
+  assertMatch(error, /replaced by something else/);
+  assertEquals([...Deno.readDirSync(`${folder}/copy`)], []);
 });
 
 Deno.test({
@@ -317,23 +296,21 @@ Deno.test({
   },
 });
 
-Deno.test("moveFile() makes missing folders, replaces files and refuses a move into itself", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await makeTree(folder);
-    await Deno.writeTextFile(`${folder}/x`, "1");
-    await Deno.writeTextFile(`${folder}/y`, "2");
-    await files.result("move", { source: "~/x", destination: "~/y" });
-    assertEquals(await Deno.readTextFile(`${folder}/y`), "1");
-    assertEquals(await files.result("move", { source: "~/y", destination: "~/y" }), {
-      moved: true,
-    });
-    assertEquals(await files.result("move", { source: "~/tree", destination: "~/p/q/t" }), {
-      moved: true,
-    });
-    await checkTree(`${folder}/p/q/t`, folder);
-    await files.error("move", { source: "~/p", destination: "~/p/q/p" });
+test("moveFile() makes missing folders, replaces files and refuses a move into itself", async (files) => {
+  const { folder } = files;
+  await makeTree(folder);
+  await Deno.writeTextFile(`${folder}/x`, "1");
+  await Deno.writeTextFile(`${folder}/y`, "2");
+  await files.result("move", { source: "~/x", destination: "~/y" });
+  assertEquals(await Deno.readTextFile(`${folder}/y`), "1");
+  assertEquals(await files.result("move", { source: "~/y", destination: "~/y" }), {
+    moved: true,
   });
+  assertEquals(await files.result("move", { source: "~/tree", destination: "~/p/q/t" }), {
+    moved: true,
+  });
+  await checkTree(`${folder}/p/q/t`, folder);
+  await files.error("move", { source: "~/p", destination: "~/p/q/p" });
 });
 
 Deno.test("moveFile() moves to a folder that has the same number on another device", async () => {
@@ -353,16 +330,14 @@ Deno.test("moveFile() moves to a folder that has the same number on another devi
   });
 });
 
-Deno.test("moveFile() does not mix a folder with another, and keeps both", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await makeTree(folder);
-    await Deno.mkdir(`${folder}/other`);
-    await Deno.writeTextFile(`${folder}/other/b`, "B");
-    await files.error("move", { source: "~/tree", destination: "~/other" });
-    await checkTree(`${folder}/tree`, folder);
-    assertEquals([...Deno.readDirSync(`${folder}/other`)].map(({ name }) => name), ["b"]);
-  });
+test("moveFile() does not mix a folder with another, and keeps both", async (files) => {
+  const { folder } = files;
+  await makeTree(folder);
+  await Deno.mkdir(`${folder}/other`);
+  await Deno.writeTextFile(`${folder}/other/b`, "B");
+  await files.error("move", { source: "~/tree", destination: "~/other" });
+  await checkTree(`${folder}/tree`, folder);
+  assertEquals([...Deno.readDirSync(`${folder}/other`)].map(({ name }) => name), ["b"]);
 });
 
 Deno.test({
@@ -531,33 +506,29 @@ function isOtherFileSystem(): boolean {
   }
 }
 
-Deno.test("copyFile() copies folders that are nested 256 deep, and no deeper ones", async () => {
-  await withFiles(async (files) => {
-    // By names of one letter, since a path takes 4096 bytes.
-    const path = (depth: number) => `${files.folder}/tree${"/d".repeat(depth)}`;
-    await Deno.mkdir(path(256), { recursive: true });
-    await files.result("copy", { source: "~/tree", destination: "~/copy" });
-    await Deno.stat(path(256).replace("/tree", "/copy"));
-    await Deno.mkdir(path(257));
-    const error = await files.error("copy", { source: "~/tree", destination: "~/again" });
-    assertEquals(error, "folders are nested more than 256 deep");
-  });
+test("copyFile() copies folders that are nested 256 deep, and no deeper ones", async (files) => {
+  // By names of one letter, since a path takes 4096 bytes.
+  const path = (depth: number) => `${files.folder}/tree${"/d".repeat(depth)}`;
+  await Deno.mkdir(path(256), { recursive: true });
+  await files.result("copy", { source: "~/tree", destination: "~/copy" });
+  await Deno.stat(path(256).replace("/tree", "/copy"));
+  await Deno.mkdir(path(257));
+  const error = await files.error("copy", { source: "~/tree", destination: "~/again" });
+  assertEquals(error, "folders are nested more than 256 deep");
 });
 
-Deno.test("copyFile() ends when it is told, before an entry and within a file", async () => {
-  await withFiles(async ({ folder }) => {
-    await Deno.writeTextFile(`${folder}/file`, "x");
-    await Deno.symlink("file", `${folder}/link`);
-    for (const [source, looks] of [["link", 0], ["file", 0], ["file", 1], ["file", 2]] as const) {
-      let left = looks;
-      const signal = Object.assign(new AbortController().signal, {
-        throwIfAborted() {
-          if (left-- === 0) throw new Error("the time is over");
-        },
-      });
-      const args = new FileArguments({ source: `~/${source}`, destination: "~/copy" }, folder);
-      await assertRejects(() => copyFile(args, signal), Error, "the time is over");
-      assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), ["file", "link"]);
-    }
-  });
+test("copyFile() ends when it is told, before an entry and within a file", async ({ folder }) => {
+  await Deno.writeTextFile(`${folder}/file`, "x");
+  await Deno.symlink("file", `${folder}/link`);
+  for (const [source, looks] of [["link", 0], ["file", 0], ["file", 1], ["file", 2]] as const) {
+    let left = looks;
+    const signal = Object.assign(new AbortController().signal, {
+      throwIfAborted() {
+        if (left-- === 0) throw new Error("the time is over");
+      },
+    });
+    const args = new FileArguments({ source: `~/${source}`, destination: "~/copy" }, folder);
+    await assertRejects(() => copyFile(args, signal), Error, "the time is over");
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), ["file", "link"]);
+  }
 });

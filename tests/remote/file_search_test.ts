@@ -5,95 +5,88 @@ import { openForReading } from "../../lib/remote/regular_file.ts";
 import { FakeTime } from "../fake_time.ts";
 import { withFiles } from "./file_requests_fixture.ts";
 
-Deno.test("searchFiles() finds names regardless of case, and does not follow links", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await Deno.mkdir(`${folder}/a/Needle/c`, { recursive: true });
-    await Deno.writeTextFile(`${folder}/a/Needle/c/my-nEEdle.txt`, "");
-    await Deno.writeTextFile(`${folder}/a/other`, "needle");
-    await Deno.symlink(folder, `${folder}/a/loop-needle`);
-    const result = await files.result("search", { path: folder, query: "needle" });
-    const matches = matchesOf(result);
-    assertEquals(matches.map(({ path, is_dir, line }) => [path, is_dir, line]).sort(), [
-      [`${folder}/a/Needle`, true, 0],
-      [`${folder}/a/Needle/c/my-nEEdle.txt`, false, 0],
-      [`${folder}/a/loop-needle`, false, 0],
-    ]);
-    assert(typeof result === "object" && result !== null && "limited" in result);
-    assertEquals(result.limited, false);
-  });
+/** A test with what {@linkcode withFiles} gives. */
+function test(name: string, ...args: Parameters<typeof withFiles>): void {
+  Deno.test(name, () => withFiles(...args));
+}
+
+test("searchFiles() finds names regardless of case, and does not follow links", async (files) => {
+  const { folder } = files;
+  await Deno.mkdir(`${folder}/a/Needle/c`, { recursive: true });
+  await Deno.writeTextFile(`${folder}/a/Needle/c/my-nEEdle.txt`, "");
+  await Deno.writeTextFile(`${folder}/a/other`, "needle");
+  await Deno.symlink(folder, `${folder}/a/loop-needle`);
+  const result = await files.result("search", { path: folder, query: "needle" });
+  const matches = matchesOf(result);
+  assertEquals(matches.map(({ path, is_dir, line }) => [path, is_dir, line]).sort(), [
+    [`${folder}/a/Needle`, true, 0],
+    [`${folder}/a/Needle/c/my-nEEdle.txt`, false, 0],
+    [`${folder}/a/loop-needle`, false, 0],
+  ]);
+  assert(typeof result === "object" && result !== null && "limited" in result);
+  assertEquals(result.limited, false);
 });
 
-Deno.test("searchFiles() finds nothing in a file, as the official agent does", async () => {
-  await withFiles(async (files) => {
-    await Deno.writeTextFile(`${files.folder}/needle`, "needle");
-    for (const content of [false, true]) {
-      const args = { path: "~/needle", query: "needle", content };
-      assertEquals(await files.result("search", args), { matches: [], limited: false });
-    }
-    await files.error("search", { path: "~/missing", query: "needle" });
-  });
+test("searchFiles() finds nothing in a file, as the official agent does", async (files) => {
+  await Deno.writeTextFile(`${files.folder}/needle`, "needle");
+  for (const content of [false, true]) {
+    const args = { path: "~/needle", query: "needle", content };
+    assertEquals(await files.result("search", args), { matches: [], limited: false });
+  }
+  await files.error("search", { path: "~/missing", query: "needle" });
 });
 
-Deno.test("searchFiles() finds the first line of text files, whatever the buffers cut", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    const long = "x".repeat(64 * 1024 - 3);
-    await Deno.writeTextFile(`${folder}/1`, `one\r\ntwo NEEDLE ${"y".repeat(500)}\r\nneedle\n`);
-    await Deno.writeTextFile(`${folder}/2`, `${long}needle`);
-    await Deno.writeTextFile(`${folder}/3`, `${long}${long}${long}\n${long}need\nle`);
-    await Deno.writeTextFile(`${folder}/4`, `needle\0binary`);
-    await Deno.writeTextFile(`${folder}/5`, `${"z".repeat(11 * 1024 * 1024)}needle`);
-    await Deno.writeTextFile(`${folder}/c`, `needle\n${"z".repeat(11 * 1024 * 1024)}`);
-    await Deno.writeTextFile(`${folder}/6`, "ends without a line feed needle");
-    await new Deno.Command("mkfifo", { args: [`${folder}/7`] }).output();
-    await Deno.symlink("1", `${folder}/8`);
-    // Lines that are longer than what is searched at once, with a match across the border.
-    await Deno.writeTextFile(`${folder}/a`, `one\n${long}${"x".repeat(64 * 1024 - 4)}needle\n`);
-    await Deno.writeTextFile(`${folder}/b`, `${"y".repeat(200_000)}\n\nneedle\n`);
-    const result = await files.result("search", { path: folder, query: "Needle", content: true });
-    const matches = matchesOf(result).sort((a, b) => a.path < b.path ? -1 : 1);
-    assertEquals(matches.map(({ path, line }) => [path.slice(folder.length), line]), [
-      ["/1", 2],
-      ["/2", 1],
-      ["/6", 1],
-      ["/a", 2],
-      ["/b", 3],
-    ]);
-    assertEquals(new Set(matches.map(({ is_dir }) => is_dir)), new Set([false]));
-    assertEquals(matches[0]?.text.length, 300);
-    assertMatch(matches[0]?.text ?? "", /^two NEEDLE y+$/);
-  });
+test("searchFiles() finds the first line of text files, whatever the buffers cut", async (files) => {
+  const { folder } = files;
+  const long = "x".repeat(64 * 1024 - 3);
+  await Deno.writeTextFile(`${folder}/1`, `one\r\ntwo NEEDLE ${"y".repeat(500)}\r\nneedle\n`);
+  await Deno.writeTextFile(`${folder}/2`, `${long}needle`);
+  await Deno.writeTextFile(`${folder}/3`, `${long}${long}${long}\n${long}need\nle`);
+  await Deno.writeTextFile(`${folder}/4`, `needle\0binary`);
+  await Deno.writeTextFile(`${folder}/5`, `${"z".repeat(11 * 1024 * 1024)}needle`);
+  await Deno.writeTextFile(`${folder}/c`, `needle\n${"z".repeat(11 * 1024 * 1024)}`);
+  await Deno.writeTextFile(`${folder}/6`, "ends without a line feed needle");
+  await new Deno.Command("mkfifo", { args: [`${folder}/7`] }).output();
+  await Deno.symlink("1", `${folder}/8`);
+  // Lines that are longer than what is searched at once, with a match across the border.
+  await Deno.writeTextFile(`${folder}/a`, `one\n${long}${"x".repeat(64 * 1024 - 4)}needle\n`);
+  await Deno.writeTextFile(`${folder}/b`, `${"y".repeat(200_000)}\n\nneedle\n`);
+  const result = await files.result("search", { path: folder, query: "Needle", content: true });
+  const matches = matchesOf(result).sort((a, b) => a.path < b.path ? -1 : 1);
+  assertEquals(matches.map(({ path, line }) => [path.slice(folder.length), line]), [
+    ["/1", 2],
+    ["/2", 1],
+    ["/6", 1],
+    ["/a", 2],
+    ["/b", 3],
+  ]);
+  assertEquals(new Set(matches.map(({ is_dir }) => is_dir)), new Set([false]));
+  assertEquals(matches[0]?.text.length, 300);
+  assertMatch(matches[0]?.text ?? "", /^two NEEDLE y+$/);
 });
 
-Deno.test("searchFiles() stops at 500 matches", async () => {
-  await withFiles(async (files) => {
-    for (let i = 0; i < 510; i++) await Deno.writeTextFile(`${files.folder}/f${i}`, "");
-    const result = await files.result("search", { path: files.folder, query: "f" });
-    assertEquals(matchesOf(result).length, 500);
-    assert(typeof result === "object" && result !== null && "limited" in result);
-    assertEquals(result.limited, true);
-  });
+test("searchFiles() stops at 500 matches", async (files) => {
+  for (let i = 0; i < 510; i++) await Deno.writeTextFile(`${files.folder}/f${i}`, "");
+  const result = await files.result("search", { path: files.folder, query: "f" });
+  assertEquals(matchesOf(result).length, 500);
+  assert(typeof result === "object" && result !== null && "limited" in result);
+  assertEquals(result.limited, true);
 });
 
-Deno.test("searchFiles() stops after a minute with what it has", async () => {
-  await withFiles(async (files) => {
-    for (let i = 0; i < 50; i++) await Deno.writeTextFile(`${files.folder}/f${i}`, "");
-    using time = new FakeTime();
-    time.tickAtEachLook(10_000);
-    const result = await files.result("search", { path: files.folder, query: "f" });
-    assert(matchesOf(result).length < 10);
-    assert(typeof result === "object" && result !== null && "limited" in result);
-    assertEquals(result.limited, true);
-  });
+test("searchFiles() stops after a minute with what it has", async (files) => {
+  for (let i = 0; i < 50; i++) await Deno.writeTextFile(`${files.folder}/f${i}`, "");
+  using time = new FakeTime();
+  time.tickAtEachLook(10_000);
+  const result = await files.result("search", { path: files.folder, query: "f" });
+  assert(matchesOf(result).length < 10);
+  assert(typeof result === "object" && result !== null && "limited" in result);
+  assertEquals(result.limited, true);
 });
 
-Deno.test("searchFiles() fails when there is no folder or no query", async () => {
-  await withFiles(async (files) => {
-    const error = await files.error("search", { path: "~/none", query: "x" });
-    assertEquals(error, "no such file or directory");
-    assertMatch(await files.error("search", { path: "~", query: "" }), /query is required/);
-  });
+test("searchFiles() fails when there is no folder or no query", async (files) => {
+  const error = await files.error("search", { path: "~/none", query: "x" });
+  assertEquals(error, "no such file or directory");
+  assertMatch(await files.error("search", { path: "~", query: "" }), /query is required/);
 });
 
 interface Match {
@@ -150,12 +143,10 @@ Deno.test("searchFiles() searches the kernel's folders only when it begins there
   }
 });
 
-Deno.test("searchFiles() reads a character that the buffer cuts", async () => {
-  await withFiles(async (files) => {
-    await Deno.writeTextFile(`${files.folder}/1`, `${"x".repeat(64 * 1024 - 1)}éneedle`);
-    const args = { path: files.folder, query: "éneedle", content: true };
-    assertEquals(matchesOf(await files.result("search", args)).length, 1);
-  });
+test("searchFiles() reads a character that the buffer cuts", async (files) => {
+  await Deno.writeTextFile(`${files.folder}/1`, `${"x".repeat(64 * 1024 - 1)}éneedle`);
+  const args = { path: files.folder, query: "éneedle", content: true };
+  assertEquals(matchesOf(await files.result("search", args)).length, 1);
 });
 
 Deno.test("searchFiles() leaves out what it can't read below the folder, and ends when it is told", async () => {
@@ -189,26 +180,24 @@ Deno.test("searchFiles() leaves out what it can't read below the folder, and end
   });
 });
 
-Deno.test("searchFiles() reads 10 MiB at most of a file without an end, and no longer than a minute", async () => {
-  await withFiles(async (files) => {
-    await Deno.writeTextFile(`${files.folder}/endless`, "x");
-    const handle = await openForReading(`${files.folder}/endless`);
-    const prototype: object = Object.getPrototypeOf(handle);
-    await handle.close();
-    const read: unknown = Reflect.get(prototype, "read");
-    using time = new FakeTime();
-    for (const [tookMs, reads] of [[0, 160], [10_000, 6]] as const) {
-      let count = 0;
-      Reflect.set(prototype, "read", (buffer: Uint8Array) => {
-        if (++count > 1000) throw new Error("it goes on and on");
-        time.tick(tookMs);
-        buffer.fill(10);
-        return Promise.resolve({ bytesRead: buffer.length });
-      });
-      const args = { path: files.folder, query: "needle", content: true };
-      assertEquals(matchesOf(await files.result("search", args)), []);
-      assertEquals(count, reads);
-    }
-    Reflect.set(prototype, "read", read);
-  });
+test("searchFiles() reads 10 MiB at most of a file without an end, and no longer than a minute", async (files) => {
+  await Deno.writeTextFile(`${files.folder}/endless`, "x");
+  const handle = await openForReading(`${files.folder}/endless`);
+  const prototype: object = Object.getPrototypeOf(handle);
+  await handle.close();
+  const read: unknown = Reflect.get(prototype, "read");
+  using time = new FakeTime();
+  for (const [tookMs, reads] of [[0, 160], [10_000, 6]] as const) {
+    let count = 0;
+    Reflect.set(prototype, "read", (buffer: Uint8Array) => {
+      if (++count > 1000) throw new Error("it goes on and on");
+      time.tick(tookMs);
+      buffer.fill(10);
+      return Promise.resolve({ bytesRead: buffer.length });
+    });
+    const args = { path: files.folder, query: "needle", content: true };
+    assertEquals(matchesOf(await files.result("search", args)), []);
+    assertEquals(count, reads);
+  }
+  Reflect.set(prototype, "read", read);
 });

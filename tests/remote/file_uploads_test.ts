@@ -4,6 +4,11 @@ import { FakeTime } from "../fake_time.ts";
 import { type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
 import { checksMerge, judgeDownload } from "../test_panel/transfer_rules.ts";
 
+/** A test with what {@linkcode withFiles} gives. */
+function test(name: string, ...args: Parameters<typeof withFiles>): void {
+  Deno.test(name, () => withFiles(...args));
+}
+
 const CONTENT = Uint8Array.from({ length: 5000 }, (_, at) => at * 7);
 
 /** The arguments for a part of {@linkcode CONTENT}, which is uploaded in three. */
@@ -37,139 +42,123 @@ function namesIn(folder: string): string[] {
   return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 }
 
-Deno.test("FileUploads puts parts together in any order, and names the file at the commit", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await Deno.writeTextFile(`${folder}/file`, "before");
-    await Deno.chmod(`${folder}/file`, 0o640);
-    // All at once, the second and third before the first has begun its file.
-    const results = await Promise.all(
-      [0, 2, 1].map((index) => files.result("upload_stream", part(files, index))),
-    );
-    assertEquals(results, [
-      { received: 2000, offset: 2000 },
-      { received: 1000, offset: 5000 },
-      { received: 2000, offset: 4000 },
-    ]);
-    assertEquals(await Deno.readTextFile(`${folder}/file`), "before");
-    assertEquals(namesIn(folder), [".komari-upload-u1.part", "file"]);
-    assertEquals((await Deno.stat(`${folder}/.komari-upload-u1.part`)).mode! & 0o777, 0o600);
-    const done = { received: 0, final: true, offset: 5000 };
-    assertEquals(await files.result("upload_commit", COMMIT), done);
-    assertEquals(await Deno.readFile(`${folder}/file`), CONTENT);
-    assertEquals((await Deno.stat(`${folder}/file`)).mode! & 0o777, 0o640);
-    assertEquals(namesIn(folder), ["file"]);
-    // The panel may not have got the answer.
-    assertEquals(await files.result("upload_commit", COMMIT), done);
-  });
+test("FileUploads puts parts together in any order, and names the file at the commit", async (files) => {
+  const { folder } = files;
+  await Deno.writeTextFile(`${folder}/file`, "before");
+  await Deno.chmod(`${folder}/file`, 0o640);
+  // All at once, the second and third before the first has begun its file.
+  const results = await Promise.all(
+    [0, 2, 1].map((index) => files.result("upload_stream", part(files, index))),
+  );
+  assertEquals(results, [
+    { received: 2000, offset: 2000 },
+    { received: 1000, offset: 5000 },
+    { received: 2000, offset: 4000 },
+  ]);
+  assertEquals(await Deno.readTextFile(`${folder}/file`), "before");
+  assertEquals(namesIn(folder), [".komari-upload-u1.part", "file"]);
+  assertEquals((await Deno.stat(`${folder}/.komari-upload-u1.part`)).mode! & 0o777, 0o600);
+  const done = { received: 0, final: true, offset: 5000 };
+  assertEquals(await files.result("upload_commit", COMMIT), done);
+  assertEquals(await Deno.readFile(`${folder}/file`), CONTENT);
+  assertEquals((await Deno.stat(`${folder}/file`)).mode! & 0o777, 0o640);
+  assertEquals(namesIn(folder), ["file"]);
+  // The panel may not have got the answer.
+  assertEquals(await files.result("upload_commit", COMMIT), done);
 });
 
-Deno.test("FileUploads makes missing folders, and a new file is readable by all", async () => {
-  await withFiles(async (files) => {
-    const path = "~/a/b/file";
-    for (const index of [0, 1, 2]) {
-      await files.result("upload_stream", part(files, index, { path }));
-    }
-    await files.result("upload_commit", { ...COMMIT, path });
-    assertEquals((await Deno.stat(`${files.folder}/a/b/file`)).mode! & 0o777, 0o644);
-    assertEquals(namesIn(`${files.folder}/a/b`), ["file"]);
-  });
+test("FileUploads makes missing folders, and a new file is readable by all", async (files) => {
+  const path = "~/a/b/file";
+  for (const index of [0, 1, 2]) {
+    await files.result("upload_stream", part(files, index, { path }));
+  }
+  await files.result("upload_commit", { ...COMMIT, path });
+  assertEquals((await Deno.stat(`${files.folder}/a/b/file`)).mode! & 0o777, 0o644);
+  assertEquals(namesIn(`${files.folder}/a/b`), ["file"]);
 });
 
-Deno.test("FileUploads writes through a link to the file behind it", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await Deno.mkdir(`${folder}/real`);
-    await Deno.writeTextFile(`${folder}/real/file`, "before");
-    await Deno.symlink("real/file", `${folder}/file`);
-    for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
-    await files.result("upload_commit", COMMIT);
-    assertEquals(await Deno.readLink(`${folder}/file`), "real/file");
-    assertEquals(await Deno.readFile(`${folder}/real/file`), CONTENT);
-    assertEquals(namesIn(`${folder}/real`), ["file"]);
-  });
+test("FileUploads writes through a link to the file behind it", async (files) => {
+  const { folder } = files;
+  await Deno.mkdir(`${folder}/real`);
+  await Deno.writeTextFile(`${folder}/real/file`, "before");
+  await Deno.symlink("real/file", `${folder}/file`);
+  for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
+  await files.result("upload_commit", COMMIT);
+  assertEquals(await Deno.readLink(`${folder}/file`), "real/file");
+  assertEquals(await Deno.readFile(`${folder}/real/file`), CONTENT);
+  assertEquals(namesIn(`${folder}/real`), ["file"]);
 });
 
-Deno.test("FileUploads takes a part again that was cut off, the first one too", async () => {
-  await withFiles(async (files) => {
-    await files.result("upload_stream", part(files, 0));
-    await files.result("upload_stream", part(files, 1));
-    for (const index of [0, 2]) {
-      const cut = part(files, index);
-      files.transfers.offered.set(cut.transfer_id, CONTENT.slice(0, 500));
-      assertMatch(await files.error("upload_stream", cut), /cut off/);
-      assertMatch(await files.error("upload_commit", COMMIT), /incomplete/);
-    }
-    await files.result("upload_stream", part(files, 2));
-    assertMatch(await files.error("upload_commit", COMMIT), /incomplete: 2 of 3/);
-    await files.result("upload_stream", part(files, 0));
-    await files.result("upload_commit", COMMIT);
-    assertEquals(await Deno.readFile(`${files.folder}/file`), CONTENT);
-  });
+test("FileUploads takes a part again that was cut off, the first one too", async (files) => {
+  await files.result("upload_stream", part(files, 0));
+  await files.result("upload_stream", part(files, 1));
+  for (const index of [0, 2]) {
+    const cut = part(files, index);
+    files.transfers.offered.set(cut.transfer_id, CONTENT.slice(0, 500));
+    assertMatch(await files.error("upload_stream", cut), /cut off/);
+    assertMatch(await files.error("upload_commit", COMMIT), /incomplete/);
+  }
+  await files.result("upload_stream", part(files, 2));
+  assertMatch(await files.error("upload_commit", COMMIT), /incomplete: 2 of 3/);
+  await files.result("upload_stream", part(files, 0));
+  await files.result("upload_commit", COMMIT);
+  assertEquals(await Deno.readFile(`${files.folder}/file`), CONTENT);
 });
 
-Deno.test("FileUploads.cancel() ends parts that arrive, and removes the temporary file", async () => {
-  await withFiles(async (files) => {
-    const arriving = Promise.withResolvers<void>();
-    files.transfers.beforePiece = async (_transfer, signal) => {
-      arriving.resolve();
-      await new Promise<void>((_resolve, reject) => {
-        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-      });
-    };
-    const first = files.ask("upload_stream", part(files, 0));
-    await arriving.promise;
-    assertEquals(namesIn(files.folder), [".komari-upload-u1.part"]);
-    const cancel = { upload_id: "u1", path: "~/file" };
-    assertEquals(await files.result("upload_cancel", cancel), { cancelled: true });
-    assertMatch((await first).error, /cancelled/);
-    assertEquals(namesIn(files.folder), []);
-    assertEquals(await files.result("upload_cancel", cancel), { cancelled: true });
-    assertMatch(await files.error("upload_stream", part(files, 1)), /unknown upload/);
-  });
+test("FileUploads.cancel() ends parts that arrive, and removes the temporary file", async (files) => {
+  const arriving = Promise.withResolvers<void>();
+  files.transfers.beforePiece = async (_transfer, signal) => {
+    arriving.resolve();
+    await new Promise<void>((_resolve, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+  };
+  const first = files.ask("upload_stream", part(files, 0));
+  await arriving.promise;
+  assertEquals(namesIn(files.folder), [".komari-upload-u1.part"]);
+  const cancel = { upload_id: "u1", path: "~/file" };
+  assertEquals(await files.result("upload_cancel", cancel), { cancelled: true });
+  assertMatch((await first).error, /cancelled/);
+  assertEquals(namesIn(files.folder), []);
+  assertEquals(await files.result("upload_cancel", cancel), { cancelled: true });
+  assertMatch(await files.error("upload_stream", part(files, 1)), /unknown upload/);
 });
 
-Deno.test("FileUploads.commit() lets a panel of main check a merge that an older agent made", async () => {
-  await withFiles(async (files) => {
-    // Started anew after the merge: the answer was lost, and it knows nothing of the upload.
-    await Deno.writeFile(`${files.folder}/file`, CONTENT);
-    const error = await files.error("upload_commit", COMMIT);
-    assert(checksMerge(error), error);
-    assertEquals(judgeDownload(error), "three tries");
-  });
+test("FileUploads.commit() lets a panel of main check a merge that an older agent made", async (files) => {
+  // Started anew after the merge: the answer was lost, and it knows nothing of the upload.
+  await Deno.writeFile(`${files.folder}/file`, CONTENT);
+  const error = await files.error("upload_commit", COMMIT);
+  assert(checksMerge(error), error);
+  assertEquals(judgeDownload(error), "three tries");
 });
 
-Deno.test("FileUploads.cancel() removes what an agent that was killed has left", async () => {
-  await withFiles(async (files) => {
-    await Deno.writeTextFile(`${files.folder}/.komari-upload-u9.part`, "x");
-    await files.result("upload_cancel", { upload_id: "u9", path: "~/file" });
-    assertEquals(namesIn(files.folder), []);
-  });
+test("FileUploads.cancel() removes what an agent that was killed has left", async (files) => {
+  await Deno.writeTextFile(`${files.folder}/.komari-upload-u9.part`, "x");
+  await files.result("upload_cancel", { upload_id: "u9", path: "~/file" });
+  assertEquals(namesIn(files.folder), []);
 });
 
-Deno.test("FileUploads removes what killed agents left a day ago when it begins", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    const now = Date.now() / 1000;
-    await Deno.writeTextFile(`${folder}/.komari-upload-old.part`, "x");
-    await Deno.utime(`${folder}/.komari-upload-old.part`, now, now - 2 * 86400);
-    await Deno.writeTextFile(`${folder}/.komari-upload-new.part`, "x");
-    await Deno.utime(`${folder}/.komari-upload-new.part`, now, now - 86400 + 60);
-    for (const name of ["old.part", ".komari-upload-notes"]) {
-      await Deno.writeTextFile(`${folder}/${name}`, "x");
-      await Deno.utime(`${folder}/${name}`, now, now - 2 * 86400);
-    }
-    await Deno.mkdir(`${folder}/.komari-upload-folder.part`);
-    await Deno.utime(`${folder}/.komari-upload-folder.part`, now, now - 2 * 86400);
-    await files.result("upload_stream", part(files, 0));
-    assertEquals(namesIn(folder), [
-      ".komari-upload-folder.part",
-      ".komari-upload-new.part",
-      ".komari-upload-notes",
-      ".komari-upload-u1.part",
-      "old.part",
-    ]);
-  });
+test("FileUploads removes what killed agents left a day ago when it begins", async (files) => {
+  const { folder } = files;
+  const now = Date.now() / 1000;
+  await Deno.writeTextFile(`${folder}/.komari-upload-old.part`, "x");
+  await Deno.utime(`${folder}/.komari-upload-old.part`, now, now - 2 * 86400);
+  await Deno.writeTextFile(`${folder}/.komari-upload-new.part`, "x");
+  await Deno.utime(`${folder}/.komari-upload-new.part`, now, now - 86400 + 60);
+  for (const name of ["old.part", ".komari-upload-notes"]) {
+    await Deno.writeTextFile(`${folder}/${name}`, "x");
+    await Deno.utime(`${folder}/${name}`, now, now - 2 * 86400);
+  }
+  await Deno.mkdir(`${folder}/.komari-upload-folder.part`);
+  await Deno.utime(`${folder}/.komari-upload-folder.part`, now, now - 2 * 86400);
+  await files.result("upload_stream", part(files, 0));
+  assertEquals(namesIn(folder), [
+    ".komari-upload-folder.part",
+    ".komari-upload-new.part",
+    ".komari-upload-notes",
+    ".komari-upload-u1.part",
+    "old.part",
+  ]);
 });
 
 Deno.test("FileUploads.close() removes temporary files, and leaves no timer", async () => {
@@ -201,119 +190,109 @@ Deno.test("FileUploads removes an upload of which nothing came for half an hour"
   });
 });
 
-Deno.test("FileUploads refuses parts that do not belong together", async () => {
-  await withFiles(async (files) => {
-    await files.result("upload_stream", part(files, 0));
-    const wrong: [Record<string, unknown>, RegExp][] = [
-      [{ path: "~/other" }, /not those that the upload began with/],
-      [{ total_size: 6000 }, /not those that the upload began with/],
-      [{ chunk_size: 1999 }, /not those that the upload began with/],
-      [{ upload_id: "u2" }, /unknown upload/],
-      [{ upload_id: "../../x" }, /^invalid argument/],
-      [{ upload_id: "" }, /^invalid argument/],
-      [{ offset: 1 }, /wrong offset/],
-      [{ chunk_index: 3, offset: 6000 }, /wrong offset/],
-      [{ chunk_index: -1 }, /^invalid argument/],
-      [{ first: true, upload_id: "u3", total_size: 2000 }, /wrong offset/],
-      [{ first: true, upload_id: "u4", chunk_size: 1, total_size: 65_537 }, /more than 65536/],
-      [{ first: true, upload_id: "u4", chunk_size: 2 ** 28 }, /^invalid argument/],
-    ];
-    for (const [change, words] of wrong) {
-      assertMatch(await files.error("upload_stream", part(files, 1, change)), words);
-    }
-    await files.result("upload_cancel", { upload_id: "u3" });
-    assertEquals(namesIn(files.folder), [".komari-upload-u1.part"]);
-  });
+test("FileUploads refuses parts that do not belong together", async (files) => {
+  await files.result("upload_stream", part(files, 0));
+  const wrong: [Record<string, unknown>, RegExp][] = [
+    [{ path: "~/other" }, /not those that the upload began with/],
+    [{ total_size: 6000 }, /not those that the upload began with/],
+    [{ chunk_size: 1999 }, /not those that the upload began with/],
+    [{ upload_id: "u2" }, /unknown upload/],
+    [{ upload_id: "../../x" }, /^invalid argument/],
+    [{ upload_id: "" }, /^invalid argument/],
+    [{ offset: 1 }, /wrong offset/],
+    [{ chunk_index: 3, offset: 6000 }, /wrong offset/],
+    [{ chunk_index: -1 }, /^invalid argument/],
+    [{ first: true, upload_id: "u3", total_size: 2000 }, /wrong offset/],
+    [{ first: true, upload_id: "u4", chunk_size: 1, total_size: 65_537 }, /more than 65536/],
+    [{ first: true, upload_id: "u4", chunk_size: 2 ** 28 }, /^invalid argument/],
+  ];
+  for (const [change, words] of wrong) {
+    assertMatch(await files.error("upload_stream", part(files, 1, change)), words);
+  }
+  await files.result("upload_cancel", { upload_id: "u3" });
+  assertEquals(namesIn(files.folder), [".komari-upload-u1.part"]);
 });
 
-Deno.test("FileUploads does not write into another file at the place of its own", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await files.result("upload_stream", part(files, 0));
-    await Deno.writeTextFile(`${folder}/victim`, "kept");
-    await Deno.remove(`${folder}/.komari-upload-u1.part`);
-    await Deno.symlink("victim", `${folder}/.komari-upload-u1.part`);
-    await files.error("upload_stream", part(files, 1));
-    await Deno.remove(`${folder}/.komari-upload-u1.part`);
-    await Deno.link(`${folder}/victim`, `${folder}/.komari-upload-u1.part`);
-    assertMatch(await files.error("upload_stream", part(files, 1)), /disturbed/);
-    assertEquals(await Deno.readTextFile(`${folder}/victim`), "kept");
-  });
+test("FileUploads does not write into another file at the place of its own", async (files) => {
+  const { folder } = files;
+  await files.result("upload_stream", part(files, 0));
+  await Deno.writeTextFile(`${folder}/victim`, "kept");
+  await Deno.remove(`${folder}/.komari-upload-u1.part`);
+  await Deno.symlink("victim", `${folder}/.komari-upload-u1.part`);
+  await files.error("upload_stream", part(files, 1));
+  await Deno.remove(`${folder}/.komari-upload-u1.part`);
+  await Deno.link(`${folder}/victim`, `${folder}/.komari-upload-u1.part`);
+  assertMatch(await files.error("upload_stream", part(files, 1)), /disturbed/);
+  assertEquals(await Deno.readTextFile(`${folder}/victim`), "kept");
 });
 
-Deno.test("FileUploads.commit() takes no other file, and no other length, at the place of its own", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    const temporary = `${folder}/.komari-upload-u1.part`;
-    for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
-    await Deno.truncate(temporary, 4999);
-    assertMatch(await files.error("upload_commit", COMMIT), /disturbed/);
-    await files.result("upload_stream", part(files, 2));
-    await Deno.writeFile(`${folder}/victim`, CONTENT, { mode: 0o600 });
-    await Deno.rename(temporary, `${folder}/own`);
-    await Deno.link(`${folder}/victim`, temporary);
-    assertMatch(await files.error("upload_commit", COMMIT), /disturbed/);
-    await Deno.remove(temporary);
-    await Deno.symlink("own", temporary);
-    await files.error("upload_commit", COMMIT);
-    assertEquals((await Deno.stat(`${folder}/victim`)).mode! & 0o777, 0o600);
-    assertEquals(namesIn(folder), [".komari-upload-u1.part", "own", "victim"]);
-    await Deno.rename(`${folder}/own`, temporary);
-    await files.result("upload_commit", COMMIT);
-    assertEquals(await Deno.readFile(`${folder}/file`), CONTENT);
-  });
+test("FileUploads.commit() takes no other file, and no other length, at the place of its own", async (files) => {
+  const { folder } = files;
+  const temporary = `${folder}/.komari-upload-u1.part`;
+  for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
+  await Deno.truncate(temporary, 4999);
+  assertMatch(await files.error("upload_commit", COMMIT), /disturbed/);
+  await files.result("upload_stream", part(files, 2));
+  await Deno.writeFile(`${folder}/victim`, CONTENT, { mode: 0o600 });
+  await Deno.rename(temporary, `${folder}/own`);
+  await Deno.link(`${folder}/victim`, temporary);
+  assertMatch(await files.error("upload_commit", COMMIT), /disturbed/);
+  await Deno.remove(temporary);
+  await Deno.symlink("own", temporary);
+  await files.error("upload_commit", COMMIT);
+  assertEquals((await Deno.stat(`${folder}/victim`)).mode! & 0o777, 0o600);
+  assertEquals(namesIn(folder), [".komari-upload-u1.part", "own", "victim"]);
+  await Deno.rename(`${folder}/own`, temporary);
+  await files.result("upload_commit", COMMIT);
+  assertEquals(await Deno.readFile(`${folder}/file`), CONTENT);
 });
 
-Deno.test("FileUploads.commit() keeps the owner, and gives no rights of an owner or a group", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await Deno.writeTextFile(`${folder}/file`, "before");
-    // Only root may give a file away.
-    const [uid, gid] = Deno.uid() === 0 ? [12, 34] : [Deno.uid(), Deno.gid()];
-    await Deno.chown(`${folder}/file`, uid, gid);
-    await Deno.chmod(`${folder}/file`, 0o6751);
-    for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
-    await files.result("upload_commit", COMMIT);
-    const { mode, ...after } = await Deno.stat(`${folder}/file`);
-    assertEquals([after.uid, after.gid, mode! & 0o7777], [uid, gid, 0o751]);
-  });
+test("FileUploads.commit() keeps the owner, and gives no rights of an owner or a group", async (files) => {
+  const { folder } = files;
+  await Deno.writeTextFile(`${folder}/file`, "before");
+  // Only root may give a file away.
+  const [uid, gid] = Deno.uid() === 0 ? [12, 34] : [Deno.uid(), Deno.gid()];
+  await Deno.chown(`${folder}/file`, uid, gid);
+  await Deno.chmod(`${folder}/file`, 0o6751);
+  for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
+  await files.result("upload_commit", COMMIT);
+  const { mode, ...after } = await Deno.stat(`${folder}/file`);
+  assertEquals([after.uid, after.gid, mode! & 0o7777], [uid, gid, 0o751]);
 });
 
-Deno.test("FileUploads.commit() brings the content to the disk before its name, and then the name", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
-    const steps: string[] = [];
-    const { rename, open } = Deno;
-    const handle = await openForWriting(`${folder}/.komari-upload-u1.part`);
-    const prototype: object = Object.getPrototypeOf(handle);
-    const sync: () => Promise<void> = Reflect.get(prototype, "sync");
-    await handle.close();
-    Reflect.set(prototype, "sync", function (this: unknown) {
-      steps.push("content");
-      return sync.call(this);
-    });
-    Deno.rename = (from, to) => {
-      steps.push("name");
-      return rename(from, to);
+test("FileUploads.commit() brings the content to the disk before its name, and then the name", async (files) => {
+  const { folder } = files;
+  for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
+  const steps: string[] = [];
+  const { rename, open } = Deno;
+  const handle = await openForWriting(`${folder}/.komari-upload-u1.part`);
+  const prototype: object = Object.getPrototypeOf(handle);
+  const sync: () => Promise<void> = Reflect.get(prototype, "sync");
+  await handle.close();
+  Reflect.set(prototype, "sync", function (this: unknown) {
+    steps.push("content");
+    return sync.call(this);
+  });
+  Deno.rename = (from, to) => {
+    steps.push("name");
+    return rename(from, to);
+  };
+  Deno.open = async (path, options) => {
+    const file = await open(path, options);
+    const syncFile = file.sync.bind(file);
+    file.sync = () => {
+      steps.push(`sync ${path}`);
+      return syncFile();
     };
-    Deno.open = async (path, options) => {
-      const file = await open(path, options);
-      const syncFile = file.sync.bind(file);
-      file.sync = () => {
-        steps.push(`sync ${path}`);
-        return syncFile();
-      };
-      return file;
-    };
-    try {
-      await files.result("upload_commit", COMMIT);
-    } finally {
-      Reflect.set(prototype, "sync", sync);
-      Object.assign(Deno, { rename, open });
-    }
-    assertEquals(steps, ["content", "name", `sync ${folder}`]);
-  });
+    return file;
+  };
+  try {
+    await files.result("upload_commit", COMMIT);
+  } finally {
+    Reflect.set(prototype, "sync", sync);
+    Object.assign(Deno, { rename, open });
+  }
+  assertEquals(steps, ["content", "name", `sync ${folder}`]);
 });
 
 Deno.test("FileUploads.commit() can be tried again when the file does not get its name", async () => {
@@ -359,25 +338,23 @@ Deno.test("FileUploads.commit() is done once for two requests, and no part is wr
   });
 });
 
-Deno.test("FileUploads.commit() waits for a part that comes a second time", async () => {
-  await withFiles(async (files) => {
-    for (const index of [0, 1]) await files.result("upload_stream", part(files, index));
-    const arriving = Promise.withResolvers<void>();
-    const gate = Promise.withResolvers<void>();
-    const twice = part(files, 2);
-    files.transfers.beforePiece = ({ id }) => {
-      if (id !== twice.transfer_id) return Promise.resolve();
-      arriving.resolve();
-      return gate.promise;
-    };
-    const second = files.ask("upload_stream", twice);
-    await arriving.promise;
-    await files.result("upload_stream", part(files, 2));
-    assertMatch(await files.error("upload_commit", COMMIT), /incomplete/);
-    gate.resolve();
-    assertEquals((await second).ok, true);
-    await files.result("upload_commit", COMMIT);
-  });
+test("FileUploads.commit() waits for a part that comes a second time", async (files) => {
+  for (const index of [0, 1]) await files.result("upload_stream", part(files, index));
+  const arriving = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const twice = part(files, 2);
+  files.transfers.beforePiece = ({ id }) => {
+    if (id !== twice.transfer_id) return Promise.resolve();
+    arriving.resolve();
+    return gate.promise;
+  };
+  const second = files.ask("upload_stream", twice);
+  await arriving.promise;
+  await files.result("upload_stream", part(files, 2));
+  assertMatch(await files.error("upload_commit", COMMIT), /incomplete/);
+  gate.resolve();
+  assertEquals((await second).ok, true);
+  await files.result("upload_commit", COMMIT);
 });
 
 Deno.test("FileUploads keeps an upload of which a part takes long to come", async () => {
@@ -402,77 +379,67 @@ Deno.test("FileUploads keeps an upload of which a part takes long to come", asyn
   });
 });
 
-Deno.test("FileUploads begins anew with the same id, also where an agent that was killed has left a file", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await Deno.writeFile(`${folder}/.komari-upload-u1.part`, new Uint8Array(9000));
-    for (const index of [0, 1]) await files.result("upload_stream", part(files, index));
-    await files.result("upload_stream", part(files, 0, { path: "~/sub/file" }));
-    assertEquals([namesIn(folder), namesIn(`${folder}/sub`)], [
-      ["sub"],
-      [".komari-upload-u1.part"],
-    ]);
-    const path = "~/sub/file";
-    assertMatch(await files.error("upload_commit", { ...COMMIT, path }), /incomplete: 1 of 3/);
-    for (const index of [1, 2]) {
-      await files.result("upload_stream", part(files, index, { path }));
-    }
-    await files.result("upload_commit", { ...COMMIT, path });
-    assertEquals(await Deno.readFile(`${folder}/sub/file`), CONTENT);
-  });
+test("FileUploads begins anew with the same id, also where an agent that was killed has left a file", async (files) => {
+  const { folder } = files;
+  await Deno.writeFile(`${folder}/.komari-upload-u1.part`, new Uint8Array(9000));
+  for (const index of [0, 1]) await files.result("upload_stream", part(files, index));
+  await files.result("upload_stream", part(files, 0, { path: "~/sub/file" }));
+  assertEquals([namesIn(folder), namesIn(`${folder}/sub`)], [
+    ["sub"],
+    [".komari-upload-u1.part"],
+  ]);
+  const path = "~/sub/file";
+  assertMatch(await files.error("upload_commit", { ...COMMIT, path }), /incomplete: 1 of 3/);
+  for (const index of [1, 2]) {
+    await files.result("upload_stream", part(files, index, { path }));
+  }
+  await files.result("upload_commit", { ...COMMIT, path });
+  assertEquals(await Deno.readFile(`${folder}/sub/file`), CONTENT);
 });
 
-Deno.test("FileUploads keeps an upload that began while another of the same id could not", async () => {
-  await withFiles(async (files) => {
-    await Deno.writeTextFile(`${files.folder}/plain`, "");
-    const failing = files.ask("upload_stream", part(files, 0, { path: "~/plain/x" }));
-    const first = files.ask("upload_stream", part(files, 0));
-    assertEquals([(await failing).ok, (await first).error], [false, ""]);
-    for (const index of [1, 2]) await files.result("upload_stream", part(files, index));
-    await files.result("upload_commit", COMMIT);
-  });
+test("FileUploads keeps an upload that began while another of the same id could not", async (files) => {
+  await Deno.writeTextFile(`${files.folder}/plain`, "");
+  const failing = files.ask("upload_stream", part(files, 0, { path: "~/plain/x" }));
+  const first = files.ask("upload_stream", part(files, 0));
+  assertEquals([(await failing).ok, (await first).error], [false, ""]);
+  for (const index of [1, 2]) await files.result("upload_stream", part(files, index));
+  await files.result("upload_commit", COMMIT);
 });
 
-Deno.test("FileUploads.cancel() leaves the upload of another path alone", async () => {
-  await withFiles(async (files) => {
-    for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
-    await files.result("upload_cancel", { upload_id: "u1", path: "~/sub/other" });
-    await files.result("upload_commit", COMMIT);
-  });
+test("FileUploads.cancel() leaves the upload of another path alone", async (files) => {
+  for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
+  await files.result("upload_cancel", { upload_id: "u1", path: "~/sub/other" });
+  await files.result("upload_commit", COMMIT);
 });
 
-Deno.test("FileUploads does not replace a folder, a FIFO or a device", async () => {
-  await withFiles(async (files) => {
-    await Deno.mkdir(`${files.folder}/file`);
-    for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
-    assertEquals(await files.error("upload_commit", COMMIT), "is a directory");
-    await Deno.remove(`${files.folder}/file`);
-    await new Deno.Command("mkfifo", { args: [`${files.folder}/file`] }).output();
-    assertEquals(await files.error("upload_commit", COMMIT), "not a regular file");
-    await Deno.remove(`${files.folder}/file`);
-    await files.result("upload_commit", COMMIT);
-  });
+test("FileUploads does not replace a folder, a FIFO or a device", async (files) => {
+  await Deno.mkdir(`${files.folder}/file`);
+  for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
+  assertEquals(await files.error("upload_commit", COMMIT), "is a directory");
+  await Deno.remove(`${files.folder}/file`);
+  await new Deno.Command("mkfifo", { args: [`${files.folder}/file`] }).output();
+  assertEquals(await files.error("upload_commit", COMMIT), "not a regular file");
+  await Deno.remove(`${files.folder}/file`);
+  await files.result("upload_commit", COMMIT);
 });
 
-Deno.test("FileUploads bounds the number of uploads", async () => {
-  await withFiles(async (files) => {
-    for (let count = 0; count < 64; count++) {
-      await files.result("upload_stream", part(files, 0, { upload_id: `many${count}` }));
-    }
-    assertMatch(await files.error("upload_stream", part(files, 0)), /too many uploads/);
-    // One that is there already goes on, and takes no place more.
-    await files.result("upload_stream", part(files, 0, { upload_id: "many6", path: "~/other" }));
-    await files.result("upload_cancel", { upload_id: "many5" });
+test("FileUploads bounds the number of uploads", async (files) => {
+  for (let count = 0; count < 64; count++) {
+    await files.result("upload_stream", part(files, 0, { upload_id: `many${count}` }));
+  }
+  assertMatch(await files.error("upload_stream", part(files, 0)), /too many uploads/);
+  // One that is there already goes on, and takes no place more.
+  await files.result("upload_stream", part(files, 0, { upload_id: "many6", path: "~/other" }));
+  await files.result("upload_cancel", { upload_id: "many5" });
+  await files.result("upload_stream", part(files, 0));
+  await files.result("upload_cancel", { upload_id: "u1" });
+  await Deno.writeTextFile(`${files.folder}/plain`, "");
+  for (let count = 0; count < 2; count++) {
+    // What can't begin takes none either.
+    await files.error("upload_stream", part(files, 0, { path: "~/plain/x" }));
     await files.result("upload_stream", part(files, 0));
     await files.result("upload_cancel", { upload_id: "u1" });
-    await Deno.writeTextFile(`${files.folder}/plain`, "");
-    for (let count = 0; count < 2; count++) {
-      // What can't begin takes none either.
-      await files.error("upload_stream", part(files, 0, { path: "~/plain/x" }));
-      await files.result("upload_stream", part(files, 0));
-      await files.result("upload_cancel", { upload_id: "u1" });
-    }
-  });
+  }
 });
 
 Deno.test("FileUploads keeps an upload that goes on", async () => {
@@ -509,36 +476,32 @@ Deno.test("FileUploads looks at 10,000 entries for what killed agents left", asy
   }
 });
 
-Deno.test("FileUploads.commit() remembers the last 64 commits", async () => {
-  await withFiles(async (files) => {
-    const commit = (id: string) => ({ upload_id: id, path: "~/x", total_size: 1, chunk_size: 1 });
-    for (let id = 1; id <= 65; id++) {
-      files.transfers.offered.set(`${id}`, new Uint8Array(1));
-      const transfer = { transfer_id: `${id}`, transfer_token: "x" };
-      const first = { ...commit(`${id}`), chunk_index: 0, offset: 0, first: true, ...transfer };
-      await files.result("upload_stream", first);
-      await files.result("upload_commit", commit(`${id}`));
-    }
-    const done = { received: 0, final: true, offset: 1 };
-    assertEquals(await files.result("upload_commit", commit("2")), done);
-    assertMatch(await files.error("upload_commit", commit("1")), /unknown upload session/);
-    assertMatch(
-      await files.error("upload_commit", { ...commit("2"), path: "~/y" }),
-      /unknown upload session/,
-    );
-  });
+test("FileUploads.commit() remembers the last 64 commits", async (files) => {
+  const commit = (id: string) => ({ upload_id: id, path: "~/x", total_size: 1, chunk_size: 1 });
+  for (let id = 1; id <= 65; id++) {
+    files.transfers.offered.set(`${id}`, new Uint8Array(1));
+    const transfer = { transfer_id: `${id}`, transfer_token: "x" };
+    const first = { ...commit(`${id}`), chunk_index: 0, offset: 0, first: true, ...transfer };
+    await files.result("upload_stream", first);
+    await files.result("upload_commit", commit(`${id}`));
+  }
+  const done = { received: 0, final: true, offset: 1 };
+  assertEquals(await files.result("upload_commit", commit("2")), done);
+  assertMatch(await files.error("upload_commit", commit("1")), /unknown upload session/);
+  assertMatch(
+    await files.error("upload_commit", { ...commit("2"), path: "~/y" }),
+    /unknown upload session/,
+  );
 });
 
-Deno.test("FileUploads.commit() writes a second upload of the same id, that of the same path too", async () => {
-  await withFiles(async (files) => {
-    const upload = { upload_id: "u1", path: "~/x", total_size: 1, chunk_size: 1 };
-    for (const [index, byte] of [7, 8].entries()) {
-      files.transfers.offered.set(`${index}`, Uint8Array.of(byte));
-      const transfer = { transfer_id: `${index}`, transfer_token: "x" };
-      const part = { ...upload, chunk_index: 0, offset: 0, first: true, ...transfer };
-      await files.result("upload_stream", part);
-      await files.result("upload_commit", upload);
-      assertEquals(await Deno.readFile(`${files.folder}/x`), Uint8Array.of(byte));
-    }
-  });
+test("FileUploads.commit() writes a second upload of the same id, that of the same path too", async (files) => {
+  const upload = { upload_id: "u1", path: "~/x", total_size: 1, chunk_size: 1 };
+  for (const [index, byte] of [7, 8].entries()) {
+    files.transfers.offered.set(`${index}`, Uint8Array.of(byte));
+    const transfer = { transfer_id: `${index}`, transfer_token: "x" };
+    const part = { ...upload, chunk_index: 0, offset: 0, first: true, ...transfer };
+    await files.result("upload_stream", part);
+    await files.result("upload_commit", upload);
+    assertEquals(await Deno.readFile(`${files.folder}/x`), Uint8Array.of(byte));
+  }
 });

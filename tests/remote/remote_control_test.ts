@@ -61,6 +61,11 @@ async function withControl(
   await eventually(() => started.children().length === 0);
 }
 
+/** A test with what {@linkcode withControl} gives. */
+function test(name: string, ...args: Parameters<typeof withControl>): void {
+  Deno.test(name, () => withControl(...args));
+}
+
 Deno.test("RemoteControl.handle() uploads what the command said", async () => {
   using time = new FakeTime({ now: 12345 });
   await withControl(async (it) => {
@@ -90,17 +95,15 @@ Deno.test("RemoteControl.handle() hides the agent's secrets from commands", asyn
   }
 });
 
-Deno.test("RemoteControl.handle() runs a task once", async () => {
-  await withControl(async (it) => {
-    const { results } = it;
-    for (let i = 0; i < 5; i++) it.run("a", "echo once");
-    it.run("b", "echo twice");
-    await eventually(() => results.length === 2);
-    it.run("a", "echo once");
-    it.run("c", "echo thrice");
-    await eventually(() => results.length === 3);
-    assertEquals(results.map(({ taskId }) => taskId).sort(), ["a", "b", "c"]);
-  });
+test("RemoteControl.handle() runs a task once", async (it) => {
+  const { results } = it;
+  for (let i = 0; i < 5; i++) it.run("a", "echo once");
+  it.run("b", "echo twice");
+  await eventually(() => results.length === 2);
+  it.run("a", "echo once");
+  it.run("c", "echo thrice");
+  await eventually(() => results.length === 3);
+  assertEquals(results.map(({ taskId }) => taskId).sort(), ["a", "b", "c"]);
 });
 
 Deno.test("RemoteControl.handle() runs four of a hundred at a time", async () => {
@@ -149,15 +152,13 @@ Deno.test("RemoteControl.handle() does not hoard commands without measure", asyn
   });
 });
 
-Deno.test("RemoteControl.handle() counts no command as waiting that was run", async () => {
-  await withControl(async (it) => {
-    const { results } = it;
-    for (let n = 1; n <= 6; n++) {
-      it.run(`${n}`, "exit 5\n" + "#".repeat(1024 * 1024));
-      await eventually(() => results.length === n);
-    }
-    assertEquals(results.map(({ exitCode }) => exitCode), Array(6).fill(5));
-  });
+test("RemoteControl.handle() counts no command as waiting that was run", async (it) => {
+  const { results } = it;
+  for (let n = 1; n <= 6; n++) {
+    it.run(`${n}`, "exit 5\n" + "#".repeat(1024 * 1024));
+    await eventually(() => results.length === n);
+  }
+  assertEquals(results.map(({ exitCode }) => exitCode), Array(6).fill(5));
 });
 
 Deno.test("RemoteControl.handle() gives commands the account's home where the agent has none", async () => {
@@ -174,34 +175,30 @@ Deno.test("RemoteControl.handle() gives commands the account's home where the ag
   }
 });
 
-Deno.test("RemoteControl.handle() runs all of 300 commands at once, in order, and sends each result", async () => {
-  await withControl(async (it) => {
-    const { results } = it;
-    using folder = new TempFolder();
-    // Results are refused for a while: those that wait may not push others out.
-    let refusals = 100;
-    it.panel.sender.beforeEach = () => {
-      if (refusals-- > 0) throw new PanelError("busy", { failure: "unavailable", status: 503 });
-    };
-    for (let n = 0; n < 300; n++) it.run(`${n}`, `echo ${n} >> ${folder.path}/order; echo ${n}`);
-    await eventually(() => results.length === 300, { withinMs: 120_000 });
-    const order = Deno.readTextFileSync(`${folder.path}/order`).trim().split("\n").map(Number);
-    // Each starts when at most three older ones have not ended, and those alone can write after it.
-    // A busy machine may keep one of four from writing while the other three run many.
-    order.forEach((n, at) => {
-      const later = order.slice(at + 1).filter((other) => other < n);
-      assert(later.length <= 3, `${n} was run before ${later}`);
-    });
-    assertEquals(new Set(results.map(({ output }) => output.trim())).size, 300);
+test("RemoteControl.handle() runs all of 300 commands at once, in order, and sends each result", async (it) => {
+  const { results } = it;
+  using folder = new TempFolder();
+  // Results are refused for a while: those that wait may not push others out.
+  let refusals = 100;
+  it.panel.sender.beforeEach = () => {
+    if (refusals-- > 0) throw new PanelError("busy", { failure: "unavailable", status: 503 });
+  };
+  for (let n = 0; n < 300; n++) it.run(`${n}`, `echo ${n} >> ${folder.path}/order; echo ${n}`);
+  await eventually(() => results.length === 300, { withinMs: 120_000 });
+  const order = Deno.readTextFileSync(`${folder.path}/order`).trim().split("\n").map(Number);
+  // Each starts when at most three older ones have not ended, and those alone can write after it.
+  // A busy machine may keep one of four from writing while the other three run many.
+  order.forEach((n, at) => {
+    const later = order.slice(at + 1).filter((other) => other < n);
+    assert(later.length <= 3, `${n} was run before ${later}`);
   });
+  assertEquals(new Set(results.map(({ output }) => output.trim())).size, 300);
 });
 
-Deno.test("RemoteControl.handle() answers each of 300 commands while it is off", async () => {
-  await withControl(async (it) => {
-    for (let n = 0; n < 300; n++) it.run(`${n}`, "true");
-    await eventually(() => it.results.length === 300);
-  }, { isOff: true });
-});
+test("RemoteControl.handle() answers each of 300 commands while it is off", async (it) => {
+  for (let n = 0; n < 300; n++) it.run(`${n}`, "true");
+  await eventually(() => it.results.length === 300);
+}, { isOff: true });
 
 Deno.test("RemoteControl.handle() cuts a result that a panel refuses as too large", async () => {
   const lengths: number[] = [];
@@ -268,14 +265,12 @@ Deno.test("RemoteControl.handle() cuts a result that makes a panel close the Web
   });
 });
 
-Deno.test("RemoteControl.handle() takes a command with any id", async () => {
-  await withControl(async (it) => {
-    const { results } = it;
-    const odd = "../../\u0000'; rm -rf \u001b[2J\n{taskId}";
-    it.run(odd, "echo good");
-    await eventually(() => results.length > 0);
-    assertEquals(results.map(({ taskId, output }) => [taskId, output]), [[odd, "good\n"]]);
-  });
+test("RemoteControl.handle() takes a command with any id", async (it) => {
+  const { results } = it;
+  const odd = "../../\u0000'; rm -rf \u001b[2J\n{taskId}";
+  it.run(odd, "echo good");
+  await eventually(() => results.length > 0);
+  assertEquals(results.map(({ taskId, output }) => [taskId, output]), [[odd, "good\n"]]);
 });
 
 for (const isOff of [false, true]) {
@@ -356,17 +351,15 @@ Deno.test("RemoteControl refuses ten thousand requests when it is off, and keeps
   for (const line of lines) assertMatch(line, / warning remote: (Refused|The panel (sends|asks))/);
 });
 
-Deno.test("RemoteControl gives up a refusal that nobody reads", async () => {
-  await withControl(async (it) => {
-    it.panel.opener.dial = () => {
-      const socket = new TerminalSocket();
-      socket.stuck = true;
-      return socket;
-    };
-    it.open("a");
-    await eventually(() => it.sockets.get("a")?.isClosed === true);
-  }, { isOff: true });
-});
+test("RemoteControl gives up a refusal that nobody reads", async (it) => {
+  it.panel.opener.dial = () => {
+    const socket = new TerminalSocket();
+    socket.stuck = true;
+    return socket;
+  };
+  it.open("a");
+  await eventually(() => it.sockets.get("a")?.isClosed === true);
+}, { isOff: true });
 
 Deno.test({
   name: "RemoteControl.handle() opens four terminals, and tells the fifth why not",
@@ -423,34 +416,30 @@ Deno.test({
   },
 });
 
-Deno.test("RemoteControl.close() sends a result for each command that waits or runs", async () => {
-  await withControl(async (it) => {
-    for (let i = 0; i < 100; i++) it.run(`${i}`, "sleep 1000");
-    await eventually(() => started.children().length === 4);
-    await it.control.close();
-    await eventually(() => it.results.length === 100);
-    const outputs = it.results.map(({ output }) => output);
-    const count = (text: string) => outputs.filter((output) => output === text).length;
-    assertEquals(count("The agent stopped before the command ended."), 4);
-    assertEquals(count("The agent stopped before the command ran."), 96);
-    assert(it.results.every(({ exitCode }) => exitCode === -1));
-  });
+test("RemoteControl.close() sends a result for each command that waits or runs", async (it) => {
+  for (let i = 0; i < 100; i++) it.run(`${i}`, "sleep 1000");
+  await eventually(() => started.children().length === 4);
+  await it.control.close();
+  await eventually(() => it.results.length === 100);
+  const outputs = it.results.map(({ output }) => output);
+  const count = (text: string) => outputs.filter((output) => output === text).length;
+  assertEquals(count("The agent stopped before the command ended."), 4);
+  assertEquals(count("The agent stopped before the command ran."), 96);
+  assert(it.results.every(({ exitCode }) => exitCode === -1));
 });
 
-Deno.test("RemoteControl.close() lets a result arrive that is on its way", async () => {
-  await withControl(async (it) => {
-    const sending = Promise.withResolvers<void>();
-    it.panel.sender.sendCommandResult = async (result, signal) => {
-      sending.resolve();
-      await new Promise((turn) => setTimeout(turn, 0));
-      signal.throwIfAborted();
-      it.results.push(result);
-    };
-    it.run("a", "true");
-    await sending.promise;
-    await it.control.close();
-    assertEquals(it.results.length, 1);
-  });
+test("RemoteControl.close() lets a result arrive that is on its way", async (it) => {
+  const sending = Promise.withResolvers<void>();
+  it.panel.sender.sendCommandResult = async (result, signal) => {
+    sending.resolve();
+    await new Promise((turn) => setTimeout(turn, 0));
+    signal.throwIfAborted();
+    it.results.push(result);
+  };
+  it.run("a", "true");
+  await sending.promise;
+  await it.control.close();
+  assertEquals(it.results.length, 1);
 });
 
 Deno.test("RemoteControl.close() waits no longer than 450 ms for what never ends", async () => {
@@ -481,21 +470,19 @@ Deno.test("RemoteControl.close() closes a connection that comes about too late",
   await eventually(() => socket.isClosed);
 });
 
-Deno.test("RemoteControl.handle() sends the configuration once for each request", async () => {
-  await withControl(async (it) => {
-    for (const requestId of ["a", "a", "b", "a"]) {
-      it.control.handle({ kind: "startup config", requestId });
-    }
-    const { startupConfigs } = it.panel.sender;
-    await eventually(() => startupConfigs.length === 2);
-    const shown = { version: VERSION, ...publicConfig(config) };
-    assertEquals(startupConfigs, [
-      { requestId: "a", config: shown },
-      { requestId: "b", config: shown },
-    ]);
-    assertEquals(startupConfigs[0]?.config["interval"], 3);
-  }, { isOff: true });
-});
+test("RemoteControl.handle() sends the configuration once for each request", async (it) => {
+  for (const requestId of ["a", "a", "b", "a"]) {
+    it.control.handle({ kind: "startup config", requestId });
+  }
+  const { startupConfigs } = it.panel.sender;
+  await eventually(() => startupConfigs.length === 2);
+  const shown = { version: VERSION, ...publicConfig(config) };
+  assertEquals(startupConfigs, [
+    { requestId: "a", config: shown },
+    { requestId: "b", config: shown },
+  ]);
+  assertEquals(startupConfigs[0]?.config["interval"], 3);
+}, { isOff: true });
 
 Deno.test("RemoteControl ends a command after as many minutes as were configured", async () => {
   using time = new FakeTime();
@@ -563,10 +550,8 @@ Deno.test("RemoteControl refuses files with --disable-remote-files, and updates 
   assert(lines.some((line) => line.endsWith(refusal)), lines.join("\n"));
 });
 
-Deno.test("RemoteControl sends a result of a MiB", async () => {
-  await withControl(async (it) => {
-    it.run("a", "head -c 1048576 /dev/zero | tr '\\0' x");
-    await eventually(() => it.results.length === 1);
-    assertEquals(it.results[0]?.output.length, 1_048_576);
-  });
+test("RemoteControl sends a result of a MiB", async (it) => {
+  it.run("a", "head -c 1048576 /dev/zero | tr '\\0' x");
+  await eventually(() => it.results.length === 1);
+  assertEquals(it.results[0]?.output.length, 1_048_576);
 });

@@ -19,215 +19,206 @@ async function withPanel(
   await use(panel);
 }
 
-Deno.test("a WebSocket of v2 accepts messages and answers those with an id", () =>
-  withPanel(async (panel) => {
-    const socket = await dial(panel, "v2").opened();
-    socket.socket.send(envelope("agent.report", { report: REPORT }));
-    socket.socket.send(envelope("agent.basicInfo", { info: BASIC_INFO }, "x"));
-    socket.socket.send("{");
-    assertEquals(await socket.message(0), {
-      jsonrpc: "2.0",
-      id: "x",
-      result: { status: "success" },
+/** A test with what {@linkcode withPanel} gives. */
+function test(name: string, ...args: Parameters<typeof withPanel>): void {
+  Deno.test(name, () => withPanel(...args));
+}
+
+test("a WebSocket of v2 accepts messages and answers those with an id", async (panel) => {
+  const socket = await dial(panel, "v2").opened();
+  socket.socket.send(envelope("agent.report", { report: REPORT }));
+  socket.socket.send(envelope("agent.basicInfo", { info: BASIC_INFO }, "x"));
+  socket.socket.send("{");
+  assertEquals(await socket.message(0), {
+    jsonrpc: "2.0",
+    id: "x",
+    result: { status: "success" },
+  });
+  assertEquals((await socket.message(1)).error.code, -32700);
+  const { state } = panel;
+  assertEquals(state.reports.map((report) => report.by), ["v2 websocket"]);
+  assertEquals(state.sockets, { present: "v2", opened: 1, closed: 0 });
+  const upgrade = state.calls.find((call) => call.path === "/api/clients/v2/rpc");
+  assertEquals(upgrade?.status, 101);
+  socket.socket.terminate();
+  await state.until(({ sockets }) => sockets.closed === 1);
+  assertEquals(state.sockets, { present: undefined, opened: 1, closed: 1 });
+});
+
+test("a WebSocket of v2 gets all waiting events, without ids and once", async (panel) => {
+  await deliverRpc(panel, "agent.pull", {});
+  const taskId = panel.node.sendCommand("id");
+  const { events } = await deliverRpc(panel, "agent.pull", {});
+  assertEquals(events.length, 1);
+  const socket = await dial(panel, "v2").opened();
+  assertEquals(await socket.message(0), {
+    jsonrpc: "2.0",
+    method: "agent.exec",
+    params: { task_id: taskId, command: "id" },
+  });
+  assertEquals((await deliverRpc(panel, "agent.pull", {})).events, []);
+  socket.socket.terminate();
+}, { pullWaitMs: 1 });
+
+test("a WebSocket gets orders in the version that the panel assumes for the node", async (panel) => {
+  const socket = await dial(panel, "v2").opened();
+  await panel.state.until(({ sockets }) => sockets.present === "v2");
+  panel.node.sendPing({ id: 1, kind: "icmp", target: "::1" });
+  assertEquals((await socket.message(0)).method, "agent.ping");
+  socket.socket.send(envelope("agent.report", { report: REPORT }, 1));
+  await socket.message(1);
+  panel.node.sendPing({ id: 1, kind: "icmp", target: "::1" });
+  assertEquals(await socket.message(2), {
+    message: "ping",
+    ping_task_id: 1,
+    ping_type: "icmp",
+    ping_target: "::1",
+  });
+  socket.socket.send(envelope("agent.report", { report: REPORT }, 2));
+  await socket.message(3);
+  panel.node.sendCommand("id");
+  assertEquals((await socket.message(4)).method, "agent.exec");
+  const requestId = panel.terminals.request();
+  assertEquals(await socket.message(5), { message: "terminal", request_id: requestId });
+  socket.socket.terminate();
+});
+
+test("a second WebSocket closes the first; one of v1 does so by its first message", async (panel) => {
+  const first = await dial(panel, "v2").opened();
+  const second = await dial(panel, "v2").opened();
+  assertEquals(await first.ended(), 1006);
+  const third = await dial(panel, "v1").opened();
+  assertEquals(second.ending, undefined);
+  third.socket.send(JSON.stringify(REPORT));
+  assertEquals(await second.ended(), 1006);
+  await panel.state.until(({ sockets }) => sockets.closed === 2);
+  assertEquals(panel.state.sockets, { present: "v1", opened: 3, closed: 2 });
+  third.socket.terminate();
+});
+
+test("a WebSocket is dropped when it sends no data, although it sends pings", async (panel) => {
+  const socket = await dial(panel, "v2").opened();
+  socket.socket.ping();
+  await socket.until(() => socket.pongs === 1);
+  assertEquals(await socket.ended(), 1006);
+}, { dataTimeoutMs: 50 });
+
+test("a WebSocket of v1 accepts reports and results, and answers only errors", async (panel) => {
+  const socket = await dial(panel, "v1").opened();
+  socket.socket.send(JSON.stringify(REPORT));
+  socket.socket.send(JSON.stringify({ type: "ping_result", ...PING_RESULT }));
+  socket.socket.send(JSON.stringify({ ...REPORT, uptime: 1.5 }));
+  socket.socket.send("{");
+  socket.socket.send('{"type":"x"}');
+  socket.socket.send('{"type":"ping_result","task_id":1.5}');
+  const errors = [];
+  for (let index = 0; index < 4; index++) errors.push((await socket.message(index)).error);
+  assertEquals(errors, [
+    "Invalid report format",
+    "Invalid JSON",
+    "Unknown message type",
+    "Invalid ping result format",
+  ]);
+  assertEquals(panel.state.reports.map((report) => report.by), ["v1 websocket"]);
+  assertEquals(panel.state.counts.pingResults, 1);
+  const before = panel.state.counts.violations;
+  socket.socket.send(envelope("agent.report", { report: REPORT }, 1));
+  await panel.state.until(({ counts }) => counts.violations > before);
+  assertEquals(panel.state.violations.at(-1)?.text, "v1 websocket: a message of v2");
+  socket.socket.terminate();
+});
+
+test("a WebSocket of v1 closes when the first message is no JSON", async (panel) => {
+  const socket = await dial(panel, "v1").opened();
+  socket.socket.send("{");
+  assertEquals((await socket.message(0)).error, "Invalid JSON");
+  assertEquals(await socket.ended(), 1006);
+});
+
+test("a WebSocket is refused with a wrong token", async (panel) => {
+  const socket = dial({ url: panel.url, token: "wrong" }, "v2");
+  await socket.until(() => socket.refusal !== undefined);
+  assertStringIncludes(socket.refusal ?? "", "401 {");
+});
+
+test("a panel of v1 answers a WebSocket of v2 with a page", async (panel) => {
+  const socket = dial({ url: panel.url, token: "wrong" }, "v2");
+  await socket.until(() => socket.refusal !== undefined);
+  assertStringIncludes(socket.refusal ?? "", "200 <!DOCTYPE html>");
+}, { generation: "1.1" });
+
+test("the panel orders the probes of its tasks at their intervals", async (panel) => {
+  const socket = await dial(panel, "v2").opened();
+  panel.state.tasks = [{ ...task, interval: 0.02 }, { ...task, id: 2, interval: 0 }];
+  assertEquals((await socket.message(1)).params.ping_task_id, 1);
+  socket.socket.terminate();
+});
+
+test("sendRaw() sends anything, dropConnections() closes connections", async (panel) => {
+  assertThrows(() => panel.sendRaw("x"), Error, "Cannot send");
+  assertThrows(() => panel.node.sendCommand("id"), Error, "Cannot send a command");
+  assertThrows(() => panel.terminals.request(), Error, "Cannot ask for a terminal");
+  const socket = await dial(panel, "v2").opened();
+  panel.sendRaw('"x"');
+  panel.sendRaw(Uint8Array.of(1));
+  assertEquals(await socket.message(0), "x");
+  assertEquals(await socket.message(1), Uint8Array.of(1));
+  panel.dropConnections();
+  assertEquals(await socket.ended(), 1006);
+});
+
+test("dropConnections() resets connections when it is told to", async (panel) => {
+  const { port } = panel;
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+  const buffer = new Uint8Array(1_000_000);
+  await connection.read(buffer);
+  panel.dropConnections({ reset: true });
+  await assertRejects(async () => {
+    while (await connection.read(buffer) !== null);
+  }, Deno.errors.ConnectionReset);
+});
+
+test("the result of a command comes back and is expected once", async (panel) => {
+  const socket = await dial(panel, "v2").opened();
+  const task_id = panel.node.sendCommand("echo a");
+  assertEquals((await socket.message(0)).params, { task_id, command: "echo a" });
+  const result = { task_id, result: "a\n", exit_code: 0, finished_at: PING_RESULT.finished_at };
+  const post = () =>
+    fetch(`${panel.url}/api/clients/task/result?token=${panel.token}`, {
+      method: "POST",
+      body: JSON.stringify(result),
     });
-    assertEquals((await socket.message(1)).error.code, -32700);
-    const { state } = panel;
-    assertEquals(state.reports.map((report) => report.by), ["v2 websocket"]);
-    assertEquals(state.sockets, { present: "v2", opened: 1, closed: 0 });
-    const upgrade = state.calls.find((call) => call.path === "/api/clients/v2/rpc");
-    assertEquals(upgrade?.status, 101);
-    socket.socket.terminate();
-    await state.until(({ sockets }) => sockets.closed === 1);
-    assertEquals(state.sockets, { present: undefined, opened: 1, closed: 1 });
-  }));
+  assertEquals(await (await post()).json(), {
+    message: "Task result updated successfully",
+    status: "success",
+  });
+  assertEquals(panel.state.commandResults[0]?.value.result, "a\n");
+  assertEquals(panel.state.violations, []);
+  await (await post()).body?.cancel();
+  assertEquals(panel.state.violations.length, 1);
+  socket.socket.terminate();
+});
 
-Deno.test("a WebSocket of v2 gets all waiting events, without ids and once", () =>
-  withPanel(async (panel) => {
-    await deliverRpc(panel, "agent.pull", {});
-    const taskId = panel.node.sendCommand("id");
-    const { events } = await deliverRpc(panel, "agent.pull", {});
-    assertEquals(events.length, 1);
-    const socket = await dial(panel, "v2").opened();
-    assertEquals(await socket.message(0), {
-      jsonrpc: "2.0",
-      method: "agent.exec",
-      params: { task_id: taskId, command: "id" },
-    });
-    assertEquals((await deliverRpc(panel, "agent.pull", {})).events, []);
-    socket.socket.terminate();
-  }, { pullWaitMs: 1 }));
-
-Deno.test("a WebSocket gets orders in the version that the panel assumes for the node", () =>
-  withPanel(async (panel) => {
-    const socket = await dial(panel, "v2").opened();
-    await panel.state.until(({ sockets }) => sockets.present === "v2");
-    panel.node.sendPing({ id: 1, kind: "icmp", target: "::1" });
-    assertEquals((await socket.message(0)).method, "agent.ping");
-    socket.socket.send(envelope("agent.report", { report: REPORT }, 1));
-    await socket.message(1);
-    panel.node.sendPing({ id: 1, kind: "icmp", target: "::1" });
-    assertEquals(await socket.message(2), {
-      message: "ping",
-      ping_task_id: 1,
-      ping_type: "icmp",
-      ping_target: "::1",
-    });
-    socket.socket.send(envelope("agent.report", { report: REPORT }, 2));
-    await socket.message(3);
-    panel.node.sendCommand("id");
-    assertEquals((await socket.message(4)).method, "agent.exec");
-    const requestId = panel.terminals.request();
-    assertEquals(await socket.message(5), { message: "terminal", request_id: requestId });
-    socket.socket.terminate();
-  }));
-
-Deno.test("a second WebSocket closes the first; one of v1 does so by its first message", () =>
-  withPanel(async (panel) => {
-    const first = await dial(panel, "v2").opened();
-    const second = await dial(panel, "v2").opened();
-    assertEquals(await first.ended(), 1006);
-    const third = await dial(panel, "v1").opened();
-    assertEquals(second.ending, undefined);
-    third.socket.send(JSON.stringify(REPORT));
-    assertEquals(await second.ended(), 1006);
-    await panel.state.until(({ sockets }) => sockets.closed === 2);
-    assertEquals(panel.state.sockets, { present: "v1", opened: 3, closed: 2 });
-    third.socket.terminate();
-  }));
-
-Deno.test("a WebSocket is dropped when it sends no data, although it sends pings", () =>
-  withPanel(async (panel) => {
-    const socket = await dial(panel, "v2").opened();
-    socket.socket.ping();
-    await socket.until(() => socket.pongs === 1);
-    assertEquals(await socket.ended(), 1006);
-  }, { dataTimeoutMs: 50 }));
-
-Deno.test("a WebSocket of v1 accepts reports and results, and answers only errors", () =>
-  withPanel(async (panel) => {
-    const socket = await dial(panel, "v1").opened();
-    socket.socket.send(JSON.stringify(REPORT));
-    socket.socket.send(JSON.stringify({ type: "ping_result", ...PING_RESULT }));
-    socket.socket.send(JSON.stringify({ ...REPORT, uptime: 1.5 }));
-    socket.socket.send("{");
-    socket.socket.send('{"type":"x"}');
-    socket.socket.send('{"type":"ping_result","task_id":1.5}');
-    const errors = [];
-    for (let index = 0; index < 4; index++) errors.push((await socket.message(index)).error);
-    assertEquals(errors, [
-      "Invalid report format",
-      "Invalid JSON",
-      "Unknown message type",
-      "Invalid ping result format",
-    ]);
-    assertEquals(panel.state.reports.map((report) => report.by), ["v1 websocket"]);
-    assertEquals(panel.state.counts.pingResults, 1);
-    const before = panel.state.counts.violations;
-    socket.socket.send(envelope("agent.report", { report: REPORT }, 1));
-    await panel.state.until(({ counts }) => counts.violations > before);
-    assertEquals(panel.state.violations.at(-1)?.text, "v1 websocket: a message of v2");
-    socket.socket.terminate();
-  }));
-
-Deno.test("a WebSocket of v1 closes when the first message is no JSON", () =>
-  withPanel(async (panel) => {
-    const socket = await dial(panel, "v1").opened();
-    socket.socket.send("{");
-    assertEquals((await socket.message(0)).error, "Invalid JSON");
-    assertEquals(await socket.ended(), 1006);
-  }));
-
-Deno.test("a WebSocket is refused with a wrong token", () =>
-  withPanel(async (panel) => {
-    const socket = dial({ url: panel.url, token: "wrong" }, "v2");
-    await socket.until(() => socket.refusal !== undefined);
-    assertStringIncludes(socket.refusal ?? "", "401 {");
-  }));
-
-Deno.test("a panel of v1 answers a WebSocket of v2 with a page", () =>
-  withPanel(async (panel) => {
-    const socket = dial({ url: panel.url, token: "wrong" }, "v2");
-    await socket.until(() => socket.refusal !== undefined);
-    assertStringIncludes(socket.refusal ?? "", "200 <!DOCTYPE html>");
-  }, { generation: "1.1" }));
-
-Deno.test("the panel orders the probes of its tasks at their intervals", () =>
-  withPanel(async (panel) => {
-    const socket = await dial(panel, "v2").opened();
-    panel.state.tasks = [{ ...task, interval: 0.02 }, { ...task, id: 2, interval: 0 }];
-    assertEquals((await socket.message(1)).params.ping_task_id, 1);
-    socket.socket.terminate();
-  }));
-
-Deno.test("sendRaw() sends anything, dropConnections() closes connections", () =>
-  withPanel(async (panel) => {
-    assertThrows(() => panel.sendRaw("x"), Error, "Cannot send");
-    assertThrows(() => panel.node.sendCommand("id"), Error, "Cannot send a command");
-    assertThrows(() => panel.terminals.request(), Error, "Cannot ask for a terminal");
-    const socket = await dial(panel, "v2").opened();
-    panel.sendRaw('"x"');
-    panel.sendRaw(Uint8Array.of(1));
-    assertEquals(await socket.message(0), "x");
-    assertEquals(await socket.message(1), Uint8Array.of(1));
-    panel.dropConnections();
-    assertEquals(await socket.ended(), 1006);
-  }));
-
-Deno.test("dropConnections() resets connections when it is told to", () =>
-  withPanel(async (panel) => {
-    const { port } = panel;
-    using connection = await Deno.connect({ hostname: "127.0.0.1", port });
-    await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
-    const buffer = new Uint8Array(1_000_000);
-    await connection.read(buffer);
-    panel.dropConnections({ reset: true });
-    await assertRejects(async () => {
-      while (await connection.read(buffer) !== null);
-    }, Deno.errors.ConnectionReset);
-  }));
-
-Deno.test("the result of a command comes back and is expected once", () =>
-  withPanel(async (panel) => {
-    const socket = await dial(panel, "v2").opened();
-    const task_id = panel.node.sendCommand("echo a");
-    assertEquals((await socket.message(0)).params, { task_id, command: "echo a" });
-    const result = { task_id, result: "a\n", exit_code: 0, finished_at: PING_RESULT.finished_at };
-    const post = () =>
-      fetch(`${panel.url}/api/clients/task/result?token=${panel.token}`, {
-        method: "POST",
-        body: JSON.stringify(result),
-      });
-    assertEquals(await (await post()).json(), {
-      message: "Task result updated successfully",
-      status: "success",
-    });
-    assertEquals(panel.state.commandResults[0]?.value.result, "a\n");
-    assertEquals(panel.state.violations, []);
-    await (await post()).body?.cancel();
-    assertEquals(panel.state.violations.length, 1);
-    socket.socket.terminate();
-  }));
-
-Deno.test("a terminal carries keystrokes and output, and ends with its WebSocket", () =>
-  withPanel(async (panel) => {
-    const socket = await dial(panel, "v2").opened();
-    const id = panel.terminals.request();
-    const terminal = panel.terminals.get(id);
-    const agent = await dial(panel, "terminal", `&id=${id}`).opened();
-    await terminal.until((terminal) => terminal.isConnected);
-    terminal.send("ls\r");
-    assertEquals(await agent.message(0), new TextEncoder().encode("ls\r"));
-    terminal.resize(80, 24);
-    assertEquals(await agent.message(1), { type: "resize", cols: 80, rows: 24 });
-    agent.socket.send(new TextEncoder().encode("file\r\n"));
-    await terminal.until(({ output }) => output.includes("file"));
-    agent.socket.close(1000);
-    await terminal.until((terminal) => terminal.isOver);
-    assertEquals(await agent.ended(), 1006, "a close is not answered");
-    const late = dial(panel, "terminal", `&id=${id}`);
-    await late.until(() => late.refusal !== undefined);
-    assertStringIncludes(late.refusal ?? "", "404 ");
-    assert(panel.state.violations.length === 0);
-    await deliver(panel, "report", REPORT);
-    socket.socket.terminate();
-  }));
+test("a terminal carries keystrokes and output, and ends with its WebSocket", async (panel) => {
+  const socket = await dial(panel, "v2").opened();
+  const id = panel.terminals.request();
+  const terminal = panel.terminals.get(id);
+  const agent = await dial(panel, "terminal", `&id=${id}`).opened();
+  await terminal.until((terminal) => terminal.isConnected);
+  terminal.send("ls\r");
+  assertEquals(await agent.message(0), new TextEncoder().encode("ls\r"));
+  terminal.resize(80, 24);
+  assertEquals(await agent.message(1), { type: "resize", cols: 80, rows: 24 });
+  agent.socket.send(new TextEncoder().encode("file\r\n"));
+  await terminal.until(({ output }) => output.includes("file"));
+  agent.socket.close(1000);
+  await terminal.until((terminal) => terminal.isOver);
+  assertEquals(await agent.ended(), 1006, "a close is not answered");
+  const late = dial(panel, "terminal", `&id=${id}`);
+  await late.until(() => late.refusal !== undefined);
+  assertStringIncludes(late.refusal ?? "", "404 ");
+  assert(panel.state.violations.length === 0);
+  await deliver(panel, "report", REPORT);
+  socket.socket.terminate();
+});

@@ -26,102 +26,100 @@ async function withPanel(use: (panel: TestPanel) => Promise<void>): Promise<void
   await use(panel);
 }
 
-Deno.test("startTestPanel() accepts the four calls of an agent", () =>
-  withPanel(async (panel) => {
-    await deliver(panel, "uploadBasicInfo", BASIC_INFO);
-    await deliver(panel, "report", REPORT);
-    await deliver(panel, "ping/result", PING_RESULT);
-    const list = await call(panel, "ping/tasks");
-    assertEquals(list.headers.get("content-type"), "application/json; charset=utf-8");
-    assertEquals(await list.json(), [{ ...task, weight: 0, clients: [], default_on: false }]);
+/** A test with what {@linkcode withPanel} gives. */
+function test(name: string, ...args: Parameters<typeof withPanel>): void {
+  Deno.test(name, () => withPanel(...args));
+}
 
-    const { state } = panel;
-    assertEquals(state.columns, BASIC_INFO);
-    assertEquals(state.reports.map((report) => report.value), [REPORT]);
-    assertEquals(state.pingResults[0]?.value.valueMs, 12);
-    assertEquals(state.violations, []);
-    assertEquals(state.calls.map((call) => [call.method, call.path, call.status]), [
-      ["POST", "/api/clients/uploadBasicInfo", 200],
-      ["POST", "/api/clients/report", 200],
-      ["POST", "/api/clients/ping/result", 200],
-      ["GET", "/api/clients/ping/tasks", 200],
+test("startTestPanel() accepts the four calls of an agent", async (panel) => {
+  await deliver(panel, "uploadBasicInfo", BASIC_INFO);
+  await deliver(panel, "report", REPORT);
+  await deliver(panel, "ping/result", PING_RESULT);
+  const list = await call(panel, "ping/tasks");
+  assertEquals(list.headers.get("content-type"), "application/json; charset=utf-8");
+  assertEquals(await list.json(), [{ ...task, weight: 0, clients: [], default_on: false }]);
+
+  const { state } = panel;
+  assertEquals(state.columns, BASIC_INFO);
+  assertEquals(state.reports.map((report) => report.value), [REPORT]);
+  assertEquals(state.pingResults[0]?.value.valueMs, 12);
+  assertEquals(state.violations, []);
+  assertEquals(state.calls.map((call) => [call.method, call.path, call.status]), [
+    ["POST", "/api/clients/uploadBasicInfo", 200],
+    ["POST", "/api/clients/report", 200],
+    ["POST", "/api/clients/ping/result", 200],
+    ["GET", "/api/clients/ping/tasks", 200],
+  ]);
+  assertEquals(state.counts.taskLists, 1);
+  assertEquals(state.counts.connections, 1, "connections are reused");
+});
+
+test("startTestPanel() refuses a wrong token on each call", async (panel) => {
+  const stranger = { url: panel.url, token: "wrong" };
+  const paths: Path[] = ["uploadBasicInfo", "report", "ping/result"];
+  for (const path of paths) {
+    assertEquals(await post(stranger, path, "{"), [
+      401,
+      '{"status":"error","message":"Unauthorized."}',
     ]);
-    assertEquals(state.counts.taskLists, 1);
-    assertEquals(state.counts.connections, 1, "connections are reused");
-  }));
+  }
+  const list = await call(stranger, "ping/tasks");
+  assertEquals(list.status, 401);
+  await list.body?.cancel();
+  assertEquals(panel.state.counts.refused, 0);
+});
 
-Deno.test("startTestPanel() refuses a wrong token on each call", () =>
-  withPanel(async (panel) => {
-    const stranger = { url: panel.url, token: "wrong" };
-    const paths: Path[] = ["uploadBasicInfo", "report", "ping/result"];
-    for (const path of paths) {
-      assertEquals(await post(stranger, path, "{"), [
-        401,
-        '{"status":"error","message":"Unauthorized."}',
-      ]);
-    }
-    const list = await call(stranger, "ping/tasks");
-    assertEquals(list.status, 401);
-    await list.body?.cancel();
-    assertEquals(panel.state.counts.refused, 0);
-  }));
-
-Deno.test("startTestPanel() refuses compressed bodies with 400", () =>
-  withPanel(async (panel) => {
-    for (const [path, value] of [["report", REPORT], ["uploadBasicInfo", BASIC_INFO]] as const) {
-      const zipped = new Blob([JSON.stringify(value)]).stream()
-        .pipeThrough(new CompressionStream("gzip"));
-      const response = await call(panel, path, {
-        method: "POST",
-        body: await new Response(zipped).blob(),
-        headers: { "content-encoding": "gzip" },
-      });
-      await response.body?.cancel();
-      assertEquals(response.status, 400);
-    }
-  }));
-
-Deno.test("startTestPanel() answers unknown paths as the panel does", () =>
-  withPanel(async (panel) => {
-    const ask = async (path: string, init?: RequestInit) => {
-      const response = await fetch(panel.url + path, init);
-      await response.body?.cancel();
-      return [response.status, response.headers.get("content-type")];
-    };
-    assertEquals(await ask("/nowhere"), [200, "text/html; charset=utf-8"]);
-    assertEquals(await ask("//api/clients/report", { method: "POST" }), [404, "text/plain"]);
-    assertEquals(
-      (await ask(`/api/clients/report?token=${panel.token}`))[0],
-      400,
-      "a WebSocket's path",
-    );
-  }));
-
-Deno.test("startTestPanel() refuses a foreign origin with 403", () =>
-  withPanel(async (panel) => {
-    const response = await call(panel, "report", {
+test("startTestPanel() refuses compressed bodies with 400", async (panel) => {
+  for (const [path, value] of [["report", REPORT], ["uploadBasicInfo", BASIC_INFO]] as const) {
+    const zipped = new Blob([JSON.stringify(value)]).stream()
+      .pipeThrough(new CompressionStream("gzip"));
+    const response = await call(panel, path, {
       method: "POST",
-      body: JSON.stringify(REPORT),
-      headers: { origin: "http://elsewhere.example" },
+      body: await new Response(zipped).blob(),
+      headers: { "content-encoding": "gzip" },
     });
     await response.body?.cancel();
-    assertEquals(response.status, 403);
-  }));
+    assertEquals(response.status, 400);
+  }
+});
 
-Deno.test("startTestPanel() records a token in a message and never repeats it", () =>
-  withPanel(async (panel) => {
-    await post(panel, "report", { ...REPORT, message: panel.token });
-    await post(panel, "ping/result", { ...PING_RESULT, finished_at: panel.token });
-    const texts = panel.state.violations.map((violation) => violation.text).join("\n");
-    assertStringIncludes(texts, "report: holds the token");
-    assert(!texts.includes(panel.token));
-  }));
+test("startTestPanel() answers unknown paths as the panel does", async (panel) => {
+  const ask = async (path: string, init?: RequestInit) => {
+    const response = await fetch(panel.url + path, init);
+    await response.body?.cancel();
+    return [response.status, response.headers.get("content-type")];
+  };
+  assertEquals(await ask("/nowhere"), [200, "text/html; charset=utf-8"]);
+  assertEquals(await ask("//api/clients/report", { method: "POST" }), [404, "text/plain"]);
+  assertEquals(
+    (await ask(`/api/clients/report?token=${panel.token}`))[0],
+    400,
+    "a WebSocket's path",
+  );
+});
 
-Deno.test("startTestPanel() uses new tasks while it runs", () =>
-  withPanel(async (panel) => {
-    panel.state.tasks = [];
-    assertEquals(await (await call(panel, "ping/tasks")).text(), "[]");
-  }));
+test("startTestPanel() refuses a foreign origin with 403", async (panel) => {
+  const response = await call(panel, "report", {
+    method: "POST",
+    body: JSON.stringify(REPORT),
+    headers: { origin: "http://elsewhere.example" },
+  });
+  await response.body?.cancel();
+  assertEquals(response.status, 403);
+});
+
+test("startTestPanel() records a token in a message and never repeats it", async (panel) => {
+  await post(panel, "report", { ...REPORT, message: panel.token });
+  await post(panel, "ping/result", { ...PING_RESULT, finished_at: panel.token });
+  const texts = panel.state.violations.map((violation) => violation.text).join("\n");
+  assertStringIncludes(texts, "report: holds the token");
+  assert(!texts.includes(panel.token));
+});
+
+test("startTestPanel() uses new tasks while it runs", async (panel) => {
+  panel.state.tasks = [];
+  assertEquals(await (await call(panel, "ping/tasks")).text(), "[]");
+});
 
 Deno.test("TestPanel.close() closes every connection", async () => {
   const panel = await startTestPanel();
@@ -159,87 +157,78 @@ const answers: [name: FaultName, answer: RegExp][] = [
 ];
 
 for (const [name, answer] of answers) {
-  Deno.test(`setFault("${name}") takes effect at once and ends at once`, () =>
-    withPanel(async (panel) => {
-      await panel.setFault(panelFault(name));
-      assertMatch(await seen(panel), answer);
-      await panel.setFault(undefined);
-      await deliver(panel, "report", REPORT);
-    }));
-}
-
-Deno.test('setFault("hang") accepts the call and never answers', () =>
-  withPanel(async (panel) => {
-    await panel.setFault(panelFault("hang"));
-    assertEquals(await seen(panel, 60), "TimeoutError");
+  test(`setFault("${name}") takes effect at once and ends at once`, async (panel) => {
+    await panel.setFault(panelFault(name));
+    assertMatch(await seen(panel), answer);
     await panel.setFault(undefined);
     await deliver(panel, "report", REPORT);
-  }));
+  });
+}
 
-Deno.test('panelFault("endless") sends more than anyone should read', () =>
-  withPanel(async (panel) => {
-    await panel.setFault(panelFault("endless"));
-    const response = await call(panel, "report", { method: "POST", body: "{}" });
-    assert(response.body !== null);
-    let bytes = 0;
-    for await (const chunk of response.body) {
-      bytes += chunk.length;
-      if (bytes > 4 * 1024 * 1024) break;
-    }
-    assertGreater(bytes, 4 * 1024 * 1024);
-  }));
+test('setFault("hang") accepts the call and never answers', async (panel) => {
+  await panel.setFault(panelFault("hang"));
+  assertEquals(await seen(panel, 60), "TimeoutError");
+  await panel.setFault(undefined);
+  await deliver(panel, "report", REPORT);
+});
 
-Deno.test('panelFault("huge") sends 64 MiB of JSON', () =>
-  withPanel(async (panel) => {
-    await panel.setFault(panelFault("huge"));
-    const response = await call(panel, "report", { method: "POST", body: "{}" });
-    const text = await response.text();
-    assertGreater(text.length, 64 * 1024 * 1024);
-    assertEquals(JSON.parse(text).status, "success");
-  }));
+test('panelFault("endless") sends more than anyone should read', async (panel) => {
+  await panel.setFault(panelFault("endless"));
+  const response = await call(panel, "report", { method: "POST", body: "{}" });
+  assert(response.body !== null);
+  let bytes = 0;
+  for await (const chunk of response.body) {
+    bytes += chunk.length;
+    if (bytes > 4 * 1024 * 1024) break;
+  }
+  assertGreater(bytes, 4 * 1024 * 1024);
+});
 
-Deno.test('setFault("slow") answers late, and as usual', () =>
-  withPanel(async (panel) => {
-    await panel.setFault(panelFault("slow", { delayMs: 30 }));
-    const start = performance.now();
-    await deliver(panel, "report", REPORT);
-    assertGreater(performance.now() - start, 28);
-  }));
+test('panelFault("huge") sends 64 MiB of JSON', async (panel) => {
+  await panel.setFault(panelFault("huge"));
+  const response = await call(panel, "report", { method: "POST", body: "{}" });
+  const text = await response.text();
+  assertGreater(text.length, 64 * 1024 * 1024);
+  assertEquals(JSON.parse(text).status, "success");
+});
 
-Deno.test('panelFault("bad-tasks") cuts the task list off', () =>
-  withPanel(async (panel) => {
-    await panel.setFault(panelFault("bad-tasks"));
-    const text = await (await call(panel, "ping/tasks")).text();
-    assertStringIncludes(text, '[{"id":1,');
-    assertNotMatch(text, /\]$/);
-  }));
+test('setFault("slow") answers late, and as usual', async (panel) => {
+  await panel.setFault(panelFault("slow", { delayMs: 30 }));
+  const start = performance.now();
+  await deliver(panel, "report", REPORT);
+  assertGreater(performance.now() - start, 28);
+});
 
-Deno.test('panelFault("tasks-hostile") sends a list that can be read', () =>
-  withPanel(async (panel) => {
-    await panel.setFault(panelFault("tasks-hostile"));
-    assertGreater((await (await call(panel, "ping/tasks")).json()).length, 10_000);
-  }));
+test('panelFault("bad-tasks") cuts the task list off', async (panel) => {
+  await panel.setFault(panelFault("bad-tasks"));
+  const text = await (await call(panel, "ping/tasks")).text();
+  assertStringIncludes(text, '[{"id":1,');
+  assertNotMatch(text, /\]$/);
+});
 
-Deno.test('setFault("no-extra-columns") refuses columns missing on old panels', () =>
-  withPanel(async (panel) => {
-    await panel.setFault(panelFault("no-extra-columns"));
-    assertEquals((await post(panel, "uploadBasicInfo", BASIC_INFO))[0], 500);
-    const { kernel_version: _kernel, cpu_physical_cores: _cores, ...rest } = BASIC_INFO;
-    await deliver(panel, "uploadBasicInfo", rest);
-    assertEquals(panel.state.violations, []);
-  }));
+test('panelFault("tasks-hostile") sends a list that can be read', async (panel) => {
+  await panel.setFault(panelFault("tasks-hostile"));
+  assertGreater((await (await call(panel, "ping/tasks")).json()).length, 10_000);
+});
 
-Deno.test("setFault() affects only the calls that are named", () =>
-  withPanel(async (panel) => {
-    await panel.setFault(panelFault("close", { calls: ["task list"] }));
-    await deliver(panel, "report", REPORT);
-    await assertRejects(() => call(panel, "ping/tasks"), TypeError);
-    assertEquals(
-      // A client may try a GET again on a fresh connection.
-      panel.state.calls.slice(0, 2).map((call) => [call.path, call.status]),
-      [["/api/clients/report", 200], ["/api/clients/ping/tasks", undefined]],
-    );
-  }));
+test('setFault("no-extra-columns") refuses columns missing on old panels', async (panel) => {
+  await panel.setFault(panelFault("no-extra-columns"));
+  assertEquals((await post(panel, "uploadBasicInfo", BASIC_INFO))[0], 500);
+  const { kernel_version: _kernel, cpu_physical_cores: _cores, ...rest } = BASIC_INFO;
+  await deliver(panel, "uploadBasicInfo", rest);
+  assertEquals(panel.state.violations, []);
+});
+
+test("setFault() affects only the calls that are named", async (panel) => {
+  await panel.setFault(panelFault("close", { calls: ["task list"] }));
+  await deliver(panel, "report", REPORT);
+  await assertRejects(() => call(panel, "ping/tasks"), TypeError);
+  assertEquals(
+    // A client may try a GET again on a fresh connection.
+    panel.state.calls.slice(0, 2).map((call) => [call.path, call.status]),
+    [["/api/clients/report", 200], ["/api/clients/ping/tasks", undefined]],
+  );
+});
 
 Deno.test("startTestPanel() starts with a fault", async () => {
   using panel = await startTestPanel({ fault: panelFault("401") });
