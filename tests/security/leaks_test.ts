@@ -6,12 +6,12 @@ const TOKEN = "t0ken-Of+This/node=1234567";
 const ATTACK = "\x1b]0;owned\x07\x1b[2J\u202e\x9b31m\r\nService: running";
 
 /** A server in the panel's place that answers everything alike, and keeps what it has answered. */
-function startServer(answer: (url: URL) => Response): { url: string; close(): Promise<void> } {
-  const server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen() {} },
-    (request) => answer(new URL(request.url)),
-  );
-  return { url: `http://127.0.0.1:${server.addr.port}`, close: () => server.shutdown() };
+function startServer(answer: () => Response): AsyncDisposable & { readonly url: string } {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, answer);
+  return {
+    url: `http://127.0.0.1:${server.addr.port}`,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
 }
 
 /** What a command prints, to both streams. */
@@ -22,7 +22,7 @@ async function outputOf(args: string[], env: Record<string, string>): Promise<st
 }
 
 /** Ways in which a server may send the token back. */
-const REFLECTIONS: Readonly<Record<string, (url: URL) => Response>> = {
+const REFLECTIONS: Readonly<Record<string, () => Response>> = {
   "in a redirect's path": () => redirect(`/login/${TOKEN}/`),
   "URL-encoded": () => redirect(`/login/${encodeURIComponent(TOKEN)}/`),
   "where a line is cut": () => redirect(`/${"x".repeat(185)}/${TOKEN}/`),
@@ -40,54 +40,42 @@ function redirect(location: string): Response {
 
 for (const [name, answer] of Object.entries(REFLECTIONS)) {
   Deno.test(`no text for people has the token that a server sends back ${name}`, async () => {
-    const server = startServer(answer);
-    const folder = Deno.makeTempDirSync({ prefix: "leaks-" });
-    const env = { RUNTIME_DIRECTORY: folder };
+    await using server = startServer(answer);
+    using folder = new TempFolder();
+    const env = { RUNTIME_DIRECTORY: folder.path };
     const args = ["-e", server.url, "-t", TOKEN];
-    try {
-      await using agent = new AgentProcess([...args, "--log-level", "debug"], { env });
-      await agent.says("trying again");
-      const health = () => Deno.readTextFileSync(`${folder}/health`);
-      while (!health().includes('"error"')) await new Promise((resolve) => setTimeout(resolve, 10));
-      const texts = {
-        log: agent.output,
-        health: health(),
-        status: await outputOf(["status"], env),
-        "status --json": await outputOf(["status", "--json"], env),
-        "health of the agent": await outputOf(["health"], env),
-        doctor: await outputOf(["doctor", ...args], env),
-      };
-      for (const [place, text] of Object.entries(texts)) {
-        const shown = text.replace(/[\u200b\s]/g, "");
-        for (const form of [TOKEN, encodeURIComponent(TOKEN)]) {
-          // Four characters of it are no secret.
-          assert(!shown.includes(form.slice(0, 5)), `${place}: ${text}`);
-        }
+    await using agent = new AgentProcess([...args, "--log-level", "debug"], { env });
+    await agent.says("trying again");
+    const health = () => Deno.readTextFileSync(`${folder.path}/health`);
+    while (!health().includes('"error"')) await new Promise((resolve) => setTimeout(resolve, 10));
+    const texts = {
+      log: agent.output,
+      health: health(),
+      status: await outputOf(["status"], env),
+      "status --json": await outputOf(["status", "--json"], env),
+      "health of the agent": await outputOf(["health"], env),
+      doctor: await outputOf(["doctor", ...args], env),
+    };
+    for (const [place, text] of Object.entries(texts)) {
+      const shown = text.replace(/[\u200b\s]/g, "");
+      for (const form of [TOKEN, encodeURIComponent(TOKEN)]) {
+        // Four characters of it are no secret.
+        assert(!shown.includes(form.slice(0, 5)), `${place}: ${text}`);
       }
-      assertStringIncludes(texts.health, "…");
-    } finally {
-      await server.close();
-      Deno.removeSync(folder, { recursive: true });
     }
+    assertStringIncludes(texts.health, "…");
   });
 }
 
 Deno.test("doctor prints nothing of a panel's that acts on the terminal", async () => {
-  const server = startServer(() =>
-    Response.json({ message: ATTACK, data: { version: ATTACK } }, { status: 200 })
-  );
-  const folder = Deno.makeTempDirSync({ prefix: "leaks-" });
-  try {
-    const output = await outputOf(["doctor", "-e", server.url, "-t", TOKEN], {
-      RUNTIME_DIRECTORY: folder,
-    });
-    assertStringIncludes(output, "owned", "it is shown");
-    assertInert(output);
-    assert(!/^Service: running/m.test(output), "it is no line of its own");
-  } finally {
-    await server.close();
-    Deno.removeSync(folder, { recursive: true });
-  }
+  const answer = { message: ATTACK, data: { version: ATTACK } };
+  await using server = startServer(() => Response.json(answer));
+  using folder = new TempFolder();
+  const env = { RUNTIME_DIRECTORY: folder.path };
+  const output = await outputOf(["doctor", "-e", server.url, "-t", TOKEN], env);
+  assertStringIncludes(output, "owned", "it is shown");
+  assertInert(output);
+  assert(!/^Service: running/m.test(output), "it is no line of its own");
 });
 
 Deno.test("status prints nothing of a forged health file that acts on the terminal", async () => {

@@ -48,16 +48,12 @@ Deno.test({
     using panel = await startTestPanel({ token: TOKEN });
     const { cert, key } = own;
     await using front = new TlsFront(panel, { certificate: cert, authority: cert, key });
-    const file = Deno.makeTempFileSync();
-    try {
-      Deno.writeTextFileSync(file, cert);
-      const args = ["--ca-cert", file];
-      await using agent = startAgent(`https://localhost:${front.port}`, { args });
-      await agent.says(SEALED);
-      await agent.says("First report accepted, by v2 WebSocket");
-    } finally {
-      Deno.removeSync(file);
-    }
+    using folder = new TempFolder();
+    const args = ["--ca-cert", `${folder.path}/cert.pem`];
+    Deno.writeTextFileSync(`${folder.path}/cert.pem`, cert);
+    await using agent = startAgent(`https://localhost:${front.port}`, { args });
+    await agent.says(SEALED);
+    await agent.says("First report accepted, by v2 WebSocket");
   },
 });
 
@@ -77,17 +73,14 @@ for (const [name, trust] of Object.entries(TRUSTING)) {
           { id: 1, name: "p", type: "http", target: `${endpoint}/`, interval: 1 },
         ];
       }
-      const file = Deno.makeTempFileSync();
-      try {
-        Deno.writeTextFileSync(file, certificate.authority);
-        await using agent = startAgent(endpoint, trust(file));
-        await agent.says(SEALED);
-        await agent.says("First report accepted");
-        if (isForProbes) assert(Number(await probeResult(panel, 1)) >= 0, agent.output);
-        assertEquals(panel.state.violations, []);
-      } finally {
-        Deno.removeSync(file);
-      }
+      using folder = new TempFolder();
+      const file = `${folder.path}/authority.pem`;
+      Deno.writeTextFileSync(file, certificate.authority);
+      await using agent = startAgent(endpoint, trust(file));
+      await agent.says(SEALED);
+      await agent.says("First report accepted");
+      if (isForProbes) assert(Number(await probeResult(panel, 1)) >= 0, agent.output);
+      assertEquals(panel.state.violations, []);
     },
   });
 }
@@ -111,15 +104,15 @@ Deno.test({
 });
 
 /** A folder that an agent sees as its `/etc`, in a mount namespace of its own. */
-class OwnEtc implements Disposable {
-  readonly folder = Deno.makeTempDirSync({ prefix: "etc-" });
-  readonly through = ownMounts(`mount --bind "${this.folder}" /etc`);
+class OwnEtc extends TempFolder {
+  readonly through = ownMounts(`mount --bind "${this.path}" /etc`);
 
   constructor(files: Readonly<Record<string, string>>) {
-    Deno.chmodSync(this.folder, 0o755);
+    super();
+    Deno.chmodSync(this.path, 0o755);
     for (const name of ["passwd", "group", "os-release", "ld.so.cache", "nsswitch.conf"]) {
       try {
-        Deno.copyFileSync(`/etc/${name}`, `${this.folder}/${name}`);
+        Deno.copyFileSync(`/etc/${name}`, `${this.path}/${name}`);
       } catch {
         // Not every system has it.
       }
@@ -129,13 +122,9 @@ class OwnEtc implements Disposable {
 
   /** Puts another file in the place of one, as tools do. */
   replace(name: string, text: string): void {
-    Deno.writeTextFileSync(`${this.folder}/new`, text);
-    Deno.chmodSync(`${this.folder}/new`, 0o644);
-    Deno.renameSync(`${this.folder}/new`, `${this.folder}/${name}`);
-  }
-
-  [Symbol.dispose](): void {
-    Deno.removeSync(this.folder, { recursive: true });
+    Deno.writeTextFileSync(`${this.path}/new`, text);
+    Deno.chmodSync(`${this.path}/new`, 0o644);
+    Deno.renameSync(`${this.path}/new`, `${this.path}/${name}`);
   }
 }
 
@@ -208,7 +197,10 @@ Deno.test({
     using etc = new OwnEtc({ "hosts": "127.0.0.1 localhost known.example\n" });
     const args = ["--custom-dns", `127.0.0.1:${names.port}`];
     for (const host of ["panel.test", "known.example"]) {
-      await using agent = startAgent(`http://${host}:${panel.port}`, { ...etc, args });
+      await using agent = startAgent(`http://${host}:${panel.port}`, {
+        through: etc.through,
+        args,
+      });
       await agent.says(SEALED);
       await agent.says("First report accepted");
     }

@@ -69,6 +69,7 @@ class FakeAgentProcess implements Disposable {
   }
 }
 
+const ignore = Deno.build.os !== "linux";
 const never = () => new AbortController().signal;
 
 const REFUSED: Readonly<Record<string, [entries: Record<string, string>, words: string]>> = {
@@ -85,7 +86,7 @@ const REFUSED: Readonly<Record<string, [entries: Record<string, string>, words: 
 for (const [kind, [entries, words]] of Object.entries(REFUSED)) {
   Deno.test({
     name: `AgentProcess.requireRestart() refuses an agent ${kind}`,
-    ignore: Deno.build.os !== "linux",
+    ignore,
     async fn() {
       using _proc = new FakeProc(entries);
       using fake = new FakeAgentProcess();
@@ -98,7 +99,7 @@ for (const [kind, [entries, words]] of Object.entries(REFUSED)) {
 
 Deno.test({
   name: "AgentProcess.restart() restarts the unit whose main process the agent is",
-  ignore: Deno.build.os !== "linux",
+  ignore,
   async fn() {
     using _proc = new FakeProc(OF_UNIT);
     using asked = new FakeAgentProcess();
@@ -120,7 +121,7 @@ Deno.test({
 Deno.test({
   name:
     "AgentProcess.restart() signals an agent whose service is another user's, or none of systemd's",
-  ignore: Deno.build.os !== "linux",
+  ignore,
   async fn() {
     for (const entries of [OF_OTHERS, IN_BACKGROUND]) {
       using _proc = new FakeProc(entries);
@@ -135,7 +136,7 @@ Deno.test({
 
 Deno.test({
   name: "AgentProcess.requireRestart() asks nobody when the service is known",
-  ignore: Deno.build.os !== "linux",
+  ignore,
   async fn() {
     using _proc = new FakeProc(OF_SYSTEMD);
     using fake = new FakeAgentProcess({ service: { restart: [{ tool: "rc", args: ["x"] }] } });

@@ -2,28 +2,44 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { toolLine, type ToolResult } from "../../lib/host/tool_runner.ts";
 import { VERSION } from "../../lib/version.ts";
 import { agentService, serviceNames, serviceOfUnit } from "../../lib/update/agent_service.ts";
-import { configOf, FakeSystem, installNow, USERS } from "../service/fake_system.ts";
+import { ARGS, type FakeSystem, machineOf, NAME } from "../service/fake_system.ts";
 
-Deno.test("agentService() finds the service by its name or the program's", async () => {
-  const fakes = { ...USERS, "rc-service": "", "rc-update": "", tail: "" };
-  await using fake = new FakeSystem({ folders: ["run/openrc", "srv/agents"], fakes });
-  const args = ["install", "-e", "https://p.example", "-t", "secret", "--pin"];
+const NODE_2 = "/etc/node-2/install.json";
+
+/** A machine on which the program `/srv/agents/node-2` runs as the service node-2. */
+async function withNode2(): Promise<{ fake: FakeSystem; path: string; names: string[] }> {
+  const fake = machineOf("openrc", {}, { folders: ["srv/agents"] });
   const where = ["--install-dir", "/srv/agents", "--install-service-name", "node-2"];
-  await installNow(configOf([...args, ...where]), fake.system);
+  await fake.install([...ARGS, "--pin", ...where]);
   const path = Deno.realPathSync(`${fake.root}/srv/agents/node-2`);
-  const names = serviceNames(path, "komari-agent-deno");
-  assertEquals(names, ["komari-agent-deno", "node-2"]);
+  return { fake, path, names: serviceNames(path, NAME) };
+}
+
+Deno.test("agentService() finds the service that has the name of the program", async () => {
+  const { fake, path, names } = await withNode2();
+  await using _ = fake;
+  assertEquals(names, [NAME, "node-2"]);
   assertEquals(agentService(path, names, fake.system), {
     restart: [{ tool: "rc-service", args: ["node-2", "restart"] }],
     pinned: VERSION,
     runtimeFolder: "/run/node-2",
   });
-  assertEquals(agentService(`${path}-other`, names, fake.system), undefined, "another program");
-  assertEquals(agentService(path, ["komari-agent-deno"], fake.system), undefined);
-  const record = fake.text("/etc/node-2/install.json");
-  fake.write("/etc/node-1/install.json", record.replaceAll("/srv/agents/node-2", "/opt/other"));
+});
+
+Deno.test("agentService() finds no service by another name, or of another program", async () => {
+  const { fake, path, names } = await withNode2();
+  await using _ = fake;
+  assertEquals(agentService(path, [NAME], fake.system), undefined);
+  assertEquals(agentService(`${path}-other`, names, fake.system), undefined);
+  const ofOther = fake.text(NODE_2).replaceAll("/srv/agents/node-2", "/opt/other");
+  fake.write("/etc/node-1/install.json", ofOther);
   assertEquals(agentService(path, ["node-1", "node-2"], fake.system)?.runtimeFolder, "/run/node-2");
-  fake.write("/etc/node-2/install.json", "{}");
+});
+
+Deno.test("agentService() throws where the service's record is damaged", async () => {
+  const { fake, path, names } = await withNode2();
+  await using _ = fake;
+  fake.write(NODE_2, "{}");
   assertThrows(() => agentService(path, names, fake.system), Error, "Cannot read");
 });
 

@@ -17,22 +17,19 @@ Deno.test({
   ignore: !isLinux,
   fn: async () => {
     assertEquals(await runsProgram(Deno.pid, Deno.realPathSync(Deno.execPath())), true);
-    const folder = Deno.realPathSync(Deno.makeTempDirSync());
-    try {
-      const path = `${folder}/agent`;
-      Deno.copyFileSync("/bin/sleep", path);
-      const child = new Deno.Command(path, { args: ["1000"] }).spawn();
-      assertEquals(await runsProgram(child.pid, path), true);
-      Deno.writeTextFileSync(`${path}.new`, "");
-      Deno.renameSync(`${path}.new`, path);
-      assertEquals(await runsProgram(child.pid, path), true);
-      assertEquals(await runsProgram(child.pid, `${folder}/other`), false);
-      child.kill("SIGKILL");
-      await child.status;
-      assertEquals(await runsProgram(child.pid, path), false);
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-    }
+    using temp = new TempFolder();
+    const folder = Deno.realPathSync(temp.path);
+    const path = `${folder}/agent`;
+    Deno.copyFileSync("/bin/sleep", path);
+    const child = new Deno.Command(path, { args: ["1000"] }).spawn();
+    assertEquals(await runsProgram(child.pid, path), true);
+    Deno.writeTextFileSync(`${path}.new`, "");
+    Deno.renameSync(`${path}.new`, path);
+    assertEquals(await runsProgram(child.pid, path), true);
+    assertEquals(await runsProgram(child.pid, `${folder}/other`), false);
+    child.kill("SIGKILL");
+    await child.status;
+    assertEquals(await runsProgram(child.pid, path), false);
   },
 });
 
@@ -40,24 +37,21 @@ Deno.test({
   name: "runsProgram() knows a script among a process's words, however it was called",
   ignore: !isLinux,
   fn: async () => {
-    const folder = Deno.realPathSync(Deno.makeTempDirSync());
-    try {
-      const path = `${folder}/agent`;
-      writeExecutable(path, "#!/bin/sh\necho there\nread -r word\n");
-      Deno.symlinkSync(path, `${folder}/link`);
-      for (const called of ["./agent", path, "./link"]) {
-        const child = new Deno.Command(called, { cwd: folder, stdin: "piped", stdout: "piped" })
-          .spawn();
-        const reader = child.stdout.getReader();
-        await reader.read();
-        assertEquals(await runsProgram(child.pid, path), true, called);
-        assertEquals(await runsProgram(child.pid, `${folder}/link`), false);
-        await reader.cancel();
-        await child.stdin.close();
-        await child.status;
-      }
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
+    using temp = new TempFolder();
+    const folder = Deno.realPathSync(temp.path);
+    const path = `${folder}/agent`;
+    writeExecutable(path, "#!/bin/sh\necho there\nread -r word\n");
+    Deno.symlinkSync(path, `${folder}/link`);
+    for (const called of ["./agent", path, "./link"]) {
+      const child = new Deno.Command(called, { cwd: folder, stdin: "piped", stdout: "piped" })
+        .spawn();
+      const reader = child.stdout.getReader();
+      await reader.read();
+      assertEquals(await runsProgram(child.pid, path), true, called);
+      assertEquals(await runsProgram(child.pid, `${folder}/link`), false);
+      await reader.cancel();
+      await child.stdin.close();
+      await child.status;
     }
   },
 });
@@ -152,26 +146,22 @@ Deno.test({
   name: "runsProgram() takes no word without a slash, and no flag, for a script",
   ignore: !isLinux,
   fn() {
-    const folder = Deno.realPathSync(Deno.makeTempDirSync());
-    try {
-      const path = `${folder}/agent`;
-      Deno.writeTextFileSync(path, "");
-      Deno.mkdirSync(`${folder}/-x`);
-      for (
-        const [word, isRun] of [["./agent", true], ["agent", false], [
-          "-x/../agent",
-          false,
-        ]] as const
-      ) {
-        using _proc = new FakeProc({
-          [`${FAKE_PID}/exe`]: "/bin/sh",
-          [`${FAKE_PID}/cwd`]: folder,
-          [`${FAKE_PID}/cmdline`]: `sh\0${word}\0`,
-        });
-        assertEquals(runsProgram(FAKE_PID, path), isRun, word);
-      }
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
+    using temp = new TempFolder();
+    const folder = Deno.realPathSync(temp.path);
+    const path = `${folder}/agent`;
+    Deno.writeTextFileSync(path, "");
+    Deno.mkdirSync(`${folder}/-x`);
+    const table: [string, boolean][] = [["./agent", true], ["agent", false], [
+      "-x/../agent",
+      false,
+    ]];
+    for (const [word, isRun] of table) {
+      using _proc = new FakeProc({
+        [`${FAKE_PID}/exe`]: "/bin/sh",
+        [`${FAKE_PID}/cwd`]: folder,
+        [`${FAKE_PID}/cmdline`]: `sh\0${word}\0`,
+      });
+      assertEquals(runsProgram(FAKE_PID, path), isRun, word);
     }
   },
 });

@@ -15,6 +15,13 @@ import {
 } from "./fake_installation.ts";
 import { writeExecutable } from "../executable.ts";
 
+const PROGRAM = programOf("1.3.0");
+
+interface Opening {
+  readonly program: string;
+  readonly silent: string;
+}
+
 /** A program of version 1.2.3 with an agent, a server of releases; all of it is gone afterwards. */
 class World implements AsyncDisposable {
   readonly folder: string = Deno.makeTempDirSync({ prefix: "update-" });
@@ -22,10 +29,20 @@ class World implements AsyncDisposable {
   readonly server = new ReleaseServer();
   readonly silentVersions: string[] = [];
 
-  static async open(): Promise<World> {
+  /** With a release of the next version; `silent` never reports. */
+  static async open({ program = PROGRAM, silent }: Partial<Opening> = {}): Promise<World> {
     const world = new World();
     writeExecutable(world.path, programOf("1.2.3"));
     await world.parts().agent.start();
+    world.server.publish("1.3.0", program);
+    if (silent !== undefined) world.silentVersions.push(silent);
+    return world;
+  }
+
+  /** As {@linkcode open}, with a folder for updates from the start. */
+  static async openUpdating(options: Partial<Opening> = {}): Promise<World> {
+    const world = await World.open(options);
+    Deno.mkdirSync(`${world.path}.update`);
     return world;
   }
 
@@ -84,9 +101,7 @@ Deno.test("performUpdate() installs a newer version, restarts the agent and keep
 });
 
 Deno.test("performUpdate() rolls back when the new version does not report, and does not try again", async () => {
-  await using world = await World.open();
-  world.silentVersions.push("1.3.0");
-  world.server.publish("1.3.0", programOf("1.3.0"));
+  await using world = await World.open({ silent: "1.3.0" });
   const steps: UpdateStep[] = [];
   assertEquals(await world.run(steps), { kind: "rolled back", from: "1.2.3", to: "1.3.0" });
   assertEquals(steps.slice(-3), ["restarted", "rolling back", "rolled back"]);
@@ -106,7 +121,6 @@ Deno.test("performUpdate() rolls back when the new version does not report, and 
 
 Deno.test("performUpdate() takes all through a mirror, by the signed version", async () => {
   await using world = await World.open();
-  world.server.publish("1.3.0", programOf("1.3.0"));
   const place = { ...world.place, url: "", mirror: world.server.origin };
   assertEquals((await runFakeUpdate(place)).kind, "updated");
   assertEquals(versionIn(world.path), "1.3.0");
@@ -162,9 +176,7 @@ Deno.test("performUpdate() remembers each version that failed once, with the las
 });
 
 Deno.test("performUpdate() says where the versions are", async () => {
-  await using world = await World.open();
-  world.server.publish("1.3.0", programOf("1.3.0"));
-  Deno.mkdirSync(`${world.path}.update`);
+  await using world = await World.openUpdating();
   const seen: unknown[] = [];
   const onStep: UpdaterOptions["onStep"] = (step, fields) => void seen.push([step, fields]);
   await performNow({ ...world.parts(), onStep });
@@ -211,130 +223,115 @@ for (const [kind, [version, faults, decision]] of Object.entries(NOT_TAKEN)) {
   });
 }
 
-const PROGRAM = programOf("1.3.0");
-
 /** Another body than the one that was published. */
 function body(text: string): () => Response {
   return () => new Response(text);
 }
 
-const FAULTS: Record<
-  string,
-  { faults: ServerFaults; words: string }
-> = {
-  "nobody describes it": {
-    faults: { answer: { latest: () => new Response("busy", { status: 503 }) } },
-    words: "answered 503",
-  },
-  "the description is a page": {
-    faults: { answer: { latest: body("<!DOCTYPE html><html>") } },
-    words: "Cannot parse the release: it begins with",
-  },
-  "the description is endless": {
-    faults: { answer: { latest: body(" ".repeat(1024 * 1024 + 1)) } },
-    words: "longer than 1048576 bytes",
-  },
-  "it has no file for here": {
-    faults: { asset: { name: "komari-agent-deno-linux-riscv64" } },
-    words: "the release has no program for portable",
-  },
-  "it has no list of hashes": {
-    faults: {
-      release: {
-        assets: [{
-          name: "komari-agent-deno-portable",
-          size: 9,
-          browser_download_url: "http://127.0.0.1:9/x",
-        }],
-      },
-    },
-    words: "the release has no SHA256SUMS",
-  },
-  "the list of hashes is a page": {
-    faults: { sums: "<html>" },
-    words: "SHA256SUMS does not list komari-agent-deno-portable",
-  },
-  "the list of hashes is endless": {
-    faults: { sums: " ".repeat(64 * 1024 + 1) },
-    words: "longer than 65536 bytes",
-  },
-  "the hash is wrong": {
-    faults: { answer: { portable: body(PROGRAM.replace("1.3.0", "1.3.9")) } },
-    words: "has the wrong SHA-256",
-  },
-  "the file is short": {
-    faults: { answer: { portable: body(PROGRAM.slice(0, -10)) } },
-    words: "has the wrong SHA-256",
-  },
-  "the file is longer": {
-    faults: { answer: { portable: body(`${PROGRAM}more`) } },
-    words: `does not have ${PROGRAM.length} bytes`,
-  },
-  "the file is a page": {
-    faults: { answer: { portable: body("<!DOCTYPE html>") } },
-    words: "has the wrong SHA-256",
-  },
-  "the file is missing": {
-    faults: { answer: { portable: () => new Response("no", { status: 404 }) } },
-    words: "answered 404",
-  },
-  "redirects go round": {
-    faults: {
-      answer: {
-        portable: ({ url }) => new Response(null, { status: 302, headers: { location: url } }),
-      },
-    },
-    words: "more than 5 redirects",
-  },
-};
+function failing(status: number): () => Response {
+  return () => new Response("no", { status });
+}
+
+function answers(answer: NonNullable<ServerFaults["answer"]>): ServerFaults {
+  return { answer };
+}
+
+const ASSET = { name: "komari-agent-deno-portable", size: 9 };
+
+/** What may be wrong with a release that is not hostile, and what is said of it. */
+const FAULTS: [kind: string, faults: ServerFaults, words: string][] = [
+  ["nobody describes it", answers({ latest: failing(503) }), "answered 503"],
+  [
+    "the description is a page",
+    answers({ latest: body("<!DOCTYPE html><html>") }),
+    "Cannot parse the release: it begins with",
+  ],
+  [
+    "the description is endless",
+    answers({ latest: body(" ".repeat(1024 * 1024 + 1)) }),
+    "longer than 1048576 bytes",
+  ],
+  [
+    "it has no file for here",
+    { asset: { name: "komari-agent-deno-linux-riscv64" } },
+    "the release has no program for portable",
+  ],
+  [
+    "it has no list of hashes",
+    { release: { assets: [{ ...ASSET, browser_download_url: "http://127.0.0.1:9/x" }] } },
+    "the release has no SHA256SUMS",
+  ],
+  ["the list of hashes is a page", { sums: "<html>" }, `SHA256SUMS does not list ${ASSET.name}`],
+  [
+    "the list of hashes is endless",
+    { sums: " ".repeat(64 * 1024 + 1) },
+    "longer than 65536 bytes",
+  ],
+  [
+    "the hash is wrong",
+    answers({ portable: body(PROGRAM.replace("1.3.0", "1.3.9")) }),
+    "has the wrong SHA-256",
+  ],
+  ["the file is short", answers({ portable: body(PROGRAM.slice(0, -10)) }), "wrong SHA-256"],
+  [
+    "the file is longer",
+    answers({ portable: body(`${PROGRAM}more`) }),
+    `does not have ${PROGRAM.length} bytes`,
+  ],
+  ["the file is a page", answers({ portable: body("<!DOCTYPE html>") }), "has the wrong SHA-256"],
+  ["the file is missing", answers({ portable: failing(404) }), "answered 404"],
+  [
+    "redirects go round",
+    answers({ portable: ({ url }) => Response.redirect(url) }),
+    "more than 5 redirects",
+  ],
+];
 
 const OTHERS = new ReleaseKeys();
 
 /** Attacks by whoever controls the release server or a mirror, but not the private key. */
-const ATTACKS: Record<string, { faults: (world: World) => ServerFaults; words: string }> = {
-  "the signature is stripped": {
-    faults: () => ({ signature: undefined }),
-    words: "the release has no SHA256SUMS.sig",
-  },
-  "the signature is empty": { faults: () => ({ signature: "\n" }), words: "is not signed" },
-  "the signature is a page": {
-    faults: () => ({ signature: "<!DOCTYPE html>" }),
-    words: "is not signed",
-  },
-  "the signature is endless": {
-    faults: () => ({ signature: "A".repeat(129) }),
-    words: "longer than 128 bytes",
-  },
-  "the signature is short": {
-    faults: ({ server: { keys } }) => ({ signature: keys.sign(sumsOf(PROGRAM)).slice(0, 84) }),
-    words: "is not signed",
-  },
-  "the signature is by another key": {
-    faults: () => ({ signature: OTHERS.sign(sumsOf(PROGRAM)) }),
-    words: "is not signed",
-  },
-  "the signature is of other sums": {
-    faults: ({ server: { keys } }) => ({ signature: keys.sign(sumsOf(programOf("1.1.0"))) }),
-    words: "is not signed",
-  },
-  "the sums were changed after they were signed": {
-    faults: ({ server: { keys } }) => ({
+const ATTACKS: [kind: string, faults: (keys: ReleaseKeys) => ServerFaults, words: string][] = [
+  [
+    "the signature is stripped",
+    () => ({ signature: undefined }),
+    "the release has no SHA256SUMS.sig",
+  ],
+  ["the signature is empty", () => ({ signature: "\n" }), "is not signed"],
+  ["the signature is a page", () => ({ signature: "<!DOCTYPE html>" }), "is not signed"],
+  ["the signature is endless", () => ({ signature: "A".repeat(129) }), "longer than 128 bytes"],
+  [
+    "the signature is short",
+    (keys) => ({ signature: keys.sign(sumsOf(PROGRAM)).slice(0, 84) }),
+    "is not signed",
+  ],
+  [
+    "the signature is by another key",
+    () => ({ signature: OTHERS.sign(sumsOf(PROGRAM)) }),
+    "is not signed",
+  ],
+  [
+    "the signature is of other sums",
+    (keys) => ({ signature: keys.sign(sumsOf(programOf("1.1.0"))) }),
+    "is not signed",
+  ],
+  [
+    "the sums were changed after they were signed",
+    (keys) => ({
       sums: `${sumsOf(PROGRAM)}${sumsOf("evil")}`,
       signature: keys.sign(sumsOf(PROGRAM)),
     }),
-    words: "is not signed",
-  },
-};
+    "is not signed",
+  ],
+];
 
 function sumsOf(program: string): string {
   return `${sha256(new TextEncoder().encode(program))}  komari-agent-deno-portable\n`;
 }
 
-for (const [kind, { faults, words }] of Object.entries(ATTACKS)) {
+for (const [kind, faults, words] of ATTACKS) {
   Deno.test(`performUpdate() downloads no program when ${kind}`, async () => {
     await using world = await World.open();
-    world.server.publish("1.3.0", PROGRAM);
-    world.server.faults = faults(world);
+    world.server.faults = faults(world.server.keys);
     assertStringIncludes(await world.failure(), words);
     assertEquals(world.server.requestedPaths.filter((path) => path.endsWith("portable")), []);
     assertEquals(world.names(), ["agent", "agent.agent", "agent.update"]);
@@ -361,7 +358,6 @@ Deno.test("performUpdate() rejects no version since a server calls another one t
 
 Deno.test("performUpdate() downloads no program of another version than the signed one", async () => {
   await using world = await World.open();
-  world.server.publish("1.3.0", PROGRAM);
   world.server.faults = { sums: `#version=1.1.0\n${sumsOf(PROGRAM)}` };
   assertStringIncludes(await world.failure(), "SHA256SUMS is of version 1.1.0, not 1.3.0");
   assertEquals(world.server.requestedPaths.filter((path) => path.endsWith("portable")), []);
@@ -371,22 +367,16 @@ Deno.test("performUpdate() downloads no program of another version than the sign
 
 Deno.test("performUpdate() throws when the public key is invalid", async () => {
   await using world = await World.open();
-  world.server.publish("1.3.0", PROGRAM);
   for (const publicKey of ["", "x", "MCowBQYDK2VwAyEA", "A".repeat(60), OTHERS.privateKey]) {
     const parts = updaterOptions({ ...world.place, publicKey });
-    await assertRejects(
-      () => performNow(parts),
-      Error,
-      "the public key is invalid",
-    );
+    await assertRejects(() => performNow(parts), Error, "the public key is invalid");
   }
   assertEquals(versionIn(world.path), "1.2.3");
 });
 
-for (const [kind, { faults, words }] of Object.entries(FAULTS)) {
+for (const [kind, faults, words] of FAULTS) {
   Deno.test(`performUpdate() leaves everything as it is when ${kind}`, async () => {
     await using world = await World.open();
-    world.server.publish("1.3.0", PROGRAM);
     world.server.faults = faults;
     assertStringIncludes(await world.failure(), words);
     assertEquals(world.names(), ["agent", "agent.agent", "agent.update"]);
@@ -409,8 +399,7 @@ const BAD_PROGRAMS: Record<string, [string, string]> = {
 
 for (const [kind, [program, words]] of Object.entries(BAD_PROGRAMS)) {
   Deno.test(`performUpdate() does not take a program that ${kind}, and not again`, async () => {
-    await using world = await World.open();
-    world.server.publish("1.3.0", program);
+    await using world = await World.open({ program });
     assertStringIncludes(await world.failure(), words);
     assertEquals(world.names(), ["agent", "agent.agent", "agent.update"]);
     assertEquals(versionIn(world.path), "1.2.3");
@@ -433,7 +422,6 @@ Deno.test("performUpdate() throws when the running agent does not report", async
 
 Deno.test("performUpdate() waits a minute for a report of the running agent", async () => {
   await using world = await World.open();
-  world.server.publish("1.3.0", PROGRAM);
   const parts = world.parts();
   const health = parts.agent.health.bind(parts.agent);
   let looks = 0;
@@ -449,7 +437,6 @@ Deno.test("performUpdate() waits a minute for a report of the running agent", as
 
 Deno.test("performUpdate() downloads nothing for an agent that would not come back", async () => {
   await using world = await World.open();
-  world.server.publish("1.3.0", PROGRAM);
   const parts = world.parts();
   parts.agent.requireRestart = () => Promise.reject(new Error("it runs at a terminal"));
   await assertRejects(() => performNow(parts), Error, "it runs at a terminal");
@@ -475,7 +462,6 @@ Deno.test("performUpdate() wants a report of the last two intervals and 15 s", a
     ] as const
   ) {
     await using world = await World.open();
-    world.server.publish("1.3.0", programOf("1.3.0"));
     const parts = world.parts();
     const health = parts.agent.health.bind(parts.agent);
     parts.agent.health = () => {
@@ -489,24 +475,17 @@ Deno.test("performUpdate() wants a report of the last two intervals and 15 s", a
 });
 
 Deno.test("performUpdate() rolls back when the agent can't be restarted", async () => {
-  await using world = await World.open();
-  world.server.publish("1.3.0", PROGRAM);
-  Deno.mkdirSync(`${world.path}.update`);
+  await using world = await World.openUpdating();
   const parts = world.parts();
   parts.agent.restart = () => Promise.reject(new Error("no such service"));
-  const error = await assertRejects(
-    () => performNow(parts),
-    Error,
-  );
+  const error = await assertRejects(() => performNow(parts), Error);
   assertStringIncludes(describeError(error), "the agent can't be restarted: no such service");
   assertEquals(versionIn(world.path), "1.2.3");
   assertEquals(world.parts().state.read().value, { failed: [] });
 });
 
 Deno.test("performUpdate() rolls back when the disk fails during activation", async () => {
-  await using world = await World.open();
-  world.server.publish("1.3.0", PROGRAM);
-  Deno.mkdirSync(`${world.path}.update`);
+  await using world = await World.openUpdating();
   const parts = world.parts();
   const { files } = parts;
   const activate = files.activate.bind(files);
@@ -514,20 +493,14 @@ Deno.test("performUpdate() rolls back when the disk fails during activation", as
     await activate();
     throw new Error("input/output error");
   };
-  await assertRejects(
-    () => performNow(parts),
-    Error,
-    "Cannot install version",
-  );
+  await assertRejects(() => performNow(parts), Error, "Cannot install version");
   assertEquals(versionIn(world.path), "1.2.3");
   assertEquals(world.parts().state.read().value, { failed: [] });
 });
 
 Deno.test("performUpdate() leaves nothing when the version before can't be kept", async () => {
   for (const isRunning of [true, false]) {
-    await using world = await World.open();
-    world.server.publish("1.3.0", PROGRAM);
-    Deno.mkdirSync(`${world.path}.update`);
+    await using world = await World.openUpdating();
     const parts = world.parts();
     if (!isRunning) parts.agent.stop();
     parts.files.backUp = () => Promise.reject(new Error("input/output error"));
@@ -632,9 +605,7 @@ const ABORTS: Record<
 
 for (const [kind, { prepare, trial, next }] of Object.entries(ABORTS)) {
   Deno.test(`performUpdate() is continued by the next one when it is aborted ${kind}`, async () => {
-    await using world = await World.open();
-    world.server.publish("1.3.0", PROGRAM);
-    Deno.mkdirSync(`${world.path}.update`);
+    await using world = await World.openUpdating();
     const reason = new Error("stopped");
     const user = new AbortController();
     const parts = prepare(world, () => user.abort(reason));
@@ -653,9 +624,7 @@ for (const [kind, { prepare, trial, next }] of Object.entries(ABORTS)) {
 }
 
 Deno.test("performUpdate() starts the old version when the restart only stopped the agent", async () => {
-  await using world = await World.open();
-  world.server.publish("1.3.0", PROGRAM);
-  Deno.mkdirSync(`${world.path}.update`);
+  await using world = await World.openUpdating();
   const parts = world.parts();
   const restart = async () => {
     await parts.agent.start();
@@ -666,29 +635,20 @@ Deno.test("performUpdate() starts the old version when the restart only stopped 
     parts.agent.restart = restart;
     return Promise.reject(new Error("it did not start"));
   };
-  const error = await assertRejects(
-    () => performNow(parts),
-    Error,
-  );
+  const error = await assertRejects(() => performNow(parts), Error);
   assertStringIncludes(describeError(error), "the agent can't be restarted: it did not start");
   assertEquals(parts.agent.health()?.version, "1.2.3");
 });
 
 Deno.test("performUpdate() finishes a failed roll-back at the next run", async () => {
-  await using world = await World.open();
-  world.silentVersions.push("1.3.0");
-  world.server.publish("1.3.0", PROGRAM);
-  Deno.mkdirSync(`${world.path}.update`);
+  await using world = await World.openUpdating({ silent: "1.3.0" });
   const parts = world.parts();
   parts.agent.restart = async () => {
     await parts.agent.start();
     parts.agent.restart = () => Promise.reject(new Error("too busy"));
     return true;
   };
-  const error = await assertRejects(
-    () => performNow(parts),
-    Error,
-  );
+  const error = await assertRejects(() => performNow(parts), Error);
   assertStringIncludes(
     describeError(error),
     "as version 1.2.3, which is installed again: too busy",
@@ -721,9 +681,7 @@ Deno.test("performUpdate() rolls back when a trial was interrupted too often", a
 });
 
 Deno.test("performUpdate() throws once when there is no backup", async () => {
-  await using world = await World.open();
-  world.silentVersions.push("1.3.0");
-  world.server.publish("1.3.0", PROGRAM);
+  await using world = await World.open({ silent: "1.3.0" });
   const error = await assertRejects(() =>
     runFakeUpdate(world.place, (step) => {
       if (step === "restarted") Deno.removeSync(`${world.path}.old`);
@@ -742,16 +700,8 @@ async function killedAt(world: World, step: UpdateStep): Promise<void> {
   const { path, url, publicKey, silentVersions } = world.place;
   const { signal } = await new Deno.Command(Deno.execPath(), {
     args: [
-      "run",
-      "-A",
-      "--no-prompt",
-      "--no-check",
-      KILLED_UPDATE,
-      path,
-      url,
-      publicKey,
-      silentVersions.join(),
-      step,
+      ...["run", "-A", "--no-prompt", "--no-check", KILLED_UPDATE],
+      ...[path, url, publicKey, silentVersions.join(), step],
     ],
     stderr: "null",
   }).output();
@@ -769,7 +719,6 @@ for (const step of STEPS_OF_GOOD) {
     const end = rebooted ? "a power loss" : "a kill";
     Deno.test(`performUpdate() comes to its end after ${end} at "${step}"`, async () => {
       await using world = await World.open();
-      world.server.publish("1.3.0", PROGRAM);
       await killedAt(world, step);
       const version = versionIn(world.path);
       assert(version === "1.2.3" || version === "1.3.0", version);
@@ -795,9 +744,7 @@ for (const step of STEPS_OF_BAD) {
   for (const rebooted of [false, true]) {
     const end = rebooted ? "a power loss" : "a kill";
     Deno.test(`performUpdate() goes back from a mute version after ${end} at "${step}"`, async () => {
-      await using world = await World.open();
-      world.silentVersions.push("1.3.0");
-      world.server.publish("1.3.0", PROGRAM);
+      await using world = await World.open({ silent: "1.3.0" });
       await killedAt(world, step);
       if (rebooted) await world.parts().agent.start();
       const parts = world.parts();
