@@ -78,14 +78,20 @@ export class PanelSocket {
     this.#socket.onFrame = (payloadBytes) => this.#count(payloadBytes);
     this.#socket.onSkipped = (message) =>
       this.#receiver.onMessage(readLongOrder(message, this.#orderBytes).order);
-    for (;;) {
-      const received = await this.#socket.receive();
-      if (received === undefined) break;
-      if (typeof received === "string") this.#receive(received);
-    }
+    while (await this.#receiveNext());
     this.#isClosed = true;
     clearTimeout(this.#pongTimer);
     for (const { method, reject } of this.#pending.values()) reject(this.#closedError(method));
+  }
+
+  /**
+   * Handles the next message; `false` when the connection is closed. In a function of its own, as the
+   * loop would keep a message of megabytes until the next one comes.
+   */
+  async #receiveNext(): Promise<boolean> {
+    const received = await this.#socket.receive();
+    if (typeof received === "string") this.#receive(received);
+    return received !== undefined;
   }
 
   /**
