@@ -36,8 +36,8 @@ const NOTE_LENGTH = 400;
  * would keep until its next regular collection: 23 MB after commands of 4 MiB.
  */
 const LONG_LENGTH = 256 * 1024;
-/** Time without another long command before it is collected. */
-const COLLECT_AFTER_MS = 1_000;
+/** Time without another long command before it is collected: the answer that brought one may be held back. */
+const COLLECT_AFTER_MS = 10_000;
 
 const DISABLED = "Remote control is disabled.";
 

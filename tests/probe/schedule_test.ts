@@ -551,3 +551,14 @@ Deno.test("ProbeSchedule ends a probe of several targets when it is gone or orde
   await bench.time.run(60_000);
   assertEquals([bench.runs.length, bench.results.length], [1, 0]);
 });
+
+Deno.test("ProbeSchedule makes all of a probe that began in time, however long its parts take", async () => {
+  using bench = new Bench();
+  bench.schedule.runOnce({ id: 1, kind: "dual", target: "h:22" });
+  await bench.time.run(12_000);
+  bench.runs[0]?.end(-1);
+  await bench.time.run(100);
+  bench.runs[1]?.end(3);
+  await bench.time.run(100);
+  assertEquals(bench.results.map(({ valueMs }) => valueMs), [-1, 3]);
+});

@@ -115,29 +115,35 @@ Deno.test("Commands cuts a result that is too long for the panel at a whole char
   assertEquals(short.slice(65_536).startsWith("\n[1 more characters were cut off"), true);
 });
 
-Deno.test("Commands has the garbage of long commands collected once the last one has ended", async () => {
+Deno.test("Commands has the garbage of long commands collected once none has ended for 10 s", async () => {
   let collections = 0;
   Reflect.set(globalThis, "gc", () => collections++);
   try {
     await withShellHome(async () => {
+      using time = new FakeTime();
       const sender = new FakeSender();
       const commands = new Commands(new Programs(), sender, { timeoutMs: HOUR_MS });
-      const run = async (...lengths: number[]) => {
-        const known = sender.commandResults.length;
-        for (const length of lengths) {
-          const taskId = crypto.randomUUID();
-          commands.handle({ kind: "command", taskId, command: `#${"x".repeat(length)}` });
-        }
-        await eventually(() => sender.commandResults.length === known + lengths.length);
+      const run = async (length: number) => {
+        const arrived = Promise.withResolvers<void>();
+        sender.beforeEach = () => Promise.resolve(arrived.resolve());
+        const command = `#${"x".repeat(length)}`;
+        commands.handle({ kind: "command", taskId: crypto.randomUUID(), command });
+        await time.until(arrived.promise, { withinMs: 60_000 });
       };
       await run(1_000);
-      await run(300_000, 300_000, 300_000);
-      await eventually(() => collections > 0);
+      await time.run(60_000);
+      assertEquals(collections, 0, "a short one leaves little");
+      for (let n = 0; n < 3; n++) {
+        await run(300_000);
+        await time.run(5_000);
+      }
+      assertEquals(collections, 0);
+      await time.run(10_000);
       assertEquals(collections, 1);
       await run(300_000);
-      await commands.close();
+      await time.until(commands.close(), { withinMs: 10_000 });
+      assertEquals(time.timers, 0);
     });
-    assertEquals(collections, 1, "none after the end");
   } finally {
     Reflect.deleteProperty(globalThis, "gc");
   }
