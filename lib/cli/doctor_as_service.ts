@@ -51,7 +51,14 @@ const NETWORK_VARIABLES = [
 const EXPLAINING = [
   ...["PrivateNetwork", "NetworkNamespacePath", "RestrictAddressFamilies", "IPAddressDeny"],
   ...["PrivateUsers", "AmbientCapabilities", "CapabilityBoundingSet"],
-  ...["ReadOnlyPaths", "ReadWritePaths", "ProtectSystem", "StateDirectory", "TemporaryFileSystem"],
+  ...[
+    "InaccessiblePaths",
+    "ReadOnlyPaths",
+    "ReadWritePaths",
+    "ProtectSystem",
+    "StateDirectory",
+    "TemporaryFileSystem",
+  ],
 ];
 
 const SHOW_MS = 3_000;

@@ -18,6 +18,8 @@ import {
   readSources,
   RESOLV_CONF,
 } from "./doctor_name_servers.ts";
+import { settingText } from "../service/loaded_unit.ts";
+import { covers } from "./doctor_unit_settings.ts";
 import { kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
 import { failureText, firstHop, seconds, unitAdvice, type Way } from "./doctor_way.ts";
 import { deadServerAdvice, slowAdvice, unresolvedAdvice } from "./doctor_name_advice.ts";
@@ -149,11 +151,18 @@ function unresolved(
     );
   }
   if (unreadable.includes(RESOLV_CONF)) {
+    const hiding = way.unit.findLast(({ name, value }) =>
+      name === "InaccessiblePaths" && covers(value, RESOLV_CONF)
+    );
     return result(
       "failed",
       `Cannot resolve ${subject}: this user may not read ${RESOLV_CONF}, which names the name servers`,
-      `let everybody read it: chmod a+r ${RESOLV_CONF}; namei -l ${RESOLV_CONF} shows the folders ` +
-        "on the way",
+      hiding &&
+        `remove ${settingText(hiding)}, and then: systemctl daemon-reload, and restart it`,
+      hiding
+        ? undefined
+        : `let everybody read it: chmod a+r ${RESOLV_CONF}; namei -l ${RESOLV_CONF} shows the folders ` +
+          "on the way",
     );
   }
   if (!isOwn && servers.length === 0) {

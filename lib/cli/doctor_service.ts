@@ -10,9 +10,23 @@ import type { Health } from "../state/health_reader.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { lastSetting, type LoadedUnit, settingText, variableFile } from "../service/loaded_unit.ts";
 import { barrierTo, identityOf } from "./doctor_rights.ts";
-import { type FoundService, unitFailure } from "./doctor_unit.ts";
-import { crash, hiddenPath, restart, type UnitFailure } from "./doctor_unit_settings.ts";
+import { type FoundService, missingRequirement, unitFailure } from "./doctor_unit.ts";
+import { duration } from "./status.ts";
+import {
+  crash,
+  hiddenPath,
+  ofDropIns,
+  restart,
+  underSettings,
+  type UnitFailure,
+} from "./doctor_unit_settings.ts";
 import { isPaused, pausedResult } from "./doctor_agent.ts";
+
+/** A service that was started again so often, and a moment ago, will not last. */
+const MANY_RESTARTS = 2;
+const LATELY_STARTED_MS = 120_000;
+/** Settings by which systemd, or the kernel, ends a service that works. */
+const ENDING_SETTINGS = ["RuntimeMaxSec", "WatchdogSec", "LimitCPU", "MemoryMax"];
 
 /** The result for the installed service, whose agent is seen by its `health`. */
 export function serviceResult(found: FoundService, health: Health | undefined): CheckResult {
@@ -86,6 +100,22 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
       `else put the other one there: ${install}`,
     );
   }
+  const isLoaded = ["loaded", ""].includes(unit?.property("LoadState") ?? "");
+  const hindrance = unit &&
+    (isLoaded ? missingRequirement(unit, found.detail) : unitFailure(unit, found));
+  if (hindrance !== undefined) {
+    const text = `${counted}; it can't be started again: ${hindrance.text}`;
+    return result("warning", text, ...hindrance.advice);
+  }
+  const runsForMs = Date.now() - (health.startedAtMs ?? 0);
+  if (unit !== undefined && restarts >= MANY_RESTARTS && runsForMs < LATELY_STARTED_MS) {
+    const limit = underSettings("", { unit: ofDropIns(unit), names: ENDING_SETTINGS });
+    return result(
+      "warning",
+      `${counted}, the last time ${duration(runsForMs)} ago${limit?.text ?? ""}`,
+      ...limit?.advice ?? [`see why it ended: journalctl -u ${unit.name} -n 50`],
+    );
+  }
   if (unit?.property("NeedDaemonReload") === "yes") {
     const reload = `systemctl daemon-reload && systemctl restart ${unit.name}`;
     return result("warning", `${counted}; its files have changed since systemd read them`, reload);
@@ -118,7 +148,7 @@ function stoppedResult(text: string, found: FoundService): CheckResult {
     const denied = deniedFile(unit, lastError);
     return denied === undefined
       ? result("failed", said, `repair that, and then: ${start}; its log: ${logHint}`)
-      : result("failed", `${said}; ${denied.text}`, `${denied.repair} && ${start}`);
+      : result("failed", `${said}; ${denied.text}`, denied.ofUser, `${denied.repair} && ${start}`);
   }
   const code = unit?.property("ExecMainCode") === "1" ? unit.property("ExecMainStatus") : "0";
   if (code !== "0") {
@@ -161,12 +191,15 @@ function isRepaired(lastError: string, { readConfig }: FoundService): boolean {
 function deniedFile(
   unit: LoadedUnit | undefined,
   lastError: string,
-): { text: string; repair: string } | undefined {
+): { text: string; ofUser: string | undefined; repair: string } | undefined {
   const [, path] = / (\/\S+): permission denied/i.exec(lastError) ?? [];
   const user = unit?.property("User") ?? "";
   const identity = path === undefined ? undefined : identityOf(user || "root");
   const barrier = path !== undefined && identity ? barrierTo(path, identity) : undefined;
+  const set = unit && lastSetting(ofDropIns(unit).settings, "User");
   return barrier && {
+    ofUser: unit && set &&
+      `if it is to be another user, correct ${settingText(set)}, and then: ${restart(unit.name)}`,
     text: `user ${user || "root"} may not use ${barrier.path}`,
     repair: `let it: ${barrier.repair}`,
   };

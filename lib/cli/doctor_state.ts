@@ -11,6 +11,7 @@ import { stateFolder } from "../state/paths.ts";
 import { lastSetting, settingText, type UnitSetting } from "../service/loaded_unit.ts";
 import { agentSays, seenProblem } from "./agent_problems.ts";
 import { type CheckResult, result } from "./checks.ts";
+import { covers } from "./doctor_unit_settings.ts";
 
 /** More than a state takes. */
 const TRIED_BYTES = 64 * 1024;
@@ -144,11 +145,8 @@ async function roomAdvice(folder: string): Promise<string> {
 
 /** A folder may be read-only for the service alone, by its unit. */
 function readOnlyAdvice(folder: string, unit: readonly UnitSetting[]): string[] {
-  const covers = (value: string) =>
-    value.split(/\s+/).map((word) => word.replace(/^[-+]+|:.*$/g, ""))
-      .some((path) => path !== "" && (folder === path || folder.startsWith(`${path}/`)));
   const taken = ["ReadOnlyPaths", "TemporaryFileSystem"].flatMap((name) =>
-    unit.filter((it) => it.name === name && covers(it.value))
+    unit.filter((it) => it.name === name && covers(it.value, folder))
   );
   const states = unit.filter(({ name }) => name === "StateDirectory");
   const emptied = states.length > 1 && states.at(-1)?.value === "" ? states.slice(-1) : [];

@@ -9,7 +9,12 @@ import type { ToolCommand } from "../host/tool_runner.ts";
 import { accountNames } from "../parse/passwd.ts";
 import type { ServiceState } from "../service/installed_service.ts";
 import type { ServiceScope } from "../service/service_paths.ts";
-import { lastSetting, type LoadedUnit, settingText } from "../service/loaded_unit.ts";
+import {
+  lastSetting,
+  type LoadedUnit,
+  settingText,
+  type UnitSetting,
+} from "../service/loaded_unit.ts";
 import { isMissing, programFailure } from "./doctor_unit_program.ts";
 import { ofDropIns, restart, underSettings, type UnitFailure } from "./doctor_unit_settings.ts";
 
@@ -97,10 +102,8 @@ const SIGNALS: Readonly<Record<string, readonly [name: string, settings: readonl
 };
 
 /** The command that tells more of a unit that does not run; `undefined` where there is no more to ask. */
-export function detailCommand(
-  { name, property }: LoadedUnit,
-  scope: ServiceScope,
-): ToolCommand | undefined {
+export function detailCommand(unit: LoadedUnit, scope: ServiceScope): ToolCommand | undefined {
+  const { name, property } = unit;
   const user = scope === "user" ? ["--user"] : [];
   const ask = (tool: string, ...args: string[]) => ({ tool, args: [...user, ...args] });
   if (property("LoadState") === "bad-setting") return ask("systemd-analyze", "verify", name);
@@ -108,9 +111,42 @@ export function detailCommand(
   if (!["", "0"].includes(property("Job"))) {
     return ask("systemctl", "list-jobs", "--no-legend", "--full");
   }
-  return property("ConditionResult") === "no" || property("AssertResult") === "no"
-    ? ask("systemctl", "status", "--no-pager", "--full", "-n", "0", name)
-    : undefined;
+  if (property("ConditionResult") === "no" || property("AssertResult") === "no") {
+    return ask("systemctl", "status", "--no-pager", "--full", "-n", "0", name);
+  }
+  const needed = requirements(unit).flatMap(({ value }) => value.split(/\s+/));
+  return needed.length === 0
+    ? undefined
+    : ask("systemctl", "show", "--property=Id,LoadState,ActiveState", ...needed);
+}
+
+/** The settings by which a unit can't be started without other units. */
+function requirements({ settings }: LoadedUnit): readonly UnitSetting[] {
+  return settings.filter(({ name, value }) =>
+    ["Requires", "Requisite", "BindsTo"].includes(name) && value !== ""
+  );
+}
+
+/** A unit that this one can't be started without, and that is not there or has failed. */
+export function missingRequirement(unit: LoadedUnit, detail: string): UnitFailure | undefined {
+  for (const block of detail.split("\n\n")) {
+    const [, id = ""] = /^Id=(.+)$/m.exec(block) ?? [];
+    const set = requirements(unit).find(({ value }) => value.split(/\s+/).includes(id));
+    if (set === undefined) continue;
+    if (/^LoadState=(not-found|masked)$/m.test(block)) {
+      return {
+        text: `${settingText(set)} needs ${id}, which is not there`,
+        advice: [`install that, or remove the setting, and then: ${restart(unit.name)}`],
+      };
+    }
+    if (/^ActiveState=failed$/m.test(block)) {
+      return {
+        text: `${settingText(set)} needs ${id}, which has failed`,
+        advice: [`see why: systemctl status ${id}`],
+      };
+    }
+  }
+  return undefined;
 }
 
 /** Why systemd does not run a unit, in its words; `undefined` where the program says it itself. */
@@ -131,6 +167,8 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
   if (load !== "loaded" && load !== "") return unreadableUnit(load, { name, detail: found.detail });
   const job = unit.property("Job");
   if (job !== "" && job !== "0") return queuedFailure(job, found);
+  const required = missingRequirement(unit, found.detail);
+  if (required !== undefined) return required;
   if (unit.property("ConditionTimestampMonotonic") === "0") {
     const text = "nothing has started it since it was stopped or the machine was started";
     const { isEnabled = true, enable = "" } = found.state ?? {};
@@ -155,9 +193,11 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
     return setUpFailure(status, unit, found);
   }
   if (["exit-code", "success", ""].includes(systemResult)) return undefined;
-  const text = `systemd gave up (Result=${systemResult})`;
-  const names = RESULT_SETTINGS[systemResult] ?? [];
-  const limits = underSettings(text, { unit: ofDropIns(unit), names });
+  const names = RESULT_SETTINGS[systemResult];
+  const text = names === undefined
+    ? `systemd gave up (Result=${systemResult})`
+    : `systemd has ended it (Result=${systemResult})`;
+  const limits = names && underSettings(text, { unit: ofDropIns(unit), names });
   if (limits !== undefined) return limits;
   const missing = unit.settings.findLast(({ name, value }) =>
     name === "EnvironmentFile" && value.startsWith("/") && isMissing(value)

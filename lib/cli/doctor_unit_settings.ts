@@ -4,12 +4,7 @@
  * @module
  */
 
-import {
-  lastSetting,
-  type LoadedUnit,
-  settingText,
-  type UnitSetting,
-} from "../service/loaded_unit.ts";
+import { lastSetting, type LoadedUnit, settingText } from "../service/loaded_unit.ts";
 
 /** Why a unit does not run, and what to do. */
 export interface UnitFailure {
@@ -49,16 +44,20 @@ const HIDING_SETTINGS = ["InaccessiblePaths", "TemporaryFileSystem", "ReadOnlyPa
 /** A path in the last error of the program that a drop-in takes from it. */
 export function hiddenPath(unit: LoadedUnit, lastError: string): UnitFailure | undefined {
   const named = lastError.split(/[\s:;,"']+/);
-  const hides = ({ value }: UnitSetting) =>
-    value.split(/\s+/).map((word) => word.replace(/^[-+]+|:.*$/g, "")).some((path) =>
-      path !== "" && named.some((it) => it === path || it.startsWith(`${path}/`))
-    );
   const dropIns = ofDropIns(unit);
-  const settings = dropIns.settings.filter(hides);
+  const settings = dropIns.settings.filter(({ value }) =>
+    named.some((path) => covers(value, path))
+  );
   return underSettings(lastError, { unit: { ...unit, settings }, names: HIDING_SETTINGS }) ??
     (lastError.includes("/proc/")
       ? underSettings(lastError, { unit: dropIns, names: ["ProcSubset"] })
       : undefined);
+}
+
+/** Whether the paths of a setting, which may have marks and options, have a path below them. */
+export function covers(value: string, path: string): boolean {
+  return value.split(/\s+/).map((word) => word.replace(/^[-+]+|:.*$/g, ""))
+    .some((of) => of !== "" && (path === of || path.startsWith(`${of}/`)));
 }
 
 /** A failure that settings of the unit explain; `undefined` where it has none of them. */

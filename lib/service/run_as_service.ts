@@ -16,6 +16,7 @@ const SETTINGS: readonly string[] = [
   ...["ProtectSystem", "ProtectHome", "ProtectProc", "ProcSubset", "ProtectClock"],
   ...["ProtectControlGroups", "ProtectHostname", "ProtectKernelLogs", "ProtectKernelModules"],
   ...["ProtectKernelTunables", "ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths"],
+  ...["BindPaths", "BindReadOnlyPaths", "ExecPaths", "NoExecPaths"],
   ...["TemporaryFileSystem", "StateDirectory", "StateDirectoryMode", "LockPersonality"],
   ...["RestrictAddressFamilies", "RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID"],
   ...["SystemCallFilter", "SystemCallArchitectures", "SystemCallErrorNumber"],

@@ -71,6 +71,13 @@ Deno.test("checkName() names the file that keeps a name from being resolved", as
   }
 });
 
+Deno.test("checkName() names the setting of the unit that takes /etc/resolv.conf away", async () => {
+  const unit = [{ name: "InaccessiblePaths", value: "-/etc/resolv.conf", file: "/x.conf" }];
+  const way = { ...wayTo("http://panel.invalid"), unit };
+  const found = await withFiles({ "/etc/resolv.conf": undefined }, () => checkName(way, signal));
+  assertStringIncludes(found.advice ?? "", "remove InaccessiblePaths=-/etc/resolv.conf in /x.conf");
+});
+
 Deno.test("checkName() names an unreadable /etc/hosts where no server has the name", async () => {
   await using server = await TestNameServer.start({});
   const way = wayTo("http://panel.test", "--custom-dns", `127.0.0.1:${server.port}`);

@@ -358,7 +358,7 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
     [
       { Result: "timeout" },
       { RuntimeMaxSec: "2" },
-      `(Result=timeout) (RuntimeMaxSec=2 in ${DROP_IN})`,
+      `systemd has ended it (Result=timeout) (RuntimeMaxSec=2 in ${DROP_IN})`,
       "remove that setting",
     ],
     [{ Result: "timeout" }, {}, "(Result=timeout)", "its log: journalctl"],
@@ -907,6 +907,11 @@ Deno.test({
         closed.advice ?? "",
         `${file} && chmod g+r ${file} && systemctl start x`,
       );
+      const dropIn = unitOf({ User: "nobody" }, { User: "nobody" });
+      const state = { ...SERVICE, isActive: false, lastError };
+      of(0o640, 0o755);
+      const [ofUser] = serviceResult(foundOf(state, { unit: dropIn }), undefined).causes ?? [];
+      assertStringIncludes(ofUser ?? "", `correct User=nobody in ${DROP_IN}, and then: systemctl`);
       assertEquals(of(0o644, 0o700).advice, `let it: chmod o+x ${folder} && systemctl start x`);
       assertStringIncludes(of(0o644, 0o755).advice ?? "", "repair that, and then: ");
     } finally {
@@ -942,4 +947,57 @@ Deno.test("agentResult() tells a failure of the last minute beside reports that 
   };
   assertStringIncludes(of(95_000), "accepted 1.0 s ago; a failure 5.0 s ago: database is locked");
   assertEquals(of(39_000).includes("database"), false);
+});
+
+Deno.test("serviceResult() warns of a service that can't be started again", () => {
+  const of = (
+    properties: Record<string, string>,
+    settings: Record<string, string>,
+    detail: string,
+    isActive = true,
+  ) =>
+    serviceResult(
+      foundOf({ ...SERVICE, isActive }, { unit: unitOf(properties, settings), detail }),
+      isActive ? HEALTH : undefined,
+    );
+  const needs = { Requires: "a.service wg@x.service" };
+  const detail = "Id=a.service\nLoadState=loaded\nActiveState=active\n\n" +
+    "Id=wg@x.service\nLoadState=not-found\nActiveState=inactive\n";
+  const words =
+    `Requires=a.service wg@x.service in ${DROP_IN} needs wg@x.service, which is not there`;
+  const runs = of({}, needs, detail);
+  assertEquals([runs.status, runs.text.endsWith(`; it can't be started again: ${words}`)], [
+    ...["warning", true],
+  ]);
+  assertStringIncludes(runs.advice ?? "", "install that, or remove the setting");
+  assertStringIncludes(of({}, needs, detail, false).text, `: ${words}`);
+  const failed = of({}, needs, "Id=a.service\nLoadState=loaded\nActiveState=failed\n");
+  assertStringIncludes(failed.text, "needs a.service, which has failed");
+  assertEquals(failed.advice, "see why: systemctl status a.service");
+  assertEquals(of({}, {}, detail).status, "ok");
+  const unread = of(
+    { LoadState: "bad-setting" },
+    {},
+    "/x.conf:3: Unbalanced quoting, ignoring: x\n",
+  );
+  assertStringIncludes(unread.text, "it can't be started again: systemd can't read its unit");
+});
+
+Deno.test("serviceResult() warns of a service that ended again and again", () => {
+  using _ = new FakeTime({ now: 1_000_000 });
+  const of = (restarts: number, startedAtMs: number, settings: Record<string, string> = {}) =>
+    serviceResult(
+      foundOf(SERVICE, { unit: unitOf({ NRestarts: String(restarts) }, settings) }),
+      { ...HEALTH, startedAtMs },
+    );
+  const often = of(7, 995_000);
+  assertStringIncludes(often.text, "systemd has started it again 7 times, the last time 5.0 s ago");
+  assertEquals([often.status, often.advice], [
+    "warning",
+    "see why it ended: journalctl -u x.service -n 50",
+  ]);
+  const limited = of(7, 995_000, { RuntimeMaxSec: "6" });
+  assertStringIncludes(limited.text, `5.0 s ago (RuntimeMaxSec=6 in ${DROP_IN})`);
+  assertEquals(of(1, 995_000).status, "ok");
+  assertEquals(of(7, 800_000).status, "ok", "it has run for a while");
 });

@@ -123,14 +123,38 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
     {
       cause: "a line that systemd can't read",
       ...dropIn("ExecStart=", "ExecStart=./agent -t s3cret"),
-      statusCode: 1,
-      ...failed("service", `(bad-setting): ${DROP_IN}:3: Neither a valid executable name`),
+      statusCode: 0,
+      reports: true,
+      ...warning(
+        "service",
+        "it can't be started again",
+        `(bad-setting): ${DROP_IN}:3: Neither a valid executable name`,
+      ),
     },
     {
       cause: "a folder of work that is not there",
       ...dropIn("WorkingDirectory=/nothing"),
       statusCode: 1,
       ...failed("service", `(200/CHDIR) (WorkingDirectory=/nothing in ${DROP_IN})`),
+    },
+    {
+      cause: "another unit that it needs and that is not there",
+      plant:
+        `mkdir -p ${DROP_INS} && printf '[Unit]\\nRequires=nothing.service\\n' >${DROP_IN} && ` +
+        "systemctl daemon-reload",
+      heal: `rm ${DROP_IN} && ${RESTART}`,
+      statusCode: 0,
+      reports: true,
+      ...warning("service", `Requires=nothing.service in ${DROP_IN} needs nothing.service, which`),
+    },
+    {
+      cause: "a time after which systemd ends it",
+      ...dropIn("RuntimeMaxSec=5"),
+      waitsFor: `test "$(systemctl show -p NRestarts --value ${SERVICE})" -ge 2`,
+      statusCode: undefined,
+      check: "service",
+      status: "warning",
+      words: ["systemd has started it again"],
     },
     {
       cause: "calls to the kernel that a drop-in forbids",
