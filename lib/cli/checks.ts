@@ -109,7 +109,12 @@ async function runCheck({ run, ...named }: Check, options: RunChecks): Promise<C
   } catch (error) {
     signal.throwIfAborted();
     const isCut = isTimeout(error) && timeoutMs < LEAST_CHECK_MS;
-    outcome = isCut ? NO_TIME_LEFT : result("failed", describeError(error));
+    const text = describeError(error);
+    // What a library says stands beside words of our own.
+    const isOwn = isTimeout(error) || text.startsWith("Cannot ");
+    outcome = isCut
+      ? NO_TIME_LEFT
+      : result("failed", isOwn ? text : `this check can't be made: ${text}`);
   }
   const ms = Math.round(performance.now() - startedAtMs);
   return withoutSecrets({ ...named, ...outcome, ms }, secrets);

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { abortable } from "@std/async/abortable";
 import {
   type Check,
+  check,
   type CheckResult,
   type CompletedCheck,
   parseCheck,
@@ -179,4 +180,15 @@ Deno.test("runChecks() runs one check after another, and measures each in whole 
     ["c1", "p.example", 2_001],
   ]);
   assert(completed.every(({ status }) => status === "ok"));
+});
+
+Deno.test("runChecks() puts what a library says beside words of its own", async () => {
+  const of = async (message: string) => {
+    const broken = check("x", "X", () => Promise.reject(new Error(message)));
+    const { signal } = new AbortController();
+    const [completed] = await Array.fromAsync(runChecks([broken], { signal, secrets: [] }));
+    return completed?.text;
+  };
+  assertEquals(await of("proto error"), "this check can't be made: proto error");
+  assertEquals(await of("Cannot read /x"), "Cannot read /x");
 });
