@@ -100,7 +100,9 @@ async function everything(
   const aboutService = [
     configCheck(config),
     check("service", "Service", async () => serviceResult(await found, health)),
-    check("agent", "Running agent", () => agentResult(config, health)),
+    check("agent", "Running agent", async () => {
+      return agentResult(config, health, { logHint: (await found).state?.logHint });
+    }),
     check("agents", "Other agents", async (signal) => {
       const mainPid = Number((await found).unit?.property("MainPID") ?? 0);
       return await checkOtherAgents(config, { env, health, mainPid, signal });

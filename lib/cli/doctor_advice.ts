@@ -121,7 +121,12 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
     ];
   }
   if (status === 500) {
-    return ["the server itself has failed: read the panel's own log, on its machine"];
+    return [
+      "the server itself has failed: read the panel's own log, on its machine",
+      ...isHtml(text)
+        ? ["read the log of the proxy in front of it, too, which may have failed"]
+        : [],
+    ];
   }
   if (status === 503) {
     return [
@@ -132,8 +137,22 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
   }
   if (status === 502 || status === 504) {
     return [
-      "the proxy in front of the panel works, and the panel behind it is down or overloaded: " +
-      "start the panel there",
+      "the proxy in front of the panel works, and gets no answer from the panel: see there whether " +
+      "the panel runs, or is overloaded",
+      "see in the log of that proxy whom it asks, and correct that if it is not the panel (nginx: " +
+      "proxy_pass)",
+    ];
+  }
+  if (status === 525 || status === 526) {
+    return [
+      "Cloudflare does not accept the certificate of the panel's own server: renew that, or correct " +
+      "Cloudflare's SSL/TLS mode",
+    ];
+  }
+  if (status >= 520 && status <= 524) {
+    return [
+      "Cloudflare gets no answer from the panel's own server: see there whether the panel runs",
+      "see there whether a firewall lets Cloudflare's addresses pass",
     ];
   }
   if (status === 403) {

@@ -30,8 +30,12 @@ export function pausedResult(text: string, pid: number): CheckResult {
 /** A failure of the running agent that may have to do with what is looked at. */
 const LATELY_MS = 60_000;
 
-/** The result for the running agent: whether its panel accepts its reports, and what it has seen. */
-export function agentResult(config: Config, health: Health | undefined): CheckResult {
+/** The result for the running agent, whose log `logHint` shows: whether its panel accepts its reports, and what it has seen. */
+export function agentResult(
+  config: Config,
+  health: Health | undefined,
+  { logHint }: { logHint: string | undefined },
+): CheckResult {
   if (health === undefined) return result("skipped", "no agent runs here that this user can see");
   const { version, pid } = health;
   const ours = panelNames(
@@ -64,7 +68,9 @@ export function agentResult(config: Config, health: Health | undefined): CheckRe
         text,
         "if all checks of the panel are fine, see whether it reports in a minute: " +
           "komari-agent-deno status",
-        `see in its log what it tries: journalctl -u ${config.serviceName} -n 20`,
+        logHint === undefined
+          ? "see in its log what it tries"
+          : `see in its log what it tries: ${logHint}`,
       )
       : result(
         "failed",

@@ -10,6 +10,7 @@ import type { Config } from "../config/config.ts";
 import { roundMs } from "../log/log.ts";
 import type { HttpResponse } from "../net/http_client.ts";
 import { isHtml, reasonOf, statusError } from "../panel/http_exchange.ts";
+import { urlHost } from "../parse/probe_target.ts";
 import type { UnitSetting } from "../service/loaded_unit.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
 import {
@@ -246,7 +247,9 @@ class PanelCheck {
         "failed",
         `a small request is answered in ${text}, and one of ${LARGE_REQUEST_BYTES} bytes is not: ` +
           failureText(error),
-        "large packets are lost on the way out: try a smaller MTU (ip link set dev INTERFACE mtu 1280)",
+        "see whether large packets are lost on the way out: ping -c 3 -M do -s 1400 " +
+          `${urlHost(this.#way.url)}; then a smaller MTU helps: ip link set dev INTERFACE mtu 1280`,
+        "see in the log of a proxy in front of the panel what it makes of larger requests",
       );
     }
     if (ms <= MAX_ROUND_TRIP_MS) return result("ok", text);

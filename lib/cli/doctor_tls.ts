@@ -31,7 +31,11 @@ export async function checkTls(way: Way, signal: AbortSignal): Promise<CheckResu
   if (url.protocol !== "https:") {
     return isLoopbackHost(urlHost(url))
       ? result("ok", "not needed: the panel is on this machine")
-      : result("warning", "not used: everything goes unencrypted", "use an https:// address");
+      : result(
+        "warning",
+        "not used: everything goes unencrypted",
+        "use an https:// address, if it has one",
+      );
   }
   try {
     const dial = (signal: AbortSignal) => dialer.dial(url, { signal });

@@ -284,7 +284,8 @@ function responseOf(status: number, text = "", headers: Record<string, string> =
 
 Deno.test("answerAdvice() goes by the status, and by the proxy that may have given it", () => {
   const panel = "correct the address and its path in -e";
-  const down = "the proxy in front of the panel works, and the panel behind it is down";
+  const down = "the proxy in front of the panel works, and gets no answer from the panel";
+  const origin = "Cloudflare gets no answer from the panel's own server";
   const unsure = "see whether the proxy in front of it answers so by itself";
   const refuses = "whether a firewall in front of the panel refuses this machine";
   const larger = "let the proxy in front of the panel take larger requests";
@@ -305,6 +306,11 @@ Deno.test("answerAdvice() goes by the status, and by the proxy that may have giv
     [502, down, down],
     [503, unsure, unsure],
     [504, down, down],
+    [520, origin, origin],
+    [524, origin, origin],
+    [525, "does not accept the certificate", "does not accept the certificate"],
+    [526, "does not accept the certificate", "does not accept the certificate"],
+    [527, panel, panel],
   ];
   const way = wayTo("http://p.example");
   const proxied = wayTo("http://p.example", "http://127.0.0.1:3128");

@@ -31,7 +31,7 @@ async function check(
   const health = runningAgent(config, env);
   const options = { os: "linux", arch: "x86_64", health };
   const all = [
-    checkOf("agent", "X", () => agentResult(config, health)),
+    checkOf("agent", "X", () => agentResult(config, health, { logHint: undefined })),
     checkOf(
       "agents",
       "X",
@@ -588,7 +588,7 @@ Deno.test("serviceResult() names a missing record, a health file that is gone, a
     await stopped(child.pid);
     assertEquals(of().advice, `let it go on: kill -CONT ${child.pid}`);
     const silent = { ...HEALTH, pid: child.pid, acceptedAtMs: 1 };
-    const agent = agentResult(configOf(["doctor"]), silent);
+    const agent = agentResult(configOf(["doctor"]), silent, { logHint: "journalctl -u x -f" });
     assertEquals(agent.advice, `let it go on: kill -CONT ${child.pid}`);
   } finally {
     child.kill("SIGKILL");
@@ -615,7 +615,7 @@ Deno.test({
         // It is empty until the program runs.
         while (Deno.readTextFileSync(`/proc/${child.pid}/cmdline`) === "") await realTurn();
         const health = { ...HEALTH, pid: child.pid, acceptedAtMs: Date.now() };
-        const { status, text } = agentResult(configOf(["doctor"]), health);
+        const { status, text } = agentResult(configOf(["doctor"]), health, { logHint: undefined });
         assertEquals(status, isSeen ? "warning" : "ok", text);
         assertEquals(text.includes("started with -t"), isSeen);
         assert(!text.includes("s3cret"));
@@ -943,7 +943,9 @@ Deno.test("agentResult() tells a failure of the last minute beside reports that 
       acceptedAtMs: 99_000,
       panels: [{ ...panel, error: { ...error, atMs } }],
     };
-    return agentResult(configOf(["doctor", "-e", "http://p.example", "-t", "x"]), health).text;
+    return agentResult(configOf(["doctor", "-e", "http://p.example", "-t", "x"]), health, {
+      logHint: undefined,
+    }).text;
   };
   assertStringIncludes(of(95_000), "accepted 1.0 s ago; a failure 5.0 s ago: database is locked");
   assertEquals(of(39_000).includes("database"), false);

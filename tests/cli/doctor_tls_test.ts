@@ -62,7 +62,7 @@ Deno.test("checkTls() warns of a panel without it, unless that is on this machin
     assertEquals([status, text], ["ok", "not needed: the panel is on this machine"]);
   }
   const { status, text, advice } = await check("http://p.example");
-  assertEquals([status, advice], ["warning", "use an https:// address"]);
+  assertEquals([status, advice], ["warning", "use an https:// address, if it has one"]);
   assertStringIncludes(text, "unencrypted");
 });
 
