@@ -38,6 +38,8 @@ const NOTE_LENGTH = 400;
 const LONG_LENGTH = 256 * 1024;
 /** Time without another long command before it is collected: the answer that brought one may be held back. */
 const COLLECT_AFTER_MS = 10_000;
+/** It is collected at once after so many code units: the engine lets 100 MB pile up before. */
+const MAX_UNCOLLECTED_LENGTH = 2 * MAX_COMMAND_BYTES;
 
 const DISABLED = "Remote control is disabled.";
 
@@ -64,6 +66,7 @@ export class Commands {
   readonly #results = new ResultQueue();
   readonly #waiting = new Set<CommandOrder>();
   #waitingLength = 0;
+  #uncollectedLength = 0;
   #collectTimer: ReturnType<typeof setTimeout> | undefined;
 
   /**
@@ -96,7 +99,7 @@ export class Commands {
     const isAccepted = hasRoom && this.#queue.add(async () => {
       this.#waitingLength -= command.length;
       if (this.#waiting.delete(order)) await this.#run(programs, order);
-      if (command.length >= LONG_LENGTH) this.#collectSoon();
+      if (command.length >= LONG_LENGTH) this.#collectSoon(command.length);
     });
     if (!isAccepted) return this.#refuse(taskId, TOO_MANY);
     this.#waiting.add(order);
@@ -158,10 +161,16 @@ export class Commands {
     }
   }
 
-  #collectSoon(): void {
+  #collectSoon(length: number): void {
     clearTimeout(this.#collectTimer);
     if (this.#ended.signal.aborted) return;
-    this.#collectTimer = setTimeout(collectGarbage, COLLECT_AFTER_MS);
+    this.#uncollectedLength += length;
+    const collect = () => {
+      this.#uncollectedLength = 0;
+      collectGarbage();
+    };
+    if (this.#uncollectedLength >= MAX_UNCOLLECTED_LENGTH) collect();
+    this.#collectTimer = setTimeout(collect, COLLECT_AFTER_MS);
   }
 
   /** The level at which the next command is logged. */

@@ -140,7 +140,13 @@ Deno.test("Commands has the garbage of long commands collected once none has end
       assertEquals(collections, 0);
       await time.run(10_000);
       assertEquals(collections, 1);
-      await run(300_000);
+      await run(4_000_000);
+      await run(4_000_000);
+      await time.run(5_000);
+      assertEquals(collections, 1);
+      await run(500_000);
+      await time.run(0);
+      assertEquals(collections, 2, "at once after 8 MiB");
       await time.until(commands.close(), { withinMs: 10_000 });
       assertEquals(time.timers, 0);
     });
