@@ -12,14 +12,7 @@ import { lastSetting, type LoadedUnit, settingText, variableFile } from "../serv
 import { barrierTo, identityOf } from "./doctor_rights.ts";
 import { type FoundService, missingRequirement, unitFailure } from "./doctor_unit.ts";
 import { duration } from "./status.ts";
-import {
-  crash,
-  hiddenPath,
-  ofDropIns,
-  restart,
-  underSettings,
-  type UnitFailure,
-} from "./doctor_unit_settings.ts";
+import { crash, hiddenPath, ofDropIns, restart, underSettings } from "./doctor_unit_settings.ts";
 import { isPaused, pausedResult } from "./doctor_agent.ts";
 
 /** A service that was started again so often, and a moment ago, will not last. */
@@ -30,16 +23,21 @@ const ENDING_SETTINGS = ["RuntimeMaxSec", "WatchdogSec", "LimitCPU", "MemoryMax"
 
 /** The result for the installed service, whose agent is seen by its `health`. */
 export function serviceResult(found: FoundService, health: Health | undefined): CheckResult {
-  const shown = ofService(found, health);
-  if (found.scope === "system") return shown;
-  const { advice, causes } = shown;
-  return { ...shown, advice: advice && forUser(advice), causes: causes?.map(forUser) };
+  const { advice, causes, ...shown } = ofService(found, health);
+  const inPlace = (line: string) => commandsFor(found, line);
+  return { ...shown, advice: advice && inPlace(advice), causes: causes?.map(inPlace) };
 }
 
-/** Commands for a user's own systemd. */
-function forUser(advice: string): string {
-  return advice.replace(/\b(systemctl|systemd-analyze) (?!--user)/g, "$1 --user ")
-    .replace(/\bjournalctl -u/g, "journalctl --user -u");
+/** Advice whose commands work in the state of the service, and for a user's own systemd. */
+function commandsFor({ scope, state }: FoundService, advice: string): string {
+  const starts = /\bsystemctl (--user )?(?:re)?start ([^\s;]+)/g;
+  const working = state?.isStartLimited === true
+    ? advice.replace(starts, "systemctl $1reset-failed $2 && $&")
+    : advice;
+  return scope === "system"
+    ? working
+    : working.replace(/\b(systemctl|systemd-analyze) (?!--user)/g, "$1 --user ")
+      .replace(/\bjournalctl -u/g, "journalctl --user -u");
 }
 
 function ofService(found: FoundService, health: Health | undefined): CheckResult {
@@ -76,7 +74,10 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
     return result(health === undefined ? "failed" : "warning", text, advice);
   }
   const text = serviceText(state);
-  if (!state.isActive) return stoppedResult(text, found);
+  if (!state.isActive) {
+    const stopped = stoppedResult(text, found);
+    return { ...stopped, text: stopped.text + startsNoMore(found) };
+  }
   if (health === undefined) return unseenResult(text, found);
   const restarts = Number(unit?.property("NRestarts") ?? 0);
   const counted = restarts > 0 ? `${text}; systemd has started it again ${restarts} times` : text;
@@ -129,9 +130,11 @@ function stoppedResult(text: string, found: FoundService): CheckResult {
   const { start = "", logHint = "", lastError = "", lastLine = "" } = state ?? {};
   const why = unit &&
     (unitFailure(unit, found) ?? crash(unit, lastError) ?? hiddenPath(unit, lastError));
-  const again = startAgain(found);
   if (why !== undefined) {
-    return result("failed", `${text}: ${why.text}${again.text}`, ...why.advice, ...again.advice);
+    const isStarted = startsNoMore(found) === "" ||
+      why.advice.some((line) => /\bsystemctl (?:re)?start /.test(line));
+    const again = isStarted ? undefined : `start it: ${start}`;
+    return result("failed", `${text}: ${why.text}`, ...why.advice, again);
   }
   if (lastError !== "") {
     const said = `${text}; the last error in its log: ${lastError}`;
@@ -171,14 +174,14 @@ function stoppedResult(text: string, found: FoundService): CheckResult {
   return result("failed", `${text}: it was stopped`, `start it: ${start}`);
 }
 
-/** Whether systemd starts again what has ended; it does by its unit's own settings. */
-function startAgain({ unit, state }: FoundService): UnitFailure {
+/** Why systemd does not start again what has ended, which it does by its unit's own settings. */
+function startsNoMore({ unit, state }: FoundService): string {
+  const isLimited = state?.isStartLimited === true;
   const isLeft = unit?.property("Restart") === "no" && unit.property("ActiveState") === "failed";
-  const setting = unit && lastSetting(unit.settings, "Restart");
-  return !isLeft || setting === undefined ? { text: "", advice: [] } : {
-    text: `; ${settingText(setting)}, so systemd does not start it again`,
-    advice: [`start it: ${state?.start}`],
-  };
+  const setting = unit && lastSetting(unit.settings, isLimited ? "StartLimitBurst" : "Restart");
+  const isSet = (isLimited || isLeft) && setting !== undefined;
+  const reason = isSet ? settingText(setting) : isLimited ? "it was started too often" : undefined;
+  return reason === undefined ? "" : `; ${reason}, so systemd does not start it again`;
 }
 
 /** Whether an error was about the configuration that this process has read without one. */

@@ -8,7 +8,7 @@ import { truncate } from "../parse/bounded_text.ts";
 import { findInstallRecord, type InstallRecord } from "./install_record.ts";
 import { recordedManager } from "./managers.ts";
 import { EMPTY_CONFIG, packagedRecord } from "./packaged_service.ts";
-import type { ManagerKind, ServiceManager } from "./service_manager.ts";
+import type { ManagerKind } from "./service_manager.ts";
 import { currentSystem, type TargetSystem } from "./target_system.ts";
 import { hasUpdateService, updateServiceName } from "./update_service.ts";
 
@@ -34,6 +34,8 @@ export interface ServiceState {
   readonly lastError: string;
   /** The last line that its process has written, whatever it says; empty where the log has none. */
   readonly lastLine: string;
+  /** Whether it was started so often that systemd starts it only after `reset-failed`. */
+  readonly isStartLimited: boolean;
   /** Whether a package has installed it, and it knows no panel yet. */
   readonly isUnconfigured: boolean;
   /** Whether the job that looks for updates is waiting for its time; absent without one. */
@@ -84,11 +86,11 @@ export async function serviceState(
     isEnabled,
     logHint,
     // People start what is stopped, although a restart does the same.
-    start: resetOf(manager, output) +
-      manager.restart.slice(-1).map(toolLine).join("").replace(/\brestart\b/, "start"),
+    start: manager.restart.slice(-1).map(toolLine).join("").replace(/\brestart\b/, "start"),
     enable: manager.enable.map(toolLine).join(" && "),
     lastError: lastError(output),
     lastLine: lastLine(output),
+    isStartLimited: isStartLimited(output),
     isUnconfigured: isUnconfigured(record),
     updateTimer: isTimed === undefined ? undefined : isTimed ? "running" : "stopped",
     enableUpdates: manager.enableUpdates.map(toolLine).join(" && "),
@@ -123,15 +125,12 @@ export function installedRecord(
     (name === PROGRAM && installedPackage() !== undefined ? packagedRecord() : undefined);
 }
 
-/** systemd starts a unit that has ended too often only after this command. */
-function resetOf({ restart }: ServiceManager, tail: string): string {
-  const isLimited = tail.split("\n")
-    .findLastIndex((line) => /Start request repeated too quickly|start-limit-hit/.test(line)) >
-    tail.split("\n").findLastIndex((line) => /^Started /.test(line.trim()));
-  const [command] = isLimited ? restart.slice(-1) : [];
-  return command === undefined
-    ? ""
-    : `${toolLine(command).replace(/\brestart\b/, "reset-failed")} && `;
+/** Whether systemd has refused to start a unit, which it did too often, since it last started it. */
+function isStartLimited(tail: string): boolean {
+  const lines = tail.split("\n");
+  const refused = /Start request repeated too quickly|start-limit-hit/;
+  return lines.findLastIndex((line) => refused.test(line)) >
+    lines.findLastIndex((line) => /^Started /.test(line.trim()));
 }
 
 /** What systemd itself writes of a unit into its log. */

@@ -158,7 +158,11 @@ const SERVICE: ServiceState = {
   ...{ name: "x", manager: "systemd", isActive: true, isEnabled: true, lastError: "" },
   lastLine: "",
   ...{ logHint: "journalctl -u x -f", start: "systemctl start x", enable: "systemctl enable x" },
-  ...{ isUnconfigured: false, enableUpdates: "systemctl enable --now x-update.timer" },
+  ...{
+    isUnconfigured: false,
+    isStartLimited: false,
+    enableUpdates: "systemctl enable --now x-update.timer",
+  },
 };
 
 const HEALTH: Health = {
@@ -863,6 +867,41 @@ Deno.test("serviceResult() says that systemd does not start it again", () => {
   assertStringIncludes(left.text, `Restart=no in ${DROP_IN}, so systemd does not start it again`);
   assertEquals(left.causes?.at(-1), "start it: systemctl start x");
   assertEquals(of({ ActiveState: "activating" }).text.includes("start it again"), false);
+});
+
+Deno.test("serviceResult() has systemd start again what was started too often", () => {
+  const of = (change: Partial<ServiceState>, more: Partial<FoundService> = {}) =>
+    serviceResult(
+      foundOf({ ...SERVICE, isActive: false, isStartLimited: true, ...change }, {
+        unit: unitOf({ Result: "exit-code" }, { StartLimitBurst: "3" }),
+        ...more,
+      }),
+      undefined,
+    );
+  const failed = of({ lastError: "Cannot report" });
+  assertStringIncludes(
+    failed.text,
+    `Cannot report; StartLimitBurst=3 in ${DROP_IN}, so systemd does not start it again`,
+  );
+  const again = "systemctl reset-failed x && systemctl start x";
+  assertEquals(failed.advice, `repair that, and then: ${again}; its log: journalctl -u x -f`);
+  const start = "systemctl --user start x";
+  assertEquals(
+    of({ start }, { scope: "user" }).advice,
+    `start it: systemctl --user reset-failed x && ${start}`,
+  );
+  const killed = unitOf({ Result: "signal", ExecMainCode: "2", ExecMainStatus: "9" });
+  const ended = of({}, { unit: killed });
+  assertStringIncludes(
+    ended.text,
+    "SIGKILL; it was started too often, so systemd does not start it",
+  );
+  assertEquals(ended.causes?.at(-1), `start it: ${again}`);
+  const limited = of({}, { unit: unitOf({ Result: "oom-kill" }, { MemoryMax: "9M" }) });
+  assertStringIncludes(
+    limited.advice ?? "",
+    "daemon-reload && systemctl reset-failed x.service && systemctl restart x.service",
+  );
 });
 
 Deno.test("serviceResult() names a group that is not there", () => {

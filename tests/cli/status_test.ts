@@ -45,6 +45,7 @@ const STATUS: Status = {
     lastError: "",
     lastLine: "",
     isUnconfigured: false,
+    isStartLimited: false,
     enableUpdates: "systemctl enable --now x-update.timer",
   },
   nowMs: NOW,
