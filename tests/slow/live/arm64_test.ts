@@ -58,7 +58,7 @@ async function reports(options: Options): Promise<void> {
   try {
     const args = ["-e", panel.url, "-t", panel.token, "-i", "0.5"];
     await using agent = new AgentProcess(args, options);
-    await panel.state.until(({ counts }) => counts.reports >= 10 && counts.basicInfos >= 1);
+    await panel.state.until(({ counts }) => counts.reports >= 3 && counts.basicInfos >= 1);
     assertEquals(panel.state.columns.arch, "arm64");
     assertEquals(panel.state.columns.version, "7.8.9");
     assertEquals(panel.state.violations, []);
