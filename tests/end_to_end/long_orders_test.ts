@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { panelFault } from "../test_panel/faults.ts";
 import type { TestPanel } from "../test_panel/test_panel.ts";
-import { REMOTE_CONTROL, until, withAgent } from "./setup.ts";
+import { REMOTE_CONTROL, reportsBy, until, withAgent } from "./setup.ts";
 
 const MIB = 1024 * 1024;
-const WAYS = [["v2 WebSocket", []], ["v2 POST", ["--transport", "http"]]] as const;
+const WAYS = [["v2 websocket", []], ["v2 post", ["--transport", "http"]]] as const;
 
 /** A command of so many bytes that prints a word. */
 function commandOf(bytes: number, word: string): string {
@@ -23,7 +23,7 @@ async function resultsOf(panel: TestPanel, ids: readonly string[]): Promise<stri
 for (const [transport, args] of WAYS) {
   Deno.test(`orders of 4 MiB run, and longer ones are answered with their size: ${transport}`, async () => {
     await withAgent({ args: [REMOTE_CONTROL, ...args] }, async (panel, agent) => {
-      await agent.says(`First report accepted, by ${transport}`);
+      await reportsBy(panel, transport);
       await until(panel, () => panel.node.isReachable);
       const ids = [
         commandOf(70_000, "a"),
@@ -44,7 +44,7 @@ for (const [transport, args] of WAYS) {
 
   Deno.test(`without remote control a long order is answered and closes nothing: ${transport}`, async () => {
     await withAgent({ panel: { generation: "1.5" }, args }, async (panel, agent) => {
-      await agent.says(`First report accepted, by ${transport}`);
+      await reportsBy(panel, transport);
       await until(panel, () => panel.node.isReachable);
       const ids = [commandOf(5 * MIB, "a"), commandOf(50, "b")].map((command) =>
         panel.node.sendCommand(command)
@@ -62,8 +62,8 @@ for (const [transport, args] of WAYS) {
   });
 
   Deno.test(`100 queued commands of 8 KB all run: ${transport}`, async () => {
-    await withAgent({ args: [REMOTE_CONTROL, ...args] }, async (panel, agent) => {
-      await agent.says(`First report accepted, by ${transport}`);
+    await withAgent({ args: [REMOTE_CONTROL, ...args] }, async (panel) => {
+      await reportsBy(panel, transport);
       await until(panel, () => panel.node.isReachable);
       const ids = Array.from(
         { length: 100 },

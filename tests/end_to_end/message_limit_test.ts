@@ -1,12 +1,12 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { panelFault } from "../test_panel/faults.ts";
-import { REMOTE_CONTROL, until, withAgent } from "./setup.ts";
+import { REMOTE_CONTROL, reportsBy, until, withAgent } from "./setup.ts";
 
 Deno.test("a result that makes the panel close the WebSocket with 1009 is cut and sent once more", async () => {
   await withAgent(
     { args: [REMOTE_CONTROL, "--reconnect-interval", "0.1"] },
     async (panel, agent) => {
-      await agent.says("First report accepted, by v2 WebSocket");
+      await reportsBy(panel, "v2 websocket");
       await panel.setFault(panelFault("message-limit"));
       panel.node.sendCommand("head -c 500000 /dev/zero | tr '\\0' x; exit 3");
       await until(panel, ({ counts }) => counts.commandResults > 0);

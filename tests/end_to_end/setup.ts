@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import type { ReceivedBy } from "../../lib/demo/panel_state.ts";
 import { startTestPanel, type TestPanel, type TestPanelOptions } from "../test_panel/test_panel.ts";
 import { withShellHome } from "../shell_home.ts";
 import { AgentProcess } from "./agent_process.ts";
@@ -53,4 +54,9 @@ export function until(
   condition: (state: TestPanel["state"]) => boolean,
 ): Promise<void> {
   return panel.state.until(condition, { signal: AbortSignal.timeout(60_000) });
+}
+
+/** Waits for a report by this transport, which on a busy machine may not be the first. */
+export async function reportsBy(panel: TestPanel, by: ReceivedBy): Promise<void> {
+  await until(panel, ({ reports }) => reports.at(-1)?.by === by);
 }
