@@ -5,6 +5,7 @@ import { withTimeout } from "../async/timeout.ts";
 import type { Programs } from "../host/programs.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import type { WebSocketConnection } from "../net/websocket.ts";
+import { PanelError } from "../panel/panel_error.ts";
 import type { WebSocketOpener } from "../panel/websocket_opener.ts";
 import { execEnvironment } from "./exec_environment.ts";
 import { Terminal } from "./terminal.ts";
@@ -130,6 +131,7 @@ export class KeptTerminal {
     for (let failures = 0; !signal.aborted; failures++) {
       this.#attemptedAtMs = performance.now();
       this.#isAskedAgain = false;
+      let retryAfterMs = 0;
       try {
         const socket = await this.#dial(REDIAL_MS, signal);
         if (socket === undefined && this.#isAskedAgain) continue;
@@ -137,12 +139,14 @@ export class KeptTerminal {
         return socket === undefined ? this.#terminal.detach() : this.#attach(socket);
       } catch (error) {
         if (signal.aborted) return;
+        const cause = error instanceof Error ? error.cause : undefined;
+        if (cause instanceof PanelError) ({ retryAfterMs = 0 } = cause);
         const { requestId } = this.#options;
         const fields = { requestId, error: describeError(error) };
         this.#log.debug("Terminal {requestId} failed: {error}", fields);
       }
       const delayMs = backoffMs(failures, { ...REDIAL_DELAYS, random: Math.random() });
-      await delay(delayMs, { signal }).catch(() => {});
+      await delay(Math.max(delayMs, retryAfterMs), { signal }).catch(() => {});
     }
   }
 

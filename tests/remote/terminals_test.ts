@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Programs } from "../../lib/host/programs.ts";
+import { PanelError } from "../../lib/panel/panel_error.ts";
 import { Terminals } from "../../lib/remote/terminals.ts";
 import { FakeTime } from "../fake_time.ts";
 import { withShellHome } from "../shell_home.ts";
@@ -176,6 +177,33 @@ test("Terminals dials again and again when a connection was lost, until the pane
   assertEquals(dialled, 3, lines.join("\n"));
   opener.dial = () => new TerminalSocket();
   await goesOn(time, say(await goesOn(time, connected(panel)), "again"));
+});
+
+test("Terminals dials no sooner than a 429 wants, unless the user asks", async (panel) => {
+  using time = new FakeTime();
+  const { opener, terminals } = panel;
+  const first = await goesOn(time, connected(panel));
+  const dialledAtMs: number[] = [];
+  opener.dial = () => {
+    dialledAtMs.push(performance.now());
+    throw new PanelError("429", {
+      failure: "unavailable",
+      status: 429,
+      retryAfterMs: dialledAtMs.length === 1 ? 45_000 : undefined,
+    });
+  };
+  first.wasLost = true;
+  first.end("the connection was lost");
+  await time.pass(70_000, { stepMs: 500 });
+  const [lostAtMs = NaN, ...laterMs] = dialledAtMs;
+  const waitedMs = (laterMs[0] ?? NaN) - lostAtMs;
+  assert(waitedMs >= 45_000 && waitedMs < 46_000, `${waitedMs}`);
+  assert((laterMs[1] ?? NaN) - (laterMs[0] ?? NaN) < 3_000, "and then as usual");
+  const { length } = dialledAtMs;
+  opener.dial = () => (dialledAtMs.push(performance.now()), new TerminalSocket());
+  terminals.handle(REQUEST);
+  await time.run(0);
+  assertEquals(dialledAtMs.length, length + 1);
 });
 
 test("Terminals notices an idle connection that is dead, and frees its place", async (panel) => {
