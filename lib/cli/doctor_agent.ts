@@ -11,13 +11,7 @@ import type { Health } from "../state/health_reader.ts";
 import { closesSoon, seenProblem } from "./agent_problems.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { healthProblem } from "./health.ts";
-import { duration } from "./status.ts";
-
-/** Whether a signal has stopped a process, until another one lets it go on. */
-export function isPaused(pid: number): boolean {
-  const status = attempt(() => Deno.readTextFileSync(`/proc/${pid}/status`)) ?? "";
-  return /^State:\s+T/m.test(status);
-}
+import { duration, isPaused } from "./status.ts";
 
 export function pausedResult(text: string, pid: number): CheckResult {
   return result(

@@ -11,9 +11,9 @@ import { type CheckResult, result } from "./checks.ts";
 import { lastSetting, type LoadedUnit, settingText, variableFile } from "../service/loaded_unit.ts";
 import { barrierTo, identityOf } from "./doctor_rights.ts";
 import { type FoundService, missingRequirement, unitFailure } from "./doctor_unit.ts";
-import { duration } from "./status.ts";
+import { duration, isPaused } from "./status.ts";
 import { crash, hiddenPath, ofDropIns, restart, underSettings } from "./doctor_unit_settings.ts";
-import { isPaused, pausedResult } from "./doctor_agent.ts";
+import { pausedResult } from "./doctor_agent.ts";
 
 /** A service that was started again so often, and a moment ago, will not last. */
 const MANY_RESTARTS = 2;

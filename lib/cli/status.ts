@@ -28,6 +28,8 @@ export interface Status {
   readonly health: Health | undefined;
   /** Memory of the agent in bytes, `undefined` if unknown. */
   readonly memoryBytes: number | undefined;
+  /** Whether a signal has stopped the agent, so that its health file is of the past. */
+  readonly isPaused: boolean;
   /** `undefined` if it is not installed as a service. */
   readonly service: ServiceState | undefined;
   readonly nowMs: number;
@@ -43,6 +45,7 @@ export async function runStatus(config: Config, context: CommandContext): Promis
   const status: Status = {
     health,
     memoryBytes: health?.isRunning ? memoryOf(health.pid) : undefined,
+    isPaused: health?.isRunning === true && isPaused(health.pid),
     service: await findService(config.serviceName, { env, signal }),
     nowMs: Date.now(),
   };
@@ -53,7 +56,7 @@ export async function runStatus(config: Config, context: CommandContext): Promis
 
 /** The state for people. */
 export function statusText(
-  { health, memoryBytes, service, nowMs }: Status,
+  { health, memoryBytes, isPaused, service, nowMs }: Status,
   { columns = Infinity, inLanguage = (text) => text }: {
     columns?: number;
     /** Puts the English of names and texts into the user's language. */
@@ -62,16 +65,16 @@ export function statusText(
 ): string {
   const rows: Row[] = [];
   if (health !== undefined) {
-    rows.push(["Agent", agentText(health, nowMs)]);
-    for (const panel of health.panels) rows.push(...panelRows(panel, nowMs));
+    // Of others the health file tells what was, and not what is.
+    const isLive = health.isRunning && !isPaused;
+    rows.push(["Agent", agentText(health, { isPaused, nowMs })]);
+    for (const panel of health.panels) rows.push(...panelRows(panel, { isLive, nowMs }));
     if (memoryBytes !== undefined) rows.push(["Memory", formatByteCount(memoryBytes)]);
-    if (health.seal !== "") rows.push(["Seal", health.seal]);
-    for (const { text } of agentProblems(health)) rows.push(["Problem", text]);
+    if (isLive && health.seal !== "") rows.push(["Seal", health.seal]);
+    for (const { text } of isLive ? agentProblems(health) : []) rows.push(["Problem", text]);
   }
   if (service !== undefined) rows.push(["Service", serviceText(service)]);
-  const unseen = service?.isActive === true
-    ? "The service runs, and its agent is not to be seen: `doctor` says why"
-    : "No agent runs here that this user can see";
+  const unseen = service?.isActive === true ? UNSEEN : "No agent runs here that this user can see";
   const head = health === undefined ? `${inLanguage(unseen)}\n` : "";
   return head +
     rows.map(([name, text]) => {
@@ -80,21 +83,35 @@ export function statusText(
     }).join("");
 }
 
+const UNSEEN = "The service runs, and its agent is not to be seen: `doctor` says why";
+
 type Row = readonly [name: string, text: string];
 
-function agentText({ version, pid, isRunning, startedAtMs }: Health, nowMs: number): string {
+function agentText(
+  { version, pid, isRunning, startedAtMs }: Health,
+  { isPaused, nowMs }: { isPaused: boolean; nowMs: number },
+): string {
   if (!isRunning) return `version ${version} exited unexpectedly (process ${pid})`;
+  if (isPaused) {
+    return `version ${version}, process ${pid}, stopped by a signal; this lets it go on: ` +
+      `kill -CONT ${pid}`;
+  }
   if (startedAtMs === undefined) return `version ${version}, process ${pid}`;
   const since = duration(nowMs - startedAtMs);
   return `version ${version}, process ${pid}, running for ${since}`;
 }
 
-function panelRows(panel: PanelHealth, nowMs: number): Row[] {
+function panelRows(
+  panel: PanelHealth,
+  { isLive, nowMs }: { isLive: boolean; nowMs: number },
+): Row[] {
   const { transport, sinceMs, acceptedAtMs, intervalMs = 0, failures, error } = panel;
   const since = duration(nowMs - sinceMs);
   const connection = transport === undefined
-    ? `${panel.panel}, not connected for ${since}`
-    : `${panel.panel}, by ${transport} for ${since}`;
+    ? isLive ? `${panel.panel}, not connected for ${since}` : panel.panel
+    : isLive
+    ? `${panel.panel}, by ${transport} for ${since}`
+    : `${panel.panel}, last by ${transport}`;
   const interval = intervalMs > 0 ? ` (${intervalMs / 1000} s)` : "";
   const report = acceptedAtMs === undefined
     ? "none was accepted yet"
@@ -105,7 +122,7 @@ function panelRows(panel: PanelHealth, nowMs: number): Row[] {
     ["Panel", connection],
     ["Last report", report],
     ...failure === undefined ? [] : [["Last failure", failure] as const],
-    ["Probes", probesText(panel)],
+    ...isLive ? [["Probes", probesText(panel)] as const] : [],
   ];
 }
 
@@ -141,7 +158,8 @@ export function duration(ms: number): string {
 export function statusJson({ health, memoryBytes, service, nowMs }: Status): string {
   const time = (ms: number | undefined) =>
     ms === undefined ? undefined : new Date(ms).toISOString();
-  const problem = healthProblem(health, nowMs);
+  const isUnseen = health === undefined && service?.isActive === true;
+  const problem = isUnseen ? UNSEEN : healthProblem(health, nowMs);
   const shown = {
     healthy: problem === undefined,
     problem,
@@ -171,9 +189,17 @@ export function statusJson({ health, memoryBytes, service, nowMs }: Status): str
   return jsonText(shown);
 }
 
-/** Resident memory of a process from `/proc/PID/status`, in bytes. */
+/** Resident memory of a process, in bytes. */
 function memoryOf(pid: number): number | undefined {
-  const text = attempt(() => Deno.readTextFileSync(`/proc/${pid}/status`)) ?? "";
-  const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(text) ?? [];
+  const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(processStatus(pid)) ?? [];
   return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+}
+
+/** Whether a signal has stopped a process, until another one lets it go on. */
+export function isPaused(pid: number): boolean {
+  return /^State:\s+T/m.test(processStatus(pid));
+}
+
+function processStatus(pid: number): string {
+  return attempt(() => Deno.readTextFileSync(`/proc/${pid}/status`)) ?? "";
 }

@@ -34,6 +34,7 @@ const STATUS: Status = {
     isRunning: true,
   },
   memoryBytes: 52 * 1024 * 1024,
+  isPaused: false,
   service: {
     name: "komari-agent-deno",
     manager: "systemd",
@@ -98,6 +99,26 @@ Deno.test("statusText() says that no agent runs, or that it was killed", () => {
     statusText({ ...STATUS, health }),
     "exited unexpectedly (process 7)",
   );
+});
+
+Deno.test("statusText() tells in the past what an agent has written that does not go on", () => {
+  const down = { ...PANEL, panel: "q.example", transport: undefined };
+  const problems = [{ part: "ping", text: "no socket", sinceMs: NOW }] as const;
+  const health = STATUS.health && { ...STATUS.health, panels: [PANEL, down], problems };
+  const paused = statusText({ ...STATUS, health, isPaused: true, service: undefined });
+  assertEquals(paused.split("\n"), [
+    "Agent         version 1.2.3, process 7, stopped by a signal; this lets it go on: kill -CONT 7",
+    "Panel         p.example/x, last by v2 WebSocket",
+    "Last report   accepted 1.2 s ago (3 s)",
+    "Panel         q.example",
+    "Last report   accepted 1.2 s ago (3 s)",
+    "Memory        52.0 MiB",
+    "",
+  ]);
+  const killed = health && { ...health, isRunning: false };
+  const text = statusText({ ...STATUS, health: killed, memoryBytes: undefined });
+  assertStringIncludes(text, "Panel         p.example/x, last by v2 WebSocket\n");
+  assertEquals(/Seal|Probes|Problem/.test(text), false, text);
 });
 
 Deno.test("statusText() shows kinds of probes, those of the last minute, and what does not work", () => {
@@ -275,7 +296,7 @@ Deno.test("runStatus() shows an installed service whose agent is not seen", asyn
     const { service, ...shown } = JSON.parse(await run("--json"));
     assertEquals(shown, {
       healthy: false,
-      problem: "no agent runs here that this user can see",
+      problem: "The service runs, and its agent is not to be seen: `doctor` says why",
       running: false,
     });
     assertEquals([service.name, service.isActive, service.isEnabled], [name, true, false]);

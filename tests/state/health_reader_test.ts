@@ -339,7 +339,13 @@ Deno.test("readHealth() gives what `status` can show, whatever an agent has writ
     Deno.writeTextFileSync(`${folder.path}/health`, JSON.stringify(record));
     const health = readHealth([folder.path]);
     assert(health !== undefined);
-    const status = { health, memoryBytes: undefined, service: undefined, nowMs: 0 };
+    const status = {
+      health,
+      memoryBytes: undefined,
+      isPaused: false,
+      service: undefined,
+      nowMs: 0,
+    };
     // deno-lint-ignore no-control-regex
     assert(!/[\x00-\x09\x0b-\x1f\u202e]/.test(statusText(status)));
     JSON.parse(statusJson(status));
