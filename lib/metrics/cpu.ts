@@ -5,7 +5,7 @@ import { type CpuState, type CpuTicks, parseCpuTicks } from "../parse/proc_stat.
 const BUSY = ["user", "nice", "system", "irq", "softirq", "steal"] as const;
 
 /** In this time some counter moves, on the idlest machine and with the slowest clock. */
-const STILL_MS = 1_000;
+const STILL_MS = 2_000;
 
 /** Measures the time of all cores together, from `/proc/stat`. */
 export class CpuCollector {
