@@ -47,6 +47,7 @@ export interface InterfaceAddress {
 
 /** What a network interface is, by the kernel. */
 export interface LinkKind {
+  readonly name: string;
   /** The kind by which it was made, such as `vlan`; `undefined` for a device's own. */
   readonly kind?: string | undefined;
   readonly isLoopback: boolean;
@@ -64,6 +65,8 @@ export interface LinkKind {
 export interface Links {
   /** Whether any has been made, changed or removed since the last call. */
   hasChanged(): boolean;
+  /** Indexes of those that the last call of it told of; `undefined` where some are unknown. */
+  readonly changed?: ReadonlySet<number> | undefined;
   /** Index of the interface that has the name now: it is kept over a rename, and not given to another one. */
   find(name: string): number | undefined;
   /** Counters of an interface; `undefined` when it is gone, or where the kernel does not tell (before 4.7). */

@@ -15,12 +15,18 @@ const MONITORS: readonly number[] = [801, 802, 803];
 /** The interfaces of this process's own network. */
 export class InterfaceLinks implements Links {
   readonly #netlink: Netlink;
-  readonly hasChanged: () => boolean;
+  readonly #follow: () => ReadonlySet<number> | undefined;
+  changed: ReadonlySet<number> | undefined;
 
   /** @throws {Error} When the kernel does not tell of changes. */
   constructor(netlink: Netlink) {
     this.#netlink = netlink;
-    this.hasChanged = netlink.followLinks();
+    this.#follow = netlink.followLinks();
+  }
+
+  hasChanged(): boolean {
+    this.changed = this.#follow();
+    return this.changed === undefined || this.changed.size > 0;
   }
 
   find(name: string): number | undefined {
@@ -38,6 +44,7 @@ export class InterfaceLinks implements Links {
     const link = this.#netlink.link(index);
     if (link?.index !== index) return undefined;
     return {
+      name: link.name,
       kind: link.kind,
       master: link.master === undefined ? undefined : this.#netlink.link(link.master)?.name ?? "",
       memberKind: link.memberKind,

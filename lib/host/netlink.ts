@@ -21,6 +21,8 @@ const SOCK_NONBLOCK = 0o4000;
 /** Messages about links that are made, changed and removed. */
 const RTMGRP_LINK = 1;
 
+const RTM_NEWLINK = 16;
+const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
 /** An attribute that leaves out counters: `IFLA_EXT_MASK` with `RTEXT_FILTER_SKIP_STATS`. */
 const WITHOUT_STATS = [29 << 16 | 8, 1 << 3] as const;
@@ -31,6 +33,11 @@ const NLM_F_REQUEST = 1;
 const NLM_F_DUMP = 0x300;
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
+
+/** Of a message about an interface: the header, and what is of each, with its index. */
+const LINK_BYTES = 32;
+const LINK_INDEX = 20;
+const NOTHING: ReadonlySet<number> = new Set();
 
 /** Longer queues are read on at the next call. */
 const MAX_MESSAGES = 1_000;
@@ -95,12 +102,12 @@ export class Netlink {
   }
 
   /**
-   * Whether the kernel has told of a change of any interface since the last call; the first call to
-   * the function begins with what happens from now on.
+   * The interfaces of whose changes the kernel has told since the last call, by their indexes, or
+   * `undefined` when some are unknown; the first call to the function begins with what happens from now on.
    *
    * @throws {Error} When the kernel does not tell of changes.
    */
-  followLinks(): () => boolean {
+  followLinks(): () => ReadonlySet<number> | undefined {
     const socket = this.#open();
     // Family, the kernel chooses the port, groups.
     const address = new Uint8Array(new Uint32Array([AF_NETLINK, 0, RTMGRP_LINK]).buffer);
@@ -109,13 +116,23 @@ export class Netlink {
       throw new Error("Cannot follow changes of interfaces");
     }
     const { recv } = this.#calls;
-    const nothing = new Uint8Array(1);
+    // Of a message only the start is kept.
+    const start = new Uint8Array(LINK_BYTES);
+    const view = new DataView(start.buffer);
     return () => {
-      let count = 0;
-      // Nothing of a message is kept: that there is one is enough. An error is no message, also that
-      // some were lost: those before are still to be read then.
-      while (count < MAX_MESSAGES && recv(socket, nothing, 0, 0, NO_STUB_VALUE) >= 0) count++;
-      return count > 0;
+      let changed: Set<number> | undefined;
+      let [isKnown, failures] = [true, 0];
+      for (let count = 0; failures < 2; count++) {
+        const length = recv(socket, start, LINK_BYTES, 0, NO_STUB_VALUE);
+        if (length < 0) failures++;
+        // An error before a message says that some were lost.
+        else if (length < LINK_BYTES || failures > 0 || !isLinkChange(view)) isKnown = false;
+        else (changed ??= new Set()).add(view.getInt32(LINK_INDEX, true));
+        if (count < MAX_MESSAGES) continue;
+        isKnown = false;
+        break;
+      }
+      return isKnown ? changed ?? NOTHING : undefined;
     };
   }
 
@@ -158,6 +175,11 @@ export class Netlink {
     }
     return this.#received.subarray(0, 0);
   }
+}
+
+function isLinkChange(message: DataView): boolean {
+  const type = message.getUint16(HEADER.type, true);
+  return type === RTM_NEWLINK || type === RTM_DELLINK;
 }
 
 function nameAttribute(name: string): number[] | undefined {

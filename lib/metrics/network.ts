@@ -132,14 +132,12 @@ export class NetworkCollector {
    * @throws {SyntaxError} When every line of the kernel's text is malformed.
    */
   sample(): number | undefined {
+    this.#followChanges();
     const ofCounted = this.#readCounted();
     const counters = ofCounted ?? this.#readAll();
     if (counters === undefined) return undefined;
     const atMs = this.#readAtMs();
-    if (ofCounted === undefined) {
-      if (performance.now() >= this.#settlesAtMs) this.#lookUpAgain();
-      if (this.#isUndecided) this.#decide();
-    }
+    if (ofCounted === undefined) this.#settle(true);
     const isFirst = this.total.isEmpty();
     for (const now of counters) {
       const nic = this.#interfaces.get(now.name);
@@ -148,18 +146,55 @@ export class NetworkCollector {
     return this.#isUndecided && this.total.isEmpty() ? undefined : atMs;
   }
 
+  /** Follows what netlink tells of single interfaces; what else has changed is left to {@linkcode NetworkCollector.#readAll}. */
+  #followChanges(): void {
+    const links = this.#links;
+    if (links === undefined || this.#interfaces.size === 0) return;
+    const isTold = !this.#hasChanged;
+    if (links.hasChanged()) this.#hasChanged = true;
+    if (!isTold || links.changed === undefined || this.total.isEmpty()) return;
+    if (this.#hasChanged) this.#followIndexes(links, links.changed);
+    this.#hasChanged = false;
+    this.#settle(this.#interfaces.size <= CROWD);
+  }
+
+  #followIndexes(links: Links, indexes: ReadonlySet<number>): void {
+    const changed = new Map<number, LinkKind | undefined>();
+    for (const index of indexes) changed.set(index, links.kind(index));
+    const found = new Map<string, number | undefined>();
+    for (const { name, index } of this.#interfaces.values()) {
+      if (index === undefined || !changed.has(index)) found.set(name, index);
+    }
+    for (const [index, link] of changed) if (link !== undefined) found.set(link.name, index);
+    this.#follow(found, changed);
+    for (const nic of this.#interfaces.values()) {
+      // It may be gone when it is decided, and these are its only counters that were ever known.
+      if (nic.lookup === undefined || nic.last !== undefined || nic.index === undefined) continue;
+      const bytes = links.counters(nic.index);
+      if (bytes) nic.last = { name: nic.name, ...bytes };
+    }
+  }
+
+  /** Looks up and decides what is due: on all, or on new interfaces until the change is settled. */
+  #settle(onAll: boolean): void {
+    const isDue = performance.now() >= this.#settlesAtMs;
+    if (isDue) this.#lookUpAgain();
+    if (this.#isUndecided) this.#decide(onAll || isDue);
+  }
+
   /** The counters of those that count; `undefined` when something is to be followed, or one can't be asked. */
   #readCounted(): InterfaceCounters[] | undefined {
     if (this.#links === undefined || this.#interfaces.size === 0) return undefined;
-    if (this.#links.hasChanged()) this.#hasChanged = true;
     const nowMs = performance.now();
-    const isDue = this.#hasChanged || this.#isUndecided || nowMs >= this.#settlesAtMs;
+    const isDue = this.#hasChanged || this.total.isEmpty() ||
+      (this.#links.changed === undefined && (this.#isUndecided || nowMs >= this.#settlesAtMs));
     const mayWait = this.#interfaces.size > CROWD && !this.total.isEmpty() &&
       nowMs < this.#readAllAtMs + SETTLED_MS;
     if (isDue && !mayWait) return undefined;
     const counters: InterfaceCounters[] = [];
-    for (const { name, index, counted } of this.#interfaces.values()) {
-      if (!counted) continue;
+    for (const nic of this.#interfaces.values()) {
+      const { name, index } = nic;
+      if (!nic.counted && !this.#isCounted(nic)) continue;
       const bytes = index === undefined ? undefined : this.#links.counters(index);
       if (bytes === undefined) return undefined;
       counters.push({ name, ...bytes });
@@ -213,22 +248,30 @@ export class NetworkCollector {
   }
 
   /** Forgets interfaces that are gone or whose name another one has, and looks up new ones. */
-  #follow(found: ReadonlyMap<string, number | undefined>): void {
+  #follow(
+    found: ReadonlyMap<string, number | undefined>,
+    changed?: ReadonlyMap<number, LinkKind | undefined>,
+  ): void {
     const isFirst = this.#interfaces.size === 0;
     // Missing ones first: an interface that was renamed continues from what its old name had.
     for (const nic of this.#interfaces.values()) {
       if (!found.has(nic.name) || found.get(nic.name) !== nic.index) this.#forget(nic);
     }
     for (const [name, index] of found) {
-      if (this.#interfaces.has(name)) continue;
+      const known = this.#interfaces.get(name);
+      const link = index === undefined ? undefined : changed?.get(index);
+      if (known !== undefined) {
+        if (link !== undefined && this.#mayDiffer(known)) this.#lookUp(known, link);
+        continue;
+      }
       const nic: TrackedInterface = {
         ...{ name, index, traits: undefined, link: undefined, decision: undefined },
       };
       this.#interfaces.set(name, nic);
-      this.#lookUp(nic);
+      this.#lookUp(nic, link);
     }
     if (isFirst || this.#settlesAtMs < Infinity) return;
-    this.#lookUpAgain();
+    if (changed === undefined) this.#lookUpAgain();
     this.#settlesAtMs = performance.now() + SETTLED_MS;
   }
 
@@ -241,19 +284,14 @@ export class NetworkCollector {
     }
     this.#interfaces.delete(nic.name);
     this.total.markGone(nic.name);
+    this.#isUndecided = true;
   }
 
   /** Adds what has passed an interface, or goes on from its counters without adding it. */
   #count(nic: TrackedInterface, now: InterfaceCounters, isFirst: boolean): void {
-    const { decision, traits } = nic;
-    const index = nic.index ?? traits?.index;
-    // What is included by name is meant as such, be it a bond or a member.
-    const { bond, bondSlave, master = "" } = this.#globs.include.length > 0
-      ? NO_TRAITS
-      : traits ?? NO_TRAITS;
-    const counted = decision && bondSlave
-      ? this.#interfaces.get(master)?.decision?.counted ?? true
-      : decision?.counted;
+    const index = nic.index ?? nic.traits?.index;
+    const { bond, bondSlave } = this.#partOf(nic);
+    const counted = this.#isCounted(nic);
     // One that stops counting has done so within the interval: nothing of it is lost.
     if (counted || nic.counted) {
       // At the start a bond has what has passed former members as well, and lacks what is not its own.
@@ -264,11 +302,25 @@ export class NetworkCollector {
     nic.last = now;
   }
 
-  #lookUp(nic: TrackedInterface): void {
+  /** What is included by name is meant as such, be it a bond or a member. */
+  #partOf({ traits }: TrackedInterface): InterfaceTraits {
+    return this.#globs.include.length > 0 ? NO_TRAITS : traits ?? NO_TRAITS;
+  }
+
+  /** Whether it counts, as itself or for its bond; `undefined` before it was decided. */
+  #isCounted(nic: TrackedInterface): boolean | undefined {
+    const { bondSlave, master = "" } = this.#partOf(nic);
+    return nic.decision && bondSlave
+      ? this.#interfaces.get(master)?.decision?.counted ?? true
+      : nic.decision?.counted;
+  }
+
+  /** Looks up what it is; `told` is what netlink has told just now. */
+  #lookUp(nic: TrackedInterface, told?: LinkKind): void {
     this.#isUndecided = true;
     if (nic.name === "lo") return;
     const before = nic.link;
-    nic.link = nic.index === undefined ? undefined : this.#links?.kind(nic.index);
+    nic.link = told ?? (nic.index === undefined ? undefined : this.#links?.kind(nic.index));
     const { index, link, traits, isUnsettled } = nic;
     nic.isUnsettled = link === undefined || before === undefined || !isSameLink(before, link);
     // Its files tell the same as before.
@@ -302,18 +354,23 @@ export class NetworkCollector {
     const hasDevice = this.#hasDevice();
     for (const nic of this.#interfaces.values()) {
       const { device, bondSlave, bridgePort } = nic.traits ?? NO_TRAITS;
-      const mayDiffer = nic.counted || device || bondSlave || (bridgePort && !hasDevice);
-      if (mayDiffer && nic.decision && !isDialUp(nic.name, nic)) this.#lookUp(nic);
+      const hasPart = nic.counted || device || bondSlave || (bridgePort && !hasDevice);
+      if (hasPart && this.#mayDiffer(nic)) this.#lookUp(nic);
     }
   }
 
+  #mayDiffer(nic: TrackedInterface): boolean {
+    return this.#globs.include.length === 0 && nic.decision !== undefined &&
+      !isDialUp(nic.name, nic);
+  }
+
   /** Decides on new interfaces, and on all once all have been looked up. */
-  #decide(): void {
+  #decide(onAll: boolean): void {
     const all = Array.from(this.#interfaces.values());
     const isAnswered = all.every(({ lookup }) => lookup === undefined);
     const canDecide = isAnswered || this.#hasDevice();
     const undecided = all.filter((nic) => {
-      if (isAnswered && !isDialUp(nic.name, nic)) nic.decision = undefined;
+      if (onAll && isAnswered && !isDialUp(nic.name, nic)) nic.decision = undefined;
       return nic.decision === undefined && nic.lookup === undefined &&
         (canDecide || nic.name === "lo");
     });
@@ -324,6 +381,8 @@ export class NetworkCollector {
       if (this.#decideOn(nic, carriers).counted) carriers.push(nic);
     }
     this.#isUndecided = !isAnswered;
+    // What begins to count later goes on from its counters of that time.
+    for (const nic of all) if (this.#isCounted(nic) === false) nic.counted ??= false;
   }
 
   /** Decides on an interface; on one that others may carry, by those of them that count. */

@@ -84,6 +84,8 @@ const NDA_DST = 1;
 /** The upper bits of an attribute's type say how it is encoded. */
 const ATTRIBUTE_TYPE = 0x3fff;
 
+const TEXT = new TextDecoder();
+
 const ADDRESS_BYTES: Readonly<Record<number, number>> = { 2: 4, 10: 16 };
 
 /** Parses the answer to `RTM_GETLINK`; `undefined` when it is another message. */
@@ -100,7 +102,7 @@ export function parseLinkMessage(message: Uint8Array): LinkMessage | undefined {
   const over = isElsewhere ? undefined : findAttribute(attributes, IFLA_LINK);
   return {
     index: view.getInt32(LINK.index, true),
-    name: new TextDecoder().decode(name).replace(/\0.*$/s, ""),
+    name: TEXT.decode(name).replace(/\0.*$/s, ""),
     hardwareType: view.getUint16(LINK.hardwareType, true),
     flags: view.getUint32(LINK.flags, true),
     kind: kind && toKind(kind),

@@ -189,6 +189,41 @@ Deno.test("Netlink.followLinks() leaves no socket open where the kernel tells of
   assertEquals(closed, [4], "the one for questions stays");
 });
 
+Deno.test("InterfaceLinks.changed tells of which interfaces the kernel told, unless some were lost", () => {
+  /** What the kernel has in its queue; -1 for an error, as when the queue was full. */
+  const queue: (readonly [type: number, index: number] | -1)[] = [];
+  let sockets = 2;
+  const links = new InterfaceLinks(
+    new Netlink({
+      socket: () => ++sockets,
+      bind: () => 0,
+      close: () => 0,
+      send: () => -1,
+      recv(_socket, buffer, length) {
+        const next = queue.shift() ?? -1;
+        if (next === -1) return -1;
+        const view = new DataView(bytesOf(buffer).buffer);
+        view.setUint16(4, next[0], true);
+        view.setInt32(20, next[1], true);
+        return length;
+      },
+    }),
+  );
+  const changed = (...told: typeof queue) => {
+    queue.push(...told);
+    const hasChanged = links.hasChanged();
+    assertEquals(queue, [], "all was read");
+    return [hasChanged, links.changed];
+  };
+  assertEquals(changed(), [false, new Set<number>()]);
+  assertEquals(changed([16, 7], [17, 8], [16, 7]), [true, new Set([7, 8])]);
+  assertEquals(changed(), [false, new Set<number>()]);
+  assertEquals(changed(-1, [16, 7]), [true, undefined]);
+  assertEquals(changed([16, 7], -1, [16, 9]), [true, undefined]);
+  assertEquals(changed([2, 7]), [true, undefined]);
+  assertEquals(changed(), [false, new Set<number>()]);
+});
+
 Deno.test("InterfaceLinks.counters() passes over late answers, also to the same question, and takes its own", () => {
   const kernel = new SlowKernel();
   kernel.bytes = 2n ** 40n + 7n;
@@ -255,7 +290,7 @@ Deno.test({
   ignore: !isLinux,
   fn() {
     const links = openInterfaceLinks("/proc/net/dev", new Netlink());
-    assertEquals(links?.kind(1), { ...OF_NO_KIND, isLoopback: true });
+    assertEquals(links?.kind(1), { ...OF_NO_KIND, name: "lo", isLoopback: true });
     assertEquals(links?.kind(2 ** 31 - 1), undefined);
     assertEquals(links?.kind(1)?.isLoopback, true);
   },
@@ -272,6 +307,6 @@ Deno.test("InterfaceLinks.kind() tells a monitor of a radio by the type of its f
     answer.setUint16(18, type, true);
     answer.setUint32(20, 5, true);
     kernel.answers.push(new Uint8Array(answer.buffer));
-    assertEquals(kernel.links.kind(5), { ...OF_NO_KIND, isMonitor });
+    assertEquals(kernel.links.kind(5), { ...OF_NO_KIND, name: "", isMonitor });
   }
 });

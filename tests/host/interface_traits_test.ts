@@ -28,7 +28,7 @@ function machine(name: string): LocalHost {
 }
 
 Deno.test("traitsOfLink() tells of software's interfaces what their files would tell", () => {
-  const is = { isLoopback: false, isStacked: false, isMonitor: false };
+  const is = { name: "v", isLoopback: false, isStacked: false, isMonitor: false };
   assertEquals(traitsOfLink({ kind: "veth", ...is }, 7), {
     ...NO_TRAITS,
     index: 7,
@@ -50,7 +50,7 @@ Deno.test("traitsOfLink() tells of software's interfaces what their files would 
 });
 
 Deno.test("traitsOfLink() leaves to the files what may have a device, or is part of an unknown thing", () => {
-  const is = { isLoopback: false, isStacked: false, isMonitor: false };
+  const is = { name: "v", isLoopback: false, isStacked: false, isMonitor: false };
   for (
     const link of [
       { ...is },

@@ -168,7 +168,7 @@ Deno.test("decideInterface() counts a tunnel that is the only link, as in a root
 
 /** What the kernel says of an interface of a kind. */
 function link(kind: string | undefined, is: Partial<LinkKind> = {}): LinkKind {
-  return { kind, isLoopback: false, isStacked: false, isMonitor: false, ...is };
+  return { name: "", kind, isLoopback: false, isStacked: false, isMonitor: false, ...is };
 }
 
 Deno.test("decideInterface() leaves out by their kind what another interface carries, whatever the name", () => {

@@ -31,21 +31,26 @@ class Kernel {
   readonly #look: ReturnType<typeof rated>;
   readonly #time: FakeTime;
   readonly #hasKinds: boolean;
-  #hasChanged = false;
+  readonly #changed = new Set<number>();
+  /** Of the last answer; `undefined` where some were lost. */
+  #told: ReadonlySet<number> | undefined;
+  #isLost = false;
   #lastIndex = 1;
 
   constructor(
     time: FakeTime,
-    { isSealed = false, hasLinks = true, hasKinds = true, exclude = [] }: {
+    { isSealed = false, hasLinks = true, hasKinds = true, hasIndexes = true, exclude = [] }: {
       isSealed?: boolean;
       hasLinks?: boolean;
       hasKinds?: boolean;
+      hasIndexes?: boolean;
       exclude?: readonly string[];
     } = {},
   ) {
     this.#time = time;
     this.#hasKinds = hasKinds;
     const traits = (name: string) => this.#traits(name);
+    const told = () => this.#told;
     this.network = new NetworkCollector(
       { read: () => this.#read() },
       (name) => isSealed ? Promise.resolve().then(() => traits(name)) : traits(name),
@@ -54,6 +59,9 @@ class Kernel {
         links: hasLinks
           ? {
             hasChanged: () => this.#takeChange(),
+            get changed() {
+              return hasIndexes ? told() : undefined;
+            },
             find: (name) => this.#link(name),
             counters: (index) => this.#counters(index),
             kind: (index) => this.#kind(index),
@@ -68,31 +76,33 @@ class Kernel {
     const nic: Nic = { name, index: ++this.#lastIndex, bytes, kind };
     if (kind === "card") this.passed += bytes;
     this.nics.push(nic);
-    this.#hasChanged = true;
+    this.#changed.add(nic.index);
     return nic;
   }
 
   remove(nic: Nic): void {
     this.nics.splice(this.nics.indexOf(nic), 1);
     for (const it of this.nics) {
-      if (it.bond === nic) it.bond = undefined;
+      if (it.bond !== nic) continue;
+      it.bond = undefined;
+      this.#changed.add(it.index);
     }
-    this.#hasChanged = true;
+    this.#changed.add(nic.index);
   }
 
   rename(nic: Nic, name: string): void {
     nic.name = name;
-    this.#hasChanged = true;
+    this.#changed.add(nic.index);
   }
 
   swap(one: Nic, other: Nic): void {
     [one.name, other.name] = [other.name, one.name];
-    this.#hasChanged = true;
+    this.#changed.add(one.index).add(other.index);
   }
 
   enslave(nic: Nic, bond: Nic | undefined): void {
     nic.bond = bond;
-    this.#hasChanged = true;
+    this.#changed.add(nic.index);
   }
 
   pass(nic: Nic, bytes: number): void {
@@ -118,10 +128,17 @@ class Kernel {
     );
   }
 
+  /** Loses what it was to tell. */
+  lose(): void {
+    this.#changed.clear();
+    this.#isLost = true;
+  }
+
   #takeChange(): boolean {
-    const hasChanged = this.#hasChanged;
-    this.#hasChanged = false;
-    return hasChanged;
+    this.#told = this.#isLost ? undefined : new Set(this.#changed);
+    this.#isLost = false;
+    this.#changed.clear();
+    return this.#told === undefined || this.#told.size > 0;
   }
 
   #counters(index: number): TrafficBytes | undefined {
@@ -139,6 +156,7 @@ class Kernel {
     const nic = this.nics.find((it) => it.index === index);
     if (nic === undefined || !this.#hasKinds) return undefined;
     return {
+      name: nic.name,
       kind: nic.kind === "card" ? undefined : nic.kind,
       ...{ isLoopback: false, isStacked: false, isMonitor: false },
       ...(nic.bond && { master: nic.bond.name, memberKind: "bond" }),
@@ -169,12 +187,16 @@ class Kernel {
   }
 }
 
-for (const isSealed of [false, true]) {
-  const when = isSealed ? "after the seal" : "before the seal";
+for (
+  const [isSealed, isTold] of [[false, true], [true, true], [false, false], [true, false]] as const
+) {
+  const told = isTold ? "all" : "nothing";
+  const when = `${isSealed ? "after" : "before"} the seal, where netlink tells ${told} of changes`;
+  const has = { hasIndexes: isTold, hasKinds: isTold };
 
   Deno.test(`NetworkCollector.collect() goes on where the names of two are swapped, ${when}`, async () => {
     using time = new FakeTime();
-    const kernel = new Kernel(time, { isSealed });
+    const kernel = new Kernel(time, { isSealed, ...has });
     const small = kernel.make("eth0", { bytes: 1_000 });
     const large = kernel.make("eth1", { bytes: 20_000_000 });
     await kernel.step();
@@ -192,7 +214,7 @@ for (const isSealed of [false, true]) {
 
   Deno.test(`NetworkCollector.collect() counts each that takes a name whole, ${when}`, async () => {
     using time = new FakeTime();
-    const kernel = new Kernel(time, { isSealed });
+    const kernel = new Kernel(time, { isSealed, ...has });
     kernel.make("eth0", { bytes: 7 });
     let eth1 = kernel.make("eth1", { bytes: 1_000_000 });
     await kernel.step();
@@ -213,7 +235,7 @@ for (const isSealed of [false, true]) {
 
   Deno.test(`NetworkCollector.collect() counts a bond and its members once, whenever they join, ${when}`, async () => {
     using time = new FakeTime();
-    const kernel = new Kernel(time, { isSealed });
+    const kernel = new Kernel(time, { isSealed, ...has });
     const eth0 = kernel.make("eth0", { bytes: 40 });
     const eth1 = kernel.make("eth1", { bytes: 1_000 });
     await kernel.step();
@@ -263,7 +285,7 @@ for (const isSealed of [false, true]) {
 
   Deno.test(`NetworkCollector.collect() counts a member up to its joining a bond that is excluded, ${when}`, async () => {
     using time = new FakeTime();
-    const kernel = new Kernel(time, { isSealed, exclude: ["bond0"] });
+    const kernel = new Kernel(time, { isSealed, ...has, exclude: ["bond0"] });
     const bond = kernel.make("bond0", { kind: "bond" });
     const eth0 = kernel.make("eth0", { bytes: 100 });
     for (let report = 0; report < 3; report++) await kernel.step();
@@ -278,7 +300,7 @@ for (const isSealed of [false, true]) {
 
   Deno.test(`NetworkCollector.collect() counts what a member passes as it leaves its first bond, ${when}`, async () => {
     using time = new FakeTime();
-    const kernel = new Kernel(time, { isSealed });
+    const kernel = new Kernel(time, { isSealed, ...has });
     const bond = kernel.make("bond0", { kind: "bond" });
     const eth0 = kernel.make("eth0");
     const eth1 = kernel.make("eth1");
@@ -307,7 +329,7 @@ for (const isSealed of [false, true]) {
     await fc.assert(
       fc.asyncProperty(fc.array(action, { maxLength: 40 }), async (actions) => {
         using time = new FakeTime();
-        const kernel = new Kernel(time, { isSealed });
+        const kernel = new Kernel(time, { isSealed, ...has });
         const cards = Array.from(
           { length: 4 },
           (_, at) => kernel.make(`eth${at}`, { bytes: 1000 }),
@@ -618,9 +640,9 @@ Deno.test("NetworkCollector.collect() takes the last of two answers about an int
   assertEquals(network.interfaces().map(({ rule }) => rule), ["bond slave of another interface"]);
 });
 
-Deno.test("NetworkCollector.collect() follows changes among hundreds every 5 s, and counts what comes whole", async () => {
+Deno.test("NetworkCollector.collect() follows changes among hundreds every 5 s where it is not told which, and counts what comes whole", async () => {
   using time = new FakeTime();
-  const kernel = new Kernel(time);
+  const kernel = new Kernel(time, { hasIndexes: false });
   const eth0 = kernel.make("eth0", { bytes: 1_000 });
   const veths = Array.from({ length: 120 }, (_, at) => kernel.make(`veth${at}`, { kind: "veth" }));
   await settle(kernel);
@@ -648,6 +670,44 @@ Deno.test("NetworkCollector.collect() follows changes among hundreds every 5 s, 
   assertEquals((await kernel.step())[0], 1_675);
 });
 
+Deno.test("NetworkCollector.collect() follows single changes by their indexes, at the next report and without net/dev", async () => {
+  using time = new FakeTime();
+  const kernel = new Kernel(time);
+  const eth0 = kernel.make("eth0", { bytes: 1_000 });
+  for (let at = 0; at < 120; at++) kernel.make(`veth${at}`, { kind: "veth" });
+  await settle(kernel);
+  kernel.finds = 0;
+  kernel.during = () => assert(false, "net/dev is read");
+  for (let second = 0; second < 20; second++) {
+    const veth = kernel.make("veth-new", { bytes: 9_000, kind: "veth" });
+    kernel.pass(eth0, 10);
+    assertEquals(await kernel.step(), [1_010 + 10 * second, 10]);
+    kernel.remove(veth);
+  }
+  kernel.make("wwan0", { bytes: 70 });
+  assertEquals((await kernel.step())[0], 1_270);
+  kernel.rename(eth0, "lan0");
+  kernel.pass(eth0, 5);
+  assertEquals((await kernel.step())[0], 1_275);
+  assertEquals(kernel.rules().lan0, "counted: has a device");
+  kernel.remove(eth0);
+  kernel.pass(kernel.make("eth0", { bytes: 3 }), 4);
+  assertEquals((await kernel.step())[0], 1_282);
+  assertEquals(kernel.finds, 0);
+});
+
+Deno.test("NetworkCollector.collect() looks at all again where changes were lost", async () => {
+  using time = new FakeTime();
+  const kernel = new Kernel(time);
+  kernel.make("eth0", { bytes: 1_000 });
+  await settle(kernel);
+  const wwan0 = kernel.make("wwan0", { bytes: 70 });
+  kernel.lose();
+  assertEquals((await kernel.step())[0], 1_070);
+  kernel.pass(wwan0, 5);
+  assertEquals(await kernel.step(), [1_075, 5]);
+});
+
 Deno.test("NetworkCollector.collect() asks the kernel what an interface is, and again after a change", () => {
   let [hasChanged, isMonitor] = [false, false];
   const text = ["loop7", "wlan0"].map((name) => `${name}: ${"9 ".repeat(16)}\n`).join("");
@@ -661,6 +721,7 @@ Deno.test("NetworkCollector.collect() asks the kernel what an interface is, and 
         find: (name) => name === "loop7" ? 1 : 2,
         counters: () => ({ receivedBytes: 9, sentBytes: 9 }),
         kind: (index) => ({
+          name: "",
           isLoopback: index === 1,
           isStacked: false,
           isMonitor: index === 2 && isMonitor,
@@ -679,7 +740,7 @@ Deno.test("NetworkCollector.collect() asks the kernel what an interface is, and 
 
 Deno.test("NetworkCollector.collect() asks among hundreds for the index of few, and of all when one that counts is renamed", async () => {
   using time = new FakeTime();
-  const kernel = new Kernel(time);
+  const kernel = new Kernel(time, { hasIndexes: false });
   const eth0 = kernel.make("eth0", { bytes: 1_000 });
   const veths = Array.from({ length: 120 }, (_, at) => kernel.make(`veth${at}`, { kind: "veth" }));
   await settle(kernel);
