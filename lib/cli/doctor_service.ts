@@ -6,6 +6,7 @@
 
 import { isInContainerImage } from "../host/this_program.ts";
 import { serviceText } from "../service/installed_service.ts";
+import { updateServiceName } from "../service/update_service.ts";
 import type { Health } from "../state/health_reader.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { lastSetting, type LoadedUnit, settingText, variableFile } from "../service/loaded_unit.ts";
@@ -84,7 +85,11 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
   if (state.isEnabled === false) {
     return result("warning", counted, `start it at boot: ${state.enable}`);
   }
-  if (state.updateTimer === "stopped") {
+  if (state.updates === "failed") {
+    const log = `journalctl -u ${updateServiceName(state.name)} -n 20`;
+    return result("warning", `${counted}; its last look for updates failed`, `see why: ${log}`);
+  }
+  if (state.updates === "stopped") {
     return result(
       "warning",
       `${counted}; the timer of its updates is not running`,

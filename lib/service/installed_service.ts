@@ -38,8 +38,8 @@ export interface ServiceState {
   readonly isStartLimited: boolean;
   /** Whether a package has installed it, and it knows no panel yet. */
   readonly isUnconfigured: boolean;
-  /** Whether the job that looks for updates is waiting for its time; absent without one. */
-  readonly updateTimer?: "running" | "stopped" | undefined;
+  /** Whether the job that looks for updates waits for its time, or has failed; absent without one. */
+  readonly updates?: "waiting" | "stopped" | "failed" | undefined;
   /** The command that has it look for updates. */
   readonly enableUpdates: string;
 }
@@ -66,16 +66,15 @@ export async function serviceState(
   signal: AbortSignal,
 ): Promise<ServiceState> {
   const manager = recordedManager(record, system);
-  const timer = record.manager === "systemd" && hasUpdateService(record)
-    ? systemdTimerIsActive(record)
-    : undefined;
+  const hasTimer = record.manager === "systemd" && hasUpdateService(record);
   const options = { signal, timeoutMs: ANSWER_MS };
   const succeeds = async (command: ToolCommand) =>
     toAnswer(await system.tools.run(command, options));
-  const [isActive, isEnabled, isTimed] = await Promise.all([
+  const [isActive, isEnabled, isTimed, hasFailed] = await Promise.all([
     succeeds(manager.isActive),
     succeeds(manager.isEnabled),
-    timer && succeeds(timer),
+    hasTimer ? succeeds(ofUpdates(record, "is-active", "timer")) : undefined,
+    hasTimer ? succeeds(ofUpdates(record, "is-failed", "service")) : undefined,
   ]);
   const { logHint, logTail } = manager;
   const { output } = await system.tools.run(logTail, options);
@@ -92,7 +91,13 @@ export async function serviceState(
     lastLine: lastLine(output),
     isStartLimited: isStartLimited(output),
     isUnconfigured: isUnconfigured(record),
-    updateTimer: isTimed === undefined ? undefined : isTimed ? "running" : "stopped",
+    updates: isTimed === undefined
+      ? undefined
+      : hasFailed
+      ? "failed"
+      : isTimed
+      ? "waiting"
+      : "stopped",
     enableUpdates: manager.enableUpdates.map(toolLine).join(" && "),
   };
 }
@@ -110,10 +115,14 @@ function isUnconfigured({ config }: InstallRecord): boolean {
   return size !== undefined && size <= EMPTY_CONFIG.length;
 }
 
-function systemdTimerIsActive({ service, scope }: InstallRecord): ToolCommand {
+function ofUpdates(
+  { service, scope }: InstallRecord,
+  question: "is-active" | "is-failed",
+  kind: "timer" | "service",
+): ToolCommand {
   const user = scope === "user" ? ["--user"] : [];
-  const timer = `${updateServiceName(service)}.timer`;
-  return { tool: "systemctl", args: [...user, "is-active", "--quiet", timer] };
+  const unit = `${updateServiceName(service)}.${kind}`;
+  return { tool: "systemctl", args: [...user, question, "--quiet", unit] };
 }
 
 /** The record of a service of this user, of the system, or of a package; `undefined` if there is none. */

@@ -221,9 +221,16 @@ Deno.test("serviceResult() says of a service whether it runs, starts at boot, an
       "x (systemd) is running, and does not start at boot",
       "start it at boot: systemctl enable x",
     ],
-    [{ updateTimer: "running" }, HEALTH, "ok", runs, undefined],
+    [{ updates: "waiting" }, HEALTH, "ok", runs, undefined],
     [
-      { updateTimer: "stopped" },
+      { updates: "failed" },
+      HEALTH,
+      "warning",
+      `${runs}; its last look for updates failed`,
+      "see why: journalctl -u x-update -n 20",
+    ],
+    [
+      { updates: "stopped" },
       HEALTH,
       "warning",
       `${runs}; the timer of its updates is not running`,

@@ -11,20 +11,21 @@ import type { ManagerKind } from "../../lib/service/service_manager.ts";
 
 const NAME = "komari-agent-deno";
 
-/** The state of a service whose manager's commands fail by a word, and whose log ends with lines. */
+/** The state of a service whose manager's commands fail by their words, and whose log ends with lines. */
 async function stateOf(
-  { manager = "systemd", failing = "", failure = { code: 3, output: "" }, log = [] }: {
+  { manager = "systemd", failing, failure = { code: 3, output: "" }, log = [], files = [] }: {
     manager?: ManagerKind;
-    failing?: string;
+    failing?: RegExp;
     failure?: ToolResult;
     log?: readonly string[];
+    files?: readonly string[];
   },
 ): Promise<ServiceState> {
   const tools: Parameters<typeof serviceState>[1]["tools"] = {
     has: () => true,
     run(command) {
       const line = toolLine(command);
-      const isFailing = failing !== "" && line.includes(failing);
+      const isFailing = failing?.test(line) ?? false;
       const isLog = /^(journalctl|tail|logread) /.test(line);
       return Promise.resolve(
         isFailing ? failure : { code: 0, output: isLog ? log.join("\n") : "" },
@@ -32,7 +33,8 @@ async function stateOf(
     },
   };
   const { signal } = new AbortController();
-  return await serviceState({ ...packagedRecord(), manager }, { tools, home: "", uid: 0 }, signal);
+  const record = { ...packagedRecord(), manager, files };
+  return await serviceState(record, { tools, home: "", uid: 0 }, signal);
 }
 
 Deno.test("serviceState() asks the manager, and names its commands", async () => {
@@ -44,16 +46,25 @@ Deno.test("serviceState() asks the manager, and names its commands", async () =>
     enable: `systemctl enable ${NAME}.service`,
     isUnconfigured: false,
     isStartLimited: false,
-    updateTimer: undefined,
+    updates: undefined,
     enableUpdates: `systemctl enable --now ${NAME}-update.timer`,
   };
   assertEquals(await stateOf({}), usual);
-  assertEquals(await stateOf({ failing: "is-active" }), { ...usual, isActive: false });
-  assertEquals(await stateOf({ failing: "is-enabled" }), { ...usual, isEnabled: false });
+  assertEquals(await stateOf({ failing: /is-active/ }), { ...usual, isActive: false });
+  assertEquals(await stateOf({ failing: /is-enabled/ }), { ...usual, isEnabled: false });
   const { start, enable } = await stateOf({ manager: "launchd" });
   const plist = `/Library/LaunchDaemons/${NAME}.plist`;
   assertEquals(start, `launchctl bootstrap system ${plist}`, "the last one is what starts it");
   assertEquals(enable, `launchctl enable system/${NAME}`);
+});
+
+Deno.test("serviceState() asks for the timer of updates, and whether the last one failed", async () => {
+  const of = async (failing: RegExp, files = [`/x/${NAME}-update.timer`]) =>
+    (await stateOf({ failing, files })).updates;
+  assertEquals(await of(/is-failed --quiet \S+-update\.service$/), "waiting");
+  assertEquals(await of(/is-failed|is-active --quiet \S+-update\.timer$/), "stopped");
+  assertEquals(await of(/is-enabled/), "failed");
+  assertEquals(await of(/is-enabled/, []), undefined);
 });
 
 Deno.test("serviceState() claims nothing that its manager has not said", async () => {
@@ -66,7 +77,7 @@ Deno.test("serviceState() claims nothing that its manager has not said", async (
     [1, "Failed to retrieve unit state: Connection timed out", undefined],
   ];
   for (const [code, output, isActive] of table) {
-    const state = await stateOf({ failing: "systemctl", failure: { code, output } });
+    const state = await stateOf({ failing: /systemctl/, failure: { code, output } });
     assertEquals([state.isActive, state.isEnabled], [isActive, isActive], output);
   }
 });
