@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { resolveConfig } from "../../lib/config/config.ts";
+import type { Config, ConfigInput } from "../../lib/config/config.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
+import { resolve } from "./resolved.ts";
 
 const FILES: Readonly<Record<string, string>> = {
   "/etc/komari-agent-deno/config.json": '{"endpoint": "https://p.example", "interval": 7}',
@@ -8,20 +9,17 @@ const FILES: Readonly<Record<string, string>> = {
   "/own.json": '{"endpoint": "https://own.example"}',
 };
 
+const INSTALLED = "/etc/komari-agent-deno/config.json";
+
 function endpointOf(args: readonly string[], env: Record<string, string> = {}): string {
-  return resolveConfig({
-    args,
-    env,
-    readText(path) {
-      const text = FILES[path];
-      if (text === undefined) throw new Error("no such file");
-      return text;
-    },
-    readMode: () => 0o600,
-    installedConfigs: (
-      name,
-    ) => [`/home/ann/.config/${name}/config.json`, `/etc/${name}/config.json`],
-  }).endpoint;
+  const installedConfigs = (name: string) =>
+    ["/home/ann/.config", "/etc"].map((folder) => `${folder}/${name}/config.json`);
+  return resolve(args, { env, files: FILES, installedConfigs }).endpoint;
+}
+
+/** What a command line asks for where a service is installed with this configuration. */
+function beside(text: string, args: readonly string[], more: Partial<ConfigInput> = {}): Config {
+  return resolve(args, { readText: () => text, installedConfigs: () => [INSTALLED], ...more });
 }
 
 Deno.test("installedConfig() is used by commands about the installed agent", () => {
@@ -40,36 +38,18 @@ Deno.test("resolveConfig() finds the installed configuration unless a panel is n
   for (const command of [[], ["doctor"]]) {
     assertEquals(endpointOf([...command, "-e", own]), own);
     assertEquals(endpointOf(command, { AGENT_ENDPOINT: own }), own);
-    const config = resolveConfig({
-      args: [...command, "-e", own],
-      env: {},
-      readText: () => '{"interval": 7}',
-      readMode: () => 0o600,
-      installedConfigs: () => ["/etc/komari-agent-deno/config.json"],
-    });
+    const config = beside('{"interval": 7}', [...command, "-e", own]);
     assertEquals([config.intervalSeconds, config.isConfigInstalled], [undefined, false]);
-    const ofVariable = resolveConfig({
-      args: command,
-      env: { AGENT_ENDPOINT: own },
-      readText: () => '{"interval": 7, "token": "of-the-service"}',
-      readMode: () => 0o600,
-      installedConfigs: () => ["/etc/komari-agent-deno/config.json"],
-    });
+    const ofService = '{"interval": 7, "token": "of-the-service"}';
+    const ofVariable = beside(ofService, command, { env: { AGENT_ENDPOINT: own } });
     assertEquals([ofVariable.token, ofVariable.isConfigInstalled], ["", false]);
   }
 });
 
 Deno.test("resolveConfig() takes nothing of the installed panels where others are given", () => {
   const resolved = (args: readonly string[], env: Record<string, string> = {}) => {
-    const config = resolveConfig({
-      args,
-      env,
-      readText: () =>
-        '{"endpoint": "https://p.example", "token": "t0ken-p", "enable_remote_control": true, ' +
-        '"interval": 7}',
-      readMode: () => 0o600,
-      installedConfigs: () => ["/etc/komari-agent-deno/config.json"],
-    });
+    const panel = { endpoint: "https://p.example", token: "t0ken-p", enable_remote_control: true };
+    const config = beside(JSON.stringify({ ...panel, interval: 7 }), args, { env });
     const { endpoint, token, remoteControl, intervalSeconds, furtherPanels, givesPanels } = config;
     return [endpoint, token, remoteControl, intervalSeconds, furtherPanels.length, givesPanels];
   };
@@ -84,45 +64,30 @@ Deno.test("resolveConfig() takes nothing of the installed panels where others ar
 });
 
 Deno.test("resolveConfig() refuses an installed configuration of another user, not one that is named", () => {
-  const path = "/etc/komari-agent-deno/config.json";
-  const sources = (args: readonly string[]) => ({
-    args,
-    env: {},
-    readText: () => '{"endpoint": "https://p.example"}',
-    readMode: () => 0o600,
-    installedConfigs: () => [path],
-    foreignOwner: () => 1001,
-  });
+  const resolved = (args: readonly string[]) =>
+    beside('{"endpoint": "https://p.example"}', args, { foreignOwner: () => 1001 });
   const commands = ["", "--dry-run", "install", "doctor", "config show", "status", "health"];
   for (const command of commands) {
     const args = command.split(" ").filter((word) => word !== "");
     assertThrows(
-      () => resolveConfig(sources(args)),
+      () => resolved(args),
       UsageError,
-      `Cannot use the installed configuration ${path}: another user (id 1001) owns it and may have ` +
-        `changed it; check it, and run \`chown root ${path}\` and \`install\``,
+      `Cannot use the installed configuration ${INSTALLED}: another user (id 1001) owns it and may have ` +
+        `changed it; check it, and run \`chown root ${INSTALLED}\` and \`install\``,
     );
-    const { endpoint, isConfigInstalled } = resolveConfig(sources([...args, "--config", path]));
+    const { endpoint, isConfigInstalled } = resolved([...args, "--config", INSTALLED]);
     assertEquals([endpoint, isConfigInstalled], ["https://p.example", false], command);
   }
-  assertEquals(
-    resolveConfig(sources(["-e", "https://own.example"])).endpoint,
-    "https://own.example",
-  );
-  assertEquals(resolveConfig(sources(["update"])).endpoint, "", "it reads none");
+  assertEquals(resolved(["-e", "https://own.example"]).endpoint, "https://own.example");
+  assertEquals(resolved(["update"]).endpoint, "", "it reads none");
 });
 
 Deno.test("an update goes by the record of the installation", () => {
-  const sources = {
-    env: {},
-    readText: () => '{"mirror": "https://evil.example"}',
-    readMode: () => 0o600,
-    installedConfigs: () => ["/etc/komari-agent-deno/config.json"],
-  };
+  const evil = '{"mirror": "https://evil.example"}';
   const told = new Map([["mirror", "https://m.example"]]);
   const mirrorOf = (args: readonly string[]) =>
-    resolveConfig({ ...sources, args, recordedOptions: () => told }).mirror;
-  assertEquals(resolveConfig({ ...sources, args: ["update"] }).mirror, "");
+    beside(evil, args, { recordedOptions: () => told }).mirror;
+  assertEquals(beside(evil, ["update"]).mirror, "");
   assertEquals(mirrorOf(["update"]), "https://m.example");
   assertEquals(mirrorOf(["update", "--mirror", "https://own.example"]), "https://own.example");
   assertEquals(mirrorOf(["-e", "https://p.example"]), "");
@@ -140,36 +105,18 @@ Deno.test("installedConfig() gives way to a file that is named", () => {
 });
 
 Deno.test("installedConfig() is named when it is broken", () => {
-  assertThrows(
-    () =>
-      resolveConfig({
-        args: ["health"],
-        env: {},
-        readText: () => "{",
-        readMode: () => 0o600,
-        installedConfigs: () => ["/etc/komari-agent-deno/config.json"],
-      }),
-    UsageError,
-    "the installed configuration /etc/komari-agent-deno/config.json",
-  );
+  const why = `the installed configuration ${INSTALLED}`;
+  assertThrows(() => beside("{", ["health"]), UsageError, why);
 });
 
 Deno.test("resolveConfig() takes an option of the record where the installed file is not read", () => {
   const stateOf = (args: readonly string[], texts: Readonly<Record<string, string>>) =>
-    resolveConfig({
-      args: ["install", ...args],
-      env: {},
-      readText(path) {
-        const text = texts[path];
-        if (text === undefined) throw new Deno.errors.NotFound(path);
-        return text;
-      },
-      readMode: () => 0o600,
-      installedConfigs: () => ["/etc/komari-agent-deno/config.json"],
+    resolve(["install", ...args], {
+      files: texts,
+      installedConfigs: () => [INSTALLED],
       recordedOptions: () => new Map([["state_dir", "/srv/state"]]),
     });
-  const installed = "/etc/komari-agent-deno/config.json";
-  assertEquals(stateOf([], { [installed]: "{}" }).stateDir, "", "it was taken out of the file");
+  assertEquals(stateOf([], { [INSTALLED]: "{}" }).stateDir, "", "it was taken out of the file");
   const named = { "/own.json": '{"interval": 7}' };
   const config = stateOf(["--config", "/own.json"], named);
   assertEquals([config.stateDir, config.intervalSeconds], ["/srv/state", 7]);
@@ -178,11 +125,7 @@ Deno.test("resolveConfig() takes an option of the record where the installed fil
 });
 
 Deno.test("resolveConfig() puts what the installation was told over what an official agent was", () => {
-  const config = resolveConfig({
-    args: ["install"],
-    env: {},
-    readText: () => "",
-    readMode: () => 0o600,
+  const config = resolve(["install"], {
     recordedOptions: () => new Map([["mirror", "https://recorded.example"]]),
     importedOptions: new Map([["mirror", "https://official.example"], ["interval", "7"]]),
   });
@@ -191,11 +134,7 @@ Deno.test("resolveConfig() puts what the installation was told over what an offi
 
 Deno.test("resolveConfig() asks for the record of the service that is named", () => {
   const mirrorOf = (...words: string[]) =>
-    resolveConfig({
-      args: ["update", ...words],
-      env: {},
-      readText: () => "",
-      readMode: () => 0o600,
+    resolve(["update", ...words], {
       recordedOptions: (name) => new Map([["mirror", `https://${name}.example`]]),
     }).mirror;
   assertEquals(mirrorOf(), "https://komari-agent-deno.example");

@@ -1,65 +1,24 @@
-import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import {
-  type Config,
-  type ConfigInput,
-  releaseFlags,
-  requestedOutput,
-  resolveConfig,
-} from "../../lib/config/config.ts";
+  assertEquals,
+  assertMatch,
+  assertObjectMatch,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { releaseFlags, requestedOutput } from "../../lib/config/config.ts";
+import { resolveOptions } from "../../lib/config/option_table.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
+import { refusal, resolve } from "./resolved.ts";
 
 /** As short as a panel takes it. */
 const KEY = "d1scovery-k3";
 
-function resolve(
-  args: readonly string[],
-  rest: {
-    env?: Record<string, string>;
-    files?: Record<string, string>;
-    modes?: Record<string, number>;
-    importedOptions?: ReadonlyMap<string, string>;
-  } = {},
-): Config {
-  const sources: ConfigInput = {
-    args,
-    env: rest.env ?? {},
-    readText(path) {
-      const text = rest.files?.[path];
-      if (text === undefined) throw Object.assign(new Error("No such file"), { code: "ENOENT" });
-      return text;
-    },
-    readMode: (path) => rest.modes?.[path],
-    importedOptions: rest.importedOptions,
-  };
-  return resolveConfig(sources);
-}
-
-function refusal(args: readonly string[], rest: Parameters<typeof resolve>[1] = {}): string {
-  return assertThrows(() => resolve(args, rest), UsageError).message;
-}
-
-Deno.test("resolveConfig() has the documented defaults", () => {
-  const config = resolve([]);
-  assertEquals(config.command, "report");
-  assertEquals(config.intervalSeconds, undefined);
-  assertEquals(config.infoIntervalMinutes, 5);
-  assertEquals(config.transport, "auto");
-  assertEquals(config.protocolVersion, 2);
-  assertEquals(config.reconnectIntervalSeconds, 2);
-  assertEquals(config.compression, true);
-  assertEquals(config.headers, []);
-  assertEquals(config.caCerts, []);
-  assertEquals(config.anyCertificate, false);
-  assertEquals(config.preferFamily, undefined);
-  assertEquals(config.nameServer, undefined);
-  assertEquals(config.proxies, {});
-  assertEquals(config.remoteControl, false);
-  assertEquals([config.execTimeoutMinutes, config.terminalIdleMinutes], [10, 15]);
-  assertEquals(config.secrets, []);
-  assertEquals(config.memoryMode, "htop");
-  assertEquals(config.ipServices, "default");
-  assertEquals(config.logLevel, "info");
-  assertEquals(config.notices, []);
+Deno.test("resolveConfig() has the default of each option, and what follows from those", () => {
+  assertObjectMatch({ ...resolve([]) }, { ...resolveOptions([]).values });
+  const { command, memoryMode, remoteControl, headers, caCerts, proxies, secrets, notices } =
+    resolve([]);
+  assertEquals([command, memoryMode, remoteControl], ["report", "htop", false]);
+  assertEquals([headers, caCerts, proxies, secrets, notices], [[], [], {}, [], []]);
 });
 
 Deno.test("resolveConfig() puts everything over what an official agent was told", () => {
@@ -308,13 +267,8 @@ Deno.test("resolveConfig() says which official options have no effect", () => {
 });
 
 Deno.test("resolveConfig() reads a file of the official agent with its empty values", () => {
-  const file = {
-    endpoint: "http://p.example",
-    token: "x",
-    custom_dns: "",
-    include_nics: "",
-    interval: 3,
-  };
+  const empty = { custom_dns: "", include_nics: "" };
+  const file = { endpoint: "http://p.example", token: "x", ...empty, interval: 3 };
   const config = resolve(["--config", "c"], { files: { c: JSON.stringify(file) } });
   assertEquals(config.intervalSeconds, 3);
   assertEquals(config.includeNics, []);
@@ -404,17 +358,10 @@ Deno.test("resolveConfig() turns remote control on only when nothing forbids it"
 });
 
 Deno.test("resolveConfig() hands out every secret", () => {
-  const config = resolve(
-    [
-      "-t",
-      "tok",
-      "--header",
-      "Authorization: Bearer beared",
-      "--cf-access-client-secret",
-      "cloudy",
-    ],
-    { env: { HTTPS_PROXY: "http://me:p%40ssword@proxy.example:3128" } },
-  );
+  const header = ["--header", "Authorization: Bearer beared"];
+  const args = ["-t", "tok", ...header, "--cf-access-client-secret", "cloudy"];
+  const env = { HTTPS_PROXY: "http://me:p%40ssword@proxy.example:3128" };
+  const config = resolve(args, { env });
   const wanted = ["tok", "Bearer beared", "beared", "cloudy", "p%40ssword", "p@ssword"];
   assertEquals(config.secrets, wanted);
   const panels = ["one", "two"].map((token) => ({ endpoint: "https://p.example", token }));
@@ -432,15 +379,7 @@ Deno.test("resolveConfig() reports details of graphics cards only when asked to"
   assertEquals(resolve(["--config", "c"], { files }).gpu, true);
 });
 
-Deno.test("resolveConfig() refuses options that have no meaning together", () => {
-  const install = ["install", "-e", "https://panel.example", "-t", "s3cret"];
-  const key = "MCowBQYDK2VwAyEAD3UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-  assertStringIncludes(refusal([...install, "--update-key", key]), "without --update-url");
-  for (const more of [["--manager", "openrc"], ["--manager", "openrc", "--print", "--replace"]]) {
-    assertStringIncludes(refusal([...install, ...more]), "Cannot use --manager");
-  }
-  const both = ["uninstall", "--restore", "--keep-state"];
-  assertStringIncludes(refusal(both), "--keep-state and --restore");
+Deno.test("resolveConfig() puts a token into no header that the user has set", () => {
   const inHeader = ["-e", "https://panel.example", "-t", "s3cret", "--token-in", "header"];
   for (const header of ["Authorization: Basic s3cret", "authorization: x"]) {
     const message = refusal([...inHeader, "--header", "X-Other: 1", "--header", header]);
@@ -454,9 +393,6 @@ Deno.test("resolveConfig() refuses options that have no meaning together", () =>
   resolve([...inHeader, "--header", "X-Authorization: x"]);
   const other = resolve([...inHeader, "--token-in", "auto", "--header", "X-Authorization: x"]);
   assertEquals(other.tokenIn, "auto");
-  const url = ["--update-url", "https://r.example", "--update-key", key];
-  const { manager, updateKey } = resolve([...install, ...url, "--manager", "openrc", "--print"]);
-  assertEquals([manager, updateKey], ["openrc", key]);
 });
 
 Deno.test("resolveConfig() shows a refused address without its login and query", () => {
@@ -500,33 +436,20 @@ Deno.test("releaseFlags() has what is about servers of releases, and nothing els
 });
 
 function given(args: readonly string[], env: Record<string, string> = {}) {
-  const { explicitOptions } = resolveConfig({
-    args,
-    env,
-    readText: () => "secret",
-    readMode: () => 0o600,
-  });
-  return Object.fromEntries(explicitOptions);
+  return Object.fromEntries(resolve(args, { env, readText: () => "secret" }).explicitOptions);
 }
 
 Deno.test("resolveConfig() has what was asked for in any place, by the keys of the file", () => {
-  assertEquals(
-    given(["-e", "https://p.example", "-i", "2", "--gpu"], { AGENT_MONTH_ROTATE: "5" }),
-    {
-      endpoint: "https://p.example",
-      interval: "2",
-      enable_gpu: "true",
-      month_rotate: "5",
-    },
-  );
+  const asked = given(["-e", "https://p.example", "-i", "2", "--gpu"], { AGENT_MONTH_ROTATE: "5" });
+  assertEquals(asked, {
+    ...{ endpoint: "https://p.example", interval: "2", enable_gpu: "true", month_rotate: "5" },
+  });
 });
 
 Deno.test("resolveConfig() says where each option comes from", () => {
-  const { explicitOptions, origins } = resolveConfig({
-    args: ["-i", "2", "--config", "/c"],
+  const { explicitOptions, origins } = resolve(["-i", "2", "--config", "/c"], {
     env: { AGENT_TOKEN: "secret" },
-    readText: () => '{"month_rotate": 5}',
-    readMode: () => 0o600,
+    files: { "/c": '{"month_rotate": 5}' },
   });
   assertEquals(Object.fromEntries(origins), {
     interval: "flag --interval",
@@ -550,19 +473,27 @@ Deno.test("requestedOutput() looks where the configuration does, and never throw
   };
   const of = (args: string[], env: Record<string, string> = {}) =>
     requestedOutput({ args, env, readText }).logFormat;
-  assertEquals(of(["--log-format", "json", "--wrong"]), "json");
-  assertEquals(of(["--log-format=json"]), "json");
-  assertEquals(of([], { AGENT_LOG_FORMAT: "json" }), "json");
-  assertEquals(of(["--config", "c"]), "json");
-  assertEquals(of([], { AGENT_CONFIG_FILE: "c" }), "json");
-  assertEquals(of(["--log-format", "text"], { AGENT_LOG_FORMAT: "json" }), "text");
-  assertEquals(of(["--log-format", "text", "--log-format", "json"]), "json", "the last one counts");
-  assertEquals(of(["--log-format=json", "--log-format=text"]), "text");
-  assertEquals(of(["--config", "c"], { AGENT_LOG_FORMAT: "text" }), "text");
-  assertEquals(of(["--config", "c"], { AGENT_LOG_FORMAT: "" }), "json", "as if not set");
+  const table: [args: string, env: Record<string, string>, format: string][] = [
+    ["--log-format json --wrong", {}, "json"],
+    ["--log-format=json", {}, "json"],
+    ["", { AGENT_LOG_FORMAT: "json" }, "json"],
+    ["--config c", {}, "json"],
+    ["", { AGENT_CONFIG_FILE: "c" }, "json"],
+    ["--log-format text", { AGENT_LOG_FORMAT: "json" }, "text"],
+    // The last one counts.
+    ["--log-format text --log-format json", {}, "json"],
+    ["--log-format=json --log-format=text", {}, "text"],
+    ["--config c", { AGENT_LOG_FORMAT: "text" }, "text"],
+    ["--config c", { AGENT_LOG_FORMAT: "" }, "json"],
+    ["--log-format", {}, "text"],
+    // What can't be parsed.
+    ["--a=1 --a.b=2 --log-format=json", {}, "text"],
+  ];
+  for (const [args, env, format] of table) {
+    const words = args.split(" ").filter((word) => word !== "");
+    assertEquals(of(words, env), format, args);
+  }
   for (const path of ["bad", "gone", ""]) assertEquals(of(["--config", path]), "text");
-  assertEquals(of(["--log-format"]), "text");
-  assertEquals(of(["--a=1", "--a.b=2", "--log-format=json"]), "text", "what can't be parsed");
 });
 
 Deno.test("requestedOutput() takes the language from --lang, its variable, its key, then the locale", () => {

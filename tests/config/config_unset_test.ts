@@ -1,6 +1,7 @@
-import { assertEquals, assertThrows } from "@std/assert";
-import { type Config, resolveConfig } from "../../lib/config/config.ts";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import type { Config } from "../../lib/config/config.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
+import { refusal, resolve } from "./resolved.ts";
 
 const FILE = {
   endpoint: "https://p.example",
@@ -15,11 +16,9 @@ function configOf(
   args: readonly string[],
   { env = {}, file = FILE }: { env?: Record<string, string>; file?: unknown } = {},
 ): Config {
-  return resolveConfig({
-    args: ["install", "--config", "c", ...args],
+  return resolve(["install", "--config", "c", ...args], {
     env,
-    readText: () => JSON.stringify(file),
-    readMode: () => 0o600,
+    files: { c: JSON.stringify(file) },
   });
 }
 
@@ -59,31 +58,16 @@ Deno.test("resolveConfig() returns what --unset names to its default, in every l
 });
 
 Deno.test("resolveConfig() refuses --unset for what is no option, or is set beside it", () => {
-  assertThrows(
-    () => configOf(["--unset", "intervall"]),
-    UsageError,
-    'Cannot use "intervall" for flag --unset: allowed is names of options, and HTTP_PROXY',
-  );
-  assertThrows(
-    () => configOf(["--unset", "interval", "--unset", "intervall", "--unset", "gpu"]),
-    UsageError,
-    'Cannot use "intervall" for flag --unset: allowed is',
-    "the wrong one alone",
-  );
-  assertThrows(
-    () => configOf(["--unset", "interval", "-i", "3"]),
-    UsageError,
-    "Cannot use --unset interval together with --interval",
-  );
-  assertThrows(
-    () =>
-      resolveConfig({
-        args: ["--unset", "interval"],
-        env: {},
-        readText: () => "",
-        readMode: () => 0,
-      }),
-    UsageError,
-    'only "install" takes it',
-  );
+  const wrong =
+    'Cannot use "intervall" for flag --unset: allowed is names of options, and HTTP_PROXY';
+  const table: [words: string, why: string][] = [
+    ["--unset intervall", wrong],
+    // The wrong one alone.
+    ["--unset interval --unset intervall --unset gpu", wrong],
+    ["--unset interval -i 3", "Cannot use --unset interval together with --interval"],
+  ];
+  for (const [words, why] of table) {
+    assertThrows(() => configOf(words.split(" ")), UsageError, why);
+  }
+  assertStringIncludes(refusal(["--unset", "interval"]), 'only "install" takes it');
 });

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { resolveConfig } from "../../lib/config/config.ts";
 import { type Command, COMMANDS } from "../../lib/config/commands.ts";
 import { commandsOf, type Layer, type Option } from "../../lib/config/option.ts";
 import { hasTag, OPTION_ROWS, OPTIONS, resolveOptions } from "../../lib/config/option_table.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
+import { resolve } from "./resolved.ts";
 
 /** The names that users have in their units and files, and the value without any of them. */
 const NAMES: Record<
@@ -164,12 +164,8 @@ Deno.test("switches are on by themselves, and off by false or 0; some turn somet
   assert(switches.length > 30);
   for (const { flag = "", parse } of switches) {
     const isOn = !turningOff.includes(flag);
-    assertEquals(["true", "1", "false", "0"].map((text) => parse(text)), [
-      isOn,
-      isOn,
-      !isOn,
-      !isOn,
-    ], flag);
+    const values = ["true", "1", "false", "0"].map((text) => parse(text));
+    assertEquals(values, [isOn, isOn, !isOn, !isOn], flag);
     assertThrows(() => parse("yes"), RangeError, "true, false, 1 or 0");
   }
 });
@@ -219,15 +215,10 @@ Deno.test("a flag that has no variable is taken by its commands alone", () => {
   for (const [flags, commands] of COMMANDS_OF) {
     for (const flag of flags.split(", ")) {
       for (const name of names) {
-        const resolve = () =>
-          resolveConfig({
-            args: [...name.split(" "), ...flag.split(" ")],
-            env: {},
-            readText: () => "{}",
-            readMode: () => undefined,
-          });
-        if (commands.some((command) => command === name)) resolve();
-        else assertThrows(resolve, UsageError, `Cannot use flag ${flag.split(" ")[0]} here: only`);
+        const resolved = () =>
+          resolve([...name.split(" "), ...flag.split(" ")], { readText: () => "{}" });
+        if (commands.some((command) => command === name)) resolved();
+        else assertThrows(resolved, UsageError, `Cannot use flag ${flag.split(" ")[0]} here: only`);
       }
     }
   }
