@@ -8,6 +8,7 @@ import { openHealth } from "../state/health_folder.ts";
 import { withInstalledService } from "./installed_service.ts";
 import { acceptAt } from "../state/accept_at.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { onLinux } from "../only_on.ts";
 
 const inChinese = (english: string) => translate(english, "zh");
 const NOW = Date.UTC(2024, 1, 29, 12);
@@ -184,21 +185,17 @@ Deno.test("runStatus() exits with code 0 while reports are accepted, else with 1
   assertEquals(await exitAt(NOW + 60_000), 1, "the last one is long ago");
 });
 
-Deno.test({
-  name: "runStatus() measures the agent's memory in whole pages",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    using folder = new TempFolder();
-    using _file = openHealth(folder.path);
-    const flags = ["--install-service-name", "no-such-service", "--json"];
-    const context = new FakeContext({ HOME: folder.path });
-    await runStatus(configOf(["status", ...flags], { RUNTIME_DIRECTORY: folder.path }), context);
-    const { memoryBytes } = JSON.parse(context.printed);
-    assertEquals([memoryBytes > 0, memoryBytes % 4096], [true, 0]);
-    const ratio = memoryBytes / Deno.memoryUsage().rss;
-    // Kilobytes or pages would be a thousand times less; the tests beside it may double it.
-    assert(ratio > 0.1 && ratio < 10, String(ratio));
-  },
+onLinux("runStatus() measures the agent's memory in whole pages", async () => {
+  using folder = new TempFolder();
+  using _file = openHealth(folder.path);
+  const flags = ["--install-service-name", "no-such-service", "--json"];
+  const context = new FakeContext({ HOME: folder.path });
+  await runStatus(configOf(["status", ...flags], { RUNTIME_DIRECTORY: folder.path }), context);
+  const { memoryBytes } = JSON.parse(context.printed);
+  assertEquals([memoryBytes > 0, memoryBytes % 4096], [true, 0]);
+  const ratio = memoryBytes / Deno.memoryUsage().rss;
+  // Kilobytes or pages would be a thousand times less; the tests beside it may double it.
+  assert(ratio > 0.1 && ratio < 10, String(ratio));
 });
 
 Deno.test("runStatus() prints everything that it knows as JSON", async () => {

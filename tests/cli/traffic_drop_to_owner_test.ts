@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { TempFolder } from "../temp_folder.ts";
 import { spawnProgram } from "../end_to_end/command_line.ts";
+import { asRoot } from "../only_on.ts";
 
 const NOBODY = 65534;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
@@ -29,10 +30,9 @@ function folderWithTheirs(): TempFolder {
   return folder;
 }
 
-Deno.test({
-  name: "dropToOwner() has root write what a folder's owner can read, and nothing that he can't",
-  ignore: Deno.uid() !== 0,
-  async fn() {
+asRoot(
+  "dropToOwner() has root write what a folder's owner can read, and nothing that he can't",
+  async () => {
     using folder = folderWithTheirs();
     Deno.symlinkSync("../of-root", `${folder.path}/theirs/link`);
     const program = `${folder.path}/program.js`;
@@ -46,19 +46,15 @@ Deno.test({
     assertEquals([uid, gid], [NOBODY, NOBODY]);
     assertEquals(Deno.statSync(`${folder.path}/of-root`).uid, 0);
   },
-});
+);
 
-Deno.test({
-  name: "traffic set by root leaves files of the folder's owner, and of nobody else",
-  ignore: Deno.uid() !== 0,
-  async fn() {
-    using folder = folderWithTheirs();
-    const args = ["traffic", "set", "--up", "1", "--month-rotate", "1"];
-    const words = [...args, "--state-dir", `${folder.path}/theirs`];
-    const { code, stderr } = await spawnProgram(words, folder.path).output();
-    assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
-    const names = Array.from(Deno.readDirSync(`${folder.path}/theirs`), ({ name }) => name);
-    const owners = names.map((name) => Deno.lstatSync(`${folder.path}/theirs/${name}`).uid);
-    assertEquals([names.length > 0, new Set(owners)], [true, new Set([NOBODY])]);
-  },
+asRoot("traffic set by root leaves files of the folder's owner, and of nobody else", async () => {
+  using folder = folderWithTheirs();
+  const args = ["traffic", "set", "--up", "1", "--month-rotate", "1"];
+  const words = [...args, "--state-dir", `${folder.path}/theirs`];
+  const { code, stderr } = await spawnProgram(words, folder.path).output();
+  assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
+  const names = Array.from(Deno.readDirSync(`${folder.path}/theirs`), ({ name }) => name);
+  const owners = names.map((name) => Deno.lstatSync(`${folder.path}/theirs/${name}`).uid);
+  assertEquals([names.length > 0, new Set(owners)], [true, new Set([NOBODY])]);
 });

@@ -1,15 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { LocalHost } from "../../lib/host/local_host.ts";
 import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
+import { onLinux } from "../only_on.ts";
 
-Deno.test({
-  name: "LocalHost.interfaceAddresses() gives what the runtime does, with the same names",
-  ignore: Deno.build.os !== "linux",
-  fn() {
-    const inOrder = (addresses: readonly { name: string; address: string }[]) =>
-      addresses.map(({ name, address }) => `${name} ${address}`).toSorted();
-    assertEquals(inOrder(new LocalHost().interfaceAddresses()), inOrder(Deno.networkInterfaces()));
-  },
+onLinux("LocalHost.interfaceAddresses() gives what the runtime does, with the same names", () => {
+  const inOrder = (addresses: readonly { name: string; address: string }[]) =>
+    addresses.map(({ name, address }) => `${name} ${address}`).toSorted();
+  assertEquals(inOrder(new LocalHost().interfaceAddresses()), inOrder(Deno.networkInterfaces()));
 });
 
 /** Makes addresses of all sorts, and prints what is said of those that are not link-local. */

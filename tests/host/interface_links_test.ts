@@ -4,13 +4,11 @@ import { InterfaceLinks, openInterfaceLinks } from "../../lib/host/interface_lin
 import { Netlink } from "../../lib/host/netlink.ts";
 import { parseNetDev } from "../../lib/parse/net_dev.ts";
 import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
+import { onLinux } from "../only_on.ts";
 
-const isLinux = Deno.build.os === "linux";
-
-Deno.test({
-  name: "InterfaceLinks.find() tells the index of this machine's interfaces, and nothing of others",
-  ignore: !isLinux,
-  fn() {
+onLinux(
+  "InterfaceLinks.find() tells the index of this machine's interfaces, and nothing of others",
+  () => {
     const links = openInterfaceLinks("/proc/net/dev", new Netlink());
     assert(links !== undefined);
     assertEquals(links.find("lo"), 1);
@@ -18,16 +16,12 @@ Deno.test({
       assertEquals(links.find(name), undefined, name);
     }
   },
-});
+);
 
-Deno.test({
-  name: "openInterfaceLinks() knows nothing of other files than this network's net/dev",
-  ignore: !isLinux,
-  fn() {
-    for (const path of ["/proc/net/route", "/no/such/file", "/proc/self/net/dev_mcast"]) {
-      assertEquals(openInterfaceLinks(path, new Netlink()), undefined, path);
-    }
-  },
+onLinux("openInterfaceLinks() knows nothing of other files than this network's net/dev", () => {
+  for (const path of ["/proc/net/route", "/no/such/file", "/proc/self/net/dev_mcast"]) {
+    assertEquals(openInterfaceLinks(path, new Netlink()), undefined, path);
+  }
 });
 
 /** Makes, renames and removes interfaces, and says after each step whether that was noticed. */
@@ -85,37 +79,31 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "InterfaceLinks hands no socket on to a program",
-  ignore: !isLinux,
-  fn() {
-    // The name of each socket of this process, by its number; other tests open some, too.
-    const open = () =>
-      new Map(
-        [...Deno.readDirSync("/proc/self/fd")].flatMap(({ name }) => {
-          const link = attempt(() => Deno.readLinkSync(`/proc/self/fd/${name}`));
-          return link?.startsWith("socket:") ? [[link, name] as const] : [];
-        }),
-      );
-    const before = open();
-    const links = new InterfaceLinks(new Netlink());
-    const flags = [...open()].filter(([link]) => !before.has(link)).flatMap(([, name]) => {
-      const text = attempt(() => Deno.readTextFileSync(`/proc/self/fdinfo/${name}`)) ?? "";
-      const [, digits] = /^flags:\s+(\d+)$/m.exec(text) ?? [];
-      return digits === undefined ? [] : [Number.parseInt(digits, 8)];
-    });
-    assertEquals(links.hasChanged(), false);
-    assert(flags.length >= 2, `${flags.length} sockets`);
-    const closesOnExec = 0o2000000;
-    assertEquals(flags.filter((it) => (it & closesOnExec) === 0), []);
-  },
+onLinux("InterfaceLinks hands no socket on to a program", () => {
+  // The name of each socket of this process, by its number; other tests open some, too.
+  const open = () =>
+    new Map(
+      [...Deno.readDirSync("/proc/self/fd")].flatMap(({ name }) => {
+        const link = attempt(() => Deno.readLinkSync(`/proc/self/fd/${name}`));
+        return link?.startsWith("socket:") ? [[link, name] as const] : [];
+      }),
+    );
+  const before = open();
+  const links = new InterfaceLinks(new Netlink());
+  const flags = [...open()].filter(([link]) => !before.has(link)).flatMap(([, name]) => {
+    const text = attempt(() => Deno.readTextFileSync(`/proc/self/fdinfo/${name}`)) ?? "";
+    const [, digits] = /^flags:\s+(\d+)$/m.exec(text) ?? [];
+    return digits === undefined ? [] : [Number.parseInt(digits, 8)];
+  });
+  assertEquals(links.hasChanged(), false);
+  assert(flags.length >= 2, `${flags.length} sockets`);
+  const closesOnExec = 0o2000000;
+  assertEquals(flags.filter((it) => (it & closesOnExec) === 0), []);
 });
 
-Deno.test({
-  name:
-    "InterfaceLinks.counters() tells the counters of this machine's interfaces, and nothing of others",
-  ignore: !isLinux,
-  fn() {
+onLinux(
+  "InterfaceLinks.counters() tells the counters of this machine's interfaces, and nothing of others",
+  () => {
     const links = openInterfaceLinks("/proc/net/dev", new Netlink());
     assert(links !== undefined);
     const ofLo = () =>
@@ -127,7 +115,7 @@ Deno.test({
     assertEquals(links.counters(2 ** 31 - 1), undefined);
     assert(links.counters(1) !== undefined);
   },
-});
+);
 
 /** The kernel's answer for an interface, in the layout of `RTM_NEWSTATS`. */
 function answerOf(question: Uint32Array, receivedBytes: bigint): Uint8Array {
@@ -285,16 +273,15 @@ const OF_NO_KIND = {
   ...{ isLoopback: false, isStacked: false, isMonitor: false },
 };
 
-Deno.test({
-  name: "InterfaceLinks.kind() tells that lo is a loopback, and nothing of what is not there",
-  ignore: !isLinux,
-  fn() {
+onLinux(
+  "InterfaceLinks.kind() tells that lo is a loopback, and nothing of what is not there",
+  () => {
     const links = openInterfaceLinks("/proc/net/dev", new Netlink());
     assertEquals(links?.kind(1), { ...OF_NO_KIND, name: "lo", isLoopback: true });
     assertEquals(links?.kind(2 ** 31 - 1), undefined);
     assertEquals(links?.kind(1)?.isLoopback, true);
   },
-});
+);
 
 Deno.test("InterfaceLinks.kind() tells a monitor of a radio by the type of its frames", () => {
   const kernel = new SlowKernel();

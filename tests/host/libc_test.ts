@@ -3,132 +3,103 @@ import { statfsSync, statSync } from "node:fs";
 import fc from "fast-check";
 import { Libc, toUse } from "../../lib/host/libc.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { onLinux } from "../only_on.ts";
 
-const ignore = Deno.build.os !== "linux";
-
-Deno.test({
-  name: "Libc.statfs() tells what node:fs tells",
-  ignore,
-  fn() {
-    const libc = new Libc();
-    // Of a kernel that has nothing to do with disks, so that nobody writes meanwhile; and a disk.
-    for (const path of ["/proc", "/sys", "/"]) {
-      const { bsize, blocks } = statfsSync(path);
-      const use = libc.statfs(path);
-      assertEquals(use.blocks * use.blockSizeBytes, blocks * bsize, path);
-      assert(use.freeBlocks <= use.blocks && use.availableBlocks <= use.freeBlocks, path);
-    }
-    const { bsize, bfree, bavail } = statfsSync("/");
-    const use = libc.statfs("/");
-    const apart = (a: number, b: number) => Math.abs(a * use.blockSizeBytes - b * bsize);
-    assert(apart(use.freeBlocks, bfree) < 256 * 2 ** 20, "free");
-    assert(apart(use.availableBlocks, bavail) < 256 * 2 ** 20, "available");
-  },
+onLinux("Libc.statfs() tells what node:fs tells", () => {
+  const libc = new Libc();
+  // Of a kernel that has nothing to do with disks, so that nobody writes meanwhile; and a disk.
+  for (const path of ["/proc", "/sys", "/"]) {
+    const { bsize, blocks } = statfsSync(path);
+    const use = libc.statfs(path);
+    assertEquals(use.blocks * use.blockSizeBytes, blocks * bsize, path);
+    assert(use.freeBlocks <= use.blocks && use.availableBlocks <= use.freeBlocks, path);
+  }
+  const { bsize, bfree, bavail } = statfsSync("/");
+  const use = libc.statfs("/");
+  const apart = (a: number, b: number) => Math.abs(a * use.blockSizeBytes - b * bsize);
+  assert(apart(use.freeBlocks, bfree) < 256 * 2 ** 20, "free");
+  assert(apart(use.availableBlocks, bavail) < 256 * 2 ** 20, "available");
 });
 
-Deno.test({
-  name: "Libc.statfs() tells how many files there can be, and how many more",
-  ignore,
-  fn() {
-    // A file system without files of its own, as /proc is, tells nothing of them.
-    const path = ["/dev/shm", "/run", "/"].find((path) => {
-      const { files, ffree } = statfsSync(path);
-      return ffree > 0 && ffree < files;
-    }) ?? "/";
-    const use = new Libc().statfs(path);
-    assertEquals(use.files, statfsSync(path).files);
-    assert(Math.abs((use.freeFiles ?? NaN) - statfsSync(path).ffree) < 10_000);
-  },
+onLinux("Libc.statfs() tells how many files there can be, and how many more", () => {
+  // A file system without files of its own, as /proc is, tells nothing of them.
+  const path = ["/dev/shm", "/run", "/"].find((path) => {
+    const { files, ffree } = statfsSync(path);
+    return ffree > 0 && ffree < files;
+  }) ?? "/";
+  const use = new Libc().statfs(path);
+  assertEquals(use.files, statfsSync(path).files);
+  assert(Math.abs((use.freeFiles ?? NaN) - statfsSync(path).ffree) < 10_000);
 });
 
-Deno.test({
-  name: "Libc.statfsAsync() tells what statfs() tells",
-  ignore,
-  async fn() {
-    const libc = new Libc();
-    const { blocks, blockSizeBytes } = libc.statfs("/");
-    const beside = await libc.statfsAsync("/");
-    assertEquals([beside.blocks, beside.blockSizeBytes], [blocks, blockSizeBytes]);
-    await assertRejects(() => libc.statfsAsync("/no/such/path"), Error, '"/no/such/path"');
-  },
+onLinux("Libc.statfsAsync() tells what statfs() tells", async () => {
+  const libc = new Libc();
+  const { blocks, blockSizeBytes } = libc.statfs("/");
+  const beside = await libc.statfsAsync("/");
+  assertEquals([beside.blocks, beside.blockSizeBytes], [blocks, blockSizeBytes]);
+  await assertRejects(() => libc.statfsAsync("/no/such/path"), Error, '"/no/such/path"');
 });
 
-Deno.test({
-  name: "Libc.statfs() tells a file on the way from what is missing",
-  ignore,
-  fn() {
-    const libc = new Libc();
-    const codeOf = (path: string) => {
-      const error: Error & { code?: unknown } = assertThrows(() => libc.statfs(path), Error, path);
-      return error.code;
-    };
-    // Thousands of calls in a row, since the reason lies where later calls put theirs.
-    for (let round = 0; round < 2000; round++) {
-      assertEquals(codeOf("/proc/self/stat/."), "ENOTDIR");
-      assertEquals(codeOf("/no/such/path"), "ENOENT");
-    }
-  },
+onLinux("Libc.statfs() tells a file on the way from what is missing", () => {
+  const libc = new Libc();
+  const codeOf = (path: string) => {
+    const error: Error & { code?: unknown } = assertThrows(() => libc.statfs(path), Error, path);
+    return error.code;
+  };
+  // Thousands of calls in a row, since the reason lies where later calls put theirs.
+  for (let round = 0; round < 2000; round++) {
+    assertEquals(codeOf("/proc/self/stat/."), "ENOTDIR");
+    assertEquals(codeOf("/no/such/path"), "ENOENT");
+  }
 });
 
-Deno.test({
-  name: "Libc.openLinkCount() counts what node:fs counts, anew each time",
-  ignore,
-  fn() {
-    const libc = new Libc();
-    using folder = new TempFolder();
-    const count = libc.openLinkCount(folder.path);
-    assertEquals(count?.(), statSync(folder.path).nlink);
-    const file = `${folder.path}/file with ümlaut`;
-    Deno.writeTextFileSync(file, "");
-    const ofFile = libc.openLinkCount(file);
-    assertEquals(ofFile?.(), 1);
-    for (let links = 2; links < 6; links++) {
-      Deno.linkSync(file, `${folder.path}/${links}`);
-      assertEquals(ofFile?.(), links);
-    }
-    Deno.removeSync(file);
-    assertThrows(() => ofFile?.(), Error, "Cannot statx");
-  },
+onLinux("Libc.openLinkCount() counts what node:fs counts, anew each time", () => {
+  const libc = new Libc();
+  using folder = new TempFolder();
+  const count = libc.openLinkCount(folder.path);
+  assertEquals(count?.(), statSync(folder.path).nlink);
+  const file = `${folder.path}/file with ümlaut`;
+  Deno.writeTextFileSync(file, "");
+  const ofFile = libc.openLinkCount(file);
+  assertEquals(ofFile?.(), 1);
+  for (let links = 2; links < 6; links++) {
+    Deno.linkSync(file, `${folder.path}/${links}`);
+    assertEquals(ofFile?.(), links);
+  }
+  Deno.removeSync(file);
+  assertThrows(() => ofFile?.(), Error, "Cannot statx");
 });
 
-Deno.test({
-  name: "Libc never answers for a part of a path, and never reads beyond its end",
-  ignore,
-  fn() {
-    const libc = new Libc();
-    assertThrows(() => libc.statfs("/\0/no/such"), TypeError, "it contains a NUL");
-    assertThrows(() => libc.openLinkCount("/proc\0x"), TypeError, "it contains a NUL");
-    fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 5000 }), (name) => {
-      assertThrows(() => libc.statfs(`/no/such/${name}`), Error, "Cannot ");
-    }));
-  },
+onLinux("Libc never answers for a part of a path, and never reads beyond its end", () => {
+  const libc = new Libc();
+  assertThrows(() => libc.statfs("/\0/no/such"), TypeError, "it contains a NUL");
+  assertThrows(() => libc.openLinkCount("/proc\0x"), TypeError, "it contains a NUL");
+  fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 5000 }), (name) => {
+    assertThrows(() => libc.statfs(`/no/such/${name}`), Error, "Cannot ");
+  }));
 });
 
-Deno.test({
-  name: "Libc.statfs() keeps paths for the C library, and forgets them when there are 512",
-  ignore,
-  fn() {
-    const libc = new Libc();
-    const { from } = Uint8Array;
-    let encoded = 0;
-    const lookAt = (path: string) => {
-      libc.statfs(path);
-      const count = encoded;
-      encoded = 0;
-      return count;
-    };
-    Object.assign(Uint8Array, {
-      from: (...args: Parameters<typeof from>) => (encoded++, from.apply(Uint8Array, args)),
-    });
-    try {
-      assertEquals([lookAt("/"), lookAt("/")], [1, 0]);
-      for (let slashes = 2; slashes <= 512; slashes++) lookAt("/".repeat(slashes));
-      assertEquals([lookAt("/"), lookAt("/.")], [0, 1]);
-      assertEquals([lookAt("/"), lookAt("/")], [1, 0]);
-    } finally {
-      Object.assign(Uint8Array, { from });
-    }
-  },
+onLinux("Libc.statfs() keeps paths for the C library, and forgets them when there are 512", () => {
+  const libc = new Libc();
+  const { from } = Uint8Array;
+  let encoded = 0;
+  const lookAt = (path: string) => {
+    libc.statfs(path);
+    const count = encoded;
+    encoded = 0;
+    return count;
+  };
+  Object.assign(Uint8Array, {
+    from: (...args: Parameters<typeof from>) => (encoded++, from.apply(Uint8Array, args)),
+  });
+  try {
+    assertEquals([lookAt("/"), lookAt("/")], [1, 0]);
+    for (let slashes = 2; slashes <= 512; slashes++) lookAt("/".repeat(slashes));
+    assertEquals([lookAt("/"), lookAt("/.")], [0, 1]);
+    assertEquals([lookAt("/"), lookAt("/")], [1, 0]);
+  } finally {
+    Object.assign(Uint8Array, { from });
+  }
 });
 
 /** A C library whose calls fail with `errno`. */
@@ -150,45 +121,36 @@ function failingLibc(errno: Int32Array<ArrayBuffer>): Libc {
   }
 }
 
-Deno.test({
-  name: "Libc.statfs() has a code and words for the errors of paths and of file servers",
-  ignore,
-  fn() {
-    const table: [number: number, code: string | undefined, reason: string][] = [
-      [2, "ENOENT", "no such file or folder (ENOENT)"],
-      [5, "EIO", "input/output error (EIO)"],
-      [13, "EACCES", "permission denied (EACCES)"],
-      [20, "ENOTDIR", "a part of the path is no folder (ENOTDIR)"],
-      [36, "ENAMETOOLONG", "the path is too long (ENAMETOOLONG)"],
-      [40, "ELOOP", "too many links (ELOOP)"],
-      [107, "ENOTCONN", "the file system is not connected (ENOTCONN)"],
-      [110, "ETIMEDOUT", "timed out (ETIMEDOUT)"],
-      [112, "EHOSTDOWN", "the file server is down (EHOSTDOWN)"],
-      [116, "ESTALE", "the file server has forgotten it (ESTALE)"],
-      [1, undefined, "error 1"],
-    ];
-    const errno = new Int32Array(1);
-    const libc = failingLibc(errno);
-    for (const [number, code, reason] of table) {
-      errno[0] = number;
-      const error: Error & { code?: unknown } = assertThrows(() => libc.statfs("/x"), Error);
-      assertEquals([error.code, error.message], [code, `Cannot statfs "/x": ${reason}`]);
-    }
-  },
+onLinux("Libc.statfs() has a code and words for the errors of paths and of file servers", () => {
+  const table: [number: number, code: string | undefined, reason: string][] = [
+    [2, "ENOENT", "no such file or folder (ENOENT)"],
+    [5, "EIO", "input/output error (EIO)"],
+    [13, "EACCES", "permission denied (EACCES)"],
+    [20, "ENOTDIR", "a part of the path is no folder (ENOTDIR)"],
+    [36, "ENAMETOOLONG", "the path is too long (ENAMETOOLONG)"],
+    [40, "ELOOP", "too many links (ELOOP)"],
+    [107, "ENOTCONN", "the file system is not connected (ENOTCONN)"],
+    [110, "ETIMEDOUT", "timed out (ETIMEDOUT)"],
+    [112, "EHOSTDOWN", "the file server is down (EHOSTDOWN)"],
+    [116, "ESTALE", "the file server has forgotten it (ESTALE)"],
+    [1, undefined, "error 1"],
+  ];
+  const errno = new Int32Array(1);
+  const libc = failingLibc(errno);
+  for (const [number, code, reason] of table) {
+    errno[0] = number;
+    const error: Error & { code?: unknown } = assertThrows(() => libc.statfs("/x"), Error);
+    assertEquals([error.code, error.message], [code, `Cannot statfs "/x": ${reason}`]);
+  }
 });
 
-Deno.test({
-  name: "Libc.openLinkCount() gives nothing where the C library is too old",
-  ignore,
-  fn() {
-    assertEquals(failingLibc(new Int32Array(1)).openLinkCount("/"), undefined);
-  },
+onLinux("Libc.openLinkCount() gives nothing where the C library is too old", () => {
+  assertEquals(failingLibc(new Int32Array(1)).openLinkCount("/"), undefined);
 });
 
-Deno.test({
-  name: "Libc.statfsAsync() asks in a thread of its own, since a file system may hang",
-  ignore,
-  async fn() {
+onLinux(
+  "Libc.statfsAsync() asks in a thread of its own, since a file system may hang",
+  async () => {
     const { dlopen } = Deno;
     // What hangs can't be mounted here, but the runtime can be asked what it is told.
     const nonblocking: string[] = [];
@@ -207,7 +169,7 @@ Deno.test({
     assertEquals(nonblocking, ["statfsBeside"]);
     assertEquals((await libc.statfsAsync("/")).blocks, libc.statfs("/").blocks);
   },
-});
+);
 
 Deno.test("toUse() throws where a file system says by all ones that it has no size", () => {
   const answer = new Uint32Array(32);

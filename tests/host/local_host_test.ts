@@ -2,6 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { attempt } from "../../lib/attempt.ts";
 import { FileSource, hostName, LocalHost } from "../../lib/host/local_host.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { onLinux } from "../only_on.ts";
 
 /** Writes a file, and hands out a source of it. */
 async function withFile(
@@ -153,10 +154,9 @@ Deno.test("FileSource has no data without its file, and throws for one that can'
   assertThrows(() => host.open("/proc").read(), Error, "Cannot read /proc");
 });
 
-Deno.test({
-  name: "LocalHost.statfs() finds a folder whose name is no UTF-8 by a text that has its path",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
+onLinux(
+  "LocalHost.statfs() finds a folder whose name is no UTF-8 by a text that has its path",
+  async () => {
     using folder = new TempFolder();
     const script =
       `cd "$1" && name=$(printf 'm\\351') && mkdir "$name" && printf '%s' "$1/$name" >paths`;
@@ -168,12 +168,11 @@ Deno.test({
     assertEquals(path, `${folder.path}/m\udce9`);
     assertEquals(host.statfs(path).blocks, host.statfs(folder.path).blocks);
   },
-});
+);
 
-Deno.test({
-  name: "LocalHost.interfaceAddresses() does not ask the runtime, which may not answer when sealed",
-  ignore: Deno.build.os !== "linux",
-  fn() {
+onLinux(
+  "LocalHost.interfaceAddresses() does not ask the runtime, which may not answer when sealed",
+  () => {
     const { networkInterfaces } = Deno;
     Deno.networkInterfaces = () => {
       throw new Deno.errors.PermissionDenied("sealed");
@@ -186,14 +185,10 @@ Deno.test({
       Deno.networkInterfaces = networkInterfaces;
     }
   },
-});
+);
 
-Deno.test({
-  name: "hostName() gives the kernel's name of the machine",
-  ignore: Deno.build.os !== "linux",
-  fn() {
-    assertEquals(hostName(), Deno.readTextFileSync("/proc/sys/kernel/hostname").trim());
-  },
+onLinux("hostName() gives the kernel's name of the machine", () => {
+  assertEquals(hostName(), Deno.readTextFileSync("/proc/sys/kernel/hostname").trim());
 });
 
 Deno.test("hostName() is empty where the runtime may not ask", () => {

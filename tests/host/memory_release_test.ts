@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { onLinux } from "../only_on.ts";
 
 /** Runs a script with the engine's flags and gives what it prints, from JSON. */
 async function run(script: string, flags: string): Promise<Record<string, unknown>> {
@@ -17,10 +18,9 @@ const MEMORY = `const memory = () => {
   return { file: kb("RssFile"), anonymous: kb("RssAnon") };
 };`;
 
-Deno.test({
-  name: "openMemoryRelease() gives back garbage and pages of the program's file, and all goes on",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
+onLinux(
+  "openMemoryRelease() gives back garbage and pages of the program's file, and all goes on",
+  async () => {
     const { before, after, works, maps } = await run(
       `${MEMORY}
       import { openMemoryRelease } from ${JSON.stringify(MODULE)};
@@ -49,7 +49,7 @@ Deno.test({
     assertEquals(works, "{}2");
     assertEquals(maps, [], "the map of this process is closed");
   },
-});
+);
 
 /** How much a process gives back of 8 MB of buffers, between small ones that stay. */
 async function returnedKb(
@@ -73,39 +73,31 @@ async function returnedKb(
   return Number(memory.before) - Number(memory.after);
 }
 
-Deno.test({
-  name: "openMemoryRelease() makes the C library return large buffers as soon as they are freed",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
+onLinux(
+  "openMemoryRelease() makes the C library return large buffers as soon as they are freed",
+  async () => {
     const sizes = { bytes: 80 * 1024, after: "gc(); gc();" };
     const kb = await returnedKb({ ...sizes, before: "openMemoryRelease();" });
     assert(kb > 6_000, `${kb} kB were returned`);
     const otherwise = await returnedKb(sizes);
     assert(otherwise < 2_000, `${otherwise} kB were returned without it`);
   },
+);
+
+onLinux("openMemoryRelease() makes the C library return small buffers each time", async () => {
+  const sizes = {
+    bytes: 40 * 1024,
+    before: "const release = openMemoryRelease(); release();",
+  };
+  const kb = await returnedKb({ ...sizes, after: "release();" });
+  assert(kb > 6_000, `${kb} kB were returned`);
+  const otherwise = await returnedKb({ ...sizes, after: "gc(); gc();" });
+  assert(otherwise < 4_000, `${otherwise} kB were returned without it`);
 });
 
-Deno.test({
-  name: "openMemoryRelease() makes the C library return small buffers each time",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    const sizes = {
-      bytes: 40 * 1024,
-      before: "const release = openMemoryRelease(); release();",
-    };
-    const kb = await returnedKb({ ...sizes, after: "release();" });
-    assert(kb > 6_000, `${kb} kB were returned`);
-    const otherwise = await returnedKb({ ...sizes, after: "gc(); gc();" });
-    assert(otherwise < 4_000, `${otherwise} kB were returned without it`);
-  },
-});
-
-Deno.test({
-  name: "openMemoryRelease() gives back garbage each time",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    const memory = await run(
-      `${MEMORY}
+onLinux("openMemoryRelease() gives back garbage each time", async () => {
+  const memory = await run(
+    `${MEMORY}
       import { openMemoryRelease } from ${JSON.stringify(MODULE)};
       const release = openMemoryRelease();
       release();
@@ -115,10 +107,9 @@ Deno.test({
       kept = undefined;
       release();
       console.log(JSON.stringify({ before, after: memory().anonymous }));`,
-      "--expose-gc,--single-threaded-gc",
-    );
-    assert(Number(memory.after) < Number(memory.before) - 5_000, JSON.stringify(memory));
-  },
+    "--expose-gc,--single-threaded-gc",
+  );
+  assert(Number(memory.after) < Number(memory.before) - 5_000, JSON.stringify(memory));
 });
 
 Deno.test("openMemoryRelease() needs no flag of the engine", async () => {
@@ -128,10 +119,9 @@ Deno.test("openMemoryRelease() needs no flag of the engine", async () => {
   assertEquals(await run(script, "--no-opt"), { ran: true });
 });
 
-Deno.test({
-  name: "openMemoryRelease() closes each call that changes memory by address, when it has released",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
+onLinux(
+  "openMemoryRelease() closes each call that changes memory by address, when it has released",
+  async () => {
     const { before, after } = await run(
       `import { openMemoryRelease } from ${JSON.stringify(MODULE)};
       const open = new Map();
@@ -153,4 +143,4 @@ Deno.test({
     assertEquals(before, ["madvise", "malloc_trim", "mallopt"]);
     assertEquals(after, ["malloc_trim"]);
   },
-});
+);

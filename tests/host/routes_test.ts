@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Netlink } from "../../lib/host/netlink.ts";
 import { routeTo } from "../../lib/host/routes.ts";
 import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
+import { onLinux } from "../only_on.ts";
 
 /** Makes routes and rules of all sorts, and prints what is said of the addresses. */
 const SORTS = `
@@ -113,11 +114,7 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "routeTo() finds the loopback of this machine",
-  ignore: Deno.build.os !== "linux",
-  fn() {
-    const found = routeTo(new Netlink(), "127.0.0.1");
-    assertEquals(found !== undefined && "device" in found && found.device, "lo");
-  },
+onLinux("routeTo() finds the loopback of this machine", () => {
+  const found = routeTo(new Netlink(), "127.0.0.1");
+  assertEquals(found !== undefined && "device" in found && found.device, "lo");
 });

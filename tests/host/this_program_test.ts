@@ -10,6 +10,7 @@ import {
   thisTarget,
 } from "../../lib/host/this_program.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { onLinux } from "../only_on.ts";
 
 Deno.test("thisProgram() is sources when a module was started", () => {
   const { form, path } = thisProgram();
@@ -50,10 +51,9 @@ Deno.test("isInContainerImage() is false where no image has left its mark", () =
   assertEquals(isInContainerImage(), false);
 });
 
-Deno.test({
-  name: "thisProgram() is a portable build when a script was started, whatever its name",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
+onLinux(
+  "thisProgram() is a portable build when a script was started, whatever its name",
+  async () => {
     const folder = Deno.makeTempDirSync({ prefix: "this-program-" });
     try {
       const script = `
@@ -81,7 +81,7 @@ console.log(JSON.stringify({ ...program, open }));`;
       Deno.removeSync(folder, { recursive: true });
     }
   },
-});
+);
 
 Deno.test("an agent is restarted by what services and earlier versions expect", () => {
   assertEquals([RESTART_SIGNAL, RESTART_EXIT_CODE], ["SIGUSR2", 75]);

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { onLinux } from "../only_on.ts";
 
 /** A process that makes its caches read-only; run apart, since that holds for good. */
 const PROGRAM = `
@@ -46,19 +47,15 @@ const { parseLoadavg } = await import("${new URL("../../lib/parse/loadavg.ts", i
 console.log(JSON.stringify({ before, after, more: countAfter - count, inherited, works: posix.sep === "/" && !!parseLoadavg }));
 `;
 
-Deno.test({
-  name: "makeRuntimeCachesReadOnly() leaves no way to write the runtime's caches",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    const program = Deno.makeTempFileSync({ suffix: ".js" });
-    Deno.writeTextFileSync(program, PROGRAM);
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-prompt", "--no-check", program],
-    }).output();
-    Deno.removeSync(program);
-    assertEquals(code, 0, new TextDecoder().decode(stderr));
-    const { before, after, works, more, inherited } = JSON.parse(new TextDecoder().decode(stdout));
-    assert(before[0] > 0, "the runtime has caches");
-    assertEquals([after, works, more, inherited], [[0, 0], true, 0, 0]);
-  },
+onLinux("makeRuntimeCachesReadOnly() leaves no way to write the runtime's caches", async () => {
+  const program = Deno.makeTempFileSync({ suffix: ".js" });
+  Deno.writeTextFileSync(program, PROGRAM);
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-prompt", "--no-check", program],
+  }).output();
+  Deno.removeSync(program);
+  assertEquals(code, 0, new TextDecoder().decode(stderr));
+  const { before, after, works, more, inherited } = JSON.parse(new TextDecoder().decode(stdout));
+  assert(before[0] > 0, "the runtime has caches");
+  assertEquals([after, works, more, inherited], [[0, 0], true, 0, 0]);
 });

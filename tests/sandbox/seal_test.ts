@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { describeSeal, installSeccompFilter } from "../../lib/sandbox/seal.ts";
 import { buildSeccompFilter } from "../../lib/sandbox/seccomp_filter.ts";
+import { onLinux } from "../only_on.ts";
 
 /** Tries of a sealed process, each by another interface; run apart, since the seal holds for good. */
 const PROGRAM = `
@@ -69,10 +70,9 @@ Deno.exit();
 `;
 
 for (const mode of ["kernel and runtime", "runtime only"]) {
-  Deno.test({
-    name: `sealProcess() leaves open files, and no way to start programs or write: ${mode}`,
-    ignore: Deno.build.os !== "linux",
-    async fn() {
+  onLinux(
+    `sealProcess() leaves open files, and no way to start programs or write: ${mode}`,
+    async () => {
       const folder = Deno.makeTempDirSync({ prefix: "sandbox-" });
       const child = new Deno.Command(Deno.execPath(), {
         args: ["run", "-A", "--no-prompt", "--no-check", "--ext=js", "-", folder, mode],
@@ -112,7 +112,7 @@ for (const mode of ["kernel and runtime", "runtime only"]) {
         state: "kept",
       });
     },
-  });
+  );
 }
 
 /** The state of each permission after `sealByRuntime()`. */

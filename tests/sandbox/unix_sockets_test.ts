@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { onLinux } from "../only_on.ts";
 
 /** Names the unix sockets of a process of its own, and tells how many had no name before and after. */
 const PROGRAM = `
@@ -23,21 +24,17 @@ nameUnixSockets();
 console.log(JSON.stringify({ before, after: names() }));
 `;
 
-Deno.test({
-  name: "nameUnixSockets() leaves no unix socket that could become a file",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    const folder = Deno.makeTempDirSync();
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["eval", "--ext=js", PROGRAM, `${folder}/listening`],
-      stderr: "inherit",
-    }).output();
-    Deno.removeSync(folder, { recursive: true });
-    const { before, after } = JSON.parse(new TextDecoder().decode(stdout));
-    assert(before.includes(""), "the runtime has some without a name");
-    const files = before.filter((name: string) => name !== "");
-    assertEquals(files, [`${folder}/listening`]);
-    assertEquals(after.length, before.length);
-    assertEquals(after.filter((name: string) => !name.startsWith("@")), files);
-  },
+onLinux("nameUnixSockets() leaves no unix socket that could become a file", async () => {
+  const folder = Deno.makeTempDirSync();
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--ext=js", PROGRAM, `${folder}/listening`],
+    stderr: "inherit",
+  }).output();
+  Deno.removeSync(folder, { recursive: true });
+  const { before, after } = JSON.parse(new TextDecoder().decode(stdout));
+  assert(before.includes(""), "the runtime has some without a name");
+  const files = before.filter((name: string) => name !== "");
+  assertEquals(files, [`${folder}/listening`]);
+  assertEquals(after.length, before.length);
+  assertEquals(after.filter((name: string) => !name.startsWith("@")), files);
 });

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { startTestPanel } from "../test_panel/test_panel.ts";
+import { onLinux } from "../only_on.ts";
 
 const PROGRAM = new URL("agent_under_attack.ts", import.meta.url).pathname;
-const ignore = Deno.build.os !== "linux";
 const RACE = "win the race for its own memory";
 
 /** Attacks an agent that is sealed in a mode; the attacks that succeeded. */
@@ -42,37 +42,30 @@ async function attack(mode: string): Promise<Set<string>> {
 }
 
 for (const mode of ["sealed", "kernel"]) {
-  Deno.test({
-    name: `a sealed agent withstands an attacker's code in its process, and reports on: ${mode}`,
-    ignore,
-    async fn() {
+  onLinux(
+    `a sealed agent withstands an attacker's code in its process, and reports on: ${mode}`,
+    async () => {
       assertEquals(await attack(mode), new Set());
     },
-  });
+  );
 }
 
-Deno.test({
-  name: "the same attacks succeed without the seal",
-  ignore,
-  async fn() {
-    const succeeded = await attack("open");
-    assertEquals(succeeded.size, 8, [...succeeded].join(", "));
-  },
+onLinux("the same attacks succeed without the seal", async () => {
+  const succeeded = await attack("open");
+  assertEquals(succeeded.size, 8, [...succeeded].join(", "));
 });
 
-Deno.test({
-  name: "revoking the permissions to run programs and load libraries alone is no seal",
-  ignore,
-  async fn() {
+onLinux(
+  "revoking the permissions to run programs and load libraries alone is no seal",
+  async () => {
     const succeeded = await attack("old");
     assert(succeeded.has(RACE), [...succeeded].join(", "));
   },
-});
+);
 
-Deno.test({
-  name: "the runtime's part alone stops what plain code tries, but reading beside --month-rotate",
-  ignore,
-  async fn() {
+onLinux(
+  "the runtime's part alone stops what plain code tries, but reading beside --month-rotate",
+  async () => {
     assertEquals(await attack("runtime"), new Set(["read a file", "open a folder"]));
   },
-});
+);

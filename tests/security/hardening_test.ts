@@ -3,6 +3,7 @@ import { startTestPanel } from "../test_panel/test_panel.ts";
 import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { onLinux } from "../only_on.ts";
 
 const PROGRAM = new URL("waiting_program.ts", import.meta.url).pathname;
 const DEBUGGER = "Debugger listening on";
@@ -83,11 +84,8 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "hardenProcess() leaves the signal to the programs that are started",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    const code = `
+onLinux("hardenProcess() leaves the signal to the programs that are started", async () => {
+  const code = `
       import { hardenProcess } from "${new URL("../../lib/sandbox/hardening.ts", import.meta.url)}";
       hardenProcess();
       new Deno.Command("/bin/sh", {
@@ -95,12 +93,11 @@ Deno.test({
         stdout: "inherit",
       }).outputSync();
     `;
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["eval", "--ext=ts", code],
-      stderr: "inherit",
-    }).output();
-    assertEquals(new TextDecoder().decode(stdout), "caught\n1\n");
-  },
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--ext=ts", code],
+    stderr: "inherit",
+  }).output();
+  assertEquals(new TextDecoder().decode(stdout), "caught\n1\n");
 });
 
 /** Where the kernel writes a core file to the working directory. */
@@ -144,20 +141,16 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "a sealed agent's files have a bound, but where its log is one of them",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    using panel = await startTestPanel({ token: "t0ken" });
-    using folder = new TempFolder();
-    const args = ["-e", panel.url, "-t", "t0ken", "-i", "0.2"];
-    const toFile = ["sh", "-c", `exec "$0" "$@" 2>${folder.path}/log`];
-    for (const [through, bound] of [[[], "16777216 +16777216"], [toFile, "unlimited"]] as const) {
-      const { reports } = panel.state.counts;
-      await using agent = new AgentProcess(args, { through });
-      await panel.state.until(({ counts }) => counts.reports > reports);
-      const limits = Deno.readTextFileSync(`/proc/${agent.pid}/limits`);
-      assert(new RegExp(`^Max file size +${bound}`, "m").test(limits), limits);
-    }
-  },
+onLinux("a sealed agent's files have a bound, but where its log is one of them", async () => {
+  using panel = await startTestPanel({ token: "t0ken" });
+  using folder = new TempFolder();
+  const args = ["-e", panel.url, "-t", "t0ken", "-i", "0.2"];
+  const toFile = ["sh", "-c", `exec "$0" "$@" 2>${folder.path}/log`];
+  for (const [through, bound] of [[[], "16777216 +16777216"], [toFile, "unlimited"]] as const) {
+    const { reports } = panel.state.counts;
+    await using agent = new AgentProcess(args, { through });
+    await panel.state.until(({ counts }) => counts.reports > reports);
+    const limits = Deno.readTextFileSync(`/proc/${agent.pid}/limits`);
+    assert(new RegExp(`^Max file size +${bound}`, "m").test(limits), limits);
+  }
 });

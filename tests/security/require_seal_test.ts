@@ -1,35 +1,26 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
-
-const ignore = Deno.build.os !== "linux";
+import { onLinux } from "../only_on.ts";
 
 /** The arguments of an agent that reports to a panel which nobody runs. */
 const ARGS = ["-e", "http://127.0.0.1:1", "-t", "t0ken"];
 
-Deno.test({
-  name: "--require-seal ends with exit code 2 when remote control is on",
-  ignore,
-  async fn() {
-    await using agent = new AgentProcess([...ARGS, "--require-seal", "--enable-remote-control"]);
-    const { code } = await agent.ends();
-    assertEquals(code, 2, agent.output);
-    assertStringIncludes(agent.output, "Cannot use --require-seal together with");
-  },
+onLinux("--require-seal ends with exit code 2 when remote control is on", async () => {
+  await using agent = new AgentProcess([...ARGS, "--require-seal", "--enable-remote-control"]);
+  const { code } = await agent.ends();
+  assertEquals(code, 2, agent.output);
+  assertStringIncludes(agent.output, "Cannot use --require-seal together with");
 });
 
-Deno.test({
-  name: "--require-seal changes nothing where the kernel seals the process",
-  ignore,
-  async fn() {
-    const panel = await startTestPanel({ token: "t0ken" });
-    try {
-      await using agent = new AgentProcess(["-e", panel.url, "-t", "t0ken", "--require-seal"]);
-      await agent.says("this process is sealed by the kernel and the runtime");
-      await agent.says("First report accepted");
-      assertEquals((await agent.stop()).code, 0);
-    } finally {
-      panel.close();
-    }
-  },
+onLinux("--require-seal changes nothing where the kernel seals the process", async () => {
+  const panel = await startTestPanel({ token: "t0ken" });
+  try {
+    await using agent = new AgentProcess(["-e", panel.url, "-t", "t0ken", "--require-seal"]);
+    await agent.says("this process is sealed by the kernel and the runtime");
+    await agent.says("First report accepted");
+    assertEquals((await agent.stop()).code, 0);
+  } finally {
+    panel.close();
+  }
 });

@@ -6,6 +6,7 @@ import { TestNameServer } from "../net/fake_name_server.ts";
 import { makeCertificate, makeSelfSigned } from "../net/test_authority.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
+import { onLinux } from "../only_on.ts";
 
 const TOKEN = "t0ken";
 const SEALED = "this process is sealed by the kernel and the runtime";
@@ -85,10 +86,9 @@ for (const [name, trust] of Object.entries(TRUSTING)) {
   });
 }
 
-Deno.test({
-  name: "a sealed agent says which authorities it can't load, and reports where it needs none",
-  ignore: !isLinux,
-  async fn() {
+onLinux(
+  "a sealed agent says which authorities it can't load, and reports where it needs none",
+  async () => {
     using panel = await startTestPanel({ token: TOKEN });
     using folder = new TempFolder();
     const env = {
@@ -101,7 +101,7 @@ Deno.test({
     const problems = readHealth([env.RUNTIME_DIRECTORY])?.problems;
     assertEquals(problems?.map(({ part }) => part), ["authorities"]);
   },
-});
+);
 
 /** A folder that an agent sees as its `/etc`, in a mount namespace of its own. */
 class OwnEtc extends TempFolder {

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { type AttackResult, ATTACKS } from "./attacks.ts";
+import { onLinux } from "../only_on.ts";
 
-const ignore = Deno.build.os !== "linux";
 const isRoot = Deno.uid() === 0;
 
 /** Files that an attacker would like to change, in a folder of their own. */
@@ -75,52 +75,40 @@ const IN_ONE_PROCESS: readonly string[] = [
   ...Deno.build.arch === "x86_64" ? namesOf("amd64") : [],
 ];
 
-Deno.test({
-  name: "sealByKernel() stops every attack that works without it",
-  ignore,
-  async fn(test) {
-    await using sealedTarget = new Target();
-    await using openTarget = new Target();
-    const before = sealedTarget.snapshot();
-    const sealed = await attack("sealed", IN_ONE_PROCESS, sealedTarget);
-    const open = await attack("open", IN_ONE_PROCESS, openTarget);
-    for (const [index, name] of IN_ONE_PROCESS.entries()) {
-      await test.step(name, () => {
-        assertEquals(sealed[index]?.succeeded, false, "it succeeds in spite of the filter");
-        assertEquals(open[index]?.error, undefined, "it proves nothing");
-        assert(open[index]?.succeeded, "it proves nothing");
-      });
-    }
-    await test.step("no file has changed", () => assertEquals(sealedTarget.snapshot(), before));
-  },
+onLinux("sealByKernel() stops every attack that works without it", async (test) => {
+  await using sealedTarget = new Target();
+  await using openTarget = new Target();
+  const before = sealedTarget.snapshot();
+  const sealed = await attack("sealed", IN_ONE_PROCESS, sealedTarget);
+  const open = await attack("open", IN_ONE_PROCESS, openTarget);
+  for (const [index, name] of IN_ONE_PROCESS.entries()) {
+    await test.step(name, () => {
+      assertEquals(sealed[index]?.succeeded, false, "it succeeds in spite of the filter");
+      assertEquals(open[index]?.error, undefined, "it proves nothing");
+      assert(open[index]?.succeeded, "it proves nothing");
+    });
+  }
+  await test.step("no file has changed", () => assertEquals(sealedTarget.snapshot(), before));
 });
 
 for (const name of namesOf("replacements")) {
-  Deno.test({
-    name: `sealByKernel() stops ${name} that works without it`,
-    ignore,
-    async fn() {
-      await using target = new Target();
-      const [sealed] = await attack("sealed", [name], target);
-      assertEquals(sealed?.succeeded, false);
-      const [open] = await attack("open", [name], target);
-      assertEquals(open, { name, succeeded: true });
-    },
+  onLinux(`sealByKernel() stops ${name} that works without it`, async () => {
+    await using target = new Target();
+    const [sealed] = await attack("sealed", [name], target);
+    assertEquals(sealed?.succeeded, false);
+    const [open] = await attack("open", [name], target);
+    assertEquals(open, { name, succeeded: true });
   });
 }
 
-Deno.test({
-  name: "sealByKernel() leaves everything possible that a sealed agent does",
-  ignore,
-  async fn() {
-    const folder = Deno.makeTempDirSync();
-    const program = new URL("sealed_work.ts", import.meta.url).pathname;
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-prompt", "--no-check", program, folder],
-      stdin: "null",
-    }).output();
-    await Deno.remove(folder, { recursive: true });
-    const [out, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-    assertEquals(code, 0, `${out}${errors}`);
-  },
+onLinux("sealByKernel() leaves everything possible that a sealed agent does", async () => {
+  const folder = Deno.makeTempDirSync();
+  const program = new URL("sealed_work.ts", import.meta.url).pathname;
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-prompt", "--no-check", program, folder],
+    stdin: "null",
+  }).output();
+  await Deno.remove(folder, { recursive: true });
+  const [out, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  assertEquals(code, 0, `${out}${errors}`);
 });

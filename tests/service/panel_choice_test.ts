@@ -2,6 +2,7 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { choosePanels, readInstalledPanels } from "../../lib/service/panel_choice.ts";
 import { CONFIG, configOf, type FakeSystem, machineOf } from "./fake_system.ts";
+import { asRoot } from "../only_on.ts";
 
 /** Installs with these words, and gives the configuration then. */
 async function installed(machine: FakeSystem, ...words: string[]) {
@@ -110,19 +111,15 @@ Deno.test("install() refuses a pair without a token where nothing is installed",
   assertEquals(machine.tree(), before);
 });
 
-Deno.test({
-  name: "readInstalledPanels() takes nothing from another user's configuration",
-  ignore: Deno.uid() !== 0,
-  fn: async () => {
-    await using machine = machineOf("openrc");
-    machine.write(CONFIG, JSON.stringify({ ...first, enable_remote_control: true }));
-    const path = machine.root + CONFIG;
-    assertEquals(readInstalledPanels(path).length, 1);
-    Deno.chownSync(path, 65_534, 65_534);
-    assertEquals(readInstalledPanels(path), []);
-    await machine.install(ONE);
-    assertEquals(machine.config().enable_remote_control, undefined);
-  },
+asRoot("readInstalledPanels() takes nothing from another user's configuration", async () => {
+  await using machine = machineOf("openrc");
+  machine.write(CONFIG, JSON.stringify({ ...first, enable_remote_control: true }));
+  const path = machine.root + CONFIG;
+  assertEquals(readInstalledPanels(path).length, 1);
+  Deno.chownSync(path, 65_534, 65_534);
+  assertEquals(readInstalledPanels(path), []);
+  await machine.install(ONE);
+  assertEquals(machine.config().enable_remote_control, undefined);
 });
 
 Deno.test("install() does not give one panel's token, key or rights to another", async () => {

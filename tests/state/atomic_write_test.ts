@@ -3,6 +3,7 @@ import { linkOrCopy, removeIfExists } from "../../lib/state/atomic_write.ts";
 import { syncedPaths } from "./synced_paths.ts";
 import { replaced } from "../replaced.ts";
 import { ClosedFolder } from "../closed_folder.ts";
+import { onLinux } from "../only_on.ts";
 
 Deno.test("removeIfExists() removes what is there, and says when it stays", async () => {
   using folder = new ClosedFolder();
@@ -33,17 +34,13 @@ Deno.test("linkOrCopy() copies a symbolic link, and does not follow it", async (
   assertEquals(Deno.readLinkSync(`${folder.path}/b`), "nowhere");
 });
 
-Deno.test({
-  name: "linkOrCopy() copies text, owner and mode where there can't be a link",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    using folder = new ClosedFolder();
-    // Of another file system, of which no link can be made here.
-    await linkOrCopy("/proc/version", `${folder.path}/b`);
-    assertEquals(Deno.readTextFileSync(`${folder.path}/b`), Deno.readTextFileSync("/proc/version"));
-    const { mode, uid } = Deno.statSync(`${folder.path}/b`);
-    assertEquals([(mode ?? 0) & 0o7777, uid], [0o444, Deno.uid()]);
-  },
+onLinux("linkOrCopy() copies text, owner and mode where there can't be a link", async () => {
+  using folder = new ClosedFolder();
+  // Of another file system, of which no link can be made here.
+  await linkOrCopy("/proc/version", `${folder.path}/b`);
+  assertEquals(Deno.readTextFileSync(`${folder.path}/b`), Deno.readTextFileSync("/proc/version"));
+  const { mode, uid } = Deno.statSync(`${folder.path}/b`);
+  assertEquals([(mode ?? 0) & 0o7777, uid], [0o444, Deno.uid()]);
 });
 
 Deno.test("linkOrCopy() brings a copy to the disk, with its owner and without rights of a set-uid program", async () => {

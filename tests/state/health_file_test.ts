@@ -7,6 +7,7 @@ import { collectedLog } from "../log/collected_log.ts";
 import { acceptAt } from "./accept_at.ts";
 import { ClosedFolder } from "../closed_folder.ts";
 import { ABOUT, openHealth } from "./health_folder.ts";
+import { asRoot, onLinux } from "../only_on.ts";
 
 Deno.test("HealthFile tells of the last accepted report, and is gone when the agent ends", () => {
   using parent = new ClosedFolder();
@@ -93,10 +94,9 @@ for await (const _ of Deno.stdin.readable) { /* until its end */ }
 file.close();
 `;
 
-Deno.test({
-  name: "HealthFile goes on telling when the agent is sealed, in the folder of containers too",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
+onLinux(
+  "HealthFile goes on telling when the agent is sealed, in the folder of containers too",
+  async () => {
     const folder = Deno.makeTempDirSync({ dir: "/dev/shm", prefix: "health-" });
     const program = Deno.makeTempFileSync({ suffix: ".js" });
     Deno.writeTextFileSync(program, SEALED);
@@ -132,7 +132,7 @@ Deno.test({
       Deno.removeSync(program);
     }
   },
-});
+);
 
 /** Runs something whose pauses do `act` instead of blocking the thread. */
 function whilePausing<T>(act: (ms: number | undefined) => void, run: () => T): T {
@@ -209,18 +209,14 @@ async function refusal(...folders: readonly string[]): Promise<string[]> {
   return await said(() => assertEquals(HealthFile.open(folders, ABOUT), undefined));
 }
 
-Deno.test({
-  name: "HealthFile.open() takes no folder of another user, and says so",
-  ignore: Deno.uid() !== 0,
-  async fn() {
-    using folder = new ClosedFolder();
-    Deno.chownSync(folder.path, 65534, 65534);
-    assertEquals(await refusal(folder.path), [
-      `warning agent: No health file: ${folder.path} belongs to another user`,
-      `warning agent: \`health\` and \`status\` can't see this agent: ${folder.path} belongs to another user`,
-    ]);
-    assertEquals([...Deno.readDirSync(folder.path)], []);
-  },
+asRoot("HealthFile.open() takes no folder of another user, and says so", async () => {
+  using folder = new ClosedFolder();
+  Deno.chownSync(folder.path, 65534, 65534);
+  assertEquals(await refusal(folder.path), [
+    `warning agent: No health file: ${folder.path} belongs to another user`,
+    `warning agent: \`health\` and \`status\` can't see this agent: ${folder.path} belongs to another user`,
+  ]);
+  assertEquals([...Deno.readDirSync(folder.path)], []);
 });
 
 Deno.test("HealthFile.open() follows no link that somebody has put there", async () => {

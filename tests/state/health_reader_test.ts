@@ -10,6 +10,7 @@ import {
 import { FakeTime } from "../fake_time.ts";
 import { ClosedFolder } from "../closed_folder.ts";
 import { ABOUT, openHealth } from "./health_folder.ts";
+import { asRoot } from "../only_on.ts";
 
 const NOW_MS = 1_000_000_000;
 
@@ -97,76 +98,60 @@ Deno.test("readHealth() goes by the lock of the file where there is no private o
   assertEquals(readHealth([folder.path])?.isRunning, true);
 });
 
-Deno.test({
-  name: "readHealth() takes no file that is not the folder's owner's",
-  ignore: Deno.uid() !== 0,
-  fn() {
-    using parent = new ClosedFolder();
-    const folder = `${parent.path}/run`;
-    using _agent = openHealth(folder);
-    assertEquals(readHealth([folder])?.isRunning, true);
-    Deno.chownSync(`${folder}/health`, 65534, 65534);
-    assertEquals(readHealth([folder]), undefined);
-  },
+asRoot("readHealth() takes no file that is not the folder's owner's", () => {
+  using parent = new ClosedFolder();
+  const folder = `${parent.path}/run`;
+  using _agent = openHealth(folder);
+  assertEquals(readHealth([folder])?.isRunning, true);
+  Deno.chownSync(`${folder}/health`, 65534, 65534);
+  assertEquals(readHealth([folder]), undefined);
 });
 
-Deno.test({
-  name: "readHealth() believes another user only where root alone could have let them write",
-  ignore: Deno.uid() !== 0,
-  fn() {
-    using parent = new ClosedFolder();
-    const folder = `${parent.path}/komari-agent-deno`;
-    using _agent = openHealth(folder);
+asRoot("readHealth() believes another user only where root alone could have let them write", () => {
+  using parent = new ClosedFolder();
+  const folder = `${parent.path}/komari-agent-deno`;
+  using _agent = openHealth(folder);
+  for (const path of [folder, `${folder}/health`]) Deno.chownSync(path, 65534, 65534);
+  assertEquals(readHealth([folder])?.version, "1.2.3", "a service's, as below /run");
+  for (const mode of [0o1777, 0o775]) {
+    Deno.chmodSync(parent.path, mode);
+    assertEquals(readHealth([folder]), undefined, "as below /dev/shm");
+  }
+  Deno.chmodSync(parent.path, 0o755);
+  Deno.chownSync(parent.path, 65534, 65534);
+  assertEquals(readHealth([folder]), undefined, "as below /run/user");
+  for (const path of [folder, `${folder}/health`]) Deno.chownSync(path, 0, 0);
+  assertEquals(readHealth([folder])?.version, "1.2.3", "root's own");
+});
+
+asRoot("readHealth() believes its own user's agent and root's, wherever they are", () => {
+  using parent = new ClosedFolder();
+  const folder = `${parent.path}/run`;
+  using _agent = openHealth(folder);
+  Deno.chmodSync(parent.path, 0o1777);
+  const { uid } = Deno;
+  try {
+    Deno.uid = () => 65534;
+    assertEquals(readHealth([folder])?.version, "1.2.3", "root's");
     for (const path of [folder, `${folder}/health`]) Deno.chownSync(path, 65534, 65534);
-    assertEquals(readHealth([folder])?.version, "1.2.3", "a service's, as below /run");
-    for (const mode of [0o1777, 0o775]) {
-      Deno.chmodSync(parent.path, mode);
-      assertEquals(readHealth([folder]), undefined, "as below /dev/shm");
-    }
-    Deno.chmodSync(parent.path, 0o755);
-    Deno.chownSync(parent.path, 65534, 65534);
-    assertEquals(readHealth([folder]), undefined, "as below /run/user");
-    for (const path of [folder, `${folder}/health`]) Deno.chownSync(path, 0, 0);
-    assertEquals(readHealth([folder])?.version, "1.2.3", "root's own");
-  },
+    assertEquals(readHealth([folder])?.version, "1.2.3", "its own");
+    // Whose lock it is nobody knows, and so the file's counts.
+    assertEquals(readHealth([folder])?.isRunning, true);
+  } finally {
+    Deno.uid = uid;
+  }
 });
 
-Deno.test({
-  name: "readHealth() believes its own user's agent and root's, wherever they are",
-  ignore: Deno.uid() !== 0,
-  fn() {
-    using parent = new ClosedFolder();
-    const folder = `${parent.path}/run`;
-    using _agent = openHealth(folder);
-    Deno.chmodSync(parent.path, 0o1777);
-    const { uid } = Deno;
-    try {
-      Deno.uid = () => 65534;
-      assertEquals(readHealth([folder])?.version, "1.2.3", "root's");
-      for (const path of [folder, `${folder}/health`]) Deno.chownSync(path, 65534, 65534);
-      assertEquals(readHealth([folder])?.version, "1.2.3", "its own");
-      // Whose lock it is nobody knows, and so the file's counts.
-      assertEquals(readHealth([folder])?.isRunning, true);
-    } finally {
-      Deno.uid = uid;
-    }
-  },
-});
-
-Deno.test({
-  name: "readHealth() takes no private lock that is another user's",
-  ignore: Deno.uid() !== 0,
-  fn() {
-    using folder = new ClosedFolder();
-    const record = { pid: 1, intervalMs: 1, ...ABOUT };
-    Deno.writeTextFileSync(`${folder.path}/health`, JSON.stringify(record));
-    const path = `${folder.path}/health.lock`;
-    using lock = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
-    assert(lock.tryLockSync(true));
-    assertEquals(readHealth([folder.path])?.isRunning, true);
-    Deno.chownSync(path, 65534, 65534);
-    assertEquals(readHealth([folder.path])?.isRunning, false);
-  },
+asRoot("readHealth() takes no private lock that is another user's", () => {
+  using folder = new ClosedFolder();
+  const record = { pid: 1, intervalMs: 1, ...ABOUT };
+  Deno.writeTextFileSync(`${folder.path}/health`, JSON.stringify(record));
+  const path = `${folder.path}/health.lock`;
+  using lock = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
+  assert(lock.tryLockSync(true));
+  assertEquals(readHealth([folder.path])?.isRunning, true);
+  Deno.chownSync(path, 65534, 65534);
+  assertEquals(readHealth([folder.path])?.isRunning, false);
 });
 
 Deno.test("readHealth() gives texts that act on no terminal", () => {

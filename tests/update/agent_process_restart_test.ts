@@ -4,6 +4,7 @@ import type { Health } from "../../lib/state/health_reader.ts";
 import { AgentProcess } from "../../lib/update/agent_process.ts";
 import type { AgentService } from "../../lib/update/agent_service.ts";
 import { FAKE_PID, FakeProc, statOf } from "./fake_proc.ts";
+import { onLinux } from "../only_on.ts";
 
 const PATH = "/opt/x/agent";
 const PARENT = FAKE_PID + 1;
@@ -69,7 +70,6 @@ class FakeAgentProcess implements Disposable {
   }
 }
 
-const ignore = Deno.build.os !== "linux";
 const never = () => new AbortController().signal;
 
 const REFUSED: Readonly<Record<string, [entries: Record<string, string>, words: string]>> = {
@@ -84,45 +84,35 @@ const REFUSED: Readonly<Record<string, [entries: Record<string, string>, words: 
 };
 
 for (const [kind, [entries, words]] of Object.entries(REFUSED)) {
-  Deno.test({
-    name: `AgentProcess.requireRestart() refuses an agent ${kind}`,
-    ignore,
-    async fn() {
-      using _proc = new FakeProc(entries);
-      using fake = new FakeAgentProcess();
-      const { agent, health } = fake;
-      await assertRejects(() => agent.requireRestart(health, never()), Error, words);
-      assertEquals([fake.ran, fake.signals], [[], []]);
-    },
+  onLinux(`AgentProcess.requireRestart() refuses an agent ${kind}`, async () => {
+    using _proc = new FakeProc(entries);
+    using fake = new FakeAgentProcess();
+    const { agent, health } = fake;
+    await assertRejects(() => agent.requireRestart(health, never()), Error, words);
+    assertEquals([fake.ran, fake.signals], [[], []]);
   });
 }
 
-Deno.test({
-  name: "AgentProcess.restart() restarts the unit whose main process the agent is",
-  ignore,
-  async fn() {
-    using _proc = new FakeProc(OF_UNIT);
-    using asked = new FakeAgentProcess();
-    await asked.agent.requireRestart(asked.health, never());
-    await asked.agent.restart(never());
-    assertEquals(asked.ran, [ASKED, ...RESTART], "found once");
-    using unasked = new FakeAgentProcess();
-    await unasked.agent.restart(never());
-    assertEquals([unasked.ran, unasked.signals], [[ASKED, ...RESTART], []]);
-    using orphan = new FakeAgentProcess({ mainPid: FAKE_PID + 2 });
-    await assertRejects(
-      () => orphan.agent.requireRestart(orphan.health, never()),
-      Error,
-      "belongs to no service",
-    );
-  },
+onLinux("AgentProcess.restart() restarts the unit whose main process the agent is", async () => {
+  using _proc = new FakeProc(OF_UNIT);
+  using asked = new FakeAgentProcess();
+  await asked.agent.requireRestart(asked.health, never());
+  await asked.agent.restart(never());
+  assertEquals(asked.ran, [ASKED, ...RESTART], "found once");
+  using unasked = new FakeAgentProcess();
+  await unasked.agent.restart(never());
+  assertEquals([unasked.ran, unasked.signals], [[ASKED, ...RESTART], []]);
+  using orphan = new FakeAgentProcess({ mainPid: FAKE_PID + 2 });
+  await assertRejects(
+    () => orphan.agent.requireRestart(orphan.health, never()),
+    Error,
+    "belongs to no service",
+  );
 });
 
-Deno.test({
-  name:
-    "AgentProcess.restart() signals an agent whose service is another user's, or none of systemd's",
-  ignore,
-  async fn() {
+onLinux(
+  "AgentProcess.restart() signals an agent whose service is another user's, or none of systemd's",
+  async () => {
     for (const entries of [OF_OTHERS, IN_BACKGROUND]) {
       using _proc = new FakeProc(entries);
       using fake = new FakeAgentProcess();
@@ -132,18 +122,14 @@ Deno.test({
       assertEquals(fake.ran.filter((line) => !line.includes(" show ")), []);
     }
   },
-});
+);
 
-Deno.test({
-  name: "AgentProcess.requireRestart() asks nobody when the service is known",
-  ignore,
-  async fn() {
-    using _proc = new FakeProc(OF_SYSTEMD);
-    using fake = new FakeAgentProcess({ service: { restart: [{ tool: "rc", args: ["x"] }] } });
-    await fake.agent.requireRestart(fake.health, never());
-    await fake.agent.restart(never());
-    assertEquals([fake.ran, fake.signals], [["rc x"], []]);
-  },
+onLinux("AgentProcess.requireRestart() asks nobody when the service is known", async () => {
+  using _proc = new FakeProc(OF_SYSTEMD);
+  using fake = new FakeAgentProcess({ service: { restart: [{ tool: "rc", args: ["x"] }] } });
+  await fake.agent.requireRestart(fake.health, never());
+  await fake.agent.restart(never());
+  assertEquals([fake.ran, fake.signals], [["rc x"], []]);
 });
 
 Deno.test("AgentProcess.restart() signals nobody by the number of an agent that has ended", async () => {

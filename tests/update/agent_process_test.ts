@@ -7,6 +7,7 @@ import { FakeTime, realTurn } from "../fake_time.ts";
 import { realDeadline } from "../real_deadline.ts";
 import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { onLinux } from "../only_on.ts";
 
 const HOLDER = new URL("health_process.ts", import.meta.url).pathname;
 const PROGRAM = Deno.realPathSync(Deno.execPath());
@@ -74,18 +75,14 @@ Deno.test("AgentProcess.restart() ends the agent with the restart code and waits
   await agent.restart(never());
 });
 
-Deno.test({
-  name: "AgentProcess.restart() signals no process of another program",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    await using impostor = await Impostor.start();
-    const { health } = impostor.agent;
-    const agent = agentIn(impostor.folder, { path: "/opt/x" });
-    const why = "does not run /opt/x";
-    await assertRejects(() => agent.requireRestart(health, never()), Error, why);
-    await assertRejects(() => agent.restart(never()), Error, why);
-    assertEquals(agent.health()?.isRunning, true);
-  },
+onLinux("AgentProcess.restart() signals no process of another program", async () => {
+  await using impostor = await Impostor.start();
+  const { health } = impostor.agent;
+  const agent = agentIn(impostor.folder, { path: "/opt/x" });
+  const why = "does not run /opt/x";
+  await assertRejects(() => agent.requireRestart(health, never()), Error, why);
+  await assertRejects(() => agent.restart(never()), Error, why);
+  assertEquals(agent.health()?.isRunning, true);
 });
 
 Deno.test("AgentProcess.restart() uses the service manager when a service is known", async () => {

@@ -9,13 +9,11 @@ import {
 import { writeExecutable } from "../executable.ts";
 import { FAKE_PID, FakeProc, statOf } from "./fake_proc.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { onLinux } from "../only_on.ts";
 
-const isLinux = Deno.build.os === "linux";
-
-Deno.test({
-  name: "runsProgram() knows a program by its file, also when another has taken its place",
-  ignore: !isLinux,
-  fn: async () => {
+onLinux(
+  "runsProgram() knows a program by its file, also when another has taken its place",
+  async () => {
     assertEquals(await runsProgram(Deno.pid, Deno.realPathSync(Deno.execPath())), true);
     using temp = new TempFolder();
     const folder = Deno.realPathSync(temp.path);
@@ -31,29 +29,25 @@ Deno.test({
     await child.status;
     assertEquals(await runsProgram(child.pid, path), false);
   },
-});
+);
 
-Deno.test({
-  name: "runsProgram() knows a script among a process's words, however it was called",
-  ignore: !isLinux,
-  fn: async () => {
-    using temp = new TempFolder();
-    const folder = Deno.realPathSync(temp.path);
-    const path = `${folder}/agent`;
-    writeExecutable(path, "#!/bin/sh\necho there\nread -r word\n");
-    Deno.symlinkSync(path, `${folder}/link`);
-    for (const called of ["./agent", path, "./link"]) {
-      const child = new Deno.Command(called, { cwd: folder, stdin: "piped", stdout: "piped" })
-        .spawn();
-      const reader = child.stdout.getReader();
-      await reader.read();
-      assertEquals(await runsProgram(child.pid, path), true, called);
-      assertEquals(await runsProgram(child.pid, `${folder}/link`), false);
-      await reader.cancel();
-      await child.stdin.close();
-      await child.status;
-    }
-  },
+onLinux("runsProgram() knows a script among a process's words, however it was called", async () => {
+  using temp = new TempFolder();
+  const folder = Deno.realPathSync(temp.path);
+  const path = `${folder}/agent`;
+  writeExecutable(path, "#!/bin/sh\necho there\nread -r word\n");
+  Deno.symlinkSync(path, `${folder}/link`);
+  for (const called of ["./agent", path, "./link"]) {
+    const child = new Deno.Command(called, { cwd: folder, stdin: "piped", stdout: "piped" })
+      .spawn();
+    const reader = child.stdout.getReader();
+    await reader.read();
+    assertEquals(await runsProgram(child.pid, path), true, called);
+    assertEquals(await runsProgram(child.pid, `${folder}/link`), false);
+    await reader.cancel();
+    await child.stdin.close();
+    await child.status;
+  }
 });
 
 Deno.test("sharesServiceWith() is false for children of a shell", () => {
@@ -102,68 +96,56 @@ function hasScript(): boolean {
   }
 }
 
-Deno.test({
-  name: "isAttachedToTerminal() knows terminals and consoles, and no other devices",
-  ignore: !isLinux,
-  fn() {
-    const inputs = [
-      "/dev/pts/0",
-      "/dev/tty1",
-      "/dev/console",
-      "/dev/null",
-      "socket:[7]",
-      "/x/dev/tty",
-    ];
-    const found = inputs.filter((input) => {
-      using _proc = new FakeProc({ [`${FAKE_PID}/fd/0`]: input });
-      return isAttachedToTerminal(FAKE_PID);
+onLinux("isAttachedToTerminal() knows terminals and consoles, and no other devices", () => {
+  const inputs = [
+    "/dev/pts/0",
+    "/dev/tty1",
+    "/dev/console",
+    "/dev/null",
+    "socket:[7]",
+    "/x/dev/tty",
+  ];
+  const found = inputs.filter((input) => {
+    using _proc = new FakeProc({ [`${FAKE_PID}/fd/0`]: input });
+    return isAttachedToTerminal(FAKE_PID);
+  });
+  assertEquals(found, inputs.slice(0, 3));
+});
+
+onLinux("sharesServiceWith() is true within one service of systemd alone", () => {
+  const group = "0::/system.slice/agent.service\n";
+  const isShared = (own: string, parent: string) => {
+    using _proc = new FakeProc({
+      "self/cgroup": own,
+      [`${FAKE_PID}/cgroup`]: group,
+      [`${FAKE_PID}/stat`]: statOf(FAKE_PID + 1),
+      [`${FAKE_PID + 1}/comm`]: `${parent}\n`,
     });
-    assertEquals(found, inputs.slice(0, 3));
-  },
+    return sharesServiceWith(FAKE_PID);
+  };
+  assertEquals(isShared(group, "systemd"), true);
+  assertEquals(isShared("0::/system.slice/other.service\n", "systemd"), false);
+  assertEquals(isShared(group, "sh"), false);
 });
 
-Deno.test({
-  name: "sharesServiceWith() is true within one service of systemd alone",
-  ignore: !isLinux,
-  fn() {
-    const group = "0::/system.slice/agent.service\n";
-    const isShared = (own: string, parent: string) => {
-      using _proc = new FakeProc({
-        "self/cgroup": own,
-        [`${FAKE_PID}/cgroup`]: group,
-        [`${FAKE_PID}/stat`]: statOf(FAKE_PID + 1),
-        [`${FAKE_PID + 1}/comm`]: `${parent}\n`,
-      });
-      return sharesServiceWith(FAKE_PID);
-    };
-    assertEquals(isShared(group, "systemd"), true);
-    assertEquals(isShared("0::/system.slice/other.service\n", "systemd"), false);
-    assertEquals(isShared(group, "sh"), false);
-  },
-});
-
-Deno.test({
-  name: "runsProgram() takes no word without a slash, and no flag, for a script",
-  ignore: !isLinux,
-  fn() {
-    using temp = new TempFolder();
-    const folder = Deno.realPathSync(temp.path);
-    const path = `${folder}/agent`;
-    Deno.writeTextFileSync(path, "");
-    Deno.mkdirSync(`${folder}/-x`);
-    const table: [string, boolean][] = [["./agent", true], ["agent", false], [
-      "-x/../agent",
-      false,
-    ]];
-    for (const [word, isRun] of table) {
-      using _proc = new FakeProc({
-        [`${FAKE_PID}/exe`]: "/bin/sh",
-        [`${FAKE_PID}/cwd`]: folder,
-        [`${FAKE_PID}/cmdline`]: `sh\0${word}\0`,
-      });
-      assertEquals(runsProgram(FAKE_PID, path), isRun, word);
-    }
-  },
+onLinux("runsProgram() takes no word without a slash, and no flag, for a script", () => {
+  using temp = new TempFolder();
+  const folder = Deno.realPathSync(temp.path);
+  const path = `${folder}/agent`;
+  Deno.writeTextFileSync(path, "");
+  Deno.mkdirSync(`${folder}/-x`);
+  const table: [string, boolean][] = [["./agent", true], ["agent", false], [
+    "-x/../agent",
+    false,
+  ]];
+  for (const [word, isRun] of table) {
+    using _proc = new FakeProc({
+      [`${FAKE_PID}/exe`]: "/bin/sh",
+      [`${FAKE_PID}/cwd`]: folder,
+      [`${FAKE_PID}/cmdline`]: `sh\0${word}\0`,
+    });
+    assertEquals(runsProgram(FAKE_PID, path), isRun, word);
+  }
 });
 
 Deno.test("systemdUnitOf() reads cgroup v1 and v2", () => {
