@@ -16,6 +16,7 @@ import { acceptAt } from "../state/accept_at.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { inContainerImage } from "./container_image.ts";
 import { configOf } from "./fake_context.ts";
+import { replaced } from "../replaced.ts";
 import { openHealth } from "../state/health_folder.ts";
 import { adviceText } from "./advice_text.ts";
 
@@ -79,6 +80,11 @@ function configIn(folder: string, ...more: readonly string[]): Config {
 
 Deno.test("checks believe the running agent more than what they can do themselves", async () => {
   await inFolder(async (folder) => {
+    // Tests of other files have deleted states open in this process.
+    const { readDirSync } = Deno;
+    using _own = replaced(Deno, {
+      readDirSync: (path) => path === `/proc/${Deno.pid}/fd` ? [].values() : readDirSync(path),
+    });
     using health = openHealth(folder);
     const port = 45_678;
     const args = ["--month-rotate", "1", "--metrics", `127.0.0.1:${port}`];
