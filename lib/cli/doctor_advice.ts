@@ -91,6 +91,12 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
     const address = truncate(moved, MAX_ADDRESS_LENGTH);
     return [`the panel's address is another one: write ${address} into ${endpointPlace(way)}`];
   }
+  if (/\.cloudflareaccess\.com\//.test(location) || /Cloudflare Access/i.test(text)) {
+    return [
+      "Cloudflare Access asks for a login: give --cf-access-client-id and --cf-access-client-secret of " +
+      "a service token, or let /api/clients/ pass there",
+    ];
+  }
   if (isPasswordWall(answer)) {
     return [
       "let /api/clients/ pass without the password, or send it with --header " +

@@ -74,7 +74,11 @@ export function agentResult(
   }
   for (const [part, status, advice] of PROBLEMS) {
     const seen = seenProblem(health, part);
-    if (seen !== undefined) return result(status, `${text}; ${seen}`, advice);
+    if (seen === undefined) continue;
+    const missing = /it is not installed/.test(seen)
+      ? "install the driver's own tools, or leave out --gpu"
+      : undefined;
+    return result(status, `${text}; ${seen}`, missing ?? advice);
   }
   if (hasTokenInArguments(pid)) {
     return result(

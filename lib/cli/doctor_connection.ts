@@ -69,9 +69,21 @@ function notConnected(error: unknown, way: Way): CheckResult {
     : answeredBy === ""
     ? message
     : `${message} (${answeredBy})`;
-  const finding = /refused/.test(message) ? undefined : firstStep(way);
+  const finding = /refused/.test(message) ? undefined : firstStep(way) ?? fullTable();
   const shown = finding === undefined ? text : `${text}; ${finding.text}`;
   return result("failed", shown, ...connectAdvice(text, way, { finding }));
+}
+
+/** The kernel's table of connections, if it is full: new ones are dropped then. */
+export function fullTable(): RouteFinding | undefined {
+  const read = (name: string) =>
+    Number(attempt(() => Deno.readTextFileSync(`/proc/sys/net/netfilter/nf_conntrack_${name}`)));
+  const [count, max] = [read("count"), read("max")];
+  if (!(max > 0) || count < max) return undefined;
+  return {
+    text: `the kernel's table of connections is full (${count} of ${max})`,
+    advice: ["have it keep more: sysctl net.netfilter.nf_conntrack_max", "see which: conntrack -S"],
+  };
 }
 
 /** Why no packet gets to any of the addresses, by the kernel; `undefined` where it sees nothing of one. */

@@ -174,6 +174,16 @@ function unresolved(
         "write one address on each line: nameserver ADDRESS",
       );
     }
+    if (sources.missing !== undefined) {
+      const { target } = sources.missing;
+      return result(
+        "failed",
+        target === undefined
+          ? `Cannot resolve ${subject}: there is no ${file}`
+          : `Cannot resolve ${subject}: ${file} is a link to ${target}, which is not there`,
+        `start the service that writes it, or write it: nameserver ADDRESS`,
+      );
+    }
     return result(
       "failed",
       `${message}: ${file} names no name server`,

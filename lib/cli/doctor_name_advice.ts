@@ -9,6 +9,7 @@ import {
   FORBIDDEN,
   type NameAnswer,
   type NameSources,
+  OPEN_BY_TCP,
   REFUSED_BY_TCP,
   RESOLVED_ADDRESS,
 } from "./doctor_name_servers.ts";
@@ -70,6 +71,12 @@ export function unresolvedAdvice(
         `start the name server at ${server}, or name another one in ${sources.file}`,
         `see whether it only answers late: dig +time=15 @${server} ${host}`,
       ];
+  }
+  if (has(OPEN_BY_TCP)) {
+    return [
+      "see whether a firewall, here or there, drops UDP port 53: nft list ruleset",
+      another,
+    ];
   }
   if (isInContainerImage()) {
     return [

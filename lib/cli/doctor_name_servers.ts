@@ -4,6 +4,7 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { lookUpHostsFile } from "../net/dns.ts";
 import { queryNameServer } from "../net/dns_query.ts";
@@ -13,6 +14,8 @@ import { failureText, firstHop, type Way } from "./doctor_way.ts";
 
 /** A name server listens there by TCP, too, if there is one. */
 export const REFUSED_BY_TCP = "no answer by UDP, and TCP is refused";
+/** It is there, and what is sent by UDP is lost on the way. */
+export const OPEN_BY_TCP = "no answer by UDP, and TCP is open";
 /** The kernel takes no packet to it: a firewall of this machine, or the unit of a service. */
 export const FORBIDDEN = "no answer: this machine may not send to it";
 /** Time for the answer of one server to one question. */
@@ -38,6 +41,8 @@ export interface NameSources {
   readonly leavesOutHosts: boolean;
   /** Files that this user may not read. */
   readonly unreadable: readonly string[];
+  /** Whether there is no `/etc/resolv.conf`, and where a link of that name leads. */
+  readonly missing?: { readonly target: string | undefined } | undefined;
 }
 
 /** What one name server has answered. */
@@ -81,7 +86,7 @@ async function silence(
   try {
     const connect = (signal: AbortSignal) => Deno.connect({ hostname: server, port, signal });
     (await withTimeout(connect, { timeoutMs: TCP_MS, signal })).close();
-    return failureText(error);
+    return OPEN_BY_TCP;
   } catch (refusal) {
     signal.throwIfAborted();
     if (refusal instanceof Deno.errors.ConnectionRefused) return REFUSED_BY_TCP;
@@ -123,6 +128,9 @@ export async function readSources(way: Way): Promise<NameSources> {
     // systemd-resolved reads it, too.
     leavesOutHosts: order?.every((it) => !/^(files|resolve)$/.test(it)) ?? false,
     unreadable: [...hosts?.isDenied ? [HOSTS] : [], ...resolv?.isDenied ? [RESOLV_CONF] : []],
+    missing: resolv?.isMissing
+      ? { target: attempt(() => Deno.readLinkSync(RESOLV_CONF)) }
+      : undefined,
   };
   // Where it does not run, it has no file.
   if (!addresses.includes(RESOLVED_ADDRESS) || resolved?.text === undefined) {

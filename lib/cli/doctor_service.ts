@@ -135,6 +135,10 @@ function stoppedResult(text: string, found: FoundService): CheckResult {
   const { start = "", logHint = "", lastError = "", lastLine = "" } = state ?? {};
   const why = unit &&
     (unitFailure(unit, found) ?? crash(unit, lastError) ?? hiddenPath(unit, lastError));
+  if (/SyntaxError/.test(lastError)) {
+    const damaged = `${text}: its program is damaged (${lastError})`;
+    return result("failed", damaged, `put the program there again: ${found.install}`);
+  }
   if (why !== undefined) {
     const isStarted = startsNoMore(found) === "" ||
       why.advice.some((line) => /\bsystemctl (?:re)?start /.test(line));

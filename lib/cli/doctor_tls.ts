@@ -140,11 +140,16 @@ export function tlsAdvice(
   if (/server itself has failed/.test(message)) {
     return ["read the log of the server that ends TLS for the panel"];
   }
-  if (/expired|not valid (yet|at this time)/.test(message)) return dateAdvice(certificate);
+  if (/expired|not valid (yet|at this time)/.test(message)) return dateAdvice(message, certificate);
   if (/X\.509 version 1/.test(message)) {
     return [
       `make a new certificate of version 3, with the name in it: openssl req -x509 -addext ` +
       `subjectAltName=DNS:${host} …`,
+    ];
+  }
+  if (/of a kind that is not supported/.test(message)) {
+    return [
+      "make a new certificate, with a key of RSA (2048 bits at least) or P-256, signed with SHA-256",
     ];
   }
   if (/no TLS 1\.2/.test(message)) {
@@ -188,11 +193,19 @@ export const CLIENT_CERTIFICATE_ADVICE = [
   "if only a CDN in front of the panel has one, use the name that goes through the CDN",
 ];
 
-function dateAdvice(certificate: Certificate | undefined): string[] {
+function dateAdvice(message: string, certificate: Certificate | undefined): string[] {
   const renew = "renew the certificate on the panel's server";
   const clock = "if this machine's date is wrong, set it: timedatectl set-ntp true";
   if (certificate === undefined) return [`${clock}; date shows it`, renew];
   // A clock is rarely wrong by little, and a certificate that was not renewed is.
+  const isValid = certificate.validFromMs <= Date.now() && daysLeft(certificate) >= 0;
+  if (/expired/.test(message) && isValid) {
+    return [
+      "the certificate itself is valid, and one of its issuers' has expired: give the panel's server " +
+      "the issuers' new ones (fullchain.pem)",
+      `compare the date here: date; ${clock}`,
+    ];
+  }
   const compare = `compare the date here: date; ${clock}`;
   return daysLeft(certificate) < 0
     ? [compare, renew]

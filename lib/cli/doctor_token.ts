@@ -11,6 +11,15 @@ import type { Way } from "./doctor_way.ts";
 /** What a panel makes of the token; `dropped` is one that never gets to it in the query. */
 export type TokenState = "accepted" | "refused" | "missing" | "dropped";
 
+/** What is written around a token, and is none of it. */
+const BRACKETS = [
+  ...[["\x22", "\x22"], ["'", "'"], ["`", "`"], ["\u201c", "\u201d"], [
+    "\u2018",
+    "\u2019",
+  ]] as const,
+  ...[["<", ">"], ["[", "]"], ["{", "}"]] as const,
+];
+
 /** The result for the token; `refusal` is what the panel has said to refuse it. */
 export function tokenResult(
   way: Way,
@@ -40,11 +49,15 @@ export function tokenResult(
   const origin = tokenOrigin(way);
   const unknown = `the panel does not know the token of ${origin}`;
   const refused = unknown + refusal;
-  if (/^([\x22\x27]).*\1$/.test(config.token)) {
+  const { token: text } = config;
+  if (
+    text !== text.trim() ||
+    BRACKETS.some(([open, close]) => text.startsWith(open) && text.endsWith(close))
+  ) {
     return result(
       "failed",
-      `${refused}; it is within quotes`,
-      "write the token without the quotes",
+      `${refused}; it is within quotes, brackets or blanks`,
+      "write the token without them",
     );
   }
   return result(

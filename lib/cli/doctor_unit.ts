@@ -331,6 +331,9 @@ function setUpFailure(
   }
   if (step === "GROUP") return missingGroup(text, unit);
   if (step === "EXEC") return programFailure(reason, { unit, install });
+  if (/No space left/.test(reason)) {
+    return { text: reason, advice: ["make room on the disk that it names: df -h; df -i"] };
+  }
   return underSettings(reason, { unit: ofDropIns(unit), names: settings }) ?? {
     text: reason,
     advice: [`see which setting it names: journalctl -u ${unit.name} -n 20`],

@@ -42,11 +42,23 @@ export function programFailure(
       `/etc/fstab; or choose another folder: ${install} --install-dir DIR`;
     return { text: `${text}: ${noexec} is mounted with noexec`, advice: [advice] };
   }
+  if (/Exec format error/.test(reason)) {
+    return {
+      text,
+      advice: [`it is damaged, or for other machines: put the program there again: ${install}`],
+    };
+  }
   const isBarred = /Permission denied|No such file/.test(reason);
   const names = [...isBarred ? [] : START_LIMITS, ...HIDDEN_PROGRAM];
   const limits = underSettings(text, { unit: ofDropIns(unit), names });
   if (limits !== undefined) return limits;
   if (correct !== undefined) return { text, advice: [correct] };
+  if (isSeen && /No such file/.test(reason)) {
+    return {
+      text: `${text}: it is there, and what runs it is not (an interpreter, or a C library)`,
+      advice: [`put the program for this machine there again: ${install}`],
+    };
+  }
   // Without a user of its own it runs as the owner of what it needs, or as root.
   const rights = unit.property("User") === "" ? 0o111 : 0o001;
   const barred = isSeen ? ancestry(path).find((it) => !hasRight(it, rights)) : undefined;

@@ -7,7 +7,7 @@ import {
   proxyVariableNames,
   refusingProxyAdvice,
 } from "../../lib/cli/doctor_advice.ts";
-import { connectAdvice } from "../../lib/cli/doctor_connection.ts";
+import { connectAdvice, fullTable } from "../../lib/cli/doctor_connection.ts";
 import { tlsAdvice } from "../../lib/cli/doctor_tls.ts";
 import {
   failureText,
@@ -188,6 +188,13 @@ Deno.test("tlsAdvice() goes by the cause", () => {
       ["it has expired", { ...CERTIFICATE, validUntilMs: 0 }, 2, "renew the certificate"],
       ["it is not valid yet", CERTIFICATE, 2, "set it: timedatectl set-ntp true"],
       ["it is not valid yet", CERTIFICATE, 2, "else make it anew"],
+      [
+        "it has expired",
+        CERTIFICATE,
+        2,
+        "the certificate itself is valid, and one of its issuers'",
+      ],
+      ["of a kind that is not supported (x)", CERTIFICATE, 1, "signed with SHA-256"],
       [
         "the server has no site of that name",
         undefined,
@@ -377,5 +384,38 @@ Deno.test("clockDifference() goes on to the next unit at two of it, and to minut
   ];
   for (const [seconds, text] of table) {
     assertEquals([clockDifference(seconds * 1000), clockDifference(-seconds * 1000)], [text, text]);
+  }
+});
+
+Deno.test("answerAdvice() knows a login of Cloudflare Access", () => {
+  const way = wayTo("https://p.example");
+  const location = "https://team.cloudflareaccess.com/cdn-cgi/access/login/p.example";
+  const answers = [
+    responseOf(302, "", { location }),
+    responseOf(403, "<title>Forbidden ・ Cloudflare Access</title>"),
+  ];
+  for (const answer of answers) {
+    const [only = "", ...more] = answerAdvice(answer, way);
+    assertStringIncludes(only, "--cf-access-client-id and --cf-access-client-secret");
+    assertEquals(more, []);
+  }
+});
+
+Deno.test("fullTable() tells that the kernel's table of connections is full", () => {
+  const { readTextFileSync } = Deno;
+  const of = (count: string | undefined, max: string) => {
+    Deno.readTextFileSync = (path) => {
+      if (count === undefined) throw new Deno.errors.NotFound();
+      return String(path).endsWith("count") ? count : max;
+    };
+    try {
+      return fullTable()?.text;
+    } finally {
+      Deno.readTextFileSync = readTextFileSync;
+    }
+  };
+  assertEquals(of("64\n", "64\n"), "the kernel's table of connections is full (64 of 64)");
+  for (const [count, max] of [["63", "64"], ["0", "0"], [undefined, ""]] as const) {
+    assertEquals(of(count, max), undefined);
   }
 });

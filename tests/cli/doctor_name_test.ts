@@ -55,6 +55,11 @@ Deno.test("checkName() names the file that keeps a name from being resolved", as
       "add a line to /etc/resolv.conf",
     ],
     [
+      {},
+      "Cannot resolve panel.invalid: there is no /etc/resolv.conf",
+      "start the service that writes it",
+    ],
+    [
       {
         "/etc/nsswitch.conf": "hosts: dns [NOTFOUND=return]\n",
         "/etc/hosts": "127.0.0.1 localhost\n192.0.2.7 panel.invalid\n",
@@ -112,6 +117,8 @@ Deno.test("unresolvedAdvice() names a server that does not answer before one tha
   const [dead, ...others] = of(["192.0.2.1", "no answer within 1.5 s"], ["192.0.2.2", "NOERROR"]);
   assertEquals(others, []);
   assertStringIncludes(dead ?? "", "192.0.2.1 does not answer, and is asked before the others");
+  const [udp] = of(["192.0.2.1", "no answer by UDP, and TCP is open"]);
+  assertStringIncludes(udp ?? "", "drops UDP port 53");
   const [look, name] = of(["192.0.2.1", "REFUSED"]);
   assertStringIncludes(look ?? "", "see whether it answers about other names: dig @192.0.2.1");
   assertStringIncludes(name ?? "", "correct the name in -e, if it is not p.example");

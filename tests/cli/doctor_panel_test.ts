@@ -463,7 +463,7 @@ Deno.test("panelChain() name quotes around a token, and leave a node that regist
     const { token } = await checksOf(["-e", url, "-t", `"${TOKEN}"`]);
     assertEquals([token?.status, token?.advice], [
       "failed",
-      "write the token without the quotes",
+      "write the token without them",
     ]);
     const own = await checksOf(["-e", url, "--auto-discovery", "key-of-the-panel"]);
     assertEquals([own.token?.text, own.websocket?.text], [own.token?.text, own.token?.text]);
@@ -802,6 +802,9 @@ Deno.test("panelChain() name a token within quotes of either kind, where the pan
     ['"abc"', true],
     ["'abc\"", false],
     ["a'b'", false],
+    ["<abc>", true],
+    ["\u201cabc\u201d", true],
+    ["abc>", false],
   ];
   for (const [token, isQuoted] of table) {
     const refuse = () => Response.json({ status: "error" }, { status: 401 });

@@ -19,6 +19,7 @@ import { configOf } from "./fake_context.ts";
 import { replaced } from "../replaced.ts";
 import { openHealth } from "../state/health_folder.ts";
 import { adviceText } from "./advice_text.ts";
+import { problemHealth } from "./seen_health.ts";
 
 const TOKEN = "t0ken-of-this-node";
 
@@ -380,6 +381,7 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
     ],
     [{ Result: "timeout" }, {}, "(Result=timeout)", "its log: journalctl"],
     [exited("3"), {}, "it exited with code 3", "read its log"],
+    [exited("233"), {}, "(233/RUNTIME_DIRECTORY)", "which setting it names"],
     [exited("1"), { LimitAS: "9M" }, "ended with code 1 (LimitAS=9M in", "remove that setting"],
     [exited("1"), { LimitAS: "infinity" }, "it exited with code 1", "read its log"],
     [{ Result: "oom-kill" }, {}, "memory was used up", "free -m"],
@@ -487,6 +489,17 @@ Deno.test({
         return [text.slice(text.indexOf("denied (") + 7), advice];
       };
       const restarted = "systemctl restart x.service";
+      const because = (lastError: string) => {
+        const unit = unitOf(properties, { ExecStart: program });
+        return serviceResult(
+          foundOf({ ...SERVICE, isActive: false, lastError }, { unit }),
+          undefined,
+        );
+      };
+      const damaged = because("Failed to execute: Exec format error");
+      assertStringIncludes(damaged.advice ?? "", "it is damaged, or for other machines: put");
+      const unrun = because("Failed to execute: No such file or directory");
+      assertStringIncludes(unrun.text, "it is there, and what runs it is not");
       Deno.chmodSync(program, 0o644);
       assertEquals(found(program), [
         `(${program}): not everybody may use ${program}`,
@@ -1054,4 +1067,35 @@ Deno.test("serviceResult() warns of a service that ended again and again", () =>
   assertStringIncludes(limited.text, `5.0 s ago (RuntimeMaxSec=6 in ${DROP_IN})`);
   assertEquals(of(1, 995_000).status, "ok");
   assertEquals(of(7, 800_000).status, "ok", "it has run for a while");
+});
+
+Deno.test("serviceResult() knows a full disk and a damaged program by their words", () => {
+  const of = (status: string, lastError: string) => {
+    const unit = unitOf({ Result: "exit-code", ExecMainCode: "1", ExecMainStatus: status });
+    return serviceResult(foundOf({ ...SERVICE, isActive: false, lastError }, { unit }), undefined);
+  };
+  const full = of("233", "Failed to set up special execution directory: No space left on device");
+  assertStringIncludes(full.advice ?? "", "make room on the disk that it names");
+  const damaged = of("1", "error: Uncaught SyntaxError: Invalid or unexpected token");
+  assertStringIncludes(damaged.text, "its program is damaged (error: Uncaught SyntaxError");
+  assertStringIncludes(damaged.advice ?? "", "put the program there again");
+});
+
+Deno.test("agentResult() advises on graphics cards by what is missing", () => {
+  const of = (text: string) => {
+    const panel = { panel: "p.example", sinceMs: 1, failures: 0, probes: 0 };
+    const health = {
+      ...problemHealth("gpu", text),
+      pid: Deno.pid,
+      acceptedAtMs: Date.now(),
+      panels: [{ ...panel, acceptedAtMs: Date.now() }],
+    };
+    const config = configOf(["doctor", "-e", "http://p.example", "-t", "x"]);
+    return agentResult(config, health, { logHint: undefined }).advice;
+  };
+  assertEquals(of("Cannot run nvidia-smi: it hangs"), "ask the driver itself: nvidia-smi");
+  assertStringIncludes(
+    of("Cannot run nvidia-smi: it is not installed or not executable") ?? "",
+    "leave out --gpu",
+  );
 });
