@@ -92,6 +92,7 @@ Deno.test("redactSecrets() finds the start of an encoded secret that was cut off
 Deno.test("redactSecrets() hides each of several secrets, also where they overlap", () => {
   const secrets = ["abcdef", "defghi", "user"];
   assertEquals(redactSecrets("xabcdefghiy user abcdef", secrets), "x…y … …");
+  assertEquals(redactSecrets("xabcdefghiy", ["abcdefghi", "bcde"]), "x…y", "one within another");
 });
 
 Deno.test("redactSecrets() takes a long text with many starts of a secret in its stride", () => {
