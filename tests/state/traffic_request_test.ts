@@ -32,6 +32,9 @@ Deno.test("TrafficRequestFile carries a request to the agent, and its answer bac
     assertEquals(agent.request(), { id: "none", total: { sentBytes: 0, receivedBytes: 0 } });
     user?.ask({ id: "two", total: { receivedBytes: 7 } });
     assertEquals(agent.request(), { id: "two", total: { receivedBytes: 7 } });
+    agent.answer({ id: "two", problem: "" });
+    assertEquals(agent.request(), undefined, "a request that was fulfilled is none any more");
+    assertEquals(user?.answerTo("two"), { id: "two", problem: "" });
     assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
     // A request of before the start is not wanted any more.
     const next = TrafficRequestFile.create(folder);
