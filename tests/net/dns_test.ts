@@ -85,11 +85,11 @@ Deno.test("SystemResolver.lookUpAhead() answers who asks next, and soon", async 
   let lookups = 0;
   const resolver = resolverBy(() => Promise.resolve([`192.0.2.${++lookups}`]));
   resolver.lookUpAhead("host");
-  await time.pass(4_999);
+  await time.run(4_999);
   assertEquals(await resolver.resolveAll("host", { signal }), ["192.0.2.1"]);
   assertEquals(await resolver.resolveAll("host", { signal }), ["192.0.2.2"]);
   resolver.lookUpAhead("host");
-  await time.pass(5_000);
+  await time.run(5_000);
   assertEquals(await resolver.resolveAll("host", { signal }), ["192.0.2.4"]);
   resolver.lookUpAhead("192.0.2.9");
   assertEquals(lookups, 4);

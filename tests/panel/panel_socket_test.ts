@@ -288,7 +288,7 @@ Deno.test("PanelSocket counts no answers that it has asked for", async () => {
   await withLive(2, async ({ socket, live, receiver }) => {
     for (let n = 0; n < 2000; n++) {
       const sending = live.sendReport(REPORT, WITHIN);
-      socket.say({ id: socket.calls.at(-1)?.id, result: {} });
+      socket.say({ id: JSON.parse(socket.sent.at(-1) ?? "").id, result: {} });
       await sending;
     }
     assertEquals(receiver.limit.isExceeded, false);
