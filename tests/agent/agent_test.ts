@@ -152,9 +152,7 @@ async function live(
 
 Deno.test("Agent.run() reports first, then the rest, each at its interval", async () => {
   const world = new FakeWorld();
-  await live(world, async (time) => {
-    await time.run(31_000);
-  });
+  await live(world, (time) => time.run(31_000));
   assertEquals(world.calls[0], { what: "report", atMs: 0 });
   assertEquals(world.times("report"), [0, 5000, 10_000, 15_000, 20_000, 25_000, 30_000]);
   assertEquals(world.times("basic info").length, 1);
@@ -192,9 +190,7 @@ Deno.test("Agent.run() sends nothing else before a report was accepted", async (
 Deno.test("Agent.run() retries basic info much sooner than at its interval", async () => {
   const world = new FakeWorld();
   world.onInfo = () => Promise.reject(refused);
-  await live(world, async (time) => {
-    await time.run(60_000);
-  });
+  await live(world, (time) => time.run(60_000));
   const times = world.times("basic info");
   assert(times.length >= 4, `${times}`);
   assertLess((times[1] ?? NaN) - (times[0] ?? NaN), 6000);
@@ -263,9 +259,7 @@ Deno.test("Agent.run() closes the WebSocket when it ends", async () => {
 Deno.test("Agent.run() goes on when no address can be found", async () => {
   const world = new FakeWorld();
   world.addresses = () => Promise.reject(new Error("no service answers"));
-  await live(world, async (time) => {
-    await time.run(300_000);
-  });
+  await live(world, (time) => time.run(300_000));
   assertEquals(world.infos.map(({ ipv4 }) => ipv4), [undefined, undefined]);
 });
 
@@ -288,9 +282,7 @@ Deno.test("Agent.run() retries basic info no sooner because addresses were found
   const world = new FakeWorld();
   world.onInfo = () => Promise.reject(refused);
   world.addresses = () => Promise.resolve({ ipv4: "192.0.2.1" });
-  await live(world, async (time) => {
-    await time.run(5_100);
-  });
+  await live(world, (time) => time.run(5_100));
   assertEquals(world.infos.map(({ ipv4 }) => ipv4), [undefined, "192.0.2.1"]);
 });
 
@@ -298,9 +290,7 @@ Deno.test("Agent.run() sends basic info once more without the newer fields, and 
   const world = new FakeWorld();
   world.onInfo = (info) =>
     "cpu_physical_cores" in info ? Promise.reject(rejected) : Promise.resolve();
-  await live(world, async (time) => {
-    await time.run(25_000);
-  }, { infoIntervalMs: 10_000 });
+  await live(world, (time) => time.run(25_000), { infoIntervalMs: 10_000 });
   const withNewer = world.infos.map((info) => "cpu_physical_cores" in info);
   assertEquals(withNewer, [true, false, false, false]);
   assertEquals(world.log.filter((line) => line.includes("newer fields")).length, 1);
@@ -309,9 +299,7 @@ Deno.test("Agent.run() sends basic info once more without the newer fields, and 
 Deno.test("Agent.run() tries the newer fields again when their absence did not help", async () => {
   const world = new FakeWorld();
   world.onInfo = () => Promise.reject(rejected);
-  await live(world, async (time) => {
-    await time.run(6000);
-  });
+  await live(world, (time) => time.run(6000));
   const withNewer = world.infos.map((info) => "cpu_physical_cores" in info);
   assertEquals(withNewer, [true, false, true, false]);
 });
@@ -405,9 +393,7 @@ Deno.test("Agent.run() keeps the tasks when the list can't be had", async () => 
   world.tasks = { tasks: [task], skipped: [] };
   let asked = 0;
   world.fetchTasks = () => asked++ === 0 ? Promise.resolve(world.tasks) : Promise.reject(refused);
-  await live(world, async (time) => {
-    await time.run(61_000);
-  });
+  await live(world, (time) => time.run(61_000));
   assertEquals(asked, 3);
   assertEquals(world.updates, [[task]]);
 });

@@ -187,9 +187,7 @@ async function live(
 
 Deno.test("PanelLink.run() reports at once when the WebSocket opens, then every 3 s", async () => {
   const panel = new FakePanel();
-  await live(panel, async (time) => {
-    await time.run(9500);
-  });
+  await live(panel, (time) => time.run(9500));
   assertEquals(panel.sentAtMs(), [0, 3000, 6000, 9000]);
   assertEquals(panel.posts, []);
   assertEquals(panel.acceptedMs, [3000, 3000, 3000, 3000]);
@@ -199,17 +197,13 @@ Deno.test("PanelLink.run() reports at once when the WebSocket opens, then every 
 
 Deno.test("PanelLink.run() reports in the phase of other panels, after a first report at once", async () => {
   const panel = new FakePanel();
-  await live(panel, async (time) => {
-    await time.run(2_700);
-  }, { config: { intervalSeconds: 1 }, phaseMs: -400 });
+  await live(panel, (time) => time.run(2_700), { config: { intervalSeconds: 1 }, phaseMs: -400 });
   assertEquals(panel.sentAtMs(), [0, 600, 1_600, 2_600]);
 });
 
 Deno.test("PanelLink.run() gives the report that tries POST 6 s, and the next ones as long as a call", async () => {
   const panel = new FakePanel();
-  await live(panel, async (time) => {
-    await time.run(11_000);
-  }, { config: { transport: "http" } });
+  await live(panel, (time) => time.run(11_000), { config: { transport: "http" } });
   const [trial, ...later] = panel.timeoutsMs;
   assertEquals(trial, 6_000);
   assertEquals(later, [5_000, 5_000]);
@@ -219,9 +213,7 @@ Deno.test("PanelLink.run() logs each report at level debug, and only there", asy
   for (const [level, accepted, sent] of [["debug", 2, 5], ["info", 0, 0]] as const) {
     const panel = new FakePanel();
     panel.logLevel = level;
-    await live(panel, async (time) => {
-      await time.run(6_500);
-    }, { config: { intervalSeconds: 1 } });
+    await live(panel, (time) => time.run(6_500), { config: { intervalSeconds: 1 } });
     assertEquals(panel.lines("Report accepted by v2 WebSocket in 0 ms").length, accepted);
     assertEquals(panel.lines("Report sent by v2 WebSocket").length, sent);
   }
@@ -245,9 +237,7 @@ for (
 ) {
   Deno.test(`PanelLink.run() asks for an answer every 5 s at an interval of ${intervalMs} ms`, async () => {
     const panel = new FakePanel();
-    await live(panel, async (time) => {
-      await time.run(11_900);
-    }, { config: { intervalSeconds: intervalMs / 1000 } });
+    await live(panel, (time) => time.run(11_900), { config: { intervalSeconds: intervalMs / 1000 } });
     assertEquals(panel.sentAtMs().length, Math.floor(11_900 / intervalMs) + 1);
     assertEquals(askedAtSeconds(panel), asked);
     assertEquals(panel.accepted, asked.length);
@@ -338,9 +328,7 @@ Deno.test("PanelLink.run() closes a WebSocket that opens when the signal has abo
 
 Deno.test("PanelLink.run() logs no outage when it ends", async () => {
   const panel = new FakePanel();
-  await live(panel, async (time) => {
-    await time.run(1_000);
-  });
+  await live(panel, (time) => time.run(1_000));
   assertEquals(panel.lines("warning"), []);
   assertEquals(panel.sockets.length, 1);
 });
