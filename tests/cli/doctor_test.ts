@@ -14,31 +14,28 @@ import { configOf as resolved, FakeContext } from "./fake_context.ts";
 import { openHealth } from "../state/health_folder.ts";
 import { withInstalledService } from "./installed_service.ts";
 import { TOKEN, withPanel } from "./panel_to_check.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 function configOf(args: readonly string[], env: Record<string, string> = {}): Config {
   return resolved(["doctor", ...args], env);
 }
 
 Deno.test("runDoctor() exits with code 1 if a check has failed, else with 0", async () => {
-  const folder = Deno.makeTempDirSync();
-  using health = openHealth(folder);
+  using folder = new TempFolder();
+  using health = openHealth(folder.path);
   health.accepted(3000);
-  try {
-    await withPanel({}, async (url) => {
-      for (const [token, expected] of [[TOKEN, 0], ["another", 1]] as const) {
-        // With remote control this process is not sealed.
-        const args = ["-e", url, "-t", token, "--enable-remote-control", "--json"];
-        const more = ["--install-service-name", "no-such-service"];
-        const config = configOf([...args, ...more], { RUNTIME_DIRECTORY: folder });
-        const context = new FakeContext({ HOME: folder });
-        assertEquals(await runDoctor(config, context), expected, context.printed);
-        const { ok, checks } = JSON.parse(context.printed);
-        assertEquals([ok, checks.length > 10], [expected === 0, true]);
-      }
-    });
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  await withPanel({}, async (url) => {
+    for (const [token, expected] of [[TOKEN, 0], ["another", 1]] as const) {
+      // With remote control this process is not sealed.
+      const args = ["-e", url, "-t", token, "--enable-remote-control", "--json"];
+      const more = ["--install-service-name", "no-such-service"];
+      const config = configOf([...args, ...more], { RUNTIME_DIRECTORY: folder.path });
+      const context = new FakeContext({ HOME: folder.path });
+      assertEquals(await runDoctor(config, context), expected, context.printed);
+      const { ok, checks } = JSON.parse(context.printed);
+      assertEquals([ok, checks.length > 10], [expected === 0, true]);
+    }
+  });
 });
 
 Deno.test("the checks of doctor have a title in both languages, and ids of their own", () => {
@@ -90,147 +87,133 @@ async function doctorIn(
 }
 
 Deno.test("runDoctor() shows each check in its order, and the sum", async () => {
-  const folder = Deno.makeTempDirSync();
-  using health = openHealth(folder);
+  using folder = new TempFolder();
+  using health = openHealth(folder.path);
   health.accepted(3000);
-  try {
-    await withPanel({}, async (url) => {
-      const { printed } = await doctorIn(folder, ["-e", url, "-t", TOKEN]);
-      const narrow = await doctorIn(folder, ["-e", url, "-t", TOKEN], { COLUMNS: "60" });
-      for (const line of narrow.printed.split("\n")) assert(displayWidth(line) <= 60, line);
-      const lines = printed.split("\n");
-      const titles = lines.flatMap((line) => /^[✓!✗-] (.{18})/.exec(line)?.[1]?.trim() ?? []);
-      assertEquals(titles.toSorted(), [
-        ...[
-          "/dev/null",
-          "Authorities",
-          "Clock",
-          "Configuration",
-          "Connections",
-          "Disks",
-          "ICMP probes",
-          "Interfaces",
-        ],
-        ...["Name resolution", "Network", "Open files", "Other agents", "Panel", "Probes"],
-        ...["Round trip", "Running agent", "Seal", "Service", "State folder", "TCP connection"],
-        ...["TLS", "Token", "Version", "WebSocket"],
-      ]);
-      const sum = lines.at(-2) ?? "";
-      assert(/^(Everything is fine|\d failed, \d warnings?)\.$/.test(sum), sum);
-      assertEquals([lines.at(-3), lines.at(-1)], ["", ""]);
-    });
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  await withPanel({}, async (url) => {
+    const { printed } = await doctorIn(folder.path, ["-e", url, "-t", TOKEN]);
+    const narrow = await doctorIn(folder.path, ["-e", url, "-t", TOKEN], { COLUMNS: "60" });
+    for (const line of narrow.printed.split("\n")) assert(displayWidth(line) <= 60, line);
+    const lines = printed.split("\n");
+    const titles = lines.flatMap((line) => /^[✓!✗-] (.{18})/.exec(line)?.[1]?.trim() ?? []);
+    assertEquals(titles.toSorted(), [
+      ...[
+        "/dev/null",
+        "Authorities",
+        "Clock",
+        "Configuration",
+        "Connections",
+        "Disks",
+        "ICMP probes",
+        "Interfaces",
+      ],
+      ...["Name resolution", "Network", "Open files", "Other agents", "Panel", "Probes"],
+      ...["Round trip", "Running agent", "Seal", "Service", "State folder", "TCP connection"],
+      ...["TLS", "Token", "Version", "WebSocket"],
+    ]);
+    const sum = lines.at(-2) ?? "";
+    assert(/^(Everything is fine|\d failed, \d warnings?)\.$/.test(sum), sum);
+    assertEquals([lines.at(-3), lines.at(-1)], ["", ""]);
+  });
 });
 
 Deno.test("runDoctor() puts a panel's name above its checks where there are several", async () => {
-  const folder = Deno.makeTempDirSync();
+  using folder = new TempFolder();
   const panels = [1, 2].map((port) => ({
     endpoint: `http://127.0.0.1:${port}`,
     token: `t${port}`,
   }));
-  Deno.writeTextFileSync(`${folder}/config.json`, JSON.stringify({ panels }));
-  const config = configOf(["--config", `${folder}/config.json`], { RUNTIME_DIRECTORY: folder });
-  const context = new FakeContext({ HOME: folder });
-  try {
-    const doctor = { ...config, serviceName: "no-such-service", remoteControl: true };
-    assertEquals(await runDoctor(doctor, context), 1);
-    const lines = context.printed.split("\n");
-    for (const port of [1, 2]) {
-      const [at = 0, again = 0] = lines.flatMap((line, at) =>
-        line === `127.0.0.1:${port}` ? [at] : []
-      );
-      assertStringIncludes(lines[at + 1] ?? "", "TCP connection");
-      assertStringIncludes(lines[again + 1] ?? "", "Network", "what is fine stands below");
-    }
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+  Deno.writeTextFileSync(`${folder.path}/config.json`, JSON.stringify({ panels }));
+  const config = configOf(["--config", `${folder.path}/config.json`], {
+    RUNTIME_DIRECTORY: folder.path,
+  });
+  const context = new FakeContext({ HOME: folder.path });
+  const doctor = { ...config, serviceName: "no-such-service", remoteControl: true };
+  assertEquals(await runDoctor(doctor, context), 1);
+  const lines = context.printed.split("\n");
+  for (const port of [1, 2]) {
+    const [at = 0, again = 0] = lines.flatMap((line, at) =>
+      line === `127.0.0.1:${port}` ? [at] : []
+    );
+    assertStringIncludes(lines[at + 1] ?? "", "TCP connection");
+    assertStringIncludes(lines[again + 1] ?? "", "Network", "what is fine stands below");
   }
 });
 
 Deno.test("runDoctor() prints its checks for the doctor that has started it, and has not failed", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const { code, printed } = await doctorIn(folder, ["-e", "http://127.0.0.1:1", "-t", TOKEN], {
-      [AS_SERVICE]: "1",
-    });
-    const checks = printed.trim().split("\n").map((line) => JSON.parse(line).check);
-    assertEquals(code, 0);
-    assertEquals(checks.map(({ id }) => id), [
-      ...["network", "dns", "connect", "tls", "panel", "clock", "round_trip", "token"],
-      ...[
-        "websocket",
-        "dev_null",
-        "authorities",
-        "open_files",
-        "interfaces",
-        "disks",
-        "ping",
-        "state",
-        "seal",
-      ],
-    ]);
-    const lines = printed.trim().split("\n");
-    assertEquals(lines.flatMap((line) => parseCheck(line, [])).length, checks.length);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const { code, printed } = await doctorIn(folder.path, ["-e", "http://127.0.0.1:1", "-t", TOKEN], {
+    [AS_SERVICE]: "1",
+  });
+  const checks = printed.trim().split("\n").map((line) => JSON.parse(line).check);
+  assertEquals(code, 0);
+  assertEquals(checks.map(({ id }) => id), [
+    ...["network", "dns", "connect", "tls", "panel", "clock", "round_trip", "token"],
+    ...[
+      "websocket",
+      "dev_null",
+      "authorities",
+      "open_files",
+      "interfaces",
+      "disks",
+      "ping",
+      "state",
+      "seal",
+    ],
+  ]);
+  const lines = printed.trim().split("\n");
+  assertEquals(lines.flatMap((line) => parseCheck(line, [])).length, checks.length);
 });
 
 Deno.test("runDoctor() uses the token that this node has registered with", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    await withPanel({}, async (url) => {
-      const store = new NodeStore(`${folder}/state`, { ignoreDamage: false });
-      using opened = store;
-      await opened.open();
-      await opened.save({ endpoint: url, uuid: "u", token: TOKEN, registeredAtMs: 1 });
-      const args = ["-e", url, "--auto-discovery", "key-of-the-panel", "--json"];
-      const { printed } = await doctorIn(folder, [...args, "--state-dir", `${folder}/state`]);
-      const { checks } = JSON.parse(printed);
-      const token = checks.find(({ id }: { id: string }) => id === "token");
-      assertEquals([token.status, token.text], ["ok", "accepted"]);
-      const without = ["-e", url, "--json", "--state-dir", `${folder}/state`];
-      const { checks: others } = JSON.parse((await doctorIn(folder, without)).printed);
-      const missing = others.find(({ id }: { id: string }) => id === "token");
-      assertEquals([missing.status, missing.text], ["failed", "no token is configured"]);
-    });
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
-});
-
-Deno.test("runDoctor() shows no token that a server repeats, whichever panel's it is", async () => {
-  const folder = Deno.makeTempDirSync();
-  const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
-  const given = "t0ken-of-the-context";
-  const server = Deno.serve(options, ({ url }) => {
-    const token = new URL(url).searchParams.get("token") ?? "";
-    return new Response(`<title>${given} and ${token}</title>`, { status: 404 });
-  });
-  const url = `http://127.0.0.1:${server.addr.port}`;
-  try {
-    const store = new NodeStore(`${folder}/state`, { ignoreDamage: false });
+  using folder = new TempFolder();
+  await withPanel({}, async (url) => {
+    const store = new NodeStore(`${folder.path}/state`, { ignoreDamage: false });
     using opened = store;
     await opened.open();
     await opened.save({ endpoint: url, uuid: "u", token: TOKEN, registeredAtMs: 1 });
-    const config = configOf(
-      ["-e", url, "--auto-discovery", "key-of-the-panel", "--state-dir", `${folder}/state`],
-      { RUNTIME_DIRECTORY: folder },
-    );
-    const home = { HOME: folder };
-    for (const env of [home, { ...home, [AS_SERVICE]: "1" }]) {
-      const context = new FakeContext(env);
-      context.secrets.push(given);
-      const doctor = { ...config, serviceName: "no-such-service", remoteControl: true };
-      await runDoctor(doctor, context);
-      assertStringIncludes(context.printed, "… and …");
-      for (const secret of [TOKEN, given]) assertEquals(context.printed.includes(secret), false);
-    }
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-    await server.shutdown();
+    const args = ["-e", url, "--auto-discovery", "key-of-the-panel", "--json"];
+    const { printed } = await doctorIn(folder.path, [
+      ...args,
+      "--state-dir",
+      `${folder.path}/state`,
+    ]);
+    const { checks } = JSON.parse(printed);
+    const token = checks.find(({ id }: { id: string }) => id === "token");
+    assertEquals([token.status, token.text], ["ok", "accepted"]);
+    const without = ["-e", url, "--json", "--state-dir", `${folder.path}/state`];
+    const { checks: others } = JSON.parse((await doctorIn(folder.path, without)).printed);
+    const missing = others.find(({ id }: { id: string }) => id === "token");
+    assertEquals([missing.status, missing.text], ["failed", "no token is configured"]);
+  });
+});
+
+Deno.test("runDoctor() shows no token that a server repeats, whichever panel's it is", async () => {
+  using folder = new TempFolder();
+  const stateFolder = `${folder.path}/state`;
+  const ofContext = "t0ken-of-the-context";
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, ({ url }) => {
+    const registered = new URL(url).searchParams.get("token") ?? "";
+    return new Response(`<title>${ofContext} and ${registered}</title>`, { status: 404 });
+  });
+  const endpoint = `http://127.0.0.1:${server.addr.port}`;
+  using store = new NodeStore(stateFolder, { ignoreDamage: false });
+  await store.open();
+  await store.save({ endpoint, uuid: "u", token: TOKEN, registeredAtMs: 1 });
+  const args = ["-e", endpoint, "--auto-discovery", "key-of-the-panel", "--state-dir", stateFolder];
+  const config = {
+    ...configOf(args, { RUNTIME_DIRECTORY: folder.path }),
+    ...{ serviceName: "no-such-service", remoteControl: true },
+  };
+  for (const isOfService of [false, true]) {
+    const context = new FakeContext({
+      HOME: folder.path,
+      ...(isOfService && { [AS_SERVICE]: "1" }),
+    });
+    context.secrets.push(ofContext);
+    await runDoctor(config, context);
+    assertStringIncludes(context.printed, "… and …");
+    for (const secret of [TOKEN, ofContext]) assertEquals(context.printed.includes(secret), false);
   }
 });
 
