@@ -23,6 +23,7 @@ import { configOf } from "../metrics/config_of.ts";
 import { fakeRow } from "../metrics/fake_collectors.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
 import { complaints, hasPromtool, openMetricsSamples } from "../exporter/promtool.ts";
+import { restoring } from "../restoring.ts";
 
 /** An endpoint of a recorded machine, whose clock and timers stand until they are moved. */
 class World implements AsyncDisposable {
@@ -503,17 +504,14 @@ function endpointBy(
   exporter?: NodeExporter,
 ): MetricsEndpoint {
   const { listen } = Deno;
+  using _ = restoring(Deno, "listen");
   Reflect.set(Deno, "listen", (options: Deno.TcpListenOptions) => {
     const listener = listen(options);
     const own = listener.accept.bind(listener);
     listener.accept = () => accept(own);
     return listener;
   });
-  try {
-    return new MetricsEndpoint({ hostname: "127.0.0.1", port: 0 }, { health: undefined, exporter });
-  } finally {
-    Reflect.set(Deno, "listen", listen);
-  }
+  return new MetricsEndpoint({ hostname: "127.0.0.1", port: 0 }, { health: undefined, exporter });
 }
 
 Deno.test("MetricsEndpoint goes on a second after a connection could not be accepted", async () => {

@@ -3,6 +3,7 @@ import { UsageError } from "../../lib/config/usage_error.ts";
 import { hostRoots, openMachine } from "../../lib/metrics/open_machine.ts";
 import { configOf } from "./config_of.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { restoring } from "../restoring.ts";
 
 const OWN = { proc: "/proc", sys: "/sys", root: "/" };
 
@@ -11,15 +12,11 @@ Deno.test("hostRoots() are this machine's without another /proc", () => {
 });
 
 Deno.test("hostRoots() opens nothing", () => {
-  const { openSync } = Deno;
+  using _ = restoring(Deno, "openSync");
   Reflect.set(Deno, "openSync", () => {
     throw new Error("it opened a file");
   });
-  try {
-    for (const proc of ["", "/no/proc"]) hostRoots(proc);
-  } finally {
-    Reflect.set(Deno, "openSync", openSync);
-  }
+  for (const proc of ["", "/no/proc"]) hostRoots(proc);
 });
 
 Deno.test("hostRoots() finds the root and /sys beside another /proc, as far as they are there", async () => {

@@ -237,7 +237,9 @@ for (
 ) {
   Deno.test(`PanelLink.run() asks for an answer every 5 s at an interval of ${intervalMs} ms`, async () => {
     const panel = new FakePanel();
-    await live(panel, (time) => time.run(11_900), { config: { intervalSeconds: intervalMs / 1000 } });
+    await live(panel, (time) => time.run(11_900), {
+      config: { intervalSeconds: intervalMs / 1000 },
+    });
     assertEquals(panel.sentAtMs().length, Math.floor(11_900 / intervalMs) + 1);
     assertEquals(askedAtSeconds(panel), asked);
     assertEquals(panel.accepted, asked.length);

@@ -9,6 +9,7 @@ import { FakeTime } from "../fake_time.ts";
 import { startHttpProxy } from "../net/fake_proxies.ts";
 import { withRawServer } from "../net/raw_server.ts";
 import { realUntil } from "../real_deadline.ts";
+import { restoring } from "../restoring.ts";
 
 const KEY = "d1scovery-k3y";
 const never = new AbortController().signal;
@@ -48,18 +49,14 @@ Deno.test("RegistrationClient.register() sends the key and the name, and gives t
     await peer.answer(SUCCESS);
   }, async ({ origin }) => {
     const args = ["--header", "X-Door: open", "--header", "Authorization: Basic cHJveHk="];
-    const { hostname } = Deno;
-    try {
-      Deno.hostname = () => "a b/ü";
-      const one = createClient(`${origin}/base`, { args });
-      // As in a sealed process.
-      Deno.hostname = () => {
-        throw new Deno.errors.NotCapable("requires sys access");
-      };
-      assertEquals(await one.register(never), { kind: "registered", node: NODE });
-    } finally {
-      Deno.hostname = hostname;
-    }
+    using _ = restoring(Deno, "hostname");
+    Deno.hostname = () => "a b/ü";
+    const one = createClient(`${origin}/base`, { args });
+    // As in a sealed process.
+    Deno.hostname = () => {
+      throw new Deno.errors.NotCapable("requires sys access");
+    };
+    assertEquals(await one.register(never), { kind: "registered", node: NODE });
   });
   const [head = ""] = requests;
   assertStringIncludes(head, "POST /base/api/clients/register?name=a%20b%2F%C3%BC HTTP/1.1\r\n");

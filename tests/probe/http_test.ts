@@ -10,6 +10,7 @@ import { isolatedTest } from "../own_process.ts";
 import { realUntil } from "../real_deadline.ts";
 import { fakePolicy, fakeResolver, policyOf } from "./fake_names.ts";
 import { RawServer, write } from "./raw_server.ts";
+import { restoring } from "../restoring.ts";
 
 const signal = new AbortController().signal;
 const certificate = await makeCertificate();
@@ -533,39 +534,36 @@ for (const env of ENVIRONMENTS) {
 
 Deno.test("HttpProbe.probe() has garbage collected after 100 requests over TLS, if none is under way", async () => {
   let collections = 0;
+  using _ = restoring(globalThis, "gc");
   Reflect.set(globalThis, "gc", () => collections++);
-  try {
-    const server = new RawServer(() => Promise.resolve());
-    await server.close();
-    const http = new HttpProbe(fakePolicy());
-    const refused = async (scheme: string, count: number) => {
-      for (let n = 0; n < count; n++) {
-        // Many addresses, since one is asked 20 times a second.
-        const url = new URL(`${scheme}://127.0.1.${n % 250}:${server.port}/`);
-        await assertRejects(() => http.probe(url, attemptOf(signal)), Error);
-      }
-    };
-    await refused("http", 120);
-    await refused("https", 99);
-    assertEquals(collections, 0);
-    await refused("https", 1);
+  const server = new RawServer(() => Promise.resolve());
+  await server.close();
+  const http = new HttpProbe(fakePolicy());
+  const refused = async (scheme: string, count: number) => {
+    for (let n = 0; n < count; n++) {
+      // Many addresses, since one is asked 20 times a second.
+      const url = new URL(`${scheme}://127.0.1.${n % 250}:${server.port}/`);
+      await assertRejects(() => http.probe(url, attemptOf(signal)), Error);
+    }
+  };
+  await refused("http", 120);
+  await refused("https", 99);
+  assertEquals(collections, 0);
+  await refused("https", 1);
+  assertEquals(collections, 1);
+  await withServer(() => Promise.resolve("keep"), async (mute) => {
+    const controller = new AbortController();
+    const url = new URL(`http://127.0.0.1:${mute.port}/`);
+    const waiting = http.probe(url, attemptOf(controller.signal));
+    const given = assertRejects(() => waiting, Error, "enough");
+    await realUntil(() => mute.open !== 0);
+    await refused("https", 399);
     assertEquals(collections, 1);
-    await withServer(() => Promise.resolve("keep"), async (mute) => {
-      const controller = new AbortController();
-      const url = new URL(`http://127.0.0.1:${mute.port}/`);
-      const waiting = http.probe(url, attemptOf(controller.signal));
-      const given = assertRejects(() => waiting, Error, "enough");
-      await realUntil(() => mute.open !== 0);
-      await refused("https", 399);
-      assertEquals(collections, 1);
-      await refused("https", 1);
-      assertEquals(collections, 2);
-      controller.abort(new Error("enough"));
-      await given;
-    });
-  } finally {
-    Reflect.deleteProperty(globalThis, "gc");
-  }
+    await refused("https", 1);
+    assertEquals(collections, 2);
+    controller.abort(new Error("enough"));
+    await given;
+  });
 });
 
 isolatedTest(import.meta.url, {

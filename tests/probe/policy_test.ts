@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { ProbePolicy, ProbeRefusedError, TooManyProbesError } from "../../lib/probe/policy.ts";
 import { FakeTime } from "../fake_time.ts";
 import { fakeResolver, policyOf } from "./fake_names.ts";
+import { restoring } from "../restoring.ts";
 
 const { signal } = new AbortController();
 
@@ -242,25 +243,22 @@ Deno.test("ProbePolicy.admit() keeps no more than 1024 addresses that no request
   using time = new FakeTime();
   const { set } = Map.prototype;
   let kept: Map<unknown, unknown> | undefined;
+  using _ = restoring(Map.prototype, "set");
   Map.prototype.set = function (key, value) {
     if (key === "192.0.2.0") kept = this;
     return set.call(this, key, value);
   };
-  try {
-    const limited = policy();
-    const admit = (last: number, third = 2) => limited.admit(`192.0.${third}.${last}`, { signal });
-    for (let third = 2; third < 6; third++) {
-      for (let last = 0; last < 256; last++) await admit(last, third);
-    }
-    time.tick(999);
-    await admit(0, 6);
-    assertEquals(kept?.size, 1025, "their limit still counts");
-    time.tick(1);
-    await admit(1, 6);
-    assertEquals(kept?.size, 2);
-  } finally {
-    Map.prototype.set = set;
+  const limited = policy();
+  const admit = (last: number, third = 2) => limited.admit(`192.0.${third}.${last}`, { signal });
+  for (let third = 2; third < 6; third++) {
+    for (let last = 0; last < 256; last++) await admit(last, third);
   }
+  time.tick(999);
+  await admit(0, 6);
+  assertEquals(kept?.size, 1025, "their limit still counts");
+  time.tick(1);
+  await admit(1, 6);
+  assertEquals(kept?.size, 2);
 });
 
 Deno.test("ProbePolicy.admit() forgets addresses that no request goes to", async () => {

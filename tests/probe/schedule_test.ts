@@ -6,6 +6,7 @@ import type { Probe, ProbeResult, ProbeTask } from "../../lib/types.ts";
 import { FakeTime } from "../fake_time.ts";
 import { fakePolicy, fakeResolver, policyOf } from "./fake_names.ts";
 import { collectedDebugLog } from "../log/collected_log.ts";
+import { restoring } from "../restoring.ts";
 
 interface Run {
   target: ProbeTarget;
@@ -462,18 +463,15 @@ Deno.test("ProbeSchedule waits for a probe of every 40 days, for which a timer o
     delaysMs.push(ms);
     return setTimeout(run, ms);
   };
+  using _ = restoring(globalThis, "setTimeout");
   Object.assign(globalThis, { setTimeout: recording });
-  try {
-    const days = 24 * 60 * 60;
-    const task = { id: 1, kind: "tcp", target: "a.test:1", intervalSeconds: 40 * days } as const;
-    bench.schedule.update([task]);
-    await bench.time.run(60_000);
-    assertEquals(bench.runs.length, 1);
-    // The runtime takes a longer delay for none at all.
-    assertEquals(Math.max(...delaysMs), 2 ** 31 - 1);
-  } finally {
-    Object.assign(globalThis, { setTimeout });
-  }
+  const days = 24 * 60 * 60;
+  const task = { id: 1, kind: "tcp", target: "a.test:1", intervalSeconds: 40 * days } as const;
+  bench.schedule.update([task]);
+  await bench.time.run(60_000);
+  assertEquals(bench.runs.length, 1);
+  // The runtime takes a longer delay for none at all.
+  assertEquals(Math.max(...delaysMs), 2 ** 31 - 1);
 });
 
 Deno.test("ProbeSchedule takes the first of several targets that answers, and tries no other for ten minutes", async () => {

@@ -7,6 +7,7 @@ import { collectedLog } from "../log/collected_log.ts";
 import { withShellHome } from "../shell_home.ts";
 import { FakeSender } from "./fake_panel.ts";
 import { eventually } from "./processes_below.ts";
+import { restoring } from "../restoring.ts";
 
 const HOUR_MS = 60 * 60_000;
 
@@ -117,40 +118,37 @@ Deno.test("Commands cuts a result that is too long for the panel at a whole char
 
 Deno.test("Commands has the garbage of long commands collected once none has ended for 10 s", async () => {
   let collections = 0;
+  using _ = restoring(globalThis, "gc");
   Reflect.set(globalThis, "gc", () => collections++);
-  try {
-    await withShellHome(async () => {
-      using time = new FakeTime();
-      const sender = new FakeSender();
-      const commands = new Commands(new Programs(), sender, { timeoutMs: HOUR_MS });
-      const run = async (length: number) => {
-        const arrived = Promise.withResolvers<void>();
-        sender.beforeEach = () => Promise.resolve(arrived.resolve());
-        const command = `#${"x".repeat(length)}`;
-        commands.handle({ kind: "command", taskId: crypto.randomUUID(), command });
-        await time.until(arrived.promise, { withinMs: 60_000 });
-      };
-      await run(1_000);
-      await time.run(60_000);
-      assertEquals(collections, 0, "a short one leaves little");
-      for (let n = 0; n < 3; n++) {
-        await run(300_000);
-        await time.run(5_000);
-      }
-      assertEquals(collections, 0);
-      await time.run(10_000);
-      assertEquals(collections, 1);
-      await run(4_000_000);
-      await run(4_000_000);
+  await withShellHome(async () => {
+    using time = new FakeTime();
+    const sender = new FakeSender();
+    const commands = new Commands(new Programs(), sender, { timeoutMs: HOUR_MS });
+    const run = async (length: number) => {
+      const arrived = Promise.withResolvers<void>();
+      sender.beforeEach = () => Promise.resolve(arrived.resolve());
+      const command = `#${"x".repeat(length)}`;
+      commands.handle({ kind: "command", taskId: crypto.randomUUID(), command });
+      await time.until(arrived.promise, { withinMs: 60_000 });
+    };
+    await run(1_000);
+    await time.run(60_000);
+    assertEquals(collections, 0, "a short one leaves little");
+    for (let n = 0; n < 3; n++) {
+      await run(300_000);
       await time.run(5_000);
-      assertEquals(collections, 1);
-      await run(500_000);
-      await time.run(0);
-      assertEquals(collections, 2, "at once after 8 MiB");
-      await time.until(commands.close(), { withinMs: 10_000 });
-      assertEquals(time.timers, 0);
-    });
-  } finally {
-    Reflect.deleteProperty(globalThis, "gc");
-  }
+    }
+    assertEquals(collections, 0);
+    await time.run(10_000);
+    assertEquals(collections, 1);
+    await run(4_000_000);
+    await run(4_000_000);
+    await time.run(5_000);
+    assertEquals(collections, 1);
+    await run(500_000);
+    await time.run(0);
+    assertEquals(collections, 2, "at once after 8 MiB");
+    await time.until(commands.close(), { withinMs: 10_000 });
+    assertEquals(time.timers, 0);
+  });
 });

@@ -3,6 +3,7 @@ import { FileArguments } from "../../lib/remote/file_arguments.ts";
 import { copyFile } from "../../lib/remote/file_copy.ts";
 import type { FileResult } from "../../lib/types.ts";
 import { type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
+import { restoring } from "../restoring.ts";
 
 /** A test with what {@linkcode withFiles} gives. */
 function test(name: string, ...args: Parameters<typeof withFiles>): void {
@@ -145,16 +146,13 @@ Deno.test("copyFile() says why it can't make a folder", async () => {
   const { mkdir } = Deno;
   await withFiles(async (files) => {
     await makeTree(files.folder);
+    using _ = restoring(Deno, "mkdir");
     Deno.mkdir = (path, options) =>
       options?.recursive
         ? mkdir(path, options)
         : Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
-    try {
-      const args = { source: "~/tree", destination: "~/copy" };
-      assertEquals(await files.error("copy", args), "permission denied");
-    } finally {
-      Deno.mkdir = mkdir;
-    }
+    const args = { source: "~/tree", destination: "~/copy" };
+    assertEquals(await files.error("copy", args), "permission denied");
   });
 });
 

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { describeFile, readOwnerNames } from "../../lib/remote/file_info.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { restoring } from "../restoring.ts";
 
 Deno.test("describeFile() writes modes as ls does, with setuid, setgid and sticky", async () => {
   using folder = new TempFolder();
@@ -42,37 +43,31 @@ Deno.test("describeFile() names owner and group by their numbers, and each kind 
 });
 
 Deno.test("readOwnerNames() reads accounts and groups, each from its own file", async () => {
-  const { stat, readTextFile } = Deno;
+  const { stat } = Deno;
   const seen = await stat("/");
-  try {
-    Deno.stat = () => Promise.resolve({ ...seen, isFile: true, size: 1 });
-    Deno.readTextFile = (path) => Promise.resolve(`${path}:x:7:7::/:/bin/sh\n`);
-    const { users, groups } = await readOwnerNames();
-    assertEquals([users.get(7), groups.get(7)], ["/etc/passwd", "/etc/group"]);
-  } finally {
-    Object.assign(Deno, { stat, readTextFile });
-  }
+  using _ = restoring(Deno, "stat", "readTextFile");
+  Deno.stat = () => Promise.resolve({ ...seen, isFile: true, size: 1 });
+  Deno.readTextFile = (path) => Promise.resolve(`${path}:x:7:7::/:/bin/sh\n`);
+  const { users, groups } = await readOwnerNames();
+  assertEquals([users.get(7), groups.get(7)], ["/etc/passwd", "/etc/group"]);
 });
 
 Deno.test("readOwnerNames() reads files of 4 MiB, and nothing else", async () => {
-  const { stat, readTextFile } = Deno;
+  const { stat } = Deno;
   const seen = await stat("/");
   const MIB = 1024 * 1024;
-  try {
-    Deno.readTextFile = () => Promise.resolve("somebody:x:7:7::/:/bin/sh\n");
-    for (
-      const [what, name] of [
-        [{ isFile: true, size: 4 * MIB }, "somebody"],
-        [{ isFile: true, size: 4 * MIB + 1 }, undefined],
-        [{ isFile: false, size: 0 }, undefined],
-      ] as const
-    ) {
-      Deno.stat = () => Promise.resolve({ ...seen, ...what });
-      const { users, groups } = await readOwnerNames();
-      assertEquals([users.get(7), groups.get(7)], [name, name]);
-    }
-  } finally {
-    Object.assign(Deno, { stat, readTextFile });
+  using _ = restoring(Deno, "stat", "readTextFile");
+  Deno.readTextFile = () => Promise.resolve("somebody:x:7:7::/:/bin/sh\n");
+  for (
+    const [what, name] of [
+      [{ isFile: true, size: 4 * MIB }, "somebody"],
+      [{ isFile: true, size: 4 * MIB + 1 }, undefined],
+      [{ isFile: false, size: 0 }, undefined],
+    ] as const
+  ) {
+    Deno.stat = () => Promise.resolve({ ...seen, ...what });
+    const { users, groups } = await readOwnerNames();
+    assertEquals([users.get(7), groups.get(7)], [name, name]);
   }
 });
 

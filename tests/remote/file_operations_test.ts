@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FileArguments } from "../../lib/remote/file_arguments.ts";
 import { deleteFile, listFolder } from "../../lib/remote/file_operations.ts";
 import { withFiles } from "./file_requests_fixture.ts";
+import { restoring } from "../restoring.ts";
 
 /** A test with what {@linkcode withFiles} gives. */
 function test(name: string, ...args: Parameters<typeof withFiles>): void {
@@ -194,19 +195,15 @@ test("listFolder() and statFile() look at devices and FIFOs without opening them
 });
 
 Deno.test("listFolder() refuses a folder with more than 20,000 entries", async () => {
-  const { readDir } = Deno;
   const { signal } = new AbortController();
   const listed = async (count: number) => {
     const entry = { isDirectory: false, isFile: true, isSymlink: false };
     // None of them is there.
+    using _ = restoring(Deno, "readDir");
     Deno.readDir = async function* () {
       for (let at = 0; at < count; at++) yield { name: `not-here-${at}`, ...entry };
     };
-    try {
-      return await listFolder(new FileArguments({ path: "/nowhere" }, "/"), signal);
-    } finally {
-      Deno.readDir = readDir;
-    }
+    return await listFolder(new FileArguments({ path: "/nowhere" }, "/"), signal);
   };
   assertEquals(await listed(20_000), []);
   await assertRejects(() => listed(20_001), RangeError, "more than 20000 entries");

@@ -4,6 +4,7 @@ import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
 import { eventually } from "./processes_below.ts";
+import { restoring } from "../restoring.ts";
 
 Deno.test("FileRequests answers operations that it does not know", async () => {
   await withFiles(async (files) => {
@@ -199,32 +200,28 @@ Deno.test("FileRequests answers what waits as long as the panel does, by its kin
 
 Deno.test("FileRequests says that a change takes longer, and lets it go on", async () => {
   using time = new FakeTime();
-  const { rename } = Deno;
   const hung = Promise.withResolvers<void>();
   const renaming = Promise.withResolvers<void>();
   // Nothing is renamed at all.
+  using _ = restoring(Deno, "rename");
   Deno.rename = () => {
     renaming.resolve();
     return hung.promise;
   };
-  try {
-    const lines = await collectedLog(() =>
-      withFiles(async (files) => {
-        await Deno.writeTextFile(`${files.folder}/a`, "");
-        const asked = files.ask("move", { source: "~/a", destination: "~/b" });
-        await renaming.promise;
-        time.tick(25_000);
-        assertEquals((await asked).error, "move takes longer than 25 s and continues");
-        hung.resolve();
-        await files.result("list_roots");
-        await files.requests.close();
-        assertEquals(files.answers.length, 2, "it has been answered already");
-      })
-    );
-    assert(lines[0]?.endsWith('File request move of "~/a": done'), lines.join("\n"));
-  } finally {
-    Deno.rename = rename;
-  }
+  const lines = await collectedLog(() =>
+    withFiles(async (files) => {
+      await Deno.writeTextFile(`${files.folder}/a`, "");
+      const asked = files.ask("move", { source: "~/a", destination: "~/b" });
+      await renaming.promise;
+      time.tick(25_000);
+      assertEquals((await asked).error, "move takes longer than 25 s and continues");
+      hung.resolve();
+      await files.result("list_roots");
+      await files.requests.close();
+      assertEquals(files.answers.length, 2, "it has been answered already");
+    })
+  );
+  assert(lines[0]?.endsWith('File request move of "~/a": done'), lines.join("\n"));
 });
 
 Deno.test("FileRequests lets a copy go on that takes longer than the panel waits", async () => {
@@ -273,24 +270,21 @@ for (const op of ["list", "copy", "download_stream"]) {
       await symlink("nowhere", `${folder}/link`);
       await Deno.writeTextFile(`${folder}/file`, "12345");
       files.transfers.beforePiece = hang;
+      using _ = restoring(Deno, "symlink", "lstat");
       Deno.symlink = hang;
       Deno.lstat = (path) => op === "list" ? hang().then(() => lstat(path)) : lstat(path);
-      try {
-        files.ask(op, {
-          ...{ path: op === "list" ? "~" : "~/file", source: "~/link", destination: "~/copy" },
-          ...{ offset: 0, length: 5, transfer_id: "t1", transfer_token: "x" },
-        });
-        await running.promise;
-        let isClosed = false;
-        const closing = files.requests.close().then(() => isClosed = true);
-        for (let turn = 0; turn < 5; turn++) await new Promise((turn) => setTimeout(turn, 0));
-        assertEquals(isClosed, false);
-        hung.resolve();
-        await closing;
-        assertEquals(files.answers.filter(({ ok }) => !ok), []);
-      } finally {
-        Object.assign(Deno, { symlink, lstat });
-      }
+      files.ask(op, {
+        ...{ path: op === "list" ? "~" : "~/file", source: "~/link", destination: "~/copy" },
+        ...{ offset: 0, length: 5, transfer_id: "t1", transfer_token: "x" },
+      });
+      await running.promise;
+      let isClosed = false;
+      const closing = files.requests.close().then(() => isClosed = true);
+      for (let turn = 0; turn < 5; turn++) await new Promise((turn) => setTimeout(turn, 0));
+      assertEquals(isClosed, false);
+      hung.resolve();
+      await closing;
+      assertEquals(files.answers.filter(({ ok }) => !ok), []);
     });
   });
 }

@@ -4,6 +4,7 @@ import { searchFiles } from "../../lib/remote/file_search.ts";
 import { openForReading } from "../../lib/remote/regular_file.ts";
 import { FakeTime } from "../fake_time.ts";
 import { withFiles } from "./file_requests_fixture.ts";
+import { restoring } from "../restoring.ts";
 
 /** A test with what {@linkcode withFiles} gives. */
 function test(name: string, ...args: Parameters<typeof withFiles>): void {
@@ -103,18 +104,14 @@ function matchesOf(result: unknown): Match[] {
 }
 
 Deno.test("searchFiles() stops when 50,000 folders wait to be searched", async () => {
-  const { readDir } = Deno;
   const seen = async (count: number) => {
     const entry = { isDirectory: true, isFile: false, isSymlink: false };
+    using _ = restoring(Deno, "readDir");
     Deno.readDir = async function* (path) {
       const isRoot = !String(path).includes("/f");
       for (let at = 0; isRoot && at < count; at++) yield { name: `f${at}`, ...entry };
     };
-    try {
-      return await searchFiles(new FileArguments({ path: "/tmp", query: "none" }, "/"), signal);
-    } finally {
-      Deno.readDir = readDir;
-    }
+    return await searchFiles(new FileArguments({ path: "/tmp", query: "none" }, "/"), signal);
   };
   const { signal } = new AbortController();
   assertEquals(await seen(49_999), { matches: [], limited: false });
@@ -122,24 +119,20 @@ Deno.test("searchFiles() stops when 50,000 folders wait to be searched", async (
 });
 
 Deno.test("searchFiles() searches the kernel's folders only when it begins there", async () => {
-  const { readDir } = Deno;
   const { signal } = new AbortController();
   const entry = { isDirectory: true, isFile: false, isSymlink: false };
+  using _ = restoring(Deno, "readDir");
   Deno.readDir = async function* (path) {
     const names = path === "/" ? ["dev", "proc", "sys", "srv"] : ["needle"];
     if (!String(path).endsWith("needle")) { for (const name of names) yield { name, ...entry }; }
   };
-  try {
-    const found = async (path: string) => {
-      const args = new FileArguments({ path, query: "needle" }, "/");
-      return (await searchFiles(args, signal)).matches.map(({ path }) => path);
-    };
-    assertEquals(await found("/"), ["/srv/needle"]);
-    for (const path of ["/dev", "/proc", "/sys"]) {
-      assertEquals(await found(path), [`${path}/needle`]);
-    }
-  } finally {
-    Deno.readDir = readDir;
+  const found = async (path: string) => {
+    const args = new FileArguments({ path, query: "needle" }, "/");
+    return (await searchFiles(args, signal)).matches.map(({ path }) => path);
+  };
+  assertEquals(await found("/"), ["/srv/needle"]);
+  for (const path of ["/dev", "/proc", "/sys"]) {
+    assertEquals(await found(path), [`${path}/needle`]);
   }
 });
 

@@ -8,6 +8,7 @@ import { collectedLog } from "../log/collected_log.ts";
 import { withShellHome } from "../shell_home.ts";
 import { FakePanel, type FakeSender } from "./fake_panel.ts";
 import { eventually } from "./processes_below.ts";
+import { restoring } from "../restoring.ts";
 
 const programs = new Programs();
 
@@ -174,35 +175,32 @@ Deno.test("Files.handle() has room for the list of a long folder", async () => {
 });
 
 Deno.test("Files.handle() keeps answers of 27,800 files for a panel that takes none, and no more", async () => {
-  const { readDir, lstat } = Deno;
+  const { lstat } = Deno;
   const seen = await lstat("/");
   const entry = { isDirectory: false, isFile: true, isSymlink: false };
   for (const [count, lost] of [[13_900, 0], [14_000, 1]] as const) {
+    using _ = restoring(Deno, "readDir", "lstat");
     Deno.lstat = () => Promise.resolve(seen);
     Deno.readDir = async function* () {
       for (let at = 0; at < count; at++) yield { name: `${at}`, ...entry };
     };
-    try {
-      const lines = await collectedLog((lines) =>
-        withFiles(async (files, sender) => {
-          const away = Promise.withResolvers<void>();
-          let tried = 0;
-          sender.beforeEach = () => {
-            tried++;
-            return away.promise;
-          };
-          for (const id of [1, 2]) {
-            files.handle(order(`${id}`, "list", { path: "/nowhere" }));
-            await eventually(() => tried === id, { told: () => lines.join("\n") });
-          }
-          away.resolve();
-        })
-      );
-      const gaveUp = lines.filter((line) => line.includes("Gave up the answer to file request 1"));
-      assertEquals(gaveUp.length, lost);
-    } finally {
-      Object.assign(Deno, { readDir, lstat });
-    }
+    const lines = await collectedLog((lines) =>
+      withFiles(async (files, sender) => {
+        const away = Promise.withResolvers<void>();
+        let tried = 0;
+        sender.beforeEach = () => {
+          tried++;
+          return away.promise;
+        };
+        for (const id of [1, 2]) {
+          files.handle(order(`${id}`, "list", { path: "/nowhere" }));
+          await eventually(() => tried === id, { told: () => lines.join("\n") });
+        }
+        away.resolve();
+      })
+    );
+    const gaveUp = lines.filter((line) => line.includes("Gave up the answer to file request 1"));
+    assertEquals(gaveUp.length, lost);
   }
 });
 

@@ -7,6 +7,7 @@ import {
   writeFully,
 } from "../../lib/remote/regular_file.ts";
 import { openBelow } from "../open_below.ts";
+import { restoring } from "../restoring.ts";
 
 /** A folder with a file, a link to it and a FIFO, in which nothing may stay open. */
 async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
@@ -51,15 +52,12 @@ Deno.test("openForWriting() opens files alone, and follows no link", async () =>
 Deno.test("openForReading() looks before it opens, and once more at what it has opened", async () => {
   const { stat } = Deno;
   await withFolder(async (folder) => {
-    try {
-      for (const [seen, name] of [["fifo", "file"], ["file", "fifo"]]) {
-        // Something else was put at its place between the two looks.
-        Deno.stat = () => stat(`${folder}/${seen}`);
-        const opening = () => openForReading(`${folder}/${name}`);
-        await assertRejects(opening, TypeError, "not a regular file");
-      }
-    } finally {
-      Deno.stat = stat;
+    using _ = restoring(Deno, "stat");
+    for (const [seen, name] of [["fifo", "file"], ["file", "fifo"]]) {
+      // Something else was put at its place between the two looks.
+      Deno.stat = () => stat(`${folder}/${seen}`);
+      const opening = () => openForReading(`${folder}/${name}`);
+      await assertRejects(opening, TypeError, "not a regular file");
     }
   });
 });

@@ -14,6 +14,7 @@ import { FakePanel } from "./fake_panel.ts";
 import { TerminalSocket } from "./terminal_socket.ts";
 import { eventually, marked, newMark } from "./processes_below.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { restoring } from "../restoring.ts";
 
 const started = new StartedProcesses();
 const programs = new Programs();
@@ -162,17 +163,13 @@ test("RemoteControl.handle() counts no command as waiting that was run", async (
 });
 
 Deno.test("RemoteControl.handle() gives commands the account's home where the agent has none", async () => {
-  const { toObject } = Deno.env;
+  using _ = restoring(Deno.env, "toObject");
   Deno.env.toObject = () => ({ PATH: Deno.env.get("PATH") ?? "" });
-  try {
-    await withControl(async (it) => {
-      it.run("a", '[ "$HOME" = "$PWD" ] && echo at home');
-      await eventually(() => it.results.length === 1);
-      assertEquals(it.results[0]?.output, "at home\n");
-    });
-  } finally {
-    Deno.env.toObject = toObject;
-  }
+  await withControl(async (it) => {
+    it.run("a", '[ "$HOME" = "$PWD" ] && echo at home');
+    await eventually(() => it.results.length === 1);
+    assertEquals(it.results[0]?.output, "at home\n");
+  });
 });
 
 test("RemoteControl.handle() runs all of 300 commands at once, in order, and sends each result", async (it) => {

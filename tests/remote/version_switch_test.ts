@@ -6,6 +6,7 @@ import { updateArguments, updateObstacle, VersionSwitch } from "../../lib/remote
 import { VERSION } from "../../lib/version.ts";
 import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
+import { restoring } from "../restoring.ts";
 
 // No option, since other tests may run in this process.
 const SECRET = "AGENT_SECRET_OF_A_SWITCH";
@@ -261,22 +262,19 @@ Deno.test("updateObstacle() says that updates are off, or that sources have none
 });
 
 Deno.test("updateObstacle() says what brings a newer version, in a container and of a package", () => {
-  const { statSync, readTextFileSync, realPathSync } = Deno;
+  const { statSync } = Deno;
   const config = (...args: string[]) =>
     resolveConfig({ args, env: {}, readText: () => "", readMode: () => undefined });
   const image = "in a container a newer version comes with a newer image";
-  try {
-    Deno.realPathSync = () => "/usr/bin/komari-agent-deno";
-    for (const [kind, manager] of [["deb", "apt"], ["rpm", "dnf"]] as const) {
-      Deno.readTextFileSync = () => `${kind}\n`;
-      assertEquals(updateObstacle(config()), `a newer package brings it, by ${manager}`);
-    }
-    Deno.statSync = () => statSync(new URL(import.meta.url));
-    assertEquals(updateObstacle(config()), image);
-    assertEquals(updateObstacle(config("--pin")), "--pin is set");
-  } finally {
-    Object.assign(Deno, { statSync, readTextFileSync, realPathSync });
+  using _ = restoring(Deno, "statSync", "readTextFileSync", "realPathSync");
+  Deno.realPathSync = () => "/usr/bin/komari-agent-deno";
+  for (const [kind, manager] of [["deb", "apt"], ["rpm", "dnf"]] as const) {
+    Deno.readTextFileSync = () => `${kind}\n`;
+    assertEquals(updateObstacle(config()), `a newer package brings it, by ${manager}`);
   }
+  Deno.statSync = () => statSync(new URL(import.meta.url));
+  assertEquals(updateObstacle(config()), image);
+  assertEquals(updateObstacle(config("--pin")), "--pin is set");
 });
 
 Deno.test("updateArguments() finds the unit of the service manager in each kind of cgroup", () => {
