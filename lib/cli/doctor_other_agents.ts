@@ -125,7 +125,12 @@ export async function otherProcesses(
       const at = words.findIndex((word) => CONFIG_FLAGS.includes(word));
       const holder = program ?? words[at - 1];
       if (holder === undefined || ancestors.has(Number(pid))) return [];
-      if (isOtherCommand(words.slice(words.indexOf(holder) + 1))) return [];
+      // Also of one that starts it, such as systemd-run: its words are further behind.
+      const last = program === undefined ? at : words.indexOf(program) + 1;
+      const isAgent = words.slice(0, last + 1).every((_, from) =>
+        !isOtherCommand(words.slice(from))
+      );
+      if (!isAgent) return [];
       const variables = await readWords(`${proc}/${pid}/environ`);
       const texts = await tokenTexts(words, variables);
       const seen = program === undefined ? [] : [...words, ...variables];

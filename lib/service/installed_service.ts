@@ -77,7 +77,7 @@ export async function serviceState(
     hasTimer ? succeeds(ofUpdates(record, "is-failed", "service")) : undefined,
   ]);
   const { logHint, logTail } = manager;
-  const { output } = await system.tools.run(logTail, options);
+  const output = withoutColors((await system.tools.run(logTail, options)).output);
   return {
     name: record.service,
     manager: record.manager,
@@ -107,6 +107,11 @@ function toAnswer({ code, output }: ToolResult): boolean | undefined {
   const isSilent = code === 124 || code === 127 ||
     /Failed to connect to|timed out|not been booted with systemd/.test(output);
   return isSilent ? undefined : code === 0;
+}
+
+/** The runtime colors what it says, also in a log. */
+function withoutColors(text: string): string {
+  return text.replace(/\p{Cc}\[[\d;]*m/gu, "");
 }
 
 /** By its size, which also who may not read it sees: a package's configuration before `install`. */

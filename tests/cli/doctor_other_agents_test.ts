@@ -35,6 +35,8 @@ Deno.test("otherProcesses() finds agents with a token, and neither this agent no
     put(33, 1, ["/opt/komari/agent", "-t", `${TOKEN}-of-another`]);
     put(35, 1, ["deno", "run", "/opt/two/node-two", "--config", config]);
     put(37, 1, [program, "doctor", "--json", "--config", config]);
+    const settings = Array.from({ length: 20 }, (_, index) => `-p=${index}`);
+    put(39, 1, ["systemd-run", ...settings, "/x/node", "doctor", "--json", "--config", config]);
     put(38, 1, ["deno", "run", program, "config", "show", "--config", config]);
     put(36, 1, ["vim", "/etc/x/config.json"], [`AGENT_TOKEN=${TOKEN}`]);
     put(34, 30, ["sh", "-c", "komari-agent-deno-shell"], [`AGENT_TOKEN=${TOKEN}`]);

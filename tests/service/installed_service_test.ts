@@ -94,6 +94,8 @@ Deno.test("serviceState() gives the last error since the last stop", async () =>
     "thread 'main' panicked at lib.rs",
   );
   assertEquals(await lastError("systemd: Failed to start"), "systemd: Failed to start");
+  const colored = "\x1b[0m\x1b[1m\x1b[31merror\x1b[0m: SyntaxError: Expression expected";
+  assertEquals(await lastError(colored), "error: SyntaxError: Expression expected");
   const cause = "x.service: Failed to load environment files: No such file or directory";
   const after = ["x.service: Failed to run 'start' task: No", "Failed to start x.service - X."];
   assertEquals(await lastError(cause, ...after), cause, "what systemd says after it is no cause");
