@@ -159,7 +159,7 @@ function notAsService(
 }
 
 /** What a runtime says that ends by itself, for those who made it. */
-const OF_RUNTIME = /panicked at|RUST_BACKTRACE|^Args: |Fatal /;
+const OF_RUNTIME = /panicked at|RUST_BACKTRACE|^Args: |Fatal |SyntaxError|^at file:/;
 
 /** The checks can't run as the service does: neither does the agent, unless it is seen. */
 function failedRun(output: string, { isRunning }: { isRunning: boolean }): CheckResult {

@@ -206,6 +206,11 @@ Deno.test("runAsService() tests from this shell where the checks can't run as th
       "Failed",
     ],
     ["a limit", { checked: { code: 1, output: "Too many open files\nx\n" } }, "Too many"],
+    [
+      "a program that is damaged",
+      { checked: { code: 1, output: "error: SyntaxError: x\n | ~\n    at file:///opt/x:11:2\n" } },
+      "its runtime ended",
+    ],
   ];
   for (const [name, options, reason] of failing) {
     const { run } = await runWith(options);
