@@ -42,6 +42,8 @@ class FakeWorld {
   readonly handled: { what: string; of: unknown }[] = [];
   order: (order: PanelOrder) => void = () => {};
   moveTo: (transport: Transport | undefined) => void = () => {};
+  /** How often the remote control was told that the connection may be dead. */
+  deadConnections = 0;
   snapshots = 0;
   tokensKnown = 0;
   cores = 2;
@@ -102,6 +104,7 @@ class FakeWorld {
     this.deliver = (result) => probes.send(result);
     const control = new RemoteControl(undefined, connection, config);
     control.handle = note("control");
+    control.onDeadConnection = () => void this.deadConnections++;
     control.close = () => {
       this.isClosed = true;
       return RemoteControl.prototype.close.call(control);
@@ -440,6 +443,22 @@ Deno.test("Agent.run() handles the orders of the panel, also before its first re
     { what: "control", of: startupConfig },
     { what: "control", of: switchVersion },
   ]);
+});
+
+Deno.test("Agent.run() has the terminals looked at when a report was not answered, and not when it was refused", async () => {
+  const world = new FakeWorld();
+  const timeout = new PanelError("Cannot send: no answer", { failure: "timeout" });
+  await live(world, async (time) => {
+    await time.run(4_000);
+    world.onReport = () => Promise.reject(refused);
+    await time.run(30_000);
+    assertEquals(world.deadConnections, 0);
+    const reports = world.times("report").length;
+    world.onReport = () => Promise.reject(timeout);
+    await time.run(60_000);
+    assertEquals(world.deadConnections, world.times("report").length - reports);
+  });
+  assert(world.deadConnections > 0);
 });
 
 Deno.test("Agent.run() drops a list of tasks that comes when the panel orders each run itself", async () => {

@@ -4,6 +4,7 @@ import { openAgent } from "../../lib/agent/open_agent.ts";
 import { runOpened } from "../../lib/agent/run_agent.ts";
 import { supportedPlatform } from "../../lib/cli/command.ts";
 import { resolveConfig } from "../../lib/config/config.ts";
+import { readHealth } from "../../lib/state/health_reader.ts";
 import { realTurn } from "../fake_time.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
@@ -37,7 +38,7 @@ function openRegistering(
 
 Deno.test({
   name:
-    "runOpened() gives the machine its shell, tells the registration how calls end, and waits for the rest",
+    "runOpened() gives the machine its shell, tells the registration how calls end, hides its token, and waits for the rest",
   ignore,
   async fn() {
     using folder = new TempFolder();
@@ -66,6 +67,11 @@ Deno.test({
     await running;
     assertEquals(shells, [shell]);
     assertEquals(outcomes.slice(0, 1), [undefined]);
+    // The token is new, so the health file was opened without it.
+    assert(registration?.token);
+    agent.health?.setProblem("state", `lost ${registration.token}`);
+    const problems = readHealth([`${folder.path}/run`])?.problems;
+    assertEquals(problems?.map(({ text }) => text), ["lost …"]);
     assertEquals(isWritten, true);
   },
 });
