@@ -143,7 +143,7 @@ export class NetworkCollector {
       const nic = this.#interfaces.get(now.name);
       if (nic !== undefined) this.#count(nic, now, isFirst);
     }
-    return this.#isUndecided && this.total.isEmpty() ? undefined : atMs;
+    return this.#isAtStart() ? undefined : atMs;
   }
 
   /** Follows what netlink tells of single interfaces; what else has changed is left to {@linkcode NetworkCollector.#readAll}. */
@@ -152,10 +152,15 @@ export class NetworkCollector {
     if (links === undefined || this.#interfaces.size === 0) return;
     const isTold = !this.#hasChanged;
     if (links.hasChanged()) this.#hasChanged = true;
-    if (!isTold || links.changed === undefined || this.total.isEmpty()) return;
+    if (!isTold || links.changed === undefined || this.#isAtStart()) return;
     if (this.#hasChanged) this.#followIndexes(links, links.changed);
     this.#hasChanged = false;
     this.#settle(this.#interfaces.size <= CROWD);
+  }
+
+  /** The first interfaces are not decided yet. */
+  #isAtStart(): boolean {
+    return this.#isUndecided && this.total.isEmpty();
   }
 
   #followIndexes(links: Links, indexes: ReadonlySet<number>): void {
@@ -186,7 +191,7 @@ export class NetworkCollector {
   #readCounted(): InterfaceCounters[] | undefined {
     if (this.#links === undefined || this.#interfaces.size === 0) return undefined;
     const nowMs = performance.now();
-    const isDue = this.#hasChanged || this.total.isEmpty() ||
+    const isDue = this.#hasChanged || this.#isAtStart() ||
       (this.#links.changed === undefined && (this.#isUndecided || nowMs >= this.#settlesAtMs));
     const mayWait = this.#interfaces.size > CROWD && !this.total.isEmpty() &&
       nowMs < this.#readAllAtMs + SETTLED_MS;

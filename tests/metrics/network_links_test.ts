@@ -696,6 +696,15 @@ Deno.test("NetworkCollector.collect() follows single changes by their indexes, a
   assertEquals(kernel.finds, 0);
 });
 
+Deno.test("NetworkCollector.collect() reads no net/dev while nothing counts", async () => {
+  using time = new FakeTime();
+  const kernel = new Kernel(time, { exclude: ["eth*"] });
+  kernel.make("eth0", { bytes: 1_000 });
+  await settle(kernel);
+  kernel.during = () => assert(false, "net/dev is read");
+  await settle(kernel);
+});
+
 Deno.test("NetworkCollector.collect() looks at all again where changes were lost", async () => {
   using time = new FakeTime();
   const kernel = new Kernel(time);
