@@ -3,10 +3,10 @@ import { buildPortable } from "../../../build/portable.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { skipReason, succeeds } from "./command.ts";
 import {
-  diagnose,
   type Diagnosis,
   type PlantedProblem,
   printDiagnoses,
+  untilNamed,
 } from "./planted_problem.ts";
 import { MachineContainer } from "./machine_container.ts";
 
@@ -28,7 +28,6 @@ const lack = MachineContainer.missing() ??
 interface Row extends PlantedProblem {
   readonly plant: string;
   readonly heal: string;
-  /** Exit code of `status`; `undefined` where that depends on how long it has lasted. */
   readonly statusCode: 0 | 1 | undefined;
   /** Whether the agent has to report first. */
   readonly reports?: boolean;
@@ -556,23 +555,6 @@ async function startClosingProxy(
   };
 }
 
-/** What is planted shows when the agent has met it, or the service manager has given up. */
-const PATIENCE_MS = 30_000;
-
-/** Asks until the doctor and `status` say what a row expects. @throws {Error} When they never do. */
-async function untilNamed(row: Row, machine: MachineContainer): Promise<Diagnosis> {
-  for (const end = performance.now() + PATIENCE_MS;;) {
-    const { code, output } = await machine.tries(`${PROGRAM} doctor --json`, row.env);
-    const { code: statusCode } = await machine.tries(`${PROGRAM} status`);
-    try {
-      assertEquals(statusCode, row.statusCode ?? statusCode, `${row.cause}: status`);
-      return diagnose(row, { code, output, statusCode });
-    } catch (error) {
-      if (performance.now() > end) throw error;
-    }
-  }
-}
-
 Deno.test({
   name: "doctor names what is planted in a service of a real systemd" + skipReason(lack),
   ignore: lack !== undefined,
@@ -601,7 +583,13 @@ Deno.test({
         await machine.run(row.plant);
         if (row.waitsFor !== undefined) await machine.comes(row.waitsFor);
         if (row.reports) await machine.comes(`${PROGRAM} health`);
-        diagnoses.push(await untilNamed(row, machine));
+        diagnoses.push(
+          await untilNamed(row, async () => {
+            const { code, output } = await machine.tries(`${PROGRAM} doctor --json`, row.env);
+            const { code: statusCode } = await machine.tries(`${PROGRAM} status`);
+            return { code, output, statusCode };
+          }),
+        );
         await machine.run(row.heal);
       }
       printDiagnoses(diagnoses);

@@ -3,10 +3,10 @@ import { leaveKilledAgent } from "../../own_places.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { lackOfTools, skipReason } from "./command.ts";
 import {
-  diagnose,
   type Diagnosis,
   type PlantedProblem,
   printDiagnoses,
+  untilNamed,
 } from "./planted_problem.ts";
 
 const TOKEN = "t0ken-of-this-node";
@@ -447,12 +447,17 @@ Deno.test({
       const diagnoses: Diagnosis[] = [];
       for (const row of rows(world)) {
         const args = ["doctor", ...row.args ?? [], "--json", "--install-service-name", "no-such"];
-        await using doctor = new AgentProcess(args, {
+        const options = {
           env: { ...world.env, ...row.env },
           ...row.through && { through: row.through },
-        });
-        const { code } = await doctor.ends();
-        diagnoses.push(diagnose(row, { code, output: doctor.output }));
+        };
+        diagnoses.push(
+          await untilNamed(row, async () => {
+            await using doctor = new AgentProcess(args, options);
+            const { code } = await doctor.ends();
+            return { code, output: doctor.output };
+          }),
+        );
       }
       printDiagnoses(diagnoses);
     }),

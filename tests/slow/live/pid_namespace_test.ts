@@ -50,13 +50,22 @@ Deno.test({
   ignore: needed !== "",
   async fn() {
     const panel = await startTestPanel({ token: "l1ve-pr0cesses" });
-    const counts = (count: number) =>
-      panel.state.until(({ reports }) => reports.at(-1)?.value.process === count, {
-        signal: AbortSignal.timeout(60_000),
-      });
     try {
       const args = ["-e", panel.url, "-t", panel.token, "-i", "0.3"];
       await using agent = new AgentProcess(args, { through: IN_COMPANY });
+      const counts = async (count: number) => {
+        const seen = new Set<number | undefined>();
+        try {
+          await panel.state.until(({ reports }) => {
+            const last = reports.at(-1)?.value.process;
+            seen.add(last);
+            return last === count;
+          });
+        } catch (cause) {
+          const told = `${[...seen].join(", ")} processes were counted, not ${count}`;
+          throw new Error(`${told}:\n${agent.output}`, { cause });
+        }
+      };
       await agent.says("this process is sealed by");
       // The agent's own shell is one more.
       await counts(10);

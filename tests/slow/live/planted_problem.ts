@@ -9,6 +9,8 @@ export interface PlantedProblem {
   readonly status: "failed" | "warning" | "ok";
   /** Words of its text, or of its advice. */
   readonly words: readonly string[];
+  /** Exit code of `status`; `undefined` where it was not asked, or that depends on how long it has lasted. */
+  readonly statusCode?: 0 | 1 | undefined;
 }
 
 /** What a doctor has said about a planted problem. */
@@ -24,11 +26,12 @@ export interface Diagnosis {
  *
  * @throws {AssertionError} When it does not name the cause, or names another one as well.
  */
-export function diagnose(
+function diagnose(
   problem: PlantedProblem,
   { code, output, statusCode }: { code: number; output: string; statusCode?: number },
 ): Diagnosis {
   const { cause, check: id, status, words } = problem;
+  assertEquals(statusCode, problem.statusCode ?? statusCode, `${cause}: status`);
   const start = output.indexOf("{");
   const { checks, cause: first } = jsonFields(parseJson(output.slice(Math.max(0, start))));
   assert(Array.isArray(checks), `${cause}: ${output}`);
@@ -56,6 +59,28 @@ export function diagnose(
   }
   const exitCodes = `${code}${statusCode === undefined ? "" : `, ${statusCode}`}`;
   return { problem, exitCodes, said };
+}
+
+/** Longer than a service manager tries, and than a busy machine is slow. */
+const PATIENCE_MS = 120_000;
+
+/**
+ * Asks a doctor again and again until it names the cause: what is planted shows when the agent has met
+ * it, and a busy machine has slow connections, too.
+ *
+ * @throws {AssertionError} When it never does.
+ */
+export async function untilNamed(
+  problem: PlantedProblem,
+  ask: () => Promise<Parameters<typeof diagnose>[1]>,
+): Promise<Diagnosis> {
+  for (const end = performance.now() + PATIENCE_MS;;) {
+    try {
+      return diagnose(problem, await ask());
+    } catch (error) {
+      if (performance.now() > end) throw error;
+    }
+  }
 }
 
 /** Prints what was said about each, as a table. */
