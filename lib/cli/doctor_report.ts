@@ -110,15 +110,16 @@ function causeText(
   followers: readonly CompletedCheck[],
   layout: ReportLayout,
 ): string {
-  const { inLanguage, columns = Infinity } = layout;
+  const { language, inLanguage, columns = Infinity } = layout;
   const below = (mark: string, text: string) => {
     const lines = wrapped(inLanguage(text), { indent: ADVICE_INDENT + mark.length - 2, columns });
     return `  ${mark} ${lines}\n`;
   };
   const advice = cause.advice === undefined ? [] : [below("→", cause.advice)];
   const causes = (cause.causes ?? []).map((text, at) => below(`${at + 1}.`, text));
+  const colon = language === "zh" ? "：" : ": ";
   const shown = followers.filter(({ status }) => status !== "skipped")
-    .map(({ title, text }) => `${inLanguage(title)}: ${inLanguage(text)}`);
+    .map(({ title, text }) => `${inLanguage(title)}${colon}${inLanguage(text)}`);
   const titles = followers.filter(({ status }) => status === "skipped")
     .map(({ title }) => inLanguage(title));
   const unchecked = titles.length === 0 ? [] : [`not checked: ${titles.join(", ")}`];
