@@ -35,11 +35,27 @@ export async function checkOtherAgents(
   const officials = manager === undefined
     ? []
     : await runningOfficialAgents(manager, system, signal);
-  const tokens = [config, ...config.furtherPanels].map(({ token }) => token);
-  const ours = new Set(tokens.filter((token) => token !== ""));
   const agents = [health?.pid ?? 0, mainPid].filter((pid) => pid > 0);
+  const ours = tokensOf(config);
   const processes = await otherProcesses(ours, { agents });
   return otherAgentsResult(officials, { ours, processes });
+}
+
+/** Agents beside the one just installed that report as the same node, in words; none while that is not seen. */
+export async function agentsBeside(
+  config: Config,
+  health: Health | undefined,
+): Promise<string | undefined> {
+  if (health === undefined) return undefined;
+  const ours = tokensOf(config);
+  const processes = await otherProcesses(ours, { agents: [health.pid] });
+  const { status, text, advice } = otherAgentsResult([], { ours, processes });
+  return status === "ok" ? undefined : `${text}: ${advice}`;
+}
+
+function tokensOf(config: Config): Set<string> {
+  const tokens = [config, ...config.furtherPanels].map(({ token }) => token);
+  return new Set(tokens.filter((token) => token !== ""));
 }
 
 /**
@@ -50,7 +66,7 @@ export function otherAgentsResult(
   officials: readonly OfficialAgent[],
   { ours, processes }: {
     ours: ReadonlySet<string>;
-    processes: readonly { name: string; pid: number }[];
+    processes: readonly TokenHolder[];
   },
 ): CheckResult {
   const rivals = officials.filter((official) => ours.has(tokenOf(official)));
@@ -62,11 +78,19 @@ export function otherAgentsResult(
     );
   }
   if (processes.length > 0) {
-    const names = processes.map(({ name, pid }) => `${name} (process ${pid})`).join(", ");
+    const names = processes.map(({ name, pid, unit }) =>
+      unit === "" ? `${name} (process ${pid})` : `${name} (process ${pid} of ${unit})`
+    ).join(", ");
+    const units = processes.flatMap(({ unit }) => unit || []);
     return result(
       "failed",
       `another agent runs with the same token: ${names}`,
-      "stop one of them, or give each node a token of its own",
+      units.length === 0
+        ? "stop one of them, or give each node a token of its own"
+        : `stop it, if it is not wanted (systemctl disable --now ${
+          units.join(" ")
+        }), or give each ` +
+          "node a token of its own",
     );
   }
   if (officials.length === 0) return result("ok", "none with the same token here");
@@ -94,6 +118,8 @@ const MAX_PROCESS_BYTES = 256 * 1024;
 interface TokenHolder {
   readonly name: string;
   readonly pid: number;
+  /** The service of the system's systemd that it is of; empty where it is of none. */
+  readonly unit: string;
 }
 
 /**
@@ -116,6 +142,9 @@ export async function otherProcesses(
   const ancestors = new Set((await Promise.all([self, ...own].map((pid) => ancestorsOf(pid, proc))))
     .flat());
   const names = attempt(() => Array.from(Deno.readDirSync(proc), ({ name }) => name)) ?? [];
+  const scope = "/init.scope";
+  const ofSystemd = cgroupPaths(await readProcText(`${proc}/1/cgroup`));
+  const root = ofSystemd.find((it) => it.endsWith(scope))?.slice(0, -scope.length) ?? "";
   const found = (await Promise.all(
     names.filter((name) => /^\d+$/.test(name)).map(async (pid) => {
       const words = await readWords(`${proc}/${pid}/cmdline`);
@@ -136,13 +165,24 @@ export async function otherProcesses(
       const seen = program === undefined ? [] : [...words, ...variables];
       if (![...tokens].some((token) => hasToken(token, seen, texts))) return [];
       const name = basename(holder);
-      return [{ name, pid: Number(pid), parent: await parentOf(Number(pid), proc) }];
+      const unit = unitOf(await readProcText(`${proc}/${pid}/cgroup`), root);
+      return [{ name, pid: Number(pid), unit, parent: await parentOf(Number(pid), proc) }];
     }),
   )).flat();
   // An agent may have started others, such as its helper shell.
   const agents = new Set([self, ...own, ...found.map(({ pid }) => pid)]);
   return found.filter(({ parent }) => !agents.has(parent))
-    .map(({ name, pid }) => ({ name, pid }));
+    .map(({ name, pid, unit }) => ({ name, pid, unit }));
+}
+
+/** The system's service that a process is of, by its cgroup below that of systemd's own; empty for none. */
+function unitOf(cgroup: string, root: string): string {
+  const path = cgroupPaths(cgroup).find((it) => it.startsWith(`${root}/system.slice/`)) ?? "";
+  return path.endsWith(".service") ? basename(path) : "";
+}
+
+function cgroupPaths(cgroup: string): string[] {
+  return cgroup.split("\n").map((line) => line.split(":").slice(2).join(":"));
 }
 
 /** Whether words behind a program are those of a command that does not report, such as another doctor. */

@@ -41,6 +41,9 @@ const CONSEQUENCES: readonly (readonly [
   [["open_files"], ["interfaces", "disks", "ping", "state", "seal"]],
 ];
 
+/** A process that a signal has stopped is the consequence of nothing else. */
+const PAUSED = /\(state T\)/;
+
 /** Orders checks by what they need, and marks those that only show the failure of another one. */
 export function inOrder(checks: readonly CompletedCheck[]): CompletedCheck[] {
   const place = ({ id }: CompletedCheck) => CHAIN.indexOf(id) + 1 || CHAIN.length + 1;
@@ -48,7 +51,7 @@ export function inOrder(checks: readonly CompletedCheck[]): CompletedCheck[] {
     rank(one) === rank(other) ? place(one) - place(other) : rank(one) - rank(other)
   );
   const causeOf = (it: CompletedCheck): CompletedCheck | undefined => {
-    if (it.follows !== undefined || rank(it) > 1) return undefined;
+    if (it.follows !== undefined || rank(it) > 1 || PAUSED.test(it.text)) return undefined;
     const cause = ordered.find(({ id, status, follows }) =>
       status === "failed" && follows === undefined &&
       CONSEQUENCES.some(([links, follow, text = /^/]) =>

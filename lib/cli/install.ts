@@ -7,10 +7,13 @@
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { install } from "../service/install.ts";
+import { agentFolders } from "../service/installed_service.ts";
 import { otherSystem } from "../service/managers.ts";
 import { replace } from "../service/replace_official.ts";
 import { currentSystem } from "../service/target_system.ts";
+import { readHealth } from "../state/health_reader.ts";
 import type { CommandContext } from "./command.ts";
+import { agentsBeside } from "./doctor_other_agents.ts";
 
 /**
  * Installs this program as a service; the exit code is 0 if the panel accepts its reports.
@@ -29,6 +32,9 @@ export async function runInstall(config: Config, context: CommandContext): Promi
   try {
     const act = config.replace ? replace : install;
     const refusal = await act(config, system, { ...context, signal });
+    const health = config.print ? undefined : readHealth(agentFolders(config, context.env));
+    const beside = await agentsBeside(config, health);
+    if (beside !== undefined) printLine(`Note: ${beside}`);
     return refusal === undefined ? 0 : 1;
   } catch (error) {
     if (hangUp.aborted) return HUNG_UP_CODE;

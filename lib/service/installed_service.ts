@@ -164,7 +164,11 @@ function lastError(tail: string): string {
   const started = lines.findLastIndex((line) => /^Started /.test(line));
   // A start that has ended has said why itself, or not at all.
   const hasEnded = lines.slice(started + 1).some((line) => /Main process exited/.test(line));
-  const since = Math.max(stopped, hasEnded ? started : -1);
+  // Who was killed has not ended by what it said before.
+  const killed = lines.findLastIndex((line) =>
+    /code=killed, status=(?:9\/KILL|15\/TERM)/.test(line)
+  );
+  const since = Math.max(stopped, killed, hasEnded ? started : -1);
   // systemd says that it failed to start the service whatever the cause is.
   const error = lines.slice(since + 1).findLast((line) =>
     /\bCannot |Failed to |^error: |panicked/.test(line) &&

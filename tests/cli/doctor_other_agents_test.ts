@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
+  agentsBeside,
   checkOtherAgents,
   otherAgentsResult,
   otherProcesses,
@@ -20,6 +21,8 @@ Deno.test("otherProcesses() finds agents with a token, and neither this agent no
       Deno.writeTextFileSync(`${proc}/${pid}/environ`, env.map((it) => `${it}\0`).join(""));
       Deno.writeTextFileSync(`${proc}/${pid}/stat`, `${pid} (a (b) c) S ${parent} 1 1 0 -1 0\n`);
     };
+    const putCgroup = (pid: number, text: string) =>
+      Deno.writeTextFileSync(`${proc}/${pid}/cgroup`, text);
     const program = "/opt/komari-agent-deno/komari-agent-deno";
     const config = `${proc}/config.json`;
     Deno.writeTextFileSync(config, JSON.stringify({ token: TOKEN }));
@@ -40,12 +43,17 @@ Deno.test("otherProcesses() finds agents with a token, and neither this agent no
     put(38, 1, ["deno", "run", program, "config", "show", "--config", config]);
     put(36, 1, ["vim", "/etc/x/config.json"], [`AGENT_TOKEN=${TOKEN}`]);
     put(34, 30, ["sh", "-c", "komari-agent-deno-shell"], [`AGENT_TOKEN=${TOKEN}`]);
+    putCgroup(1, "1:cpu:/\n0::/machine/of-test/init.scope\n");
+    putCgroup(30, "0::/other/system.slice/of-a-container.service\n");
+    putCgroup(31, "0::/machine/of-test/user.slice/user-0.slice/session-1.scope\n");
+    putCgroup(32, "9:cpu:/\n1:name=systemd:/machine/of-test/system.slice/node-three.service\n");
+    putCgroup(35, "0::/machine/of-test/system.slice/system-two.slice/two@1.service\n");
     const found = await otherProcesses(new Set([TOKEN]), { agents: [10], proc, self: 21 });
     assertEquals(found.sort((one, other) => one.pid - other.pid), [
-      { name: "agent", pid: 30 },
-      { name: "komari-agent-deno-portable", pid: 31 },
-      { name: "komari-agent-deno", pid: 32 },
-      { name: "node-two", pid: 35 },
+      { name: "agent", pid: 30, unit: "" },
+      { name: "komari-agent-deno-portable", pid: 31, unit: "" },
+      { name: "komari-agent-deno", pid: 32, unit: "node-three.service" },
+      { name: "node-two", pid: 35, unit: "two@1.service" },
     ]);
   } finally {
     Deno.removeSync(proc, { recursive: true });
@@ -96,22 +104,22 @@ Deno.test("otherAgentsResult() fails for an agent with the same token, and warns
   const ours = new Set([TOKEN]);
   const table: [
     officials: readonly OfficialAgent[],
-    processes: { name: string; pid: number }[],
+    processes: { name: string; pid: number; unit: string }[],
     status: string,
     words: string,
   ][] = [
     [[], [], "ok", "none with the same token here"],
     [
       [officialOf("komari", TOKEN), officialOf("two", "x")],
-      [{ name: "agent", pid: 8 }],
+      [{ name: "agent", pid: 8, unit: "two.service" }],
       "failed",
       "the official agent's service komari runs with the same token",
     ],
     [
       [officialOf("two", "x")],
-      [{ name: "agent", pid: 8 }, { name: "deno", pid: 9 }],
+      [{ name: "agent", pid: 8, unit: "two.service" }, { name: "deno", pid: 9, unit: "" }],
       "failed",
-      "another agent runs with the same token: agent (process 8), deno (process 9)",
+      "another agent runs with the same token: agent (process 8 of two.service), deno (process 9)",
     ],
     [
       [officialOf("komari", "x"), officialOf("two", "")],
@@ -126,6 +134,10 @@ Deno.test("otherAgentsResult() fails for an agent with the same token, and warns
     assertEquals([found.status, adviceText(found) === ""], [status, status === "ok"], text);
     assertStringIncludes(text, words);
   }
+  const adviceFor = (unit: string) =>
+    otherAgentsResult([], { ours, processes: [{ name: "agent", pid: 8, unit }] }).advice;
+  assertEquals(adviceFor(""), "stop one of them, or give each node a token of its own");
+  assertStringIncludes(adviceFor("two.service") ?? "", "(systemctl disable --now two.service)");
 });
 
 Deno.test({
@@ -151,7 +163,12 @@ Deno.test({
       const panels = tokens.map((token, at) => ({ endpoint: `https://p${at}.example`, token }));
       Deno.writeTextFileSync(file, JSON.stringify({ panels }));
       const config = tokens.length === 0 ? configOf([]) : configOf(["--config", file]);
-      return await checkOtherAgents(config, { env: { HOME: folder }, health, mainPid: 0, signal });
+      const beside = await agentsBeside(config, health);
+      const env = { HOME: folder };
+      const all = await checkOtherAgents(config, { env, health, mainPid: 0, signal });
+      const isInWords = beside === `${all.text}: ${all.advice}`;
+      assertEquals(isInWords, health !== undefined && all.status === "failed", beside);
+      return all;
     };
     try {
       await reader.read();
@@ -159,6 +176,7 @@ Deno.test({
       assertEquals(other.status, "failed", other.text);
       const [, pid] = /komari-agent-of-the-test \(process (\d+)\)$/.exec(other.text) ?? [];
       assertEquals((await found([first])).status, "ok");
+      assertEquals((await found([first, second], HEALTH)).status, "failed");
       assertEquals((await found([])).status, "ok");
       const ours = await found([first, second], { ...HEALTH, pid: Number(pid) });
       assertEquals(ours.status, "ok", "it is the running agent");

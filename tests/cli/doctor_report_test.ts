@@ -77,6 +77,10 @@ Deno.test("inOrder() has each consequence follow from its cause alone", () => {
   const unlucky = check("service", "failed", { text: "Cannot report without --token TOKEN" });
   const [, ended] = inOrder([unlucky, check("token", "failed")]);
   assertEquals(ended?.follows, "token");
+  const paused = check("agent", "failed", {
+    text: "its process 7 was stopped by a signal (state T)",
+  });
+  assertEquals(inOrder([paused, check("agents", "failed")])[0]?.follows, undefined);
   const hidden = ["service", "interfaces", "disks"].map((id) =>
     check(id, "failed", { text: "Cannot read /proc/stat: HOST_PROC must be" })
   );

@@ -102,6 +102,10 @@ Deno.test("serviceState() gives the last error since the last stop", async () =>
   const ended = "x.service: Main process exited, code=exited, status=2/INVALIDARGUMENT";
   assertEquals(await lastError(first, "Started x.", "2: Pipe call failed", ended), "");
   assertEquals(await lastError(first, "Started x."), first, "it has not ended yet");
+  const killed = "x.service: Main process exited, code=killed, status=9/KILL";
+  assertEquals(await lastError(first, killed, "Started x."), "", "that was not why it ended");
+  const trapped = killed.replace("9/KILL", "5/TRAP");
+  assertEquals(await lastError(first, trapped, "Started x."), first);
   assertEquals((await lastError(`Cannot ${"x".repeat(1_000)}`)).length, 300);
 });
 

@@ -484,6 +484,20 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       ...failed("agents", "another agent runs with the same token: komari-agent (process "),
     },
     {
+      cause: "a second installation with the same token",
+      plant: `AGENT_TOKEN=${token} ${PROGRAM} install -e ${url} --ip-services off ` +
+        "--install-service-name komari-two",
+      heal: "komari-two uninstall --install-service-name komari-two && " +
+        `systemctl restart ${SERVICE}`,
+      statusCode: undefined,
+      ...failed(
+        "agents",
+        "another agent runs with the same token: komari-two (process ",
+        " of komari-two.service)",
+        "systemctl disable --now komari-two.service",
+      ),
+    },
+    {
       cause: "another agent with the same token in a file",
       plant: "printf '#!/bin/sh\\nwhile :; do sleep 1; done\\n' >/tmp/komari-agent && " +
         `chmod 755 /tmp/komari-agent && printf '%s\\n' ${token} >/tmp/token && ` +
