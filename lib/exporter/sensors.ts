@@ -33,7 +33,9 @@ export class SensorReader {
 
   constructor(host: SensorHost) {
     const { sys } = host.roots;
-    const chips = devicesIn(host, `${sys}/class/hwmon`).map((folder) => findChip(host, folder));
+    const chips = withOwnLabels(
+      devicesIn(host, `${sys}/class/hwmon`).map((folder) => findChip(host, folder)),
+    );
     const thermal = devicesIn(host, `${sys}/class/thermal`);
     this.#sensors = [
       ...chips.flatMap(chipSensors),
@@ -108,6 +110,8 @@ function devicesIn(host: Pick<Host, "list">, folder: string): string[] {
 
 /** A chip of `/sys/class/hwmon`. */
 interface Chip {
+  /** Name of its folder, which may be another after a restart. */
+  readonly folderName: string;
   /** Made of its device's path, which stays the same over restarts; else of its name or number. */
   readonly label: string;
   /** The name that its driver gives it; empty if unknown. */
@@ -120,8 +124,8 @@ function findChip(
   folder: string,
 ): Chip {
   const chipName = cleanName(host.readText(`${folder}/name`) ?? "");
-  const label = deviceLabel(host, folder) || chipName ||
-    cleanName(folder.slice(folder.lastIndexOf("/") + 1));
+  const folderName = cleanName(folder.slice(folder.lastIndexOf("/") + 1));
+  const label = deviceLabel(host, folder) || chipName || folderName;
   // Old drivers have theirs in the folder of the device.
   const files = [folder, `${folder}/device`].flatMap((place) =>
     (host.list(place) ?? []).flatMap((name) => {
@@ -130,7 +134,17 @@ function findChip(
     })
   );
   const byName = new Map(files.map((file) => [`${file.sensor}_${file.property}`, file]));
-  return { label, chipName, files: [...byName.values()] };
+  return { folderName, label, chipName, files: [...byName.values()] };
+}
+
+/** The chips with labels of which none is another's too: several without a device may have one name. */
+function withOwnLabels(chips: readonly Chip[]): Chip[] {
+  const taken = new Set<string>();
+  return chips.map((chip) => {
+    const label = taken.has(chip.label) ? `${chip.label}_${chip.folderName}` : chip.label;
+    taken.add(label);
+    return { ...chip, label };
+  });
 }
 
 /** Labels of the sensors that have a name. */

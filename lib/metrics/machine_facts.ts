@@ -1,5 +1,6 @@
 import type { Host } from "../host/host.ts";
 import { armPartName, type CpuInfo, parseCpuinfo } from "../parse/cpuinfo.ts";
+import { firstLine } from "../parse/lines.ts";
 import { lookupVariable } from "../parse/os_release.ts";
 import { countLogicalCores } from "../parse/proc_stat.ts";
 import type { MachineFacts } from "../types.ts";
@@ -89,7 +90,7 @@ const SPECIAL_SYSTEMS: ReadonlyArray<(host: Files) => string | undefined> = [
 ];
 
 /**
- * Name of the operating system: `PRETTY_NAME` of `etc/os-release`, or the product name of a system
+ * Name of the operating system: `PRETTY_NAME` of `etc/os-release`, the words of an older file, or the product name of a system
  * built on a distribution; `Linux` without either.
  */
 export function osName(host: Files): string | undefined {
@@ -100,9 +101,12 @@ export function osName(host: Files): string | undefined {
   const release = osRelease(host);
   const name = lookupVariable(release, "NAME");
   const version = lookupVariable(release, "VERSION");
-  // Minimal containers have no os-release.
+  const { root, proc } = host.roots;
+  // Systems from before 2012 have another file, and minimal containers none.
   return lookupVariable(release, "PRETTY_NAME") ?? (name && joinWords(name, version)) ??
-    (host.readText(`${host.roots.proc}/sys/kernel/ostype`)?.trim() || undefined);
+    lookupVariable(host.readText(`${root}/etc/lsb-release`) ?? "", "DISTRIB_DESCRIPTION") ??
+    (firstLine(host.readText(`${root}/etc/redhat-release`) ?? "").trim() || undefined) ??
+    (host.readText(`${proc}/sys/kernel/ostype`)?.trim() || undefined);
 }
 
 function osRelease(host: Files): string {

@@ -2,7 +2,8 @@
  * Value of `key` in a file of `KEY=value` lines such as `/etc/os-release`; `undefined` when it is
  * missing or empty.
  *
- * Shell quoting is understood, and a comment after a quoted value is ignored. The last of several lines counts. An unclosed quotation ends with its
+ * Shell quoting is understood, and a comment after the value is ignored, after one without
+ * quotes if its "#" stands alone: "Model #2" is none. The last of several lines counts. An unclosed quotation ends with its
  * line, because these files are edited by hand.
  */
 export function lookupVariable(text: string, key: string): string | undefined {
@@ -26,7 +27,7 @@ function unquote(word: string): string {
       quote = "";
       wasQuoted = true;
     } else if (quote === "" && (character === '"' || character === "'")) quote = character;
-    else if (quote === "" && wasQuoted && /^\s+#/.test(word.slice(at))) break;
+    else if (quote === "" && (wasQuoted ? /^\s+#/ : /^\s+#\s/).test(word.slice(at))) break;
     else if (character === "\\" && isEscape(quote, word.charAt(at + 1))) {
       result += word.charAt(++at);
     } else result += character;

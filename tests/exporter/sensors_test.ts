@@ -44,6 +44,19 @@ Deno.test("SensorReader.read() names chips by their device, and sensors by their
   ]);
 });
 
+Deno.test("SensorReader.read() tells chips of one name apart that have no device", async () => {
+  const host = fakeHost(Object.fromEntries([0, 1].flatMap((number) => [
+    [`/sys/class/hwmon/hwmon${number}/name`, "k10temp\n"],
+    [`/sys/class/hwmon/hwmon${number}/temp1_input`, `4${number}000\n`],
+  ])));
+  assertEquals(await lines(new SensorReader(host)), [
+    'node_hwmon_chip_names{chip="k10temp",chip_name="k10temp"} 1',
+    'node_hwmon_chip_names{chip="k10temp_hwmon1",chip_name="k10temp"} 1',
+    'node_hwmon_temp_celsius{chip="k10temp",sensor="temp1"} 40',
+    'node_hwmon_temp_celsius{chip="k10temp_hwmon1",sensor="temp1"} 41',
+  ]);
+});
+
 Deno.test("SensorReader.read() has the units of each property", async () => {
   const files = {
     ...{ temp1_fault: "1", temp1_beep: "1", fan1_max: "3000", fan1_target: "900", fan1_beep: "0" },

@@ -237,6 +237,16 @@ Deno.test("osName() returns undefined without os-release or with an empty one", 
   assertEquals(osNameOf({ "/etc/os-release": "ID=x\n" }), undefined);
 });
 
+Deno.test("osName() uses the files of older systems", () => {
+  const lsb = 'DISTRIB_ID=LinuxMint\nDISTRIB_DESCRIPTION="Linux Mint 17 Qiana"\n';
+  const redhat = "CentOS release 6.10 (Final)\nmore\n";
+  const release = (files: Record<string, string>) => osName(fakeHost(files));
+  assertDataEquals(release({ "/etc/lsb-release": lsb }), "Linux Mint 17 Qiana");
+  assertDataEquals(release({ "/etc/redhat-release": redhat }), "CentOS release 6.10 (Final)");
+  const both = { "/etc/os-release": "PRETTY_NAME=New\n", "/etc/redhat-release": redhat };
+  assertDataEquals(release(both), "New");
+});
+
 Deno.test("osName() returns the kernel's name when the system has none", () => {
   assertEquals(osNameOf({ "/proc/sys/kernel/ostype": "Linux\n" }), "Linux");
   const nameless = { "/etc/os-release": "ID=x\n", "/proc/sys/kernel/ostype": "Linux\n" };

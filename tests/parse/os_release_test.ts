@@ -18,6 +18,7 @@ for (
     ["PRETTY_NAME='yes'\t# tail", "yes"],
     ['PRETTY_NAME="a # b"', "a # b"],
     ["PRETTY_NAME=Model #2", "Model #2"],
+    ["PRETTY_NAME=Void\\ Linux # x", "Void Linux"],
     ['PRETTY_NAME="a"#b', "a#b"],
     ["PRETTY_NAME=\\", undefined],
     ['PRETTY_NAME=""', undefined],
