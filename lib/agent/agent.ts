@@ -162,14 +162,14 @@ export class Agent implements LinkOwner {
     };
     return await this.#connection.observe("basic info", async () => {
       let refusal: unknown;
-      for (let level = this.#infoLevel;; level++) {
+      const first = this.#infoLevel;
+      for (let level = first;; level++) {
         try {
           await send(level);
-          if (level !== this.#infoLevel) {
-            this.#log.info("The panel accepts basic info only without the newer fields");
-          }
+          if (level === first) return;
+          // Not otherwise: an order may have shown meanwhile that the panel takes more.
           this.#infoLevel = level;
-          return;
+          return this.#log.info("The panel accepts basic info only without the newer fields");
         } catch (error) {
           refusal ??= error;
           const isLast = level >= INFO_LEVEL.withoutNewColumns;

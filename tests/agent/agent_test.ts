@@ -329,6 +329,19 @@ for (const probe of NEWER_PROBES) {
   });
 }
 
+Deno.test("Agent.run() tells whether it can ping also when a newer probe comes during a basic info", async () => {
+  const world = new FakeWorld();
+  world.onInfo = () => {
+    if (world.infos.length === 1) world.order({ kind: "probe", probe: NEWER_PROBES[0] });
+    return Promise.resolve();
+  };
+  await live(world, async (time) => {
+    await time.run(15_000);
+  }, { infoIntervalMs: 10_000 });
+  assertEquals(world.infos.map((info) => info.icmp_capability), [undefined, "none"]);
+  assertEquals(world.log.filter((line) => line.includes("newer fields")), []);
+});
+
 Deno.test("Agent.run() keeps the other fields, and asks no more, when a panel has no column for ICMP", async () => {
   const world = new FakeWorld();
   world.onInfo = (info) => "icmp_capability" in info ? Promise.reject(rejected) : Promise.resolve();
