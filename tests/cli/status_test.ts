@@ -185,7 +185,7 @@ Deno.test("runStatus() exits with code 0 while reports are accepted, else with 1
   assertEquals(await exitAt(NOW + 60_000), 1, "the last one is long ago");
 });
 
-onLinux("runStatus() measures the agent's memory in whole pages", async () => {
+onLinux.test("runStatus() measures the agent's memory in whole pages", async () => {
   using folder = new TempFolder();
   using _file = openHealth(folder.path);
   const flags = ["--install-service-name", "no-such-service", "--json"];

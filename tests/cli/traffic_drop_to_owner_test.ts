@@ -30,25 +30,22 @@ function folderWithTheirs(): TempFolder {
   return folder;
 }
 
-asRoot(
-  "dropToOwner() has root write what a folder's owner can read, and nothing that he can't",
-  async () => {
-    using folder = folderWithTheirs();
-    Deno.symlinkSync("../of-root", `${folder.path}/theirs/link`);
-    const program = `${folder.path}/program.js`;
-    Deno.writeTextFileSync(program, PROGRAM);
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-prompt", "--no-check", "--config", CONFIG, program, folder.path],
-      stderr: "inherit",
-    }).output();
-    assertEquals(new TextDecoder().decode(stdout), "PermissionDenied\n");
-    const { uid, gid } = Deno.statSync(`${folder.path}/theirs/new`);
-    assertEquals([uid, gid], [NOBODY, NOBODY]);
-    assertEquals(Deno.statSync(`${folder.path}/of-root`).uid, 0);
-  },
-);
+asRoot.test("dropToOwner() has root write what a folder's owner can read, and nothing that he can't", async () => {
+  using folder = folderWithTheirs();
+  Deno.symlinkSync("../of-root", `${folder.path}/theirs/link`);
+  const program = `${folder.path}/program.js`;
+  Deno.writeTextFileSync(program, PROGRAM);
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-prompt", "--no-check", "--config", CONFIG, program, folder.path],
+    stderr: "inherit",
+  }).output();
+  assertEquals(new TextDecoder().decode(stdout), "PermissionDenied\n");
+  const { uid, gid } = Deno.statSync(`${folder.path}/theirs/new`);
+  assertEquals([uid, gid], [NOBODY, NOBODY]);
+  assertEquals(Deno.statSync(`${folder.path}/of-root`).uid, 0);
+});
 
-asRoot("traffic set by root leaves files of the folder's owner, and of nobody else", async () => {
+asRoot.test("traffic set by root leaves files of the folder's owner, and of nobody else", async () => {
   using folder = folderWithTheirs();
   const args = ["traffic", "set", "--up", "1", "--month-rotate", "1"];
   const words = [...args, "--state-dir", `${folder.path}/theirs`];

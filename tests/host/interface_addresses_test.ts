@@ -3,7 +3,7 @@ import { LocalHost } from "../../lib/host/local_host.ts";
 import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
 import { onLinux } from "../only_on.ts";
 
-onLinux("LocalHost.interfaceAddresses() gives what the runtime does, with the same names", () => {
+onLinux.test("LocalHost.interfaceAddresses() gives what the runtime does, with the same names", () => {
   const inOrder = (addresses: readonly { name: string; address: string }[]) =>
     addresses.map(({ name, address }) => `${name} ${address}`).toSorted();
   assertEquals(inOrder(new LocalHost().interfaceAddresses()), inOrder(Deno.networkInterfaces()));

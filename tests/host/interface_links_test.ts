@@ -6,19 +6,16 @@ import { parseNetDev } from "../../lib/parse/net_dev.ts";
 import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
 import { onLinux } from "../only_on.ts";
 
-onLinux(
-  "InterfaceLinks.find() tells the index of this machine's interfaces, and nothing of others",
-  () => {
-    const links = openInterfaceLinks("/proc/net/dev", new Netlink());
-    assert(links !== undefined);
-    assertEquals(links.find("lo"), 1);
-    for (const name of ["", "no-such", "lo\0", "a".repeat(16), "é".repeat(8)]) {
-      assertEquals(links.find(name), undefined, name);
-    }
-  },
-);
+onLinux.test("InterfaceLinks.find() tells the index of this machine's interfaces, and nothing of others", () => {
+  const links = openInterfaceLinks("/proc/net/dev", new Netlink());
+  assert(links !== undefined);
+  assertEquals(links.find("lo"), 1);
+  for (const name of ["", "no-such", "lo\0", "a".repeat(16), "é".repeat(8)]) {
+    assertEquals(links.find(name), undefined, name);
+  }
+});
 
-onLinux("openInterfaceLinks() knows nothing of other files than this network's net/dev", () => {
+onLinux.test("openInterfaceLinks() knows nothing of other files than this network's net/dev", () => {
   for (const path of ["/proc/net/route", "/no/such/file", "/proc/self/net/dev_mcast"]) {
     assertEquals(openInterfaceLinks(path, new Netlink()), undefined, path);
   }
@@ -79,7 +76,7 @@ Deno.test({
   },
 });
 
-onLinux("InterfaceLinks hands no socket on to a program", () => {
+onLinux.test("InterfaceLinks hands no socket on to a program", () => {
   // The name of each socket of this process, by its number; other tests open some, too.
   const open = () =>
     new Map(
@@ -101,21 +98,18 @@ onLinux("InterfaceLinks hands no socket on to a program", () => {
   assertEquals(flags.filter((it) => (it & closesOnExec) === 0), []);
 });
 
-onLinux(
-  "InterfaceLinks.counters() tells the counters of this machine's interfaces, and nothing of others",
-  () => {
-    const links = openInterfaceLinks("/proc/net/dev", new Netlink());
-    assert(links !== undefined);
-    const ofLo = () =>
-      parseNetDev(Deno.readTextFileSync("/proc/net/dev")).find(({ name }) => name === "lo");
-    const [before, now, after] = [ofLo(), links.counters(1), ofLo()];
-    assert(before !== undefined && now !== undefined && after !== undefined);
-    assert(before.receivedBytes <= now.receivedBytes && now.receivedBytes <= after.receivedBytes);
-    assert(before.sentBytes <= now.sentBytes && now.sentBytes <= after.sentBytes);
-    assertEquals(links.counters(2 ** 31 - 1), undefined);
-    assert(links.counters(1) !== undefined);
-  },
-);
+onLinux.test("InterfaceLinks.counters() tells the counters of this machine's interfaces, and nothing of others", () => {
+  const links = openInterfaceLinks("/proc/net/dev", new Netlink());
+  assert(links !== undefined);
+  const ofLo = () =>
+    parseNetDev(Deno.readTextFileSync("/proc/net/dev")).find(({ name }) => name === "lo");
+  const [before, now, after] = [ofLo(), links.counters(1), ofLo()];
+  assert(before !== undefined && now !== undefined && after !== undefined);
+  assert(before.receivedBytes <= now.receivedBytes && now.receivedBytes <= after.receivedBytes);
+  assert(before.sentBytes <= now.sentBytes && now.sentBytes <= after.sentBytes);
+  assertEquals(links.counters(2 ** 31 - 1), undefined);
+  assert(links.counters(1) !== undefined);
+});
 
 /** The kernel's answer for an interface, in the layout of `RTM_NEWSTATS`. */
 function answerOf(question: Uint32Array, receivedBytes: bigint): Uint8Array {
@@ -273,15 +267,12 @@ const OF_NO_KIND = {
   ...{ isLoopback: false, isStacked: false, isMonitor: false },
 };
 
-onLinux(
-  "InterfaceLinks.kind() tells that lo is a loopback, and nothing of what is not there",
-  () => {
-    const links = openInterfaceLinks("/proc/net/dev", new Netlink());
-    assertEquals(links?.kind(1), { ...OF_NO_KIND, name: "lo", isLoopback: true });
-    assertEquals(links?.kind(2 ** 31 - 1), undefined);
-    assertEquals(links?.kind(1)?.isLoopback, true);
-  },
-);
+onLinux.test("InterfaceLinks.kind() tells that lo is a loopback, and nothing of what is not there", () => {
+  const links = openInterfaceLinks("/proc/net/dev", new Netlink());
+  assertEquals(links?.kind(1), { ...OF_NO_KIND, name: "lo", isLoopback: true });
+  assertEquals(links?.kind(2 ** 31 - 1), undefined);
+  assertEquals(links?.kind(1)?.isLoopback, true);
+});
 
 Deno.test("InterfaceLinks.kind() tells a monitor of a radio by the type of its frames", () => {
   const kernel = new SlowKernel();

@@ -2,10 +2,11 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { statfsSync, statSync } from "node:fs";
 import fc from "fast-check";
 import { Libc, toUse } from "../../lib/host/libc.ts";
+import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { onLinux } from "../only_on.ts";
 
-onLinux("Libc.statfs() tells what node:fs tells", () => {
+onLinux.test("Libc.statfs() tells what node:fs tells", () => {
   const libc = new Libc();
   // Of a kernel that has nothing to do with disks, so that nobody writes meanwhile; and a disk.
   for (const path of ["/proc", "/sys", "/"]) {
@@ -21,7 +22,7 @@ onLinux("Libc.statfs() tells what node:fs tells", () => {
   assert(apart(use.availableBlocks, bavail) < 256 * 2 ** 20, "available");
 });
 
-onLinux("Libc.statfs() tells how many files there can be, and how many more", () => {
+onLinux.test("Libc.statfs() tells how many files there can be, and how many more", () => {
   // A file system without files of its own, as /proc is, tells nothing of them.
   const path = ["/dev/shm", "/run", "/"].find((path) => {
     const { files, ffree } = statfsSync(path);
@@ -32,7 +33,7 @@ onLinux("Libc.statfs() tells how many files there can be, and how many more", ()
   assert(Math.abs((use.freeFiles ?? NaN) - statfsSync(path).ffree) < 10_000);
 });
 
-onLinux("Libc.statfsAsync() tells what statfs() tells", async () => {
+onLinux.test("Libc.statfsAsync() tells what statfs() tells", async () => {
   const libc = new Libc();
   const { blocks, blockSizeBytes } = libc.statfs("/");
   const beside = await libc.statfsAsync("/");
@@ -40,7 +41,7 @@ onLinux("Libc.statfsAsync() tells what statfs() tells", async () => {
   await assertRejects(() => libc.statfsAsync("/no/such/path"), Error, '"/no/such/path"');
 });
 
-onLinux("Libc.statfs() tells a file on the way from what is missing", () => {
+onLinux.test("Libc.statfs() tells a file on the way from what is missing", () => {
   const libc = new Libc();
   const codeOf = (path: string) => {
     const error: Error & { code?: unknown } = assertThrows(() => libc.statfs(path), Error, path);
@@ -53,7 +54,7 @@ onLinux("Libc.statfs() tells a file on the way from what is missing", () => {
   }
 });
 
-onLinux("Libc.openLinkCount() counts what node:fs counts, anew each time", () => {
+onLinux.test("Libc.openLinkCount() counts what node:fs counts, anew each time", () => {
   const libc = new Libc();
   using folder = new TempFolder();
   const count = libc.openLinkCount(folder.path);
@@ -70,7 +71,7 @@ onLinux("Libc.openLinkCount() counts what node:fs counts, anew each time", () =>
   assertThrows(() => ofFile?.(), Error, "Cannot statx");
 });
 
-onLinux("Libc never answers for a part of a path, and never reads beyond its end", () => {
+onLinux.test("Libc never answers for a part of a path, and never reads beyond its end", () => {
   const libc = new Libc();
   assertThrows(() => libc.statfs("/\0/no/such"), TypeError, "it contains a NUL");
   assertThrows(() => libc.openLinkCount("/proc\0x"), TypeError, "it contains a NUL");
@@ -79,49 +80,38 @@ onLinux("Libc never answers for a part of a path, and never reads beyond its end
   }));
 });
 
-onLinux("Libc.statfs() keeps paths for the C library, and forgets them when there are 512", () => {
+onLinux.test("Libc.statfs() keeps paths for the C library, and forgets them when there are 512", () => {
   const libc = new Libc();
   const { from } = Uint8Array;
   let encoded = 0;
+  using _counted = replaced<object>(Uint8Array, {
+    from: (...args: Parameters<typeof from>) => (encoded++, from.apply(Uint8Array, args)),
+  });
   const lookAt = (path: string) => {
     libc.statfs(path);
     const count = encoded;
     encoded = 0;
     return count;
   };
-  Object.assign(Uint8Array, {
-    from: (...args: Parameters<typeof from>) => (encoded++, from.apply(Uint8Array, args)),
-  });
-  try {
-    assertEquals([lookAt("/"), lookAt("/")], [1, 0]);
-    for (let slashes = 2; slashes <= 512; slashes++) lookAt("/".repeat(slashes));
-    assertEquals([lookAt("/"), lookAt("/.")], [0, 1]);
-    assertEquals([lookAt("/"), lookAt("/")], [1, 0]);
-  } finally {
-    Object.assign(Uint8Array, { from });
-  }
+  assertEquals([lookAt("/"), lookAt("/")], [1, 0]);
+  for (let slashes = 2; slashes <= 512; slashes++) lookAt("/".repeat(slashes));
+  assertEquals([lookAt("/"), lookAt("/.")], [0, 1]);
+  assertEquals([lookAt("/"), lookAt("/")], [1, 0]);
 });
 
 /** A C library whose calls fail with `errno`. */
 function failingLibc(errno: Int32Array<ArrayBuffer>): Libc {
-  const { dlopen } = Deno;
-  Reflect.set(Deno, "dlopen", () => ({
-    symbols: {
-      statfs: () => -1,
-      statfsBeside: () => Promise.resolve(-1),
-      statx: null,
-      __errno_location: () => Deno.UnsafePointer.of(errno),
-    },
-    close() {},
-  }));
-  try {
-    return new Libc();
-  } finally {
-    Reflect.set(Deno, "dlopen", dlopen);
-  }
+  const symbols = {
+    statfs: () => -1,
+    statfsBeside: () => Promise.resolve(-1),
+    statx: null,
+    __errno_location: () => Deno.UnsafePointer.of(errno),
+  };
+  using _library = replaced<object>(Deno, { dlopen: () => ({ symbols, close() {} }) });
+  return new Libc();
 }
 
-onLinux("Libc.statfs() has a code and words for the errors of paths and of file servers", () => {
+onLinux.test("Libc.statfs() has a code and words for the errors of paths and of file servers", () => {
   const table: [number: number, code: string | undefined, reason: string][] = [
     [2, "ENOENT", "no such file or folder (ENOENT)"],
     [5, "EIO", "input/output error (EIO)"],
@@ -144,32 +134,26 @@ onLinux("Libc.statfs() has a code and words for the errors of paths and of file 
   }
 });
 
-onLinux("Libc.openLinkCount() gives nothing where the C library is too old", () => {
+onLinux.test("Libc.openLinkCount() gives nothing where the C library is too old", () => {
   assertEquals(failingLibc(new Int32Array(1)).openLinkCount("/"), undefined);
 });
 
-onLinux(
-  "Libc.statfsAsync() asks in a thread of its own, since a file system may hang",
-  async () => {
-    const { dlopen } = Deno;
-    // What hangs can't be mounted here, but the runtime can be asked what it is told.
-    const nonblocking: string[] = [];
-    Reflect.set(Deno, "dlopen", (name: string, symbols: Deno.ForeignLibraryInterface) => {
+onLinux.test("Libc.statfsAsync() asks in a thread of its own, since a file system may hang", async () => {
+  const { dlopen } = Deno;
+  // What hangs can't be mounted here, but the runtime can be asked what it is told.
+  const nonblocking: string[] = [];
+  using _told = replaced<object>(Deno, {
+    dlopen(name: string, symbols: Deno.ForeignLibraryInterface) {
       for (const [key, symbol] of Object.entries(symbols)) {
         if ("nonblocking" in symbol && symbol.nonblocking === true) nonblocking.push(key);
       }
       return dlopen(name, symbols);
-    });
-    let libc: Libc;
-    try {
-      libc = new Libc();
-    } finally {
-      Reflect.set(Deno, "dlopen", dlopen);
-    }
-    assertEquals(nonblocking, ["statfsBeside"]);
-    assertEquals((await libc.statfsAsync("/")).blocks, libc.statfs("/").blocks);
-  },
-);
+    },
+  });
+  const libc = new Libc();
+  assertEquals(nonblocking, ["statfsBeside"]);
+  assertEquals((await libc.statfsAsync("/")).blocks, libc.statfs("/").blocks);
+});
 
 Deno.test("toUse() throws where a file system says by all ones that it has no size", () => {
   const answer = new Uint32Array(32);

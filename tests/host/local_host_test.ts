@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { attempt } from "../../lib/attempt.ts";
 import { FileSource, hostName, LocalHost } from "../../lib/host/local_host.ts";
+import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { onLinux } from "../only_on.ts";
 
@@ -154,51 +155,37 @@ Deno.test("FileSource has no data without its file, and throws for one that can'
   assertThrows(() => host.open("/proc").read(), Error, "Cannot read /proc");
 });
 
-onLinux(
-  "LocalHost.statfs() finds a folder whose name is no UTF-8 by a text that has its path",
-  async () => {
-    using folder = new TempFolder();
-    const script =
-      `cd "$1" && name=$(printf 'm\\351') && mkdir "$name" && printf '%s' "$1/$name" >paths`;
-    const { success } = await new Deno.Command("sh", { args: ["-c", script, "sh", folder.path] })
-      .output();
-    assertEquals(success, true);
-    const host = new LocalHost();
-    const path = host.open(`${folder.path}/paths`, { hasPaths: true }).read() ?? "";
-    assertEquals(path, `${folder.path}/m\udce9`);
-    assertEquals(host.statfs(path).blocks, host.statfs(folder.path).blocks);
-  },
-);
+onLinux.test("LocalHost.statfs() finds a folder whose name is no UTF-8 by a text that has its path", async () => {
+  using folder = new TempFolder();
+  const script =
+    `cd "$1" && name=$(printf 'm\\351') && mkdir "$name" && printf '%s' "$1/$name" >paths`;
+  const { success } = await new Deno.Command("sh", { args: ["-c", script, "sh", folder.path] })
+    .output();
+  assertEquals(success, true);
+  const host = new LocalHost();
+  const path = host.open(`${folder.path}/paths`, { hasPaths: true }).read() ?? "";
+  assertEquals(path, `${folder.path}/m\udce9`);
+  assertEquals(host.statfs(path).blocks, host.statfs(folder.path).blocks);
+});
 
-onLinux(
-  "LocalHost.interfaceAddresses() does not ask the runtime, which may not answer when sealed",
-  () => {
-    const { networkInterfaces } = Deno;
-    Deno.networkInterfaces = () => {
-      throw new Deno.errors.PermissionDenied("sealed");
-    };
-    try {
-      const addresses = new LocalHost().interfaceAddresses();
-      const own = addresses.find(({ address }) => address === "127.0.0.1");
-      assertEquals([own?.name, own?.family], ["lo", "IPv4"]);
-    } finally {
-      Deno.networkInterfaces = networkInterfaces;
-    }
-  },
-);
+onLinux.test("LocalHost.interfaceAddresses() does not ask the runtime, which may not answer when sealed", () => {
+  const networkInterfaces = () => {
+    throw new Deno.errors.PermissionDenied("sealed");
+  };
+  using _sealed = replaced(Deno, { networkInterfaces });
+  const addresses = new LocalHost().interfaceAddresses();
+  const own = addresses.find(({ address }) => address === "127.0.0.1");
+  assertEquals([own?.name, own?.family], ["lo", "IPv4"]);
+});
 
-onLinux("hostName() gives the kernel's name of the machine", () => {
+onLinux.test("hostName() gives the kernel's name of the machine", () => {
   assertEquals(hostName(), Deno.readTextFileSync("/proc/sys/kernel/hostname").trim());
 });
 
 Deno.test("hostName() is empty where the runtime may not ask", () => {
-  const { hostname } = Deno;
-  Deno.hostname = () => {
+  const hostname = () => {
     throw new Deno.errors.NotCapable("requires sys access");
   };
-  try {
-    assertEquals(hostName(), "");
-  } finally {
-    Deno.hostname = hostname;
-  }
+  using _sealed = replaced(Deno, { hostname });
+  assertEquals(hostName(), "");
 });

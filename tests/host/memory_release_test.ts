@@ -18,11 +18,9 @@ const MEMORY = `const memory = () => {
   return { file: kb("RssFile"), anonymous: kb("RssAnon") };
 };`;
 
-onLinux(
-  "openMemoryRelease() gives back garbage and pages of the program's file, and all goes on",
-  async () => {
-    const { before, after, works, maps } = await run(
-      `${MEMORY}
+onLinux.test("openMemoryRelease() gives back garbage and pages of the program's file, and all goes on", async () => {
+  const { before, after, works, maps } = await run(
+    `${MEMORY}
       import { openMemoryRelease } from ${JSON.stringify(MODULE)};
       const release = openMemoryRelease();
       let garbage = Array.from({ length: 400_000 }, (_, n) => ({ n }));
@@ -40,16 +38,15 @@ onLinux(
       });
       const maps = links.filter((path) => path.endsWith("/smaps"));
       console.log(JSON.stringify({ before, after, works, maps }));`,
-      "--expose-gc,--single-threaded-gc",
-    );
-    const kb = (value: unknown, name: string) =>
-      Number(typeof value === "object" && value !== null ? Reflect.get(value, name) : NaN);
-    assert(kb(after, "file") < kb(before, "file") / 2, JSON.stringify({ before, after }));
-    assert(kb(after, "anonymous") < kb(before, "anonymous") - 5_000);
-    assertEquals(works, "{}2");
-    assertEquals(maps, [], "the map of this process is closed");
-  },
-);
+    "--expose-gc,--single-threaded-gc",
+  );
+  const kb = (value: unknown, name: string) =>
+    Number(typeof value === "object" && value !== null ? Reflect.get(value, name) : NaN);
+  assert(kb(after, "file") < kb(before, "file") / 2, JSON.stringify({ before, after }));
+  assert(kb(after, "anonymous") < kb(before, "anonymous") - 5_000);
+  assertEquals(works, "{}2");
+  assertEquals(maps, [], "the map of this process is closed");
+});
 
 /** How much a process gives back of 8 MB of buffers, between small ones that stay. */
 async function returnedKb(
@@ -73,18 +70,15 @@ async function returnedKb(
   return Number(memory.before) - Number(memory.after);
 }
 
-onLinux(
-  "openMemoryRelease() makes the C library return large buffers as soon as they are freed",
-  async () => {
-    const sizes = { bytes: 80 * 1024, after: "gc(); gc();" };
-    const kb = await returnedKb({ ...sizes, before: "openMemoryRelease();" });
-    assert(kb > 6_000, `${kb} kB were returned`);
-    const otherwise = await returnedKb(sizes);
-    assert(otherwise < 2_000, `${otherwise} kB were returned without it`);
-  },
-);
+onLinux.test("openMemoryRelease() makes the C library return large buffers as soon as they are freed", async () => {
+  const sizes = { bytes: 80 * 1024, after: "gc(); gc();" };
+  const kb = await returnedKb({ ...sizes, before: "openMemoryRelease();" });
+  assert(kb > 6_000, `${kb} kB were returned`);
+  const otherwise = await returnedKb(sizes);
+  assert(otherwise < 2_000, `${otherwise} kB were returned without it`);
+});
 
-onLinux("openMemoryRelease() makes the C library return small buffers each time", async () => {
+onLinux.test("openMemoryRelease() makes the C library return small buffers each time", async () => {
   const sizes = {
     bytes: 40 * 1024,
     before: "const release = openMemoryRelease(); release();",
@@ -95,7 +89,7 @@ onLinux("openMemoryRelease() makes the C library return small buffers each time"
   assert(otherwise < 4_000, `${otherwise} kB were returned without it`);
 });
 
-onLinux("openMemoryRelease() gives back garbage each time", async () => {
+onLinux.test("openMemoryRelease() gives back garbage each time", async () => {
   const memory = await run(
     `${MEMORY}
       import { openMemoryRelease } from ${JSON.stringify(MODULE)};
@@ -119,11 +113,9 @@ Deno.test("openMemoryRelease() needs no flag of the engine", async () => {
   assertEquals(await run(script, "--no-opt"), { ran: true });
 });
 
-onLinux(
-  "openMemoryRelease() closes each call that changes memory by address, when it has released",
-  async () => {
-    const { before, after } = await run(
-      `import { openMemoryRelease } from ${JSON.stringify(MODULE)};
+onLinux.test("openMemoryRelease() closes each call that changes memory by address, when it has released", async () => {
+  const { before, after } = await run(
+    `import { openMemoryRelease } from ${JSON.stringify(MODULE)};
       const open = new Map();
       const { dlopen } = Deno;
       Deno.dlopen = (path, symbols) => {
@@ -138,9 +130,8 @@ onLinux(
       const before = callable();
       release();
       console.log(JSON.stringify({ before, after: callable() }));`,
-      "--no-opt",
-    );
-    assertEquals(before, ["madvise", "malloc_trim", "mallopt"]);
-    assertEquals(after, ["malloc_trim"]);
-  },
-);
+    "--no-opt",
+  );
+  assertEquals(before, ["madvise", "malloc_trim", "mallopt"]);
+  assertEquals(after, ["malloc_trim"]);
+});

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { readOfficialNode, readOfficialTraffic } from "../../lib/host/official_files.ts";
 import { thisProgram } from "../../lib/host/this_program.ts";
+import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 Deno.test("readOfficialNode() takes the file of the first folder that has one", () => {
@@ -34,17 +35,13 @@ Deno.test("readOfficialNode() takes the file that is named, and no empty one", (
 
 /** The paths that are looked at by `read`, none of which exists. */
 function pathsOf(read: () => unknown): unknown[] {
-  const { statSync } = Deno;
   const paths: unknown[] = [];
-  Deno.statSync = (path) => {
+  const statSync = (path: unknown) => {
     paths.push(path);
     throw new Deno.errors.NotFound();
   };
-  try {
-    assertEquals(read(), undefined);
-  } finally {
-    Deno.statSync = statSync;
-  }
+  using _nothing = replaced(Deno, { statSync });
+  assertEquals(read(), undefined);
   return paths;
 }
 

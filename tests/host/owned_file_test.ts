@@ -6,20 +6,21 @@ import {
   finishFile,
   setFolderOwner,
 } from "../../lib/host/owned_file.ts";
-import { openBelow } from "../open_below.ts";
+import { ClosedFolder } from "../closed_folder.ts";
+import { replaced } from "../replaced.ts";
 
 const IS_ROOT = Deno.uid() === 0;
 /** Ids that no file of a test has otherwise; only root gives files away. */
 const OWNER: FileOwner | undefined = IS_ROOT ? { uid: 4711, gid: 4712 } : undefined;
 
 /** A folder whose other user replaces its files. */
-class SharedFolder implements Disposable {
-  readonly path = Deno.makeTempDirSync();
+class SharedFolder extends ClosedFolder {
   readonly file = `${this.path}/file.new`;
   /** A file of root's elsewhere. */
   readonly victim = `${this.path}/victim`;
 
   constructor() {
+    super();
     Deno.writeTextFileSync(this.victim, "secret", { mode: 0o600 });
   }
 
@@ -34,11 +35,6 @@ class SharedFolder implements Disposable {
     const { uid, mode } = Deno.statSync(this.victim);
     return [uid, (mode ?? 0) & 0o777, Deno.readTextFileSync(this.victim)];
   }
-
-  [Symbol.dispose](): void {
-    assertEquals(openBelow(this.path), [], "nothing stays open");
-    Deno.removeSync(this.path, { recursive: true });
-  }
 }
 
 /** Runs `use`, and `meanwhile` right before a descriptor gets its mode. */
@@ -47,15 +43,13 @@ async function beforeMode(meanwhile: () => void, use: () => Promise<void>): Prom
   const handles: FileHandle = Object.getPrototypeOf(any);
   await any.close();
   const { chmod } = handles;
-  handles.chmod = async function (mode): Promise<void> {
-    meanwhile();
-    await chmod.call(this, mode);
-  };
-  try {
-    await use();
-  } finally {
-    handles.chmod = chmod;
-  }
+  using _meanwhile = replaced(handles, {
+    async chmod(this: FileHandle, mode): Promise<void> {
+      meanwhile();
+      await chmod.call(this, mode);
+    },
+  });
+  await use();
 }
 
 Deno.test("createOwnedFile() writes a text or a copy, with its mode and owner", async () => {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Programs } from "../../lib/host/programs.ts";
+import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 const PATH = Deno.env.get("PATH") ?? "";
@@ -45,17 +46,12 @@ Deno.test("Programs.killGroup() reaches the group, and nobody when it is gone", 
 });
 
 Deno.test("Programs.kill() never means this process's own group, init or every process", () => {
-  const { kill } = Deno;
   const reached: number[] = [];
-  Deno.kill = (pid) => void reached.push(pid);
-  try {
-    const programs = new Programs();
-    for (const pid of [-2, -1, 0, 1, 2]) {
-      programs.kill(pid, "SIGKILL");
-      programs.killGroup(pid, "SIGKILL");
-    }
-  } finally {
-    Deno.kill = kill;
+  using _heard = replaced(Deno, { kill: (pid) => void reached.push(pid) });
+  const programs = new Programs();
+  for (const pid of [-2, -1, 0, 1, 2]) {
+    programs.kill(pid, "SIGKILL");
+    programs.killGroup(pid, "SIGKILL");
   }
   assertEquals(reached, [2, -2]);
 });
@@ -105,14 +101,11 @@ Deno.test("Programs.output() returns what a program prints, unless it fails or t
   assertEquals(await run("echo out; exit 1"), undefined);
   const { kill } = Deno;
   const reached: number[] = [];
-  Deno.kill = (pid, signal) => {
-    reached.push(pid);
-    kill(pid, signal);
-  };
-  try {
+  {
+    using _heard = replaced(Deno, {
+      kill: (pid, signal) => (reached.push(pid), kill(pid, signal)),
+    });
     assertEquals(await run("sleep 1000", 1), undefined);
-  } finally {
-    Deno.kill = kill;
   }
   assertEquals(reached.map(Math.sign), [-1], "its whole group");
   const missing = programs.output("/nowhere", OPTIONS, { limitBytes: 3, timeoutMs: 60_000 });

@@ -114,7 +114,7 @@ Deno.test({
   },
 });
 
-onLinux("routeTo() finds the loopback of this machine", () => {
+onLinux.test("routeTo() finds the loopback of this machine", () => {
   const found = routeTo(new Netlink(), "127.0.0.1");
   assertEquals(found !== undefined && "device" in found && found.device, "lo");
 });

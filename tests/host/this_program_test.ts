@@ -51,12 +51,10 @@ Deno.test("isInContainerImage() is false where no image has left its mark", () =
   assertEquals(isInContainerImage(), false);
 });
 
-onLinux(
-  "thisProgram() is a portable build when a script was started, whatever its name",
-  async () => {
-    const folder = Deno.makeTempDirSync({ prefix: "this-program-" });
-    try {
-      const script = `
+onLinux.test("thisProgram() is a portable build when a script was started, whatever its name", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "this-program-" });
+  try {
+    const script = `
 import { thisProgram } from "${new URL("../../lib/host/this_program.ts", import.meta.url)}";
 const program = thisProgram();
 const isOwn = ({ name }) => {
@@ -68,20 +66,19 @@ const isOwn = ({ name }) => {
 };
 const open = [...Deno.readDirSync("/proc/self/fd")].filter(isOwn).length;
 console.log(JSON.stringify({ ...program, open }));`;
-      for (const [first, form] of [["#!/usr/bin/env deno", "portable"], ["//!", "source"]]) {
-        const path = `${folder}/100% ü.ts`;
-        Deno.writeTextFileSync(path, first + script);
-        const { stdout } = await new Deno.Command(Deno.execPath(), {
-          args: ["run", "-A", "--no-check", "--no-config", path],
-        }).output();
-        const found = JSON.parse(new TextDecoder().decode(stdout));
-        assertEquals(found, { form, path: Deno.realPathSync(path), open: 0 });
-      }
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
+    for (const [first, form] of [["#!/usr/bin/env deno", "portable"], ["//!", "source"]]) {
+      const path = `${folder}/100% ü.ts`;
+      Deno.writeTextFileSync(path, first + script);
+      const { stdout } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", "--no-check", "--no-config", path],
+      }).output();
+      const found = JSON.parse(new TextDecoder().decode(stdout));
+      assertEquals(found, { form, path: Deno.realPathSync(path), open: 0 });
     }
-  },
-);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
 
 Deno.test("an agent is restarted by what services and earlier versions expect", () => {
   assertEquals([RESTART_SIGNAL, RESTART_EXIT_CODE], ["SIGUSR2", 75]);

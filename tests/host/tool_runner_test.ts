@@ -11,6 +11,7 @@ import {
 } from "../../lib/host/tool_runner.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { realUntil } from "../real_deadline.ts";
+import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 const { signal } = new AbortController();
@@ -75,17 +76,15 @@ function exists(path: string): Promise<void> {
 Deno.test("ToolRunner goes on when a program has ended just before it is killed", async () => {
   const { kill } = Deno.ChildProcess.prototype;
   const stop = new AbortController();
-  Deno.ChildProcess.prototype.kill = function (signal) {
-    kill.call(this, "SIGKILL");
-    throw new TypeError(`Child process has already terminated: ${signal}`);
-  };
-  try {
-    const running = tools.run({ tool: "sleep", args: ["600"] }, { signal: stop.signal });
-    stop.abort(new Error("enough"));
-    await assertRejects(() => running, Error, "enough");
-  } finally {
-    Deno.ChildProcess.prototype.kill = kill;
-  }
+  using _late = replaced(Deno.ChildProcess.prototype, {
+    kill(this: Deno.ChildProcess, signal) {
+      kill.call(this, "SIGKILL");
+      throw new TypeError(`Child process has already terminated: ${signal}`);
+    },
+  });
+  const running = tools.run({ tool: "sleep", args: ["600"] }, { signal: stop.signal });
+  stop.abort(new Error("enough"));
+  await assertRejects(() => running, Error, "enough");
 });
 
 Deno.test("ToolRunner ends a program when it is asked to", async () => {

@@ -47,7 +47,7 @@ const { parseLoadavg } = await import("${new URL("../../lib/parse/loadavg.ts", i
 console.log(JSON.stringify({ before, after, more: countAfter - count, inherited, works: posix.sep === "/" && !!parseLoadavg }));
 `;
 
-onLinux("makeRuntimeCachesReadOnly() leaves no way to write the runtime's caches", async () => {
+onLinux.test("makeRuntimeCachesReadOnly() leaves no way to write the runtime's caches", async () => {
   const program = Deno.makeTempFileSync({ suffix: ".js" });
   Deno.writeTextFileSync(program, PROGRAM);
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

@@ -70,49 +70,46 @@ Deno.exit();
 `;
 
 for (const mode of ["kernel and runtime", "runtime only"]) {
-  onLinux(
-    `sealProcess() leaves open files, and no way to start programs or write: ${mode}`,
-    async () => {
-      const folder = Deno.makeTempDirSync({ prefix: "sandbox-" });
-      const child = new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--no-prompt", "--no-check", "--ext=js", "-", folder, mode],
-        stdin: "piped",
-        stdout: "piped",
-        cwd: new URL("../..", import.meta.url).pathname,
-      }).spawn();
-      const writer = child.stdin.getWriter();
-      await writer.write(new TextEncoder().encode(PROGRAM));
-      await writer.close();
-      const { stdout } = await child.output();
-      await Deno.remove(folder, { recursive: true });
-      const { kernelError, handle, links, ...others } = JSON.parse(
-        new TextDecoder().decode(stdout),
-      );
-      assertEquals(
-        kernelError,
-        mode === "runtime only" ? "Cannot open the C library" : undefined,
-      );
-      assertMatch(handle, /^cpu /);
-      assertEquals(links > 1, true);
-      assertEquals(others, {
-        internal: "undefinedundefined",
-        command: "NotCapable",
-        spawn: "Error",
-        library: "NotCapable",
-        write: "NotCapable",
-        remote: "prompt",
-        worker: "NotCapable",
-        again: "denied",
-        opened: "NotCapable",
-        other: "NotCapable",
-        listed: "NotCapable",
-        interfaces: "NotCapable",
-        space: true,
-        noSpace: 'Cannot statfs "/no/such/path": no such file or folder (ENOENT)',
-        state: "kept",
-      });
-    },
-  );
+  onLinux.test(`sealProcess() leaves open files, and no way to start programs or write: ${mode}`, async () => {
+    const folder = Deno.makeTempDirSync({ prefix: "sandbox-" });
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-prompt", "--no-check", "--ext=js", "-", folder, mode],
+      stdin: "piped",
+      stdout: "piped",
+      cwd: new URL("../..", import.meta.url).pathname,
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(PROGRAM));
+    await writer.close();
+    const { stdout } = await child.output();
+    await Deno.remove(folder, { recursive: true });
+    const { kernelError, handle, links, ...others } = JSON.parse(
+      new TextDecoder().decode(stdout),
+    );
+    assertEquals(
+      kernelError,
+      mode === "runtime only" ? "Cannot open the C library" : undefined,
+    );
+    assertMatch(handle, /^cpu /);
+    assertEquals(links > 1, true);
+    assertEquals(others, {
+      internal: "undefinedundefined",
+      command: "NotCapable",
+      spawn: "Error",
+      library: "NotCapable",
+      write: "NotCapable",
+      remote: "prompt",
+      worker: "NotCapable",
+      again: "denied",
+      opened: "NotCapable",
+      other: "NotCapable",
+      listed: "NotCapable",
+      interfaces: "NotCapable",
+      space: true,
+      noSpace: 'Cannot statfs "/no/such/path": no such file or folder (ENOENT)',
+      state: "kept",
+    });
+  });
 }
 
 /** The state of each permission after `sealByRuntime()`. */

@@ -24,7 +24,7 @@ nameUnixSockets();
 console.log(JSON.stringify({ before, after: names() }));
 `;
 
-onLinux("nameUnixSockets() leaves no unix socket that could become a file", async () => {
+onLinux.test("nameUnixSockets() leaves no unix socket that could become a file", async () => {
   const folder = Deno.makeTempDirSync();
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["eval", "--ext=js", PROGRAM, `${folder}/listening`],

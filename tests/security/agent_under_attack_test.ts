@@ -42,30 +42,21 @@ async function attack(mode: string): Promise<Set<string>> {
 }
 
 for (const mode of ["sealed", "kernel"]) {
-  onLinux(
-    `a sealed agent withstands an attacker's code in its process, and reports on: ${mode}`,
-    async () => {
-      assertEquals(await attack(mode), new Set());
-    },
-  );
+  onLinux.test(`a sealed agent withstands an attacker's code in its process, and reports on: ${mode}`, async () => {
+    assertEquals(await attack(mode), new Set());
+  });
 }
 
-onLinux("the same attacks succeed without the seal", async () => {
+onLinux.test("the same attacks succeed without the seal", async () => {
   const succeeded = await attack("open");
   assertEquals(succeeded.size, 8, [...succeeded].join(", "));
 });
 
-onLinux(
-  "revoking the permissions to run programs and load libraries alone is no seal",
-  async () => {
-    const succeeded = await attack("old");
-    assert(succeeded.has(RACE), [...succeeded].join(", "));
-  },
-);
+onLinux.test("revoking the permissions to run programs and load libraries alone is no seal", async () => {
+  const succeeded = await attack("old");
+  assert(succeeded.has(RACE), [...succeeded].join(", "));
+});
 
-onLinux(
-  "the runtime's part alone stops what plain code tries, but reading beside --month-rotate",
-  async () => {
-    assertEquals(await attack("runtime"), new Set(["read a file", "open a folder"]));
-  },
-);
+onLinux.test("the runtime's part alone stops what plain code tries, but reading beside --month-rotate", async () => {
+  assertEquals(await attack("runtime"), new Set(["read a file", "open a folder"]));
+});

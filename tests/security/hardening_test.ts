@@ -84,7 +84,7 @@ Deno.test({
   },
 });
 
-onLinux("hardenProcess() leaves the signal to the programs that are started", async () => {
+onLinux.test("hardenProcess() leaves the signal to the programs that are started", async () => {
   const code = `
       import { hardenProcess } from "${new URL("../../lib/sandbox/hardening.ts", import.meta.url)}";
       hardenProcess();
@@ -141,7 +141,7 @@ Deno.test({
   },
 });
 
-onLinux("a sealed agent's files have a bound, but where its log is one of them", async () => {
+onLinux.test("a sealed agent's files have a bound, but where its log is one of them", async () => {
   using panel = await startTestPanel({ token: "t0ken" });
   using folder = new TempFolder();
   const args = ["-e", panel.url, "-t", "t0ken", "-i", "0.2"];

@@ -6,14 +6,14 @@ import { onLinux } from "../only_on.ts";
 /** The arguments of an agent that reports to a panel which nobody runs. */
 const ARGS = ["-e", "http://127.0.0.1:1", "-t", "t0ken"];
 
-onLinux("--require-seal ends with exit code 2 when remote control is on", async () => {
+onLinux.test("--require-seal ends with exit code 2 when remote control is on", async () => {
   await using agent = new AgentProcess([...ARGS, "--require-seal", "--enable-remote-control"]);
   const { code } = await agent.ends();
   assertEquals(code, 2, agent.output);
   assertStringIncludes(agent.output, "Cannot use --require-seal together with");
 });
 
-onLinux("--require-seal changes nothing where the kernel seals the process", async () => {
+onLinux.test("--require-seal changes nothing where the kernel seals the process", async () => {
   const panel = await startTestPanel({ token: "t0ken" });
   try {
     await using agent = new AgentProcess(["-e", panel.url, "-t", "t0ken", "--require-seal"]);

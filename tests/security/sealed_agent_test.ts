@@ -86,22 +86,19 @@ for (const [name, trust] of Object.entries(TRUSTING)) {
   });
 }
 
-onLinux(
-  "a sealed agent says which authorities it can't load, and reports where it needs none",
-  async () => {
-    using panel = await startTestPanel({ token: TOKEN });
-    using folder = new TempFolder();
-    const env = {
-      ...{ DENO_TLS_CA_STORE: "system", SSL_CERT_FILE: "/no/such/file", SSL_CERT_DIR: "" },
-      RUNTIME_DIRECTORY: `${folder.path}/run`,
-    };
-    await using agent = startAgent(panel.url, { env });
-    await agent.says("First report accepted");
-    assertEquals(agent.lines("Cannot load the certificates of authorities").length, 1);
-    const problems = readHealth([env.RUNTIME_DIRECTORY])?.problems;
-    assertEquals(problems?.map(({ part }) => part), ["authorities"]);
-  },
-);
+onLinux.test("a sealed agent says which authorities it can't load, and reports where it needs none", async () => {
+  using panel = await startTestPanel({ token: TOKEN });
+  using folder = new TempFolder();
+  const env = {
+    ...{ DENO_TLS_CA_STORE: "system", SSL_CERT_FILE: "/no/such/file", SSL_CERT_DIR: "" },
+    RUNTIME_DIRECTORY: `${folder.path}/run`,
+  };
+  await using agent = startAgent(panel.url, { env });
+  await agent.says("First report accepted");
+  assertEquals(agent.lines("Cannot load the certificates of authorities").length, 1);
+  const problems = readHealth([env.RUNTIME_DIRECTORY])?.problems;
+  assertEquals(problems?.map(({ part }) => part), ["authorities"]);
+});
 
 /** A folder that an agent sees as its `/etc`, in a mount namespace of its own. */
 class OwnEtc extends TempFolder {

@@ -75,7 +75,7 @@ const IN_ONE_PROCESS: readonly string[] = [
   ...Deno.build.arch === "x86_64" ? namesOf("amd64") : [],
 ];
 
-onLinux("sealByKernel() stops every attack that works without it", async (test) => {
+onLinux.test("sealByKernel() stops every attack that works without it", async (test) => {
   await using sealedTarget = new Target();
   await using openTarget = new Target();
   const before = sealedTarget.snapshot();
@@ -92,7 +92,7 @@ onLinux("sealByKernel() stops every attack that works without it", async (test) 
 });
 
 for (const name of namesOf("replacements")) {
-  onLinux(`sealByKernel() stops ${name} that works without it`, async () => {
+  onLinux.test(`sealByKernel() stops ${name} that works without it`, async () => {
     await using target = new Target();
     const [sealed] = await attack("sealed", [name], target);
     assertEquals(sealed?.succeeded, false);
@@ -101,7 +101,7 @@ for (const name of namesOf("replacements")) {
   });
 }
 
-onLinux("sealByKernel() leaves everything possible that a sealed agent does", async () => {
+onLinux.test("sealByKernel() leaves everything possible that a sealed agent does", async () => {
   const folder = Deno.makeTempDirSync();
   const program = new URL("sealed_work.ts", import.meta.url).pathname;
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

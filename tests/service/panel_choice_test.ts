@@ -111,7 +111,7 @@ Deno.test("install() refuses a pair without a token where nothing is installed",
   assertEquals(machine.tree(), before);
 });
 
-asRoot("readInstalledPanels() takes nothing from another user's configuration", async () => {
+asRoot.test("readInstalledPanels() takes nothing from another user's configuration", async () => {
   await using machine = machineOf("openrc");
   machine.write(CONFIG, JSON.stringify({ ...first, enable_remote_control: true }));
   const path = machine.root + CONFIG;

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { FakeTime } from "../fake_time.ts";
 import { openBelow } from "../open_below.ts";
+import { replaced } from "../replaced.ts";
 import { HealthFile, type PanelHealth, PROBLEM_PARTS } from "../../lib/state/health_file.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { collectedLog } from "../log/collected_log.ts";
@@ -94,58 +95,51 @@ for await (const _ of Deno.stdin.readable) { /* until its end */ }
 file.close();
 `;
 
-onLinux(
-  "HealthFile goes on telling when the agent is sealed, in the folder of containers too",
-  async () => {
-    const folder = Deno.makeTempDirSync({ dir: "/dev/shm", prefix: "health-" });
-    const program = Deno.makeTempFileSync({ suffix: ".js" });
-    Deno.writeTextFileSync(program, SEALED);
-    try {
-      const soonestMs = Date.now();
-      const child = new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--no-prompt", "--no-check", `--config=${CONFIG}`, program, folder],
-        stdin: "piped",
-        stdout: "piped",
-      }).spawn();
-      const reader = child.stdout.getReader();
-      await reader.read();
-      const { acceptedAtMs = 0, startedAtMs: _, ...about } = readHealth([folder]) ?? {};
-      assertEquals(about, {
-        ...ABOUT,
-        pid: child.pid,
-        intervalMs: 3000,
-        seal: "sealed",
-        panels: [],
-        problems: [],
-        isRunning: true,
-      });
-      assert(acceptedAtMs >= soonestMs && acceptedAtMs <= Date.now(), `${acceptedAtMs}`);
-      await child.stdin.close();
-      await reader.cancel();
-      assertEquals((await child.status).success, true);
-      assertEquals(readHealth([folder]), undefined, "it has stopped");
-      const next = HealthFile.open([folder], ABOUT);
-      assertEquals(readHealth([folder])?.pid, Deno.pid);
-      next?.close();
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-      Deno.removeSync(program);
-    }
-  },
-);
+onLinux.test("HealthFile goes on telling when the agent is sealed, in the folder of containers too", async () => {
+  const folder = Deno.makeTempDirSync({ dir: "/dev/shm", prefix: "health-" });
+  const program = Deno.makeTempFileSync({ suffix: ".js" });
+  Deno.writeTextFileSync(program, SEALED);
+  try {
+    const soonestMs = Date.now();
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-prompt", "--no-check", `--config=${CONFIG}`, program, folder],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const reader = child.stdout.getReader();
+    await reader.read();
+    const { acceptedAtMs = 0, startedAtMs: _, ...about } = readHealth([folder]) ?? {};
+    assertEquals(about, {
+      ...ABOUT,
+      pid: child.pid,
+      intervalMs: 3000,
+      seal: "sealed",
+      panels: [],
+      problems: [],
+      isRunning: true,
+    });
+    assert(acceptedAtMs >= soonestMs && acceptedAtMs <= Date.now(), `${acceptedAtMs}`);
+    await child.stdin.close();
+    await reader.cancel();
+    assertEquals((await child.status).success, true);
+    assertEquals(readHealth([folder]), undefined, "it has stopped");
+    const next = HealthFile.open([folder], ABOUT);
+    assertEquals(readHealth([folder])?.pid, Deno.pid);
+    next?.close();
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+    Deno.removeSync(program);
+  }
+});
 
 /** Runs something whose pauses do `act` instead of blocking the thread. */
 function whilePausing<T>(act: (ms: number | undefined) => void, run: () => T): T {
-  const { wait } = Atomics;
-  Atomics.wait = (...[, , , ms]: unknown[]) => {
+  const wait = (...[, , , ms]: unknown[]) => {
     act(Number(ms));
     return "timed-out";
   };
-  try {
-    return run();
-  } finally {
-    Atomics.wait = wait;
-  }
+  using _pauses = replaced<object>(Atomics, { wait });
+  return run();
 }
 
 Deno.test("HealthFile.open() leaves a file to the agent that has it", () => {
@@ -209,7 +203,7 @@ async function refusal(...folders: readonly string[]): Promise<string[]> {
   return await said(() => assertEquals(HealthFile.open(folders, ABOUT), undefined));
 }
 
-asRoot("HealthFile.open() takes no folder of another user, and says so", async () => {
+asRoot.test("HealthFile.open() takes no folder of another user, and says so", async () => {
   using folder = new ClosedFolder();
   Deno.chownSync(folder.path, 65534, 65534);
   assertEquals(await refusal(folder.path), [
@@ -255,28 +249,24 @@ Deno.test("HealthFile.open() writes to nothing that a link in its folder leads t
 });
 
 Deno.test("HealthFile.open() takes the next folder where the memory of the first is full, or does without", async () => {
-  const { prototype } = Deno.FsFile;
-  const { writeSync } = prototype;
   using parent = new ClosedFolder();
+  const { writeSync } = Deno.FsFile.prototype;
   let full = `${parent.path}/full`;
-  prototype.writeSync = function (bytes) {
-    const isFull = openBelow(full).length > 0;
-    if (isFull) throw new Error("No space left on device (os error 28)");
-    return writeSync.call(this, bytes);
-  };
-  try {
-    const file = HealthFile.open([`${parent.path}/full`, `${parent.path}/next`], ABOUT);
-    assertEquals(file?.path, `${parent.path}/next/health`);
-    file?.close();
-    full = parent.path;
-    const [line] = await refusal(`${parent.path}/full`, `${parent.path}/next`);
-    assertMatch(
-      line ?? "",
-      /can't see this agent: .*full\/health: No space.*next\/health: No space/,
-    );
-  } finally {
-    prototype.writeSync = writeSync;
-  }
+  using _full = replaced(Deno.FsFile.prototype, {
+    writeSync(this: Deno.FsFile, bytes) {
+      if (openBelow(full).length > 0) throw new Error("No space left on device (os error 28)");
+      return writeSync.call(this, bytes);
+    },
+  });
+  const file = HealthFile.open([`${parent.path}/full`, `${parent.path}/next`], ABOUT);
+  assertEquals(file?.path, `${parent.path}/next/health`);
+  file?.close();
+  full = parent.path;
+  const [line] = await refusal(`${parent.path}/full`, `${parent.path}/next`);
+  assertMatch(
+    line ?? "",
+    /can't see this agent: .*full\/health: No space.*next\/health: No space/,
+  );
 });
 
 Deno.test("HealthFile keeps what does not work, since when, and forgets it when it works again", () => {

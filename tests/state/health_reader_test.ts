@@ -8,6 +8,7 @@ import {
   reportingPanels,
 } from "../../lib/state/health_reader.ts";
 import { FakeTime } from "../fake_time.ts";
+import { replaced } from "../replaced.ts";
 import { ClosedFolder } from "../closed_folder.ts";
 import { ABOUT, openHealth } from "./health_folder.ts";
 import { asRoot } from "../only_on.ts";
@@ -98,7 +99,7 @@ Deno.test("readHealth() goes by the lock of the file where there is no private o
   assertEquals(readHealth([folder.path])?.isRunning, true);
 });
 
-asRoot("readHealth() takes no file that is not the folder's owner's", () => {
+asRoot.test("readHealth() takes no file that is not the folder's owner's", () => {
   using parent = new ClosedFolder();
   const folder = `${parent.path}/run`;
   using _agent = openHealth(folder);
@@ -107,7 +108,7 @@ asRoot("readHealth() takes no file that is not the folder's owner's", () => {
   assertEquals(readHealth([folder]), undefined);
 });
 
-asRoot("readHealth() believes another user only where root alone could have let them write", () => {
+asRoot.test("readHealth() believes another user only where root alone could have let them write", () => {
   using parent = new ClosedFolder();
   const folder = `${parent.path}/komari-agent-deno`;
   using _agent = openHealth(folder);
@@ -124,25 +125,22 @@ asRoot("readHealth() believes another user only where root alone could have let 
   assertEquals(readHealth([folder])?.version, "1.2.3", "root's own");
 });
 
-asRoot("readHealth() believes its own user's agent and root's, wherever they are", () => {
+asRoot.test("readHealth() believes its own user's agent and root's, wherever they are", () => {
   using parent = new ClosedFolder();
   const folder = `${parent.path}/run`;
   using _agent = openHealth(folder);
   Deno.chmodSync(parent.path, 0o1777);
-  const { uid } = Deno;
-  try {
-    Deno.uid = () => 65534;
+  {
+    using _nobody = replaced(Deno, { uid: () => 65534 });
     assertEquals(readHealth([folder])?.version, "1.2.3", "root's");
     for (const path of [folder, `${folder}/health`]) Deno.chownSync(path, 65534, 65534);
     assertEquals(readHealth([folder])?.version, "1.2.3", "its own");
     // Whose lock it is nobody knows, and so the file's counts.
     assertEquals(readHealth([folder])?.isRunning, true);
-  } finally {
-    Deno.uid = uid;
   }
 });
 
-asRoot("readHealth() takes no private lock that is another user's", () => {
+asRoot.test("readHealth() takes no private lock that is another user's", () => {
   using folder = new ClosedFolder();
   const record = { pid: 1, intervalMs: 1, ...ABOUT };
   Deno.writeTextFileSync(`${folder.path}/health`, JSON.stringify(record));

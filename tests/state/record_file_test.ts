@@ -1,19 +1,18 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { TempFolder } from "../temp_folder.ts";
 import { RecordFile } from "../../lib/state/record_file.ts";
 
 /** Gives a test two handles of one file, as two processes have them. */
 function withTwo(use: (one: RecordFile, other: RecordFile, path: string) => void): void {
-  const path = Deno.makeTempFileSync();
+  using folder = new TempFolder();
+  const path = `${folder.path}/record`;
+  Deno.writeTextFileSync(path, "");
   const open = () =>
     new RecordFile(Deno.openSync(path, { read: true, write: true }), { maxBytes: 100 });
-  try {
-    using one = open();
-    using other = open();
-    use(one, other, path);
-  } finally {
-    Deno.removeSync(path);
-  }
+  using one = open();
+  using other = open();
+  use(one, other, path);
 }
 
 Deno.test("RecordFile carries records both ways, whichever is longer", () => {

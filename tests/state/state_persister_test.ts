@@ -5,6 +5,7 @@ import { type PersistentState, StatePersister } from "../../lib/state/state_pers
 import { setUpLog } from "../../lib/log/log.ts";
 import { FakeTime } from "../fake_time.ts";
 import { openBelow } from "../open_below.ts";
+import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 /** A number that is kept. */
@@ -166,16 +167,13 @@ Deno.test("StatePersister says once that it can't open its file, and goes on", a
 
 Deno.test("StatePersister tries again after a write that failed, and says when it goes well", async () => {
   await using world = new World();
-  const { prototype } = Deno.FsFile;
-  const { syncData } = prototype;
   await world.start();
-  prototype.syncData = () => Promise.reject(new Error("No space left"));
-  try {
+  {
+    const syncData = () => Promise.reject(new Error("No space left"));
+    using _full = replaced(Deno.FsFile.prototype, { syncData });
     world.number.set(1);
     await world.until(() => world.number.asked >= 3);
     assertMatch(world.problem ?? "", /Cannot write .*No space left/);
-  } finally {
-    prototype.syncData = syncData;
   }
   await world.until(() => world.problem === undefined);
   assertEquals(world.log.length, 2, world.log.join("\n"));

@@ -1,5 +1,6 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { attempt } from "../../lib/attempt.ts";
+import type { Collector } from "../../lib/metrics/collector.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { NetworkCollector } from "../../lib/metrics/network.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
@@ -15,7 +16,19 @@ import { configOf } from "../metrics/config_of.ts";
 import { openBelow } from "../open_below.ts";
 import { atDate, realTurn } from "../fake_time.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
+import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
+
+function monthOf(collectors: readonly Collector[]): Collector | undefined {
+  return collectors.find(({ sources }) => "traffic" in sources());
+}
+
+/** The requests of users to the agent that has the folder. */
+function openRequests({ path }: TempFolder): TrafficRequestFile {
+  const requests = TrafficRequestFile.open(path);
+  if (requests === undefined) throw new Error("Cannot ask for anything");
+  return requests;
+}
 
 /** The traffic that is counted beside this file of the official agent, and what is logged. */
 async function countBeside(official: string): Promise<{ traffic?: TrafficBytes; lines: string[] }> {
@@ -63,7 +76,7 @@ Deno.test("persistTraffic() reads the official agent's count when it opens, and 
     const { collectors, run } = await persistTraffic(config, machine, undefined);
     // A sealed process can't read it.
     attempt(() => Deno.removeSync(path));
-    const month = collectors.find(({ sources }) => "traffic" in sources());
+    const month = monthOf(collectors);
     const { traffic } = month?.collect(performance.now()) ?? {};
     await run(AbortSignal.abort());
     return traffic?.sentBytes;
@@ -71,13 +84,11 @@ Deno.test("persistTraffic() reads the official agent's count when it opens, and 
   assertEquals(await sentBytes(), 7e12);
   const { readTextFileSync } = Deno;
   const read: string[] = [];
-  Deno.readTextFileSync = (file) => (read.push(`${file}`), readTextFileSync(file));
-  try {
-    Deno.writeTextFileSync(path, "[]");
-    assertEquals(await sentBytes(), 7e12, "it has a state now");
-  } finally {
-    Deno.readTextFileSync = readTextFileSync;
-  }
+  using _seen = replaced(Deno, {
+    readTextFileSync: (file) => (read.push(`${file}`), readTextFileSync(file)),
+  });
+  Deno.writeTextFileSync(path, "[]");
+  assertEquals(await sentBytes(), 7e12, "it has a state now");
   assertEquals(read.includes(path), false);
 });
 
@@ -86,12 +97,10 @@ Deno.test("persistTraffic() keeps the count by the day of its options, and takes
   const config = configOf(["--month-rotate", "15", "--state-dir", folder.path]);
   const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
   const { collectors, run } = await persistTraffic(config, machine, undefined);
-  const month = collectors.find(({ sources }) => "traffic" in sources());
+  const month = monthOf(collectors);
   const look = () => month?.collect(performance.now());
   assertEquals(look()?.passed, machine.network.passed);
-  const requests = TrafficRequestFile.open(folder.path);
-  assert(requests !== undefined);
-  using _ = requests;
+  using requests = openRequests(folder);
   requests.ask({ id: "one", total: { sentBytes: 5_000 } });
   assertEquals(look()?.traffic?.sentBytes, 5_000);
   assertEquals(requests.request(), undefined, "nobody takes it again");
@@ -126,7 +135,7 @@ Deno.test("persistTraffic() keeps the count although nothing can be measured or 
     globs: { include: ["eth0"], exclude: [] },
   });
   const { collectors, run } = await persistTraffic(config, { ...machine, network }, undefined);
-  const month = collectors.find(({ sources }) => "traffic" in sources());
+  const month = monthOf(collectors);
   month?.collect(performance.now());
   text = "eth0: malformed\n";
   await run(AbortSignal.abort());
@@ -138,7 +147,7 @@ Deno.test("persistTraffic() writes a new month at its reset, and not only with t
   const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
   const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
   const { collectors, run } = await persistTraffic(config, machine, undefined);
-  const month = collectors.find(({ sources }) => "traffic" in sources());
+  const month = monthOf(collectors);
   const lookAt = (date: string) =>
     atDate(new Date(`${date}T12:00:00`).getTime(), () => month?.collect(performance.now()));
   const start = () => trafficStateFile(config).read().value?.current.start;
@@ -161,11 +170,9 @@ Deno.test("persistTraffic() answers no request before anything was counted", asy
   });
   const blind = { ...machine, network };
   const { collectors, run } = await persistTraffic(config, blind, undefined);
-  const requests = TrafficRequestFile.open(folder.path);
-  assert(requests !== undefined);
-  using _ = requests;
+  using requests = openRequests(folder);
   requests.ask({ id: "one", total: { sentBytes: 5_000 } });
-  const month = collectors.find(({ sources }) => "traffic" in sources());
+  const month = monthOf(collectors);
   assertEquals(month?.collect(performance.now()).traffic, undefined);
   assertEquals(requests.request()?.id, "one");
   await run(AbortSignal.abort());
@@ -180,13 +187,11 @@ Deno.test("persistTraffic() leaves a request to the agent that has the folder", 
     return persistTraffic(config, machine, undefined);
   };
   const look = ({ collectors }: Awaited<ReturnType<typeof open>>) =>
-    collectors.find(({ sources }) => "traffic" in sources())?.collect(performance.now());
+    monthOf(collectors)?.collect(performance.now());
   const owner = await open();
   const other = await open();
   for (const agent of [owner, other]) look(agent);
-  const requests = TrafficRequestFile.open(folder.path);
-  assert(requests !== undefined);
-  using _ = requests;
+  using requests = openRequests(folder);
   requests.ask({ id: "one", total: { sentBytes: 5_000 } });
   look(other);
   assertEquals(requests.request()?.id, "one");
@@ -210,32 +215,23 @@ Deno.test("persistTraffic() sets totals after it has counted what has passed unt
   let bytes = 5;
   const machine = machineOf(config, () => bytes);
   const { collectors, run } = await persistTraffic(config, machine, undefined);
-  const month = collectors.find(({ sources }) => "traffic" in sources());
+  const month = monthOf(collectors);
   month?.collect(performance.now());
   bytes = 1_000;
-  const requests = TrafficRequestFile.open(folder.path);
-  assert(requests !== undefined);
-  using _ = requests;
+  using requests = openRequests(folder);
   requests.ask({ id: "one", total: { sentBytes: 70 } });
   assertEquals(month?.collect(performance.now()).traffic?.sentBytes, 70);
   await run(AbortSignal.abort());
 });
 
 Deno.test("persistTraffic() tells its observer why it can't keep the count", async () => {
-  const path = Deno.makeTempFileSync();
-  try {
-    const config = configOf(["--month-rotate", "1", "--state-dir", path]);
-    const problems: string[] = [];
-    const observer = {
-      setProblem: (part: string, text?: string) => void problems.push(`${part}: ${text}`),
-    };
-    const { run } = await persistTraffic(config, machineOf(config, () => 1), observer);
-    assertEquals(problems.length, 1);
-    assertMatch(problems[0] ?? "", /^state: .*restart the agent/);
-    await run(AbortSignal.abort());
-  } finally {
-    Deno.removeSync(path);
-  }
+  const config = configOf(["--month-rotate", "1", "--state-dir", "/dev/null"]);
+  const problems: string[] = [];
+  const setProblem = (part: string, text?: string) => void problems.push(`${part}: ${text}`);
+  const { run } = await persistTraffic(config, machineOf(config, () => 1), { setProblem });
+  assertEquals(problems.length, 1);
+  assertMatch(problems[0] ?? "", /^state: .*restart the agent/);
+  await run(AbortSignal.abort());
 });
 
 Deno.test("readTraffic() goes on from the state of the day of its options, and names damages", async () => {
@@ -244,7 +240,7 @@ Deno.test("readTraffic() goes on from the state of the day of its options, and n
   let bytes = 5;
   const look = () => {
     const collectors = readTraffic(config, machineOf(config, () => bytes));
-    const month = collectors.find(({ sources }) => "traffic" in sources());
+    const month = monthOf(collectors);
     const before = month?.sources().traffic;
     const sent = month?.collect(performance.now()).traffic?.sentBytes;
     return { sent, before, after: month?.sources().traffic ?? "" };
@@ -255,7 +251,7 @@ Deno.test("readTraffic() goes on from the state of the day of its options, and n
     machineOf(config, () => bytes),
     undefined,
   );
-  const month = collectors.find(({ sources }) => "traffic" in sources());
+  const month = monthOf(collectors);
   month?.collect(performance.now());
   {
     using requests = TrafficRequestFile.open(folder.path);
@@ -275,14 +271,14 @@ Deno.test("persistTraffic() has made its file when it returns, and leaves all ot
   using folder = new TempFolder();
   const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
   const machine = machineOf(config, () => 1);
-  const { prototype } = Deno.FsFile;
-  const { syncData } = prototype;
   const disk = Promise.withResolvers<void>();
-  prototype.syncData = () => disk.promise;
   let hasReturned = false;
-  const opening = persistTraffic(config, machine, undefined).finally(() => hasReturned = true);
-  for (let turn = 0; turn < 3; turn++) await realTurn();
-  prototype.syncData = syncData;
+  let opening;
+  {
+    using _slow = replaced(Deno.FsFile.prototype, { syncData: () => disk.promise });
+    opening = persistTraffic(config, machine, undefined).finally(() => hasReturned = true);
+    for (let turn = 0; turn < 3; turn++) await realTurn();
+  }
   assertEquals(hasReturned, false);
   disk.resolve();
   const { collectors, run } = await opening;

@@ -84,7 +84,7 @@ const REFUSED: Readonly<Record<string, [entries: Record<string, string>, words: 
 };
 
 for (const [kind, [entries, words]] of Object.entries(REFUSED)) {
-  onLinux(`AgentProcess.requireRestart() refuses an agent ${kind}`, async () => {
+  onLinux.test(`AgentProcess.requireRestart() refuses an agent ${kind}`, async () => {
     using _proc = new FakeProc(entries);
     using fake = new FakeAgentProcess();
     const { agent, health } = fake;
@@ -93,7 +93,7 @@ for (const [kind, [entries, words]] of Object.entries(REFUSED)) {
   });
 }
 
-onLinux("AgentProcess.restart() restarts the unit whose main process the agent is", async () => {
+onLinux.test("AgentProcess.restart() restarts the unit whose main process the agent is", async () => {
   using _proc = new FakeProc(OF_UNIT);
   using asked = new FakeAgentProcess();
   await asked.agent.requireRestart(asked.health, never());
@@ -110,21 +110,18 @@ onLinux("AgentProcess.restart() restarts the unit whose main process the agent i
   );
 });
 
-onLinux(
-  "AgentProcess.restart() signals an agent whose service is another user's, or none of systemd's",
-  async () => {
-    for (const entries of [OF_OTHERS, IN_BACKGROUND]) {
-      using _proc = new FakeProc(entries);
-      using fake = new FakeAgentProcess();
-      await fake.agent.requireRestart(fake.health, never());
-      await fake.agent.restart(never());
-      assertEquals(fake.signals, [[FAKE_PID, "SIGUSR2"]]);
-      assertEquals(fake.ran.filter((line) => !line.includes(" show ")), []);
-    }
-  },
-);
+onLinux.test("AgentProcess.restart() signals an agent whose service is another user's, or none of systemd's", async () => {
+  for (const entries of [OF_OTHERS, IN_BACKGROUND]) {
+    using _proc = new FakeProc(entries);
+    using fake = new FakeAgentProcess();
+    await fake.agent.requireRestart(fake.health, never());
+    await fake.agent.restart(never());
+    assertEquals(fake.signals, [[FAKE_PID, "SIGUSR2"]]);
+    assertEquals(fake.ran.filter((line) => !line.includes(" show ")), []);
+  }
+});
 
-onLinux("AgentProcess.requireRestart() asks nobody when the service is known", async () => {
+onLinux.test("AgentProcess.requireRestart() asks nobody when the service is known", async () => {
   using _proc = new FakeProc(OF_SYSTEMD);
   using fake = new FakeAgentProcess({ service: { restart: [{ tool: "rc", args: ["x"] }] } });
   await fake.agent.requireRestart(fake.health, never());

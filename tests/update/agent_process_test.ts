@@ -75,7 +75,7 @@ Deno.test("AgentProcess.restart() ends the agent with the restart code and waits
   await agent.restart(never());
 });
 
-onLinux("AgentProcess.restart() signals no process of another program", async () => {
+onLinux.test("AgentProcess.restart() signals no process of another program", async () => {
   await using impostor = await Impostor.start();
   const { health } = impostor.agent;
   const agent = agentIn(impostor.folder, { path: "/opt/x" });

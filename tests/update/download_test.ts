@@ -7,21 +7,24 @@ import { startHttpProxy, startSocksProxy } from "../net/fake_proxies.ts";
 import { USER_AGENT } from "../../lib/version.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { makeCertificate } from "../net/test_authority.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 type Answer = (request: Request) => Response | Promise<Response>;
 
-/** Downloads from a server of its own. */
-async function withServer(
-  answer: Answer,
-  use: (origin: string, downloads: Downloads) => Promise<void>,
-  proxies: ProxyUrls = {},
-): Promise<void> {
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, answer);
-  const downloads = new Downloads({ proxies, caCerts: [] });
-  try {
-    await use(`http://127.0.0.1:${server.addr.port}`, downloads);
-  } finally {
-    await server.shutdown();
+/** A server of its own to download from. */
+class Server implements AsyncDisposable {
+  readonly downloads: Downloads;
+  readonly origin: string;
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+
+  constructor(answer: Answer, proxies: ProxyUrls = {}) {
+    this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, answer);
+    this.origin = `http://127.0.0.1:${this.#server.addr.port}`;
+    this.downloads = new Downloads({ proxies, caCerts: [] });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#server.shutdown();
   }
 }
 
@@ -39,11 +42,11 @@ async function failure(promise: Promise<unknown>): Promise<string> {
 Deno.test("Downloads.text() returns the text and sends the user agent", async () => {
   const answer: Answer = ({ headers }) =>
     new Response(`${headers.get("accept")} by ${headers.get("user-agent")}`);
-  await withServer(answer, async (origin, downloads) => {
-    assertEquals(await text(downloads, `${origin}/x`), `*/* by ${USER_AGENT}`);
-    const byName = origin.replace("127.0.0.1", "localhost");
-    assertEquals(await text(downloads, `${byName}/x`), `*/* by ${USER_AGENT}`);
-  });
+  await using server = new Server(answer);
+  const { origin, downloads } = server;
+  assertEquals(await text(downloads, `${origin}/x`), `*/* by ${USER_AGENT}`);
+  const byName = origin.replace("127.0.0.1", "localhost");
+  assertEquals(await text(downloads, `${byName}/x`), `*/* by ${USER_AGENT}`);
 });
 
 Deno.test("Downloads.text() follows at most five redirects", async () => {
@@ -53,21 +56,21 @@ Deno.test("Downloads.text() follows at most five redirects", async () => {
       ? new Response("there")
       : new Response(null, { status: 302, headers: { location: `/${rest - 1}` } });
   };
-  await withServer(answer, async (origin, downloads) => {
-    assertEquals(await text(downloads, `${origin}/5`), "there");
-    assertStringIncludes(await failure(text(downloads, `${origin}/6`)), "more than 5 redirects");
-  });
+  await using server = new Server(answer);
+  const { origin, downloads } = server;
+  assertEquals(await text(downloads, `${origin}/5`), "there");
+  assertStringIncludes(await failure(text(downloads, `${origin}/6`)), "more than 5 redirects");
 });
 
 Deno.test("Downloads.text() follows redirects to HTTP and HTTPS only", async () => {
   for (const location of ["file:///etc/passwd", "data:,x", "http://"]) {
     const answer = () => new Response(null, { status: 302, headers: { location } });
-    await withServer(answer, async (origin, downloads) => {
-      assertStringIncludes(
-        await failure(text(downloads, origin)),
-        "redirects from HTTPS to another protocol",
-      );
-    });
+    await using server = new Server(answer);
+    const { origin, downloads } = server;
+    assertStringIncludes(
+      await failure(text(downloads, origin)),
+      "redirects from HTTPS to another protocol",
+    );
   }
 });
 
@@ -77,21 +80,21 @@ Deno.test("Downloads.text() follows no answer but a redirect", async () => {
       url.endsWith("/there")
         ? new Response("there")
         : new Response(null, { status, headers: { location: "/there" } });
-    await withServer(answer, async (origin, downloads) => {
-      assertStringIncludes(await failure(text(downloads, origin)), `answered ${status}`);
-    });
+    await using server = new Server(answer);
+    const { origin, downloads } = server;
+    assertStringIncludes(await failure(text(downloads, origin)), `answered ${status}`);
   }
 });
 
 Deno.test("Downloads.text() throws with the status but without the query", async () => {
   for (const status of [404, 500, 204, 304, 403]) {
     const answer = () => new Response(status === 404 ? "<html>" : null, { status });
-    await withServer(answer, async (origin, downloads) => {
-      const words = await failure(text(downloads, `${origin}/x?token=secret`));
-      assertStringIncludes(words, `/x: 127.0.0.1:`);
-      assertStringIncludes(words, `answered ${status}`);
-      assertEquals(words.includes("secret"), false);
-    });
+    await using server = new Server(answer);
+    const { origin, downloads } = server;
+    const words = await failure(text(downloads, `${origin}/x?token=secret`));
+    assertStringIncludes(words, `/x: 127.0.0.1:`);
+    assertStringIncludes(words, `answered ${status}`);
+    assertEquals(words.includes("secret"), false);
   }
 });
 
@@ -102,12 +105,14 @@ Deno.test("Downloads.text() throws when the text is too long or endless", async 
     });
     return new Response(body);
   };
-  await withServer(endless, async (origin, downloads) => {
+  {
+    await using server = new Server(endless);
+    const { origin, downloads } = server;
     assertStringIncludes(await failure(text(downloads, origin)), "longer than 100 bytes");
-  });
-  await withServer(() => new Response("x".repeat(101)), async (origin, downloads) => {
-    assertStringIncludes(await failure(text(downloads, origin)), "longer than 100 bytes");
-  });
+  }
+  await using server = new Server(() => new Response("x".repeat(101)));
+  const { origin, downloads } = server;
+  assertStringIncludes(await failure(text(downloads, origin)), "longer than 100 bytes");
 });
 
 Deno.test("Downloads.text() throws when the transfer stalls", async () => {
@@ -117,13 +122,13 @@ Deno.test("Downloads.text() throws when the transfer stalls", async () => {
     });
     return new Response(body);
   };
-  await withServer(silent, async (origin, downloads) => {
-    using time = new FakeTime();
-    const failing = failure(text(downloads, origin));
-    const ms = await time.until(failing, { withinMs: 60_000, stepMs: 1_000 });
-    assertStringIncludes(await failing, "the transfer stalled");
-    assert(ms >= 30_000, `${ms}`);
-  });
+  await using server = new Server(silent);
+  const { origin, downloads } = server;
+  using time = new FakeTime();
+  const failing = failure(text(downloads, origin));
+  const ms = await time.until(failing, { withinMs: 60_000, stepMs: 1_000 });
+  assertStringIncludes(await failing, "the transfer stalled");
+  assert(ms >= 30_000, `${ms}`);
 });
 
 Deno.test("Downloads.text() throws when all redirects together take too long", async () => {
@@ -133,16 +138,16 @@ Deno.test("Downloads.text() throws when all redirects together take too long", a
     await delay(20_000);
     return new Response(null, { status: 302, headers: { location: "/again" } });
   };
-  await withServer(slow, async (origin, downloads) => {
-    using time = new FakeTime();
-    const failing = failure(text(downloads, origin));
-    for (let seconds = 0; seconds < 60; seconds += 20) {
-      await asked.promise;
-      asked = Promise.withResolvers();
-      await time.run(20_000);
-    }
-    assertStringIncludes(await failing, "no answer within 60 s");
-  });
+  await using server = new Server(slow);
+  const { origin, downloads } = server;
+  using time = new FakeTime();
+  const failing = failure(text(downloads, origin));
+  for (let seconds = 0; seconds < 60; seconds += 20) {
+    await asked.promise;
+    asked = Promise.withResolvers();
+    await time.run(20_000);
+  }
+  assertStringIncludes(await failing, "no answer within 60 s");
 });
 
 Deno.test("Downloads.text() rejects with the reason when aborted", async () => {
@@ -154,13 +159,13 @@ Deno.test("Downloads.text() rejects with the reason when aborted", async () => {
     );
   };
   const stop = new AbortController();
-  await withServer(answer, async (origin, downloads) => {
-    const got = text(downloads, origin, stop.signal);
-    await asked.promise;
-    const reason = new Error("enough");
-    stop.abort(reason);
-    assertEquals(await got.catch((error: unknown) => error), reason);
-  });
+  await using server = new Server(answer);
+  const { origin, downloads } = server;
+  const got = text(downloads, origin, stop.signal);
+  await asked.promise;
+  const reason = new Error("enough");
+  stop.abort(reason);
+  assertEquals(await got.catch((error: unknown) => error), reason);
 });
 
 Deno.test("Downloads.text() throws when the connection is refused", async () => {
@@ -173,33 +178,34 @@ Deno.test("Downloads.text() throws when the connection is refused", async () => 
 });
 
 /** A file of its own to download into. */
-async function withFile(use: (path: string, file: Deno.FsFile) => Promise<void>): Promise<void> {
-  const path = await Deno.makeTempFile();
-  try {
-    using file = await Deno.open(path, { write: true });
-    await use(path, file);
-  } finally {
-    await Deno.remove(path);
+class Target extends TempFolder {
+  readonly filePath = `${this.path}/file`;
+  readonly file: Deno.FsFile = Deno.openSync(this.filePath, { write: true, create: true });
+
+  override [Symbol.dispose](): void {
+    this.file.close();
+    super[Symbol.dispose]();
   }
 }
 
 Deno.test("Downloads.file() writes at most the given number of bytes", async () => {
   const bytes = crypto.getRandomValues(new Uint8Array(60_000));
-  await withServer(() => new Response(bytes), async (origin, downloads) => {
-    await withFile(async (path, file) => {
-      await downloads.file(origin, { file, maxBytes: 60_000, signal: never() });
-      assertEquals(await Deno.readFile(path), bytes);
-    });
-    await withFile(async (path, file) => {
-      const more = downloads.file(origin, { file, maxBytes: 59_999, signal: never() });
-      assertStringIncludes(await failure(more), "does not have 59999 bytes");
-      assert((await Deno.stat(path)).size <= 59_999);
-    });
-    await withFile(async (path, file) => {
-      await downloads.file(origin, { file, maxBytes: 60_001, signal: never() });
-      assertEquals(await Deno.readFile(path), bytes);
-    });
-  });
+  await using server = new Server(() => new Response(bytes));
+  const { origin, downloads } = server;
+  {
+    using target = new Target();
+    await downloads.file(origin, { file: target.file, maxBytes: 60_000, signal: never() });
+    assertEquals(await Deno.readFile(target.filePath), bytes);
+  }
+  {
+    using target = new Target();
+    const more = downloads.file(origin, { file: target.file, maxBytes: 59_999, signal: never() });
+    assertStringIncludes(await failure(more), "does not have 59999 bytes");
+    assert((await Deno.stat(target.filePath)).size <= 59_999);
+  }
+  using target = new Target();
+  await downloads.file(origin, { file: target.file, maxBytes: 60_001, signal: never() });
+  assertEquals(await Deno.readFile(target.filePath), bytes);
 });
 
 Deno.test("Downloads.file() throws when the connection closes early", async () => {
@@ -211,14 +217,17 @@ Deno.test("Downloads.file() throws when the connection closes early", async () =
     connection.close();
   });
   const downloads = new Downloads({ proxies: {}, caCerts: [] });
-  await withFile(async (_, file) => {
+  {
+    using target = new Target();
     const url = `http://127.0.0.1:${listener.addr.port}/x`;
-    const words = await failure(downloads.file(url, { file, maxBytes: 10, signal: never() }));
+    const words = await failure(
+      downloads.file(url, { file: target.file, maxBytes: 10, signal: never() }),
+    );
     assertStringIncludes(
       words,
       `Cannot download ${url}: the connection was closed in the middle of the answer`,
     );
-  });
+  }
   await served;
 });
 
@@ -227,7 +236,7 @@ Deno.test("Downloads send the proxy's password to the proxy only", async () => {
   if (certificate === undefined) return console.log("skipped: there is no openssl");
   const { authority, certificate: cert, key } = certificate;
   const headers: string[] = [];
-  const server = Deno.serve(
+  await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, cert, key, onListen() {} },
     (request) => {
       headers.push(...request.headers.keys());
@@ -237,27 +246,23 @@ Deno.test("Downloads send the proxy's password to the proxy only", async () => {
   const login = "user:p@ss";
   await using proxy = startHttpProxy({ login });
   await using socks = startSocksProxy({ login });
-  try {
-    for (
-      const https of [
-        `http://user:p%40ss@127.0.0.1:${proxy.port}`,
-        `socks5://user:p%40ss@127.0.0.1:${socks.port}`,
-      ]
-    ) {
-      const options = { caCerts: [authority] };
-      const proxied = new Downloads({ ...options, proxies: { https } });
-      const url = `https://127.0.0.1:${server.addr.port}/x`;
-      assertEquals(await text(proxied, url), "by the proxy");
-      const exempt = new Downloads({ ...options, proxies: { https, none: "127.0.0.0/8" } });
-      assertEquals(await text(exempt, url), "by the proxy");
-    }
-    assertEquals([proxy.requests.length, socks.requests.length], [1, 1], "once each");
-    assertStringIncludes(proxy.requests.join(), `Proxy-Authorization: Basic ${btoa(login)}`);
-    assertEquals(headers.filter((name) => name.startsWith("proxy")), []);
-    assert(headers.includes("user-agent"));
-  } finally {
-    await server.shutdown();
+  for (
+    const https of [
+      `http://user:p%40ss@127.0.0.1:${proxy.port}`,
+      `socks5://user:p%40ss@127.0.0.1:${socks.port}`,
+    ]
+  ) {
+    const options = { caCerts: [authority] };
+    const proxied = new Downloads({ ...options, proxies: { https } });
+    const url = `https://127.0.0.1:${server.addr.port}/x`;
+    assertEquals(await text(proxied, url), "by the proxy");
+    const exempt = new Downloads({ ...options, proxies: { https, none: "127.0.0.0/8" } });
+    assertEquals(await text(exempt, url), "by the proxy");
   }
+  assertEquals([proxy.requests.length, socks.requests.length], [1, 1], "once each");
+  assertStringIncludes(proxy.requests.join(), `Proxy-Authorization: Basic ${btoa(login)}`);
+  assertEquals(headers.filter((name) => name.startsWith("proxy")), []);
+  assert(headers.includes("user-agent"));
 });
 
 Deno.test("Downloads refuse plain HTTP except on loopback", async () => {
@@ -265,14 +270,16 @@ Deno.test("Downloads refuse plain HTTP except on loopback", async () => {
   const answer = () => new Response(null, { status: 302, headers: { location: away } });
   await using proxy = startHttpProxy();
   const http = `http://127.0.0.1:${proxy.port}`;
-  await withServer(answer, async (origin, downloads) => {
+  {
+    await using server = new Server(answer, { http });
+    const { origin, downloads } = server;
     assertStringIncludes(await failure(text(downloads, `${origin}/x`)), "is refused");
     assertStringIncludes(
       await failure(text(downloads, "http://releases.example/x?token=secret")),
       "plain HTTP to releases.example is refused",
     );
     assertStringIncludes(await failure(text(downloads, "http://[::ffff:8.8.8.8]/x")), "is refused");
-  }, { http });
+  }
   assertEquals(proxy.requests, []);
 });
 
@@ -280,7 +287,7 @@ Deno.test("Downloads verify certificates and never leave HTTPS", async () => {
   const certificate = await makeCertificate();
   if (certificate === undefined) return console.log("skipped: there is no openssl");
   const { authority, certificate: cert, key } = certificate;
-  const server = Deno.serve(
+  await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, cert, key, onListen() {} },
     ({ url }) =>
       url.endsWith("/leave")
@@ -290,13 +297,9 @@ Deno.test("Downloads verify certificates and never leave HTTPS", async () => {
   const origin = `https://127.0.0.1:${server.addr.port}`;
   const trusting = new Downloads({ proxies: {}, caCerts: [authority] });
   const strict = new Downloads({ proxies: {}, caCerts: [] });
-  try {
-    assertEquals(await text(trusting, `${origin}/x`), "verified");
-    assertStringIncludes(await failure(text(trusting, `${origin}/leave`)), "from HTTPS to");
-    assertStringIncludes(await failure(text(strict, `${origin}/x`)), "certificate");
-  } finally {
-    await server.shutdown();
-  }
+  assertEquals(await text(trusting, `${origin}/x`), "verified");
+  assertStringIncludes(await failure(text(trusting, `${origin}/leave`)), "from HTTPS to");
+  assertStringIncludes(await failure(text(strict, `${origin}/x`)), "certificate");
 });
 
 Deno.test("Downloads.file() gives a file half an hour", async () => {
@@ -311,22 +314,21 @@ Deno.test("Downloads.file() gives a file half an hour", async () => {
     }, { highWaterMark: 0 });
     return new Response(body);
   };
-  await withServer(trickle, async (origin, downloads) => {
-    await withFile(async (path, file) => {
-      using time = new FakeTime();
-      const request = { file, maxBytes: 1_000, signal: never() };
-      const failing = failure(downloads.file(origin, request));
-      for (let bytes = 1; bytes <= 72; bytes++) {
-        await asked.promise;
-        asked = Promise.withResolvers();
-        await time.run(24_999);
-        if (bytes === 72) break;
-        assertEquals((await Deno.stat(path)).size, bytes - 1, "it goes on");
-        await time.run(1);
-        while ((await Deno.stat(path)).size < bytes) await realTurn();
-      }
-      await time.run(1);
-      assertStringIncludes(await failing, "no answer within 1800 s");
-    });
-  });
+  await using server = new Server(trickle);
+  const { origin, downloads } = server;
+  using target = new Target();
+  using time = new FakeTime();
+  const request = { file: target.file, maxBytes: 1_000, signal: never() };
+  const failing = failure(downloads.file(origin, request));
+  for (let bytes = 1; bytes <= 72; bytes++) {
+    await asked.promise;
+    asked = Promise.withResolvers();
+    await time.run(24_999);
+    if (bytes === 72) break;
+    assertEquals((await Deno.stat(target.filePath)).size, bytes - 1, "it goes on");
+    await time.run(1);
+    while ((await Deno.stat(target.filePath)).size < bytes) await realTurn();
+  }
+  await time.run(1);
+  assertStringIncludes(await failing, "no answer within 1800 s");
 });

@@ -11,27 +11,24 @@ import { FAKE_PID, FakeProc, statOf } from "./fake_proc.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { onLinux } from "../only_on.ts";
 
-onLinux(
-  "runsProgram() knows a program by its file, also when another has taken its place",
-  async () => {
-    assertEquals(await runsProgram(Deno.pid, Deno.realPathSync(Deno.execPath())), true);
-    using temp = new TempFolder();
-    const folder = Deno.realPathSync(temp.path);
-    const path = `${folder}/agent`;
-    Deno.copyFileSync("/bin/sleep", path);
-    const child = new Deno.Command(path, { args: ["1000"] }).spawn();
-    assertEquals(await runsProgram(child.pid, path), true);
-    Deno.writeTextFileSync(`${path}.new`, "");
-    Deno.renameSync(`${path}.new`, path);
-    assertEquals(await runsProgram(child.pid, path), true);
-    assertEquals(await runsProgram(child.pid, `${folder}/other`), false);
-    child.kill("SIGKILL");
-    await child.status;
-    assertEquals(await runsProgram(child.pid, path), false);
-  },
-);
+onLinux.test("runsProgram() knows a program by its file, also when another has taken its place", async () => {
+  assertEquals(await runsProgram(Deno.pid, Deno.realPathSync(Deno.execPath())), true);
+  using temp = new TempFolder();
+  const folder = Deno.realPathSync(temp.path);
+  const path = `${folder}/agent`;
+  Deno.copyFileSync("/bin/sleep", path);
+  const child = new Deno.Command(path, { args: ["1000"] }).spawn();
+  assertEquals(await runsProgram(child.pid, path), true);
+  Deno.writeTextFileSync(`${path}.new`, "");
+  Deno.renameSync(`${path}.new`, path);
+  assertEquals(await runsProgram(child.pid, path), true);
+  assertEquals(await runsProgram(child.pid, `${folder}/other`), false);
+  child.kill("SIGKILL");
+  await child.status;
+  assertEquals(await runsProgram(child.pid, path), false);
+});
 
-onLinux("runsProgram() knows a script among a process's words, however it was called", async () => {
+onLinux.test("runsProgram() knows a script among a process's words, however it was called", async () => {
   using temp = new TempFolder();
   const folder = Deno.realPathSync(temp.path);
   const path = `${folder}/agent`;
@@ -96,7 +93,7 @@ function hasScript(): boolean {
   }
 }
 
-onLinux("isAttachedToTerminal() knows terminals and consoles, and no other devices", () => {
+onLinux.test("isAttachedToTerminal() knows terminals and consoles, and no other devices", () => {
   const inputs = [
     "/dev/pts/0",
     "/dev/tty1",
@@ -112,7 +109,7 @@ onLinux("isAttachedToTerminal() knows terminals and consoles, and no other devic
   assertEquals(found, inputs.slice(0, 3));
 });
 
-onLinux("sharesServiceWith() is true within one service of systemd alone", () => {
+onLinux.test("sharesServiceWith() is true within one service of systemd alone", () => {
   const group = "0::/system.slice/agent.service\n";
   const isShared = (own: string, parent: string) => {
     using _proc = new FakeProc({
@@ -128,7 +125,7 @@ onLinux("sharesServiceWith() is true within one service of systemd alone", () =>
   assertEquals(isShared(group, "sh"), false);
 });
 
-onLinux("runsProgram() takes no word without a slash, and no flag, for a script", () => {
+onLinux.test("runsProgram() takes no word without a slash, and no flag, for a script", () => {
   using temp = new TempFolder();
   const folder = Deno.realPathSync(temp.path);
   const path = `${folder}/agent`;
