@@ -10,6 +10,7 @@ import { describeSeal, type Seal, sealGap } from "../sandbox/seal.ts";
 import { getLogger } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { matchesGlob } from "../parse/glob.ts";
+import { type LocalTime, localTime, unknownZone } from "../traffic/time_zone.ts";
 import type { MachineFacts } from "../types.ts";
 import { VERSION } from "../version.ts";
 
@@ -34,6 +35,17 @@ export function logCountedParts(machine: Machine, config: Config): void {
   if (notices.length === 0) log.info(text, values);
   else log.warning(`${text}: {notices}`, values);
   logUnknownFacts(machine.facts());
+  if (config.monthRotate !== 0) logTimeZone(localTime(Deno.env.get("TZ")));
+}
+
+/** Warns of a zone for which UTC is taken: the month begins at its midnight. */
+export function logTimeZone(local: LocalTime): void {
+  const zone = unknownZone(local);
+  if (zone === undefined) return;
+  getLogger("agent").warning(
+    "The month begins at midnight in UTC: the time zone of {zone} is unknown",
+    { zone },
+  );
 }
 
 /** Names the facts that a panel shows first and that nothing tells here. */

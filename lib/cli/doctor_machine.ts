@@ -31,6 +31,7 @@ import { lastSetting, settingText, type UnitSetting } from "../service/loaded_un
 import { agentSays, seenProblem } from "./agent_problems.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
 import { checkStateFolder } from "./doctor_state.ts";
+import { localTime, unknownZone } from "../traffic/time_zone.ts";
 
 /** The check of the limit of open files, below which nothing works as it should. */
 export function descriptorCheck(limit: number | undefined): Check {
@@ -133,11 +134,9 @@ async function checkDevNull(): Promise<CheckResult> {
 
 /** The billing period begins at midnight of this zone. */
 function checkTimeZone(): CheckResult {
-  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
-  const variable = Deno.env.get("TZ") ?? "";
-  // The engine has no name for a zone that it does not know.
-  if (timeZone !== undefined && timeZone !== "Etc/Unknown") return result("ok", timeZone);
-  const origin = variable === "" ? "/etc/localtime" : `TZ=${variable}`;
+  const local = localTime(Deno.env.get("TZ"));
+  const origin = unknownZone(local);
+  if (origin === undefined) return result("ok", local.timeZone ?? local.variable);
   return result(
     "warning",
     `the zone of ${origin} is unknown, so UTC is used: the month begins at another hour`,

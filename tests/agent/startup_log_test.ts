@@ -3,6 +3,7 @@ import {
   logCountedParts,
   logPanel,
   logSeal,
+  logTimeZone,
   logUnknownFacts,
   unmatchedNotices,
 } from "../../lib/agent/startup_log.ts";
@@ -43,6 +44,14 @@ Deno.test("logCountedParts() names what counts, and warns of options that match 
     "warning Counting the traffic of nothing, and the space of /: --include-nics wan* matches no " +
     "interface, so no traffic is counted",
   ]);
+});
+
+Deno.test("logTimeZone() warns of a zone for which UTC is taken", () => {
+  const local = { variable: "EST5EDT,M3.2.0,M11.1.0", timeZone: "UTC", offsets: [0, 0] };
+  assertEquals(panelLines(() => logTimeZone(local)), [
+    "warning The month begins at midnight in UTC: the time zone of TZ=EST5EDT,M3.2.0,M11.1.0 is unknown",
+  ]);
+  assertEquals(panelLines(() => logTimeZone({ ...local, offsets: [300, 240] })), []);
 });
 
 Deno.test("logUnknownFacts() names what nothing tells", () => {
