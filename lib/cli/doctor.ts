@@ -8,7 +8,6 @@
  * @module
  */
 
-import { attempt } from "../attempt.ts";
 import { withTimeout } from "../async/timeout.ts";
 import type { Config } from "../config/config.ts";
 import { panelNames } from "../config/panels.ts";
@@ -94,9 +93,9 @@ async function everything(
   const { signal } = options;
   const system = currentSystem({ env, printLine: () => {} });
   const tools = boundedTools(system.tools);
-  const record = attempt(() => installedRecord(config.serviceName, env));
+  const { record, recordError } = readRecord(config.serviceName, env);
   const isSeen = health !== undefined;
-  const found = findInstalled(config, { record, isSeen, tools, system, signal });
+  const found = findInstalled(config, { record, recordError, isSeen, tools, system, signal });
   const aboutService = [
     configCheck(config),
     check("service", "Service", async () => serviceResult(await found, health)),
@@ -156,10 +155,14 @@ async function* allInShell(
   },
 ): AsyncGenerator<CompletedCheck> {
   const platform = { ...supportedPlatform(), health };
+  // What that configuration says of the state is not known.
+  const isRead = unreadableConfig === undefined || config.endpoint !== "";
+  const ofMachine = machineChecks(config, { ...platform, unit })
+    .filter(({ id }) => isRead || id !== "state");
   const chains = hasPanel ? panelChains(config, { unreadableConfig, unit }) : [];
   const running = [
     ...chains.map((chain) => Array.fromAsync(runChain(chain, options))),
-    Array.fromAsync(runChecks(machineChecks(config, { ...platform, unit }), options)),
+    Array.fromAsync(runChecks(ofMachine, options)),
   ];
   for (const completed of running) yield* await completed;
   yield* runChecks([sealCheck(config, platform)], options);
@@ -196,11 +199,24 @@ export function runningAgent(
   return health?.isRunning ? health : undefined;
 }
 
+/** The record of the installed service, or why it can't be read. */
+function readRecord(
+  name: string,
+  env: Readonly<Record<string, string>>,
+): { record: InstallRecord | undefined; recordError: string } {
+  try {
+    return { record: installedRecord(name, env), recordError: "" };
+  } catch (error) {
+    return { record: undefined, recordError: describeError(error) };
+  }
+}
+
 /** Asks the service manager about the installed service; systemd also where nothing is recorded. */
 async function findInstalled(
   config: Config,
-  { record, isSeen, tools, system, signal }: {
+  { record, recordError, isSeen, tools, system, signal }: {
     record: InstallRecord | undefined;
+    recordError: string;
     /** Whether its agent is seen running. */
     isSeen: boolean;
     tools: Tools;
@@ -221,6 +237,7 @@ async function findInstalled(
   const detail = question === undefined ? "" : (await tools.run(question, { signal })).output;
   return {
     state,
+    recordError,
     unit,
     detail,
     programVersion,

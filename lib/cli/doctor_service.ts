@@ -15,6 +15,7 @@ import { type FoundService, missingRequirement, unitFailure } from "./doctor_uni
 import { duration, isPaused } from "./status.ts";
 import { crash, hiddenPath, ofDropIns, restart, underSettings } from "./doctor_unit_settings.ts";
 import { pausedResult } from "./doctor_agent.ts";
+import { missingProgram } from "./doctor_unit_program.ts";
 
 /** A service that was started again so often, and a moment ago, will not last. */
 const MANY_RESTARTS = 2;
@@ -43,6 +44,11 @@ function commandsFor({ scope, state }: FoundService, advice: string): string {
 
 function ofService(found: FoundService, health: Health | undefined): CheckResult {
   const { state, unit, install } = found;
+  if (found.recordError !== "") {
+    const [, file] = /^Cannot read (\/\S+): /.exec(found.recordError) ?? [];
+    const advice = file && `remove it, and write it anew: rm ${file} && ${install}`;
+    return result("failed", found.recordError, advice);
+  }
   if (state === undefined) {
     if (unit !== undefined && unit.property("LoadState") === "loaded") {
       return result(
@@ -82,6 +88,15 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
   if (health === undefined) return unseenResult(text, found);
   const restarts = Number(unit?.property("NRestarts") ?? 0);
   const counted = restarts > 0 ? `${text}; systemd has started it again ${restarts} times` : text;
+  const isLoaded = ["loaded", ""].includes(unit?.property("LoadState") ?? "");
+  const hindrance = unit &&
+    (isLoaded
+      ? missingRequirement(unit, found.detail) ?? missingProgram(unit, install)
+      : unitFailure(unit, found));
+  if (hindrance !== undefined) {
+    const text = `${counted}; it can't be started again: ${hindrance.text}`;
+    return result("warning", text, ...hindrance.advice);
+  }
   if (state.isEnabled === false) {
     return result("warning", counted, `start it at boot: ${state.enable}`);
   }
@@ -105,13 +120,6 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
       `if that is the version that you want, start it: systemctl restart ${state.name}`,
       `else put the other one there: ${install}`,
     );
-  }
-  const isLoaded = ["loaded", ""].includes(unit?.property("LoadState") ?? "");
-  const hindrance = unit &&
-    (isLoaded ? missingRequirement(unit, found.detail) : unitFailure(unit, found));
-  if (hindrance !== undefined) {
-    const text = `${counted}; it can't be started again: ${hindrance.text}`;
-    return result("warning", text, ...hindrance.advice);
   }
   const runsForMs = Date.now() - (health.startedAtMs ?? 0);
   if (unit !== undefined && restarts >= MANY_RESTARTS && runsForMs < LATELY_STARTED_MS) {

@@ -22,6 +22,8 @@ import { ofDropIns, restart, underSettings, type UnitFailure } from "./doctor_un
 export interface FoundService {
   /** `undefined` where nothing is recorded as installed. */
   readonly state: ServiceState | undefined;
+  /** Why the record of its installation can't be read; empty where it can, or is not there. */
+  readonly recordError: string;
   /** The same in systemd's words; `undefined` for other managers. */
   readonly unit: LoadedUnit | undefined;
   /** What {@linkcode detailCommand} has printed. */

@@ -17,22 +17,40 @@ const HIDDEN_PROGRAM = [
   ...["RootDirectory", "RootImage", "NoExecPaths", "InaccessiblePaths", "TemporaryFileSystem"],
 ];
 
+/** A unit whose program is not there; `undefined` where it is, or can't be seen. */
+export function missingProgram(unit: LoadedUnit, install: string): UnitFailure | undefined {
+  const path = programPath(unit);
+  return path.startsWith("/") && isMissing(path)
+    ? {
+      text: `${path} is not there`,
+      advice: [correction(unit) ?? `put the program there again: ${install}`],
+    }
+    : undefined;
+}
+
+function programPath({ settings }: LoadedUnit): string {
+  const { value = "" } = lastSetting(settings, "ExecStart") ?? {};
+  return /^[-@:+!|]*"?([^\s"]*)/.exec(value)?.[1] ?? "";
+}
+
+/** How to correct the program that a drop-in names; its value may have a token. */
+function correction(unit: LoadedUnit): string | undefined {
+  const changed = lastSetting(ofDropIns(unit).settings, "ExecStart");
+  return changed &&
+    `correct ExecStart= in ${changed.file}, or remove it, and then: ${restart(unit.name)}`;
+}
+
 /** A program that can't be started, by what is seen of it and of the unit. */
 export function programFailure(
   reason: string,
   { unit, install }: { unit: LoadedUnit; install: string },
 ): UnitFailure {
-  const set = lastSetting(unit.settings, "ExecStart");
-  const [, path = ""] = /^[-@:+!|]*"?([^\s"]*)/.exec(set?.value ?? "") ?? [];
+  const path = programPath(unit);
   const text = `${reason} (${path})`;
   const isSeen = path.startsWith("/");
-  const changed = lastSetting(ofDropIns(unit).settings, "ExecStart");
-  // Its value may have a token.
-  const correct = changed &&
-    `correct ExecStart= in ${changed.file}, or remove it, and then: ${restart(unit.name)}`;
-  if (isSeen && isMissing(path)) {
-    return { text, advice: [correct ?? `put the program there again: ${install}`] };
-  }
+  const correct = correction(unit);
+  const missing = missingProgram(unit, install);
+  if (missing !== undefined) return { ...missing, text };
   const mountinfo = attempt(() => Deno.readTextFileSync("/proc/self/mountinfo")) ?? "";
   const noexec = isSeen
     ? noexecMount(attempt(() => Deno.realPathSync(path)) ?? path, mountinfo)

@@ -184,6 +184,7 @@ function foundOf(
   return {
     ...{
       state,
+      recordError: "",
       unit: state && unitOf({}),
       detail: "",
       readConfig: undefined,
@@ -893,6 +894,28 @@ Deno.test("serviceResult() says that systemd does not start it again", () => {
   assertStringIncludes(left.text, `Restart=no in ${DROP_IN}, so systemd does not start it again`);
   assertEquals(left.causes?.at(-1), "start it: systemctl start x");
   assertEquals(of({ ActiveState: "activating" }).text.includes("start it again"), false);
+});
+
+Deno.test("serviceResult() names what keeps a running service from its next start", () => {
+  const of = (unit: LoadedUnit, change: Partial<ServiceState> = {}) =>
+    serviceResult(foundOf({ ...SERVICE, ...change }, { unit }), HEALTH);
+  const gone = of(unitOf({ FragmentPath: DROP_IN }, { ExecStart: "/no/such/program --config x" }));
+  assertStringIncludes(gone.text, "it can't be started again: /no/such/program is not there");
+  assertEquals(gone.advice, "put the program there again: sudo komari-agent-deno install");
+  assertEquals(of(unitOf({}, { ExecStart: "/bin/sh -c x" })).status, "ok");
+  const removed = of(unitOf({ LoadState: "not-found" }), { isEnabled: false });
+  assertStringIncludes(removed.text, "it can't be started again: systemd finds no unit of it");
+});
+
+Deno.test("serviceResult() says why the record of the installation can't be read", () => {
+  const recordError =
+    "Cannot read /etc/x/install.json: Cannot parse the installation record: manager";
+  const { status, text, advice } = serviceResult(foundOf(undefined, { recordError }), HEALTH);
+  assertEquals([status, text], ["failed", recordError]);
+  assertEquals(
+    advice,
+    "remove it, and write it anew: rm /etc/x/install.json && sudo komari-agent-deno install",
+  );
 });
 
 Deno.test("serviceResult() has systemd start again what was started too often", () => {

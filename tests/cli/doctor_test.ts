@@ -9,6 +9,7 @@ import { displayWidth } from "../../lib/cli/help.ts";
 import { translate } from "../../lib/cli/translate.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { NodeStore } from "../../lib/panel/node_store.ts";
+import { replaced } from "../replaced.ts";
 import { FakeTime } from "../fake_time.ts";
 import { configOf as resolved, FakeContext } from "./fake_context.ts";
 import { openHealth } from "../state/health_folder.ts";
@@ -231,13 +232,27 @@ Deno.test("panelChains() name the installed configuration that is gone", async (
 /** The checks of a doctor of an installed service, by their ids, and its exit code. */
 async function doctorOfService(
   systemdRun: string,
+  { panel = ["-e", "http://127.0.0.1:1", "-t", TOKEN], record }: {
+    panel?: readonly string[];
+    /** The text of the record of the installation, instead of a right one. */
+    record?: string;
+  } = {},
 ): Promise<{ code: number; ids: string[]; checks: Record<string, Record<string, unknown>> }> {
   const systemctl = 'case "$*" in *show*) echo User=komari ;; *is-*) exit 0 ;; *) exit 1 ;; esac';
   const scripts = { systemctl, journalctl: "", "systemd-run": systemdRun };
   let found: Awaited<ReturnType<typeof doctorOfService>> | undefined;
   await withInstalledService(scripts, async ({ name, env }) => {
-    const args = ["-e", "http://127.0.0.1:1", "-t", TOKEN, "--json"];
-    const config = { ...configOf(args), serviceName: name, isConfigInstalled: true };
+    const config = {
+      ...configOf([...panel, "--json"]),
+      ...{ serviceName: name, isConfigInstalled: true },
+    };
+    const { readTextFileSync } = Deno;
+    using _ = replaced(Deno, {
+      readTextFileSync: (path) =>
+        record !== undefined && String(path).endsWith(`/${name}/install.json`)
+          ? record
+          : readTextFileSync(path),
+    });
     // As from the configuration's file, and not from the command line.
     const doctor = { ...config, origins: new Map(), remoteControl: true };
     const context = new FakeContext(env);
@@ -277,6 +292,14 @@ Deno.test("runDoctor() tests from its shell where no check can run as the servic
   assertEquals([code, ids.length, new Set(ids).size], [1, 25, 25]);
   assertEquals(checks["environment"]?.status, "failed");
   assertStringIncludes(String(checks["environment"]?.text), "as it does: Cannot start");
+  const unread = await doctorOfService("echo Cannot start; exit 1", { panel: [] });
+  assertEquals(["state", "disks"].map((id) => unread.ids.includes(id)), [false, true]);
+});
+
+Deno.test("runDoctor() says that the record of the installation is damaged", async () => {
+  const { checks } = await doctorOfService("exit 1", { record: "{" });
+  assertStringIncludes(String(checks["service"]?.text), "/install.json: Cannot parse the");
+  assertStringIncludes(String(checks["service"]?.advice), "remove it, and write it anew: rm /");
 });
 
 Deno.test("runDoctor() ends within 20 s though the service manager, names and the panel hang", async () => {
