@@ -121,9 +121,9 @@ Deno.test("translate() puts sentences of status and doctor together from their p
       "/x/config.json，已安装的服务：已设置 --pin",
     ],
     [
-      "nothing listens on port 80 there: start the panel, or correct the port in -e; in a " +
-      "container this address is the container itself",
-      "那里的端口 80 没有程序在监听：请启动面板，或改正 -e 里的端口；在容器里，这个地址是容器自己",
+      "Cannot connect to p.example port 443: host is unreachable; the gateway 192.0.2.1 of eth0 does " +
+      "not answer: eth0 has no carrier",
+      "无法连接 p.example 端口 443：主机不可达；eth0 的网关 192.0.2.1 没有响应：eth0 没有载波",
     ],
     ["2 failed, 1 warning.", "2 项失败，1 项警告。"],
   ];
