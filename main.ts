@@ -96,8 +96,8 @@ async function main(): Promise<number> {
       (await import("./lib/sandbox/seal.ts")).giveUpRoot();
     },
     resolveWith({ given, proxies }) {
-      const env = { ...proxies, ...sources.env };
-      const config = resolveConfig({ ...sources, env, importedOptions: given });
+      const imported = { importedOptions: given, importedProxies: proxies };
+      const config = resolveConfig({ ...sources, ...imported });
       secrets.push(...config.secrets);
       return config;
     },

@@ -44,6 +44,8 @@ export interface ConfigInput {
   readonly foreignOwner?: (path: string) => number | undefined;
   /** Options of an official agent that is being replaced; every other layer wins over them. */
   readonly importedOptions?: OptionTexts;
+  /** Proxy variables of its service; those of `env` win over them. */
+  readonly importedProxies?: Readonly<Record<string, string>>;
   /** Certificates of authorities that were added to this system, in PEM. */
   readonly systemAuthorities?: () => readonly string[];
 }
@@ -116,7 +118,7 @@ export type ConnectionConfig = Pick<
  * @throws {UsageError} One line that names the option, its layer, and what is allowed.
  */
 export function resolveConfig(input: ConfigInput): Config {
-  const { env, importedOptions: imported } = input;
+  const { env, importedOptions: imported, importedProxies = {} } = input;
   const { command: named, topic, flags } = parseArguments(input.args);
   const { path, texts, isInstalled } = readOptionsFile(named, flags, input);
   // The installed configuration has all that the record has, but for what was taken out of it since.
@@ -165,7 +167,7 @@ export function resolveConfig(input: ConfigInput): Config {
     ["CF-Access-Client-Id", values.cfAccessClientId],
     ["CF-Access-Client-Secret", values.cfAccessClientSecret],
   ]);
-  const proxies = reads(command, "proxies") ? proxiesFromEnvironment(env) : {};
+  const proxies = reads(command, "proxies") ? proxiesFromEnvironment(env, importedProxies) : {};
   const set = [...found].flatMap(([{ key, tags }, { text, origin }]) =>
     key === undefined ? [] : [{ key, text, origin, tags }]
   );

@@ -59,15 +59,16 @@ function isFullPath(path: string): boolean {
 
 /**
  * Reads `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`; small letters win over capitals,
- * as in curl.
+ * as in curl. Each environment wins over those behind it, whatever its letters.
  *
  * @throws {UsageError} If a proxy is of an unknown kind; the message never shows the URL.
  */
-export function proxiesFromEnvironment(env: Environment): ProxyUrls {
-  const all = findVariable(env, "all_proxy");
-  const http = findVariable(env, "http_proxy") ?? all;
-  const https = findVariable(env, "https_proxy") ?? all;
-  const none = findVariable(env, "no_proxy");
+export function proxiesFromEnvironment(...environments: readonly Environment[]): ProxyUrls {
+  const find = (...names: readonly string[]) =>
+    environments.flatMap((env) => names.flatMap((name) => findVariable(env, name) ?? []))[0];
+  const http = find("http_proxy", "all_proxy");
+  const https = find("https_proxy", "all_proxy");
+  const none = find("no_proxy");
   return {
     ...(http && { http: proxyUrl(http) }),
     ...(https && { https: proxyUrl(https) }),

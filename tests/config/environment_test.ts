@@ -30,6 +30,20 @@ Deno.test("proxiesFromEnvironment() prefers small letters, and falls back to the
   assertEquals(proxiesFromEnvironment({ HTTP_PROXY: "", ALL_PROXY: " " }), {});
 });
 
+Deno.test("proxiesFromEnvironment() takes the first environment that names a proxy, whatever its letters", () => {
+  const second = { https_proxy: "ftp://not-read", http_proxy: "http://second", NO_PROXY: "a" };
+  assertEquals(proxiesFromEnvironment({ HTTPS_PROXY: "http://first" }, second), {
+    http: "http://second",
+    https: "http://first",
+    none: "a",
+  });
+  assertEquals(proxiesFromEnvironment({ ALL_PROXY: "http://first", no_proxy: "b" }, second), {
+    http: "http://first",
+    https: "http://first",
+    none: "b",
+  });
+});
+
 Deno.test("proxiesFromEnvironment() takes a proxy without a scheme for an HTTP one", () => {
   assertEquals(proxiesFromEnvironment({ http_proxy: "u:p@proxy:3128" }), {
     http: "http://u:p@proxy:3128",

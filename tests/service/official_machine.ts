@@ -51,6 +51,6 @@ export async function replaceNow(
     replace(configOf(args, { root }), it, {
       signal,
       resolveWith: ({ given, proxies }) =>
-        configOf(args, { env: { ...proxies }, root, importedOptions: given }),
+        configOf(args, { root, importedOptions: given, importedProxies: proxies }),
     }));
 }
