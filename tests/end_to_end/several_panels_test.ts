@@ -82,6 +82,9 @@ Deno.test("remote control is the panel's own: one may run commands, the other ma
     assertEquals(mayNot.state.commandResults[0]?.value.result, "Remote control is disabled.");
     assertEquals(may.state.commandResults[0]?.value.result, "done\n");
     await agent.says("Remote control is on");
+    for (const { port } of panels) {
+      await agent.says(`[127.0.0.1:${port}] First report accepted`);
+    }
   } finally {
     await Deno.remove(config);
     await Promise.all(panels.map((panel) => panel.close()));
