@@ -45,8 +45,11 @@ Deno.test({
     using panel = await startTestPanel({ discoveryKey: DISCOVERY_KEY });
     const ended = new AbortController();
     const { signal } = ended;
-    await using agent = await openRegistering({ panel, folder, signal, args: ["-i", "0.2"] });
-    const { machine, registration, shell } = agent;
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const args = ["-i", "0.2", "--metrics", `127.0.0.1:${taken.addr.port}`];
+    await using agent = await openRegistering({ panel, folder, signal, args });
+    const { machine, registration, shell, needs } = agent;
+    assertEquals(needs.listensLater, true);
     const shells: unknown[] = [];
     machine.useShell = (given) => void shells.push(given);
     const outcomes: unknown[] = [];
@@ -71,7 +74,7 @@ Deno.test({
     assert(registration?.token);
     agent.health?.setProblem("state", `lost ${registration.token}`);
     const problems = readHealth([`${folder.path}/run`])?.problems;
-    assertEquals(problems?.map(({ text }) => text), ["lost …"]);
+    assertEquals(problems?.find(({ part }) => part === "state")?.text, "lost …");
     assertEquals(isWritten, true);
   },
 });
@@ -93,7 +96,8 @@ Deno.test({
       signal: ended.signal,
       args: ["-i", `${INTERVAL_MS / 1000}`, "--metrics", "127.0.0.1:0"],
     });
-    const { registration, metrics } = agent;
+    const { registration, metrics, needs } = agent;
+    assertEquals(needs.listensLater, false);
     assert(registration !== undefined && metrics !== undefined);
     const find = registration.find.bind(registration);
     registration.find = async () => {
