@@ -10,10 +10,16 @@ import { install } from "../service/install.ts";
 import { agentFolders } from "../service/installed_service.ts";
 import { otherSystem } from "../service/managers.ts";
 import { replace } from "../service/replace_official.ts";
-import { currentSystem } from "../service/target_system.ts";
+import { currentSystem, type TargetSystem } from "../service/target_system.ts";
 import { readHealth } from "../state/health_reader.ts";
 import type { CommandContext } from "./command.ts";
 import { agentsBeside } from "./doctor_other_agents.ts";
+
+type InstallAct = (
+  config: Config,
+  system: TargetSystem,
+  context: CommandContext,
+) => Promise<string | undefined>;
 
 /**
  * Installs this program as a service; the exit code is 0 if the panel accepts its reports.
@@ -21,7 +27,11 @@ import { agentsBeside } from "./doctor_other_agents.ts";
  * @throws {UsageError} When it can't be installed here as was asked.
  * @throws {Error} When something could not be made or started.
  */
-export async function runInstall(config: Config, context: CommandContext): Promise<number> {
+export async function runInstall(
+  config: Config,
+  context: CommandContext,
+  act: InstallAct = config.replace ? replace : install,
+): Promise<number> {
   // A terminal that has gone takes no more lines, and the installation goes on without it.
   const printLine = (line: string) => void attempt(() => context.print(`${line}\n`));
   const machine = currentSystem({ env: context.env, printLine });
@@ -30,7 +40,6 @@ export async function runInstall(config: Config, context: CommandContext): Promi
   const hangUp = hangUpSignal();
   const signal = AbortSignal.any([context.signal, hangUp]);
   try {
-    const act = config.replace ? replace : install;
     const refusal = await act(config, system, { ...context, signal });
     const health = config.print ? undefined : readHealth(agentFolders(config, context.env));
     const beside = await agentsBeside(config, health);

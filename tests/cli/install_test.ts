@@ -70,6 +70,27 @@ Deno.test("runInstall() ends with 129 where a hang-up has ended it, and throws a
   assertEquals(await runInstall(config, new FakeContext()), 129);
 });
 
+Deno.test("runInstall() tells the installation of a hang-up and of a stop", async () => {
+  const aborted = (signal: AbortSignal) =>
+    new Promise<undefined>((_, reject) => {
+      signal.addEventListener("abort", () => reject(new Error("put back")));
+    });
+  let hangUp = () => {};
+  using _system = replaced(Deno, { addSignalListener: (_, listener) => void (hangUp = listener) });
+  const hungUp = runInstall(SHOWN, new FakeContext(), (_config, _system, { signal }) => {
+    queueMicrotask(hangUp);
+    return aborted(signal);
+  });
+  assertEquals(await hungUp, 129);
+  const stop = new AbortController();
+  const context = Object.assign(new FakeContext(), { signal: stop.signal });
+  const stopped = runInstall(SHOWN, context, (_config, _system, { signal }) => {
+    queueMicrotask(() => stop.abort());
+    return aborted(signal);
+  });
+  await assertRejects(() => stopped, Error, "put back");
+});
+
 Deno.test("runInstall() goes on without a terminal that takes no more lines", async () => {
   let lines = 0;
   const context = Object.assign(new FakeContext(), {
