@@ -10,13 +10,21 @@ import { quoteStart } from "../parse/bounded_text.ts";
 import { type InterfaceCounters, parseNetDev } from "../parse/net_dev.ts";
 import type { TimedBytes, TrafficBytes } from "../types.ts";
 import {
-  decideInterface,
-  decisionOrder,
   type InterfaceDecision,
   type InterfaceGlobs,
   isDialUp,
   KIND_UNKNOWN,
 } from "./interface_filter.ts";
+import {
+  decideAll,
+  decideOn,
+  type DecisionContext,
+  hasDevice,
+  isCounted,
+  isSameLink,
+  partOf,
+  type TrackedInterface,
+} from "./tracked_interfaces.ts";
 import { TrafficTotal } from "./traffic_total.ts";
 
 /** Looks up the traits of an interface; `undefined` when they are unknown. */
@@ -27,24 +35,6 @@ export type LookupTraits = (
 /** An interface and the decision on it. */
 export interface InterfaceStatus extends InterfaceDecision {
   name: string;
-}
-
-/** An interface under its name. After a rename it is another one here, but the same in the total. */
-interface TrackedInterface {
-  readonly name: string;
-  /** By the kernel; `undefined` where that can't be asked. */
-  readonly index: number | undefined;
-  traits: InterfaceTraits | undefined;
-  link: LinkKind | undefined;
-  /** Its link differed at the last look: its files may have been read too early. */
-  isUnsettled?: boolean;
-  /** The look-up of its traits that is under way: only the answer to the last one is taken. */
-  lookup?: Promise<unknown> | undefined;
-  decision: InterfaceDecision | undefined;
-  /** Whether it counted in the last sample; absent before it was decided. */
-  counted?: boolean | undefined;
-  /** Its counters when they were read last. */
-  last?: InterfaceCounters;
 }
 
 /** Readings of `net/dev` until one is not crossed by a change of the interfaces. */
@@ -73,6 +63,8 @@ export class NetworkCollector {
   readonly #parse: typeof parseNetDev;
   readonly #links: Links | undefined;
   readonly #interfaces = new Map<string, TrackedInterface>();
+  /** For decisions. */
+  readonly #context: DecisionContext;
   /** Bytes of all counted interfaces. */
   readonly total = new TrafficTotal();
   #passed: TimedBytes | undefined;
@@ -104,6 +96,7 @@ export class NetworkCollector {
     this.#source = source;
     this.#traits = traits;
     this.#globs = options.globs;
+    this.#context = { interfaces: this.#interfaces, globs: options.globs };
     this.#readAtMs = options.readAtMs ?? (() => performance.now());
     this.#parse = options.parse ?? parseNetDev;
     this.#links = options.links;
@@ -184,7 +177,7 @@ export class NetworkCollector {
   #settle(onAll: boolean): void {
     const isDue = performance.now() >= this.#settlesAtMs;
     if (isDue) this.#lookUpAgain();
-    if (this.#isUndecided) this.#decide(onAll || isDue);
+    if (this.#isUndecided) this.#isUndecided = !decideAll(this.#context, onAll || isDue);
   }
 
   /** The counters of those that count; `undefined` when something is to be followed, or one can't be asked. */
@@ -199,7 +192,7 @@ export class NetworkCollector {
     const counters: InterfaceCounters[] = [];
     for (const nic of this.#interfaces.values()) {
       const { name, index } = nic;
-      if (!nic.counted && !this.#isCounted(nic)) continue;
+      if (!nic.counted && !isCounted(nic, this.#context)) continue;
       const bytes = index === undefined ? undefined : this.#links.counters(index);
       if (bytes === undefined) return undefined;
       counters.push({ name, ...bytes });
@@ -284,7 +277,8 @@ export class NetworkCollector {
     // It was there in one sample only, and the answer about it has come since.
     if (nic.decision === undefined && nic.lookup === undefined && nic.last !== undefined) {
       const all = Array.from(this.#interfaces.values());
-      this.#decideOn(nic, all.filter(({ decision }) => decision?.counted));
+      const carriers = all.filter(({ decision }) => decision?.counted);
+      decideOn(nic, { ...this.#context, carriers });
       this.#count(nic, nic.last, false);
     }
     this.#interfaces.delete(nic.name);
@@ -295,8 +289,8 @@ export class NetworkCollector {
   /** Adds what has passed an interface, or goes on from its counters without adding it. */
   #count(nic: TrackedInterface, now: InterfaceCounters, isFirst: boolean): void {
     const index = nic.index ?? nic.traits?.index;
-    const { bond, bondSlave } = this.#partOf(nic);
-    const counted = this.#isCounted(nic);
+    const { bond, bondSlave } = partOf(nic, this.#globs);
+    const counted = isCounted(nic, this.#context);
     // One that stops counting has done so within the interval: nothing of it is lost.
     if (counted || nic.counted) {
       // At the start a bond has what has passed former members as well, and lacks what is not its own.
@@ -305,19 +299,6 @@ export class NetworkCollector {
     }
     nic.counted = counted;
     nic.last = now;
-  }
-
-  /** What is included by name is meant as such, be it a bond or a member. */
-  #partOf({ traits }: TrackedInterface): InterfaceTraits {
-    return this.#globs.include.length > 0 ? NO_TRAITS : traits ?? NO_TRAITS;
-  }
-
-  /** Whether it counts, as itself or for its bond; `undefined` before it was decided. */
-  #isCounted(nic: TrackedInterface): boolean | undefined {
-    const { bondSlave, master = "" } = this.#partOf(nic);
-    return nic.decision && bondSlave
-      ? this.#interfaces.get(master)?.decision?.counted ?? true
-      : nic.decision?.counted;
   }
 
   /** Looks up what it is; `told` is what netlink has told just now. */
@@ -356,10 +337,10 @@ export class NetworkCollector {
   #lookUpAgain(): void {
     this.#settlesAtMs = Infinity;
     if (this.#globs.include.length > 0) return;
-    const hasDevice = this.#hasDevice();
+    const noDevices = !hasDevice(this.#interfaces);
     for (const nic of this.#interfaces.values()) {
       const { device, bondSlave, bridgePort } = nic.traits ?? NO_TRAITS;
-      const hasPart = nic.counted || device || bondSlave || (bridgePort && !hasDevice);
+      const hasPart = nic.counted || device || bondSlave || (bridgePort && noDevices);
       if (hasPart && this.#mayDiffer(nic)) this.#lookUp(nic);
     }
   }
@@ -367,57 +348,6 @@ export class NetworkCollector {
   #mayDiffer(nic: TrackedInterface): boolean {
     return this.#globs.include.length === 0 && nic.decision !== undefined &&
       !isDialUp(nic.name, nic);
-  }
-
-  /** Decides on new interfaces, and on all once all have been looked up. */
-  #decide(onAll: boolean): void {
-    const all = Array.from(this.#interfaces.values());
-    const isAnswered = all.every(({ lookup }) => lookup === undefined);
-    const canDecide = isAnswered || this.#hasDevice();
-    const undecided = all.filter((nic) => {
-      if (onAll && isAnswered && !isDialUp(nic.name, nic)) nic.decision = undefined;
-      return nic.decision === undefined && nic.lookup === undefined &&
-        (canDecide || nic.name === "lo");
-    });
-    // Links that others may carry depend on the decisions on those and their traffic.
-    const carriers = all.filter(({ decision }) => decision?.counted);
-    const order = (nic: TrackedInterface) => decisionOrder(nic.name, nic);
-    for (const nic of undecided.toSorted((a, b) => order(a) - order(b))) {
-      if (this.#decideOn(nic, carriers).counted) carriers.push(nic);
-    }
-    this.#isUndecided = !isAnswered;
-    // What begins to count later goes on from its counters of that time.
-    for (const nic of all) if (this.#isCounted(nic) === false) nic.counted ??= false;
-  }
-
-  /** Decides on an interface; on one that others may carry, by those of them that count. */
-  #decideOn(nic: TrackedInterface, carriers: readonly TrackedInterface[]): InterfaceDecision {
-    const noDevices = !this.#hasDevice();
-    return nic.decision = decideInterface(nic.name, nic, {
-      globs: this.#globs,
-      noDevices,
-      isOnlyLink: carriers.length === 0 && !this.#excludesLink(noDevices),
-      hasTraffic: carriers.some((it) =>
-        it.last !== undefined && it.last.sentBytes + it.last.receivedBytes > 0 &&
-        !isDialUp(it.name, it)
-      ),
-    });
-  }
-
-  /** Whether one would count that is excluded: then none that it may carry is the only link. */
-  #excludesLink(noDevices: boolean): boolean {
-    if (this.#globs.exclude.length === 0) return false;
-    const globs = { include: [], exclude: [] };
-    const context = { globs, noDevices, isOnlyLink: false, hasTraffic: false };
-    return Array.from(this.#interfaces.values()).some((nic) =>
-      nic.decision?.counted === false && decideInterface(nic.name, nic, context).counted
-    );
-  }
-
-  /** Whether a device shows that those without one are virtual. */
-  #hasDevice(): boolean {
-    for (const { traits } of this.#interfaces.values()) if (traits?.device) return true;
-    return false;
   }
 
   /** The error of a malformed line of the last text, which was skipped; or an interface of unknown kind. */
@@ -440,10 +370,4 @@ export class NetworkCollector {
       }),
     );
   }
-}
-
-function isSameLink(one: LinkKind, other: LinkKind): boolean {
-  return one.kind === other.kind && one.master === other.master &&
-    one.memberKind === other.memberKind && one.isStacked === other.isStacked &&
-    one.isMonitor === other.isMonitor;
 }
