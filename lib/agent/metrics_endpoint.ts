@@ -52,7 +52,7 @@ const SCRAPES_PER_RELEASE = 50;
 /** The agent that is scraped, and how it runs. */
 export interface ScrapedAgent extends MeasuredAgent {
   /** The helper shell, for what is not open. */
-  readonly shell: Shell | undefined;
+  readonly shell: Pick<Shell, "countDescriptors" | "link"> | undefined;
   /** Collects garbage, and gives the memory back. */
   readonly releaseMemory: () => void;
   readonly signal: AbortSignal;

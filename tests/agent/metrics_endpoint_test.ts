@@ -51,7 +51,10 @@ class World implements AsyncDisposable {
     const { signal } = this.#ended;
     this.#running = this.endpoint.run({
       ...{ machine, sampler, monitors: this.monitors, seal: "sealed", intervalMs, signal },
-      shell: undefined,
+      shell: {
+        countDescriptors: () => Promise.resolve(17),
+        link: () => Promise.resolve(undefined),
+      },
       releaseMemory: () => void this.releases++,
     });
   }
@@ -82,6 +85,7 @@ Deno.test("MetricsEndpoint serves both formats on /metrics, without a second loo
   const text = await world.ask("GET /metrics HTTP/1.1\r\nHost: 10.0.0.5:9100\r\n\r\n");
   assertMatch(text, /^HTTP\/1\.1 200 OK\r\nContent-Type: text\/plain; version=0\.0\.4/);
   assertMatch(text, /^node_load1 1\.18$/m);
+  assertMatch(text, /^process_open_fds 17$/m);
   assertMatch(text, /^node_network_receive_bytes_total\{device="eth0"\} 329660166$/m);
   assertMatch(text, /^node_filesystem_size_bytes\{device="\/dev\/vda",.*\} 270553174016$/m);
   const open = await world.ask(
