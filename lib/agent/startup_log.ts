@@ -62,7 +62,8 @@ export function logUnknownFacts({ cpuName, logicalCores, osName }: MachineFacts)
 
 /** Names the seal; with remote control there is none. */
 export function logSeal(seal: Seal | undefined): void {
-  const log = getLogger("remote");
+  // Not a line that a panel causes, of which there are few in a minute.
+  const log = getLogger("agent");
   if (seal === undefined) {
     log.warning(
       "Remote control is on: this process is not sealed, and the panel can run anything on this " +

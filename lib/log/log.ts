@@ -25,6 +25,8 @@ export type LogComponent = "agent" | "net" | "panel" | "probe" | "remote" | "upd
 const LIMITED: ReadonlySet<string> = new Set<LogComponent>(["net", "panel", "probe", "remote"]);
 /** Lines of these in any minute, for each panel; with one line that some were dropped. */
 const LINES_PER_MINUTE = 6;
+/** So that a warning, which may be given once, has room beside what the panel orders. */
+const INFOS_PER_MINUTE = 5;
 const ERRORS_PER_MINUTE = 2;
 
 /** Settings of the log. */
@@ -80,13 +82,15 @@ export function setUpLog(options: LogOptions): void {
 /** Bounds the lines about one panel, whatever it or the network does. */
 class LineBudget {
   readonly #lines = new LogRateLimit({ lines: LINES_PER_MINUTE });
+  readonly #infos = new LogRateLimit({ lines: INFOS_PER_MINUTE });
   readonly #errors = new LogRateLimit({ lines: ERRORS_PER_MINUTE });
   readonly #notices = new LogRateLimit();
 
   /** The lines that may be written for an event: it, or that it is dropped, or nothing. */
   spend(record: LogRecord): readonly LogRecord[] {
     const limit = record.level === "error" ? this.#errors : this.#lines;
-    if (limit.allows()) return [record];
+    const isDropped = record.level === "info" && !this.#infos.allows();
+    if (!isDropped && limit.allows()) return [record];
     if (!this.#notices.allows()) return [];
     const message = ["Too many lines: further ones are dropped for up to a minute"];
     return [{ ...record, level: "warning", message, rawMessage: message.join("") }];

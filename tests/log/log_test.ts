@@ -133,15 +133,17 @@ Deno.test("setUpLog() writes less than 10 lines a minute about what a panel or t
   assertEquals(Math.max(...atMs.map(inAMinute)), 9);
 });
 
-Deno.test("setUpLog() says that lines are dropped, and keeps some for errors and other components", () => {
+Deno.test("setUpLog() says that lines are dropped, and keeps some for warnings, errors and other components", () => {
   const lines = logged({ forJournal: true }, () => {
     for (let n = 0; n < 100; n++) getLogger("panel").info("Again");
+    for (let n = 0; n < 100; n++) getLogger("remote").warning("Odd");
     getLogger("remote").error("Broken");
     getLogger("agent").info("Stopped");
   });
   assertEquals(lines, [
-    ...Array(6).fill("<6>panel: Again"),
+    ...Array(5).fill("<6>panel: Again"),
     "<4>panel: Too many lines: further ones are dropped for up to a minute",
+    "<4>remote: Odd",
     "<3>remote: Broken",
     "<6>agent: Stopped",
   ]);
@@ -216,7 +218,7 @@ Deno.test("setUpLog() limits what the network causes, each panel on its own", ()
   });
   const count = (word: string) => lines.filter((line) => line.includes(word)).length;
   for (const panel of ["[one]", "[two]"]) {
-    assertEquals(count(`${panel} Again`), 6);
+    assertEquals(count(`${panel} Again`), 5);
     assertEquals(count(`${panel} Broken`), 2);
     assertEquals(count(`${panel} Too many lines`), 1);
   }
