@@ -11,15 +11,18 @@
 import { withTimeout } from "../async/timeout.ts";
 import type { Config } from "../config/config.ts";
 import { panelNames } from "../config/panels.ts";
+import { thisProgram } from "../host/this_program.ts";
 import { readProgramVersion } from "../host/program_version.ts";
 import type { Tools } from "../host/tool_runner.ts";
 import { describeError } from "../log/log.ts";
 import type { InstallRecord } from "../service/install_record.ts";
 import { agentFolders, installedRecord, serviceState } from "../service/installed_service.ts";
 import { readLoadedUnit, type UnitSetting } from "../service/loaded_unit.ts";
+import type { ServiceScope } from "../service/service_paths.ts";
 import { currentSystem } from "../service/target_system.ts";
 import { type Health, readHealth } from "../state/health_reader.ts";
 import { stateFolder } from "../state/paths.ts";
+import { PROGRAM } from "../version.ts";
 import {
   type Check,
   check,
@@ -41,6 +44,7 @@ import { inOrder, reportJson, reportText } from "./doctor_report.ts";
 import { serviceResult } from "./doctor_service.ts";
 import { agentResult, connectionsResult, probesResult } from "./doctor_agent.ts";
 import { detailCommand, type FoundService } from "./doctor_unit.ts";
+import { isMissing } from "./doctor_unit_program.ts";
 import { terminalColumns } from "./output.ts";
 
 /** What waits longer is given up, so that the command ends within 20 s whatever hangs. */
@@ -244,8 +248,20 @@ async function findInstalled(
     runtimeFolder: record?.runtimeFolder ?? `/run/${serviceName}`,
     scope,
     readConfig: config.isConfigInstalled ? config.configPath : undefined,
-    install: scope === "system" ? "sudo komari-agent-deno install" : "komari-agent-deno install",
+    install: installCommand(serviceName, { record, scope }),
   };
+}
+
+/** The command that installs a service anew: by this program where the installed one has gone. */
+function installCommand(
+  name: string,
+  { record, scope }: { record: InstallRecord | undefined; scope: ServiceScope },
+): string {
+  const { form, path } = thisProgram();
+  const isGone = record !== undefined && isMissing(record.program) && form !== "source";
+  const command = `${isGone ? path : PROGRAM} install`;
+  const flag = name === PROGRAM ? "" : ` --install-service-name ${name}`;
+  return `${scope === "system" ? "sudo " : ""}${command}${flag}`;
 }
 
 /** The version of a program; `undefined` where it does not say it. */

@@ -299,7 +299,9 @@ Deno.test("runDoctor() tests from its shell where no check can run as the servic
 Deno.test("runDoctor() says that the record of the installation is damaged", async () => {
   const { checks } = await doctorOfService("exit 1", { record: "{" });
   assertStringIncludes(String(checks["service"]?.text), "/install.json: Cannot parse the");
-  assertStringIncludes(String(checks["service"]?.advice), "remove it, and write it anew: rm /");
+  const advice = String(checks["service"]?.advice);
+  assertStringIncludes(advice, "remove it, and write it anew: rm /");
+  assertStringIncludes(advice, "komari-agent-deno install --install-service-name komari-test-");
 });
 
 Deno.test("runDoctor() ends within 20 s though the service manager, names and the panel hang", async () => {
