@@ -38,7 +38,9 @@ export async function checkOtherAgents(
   const agents = [health?.pid ?? 0, mainPid].filter((pid) => pid > 0);
   const ours = tokensOf(config);
   const processes = await otherProcesses(ours, { agents });
-  return otherAgentsResult(officials, { ours, processes });
+  // The service's own process, which its manager may not know.
+  const others = processes.filter(({ unit }) => unit !== `${config.serviceName}.service`);
+  return otherAgentsResult(officials, { ours, processes: others });
 }
 
 /** Agents beside the one just installed that report as the same node, in words; none while that is not seen. */

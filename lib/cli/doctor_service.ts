@@ -242,9 +242,16 @@ function unseenResult(text: string, { state, unit, runtimeFolder }: FoundService
   }
   if (pid > 0) {
     if (isPaused(pid)) return pausedResult(text, pid);
+    const unseen =
+      `${text} as process ${pid}, but its health file ${runtimeFolder}/health is not there`;
+    const setting = unit && lastSetting(ofDropIns(unit).settings, "RuntimeDirectory");
+    if (unit !== undefined && setting !== undefined) {
+      const advice = `remove ${settingText(setting)}, and then: ${restart(unit.name)}`;
+      return result("failed", unseen, advice);
+    }
     return result(
       "failed",
-      `${text} as process ${pid}, but its health file ${runtimeFolder}/health is not there`,
+      unseen,
       `if it was started a moment ago, ask again; else the file was removed, and a restart makes ` +
         `it again: systemctl restart ${unit?.name}`,
     );

@@ -168,7 +168,7 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
   }
   if (load !== "loaded" && load !== "") return unreadableUnit(load, { name, detail: found.detail });
   const job = unit.property("Job");
-  if (job !== "" && job !== "0") return queuedFailure(job, found);
+  if (job !== "" && job !== "0") return startingFailure(unit) ?? queuedFailure(job, found);
   const required = missingRequirement(unit, found.detail);
   if (required !== undefined) return required;
   if (unit.property("ConditionTimestampMonotonic") === "0") {
@@ -266,6 +266,24 @@ function failureBefore({ name, property, settings }: LoadedUnit): UnitFailure | 
     text: `${path} of ${setting}= in ${where} ended with code ${status}`,
     advice: [`repair it, or remove it there, and then: ${restart(name)}`],
   };
+}
+
+/** Steps of a start by which systemd waits for the unit itself, and the settings that say for what. */
+const START_STEPS: Readonly<Record<string, readonly string[]>> = {
+  condition: ["ExecCondition"],
+  "start-pre": ["ExecStartPre"],
+  start: ["Type"],
+  "start-post": ["ExecStartPost"],
+};
+
+/** A start that goes on; `undefined` where it has not begun. */
+function startingFailure(unit: LoadedUnit): UnitFailure | undefined {
+  const step = unit.property("SubState");
+  const names = START_STEPS[step];
+  if (names === undefined) return undefined;
+  const text = `systemd is still starting it (${step})`;
+  return underSettings(text, { unit: ofDropIns(unit), names }) ??
+    { text, advice: [`see how far it is: systemctl status ${unit.name}`] };
 }
 
 /** A start that waits for other units. */

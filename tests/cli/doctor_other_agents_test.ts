@@ -8,6 +8,7 @@ import {
 import type { OfficialAgent } from "../../lib/service/official_agent.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
 import { configOf } from "./fake_context.ts";
+import { replaced } from "../replaced.ts";
 import { adviceText } from "./advice_text.ts";
 
 const TOKEN = "t0ken-of-this-node";
@@ -180,6 +181,16 @@ Deno.test({
       assertEquals((await found([])).status, "ok");
       const ours = await found([first, second], { ...HEALTH, pid: Number(pid) });
       assertEquals(ours.status, "ok", "it is the running agent");
+      const { readTextFile } = Deno;
+      using _cgroup = replaced(Deno, {
+        readTextFile: (path) =>
+          String(path) === `/proc/${pid}/cgroup`
+            ? Promise.resolve("0::/system.slice/komari-agent-deno.service\n")
+            : String(path) === "/proc/1/cgroup"
+            ? Promise.resolve("0::/init.scope\n")
+            : readTextFile(path),
+      });
+      assertEquals((await found([first, second])).status, "ok", "it is the service's process");
     } finally {
       await child.stdin.close();
       await reader.cancel();

@@ -324,6 +324,18 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
     [{ LoadState: "bad-setting" }, {}, "(bad-setting)", "systemd-analyze verify x.service"],
     [{ Job: "7" }, {}, "its start is queued (job 7)", "systemctl list-jobs --after"],
     [
+      { Job: "7", SubState: "start-pre" },
+      { ExecStartPre: "/bin/sleep 30" },
+      `systemd is still starting it (start-pre) (ExecStartPre=/bin/sleep 30 in ${DROP_IN})`,
+      "remove that setting",
+    ],
+    [
+      { Job: "7", SubState: "start" },
+      {},
+      "still starting it (start)",
+      "systemctl status x.service",
+    ],
+    [
       { ConditionResult: "no", ConditionTimestampMonotonic: "7", ExecMainStatus: "0" },
       {},
       "a condition of its unit",
@@ -614,6 +626,12 @@ Deno.test("serviceResult() names a missing record, a health file that is gone, a
     assertStringIncludes(
       gone.text,
       `process ${child.pid}, but its health file /run/x/health is not`,
+    );
+    const unit = unitOf({ MainPID: String(child.pid) }, { RuntimeDirectory: "" });
+    const emptied = serviceResult(foundOf(SERVICE, { unit }), undefined);
+    assertStringIncludes(
+      emptied.advice ?? "",
+      `remove RuntimeDirectory= in ${DROP_IN}, and then: `,
     );
     child.kill("SIGSTOP");
     await stopped(child.pid);
