@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { buildPortable } from "../../build/portable.ts";
 import { writeExecutable } from "../executable.ts";
+import { exists } from "../exists.ts";
 
 const folder = await Deno.makeTempDir({ prefix: "portable-build-" });
 addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
@@ -130,11 +131,3 @@ Deno.test("a portable build leaves no temporary files", async () => {
   assertEquals((await start(["version"], { env })).code, 0);
   assert(Array.from(Deno.readDirSync(empty)).length === 0);
 });
-
-function exists(file: string): boolean {
-  try {
-    return Deno.statSync(file).isFile;
-  } catch {
-    return false;
-  }
-}

@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { buildPortable } from "../../build/portable.ts";
 import { writeExecutable } from "../executable.ts";
+import { exists } from "../exists.ts";
 import { ownPlaces } from "../own_places.ts";
 
 const SMOKE = new URL("../../build/smoke.sh", import.meta.url).pathname;
@@ -29,14 +30,6 @@ Deno.test({
     assertEquals(new TextDecoder().decode(stdout), "");
   },
 });
-
-function exists(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}
 
 Deno.test("smoke.sh passes a build that works", async () => {
   const program = await buildPortable({ version: "1.2.3", folder });

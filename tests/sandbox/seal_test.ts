@@ -2,6 +2,8 @@ import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { describeSeal, installSeccompFilter } from "../../lib/sandbox/seal.ts";
 import { buildSeccompFilter } from "../../lib/sandbox/seccomp_filter.ts";
 import { onLinux } from "../only_on.ts";
+import { replaced } from "../replaced.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 /** Tries of a sealed process, each by another interface; run apart, since the seal holds for good. */
 const PROGRAM = `
@@ -71,9 +73,9 @@ Deno.exit();
 
 for (const mode of ["kernel and runtime", "runtime only"]) {
   onLinux.test(`sealProcess() leaves open files, and no way to start programs or write: ${mode}`, async () => {
-    const folder = Deno.makeTempDirSync({ prefix: "sandbox-" });
+    using folder = new TempFolder();
     const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-prompt", "--no-check", "--ext=js", "-", folder, mode],
+      args: ["run", "-A", "--no-prompt", "--no-check", "--ext=js", "-", folder.path, mode],
       stdin: "piped",
       stdout: "piped",
       cwd: new URL("../..", import.meta.url).pathname,
@@ -82,7 +84,6 @@ for (const mode of ["kernel and runtime", "runtime only"]) {
     await writer.write(new TextEncoder().encode(PROGRAM));
     await writer.close();
     const { stdout } = await child.output();
-    await Deno.remove(folder, { recursive: true });
     const { kernelError, handle, links, ...others } = JSON.parse(
       new TextDecoder().decode(stdout),
     );
@@ -198,15 +199,10 @@ function install({ prctl = 0, syscall = 0n, errno }: Answers): unknown[][] {
     },
     __errno_location: () => place,
   };
-  const { dlopen } = Deno;
-  const value = () => ({ symbols, close: () => calls.push(["close"]) });
-  Object.defineProperty(Deno, "dlopen", { value, configurable: true, writable: true });
-  try {
-    installSeccompFilter({});
-    return calls;
-  } finally {
-    Object.defineProperty(Deno, "dlopen", { value: dlopen, configurable: true, writable: true });
-  }
+  const dlopen = () => ({ symbols, close: () => calls.push(["close"]) });
+  using _library = replaced<object>(Deno, { dlopen });
+  installSeccompFilter({});
+  return calls;
 }
 
 Deno.test("installSeccompFilter() gives up privileges, and then puts the filter on all threads", () => {

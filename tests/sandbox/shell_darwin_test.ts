@@ -2,24 +2,27 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { type DarwinQuery, DarwinShell } from "../../lib/sandbox/shell_darwin.ts";
 import { writeExecutable } from "../executable.ts";
+import { isAlive } from "../exists.ts";
+import { TempFolder } from "../temp_folder.ts";
 import { FakeTime } from "../fake_time.ts";
 import { realUntil } from "../real_deadline.ts";
 
 /** A shell whose commands are these scripts and no others. */
-async function withCommands(
-  scripts: Readonly<Record<string, string>>,
-  use: (shell: DarwinShell, folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  for (const [name, script] of Object.entries(scripts)) {
-    writeExecutable(`${folder}/${name}`, `#!/bin/sh\n${script}\n`);
+class CommandShell extends DarwinShell implements AsyncDisposable {
+  readonly folder: TempFolder;
+
+  constructor(scripts: Readonly<Record<string, string>>) {
+    const folder = new TempFolder();
+    for (const [name, script] of Object.entries(scripts)) {
+      writeExecutable(`${folder.path}/${name}`, `#!/bin/sh\n${script}\n`);
+    }
+    super({ path: folder.path });
+    this.folder = folder;
   }
-  const shell = new DarwinShell({ path: folder });
-  try {
-    await use(shell, folder);
-  } finally {
-    await shell.close();
-    await Deno.remove(folder, { recursive: true });
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+    this.folder[Symbol.dispose]();
   }
 }
 
@@ -31,138 +34,124 @@ function words(error: unknown): string {
 Deno.test("DarwinShell.ask() runs each command with the arguments that belong to it", async () => {
   const say = 'echo "$0 $*"; echo "second line, $LC_ALL ${KOMARI_AGENT_MENU-}"';
   const all = { sysctl: say, netstat: say, vm_stat: say, mount: say };
-  await withCommands(all, async (shell, folder) => {
-    const asked = async (question: DarwinQuery) =>
-      (await shell.ask(question)).replace(`${folder}/`, "").split("\n");
-    assertEquals(await asked("interfaces"), ["netstat -ibn", "second line, C "]);
-    assertEquals(await asked("memory"), ["vm_stat ", "second line, C "]);
-    assertEquals(await asked("mounts"), ["mount ", "second line, C "]);
-    assertEquals((await asked("sockets"))[0], "sysctl net.inet.tcp.pcbcount net.inet.udp.pcbcount");
-    assertMatch((await asked("facts"))[0] ?? "", /^sysctl hw\.model .*machdep\.cpu\.brand_string$/);
-  });
+  await using shell = new CommandShell(all);
+  const asked = async (question: DarwinQuery) =>
+    (await shell.ask(question)).replace(`${shell.folder.path}/`, "").split("\n");
+  assertEquals(await asked("interfaces"), ["netstat -ibn", "second line, C "]);
+  assertEquals(await asked("memory"), ["vm_stat ", "second line, C "]);
+  assertEquals(await asked("mounts"), ["mount ", "second line, C "]);
+  assertEquals((await asked("sockets"))[0], "sysctl net.inet.tcp.pcbcount net.inet.udp.pcbcount");
+  assertMatch((await asked("facts"))[0] ?? "", /^sysctl hw\.model .*machdep\.cpu\.brand_string$/);
 });
 
 Deno.test("DarwinShell.ask() gives each command 2 s of CPU", async () => {
   const ps = '[ "$(ulimit -t)" = 2 ] && echo 1 2 3';
-  await withCommands({ mount: "ulimit -t", ps }, async (shell) => {
-    assertEquals(await shell.ask("mounts"), "2");
-    assertEquals(await shell.ask("processes"), "3");
-  });
+  await using shell = new CommandShell({ mount: "ulimit -t", ps });
+  assertEquals(await shell.ask("mounts"), "2");
+  assertEquals(await shell.ask("processes"), "3");
 });
 
 Deno.test("new DarwinShell() shows by few words what it is", async () => {
   const vm_stat = '/bin/ps -ww -o args= -p "$PPID"';
-  await withCommands({ vm_stat }, async (shell) => {
-    assertEquals(
-      await shell.ask("memory"),
-      '/bin/sh -c eval "$KOMARI_AGENT_MENU" komari-agent-deno-shell',
-    );
-  });
+  await using shell = new CommandShell({ vm_stat });
+  assertEquals(
+    await shell.ask("memory"),
+    '/bin/sh -c eval "$KOMARI_AGENT_MENU" komari-agent-deno-shell',
+  );
 });
 
 Deno.test("DarwinShell.ask() counts processes", async () => {
   const ps = '[ "$*" = "-A -o pid=" ] && printf "  1\\n 20\\n300\\n"';
-  await withCommands({ ps }, async (shell) => assertEquals(await shell.ask("processes"), "3"));
+  await using shell = new CommandShell({ ps });
+  assertEquals(await shell.ask("processes"), "3");
 });
 
 Deno.test("DarwinShell.ask() takes the output for what it is, stars and backslashes included", async () => {
   const mount = `printf '%s\\n' '/dev/disk1 on /Volumes/* \\n %s \$HOME (hfs)'`;
-  await withCommands({ mount }, async (shell) => {
-    assertEquals(await shell.ask("mounts"), "/dev/disk1 on /Volumes/* \\n %s $HOME (hfs)");
-  });
+  await using shell = new CommandShell({ mount });
+  assertEquals(await shell.ask("mounts"), "/dev/disk1 on /Volumes/* \\n %s $HOME (hfs)");
 });
 
 Deno.test("DarwinShell.ask() keeps long outputs apart when much is asked at once", async () => {
   const row = `en0 1500 <Link#4> ${"x".repeat(60)}`;
   const netstat = `i=0; while [ $i -lt 2000 ]; do i=$((i + 1)); echo "$i ${row}"; done`;
   const all = { netstat, mount: netstat, vm_stat: "echo pages" };
-  await withCommands(all, async (shell) => {
-    for (let round = 0; round < 3; round++) {
-      const [rows, pages, mounts] = await Promise.all([
-        shell.ask("interfaces"),
-        shell.ask("memory"),
-        shell.ask("mounts"),
-      ]);
-      assertEquals(rows.split("\n").length, 2000);
-      assertEquals(rows.split("\n").at(-1), `2000 ${row}`);
-      assertEquals(mounts, rows);
-      assertEquals(pages, "pages");
-    }
-  });
+  await using shell = new CommandShell(all);
+  for (let round = 0; round < 3; round++) {
+    const [rows, pages, mounts] = await Promise.all([
+      shell.ask("interfaces"),
+      shell.ask("memory"),
+      shell.ask("mounts"),
+    ]);
+    assertEquals(rows.split("\n").length, 2000);
+    assertEquals(rows.split("\n").at(-1), `2000 ${row}`);
+    assertEquals(mounts, rows);
+    assertEquals(pages, "pages");
+  }
 });
 
 Deno.test("DarwinShell.ask() says when a command is missing or says nothing", async () => {
-  await withCommands({ vm_stat: "exit 1", ps: ":" }, async (shell) => {
-    const missing = await assertRejects(() => shell.ask("interfaces"), Error);
-    assertEquals(words(missing), "Cannot run netstat; there is no such command; ");
-    const silent = await assertRejects(() => shell.ask("memory"), Error);
-    assertEquals(words(silent), "Cannot run vm_stat; it printed nothing; ");
-    assertEquals(await shell.ask("processes"), "0");
-  });
+  await using shell = new CommandShell({ vm_stat: "exit 1", ps: ":" });
+  const missing = await assertRejects(() => shell.ask("interfaces"), Error);
+  assertEquals(words(missing), "Cannot run netstat; there is no such command; ");
+  const silent = await assertRejects(() => shell.ask("memory"), Error);
+  assertEquals(words(silent), "Cannot run vm_stat; it printed nothing; ");
+  assertEquals(await shell.ask("processes"), "0");
 });
 
 Deno.test("DarwinShell.ask() gives up on a command that hangs, and others answer meanwhile", async () => {
   // The reader ends when somebody writes to the pipe, or when it is killed with the shell.
   const vm_stat = 'read -r line <"$0.pipe"; echo "$line"';
-  await withCommands({ vm_stat, netstat: "echo rows" }, async (shell, folder) => {
-    const made = await new Deno.Command("mkfifo", { args: [`${folder}/vm_stat.pipe`] }).output();
-    assert(made.success);
-    {
-      using time = new FakeTime();
-      const asking = shell.ask("memory");
-      asking.catch(() => {});
-      await time.run(2_999);
-      assertEquals(time.timers, 1);
-      await time.run(1);
-      const error = await assertRejects(() => asking, Error);
-      assertEquals(words(error), "Cannot run vm_stat; it did not answer within 3 s; ");
-    }
-    assertEquals(await shell.ask("interfaces"), "rows");
-    const again = await assertRejects(() => shell.ask("memory"), Error);
-    assertEquals(words(again), "Cannot run vm_stat; the previous one is still running; ");
-    await Deno.writeTextFile(`${folder}/vm_stat.pipe`, "late\nmore\n");
-    for (let answer = ""; answer !== "pages";) {
-      await Deno.writeTextFile(`${folder}/vm_stat`, "#!/bin/sh\necho pages\n");
-      answer = await shell.ask("memory").catch(() => "");
-    }
-  });
+  await using shell = new CommandShell({ vm_stat, netstat: "echo rows" });
+  const made = await new Deno.Command("mkfifo", { args: [`${shell.folder.path}/vm_stat.pipe`] })
+    .output();
+  assert(made.success);
+  {
+    using time = new FakeTime();
+    const asking = shell.ask("memory");
+    asking.catch(() => {});
+    await time.run(2_999);
+    assertEquals(time.timers, 1);
+    await time.run(1);
+    const error = await assertRejects(() => asking, Error);
+    assertEquals(words(error), "Cannot run vm_stat; it did not answer within 3 s; ");
+  }
+  assertEquals(await shell.ask("interfaces"), "rows");
+  const again = await assertRejects(() => shell.ask("memory"), Error);
+  assertEquals(words(again), "Cannot run vm_stat; the previous one is still running; ");
+  await Deno.writeTextFile(`${shell.folder.path}/vm_stat.pipe`, "late\nmore\n");
+  for (let answer = ""; answer !== "pages";) {
+    await Deno.writeTextFile(`${shell.folder.path}/vm_stat`, "#!/bin/sh\necho pages\n");
+    answer = await shell.ask("memory").catch(() => "");
+  }
 });
 
 Deno.test("DarwinShell.ask() is ended by an answer without end, and fails from then on", async () => {
   const vm_stat = 'i=0; while [ $i -lt 6000 ]; do i=$((i + 1)); echo "$i$PADDING"; done';
   const padding = "x".repeat(100);
-  await withCommands({ vm_stat: `PADDING=${padding}\n${vm_stat}` }, async (shell) => {
-    await assertRejects(() => shell.ask("memory"), Error);
-    await assertRejects(() => shell.ask("interfaces"), Error);
-  });
+  await using shell = new CommandShell({ vm_stat: `PADDING=${padding}\n${vm_stat}` });
+  await assertRejects(() => shell.ask("memory"), Error);
+  await assertRejects(() => shell.ask("interfaces"), Error);
 });
 
 Deno.test("DarwinShell.close() ends what still runs", async () => {
   let pid = 0;
-  await withCommands(
-    { mount: 'echo $$ >"$0.pid"; while :; do read -r line <"$0.pipe"; done' },
-    async (shell, folder) => {
-      await new Deno.Command("mkfifo", { args: [`${folder}/mount.pipe`] }).output();
-      const asked = assertRejects(() => shell.ask("mounts"), Error);
-      while (pid === 0) {
-        await delay(10);
-        try {
-          pid = Number(await Deno.readTextFile(`${folder}/mount.pid`));
-        } catch {
-          // It has not begun.
-        }
+  {
+    await using shell = new CommandShell({
+      mount: 'echo $$ >"$0.pid"; while :; do read -r line <"$0.pipe"; done',
+    });
+    await new Deno.Command("mkfifo", { args: [`${shell.folder.path}/mount.pipe`] }).output();
+    const asked = assertRejects(() => shell.ask("mounts"), Error);
+    while (pid === 0) {
+      await delay(10);
+      try {
+        pid = Number(await Deno.readTextFile(`${shell.folder.path}/mount.pid`));
+      } catch {
+        // It has not begun.
       }
-      await shell.close();
-      await asked;
-    },
-  );
+    }
+    await shell.close();
+    await asked;
+  }
   await realUntil(() => !isAlive(pid));
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    return !Deno.readTextFileSync(`/proc/${pid}/stat`).includes(") Z ");
-  } catch {
-    return false;
-  }
-}

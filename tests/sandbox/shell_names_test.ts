@@ -1,33 +1,26 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Shell } from "../../lib/sandbox/shell.ts";
 import { writeExecutable } from "../executable.ts";
+import { exists } from "../exists.ts";
+import { TempFolder } from "../temp_folder.ts";
 import { hostileNames, SHELLS, takenName } from "./hostile_names.ts";
 
 const ROOTS = { proc: "/proc", sys: "/sys" };
 
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** A shell whose `getent` is a script; it has the system's other programs. */
-async function withGetent(
-  script: string,
-  shell: readonly [string, ...string[]],
-  use: (shell: Shell, folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "getent-" });
-  writeExecutable(`${folder}/getent`, `#!/bin/sh\n${script}\n`);
-  const opened = new Shell({ ...ROOTS, shell, path: `${folder}:/usr/bin:/bin` });
-  try {
-    await use(opened, folder);
-  } finally {
-    await opened.close();
-    Deno.removeSync(folder, { recursive: true });
+class GetentShell extends Shell implements AsyncDisposable {
+  readonly folder: TempFolder;
+
+  constructor(script: string, shell: readonly [string, ...string[]]) {
+    const folder = new TempFolder();
+    writeExecutable(`${folder.path}/getent`, `#!/bin/sh\n${script}\n`);
+    super({ ...ROOTS, shell, path: `${folder.path}:/usr/bin:/bin` });
+    this.folder = folder;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+    this.folder[Symbol.dispose]();
   }
 }
 
@@ -47,32 +40,28 @@ echo '$(touch x)       STREAM'
 echo "nonsense"
 printf "192.0.2.2      STREAM\\n"
 `;
-    await withGetent(script, shell, async (opened) => {
-      const found = ["2001:db8::2", "192.0.2.1", "192.0.2.2"];
-      assertEquals(await opened.lookUp("panel-1.example_x.org"), found);
-      assertEquals(await opened.lookUpHosts("known"), found);
-      assertEquals(await opened.lookUpHosts("unknown"), []);
-      await assertRejects(() => opened.lookUp("unknown"), Error, "no such name, or no name server");
-      assertEquals(await opened.canLookUp(), false);
-    });
+    await using opened = new GetentShell(script, shell);
+    const found = ["2001:db8::2", "192.0.2.1", "192.0.2.2"];
+    assertEquals(await opened.lookUp("panel-1.example_x.org"), found);
+    assertEquals(await opened.lookUpHosts("known"), found);
+    assertEquals(await opened.lookUpHosts("unknown"), []);
+    await assertRejects(() => opened.lookUp("unknown"), Error, "no such name, or no name server");
+    assertEquals(await opened.canLookUp(), false);
   });
 
   Deno.test(`Shell.lookUp() gives getent 2 s of CPU under ${name}`, async () => {
-    await withGetent('echo "192.0.2.$(ulimit -t) STREAM"', shell, async (opened) => {
-      assertEquals(await opened.lookUp("a.example"), ["192.0.2.2"]);
-      assertEquals(await opened.lookUpHosts("a.example"), ["192.0.2.2"]);
-    });
+    await using opened = new GetentShell('echo "192.0.2.$(ulimit -t) STREAM"', shell);
+    assertEquals(await opened.lookUp("a.example"), ["192.0.2.2"]);
+    assertEquals(await opened.lookUpHosts("a.example"), ["192.0.2.2"]);
   });
 
   Deno.test(`Shell.lookUp() bounds the answer of a babbling getent under ${name}`, async () => {
-    await withGetent(
+    await using opened = new GetentShell(
       'i=0; while :; do i=$((i+1)); echo "192.0.2.$((i % 256)) STREAM"; done',
       shell,
-      async (opened) => {
-        assertEquals((await opened.lookUp("a.example"))?.length, 32);
-        assert(await opened.countProcesses() > 0, "the pipe is intact");
-      },
     );
+    assertEquals((await opened.lookUp("a.example"))?.length, 32);
+    assert(await opened.countProcesses() > 0, "the pipe is intact");
   });
 
   Deno.test(`Shell.lookUp() resolves 64 names at a time under ${name}`, async () => {
@@ -83,16 +72,15 @@ cd "\${0%/*}" && : >"$2.asked"
 until [ -e go ]; do sleep 0.02; done
 echo "192.0.2.1 STREAM"
 `;
-    await withGetent(script, shell, async (opened, folder) => {
-      const asked = Array.from({ length: 64 }, (_, index) => opened.lookUp(`host${index}`));
-      const seen = () => [...Deno.readDirSync(folder)].length - 1;
-      while (seen() < 64) await new Promise((resolve) => setTimeout(resolve, 5));
-      const oneMore = opened.lookUp("quick");
-      assert(await opened.countProcesses() > 0);
-      Deno.writeTextFileSync(`${folder}/go`, "");
-      assertEquals(new Set((await Promise.all(asked)).flat()), new Set(["192.0.2.1"]));
-      assertEquals(await oneMore, ["192.0.2.9"]);
-    });
+    await using opened = new GetentShell(script, shell);
+    const asked = Array.from({ length: 64 }, (_, index) => opened.lookUp(`host${index}`));
+    const seen = () => [...Deno.readDirSync(opened.folder.path)].length - 1;
+    while (seen() < 64) await new Promise((resolve) => setTimeout(resolve, 5));
+    const oneMore = opened.lookUp("quick");
+    assert(await opened.countProcesses() > 0);
+    Deno.writeTextFileSync(`${opened.folder.path}/go`, "");
+    assertEquals(new Set((await Promise.all(asked)).flat()), new Set(["192.0.2.1"]));
+    assertEquals(await oneMore, ["192.0.2.9"]);
   });
 
   Deno.test(`Shell.lookUp() gives undefined when ${name} finds no getent`, async () => {
@@ -117,33 +105,29 @@ echo "192.0.2.1 STREAM"
 }
 
 Deno.test("Shell.lookUp() takes the resolver's variables of the agent, and no others", async () => {
-  const folder = Deno.makeTempDirSync({ prefix: "getent-" });
-  try {
-    writeExecutable(
-      `${folder}/getent`,
-      '#!/bin/sh\n[ "$RES_OPTIONS,$LOCALDOMAIN,$AGENT_TOKEN" = "ndots:2,a.example," ] && ' +
-        'echo "192.0.2.1 STREAM"\n',
-    );
-    const source = `
+  using folder = new TempFolder();
+  writeExecutable(
+    `${folder.path}/getent`,
+    '#!/bin/sh\n[ "$RES_OPTIONS,$LOCALDOMAIN,$AGENT_TOKEN" = "ndots:2,a.example," ] && ' +
+      'echo "192.0.2.1 STREAM"\n',
+  );
+  const source = `
 import { Shell } from "${new URL("../../lib/sandbox/shell.ts", import.meta.url)}";
-const shell = new Shell({ proc: "/proc", sys: "/sys", path: "${folder}:/usr/bin:/bin" });
+const shell = new Shell({ proc: "/proc", sys: "/sys", path: "${folder.path}:/usr/bin:/bin" });
 console.log(await shell.lookUp("x"));
 await shell.close();
 `;
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["eval", "--ext=ts", source],
-      env: {
-        RES_OPTIONS: "ndots:2",
-        LOCALDOMAIN: "a.example",
-        AGENT_TOKEN: "t0ken",
-        NO_COLOR: "1",
-      },
-      stderr: "inherit",
-    }).output();
-    assertEquals(new TextDecoder().decode(stdout), '[ "192.0.2.1" ]\n');
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--ext=ts", source],
+    env: {
+      RES_OPTIONS: "ndots:2",
+      LOCALDOMAIN: "a.example",
+      AGENT_TOKEN: "t0ken",
+      NO_COLOR: "1",
+    },
+    stderr: "inherit",
+  }).output();
+  assertEquals(new TextDecoder().decode(stdout), '[ "192.0.2.1" ]\n');
 });
 
 for (const shell of SHELLS) {
@@ -153,12 +137,11 @@ for (const shell of SHELLS) {
 }
 
 Deno.test("Shell.lookUp() refuses 100,000 hostile names before the shell has seen them", async () => {
-  await withGetent("touch called", ["/bin/sh"], async (opened) => {
-    const odd = ["", "a\nb", "a\n2 ping 192.0.2.1", "a\0b"];
-    for (const name of [...hostileNames(100_000), ...odd]) {
-      let error: unknown;
-      await opened.lookUp(name).catch((reason) => error = reason);
-      assert(error instanceof TypeError, JSON.stringify(name));
-    }
-  });
+  await using opened = new GetentShell("touch called", ["/bin/sh"]);
+  const odd = ["", "a\nb", "a\n2 ping 192.0.2.1", "a\0b"];
+  for (const name of [...hostileNames(100_000), ...odd]) {
+    let error: unknown;
+    await opened.lookUp(name).catch((reason) => error = reason);
+    assert(error instanceof TypeError, JSON.stringify(name));
+  }
 });

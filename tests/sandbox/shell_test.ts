@@ -6,6 +6,7 @@ import script from "../../lib/sandbox/helper_shell.sh" with { type: "text" };
 import { LINK_FILES, Shell, type ShellOptions, startShell } from "../../lib/sandbox/shell.ts";
 import { parsePingOutput } from "../../lib/parse/ping_output.ts";
 import { writeExecutable } from "../executable.ts";
+import { exists, isAlive } from "../exists.ts";
 import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { type SeenChild, StartedProcesses } from "../started_processes.ts";
@@ -69,24 +70,6 @@ function ofNvidiaSmi(script: string): Disposable & { readonly path: string } {
     path: `${folder.path}:/usr/bin:/bin`,
     [Symbol.dispose]: () => folder[Symbol.dispose](),
   };
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Whether a process does anything; whoever adopted it may take its time to bury it. */
-function isAlive(pid: number | undefined): boolean {
-  try {
-    return !Deno.readTextFileSync(`/proc/${pid}/stat`).includes(") Z ");
-  } catch {
-    return false;
-  }
 }
 
 /** Looks again and again, for other processes take their time. */

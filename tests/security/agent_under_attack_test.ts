@@ -1,16 +1,17 @@
 import { assert, assertEquals } from "@std/assert";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { onLinux } from "../only_on.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const PROGRAM = new URL("agent_under_attack.ts", import.meta.url).pathname;
 const RACE = "win the race for its own memory";
 
 /** Attacks an agent that is sealed in a mode; the attacks that succeeded. */
 async function attack(mode: string): Promise<Set<string>> {
-  const panel = await startTestPanel({ token: "t0ken" });
-  const folder = Deno.makeTempDirSync({ prefix: "attack-" });
+  using panel = await startTestPanel({ token: "t0ken" });
+  using folder = new TempFolder();
   const agent = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-prompt", "--no-check", PROGRAM, mode, panel.url, folder],
+    args: ["run", "-A", "--no-prompt", "--no-check", PROGRAM, mode, panel.url, folder.path],
     stdin: "null",
     stdout: "piped",
     stderr: "null",
@@ -35,8 +36,6 @@ async function attack(mode: string): Promise<Set<string>> {
     assertEquals((await agent.status).code, 0, output);
   } finally {
     if (swapper !== 0) Deno.kill(swapper, "SIGKILL");
-    panel.close();
-    Deno.removeSync(folder, { recursive: true });
   }
   return succeeded;
 }

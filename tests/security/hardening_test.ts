@@ -48,26 +48,15 @@ for (
     name: `${name} opens no debugger, and reports on`,
     ignore: !hasOwnNetwork,
     async fn() {
-      const panel = await startTestPanel({ token: "t0ken" });
-      try {
-        await using agent = new AgentProcess([
-          "-e",
-          panel.url,
-          "-t",
-          "t0ken",
-          "-i",
-          "0.2",
-          ...args,
-        ]);
-        await agent.says("First report accepted");
-        await attackBeside(agent);
-        const { reports } = panel.state.counts;
-        await panel.state.until(({ counts }) => counts.reports >= reports + 3);
-        assertEquals((await agent.stop()).code, 0);
-        assertEquals(agent.lines(DEBUGGER), []);
-      } finally {
-        panel.close();
-      }
+      using panel = await startTestPanel({ token: "t0ken" });
+      const words = ["-e", panel.url, "-t", "t0ken", "-i", "0.2"];
+      await using agent = new AgentProcess([...words, ...args]);
+      await agent.says("First report accepted");
+      await attackBeside(agent);
+      const { reports } = panel.state.counts;
+      await panel.state.until(({ counts }) => counts.reports >= reports + 3);
+      assertEquals((await agent.stop()).code, 0);
+      assertEquals(agent.lines(DEBUGGER), []);
     },
   });
 }

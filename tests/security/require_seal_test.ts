@@ -14,13 +14,9 @@ onLinux.test("--require-seal ends with exit code 2 when remote control is on", a
 });
 
 onLinux.test("--require-seal changes nothing where the kernel seals the process", async () => {
-  const panel = await startTestPanel({ token: "t0ken" });
-  try {
-    await using agent = new AgentProcess(["-e", panel.url, "-t", "t0ken", "--require-seal"]);
-    await agent.says("this process is sealed by the kernel and the runtime");
-    await agent.says("First report accepted");
-    assertEquals((await agent.stop()).code, 0);
-  } finally {
-    panel.close();
-  }
+  using panel = await startTestPanel({ token: "t0ken" });
+  await using agent = new AgentProcess(["-e", panel.url, "-t", "t0ken", "--require-seal"]);
+  await agent.says("this process is sealed by the kernel and the runtime");
+  await agent.says("First report accepted");
+  assertEquals((await agent.stop()).code, 0);
 });

@@ -12,6 +12,8 @@ import { agentFolders } from "../../lib/service/installed_service.ts";
 import { packagedRecord } from "../../lib/service/packaged_service.ts";
 import { runtimeFolders } from "../../lib/state/paths.ts";
 import { PROGRAM } from "../../lib/version.ts";
+import { replaced } from "../replaced.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const RECORD: InstallRecord = {
   service: "komari-agent-deno",
@@ -72,41 +74,35 @@ Deno.test("parseInstallRecord() throws when a path is dangerous or a field is wr
 });
 
 Deno.test("foreignOwner() is who else than this user and root owns a file", () => {
-  const path = Deno.makeTempFileSync();
-  try {
-    assertEquals(foreignOwner(path), undefined);
-    assertEquals(foreignOwner("/"), undefined, "root's");
-    if (Deno.uid() === 0) {
-      Deno.chownSync(path, 65_534, 65_534);
-      assertEquals(foreignOwner(path), 65_534);
-    }
-  } finally {
-    Deno.removeSync(path);
-  }
+  using folder = new TempFolder();
+  assertEquals(foreignOwner(folder.path), undefined);
+  assertEquals(foreignOwner("/"), undefined, "root's");
+  if (Deno.uid() !== 0) return;
+  Deno.chownSync(folder.path, 65_534, 65_534);
+  assertEquals(foreignOwner(folder.path), 65_534);
 });
 
 /** A name that no service of this machine has. */
 const NAME = "no-such-service-of-this-machine";
 
-/** What is found by a user without root, in a home with this record. */
-async function asUser(
-  record: string | undefined,
-  look: (env: Record<string, string>) => void | Promise<void>,
+/** The variables of a user, root or not, in whose home a service has this record. */
+function asUser(
+  record?: string,
   { name = NAME, uid = 4711 } = {},
-): Promise<void> {
-  const home = await Deno.makeTempDir();
-  const { uid: ownUid } = Deno;
-  Object.assign(Deno, { uid: () => uid });
-  try {
-    if (record !== undefined) {
-      await Deno.mkdir(`${home}/.config/${name}`, { recursive: true });
-      await Deno.writeTextFile(`${home}/.config/${name}/install.json`, record);
-    }
-    await look({ HOME: home });
-  } finally {
-    Object.assign(Deno, { uid: ownUid });
-    await Deno.remove(home, { recursive: true });
+): Disposable & { readonly env: Record<string, string> } {
+  const home = new TempFolder();
+  const own = replaced(Deno, { uid: () => uid });
+  if (record !== undefined) {
+    Deno.mkdirSync(`${home.path}/.config/${name}`, { recursive: true });
+    Deno.writeTextFileSync(`${home.path}/.config/${name}/install.json`, record);
   }
+  return {
+    env: { HOME: home.path },
+    [Symbol.dispose]() {
+      own[Symbol.dispose]();
+      home[Symbol.dispose]();
+    },
+  };
 }
 
 const OWN_RECORD = {
@@ -116,45 +112,45 @@ const OWN_RECORD = {
   rootOptions: { mirror: "https://m.example" },
 };
 
-Deno.test("installedConfigPaths() looks into the user's configuration before the system's", async () => {
-  await asUser(undefined, () => {
-    assertEquals(installedConfigPaths("x", { HOME: "/home/ann" }), [
-      "/home/ann/.config/x/config.json",
-      "/etc/x/config.json",
-    ]);
+Deno.test("installedConfigPaths() looks into the user's configuration before the system's", () => {
+  {
+    using _user = asUser();
+    const paths = ["/home/ann/.config/x/config.json", "/etc/x/config.json"];
+    assertEquals(installedConfigPaths("x", { HOME: "/home/ann" }), paths);
     for (const HOME of ["", "home/ann"]) {
       assertEquals(installedConfigPaths("x", { HOME }), ["/etc/x/config.json"]);
     }
-  });
-  await asUser(undefined, () => {
-    assertEquals(installedConfigPaths("x", { HOME: "/root" }), ["/etc/x/config.json"]);
-  }, { uid: 0 });
+  }
+  using _root = asUser(undefined, { uid: 0 });
+  assertEquals(installedConfigPaths("x", { HOME: "/root" }), ["/etc/x/config.json"]);
 });
 
-Deno.test("findInstallRecord() finds the user's own, and says when it is damaged", async () => {
-  await asUser(formatInstallRecord(OWN_RECORD), (env) => {
-    assertEquals(findInstallRecord(NAME, env)?.runtimeFolder, OWN_RECORD.runtimeFolder);
-    assertEquals(findInstallRecord(`${NAME}-2`, env), undefined);
-    assertEquals([...installedRootOptions(NAME, env)], [["mirror", "https://m.example"]]);
-    assertEquals(installedRootOptions(`${NAME}-2`, env).size, 0);
-  });
-  await asUser("{}", (env) => {
-    assertThrows(() => findInstallRecord(NAME, env), Error, "install.json");
-    assertEquals(installedRootOptions(NAME, env).size, 0);
-  });
+Deno.test("findInstallRecord() finds the user's own, and says when it is damaged", () => {
+  {
+    using user = asUser(formatInstallRecord(OWN_RECORD));
+    assertEquals(findInstallRecord(NAME, user.env)?.runtimeFolder, OWN_RECORD.runtimeFolder);
+    assertEquals(findInstallRecord(`${NAME}-2`, user.env), undefined);
+    assertEquals([...installedRootOptions(NAME, user.env)], [["mirror", "https://m.example"]]);
+    assertEquals(installedRootOptions(`${NAME}-2`, user.env).size, 0);
+  }
+  using damaged = asUser("{}");
+  assertThrows(() => findInstallRecord(NAME, damaged.env), Error, "install.json");
+  assertEquals(installedRootOptions(NAME, damaged.env).size, 0);
 });
 
-Deno.test("agentFolders() has the folder of the installed service, else those of any agent", async () => {
+Deno.test("agentFolders() has the folder of the installed service, else those of any agent", () => {
   const paths = { runtimeDir: "", userRuntimeDir: "/run/user/7/agent" };
-  const of = (name: string, env: Record<string, string>) =>
-    agentFolders({ ...paths, serviceName: name }, env);
-  await asUser(formatInstallRecord(OWN_RECORD), (env) => {
-    assertEquals(of(NAME, env), [OWN_RECORD.runtimeFolder]);
-    assertEquals(of(`${NAME}-2`, env), runtimeFolders(paths));
-  });
-  await asUser("{}", (env) => assertEquals(of(NAME, env), runtimeFolders(paths)));
+  const { runtimeFolder } = OWN_RECORD;
   const usual = formatInstallRecord({ ...OWN_RECORD, service: PROGRAM });
-  await asUser(usual, (env) => {
-    assertEquals(of(PROGRAM, env), [...runtimeFolders(paths), OWN_RECORD.runtimeFolder]);
-  }, { name: PROGRAM });
+  const table: [record: string, of: string, asked: string, ofService: string[], anys: boolean][] = [
+    [formatInstallRecord(OWN_RECORD), NAME, NAME, [runtimeFolder], false],
+    [formatInstallRecord(OWN_RECORD), NAME, `${NAME}-2`, [], true],
+    ["{}", NAME, NAME, [], true],
+    [usual, PROGRAM, PROGRAM, [runtimeFolder], true],
+  ];
+  for (const [record, name, serviceName, ofService, anys] of table) {
+    using user = asUser(record, { name });
+    const expected = [...anys ? runtimeFolders(paths) : [], ...ofService];
+    assertEquals(agentFolders({ ...paths, serviceName }, user.env), expected);
+  }
 });

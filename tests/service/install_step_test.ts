@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { applySteps, effectiveSteps, type Step } from "../../lib/service/install_step.ts";
 import { syncedPaths } from "../state/synced_paths.ts";
+import { replaced } from "../replaced.ts";
 import { FakeSystem, USERS } from "./fake_system.ts";
 
 const { signal } = new AbortController();
@@ -74,15 +75,11 @@ Deno.test("applySteps() copies a file whose number on another file system is the
   const from = `${it.root}/srv/program`;
   const { statSync } = Deno;
   const { ino, dev } = statSync(it.root + path);
-  Object.assign(Deno, {
-    statSync: (asked: string) =>
+  using _otherDisk = replaced(Deno, {
+    statSync: (asked) =>
       asked === from ? { ...statSync(asked), ino, dev: dev + 1 } : statSync(asked),
   });
-  try {
-    await applySteps([{ do: "copy", path, from, mode: 0o755 }], it.system, signal);
-  } finally {
-    Object.assign(Deno, { statSync });
-  }
+  await applySteps([{ do: "copy", path, from, mode: 0o755 }], it.system, signal);
   assertEquals(it.text(path), "new");
 });
 

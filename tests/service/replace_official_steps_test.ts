@@ -2,6 +2,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { toolLine } from "../../lib/host/tool_runner.ts";
 import { readOfficialRecord } from "../../lib/service/official_record.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
+import { replaced } from "../replaced.ts";
 import { NAME } from "./fake_system.ts";
 import { OfficialMachine, replaceNow } from "./official_machine.ts";
 
@@ -110,21 +111,16 @@ Deno.test("replace() starts the official agent when removing this one times out"
   machine.write(`/users/hang-stop-${NAME}`, "");
   const { timeout } = AbortSignal;
   const late = new AbortController();
-  try {
-    // The first limit is that of the removal.
-    AbortSignal.timeout = (ms) => {
-      if (ms !== 90_000) return timeout(ms);
-      AbortSignal.timeout = timeout;
-      return late.signal;
-    };
-    machine.onDeed = (deed) => {
-      if (deed === "uninstall") late.abort(new Error("it took too long"));
-    };
-    const { message } = await assertRejects(() => machine.replace(), Error);
-    assertStringIncludes(message, "Cannot restore komari-agent (it took too long)");
-  } finally {
-    AbortSignal.timeout = timeout;
-  }
+  let limits = 0;
+  // The first limit is that of the removal.
+  using _late = replaced(AbortSignal, {
+    timeout: (ms) => ms === 90_000 && limits++ === 0 ? late.signal : timeout(ms),
+  });
+  machine.onDeed = (deed) => {
+    if (deed === "uninstall") late.abort(new Error("it took too long"));
+  };
+  const { message } = await assertRejects(() => machine.replace(), Error);
+  assertStringIncludes(message, "Cannot restore komari-agent (it took too long)");
   assertEquals([machine.deeds.at(-1), machine.isUp("komari-agent")], ["bring back false", true]);
 });
 

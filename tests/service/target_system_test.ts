@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { currentSystem, missingFolders } from "../../lib/service/target_system.ts";
+import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 function runtimeDir(path: string): string {
@@ -22,16 +23,11 @@ Deno.test("currentSystem() ignores XDG_RUNTIME_DIR when it is missing or another
 });
 
 Deno.test("currentSystem() takes the folder that is named before the usual one, and no file", () => {
-  const { statSync } = Deno;
   const uid = Deno.uid() ?? 0;
-  const found = (path: string) => ({ uid, isDirectory: path.startsWith("/run/") });
-  Object.assign(Deno, { statSync: found });
-  try {
-    const folders = ["/run/of-a-user", "/srv/file"].map(runtimeDir);
-    assertEquals(folders, ["/run/of-a-user", `/run/user/${uid}`]);
-  } finally {
-    Object.assign(Deno, { statSync });
-  }
+  const statSync = (path: string) => ({ uid, isDirectory: path.startsWith("/run/") });
+  using _found = replaced<object>(Deno, { statSync });
+  const folders = ["/run/of-a-user", "/srv/file"].map(runtimeDir);
+  assertEquals(folders, ["/run/of-a-user", `/run/user/${uid}`]);
 });
 
 Deno.test("currentSystem() takes home and the user before sudo from its variables", () => {
