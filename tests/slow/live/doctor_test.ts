@@ -42,6 +42,7 @@ const SITES = {
   "no upgrade": 'proxy_set_header Upgrade ""; proxy_set_header Connection "";',
   "another site": "location / { root $FOLDER/www; }",
   forbidden: "location / { return 403; }",
+  "calls refused": "location /api/clients/ { return 403; }",
   unavailable: "location / { return 503; }",
   "too many": "location / { return 429; }",
   "own failure": "location / { return 500; }",
@@ -52,6 +53,8 @@ const SITES = {
   "self-signed": "",
   "version 1": "",
   "no chain": "",
+  "client certificate": "ssl_verify_client on; ssl_client_certificate $FOLDER/ca.pem;",
+  "no such site": "ssl_reject_handshake on;",
   "old tls": "ssl_protocols TLSv1.1; ssl_ciphers ALL:@SECLEVEL=0;",
 } as const;
 
@@ -66,6 +69,8 @@ const CERTIFICATES: Readonly<Partial<Record<Site, string>>> = {
   "self-signed": "self",
   "version 1": "version1",
   "no chain": "alone",
+  "client certificate": "good",
+  "no such site": "good",
   "old tls": "good",
 };
 
@@ -78,7 +83,7 @@ function siteText(
     ? ""
     : `ssl_certificate ${folder}/${certificate}.pem; ssl_certificate_key ${folder}/${certificate}.key;`;
   const text = SITES[site].replaceAll("$FOLDER", folder);
-  const pass = text.includes("location /") ? "" : `location / { proxy_pass ${panel}; }`;
+  const pass = text.includes("location / ") ? "" : `location / { proxy_pass ${panel}; }`;
   const upgrade = site === "no upgrade"
     ? ""
     : 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";';
@@ -225,7 +230,7 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
     {
       cause: "the panel is down behind nginx",
       ...at(plain("bad gateway")),
-      ...failed("panel", "502 Bad Gateway", "start the panel there"),
+      ...failed("panel", "502 Bad Gateway", "see there whether the panel runs", "proxy_pass"),
     },
     {
       cause: "nginx answers 503",
@@ -258,6 +263,16 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
       ...failed("panel", "403 Forbidden", "let /api/clients/ pass"),
     },
     {
+      cause: "a firewall answers the panel's calls alone",
+      ...at(plain("calls refused")),
+      ...failed(
+        "panel",
+        "a Komari panel answers here (",
+        "its calls are refused: status 403",
+        "→ let /api/clients/ pass",
+      ),
+    },
+    {
       cause: "the address is another site's",
       ...at(plain("another site")),
       ...failed("panel", "not a Komari panel's", "curl -v", "correct the address"),
@@ -275,7 +290,7 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
     {
       cause: "https:// to a plain port",
       ...at(secure("good")),
-      ...failed("tls", "does not speak TLS", "-e http://localhost"),
+      ...failed("tls", "does not speak TLS", "write http://localhost"),
     },
     {
       cause: "a certificate for other names",
@@ -319,6 +334,20 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
       ...failed("tls", "its issuer is unknown", "→ give the panel's server the full chain"),
     },
     {
+      cause: "a server that wants a certificate of its clients",
+      ...trusting("client certificate"),
+      ...failed(
+        "panel",
+        "No required SSL certificate was sent",
+        "1. let /api/clients/ pass without",
+      ),
+    },
+    {
+      cause: "a server that has no site of that name",
+      ...trusting("no such site"),
+      ...failed("tls", "the server has no site of that name", "1. correct the name in -e"),
+    },
+    {
       cause: "TLS 1.1",
       ...trusting("old tls"),
       ...failed("tls", "it has no TLS 1.2 or 1.3", "ssl_protocols TLSv1.2"),
@@ -326,7 +355,7 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
     {
       cause: "the panel answers 500",
       ...at(plain("own failure")),
-      ...failed("panel", "status 500", "→ the server itself has failed"),
+      ...failed("panel", "status 500", "the server itself has failed"),
     },
     {
       cause: "a limit of requests",
