@@ -11,7 +11,7 @@
 import { withTimeout } from "../async/timeout.ts";
 import type { Config } from "../config/config.ts";
 import { panelNames } from "../config/panels.ts";
-import { thisProgram } from "../host/this_program.ts";
+import { type ThisProgram, thisProgram } from "../host/this_program.ts";
 import { readProgramVersion } from "../host/program_version.ts";
 import type { Tools } from "../host/tool_runner.ts";
 import { describeError } from "../log/log.ts";
@@ -248,17 +248,26 @@ async function findInstalled(
     runtimeFolder: record?.runtimeFolder ?? `/run/${serviceName}`,
     scope,
     readConfig: config.isConfigInstalled ? config.configPath : undefined,
-    install: installCommand(serviceName, { record, scope }),
+    install: installCommand(serviceName, {
+      ...{ record, scope },
+      isDamaged: /SyntaxError|Exec format error/.test(state?.lastError ?? ""),
+    }),
   };
 }
 
-/** The command that installs a service anew: by this program where the installed one has gone. */
-function installCommand(
+/** The command that installs a service anew: by this program where the installed one can't be run. */
+export function installCommand(
   name: string,
-  { record, scope }: { record: InstallRecord | undefined; scope: ServiceScope },
+  { record, scope, isDamaged }: {
+    record: Pick<InstallRecord, "program"> | undefined;
+    scope: ServiceScope;
+    /** Whether the installed program is there, and can't be run. */
+    isDamaged: boolean;
+  },
+  { form, path }: ThisProgram = thisProgram(),
 ): string {
-  const { form, path } = thisProgram();
-  const isGone = record !== undefined && isMissing(record.program) && form !== "source";
+  const isGone = record !== undefined && form !== "source" &&
+    (isDamaged || isMissing(record.program));
   const command = `${isGone ? path : PROGRAM} install`;
   const flag = name === PROGRAM ? "" : ` --install-service-name ${name}`;
   return `${scope === "system" ? "sudo " : ""}${command}${flag}`;

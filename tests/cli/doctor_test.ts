@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { parseCheck, runChain } from "../../lib/cli/checks.ts";
-import { panelChains, runDoctor } from "../../lib/cli/doctor.ts";
+import { installCommand, panelChains, runDoctor } from "../../lib/cli/doctor.ts";
 import { AS_SERVICE } from "../../lib/cli/doctor_as_service.ts";
 import { machineChecks } from "../../lib/cli/doctor_machine.ts";
 import { panelChain } from "../../lib/cli/doctor_panel.ts";
@@ -337,4 +337,25 @@ Deno.test("runDoctor() ends within 20 s though the service manager, names and th
     await accepting;
     for (const connection of connections) connection.close();
   }
+});
+
+Deno.test("installCommand() is of this program where the installed one can't be run", () => {
+  using folder = new TempFolder();
+  const program = `${folder.path}/program`;
+  Deno.writeTextFileSync(program, "");
+  const of = (change: { program?: string; isDamaged?: boolean; form?: "binary" | "source" }) =>
+    installCommand("komari-agent-deno", {
+      record: { program: change.program ?? program },
+      scope: "system",
+      isDamaged: change.isDamaged ?? false,
+    }, { form: change.form ?? "binary", path: "/srv/agent" });
+  assertEquals(of({}), "sudo komari-agent-deno install");
+  assertEquals(of({ isDamaged: true }), "sudo /srv/agent install");
+  assertEquals(of({ program: `${program}-gone` }), "sudo /srv/agent install");
+  assertEquals(of({ isDamaged: true, form: "source" }), "sudo komari-agent-deno install");
+  const ofUser = { record: undefined, scope: "user", isDamaged: true } as const;
+  assertEquals(
+    installCommand("node-2", ofUser, { form: "binary", path: "/srv/agent" }),
+    "komari-agent-deno install --install-service-name node-2",
+  );
 });
