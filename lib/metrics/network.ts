@@ -49,10 +49,10 @@ const CROWD = 100;
 /**
  * Measures the traffic of counted interfaces.
  *
- * While netlink reports no change, each counted interface is asked for its counters by its index. After
- * a change, and where there is no netlink, `/proc/net/dev` is read: new interfaces are looked up and
- * count whole once they are decided, and all others are decided again. What then begins to count goes
- * on from its counters of that time. A bond counts by its members, which may come and go: after the
+ * Each counted interface is asked for its counters by its index over netlink, which also tells which
+ * interfaces have changed. At the start, where changes were lost, and where there is no netlink,
+ * `/proc/net/dev` is read. New interfaces are looked up and count whole once they are decided, and all
+ * others are decided again. What then begins to count goes on from its counters of that time. A bond counts by its members, which may come and go: after the
  * start, their bytes are added in its place.
  */
 export class NetworkCollector {
