@@ -58,7 +58,24 @@ Deno.test({
       assertEquals(health?.panels.map((it) => it.panel), [`127.0.0.1:${panel.addr.port}`]);
       connection.close();
       assertEquals((await agent.stop()).code, 0);
+      assertEquals(readHealth([`${folder}/run`]), undefined, "an agent that was stopped is none");
     });
+  },
+});
+
+Deno.test({
+  name: "runAgent() notes what does not work before it dials the panel",
+  ignore,
+  async fn() {
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const args = ["--state-dir", "/proc/nowhere", "--metrics", `127.0.0.1:${taken.addr.port}`];
+    await withAgent(args, async ({ agent, panel, folder }) => {
+      using connection = await panel.accept();
+      const problems = readHealth([`${folder}/run`])?.problems;
+      assertEquals(problems?.map(({ part }) => part), ["authorities", "state", "metrics"]);
+      connection.close();
+      assertEquals((await agent.stop()).code, 0);
+    }, { through: ["env", "DENO_CERT=/nowhere/authorities.pem"] });
   },
 });
 
