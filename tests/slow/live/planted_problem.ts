@@ -62,7 +62,7 @@ function diagnose(
 }
 
 /** Longer than a service manager tries, and than a busy machine is slow. */
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 60_000;
 
 /**
  * Asks a doctor again and again until it names the cause: what is planted shows when the agent has met

@@ -79,9 +79,17 @@ export class Podman implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.removeContainers();
     await this.tries("image", "unmount", "--all", "--force");
-    // The storage mounts its own root onto itself.
-    succeeds("umount", "--recursive", `${this.folder}/root/vfs`);
-    succeeds("umount", "--recursive", `${this.folder}/root`);
-    await Deno.remove(this.folder, { recursive: true });
+    for (const end = performance.now() + PATIENCE_MS;;) {
+      // The storage mounts its own root onto itself.
+      succeeds("umount", "--recursive", `${this.folder}/root/vfs`);
+      succeeds("umount", "--recursive", `${this.folder}/root`);
+      try {
+        return await Deno.remove(this.folder, { recursive: true });
+      } catch (error) {
+        // What cleans up after a container writes there for a moment longer.
+        if (performance.now() > end) throw error;
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      }
+    }
   }
 }
