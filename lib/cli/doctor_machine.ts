@@ -8,6 +8,7 @@ import { attempt } from "../attempt.ts";
 import { settlesWithin } from "../async/timeout.ts";
 import { isRootUntilSealed, sealNeeds, ShellNames } from "../agent/shell_names.ts";
 import type { Config } from "../config/config.ts";
+import { UsageError } from "../config/usage_error.ts";
 import type { Health } from "../state/health_reader.ts";
 import { isWhole, sealGap, sealProcess } from "../sandbox/seal.ts";
 import { startShell } from "../sandbox/shell.ts";
@@ -64,11 +65,19 @@ export function machineChecks(
     check("dev_null", "/dev/null", checkDevNull),
     check("authorities", "Authorities", () => authoritiesResult(readSystemAuthorities())),
     descriptorCheck(descriptorLimit()),
-    check(
-      "interfaces",
-      "Interfaces",
-      async () => checkInterfaces(await machine()),
-    ),
+    check("interfaces", "Interfaces", async () => {
+      try {
+        return checkInterfaces(await machine());
+      } catch (error) {
+        if (config.hostProc === "" || !(error instanceof UsageError)) throw error;
+        return result(
+          "failed",
+          describeError(error),
+          "let the machine's be there (docker run -v /:/host:ro,rslave -e HOST_PROC=/host/proc), " +
+            "or leave HOST_PROC out",
+        );
+      }
+    }),
     check("disks", "Disks", async () => await checkDisks(await machine())),
     check(
       "ping",

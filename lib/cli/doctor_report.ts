@@ -31,7 +31,11 @@ const CONSEQUENCES: readonly (readonly [
   [["service"], ["environment", "agent"]],
   [["agents"], ["agent", "connections"]],
   [["network"], ["interfaces"]],
-  [["service", "interfaces"], ["interfaces", "disks", "ping"], /HOST_PROC/],
+  [
+    ["service", "interfaces"],
+    ["interfaces", "disks", "ping"],
+    /\/stat: (?:HOST_PROC|no such file)/,
+  ],
   // A missing program is a cause of its own.
   [["network", "dev_null"], ["ping"], /^(?!.*there is no "ping")/],
   // The shell starts no program, and systemd can't give the service a /dev of its own.

@@ -179,7 +179,7 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
       advice: [isEnabled ? `start it: ${start}` : `start it, now and at boot: ${enable} --now`],
     };
   }
-  const before = failureBefore(unit);
+  const before = failureBeside(unit);
   if (before !== undefined) return before;
   const isUnmet = unit.property("ConditionResult") === "no" ||
     unit.property("AssertResult") === "no";
@@ -250,14 +250,16 @@ function unmetCondition({ name, settings }: LoadedUnit, detail: string): UnitFai
   };
 }
 
-/** A command before the program that has failed, so that systemd did not start the program. */
-function failureBefore({ name, property, settings }: LoadedUnit): UnitFailure | undefined {
-  const [failed] = (["ExecCondition", "ExecStartPre"] as const).flatMap((setting) => {
-    const [, path = "", status] =
-      /path=(\S+) ;.* ignore_errors=no ;.* code=(?:exited|killed) ; status=([1-9]\S*)/
-        .exec(property(setting)) ?? [];
-    return status === undefined ? [] : [{ setting, path, status }];
-  });
+/** A command beside the program that has failed, so that systemd did not start the program, or ended it. */
+function failureBeside({ name, property, settings }: LoadedUnit): UnitFailure | undefined {
+  const [failed] = (["ExecCondition", "ExecStartPre", "ExecStartPost"] as const).flatMap(
+    (setting) => {
+      const [, path = "", status] =
+        /path=(\S+) ;.* ignore_errors=no ;.* code=(?:exited|killed) ; status=([1-9]\S*)/
+          .exec(property(setting)) ?? [];
+      return status === undefined ? [] : [{ setting, path, status }];
+    },
+  );
   if (failed === undefined) return undefined;
   const { setting, path, status } = failed;
   const set = settings.findLast((it) => it.name === setting && it.value.includes(path));

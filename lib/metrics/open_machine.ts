@@ -32,7 +32,11 @@ export async function openMachine(config: Config, { os }: { os: string }): Promi
   const host = new LocalHost(hostRoots(config.hostProc));
   const { proc } = host.roots;
   if (!host.exists(`${proc}/stat`)) {
-    throw new UsageError(`Cannot read ${proc}/stat: HOST_PROC must be a Linux machine's /proc`);
+    throw new UsageError(
+      config.hostProc === ""
+        ? `Cannot read ${proc}/stat: no such file`
+        : `Cannot read ${proc}/stat: HOST_PROC must be a Linux machine's /proc`,
+    );
   }
   return openLinuxMachine(host, config);
 }

@@ -23,8 +23,8 @@ const PROPERTIES = [
   // 0 until the unit is started for the first time since systemd has loaded it.
   ...["ConditionTimestampMonotonic"],
   ...["AssertResult", "Group", "SupplementaryGroups", "Restart"],
-  // A line for each command that runs before the program.
-  ...["ExecCondition", "ExecStartPre"],
+  // A line for each command that runs before or behind the start of the program.
+  ...["ExecCondition", "ExecStartPre", "ExecStartPost"],
   ...["NeedDaemonReload", "FragmentPath", "DropInPaths"],
 ] as const;
 

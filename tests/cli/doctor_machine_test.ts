@@ -66,6 +66,16 @@ Deno.test("machineChecks() name the interfaces that count, and warn where none d
   assertStringIncludes(adviceText(none), "--include-nics chooses them");
 });
 
+Deno.test("machineChecks() say how another machine's /proc comes into a container", async () => {
+  const config = { ...configOf(), hostProc: "/host/no-proc" };
+  const { status, text, advice } = await resultOf("interfaces", config);
+  assertEquals([status, text], [
+    "failed",
+    "Cannot read /host/no-proc/stat: HOST_PROC must be a Linux machine's /proc",
+  ]);
+  assertStringIncludes(advice ?? "", "docker run -v /:/host:ro,rslave -e HOST_PROC=/host/proc");
+});
+
 Deno.test("machineChecks() name the disks that count, and warn where none does", async () => {
   const none = await resultOf("disks", configOf("--include-mountpoint", "/none-of-these"));
   assertEquals(

@@ -435,6 +435,15 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
     [{ Result: "resources" }, { EnvironmentFile: "-/no/such" }, "(Result=resources)", "its log:"],
     [
       {
+        ...killed("15"),
+        ExecStartPost: "{ path=/bin/no ; ignore_errors=no ; pid=7 ; code=exited ; status=1 }",
+      },
+      { ExecStartPost: "/bin/no" },
+      `/bin/no of ExecStartPost= in ${DROP_IN} ended with code 1`,
+      "repair it, or remove it there",
+    ],
+    [
+      {
         Result: "exit-code",
         ExecStartPre: [["/bin/true", "no", 0], ["/bin/no", "yes", 2], ["/bin/false", "no", 3]]
           .map(([path, ignores, status]) =>
@@ -554,12 +563,12 @@ Deno.test("serviceResult() names the drop-in that takes a path from the service"
   );
   assertStringIncludes(unseen.text, `, but ${lastError} (InaccessiblePaths=/etc/x in`);
   const procfs = serviceResult(
-    foundOf({ ...SERVICE, isActive: false, lastError: "Cannot read /proc/stat: HOST_PROC must" }, {
+    foundOf({ ...SERVICE, isActive: false, lastError: "Cannot read /proc/stat: no such file" }, {
       unit: unitOf({}, { ProcSubset: "pid" }),
     }),
     undefined,
   );
-  assertStringIncludes(procfs.text, `HOST_PROC must (ProcSubset=pid in ${DROP_IN})`);
+  assertStringIncludes(procfs.text, `no such file (ProcSubset=pid in ${DROP_IN})`);
   const own = found("/etc/x", { FragmentPath: DROP_IN });
   assertStringIncludes(own.text, `; the last error in its log: ${lastError}`);
 });
