@@ -1,34 +1,32 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { bundle } from "../../build/bundle.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
 Deno.test("bundle() throws when the minifier drops what closes a resource", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "bundle-" });
-  try {
-    for (const name of ["deno.json", "deno.lock", "std.d.ts"]) {
-      await Deno.copyFile(`${ROOT}${name}`, `${folder}/${name}`);
-    }
-    await Deno.mkdir(`${folder}/lib/cli`, { recursive: true });
-    await Deno.writeTextFile(`${folder}/lib/cli/chinese.json`, "{}");
-    await Deno.mkdir(`${folder}/lib/demo`, { recursive: true });
-    await Deno.writeTextFile(
-      `${folder}/lib/lost.ts`,
-      `export function size(path: string): number {
+  using temp = new TempFolder();
+  const folder = temp.path;
+  for (const name of ["deno.json", "deno.lock", "std.d.ts"]) {
+    await Deno.copyFile(`${ROOT}${name}`, `${folder}/${name}`);
+  }
+  await Deno.mkdir(`${folder}/lib/cli`, { recursive: true });
+  await Deno.writeTextFile(`${folder}/lib/cli/chinese.json`, "{}");
+  await Deno.mkdir(`${folder}/lib/demo`, { recursive: true });
+  await Deno.writeTextFile(
+    `${folder}/lib/lost.ts`,
+    `export function size(path: string): number {
   using file = Deno.openSync(path);
   return file.statSync().size;
 }
 `,
-    );
-    await Deno.writeTextFile(
-      `${folder}/main.ts`,
-      'import { size } from "./lib/lost.ts"; console.log(size("main.ts"));',
-    );
-    const info = { version: "1.2.3", commit: "", repository: "", releaseKey: "" };
-    await assertRejects(() => bundle(folder, info), Error, "dropped 1 of the `using` declarations");
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  );
+  await Deno.writeTextFile(
+    `${folder}/main.ts`,
+    'import { size } from "./lib/lost.ts"; console.log(size("main.ts"));',
+  );
+  const info = { version: "1.2.3", commit: "", repository: "", releaseKey: "" };
+  await assertRejects(() => bundle(folder, info), Error, "dropped 1 of the `using` declarations");
 });
 
 Deno.test("bundle() gives ASCII only: one other character doubles the program's text in memory", async () => {

@@ -1,6 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { freePort } from "../free_port.ts";
-
 import { ownPlaces } from "../own_places.ts";
 import { TempFolder } from "../temp_folder.ts";
 
@@ -9,11 +8,11 @@ const PATIENCE_MS = 60_000;
 const PAGE_FILE = "lib/demo/page/text.js";
 
 /** A copy of what the program needs, which a test may change. */
-async function copyOfCheckout(): Promise<string> {
-  const folder = await Deno.makeTempDir({ prefix: "run-source-" });
+async function copyOfCheckout(): Promise<TempFolder> {
+  const folder = new TempFolder();
   const names = ["main.ts", "deno.json", "deno.lock", "std.d.ts", "lib", "build"];
   const { success } = await new Deno.Command("cp", {
-    args: ["-r", ...names.map((name) => ROOT + name), folder],
+    args: ["-r", ...names.map((name) => ROOT + name), folder.path],
   }).output();
   assertEquals(success, true);
   return folder;
@@ -39,23 +38,20 @@ Deno.test("run_source.ts passes arguments, output and exit code on", async () =>
 });
 
 Deno.test("run_source.ts --watch shows a change of the page, and ends with its program", async () => {
-  const folder = await copyOfCheckout();
+  using folder = await copyOfCheckout();
   const port = freePort();
-  const child = start(folder, `${folder}/home`, ["--watch", "demo", "--port", `${port}`]);
+  const args = ["--watch", "demo", "--port", `${port}`];
+  await using child = start(folder.path, `${folder.path}/home`, args);
   const output = child.output();
-  try {
-    const before = await pageFile(port, (text) => text !== "");
-    await Deno.writeTextFile(`${folder}/${PAGE_FILE}`, `${before}\n// changed by a test\n`);
-    const after = await pageFile(port, (text) => text.includes("changed by a test"));
-    assertStringIncludes(after, "changed by a test");
-  } finally {
-    child.kill("SIGTERM");
-  }
+  const before = await pageFile(port, (text) => text !== "");
+  await Deno.writeTextFile(`${folder.path}/${PAGE_FILE}`, `${before}\n// changed by a test\n`);
+  const after = await pageFile(port, (text) => text.includes("changed by a test"));
+  assertStringIncludes(after, "changed by a test");
+  child.kill("SIGTERM");
   const { code, stderr } = await output;
   const log = new TextDecoder().decode(stderr);
   assertEquals(code, 0, log);
   assertStringIncludes(log, "The code has changed; starting anew");
-  await Deno.remove(folder, { recursive: true });
 });
 
 /** The page's file once it is as wanted. */

@@ -1,11 +1,10 @@
+import { replaced } from "../replaced.ts";
+
 /** Runs `use` as in the container image, which a file marks. */
 export async function inContainerImage(use: () => unknown): Promise<void> {
   const { statSync } = Deno;
-  Deno.statSync = (path) =>
-    path === "/.komari-agent-container" ? statSync(Deno.execPath()) : statSync(path);
-  try {
-    await use();
-  } finally {
-    Deno.statSync = statSync;
-  }
+  using _image = replaced(Deno, {
+    statSync: (path) => statSync(path === "/.komari-agent-container" ? Deno.execPath() : path),
+  });
+  await use();
 }

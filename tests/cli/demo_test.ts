@@ -3,6 +3,8 @@ import { runDemo } from "../../lib/cli/demo.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { describeFaults } from "../../lib/demo/fault.ts";
 import { spawnProgram } from "../end_to_end/command_line.ts";
+import { freePort } from "../free_port.ts";
+import { TempFolder } from "../temp_folder.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 
 Deno.test("runDemo() lists the faults, and refuses one that there is not", async () => {
@@ -17,35 +19,29 @@ Deno.test("runDemo() lists the faults, and refuses one that there is not", async
 });
 
 Deno.test("runDemo() reports to its own panel, with the log on its page, until it is asked to end", async () => {
-  const home = Deno.makeTempDirSync();
-  const free = Deno.listen({ port: 0, hostname: "127.0.0.1" });
-  const { port } = free.addr;
-  free.close();
-  const child = spawnProgram(["demo", "--port", String(port), "--interval", "0.1"], home);
+  using home = new TempFolder();
+  const port = freePort();
+  const child = spawnProgram(["demo", "--port", String(port), "--interval", "0.1"], home.path);
   let [output, errors] = ["", ""];
   const reading = (async () => {
     for await (const bytes of child.stderr) errors += new TextDecoder().decode(bytes);
   })();
   let seen = "";
-  try {
-    for await (const bytes of child.stdout) {
-      output += new TextDecoder().decode(bytes);
-      const [, url] = /The demo's page: (http:\S+)\/\n/.exec(output) ?? [];
-      if (url === undefined || seen !== "") continue;
-      const events = await fetch(`${url}/demo/events`);
-      for await (const text of events.body?.pipeThrough(new TextDecoderStream()) ?? []) {
-        seen += text;
-        if (seen.includes('"report":{')) break;
-      }
-      child.kill("SIGTERM");
+  for await (const bytes of child.stdout) {
+    output += new TextDecoder().decode(bytes);
+    const [, url] = /The demo's page: (http:\S+)\/\n/.exec(output) ?? [];
+    if (url === undefined || seen !== "") continue;
+    const events = await fetch(`${url}/demo/events`);
+    for await (const text of events.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      seen += text;
+      if (seen.includes('"report":{')) break;
     }
-    await reading;
-    assertEquals((await child.status).code, 0, errors);
-    assertStringIncludes(output, "Ctrl-C ends it.");
-    assertStringIncludes(seen, '"line":');
-    assertEquals(/address of this machine|Cannot/.test(errors), false, errors);
-    assertStringIncludes(errors, "Stopped");
-  } finally {
-    Deno.removeSync(home, { recursive: true });
+    child.kill("SIGTERM");
   }
+  await reading;
+  assertEquals((await child.status).code, 0, errors);
+  assertStringIncludes(output, "Ctrl-C ends it.");
+  assertStringIncludes(seen, '"line":');
+  assertEquals(/address of this machine|Cannot/.test(errors), false, errors);
+  assertStringIncludes(errors, "Stopped");
 });

@@ -1,4 +1,6 @@
 import { writeExecutable } from "../executable.ts";
+import { replaced } from "../replaced.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 /** A service of systemd, as a command finds it: its record, and tools that answer for it. */
 export interface InstalledService {
@@ -14,7 +16,8 @@ export async function withInstalledService(
   scripts: Readonly<Record<string, string>>,
   use: (service: InstalledService) => Promise<void>,
 ): Promise<void> {
-  const folder = Deno.makeTempDirSync();
+  using temp = new TempFolder();
+  const folder = temp.path;
   const name = `komari-test-${crypto.randomUUID()}`;
   const record = {
     ...{ service: name, manager: "systemd", scope: Deno.uid() === 0 ? "system" : "user" },
@@ -23,18 +26,15 @@ export async function withInstalledService(
     ...{ files: [], links: [], folders: [], trees: [], pinned: "", rootOptions: {} },
   };
   const { readTextFileSync } = Deno;
-  Deno.readTextFileSync = (path) =>
-    String(path).endsWith(`/${name}/install.json`)
-      ? JSON.stringify(record)
-      : readTextFileSync(path);
-  try {
-    Deno.mkdirSync(`${folder}/bin`);
-    for (const [tool, script] of Object.entries(scripts)) {
-      writeExecutable(`${folder}/bin/${tool}`, `#!/bin/sh\n${script}\n`);
-    }
-    await use({ name, folder, env: { HOME: folder, PATH: `${folder}/bin` } });
-  } finally {
-    Deno.readTextFileSync = readTextFileSync;
-    Deno.removeSync(folder, { recursive: true });
+  using _record = replaced(Deno, {
+    readTextFileSync: (path) =>
+      String(path).endsWith(`/${name}/install.json`)
+        ? JSON.stringify(record)
+        : readTextFileSync(path),
+  });
+  Deno.mkdirSync(`${folder}/bin`);
+  for (const [tool, script] of Object.entries(scripts)) {
+    writeExecutable(`${folder}/bin/${tool}`, `#!/bin/sh\n${script}\n`);
   }
+  await use({ name, folder, env: { HOME: folder, PATH: `${folder}/bin` } });
 }

@@ -12,13 +12,9 @@ export async function withPanel(
   test: (url: string, requireUnseen: () => void) => Promise<void>,
 ): Promise<void> {
   const fault = options.fault === undefined ? undefined : panelFault(options.fault);
-  const panel = await startTestPanel({ ...options, fault, token: TOKEN, port: 0 });
-  try {
-    await test(panel.url, () => {
-      const { counts, sockets } = panel.state;
-      assertEquals([counts.reports, sockets.opened, counts.pulls], [0, 0, 0]);
-    });
-  } finally {
-    panel.close();
-  }
+  using panel = await startTestPanel({ ...options, fault, token: TOKEN, port: 0 });
+  await test(panel.url, () => {
+    const { counts, sockets } = panel.state;
+    assertEquals([counts.reports, sockets.opened, counts.pulls], [0, 0, 0]);
+  });
 }

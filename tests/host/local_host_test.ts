@@ -5,15 +5,15 @@ import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { onLinux } from "../only_on.ts";
 
-/** Writes a file, and hands out a source of it. */
-async function withFile(
-  use: (path: string, source: ReturnType<LocalHost["open"]>) => void | Promise<void>,
-): Promise<void> {
-  const path = await Deno.makeTempFile();
-  try {
-    await use(path, new LocalHost().open(path));
-  } finally {
-    await Deno.remove(path);
+/** A file, and a source of it. */
+class SourceFile extends TempFolder {
+  readonly file = `${this.path}/file`;
+  readonly source: ReturnType<LocalHost["open"]>;
+
+  constructor() {
+    super();
+    Deno.writeTextFileSync(this.file, "");
+    this.source = new LocalHost().open(this.file);
   }
 }
 
@@ -24,13 +24,13 @@ function lines(bytes: number): string {
   return text.slice(0, bytes);
 }
 
-Deno.test("FileSource.read() reads all of a file that is longer than its buffer", async () => {
-  await withFile((path, source) => {
-    for (const bytes of [10, 0, 4096, 32 * 1024, 32 * 1024 + 1, 100_000, 3]) {
-      Deno.writeTextFileSync(path, lines(bytes));
-      assertEquals(source.read(), lines(bytes));
-    }
-  });
+Deno.test("FileSource.read() reads all of a file that is longer than its buffer", () => {
+  using temp = new SourceFile();
+  const { file: path, source } = temp;
+  for (const bytes of [10, 0, 4096, 32 * 1024, 32 * 1024 + 1, 100_000, 3]) {
+    Deno.writeTextFileSync(path, lines(bytes));
+    assertEquals(source.read(), lines(bytes));
+  }
 });
 
 Deno.test("LocalHost.openSlow() reads a number again and again, in a thread of its own", async () => {
@@ -110,41 +110,41 @@ Deno.test("FileSource.read() reads on after a short page before a long line", ()
   assertEquals(source.read(), text.join(""));
 });
 
-Deno.test("FileSource.read() refuses a file of more than 8 MiB", async () => {
-  await withFile((path, source) => {
-    const limit = 8 * 1024 * 1024;
-    Deno.truncateSync(path, limit - 1);
-    assertEquals(source.read()?.length, limit - 1);
-    Deno.truncateSync(path, limit + 1);
-    const error = assertThrows(() => source.read(), Error, `Cannot read ${path}`);
-    assertEquals(error.cause instanceof RangeError, true);
-    Deno.writeTextFileSync(path, "short again");
-    assertEquals(source.read(), "short again");
-  });
+Deno.test("FileSource.read() refuses a file of more than 8 MiB", () => {
+  using temp = new SourceFile();
+  const { file: path, source } = temp;
+  const limit = 8 * 1024 * 1024;
+  Deno.truncateSync(path, limit - 1);
+  assertEquals(source.read()?.length, limit - 1);
+  Deno.truncateSync(path, limit + 1);
+  const error = assertThrows(() => source.read(), Error, `Cannot read ${path}`);
+  assertEquals(error.cause instanceof RangeError, true);
+  Deno.writeTextFileSync(path, "short again");
+  assertEquals(source.read(), "short again");
 });
 
-Deno.test("FileSource.read() keeps no large buffer for what it reads next", async () => {
-  await withFile((path) => {
-    const scratch = { bytes: new Uint8Array(32 * 1024), decoder: new TextDecoder() };
-    const source = new FileSource(path, scratch);
-    for (const bytes of [8 * 1024 * 1024 - 1, 9 * 1024 * 1024, 500_000, 100]) {
-      Deno.truncateSync(path, bytes);
-      attempt(() => source.read());
-      assertEquals(scratch.bytes.length > 512 * 1024, bytes > 512 * 1024, `${bytes}`);
-    }
-  });
+Deno.test("FileSource.read() keeps no large buffer for what it reads next", () => {
+  using temp = new SourceFile();
+  const { file: path } = temp;
+  const scratch = { bytes: new Uint8Array(32 * 1024), decoder: new TextDecoder() };
+  const source = new FileSource(path, scratch);
+  for (const bytes of [8 * 1024 * 1024 - 1, 9 * 1024 * 1024, 500_000, 100]) {
+    Deno.truncateSync(path, bytes);
+    attempt(() => source.read());
+    assertEquals(scratch.bytes.length > 512 * 1024, bytes > 512 * 1024, `${bytes}`);
+  }
 });
 
-Deno.test("FileSource.read() reads only the start of a file, where that is asked for", async () => {
-  await withFile((path) => {
-    const source = new LocalHost().open(path, { startBytes: 4 });
-    for (
-      const [text, start] of [["cpu  1 2\ncpu0 1 2\n", "cpu "], ["é2\n", "é2\n"], ["", ""]] as const
-    ) {
-      Deno.writeTextFileSync(path, text);
-      assertEquals(source.read(), start);
-    }
-  });
+Deno.test("FileSource.read() reads only the start of a file, where that is asked for", () => {
+  using temp = new SourceFile();
+  const { file: path } = temp;
+  const source = new LocalHost().open(path, { startBytes: 4 });
+  for (
+    const [text, start] of [["cpu  1 2\ncpu0 1 2\n", "cpu "], ["é2\n", "é2\n"], ["", ""]] as const
+  ) {
+    Deno.writeTextFileSync(path, text);
+    assertEquals(source.read(), start);
+  }
 });
 
 Deno.test("FileSource has no data without its file, and throws for one that can't be read", () => {

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { LocalHost } from "../../lib/host/local_host.ts";
 import { followBelow } from "../../lib/host/rooted_path.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const LINKS: Readonly<Record<string, string>> = {
   "/host/etc/os-release": "/etc/static/os-release",
@@ -37,23 +38,20 @@ Deno.test("followBelow() leads out of the root by no link", () => {
 });
 
 Deno.test("LocalHost reads below another root what absolute links of that root lead to", async () => {
-  const folder = await Deno.realPath(await Deno.makeTempDir());
-  try {
-    const root = `${folder}/host`;
-    await Deno.mkdir(`${root}/etc`, { recursive: true });
-    await Deno.mkdir(`${root}/nix/store/abc`, { recursive: true });
-    await Deno.writeTextFile(`${root}/nix/store/abc/os-release`, "PRETTY_NAME=NixOS\n");
-    await Deno.symlink("/nix/store/abc/os-release", `${root}/etc/os-release`);
-    await Deno.symlink("/nix/store/abc", `${root}/etc/static`);
-    const host = new LocalHost({ proc: `${root}/proc`, sys: `${root}/sys`, root });
-    assertEquals(host.readText(`${root}/etc/os-release`), "PRETTY_NAME=NixOS\n");
-    assertEquals(host.list(`${root}/etc/static`), ["os-release"]);
-    assertEquals(host.exists(`${root}/etc/static/os-release`), true);
-    assertEquals(host.open(`${root}/etc/os-release`).read(), "PRETTY_NAME=NixOS\n");
-    // This machine's own links lead from its own root.
-    const own = new LocalHost({ proc: "/proc", sys: "/sys", root: "/" });
-    assertEquals(own.readText(`${root}/etc/os-release`), undefined);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  using temp = new TempFolder();
+  const folder = await Deno.realPath(temp.path);
+  const root = `${folder}/host`;
+  await Deno.mkdir(`${root}/etc`, { recursive: true });
+  await Deno.mkdir(`${root}/nix/store/abc`, { recursive: true });
+  await Deno.writeTextFile(`${root}/nix/store/abc/os-release`, "PRETTY_NAME=NixOS\n");
+  await Deno.symlink("/nix/store/abc/os-release", `${root}/etc/os-release`);
+  await Deno.symlink("/nix/store/abc", `${root}/etc/static`);
+  const host = new LocalHost({ proc: `${root}/proc`, sys: `${root}/sys`, root });
+  assertEquals(host.readText(`${root}/etc/os-release`), "PRETTY_NAME=NixOS\n");
+  assertEquals(host.list(`${root}/etc/static`), ["os-release"]);
+  assertEquals(host.exists(`${root}/etc/static/os-release`), true);
+  assertEquals(host.open(`${root}/etc/os-release`).read(), "PRETTY_NAME=NixOS\n");
+  // This machine's own links lead from its own root.
+  const own = new LocalHost({ proc: "/proc", sys: "/sys", root: "/" });
+  assertEquals(own.readText(`${root}/etc/os-release`), undefined);
 });

@@ -9,6 +9,7 @@ import {
   thisProgram,
   thisTarget,
 } from "../../lib/host/this_program.ts";
+import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { onLinux } from "../only_on.ts";
 
@@ -28,22 +29,17 @@ Deno.test("thisTarget() names a machine for compiled programs alone", () => {
 });
 
 Deno.test("isInContainerImage() knows an image by the file that it has put there", () => {
-  const { statSync } = Deno;
   const asked: string[] = [];
   let isFile = true;
-  Object.assign(Deno, {
+  using _mark = replaced<object>(Deno, {
     statSync(path: string) {
       asked.push(path);
       return { isFile, isDirectory: !isFile };
     },
   });
-  try {
-    assertEquals(isInContainerImage(), true);
-    isFile = false;
-    assertEquals(isInContainerImage(), false);
-  } finally {
-    Object.assign(Deno, { statSync });
-  }
+  assertEquals(isInContainerImage(), true);
+  isFile = false;
+  assertEquals(isInContainerImage(), false);
   assertEquals(new Set(asked), new Set(["/.komari-agent-container"]));
 });
 
@@ -52,9 +48,8 @@ Deno.test("isInContainerImage() is false where no image has left its mark", () =
 });
 
 onLinux.test("thisProgram() is a portable build when a script was started, whatever its name", async () => {
-  const folder = Deno.makeTempDirSync({ prefix: "this-program-" });
-  try {
-    const script = `
+  using folder = new TempFolder();
+  const script = `
 import { thisProgram } from "${new URL("../../lib/host/this_program.ts", import.meta.url)}";
 const program = thisProgram();
 const isOwn = ({ name }) => {
@@ -66,17 +61,14 @@ const isOwn = ({ name }) => {
 };
 const open = [...Deno.readDirSync("/proc/self/fd")].filter(isOwn).length;
 console.log(JSON.stringify({ ...program, open }));`;
-    for (const [first, form] of [["#!/usr/bin/env deno", "portable"], ["//!", "source"]]) {
-      const path = `${folder}/100% ü.ts`;
-      Deno.writeTextFileSync(path, first + script);
-      const { stdout } = await new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--no-check", "--no-config", path],
-      }).output();
-      const found = JSON.parse(new TextDecoder().decode(stdout));
-      assertEquals(found, { form, path: Deno.realPathSync(path), open: 0 });
-    }
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+  for (const [first, form] of [["#!/usr/bin/env deno", "portable"], ["//!", "source"]]) {
+    const path = `${folder.path}/100% ü.ts`;
+    Deno.writeTextFileSync(path, first + script);
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", "--no-config", path],
+    }).output();
+    const found = JSON.parse(new TextDecoder().decode(stdout));
+    assertEquals(found, { form, path: Deno.realPathSync(path), open: 0 });
   }
 });
 
@@ -90,37 +82,37 @@ Deno.test("PACKAGE_MANAGERS has the command of each kind of package", () => {
 
 const NAME = "komari-agent-deno";
 
-/** Runs with a machine's root below which a package has put the program. */
-function withRoot(marker: string | undefined, act: (root: string) => void): void {
-  using root = new TempFolder();
+/** A machine's root below which a package has put the program. */
+function packagedRoot(marker: string | undefined): TempFolder {
+  const root = new TempFolder();
   Deno.mkdirSync(`${root.path}/usr/bin`, { recursive: true });
   Deno.mkdirSync(`${root.path}/usr/lib/${NAME}`, { recursive: true });
   Deno.writeTextFileSync(`${root.path}/usr/bin/${NAME}`, "");
   if (marker !== undefined) Deno.writeTextFileSync(`${root.path}/usr/lib/${NAME}/package`, marker);
-  act(root.path);
+  return root;
 }
 
 Deno.test("packageOf() knows a packaged program, by a link too, from another one", () => {
-  withRoot("rpm\n", (root) => {
-    Deno.symlinkSync("usr/bin", `${root}/bin`);
-    Deno.writeTextFileSync(`${root}/another`, "");
-    const kindOf = (path: string) => packageOf({ form: "binary", path: root + path }, { root });
-    assertEquals(installedPackage({ root }), "rpm");
-    assertEquals(kindOf(`/usr/bin/${NAME}`), "rpm");
-    assertEquals(kindOf(`/bin/${NAME}`), "rpm");
-    assertEquals(kindOf("/another"), undefined);
-    assertEquals(kindOf("/missing"), undefined);
-  });
+  using machine = packagedRoot("rpm\n");
+  const root = machine.path;
+  Deno.symlinkSync("usr/bin", `${root}/bin`);
+  Deno.writeTextFileSync(`${root}/another`, "");
+  const kindOf = (path: string) => packageOf({ form: "binary", path: root + path }, { root: root });
+  assertEquals(installedPackage({ root: root }), "rpm");
+  assertEquals(kindOf(`/usr/bin/${NAME}`), "rpm");
+  assertEquals(kindOf(`/bin/${NAME}`), "rpm");
+  assertEquals(kindOf("/another"), undefined);
+  assertEquals(kindOf("/missing"), undefined);
 });
 
 Deno.test("packageOf() finds none without a marker, or with one that says something else", () => {
   for (const marker of [undefined, "", "snap\n"]) {
-    withRoot(marker, (root) => {
-      assertEquals(installedPackage({ root }), undefined);
-      assertEquals(
-        packageOf({ form: "binary", path: `${root}/usr/bin/${NAME}` }, { root }),
-        undefined,
-      );
-    });
+    using machine = packagedRoot(marker);
+    const root = machine.path;
+    assertEquals(installedPackage({ root: root }), undefined);
+    assertEquals(
+      packageOf({ form: "binary", path: `${root}/usr/bin/${NAME}` }, { root: root }),
+      undefined,
+    );
   }
 });

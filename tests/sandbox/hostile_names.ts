@@ -7,6 +7,7 @@
 import script from "../../lib/sandbox/helper_shell.sh" with { type: "text" };
 import { writeExecutable } from "../executable.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { exists } from "../exists.ts";
 
 /** The shells that `/bin/sh` is on common systems, as far as they are here. */
 export const SHELLS: readonly (readonly [string, ...string[]])[] = ([
@@ -14,15 +15,6 @@ export const SHELLS: readonly (readonly [string, ...string[]])[] = ([
   ["/usr/bin/bash", "--posix"],
   ["/usr/bin/busybox", "ash"],
 ] as const).filter(([command]) => exists(command));
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 const PIECES = [
   ...["$(touch x)", "`touch x`", ";touch x", "|touch x", "&touch x&", ">x", "<x", "\\touch x"],

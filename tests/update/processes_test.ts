@@ -47,15 +47,10 @@ onLinux.test("runsProgram() knows a script among a process's words, however it w
   }
 });
 
-Deno.test("sharesServiceWith() is false for children of a shell", () => {
-  const child = new Deno.Command("sleep", { args: ["1000"] }).spawn();
-  try {
-    assertEquals(sharesServiceWith(child.pid), false);
-    assertEquals(sharesServiceWith(2 ** 22 + 1), false);
-  } finally {
-    child.kill("SIGKILL");
-  }
-  return child.status.then(() => {});
+Deno.test("sharesServiceWith() is false for children of a shell", async () => {
+  await using child = new Deno.Command("sleep", { args: ["1000"] }).spawn();
+  assertEquals(sharesServiceWith(child.pid), false);
+  assertEquals(sharesServiceWith(2 ** 22 + 1), false);
 });
 
 Deno.test("isAttachedToTerminal() detects a terminal as standard input", async () => {
