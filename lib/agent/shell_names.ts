@@ -18,7 +18,7 @@ export function isRootUntilSealed(config: Config): boolean {
 /** The needs of an agent of this configuration after the seal. */
 export async function sealNeeds(
   config: Config,
-  { names, shell }: { names: ShellNames; shell: Shell | undefined },
+  { names, shell }: { names: ShellNames; shell: Pick<Shell, "staysRoot"> | undefined },
 ): Promise<SealNeeds> {
   return {
     readsFiles: await names.failure,

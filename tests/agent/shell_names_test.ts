@@ -32,6 +32,9 @@ Deno.test("sealNeeds() asks for what the options need, and no more", async () =>
     assertEquals(await needsOf("--month-rotate", "1"), [undefined, false, true]);
     assertEquals(await needsOf("--month-rotate", "31"), [undefined, false, true]);
     assertEquals(await needsOf("--custom-dns", "192.0.2.53"), [undefined, true, false]);
+    const shell = { staysRoot: "its shell stays" };
+    const { rootShell } = await sealNeeds(configOf(), { names, shell });
+    assertEquals(rootShell, "its shell stays");
   });
   const without = new ShellNames(undefined);
   const { readsFiles } = await sealNeeds(configOf(), { names: without, shell: undefined });
