@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { openAgent } from "../../lib/agent/open_agent.ts";
 import { runOpened } from "../../lib/agent/run_agent.ts";
@@ -6,6 +6,7 @@ import { supportedPlatform } from "../../lib/cli/command.ts";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { realTurn } from "../fake_time.ts";
+import { realDeadline } from "../real_deadline.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 
@@ -14,17 +15,19 @@ const DISCOVERY_KEY = "d1scovery-k3y";
 
 /** Opens an agent that registers itself at a panel, in this process, which must not be sealed. */
 function openRegistering(
-  { panel, folder, signal, args, panels = [] }: {
+  { panel, folder, signal, args, panels = [], env = {} }: {
     panel: { readonly url: string };
     folder: TempFolder;
     signal: AbortSignal;
     args: readonly string[];
     panels?: readonly { readonly endpoint: string; readonly token: string }[];
+    env?: Readonly<Record<string, string>>;
   },
 ) {
   const config = resolveConfig({
     args: ["--auto-discovery", DISCOVERY_KEY, "--ip-services", "off", ...args],
     env: {
+      ...env,
       AGENT_ENDPOINT: panel.url,
       AGENT_PANELS: JSON.stringify(panels),
       RUNTIME_DIRECTORY: `${folder.path}/run`,
@@ -76,6 +79,39 @@ Deno.test({
     const problems = readHealth([`${folder.path}/run`])?.problems;
     assertEquals(problems?.find(({ part }) => part === "state")?.text, "lost …");
     assertEquals(isWritten, true);
+  },
+});
+
+Deno.test({
+  name: "runOpened() asks for the public addresses through the proxy",
+  ignore,
+  async fn() {
+    using folder = new TempFolder();
+    using panel = await startTestPanel({ discoveryKey: DISCOVERY_KEY });
+    using proxy = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const ended = new AbortController();
+    await using agent = await openRegistering({
+      ...{ panel, folder, signal: ended.signal },
+      args: ["-i", "0.2", "--ip-services", "http://127.0.0.1:9/"],
+      env: {
+        HTTP_PROXY: `http://127.0.0.1:${proxy.addr.port}`,
+        NO_PROXY: `127.0.0.1:${panel.port}`,
+      },
+    });
+    const running = runOpened(agent, undefined);
+    const bytes = new Uint8Array(64);
+    let count = 0;
+    try {
+      using connection = await realDeadline(proxy.accept());
+      count = await connection.read(bytes) ?? 0;
+    } finally {
+      ended.abort();
+      await running;
+    }
+    assertMatch(
+      new TextDecoder().decode(bytes.subarray(0, count)),
+      /^\w+ (http:\/\/)?127\.0\.0\.1:9\b/,
+    );
   },
 });
 
