@@ -30,7 +30,7 @@ Deno.test("one process reports to three panels, and trouble at one leaves the ot
     await b.setFault(panelFault("hang"));
     const before = [a, c].map(({ state }) => state.counts.reports);
     for (const [at, panel] of [a, c].entries()) {
-      await until(panel, ({ counts }) => counts.reports >= (before[at] ?? 0) + 20);
+      await until(panel, ({ counts }) => counts.reports >= (before[at] ?? 0) + 10);
     }
     await b.setFault(panelFault("refuse"));
     await agent.says(`[127.0.0.1:${b.port}] Cannot`);

@@ -17,15 +17,6 @@ const certificate = await makeCertificate();
 
 type Answer = (path: string, connection: Deno.TcpConn) => Promise<"keep" | undefined | void>;
 
-async function withServer(answer: Answer, use: (server: RawServer) => Promise<void>) {
-  const server = new RawServer(answer);
-  try {
-    await use(server);
-  } finally {
-    await server.close();
-  }
-}
-
 interface ProbeOptions {
   signal?: AbortSignal;
   policy?: ProbePolicy;
@@ -49,45 +40,41 @@ async function failure(probe: () => Promise<number>): Promise<string> {
 }
 
 Deno.test("HttpProbe.probe() sends one plain request and measures until the answer's head is there", async () => {
-  await withServer(
-    (_, connection) => write(connection, "HTTP/1.1 200 OK\r\n\r\n"),
-    async (server) => {
-      const ms = await probe(`http://127.0.0.1:${server.port}/a?b=c#d`);
-      assert(ms > 0 && ms < 1000, `${ms}`);
-      const [head = "", ...more] = server.requests;
-      assertEquals(more, []);
-      const [first = "", ...headers] = head.toLowerCase().trimEnd().split("\r\n");
-      assertEquals(first, "get /a?b=c http/1.1");
-      for (
-        const header of [
-          `host: 127.0.0.1:${server.port}`,
-          "accept: */*",
-          "user-agent: mozilla/5.0 (compatible; komari-agent-deno)",
-          "connection: close",
-        ]
-      ) {
-        assert(headers.includes(header), `${header} in ${headers}`);
-      }
-    },
+  await using server = new RawServer((_, connection) =>
+    write(connection, "HTTP/1.1 200 OK\r\n\r\n")
   );
+  const ms = await probe(`http://127.0.0.1:${server.port}/a?b=c#d`);
+  assert(ms > 0 && ms < 1000, `${ms}`);
+  const [head = "", ...more] = server.requests;
+  assertEquals(more, []);
+  const [first = "", ...headers] = head.toLowerCase().trimEnd().split("\r\n");
+  assertEquals(first, "get /a?b=c http/1.1");
+  for (
+    const header of [
+      `host: 127.0.0.1:${server.port}`,
+      "accept: */*",
+      "user-agent: mozilla/5.0 (compatible; komari-agent-deno)",
+      "connection: close",
+    ]
+  ) {
+    assert(headers.includes(header), `${header} in ${headers}`);
+  }
 });
 
 Deno.test("HttpProbe.probe() takes a status of 200 to 399 for success, all others not", async () => {
-  await withServer(
-    (path, connection) => write(connection, `HTTP/1.1 ${path.slice(1)} Word\r\n\r\n`),
-    async (server) => {
-      const base = `http://127.0.0.1:${server.port}`;
-      for (const status of [200, 204, 299, 300, 301, 304, 307, 399]) {
-        assert(await probe(`${base}/${status}`) > 0);
-      }
-      for (const status of [400, 401, 404, 500, 503, 599]) {
-        assertEquals(
-          await failure(() => probe(`${base}/${status}`)),
-          `Cannot probe 127.0.0.1:${server.port}: the status is ${status}`,
-        );
-      }
-    },
+  await using server = new RawServer((path, connection) =>
+    write(connection, `HTTP/1.1 ${path.slice(1)} Word\r\n\r\n`)
   );
+  const base = `http://127.0.0.1:${server.port}`;
+  for (const status of [200, 204, 299, 300, 301, 304, 307, 399]) {
+    assert(await probe(`${base}/${status}`) > 0);
+  }
+  for (const status of [400, 401, 404, 500, 503, 599]) {
+    assertEquals(
+      await failure(() => probe(`${base}/${status}`)),
+      `Cannot probe 127.0.0.1:${server.port}: the status is ${status}`,
+    );
+  }
 });
 
 Deno.test("HttpProbe.probe() passes over interim answers and heads that come in pieces", async () => {
@@ -97,14 +84,13 @@ Deno.test("HttpProbe.probe() passes over interim answers and heads that come in 
     "\nHTTP/1.1 204 No",
     " Content\n\n",
   ];
-  await withServer(async (_, connection) => {
+  await using server = new RawServer(async (_, connection) => {
     for (const piece of pieces) {
       await write(connection, piece);
       await delay(1);
     }
-  }, async (server) => {
-    assert(await probe(`http://127.0.0.1:${server.port}/`) > 0);
   });
+  assert(await probe(`http://127.0.0.1:${server.port}/`) > 0);
 });
 
 /** Redirects `/N` to `/N-1`, by turns to a path and to another host, and answers `/0`. */
@@ -122,68 +108,61 @@ async function countDown(path: string, connection: Deno.TcpConn): Promise<void> 
 }
 
 Deno.test("HttpProbe.probe() follows five redirects, each admitted and the time for it not counted", async () => {
-  await withServer(countDown, async (server) => {
-    const asked: string[] = [];
-    const resolver = fakeResolver(async (host) => {
-      asked.push(host);
-      await delay(20);
-      return ["127.0.0.1"];
-    });
-    const policy = policyOf(resolver);
-    const startedAtMs = performance.now();
-    const ms = await probe(`http://start.example:${server.port}/5`, { policy });
-    assertLess(ms, performance.now() - startedAtMs - 6 * 15);
-    assertEquals(asked, [
-      ...Array(2).fill("start.example"),
-      ...Array(4).fill("other.example"),
-    ]);
-    assertMatch(
-      server.requests[2] ?? "",
-      new RegExp(`host: other.example:${server.port}\r\n`, "i"),
-    );
+  await using server = new RawServer(countDown);
+  const asked: string[] = [];
+  const resolver = fakeResolver(async (host) => {
+    asked.push(host);
+    await delay(20);
+    return ["127.0.0.1"];
   });
+  const policy = policyOf(resolver);
+  const startedAtMs = performance.now();
+  const ms = await probe(`http://start.example:${server.port}/5`, { policy });
+  assertLess(ms, performance.now() - startedAtMs - 6 * 15);
+  assertEquals(asked, [
+    ...Array(2).fill("start.example"),
+    ...Array(4).fill("other.example"),
+  ]);
+  assertMatch(
+    server.requests[2] ?? "",
+    new RegExp(`host: other.example:${server.port}\r\n`, "i"),
+  );
 });
 
 Deno.test("HttpProbe.probe() adds up the time to the heads of all redirects, and no other", async () => {
   using time = new FakeTime();
-  await withServer(async (path, connection) => {
+  await using server = new RawServer(async (path, connection) => {
     time.tick(path === "/2" ? 300 : path === "/1" ? 200 : 100);
     await countDown(path, connection);
-  }, async (server) => {
-    const resolver = fakeResolver(() => {
-      time.tick(1000);
-      return ["127.0.0.1"];
-    });
-    const policy = policyOf(resolver);
-    assertEquals(await probe(`http://start.example:${server.port}/2`, { policy }), 600);
   });
+  const resolver = fakeResolver(() => {
+    time.tick(1000);
+    return ["127.0.0.1"];
+  });
+  const policy = policyOf(resolver);
+  assertEquals(await probe(`http://start.example:${server.port}/2`, { policy }), 600);
 });
 
 Deno.test("HttpProbe.probe() does not let redirects pass by what the policy refuses", async () => {
-  await withServer(countDown, async (server) => {
-    const policy = fakePolicy({ "other.example": "169.254.1.1" });
-    await assertRejects(
-      () => probe(`http://start.example:${server.port}/3`, { policy }),
-      ProbeRefusedError,
-      "Refused to probe other.example",
-    );
-    assertEquals(server.requests.length, 2);
-  });
+  await using server = new RawServer(countDown);
+  const policy = fakePolicy({ "other.example": "169.254.1.1" });
+  await assertRejects(
+    () => probe(`http://start.example:${server.port}/3`, { policy }),
+    ProbeRefusedError,
+    "Refused to probe other.example",
+  );
+  assertEquals(server.requests.length, 2);
 });
 
 Deno.test("HttpProbe.probe() rejects at the sixth redirect and in a loop", async () => {
-  await withServer(countDown, async (server) => {
-    const url = `http://127.0.0.1:${server.port}/6`;
-    const text = await failure(() => probe(url));
-    assertEquals(text, `Cannot probe 127.0.0.1:${server.port}: more than 5 redirects`);
-  });
-  await withServer(
-    (_, connection) => write(connection, "HTTP/1.1 301 Moved\r\nLocation: /\r\n\r\n"),
-    async (server) => {
-      await failure(() => probe(`http://127.0.0.1:${server.port}/`));
-      assertEquals(server.requests.length, 6);
-    },
+  await using counting = new RawServer(countDown);
+  const text = await failure(() => probe(`http://127.0.0.1:${counting.port}/6`));
+  assertEquals(text, `Cannot probe 127.0.0.1:${counting.port}: more than 5 redirects`);
+  await using looping = new RawServer((_, connection) =>
+    write(connection, "HTTP/1.1 301 Moved\r\nLocation: /\r\n\r\n")
   );
+  await failure(() => probe(`http://127.0.0.1:${looping.port}/`));
+  assertEquals(looping.requests.length, 6);
 });
 
 Deno.test("HttpProbe.probe() follows each kind of redirect and of location by GET", async () => {
@@ -206,7 +185,7 @@ Deno.test("HttpProbe.probe() follows each kind of redirect and of location by GE
     "/",
   ];
   for (const [index, location] of locations.entries()) {
-    await withServer(async (path, connection) => {
+    await using server = new RawServer(async (path, connection) => {
       const { port } = connection.localAddr;
       const head = path === "/a/"
         ? `HTTP/1.1 ${statuses[index]} Moved\r\nLocation: ${
@@ -214,13 +193,12 @@ Deno.test("HttpProbe.probe() follows each kind of redirect and of location by GE
         }\r\n\r\n`
         : "HTTP/1.1 200 OK\r\n\r\n";
       await connection.write(Uint8Array.from(head, (letter) => letter.charCodeAt(0)));
-    }, async (server) => {
-      assert(await probe(`http://127.0.0.1:${server.port}/a/`) > 0);
-      assertEquals(server.requests.map((head) => head.split(" HTTP")[0]), [
-        "GET /a/",
-        `GET ${paths[index]}`,
-      ]);
     });
+    assert(await probe(`http://127.0.0.1:${server.port}/a/`) > 0);
+    assertEquals(server.requests.map((head) => head.split(" HTTP")[0]), [
+      "GET /a/",
+      `GET ${paths[index]}`,
+    ]);
   }
 });
 
@@ -231,86 +209,71 @@ Deno.test("HttpProbe.probe() refuses redirects to where no probe may go, without
     "http://me:word@127.0.0.1/",
     "http://",
   ];
-  await withServer(
-    (path, connection) =>
-      write(
-        connection,
-        `HTTP/1.1 302 Found\r\nLocation: ${locations[Number(path[1])]}?secret\r\n\r\n`,
-      ),
-    async (server) => {
-      for (const index of locations.keys()) {
-        const text = await failure(() => probe(`http://127.0.0.1:${server.port}/${index}`));
-        assert(text.startsWith("Cannot p") && !text.includes("secret"), text);
-      }
-    },
+  await using server = new RawServer((path, connection) =>
+    write(
+      connection,
+      `HTTP/1.1 302 Found\r\nLocation: ${locations[Number(path[1])]}?secret\r\n\r\n`,
+    )
   );
+  for (const index of locations.keys()) {
+    const text = await failure(() => probe(`http://127.0.0.1:${server.port}/${index}`));
+    assert(text.startsWith("Cannot p") && !text.includes("secret"), text);
+  }
 });
 
 Deno.test("HttpProbe.probe() follows the location of a redirect only", async () => {
-  await withServer(
-    (path, connection) =>
-      write(connection, `HTTP/1.1 ${path.slice(1)} Word\r\nLocation: /500\r\n\r\n`),
-    async (server) => {
-      const statuses = [200, 201, 300, 304, 305];
-      for (const status of statuses) await probe(`http://127.0.0.1:${server.port}/${status}`);
-      assertEquals(server.requests.length, statuses.length);
-    },
+  await using server = new RawServer((path, connection) =>
+    write(connection, `HTTP/1.1 ${path.slice(1)} Word\r\nLocation: /500\r\n\r\n`)
   );
+  const statuses = [200, 201, 300, 304, 305];
+  for (const status of statuses) await probe(`http://127.0.0.1:${server.port}/${status}`);
+  assertEquals(server.requests.length, statuses.length);
 });
 
 Deno.test("HttpProbe.probe() takes a redirect without a location for success", async () => {
   for (const field of ["", "Location:\r\n"]) {
-    await withServer(
-      (_, connection) => write(connection, `HTTP/1.1 301 Moved\r\n${field}\r\n`),
-      async (server) => {
-        assert(await probe(`http://127.0.0.1:${server.port}/`) > 0);
-      },
+    await using server = new RawServer((_, connection) =>
+      write(connection, `HTTP/1.1 301 Moved\r\n${field}\r\n`)
     );
+    assert(await probe(`http://127.0.0.1:${server.port}/`) > 0);
   }
 });
 
 Deno.test("HttpProbe.probe() rejects when the response is no HTTP, is cut off or empty", async () => {
   const answers = ["SSH-2.0-x\r\n\r\n", "HTTP/1.1 200 OK\r\nServ", "", "\r\n\r\n"];
-  await withServer(
-    (path, connection) => write(connection, answers[Number(path[1])] ?? ""),
-    async (server) => {
-      for (const index of answers.keys()) {
-        const text = await failure(() => probe(`http://127.0.0.1:${server.port}/${index}`));
-        assert(text.startsWith(`Cannot probe 127.0.0.1:${server.port}`), text);
-      }
-    },
+  await using server = new RawServer((path, connection) =>
+    write(connection, answers[Number(path[1])] ?? "")
   );
+  for (const index of answers.keys()) {
+    const text = await failure(() => probe(`http://127.0.0.1:${server.port}/${index}`));
+    assert(text.startsWith(`Cannot probe 127.0.0.1:${server.port}`), text);
+  }
 });
 
 Deno.test("HttpProbe.probe() rejects when the head has no end", async () => {
-  await withServer(async (_, connection) => {
+  await using server = new RawServer(async (_, connection) => {
     await write(connection, "HTTP/1.1 200 OK\r\n");
     while (true) await write(connection, "X-Long: " + "x".repeat(1000) + "\r\n");
-  }, async (server) => {
-    const text = await failure(() => probe(`http://127.0.0.1:${server.port}/`));
-    assert(text.includes("head of the answer is too long"), text);
   });
+  const text = await failure(() => probe(`http://127.0.0.1:${server.port}/`));
+  assert(text.includes("head of the answer is too long"), text);
 });
 
 Deno.test("HttpProbe.probe() gives up on interim answers without an end, and hangs up", async () => {
-  await withServer(async (_, connection) => {
+  await using server = new RawServer(async (_, connection) => {
     while (true) await write(connection, "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1000));
-  }, async (server) => {
-    const text = await failure(() => probe(`http://127.0.0.1:${server.port}/`));
-    assert(text.includes("too many interim responses"), text);
-    await realUntil(() => server.open === 0);
   });
+  const text = await failure(() => probe(`http://127.0.0.1:${server.port}/`));
+  assert(text.includes("too many interim responses"), text);
+  await realUntil(() => server.open === 0);
 });
 
 Deno.test("HttpProbe.probe() takes another protocol for no success", async () => {
-  await withServer(
-    (_, connection) =>
-      write(connection, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"),
-    async (server) => {
-      const text = await failure(() => probe(`http://127.0.0.1:${server.port}/`));
-      assert(text.endsWith("the status is 101"), text);
-    },
+  await using server = new RawServer((_, connection) =>
+    write(connection, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n")
   );
+  const text = await failure(() => probe(`http://127.0.0.1:${server.port}/`));
+  assert(text.endsWith("the status is 101"), text);
 });
 
 Deno.test("HttpProbe.probe() takes a head for success, however the body ends", async () => {
@@ -321,12 +284,10 @@ Deno.test("HttpProbe.probe() takes a head for success, however the body ends", a
     "Content-Encoding: gzip\r\n\r\nnonsense",
   ];
   for (const end of ends) {
-    await withServer(
-      (_, connection) => write(connection, `HTTP/1.1 200 OK\r\n${end}`),
-      async (server) => {
-        assert(await probe(`http://127.0.0.1:${server.port}/`) > 0);
-      },
+    await using server = new RawServer((_, connection) =>
+      write(connection, `HTTP/1.1 200 OK\r\n${end}`)
     );
+    assert(await probe(`http://127.0.0.1:${server.port}/`) > 0);
   }
 });
 
@@ -344,31 +305,28 @@ Deno.test("HttpProbe.probe() reaches IPv6 literals", async () => {
 });
 
 Deno.test("HttpProbe.probe() rejects a status that is none", async () => {
-  await withServer(
-    (path, connection) => write(connection, `HTTP/1.1 ${path.slice(1, 4)} Odd\r\n\r\n`),
-    async (server) => {
-      for (const status of ["999", "000", "+20", "2e2"]) {
-        const odd = await failure(() => probe(`http://127.0.0.1:${server.port}/${status}?secret`));
-        assert(odd.startsWith("Cannot probe 127.0.0.1:") && !odd.includes("secret"), odd);
-      }
-    },
+  await using server = new RawServer((path, connection) =>
+    write(connection, `HTTP/1.1 ${path.slice(1, 4)} Odd\r\n\r\n`)
   );
+  for (const status of ["999", "000", "+20", "2e2"]) {
+    const odd = await failure(() => probe(`http://127.0.0.1:${server.port}/${status}?secret`));
+    assert(odd.startsWith("Cannot probe 127.0.0.1:") && !odd.includes("secret"), odd);
+  }
 });
 
 Deno.test("HttpProbe.probe() names no query of a request that fails on its way", async () => {
-  await withServer((_, connection) => write(connection, "nonsense\r\n\r\n"), async (server) => {
-    for (const scheme of ["http", "https"]) {
-      const url = `${scheme}://127.0.0.1:${server.port}/path)?secret`;
-      const text = await failure(() => probe(url));
-      assert(text.startsWith("Cannot probe 127.0.0.1:") && !text.includes("secret"), text);
-    }
-  });
+  await using server = new RawServer((_, connection) => write(connection, "nonsense\r\n\r\n"));
+  for (const scheme of ["http", "https"]) {
+    const url = `${scheme}://127.0.0.1:${server.port}/path)?secret`;
+    const text = await failure(() => probe(url));
+    assert(text.startsWith("Cannot probe 127.0.0.1:") && !text.includes("secret"), text);
+  }
 });
 
 Deno.test("HttpProbe.probe() leaves a body that has no end unread and hangs up", async () => {
   let sent = 0;
   let hungUp = false;
-  await withServer(async (_, connection) => {
+  await using server = new RawServer(async (_, connection) => {
     await write(connection, "HTTP/1.1 200 OK\r\n\r\n");
     try {
       while (true) {
@@ -378,27 +336,25 @@ Deno.test("HttpProbe.probe() leaves a body that has no end unread and hangs up",
     } finally {
       hungUp = true;
     }
-  }, async (server) => {
-    assert(await probe(`http://127.0.0.1:${server.port}/`) > 0);
-    await realUntil(() => hungUp);
-    assertLess(sent, 16 * 1024 * 1024);
   });
+  assert(await probe(`http://127.0.0.1:${server.port}/`) > 0);
+  await realUntil(() => hungUp);
+  assertLess(sent, 16 * 1024 * 1024);
 });
 
 Deno.test("HttpProbe.probe() rejects with the signal's reason when the server is mute, and hangs up", async () => {
   for (const scheme of ["http", "https"]) {
     let arrived = () => {};
     const arrival = new Promise<void>((resolve) => arrived = resolve);
-    await withServer((_, _connection) => {
+    await using server = new RawServer((_, _connection) => {
       arrived();
       return Promise.resolve("keep");
-    }, async (server) => {
-      const controller = new AbortController();
-      const mute = probe(`${scheme}://127.0.0.1:${server.port}/`, { signal: controller.signal });
-      arrival.then(() => controller.abort(new Error("enough")));
-      await assertRejects(() => mute, Error, "enough");
-      await realUntil(() => server.open === 0);
     });
+    const controller = new AbortController();
+    const mute = probe(`${scheme}://127.0.0.1:${server.port}/`, { signal: controller.signal });
+    arrival.then(() => controller.abort(new Error("enough")));
+    await assertRejects(() => mute, Error, "enough");
+    await realUntil(() => server.open === 0);
   }
 });
 
@@ -463,15 +419,14 @@ Deno.test({
       key: certificate.key,
       onListen: () => {},
     }, () => new Response(null, { status: 308, headers: { location } }));
-    await withServer(async (path, connection) => {
+    await using plain = new RawServer(async (path, connection) => {
       const field = path === "/end" ? "" : `Location: https://localhost:${secure.addr.port}/\r\n`;
       await write(connection, `HTTP/1.1 301 Moved\r\n${field}\r\n`);
-    }, async (plain) => {
-      const caCerts = [certificate.authority];
-      location = `http://127.0.0.1:${plain.port}/end`;
-      assert(await probe(`http://127.0.0.1:${plain.port}/`, { caCerts }) > 0);
-      assertEquals(plain.requests.length, 2);
     });
+    const caCerts = [certificate.authority];
+    location = `http://127.0.0.1:${plain.port}/end`;
+    assert(await probe(`http://127.0.0.1:${plain.port}/`, { caCerts }) > 0);
+    assertEquals(plain.requests.length, 2);
   },
 });
 
@@ -513,22 +468,21 @@ const ENVIRONMENTS: readonly Record<string, string>[] = [
 for (const env of ENVIRONMENTS) {
   Deno.test(`HttpProbe.probe() takes no notice of ${JSON.stringify(env)} in the environment`, async () => {
     const ok = "HTTP/1.1 200 OK\r\n\r\n";
-    await withServer((_, connection) => write(connection, ok), async (server) => {
-      const program = new URL("probe_in_process.ts", import.meta.url).pathname;
-      const { stdout } = await new Deno.Command(Deno.execPath(), {
-        args: [
-          "run",
-          "-A",
-          "--no-prompt",
-          "--no-check",
-          program,
-          `http://some.test:${server.port}/`,
-        ],
-        env,
-        stderr: "inherit",
-      }).output();
-      assertEquals(new TextDecoder().decode(stdout), "ok\n");
-    });
+    await using server = new RawServer((_, connection) => write(connection, ok));
+    const program = new URL("probe_in_process.ts", import.meta.url).pathname;
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "-A",
+        "--no-prompt",
+        "--no-check",
+        program,
+        `http://some.test:${server.port}/`,
+      ],
+      env,
+      stderr: "inherit",
+    }).output();
+    assertEquals(new TextDecoder().decode(stdout), "ok\n");
   });
 }
 
@@ -551,19 +505,18 @@ Deno.test("HttpProbe.probe() has garbage collected after 100 requests over TLS, 
   assertEquals(collections, 0);
   await refused("https", 1);
   assertEquals(collections, 1);
-  await withServer(() => Promise.resolve("keep"), async (mute) => {
-    const controller = new AbortController();
-    const url = new URL(`http://127.0.0.1:${mute.port}/`);
-    const waiting = http.probe(url, attemptOf(controller.signal));
-    const given = assertRejects(() => waiting, Error, "enough");
-    await realUntil(() => mute.open !== 0);
-    await refused("https", 399);
-    assertEquals(collections, 1);
-    await refused("https", 1);
-    assertEquals(collections, 2);
-    controller.abort(new Error("enough"));
-    await given;
-  });
+  await using mute = new RawServer(() => Promise.resolve("keep"));
+  const controller = new AbortController();
+  const url = new URL(`http://127.0.0.1:${mute.port}/`);
+  const waiting = http.probe(url, attemptOf(controller.signal));
+  const given = assertRejects(() => waiting, Error, "enough");
+  await realUntil(() => mute.open !== 0);
+  await refused("https", 399);
+  assertEquals(collections, 1);
+  await refused("https", 1);
+  assertEquals(collections, 2);
+  controller.abort(new Error("enough"));
+  await given;
 });
 
 isolatedTest(import.meta.url, {
@@ -581,46 +534,45 @@ async function leavesNothingOpen(): Promise<void> {
     return path === "/mute" ? "keep" : undefined;
   };
   const mute: Answer = () => Promise.resolve("keep");
-  await withServer(answer, (server) =>
-    withServer(mute, async (muteServer) => {
-      const urls = [
-        `http://127.0.0.1:${server.port}/ok`,
-        `http://127.0.0.1:${server.port}/bad`,
-        `https://127.0.0.1:${server.port}/`,
-        `http://127.0.0.1:${server.port}/mute`,
-        `https://127.0.0.1:${muteServer.port}/`,
-      ];
-      const one = async (http: HttpProbe, index: number) => {
-        const url = urls[index % urls.length] ?? "";
-        const controller = new AbortController();
-        const { signal } = controller;
-        const running = http.probe(new URL(url), attemptOf(signal));
-        // So that it meets all stages, from connecting to reading.
-        const abort = () => controller.abort();
-        const timer = index % urls.length > 2 ? setTimeout(abort, index % 7) : undefined;
-        await running.catch(() => {});
-        clearTimeout(timer);
-      };
-      const batch = async (from: number) => {
-        // One policy would let 20 a second pass.
-        const http = new HttpProbe(fakePolicy());
-        await Promise.all(Array.from({ length: 10 }, (_, offset) => one(http, from + offset)));
-      };
-      // The runtime closes its own ends a moment later.
-      const settled = async () => {
-        let last = count();
-        for (let same = 0; same < 10; await delay(5)) {
-          same = count() === last ? same + 1 : 0;
-          last = count();
-        }
-        return last;
-      };
-      // What the runtime opens once for all is not a leak.
-      await batch(0);
-      await batch(1);
-      const before = await settled();
-      for (let index = 0; index < 200; index += 10) await batch(index);
-      assertEquals(await settled(), before);
-      assertEquals(server.open + muteServer.open, 0);
-    }));
+  await using server = new RawServer(answer);
+  await using muteServer = new RawServer(mute);
+  const urls = [
+    `http://127.0.0.1:${server.port}/ok`,
+    `http://127.0.0.1:${server.port}/bad`,
+    `https://127.0.0.1:${server.port}/`,
+    `http://127.0.0.1:${server.port}/mute`,
+    `https://127.0.0.1:${muteServer.port}/`,
+  ];
+  const one = async (http: HttpProbe, index: number) => {
+    const url = urls[index % urls.length] ?? "";
+    const controller = new AbortController();
+    const { signal } = controller;
+    const running = http.probe(new URL(url), attemptOf(signal));
+    // So that it meets all stages, from connecting to reading.
+    const abort = () => controller.abort();
+    const timer = index % urls.length > 2 ? setTimeout(abort, index % 7) : undefined;
+    await running.catch(() => {});
+    clearTimeout(timer);
+  };
+  const batch = async (from: number) => {
+    // One policy would let 20 a second pass.
+    const http = new HttpProbe(fakePolicy());
+    await Promise.all(Array.from({ length: 10 }, (_, offset) => one(http, from + offset)));
+  };
+  // The runtime closes its own ends a moment later.
+  const settled = async () => {
+    let last = count();
+    for (let same = 0; same < 10; await delay(5)) {
+      same = count() === last ? same + 1 : 0;
+      last = count();
+    }
+    return last;
+  };
+  // What the runtime opens once for all is not a leak.
+  await batch(0);
+  await batch(1);
+  const before = await settled();
+  for (let index = 0; index < 200; index += 10) await batch(index);
+  assertEquals(await settled(), before);
+  assertEquals(server.open + muteServer.open, 0);
 }

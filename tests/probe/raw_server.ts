@@ -1,5 +1,5 @@
 /** A server on loopback that answers as a test likes, well-formed or not, and remembers what it was asked. */
-export class RawServer {
+export class RawServer implements AsyncDisposable {
   /** The head of each request. */
   readonly requests: string[] = [];
   readonly #listener: Deno.TcpListener;
@@ -30,6 +30,10 @@ export class RawServer {
     this.#listener.close();
     for (const connection of this.#open) connection.close();
     await this.#done;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   async #serve(

@@ -68,13 +68,16 @@ Deno.test('panelFault("bomb") sends half a GiB to a client that negotiated compr
     await closed.promise;
   }));
 
-Deno.test('panelFault("bomb") answers a call with zeros that decompress to 512 MiB', () =>
+Deno.test('panelFault("bomb") answers a call with half a MiB that decompresses to more than anyone should read', () =>
   withPanel(async (panel) => {
     await panel.setFault(panelFault("bomb"));
     const response = await call(panel, "report", { method: "POST", body: "{}" });
     let bytes = 0;
-    for await (const chunk of response.body ?? []) bytes += chunk.length;
-    assertEquals(bytes, 512 * 1024 * 1024);
+    for await (const chunk of response.body ?? []) {
+      bytes += chunk.length;
+      if (bytes > 64 * 1024 * 1024) break;
+    }
+    assertGreater(bytes, 64 * 1024 * 1024);
   }));
 
 for (const name of ["garbage-message", "deep-message", "huge-message"] as const) {
