@@ -3,14 +3,14 @@ import { readCertificate } from "../../lib/net/certificate.ts";
 import { realUntil } from "../real_deadline.ts";
 import { EchoServer } from "./echo_server.ts";
 import { makeCertificate, makeSelfSigned } from "./test_authority.ts";
+import { SANITIZED, sanitizedTest } from "../sanitized_tests.ts";
 
-const sanitized = { sanitizeOps: true, sanitizeResources: true };
 const { signal } = new AbortController();
 const certificate = await makeCertificate();
 const DAY_MS = 24 * 60 * 60_000;
 
 Deno.test({
-  ...sanitized,
+  ...SANITIZED,
   name: "readCertificate() reads one that nobody trusts, and closes (needs openssl)",
   ignore: certificate === undefined,
   fn: async () => {
@@ -31,7 +31,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...sanitized,
+  ...SANITIZED,
   name: "readCertificate() names the organization of an issuer, and tells a self-signed one",
   ignore: certificate === undefined,
   fn: async () => {
@@ -48,7 +48,7 @@ Deno.test({
   },
 });
 
-Deno.test("readCertificate() rejects where no TLS is spoken, and closes", sanitized, async () => {
+sanitizedTest("readCertificate() rejects where no TLS is spoken, and closes", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const connection = await Deno.connect({ port: listener.addr.port });
   using accepted = await listener.accept();
@@ -59,7 +59,7 @@ Deno.test("readCertificate() rejects where no TLS is spoken, and closes", saniti
   while (await accepted.read(buffer).catch(() => null) !== null);
 });
 
-Deno.test("readCertificate() rejects with the signal's reason", sanitized, async () => {
+sanitizedTest("readCertificate() rejects with the signal's reason", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const connection = await Deno.connect({ port: listener.addr.port });
   using _accepted = await listener.accept();

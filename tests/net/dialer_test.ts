@@ -20,8 +20,7 @@ import { startHttpProxy, startSocksProxy, type TestProxy } from "./fake_proxies.
 import { roundTrip } from "./round_trip.ts";
 import { fakeConnect, realConnect } from "./fake_connect.ts";
 import { makeCertificate } from "./test_authority.ts";
-
-const sanitized = { sanitizeOps: true, sanitizeResources: true };
+import { SANITIZED, sanitizedTest } from "../sanitized_tests.ts";
 
 const signal = new AbortController().signal;
 const certificate = await makeCertificate();
@@ -74,7 +73,7 @@ function bySchemes(
   for (const scheme of ["http", "https", "ws", "wss"]) {
     const isSecure = scheme.endsWith("s") && scheme !== "ws";
     test({
-      ...sanitized,
+      ...SANITIZED,
       name: `NetDialer.dial() ${name} (${scheme}:)`,
       ignore: isSecure && certificate === undefined,
       fn: async () => {
@@ -129,20 +128,16 @@ bySchemes("prefers a family and takes the other when it has to", async (scheme, 
   await use(`${scheme}://localhost`, server, { ...trust, preferFamily: 6 });
 });
 
-Deno.test(
-  "NetDialer.dial() tries the families in turn, in the system's order",
-  sanitized,
-  async () => {
-    const found = ["::1", "::2", "::3", "192.0.2.1", "192.0.2.2"];
-    const tried: string[] = [];
-    using _ = fakeConnect(({ hostname }) => {
-      tried.push(hostname);
-      return Promise.reject(new Error("refused"));
-    });
-    await failure("http://panel.test", { system: leadingTo(...found) });
-    assertEquals(tried, ["::1", "192.0.2.1", "::2", "192.0.2.2", "::3"]);
-  },
-);
+sanitizedTest("NetDialer.dial() tries the families in turn, in the system's order", async () => {
+  const found = ["::1", "::2", "::3", "192.0.2.1", "192.0.2.2"];
+  const tried: string[] = [];
+  using _ = fakeConnect(({ hostname }) => {
+    tried.push(hostname);
+    return Promise.reject(new Error("refused"));
+  });
+  await failure("http://panel.test", { system: leadingTo(...found) });
+  assertEquals(tried, ["::1", "192.0.2.1", "::2", "192.0.2.2", "::3"]);
+});
 
 bySchemes("asks a name server, for international names as well", async (scheme, server) => {
   await using names = await TestNameServer.start({
@@ -196,24 +191,20 @@ for (const [name, start, kind] of WAYS) {
   });
 }
 
-Deno.test(
-  "NetDialer.dial() uses an HTTP proxy as a forward proxy for http:",
-  sanitized,
-  async () => {
-    await using proxy = startHttpProxy();
-    for (
-      const [login, forward] of [["", {}], ["me:p%40ss@", {
-        authorization: `Basic ${btoa("me:p@ss")}`,
-      }]] as const
-    ) {
-      const proxies = { http: `http://${login}127.0.0.1:${proxy.port}` };
-      const dialer = new NetDialer({ proxies });
-      const open = await dialer.dial(new URL("http://panel.test/api?token=x"), { signal });
-      assertEquals(open.forward, forward);
-      open.stream.close();
-    }
-  },
-);
+sanitizedTest("NetDialer.dial() uses an HTTP proxy as a forward proxy for http:", async () => {
+  await using proxy = startHttpProxy();
+  for (
+    const [login, forward] of [["", {}], ["me:p%40ss@", {
+      authorization: `Basic ${btoa("me:p@ss")}`,
+    }]] as const
+  ) {
+    const proxies = { http: `http://${login}127.0.0.1:${proxy.port}` };
+    const dialer = new NetDialer({ proxies });
+    const open = await dialer.dial(new URL("http://panel.test/api?token=x"), { signal });
+    assertEquals(open.forward, forward);
+    open.stream.close();
+  }
+});
 
 bySchemes("takes no proxy to a host that is exempt", async (scheme, server) => {
   const http = `http://127.0.0.1:${refusingPort()}`;
@@ -227,39 +218,35 @@ Deno.test("new NetDialer() throws when a proxy is invalid, without its password"
   assert(!error.message.includes("secret"), error.message);
 });
 
-Deno.test(
-  "NetDialer.dial() throws a readable error with the step that failed",
-  sanitized,
-  async () => {
-    const port = refusingPort();
-    const refused = await failure(`http://localhost:${port}/?token=secret`, {});
-    const where =
-      /^Cannot connect to localhost \((127\.0\.0\.1|::1)( and 1 more)? port \d+\): connection refused$/;
-    assertMatch(refused.message, where);
-    assertEquals(refused.stage, "connect");
-    const several = leadingTo("127.0.0.1", "::1");
-    assertEquals(
-      (await failure(`http://panel.test:${port}`, { system: several })).message,
-      `Cannot connect to panel.test (127.0.0.1 and 1 more port ${port}): connection refused`,
-    );
-    assertEquals(
-      (await failure(`http://127.0.0.1:${port}`, {})).message,
-      `Cannot connect to 127.0.0.1 port ${port}: connection refused`,
-    );
-    await using names = await TestNameServer.start({});
-    const nameServer = { host: "127.0.0.1", port: names.port };
-    const unknown = await failure("http://panel.test", { nameServer });
-    assertEquals(unknown.message, "Cannot resolve panel.test: no such name");
-    assertEquals(unknown.stage, "lookup");
-    const proxies = { http: `http://me:secret@127.0.0.1:${port}` };
-    assertEquals(
-      (await failure("http://panel.test", { proxies })).message,
-      `Cannot connect to the proxy 127.0.0.1 port ${port}: connection refused`,
-    );
-  },
-);
+sanitizedTest("NetDialer.dial() throws a readable error with the step that failed", async () => {
+  const port = refusingPort();
+  const refused = await failure(`http://localhost:${port}/?token=secret`, {});
+  const where =
+    /^Cannot connect to localhost \((127\.0\.0\.1|::1)( and 1 more)? port \d+\): connection refused$/;
+  assertMatch(refused.message, where);
+  assertEquals(refused.stage, "connect");
+  const several = leadingTo("127.0.0.1", "::1");
+  assertEquals(
+    (await failure(`http://panel.test:${port}`, { system: several })).message,
+    `Cannot connect to panel.test (127.0.0.1 and 1 more port ${port}): connection refused`,
+  );
+  assertEquals(
+    (await failure(`http://127.0.0.1:${port}`, {})).message,
+    `Cannot connect to 127.0.0.1 port ${port}: connection refused`,
+  );
+  await using names = await TestNameServer.start({});
+  const nameServer = { host: "127.0.0.1", port: names.port };
+  const unknown = await failure("http://panel.test", { nameServer });
+  assertEquals(unknown.message, "Cannot resolve panel.test: no such name");
+  assertEquals(unknown.stage, "lookup");
+  const proxies = { http: `http://me:secret@127.0.0.1:${port}` };
+  assertEquals(
+    (await failure("http://panel.test", { proxies })).message,
+    `Cannot connect to the proxy 127.0.0.1 port ${port}: connection refused`,
+  );
+});
 
-Deno.test("NetDialer.dial() throws when the system can't resolve the name", sanitized, async () => {
+sanitizedTest("NetDialer.dial() throws when the system can't resolve the name", async () => {
   for (const options of [{}, { preferFamily: 4 as const }]) {
     const { message, stage } = await failure("http://no-such-name.invalid", options);
     assertEquals(stage, "lookup");
@@ -269,42 +256,33 @@ Deno.test("NetDialer.dial() throws when the system can't resolve the name", sani
   }
 });
 
-Deno.test(
-  "NetDialer.dial() goes to the port of the scheme where a URL has none",
-  sanitized,
-  async () => {
-    const ports: number[] = [];
-    using _ = fakeConnect(({ port }) => {
-      ports.push(port);
-      return Promise.reject(new Error("refused"));
-    });
-    for (const scheme of ["http", "https", "ws", "wss"]) await failure(`${scheme}://127.0.0.1`, {});
-    assertEquals(ports, [80, 443, 80, 443]);
-  },
-);
+sanitizedTest("NetDialer.dial() goes to the port of the scheme where a URL has none", async () => {
+  const ports: number[] = [];
+  using _ = fakeConnect(({ port }) => {
+    ports.push(port);
+    return Promise.reject(new Error("refused"));
+  });
+  for (const scheme of ["http", "https", "ws", "wss"]) await failure(`${scheme}://127.0.0.1`, {});
+  assertEquals(ports, [80, 443, 80, 443]);
+});
 
-Deno.test(
-  "NetDialer.lookUpAhead() resolves the name that a connection will need",
-  sanitized,
-  () => {
-    const asked: string[] = [];
-    const lookUp = (host: string) => (asked.push(host), Promise.resolve(["192.0.2.1"]));
-    const ahead = (url: string, options: DialerOptions) => {
-      const recorder = new SystemResolver({ lookUp, lookUpHosts: lookUp });
-      new NetDialer(options, recorder).lookUpAhead(new URL(url));
-    };
-    const proxies = { http: "http://proxy.test:3128" };
-    ahead("http://panel.test", {});
-    ahead("http://panel.test", { proxies });
-    ahead("https://panel.test", { proxies });
-    ahead("https://panel.test", { nameServer: { host: "dns.test", port: 53 } });
-    assertEquals(asked, ["panel.test", "proxy.test", "panel.test", "dns.test"]);
-  },
-);
+sanitizedTest("NetDialer.lookUpAhead() resolves the name that a connection will need", () => {
+  const asked: string[] = [];
+  const lookUp = (host: string) => (asked.push(host), Promise.resolve(["192.0.2.1"]));
+  const ahead = (url: string, options: DialerOptions) => {
+    const recorder = new SystemResolver({ lookUp, lookUpHosts: lookUp });
+    new NetDialer(options, recorder).lookUpAhead(new URL(url));
+  };
+  const proxies = { http: "http://proxy.test:3128" };
+  ahead("http://panel.test", {});
+  ahead("http://panel.test", { proxies });
+  ahead("https://panel.test", { proxies });
+  ahead("https://panel.test", { nameServer: { host: "dns.test", port: 53 } });
+  assertEquals(asked, ["panel.test", "proxy.test", "panel.test", "dns.test"]);
+});
 
-Deno.test(
+sanitizedTest(
   "NetDialer.dial() asks an HTTP proxy for an IPv6 address in brackets, and reads a long answer",
-  sanitized,
   async () => {
     await using proxy = startHttpProxy({
       answer: `HTTP/1.1 200 OK\r\nX-Long: ${"x".repeat(15_000)}\r\n\r\n`,
@@ -367,27 +345,22 @@ const REFUSALS: readonly [kind: string, start: () => TestProxy, told: string][] 
 ];
 
 for (const [kind, start, told] of REFUSALS) {
-  Deno.test(
-    `NetDialer.dial() rejects when a proxy (${kind}) refuses: ${told}`,
-    sanitized,
-    async () => {
-      await using proxy = start();
-      const scheme = kind.includes("://") ? kind : `${kind}://`;
-      const address = `${scheme}127.0.0.1:${proxy.port}`;
-      for (const url of ["https://panel.test/?token=secret", "ws://panel.test/?token=secret"]) {
-        const error = await failure(url, { proxies: { http: address, https: address } });
-        assertEquals(error.stage, "proxy");
-        const start =
-          `Cannot connect to panel.test through the proxy 127.0.0.1 port ${proxy.port}: `;
-        assert(error.message.startsWith(start), error.message);
-        assert(error.message.endsWith(told), error.message);
-      }
-      await realUntil(() => proxy.open === 0);
-    },
-  );
+  sanitizedTest(`NetDialer.dial() rejects when a proxy (${kind}) refuses: ${told}`, async () => {
+    await using proxy = start();
+    const scheme = kind.includes("://") ? kind : `${kind}://`;
+    const address = `${scheme}127.0.0.1:${proxy.port}`;
+    for (const url of ["https://panel.test/?token=secret", "ws://panel.test/?token=secret"]) {
+      const error = await failure(url, { proxies: { http: address, https: address } });
+      assertEquals(error.stage, "proxy");
+      const start = `Cannot connect to panel.test through the proxy 127.0.0.1 port ${proxy.port}: `;
+      assert(error.message.startsWith(start), error.message);
+      assert(error.message.endsWith(told), error.message);
+    }
+    await realUntil(() => proxy.open === 0);
+  });
 }
 
-Deno.test("NetDialer.dial() rejects when a name is too long for SOCKS 5", sanitized, async () => {
+sanitizedTest("NetDialer.dial() rejects when a name is too long for SOCKS 5", async () => {
   await using proxy = startSocksProxy();
   const proxies = { https: `socks5h://127.0.0.1:${proxy.port}` };
   const { message } = await failure(`https://${"a.".repeat(200)}test`, { proxies });
@@ -470,9 +443,8 @@ function hangingProxy(proxy: TestProxy, kind: string): Hanging & AsyncDisposable
 }
 
 for (const [name, hang] of STAGES) {
-  Deno.test(
+  sanitizedTest(
     `NetDialer.dial() gives up ${name} that hangs, at its time or the signal's`,
-    sanitized,
     async () => {
       await using stack = new AsyncDisposableStack();
       const start = () => {

@@ -3,8 +3,7 @@ import { lookUpHostsFile, NameServerResolver, SystemResolver } from "../../lib/n
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { realUntil } from "../real_deadline.ts";
 import { TestNameServer } from "./fake_name_server.ts";
-
-const sanitized = { sanitizeOps: true, sanitizeResources: true };
+import { sanitizedTest } from "../sanitized_tests.ts";
 
 const signal = new AbortController().signal;
 
@@ -23,26 +22,21 @@ function lookUp(server: TestNameServer, host: string): Promise<readonly string[]
   return names.resolveAll(host, { signal });
 }
 
-Deno.test(
-  "NameServerResolver.resolveAll() gives all addresses, IPv4 before IPv6",
-  sanitized,
-  async () => {
-    await using server = await TestNameServer.start({
-      "both.test": { A: ["192.0.2.1", "192.0.2.2"], AAAA: ["::2", "::1"] },
-      "old.test": { A: ["192.0.2.3"] },
-      "new.test": { AAAA: ["::3"] },
-    });
-    const both = await lookUp(server, "both.test");
-    assertEquals(both.slice(0, 2).toSorted(), ["192.0.2.1", "192.0.2.2"]);
-    assertEquals(both.slice(2).toSorted(), ["::1", "::2"]);
-    assertEquals(await lookUp(server, "old.test"), ["192.0.2.3"]);
-    assertEquals(await lookUp(server, "new.test"), ["::3"]);
-  },
-);
+sanitizedTest("NameServerResolver.resolveAll() gives all addresses, IPv4 before IPv6", async () => {
+  await using server = await TestNameServer.start({
+    "both.test": { A: ["192.0.2.1", "192.0.2.2"], AAAA: ["::2", "::1"] },
+    "old.test": { A: ["192.0.2.3"] },
+    "new.test": { AAAA: ["::3"] },
+  });
+  const both = await lookUp(server, "both.test");
+  assertEquals(both.slice(0, 2).toSorted(), ["192.0.2.1", "192.0.2.2"]);
+  assertEquals(both.slice(2).toSorted(), ["::1", "::2"]);
+  assertEquals(await lookUp(server, "old.test"), ["192.0.2.3"]);
+  assertEquals(await lookUp(server, "new.test"), ["::3"]);
+});
 
-Deno.test(
+sanitizedTest(
   "NameServerResolver.resolveAll() does not ask about literals, localhost and the hosts file",
-  sanitized,
   async () => {
     await using server = await TestNameServer.start({});
     assertEquals(await lookUp(server, "192.0.2.1"), ["192.0.2.1"]);
@@ -55,7 +49,7 @@ Deno.test(
   },
 );
 
-Deno.test("NameServerResolver.resolveAll() works without a hosts file", sanitized, async () => {
+sanitizedTest("NameServerResolver.resolveAll() works without a hosts file", async () => {
   await using server = await TestNameServer.start({ "a.test": { A: ["192.0.2.1"] } });
   const reject = () => Promise.reject(new Deno.errors.NotFound("no such file"));
   const names = new NameServerResolver(
@@ -65,19 +59,14 @@ Deno.test("NameServerResolver.resolveAll() works without a hosts file", sanitize
   assertEquals(await names.resolveAll("a.test", { signal }), ["192.0.2.1"]);
 });
 
-Deno.test(
-  "NameServerResolver.resolveAll() resolves the name of its server",
-  sanitized,
-  async () => {
-    await using server = await TestNameServer.start({ "a.test": { A: ["192.0.2.1"] } });
-    const names = new NameServerResolver({ host: "dns", port: server.port }, system);
-    assertEquals(await names.resolveAll("a.test", { signal }), ["192.0.2.1"]);
-  },
-);
+sanitizedTest("NameServerResolver.resolveAll() resolves the name of its server", async () => {
+  await using server = await TestNameServer.start({ "a.test": { A: ["192.0.2.1"] } });
+  const names = new NameServerResolver({ host: "dns", port: server.port }, system);
+  assertEquals(await names.resolveAll("a.test", { signal }), ["192.0.2.1"]);
+});
 
-Deno.test(
+sanitizedTest(
   "NameServerResolver.resolveAll() waits half a second for a family without an answer",
-  sanitized,
   async () => {
     await using server = await TestNameServer.start(
       { "a.test": { A: ["192.0.2.1"] } },
@@ -98,9 +87,8 @@ Deno.test(
   },
 );
 
-Deno.test(
+sanitizedTest(
   "NameServerResolver.resolveAll() rejects when there is no such name, or no address",
-  sanitized,
   async () => {
     await using server = await TestNameServer.start({ "empty.test": {} });
     for (const host of ["unknown.test", "empty.test"]) {
@@ -114,9 +102,8 @@ Deno.test(
   },
 );
 
-Deno.test(
+sanitizedTest(
   "NameServerResolver.resolveAll() rejects with the signal's reason when the server does not answer",
-  sanitized,
   async () => {
     await using server = await TestNameServer.start({}, { mute: ["A", "AAAA"] });
     const names = new NameServerResolver({ host: "127.0.0.1", port: server.port }, system);
@@ -128,9 +115,8 @@ Deno.test(
   },
 );
 
-Deno.test(
+sanitizedTest(
   "NameServerResolver.resolveAll() rejects after 5 s when the server is mute",
-  sanitized,
   async () => {
     await using server = await TestNameServer.start({}, { mute: ["A", "AAAA"] });
     using time = new FakeTime();

@@ -4,8 +4,7 @@ import { FakeTime } from "../fake_time.ts";
 import { countedSignal } from "../panel/counted_signal.ts";
 import { realDeadline } from "../real_deadline.ts";
 import { type Connect, fakeConnect } from "./fake_connect.ts";
-
-const sanitized = { sanitizeOps: true, sanitizeResources: true };
+import { sanitizedTest } from "../sanitized_tests.ts";
 
 const signal = new AbortController().signal;
 const ADDRESSES = ["192.0.2.1", "192.0.2.2", "192.0.2.3"];
@@ -41,9 +40,8 @@ async function connectionTo(listener: Deno.TcpListener): Promise<Deno.TcpConn> {
   return await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
 }
 
-Deno.test(
+sanitizedTest(
   "connectHappyEyeballs() starts the next address after 250 ms, and stops all others when one has connected",
-  sanitized,
   async () => {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     using connection = await connectionTo(listener);
@@ -66,28 +64,23 @@ Deno.test(
   },
 );
 
-Deno.test(
-  "connectHappyEyeballs() starts the next address at once when one fails",
-  sanitized,
-  async () => {
-    using time = new FakeTime();
-    const addresses = new Addresses();
-    using _ = fakeConnect(addresses.connect);
-    const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal });
-    raced.catch(() => {});
-    for (const address of ADDRESSES) {
-      addresses.refuse(address);
-      await time.run(0);
-    }
-    assertEquals(addresses.tried, ADDRESSES);
-    await assertRejects(() => raced, Error, "192.0.2.1 refuses");
-    assertEquals(time.timers, 0);
-  },
-);
+sanitizedTest("connectHappyEyeballs() starts the next address at once when one fails", async () => {
+  using time = new FakeTime();
+  const addresses = new Addresses();
+  using _ = fakeConnect(addresses.connect);
+  const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal });
+  raced.catch(() => {});
+  for (const address of ADDRESSES) {
+    addresses.refuse(address);
+    await time.run(0);
+  }
+  assertEquals(addresses.tried, ADDRESSES);
+  await assertRejects(() => raced, Error, "192.0.2.1 refuses");
+  assertEquals(time.timers, 0);
+});
 
-Deno.test(
+sanitizedTest(
   "connectHappyEyeballs() waits for a slow address when the others have failed",
-  sanitized,
   async () => {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     using connection = await connectionTo(listener);
@@ -107,9 +100,8 @@ Deno.test(
   },
 );
 
-Deno.test(
+sanitizedTest(
   "connectHappyEyeballs() closes the second of two that connect at the same time",
-  sanitized,
   async () => {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const [first, second] = [await connectionTo(listener), await connectionTo(listener)];
@@ -129,9 +121,8 @@ Deno.test(
   },
 );
 
-Deno.test(
+sanitizedTest(
   "connectHappyEyeballs() rejects with the signal's reason, stops all and starts no more",
-  sanitized,
   async () => {
     using time = new FakeTime();
     const addresses = new Addresses();
@@ -149,7 +140,7 @@ Deno.test(
   },
 );
 
-Deno.test("connectHappyEyeballs() rejects when there is no address", sanitized, async () => {
+sanitizedTest("connectHappyEyeballs() rejects when there is no address", async () => {
   await assertRejects(
     () => connectHappyEyeballs([], { port: 80, signal }),
     RangeError,
@@ -157,25 +148,21 @@ Deno.test("connectHappyEyeballs() rejects when there is no address", sanitized, 
   );
 });
 
-Deno.test(
-  "connectAbortable() closes what has connected as its signal aborted",
-  sanitized,
-  async () => {
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const connection = await connectionTo(listener);
-    using accepted = await listener.accept();
-    const controller = new AbortController();
-    using _ = fakeConnect(() => {
-      controller.abort(new Error("enough"));
-      return Promise.resolve(connection);
-    });
-    const options = { port: 80, signal: controller.signal };
-    await assertRejects(() => connectAbortable("192.0.2.1", options), Error, "enough");
-    assertEquals(await realDeadline(accepted.read(new Uint8Array(1))), null);
-  },
-);
+sanitizedTest("connectAbortable() closes what has connected as its signal aborted", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const connection = await connectionTo(listener);
+  using accepted = await listener.accept();
+  const controller = new AbortController();
+  using _ = fakeConnect(() => {
+    controller.abort(new Error("enough"));
+    return Promise.resolve(connection);
+  });
+  const options = { port: 80, signal: controller.signal };
+  await assertRejects(() => connectAbortable("192.0.2.1", options), Error, "enough");
+  assertEquals(await realDeadline(accepted.read(new Uint8Array(1))), null);
+});
 
-Deno.test("connectHappyEyeballs() removes its listener from the signal", sanitized, async () => {
+sanitizedTest("connectHappyEyeballs() removes its listener from the signal", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { signal, listeners } = countedSignal();
   const { port } = listener.addr;

@@ -7,10 +7,9 @@ import { FakeTime } from "../fake_time.ts";
 import { countedSignal } from "../panel/counted_signal.ts";
 import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, type RawServer, withRawServer } from "./raw_server.ts";
+import { sanitizedTest } from "../sanitized_tests.ts";
 
 /** The runner looks for what is left behind only when told to. */
-const sanitized = { sanitizeOps: true, sanitizeResources: true };
-
 const CHUNKED = "Transfer-Encoding: chunked\r\n\r\n";
 
 interface Client {
@@ -51,9 +50,8 @@ async function echo(peer: RawPeer): Promise<void> {
   for (let asked; (asked = await peer.request()) !== undefined;) await peer.answer(asked.body);
 }
 
-Deno.test(
+sanitizedTest(
   "HttpClient.request() sends head and body in one write, and gives the response",
-  sanitized,
   async () => {
     let head = "";
     await withClient(async (peer) => {
@@ -71,7 +69,7 @@ Deno.test(
   },
 );
 
-Deno.test("HttpClient.request() reuses a connection", sanitized, async () => {
+sanitizedTest("HttpClient.request() reuses a connection", async () => {
   await withClient(echo, async ({ request, server }) => {
     for (let count = 0; count < 20; count++) {
       assertEquals((await request({ body: `number ${count}` })).text, `number ${count}`);
@@ -81,20 +79,16 @@ Deno.test("HttpClient.request() reuses a connection", sanitized, async () => {
   });
 });
 
-Deno.test(
-  "HttpClient.request() goes on after partial writes",
-  sanitized,
-  async () => {
-    const dialer = new LoopbackDialer({ longestWrite: 1000 });
-    await withClient(echo, async ({ request }) => {
-      const body = "0123456789".repeat(1000);
-      assertEquals((await request({ body })).text, body);
-      assertEquals((await request({ body: new TextEncoder().encode(body) })).text, body);
-    }, dialer);
-  },
-);
+sanitizedTest("HttpClient.request() goes on after partial writes", async () => {
+  const dialer = new LoopbackDialer({ longestWrite: 1000 });
+  await withClient(echo, async ({ request }) => {
+    const body = "0123456789".repeat(1000);
+    assertEquals((await request({ body })).text, body);
+    assertEquals((await request({ body: new TextEncoder().encode(body) })).text, body);
+  }, dialer);
+});
 
-Deno.test("HttpClient.request() sends the whole URL to a proxy", sanitized, async () => {
+sanitizedTest("HttpClient.request() sends the whole URL to a proxy", async () => {
   let head = "";
   await withClient(async (peer) => {
     head = (await peer.request())?.head ?? "";
@@ -106,21 +100,17 @@ Deno.test("HttpClient.request() sends the whole URL to a proxy", sanitized, asyn
   }, new LoopbackDialer({ forward: { authorization: "Basic eA==" } }));
 });
 
-Deno.test(
-  "HttpClient.request() skips a bounded number of interim responses",
-  sanitized,
-  async () => {
-    const interim = "HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n";
-    await withClient(async (peer, index) => {
-      await peer.request();
-      await peer.write(`HTTP/1.1 100 Continue\r\n\r\n${interim.repeat(index === 0 ? 6 : 7)}`);
-      await peer.answer("last");
-    }, async ({ request }) => {
-      assertEquals((await request()).text, "last");
-      await assertRejects(() => request(), ResponseError, "interim");
-    });
-  },
-);
+sanitizedTest("HttpClient.request() skips a bounded number of interim responses", async () => {
+  const interim = "HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n";
+  await withClient(async (peer, index) => {
+    await peer.request();
+    await peer.write(`HTTP/1.1 100 Continue\r\n\r\n${interim.repeat(index === 0 ? 6 : 7)}`);
+    await peer.answer("last");
+  }, async ({ request }) => {
+    assertEquals((await request()).text, "last");
+    await assertRejects(() => request(), ResponseError, "interim");
+  });
+});
 
 // What ends a connection after an answer that is complete.
 for (
@@ -135,9 +125,8 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(
+  sanitizedTest(
     `HttpClient.request() does not use a connection again when the server ${what}`,
-    sanitized,
     async () => {
       await withClient(async (peer) => {
         while (await peer.request() !== undefined) await peer.write(answer);
@@ -161,9 +150,8 @@ for (
     ["that nothing has changed", "HTTP/1.1 304 Not Modified\r\nContent-Length: 50\r\n\r\n"],
   ] as const
 ) {
-  Deno.test(
+  sanitizedTest(
     `HttpClient.request() uses a connection again after an answer ${what}`,
-    sanitized,
     async () => {
       await withClient(async (peer) => {
         while (await peer.request() !== undefined) await peer.write(answer);
@@ -176,9 +164,8 @@ for (
   );
 }
 
-Deno.test(
+sanitizedTest(
   "HttpClient.request() retries once on a new connection when an idle one is closed",
-  sanitized,
   async () => {
     await withClient(async (peer) => {
       const asked = await peer.request();
@@ -193,89 +180,73 @@ Deno.test(
   },
 );
 
-Deno.test(
-  "HttpClient.request() retries once, and never after a new connection",
-  sanitized,
-  async () => {
-    await withClient(async (peer, index) => {
-      await peer.request();
-      if (index === 0) await peer.answer("");
-      if (index === 0) await peer.request();
-    }, async ({ request, server }) => {
-      await request();
-      const error = await assertRejects(() => request(), ResponseError, "without an answer");
-      assertEquals(error.kind, "closed");
-      assertEquals(server.accepted, 2);
-      await assertRejects(() => request(), ResponseError);
-      assertEquals(server.accepted, 3);
-    });
-  },
-);
+sanitizedTest("HttpClient.request() retries once, and never after a new connection", async () => {
+  await withClient(async (peer, index) => {
+    await peer.request();
+    if (index === 0) await peer.answer("");
+    if (index === 0) await peer.request();
+  }, async ({ request, server }) => {
+    await request();
+    const error = await assertRejects(() => request(), ResponseError, "without an answer");
+    assertEquals(error.kind, "closed");
+    assertEquals(server.accepted, 2);
+    await assertRejects(() => request(), ResponseError);
+    assertEquals(server.accepted, 3);
+  });
+});
 
-Deno.test(
-  "HttpClient.request() does not retry when a response has begun",
-  sanitized,
-  async () => {
-    await withClient(async (peer) => {
-      await peer.request();
+sanitizedTest("HttpClient.request() does not retry when a response has begun", async () => {
+  await withClient(async (peer) => {
+    await peer.request();
+    await peer.answer("");
+    await peer.request();
+    await peer.write("HTTP/1.1 200");
+  }, async ({ request, server }) => {
+    await request();
+    const error = await assertRejects(() => request(), ResponseError);
+    assertEquals(error.kind, "closed");
+    assertEquals(server.accepted, 1);
+  });
+});
+
+sanitizedTest("HttpClient.request() closes all idle connections when one is closed", async () => {
+  const both = Promise.withResolvers<void>();
+  let asked = 0;
+  await withClient(async (peer, index) => {
+    while (await peer.request() !== undefined) {
+      if (index < 2 && ++asked === 2) both.resolve();
+      await both.promise;
       await peer.answer("");
-      await peer.request();
-      await peer.write("HTTP/1.1 200");
-    }, async ({ request, server }) => {
-      await request();
-      const error = await assertRejects(() => request(), ResponseError);
-      assertEquals(error.kind, "closed");
-      assertEquals(server.accepted, 1);
-    });
-  },
-);
+      if (index < 2) return;
+    }
+  }, async ({ request, server, dialer }) => {
+    await Promise.all([request(), request()]);
+    assertEquals(dialer.openStreams, 2);
+    await request();
+    assertEquals([server.accepted, dialer.openStreams], [3, 1]);
+  });
+});
 
-Deno.test(
-  "HttpClient.request() closes all idle connections when one is closed",
-  sanitized,
-  async () => {
-    const both = Promise.withResolvers<void>();
-    let asked = 0;
-    await withClient(async (peer, index) => {
-      while (await peer.request() !== undefined) {
-        if (index < 2 && ++asked === 2) both.resolve();
-        await both.promise;
-        await peer.answer("");
-        if (index < 2) return;
-      }
-    }, async ({ request, server, dialer }) => {
-      await Promise.all([request(), request()]);
-      assertEquals(dialer.openStreams, 2);
-      await request();
-      assertEquals([server.accepted, dialer.openStreams], [3, 1]);
-    });
-  },
-);
-
-Deno.test(
-  "HttpClient.request() closes connections that were idle for a minute",
-  sanitized,
-  async () => {
-    using time = new FakeTime();
-    await withClient(echo, async ({ request, server, dialer }) => {
-      await request();
-      time.tick(59_999);
-      await request();
-      assertEquals(server.accepted, 1);
+sanitizedTest("HttpClient.request() closes connections that were idle for a minute", async () => {
+  using time = new FakeTime();
+  await withClient(echo, async ({ request, server, dialer }) => {
+    await request();
+    time.tick(59_999);
+    await request();
+    assertEquals(server.accepted, 1);
+    time.tick(60_001);
+    await request();
+    assertEquals([server.accepted, dialer.openStreams], [2, 1]);
+    // Also when another server is asked.
+    await withRawServer(echo, async (other) => {
       time.tick(60_001);
-      await request();
-      assertEquals([server.accepted, dialer.openStreams], [2, 1]);
-      // Also when another server is asked.
-      await withRawServer(echo, async (other) => {
-        time.tick(60_001);
-        await request({ url: other.origin });
-        assertEquals(dialer.openStreams, 1);
-      });
+      await request({ url: other.origin });
+      assertEquals(dialer.openStreams, 1);
     });
-  },
-);
+  });
+});
 
-Deno.test("HttpClient keeps at most four idle connections", sanitized, async () => {
+sanitizedTest("HttpClient keeps at most four idle connections", async () => {
   const all = Promise.withResolvers<void>();
   let asked = 0;
   await withClient(async (peer) => {
@@ -290,9 +261,8 @@ Deno.test("HttpClient keeps at most four idle connections", sanitized, async () 
   });
 });
 
-Deno.test(
+sanitizedTest(
   "HttpClient.close() closes idle connections, and lets requests in flight finish",
-  sanitized,
   async () => {
     const closed = Promise.withResolvers<void>();
     await withClient(async (peer) => {
@@ -313,9 +283,8 @@ Deno.test(
   },
 );
 
-Deno.test(
+sanitizedTest(
   "HttpClient.request() throws the signal's reason at once and closes the connection",
-  sanitized,
   async () => {
     const reason = new Error("enough");
     for (
@@ -342,23 +311,19 @@ Deno.test(
   },
 );
 
-Deno.test(
-  "HttpClient.request() removes its listener from the signal",
-  sanitized,
-  async () => {
-    const { signal, listeners } = countedSignal();
-    await withClient(async (peer, index) => {
-      if (index === 0) await echo(peer);
-    }, async ({ request, client }) => {
-      await request({}, signal);
-      client.close();
-      await assertRejects(() => request({}, signal), ResponseError);
-      assertEquals(listeners(), 0);
-    });
-  },
-);
+sanitizedTest("HttpClient.request() removes its listener from the signal", async () => {
+  const { signal, listeners } = countedSignal();
+  await withClient(async (peer, index) => {
+    if (index === 0) await echo(peer);
+  }, async ({ request, client }) => {
+    await request({}, signal);
+    client.close();
+    await assertRejects(() => request({}, signal), ResponseError);
+    assertEquals(listeners(), 0);
+  });
+});
 
-Deno.test("HttpClient.request() passes on the dialer's error", sanitized, async () => {
+sanitizedTest("HttpClient.request() passes on the dialer's error", async () => {
   const failure = new Error("no way");
   const client = new HttpClient({ dialer: { dial: () => Promise.reject(failure) } });
   const { signal } = new AbortController();
@@ -366,9 +331,8 @@ Deno.test("HttpClient.request() passes on the dialer's error", sanitized, async 
   assertEquals(await assertRejects(() => client.request(call, { signal }), Error), failure);
 });
 
-Deno.test(
+sanitizedTest(
   "HttpClient.request() throws when a header is invalid, and closes the stream",
-  sanitized,
   async () => {
     await withClient((peer) => peer.ended(), async ({ request, dialer }) => {
       await assertRejects(() => request({ headers: [["a", "b\nc"]] }), TypeError, 'header "a"');
@@ -377,7 +341,7 @@ Deno.test(
   },
 );
 
-Deno.test("HttpClient.request() throws when the connection is reset", sanitized, async () => {
+sanitizedTest("HttpClient.request() throws when the connection is reset", async () => {
   const server = createTcpServer((socket) => {
     socket.on("error", () => {});
     socket.once("data", () => socket.resetAndDestroy());
@@ -397,9 +361,8 @@ Deno.test("HttpClient.request() throws when the connection is reset", sanitized,
   await new Promise((resolve) => server.close(resolve));
 });
 
-Deno.test(
+sanitizedTest(
   "HttpClient.request() accepts a response that comes before the request was read",
-  sanitized,
   async () => {
     await withClient(async (peer) => {
       await peer.read(1);
@@ -411,9 +374,8 @@ Deno.test(
   },
 );
 
-Deno.test(
+sanitizedTest(
   "HttpClient.request() reads the response when the request can't be written",
-  sanitized,
   async () => {
     const answer = new TextEncoder().encode("HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno");
     let closed = 0;
@@ -472,7 +434,7 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`HttpClient.request() throws when the answer ${what}`, sanitized, async () => {
+  sanitizedTest(`HttpClient.request() throws when the answer ${what}`, async () => {
     await withClient(async (peer) => {
       await peer.request();
       await peer.write(answer);
@@ -486,9 +448,8 @@ for (
   });
 }
 
-Deno.test(
+sanitizedTest(
   "HttpClient.request() reads long responses, and those that end with the connection",
-  sanitized,
   async () => {
     const text = "abcdefgh".repeat(LIMIT / 8);
     await withClient(async (peer, index) => {
@@ -502,7 +463,7 @@ Deno.test(
   },
 );
 
-Deno.test("HttpClient.request() reads a head of almost 32 KiB", sanitized, async () => {
+sanitizedTest("HttpClient.request() reads a head of almost 32 KiB", async () => {
   await withClient(async (peer) => {
     await peer.request();
     await peer.answer("a", [`X-Long: ${"x".repeat(32_000)}`]);
@@ -511,9 +472,8 @@ Deno.test("HttpClient.request() reads a head of almost 32 KiB", sanitized, async
   });
 });
 
-Deno.test(
+sanitizedTest(
   "HttpClient.request() reads longer answers when the request allows them",
-  sanitized,
   async () => {
     const text = "abcdefgh".repeat(LIMIT / 4);
     await withClient(async (peer) => {
@@ -532,9 +492,8 @@ Deno.test(
   },
 );
 
-Deno.test(
+sanitizedTest(
   "HttpClient.request() gives the same response however its bytes are split",
-  sanitized,
   async () => {
     const answers = [
       "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nä€b",
@@ -565,7 +524,7 @@ Deno.test(
   },
 );
 
-Deno.test("HttpClient.request() works with the HTTP server of Node", sanitized, async () => {
+sanitizedTest("HttpClient.request() works with the HTTP server of Node", async () => {
   let connections = 0;
   const server = createServer(async (request, response) => {
     let body = "";

@@ -5,8 +5,7 @@ import { FakeTime, realTurn } from "../fake_time.ts";
 import { realDeadline } from "../real_deadline.ts";
 import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, type RawServer, withRawServer } from "./raw_server.ts";
-
-const sanitized = { sanitizeOps: true, sanitizeResources: true };
+import { sanitizedTest } from "../sanitized_tests.ts";
 
 const never = new AbortController().signal;
 
@@ -63,7 +62,7 @@ function sinkOf(lengthBytes: number) {
   return sink;
 }
 
-Deno.test("streamRequest() sends exactly the bytes of its body", sanitized, async () => {
+sanitizedTest("streamRequest() sends exactly the bytes of its body", async () => {
   let head = "";
   await withStream(async (peer) => {
     const asked = await peer.request();
@@ -81,9 +80,8 @@ Deno.test("streamRequest() sends exactly the bytes of its body", sanitized, asyn
 });
 
 for (const chunked of [false, true]) {
-  Deno.test(
+  sanitizedTest(
     `streamRequest() gives its sink a body ${chunked ? "in chunks" : "of a length"}`,
-    sanitized,
     async () => {
       const text = "abcdefghij".repeat(3000);
       await withStream(async (peer) => {
@@ -101,9 +99,8 @@ for (const chunked of [false, true]) {
   );
 }
 
-Deno.test(
+sanitizedTest(
   "streamRequest() refuses a body of another length, or an incomplete one",
-  sanitized,
   async () => {
     const answers = [
       "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n123456",
@@ -133,7 +130,7 @@ Deno.test(
   },
 );
 
-Deno.test("streamRequest() gives a refusal as text, and its sink nothing", sanitized, async () => {
+sanitizedTest("streamRequest() gives a refusal as text, and its sink nothing", async () => {
   await withStream(async (peer) => {
     await peer.request();
     await peer.answer("expired", [], "401 Unauthorized");
@@ -144,7 +141,7 @@ Deno.test("streamRequest() gives a refusal as text, and its sink nothing", sanit
   });
 });
 
-Deno.test("streamRequest() stops sending when it is refused early", sanitized, async () => {
+sanitizedTest("streamRequest() stops sending when it is refused early", async () => {
   let sentBytes = 0;
   const endless = {
     lengthBytes: 1e12,
@@ -164,25 +161,21 @@ Deno.test("streamRequest() stops sending when it is refused early", sanitized, a
   });
 });
 
-Deno.test(
-  "streamRequest() throws when a body is accepted that was not sent",
-  sanitized,
-  async () => {
-    await withStream(async (peer) => {
-      await peer.answer("{}");
-      await peer.ended();
-    }, async (request) => {
-      const endless = {
-        lengthBytes: 1e12,
-        async read(into: Uint8Array<ArrayBuffer>) {
-          await new Promise((resolve) => setTimeout(resolve, 0));
-          return into.length;
-        },
-      };
-      await assertRejects(() => request({ body: endless }), ResponseError, "before the body");
-    });
-  },
-);
+sanitizedTest("streamRequest() throws when a body is accepted that was not sent", async () => {
+  await withStream(async (peer) => {
+    await peer.answer("{}");
+    await peer.ended();
+  }, async (request) => {
+    const endless = {
+      lengthBytes: 1e12,
+      async read(into: Uint8Array<ArrayBuffer>) {
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        return into.length;
+      },
+    };
+    await assertRejects(() => request({ body: endless }), ResponseError, "before the body");
+  });
+});
 
 Deno.test("streamRequest() says why a body could not be sent, whatever the answer", async () => {
   const lost = Promise.withResolvers<void>();
@@ -212,7 +205,7 @@ Deno.test("streamRequest() says why a body could not be sent, whatever the answe
   await assertRejects(() => asking, ResponseError, "the connection was lost");
 });
 
-Deno.test("streamRequest() throws what body and sink throw", sanitized, async () => {
+sanitizedTest("streamRequest() throws what body and sink throw", async () => {
   await withStream(async (peer) => {
     await peer.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345");
     await peer.ended();
@@ -230,7 +223,7 @@ Deno.test("streamRequest() throws what body and sink throw", sanitized, async ()
   });
 });
 
-Deno.test("streamRequest() ends when its signal aborts", sanitized, async () => {
+sanitizedTest("streamRequest() ends when its signal aborts", async () => {
   const controller = new AbortController();
   await withStream(async (peer) => {
     await peer.request();
@@ -266,7 +259,7 @@ Deno.test("streamRequest() ends when the transfer stalls", async () => {
   });
 });
 
-Deno.test("streamRequest() gives a sink that takes less a shorter body", sanitized, async () => {
+sanitizedTest("streamRequest() gives a sink that takes less a shorter body", async () => {
   await withStream(async (peer) => {
     await peer.request();
     await peer.answer("123");

@@ -10,8 +10,7 @@ import { EchoServer } from "./echo_server.ts";
 import { roundTrip } from "./round_trip.ts";
 import { makeCertificate } from "./test_authority.ts";
 import { TempFolder } from "../temp_folder.ts";
-
-const sanitized = { sanitizeOps: true, sanitizeResources: true };
+import { SANITIZED, sanitizedTest } from "../sanitized_tests.ts";
 
 const signal = new AbortController().signal;
 const certificate = await makeCertificate();
@@ -102,7 +101,7 @@ class OddServer {
 const mute = () => Promise.resolve();
 
 Deno.test({
-  ...sanitized,
+  ...SANITIZED,
   name: "Tls.start() rejects untrusted certificates, with the cause (needs openssl)",
   ...needsOpenssl,
   fn: async () => {
@@ -172,7 +171,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...sanitized,
+  ...SANITIZED,
   name: "Tls.start() accepts a name with a final dot (needs openssl)",
   ...needsOpenssl,
   fn: async () => {
@@ -185,37 +184,29 @@ Deno.test({
 });
 
 for (const options of TRUSTS) {
-  Deno.test(
-    `Tls.start() says so when the server speaks no TLS, ${told(options)}`,
-    sanitized,
-    async () => {
-      const answer = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
-      await using server = new OddServer(async (connection) => {
-        await connection.write(new TextEncoder().encode(answer));
-      });
-      const error = await assertRejects(() => start(new Tls(options), server.port), DialError);
-      assertEquals(
-        error.message,
-        `Cannot connect to localhost port ${server.port}: it does not speak TLS; is it an http:// address?`,
-      );
-      await realUntil(() => server.open === 0);
-    },
-  );
+  sanitizedTest(`Tls.start() says so when the server speaks no TLS, ${told(options)}`, async () => {
+    const answer = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+    await using server = new OddServer(async (connection) => {
+      await connection.write(new TextEncoder().encode(answer));
+    });
+    const error = await assertRejects(() => start(new Tls(options), server.port), DialError);
+    assertEquals(
+      error.message,
+      `Cannot connect to localhost port ${server.port}: it does not speak TLS; is it an http:// address?`,
+    );
+    await realUntil(() => server.open === 0);
+  });
 
-  Deno.test(
-    `Tls.start() rejects when the server hangs up, ${told(options)}`,
-    sanitized,
-    async () => {
-      await using server = new OddServer(() => Promise.resolve("end"));
-      const error = await assertRejects(() => start(new Tls(options), server.port), DialError);
-      assertEquals(
-        error.message,
-        `Cannot start TLS with localhost port ${server.port}: the server closed the connection`,
-      );
-    },
-  );
+  sanitizedTest(`Tls.start() rejects when the server hangs up, ${told(options)}`, async () => {
+    await using server = new OddServer(() => Promise.resolve("end"));
+    const error = await assertRejects(() => start(new Tls(options), server.port), DialError);
+    assertEquals(
+      error.message,
+      `Cannot start TLS with localhost port ${server.port}: the server closed the connection`,
+    );
+  });
 
-  Deno.test(`Tls.start() gives a mute server 10 s, ${told(options)}`, sanitized, async () => {
+  sanitizedTest(`Tls.start() gives a mute server 10 s, ${told(options)}`, async () => {
     const { promise: greeted, resolve: greet } = Promise.withResolvers<void>();
     await using server = new OddServer(() => Promise.resolve(greet()));
     using time = new FakeTime();
@@ -232,9 +223,8 @@ for (const options of TRUSTS) {
     );
   });
 
-  Deno.test(
+  sanitizedTest(
     `Tls.start() rejects with the signal's reason at once, ${told(options)}`,
-    sanitized,
     async () => {
       const { promise: greeted, resolve: greet } = Promise.withResolvers<void>();
       await using server = new OddServer(() => Promise.resolve(greet()));
@@ -249,7 +239,7 @@ for (const options of TRUSTS) {
   );
 
   Deno.test({
-    ...sanitized,
+    ...SANITIZED,
     name: `Tls.start() gives a stream that waits when a side does not read, ${told(options)}`,
     ...needsOpenssl,
     fn: async () => {
@@ -275,7 +265,7 @@ for (const options of TRUSTS) {
   });
 
   Deno.test({
-    ...sanitized,
+    ...SANITIZED,
     name: `Tls.start() gives a stream that tells the other side's end, ${told(options)}`,
     ...needsOpenssl,
     fn: async () => {
@@ -307,7 +297,7 @@ for (const options of TRUSTS) {
   });
 
   Deno.test({
-    ...sanitized,
+    ...SANITIZED,
     name: `Tls.start() gives a stream whose close() ends a read under way, ${told(options)}`,
     ...needsOpenssl,
     fn: async () => {
@@ -323,7 +313,7 @@ for (const options of TRUSTS) {
 }
 
 Deno.test({
-  ...sanitized,
+  ...SANITIZED,
   name:
     "Tls.start() closes connections to a server without an answer from the second on, until one answers",
   ...needsOpenssl,

@@ -13,6 +13,7 @@ import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, withRawServer } from "./raw_server.ts";
 import { framesToTheEnd, upgrade } from "./raw_upgrade.ts";
 import { joined, serverFrame } from "./server_frames.ts";
+import { sanitizedTest } from "../sanitized_tests.ts";
 
 const MAX_MESSAGE_BYTES = 1024 * 1024;
 
@@ -22,8 +23,6 @@ function socketOver(stream: ByteStream): ClientWebSocket {
 }
 
 /** The runner looks for what is left behind only when told to. */
-const sanitized = { sanitizeOps: true, sanitizeResources: true };
-
 async function dial(port: number, dialer: LoopbackDialer): Promise<WebSocketConnection> {
   return await openWebSocket(`ws://127.0.0.1:${port}/`, {
     maxMessageBytes: MAX_MESSAGE_BYTES,
@@ -85,9 +84,8 @@ async function withWs(
   }
 }
 
-Deno.test(
+sanitizedTest(
   "ClientWebSocket exchanges messages of all sizes with a server that offers compression",
-  sanitized,
   async () => {
     await withWs((peer) => {
       peer.on("message", (data, binary) => peer.send(data, { binary }));
@@ -106,27 +104,22 @@ Deno.test(
   },
 );
 
-Deno.test(
-  "ClientWebSocket assembles fragments, and answers pings between them",
-  sanitized,
-  async () => {
-    const pong = Promise.withResolvers<string>();
-    await withWs((peer) => {
-      peer.on("pong", (data) => pong.resolve(new TextDecoder().decode(data)));
-      peer.send("one, ", { fin: false });
-      peer.ping("are you there?");
-      peer.send("two, ", { fin: false });
-      peer.send("three", { fin: true });
-    }, async (socket) => {
-      assertEquals(await socket.receive(), "one, two, three");
-      assertEquals(await pong.promise, "are you there?");
-    });
-  },
-);
+sanitizedTest("ClientWebSocket assembles fragments, and answers pings between them", async () => {
+  const pong = Promise.withResolvers<string>();
+  await withWs((peer) => {
+    peer.on("pong", (data) => pong.resolve(new TextDecoder().decode(data)));
+    peer.send("one, ", { fin: false });
+    peer.ping("are you there?");
+    peer.send("two, ", { fin: false });
+    peer.send("three", { fin: true });
+  }, async (socket) => {
+    assertEquals(await socket.receive(), "one, two, three");
+    assertEquals(await pong.promise, "are you there?");
+  });
+});
 
-Deno.test(
+sanitizedTest(
   "ClientWebSocket.ping() updates the time of the last received bytes when it is answered",
-  sanitized,
   async () => {
     const closed = Promise.withResolvers<void>();
     await withWs((peer) => {
@@ -147,9 +140,8 @@ Deno.test(
   },
 );
 
-Deno.test(
+sanitizedTest(
   "ClientWebSocket.send() keeps the order of concurrent messages, also after partial writes",
-  sanitized,
   async () => {
     const messages = Array.from({ length: 50 }, (_, index) => `${index} `.repeat(index * 10));
     let received: string[] = [];
@@ -164,49 +156,40 @@ Deno.test(
   },
 );
 
-Deno.test(
-  "ClientWebSocket.close() sends a close frame, and ends pending calls",
-  sanitized,
-  async () => {
-    let opcodes: unknown[] = [];
-    await withSocket(async (peer) => {
-      const frames = await framesToTheEnd(peer);
-      opcodes = frames.map(({ opcode, payload, masked }) => [opcode, [...payload], masked]);
-    }, async (socket) => {
-      const received = socket.receive();
-      socket.close();
-      socket.close();
-      assertEquals(await received, undefined);
-      assertEquals(socket.closeReason, "it was closed here");
-      assertEquals(await socket.receive(), undefined);
-      await assertRejects(() => socket.send("a"), Error, "Cannot send: it was closed here");
-      await assertRejects(() => socket.ping(), Error, "Cannot send");
-    });
-    assertEquals(opcodes, [[8, [3, 232], true]]);
-  },
-);
-
-Deno.test(
-  "ClientWebSocket.close() does not wait for a server that reads nothing",
-  sanitized,
-  async () => {
-    const stream = deafLine();
-    const socket = socketOver(stream);
-    const sent = ["a", "b"].map((text) =>
-      assertRejects(() => socket.send(text), Error, "closed here")
-    );
-    await delay(0);
-    assertEquals(stream.writes, 1);
+sanitizedTest("ClientWebSocket.close() sends a close frame, and ends pending calls", async () => {
+  let opcodes: unknown[] = [];
+  await withSocket(async (peer) => {
+    const frames = await framesToTheEnd(peer);
+    opcodes = frames.map(({ opcode, payload, masked }) => [opcode, [...payload], masked]);
+  }, async (socket) => {
+    const received = socket.receive();
     socket.close();
-    assertEquals(stream.closed, 1);
-    await Promise.all(sent);
-    assertEquals(stream.writes, 1);
-  },
-);
+    socket.close();
+    assertEquals(await received, undefined);
+    assertEquals(socket.closeReason, "it was closed here");
+    assertEquals(await socket.receive(), undefined);
+    await assertRejects(() => socket.send("a"), Error, "Cannot send: it was closed here");
+    await assertRejects(() => socket.ping(), Error, "Cannot send");
+  });
+  assertEquals(opcodes, [[8, [3, 232], true]]);
+});
 
-Deno.test(
+sanitizedTest("ClientWebSocket.close() does not wait for a server that reads nothing", async () => {
+  const stream = deafLine();
+  const socket = socketOver(stream);
+  const sent = ["a", "b"].map((text) =>
+    assertRejects(() => socket.send(text), Error, "closed here")
+  );
+  await delay(0);
+  assertEquals(stream.writes, 1);
+  socket.close();
+  assertEquals(stream.closed, 1);
+  await Promise.all(sent);
+  assertEquals(stream.writes, 1);
+});
+
+sanitizedTest(
   "ClientWebSocket.close() closes at once when the close frame can't be written",
-  sanitized,
   () => {
     const stream = deafLine();
     socketOver(stream).close();
@@ -241,33 +224,29 @@ function deafLine(
   };
 }
 
-Deno.test(
-  "ClientWebSocket answers only the last of many pings",
-  sanitized,
-  async () => {
-    const pings = Array.from({ length: 500 }, (_, index) => serverFrame(9, `${index}`));
-    const stream = deafLine([joined(pings), serverFrame(1, "a")]);
-    const written: number[][] = [];
-    const taken = Promise.withResolvers<void>();
-    stream.write = async (bytes) => {
-      written.push([...bytes]);
-      await taken.promise;
-      return bytes.length;
-    };
-    const socket = socketOver(stream);
-    assertEquals(await socket.receive(), "a");
-    taken.resolve();
-    // Goes out after all that is owed.
-    await socket.send("b");
-    assert(written.length <= 3, `${written.length} frames`);
-    const last = Uint8Array.from(written.at(-2) ?? []);
-    const payload = last.slice(6).map((byte, index) => byte ^ (last[2 + index % 4] ?? 0));
-    assertEquals([last[0], new TextDecoder().decode(payload)], [0x8A, "499"]);
-    socket.close();
-  },
-);
+sanitizedTest("ClientWebSocket answers only the last of many pings", async () => {
+  const pings = Array.from({ length: 500 }, (_, index) => serverFrame(9, `${index}`));
+  const stream = deafLine([joined(pings), serverFrame(1, "a")]);
+  const written: number[][] = [];
+  const taken = Promise.withResolvers<void>();
+  stream.write = async (bytes) => {
+    written.push([...bytes]);
+    await taken.promise;
+    return bytes.length;
+  };
+  const socket = socketOver(stream);
+  assertEquals(await socket.receive(), "a");
+  taken.resolve();
+  // Goes out after all that is owed.
+  await socket.send("b");
+  assert(written.length <= 3, `${written.length} frames`);
+  const last = Uint8Array.from(written.at(-2) ?? []);
+  const payload = last.slice(6).map((byte, index) => byte ^ (last[2 + index % 4] ?? 0));
+  assertEquals([last[0], new TextDecoder().decode(payload)], [0x8A, "499"]);
+  socket.close();
+});
 
-Deno.test("ClientWebSocket reads only during receive()", sanitized, async () => {
+sanitizedTest("ClientWebSocket reads only during receive()", async () => {
   const mib = serverFrame(2, new Uint8Array(1024 * 1024));
   let sent = 0;
   await withSocket(async (peer) => {
@@ -302,7 +281,7 @@ for (
     ["64 MiB", serverFrame(2, "", { declared: 67_108_864n }), "too long", [3, 241]],
   ] as const
 ) {
-  Deno.test(`ClientWebSocket ends when a server sends ${what}`, sanitized, async () => {
+  sanitizedTest(`ClientWebSocket ends when a server sends ${what}`, async () => {
     let last: unknown;
     await withSocket(async (peer) => {
       await peer.write(joined([serverFrame(1, "before"), bytes, serverFrame(1, "behind")]));
@@ -321,9 +300,8 @@ for (
   });
 }
 
-Deno.test(
+sanitizedTest(
   "ClientWebSocket ends when the connection ends in the middle of a frame, or is reset",
-  sanitized,
   async () => {
     await withSocket(async (peer) => {
       await peer.write(serverFrame(1, "hello").subarray(0, 4));
@@ -342,9 +320,8 @@ Deno.test(
   },
 );
 
-Deno.test(
+sanitizedTest(
   "ClientWebSocket.receive() waits until a message comes or the connection is closed",
-  sanitized,
   async () => {
     await withSocket((peer) => peer.ended(), async (socket) => {
       const before = socket.lastReceivedAtMs;

@@ -10,10 +10,9 @@ import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, withRawServer } from "./raw_server.ts";
 import { agreement, upgrade } from "./raw_upgrade.ts";
 import { serverFrame } from "./server_frames.ts";
+import { sanitizedTest } from "../sanitized_tests.ts";
 
 /** The runner looks for what is left behind only when told to. */
-const sanitized = { sanitizeOps: true, sanitizeResources: true };
-
 /** Dials a server; no stream may be left when the socket was closed or did not come about. */
 async function withDial(
   serve: (peer: RawPeer) => Promise<void>,
@@ -37,9 +36,8 @@ async function withDial(
   });
 }
 
-Deno.test(
+sanitizedTest(
   "openWebSocket() sends a valid handshake, without Origin and extensions",
-  sanitized,
   async () => {
     let head = "";
     const dialer = new LoopbackDialer();
@@ -61,37 +59,29 @@ Deno.test(
   },
 );
 
-Deno.test(
-  "openWebSocket() sends the whole URL to a forward proxy",
-  sanitized,
-  async () => {
-    let head = "";
-    await withDial(
-      async (peer) => {
-        head = await upgrade(peer);
-        await peer.ended();
-      },
-      async (dial) => (await dial()).close(),
-      new LoopbackDialer({ forward: {} }),
-    );
-    assertMatch(head, /^GET http:\/\/127\.0\.0\.1:\d+\/ws\?token=t HTTP/);
-  },
-);
-
-Deno.test(
-  "openWebSocket() keeps frames that come together with the handshake",
-  sanitized,
-  async () => {
-    await withDial(async (peer) => {
-      await upgrade(peer, serverFrame(1, "hello"));
+sanitizedTest("openWebSocket() sends the whole URL to a forward proxy", async () => {
+  let head = "";
+  await withDial(
+    async (peer) => {
+      head = await upgrade(peer);
       await peer.ended();
-    }, async (dial) => {
-      const socket = await dial();
-      assertEquals(await socket.receive(), "hello");
-      socket.close();
-    });
-  },
-);
+    },
+    async (dial) => (await dial()).close(),
+    new LoopbackDialer({ forward: {} }),
+  );
+  assertMatch(head, /^GET http:\/\/127\.0\.0\.1:\d+\/ws\?token=t HTTP/);
+});
+
+sanitizedTest("openWebSocket() keeps frames that come together with the handshake", async () => {
+  await withDial(async (peer) => {
+    await upgrade(peer, serverFrame(1, "hello"));
+    await peer.ended();
+  }, async (dial) => {
+    const socket = await dial();
+    assertEquals(await socket.receive(), "hello");
+    socket.close();
+  });
+});
 
 for (
   const [what, answer, refusal] of [
@@ -137,37 +127,29 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(
-    `openWebSocket() tells that an upgrade was answered with ${what}`,
-    sanitized,
-    async () => {
-      await withDial(async (peer) => {
-        await peer.request();
-        await peer.write(answer);
-        await peer.ended();
-      }, async (dial) => {
-        const error = await assertRejects(() => dial(), UpgradeError);
-        const { status, text, location, retryAfter } = error;
-        assertEquals({ status, text, location, retryAfter }, refusal);
-      });
-    },
-  );
-}
-
-Deno.test(
-  "openWebSocket() throws the status when the body does not come",
-  sanitized,
-  async () => {
+  sanitizedTest(`openWebSocket() tells that an upgrade was answered with ${what}`, async () => {
     await withDial(async (peer) => {
       await peer.request();
-      await peer.write("HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nnot ");
+      await peer.write(answer);
       await peer.ended();
     }, async (dial) => {
-      const error = await assertRejects(() => dial({ openTimeoutMs: 50 }), UpgradeError);
-      assertEquals([error.status, error.text], [403, "not "]);
+      const error = await assertRejects(() => dial(), UpgradeError);
+      const { status, text, location, retryAfter } = error;
+      assertEquals({ status, text, location, retryAfter }, refusal);
     });
-  },
-);
+  });
+}
+
+sanitizedTest("openWebSocket() throws the status when the body does not come", async () => {
+  await withDial(async (peer) => {
+    await peer.request();
+    await peer.write("HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nnot ");
+    await peer.ended();
+  }, async (dial) => {
+    const error = await assertRejects(() => dial({ openTimeoutMs: 50 }), UpgradeError);
+    assertEquals([error.status, error.text], [403, "not "]);
+  });
+});
 
 for (
   const [what, change] of [
@@ -187,7 +169,7 @@ for (
     ["is no HTTP", () => "SSH-2.0-OpenSSH_9.6\r\n\r\n"],
   ] as const
 ) {
-  Deno.test(`openWebSocket() throws when the answer ${what}`, sanitized, async () => {
+  sanitizedTest(`openWebSocket() throws when the answer ${what}`, async () => {
     await withDial(async (peer) => {
       const asked = await peer.request();
       await peer.write(change(await agreement(asked?.head ?? "")));
@@ -198,9 +180,8 @@ for (
   });
 }
 
-Deno.test(
+sanitizedTest(
   "openWebSocket() throws when the connection ends before there is an answer",
-  sanitized,
   async () => {
     for (const part of ["", "HTTP/1.1 101 Switching Protocols\r\n"]) {
       await withDial(async (peer) => {
@@ -213,16 +194,15 @@ Deno.test(
   },
 );
 
-Deno.test("openWebSocket() throws when there is no answer in time", sanitized, async () => {
+sanitizedTest("openWebSocket() throws when there is no answer in time", async () => {
   await withDial((peer) => peer.ended(), async (dial) => {
     const error = await assertRejects(() => dial({ openTimeoutMs: 20 }), ResponseError);
     assertEquals([error.kind, error.message], ["timeout", "no answer within 0.02 s"]);
   });
 });
 
-Deno.test(
+sanitizedTest(
   "openWebSocket() throws the signal's reason when it aborts during the handshake only",
-  sanitized,
   async () => {
     const controller = new AbortController();
     const reason = new Error("enough");
@@ -250,18 +230,14 @@ Deno.test(
   },
 );
 
-Deno.test(
-  "openWebSocket() passes on errors of the dialer and of headers",
-  sanitized,
-  async () => {
-    const failure = new Error("no route");
-    await withDial((peer) => peer.ended(), async (dial) => {
-      const dialer = { dial: () => Promise.reject(failure) };
-      assertEquals(await assertRejects(() => dial({ dialer }), Error), failure);
-      await assertRejects(() => dial({ headers: [["a", "b\n"]] }), TypeError, 'header "a"');
-    });
-  },
-);
+sanitizedTest("openWebSocket() passes on errors of the dialer and of headers", async () => {
+  const failure = new Error("no route");
+  await withDial((peer) => peer.ended(), async (dial) => {
+    const dialer = { dial: () => Promise.reject(failure) };
+    assertEquals(await assertRejects(() => dial({ dialer }), Error), failure);
+    await assertRejects(() => dial({ headers: [["a", "b\n"]] }), TypeError, 'header "a"');
+  });
+});
 
 Deno.test("openWebSocket() throws when its request can't be written", async () => {
   const stream = {
@@ -280,7 +256,7 @@ Deno.test("openWebSocket() throws when its request can't be written", async () =
   assertEquals(error.kind, "closed");
 });
 
-Deno.test("openWebSocket() removes its listener from the signal", sanitized, async () => {
+sanitizedTest("openWebSocket() removes its listener from the signal", async () => {
   const { signal, listeners } = countedSignal();
   let count = 0;
   await withDial(async (peer) => {

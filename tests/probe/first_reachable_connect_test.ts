@@ -3,8 +3,7 @@ import { connectFirstReachable, UnreachableError } from "../../lib/probe/first_r
 import { fakeConnect, realConnect } from "../net/fake_connect.ts";
 import { isolatedTest } from "../own_process.ts";
 import { realUntil } from "../real_deadline.ts";
-
-const sanitized = { sanitizeOps: true, sanitizeResources: true };
+import { SANITIZED, sanitizedTest } from "../sanitized_tests.ts";
 
 const signal = new AbortController().signal;
 
@@ -32,9 +31,8 @@ Deno.test("connectFirstReachable() tries the next address for want of a route, f
   }
 });
 
-Deno.test(
+sanitizedTest(
   "connectFirstReachable() uses the second address when there is no route to the first",
-  sanitized,
   async () => {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const tried: string[] = [];
@@ -58,9 +56,8 @@ Deno.test(
   },
 );
 
-Deno.test(
+sanitizedTest(
   "connectFirstReachable() rejects with the signal's reason when a black hole never answers",
-  sanitized,
   async () => {
     const controller = new AbortController();
     using _ = fakeConnect(({ signal }) =>
@@ -78,7 +75,7 @@ Deno.test(
 );
 
 isolatedTest(import.meta.url, {
-  ...sanitized,
+  ...SANITIZED,
   name: "connectFirstReachable() leaves no connection behind when it is aborted at any moment",
   fn: async () => {
     const count = () => [...Deno.readDirSync("/proc/self/fd")].length;

@@ -11,6 +11,7 @@ import { realUntil } from "../real_deadline.ts";
 import { fakePolicy, fakeResolver, policyOf } from "./fake_names.ts";
 import { RawServer, write } from "./raw_server.ts";
 import { restoring } from "../restoring.ts";
+import { SANITIZED } from "../sanitized_tests.ts";
 
 const signal = new AbortController().signal;
 const certificate = await makeCertificate();
@@ -521,8 +522,7 @@ Deno.test("HttpProbe.probe() has garbage collected after 100 requests over TLS, 
 
 isolatedTest(import.meta.url, {
   name: "HttpProbe.probe() leaves nothing open after 200 probes of all outcomes",
-  sanitizeResources: true,
-  sanitizeOps: true,
+  ...SANITIZED,
   fn: () => leavesNothingOpen(),
 });
 
