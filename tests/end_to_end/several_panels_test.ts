@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { jsonFields } from "../../lib/parse/json.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { panelFault } from "../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
@@ -60,7 +61,7 @@ Deno.test("remote control is the panel's own: one may run commands, the other ma
   const panels: TestPanel[] = [];
   try {
     for (const token of TOKENS.slice(0, 2)) {
-      panels.push(await startTestPanel({ token }));
+      panels.push(await startTestPanel({ token, generation: "main" }));
     }
     const [mayNot, may] = panels;
     assert(mayNot !== undefined && may !== undefined);
@@ -81,6 +82,11 @@ Deno.test("remote control is the panel's own: one may run commands, the other ma
     }
     assertEquals(mayNot.state.commandResults[0]?.value.result, "Remote control is disabled.");
     assertEquals(may.state.commandResults[0]?.value.result, "done\n");
+    const configs = [await mayNot.requestStartupConfig(), await may.requestStartupConfig()];
+    assertEquals(
+      configs.map((it) => [jsonFields(it).endpoint, jsonFields(it).disable_web_ssh]),
+      [[mayNot.url, true], [may.url, false]],
+    );
     await agent.says("Remote control is on");
     for (const { port } of panels) {
       await agent.says(`[127.0.0.1:${port}] First report accepted`);
