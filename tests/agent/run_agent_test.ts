@@ -20,6 +20,15 @@ function filters(pid: number | "self"): number {
   return Number(count);
 }
 
+/** The words that an agent's helper shell was started with. */
+function shellWords(agent: number): string[] {
+  const threads = [...Deno.readDirSync(`/proc/${agent}/task`)];
+  const children = threads.flatMap(({ name }) =>
+    Deno.readTextFileSync(`/proc/${agent}/task/${name}/children`).split(" ")
+  ).filter((pid) => pid !== "");
+  return children.flatMap((pid) => Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0"));
+}
+
 /** An agent's process, with files of its own, and the port that stands for its panel. */
 async function withAgent(
   args: readonly string[],
@@ -50,6 +59,7 @@ Deno.test({
     await withAgent([], async ({ agent, panel, folder }) => {
       using connection = await panel.accept();
       assertEquals(filters(agent.pid), filters("self") + 1);
+      assertEquals(shellWords(agent.pid).includes("gpu"), false);
       for (const name of ["state/month.state", "state/lock", "run/health"]) {
         assertEquals(Deno.statSync(`${folder}/${name}`).isFile, true);
       }
@@ -76,6 +86,19 @@ Deno.test({
       connection.close();
       assertEquals((await agent.stop()).code, 0);
     }, { through: ["env", "DENO_CERT=/nowhere/authorities.pem"] });
+  },
+});
+
+Deno.test({
+  name: "runAgent() gives its shell the right to run nvidia-smi with --gpu alone",
+  ignore,
+  async fn() {
+    await withAgent(["--gpu"], async ({ agent, panel }) => {
+      using connection = await panel.accept();
+      assertEquals(shellWords(agent.pid).includes("gpu"), true);
+      connection.close();
+      assertEquals((await agent.stop()).code, 0);
+    });
   },
 });
 
