@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
+import { reports } from "./built_machine.ts";
 import { skipReason, succeeds } from "./command.ts";
 import {
   type Diagnosis,
@@ -596,7 +597,7 @@ Deno.test({
       for (const row of rows(panel, proxy.port)) {
         await machine.run(row.plant);
         if (row.waitsFor !== undefined) await machine.comes(row.waitsFor);
-        if (row.reports) await machine.comes(`${PROGRAM} health`);
+        if (row.reports) await reports(panel);
         diagnoses.push(
           await untilNamed(row, async () => {
             const { code, output } = await machine.tries(`${PROGRAM} doctor --json`, row.env);
