@@ -15,7 +15,7 @@ import { type FoundService, missingRequirement, unitFailure } from "./doctor_uni
 import { duration, isPaused } from "./status.ts";
 import { crash, hiddenPath, ofDropIns, restart, underSettings } from "./doctor_unit_settings.ts";
 import { pausedResult } from "./doctor_agent.ts";
-import { missingProgram } from "./doctor_unit_program.ts";
+import { correction, missingProgram } from "./doctor_unit_program.ts";
 
 /** A service that was started again so often, and a moment ago, will not last. */
 const MANY_RESTARTS = 2;
@@ -159,12 +159,8 @@ function stoppedResult(text: string, found: FoundService): CheckResult {
     if (isRepaired(lastError, found)) {
       return result("failed", `${said}; that is repaired by now`, `start it: ${start}`);
     }
-    const [, variable = ""] = / variable (\w+)/.exec(lastError) ?? [];
-    const file = unit && variableFile(unit.settings, variable);
-    if (unit !== undefined && file !== undefined) {
-      const advice = `correct ${variable} in ${file}, and then: ${restart(unit.name)}`;
-      return result("failed", said, advice);
-    }
+    const set = unit && ofUnit(unit, lastError);
+    if (set !== undefined) return result("failed", said, set);
     const denied = deniedFile(unit, lastError);
     return denied === undefined
       ? result("failed", said, `repair that, and then: ${start}; its log: ${logHint}`)
@@ -181,12 +177,11 @@ function stoppedResult(text: string, found: FoundService): CheckResult {
     );
   }
   const restarts = Number(unit?.property("NRestarts") ?? 0);
-  if (restarts > 0) {
-    return result(
-      "failed",
-      `${text}: it ends again and again, and systemd has started it ${restarts} times`,
-      `read its log: ${logHint}`,
-    );
+  if (restarts > 0 || unit?.property("SubState") === "auto-restart") {
+    const ended = restarts === 0
+      ? `${text}: it ended by itself`
+      : `${text}: it ends again and again, and systemd has started it ${restarts} times`;
+    return result("failed", ended, (unit && correction(unit)) ?? `read its log: ${logHint}`);
   }
   return result("failed", `${text}: it was stopped`, `start it: ${start}`);
 }
@@ -199,6 +194,17 @@ function startsNoMore({ unit, state }: FoundService): string {
   const isSet = (isLimited || isLeft) && setting !== undefined;
   const reason = isSet ? settingText(setting) : isLimited ? "it was started too often" : undefined;
   return reason === undefined ? "" : `; ${reason}, so systemd does not start it again`;
+}
+
+/** How to correct what a unit's file gives the program, where an error is about that. */
+function ofUnit(unit: LoadedUnit, lastError: string): string | undefined {
+  for (const variable of lastError.match(/\b[A-Z][A-Z_]+\b/g) ?? []) {
+    const file = variableFile(unit.settings, variable);
+    if (file !== undefined) {
+      return `correct ${variable} in ${file}, and then: ${restart(unit.name)}`;
+    }
+  }
+  return /Cannot use flag|Cannot read --config/.test(lastError) ? correction(unit) : undefined;
 }
 
 /** Whether an error was about the configuration that this process has read without one. */

@@ -168,7 +168,7 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
   }
   if (load !== "loaded" && load !== "") return unreadableUnit(load, { name, detail: found.detail });
   const job = unit.property("Job");
-  if (job !== "" && job !== "0") return startingFailure(unit) ?? queuedFailure(job, found);
+  if (job !== "" && job !== "0") return unfinishedJob(unit) ?? queuedFailure(job, found);
   const required = missingRequirement(unit, found.detail);
   if (required !== undefined) return required;
   if (unit.property("ConditionTimestampMonotonic") === "0") {
@@ -278,14 +278,17 @@ const START_STEPS: Readonly<Record<string, readonly string[]>> = {
   "start-post": ["ExecStartPost"],
 };
 
-/** A start that goes on; `undefined` where it has not begun. */
-function startingFailure(unit: LoadedUnit): UnitFailure | undefined {
+/** A start or stop that goes on; `undefined` where it has not begun. */
+function unfinishedJob(unit: LoadedUnit): UnitFailure | undefined {
   const step = unit.property("SubState");
+  const seeMore = { advice: [`see how far it is: systemctl status ${unit.name}`] };
+  if (unit.property("ActiveState") === "deactivating") {
+    return { text: `systemd is still stopping it (${step})`, ...seeMore };
+  }
   const names = START_STEPS[step];
   if (names === undefined) return undefined;
   const text = `systemd is still starting it (${step})`;
-  return underSettings(text, { unit: ofDropIns(unit), names }) ??
-    { text, advice: [`see how far it is: systemctl status ${unit.name}`] };
+  return underSettings(text, { unit: ofDropIns(unit), names }) ?? { text, ...seeMore };
 }
 
 /** A start that waits for other units. */

@@ -34,7 +34,7 @@ function programPath({ settings }: LoadedUnit): string {
 }
 
 /** How to correct the program that a drop-in names; its value may have a token. */
-function correction(unit: LoadedUnit): string | undefined {
+export function correction(unit: LoadedUnit): string | undefined {
   const changed = lastSetting(ofDropIns(unit).settings, "ExecStart");
   return changed &&
     `correct ExecStart= in ${changed.file}, or remove it, and then: ${restart(unit.name)}`;

@@ -886,6 +886,18 @@ Deno.test("serviceResult() names the drop-in of a variable that can't be used", 
     `correct AGENT_INTERVAL in ${DROP_IN}, and then: systemctl daemon-reload`,
   );
   assertStringIncludes(of("AGENT_TOKEN=abc").advice ?? "", "repair that, and then");
+  const ofCommand = (lastError: string) => {
+    const unit = unitOf({}, { ExecStart: "/bin/sh --x", Environment: "HOST_PROC=/x" });
+    const { advice } = serviceResult(
+      foundOf({ ...SERVICE, isActive: false, lastError }, { unit }),
+      undefined,
+    );
+    return advice ?? "";
+  };
+  const flag = ofCommand("Cannot use flag --x: there is none of that name");
+  assertStringIncludes(flag, `correct ExecStart= in ${DROP_IN}, or remove it`);
+  const proc = ofCommand("Cannot read /x/stat: HOST_PROC must be a Linux machine's /proc");
+  assertStringIncludes(proc, `correct HOST_PROC in ${DROP_IN}`);
 });
 
 Deno.test("serviceResult() quotes the last line of a log that names no error", () => {
