@@ -53,6 +53,8 @@ Deno.test({
     await using agent = await openRegistering({ panel, folder, signal, args });
     const { machine, registration, shell, needs } = agent;
     assertEquals(needs.listensLater, true);
+    let seals = 0;
+    agent.names.onSealed = () => void seals++;
     const shells: unknown[] = [];
     machine.useShell = (given) => void shells.push(given);
     const outcomes: unknown[] = [];
@@ -72,6 +74,7 @@ Deno.test({
     ended.abort();
     await running;
     assertEquals(shells, [shell]);
+    assertEquals(seals, 1, "the runtime may resolve names from now on");
     assertEquals(outcomes.slice(0, 1), [undefined]);
     // The token is new, so the health file was opened without it.
     assert(registration?.token);
