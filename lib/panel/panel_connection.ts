@@ -42,7 +42,7 @@ export class PanelConnection {
     system?: SystemResolver,
   ) {
     const { acknowledgements, limit, settings } = this;
-    const { compression: compresses, protocolVersion, tokenIn, remoteControl } = config;
+    const { compression: compresses, tokenIn, remoteControl } = config;
     const access: PanelAccess = {
       get endpoint() {
         return node.endpoint;
@@ -60,7 +60,7 @@ export class PanelConnection {
     this.clientV1 = new ClientV1(fetch, { settings });
     this.clientV2 = new ClientV2(fetch, { acknowledgements, compresses, orderBytes, settings });
     this.opener = new WebSocketOpener(access, { dialer, headers, orderBytes });
-    this.sender = new PanelSender(this, protocolVersion);
+    this.sender = new PanelSender(this);
     this.transfers = new FileTransferClient(access, { dialer, headers });
     this.observers = [new OutageLog(), ...observers];
   }

@@ -31,8 +31,8 @@ export interface StartupConfig {
  * commands go there on panels up to 1.4, which have no method for them.
  */
 export class PanelSender {
-  /** The transport that works, or the one that is most likely to. */
-  transport: Transport;
+  /** The transport that works, or the last one that did; nothing is sent before there was one. */
+  transport: Transport = { version: 2, carrier: "POST" };
   /** The open WebSocket. */
   socket: PanelSocket | undefined;
   readonly #clientV1: ClientV1;
@@ -40,17 +40,12 @@ export class PanelSender {
   /** Whether the panel has said that it does not know `agent.taskResult`. */
   #hasNoTaskResult = false;
 
-  /**
-   * @param clients They send where no WebSocket is open.
-   * @param version The version of the protocol that is tried first.
-   */
+  /** @param clients They send where no WebSocket is open. */
   constructor(
     { clientV1, clientV2 }: { readonly clientV1: ClientV1; readonly clientV2: ClientV2 },
-    version: 1 | 2,
   ) {
     this.#clientV1 = clientV1;
     this.#clientV2 = clientV2;
-    this.transport = { version, carrier: "POST" };
   }
 
   /** Sends basic info. @throws {PanelError} When it is not accepted. */

@@ -21,7 +21,7 @@ export class FakeSender extends PanelSender {
   beforeEach: () => Promise<void> | void = () => {};
 
   constructor() {
-    super(fakeConnection(), 2);
+    super(fakeConnection());
   }
 
   override async sendCommandResult(result: CommandResult, _signal: AbortSignal): Promise<void> {
