@@ -54,6 +54,13 @@ export function agentResult(
     ? state
     : `${state}; a failure ${duration(nowMs - lately.atMs)} ago: ${lately.text}`;
   if (isPaused(pid)) return pausedResult(text, pid);
+  if (problem !== undefined && isOlderThanConfig(config, health)) {
+    return result(
+      "failed",
+      `${text}; it was started before ${config.configPath} was changed`,
+      `restart it: systemctl restart ${config.serviceName}`,
+    );
+  }
   if (problem !== undefined) {
     const unregistered = seenProblem(health, "registration");
     return unregistered === undefined
@@ -89,6 +96,14 @@ export function agentResult(
     );
   }
   return result("ok", text);
+}
+
+/** Whether the agent of the installed service runs with a configuration that has changed since. */
+function isOlderThanConfig({ configPath, isConfigInstalled }: Config, health: Health): boolean {
+  const { startedAtMs } = health;
+  if (!isConfigInstalled || configPath === undefined || startedAtMs === undefined) return false;
+  const changedAtMs = attempt(() => Deno.statSync(configPath).mtime?.getTime());
+  return changedAtMs !== undefined && changedAtMs > startedAtMs;
 }
 
 /** Whether the token is on the command line of a process. */

@@ -236,11 +236,19 @@ class PanelCheck {
   /** Measures a small call, over the connection of the calls before, and then tries a large one. */
   async measureRoundTrip(signal: AbortSignal): Promise<CheckResult> {
     const startedAtMs = performance.now();
-    await this.#calls.unknownMethod(signal);
+    const small = await this.#calls.unknownMethod(signal);
     const ms = performance.now() - startedAtMs;
     const text = `${roundMs(ms)} ms`;
     try {
-      await this.#calls.unknownMethod(signal, LARGE_REQUEST_BYTES);
+      const large = await this.#calls.unknownMethod(signal, LARGE_REQUEST_BYTES);
+      if (large.status !== small.status) {
+        return result(
+          "failed",
+          `a small request is answered in ${text}, and one of ${LARGE_REQUEST_BYTES} bytes with ` +
+            `status ${large.status}${reasonOf(large.text)}${answererText(large, this.#way)}`,
+          ...answerAdvice(large, this.#way),
+        );
+      }
     } catch (error) {
       signal.throwIfAborted();
       return result(

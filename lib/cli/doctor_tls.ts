@@ -12,6 +12,7 @@ import {
   type SystemAuthorities,
   UNREADABLE,
 } from "../host/system_authorities.ts";
+import { dirname } from "../parse/path.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { endpointPlace, failureText, originText, portOf, type Way } from "./doctor_way.ts";
@@ -156,9 +157,12 @@ export function tlsAdvice(
     return ["have the panel's server speak TLS 1.2 or 1.3 (nginx: ssl_protocols TLSv1.2 TLSv1.3)"];
   }
   if (/self-signed/.test(message)) {
+    const { isConfigInstalled, configPath = "" } = way.config;
+    // A place that the service may read.
+    const file = isConfigInstalled ? `${dirname(configPath)}/panel.crt` : "FILE";
     return [
-      `if it is the panel's own, trust it: ${show} | openssl x509 >FILE, compare it there, and ` +
-      "--ca-cert FILE",
+      `if it is the panel's own, trust it: ${show} | openssl x509 >${file}, compare it there, and ` +
+      (isConfigInstalled ? `komari-agent-deno install --ca-cert ${file}` : `--ca-cert ${file}`),
     ];
   }
   if (/issuer is unknown/.test(message)) {
@@ -195,7 +199,9 @@ export const CLIENT_CERTIFICATE_ADVICE = [
 
 function dateAdvice(message: string, certificate: Certificate | undefined): string[] {
   const renew = "renew the certificate on the panel's server";
-  const clock = "if this machine's date is wrong, set it: timedatectl set-ntp true";
+  const clock =
+    "if this machine's date is wrong, set it: timedatectl set-ntp true, which needs chrony " +
+    "or systemd-timesyncd";
   if (certificate === undefined) return [`${clock}; date shows it`, renew];
   // A clock is rarely wrong by little, and a certificate that was not renewed is.
   const isValid = certificate.validFromMs <= Date.now() && daysLeft(certificate) >= 0;

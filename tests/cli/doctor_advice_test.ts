@@ -237,6 +237,16 @@ Deno.test("tlsAdvice() goes by the cause", () => {
     odd ?? "",
     "ca-certificates/b.crt, which was added to this system, and is left",
   );
+  const installed = wayTo("https://p.example");
+  const { config } = installed;
+  const configPath = "/etc/komari-agent-deno/config.json";
+  assertStringIncludes(
+    tlsAdvice("self-signed", {
+      ...installed,
+      config: { ...config, configPath, isConfigInstalled: true },
+    }).join(),
+    "and komari-agent-deno install --ca-cert /etc/komari-agent-deno/panel.crt",
+  );
   const named = {
     ...wayTo("https://p.example"),
     addresses: ["192.0.2.7"],

@@ -557,6 +557,19 @@ Deno.test("panelChain() say of a panel whose calls alone are refused that it is 
   }
 });
 
+Deno.test("panelChain() say that a large request is refused where a small one is answered", async () => {
+  const answer = async (request: Request) => {
+    const { length } = await request.text();
+    return length > 1_000
+      ? new Response("<title>413 Request Entity Too Large</title>", { status: 413 })
+      : Response.json(UNKNOWN_METHOD);
+  };
+  const { round_trip: found } = await checked(answer, ["-t", TOKEN]);
+  assertEquals(found?.status, "failed");
+  assertStringIncludes(found?.text ?? "", "one of 4000 bytes with status 413");
+  assertStringIncludes(adviceText(found), "client_max_body_size");
+});
+
 Deno.test("panelChain() say that a panel is at the root of a server only where one answers there", async () => {
   for (const body of [{ status: "success", data: { version: "1.2.3" } }, {}]) {
     const options = { port: 0, hostname: "127.0.0.1", onListen() {} };

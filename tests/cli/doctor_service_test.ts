@@ -1174,3 +1174,22 @@ Deno.test("agentResult() advises on graphics cards by what is missing", () => {
     "leave out --gpu",
   );
 });
+
+Deno.test("agentResult() says of an agent that fails that its configuration has changed since its start", () => {
+  const path = Deno.makeTempFileSync();
+  try {
+    const base = configOf(["doctor", "-e", "http://p.example", "-t", "x"]);
+    const panel = { panel: "p.example", sinceMs: 1, failures: 3, probes: 0 };
+    const of = (startedAtMs: number, isConfigInstalled: boolean) => {
+      const config = { ...base, configPath: path, isConfigInstalled };
+      const health = { ...HEALTH, pid: Deno.pid, startedAtMs, panels: [panel] };
+      return agentResult(config, health, { logHint: undefined }).advice;
+    };
+    const restart = "restart it: systemctl restart komari-agent-deno";
+    assertEquals(of(1, true), restart);
+    assertEquals(of(1, false), undefined);
+    assertEquals(of(Date.now() + 60_000, true), undefined);
+  } finally {
+    Deno.removeSync(path);
+  }
+});
