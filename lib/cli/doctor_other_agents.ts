@@ -83,16 +83,14 @@ export function otherAgentsResult(
     const names = processes.map(({ name, pid, unit }) =>
       unit === "" ? `${name} (process ${pid})` : `${name} (process ${pid} of ${unit})`
     ).join(", ");
-    const units = processes.flatMap(({ unit }) => unit || []);
+    const units = processes.flatMap(({ unit }) => unit || []).join(" ");
     return result(
       "failed",
       `another agent runs with the same token: ${names}`,
-      units.length === 0
+      units === ""
         ? "stop one of them, or give each node a token of its own"
-        : `stop it, if it is not wanted (systemctl disable --now ${
-          units.join(" ")
-        }), or give each ` +
-          "node a token of its own",
+        : `stop it, if it is not wanted (systemctl stop ${units}; systemctl disable ${units}), or give ` +
+          "each node a token of its own",
     );
   }
   if (officials.length === 0) return result("ok", "none with the same token here");

@@ -138,7 +138,10 @@ Deno.test("otherAgentsResult() fails for an agent with the same token, and warns
   const adviceFor = (unit: string) =>
     otherAgentsResult([], { ours, processes: [{ name: "agent", pid: 8, unit }] }).advice;
   assertEquals(adviceFor(""), "stop one of them, or give each node a token of its own");
-  assertStringIncludes(adviceFor("two.service") ?? "", "(systemctl disable --now two.service)");
+  assertStringIncludes(
+    adviceFor("two.service") ?? "",
+    "(systemctl stop two.service; systemctl disable two.service)",
+  );
 });
 
 Deno.test({

@@ -495,7 +495,7 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
         "agents",
         "another agent runs with the same token: komari-two (process ",
         " of komari-two.service)",
-        "systemctl disable --now komari-two.service",
+        "systemctl stop komari-two.service; systemctl disable komari-two.service",
       ),
     },
     {
