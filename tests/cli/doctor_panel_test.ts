@@ -9,6 +9,7 @@ import type { FaultName } from "../test_panel/faults.ts";
 import { configOf } from "./fake_context.ts";
 import { TOKEN, withPanel } from "./panel_to_check.ts";
 import { adviceText } from "./advice_text.ts";
+import { CLOSED_PORT } from "../free_port.ts";
 
 const certificate = await makeCertificate();
 const UNKNOWN_METHOD = { jsonrpc: "2.0", id: 1, error: { code: -32601, message: "not found" } };
@@ -257,9 +258,7 @@ Deno.test("panelChain() wait 5 s for TLS", async () => {
 
 Deno.test("panelChain() take no check for failed that was aborted", async () => {
   const enough = new Error("enough");
-  const closed = Deno.listen({ port: 0, hostname: "127.0.0.1" });
-  const { port } = closed.addr;
-  closed.close();
+  const port = CLOSED_PORT;
   for (const scheme of ["http", "https"]) {
     const config = configOf(["doctor", "-e", `${scheme}://localhost:${port}`, "-t", TOKEN]);
     const signal = AbortSignal.abort(enough);
@@ -404,9 +403,7 @@ Deno.test("panelChain() say where the way to the panel ends", async () => {
     ...{ dns: "failed", connect: "skipped", tls: "skipped", panel: "skipped", token: "skipped" },
     ...{ websocket: "skipped", clock: "skipped", round_trip: "skipped" },
   });
-  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
-  const { port } = listener.addr;
-  listener.close();
+  const port = CLOSED_PORT;
   const { connect } = await checksOf(["-e", `http://127.0.0.1:${port}`, "-t", TOKEN]);
   assertEquals(
     connect?.text,

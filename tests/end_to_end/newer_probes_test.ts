@@ -1,11 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
-import { freePort } from "../free_port.ts";
+import { CLOSED_PORT } from "../free_port.ts";
 import { until, withAgent } from "./setup.ts";
 
 Deno.test("probes of type auto and dual and their references are run as what they are, and told of", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const open = `127.0.0.1:${listener.addr.port}`;
-  const closed = `127.0.0.1:${freePort()}`;
+  const closed = `127.0.0.1:${CLOSED_PORT}`;
   const task = (id: number, type: string, target: string, more = {}) => ({
     ...{ id, name: "", type, target, interval: 1, ...more },
   });

@@ -14,6 +14,7 @@ import {
   toWireProbeResult,
   toWireReport,
 } from "../../lib/panel/protocol.ts";
+import { CLOSED_PORT } from "../free_port.ts";
 
 const TOKEN = "s3cret/+&=";
 const SUCCESS = '{"status":"success"}';
@@ -186,9 +187,7 @@ Deno.test("ClientV1 refuses endless and compressed answers", async () => {
 });
 
 Deno.test("ClientV1 names the cause of a failed connection, without the URL", async () => {
-  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
-  const { port } = listener.addr;
-  listener.close();
+  const port = CLOSED_PORT;
   await withPanel(`http://127.0.0.1:${port}`, async (panel) => {
     const error = await assertRejects(() => panel.sendReport(REPORT, WITHIN), PanelError);
     assertEquals(error.failure, "unreachable");

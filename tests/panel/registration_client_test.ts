@@ -10,6 +10,7 @@ import { startHttpProxy } from "../net/fake_proxies.ts";
 import { withRawServer } from "../net/raw_server.ts";
 import { realUntil } from "../real_deadline.ts";
 import { restoring } from "../restoring.ts";
+import { CLOSED_PORT } from "../free_port.ts";
 
 const KEY = "d1scovery-k3y";
 const never = new AbortController().signal;
@@ -157,9 +158,7 @@ Deno.test("RegistrationClient.register() is doubtful when the connection ends af
     const outcome = await createClient(origin).register(never);
     assert(outcome.kind === "doubtful");
   });
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
+  const port = CLOSED_PORT;
   const outcome = await createClient(`http://127.0.0.1:${port}`).register(never);
   assert(outcome.kind === "failed");
   assertEquals(outcome.error.failure, "unreachable");

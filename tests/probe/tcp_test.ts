@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { probeTcp } from "../../lib/probe/tcp.ts";
+import { CLOSED_PORT } from "../free_port.ts";
 
 const signal = new AbortController().signal;
 
@@ -15,9 +16,7 @@ for (const hostname of ["127.0.0.1", "::1"]) {
 }
 
 Deno.test("probeTcp() rejects when the port is closed", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
+  const port = CLOSED_PORT;
   const error = await assertRejects(
     () => probeTcp(["127.0.0.1", "::1"], { port, signal }),
     Error,

@@ -8,6 +8,7 @@ import { USER_AGENT } from "../../lib/version.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { CLOSED_PORT } from "../free_port.ts";
 
 type Answer = (request: Request) => Response | Promise<Response>;
 
@@ -169,9 +170,7 @@ Deno.test("Downloads.text() rejects with the reason when aborted", async () => {
 });
 
 Deno.test("Downloads.text() throws when the connection is refused", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
+  const port = CLOSED_PORT;
   const downloads = new Downloads({ proxies: {}, caCerts: [] });
   const words = await failure(text(downloads, `http://127.0.0.1:${port}/x`));
   assertStringIncludes(words, "refused");
