@@ -160,8 +160,8 @@ export function connectionsResult(
   return result(
     "failed",
     `the last ${first.shortConnections} WebSockets to ${names} were closed soon after they opened`,
-    "see whether the panel shows the node as online while this agent is stopped: another machine " +
-      "has the same token then",
+    "see whether the panel shows the node as online while this agent is stopped: another agent, here or " +
+      "elsewhere, has the same token then",
     "see whether a proxy in front of the panel closes what is silent (nginx: proxy_read_timeout 60s)",
     "see on the panel's machine whether the panel starts again and again",
     proxyVariable && `see whether the proxy of ${proxyVariable} closes what is silent`,

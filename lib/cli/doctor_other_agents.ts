@@ -84,16 +84,18 @@ export function otherAgentsResult(
       unit === "" ? `${name} (process ${pid})` : `${name} (process ${pid} of ${unit})`
     ).join(", ");
     const units = processes.flatMap(({ unit }) => unit || []).join(" ");
+    const pids = processes.flatMap(({ unit, pid }) => unit === "" ? pid : []).join(" ");
+    const stop = [
+      ...units === "" ? [] : [`systemctl stop ${units}; systemctl disable ${units}`],
+      ...pids === "" ? [] : [`kill ${pids}`],
+    ].join("; ");
     return result(
       "failed",
       `another agent runs with the same token: ${names}`,
-      units === ""
-        ? "stop one of them, or give each node a token of its own"
-        : `stop it, if it is not wanted (systemctl stop ${units}; systemctl disable ${units}), or give ` +
-          "each node a token of its own",
+      `stop it, if it is not wanted (${stop}), or give each node a token of its own`,
     );
   }
-  if (officials.length === 0) return result("ok", "none with the same token here");
+  if (officials.length === 0) return result("ok", "none is seen here with the same token");
   return result(
     "warning",
     `the official agent's service ${namesOf(officials)} runs here too, as another node`,
@@ -150,9 +152,13 @@ export async function otherProcesses(
       const words = await readWords(`${proc}/${pid}/cmdline`);
       const program = words.slice(0, MAX_PROGRAM_WORDS)
         .find((word) => /(^|\/)(komari-agent|agent)[^/ ]*$/.test(word));
-      // An agent of another name, as a second installation has, is known by its configuration.
-      const at = words.findIndex((word) => CONFIG_FLAGS.includes(word));
-      const holder = program ?? words[at - 1];
+      // An agent of another name is known by the panel's address, or as a second installation by its
+      // configuration.
+      const byPanel = words.findIndex((word, at) =>
+        /^(?:-e|--endpoint)[ =]?https?:/.test(`${word} ${words[at + 1]}`)
+      );
+      const at = byPanel > 0 ? byPanel : words.findIndex((word) => CONFIG_FLAGS.includes(word));
+      const holder = program ?? (at > 0 ? programIn(words.slice(0, at), tokens) : undefined);
       if (holder === undefined || ancestors.has(Number(pid))) return [];
       // Also of one that starts it, such as systemd-run: its words are further behind.
       const last = program === undefined ? at : words.indexOf(program) + 1;
@@ -161,8 +167,8 @@ export async function otherProcesses(
       );
       if (!isAgent) return [];
       const variables = await readWords(`${proc}/${pid}/environ`);
-      const texts = await tokenTexts(words, variables);
-      const seen = program === undefined ? [] : [...words, ...variables];
+      const texts = await tokenTexts(words, variables, `${proc}/${pid}/cwd`);
+      const seen = program === undefined && byPanel <= 0 ? [] : [...words, ...variables];
       if (![...tokens].some((token) => hasToken(token, seen, texts))) return [];
       const name = basename(holder);
       const unit = unitOf(await readProcText(`${proc}/${pid}/cgroup`), root);
@@ -185,6 +191,13 @@ function cgroupPaths(cgroup: string): string[] {
   return cgroup.split("\n").map((line) => line.split(":").slice(2).join(":"));
 }
 
+/** The program among the words before an agent's flags: the one that a runtime or another one starts. */
+function programIn(words: readonly string[], tokens: ReadonlySet<string>): string | undefined {
+  const isProgram = (word: string) =>
+    /^[^-].*\//.test(word) && basename(word) !== "deno" && !tokens.has(word);
+  return words.find(isProgram) ?? words[0];
+}
+
 /** Whether words behind a program are those of a command that does not report, such as another doctor. */
 function isOtherCommand([first = "", second = ""]: readonly string[]): boolean {
   return first !== "report" && (isCommand(first) || isCommand(`${first} ${second}`));
@@ -204,10 +217,11 @@ const CONFIG_FLAGS = ["--config", "-c"];
 const TOKEN_FLAGS = ["--token-file"];
 const TOKEN_VARIABLES = ["AGENT_TOKEN_FILE"];
 
-/** The texts of the files in which an agent with this command line and environment has its token. */
+/** The texts of the files in which an agent with this command line, environment and folder has its token. */
 async function tokenTexts(
   words: readonly string[],
   variables: readonly string[],
+  workingFolder: string,
 ): Promise<string[]> {
   const after = (flags: readonly string[]) =>
     words.flatMap((word, at) =>
@@ -222,15 +236,17 @@ async function tokenTexts(
     const [name = "", ...value] = it.split("=");
     return TOKEN_VARIABLES.includes(name) ? value.join("=") : [];
   });
-  const configs = await readTexts(after(CONFIG_FLAGS));
+  const read = (paths: readonly string[]) =>
+    readTexts(paths.map((path) => path.startsWith("/") ? path : `${workingFolder}/${path}`));
+  const configs = await read(after(CONFIG_FLAGS));
   const inConfigs = configs.flatMap((text) => /"token_file"\s*:\s*"([^"]+)"/.exec(text)?.[1] ?? []);
   const files = [...after(TOKEN_FLAGS), ...named, ...inConfigs, ...credentials];
-  return [...configs, ...await readTexts(files)];
+  return [...configs, ...await read(files)];
 }
 
 async function readTexts(paths: readonly string[]): Promise<string[]> {
   const texts = await Promise.all(
-    paths.filter((path) => path.startsWith("/")).map(async (path) => {
+    paths.map(async (path) => {
       try {
         const { isFile, size } = await Deno.stat(path);
         return isFile && size <= MAX_PROCESS_BYTES ? [await Deno.readTextFile(path)] : [];

@@ -88,6 +88,34 @@ Deno.test("otherProcesses() reads a token in each spelling, and a bounded comman
   }
 });
 
+Deno.test("otherProcesses() finds an agent of any name by the panel's address and its token", async () => {
+  const proc = Deno.makeTempDirSync();
+  try {
+    const put = (pid: number, words: string[], env: string[] = []): void => {
+      Deno.mkdirSync(`${proc}/${pid}/cwd`, { recursive: true });
+      Deno.writeTextFileSync(`${proc}/${pid}/cwd/token`, `${TOKEN}\n`);
+      Deno.writeTextFileSync(`${proc}/${pid}/cmdline`, words.map((it) => `${it}\0`).join(""));
+      Deno.writeTextFileSync(`${proc}/${pid}/environ`, env.map((it) => `${it}\0`).join(""));
+    };
+    const url = "https://p.example";
+    put(1, ["/usr/bin/deno", "run", "-A", "/root/kad", "-e", url, "-t", TOKEN]);
+    put(2, ["kad", "-t", TOKEN, `--endpoint=${url}`]);
+    put(3, ["./kad", "-e", url, "--token-file", "token"]);
+    put(4, ["kad", "-e", url], [`AGENT_TOKEN=${TOKEN}`]);
+    put(5, ["kad", "doctor", "-e", url, "-t", TOKEN]);
+    put(6, ["kad", "-e", url, "-t", "of-another"]);
+    put(7, ["bash", "-e", "script"], [`AGENT_TOKEN=${TOKEN}`]);
+    put(8, ["grep", TOKEN, "file"]);
+    const found = await otherProcesses(new Set([TOKEN]), { agents: [], proc, self: 999 });
+    assertEquals(
+      found.sort((one, other) => one.pid - other.pid).map(({ name, pid }) => [pid, name]),
+      [[1, "kad"], [2, "kad"], [3, "kad"], [4, "kad"]],
+    );
+  } finally {
+    Deno.removeSync(proc, { recursive: true });
+  }
+});
+
 function officialOf(serviceName: string, token: string): OfficialAgent {
   return {
     ...{ manager: "systemd", scope: "system", serviceName, unitPath: `/x/${serviceName}.service` },
@@ -109,7 +137,7 @@ Deno.test("otherAgentsResult() fails for an agent with the same token, and warns
     status: string,
     words: string,
   ][] = [
-    [[], [], "ok", "none with the same token here"],
+    [[], [], "ok", "none is seen here with the same token"],
     [
       [officialOf("komari", TOKEN), officialOf("two", "x")],
       [{ name: "agent", pid: 8, unit: "two.service" }],
@@ -137,7 +165,7 @@ Deno.test("otherAgentsResult() fails for an agent with the same token, and warns
   }
   const adviceFor = (unit: string) =>
     otherAgentsResult([], { ours, processes: [{ name: "agent", pid: 8, unit }] }).advice;
-  assertEquals(adviceFor(""), "stop one of them, or give each node a token of its own");
+  assertStringIncludes(adviceFor("") ?? "", "stop it, if it is not wanted (kill 8), or give each");
   assertStringIncludes(
     adviceFor("two.service") ?? "",
     "(systemctl stop two.service; systemctl disable two.service)",

@@ -117,7 +117,7 @@ Deno.test("checks believe the running agent more than what they can do themselve
       ["metrics", "failed"],
     ]);
     assertStringIncludes(adviceText(broken.state), "make room");
-    assertStringIncludes(adviceText(broken.connections), "another machine");
+    assertStringIncludes(adviceText(broken.connections), "another agent, here or elsewhere");
     assertStringIncludes(adviceText(broken.connections), "proxy_read_timeout");
     assertStringIncludes(adviceText(broken.metrics), `:${port}`);
     assertEquals(broken.probes?.text, "12 in the last minute, 12 lost");
