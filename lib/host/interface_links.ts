@@ -2,6 +2,7 @@ import { attempt } from "../attempt.ts";
 import { parseStatsMessage } from "../parse/netlink.ts";
 import type { TrafficBytes } from "../types.ts";
 import type { LinkKind, Links } from "./host.ts";
+import { isMonitorType } from "./interface_traits.ts";
 import type { Netlink } from "./netlink.ts";
 
 const RTM_GETSTATS = 94;
@@ -9,8 +10,6 @@ const RTM_GETSTATS = 94;
 const LINK_STATS = 1;
 
 const IFF_LOOPBACK = 0x8;
-/** `ARPHRD_IEEE80211` and the two after it, which have a header of the radio before each frame. */
-const MONITORS: readonly number[] = [801, 802, 803];
 
 /** The interfaces of this process's own network. */
 export class InterfaceLinks implements Links {
@@ -50,7 +49,7 @@ export class InterfaceLinks implements Links {
       memberKind: link.memberKind,
       isStacked: link.over !== undefined,
       isLoopback: (link.flags & IFF_LOOPBACK) !== 0,
-      isMonitor: MONITORS.includes(link.hardwareType),
+      isMonitor: isMonitorType(link.hardwareType),
     };
   }
 }

@@ -27,6 +27,8 @@ export interface InterfaceTraits {
   deviceSlave?: boolean;
   /** It is a port of a switch whose uplink is an interface of its own. */
   switchPort?: boolean;
+  /** It shows the frames of a radio that another interface uses. */
+  monitor?: boolean;
   /** It is a port of a bridge. */
   bridgePort?: boolean;
   /** The bridge, bond or other interface that it belongs to, where that could be asked. */
@@ -43,6 +45,17 @@ const TUNNEL_TYPES: ReadonlySet<string> = new Set([
 export function isTunnelType(type: string | undefined): boolean {
   return type !== undefined && TUNNEL_TYPES.has(type);
 }
+
+/** `ARPHRD_IEEE80211` and the two after it, which have a header of the radio before each frame. */
+const MONITORS: readonly number[] = [801, 802, 803];
+
+/** Whether an interface of this hardware type shows the frames of a radio. */
+export function isMonitorType(type: number): boolean {
+  return MONITORS.includes(type);
+}
+
+/** `DEVTYPE` of a switch's port; kernels before 5.10 do not link it with its uplink. */
+export const SWITCH_PORT_TYPE = "dsa";
 
 /** Parses `IFINDEX` of an interface's `uevent`; `undefined` when it is not a positive number. */
 export function parseInterfaceIndex(text: string | undefined): number | undefined {
@@ -78,6 +91,7 @@ export const NO_TRAITS: InterfaceTraits = {
   tunnel: false,
   stacked: false,
   switchPort: false,
+  monitor: false,
   bridgePort: false,
   master: undefined,
   index: undefined,
@@ -126,15 +140,18 @@ function readSysTraits(host: TraitsHost, name: string): InterfaceTraits | undefi
   const uevent = host.readText(`${folder}/uevent`) ?? "";
   const type = /^DEVTYPE=(.+)$/m.exec(uevent)?.[1];
   const master = host.readLink(`${folder}/master`)?.split("/").at(-1);
+  const device = entries.includes("device");
   return {
-    device: entries.includes("device"),
+    device,
     bond: entries.includes("bonding"),
     bondSlave: entries.includes("bonding_slave"),
     deviceSlave: host.exists(`${folder}/master/device`),
     bridge: entries.includes("bridge"),
     tunnel: entries.includes("tun_flags") || isTunnelType(type),
     stacked: lower.length > 0,
-    switchPort: lower.some((entry) => host.exists(`${folder}/${entry}/dsa`)),
+    switchPort: type === SWITCH_PORT_TYPE ||
+      lower.some((entry) => host.exists(`${folder}/${entry}/dsa`)),
+    monitor: device && isMonitorType(Number(host.readText(`${folder}/type`))),
     bridgePort: entries.includes("brport"),
     master: master || undefined,
     index: parseInterfaceIndex(/^IFINDEX=(.+)$/m.exec(uevent)?.[1]),

@@ -54,7 +54,12 @@ function linkCounter(host: ProcessHost): (() => number) | undefined {
     const base = sample.churn === 0 ? sample.links - sample.processes : fixed;
     return () => linkCount() - base;
   }
-  // With `hidepid` the listing of the whole machine lacks other users' processes.
+  if (sample.hasFirst && host.readLink(`${proc}/self/ns/pid`) === FIRST_NAMESPACE) {
+    // Nothing is hidden: links that nothing listed explains are the kernel's own.
+    const base = sample.links - sample.processes;
+    return hidden > 0 && sample.churn === 0 ? () => linkCount() - base : undefined;
+  }
+  // With `hidepid` the listing of the whole machine lacks other users' processes, the first one too.
   const whole = hidden > 0 && host.readLink(`${proc}/self/ns/pid`) === FIRST_NAMESPACE;
   return whole ? () => linkCount() - fixed : undefined;
 }
@@ -63,6 +68,8 @@ interface ProcSample {
   links: number;
   processes: number;
   folders: number;
+  /** It shows process 1, which nobody sees from whom others are hidden. */
+  hasFirst: boolean;
   /** Change of the link count during the listing. */
   churn: number;
 }
@@ -81,6 +88,7 @@ function stableSample(host: ProcessHost, linkCount: () => number): ProcSample | 
       links,
       processes: names.length - others.length,
       folders: others.filter((name) => isFolder(host, `${proc}/${name}`)).length,
+      hasFirst: names.includes("1"),
       churn: Math.abs(links - before),
     };
   }

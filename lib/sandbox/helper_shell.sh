@@ -100,6 +100,7 @@ traits() {
     [ -e "$below" ] && lower=' lower'
     [ -e "$below/dsa" ] && dsa=' lower/dsa'
   done
+  [ -r "$dir/type" ] && IFS= read -r type <"$dir/type" && found="$found hardware=$type"
   if [ -r "$dir/uevent" ]; then
     while IFS= read -r line; do
       case $line in

@@ -4,8 +4,10 @@ import { describeError, getLogger } from "../log/log.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import {
   type InterfaceTraits,
+  isMonitorType,
   isTunnelType,
   parseInterfaceIndex,
+  SWITCH_PORT_TYPE,
 } from "../host/interface_traits.ts";
 import { BoundedQueue } from "../async/bounded_queue.ts";
 import { withTimeout } from "../async/timeout.ts";
@@ -221,15 +223,17 @@ export class Shell {
     const found = (await this.#ask(`interface ${name}`))?.split(" ");
     if (found === undefined) return undefined;
     const master = valueOf(found, "master=");
+    const type = valueOf(found, "type=");
     return {
       device: found.includes("device"),
       bond: found.includes("bonding"),
       bondSlave: found.includes("bonding_slave"),
       deviceSlave: found.includes("master/device"),
       bridge: found.includes("bridge"),
-      tunnel: found.includes("tun_flags") || isTunnelType(valueOf(found, "type=")),
+      tunnel: found.includes("tun_flags") || isTunnelType(type),
       stacked: found.includes("lower"),
-      switchPort: found.includes("lower/dsa"),
+      switchPort: type === SWITCH_PORT_TYPE || found.includes("lower/dsa"),
+      monitor: found.includes("device") && isMonitorType(Number(valueOf(found, "hardware="))),
       bridgePort: found.includes("brport"),
       master: master || undefined,
       index: parseInterfaceIndex(valueOf(found, "index=")),

@@ -17,6 +17,7 @@ const NONE: InterfaceTraits = {
   stacked: false,
   deviceSlave: false,
   switchPort: false,
+  monitor: false,
   bridgePort: false,
   master: undefined,
   index: undefined,
@@ -98,6 +99,34 @@ Deno.test("readInterfaceTraits() sees what another interface counts already", ()
   assertEquals(readInterfaceTraits(host, "lan1")?.switchPort, true);
   assertEquals(readInterfaceTraits(host, "lan1")?.deviceSlave, false);
   assertEquals(readInterfaceTraits(host, "vf0")?.deviceSlave, true);
+});
+
+Deno.test("readInterfaceTraits() knows a switch's port of an older kernel, and a monitor of a radio, by their types", () => {
+  for (
+    const [entries, devtype, type, switchPort, monitor] of [
+      [["device"], "dsa", "1", true, false],
+      [["device"], "wlan", "1", false, false],
+      [["device"], "wlan", "801", false, true],
+      [["device"], "wlan", "803", false, true],
+      [["device"], "wlan", "804", false, false],
+      [[], "wlan", "803", false, false],
+    ] as const
+  ) {
+    const texts: Record<string, string> = { uevent: `DEVTYPE=${devtype}\n`, type: `${type}\n` };
+    const host = {
+      roots: { proc: "/proc", sys: "/sys", root: "/" },
+      list: () => [...entries],
+      exists: () => false,
+      readLink: () => undefined,
+      readText: (path: string) => texts[path.split("/").at(-1) ?? ""],
+    };
+    const traits = readInterfaceTraits(host, "x");
+    assertEquals(
+      [traits?.switchPort, traits?.monitor],
+      [switchPort, monitor],
+      `${devtype} ${type}`,
+    );
+  }
 });
 
 Deno.test("readInterfaceTraits() knows tunnels of the kernel's own by their type, whatever they are called", () => {

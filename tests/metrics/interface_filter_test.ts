@@ -46,6 +46,7 @@ Deno.test("decideInterface() counts interfaces with a device, whatever their nam
     ["eth0", { ...DEVICE, bondSlave: true }, false, "bond slave of another interface"],
     ["eno1", { ...DEVICE, master: "vmbr0" }, true, "has a device"],
     ["enP1", { ...DEVICE, deviceSlave: true, master: "eth0" }, false, "already counted by eth0"],
+    ["mon0", { ...DEVICE, monitor: true }, false, "monitor of a radio"],
     ["lan1", { ...DEVICE, switchPort: true }, false, "switch port: its uplink is counted"],
   ];
   for (const [name, traits, counted, rule] of table) {

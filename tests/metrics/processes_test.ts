@@ -9,13 +9,15 @@ interface FakeProc {
   /** Hard links at the first reading and later; the last one stays. */
   links: number[];
   namespace?: string;
+  /** Number of the first process that is listed. */
+  first?: number;
 }
 
 function proc(
-  { folders = ["bus", "fs", "sys"], listed, links, namespace }: FakeProc,
+  { folders = ["bus", "fs", "sys"], listed, links, namespace, first = 1 }: FakeProc,
 ): ProcessHost {
   let next = 0;
-  const processes = Array.from({ length: listed }, (_, at) => `${at + 1}`);
+  const processes = Array.from({ length: listed }, (_, at) => `${at + first}`);
   return {
     roots: { proc: "/proc", sys: "/sys", root: "/" },
     list: () => [...processes, ...folders, "meminfo", "self", "net"],
@@ -67,8 +69,14 @@ Deno.test("ProcessCollector.collect() lists in a pid namespace, where links incl
 });
 
 Deno.test("ProcessCollector.collect() includes processes hidden by hidepid outside a namespace", () => {
-  const host = proc({ listed: 3, links: [200], namespace: "pid:[4026531836]" });
+  const host = proc({ listed: 3, first: 700, links: [200], namespace: "pid:[4026531836]" });
   assertEquals(new ProcessCollector(host, unasked).collect(), 195);
+});
+
+Deno.test("ProcessCollector.collect() leaves out links that are no process's, as of user-mode Linux", () => {
+  const host = proc({ listed: 39, links: [90, 90, 100], namespace: "pid:[4026531836]" });
+  const processes = new ProcessCollector(host, unasked);
+  assertEquals([processes.collect(), processes.collect()], [49, 49]);
 });
 
 Deno.test("ProcessCollector.collect() lists when the kernel does not count processes as links", () => {

@@ -24,6 +24,7 @@ const TRAITS: InterfaceTraits = {
   tunnel: false,
   stacked: false,
   switchPort: false,
+  monitor: false,
   bridgePort: false,
   master: undefined,
   index: undefined,

@@ -266,6 +266,8 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
         "lan1/lower_eth9/dsa",
         "home",
         "wlan0/device",
+        "mon0/device",
+        "wan/device",
         "port1",
         "a\\n1",
       ]
@@ -274,6 +276,10 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     await Deno.writeTextFile(`${net}/bond0/uevent`, "INTERFACE=bond0\nIFINDEX=7\n");
     await Deno.writeTextFile(`${net}/home/uevent`, "DEVTYPE=wireguard\nINTERFACE=home\n");
     await Deno.writeTextFile(`${net}/wlan0/uevent`, "DEVTYPE=wlan\nINTERFACE=wlan0\n");
+    await Deno.writeTextFile(`${net}/wlan0/type`, "1\n");
+    await Deno.writeTextFile(`${net}/mon0/type`, "803\n");
+    await Deno.writeTextFile(`${net}/home/type`, "803\n");
+    await Deno.writeTextFile(`${net}/wan/uevent`, "DEVTYPE=dsa\nINTERFACE=wan\n");
     await Deno.symlink("../bond0", `${net}/eth0/master`);
     // The kernel allows such a name; it is no line feed.
     await Deno.writeTextFile(`${net}/a\\n1/uevent`, "INTERFACE=a\\n1\n");
@@ -283,6 +289,9 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     for (const name of ["eth0", "br0", "tap.1", "bond0", "lan1", "home", "wlan0", "port1"]) {
       assertEquals(await shell.interfaceTraits(name), readInterfaceTraits(host, name), name);
     }
+    assertEquals((await shell.interfaceTraits("mon0"))?.monitor, true);
+    assertEquals((await shell.interfaceTraits("home"))?.monitor, false);
+    assertEquals((await shell.interfaceTraits("wan"))?.switchPort, true);
     assertEquals(await shell.interfaceTraits("eth1"), undefined);
   });
 
