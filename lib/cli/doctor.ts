@@ -67,7 +67,9 @@ export async function runDoctor(asked: Config, context: CommandContext): Promise
   const health = runningAgent(config, env);
   if (env[AS_SERVICE] !== undefined) {
     const unit = parseUnitSettings(env[AS_SERVICE]);
-    for await (const check of allInShell(config, { unit, health, options })) {
+    // The doctor that has started this one names the installed file by --config.
+    const installed = { ...config, isConfigInstalled: true };
+    for await (const check of allInShell(installed, { unit, health, options })) {
       print(`${JSON.stringify({ check })}\n`);
     }
     return 0;

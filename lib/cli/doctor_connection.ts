@@ -144,24 +144,32 @@ export function connectAdvice(
     ];
   }
   if (isLoopbackHost(address)) return loopbackAdvice(way);
+  const look = isPanelsLook(address, way);
+  // What name servers say against that file is a doubt, and stands before all this.
+  const isByHosts = answeredBy.includes("/etc/hosts") && way.doubts.length === 0;
+  const isByName = answeredBy !== "" && !answeredBy.includes("/etc/hosts");
   if (/refused/.test(message)) {
     return [
+      ...isByHosts ? [look] : [],
       `see on the panel's machine whether it listens on port ${port}: ss -ltn`,
       `correct the port in ${endpointPlace(way)}, if it is another one than ${portOf(url)}`,
       "see whether a firewall, here or there, answers in its place: nft list ruleset",
     ];
   }
   if (/network is unreachable/.test(message)) {
-    return ["this machine has no route to that address: ip route get " + address];
+    return [
+      ...isByHosts ? [look] : [],
+      `see whether this machine has a route to it: ip route get ${address}; if it has, a router on the ` +
+      "way has none",
+      ...isByName ? [look] : [],
+    ];
   }
-  const look = isPanelsLook(address, way);
-  const isByHosts = answeredBy.includes("/etc/hosts");
   return [
     ...isByHosts ? [look] : [],
     `see whether that machine is up: ping -c 3 ${address}`,
     `see whether a firewall here drops it: nft list ruleset`,
     `see on the panel's machine whether its firewall lets port ${port} pass`,
-    ...answeredBy === "" || isByHosts ? [] : [look],
+    ...isByName ? [look] : [],
   ];
 }
 

@@ -6,7 +6,7 @@
 
 import { settlesWithin, withTimeout } from "../async/timeout.ts";
 import { Connector } from "../net/connector.ts";
-import { ipFamily } from "../parse/ip_address.ts";
+import { ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { type CheckResult, result } from "./checks.ts";
 import {
@@ -84,6 +84,9 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
       "ask another name server: --custom-dns ADDRESS",
     ];
   }
+  if (line !== undefined && !addresses.some(isLoopbackHost)) {
+    way.doubts = hostsDoubts(await (asked ?? askEach(host, sources, signal)), { way, line });
+  }
   if (asked === undefined) return result("ok", text);
   const slow = `${text}, after ${seconds(ms)}`;
   const each = answers.length === 0 ? "" : ` (${answers.map(answerText).join("; ")})`;
@@ -92,6 +95,22 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
     slow + each,
     ...slowAdvice(answers, sources),
   );
+}
+
+/** What name servers say against `/etc/hosts`, which has the name in this line. */
+function hostsDoubts(
+  answers: readonly NameAnswer[],
+  { way, line }: { way: Way; line: number },
+): string[] {
+  const { addresses } = way;
+  const found = answers.find((it) => it.addresses.length > 0);
+  if (found === undefined || found.addresses.some((it) => addresses.includes(it))) return [];
+  const { host } = firstHop(way);
+  const other = found.addresses.join(", ");
+  return [
+    `correct or remove line ${line} of /etc/hosts, if ${host} is not at ${addresses.join(", ")}: ` +
+    `${found.server} answers ${other}`,
+  ];
 }
 
 /** Whether the addresses are also those of a name that can't exist (RFC 6761). */

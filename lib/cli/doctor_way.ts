@@ -18,6 +18,7 @@ import {
   variableFile,
 } from "../service/loaded_unit.ts";
 import { type CheckResult, result } from "./checks.ts";
+import { restart } from "./doctor_unit_settings.ts";
 
 /** The way to a panel: its address, what is on it, and what earlier checks have found. */
 export interface Way {
@@ -68,16 +69,17 @@ export function originText({ addresses, answeredBy }: Way): string {
   return answeredBy === "" ? "" : ` (${addresses[0] ?? "no address"}, ${answeredBy})`;
 }
 
-/** The option, variable or key that names the panel's address, with the unit's file that sets it. */
+/** The option, variable or key that names the panel's address, with its file and how a change is used. */
 export function endpointPlace({ config, unit }: Pick<Way, "config" | "unit">): string {
-  const { origins, endpoint, furtherPanels } = config;
+  const { origins, endpoint, furtherPanels, isConfigInstalled, serviceName } = config;
   const isFirst = furtherPanels.every((panel) => panel.endpoint !== endpoint);
   const origin = origins.get(isFirst ? "endpoint" : "panels") ?? "";
   if (origin === "" || origin.startsWith("flag ")) return "-e";
   const file = variableFile(unit, "AGENT_ENDPOINT");
-  return file !== undefined && origin.includes("AGENT_ENDPOINT")
+  const place = file !== undefined && origin.includes("AGENT_ENDPOINT")
     ? `AGENT_ENDPOINT in ${file}`
     : origin;
+  return isConfigInstalled ? `${place} (and then: ${restart(serviceName)})` : place;
 }
 
 /** The message of an error; that of a dial error says everything without its cause. */

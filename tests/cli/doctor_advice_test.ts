@@ -89,7 +89,12 @@ Deno.test("connectAdvice() goes by the cause, with the port of the address", () 
       2,
       "if the panel is on another machine, remove p.example from /etc/hosts",
     ],
-    ["network is unreachable", wayTo("http://p.example"), 1, "ip route get p.example"],
+    [
+      "network is unreachable",
+      wayTo("http://p.example"),
+      1,
+      "ip route get p.example; if it has, a router on the way has none",
+    ],
     [
       "network is unreachable",
       named("http://p.example", ["2001:db8::1"], "answered by 192.0.2.1"),
@@ -107,6 +112,11 @@ Deno.test("connectAdvice() goes by the cause, with the port of the address", () 
   const byHosts = named("http://p.example", ["192.0.2.7"], "found in line 3 of /etc/hosts");
   const [first] = connectAdvice("host is unreachable", byHosts);
   assertStringIncludes(first ?? "", "whether 192.0.2.7 is the panel's address (found in line 3");
+  for (const message of ["connection refused", "network is unreachable"]) {
+    assertEquals(connectAdvice(message, byHosts)[0], first);
+    const doubted = { ...byHosts, doubts: ["correct or remove line 3"] };
+    assertEquals(connectAdvice(message, doubted).includes(first ?? ""), false);
+  }
   for (const [message, way, lines, advice] of table) {
     const found = connectAdvice(message, way, { hasIpv6: false });
     assertEquals(found.length, lines, found.join("\n"));

@@ -93,6 +93,24 @@ Deno.test("checkName() names an unreadable /etc/hosts where no server has the na
   assertEquals(readable.text.includes("may not read"), false);
 });
 
+Deno.test("checkName() keeps what a name server says against /etc/hosts for links that fail", async () => {
+  await using server = await TestNameServer.start({ "panel.test": { A: ["192.0.2.80"] } });
+  for (
+    const [address, doubts] of [["192.0.2.3", 1], ["192.0.2.80", 0], ["127.0.0.1", 0]] as const
+  ) {
+    const way = wayTo("http://panel.test", "--custom-dns", `127.0.0.1:${server.port}`);
+    const hosts = `127.0.0.1 localhost\n${address} panel.test\n`;
+    const found = await withFiles({ "/etc/hosts": hosts }, () => checkName(way, signal));
+    assertEquals([found.status, way.doubts.length], ["ok", doubts], address);
+    if (doubts === 0) continue;
+    assertEquals(
+      way.doubts[0],
+      "correct or remove line 2 of /etc/hosts, if panel.test is not at 192.0.2.3: 127.0.0.1 answers " +
+        "192.0.2.80",
+    );
+  }
+});
+
 Deno.test("readSources() asks systemd-resolved's servers only where it runs", async () => {
   const sourcesOf = async (files: Record<string, string>) => {
     const { servers, file } = await withFiles(files, () => readSources(wayTo("http://p.example")));

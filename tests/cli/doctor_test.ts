@@ -166,6 +166,14 @@ Deno.test("runDoctor() prints its checks for the doctor that has started it, and
   assertEquals(lines.flatMap((line) => parseCheck(line, [])).length, checks.length);
 });
 
+Deno.test("runDoctor() of another doctor advises on the installed service", async () => {
+  using folder = new TempFolder();
+  const path = `${folder.path}/config.json`;
+  Deno.writeTextFileSync(path, JSON.stringify({ endpoint: "http://127.0.0.1:1", token: TOKEN }));
+  const { printed } = await doctorIn(folder.path, ["--config", path], { [AS_SERVICE]: "1" });
+  assertStringIncludes(printed, "systemctl restart no-such-service");
+});
+
 Deno.test("runDoctor() uses the token that this node has registered with", async () => {
   using folder = new TempFolder();
   await withPanel({}, async (url) => {

@@ -38,4 +38,10 @@ Deno.test("endpointPlace() is where the panel's address was read", () => {
   assertEquals(endpointPlace(flags), "-e");
   assertEquals(endpointPlace(wayTo(configOf(["doctor"], env), [])), "variable AGENT_ENDPOINT");
   assertEquals(endpointPlace(wayTo(configOf(["doctor"], env), unit)), `AGENT_ENDPOINT in ${file}`);
+  const installed = { ...configOf(["doctor"], env), isConfigInstalled: true };
+  assertEquals(
+    endpointPlace(wayTo(installed, unit)),
+    `AGENT_ENDPOINT in ${file} (and then: systemctl daemon-reload && systemctl restart ` +
+      "komari-agent-deno)",
+  );
 });
