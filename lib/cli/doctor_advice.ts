@@ -61,6 +61,11 @@ export function isPasswordWall({ status, text, headers }: HttpResponse): boolean
   return status === 401 && (headers.has("www-authenticate") || isHtml(text));
 }
 
+/** Whether Cloudflare asks for a proof that only a browser can give. */
+export function isChallenge({ headers }: HttpResponse): boolean {
+  return headers.get("cf-mitigated") === "challenge";
+}
+
 /** Longer addresses of a redirect, and names of a server, are cut. */
 const MAX_ADDRESS_LENGTH = 200;
 const MAX_SERVER_LENGTH = 40;
@@ -95,6 +100,13 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
     return [
       "Cloudflare Access asks for a login: give --cf-access-client-id and --cf-access-client-secret of " +
       "a service token, or let /api/clients/ pass there",
+    ];
+  }
+  if (isChallenge(answer)) {
+    return [
+      "have Cloudflare let /api/clients/ pass: a rule of Security, WAF that skips for that path, and " +
+      "Bot Fight Mode off, which knows no exceptions",
+      "or give the panel a name that does not go through Cloudflare (DNS only)",
     ];
   }
   if (isPasswordWall(answer)) {

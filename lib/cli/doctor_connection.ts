@@ -7,7 +7,9 @@
 import { attempt } from "../attempt.ts";
 import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { isInContainerImage } from "../host/this_program.ts";
+import { connectErrorMessage } from "../net/error_messages.ts";
 import { DialError } from "../net/errors.ts";
+import { connectAbortable } from "../net/happy_eyeballs.ts";
 import { addressScope, ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, result } from "./checks.ts";
@@ -25,8 +27,10 @@ import {
 } from "./doctor_way.ts";
 import { CONNECT_MS } from "./doctor_network.ts";
 
-/** A connection that takes longer is a finding. */
-const SLOW_CONNECT_MS = 1_500;
+/** A connection that takes longer is a finding: the kernel has tried it again, after 1 s at first. */
+const SLOW_CONNECT_MS = 1_000;
+/** For an address that has not connected before another one did. */
+const OTHER_CONNECT_MS = 2_000;
 
 /** Opens a connection to the panel, or through its proxy. */
 export async function checkConnection(way: Way, signal: AbortSignal): Promise<CheckResult> {
@@ -42,16 +46,54 @@ export async function checkConnection(way: Way, signal: AbortSignal): Promise<Ch
       : `connected through the proxy ${hostname} port ${port}`;
     const text = way.answeredBy === "" ? connected : `${connected} (${way.answeredBy})`;
     const ms = performance.now() - startedAtMs;
-    if (ms < SLOW_CONNECT_MS) return result("ok", text);
-    return result(
-      "warning",
-      `${text}, after ${seconds(ms)}`,
-      `see where the time goes: ping -c 5 ${hostname}`,
-      "see whether one of several addresses does not answer: --prefer-ip 4 or 6 leaves it out",
-    );
+    if (ms >= SLOW_CONNECT_MS) {
+      return result(
+        "warning",
+        `${text}, after ${seconds(ms)}`,
+        proxy === undefined
+          ? `see whether packets are lost on the way, which are sent again after 1 s and 3 s: ping -c 20 ` +
+            hostname
+          : `see whether the proxy is slow, or packets to it are lost: ping -c 20 ${hostname}`,
+      );
+    }
+    return await deadAddress(way, { hostname, port, signal, text }) ?? result("ok", text);
   } catch (error) {
     signal.throwIfAborted();
     return notConnected(error, way);
+  }
+}
+
+/** A finding if an address that is tried before the one that has connected can't be connected to. */
+async function deadAddress(
+  { addresses }: Way,
+  { hostname, port, signal, text }: {
+    hostname: string;
+    port: number;
+    signal: AbortSignal;
+    text: string;
+  },
+): Promise<CheckResult | undefined> {
+  const [first] = addresses;
+  if (first === undefined || !addresses.slice(1).includes(hostname)) return undefined;
+  try {
+    const connect = (signal: AbortSignal) => connectAbortable(first, { port, signal });
+    (await withTimeout(connect, { timeoutMs: OTHER_CONNECT_MS, signal })).close();
+    return undefined;
+  } catch (error) {
+    signal.throwIfAborted();
+    const reason = isTimeout(error) ? error.message : connectErrorMessage(error);
+    // Usual where this machine has one family alone, and costs nothing.
+    if (/network is unreachable|no address of that family/.test(reason)) return undefined;
+    const [family, other] = [first, hostname].map((it) => ipFamily(it));
+    return result(
+      "warning",
+      `${text}; ${first}, which is tried first, does not connect: ${reason}`,
+      `see whether it answers at all: ping -c 3 ${first}`,
+      "if it is no longer an address of that machine, remove it at the DNS provider of the name",
+      family === other
+        ? undefined
+        : `until it is repaired, try the other first: --prefer-ip-version ${other}`,
+    );
   }
 }
 

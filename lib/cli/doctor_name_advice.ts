@@ -109,6 +109,8 @@ export function slowAdvice(answers: readonly NameAnswer[], sources: NameSources)
   return [
     server === undefined
       ? "see which part of the system answers late: time getent ahosts NAME"
+      : /answer/.test(server.code)
+      ? `see whether packets to ${server.server} are lost on the way: ping -c 20 ${server.server}`
       : `see whether ${server.server} itself is slow: dig @${server.server} example.com`,
     "ask another name server: --custom-dns ADDRESS",
   ];

@@ -18,6 +18,7 @@ import {
   answererText,
   clockAdvice,
   clockDifference,
+  isChallenge,
   isPasswordWall,
 } from "./doctor_advice.ts";
 import { checkName } from "./doctor_name.ts";
@@ -156,6 +157,8 @@ class PanelCheck {
     const { url } = this.#way;
     const words = isPasswordWall(response)
       ? `something in front of the panel asks for a password (status 401${reasonOf(text)})`
+      : isChallenge(response)
+      ? `Cloudflare asks this machine to prove that it is a browser (status ${status})`
       : status >= 300 && status < 400
       ? toStatusError("call the panel", response).message
       : /install mode/.test(text)
@@ -169,7 +172,8 @@ class PanelCheck {
       }`;
       return result("failed", words + answerer, advice);
     }
-    const isRefused = [200, 302, 303, 307, 403, 404, 405].includes(status);
+    const isRefused = !isChallenge(response) &&
+      [200, 302, 303, 307, 403, 404, 405].includes(status);
     const version = isRefused ? await this.#calls.version(signal) : undefined;
     if (version !== undefined) {
       return result(

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { checkName, lateAnswer } from "../../lib/cli/doctor_name.ts";
-import { unresolvedAdvice } from "../../lib/cli/doctor_name_advice.ts";
+import { slowAdvice, unresolvedAdvice } from "../../lib/cli/doctor_name_advice.ts";
 import { readSources } from "../../lib/cli/doctor_name_servers.ts";
 import { type Way, wayTo as wayOf } from "../../lib/cli/doctor_way.ts";
 import { TestNameServer } from "../net/fake_name_server.ts";
@@ -109,6 +109,14 @@ Deno.test("checkName() keeps what a name server says against /etc/hosts for link
         "192.0.2.80",
     );
   }
+});
+
+Deno.test("slowAdvice() takes a server without an answer for lost packets", async () => {
+  const sources = await withFiles({}, () => readSources(wayTo("http://p.example")));
+  const of = (code: string) =>
+    slowAdvice([{ server: "192.0.2.1", code, ms: 1, addresses: [] }], sources)[0] ?? "";
+  assertStringIncludes(of("no answer by UDP, and TCP is open"), "ping -c 20 192.0.2.1");
+  assertStringIncludes(of("NOERROR"), "dig @192.0.2.1");
 });
 
 Deno.test("readSources() asks systemd-resolved's servers only where it runs", async () => {

@@ -554,6 +554,23 @@ Deno.test("panelChain() say of a panel whose calls alone are refused that it is 
   }
 });
 
+Deno.test("panelChain() name Cloudflare's challenge", async () => {
+  const headers = { "cf-mitigated": "challenge", server: "cloudflare" };
+  const page = () => new Response("<title>Just a moment...</title>", { status: 403, headers });
+  const { panel: found } = await checked(
+    (request) =>
+      new URL(request.url).pathname === "/api/version"
+        ? Response.json({ status: "success", data: { version: "1.2.3" } })
+        : page(),
+    ["-t", TOKEN],
+  );
+  assertStringIncludes(
+    found?.text ?? "",
+    "Cloudflare asks this machine to prove that it is a browser",
+  );
+  assertStringIncludes(adviceText(found), "Bot Fight Mode off");
+});
+
 Deno.test("panelChain() say that a large request is refused where a small one is answered", async () => {
   const answer = async (request: Request) => {
     const { length } = await request.text();

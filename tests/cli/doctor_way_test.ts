@@ -2,6 +2,8 @@ import { assertEquals } from "@std/assert";
 import { endpointPlace, wayTo, withDoubts } from "../../lib/cli/doctor_way.ts";
 import { result } from "../../lib/cli/checks.ts";
 import { configOf } from "./fake_context.ts";
+import { checkConnection } from "../../lib/cli/doctor_connection.ts";
+import { replaced } from "../replaced.ts";
 
 const { signal } = new AbortController();
 
@@ -16,6 +18,39 @@ Deno.test("wayTo() connects to the addresses that were found, and resolves no na
     const { connection } = await way.dialer.connect(way.url, { signal });
     assertEquals(connection.remoteAddr.port, port);
     connection.close();
+  }
+});
+
+Deno.test("checkConnection() names an address that is tried first and does not connect", async () => {
+  using server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = server.addr;
+  const way = wayTo(configOf(["doctor", "-e", `http://panel.invalid:${port}`, "-t", "x"]), []);
+  way.addresses = ["127.0.0.2", "127.0.0.1"];
+  const found = await checkConnection(way, signal);
+  assertEquals(found.status, "warning");
+  assertEquals(
+    found.text,
+    `connected to 127.0.0.1 port ${port}; 127.0.0.2, which is tried first, does not connect: ` +
+      "connection refused",
+  );
+  assertEquals(found.causes?.[0], "see whether it answers at all: ping -c 3 127.0.0.2");
+  way.addresses = ["127.0.0.1", "127.0.0.2"];
+  assertEquals((await checkConnection(way, signal)).status, "ok");
+});
+
+Deno.test("checkConnection() takes a connection of a second try for lost packets", async () => {
+  using server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = server.addr;
+  const way = wayTo(configOf(["doctor", "-e", `http://127.0.0.1:${port}`, "-t", "x"]), []);
+  for (const [ms, status] of [[999, "ok"], [1_001, "warning"]] as const) {
+    const times = [0, ms];
+    using _ = replaced(performance, { now: () => times.shift() ?? ms });
+    const found = await checkConnection(way, signal);
+    assertEquals(found.status, status);
+    assertEquals(
+      found.advice?.includes("ping -c 20 127.0.0.1"),
+      status === "ok" ? undefined : true,
+    );
   }
 });
 
