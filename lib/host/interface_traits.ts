@@ -33,6 +33,8 @@ export interface InterfaceTraits {
   bridgePort?: boolean;
   /** The bridge, bond or other interface that it belongs to, where that could be asked. */
   master?: string;
+  /** What may carry it, if it is a PPP link. */
+  ppp?: PppCarriers | undefined;
   /** Interface index: stays when the interface is renamed, and is not reused. */
   index?: number;
 }
@@ -45,6 +47,19 @@ const TUNNEL_TYPES: ReadonlySet<string> = new Set([
 export function isTunnelType(type: string | undefined): boolean {
   return type !== undefined && TUNNEL_TYPES.has(type);
 }
+
+/** What may carry the PPP links of a network: the kernel does not tell which of them it is. */
+export interface PppCarriers {
+  /** Sessions of PPPoE and L2TP, which run inside other interfaces. */
+  sessions: number;
+  /** There is a serial port of a modem. */
+  modem: boolean;
+}
+
+/** `DEVTYPE` of a PPP link. */
+export const PPP_TYPE = "ppp";
+
+const MODEM_PORTS = /^(?:ttyUSB|ttyACM|ttyHS|gsmtty|rfcomm)\d/;
 
 /** `ARPHRD_IEEE80211` and the two after it, which have a header of the radio before each frame. */
 const MONITORS: readonly number[] = [801, 802, 803];
@@ -94,6 +109,7 @@ export const NO_TRAITS: InterfaceTraits = {
   monitor: false,
   bridgePort: false,
   master: undefined,
+  ppp: undefined,
   index: undefined,
 };
 
@@ -154,6 +170,18 @@ function readSysTraits(host: TraitsHost, name: string): InterfaceTraits | undefi
     monitor: device && isMonitorType(Number(host.readText(`${folder}/type`))),
     bridgePort: entries.includes("brport"),
     master: master || undefined,
+    ppp: type === PPP_TYPE ? readPppCarriers(host) : undefined,
     index: parseInterfaceIndex(/^IFINDEX=(.+)$/m.exec(uevent)?.[1]),
+  };
+}
+
+function readPppCarriers(host: TraitsHost): PppCarriers {
+  const folder = networkFolder(host.roots.proc);
+  const count = (file: string, session: RegExp) =>
+    host.readText(`${folder}/${file}`)?.match(session)?.length ?? 0;
+  return {
+    // After a line of titles each is a line that begins with its number.
+    sessions: count("pppoe", /^[0-9A-F]{8}\s/gm) + count("pppol2tp", /^\s*SESSION\s/gm),
+    modem: host.list(`${host.roots.sys}/class/tty`)?.some((tty) => MODEM_PORTS.test(tty)) === true,
   };
 }

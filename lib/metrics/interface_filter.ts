@@ -23,6 +23,8 @@ export interface InterfaceContext {
   isOnlyLink: boolean;
   /** A counted interface has traffic that may already include that of a dial-up link. */
   hasTraffic: boolean;
+  /** Number of dial-up links. */
+  dialUps: number;
 }
 
 /**
@@ -85,6 +87,9 @@ const DIAL_UP = { kind: "ppp", name: "ppp*" } as const;
 /** Rule of an interface that counts although nothing tells what it is, beside others that have a device. */
 export const KIND_UNKNOWN = "by name: kind unknown";
 
+/** Rule of a PPP link of which nothing tells whether another interface carries it. */
+export const CARRIER_UNKNOWN = "perhaps inside another interface: ppp*";
+
 /** Names of uplinks, where no interface has a device that shows it. */
 const UPLINKS = ["eth*", "en*", "wl*", "ww*", "usb*", "wan*", "venet*"];
 
@@ -100,7 +105,7 @@ export interface InterfaceFacts {
  *
  * By default interfaces backed by a device count, and a bond instead of its slaves; where no interface
  * has a device, all whose names are not those of software interfaces. `ppp*` has no device: it counts
- * unless another counted interface has traffic that may include it. A tunnel that is the only link, as
+ * unless another counted interface has traffic that may include it, and does. A tunnel that is the only link, as
  * in rootless containers, counts. Without devices a bridge port does not count beside an uplink, which
  * carries the same bytes; the port may have any name. Where the kernel tells the kind of an interface,
  * that decides; a name only says which of two interfaces of one kind is the uplink.
@@ -196,9 +201,7 @@ function decideWithoutDevice(
   const glob = globs.find((glob) => matchesGlob(name, glob));
   if (glob !== undefined) return ignored(`virtual: ${glob}`);
   if (isDialUp(name, facts)) {
-    return context.hasTraffic
-      ? ignored(`inside another interface: ${DIAL_UP.name}`)
-      : counted(`separate link: ${DIAL_UP.name}`);
+    return decideDialUp(traits?.ppp, context);
   }
   if (traits && !context.noDevices) return ignored("virtual: no device");
   if (traits?.bridge) return ignored("virtual: bridge");
@@ -212,6 +215,17 @@ function decideWithoutDevice(
       : ignored(`virtual: kind ${kind}`);
   }
   return counted(context.noDevices ? "by name: no interface has a device" : KIND_UNKNOWN);
+}
+
+/** PPPoE and L2TP run inside another interface, a modem's link does not. */
+function decideDialUp(ppp: InterfaceTraits["ppp"], context: InterfaceContext): InterfaceDecision {
+  if (!context.hasTraffic) return counted(`separate link: ${DIAL_UP.name}`);
+  if (ppp === undefined || ppp.sessions >= context.dialUps) {
+    return ignored(`inside another interface: ${DIAL_UP.name}`);
+  }
+  return ppp.sessions === 0 && ppp.modem
+    ? counted(`over a modem's port: ${DIAL_UP.name}`)
+    : ignored(CARRIER_UNKNOWN);
 }
 
 function counted(rule: string): InterfaceDecision {

@@ -10,6 +10,7 @@ import { quoteStart } from "../parse/bounded_text.ts";
 import { type InterfaceCounters, parseNetDev } from "../parse/net_dev.ts";
 import type { TimedBytes, TrafficBytes } from "../types.ts";
 import {
+  CARRIER_UNKNOWN,
   type InterfaceDecision,
   type InterfaceGlobs,
   isDialUp,
@@ -350,12 +351,16 @@ export class NetworkCollector {
       !isDialUp(nic.name, nic);
   }
 
-  /** The error of a malformed line of the last text, which was skipped; or an interface of unknown kind. */
+  /** The error of a malformed line of the last text, which was skipped; or an interface of which the kind or the carrier is unknown. */
   missingPart(): Error | undefined {
     if (this.#malformed !== undefined) return this.#malformed;
     for (const { name, decision } of this.#interfaces.values()) {
-      if (decision?.rule !== KIND_UNKNOWN) continue;
-      return new Error(`Cannot tell what ${quoteStart(name)} is: it counts by its name`);
+      if (decision?.rule === KIND_UNKNOWN) {
+        return new Error(`Cannot tell what ${quoteStart(name)} is: it counts by its name`);
+      }
+      if (decision?.rule === CARRIER_UNKNOWN) {
+        return new Error(`Cannot tell what carries ${quoteStart(name)}: it does not count`);
+      }
     }
     return undefined;
   }

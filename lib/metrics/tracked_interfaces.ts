@@ -98,14 +98,19 @@ export function decideOn(
       it.last !== undefined && it.last.sentBytes + it.last.receivedBytes > 0 &&
       !isDialUp(it.name, it)
     ),
+    dialUps: isDialUp(nic.name, nic) ? countDialUps(interfaces) : 0,
   });
+}
+
+function countDialUps(interfaces: TrackedInterfaces): number {
+  return Array.from(interfaces.values()).filter((it) => isDialUp(it.name, it)).length;
 }
 
 /** Whether one would count that is excluded: then none that it may carry is the only link. */
 function excludesLink(interfaces: TrackedInterfaces): boolean {
   const globs = { include: [], exclude: [] };
   const noDevices = !hasDevice(interfaces);
-  const context = { globs, noDevices, isOnlyLink: false, hasTraffic: false };
+  const context = { globs, noDevices, isOnlyLink: false, hasTraffic: false, dialUps: 0 };
   return interfaces.values().some((nic) =>
     nic.decision?.counted === false && decideInterface(nic.name, nic, context).counted
   );

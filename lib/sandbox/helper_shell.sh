@@ -114,7 +114,30 @@ traits() {
       case $line in INTERFACE=*) found="$found master=${line#INTERFACE=}" ;; esac
     done <"$dir/master/uevent"
   fi
+  case "$found " in *' type=ppp '*) ppp_carriers ;; esac
   printf '%s\n' "$1 ok$found$lower$dsa"
+}
+
+# What may carry a PPP link: sessions of PPPoE and L2TP, at most 64, and serial ports of modems.
+ppp_carriers() {
+  net=$proc/net count=0
+  [ "$proc" = /proc ] || net=$proc/1/net
+  for list in "$net/pppoe" "$net/pppol2tp"; do
+    [ -r "$list" ] || continue
+    while [ $count -lt 64 ] && read -r word _; do
+      case $list:$word in
+        */pppoe:[0-9A-F][0-9A-F][0-9A-F][0-9A-F][0-9A-F][0-9A-F][0-9A-F][0-9A-F] | */pppol2tp:SESSION)
+          found="$found ppp/session" count=$((count + 1)) ;;
+      esac
+    done <"$list"
+  done
+  for port in "$sys"/class/tty/*; do
+    case ${port##*/} in
+      ttyUSB[0-9]* | ttyACM[0-9]* | ttyHS[0-9]* | gsmtty[0-9]* | rfcomm[0-9]*)
+        found="$found ppp/modem"
+        return ;;
+    esac
+  done
 }
 
 # What a scrape shows of an interface.

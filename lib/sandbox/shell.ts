@@ -7,6 +7,7 @@ import {
   isMonitorType,
   isTunnelType,
   parseInterfaceIndex,
+  PPP_TYPE,
   SWITCH_PORT_TYPE,
 } from "../host/interface_traits.ts";
 import { BoundedQueue } from "../async/bounded_queue.ts";
@@ -236,6 +237,12 @@ export class Shell {
       monitor: found.includes("device") && isMonitorType(Number(valueOf(found, "hardware="))),
       bridgePort: found.includes("brport"),
       master: master || undefined,
+      ppp: type === PPP_TYPE
+        ? {
+          sessions: found.filter((it) => it === "ppp/session").length,
+          modem: found.includes("ppp/modem"),
+        }
+        : undefined,
       index: parseInterfaceIndex(valueOf(found, "index=")),
     };
   }

@@ -18,6 +18,7 @@ const NONE: InterfaceTraits = {
   deviceSlave: false,
   switchPort: false,
   monitor: false,
+  ppp: undefined,
   bridgePort: false,
   master: undefined,
   index: undefined,
@@ -126,6 +127,31 @@ Deno.test("readInterfaceTraits() knows a switch's port of an older kernel, and a
       [switchPort, monitor],
       `${devtype} ${type}`,
     );
+  }
+});
+
+Deno.test("readInterfaceTraits() counts the sessions that may carry a PPP link, and sees a modem's port", () => {
+  const session = "00000C00 52:54:00:12:34:56     eth0\n";
+  const pppoe = `Id       Address              Device\n${session}${session}`;
+  const l2tp = "PPPoL2TP driver info, V2.0\nTUNNEL 'tunl 1', Y 2 \n" +
+    "  SESSION 'sess 1/1' 0A000001/1701 0001/0001 -> 0001/0001 00000000 1\n   interface ppp0\n";
+  for (
+    const [texts, ports, sessions, modem] of [
+      [{}, undefined, 0, false],
+      [{ pppoe: pppoe.split("\n")[0] + "\n" }, ["tty", "tty1", "ttyS0", "ttyAMA0"], 0, false],
+      [{ pppoe }, ["ttyS0", "ttyUSB2"], 2, true],
+      [{ pppoe, pppol2tp: l2tp }, ["ttyACM0"], 3, true],
+    ] as const
+  ) {
+    const files: Record<string, string> = { uevent: "DEVTYPE=ppp\n", ...texts };
+    const host = {
+      roots: { proc: "/proc", sys: "/sys", root: "/" },
+      list: (path: string) => path === "/sys/class/tty" ? ports && [...ports] : ["uevent"],
+      exists: () => false,
+      readLink: () => undefined,
+      readText: (path: string) => files[path.split("/").at(-1) ?? ""],
+    };
+    assertEquals(readInterfaceTraits(host, "ppp0")?.ppp, { sessions, modem });
   }
 });
 

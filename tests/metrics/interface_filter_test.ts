@@ -23,9 +23,17 @@ function around(options: {
   byName?: boolean;
   alone?: boolean;
   carried?: boolean;
+  dialUps?: number;
 }): InterfaceContext {
   const { include = [], exclude = [], byName = false, alone = false, carried = false } = options;
-  return { globs: { include, exclude }, noDevices: byName, isOnlyLink: alone, hasTraffic: carried };
+  const { dialUps = 1 } = options;
+  return {
+    globs: { include, exclude },
+    noDevices: byName,
+    isOnlyLink: alone,
+    hasTraffic: carried,
+    dialUps,
+  };
 }
 
 Deno.test("decideInterface() counts interfaces with a device, whatever their name", () => {
@@ -93,6 +101,23 @@ Deno.test("decideInterface() counts a dial-up link unless another interface may 
     counted: false,
     rule: "inside another interface: ppp*",
   });
+  for (
+    const [sessions, modem, dialUps, rule] of [
+      [0, true, 1, "over a modem's port: ppp*"],
+      [0, true, 2, "over a modem's port: ppp*"],
+      [0, false, 1, "perhaps inside another interface: ppp*"],
+      [1, true, 1, "inside another interface: ppp*"],
+      [1, false, 1, "inside another interface: ppp*"],
+      [1, true, 2, "perhaps inside another interface: ppp*"],
+      [2, true, 2, "inside another interface: ppp*"],
+    ] as const
+  ) {
+    const traits = { ...VIRTUAL, ppp: { sessions, modem } };
+    const beside = around({ carried: true, dialUps });
+    const counted = rule.startsWith("over");
+    assertEquals(decideInterface("ppp0", { traits }, beside), { counted, rule });
+    assertEquals(decideInterface("ppp0", { traits }, around({ dialUps })).counted, true);
+  }
 });
 
 Deno.test("decideInterface() lets an explicit include take precedence", () => {

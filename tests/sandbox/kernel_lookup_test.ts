@@ -25,6 +25,7 @@ const TRAITS: InterfaceTraits = {
   stacked: false,
   switchPort: false,
   monitor: false,
+  ppp: undefined,
   bridgePort: false,
   master: undefined,
   index: undefined,
