@@ -11,7 +11,7 @@ import { truncate } from "../parse/bounded_text.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { variableFile } from "../service/loaded_unit.ts";
 import { CLIENT_CERTIFICATE_ADVICE } from "./doctor_tls.ts";
-import { endpointPlace, originText, type Way } from "./doctor_way.ts";
+import { endpointPlace, originText, type Way, withoutProxy } from "./doctor_way.ts";
 
 /** The variables that may name the proxy; where the service's unit sets one, that one and its file. */
 export function proxyVariableNames({ url, unit }: Pick<Way, "url" | "unit">): string {
@@ -26,7 +26,7 @@ export function proxyVariableNames({ url, unit }: Pick<Way, "url" | "unit">): st
 /** A proxy that was reached and opens no way to the panel. */
 export function refusingProxyAdvice(
   message: string,
-  way: Pick<Way, "url" | "unit" | "proxy">,
+  way: Pick<Way, "url" | "unit" | "proxy" | "config">,
 ): string[] {
   const { url, proxy } = way;
   const scheme = proxy?.kind ?? "http";
@@ -35,24 +35,24 @@ export function refusingProxyAdvice(
     return [`put the proxy's user and password into ${names}: ${scheme}://USER:PASSWORD@HOST:PORT`];
   }
   if (/ 403\b|rules forbid/.test(message)) {
-    return [`have the proxy allow ${host}, or reach it without the proxy: NO_PROXY=${host}`];
+    return [`have the proxy allow ${host}, or reach it without the proxy: ${withoutProxy(way)}`];
   }
   if (/ 50[234]\b|unreachable|refused|general failure|TTL/.test(message)) {
     return [
       `the proxy was reached, and does not reach ${host}: see on the proxy's machine: ` +
       `curl -v ${url.origin}`,
-      `if this machine reaches the panel itself, leave the proxy out: NO_PROXY=${host}`,
+      `if this machine reaches the panel itself, leave the proxy out: ${withoutProxy(way)}`,
     ];
   }
   if (/closed the connection|no answer/.test(message)) {
     const other = scheme === "http" ? "socks5h" : "http";
     return [
       `see whether it is a proxy of another kind, and name that in ${names}: ${other}://HOST:PORT`,
-      `see the proxy's own log, or reach ${host} without the proxy: NO_PROXY=${host}`,
+      `see the proxy's own log, or reach ${host} without the proxy: ${withoutProxy(way)}`,
     ];
   }
   return [
-    `what ${names} names is a web server rather than a proxy: correct it, or NO_PROXY=${host}`,
+    `what ${names} names is a web server rather than a proxy: correct it, or ${withoutProxy(way)}`,
   ];
 }
 

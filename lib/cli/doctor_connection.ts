@@ -19,11 +19,13 @@ import {
   endpointPlace,
   failureText,
   firstHop,
+  given,
   originText,
   portOf,
   seconds,
   unitAdvice,
   type Way,
+  withoutProxy,
 } from "./doctor_way.ts";
 import { CONNECT_MS } from "./doctor_network.ts";
 
@@ -65,7 +67,7 @@ export async function checkConnection(way: Way, signal: AbortSignal): Promise<Ch
 
 /** A finding if an address that is tried before the one that has connected can't be connected to. */
 async function deadAddress(
-  { addresses }: Way,
+  way: Way,
   { hostname, port, signal, text }: {
     hostname: string;
     port: number;
@@ -73,8 +75,8 @@ async function deadAddress(
     text: string;
   },
 ): Promise<CheckResult | undefined> {
-  const [first] = addresses;
-  if (first === undefined || !addresses.slice(1).includes(hostname)) return undefined;
+  const [first, ...others] = way.addresses;
+  if (first === undefined || !others.includes(hostname)) return undefined;
   try {
     const connect = (signal: AbortSignal) => connectAbortable(first, { port, signal });
     (await withTimeout(connect, { timeoutMs: OTHER_CONNECT_MS, signal })).close();
@@ -92,7 +94,9 @@ async function deadAddress(
       "if it is no longer an address of that machine, remove it at the DNS provider of the name",
       family === other
         ? undefined
-        : `until it is repaired, try the other first: --prefer-ip-version ${other}`,
+        : `until it is repaired, try the other first: ${
+          given(way, `--prefer-ip-version ${other}`)
+        }`,
     );
   }
 }
@@ -182,7 +186,7 @@ export function connectAdvice(
     const names = proxyVariableNames(way);
     return [
       `see whether the proxy listens: nc -vz ${host} ${port}`,
-      `correct ${names}, which names it, or reach the panel without it: NO_PROXY=${urlHost(url)}`,
+      `correct ${names}, which names it, or reach the panel without it: ${withoutProxy(way)}`,
     ];
   }
   if (isLoopbackHost(address)) return loopbackAdvice(way);

@@ -270,14 +270,16 @@ function systemProgram(name: string): string | undefined {
 
 function pingAdvice(reason: string, unit: readonly UnitSetting[]): string | undefined {
   if (!/socket|CAP_NET_RAW/.test(reason)) return undefined;
-  const taken = lastSetting(unit, "PrivateUsers") ??
-    ["AmbientCapabilities", "CapabilityBoundingSet"].flatMap((name) =>
-      lastSetting(unit, name) ?? []
-    )
-      .find(({ value }) => !value.includes("CAP_NET_RAW"));
-  if (taken !== undefined && taken.value !== "no") {
-    return `the service's unit takes that right from it: remove ${settingText(taken)}, and then: ` +
-      "systemctl daemon-reload, and restart it";
+  const users = lastSetting(unit, "PrivateUsers");
+  const taken = ["AmbientCapabilities", "CapabilityBoundingSet"].flatMap((name) => {
+    const setting = lastSetting(unit, name);
+    return setting === undefined || setting.value.includes("CAP_NET_RAW") ? [] : setting;
+  });
+  const all = users === undefined || users.value === "no" ? taken : [users, ...taken];
+  if (all.length > 0) {
+    return `the service's unit takes that right from it: remove ${
+      all.map(settingText).join(", ")
+    }, and then: systemctl daemon-reload, and restart it`;
   }
   if (!isInContainerImage()) return undefined;
   return "start the container with --cap-add NET_RAW, and in Docker without no-new-privileges";

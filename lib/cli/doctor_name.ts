@@ -21,7 +21,7 @@ import {
 import { settingText } from "../service/loaded_unit.ts";
 import { covers } from "./doctor_unit_settings.ts";
 import { kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
-import { failureText, firstHop, seconds, unitAdvice, type Way } from "./doctor_way.ts";
+import { failureText, firstHop, given, seconds, unitAdvice, type Way } from "./doctor_way.ts";
 import { deadServerAdvice, slowAdvice, unresolvedAdvice } from "./doctor_name_advice.ts";
 
 /** The system waits 5 s for its first name server. */
@@ -56,13 +56,15 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   }
   const ms = performance.now() - startedAtMs;
   way.addresses = addresses;
+  const answers = line === undefined && asked !== undefined ? await asked : [];
+  const answerer = answererOf(answers) ?? sources.asked;
   way.answeredBy = line === undefined
-    ? `answered by ${sources.asked}`
+    ? `answered by ${answerer}`
     : `found in line ${line} of /etc/hosts`;
   const subject = way.proxy === undefined ? host : `the proxy ${host}`;
   const list = addresses.join(", ");
   const found = line === undefined
-    ? `${subject} is ${list}, answered by ${sources.asked}`
+    ? `${subject} is ${list}, answered by ${answerer}`
     : `${subject} is ${list}, found in line ${line} of /etc/hosts`;
   if (addresses.every((it) => ["0.0.0.0", "::"].includes(it))) {
     return result(
@@ -74,14 +76,13 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
     );
   }
   const isInvention = line === undefined && await isInvented(addresses, sources, signal);
-  const answers = line === undefined && asked !== undefined ? await asked : [];
   let text = found;
   if (isInvention) {
     text = `${found}, which it also gives for a name that does not exist`;
     way.doubts = [
       `${sources.asked} gives the same address for a name that does not exist: see whether a login ` +
       `page of this network (a captive portal) answers everything: curl -v http://${host}/`,
-      "ask another name server: --custom-dns ADDRESS",
+      `ask another name server: ${given(way, "--custom-dns ADDRESS")}`,
     ];
   }
   if (line !== undefined && !addresses.some(isLoopbackHost)) {
@@ -93,8 +94,14 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   return result(
     "warning",
     slow + each,
-    ...slowAdvice(answers, sources),
+    ...slowAdvice(answers, { way, sources }),
   );
+}
+
+/** The server that has answered where another one has not. */
+export function answererOf(answers: readonly NameAnswer[]): string | undefined {
+  const found = answers.find(({ addresses }) => addresses.length > 0);
+  return answers.some(({ code }) => /answer/.test(code)) ? found?.server : undefined;
 }
 
 /** What name servers say against `/etc/hosts`, which has the name in this line. */

@@ -14,7 +14,7 @@ import {
   RESOLVED_ADDRESS,
 } from "./doctor_name_servers.ts";
 import { proxyVariableNames } from "./doctor_advice.ts";
-import { endpointPlace, unitAdvice, type Way } from "./doctor_way.ts";
+import { endpointPlace, given, unitAdvice, type Way } from "./doctor_way.ts";
 
 /** What to do about a name without an address, by what each server has answered. */
 export function unresolvedAdvice(
@@ -24,7 +24,7 @@ export function unresolvedAdvice(
   const codes = new Set(answers.map(({ code }) => code));
   const [first] = answers;
   const server = first?.server ?? "";
-  const another = "ask another name server: --custom-dns ADDRESS";
+  const another = `ask another name server: ${given(way, "--custom-dns ADDRESS")}`;
   const has = (...all: readonly string[]) => [...codes].every((code) => all.includes(code));
   const correct = way.proxy === undefined
     ? `correct the name in ${endpointPlace(way)}, if it is not ${host}`
@@ -38,7 +38,7 @@ export function unresolvedAdvice(
   if (has("REFUSED")) {
     return [
       `see whether it answers about other names: dig @${server} example.com; if not, name another ` +
-      `server in ${sources.file}, or --custom-dns ADDRESS`,
+      `server in ${sources.file}, or ${given(way, "--custom-dns ADDRESS")}`,
       correct,
     ];
   }
@@ -102,7 +102,10 @@ export function deadServerAdvice(
   return `${first.server} does not answer, and is asked before the others: remove it from ${file}`;
 }
 
-export function slowAdvice(answers: readonly NameAnswer[], sources: NameSources): string[] {
+export function slowAdvice(
+  answers: readonly NameAnswer[],
+  { way, sources }: { way: Pick<Way, "config">; sources: NameSources },
+): string[] {
   const dead = deadServerAdvice(answers, sources);
   if (dead !== undefined) return [dead];
   const [server] = answers;
@@ -112,6 +115,6 @@ export function slowAdvice(answers: readonly NameAnswer[], sources: NameSources)
       : /answer/.test(server.code)
       ? `see whether packets to ${server.server} are lost on the way: ping -c 20 ${server.server}`
       : `see whether ${server.server} itself is slow: dig @${server.server} example.com`,
-    "ask another name server: --custom-dns ADDRESS",
+    `ask another name server: ${given(way, "--custom-dns ADDRESS")}`,
   ];
 }

@@ -76,9 +76,13 @@ export async function checkNetwork(way: Way, signal: AbortSignal): Promise<Check
   const own = unitAdvice(way, ["PrivateNetwork", "NetworkNamespacePath"]);
   if (all?.length === 0 && (own !== undefined || !isLoopbackHost(host))) {
     const advice = isInContainerImage()
-      ? "start the container with a network: without --network none"
-      : "see which interfaces the kernel has: ip link";
-    return result("failed", "there is no network interface but the loopback", own ?? advice);
+      ? ["start the container with a network: without --network none"]
+      : [
+        "if this is a container, start it with a network: without --network none",
+        "see which interfaces the kernel has: ip link",
+      ];
+    const text = "there is no network interface but the loopback";
+    return result("failed", text, ...own === undefined ? advice : [own]);
   }
   if (isLoopbackHost(host)) return result("ok", `not needed: ${host} is this machine`);
   if (all === undefined) return unlistedAddresses(way);

@@ -59,6 +59,13 @@ export async function checkStateFolder(
   for (let path = folder;; path = dirname(path) || "/") {
     try {
       await tryToWrite(path);
+      if (health?.pid === 1 && Deno.statSync(path).dev === Deno.statSync("/").dev) {
+        return result(
+          "warning",
+          `${folder} is in the container's own layer, and is lost with the container`,
+          `give the container a volume at ${folder} that its user can write`,
+        );
+      }
       return path === folder ? result("ok", folder) : result("ok", `${folder} can be made`);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound && path !== "/") continue;
@@ -101,7 +108,8 @@ async function stateAdvice(
 ): Promise<string[]> {
   if (/no space/i.test(reason)) return [await roomAdvice(folder)];
   if (/quota/i.test(reason)) return [`raise the disk quota of the agent's user: quota -u USER`];
-  if (isInContainerImage()) {
+  // Process 1 of a machine is another program.
+  if (isInContainerImage() || health?.pid === 1) {
     return [`give the container a volume at ${folder} that its user can write`];
   }
   if (/another agent uses/.test(reason)) return ["give each agent a --state-dir of its own"];

@@ -82,6 +82,21 @@ export function endpointPlace({ config, unit }: Pick<Way, "config" | "unit">): s
   return isConfigInstalled ? `${place} (and then: ${restart(serviceName)})` : place;
 }
 
+/** An option, or a variable, as the installed service gets it; where there is none, it alone. */
+export function given({ config }: Pick<Way, "config">, option: string): string {
+  const { isConfigInstalled, serviceName } = config;
+  if (!isConfigInstalled) return option;
+  const name = serviceName === "komari-agent-deno" ? "" : ` --install-service-name ${serviceName}`;
+  const command = `komari-agent-deno install${name}`;
+  return option.startsWith("-") ? `${command} ${option}` : `${option} ${command}`;
+}
+
+/** The variable that lets connections to a panel leave the proxy out, beside those that already do. */
+export function withoutProxy(way: Pick<Way, "config" | "url">): string {
+  const all = [...way.config.proxies.none?.split(/[\s,]+/) ?? [], urlHost(way.url)];
+  return given(way, `NO_PROXY=${all.filter((it) => it !== "").join(",")}`);
+}
+
 /** The message of an error; that of a dial error says everything without its cause. */
 export function failureText(error: unknown): string {
   return error instanceof DialError ? error.message : describeError(error);

@@ -176,6 +176,10 @@ Deno.test("failedPing() names the setting of the unit that takes the right from 
     of(...own, ["AmbientCapabilities", ""]) ?? "",
     "remove AmbientCapabilities= in /1.conf",
   );
+  assertStringIncludes(
+    of(...own, ["AmbientCapabilities", ""], ["CapabilityBoundingSet", ""]) ?? "",
+    "remove AmbientCapabilities= in /1.conf, CapabilityBoundingSet= in /2.conf, and then",
+  );
 });
 
 Deno.test("failedPing() claims that ping is missing only where it is not on the disk", () => {

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { checkName, lateAnswer } from "../../lib/cli/doctor_name.ts";
+import { answererOf, checkName, lateAnswer } from "../../lib/cli/doctor_name.ts";
 import { slowAdvice, unresolvedAdvice } from "../../lib/cli/doctor_name_advice.ts";
 import { readSources } from "../../lib/cli/doctor_name_servers.ts";
 import { type Way, wayTo as wayOf } from "../../lib/cli/doctor_way.ts";
@@ -111,10 +111,18 @@ Deno.test("checkName() keeps what a name server says against /etc/hosts for link
   }
 });
 
+Deno.test("answererOf() is the server that has answered where another one has not", () => {
+  const dead = { server: "192.0.2.1", code: "no answer within 1.5 s", ms: 1, addresses: [] };
+  const alive = { server: "192.0.2.2", code: "NOERROR", ms: 1, addresses: ["192.0.2.9"] };
+  assertEquals(answererOf([dead, alive]), "192.0.2.2");
+  for (const answers of [[], [alive], [dead]]) assertEquals(answererOf(answers), undefined);
+});
+
 Deno.test("slowAdvice() takes a server without an answer for lost packets", async () => {
-  const sources = await withFiles({}, () => readSources(wayTo("http://p.example")));
+  const way = wayTo("http://p.example");
+  const sources = await withFiles({}, () => readSources(way));
   const of = (code: string) =>
-    slowAdvice([{ server: "192.0.2.1", code, ms: 1, addresses: [] }], sources)[0] ?? "";
+    slowAdvice([{ server: "192.0.2.1", code, ms: 1, addresses: [] }], { way, sources })[0] ?? "";
   assertStringIncludes(of("no answer by UDP, and TCP is open"), "ping -c 20 192.0.2.1");
   assertStringIncludes(of("NOERROR"), "dig @192.0.2.1");
 });

@@ -4,6 +4,7 @@ import { connectAdvice } from "../../lib/cli/doctor_connection.ts";
 import { type AskRoute, routeFinding } from "../../lib/cli/doctor_route.ts";
 import { wayTo } from "../../lib/cli/doctor_way.ts";
 import type { Refusal, Route } from "../../lib/host/routes.ts";
+import { replaced } from "../replaced.ts";
 import { configOf } from "./fake_context.ts";
 
 const DIRECT: Route = {
@@ -106,4 +107,16 @@ Deno.test("checkNetwork() goes on where the kernel tells no addresses, and names
   } finally {
     Object.assign(Deno, { networkInterfaces, readTextFileSync });
   }
+});
+
+Deno.test("checkNetwork() of a machine with the loopback alone asks whether it is a container", async () => {
+  const { readTextFileSync } = Deno;
+  using _ = replaced(Deno, {
+    readTextFileSync: (path) =>
+      path === "/proc/net/dev" ? "    lo: 1 2 3\n" : readTextFileSync(path),
+  });
+  const way = wayTo(configOf(["doctor", "-e", "http://198.51.100.9", "-t", "x"]), []);
+  const { status, causes } = await checkNetwork(way, new AbortController().signal);
+  assertEquals([status, causes?.length], ["failed", 2]);
+  assertEquals(causes?.[0]?.endsWith("without --network none"), true);
 });

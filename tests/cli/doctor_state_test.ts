@@ -5,6 +5,7 @@ import type { Config } from "../../lib/config/config.ts";
 import { inContainerImage } from "./container_image.ts";
 import { configOf as resolved } from "./fake_context.ts";
 import { healthOf, problemHealth } from "./seen_health.ts";
+import { replaced } from "../replaced.ts";
 import { adviceText } from "./advice_text.ts";
 
 function configOf(...args: readonly string[]): Config {
@@ -117,6 +118,29 @@ Deno.test("in the container image checkStateFolder() has advice about the contai
       "make room",
     );
   });
+});
+
+Deno.test("checkStateFolder() asks for a volume where the agent is process 1", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const config = configOf("--month-rotate", "1", "--state-dir", folder);
+    const volume = `give the container a volume at ${folder} that its user can write`;
+    const readOnly = { ...problemHealth("state", "Read-only file system"), pid: 1 };
+    assertEquals((await checkStateFolder(config, readOnly)).advice, volume);
+    const { statSync } = Deno;
+    const of = async (pid: number, rootDevice: number) => {
+      using _ = replaced(Deno, {
+        statSync: (path) => ({ ...statSync(path), dev: path === "/" ? rootDevice : 7 }),
+      });
+      const { status, advice } = await checkStateFolder(config, { ...healthOf({}), pid });
+      return [status, advice];
+    };
+    assertEquals(await of(1, 7), ["warning", volume]);
+    assertEquals(await of(1, 8), ["ok", undefined]);
+    assertEquals(await of(Deno.pid, 7), ["ok", undefined]);
+  } finally {
+    Deno.removeSync(folder);
+  }
 });
 
 Deno.test("checkStateFolder() brings 64 KiB to the disk, and leaves nothing where that fails", async () => {

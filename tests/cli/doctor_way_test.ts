@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { endpointPlace, wayTo, withDoubts } from "../../lib/cli/doctor_way.ts";
+import { endpointPlace, given, wayTo, withDoubts, withoutProxy } from "../../lib/cli/doctor_way.ts";
 import { result } from "../../lib/cli/checks.ts";
+import type { Config } from "../../lib/config/config.ts";
 import { configOf } from "./fake_context.ts";
 import { checkConnection } from "../../lib/cli/doctor_connection.ts";
 import { replaced } from "../replaced.ts";
@@ -63,6 +64,26 @@ Deno.test("withDoubts() puts doubts about the addresses first where a link has f
   assertEquals(doubted, { status: "failed", text: "text", causes: ["doubt", "advice"] });
   const fine = result("ok", "text");
   assertEquals(await withDoubts(way, Promise.resolve(fine)), fine);
+});
+
+Deno.test("given() is the command by which an installed service gets an option", () => {
+  const base = configOf(["doctor", "-e", "http://p.example", "-t", "x"], { NO_PROXY: "a, b" });
+  const url = new URL(base.endpoint);
+  const of = (more: Partial<Config>) => {
+    const config = { ...base, ...more };
+    return [given({ config }, "--custom-dns ADDRESS"), withoutProxy({ config, url })];
+  };
+  assertEquals(of({}), ["--custom-dns ADDRESS", "NO_PROXY=a,b,p.example"]);
+  assertEquals(of({ isConfigInstalled: true, proxies: {} }), [
+    "komari-agent-deno install --custom-dns ADDRESS",
+    "NO_PROXY=p.example komari-agent-deno install",
+  ]);
+  assertEquals(
+    of({ isConfigInstalled: true, serviceName: "two" })[0],
+    [
+      "komari-agent-deno install --install-service-name two --custom-dns ADDRESS",
+    ][0],
+  );
 });
 
 Deno.test("endpointPlace() is where the panel's address was read", () => {
