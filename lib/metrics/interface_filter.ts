@@ -78,8 +78,11 @@ const FALLBACK_TUNNELS: ReadonlySet<string> = new Set([
   ...["sit0", "tunl0", "gre0", "gretap0", "erspan0", "ip6tnl0", "ip6gre0", "ip_vti0", "ip6_vti0"],
 ]);
 
-/** Host ends of virtual machines' adapters, which have a device that is not a network card. */
-const VIRTUAL_DEVICES = ["vif*"];
+/**
+ * Host ends of virtual machines' adapters, and WSL's way to the programs of Windows, which have a device
+ * that is not a network card.
+ */
+const VIRTUAL_DEVICES = ["vif*", "loopback0"];
 
 /** Links over a modem, or PPPoE within another interface's frames; older kernels tell no kind of theirs. */
 const DIAL_UP = { kind: "ppp", name: "ppp*" } as const;

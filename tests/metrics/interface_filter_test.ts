@@ -48,6 +48,7 @@ Deno.test("decideInterface() counts interfaces with a device, whatever their nam
     ["veth12ab", VIRTUAL, false, "virtual: veth*"],
     ["br0", VIRTUAL, false, "virtual: br?"],
     ["vif1.0", DEVICE, false, "virtual: vif*"],
+    ["loopback0", DEVICE, false, "virtual: loopback0"],
     ["office", { ...VIRTUAL, bridge: true }, false, "virtual: no device"],
     ["bond0", { ...VIRTUAL, bond: true, stacked: true }, true, "bond"],
     ["eth0", { ...DEVICE, bondSlave: true, master: "bond0" }, false, "bond slave of bond0"],
