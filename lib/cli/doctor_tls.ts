@@ -8,6 +8,7 @@ import { isLoopbackHost } from "../parse/ip_address.ts";
 import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { type Certificate, readCertificate } from "../net/certificate.ts";
 import {
+  AUTHORITY_FOLDERS,
   readSystemAuthorities,
   type SystemAuthorities,
   UNREADABLE,
@@ -172,10 +173,16 @@ export function tlsAdvice(
       `its place; compare from another machine: ${show}`;
     const left = ignored.map(({ file, reason }) =>
       reason === UNREADABLE
-        ? `let everybody read ${file}, which was added to this system: chmod a+r ${file}`
+        ? `let everybody read ${file}, which was added to this system: ${
+          used(`chmod a+r ${file}`, way)
+        }`
         : `see ${file}, which was added to this system, and is left out: ${reason}`
     );
-    return [...left, ...issuerAdvice(show, certificate), ...isAlone ? [] : [other, ...isPanels]];
+    return [
+      ...left,
+      ...issuerAdvice(show, { certificate, way }),
+      ...isAlone ? [] : [other, ...isPanels],
+    ];
   }
   if (/no answer within/.test(message)) {
     return [
@@ -218,10 +225,21 @@ function dateAdvice(message: string, certificate: Certificate | undefined): stri
     : [compare, "else make it anew: the clock of the machine that made it was ahead"];
 }
 
-function issuerAdvice(show: string, certificate: Certificate | undefined): string[] {
-  const trust =
-    "if the authority is your own, give its certificate: --ca-cert FILE, or put it into " +
-    "/usr/local/share/ca-certificates";
+/** A command that changes what an agent reads at its start, and for the installed one that start. */
+function used(command: string, { config }: Pick<Way, "config">): string {
+  const { isConfigInstalled, serviceName } = config;
+  return isConfigInstalled ? `${command} && systemctl restart ${serviceName}` : command;
+}
+
+function issuerAdvice(
+  show: string,
+  { certificate, way }: { certificate: Certificate | undefined; way: Pick<Way, "config"> },
+): string[] {
+  // The service may not read where the file lies now.
+  const added = `install -D -m 644 FILE ${AUTHORITY_FOLDERS[0]}/panel.crt`;
+  const trust = `if the authority is your own, give its certificate: ${
+    way.config.isConfigInstalled ? used(added, way) : "--ca-cert FILE"
+  }`;
   const chain = "give the panel's server the full chain (fullchain.pem): it sends its own " +
     "certificate alone";
   if (certificate === undefined) return [`see who issued it: ${show}`, trust, chain];

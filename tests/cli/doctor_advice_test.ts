@@ -217,7 +217,7 @@ Deno.test("tlsAdvice() goes by the cause", () => {
       ["it is of X.509 version 1, which", CERTIFICATE, 1, "subjectAltName=DNS:p.example"],
       ["it has no TLS 1.2 or 1.3", undefined, 1, "ssl_protocols"],
       ["it is self-signed", CERTIFICATE, 1, "openssl s_client -connect p.example:444 </dev/null"],
-      ["its issuer is unknown", CERTIFICATE, 2, "--ca-cert FILE, or put it into /usr/local/share"],
+      ["its issuer is unknown", CERTIFICATE, 2, "give its certificate: --ca-cert FILE"],
       ["its issuer is unknown", CERTIFICATE, 2, "something on the way answers in its place"],
       ["its issuer is unknown", chain, 1, "fullchain.pem"],
       ["its issuer is unknown", { ...CERTIFICATE, isAlone: true }, 3, "fullchain.pem"],
@@ -250,6 +250,13 @@ Deno.test("tlsAdvice() goes by the cause", () => {
   const installed = wayTo("https://p.example");
   const { config } = installed;
   const configPath = "/etc/komari-agent-deno/config.json";
+  assertStringIncludes(
+    tlsAdvice("its issuer is unknown", {
+      ...installed,
+      config: { ...config, isConfigInstalled: true },
+    }).join(),
+    "install -D -m 644 FILE /usr/local/share/ca-certificates/panel.crt && systemctl restart komari-agent-deno",
+  );
   assertStringIncludes(
     tlsAdvice("self-signed", {
       ...installed,
