@@ -10,6 +10,7 @@ import { panelNames } from "../config/panels.ts";
 import type { Health } from "../state/health_reader.ts";
 import { closesSoon, seenProblem } from "./agent_problems.ts";
 import { type CheckResult, result } from "./checks.ts";
+import { reinstall } from "./doctor_way.ts";
 import { healthProblem } from "./health.ts";
 import { duration, isPaused } from "./status.ts";
 
@@ -58,7 +59,7 @@ export function agentResult(
     return result(
       "failed",
       `${text}; it was started before ${config.configPath} was changed`,
-      `restart it: systemctl restart ${config.serviceName}`,
+      `have it use that: ${reinstall(config)}`,
     );
   }
   if (problem !== undefined) {

@@ -16,7 +16,14 @@ import {
 import { dirname } from "../parse/path.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, result } from "./checks.ts";
-import { endpointPlace, failureText, originText, portOf, type Way } from "./doctor_way.ts";
+import {
+  endpointPlace,
+  failureText,
+  originText,
+  portOf,
+  reinstall,
+  type Way,
+} from "./doctor_way.ts";
 
 const HANDSHAKE_MS = 5_000;
 const READ_MS = 3_000;
@@ -227,8 +234,7 @@ function dateAdvice(message: string, certificate: Certificate | undefined): stri
 
 /** A command that changes what an agent reads at its start, and for the installed one that start. */
 function used(command: string, { config }: Pick<Way, "config">): string {
-  const { isConfigInstalled, serviceName } = config;
-  return isConfigInstalled ? `${command} && systemctl restart ${serviceName}` : command;
+  return config.isConfigInstalled ? `${command} && ${reinstall(config)}` : command;
 }
 
 function issuerAdvice(

@@ -76,19 +76,23 @@ export function endpointPlace({ config, unit }: Pick<Way, "config" | "unit">): s
   const origin = origins.get(isFirst ? "endpoint" : "panels") ?? "";
   if (origin === "" || origin.startsWith("flag ")) return "-e";
   const file = variableFile(unit, "AGENT_ENDPOINT");
-  const place = file !== undefined && origin.includes("AGENT_ENDPOINT")
-    ? `AGENT_ENDPOINT in ${file}`
-    : origin;
-  return isConfigInstalled ? `${place} (and then: ${restart(serviceName)})` : place;
+  const isOfUnit = file !== undefined && origin.includes("AGENT_ENDPOINT");
+  const place = isOfUnit ? `AGENT_ENDPOINT in ${file}` : origin;
+  if (!isConfigInstalled) return place;
+  return `${place} (and then: ${isOfUnit ? restart(serviceName) : reinstall(config)})`;
 }
 
 /** An option, or a variable, as the installed service gets it; where there is none, it alone. */
 export function given({ config }: Pick<Way, "config">, option: string): string {
-  const { isConfigInstalled, serviceName } = config;
-  if (!isConfigInstalled) return option;
-  const name = serviceName === "komari-agent-deno" ? "" : ` --install-service-name ${serviceName}`;
-  const command = `komari-agent-deno install${name}`;
+  if (!config.isConfigInstalled) return option;
+  const command = reinstall(config);
   return option.startsWith("-") ? `${command} ${option}` : `${option} ${command}`;
+}
+
+/** The command that starts the installed service anew with its files as they are, by any manager. */
+export function reinstall({ serviceName }: Config): string {
+  const name = serviceName === "komari-agent-deno" ? "" : ` --install-service-name ${serviceName}`;
+  return `komari-agent-deno install${name}`;
 }
 
 /** The variable that lets connections to a panel leave the proxy out, beside those that already do. */

@@ -255,7 +255,7 @@ Deno.test("tlsAdvice() goes by the cause", () => {
       ...installed,
       config: { ...config, isConfigInstalled: true },
     }).join(),
-    "install -D -m 644 FILE /usr/local/share/ca-certificates/panel.crt && systemctl restart komari-agent-deno",
+    "install -D -m 644 FILE /usr/local/share/ca-certificates/panel.crt && komari-agent-deno install",
   );
   assertStringIncludes(
     tlsAdvice("self-signed", {

@@ -1185,7 +1185,7 @@ Deno.test("agentResult() says of an agent that fails that its configuration has 
       const health = { ...HEALTH, pid: Deno.pid, startedAtMs, panels: [panel] };
       return agentResult(config, health, { logHint: undefined }).advice;
     };
-    const restart = "restart it: systemctl restart komari-agent-deno";
+    const restart = "have it use that: komari-agent-deno install";
     assertEquals(of(1, true), restart);
     assertEquals(of(1, false), undefined);
     assertEquals(of(Date.now() + 60_000, true), undefined);

@@ -171,7 +171,10 @@ Deno.test("runDoctor() of another doctor advises on the installed service", asyn
   const path = `${folder.path}/config.json`;
   Deno.writeTextFileSync(path, JSON.stringify({ endpoint: "http://127.0.0.1:1", token: TOKEN }));
   const { printed } = await doctorIn(folder.path, ["--config", path], { [AS_SERVICE]: "1" });
-  assertStringIncludes(printed, "systemctl restart no-such-service");
+  assertStringIncludes(
+    printed,
+    "(and then: komari-agent-deno install --install-service-name no-such",
+  );
 });
 
 Deno.test("runDoctor() uses the token that this node has registered with", async () => {
