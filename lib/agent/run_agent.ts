@@ -175,7 +175,7 @@ async function reportTo(
  * Times of the first releases. At the first, what the start needs has been done, and nothing was called
  * often enough to be compiled: the engine drops machine code that refers to objects it collects, and
  * compiles some of it never again. At the third it has seen twice what was not called again, and drops
- * the code of the start: 1 MB.
+ * the code of the start: 0.5 MB.
  */
 const FIRST_RELEASES_MS = [4_000, 8_000, 12_000];
 /** At one report a second, 4 MB of garbage, and less than 0.1 s of CPU time to collect it. */
