@@ -519,16 +519,17 @@ Deno.test({
   },
 });
 
-Deno.test("RemoteControl refuses files with --disable-remote-files, and updates of sources", async () => {
-  /** Starts nothing at all. */
-  class NoPrograms extends Programs {
-    override start(): Deno.ChildProcess {
-      throw new Error("nothing may be started");
-    }
-    override run(): Promise<boolean> {
-      throw new Error("nothing may be started");
-    }
+/** Starts nothing at all. */
+class NoPrograms extends Programs {
+  override start(): Deno.ChildProcess {
+    throw new Error("nothing may be started");
   }
+  override run(): Promise<boolean> {
+    throw new Error("nothing may be started");
+  }
+}
+
+Deno.test("RemoteControl refuses files with --disable-remote-files, and updates of sources", async () => {
   const panel = new FakePanel();
   const lines = await collectedLog(async () => {
     const control = new RemoteControl(
@@ -545,6 +546,26 @@ Deno.test("RemoteControl refuses files with --disable-remote-files, and updates 
   assert(lines.some((line) => line.endsWith("--disable-remote-files is set")), lines.join("\n"));
   const refusal = 'Refused to switch to version "latest": this program runs from its sources';
   assert(lines.some((line) => line.endsWith(refusal)), lines.join("\n"));
+});
+
+Deno.test("RemoteControl refuses an older version for its age, unless --allow-downgrade is set", async () => {
+  const table: [flags: string[], refusal: string][] = [
+    [[], `${VERSION} is installed, and --allow-downgrade is not set`],
+    [["--allow-downgrade"], "this program runs from its sources"],
+  ];
+  for (const [flags, refusal] of table) {
+    const lines = await collectedLog(async () => {
+      const control = new RemoteControl(
+        new NoPrograms(),
+        new FakePanel(),
+        configOf("--enable-remote-control", ...flags),
+      );
+      control.handle({ kind: "switch version", version: "0.0.1" });
+      await control.close();
+    });
+    const line = `Refused to switch to version "0.0.1": ${refusal}`;
+    assert(lines.some((it) => it.endsWith(line)), lines.join("\n"));
+  }
 });
 
 test("RemoteControl sends a result of a MiB", async (it) => {
