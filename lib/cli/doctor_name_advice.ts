@@ -108,13 +108,14 @@ export function slowAdvice(
 ): string[] {
   const dead = deadServerAdvice(answers, sources);
   if (dead !== undefined) return [dead];
-  const [server] = answers;
-  return [
-    server === undefined
-      ? "see which part of the system answers late: time getent ahosts NAME"
-      : /answer/.test(server.code)
-      ? `see whether packets to ${server.server} are lost on the way: ping -c 20 ${server.server}`
-      : `see whether ${server.server} itself is slow: dig @${server.server} example.com`,
-    `ask another name server: ${given(way, "--custom-dns ADDRESS")}`,
-  ];
+  const another = `ask another name server: ${given(way, "--custom-dns ADDRESS")}`;
+  const [{ server, code } = { server: "", code: "" }] = answers;
+  if (server === "") {
+    return ["see which part of the system answers late: time getent ahosts NAME", another];
+  }
+  // Without an answer it may be either.
+  const lost = /answer/.test(code)
+    ? [`see whether packets to ${server} are lost on the way: ping -c 20 ${server}`]
+    : [];
+  return [...lost, `see whether ${server} itself is slow: dig @${server} example.com`, another];
 }
