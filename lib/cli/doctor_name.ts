@@ -13,6 +13,7 @@ import {
   answerText,
   askEach,
   HOSTS,
+  isSilent,
   type NameAnswer,
   type NameSources,
   readSources,
@@ -101,7 +102,7 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
 /** The server that has answered where another one has not. */
 export function answererOf(answers: readonly NameAnswer[]): string | undefined {
   const found = answers.find(({ addresses }) => addresses.length > 0);
-  return answers.some(({ code }) => /answer/.test(code)) ? found?.server : undefined;
+  return answers.some(isSilent) ? found?.server : undefined;
 }
 
 /** What name servers say against `/etc/hosts`, which has the name in this line. */
@@ -235,8 +236,7 @@ function unresolved(
 /** Why no question gets to any of the servers, by the kernel; `undefined` where it sees nothing of one. */
 function unreachedServers(answers: readonly NameAnswer[]): RouteFinding | undefined {
   const askRoute = kernelRoutes();
-  const found = answers.flatMap(({ server, code }) =>
-    /answer/.test(code) ? routeFinding(server, { askRoute }) ?? [] : []
-  );
+  const found = answers.filter(isSilent)
+    .flatMap(({ server }) => routeFinding(server, { askRoute }) ?? []);
   return found.length < answers.length ? undefined : found[0];
 }

@@ -7,6 +7,7 @@
 import { isInContainerImage } from "../host/this_program.ts";
 import {
   FORBIDDEN,
+  isSilent,
   type NameAnswer,
   type NameSources,
   OPEN_BY_TCP,
@@ -97,7 +98,6 @@ export function deadServerAdvice(
   { file }: NameSources,
 ): string | undefined {
   const [first] = answers;
-  const isSilent = ({ code }: NameAnswer) => /answer/.test(code);
   if (first === undefined || !isSilent(first) || answers.every(isSilent)) return undefined;
   return `${first.server} does not answer, and is asked before the others: remove it from ${file}`;
 }
@@ -109,12 +109,13 @@ export function slowAdvice(
   const dead = deadServerAdvice(answers, sources);
   if (dead !== undefined) return [dead];
   const another = `ask another name server: ${given(way, "--custom-dns ADDRESS")}`;
-  const [{ server, code } = { server: "", code: "" }] = answers;
-  if (server === "") {
+  const [first] = answers;
+  if (first === undefined) {
     return ["see which part of the system answers late: time getent ahosts NAME", another];
   }
+  const { server } = first;
   // Without an answer it may be either.
-  const lost = /answer/.test(code)
+  const lost = isSilent(first)
     ? [`see whether packets to ${server} are lost on the way: ping -c 20 ${server}`]
     : [];
   return [...lost, `see whether ${server} itself is slow: dig @${server} example.com`, another];

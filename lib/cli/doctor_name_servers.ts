@@ -94,9 +94,15 @@ async function silence(
   }
 }
 
+/** Whether a name server gave no answer. */
+export function isSilent({ code }: NameAnswer): boolean {
+  return /answer/.test(code);
+}
+
 /** What a name server has answered, in words. */
-export function answerText({ server, code, ms }: NameAnswer): string {
-  return /answer/.test(code) ? `${server}: ${code}` : `${server}: ${code} (${Math.round(ms)} ms)`;
+export function answerText(answer: NameAnswer): string {
+  const { server, code, ms } = answer;
+  return isSilent(answer) ? `${server}: ${code}` : `${server}: ${code} (${Math.round(ms)} ms)`;
 }
 
 export const RESOLV_CONF = "/etc/resolv.conf";
