@@ -99,7 +99,7 @@ class LineBudget {
 
 /**
  * Describes an error in one line: its message and those of its causes, without the query strings of
- * URLs.
+ * URLs and what only programmers read.
  */
 export function describeError(error: unknown): string {
   const words: string[] = [];
@@ -110,11 +110,11 @@ export function describeError(error: unknown): string {
     if (!words.some((word) => word.includes(text))) words.push(text);
     current = current instanceof Error ? current.cause : undefined;
   }
-  return redactQueries(words.join(": ").replaceAll(MANUAL, ""));
+  return redactQueries(words.join(": ").replaceAll(FOR_PROGRAMMERS, ""));
 }
 
-/** Where a library explains its error to programmers. */
-const MANUAL = /:? https:\/\/docs\.rs\/\S+/g;
+/** Where a library explains its error, and the number of the system's. */
+const FOR_PROGRAMMERS = /:? https:\/\/docs\.rs\/\S+| \(os error \d+\)/g;
 
 const JOURNAL_LEVELS: Readonly<Record<LogLevel, number>> = {
   trace: 7,

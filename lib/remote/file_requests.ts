@@ -202,9 +202,7 @@ function allOperations(
  */
 export function fileErrorText(error: unknown): string {
   const text = describeError(error);
-  // "ENOENT: no such file or directory, open '/x'", "Not a directory (os error 20): readdir '/x'"
-  const [, words = text] =
-    /^(?:E[A-Z0-9]+: )?(.*?)(?: \(os error \d+\)|, [a-z]+ '|$)/s.exec(text) ??
-      [];
+  // "ENOENT: no such file or directory, open '/x'", "Not a directory: readdir '/x'"
+  const [, words = text] = /^(?:E[A-Z0-9]+: )?(.*?)(?:[,:] [a-z]+ '|$)/s.exec(text) ?? [];
   return words.toLowerCase();
 }

@@ -89,7 +89,7 @@ const ALLOWED: readonly RegExp[] = [
   // Addresses and paths, flags and their values, variables, and what is quoted.
   /https?:\/\/[!-~]+|(?<![\w-])[~$]?[\w.@-]*\/[\w./@*:=-]*/g,
   /(?<![\w-])--?[a-z][\w-]*(?:[= ][A-Z]\w*)?|\$?\b[A-Z_]{3,}\b/g,
-  /`[^`]*`|“[^”]*”|"[^"]*"|os error \d+/g,
+  /`[^`]*`|“[^”]*”|"[^"]*"/g,
   // The program's commands by their names.
   new RegExp(
     COMMAND_ROWS.map(([name]) => name).filter((name) => name.includes(" ")).join("|"),
@@ -115,7 +115,7 @@ function openHealth(folder: string): Disposable {
   if (file === undefined) throw new Error("Cannot write a health file");
   const text = "Cannot send agent.report (POST /api/rpc2): status 504 and a page of HTML";
   file.setSeal("sealed by the runtime only: the system forbids it (EPERM)");
-  file.setProblem("state", "Cannot write /x: No space left on device (os error 28)");
+  file.setProblem("state", "Cannot write /x: No space left on device");
   file.setProblem("metrics", "Cannot serve metrics on localhost port 9: address already in use");
   file.setProblem("ping", "Cannot ping 127.0.0.1: there is no /bin/sh to start it with");
   const panel = { transport: undefined, acceptedAtMs: undefined, probes: 2, shortConnections: 9 };

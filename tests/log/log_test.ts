@@ -99,6 +99,8 @@ Deno.test("describeError() joins the causes without repetition", () => {
   assertEquals(describeError("text"), "text");
   const eof = "peer closed connection: https://docs.rs/rustls/latest/rustls/manual/index.html#eof";
   assertEquals(describeError(new Error(eof)), "peer closed connection");
+  const denied = "Permission denied (os error 13): open '/x'";
+  assertEquals(describeError(new Error(denied)), "Permission denied: open '/x'");
   // What has no message is called by its name.
   assertEquals(describeError(new TypeError()), "TypeError");
   assertEquals(describeError(new Error("a", { cause: null })), "a");
