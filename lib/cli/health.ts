@@ -6,7 +6,12 @@
 
 import type { Config } from "../config/config.ts";
 import { type Health, readHealth, reportingWithinMs } from "../state/health_reader.ts";
-import { runtimeFolders } from "../state/paths.ts";
+import {
+  agentFolders,
+  findService,
+  type ServiceState,
+  serviceText,
+} from "../service/installed_service.ts";
 import { agentProblems } from "./agent_problems.ts";
 import type { CommandContext } from "./command.ts";
 import { jsonText } from "./output.ts";
@@ -19,8 +24,16 @@ export interface HealthResult {
 }
 
 /** Prints whether the agent is healthy; the exit code is 0 if it is. */
-export function runHealth(config: Config, { print }: CommandContext): number {
-  const { text, isHealthy } = checkHealth(runtimeFolders(config), config);
+export async function runHealth(
+  config: Config,
+  { env, signal, print }: CommandContext,
+): Promise<number> {
+  const folders = agentFolders(config, env);
+  // Of an agent that is seen this says nothing new, and it costs more than all else here.
+  const service = readHealth(folders)?.isRunning
+    ? undefined
+    : await findService(config.serviceName, { env, signal }).catch(() => undefined);
+  const { text, isHealthy } = checkHealth(folders, { ...config, service });
   print(text);
   return isHealthy ? 0 : 1;
 }
@@ -29,15 +42,21 @@ export function runHealth(config: Config, { print }: CommandContext): number {
  * Checks whether the agent is reporting: the panel has accepted a report within two intervals and 15 s.
  * With `alive`, only whether it runs.
  *
- * `folders` may hold an agent's health file, the likeliest first.
+ * `folders` may hold an agent's health file, the likeliest first; `service` is what runs it.
  */
 export function checkHealth(
   folders: readonly string[],
-  { json = false, alive = false }: { json?: boolean; alive?: boolean } = {},
+  { json = false, alive = false, service, mistake }: {
+    json?: boolean;
+    alive?: boolean;
+    service?: ServiceState | undefined;
+    /** What is wrong in its configuration. */
+    mistake?: string | undefined;
+  } = {},
 ): HealthResult {
   const health = readHealth(folders);
   const nowMs = Date.now();
-  const problem = alive ? lifeProblem(health) : healthProblem(health, nowMs);
+  const problem = alive ? lifeProblem(health, service) : healthProblem(health, nowMs, service);
   const isHealthy = problem === undefined;
   const reason = problem ??
     (alive
@@ -45,7 +64,11 @@ export function checkHealth(
       : `a report was accepted ${age(health, nowMs)} ago`);
   const problems = health?.isRunning ? agentProblems(health) : [];
   if (!json) {
-    const words = [reason, ...problems.map(({ text }) => text)].join("; ");
+    const words = [
+      reason,
+      ...problems.map(({ text }) => text),
+      ...mistake === undefined ? [] : [mistake],
+    ].join("; ");
     return { text: `${isHealthy ? "Healthy" : "Unhealthy"}: ${words}\n`, isHealthy };
   }
   const shown = {
@@ -58,13 +81,18 @@ export function checkHealth(
     acceptedAt: health?.acceptedAtMs && new Date(health.acceptedAtMs).toISOString(),
     seal: health?.seal || undefined,
     problems: health && problems,
+    configurationError: mistake,
   };
   return { text: jsonText(shown), isHealthy };
 }
 
 /** The problem in words, with the last failure of each panel; `undefined` if there is none. */
-export function healthProblem(health: Health | undefined, nowMs: number): string | undefined {
-  if (health === undefined || !health.isRunning) return lifeProblem(health);
+export function healthProblem(
+  health: Health | undefined,
+  nowMs: number,
+  service?: ServiceState,
+): string | undefined {
+  if (health === undefined || !health.isRunning) return lifeProblem(health, service);
   const { acceptedAtMs, intervalMs } = health;
   const reason = failureTexts(health);
   if (acceptedAtMs === undefined) return `no report was accepted yet${reason}`;
@@ -79,10 +107,20 @@ export function healthProblem(health: Health | undefined, nowMs: number): string
   return undefined;
 }
 
-/** Why there is no running agent, in words; `undefined` if there is one. */
-function lifeProblem(health: Health | undefined): string | undefined {
-  if (health === undefined) return "no agent runs here that this user can see";
-  return health.isRunning ? undefined : "the agent exited unexpectedly";
+/** Why there is no running agent, in words, with its service if that is known; `undefined` if there is one. */
+function lifeProblem(
+  health: Health | undefined,
+  service: ServiceState | undefined,
+): string | undefined {
+  if (health?.isRunning) return undefined;
+  if (health !== undefined) {
+    const ended = "the agent exited unexpectedly";
+    return service === undefined ? ended : `${ended}; ${serviceText(service)}`;
+  }
+  if (service === undefined) return "no agent runs here that this user can see";
+  return service.isActive
+    ? `${serviceText(service)}; its agent is not to be seen: \`doctor\` says why`
+    : serviceText(service);
 }
 
 /** The last failure of each panel that accepts no reports now. */

@@ -32,6 +32,8 @@ export interface Status {
   readonly isPaused: boolean;
   /** `undefined` if it is not installed as a service. */
   readonly service: ServiceState | undefined;
+  /** What is wrong in its configuration; `undefined` where nothing is. */
+  readonly mistake?: string | undefined;
   readonly nowMs: number;
 }
 
@@ -47,6 +49,7 @@ export async function runStatus(config: Config, context: CommandContext): Promis
     memoryBytes: health?.isRunning ? memoryOf(health.pid) : undefined,
     isPaused: health?.isRunning === true && isPaused(health.pid),
     service: await findService(config.serviceName, { env, signal }),
+    mistake: config.mistake,
     nowMs: Date.now(),
   };
   const layout = { columns: terminalColumns(env), inLanguage: context.inLanguage };
@@ -56,7 +59,7 @@ export async function runStatus(config: Config, context: CommandContext): Promis
 
 /** The state for people. */
 export function statusText(
-  { health, memoryBytes, isPaused, service, nowMs }: Status,
+  { health, memoryBytes, isPaused, service, mistake, nowMs }: Status,
   { columns = Infinity, inLanguage = (text) => text }: {
     columns?: number;
     /** Puts the English of names and texts into the user's language. */
@@ -74,6 +77,7 @@ export function statusText(
     for (const { text } of isLive ? agentProblems(health) : []) rows.push(["Problem", text]);
   }
   if (service !== undefined) rows.push(["Service", serviceText(service)]);
+  if (mistake !== undefined) rows.push(["Configuration", mistake]);
   const unseen = service?.isActive === true ? UNSEEN : "No agent runs here that this user can see";
   const head = health === undefined ? `${inLanguage(unseen)}\n` : "";
   return head +
@@ -155,11 +159,10 @@ export function duration(ms: number): string {
 }
 
 /** The state for programs. */
-export function statusJson({ health, memoryBytes, service, nowMs }: Status): string {
+export function statusJson({ health, memoryBytes, service, mistake, nowMs }: Status): string {
   const time = (ms: number | undefined) =>
     ms === undefined ? undefined : new Date(ms).toISOString();
-  const isUnseen = health === undefined && service?.isActive === true;
-  const problem = isUnseen ? UNSEEN : healthProblem(health, nowMs);
+  const problem = healthProblem(health, nowMs, service);
   const shown = {
     healthy: problem === undefined,
     problem,
@@ -185,6 +188,7 @@ export function statusJson({ health, memoryBytes, service, nowMs }: Status): str
     })),
     problems: health && agentProblems(health),
     service,
+    configurationError: mistake,
   };
   return jsonText(shown);
 }

@@ -86,6 +86,8 @@ export interface Config extends OptionValues, PanelSettings, StatePaths, Runtime
   readonly explicitOptions: OptionTexts;
   /** The layer of every option that was set, in words, by its key. */
   readonly origins: OptionTexts;
+  /** A mistake in the installed configuration, whose options are left out; absent in most commands. */
+  readonly mistake?: string;
   /** Advice about the configuration, one line each. */
   readonly notices: readonly string[];
   /** Every text that must never be logged. */
@@ -118,6 +120,19 @@ export type ConnectionConfig = Pick<
  * @throws {UsageError} One line that names the option, its layer, and what is allowed.
  */
 export function resolveConfig(input: ConfigInput): Config {
+  try {
+    return resolveLayers(input);
+  } catch (error) {
+    const { command } = parseArguments(input.args);
+    if (!(error instanceof UsageError) || !SHOWING.includes(command)) throw error;
+    return { ...resolveLayers({ ...input, installedConfigs: () => [] }), mistake: error.message };
+  }
+}
+
+/** Commands that show a running agent, of which an installed configuration says nothing. */
+const SHOWING: readonly Command[] = ["status", "health"];
+
+function resolveLayers(input: ConfigInput): Config {
   const { env, importedOptions: imported, importedProxies = {} } = input;
   const { command: named, topic, flags } = parseArguments(input.args);
   const { path, texts, isInstalled } = readOptionsFile(named, flags, input);

@@ -3,7 +3,7 @@ import type { RuntimePaths } from "../config/environment.ts";
 import { installedPackage } from "../host/this_program.ts";
 import { runtimeFolders } from "../state/paths.ts";
 import { PROGRAM } from "../version.ts";
-import { type ToolCommand, toolLine, type ToolResult } from "../host/tool_runner.ts";
+import { type ToolCommand, toolLine, type ToolResult, type Tools } from "../host/tool_runner.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { findInstallRecord, type InstallRecord } from "./install_record.ts";
 import { recordedManager } from "./managers.ts";
@@ -16,12 +16,17 @@ const MAX_ERROR_LENGTH = 300;
 /** Longer than a service manager that answers takes. */
 const ANSWER_MS = 3_000;
 
+/** What systemd does with a service that does not run; `restarting` is the pause before a new start. */
+type Transition = "starting" | "stopping" | "restarting";
+
 /** The state of an installed service. */
 export interface ServiceState {
   readonly name: string;
   readonly manager: ManagerKind;
   /** Whether it runs; `undefined` where its manager gives no answer. */
   readonly isActive: boolean | undefined;
+  /** What its manager does with it, or has in mind, while it does not run; absent for others than systemd. */
+  readonly transition?: Transition | undefined;
   /** Whether it is started at boot; `undefined` where its manager gives no answer. */
   readonly isEnabled: boolean | undefined;
   /** The command that follows its log. */
@@ -76,12 +81,16 @@ export async function serviceState(
     hasTimer ? succeeds(ofUpdates(record, "is-active", "timer")) : undefined,
     hasTimer ? succeeds(ofUpdates(record, "is-failed", "service")) : undefined,
   ]);
+  const isOfSystemd = record.manager === "systemd" && isActive === false;
   const { logHint, logTail } = manager;
   const output = withoutColors((await system.tools.run(logTail, options)).output);
   return {
     name: record.service,
     manager: record.manager,
     isActive,
+    transition: isOfSystemd
+      ? await transitionOf(record, { tools: system.tools, ...options })
+      : undefined,
     isEnabled,
     logHint,
     // People start what is stopped, although a restart does the same.
@@ -100,6 +109,19 @@ export async function serviceState(
       : "stopped",
     enableUpdates: manager.enableUpdates.map(toolLine).join(" && "),
   };
+}
+
+/** What systemd does with a service that is not active. */
+async function transitionOf(
+  { service, scope }: InstallRecord,
+  { tools, ...options }: { tools: Tools; signal: AbortSignal; timeoutMs: number },
+): Promise<Transition | undefined> {
+  const args = ["show", `${service}.service`, "--property=ActiveState,SubState"];
+  const command = { tool: "systemctl", args: scope === "user" ? ["--user", ...args] : args };
+  const { output } = await tools.run(command, options);
+  if (/^ActiveState=deactivating$/m.test(output)) return "stopping";
+  if (!/^ActiveState=activating$/m.test(output)) return undefined;
+  return /^SubState=auto-restart/m.test(output) ? "restarting" : "starting";
 }
 
 /** What a manager's command says by its exit code; `undefined` where it has not reached the manager. */
@@ -190,9 +212,15 @@ export function agentFolders(
     : [runtimeFolder];
 }
 
+const TRANSITIONS: Readonly<Record<Transition, string>> = {
+  starting: "is being started",
+  stopping: "is being stopped",
+  restarting: "has ended, and is started again in a moment",
+};
+
 /** The state in words. */
 export function serviceText(
-  { name, manager, isActive, isEnabled, isUnconfigured }: ServiceState,
+  { name, manager, isActive, transition, isEnabled, isUnconfigured }: ServiceState,
 ): string {
   if (isUnconfigured) {
     return `${name} (${manager}) is not configured: komari-agent-deno install -e URL -t TOKEN`;
@@ -200,7 +228,11 @@ export function serviceText(
   if (isActive === undefined) {
     return `${name} (${manager}) may run or not: ${manager} gives no answer`;
   }
-  const active = isActive ? "is running" : "is not running";
+  const active = isActive
+    ? "is running"
+    : transition === undefined
+    ? "is not running"
+    : TRANSITIONS[transition];
   const enabled = isEnabled === undefined
     ? "and may start at boot or not"
     : isEnabled

@@ -6,6 +6,7 @@ import { FakeTime } from "../fake_time.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 import { acceptAt } from "../state/accept_at.ts";
 import { ABOUT, openHealth } from "../state/health_folder.ts";
+import { withInstalledService } from "./installed_service.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 /** An agent whose last report was accepted at that time, or who has had none accepted. */
@@ -175,22 +176,43 @@ Deno.test("checkHealth() gives the last failure as the reason, for each panel th
   assertEquals(checkAt(NOW, agent.path).isHealthy, true);
 });
 
-Deno.test("runHealth() exits with code 0 while reports are accepted, else with 1", () => {
+Deno.test("runHealth() exits with code 0 while reports are accepted, else with 1", async () => {
   using agent = new RunningAgent(NOW);
   const config = configOf(["health"], { RUNTIME_DIRECTORY: agent.path });
-  const exitAt = (nowMs: number) => {
+  const exitAt = async (nowMs: number) => {
     using _time = new FakeTime({ now: nowMs });
     const context = new FakeContext();
-    return [runHealth(config, context), context.printed];
+    return [await runHealth(config, context), context.printed];
   };
-  assertEquals(exitAt(NOW + 1_000), [0, "Healthy: a report was accepted 1.0 s ago\n"]);
+  assertEquals(await exitAt(NOW + 1_000), [0, "Healthy: a report was accepted 1.0 s ago\n"]);
   const late = "Unhealthy: the last report was accepted 60 s ago, which is more than 21 s\n";
-  assertEquals(exitAt(NOW + 60_000), [1, late]);
+  assertEquals(await exitAt(NOW + 60_000), [1, late]);
   const asJson = configOf(["health", "--json"], { RUNTIME_DIRECTORY: agent.path });
   const context = new FakeContext();
   using _time = new FakeTime({ now: NOW + 60_000 });
-  assertEquals(runHealth(asJson, context), 1);
+  assertEquals(await runHealth(asJson, context), 1);
   assertEquals(JSON.parse(context.printed).healthy, false);
+});
+
+Deno.test("runHealth() says of an agent that is not seen what the service manager says", async () => {
+  const table = [
+    ["exit 0", "is running, and starts at boot; its agent is not to be seen: `doctor` says why"],
+    [
+      'case "$*" in *is-active*) exit 3 ;; *show*) echo ActiveState=activating ;; esac',
+      "is being started, and starts at boot",
+    ],
+    ["exit 3", "is not running, and does not start at boot"],
+  ] as const;
+  for (const [systemctl, words] of table) {
+    await withInstalledService({ systemctl, journalctl: "" }, async ({ name, env }) => {
+      const context = new FakeContext(env);
+      assertEquals(
+        await runHealth(configOf(["health", "--install-service-name", name]), context),
+        1,
+      );
+      assertEquals(context.printed, `Unhealthy: ${name} (systemd) ${words}\n`);
+    });
+  }
 });
 
 Deno.test("checkHealth() tells programs the seal and each problem, and none of an agent that is gone", () => {

@@ -102,6 +102,12 @@ Deno.test("statusText() says that no agent runs, or that it was killed", () => {
   );
 });
 
+Deno.test("statusText() shows all that it knows beside a mistake in the configuration", () => {
+  const mistake = "Cannot use key interval of /etc/x/config.json";
+  const [before, after] = [STATUS, { ...STATUS, mistake }].map((it) => statusText(it));
+  assertEquals(after, `${before}Configuration ${mistake}\n`);
+});
+
 Deno.test("statusText() tells in the past what an agent has written that does not go on", () => {
   const down = { ...PANEL, panel: "q.example", transport: undefined };
   const problems = [{ part: "ping", text: "no socket", sinceMs: NOW }] as const;
@@ -293,7 +299,8 @@ Deno.test("runStatus() shows an installed service whose agent is not seen", asyn
     const { service, ...shown } = JSON.parse(await run("--json"));
     assertEquals(shown, {
       healthy: false,
-      problem: "The service runs, and its agent is not to be seen: `doctor` says why",
+      problem: `${name} (systemd) is running, and does not start at boot; its agent is not to be ` +
+        "seen: `doctor` says why",
       running: false,
     });
     assertEquals([service.name, service.isActive, service.isEnabled], [name, true, false]);

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import type { Config, ConfigInput } from "../../lib/config/config.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { resolve } from "./resolved.ts";
@@ -66,15 +66,14 @@ Deno.test("resolveConfig() takes nothing of the installed panels where others ar
 Deno.test("resolveConfig() refuses an installed configuration of another user, not one that is named", () => {
   const resolved = (args: readonly string[]) =>
     beside('{"endpoint": "https://p.example"}', args, { foreignOwner: () => 1001 });
-  const commands = ["", "--dry-run", "install", "doctor", "config show", "status", "health"];
-  for (const command of commands) {
+  const why =
+    `Cannot use the installed configuration ${INSTALLED}: another user (id 1001) owns it and may have ` +
+    `changed it; check it, and run \`chown root ${INSTALLED}\` and \`install\``;
+  const { mistake = "", endpoint } = resolved(["status"]);
+  assertEquals([mistake.startsWith(why), endpoint], [true, ""]);
+  for (const command of ["", "--dry-run", "install", "doctor", "config show"]) {
     const args = command.split(" ").filter((word) => word !== "");
-    assertThrows(
-      () => resolved(args),
-      UsageError,
-      `Cannot use the installed configuration ${INSTALLED}: another user (id 1001) owns it and may have ` +
-        `changed it; check it, and run \`chown root ${INSTALLED}\` and \`install\``,
-    );
+    assertThrows(() => resolved(args), UsageError, why);
     const { endpoint, isConfigInstalled } = resolved([...args, "--config", INSTALLED]);
     assertEquals([endpoint, isConfigInstalled], ["https://p.example", false], command);
   }
@@ -106,7 +105,7 @@ Deno.test("installedConfig() gives way to a file that is named", () => {
 
 Deno.test("installedConfig() is named when it is broken", () => {
   const why = `the installed configuration ${INSTALLED}`;
-  assertThrows(() => beside("{", ["health"]), UsageError, why);
+  assertThrows(() => beside("{", ["config", "show"]), UsageError, why);
 });
 
 Deno.test("resolveConfig() takes an option of the record where the installed file is not read", () => {
@@ -139,4 +138,18 @@ Deno.test("resolveConfig() asks for the record of the service that is named", ()
     }).mirror;
   assertEquals(mirrorOf(), "https://komari-agent-deno.example");
   assertEquals(mirrorOf("--install-service-name", "node-2"), "https://node-2.example");
+});
+
+Deno.test("resolveConfig() leaves out an installed configuration with a mistake where an agent is only shown", () => {
+  for (const text of ['{"intervall": 3}', "{", '{"interval": "x"}']) {
+    for (const command of ["status", "health"]) {
+      const { mistake = "", isConfigInstalled } = beside(text, [command]);
+      assertStringIncludes(mistake, INSTALLED);
+      assertEquals(isConfigInstalled, false);
+    }
+    assertThrows(() => beside(text, ["doctor"]), UsageError);
+    assertThrows(() => beside(text, ["status", "--config", INSTALLED]), UsageError);
+  }
+  assertThrows(() => beside("{}", ["status", "--nonsense"]), UsageError);
+  assertEquals(beside("{}", ["status"]).mistake, undefined);
 });

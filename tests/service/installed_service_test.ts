@@ -46,6 +46,7 @@ Deno.test("serviceState() asks the manager, and names its commands", async () =>
     enable: `systemctl enable ${NAME}.service`,
     isUnconfigured: false,
     isStartLimited: false,
+    transition: undefined,
     updates: undefined,
     enableUpdates: `systemctl enable --now ${NAME}-update.timer`,
   };
@@ -65,6 +66,23 @@ Deno.test("serviceState() asks for the timer of updates, and whether the last on
   assertEquals(await of(/is-failed|is-active --quiet \S+-update\.timer$/), "stopped");
   assertEquals(await of(/is-enabled/), "failed");
   assertEquals(await of(/is-enabled/, []), undefined);
+});
+
+Deno.test("serviceState() says what systemd does with a service that does not run", async () => {
+  const table: [shown: string, words: string][] = [
+    ["ActiveState=inactive\nSubState=dead", "is not running"],
+    ["ActiveState=failed\nSubState=failed", "is not running"],
+    ["ActiveState=activating\nSubState=start-pre", "is being started"],
+    [
+      "ActiveState=activating\nSubState=auto-restart",
+      "has ended, and is started again in a moment",
+    ],
+    ["ActiveState=deactivating\nSubState=stop-sigterm", "is being stopped"],
+  ];
+  for (const [output, words] of table) {
+    const state = await stateOf({ failing: /is-active|show/, failure: { code: 3, output } });
+    assertEquals(serviceText(state), `${NAME} (systemd) ${words}, and starts at boot`);
+  }
 });
 
 Deno.test("serviceState() claims nothing that its manager has not said", async () => {
