@@ -6,7 +6,7 @@
 
 import type { Language } from "../config/language.ts";
 import type { CheckResult, CompletedCheck } from "./checks.ts";
-import { padded, wrap } from "./help.ts";
+import { counted, padded, wrap } from "./help.ts";
 import { jsonText } from "./output.ts";
 
 /** The links between this machine and an accepted report, in the order in which they need each other. */
@@ -22,12 +22,15 @@ const CONSEQUENCES: readonly (readonly [
   links: readonly string[],
   follow: readonly string[],
   text?: RegExp,
+  /** The text of the link where it breaks something by a warning, too. */
+  cause?: RegExp,
 ])[] = [
   [ON_THE_WAY, ["agent", "connections"]],
   [["token"], ["service"], /Cannot report without/],
   [["panel"], ["service"], /Cannot read --config \S+: no such file/],
   [["tls"], ["authorities"]],
   [["network", "dns", "connect"], ["probes", "version"]],
+  [["version"], ["service"], /its last update job failed/, /; Cannot /],
   [["service"], ["environment", "agent"]],
   [["agents"], ["agent", "connections"]],
   [["network"], ["interfaces"]],
@@ -56,10 +59,11 @@ export function inOrder(checks: readonly CompletedCheck[]): CompletedCheck[] {
   );
   const causeOf = (it: CompletedCheck): CompletedCheck | undefined => {
     if (it.follows !== undefined || rank(it) > 1 || PAUSED.test(it.text)) return undefined;
-    const cause = ordered.find(({ id, status, follows }) =>
-      status === "failed" && follows === undefined &&
-      CONSEQUENCES.some(([links, follow, text = /^/]) =>
-        links.includes(id) && follow.includes(it.id) && text.test(it.text)
+    const cause = ordered.find((link) =>
+      link.follows === undefined && rank(link) <= rank(it) &&
+      CONSEQUENCES.some(([links, follow, text = /^/, cause]) =>
+        links.includes(link.id) && follow.includes(it.id) && text.test(it.text) &&
+        (link.status === "failed" || (link.status === "warning" && cause?.test(link.text)))
       )
     );
     return cause && (causeOf(cause) ?? cause);
@@ -174,7 +178,7 @@ function summaryText(causes: readonly CompletedCheck[]): string {
   const warnings = causes.length - failed;
   return causes.length === 0
     ? "Everything is fine."
-    : `${failed} failed, ${warnings} ${warnings === 1 ? "warning" : "warnings"}.`;
+    : `${failed} failed, ${counted(warnings, "warning")}.`;
 }
 
 /** The results as JSON, in English; `cause` is the id of the check that names it. */

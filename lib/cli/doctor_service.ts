@@ -12,6 +12,7 @@ import { type CheckResult, result } from "./checks.ts";
 import { lastSetting, type LoadedUnit, settingText, variableFile } from "../service/loaded_unit.ts";
 import { barrierTo, identityOf } from "./doctor_rights.ts";
 import { type FoundService, missingRequirement, unitFailure } from "./doctor_unit.ts";
+import { counted } from "./help.ts";
 import { duration, isPaused } from "./status.ts";
 import { crash, hiddenPath, ofDropIns, restart, underSettings } from "./doctor_unit_settings.ts";
 import { pausedResult } from "./doctor_agent.ts";
@@ -87,27 +88,41 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
   }
   if (health === undefined) return unseenResult(text, found);
   const restarts = Number(unit?.property("NRestarts") ?? 0);
-  const counted = restarts > 0 ? `${text}; systemd has started it again ${restarts} times` : text;
+  const seen = restarts > 0
+    ? `${text}; systemd has started it again ${counted(restarts, "time")}`
+    : text;
   const isLoaded = ["loaded", ""].includes(unit?.property("LoadState") ?? "");
   const hindrance = unit &&
     (isLoaded
       ? missingRequirement(unit, found.detail) ?? missingProgram(unit, install)
       : unitFailure(unit, found));
   if (hindrance !== undefined) {
-    const text = `${counted}; it can't be started again: ${hindrance.text}`;
+    const text = `${seen}; it can't be started again: ${hindrance.text}`;
     return result("warning", text, ...hindrance.advice);
   }
   if (state.isEnabled === false) {
-    return result("warning", counted, `start it at boot: ${state.enable}`);
+    return result("warning", seen, `start it at boot: ${state.enable}`);
   }
   if (state.updates === "failed") {
-    const log = `journalctl -u ${updateServiceName(state.name)} -n 20`;
-    return result("warning", `${counted}; its last look for updates failed`, `see why: ${log}`);
+    const name = updateServiceName(state.name);
+    const failed = `${seen}; its last update job failed`;
+    const error = state.updatesError;
+    return /Cannot /.test(error)
+      ? result(
+        "warning",
+        `${failed}: ${error}`,
+        `repair that, and have it look again: systemctl start ${name}`,
+      )
+      : result(
+        "warning",
+        error === "" ? failed : `${failed}: ${error}`,
+        `see more in its log: journalctl -u ${name} -n 20`,
+      );
   }
   if (state.updates === "stopped") {
     return result(
       "warning",
-      `${counted}; the timer of its updates is not running`,
+      `${seen}; the timer of its updates is not running`,
       `have it look for updates: ${state.enableUpdates}`,
     );
   }
@@ -115,7 +130,7 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
   if (programVersion !== undefined && programVersion !== health.version) {
     return result(
       "warning",
-      `${counted}; the agent that runs is of version ${health.version}, and its program on the disk ` +
+      `${seen}; the agent that runs is of version ${health.version}, and its program on the disk ` +
         `of version ${programVersion}, which the next start takes`,
       `if that is the version that you want, start it: systemctl restart ${state.name}`,
       `else put the other one there: ${install}`,
@@ -126,15 +141,15 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
     const limit = underSettings("", { unit: ofDropIns(unit), names: ENDING_SETTINGS });
     return result(
       "warning",
-      `${counted}, the last time ${duration(runsForMs)} ago${limit?.text ?? ""}`,
+      `${seen}, the last time ${duration(runsForMs)} ago${limit?.text ?? ""}`,
       ...limit?.advice ?? [`see why it ended: journalctl -u ${unit.name} -n 50`],
     );
   }
   if (unit?.property("NeedDaemonReload") === "yes") {
     const reload = `systemctl daemon-reload && systemctl restart ${unit.name}`;
-    return result("warning", `${counted}; its files have changed since systemd read them`, reload);
+    return result("warning", `${seen}; its files have changed since systemd read them`, reload);
   }
-  return result("ok", counted);
+  return result("ok", seen);
 }
 
 /** A service that does not run: why, by systemd, else by the last error in its log. */
@@ -180,7 +195,7 @@ function stoppedResult(text: string, found: FoundService): CheckResult {
   if (restarts > 0 || unit?.property("SubState") === "auto-restart") {
     const ended = restarts === 0
       ? `${text}: it ended by itself`
-      : `${text}: it ends again and again, and systemd has started it ${restarts} times`;
+      : `${text}: it ends again and again, and systemd has started it ${counted(restarts, "time")}`;
     return result("failed", ended, (unit && correction(unit)) ?? `read its log: ${logHint}`);
   }
   return result("failed", `${text}: it was stopped`, `start it: ${start}`);

@@ -16,6 +16,7 @@ import {
 import { dirname } from "../parse/path.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, result } from "./checks.ts";
+import { counted } from "./help.ts";
 import {
   endpointPlace,
   failureText,
@@ -268,10 +269,10 @@ export function certificateText(certificate: Certificate): string {
     isSameDay ? `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC` : dateOf(ms);
   const [today, first] = [shown(nowMs), shown(validFromMs)];
   const validity = days < 0
-    ? `expired ${-days} days before ${today}, the date here`
+    ? `expired ${counted(-days, "day")} before ${today}, the date here`
     : validFromMs > nowMs
     ? `valid from ${first}, and the date here is ${today}`
-    : `valid for ${days} more days`;
+    : `valid for ${counted(days, "day")} more`;
   const by = isSelfSigned ? "self-signed by" : "issued by";
   const more = names.length > MAX_NAMES ? "…" : "";
   const whose = names.length === 0

@@ -211,3 +211,8 @@ export function padded(text: string, width: number): string {
 export function displayWidth(text: string): number {
   return text.length + (text.match(/[\u2e80-\u9fff\uff00-\uff60]/g)?.length ?? 0);
 }
+
+/** A count with its noun: `1 time`, `2 times`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${count === 1 ? noun : `${noun}s`}`;
+}

@@ -45,6 +45,8 @@ export interface ServiceState {
   readonly isUnconfigured: boolean;
   /** Whether the job that looks for updates waits for its time, or has failed; absent without one. */
   readonly updates?: "waiting" | "stopped" | "failed" | undefined;
+  /** Why the last look for updates failed, by its log; empty where that does not say, or it did not. */
+  readonly updatesError: string;
   /** The command that has it look for updates. */
   readonly enableUpdates: string;
 }
@@ -107,6 +109,9 @@ export async function serviceState(
       : isTimed
       ? "waiting"
       : "stopped",
+    updatesError: hasFailed
+      ? lastWords((await system.tools.run(updatesLog(record), options)).output)
+      : "",
     enableUpdates: manager.enableUpdates.map(toolLine).join(" && "),
   };
 }
@@ -152,6 +157,12 @@ function ofUpdates(
   return { tool: "systemctl", args: [...user, question, "--quiet", unit] };
 }
 
+function updatesLog({ service, scope }: InstallRecord): ToolCommand {
+  const user = scope === "user" ? ["--user"] : [];
+  const unit = updateServiceName(service);
+  return { tool: "journalctl", args: [...user, "-u", unit, "-n", "20", "--no-pager", "-o", "cat"] };
+}
+
 /** The record of a service of this user, of the system, or of a package; `undefined` if there is none. */
 export function installedRecord(
   name: string,
@@ -177,6 +188,12 @@ function lastLine(tail: string): string {
   const since = lines.findLastIndex((line) => /^Started /.test(line));
   const line = lines.slice(since + 1).findLast((line) => line !== "" && !OF_SYSTEMD.test(line));
   return truncate(line ?? "", MAX_ERROR_LENGTH);
+}
+
+/** Why a program failed, by the end of its log, else what it said last. */
+function lastWords(tail: string): string {
+  const plain = withoutColors(tail);
+  return lastError(plain) || lastLine(plain);
 }
 
 /** The last line by which the program, or the runtime, has said why it ended. */

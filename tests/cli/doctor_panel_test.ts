@@ -720,7 +720,7 @@ Deno.test({
       assertStringIncludes(untrusted.tls?.text ?? "", "Cannot trust the certificate");
       const trusted = await checksOf([...args, "--ca-cert", `${folder}/ca.pem`]);
       assertEquals([trusted.tls?.status, trusted.panel?.status], ["warning", "ok"]);
-      assertStringIncludes(trusted.tls?.text ?? "", "valid for 1 more days");
+      assertStringIncludes(trusted.tls?.text ?? "", "valid for 1 day more");
       const any = await checksOf([...args, "--ignore-unsafe-cert"]);
       assertEquals([any.tls?.status, any.panel?.status], ["warning", "ok"]);
       assertStringIncludes(any.tls?.text ?? "", "any certificate is trusted (TLSv1.3, issued by");

@@ -30,6 +30,17 @@ Deno.test("reportText() marks each status, in its color on a terminal", () => {
   }
 });
 
+Deno.test("inOrder() puts a release that can't be looked up before the update job that fails by that", () => {
+  const job = check("service", "warning", { text: "x is running; its last update job failed" });
+  const causes = (version: string) =>
+    inOrder([job, check("version", "warning", { text: version })])
+      .map(({ id, follows }) => [id, follows]);
+  const unseen = causes("1.0.0; Cannot look for a release");
+  assertEquals(unseen, [["service", "version"], ["version", undefined]]);
+  const newer = causes("1.0.0; version 2.0.0 is available");
+  assertEquals(newer, [["service", undefined], ["version", undefined]]);
+});
+
 Deno.test("reportText() begins with the first broken link, and folds what follows from it", () => {
   const checks = inOrder([
     check("config", "ok"),

@@ -168,6 +168,7 @@ const SERVICE: ServiceState = {
   ...{
     isUnconfigured: false,
     isStartLimited: false,
+    updatesError: "",
     enableUpdates: "systemctl enable --now x-update.timer",
   },
 };
@@ -234,8 +235,22 @@ Deno.test("serviceResult() says of a service whether it runs, starts at boot, an
       { updates: "failed" },
       HEALTH,
       "warning",
-      `${runs}; its last look for updates failed`,
-      "see why: journalctl -u x-update -n 20",
+      `${runs}; its last update job failed`,
+      "see more in its log: journalctl -u x-update -n 20",
+    ],
+    [
+      { updates: "failed", updatesError: "Version 2 did not report: 1 is installed again" },
+      HEALTH,
+      "warning",
+      `${runs}; its last update job failed: Version 2 did not report: 1 is installed again`,
+      "see more in its log: journalctl -u x-update -n 20",
+    ],
+    [
+      { updates: "failed", updatesError: "Cannot look for a release" },
+      HEALTH,
+      "warning",
+      `${runs}; its last update job failed: Cannot look for a release`,
+      "repair that, and have it look again: systemctl start x-update",
     ],
     [
       { updates: "stopped" },

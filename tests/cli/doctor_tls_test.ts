@@ -28,14 +28,14 @@ Deno.test("certificateText() names version, issuer, validity and up to four name
   using _ = new FakeTime({ now: NOW });
   const names = ["a", "b", "c", "d", "e"];
   const table: [change: Partial<Certificate>, text: string][] = [
-    [{}, "TLSv1.3, issued by An Authority, valid for 80 more days, for a.example, b.example"],
+    [{}, "TLSv1.3, issued by An Authority, valid for 80 days more, for a.example, b.example"],
     [
       { isSelfSigned: true, names: [], validUntilMs: NOW + DAY_MS - 1 },
-      "TLSv1.3, self-signed by An Authority, valid for 0 more days, for no name",
+      "TLSv1.3, self-signed by An Authority, valid for 0 days more, for no name",
     ],
     [
       { names: names.slice(0, 4), validUntilMs: NOW - 1 },
-      "TLSv1.3, issued by An Authority, expired 1 days before 2024-02-29, the date here, for a, b, " +
+      "TLSv1.3, issued by An Authority, expired 1 day before 2024-02-29, the date here, for a, b, " +
       "c, d",
     ],
     [

@@ -48,6 +48,7 @@ const STATUS: Status = {
     lastLine: "",
     isUnconfigured: false,
     isStartLimited: false,
+    updatesError: "",
     enableUpdates: "systemctl enable --now x-update.timer",
   },
   nowMs: NOW,

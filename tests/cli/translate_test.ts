@@ -97,7 +97,7 @@ Deno.test("translate() puts sentences of status and doctor together from their p
       "代理 p.example 的地址是 192.0.2.1（9.9.9.9）",
     ],
     [
-      "TLSv1.3, issued by an authority, valid for 80 more days, for a.example, b.example…",
+      "TLSv1.3, issued by an authority, valid for 80 days more, for a.example, b.example…",
       "TLSv1.3，签发者 an authority，还有 80 天有效，用于 a.example、b.example…",
     ],
     [

@@ -46,6 +46,7 @@ Deno.test("serviceState() asks the manager, and names its commands", async () =>
     enable: `systemctl enable ${NAME}.service`,
     isUnconfigured: false,
     isStartLimited: false,
+    updatesError: "",
     transition: undefined,
     updates: undefined,
     enableUpdates: `systemctl enable --now ${NAME}-update.timer`,
@@ -66,6 +67,13 @@ Deno.test("serviceState() asks for the timer of updates, and whether the last on
   assertEquals(await of(/is-failed|is-active --quiet \S+-update\.timer$/), "stopped");
   assertEquals(await of(/is-enabled/), "failed");
   assertEquals(await of(/is-enabled/, []), undefined);
+  const errorOf = async (...log: string[]) =>
+    (await stateOf({ files: [`/x/${NAME}-update.timer`], log })).updatesError;
+  assertEquals(
+    await errorOf("Started x.", "Cannot look for it", "x.service: Failed"),
+    "Cannot look for it",
+  );
+  assertEquals(await errorOf("Started x.", "Version 2 did not report"), "Version 2 did not report");
 });
 
 Deno.test("serviceState() says what systemd does with a service that does not run", async () => {
