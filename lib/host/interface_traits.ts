@@ -48,18 +48,25 @@ export function isTunnelType(type: string | undefined): boolean {
   return type !== undefined && TUNNEL_TYPES.has(type);
 }
 
-/** What may carry the PPP links of a network: the kernel does not tell which of them it is. */
+/** What may carry a PPP link, which the kernel does not tell. */
 export interface PppCarriers {
-  /** Sessions of PPPoE and L2TP, which run inside other interfaces. */
+  /** Sessions of PPPoE and L2TP, which run inside other interfaces, of all links together. */
   sessions: number;
-  /** There is a serial port of a modem. */
-  modem: boolean;
+  /** Its `pppd` was told to use a serial port, or is controlled by one. */
+  serial: boolean;
 }
 
 /** `DEVTYPE` of a PPP link. */
 export const PPP_TYPE = "ppp";
 
-const MODEM_PORTS = /^(?:ttyUSB|ttyACM|ttyHS|gsmtty|rfcomm)\d/;
+/** Where `pppd` leaves its number, before version 2.5 and since. */
+const PPPD_FOLDERS = ["/var/run", "/var/run/pppd"];
+
+/** Serial ports among the words of a `pppd`: of chips, modems, multiplexers and Bluetooth. */
+const SERIAL_PORT = /tty(?:S|AMA|USB|ACM|HS)\d|gsmtty\d|rfcomm\d|wwan\dat\d/;
+
+/** Major numbers of terminals that are no serial ports: pseudo terminals and `/dev/tty`; 0 for none. */
+const PSEUDO_TERMINALS: readonly number[] = [0, 5, 136, 137, 138, 139, 140, 141, 142, 143];
 
 /** `ARPHRD_IEEE80211` and the two after it, which have a header of the radio before each frame. */
 const MONITORS: readonly number[] = [801, 802, 803];
@@ -170,18 +177,31 @@ function readSysTraits(host: TraitsHost, name: string): InterfaceTraits | undefi
     monitor: device && isMonitorType(Number(host.readText(`${folder}/type`))),
     bridgePort: entries.includes("brport"),
     master: master || undefined,
-    ppp: type === PPP_TYPE ? readPppCarriers(host) : undefined,
+    ppp: type === PPP_TYPE ? readPppCarriers(host, name) : undefined,
     index: parseInterfaceIndex(/^IFINDEX=(.+)$/m.exec(uevent)?.[1]),
   };
 }
 
-function readPppCarriers(host: TraitsHost): PppCarriers {
+function readPppCarriers(host: TraitsHost, name: string): PppCarriers {
   const folder = networkFolder(host.roots.proc);
   const count = (file: string, session: RegExp) =>
     host.readText(`${folder}/${file}`)?.match(session)?.length ?? 0;
   return {
     // After a line of titles each is a line that begins with its number.
     sessions: count("pppoe", /^[0-9A-F]{8}\s/gm) + count("pppol2tp", /^\s*SESSION\s/gm),
-    modem: host.list(`${host.roots.sys}/class/tty`)?.some((tty) => MODEM_PORTS.test(tty)) === true,
+    serial: PPPD_FOLDERS.some((folder) => isOnSerialPort(host, `${folder}/${name}.pid`)),
   };
+}
+
+/** Whether the `pppd` that has left its number in a file is on a serial port, on this machine. */
+function isOnSerialPort(host: TraitsHost, pidFile: string): boolean {
+  const [pid = ""] = host.readText(pidFile)?.split("\n") ?? [];
+  if (host.roots.proc !== OWN_PROC || !/^\d+$/.test(pid)) return false;
+  const stat = host.readText(`${OWN_PROC}/${pid}/stat`) ?? "";
+  const terminal = /^\d+ \(pppd\) \S \d+ \d+ \d+ (\d+) /.exec(stat)?.[1];
+  if (terminal === undefined) return false;
+  const [major, minor] = [Number(terminal) >> 8 & 0xfff, Number(terminal) & 0xff];
+  const isConsole = major === 4 && minor < 64;
+  return (!PSEUDO_TERMINALS.includes(major) && !isConsole) ||
+    SERIAL_PORT.test(host.readText(`${OWN_PROC}/${pid}/cmdline`) ?? "");
 }

@@ -23,7 +23,7 @@ export interface InterfaceContext {
   isOnlyLink: boolean;
   /** A counted interface has traffic that may already include that of a dial-up link. */
   hasTraffic: boolean;
-  /** Number of dial-up links. */
+  /** Number of dial-up links that are on no serial port. */
   dialUps: number;
 }
 
@@ -220,15 +220,15 @@ function decideWithoutDevice(
   return counted(context.noDevices ? "by name: no interface has a device" : KIND_UNKNOWN);
 }
 
-/** PPPoE and L2TP run inside another interface, a modem's link does not. */
+/** PPPoE, L2TP and VPNs run inside another interface, a modem's link does not. */
 function decideDialUp(ppp: InterfaceTraits["ppp"], context: InterfaceContext): InterfaceDecision {
   if (!context.hasTraffic) return counted(`separate link: ${DIAL_UP.name}`);
-  if (ppp === undefined || ppp.sessions >= context.dialUps) {
-    return ignored(`inside another interface: ${DIAL_UP.name}`);
-  }
-  return ppp.sessions === 0 && ppp.modem
-    ? counted(`over a modem's port: ${DIAL_UP.name}`)
-    : ignored(CARRIER_UNKNOWN);
+  if (ppp?.serial) return counted(`over a serial port: ${DIAL_UP.name}`);
+  return ignored(
+    ppp === undefined || ppp.sessions >= context.dialUps
+      ? `inside another interface: ${DIAL_UP.name}`
+      : CARRIER_UNKNOWN,
+  );
 }
 
 function counted(rule: string): InterfaceDecision {

@@ -103,7 +103,8 @@ export function decideOn(
 }
 
 function countDialUps(interfaces: TrackedInterfaces): number {
-  return Array.from(interfaces.values()).filter((it) => isDialUp(it.name, it)).length;
+  return Array.from(interfaces.values())
+    .filter((it) => isDialUp(it.name, it) && !it.traits?.ppp?.serial).length;
 }
 
 /** Whether one would count that is excluded: then none that it may carry is the only link. */

@@ -114,11 +114,11 @@ traits() {
       case $line in INTERFACE=*) found="$found master=${line#INTERFACE=}" ;; esac
     done <"$dir/master/uevent"
   fi
-  case "$found " in *' type=ppp '*) ppp_carriers ;; esac
+  case "$found " in *' type=ppp '*) ppp_carriers "$2" ;; esac
   printf '%s\n' "$1 ok$found$lower$dsa"
 }
 
-# What may carry a PPP link: sessions of PPPoE and L2TP, at most 64, and serial ports of modems.
+# What may carry a PPP link: sessions of PPPoE and L2TP, at most 64, or a serial port of its pppd's.
 ppp_carriers() {
   net=$proc/net count=0
   [ "$proc" = /proc ] || net=$proc/1/net
@@ -131,13 +131,30 @@ ppp_carriers() {
       esac
     done <"$list"
   done
-  for port in "$sys"/class/tty/*; do
-    case ${port##*/} in
-      ttyUSB[0-9]* | ttyACM[0-9]* | ttyHS[0-9]* | gsmtty[0-9]* | rfcomm[0-9]*)
-        found="$found ppp/modem"
-        return ;;
-    esac
+  [ "$proc" = /proc ] || return
+  for note in "/var/run/$1.pid" "/var/run/pppd/$1.pid"; do
+    [ -r "$note" ] && IFS= read -r pid <"$note" && on_serial_port "$pid" && found="$found ppp/serial"
   done
+}
+
+# Whether a pppd was told to use a serial port, or is controlled by one.
+on_serial_port() {
+  case $1 in '' | *[!0-9]*) return 1 ;; esac
+  [ -r "/proc/$1/stat" ] && read -r _ name _ _ _ _ terminal _ <"/proc/$1/stat" || return 1
+  [ "$name" = '(pppd)' ] || return 1
+  case $((terminal >> 8 & 4095)) in
+    0 | 5 | 13[6-9] | 14[0-3]) ;;
+    4) [ $((terminal & 255)) -lt 64 ] || return 0 ;;
+    *) return 0 ;;
+  esac
+  # A shell passes over the zero bytes between the words, and there is no end of line.
+  words=
+  read -r words <"/proc/$1/cmdline"
+  case $words in
+    *ttyS[0-9]* | *ttyAMA[0-9]* | *ttyUSB[0-9]* | *ttyACM[0-9]* | *ttyHS[0-9]* | *gsmtty[0-9]* | \
+      *rfcomm[0-9]* | *wwan[0-9]at[0-9]*) return 0 ;;
+  esac
+  return 1
 }
 
 # What a scrape shows of an interface.

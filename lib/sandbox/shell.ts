@@ -240,7 +240,7 @@ export class Shell {
       ppp: type === PPP_TYPE
         ? {
           sessions: found.filter((it) => it === "ppp/session").length,
-          modem: found.includes("ppp/modem"),
+          serial: found.includes("ppp/serial"),
         }
         : undefined,
       index: parseInterfaceIndex(valueOf(found, "index=")),

@@ -130,28 +130,46 @@ Deno.test("readInterfaceTraits() knows a switch's port of an older kernel, and a
   }
 });
 
-Deno.test("readInterfaceTraits() counts the sessions that may carry a PPP link, and sees a modem's port", () => {
+Deno.test("readInterfaceTraits() counts the sessions that may carry a PPP link, and knows the port of its program", () => {
   const session = "00000C00 52:54:00:12:34:56     eth0\n";
   const pppoe = `Id       Address              Device\n${session}${session}`;
-  const l2tp = "PPPoL2TP driver info, V2.0\nTUNNEL 'tunl 1', Y 2 \n" +
+  const pppol2tp = "PPPoL2TP driver info, V2.0\nTUNNEL 'tunl 1', Y 2 \n" +
     "  SESSION 'sess 1/1' 0A000001/1701 0001/0001 -> 0001/0001 00000000 1\n   interface ppp0\n";
+  const pid = { "ppp0.pid": "7\n" };
+  const on = (terminal: number, name = "pppd") => `7 (${name}) S 1 7 7 ${terminal} 7 4194624 151`;
   for (
-    const [texts, ports, sessions, modem] of [
-      [{}, undefined, 0, false],
-      [{ pppoe: pppoe.split("\n")[0] + "\n" }, ["tty", "tty1", "ttyS0", "ttyAMA0"], 0, false],
-      [{ pppoe }, ["ttyS0", "ttyUSB2"], 2, true],
-      [{ pppoe, pppol2tp: l2tp }, ["ttyACM0"], 3, true],
+    const [texts, sessions, serial] of [
+      [{}, 0, false],
+      [{ pppoe: pppoe.split("\n")[0] + "\n" }, 0, false],
+      [{ pppoe, pppol2tp }, 3, false],
+      // Controlled by ttyS0, ttyUSB1, no terminal, tty1, a pseudo terminal.
+      [{ ...pid, stat: on(0x440) }, 0, true],
+      [{ ...pid, stat: on(188 << 8 | 1), pppoe }, 2, true],
+      [{ ...pid, stat: on(0) }, 0, false],
+      [{ ...pid, stat: on(0x401) }, 0, false],
+      [{ ...pid, stat: on(137 << 8) }, 0, false],
+      // Told to use a port, whatever controls it.
+      [{ ...pid, stat: on(0), cmdline: "pppd\0lock\0ttyUSB3\0" }, 0, true],
+      [{ ...pid, stat: on(137 << 8), cmdline: "pppd\0/dev/rfcomm0\0" }, 0, true],
+      [{ ...pid, stat: on(0), cmdline: "pppd\0pty\0sstpc vpn\0notty\0" }, 0, false],
+      // Not this program any more.
+      [{ ...pid, stat: on(0x440, "bash"), cmdline: "bash\0/dev/ttyS0\0" }, 0, false],
+      [{ "ppp0.pid": "\n", stat: on(0x440) }, 0, false],
+      [{ "ppp0.pid": "../7\n", stat: on(0x440) }, 0, false],
     ] as const
   ) {
     const files: Record<string, string> = { uevent: "DEVTYPE=ppp\n", ...texts };
     const host = {
       roots: { proc: "/proc", sys: "/sys", root: "/" },
-      list: (path: string) => path === "/sys/class/tty" ? ports && [...ports] : ["uevent"],
+      list: () => ["uevent"],
       exists: () => false,
       readLink: () => undefined,
       readText: (path: string) => files[path.split("/").at(-1) ?? ""],
     };
-    assertEquals(readInterfaceTraits(host, "ppp0")?.ppp, { sessions, modem });
+    assertEquals(readInterfaceTraits(host, "ppp0")?.ppp, { sessions, serial });
+    // The numbers of another machine's processes are others.
+    const other = { ...host, roots: { ...host.roots, proc: "/host/proc" } };
+    assertEquals(readInterfaceTraits(other, "ppp0")?.ppp?.serial, false);
   }
 });
 

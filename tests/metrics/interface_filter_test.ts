@@ -103,17 +103,16 @@ Deno.test("decideInterface() counts a dial-up link unless another interface may 
     rule: "inside another interface: ppp*",
   });
   for (
-    const [sessions, modem, dialUps, rule] of [
-      [0, true, 1, "over a modem's port: ppp*"],
-      [0, true, 2, "over a modem's port: ppp*"],
+    const [sessions, serial, dialUps, rule] of [
+      [0, true, 0, "over a serial port: ppp*"],
+      [1, true, 1, "over a serial port: ppp*"],
       [0, false, 1, "perhaps inside another interface: ppp*"],
-      [1, true, 1, "inside another interface: ppp*"],
       [1, false, 1, "inside another interface: ppp*"],
-      [1, true, 2, "perhaps inside another interface: ppp*"],
-      [2, true, 2, "inside another interface: ppp*"],
+      [1, false, 2, "perhaps inside another interface: ppp*"],
+      [2, false, 2, "inside another interface: ppp*"],
     ] as const
   ) {
-    const traits = { ...VIRTUAL, ppp: { sessions, modem } };
+    const traits = { ...VIRTUAL, ppp: { sessions, serial } };
     const beside = around({ carried: true, dialUps });
     const counted = rule.startsWith("over");
     assertEquals(decideInterface("ppp0", { traits }, beside), { counted, rule });

@@ -229,18 +229,25 @@ Deno.test("NetworkCollector.collect() counts a dial-up link over a modem, not on
   assertEquals(modem.step(), [7, undefined]);
   const dsl = new Machine(time, { ppp0: 7, eth0: 100 }, named({ eth0: DEVICE }));
   assertEquals(dsl.step(), [100, undefined]);
-  // Sessions and a modem's port tell more than the name.
-  const ppp = (sessions: number, modem: boolean) => ({ ...VIRTUAL, ppp: { sessions, modem } });
+  // Sessions and the port of its program tell more than the name.
+  const ppp = (sessions: number, serial: boolean) => ({ ...VIRTUAL, ppp: { sessions, serial } });
   const counters = { ppp0: 7, eth0: 100 };
   const both = (ppp0: typeof VIRTUAL) => new Machine(time, counters, named({ eth0: DEVICE, ppp0 }));
   assertEquals(both(ppp(0, true)).step(), [107, undefined]);
-  assertEquals(both(ppp(1, true)).step(), [100, undefined]);
+  assertEquals(both(ppp(1, false)).step(), [100, undefined]);
   const unknown = both(ppp(0, false));
   assertEquals(unknown.step(), [100, undefined]);
   assertEquals(
     unknown.network.missingPart()?.message,
     'Cannot tell what carries "ppp0": it does not count',
   );
+  const beside = new Machine(
+    time,
+    { ppp0: 7, ppp1: 5, eth0: 100 },
+    named({ eth0: DEVICE, ppp0: ppp(1, true), ppp1: ppp(1, false) }),
+  );
+  assertEquals(beside.step(), [107, undefined]);
+  assertEquals(beside.network.missingPart(), undefined);
   // Neither another modem nor what does not count carries a link's bytes.
   const modems = new Machine(time, { eth0: 0, ppp0: 7, ppp1: 5 }, named({ eth0: DEVICE }));
   assertEquals(modems.step(), [12, undefined]);

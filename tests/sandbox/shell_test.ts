@@ -298,18 +298,18 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
   Deno.test(`Shell.interfaceTraits() tells what ${name} sees of what may carry a PPP link`, async () => {
     using root = new TempFolder();
     const [proc, sys] = [`${root.path}/proc`, `${root.path}/sys`];
-    for (const folder of [`${proc}/1/net`, `${sys}/class/net/ppp0`, `${sys}/class/tty/ttyS0`]) {
+    for (const folder of [`${proc}/1/net`, `${sys}/class/net/ppp0`]) {
       await Deno.mkdir(folder, { recursive: true });
     }
     await Deno.writeTextFile(`${sys}/class/net/ppp0/uevent`, "DEVTYPE=ppp\nIFINDEX=4\n");
     const host = new LocalHost({ proc, sys, root: "/" });
     await using shell = new TestShell({ shell: command, proc, sys });
-    const look = async (sessions: number, modem: boolean) => {
+    const look = async (sessions: number) => {
       const traits = await shell.interfaceTraits("ppp0");
-      assertEquals(traits?.ppp, { sessions, modem });
+      assertEquals(traits?.ppp, { sessions, serial: false });
       assertEquals(traits, readInterfaceTraits(host, "ppp0"));
     };
-    await look(0, false);
+    await look(0);
     const session = "00000C00 52:54:00:12:34:56     eth0\n";
     await Deno.writeTextFile(
       `${proc}/1/net/pppoe`,
@@ -319,8 +319,7 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
       `${proc}/1/net/pppol2tp`,
       "PPPoL2TP driver info, V2.0\nTUNNEL 'tunl 1', Y 2\n  SESSION 'sess 1/1' 0A000001/1701\n",
     );
-    await Deno.mkdir(`${sys}/class/tty/ttyUSB0`);
-    await look(3, true);
+    await look(3);
   });
 
   Deno.test(`Shell.interfaceTraits() finds every name that a kernel takes under ${name}`, async () => {

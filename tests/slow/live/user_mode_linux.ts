@@ -4,7 +4,15 @@ import { outputOf, succeeds } from "./command.ts";
 const MODULES = "/usr/lib/uml/modules";
 
 /** What the networks' tests need that may be modules. */
-const KINDS = ["bonding", "bridge", "dummy", "8021q", "team", "tun", "veth", "vrf", "ip_vti"];
+const KINDS = [
+  ...["bonding", "bridge", "dummy", "8021q", "team", "tun", "veth", "vrf", "ip_vti"],
+  ...["ppp_async", "pppoe"],
+];
+
+/** Whether this kernel is one that {@linkcode testInUserModeLinux} has started. */
+export function isUserModeLinux(): boolean {
+  return Deno.readTextFileSync("/proc/cpuinfo").includes("User Mode Linux");
+}
 
 /** What this machine lacks to run another kernel as a program; `undefined` when it lacks nothing. */
 export function missingUserModeLinux(): string | undefined {
@@ -33,6 +41,7 @@ export async function testInUserModeLinux(
       args: [
         ...["600", "linux.uml", "mem=1200M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/"],
         ...["ro", "quiet", `uml_dir=${folder}`, `init=${init}`, "con=null", "con0=null,fd:1"],
+        ...["ssl=null", "ssl0=pts", "ssl1=pts"],
       ],
       env: { TMPDIR: folder },
       stdin: "null",
@@ -55,7 +64,9 @@ export DENO_DIR='${denoDir}'
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t tmpfs run /run
-mkdir /run/home /run/tmp
+mkdir -p /dev/pts
+mount -t devpts pts /dev/pts
+mkdir /run/home /run/tmp /run/lock
 ${modulesInOrder().map((module) => `busybox insmod '${module}'`).join("\n")}
 ip link set lo up
 cd '${Deno.cwd()}'
