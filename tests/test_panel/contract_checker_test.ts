@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { assert, assertEquals, assertGreater } from "@std/assert";
 import { panelFault } from "./faults.ts";
 import { startTestPanel, type TestPanel, type TestPanelOptions } from "./test_panel.ts";
 import { deliverRpc, envelope, postRpc } from "../test_panel/fake_agent.ts";
@@ -30,19 +30,6 @@ Deno.test("answerRpc() accepts the messages of an agent by POST", () =>
     assertEquals(state.reports.map(({ by, value }) => [by, value]), [["v2 post", REPORT]]);
     assertEquals(state.pingResults[0]?.value.valueMs, 12);
     assertEquals(state.violations, []);
-  }));
-
-Deno.test("answerRpc() answers by POST without an id too", () =>
-  withPanel(async (panel) => {
-    const message = JSON.stringify({
-      jsonrpc: "2.0",
-      method: "agent.report",
-      params: { report: REPORT },
-    });
-    assertEquals(await postRpc(panel, message), [200, {
-      jsonrpc: "2.0",
-      result: { events: [], status: "success" },
-    }]);
   }));
 
 Deno.test("answerRpc() decompresses gzip within bounds", () =>
@@ -139,31 +126,6 @@ Deno.test("answerRpc() sends events once a node counts as one of v2", () =>
     assert(!panel.node.sendPing({ id: 1, kind: "icmp", target: "127.0.0.1" }), "one of v1 again");
   }));
 
-Deno.test("answerRpc() sends at most 8 events with a report and all with a pull", () =>
-  withPanel(async (panel) => {
-    await deliverRpc(panel, "agent.pull", {});
-    for (let index = 0; index < 130; index++) panel.node.sendCommand("id");
-    const { events } = await deliverRpc(panel, "agent.report", { report: REPORT });
-    assertEquals(events.length, 8);
-    assertEquals((await deliverRpc(panel, "agent.pull", {})).events.length, 128);
-  }, { pullWaitMs: 1 }));
-
-Deno.test("answerRpc() holds a pull until an event comes", () =>
-  withPanel(async (panel) => {
-    await deliverRpc(panel, "agent.report", { report: REPORT });
-    const pull = deliverRpc(panel, "agent.pull", {});
-    await panel.state.until(({ counts }) => counts.pulls === 1);
-    panel.node.sendCommand("id");
-    assertEquals((await pull).events.length, 1);
-  }));
-
-Deno.test("answerRpc() ends a pull without events after its time-out", () =>
-  withPanel(async (panel) => {
-    const before = performance.now();
-    assertEquals((await deliverRpc(panel, "agent.pull", {})).events, []);
-    assertLess(performance.now() - before, 20_000);
-  }, { pullWaitMs: 20 }));
-
 Deno.test("answerRpc() records a token in a message", () =>
   withPanel(async (panel) => {
     await deliverRpc(panel, "agent.report", { report: { ...REPORT, message: panel.token } });
@@ -180,18 +142,3 @@ Deno.test('answerRpc() fails under "rpc-32601" and "rpc-32000", for the calls na
     await deliverRpc(panel, "agent.report", { report: REPORT });
     await deliver(panel, "report", REPORT);
   }));
-
-Deno.test("startTestPanel() speaks only v1 on demand", () =>
-  withPanel(async (panel) => {
-    const url = `${panel.url}/api/clients/v2/rpc?token=x`;
-    const page = await fetch(url);
-    await page.body?.cancel();
-    assertEquals([page.status, page.headers.get("content-type")], [
-      200,
-      "text/html; charset=utf-8",
-    ]);
-    const post = await fetch(url, { method: "POST", body: "{}" });
-    await post.body?.cancel();
-    assertEquals([post.status, post.headers.get("content-type")], [404, "text/plain"]);
-    await deliver(panel, "report", REPORT);
-  }, { generation: "1.1" }));

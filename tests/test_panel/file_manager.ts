@@ -5,15 +5,10 @@
  */
 
 import { abortable } from "@std/async/abortable";
-import { withTimeout } from "../../lib/async/timeout.ts";
 import { jsonFields } from "../../lib/parse/json.ts";
 import { TransferRegistry } from "./file_transfers.ts";
 import { numberIn, textIn } from "../../lib/demo/messages.ts";
 import type { PanelNode } from "../../lib/demo/node.ts";
-
-const ANSWER_TIMEOUT_MS = 90_000;
-/** A stream may be long, as its part of the file is large. */
-const STREAM_TIMEOUT_MS = 30 * 60_000;
 
 /** Sends file operations to the node and matches the results that it sends back. */
 export class FileManager {
@@ -34,7 +29,7 @@ export class FileManager {
   /**
    * Runs an operation on the node and returns its result.
    *
-   * @throws {Error} When the node can't be reached, refuses or does not answer in time.
+   * @throws {Error} When the node can't be reached or refuses.
    */
   async request(op: string, args: Readonly<Record<string, unknown>>): Promise<unknown> {
     const requestId = crypto.randomUUID();
@@ -44,12 +39,8 @@ export class FileManager {
     }
     const pending = Promise.withResolvers<unknown>();
     this.#pending.set(requestId, pending);
-    const timeoutMs = op.endsWith("_stream") ? STREAM_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
     try {
-      return await withTimeout((signal) => abortable(pending.promise, signal), {
-        timeoutMs,
-        signal: this.#signal,
-      });
+      return await abortable(pending.promise, this.#signal);
     } finally {
       this.#pending.delete(requestId);
     }
@@ -92,21 +83,6 @@ export class FileManager {
   }
 
   /**
-   * Lets the agent merge the parts. One that was restarted after the merge knows nothing of it: a file
-   * of the same size counts as uploaded.
-   */
-  async #merge(args: { readonly path: string; readonly total_size: number }): Promise<void> {
-    try {
-      await this.request("upload_commit", { ...args });
-    } catch (error) {
-      if (!String(error).toLowerCase().includes("unknown upload session")) throw error;
-      const { path } = args;
-      const { size } = jsonFields(await this.request("stat", { path }));
-      if (size !== args.total_size) throw error;
-    }
-  }
-
-  /**
    * Uploads a file in parts, and makes an empty one without any.
    *
    * @throws {Error} When an operation fails; the upload is then cancelled.
@@ -137,7 +113,7 @@ export class FileManager {
         });
       }
       const last = { offset: content.size, chunk_index: chunk_count, first: false, final: true };
-      await this.#merge({ ...common, ...last });
+      await this.request("upload_commit", { ...common, ...last });
     } catch (error) {
       await this.request("upload_cancel", { path, upload_id }).catch(() => {});
       throw error;

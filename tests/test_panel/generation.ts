@@ -36,88 +36,33 @@ export interface Generation {
   readonly pingQueue?: number;
 }
 
+/** What 1.5 is, and newer panels but for what they name. */
+const NEWER = {
+  version: "1.5.1",
+  hasV1: false,
+  hasV2: true,
+  isLegacy: false,
+  presenceMs: 35_000,
+  dataTimeoutMs: 11_000,
+  acceptsPings: false,
+  hasSessions: true,
+  managesAgents: false,
+} as const satisfies Generation;
+
+const MAIN = { ...NEWER, dataTimeoutMs: 75_000, acceptsPings: true, managesAgents: true } as const;
+
 /** Every generation by its name. */
 export const generations = {
   "1.1": {
-    version: "1.1.8",
-    hasV1: true,
-    hasV2: false,
-    isLegacy: true,
-    presenceMs: 11_000,
-    dataTimeoutMs: 11_000,
-    acceptsPings: false,
-    hasSessions: false,
-    managesAgents: false,
+    ...{ ...NEWER, version: "1.1.8", hasV1: true, hasV2: false, hasSessions: false },
+    ...{ isLegacy: true, presenceMs: 11_000 },
   },
-  "1.4": {
-    version: "1.4.3",
-    hasV1: true,
-    hasV2: true,
-    isLegacy: false,
-    presenceMs: 35_000,
-    dataTimeoutMs: 11_000,
-    acceptsPings: false,
-    hasSessions: false,
-    managesAgents: false,
-  },
-  "1.5": {
-    version: "1.5.1",
-    hasV1: false,
-    hasV2: true,
-    isLegacy: false,
-    presenceMs: 35_000,
-    dataTimeoutMs: 11_000,
-    acceptsPings: false,
-    hasSessions: true,
-    managesAgents: false,
-  },
-  "main": {
-    version: "1.5.1-main",
-    hasV1: false,
-    hasV2: true,
-    isLegacy: false,
-    presenceMs: 35_000,
-    dataTimeoutMs: 75_000,
-    acceptsPings: true,
-    hasSessions: true,
-    managesAgents: true,
-  },
-  "main, October 2026": {
-    version: "1.6.1",
-    hasV1: false,
-    hasV2: true,
-    isLegacy: false,
-    presenceMs: 35_000,
-    dataTimeoutMs: 75_000,
-    acceptsPings: true,
-    hasSessions: true,
-    managesAgents: true,
-    pingQueue: 4096,
-  },
-  "header only": {
-    version: "1.5.1",
-    hasV1: false,
-    hasV2: true,
-    isLegacy: false,
-    presenceMs: 35_000,
-    dataTimeoutMs: 11_000,
-    acceptsPings: false,
-    hasSessions: true,
-    managesAgents: false,
-    takesHeaderOnly: true,
-  },
-  "Nekomari": {
-    version: "v0.1.42",
-    hasV1: false,
-    hasV2: true,
-    isLegacy: false,
-    presenceMs: 35_000,
-    dataTimeoutMs: 11_000,
-    acceptsPings: false,
-    hasSessions: true,
-    managesAgents: false,
-    hasNewerProbes: true,
-  },
+  "1.4": { ...NEWER, version: "1.4.3", hasV1: true, hasSessions: false },
+  "1.5": NEWER,
+  "main": { ...MAIN, version: "1.5.1-main" },
+  "main, October 2026": { ...MAIN, version: "1.6.1", pingQueue: 4096 },
+  "header only": { ...NEWER, takesHeaderOnly: true },
+  "Nekomari": { ...NEWER, version: "v0.1.42", hasNewerProbes: true },
 } as const satisfies Record<string, Generation>;
 
 /** The name of a generation. */

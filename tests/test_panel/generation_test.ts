@@ -1,15 +1,9 @@
-import {
-  assert,
-  assertEquals,
-  assertRejects,
-  assertStringIncludes,
-  assertThrows,
-} from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type GenerationName, generations } from "./generation.ts";
 import { startTestPanel, type TestPanel } from "./test_panel.ts";
 import { FakeTime } from "../fake_time.ts";
-import { deliverRpc, dial, envelope, postRpc } from "../test_panel/fake_agent.ts";
-import { BASIC_INFO, deliver, REPORT } from "../test_panel/fake_reporter.ts";
+import { deliverRpc, dial, envelope, postRpc } from "./fake_agent.ts";
+import { deliver, REPORT } from "./fake_reporter.ts";
 
 async function withPanel(
   generation: GenerationName,
@@ -60,15 +54,11 @@ const routes: readonly (readonly [string, string, readonly [string, string, stri
 ];
 
 for (const [name, index] of [["1.1", 0], ["1.4", 1], ["1.5", 2], ["main", 2]] as const) {
-  Deno.test(`a panel ${name} has exactly the routes of its generation`, () =>
+  Deno.test(`a panel ${name} has its version, and exactly the routes of its generation`, () =>
     withPanel(name, async (panel) => {
       for (const [method, path, answers] of routes) {
         assertEquals(await answerOf(panel, method, path), answers[index], `${method} ${path}`);
       }
-    }));
-
-  Deno.test(`a panel ${name} names its version`, () =>
-    withPanel(name, async (panel) => {
       const { data } = await (await fetch(`${panel.url}/api/version`)).json();
       assertEquals(data.version, generations[name].version);
     }));
@@ -82,52 +72,6 @@ Deno.test("a panel 1.5 answers a WebSocket of v1 with a page, a wrong token of v
     const v2 = dial({ url: panel.url, token: "wrong" }, "v2");
     await v2.until(() => v2.refusal !== undefined);
     assertStringIncludes(v2.refusal ?? "", "401 {");
-  }));
-
-Deno.test("a panel 1.1 ignores a foreign origin", () =>
-  withPanel("1.1", async (panel) => {
-    const response = await fetch(`${panel.url}/api/clients/report?token=${panel.token}`, {
-      method: "POST",
-      body: JSON.stringify(REPORT),
-      headers: { origin: "http://evil.example" },
-    });
-    await response.body?.cancel();
-    assertEquals(response.status, 200);
-  }));
-
-Deno.test("a node of a panel 1.5 gets orders from its first report by POST on", () =>
-  withPanel("1.5", async (panel) => {
-    assert(!panel.node.sendPing({ id: 1, kind: "icmp", target: "127.0.0.1" }));
-    await deliverRpc(panel, "agent.report", { report: REPORT });
-    assert(panel.node.isOnline);
-    const task_id = panel.node.sendCommand("id");
-    const request_id = panel.terminals.request();
-    panel.terminals.request(request_id);
-    const { events } = await deliverRpc(panel, "agent.report", { report: REPORT });
-    assertEquals(
-      events.map(({ method, params }: { method: string; params: unknown }) => [
-        method,
-        params,
-      ]),
-      [
-        ["agent.exec", { task_id, command: "id" }],
-        ["agent.terminal.request", { request_id }],
-      ],
-      "a newer request of the same terminal replaces the older",
-    );
-  }));
-
-Deno.test("a node of a panel 1.5 gets no orders between its WebSocket and the next report", () =>
-  withPanel("1.5", async (panel) => {
-    const socket = await dial(panel, "v2").opened();
-    socket.socket.send(envelope("agent.report", { report: REPORT }, 1));
-    await socket.message(0);
-    socket.socket.terminate();
-    await panel.state.until(({ sockets }) => sockets.present === undefined);
-    assertThrows(() => panel.node.sendCommand("id"), Error, "Cannot send");
-    assert(panel.node.isOnline, "for 35 s from its last report");
-    await deliverRpc(panel, "agent.report", { report: REPORT });
-    panel.node.sendCommand("id");
   }));
 
 Deno.test("a panel 1.5 accepts results of commands by v2, also again; a panel 1.4 does not", async () => {
@@ -148,77 +92,6 @@ Deno.test("a panel 1.5 accepts results of commands by v2, also again; a panel 1.
     assertEquals(panel.state.violations, [], "an agent may try");
   });
 });
-
-Deno.test("only a panel of main asks for the configuration and switches versions", async () => {
-  await withPanel("main", async (panel) => {
-    const socket = await dial(panel, "v2").opened();
-    const config = panel.requestStartupConfig();
-    const { method, params: { request_id } } = await socket.message(0);
-    assertEquals(method, "agent.startupConfig");
-    const answer = { request_id, config: { interval: 3 } };
-    await deliverRpc(panel, "agent.startupConfig.result", answer);
-    assertEquals(JSON.stringify(await config), '{"interval":3}');
-    const [, late] = await postRpc(panel, envelope("agent.startupConfig.result", answer, 1));
-    assertEquals(late.error.code, -32004);
-    assert(panel.switchVersion("latest"));
-    assertEquals((await socket.message(1)).params, { version: "latest" });
-    socket.socket.terminate();
-  });
-  await withPanel("1.5", async (panel) => {
-    await deliverRpc(panel, "agent.report", { report: REPORT });
-    await assertRejects(() => panel.requestStartupConfig(), Error, "can't be reached");
-    assert(!panel.switchVersion("latest"));
-    const [, answer] = await postRpc(panel, envelope("agent.startupConfig.result", {}, 1));
-    assertEquals(answer.error.code, -32601);
-  });
-});
-
-Deno.test("a panel 1.5 refuses unknown columns with -32000", () =>
-  withPanel("1.5", async (panel) => {
-    const info = { ...BASIC_INFO, agent_report_interval: 3 };
-    const [, answer] = await postRpc(panel, envelope("agent.basicInfo", { info }, 1));
-    assertEquals([answer.error.code, answer.error.data], [
-      -32000,
-      "no such column: agent_report_interval",
-    ]);
-  }));
-
-Deno.test("a terminal of a panel 1.5 is a session that outlives its connections", () =>
-  withPanel("1.5", async (panel) => {
-    const socket = await dial(panel, "v2").opened();
-    const id = panel.terminals.request();
-    assertEquals(await socket.message(0), {
-      jsonrpc: "2.0",
-      method: "agent.terminal.request",
-      params: { request_id: id },
-    });
-    const first = await dial(panel, "terminal", `&id=${id}`).opened();
-    const terminal = panel.terminals.get(id);
-    await terminal.until(({ isConnected }) => isConnected);
-    terminal.detachBrowser();
-    assertEquals(await first.ended(), 1006, "the browser's end ends the agent's connection");
-    const early = dial(panel, "terminal", `&id=${id}`);
-    await early.until(() => early.refusal !== undefined);
-    assertStringIncludes(early.refusal ?? "", "Session not found");
-
-    panel.terminals.request(id);
-    assertEquals((await socket.message(1)).params, { request_id: id });
-    const second = await dial(panel, "terminal", `&id=${id}`).opened();
-    await terminal.until(({ isConnected }) => isConnected);
-    second.socket.terminate();
-    await terminal.until(({ isConnected }) => !isConnected);
-    assert(!terminal.isOver, "the agent may lose its connection, too");
-
-    panel.terminals.request(id);
-    const third = await dial(panel, "terminal", `&id=${id}`).opened();
-    await terminal.until(({ isConnected }) => isConnected);
-    terminal.close();
-    assertEquals(await third.message(0), { type: "close" });
-    assertEquals(await third.ended(), 1006);
-    assert(terminal.isOver);
-    assertEquals(panel.state.violations, []);
-    socket.socket.terminate();
-  }));
 
 for (
   const [name, violations] of [["1.4", ["terminal: was dialled before"]], ["1.5", []]] as const
@@ -278,34 +151,3 @@ for (const [name, presenceMs] of [["1.1", 11_000], ["1.4", 35_000], ["1.5", 35_0
     });
   });
 }
-
-Deno.test("a node of a panel 1.4 is offline at once when its WebSocket of v1 ends", () =>
-  withPanel("1.4", async (panel) => {
-    const socket = await dial(panel, "v1").opened();
-    socket.socket.send(JSON.stringify(REPORT));
-    await panel.state.until(({ sockets }) => sockets.present === "v1");
-    assert(panel.node.isOnline);
-    socket.socket.terminate();
-    await panel.state.until(({ sockets }) => sockets.present === undefined);
-    assert(!panel.node.isOnline);
-  }));
-
-Deno.test("a session of a terminal ends after five minutes without a browser", async () => {
-  using time = new FakeTime();
-  await withPanel("1.5", async (panel) => {
-    const socket = await dial(panel, "v2").opened();
-    const id = panel.terminals.request();
-    const agent = await dial(panel, "terminal", `&id=${id}`).opened();
-    const terminal = panel.terminals.get(id);
-    await terminal.until(({ isConnected }) => isConnected);
-    socket.socket.terminate();
-    await time.pass(6 * 60_000, { stepMs: 5_000 });
-    assert(terminal.isConnected, "one that is connected does not end");
-    terminal.detachBrowser();
-    await agent.ended();
-    await time.pass(5 * 60_000 - 100, { stepMs: 5_000 });
-    assert(!terminal.isOver);
-    await time.pass(200, { stepMs: 100 });
-    assert(terminal.isOver);
-  });
-});

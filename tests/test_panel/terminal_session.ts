@@ -12,18 +12,15 @@ const MAX_OUTPUT_BYTES = 1024 * 1024;
 
 /**
  * One terminal with its input and output, from a browser to the agent. It survives lost connections
- * of either side for a while.
+ * of either side.
  */
 export class TerminalSession {
   readonly id: string;
-  /** Time without a browser or without an agent after which it ends. */
-  protected readonly timeoutMs: number = 5 * 60_000;
   protected socket: WebSocket | undefined;
   readonly #listeners = new Subscribers<Uint8Array | undefined>();
   #hasBrowser = false;
   #bytes = new Uint8Array();
   #isOver = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(id: string) {
     this.id = id;
@@ -34,7 +31,7 @@ export class TerminalSession {
     return this.socket !== undefined && !this.#isOver;
   }
 
-  /** Whether it has ended, or was not dialled in time. */
+  /** Whether it has ended. */
   get isOver(): boolean {
     return this.#isOver;
   }
@@ -71,7 +68,6 @@ export class TerminalSession {
   attach(socket: WebSocket): void {
     this.socket?.terminate();
     this.socket = socket;
-    clearTimeout(this.#timer);
     // The library calls it to answer a close frame; the panel answers none on terminals.
     socket.close = () => socket.terminate();
     socket.on("message", (data) => {
@@ -86,7 +82,6 @@ export class TerminalSession {
   /** Handles a browser that comes, or comes back; the agent has to be asked again. */
   attachBrowser(): void {
     this.#hasBrowser = true;
-    this.#startTimer();
   }
 
   /** Handles a lost connection of the browser: the agent's one is closed. */
@@ -94,7 +89,6 @@ export class TerminalSession {
     this.#hasBrowser = false;
     this.socket?.terminate();
     if (this.#isOver) return;
-    this.#startTimer();
     this.#listeners.notify(new Uint8Array());
   }
 
@@ -108,7 +102,6 @@ export class TerminalSession {
   end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    clearTimeout(this.#timer);
     this.socket?.terminate();
     this.#listeners.notify(undefined);
   }
@@ -117,13 +110,7 @@ export class TerminalSession {
   protected onDisconnect(): void {
     this.socket = undefined;
     if (this.#isOver) return;
-    this.#startTimer();
     this.#listeners.notify(undefined);
-  }
-
-  #startTimer(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.end(), this.timeoutMs);
   }
 
   #addOutput(output: Uint8Array<ArrayBuffer>): void {

@@ -34,9 +34,6 @@ export class TestTerminal extends TerminalSession {
 
 /** A terminal of panels up to 1.4, which ends with either connection. */
 export class PlainTerminal extends TestTerminal {
-  /** It has to be dialled within this time. */
-  protected override readonly timeoutMs = 30_000;
-
   override detachBrowser(): void {
     this.end();
   }

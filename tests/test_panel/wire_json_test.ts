@@ -1,24 +1,11 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
-import fc from "fast-check";
-import {
-  parseWireJson,
-  parseWireObject,
-  stringIn,
-  WireNumber,
-  type WireValue,
-} from "./wire_json.ts";
+import { assert, assertEquals } from "@std/assert";
+import { parseWireJson, parseWireObject, stringIn, WireNumber } from "./wire_json.ts";
 
 Deno.test("parseWireJson() keeps the text of a number", () => {
   assertEquals(parseWireJson('{"a":2.0,"b":[1e3,-0]}'), {
     a: new WireNumber(2, "2.0"),
     b: [new WireNumber(1000, "1e3"), new WireNumber(-0, "-0")],
   });
-});
-
-Deno.test("parseWireJson() throws when the text is no JSON", () => {
-  for (const text of ["", "{", "NaN", "{}x", '{"a":01}']) {
-    assertThrows(() => parseWireJson(text), SyntaxError);
-  }
 });
 
 Deno.test("WireNumber recognizes integers of 64 bits by their text", () => {
@@ -44,27 +31,3 @@ Deno.test("stringIn() reads own fields and nothing inherited", () => {
   assertEquals(stringIn(object, "n"), "");
   assertEquals(stringIn(object, "constructor"), "");
 });
-
-Deno.test("parseWireJson() reads the output of JSON.stringify()", () => {
-  fc.assert(fc.property(fc.jsonValue(), (value) => {
-    const text = JSON.stringify(value);
-    assertEquals(JSON.stringify(plain(parseWireJson(text))), text);
-  }));
-});
-
-Deno.test("parseWireJson() throws nothing but SyntaxError", () => {
-  fc.assert(fc.property(fc.string(), (text) => {
-    try {
-      parseWireJson(text);
-    } catch (error) {
-      assert(error instanceof SyntaxError);
-    }
-  }));
-});
-
-function plain(value: WireValue): unknown {
-  if (value instanceof WireNumber) return value.value;
-  if (Array.isArray(value)) return value.map(plain);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, plain(field)]));
-}
