@@ -263,7 +263,7 @@ Deno.test("InterfaceLinks.counters() ends where answers never cease", () => {
 });
 
 const OF_NO_KIND = {
-  ...{ kind: undefined, master: undefined, memberKind: undefined },
+  ...{ kind: undefined, master: undefined, memberKind: undefined, port: undefined },
   ...{ isLoopback: false, isStacked: false, isMonitor: false },
 };
 
