@@ -3,7 +3,10 @@ export function replaced<T extends object>(object: T, members: Partial<T>): Disp
   const before = new Map(
     Object.keys(members).map((name) => [name, Object.getOwnPropertyDescriptor(object, name)]),
   );
-  Object.assign(object, members);
+  for (const [name, value] of Object.entries(members)) {
+    // Not by assignment, which does nothing to what the runtime computes.
+    Object.defineProperty(object, name, { value, configurable: true, writable: true });
+  }
   return {
     [Symbol.dispose]() {
       for (const [name, descriptor] of before) {

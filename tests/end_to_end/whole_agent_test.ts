@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertMatch, assertObjectMatch } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertObjectMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import { isWhole } from "../../lib/sandbox/seal.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { FakeTree } from "../metrics/fake_tree.ts";
@@ -75,21 +81,28 @@ Deno.test({
       { hostname: "127.0.0.1", port: 0, onListen() {} },
       () => new Response(PUBLIC_ADDRESS),
     );
+    const config = `${folder.path}/config.json`;
+    const beside = { endpoint: further.url, token: further.token, interval: 0.3 };
+    Deno.writeTextFileSync(config, JSON.stringify({ endpoint: registering.url, panels: [beside] }));
+    Deno.chmodSync(config, 0o644);
     await using agent = new AgentProcess([
       ...["--auto-discovery", DISCOVERY_KEY, "-i", "0.2", "--month-rotate", "1", "--gpu"],
+      ...["--config", config],
       ...["--ip-services", `http://localhost:${addresses.addr.port}/`],
       ...["--metrics", "127.0.0.1:0"],
     ], {
       env: {
-        AGENT_ENDPOINT: registering.url,
-        AGENT_PANELS: JSON.stringify([{ endpoint: further.url, token: further.token }]),
+        LANG: "zh_CN.UTF-8",
         HOST_PROC: `${machine}/proc`,
         RUNTIME_DIRECTORY: runtime,
         STATE_DIRECTORY: state,
       },
     });
 
-    for (const [, panel] of panels) {
+    await agent.says(`Configuration: ${config}`);
+    await agent.says(`${config} holds a secret and can be read by all users of this machine`);
+    for (const [name, panel] of panels) {
+      await agent.says(`[${name}] First report accepted`);
       await until(panel, ({ counts }) => counts.reports >= 2);
       await until(panel, ({ columns }) => columns["ipv4"] !== undefined);
       await until(panel, ({ pingResults }) => pingResults.length > 0);
@@ -119,17 +132,25 @@ Deno.test({
     const health = readHealth([runtime]);
     assert(isWhole(health?.seal ?? ""), health?.seal);
     assertEquals(health?.problems.map(({ part }) => part), ["gpu"]);
-    assertEquals(health?.panels.map(({ panel }) => panel).sort(), panels.map(([it]) => it).sort());
+    assertEquals(
+      Object.fromEntries(health?.panels.map((it) => [it.panel, it.intervalMs]) ?? []),
+      Object.fromEntries(panels.map(([name], index) => [name, index === 0 ? 200 : 300])),
+    );
 
-    // A panel quotes the token that it gave away.
+    // Panels quote secrets, also the token that one of them gave away.
     const token = registering.registrations[0]?.token ?? "";
-    await registering.setFault({ name: "quotes", rpcFailure: { code: -32602, message: token } });
-    await agent.says('the panel answered "');
-    await registering.setFault(undefined);
+    const quotes: string[][] = [[token, DISCOVERY_KEY], [further.token]];
+    for (const [index, [name, panel]] of panels.entries()) {
+      const message = quotes[index]?.join(" and ") ?? "";
+      await panel.setFault({ name: "quotes", rpcFailure: { code: -32602, message } });
+      await agent.says(`[${name}] Cannot send `);
+      await panel.setFault(undefined);
+    }
     assertEquals((await agent.stop()).code, 0, agent.output);
-    for (const secret of [token, further.token, DISCOVERY_KEY]) {
+    for (const secret of quotes.flat()) {
       assertEquals(agent.output.includes(secret), false, agent.output);
     }
+    for (const quote of ['"… and …"', '"…"']) assertStringIncludes(agent.output, quote);
     for (const [, panel] of panels) assertEquals(panel.state.violations, []);
   },
 });

@@ -55,6 +55,7 @@ Deno.test({
       "addr add 198.51.100.7/24 dev wan0",
       "route add default via 198.51.100.1",
       "neigh add 198.51.100.1 dev wan0 nud failed",
+      "route add blackhole 10.0.0.0/8",
       "route add blackhole 10.1.0.0/16",
       "route add prohibit 10.1.2.0/24",
       "rule add to 10.4.0.0/16 prohibit",

@@ -103,15 +103,19 @@ Deno.test("OutageLog does not end an outage by the success of a call that never 
   assertEquals(lines, [STARTED, "info The panel answers again after 0 s and 2 failed calls"]);
 });
 
-Deno.test("OutageLog logs a cause that has changed", () => {
+Deno.test("OutageLog logs a cause that has changed, in place of a reminder that comes next then", () => {
   const proxy = new PanelError("status 502", { failure: "unavailable", status: 502 });
-  const lines = panelLines(() => {
+  const lines = panelLines((time) => {
     const log = new OutageLog();
     log.onOutcome(REFUSED, "report");
-    log.onOutcome(proxy, "report");
-    log.onOutcome(proxy, "report");
+    time.tick(MINUTE_MS);
+    for (let n = 0; n < 3; n++) log.onOutcome(proxy, "report");
   });
-  assertEquals(lines, [STARTED, "warning status 502; trying again"]);
+  assertEquals(lines, [
+    STARTED,
+    "warning status 502; trying again",
+    "warning Still failing for 1 min and 3 calls: status 502; trying again",
+  ]);
 });
 
 Deno.test("OutageLog keeps a refused call apart from outages of the panel", () => {

@@ -383,6 +383,10 @@ test("Terminals gives up a connection after 30 s, and with it the refusals that 
   await time.pass(1);
   await time.pass(60_000, { stepMs: 10_000 });
   assertEquals([dialled, failed()], [4, 4], "the panel waits for the others no more");
+  // One that was dialled, and one that had waited for too long.
+  for (const requestId of ["0", "19"]) off.handle({ ...REQUEST, requestId });
+  await time.pass(1);
+  assertEquals(dialled, 6, "both may be asked anew");
   await off.close();
 });
 

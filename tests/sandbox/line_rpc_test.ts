@@ -20,6 +20,8 @@ class Peer {
         this.asked.push(new TextDecoder().decode(bytes));
         return options.deaf ? new Promise(() => {}) : undefined;
       },
+      // As the shell does, which reads them until their end.
+      close: () => this.end(),
     });
     this.channel = new LineRpc({ requests, answers, onAnswer: () => this.answersSeen++ });
   }
@@ -163,10 +165,9 @@ Deno.test("LineRpc.tell() needs no answer", async () => {
   peer.channel.notify("reap");
 });
 
-Deno.test("LineRpc.close() rejects what is still asked", async () => {
+Deno.test("LineRpc.close() ends the other side, and rejects what is still asked", async () => {
   const peer = new Peer();
   const asked = peer.channel.ask("one");
-  peer.end();
   await Promise.all([
     peer.channel.close(),
     assertRejects(() => asked, Error, "it has ended"),

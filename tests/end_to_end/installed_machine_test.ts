@@ -1,0 +1,66 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { servicePaths } from "../../lib/service/service_paths.ts";
+import { makeCertificate } from "../net/test_authority.ts";
+import { asRoot } from "../only_on.ts";
+import { TempFolder } from "../temp_folder.ts";
+import { startTestPanel } from "../test_panel/test_panel.ts";
+import { AgentProcess } from "./agent_process.ts";
+import { until } from "./setup.ts";
+import { TlsFront } from "./tls_front.ts";
+
+const NAME = "komari-agent-deno";
+const AUTHORITIES = "/etc/pki/ca-trust/source/anchors";
+const FOREIGN_ID = 4711;
+
+asRoot.test("the program uses what is installed on its machine: configuration, record, authorities", async () => {
+  using folder = new TempFolder();
+  const certificate = await makeCertificate();
+  if (certificate === undefined) return;
+  using panel = await startTestPanel();
+  await using front = new TlsFront(panel, certificate);
+  const paths = servicePaths(NAME, { uid: 0, home: "", userRuntimeDir: "", os: "linux" });
+  // Nobody's agent is below it.
+  Deno.chmodSync(folder.path, 0o755);
+  for (const path of [paths.configFolder, AUTHORITIES]) {
+    Deno.mkdirSync(`${folder.path}${path}`, { recursive: true });
+  }
+  Deno.copyFileSync("/etc/passwd", `${folder.path}/etc/passwd`);
+  Deno.writeTextFileSync(`${folder.path}${AUTHORITIES}/own.crt`, certificate.authority);
+  const config = `${folder.path}${paths.config}`;
+  const text = JSON.stringify({ endpoint: `https://127.0.0.1:${front.port}`, token: panel.token });
+  Deno.writeTextFileSync(config, text, { mode: 0o600 });
+  const through = [
+    "unshare",
+    "-m",
+    "sh",
+    "-c",
+    `mount --bind ${folder.path}/etc /etc && exec "$0" "$@"`,
+  ];
+  const start = (...args: readonly string[]) =>
+    new AgentProcess(args, { through, env: { RUNTIME_DIRECTORY: `${folder.path}/run` } });
+
+  await using _agent = start("-i", "0.2");
+  await until(panel, ({ reports }) => reports.length >= 1);
+  {
+    await using another = start();
+    assertEquals((await another.ends()).code, 1);
+    assertStringIncludes(another.output, "an agent is running already");
+  }
+  Deno.chownSync(config, FOREIGN_ID, FOREIGN_ID);
+  {
+    await using another = start();
+    assertEquals((await another.ends()).code, 2);
+    assertStringIncludes(another.output, `another user (id ${FOREIGN_ID}) owns it`);
+  }
+  Deno.removeSync(config);
+  const record = {
+    ...{ ...paths, service: NAME, manager: "systemd", scope: "system", program: "/opt/agent" },
+    ...{ user: "", createdUser: false, enabledLinger: "", pinned: "" },
+    ...{ files: [], links: [], folders: [], trees: [] },
+    rootOptions: { update_url: "https://127.0.0.1:9" },
+  };
+  Deno.writeTextFileSync(`${folder.path}${paths.record}`, JSON.stringify(record));
+  await using update = start("update", "--check");
+  assertEquals((await update.ends()).code, 1);
+  assertStringIncludes(update.output, "127.0.0.1:9");
+});
