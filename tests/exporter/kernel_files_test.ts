@@ -2,7 +2,6 @@ import { assertEquals, assertThrows } from "@std/assert";
 import {
   arpMetrics,
   MAX_ROWS,
-  memoryMetrics,
   netstatMetrics,
   networkMetrics,
   numberMetric,
@@ -13,7 +12,6 @@ import {
   sockstatMetrics,
   softnetMetrics,
   StatReader,
-  vmstatMetrics,
 } from "../../lib/exporter/kernel_files.ts";
 import { formatMetrics, type MetricFamily } from "../../lib/exporter/openmetrics.ts";
 
@@ -55,35 +53,6 @@ Deno.test("StatReader.read() never falls by jitter, but with a core that was off
 Deno.test("StatReader.read() shows at most 1,024 cores", () => {
   const text = Array.from({ length: 2_000 }, (_, cpu) => `cpu${cpu} 1 1 1 1\n`).join("");
   assertEquals(lines(new StatReader().read(text)).length, MAX_ROWS * 10);
-});
-
-Deno.test("memoryMetrics() and vmstatMetrics() name the kernel's fields, some of them", () => {
-  assertEquals(lines(memoryMetrics("Active(anon): 2 kB\nHugePages_Free: 3\n")), [
-    "node_memory_Active_anon_bytes 2048",
-    "node_memory_HugePages_Free 3",
-  ]);
-  const vmstat = "nr_free_pages 1\npgpgin 2\npgmajfault 3\noom_kill 4\npgfree 5\npswpout 6\n";
-  assertEquals(lines(vmstatMetrics(vmstat)), [
-    "node_vmstat_pgpgin 2",
-    "node_vmstat_pgmajfault 3",
-    "node_vmstat_oom_kill 4",
-    "node_vmstat_pswpout 6",
-  ]);
-});
-
-Deno.test("netstatMetrics() chooses fields as node_exporter does", () => {
-  const text =
-    "Tcp: MaxConn InSegs InErrs\nTcp: -1 5 6\nTcpExt: ListenDrops TCPHits\nTcpExt: 7 8\n";
-  const families = netstatMetrics(text, () => {});
-  assertEquals(lines(families), [
-    "node_netstat_Tcp_InSegs 5",
-    "node_netstat_Tcp_InErrs 6",
-    "node_netstat_TcpExt_ListenDrops 7",
-  ]);
-  assertEquals([families[0]?.type, families[0]?.help], [
-    "untyped",
-    "Tcp InSegs, as the kernel counts it.",
-  ]);
 });
 
 Deno.test("netstatMetrics() and snmp6Metrics() show each of node_exporter's fields, and no others", () => {
@@ -181,7 +150,7 @@ Deno.test("networkMetrics() escapes names, and counts others beside a malformed 
   assertEquals(malformed.length, 1);
 });
 
-Deno.test("softnetMetrics(), schedstatMetrics() and pressureMetrics() give seconds and counts", () => {
+Deno.test("softnetMetrics() and schedstatMetrics() give seconds and counts", () => {
   const softnet = "0000000a 00000001 00000002\n";
   assertEquals(lines(softnetMetrics(softnet, () => {})), [
     'node_softnet_processed_total{cpu="0"} 10',
@@ -193,13 +162,6 @@ Deno.test("softnetMetrics(), schedstatMetrics() and pressureMetrics() give secon
     'node_schedstat_waiting_seconds_total{cpu="0"} 2',
     'node_schedstat_timeslices_total{cpu="0"} 3',
   ]);
-  const both =
-    "some avg10=0 avg60=0 avg300=0 total=1500000\nfull avg10=0 avg60=0 avg300=0 total=2\n";
-  assertEquals(lines(pressureMetrics("pressure/io")(both, () => {})), [
-    "node_pressure_io_waiting_seconds_total 1.5",
-    "node_pressure_io_stalled_seconds_total 0.000002",
-  ]);
-  assertEquals(lines(pressureMetrics("pressure/cpu")(both, () => {})).length, 1);
 });
 
 Deno.test("schedstatMetrics(), softnetMetrics() and arpMetrics() show at most 1,024 rows", () => {

@@ -95,33 +95,6 @@ Deno.test("NodeExporter.families() has no descriptors of its own where the shell
   assertEquals(/process_open_fds/.test(await scrape(exporter)), false);
 });
 
-Deno.test("NodeExporter.families() reads a recorded machine", async () => {
-  const text = await scrape(new NodeExporter(new FakeMachine("debian-vm"), INCLUDE));
-  const metrics = parseExposition(text);
-  assertEquals(metrics.get("node_uname_info")?.samples.keys().next().value?.split(","), [
-    ...['domainname="(none)"', 'machine="x86_64"', 'nodename="vm"', 'release="6.18.44"'],
-    ...['sysname="Linux"', 'version="#1 SMP PREEMPT_DYNAMIC @0"'],
-  ]);
-  const value = (name: string, labels = "") => metrics.get(name)?.samples.get(labels);
-  assertEquals(value("node_boot_time_seconds"), 1795609693);
-  assertEquals(value("node_intr_total"), 4130912);
-  assertEquals(value("node_network_receive_bytes_total", 'device="eth0"'), 329660166);
-  assertEquals(value("node_nf_conntrack_entries_limit"), 262144);
-  assertEquals(value("node_entropy_available_bits"), 256);
-  assertEquals(
-    value("node_filesystem_files", 'device="/dev/vda",fstype="ext4",mountpoint="/"'),
-    16777216,
-  );
-  assertEquals(value("process_cpu_seconds_total"), 0.12);
-  assertEquals(value("process_max_fds"), 20000);
-  assertEquals(value("process_virtual_memory_max_bytes"), 2 ** 64);
-  assertEquals(value("process_start_time_seconds"), 1795609693 + 12427.2);
-  assertEquals(metrics.has("komari_scrape_failed"), false);
-  const vda = [...metrics].filter(([name]) => name.startsWith("node_disk_"))
-    .filter(([, { samples }]) => samples.has('device="vda"'));
-  assertEquals(vda.length, 17);
-});
-
 Deno.test("NodeExporter.families() names what it can't read, and gives the rest", async () => {
   const broken = withFile("/proc/loadavg", () => {
     throw new Error("Cannot read /proc/loadavg");
