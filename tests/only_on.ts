@@ -1,15 +1,19 @@
 type Test = (test: Deno.TestContext) => void | Promise<void>;
 
+/** Tests that run where the condition holds. */
+export function onlyIf(
+  isMet: boolean,
+  options: Omit<Deno.TestDefinition, "name" | "fn"> = {},
+): { test(name: string, fn: Test): void } {
+  return {
+    test(name: string, fn: Test): void {
+      Deno.test({ ...options, name, ignore: !isMet, fn });
+    },
+  };
+}
+
 /** Tests of what only Linux has. */
-export const onLinux = {
-  test(name: string, fn: Test): void {
-    Deno.test({ name, ignore: Deno.build.os !== "linux", fn });
-  },
-};
+export const onLinux = onlyIf(Deno.build.os === "linux");
 
 /** Tests of what only root can do, such as giving files away. */
-export const asRoot = {
-  test(name: string, fn: Test): void {
-    Deno.test({ name, ignore: Deno.uid() !== 0, fn });
-  },
-};
+export const asRoot = onlyIf(Deno.uid() === 0);

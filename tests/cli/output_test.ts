@@ -12,6 +12,7 @@ import { UsageError } from "../../lib/config/usage_error.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { replaced } from "../replaced.ts";
 import { configOf } from "./fake_context.ts";
+import { onlyIf } from "../only_on.ts";
 
 Deno.test("inCharacterSet() keeps signs, unless the locale has only ASCII", () => {
   const table: [env: Record<string, string>, text: string][] = [
@@ -28,16 +29,14 @@ Deno.test("inCharacterSet() keeps signs, unless the locale has only ASCII", () =
   for (const [env, text] of table) assertEquals(inCharacterSet(env)("✓ ✗ → …"), text);
 });
 
-Deno.test({
-  name: "terminalColumns() takes COLUMNS where the output is no terminal",
-  ignore: Deno.stdout.isTerminal(),
-  fn() {
-    assertEquals(terminalColumns({ COLUMNS: "60" }), 60);
-    for (const COLUMNS of ["", "0", "-1", "x", "1e3", "10000"]) {
-      assertEquals(terminalColumns({ COLUMNS }), Infinity);
-    }
-    assertEquals(terminalColumns({}), Infinity);
-  },
+const withoutTerminal = onlyIf(!Deno.stdout.isTerminal());
+
+withoutTerminal.test("terminalColumns() takes COLUMNS where the output is no terminal", () => {
+  assertEquals(terminalColumns({ COLUMNS: "60" }), 60);
+  for (const COLUMNS of ["", "0", "-1", "x", "1e3", "10000"]) {
+    assertEquals(terminalColumns({ COLUMNS }), Infinity);
+  }
+  assertEquals(terminalColumns({}), Infinity);
 });
 
 /** Sets or clears the variable by which journald is known until the block ends. */

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Netlink } from "../../lib/host/netlink.ts";
 import { routeTo } from "../../lib/host/routes.ts";
 import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
-import { onLinux } from "../only_on.ts";
+import { onLinux, onlyIf } from "../only_on.ts";
 
 /** Makes routes and rules of all sorts, and prints what is said of the addresses. */
 const SORTS = `
@@ -46,73 +46,65 @@ const hasIpv6 = (() => {
   }
 })();
 
-Deno.test({
-  name: "routeTo() says by what, and to whom, the kernel would send, or what refuses it",
-  ignore: !hasOwnNetwork,
-  async fn() {
-    const found = await routesAfter([
-      ...CABLE,
-      "addr add 198.51.100.7/24 dev wan0",
-      "route add default via 198.51.100.1",
-      "neigh add 198.51.100.1 dev wan0 nud failed",
-      "route add blackhole 10.0.0.0/8",
-      "route add blackhole 10.1.0.0/16",
-      "route add prohibit 10.1.2.0/24",
-      "rule add to 10.4.0.0/16 prohibit",
-      "rule add to 10.7.0.0/16 lookup 100",
-      "route add unreachable default table 100",
-    ], [
-      ...["203.0.113.5", "198.51.100.9", "10.1.3.4", "10.1.2.3", "10.4.0.1", "10.7.0.1", "x"],
-    ]);
-    const ofWan = { device: "wan0", hasCarrier: true };
-    assertEquals(found, [
-      { ...ofWan, gateway: "198.51.100.1", isSilent: true },
-      { ...ofWan, network: "198.51.100.0/24", isSilent: false },
-      { kind: "blackhole", route: "blackhole 10.1.0.0/16", hasRules: true },
-      { kind: "prohibit", route: "prohibit 10.1.2.0/24", hasRules: true },
-      { kind: "prohibit", hasRules: true },
-      { kind: "unreachable", route: "unreachable default table 100", hasRules: true },
-      null,
-    ]);
-  },
+const inOwnNetwork = onlyIf(hasOwnNetwork);
+
+inOwnNetwork.test("routeTo() says by what, and to whom, the kernel would send, or what refuses it", async () => {
+  const found = await routesAfter([
+    ...CABLE,
+    "addr add 198.51.100.7/24 dev wan0",
+    "route add default via 198.51.100.1",
+    "neigh add 198.51.100.1 dev wan0 nud failed",
+    "route add blackhole 10.0.0.0/8",
+    "route add blackhole 10.1.0.0/16",
+    "route add prohibit 10.1.2.0/24",
+    "rule add to 10.4.0.0/16 prohibit",
+    "rule add to 10.7.0.0/16 lookup 100",
+    "route add unreachable default table 100",
+  ], [
+    ...["203.0.113.5", "198.51.100.9", "10.1.3.4", "10.1.2.3", "10.4.0.1", "10.7.0.1", "x"],
+  ]);
+  const ofWan = { device: "wan0", hasCarrier: true };
+  assertEquals(found, [
+    { ...ofWan, gateway: "198.51.100.1", isSilent: true },
+    { ...ofWan, network: "198.51.100.0/24", isSilent: false },
+    { kind: "blackhole", route: "blackhole 10.1.0.0/16", hasRules: true },
+    { kind: "prohibit", route: "prohibit 10.1.2.0/24", hasRules: true },
+    { kind: "prohibit", hasRules: true },
+    { kind: "unreachable", route: "unreachable default table 100", hasRules: true },
+    null,
+  ]);
 });
 
-Deno.test({
-  name: "routeTo() says the same of IPv6, and that nothing leads there",
-  ignore: !hasOwnNetwork || !hasIpv6,
-  async fn() {
-    const found = await routesAfter([
-      ...CABLE,
-      "addr add 2001:db8::1/64 dev wan0 nodad",
-      "-6 route add 2001:db8:8::/48 via 2001:db8::99",
-      "neigh add 2001:db8::99 dev wan0 nud failed",
-      "-6 route add blackhole 2001:db8:1::/48",
-    ], ["2001:db8:8::1", "2001:db8:1::1", "2001:db8:9::1", "203.0.113.5"]);
-    assertEquals(found, [
-      {
-        ...{ device: "wan0", hasCarrier: true, gateway: "2001:db8::99" },
-        ...{ network: "2001:db8:8::/48", isSilent: true },
-      },
-      { kind: "blackhole", route: "blackhole 2001:db8:1::/48", hasRules: false },
-      { kind: "none", hasRules: false },
-      { kind: "none", hasRules: false },
-    ]);
-  },
+const withIpv6 = onlyIf(hasOwnNetwork && hasIpv6);
+
+withIpv6.test("routeTo() says the same of IPv6, and that nothing leads there", async () => {
+  const found = await routesAfter([
+    ...CABLE,
+    "addr add 2001:db8::1/64 dev wan0 nodad",
+    "-6 route add 2001:db8:8::/48 via 2001:db8::99",
+    "neigh add 2001:db8::99 dev wan0 nud failed",
+    "-6 route add blackhole 2001:db8:1::/48",
+  ], ["2001:db8:8::1", "2001:db8:1::1", "2001:db8:9::1", "203.0.113.5"]);
+  assertEquals(found, [
+    {
+      ...{ device: "wan0", hasCarrier: true, gateway: "2001:db8::99" },
+      ...{ network: "2001:db8:8::/48", isSilent: true },
+    },
+    { kind: "blackhole", route: "blackhole 2001:db8:1::/48", hasRules: false },
+    { kind: "none", hasRules: false },
+    { kind: "none", hasRules: false },
+  ]);
 });
 
-Deno.test({
-  name: "routeTo() knows that a device has no carrier",
-  ignore: !hasOwnNetwork,
-  async fn() {
-    const lines = [
-      ...["link add wan0 type veth peer name far0", "link set wan0 up"],
-      "addr add 198.51.100.7/24 dev wan0",
-    ];
-    const [found] = await routesAfter(lines, ["198.51.100.9"]);
-    assertEquals(found, {
-      ...{ device: "wan0", hasCarrier: false, network: "198.51.100.0/24", isSilent: false },
-    });
-  },
+inOwnNetwork.test("routeTo() knows that a device has no carrier", async () => {
+  const lines = [
+    ...["link add wan0 type veth peer name far0", "link set wan0 up"],
+    "addr add 198.51.100.7/24 dev wan0",
+  ];
+  const [found] = await routesAfter(lines, ["198.51.100.9"]);
+  assertEquals(found, {
+    ...{ device: "wan0", hasCarrier: false, network: "198.51.100.0/24", isSilent: false },
+  });
 });
 
 onLinux.test("routeTo() finds the loopback of this machine", () => {

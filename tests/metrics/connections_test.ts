@@ -2,6 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { ConnectionCollector } from "../../lib/metrics/connections.ts";
 import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
 import { fakeSource } from "./fake_host.ts";
+import { onlyIf } from "../only_on.ts";
 
 const IPV4 = "sockets: used 290\nTCP: inuse 9 orphan 0 tw 4 alloc 12 mem 3\nUDP: inuse 2 mem 1\n";
 const IPV6 = "TCP6: inuse 6\nUDP6: inuse 3\n";
@@ -44,12 +45,11 @@ Deno.test("ConnectionCollector.collect() throws when a file is malformed", () =>
   assertThrows(() => malformed.collect(), SyntaxError, '"TCP6: inuse"');
 });
 
-Deno.test({
-  name: "ConnectionCollector.collect() sees a socket open and close",
-  ignore: !hasOwnNetwork,
-  async fn() {
-    const lib = new URL("../../lib", import.meta.url);
-    const program = `
+const inOwnNetwork = onlyIf(hasOwnNetwork);
+
+inOwnNetwork.test("ConnectionCollector.collect() sees a socket open and close", async () => {
+  const lib = new URL("../../lib", import.meta.url);
+  const program = `
       import { LocalHost } from "${lib}/host/local_host.ts";
       import { ConnectionCollector } from "${lib}/metrics/connections.ts";
       const host = new LocalHost();
@@ -61,13 +61,12 @@ Deno.test({
       listener.close();
       console.log(JSON.stringify([before, during, connections.collect()]));
     `;
-    const [command = "", ...args] = OWN_NETWORK;
-    const { stdout, stderr } = await new Deno.Command(command, {
-      args: [...args, Deno.execPath(), "eval", program],
-    }).output();
-    const decoder = new TextDecoder();
-    const none = { tcp: 0, udp: 0 };
-    const expected = JSON.stringify([none, { tcp: 1, udp: 0 }, none]);
-    assertEquals(decoder.decode(stdout), `${expected}\n`, decoder.decode(stderr));
-  },
+  const [command = "", ...args] = OWN_NETWORK;
+  const { stdout, stderr } = await new Deno.Command(command, {
+    args: [...args, Deno.execPath(), "eval", program],
+  }).output();
+  const decoder = new TextDecoder();
+  const none = { tcp: 0, udp: 0 };
+  const expected = JSON.stringify([none, { tcp: 1, udp: 0 }, none]);
+  assertEquals(decoder.decode(stdout), `${expected}\n`, decoder.decode(stderr));
 });

@@ -11,6 +11,7 @@ import {
 import { parseCpuinfo } from "../../lib/parse/cpuinfo.ts";
 import { assertDataEquals } from "./assert_data.ts";
 import { fakeHost } from "./fake_host.ts";
+import { onLinux } from "../only_on.ts";
 
 Deno.test("machineFacts() describes a captured machine", () => {
   const root = "tests/fixtures/docker-kvm";
@@ -61,15 +62,11 @@ Deno.test("cpuFacts() counts the cores without /proc/stat by cpuinfo, else by th
   for (const text of ["", "3-", "all", "0-123456"]) assertDataEquals(cores("", text), undefined);
 });
 
-Deno.test({
-  name: "machineFacts() describes the machine that the test runs on",
-  ignore: Deno.build.os !== "linux",
-  fn() {
-    const facts = machineFacts(new LocalHost());
-    // The runtime counts only the cores that it may use.
-    assertGreaterOrEqual(facts.logicalCores, navigator.hardwareConcurrency);
-    assertDataEquals(facts.kernelVersion, Deno.osRelease());
-  },
+onLinux.test("machineFacts() describes the machine that the test runs on", () => {
+  const facts = machineFacts(new LocalHost());
+  // The runtime counts only the cores that it may use.
+  assertGreaterOrEqual(facts.logicalCores, navigator.hardwareConcurrency);
+  assertDataEquals(facts.kernelVersion, Deno.osRelease());
 });
 
 const CORTEX_A72 = "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd08\n";

@@ -4,6 +4,7 @@ import { hostRoots, openMachine } from "../../lib/metrics/open_machine.ts";
 import { configOf } from "./config_of.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { restoring } from "../restoring.ts";
+import { onLinux } from "../only_on.ts";
 
 const OWN = { proc: "/proc", sys: "/sys", root: "/" };
 
@@ -33,17 +34,13 @@ Deno.test("hostRoots() finds the root and /sys beside another /proc, as far as t
   assertEquals(hostRoots(proc), { proc, sys: `${root}/sys`, root });
 });
 
-Deno.test({
-  name: "openMachine() has looked at all mounts, of this machine or of that of HOST_PROC",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    for (const HOST_PROC of ["", "/proc/self/root/proc"]) {
-      const machine = await openMachine(configOf([], { HOST_PROC }), { os: "linux" });
-      await machine.refresh?.();
-      assertEquals(machine.roots.proc, HOST_PROC || "/proc");
-      assertEquals(machine.mounts()[0]?.mountPoint, "/");
-    }
-  },
+onLinux.test("openMachine() has looked at all mounts, of this machine or of that of HOST_PROC", async () => {
+  for (const HOST_PROC of ["", "/proc/self/root/proc"]) {
+    const machine = await openMachine(configOf([], { HOST_PROC }), { os: "linux" });
+    await machine.refresh?.();
+    assertEquals(machine.roots.proc, HOST_PROC || "/proc");
+    assertEquals(machine.mounts()[0]?.mountPoint, "/");
+  }
 });
 
 Deno.test("openMachine() refuses a HOST_PROC that is no /proc", async () => {

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { LocalHost } from "../../lib/host/local_host.ts";
 import { ProcessCollector, type ProcessHost } from "../../lib/metrics/processes.ts";
+import { onLinux, onlyIf } from "../only_on.ts";
 
 interface FakeProc {
   /** What the kernel makes in `/proc` itself. */
@@ -91,58 +92,52 @@ Deno.test("ProcessCollector.collect() throws when /proc can't be listed", () => 
   assertEquals(new ProcessCollector(host, () => 3).collect(), 3);
 });
 
-Deno.test({
-  name: "ProcessCollector.collect() sees programs start and end on the machine",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    const host = new LocalHost();
-    const listed = (): number | undefined =>
-      host.list("/proc")?.filter((name) => /^\d+$/.test(name)).length;
-    const processes = new ProcessCollector(host, listed);
-    const seen: number[][] = [];
-    // Other programs of the machine start and end meanwhile, now and then by dozens.
-    while (seen.length < 10) {
-      const before = processes.collect();
-      const programs = Array.from(
-        { length: 40 },
-        () => new Deno.Command("cat", { stdin: "piped", stdout: "null" }).spawn(),
-      );
-      const during = processes.collect();
-      await Promise.all(programs.map(async (program) => {
-        await program.stdin.close();
-        await program.status;
-      }));
-      const after = processes.collect();
-      if (during - before > 20 && during - after > 20) return;
-      seen.push([before, during, after]);
-    }
-    assert(false, `got ${seen.join("; ")}`);
-  },
+onLinux.test("ProcessCollector.collect() sees programs start and end on the machine", async () => {
+  const host = new LocalHost();
+  const listed = (): number | undefined =>
+    host.list("/proc")?.filter((name) => /^\d+$/.test(name)).length;
+  const processes = new ProcessCollector(host, listed);
+  const seen: number[][] = [];
+  // Other programs of the machine start and end meanwhile, now and then by dozens.
+  while (seen.length < 10) {
+    const before = processes.collect();
+    const programs = Array.from(
+      { length: 40 },
+      () => new Deno.Command("cat", { stdin: "piped", stdout: "null" }).spawn(),
+    );
+    const during = processes.collect();
+    await Promise.all(programs.map(async (program) => {
+      await program.stdin.close();
+      await program.status;
+    }));
+    const after = processes.collect();
+    if (during - before > 20 && during - after > 20) return;
+    seen.push([before, during, after]);
+  }
+  assert(false, `got ${seen.join("; ")}`);
 });
 
 const AS_ROOT = Deno.build.os === "linux" && Deno.uid() === 0;
 
-Deno.test({
-  name: "ProcessCollector.collect() counts one process in a new pid namespace",
-  ignore: !AS_ROOT,
-  async fn() {
-    const program = `
+const here = onlyIf(AS_ROOT);
+
+here.test("ProcessCollector.collect() counts one process in a new pid namespace", async () => {
+  const program = `
       import { LocalHost } from "${new URL("../../lib/host/local_host.ts", import.meta.url)}";
       import { ProcessCollector } from "${new URL(
-      "../../lib/metrics/processes.ts",
-      import.meta.url,
-    )}";
+    "../../lib/metrics/processes.ts",
+    import.meta.url,
+  )}";
       const host = new LocalHost();
       const listed = () => host.list("/proc")?.filter((name) => /^\\d+$/.test(name)).length;
       const processes = new ProcessCollector(host, listed);
       console.log(processes.byLinks, processes.collect());
     `;
-    const { stdout, stderr } = await new Deno.Command("unshare", {
-      args: ["-pf", "--mount-proc", Deno.execPath(), "eval", program],
-    }).output();
-    const decoder = new TextDecoder();
-    assertEquals(decoder.decode(stdout), "false 1\n", decoder.decode(stderr));
-  },
+  const { stdout, stderr } = await new Deno.Command("unshare", {
+    args: ["-pf", "--mount-proc", Deno.execPath(), "eval", program],
+  }).output();
+  const decoder = new TextDecoder();
+  assertEquals(decoder.decode(stdout), "false 1\n", decoder.decode(stderr));
 });
 
 Deno.test("ProcessCollector follows the link count when it is off by four folders, not by more", () => {

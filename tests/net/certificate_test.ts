@@ -4,48 +4,41 @@ import { realUntil } from "../real_deadline.ts";
 import { EchoServer } from "./echo_server.ts";
 import { makeCertificate, makeSelfSigned } from "./test_authority.ts";
 import { SANITIZED, sanitizedTest } from "../sanitized_tests.ts";
+import { onlyIf } from "../only_on.ts";
 
 const { signal } = new AbortController();
 const certificate = await makeCertificate();
 const DAY_MS = 24 * 60 * 60_000;
 
-Deno.test({
-  ...SANITIZED,
-  name: "readCertificate() reads one that nobody trusts, and closes (needs openssl)",
-  ignore: certificate === undefined,
-  fn: async () => {
-    if (!certificate) return;
-    await using server = new EchoServer({ certificate });
-    for (const host of ["other.test", "127.0.0.1"]) {
-      const connection = await Deno.connect({ port: server.port });
-      const found = await readCertificate(connection, { host, signal });
-      assertEquals([found.issuer, found.tlsVersion], ["test-authority", "TLSv1.3"]);
-      assertEquals([found.names[0], found.names[3]], ["localhost", "127.0.0.1"]);
-      assertEquals([found.names.length, found.isSelfSigned], [5, false]);
-      const days = (found.validUntilMs - Date.now()) / DAY_MS;
-      assert(days > 1 && days <= 2, `${days} days`);
-      assertEquals(found.validUntilMs - found.validFromMs, 2 * DAY_MS);
-      await realUntil(() => server.open === 0);
-    }
-  },
+const withOpenssl = onlyIf(certificate !== undefined, SANITIZED);
+
+withOpenssl.test("readCertificate() reads one that nobody trusts, and closes (needs openssl)", async () => {
+  if (!certificate) return;
+  await using server = new EchoServer({ certificate });
+  for (const host of ["other.test", "127.0.0.1"]) {
+    const connection = await Deno.connect({ port: server.port });
+    const found = await readCertificate(connection, { host, signal });
+    assertEquals([found.issuer, found.tlsVersion], ["test-authority", "TLSv1.3"]);
+    assertEquals([found.names[0], found.names[3]], ["localhost", "127.0.0.1"]);
+    assertEquals([found.names.length, found.isSelfSigned], [5, false]);
+    const days = (found.validUntilMs - Date.now()) / DAY_MS;
+    assert(days > 1 && days <= 2, `${days} days`);
+    assertEquals(found.validUntilMs - found.validFromMs, 2 * DAY_MS);
+    await realUntil(() => server.open === 0);
+  }
 });
 
-Deno.test({
-  ...SANITIZED,
-  name: "readCertificate() names the organization of an issuer, and tells a self-signed one",
-  ignore: certificate === undefined,
-  fn: async () => {
-    const own = await makeSelfSigned("-days", "2", "-subj", "/O=Acme/CN=panel.test");
-    if (!own) return;
-    const { cert, key } = own;
-    await using server = new EchoServer({
-      certificate: { authority: "", certificate: cert, key },
-    });
-    const connection = await Deno.connect({ port: server.port });
-    const found = await readCertificate(connection, { host: "panel.test", signal });
-    assertEquals([found.issuer, found.isSelfSigned, found.names], ["Acme", true, []]);
-    await realUntil(() => server.open === 0);
-  },
+withOpenssl.test("readCertificate() names the organization of an issuer, and tells a self-signed one", async () => {
+  const own = await makeSelfSigned("-days", "2", "-subj", "/O=Acme/CN=panel.test");
+  if (!own) return;
+  const { cert, key } = own;
+  await using server = new EchoServer({
+    certificate: { authority: "", certificate: cert, key },
+  });
+  const connection = await Deno.connect({ port: server.port });
+  const found = await readCertificate(connection, { host: "panel.test", signal });
+  assertEquals([found.issuer, found.isSelfSigned, found.names], ["Acme", true, []]);
+  await realUntil(() => server.open === 0);
 });
 
 sanitizedTest("readCertificate() rejects where no TLS is spoken, and closes", async () => {

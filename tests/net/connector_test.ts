@@ -5,6 +5,7 @@ import { DialError } from "../../lib/net/errors.ts";
 import { realDeadline } from "../real_deadline.ts";
 import { fakeConnect, realConnect } from "./fake_connect.ts";
 import { TestNameServer } from "./fake_name_server.ts";
+import { onLinux } from "../only_on.ts";
 
 const { signal } = new AbortController();
 
@@ -21,18 +22,14 @@ function timerOf({ port }: { port: number }): string | undefined {
   return row?.[5]?.split(":")[0];
 }
 
-Deno.test({
-  name: "Connector.connect() has the kernel look after an idle connection",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const endpoint = { host: "127.0.0.1", port: listener.addr.port };
-    using connection = await new Connector({}).connect(endpoint, { signal });
-    using _accepted = await listener.accept();
-    assertEquals(timerOf(connection.localAddr), "02");
-    using plain = await Deno.connect({ port: endpoint.port });
-    assertEquals(timerOf(plain.localAddr), "00", "by default it does not");
-  },
+onLinux.test("Connector.connect() has the kernel look after an idle connection", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const endpoint = { host: "127.0.0.1", port: listener.addr.port };
+  using connection = await new Connector({}).connect(endpoint, { signal });
+  using _accepted = await listener.accept();
+  assertEquals(timerOf(connection.localAddr), "02");
+  using plain = await Deno.connect({ port: endpoint.port });
+  assertEquals(timerOf(plain.localAddr), "00", "by default it does not");
 });
 
 Deno.test("Connector.connect() has small writes sent at once", async () => {

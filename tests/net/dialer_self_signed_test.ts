@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { DialError } from "../../lib/net/errors.ts";
+import { onlyIf } from "../only_on.ts";
 import { makeSelfSigned, type SelfSigned } from "./test_authority.ts";
 import { writeAll } from "../../lib/io/write_all.ts";
 
@@ -8,7 +9,7 @@ const { signal } = new AbortController();
 
 const NAMED = ["-days", "2", "-addext", "subjectAltName=DNS:localhost"];
 const own = await makeSelfSigned(...NAMED);
-const needsOpenssl = { ignore: own === undefined };
+const withOpenssl = onlyIf(own !== undefined);
 const { cert = "", key = "" } = own ?? {};
 
 async function withServer(
@@ -25,79 +26,62 @@ async function dial(url: URL, caCerts: readonly string[]): Promise<void> {
   stream.close();
 }
 
-Deno.test({
-  name:
-    "NetDialer.dial() trusts a self-signed certificate that is an authority's, when it is given",
-  ...needsOpenssl,
-  async fn() {
-    await withServer({ cert, key }, async (url) => {
-      await dial(url, [cert]);
-      const error = await assertRejects(() => dial(url, []), DialError);
-      assertEquals(error.message, "Cannot trust the certificate of localhost: it is self-signed");
-    });
-  },
+withOpenssl.test("NetDialer.dial() trusts a self-signed certificate that is an authority's, when it is given", async () => {
+  await withServer({ cert, key }, async (url) => {
+    await dial(url, [cert]);
+    const error = await assertRejects(() => dial(url, []), DialError);
+    assertEquals(error.message, "Cannot trust the certificate of localhost: it is self-signed");
+  });
 });
 
-Deno.test({
-  name: "NetDialer.dial() connects once to a server that is gone, also after such a certificate",
-  ...needsOpenssl,
-  async fn() {
-    const dialer = new NetDialer({ caCerts: [cert], preferFamily: 4 });
-    let gone = new URL("https://localhost");
-    await withServer({ cert, key }, async (url) => {
-      gone = url;
-      const { stream } = await dialer.dial(url, { signal });
-      stream.close();
-    });
-    const { connect } = Deno;
-    const called: unknown[] = [];
-    const value = (options: Deno.ConnectOptions) => {
-      called.push(options.port);
-      return connect(options);
-    };
-    Object.defineProperty(Deno, "connect", { value, configurable: true });
-    try {
-      await assertRejects(() => dialer.dial(gone, { signal }), DialError);
-    } finally {
-      Object.defineProperty(Deno, "connect", { value: connect, configurable: true });
-    }
-    assertEquals(called, [Number(gone.port)]);
-  },
+withOpenssl.test("NetDialer.dial() connects once to a server that is gone, also after such a certificate", async () => {
+  const dialer = new NetDialer({ caCerts: [cert], preferFamily: 4 });
+  let gone = new URL("https://localhost");
+  await withServer({ cert, key }, async (url) => {
+    gone = url;
+    const { stream } = await dialer.dial(url, { signal });
+    stream.close();
+  });
+  const { connect } = Deno;
+  const called: unknown[] = [];
+  const value = (options: Deno.ConnectOptions) => {
+    called.push(options.port);
+    return connect(options);
+  };
+  Object.defineProperty(Deno, "connect", { value, configurable: true });
+  try {
+    await assertRejects(() => dialer.dial(gone, { signal }), DialError);
+  } finally {
+    Object.defineProperty(Deno, "connect", { value: connect, configurable: true });
+  }
+  assertEquals(called, [Number(gone.port)]);
 });
 
-Deno.test({
-  name: "NetDialer.dial() refuses such a certificate that is another one, or for another name",
-  ...needsOpenssl,
-  async fn() {
-    const another = await makeSelfSigned(...NAMED) ?? { cert: "", key: "" };
-    await withServer(another, async (url) => {
-      const error = await assertRejects(() => dial(url, [cert]), DialError);
-      assertEquals(error.message, "Cannot trust the certificate of localhost: it is self-signed");
-    });
-    const options = ["-days", "2", "-addext", "subjectAltName=DNS:other.example"];
-    const misnamed = await makeSelfSigned(...options) ?? { cert: "", key: "" };
-    await withServer(misnamed, async (url) => {
-      const error = await assertRejects(() => dial(url, [misnamed.cert]), DialError);
-      assertEquals(
-        error.message,
-        "Cannot trust the certificate of localhost: it is for another name",
-      );
-    });
-  },
+withOpenssl.test("NetDialer.dial() refuses such a certificate that is another one, or for another name", async () => {
+  const another = await makeSelfSigned(...NAMED) ?? { cert: "", key: "" };
+  await withServer(another, async (url) => {
+    const error = await assertRejects(() => dial(url, [cert]), DialError);
+    assertEquals(error.message, "Cannot trust the certificate of localhost: it is self-signed");
+  });
+  const options = ["-days", "2", "-addext", "subjectAltName=DNS:other.example"];
+  const misnamed = await makeSelfSigned(...options) ?? { cert: "", key: "" };
+  await withServer(misnamed, async (url) => {
+    const error = await assertRejects(() => dial(url, [misnamed.cert]), DialError);
+    assertEquals(
+      error.message,
+      "Cannot trust the certificate of localhost: it is for another name",
+    );
+  });
 });
 
-Deno.test({
-  name: "NetDialer.dial() refuses who has such a certificate, but not its key",
-  ...needsOpenssl,
-  async fn() {
-    for (const isForged of [false, true]) {
-      await using server = await startProvenServer({ cert, key });
-      using man = new ManInTheMiddle(server.port, { isForged });
-      const dialed = dial(new URL(`https://localhost:${man.port}`), [cert]);
-      if (isForged) await assertRejects(() => dialed, DialError);
-      else await dialed;
-    }
-  },
+withOpenssl.test("NetDialer.dial() refuses who has such a certificate, but not its key", async () => {
+  for (const isForged of [false, true]) {
+    await using server = await startProvenServer({ cert, key });
+    using man = new ManInTheMiddle(server.port, { isForged });
+    const dialed = dial(new URL(`https://localhost:${man.port}`), [cert]);
+    if (isForged) await assertRejects(() => dialed, DialError);
+    else await dialed;
+  }
 });
 
 /** A server of TLS 1.2, where the proof of the key is seen by who stands in between. */

@@ -9,12 +9,13 @@ import { realDeadline, realUntil } from "../real_deadline.ts";
 import { EchoServer } from "./echo_server.ts";
 import { roundTrip } from "./round_trip.ts";
 import { makeCertificate } from "./test_authority.ts";
+import { onlyIf } from "../only_on.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { SANITIZED, sanitizedTest } from "../sanitized_tests.ts";
 
 const signal = new AbortController().signal;
 const certificate = await makeCertificate();
-const needsOpenssl = { ignore: certificate === undefined };
+const withOpenssl = onlyIf(certificate !== undefined, SANITIZED);
 type TlsOptions = ConstructorParameters<typeof Tls>[0];
 
 const trust: TlsOptions = certificate ? { caCerts: [certificate.authority] } : {};
@@ -100,48 +101,40 @@ class OddServer {
 
 const mute = () => Promise.resolve();
 
-Deno.test({
-  ...SANITIZED,
-  name: "Tls.start() rejects untrusted certificates, with the cause (needs openssl)",
-  ...needsOpenssl,
-  fn: async () => {
-    if (!certificate) return;
-    await using server = new EchoServer({ certificate });
-    const { caCerts } = trust;
-    const unknown = "its issuer is unknown to this machine";
-    const table: [TlsOptions, string, string][] = [
-      [{}, "localhost", unknown],
-      [{ byNode: true }, "localhost", `${unknown}, or it is not valid at this time`],
-      ...[false, true].flatMap((byNode): [TlsOptions, string, string][] =>
-        ["other.test", "127.0.0.2"].map((host) => [
-          { caCerts, byNode },
-          host,
-          "it is for another name",
-        ])
-      ),
-    ];
-    for (const [options, host, reason] of table) {
-      const error = await assertRejects(
-        () => start(new Tls(options), server.port, { host }),
-        DialError,
-      );
-      assertEquals(error.message, `Cannot trust the certificate of ${host}: ${reason}`);
-      assertEquals(error.stage, "tls");
-      assert(error.cause instanceof Error);
-    }
-    await realUntil(() => server.open === 0);
-  },
+withOpenssl.test("Tls.start() rejects untrusted certificates, with the cause (needs openssl)", async () => {
+  if (!certificate) return;
+  await using server = new EchoServer({ certificate });
+  const { caCerts } = trust;
+  const unknown = "its issuer is unknown to this machine";
+  const table: [TlsOptions, string, string][] = [
+    [{}, "localhost", unknown],
+    [{ byNode: true }, "localhost", `${unknown}, or it is not valid at this time`],
+    ...[false, true].flatMap((byNode): [TlsOptions, string, string][] =>
+      ["other.test", "127.0.0.2"].map((host) => [
+        { caCerts, byNode },
+        host,
+        "it is for another name",
+      ])
+    ),
+  ];
+  for (const [options, host, reason] of table) {
+    const error = await assertRejects(
+      () => start(new Tls(options), server.port, { host }),
+      DialError,
+    );
+    assertEquals(error.message, `Cannot trust the certificate of ${host}: ${reason}`);
+    assertEquals(error.stage, "tls");
+    assert(error.cause instanceof Error);
+  }
+  await realUntil(() => server.open === 0);
 });
 
-Deno.test({
-  name: "Tls.start() trusts the machine's authorities beside those that are given (needs openssl)",
-  ...needsOpenssl,
-  fn: async () => {
-    const other = await makeCertificate();
-    if (!certificate || !other) return;
-    await using server = new EchoServer({ certificate });
-    using folder = new TempFolder();
-    const script = `
+withOpenssl.test("Tls.start() trusts the machine's authorities beside those that are given (needs openssl)", async () => {
+  const other = await makeCertificate();
+  if (!certificate || !other) return;
+  await using server = new EchoServer({ certificate });
+  using folder = new TempFolder();
+  const script = `
       import { Tls } from "${new URL("../../lib/net/tls.ts", import.meta.url)}";
       for (const byNode of [false, true]) {
         const tls = new Tls({ caCerts: JSON.parse(Deno.args[0]), byNode });
@@ -151,36 +144,30 @@ Deno.test({
         (await tls.start(connection, { host: "localhost", port, signal })).close();
         console.log(byNode);
       }`;
-    const store = `${folder.path}/authorities.pem`;
-    await Deno.writeTextFile(store, certificate.authority);
-    await Deno.writeTextFile(`${folder.path}/dial.ts`, script);
-    // Certificates that this process is told to trust are not those of the machine.
-    const { NODE_EXTRA_CA_CERTS: _extra, DENO_CERT: _cert, ...env } = Deno.env.toObject();
-    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        ...["run", "-A", "--no-prompt", "--no-check"],
-        ...["--config", new URL("../../deno.json", import.meta.url).pathname],
-        ...[`${folder.path}/dial.ts`, JSON.stringify([other.authority]), String(server.port)],
-      ],
-      clearEnv: true,
-      env: { ...env, NO_COLOR: "1", DENO_TLS_CA_STORE: "system", SSL_CERT_FILE: store },
-    }).output();
-    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-    assertEquals(text(stdout), "false\ntrue\n", text(stderr));
-  },
+  const store = `${folder.path}/authorities.pem`;
+  await Deno.writeTextFile(store, certificate.authority);
+  await Deno.writeTextFile(`${folder.path}/dial.ts`, script);
+  // Certificates that this process is told to trust are not those of the machine.
+  const { NODE_EXTRA_CA_CERTS: _extra, DENO_CERT: _cert, ...env } = Deno.env.toObject();
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "-A", "--no-prompt", "--no-check"],
+      ...["--config", new URL("../../deno.json", import.meta.url).pathname],
+      ...[`${folder.path}/dial.ts`, JSON.stringify([other.authority]), String(server.port)],
+    ],
+    clearEnv: true,
+    env: { ...env, NO_COLOR: "1", DENO_TLS_CA_STORE: "system", SSL_CERT_FILE: store },
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  assertEquals(text(stdout), "false\ntrue\n", text(stderr));
 });
 
-Deno.test({
-  ...SANITIZED,
-  name: "Tls.start() accepts a name with a final dot (needs openssl)",
-  ...needsOpenssl,
-  fn: async () => {
-    if (!certificate) return;
-    await using server = new EchoServer({ certificate });
-    const stream = await start(new Tls(trust), server.port, { host: "localhost." });
-    await roundTrip(stream, 10);
-    stream.close();
-  },
+withOpenssl.test("Tls.start() accepts a name with a final dot (needs openssl)", async () => {
+  if (!certificate) return;
+  await using server = new EchoServer({ certificate });
+  const stream = await start(new Tls(trust), server.port, { host: "localhost." });
+  await roundTrip(stream, 10);
+  stream.close();
 });
 
 for (const options of TRUSTS) {
@@ -238,113 +225,92 @@ for (const options of TRUSTS) {
     },
   );
 
-  Deno.test({
-    ...SANITIZED,
-    name: `Tls.start() gives a stream that waits when a side does not read, ${told(options)}`,
-    ...needsOpenssl,
-    fn: async () => {
-      if (!certificate) return;
-      await using server = new EchoServer({ certificate });
-      const stream = await start(new Tls(options), server.port);
-      // Nobody reads what comes back, so both directions fill up.
-      let sent = 0;
-      let ended: unknown;
-      const sending = (async () => {
-        while (true) sent += await stream.write(new Uint8Array(65_536));
-      })().catch((error) => ended = error);
-      for (let last = -1, same = 0; same < 20; await delay(5)) {
-        same = sent === last ? same + 1 : 0;
-        last = sent;
-        assertLess(sent, 64 * 1024 * 1024);
-      }
-      stream.close();
-      await sending;
-      assert(ended instanceof Error);
-      server.end();
-    },
+  withOpenssl.test(`Tls.start() gives a stream that waits when a side does not read, ${told(options)}`, async () => {
+    if (!certificate) return;
+    await using server = new EchoServer({ certificate });
+    const stream = await start(new Tls(options), server.port);
+    // Nobody reads what comes back, so both directions fill up.
+    let sent = 0;
+    let ended: unknown;
+    const sending = (async () => {
+      while (true) sent += await stream.write(new Uint8Array(65_536));
+    })().catch((error) => ended = error);
+    for (let last = -1, same = 0; same < 20; await delay(5)) {
+      same = sent === last ? same + 1 : 0;
+      last = sent;
+      assertLess(sent, 64 * 1024 * 1024);
+    }
+    stream.close();
+    await sending;
+    assert(ended instanceof Error);
+    server.end();
   });
 
-  Deno.test({
-    ...SANITIZED,
-    name: `Tls.start() gives a stream that tells the other side's end, ${told(options)}`,
-    ...needsOpenssl,
-    fn: async () => {
-      if (!certificate) return;
-      using listener = Deno.listenTls({
-        hostname: "127.0.0.1",
-        port: 0,
-        cert: certificate.certificate,
-        key: certificate.key,
-        alpnProtocols: ["h2", "http/1.1"],
-      });
-      const [stream, server] = await Promise.all([
-        start(new Tls(options), listener.addr.port),
-        listener.accept().then(async (connection) => {
-          assertEquals((await connection.handshake()).alpnProtocol, "http/1.1");
-          return connection;
-        }),
-      ]);
-      const buffer = new Uint8Array(3);
-      const early = stream.read(buffer);
-      await server.write(new TextEncoder().encode("hello"));
-      assertEquals(await early, 3);
-      server.close();
-      assertEquals(await stream.read(buffer), 2);
-      assertEquals(await stream.read(buffer), null);
-      assertEquals(await stream.read(buffer), null);
-      stream.close();
-    },
+  withOpenssl.test(`Tls.start() gives a stream that tells the other side's end, ${told(options)}`, async () => {
+    if (!certificate) return;
+    using listener = Deno.listenTls({
+      hostname: "127.0.0.1",
+      port: 0,
+      cert: certificate.certificate,
+      key: certificate.key,
+      alpnProtocols: ["h2", "http/1.1"],
+    });
+    const [stream, server] = await Promise.all([
+      start(new Tls(options), listener.addr.port),
+      listener.accept().then(async (connection) => {
+        assertEquals((await connection.handshake()).alpnProtocol, "http/1.1");
+        return connection;
+      }),
+    ]);
+    const buffer = new Uint8Array(3);
+    const early = stream.read(buffer);
+    await server.write(new TextEncoder().encode("hello"));
+    assertEquals(await early, 3);
+    server.close();
+    assertEquals(await stream.read(buffer), 2);
+    assertEquals(await stream.read(buffer), null);
+    assertEquals(await stream.read(buffer), null);
+    stream.close();
   });
 
-  Deno.test({
-    ...SANITIZED,
-    name: `Tls.start() gives a stream whose close() ends a read under way, ${told(options)}`,
-    ...needsOpenssl,
-    fn: async () => {
-      if (!certificate) return;
-      await using server = new EchoServer({ certificate });
-      const stream = await start(new Tls(options), server.port);
-      const reading = stream.read(new Uint8Array(1));
-      stream.close();
-      await assertRejects(() => reading, Error);
-      await realUntil(() => server.open === 0);
-    },
+  withOpenssl.test(`Tls.start() gives a stream whose close() ends a read under way, ${told(options)}`, async () => {
+    if (!certificate) return;
+    await using server = new EchoServer({ certificate });
+    const stream = await start(new Tls(options), server.port);
+    const reading = stream.read(new Uint8Array(1));
+    stream.close();
+    await assertRejects(() => reading, Error);
+    await realUntil(() => server.open === 0);
   });
 }
 
-Deno.test({
-  ...SANITIZED,
-  name:
-    "Tls.start() closes connections to a server without an answer from the second on, until one answers",
-  ...needsOpenssl,
-  fn: async () => {
-    if (!certificate) return;
-    await using muteServer = new OddServer(mute);
-    const tls = new Tls(trust);
-    const giveUp = async () => {
-      const controller = new AbortController();
-      const open = muteServer.open;
-      const started = start(tls, muteServer.port, { signal: controller.signal });
-      started.catch(() => {});
-      await realUntil(() => muteServer.open !== open);
-      controller.abort(new Error("enough"));
-      await assertRejects(() => started, Error, "enough");
-    };
+withOpenssl.test("Tls.start() closes connections to a server without an answer from the second on, until one answers", async () => {
+  if (!certificate) return;
+  await using muteServer = new OddServer(mute);
+  const tls = new Tls(trust);
+  const giveUp = async () => {
+    const controller = new AbortController();
+    const open = muteServer.open;
+    const started = start(tls, muteServer.port, { signal: controller.signal });
+    started.catch(() => {});
+    await realUntil(() => muteServer.open !== open);
+    controller.abort(new Error("enough"));
+    await assertRejects(() => started, Error, "enough");
+  };
+  await giveUp();
+  for (let count = 0; count < 5; count++) {
     await giveUp();
-    for (let count = 0; count < 5; count++) {
-      await giveUp();
-      await realUntil(() => muteServer.open <= 1);
-    }
-    await using server = new EchoServer({ certificate });
-    for (let count = 0; count < 2; count++) {
-      const stream = await start(tls, server.port);
-      assertEquals(stream instanceof NodeTlsStream, count === 0, "it costs megabytes");
-      await roundTrip(stream);
-      stream.close();
-      await realUntil(() => server.open === 0);
-    }
-    muteServer.end();
-  },
+    await realUntil(() => muteServer.open <= 1);
+  }
+  await using server = new EchoServer({ certificate });
+  for (let count = 0; count < 2; count++) {
+    const stream = await start(tls, server.port);
+    assertEquals(stream instanceof NodeTlsStream, count === 0, "it costs megabytes");
+    await roundTrip(stream);
+    stream.close();
+    await realUntil(() => server.open === 0);
+  }
+  muteServer.end();
 });
 
 Deno.test("loadAuthorities() has the runtime load what a variable names, and nothing without one", () => {

@@ -9,6 +9,7 @@ import {
 import { collectedLog } from "../log/collected_log.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { onlySyntaxErrors } from "../parse/only_syntax_errors.ts";
+import { onLinux } from "../only_on.ts";
 
 const NODE = { endpoint: "https://panel.example", uuid: "u", token: "t", registeredAtMs: 1 };
 const OTHER = { ...NODE, endpoint: "https://other.example", token: "t2" };
@@ -149,28 +150,24 @@ function openFiles(folder: string): string[] {
     .filter((path) => path.startsWith(folder));
 }
 
-Deno.test({
-  name: "NodeStore leaves no file open, also when it could not be opened",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    await withFolder(async (folder) => {
-      {
-        using opened = new NodeStore(`${folder}/state`, {
-          ignoreDamage: false,
-          copyPath: `${folder}/copy.json`,
-        });
-        await opened.open();
-        assertEquals(openFiles(folder).length, 3);
-      }
-      assertEquals(openFiles(folder), []);
-      const failing = new NodeStore(`${folder}/state`, {
+onLinux.test("NodeStore leaves no file open, also when it could not be opened", async () => {
+  await withFolder(async (folder) => {
+    {
+      using opened = new NodeStore(`${folder}/state`, {
         ignoreDamage: false,
-        copyPath: `${folder}/no/folder`,
+        copyPath: `${folder}/copy.json`,
       });
-      await assertRejects(() => failing.open(), Error);
-      assertEquals(openFiles(folder), []);
+      await opened.open();
+      assertEquals(openFiles(folder).length, 3);
+    }
+    assertEquals(openFiles(folder), []);
+    const failing = new NodeStore(`${folder}/state`, {
+      ignoreDamage: false,
+      copyPath: `${folder}/no/folder`,
     });
-  },
+    await assertRejects(() => failing.open(), Error);
+    assertEquals(openFiles(folder), []);
+  });
 });
 
 test("NodeStore brings a copy to the disk before it goes on", async (folder) => {

@@ -12,6 +12,7 @@ import { fakePolicy, fakeResolver, policyOf } from "./fake_names.ts";
 import { RawServer, write } from "./raw_server.ts";
 import { restoring } from "../restoring.ts";
 import { SANITIZED } from "../sanitized_tests.ts";
+import { onlyIf } from "../only_on.ts";
 
 const signal = new AbortController().signal;
 const certificate = await makeCertificate();
@@ -372,93 +373,83 @@ Deno.test("HttpProbe.probe() rejects when the connection is refused or the name 
   );
 });
 
-Deno.test({
-  name: "HttpProbe.probe() verifies TLS: authority, name and address (needs openssl)",
-  ignore: certificate === undefined,
-  fn: async () => {
-    if (!certificate) return;
-    const { certificate: cert, key, authority } = certificate;
-    const serve = (hostname: string, port: number) =>
-      Deno.serve(
-        { hostname, port, cert, key, onListen: () => {} },
-        () => new Response("x".repeat(100_000)),
-      );
-    await using server = serve("127.0.0.1", 0);
-    const { port } = server.addr;
-    const caCerts = [authority];
-    for (const host of ["localhost", "localhost.", "127.0.0.1", "bücher.test"]) {
-      assert(await probe(`https://${host}:${port}/`, { caCerts }) > 0);
-    }
-    await using server6 = serve("::1", 0);
-    assert(await probe(`https://[::1]:${server6.addr.port}/`, { caCerts }) > 0);
-    const where = `localhost:${port}`;
-    const stranger = await failure(() => probe(`https://${where}/`));
-    assert(
-      stranger.startsWith(
-        `Cannot probe ${where}: Cannot trust the certificate of localhost: its issuer is unknown`,
-      ),
-      stranger,
+const withOpenssl = onlyIf(certificate !== undefined);
+
+withOpenssl.test("HttpProbe.probe() verifies TLS: authority, name and address (needs openssl)", async () => {
+  if (!certificate) return;
+  const { certificate: cert, key, authority } = certificate;
+  const serve = (hostname: string, port: number) =>
+    Deno.serve(
+      { hostname, port, cert, key, onListen: () => {} },
+      () => new Response("x".repeat(100_000)),
     );
-    await using other = serve("127.0.0.2", 0);
-    for (const host of [`other.example:${port}`, `127.0.0.2:${other.addr.port}`]) {
-      const wrong = await failure(() => probe(`https://${host}/`, { caCerts }));
-      assert(wrong.includes("it is for another name"), wrong);
-    }
-  },
+  await using server = serve("127.0.0.1", 0);
+  const { port } = server.addr;
+  const caCerts = [authority];
+  for (const host of ["localhost", "localhost.", "127.0.0.1", "bücher.test"]) {
+    assert(await probe(`https://${host}:${port}/`, { caCerts }) > 0);
+  }
+  await using server6 = serve("::1", 0);
+  assert(await probe(`https://[::1]:${server6.addr.port}/`, { caCerts }) > 0);
+  const where = `localhost:${port}`;
+  const stranger = await failure(() => probe(`https://${where}/`));
+  assert(
+    stranger.startsWith(
+      `Cannot probe ${where}: Cannot trust the certificate of localhost: its issuer is unknown`,
+    ),
+    stranger,
+  );
+  await using other = serve("127.0.0.2", 0);
+  for (const host of [`other.example:${port}`, `127.0.0.2:${other.addr.port}`]) {
+    const wrong = await failure(() => probe(`https://${host}/`, { caCerts }));
+    assert(wrong.includes("it is for another name"), wrong);
+  }
 });
 
-Deno.test({
-  name: "HttpProbe.probe() follows redirects between http and https (needs openssl)",
-  ignore: certificate === undefined,
-  fn: async () => {
-    if (!certificate) return;
-    let location = "";
-    await using secure = Deno.serve({
-      hostname: "127.0.0.1",
-      port: 0,
-      cert: certificate.certificate,
-      key: certificate.key,
-      onListen: () => {},
-    }, () => new Response(null, { status: 308, headers: { location } }));
-    await using plain = new RawServer(async (path, connection) => {
-      const field = path === "/end" ? "" : `Location: https://localhost:${secure.addr.port}/\r\n`;
-      await write(connection, `HTTP/1.1 301 Moved\r\n${field}\r\n`);
-    });
-    const caCerts = [certificate.authority];
-    location = `http://127.0.0.1:${plain.port}/end`;
-    assert(await probe(`http://127.0.0.1:${plain.port}/`, { caCerts }) > 0);
-    assertEquals(plain.requests.length, 2);
-  },
+withOpenssl.test("HttpProbe.probe() follows redirects between http and https (needs openssl)", async () => {
+  if (!certificate) return;
+  let location = "";
+  await using secure = Deno.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    cert: certificate.certificate,
+    key: certificate.key,
+    onListen: () => {},
+  }, () => new Response(null, { status: 308, headers: { location } }));
+  await using plain = new RawServer(async (path, connection) => {
+    const field = path === "/end" ? "" : `Location: https://localhost:${secure.addr.port}/\r\n`;
+    await write(connection, `HTTP/1.1 301 Moved\r\n${field}\r\n`);
+  });
+  const caCerts = [certificate.authority];
+  location = `http://127.0.0.1:${plain.port}/end`;
+  assert(await probe(`http://127.0.0.1:${plain.port}/`, { caCerts }) > 0);
+  assertEquals(plain.requests.length, 2);
 });
 
-Deno.test({
-  name: "HttpProbe.probe() sends no proxy's password to an https server (needs openssl)",
-  ignore: certificate === undefined,
-  fn: async () => {
-    if (!certificate) return;
-    const heads: string[] = [];
-    await using server = Deno.serve({
-      hostname: "127.0.0.1",
-      port: 0,
-      cert: certificate.certificate,
-      key: certificate.key,
-      onListen: () => {},
-    }, ({ headers }) => {
-      heads.push(JSON.stringify([...headers]));
-      return new Response();
-    });
-    const proxy = "http://user:secret@127.0.0.1:1";
-    const program = new URL("probe_in_process.ts", import.meta.url).pathname;
-    const url = `https://localhost:${server.addr.port}/`;
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-prompt", "--no-check", program, url, certificate.authority],
-      env: { HTTPS_PROXY: proxy, HTTP_PROXY: proxy, ALL_PROXY: proxy, NO_PROXY: "" },
-      stderr: "inherit",
-    }).output();
-    assertEquals(new TextDecoder().decode(stdout), "ok\n");
-    assertEquals(heads.length, 1);
-    assert(!/authorization/i.test(heads[0] ?? ""), heads[0]);
-  },
+withOpenssl.test("HttpProbe.probe() sends no proxy's password to an https server (needs openssl)", async () => {
+  if (!certificate) return;
+  const heads: string[] = [];
+  await using server = Deno.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    cert: certificate.certificate,
+    key: certificate.key,
+    onListen: () => {},
+  }, ({ headers }) => {
+    heads.push(JSON.stringify([...headers]));
+    return new Response();
+  });
+  const proxy = "http://user:secret@127.0.0.1:1";
+  const program = new URL("probe_in_process.ts", import.meta.url).pathname;
+  const url = `https://localhost:${server.addr.port}/`;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-prompt", "--no-check", program, url, certificate.authority],
+    env: { HTTPS_PROXY: proxy, HTTP_PROXY: proxy, ALL_PROXY: proxy, NO_PROXY: "" },
+    stderr: "inherit",
+  }).output();
+  assertEquals(new TextDecoder().decode(stdout), "ok\n");
+  assertEquals(heads.length, 1);
+  assert(!/authorization/i.test(heads[0] ?? ""), heads[0]);
 });
 
 const ENVIRONMENTS: readonly Record<string, string>[] = [

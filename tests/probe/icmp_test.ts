@@ -3,6 +3,7 @@ import { Shell } from "../../lib/sandbox/shell.ts";
 import { UnreachableError } from "../../lib/probe/first_reachable.ts";
 import { IcmpProbe } from "../../lib/probe/icmp.ts";
 import { collectedDebugLog } from "../log/collected_log.ts";
+import { onlyIf } from "../only_on.ts";
 
 const signal = new AbortController().signal;
 
@@ -50,24 +51,22 @@ for (const address of ["127.0.0.1", "::1"]) {
   });
 }
 
-Deno.test({
-  name: "IcmpProbe.probe() reads busybox's ping (needs /usr/bin/busybox)",
-  ignore: !hasBusybox(),
-  fn: async () => {
-    const path = await Deno.makeTempDir();
-    for (const name of ["ping", "ping6"]) {
-      await Deno.symlink("/usr/bin/busybox", `${path}/${name}`);
-    }
-    const shell = new Shell({ proc: "/proc", sys: "/sys", path });
-    const icmp = new IcmpProbe(shell);
-    for (const address of ["127.0.0.1", "::1"]) {
-      // It misses a reply now and then, even on loopback.
-      const once = () => icmp.probe([address], { signal });
-      assert(await once().catch(once) < 1000);
-    }
-    await shell.close();
-    await Deno.remove(path, { recursive: true });
-  },
+const withBusybox = onlyIf(hasBusybox());
+
+withBusybox.test("IcmpProbe.probe() reads busybox's ping (needs /usr/bin/busybox)", async () => {
+  const path = await Deno.makeTempDir();
+  for (const name of ["ping", "ping6"]) {
+    await Deno.symlink("/usr/bin/busybox", `${path}/${name}`);
+  }
+  const shell = new Shell({ proc: "/proc", sys: "/sys", path });
+  const icmp = new IcmpProbe(shell);
+  for (const address of ["127.0.0.1", "::1"]) {
+    // It misses a reply now and then, even on loopback.
+    const once = () => icmp.probe([address], { signal });
+    assert(await once().catch(once) < 1000);
+  }
+  await shell.close();
+  await Deno.remove(path, { recursive: true });
 });
 
 Deno.test("IcmpProbe.probe() ends with the signal that it was given", async () => {

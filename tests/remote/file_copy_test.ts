@@ -4,6 +4,7 @@ import { copyFile } from "../../lib/remote/file_copy.ts";
 import type { FileResult } from "../../lib/types.ts";
 import { type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
 import { restoring } from "../restoring.ts";
+import { onLinux, onlyIf } from "../only_on.ts";
 
 /** A test with what {@linkcode withFiles} gives. */
 function test(name: string, ...args: Parameters<typeof withFiles>): void {
@@ -267,31 +268,27 @@ test("copyFile() enters no other folder than it has looked at", async (files) =>
   assertEquals([...Deno.readDirSync(`${folder}/copy`)], []);
 });
 
-Deno.test({
-  name: "copyFile() stays in the folders that it has opened, whatever takes their places",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    await withFiles(async (files) => {
-      const { folder } = files;
-      await makePrey(folder);
-      let mode = 0;
-      const { ok } = await copyWithSwap(files, {
-        at: "note",
-        swap: () => {
-          mode = Deno.statSync(`${folder}/copy/deep`).mode ?? 0;
-          for (const path of ["tree", "copy"]) {
-            Deno.renameSync(`${folder}/${path}/deep`, `${folder}/${path}-away`);
-            Deno.symlinkSync("../private", `${folder}/${path}/deep`);
-          }
-        },
-      });
-      assertEquals(ok, true);
-      assertEquals(await Deno.readTextFile(`${folder}/copy-away/note`), "note");
-      assertEquals(await Deno.readTextFile(`${folder}/private/note`), "secret");
-      assertEquals(mode & 0o777, 0o700, "nobody else's until it is whole");
-      assertEquals((Deno.statSync(`${folder}/copy-away`).mode ?? 0) & 0o777, 0o755);
+onLinux.test("copyFile() stays in the folders that it has opened, whatever takes their places", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await makePrey(folder);
+    let mode = 0;
+    const { ok } = await copyWithSwap(files, {
+      at: "note",
+      swap: () => {
+        mode = Deno.statSync(`${folder}/copy/deep`).mode ?? 0;
+        for (const path of ["tree", "copy"]) {
+          Deno.renameSync(`${folder}/${path}/deep`, `${folder}/${path}-away`);
+          Deno.symlinkSync("../private", `${folder}/${path}/deep`);
+        }
+      },
     });
-  },
+    assertEquals(ok, true);
+    assertEquals(await Deno.readTextFile(`${folder}/copy-away/note`), "note");
+    assertEquals(await Deno.readTextFile(`${folder}/private/note`), "secret");
+    assertEquals(mode & 0o777, 0o700, "nobody else's until it is whole");
+    assertEquals((Deno.statSync(`${folder}/copy-away`).mode ?? 0) & 0o777, 0o755);
+  });
 });
 
 test("moveFile() makes missing folders, replaces files and refuses a move into itself", async (files) => {
@@ -338,59 +335,52 @@ test("moveFile() does not mix a folder with another, and keeps both", async (fil
   assertEquals([...Deno.readDirSync(`${folder}/other`)].map(({ name }) => name), ["b"]);
 });
 
-Deno.test({
-  name:
-    "moveFile() and copyFile() lose nothing when a mount shows the source at the destination too",
-  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
-  fn: async () => {
-    await withFiles(async (files) => {
-      const { folder } = files;
-      await Deno.mkdir(`${folder}/data`);
-      await makeTree(`${folder}/data`);
-      await Deno.mkdir(`${folder}/alias`);
-      const mount = { args: ["--bind", `${folder}/data`, `${folder}/alias`] };
-      const { success } = await new Deno.Command("mount", mount).output();
-      if (!success) return;
-      try {
-        for (const name of ["tree", "tree/a", "tree/deep/link"]) {
-          const args = { source: `~/data/${name}`, destination: `~/alias/${name}` };
-          assertEquals(await files.result("move", args), { moved: true });
-          assertMatch(await files.error("copy", args), /are the same/);
-          await checkTree(`${folder}/data/tree`, `${folder}/data`);
-        }
-        // Another name is another entry.
-        const args = { source: "~/data/tree", destination: "~/alias/new" };
+const asLinuxRoot = onlyIf(Deno.build.os === "linux" && Deno.uid() === 0);
+
+asLinuxRoot.test("moveFile() and copyFile() lose nothing when a mount shows the source at the destination too", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await Deno.mkdir(`${folder}/data`);
+    await makeTree(`${folder}/data`);
+    await Deno.mkdir(`${folder}/alias`);
+    const mount = { args: ["--bind", `${folder}/data`, `${folder}/alias`] };
+    const { success } = await new Deno.Command("mount", mount).output();
+    if (!success) return;
+    try {
+      for (const name of ["tree", "tree/a", "tree/deep/link"]) {
+        const args = { source: `~/data/${name}`, destination: `~/alias/${name}` };
         assertEquals(await files.result("move", args), { moved: true });
-        await checkTree(`${folder}/data/new`, `${folder}/data`);
-        assertEquals([...Deno.readDirSync(`${folder}/data`)].map(({ name }) => name), ["new"]);
-      } finally {
-        await new Deno.Command("umount", { args: ["-l", `${folder}/alias`] }).output();
+        assertMatch(await files.error("copy", args), /are the same/);
+        await checkTree(`${folder}/data/tree`, `${folder}/data`);
       }
-    });
-  },
+      // Another name is another entry.
+      const args = { source: "~/data/tree", destination: "~/alias/new" };
+      assertEquals(await files.result("move", args), { moved: true });
+      await checkTree(`${folder}/data/new`, `${folder}/data`);
+      assertEquals([...Deno.readDirSync(`${folder}/data`)].map(({ name }) => name), ["new"]);
+    } finally {
+      await new Deno.Command("umount", { args: ["-l", `${folder}/alias`] }).output();
+    }
+  });
 });
 
-Deno.test({
-  name: "copyFile() refuses to copy a folder into itself where a mount shows a part of it",
-  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
-  fn: async () => {
-    await withFiles(async (files) => {
-      const { folder } = files;
-      await Deno.mkdir(`${folder}/data/part`, { recursive: true });
-      await Deno.mkdir(`${folder}/alias`);
-      const mount = { args: ["--bind", `${folder}/data/part`, `${folder}/alias`] };
-      const { success } = await new Deno.Command("mount", mount).output();
-      if (!success) return;
-      try {
-        const args = { source: "~/data", destination: "~/alias/copy" };
-        assertMatch(await files.error("copy", args), /into itself/);
-        // Nothing of the copy is in the copy.
-        assertEquals([...Deno.readDirSync(`${folder}/alias/copy/part`)], []);
-      } finally {
-        await new Deno.Command("umount", { args: ["-l", `${folder}/alias`] }).output();
-      }
-    });
-  },
+asLinuxRoot.test("copyFile() refuses to copy a folder into itself where a mount shows a part of it", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await Deno.mkdir(`${folder}/data/part`, { recursive: true });
+    await Deno.mkdir(`${folder}/alias`);
+    const mount = { args: ["--bind", `${folder}/data/part`, `${folder}/alias`] };
+    const { success } = await new Deno.Command("mount", mount).output();
+    if (!success) return;
+    try {
+      const args = { source: "~/data", destination: "~/alias/copy" };
+      assertMatch(await files.error("copy", args), /into itself/);
+      // Nothing of the copy is in the copy.
+      assertEquals([...Deno.readDirSync(`${folder}/alias/copy/part`)], []);
+    } finally {
+      await new Deno.Command("umount", { args: ["-l", `${folder}/alias`] }).output();
+    }
+  });
 });
 
 testAcross(

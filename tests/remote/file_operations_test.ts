@@ -3,6 +3,7 @@ import { FileArguments } from "../../lib/remote/file_arguments.ts";
 import { deleteFile, listFolder } from "../../lib/remote/file_operations.ts";
 import { withFiles } from "./file_requests_fixture.ts";
 import { restoring } from "../restoring.ts";
+import { onlyIf } from "../only_on.ts";
 
 /** A test with what {@linkcode withFiles} gives. */
 function test(name: string, ...args: Parameters<typeof withFiles>): void {
@@ -72,18 +73,16 @@ test("FileRequests gives the reasons in the words that panels look for", async (
   assertMatch(long, /name too long$/);
 });
 
-Deno.test({
-  name: 'FileRequests says "permission denied" when the system does',
-  ignore: isRoot,
-  fn: async () => {
-    await withFiles(async (files) => {
-      await Deno.mkdir(`${files.folder}/closed`, { mode: 0 });
-      assertEquals(
-        await files.error("list", { path: `${files.folder}/closed` }),
-        "permission denied",
-      );
-    });
-  },
+const here = onlyIf(!isRoot);
+
+here.test('FileRequests says "permission denied" when the system does', async () => {
+  await withFiles(async (files) => {
+    await Deno.mkdir(`${files.folder}/closed`, { mode: 0 });
+    assertEquals(
+      await files.error("list", { path: `${files.folder}/closed` }),
+      "permission denied",
+    );
+  });
 });
 
 test("FileRequests refuses paths that are relative, too long or have a NUL", async (files) => {

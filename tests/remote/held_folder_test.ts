@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { HeldFolder } from "../../lib/remote/held_folder.ts";
+import { onLinux } from "../only_on.ts";
 
 async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.realPath(await Deno.makeTempDir());
@@ -41,33 +42,28 @@ Deno.test("HeldFolder.open() opens folders, and follows a link only when it is t
   });
 });
 
-Deno.test({
-  name:
-    "HeldFolder.entry() stays in its folder when that is renamed, by its path where there is no /proc",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    const { stat } = Deno;
-    await withFolder(async (folder) => {
-      const held = await HeldFolder.open(`${folder}/held`);
-      await using _ = held;
-      await Deno.rename(`${folder}/held`, `${folder}/away`);
-      assertEquals(await Deno.readTextFile(held.entry("file")), "its own");
-      for (
-        const answer of [
-          () => Promise.reject(new Deno.errors.NotFound("there is no /proc")),
-          // The /proc of others.
-          () => stat(folder),
-          async () => ({ ...await stat(`${folder}/away`), dev: -1 }),
-        ]
-      ) {
-        Deno.stat = answer;
-        const byPath = await HeldFolder.open(`${folder}/away`).finally(() => Deno.stat = stat);
-        await using _ = byPath;
-        assertEquals(byPath.entry("file"), `${folder}/away/file`);
-        assertEquals(await byPath.names(), ["file"]);
-      }
-    });
-  },
+onLinux.test("HeldFolder.entry() stays in its folder when that is renamed, by its path where there is no /proc", async () => {
+  const { stat } = Deno;
+  await withFolder(async (folder) => {
+    const held = await HeldFolder.open(`${folder}/held`);
+    await using _ = held;
+    await Deno.rename(`${folder}/held`, `${folder}/away`);
+    assertEquals(await Deno.readTextFile(held.entry("file")), "its own");
+    for (
+      const answer of [
+        () => Promise.reject(new Deno.errors.NotFound("there is no /proc")),
+        // The /proc of others.
+        () => stat(folder),
+        async () => ({ ...await stat(`${folder}/away`), dev: -1 }),
+      ]
+    ) {
+      Deno.stat = answer;
+      const byPath = await HeldFolder.open(`${folder}/away`).finally(() => Deno.stat = stat);
+      await using _ = byPath;
+      assertEquals(byPath.entry("file"), `${folder}/away/file`);
+      assertEquals(await byPath.names(), ["file"]);
+    }
+  });
 });
 
 Deno.test("HeldFolder.becomeLike() takes over all bits of the mode, and both times", async () => {

@@ -3,7 +3,7 @@ import { startTestPanel } from "../test_panel/test_panel.ts";
 import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
 import { TempFolder } from "../temp_folder.ts";
-import { onLinux } from "../only_on.ts";
+import { onLinux, onlyIf } from "../only_on.ts";
 
 const PROGRAM = new URL("waiting_program.ts", import.meta.url).pathname;
 const DEBUGGER = "Debugger listening on";
@@ -25,17 +25,15 @@ async function attackBeside(target: AgentProcess): Promise<void> {
   await open.says(DEBUGGER);
 }
 
-Deno.test({
-  name: "hardenProcess() keeps the runtime from opening its debugger",
-  ignore: !hasOwnNetwork,
-  async fn() {
-    await using hardened = startProgram("hardened");
-    await hardened.says("waiting");
-    await attackBeside(hardened);
-    await attackBeside(hardened);
-    assertEquals(hardened.lines(DEBUGGER), []);
-    Deno.kill(hardened.pid, 0);
-  },
+const inOwnNetwork = onlyIf(hasOwnNetwork);
+
+inOwnNetwork.test("hardenProcess() keeps the runtime from opening its debugger", async () => {
+  await using hardened = startProgram("hardened");
+  await hardened.says("waiting");
+  await attackBeside(hardened);
+  await attackBeside(hardened);
+  assertEquals(hardened.lines(DEBUGGER), []);
+  Deno.kill(hardened.pid, 0);
 });
 
 for (
@@ -61,16 +59,12 @@ for (
   });
 }
 
-Deno.test({
-  name: "the demo opens no debugger",
-  ignore: !hasOwnNetwork,
-  async fn() {
-    await using demo = new AgentProcess(["demo", "-i", "0.2"], { through: OWN_NETWORK });
-    await demo.says("First report accepted");
-    await attackBeside(demo);
-    assertEquals((await demo.stop()).code, 0);
-    assertEquals(demo.lines(DEBUGGER), []);
-  },
+inOwnNetwork.test("the demo opens no debugger", async () => {
+  await using demo = new AgentProcess(["demo", "-i", "0.2"], { through: OWN_NETWORK });
+  await demo.says("First report accepted");
+  await attackBeside(demo);
+  assertEquals((await demo.stop()).code, 0);
+  assertEquals(demo.lines(DEBUGGER), []);
 });
 
 onLinux.test("hardenProcess() leaves the signal to the programs that are started", async () => {
@@ -93,41 +87,37 @@ onLinux.test("hardenProcess() leaves the signal to the programs that are started
 const writesCores = Deno.build.os === "linux" &&
   /^[^|/]+$/.test(Deno.readTextFileSync("/proc/sys/kernel/core_pattern").trim());
 
-Deno.test({
-  name: "hardenProcess() leaves no core dump behind, which a process without it does",
-  ignore: !writesCores,
-  async fn() {
-    const dumps = async (mode: "hardened" | "open") => {
-      using folder = new TempFolder();
-      const inFolder = ["sh", "-c", `ulimit -c 8; cd ${folder.path}; exec "$0" "$@"`];
-      await using program = startProgram(mode, inFolder);
-      await program.says("waiting");
-      await program.stop("SIGABRT");
-      return [...Deno.readDirSync(folder.path)].length;
-    };
-    assertEquals(await dumps("open"), 1);
-    assertEquals(await dumps("hardened"), 0);
-  },
+const here = onlyIf(writesCores);
+
+here.test("hardenProcess() leaves no core dump behind, which a process without it does", async () => {
+  const dumps = async (mode: "hardened" | "open") => {
+    using folder = new TempFolder();
+    const inFolder = ["sh", "-c", `ulimit -c 8; cd ${folder.path}; exec "$0" "$@"`];
+    await using program = startProgram(mode, inFolder);
+    await program.says("waiting");
+    await program.stop("SIGABRT");
+    return [...Deno.readDirSync(folder.path)].length;
+  };
+  assertEquals(await dumps("open"), 1);
+  assertEquals(await dumps("hardened"), 0);
 });
 
-Deno.test({
-  name: "hardenProcess() forbids core dumps, and hides root's process from other programs",
-  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
-  async fn() {
-    // Who may trace everything can always read it.
-    const untraced = ["setpriv", "--bounding-set=-sys_ptrace"];
-    const isReadable = async (mode: "hardened" | "open") => {
-      const through = [...untraced, "sh", "-c", 'ulimit -c 8; exec "$0" "$@"'];
-      await using program = startProgram(mode, through);
-      await program.says("waiting");
-      const limits = Deno.readTextFileSync(`/proc/${program.pid}/limits`);
-      assertEquals(/^Max core file size +1 /m.test(limits), mode === "hardened", limits);
-      const [command = "", ...args] = [...untraced, "readlink", `/proc/${program.pid}/exe`];
-      return (await new Deno.Command(command, { args }).output()).success;
-    };
-    assertEquals(await isReadable("open"), true);
-    assertEquals(await isReadable("hardened"), false);
-  },
+const asLinuxRoot = onlyIf(Deno.build.os === "linux" && Deno.uid() === 0);
+
+asLinuxRoot.test("hardenProcess() forbids core dumps, and hides root's process from other programs", async () => {
+  // Who may trace everything can always read it.
+  const untraced = ["setpriv", "--bounding-set=-sys_ptrace"];
+  const isReadable = async (mode: "hardened" | "open") => {
+    const through = [...untraced, "sh", "-c", 'ulimit -c 8; exec "$0" "$@"'];
+    await using program = startProgram(mode, through);
+    await program.says("waiting");
+    const limits = Deno.readTextFileSync(`/proc/${program.pid}/limits`);
+    assertEquals(/^Max core file size +1 /m.test(limits), mode === "hardened", limits);
+    const [command = "", ...args] = [...untraced, "readlink", `/proc/${program.pid}/exe`];
+    return (await new Deno.Command(command, { args }).output()).success;
+  };
+  assertEquals(await isReadable("open"), true);
+  assertEquals(await isReadable("hardened"), false);
 });
 
 onLinux.test("a sealed agent's files have a bound, but where its log is one of them", async () => {

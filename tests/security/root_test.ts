@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
+import { onlyIf } from "../only_on.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 const ROOT_UNTIL_SEALED =
@@ -27,59 +28,55 @@ function shellOf(pid: number): number {
   return Number(shell);
 }
 
-Deno.test({
-  name:
-    "a root agent is nobody's once it is sealed, all threads and its shell, and does all it did",
-  ignore: !canChangeUser,
-  async fn() {
-    using panel = await startTestPanel({ token: "t0ken" });
-    panel.state.tasks = [{ id: 1, name: "p", type: "icmp", target: "127.0.0.1", interval: 1 }];
-    using folder = new TempFolder();
-    const env = { RUNTIME_DIRECTORY: `${folder.path}/run` };
-    const state = ["--month-rotate", "1", "--state-dir", `${folder.path}/state`];
-    await using agent = new AgentProcess([
-      ...["-e", `http://localhost:${panel.port}`, "-t", "t0ken", "-i", "0.2", "--require-seal"],
-      ...["--metrics", "127.0.0.1:0", ...state],
-    ], { env });
-    await agent.says(ROOT_UNTIL_SEALED);
-    await agent.says("First report accepted");
-    const threads = [...Deno.readDirSync(`/proc/${agent.pid}/task`)].map(({ name }) => name);
-    assert(threads.length > 3, `${threads.length} threads`);
-    for (const thread of threads) {
-      const at = `/proc/${agent.pid}/task/${thread}`;
-      const found = ["Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapAmb"]
-        .map((name) => statusOf(at, name));
-      const none = "0000000000000000";
-      assertEquals(found, [NOBODY, NOBODY, "", none, none, none, none], thread);
-    }
-    const shell = `/proc/${shellOf(agent.pid)}`;
-    const ofShell = ["Uid", "Gid", "Groups", "CapPrm"].map((name) => statusOf(shell, name));
-    // What ping needs, and nothing else.
-    const rawSockets = "0000000000002000";
-    const canPing =
-      (Number.parseInt(statusOf("/proc/self", "CapEff").slice(-4), 16) & 0x2000) !== 0;
-    assertEquals(ofShell, [NOBODY, NOBODY, "", canPing ? rawSockets : ofShell[3]]);
+const asOtherUser = onlyIf(canChangeUser);
 
-    const result = () => panel.state.pingResults.find(({ value }) => value.taskId === 1);
-    await panel.state.until(() => result() !== undefined);
-    assert(Number(result()?.value.valueMs) >= 0, agent.output);
-    const [, url = ""] = /Metrics for Prometheus: (\S+)/.exec(agent.output) ?? [];
-    const metrics = await (await fetch(url)).text();
-    assert(/^process_open_fds [1-9]/m.test(metrics) || !countsDescriptors(), metrics);
-    const health = readHealth([`${folder.path}/run`]);
-    assertEquals([health?.isRunning, health?.pid], [true, agent.pid]);
-    const set = new AgentProcess(
-      ["traffic", "set", "--up", "5GB", "-e", panel.url, "-t", "t0ken", ...state],
-      { env },
-    );
-    assertEquals((await set.ends()).code, 0, set.output);
-    const status = new AgentProcess(["status", "-e", panel.url, "-t", "t0ken"], { env });
-    await status.ends();
-    assert(status.output.includes("root until sealed, then nobody"), status.output);
-    assertEquals(panel.state.violations, []);
-    assertEquals(agent.lines("WARN"), []);
-    assertEquals((await agent.stop()).code, 0, agent.output);
-  },
+asOtherUser.test("a root agent is nobody's once it is sealed, all threads and its shell, and does all it did", async () => {
+  using panel = await startTestPanel({ token: "t0ken" });
+  panel.state.tasks = [{ id: 1, name: "p", type: "icmp", target: "127.0.0.1", interval: 1 }];
+  using folder = new TempFolder();
+  const env = { RUNTIME_DIRECTORY: `${folder.path}/run` };
+  const state = ["--month-rotate", "1", "--state-dir", `${folder.path}/state`];
+  await using agent = new AgentProcess([
+    ...["-e", `http://localhost:${panel.port}`, "-t", "t0ken", "-i", "0.2", "--require-seal"],
+    ...["--metrics", "127.0.0.1:0", ...state],
+  ], { env });
+  await agent.says(ROOT_UNTIL_SEALED);
+  await agent.says("First report accepted");
+  const threads = [...Deno.readDirSync(`/proc/${agent.pid}/task`)].map(({ name }) => name);
+  assert(threads.length > 3, `${threads.length} threads`);
+  for (const thread of threads) {
+    const at = `/proc/${agent.pid}/task/${thread}`;
+    const found = ["Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapAmb"]
+      .map((name) => statusOf(at, name));
+    const none = "0000000000000000";
+    assertEquals(found, [NOBODY, NOBODY, "", none, none, none, none], thread);
+  }
+  const shell = `/proc/${shellOf(agent.pid)}`;
+  const ofShell = ["Uid", "Gid", "Groups", "CapPrm"].map((name) => statusOf(shell, name));
+  // What ping needs, and nothing else.
+  const rawSockets = "0000000000002000";
+  const canPing = (Number.parseInt(statusOf("/proc/self", "CapEff").slice(-4), 16) & 0x2000) !== 0;
+  assertEquals(ofShell, [NOBODY, NOBODY, "", canPing ? rawSockets : ofShell[3]]);
+
+  const result = () => panel.state.pingResults.find(({ value }) => value.taskId === 1);
+  await panel.state.until(() => result() !== undefined);
+  assert(Number(result()?.value.valueMs) >= 0, agent.output);
+  const [, url = ""] = /Metrics for Prometheus: (\S+)/.exec(agent.output) ?? [];
+  const metrics = await (await fetch(url)).text();
+  assert(/^process_open_fds [1-9]/m.test(metrics) || !countsDescriptors(), metrics);
+  const health = readHealth([`${folder.path}/run`]);
+  assertEquals([health?.isRunning, health?.pid], [true, agent.pid]);
+  const set = new AgentProcess(
+    ["traffic", "set", "--up", "5GB", "-e", panel.url, "-t", "t0ken", ...state],
+    { env },
+  );
+  assertEquals((await set.ends()).code, 0, set.output);
+  const status = new AgentProcess(["status", "-e", panel.url, "-t", "t0ken"], { env });
+  await status.ends();
+  assert(status.output.includes("root until sealed, then nobody"), status.output);
+  assertEquals(panel.state.violations, []);
+  assertEquals(agent.lines("WARN"), []);
+  assertEquals((await agent.stop()).code, 0, agent.output);
 });
 
 /** Seals a process whose shell stays root and that is in a group, and tells what it was afterwards. */
@@ -97,51 +94,43 @@ console.log(JSON.stringify({ staysRoot, before, seen }));
 Deno.exit();
 `;
 
-Deno.test({
-  name: "a process gives up root and its groups, also where its shell stays root",
-  ignore: !canChangeUser,
-  async fn() {
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-prompt", "--no-check", "--ext=js", "-"],
-      stdin: "piped",
-      stdout: "piped",
-      cwd: new URL("../..", import.meta.url).pathname,
-    }).spawn();
-    const writer = child.stdin.getWriter();
-    await writer.write(new TextEncoder().encode(SEALED_IN_A_GROUP));
-    await writer.close();
-    const { staysRoot, before, seen } = JSON.parse(
-      new TextDecoder().decode((await child.output()).stdout),
-    );
-    assertEquals(before, ["Uid:\t0\t0\t0\t0", "Groups:\t27 "]);
-    assertEquals(seen, ["Uid:\t65534\t65534\t65534\t65534", "Groups:\t "]);
-    assertEquals(staysRoot, "its shell stays");
-  },
+asOtherUser.test("a process gives up root and its groups, also where its shell stays root", async () => {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-prompt", "--no-check", "--ext=js", "-"],
+    stdin: "piped",
+    stdout: "piped",
+    cwd: new URL("../..", import.meta.url).pathname,
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(SEALED_IN_A_GROUP));
+  await writer.close();
+  const { staysRoot, before, seen } = JSON.parse(
+    new TextDecoder().decode((await child.output()).stdout),
+  );
+  assertEquals(before, ["Uid:\t0\t0\t0\t0", "Groups:\t27 "]);
+  assertEquals(seen, ["Uid:\t65534\t65534\t65534\t65534", "Groups:\t "]);
+  assertEquals(staysRoot, "its shell stays");
 });
 
-Deno.test({
-  name: "another program of nobody's can end a root agent, and not read its memory",
-  ignore: !canChangeUser,
-  async fn() {
-    using panel = await startTestPanel({ token: "t0ken" });
-    const asNobody = async (...words: string[]) => {
-      const args = ["--reuid=65534", "--regid=65534", "--clear-groups", ...words];
-      return (await new Deno.Command("setpriv", { args, stderr: "null" }).output()).success;
-    };
-    await using other = new AgentProcess(["-c", "echo ready; exec sleep 60"], {
-      program: "/bin/sh",
-      through: ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
-    });
-    await other.says("ready");
-    await using agent = new AgentProcess(["-e", panel.url, "-t", "t0ken", "-i", "0.2"]);
-    await agent.says("First report accepted");
-    const reads = (pid: number) =>
-      Promise.all(["environ", "maps"].map((name) => asNobody("cat", `/proc/${pid}/${name}`)));
-    assertEquals(await reads(other.pid), [true, true]);
-    assertEquals(await reads(agent.pid), [false, false]);
-    assertEquals(await asNobody("sh", "-c", `kill ${agent.pid}`), true);
-    assertEquals((await agent.ends()).code, 0, agent.output);
-  },
+asOtherUser.test("another program of nobody's can end a root agent, and not read its memory", async () => {
+  using panel = await startTestPanel({ token: "t0ken" });
+  const asNobody = async (...words: string[]) => {
+    const args = ["--reuid=65534", "--regid=65534", "--clear-groups", ...words];
+    return (await new Deno.Command("setpriv", { args, stderr: "null" }).output()).success;
+  };
+  await using other = new AgentProcess(["-c", "echo ready; exec sleep 60"], {
+    program: "/bin/sh",
+    through: ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
+  });
+  await other.says("ready");
+  await using agent = new AgentProcess(["-e", panel.url, "-t", "t0ken", "-i", "0.2"]);
+  await agent.says("First report accepted");
+  const reads = (pid: number) =>
+    Promise.all(["environ", "maps"].map((name) => asNobody("cat", `/proc/${pid}/${name}`)));
+  assertEquals(await reads(other.pid), [true, true]);
+  assertEquals(await reads(agent.pid), [false, false]);
+  assertEquals(await asNobody("sh", "-c", `kill ${agent.pid}`), true);
+  assertEquals((await agent.ends()).code, 0, agent.output);
 });
 
 /** Since Linux 6.2 the size of this folder is their number; before, nobody may list it. */
@@ -149,45 +138,41 @@ function countsDescriptors(): boolean {
   return Deno.statSync("/proc/self/fd").size > 0;
 }
 
-Deno.test({
-  name: "a root agent counts no disk that root alone can reach, and names it",
-  ignore: !canChangeUser,
-  async fn() {
-    using folder = new TempFolder();
-    const path = `${folder.path}/private/disk`;
-    const through = [
-      "unshare",
-      "-m",
-      "sh",
-      "-c",
-      `mkdir -p ${path} && chmod 755 ${folder.path} && chmod 700 ${folder.path}/private && ` +
-      `mount -t tmpfs -o size=1m none ${path} && exec "$0" "$@"`,
-    ];
-    const args = ["-t", "t0ken", "--include-mountpoint", `/;${path}`];
-    using panel = await startTestPanel({ token: "t0ken" });
-    await using agent = new AgentProcess(["-e", panel.url, "-i", "0.2", ...args], { through });
-    await agent.says(ROOT_UNTIL_SEALED);
-    await agent.says("First report accepted");
-    await agent.says("and the space of /");
-    const [counted = ""] = agent.lines("and the space of /");
-    assert(!counted.includes(path), counted);
-    assert(agent.output.includes(`Cannot measure part of disk space`), agent.output);
-    await agent.stop();
+asOtherUser.test("a root agent counts no disk that root alone can reach, and names it", async () => {
+  using folder = new TempFolder();
+  const path = `${folder.path}/private/disk`;
+  const through = [
+    "unshare",
+    "-m",
+    "sh",
+    "-c",
+    `mkdir -p ${path} && chmod 755 ${folder.path} && chmod 700 ${folder.path}/private && ` +
+    `mount -t tmpfs -o size=1m none ${path} && exec "$0" "$@"`,
+  ];
+  const args = ["-t", "t0ken", "--include-mountpoint", `/;${path}`];
+  using panel = await startTestPanel({ token: "t0ken" });
+  await using agent = new AgentProcess(["-e", panel.url, "-i", "0.2", ...args], { through });
+  await agent.says(ROOT_UNTIL_SEALED);
+  await agent.says("First report accepted");
+  await agent.says("and the space of /");
+  const [counted = ""] = agent.lines("and the space of /");
+  assert(!counted.includes(path), counted);
+  assert(agent.output.includes(`Cannot measure part of disk space`), agent.output);
+  await agent.stop();
 
-    const decisionOf = async (option: string[]) => {
-      const dryRun = new AgentProcess(
-        ["--dry-run", "--json", "-e", panel.url, "-i", "0.2", ...args, ...option],
-        { through },
-      );
-      assertEquals((await dryRun.ends()).code, 0, dryRun.output);
-      const [, rest = ""] = dryRun.output.split(`"name": "${path} (`);
-      const [, isCounted] = /"counted": (\w+)/.exec(rest) ?? [];
-      return isCounted;
-    };
-    assertEquals(await decisionOf([]), "false");
-    // With remote control it stays root.
-    assertEquals(await decisionOf(["--enable-remote-control"]), "true");
-  },
+  const decisionOf = async (option: string[]) => {
+    const dryRun = new AgentProcess(
+      ["--dry-run", "--json", "-e", panel.url, "-i", "0.2", ...args, ...option],
+      { through },
+    );
+    assertEquals((await dryRun.ends()).code, 0, dryRun.output);
+    const [, rest = ""] = dryRun.output.split(`"name": "${path} (`);
+    const [, isCounted] = /"counted": (\w+)/.exec(rest) ?? [];
+    return isCounted;
+  };
+  assertEquals(await decisionOf([]), "false");
+  // With remote control it stays root.
+  assertEquals(await decisionOf(["--enable-remote-control"]), "true");
 });
 
 /** Where the ids of other users are not mapped, and where the right to change is missing. */
@@ -243,27 +228,25 @@ async function attack(mode: string, library: string): Promise<string[]> {
   return lines.filter(({ succeeded }) => succeeded).map(({ name }) => name);
 }
 
-Deno.test({
-  name: "native code in root's process succeeds without the seal, and in no way with it",
-  ignore: !canChangeUser || !hasCompiler(),
-  async fn() {
-    using folder = new TempFolder();
-    const library = `${folder.path}/attacks.so`;
-    const source = new URL("root_attacks.c", import.meta.url).pathname;
-    const gcc = new Deno.Command("gcc", { args: ["-shared", "-fPIC", "-o", library, source] });
-    assertEquals((await gcc.output()).code, 0);
-    const open = await attack("open", library);
-    assertEquals(open.length, 9);
-    assertEquals(await attack("sealed", library), []);
-    // Each defence alone.
-    assertEquals(await attack("nobody", library), ["make a netlink socket"]);
-    const overOpenSocket = open.filter((name) => name.includes("that is open"));
-    assertEquals(
-      await attack("netlink", library),
-      open.filter((name) => !overOpenSocket.includes(name)),
-    );
-    assertEquals(overOpenSocket.length, 3);
-  },
+const withCompiler = onlyIf(canChangeUser && hasCompiler());
+
+withCompiler.test("native code in root's process succeeds without the seal, and in no way with it", async () => {
+  using folder = new TempFolder();
+  const library = `${folder.path}/attacks.so`;
+  const source = new URL("root_attacks.c", import.meta.url).pathname;
+  const gcc = new Deno.Command("gcc", { args: ["-shared", "-fPIC", "-o", library, source] });
+  assertEquals((await gcc.output()).code, 0);
+  const open = await attack("open", library);
+  assertEquals(open.length, 9);
+  assertEquals(await attack("sealed", library), []);
+  // Each defence alone.
+  assertEquals(await attack("nobody", library), ["make a netlink socket"]);
+  const overOpenSocket = open.filter((name) => name.includes("that is open"));
+  assertEquals(
+    await attack("netlink", library),
+    open.filter((name) => !overOpenSocket.includes(name)),
+  );
+  assertEquals(overOpenSocket.length, 3);
 });
 
 function hasCompiler(): boolean {

@@ -6,7 +6,7 @@ import { TestNameServer } from "../net/fake_name_server.ts";
 import { makeCertificate, makeSelfSigned } from "../net/test_authority.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
-import { onLinux } from "../only_on.ts";
+import { onLinux, onlyIf } from "../only_on.ts";
 
 const TOKEN = "t0ken";
 const SEALED = "this process is sealed by the kernel and the runtime";
@@ -40,22 +40,20 @@ const TRUSTING: Readonly<
   DENO_CERT: (file) => ({ env: { DENO_CERT: file } }),
 };
 
-Deno.test({
-  name: "a sealed agent trusts a self-signed certificate that is an authority's, by --ca-cert",
-  ignore: !isLinux || certificate === undefined,
-  async fn() {
-    const own = await makeSelfSigned("-days", "2", "-addext", "subjectAltName=DNS:localhost");
-    if (own === undefined) return;
-    using panel = await startTestPanel({ token: TOKEN });
-    const { cert, key } = own;
-    await using front = new TlsFront(panel, { certificate: cert, authority: cert, key });
-    using folder = new TempFolder();
-    const args = ["--ca-cert", `${folder.path}/cert.pem`];
-    Deno.writeTextFileSync(`${folder.path}/cert.pem`, cert);
-    await using agent = startAgent(`https://localhost:${front.port}`, { args });
-    await agent.says(SEALED);
-    await agent.says("First report accepted, by v2 WebSocket");
-  },
+const withOpenssl = onlyIf(isLinux && certificate !== undefined);
+
+withOpenssl.test("a sealed agent trusts a self-signed certificate that is an authority's, by --ca-cert", async () => {
+  const own = await makeSelfSigned("-days", "2", "-addext", "subjectAltName=DNS:localhost");
+  if (own === undefined) return;
+  using panel = await startTestPanel({ token: TOKEN });
+  const { cert, key } = own;
+  await using front = new TlsFront(panel, { certificate: cert, authority: cert, key });
+  using folder = new TempFolder();
+  const args = ["--ca-cert", `${folder.path}/cert.pem`];
+  Deno.writeTextFileSync(`${folder.path}/cert.pem`, cert);
+  await using agent = startAgent(`https://localhost:${front.port}`, { args });
+  await agent.says(SEALED);
+  await agent.says("First report accepted, by v2 WebSocket");
 });
 
 for (const [name, trust] of Object.entries(TRUSTING)) {
@@ -143,21 +141,19 @@ async function canMount(): Promise<boolean> {
   return false;
 }
 
-Deno.test({
-  name: "a changed /etc/hosts holds at a sealed agent's next lookup",
-  ignore: !hasOwnMounts,
-  async fn() {
-    using panel = await startTestPanel({ token: TOKEN });
-    using etc = new OwnEtc({
-      "hosts": "127.0.0.1 localhost\n",
-      "nsswitch.conf": "hosts: files\n",
-    });
-    await using agent = startAgent(`http://panel.example:${panel.port}`, etc);
-    await agent.says(SEALED);
-    await agent.says("Cannot resolve panel.example: no such name");
-    etc.replace("hosts", "127.0.0.1 localhost panel.example\n");
-    await agent.says("First report accepted");
-  },
+const inOwnMounts = onlyIf(hasOwnMounts);
+
+inOwnMounts.test("a changed /etc/hosts holds at a sealed agent's next lookup", async () => {
+  using panel = await startTestPanel({ token: TOKEN });
+  using etc = new OwnEtc({
+    "hosts": "127.0.0.1 localhost\n",
+    "nsswitch.conf": "hosts: files\n",
+  });
+  await using agent = startAgent(`http://panel.example:${panel.port}`, etc);
+  await agent.says(SEALED);
+  await agent.says("Cannot resolve panel.example: no such name");
+  etc.replace("hosts", "127.0.0.1 localhost panel.example\n");
+  await agent.says("First report accepted");
 });
 
 Deno.test({
@@ -185,79 +181,63 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "a sealed agent resolves by --custom-dns, and knows names of /etc/hosts",
-  ignore: !hasOwnMounts,
-  async fn() {
-    await using names = await TestNameServer.start({ "panel.test": { A: ["127.0.0.1"] } });
-    using panel = await startTestPanel({ token: TOKEN });
-    using etc = new OwnEtc({ "hosts": "127.0.0.1 localhost known.example\n" });
-    const args = ["--custom-dns", `127.0.0.1:${names.port}`];
-    for (const host of ["panel.test", "known.example"]) {
-      await using agent = startAgent(`http://${host}:${panel.port}`, {
-        through: etc.through,
-        args,
-      });
-      await agent.says(SEALED);
-      await agent.says("First report accepted");
-    }
-    assertEquals([...new Set(names.questions)].toSorted(), ["panel.test A", "panel.test AAAA"]);
-  },
+inOwnMounts.test("a sealed agent resolves by --custom-dns, and knows names of /etc/hosts", async () => {
+  await using names = await TestNameServer.start({ "panel.test": { A: ["127.0.0.1"] } });
+  using panel = await startTestPanel({ token: TOKEN });
+  using etc = new OwnEtc({ "hosts": "127.0.0.1 localhost known.example\n" });
+  const args = ["--custom-dns", `127.0.0.1:${names.port}`];
+  for (const host of ["panel.test", "known.example"]) {
+    await using agent = startAgent(`http://${host}:${panel.port}`, {
+      through: etc.through,
+      args,
+    });
+    await agent.says(SEALED);
+    await agent.says("First report accepted");
+  }
+  assertEquals([...new Set(names.questions)].toSorted(), ["panel.test A", "panel.test AAAA"]);
 });
 
 const HIDE_GETENT = "mount --bind /dev/null /usr/bin/getent";
 const WITHOUT_GETENT = ownMounts(HIDE_GETENT);
 const GAP = 'files can be read: there is no "getent" that resolves names';
 
-Deno.test({
-  name: "an agent without getent resolves by itself, and says that files can be read",
-  ignore: !hasOwnMounts,
-  async fn() {
-    using panel = await startTestPanel({ token: TOKEN });
-    using folder = new TempFolder();
-    const env = { RUNTIME_DIRECTORY: folder.path };
-    const args = ["--metrics", "127.0.0.1:0"];
-    const through = WITHOUT_GETENT;
-    await using agent = startAgent(`http://localhost:${panel.port}`, { args, env, through });
-    await agent.says(`this process is sealed by the kernel and the runtime, but ${GAP}`);
-    await agent.says("First report accepted");
-    const [, url = ""] = /Metrics for Prometheus: (\S+)/.exec(agent.output) ?? [];
-    const metrics = await (await fetch(url)).text();
-    assertStringIncludes(metrics, `but ${GAP.replaceAll('"', '\\"')}`);
-    for (const command of ["status", "doctor"]) {
-      const told = new AgentProcess([command, "-e", panel.url, "-t", TOKEN], { env, through });
-      await told.ends();
-      assertStringIncludes(told.output, GAP, command);
-    }
-  },
+inOwnMounts.test("an agent without getent resolves by itself, and says that files can be read", async () => {
+  using panel = await startTestPanel({ token: TOKEN });
+  using folder = new TempFolder();
+  const env = { RUNTIME_DIRECTORY: folder.path };
+  const args = ["--metrics", "127.0.0.1:0"];
+  const through = WITHOUT_GETENT;
+  await using agent = startAgent(`http://localhost:${panel.port}`, { args, env, through });
+  await agent.says(`this process is sealed by the kernel and the runtime, but ${GAP}`);
+  await agent.says("First report accepted");
+  const [, url = ""] = /Metrics for Prometheus: (\S+)/.exec(agent.output) ?? [];
+  const metrics = await (await fetch(url)).text();
+  assertStringIncludes(metrics, `but ${GAP.replaceAll('"', '\\"')}`);
+  for (const command of ["status", "doctor"]) {
+    const told = new AgentProcess([command, "-e", panel.url, "-t", TOKEN], { env, through });
+    await told.ends();
+    assertStringIncludes(told.output, GAP, command);
+  }
 });
 
-Deno.test({
-  name: "doctor says beforehand that files can be read where there is no getent",
-  ignore: !hasOwnMounts,
-  async fn() {
-    // Without health files of agents that run here.
-    const ofOthers = ["/run", "/dev/shm"].map((folder) => `mount -t tmpfs none ${folder}`);
-    const doctor = new AgentProcess(["doctor", "-e", "http://127.0.0.1:1", "-t", TOKEN], {
-      through: ownMounts([HIDE_GETENT, ...ofOthers].join(" && ")),
-    });
-    await doctor.ends();
-    assertStringIncludes(doctor.output, `can seal the agent, but ${GAP}`);
-  },
+inOwnMounts.test("doctor says beforehand that files can be read where there is no getent", async () => {
+  // Without health files of agents that run here.
+  const ofOthers = ["/run", "/dev/shm"].map((folder) => `mount -t tmpfs none ${folder}`);
+  const doctor = new AgentProcess(["doctor", "-e", "http://127.0.0.1:1", "-t", TOKEN], {
+    through: ownMounts([HIDE_GETENT, ...ofOthers].join(" && ")),
+  });
+  await doctor.ends();
+  assertStringIncludes(doctor.output, `can seal the agent, but ${GAP}`);
 });
 
-Deno.test({
-  name: "--require-seal ends with exit code 2 where there is no getent",
-  ignore: !hasOwnMounts,
-  async fn() {
-    await using agent = startAgent("http://127.0.0.1:1", {
-      args: ["--require-seal"],
-      through: WITHOUT_GETENT,
-    });
-    assertEquals((await agent.ends()).code, 2, agent.output);
-    assertStringIncludes(
-      agent.output,
-      `Cannot seal this process as --require-seal demands: ${GAP}`,
-    );
-  },
+inOwnMounts.test("--require-seal ends with exit code 2 where there is no getent", async () => {
+  await using agent = startAgent("http://127.0.0.1:1", {
+    args: ["--require-seal"],
+    through: WITHOUT_GETENT,
+  });
+  assertEquals((await agent.ends()).code, 2, agent.output);
+  assertStringIncludes(
+    agent.output,
+    `Cannot seal this process as --require-seal demands: ${GAP}`,
+  );
 });

@@ -10,6 +10,7 @@ import {
 import { expandSystemdWords, splitSystemdWords } from "../../lib/service/official_commands.ts";
 import { ESCAPED_PLAN, golden, SYSTEM_PLAN, USER_PLAN } from "./service_plans.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { onlyIf } from "../only_on.ts";
 
 const ROOT_PLAN = { ...SYSTEM_PLAN, user: "root", sandbox: "none" } as const;
 
@@ -36,25 +37,23 @@ Deno.test("systemdUnit() has no mount namespace when the machine forbids it", ()
   );
 });
 
-Deno.test({
-  name: "systemdUnit() makes a unit that systemd takes, exposed at most 3 of 10",
-  ignore: !hasAnalyze(),
-  async fn() {
-    for (const plan of [SYSTEM_PLAN, ESCAPED_PLAN, { ...SYSTEM_PLAN, usesDevices: true }]) {
-      using folder = new TempFolder();
-      const path = `${folder.path}/${plan.name}.service`;
-      await Deno.writeTextFile(path, systemdUnit(plan));
-      const verified = await analyze("verify", path);
-      // The program is not there; that is all there may be to say.
-      const troubles = verified.split("\n").filter((line) =>
-        line.includes(plan.name) && !line.includes("is not executable")
-      );
-      assertEquals(troubles, []);
-      const judged = await analyze("security", "--offline=true", "--no-pager", path);
-      const exposure = Number(/exposure level for .*: ([\d.]+)/.exec(judged)?.[1]);
-      assert(exposure <= 3, judged);
-    }
-  },
+const here = onlyIf(hasAnalyze());
+
+here.test("systemdUnit() makes a unit that systemd takes, exposed at most 3 of 10", async () => {
+  for (const plan of [SYSTEM_PLAN, ESCAPED_PLAN, { ...SYSTEM_PLAN, usesDevices: true }]) {
+    using folder = new TempFolder();
+    const path = `${folder.path}/${plan.name}.service`;
+    await Deno.writeTextFile(path, systemdUnit(plan));
+    const verified = await analyze("verify", path);
+    // The program is not there; that is all there may be to say.
+    const troubles = verified.split("\n").filter((line) =>
+      line.includes(plan.name) && !line.includes("is not executable")
+    );
+    assertEquals(troubles, []);
+    const judged = await analyze("security", "--offline=true", "--no-pager", path);
+    const exposure = Number(/exposure level for .*: ([\d.]+)/.exec(judged)?.[1]);
+    assert(exposure <= 3, judged);
+  }
 });
 
 async function analyze(...args: string[]): Promise<string> {

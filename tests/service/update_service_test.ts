@@ -9,6 +9,7 @@ import {
 } from "../../lib/service/update_service.ts";
 import { writeExecutable } from "../executable.ts";
 import { SYSTEM_PLAN } from "./service_plans.ts";
+import { onlyIf } from "../only_on.ts";
 
 Deno.test("hasUpdateService() recognizes the update files of each manager", () => {
   const { name: service, scope, logFile } = SYSTEM_PLAN;
@@ -165,34 +166,28 @@ for (const shell of SHELLS) {
   });
 }
 
-Deno.test({
-  name: "updateLoop() draws each pause between its bounds",
-  ignore: !pathExists(["/bin/dash"]),
-  async fn() {
-    await using loop = new Loop(["/bin/dash"], {
-      schedule: { first: "3 5", between: "1000000000 2000000000" },
-      sleep: "exit 0",
-      program: "echo >>$LOG",
-    });
-    await comes(() => loop.log().split("\n").length > 40);
-    await loop.end();
-    const [first = 0, ...others] = Array.from(
-      loop.log().matchAll(/sleep (\d+)/g),
-      ([, it]) => +it!,
-    );
-    assert(first >= 3 && first <= 5, `${first}`);
-    assert(others.every((it) => it >= 1e9 && it <= 2e9), others.join(" "));
-    assert(new Set(others).size > 10, "it is another one each time");
-  },
+const here = onlyIf(pathExists(["/bin/dash"]));
+
+here.test("updateLoop() draws each pause between its bounds", async () => {
+  await using loop = new Loop(["/bin/dash"], {
+    schedule: { first: "3 5", between: "1000000000 2000000000" },
+    sleep: "exit 0",
+    program: "echo >>$LOG",
+  });
+  await comes(() => loop.log().split("\n").length > 40);
+  await loop.end();
+  const [first = 0, ...others] = Array.from(
+    loop.log().matchAll(/sleep (\d+)/g),
+    ([, it]) => +it!,
+  );
+  assert(first >= 3 && first <= 5, `${first}`);
+  assert(others.every((it) => it >= 1e9 && it <= 2e9), others.join(" "));
+  assert(new Set(others).size > 10, "it is another one each time");
 });
 
-Deno.test({
-  name: "updateLoop() ends when it can't sleep, rather than ask without a pause",
-  ignore: !pathExists(["/bin/dash"]),
-  async fn() {
-    await using loop = new Loop(["/bin/dash"], { sleep: "exit 1" });
-    await comes(() => loop.status !== undefined);
-    assertEquals(loop.status?.code, 1);
-    assert(/^sleep \d+\n$/.test(loop.log()), loop.log());
-  },
+here.test("updateLoop() ends when it can't sleep, rather than ask without a pause", async () => {
+  await using loop = new Loop(["/bin/dash"], { sleep: "exit 1" });
+  await comes(() => loop.status !== undefined);
+  assertEquals(loop.status?.code, 1);
+  assert(/^sleep \d+\n$/.test(loop.log()), loop.log());
 });
