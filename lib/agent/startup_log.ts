@@ -10,7 +10,7 @@ import { describeSeal, type Seal, sealGap } from "../sandbox/seal.ts";
 import { getLogger } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { matchesGlob } from "../parse/glob.ts";
-import { type LocalTime, localTime, unknownZone } from "../traffic/time_zone.ts";
+import { type LocalTime, unknownZone, usedHours } from "../traffic/time_zone.ts";
 import type { MachineFacts } from "../types.ts";
 import { VERSION } from "../version.ts";
 
@@ -35,16 +35,15 @@ export function logCountedParts(machine: Machine, config: Config): void {
   if (notices.length === 0) log.info(text, values);
   else log.warning(`${text}: {notices}`, values);
   logUnknownFacts(machine.facts());
-  if (config.monthRotate !== 0) logTimeZone(localTime(Deno.env.get("TZ")));
 }
 
-/** Warns of a zone for which UTC is taken: the month begins at its midnight. */
+/** Warns of a zone for which another is taken: the month begins at its midnight. */
 export function logTimeZone(local: LocalTime): void {
-  const zone = unknownZone(local);
-  if (zone === undefined) return;
+  const origin = unknownZone(local);
+  if (origin === undefined) return;
   getLogger("agent").warning(
-    "The month begins at midnight in UTC: the time zone of {zone} is unknown",
-    { zone },
+    "The month begins at midnight in {zone}: the time zone of {origin} is unknown",
+    { zone: usedHours(), origin },
   );
 }
 

@@ -32,7 +32,7 @@ import { lastSetting, settingText, type UnitSetting } from "../service/loaded_un
 import { agentSays, seenProblem } from "./agent_problems.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
 import { checkStateFolder } from "./doctor_state.ts";
-import { localTime, unknownZone } from "../traffic/time_zone.ts";
+import { localTime, unknownZone, usedHours } from "../traffic/time_zone.ts";
 
 /** The check of the limit of open files, below which nothing works as it should. */
 export function descriptorCheck(limit: number | undefined): Check {
@@ -143,12 +143,13 @@ async function checkDevNull(): Promise<CheckResult> {
 
 /** The billing period begins at midnight of this zone. */
 function checkTimeZone(): CheckResult {
-  const local = localTime(Deno.env.get("TZ"));
-  const origin = unknownZone(local);
-  if (origin === undefined) return result("ok", local.timeZone ?? local.variable);
+  const readText = (path: string) => attempt(() => Deno.readTextFileSync(path));
+  const local = localTime(Deno.env.get("TZ"), readText);
+  const [origin, hours] = [unknownZone(local), usedHours()];
+  if (origin === undefined) return result("ok", local.isGuessed ? hours : local.timeZone ?? hours);
   return result(
     "warning",
-    `the zone of ${origin} is unknown, so UTC is used: the month begins at another hour`,
+    `the zone of ${origin} is unknown, so ${hours} is used: the month begins at another hour`,
     "name one of those that timedatectl list-timezones shows",
   );
 }

@@ -10,6 +10,7 @@ import {
 import { panelName } from "../../lib/config/panels.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
+import { usedHours } from "../../lib/traffic/time_zone.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
 import { panelLines } from "../panel/panel_lines.ts";
@@ -46,10 +47,11 @@ Deno.test("logCountedParts() names what counts, and warns of options that match 
   ]);
 });
 
-Deno.test("logTimeZone() warns of a zone for which UTC is taken", () => {
-  const local = { variable: "EST5EDT,M3.2.0,M11.1.0", timeZone: "UTC", offsets: [0, 0] };
-  assertEquals(panelLines(() => logTimeZone(local)), [
-    "warning The month begins at midnight in UTC: the time zone of TZ=EST5EDT,M3.2.0,M11.1.0 is unknown",
+Deno.test("logTimeZone() warns of a zone for which another is taken", () => {
+  const rule = "EST5EDT,M3.2.0,M11.1.0";
+  const local = { variable: rule, rule, timeZone: "UTC", isGuessed: false } as const;
+  assertEquals(panelLines(() => logTimeZone({ ...local, offsets: [0, 0] })), [
+    `warning The month begins at midnight in ${usedHours()}: the time zone of TZ=${rule} is unknown`,
   ]);
   assertEquals(panelLines(() => logTimeZone({ ...local, offsets: [300, 240] })), []);
 });
