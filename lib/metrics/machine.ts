@@ -83,13 +83,11 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
     visible: isOwn ? undefined : host.open(ownMounts, mounts),
   });
   const loadavg = open(`${proc}/loadavg`);
+  const links = host.openLinks(`${net}/dev`);
   const network = new NetworkCollector(
     open(`${net}/dev`),
     (name) => lookup.interfaceTraits(name),
-    {
-      globs: { include: config.includeNics, exclude: config.excludeNics },
-      links: host.openLinks(`${net}/dev`),
-    },
+    { globs: { include: config.includeNics, exclude: config.excludeNics }, links },
   );
   const connections = new ConnectionCollector(
     open(`${net}/sockstat`),
@@ -161,7 +159,10 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
     network,
     gpu: cards,
     decisionSources: {
-      interfaces: `${net}/dev and ${sys}/class/net`,
+      interfaces: `${net}/dev and ${sys}/class/net` +
+        (isOwn || links !== undefined
+          ? ""
+          : ", outside of the host's network: swapped names are not noticed"),
       mountPoints: isOwn ? mountinfo : `${mountinfo}, and statfs at the mounts in ${ownMounts}`,
     },
     interfaces: () => network.interfaces(),
