@@ -487,23 +487,6 @@ Deno.test("PanelLink.run() closes idle connections when POST is answered too lat
   }
 });
 
-Deno.test("PanelLink.run() gives the first report by WebSocket 10 s, and later ones the interval", async () => {
-  const panel = new FakePanel();
-  panel.mute = true;
-  await live(panel, async (time) => {
-    await time.run(9_999);
-    assertEquals(panel.lines("no answer within"), []);
-    await time.run(1);
-    assert(panel.lines("Cannot keep the WebSocket: no answer within 10 s").length > 0);
-  });
-  const known = new FakePanel();
-  await live(known, async (time) => {
-    known.mute = true;
-    await time.run(16_000);
-    assert(known.lines("Cannot keep the WebSocket: no answer within 8 s").length > 0);
-  }, { config: { intervalSeconds: 8 } });
-});
-
 Deno.test("PanelLink.run() sends by POST while the upgrade is blocked, and back, each sample once", async () => {
   const panel = new FakePanel();
   panel.blocked = "answered";
@@ -606,34 +589,6 @@ Deno.test("PanelLink.run() pulls and handles events while reports are sent by PO
   });
 });
 
-Deno.test("PanelLink.run() passes on orders of either version, and logs invalid messages once a minute", async () => {
-  const panel = new FakePanel();
-  await live(panel, async (time) => {
-    panel.socket.say('{"message":"exec","task_id":"x","command":"id"}');
-    panel.socket.say('{"method":"agent.exec","params":{"task_id":"y","command":"id"}}');
-    for (let count = 0; count < 1000; count++) panel.socket.say("rubbish");
-    await time.run(100);
-    assertEquals(panel.orders.map((it) => "taskId" in it && it.taskId), ["x", "y"]);
-    assertEquals(panel.lines("Ignored a message").length, 1);
-  });
-});
-
-Deno.test("PanelLink.run() reads 1000 messages at once and 50 a second, and all of them in the end", async () => {
-  const panel = new FakePanel();
-  await live(panel, async (time) => {
-    const order =
-      '{"method":"agent.ping","params":{"ping_task_id":1,"ping_type":"tcp","ping_target":"a"}}';
-    for (let count = 0; count < 1300; count++) panel.socket.say(order);
-    await time.run(10);
-    assertEquals(panel.orders.length, 1000);
-    await time.run(3000);
-    assert(panel.orders.length <= 1000 + 152, `${panel.orders.length}`);
-    await time.run(9000);
-    assertEquals(panel.orders.length, 1300);
-    assertEquals(panel.transports, ["v2 WebSocket"]);
-  });
-});
-
 Deno.test("PanelLink.run() sends the next report by POST when all events of an answer were read", async () => {
   const panel = new FakePanel();
   const message = { kind: "notice", text: "n" } as const;
@@ -699,42 +654,6 @@ Deno.test("PanelLink.run() is back within 12 s of the last answer when the path 
   });
 });
 
-Deno.test("PanelLink.run() uses version 2 where version 1 is preferred but gone, and logs it once", async () => {
-  const panel = new FakePanel();
-  panel.onHttp = () => Promise.reject(UNSUPPORTED);
-  await live(panel, async (time) => {
-    await time.run(30_000);
-    assertEquals(panel.transports, ["v2 POST"]);
-    assertEquals(panel.posts.filter(({ by }) => by === "v1 POST").length, 1);
-    assertEquals(panel.dials, []);
-    assertEquals(panel.lines("only version 2").length, 1);
-    assertEquals(panel.lines("trying again"), []);
-    await panel.connection.sender.sendProbeResult(PROBE_RESULT, new AbortController().signal);
-    assertEquals(panel.posts.at(-1)?.by, "v2 POST");
-  }, { config: { protocolVersion: 1 } });
-});
-
-Deno.test("PanelLink.run() uses the WebSocket of version 1 where there is nothing else, and leaves it for POST", async () => {
-  const panel = new FakePanel();
-  panel.onHttp = () => Promise.reject(UNSUPPORTED);
-  panel.onRpc = () => Promise.reject(UNSUPPORTED);
-  panel.refusedVersion = 2;
-  await live(panel, async (time) => {
-    await time.run(10_000);
-    assertEquals(panel.transports, ["v1 WebSocket"]);
-    assertEquals(panel.lines("trying again"), []);
-    await time.run(120_000);
-    assertEquals(panel.transports, ["v1 WebSocket"]);
-    panel.onRpc = () => Promise.resolve([]);
-    await time.run(61_000);
-    assertEquals(panel.transports, ["v1 WebSocket", "v2 POST"]);
-    assertEquals(
-      panel.samples,
-      panel.accepted + panel.posts.filter(({ atMs }) => atMs < 130_000).length,
-    );
-  });
-});
-
 Deno.test("PanelLink.run() logs an outage in two lines", async () => {
   const panel = new FakePanel();
   panel.blocked = "refused";
@@ -750,19 +669,6 @@ Deno.test("PanelLink.run() logs an outage in two lines", async () => {
     assertEquals(panel.log.length, 3, panel.log.join("\n"));
     assertStringIncludes(panel.log.at(-1) ?? "", "answers again");
   });
-});
-
-Deno.test("PanelLink.run() logs an outage of POST, from its first try on", async () => {
-  const panel = new FakePanel();
-  panel.onRpc = () => Promise.reject(LOST);
-  await live(panel, async (time) => {
-    await time.run(20_000);
-    assertEquals(panel.lines("Cannot send: refused; trying again").length, 1);
-    panel.onRpc = () => Promise.resolve([]);
-    await time.run(5_000);
-    assertEquals(panel.lines("The panel answers again").length, 1);
-    assertEquals(panel.log.length, 3, panel.log.join("\n"));
-  }, { config: { transport: "http" } });
 });
 
 Deno.test("PanelLink.run() leaves the sender to POST during an outage", async () => {

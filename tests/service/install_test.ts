@@ -10,7 +10,6 @@ import {
   RELEASES,
   USERS,
 } from "./fake_system.ts";
-import { acceptAt } from "../state/accept_at.ts";
 
 Deno.test("install() creates everything on OpenRC, and uninstall() removes all of it", async () => {
   await using fake = machineOf("openrc");
@@ -141,14 +140,6 @@ Deno.test("install() reports that the service is not running", async () => {
   await using fake = machineOf("openrc", { "rc-service": '[ "$2" != status ]' });
   await fake.install(ARGS);
   assertStringIncludes(fake.output, "was started but is not running");
-});
-
-Deno.test("install() ignores a report from before the start", async () => {
-  await using fake = machineOf("openrc");
-  using agent = closing(fake.acceptedAgent(`/run/${NAME}`));
-  acceptAt(agent, { intervalMs: 1000, atMs: Date.now() - 86_400_000 });
-  const refusal = await fake.install(ARGS);
-  assertStringIncludes(refusal ?? "", "no report");
 });
 
 /** Lets the panels answer so when the token is tried, and gives what was asked for. */

@@ -62,19 +62,6 @@ Deno.test("replace() disables the official agent when this one is accepted", asy
   assertStringIncludes(machine.printed.join("\n"), "uninstall --restore");
 });
 
-Deno.test("replace() restores the official agent when no report is accepted in time", async () => {
-  await using machine = new RecordedMachine();
-  const error = await assertRejects(() => machine.replace(), Error, "was restored");
-  assertStringIncludes(String(error.cause), "panel.example.com accepted no report within 30 s");
-  assertEquals(machine.deeds, [
-    "stop false",
-    "install false",
-    "uninstall false",
-    "bring back false",
-  ]);
-  assertEquals(machine.note(), undefined);
-});
-
 Deno.test("replace() restores the official agent when a step fails", async () => {
   for (const step of ["stop-komari-agent", `restart-${NAME}`]) {
     await using machine = new RecordedMachine();

@@ -218,13 +218,6 @@ Deno.test("replace() throws when this agent is already installed", async () => {
   assertEquals(machine.isUp("komari-agent"), true);
 });
 
-Deno.test("replace() reports a failed restoration", async () => {
-  await using machine = new OfficialMachine();
-  machine.write("/users/broken-komari-agent", "");
-  await assertRejects(() => run(machine), Error, "uninstall --restore` tries again");
-  assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.isDone, false);
-});
-
 Deno.test("replace() relies on its record alone when it is done", async () => {
   await using machine = new OfficialMachine();
   const official = {
