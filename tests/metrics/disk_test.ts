@@ -91,25 +91,6 @@ const ROOT = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n";
 const USB = "2 1 8:17 / /usb rw - ext4 /dev/sdb1 rw\n";
 const NFS = "3 1 0:50 / /nas rw - nfs4 nas:/a rw\n";
 
-Deno.test("DiskCollector.collect() adds up size and used of each disk", () => {
-  using time = new FakeTime();
-  const machine = new Machine(time, ROOT + USB, { "/": use(100, 30), "/usb": use(50, 50) });
-  assertEquals(machine.step(), [70, 150]);
-});
-
-Deno.test("DiskCollector.collect() counts ZFS by pool", () => {
-  using time = new FakeTime();
-  const machine = new Machine(time, fixture("proxmox/proc/self/mountinfo"), {
-    ...{ "/": use(1_010, 1_000), "/rpool": use(1_001, 1_000), "/rpool/ROOT": use(1_001, 1_000) },
-    ...{ "/rpool/data": use(1_001, 1_000), "/rpool/data/subvol-101-disk-0": use(80, 50) },
-    ...{ "/tank": use(30_000, 20_000), "/boot/efi": use(5, 4) },
-  });
-  assertEquals(machine.step(), [
-    (10 + 1 + 1 + 1 + 30) + 10_000 + 1,
-    (10 + 1 + 1 + 1 + 30 + 1_000) + 30_000 + 5,
-  ]);
-});
-
 Deno.test("DiskCollector.collect() follows a data set's size and removal", () => {
   using time = new FakeTime();
   const tank = "2 1 0:46 / /tank rw - zfs tank rw\n";

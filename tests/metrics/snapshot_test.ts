@@ -26,16 +26,6 @@ Deno.test("takeSnapshot() leaves out values without data, which is not a failure
   assertEquals(snapshot.failures, []);
 });
 
-Deno.test("takeSnapshot() continues when a collector fails, and names it in failures", () => {
-  const { load, uptime } = fakeTable();
-  breakRow(load);
-  const seen: unknown[] = [];
-  const snapshot = takeSnapshot([load, uptime], ({ subject }) => seen.push(subject));
-  assertEquals(snapshot.failures, ["cannot measure load"]);
-  assertEquals(snapshot.uptimeSeconds, 99);
-  assertEquals(seen, ["load"]);
-});
-
 Deno.test("takeSnapshot() uses the last known value of a failed collector, and names it in failures", () => {
   const load = fakeRow("load", {}, { lastKnown: () => ({ load: { ...LOAD, oneMinute: 3 } }) });
   breakRow(load);
@@ -109,21 +99,6 @@ Deno.test("Sampler.sample() tells an observer what fails, and at last that nothi
   sampler.sample();
   sampler.sample();
   assertEquals(told, [{ load: 'Cannot parse loadavg: "x"' }, {}]);
-});
-
-Deno.test("Sampler.sample() keeps the last value for a minute, and names the failure at once", () => {
-  using time = new FakeTime();
-  const { rows: { load }, sampler } = machine();
-  sampler.sample();
-  const { collect } = load;
-  breakRow(load);
-  for (const [ms, value] of [[5_000, LOAD], [60_000, LOAD], [60_001, undefined]] as const) {
-    time.tick(ms - performance.now());
-    const snapshot = sampler.sample();
-    assertEquals([snapshot.load, snapshot.failures], [value, ["cannot measure load"]], `at ${ms}`);
-  }
-  load.collect = collect;
-  assertEquals([sampler.sample().load, sampler.sample().failures], [LOAD, []]);
 });
 
 Deno.test("Sampler.sample() measures each collector when its values are too old, all others each time", () => {
