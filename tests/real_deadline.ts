@@ -1,18 +1,16 @@
 import { realTurn } from "./fake_time.ts";
+import { PATIENCE_MS } from "./patience.ts";
 
 const { setTimeout: setRealTimeout, clearTimeout: clearRealTimeout } = globalThis;
 const realNow = performance.now.bind(performance);
 
-/** Only what hangs takes so long, however slow the machine is. */
-const LIMIT_MS = 30_000;
-
 /**
- * The result of this, or an error when there is none after 30 s of real time, under a fake clock too:
+ * The result of this, or an error when it never comes, in real time under a fake clock, too:
  * a test that waits for another side fails with broken code instead of hanging.
  */
 export async function realDeadline<T>(promise: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setRealTimeout(() => reject(hangs()), LIMIT_MS);
+  const timer = setRealTimeout(() => reject(hangs()), PATIENCE_MS);
   try {
     return await Promise.race([promise, late]);
   } finally {
@@ -20,14 +18,14 @@ export async function realDeadline<T>(promise: Promise<T>): Promise<T> {
   }
 }
 
-/** Waits until something is so, which others bring about, in real time; fails after 30 s. */
+/** Waits until something is so, which others bring about, in real time; fails when it never is. */
 export async function realUntil(isSo: () => boolean): Promise<void> {
-  for (const endMs = realNow() + LIMIT_MS; !isSo();) {
+  for (const endMs = realNow() + PATIENCE_MS; !isSo();) {
     if (realNow() > endMs) throw hangs();
     await realTurn();
   }
 }
 
 function hangs(): Error {
-  return new Error(`it hangs: nothing came within ${LIMIT_MS / 1000} s`);
+  return new Error(`it hangs: nothing came within ${PATIENCE_MS / 1000} s`);
 }

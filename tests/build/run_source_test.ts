@@ -2,9 +2,9 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { freePort } from "../free_port.ts";
 import { ownPlaces } from "../own_places.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { PATIENCE_MS } from "../patience.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
-const PATIENCE_MS = 60_000;
 const PAGE_FILE = "lib/demo/page/text.js";
 
 /** A copy of what the program needs, which a test may change. */

@@ -1,4 +1,5 @@
 import { ownPlaces } from "../own_places.ts";
+import { PATIENCE_MS } from "../patience.ts";
 
 /**
  * Less than the shortest time-out of the agent's, 5 s: an end that took less has waited for none,
@@ -138,8 +139,5 @@ function descendants(pid: number): number[] {
     return [];
   }
 }
-
-/** Longer than anything takes on the slowest machine; a test that waits for ever tells nothing. */
-const PATIENCE_MS = 90_000;
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;

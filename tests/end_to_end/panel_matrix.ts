@@ -193,34 +193,33 @@ async function checkTerminal(
   panel: TestPanel,
   { remoteControl, hasSessions }: { remoteControl: boolean; hasSessions: boolean },
 ): Promise<void> {
-  const options = { signal: AbortSignal.timeout(60_000) };
   const id = panel.terminals.request();
   const terminal = panel.terminals.get(id);
   if (!remoteControl) {
-    await terminal.until(({ output }) => output.includes("--enable-remote-control"), options);
-    await terminal.until(({ isConnected }) => !isConnected, options);
+    await terminal.until(({ output }) => output.includes("--enable-remote-control"));
+    await terminal.until(({ isConnected }) => !isConnected);
     return terminal.close();
   }
-  await terminal.until(({ isConnected }) => isConnected, options);
+  await terminal.until(({ isConnected }) => isConnected);
   terminal.resize(101, 33);
   const waits = "until stty size | grep '33 101'; do :; done";
   terminal.send(`${waits}; X=$((6 * 7)); echo a$X\r`);
-  await terminal.until(({ output }) => output.includes("a42"), options);
+  await terminal.until(({ output }) => output.includes("a42"));
   assertStringIncludes(terminal.output, "33 101\r\n");
   if (!hasSessions) {
     terminal.send("exit\r");
-    await terminal.until(({ isOver }) => isOver, options);
+    await terminal.until(({ isOver }) => isOver);
     return;
   }
   // The browser is reloaded, and finds the same shell again.
   terminal.detachBrowser();
-  await terminal.until(({ isConnected }) => !isConnected, options);
+  await terminal.until(({ isConnected }) => !isConnected);
   panel.terminals.request(id);
-  await terminal.until(({ isConnected }) => isConnected, options);
+  await terminal.until(({ isConnected }) => isConnected);
   terminal.send("echo b$X\r");
-  await terminal.until(({ output }) => output.includes("b42"), options);
+  await terminal.until(({ output }) => output.includes("b42"));
   terminal.close();
-  await terminal.until(({ isOver }) => isOver, options);
+  await terminal.until(({ isOver }) => isOver);
 }
 
 async function checkFiles(

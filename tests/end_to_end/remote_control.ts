@@ -89,28 +89,27 @@ export async function testResumedTerminal(
   panel: TestPanel,
   agent: AgentProcess,
 ): Promise<void> {
-  const options = { signal: AbortSignal.timeout(60_000) };
   await withFolder(async (folder) => {
     const id = panel.terminals.request();
     const terminal = panel.terminals.get(id);
-    await terminal.until(({ isConnected }) => isConnected, options);
+    await terminal.until(({ isConnected }) => isConnected);
     terminal.send("echo first-$$-fir''st\r");
-    await terminal.until(({ output }) => /first-\d+-first/.test(output), options);
+    await terminal.until(({ output }) => /first-\d+-first/.test(output));
     const [, shell = ""] = /first-(\d+)-first/.exec(terminal.output) ?? [];
 
     const waits = `until [ -e ${folder}/go ]; do sleep 0.02; done`;
     terminal.send(`${waits}; echo mis''sed; echo > ${folder}/done; echo rea''dy\r`);
-    await terminal.until(({ output }) => output.includes("rea''dy"), options);
+    await terminal.until(({ output }) => output.includes("rea''dy"));
     terminal.detachBrowser();
-    await terminal.until(({ isConnected }) => !isConnected, options);
+    await terminal.until(({ isConnected }) => !isConnected);
     await Deno.writeTextFile(`${folder}/go`, "");
     await eventually(() => names(folder).includes("done"));
     assertEquals(terminal.output.includes("missed"), false);
     panel.terminals.request(id);
-    await terminal.until(({ output }) => output.includes("ready"), options);
+    await terminal.until(({ output }) => output.includes("ready"));
     assertMatch(terminal.output, /missed\r\nready\r\n/);
     terminal.send("echo again-$$-aga''in\r");
-    await terminal.until(({ output }) => output.includes(`again-${shell}-again`), options);
+    await terminal.until(({ output }) => output.includes(`again-${shell}-again`));
 
     assertEquals(isAlive(shell), true);
     terminal.close();
@@ -124,7 +123,7 @@ export async function testResumedTerminal(
     const isRefused = () => {
       return panel.state.calls.some(({ path, status }) => /terminal$/.test(path) && status === 404);
     };
-    await panel.state.until(isRefused, options);
+    await panel.state.until(isRefused);
     panel.terminals.get(gone).end();
   });
 }

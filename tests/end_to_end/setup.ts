@@ -53,7 +53,7 @@ export function until(
   panel: TestPanel,
   condition: (state: TestPanel["state"]) => boolean,
 ): Promise<void> {
-  return panel.state.until(condition, { signal: AbortSignal.timeout(60_000) });
+  return panel.state.until(condition);
 }
 
 /** Waits for a report by this transport, which on a busy machine may not be the first. */

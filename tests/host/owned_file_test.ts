@@ -39,7 +39,7 @@ class SharedFolder extends ClosedFolder {
 
 /** Runs `use`, and `meanwhile` right before a descriptor gets its mode. */
 async function beforeMode(meanwhile: () => void, use: () => Promise<void>): Promise<void> {
-  const any = await open("/dev/null");
+  const any = await open(new URL(import.meta.url));
   const handles: FileHandle = Object.getPrototypeOf(any);
   await any.close();
   const { chmod } = handles;

@@ -1,4 +1,5 @@
 import { assert } from "@std/assert";
+import { PATIENCE_MS } from "../patience.ts";
 
 /** The real clock: a test may have put a fake one in its place when it waits for a process. */
 const { setTimeout } = globalThis;
@@ -40,10 +41,9 @@ export function newMark(): string {
 /** Looks again and again until it is so. */
 export async function eventually(
   check: () => boolean,
-  options: { withinMs?: number; told?: () => string } = {},
+  { told }: { told?: () => string } = {},
 ): Promise<void> {
-  const { withinMs = 60_000, told } = options;
-  for (const end = now() + withinMs; !check();) {
+  for (const end = now() + PATIENCE_MS; !check();) {
     assert(now() < end, `it did not happen in time${told ? `: ${told()}` : ""}`);
     await new Promise((resolve) => void setTimeout(resolve, 10));
   }

@@ -53,7 +53,7 @@ async function detached({ lines }: Panel, times = 1): Promise<void> {
 async function say(socket: TerminalSocket | undefined, text: string): Promise<void> {
   assert(socket !== undefined);
   socket.type(`echo ${text.slice(0, 1)}''${text.slice(1)}\r`);
-  await eventually(() => socket.text.includes(text), { told: () => socket.text, withinMs: 10_000 });
+  await eventually(() => socket.text.includes(text), { told: () => socket.text });
 }
 
 /** Lets time pass, which a shell's output needs, until something has happened. */

@@ -1,5 +1,4 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import { delay } from "@std/async/delay";
 import { readInterfaceTraits } from "../../lib/host/interface_traits.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
 import script from "../../lib/sandbox/helper_shell.sh" with { type: "text" };
@@ -12,6 +11,7 @@ import { collectedLog } from "../log/collected_log.ts";
 import { type SeenChild, StartedProcesses } from "../started_processes.ts";
 import { marked, newMark } from "../remote/processes_below.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { eventually } from "../remote/processes_below.ts";
 
 const ROOTS = { proc: "/proc", sys: "/sys" };
 const started = new StartedProcesses();
@@ -70,14 +70,6 @@ function ofNvidiaSmi(script: string): Disposable & { readonly path: string } {
     path: `${folder.path}:/usr/bin:/bin`,
     [Symbol.dispose]: () => folder[Symbol.dispose](),
   };
-}
-
-/** Looks again and again, for other processes take their time. */
-async function eventually(check: () => boolean, withinMs = 30_000): Promise<void> {
-  for (const end = performance.now() + withinMs; !check();) {
-    assert(performance.now() < end, "it did not happen in time");
-    await delay(20);
-  }
 }
 
 const shellsHere = SHELLS.filter(([command]) => exists(command));

@@ -23,7 +23,7 @@ export async function syncedPaths(use: () => Promise<unknown>): Promise<string[]
     },
   });
   // Node's handles have one prototype, which their module does not export.
-  const any = await openHandle("/dev/null");
+  const any = await openHandle(new URL(import.meta.url));
   const handles: FileHandle = Object.getPrototypeOf(any);
   await any.close();
   const { sync: syncHandle } = handles;

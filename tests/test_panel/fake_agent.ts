@@ -2,6 +2,7 @@ import { deadline } from "@std/async/deadline";
 import { assertEquals } from "@std/assert";
 import { WebSocket } from "ws";
 import type { TestPanel } from "./test_panel.ts";
+import { PATIENCE_MS } from "../patience.ts";
 
 type Panel = Pick<TestPanel, "url" | "token">;
 
@@ -21,8 +22,6 @@ export async function postRpc(
   const response = await fetch(url, { method: "POST", body: message, headers });
   return [response.status, await response.json()];
 }
-
-const PATIENCE_MS = 60_000;
 
 /** A WebSocket as an agent opens it. */
 export class FakeSocket {
@@ -64,7 +63,7 @@ export class FakeSocket {
     });
   }
 
-  /** Resolves when the condition holds; rejects after a minute, for a test must fail, not hang. */
+  /** Resolves when the condition holds; rejects when it never does. */
   async until(condition: () => boolean): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const check = () => condition() && resolve();

@@ -5,6 +5,7 @@ import {
   type ReceivedMessage,
 } from "../../lib/demo/panel_state.ts";
 import type { TaskResult } from "./task_result.ts";
+import { patience } from "../patience.ts";
 
 /** A violation of the contract. */
 export interface Violation {
@@ -48,8 +49,6 @@ export interface Sockets {
 type FurtherCount = Exclude<keyof TestCounts, keyof Counts>;
 
 const MAX_KEPT = 720;
-/** Longer than anything takes on the slowest machine. */
-const PATIENCE_MS = 120_000;
 
 /** The state of the tests' panel: with all calls, and with what violates the contract. */
 export class TestPanelState extends PanelState {
@@ -104,11 +103,11 @@ export class TestPanelState extends PanelState {
 
   /**
    * Resolves as soon as `condition` holds; rejects with the signal's reason when it aborts before, by
-   * default after two minutes: a test that waits for ever tells nothing.
+   * default that of {@linkcode patience}.
    */
   until(
     condition: (state: this) => boolean,
-    options: { signal?: AbortSignal } = { signal: AbortSignal.timeout(PATIENCE_MS) },
+    options?: { signal?: AbortSignal },
   ): Promise<void> {
     const subscribe = (listener: () => void, signal: AbortSignal) =>
       this.subscribe(listener, { signal });
@@ -123,9 +122,9 @@ export class TestPanelState extends PanelState {
 export async function untilEvent(
   subscribe: (listener: () => void, signal: AbortSignal) => void,
   condition: () => boolean,
-  { signal }: { signal?: AbortSignal } = {},
+  { signal = patience() }: { signal?: AbortSignal } = {},
 ): Promise<void> {
-  signal?.throwIfAborted();
+  signal.throwIfAborted();
   if (condition()) return;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const settled = new AbortController();
@@ -136,7 +135,7 @@ export async function untilEvent(
       reject(error);
     }
   }, settled.signal);
-  signal?.addEventListener("abort", () => reject(signal.reason), {
+  signal.addEventListener("abort", () => reject(signal.reason), {
     once: true,
     signal: settled.signal,
   });

@@ -24,7 +24,7 @@ export class TestTerminal extends TerminalSession {
   /** Resolves as soon as `condition` holds; rejects with the signal's reason when it aborts before. */
   until(
     condition: (terminal: TestTerminal) => boolean,
-    options: { signal?: AbortSignal } = {},
+    options?: { signal?: AbortSignal },
   ): Promise<void> {
     const subscribe = (listener: () => void, signal: AbortSignal) =>
       this.listen(listener, { signal });

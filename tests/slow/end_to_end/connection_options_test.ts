@@ -42,9 +42,6 @@ async function reports(
   const before = panel.state.counts;
   await panel.state.until(
     ({ counts }) => counts.reports >= before.reports + 3 && counts.basicInfos > before.basicInfos,
-    {
-      signal: AbortSignal.timeout(60_000),
-    },
   ).catch((error) => {
     throw new Error(`No report arrived:\n${agent.output}`, { cause: error });
   });

@@ -29,7 +29,7 @@ function seen(
   panel: TestPanel,
   condition: (state: TestPanel["state"]) => boolean,
 ): Promise<void> {
-  return panel.state.until(condition, { signal: AbortSignal.timeout(60_000) });
+  return panel.state.until(condition);
 }
 
 /** Resolves when so many more reports have come by that way. */

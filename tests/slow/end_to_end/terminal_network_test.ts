@@ -29,7 +29,6 @@ async function withOpenTerminal(
   { delayMs }: { delayMs: number },
   use: (open: Open) => Promise<void>,
 ): Promise<void> {
-  const signal = AbortSignal.timeout(300_000);
   let relay: Relay | undefined;
   const way = async (panel: TestPanel) => {
     relay = await Relay.open(Number(new URL(panel.url).port), { delayMs });
@@ -42,9 +41,9 @@ async function withOpenTerminal(
       assert(relay !== undefined);
       using browser = new Browser(panel);
       const terminal = panel.terminals.get(browser.id);
-      await terminal.until(({ isConnected }) => isConnected, { signal });
+      await terminal.until(({ isConnected }) => isConnected);
       terminal.send("echo shell-$$-shell\r");
-      await terminal.until(({ output }) => /shell-\d+-shell/.test(output), { signal });
+      await terminal.until(({ output }) => /shell-\d+-shell/.test(output));
       const [, shell = ""] = /shell-(\d+)-shell/.exec(terminal.output) ?? [];
       await use({ panel, agent, relay, browser, terminal, shell });
       terminal.end();
@@ -66,10 +65,9 @@ function dials({ state }: TestPanel): number {
 
 /** Asks the shell who it is until it answers. */
 async function isSameShell({ terminal, shell }: Open, word: string): Promise<void> {
-  const signal = AbortSignal.timeout(60_000);
-  await terminal.until(({ isConnected }) => isConnected, { signal });
+  await terminal.until(({ isConnected }) => isConnected);
   terminal.send(`echo ${word}-$$-${word}\r`);
-  await terminal.until(({ output }) => output.includes(`${word}-${shell}-${word}`), { signal });
+  await terminal.until(({ output }) => output.includes(`${word}-${shell}-${word}`));
 }
 
 /** The page is loaded anew after its connection went silent. */
@@ -91,16 +89,12 @@ async function silenced(open: Open): Promise<void> {
   const { panel, relay, browser, terminal } = open;
   const before = dials(panel);
   terminal.send("for i in $(seq 60); do echo line-$i; sleep 0.3; done; echo en''d\r");
-  await terminal.until(({ output }) => output.includes("line-3\r"), {
-    signal: AbortSignal.timeout(60_000),
-  });
+  await terminal.until(({ output }) => output.includes("line-3\r"));
   // The panel says by a pong that it has read a line.
   await Promise.all(terminalsOf(open).map((connection) => connection.answered()));
   for (const connection of relay.connections) connection.silence();
   await until(panel, () => dials(panel) > before);
-  await terminal.until(({ output }) => output.includes("\nend"), {
-    signal: AbortSignal.timeout(60_000),
-  });
+  await terminal.until(({ output }) => output.includes("\nend"));
   assertEquals(numbers(terminal.output), Array.from({ length: 60 }, (_, index) => index + 1));
   assertEquals(browser.returns, 0, "nobody had to load the page anew");
   await isSameShell(open, "same");
@@ -109,11 +103,10 @@ async function silenced(open: Open): Promise<void> {
 /** All connections are reset while the agent holds a line, again and again. */
 async function resetOften(open: Open): Promise<void> {
   const { panel, relay, terminal } = open;
-  const signal = AbortSignal.timeout(300_000);
   const times = 20;
   for (let time = 1; time <= times; time++) {
     terminal.send(`read -s; echo line-${time}\r`);
-    await terminal.until(({ output }) => output.includes(`echo line-${time}\r`), { signal });
+    await terminal.until(({ output }) => output.includes(`echo line-${time}\r`));
     // Without it the cut may come before the line, which is no failure.
     await delay(50);
     const cut = relay.resetWhenHeld("/terminal?");

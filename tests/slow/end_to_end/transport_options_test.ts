@@ -31,9 +31,7 @@ Deno.test("the agent opens a terminal when remote control is on", async () => {
     await until(panel, () => terminal.isConnected);
     terminal.resize(101, 33);
     terminal.send("until stty size | grep '33 101'; do :; done; echo $((6 * 7))a漢\r");
-    await terminal.until(({ output }) => output.includes("42a漢"), {
-      signal: AbortSignal.timeout(60_000),
-    });
+    await terminal.until(({ output }) => output.includes("42a漢"));
     terminal.send("exit\r");
     await until(panel, () => terminal.isOver);
     assertStringIncludes(terminal.output, "33 101\r\n");
@@ -44,9 +42,7 @@ Deno.test("the agent refuses a terminal in a line when remote control is off", a
   await withAgent({}, async (panel, agent) => {
     await agent.says("First report accepted");
     const terminal = panel.terminals.get(panel.terminals.request());
-    await terminal.until(({ output }) => output.includes("--enable-remote-control"), {
-      signal: AbortSignal.timeout(60_000),
-    });
+    await terminal.until(({ output }) => output.includes("--enable-remote-control"));
     await until(panel, () => terminal.isOver);
   });
 });

@@ -40,8 +40,7 @@ export async function inWorld(act: (world: World) => Promise<void>): Promise<voi
 /** Waits for a report that comes from now on. */
 export async function reports({ state }: TestPanel): Promise<void> {
   const before = state.counts.reports;
-  const signal = AbortSignal.timeout(60_000);
-  await state.until(({ counts }) => counts.reports > before, { signal });
+  await state.until(({ counts }) => counts.reports > before);
 }
 
 /** A command that installs an agent of a world's panel, and its variables. */

@@ -26,9 +26,7 @@ export async function registersOnce({ podman, name: image }: ContainerImage): Pr
     for (const starts of [1, 2]) {
       const reports = panel.state.reports.length;
       await podman.comesTo(0, "kube", "play", "--replace", file);
-      await panel.state.until((state) => state.reports.length > reports + 1, {
-        signal: AbortSignal.timeout(60_000),
-      });
+      await panel.state.until((state) => state.reports.length > reports + 1);
       // Kubernetes gives a pod on its node's network the node's name, podman the pod's.
       const registered = panel.registrations.map((it) => it.name);
       assertEquals(registered, [`Auto-${name}`], `after start ${starts}`);

@@ -1,6 +1,7 @@
 import { outputOf, succeeds } from "./command.ts";
 import { DEBIAN_TOOLS, debianFolder, type DebianName } from "./debian.ts";
 import { type Ended, Podman } from "./podman.ts";
+import { PATIENCE_MS } from "../../patience.ts";
 
 /** What starts and supervises the services of a machine. */
 interface Init {
@@ -34,8 +35,6 @@ const INITS = {
 /** The name of an init system. */
 export type InitName = keyof typeof INITS;
 
-/** Longer than a boot takes on the slowest machine. */
-const PATIENCE_MS = 60_000;
 const BEAT_MS = 200;
 
 /**

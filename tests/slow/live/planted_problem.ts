@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { isJsonObject, jsonFields, parseJson } from "../../../lib/parse/json.ts";
+import { PATIENCE_MS } from "../../patience.ts";
 
 /** A cause that is planted, and what has to be said about it. */
 export interface PlantedProblem {
@@ -60,9 +61,6 @@ function diagnose(
   const exitCodes = `${code}${statusCode === undefined ? "" : `, ${statusCode}`}`;
   return { problem, exitCodes, said };
 }
-
-/** Longer than a service manager tries, and than a busy machine is slow. */
-const PATIENCE_MS = 60_000;
 
 /**
  * Asks a doctor again and again until it names the cause: what is planted shows when the agent has met

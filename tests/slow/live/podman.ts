@@ -1,4 +1,5 @@
 import { lackOfTools, outputOf, succeeds } from "./command.ts";
+import { PATIENCE_MS } from "../../patience.ts";
 
 /** How a command ended. */
 export interface Ended {
@@ -15,7 +16,6 @@ lock_type = "file"
 [containers]
 default_ulimits = ["nofile=20000:20000", "nproc=4096:4096"]
 `;
-const PATIENCE_MS = 60_000;
 const POLL_MS = 200;
 
 /** A podman whose images, containers, volumes and secrets no other one sees; they go with it. */

@@ -9,6 +9,7 @@ import { writeFastDeno } from "../fast_deno.ts";
 import { IN_A_HURRY, PROGRAM, SERVICE } from "./built_machine.ts";
 import { skipReason } from "./command.ts";
 import { MachineContainer } from "./machine_container.ts";
+import { PATIENCE_MS } from "../../patience.ts";
 
 const UPDATE = `${SERVICE}-update`;
 
@@ -45,7 +46,7 @@ async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
 
 /** Waits until the panel hears from a version. */
 async function reportsAs(version: string, { state }: TestPanel): Promise<void> {
-  const end = performance.now() + 120_000;
+  const end = performance.now() + PATIENCE_MS;
   while (state.basicInfos.at(-1)?.value.version !== version) {
     assert(performance.now() < end, `version ${version} never reported`);
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -220,7 +221,7 @@ Deno.test({
       await machine.run(`${SERVICE} install --as-root --enable-remote-control --allow-downgrade`);
       await reportsAs("1.3.0", panel);
       await machine.comes(`journalctl -u ${SERVICE} -o cat | grep -q 'Remote control is on'`);
-      const end = performance.now() + 60_000;
+      const end = performance.now() + PATIENCE_MS;
       while (!panel.switchVersion("1.2.3")) {
         assert(performance.now() < end, "the agent takes no order");
         await new Promise((resolve) => setTimeout(resolve, 200));

@@ -233,8 +233,7 @@ test("file requests of the wrong shape are survived", async ({ panel, files, fol
  */
 async function reported({ state }: TestPanel): Promise<void> {
   const { reports } = state.counts;
-  const signal = AbortSignal.timeout(60_000);
-  await state.until(({ counts }) => counts.reports > reports, { signal });
+  await state.until(({ counts }) => counts.reports > reports);
 }
 
 /** Size of a file in bytes; `undefined` when there is none. */

@@ -70,8 +70,7 @@ class FloodedAgent implements AsyncDisposable {
     const v1 = flood.version === 1 ? ["--protocol-version", "1", "--enable-remote-control"] : [];
     const runtime = [V8_FLAGS, ...flood.isLimited === false ? [WITHOUT_LIMITS] : []];
     const agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "1", ...v1], { runtime });
-    const signal = AbortSignal.timeout(120_000);
-    await state.until(({ counts }) => counts.reports >= SETTLED_REPORTS, { signal });
+    await state.until(({ counts }) => counts.reports >= SETTLED_REPORTS);
     return new FloodedAgent(flood, panel, agent);
   }
 

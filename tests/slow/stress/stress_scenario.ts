@@ -6,6 +6,7 @@ import type { TestFault } from "../../test_panel/test_fault.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { residentMb, type SeenProcess, seeProcess } from "./seen_process.ts";
+import { PATIENCE_MS } from "../../patience.ts";
 
 /** One kind of abuse that an agent must survive. */
 export interface StressScenario {
@@ -62,9 +63,7 @@ const MAX_PEAK_RATIO = 2;
 /** Memory after the stress, relative to that of the ordinary agent, which has returned its start's. */
 const MAX_KEPT_RATIO = 2.2;
 /** The agent returns memory ten seconds after its start; the engine does when its heap has grown. */
-const SETTLES_WITHIN_MS = 60_000;
-/** An event that has not occurred by then never will. */
-const PATIENCE_MS = 60_000;
+const SETTLES_WITHIN_MS = PATIENCE_MS;
 /** Connections for calls that are kept for the next one. */
 const KEPT_CONNECTIONS = 4;
 const MAX_LINES = 8;

@@ -1,0 +1,7 @@
+/** Longer than anything takes, however busy the machine is: only what hangs takes so long. */
+export const PATIENCE_MS = 180_000;
+
+/** Aborts then, so that a test which waits for what never comes fails, and says where. */
+export function patience(): AbortSignal {
+  return AbortSignal.timeout(PATIENCE_MS);
+}
