@@ -31,6 +31,8 @@ import { CONNECT_MS } from "./doctor_network.ts";
 
 /** A connection that takes longer is a finding: the kernel has tried it again, after 1 s at first. */
 const SLOW_CONNECT_MS = 1_000;
+/** Connections that are tried beside a slow one, to tell lost packets from a slow way. */
+const FURTHER_CONNECTIONS = 5;
 /** For an address that has not connected before another one did. */
 const OTHER_CONNECT_MS = 2_000;
 
@@ -49,20 +51,54 @@ export async function checkConnection(way: Way, signal: AbortSignal): Promise<Ch
     const text = way.answeredBy === "" ? connected : `${connected} (${way.answeredBy})`;
     const ms = performance.now() - startedAtMs;
     if (ms >= SLOW_CONNECT_MS) {
-      return result(
-        "warning",
-        `${text}, after ${seconds(ms)}`,
-        proxy === undefined
-          ? `see whether packets are lost on the way, which are sent again after 1 s and 3 s: ping -c 20 ` +
-            hostname
-          : `see whether the proxy is slow, or packets to it are lost: ping -c 20 ${hostname}`,
-      );
+      return await slowConnection(`${text}, after ${seconds(ms)}`, { way, hostname, port, signal });
     }
     return await deadAddress(way, { hostname, port, signal, text }) ?? result("ok", text);
   } catch (error) {
     signal.throwIfAborted();
     return notConnected(error, way);
   }
+}
+
+/** Says of a slow connection whether others to the same address are slow, too. */
+async function slowConnection(
+  text: string,
+  { way, hostname, port, signal }: {
+    way: Way;
+    hostname: string;
+    port: number;
+    signal: AbortSignal;
+  },
+): Promise<CheckResult> {
+  const again = await Promise.allSettled(Array.from({ length: FURTHER_CONNECTIONS }, async () => {
+    const connect = (signal: AbortSignal) => connectAbortable(hostname, { port, signal });
+    (await withTimeout(connect, { timeoutMs: SLOW_CONNECT_MS, signal })).close();
+  }));
+  signal.throwIfAborted();
+  const slow = again.filter((it) => it.status === "rejected" && isTimeout(it.reason)).length;
+  const counted = `${text}; of ${FURTHER_CONNECTIONS} further ones ${slow} took as long`;
+  const ping = `ping -c 20 ${hostname}`;
+  if (slow > 0 && slow < FURTHER_CONNECTIONS) {
+    const advice = `see where packets are lost, which are sent again after 1 s and 3 s: ${ping}`;
+    return result("warning", `${counted}: packets are lost on the way`, advice);
+  }
+  const lost = `see whether packets are lost on the way: ${ping}`;
+  if (slow === 0) return result("warning", counted, lost);
+  return way.proxy === undefined
+    ? result(
+      "warning",
+      counted,
+      lost,
+      "see on the panel's machine whether it takes connections late: ss -ltn; nstat -az " +
+        "TcpExtListenOverflows",
+    )
+    : result(
+      "warning",
+      counted,
+      `see whether the proxy is slow: curl -v -x ${hostname}:${port} ` +
+        way.url.origin,
+      lost,
+    );
 }
 
 /** A finding if an address that is tried before the one that has connected can't be connected to. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { settlesWithin, withTimeout } from "../async/timeout.ts";
+import { isTimeout, settlesWithin, withTimeout } from "../async/timeout.ts";
 import { Connector } from "../net/connector.ts";
 import { ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { truncate } from "../parse/bounded_text.ts";
@@ -43,7 +43,7 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   );
   const asked = await settlesWithin(lookup, SLOW_LOOKUP_MS, { signal })
     ? undefined
-    : askEach(host, sources, signal);
+    : askEach(host, sources, { signal });
   // Nothing waits for it where the check is given up.
   asked?.catch(() => {});
   let addresses: readonly string[];
@@ -51,8 +51,8 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
     addresses = await lookup;
   } catch (error) {
     signal.throwIfAborted();
-    const answers = await (asked ?? askEach(host, sources, signal));
-    return lateAnswer(answers, { way, sources }) ??
+    const answers = await (asked ?? askEach(host, sources, { signal }));
+    return lateAnswer(answers, { way, sources, isLate: isTimeout(error) }) ??
       unresolved(failureText(error), { way, sources, answers });
   }
   const ms = performance.now() - startedAtMs;
@@ -87,7 +87,7 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
     ];
   }
   if (line !== undefined && !addresses.some(isLoopbackHost)) {
-    way.doubts = hostsDoubts(await (asked ?? askEach(host, sources, signal)), { way, line });
+    way.doubts = hostsDoubts(await (asked ?? askEach(host, sources, { signal })), { way, line });
   }
   if (asked === undefined) return result("ok", text);
   const slow = `${text}, after ${seconds(ms)}`;
@@ -128,18 +128,21 @@ async function isInvented(
   signal: AbortSignal,
 ): Promise<boolean> {
   // Asked directly: a resolver on this machine knows that there is none, and asks nobody.
-  const answers = await askEach(`${crypto.randomUUID()}.invalid`, sources, signal);
+  const answers = await askEach(`${crypto.randomUUID()}.invalid`, sources, { signal, times: 1 });
   return answers.some((it) => it.addresses.some((address) => addresses.includes(address)));
 }
 
-/** A name that a server knows after one that does not answer, for which the system waits too long. */
+/**
+ * A name that a server knows behind one that does not answer, for which the system waits too long, or
+ * that the system itself is late with.
+ */
 export function lateAnswer(
   answers: readonly NameAnswer[],
-  { way, sources }: { way: Way; sources: NameSources },
+  { way, sources, isLate = false }: { way: Way; sources: NameSources; isLate?: boolean },
 ): CheckResult | undefined {
-  const dead = deadServerAdvice(answers, sources);
   const found = answers.find(({ addresses }) => addresses.length > 0);
-  if (dead === undefined || found === undefined) return undefined;
+  const hasReason = isLate || deadServerAdvice(answers, sources) !== undefined;
+  if (found === undefined || !hasReason) return undefined;
   way.addresses = found.addresses;
   way.answeredBy = `answered by ${found.server}`;
   const each = answers.map(answerText).join("; ");
@@ -149,7 +152,7 @@ export function lateAnswer(
       found.addresses.join(", ")
     }, answered by ${found.server}, and the ` +
       `system has no answer within ${seconds(LOOKUP_MS)} (${each})`,
-    dead,
+    ...slowAdvice(answers, { way, sources }),
   );
 }
 

@@ -15,7 +15,7 @@ import {
   RESOLVED_ADDRESS,
 } from "./doctor_name_servers.ts";
 import { proxyVariableNames } from "./doctor_advice.ts";
-import { endpointPlace, given, unitAdvice, type Way } from "./doctor_way.ts";
+import { endpointPlace, firstHop, given, unitAdvice, type Way } from "./doctor_way.ts";
 
 /** What to do about a name without an address, by what each server has answered. */
 export function unresolvedAdvice(
@@ -102,21 +102,40 @@ export function deadServerAdvice(
   return `${first.server} does not answer, and is asked before the others: remove it from ${file}`;
 }
 
+/** Longer than a name server takes that is not slow. */
+const SLOW_ANSWER_MS = 1_000;
+
+/** What to do about a name that the system gives late, by what each server has answered. */
 export function slowAdvice(
   answers: readonly NameAnswer[],
-  { way, sources }: { way: Pick<Way, "config">; sources: NameSources },
+  { way, sources }: { way: Way; sources: NameSources },
 ): string[] {
   const dead = deadServerAdvice(answers, sources);
   if (dead !== undefined) return [dead];
   const another = `ask another name server: ${given(way, "--custom-dns ADDRESS")}`;
   const [first] = answers;
-  if (first === undefined) {
-    return ["see which part of the system answers late: time getent ahosts NAME", another];
+  const { host } = firstHop(way);
+  const system =
+    `see which part of the system answers late: time getent ahosts ${host}; grep hosts ` +
+    "/etc/nsswitch.conf";
+  if (first === undefined) return [system, another];
+  const ofIpv4 = answers.find((it) => it.isSilentOnIpv6);
+  if (ofIpv4 !== undefined) {
+    const { server } = ofIpv4;
+    return [
+      `have ${server} answer to AAAA, for which the system waits: dig AAAA @${server} ${host}`,
+      `or have this agent not wait for it: ${given(way, `--custom-dns ${server}`)}`,
+    ];
   }
-  const { server } = first;
+  const lossy = answers.find(({ lost }) => lost !== undefined);
+  const { server } = lossy ?? first;
+  const lost = `see whether packets to ${server} are lost on the way: ping -c 20 ${server}`;
+  if (lossy !== undefined) return [lost];
   // Without an answer it may be either.
-  const lost = isSilent(first)
-    ? [`see whether packets to ${server} are lost on the way: ping -c 20 ${server}`]
-    : [];
-  return [...lost, `see whether ${server} itself is slow: dig @${server} example.com`, another];
+  if (isSilent(first)) {
+    return [lost, `see whether ${server} itself is slow: dig @${server} example.com`, another];
+  }
+  return first.ms < SLOW_ANSWER_MS
+    ? [system, another]
+    : [`see whether ${server} itself is slow: dig @${server} example.com`, another];
 }

@@ -52,29 +52,61 @@ export interface NameAnswer {
   readonly code: string;
   readonly ms: number;
   readonly addresses: readonly string[];
+  /** How many of its questions it has not answered; absent where it has answered all, or none. */
+  readonly lost?: { readonly lost: number; readonly all: number } | undefined;
+  /** Whether it answers all questions for IPv4, and none for IPv6. */
+  readonly isSilentOnIpv6?: boolean;
 }
 
-/** Asks each name server itself, at the same time. */
+/** So often a question is asked at once, to tell a lost packet from a silent server. */
+const TIMES = 3;
+
+/** Asks each name server itself, at the same time, for addresses of both families, so many times each. */
 export function askEach(
   host: string,
   { servers }: NameSources,
-  signal: AbortSignal,
+  { signal, times = TIMES }: { signal: AbortSignal; times?: number },
 ): Promise<NameAnswer[]> {
   return Promise.all(
-    servers.slice(0, MAX_SERVERS).map(async ({ host: server, port }) => {
-      const startedAtMs = performance.now();
-      try {
-        const options = { timeoutMs: QUERY_MS, signal };
-        const { code, addresses } = await queryNameServer({ host: server, port }, host, options);
-        const found = code === "NOERROR" && addresses.length === 0 ? "no address" : code;
-        return { server, code: found, addresses, ms: performance.now() - startedAtMs };
-      } catch (error) {
-        signal.throwIfAborted();
-        const ms = performance.now() - startedAtMs;
-        return { server, code: await silence(error, { server, port, signal }), addresses: [], ms };
-      }
-    }),
+    servers.slice(0, MAX_SERVERS).map(({ host, port }) => ask({ host, port }, { signal, times })),
   );
+
+  async function ask(
+    { host: server, port }: HostAndPort,
+    { signal, times }: { signal: AbortSignal; times: number },
+  ): Promise<NameAnswer> {
+    const startedAtMs = performance.now();
+    const options = { timeoutMs: QUERY_MS, signal };
+    const allOf = (type: "A" | "AAAA") =>
+      Promise.allSettled(
+        Array.from(
+          { length: times },
+          () => queryNameServer({ host: server, port }, host, { ...options, type }),
+        ),
+      );
+    const [ofIpv4, ofIpv6] = await Promise.all([allOf("A"), allOf("AAAA")]);
+    signal.throwIfAborted();
+    const all = [...ofIpv4, ...ofIpv6];
+    const answers = all.flatMap((it) => it.status === "fulfilled" ? it.value : []);
+    const [first] = answers;
+    if (first === undefined) {
+      const error = all.find((it) => it.status === "rejected")?.reason;
+      const ms = performance.now() - startedAtMs;
+      return { server, code: await silence(error, { server, port, signal }), addresses: [], ms };
+    }
+    const addresses = [...new Set(answers.flatMap((it) => it.addresses))];
+    const code = first.code === "NOERROR" && addresses.length === 0 ? "no address" : first.code;
+    const isSilent = ({ status }: { status: string }) => status === "rejected";
+    const isSilentOnIpv6 = !ofIpv4.some(isSilent) && ofIpv6.every(isSilent);
+    const lost = all.length - answers.length;
+    return {
+      ...{ server, code, addresses, ms: Math.min(...answers.map(({ ms }) => ms)) },
+      ...{
+        isSilentOnIpv6,
+        lost: lost === 0 || isSilentOnIpv6 ? undefined : { lost, all: all.length },
+      },
+    };
+  }
 }
 
 /** Why a server does not answer: nothing listens there, by TCP, or it says nothing at all. */
@@ -101,8 +133,13 @@ export function isSilent({ code }: NameAnswer): boolean {
 
 /** What a name server has answered, in words. */
 export function answerText(answer: NameAnswer): string {
-  const { server, code, ms } = answer;
-  return isSilent(answer) ? `${server}: ${code}` : `${server}: ${code} (${Math.round(ms)} ms)`;
+  const { server, code, ms, lost, isSilentOnIpv6 } = answer;
+  if (isSilent(answer)) return `${server}: ${code}`;
+  const answered = `${server}: ${code} (${Math.round(ms)} ms)`;
+  if (isSilentOnIpv6) return `${answered}, and no answer to questions for IPv6 (AAAA)`;
+  return lost === undefined
+    ? answered
+    : `${answered}, and no answer to ${lost.lost} of ${lost.all} questions: packets are lost`;
 }
 
 export const RESOLV_CONF = "/etc/resolv.conf";

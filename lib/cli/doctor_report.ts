@@ -17,6 +17,8 @@ const CHAIN: readonly string[] = [
 /** Links without which no panel can be reached; `agent` does not report then, whatever it says. */
 const ON_THE_WAY = CHAIN.slice(0, CHAIN.indexOf("websocket"));
 
+const PACKETS_LOST = /packets are lost/;
+
 /** What a broken link shows again, by the ids of both, and by its text where others may break it. */
 const CONSEQUENCES: readonly (readonly [
   links: readonly string[],
@@ -31,6 +33,9 @@ const CONSEQUENCES: readonly (readonly [
   [["tls"], ["authorities"]],
   [["network", "dns", "connect"], ["probes", "version"]],
   [["version"], ["service"], /its last update job failed/, /; Cannot /],
+  // Both are sent over the same way.
+  [["connect"], ["dns"], PACKETS_LOST, PACKETS_LOST],
+  [["connect", "dns"], ["round_trip"], /./, PACKETS_LOST],
   [["service"], ["environment", "agent"]],
   [["agents"], ["agent", "connections"]],
   [["network"], ["interfaces"]],

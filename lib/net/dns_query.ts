@@ -11,7 +11,7 @@ import { withTimeout } from "../async/timeout.ts";
 export interface DnsAnswer {
   /** The name of its response code (RFC 1035), such as `NOERROR`, `SERVFAIL`, `NXDOMAIN`, `REFUSED`. */
   readonly code: string;
-  /** The IPv4 addresses in it. */
+  /** The addresses in it. */
   readonly addresses: readonly string[];
   readonly ms: number;
 }
@@ -20,12 +20,12 @@ const CODES: readonly string[] = [
   ...["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"],
 ];
 const PORT = 53;
-const TYPE_A = 1;
+const TYPES = { A: 1, AAAA: 28 } as const;
 const CLASS_IN = 1;
 const HEADER_BYTES = 12;
 
 /**
- * Asks a name server for the IPv4 addresses of a name.
+ * Asks a name server for the addresses of a name, of IPv4 by type A or of IPv6 by type AAAA.
  *
  * @param server An address.
  * @throws {DOMException} `TimeoutError` when there is no answer.
@@ -34,7 +34,11 @@ const HEADER_BYTES = 12;
 export async function queryNameServer(
   { host: server, port = PORT }: { host: string; port?: number },
   name: string,
-  { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
+  { type = "A", timeoutMs, signal }: {
+    type?: keyof typeof TYPES;
+    timeoutMs: number;
+    signal: AbortSignal;
+  },
 ): Promise<DnsAnswer> {
   const { createSocket } = await import("node:dgram");
   const id = crypto.getRandomValues(new Uint16Array(1))[0] ?? 0;
@@ -49,7 +53,7 @@ export async function queryNameServer(
         const answer = parseDnsAnswer(message, id);
         if (answer !== undefined) resolve({ ...answer, ms: performance.now() - startedAtMs });
       });
-      socket.send(dnsQuery(name, id), port, server, (error) => error && reject(error));
+      socket.send(dnsQuery(name, id, type), port, server, (error) => error && reject(error));
       return promise;
     }, { timeoutMs, signal });
   } finally {
@@ -57,8 +61,12 @@ export async function queryNameServer(
   }
 }
 
-/** A question for the IPv4 addresses of a name, which the server may ask others about. */
-export function dnsQuery(name: string, id: number): Uint8Array {
+/** A question for the addresses of a name, which the server may ask others about. */
+export function dnsQuery(
+  name: string,
+  id: number,
+  type: keyof typeof TYPES = "A",
+): Uint8Array {
   const labels = name.replace(/\.$/, "").split(".").map((it) => new TextEncoder().encode(it));
   const length = labels.reduce((sum, label) => sum + label.length + 1, 1);
   const bytes = new Uint8Array(HEADER_BYTES + length + 4);
@@ -72,7 +80,7 @@ export function dnsQuery(name: string, id: number): Uint8Array {
     bytes.set(label, at + 1);
     at += label.length + 1;
   }
-  view.setUint16(at + 1, TYPE_A);
+  view.setUint16(at + 1, TYPES[type]);
   view.setUint16(at + 3, CLASS_IN);
   return bytes;
 }
@@ -107,8 +115,14 @@ export function parseDnsAnswer(bytes: Uint8Array, id: number): Omit<DnsAnswer, "
     if (at + 10 > bytes.length) break;
     const [type, length] = [view.getUint16(at), view.getUint16(at + 8)];
     at += 10;
-    if (type === TYPE_A && length === 4 && at + 4 <= bytes.length) {
+    const isWhole = at + length <= bytes.length;
+    if (type === TYPES.A && length === 4 && isWhole) {
       addresses.push(bytes.subarray(at, at + 4).join("."));
+    }
+    if (type === TYPES.AAAA && length === 16 && isWhole) {
+      const groups = Array.from({ length: 8 }, (_, index) => view.getUint16(at + 2 * index));
+      const long = groups.map((group) => group.toString(16)).join(":");
+      addresses.push(new URL(`http://[${long}]`).hostname.slice(1, -1));
     }
     at += length;
   }

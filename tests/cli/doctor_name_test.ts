@@ -1,8 +1,9 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { answererOf, checkName, lateAnswer } from "../../lib/cli/doctor_name.ts";
 import { slowAdvice, unresolvedAdvice } from "../../lib/cli/doctor_name_advice.ts";
-import { readSources } from "../../lib/cli/doctor_name_servers.ts";
+import { answerText, askEach, readSources } from "../../lib/cli/doctor_name_servers.ts";
 import { type Way, wayTo as wayOf } from "../../lib/cli/doctor_way.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
 import { TestNameServer } from "../net/fake_name_server.ts";
 import { adviceText } from "./advice_text.ts";
 import { configOf } from "./fake_context.ts";
@@ -125,7 +126,43 @@ Deno.test("slowAdvice() asks of a server without an answer whether packets are l
     slowAdvice([{ server: "192.0.2.1", code, ms: 1, addresses: [] }], { way, sources })
       .map((look) => /: (\S+)/.exec(look)?.[1]);
   assertEquals(of("no answer by UDP, and TCP is open"), ["ping", "dig", "--custom-dns"]);
-  assertEquals(of("NOERROR"), ["dig", "--custom-dns"]);
+  assertEquals(of("NOERROR"), ["time", "--custom-dns"]);
+  const late = { server: "192.0.2.1", code: "NOERROR", ms: 3_000, addresses: [] };
+  assertStringIncludes(slowAdvice([late], { way, sources })[0] ?? "", "192.0.2.1 itself is slow");
+});
+
+Deno.test("askEach() tells a server that is silent on IPv6, and one to which packets are lost", async () => {
+  const zone = { "panel.test": { A: ["192.0.2.1"], AAAA: ["2001:db8::1"] } };
+  const ask = async (options: Parameters<typeof TestNameServer.start>[1]) => {
+    await using server = await TestNameServer.start(zone, options);
+    const way = wayTo("http://panel.test", "--custom-dns", `127.0.0.1:${server.port}`);
+    const sources = await withFiles({}, () => readSources(way));
+    using time = new FakeTime();
+    const asking = askEach("panel.test", sources, { signal });
+    // What it answers is read before its time is over.
+    while (server.questions.length < 6) await realTurn();
+    for (let turns = 0; turns < 20; turns++) await realTurn();
+    await time.run(1_500);
+    const answers = await asking;
+    const [answer] = answers;
+    return {
+      addresses: answer?.addresses,
+      text: answer && answerText(answer).replace(/\d+ ms/, "1 ms"),
+      advice: slowAdvice(answers, { way, sources }),
+    };
+  };
+  const both = await ask({});
+  assertEquals(both.addresses, ["192.0.2.1", "2001:db8::1"]);
+  assertEquals(both.text, "127.0.0.1: NOERROR (1 ms)");
+  const ipv4 = await ask({ mute: ["AAAA"] });
+  assertStringIncludes(ipv4.text ?? "", "(1 ms), and no answer to questions for IPv6 (AAAA)");
+  assertStringIncludes(ipv4.advice[0] ?? "", "have 127.0.0.1 answer to AAAA");
+  const lossy = await ask({ loses: 2 });
+  assertStringIncludes(lossy.text ?? "", "and no answer to 3 of 6 questions: packets are lost");
+  assertStringIncludes(
+    lossy.advice.join("\n"),
+    "packets to 127.0.0.1 are lost on the way: ping -c 20",
+  );
 });
 
 Deno.test("readSources() asks systemd-resolved's servers only where it runs", async () => {
@@ -178,6 +215,8 @@ Deno.test("lateAnswer() goes on with the address of a server behind one that doe
   for (const answers of [[dead], [known, dead], [dead, answer("192.0.2.2", "NXDOMAIN")], []]) {
     assertEquals(lateAnswer(answers, { way, sources }), undefined);
   }
+  const late = lateAnswer([known], { way, sources, isLate: true });
+  assertEquals([late?.status, way.addresses], ["warning", ["192.0.2.7"]]);
   const { status, text, advice } = lateAnswer([dead, known], { way, sources }) ?? {};
   assertEquals([status, way.addresses, way.answeredBy], [
     ...["warning", ["192.0.2.7"], "answered by 192.0.2.2"],

@@ -41,6 +41,15 @@ Deno.test("inOrder() puts a release that can't be looked up before the update jo
   assertEquals(newer, [["service", undefined], ["version", undefined]]);
 });
 
+Deno.test("inOrder() puts lost packets that both see before a slow name", () => {
+  const lost = "after 1.2 s; of 5 further ones 2 took as long: packets are lost on the way";
+  const dns = check("dns", "warning", { text: "no answer to 2 of 6 questions: packets are lost" });
+  const order = (connect: Partial<CompletedCheck>) =>
+    inOrder([dns, check("connect", "warning", connect)]).map(({ id, follows }) => [id, follows]);
+  assertEquals(order({ text: lost }), [["dns", "connect"], ["connect", undefined]]);
+  assertEquals(order({ text: "after 1.2 s" }), [["dns", undefined], ["connect", undefined]]);
+});
+
 Deno.test("reportText() begins with the first broken link, and folds what follows from it", () => {
   const checks = inOrder([
     check("config", "ok"),

@@ -18,6 +18,9 @@ Deno.test("queryNameServer() gives a name's addresses, or the response code in w
   assertEquals(await ask("panel.test."), ["NOERROR", "192.0.2.1", "192.0.2.2"]);
   assertEquals(await ask("six.test"), ["NOERROR"]);
   assertEquals(await ask("none.test"), ["NXDOMAIN"]);
+  const address = { host: "127.0.0.1", port: server.port };
+  const options = { type: "AAAA", timeoutMs: 5_000, signal } as const;
+  assertEquals((await queryNameServer(address, "six.test", options)).addresses, ["2001:db8::1"]);
 });
 
 Deno.test("queryNameServer() ends when there is no answer, and takes none of another question", async () => {

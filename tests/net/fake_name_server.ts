@@ -18,13 +18,15 @@ export class TestNameServer {
   }
 
   /**
-   * @param options `mute`: record types that it never answers for; `address`: where it listens, by
+   * @param options `mute`: record types that it never answers for; `loses`: each question of this number
+   * is lost; `address`: where it listens, by
    * default a free port of 127.0.0.1.
    */
   static async start(
     zone: Zone,
     options: {
       mute?: readonly ("A" | "AAAA")[];
+      loses?: number;
       address?: { hostname: string; port: number };
     } = {},
   ): Promise<TestNameServer> {
@@ -38,6 +40,7 @@ export class TestNameServer {
       const { name, type, end } = readQuestion(query);
       server.questions.push(`${name} ${type}`);
       if (options.mute?.includes(type)) return;
+      if (server.questions.length % (options.loses ?? Infinity) === 0) return;
       socket.send(makeAnswer(query.subarray(0, end), zone[name], type), from.port, from.address);
     });
     return server;
@@ -77,7 +80,11 @@ function makeAnswer(
   return Uint8Array.from(answer);
 }
 
-/** `::1` and the like. */
+/** Of an address that has `::`. */
 function ipv6Bytes(address: string): number[] {
-  return [...Array(15).fill(0), Number(address.replace("::", ""))];
+  const [head = [], tail = []] = address.split("::").map((part) =>
+    part.split(":").filter((group) => group !== "").map((group) => Number.parseInt(group, 16))
+  );
+  const groups = [...head, ...Array(8 - head.length - tail.length).fill(0), ...tail];
+  return groups.flatMap((group) => [group >> 8, group & 0xff]);
 }

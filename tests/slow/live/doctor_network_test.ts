@@ -32,6 +32,7 @@ type NameAnswer =
   | "everything"
   | "SERVFAIL"
   | "REFUSED"
+  | "no AAAA"
   | "late";
 
 const CODES: Partial<Record<NameAnswer, number>> = { SERVFAIL: 2, REFUSED: 5 };
@@ -47,6 +48,8 @@ class NameServer implements Disposable {
     await new Promise<void>((resolve) => this.#socket.bind(DNS_PORT, HERE, resolve));
     this.#socket.on("message", (query: Uint8Array, { port, address }) => {
       const send = () => this.#socket.send(this.#answerTo(query), port, address);
+      // The last byte but two of a question is the type.
+      if (this.answer === "no AAAA" && query.at(-3) === 28) return;
       if (this.answer !== "late") send();
       else this.#timers.add(setTimeout(send, LATE_MS));
     });
@@ -282,6 +285,23 @@ function rows(port: number): Row[] {
       cause: "a name server that takes 3 s",
       answer: "late",
       ...warning("dns", "panel.test is", "after 3.", `(${HERE}: no answer by UDP`, "dig @"),
+    },
+    {
+      cause: "a name server that does not answer to AAAA",
+      answer: "no AAAA",
+      ...warning(
+        "dns",
+        `panel.test is ${HERE}`,
+        "and no answer to questions for IPv6 (AAAA)",
+        `1. have ${HERE} answer to AAAA`,
+        `--custom-dns ${HERE}`,
+      ),
+    },
+    {
+      cause: "packets that are lost",
+      plant: "iptables -A INPUT -m statistic --mode random --probability 0.4 -j DROP",
+      heal: "iptables -F INPUT",
+      ...warning("connect", "packets are lost on the way", "→ see where packets are lost"),
     },
     {
       cause: "an address of IPv6 on a machine without IPv6",
