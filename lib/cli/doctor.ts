@@ -40,6 +40,7 @@ import { machineChecks, sealCheck } from "./doctor_machine.ts";
 import { checkOtherAgents } from "./doctor_other_agents.ts";
 import { panelChain } from "./doctor_panel.ts";
 import { configCheck, versionCheck } from "./doctor_program.ts";
+import { withComparison } from "./doctor_comparison.ts";
 import { inOrder, reportJson, reportText } from "./doctor_report.ts";
 import { serviceResult } from "./doctor_service.ts";
 import { agentResult, connectionsResult, probesResult } from "./doctor_agent.ts";
@@ -143,7 +144,10 @@ async function everything(
     });
     ofRun.push(...await Array.fromAsync(inShell));
   } else {
-    ofRun.push(...run.checks.flatMap((line) => parseCheck(line, options.secrets)));
+    const checks = run.checks.flatMap((line) => parseCheck(line, options.secrets));
+    const service = { name: config.serviceName, user: record?.user ?? "" };
+    const chains = panelChains({ ...config, proxies: run.proxies });
+    ofRun.push(...await withComparison(checks, { chains, service, options }));
   }
   return [...(await checking).flat(), ...ofRun];
 }

@@ -12,6 +12,9 @@ import { DialError } from "../net/errors.ts";
 import { connectAbortable } from "../net/happy_eyeballs.ts";
 import { addressScope, ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
+import { startShell } from "../sandbox/shell.ts";
+import { hostRoots } from "../metrics/open_machine.ts";
+import { IcmpProbe } from "../probe/icmp.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { proxyVariableNames, refusingProxyAdvice } from "./doctor_advice.ts";
 import { kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
@@ -31,6 +34,7 @@ import { CONNECT_MS } from "./doctor_network.ts";
 
 /** A connection that takes longer is a finding: the kernel has tried it again, after 1 s at first. */
 const SLOW_CONNECT_MS = 1_000;
+const PING_MS = 1_500;
 /** Connections that are tried beside a slow one, to tell lost packets from a slow way. */
 const FURTHER_CONNECTIONS = 5;
 /** For an address that has not connected before another one did. */
@@ -56,7 +60,7 @@ export async function checkConnection(way: Way, signal: AbortSignal): Promise<Ch
     return await deadAddress(way, { hostname, port, signal, text }) ?? result("ok", text);
   } catch (error) {
     signal.throwIfAborted();
-    return notConnected(error, way);
+    return await notConnected(error, way, signal);
   }
 }
 
@@ -137,7 +141,11 @@ async function deadAddress(
   }
 }
 
-function notConnected(error: unknown, way: Way): CheckResult {
+async function notConnected(
+  error: unknown,
+  way: Way,
+  signal: AbortSignal,
+): Promise<CheckResult> {
   const { proxy, answeredBy } = way;
   const message = failureText(error);
   const stage = error instanceof DialError ? error.stage : "connect";
@@ -152,8 +160,35 @@ function notConnected(error: unknown, way: Way): CheckResult {
     ? message
     : `${message} (${answeredBy})`;
   const finding = /refused/.test(message) ? undefined : firstStep(way) ?? fullTable();
-  const shown = finding === undefined ? text : `${text}; ${finding.text}`;
-  return result("failed", shown, ...connectAdvice(text, way, { finding }));
+  if (finding !== undefined) {
+    return result("failed", `${text}; ${finding.text}`, ...connectAdvice(text, way, { finding }));
+  }
+  const isPinged = isTimeout(error) ? await answersPing(way, signal) : undefined;
+  const shown = isPinged === undefined
+    ? text
+    : isPinged
+    ? `${text}; it answers pings`
+    : `${text}; nor does it answer pings`;
+  return result("failed", shown, ...connectAdvice(text, way, { isPinged }));
+}
+
+/** Whether the first address answers an echo request; `undefined` where none can be sent. */
+async function answersPing(way: Way, signal: AbortSignal): Promise<boolean | undefined> {
+  const { config, addresses } = way;
+  const { os } = Deno.build;
+  const shell = startShell({ ...hostRoots(config.hostProc), os });
+  const probe = new IcmpProbe(shell);
+  try {
+    const send = (signal: AbortSignal) =>
+      probe.probe([addresses[0] ?? firstHop(way).host], { signal });
+    await withTimeout(send, { timeoutMs: PING_MS, signal });
+    return true;
+  } catch {
+    signal.throwIfAborted();
+    return await probe.isUsable({ signal }) ? false : undefined;
+  } finally {
+    await shell?.close();
+  }
 }
 
 /** The kernel's table of connections, if it is full: new ones are dropped then. */
@@ -194,9 +229,11 @@ function isPanelsLook(address: string, { proxy, answeredBy }: Way): string {
 export function connectAdvice(
   message: string,
   way: Way,
-  { hasIpv6 = hasIpv6Address(), finding }: {
+  { hasIpv6 = hasIpv6Address(), finding, isPinged }: {
     hasIpv6?: boolean;
     finding?: RouteFinding | undefined;
+    /** Whether it answers pings; `undefined` where that is not known. */
+    isPinged?: boolean | undefined;
   } = {},
 ): string[] {
   const { url, proxy, addresses, answeredBy } = way;
@@ -246,11 +283,17 @@ export function connectAdvice(
       ...isByName ? [look] : [],
     ];
   }
+  const hops =
+    `see how far packets get: traceroute -n ${address}; if not beyond this machine's gateway, ` +
+    "the line of its provider is broken";
   return [
     ...isByHosts ? [look] : [],
-    `see whether that machine is up: ping -c 3 ${address}`,
+    ...isPinged === undefined ? [`see whether that machine is up: ping -c 3 ${address}`] : [],
+    ...isPinged === true ? [] : [hops],
     `see whether a firewall here drops it: nft list ruleset`,
-    `see on the panel's machine whether its firewall lets port ${port} pass`,
+    isPinged === false
+      ? `see on the panel's machine whether it is up, and its firewall lets port ${port} pass`
+      : `see on the panel's machine whether its firewall lets port ${port} pass`,
     ...isByName ? [look] : [],
   ];
 }

@@ -101,11 +101,11 @@ Deno.test("connectAdvice() goes by the cause, with the port of the address", () 
       1,
       "p.example is reached by IPv6 only",
     ],
-    ["no answer within 5 s", wayTo("http://p.example:81"), 3, "lets port 81 pass"],
+    ["no answer within 5 s", wayTo("http://p.example:81"), 4, "lets port 81 pass"],
     [
       "no answer within 5 s",
       named("http://p.example", ["192.0.2.7"], "answered by 192.0.2.1"),
-      4,
+      5,
       "whether 192.0.2.7 is the panel's address (answered by 192.0.2.1)",
     ],
   ];
@@ -122,6 +122,12 @@ Deno.test("connectAdvice() goes by the cause, with the port of the address", () 
     assertEquals(found.length, lines, found.join("\n"));
     assertStringIncludes(found.join("\n"), advice);
   }
+  const looks = (isPinged?: boolean) =>
+    connectAdvice("no answer within 5 s", wayTo("http://192.0.2.7"), { isPinged })
+      .map((line) => /ping|traceroute|nft|firewall lets/.exec(line)?.[0]);
+  assertEquals(looks(), ["ping", "traceroute", "nft", "firewall lets"]);
+  assertEquals(looks(false), ["traceroute", "nft", "firewall lets"]);
+  assertEquals(looks(true), ["nft", "firewall lets"], "what answers pings is up");
   const unit = [{ name: "IPAddressDeny", value: "any", file: "/x" }];
   const way = { ...wayTo("http://p.example"), unit };
   assertEquals(connectAdvice("no answer within 5 s", way).length, 1);

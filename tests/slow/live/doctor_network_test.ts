@@ -322,7 +322,14 @@ function rows(port: number): Row[] {
       cause: "a firewall that drops what goes to the panel",
       plant: `iptables -A OUTPUT -p tcp --dport ${port} -j DROP`,
       heal: "iptables -F OUTPUT",
-      ...failed("connect", "no answer within", `(${HERE}, answered by`, "nft list ruleset"),
+      ...failed("connect", "no answer within", "; it answers pings", "1. see whether a firewall here"),
+    },
+    {
+      cause: "a way on which all packets are lost",
+      plant: "ip link add d0 type dummy; ip link set d0 up; ip route add 192.0.2.0/24 dev d0",
+      heal: "ip link del d0",
+      endpoint: "http://192.0.2.7",
+      ...failed("connect", "; nor does it answer pings", "1. see how far packets get: traceroute"),
     },
     {
       cause: "a firewall that rejects what goes to the panel",

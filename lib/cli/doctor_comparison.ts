@@ -1,0 +1,49 @@
+/**
+ * What fails for the service, tried again by the process of `doctor` itself.
+ *
+ * @module
+ */
+
+import { type Check, type CompletedCheck, runChain, type RunChecks } from "./checks.ts";
+
+/** Links that may fail for one user, or in the limits of one unit, alone. */
+const COMPARED: readonly string[] = ["network", "dns", "connect"];
+/** What only the service has, or lacks, and names itself. */
+const OF_SERVICE = /the proxy|may not read/;
+
+/**
+ * Tries the first broken link of the service's again in this process, by one of `chains`, and says
+ * there whether it works.
+ */
+export async function withComparison(
+  checks: readonly CompletedCheck[],
+  { chains, service, options }: {
+    chains: readonly (readonly Check[])[];
+    /** The service's name, and its user. */
+    service: { readonly name: string; readonly user: string };
+    options: RunChecks;
+  },
+): Promise<CompletedCheck[]> {
+  const failed = checks.find(({ id, status }) => status === "failed" && COMPARED.includes(id));
+  // One cause that is known needs no other.
+  if (failed?.causes === undefined || OF_SERVICE.test(failed.text)) return [...checks];
+  const chain = chains.find(([link]) => link?.panel === failed.panel) ?? [];
+  const links = chain.slice(0, chain.findIndex(({ id }) => id === failed.id) + 1);
+  const again = await Array.fromAsync(runChain(links, options));
+  if (links.length === 0 || again.some(({ status }) => status !== "ok" && status !== "warning")) {
+    return [...checks];
+  }
+  const { name, user } = service;
+  const compared = {
+    ...failed,
+    text: `${failed.text}; tried again in this shell, and not as the service, it works`,
+    causes: [
+      `see whether a rule is for user ${
+        user || "root"
+      } alone (skuid, owner), or a setting of its ` +
+      `unit: nft list ruleset; systemctl cat ${name}`,
+      ...failed.causes,
+    ],
+  };
+  return checks.map((it) => it === failed ? compared : it);
+}

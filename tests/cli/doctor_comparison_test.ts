@@ -1,0 +1,43 @@
+import { assertEquals } from "@std/assert";
+import { check, type CheckResult, type CompletedCheck, result } from "../../lib/cli/checks.ts";
+import { withComparison } from "../../lib/cli/doctor_comparison.ts";
+
+const SERVICE = { name: "x", user: "ann" };
+
+/** What is said of a link that has failed for the service, and ends so in this process. */
+async function compared(
+  failed: CheckResult,
+  here: CheckResult["status"],
+): Promise<CompletedCheck | undefined> {
+  const checks = [
+    { id: "dns", title: "Name", status: "ok", text: "found", ms: 1 } as const,
+    { id: "connect", title: "TCP", ...failed, ms: 1 },
+  ];
+  const chain = [
+    check("dns", "Name", () => result("ok", "found")),
+    check("connect", "TCP", () => result(here, "text")),
+    check("tls", "TLS", () => {
+      throw new Error("Cannot be needed");
+    }),
+  ];
+  const options = { signal: new AbortController().signal, secrets: [] };
+  const all = await withComparison(checks, { chains: [chain], service: SERVICE, options });
+  assertEquals(all.map(({ id }) => id), ["dns", "connect"]);
+  return all[1];
+}
+
+Deno.test("withComparison() says of a link of the service's that it works in this process", async () => {
+  const failed = result("failed", "no answer", "one", "two");
+  const found = await compared(failed, "ok");
+  assertEquals(
+    found?.text,
+    "no answer; tried again in this shell, and not as the service, it works",
+  );
+  const [first, ...others] = found?.causes ?? [];
+  assertEquals(others, ["one", "two"]);
+  assertEquals(first?.includes("a rule is for user ann alone"), true, first);
+  assertEquals((await compared(failed, "failed"))?.text, "no answer");
+  for (const known of [result("failed", "x", "one"), result("failed", "the proxy", "one", "two")]) {
+    assertEquals((await compared(known, "ok"))?.text, known.text);
+  }
+});
