@@ -44,8 +44,9 @@ import { withComparison } from "./doctor_comparison.ts";
 import { inOrder, reportJson, reportText } from "./doctor_report.ts";
 import { serviceResult } from "./doctor_service.ts";
 import { agentResult, connectionsResult, probesResult } from "./doctor_agent.ts";
-import { detailCommand, type FoundService } from "./doctor_unit.ts";
+import { detailCommand, type FoundService, userQuestion } from "./doctor_unit.ts";
 import { isMissing } from "./doctor_unit_program.ts";
+import { ofUserManager } from "./doctor_unit_settings.ts";
 import { terminalColumns } from "./output.ts";
 
 /** What waits longer is given up, so that the command ends within 20 s whatever hangs. */
@@ -149,7 +150,20 @@ async function everything(
     const chains = panelChains({ ...config, proxies: run.proxies });
     ofRun.push(...await withComparison(checks, { chains, service, options }));
   }
-  return [...(await checking).flat(), ...ofRun];
+  const all = [...(await checking).flat(), ...ofRun];
+  return (await found).scope === "system"
+    ? all
+    : all.map((it) => ofUserScope(it, config.serviceName));
+}
+
+/** A check whose advice is for a service of a user's own systemd. */
+function ofUserScope(check: CompletedCheck, service: string): CompletedCheck {
+  const { advice, causes } = check;
+  return {
+    ...check,
+    advice: advice && ofUserManager(advice, service),
+    causes: causes?.map((line) => ofUserManager(line, service)),
+  };
 }
 
 /** The checks of the panels and of this machine, of this process; the last one seals it. */
@@ -245,11 +259,16 @@ async function findInstalled(
   ]);
   const question = unit && detailCommand(unit, scope);
   const detail = question === undefined ? "" : (await tools.run(question, { signal })).output;
+  const asksUser = unit && userQuestion(unit);
+  // The code by which getent says that there is none.
+  const isUserMissing = asksUser !== undefined &&
+    (await tools.run(asksUser, { signal })).code === 2;
   return {
     state,
     recordError,
     unit,
     detail,
+    isUserMissing,
     programVersion,
     runtimeFolder: record?.runtimeFolder ?? `/run/${serviceName}`,
     scope,

@@ -31,7 +31,9 @@ import { basename } from "../parse/path.ts";
 import { lastSetting, settingText, type UnitSetting } from "../service/loaded_unit.ts";
 import { agentSays, seenProblem } from "./agent_problems.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
+import { restart } from "./doctor_unit_settings.ts";
 import { checkStateFolder } from "./doctor_state.ts";
+import { PROGRAM } from "../version.ts";
 import { localTime, unknownZone, usedHours } from "../traffic/time_zone.ts";
 
 /** The check of the limit of open files, below which nothing works as it should. */
@@ -84,7 +86,7 @@ export function machineChecks(
       "ICMP probes",
       async (signal) =>
         await checkPing(await machine(), {
-          ...{ ...options, unit: unit ?? [], signal },
+          ...{ ...options, name: config.serviceName, unit: unit ?? [], signal },
           asNobody: isRootUntilSealed(config),
         }),
     ),
@@ -225,8 +227,9 @@ export async function hangingMounts(
 
 async function checkPing(
   { roots }: Machine,
-  { os, health, unit, signal, asNobody }: {
+  { os, name, health, unit, signal, asNobody }: {
     os: string;
+    name: string;
     unit: readonly UnitSetting[];
     health: Health | undefined;
     signal: AbortSignal;
@@ -237,11 +240,13 @@ async function checkPing(
   const shell = startShell({ ...roots, os, asNobody });
   try {
     const ms = await new IcmpProbe(shell).probe(["127.0.0.1"], { signal });
-    if (seen !== undefined) return result("failed", agentSays(seen), pingAdvice(seen, unit));
+    if (seen !== undefined) {
+      return result("failed", agentSays(seen), pingAdvice(seen, { unit, name }));
+    }
     return result("ok", `ping works (127.0.0.1 in ${ms} ms)`);
   } catch (error) {
     signal.throwIfAborted();
-    return failedPing(describeError(error), { health, unit });
+    return failedPing(describeError(error), { health, unit, name });
   } finally {
     await shell?.close();
   }
@@ -250,8 +255,10 @@ async function checkPing(
 /** The result of a ping that failed: a failure where a panel has the agent probe by it. */
 export function failedPing(
   reason: string,
-  { health, unit = [], file = systemProgram("ping") }: {
+  { health, name = PROGRAM, unit = [], file = systemProgram("ping") }: {
     health: Health | undefined;
+    /** Of the service. */
+    name?: string;
     unit?: readonly UnitSetting[];
     file?: string | undefined;
   },
@@ -261,7 +268,11 @@ export function failedPing(
   const why = file !== undefined && /there is no "ping"/.test(reason)
     ? `${file} is there, and can't be started`
     : reason;
-  return result(isUsed ? "failed" : "warning", `they don't work: ${why}`, pingAdvice(reason, unit));
+  return result(
+    isUsed ? "failed" : "warning",
+    `they don't work: ${why}`,
+    pingAdvice(reason, { unit, name }),
+  );
 }
 
 function systemProgram(name: string): string | undefined {
@@ -269,7 +280,10 @@ function systemProgram(name: string): string | undefined {
     .find((file) => attempt(() => Deno.statSync(file).isFile));
 }
 
-function pingAdvice(reason: string, unit: readonly UnitSetting[]): string | undefined {
+function pingAdvice(
+  reason: string,
+  { unit, name }: { unit: readonly UnitSetting[]; name: string },
+): string | undefined {
   if (!/socket|CAP_NET_RAW/.test(reason)) return undefined;
   const users = lastSetting(unit, "PrivateUsers");
   const taken = ["AmbientCapabilities", "CapabilityBoundingSet"].flatMap((name) => {
@@ -280,7 +294,7 @@ function pingAdvice(reason: string, unit: readonly UnitSetting[]): string | unde
   if (all.length > 0) {
     return `the service's unit takes that right from it: remove ${
       all.map(settingText).join(", ")
-    }, and then: systemctl daemon-reload, and restart it`;
+    }, and then: ${restart(name)}`;
   }
   if (!isInContainerImage()) return undefined;
   return "start the container with --cap-add NET_RAW, and in Docker without no-new-privileges";

@@ -20,7 +20,7 @@ import {
   RESOLV_CONF,
 } from "./doctor_name_servers.ts";
 import { settingText } from "../service/loaded_unit.ts";
-import { covers } from "./doctor_unit_settings.ts";
+import { covers, restart } from "./doctor_unit_settings.ts";
 import { kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
 import { failureText, firstHop, given, seconds, unitAdvice, type Way } from "./doctor_way.ts";
 import { deadServerAdvice, slowAdvice, unresolvedAdvice } from "./doctor_name_advice.ts";
@@ -188,7 +188,7 @@ function unresolved(
       "failed",
       `Cannot resolve ${subject}: this user may not read ${RESOLV_CONF}, which names the name servers`,
       hiding &&
-        `remove ${settingText(hiding)}, and then: systemctl daemon-reload, and restart it`,
+        `remove ${settingText(hiding)}, and then: ${restart(way.config.serviceName)}`,
       hiding
         ? undefined
         : `let everybody read it: chmod a+r ${RESOLV_CONF}; namei -l ${RESOLV_CONF} shows the folders ` +

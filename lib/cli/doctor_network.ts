@@ -12,6 +12,7 @@ import { addressScope, ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { lastSetting, settingText } from "../service/loaded_unit.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { type AskRoute, kernelRoutes, missingRouteAdvice, refused } from "./doctor_route.ts";
+import { restart } from "./doctor_unit_settings.ts";
 import { failureText, firstHop, unitAdvice, type Way } from "./doctor_way.ts";
 
 /** Longer than a connection takes that is going to be opened. */
@@ -107,7 +108,7 @@ export async function checkNetwork(way: Way, signal: AbortSignal): Promise<Check
 }
 
 /** The kernel tells this process no addresses, as where its unit leaves out AF_NETLINK. */
-function unlistedAddresses({ unit }: Way): CheckResult {
+function unlistedAddresses({ unit, config }: Way): CheckResult {
   const setting = lastSetting(unit, "RestrictAddressFamilies");
   if (setting === undefined || /^~|AF_NETLINK/.test(setting.value)) {
     return result("skipped", "this system does not tell its interfaces");
@@ -115,7 +116,7 @@ function unlistedAddresses({ unit }: Way): CheckResult {
   return result(
     "warning",
     "this process may not ask for the addresses of interfaces",
-    `add AF_NETLINK to ${settingText(setting)}, and then: systemctl daemon-reload, and restart it`,
+    `add AF_NETLINK to ${settingText(setting)}, and then: ${restart(config.serviceName)}`,
   );
 }
 

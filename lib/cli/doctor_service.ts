@@ -9,9 +9,15 @@ import { serviceText } from "../service/installed_service.ts";
 import { updateServiceName } from "../service/update_service.ts";
 import type { Health } from "../state/health_reader.ts";
 import { type CheckResult, result } from "./checks.ts";
-import { lastSetting, type LoadedUnit, settingText, variableFile } from "../service/loaded_unit.ts";
+import {
+  lastSetting,
+  type LoadedUnit,
+  settingText,
+  type UnitSetting,
+  variableFile,
+} from "../service/loaded_unit.ts";
 import { barrierTo, identityOf } from "./doctor_rights.ts";
-import { type FoundService, missingRequirement, unitFailure } from "./doctor_unit.ts";
+import { type FoundService, missingRequirement, missingUser, unitFailure } from "./doctor_unit.ts";
 import { counted } from "./help.ts";
 import { duration, isPaused } from "./status.ts";
 import { crash, hiddenPath, ofDropIns, restart, underSettings } from "./doctor_unit_settings.ts";
@@ -94,7 +100,8 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
   const isLoaded = ["loaded", ""].includes(unit?.property("LoadState") ?? "");
   const hindrance = unit &&
     (isLoaded
-      ? missingRequirement(unit, found.detail) ?? missingProgram(unit, install)
+      ? missingRequirement(unit, found.detail) ?? missingProgram(unit, install) ??
+        (found.isUserMissing ? missingUser(unit, install) : undefined)
       : unitFailure(unit, found));
   if (hindrance !== undefined) {
     const text = `${seen}; it can't be started again: ${hindrance.text}`;
@@ -182,6 +189,20 @@ function stoppedResult(text: string, found: FoundService): CheckResult {
       : result("failed", `${said}; ${denied.text}`, denied.ofUser, `${denied.repair} && ${start}`);
   }
   const code = unit?.property("ExecMainCode") === "1" ? unit.property("ExecMainStatus") : "0";
+  const elsewhere = unit && lastLine === "" ? outputSetting(unit) : undefined;
+  if (code !== "0" && unit !== undefined && elsewhere !== undefined) {
+    const [, file] = /^(?:file|append|truncate):(.+)$/.exec(elsewhere.value) ?? [];
+    return result(
+      "failed",
+      `${text}: it exited with code ${code}, and ${
+        settingText(elsewhere)
+      } keeps what it said from ` +
+        "the log",
+      file === undefined
+        ? `remove that setting, and its log will say why: ${restart(unit.name)}`
+        : `read what it said: tail ${file}`,
+    );
+  }
   if (code !== "0") {
     return result(
       "failed",
@@ -199,6 +220,17 @@ function stoppedResult(text: string, found: FoundService): CheckResult {
     return result("failed", ended, (unit && correction(unit)) ?? `read its log: ${logHint}`);
   }
   return result("failed", `${text}: it was stopped`, `start it: ${start}`);
+}
+
+/** The setting by which errors of a unit's program don't go to its log. */
+function outputSetting({ settings }: LoadedUnit): UnitSetting | undefined {
+  const [error, output] = ["StandardError", "StandardOutput"].map((name) =>
+    lastSetting(settings, name)
+  );
+  const set = error === undefined || ["", "inherit"].includes(error.value) ? output : error;
+  return set !== undefined && /^(?:null|tty|socket|fd:|file:|append:|truncate:)/.test(set.value)
+    ? set
+    : undefined;
 }
 
 /** Why systemd does not start again what has ended, which it does by its unit's own settings. */

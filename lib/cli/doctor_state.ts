@@ -11,7 +11,7 @@ import { stateFolder } from "../state/paths.ts";
 import { lastSetting, settingText, type UnitSetting } from "../service/loaded_unit.ts";
 import { agentSays, seenProblem } from "./agent_problems.ts";
 import { type CheckResult, result } from "./checks.ts";
-import { covers } from "./doctor_unit_settings.ts";
+import { covers, restart } from "./doctor_unit_settings.ts";
 
 /** More than a state takes. */
 const TRIED_BYTES = 64 * 1024;
@@ -30,6 +30,7 @@ export async function checkStateFolder(
     return result("skipped", "not used without --month-rotate");
   }
   const folder = stateFolder(config);
+  const name = config.serviceName;
   const deleted = health?.isRunning ? deletedStates(health.pid) : [];
   const isThere = ({ name }: DeletedState) =>
     attempt(() => Deno.lstatSync(`${folder}/${name}`)) !== undefined;
@@ -53,7 +54,7 @@ export async function checkStateFolder(
   }
   const seen = seenProblem(health, "state");
   if (seen !== undefined) {
-    const advice = await stateAdvice(folder, { reason: seen, health, unit });
+    const advice = await stateAdvice(folder, { reason: seen, health, unit, name });
     return result("failed", agentSays(seen), ...advice);
   }
   for (let path = folder;; path = dirname(path) || "/") {
@@ -70,7 +71,7 @@ export async function checkStateFolder(
     } catch (error) {
       if (error instanceof Deno.errors.NotFound && path !== "/") continue;
       const reason = describeError(error);
-      const advice = await stateAdvice(folder, { reason, health, unit });
+      const advice = await stateAdvice(folder, { reason, health, unit, name });
       return result("failed", `${folder} can't be written: ${reason}`, ...advice);
     }
   }
@@ -100,10 +101,12 @@ async function tryToWrite(folder: string): Promise<void> {
 /** What to do about a folder that can't be written, by the reason. */
 async function stateAdvice(
   folder: string,
-  { reason, health, unit }: {
+  { reason, health, unit, name }: {
     reason: string;
     health: Health | undefined;
     unit: readonly UnitSetting[];
+    /** Of the service. */
+    name: string;
   },
 ): Promise<string[]> {
   if (/no space/i.test(reason)) return [await roomAdvice(folder)];
@@ -113,7 +116,7 @@ async function stateAdvice(
     return [`give the container a volume at ${folder} that its user can write`];
   }
   if (/another agent uses/.test(reason)) return ["give each agent a --state-dir of its own"];
-  if (/read-only/i.test(reason)) return readOnlyAdvice(folder, unit);
+  if (/read-only/i.test(reason)) return readOnlyAdvice(folder, { unit, name });
   if (/not a directory/i.test(reason)) {
     return [
       "a file is where a folder should be: remove it, or choose another one with --state-dir",
@@ -152,7 +155,10 @@ async function roomAdvice(folder: string): Promise<string> {
 }
 
 /** A folder may be read-only for the service alone, by its unit. */
-function readOnlyAdvice(folder: string, unit: readonly UnitSetting[]): string[] {
+function readOnlyAdvice(
+  folder: string,
+  { unit, name }: { unit: readonly UnitSetting[]; name: string },
+): string[] {
   const taken = ["ReadOnlyPaths", "TemporaryFileSystem"].flatMap((name) =>
     unit.filter((it) => it.name === name && covers(it.value, folder))
   );
@@ -160,9 +166,7 @@ function readOnlyAdvice(folder: string, unit: readonly UnitSetting[]): string[] 
   const emptied = states.length > 1 && states.at(-1)?.value === "" ? states.slice(-1) : [];
   const settings = [...taken, ...emptied];
   if (settings.length > 0) {
-    return settings.map((it) =>
-      `remove ${settingText(it)}, and then: systemctl daemon-reload, and restart it`
-    );
+    return settings.map((it) => `remove ${settingText(it)}, and then: ${restart(name)}`);
   }
   const disk = [
     "see whether the kernel made its disk read-only after an error: journalctl -k | grep -i error",

@@ -28,6 +28,8 @@ export interface FoundService {
   readonly unit: LoadedUnit | undefined;
   /** What {@linkcode detailCommand} has printed. */
   readonly detail: string;
+  /** Whether the system says that it knows no user of the unit's. */
+  readonly isUserMissing?: boolean;
   /** The folder where the service keeps its health file. */
   readonly runtimeFolder: string;
   /** The version of the program on the disk; `undefined` where nothing runs, or it does not say. */
@@ -328,6 +330,20 @@ function signalFailure(status: string, unit: LoadedUnit): UnitFailure {
   };
 }
 
+/** A user of a unit that this machine does not know. */
+export function missingUser(unit: LoadedUnit, install: string): UnitFailure {
+  const text = `there is no user ${unit.property("User")}`;
+  return underSettings(text, { unit: ofDropIns(unit), names: ["User"] }) ??
+    { text, advice: [`make the user again: ${install}`] };
+}
+
+/** Asks whether the system knows the user of a unit, by all its sources; `undefined` where there is none. */
+export function userQuestion(unit: LoadedUnit): ToolCommand | undefined {
+  const user = unit.property("User");
+  const isMade = lastSetting(unit.settings, "DynamicUser")?.value === "yes";
+  return /^(?:\d+)?$/.test(user) || isMade ? undefined : { tool: "getent", args: ["passwd", user] };
+}
+
 /** A group of a unit that this machine does not have. */
 function missingGroup(text: string, unit: LoadedUnit): UnitFailure {
   const known = accountNames(attempt(() => Deno.readTextFileSync("/etc/group")) ?? "");
@@ -350,9 +366,8 @@ function setUpFailure(
     ? text
     : `${text}: ${state.lastError}`;
   if (step === "USER") {
-    const missing = `${text}: there is no user ${unit.property("User")}`;
-    return underSettings(missing, { unit: ofDropIns(unit), names: ["User"] }) ??
-      { text: missing, advice: [`make the user again: ${install}`] };
+    const missing = missingUser(unit, install);
+    return { ...missing, text: `${text}: ${missing.text}` };
   }
   if (step === "GROUP") return missingGroup(text, unit);
   if (step === "EXEC") return programFailure(reason, { unit, install });

@@ -82,6 +82,17 @@ export function ofDropIns(unit: LoadedUnit): LoadedUnit {
   return { ...unit, settings: unit.settings.filter(({ file }) => file !== own) };
 }
 
+/** Advice whose commands about a service ask the systemd of a user, and those about others the system's. */
+export function ofUserManager(advice: string, service: string): string {
+  return advice.replace(
+    /\b(systemctl|systemd-analyze|journalctl) (?!--user)([^;&|]*)/g,
+    (command, tool, rest) =>
+      rest.split(" ").some((word: string) => word === "daemon-reload" || word.startsWith(service))
+        ? [tool, "--user", rest].join(" ")
+        : command,
+  );
+}
+
 /** The command by which a changed unit is used. */
 export function restart(name: string): string {
   return `systemctl daemon-reload && systemctl restart ${name}`;

@@ -130,7 +130,7 @@ const NETWORK_SETTINGS = ["PrivateNetwork", "NetworkNamespacePath", "IPAddressDe
  * @param names The settings that may explain what was observed.
  */
 export function unitAdvice(
-  { unit }: Pick<Way, "unit">,
+  { unit, config }: Pick<Way, "unit" | "config">,
   names: readonly string[] = NETWORK_SETTINGS,
 ): string | undefined {
   const setting = names.flatMap((name) => lastSetting(unit, name) ?? [])
@@ -138,6 +138,5 @@ export function unitAdvice(
   if (setting === undefined) return undefined;
   return `the service's unit takes the network from it: remove ${
     settingText(setting)
-  }, and then: ` +
-    "systemctl daemon-reload, and restart it";
+  }, and then: ` + restart(config.serviceName);
 }

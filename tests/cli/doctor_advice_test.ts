@@ -21,6 +21,7 @@ import { DialError } from "../../lib/net/errors.ts";
 import type { Certificate } from "../../lib/net/certificate.ts";
 import type { HttpResponse } from "../../lib/net/http_client.ts";
 import { inContainerImage } from "./container_image.ts";
+import { ofUserManager } from "../../lib/cli/doctor_unit_settings.ts";
 import { configOf } from "./fake_context.ts";
 
 function wayTo(url: string, proxy?: string): Way {
@@ -41,6 +42,23 @@ Deno.test("failureText() is a dial error's message alone, and any other error wi
   const cause = new Error("inner");
   assertEquals(failureText(new DialError("outer", { stage: "connect", cause })), "outer");
   assertEquals(failureText(new Error("outer", { cause })), "outer: inner");
+});
+
+Deno.test("ofUserManager() has commands about the service ask the user's systemd, and no others", () => {
+  const table: [advice: string, asked: string][] = [
+    [
+      "systemctl daemon-reload && systemctl restart x",
+      "systemctl --user daemon-reload && systemctl --user restart x",
+    ],
+    [
+      "journalctl -u x -n 20; systemctl cat x.service",
+      "journalctl --user -u x -n 20; systemctl --user cat x.service",
+    ],
+    ["systemctl --user restart x", "systemctl --user restart x"],
+    ["systemctl enable --now systemd-resolved", "systemctl enable --now systemd-resolved"],
+    ["journalctl -u systemd-networkd", "journalctl -u systemd-networkd"],
+  ];
+  for (const [advice, asked] of table) assertEquals(ofUserManager(advice, "x"), asked);
 });
 
 Deno.test("unitAdvice() names the setting that takes the network, and its file", () => {

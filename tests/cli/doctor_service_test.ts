@@ -5,7 +5,7 @@ import { runningAgent } from "../../lib/cli/doctor.ts";
 import { checkOtherAgents } from "../../lib/cli/doctor_other_agents.ts";
 import { serviceResult } from "../../lib/cli/doctor_service.ts";
 import { agentResult, connectionsResult, probesResult } from "../../lib/cli/doctor_agent.ts";
-import { detailCommand, type FoundService } from "../../lib/cli/doctor_unit.ts";
+import { detailCommand, type FoundService, userQuestion } from "../../lib/cli/doctor_unit.ts";
 import { toolLine } from "../../lib/host/tool_runner.ts";
 import { noexecMount } from "../../lib/cli/doctor_unit_program.ts";
 import type { ServiceState } from "../../lib/service/installed_service.ts";
@@ -1038,6 +1038,52 @@ Deno.test("serviceResult() names a group that is not there", () => {
   const more = of({ Group: "root", SupplementaryGroups: `root ${group}` });
   assertStringIncludes(more.text, `there is no group ${group}`);
   assertStringIncludes(more.advice ?? "", `make it again: groupadd --system ${group}`);
+});
+
+Deno.test("serviceResult() warns of a user that the system does not know any more", () => {
+  const of = (more: Partial<FoundService>, settings: Record<string, string> = {}) =>
+    serviceResult(foundOf(SERVICE, { unit: unitOf({ User: "u" }, settings), ...more }), HEALTH);
+  assertEquals(of({}).status, "ok");
+  const { status, text, advice } = of({ isUserMissing: true });
+  assertEquals([status, text], [
+    "warning",
+    "x (systemd) is running, and starts at boot; it can't be started again: there is no user u",
+  ]);
+  assertEquals(advice, "make the user again: sudo komari-agent-deno install");
+  assertStringIncludes(
+    of({ isUserMissing: true }, { User: "u" }).advice ?? "",
+    "remove that setting",
+  );
+});
+
+Deno.test("userQuestion() asks all sources of users, and not of one that systemd makes itself", () => {
+  const of = (User: string, settings: Record<string, string> = {}) => {
+    const question = userQuestion(unitOf({ User }, settings));
+    return question && toolLine(question);
+  };
+  assertEquals(of("u"), "getent passwd u");
+  for (const user of ["", "1000"]) assertEquals(of(user), undefined);
+  assertEquals(of("u", { DynamicUser: "yes" }), undefined);
+});
+
+Deno.test("serviceResult() names the setting that keeps from the log what the program said", () => {
+  const properties = { Result: "exit-code", ExecMainCode: "1", ExecMainStatus: "3" };
+  const of = (settings: Record<string, string>) =>
+    serviceResult(
+      foundOf({ ...SERVICE, isActive: false }, { unit: unitOf(properties, settings) }),
+      undefined,
+    );
+  assertStringIncludes(of({}).text, "its log does not say why");
+  const off = of({ StandardOutput: "null" });
+  assertStringIncludes(
+    off.text,
+    `StandardOutput=null in ${DROP_IN} keeps what it said from the log`,
+  );
+  assertStringIncludes(off.advice ?? "", "remove that setting, and its log will say why");
+  const file = of({ StandardOutput: "null", StandardError: "append:/var/log/x" });
+  assertEquals(file.advice, "read what it said: tail /var/log/x");
+  const journal = of({ StandardError: "journal", StandardOutput: "null" });
+  assertStringIncludes(journal.text, "its log does not say why");
 });
 
 Deno.test({

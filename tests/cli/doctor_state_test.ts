@@ -51,7 +51,7 @@ Deno.test("checkStateFolder() tells a unit that makes the folder read-only from 
     "let the service write there: R",
     ...disk,
   ]);
-  const reload = "and then: systemctl daemon-reload, and restart it";
+  const reload = "and then: systemctl daemon-reload && systemctl restart komari-agent-deno";
   assertEquals(await of(...own, ["ReadOnlyPaths", "/etc -/var/lib"]), [
     `remove ReadOnlyPaths=/etc -/var/lib in /2.conf, ${reload}`,
   ]);

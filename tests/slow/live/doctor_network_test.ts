@@ -322,7 +322,12 @@ function rows(port: number): Row[] {
       cause: "a firewall that drops what goes to the panel",
       plant: `iptables -A OUTPUT -p tcp --dport ${port} -j DROP`,
       heal: "iptables -F OUTPUT",
-      ...failed("connect", "no answer within", "; it answers pings", "1. see whether a firewall here"),
+      ...failed(
+        "connect",
+        "no answer within",
+        "; it answers pings",
+        "1. see whether a firewall here",
+      ),
     },
     {
       cause: "a way on which all packets are lost",
