@@ -331,8 +331,9 @@ function rows(port: number): Row[] {
     },
     {
       cause: "a way on which all packets are lost",
-      plant: "ip link add d0 type dummy; ip link set d0 up; ip route add 192.0.2.0/24 dev d0",
-      heal: "ip link del d0",
+      plant: `ip neigh add ${NOBODY} lladdr 02:00:00:00:00:09 dev eth0 nud permanent; ` +
+        `ip route add 192.0.2.0/24 via ${NOBODY}`,
+      heal: `ip route del 192.0.2.0/24; ip neigh del ${NOBODY} dev eth0`,
       endpoint: "http://192.0.2.7",
       ...failed("connect", "; nor does it answer pings", "1. see how far packets get: traceroute"),
     },
