@@ -10,6 +10,7 @@ import { isHtml } from "../panel/http_exchange.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { variableFile } from "../service/loaded_unit.ts";
+import { cloudflareAdvice } from "./doctor_cloudflare.ts";
 import { CLIENT_CERTIFICATE_ADVICE } from "./doctor_tls.ts";
 import { endpointPlace, originText, type Way, withoutProxy } from "./doctor_way.ts";
 
@@ -61,11 +62,6 @@ export function isPasswordWall({ status, text, headers }: HttpResponse): boolean
   return status === 401 && (headers.has("www-authenticate") || isHtml(text));
 }
 
-/** Whether Cloudflare asks for a proof that only a browser can give. */
-export function isChallenge({ headers }: HttpResponse): boolean {
-  return headers.get("cf-mitigated") === "challenge";
-}
-
 /** Longer addresses of a redirect, and names of a server, are cut. */
 const MAX_ADDRESS_LENGTH = 200;
 const MAX_SERVER_LENGTH = 40;
@@ -96,19 +92,8 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
     const address = truncate(moved, MAX_ADDRESS_LENGTH);
     return [`the panel's address is another one: write ${address} into ${endpointPlace(way)}`];
   }
-  if (/\.cloudflareaccess\.com\//.test(location) || /Cloudflare Access/i.test(text)) {
-    return [
-      "Cloudflare Access asks for a login: give --cf-access-client-id and --cf-access-client-secret of " +
-      "a service token, or let /api/clients/ pass there",
-    ];
-  }
-  if (isChallenge(answer)) {
-    return [
-      "have Cloudflare let /api/clients/ pass: a rule of Security, WAF that skips for that path, and " +
-      "Bot Fight Mode off, which knows no exceptions",
-      "or give the panel a name that does not go through Cloudflare (DNS only)",
-    ];
-  }
+  const ofCloudflare = cloudflareAdvice(answer);
+  if (ofCloudflare !== undefined) return ofCloudflare;
   if (isPasswordWall(answer)) {
     return [
       "let /api/clients/ pass without the password, or send it with --header " +
@@ -159,18 +144,6 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
       "the panel runs, or is overloaded",
       "see in the log of that proxy whom it asks, and correct that if it is not the panel (nginx: " +
       "proxy_pass)",
-    ];
-  }
-  if (status === 525 || status === 526) {
-    return [
-      "Cloudflare does not accept the certificate of the panel's own server: renew that, or correct " +
-      "Cloudflare's SSL/TLS mode",
-    ];
-  }
-  if (status >= 520 && status <= 524) {
-    return [
-      "Cloudflare gets no answer from the panel's own server: see there whether the panel runs",
-      "see there whether a firewall lets Cloudflare's addresses pass",
     ];
   }
   if (status === 403) {

@@ -18,9 +18,9 @@ import {
   answererText,
   clockAdvice,
   clockDifference,
-  isChallenge,
   isPasswordWall,
 } from "./doctor_advice.ts";
+import { isChallenge } from "./doctor_cloudflare.ts";
 import { checkName } from "./doctor_name.ts";
 import { readFile } from "./doctor_name_servers.ts";
 import { checkNetwork } from "./doctor_network.ts";
