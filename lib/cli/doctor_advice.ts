@@ -82,6 +82,11 @@ export function answererText({ headers }: HttpResponse, way: Way): string {
   return `${named}${originText(way)}`;
 }
 
+/** The address that is called, where a panel refuses what has no token. */
+function calls({ href }: URL): string {
+  return `${href.replace(/\/$/, "")}/api/clients/v2/rpc`;
+}
+
 /** Advice when something else than a panel answers; several lines where several causes are left. */
 export function answerAdvice(answer: HttpResponse, way: Way): string[] {
   const { status, text, headers } = answer;
@@ -148,7 +153,7 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
   }
   if (status === 403) {
     return [
-      `see whether a firewall in front of the panel refuses this machine: curl -v ${url.origin}`,
+      `see whether a firewall in front of the panel refuses this machine: curl -v ${calls(url)}`,
       "let /api/clients/ pass there",
     ];
   }

@@ -28,17 +28,47 @@ export function cloudflareAdvice(answer: HttpResponse): string[] | undefined {
       "or give the panel a name that does not go through Cloudflare (DNS only)",
     ];
   }
-  if (status === 525 || status === 526) {
-    return [
-      "Cloudflare does not accept the certificate of the panel's own server: renew that, or correct " +
-      "Cloudflare's SSL/TLS mode",
-    ];
-  }
-  if (status >= 520 && status <= 524) {
-    return [
-      "Cloudflare gets no answer from the panel's own server: see there whether the panel runs",
-      "see there whether a firewall lets Cloudflare's addresses pass",
-    ];
-  }
-  return undefined;
+  if (status === 530) return /1033|Tunnel/i.test(text) ? TUNNEL_ADVICE : ORIGIN_NAME_ADVICE;
+  return OF_STATUS[status];
 }
+
+const ORIGIN_NAME_ADVICE = [
+  "correct the address of the panel's own server in Cloudflare's DNS: Cloudflare can't resolve it",
+];
+const TUNNEL_ADVICE = [
+  "start cloudflared on the panel's machine: its tunnel is not connected to Cloudflare (systemctl status " +
+  "cloudflared)",
+];
+
+/** Cloudflare's own answers about the server behind it. */
+const OF_STATUS: Readonly<Record<number, string[]>> = {
+  520: [
+    "the panel's own server closes Cloudflare's connections, or answers no HTTP: read its log, and that of " +
+    "the proxy on its machine",
+  ],
+  521: [
+    "the panel's own server refuses Cloudflare's connections: see there whether the panel, or the proxy " +
+    "before it, listens: ss -ltn",
+    "see there whether a firewall refuses Cloudflare's addresses: nft list ruleset",
+  ],
+  522: [
+    "Cloudflare gets no connection to the panel's own server: see there whether a firewall drops " +
+    "Cloudflare's addresses: nft list ruleset",
+    "see whether Cloudflare's DNS has the address of that server",
+    "see whether that server is up, and not overloaded",
+  ],
+  523: ["correct the address of the panel's own server in Cloudflare's DNS: no way leads to it"],
+  524: [
+    "the panel's own server takes Cloudflare's connections, and does not answer within 100 s: see there " +
+    "whether the panel hangs, or is overloaded",
+  ],
+  525: [
+    "TLS between Cloudflare and the panel's own server can't be started: see whether that speaks TLS on " +
+    "port 443 for this name: openssl s_client -connect SERVER:443 -servername NAME",
+    "or set Cloudflare's SSL/TLS mode to Flexible, if it has no TLS",
+  ],
+  526: [
+    "Cloudflare does not accept the certificate of the panel's own server: renew that, or correct " +
+    "Cloudflare's SSL/TLS mode (Full accepts any certificate)",
+  ],
+};

@@ -21,6 +21,7 @@ import {
   isPasswordWall,
 } from "./doctor_advice.ts";
 import { isChallenge } from "./doctor_cloudflare.ts";
+import { USER_AGENT } from "../version.ts";
 import { checkName } from "./doctor_name.ts";
 import { readFile } from "./doctor_name_servers.ts";
 import { checkNetwork } from "./doctor_network.ts";
@@ -33,6 +34,8 @@ import { endpointPlace, failureText, type Way, wayTo, withDoubts } from "./docto
 /** For the calls that find out what answers. */
 const CALL_TIMEOUT_MS = 7_000;
 const MAX_ROUND_TRIP_MS = 1_000;
+/** Of a program that everybody lets pass. */
+const OTHER_USER_AGENT = "curl/8.5.0";
 /** More than fits into one packet, as reports with many values are. */
 const LARGE_REQUEST_BYTES = 4_000;
 const MAX_CLOCK_ERROR_MS = 30_000;
@@ -165,6 +168,17 @@ class PanelCheck {
       ? `this Komari panel is not set up yet (status ${status}${reasonOf(text)})`
       : `the answer is status ${status}${reasonOf(text)}, not a Komari panel's`;
     const answerer = answererText(response, this.#way);
+    if (status === 403 && !isChallenge(response)) {
+      const other = await this.#statusOfOthers(signal);
+      if (other !== status) {
+        return result(
+          "failed",
+          `${words}${answerer}; as ${OTHER_USER_AGENT} it gets status ${other}`,
+          `a rule in front of the panel refuses the User-Agent ${USER_AGENT}: let it pass there, at least ` +
+            "for /api/clients/",
+        );
+      }
+    }
     const hasPath = url.pathname !== "/" && !isPasswordWall(response);
     if (hasPath && await this.#calls.version(signal, url.origin) !== undefined) {
       const advice = `the panel is at the root of this server: write ${url.origin} into ${
@@ -184,6 +198,11 @@ class PanelCheck {
       );
     }
     return result("failed", words + answerer, ...answerAdvice(response, this.#way));
+  }
+
+  /** The status of the same call as another program, which some firewalls let pass. */
+  async #statusOfOthers(signal: AbortSignal): Promise<number> {
+    return (await this.#calls.unknownMethod(signal, { userAgent: OTHER_USER_AGENT })).status;
   }
 
   token(): CheckResult {
@@ -211,10 +230,20 @@ class PanelCheck {
         return result("ok", "upgrade requests reach the panel");
       }
       const answerer = answererText(response, this.#way);
+      const reason = toStatusError("upgrade", response).message.replace(/^Cannot upgrade: /, "");
+      // It refuses any call, and says nothing of WebSockets.
+      if (REFUSALS.includes(response.status)) {
+        const advice = answerAdvice(response, this.#way);
+        return result(
+          "warning",
+          `the request for one was refused: ${reason}${answerer}`,
+          ...advice,
+        );
+      }
       return blocked(
         (response.text.includes("Require WebSocket upgrade")
           ? "the Upgrade header is removed on the way"
-          : toStatusError("upgrade", response).message.replace(/^Cannot upgrade: /, "")) + answerer,
+          : reason) + answerer,
       );
     } catch (error) {
       signal.throwIfAborted();
@@ -244,7 +273,13 @@ class PanelCheck {
     const ms = performance.now() - startedAtMs;
     const text = `${roundMs(ms)} ms`;
     try {
-      const large = await this.#calls.unknownMethod(signal, LARGE_REQUEST_BYTES);
+      const large = await this.#calls.unknownMethod(signal, { padding: LARGE_REQUEST_BYTES });
+      const limited = [small, large].find(({ status }) => status === 429);
+      if (limited !== undefined) {
+        const text = `further calls are refused: status 429${reasonOf(limited.text)}`;
+        const advice = answerAdvice(limited, this.#way);
+        return result("warning", text + answererText(limited, this.#way), ...advice);
+      }
       if (large.status !== small.status) {
         return result(
           "failed",
@@ -277,10 +312,13 @@ class PanelCheck {
 
 const REGISTERS_ITSELF = result("skipped", "not checked: this node registers itself");
 
+/** Statuses by which something refuses a call whatever it asks for. */
+const REFUSALS: readonly number[] = [401, 403, 429];
+
 function blocked(reason: string): CheckResult {
   return result(
     "warning",
-    `blocked: ${reason}; reports go by HTTP instead`,
+    `blocked: ${reason}; reports can only go by HTTP then`,
     "let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, " +
       "and the headers Upgrade and Connection)",
   );

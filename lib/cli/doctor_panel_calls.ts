@@ -51,11 +51,14 @@ export class PanelCalls {
     return this.#access.tokenPlace?.current;
   }
 
-  /** Calls a method that no panel has, with so many bytes more. */
-  unknownMethod(signal: AbortSignal, padding = 0): Promise<HttpResponse> {
+  /** Calls a method that no panel has, with so many bytes more, and by default as this agent. */
+  unknownMethod(
+    signal: AbortSignal,
+    { padding = 0, userAgent }: { padding?: number; userAgent?: string } = {},
+  ): Promise<HttpResponse> {
     const params = padding === 0 ? {} : { padding: "x".repeat(padding) };
     const body = JSON.stringify({ jsonrpc: "2.0", method: UNKNOWN_METHOD, params, id: 1 });
-    return this.request("POST", RPC_PATH, { signal, body });
+    return this.request("POST", RPC_PATH, { signal, body, userAgent });
   }
 
   /** Whether the panel takes the token in the body of a call, which it refuses in the query. */
@@ -110,6 +113,7 @@ export class PanelCalls {
       body?: string;
       query?: string;
       endpoint?: string | undefined;
+      userAgent?: string | undefined;
       headers?: readonly (readonly [string, string])[];
     },
   ): Promise<HttpResponse> {
@@ -122,7 +126,7 @@ export class PanelCalls {
           method,
           url: target.url,
           headers: [
-            ["user-agent", USER_AGENT],
+            ["user-agent", options.userAgent ?? USER_AGENT],
             ...headers,
             ["content-type", "application/json"],
             ...options.headers ?? [],

@@ -343,7 +343,6 @@ function responseOf(status: number, text = "", headers: Record<string, string> =
 Deno.test("answerAdvice() goes by the status, and by the proxy that may have given it", () => {
   const panel = "correct the address and its path in -e";
   const down = "the proxy in front of the panel works, and gets no answer from the panel";
-  const origin = "Cloudflare gets no answer from the panel's own server";
   const unsure = "see whether the proxy in front of it answers so by itself";
   const refuses = "whether a firewall in front of the panel refuses this machine";
   const larger = "let the proxy in front of the panel take larger requests";
@@ -364,9 +363,13 @@ Deno.test("answerAdvice() goes by the status, and by the proxy that may have giv
     [502, down, down],
     [503, unsure, unsure],
     [504, down, down],
-    [520, origin, origin],
-    [524, origin, origin],
-    [525, "does not accept the certificate", "does not accept the certificate"],
+    [520, "or answers no HTTP", "or answers no HTTP"],
+    [521, "refuses Cloudflare's connections", "refuses Cloudflare's connections"],
+    [522, "drops Cloudflare's addresses", "drops Cloudflare's addresses"],
+    [523, "no way leads to it", "no way leads to it"],
+    [524, "does not answer within 100 s", "does not answer within 100 s"],
+    [525, "speaks TLS on port 443", "speaks TLS on port 443"],
+    [530, "Cloudflare can't resolve it", "Cloudflare can't resolve it"],
     [526, "does not accept the certificate", "does not accept the certificate"],
     [527, panel, panel],
   ];
@@ -377,6 +380,14 @@ Deno.test("answerAdvice() goes by the status, and by the proxy that may have giv
     assertStringIncludes(of(way), ofPanel, String(status));
     assertStringIncludes(of(proxied), ofProxy, String(status));
   }
+});
+
+Deno.test("answerAdvice() names a tunnel of Cloudflare's that is not connected", () => {
+  const answer = responseOf(530, "<title>Argo Tunnel error</title> error code: 1033");
+  assertStringIncludes(
+    answerAdvice(answer, wayTo("https://p.example")).join(),
+    "start cloudflared",
+  );
 });
 
 Deno.test("answerAdvice() says of a client's certificate that agents have none", () => {

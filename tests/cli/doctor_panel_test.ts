@@ -554,6 +554,43 @@ Deno.test("panelChain() say of a panel whose calls alone are refused that it is 
   }
 });
 
+Deno.test("panelChain() name a rule that refuses this program by its name", async () => {
+  for (const [refused, text] of [[USER_AGENT, "; as curl/"], ["", "by"]] as const) {
+    const { panel } = await checked(({ headers }) =>
+      headers.get("user-agent")?.startsWith(refused)
+        ? new Response("<title>403 Forbidden</title>", {
+          status: 403,
+          headers: { server: "nginx" },
+        })
+        : Response.json(UNKNOWN_METHOD)
+    );
+    assertStringIncludes(panel?.text ?? "", text);
+    const advice = refused === "" ? "curl -v http" : `refuses the User-Agent ${USER_AGENT}`;
+    assertStringIncludes(adviceText(panel), advice);
+    assertEquals(panel?.text.includes("; as curl/"), refused !== "");
+  }
+});
+
+Deno.test("panelChain() don't take a limit of calls for a proxy that passes no WebSockets", async () => {
+  const limited = () => new Response("<title>429 Too Many Requests</title>", { status: 429 });
+  let calls = 0;
+  const limitAfter = (count: number) => {
+    calls = 0;
+    return checked(
+      ({ method }) =>
+        method === "POST" && ++calls <= count ? Response.json(UNKNOWN_METHOD) : limited(),
+      ["-t", TOKEN],
+    );
+  };
+  const { websocket, round_trip } = await limitAfter(3);
+  assertEquals([round_trip?.status, websocket?.status], ["ok", "warning"]);
+  assertStringIncludes(websocket?.text ?? "", "the request for one was refused: status 429");
+  assertStringIncludes(adviceText(websocket), "something there limits requests");
+  const sooner = await limitAfter(1);
+  assertStringIncludes(sooner.round_trip?.text ?? "", "further calls are refused: status 429");
+  assertStringIncludes(adviceText(sooner.round_trip), "something there limits requests");
+});
+
 Deno.test("panelChain() name Cloudflare's challenge", async () => {
   const headers = { "cf-mitigated": "challenge", server: "cloudflare" };
   const page = () => new Response("<title>Just a moment...</title>", { status: 403, headers });
