@@ -8,21 +8,13 @@
  * @module
  */
 
-import { withTimeout } from "../async/timeout.ts";
 import type { Config } from "../config/config.ts";
 import { panelNames } from "../config/panels.ts";
-import { type ThisProgram, thisProgram } from "../host/this_program.ts";
-import { readProgramVersion } from "../host/program_version.ts";
-import type { Tools } from "../host/tool_runner.ts";
-import { describeError } from "../log/log.ts";
-import type { InstallRecord } from "../service/install_record.ts";
-import { agentFolders, installedRecord, serviceState } from "../service/installed_service.ts";
-import { readLoadedUnit, type UnitSetting } from "../service/loaded_unit.ts";
-import type { ServiceScope } from "../service/service_paths.ts";
+import { agentFolders } from "../service/installed_service.ts";
+import type { UnitSetting } from "../service/loaded_unit.ts";
 import { currentSystem } from "../service/target_system.ts";
 import { type Health, readHealth } from "../state/health_reader.ts";
 import { stateFolder } from "../state/paths.ts";
-import { PROGRAM } from "../version.ts";
 import {
   type Check,
   check,
@@ -33,20 +25,19 @@ import {
   runChecks,
 } from "./checks.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
-import { AS_SERVICE, parseUnitSettings, runAsService } from "./doctor_as_service.ts";
 import { proxyVariableNames } from "./doctor_advice.ts";
-import { wayTo } from "./doctor_way.ts";
+import { agentResult, connectionsResult, probesResult } from "./doctor_agent.ts";
+import { AS_SERVICE, parseUnitSettings, runAsService } from "./doctor_as_service.ts";
+import { withComparison } from "./doctor_comparison.ts";
+import { boundedTools, findInstalled, readRecord, TOOL_MS } from "./doctor_found_service.ts";
 import { machineChecks, sealCheck } from "./doctor_machine.ts";
 import { checkOtherAgents } from "./doctor_other_agents.ts";
 import { panelChain } from "./doctor_panel.ts";
 import { configCheck, versionCheck } from "./doctor_program.ts";
-import { withComparison } from "./doctor_comparison.ts";
 import { inOrder, reportJson, reportText } from "./doctor_report.ts";
 import { serviceResult } from "./doctor_service.ts";
-import { agentResult, connectionsResult, probesResult } from "./doctor_agent.ts";
-import { detailCommand, type FoundService, userQuestion } from "./doctor_unit.ts";
-import { isMissing } from "./doctor_unit_program.ts";
 import { ofUserManager } from "./doctor_unit_settings.ts";
+import { wayTo } from "./doctor_way.ts";
 import { terminalColumns } from "./output.ts";
 
 /** What waits longer is given up, so that the command ends within 20 s whatever hangs. */
@@ -54,7 +45,6 @@ const TOTAL_MS = 18_000;
 /** For the checks as the service, with the start of their process, and for the checks alone. */
 const AS_SERVICE_MS = 13_000;
 const AS_SERVICE_CHECKS_MS = 10_000;
-const TOOL_MS = 3_000;
 
 /** Checks everything; the exit code is 1 if a check has failed. */
 export async function runDoctor(asked: Config, context: CommandContext): Promise<number> {
@@ -221,108 +211,6 @@ export function runningAgent(
 ): Health | undefined {
   const health = readHealth(agentFolders(config, env));
   return health?.isRunning ? health : undefined;
-}
-
-/** The record of the installed service, or why it can't be read. */
-function readRecord(
-  name: string,
-  env: Readonly<Record<string, string>>,
-): { record: InstallRecord | undefined; recordError: string } {
-  try {
-    return { record: installedRecord(name, env), recordError: "" };
-  } catch (error) {
-    return { record: undefined, recordError: describeError(error) };
-  }
-}
-
-/** Asks the service manager about the installed service; systemd also where nothing is recorded. */
-async function findInstalled(
-  config: Config,
-  { record, recordError, isSeen, tools, system, signal }: {
-    record: InstallRecord | undefined;
-    recordError: string;
-    /** Whether its agent is seen running. */
-    isSeen: boolean;
-    tools: Tools;
-    system: ReturnType<typeof currentSystem>;
-    signal: AbortSignal;
-  },
-): Promise<FoundService> {
-  const { serviceName } = config;
-  const scope = record?.scope ?? "system";
-  const isSystemd = record === undefined || record.manager === "systemd";
-  const asked = { ...system, tools: { ...system.tools, run: tools.run } };
-  const [state, programVersion, unit] = await Promise.all([
-    record && serviceState(record, asked, signal),
-    isSeen ? record && versionOf(record.program, signal) : undefined,
-    isSystemd ? readLoadedUnit(serviceName, { scope, tools, signal }) : undefined,
-  ]);
-  const question = unit && detailCommand(unit, scope);
-  const detail = question === undefined ? "" : (await tools.run(question, { signal })).output;
-  const asksUser = unit && userQuestion(unit);
-  // The code by which getent says that there is none.
-  const isUserMissing = asksUser !== undefined &&
-    (await tools.run(asksUser, { signal })).code === 2;
-  return {
-    state,
-    recordError,
-    unit,
-    detail,
-    isUserMissing,
-    programVersion,
-    runtimeFolder: record?.runtimeFolder ?? `/run/${serviceName}`,
-    scope,
-    readConfig: config.isConfigInstalled ? config.configPath : undefined,
-    install: installCommand(serviceName, {
-      ...{ record, scope },
-      isDamaged: /SyntaxError|Exec format error/.test(state?.lastError ?? ""),
-    }),
-  };
-}
-
-/** The command that installs a service anew: by this program where the installed one can't be run. */
-export function installCommand(
-  name: string,
-  { record, scope, isDamaged }: {
-    record: Pick<InstallRecord, "program"> | undefined;
-    scope: ServiceScope;
-    /** Whether the installed program is there, and can't be run. */
-    isDamaged: boolean;
-  },
-  { form, path }: ThisProgram = thisProgram(),
-): string {
-  const isGone = record !== undefined && form !== "source" &&
-    (isDamaged || isMissing(record.program));
-  const command = `${isGone ? path : PROGRAM} install`;
-  const flag = name === PROGRAM ? "" : ` --install-service-name ${name}`;
-  return `${scope === "system" ? "sudo " : ""}${command}${flag}`;
-}
-
-/** The version of a program; `undefined` where it does not say it. */
-async function versionOf(program: string, signal: AbortSignal): Promise<string | undefined> {
-  try {
-    return await withTimeout((signal) => readProgramVersion(program, { signal }), {
-      timeoutMs: TOOL_MS,
-      signal,
-    });
-  } catch {
-    signal.throwIfAborted();
-    return undefined;
-  }
-}
-
-/** Tools that are given up soon; one that can't be started has failed, and says why. */
-function boundedTools(tools: Tools): Tools {
-  return {
-    async run(command, { signal, timeoutMs = TOOL_MS }) {
-      try {
-        return await tools.run(command, { signal, timeoutMs });
-      } catch (error) {
-        signal.throwIfAborted();
-        return { code: 127, output: describeError(error) };
-      }
-    },
-  };
 }
 
 /** The configuration with the token that this node got when it registered itself. */

@@ -4,37 +4,30 @@
  * @module
  */
 
-import { attempt } from "../attempt.ts";
-import { settlesWithin } from "../async/timeout.ts";
 import { isRootUntilSealed, sealNeeds, ShellNames } from "../agent/shell_names.ts";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
-import type { Health } from "../state/health_reader.ts";
-import { isWhole, sealGap, sealProcess } from "../sandbox/seal.ts";
-import { startShell } from "../sandbox/shell.ts";
-import { isInContainerImage } from "../host/this_program.ts";
 import { descriptorLimit, LEAST_DESCRIPTORS } from "../host/descriptor_limit.ts";
-import { SYSTEM_PATH } from "../host/tool_runner.ts";
-import { describeError } from "../log/log.ts";
-import type { Machine } from "../metrics/machine.ts";
-import { mayHang, type MountDecision } from "../metrics/mount_filter.ts";
-import { STATFS_TIMEOUT_MS } from "../metrics/nonblocking_statfs.ts";
-import { hostRoots, openMachine, type Platform } from "../metrics/open_machine.ts";
-import { takeSnapshot } from "../metrics/snapshot.ts";
 import {
   readSystemAuthorities,
   type SystemAuthorities,
   UNREADABLE,
 } from "../host/system_authorities.ts";
-import { IcmpProbe } from "../probe/icmp.ts";
+import { describeError } from "../log/log.ts";
+import type { Machine } from "../metrics/machine.ts";
+import { hostRoots, openMachine, type Platform } from "../metrics/open_machine.ts";
+import { takeSnapshot } from "../metrics/snapshot.ts";
 import { basename } from "../parse/path.ts";
-import { lastSetting, settingText, type UnitSetting } from "../service/loaded_unit.ts";
+import { isWhole, sealGap, sealProcess } from "../sandbox/seal.ts";
+import { startShell } from "../sandbox/shell.ts";
+import type { UnitSetting } from "../service/loaded_unit.ts";
+import type { Health } from "../state/health_reader.ts";
+import { localTime, unknownZone, usedHours } from "../traffic/time_zone.ts";
 import { agentSays, seenProblem } from "./agent_problems.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
-import { restart } from "./doctor_unit_settings.ts";
+import { checkDisks } from "./doctor_disks.ts";
+import { checkPing } from "./doctor_ping.ts";
 import { checkStateFolder } from "./doctor_state.ts";
-import { PROGRAM } from "../version.ts";
-import { localTime, unknownZone, usedHours } from "../traffic/time_zone.ts";
 
 /** The check of the limit of open files, below which nothing works as it should. */
 export function descriptorCheck(limit: number | undefined): Check {
@@ -169,135 +162,6 @@ function checkInterfaces(machine: Machine): CheckResult {
     "none is counted, so no traffic is reported",
     "--dry-run says why each is left out; --include-nics chooses them",
   );
-}
-
-async function checkDisks(machine: Machine): Promise<CheckResult> {
-  takeSnapshot(machine.collectors);
-  const all = machine.mounts();
-  const { statfs } = await import("node:fs/promises");
-  const hanging = await hangingMounts(askedMounts(all), { statfs, timeoutMs: STATFS_TIMEOUT_MS });
-  return disksResult(all, hanging);
-}
-
-/**
- * The mount points that are asked for an answer: one that is not counted hangs other programs all the
- * same, but automounts would be mounted for it.
- */
-export function askedMounts(all: readonly MountDecision[]): string[] {
-  return all.filter((it) => it.counted || (mayHang(it) && it.type !== "autofs"))
-    .map(({ mountPoint }) => mountPoint);
-}
-
-/** The result for these mounts; `hanging` are the mount points that do not answer. */
-export function disksResult(
-  all: readonly MountDecision[],
-  hanging: readonly string[],
-): CheckResult {
-  const counted = all.filter((it) => it.counted).map(({ mountPoint }) => mountPoint);
-  if (hanging.length > 0) {
-    const isCounted = hanging.some((path) => counted.includes(path));
-    return result(
-      isCounted ? "failed" : "warning",
-      `${hanging.join(", ")} does not answer within ${STATFS_TIMEOUT_MS / 1000} s`,
-      "see whether its server answers: findmnt -T " + (hanging[0] ?? "/"),
-      "if it is not needed, unmount it: umount -l " + (hanging[0] ?? "/"),
-    );
-  }
-  if (counted.length > 0) {
-    return result("ok", `${counted.join(", ")} counted, ${all.length - counted.length} left out`);
-  }
-  return result(
-    "warning",
-    "none is counted, so no disk space is reported",
-    "--dry-run says why each is left out; --include-mountpoint chooses them",
-  );
-}
-
-/** The paths whose file system does not answer in time. */
-export async function hangingMounts(
-  paths: readonly string[],
-  { statfs, timeoutMs }: { statfs: (path: string) => Promise<unknown>; timeoutMs: number },
-): Promise<string[]> {
-  // A mount of another namespace, as in a container, is not here at all, and answers with an error.
-  const answers = await Promise.all(
-    paths.map(async (path) => await settlesWithin(statfs(path), timeoutMs) ? undefined : path),
-  );
-  return answers.filter((path) => path !== undefined);
-}
-
-async function checkPing(
-  { roots }: Machine,
-  { os, name, health, unit, signal, asNobody }: {
-    os: string;
-    name: string;
-    unit: readonly UnitSetting[];
-    health: Health | undefined;
-    signal: AbortSignal;
-    asNobody: boolean;
-  },
-): Promise<CheckResult> {
-  const seen = seenProblem(health, "ping");
-  const shell = startShell({ ...roots, os, asNobody });
-  try {
-    const ms = await new IcmpProbe(shell).probe(["127.0.0.1"], { signal });
-    if (seen !== undefined) {
-      return result("failed", agentSays(seen), pingAdvice(seen, { unit, name }));
-    }
-    return result("ok", `ping works (127.0.0.1 in ${ms} ms)`);
-  } catch (error) {
-    signal.throwIfAborted();
-    return failedPing(describeError(error), { health, unit, name });
-  } finally {
-    await shell?.close();
-  }
-}
-
-/** The result of a ping that failed: a failure where a panel has the agent probe by it. */
-export function failedPing(
-  reason: string,
-  { health, name = PROGRAM, unit = [], file = systemProgram("ping") }: {
-    health: Health | undefined;
-    /** Of the service. */
-    name?: string;
-    unit?: readonly UnitSetting[];
-    file?: string | undefined;
-  },
-): CheckResult {
-  const isUsed = health?.panels.some(({ kinds: { icmp = 0, dual = 0 } = {} }) => icmp + dual > 0);
-  // The shell misses it also where it can't look for it, as without /dev/null.
-  const why = file !== undefined && /there is no "ping"/.test(reason)
-    ? `${file} is there, and can't be started`
-    : reason;
-  return result(
-    isUsed ? "failed" : "warning",
-    `they don't work: ${why}`,
-    pingAdvice(reason, { unit, name }),
-  );
-}
-
-function systemProgram(name: string): string | undefined {
-  return SYSTEM_PATH.split(":").map((folder) => `${folder}/${name}`)
-    .find((file) => attempt(() => Deno.statSync(file).isFile));
-}
-
-function pingAdvice(
-  reason: string,
-  { unit, name }: { unit: readonly UnitSetting[]; name: string },
-): string | undefined {
-  if (!/socket|CAP_NET_RAW/.test(reason)) return undefined;
-  const users = lastSetting(unit, "PrivateUsers");
-  const taken = ["AmbientCapabilities", "CapabilityBoundingSet"].flatMap((name) => {
-    const setting = lastSetting(unit, name);
-    return setting === undefined || setting.value.includes("CAP_NET_RAW") ? [] : setting;
-  });
-  const all = users === undefined || users.value === "no" ? taken : [users, ...taken];
-  if (all.length > 0) {
-    return `the service's unit takes that right from it: remove ${
-      all.map(settingText).join(", ")
-    }, and then: ${restart(name)}`;
-  }
-  if (!isInContainerImage()) return undefined;
-  return "start the container with --cap-add NET_RAW, and in Docker without no-new-privileges";
 }
 
 /** Asks the agent that serves them; where none runs, whether the address is free. */

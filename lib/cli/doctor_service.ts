@@ -17,7 +17,9 @@ import {
   variableFile,
 } from "../service/loaded_unit.ts";
 import { barrierTo, identityOf } from "./doctor_rights.ts";
-import { type FoundService, missingRequirement, missingUser, unitFailure } from "./doctor_unit.ts";
+import type { FoundService } from "./doctor_found_service.ts";
+import { missingRequirement, unitFailure } from "./doctor_unit.ts";
+import { missingUser } from "./doctor_unit_setup.ts";
 import { counted } from "./help.ts";
 import { duration, isPaused } from "./status.ts";
 import { crash, hiddenPath, ofDropIns, restart, underSettings } from "./doctor_unit_settings.ts";

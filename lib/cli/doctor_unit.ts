@@ -4,86 +4,11 @@
  * @module
  */
 
-import { attempt } from "../attempt.ts";
-import type { ToolCommand } from "../host/tool_runner.ts";
-import { accountNames } from "../parse/passwd.ts";
-import type { ServiceState } from "../service/installed_service.ts";
-import type { ServiceScope } from "../service/service_paths.ts";
-import {
-  lastSetting,
-  type LoadedUnit,
-  settingText,
-  type UnitSetting,
-} from "../service/loaded_unit.ts";
-import { isMissing, programFailure } from "./doctor_unit_program.ts";
+import { lastSetting, type LoadedUnit, settingText } from "../service/loaded_unit.ts";
+import { type FoundService, requirements } from "./doctor_found_service.ts";
+import { isMissing } from "./doctor_unit_program.ts";
 import { ofDropIns, restart, underSettings, type UnitFailure } from "./doctor_unit_settings.ts";
-
-/** The installed service, as it is found. */
-export interface FoundService {
-  /** `undefined` where nothing is recorded as installed. */
-  readonly state: ServiceState | undefined;
-  /** Why the record of its installation can't be read; empty where it can, or is not there. */
-  readonly recordError: string;
-  /** The same in systemd's words; `undefined` for other managers. */
-  readonly unit: LoadedUnit | undefined;
-  /** What {@linkcode detailCommand} has printed. */
-  readonly detail: string;
-  /** Whether the system says that it knows no user of the unit's. */
-  readonly isUserMissing?: boolean;
-  /** The folder where the service keeps its health file. */
-  readonly runtimeFolder: string;
-  /** The version of the program on the disk; `undefined` where nothing runs, or it does not say. */
-  readonly programVersion: string | undefined;
-  readonly scope: ServiceScope;
-  /** The configuration of the service, where this process has read it. */
-  readonly readConfig: string | undefined;
-  /** The command that installs the service anew. */
-  readonly install: string;
-}
-
-/**
- * Exit codes by which systemd says that it could not set a process up (systemd.exec(5)), and settings by
- * which it can't.
- */
-const SET_UP_FAILURES: Readonly<
-  Record<string, readonly [step: string, settings: readonly string[]]>
-> = {
-  "200": ["CHDIR", ["WorkingDirectory", "RootDirectory"]],
-  "203": ["EXEC", []],
-  "205": ["LIMITS", ["LimitNOFILE", "LimitNPROC", "LimitMEMLOCK", "LimitAS"]],
-  "206": ["OOM_ADJUST", ["OOMScoreAdjust"]],
-  "208": ["STDIN", ["StandardInput", "TTYPath"]],
-  "209": ["STDOUT", ["StandardOutput"]],
-  "210": ["CHROOT", ["RootDirectory", "RootImage"]],
-  "211": ["IOPRIO", ["IOSchedulingClass", "IOSchedulingPriority"]],
-  "214": ["SETSCHEDULER", ["CPUSchedulingPolicy", "CPUSchedulingPriority"]],
-  "215": ["CPUAFFINITY", ["CPUAffinity"]],
-  "216": ["GROUP", []],
-  "217": ["USER", []],
-  "218": ["CAPABILITIES", ["CapabilityBoundingSet", "AmbientCapabilities"]],
-  "219": ["CGROUP", ["Slice", "Delegate"]],
-  "222": ["STDERR", ["StandardError"]],
-  "224": ["PAM", ["PAMName"]],
-  "225": ["NETWORK", ["NetworkNamespacePath", "PrivateNetwork"]],
-  "226": [
-    "NAMESPACE",
-    [
-      ...["ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "BindPaths", "BindReadOnlyPaths"],
-      ...["ExecPaths", "NoExecPaths", "RootDirectory", "RootImage", "PrivateUsers"],
-    ],
-  ],
-  "227": ["NO_NEW_PRIVILEGES", ["NoNewPrivileges"]],
-  "228": ["SECCOMP", ["SystemCallFilter"]],
-  "229": ["SELINUX_CONTEXT", ["SELinuxContext"]],
-  "231": ["APPARMOR_PROFILE", ["AppArmorProfile"]],
-  "232": ["ADDRESS_FAMILIES", ["RestrictAddressFamilies"]],
-  "233": ["RUNTIME_DIRECTORY", ["RuntimeDirectory"]],
-  "238": ["STATE_DIRECTORY", ["StateDirectory"]],
-  "239": ["CACHE_DIRECTORY", ["CacheDirectory"]],
-  "240": ["LOGS_DIRECTORY", ["LogsDirectory"]],
-  "241": ["CONFIGURATION_DIRECTORY", ["ConfigurationDirectory"]],
-  "243": ["CREDENTIALS", ["LoadCredential", "LoadCredentialEncrypted", "ImportCredential"]],
-};
+import { SET_UP_FAILURES, setUpFailure } from "./doctor_unit_setup.ts";
 
 /** Results by which systemd says that it has ended a unit itself, and settings by which it does. */
 const RESULT_SETTINGS: Readonly<Record<string, readonly string[]>> = {
@@ -104,32 +29,6 @@ const SIGNALS: Readonly<Record<string, readonly [name: string, settings: readonl
   "25": ["SIGXFSZ", ["LimitFSIZE"]],
   "31": ["SIGSYS", ["SystemCallFilter", "SystemCallArchitectures"]],
 };
-
-/** The command that tells more of a unit that does not run; `undefined` where there is no more to ask. */
-export function detailCommand(unit: LoadedUnit, scope: ServiceScope): ToolCommand | undefined {
-  const { name, property } = unit;
-  const user = scope === "user" ? ["--user"] : [];
-  const ask = (tool: string, ...args: string[]) => ({ tool, args: [...user, ...args] });
-  if (property("LoadState") === "bad-setting") return ask("systemd-analyze", "verify", name);
-  // The jobs that systemd has not done yet.
-  if (!["", "0"].includes(property("Job"))) {
-    return ask("systemctl", "list-jobs", "--no-legend", "--full");
-  }
-  if (property("ConditionResult") === "no" || property("AssertResult") === "no") {
-    return ask("systemctl", "status", "--no-pager", "--full", "-n", "0", name);
-  }
-  const needed = requirements(unit).flatMap(({ value }) => value.split(/\s+/));
-  return needed.length === 0
-    ? undefined
-    : ask("systemctl", "show", "--property=Id,LoadState,ActiveState", ...needed);
-}
-
-/** The settings by which a unit can't be started without other units. */
-function requirements({ settings }: LoadedUnit): readonly UnitSetting[] {
-  return settings.filter(({ name, value }) =>
-    ["Requires", "Requisite", "BindsTo"].includes(name) && value !== ""
-  );
-}
 
 /** A unit that this one can't be started without, and that is not there or has failed. */
 export function missingRequirement(unit: LoadedUnit, detail: string): UnitFailure | undefined {
@@ -327,55 +226,5 @@ function signalFailure(status: string, unit: LoadedUnit): UnitFailure {
       `see whether the kernel killed it: journalctl -k | grep -i -e oom -e ${signal}`,
       `see what it said last: journalctl -u ${unit.name} -n 30`,
     ],
-  };
-}
-
-/** A user of a unit that this machine does not know. */
-export function missingUser(unit: LoadedUnit, install: string): UnitFailure {
-  const text = `there is no user ${unit.property("User")}`;
-  return underSettings(text, { unit: ofDropIns(unit), names: ["User"] }) ??
-    { text, advice: [`make the user again: ${install}`] };
-}
-
-/** Asks whether the system knows the user of a unit, by all its sources; `undefined` where there is none. */
-export function userQuestion(unit: LoadedUnit): ToolCommand | undefined {
-  const user = unit.property("User");
-  const isMade = lastSetting(unit.settings, "DynamicUser")?.value === "yes";
-  return /^(?:\d+)?$/.test(user) || isMade ? undefined : { tool: "getent", args: ["passwd", user] };
-}
-
-/** A group of a unit that this machine does not have. */
-function missingGroup(text: string, unit: LoadedUnit): UnitFailure {
-  const known = accountNames(attempt(() => Deno.readTextFileSync("/etc/group")) ?? "");
-  const asked = [unit.property("Group"), ...unit.property("SupplementaryGroups").split(" ")];
-  const group = asked.find((it) => it !== "" && ![...known.values()].includes(it)) ?? asked[0];
-  const missing = `${text}: there is no group ${group}`;
-  const names = ["Group", "SupplementaryGroups"];
-  return underSettings(missing, { unit: ofDropIns(unit), names }) ??
-    { text: missing, advice: [`make it again: groupadd --system ${group}; ${restart(unit.name)}`] };
-}
-
-function setUpFailure(
-  status: string,
-  unit: LoadedUnit,
-  { state, install }: FoundService,
-): UnitFailure {
-  const [step, settings] = SET_UP_FAILURES[status] ?? ["", []];
-  const text = `systemd could not set its process up (${status}/${step})`;
-  const reason = state?.lastError === undefined || state.lastError === ""
-    ? text
-    : `${text}: ${state.lastError}`;
-  if (step === "USER") {
-    const missing = missingUser(unit, install);
-    return { ...missing, text: `${text}: ${missing.text}` };
-  }
-  if (step === "GROUP") return missingGroup(text, unit);
-  if (step === "EXEC") return programFailure(reason, { unit, install });
-  if (/No space left/.test(reason)) {
-    return { text: reason, advice: ["make room on the disk that it names: df -h; df -i"] };
-  }
-  return underSettings(reason, { unit: ofDropIns(unit), names: settings }) ?? {
-    text: reason,
-    advice: [`see which setting it names: journalctl -u ${unit.name} -n 20`],
   };
 }

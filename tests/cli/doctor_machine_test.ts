@@ -1,14 +1,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
-  askedMounts,
   authoritiesResult,
   descriptorCheck,
-  disksResult,
-  failedPing,
-  hangingMounts,
   machineChecks,
   sealCheck,
 } from "../../lib/cli/doctor_machine.ts";
+import { askedMounts, disksResult, hangingMounts } from "../../lib/cli/doctor_disks.ts";
+import { failedPing } from "../../lib/cli/doctor_ping.ts";
 import type { CheckResult } from "../../lib/cli/checks.ts";
 import type { Config } from "../../lib/config/config.ts";
 import type { PanelHealth } from "../../lib/state/health_file.ts";

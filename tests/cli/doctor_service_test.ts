@@ -5,7 +5,11 @@ import { runningAgent } from "../../lib/cli/doctor.ts";
 import { checkOtherAgents } from "../../lib/cli/doctor_other_agents.ts";
 import { serviceResult } from "../../lib/cli/doctor_service.ts";
 import { agentResult, connectionsResult, probesResult } from "../../lib/cli/doctor_agent.ts";
-import { detailCommand, type FoundService, userQuestion } from "../../lib/cli/doctor_unit.ts";
+import {
+  detailCommand,
+  type FoundService,
+  userQuestion,
+} from "../../lib/cli/doctor_found_service.ts";
 import { toolLine } from "../../lib/host/tool_runner.ts";
 import { noexecMount } from "../../lib/cli/doctor_unit_program.ts";
 import type { ServiceState } from "../../lib/service/installed_service.ts";

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { parseCheck, runChain } from "../../lib/cli/checks.ts";
-import { installCommand, panelChains, runDoctor } from "../../lib/cli/doctor.ts";
+import { panelChains, runDoctor } from "../../lib/cli/doctor.ts";
+import { installCommand } from "../../lib/cli/doctor_found_service.ts";
 import { AS_SERVICE } from "../../lib/cli/doctor_as_service.ts";
 import { machineChecks } from "../../lib/cli/doctor_machine.ts";
 import { panelChain } from "../../lib/cli/doctor_panel.ts";

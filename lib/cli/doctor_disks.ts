@@ -1,0 +1,66 @@
+/**
+ * The check of `doctor` of disks: which count, and which don't answer.
+ *
+ * @module
+ */
+
+import { settlesWithin } from "../async/timeout.ts";
+import type { Machine } from "../metrics/machine.ts";
+import { mayHang, type MountDecision } from "../metrics/mount_filter.ts";
+import { STATFS_TIMEOUT_MS } from "../metrics/nonblocking_statfs.ts";
+import { takeSnapshot } from "../metrics/snapshot.ts";
+import { type CheckResult, result } from "./checks.ts";
+
+export async function checkDisks(machine: Machine): Promise<CheckResult> {
+  takeSnapshot(machine.collectors);
+  const all = machine.mounts();
+  const { statfs } = await import("node:fs/promises");
+  const hanging = await hangingMounts(askedMounts(all), { statfs, timeoutMs: STATFS_TIMEOUT_MS });
+  return disksResult(all, hanging);
+}
+
+/**
+ * The mount points that are asked for an answer: one that is not counted hangs other programs all the
+ * same, but automounts would be mounted for it.
+ */
+export function askedMounts(all: readonly MountDecision[]): string[] {
+  return all.filter((it) => it.counted || (mayHang(it) && it.type !== "autofs"))
+    .map(({ mountPoint }) => mountPoint);
+}
+
+/** The result for these mounts; `hanging` are the mount points that do not answer. */
+export function disksResult(
+  all: readonly MountDecision[],
+  hanging: readonly string[],
+): CheckResult {
+  const counted = all.filter((it) => it.counted).map(({ mountPoint }) => mountPoint);
+  if (hanging.length > 0) {
+    const isCounted = hanging.some((path) => counted.includes(path));
+    return result(
+      isCounted ? "failed" : "warning",
+      `${hanging.join(", ")} does not answer within ${STATFS_TIMEOUT_MS / 1000} s`,
+      "see whether its server answers: findmnt -T " + (hanging[0] ?? "/"),
+      "if it is not needed, unmount it: umount -l " + (hanging[0] ?? "/"),
+    );
+  }
+  if (counted.length > 0) {
+    return result("ok", `${counted.join(", ")} counted, ${all.length - counted.length} left out`);
+  }
+  return result(
+    "warning",
+    "none is counted, so no disk space is reported",
+    "--dry-run says why each is left out; --include-mountpoint chooses them",
+  );
+}
+
+/** The paths whose file system does not answer in time. */
+export async function hangingMounts(
+  paths: readonly string[],
+  { statfs, timeoutMs }: { statfs: (path: string) => Promise<unknown>; timeoutMs: number },
+): Promise<string[]> {
+  // A mount of another namespace, as in a container, is not here at all, and answers with an error.
+  const answers = await Promise.all(
+    paths.map(async (path) => await settlesWithin(statfs(path), timeoutMs) ? undefined : path),
+  );
+  return answers.filter((path) => path !== undefined);
+}

@@ -1,0 +1,185 @@
+/**
+ * The installed service as `doctor` finds it: its record, and what the service manager says.
+ *
+ * @module
+ */
+
+import { withTimeout } from "../async/timeout.ts";
+import type { Config } from "../config/config.ts";
+import { readProgramVersion } from "../host/program_version.ts";
+import { type ThisProgram, thisProgram } from "../host/this_program.ts";
+import type { ToolCommand, Tools } from "../host/tool_runner.ts";
+import { describeError } from "../log/log.ts";
+import type { InstallRecord } from "../service/install_record.ts";
+import { installedRecord, type ServiceState, serviceState } from "../service/installed_service.ts";
+import {
+  lastSetting,
+  type LoadedUnit,
+  readLoadedUnit,
+  type UnitSetting,
+} from "../service/loaded_unit.ts";
+import type { ServiceScope } from "../service/service_paths.ts";
+import { currentSystem } from "../service/target_system.ts";
+import { PROGRAM } from "../version.ts";
+import { isMissing } from "./doctor_unit_program.ts";
+
+/** Longer than a program takes that asks this machine. */
+export const TOOL_MS = 3_000;
+
+/** The installed service, as it is found. */
+export interface FoundService {
+  /** `undefined` where nothing is recorded as installed. */
+  readonly state: ServiceState | undefined;
+  /** Why the record of its installation can't be read; empty where it can, or is not there. */
+  readonly recordError: string;
+  /** The same in systemd's words; `undefined` for other managers. */
+  readonly unit: LoadedUnit | undefined;
+  /** What {@linkcode detailCommand} has printed. */
+  readonly detail: string;
+  /** Whether the system says that it knows no user of the unit's. */
+  readonly isUserMissing?: boolean;
+  /** The folder where the service keeps its health file. */
+  readonly runtimeFolder: string;
+  /** The version of the program on the disk; `undefined` where nothing runs, or it does not say. */
+  readonly programVersion: string | undefined;
+  readonly scope: ServiceScope;
+  /** The configuration of the service, where this process has read it. */
+  readonly readConfig: string | undefined;
+  /** The command that installs the service anew. */
+  readonly install: string;
+}
+
+/** Asks the service manager about the installed service; systemd also where nothing is recorded. */
+export async function findInstalled(
+  config: Config,
+  { record, recordError, isSeen, tools, system, signal }: {
+    record: InstallRecord | undefined;
+    recordError: string;
+    /** Whether its agent is seen running. */
+    isSeen: boolean;
+    tools: Tools;
+    system: ReturnType<typeof currentSystem>;
+    signal: AbortSignal;
+  },
+): Promise<FoundService> {
+  const { serviceName } = config;
+  const scope = record?.scope ?? "system";
+  const isSystemd = record === undefined || record.manager === "systemd";
+  const asked = { ...system, tools: { ...system.tools, run: tools.run } };
+  const [state, programVersion, unit] = await Promise.all([
+    record && serviceState(record, asked, signal),
+    isSeen ? record && versionOf(record.program, signal) : undefined,
+    isSystemd ? readLoadedUnit(serviceName, { scope, tools, signal }) : undefined,
+  ]);
+  const question = unit && detailCommand(unit, scope);
+  const detail = question === undefined ? "" : (await tools.run(question, { signal })).output;
+  const asksUser = unit && userQuestion(unit);
+  // The code by which getent says that there is none.
+  const isUserMissing = asksUser !== undefined &&
+    (await tools.run(asksUser, { signal })).code === 2;
+  return {
+    state,
+    recordError,
+    unit,
+    detail,
+    isUserMissing,
+    programVersion,
+    runtimeFolder: record?.runtimeFolder ?? `/run/${serviceName}`,
+    scope,
+    readConfig: config.isConfigInstalled ? config.configPath : undefined,
+    install: installCommand(serviceName, {
+      ...{ record, scope },
+      isDamaged: /SyntaxError|Exec format error/.test(state?.lastError ?? ""),
+    }),
+  };
+}
+
+/** The record of the installed service, or why it can't be read. */
+export function readRecord(
+  name: string,
+  env: Readonly<Record<string, string>>,
+): { record: InstallRecord | undefined; recordError: string } {
+  try {
+    return { record: installedRecord(name, env), recordError: "" };
+  } catch (error) {
+    return { record: undefined, recordError: describeError(error) };
+  }
+}
+
+/** The command that installs a service anew: by this program where the installed one can't be run. */
+export function installCommand(
+  name: string,
+  { record, scope, isDamaged }: {
+    record: Pick<InstallRecord, "program"> | undefined;
+    scope: ServiceScope;
+    /** Whether the installed program is there, and can't be run. */
+    isDamaged: boolean;
+  },
+  { form, path }: ThisProgram = thisProgram(),
+): string {
+  const isGone = record !== undefined && form !== "source" &&
+    (isDamaged || isMissing(record.program));
+  const command = `${isGone ? path : PROGRAM} install`;
+  const flag = name === PROGRAM ? "" : ` --install-service-name ${name}`;
+  return `${scope === "system" ? "sudo " : ""}${command}${flag}`;
+}
+
+/** The version of a program; `undefined` where it does not say it. */
+async function versionOf(program: string, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    return await withTimeout((signal) => readProgramVersion(program, { signal }), {
+      timeoutMs: TOOL_MS,
+      signal,
+    });
+  } catch {
+    signal.throwIfAborted();
+    return undefined;
+  }
+}
+
+/** Tools that are given up soon; one that can't be started has failed, and says why. */
+export function boundedTools(tools: Tools): Tools {
+  return {
+    async run(command, { signal, timeoutMs = TOOL_MS }) {
+      try {
+        return await tools.run(command, { signal, timeoutMs });
+      } catch (error) {
+        signal.throwIfAborted();
+        return { code: 127, output: describeError(error) };
+      }
+    },
+  };
+}
+
+/** The command that tells more of a unit that does not run; `undefined` where there is no more to ask. */
+export function detailCommand(unit: LoadedUnit, scope: ServiceScope): ToolCommand | undefined {
+  const { name, property } = unit;
+  const user = scope === "user" ? ["--user"] : [];
+  const ask = (tool: string, ...args: string[]) => ({ tool, args: [...user, ...args] });
+  if (property("LoadState") === "bad-setting") return ask("systemd-analyze", "verify", name);
+  // The jobs that systemd has not done yet.
+  if (!["", "0"].includes(property("Job"))) {
+    return ask("systemctl", "list-jobs", "--no-legend", "--full");
+  }
+  if (property("ConditionResult") === "no" || property("AssertResult") === "no") {
+    return ask("systemctl", "status", "--no-pager", "--full", "-n", "0", name);
+  }
+  const needed = requirements(unit).flatMap(({ value }) => value.split(/\s+/));
+  return needed.length === 0
+    ? undefined
+    : ask("systemctl", "show", "--property=Id,LoadState,ActiveState", ...needed);
+}
+
+/** The settings by which a unit can't be started without other units. */
+export function requirements({ settings }: LoadedUnit): readonly UnitSetting[] {
+  return settings.filter(({ name, value }) =>
+    ["Requires", "Requisite", "BindsTo"].includes(name) && value !== ""
+  );
+}
+
+/** Asks whether the system knows the user of a unit, by all its sources; `undefined` where there is none. */
+export function userQuestion(unit: LoadedUnit): ToolCommand | undefined {
+  const user = unit.property("User");
+  const isMade = lastSetting(unit.settings, "DynamicUser")?.value === "yes";
+  return /^(?:\d+)?$/.test(user) || isMade ? undefined : { tool: "getent", args: ["passwd", user] };
+}

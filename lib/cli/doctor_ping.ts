@@ -1,0 +1,94 @@
+/**
+ * The check of `doctor` of ICMP probes.
+ *
+ * @module
+ */
+
+import { attempt } from "../attempt.ts";
+import { isInContainerImage } from "../host/this_program.ts";
+import { SYSTEM_PATH } from "../host/tool_runner.ts";
+import { describeError } from "../log/log.ts";
+import type { Machine } from "../metrics/machine.ts";
+import { IcmpProbe } from "../probe/icmp.ts";
+import { startShell } from "../sandbox/shell.ts";
+import { lastSetting, settingText, type UnitSetting } from "../service/loaded_unit.ts";
+import type { Health } from "../state/health_reader.ts";
+import { PROGRAM } from "../version.ts";
+import { agentSays, seenProblem } from "./agent_problems.ts";
+import { type CheckResult, result } from "./checks.ts";
+import { restart } from "./doctor_unit_settings.ts";
+
+export async function checkPing(
+  { roots }: Machine,
+  { os, name, health, unit, signal, asNobody }: {
+    os: string;
+    name: string;
+    unit: readonly UnitSetting[];
+    health: Health | undefined;
+    signal: AbortSignal;
+    asNobody: boolean;
+  },
+): Promise<CheckResult> {
+  const seen = seenProblem(health, "ping");
+  const shell = startShell({ ...roots, os, asNobody });
+  try {
+    const ms = await new IcmpProbe(shell).probe(["127.0.0.1"], { signal });
+    if (seen !== undefined) {
+      return result("failed", agentSays(seen), pingAdvice(seen, { unit, name }));
+    }
+    return result("ok", `ping works (127.0.0.1 in ${ms} ms)`);
+  } catch (error) {
+    signal.throwIfAborted();
+    return failedPing(describeError(error), { health, unit, name });
+  } finally {
+    await shell?.close();
+  }
+}
+
+/** The result of a ping that failed: a failure where a panel has the agent probe by it. */
+export function failedPing(
+  reason: string,
+  { health, name = PROGRAM, unit = [], file = systemProgram("ping") }: {
+    health: Health | undefined;
+    /** Of the service. */
+    name?: string;
+    unit?: readonly UnitSetting[];
+    file?: string | undefined;
+  },
+): CheckResult {
+  const isUsed = health?.panels.some(({ kinds: { icmp = 0, dual = 0 } = {} }) => icmp + dual > 0);
+  // The shell misses it also where it can't look for it, as without /dev/null.
+  const why = file !== undefined && /there is no "ping"/.test(reason)
+    ? `${file} is there, and can't be started`
+    : reason;
+  return result(
+    isUsed ? "failed" : "warning",
+    `they don't work: ${why}`,
+    pingAdvice(reason, { unit, name }),
+  );
+}
+
+function systemProgram(name: string): string | undefined {
+  return SYSTEM_PATH.split(":").map((folder) => `${folder}/${name}`)
+    .find((file) => attempt(() => Deno.statSync(file).isFile));
+}
+
+function pingAdvice(
+  reason: string,
+  { unit, name }: { unit: readonly UnitSetting[]; name: string },
+): string | undefined {
+  if (!/socket|CAP_NET_RAW/.test(reason)) return undefined;
+  const users = lastSetting(unit, "PrivateUsers");
+  const taken = ["AmbientCapabilities", "CapabilityBoundingSet"].flatMap((name) => {
+    const setting = lastSetting(unit, name);
+    return setting === undefined || setting.value.includes("CAP_NET_RAW") ? [] : setting;
+  });
+  const all = users === undefined || users.value === "no" ? taken : [users, ...taken];
+  if (all.length > 0) {
+    return `the service's unit takes that right from it: remove ${
+      all.map(settingText).join(", ")
+    }, and then: ${restart(name)}`;
+  }
+  if (!isInContainerImage()) return undefined;
+  return "start the container with --cap-add NET_RAW, and in Docker without no-new-privileges";
+}

@@ -1,0 +1,99 @@
+/**
+ * Why systemd can't set the process of a unit up, in its own words.
+ *
+ * @module
+ */
+
+import { attempt } from "../attempt.ts";
+import { accountNames } from "../parse/passwd.ts";
+import type { LoadedUnit } from "../service/loaded_unit.ts";
+import type { FoundService } from "./doctor_found_service.ts";
+import { programFailure } from "./doctor_unit_program.ts";
+import { ofDropIns, restart, underSettings, type UnitFailure } from "./doctor_unit_settings.ts";
+
+/**
+ * Exit codes by which systemd says that it could not set a process up (systemd.exec(5)), and settings by
+ * which it can't.
+ */
+export const SET_UP_FAILURES: Readonly<
+  Record<string, readonly [step: string, settings: readonly string[]]>
+> = {
+  "200": ["CHDIR", ["WorkingDirectory", "RootDirectory"]],
+  "203": ["EXEC", []],
+  "205": ["LIMITS", ["LimitNOFILE", "LimitNPROC", "LimitMEMLOCK", "LimitAS"]],
+  "206": ["OOM_ADJUST", ["OOMScoreAdjust"]],
+  "208": ["STDIN", ["StandardInput", "TTYPath"]],
+  "209": ["STDOUT", ["StandardOutput"]],
+  "210": ["CHROOT", ["RootDirectory", "RootImage"]],
+  "211": ["IOPRIO", ["IOSchedulingClass", "IOSchedulingPriority"]],
+  "214": ["SETSCHEDULER", ["CPUSchedulingPolicy", "CPUSchedulingPriority"]],
+  "215": ["CPUAFFINITY", ["CPUAffinity"]],
+  "216": ["GROUP", []],
+  "217": ["USER", []],
+  "218": ["CAPABILITIES", ["CapabilityBoundingSet", "AmbientCapabilities"]],
+  "219": ["CGROUP", ["Slice", "Delegate"]],
+  "222": ["STDERR", ["StandardError"]],
+  "224": ["PAM", ["PAMName"]],
+  "225": ["NETWORK", ["NetworkNamespacePath", "PrivateNetwork"]],
+  "226": [
+    "NAMESPACE",
+    [
+      ...["ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "BindPaths", "BindReadOnlyPaths"],
+      ...["ExecPaths", "NoExecPaths", "RootDirectory", "RootImage", "PrivateUsers"],
+    ],
+  ],
+  "227": ["NO_NEW_PRIVILEGES", ["NoNewPrivileges"]],
+  "228": ["SECCOMP", ["SystemCallFilter"]],
+  "229": ["SELINUX_CONTEXT", ["SELinuxContext"]],
+  "231": ["APPARMOR_PROFILE", ["AppArmorProfile"]],
+  "232": ["ADDRESS_FAMILIES", ["RestrictAddressFamilies"]],
+  "233": ["RUNTIME_DIRECTORY", ["RuntimeDirectory"]],
+  "238": ["STATE_DIRECTORY", ["StateDirectory"]],
+  "239": ["CACHE_DIRECTORY", ["CacheDirectory"]],
+  "240": ["LOGS_DIRECTORY", ["LogsDirectory"]],
+  "241": ["CONFIGURATION_DIRECTORY", ["ConfigurationDirectory"]],
+  "243": ["CREDENTIALS", ["LoadCredential", "LoadCredentialEncrypted", "ImportCredential"]],
+};
+
+export function setUpFailure(
+  status: string,
+  unit: LoadedUnit,
+  { state, install }: FoundService,
+): UnitFailure {
+  const [step, settings] = SET_UP_FAILURES[status] ?? ["", []];
+  const text = `systemd could not set its process up (${status}/${step})`;
+  const reason = state?.lastError === undefined || state.lastError === ""
+    ? text
+    : `${text}: ${state.lastError}`;
+  if (step === "USER") {
+    const missing = missingUser(unit, install);
+    return { ...missing, text: `${text}: ${missing.text}` };
+  }
+  if (step === "GROUP") return missingGroup(text, unit);
+  if (step === "EXEC") return programFailure(reason, { unit, install });
+  if (/No space left/.test(reason)) {
+    return { text: reason, advice: ["make room on the disk that it names: df -h; df -i"] };
+  }
+  return underSettings(reason, { unit: ofDropIns(unit), names: settings }) ?? {
+    text: reason,
+    advice: [`see which setting it names: journalctl -u ${unit.name} -n 20`],
+  };
+}
+
+/** A user of a unit that this machine does not know. */
+export function missingUser(unit: LoadedUnit, install: string): UnitFailure {
+  const text = `there is no user ${unit.property("User")}`;
+  return underSettings(text, { unit: ofDropIns(unit), names: ["User"] }) ??
+    { text, advice: [`make the user again: ${install}`] };
+}
+
+/** A group of a unit that this machine does not have. */
+function missingGroup(text: string, unit: LoadedUnit): UnitFailure {
+  const known = accountNames(attempt(() => Deno.readTextFileSync("/etc/group")) ?? "");
+  const asked = [unit.property("Group"), ...unit.property("SupplementaryGroups").split(" ")];
+  const group = asked.find((it) => it !== "" && ![...known.values()].includes(it)) ?? asked[0];
+  const missing = `${text}: there is no group ${group}`;
+  const names = ["Group", "SupplementaryGroups"];
+  return underSettings(missing, { unit: ofDropIns(unit), names }) ??
+    { text: missing, advice: [`make it again: groupadd --system ${group}; ${restart(unit.name)}`] };
+}
