@@ -331,7 +331,7 @@ function rows(port: number): Row[] {
     },
     {
       cause: "a way on which all packets are lost",
-      plant: `ip neigh add ${NOBODY} lladdr 02:00:00:00:00:09 dev eth0 nud permanent; ` +
+      plant: `ip neigh replace ${NOBODY} lladdr 02:00:00:00:00:09 dev eth0 nud permanent; ` +
         `ip route add 192.0.2.0/24 via ${NOBODY}`,
       heal: `ip route del 192.0.2.0/24; ip neigh del ${NOBODY} dev eth0`,
       endpoint: "http://192.0.2.7",
