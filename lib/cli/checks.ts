@@ -49,8 +49,15 @@ export function result(
   text: string,
   ...advice: readonly (string | undefined)[]
 ): CheckResult {
+  return { status, text, ...adviceOf(advice) };
+}
+
+/** One line as advice, several as what may be the cause. */
+export function adviceOf(
+  advice: readonly (string | undefined)[],
+): Pick<CheckResult, "advice" | "causes"> {
   const lines = advice.flatMap((line) => line || []);
-  return lines.length > 1 ? { status, text, causes: lines } : { status, text, advice: lines[0] };
+  return lines.length > 1 ? { causes: lines } : { advice: lines[0] };
 }
 
 /** Longer than any check waits by itself. */

@@ -16,6 +16,7 @@ import { currentSystem } from "../service/target_system.ts";
 import { type Health, readHealth } from "../state/health_reader.ts";
 import { stateFolder } from "../state/paths.ts";
 import {
+  adviceOf,
   type Check,
   check,
   type CompletedCheck,
@@ -36,7 +37,7 @@ import { panelChain } from "./doctor_panel.ts";
 import { configCheck, versionCheck } from "./doctor_program.ts";
 import { inOrder, reportJson, reportText } from "./doctor_report.ts";
 import { serviceResult } from "./doctor_service.ts";
-import { ofUserManager } from "./doctor_unit_settings.ts";
+import { ofUserManager, restart } from "./doctor_unit_settings.ts";
 import { wayTo } from "./doctor_way.ts";
 import { terminalColumns } from "./output.ts";
 
@@ -140,10 +141,28 @@ async function everything(
     const chains = panelChains({ ...config, proxies: run.proxies });
     ofRun.push(...await withComparison(checks, { chains, service, options }));
   }
-  const all = [...(await checking).flat(), ...ofRun];
+  const needsReload = unit?.property("NeedDaemonReload") === "yes";
+  const all = [...(await checking).flat(), ...ofRun]
+    .map((it) => needsReload ? afterReload(it, config.serviceName) : it);
   return (await found).scope === "system"
     ? all
     : all.map((it) => ofUserScope(it, config.serviceName));
+}
+
+/** Checks that fail by variables and settings of a unit. */
+const OF_UNIT: readonly string[] = [
+  ...["network", "dns", "connect", "tls", "panel", "token", "service", "state", "ping"],
+];
+
+/** A check that may have failed by what the files of the unit no longer say. */
+export function afterReload(check: CompletedCheck, service: string): CompletedCheck {
+  if (check.status !== "failed" || !OF_UNIT.includes(check.id)) return check;
+  const { advice, causes = [], ...rest } = check;
+  const reload =
+    `have systemd read the unit's files, which have changed, and see whether that was it: ${
+      restart(service)
+    }`;
+  return { ...rest, ...adviceOf([reload, advice, ...causes]) };
 }
 
 /** A check whose advice is for a service of a user's own systemd. */

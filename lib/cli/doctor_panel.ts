@@ -13,13 +13,8 @@ import { isHtml, reasonOf, statusError } from "../panel/http_exchange.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import type { UnitSetting } from "../service/loaded_unit.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
-import {
-  answerAdvice,
-  answererText,
-  clockAdvice,
-  clockDifference,
-  isPasswordWall,
-} from "./doctor_advice.ts";
+import { answerAdvice, answererText, isPasswordWall } from "./doctor_advice.ts";
+import { clockAdvice, clockDifference } from "./doctor_clock.ts";
 import { isChallenge } from "./doctor_cloudflare.ts";
 import { USER_AGENT } from "../version.ts";
 import { checkName } from "./doctor_name.ts";

@@ -16,6 +16,7 @@ import {
 import { dirname } from "../parse/path.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, result } from "./checks.ts";
+import { clockDifference } from "./doctor_clock.ts";
 import { counted } from "./help.ts";
 import {
   endpointPlace,
@@ -29,11 +30,16 @@ import {
 const HANDSHAKE_MS = 5_000;
 const READ_MS = 3_000;
 const DAY_MS = 24 * 60 * 60_000;
+/** Clocks that differ by less are both right, for a certificate. */
+const SAME_CLOCK_MS = 60 * 60_000;
 const MIN_CERTIFICATE_DAYS = 14;
 /** Names of a certificate that are shown. */
 const MAX_NAMES = 4;
 /** Of a certificate that is checked but not shown: it is read over a connection of its own. */
 const UNREAD = "until when the certificate is valid can't be read";
+
+/** How a certificate is refused whose time is over, or has not begun. */
+const OF_DATE = /expired|not valid (yet|at this time)/;
 
 /** Checks TLS to a panel that can be connected to: whether it is used and trusted, and until when. */
 export async function checkTls(way: Way, signal: AbortSignal): Promise<CheckResult> {
@@ -56,9 +62,9 @@ export async function checkTls(way: Way, signal: AbortSignal): Promise<CheckResu
       const reason = `Cannot start TLS with ${urlHost(url)}${originText(way)}: ${error.message}`;
       return result("failed", reason, ...tlsAdvice(reason, way));
     }
-    const certificate = await certificateOf(way, signal);
-    const details = certificate && ` (${certificateText(certificate)})`;
     const reason = failureText(error);
+    const certificate = await certificateOf(way, signal, { asksDate: OF_DATE.test(reason) });
+    const details = certificate && ` (${certificateText(certificate)})`;
     return result(
       "failed",
       `${reason}${details ?? ""}`,
@@ -83,11 +89,12 @@ export async function checkTls(way: Way, signal: AbortSignal): Promise<CheckResu
 async function certificateOf(
   { url, dialer }: Way,
   signal: AbortSignal,
+  { asksDate = false }: { asksDate?: boolean } = {},
 ): Promise<Certificate | undefined> {
   try {
     return await withTimeout(async (signal) => {
       const { connection } = await dialer.connect(url, { signal });
-      return await readCertificate(connection, { host: urlHost(url), signal });
+      return await readCertificate(connection, { host: urlHost(url), signal, asksDate });
     }, { timeoutMs: READ_MS, signal });
   } catch {
     signal.throwIfAborted();
@@ -150,7 +157,7 @@ export function tlsAdvice(
   if (/server itself has failed/.test(message)) {
     return ["read the log of the server that ends TLS for the panel"];
   }
-  if (/expired|not valid (yet|at this time)/.test(message)) return dateAdvice(message, certificate);
+  if (OF_DATE.test(message)) return dateAdvice(message, certificate);
   if (/X\.509 version 1/.test(message)) {
     return [
       `make a new certificate of version 3, with the name in it: openssl req -x509 -addext ` +
@@ -213,7 +220,9 @@ export const CLIENT_CERTIFICATE_ADVICE = [
 ];
 
 function dateAdvice(message: string, certificate: Certificate | undefined): string[] {
-  const renew = "renew the certificate on the panel's server";
+  const renew =
+    "renew the certificate on the panel's server, or have it load the one that was renewed " +
+    "(systemctl reload nginx)";
   const clock =
     "if this machine's date is wrong, set it: timedatectl set-ntp true, which needs chrony " +
     "or systemd-timesyncd";
@@ -225,6 +234,14 @@ function dateAdvice(message: string, certificate: Certificate | undefined): stri
       "the certificate itself is valid, and one of its issuers' has expired: give the panel's server " +
       "the issuers' new ones (fullchain.pem)",
       `compare the date here: date; ${clock}`,
+    ];
+  }
+  const { serverDateMs = NaN } = certificate;
+  const isRight = Math.abs(serverDateMs - Date.now()) < SAME_CLOCK_MS;
+  if (isRight && certificate.validUntilMs < Date.now()) return [renew];
+  if (certificate.validFromMs < serverDateMs && serverDateMs < certificate.validUntilMs) {
+    return [
+      "set this machine's clock: timedatectl set-ntp true, which needs chrony or systemd-timesyncd",
     ];
   }
   const compare = `compare the date here: date; ${clock}`;
@@ -260,7 +277,7 @@ function daysLeft({ validUntilMs }: Certificate): number {
 
 /** Version, issuer, end and names of a certificate. */
 export function certificateText(certificate: Certificate): string {
-  const { tlsVersion, issuer, names, isSelfSigned, validFromMs } = certificate;
+  const { tlsVersion, issuer, names, isSelfSigned, validFromMs, serverDateMs } = certificate;
   const nowMs = Date.now();
   const days = daysLeft(certificate);
   const dateOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
@@ -269,14 +286,19 @@ export function certificateText(certificate: Certificate): string {
     isSameDay ? `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC` : dateOf(ms);
   const [today, first] = [shown(nowMs), shown(validFromMs)];
   const validity = days < 0
-    ? `expired ${counted(-days, "day")} before ${today}, the date here`
+    ? `expired ${clockDifference(nowMs - certificate.validUntilMs)} before ${today}, the date here`
     : validFromMs > nowMs
     ? `valid from ${first}, and the date here is ${today}`
     : `valid for ${counted(days, "day")} more`;
+  const server = serverDateMs === undefined
+    ? ""
+    : `; by the clock of that server it is ${
+      new Date(serverDateMs).toISOString().slice(0, 16).replace("T", " ")
+    } UTC`;
   const by = isSelfSigned ? "self-signed by" : "issued by";
   const more = names.length > MAX_NAMES ? "…" : "";
   const whose = names.length === 0
     ? "for no name"
     : `for ${names.slice(0, MAX_NAMES).join(", ")}${more}`;
-  return `${tlsVersion}, ${by} ${issuer}, ${validity}, ${whose}`;
+  return `${tlsVersion}, ${by} ${issuer}, ${validity}, ${whose}${server}`;
 }

@@ -1,4 +1,5 @@
-import { closeQuietly } from "./byte_stream.ts";
+import { writeAll } from "../io/write_all.ts";
+import { type ByteStream, closeQuietly } from "./byte_stream.ts";
 import { startNodeTls } from "./node_tls.ts";
 
 /** The certificate of a server. */
@@ -18,17 +19,22 @@ export interface Certificate {
   readonly validUntilMs: number;
   /** Version of TLS, such as `TLSv1.3`. */
   readonly tlsVersion: string;
+  /** The date of the server's own clock, in milliseconds since 1970; `undefined` where it was not asked. */
+  readonly serverDateMs?: number | undefined;
 }
+
+/** More than the head of an answer has up to its date. */
+const MAX_HEAD_BYTES = 4096;
 
 /**
  * Reads the certificate of the server at the other end of a connection, trusted or not, and closes
- * the connection.
+ * the connection. With `asksDate` it asks for the server's date, too, and tells it nothing else.
  *
  * @throws {Error} When the handshake fails.
  */
 export async function readCertificate(
   connection: Deno.TcpConn,
-  { host, signal }: { host: string; signal: AbortSignal },
+  { host, signal, asksDate = false }: { host: string; signal: AbortSignal; asksDate?: boolean },
 ): Promise<Certificate> {
   const options = { hostname: host, protocols: [], signal, verify: false, caCerts: [] };
   try {
@@ -38,6 +44,7 @@ export async function readCertificate(
     const [name = ""] = [issuer?.O ?? issuer?.CN ?? ""].flat();
     const isSelfSigned = JSON.stringify(issuer) === JSON.stringify(subject);
     const tlsVersion = stream.socket.getProtocol() ?? "";
+    const serverDateMs = asksDate ? await dateOf(stream, host).catch(() => undefined) : undefined;
     stream.close();
     return {
       issuer: name,
@@ -48,10 +55,26 @@ export async function readCertificate(
       validFromMs: Date.parse(valid_from),
       validUntilMs: Date.parse(valid_to),
       tlsVersion,
+      serverDateMs,
     };
   } finally {
     closeQuietly(connection);
   }
+}
+
+/** The date by which a server answers; `undefined` without one. */
+async function dateOf(stream: ByteStream, host: string): Promise<number | undefined> {
+  const request = `HEAD / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+  await writeAll(stream, new TextEncoder().encode(request));
+  let head = "";
+  const buffer = new Uint8Array(MAX_HEAD_BYTES);
+  while (head.length < MAX_HEAD_BYTES && !head.includes("\r\n\r\n")) {
+    const count = await stream.read(buffer);
+    if (count === null) break;
+    head += new TextDecoder().decode(buffer.subarray(0, count));
+  }
+  const dateMs = Date.parse(/^date: *(.+?)\r?$/im.exec(head)?.[1] ?? "");
+  return Number.isNaN(dateMs) ? undefined : dateMs;
 }
 
 /** The names in a text such as `DNS:panel.example.com, IP Address:192.0.2.1`. */

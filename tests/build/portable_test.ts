@@ -66,7 +66,7 @@ Deno.test("a portable build prints an error when there is no Deno", async () => 
   const { code, out, error } = await start(["version"], { env: { DENO: "/nowhere/deno" } });
   assertEquals({ code, out }, { code: 1, out: "" });
   assertStringIncludes(error, "needs Deno 2.9 or newer");
-  assertStringIncludes(error, "/nowhere/deno is not there");
+  assertStringIncludes(error, "/nowhere/deno is not there, or not for this user");
   assertEquals(error.trim().split("\n").length, 1);
 });
 

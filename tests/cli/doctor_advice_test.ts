@@ -2,11 +2,10 @@ import { isLoopbackHost } from "../../lib/parse/ip_address.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
   answerAdvice,
-  clockAdvice,
-  clockDifference,
   proxyVariableNames,
   refusingProxyAdvice,
 } from "../../lib/cli/doctor_advice.ts";
+import { clockAdvice, clockDifference } from "../../lib/cli/doctor_clock.ts";
 import { connectAdvice, fullTable } from "../../lib/cli/doctor_connection.ts";
 import { tlsAdvice } from "../../lib/cli/doctor_tls.ts";
 import {
@@ -222,6 +221,18 @@ Deno.test("tlsAdvice() goes by the cause", () => {
       ["it has expired", { ...CERTIFICATE, validUntilMs: 0 }, 2, "renew the certificate"],
       ["it is not valid yet", CERTIFICATE, 2, "set it: timedatectl set-ntp true"],
       ["it is not valid yet", CERTIFICATE, 2, "else make it anew"],
+      [
+        "it has expired",
+        { ...CERTIFICATE, validUntilMs: 1, serverDateMs: Date.now() },
+        1,
+        "or have it load the one that was renewed (systemctl reload nginx)",
+      ],
+      [
+        "it is not valid yet",
+        { ...CERTIFICATE, validFromMs: Date.now() + 9e9, serverDateMs: Date.now() + 10e9 },
+        1,
+        "set this machine's clock",
+      ],
       [
         "it has expired",
         CERTIFICATE,

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { parseCheck, runChain } from "../../lib/cli/checks.ts";
-import { panelChains, runDoctor } from "../../lib/cli/doctor.ts";
+import { afterReload, panelChains, runDoctor } from "../../lib/cli/doctor.ts";
 import { installCommand } from "../../lib/cli/doctor_found_service.ts";
 import { AS_SERVICE } from "../../lib/cli/doctor_as_service.ts";
 import { machineChecks } from "../../lib/cli/doctor_machine.ts";
@@ -349,6 +349,17 @@ Deno.test("runDoctor() ends within 20 s though the service manager, names and th
     await accepting;
     for (const connection of connections) connection.close();
   }
+});
+
+Deno.test("afterReload() begins with what systemd has not read yet", () => {
+  const failed = { id: "connect", title: "TCP", text: "refused", ms: 1, status: "failed" } as const;
+  const reload = "systemctl daemon-reload && systemctl restart x";
+  const { advice, causes = [] } = afterReload({ ...failed, causes: ["one", "two"] }, "x");
+  assertEquals([advice, causes.length, causes[0]?.endsWith(reload)], [undefined, 3, true]);
+  assertEquals(afterReload({ ...failed, advice: "one" }, "x").causes?.[1], "one");
+  assertEquals(afterReload(failed, "x").advice?.endsWith(reload), true);
+  const others = [{ ...failed, status: "ok" } as const, { ...failed, id: "disks" }];
+  for (const other of others) assertEquals(afterReload(other, "x"), other);
 });
 
 Deno.test("installCommand() is of this program where the installed one can't be run", () => {

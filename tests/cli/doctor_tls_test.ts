@@ -34,8 +34,8 @@ Deno.test("certificateText() names version, issuer, validity and up to four name
       "TLSv1.3, self-signed by An Authority, valid for 0 days more, for no name",
     ],
     [
-      { names: names.slice(0, 4), validUntilMs: NOW - 1 },
-      "TLSv1.3, issued by An Authority, expired 1 day before 2024-02-29, the date here, for a, b, " +
+      { names: names.slice(0, 4), validUntilMs: NOW - 10 * DAY_MS - 60_000 },
+      "TLSv1.3, issued by An Authority, expired 10 days before 2024-02-29, the date here, for a, b, " +
       "c, d",
     ],
     [
@@ -47,6 +47,11 @@ Deno.test("certificateText() names version, issuer, validity and up to four name
       { names: ["a"], validFromMs: NOW + 2 * 60 * 60_000 },
       "TLSv1.3, issued by An Authority, valid from 2024-02-29 14:00 UTC, and the date here is " +
       "2024-02-29 12:00 UTC, for a",
+    ],
+    [
+      { names: ["a"], serverDateMs: NOW },
+      "TLSv1.3, issued by An Authority, valid for 80 days more, for a; by the clock of that server it " +
+      "is 2024-02-29 12:00 UTC",
     ],
   ];
   for (const [change, text] of table) {

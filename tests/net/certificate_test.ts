@@ -28,6 +28,27 @@ withOpenssl.test("readCertificate() reads one that nobody trusts, and closes (ne
   }
 });
 
+withOpenssl.test("readCertificate() asks for the server's date where that is wanted", async () => {
+  if (!certificate) return;
+  const asked: string[] = [];
+  const { certificate: cert, key } = certificate;
+  const options = { cert, key, hostname: "127.0.0.1", port: 0, onListen() {} };
+  const server = Deno.serve(options, ({ method, url }) => {
+    asked.push(`${method} ${new URL(url).pathname}`);
+    return new Response("");
+  });
+  const read = async (asksDate: boolean) => {
+    const connection = await Deno.connect({ port: server.addr.port });
+    return (await readCertificate(connection, { host: "127.0.0.1", signal, asksDate }))
+      .serverDateMs;
+  };
+  assertEquals([await read(false), asked], [undefined, []]);
+  const dateMs = await read(true) ?? 0;
+  assert(Math.abs(dateMs - Date.now()) < 60_000, String(dateMs));
+  assertEquals(asked, ["HEAD /"]);
+  await server.shutdown();
+});
+
 withOpenssl.test("readCertificate() names the organization of an issuer, and tells a self-signed one", async () => {
   const own = await makeSelfSigned("-days", "2", "-subj", "/O=Acme/CN=panel.test");
   if (!own) return;

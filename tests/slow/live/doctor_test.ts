@@ -300,7 +300,7 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
     {
       cause: "an expired certificate",
       ...trusting("expired"),
-      ...failed("tls", "expired 3", "the date here", "renew the certificate"),
+      ...failed("tls", "expired 3", "by the clock of that server it is", "→ renew the certificate"),
     },
     {
       cause: "a certificate of the future",
@@ -424,7 +424,7 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
       cause: "a clock that is 400 days late, by TLS",
       ...trusting("tls"),
       through: ["faketime", "400 days ago"],
-      ...failed("tls", "not valid", "the date here is", "timedatectl"),
+      ...failed("tls", "not valid", "the date here is", "→ set this machine's clock: timedatectl"),
     },
     {
       cause: "a file where the state folder should be",
