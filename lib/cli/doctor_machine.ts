@@ -4,6 +4,7 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import { isRootUntilSealed, sealNeeds, ShellNames } from "../agent/shell_names.ts";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";

@@ -22,7 +22,14 @@ import { missingRequirement, unitFailure } from "./doctor_unit.ts";
 import { missingUser } from "./doctor_unit_setup.ts";
 import { counted } from "./help.ts";
 import { duration, isPaused } from "./status.ts";
-import { crash, hiddenPath, ofDropIns, restart, underSettings } from "./doctor_unit_settings.ts";
+import {
+  crash,
+  hiddenPath,
+  ofDropIns,
+  restart,
+  underSettings,
+  type UnitFailure,
+} from "./doctor_unit_settings.ts";
 import { pausedResult } from "./doctor_agent.ts";
 import { correction, missingProgram } from "./doctor_unit_program.ts";
 
@@ -183,6 +190,10 @@ function stoppedResult(text: string, found: FoundService): CheckResult {
     if (isRepaired(lastError, found)) {
       return result("failed", `${said}; that is repaired by now`, `start it: ${start}`);
     }
+    const runtime = unit && barredRuntime(unit, lastError);
+    if (runtime !== undefined) {
+      return result("failed", `${said}; ${runtime.text}`, ...runtime.advice);
+    }
     const set = unit && ofUnit(unit, lastError);
     if (set !== undefined) return result("failed", said, set);
     const denied = deniedFile(unit, lastError);
@@ -255,6 +266,27 @@ function ofUnit(unit: LoadedUnit, lastError: string): string | undefined {
   }
   return /Cannot use flag|Cannot read --config/.test(lastError) ? correction(unit) : undefined;
 }
+
+/** A Deno that is there, and that the user of a service may not run. */
+function barredRuntime(unit: LoadedUnit, lastError: string): UnitFailure | undefined {
+  const [, deno = ""] = / (\/\S+) is not there, or not for this user/.exec(lastError) ?? [];
+  const user = unit.property("User") || "root";
+  const identity = deno === "" ? undefined : identityOf(user);
+  const barrier = identity && barrierTo(deno, identity, "run");
+  if (barrier === undefined) return undefined;
+  const file = variableFile(unit.settings, "DENO");
+  const name = file === undefined ? "" : `, write DENO=${SHARED_DENO} into ${file}`;
+  return {
+    text: `it is there, and user ${user} may not use ${barrier.path}`,
+    advice: [
+      `put Deno where every user may run it: install -m 755 ${deno} ${SHARED_DENO}${name}, and then: ` +
+      restart(unit.name),
+    ],
+  };
+}
+
+/** Where each user finds and may run it. */
+const SHARED_DENO = "/usr/local/bin/deno";
 
 /** Whether an error was about the configuration that this process has read without one. */
 function isRepaired(lastError: string, { readConfig }: FoundService): boolean {

@@ -1119,6 +1119,17 @@ Deno.test({
       assertStringIncludes(ofUser ?? "", `correct User=nobody in ${DROP_IN}, and then: systemctl`);
       assertEquals(of(0o644, 0o700).advice, `let it: chmod o+x ${folder} && systemctl start x`);
       assertStringIncludes(of(0o644, 0o755).advice ?? "", "repair that, and then: ");
+      of(0o755, 0o700);
+      const launcher = `this needs Deno 2.9 or newer; ${file} is not there, or not for this user`;
+      const barred = serviceResult(
+        foundOf({ ...state, lastError: launcher }, { unit: unitOf({ User: "nobody" }) }),
+        undefined,
+      );
+      assertStringIncludes(barred.text, `it is there, and user nobody may not use ${folder}`);
+      assertStringIncludes(
+        barred.advice ?? "",
+        `install -m 755 ${file} /usr/local/bin/deno, and then`,
+      );
     } finally {
       Deno.removeSync(folder, { recursive: true });
     }

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
+import { jsonFields, parseJson } from "../../../lib/parse/json.ts";
 import { reports } from "./built_machine.ts";
 import { skipReason, succeeds } from "./command.ts";
 import {
@@ -28,7 +29,8 @@ const lack = MachineContainer.missing() ??
 /** A problem of the service, as lines of shell that make it and take it away. */
 interface Row extends PlantedProblem {
   readonly plant: string;
-  readonly heal: string;
+  /** Absent where the advice has the command that does it. */
+  readonly heal?: string;
   readonly statusCode: 0 | 1 | undefined;
   /** Whether the agent has to report first. */
   readonly reports?: boolean;
@@ -223,15 +225,12 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
     {
       cause: "a stopped service",
       plant: `systemctl stop ${SERVICE}`,
-      heal: `systemctl start ${SERVICE}`,
       statusCode: 1,
       ...failed("service", "it was stopped", `→ start it: systemctl start ${SERVICE}.service`),
     },
     {
       cause: "a masked unit",
       plant: `systemctl stop ${SERVICE} && mv ${UNIT} /tmp/unit && systemctl mask ${SERVICE}`,
-      heal:
-        `systemctl unmask ${SERVICE} && mv /tmp/unit ${UNIT} && systemctl enable ${SERVICE} && ${RESTART}`,
       statusCode: 1,
       ...failed("service", "it is masked", `→ systemctl unmask ${SERVICE}.service`),
     },
@@ -254,6 +253,40 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
         "(217/USER): there is no user nobody-there",
         `User=nobody-there in ${DROP_IN}`,
       ),
+    },
+    {
+      cause: "a user that was deleted while the service runs",
+      plant: `sed -i '/^${SERVICE}:/d' /etc/passwd`,
+      statusCode: 0,
+      reports: true,
+      ...warning(
+        "service",
+        `it can't be started again: there is no user ${SERVICE}`,
+        "→ make the user again",
+      ),
+    },
+    {
+      cause: "a log that a drop-in takes away",
+      ...dropIn("LimitNOFILE=16", "StandardOutput=null"),
+      statusCode: 1,
+      ...failed("service", `StandardOutput=null in ${DROP_IN} keeps what it said from the log`),
+    },
+    {
+      cause: "a setting that is in no file any more, and that systemd still has",
+      plant: `${dropIn("Environment=HTTP_PROXY=http://127.0.0.1:9").plant} && rm ${DROP_IN} && ` +
+        `systemctl restart ${SERVICE}`,
+      statusCode: 1,
+      ...failed("connect", "the proxy 127.0.0.1", "1. have systemd read the unit's files"),
+    },
+    {
+      cause: "a command before the program that does not end",
+      plant:
+        `mkdir -p ${DROP_INS} && printf '[Service]\\nExecStartPre=/bin/sleep 600\\n' >${DROP_IN} && ` +
+        `systemctl daemon-reload && systemctl restart --no-block ${SERVICE}`,
+      heal: `rm ${DROP_IN} && ${RESTART}`,
+      waitsFor: `${PROGRAM} status | grep -q "(systemd) is being started"`,
+      statusCode: 1,
+      ...failed("service", "systemd is still starting it (start-pre)"),
     },
     {
       cause: "a program of a drop-in that is not there",
@@ -290,7 +323,6 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
     {
       cause: "a service that was disabled, and not started since",
       plant: `systemctl stop ${SERVICE} && systemctl disable ${SERVICE}`,
-      heal: `systemctl enable --now ${SERVICE}`,
       statusCode: 1,
       ...failed("service", "nothing has started it", "→ start it, now and at boot: systemctl"),
     },
@@ -339,21 +371,18 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
     {
       cause: "a paused process",
       plant: `until ${PROGRAM} health; do sleep 1; done; systemctl kill -s STOP ${SERVICE}`,
-      heal: `systemctl kill -s CONT ${SERVICE}`,
       statusCode: undefined,
       ...failed("agent", "was stopped by a signal (state T)", "→ let it go on: kill -CONT"),
     },
     {
       cause: "a folder of the health file that is gone",
       plant: `rm -r /run/${SERVICE}`,
-      heal: RESTART,
       statusCode: 1,
       ...failed("service", "its health file", "is not there", "systemctl restart"),
     },
     {
       cause: "a record that is gone",
       plant: `mv ${RECORD} /tmp/record`,
-      heal: `mv /tmp/record ${RECORD}`,
       statusCode: 0,
       ...failed("service", "the record of its installation is not", "→ write the record anew"),
     },
@@ -384,7 +413,6 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
     {
       cause: "/dev/null that is a file",
       plant: "rm /dev/null && touch /dev/null",
-      heal: "rm -f /dev/null && mknod -m 666 /dev/null c 1 3",
       statusCode: 0,
       reports: true,
       ...failed("dev_null", "/dev/null is no device", "→ make it anew: rm -f /dev/null && mknod"),
@@ -422,7 +450,6 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
     {
       cause: "a service that does not start at boot",
       plant: `systemctl disable ${SERVICE}`,
-      heal: `systemctl enable ${SERVICE}`,
       statusCode: 0,
       reports: true,
       ...warning("service", "does not start at boot", `systemctl enable ${SERVICE}.service`),
@@ -523,14 +550,12 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
     {
       cause: "a program that is gone",
       plant: `mv ${INSTALLED} /tmp/program && { systemctl restart ${SERVICE} || true; }`,
-      heal: `mv /tmp/program ${INSTALLED} && systemctl restart ${SERVICE}`,
       statusCode: 1,
       ...failed("service", "(203/EXEC)", INSTALLED, "→ put the program there again"),
     },
     {
       cause: "a configuration that its user may not read",
       plant: `chmod 600 /etc/${SERVICE}/config.json && { systemctl restart ${SERVICE} || true; }`,
-      heal: `chmod 640 /etc/${SERVICE}/config.json && systemctl restart ${SERVICE}`,
       statusCode: 1,
       ...failed(
         "service",
@@ -539,6 +564,15 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       ),
     },
   ];
+}
+
+/** The command of the first advice of a doctor on the cause. */
+function advisedCommand(output: string): string {
+  const { cause, checks } = jsonFields(parseJson(output.slice(output.indexOf("{"))));
+  const found = (Array.isArray(checks) ? checks : []).find((it) => jsonFields(it).id === cause);
+  const { advice, causes } = jsonFields(found);
+  const [first] = Array.isArray(causes) ? causes : [advice];
+  return String(first).replace(/^[^:&]*: /, "").replace(/\bsudo /g, "");
 }
 
 /** Starts an nginx before a panel that closes what the panel says nothing on for 2 s. */
@@ -605,7 +639,12 @@ Deno.test({
             return { code, output, statusCode };
           }),
         );
-        await machine.run(row.heal);
+        if (row.heal !== undefined) await machine.run(row.heal);
+        else {
+          const { output } = await machine.tries(`${PROGRAM} doctor --json`);
+          await machine.run(advisedCommand(output));
+          await machine.comes(`${PROGRAM} health`);
+        }
       }
       printDiagnoses(diagnoses);
       // systemd writes the command of each unit there.
