@@ -109,7 +109,7 @@ async function everything(
       const settings = (await found).unit?.settings ?? [];
       return connectionsResult(health, proxyVariable(config, settings));
     }),
-    check("probes", "Probes", () => probesResult(health)),
+    check("probes", "Probes", () => probesResult(config, health)),
   ];
   const checking = Promise.all([
     Array.fromAsync(runChecks(aboutService, options)),

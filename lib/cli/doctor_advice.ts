@@ -89,7 +89,7 @@ function calls({ href }: URL): string {
 /** Advice when something else than a panel answers; several lines where several causes are left. */
 export function answerAdvice(answer: HttpResponse, way: Way): string[] {
   const { status, text, headers } = answer;
-  const { url, proxy, answeredBy, addresses } = way;
+  const { url, proxy } = way;
   const location = headers.get("location") ?? "";
   const moved = status >= 300 && status < 400 ? movedTo(location, url) : undefined;
   if (moved !== undefined) {
@@ -113,9 +113,18 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
   if (/install mode/.test(text)) {
     return [`the panel is not set up yet: open ${url.origin} in a browser`];
   }
-  if (proxy !== undefined && status !== 403 && status !== 429 && status < 500) {
-    return refusingProxyAdvice("", way);
-  }
+  const ofProxy = proxy === undefined ? [] : refusingProxyAdvice(` ${status}`, way);
+  if (proxy !== undefined && status !== 403 && status !== 429 && status < 500) return ofProxy;
+  // It forwards requests, and may have answered this one itself.
+  const isForwarded = url.protocol === "http:" && proxy?.kind === "http" &&
+    [403, 502, 503, 504].includes(status);
+  if (isForwarded) return [...ofProxy, ...statusAdvice(answer, way)];
+  return statusAdvice(answer, way);
+}
+
+/** Advice on an answer by its status alone. */
+function statusAdvice({ status, text }: HttpResponse, way: Way): string[] {
+  const { url, answeredBy, addresses } = way;
   if (status === 413) {
     return [
       "let the proxy in front of the panel take larger requests (nginx: client_max_body_size 1m)",

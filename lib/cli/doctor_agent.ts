@@ -10,7 +10,7 @@ import { panelNames } from "../config/panels.ts";
 import type { Health } from "../state/health_reader.ts";
 import { closesSoon, seenProblem } from "./agent_problems.ts";
 import { type CheckResult, result } from "./checks.ts";
-import { reinstall } from "./doctor_way.ts";
+import { given, reinstall } from "./doctor_way.ts";
 import { healthProblem } from "./health.ts";
 import { duration, isPaused } from "./status.ts";
 
@@ -120,7 +120,7 @@ const PROBLEMS = [
 ] as const;
 
 /** The result for probes of the last minute. */
-export function probesResult(health: Health | undefined): CheckResult {
+export function probesResult(config: Config, health: Health | undefined): CheckResult {
   const panels = health?.panels ?? [];
   const run = panels.reduce((sum, { lastMinute = 0 }) => sum + lastMinute, 0);
   const lost = panels.reduce((sum, it) => sum + (it.lost ?? 0), 0);
@@ -135,8 +135,10 @@ export function probesResult(health: Health | undefined): CheckResult {
   return result(
     "warning",
     text,
-    "see whether a target answers this machine: ping -c 3 TARGET",
-    "see why each is lost: start the agent with --log-level debug",
+    kinds.length > 0 && kinds.every((kind) => ["tcp", "http"].includes(kind))
+      ? "see whether a target answers this machine: nc -vz TARGET PORT"
+      : "see whether a target answers this machine: ping -c 3 TARGET",
+    `see in its log why each is lost: ${given({ config }, "--log-level debug")}`,
   );
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { setClockCommand } from "./doctor_commands.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 
 /** Advice when the clocks of this machine and of the panel differ. */
@@ -12,7 +13,7 @@ export function clockAdvice(): string[] {
     return ["compare the clock of the machine that runs the container with the panel's: date"];
   }
   return [
-    "compare both with a third: date; if this machine's is wrong: timedatectl set-ntp true",
+    `compare both with a third: date; if this machine's is wrong: ${setClockCommand()}`,
     "if the panel's is wrong, set that",
   ];
 }

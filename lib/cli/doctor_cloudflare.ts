@@ -49,11 +49,11 @@ const OF_STATUS: Readonly<Record<number, string[]>> = {
   521: [
     "the panel's own server refuses Cloudflare's connections: see there whether the panel, or the proxy " +
     "before it, listens: ss -ltn",
-    "see there whether a firewall refuses Cloudflare's addresses: nft list ruleset",
+    "see there whether a firewall refuses Cloudflare's addresses: nft list ruleset || iptables-save",
   ],
   522: [
     "Cloudflare gets no connection to the panel's own server: see there whether a firewall drops " +
-    "Cloudflare's addresses: nft list ruleset",
+    "Cloudflare's addresses: nft list ruleset || iptables-save",
     "see whether Cloudflare's DNS has the address of that server",
     "see whether that server is up, and not overloaded",
   ],

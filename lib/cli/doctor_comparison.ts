@@ -41,7 +41,7 @@ export async function withComparison(
       `see whether a rule is for user ${
         user || "root"
       } alone (skuid, owner), or a setting of its ` +
-      `unit: nft list ruleset; systemctl cat ${name}`,
+      `unit: nft list ruleset || iptables-save; systemctl cat ${name}`,
       ...failed.causes,
     ],
   };

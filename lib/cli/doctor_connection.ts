@@ -272,7 +272,7 @@ export function connectAdvice(
       ...isByHosts ? [look] : [],
       `see on the panel's machine whether it listens on port ${port}: ss -ltn`,
       `correct the port in ${endpointPlace(way)}, if it is another one than ${portOf(url)}`,
-      "see whether a firewall, here or there, answers in its place: nft list ruleset",
+      "see whether a firewall, here or there, answers in its place: nft list ruleset || iptables-save",
     ];
   }
   if (/network is unreachable/.test(message)) {
@@ -290,7 +290,7 @@ export function connectAdvice(
     ...isByHosts ? [look] : [],
     ...isPinged === undefined ? [`see whether that machine is up: ping -c 3 ${address}`] : [],
     ...isPinged === true ? [] : [hops],
-    `see whether a firewall here drops it: nft list ruleset`,
+    `see whether a firewall here drops it: nft list ruleset || iptables-save`,
     isPinged === false
       ? `see on the panel's machine whether it is up, and its firewall lets port ${port} pass`
       : `see on the panel's machine whether its firewall lets port ${port} pass`,

@@ -5,18 +5,20 @@
  */
 
 import { settlesWithin } from "../async/timeout.ts";
+import type { Config } from "../config/config.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { mayHang, type MountDecision } from "../metrics/mount_filter.ts";
 import { STATFS_TIMEOUT_MS } from "../metrics/nonblocking_statfs.ts";
 import { takeSnapshot } from "../metrics/snapshot.ts";
 import { type CheckResult, result } from "./checks.ts";
+import { given } from "./doctor_way.ts";
 
-export async function checkDisks(machine: Machine): Promise<CheckResult> {
+export async function checkDisks(machine: Machine, config: Config): Promise<CheckResult> {
   takeSnapshot(machine.collectors);
   const all = machine.mounts();
   const { statfs } = await import("node:fs/promises");
   const hanging = await hangingMounts(askedMounts(all), { statfs, timeoutMs: STATFS_TIMEOUT_MS });
-  return disksResult(all, hanging);
+  return disksResult(all, hanging, config);
 }
 
 /**
@@ -32,6 +34,7 @@ export function askedMounts(all: readonly MountDecision[]): string[] {
 export function disksResult(
   all: readonly MountDecision[],
   hanging: readonly string[],
+  config: Config,
 ): CheckResult {
   const counted = all.filter((it) => it.counted).map(({ mountPoint }) => mountPoint);
   if (hanging.length > 0) {
@@ -49,7 +52,9 @@ export function disksResult(
   return result(
     "warning",
     "none is counted, so no disk space is reported",
-    "--dry-run says why each is left out; --include-mountpoint chooses them",
+    `--dry-run says why each is left out; this chooses them: ${
+      given({ config }, "--include-mountpoint PATHS")
+    }`,
   );
 }
 

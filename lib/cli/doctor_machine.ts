@@ -29,6 +29,7 @@ import { type Check, check, type CheckResult, result } from "./checks.ts";
 import { checkDisks } from "./doctor_disks.ts";
 import { checkPing } from "./doctor_ping.ts";
 import { checkStateFolder } from "./doctor_state.ts";
+import { given } from "./doctor_way.ts";
 
 /** The check of the limit of open files, below which nothing works as it should. */
 export function descriptorCheck(limit: number | undefined): Check {
@@ -63,7 +64,7 @@ export function machineChecks(
     descriptorCheck(descriptorLimit()),
     check("interfaces", "Interfaces", async () => {
       try {
-        return checkInterfaces(await machine());
+        return checkInterfaces(await machine(), config);
       } catch (error) {
         if (config.hostProc === "" || !(error instanceof UsageError)) throw error;
         return result(
@@ -74,7 +75,7 @@ export function machineChecks(
         );
       }
     }),
-    check("disks", "Disks", async () => await checkDisks(await machine())),
+    check("disks", "Disks", async () => await checkDisks(await machine(), config)),
     check(
       "ping",
       "ICMP probes",
@@ -87,7 +88,7 @@ export function machineChecks(
     check("state", "State folder", () => checkStateFolder(config, health, unit)),
     ...config.monthRotate === 0 ? [] : [check("time_zone", "Time zone", checkTimeZone)],
     ...config.metrics === undefined ? [] : [
-      check("metrics", "Metrics", () => checkMetrics(config.metrics, health)),
+      check("metrics", "Metrics", () => checkMetrics(config, health)),
     ],
   ];
 }
@@ -150,7 +151,7 @@ function checkTimeZone(): CheckResult {
   );
 }
 
-function checkInterfaces(machine: Machine): CheckResult {
+function checkInterfaces(machine: Machine, config: Config): CheckResult {
   takeSnapshot(machine.collectors);
   const all = machine.interfaces();
   const counted = all.filter((it) => it.counted).map(({ name }) => name);
@@ -161,22 +162,23 @@ function checkInterfaces(machine: Machine): CheckResult {
   return result(
     "warning",
     "none is counted, so no traffic is reported",
-    "--dry-run says why each is left out; --include-nics chooses them",
+    `--dry-run says why each is left out; this chooses them: ${
+      given({ config }, "--include-nics NAMES")
+    }`,
   );
 }
 
 /** Asks the agent that serves them; where none runs, whether the address is free. */
-function checkMetrics(
-  address: Config["metrics"],
-  health: Health | undefined,
-): CheckResult {
-  const { hostname = "", port = 0 } = address ?? {};
+function checkMetrics(config: Config, health: Health | undefined): CheckResult {
+  const { hostname = "", port = 0 } = config.metrics ?? {};
   const adviceFor = (reason: string): string =>
     /permission denied/i.test(reason) && port < 1024
       ? `ports below 1024 need a right that the service does not have: choose one from 1024 on`
       : /assign requested address/i.test(reason)
       ? `no interface here has ${hostname}: choose an address of this machine (ip address)`
-      : `stop what listens there (ss -ltnp "sport = :${port}"), or choose another --metrics`;
+      : `stop what listens there (ss -ltnp "sport = :${port}"), or choose another: ${
+        given({ config }, "--metrics ADDRESS")
+      }`;
   const seen = seenProblem(health, "metrics");
   if (seen !== undefined) return result("failed", agentSays(seen), adviceFor(seen));
   if (health !== undefined) {

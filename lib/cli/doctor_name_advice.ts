@@ -60,7 +60,9 @@ export function unresolvedAdvice(
   const ofUnit = unitAdvice(way);
   if (ofUnit !== undefined) return [ofUnit];
   if (has(FORBIDDEN)) {
-    return ["let this machine's own firewall pass port 53 to it: nft list ruleset"];
+    return [
+      "let this machine's own firewall pass port 53 to it: nft list ruleset || iptables-save",
+    ];
   }
   if (has(REFUSED_BY_TCP)) {
     return server === RESOLVED_ADDRESS
@@ -75,7 +77,7 @@ export function unresolvedAdvice(
   }
   if (has(OPEN_BY_TCP)) {
     return [
-      "see whether a firewall, here or there, drops UDP port 53: nft list ruleset",
+      "see whether a firewall, here or there, drops UDP port 53: nft list ruleset || iptables-save",
       another,
     ];
   }
@@ -86,7 +88,7 @@ export function unresolvedAdvice(
   }
   return [
     `see whether the name server is up: ping -c 3 ${server}`,
-    "see whether a firewall drops port 53: nft list ruleset",
+    "see whether a firewall drops port 53: nft list ruleset || iptables-save",
     `correct its address in ${sources.file}`,
     another,
   ];
@@ -99,7 +101,7 @@ export function deadServerAdvice(
 ): string | undefined {
   const [first] = answers;
   if (first === undefined || !isSilent(first) || answers.every(isSilent)) return undefined;
-  return `${first.server} does not answer, and is asked before the others: remove it from ${file}`;
+  return `${first.server} does not answer, and is asked before the others: start it, or remove it from ${file}`;
 }
 
 /** Longer than a name server takes that is not slow. */

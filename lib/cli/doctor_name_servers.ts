@@ -178,15 +178,23 @@ export async function readSources(way: Way): Promise<NameSources> {
   // Where it does not run, it has no file.
   if (!addresses.includes(RESOLVED_ADDRESS) || resolved?.text === undefined) {
     const asked = addresses.length === 0 ? "the system" : addresses.join(", ");
-    return { ...ofFiles, servers: addresses.map(dnsServer), asked, file: RESOLV_CONF };
+    const writer = writerOf(resolv?.text);
+    const file = writer === undefined ? RESOLV_CONF : `${RESOLV_CONF}, which ${writer} writes`;
+    return { ...ofFiles, servers: addresses.map(dnsServer), asked, file };
   }
   const above = serversIn(resolved.text).map(({ word }) => word);
   return {
     ...ofFiles,
     servers: above.map(dnsServer),
     asked: above.length === 0 ? "systemd-resolved" : `systemd-resolved (${above.join(", ")})`,
-    file: above.length === 0 ? RESOLVED_CONF : "resolvectl dns",
+    file: above.length === 0 ? RESOLVED_CONF : "the settings of systemd-resolved (resolvectl dns)",
   };
+}
+
+/** The program that has written a resolv.conf, and would write over a change, by its own comment. */
+function writerOf(resolv = ""): string | undefined {
+  return /^# ?(?:.*\b(?:generated|managed|written) by) ([\w. ()+:/-]{1,60}?)[.,]?$/im.exec(resolv)
+    ?.[1];
 }
 
 function dnsServer(host: string): HostAndPort {

@@ -11,6 +11,7 @@ import { isInContainerImage } from "../host/this_program.ts";
 import { addressScope, ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { lastSetting, settingText } from "../service/loaded_unit.ts";
 import { type CheckResult, result } from "./checks.ts";
+import { networkLogCommand } from "./doctor_commands.ts";
 import { type AskRoute, kernelRoutes, missingRouteAdvice, refused } from "./doctor_route.ts";
 import { restart } from "./doctor_unit_settings.ts";
 import { failureText, firstHop, unitAdvice, type Way } from "./doctor_way.ts";
@@ -139,9 +140,7 @@ function noAddress(all: readonly InterfaceFacts[]): CheckResult {
       const advice = `${name}: check its cable, its Wi-Fi, or the network of the virtual machine`;
       return [`${name} has no carrier`, advice] as const;
     }
-    const advice =
-      `${name}: see why it gets no address: journalctl -u systemd-networkd -u NetworkManager ` +
-      "-u networking";
+    const advice = `${name}: see why it gets no address: ${networkLogCommand()}`;
     return [`${name} has no address`, advice] as const;
   });
   const text = `no interface has an address: ${states.map(([state]) => state).join(", ")}`;

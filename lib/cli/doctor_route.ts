@@ -7,6 +7,7 @@
 import { attempt } from "../attempt.ts";
 import { Netlink } from "../host/netlink.ts";
 import { FAR_ADDRESSES, type Refusal, type Route, routeTo } from "../host/routes.ts";
+import { networkLogCommand } from "./doctor_commands.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 
 /** What is seen of the first step to an address, and what to do about it. */
@@ -105,8 +106,7 @@ export function refused(address: string, { kind, route, hasRules }: Refusal): Ro
 /** What to do where a route is missing. */
 export function missingRouteAdvice(ip = "ip"): string[] {
   return [
-    "if its address is by DHCP, see why that gave no gateway: journalctl -u systemd-networkd -u " +
-    "NetworkManager -u networking",
+    `if its address is by DHCP, see why that gave no gateway: ${networkLogCommand()}`,
     `else give it a gateway: ${ip} route add default via ADDRESS, and in the files of its network`,
   ];
 }

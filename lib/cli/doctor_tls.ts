@@ -16,6 +16,7 @@ import {
 import { dirname } from "../parse/path.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, result } from "./checks.ts";
+import { setClockCommand } from "./doctor_commands.ts";
 import { clockDifference } from "./doctor_clock.ts";
 import { counted } from "./help.ts";
 import {
@@ -223,9 +224,7 @@ function dateAdvice(message: string, certificate: Certificate | undefined): stri
   const renew =
     "renew the certificate on the panel's server, or have it load the one that was renewed " +
     "(systemctl reload nginx)";
-  const clock =
-    "if this machine's date is wrong, set it: timedatectl set-ntp true, which needs chrony " +
-    "or systemd-timesyncd";
+  const clock = `if this machine's date is wrong, set it: ${setClockCommand()}`;
   if (certificate === undefined) return [`${clock}; date shows it`, renew];
   // A clock is rarely wrong by little, and a certificate that was not renewed is.
   const isValid = certificate.validFromMs <= Date.now() && daysLeft(certificate) >= 0;
@@ -240,9 +239,7 @@ function dateAdvice(message: string, certificate: Certificate | undefined): stri
   const isRight = Math.abs(serverDateMs - Date.now()) < SAME_CLOCK_MS;
   if (isRight && certificate.validUntilMs < Date.now()) return [renew];
   if (certificate.validFromMs < serverDateMs && serverDateMs < certificate.validUntilMs) {
-    return [
-      "set this machine's clock: timedatectl set-ntp true, which needs chrony or systemd-timesyncd",
-    ];
+    return [`set this machine's clock: ${setClockCommand()}`];
   }
   const compare = `compare the date here: date; ${clock}`;
   return daysLeft(certificate) < 0

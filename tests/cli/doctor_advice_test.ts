@@ -6,6 +6,7 @@ import {
   refusingProxyAdvice,
 } from "../../lib/cli/doctor_advice.ts";
 import { clockAdvice, clockDifference } from "../../lib/cli/doctor_clock.ts";
+import { networkLogCommand, setClockCommand } from "../../lib/cli/doctor_commands.ts";
 import { connectAdvice, fullTable } from "../../lib/cli/doctor_connection.ts";
 import { tlsAdvice } from "../../lib/cli/doctor_tls.ts";
 import {
@@ -330,6 +331,13 @@ Deno.test("in the container image advice is about the container", async () => {
   });
 });
 
+Deno.test("commands are those of this machine's own service manager", () => {
+  assertStringIncludes(setClockCommand(true), "rc-service chronyd start");
+  assertStringIncludes(setClockCommand(false), "timedatectl set-ntp true");
+  assertStringIncludes(networkLogCommand(true), "/var/log/messages");
+  assertStringIncludes(networkLogCommand(false), "journalctl -u systemd-networkd");
+});
+
 Deno.test("clockDifference() rounds to a unit that people use", () => {
   const table: [ms: number, en: string, zh: string][] = [
     [42_400, "42 s", "42 秒"],
@@ -364,6 +372,8 @@ Deno.test("answerAdvice() goes by the status, and by the proxy that may have giv
     [200, panel, noProxy],
     [302, panel, noProxy],
     [403, refuses, refuses],
+    [403, refuses, "have the proxy allow p.example"],
+    [407, panel, "put the proxy's user and password into HTTP_PROXY/ALL_PROXY"],
     [404, panel, noProxy],
     [405, panel, noProxy],
     [413, larger, noProxy],
@@ -372,6 +382,7 @@ Deno.test("answerAdvice() goes by the status, and by the proxy that may have giv
     [500, failed, failed],
     [501, panel, panel],
     [502, down, down],
+    [503, unsure, "the proxy was reached, and does not reach p.example"],
     [503, unsure, unsure],
     [504, down, down],
     [520, "or answers no HTTP", "or answers no HTTP"],

@@ -61,7 +61,7 @@ Deno.test("machineChecks() name the interfaces that count, and warn where none d
   assertEquals([fine.status, /^lo counted, \d+ left out$/.test(fine.text)], ["ok", true]);
   const none = await resultOf("interfaces", configOf("--include-nics", "none-of-these"));
   assertEquals([none.status, none.text], ["warning", "none is counted, so no traffic is reported"]);
-  assertStringIncludes(adviceText(none), "--include-nics chooses them");
+  assertStringIncludes(adviceText(none), "this chooses them: --include-nics NAMES");
 });
 
 Deno.test("machineChecks() say how another machine's /proc comes into a container", async () => {
@@ -215,14 +215,14 @@ Deno.test("disksResult() is a failure where a counted disk hangs, else a warning
   };
   const all = [mount("/", true), mount("/data", true), mount("/nfs", false)];
   const resultOf = (...hanging: string[]) => {
-    const { status, text } = disksResult(all, hanging);
+    const { status, text } = disksResult(all, hanging, configOf());
     return `${status} ${text}`;
   };
   assertEquals(resultOf(), "ok /, /data counted, 1 left out");
   assertEquals(resultOf("/data"), "failed /data does not answer within 3 s");
   assertEquals(resultOf("/nfs"), "warning /nfs does not answer within 3 s");
   assertEquals(resultOf("/nfs", "/"), "failed /nfs, / does not answer within 3 s");
-  assertEquals(disksResult([mount("/nfs", false)], []).status, "warning");
+  assertEquals(disksResult([mount("/nfs", false)], [], configOf()).status, "warning");
 });
 
 Deno.test("askedMounts() are the counted ones and those that may hang, but no automounts", () => {

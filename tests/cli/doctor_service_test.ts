@@ -44,7 +44,7 @@ async function check(
       (signal) => checkOtherAgents(config, { env, health, mainPid: 0, signal }),
     ),
     checkOf("connections", "X", () => connectionsResult(health, undefined)),
-    checkOf("probes", "X", () => probesResult(health)),
+    checkOf("probes", "X", () => probesResult(config, health)),
     ...machineChecks(config, options),
   ];
   const checks = all.filter(({ id }) => ids.includes(id));
