@@ -99,7 +99,7 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
 
   if (config.monthRotate !== 0) {
     const readText = (path: string) => attempt(() => Deno.readTextFileSync(path));
-    logTimeZone(localTime(Deno.env.get("TZ"), readText));
+    logTimeZone(localTime(Deno.env.get("TZ"), readText, machine.roots.root));
   }
 
   // 3. What else is written.

@@ -86,7 +86,9 @@ export function machineChecks(
         }),
     ),
     check("state", "State folder", () => checkStateFolder(config, health, unit)),
-    ...config.monthRotate === 0 ? [] : [check("time_zone", "Time zone", checkTimeZone)],
+    ...config.monthRotate === 0 ? [] : [
+      check("time_zone", "Time zone", async () => checkTimeZone((await machine()).roots)),
+    ],
     ...config.metrics === undefined ? [] : [
       check("metrics", "Metrics", () => checkMetrics(config, health)),
     ],
@@ -139,9 +141,9 @@ async function checkDevNull(): Promise<CheckResult> {
 }
 
 /** The billing period begins at midnight of this zone. */
-function checkTimeZone(): CheckResult {
+function checkTimeZone({ root }: Machine["roots"]): CheckResult {
   const readText = (path: string) => attempt(() => Deno.readTextFileSync(path));
-  const local = localTime(Deno.env.get("TZ"), readText);
+  const local = localTime(Deno.env.get("TZ"), readText, root);
   const [origin, hours] = [unknownZone(local), usedHours()];
   if (origin === undefined) return result("ok", local.isGuessed ? hours : local.timeZone ?? hours);
   return result(

@@ -99,7 +99,8 @@ export function listNvidiaDriverGpus(host: GpuFiles): { folder: string; model?: 
   const list = `${proc}/driver/nvidia/gpus`;
   return (host.list(list) ?? []).sort().map((slot) => {
     const text = host.readText(`${list}/${slot}/information`) ?? "";
-    const model = /^Model:\s*(\S.*\S)\s*$/m.exec(text)?.[1];
+    // The open driver knows it once the card has been used.
+    const model = /^Model:\s*(?!Unknown\s*$)(\S.*\S)\s*$/m.exec(text)?.[1];
     return { folder: `${sys}/bus/pci/devices/${slot}`, model };
   });
 }

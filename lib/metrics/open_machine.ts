@@ -9,6 +9,7 @@ import { UsageError } from "../config/usage_error.ts";
 import type { Roots } from "../host/host.ts";
 import { OWN_PROC } from "../host/interface_traits.ts";
 import { isThere, LocalHost, OWN_ROOTS } from "../host/local_host.ts";
+import { useLocalTime } from "../host/time_zone.ts";
 import { dirname } from "../parse/path.ts";
 import { type Machine, openLinuxMachine } from "./machine.ts";
 
@@ -19,7 +20,7 @@ export interface Platform {
 }
 
 /**
- * Opens the machine to report with the given configuration.
+ * Opens the machine to report with the given configuration. From then on, this process has its local time.
  *
  * @throws {UsageError} When `HOST_PROC` is not a `/proc`, or when macOS does not support an option.
  */
@@ -30,6 +31,7 @@ export async function openMachine(config: Config, { os }: { os: string }): Promi
     return await openMac(config);
   }
   const host = new LocalHost(hostRoots(config.hostProc));
+  useLocalTime(host.roots);
   const { proc } = host.roots;
   if (!host.exists(`${proc}/stat`)) {
     throw new UsageError(

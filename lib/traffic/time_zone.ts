@@ -9,6 +9,8 @@ const ZONES = "/usr/share/zoneinfo";
 
 /** The local time at which a billing period begins. */
 export interface LocalTime {
+  /** Where it is set: `TZ=` and its value, or the file of the machine's own zone. */
+  readonly origin: string;
   /** The variable `TZ`; `undefined` without it. */
   readonly variable: string | undefined;
   /** The engine's name of it; `undefined` or `Etc/Unknown` for one that it has no name for. */
@@ -21,16 +23,22 @@ export interface LocalTime {
   readonly rule: string | undefined;
 }
 
-/** The local time of this process, whose variable `TZ` is given; `readText` reads files of zones. */
+/**
+ * The local time of this process, whose variable `TZ` is given; `readText` reads files of zones. Without
+ * the variable it should be that of the machine with this root.
+ */
 export function localTime(
   variable: string | undefined,
   readText: (path: string) => string | undefined,
+  root = "/",
 ): LocalTime {
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
   const year = new Date().getFullYear() + 1;
   const name = variable?.replace(/^:/, "");
-  const file = name === undefined ? OWN_ZONE : name.startsWith("/") ? name : `${ZONES}/${name}`;
+  const ownFile = root === "/" ? OWN_ZONE : `${root}${OWN_ZONE}`;
+  const file = name === undefined ? ownFile : name.startsWith("/") ? name : `${ZONES}/${name}`;
   return {
+    origin: variable === undefined ? ownFile : `TZ=${variable}`,
     variable,
     timeZone,
     isGuessed: name === undefined && readText(`${ZONES}/${timeZone}`) === undefined,
@@ -52,8 +60,7 @@ function ruleOf(file: string | undefined): string | undefined {
  * it: one of no name, a rule of POSIX with summer time, a file elsewhere. `undefined` for a known one.
  */
 export function unknownZone(local: LocalTime): string | undefined {
-  const { variable, timeZone, offsets, rule = "" } = local;
-  const origin = variable === undefined ? OWN_ZONE : `TZ=${variable}`;
+  const { origin, variable, timeZone, offsets, rule = "" } = local;
   const expected = offsetsOfRule(rule);
   if (expected !== undefined) {
     return expected.every((minutes, at) => minutes === offsets[at]) ? undefined : origin;

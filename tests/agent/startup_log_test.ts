@@ -49,7 +49,13 @@ Deno.test("logCountedParts() names what counts, and warns of options that match 
 
 Deno.test("logTimeZone() warns of a zone for which another is taken", () => {
   const rule = "EST5EDT,M3.2.0,M11.1.0";
-  const local = { variable: rule, rule, timeZone: "UTC", isGuessed: false } as const;
+  const local = {
+    origin: `TZ=${rule}`,
+    variable: rule,
+    rule,
+    timeZone: "UTC",
+    isGuessed: false,
+  } as const;
   assertEquals(panelLines(() => logTimeZone({ ...local, offsets: [0, 0] })), [
     `warning The month begins at midnight in ${usedHours()}: the time zone of TZ=${rule} is unknown`,
   ]);

@@ -51,9 +51,11 @@ Deno.test("listNvidiaDriverGpus() returns slots in order, with the model where i
   const host = fakeHost({
     "/proc/driver/nvidia/gpus/0000:81:00.0/information": "Model: \t\t NVIDIA L4\n",
     "/proc/driver/nvidia/gpus/0000:01:00.0/information": "IRQ: 5\n",
+    "/proc/driver/nvidia/gpus/0000:41:00.0/information": "Model: \t\t Unknown\nIRQ: 5\n",
   });
   assertDataEquals(listNvidiaDriverGpus(host), [
     { folder: "/sys/bus/pci/devices/0000:01:00.0" },
+    { folder: "/sys/bus/pci/devices/0000:41:00.0" },
     { folder: "/sys/bus/pci/devices/0000:81:00.0", model: "NVIDIA L4" },
   ]);
   assertDataEquals(listNvidiaDriverGpus(fakeHost({})), []);

@@ -38,12 +38,18 @@ Deno.test("localTime() reads the rule of the machine's zone, and doubts a name w
   const own = localTime(undefined, (path) => path === "/etc/localtime" ? file : undefined);
   assertEquals([own.rule, own.isGuessed], ["IST-1GMT0,M10.5.0,M3.5.0/1", true]);
   assertEquals(localTime(undefined, () => "no zone").rule, undefined);
+  const isHosts = (path: string) => path === "/host/etc/localtime" ? file : undefined;
+  const hosts = localTime(undefined, isHosts, "/host");
+  assertEquals([hosts.rule, hosts.origin], [own.rule, "/host/etc/localtime"]);
   assertEquals(localTime(undefined, () => file).isGuessed, false);
 });
 
 Deno.test("unknownZone() names the machine's own zone where its hours are others, or it has no name", () => {
   const local = (timeZone: string | undefined, rule?: string) =>
-    unknownZone({ variable: undefined, timeZone, isGuessed: true, offsets: [0, 0], rule });
+    unknownZone({
+      ...{ origin: "/etc/localtime", variable: undefined, timeZone, isGuessed: true },
+      ...{ offsets: [0, 0], rule },
+    });
   assertEquals([local("UTC"), local("Etc/Unknown"), local(undefined)], [
     undefined,
     "/etc/localtime",
