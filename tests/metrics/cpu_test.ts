@@ -130,10 +130,6 @@ Deno.test("CpuCollector.missingPart() names times that are out of range or fell,
   }
 });
 
-Deno.test("CpuCollector.collect() returns undefined without the file", () => {
-  assertEquals(new CpuCollector(fakeSource(() => undefined)).collect(), undefined);
-});
-
 Deno.test("CpuCollector.collect() throws when the file is malformed, and recovers", () => {
   const look = ratedCpu(
     new CpuCollector(fakeSourceSequence("cpu  30 0 0 70", "cpu  ?", "cpu  40 0 0 160")),

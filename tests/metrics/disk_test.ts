@@ -315,19 +315,6 @@ Deno.test("DiskCollector.collect() does not reuse an old answer of a mount that 
   assertEquals(machine.step(60_000), [70, 100]);
 });
 
-Deno.test("DiskCollector.mounts() returns decisions only", () => {
-  using time = new FakeTime();
-  const machine = new Machine(time, NFS + ROOT, { "/": use(100, 30) });
-  machine.step();
-  assertEquals(machine.disk.mounts(), [
-    { mountPoint: "/", source: "/dev/sda1", type: "ext4", counted: true, rule: "root file system" },
-    {
-      ...{ mountPoint: "/nas", source: "nas:/a", type: "nfs4" },
-      ...{ counted: false, rule: "network file system: nfs4" },
-    },
-  ]);
-});
-
 Deno.test("DiskCollector.collect() agrees with df on this machine's root", async () => {
   const host = new LocalHost();
   const own = { read: () => host.readText("/proc/self/mountinfo") };

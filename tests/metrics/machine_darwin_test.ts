@@ -21,7 +21,7 @@ import { configOf } from "./config_of.ts";
 import { fakeSource } from "./fake_host.ts";
 import { FakeMac } from "./fake_mac.ts";
 import { assertDataEquals } from "./assert_data.ts";
-import { rated, ratedCpu } from "./rated.ts";
+import { ratedCpu } from "./rated.ts";
 import type { CoreTimes } from "../../lib/host/host_darwin.ts";
 
 function open(mac: FakeMac, ...args: string[]): Promise<Machine> {
@@ -146,29 +146,6 @@ Deno.test("openDarwinMachine() continues without a hanging command, and uses it 
     failed = takeSnapshot(machine.collectors).failures.length;
   }
   assertDataEquals(gaps(takeSnapshot(machine.collectors)), { missing: [], failures: [] });
-});
-
-Deno.test("openDarwinMachine() polls between reports, and each has the outputs of the previous one", async () => {
-  using time = new FakeTime();
-  await using mac = new FakeMac("macbook-arm64");
-  const { collectors, network } = await open(mac);
-  const first = takeSnapshot(collectors).traffic;
-  const look = rated(network);
-  look();
-  time.tick(4_000);
-  mac.later();
-  assertDataEquals(takeSnapshot(collectors).traffic, first, "nobody waits for a command");
-  let traffic = look();
-  while (traffic?.receivedBytes === first?.receivedBytes) {
-    await realTurn();
-    traffic = look();
-  }
-  assertDataEquals(traffic, {
-    receivedBytes: 12345978901,
-    sentBytes: 2345738901,
-    receivedBytesPerSecond: 75000,
-    sentBytesPerSecond: 15000,
-  });
 });
 
 Deno.test("openDarwinMachine() runs each command once per report, and slow ones at their own interval", async () => {
@@ -309,12 +286,6 @@ Deno.exit();
 const connections = (text: string | undefined) =>
   parseSource(fakeSource(() => text), parseDarwinConnections);
 
-Deno.test("parseDarwinConnections() reads the kernel's counts", () => {
-  const text = "net.inet.tcp.pcbcount: 214\nnet.inet.udp.pcbcount: 67";
-  assertDataEquals(connections(text), { tcp: 214, udp: 67 });
-  assertDataEquals(connections(undefined), undefined);
-});
-
 for (
   const text of [
     "",
@@ -326,17 +297,6 @@ for (
     assertThrows(() => connections(text), SyntaxError, "pcbcount");
   });
 }
-
-Deno.test("parseDarwinProcessCount() reads the count", () => {
-  assertDataEquals(
-    parseSource(fakeSource(() => "512"), parseDarwinProcessCount),
-    512,
-  );
-  assertDataEquals(
-    parseSource(fakeSource(() => undefined), parseDarwinProcessCount),
-    undefined,
-  );
-});
 
 for (const text of ["0", "", "-3", "many", "1 2"]) {
   Deno.test(`parseDarwinProcessCount() throws when the count is ${JSON.stringify(text)}`, () => {

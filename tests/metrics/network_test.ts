@@ -106,16 +106,6 @@ Deno.test("NetworkCollector.collect() takes no tunnel for the only link where it
   assertEquals(alone.counted(), ["tun0"]);
 });
 
-Deno.test("NetworkCollector.collect() looks up each interface once", () => {
-  using time = new FakeTime();
-  const machine = new Machine(time, { lo: 1, eth0: 5 }, named({ eth0: DEVICE }));
-  machine.step();
-  machine.step({ lo: 2, eth0: 6 });
-  machine.step({ lo: 2, eth0: 6, wwan0: 1 });
-  machine.step();
-  assertEquals(machine.asked, ["eth0", "wwan0", "eth0"], "eth0 might have joined it");
-});
-
 Deno.test("NetworkCollector.collect() counts an interface that appears later", () => {
   using time = new FakeTime();
   const machine = new Machine(time, { eth0: 100 }, named({ eth0: DEVICE, wwan0: DEVICE }));
@@ -224,22 +214,6 @@ Deno.test("NetworkCollector.collect() counts a dial-up link over a modem, not on
   assertEquals(docker.step(), [7, undefined]);
 });
 
-Deno.test("NetworkCollector.collect() uses the globs as given", () => {
-  using time = new FakeTime();
-  const counters = { lo: 1, eth0: 10, eth1: 100, vmbr0: 1_000 };
-  const traits = named({ eth0: DEVICE, eth1: DEVICE });
-  const included = new Machine(time, counters, traits, {
-    include: ["vmbr0", "lo"],
-    exclude: ["*"],
-  });
-  assertEquals(included.step(), [1_001, undefined]);
-  const excluded = new Machine(time, counters, traits, { exclude: ["eth1"] });
-  assertEquals(excluded.step(), [10, undefined]);
-  // The excluded device still shows that this is a machine with devices.
-  const all = new Machine(time, { eth0: 1, office: 5 }, traits, { exclude: ["eth0"] });
-  assertEquals(all.step(), [0, undefined]);
-});
-
 Deno.test("NetworkCollector.collect() looks up an interface once while nothing changes", () => {
   using time = new FakeTime();
   const traits = named({ eth0: DEVICE, bond0: { ...VIRTUAL, bond: true } });
@@ -324,19 +298,6 @@ Deno.test("NetworkCollector.collect() waits no longer for an interface that has 
   const machine = new Machine(time, { lo: 1, slow0: 5 }, () => new Promise(() => {}));
   assertEquals(machine.step(), undefined);
   assertEquals(machine.step({ lo: 1 }), [0, undefined]);
-});
-
-Deno.test("NetworkCollector.collect() counts a new interface while another is still looked up", () => {
-  using time = new FakeTime();
-  const machine = new Machine(
-    time,
-    { eth0: 1 },
-    (name) => name === "slow0" ? new Promise<never>(() => {}) : DEVICE,
-  );
-  machine.step();
-  machine.step({ eth0: 1, eth1: 10, slow0: 100 });
-  assertEquals(machine.step(), [11, 0]);
-  assertEquals(machine.counted(), ["eth0", "eth1"]);
 });
 
 Deno.test("NetworkCollector.collect() adds nothing of a new bond, whoever its members are", async () => {

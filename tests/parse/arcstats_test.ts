@@ -16,10 +16,6 @@ compressed_size                 4    10737418240
 overhead_size                   4    1073741824
 `;
 
-Deno.test("parseArcstats() reads size and minimum size", () => {
-  assertEquals(parseArcstats(ARCSTATS), { sizeBytes: 12884901888, minimumBytes: 1030266880 });
-});
-
 for (
   const [text, quoted] of [
     ["", `"size" in ""`],

@@ -147,83 +147,45 @@ Deno.test("armPartName() returns undefined when the implementer is unknown", () 
   assertEquals(armPartName({ implementer: 0x99, part: 0xd0c }), undefined);
 });
 
-Deno.test("armPartName() names the designs of ARM", () => {
-  const designs: [part: number, name: string][] = [
-    [0xb76, "ARM1176"],
-    [0xc05, "Cortex-A5"],
-    [0xc07, "Cortex-A7"],
-    [0xc08, "Cortex-A8"],
-    [0xc09, "Cortex-A9"],
-    [0xc0f, "Cortex-A15"],
-    [0xd01, "Cortex-A32"],
-    [0xd03, "Cortex-A53"],
-    [0xd04, "Cortex-A35"],
-    [0xd05, "Cortex-A55"],
-    [0xd06, "Cortex-A65"],
-    [0xd07, "Cortex-A57"],
-    [0xd08, "Cortex-A72"],
-    [0xd09, "Cortex-A73"],
-    [0xd0a, "Cortex-A75"],
-    [0xd0b, "Cortex-A76"],
-    [0xd0c, "Neoverse-N1"],
-    [0xd0d, "Cortex-A77"],
-    [0xd40, "Neoverse-V1"],
-    [0xd41, "Cortex-A78"],
-    [0xd44, "Cortex-X1"],
-    [0xd46, "Cortex-A510"],
-    [0xd47, "Cortex-A710"],
-    [0xd48, "Cortex-X2"],
-    [0xd49, "Neoverse-N2"],
-    [0xd4a, "Neoverse-E1"],
-    [0xd4d, "Cortex-A715"],
-    [0xd4e, "Cortex-X3"],
-    [0xd4f, "Neoverse-V2"],
-    [0xd80, "Cortex-A520"],
-    [0xd81, "Cortex-A720"],
-  ];
-  for (const [part, name] of designs) assertEquals(armPartName({ implementer: 0x41, part }), name);
-});
+/** Numbers in hexadecimal, with the name that they stand for. */
+function named(text: string): [numbers: number[], name: string][] {
+  return text.split(",").map((row) => {
+    const [name = "", ...numbers] = row.trim().split(" ").toReversed();
+    return [numbers.toReversed().map((number) => parseInt(number, 16)), name];
+  });
+}
 
-Deno.test("armPartName() names the designs of others, and who made the rest", () => {
-  const designs: [implementer: number, part: number, name: string][] = [
-    [0x51, 0x804, "Kryo-4XX-Gold"],
-    [0x51, 0x805, "Kryo-4XX-Silver"],
-    [0x51, 0x1, "Oryon"],
-    [0x61, 0x0, "Swift"],
-    [0x61, 0x22, "Icestorm-M1"],
-    [0x6d, 0xd49, "Azure-Cobalt-100"],
-    [0x41, 0xd84, "Neoverse-V3"],
-    [0x41, 0xd8e, "Neoverse-N3"],
-    [0x50, 0x0, "X-Gene"],
-    [0x4e, 0x10, "Olympus"],
-    [0x43, 0xaf, "ThunderX2-99xx"],
-    [0x41, 0xd15, "Cortex-R82"],
-    [0x46, 0x1, "A64FX"],
-    [0x48, 0xd01, "Kunpeng-920"],
-    [0x70, 0x662, "FTC662"],
-    [0x70, 0x663, "FTC663"],
-    [0xc0, 0xac3, "Ampere-1"],
-    [0xc0, 0xac4, "Ampere-1a"],
-  ];
-  for (const [implementer, part, name] of designs) {
+/** Parts of ARM. */
+const OF_ARM = named(`
+  b76 ARM1176, c05 Cortex-A5, c07 Cortex-A7, c08 Cortex-A8, c09 Cortex-A9, c0f Cortex-A15,
+  d01 Cortex-A32, d03 Cortex-A53, d04 Cortex-A35, d05 Cortex-A55, d06 Cortex-A65,
+  d07 Cortex-A57, d08 Cortex-A72, d09 Cortex-A73, d0a Cortex-A75, d0b Cortex-A76,
+  d0c Neoverse-N1, d0d Cortex-A77, d40 Neoverse-V1, d41 Cortex-A78, d44 Cortex-X1,
+  d46 Cortex-A510, d47 Cortex-A710, d48 Cortex-X2, d49 Neoverse-N2, d4a Neoverse-E1,
+  d4d Cortex-A715, d4e Cortex-X3, d4f Neoverse-V2, d80 Cortex-A520, d81 Cortex-A720
+`);
+
+/** Implementer and part. */
+const OF_OTHERS = named(`
+  51 804 Kryo-4XX-Gold, 51 805 Kryo-4XX-Silver, 51 1 Oryon, 61 0 Swift, 61 22 Icestorm-M1,
+  6d d49 Azure-Cobalt-100, 41 d84 Neoverse-V3, 41 d8e Neoverse-N3, 50 0 X-Gene,
+  4e 10 Olympus, 43 af ThunderX2-99xx, 41 d15 Cortex-R82, 46 1 A64FX, 48 d01 Kunpeng-920,
+  70 662 FTC662, 70 663 FTC663, c0 ac3 Ampere-1, c0 ac4 Ampere-1a
+`);
+
+const MAKERS = named(`
+  41 ARM, 42 Broadcom, 43 Cavium, 46 Fujitsu, 48 HiSilicon, 4e NVIDIA, 50 Ampere,
+  51 Qualcomm, 53 Samsung, 56 Marvell, 61 Apple, 70 Phytium, c0 Ampere
+`);
+
+Deno.test("armPartName() names the designs of ARM and of others, and who made the rest", () => {
+  for (const [[part = 0], name] of OF_ARM) {
+    assertEquals(armPartName({ implementer: 0x41, part }), name);
+  }
+  for (const [[implementer = 0, part = 0], name] of OF_OTHERS) {
     assertEquals(armPartName({ implementer, part }), name);
   }
-  const makers: [implementer: number, name: string][] = [
-    [0x41, "ARM"],
-    [0x42, "Broadcom"],
-    [0x43, "Cavium"],
-    [0x46, "Fujitsu"],
-    [0x48, "HiSilicon"],
-    [0x4e, "NVIDIA"],
-    [0x50, "Ampere"],
-    [0x51, "Qualcomm"],
-    [0x53, "Samsung"],
-    [0x56, "Marvell"],
-    [0x61, "Apple"],
-    [0x70, "Phytium"],
-    [0xc0, "Ampere"],
-  ];
-  for (const [implementer, name] of makers) {
+  for (const [[implementer = 0], name] of MAKERS) {
     assertEquals(armPartName({ implementer, part: 0xabc }), `${name} 0xabc`);
   }
 });

@@ -1,8 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { runConfigShow } from "../../lib/cli/config_show.ts";
-import { resolveConfig } from "../../lib/config/config.ts";
 import { readSavedProxies } from "../../lib/service/service_environment.ts";
-import { FakeContext } from "../cli/fake_context.ts";
 import { ARGS, CONFIG, type FakeSystem, machineOf, NAME } from "./fake_system.ts";
 
 const ENVIRONMENT = `/etc/${NAME}/environment`;
@@ -64,30 +61,4 @@ Deno.test("install() changes and removes saved proxies like options", async () =
   await machine.install(["--unset", "https_proxy"]);
   assertEquals(machine.tree().some((line) => line.includes("environment")), false);
   assertEquals(machine.text(`/etc/init.d/${NAME}`).includes("/environment"), false);
-});
-
-Deno.test("runConfigShow() shows the saved proxies with their file, without passwords", async () => {
-  await using machine = machineOf("openrc");
-  await machine.install(ARGS, { env: { HTTPS_PROXY: "http://me:pass@one:3128" } });
-  const show = async (...words: string[]) => {
-    const config = resolveConfig({
-      args: ["config", "show", ...words],
-      env: {},
-      readText: (path) => Deno.readTextFileSync(path),
-      readMode: () => 0o600,
-      installedConfigs: () => [machine.root + CONFIG],
-    });
-    const context = new FakeContext({ HTTPS_PROXY: "http://not-of-the-service" });
-    await runConfigShow(config, context);
-    return context.printed;
-  };
-  const origin = machine.root + ENVIRONMENT;
-  const { proxies } = JSON.parse(await show("--json"));
-  assertEquals(proxies, { HTTPS_PROXY: { value: "http://********@one:3128", origin } });
-  assertStringIncludes(await show(), `HTTPS_PROXY  `);
-  const other = await show("--config", machine.root + CONFIG, "--json");
-  assertEquals(JSON.parse(other).proxies.HTTPS_PROXY, {
-    value: "http://not-of-the-service",
-    origin: "variable HTTPS_PROXY",
-  });
 });
