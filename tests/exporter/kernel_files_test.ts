@@ -2,13 +2,11 @@ import { assertEquals, assertThrows } from "@std/assert";
 import {
   arpMetrics,
   MAX_ROWS,
-  netstatMetrics,
   networkMetrics,
   numberMetric,
   PRESSURE_FILES,
   pressureMetrics,
   schedstatMetrics,
-  snmp6Metrics,
   sockstatMetrics,
   softnetMetrics,
   StatReader,
@@ -53,54 +51,6 @@ Deno.test("StatReader.read() never falls by jitter, but with a core that was off
 Deno.test("StatReader.read() shows at most 1,024 cores", () => {
   const text = Array.from({ length: 2_000 }, (_, cpu) => `cpu${cpu} 1 1 1 1\n`).join("");
   assertEquals(lines(new StatReader().read(text)).length, MAX_ROWS * 10);
-});
-
-Deno.test("netstatMetrics() and snmp6Metrics() show each of node_exporter's fields, and no others", () => {
-  const wanted: Record<string, string[]> = {
-    Ip: ["Forwarding"],
-    IpExt: ["InOctets", "OutOctets"],
-    Icmp: ["InMsgs", "InErrors", "OutMsgs"],
-    Tcp: [
-      ...["ActiveOpens", "PassiveOpens", "CurrEstab", "InSegs", "OutSegs", "RetransSegs"],
-      ...["InErrs", "OutRsts"],
-    ],
-    TcpExt: [
-      ...["SyncookiesSent", "SyncookiesRecv", "SyncookiesFailed", "ListenOverflows"],
-      ...["ListenDrops", "TCPTimeouts", "TCPOFOQueue", "TCPRcvQDrop", "TCPSynRetrans"],
-    ],
-    Udp: [
-      "InDatagrams",
-      ...["NoPorts", "InErrors", "OutDatagrams", "RcvbufErrors", "SndbufErrors"],
-    ],
-    UdpLite: ["InErrors"],
-  };
-  const others: Record<string, string[]> = {
-    Ip: ["DefaultTTL", "InOctets"],
-    IpExt: ["InMcastOctets"],
-    Icmp: ["InEchos"],
-    Tcp: ["MaxConn", "AttemptFails"],
-    TcpExt: ["TCPHits", "XListenDrops", "TCPTimeoutsX"],
-    Udp: ["InCsumErrors", "MemErrors"],
-    UdpLite: ["InDatagrams"],
-  };
-  const text = Object.entries(wanted).map(([protocol, fields]) => {
-    const all = [...fields, ...others[protocol] ?? []];
-    return `${protocol}: ${all.join(" ")}\n${protocol}: ${all.map(() => 1).join(" ")}\n`;
-  }).join("");
-  const shown = (families: readonly MetricFamily[]) =>
-    lines(families).map((it) => it.slice(13, -2));
-  assertEquals(
-    shown(netstatMetrics(text, () => {})),
-    Object.entries(wanted).flatMap(([protocol, fields]) => fields.map((it) => `${protocol}_${it}`)),
-  );
-  const wanted6 = [
-    ...["Ip6_InOctets", "Ip6_OutOctets", "Icmp6_InMsgs", "Icmp6_OutMsgs", "Icmp6_InErrors"],
-    ...["Udp6_InDatagrams", "Udp6_NoPorts", "Udp6_InErrors", "Udp6_OutDatagrams"],
-    ...["Udp6_RcvbufErrors", "Udp6_SndbufErrors", "UdpLite6_InErrors"],
-  ];
-  const text6 = [...wanted6, "Ip6_InReceives", "Icmp6_InEchos", "Udp6_InCsumErrors"]
-    .map((it) => `${it.replace("_", "")} \t1\n`).join("");
-  assertEquals(shown(snmp6Metrics(text6)), wanted6);
 });
 
 Deno.test("pressureMetrics() tells of each file who waited, and who was stalled", () => {
