@@ -12,13 +12,13 @@ import {
   print,
   printError,
 } from "./lib/cli/output.ts";
+import { loadOtherCommands } from "./lib/cli/load_commands.ts";
 import { runReport } from "./lib/cli/report.ts";
 import { readStandardInput } from "./lib/cli/standard_input.ts";
 import { listenForStop } from "./lib/cli/stop_signal.ts";
 import { type Config, requestedOutput, resolveConfig } from "./lib/config/config.ts";
-import type { Command } from "./lib/config/commands.ts";
 import type { Language } from "./lib/config/language.ts";
-import { UsageError } from "./lib/config/usage_error.ts";
+import { isUsageError } from "./lib/config/usage_error.ts";
 import { getLogger } from "./lib/log/log.ts";
 import { redactSecrets } from "./lib/log/redact.ts";
 import { readSystemAuthorities } from "./lib/host/system_authorities.ts";
@@ -28,29 +28,6 @@ import {
   installedConfigPaths,
   installedRootOptions,
 } from "./lib/service/install_record.ts";
-
-/** Every command but `report`, which runs for years, is loaded only when it is run. */
-const COMMANDS: Readonly<Record<Command | "dry run", () => Promise<CommandFunction>>> = {
-  "report": () => Promise.resolve(runReport),
-  "dry run": async () => (await import("./lib/cli/dry_run.ts")).runDryRun,
-  "demo": async () => (await import("./lib/cli/demo.ts")).runDemo,
-  "traffic show": async () => (await import("./lib/cli/traffic.ts")).runTrafficShow,
-  "traffic set": async () => (await import("./lib/cli/traffic.ts")).runTrafficSet,
-  "install": async () => (await import("./lib/cli/install.ts")).runInstall,
-  "uninstall": async () => (await import("./lib/cli/uninstall.ts")).runUninstall,
-  "status": async () => (await import("./lib/cli/status.ts")).runStatus,
-  "doctor": async () => (await import("./lib/cli/doctor.ts")).runDoctor,
-  "config show": async () => (await import("./lib/cli/config_show.ts")).runConfigShow,
-  "health": async () => (await import("./lib/cli/health.ts")).runHealth,
-  "update": async () => (await import("./lib/cli/update.ts")).runUpdate,
-  "version": async () => (await import("./lib/cli/version.ts")).runVersion,
-  "licenses": async () => (await import("./lib/cli/licenses.ts")).runLicenses,
-  "help": async () => (await import("./lib/cli/help.ts")).runHelp,
-  "completions bash": async () => (await import("./lib/cli/completions.ts")).runCompletions,
-  "completions zsh": async () => (await import("./lib/cli/completions.ts")).runCompletions,
-  "completions fish": async () => (await import("./lib/cli/completions.ts")).runCompletions,
-  "man": async () => (await import("./lib/cli/man_page.ts")).runMan,
-};
 
 /** Exit codes: a failure, a mistake on the command line, and an end by Ctrl-C as shells name it. */
 const EXIT = { failure: 1, usage: 2, interrupted: 130 } as const;
@@ -107,7 +84,7 @@ async function main(): Promise<number> {
     const config = resolveConfig(sources);
     secrets.push(...config.secrets);
     inLanguage = await translator(isForPrograms(config) ? "en" : config.language);
-    const run = await COMMANDS[commandOf(config)]();
+    const run = await commandOf(config);
     return await run(config, context);
   } catch (error) {
     if (isCausedBy(error, stop.signal)) return EXIT.interrupted;
@@ -117,7 +94,7 @@ async function main(): Promise<number> {
       logToStandardError({ logFormat, logLevel: "error", notices: [] }, []);
       getLogger("agent").error("{error}", { error: text });
     }
-    return error instanceof UsageError ? EXIT.usage : EXIT.failure;
+    return isUsageError(error) ? EXIT.usage : EXIT.failure;
   }
 }
 
@@ -133,8 +110,10 @@ async function translator(language: Language): Promise<(english: string) => stri
   return (english) => translate(english, language);
 }
 
-function commandOf({ dryRun, command }: Config): keyof typeof COMMANDS {
-  return command === "report" && dryRun ? "dry run" : command;
+/** What runs the command; all but `report`, which runs for years, are loaded only when they are run. */
+async function commandOf({ dryRun, command }: Config): Promise<CommandFunction> {
+  if (command !== "report") return await (await loadOtherCommands())[command]();
+  return dryRun ? await (await loadOtherCommands())["dry run"]() : runReport;
 }
 
 /** Whether an error comes from the abort of this signal. */

@@ -1,56 +1,90 @@
+import { brotliCompressSync } from "node:zlib";
 import type { ProgramInfo } from "./program_info.ts";
 import { run } from "./run.ts";
 
 /** The files that the program is built from, besides `lib/`. */
 const SOURCES = ["main.ts", "deno.json", "deno.lock", "std.d.ts"];
 
+/** The commands that run for a moment, and what stands for them in the agent's own script. */
+const OTHER_COMMANDS = "lib/cli/other_commands.ts";
+const NO_COMMANDS = "export const OTHER_COMMANDS = {};\n";
+
 /**
  * Bundles the program into one script and returns its text.
  *
- * Works on a copy, so that the checkout is unchanged and builds can run in parallel.
+ * The agent is a script of its own, in which all other commands are one packed text: each byte of a script
+ * takes two in memory, and each function of it some more.
  *
  * @throws {Error} When Deno can't bundle it.
  */
 export async function bundle(folder: string, info: ProgramInfo): Promise<string> {
+  return await withCopy(folder, async (copy) => {
+    await Deno.writeTextFile(`${copy}/lib/build.json`, JSON.stringify(info));
+    const chinese = `${copy}/lib/cli/chinese.json`;
+    await writePacked(chinese, JSON.stringify(JSON.parse(await Deno.readTextFile(chinese))));
+    await writeWebSocketLibrary(copy);
+    const commands = await bundleModule(copy, OTHER_COMMANDS, IN_PROGRAM);
+    await writePacked(`${copy}/lib/cli/packed_commands.json`, commands);
+    await Deno.writeTextFile(`${copy}/${OTHER_COMMANDS}`, NO_COMMANDS);
+    return await bundleModule(copy, "main.ts", IN_PROGRAM);
+  });
+}
+
+/**
+ * Checks that the minifier keeps what closes resources.
+ *
+ * @throws {Error} When it drops a `using` declaration.
+ */
+export async function checkDisposals(folder: string): Promise<void> {
+  const kept = await withCopy(
+    folder,
+    async (copy) => keptDisposals(await bundleModule(copy, "main.ts", IN_PROGRAM)),
+  );
+  const written = await writtenDisposalsIn(`${folder}/lib`);
+  if (kept < written) throw new Error(`Cannot bundle: ${lostDisposals(written - kept)}`);
+}
+
+/** Works on a copy, so that the checkout is unchanged and builds can run in parallel. */
+async function withCopy<T>(folder: string, work: (copy: string) => Promise<T>): Promise<T> {
   const copy = await Deno.makeTempDir({ prefix: "komari-agent-deno-build-" });
   try {
     for (const name of SOURCES) await Deno.copyFile(`${folder}/${name}`, `${copy}/${name}`);
     await copyFolder(`${folder}/lib`, `${copy}/lib`);
-    await Deno.writeTextFile(`${copy}/lib/build.json`, JSON.stringify(info));
-    await compressTexts(`${copy}/lib/cli/chinese.json`);
-    const args = ["bundle", "--quiet", "--frozen", "--minify"];
-    await writeWebSocketLibrary(copy, args);
-    const output = ["--platform", "browser", "--output", "program.js", "main.ts"];
-    await run(Deno.execPath(), [...args, ...output], { folder: copy });
-    const program = await Deno.readTextFile(`${copy}/program.js`);
-    const kept = keptDisposals(program);
-    const written = await writtenDisposalsIn(`${copy}/lib`);
-    if (kept < written) throw new Error(`Cannot bundle: ${lostDisposals(written - kept)}`);
-    return program;
+    return await work(copy);
   } finally {
     await Deno.remove(copy, { recursive: true });
   }
 }
 
-/** Makes one string of a file of texts, which takes a tenth in the script; `cli/translate.ts` reads it. */
-async function compressTexts(path: string): Promise<void> {
-  const texts = new Blob([JSON.stringify(JSON.parse(await Deno.readTextFile(path)))]).stream();
-  const compressed = await new Response(texts.pipeThrough(new CompressionStream("gzip"))).bytes();
-  await Deno.writeTextFile(path, JSON.stringify(compressed.toBase64()));
+/** The program is bundled for browsers, so that libraries of Node.js are left out. */
+const IN_PROGRAM = ["--platform", "browser"];
+
+/** The minified text of a module and of all that it imports. */
+async function bundleModule(
+  folder: string,
+  module: string,
+  options: readonly string[] = [],
+): Promise<string> {
+  const output = `${folder}/bundled.js`;
+  const args = ["bundle", "--quiet", "--frozen", "--minify", ...options, "--output", output];
+  await run(Deno.execPath(), [...args, module], { folder });
+  return await Deno.readTextFile(output);
 }
 
-/**
- * Puts the demo's WebSocket library into a text of the program, bundled for the runtime: the program is
- * bundled for browsers, where it is a stub, and would be downloaded when the demo starts.
- */
-async function writeWebSocketLibrary(folder: string, args: readonly string[]): Promise<void> {
-  const entry = `${folder}/websocket_library.ts`;
-  await Deno.writeTextFile(entry, 'export { WebSocket, WebSocketServer } from "ws";\n');
-  const output = `${folder}/websocket_library.js`;
-  await run(Deno.execPath(), [...args, "--output", output, entry], { folder });
-  const bundled = await Deno.readTextFile(output);
+/** Writes a text as one packed string, which `lib/io/packed_text.ts` reads. */
+async function writePacked(path: string, text: string): Promise<void> {
+  await Deno.writeTextFile(path, JSON.stringify(brotliCompressSync(text).toString("base64")));
+}
+
+/** Puts the demo's WebSocket library, bundled for the runtime, into a text of the program: there it is a stub. */
+async function writeWebSocketLibrary(folder: string): Promise<void> {
+  const entry = "websocket_library.ts";
+  await Deno.writeTextFile(
+    `${folder}/${entry}`,
+    'export { WebSocket, WebSocketServer } from "ws";\n',
+  );
   // It requires modules of the runtime alone, and has no address of its own.
-  const code = bundled.replace("import.meta.url", '"file:///"');
+  const code = (await bundleModule(folder, entry)).replace("import.meta.url", '"file:///"');
   if (code.includes("import.meta")) throw new Error("Cannot bundle ws: it looks for its own files");
   await Deno.writeTextFile(`${folder}/lib/demo/websocket_library.json`, JSON.stringify({ code }));
 }

@@ -7,7 +7,7 @@
 
 import { parseArgs } from "node:util";
 import { BILL_OF_MATERIALS_NAME, billOfMaterials } from "./bill_of_materials.ts";
-import { bundle } from "./bundle.ts";
+import { bundle, checkDisposals } from "./bundle.ts";
 import { compileProgram, TARGETS } from "./compile_program.ts";
 import { writeInstallScript } from "./install_script.ts";
 import { basename } from "../lib/parse/path.ts";
@@ -45,6 +45,7 @@ async function compile(args: readonly string[]): Promise<void> {
   // Beside the result, so that it can be moved there at once, and whole.
   const unfinished = await Deno.makeTempDir({ dir: dist, prefix: ".unfinished-" });
   try {
+    await checkDisposals(root);
     const script = await bundle(root, info);
     const built = [await writeInstallScript(root, { info, dist: unfinished })];
     if (all || values.portable) built.push(await writePortable(script, unfinished));

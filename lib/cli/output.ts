@@ -6,7 +6,7 @@
 
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
-import { UsageError } from "../config/usage_error.ts";
+import { isUsageError } from "../config/usage_error.ts";
 import { describeError, getLogger, type LogOptions, setUpLog } from "../log/log.ts";
 import { printable } from "../log/redact.ts";
 import { writeAllSync } from "../io/write_all.ts";
@@ -72,7 +72,7 @@ export function logToStandardError(
 
 /** The error that ended the program, in one line for its user. */
 export function explainError(error: unknown): string {
-  if (error instanceof UsageError) return error.message;
+  if (isUsageError(error)) return error.message;
   const hint = isForbidden(error) ? "; run it with --allow-all" : "";
   return describeError(error) + hint;
 }

@@ -10,6 +10,7 @@
 
 import texts from "./chinese.json" with { type: "json" };
 import type { Language } from "../config/language.ts";
+import { unpack } from "../io/packed_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { displayWidth, padded } from "./help.ts";
 
@@ -22,9 +23,7 @@ const CHINESE: ReadonlyMap<string, string> = await readTexts(texts);
 async function readTexts(texts: unknown): Promise<Map<string, string>> {
   let fields = jsonFields(texts);
   if (typeof texts === "string") {
-    const bytes = new Blob([Uint8Array.fromBase64(texts)]).stream();
-    const json = new Response(bytes.pipeThrough(new DecompressionStream("gzip")));
-    fields = jsonFields(parseJson(await json.text()));
+    fields = jsonFields(parseJson(await unpack(texts)));
   }
   return new Map(
     Object.entries(fields).flatMap(([english, chinese]) =>

@@ -7,6 +7,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { WebSocket } from "ws";
+import { importText } from "../io/packed_text.ts";
 
 const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 
@@ -51,14 +52,9 @@ async function loadLibrary(): Promise<typeof import("ws")> {
     return { WebSocket, WebSocketServer };
   }
   // The program is bundled for browsers, where the library is an empty stub. The build has put the real
-  // one into this text, which costs an agent nothing but its 50 KB.
+  // one into this text.
   const { default: { code } } = await import("./websocket_library.json", {
     with: { type: "json" },
   });
-  const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
-  try {
-    return await import(url);
-  } finally {
-    URL.revokeObjectURL(url);
-  }
+  return await importText<typeof import("ws")>(code);
 }

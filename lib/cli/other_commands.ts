@@ -1,0 +1,34 @@
+/**
+ * All commands but `report`, each in a file of its own that is loaded when it runs.
+ *
+ * @module
+ */
+
+import type { Command } from "../config/commands.ts";
+import type { CommandFunction } from "./command.ts";
+
+/** Gives what runs each of them. */
+export type OtherCommands = Readonly<
+  Record<Exclude<Command, "report"> | "dry run", () => Promise<CommandFunction>>
+>;
+
+export const OTHER_COMMANDS: OtherCommands = {
+  "dry run": async () => (await import("./dry_run.ts")).runDryRun,
+  "demo": async () => (await import("./demo.ts")).runDemo,
+  "traffic show": async () => (await import("./traffic.ts")).runTrafficShow,
+  "traffic set": async () => (await import("./traffic.ts")).runTrafficSet,
+  "install": async () => (await import("./install.ts")).runInstall,
+  "uninstall": async () => (await import("./uninstall.ts")).runUninstall,
+  "status": async () => (await import("./status.ts")).runStatus,
+  "doctor": async () => (await import("./doctor.ts")).runDoctor,
+  "config show": async () => (await import("./config_show.ts")).runConfigShow,
+  "health": async () => (await import("./health.ts")).runHealth,
+  "update": async () => (await import("./update.ts")).runUpdate,
+  "version": async () => (await import("./version.ts")).runVersion,
+  "licenses": async () => (await import("./licenses.ts")).runLicenses,
+  "help": async () => (await import("./help.ts")).runHelp,
+  "completions bash": async () => (await import("./completions.ts")).runCompletions,
+  "completions zsh": async () => (await import("./completions.ts")).runCompletions,
+  "completions fish": async () => (await import("./completions.ts")).runCompletions,
+  "man": async () => (await import("./man_page.ts")).runMan,
+};
