@@ -110,10 +110,12 @@ async function translator(language: Language): Promise<(english: string) => stri
   return (english) => translate(english, language);
 }
 
-/** What runs the command; all but `report`, which runs for years, are loaded only when they are run. */
+/** What runs the command, loaded only when it does. A container runs `health` every 30 s. */
 async function commandOf({ dryRun, command }: Config): Promise<CommandFunction> {
-  if (command !== "report") return await (await loadOtherCommands())[command]();
-  return dryRun ? await (await loadOtherCommands())["dry run"]() : runReport;
+  if (command === "health") return (await import("./lib/cli/health.ts")).runHealth;
+  if (command === "report" && !dryRun) return runReport;
+  const others = await loadOtherCommands();
+  return await others[command === "report" ? "dry run" : command]();
 }
 
 /** Whether an error comes from the abort of this signal. */

@@ -1,5 +1,5 @@
 /**
- * All commands but `report`, each in a file of its own that is loaded when it runs.
+ * All commands but `report` and `health`, each in a file of its own that is loaded when it runs.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { CommandFunction } from "./command.ts";
 
 /** Gives what runs each of them. */
 export type OtherCommands = Readonly<
-  Record<Exclude<Command, "report"> | "dry run", () => Promise<CommandFunction>>
+  Record<Exclude<Command, "report" | "health"> | "dry run", () => Promise<CommandFunction>>
 >;
 
 export const OTHER_COMMANDS: OtherCommands = {
@@ -22,7 +22,6 @@ export const OTHER_COMMANDS: OtherCommands = {
   "status": async () => (await import("./status.ts")).runStatus,
   "doctor": async () => (await import("./doctor.ts")).runDoctor,
   "config show": async () => (await import("./config_show.ts")).runConfigShow,
-  "health": async () => (await import("./health.ts")).runHealth,
   "update": async () => (await import("./update.ts")).runUpdate,
   "version": async () => (await import("./version.ts")).runVersion,
   "licenses": async () => (await import("./licenses.ts")).runLicenses,
