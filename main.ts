@@ -115,7 +115,7 @@ async function commandOf({ dryRun, command }: Config): Promise<CommandFunction> 
   if (command === "health") return (await import("./lib/cli/health.ts")).runHealth;
   if (command === "report" && !dryRun) return runReport;
   const others = await loadOtherCommands();
-  return await others[command === "report" ? "dry run" : command]();
+  return await others[command === "report" ? "dryRun" : command]();
 }
 
 /** Whether an error comes from the abort of this signal. */

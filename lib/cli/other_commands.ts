@@ -9,11 +9,11 @@ import type { CommandFunction } from "./command.ts";
 
 /** Gives what runs each of them. */
 export type OtherCommands = Readonly<
-  Record<Exclude<Command, "report" | "health"> | "dry run", () => Promise<CommandFunction>>
+  Record<Exclude<Command, "report" | "health"> | "dryRun", () => Promise<CommandFunction>>
 >;
 
 export const OTHER_COMMANDS: OtherCommands = {
-  "dry run": async () => (await import("./dry_run.ts")).runDryRun,
+  "dryRun": async () => (await import("./dry_run.ts")).runDryRun,
   "demo": async () => (await import("./demo.ts")).runDemo,
   "traffic show": async () => (await import("./traffic.ts")).runTrafficShow,
   "traffic set": async () => (await import("./traffic.ts")).runTrafficSet,

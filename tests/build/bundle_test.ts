@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { bundle, checkDisposals } from "../../build/bundle.ts";
+import { unpack } from "../../lib/io/packed_text.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -28,8 +29,13 @@ Deno.test("checkDisposals() throws when the minifier drops what closes a resourc
 
 Deno.test("checkDisposals() finds all of the program's own", () => checkDisposals(ROOT));
 
-Deno.test("bundle() gives ASCII only: one other character doubles the program's text in memory", async () => {
+Deno.test("bundle() packs the commands that run for a moment, and gives ASCII only", async () => {
   const info = { version: "1.2.3", commit: "", repository: "", releaseKey: "" };
-  const found = (await bundle(ROOT, info)).match(/.{0,40}[^\0-\x7f].{0,20}/)?.[0];
-  assertEquals(found, undefined, "the minifier escapes strings, but no regular expressions");
+  const script = await bundle(ROOT, info);
+  const [, packed = ""] = /"([A-Za-z0-9+/]{100000,}=*)"/.exec(script) ?? [];
+  const commands = await unpack(packed);
+  const ofDoctor = "Name resolution";
+  assertEquals([script, commands].map((text) => text.includes(ofDoctor)), [false, true]);
+  const found = script.match(/.{0,40}[^\0-\x7f].{0,20}/)?.[0];
+  assertEquals(found, undefined, "one other character doubles the program's text in memory");
 });
