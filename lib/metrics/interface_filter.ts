@@ -90,14 +90,27 @@ const REPRESENTOR = /^(?:c\d+)?pf\d+(?:(?:vf|sf)\d+|hpf)?$/;
 /** Links over a modem, or PPPoE within another interface's frames; older kernels tell no kind of theirs. */
 const DIAL_UP = { kind: "ppp", name: "ppp*" } as const;
 
-/** Rule of an interface that counts although nothing tells what it is, beside others that have a device. */
+/** Rule of an interface that counts although nothing tells what it is, beside others that count. */
 export const KIND_UNKNOWN = "by name: kind unknown";
 
 /** Rule of a PPP link of which nothing tells whether another interface carries it. */
 export const CARRIER_UNKNOWN = "perhaps inside another interface: ppp*";
 
 /** Names of uplinks, where no interface has a device that shows it. */
-const UPLINKS = ["eth*", "en*", "wl*", "ww*", "usb*", "wan*", "venet*"];
+const UPLINKS = [
+  ...[
+    "eth*",
+    "en*",
+    "em[0-9]*",
+    "p[0-9]*p[0-9]*",
+    "ib[0-9]*",
+    "wl*",
+    "ww*",
+    "usb*",
+    "wan*",
+    "venet*",
+  ],
+];
 
 /** What is known of an interface. */
 export interface InterfaceFacts {
@@ -147,7 +160,18 @@ export function isDialUp(name: string, { link }: InterfaceFacts): boolean {
 export function decisionOrder(name: string, facts: InterfaceFacts): number {
   if (isTunnel(name, facts)) return 3;
   if (isDialUp(name, facts)) return 2;
-  return isHostEnd(name, facts) || isGuestPort(name, facts.traits) ? 1 : 0;
+  return isHostEnd(name, facts) || isGuestPort(name, facts.traits) || isUnknown(name, facts)
+    ? 1
+    : 0;
+}
+
+/** Whether neither the kernel nor its name tells what it is. */
+function isUnknown(name: string, { traits, link }: InterfaceFacts): boolean {
+  return traits === undefined && link === undefined && !isUplinkName(name);
+}
+
+function isUplinkName(name: string): boolean {
+  return UPLINKS.some((glob) => matchesGlob(name, glob));
 }
 
 function isTunnel(name: string, { traits, link }: InterfaceFacts): boolean {
@@ -166,8 +190,7 @@ function isPair(link: LinkKind | undefined): boolean {
 
 /** Whether it is a bridge port that does not look like the bridge's uplink. */
 function isGuestPort(name: string, traits: InterfaceTraits | undefined): boolean {
-  return traits?.bridgePort === true && !traits.device &&
-    !UPLINKS.some((glob) => matchesGlob(name, glob));
+  return traits?.bridgePort === true && !traits.device && !isUplinkName(name);
 }
 
 function decideByKind(
@@ -221,7 +244,8 @@ function decideWithoutDevice(
       ? counted(`kind ${kind}: no interface has a device`)
       : ignored(`virtual: kind ${kind}`);
   }
-  return counted(context.noDevices ? "by name: no interface has a device" : KIND_UNKNOWN);
+  const isAmongOthers = !context.noDevices || (isUnknown(name, facts) && !context.isOnlyLink);
+  return counted(isAmongOthers ? KIND_UNKNOWN : "by name: no interface has a device");
 }
 
 /** PPPoE, L2TP and VPNs run inside another interface, a modem's link does not. */

@@ -312,3 +312,15 @@ Deno.test("decideInterface() leaves out the representors of a card's functions, 
     assertEquals(rule(port), "has a device", port);
   }
 });
+
+Deno.test("decideInterface() says so where an interface counts beside others and nothing tells what it is", () => {
+  const rule = (name: string, facts = {}, alone = false) =>
+    decideInterface(name, facts, around({ byName: true, alone })).rule;
+  const byName = "by name: no interface has a device";
+  assertEquals(rule("docfba1c342"), "by name: kind unknown");
+  assertEquals(rule("docfba1c342", {}, true), byName);
+  for (const name of ["eth0", "ens3", "em1", "p1p2", "ib0"]) assertEquals(rule(name), byName, name);
+  assertEquals(rule("lan1", { traits: VIRTUAL }), byName);
+  assertEquals(rule("lan1", { link: link(undefined) }), byName);
+  assertEquals([decisionOrder("docfba1c342", {}), decisionOrder("eth0", {})], [1, 0]);
+});
