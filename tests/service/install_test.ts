@@ -357,17 +357,6 @@ Deno.test("install() records that it enabled lingering", async () => {
   assertEquals(fake.tree(), before);
 });
 
-Deno.test("install() removes the timer when updates are turned off", async () => {
-  await using fake = machineOf("systemd");
-  const timer = `/etc/systemd/system/${NAME}-update.timer`;
-  await fake.install([...ARGS, ...RELEASES]);
-  assertStringIncludes(fake.text(timer), "OnUnitActiveSec=6h");
-  fake.calls();
-  await fake.install(["--disable-auto-update"]);
-  assert(!fake.tree().some((line) => line.startsWith(timer)));
-  assertStringIncludes(fake.calls().join("\n"), `disable --now ${NAME}-update.timer`);
-});
-
 Deno.test("install() stops at a failed step, and uninstall() removes what was created", async () => {
   await using fake = machineOf("openrc", { "rc-service": "echo no such runlevel >&2; exit 1" });
   const before = fake.tree();
@@ -402,13 +391,6 @@ Deno.test("install() plans no mount namespace when services can't have one", asy
   const unit = fake.text(`/etc/systemd/system/${NAME}.service`);
   assert(!unit.includes("ProtectSystem") && unit.includes("NoNewPrivileges=yes"));
   assertStringIncludes(fake.output, "Sandbox: partial");
-});
-
-Deno.test("install() creates no timer when the build has no release address", async () => {
-  await using fake = machineOf("systemd");
-  await fake.install(ARGS);
-  assert(!fake.tree().some((line) => line.includes("update.timer")));
-  assertStringIncludes(fake.output, "off: this build has no release address");
 });
 
 Deno.test("install() sets the Deno of a portable build", async () => {

@@ -10,7 +10,6 @@ import {
   type ManagedService,
   type ManagerKind,
   MANAGERS,
-  type ServiceFile,
 } from "../../lib/service/service_manager.ts";
 import type { ServiceScope } from "../../lib/service/service_paths.ts";
 import { currentSystem } from "../../lib/service/target_system.ts";
@@ -25,19 +24,6 @@ const SERVICE: ManagedService = {
   home: "/home/ann",
   uid: 501,
 };
-
-Deno.test("serviceManager() has files and commands for each manager", () => {
-  for (const kind of MANAGERS) {
-    const manager = serviceManager(kind, SERVICE);
-    const paths = manager.files(SYSTEM_PLAN).map(({ path }) => path);
-    assertEquals([paths.length, paths.every((path) => path.includes(SERVICE.name))], [1, true]);
-    for (const commands of [manager.restart, manager.stop, manager.enable, manager.enableUpdates]) {
-      assertEquals(commands.length > 0, true, kind);
-    }
-    // Whoever uninstalls what is gone already must not be stopped by it.
-    assertEquals([...manager.stop, ...manager.disable].every(({ mayFail }) => mayFail), true, kind);
-  }
-});
 
 /** All that a manager writes and runs, a line each; `?` follows what may fail. */
 function listing(kind: ManagerKind, scope: ServiceScope): string[] {
@@ -70,57 +56,8 @@ Deno.test("serviceManager() writes these files and runs these commands", () => {
   assertEquals(`${all.join("\n")}\n`, golden("commands.txt"));
 });
 
-Deno.test("serviceManager() updates by a timer of systemd", () => {
-  const manager = serviceManager("systemd", SERVICE);
-  const names = (files: readonly ServiceFile[]) => files.map(({ path }) => path.split("/").at(-1));
-  assertEquals(names(manager.updateFiles(SYSTEM_PLAN)), [
-    "komari-agent-deno-update.service",
-    "komari-agent-deno-update.timer",
-  ]);
-  assertEquals(names(manager.files(SYSTEM_PLAN)), ["komari-agent-deno.service"]);
-  assertEquals(manager.enable.map(toolLine), ["systemctl enable komari-agent-deno.service"]);
-});
-
-Deno.test("serviceManager() keeps a service and its updates apart", () => {
-  for (const kind of MANAGERS) {
-    const manager = serviceManager(kind, SERVICE);
-    const isOfUpdates = (text: string) => text.includes(`${SERVICE.name}-update`);
-    const { enableUpdates, disableUpdates } = manager;
-    assertEquals(enableUpdates.map(toolLine).every(isOfUpdates), true, kind);
-    const paths = manager.updateFiles(SYSTEM_PLAN).map(({ path }) => path);
-    assertEquals([paths.length, paths.every(isOfUpdates)], [kind === "systemd" ? 2 : 1, true]);
-    assertEquals(manager.files(SYSTEM_PLAN).some(({ path }) => isOfUpdates(path)), false, kind);
-    // Each can be ended without the other: it is an update that restarts the service.
-    assertEquals(disableUpdates.map(toolLine).every(isOfUpdates), true, kind);
-    assertEquals(disableUpdates.length > 0 && disableUpdates.every(({ mayFail }) => mayFail), true);
-    const { enable, restart, stop, disable } = manager;
-    const ofService = [...enable, ...restart, ...stop, ...disable].map(toolLine);
-    assertEquals(ofService.some(isOfUpdates), false, kind);
-  }
-});
-
-Deno.test("serviceManager() updates a Mac user's own agent by a job of that user", () => {
-  const manager = serviceManager("launchd", { ...SERVICE, scope: "user" });
-  const { disableUpdates } = manager;
-  assertEquals(disableUpdates.map(toolLine), [
-    "launchctl bootout gui/501/komari-agent-deno-update",
-  ]);
-  const files = [...manager.files(USER_PLAN), ...manager.updateFiles(USER_PLAN)];
-  assertEquals(files.map(({ path }) => path), [
-    "/home/ann/Library/LaunchAgents/komari-agent-deno.plist",
-    "/home/ann/Library/LaunchAgents/komari-agent-deno-update.plist",
-  ]);
-});
-
-Deno.test("serviceManager() uses systemctl --user for a user's service", () => {
+Deno.test("serviceManager() knows where a user's units are linked to", () => {
   const manager = serviceManager("systemd", { ...SERVICE, scope: "user" });
-  assertEquals(
-    manager.files(USER_PLAN)[0]?.path,
-    "/home/ann/.config/systemd/user/komari-agent-deno.service",
-  );
-  assertEquals(manager.restart.map(toolLine), [
-    "systemctl --user restart komari-agent-deno.service",
-  ]);
   const { links = [] } = manager.userManager ?? {};
   // Where units are linked to is what they say themselves.
   const files = [...manager.files(USER_PLAN), ...manager.updateFiles(USER_PLAN)];
@@ -131,15 +68,6 @@ Deno.test("serviceManager() uses systemctl --user for a user's service", () => {
   });
   assertEquals(links, wanted);
   assertEquals(serviceManager("systemd", SERVICE).userManager, undefined);
-  assertEquals(manager.logHint, "journalctl --user -u komari-agent-deno -f");
-});
-
-Deno.test("serviceManager() reloads the property list at each start", () => {
-  const manager = serviceManager("launchd", { ...SERVICE, scope: "user" });
-  assertEquals(manager.restart.map(toolLine), [
-    "launchctl bootout gui/501/komari-agent-deno",
-    "launchctl bootstrap gui/501 /home/ann/Library/LaunchAgents/komari-agent-deno.plist",
-  ]);
 });
 
 for (const kind of MANAGERS) {
