@@ -12,6 +12,16 @@ export function onlyIf(
   };
 }
 
+/** Tests that are skipped for a reason, which follows their names; `undefined` where there is none. */
+export function unless(lack: string | undefined): { test(name: string, fn: Test): void } {
+  return {
+    test(name: string, fn: Test): void {
+      const skipped = lack === undefined ? "" : ` (skipped: ${lack})`;
+      Deno.test({ name: name + skipped, ignore: lack !== undefined, fn });
+    },
+  };
+}
+
 /** Tests of what only Linux has. */
 export const onLinux = onlyIf(Deno.build.os === "linux");
 

@@ -5,6 +5,7 @@ import { AgentProcess } from "../end_to_end/agent_process.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { releaseRegularly } from "../../lib/agent/run_agent.ts";
+import { onlyIf } from "../only_on.ts";
 
 const ignore = Deno.build.os !== "linux";
 const WITHOUT_FILTERS = [
@@ -52,95 +53,77 @@ async function withAgent(
   await use({ agent, panel, folder: folder.path });
 }
 
-Deno.test({
-  name: "runAgent() seals the process when its files are open, and before it dials the panel",
-  ignore,
-  async fn() {
-    await withAgent([], async ({ agent, panel, folder }) => {
-      using connection = await panel.accept();
-      assertEquals(filters(agent.pid), filters("self") + 1);
-      assertEquals(shellWords(agent.pid).includes("gpu"), false);
-      for (const name of ["state/month.state", "state/lock", "run/health"]) {
-        assertEquals(Deno.statSync(`${folder}/${name}`).isFile, true);
-      }
-      const health = readHealth([`${folder}/run`]);
-      assert(isWhole(health?.seal ?? ""), health?.seal);
-      assertEquals(health?.panels.map((it) => it.panel), [`127.0.0.1:${panel.addr.port}`]);
-      connection.close();
-      assertEquals((await agent.stop()).code, 0);
-      assertEquals(readHealth([`${folder}/run`]), undefined, "an agent that was stopped is none");
-    });
-  },
+const here = onlyIf(!ignore);
+
+here.test("runAgent() seals the process when its files are open, and before it dials the panel", async () => {
+  await withAgent([], async ({ agent, panel, folder }) => {
+    using connection = await panel.accept();
+    assertEquals(filters(agent.pid), filters("self") + 1);
+    assertEquals(shellWords(agent.pid).includes("gpu"), false);
+    for (const name of ["state/month.state", "state/lock", "run/health"]) {
+      assertEquals(Deno.statSync(`${folder}/${name}`).isFile, true);
+    }
+    const health = readHealth([`${folder}/run`]);
+    assert(isWhole(health?.seal ?? ""), health?.seal);
+    assertEquals(health?.panels.map((it) => it.panel), [`127.0.0.1:${panel.addr.port}`]);
+    connection.close();
+    assertEquals((await agent.stop()).code, 0);
+    assertEquals(readHealth([`${folder}/run`]), undefined, "an agent that was stopped is none");
+  });
 });
 
-Deno.test({
-  name: "runAgent() notes what does not work before it dials the panel",
-  ignore,
-  async fn() {
-    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const args = ["--state-dir", "/proc/nowhere", "--metrics", `127.0.0.1:${taken.addr.port}`];
+here.test("runAgent() notes what does not work before it dials the panel", async () => {
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const args = ["--state-dir", "/proc/nowhere", "--metrics", `127.0.0.1:${taken.addr.port}`];
+  await withAgent(args, async ({ agent, panel, folder }) => {
+    using connection = await panel.accept();
+    const problems = readHealth([`${folder}/run`])?.problems;
+    assertEquals(problems?.map(({ part }) => part), ["authorities", "state", "metrics"]);
+    connection.close();
+    assertEquals((await agent.stop()).code, 0);
+  }, { through: ["env", "DENO_CERT=/nowhere/authorities.pem"] });
+});
+
+here.test("runAgent() gives its shell the right to run nvidia-smi with --gpu alone", async () => {
+  await withAgent(["--gpu"], async ({ agent, panel }) => {
+    using connection = await panel.accept();
+    assertEquals(shellWords(agent.pid).includes("gpu"), true);
+    connection.close();
+    assertEquals((await agent.stop()).code, 0);
+  });
+});
+
+here.test("runAgent() never dials a panel when --require-seal can't be met", async () => {
+  await withAgent(["--require-seal"], async ({ agent, panel }) => {
+    const dialled = panel.accept().then((connection) => connection.close(), () => "never");
+    assertEquals((await agent.ends()).code, 2, agent.output);
+    assertStringIncludes(
+      agent.output,
+      "Cannot seal this process as --require-seal demands: Cannot install the seccomp filter: " +
+        "the system forbids it (EPERM)",
+    );
+    // A connection would have come before the end of the process did.
+    for (let turn = 0; turn < 10; turn++) await realTurn();
+    panel.close();
+    assertEquals(await dialled, "never");
+  }, { through: WITHOUT_FILTERS });
+});
+
+here.test("runAgent() does not seal a process that runs the commands of a panel, be it the second", async () => {
+  const second = (endpoint: string) => [
+    { endpoint: "http://127.0.0.1:9", token: "t0ken" },
+    { endpoint, token: "an0ther", enable_remote_control: true },
+  ];
+  for (const panels of [undefined, second]) {
+    const args = panels === undefined ? ["--enable-remote-control"] : [];
     await withAgent(args, async ({ agent, panel, folder }) => {
       using connection = await panel.accept();
-      const problems = readHealth([`${folder}/run`])?.problems;
-      assertEquals(problems?.map(({ part }) => part), ["authorities", "state", "metrics"]);
+      assertEquals(filters(agent.pid), filters("self"));
+      assertEquals(readHealth([`${folder}/run`])?.seal, "not sealed");
       connection.close();
       assertEquals((await agent.stop()).code, 0);
-    }, { through: ["env", "DENO_CERT=/nowhere/authorities.pem"] });
-  },
-});
-
-Deno.test({
-  name: "runAgent() gives its shell the right to run nvidia-smi with --gpu alone",
-  ignore,
-  async fn() {
-    await withAgent(["--gpu"], async ({ agent, panel }) => {
-      using connection = await panel.accept();
-      assertEquals(shellWords(agent.pid).includes("gpu"), true);
-      connection.close();
-      assertEquals((await agent.stop()).code, 0);
-    });
-  },
-});
-
-Deno.test({
-  name: "runAgent() never dials a panel when --require-seal can't be met",
-  ignore,
-  async fn() {
-    await withAgent(["--require-seal"], async ({ agent, panel }) => {
-      const dialled = panel.accept().then((connection) => connection.close(), () => "never");
-      assertEquals((await agent.ends()).code, 2, agent.output);
-      assertStringIncludes(
-        agent.output,
-        "Cannot seal this process as --require-seal demands: Cannot install the seccomp filter: " +
-          "the system forbids it (EPERM)",
-      );
-      // A connection would have come before the end of the process did.
-      for (let turn = 0; turn < 10; turn++) await realTurn();
-      panel.close();
-      assertEquals(await dialled, "never");
-    }, { through: WITHOUT_FILTERS });
-  },
-});
-
-Deno.test({
-  name: "runAgent() does not seal a process that runs the commands of a panel, be it the second",
-  ignore,
-  async fn() {
-    const second = (endpoint: string) => [
-      { endpoint: "http://127.0.0.1:9", token: "t0ken" },
-      { endpoint, token: "an0ther", enable_remote_control: true },
-    ];
-    for (const panels of [undefined, second]) {
-      const args = panels === undefined ? ["--enable-remote-control"] : [];
-      await withAgent(args, async ({ agent, panel, folder }) => {
-        using connection = await panel.accept();
-        assertEquals(filters(agent.pid), filters("self"));
-        assertEquals(readHealth([`${folder}/run`])?.seal, "not sealed");
-        connection.close();
-        assertEquals((await agent.stop()).code, 0);
-      }, panels && { panels });
-    }
-  },
+    }, panels && { panels });
+  }
 });
 
 Deno.test("releaseRegularly() releases memory after 4, 8 and 12 s, then every half hour, until the signal aborts", async () => {

@@ -4,40 +4,39 @@ import { eventually } from "../remote/processes_below.ts";
 import { fileErrorCode } from "../test_panel/file_contract.ts";
 import { REMOTE_CONTROL, until, withAgent } from "./setup.ts";
 import { testRemoteFiles, testResumedTerminal, withFolder } from "./remote_control.ts";
+import { onlyIf } from "../only_on.ts";
 
 const ignore = new Programs().find("script", Deno.env.get("PATH") ?? "") === undefined;
 
-Deno.test({
-  name: "an agent with remote control does all that a panel of main can order",
-  ignore,
-  fn: async () => {
-    const args = [REMOTE_CONTROL, "--header", "X-Secret: s3cret-he4der"];
-    await withAgent({ panel: { generation: "main" }, args }, async (panel, agent) => {
-      await agent.says("First report accepted");
-      // Before the changes of files, of which the log drops most lines.
-      await testResumedTerminal(panel, agent);
+const here = onlyIf(!ignore);
 
-      const config = JSON.stringify(await panel.requestStartupConfig());
-      assertMatch(config, /"interval":0\.2/);
-      for (const secret of [panel.token, encodeURIComponent(panel.token), "s3cret-he4der"]) {
-        assertEquals(config.includes(secret), false, secret);
-      }
+here.test("an agent with remote control does all that a panel of main can order", async () => {
+  const args = [REMOTE_CONTROL, "--header", "X-Secret: s3cret-he4der"];
+  await withAgent({ panel: { generation: "main" }, args }, async (panel, agent) => {
+    await agent.says("First report accepted");
+    // Before the changes of files, of which the log drops most lines.
+    await testResumedTerminal(panel, agent);
 
-      for (const version of ["latest", "latest", "1.2.*"]) assert(panel.switchVersion(version));
-      // A command that was ordered after them is answered after them.
-      const id = panel.node.sendCommand("echo done");
-      await until(panel, ({ commandResults }) => {
-        return commandResults.some(({ value }) => value.taskId === id);
-      });
-      // A terminal whose user has gone is no reason to warn.
-      assertEquals(agent.lines(" warning ").filter((line) => line.includes("Terminal")), []);
-      const refusals = agent.lines("Refused to switch to version");
-      assertEquals(refusals.length, 1, agent.output);
-      assertMatch(refusals[0] ?? "", / warning +remote: .*"latest": .*sources?/);
+    const config = JSON.stringify(await panel.requestStartupConfig());
+    assertMatch(config, /"interval":0\.2/);
+    for (const secret of [panel.token, encodeURIComponent(panel.token), "s3cret-he4der"]) {
+      assertEquals(config.includes(secret), false, secret);
+    }
 
-      await testRemoteFiles(panel);
+    for (const version of ["latest", "latest", "1.2.*"]) assert(panel.switchVersion(version));
+    // A command that was ordered after them is answered after them.
+    const id = panel.node.sendCommand("echo done");
+    await until(panel, ({ commandResults }) => {
+      return commandResults.some(({ value }) => value.taskId === id);
     });
-  },
+    // A terminal whose user has gone is no reason to warn.
+    assertEquals(agent.lines(" warning ").filter((line) => line.includes("Terminal")), []);
+    const refusals = agent.lines("Refused to switch to version");
+    assertEquals(refusals.length, 1, agent.output);
+    assertMatch(refusals[0] ?? "", / warning +remote: .*"latest": .*sources?/);
+
+    await testRemoteFiles(panel);
+  });
 });
 
 Deno.test("an agent with --disable-remote-files refuses files alone", async () => {

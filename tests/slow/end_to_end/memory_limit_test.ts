@@ -10,6 +10,7 @@ import {
 } from "../../../lib/parse/cgroup.ts";
 import { parseMountinfo } from "../../../lib/parse/mountinfo.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
+import { onlyIf } from "../../only_on.ts";
 
 const LIMIT_BYTES = 256 * 2 ** 20;
 
@@ -82,48 +83,40 @@ async function dryRun(group: LimitedGroup, wrapper: string) {
   return told.report;
 }
 
-Deno.test({
-  name: "a container that the kernel limits has its limit and use for memory, and its processes",
-  ignore: IGNORE,
-  async fn() {
-    await using group = LimitedGroup.make();
-    const { ram, process } = await dryRun(group, "unshare -pf --mount-proc");
-    assertEquals(ram.total, LIMIT_BYTES);
-    // The agent alone is in it, and it takes dozens of megabytes.
-    assert(ram.used > 5 * 2 ** 20 && ram.used < 200 * 2 ** 20, `got ${ram.used}`);
-    assertEquals(process, 1);
-  },
+const here = onlyIf(!IGNORE);
+
+here.test("a container that the kernel limits has its limit and use for memory, and its processes", async () => {
+  await using group = LimitedGroup.make();
+  const { ram, process } = await dryRun(group, "unshare -pf --mount-proc");
+  assertEquals(ram.total, LIMIT_BYTES);
+  // The agent alone is in it, and it takes dozens of megabytes.
+  assert(ram.used > 5 * 2 ** 20 && ram.used < 200 * 2 ** 20, `got ${ram.used}`);
+  assertEquals(process, 1);
 });
 
-Deno.test({
-  name: "a sealed agent in a container goes on reporting its limit, its use and its processes",
-  ignore: IGNORE,
-  async fn() {
-    await using group = LimitedGroup.make();
-    using panel = await startTestPanel({ token: "token" });
-    const enter = `echo $$ >"$0/cgroup.procs" && exec unshare -pf --kill-child --mount-proc "$@"`;
-    await using agent = new AgentProcess(["-e", panel.url, "-t", "token", "-i", "0.2"], {
-      through: ["/bin/sh", "-c", enter, group.folder],
-    });
-    await panel.state.until(({ counts }) => counts.basicInfos >= 1);
-    // Whatever comes from now on is read by handles that were opened before the seal.
-    const before = panel.state.counts.reports;
-    await panel.state.until(({ counts }) => counts.reports >= before + 4);
-    const report = panel.state.reports.at(-1)?.value;
-    assertEquals([report?.ram.total, panel.state.columns.mem_total], [LIMIT_BYTES, LIMIT_BYTES]);
-    assert(report && report.ram.used > 5 * 2 ** 20 && report.ram.used < LIMIT_BYTES);
-    assert(report.process >= 1 && report.process <= 5, `got ${report.process}`);
-    assertEquals(report.message, "", agent.output);
-    assertEquals(panel.state.violations, []);
-  },
+here.test("a sealed agent in a container goes on reporting its limit, its use and its processes", async () => {
+  await using group = LimitedGroup.make();
+  using panel = await startTestPanel({ token: "token" });
+  const enter = `echo $$ >"$0/cgroup.procs" && exec unshare -pf --kill-child --mount-proc "$@"`;
+  await using agent = new AgentProcess(["-e", panel.url, "-t", "token", "-i", "0.2"], {
+    through: ["/bin/sh", "-c", enter, group.folder],
+  });
+  await panel.state.until(({ counts }) => counts.basicInfos >= 1);
+  // Whatever comes from now on is read by handles that were opened before the seal.
+  const before = panel.state.counts.reports;
+  await panel.state.until(({ counts }) => counts.reports >= before + 4);
+  const report = panel.state.reports.at(-1)?.value;
+  assertEquals([report?.ram.total, panel.state.columns.mem_total], [LIMIT_BYTES, LIMIT_BYTES]);
+  assert(report && report.ram.used > 5 * 2 ** 20 && report.ram.used < LIMIT_BYTES);
+  assert(report.process >= 1 && report.process <= 5, `got ${report.process}`);
+  assertEquals(report.message, "", agent.output);
+  assertEquals(panel.state.violations, []);
 });
 
-Deno.test({
-  name: "a limit of the agent's own, outside of a container, does not shrink the machine",
-  ignore: IGNORE || containerKind(new LocalHost()) !== undefined,
-  async fn() {
-    await using group = LimitedGroup.make();
-    const { ram } = await dryRun(group, "");
-    assertEquals(ram.total, Deno.systemMemoryInfo().total);
-  },
+const outsideContainers = onlyIf(!IGNORE && containerKind(new LocalHost()) === undefined);
+
+outsideContainers.test("a limit of the agent's own, outside of a container, does not shrink the machine", async () => {
+  await using group = LimitedGroup.make();
+  const { ram } = await dryRun(group, "");
+  assertEquals(ram.total, Deno.systemMemoryInfo().total);
 });

@@ -3,26 +3,25 @@ import { buildPortable } from "../../../build/portable.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { Arm64Machine } from "./arm64_machine.ts";
+import { onlyIf } from "../../only_on.ts";
 
 const missing = Arm64Machine.missing();
 const skipped = missing === undefined ? "" : ` (skipped: ${missing})`;
 
-Deno.test({
-  name: `a build runs on arm64${skipped}`,
-  ignore: missing !== undefined,
-  async fn(t) {
-    using machine = await Arm64Machine.open();
-    const folder = await Deno.makeTempDir({ prefix: "arm64-" });
-    const program = await buildPortable({ version: "7.8.9", folder });
-    const options = { program, env: { DENO: machine.deno } };
-    try {
-      await t.step("it says so", () => tellsItsVersion(options));
-      await t.step("a dry run has values", () => hasValues(options));
-      await t.step("its reports are taken, and it ends when told", () => reports(options));
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
-  },
+const here = onlyIf(missing === undefined);
+
+here.test(`a build runs on arm64${skipped}`, async (t) => {
+  using machine = await Arm64Machine.open();
+  const folder = await Deno.makeTempDir({ prefix: "arm64-" });
+  const program = await buildPortable({ version: "7.8.9", folder });
+  const options = { program, env: { DENO: machine.deno } };
+  try {
+    await t.step("it says so", () => tellsItsVersion(options));
+    await t.step("a dry run has values", () => hasValues(options));
+    await t.step("its reports are taken, and it ends when told", () => reports(options));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 interface Options {

@@ -13,6 +13,7 @@ import { podmanArguments } from "./compose.ts";
 import { ContainerImage } from "./container_image.ts";
 import { dryRun } from "./dry_run.ts";
 import { registersOnce } from "./kubernetes_pod.ts";
+import { onlyIf } from "../../only_on.ts";
 
 const VERSION = "9.8.7";
 /** The user of the image. */
@@ -23,28 +24,26 @@ const CONFINED = ["--network=none", "--read-only", "--cap-drop=ALL", "--cap-add=
 const missing = ContainerImage.missing();
 const skipped = missing === undefined ? "" : ` (skipped: ${missing})`;
 
-Deno.test({
-  name: `the image's agent reports the host, as the example says${skipped}`,
-  ignore: missing !== undefined,
-  async fn(t) {
-    await using image = await ContainerImage.build(VERSION);
-    await t.step("it has the agent, what that needs, and nothing else", () => hasLittle(image));
-    await t.step("its user may ping by the file's own right", () => pings(image));
-    await t.step("without that right, a probe says so", () => isForbidden(image));
-    await t.step("names are resolved by a program of its own", () => resolves(image));
-    await t.step("it is known as an image to the agent within", () => isKnown(image));
-    await t.step("it starts without a network, rights and a place to write", async () => {
-      const { code, output } = await image.run(CONFINED, ["version"]);
-      assertEquals(code, 0, output);
-      assertStringIncludes(output, `komari-agent-deno ${VERSION}`);
-    });
-    await t.step("it reports the host, probes, tells its health, and ends when told", () => {
-      return reports(image);
-    });
-    await t.step("a pod of Kubernetes registers its node once and reports it", () => {
-      return registersOnce(image);
-    });
-  },
+const here = onlyIf(missing === undefined);
+
+here.test(`the image's agent reports the host, as the example says${skipped}`, async (t) => {
+  await using image = await ContainerImage.build(VERSION);
+  await t.step("it has the agent, what that needs, and nothing else", () => hasLittle(image));
+  await t.step("its user may ping by the file's own right", () => pings(image));
+  await t.step("without that right, a probe says so", () => isForbidden(image));
+  await t.step("names are resolved by a program of its own", () => resolves(image));
+  await t.step("it is known as an image to the agent within", () => isKnown(image));
+  await t.step("it starts without a network, rights and a place to write", async () => {
+    const { code, output } = await image.run(CONFINED, ["version"]);
+    assertEquals(code, 0, output);
+    assertStringIncludes(output, `komari-agent-deno ${VERSION}`);
+  });
+  await t.step("it reports the host, probes, tells its health, and ends when told", () => {
+    return reports(image);
+  });
+  await t.step("a pod of Kubernetes registers its node once and reports it", () => {
+    return registersOnce(image);
+  });
 });
 
 function hasLittle(image: ContainerImage): void {

@@ -1,7 +1,6 @@
 import { createSocket } from "node:dgram";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
-import { skipReason } from "./command.ts";
 import { canMakeNetworks, layCable, NetworkNamespace, randomNet } from "./network_namespace.ts";
 import {
   type Diagnosis,
@@ -9,6 +8,7 @@ import {
   printDiagnoses,
   untilNamed,
 } from "./planted_problem.ts";
+import { unless } from "../../only_on.ts";
 
 const TOKEN = "t0ken-of-this-node";
 /** This machine's end of the cable, with the panel and a name server, and the other end. */
@@ -360,58 +360,56 @@ function seeing(
   return [...namespace.enter, "unshare", "-m", "sh", "-c", line, "sh"];
 }
 
-Deno.test({
-  name: "doctor names what is planted in a network of its own" + skipReason(lack),
-  ignore: lack !== undefined,
-  async fn() {
-    const folder = await Deno.makeTempDir();
-    const panel = await startTestPanel({ token: TOKEN });
-    using namespace = new NetworkNamespace();
-    const name = `doc${crypto.randomUUID().slice(0, 8)}`;
-    layCable({ namespace, name: "eth0" }, { name });
-    new Deno.Command("sh", {
-      args: ["-c", `ip addr add ${HERE}/24 dev ${name} && ip link set ${name} up`],
-    }).outputSync();
-    namespace.run(
-      `ip addr add ${THERE}/24 dev eth0; ip link set eth0 up; ip route add default via ${HERE}`,
-    );
-    using names = await new NameServer().listen();
-    const listener = forward(new URL(panel.url));
-    const { port } = listener.addr;
-    try {
-      const diagnoses: Diagnosis[] = [];
-      for (const row of rows(port)) {
-        names.answer = row.answer ?? "panel";
-        if (row.plant !== undefined) namespace.run(row.plant);
-        const endpoint = row.endpoint ?? `http://panel.test:${port}`;
-        const args = ["doctor", "-e", endpoint, "-t", TOKEN, "--json"];
-        const files = {
-          "/etc/resolv.conf": `nameserver ${HERE}\n`,
-          "/etc/nsswitch.conf": "hosts: files dns\n",
-          "/etc/hosts": "127.0.0.1 localhost\n",
-          ...row.files,
-        };
-        const options = { through: seeing(namespace, files, folder) };
-        diagnoses.push(
-          await untilNamed(row, async () => {
-            await using doctor = new AgentProcess(
-              [...args, "--install-service-name", "no-such"],
-              options,
-            );
-            const startedAtMs = performance.now();
-            const { code } = await doctor.ends();
-            const tookMs = performance.now() - startedAtMs;
-            if (tookMs > 20_000) throw new Error(`${row.cause}: it took ${tookMs} ms`);
-            return { code, output: doctor.output };
-          }),
-        );
-        if (row.heal !== undefined) namespace.run(row.heal);
-      }
-      printDiagnoses(diagnoses);
-    } finally {
-      listener.close();
-      panel.close();
-      await Deno.remove(folder, { recursive: true });
+const here = unless(lack);
+
+here.test("doctor names what is planted in a network of its own", async () => {
+  const folder = await Deno.makeTempDir();
+  const panel = await startTestPanel({ token: TOKEN });
+  using namespace = new NetworkNamespace();
+  const name = `doc${crypto.randomUUID().slice(0, 8)}`;
+  layCable({ namespace, name: "eth0" }, { name });
+  new Deno.Command("sh", {
+    args: ["-c", `ip addr add ${HERE}/24 dev ${name} && ip link set ${name} up`],
+  }).outputSync();
+  namespace.run(
+    `ip addr add ${THERE}/24 dev eth0; ip link set eth0 up; ip route add default via ${HERE}`,
+  );
+  using names = await new NameServer().listen();
+  const listener = forward(new URL(panel.url));
+  const { port } = listener.addr;
+  try {
+    const diagnoses: Diagnosis[] = [];
+    for (const row of rows(port)) {
+      names.answer = row.answer ?? "panel";
+      if (row.plant !== undefined) namespace.run(row.plant);
+      const endpoint = row.endpoint ?? `http://panel.test:${port}`;
+      const args = ["doctor", "-e", endpoint, "-t", TOKEN, "--json"];
+      const files = {
+        "/etc/resolv.conf": `nameserver ${HERE}\n`,
+        "/etc/nsswitch.conf": "hosts: files dns\n",
+        "/etc/hosts": "127.0.0.1 localhost\n",
+        ...row.files,
+      };
+      const options = { through: seeing(namespace, files, folder) };
+      diagnoses.push(
+        await untilNamed(row, async () => {
+          await using doctor = new AgentProcess(
+            [...args, "--install-service-name", "no-such"],
+            options,
+          );
+          const startedAtMs = performance.now();
+          const { code } = await doctor.ends();
+          const tookMs = performance.now() - startedAtMs;
+          if (tookMs > 20_000) throw new Error(`${row.cause}: it took ${tookMs} ms`);
+          return { code, output: doctor.output };
+        }),
+      );
+      if (row.heal !== undefined) namespace.run(row.heal);
     }
-  },
+    printDiagnoses(diagnoses);
+  } finally {
+    listener.close();
+    panel.close();
+    await Deno.remove(folder, { recursive: true });
+  }
 });

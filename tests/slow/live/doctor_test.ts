@@ -1,13 +1,14 @@
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { leaveKilledAgent } from "../../own_places.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
-import { lackOfTools, skipReason } from "./command.ts";
+import { lackOfTools } from "./command.ts";
 import {
   type Diagnosis,
   type PlantedProblem,
   printDiagnoses,
   untilNamed,
 } from "./planted_problem.ts";
+import { unless } from "../../only_on.ts";
 
 const TOKEN = "t0ken-of-this-node";
 
@@ -453,41 +454,35 @@ function trusted(folder: string): string[] {
   return ["unshare", "-m", "sh", "-c", line, "sh", folder];
 }
 
-Deno.test({
-  name: "an agent trusts an authority that was added to the system" + skipReason(lack),
-  ignore: lack !== undefined,
-  fn: () =>
-    inWorld(async ({ ports, folder, env }) => {
-      const args = ["-e", `https://localhost:${ports.tls}`, "-t", TOKEN];
-      await using agent = new AgentProcess(args, { env, through: trusted(folder) });
-      await agent.says("First report accepted");
-      await agent.stop();
-      await using without = new AgentProcess(args, { env });
-      await without.says("its issuer is unknown to this machine");
-      await without.stop();
-    }),
-});
+const here = unless(lack);
 
-Deno.test({
-  name: "doctor names what is planted on the way to a panel" + skipReason(lack),
-  ignore: lack !== undefined,
-  fn: () =>
-    inWorld(async (world) => {
-      const diagnoses: Diagnosis[] = [];
-      for (const row of rows(world)) {
-        const args = ["doctor", ...row.args ?? [], "--json", "--install-service-name", "no-such"];
-        const options = {
-          env: { ...world.env, ...row.env },
-          ...row.through && { through: row.through },
-        };
-        diagnoses.push(
-          await untilNamed(row, async () => {
-            await using doctor = new AgentProcess(args, options);
-            const { code } = await doctor.ends();
-            return { code, output: doctor.output };
-          }),
-        );
-      }
-      printDiagnoses(diagnoses);
-    }),
-});
+here.test("an agent trusts an authority that was added to the system", () =>
+  inWorld(async ({ ports, folder, env }) => {
+    const args = ["-e", `https://localhost:${ports.tls}`, "-t", TOKEN];
+    await using agent = new AgentProcess(args, { env, through: trusted(folder) });
+    await agent.says("First report accepted");
+    await agent.stop();
+    await using without = new AgentProcess(args, { env });
+    await without.says("its issuer is unknown to this machine");
+    await without.stop();
+  }));
+
+here.test("doctor names what is planted on the way to a panel", () =>
+  inWorld(async (world) => {
+    const diagnoses: Diagnosis[] = [];
+    for (const row of rows(world)) {
+      const args = ["doctor", ...row.args ?? [], "--json", "--install-service-name", "no-such"];
+      const options = {
+        env: { ...world.env, ...row.env },
+        ...row.through && { through: row.through },
+      };
+      diagnoses.push(
+        await untilNamed(row, async () => {
+          await using doctor = new AgentProcess(args, options);
+          const { code } = await doctor.ends();
+          return { code, output: doctor.output };
+        }),
+      );
+    }
+    printDiagnoses(diagnoses);
+  }));

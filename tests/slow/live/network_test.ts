@@ -10,6 +10,7 @@ import {
   NetworkNamespace,
   randomNet,
 } from "./network_namespace.ts";
+import { onlyIf } from "../../only_on.ts";
 
 const needed = canMakeNetworks() ? "" : " (skipped: it needs root, ip, bash, veth and bridge)";
 
@@ -106,159 +107,141 @@ function within(value: Moved, bounds: { from: Moved; to: Moved }): void {
   }
 }
 
-Deno.test({
-  name: `a dry run counts what passes a bridge, its port and the way out once${needed}`,
-  ignore: needed !== "",
-  async fn() {
-    using site = new Site();
-    const { machine, outside } = site;
-    site.goOutside();
-    site.layOut();
-    outside.settle("eth0", site.net, 1);
-    const lacks: string[] = [];
-    const expected = new Map([["loop7", false], ["eth0", true], ["docker0", false], [
-      "veth7",
-      false,
-    ]]);
-    for (const [kind, name, args] of BESIDE) {
-      const where = args[0] === "link" ? args.slice(0, 2) : [];
-      const what = args.slice(where.length);
-      if (machine.takes("link", "add", ...where, "name", name, ...what)) expected.set(name, false);
-      else lacks.push(kind);
-    }
-    for (const [mode, name] of TUNNELS) {
-      if (machine.takes("tuntap", "add", name, "mode", mode)) expected.set(name, false);
-      else lacks.push(mode);
-    }
-    machine.ip("link", "set", "lo", "down");
-    machine.ip("link", "set", "lo", "name", "loop7");
-    machine.ip("link", "set", "loop7", "up");
-    machine.run("ping -c 2 -i 0.2 127.0.0.1");
-    if (bond(site)) expected.set("port7", false).set("bond7", true);
-    else lacks.push("bond");
-    console.log(`live network: this kernel lacks ${lacks.join(", ") || "nothing"}`);
+const here = onlyIf(needed === "");
 
-    site.send(300);
-    outside.send(200, `${site.net}.9`);
-    const counted = [...expected].filter(([, counts]) => counts).map(([name]) => name);
-    const from = machine.movedBy(...counted);
-    const told = await dryRun([], { through: machine.enter });
-    const to = machine.movedBy(...counted);
-    // Some kinds make more than was asked for, such as gre0; no such one is counted.
-    const found = new Map(told.interfaces.map((it) => [it.name, it.counted]));
-    for (const [name, counts] of expected) assertEquals(found.get(name), counts, name);
-    assertEquals([...found].filter(([, counts]) => counts).length, counted.length);
-    const { totalUp, totalDown } = told.report.network;
-    within({ sent: totalUp, received: totalDown }, { from, to });
-    // The same bytes did pass the bridge and its port as well.
-    assertLess(300_000, machine.movedBy("veth7").received);
-    assertLess(300_000, machine.movedBy("docker0").received);
-    assertLess(300_000, totalUp);
-    assertLess(200_000, totalDown);
-  },
+here.test(`a dry run counts what passes a bridge, its port and the way out once${needed}`, async () => {
+  using site = new Site();
+  const { machine, outside } = site;
+  site.goOutside();
+  site.layOut();
+  outside.settle("eth0", site.net, 1);
+  const lacks: string[] = [];
+  const expected = new Map([["loop7", false], ["eth0", true], ["docker0", false], [
+    "veth7",
+    false,
+  ]]);
+  for (const [kind, name, args] of BESIDE) {
+    const where = args[0] === "link" ? args.slice(0, 2) : [];
+    const what = args.slice(where.length);
+    if (machine.takes("link", "add", ...where, "name", name, ...what)) expected.set(name, false);
+    else lacks.push(kind);
+  }
+  for (const [mode, name] of TUNNELS) {
+    if (machine.takes("tuntap", "add", name, "mode", mode)) expected.set(name, false);
+    else lacks.push(mode);
+  }
+  machine.ip("link", "set", "lo", "down");
+  machine.ip("link", "set", "lo", "name", "loop7");
+  machine.ip("link", "set", "loop7", "up");
+  machine.run("ping -c 2 -i 0.2 127.0.0.1");
+  if (bond(site)) expected.set("port7", false).set("bond7", true);
+  else lacks.push("bond");
+  console.log(`live network: this kernel lacks ${lacks.join(", ") || "nothing"}`);
+
+  site.send(300);
+  outside.send(200, `${site.net}.9`);
+  const counted = [...expected].filter(([, counts]) => counts).map(([name]) => name);
+  const from = machine.movedBy(...counted);
+  const told = await dryRun([], { through: machine.enter });
+  const to = machine.movedBy(...counted);
+  // Some kinds make more than was asked for, such as gre0; no such one is counted.
+  const found = new Map(told.interfaces.map((it) => [it.name, it.counted]));
+  for (const [name, counts] of expected) assertEquals(found.get(name), counts, name);
+  assertEquals([...found].filter(([, counts]) => counts).length, counted.length);
+  const { totalUp, totalDown } = told.report.network;
+  within({ sent: totalUp, received: totalDown }, { from, to });
+  // The same bytes did pass the bridge and its port as well.
+  assertLess(300_000, machine.movedBy("veth7").received);
+  assertLess(300_000, machine.movedBy("docker0").received);
+  assertLess(300_000, totalUp);
+  assertLess(200_000, totalDown);
 });
 
-Deno.test({
-  name: `a dry run does not count a bridge port of any name beside the uplink${needed}`,
-  ignore: needed !== "",
-  async fn() {
-    using site = new Site();
-    const { machine } = site;
-    site.goOutside();
-    site.layOut({ bridge: "lan", port: "guest" });
-    site.send(300);
-    const from = machine.movedBy("eth0");
+here.test(`a dry run does not count a bridge port of any name beside the uplink${needed}`, async () => {
+  using site = new Site();
+  const { machine } = site;
+  site.goOutside();
+  site.layOut({ bridge: "lan", port: "guest" });
+  site.send(300);
+  const from = machine.movedBy("eth0");
+  const { interfaces, report } = await dryRun([], { through: machine.enter });
+  const rules = Object.fromEntries(interfaces.map(({ name, rule }) => [name, rule]));
+  assertEquals(rules.guest, "virtual: bridge port");
+  assertEquals(rules.eth0, "kind veth: no interface has a device");
+  const { totalUp, totalDown } = report.network;
+  within({ sent: totalUp, received: totalDown }, { from, to: machine.movedBy("eth0") });
+  // The same bytes were received by the port.
+  assertLess(300_000, machine.movedBy("guest").received);
+});
+
+here.test(`a dry run in a container counts its uplink, whatever its name${needed}`, async () => {
+  for (
+    const [uplink, ...inner] of [
+      ["tun5"],
+      ["br-lan"],
+      ["veth7"],
+      // Made before the uplink, so that it comes first.
+      ["veth8", "type", "wireguard"],
+      ["ppp0", "type", "veth", "peer", "name", "inner1"],
+    ] as const
+  ) {
+    using outside = new NetworkNamespace();
+    using machine = new NetworkNamespace();
+    const hasInner = inner.length > 0 && machine.takes("link", "add", "inner", ...inner);
+    layCable({ namespace: outside, name: "far" }, { namespace: machine, name: uplink });
+    outside.ip("link", "set", "far", "up");
+    machine.settle(uplink, "172.31.252", 2);
+    if (hasInner) machine.settle("inner", "172.31.253", 2);
+    machine.send(100, "172.31.252.9");
+    const from = machine.movedBy(uplink);
+    const { interfaces, report } = await dryRun([], { through: machine.enter });
+    const counted = interfaces.filter((it) => it.counted).map(({ name }) => name);
+    assertEquals(counted, [uplink], JSON.stringify(interfaces));
+    const { totalUp: sent, totalDown: received } = report.network;
+    within({ sent, received }, { from, to: machine.movedBy(uplink) });
+  }
+});
+
+here.test(`a dry run in a container counts a VLAN whose card is its host's${needed}`, async () => {
+  using host = new NetworkNamespace();
+  using machine = new NetworkNamespace();
+  layCable({ namespace: host, name: "eth0" }, { namespace: host, name: "far0" });
+  host.ip("link", "set", "eth0", "up");
+  host.ip("link", "set", "far0", "up");
+  for (const kind of [["vlan", "id", "5"], ["macvlan"]]) {
+    if (!host.takes("link", "add", "link", "eth0", "name", "eth0.5", "type", ...kind)) continue;
+    host.ip("link", "set", "eth0.5", "netns", machine.name);
+    machine.settle("eth0.5", "172.31.252", 2);
+    machine.send(100, "172.31.252.9");
     const { interfaces, report } = await dryRun([], { through: machine.enter });
     const rules = Object.fromEntries(interfaces.map(({ name, rule }) => [name, rule]));
-    assertEquals(rules.guest, "virtual: bridge port");
-    assertEquals(rules.eth0, "kind veth: no interface has a device");
-    const { totalUp, totalDown } = report.network;
-    within({ sent: totalUp, received: totalDown }, { from, to: machine.movedBy("eth0") });
-    // The same bytes were received by the port.
-    assertLess(300_000, machine.movedBy("guest").received);
-  },
+    assertEquals(rules["eth0.5"], `kind ${kind[0]}: no interface has a device`);
+    assertLess(100_000, report.network.totalUp);
+    machine.ip("link", "del", "eth0.5");
+  }
 });
 
-Deno.test({
-  name: `a dry run in a container counts its uplink, whatever its name${needed}`,
-  ignore: needed !== "",
-  async fn() {
-    for (
-      const [uplink, ...inner] of [
-        ["tun5"],
-        ["br-lan"],
-        ["veth7"],
-        // Made before the uplink, so that it comes first.
-        ["veth8", "type", "wireguard"],
-        ["ppp0", "type", "veth", "peer", "name", "inner1"],
-      ] as const
-    ) {
-      using outside = new NetworkNamespace();
-      using machine = new NetworkNamespace();
-      const hasInner = inner.length > 0 && machine.takes("link", "add", "inner", ...inner);
-      layCable({ namespace: outside, name: "far" }, { namespace: machine, name: uplink });
-      outside.ip("link", "set", "far", "up");
-      machine.settle(uplink, "172.31.252", 2);
-      if (hasInner) machine.settle("inner", "172.31.253", 2);
-      machine.send(100, "172.31.252.9");
-      const from = machine.movedBy(uplink);
-      const { interfaces, report } = await dryRun([], { through: machine.enter });
-      const counted = interfaces.filter((it) => it.counted).map(({ name }) => name);
-      assertEquals(counted, [uplink], JSON.stringify(interfaces));
-      const { totalUp: sent, totalDown: received } = report.network;
-      within({ sent, received }, { from, to: machine.movedBy(uplink) });
-    }
-  },
-});
-
-Deno.test({
-  name: `a dry run in a container counts a VLAN whose card is its host's${needed}`,
-  ignore: needed !== "",
-  async fn() {
-    using host = new NetworkNamespace();
-    using machine = new NetworkNamespace();
-    layCable({ namespace: host, name: "eth0" }, { namespace: host, name: "far0" });
-    host.ip("link", "set", "eth0", "up");
-    host.ip("link", "set", "far0", "up");
-    for (const kind of [["vlan", "id", "5"], ["macvlan"]]) {
-      if (!host.takes("link", "add", "link", "eth0", "name", "eth0.5", "type", ...kind)) continue;
-      host.ip("link", "set", "eth0.5", "netns", machine.name);
-      machine.settle("eth0.5", "172.31.252", 2);
-      machine.send(100, "172.31.252.9");
-      const { interfaces, report } = await dryRun([], { through: machine.enter });
-      const rules = Object.fromEntries(interfaces.map(({ name, rule }) => [name, rule]));
-      assertEquals(rules["eth0.5"], `kind ${kind[0]}: no interface has a device`);
-      assertLess(100_000, report.network.totalUp);
-      machine.ip("link", "del", "eth0.5");
-    }
-  },
-});
-
-Deno.test({
-  name: `a dry run counts what the lists of interfaces name, and an include wins${needed}`,
-  ignore: needed !== "",
-  async fn() {
-    using site = new Site();
-    const { machine } = site;
-    site.goOutside();
-    site.layOut();
-    site.send(100);
-    for (
-      const [args, names] of [
-        [["--include-nics", "dock*"], ["docker0"]],
-        [["--include-nics", "veth?,eth*"], ["eth0", "veth7"]],
-        [["--include-nics", "docker0", "--exclude-nics", "d*"], ["docker0"]],
-        [["--exclude-nics", "eth*"], []],
-      ] as const
-    ) {
-      const from = machine.movedBy(...names);
-      const told = await dryRun(args, { through: machine.enter });
-      const counted = told.interfaces.filter((it) => it.counted).map(({ name }) => name);
-      assertEquals(counted.sort(), [...names], args.join(" "));
-      const { totalUp: sent, totalDown: received } = told.report.network;
-      within({ sent, received }, { from, to: machine.movedBy(...names) });
-    }
-  },
+here.test(`a dry run counts what the lists of interfaces name, and an include wins${needed}`, async () => {
+  using site = new Site();
+  const { machine } = site;
+  site.goOutside();
+  site.layOut();
+  site.send(100);
+  for (
+    const [args, names] of [
+      [["--include-nics", "dock*"], ["docker0"]],
+      [["--include-nics", "veth?,eth*"], ["eth0", "veth7"]],
+      [["--include-nics", "docker0", "--exclude-nics", "d*"], ["docker0"]],
+      [["--exclude-nics", "eth*"], []],
+    ] as const
+  ) {
+    const from = machine.movedBy(...names);
+    const told = await dryRun(args, { through: machine.enter });
+    const counted = told.interfaces.filter((it) => it.counted).map(({ name }) => name);
+    assertEquals(counted.sort(), [...names], args.join(" "));
+    const { totalUp: sent, totalDown: received } = told.report.network;
+    within({ sent, received }, { from, to: machine.movedBy(...names) });
+  }
 });
 
 /** Not every kernel was built with it. */
@@ -290,33 +273,29 @@ const SOCKETS = `
   Deno.exit();
 `;
 
-Deno.test({
-  name: `a dry run counts the sockets of its own network in every state${needed}`,
-  ignore: needed !== "",
-  async fn() {
-    using machine = new NetworkNamespace();
-    const [command = "", ...words] = machine.enter;
-    const holder = new Deno.Command(command, {
-      args: [...words, Deno.execPath(), "eval", SOCKETS],
-      stdin: "piped",
-      stdout: "piped",
-    }).spawn();
-    try {
-      const reader = holder.stdout.getReader();
-      const { value } = await reader.read();
-      assertEquals(new TextDecoder().decode(value), "ready\n");
-      await reader.cancel();
-      const rows = (kind: string) =>
-        Number(machine.run(`cat /proc/net/${kind} /proc/net/${kind}6 2>/dev/null | grep -c :`));
-      const { report } = await dryRun([], { through: machine.enter });
-      // 2 or 3 that listen, both ends of 8 connections, and 4 that wait for their end.
-      assertEquals(report.connections, withIpv6 ? { tcp: 23, udp: 3 } : { tcp: 22, udp: 2 });
-      assertEquals(report.connections, { tcp: rows("tcp"), udp: rows("udp") });
-    } finally {
-      await holder.stdin.close();
-      await holder.status;
-    }
-  },
+here.test(`a dry run counts the sockets of its own network in every state${needed}`, async () => {
+  using machine = new NetworkNamespace();
+  const [command = "", ...words] = machine.enter;
+  const holder = new Deno.Command(command, {
+    args: [...words, Deno.execPath(), "eval", SOCKETS],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  try {
+    const reader = holder.stdout.getReader();
+    const { value } = await reader.read();
+    assertEquals(new TextDecoder().decode(value), "ready\n");
+    await reader.cancel();
+    const rows = (kind: string) =>
+      Number(machine.run(`cat /proc/net/${kind} /proc/net/${kind}6 2>/dev/null | grep -c :`));
+    const { report } = await dryRun([], { through: machine.enter });
+    // 2 or 3 that listen, both ends of 8 connections, and 4 that wait for their end.
+    assertEquals(report.connections, withIpv6 ? { tcp: 23, udp: 3 } : { tcp: 22, udp: 2 });
+    assertEquals(report.connections, { tcp: rows("tcp"), udp: rows("udp") });
+  } finally {
+    await holder.stdin.close();
+    await holder.status;
+  }
 });
 
 /** The agent in the machine of a site, whose `eth0` leads to the panel. */
@@ -352,27 +331,23 @@ async function nextReport({ state }: TestPanel, from?: Moved): Promise<Moved> {
   return { sent: network.totalUp, received: network.totalDown };
 }
 
-Deno.test({
-  name: `an agent counts an interface once that is renamed${needed}`,
-  ignore: needed !== "",
-  async fn() {
-    await withAgent(async (site, panel) => {
-      const { machine } = site;
-      const report = async (name: string) => {
-        const from = machine.movedBy("eth0", name);
-        within(await nextReport(panel, from), { from, to: machine.movedBy("eth0", name) });
-      };
-      makeMuchUsed(site, 3000);
-      site.container.ip("link", "set", "eth1", "netns", machine.name);
-      await report("eth1");
-      for (const [from, to] of [["eth1", "lan1"], ["lan1", "eth9"]] as const) {
-        machine.rename(from, to);
-        await nextReport(panel);
-        await report(to);
-      }
-      assertLess(3_000_000, machine.movedBy("eth9").sent);
-    });
-  },
+here.test(`an agent counts an interface once that is renamed${needed}`, async () => {
+  await withAgent(async (site, panel) => {
+    const { machine } = site;
+    const report = async (name: string) => {
+      const from = machine.movedBy("eth0", name);
+      within(await nextReport(panel, from), { from, to: machine.movedBy("eth0", name) });
+    };
+    makeMuchUsed(site, 3000);
+    site.container.ip("link", "set", "eth1", "netns", machine.name);
+    await report("eth1");
+    for (const [from, to] of [["eth1", "lan1"], ["lan1", "eth9"]] as const) {
+      machine.rename(from, to);
+      await nextReport(panel);
+      await report(to);
+    }
+    assertLess(3_000_000, machine.movedBy("eth9").sent);
+  });
 });
 
 /** An interface that has moved a lot in the container's network before it comes to the machine. */
@@ -387,58 +362,54 @@ function plus(one: Moved, other: Moved): Moved {
   return { sent: one.sent + other.sent, received: one.received + other.received };
 }
 
-Deno.test({
-  name: `an agent counts interfaces that come later, go and return, and no total falls${needed}`,
-  ignore: needed !== "",
-  async fn() {
-    await withAgent(async (site, panel) => {
-      const { machine, container } = site;
-      /** What went by on interfaces that are gone for good. */
-      let gone: Moved = { sent: 0, received: 0 };
-      async function holds(): Promise<Moved> {
-        const from = plus(gone, machine.movedBy("eth0", "eth1"));
-        const report = await nextReport(panel, from);
-        within(report, { from, to: plus(gone, machine.movedBy("eth0", "eth1")) });
-        return report;
-      }
-      const atFirst = await holds();
-      site.send(500);
-      const sent = await holds();
-      assertLess(500_000, sent.sent - atFirst.sent);
+here.test(`an agent counts interfaces that come later, go and return, and no total falls${needed}`, async () => {
+  await withAgent(async (site, panel) => {
+    const { machine, container } = site;
+    /** What went by on interfaces that are gone for good. */
+    let gone: Moved = { sent: 0, received: 0 };
+    async function holds(): Promise<Moved> {
+      const from = plus(gone, machine.movedBy("eth0", "eth1"));
+      const report = await nextReport(panel, from);
+      within(report, { from, to: plus(gone, machine.movedBy("eth0", "eth1")) });
+      return report;
+    }
+    const atFirst = await holds();
+    site.send(500);
+    const sent = await holds();
+    assertLess(500_000, sent.sent - atFirst.sent);
 
-      makeMuchUsed(site, 3000);
-      const before = panel.state.counts.reports;
-      container.ip("link", "set", "eth1", "netns", machine.name);
-      const came = await holds();
-      assertLess(3_000_000, came.sent - sent.sent);
+    makeMuchUsed(site, 3000);
+    const before = panel.state.counts.reports;
+    container.ip("link", "set", "eth1", "netns", machine.name);
+    const came = await holds();
+    assertLess(3_000_000, came.sent - sent.sent);
 
-      const used = machine.movedBy("eth1");
-      machine.ip("link", "set", "eth1", "netns", container.name);
-      const left = await nextReport(panel);
-      within(left, {
-        from: came,
-        to: plus(used, machine.movedBy("eth0")),
-      });
-      container.ip("link", "set", "eth1", "netns", machine.name);
-      await holds();
-
-      machine.ip("link", "del", "eth1");
-      await nextReport(panel);
-      gone = used;
-      makeMuchUsed(site, 1000);
-      container.ip("link", "set", "eth1", "netns", machine.name);
-      await holds();
-
-      // What an interface brings along is no speed; the agent's own reports are all that went by.
-      const since = panel.state.reports.slice(before - panel.state.counts.reports);
-      for (const { value } of since) assertLess(value.network.up, 1_000_000);
-      let total = 0;
-      for (const { value } of panel.state.reports) {
-        assertGreaterOrEqual(value.network.totalUp, total);
-        total = value.network.totalUp;
-      }
+    const used = machine.movedBy("eth1");
+    machine.ip("link", "set", "eth1", "netns", container.name);
+    const left = await nextReport(panel);
+    within(left, {
+      from: came,
+      to: plus(used, machine.movedBy("eth0")),
     });
-  },
+    container.ip("link", "set", "eth1", "netns", machine.name);
+    await holds();
+
+    machine.ip("link", "del", "eth1");
+    await nextReport(panel);
+    gone = used;
+    makeMuchUsed(site, 1000);
+    container.ip("link", "set", "eth1", "netns", machine.name);
+    await holds();
+
+    // What an interface brings along is no speed; the agent's own reports are all that went by.
+    const since = panel.state.reports.slice(before - panel.state.counts.reports);
+    for (const { value } of since) assertLess(value.network.up, 1_000_000);
+    let total = 0;
+    for (const { value } of panel.state.reports) {
+      assertGreaterOrEqual(value.network.totalUp, total);
+      total = value.network.totalUp;
+    }
+  });
 });
 
 /** Speeds since so many reports, the fastest one. */
@@ -455,89 +426,77 @@ function layOutside(site: Site, name: string, net: string): void {
   site.machine.settle(name, net, 2);
 }
 
-Deno.test({
-  name: `an agent counts on when two interfaces swap names${needed}`,
-  ignore: needed !== "",
-  async fn() {
-    await withAgent(async (site, panel) => {
-      const { machine } = site;
+here.test(`an agent counts on when two interfaces swap names${needed}`, async () => {
+  await withAgent(async (site, panel) => {
+    const { machine } = site;
+    layOutside(site, "eth1", "172.31.252");
+    layOutside(site, "eth2", "172.31.253");
+    machine.send(3000, "172.31.252.9");
+    await nextReport(panel, machine.movedBy("eth0", "eth1", "eth2"));
+    const { reports } = panel.state.counts;
+    for (let time = 0; time < 3; time++) {
+      machine.send(20, "172.31.253.9");
+      for (const [from, to] of [["eth1", "swap"], ["eth2", "eth1"], ["swap", "eth2"]] as const) {
+        machine.rename(from, to);
+      }
+      machine.send(20, "172.31.252.9");
+      const from = machine.movedBy("eth0", "eth1", "eth2");
+      const report = await nextReport(panel, from);
+      within(report, { from, to: machine.movedBy("eth0", "eth1", "eth2") });
+    }
+    await nextReport(panel);
+    assertLess(3_000_000, machine.movedBy("eth1", "eth2").sent);
+    assertLess(fastest(panel, reports), 1_000_000);
+  });
+});
+
+here.test(`an agent counts an interface each time that it is made anew${needed}`, async () => {
+  await withAgent(async (site, panel) => {
+    const { machine, outside } = site;
+    await nextReport(panel);
+    const { reports } = panel.state.counts;
+    let gone: Moved = { sent: 0, received: 0 };
+    for (let time = 0; time < 5; time++) {
+      if (time > 0) machine.ip("link", "del", "eth1");
       layOutside(site, "eth1", "172.31.252");
-      layOutside(site, "eth2", "172.31.253");
-      machine.send(3000, "172.31.252.9");
-      await nextReport(panel, machine.movedBy("eth0", "eth1", "eth2"));
-      const { reports } = panel.state.counts;
-      for (let time = 0; time < 3; time++) {
-        machine.send(20, "172.31.253.9");
-        for (const [from, to] of [["eth1", "swap"], ["eth2", "eth1"], ["swap", "eth2"]] as const) {
-          machine.rename(from, to);
-        }
-        machine.send(20, "172.31.252.9");
-        const from = machine.movedBy("eth0", "eth1", "eth2");
-        const report = await nextReport(panel, from);
-        within(report, { from, to: machine.movedBy("eth0", "eth1", "eth2") });
-      }
-      await nextReport(panel);
-      assertLess(3_000_000, machine.movedBy("eth1", "eth2").sent);
-      assertLess(fastest(panel, reports), 1_000_000);
-    });
-  },
-});
-
-Deno.test({
-  name: `an agent counts an interface each time that it is made anew${needed}`,
-  ignore: needed !== "",
-  async fn() {
-    await withAgent(async (site, panel) => {
-      const { machine, outside } = site;
-      await nextReport(panel);
-      const { reports } = panel.state.counts;
-      let gone: Moved = { sent: 0, received: 0 };
-      for (let time = 0; time < 5; time++) {
-        if (time > 0) machine.ip("link", "del", "eth1");
-        layOutside(site, "eth1", "172.31.252");
-        machine.send(1000, "172.31.252.9");
-        const from = plus(gone, machine.movedBy("eth0", "eth1"));
-        const report = await nextReport(panel, from);
-        within(report, { from, to: plus(gone, machine.movedBy("eth0", "eth1")) });
-        gone = plus(gone, machine.movedBy("eth1"));
-      }
-      assertLess(5_000_000, gone.sent);
-      // All that is sent at a time, within a tenth of a second.
-      assertLess(fastest(panel, reports), 10_000_000);
-      const far = [...outside.moved().keys()].filter((name) => name.startsWith("far"));
-      assertEquals(far, ["fareth1"]);
-    });
-  },
-});
-
-Deno.test({
-  name: `an agent decides again about an interface that joins a bridge${needed}`,
-  ignore: needed !== "",
-  async fn() {
-    await withAgent(async (site, panel) => {
-      const { machine } = site;
-      layOutside(site, "guest", "172.31.252");
       machine.send(1000, "172.31.252.9");
-      const from = machine.movedBy("eth0", "guest");
-      const alone = await nextReport(panel, from);
-      within(alone, { from, to: machine.movedBy("eth0", "guest") });
-      machine.ip("addr", "flush", "dev", "guest");
-      machine.ip("link", "add", "lan", "type", "bridge");
-      machine.ip("link", "set", "guest", "master", "lan");
-      machine.settle("lan", "172.31.253", 2);
-      // It looks at ports after some seconds.
-      const { reports } = panel.state.counts;
-      await panel.state.until(({ counts }) => counts.reports > reports + 20);
-      const before = await nextReport(panel, machine.movedBy("eth0"));
-      machine.send(1000, "172.31.253.9");
-      const after = await nextReport(panel);
-      assertLess(1_000_000, machine.movedBy("lan").sent);
-      assertLess(after.sent - before.sent, 500_000);
-      const { interfaces } = await dryRun([], { through: machine.enter });
-      const rule = interfaces.find(({ name }) => name === "guest")?.rule;
-      assertEquals(rule, "virtual: bridge port");
-    });
-  },
+      const from = plus(gone, machine.movedBy("eth0", "eth1"));
+      const report = await nextReport(panel, from);
+      within(report, { from, to: plus(gone, machine.movedBy("eth0", "eth1")) });
+      gone = plus(gone, machine.movedBy("eth1"));
+    }
+    assertLess(5_000_000, gone.sent);
+    // All that is sent at a time, within a tenth of a second.
+    assertLess(fastest(panel, reports), 10_000_000);
+    const far = [...outside.moved().keys()].filter((name) => name.startsWith("far"));
+    assertEquals(far, ["fareth1"]);
+  });
+});
+
+here.test(`an agent decides again about an interface that joins a bridge${needed}`, async () => {
+  await withAgent(async (site, panel) => {
+    const { machine } = site;
+    layOutside(site, "guest", "172.31.252");
+    machine.send(1000, "172.31.252.9");
+    const from = machine.movedBy("eth0", "guest");
+    const alone = await nextReport(panel, from);
+    within(alone, { from, to: machine.movedBy("eth0", "guest") });
+    machine.ip("addr", "flush", "dev", "guest");
+    machine.ip("link", "add", "lan", "type", "bridge");
+    machine.ip("link", "set", "guest", "master", "lan");
+    machine.settle("lan", "172.31.253", 2);
+    // It looks at ports after some seconds.
+    const { reports } = panel.state.counts;
+    await panel.state.until(({ counts }) => counts.reports > reports + 20);
+    const before = await nextReport(panel, machine.movedBy("eth0"));
+    machine.send(1000, "172.31.253.9");
+    const after = await nextReport(panel);
+    assertLess(1_000_000, machine.movedBy("lan").sent);
+    assertLess(after.sent - before.sent, 500_000);
+    const { interfaces } = await dryRun([], { through: machine.enter });
+    const rule = interfaces.find(({ name }) => name === "guest")?.rule;
+    assertEquals(rule, "virtual: bridge port");
+  });
 });
 
 const bonds = needed || canBond() ? needed : " (skipped: this kernel has no bonds)";
@@ -547,49 +506,47 @@ function canBond(): boolean {
   return machine.takes("link", "add", "bond7", "type", "bond");
 }
 
-Deno.test({
-  name: `an agent counts a bond once that is made and removed while it runs${bonds}`,
-  ignore: bonds !== "",
-  async fn() {
-    await withAgent(async (site, panel) => {
-      const { machine } = site;
-      for (const name of ["eth1", "eth2"]) {
-        layCable({ namespace: machine, name }, { namespace: site.outside, name: `far${name}` });
-        site.outside.ip("link", "set", `far${name}`, "up");
-      }
-      const members = () => machine.movedBy("eth0", "eth1", "eth2");
-      async function holds(): Promise<void> {
-        const from = members();
-        const report = await nextReport(panel, from);
-        within(report, { from, to: members() });
-      }
-      machine.settle("eth1", "172.31.252", 2);
-      machine.send(1000, "172.31.252.9");
-      await holds();
-      // A bond of one, of two, of none, and then no bond.
-      machine.ip("addr", "flush", "dev", "eth1");
-      machine.ip("link", "set", "eth1", "down");
-      machine.ip("link", "add", "bond7", "type", "bond", "mode", "active-backup");
-      machine.ip("link", "set", "eth1", "master", "bond7");
-      machine.settle("bond7", "172.31.253", 2);
-      machine.send(1000, "172.31.253.9");
-      await holds();
-      machine.send(1000, "172.31.253.9");
-      await holds();
-      machine.ip("link", "set", "eth2", "master", "bond7");
-      machine.send(1000, "172.31.253.9");
-      await holds();
-      const told = await dryRun([], { through: machine.enter });
-      const rules = Object.fromEntries(told.interfaces.map(({ name, rule }) => [name, rule]));
-      assertEquals([rules.bond7, rules.eth1], ["bond", "bond slave of bond7"]);
-      machine.ip("link", "set", "eth1", "nomaster");
-      machine.send(1000, "172.31.253.9");
-      await holds();
-      machine.ip("link", "del", "bond7");
-      machine.settle("eth1", "172.31.252", 2);
-      machine.send(1000, "172.31.252.9");
-      await holds();
-      assertLess(6_000_000, members().sent);
-    });
-  },
+const withBonds = onlyIf(bonds === "");
+
+withBonds.test(`an agent counts a bond once that is made and removed while it runs${bonds}`, async () => {
+  await withAgent(async (site, panel) => {
+    const { machine } = site;
+    for (const name of ["eth1", "eth2"]) {
+      layCable({ namespace: machine, name }, { namespace: site.outside, name: `far${name}` });
+      site.outside.ip("link", "set", `far${name}`, "up");
+    }
+    const members = () => machine.movedBy("eth0", "eth1", "eth2");
+    async function holds(): Promise<void> {
+      const from = members();
+      const report = await nextReport(panel, from);
+      within(report, { from, to: members() });
+    }
+    machine.settle("eth1", "172.31.252", 2);
+    machine.send(1000, "172.31.252.9");
+    await holds();
+    // A bond of one, of two, of none, and then no bond.
+    machine.ip("addr", "flush", "dev", "eth1");
+    machine.ip("link", "set", "eth1", "down");
+    machine.ip("link", "add", "bond7", "type", "bond", "mode", "active-backup");
+    machine.ip("link", "set", "eth1", "master", "bond7");
+    machine.settle("bond7", "172.31.253", 2);
+    machine.send(1000, "172.31.253.9");
+    await holds();
+    machine.send(1000, "172.31.253.9");
+    await holds();
+    machine.ip("link", "set", "eth2", "master", "bond7");
+    machine.send(1000, "172.31.253.9");
+    await holds();
+    const told = await dryRun([], { through: machine.enter });
+    const rules = Object.fromEntries(told.interfaces.map(({ name, rule }) => [name, rule]));
+    assertEquals([rules.bond7, rules.eth1], ["bond", "bond slave of bond7"]);
+    machine.ip("link", "set", "eth1", "nomaster");
+    machine.send(1000, "172.31.253.9");
+    await holds();
+    machine.ip("link", "del", "bond7");
+    machine.settle("eth1", "172.31.252", 2);
+    machine.send(1000, "172.31.252.9");
+    await holds();
+    assertLess(6_000_000, members().sent);
+  });
 });

@@ -7,9 +7,9 @@ import { ReleaseKeys } from "../../update/release_keys.ts";
 import { ReleaseServer } from "../../update/release_server.ts";
 import { writeFastDeno } from "../fast_deno.ts";
 import { IN_A_HURRY, PROGRAM, SERVICE } from "./built_machine.ts";
-import { skipReason } from "./command.ts";
 import { MachineContainer } from "./machine_container.ts";
 import { PATIENCE_MS } from "../../patience.ts";
+import { unless } from "../../only_on.ts";
 
 const UPDATE = `${SERVICE}-update`;
 
@@ -57,86 +57,76 @@ async function log({ machine }: World, unit: string): Promise<string> {
   return await machine.run(`journalctl -u ${unit} --no-pager -o cat`);
 }
 
-Deno.test({
-  name:
-    "the timer's unit updates what was installed on a real systemd, and takes back what is broken" +
-    skipReason(lack),
-  ignore: lack !== undefined,
-  fn: () =>
-    inWorld(async (world) => {
-      const { panel, machine, releases, newer } = world;
-      const before = await machine.files();
+const here = unless(lack);
+
+here.test("the timer's unit updates what was installed on a real systemd, and takes back what is broken", () =>
+  inWorld(async (world) => {
+    const { panel, machine, releases, newer } = world;
+    const before = await machine.files();
+    const source = `--update-url ${releases.url} --update-key ${releases.keys.publicKey}`;
+    const options = `-e ${panel.url} --ip-services off ${source}`;
+    await machine.run(`${PROGRAM} install ${options}`, { AGENT_TOKEN: panel.token });
+    await reportsAs("1.2.3", panel);
+    await machine.run(`systemctl is-active --quiet ${UPDATE}.timer`);
+
+    releases.publish("1.3.0", newer);
+    await machine.run(`systemctl start ${UPDATE} || { journalctl -u ${UPDATE} -o cat; exit 1; }`);
+    await reportsAs("1.3.0", panel);
+    const done = await log(world, UPDATE);
+    assertStringIncludes(done, "Updated from version 1.2.3 to 1.3.0");
+    assertEquals(done.includes(panel.token), false);
+    const place = `/opt/${SERVICE}/${SERVICE}`;
+    assertStringIncludes(await machine.run(`${place} version`), "1.3.0");
+    assertStringIncludes(await machine.run(`${place}.old version`), "1.2.3");
+    assertEquals(await machine.run(`stat -c '%a %U' ${place}`), "755 root\n");
+
+    // The minute in which it has to report is shorter by that.
+    const hurry = Object.entries(IN_A_HURRY).map(([name, value]) => `Environment=${name}=${value}`);
+    const dropIn = `/etc/systemd/system/${UPDATE}.service.d/hurry.conf`;
+    await machine.write(dropIn, ["[Service]", ...hurry, ""].join("\n"));
+    await machine.run("systemctl daemon-reload");
+    releases.publish("1.4.0", BROKEN.replace("1.3.0", "1.4.0"));
+    assertEquals((await machine.tries(`systemctl start ${UPDATE}`)).code, 1);
+    await machine.run(`systemctl is-active --quiet ${SERVICE}`);
+    assertStringIncludes(
+      await log(world, UPDATE),
+      "1.3.0 is installed again, and 1.4.0 will not be tried again within a week",
+    );
+    assertStringIncludes(await machine.run(`${place} version`), "1.3.0");
+    await machine.run(`systemctl start ${UPDATE}`);
+    assertStringIncludes(
+      await log(world, UPDATE),
+      "1.4.0 is available, but failed on this machine within a week",
+    );
+
+    await machine.run(`rm -r ${dropIn.replace(/\/[^/]*$/, "")} && ${PROGRAM} uninstall`);
+    assertEquals(await machine.changes(before), []);
+    assertEquals(panel.state.violations, []);
+  }));
+
+here.test("an agent that nobody would start again is left alone on a real systemd", () =>
+  inWorld(async (world) => {
+    const { panel, machine, releases, newer } = world;
+    releases.publish("1.3.0", newer);
+    const path = "/opt/own/agent";
+    await machine.run(`mkdir -p /opt/own && cp ${PROGRAM} ${path}`);
+    const line = `${path} -e ${panel.url} --ip-services off </dev/null >/dev/null 2>&1 &`;
+    const pid = `${path} health --json | sed -n 's/.*"pid": \\([0-9]*\\).*/\\1/p'`;
+    // From the shell of a user who has gone, and left behind by a service that goes on.
+    for (
+      const start of [line, `systemd-run --quiet -E AGENT_TOKEN sh -c '(${line}) && sleep 1000'`]
+    ) {
+      await machine.run(start, { AGENT_TOKEN: panel.token });
+      await machine.comes(`${path} health`);
       const source = `--update-url ${releases.url} --update-key ${releases.keys.publicKey}`;
-      const options = `-e ${panel.url} --ip-services off ${source}`;
-      await machine.run(`${PROGRAM} install ${options}`, { AGENT_TOKEN: panel.token });
-      await reportsAs("1.2.3", panel);
-      await machine.run(`systemctl is-active --quiet ${UPDATE}.timer`);
-
-      releases.publish("1.3.0", newer);
-      await machine.run(`systemctl start ${UPDATE} || { journalctl -u ${UPDATE} -o cat; exit 1; }`);
-      await reportsAs("1.3.0", panel);
-      const done = await log(world, UPDATE);
-      assertStringIncludes(done, "Updated from version 1.2.3 to 1.3.0");
-      assertEquals(done.includes(panel.token), false);
-      const place = `/opt/${SERVICE}/${SERVICE}`;
-      assertStringIncludes(await machine.run(`${place} version`), "1.3.0");
-      assertStringIncludes(await machine.run(`${place}.old version`), "1.2.3");
-      assertEquals(await machine.run(`stat -c '%a %U' ${place}`), "755 root\n");
-
-      // The minute in which it has to report is shorter by that.
-      const hurry = Object.entries(IN_A_HURRY).map(([name, value]) =>
-        `Environment=${name}=${value}`
-      );
-      const dropIn = `/etc/systemd/system/${UPDATE}.service.d/hurry.conf`;
-      await machine.write(dropIn, ["[Service]", ...hurry, ""].join("\n"));
-      await machine.run("systemctl daemon-reload");
-      releases.publish("1.4.0", BROKEN.replace("1.3.0", "1.4.0"));
-      assertEquals((await machine.tries(`systemctl start ${UPDATE}`)).code, 1);
-      await machine.run(`systemctl is-active --quiet ${SERVICE}`);
-      assertStringIncludes(
-        await log(world, UPDATE),
-        "1.3.0 is installed again, and 1.4.0 will not be tried again within a week",
-      );
-      assertStringIncludes(await machine.run(`${place} version`), "1.3.0");
-      await machine.run(`systemctl start ${UPDATE}`);
-      assertStringIncludes(
-        await log(world, UPDATE),
-        "1.4.0 is available, but failed on this machine within a week",
-      );
-
-      await machine.run(`rm -r ${dropIn.replace(/\/[^/]*$/, "")} && ${PROGRAM} uninstall`);
-      assertEquals(await machine.changes(before), []);
-      assertEquals(panel.state.violations, []);
-    }),
-});
-
-Deno.test({
-  name: "an agent that nobody would start again is left alone on a real systemd" + skipReason(lack),
-  ignore: lack !== undefined,
-  fn: () =>
-    inWorld(async (world) => {
-      const { panel, machine, releases, newer } = world;
-      releases.publish("1.3.0", newer);
-      const path = "/opt/own/agent";
-      await machine.run(`mkdir -p /opt/own && cp ${PROGRAM} ${path}`);
-      const line = `${path} -e ${panel.url} --ip-services off </dev/null >/dev/null 2>&1 &`;
-      const pid = `${path} health --json | sed -n 's/.*"pid": \\([0-9]*\\).*/\\1/p'`;
-      // From the shell of a user who has gone, and left behind by a service that goes on.
-      for (
-        const start of [line, `systemd-run --quiet -E AGENT_TOKEN sh -c '(${line}) && sleep 1000'`]
-      ) {
-        await machine.run(start, { AGENT_TOKEN: panel.token });
-        await machine.comes(`${path} health`);
-        const source = `--update-url ${releases.url} --update-key ${releases.keys.publicKey}`;
-        const update = `${path} update --now ${source}`;
-        const { code, output } = await machine.tries(update);
-        assertEquals(code, 1, output);
-        assertStringIncludes(output, "belongs to no service");
-        await machine.run(`${path} health && kill $(${pid})`);
-        await machine.comes(`! ${path} health`);
-      }
-    }),
-});
+      const update = `${path} update --now ${source}`;
+      const { code, output } = await machine.tries(update);
+      assertEquals(code, 1, output);
+      assertStringIncludes(output, "belongs to no service");
+      await machine.run(`${path} health && kill $(${pid})`);
+      await machine.comes(`! ${path} health`);
+    }
+  }));
 
 /** Releases as the workflow makes them, on a mirror that passes on nothing but their files. */
 class Mirror implements AsyncDisposable {
@@ -184,79 +174,73 @@ class Mirror implements AsyncDisposable {
   }
 }
 
-Deno.test({
-  name:
-    "an installed agent updates through a mirror without any API, and goes back by a version's name" +
-    skipReason(lack),
-  ignore: lack !== undefined,
-  async fn() {
-    await using mirror = new Mirror();
-    await Deno.chmod(mirror.folder, 0o755);
-    const first = await mirror.release("1.2.3");
-    await mirror.release("1.3.0");
-    mirror.latest = "1.3.0";
-    const panel = await startTestPanel({ generation: "main" });
-    try {
-      const mounts = { "/usr/local/bin/deno": Deno.execPath(), "/build": mirror.folder };
-      await using machine = await MachineContainer.start({ mounts });
-      const before = await machine.files();
-      const program = first.replace(mirror.folder, "/build");
-      const options = `-e ${panel.url} --ip-services off --mirror ${mirror.prefix}`;
-      await machine.run(`${program} install ${options}`, { AGENT_TOKEN: panel.token });
-      await reportsAs("1.2.3", panel);
+here.test("an installed agent updates through a mirror without any API, and goes back by a version's name", async () => {
+  await using mirror = new Mirror();
+  await Deno.chmod(mirror.folder, 0o755);
+  const first = await mirror.release("1.2.3");
+  await mirror.release("1.3.0");
+  mirror.latest = "1.3.0";
+  const panel = await startTestPanel({ generation: "main" });
+  try {
+    const mounts = { "/usr/local/bin/deno": Deno.execPath(), "/build": mirror.folder };
+    await using machine = await MachineContainer.start({ mounts });
+    const before = await machine.files();
+    const program = first.replace(mirror.folder, "/build");
+    const options = `-e ${panel.url} --ip-services off --mirror ${mirror.prefix}`;
+    await machine.run(`${program} install ${options}`, { AGENT_TOKEN: panel.token });
+    await reportsAs("1.2.3", panel);
 
-      const json = JSON.parse(await machine.run(`${SERVICE} update --json`));
-      assertEquals(json, { present: "1.2.3", newest: "1.3.0", verdict: "newer" });
-      await machine.run(`systemctl start ${UPDATE} || { journalctl -u ${UPDATE} -o cat; exit 1; }`);
-      await reportsAs("1.3.0", panel);
+    const json = JSON.parse(await machine.run(`${SERVICE} update --json`));
+    assertEquals(json, { present: "1.2.3", newest: "1.3.0", verdict: "newer" });
+    await machine.run(`systemctl start ${UPDATE} || { journalctl -u ${UPDATE} -o cat; exit 1; }`);
+    await reportsAs("1.3.0", panel);
 
-      const back = await machine.run(`${SERVICE} update --now --install-version 1.2.3`);
-      assertStringIncludes(back, "Going back from version 1.3.0 to 1.2.3, which was asked for");
-      assertStringIncludes(back, "Updated from version 1.3.0 to 1.2.3, which reports");
-      assertStringIncludes(back, "Automatic updates go on to newer versions");
-      await reportsAs("1.2.3", panel);
-      // By a panel's order, within the limits of the unit that it starts.
-      await machine.run(`${SERVICE} update --now`);
-      await reportsAs("1.3.0", panel);
-      await machine.run(`${SERVICE} install --as-root --enable-remote-control --allow-downgrade`);
-      await reportsAs("1.3.0", panel);
-      await machine.comes(`journalctl -u ${SERVICE} -o cat | grep -q 'Remote control is on'`);
-      const end = performance.now() + PATIENCE_MS;
-      while (!panel.switchVersion("1.2.3")) {
-        assert(performance.now() < end, "the agent takes no order");
-        await new Promise((resolve) => setTimeout(resolve, 200));
-      }
-      await reportsAs("1.2.3", panel);
-      const log = await machine.run(`journalctl -o cat -u ${SERVICE} -u ${UPDATE}-1.2.3`);
-      assertStringIncludes(log, "Updating to version 1.2.3, as the panel has ordered");
-      assertStringIncludes(log, "Going back from version 1.3.0 to 1.2.3");
-      await machine.comes(`! systemctl is-active --quiet ${UPDATE}-1.2.3`);
-
-      await machine.run(`${SERVICE} install --pin`);
-      assertEquals(
-        (await machine.tries(`systemctl is-active ${UPDATE}.timer`)).output,
-        "inactive\n",
-      );
-      const pinned = await machine.tries(`${SERVICE} update --now`);
-      assertEquals(pinned.code, 1, pinned.output);
-      assertStringIncludes(pinned.output, "the service is pinned to version 1.2.3");
-      await machine.run(`${SERVICE} install --unset pin`);
-      await machine.run(`systemctl is-active --quiet ${UPDATE}.timer`);
-      const none = await machine.tries(`${SERVICE} update --now --install-version 9.9.9`);
-      assertEquals(none.code, 1, none.output);
-      assertStringIncludes(none.output, "releases/download/v9.9.9/SHA256SUMS");
-      // A mirror that serves one version under the name of another.
-      mirror.renamed = ["v1.1.0", "v1.3.0"];
-      const wrong = await machine.tries(`${SERVICE} update --now --install-version 1.1.0`);
-      assertEquals(wrong.code, 1, wrong.output);
-      assertStringIncludes(wrong.output, 'Cannot find version 1.1.0: the answer is about "v1.3.0"');
-
-      assertEquals(mirror.paths.filter((path) => path.includes("api.github.com")), []);
-      await machine.run(`${SERVICE} uninstall`);
-      assertEquals(await machine.changes(before), []);
-      assertEquals(panel.state.violations, []);
-    } finally {
-      panel.close();
+    const back = await machine.run(`${SERVICE} update --now --install-version 1.2.3`);
+    assertStringIncludes(back, "Going back from version 1.3.0 to 1.2.3, which was asked for");
+    assertStringIncludes(back, "Updated from version 1.3.0 to 1.2.3, which reports");
+    assertStringIncludes(back, "Automatic updates go on to newer versions");
+    await reportsAs("1.2.3", panel);
+    // By a panel's order, within the limits of the unit that it starts.
+    await machine.run(`${SERVICE} update --now`);
+    await reportsAs("1.3.0", panel);
+    await machine.run(`${SERVICE} install --as-root --enable-remote-control --allow-downgrade`);
+    await reportsAs("1.3.0", panel);
+    await machine.comes(`journalctl -u ${SERVICE} -o cat | grep -q 'Remote control is on'`);
+    const end = performance.now() + PATIENCE_MS;
+    while (!panel.switchVersion("1.2.3")) {
+      assert(performance.now() < end, "the agent takes no order");
+      await new Promise((resolve) => setTimeout(resolve, 200));
     }
-  },
+    await reportsAs("1.2.3", panel);
+    const log = await machine.run(`journalctl -o cat -u ${SERVICE} -u ${UPDATE}-1.2.3`);
+    assertStringIncludes(log, "Updating to version 1.2.3, as the panel has ordered");
+    assertStringIncludes(log, "Going back from version 1.3.0 to 1.2.3");
+    await machine.comes(`! systemctl is-active --quiet ${UPDATE}-1.2.3`);
+
+    await machine.run(`${SERVICE} install --pin`);
+    assertEquals(
+      (await machine.tries(`systemctl is-active ${UPDATE}.timer`)).output,
+      "inactive\n",
+    );
+    const pinned = await machine.tries(`${SERVICE} update --now`);
+    assertEquals(pinned.code, 1, pinned.output);
+    assertStringIncludes(pinned.output, "the service is pinned to version 1.2.3");
+    await machine.run(`${SERVICE} install --unset pin`);
+    await machine.run(`systemctl is-active --quiet ${UPDATE}.timer`);
+    const none = await machine.tries(`${SERVICE} update --now --install-version 9.9.9`);
+    assertEquals(none.code, 1, none.output);
+    assertStringIncludes(none.output, "releases/download/v9.9.9/SHA256SUMS");
+    // A mirror that serves one version under the name of another.
+    mirror.renamed = ["v1.1.0", "v1.3.0"];
+    const wrong = await machine.tries(`${SERVICE} update --now --install-version 1.1.0`);
+    assertEquals(wrong.code, 1, wrong.output);
+    assertStringIncludes(wrong.output, 'Cannot find version 1.1.0: the answer is about "v1.3.0"');
+
+    assertEquals(mirror.paths.filter((path) => path.includes("api.github.com")), []);
+    await machine.run(`${SERVICE} uninstall`);
+    assertEquals(await machine.changes(before), []);
+    assertEquals(panel.state.violations, []);
+  } finally {
+    panel.close();
+  }
 });

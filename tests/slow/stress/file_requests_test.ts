@@ -8,6 +8,7 @@ import { fileResult, withFolder } from "../../end_to_end/remote_control.ts";
 import { REMOTE_CONTROL, withAgent } from "../../end_to_end/setup.ts";
 import { eventually } from "../../remote/processes_below.ts";
 import { residentMb, seeProcess } from "./seen_process.ts";
+import { onLinux } from "../../only_on.ts";
 
 // A panel whose file manager asks for too much, or for what has no end. Everything takes place in
 // fresh folders; nothing outside them is written to or deleted.
@@ -30,45 +31,37 @@ interface Stress {
 
 /** Tests that an agent's memory and descriptors are bounded during and after `use`. */
 function test(name: string, use: (stress: Stress) => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: Deno.build.os !== "linux",
-    fn: async () => {
-      const args = [REMOTE_CONTROL, "--reconnect-interval", "0.1"];
-      const setup = { panel: { generation: "1.5" }, args, runtime: [V8_FLAGS] } as const;
-      await withAgent(setup, async (panel, agent) => {
-        await agent.says("First report accepted");
-        const { files } = panel;
-        await withFolder((folder) => serveOneOfEach(files, folder));
-        const before = seeProcess(agent.pid);
-        let peakMb = before.residentMb;
-        const sampling = setInterval(() => {
-          peakMb = Math.max(peakMb, residentMb(agent.pid));
-        }, SAMPLE_MS);
-        try {
-          await withFolder((folder) => use({ panel, agent, files, folder }));
-        } finally {
-          clearInterval(sampling);
-        }
-        const maxDescriptors = before.descriptors + KEPT_CONNECTIONS;
-        const seen = () => seeProcess(agent.pid);
-        await eventually(() => seen().descriptors <= maxDescriptors).catch(() => {});
-        const after = seen();
-        console.log(
-          `files: ${name}: ${before.residentMb.toFixed(1)} MB before, ${
-            peakMb.toFixed(1)
-          } at the ` +
-            `peak, ${
-              after.residentMb.toFixed(1)
-            } after; ${before.descriptors} descriptors before, ` +
-            `${after.descriptors} after`,
-        );
-        assertLess(peakMb, before.residentMb * MAX_PEAK_RATIO, "MB at the peak");
-        assertLessOrEqual(after.descriptors, maxDescriptors);
-        assertEquals(after.children, before.children);
-        await reported(panel);
-      });
-    },
+  onLinux.test(name, async () => {
+    const args = [REMOTE_CONTROL, "--reconnect-interval", "0.1"];
+    const setup = { panel: { generation: "1.5" }, args, runtime: [V8_FLAGS] } as const;
+    await withAgent(setup, async (panel, agent) => {
+      await agent.says("First report accepted");
+      const { files } = panel;
+      await withFolder((folder) => serveOneOfEach(files, folder));
+      const before = seeProcess(agent.pid);
+      let peakMb = before.residentMb;
+      const sampling = setInterval(() => {
+        peakMb = Math.max(peakMb, residentMb(agent.pid));
+      }, SAMPLE_MS);
+      try {
+        await withFolder((folder) => use({ panel, agent, files, folder }));
+      } finally {
+        clearInterval(sampling);
+      }
+      const maxDescriptors = before.descriptors + KEPT_CONNECTIONS;
+      const seen = () => seeProcess(agent.pid);
+      await eventually(() => seen().descriptors <= maxDescriptors).catch(() => {});
+      const after = seen();
+      console.log(
+        `files: ${name}: ${before.residentMb.toFixed(1)} MB before, ${peakMb.toFixed(1)} at the ` +
+          `peak, ${after.residentMb.toFixed(1)} after; ${before.descriptors} descriptors before, ` +
+          `${after.descriptors} after`,
+      );
+      assertLess(peakMb, before.residentMb * MAX_PEAK_RATIO, "MB at the peak");
+      assertLessOrEqual(after.descriptors, maxDescriptors);
+      assertEquals(after.children, before.children);
+      await reported(panel);
+    });
   });
 }
 

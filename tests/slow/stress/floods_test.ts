@@ -6,6 +6,7 @@ import { ANSWER_FLOODS, answerFlood, floodFault, FLOODS } from "../../test_panel
 import type { TestFault } from "../../test_panel/test_fault.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { anonymousMb, cpuSeconds } from "./seen_process.ts";
+import { onLinux } from "../../only_on.ts";
 
 // A panel that sends as much over its WebSocket, or as its answers by POST, as the agent reads.
 
@@ -132,65 +133,56 @@ async function floodAll(
   return { limited: outcomes, unlimited: without };
 }
 
-Deno.test({
-  name: "the agent spends little on a panel that floods it, and much only without its limit",
-  ignore: Deno.build.os !== "linux",
-  async fn(context) {
-    const floods = FLOODS.flatMap((name) =>
-      ([1, 2] as const).map((version) => ({
-        title: `${name} over v${version}`,
-        fault: floodFault(name, version),
-        version,
-      }))
-    );
-    const { limited: [calm, ...outcomes], unlimited } = await floodAll({
-      limited: [{ title: "nothing" }, ...floods],
-      unlimited: UNBOUNDED.map((name) => ({
-        title: `${name} over v2`,
-        fault: floodFault(name, 2),
-        isLimited: false,
-      })),
-      ms: FLOOD_MS,
-      unlimitedMs: UNBOUNDED_MS,
+onLinux.test("the agent spends little on a panel that floods it, and much only without its limit", async (context) => {
+  const floods = FLOODS.flatMap((name) =>
+    ([1, 2] as const).map((version) => ({
+      title: `${name} over v${version}`,
+      fault: floodFault(name, version),
+      version,
+    }))
+  );
+  const { limited: [calm, ...outcomes], unlimited } = await floodAll({
+    limited: [{ title: "nothing" }, ...floods],
+    unlimited: UNBOUNDED.map((name) => ({
+      title: `${name} over v2`,
+      fault: floodFault(name, 2),
+      isLimited: false,
+    })),
+    ms: FLOOD_MS,
+    unlimitedMs: UNBOUNDED_MS,
+  });
+  assert(calm !== undefined);
+  for (const outcome of outcomes) {
+    await context.step(outcome.title, () => {
+      assertLess(outcome.moreMb, MAX_MORE_MB, "MB more");
+      assertLess(outcome.cores - calm.cores, MAX_CORES, "of a core");
+      assertLess(MIN_PACE * calm.reports, outcome.reports, outcome.log);
+      assertLessOrEqual(1, outcome.closed, outcome.log);
     });
-    assert(calm !== undefined);
-    for (const outcome of outcomes) {
-      await context.step(outcome.title, () => {
-        assertLess(outcome.moreMb, MAX_MORE_MB, "MB more");
-        assertLess(outcome.cores - calm.cores, MAX_CORES, "of a core");
-        assertLess(MIN_PACE * calm.reports, outcome.reports, outcome.log);
-        assertLessOrEqual(1, outcome.closed, outcome.log);
-      });
-    }
-    for (const { title, cores, moreMb, log } of unlimited) {
-      await context.step(`${title} without the limit`, () => {
-        const usualCores = outcomes.find((it) => it.title === title)?.cores ?? Infinity;
-        assert(cores > MANY_TIMES * usualCores || moreMb > MAX_MORE_MB, log);
-      });
-    }
-  },
+  }
+  for (const { title, cores, moreMb, log } of unlimited) {
+    await context.step(`${title} without the limit`, () => {
+      const usualCores = outcomes.find((it) => it.title === title)?.cores ?? Infinity;
+      assert(cores > MANY_TIMES * usualCores || moreMb > MAX_MORE_MB, log);
+    });
+  }
 });
 
-Deno.test({
-  name:
-    "the agent spends little on answers by POST that flood it, and much only without its limits",
-  ignore: Deno.build.os !== "linux",
-  async fn(context) {
-    const floods = ANSWER_FLOODS.map((name) => ({ title: name, fault: answerFlood(name) }));
-    const { limited: [calm, ...outcomes], unlimited } = await floodAll({
-      limited: [{ title: "no answers", fault: answerFlood("none") }, ...floods],
-      unlimited: floods.map((flood) => ({ ...flood, isLimited: false })),
-      ms: UNBOUNDED_MS,
-      unlimitedMs: UNBOUNDED_MS,
+onLinux.test("the agent spends little on answers by POST that flood it, and much only without its limits", async (context) => {
+  const floods = ANSWER_FLOODS.map((name) => ({ title: name, fault: answerFlood(name) }));
+  const { limited: [calm, ...outcomes], unlimited } = await floodAll({
+    limited: [{ title: "no answers", fault: answerFlood("none") }, ...floods],
+    unlimited: floods.map((flood) => ({ ...flood, isLimited: false })),
+    ms: UNBOUNDED_MS,
+    unlimitedMs: UNBOUNDED_MS,
+  });
+  assert(calm !== undefined);
+  for (const [index, limited] of outcomes.entries()) {
+    await context.step(limited.title, () => {
+      assertLess(limited.moreMb, MAX_MORE_MB, "MB more");
+      assertLess(limited.cores - calm.cores, MAX_ANSWER_CORES, "of a core");
+      const { cores = 0, moreMb = 0, log } = unlimited[index] ?? {};
+      assert(cores > 3 * limited.cores || moreMb > MAX_MORE_MB, log);
     });
-    assert(calm !== undefined);
-    for (const [index, limited] of outcomes.entries()) {
-      await context.step(limited.title, () => {
-        assertLess(limited.moreMb, MAX_MORE_MB, "MB more");
-        assertLess(limited.cores - calm.cores, MAX_ANSWER_CORES, "of a core");
-        const { cores = 0, moreMb = 0, log } = unlimited[index] ?? {};
-        assert(cores > 3 * limited.cores || moreMb > MAX_MORE_MB, log);
-      });
-    }
-  },
+  }
 });

@@ -6,6 +6,7 @@ import { REMOTE_CONTROL, withAgent } from "../../end_to_end/setup.ts";
 import { eventually } from "../../remote/processes_below.ts";
 import type { TestPanel } from "../../test_panel/test_panel.ts";
 import { anonymousMb, residentMb, seeProcess } from "./seen_process.ts";
+import { onLinux } from "../../only_on.ts";
 
 // All that one panel may want of an agent at once, while its connections are cut.
 
@@ -40,115 +41,111 @@ async function retried<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
-Deno.test({
-  name: "200 commands, 1,000 file orders and 64 transfers with faults between get their results",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    const args = [REMOTE_CONTROL, "--reconnect-interval", "0.1"];
-    const setup = {
-      panel: { generation: "main, October 2026" },
-      args,
-      runtime: [V8_FLAGS],
-    } as const;
-    await withAgent(setup, async (panel, agent) => {
-      await agent.says("First report accepted");
-      const { files, state } = panel;
-      await withFolder(async (folder) => {
-        const path = `${folder}/file`;
-        const content = new Uint8Array(MIB);
-        files.chunkBytes = MIB / 4;
-        await files.upload(path, new Blob([content]));
-        await files.request("list", { path: folder });
-        await reported(panel, 60);
-        const before = { ...seeProcess(agent.pid), anonymousMb: anonymousMb(agent.pid) };
-        const measure = async (title: string, run: () => Promise<string>) => {
-          let [peakMb, peakAnonymousMb, descriptors] = [0, 0, 0];
-          const sampling = setInterval(() => {
-            peakMb = Math.max(peakMb, residentMb(agent.pid));
-            peakAnonymousMb = Math.max(peakAnonymousMb, anonymousMb(agent.pid));
-            descriptors = Math.max(descriptors, seeProcess(agent.pid).descriptors);
-          }, SAMPLE_MS);
-          const results = await run().finally(() => clearInterval(sampling));
-          await eventually(() =>
-            seeProcess(agent.pid).descriptors <= before.descriptors + KEPT_CONNECTIONS
-          ).catch(() => {});
-          const after = { ...seeProcess(agent.pid), anonymousMb: anonymousMb(agent.pid) };
-          console.log([
-            `load: ${title}: ${results}`,
-            `MB resident ${before.residentMb.toFixed(1)} before, ${
-              peakMb.toFixed(1)
-            } at the peak, ${after.residentMb.toFixed(1)} after`,
-            `anonymous ${before.anonymousMb.toFixed(1)}, ${peakAnonymousMb.toFixed(1)}, ${
-              after.anonymousMb.toFixed(1)
-            }`,
-            `descriptors ${before.descriptors}, ${descriptors}, ${after.descriptors}`,
-          ].join("; "));
-          assertLess(peakMb, before.residentMb * MAX_PEAK_RATIO, title);
-          assertLessOrEqual(after.descriptors, before.descriptors + KEPT_CONNECTIONS, title);
-          assertEquals(after.children, before.children, title);
-        };
+onLinux.test("200 commands, 1,000 file orders and 64 transfers with faults between get their results", async () => {
+  const args = [REMOTE_CONTROL, "--reconnect-interval", "0.1"];
+  const setup = {
+    panel: { generation: "main, October 2026" },
+    args,
+    runtime: [V8_FLAGS],
+  } as const;
+  await withAgent(setup, async (panel, agent) => {
+    await agent.says("First report accepted");
+    const { files, state } = panel;
+    await withFolder(async (folder) => {
+      const path = `${folder}/file`;
+      const content = new Uint8Array(MIB);
+      files.chunkBytes = MIB / 4;
+      await files.upload(path, new Blob([content]));
+      await files.request("list", { path: folder });
+      await reported(panel, 60);
+      const before = { ...seeProcess(agent.pid), anonymousMb: anonymousMb(agent.pid) };
+      const measure = async (title: string, run: () => Promise<string>) => {
+        let [peakMb, peakAnonymousMb, descriptors] = [0, 0, 0];
+        const sampling = setInterval(() => {
+          peakMb = Math.max(peakMb, residentMb(agent.pid));
+          peakAnonymousMb = Math.max(peakAnonymousMb, anonymousMb(agent.pid));
+          descriptors = Math.max(descriptors, seeProcess(agent.pid).descriptors);
+        }, SAMPLE_MS);
+        const results = await run().finally(() => clearInterval(sampling));
+        await eventually(() =>
+          seeProcess(agent.pid).descriptors <= before.descriptors + KEPT_CONNECTIONS
+        ).catch(() => {});
+        const after = { ...seeProcess(agent.pid), anonymousMb: anonymousMb(agent.pid) };
+        console.log([
+          `load: ${title}: ${results}`,
+          `MB resident ${before.residentMb.toFixed(1)} before, ${peakMb.toFixed(1)} at the peak, ${
+            after.residentMb.toFixed(1)
+          } after`,
+          `anonymous ${before.anonymousMb.toFixed(1)}, ${peakAnonymousMb.toFixed(1)}, ${
+            after.anonymousMb.toFixed(1)
+          }`,
+          `descriptors ${before.descriptors}, ${descriptors}, ${after.descriptors}`,
+        ].join("; "));
+        assertLess(peakMb, before.residentMb * MAX_PEAK_RATIO, title);
+        assertLessOrEqual(after.descriptors, before.descriptors + KEPT_CONNECTIONS, title);
+        assertEquals(after.children, before.children, title);
+      };
 
-        await measure("200 commands", async () => {
-          for (let index = 0; index < COMMANDS; index++) panel.node.sendCommand(`echo ${index}`);
-          await state.until(({ counts }) => counts.commandResults >= COMMANDS / 10);
-          panel.dropConnections({ reset: true });
-          // A result whose answer was cut off is sent again.
-          const done = () => new Set(state.commandResults.map(({ value }) => value.taskId)).size;
-          await state.until(() => done() === COMMANDS);
-          assert(state.commandResults.every(({ value }) => value.exitCode === 0));
-          return `${done()} results`;
-        });
-        await reported(panel, 3);
-
-        await measure("1,000 file orders", async () => {
-          const outcomes = await Promise.allSettled(
-            Array.from({ length: FILE_ORDERS }, () => files.request("stat", { path })),
-          );
-          const done = outcomes.filter(({ status }) => status === "fulfilled").length;
-          for (const outcome of outcomes) {
-            if (outcome.status === "rejected") {
-              assert(/too many file requests wait/.test(`${outcome.reason}`), `${outcome.reason}`);
-            }
-          }
-          assertLess(128, done);
-          return `${done} done, ${outcomes.length - done} told to come later`;
-        });
-        await reported(panel, 3);
-
-        await measure("64 transfers", async () => {
-          let isOver = false;
-          const faults = (async () => {
-            for (let cuts = 0; cuts < 3 && !isOver; cuts++) {
-              await reported(panel, 4);
-              panel.dropConnections({ reset: true });
-            }
-          })();
-          const sizes = await Promise.all(
-            Array.from({ length: TRANSFERS }, (_, index) =>
-              retried(async () => {
-                if (index % 2 === 0) {
-                  const target = `${folder}/up-${index}`;
-                  await files.upload(target, new Blob([content]));
-                  return (await Deno.stat(target)).size;
-                }
-                let bytes = 0;
-                for await (const part of files.download(path)) {
-                  bytes += part.length;
-                }
-                return bytes;
-              })),
-          );
-          isOver = true;
-          await faults;
-          assertEquals(sizes, Array(TRANSFERS).fill(MIB));
-          return `${sizes.length} whole`;
-        });
-        const left = [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".part"));
+      await measure("200 commands", async () => {
+        for (let index = 0; index < COMMANDS; index++) panel.node.sendCommand(`echo ${index}`);
+        await state.until(({ counts }) => counts.commandResults >= COMMANDS / 10);
+        panel.dropConnections({ reset: true });
         // A result whose answer was cut off is sent again.
-        const unexpected = state.violations.filter(({ text }) => !text.endsWith(" no request"));
-        state.violations.splice(0, Infinity, ...unexpected);
-        console.log(`load: ${left.length} temporary files of cut uploads are left`);
+        const done = () => new Set(state.commandResults.map(({ value }) => value.taskId)).size;
+        await state.until(() => done() === COMMANDS);
+        assert(state.commandResults.every(({ value }) => value.exitCode === 0));
+        return `${done()} results`;
       });
+      await reported(panel, 3);
+
+      await measure("1,000 file orders", async () => {
+        const outcomes = await Promise.allSettled(
+          Array.from({ length: FILE_ORDERS }, () => files.request("stat", { path })),
+        );
+        const done = outcomes.filter(({ status }) => status === "fulfilled").length;
+        for (const outcome of outcomes) {
+          if (outcome.status === "rejected") {
+            assert(/too many file requests wait/.test(`${outcome.reason}`), `${outcome.reason}`);
+          }
+        }
+        assertLess(128, done);
+        return `${done} done, ${outcomes.length - done} told to come later`;
+      });
+      await reported(panel, 3);
+
+      await measure("64 transfers", async () => {
+        let isOver = false;
+        const faults = (async () => {
+          for (let cuts = 0; cuts < 3 && !isOver; cuts++) {
+            await reported(panel, 4);
+            panel.dropConnections({ reset: true });
+          }
+        })();
+        const sizes = await Promise.all(
+          Array.from({ length: TRANSFERS }, (_, index) =>
+            retried(async () => {
+              if (index % 2 === 0) {
+                const target = `${folder}/up-${index}`;
+                await files.upload(target, new Blob([content]));
+                return (await Deno.stat(target)).size;
+              }
+              let bytes = 0;
+              for await (const part of files.download(path)) {
+                bytes += part.length;
+              }
+              return bytes;
+            })),
+        );
+        isOver = true;
+        await faults;
+        assertEquals(sizes, Array(TRANSFERS).fill(MIB));
+        return `${sizes.length} whole`;
+      });
+      const left = [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".part"));
+      // A result whose answer was cut off is sent again.
+      const unexpected = state.violations.filter(({ text }) => !text.endsWith(" no request"));
+      state.violations.splice(0, Infinity, ...unexpected);
+      console.log(`load: ${left.length} temporary files of cut uploads are left`);
     });
-  },
+  });
 });

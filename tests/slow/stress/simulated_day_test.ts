@@ -6,6 +6,7 @@ import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { writeFastDeno } from "../fast_deno.ts";
 import { median } from "../../../bench/comparison.ts";
+import { onLinux } from "../../only_on.ts";
 
 /** `.ci/run` is content with fewer. */
 const HOURS = Number(Deno.env.get("SIMULATED_HOURS") ?? 24);
@@ -138,65 +139,61 @@ function describe(hour: number, samples: readonly Sample[]): string {
   ].join(", ");
 }
 
-Deno.test({
-  name: "the agent is as large after a day of reports and faults as in its second hour",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    const folder = await Deno.makeTempDir({ prefix: "komari-agent-deno-day-" });
-    const ended = new AbortController();
-    const panel = await startTestPanel({ pullWaitMs: 25_000 / TIME_FACTOR });
-    const here = `127.0.0.1:${panel.port}`;
-    // The panel's own timers are not fast: the tasks are known, and ordered here.
-    panel.state.tasks = [
-      { id: 1, name: "", type: "icmp", target: "127.0.0.1", interval: 86_400 },
-      { id: 2, name: "", type: "tcp", target: here, interval: 86_400 },
-      { id: 3, name: "", type: "http", target: `http://${here}/`, interval: 86_400 },
-    ];
-    const hours: Sample[][] = Array.from({ length: HOURS }, () => []);
-    let sampling: ReturnType<typeof setInterval> | undefined;
-    try {
-      const program = await buildPortable({ version: "9.8.7", folder });
-      await using agent = new AgentProcess(
-        ["-e", panel.url, "-t", panel.token, "-i", "1", "--month-rotate", "1"],
-        {
-          program,
-          env: {
-            DENO: await writeFastDeno("fast_clock", { folder }),
-            TIME_FACTOR: String(TIME_FACTOR),
-            RUNTIME_DIRECTORY: folder,
-            STATE_DIRECTORY: `${folder}/state`,
-          },
+onLinux.test("the agent is as large after a day of reports and faults as in its second hour", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "komari-agent-deno-day-" });
+  const ended = new AbortController();
+  const panel = await startTestPanel({ pullWaitMs: 25_000 / TIME_FACTOR });
+  const here = `127.0.0.1:${panel.port}`;
+  // The panel's own timers are not fast: the tasks are known, and ordered here.
+  panel.state.tasks = [
+    { id: 1, name: "", type: "icmp", target: "127.0.0.1", interval: 86_400 },
+    { id: 2, name: "", type: "tcp", target: here, interval: 86_400 },
+    { id: 3, name: "", type: "http", target: `http://${here}/`, interval: 86_400 },
+  ];
+  const hours: Sample[][] = Array.from({ length: HOURS }, () => []);
+  let sampling: ReturnType<typeof setInterval> | undefined;
+  try {
+    const program = await buildPortable({ version: "9.8.7", folder });
+    await using agent = new AgentProcess(
+      ["-e", panel.url, "-t", panel.token, "-i", "1", "--month-rotate", "1"],
+      {
+        program,
+        env: {
+          DENO: await writeFastDeno("fast_clock", { folder }),
+          TIME_FACTOR: String(TIME_FACTOR),
+          RUNTIME_DIRECTORY: folder,
+          STATE_DIRECTORY: `${folder}/state`,
         },
-      );
-      await untilReports(panel, 1);
-      const probing = orderProbes(panel, ended);
-      sampling = setInterval(() => {
-        hours[Math.floor(panel.state.counts.reports / REPORTS_PER_HOUR)]?.push(sample(agent.pid));
-      }, SAMPLE_MS);
-      for (let hour = 0; hour < HOURS; hour++) {
-        await playHour(panel, hour);
-        console.log(describe(hour, hours[hour] ?? []));
-      }
-      clearInterval(sampling);
-      ended.abort();
-      await probing;
-      const { code } = await agent.stop();
-      assertEquals(code, 0, agent.output);
-      const [, second, ...later] = hours.map(keptIn);
-      assert(second !== undefined && later.length >= LAST_HOURS);
-      const inTheEnd = (field: keyof Sample) =>
-        Math.min(...later.slice(-LAST_HOURS).map((hour) => hour[field]));
-      const grown = (field: keyof Sample) => second[field] * MAX_GROWTH;
-      assertLessOrEqual(inTheEnd("anonymousKb"), grown("anonymousKb"), "anonymous memory");
-      assertLessOrEqual(inTheEnd("residentKb"), grown("residentKb"), "resident memory");
-      assertLessOrEqual(inTheEnd("descriptors"), second.descriptors + KEPT_CONNECTIONS);
-      assertLessOrEqual(inTheEnd("threads"), second.threads + IDLE_THREADS);
-      assertEquals(panel.state.violations, []);
-    } finally {
-      clearInterval(sampling);
-      ended.abort();
-      panel.close();
-      await Deno.remove(folder, { recursive: true });
+      },
+    );
+    await untilReports(panel, 1);
+    const probing = orderProbes(panel, ended);
+    sampling = setInterval(() => {
+      hours[Math.floor(panel.state.counts.reports / REPORTS_PER_HOUR)]?.push(sample(agent.pid));
+    }, SAMPLE_MS);
+    for (let hour = 0; hour < HOURS; hour++) {
+      await playHour(panel, hour);
+      console.log(describe(hour, hours[hour] ?? []));
     }
-  },
+    clearInterval(sampling);
+    ended.abort();
+    await probing;
+    const { code } = await agent.stop();
+    assertEquals(code, 0, agent.output);
+    const [, second, ...later] = hours.map(keptIn);
+    assert(second !== undefined && later.length >= LAST_HOURS);
+    const inTheEnd = (field: keyof Sample) =>
+      Math.min(...later.slice(-LAST_HOURS).map((hour) => hour[field]));
+    const grown = (field: keyof Sample) => second[field] * MAX_GROWTH;
+    assertLessOrEqual(inTheEnd("anonymousKb"), grown("anonymousKb"), "anonymous memory");
+    assertLessOrEqual(inTheEnd("residentKb"), grown("residentKb"), "resident memory");
+    assertLessOrEqual(inTheEnd("descriptors"), second.descriptors + KEPT_CONNECTIONS);
+    assertLessOrEqual(inTheEnd("threads"), second.threads + IDLE_THREADS);
+    assertEquals(panel.state.violations, []);
+  } finally {
+    clearInterval(sampling);
+    ended.abort();
+    panel.close();
+    await Deno.remove(folder, { recursive: true });
+  }
 });
