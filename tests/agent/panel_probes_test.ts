@@ -5,6 +5,7 @@ import type { ProbeResult } from "../../lib/types.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { FakeTime } from "../fake_time.ts";
 import { DEFAULTS, fakeConnection } from "../panel/fake_connection.ts";
+import { fakeResolver } from "../probe/fake_names.ts";
 
 // Without a helper shell each ping is lost.
 const OPTIONS = {
@@ -56,6 +57,26 @@ Deno.test("PanelProbes records that no ping can be sent", async () => {
   await time.pass(5_000, { stepMs: 1_000 });
   await probes.close();
   assertEquals(problems, ["ping"]);
+});
+
+Deno.test("PanelProbes looks at what a name leads to, and at the machine's addresses, before it dials", async () => {
+  using time = new FakeTime();
+  const asked: string[] = [];
+  const results: ProbeResult[] = [];
+  const connection = fakeConnection(DEFAULTS, [{ onProbeResult: (it) => results.push(it) }]);
+  connection.sender.sendProbeResult = () => Promise.resolve();
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const probes = new PanelProbes(connection, {
+    ...OPTIONS,
+    resolver: fakeResolver((host) => (asked.push(host), ["127.0.0.1"])),
+    machine: { interfaceAddresses: () => (asked.push("own addresses"), []) },
+    allowLocal: false,
+  });
+  probes.runOnce({ id: 1, kind: "tcp", target: `own.test:${listener.addr.port}` });
+  await time.pass(5_000, { stepMs: 1_000 });
+  await probes.close();
+  assertEquals(asked, ["own.test", "own addresses"]);
+  assertEquals(results.map(({ valueMs }) => valueMs), [-1]);
 });
 
 Deno.test("PanelProbes sends a result once when the call fails, since the panel dates it by its arrival", async () => {

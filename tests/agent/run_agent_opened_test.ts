@@ -1,30 +1,34 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStrictEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
+import type { ScrapedAgent } from "../../lib/agent/metrics_endpoint.ts";
 import { openAgent } from "../../lib/agent/open_agent.ts";
-import { runOpened } from "../../lib/agent/run_agent.ts";
+import { runAgent, runOpened } from "../../lib/agent/run_agent.ts";
 import { supportedPlatform } from "../../lib/cli/command.ts";
-import { resolveConfig } from "../../lib/config/config.ts";
+import { type Config, resolveConfig } from "../../lib/config/config.ts";
+import { DiskCollector } from "../../lib/metrics/disk.ts";
+import { Sampler } from "../../lib/metrics/snapshot.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { realTurn } from "../fake_time.ts";
+import { writeRecordedMachine } from "../metrics/recorded_machine.ts";
 import { realDeadline } from "../real_deadline.ts";
+import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 
 const ignore = Deno.build.os !== "linux";
 const DISCOVERY_KEY = "d1scovery-k3y";
 
-/** Opens an agent that registers itself at a panel, in this process, which must not be sealed. */
-function openRegistering(
-  { panel, folder, signal, args, panels = [], env = {} }: {
-    panel: { readonly url: string };
-    folder: TempFolder;
-    signal: AbortSignal;
-    args: readonly string[];
-    panels?: readonly { readonly endpoint: string; readonly token: string }[];
-    env?: Readonly<Record<string, string>>;
-  },
-) {
-  const config = resolveConfig({
+interface Registering {
+  readonly panel: { readonly url: string };
+  readonly folder: TempFolder;
+  readonly args: readonly string[];
+  readonly panels?: readonly { readonly endpoint: string; readonly token: string }[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** The configuration of an agent that registers itself at a panel. */
+function registering({ panel, folder, args, panels = [], env = {} }: Registering): Config {
+  return resolveConfig({
     args: ["--auto-discovery", DISCOVERY_KEY, "--ip-services", "off", ...args],
     env: {
       ...env,
@@ -36,7 +40,23 @@ function openRegistering(
     readText: () => "",
     readMode: () => undefined,
   });
-  return openAgent(config, { ...supportedPlatform(), signal, secrets: [] });
+}
+
+/** Opens it in this process, which must not be sealed. */
+function openRegistering({ signal, ...agent }: Registering & { signal: AbortSignal }) {
+  return openAgent(registering(agent), { ...supportedPlatform(), signal, secrets: [] });
+}
+
+/** Work that goes on until it is told to end, and some turns longer. */
+class Work {
+  readonly collectors = [];
+  hasEnded = false;
+
+  async run(signal: AbortSignal): Promise<void> {
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    for (let turn = 0; turn < 10; turn++) await realTurn();
+    this.hasEnded = true;
+  }
 }
 
 Deno.test({
@@ -59,16 +79,7 @@ Deno.test({
     machine.useShell = (given) => void shells.push(given);
     const outcomes: unknown[] = [];
     if (registration !== undefined) registration.onOutcome = (error) => void outcomes.push(error);
-    let isWritten = false;
-    const traffic = {
-      collectors: [],
-      async run(signal: AbortSignal) {
-        await new Promise((resolve) => signal.addEventListener("abort", resolve));
-        for (let turn = 0; turn < 10; turn++) await realTurn();
-        isWritten = true;
-      },
-    };
-
+    const traffic = new Work();
     const running = runOpened({ ...agent, traffic }, undefined);
     await panel.state.until(({ counts }) => counts.reports >= 3);
     ended.abort();
@@ -81,7 +92,71 @@ Deno.test({
     agent.health?.setProblem("state", `lost ${registration.token}`);
     const problems = readHealth([`${folder.path}/run`])?.problems;
     assertEquals(problems?.find(({ part }) => part === "state")?.text, "lost …");
-    assertEquals(isWritten, true);
+    assertEquals(traffic.hasEnded, true);
+  },
+});
+
+Deno.test({
+  name: "runOpened() ends the rest when its reports end with an error",
+  ignore,
+  async fn() {
+    using folder = new TempFolder();
+    using panel = await startTestPanel({ discoveryKey: DISCOVERY_KEY });
+    const { signal } = new AbortController();
+    await using agent = await openRegistering({ panel, folder, signal, args: [] });
+    assert(agent.registration !== undefined);
+    agent.registration.find = () => Promise.reject(new Error("it was refused"));
+    const traffic = new Work();
+    const running = runOpened({ ...agent, traffic }, undefined);
+    await assertRejects(() => realDeadline(running), Error, "it was refused");
+    assertEquals(traffic.hasEnded, true);
+  },
+});
+
+/** CPU times since the boot. */
+function cpuTimes(busy: number, idle: number): string {
+  return `cpu  ${busy} 0 0 ${idle} 0 0 0 0 0 0\ncpu0 ${busy} 0 0 ${idle} 0 0 0 0 0 0\nbtime 1\n`;
+}
+
+Deno.test({
+  name: "runAgent() looks at the machine when slow parts have answered, and reports what was since",
+  ignore,
+  async fn() {
+    using folder = new TempFolder();
+    using panel = await startTestPanel({ discoveryKey: DISCOVERY_KEY });
+    const HOST_PROC = writeRecordedMachine("amd-workstation", `${folder.path}/machine`);
+    Deno.writeTextFileSync(`${HOST_PROC}/stat`, cpuTimes(100, 100));
+    const steps: string[] = [];
+    using _disks = replaced(DiskCollector.prototype, {
+      async firstAnswers() {
+        for (let turn = 0; turn < 10; turn++) await realTurn();
+        steps.push("answered");
+      },
+    });
+    const { sample } = Sampler.prototype;
+    using _sampler = replaced(Sampler.prototype, {
+      sample(this: Sampler) {
+        const sampled = sample.call(this);
+        steps.push("sampled");
+        Deno.writeTextFileSync(`${HOST_PROC}/stat`, cpuTimes(400, 200));
+        return sampled;
+      },
+      // As after a registration that took long.
+      take(this: Sampler) {
+        return this.sample();
+      },
+    });
+    const ended = new AbortController();
+    // So that it is not sealed.
+    const args = ["-i", "0.2", "--enable-remote-control"];
+    const config = registering({ panel, folder, args, env: { HOST_PROC } });
+    const options = { ...supportedPlatform(), signal: ended.signal, secrets: [] };
+    const running = runAgent(config, options);
+    await panel.state.until(({ counts }) => counts.reports >= 1);
+    ended.abort();
+    await running;
+    assertEquals(steps.slice(0, 2), ["answered", "sampled"]);
+    assertEquals(panel.state.reports[0]?.value.cpu?.usage, 75);
   },
 });
 
@@ -121,7 +196,7 @@ Deno.test({
 const INTERVAL_MS = 500;
 
 Deno.test({
-  name: "runOpened() reports to all panels at the same times, and tells the metrics their interval",
+  name: "runOpened() reports to all panels at the same times, and gives the metrics what they show",
   ignore,
   async fn() {
     using folder = new TempFolder();
@@ -136,6 +211,9 @@ Deno.test({
       args: ["-i", `${INTERVAL_MS / 1000}`, "--metrics", "127.0.0.1:0"],
     });
     const { registration, metrics, needs } = agent;
+    early.state.tasks = [
+      { id: 7, name: "p", type: "tcp", target: `127.0.0.1:${early.port}`, interval: 1 },
+    ];
     assertEquals(needs.listensLater, false);
     assert(registration !== undefined && metrics !== undefined);
     const find = registration.find.bind(registration);
@@ -145,17 +223,32 @@ Deno.test({
       await delay(INTERVAL_MS / 2);
       return await find();
     };
-    const intervals: number[] = [];
-    metrics.run = ({ intervalMs }) => {
-      intervals.push(intervalMs);
+    const scraped: ScrapedAgent[] = [];
+    metrics.run = (given) => {
+      scraped.push(given);
       return Promise.resolve();
+    };
+    const { sampler } = agent;
+    const taken: unknown[] = [];
+    const take = sampler.take.bind(sampler);
+    sampler.take = () => {
+      const snapshot = take();
+      taken.push(snapshot);
+      return snapshot;
     };
 
     const running = runOpened(agent, undefined);
     await late.state.until(({ counts }) => counts.reports >= 6);
+    await early.state.until(({ pingResults }) => pingResults.length >= 1);
     ended.abort();
     await running;
-    assertEquals(intervals, [INTERVAL_MS]);
+    const [given] = scraped;
+    assertEquals(given?.intervalMs, INTERVAL_MS);
+    for (const part of ["machine", "sampler", "monitors", "shell", "releaseMemory"] as const) {
+      assertStrictEquals<unknown>(given?.[part], agent[part]);
+    }
+    assertEquals(early.state.pingResults[0]?.value.valueMs, -1, "it may not probe this machine");
+    assert(new Set(taken).size < taken.length, "they share what was measured");
     const [toLate, toEarly] = [late, early].map(({ state }) => state.reports.map((it) => it.atMs));
     // The first report comes as soon as the panel can be reached.
     const apart = toLate?.slice(1).map((atMs) =>

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertNotEquals } from "@std/assert";
 import { servicePaths } from "../../lib/service/service_paths.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 import { asRoot } from "../only_on.ts";
@@ -11,12 +11,13 @@ import { TlsFront } from "./tls_front.ts";
 const NAME = "komari-agent-deno";
 const AUTHORITIES = "/etc/pki/ca-trust/source/anchors";
 const FOREIGN_ID = 4711;
+const DISCOVERY_KEY = "d1scovery-k3y";
 
 asRoot.test("the program uses what is installed on its machine: configuration, record, authorities", async () => {
   using folder = new TempFolder();
   const certificate = await makeCertificate();
   if (certificate === undefined) return;
-  using panel = await startTestPanel();
+  using panel = await startTestPanel({ discoveryKey: DISCOVERY_KEY });
   await using front = new TlsFront(panel, certificate);
   const paths = servicePaths(NAME, { uid: 0, home: "", userRuntimeDir: "", os: "linux" });
   // Nobody's agent is below it.
@@ -27,8 +28,12 @@ asRoot.test("the program uses what is installed on its machine: configuration, r
   Deno.copyFileSync("/etc/passwd", `${folder.path}/etc/passwd`);
   Deno.writeTextFileSync(`${folder.path}${AUTHORITIES}/own.crt`, certificate.authority);
   const config = `${folder.path}${paths.config}`;
-  const text = JSON.stringify({ endpoint: `https://127.0.0.1:${front.port}`, token: panel.token });
-  Deno.writeTextFileSync(config, text, { mode: 0o600 });
+  // The helper shell knows the name, and the sealed process does not.
+  Deno.writeTextFileSync(`${folder.path}/etc/hosts`, "127.0.0.1 panel.test\n");
+  const name = `panel.test:${front.port}`;
+  const text = { endpoint: `https://${name}`, auto_discovery_key: DISCOVERY_KEY };
+  Deno.writeTextFileSync(config, JSON.stringify(text), { mode: 0o600 });
+  panel.state.tasks = [{ id: 7, name: "p", type: "tcp", target: name, interval: 1 }];
   const through = [
     "unshare",
     "-m",
@@ -40,7 +45,8 @@ asRoot.test("the program uses what is installed on its machine: configuration, r
     new AgentProcess(args, { through, env: { RUNTIME_DIRECTORY: `${folder.path}/run` } });
 
   await using _agent = start("-i", "0.2");
-  await until(panel, ({ reports }) => reports.length >= 1);
+  await until(panel, ({ reports, pingResults }) => reports.length >= 1 && pingResults.length >= 1);
+  assertNotEquals(panel.state.pingResults[0]?.value.valueMs, -1);
   {
     await using another = start();
     await another.says("an agent is running already");
@@ -57,10 +63,10 @@ asRoot.test("the program uses what is installed on its machine: configuration, r
     ...{ ...paths, service: NAME, manager: "systemd", scope: "system", program: "/opt/agent" },
     ...{ user: "", createdUser: false, enabledLinger: "", pinned: "" },
     ...{ files: [], links: [], folders: [], trees: [] },
-    rootOptions: { update_url: "https://127.0.0.1:9" },
+    rootOptions: { update_url: `https://127.0.0.1:${front.port}/releases` },
   };
   Deno.writeTextFileSync(`${folder.path}${paths.record}`, JSON.stringify(record));
   await using update = start("update", "--check");
-  await update.says("127.0.0.1:9");
+  await update.says("Cannot parse the release");
   assertEquals((await update.ends()).code, 1);
 });

@@ -7,7 +7,8 @@ import {
 } from "@std/assert";
 import { isWhole } from "../../lib/sandbox/seal.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
-import { FakeTree } from "../metrics/fake_tree.ts";
+import { VERSION } from "../../lib/version.ts";
+import { writeRecordedMachine } from "../metrics/recorded_machine.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
 import { AgentProcess } from "./agent_process.ts";
@@ -30,7 +31,7 @@ const REPORT = {
   cpu: { usage: 12.931 },
   ram: { total: 66806992896, used: 11568132096 },
   load: { load1: 0.81, load5: 0.52, load15: 0.43 },
-  network: { totalUp: 401204112, totalDown: 3011204112 },
+  network: { totalUp: 3000000, totalDown: 4000000 },
   connections: { tcp: 38, udp: 10 },
   uptime: 20412,
   gpu: { count: 1, detailed_info: [{ name: "AMD Raphael", memory_used: 20111360 }] },
@@ -46,16 +47,9 @@ const BASIC_INFO = {
   ipv4: PUBLIC_ADDRESS,
 };
 
-/** Writes a recorded machine below `root`, as a container sees its host's trees. */
-function writeMachine(name: string, root: string): void {
-  new FakeTree(new URL(`../fixtures/${name}/`, import.meta.url), "").writeTo(root);
-  Deno.symlinkSync("../net", `${root}/proc/1/net`);
-  Deno.symlinkSync("../self/mountinfo", `${root}/proc/1/mountinfo`);
-}
-
 /** Each panel with its name in the agent's words. */
 function named(panels: readonly TestPanel[]): [name: string, panel: TestPanel][] {
-  return panels.map((panel) => [`127.0.0.1:${panel.port}`, panel]);
+  return panels.map((panel) => [`localhost:${panel.port}`, panel]);
 }
 
 Deno.test({
@@ -66,42 +60,45 @@ Deno.test({
     // Root's agent is nobody's when it counts processes.
     Deno.chmodSync(folder.path, 0o755);
     const machine = `${folder.path}/machine`;
-    writeMachine("amd-workstation", machine);
+    const HOST_PROC = writeRecordedMachine("amd-workstation", machine);
     const card = `${machine}/sys/class/drm/card0/device`;
     for (const file of CARD_FILES) Deno.writeTextFileSync(`${card}/${file}`, "garbled\n");
     const [runtime, state] = [`${folder.path}/run`, `${folder.path}/state`];
     using registering = await startTestPanel({ discoveryKey: DISCOVERY_KEY });
     using further = await startTestPanel();
     const panels = named([registering, further]);
-    for (const [, panel] of panels) {
-      // The sealed process can't look up the name: its helper shell does.
-      panel.state.tasks = [{ ...TASK, target: `localhost:${panel.port}` }];
-    }
+    // The sealed process can't look up the name: its helper shell does.
+    for (const [name, panel] of panels) panel.state.tasks = [{ ...TASK, target: name }];
     await using addresses = Deno.serve(
       { hostname: "127.0.0.1", port: 0, onListen() {} },
       () => new Response(PUBLIC_ADDRESS),
     );
     const config = `${folder.path}/config.json`;
-    const beside = { endpoint: further.url, token: further.token, interval: 0.3 };
-    Deno.writeTextFileSync(config, JSON.stringify({ endpoint: registering.url, panels: [beside] }));
+    const [endpoint, other] = panels.map(([name]) => `http://${name}`);
+    const beside = { endpoint: other, token: further.token, interval: 0.3 };
+    Deno.writeTextFileSync(config, JSON.stringify({ endpoint, panels: [beside] }));
     Deno.chmodSync(config, 0o644);
+    const places = { HOST_PROC, RUNTIME_DIRECTORY: runtime, STATE_DIRECTORY: state };
+    const month = ["--month-rotate", "1"];
+    const totals = [...month, "--up", "3000000", "--down", "4000000"];
+    await using set = new AgentProcess(["traffic", "set", ...totals], { env: places });
+    assertEquals((await set.ends()).code, 0, set.output);
     await using agent = new AgentProcess([
-      ...["--auto-discovery", DISCOVERY_KEY, "-i", "0.2", "--month-rotate", "1", "--gpu"],
+      ...["--auto-discovery", DISCOVERY_KEY, "-i", "0.2", ...month, "--gpu"],
       ...["--config", config],
       ...["--ip-services", `http://localhost:${addresses.addr.port}/`],
       ...["--metrics", "127.0.0.1:0"],
     ], {
       env: {
         LANG: "zh_CN.UTF-8",
-        HOST_PROC: `${machine}/proc`,
-        RUNTIME_DIRECTORY: runtime,
-        STATE_DIRECTORY: state,
+        ...places,
       },
     });
 
     await agent.says(`Configuration: ${config}`);
     await agent.says(`${config} holds a secret and can be read by all users of this machine`);
     for (const [name, panel] of panels) {
+      await agent.says(`[${name}] komari-agent-deno ${VERSION} reports to ${name}`);
       await agent.says(`[${name}] First report accepted`);
       await until(panel, ({ counts }) => counts.reports >= 2);
       await until(panel, ({ columns }) => columns["ipv4"] !== undefined);
@@ -112,7 +109,7 @@ Deno.test({
       assertObjectMatch(panel.state.columns, BASIC_INFO);
       assertEquals(panel.state.pingResults[0]?.value.taskId, TASK.id);
     }
-    await agent.says("Counting the month's traffic: up 382.6 MiB, down 2.8 GiB since ");
+    await agent.says("Continuing the month's traffic: up 2.9 MiB, down 3.8 MiB since ");
 
     await agent.says("Metrics for Prometheus: ");
     const [, url = ""] = /Metrics for Prometheus: (\S+)/.exec(agent.output) ?? [];
@@ -121,16 +118,17 @@ Deno.test({
       "node_memory_MemTotal_bytes 66806992896",
       'node_network_receive_bytes_total{device="enp6s0"} 3011204112',
       'komari_gpu_memory_used_bytes{gpu="0",name="AMD Raphael"} 20111360',
-      ...panels.flatMap(([name, { port }]) => [
+      ...panels.flatMap(([name]) => [
         `komari_panel_up{panel="${name}"} 1`,
         `komari_cpu_usage_ratio{panel="${name}"} 0.12931`,
-        `komari_probe_duration_seconds_count{panel="${name}",task="7",kind="tcp",target="localhost:${port}"} `,
+        `komari_probe_duration_seconds_count{panel="${name}",task="7",kind="tcp",target="${name}"} `,
       ]),
     ];
     assertEquals(expected.filter((start) => !scrape.some((line) => line.startsWith(start))), []);
 
     const health = readHealth([runtime]);
     assert(isWhole(health?.seal ?? ""), health?.seal);
+    assertEquals(health?.version, VERSION);
     assertEquals(health?.problems.map(({ part }) => part), ["gpu"]);
     assertEquals(
       Object.fromEntries(health?.panels.map((it) => [it.panel, it.intervalMs]) ?? []),
