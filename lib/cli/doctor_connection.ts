@@ -164,12 +164,35 @@ async function notConnected(
     return result("failed", `${text}; ${finding.text}`, ...connectAdvice(text, way, { finding }));
   }
   const isPinged = isTimeout(error) ? await answersPing(way, signal) : undefined;
-  const shown = isPinged === undefined
+  const pinged = isPinged === undefined
     ? text
     : isPinged
     ? `${text}; it answers pings`
     : `${text}; nor does it answer pings`;
-  return result("failed", shown, ...connectAdvice(text, way, { isPinged }));
+  const device = isPinged === true || !isTimeout(error) ? undefined : tunnelOf(way);
+  return device === undefined
+    ? result("failed", pinged, ...connectAdvice(text, way, { isPinged }))
+    : result(
+      "failed",
+      `${pinged}; it is sent into the tunnel ${device}`,
+      `see whether anything gets through ${device}: ip -s link show ${device}; wg show`,
+      ...connectAdvice(text, way, { isPinged }),
+    );
+}
+
+/** The tunnel by which the first address is reached; `undefined` where it is none. */
+function tunnelOf(way: Way): string | undefined {
+  const route = kernelRoutes()(way.addresses[0] ?? firstHop(way).host);
+  if (route === undefined || !("device" in route)) return undefined;
+  return isTunnel(route.device) ? route.device : undefined;
+}
+
+/** Whether an interface has no cable: its packets go to another machine's program, or through another one. */
+function isTunnel(device: string): boolean {
+  // ARPHRD_PPP, ARPHRD_TUNNEL to ARPHRD_SIT, ARPHRD_IPGRE, and ARPHRD_NONE of WireGuard and tun.
+  return ["512", "768", "769", "776", "778", "65534"].includes(
+    attempt(() => Deno.readTextFileSync(`/sys/class/net/${device}/type`).trim()) ?? "",
+  );
 }
 
 /** Whether the first address answers an echo request; `undefined` where none can be sent. */

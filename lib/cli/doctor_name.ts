@@ -77,6 +77,7 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
     );
   }
   const isInvention = line === undefined && await isInvented(addresses, sources, signal);
+  if (line === undefined && !isInvention) way.doubts = await staleDoubts({ way, sources, signal });
   let text = found;
   if (isInvention) {
     text = `${found}, which it also gives for a name that does not exist`;
@@ -103,6 +104,22 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
 export function answererOf(answers: readonly NameAnswer[]): string | undefined {
   const found = answers.find(({ addresses }) => addresses.length > 0);
   return answers.some(isSilent) ? found?.server : undefined;
+}
+
+/** What name servers say against an address that the system has, perhaps from a cache. */
+async function staleDoubts(
+  { way, sources, signal }: { way: Way; sources: NameSources; signal: AbortSignal },
+): Promise<string[]> {
+  const { host } = firstHop(way);
+  const answers = await askEach(host, sources, { signal, times: 1 });
+  const found = answers.find(({ addresses }) => addresses.length > 0);
+  if (found === undefined || found.addresses.some((it) => way.addresses.includes(it))) return [];
+  return [
+    `see which address is right: the system has ${
+      way.addresses.join(", ")
+    }, and ${found.server} answers ` +
+    `${found.addresses.join(", ")}; a cache may be old: resolvectl flush-caches, or nscd -i hosts`,
+  ];
 }
 
 /** What name servers say against `/etc/hosts`, which has the name in this line. */

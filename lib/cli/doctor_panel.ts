@@ -105,11 +105,22 @@ class PanelCheck {
       return await withTimeout(call, { timeoutMs: CALL_TIMEOUT_MS, signal });
     } catch (error) {
       signal.throwIfAborted();
-      const { href } = this.#way.url;
+      const { href, hostname } = this.#way.url;
+      const message = failureText(error);
+      if (/is not HTTP/.test(message)) {
+        const advice = `no web server listens there: correct the port in ${
+          endpointPlace(this.#way)
+        }`;
+        return result("failed", `${message}, once connected`, advice);
+      }
       return result(
         "failed",
-        `${failureText(error)}, once connected`,
+        `${message}, once connected`,
         `see whether a request is answered, and by HTTP/1.1 as this agent's: curl --http1.1 -v ${href}`,
+        /closed without an answer/.test(message)
+          ? `see whether the proxy in front of the panel knows the name ${hostname} (nginx: server_name; ` +
+            "return 444 closes so)"
+          : undefined,
         "see on the panel's machine whether it still works, and the log of a proxy in front of it",
       );
     }

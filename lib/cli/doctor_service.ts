@@ -39,6 +39,12 @@ const LATELY_STARTED_MS = 120_000;
 /** Settings by which systemd, or the kernel, ends a service that works. */
 const ENDING_SETTINGS = ["RuntimeMaxSec", "WatchdogSec", "LimitCPU", "MemoryMax"];
 
+/** Settings by which a service is another user than its files are for, or does not see them. */
+const DENYING_SETTINGS = ["DynamicUser", "User", "Group", "ProtectHome", "PrivateUsers"];
+
+/** Settings under which a service may not get to its first report. */
+const SLOWING_SETTINGS = ["CPUQuota", "MemoryHigh", "IOReadBandwidthMax", "IOReadIOPSMax"];
+
 /** The result for the installed service, whose agent is seen by its `health`. */
 export function serviceResult(found: FoundService, health: Health | undefined): CheckResult {
   const { advice, causes, ...shown } = ofService(found, health);
@@ -197,6 +203,18 @@ function stoppedResult(text: string, found: FoundService): CheckResult {
     const set = unit && ofUnit(unit, lastError);
     if (set !== undefined) return result("failed", said, set);
     const denied = deniedFile(unit, lastError);
+    const hidden = denied === undefined && unit && /permission denied/i.test(lastError)
+      ? underSettings(said, { unit: ofDropIns(unit), names: DENYING_SETTINGS })
+      : undefined;
+    if (hidden !== undefined) return result("failed", hidden.text, ...hidden.advice);
+    if (denied === undefined && /permission denied|not permitted/i.test(lastError)) {
+      return result(
+        "failed",
+        said,
+        "see whether SELinux or AppArmor refuses it: journalctl -k | grep -i -e avc -e apparmor",
+        `see its rights: namei -l on that path; then: ${start}`,
+      );
+    }
     return denied === undefined
       ? result("failed", said, `repair that, and then: ${start}; its log: ${logHint}`)
       : result("failed", `${said}; ${denied.text}`, denied.ofUser, `${denied.repair} && ${start}`);
@@ -211,7 +229,9 @@ function stoppedResult(text: string, found: FoundService): CheckResult {
         settingText(elsewhere)
       } keeps what it said from ` +
         "the log",
-      file === undefined
+      elsewhere.name === "LogNamespace"
+        ? `read what it said: journalctl --namespace ${elsewhere.value} -u ${unit.name} -n 20`
+        : file === undefined
         ? `remove that setting, and its log will say why: ${restart(unit.name)}`
         : `read what it said: tail ${file}`,
     );
@@ -240,6 +260,8 @@ function outputSetting({ settings }: LoadedUnit): UnitSetting | undefined {
   const [error, output] = ["StandardError", "StandardOutput"].map((name) =>
     lastSetting(settings, name)
   );
+  const namespace = lastSetting(settings, "LogNamespace");
+  if (namespace !== undefined && namespace.value !== "") return namespace;
   const set = error === undefined || ["", "inherit"].includes(error.value) ? output : error;
   return set !== undefined && /^(?:null|tty|socket|fd:|file:|append:|truncate:)/.test(set.value)
     ? set
@@ -331,6 +353,9 @@ function unseenResult(text: string, { state, unit, runtimeFolder }: FoundService
     if (isPaused(pid)) return pausedResult(text, pid);
     const unseen =
       `${text} as process ${pid}, but its health file ${runtimeFolder}/health is not there`;
+    const slowed = unit &&
+      underSettings(unseen, { unit: ofDropIns(unit), names: SLOWING_SETTINGS });
+    if (slowed !== undefined) return result("failed", slowed.text, ...slowed.advice);
     const setting = unit && lastSetting(ofDropIns(unit).settings, "RuntimeDirectory");
     if (unit !== undefined && setting !== undefined) {
       const advice = `remove ${settingText(setting)}, and then: ${restart(unit.name)}`;

@@ -125,7 +125,13 @@ async function stateAdvice(
   if (/was deleted/.test(reason)) {
     return ["run doctor as root: it has the command that keeps what the agent has counted"];
   }
-  if (/permission denied|not permitted/i.test(reason)) {
+  if (/not permitted/i.test(reason)) {
+    return [
+      `see whether it is immutable (an i), which chattr -i ends: lsattr -d ${folder}; lsattr ${folder}`,
+      `see its rights: namei -l ${folder}`,
+    ];
+  }
+  if (/permission denied/i.test(reason)) {
     const owner = attempt(() => Deno.statSync(`/proc/${health?.pid ?? "self"}`).uid);
     return [
       `give the folder to the agent's user (chown -R ${

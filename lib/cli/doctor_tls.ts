@@ -165,6 +165,17 @@ export function tlsAdvice(
       `subjectAltName=DNS:${host} …`,
     ];
   }
+  if (/purposes leave out/.test(message)) {
+    return [
+      "make a new certificate for servers: openssl req -addext extendedKeyUsage=serverAuth …",
+    ];
+  }
+  if (/may not make certificates/.test(message)) {
+    return [
+      `use a name that its authority may make certificates for, or another authority: ${show} -showcerts | ` +
+      "openssl x509 -noout -text",
+    ];
+  }
   if (/of a kind that is not supported/.test(message)) {
     return [
       "make a new certificate, with a key of RSA (2048 bits at least) or P-256, signed with SHA-256",

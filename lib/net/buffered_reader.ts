@@ -64,10 +64,13 @@ export class BufferedReader {
   /**
    * Reads lines up to an empty one. Each may end in LF alone.
    *
-   * @param ended Makes the error for a stream that ends before.
+   * @param ended Makes the error for a stream that ends before, behind these lines.
    * @throws {ResponseError} When they are longer than `maxBytes`, or more than 256.
    */
-  async readLines(maxBytes = HEAD_LIMIT, ended: () => Error = noAnswer): Promise<string[]> {
+  async readLines(
+    maxBytes = HEAD_LIMIT,
+    ended: (lines: readonly string[]) => Error = noAnswer,
+  ): Promise<string[]> {
     const lines: string[] = [];
     let bytes = 0;
     for (let searched = 0;;) {
@@ -80,7 +83,7 @@ export class BufferedReader {
       if (bytes + searched > maxBytes || lines.length > HEAD_LINES_LIMIT) {
         throw new ResponseError("the head of the answer is too long", { kind: "too long" });
       }
-      if (line === undefined && !await this.#fill()) throw ended();
+      if (line === undefined && !await this.#fill()) throw ended(lines);
     }
   }
 
@@ -91,7 +94,7 @@ export class BufferedReader {
    */
   async readHead(): Promise<ResponseHead> {
     for (let count = 0; count < INTERIM_LIMIT; count++) {
-      const lines = await this.readLines();
+      const lines = await this.readLines(HEAD_LIMIT, noHead);
       let head: ResponseHead;
       try {
         head = parseResponseHead(lines);
@@ -256,6 +259,15 @@ function parseChunkSize(line: string): number {
 
 function noAnswer(): ResponseError {
   return new ResponseError("the connection was closed without an answer", { kind: "closed" });
+}
+
+/** Of an answer whose head is not whole, as that of a server that speaks another protocol. */
+function noHead([first]: readonly string[]): ResponseError {
+  if (first !== undefined && !first.startsWith("HTTP/")) {
+    const text = `the answer is not HTTP: it begins with ${quoteStart(first)}`;
+    return new ResponseError(text, { kind: "malformed" });
+  }
+  return noAnswer();
 }
 
 function cutOff(): ResponseError {

@@ -42,6 +42,8 @@ const CERTIFICATE_WORDS: readonly (readonly [RegExp, string])[] = [
   [/revoked/i, "it was revoked"],
   [/UnsupportedCertVersion/, "it is of X.509 version 1, which no client accepts"],
   [/BadSignature|InvalidSignature/, "its signature is wrong"],
+  [/InvalidPurpose|RequiredEkuNotFound/, "its purposes leave out that of a server"],
+  [/NameConstraint/, "its authority may not make certificates for that name"],
   // Node's library does not say which.
   [/verify the first/, "its issuer is unknown to this machine, or it is not valid at this time"],
 ];

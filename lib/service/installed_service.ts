@@ -181,7 +181,8 @@ function isStartLimited(tail: string): boolean {
 }
 
 /** What systemd itself writes of a unit into its log. */
-const OF_SYSTEMD = /^\S+\.service: |^(?:Started|Starting|Stopped|Stopping|Failed to start) /;
+const OF_SYSTEMD =
+  /^-- |^No journal files|^\S+\.service: |^(?:Started|Starting|Stopped|Stopping|Failed to start) /;
 
 function lastLine(tail: string): string {
   const lines = tail.split("\n").map((line) => line.trim());

@@ -240,6 +240,13 @@ Deno.test("tlsAdvice() goes by the cause", () => {
         2,
         "the certificate itself is valid, and one of its issuers'",
       ],
+      ["its purposes leave out that of a server", CERTIFICATE, 1, "extendedKeyUsage=serverAuth"],
+      [
+        "its authority may not make certificates for that name",
+        CERTIFICATE,
+        1,
+        "or another authority",
+      ],
       ["of a kind that is not supported (x)", CERTIFICATE, 1, "signed with SHA-256"],
       [
         "the server has no site of that name",

@@ -3,6 +3,7 @@ import { answererOf, checkName, lateAnswer } from "../../lib/cli/doctor_name.ts"
 import { slowAdvice, unresolvedAdvice } from "../../lib/cli/doctor_name_advice.ts";
 import { answerText, askEach, readSources } from "../../lib/cli/doctor_name_servers.ts";
 import { type Way, wayTo as wayOf } from "../../lib/cli/doctor_way.ts";
+import { Connector } from "../../lib/net/connector.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { TestNameServer } from "../net/fake_name_server.ts";
 import { adviceText } from "./advice_text.ts";
@@ -109,6 +110,28 @@ Deno.test("checkName() keeps what a name server says against /etc/hosts for link
       "correct or remove line 2 of /etc/hosts, if panel.test is not at 192.0.2.3: 127.0.0.1 answers " +
         "192.0.2.80",
     );
+  }
+});
+
+Deno.test("checkName() keeps what a name server says against the system's own answer", async () => {
+  const zone = { "localhost.localdomain": { A: ["192.0.2.80"] } };
+  await using server = await TestNameServer.start(zone);
+  for (const [address, doubts] of [["192.0.2.7", 1], ["192.0.2.80", 0]] as const) {
+    const way = wayTo("http://localhost.localdomain");
+    const { lookUp } = Connector.prototype;
+    Connector.prototype.lookUp = () => Promise.resolve([address]);
+    try {
+      // The only server that is asked is the tests' own.
+      const asked = {
+        ...way,
+        config: { ...way.config, nameServer: { host: "127.0.0.1", port: server.port } },
+      };
+      await withFiles({}, () => checkName(asked, signal));
+      assertEquals(asked.doubts.length, doubts, address);
+      if (doubts > 0) assertStringIncludes(asked.doubts[0] ?? "", "127.0.0.1 answers 192.0.2.80");
+    } finally {
+      Connector.prototype.lookUp = lookUp;
+    }
   }
 });
 

@@ -554,6 +554,29 @@ Deno.test("panelChain() say of a panel whose calls alone are refused that it is 
   }
 });
 
+Deno.test("panelChain() say what speaks no HTTP, and what closes a connection without an answer", async () => {
+  const of = async (greeting: string) => {
+    using server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const accepting = (async () => {
+      for await (const connection of server) {
+        await connection.write(new TextEncoder().encode(greeting));
+        await connection.read(new Uint8Array(4096));
+        connection.close();
+      }
+    })();
+    const { panel } = await checksOf(["-e", `http://127.0.0.1:${server.addr.port}`, "-t", TOKEN]);
+    server.close();
+    await accepting;
+    return panel;
+  };
+  const ssh = await of("SSH-2.0-OpenSSH_9.2p1\r\n");
+  assertStringIncludes(ssh?.text ?? "", 'the answer is not HTTP: it begins with "SSH-2.0');
+  assertEquals(ssh?.advice, "no web server listens there: correct the port in -e");
+  const closed = await of("");
+  assertStringIncludes(closed?.text ?? "", "the connection was closed without an answer");
+  assertStringIncludes(adviceText(closed), "return 444 closes so");
+});
+
 Deno.test("panelChain() name a rule that refuses this program by its name", async () => {
   for (const [refused, text] of [[USER_AGENT, "; as curl/"], ["", "by"]] as const) {
     const { panel } = await checked(({ headers }) =>

@@ -1086,8 +1086,30 @@ Deno.test("serviceResult() names the setting that keeps from the log what the pr
   assertStringIncludes(off.advice ?? "", "remove that setting, and its log will say why");
   const file = of({ StandardOutput: "null", StandardError: "append:/var/log/x" });
   assertEquals(file.advice, "read what it said: tail /var/log/x");
+  const namespace = of({ LogNamespace: "own" });
+  assertEquals(
+    namespace.advice,
+    "read what it said: journalctl --namespace own -u x.service -n 20",
+  );
   const journal = of({ StandardError: "journal", StandardOutput: "null" });
   assertStringIncludes(journal.text, "its log does not say why");
+});
+
+Deno.test("serviceResult() names the setting under which a service does not get to its first report", () => {
+  const unit = unitOf({ MainPID: "1" }, { CPUQuota: "1%" });
+  const { text } = serviceResult(foundOf(SERVICE, { unit }), undefined);
+  assertStringIncludes(text, `is not there (CPUQuota=1% in ${DROP_IN})`);
+});
+
+Deno.test("serviceResult() looks for what else denies a file whose rights are in order", () => {
+  const lastError = "Cannot read --config /nowhere/config.json: permission denied";
+  const of = (settings: Record<string, string>) =>
+    serviceResult(
+      foundOf({ ...SERVICE, isActive: false, lastError }, { unit: unitOf({}, settings) }),
+      undefined,
+    );
+  assertStringIncludes(of({ DynamicUser: "yes" }).text, `(DynamicUser=yes in ${DROP_IN})`);
+  assertStringIncludes(of({}).causes?.[0] ?? "", "whether SELinux or AppArmor refuses it");
 });
 
 Deno.test({
@@ -1118,7 +1140,7 @@ Deno.test({
       const [ofUser] = serviceResult(foundOf(state, { unit: dropIn }), undefined).causes ?? [];
       assertStringIncludes(ofUser ?? "", `correct User=nobody in ${DROP_IN}, and then: systemctl`);
       assertEquals(of(0o644, 0o700).advice, `let it: chmod o+x ${folder} && systemctl start x`);
-      assertStringIncludes(of(0o644, 0o755).advice ?? "", "repair that, and then: ");
+      assertStringIncludes(adviceText(of(0o644, 0o755)), "SELinux or AppArmor");
       of(0o755, 0o700);
       const launcher = `this needs Deno 2.9 or newer; ${file} is not there, or not for this user`;
       const barred = serviceResult(

@@ -120,6 +120,13 @@ Deno.test("in the container image checkStateFolder() has advice about the contai
   });
 });
 
+Deno.test("checkStateFolder() asks whether a folder is immutable that denies what its rights allow", async () => {
+  const config = configOf("--month-rotate", "1", "--state-dir", "/srv/state");
+  const denied = problemHealth("state", "Operation not permitted");
+  const { causes = [] } = await checkStateFolder(config, denied);
+  assertStringIncludes(causes[0] ?? "", "lsattr -d /srv/state");
+});
+
 Deno.test("checkStateFolder() asks for a volume where the agent is process 1", async () => {
   const folder = Deno.makeTempDirSync();
   try {

@@ -68,6 +68,8 @@ Deno.test("tlsErrorMessage() says why a certificate is not trusted", () => {
     ["NotValidYet", `it is not valid yet, ${clock}`],
     ["certificate not valid yet", `it is not valid yet, ${clock}`],
     ["Revoked", "it was revoked"],
+    ["InvalidPurpose", "its purposes leave out that of a server"],
+    ["NameConstraintViolation", "its authority may not make certificates for that name"],
     ["odd", "it is malformed, or of a kind that is not supported (invalid peer certificate: odd)"],
   ];
   for (const [message, words] of table) {
