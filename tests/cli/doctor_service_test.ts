@@ -25,7 +25,8 @@ import { openHealth } from "../state/health_folder.ts";
 import { adviceText } from "./advice_text.ts";
 import { problemHealth } from "./seen_health.ts";
 
-const TOKEN = "t0ken-of-this-node";
+// Another agent of this machine, such as that of another test, may have a well-known one.
+const TOKEN = `t0ken-${crypto.randomUUID()}`;
 
 /** Runs the checks of these ids alone. */
 async function check(

@@ -3,8 +3,8 @@ import { type FaultName, panelFault } from "../test_panel/faults.ts";
 import type { GenerationName } from "../test_panel/generation.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 
-/** The token that {@linkcode withPanel}'s panels know. */
-export const TOKEN = "t0ken-of-this-node";
+/** The token that {@linkcode withPanel}'s panels know, and no agent of another test. */
+export const TOKEN = `t0ken-${crypto.randomUUID()}`;
 
 /** Starts a panel for a test; `requireUnseen` fails if a node has appeared there. */
 export async function withPanel(

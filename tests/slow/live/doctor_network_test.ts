@@ -10,7 +10,8 @@ import {
 } from "./planted_problem.ts";
 import { unless } from "../../only_on.ts";
 
-const TOKEN = "t0ken-of-this-node";
+// Another agent of this machine, such as that of another test, may have a well-known one.
+const TOKEN = `t0ken-${crypto.randomUUID()}`;
 /** This machine's end of the cable, with the panel and a name server, and the other end. */
 const NET = randomNet();
 const [HERE, THERE] = [`${NET}.1`, `${NET}.2`];

@@ -10,7 +10,8 @@ import {
 } from "./planted_problem.ts";
 import { unless } from "../../only_on.ts";
 
-const TOKEN = "t0ken-of-this-node";
+// Another agent of this machine, such as that of another test, may have a well-known one.
+const TOKEN = `t0ken-${crypto.randomUUID()}`;
 
 const lack = Deno.uid() === 0 ? lackOfTools("nginx", "openssl", "faketime") : "no root";
 
