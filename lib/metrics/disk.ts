@@ -53,6 +53,11 @@ export function hasSameUsage(one: FileSystemUse, other: FileSystemUse): boolean 
     Math.abs(one.freeBlocks - other.freeBlocks) <= one.blocks / 1_000;
 }
 
+/** Of what is no disk, or of a program's file system that this user may not use. */
+function noSize(path: string): Error {
+  return new Error(`Cannot statfs ${JSON.stringify(path)}: it has no size`);
+}
+
 /** Interval at which mountinfo is read again, unless a counted mount changes earlier. */
 const REFRESH_MS = 60_000;
 /** Characters of a mountinfo of about 500 mounts. Reading one of 2,000 each minute is a tenth of all CPU. */
@@ -157,19 +162,25 @@ export class DiskCollector {
   mounts(): MountDecision[] {
     return this.#decisions.map((decision) => {
       const { mountPoint, source, type, counted, rule } = decision;
-      const problem = "path" in decision && this.#problem(decision);
+      const problem = "path" in decision ? this.#problem(decision) : undefined;
       return {
         mountPoint,
         source,
         type,
         counted,
-        rule: problem ? `${rule}, without answer` : rule,
+        rule: problem === undefined
+          ? rule
+          : problem.message.endsWith("it has no size")
+          ? `${rule}, without a size`
+          : `${rule}, without answer`,
       };
     });
   }
 
   #problem({ path, mayHang }: CountedMount): Error | undefined {
-    return mayHang ? this.#statfs.problem(path) : undefined;
+    if (!mayHang) return undefined;
+    return this.#statfs.problem(path) ??
+      (this.#statfs.last(path)?.blocks === 0 ? noSize(path) : undefined);
   }
 
   #refreshMs(): number {
@@ -252,7 +263,8 @@ export class DiskCollector {
   #query(mount: CountedMount): FileSystemUse | Error | undefined {
     if (mount.mayHang) return this.#statfs.query(mount.path);
     try {
-      return this.#host.statfs(mount.path);
+      const use = this.#host.statfs(mount.path);
+      return use.blocks === 0 ? noSize(mount.path) : use;
     } catch (error) {
       return error instanceof Error ? error : new Error(`Cannot statfs ${mount.path}`);
     }

@@ -447,6 +447,25 @@ Deno.test("DiskCollector.collect() counts the root of a chroot that is no mount,
   assertEquals(included.step(), [600, 1_000]);
 });
 
+Deno.test("DiskCollector.collect() names what has no size", async () => {
+  using time = new FakeTime();
+  const text =
+    `${ROOT}3 1 0:50 / /sshfs rw - fuse.sshfs host:/ rw\n4 1 0:51 / /ram rw - ramfs r rw\n`;
+  const include = ["/", "/sshfs", "/ram"];
+  const uses = { "/": use(100, 30), "/ram": use(0, 0) };
+  const machine = new Machine(time, text, uses, { include });
+  machine.step();
+  assertEquals(machine.disk.missingPart()?.message, 'Cannot statfs "/ram": it has no size');
+  assertEquals(machine.rule("/ram"), "statfs failed");
+  const sshfs = new Machine(time, text, uses, { include: ["/", "/sshfs"] });
+  sshfs.step();
+  sshfs.asyncCalls[0]?.resolve(use(0, 0));
+  await settle();
+  assertEquals(sshfs.step(), [70, 100]);
+  assertEquals(sshfs.disk.missingPart()?.message, 'Cannot statfs "/sshfs": it has no size');
+  assertEquals(sshfs.rule("/sshfs"), "included by --include-mountpoint, without a size");
+});
+
 const NTFS = "3 1 8:33 / /ntfs rw - fuseblk /dev/sdc1 rw\n";
 
 Deno.test("DiskCollector.collect() never waits for a dead NTFS disk, and names it", async () => {

@@ -243,6 +243,25 @@ withFuse.test(`an agent reports on beside a dead NTFS disk, counts the others, a
   }
 });
 
+Deno.test({
+  name: `a program's file system that the agent's user may not use is named${fuse}`,
+  ignore: fuse !== "",
+  async fn() {
+    await using namespace = await MountNamespace.with(`
+      mkdir /srv/roots; exec 3<>/dev/fuse
+      mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 roots /srv/roots
+    `);
+    const told = await dryRun(["--include-mountpoint", "/;/srv/roots"], {
+      through: namespace.enter,
+    });
+    const rules = Object.fromEntries(told.mountPoints.map(({ name, rule }) => [name, rule]));
+    const rule = "included by --include-mountpoint, without a size";
+    assertEquals(rules["/srv/roots (fuse of roots)"], rule);
+    assertEquals(told.report.message, 'cannot measure part of disk space "/srv/roots"');
+    assertEquals(told.report.disk.total, namespace.space("/").total);
+  },
+});
+
 const capabilities = needed || succeeds("setpriv", "--version")
   ? needed
   : " (skipped: it needs setpriv)";
