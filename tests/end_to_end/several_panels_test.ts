@@ -60,28 +60,36 @@ Deno.test("remote control is the panel's own: one may run commands, the other ma
   const config = await Deno.makeTempFile({ suffix: ".json" });
   const panels: TestPanel[] = [];
   try {
-    for (const token of TOKENS.slice(0, 2)) {
-      panels.push(await startTestPanel({ token, generation: "main" }));
+    for (const [index, generation] of (["main", "main", "1.1"] as const).entries()) {
+      panels.push(await startTestPanel({ token: TOKENS[index], generation }));
     }
-    const [mayNot, may] = panels;
-    assert(mayNot !== undefined && may !== undefined);
+    const [mayNot, may, old] = panels;
+    assert(mayNot !== undefined && may !== undefined && old !== undefined);
     const text = JSON.stringify({
       interval: 0.2,
       panels: [
         { endpoint: mayNot.url, token: mayNot.token },
         { endpoint: may.url, token: may.token, enable_remote_control: true },
+        { endpoint: old.url, token: old.token, enable_remote_control: true },
       ],
     });
     await Deno.writeTextFile(config, text);
     await Deno.chmod(config, 0o600);
     await using agent = new AgentProcess(["--config", config]);
     for (const panel of panels) await until(panel, ({ reports }) => reports.length >= 2);
-    for (const panel of panels) panel.node.sendCommand("echo done");
+    // Of a panel that may give none, longer orders are not even read.
+    const command = `echo done; : ${"x".repeat(70_000)}`;
+    for (const panel of panels) {
+      await until(panel, () => panel.node.isReachable);
+      panel.node.sendCommand(command);
+    }
     for (const panel of panels) {
       await until(panel, ({ commandResults }) => commandResults.length === 1);
     }
     assertEquals(mayNot.state.commandResults[0]?.value.result, "Remote control is disabled.");
-    assertEquals(may.state.commandResults[0]?.value.result, "done\n");
+    for (const { state } of [may, old]) {
+      assertEquals(state.commandResults[0]?.value.result, "done\n");
+    }
     const configs = [await mayNot.requestStartupConfig(), await may.requestStartupConfig()];
     assertEquals(
       configs.map((it) => [jsonFields(it).endpoint, jsonFields(it).disable_web_ssh]),
