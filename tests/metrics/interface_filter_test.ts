@@ -146,7 +146,19 @@ Deno.test("decideInterface() knows software interfaces by the names that their m
     ...["xenbr0", "ovs-system", "cni0", "cali1a2b", "cilium_host", "lxc1a2b", "flannel.1"],
     ...["kube-ipvs0", "nodelocaldns", "weave", "wg0", "tailscale0", "ztabc", "utun3", "nebula1"],
     ...["gre0", "erspan0", "sit0", "tunl0", "ip6tnl0", "ip_vti0", "vxlan0", "geneve0"],
-    ...["macvlan0", "macvtap0", "ipvlan0", "vlan5", "eth0.10", "dummy0", "ifb0", "teql0", "nlmon0"],
+    ...[
+      "macvlan0",
+      "macvtap0",
+      "ipvlan0",
+      "vlan5",
+      "eth0.10",
+      "dummy0",
+      "ifb0",
+      "teql0",
+      "nlmon0",
+      "ve-web",
+      "he-ipv6",
+    ],
   ];
   const counted = names.filter((name) =>
     decideInterface(name, { traits: undefined }, around({ byName: true, alone: true })).counted
