@@ -37,19 +37,9 @@ const VIRTUAL_NAMES = [
   ...["cni*", "cali*", "cilium*", "lxc*", "flannel*", "kube-*", "nodelocaldns", "weave*"],
   ...["wg*", "tailscale*", "zt*", "utun*", "nebula*", "gre*", "erspan*", "sit*", "tunl*", "ip6*"],
   ...["ip_vti*", "vxlan*", "geneve*", "macvlan*", "macvtap*", "ipvlan*", "vlan*", "*.*"],
-  ...[
-    "dummy*",
-    "ifb*",
-    "teql*",
-    "nlmon*",
-    "ve-*",
-    "vb-*",
-    "datapath",
-    "nordlynx",
-    "CloudflareWARP",
-  ],
+  ...["dummy*", "ifb*", "teql*", "nlmon*", "ve-*", "vb-*", "datapath", "waydroid*", "anbox*"],
   ...["ipvl*", "xfrm*", "ipsec*", "l2tpeth*", "6in4-*", "6to4*", "he-ipv6", "bat*", "hsr*", "vrf*"],
-  ...["waydroid*", "anbox*", "macsec*"],
+  ...["macsec*", "nordlynx", "CloudflareWARP"],
 ];
 
 /** Kinds that come in pairs: a container's uplink, and the host's ends of its containers' uplinks. */

@@ -12,7 +12,7 @@ export type CpuFacts = Pick<MachineFacts, "cpuName" | "logicalCores" | "physical
 
 /**
  * Reads name and cores of the processor from `/proc/cpuinfo` (parsed by the caller), `/proc/stat`, the
- * device tree, and `/sys/devices/system/cpu` where cpuinfo has no topology.
+ * device tree, and `/sys/devices/system/cpu`.
  */
 export function cpuFacts(
   host: Pick<Host, "roots" | "readText" | "list">,
@@ -21,8 +21,10 @@ export function cpuFacts(
   const cpuName = info && cpuNameOf(info, host.readText(`${host.roots.proc}/device-tree/model`));
   const logicalCores = countLogicalCores(host.readText(`${host.roots.proc}/stat`) ?? "") ??
     info?.processors ?? countOnline(host);
-  const reported = info?.physicalCores ?? countSiblingGroups(host);
-  // In LXC `/sys` may show the cores of the machine, while `/proc` shows the container's.
+  // In LXC `/sys` may show the cores of the machine, while `/proc` shows the container's. Where it shows
+  // the same ones, it is exact: numbers of cores repeat on processors of several dies.
+  const { cpus, cores } = countCoresInSys(host);
+  const reported = cpus === logicalCores ? cores : info?.physicalCores ?? (cores || undefined);
   const physicalCores = reported && Math.min(reported, logicalCores ?? reported);
   return { cpuName, logicalCores, physicalCores };
 }
@@ -65,18 +67,21 @@ function countOnline(host: Pick<Host, "roots" | "readText">): number | undefined
   }, 0);
 }
 
-/** Counts cores: threads of one core have the same sibling list. */
-function countSiblingGroups(
+/** Counts processors, and their cores: threads of one core have the same sibling list. */
+function countCoresInSys(
   host: Pick<Host, "roots" | "readText" | "list">,
-): number | undefined {
+): { cpus: number; cores: number } {
   const folder = `${host.roots.sys}/devices/system/cpu`;
   const groups = new Set<string>();
+  let cpus = 0;
   for (const name of host.list(folder) ?? []) {
     if (!/^cpu\d+$/.test(name)) continue;
     const siblings = host.readText(`${folder}/${name}/topology/thread_siblings_list`);
-    if (siblings !== undefined) groups.add(siblings.trim());
+    if (siblings === undefined) continue;
+    groups.add(siblings.trim());
+    cpus++;
   }
-  return groups.size === 0 ? undefined : groups.size;
+  return { cpus, cores: groups.size };
 }
 
 type Files = Pick<Host, "roots" | "readText" | "exists">;

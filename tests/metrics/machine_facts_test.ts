@@ -125,6 +125,24 @@ Deno.test("cpuFacts() never returns more cores than threads, as in LXC on ARM", 
   assertDataEquals([logicalCores, physicalCores], [1, 1]);
 });
 
+Deno.test("cpuFacts() counts the cores of a processor of several dies, whose numbers repeat", () => {
+  const cpus = ["0", "1", "0", "1"];
+  const cpuinfo = cpus.map((core, at) =>
+    `processor\t: ${at}\nmodel name\t: AMD EPYC 7251\nphysical id\t: 0\ncore id\t\t: ${core}\n\n`
+  ).join("");
+  const stat = {
+    "/proc/stat": "cpu  1 1 1 1\n" + cpus.map((_, at) => `cpu${at} 1 1 1 1\n`).join(""),
+  };
+  const topology = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [
+      `/sys/devices/system/cpu/cpu${at}/topology/thread_siblings_list`,
+      `${at}\n`,
+    ]));
+  assertEquals(facts(cpuinfo, { ...stat, ...topology(4) }).physicalCores, 4);
+  // Another machine's, as in LXC.
+  assertEquals(facts(cpuinfo, { ...stat, ...topology(8) }).physicalCores, 2);
+});
+
 const S390X = `vendor_id       : IBM/S390
 # processors    : 2
 processor 0: version = FF,  identification = 2733E8,  machine = 3906
