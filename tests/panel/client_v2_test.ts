@@ -124,12 +124,6 @@ Deno.test("ClientV2 acknowledges events in the very next report or pull, until t
   ]);
 });
 
-Deno.test("ClientV2 gives an event once when a report and a pull both bring it", async () => {
-  const { rpc } = rpcTo((call) => success(call, [notice("a")]));
-  const answers = await Promise.all([rpc.report({}, WITHIN), rpc.pull(signal)]);
-  assertEquals(answers.flat().map(({ id }) => id), ["a"]);
-});
-
 Deno.test("ClientV2 throws the kind of error that an answer means", async () => {
   const cases: [PanelResponse, PanelFailure, number | undefined, string][] = [
     [json(400, { id: 1, error: { code: -32601, message: "no method" } }), "rejected", -32601, "no"],
@@ -259,21 +253,6 @@ Deno.test("ClientV2 does not repeat a call that was refused for its content, or 
     assertEquals(sent.length, 1);
   }
 });
-
-Deno.test("ClientV2 acknowledges each event once when that is answered, however many come", async () => {
-  let count = 0;
-  const { rpc, sent } = rpcTo((call) =>
-    success(call, Array.from({ length: 200 }, () => notice(`${count++}`)))
-  );
-  for (let n = 0; n < 20; n++) await rpc.pull(signal);
-  const longest = Math.max(...sent.map(({ params }) => ackedIn(params)));
-  assertEquals(longest, 200, "what was answered is not told again");
-});
-
-function ackedIn({ ack_event_ids: ids }: Record<string, unknown>): number {
-  return Array.isArray(ids) ? ids.length : 0;
-}
-
 Deno.test("toPanelError() quotes the panel, or its code when there is no text", () => {
   const error = toPanelError("send x", { code: -32000, text: "not saved" });
   assertEquals(error.message, 'Cannot send x: the panel answered "not saved"');

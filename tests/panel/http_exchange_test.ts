@@ -224,11 +224,6 @@ Deno.test("statusError() does not doubt the address, whoever answers 404", () =>
   );
 });
 
-Deno.test("statusError() quotes the start of a long reason", () => {
-  const text = JSON.stringify({ error: "x".repeat(100_000) });
-  assertEquals(statusError("ask", { status: 500, text }).message.length < 300, true);
-});
-
 Deno.test("isHtml() recognizes HTML by its first character", () => {
   assertEquals(["<html>", " \n<!doctype html>"].every(isHtml), true);
   assertEquals(["", "{}", "404 <page> not found"].some(isHtml), false);

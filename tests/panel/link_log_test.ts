@@ -64,17 +64,6 @@ Deno.test("LinkLog logs a blocked WebSocket only when POST works", () => {
   ]);
 });
 
-Deno.test("LinkLog logs no missing WebSocket of version 1 on a panel without version 1", () => {
-  const lines = linesOf((log) => {
-    log.dialFailed(BLOCKED, { after: TRIES_POST });
-    log.accepted(V2_POST, TRIES_POST);
-  }, 1);
-  assertEquals(lines, [
-    "info The panel supports only version 2 of the protocol; reports are sent by v2 POST",
-    "info First report accepted, by v2 POST",
-  ]);
-});
-
 Deno.test("LinkLog logs why a link was lost, and once why it does not come back", () => {
   const lines = linesOf((log) => {
     log.accepted(V2_WEBSOCKET, UP);

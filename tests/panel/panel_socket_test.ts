@@ -218,21 +218,6 @@ Deno.test("PanelSocket reads on slowly when there are too many messages, and wai
   });
 });
 
-Deno.test("PanelSocket.sendReport() keeps a connection whose answer waits behind too many messages", async () => {
-  for (const version of [1, 2] as const) {
-    await withLive(version, async ({ time, socket, live, receiver }) => {
-      for (let n = 0; n < 1_300; n++) socket.say({ method: "agent.message", params: n });
-      await time.run(1);
-      assertEquals(receiver.limit.isExceeded, true);
-      const sending = live.sendReport(REPORT, { ...WITHIN, timeoutMs: 3_000 })
-        .catch((error) => error);
-      await time.run(3_100);
-      await sending;
-      assertEquals([live.end, socket.closeReason], ["closed", ""]);
-    });
-  }
-});
-
 Deno.test("PanelSocket closes a connection whose panel goes on sending too much, in either version", async () => {
   for (const version of [1, 2] as const) {
     await withLive(version, async ({ time, socket, live, messages, running }) => {
@@ -321,15 +306,5 @@ Deno.test("PanelSocket.sendReport() carries acknowledgements until a report was 
     assertEquals(last?.params, { report: REPORT });
     socket.say({ id: last?.id, result: {} });
     await third;
-  });
-});
-
-Deno.test("PanelSocket.sendReport() keeps acknowledgements when a report is refused", async () => {
-  await withLive(2, async ({ socket, live, acknowledgements }) => {
-    acknowledgements.add([{ id: "e", message: { kind: "notice", text: "" } }]);
-    const sending = assertRejects(() => live.sendReport(REPORT, WITHIN), PanelError);
-    socket.say({ id: socket.calls[0]?.id, error: { code: -32000, message: "busy" } });
-    await sending;
-    assertEquals(acknowledgements.hasPending, true);
   });
 });

@@ -54,6 +54,12 @@ function assertFitForTheWire(report: ReturnType<typeof toWireReport>): void {
   for (const load of loads) assert(Number.isFinite(load) && load >= 0);
 }
 
+/** Basic info of a machine of which nothing else is known, with what is given. */
+function infoOf(given: Partial<Parameters<typeof toWireBasicInfo>[0]>) {
+  const usual = { facts: FACTS, snapshot: { failures: [] }, addresses: {}, version: "1" };
+  return toWireBasicInfo({ ...usual, withoutNewColumns: false, ...given });
+}
+
 Deno.test("toWireReport() keeps type and range whatever was measured", () => {
   const odd = [0, -0, -1, 0.4, 1e-9, 2 ** 53, 2 ** 63, 1e21, NaN, Infinity, -Infinity, 101, 1000.5];
   for (const value of odd) assertFitForTheWire(toWireReport(snapshotOf(value)));
@@ -110,12 +116,9 @@ Deno.test("toWireReport() puts each value into its own field", () => {
 });
 
 Deno.test("toWireBasicInfo() puts each total and address into its own field", () => {
-  const info = toWireBasicInfo({
-    facts: FACTS,
+  const info = infoOf({
     snapshot: DISTINCT,
     addresses: { ipv4: "192.0.2.1", ipv6: "2001:db8::1" },
-    version: "1",
-    withoutNewColumns: false,
   });
   const { mem_total, swap_total, disk_total, ipv4, ipv6 } = info;
   assertEquals([mem_total, swap_total, disk_total], [102, 104, 106]);
@@ -147,7 +150,7 @@ Deno.test("toWireReport() fills in absent values, since the panel refuses incomp
 });
 
 Deno.test("toWireBasicInfo() has only fields that the panel knows, and leaves out unknown addresses", () => {
-  const info = toWireBasicInfo({
+  const info = infoOf({
     facts: {
       ...FACTS,
       osName: "Debian",
@@ -158,7 +161,6 @@ Deno.test("toWireBasicInfo() has only fields that the panel knows, and leaves ou
     snapshot: snapshotOf(10.5),
     addresses: { ipv4: "192.0.2.1" },
     version: "1.0.0",
-    withoutNewColumns: false,
   });
   assertEquals(info, {
     arch: "amd64",
@@ -178,28 +180,18 @@ Deno.test("toWireBasicInfo() has only fields that the panel knows, and leaves ou
 });
 
 Deno.test("toWireBasicInfo() leaves out the version of a kernel that is not known", () => {
-  const info = toWireBasicInfo({
-    facts: FACTS,
-    snapshot: { failures: [] },
-    addresses: {},
-    version: "1",
-    withoutNewColumns: false,
-  });
+  const info = infoOf({});
   assertEquals(["kernel_version", "ipv4", "ipv6"].filter((name) => name in info), []);
   assertEquals(info.cpu_physical_cores, 2);
 });
 
 Deno.test("toWireBasicInfo() sends no character that acts on a terminal, and no long text", () => {
   const odd = "\x1b[31mDebian\x07\u202e 12\x9b\x7f\n";
-  const info = toWireBasicInfo({
+  const info = infoOf({
     facts: {
       ...{ arch: odd, cpuName: odd, osName: odd, gpuName: odd, kernelVersion: odd },
       virtualization: "x".repeat(1_000),
     },
-    snapshot: { failures: [] },
-    addresses: {},
-    version: "1",
-    withoutNewColumns: false,
   });
   for (const text of [info.arch, info.cpu_name, info.os, info.gpu_name, info.kernel_version]) {
     assertEquals(text, "[31mDebian  12");
@@ -208,22 +200,16 @@ Deno.test("toWireBasicInfo() sends no character that acts on a terminal, and no 
 });
 
 Deno.test("toWireBasicInfo() says so where nothing tells a fact", () => {
-  const info = toWireBasicInfo({
+  const info = infoOf({
     facts: { arch: "amd64", cpuName: "\x1b" },
-    snapshot: { failures: [] },
-    addresses: {},
-    version: "1",
     withoutNewColumns: true,
   });
   assertEquals([info.cpu_name, info.os, info.virtualization], ["unknown", "unknown", ""]);
 });
 
 Deno.test("toWireBasicInfo() omits newer columns for old panels", () => {
-  const info = toWireBasicInfo({
+  const info = infoOf({
     facts: { ...FACTS, kernelVersion: "6.1" },
-    snapshot: { failures: [] },
-    addresses: {},
-    version: "1",
     withoutNewColumns: true,
   });
   assertEquals("kernel_version" in info || "cpu_physical_cores" in info, false);
@@ -237,12 +223,9 @@ Deno.test("toWireBasicInfo() omits newer columns for old panels", () => {
 
 Deno.test("toWireBasicInfo() never sends a fraction", () => {
   fc.assert(fc.property(fc.double(), fc.double(), (cores, bytes) => {
-    const info = toWireBasicInfo({
+    const info = infoOf({
       facts: { arch: "arm64", logicalCores: cores, physicalCores: cores },
       snapshot: snapshotOf(bytes),
-      addresses: {},
-      version: "1",
-      withoutNewColumns: false,
     });
     for (
       const value of [info.cpu_cores, info.cpu_physical_cores, info.mem_total, info.disk_total]
