@@ -144,15 +144,6 @@ Deno.test("ProbeSchedule never runs a slow task twice at once", async () => {
   assertEquals(bench.runs.length, 2);
 });
 
-Deno.test("ProbeSchedule runs 16 probes at a time, the rest in the order they came, none dropped", async () => {
-  using bench = new Bench({ tookMs: 3000, random: inOrder() });
-  const tasks = Array.from({ length: 100 }, (_, id) => task(id + 1, { intervalSeconds: 3600 }));
-  bench.schedule.update(tasks);
-  await bench.time.run(60_000);
-  assertEquals([bench.mostRunning, bench.results.length], [16, 100]);
-  assertEquals(bench.hosts(), tasks.map(({ target }) => target));
-});
-
 Deno.test("ProbeSchedule queues a task once, however often its turn comes", async () => {
   using bench = new Bench();
   bench.schedule.update([

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { startTestPanel, type TestPanel, type TestPanelOptions } from "./test_panel.ts";
 import { dial, envelope } from "../test_panel/fake_agent.ts";
-import { BASIC_INFO, PING_RESULT, REPORT } from "../test_panel/fake_reporter.ts";
+import { PING_RESULT, REPORT } from "../test_panel/fake_reporter.ts";
 
 const task = { id: 1, name: "Ping", type: "icmp", target: "127.0.0.1", interval: 3600 };
 
@@ -17,27 +17,6 @@ async function withPanel(
 function test(name: string, ...args: Parameters<typeof withPanel>): void {
   Deno.test(name, () => withPanel(...args));
 }
-
-test("a WebSocket of v2 accepts messages and answers those with an id", async (panel) => {
-  const socket = await dial(panel, "v2").opened();
-  socket.socket.send(envelope("agent.report", { report: REPORT }));
-  socket.socket.send(envelope("agent.basicInfo", { info: BASIC_INFO }, "x"));
-  socket.socket.send("{");
-  assertEquals(await socket.message(0), {
-    jsonrpc: "2.0",
-    id: "x",
-    result: { status: "success" },
-  });
-  assertEquals((await socket.message(1)).error.code, -32700);
-  const { state } = panel;
-  assertEquals(state.reports.map((report) => report.by), ["v2 websocket"]);
-  assertEquals(state.sockets, { present: "v2", opened: 1, closed: 0 });
-  const upgrade = state.calls.find((call) => call.path === "/api/clients/v2/rpc");
-  assertEquals(upgrade?.status, 101);
-  socket.socket.terminate();
-  await state.until(({ sockets }) => sockets.closed === 1);
-  assertEquals(state.sockets, { present: undefined, opened: 1, closed: 1 });
-});
 
 test("a WebSocket gets orders in the version that the panel assumes for the node", async (panel) => {
   const socket = await dial(panel, "v2").opened();
