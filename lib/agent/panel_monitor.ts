@@ -89,7 +89,7 @@ export class PanelMonitor implements PanelObserver {
   }
 
   /** Counts a probe that the panel orders; it is written with the next report. */
-  onProbeOrder(probe: Pick<ProbeTask, "id" | "kind">): void {
+  onProbeOrder(probe: OrderedTask): void {
     this.#probes.order(probe);
   }
 
@@ -116,9 +116,10 @@ export class PanelMonitor implements PanelObserver {
   }
 }
 
+type OrderedTask = Pick<ProbeTask, "id" | "kind" | "target">;
+
 /** A probe that the panel orders each time. */
-interface OrderedProbe {
-  readonly kind: ProbeType;
+interface OrderedProbe extends OrderedTask {
   readonly orderedAtMs: number;
   /** Time between its last two orders. */
   readonly intervalMs: number;
@@ -130,11 +131,16 @@ const MIN_AGE_MS = 10 * 60_000;
 const AGE_INTERVALS = 3;
 /** More ordered probes are not counted. */
 const MAX_ORDERED = 1000;
+/** A target is named after so many lost results in a row, and so many targets at most. */
+const LOST_RESULTS = 3;
+const MAX_LOST_TARGETS = 3;
 
 /** Counts a panel's probes: those of its list, those that it orders, and their results. */
 export class ProbeCounts {
   #listed: readonly ProbeTask[] = [];
   readonly #ordered = new Map<number, OrderedProbe>();
+  /** Lost results in a row, by the probe's id. */
+  readonly #lostInARow = new Map<number, number>();
   /** Of each of the last 60 seconds: which it is, and its results. */
   readonly #seconds = Array.from({ length: SECONDS }, () => ({ second: -1, run: 0, lost: 0 }));
 
@@ -144,17 +150,19 @@ export class ProbeCounts {
   }
 
   /** The panel has ordered one run. */
-  order({ id, kind }: Pick<ProbeTask, "id" | "kind">): void {
+  order({ id, kind, target }: OrderedTask): void {
     const nowMs = performance.now();
     const before = this.#ordered.get(id);
     if (before === undefined && this.#ordered.size >= MAX_ORDERED) this.#prune();
     if (before === undefined && this.#ordered.size >= MAX_ORDERED) return;
     const intervalMs = before === undefined ? 0 : nowMs - before.orderedAtMs;
-    this.#ordered.set(id, { kind, orderedAtMs: nowMs, intervalMs });
+    this.#ordered.set(id, { id, kind, target, orderedAtMs: nowMs, intervalMs });
   }
 
   /** A probe has run. */
-  add({ valueMs }: Pick<ProbeResult, "valueMs">): void {
+  add({ taskId, valueMs }: Pick<ProbeResult, "taskId" | "valueMs">): void {
+    if (valueMs !== LOST_MS) this.#lostInARow.delete(taskId);
+    else this.#lostInARow.set(taskId, (this.#lostInARow.get(taskId) ?? 0) + 1);
     const second = Math.floor(performance.now() / 1000);
     const place = this.#seconds[second % SECONDS];
     if (place === undefined) return;
@@ -164,7 +172,7 @@ export class ProbeCounts {
   }
 
   /** The present numbers; those of probes are of the list and of orders, and a kind without any is left out. */
-  numbers(): Pick<PanelHealth, "probes" | "kinds" | "lastMinute" | "lost"> {
+  numbers(): Pick<PanelHealth, "probes" | "kinds" | "lastMinute" | "lost" | "lostTargets"> {
     this.#prune();
     const kinds: Partial<Record<ProbeType, number>> = {};
     const all = [...this.#listed, ...this.#ordered.values()];
@@ -176,7 +184,11 @@ export class ProbeCounts {
       sum.lastMinute += run;
       sum.lost += lost;
     }
-    return { probes: all.length, kinds, ...sum };
+    const known = new Set(all.map(({ id }) => id));
+    for (const id of this.#lostInARow.keys()) if (!known.has(id)) this.#lostInARow.delete(id);
+    const lostTargets = all.filter(({ id }) => (this.#lostInARow.get(id) ?? 0) >= LOST_RESULTS)
+      .slice(0, MAX_LOST_TARGETS).map(({ kind, target }) => ({ kind, target }));
+    return { probes: all.length, kinds, ...sum, ...(lostTargets.length > 0 && { lostTargets }) };
   }
 
   #prune(): void {

@@ -27,7 +27,8 @@ import {
 } from "./checks.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
 import { proxyVariableNames } from "./doctor_advice.ts";
-import { agentResult, connectionsResult, probesResult } from "./doctor_agent.ts";
+import { agentResult, connectionsResult } from "./doctor_agent.ts";
+import { checkProbes } from "./doctor_probes.ts";
 import { AS_SERVICE, parseUnitSettings, runAsService } from "./doctor_as_service.ts";
 import { withComparison } from "./doctor_comparison.ts";
 import { boundedTools, findInstalled, readRecord, TOOL_MS } from "./doctor_found_service.ts";
@@ -109,7 +110,7 @@ async function everything(
       const settings = (await found).unit?.settings ?? [];
       return connectionsResult(health, proxyVariable(config, settings));
     }),
-    check("probes", "Probes", () => probesResult(config, health)),
+    check("probes", "Probes", (signal) => checkProbes(config, health, signal)),
   ];
   const checking = Promise.all([
     Array.fromAsync(runChecks(aboutService, options)),

@@ -10,7 +10,7 @@ import { panelNames } from "../config/panels.ts";
 import type { Health } from "../state/health_reader.ts";
 import { closesSoon, seenProblem } from "./agent_problems.ts";
 import { type CheckResult, result } from "./checks.ts";
-import { given, reinstall } from "./doctor_way.ts";
+import { reinstall } from "./doctor_way.ts";
 import { healthProblem } from "./health.ts";
 import { duration, isPaused } from "./status.ts";
 
@@ -118,29 +118,6 @@ const PROBLEMS = [
   ["gpu", "failed", "ask the driver itself: nvidia-smi"],
   ["authorities", "warning", "read the files named there: openssl x509 -noout -text -in FILE"],
 ] as const;
-
-/** The result for probes of the last minute. */
-export function probesResult(config: Config, health: Health | undefined): CheckResult {
-  const panels = health?.panels ?? [];
-  const run = panels.reduce((sum, { lastMinute = 0 }) => sum + lastMinute, 0);
-  const lost = panels.reduce((sum, it) => sum + (it.lost ?? 0), 0);
-  if (run === 0) return result("skipped", "none ran in the last minute");
-  const text = `${run} in the last minute, ${lost} lost`;
-  if (lost < run) return result("ok", text);
-  const kinds = panels.flatMap(({ kinds = {} }) => Object.keys(kinds));
-  const seen = health && seenProblem(health, "ping");
-  if (seen !== undefined && kinds.every((kind) => kind === "icmp")) {
-    return result("warning", `${text}: ${seen}`);
-  }
-  return result(
-    "warning",
-    text,
-    kinds.length > 0 && kinds.every((kind) => ["tcp", "http"].includes(kind))
-      ? "see whether a target answers this machine: nc -vz TARGET PORT"
-      : "see whether a target answers this machine: ping -c 3 TARGET",
-    `see in its log why each is lost: ${given({ config }, "--log-level debug")}`,
-  );
-}
 
 /**
  * The result for WebSockets of the running agent: whether they last.

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { unmatchedNotices } from "../agent/startup_log.ts";
 import { settlesWithin } from "../async/timeout.ts";
 import type { Config } from "../config/config.ts";
 import type { Machine } from "../metrics/machine.ts";
@@ -18,7 +19,40 @@ export async function checkDisks(machine: Machine, config: Config): Promise<Chec
   const all = machine.mounts();
   const { statfs } = await import("node:fs/promises");
   const hanging = await hangingMounts(askedMounts(all), { statfs, timeoutMs: STATFS_TIMEOUT_MS });
-  return disksResult(all, hanging, config);
+  const found = disksResult(all, hanging, config);
+  if (hanging.length > 0) return found;
+  const names = all.filter(({ counted }) => counted).map(({ mountPoint }) => mountPoint);
+  return unmatchedResult(config, machine, { of: "mountpoint", names }) ?? found;
+}
+
+/** More names are not shown. */
+const MAX_NAMES = 6;
+
+/** The result for an option that asks for what this machine does not have; `undefined` where none does. */
+export function unmatchedResult(
+  config: Config,
+  machine: Pick<Machine, "interfaces" | "mounts">,
+  { of, names }: {
+    /** A part of the option's name. */
+    of: "nics" | "mountpoint";
+    /** Names that it could have. */
+    names: readonly string[];
+  },
+): CheckResult | undefined {
+  const notice = unmatchedNotices(config, machine).find((text) => text.includes(of));
+  const [, flag] = /^--(\S+)/.exec(notice ?? "") ?? [];
+  if (notice === undefined || flag === undefined) return undefined;
+  const origin =
+    config.origins.get(flag.replaceAll("-", "_").replace("mountpoint", "mountpoints")) ?? "";
+  const where = origin === "" || origin.startsWith("flag ") ? notice : `${notice} (see ${origin})`;
+  const more = names.length > MAX_NAMES ? ["…"] : [];
+  const shown = [...names.slice(0, MAX_NAMES), ...more].join(", ");
+  return result(
+    "warning",
+    names.length === 0 ? where : `${where}; there is ${shown}`,
+    `name what is here: ${given({ config }, `--${flag} NAMES`)}`,
+    `or leave that option out: ${given({ config }, `--unset ${flag}`)}`,
+  );
 }
 
 /**

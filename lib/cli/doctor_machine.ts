@@ -26,7 +26,7 @@ import type { Health } from "../state/health_reader.ts";
 import { localTime, unknownZone, usedHours } from "../traffic/time_zone.ts";
 import { agentSays, seenProblem } from "./agent_problems.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
-import { checkDisks } from "./doctor_disks.ts";
+import { checkDisks, unmatchedResult } from "./doctor_disks.ts";
 import { checkPing } from "./doctor_ping.ts";
 import { checkStateFolder } from "./doctor_state.ts";
 import { given } from "./doctor_way.ts";
@@ -158,6 +158,11 @@ function checkInterfaces(machine: Machine, config: Config): CheckResult {
   const all = machine.interfaces();
   const counted = all.filter((it) => it.counted).map(({ name }) => name);
   const ignored = all.length - counted.length;
+  const unmatched = unmatchedResult(config, machine, {
+    of: "nics",
+    names: all.map(({ name }) => name),
+  });
+  if (unmatched !== undefined) return unmatched;
   if (counted.length > 0) {
     return result("ok", `${counted.join(", ")} counted, ${ignored} left out`);
   }

@@ -159,8 +159,9 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
     );
   }
   const runsForMs = Date.now() - (health.startedAtMs ?? 0);
-  if (unit !== undefined && restarts >= MANY_RESTARTS && runsForMs < LATELY_STARTED_MS) {
-    const limit = underSettings("", { unit: ofDropIns(unit), names: ENDING_SETTINGS });
+  const limit = unit && underSettings("", { unit: ofDropIns(unit), names: ENDING_SETTINGS });
+  const many = limit === undefined ? MANY_RESTARTS : 1;
+  if (unit !== undefined && restarts >= many && runsForMs < LATELY_STARTED_MS) {
     return result(
       "warning",
       `${seen}, the last time ${duration(runsForMs)} ago${limit?.text ?? ""}`,

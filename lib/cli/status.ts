@@ -20,7 +20,7 @@ import { agentProblems } from "./agent_problems.ts";
 import type { CommandContext } from "./command.ts";
 import { wrapped } from "./doctor_report.ts";
 import { healthProblem } from "./health.ts";
-import { padded } from "./help.ts";
+import { counted, padded } from "./help.ts";
 import { jsonText, terminalColumns } from "./output.ts";
 
 /** Everything that `status` shows. */
@@ -76,7 +76,12 @@ export function statusText(
     if (isLive && health.seal !== "") rows.push(["Seal", health.seal]);
     for (const { text } of isLive ? agentProblems(health) : []) rows.push(["Problem", text]);
   }
-  if (service !== undefined) rows.push(["Service", serviceText(service)]);
+  if (service !== undefined) {
+    const { restarts = 0 } = service;
+    const text = serviceText(service);
+    const again = `${text}; systemd has started it again ${counted(restarts, "time")}`;
+    rows.push(["Service", restarts > 0 ? again : text]);
+  }
   if (mistake !== undefined) rows.push(["Configuration", mistake]);
   const unseen = service?.isActive === true ? UNSEEN : "No agent runs here that this user can see";
   const head = health === undefined ? `${inLanguage(unseen)}\n` : "";
@@ -138,13 +143,17 @@ const TYPES: Readonly<Record<ProbeType, string>> = {
   dual: "dual",
 };
 
-function probesText({ probes, kinds = {}, lastMinute = 0, lost = 0 }: PanelHealth): string {
+function probesText(
+  { probes, kinds = {}, lastMinute = 0, lost = 0, lostTargets = [] }: PanelHealth,
+): string {
   const counts = PROBE_TYPES.flatMap((type) => {
     const count = kinds[type] ?? 0;
     return count === 0 ? [] : [`${count} ${TYPES[type]}`];
   });
   const results = lastMinute === 0 ? "" : `, ${lastMinute} in the last minute, ${lost} lost`;
-  return `${probes}${counts.length === 0 ? "" : ` (${counts.join(", ")})`}${results}`;
+  const text = `${probes}${counts.length === 0 ? "" : ` (${counts.join(", ")})`}${results}`;
+  const names = lostTargets.map(({ kind, target }) => `${target} (${kind})`).join(", ");
+  return names === "" ? text : `${text}; always lost: ${names}`;
 }
 
 /** A duration such as `0.4 s`, `42 s`, `5 min`, `3 h` or `2 d`, rounded down. */

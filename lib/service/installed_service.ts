@@ -3,7 +3,7 @@ import type { RuntimePaths } from "../config/environment.ts";
 import { installedPackage } from "../host/this_program.ts";
 import { runtimeFolders } from "../state/paths.ts";
 import { PROGRAM } from "../version.ts";
-import { type ToolCommand, toolLine, type ToolResult, type Tools } from "../host/tool_runner.ts";
+import { type ToolCommand, toolLine, type ToolResult } from "../host/tool_runner.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { findInstallRecord, type InstallRecord } from "./install_record.ts";
 import { recordedManager } from "./managers.ts";
@@ -27,6 +27,8 @@ export interface ServiceState {
   readonly isActive: boolean | undefined;
   /** What its manager does with it, or has in mind, while it does not run; absent for others than systemd. */
   readonly transition?: Transition | undefined;
+  /** How often systemd has started it again by itself; absent for other managers. */
+  readonly restarts?: number | undefined;
   /** Whether it is started at boot; `undefined` where its manager gives no answer. */
   readonly isEnabled: boolean | undefined;
   /** The command that follows its log. */
@@ -77,22 +79,21 @@ export async function serviceState(
   const options = { signal, timeoutMs: ANSWER_MS };
   const succeeds = async (command: ToolCommand) =>
     toAnswer(await system.tools.run(command, options));
-  const [isActive, isEnabled, isTimed, hasFailed] = await Promise.all([
+  const [isActive, isEnabled, isTimed, hasFailed, shown] = await Promise.all([
     succeeds(manager.isActive),
     succeeds(manager.isEnabled),
     hasTimer ? succeeds(ofUpdates(record, "is-active", "timer")) : undefined,
     hasTimer ? succeeds(ofUpdates(record, "is-failed", "service")) : undefined,
+    record.manager === "systemd" ? system.tools.run(ofUnit(record), options) : undefined,
   ]);
-  const isOfSystemd = record.manager === "systemd" && isActive === false;
   const { logHint, logTail } = manager;
   const output = withoutColors((await system.tools.run(logTail, options)).output);
   return {
     name: record.service,
     manager: record.manager,
     isActive,
-    transition: isOfSystemd
-      ? await transitionOf(record, { tools: system.tools, ...options })
-      : undefined,
+    transition: isActive === false && shown !== undefined ? transitionOf(shown.output) : undefined,
+    restarts: shown && Number(/^NRestarts=(\d+)$/m.exec(shown.output)?.[1] ?? 0),
     isEnabled,
     logHint,
     // People start what is stopped, although a restart does the same.
@@ -116,17 +117,16 @@ export async function serviceState(
   };
 }
 
-/** What systemd does with a service that is not active. */
-async function transitionOf(
-  { service, scope }: InstallRecord,
-  { tools, ...options }: { tools: Tools; signal: AbortSignal; timeoutMs: number },
-): Promise<Transition | undefined> {
-  const args = ["show", `${service}.service`, "--property=ActiveState,SubState"];
-  const command = { tool: "systemctl", args: scope === "user" ? ["--user", ...args] : args };
-  const { output } = await tools.run(command, options);
-  if (/^ActiveState=deactivating$/m.test(output)) return "stopping";
-  if (!/^ActiveState=activating$/m.test(output)) return undefined;
-  return /^SubState=auto-restart/m.test(output) ? "restarting" : "starting";
+function ofUnit({ service, scope }: InstallRecord): ToolCommand {
+  const args = ["show", `${service}.service`, "--property=ActiveState,SubState,NRestarts"];
+  return { tool: "systemctl", args: scope === "user" ? ["--user", ...args] : args };
+}
+
+/** What systemd does with a service that is not active, by its own words. */
+function transitionOf(shown: string): Transition | undefined {
+  if (/^ActiveState=deactivating$/m.test(shown)) return "stopping";
+  if (!/^ActiveState=activating$/m.test(shown)) return undefined;
+  return /^SubState=auto-restart/m.test(shown) ? "restarting" : "starting";
 }
 
 /** What a manager's command says by its exit code; `undefined` where it has not reached the manager. */

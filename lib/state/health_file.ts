@@ -45,8 +45,16 @@ export interface PanelHealth {
   /** Results of probes in the last minute, and those among them that were lost. */
   readonly lastMinute?: number;
   readonly lost?: number;
+  /** Some of the targets of which each of the last results was lost. */
+  readonly lostTargets?: readonly LostTarget[];
   /** WebSockets in a row that were closed soon after they opened. */
   readonly shortConnections?: number;
+}
+
+/** What a probe of a panel goes to, in its words. */
+export interface LostTarget {
+  readonly kind: ProbeType;
+  readonly target: string;
 }
 
 /** A part of the agent that can fail while reports go on. */

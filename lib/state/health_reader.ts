@@ -15,6 +15,7 @@ import {
   HEALTH_BYTES,
   HEALTH_FILE,
   HEALTH_LOCK,
+  type LostTarget,
   type PanelHealth,
   type Problem,
   PROBLEM_PARTS,
@@ -170,6 +171,7 @@ function parsePanel(value: unknown): PanelHealth[] {
   const { sinceMs, failures = 0, probes = 0, ...numbers } = numbersOf(fields, PANEL_NUMBERS);
   if (panel === undefined || sinceMs === undefined) return [];
   const error = jsonFields(fields.error);
+  const lostTargets = listOf(fields.lostTargets).flatMap(parseLostTarget);
   const text = textOf(error.text);
   const { atMs } = numbersOf(error, ["atMs"]);
   return [{
@@ -177,7 +179,14 @@ function parsePanel(value: unknown): PanelHealth[] {
     transport: textOf(fields.transport),
     error: text === undefined || atMs === undefined ? undefined : { text, atMs },
     kinds: numbersOf(jsonFields(fields.kinds), PROBE_TYPES),
+    ...(lostTargets.length > 0 && { lostTargets }),
   }];
+}
+
+function parseLostTarget(value: unknown): LostTarget[] {
+  const { kind, target } = jsonFields(value);
+  const [known, text] = [PROBE_TYPES.find((it) => it === kind), textOf(target)];
+  return known === undefined || text === undefined ? [] : [{ kind: known, target: text }];
 }
 
 const AGENT_NUMBERS = ["pid", "intervalMs", "acceptedAtMs", "startedAtMs"] as const;

@@ -381,7 +381,7 @@ Deno.test("MetricsEndpoint includes probes and the state of panels", async () =>
   monitor.onTransport(V2_WEBSOCKET);
   world.time.tick(250);
   monitor.onAccepted(3_000);
-  monitor.onProbeOrder({ id: 2, kind: "tcp" });
+  monitor.onProbeOrder({ id: 2, kind: "tcp", target: "h:443" });
   for (let n = 0; n < 2; n++) monitor.onOutcome(failure);
   monitors.open("q.example").onOutcome(failure);
   const probes = endpoint.observe("p.example", new Rates());

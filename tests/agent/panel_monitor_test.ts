@@ -78,7 +78,7 @@ Deno.test("PanelMonitor counts WebSockets that were closed soon, until one lasts
 Deno.test("PanelMonitor counts the probes that a panel of version 2 orders, and their results", () => {
   using _time = new FakeTime();
   const monitor = new PanelMonitor("p.example", () => {});
-  for (const id of [1, 2, 1]) monitor.onProbeOrder({ id, kind: "tcp" });
+  for (const id of [1, 2, 1]) monitor.onProbeOrder({ id, kind: "tcp", target: "h:443" });
   const result = { taskId: 1, kind: "tcp", finishedAt: new Date() } as const;
   monitor.onProbeResult({ ...result, valueMs: -1 });
   monitor.onProbeResult({ ...result, valueMs: 5 });
@@ -140,8 +140,8 @@ Deno.test("ProbeCounts counts what is listed and what is ordered, by kind", () =
   assertEquals(counts.numbers(), { probes: 0, kinds: {}, lastMinute: 0, lost: 0 });
   counts.list([{ id: 1, kind: "icmp", target: "192.0.2.1", intervalSeconds: 60 }]);
   for (let n = 0; n < 3; n++) {
-    counts.order({ id: 2, kind: "icmp" });
-    counts.order({ id: 3, kind: "http" });
+    counts.order({ id: 2, kind: "icmp", target: "h" });
+    counts.order({ id: 3, kind: "http", target: "h" });
     time.tick(MINUTE_MS);
   }
   assertEquals(counts.numbers(), {
@@ -157,10 +157,10 @@ Deno.test("ProbeCounts counts what is listed and what is ordered, by kind", () =
 Deno.test("ProbeCounts forgets an ordered probe after ten minutes, or three of its intervals", () => {
   using time = new FakeTime();
   const counts = new ProbeCounts();
-  counts.order({ id: 1, kind: "tcp" });
-  counts.order({ id: 2, kind: "tcp" });
+  counts.order({ id: 1, kind: "tcp", target: "h" });
+  counts.order({ id: 2, kind: "tcp", target: "h" });
   time.tick(9 * MINUTE_MS);
-  counts.order({ id: 2, kind: "tcp" });
+  counts.order({ id: 2, kind: "tcp", target: "h" });
   time.tick(MINUTE_MS);
   assertEquals(counts.numbers().probes, 2);
   time.tick(1);
@@ -173,17 +173,33 @@ Deno.test("ProbeCounts forgets an ordered probe after ten minutes, or three of i
 
 Deno.test("ProbeCounts keeps at most 1000 ordered probes", () => {
   const counts = new ProbeCounts();
-  for (let id = 1; id <= 2000; id++) counts.order({ id, kind: "icmp" });
+  for (let id = 1; id <= 2000; id++) counts.order({ id, kind: "icmp", target: "h" });
   assertEquals(counts.numbers().probes, 1000);
 });
 
 Deno.test("ProbeCounts makes room for new probes when old ones are ordered no more", () => {
   using time = new FakeTime();
   const counts = new ProbeCounts();
-  for (let id = 1; id <= 1000; id++) counts.order({ id, kind: "icmp" });
+  for (let id = 1; id <= 1000; id++) counts.order({ id, kind: "icmp", target: "h" });
   time.tick(10 * MINUTE_MS + 1);
-  counts.order({ id: 1001, kind: "tcp" });
+  counts.order({ id: 1001, kind: "tcp", target: "h" });
   assertEquals(counts.numbers().kinds, { tcp: 1 });
+});
+
+Deno.test("ProbeCounts names targets of which several results in a row were lost", () => {
+  const counts = new ProbeCounts();
+  const ids = [1, 2, 3, 4, 5];
+  counts.list(ids.map((id) => ({ id, kind: "icmp", target: `h${id}`, intervalSeconds: 60 })));
+  const add = (...valuesMs: number[]) => {
+    for (const valueMs of valuesMs) for (const taskId of ids) counts.add({ taskId, valueMs });
+    return counts.numbers().lostTargets?.map(({ target }) => target);
+  };
+  assertEquals(add(-1, -1), undefined);
+  assertEquals(add(-1), ["h1", "h2", "h3"], "three at most");
+  assertEquals(add(12), undefined);
+  add(-1, -1, -1);
+  counts.list([{ id: 5, kind: "tcp", target: "h5:1", intervalSeconds: 60 }]);
+  assertEquals(counts.numbers().lostTargets, [{ kind: "tcp", target: "h5:1" }]);
 });
 
 Deno.test("ProbeCounts counts the results of the last minute, and the lost ones", () => {
@@ -191,7 +207,7 @@ Deno.test("ProbeCounts counts the results of the last minute, and the lost ones"
   const counts = new ProbeCounts();
   time.tick(500);
   for (let n = 0; n < 90; n++) {
-    counts.add({ valueMs: n % 2 === 0 ? -1 : 12 });
+    counts.add({ taskId: 1, valueMs: n % 2 === 0 ? -1 : 12 });
     time.tick(1000);
   }
   const { lastMinute, lost } = counts.numbers();

@@ -60,8 +60,21 @@ Deno.test("machineChecks() name the interfaces that count, and warn where none d
   const fine = await resultOf("interfaces", configOf("--include-nics", "lo"));
   assertEquals([fine.status, /^lo counted, \d+ left out$/.test(fine.text)], ["ok", true]);
   const none = await resultOf("interfaces", configOf("--include-nics", "none-of-these"));
-  assertEquals([none.status, none.text], ["warning", "none is counted, so no traffic is reported"]);
-  assertStringIncludes(adviceText(none), "this chooses them: --include-nics NAMES");
+  assertEquals(none.status, "warning");
+  assertStringIncludes(
+    none.text,
+    "--include-nics none-of-these matches no interface, so no traffic is counted; there is lo",
+  );
+  assertEquals(none.causes, [
+    "name what is here: --include-nics NAMES",
+    "or leave that option out: --unset include-nics",
+  ]);
+});
+
+Deno.test("machineChecks() name a mount point that was asked for and is not mounted", async () => {
+  const found = await resultOf("disks", configOf("--include-mountpoint", "/;/not-mounted"));
+  assertEquals(found.status, "warning");
+  assertStringIncludes(found.text, "--include-mountpoint /not-mounted is not mounted; there is /");
 });
 
 Deno.test("machineChecks() say how another machine's /proc comes into a container", async () => {
@@ -78,7 +91,7 @@ Deno.test("machineChecks() name the disks that count, and warn where none does",
   const none = await resultOf("disks", configOf("--include-mountpoint", "/none-of-these"));
   assertEquals(
     [none.status, none.text],
-    ["warning", "none is counted, so no disk space is reported"],
+    ["warning", "--include-mountpoint /none-of-these is not mounted, so no disk space is counted"],
   );
   const fine = await resultOf("disks", configOf("--include-mountpoint", "/proc"));
   assertEquals([fine.status, /^\/proc counted, \d+ left out$/.test(fine.text)], ["ok", true]);

@@ -4,7 +4,8 @@ import { machineChecks } from "../../lib/cli/doctor_machine.ts";
 import { runningAgent } from "../../lib/cli/doctor.ts";
 import { checkOtherAgents } from "../../lib/cli/doctor_other_agents.ts";
 import { serviceResult } from "../../lib/cli/doctor_service.ts";
-import { agentResult, connectionsResult, probesResult } from "../../lib/cli/doctor_agent.ts";
+import { agentResult, connectionsResult } from "../../lib/cli/doctor_agent.ts";
+import { checkProbes, probesResult } from "../../lib/cli/doctor_probes.ts";
 import {
   detailCommand,
   type FoundService,
@@ -770,6 +771,38 @@ Deno.test("agentResult() says since when an agent's reports are accepted, or wha
   });
 });
 
+Deno.test("checkProbes() names targets that are always lost, and one that may not be probed", async () => {
+  await inFolder(async (folder) => {
+    using file = openHealth(folder);
+    const panel = {
+      panel: "p.example",
+      sinceMs: 0,
+      failures: 0,
+      probes: 1,
+      lastMinute: 2,
+      lost: 1,
+    };
+    const of = async (kind: "icmp" | "tcp", target: string, lost = 1) => {
+      file.setPanels([{ ...panel, lost, lostTargets: [{ kind, target }] }], { now: true });
+      const config = configIn(folder);
+      const { signal } = new AbortController();
+      return await checkProbes(config, runningAgent(config, {}), signal);
+    };
+    const own = await of("tcp", "127.0.0.1:22");
+    assertEquals([own.status, own.text], [
+      "warning",
+      "2 in the last minute, 1 lost; always lost: 127.0.0.1:22 (tcp); Refused to probe 127.0.0.1: " +
+      "127.0.0.1 is a loopback address",
+    ]);
+    assertStringIncludes(own.advice ?? "", "permit it: --allow-local-probes");
+    const metadata = await of("icmp", "169.254.169.254");
+    assertStringIncludes(metadata.advice ?? "", "remove that probe from the panel");
+    assertEquals((await of("icmp", "192.0.2.1")).status, "ok");
+    const all = await of("tcp", "192.0.2.1:443", 2);
+    assertStringIncludes(all.causes?.[0] ?? "", "nc -vz 192.0.2.1 443");
+  });
+});
+
 Deno.test("probesResult() warns when each of the last minute is lost", async () => {
   await inFolder(async (folder) => {
     using file = openHealth(folder);
@@ -1237,6 +1270,8 @@ Deno.test("serviceResult() warns of a service that ended again and again", () =>
     "warning",
     "see why it ended: journalctl -u x.service -n 50",
   ]);
+  assertEquals(of(1, 995_000).status, "ok");
+  assertEquals(of(1, 995_000, { RuntimeMaxSec: "6" }).status, "warning", "it will end again");
   const limited = of(7, 995_000, { RuntimeMaxSec: "6" });
   assertStringIncludes(limited.text, `5.0 s ago (RuntimeMaxSec=6 in ${DROP_IN})`);
   assertEquals(of(1, 995_000).status, "ok");

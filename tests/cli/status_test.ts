@@ -104,6 +104,14 @@ Deno.test("statusText() says that no agent runs, or that it was killed", () => {
   );
 });
 
+Deno.test("statusText() says how often systemd has started the service again", () => {
+  const service = STATUS.service && { ...STATUS.service, restarts: 1 };
+  assertStringIncludes(
+    statusText({ ...STATUS, service }),
+    "does not start at boot; systemd has started it again 1 time\n",
+  );
+});
+
 Deno.test("statusText() shows all that it knows beside a mistake in the configuration", () => {
   const mistake = "Cannot use key interval of /etc/x/config.json";
   const [before, after] = [STATUS, { ...STATUS, mistake }].map((it) => statusText(it));
@@ -136,12 +144,16 @@ Deno.test("statusText() shows kinds of probes, those of the last minute, and wha
     kinds: { icmp: 3, http: 2 },
     lastMinute: 42,
     lost: 7,
+    lostTargets: [{ kind: "tcp", target: "192.0.2.1:22" } as const],
     shortConnections: 4,
   };
   const problems = [{ part: "ping", text: "no socket", sinceMs: NOW }] as const;
   const health = STATUS.health && { ...STATUS.health, panels: [panel], problems };
   const lines = statusText({ ...STATUS, health }).split("\n");
-  assertEquals(lines[3], "Probes        5 (3 ICMP, 2 HTTP), 42 in the last minute, 7 lost");
+  assertEquals(
+    lines[3],
+    "Probes        5 (3 ICMP, 2 HTTP), 42 in the last minute, 7 lost; always lost: 192.0.2.1:22 (tcp)",
+  );
   assertEquals(lines.slice(6, 8), [
     "Problem       the panel closed the last 4 connections soon after they opened; `doctor` " +
     "names what may be the cause",

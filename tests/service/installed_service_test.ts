@@ -48,6 +48,7 @@ Deno.test("serviceState() asks the manager, and names its commands", async () =>
     isStartLimited: false,
     updatesError: "",
     transition: undefined,
+    restarts: 0,
     updates: undefined,
     enableUpdates: `systemctl enable --now ${NAME}-update.timer`,
   };
@@ -91,6 +92,12 @@ Deno.test("serviceState() says what systemd does with a service that does not ru
     const state = await stateOf({ failing: /is-active|show/, failure: { code: 3, output } });
     assertEquals(serviceText(state), `${NAME} (systemd) ${words}, and starts at boot`);
   }
+});
+
+Deno.test("serviceState() says how often systemd has started a service again", async () => {
+  const failure = { code: 0, output: "ActiveState=active\nNRestarts=3" };
+  assertEquals((await stateOf({ failing: / show /, failure })).restarts, 3);
+  assertEquals((await stateOf({ manager: "openrc" })).restarts, undefined);
 });
 
 Deno.test("serviceState() claims nothing that its manager has not said", async () => {
