@@ -100,7 +100,12 @@ async function everything(
     configCheck(config),
     check("service", "Service", async () => serviceResult(await found, health)),
     check("agent", "Running agent", async () => {
-      return agentResult(config, health, { logHint: (await found).state?.logHint });
+      const { state, unit } = await found;
+      return agentResult(config, health, {
+        logHint: state?.logHint,
+        settings: unit?.settings ?? [],
+        isUnread: record !== undefined && config.endpoint === "" && state?.isUnconfigured !== true,
+      });
     }),
     check("agents", "Other agents", async (signal) => {
       const mainPid = Number((await found).unit?.property("MainPID") ?? 0);

@@ -8,6 +8,7 @@ import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { panelNames } from "../config/panels.ts";
 import type { Health } from "../state/health_reader.ts";
+import { type UnitSetting, variableValue } from "../service/loaded_unit.ts";
 import { closesSoon, seenProblem } from "./agent_problems.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { reinstall } from "./doctor_way.ts";
@@ -29,17 +30,33 @@ const LATELY_MS = 60_000;
 export function agentResult(
   config: Config,
   health: Health | undefined,
-  { logHint }: { logHint: string | undefined },
+  { logHint, settings = [], isUnread = false }: {
+    logHint: string | undefined;
+    /** Those of the service's unit. */
+    settings?: readonly UnitSetting[];
+    /** Whether the configuration of its service is not for this user, so that nothing else was checked. */
+    isUnread?: boolean;
+  },
 ): CheckResult {
   if (health === undefined) return result("skipped", "no agent runs here that this user can see");
   const { version, pid } = health;
+  const endpoint = variableValue(settings, "AGENT_ENDPOINT") || config.endpoint;
   const ours = panelNames(
-    [config, ...config.furtherPanels].filter(({ endpoint }) => endpoint !== ""),
+    [{ ...config, endpoint }, ...config.furtherPanels].filter(({ endpoint }) =>
+      URL.canParse(endpoint)
+    ),
   );
   const others = health.panels.map(({ panel }) => panel);
   if (ours.length > 0 && others.length > 0 && !others.some((panel) => ours.includes(panel))) {
     const names = others.join(", ");
-    return result("skipped", `process ${pid} reports to ${names}, and not to this panel`);
+    const text = `process ${pid} reports to ${names}, and not to this panel`;
+    // Another agent may run beside what a command line asks about.
+    if (!config.isConfigInstalled) return result("skipped", text);
+    return result(
+      "warning",
+      `process ${pid} reports to ${names}, and its configuration has ${ours.join(", ")} by now`,
+      `have it use that: ${reinstall(config)}`,
+    );
   }
   const nowMs = Date.now();
   const problem = healthProblem(health, nowMs);
@@ -55,6 +72,10 @@ export function agentResult(
     ? state
     : `${state}; a failure ${duration(nowMs - lately.atMs)} ago: ${lately.text}`;
   if (isPaused(pid)) return pausedResult(text, pid);
+  if (problem !== undefined && isUnread) {
+    const advice = "check the way to its panel as root: sudo komari-agent-deno doctor";
+    return result("failed", text, advice);
+  }
   if (problem !== undefined && isOlderThanConfig(config, health)) {
     return result(
       "failed",

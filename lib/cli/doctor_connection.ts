@@ -12,9 +12,6 @@ import { DialError } from "../net/errors.ts";
 import { connectAbortable } from "../net/happy_eyeballs.ts";
 import { addressScope, ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
-import { startShell } from "../sandbox/shell.ts";
-import { hostRoots } from "../metrics/open_machine.ts";
-import { IcmpProbe } from "../probe/icmp.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { proxyVariableNames, refusingProxyAdvice } from "./doctor_advice.ts";
 import { kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
@@ -30,15 +27,18 @@ import {
   type Way,
   withoutProxy,
 } from "./doctor_way.ts";
+import {
+  answersPing,
+  FURTHER_CONNECTIONS,
+  lostPings,
+  SLOW_CONNECT_MS,
+  slowConnections,
+} from "./doctor_loss.ts";
 import { CONNECT_MS } from "./doctor_network.ts";
 
-/** A connection that takes longer is a finding: the kernel has tried it again, after 1 s at first. */
-const SLOW_CONNECT_MS = 1_000;
-const PING_MS = 1_500;
-/** Connections that are tried beside a slow one, to tell lost packets from a slow way. */
-const FURTHER_CONNECTIONS = 5;
-/** For an address that has not connected before another one did. */
+/** For the other addresses of a name, so many of them. */
 const OTHER_CONNECT_MS = 2_000;
+const MAX_OTHERS = 4;
 
 /** Opens a connection to the panel, or through its proxy. */
 export async function checkConnection(way: Way, signal: AbortSignal): Promise<CheckResult> {
@@ -57,6 +57,7 @@ export async function checkConnection(way: Way, signal: AbortSignal): Promise<Ch
     if (ms >= SLOW_CONNECT_MS) {
       return await slowConnection(`${text}, after ${seconds(ms)}`, { way, hostname, port, signal });
     }
+    if (!isLoopbackHost(hostname)) way.pings = lostPings(hostname, { config: way.config, signal });
     return await deadAddress(way, { hostname, port, signal, text }) ?? result("ok", text);
   } catch (error) {
     signal.throwIfAborted();
@@ -74,12 +75,7 @@ async function slowConnection(
     signal: AbortSignal;
   },
 ): Promise<CheckResult> {
-  const again = await Promise.allSettled(Array.from({ length: FURTHER_CONNECTIONS }, async () => {
-    const connect = (signal: AbortSignal) => connectAbortable(hostname, { port, signal });
-    (await withTimeout(connect, { timeoutMs: SLOW_CONNECT_MS, signal })).close();
-  }));
-  signal.throwIfAborted();
-  const slow = again.filter((it) => it.status === "rejected" && isTimeout(it.reason)).length;
+  const slow = await slowConnections(hostname, { port, signal });
   const counted = `${text}; of ${FURTHER_CONNECTIONS} further ones ${slow} took as long`;
   const ping = `ping -c 20 ${hostname}`;
   if (slow > 0 && slow < FURTHER_CONNECTIONS) {
@@ -105,7 +101,7 @@ async function slowConnection(
     );
 }
 
-/** A finding if an address that is tried before the one that has connected can't be connected to. */
+/** A finding if another address of the name than the one that has connected can't be connected to. */
 async function deadAddress(
   way: Way,
   { hostname, port, signal, text }: {
@@ -115,30 +111,34 @@ async function deadAddress(
     text: string;
   },
 ): Promise<CheckResult | undefined> {
-  const [first, ...others] = way.addresses;
-  if (first === undefined || !others.includes(hostname)) return undefined;
-  try {
-    const connect = (signal: AbortSignal) => connectAbortable(first, { port, signal });
-    (await withTimeout(connect, { timeoutMs: OTHER_CONNECT_MS, signal })).close();
-    return undefined;
-  } catch (error) {
-    signal.throwIfAborted();
-    const reason = isTimeout(error) ? error.message : connectErrorMessage(error);
-    // Usual where this machine has one family alone, and costs nothing.
-    if (/network is unreachable|no address of that family/.test(reason)) return undefined;
-    const [family, other] = [first, hostname].map((it) => ipFamily(it));
-    return result(
-      "warning",
-      `${text}; ${first}, which is tried first, does not connect: ${reason}`,
-      `see whether it answers at all: ping -c 3 ${first}`,
-      "if it is no longer an address of that machine, remove it at the DNS provider of the name",
-      family === other
-        ? undefined
-        : `until it is repaired, try the other first: ${
-          given(way, `--prefer-ip-version ${other}`)
-        }`,
-    );
-  }
+  if (!way.addresses.includes(hostname)) return undefined;
+  const others = way.addresses.filter((address) => address !== hostname).slice(0, MAX_OTHERS);
+  const reasons = await Promise.all(others.map(async (address) => {
+    try {
+      const connect = (signal: AbortSignal) => connectAbortable(address, { port, signal });
+      (await withTimeout(connect, { timeoutMs: OTHER_CONNECT_MS, signal })).close();
+      return undefined;
+    } catch (error) {
+      signal.throwIfAborted();
+      const reason = isTimeout(error) ? error.message : connectErrorMessage(error);
+      // Usual where this machine has one family alone, and costs nothing.
+      return /network is unreachable|no address of that family/.test(reason) ? undefined : reason;
+    }
+  }));
+  const at = reasons.findIndex((reason) => reason !== undefined);
+  const dead = others[at];
+  if (dead === undefined) return undefined;
+  const [family, other] = [dead, hostname].map((it) => ipFamily(it));
+  const which = dead === way.addresses[0] ? "which is tried first" : "another address of the name";
+  return result(
+    "warning",
+    `${text}; ${dead}, ${which}, does not connect: ${reasons[at]}`,
+    `see whether it answers at all: ping -c 3 ${dead}`,
+    "if it is no longer an address of that machine, remove it at the DNS provider of the name",
+    family === other
+      ? undefined
+      : `until it is repaired, try the other first: ${given(way, `--prefer-ip-version ${other}`)}`,
+  );
 }
 
 async function notConnected(
@@ -163,7 +163,9 @@ async function notConnected(
   if (finding !== undefined) {
     return result("failed", `${text}; ${finding.text}`, ...connectAdvice(text, way, { finding }));
   }
-  const isPinged = isTimeout(error) ? await answersPing(way, signal) : undefined;
+  const isPinged = isTimeout(error)
+    ? await answersPing(way.addresses[0] ?? firstHop(way).host, { config: way.config, signal })
+    : undefined;
   const pinged = isPinged === undefined
     ? text
     : isPinged
@@ -193,25 +195,6 @@ function isTunnel(device: string): boolean {
   return ["512", "768", "769", "776", "778", "65534"].includes(
     attempt(() => Deno.readTextFileSync(`/sys/class/net/${device}/type`).trim()) ?? "",
   );
-}
-
-/** Whether the first address answers an echo request; `undefined` where none can be sent. */
-async function answersPing(way: Way, signal: AbortSignal): Promise<boolean | undefined> {
-  const { config, addresses } = way;
-  const { os } = Deno.build;
-  const shell = startShell({ ...hostRoots(config.hostProc), os });
-  const probe = new IcmpProbe(shell);
-  try {
-    const send = (signal: AbortSignal) =>
-      probe.probe([addresses[0] ?? firstHop(way).host], { signal });
-    await withTimeout(send, { timeoutMs: PING_MS, signal });
-    return true;
-  } catch {
-    signal.throwIfAborted();
-    return await probe.isUsable({ signal }) ? false : undefined;
-  } finally {
-    await shell?.close();
-  }
 }
 
 /** The kernel's table of connections, if it is full: new ones are dropped then. */

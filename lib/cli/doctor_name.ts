@@ -5,6 +5,7 @@
  */
 
 import { isTimeout, settlesWithin, withTimeout } from "../async/timeout.ts";
+import { RUNTIME_NAMES } from "../net/dns.ts";
 import { Connector } from "../net/connector.ts";
 import { ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { truncate } from "../parse/bounded_text.ts";
@@ -27,6 +28,8 @@ import { deadServerAdvice, slowAdvice, unresolvedAdvice } from "./doctor_name_ad
 
 /** The system waits 5 s for its first name server. */
 const LOOKUP_MS = 6_000;
+/** For the system's own answer beside that of another server. */
+const SYSTEM_LOOKUP_MS = 2_000;
 /** A name that takes longer is a finding. */
 const SLOW_LOOKUP_MS = 1_500;
 
@@ -52,7 +55,8 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   } catch (error) {
     signal.throwIfAborted();
     const answers = await (asked ?? askEach(host, sources, { signal }));
-    return lateAnswer(answers, { way, sources, isLate: isTimeout(error) }) ??
+    return await bySystem(answers, { way, sources, signal }) ??
+      lateAnswer(answers, { way, sources, isLate: isTimeout(error) }) ??
       unresolved(failureText(error), { way, sources, answers });
   }
   const ms = performance.now() - startedAtMs;
@@ -147,6 +151,31 @@ async function isInvented(
   // Asked directly: a resolver on this machine knows that there is none, and asks nobody.
   const answers = await askEach(`${crypto.randomUUID()}.invalid`, sources, { signal, times: 1 });
   return answers.some((it) => it.addresses.some((address) => addresses.includes(address)));
+}
+
+/** A name that the system knows, and a name server of the configuration's own does not give. */
+async function bySystem(
+  answers: readonly NameAnswer[],
+  { way, sources, signal }: { way: Way; sources: NameSources; signal: AbortSignal },
+): Promise<CheckResult | undefined> {
+  if (way.config.nameServer === undefined) return undefined;
+  const { host } = firstHop(way);
+  try {
+    const lookUp = () => RUNTIME_NAMES.lookUp(host);
+    const addresses = await withTimeout(lookUp, { timeoutMs: SYSTEM_LOOKUP_MS, signal });
+    const each = answers.map(answerText).join("; ");
+    return result(
+      "failed",
+      `Cannot resolve ${host}: asked ${sources.asked}: ${each}; the system's own name servers give ` +
+        addresses.join(", "),
+      `name another server in ${sources.file}, or take the system's: ${
+        way.config.isConfigInstalled ? given(way, "--unset custom-dns") : "without --custom-dns"
+      }`,
+    );
+  } catch {
+    signal.throwIfAborted();
+    return undefined;
+  }
 }
 
 /**

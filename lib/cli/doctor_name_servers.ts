@@ -159,10 +159,12 @@ export async function readSources(way: Way): Promise<NameSources> {
     .split(/\s+/);
   const line = hostsLine(hosts?.text, firstHop(way).host);
   if (nameServer !== undefined) {
-    const asked = `${nameServer.host} port ${nameServer.port}, of --custom-dns`;
+    const place = way.config.origins.get("custom_dns") ?? "";
+    const file = place === "" || place.startsWith("flag ") ? "--custom-dns" : place;
+    const asked = `${nameServer.host} port ${nameServer.port}, of ${file}`;
     const unreadable = hosts?.isDenied ? [HOSTS] : [];
     const ofHosts = { hostsLine: line, leavesOutHosts: false, unreadable };
-    return { order, servers: [nameServer], asked, file: "--custom-dns", ...ofHosts };
+    return { order, servers: [nameServer], asked, file, ...ofHosts };
   }
   const words = serversIn(resolv?.text);
   const addresses = words.map(({ word }) => word).filter(isAddress);

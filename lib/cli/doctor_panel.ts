@@ -24,7 +24,8 @@ import { checkConnection } from "./doctor_connection.ts";
 import { isRpcAnswer, PanelCalls } from "./doctor_panel_calls.ts";
 import { checkTls } from "./doctor_tls.ts";
 import { tokenResult, type TokenState } from "./doctor_token.ts";
-import { endpointPlace, failureText, type Way, wayTo, withDoubts } from "./doctor_way.ts";
+import { FURTHER_CONNECTIONS, PINGS, slowConnections } from "./doctor_loss.ts";
+import { endpointPlace, failureText, firstHop, type Way, wayTo, withDoubts } from "./doctor_way.ts";
 
 /** For the calls that find out what answers. */
 const CALL_TIMEOUT_MS = 7_000;
@@ -272,6 +273,21 @@ class PanelCheck {
     return result("warning", text, ...clockAdvice());
   }
 
+  /** A finding where pings are lost, and connections take as long as a lost packet costs. */
+  async #lossOn(text: string, signal: AbortSignal): Promise<CheckResult | undefined> {
+    const lost = await this.#way.pings?.catch(() => undefined) ?? 0;
+    if (lost === 0) return undefined;
+    const { host, port } = firstHop(this.#way);
+    const address = this.#way.addresses[0] ?? host;
+    const slow = await slowConnections(address, { port, signal });
+    return slow === 0 ? undefined : result(
+      "warning",
+      `${text}; ${lost} of ${PINGS} pings are lost, and ${slow} of ${FURTHER_CONNECTIONS} connections take ` +
+        "over 1 s: packets are lost on the way",
+      `see where packets are lost, which are sent again after 1 s and 3 s: ping -c 20 ${address}`,
+    );
+  }
+
   /** Measures a small call, over the connection of the calls before, and then tries a large one. */
   async measureRoundTrip(signal: AbortSignal): Promise<CheckResult> {
     const startedAtMs = performance.now();
@@ -305,6 +321,8 @@ class PanelCheck {
         "see in the log of a proxy in front of the panel what it makes of larger requests",
       );
     }
+    const lossy = await this.#lossOn(text, signal);
+    if (lossy !== undefined) return lossy;
     if (ms <= MAX_ROUND_TRIP_MS) return result("ok", text);
     const { host } = this.#way.url;
     return result(

@@ -69,7 +69,13 @@ export async function checkStateFolder(
       }
       return path === folder ? result("ok", folder) : result("ok", `${folder} can be made`);
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound && path !== "/") continue;
+      if (error instanceof Deno.errors.NotFound && path !== "/") {
+        const isMade = path === folder &&
+          lastSetting(unit, "StateDirectory")?.value !== undefined &&
+          unit.some((it) => it.name === "StateDirectory" && folder.endsWith(`/${it.value}`));
+        if (isMade) return result("ok", `${folder} is made by systemd at the next start`);
+        continue;
+      }
       const reason = describeError(error);
       const advice = await stateAdvice(folder, { reason, health, unit, name });
       return result("failed", `${folder} can't be written: ${reason}`, ...advice);

@@ -18,6 +18,7 @@ import {
   variableFile,
 } from "../service/loaded_unit.ts";
 import { type CheckResult, result } from "./checks.ts";
+import { PINGS } from "./doctor_loss.ts";
 import { restart } from "./doctor_unit_settings.ts";
 
 /** The way to a panel: its address, what is on it, and what earlier checks have found. */
@@ -32,6 +33,8 @@ export interface Way {
   /** The addresses of the panel's, or the proxy's, name, and who has given them. */
   addresses: readonly string[];
   answeredBy: string;
+  /** How many of several pings to it are lost, once it has connected. */
+  pings?: Promise<number | undefined>;
   /** What to look at first if a later link fails, since the addresses may be wrong. */
   doubts: readonly string[];
 }
@@ -110,9 +113,15 @@ export function failureText(error: unknown): string {
 export async function withDoubts(way: Way, link: Promise<CheckResult>): Promise<CheckResult> {
   const found = await link;
   const { status, text, advice, causes = [] } = found;
-  return status === "failed" && way.doubts.length > 0
-    ? result(status, text, ...way.doubts, advice, ...causes)
-    : found;
+  if (status !== "failed") return found;
+  const lost = await way.pings?.catch(() => undefined) ?? 0;
+  const isLate = lost > 0 && /no answer within/.test(text);
+  const loss = isLate
+    ? `see where packets are lost, as ${lost} of ${PINGS} pings were: ping -c 20 ${
+      firstHop(way).host
+    }`
+    : undefined;
+  return result(status, text, loss, ...way.doubts, advice, ...causes);
 }
 
 /** A duration in seconds, in words. */

@@ -94,6 +94,20 @@ export function settingText({ name, value, file }: UnitSetting): string {
   return `${name}=${value} in ${file}`;
 }
 
+/** The value of a variable that a unit's own files set by `Environment=`; `undefined` when none does. */
+export function variableValue(
+  settings: readonly UnitSetting[],
+  variable: string,
+): string | undefined {
+  for (const { name, value } of settings.toReversed()) {
+    const [, quoted, plain] = name === "Environment"
+      ? new RegExp(`(?:^|\\s)(?:["']${variable}=([^"']*)["']|${variable}=(\\S*))`).exec(value) ?? []
+      : [];
+    if (quoted !== undefined || plain !== undefined) return quoted ?? plain;
+  }
+  return undefined;
+}
+
 /** The file of a unit that sets a variable, by `Environment=`; `undefined` when none does. */
 export function variableFile(
   settings: readonly UnitSetting[],

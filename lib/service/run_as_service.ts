@@ -17,7 +17,7 @@ const SETTINGS: readonly string[] = [
   ...["ProtectControlGroups", "ProtectHostname", "ProtectKernelLogs", "ProtectKernelModules"],
   ...["ProtectKernelTunables", "ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths"],
   ...["BindPaths", "BindReadOnlyPaths", "ExecPaths", "NoExecPaths"],
-  ...["TemporaryFileSystem", "StateDirectory", "StateDirectoryMode", "LockPersonality"],
+  ...["TemporaryFileSystem", "StateDirectory", "LockPersonality"],
   ...["RestrictAddressFamilies", "RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID"],
   ...["SystemCallFilter", "SystemCallArchitectures", "SystemCallErrorNumber"],
   ...["IPAddressAllow", "IPAddressDeny", "Environment", "UnsetEnvironment"],
@@ -33,6 +33,7 @@ const NOT_SET: readonly string[] = ["~", "2147483646"];
 /** Settings that take everything away when they are empty; any other that is empty is not set. */
 const MEANINGFUL_WHEN_EMPTY: readonly string[] = ["CapabilityBoundingSet"];
 const FILES = "EnvironmentFiles";
+const STATE = "StateDirectory";
 
 /** Asks for the settings of a unit that {@linkcode asServiceCommand} takes. */
 export function showSettingsCommand(name: string, scope: ServiceScope): ToolCommand {
@@ -61,12 +62,16 @@ export function asServiceCommand(
   const single = (scope === "user" ? USER_SETTINGS : SETTINGS).flatMap((name) => {
     const value = settings.get(name)?.[0];
     if (value === undefined || NOT_SET.includes(value)) return [];
+    // systemd would give the folder to the user, and what is wrong with it would be gone.
+    if (name === STATE) return statePaths(value).map((path) => `ReadWritePaths=-${path}`);
     return value === "" && !MEANINGFUL_WHEN_EMPTY.includes(name) ? [] : [`${name}=${value}`];
   });
   const limits = LIMITS.flatMap((name) => {
     const [hard, soft] = [settings.get(name)?.[0], settings.get(`${name}Soft`)?.[0]];
     return hard === undefined || soft === undefined ? [] : [`${name}=${soft}:${hard}`];
   });
+  const states = scope === "user" ? [] : statePaths(settings.get(STATE)?.[0]);
+  const stateVariable = states.length === 0 ? {} : { STATE_DIRECTORY: states.join(":") };
   const files = environmentFiles(shown).map((path) => `EnvironmentFile=-${path}`);
   return {
     tool: "systemd-run",
@@ -75,11 +80,17 @@ export function asServiceCommand(
       ...["--quiet", "--wait", "--collect", "--pipe"],
       ...["-p", `RuntimeMaxSec=${timeoutMs / 1000}`, "-p", "TimeoutStopSec=1"],
       ...[...single, ...limits, ...files].flatMap((setting) => ["-p", setting]),
-      ...Object.entries(variables).map(([name, value]) => `--setenv=${name}=${value}`),
+      ...Object.entries({ ...stateVariable, ...variables }).map(([name, value]) =>
+        `--setenv=${name}=${value}`
+      ),
       "--",
       ...words,
     ],
   };
+}
+
+function statePaths(value = ""): string[] {
+  return value.split(" ").filter((name) => name !== "").map((name) => `/var/lib/${name}`);
 }
 
 /** The files of variables that a unit reads, by the output of {@linkcode showSettingsCommand}. */

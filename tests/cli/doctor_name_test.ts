@@ -4,6 +4,8 @@ import { slowAdvice, unresolvedAdvice } from "../../lib/cli/doctor_name_advice.t
 import { answerText, askEach, readSources } from "../../lib/cli/doctor_name_servers.ts";
 import { type Way, wayTo as wayOf } from "../../lib/cli/doctor_way.ts";
 import { Connector } from "../../lib/net/connector.ts";
+import { RUNTIME_NAMES } from "../../lib/net/dns.ts";
+import { replaced } from "../replaced.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { TestNameServer } from "../net/fake_name_server.ts";
 import { adviceText } from "./advice_text.ts";
@@ -110,6 +112,27 @@ Deno.test("checkName() keeps what a name server says against /etc/hosts for link
       "correct or remove line 2 of /etc/hosts, if panel.test is not at 192.0.2.3: 127.0.0.1 answers " +
         "192.0.2.80",
     );
+  }
+});
+
+Deno.test("checkName() names a name server of the configuration that the system's own know better than", async () => {
+  await using server = await TestNameServer.start({});
+  const key = "key custom_dns of /etc/x/config.json";
+  for (const isConfigInstalled of [true, false]) {
+    const way = wayTo("http://localhost.localdomain", "--custom-dns", `127.0.0.1:${server.port}`);
+    const origins = new Map([["custom_dns", key]]);
+    const config = { ...way.config, isConfigInstalled, origins };
+    using _system = replaced(RUNTIME_NAMES, { lookUp: () => Promise.resolve(["192.0.2.80"]) });
+    const found = await withFiles({}, () => checkName({ ...way, config }, signal));
+    assertEquals(found.status, "failed");
+    assertStringIncludes(found.text, `of ${key}: 127.0.0.1: NXDOMAIN`);
+    assertStringIncludes(found.text, "the system's own name servers give 192.0.2.80");
+    const system = isConfigInstalled ? "install --unset custom-dns" : "without --custom-dns";
+    assertStringIncludes(
+      found.advice ?? "",
+      `name another server in ${key}, or take the system's: `,
+    );
+    assertStringIncludes(found.advice ?? "", system);
   }
 });
 

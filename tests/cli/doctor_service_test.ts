@@ -156,6 +156,31 @@ Deno.test("agentResult() fails while graphics cards that --gpu asks for can't be
   });
 });
 
+Deno.test("agentResult() warns of a service that reports to another panel than its configuration has", () => {
+  const panel = { panel: "old.example", sinceMs: Date.now(), failures: 0, probes: 0 };
+  const health = { ...HEALTH, acceptedAtMs: Date.now(), panels: [panel] };
+  const installed = {
+    ...configOf(["doctor", "-e", "http://new.example", "-t", "x"]),
+    isConfigInstalled: true,
+  };
+  const { status, text, advice } = agentResult(installed, health, { logHint: undefined });
+  assertEquals([status, advice], ["warning", "have it use that: komari-agent-deno install"]);
+  assertStringIncludes(
+    text,
+    "reports to old.example, and its configuration has new.example by now",
+  );
+  // A variable of the unit counts before the file.
+  const value = "AGENT_ENDPOINT=http://old.example";
+  const settings = [{ name: "Environment", value, file: DROP_IN }];
+  assertEquals(agentResult(installed, health, { logHint: undefined, settings }).status, "ok");
+});
+
+Deno.test("agentResult() has a user who may not read the configuration run it as root", () => {
+  const health = { ...HEALTH, acceptedAtMs: undefined };
+  const { advice } = agentResult(configOf(["doctor"]), health, { logHint: "x", isUnread: true });
+  assertStringIncludes(advice ?? "", "as root: sudo komari-agent-deno doctor");
+});
+
 Deno.test("agentResult() leaves an agent alone that reports to another panel", async () => {
   await inFolder(async (folder) => {
     using health = openHealth(folder);

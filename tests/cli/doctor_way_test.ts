@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { endpointPlace, given, wayTo, withDoubts, withoutProxy } from "../../lib/cli/doctor_way.ts";
 import { result } from "../../lib/cli/checks.ts";
 import type { Config } from "../../lib/config/config.ts";
@@ -36,6 +36,9 @@ Deno.test("checkConnection() names an address that is tried first and does not c
   );
   assertEquals(found.causes?.[0], "see whether it answers at all: ping -c 3 127.0.0.2");
   way.addresses = ["127.0.0.1", "127.0.0.2"];
+  const second = await checkConnection(way, signal);
+  assertStringIncludes(second.text, "127.0.0.2, another address of the name, does not connect");
+  way.addresses = ["127.0.0.1"];
   assertEquals((await checkConnection(way, signal)).status, "ok");
 });
 
@@ -52,6 +55,17 @@ Deno.test("checkConnection() takes a connection of a second try for lost packets
       found.advice?.includes("ping -c 20 127.0.0.1"),
       status === "ok" ? undefined : true,
     );
+  }
+});
+
+Deno.test("withDoubts() begins with lost packets where an answer does not come", async () => {
+  const way = wayTo(configOf(["doctor", "-e", "http://192.0.2.7", "-t", "x"]), []);
+  const late = Promise.resolve(result("failed", "no answer within 5 s", "one"));
+  for (const [lost, lines] of [[2, 2], [0, 1], [undefined, 1]] as const) {
+    way.pings = Promise.resolve(lost);
+    const { advice, causes = [advice] } = await withDoubts(way, late);
+    assertEquals(causes.length, lines);
+    assertEquals(causes[0]?.includes("as 2 of 5 pings were: ping -c 20 192.0.2.7"), lost === 2);
   }
 });
 

@@ -5,6 +5,7 @@ import {
   readLoadedUnit,
   settingText,
   variableFile,
+  variableValue,
 } from "../../lib/service/loaded_unit.ts";
 import { TempFolder } from "../temp_folder.ts";
 
@@ -69,4 +70,15 @@ Deno.test("readLoadedUnit() takes properties in systemd's words, and settings wi
   assertEquals(variableFile(settings, "TOKE"), undefined);
   const none = { run: () => Promise.resolve({ code: 1, output: "no bus" }) };
   assertEquals(await readLoadedUnit("x", { scope: "system", tools: none, signal }), undefined);
+});
+
+Deno.test("variableValue() is that of the last setting, quoted or not", () => {
+  const of = (...values: string[]) =>
+    variableValue(values.map((value) => ({ name: "Environment", value, file: "/x" })), "A");
+  assertEquals(of(), undefined);
+  assertEquals(of("A=1 B=2"), "1");
+  assertEquals(of("B=2 A=3"), "3");
+  assertEquals(of('"A=1 2"'), "1 2");
+  assertEquals(of("A=1", "A=2"), "2");
+  assertEquals(of("BA=1"), undefined);
 });

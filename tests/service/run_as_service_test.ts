@@ -44,14 +44,15 @@ Deno.test("asServiceCommand() takes over what is set, and no capability where th
     "User=komari-agent-deno",
     "UMask=0022",
     "CapabilityBoundingSet=",
-    "StateDirectory=komari-agent-deno",
+    "ReadWritePaths=-/var/lib/komari-agent-deno",
     "RestrictAddressFamilies=AF_INET AF_UNIX",
     'Environment=DENO=/usr/local/bin/deno "HTTPS_PROXY=http://proxy.example:3128" D=e',
     "LimitNOFILE=1024:524288",
     "EnvironmentFile=-/etc/komari-agent-deno/environment",
     "EnvironmentFile=-/etc/a file",
   ]);
-  assertEquals(args.slice(-4), ["--setenv=X=1", "--", "/opt/agent", "doctor"]);
+  const state = "--setenv=STATE_DIRECTORY=/var/lib/komari-agent-deno";
+  assertEquals(args.slice(-5), [state, "--setenv=X=1", "--", "/opt/agent", "doctor"]);
   assertEquals(args.includes("--user"), false);
 });
 
@@ -88,7 +89,7 @@ Deno.test("settings tell user, variables and files of variables", () => {
 Deno.test("asServiceCommand() takes over all that a unit or a drop-in can take away", () => {
   // What starts and ends the service, and what a process has for itself.
   const others =
-    /^(ExecStart|Restart|RestartSec|LimitCORE|RuntimeDirectory|KeyringMode|RemoveIPC)=/;
+    /^(ExecStart|Restart|RestartSec|LimitCORE|(Runtime|State)Directory(Mode)?|KeyringMode|RemoveIPC)=/;
   const unit = systemdUnit(SYSTEM_PLAN).split("[Service]\n")[1]?.split("\n\n")[0] ?? "";
   const ofUnit = unit.split("\n").filter((line) => /^[A-Z]/.test(line) && !others.test(line));
   const ofDropIns = [
@@ -97,14 +98,16 @@ Deno.test("asServiceCommand() takes over all that a unit or a drop-in can take a
     ...["PrivateUsers=yes", "NetworkNamespacePath=/run/netns/x", "ProtectProc=invisible"],
     ...["ProcSubset=pid", "ReadWritePaths=/srv", "ReadOnlyPaths=/srv", "InaccessiblePaths=/srv"],
     ...["TemporaryFileSystem=/srv", "IPAddressAllow=any", "IPAddressDeny=any"],
-    ...["Environment=A=b", "UnsetEnvironment=A"],
+    ...["Environment=A=b", "UnsetEnvironment=A", "StateDirectory=x"],
   ];
   assert(ofUnit.length > 20, "the whole unit");
   const limits = ["LimitNOFILE", "LimitNPROC", "LimitAS"];
   const shown = [...ofUnit, ...ofDropIns, ...limits.flatMap((it) => [`${it}=9`, `${it}Soft=8`])];
   const { args } = asServiceCommand(shown.join("\n"), OPTIONS);
   const settings = args.flatMap((word, at) => word === "-p" ? [args[at + 1] ?? ""] : []);
-  const wanted = [...ofUnit, ...ofDropIns, ...limits.map((it) => `${it}=8:9`)];
+  // The folder is written, and is not given to the user.
+  const ofRun = ofDropIns.map((it) => it.replace("StateDirectory=", "ReadWritePaths=-/var/lib/"));
+  const wanted = [...ofUnit, ...ofRun, ...limits.map((it) => `${it}=8:9`)];
   const bounds = ["RuntimeMaxSec=13", "TimeoutStopSec=1"];
   assertEquals(settings.toSorted(), [...wanted, ...bounds].toSorted());
   const ofUser = asServiceCommand(shown.join("\n"), { ...OPTIONS, scope: "user" }).args;

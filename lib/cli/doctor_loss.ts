@@ -1,0 +1,72 @@
+/**
+ * Lost packets on the way to a panel, by pings and connections that are tried several times.
+ *
+ * @module
+ */
+
+import { isTimeout, withTimeout } from "../async/timeout.ts";
+import type { Config } from "../config/config.ts";
+import { hostRoots } from "../metrics/open_machine.ts";
+import { connectAbortable } from "../net/happy_eyeballs.ts";
+import { IcmpProbe } from "../probe/icmp.ts";
+import { startShell } from "../sandbox/shell.ts";
+
+/** A connection that takes longer is a finding: the kernel has tried it again, after 1 s at first. */
+export const SLOW_CONNECT_MS = 1_000;
+/** Connections that are tried at once, to tell lost packets from a slow way. */
+export const FURTHER_CONNECTIONS = 5;
+/** Fewer than firewalls let pass at once that limit them. */
+export const PINGS = 5;
+const PING_MS = 1_500;
+
+/** How many of several connections to an address take as long as a lost packet costs. */
+export async function slowConnections(
+  hostname: string,
+  { port, signal }: { port: number; signal: AbortSignal },
+): Promise<number> {
+  const all = await Promise.allSettled(
+    Array.from({ length: FURTHER_CONNECTIONS }, async () => {
+      const connect = (signal: AbortSignal) => connectAbortable(hostname, { port, signal });
+      (await withTimeout(connect, { timeoutMs: SLOW_CONNECT_MS, signal })).close();
+    }),
+  );
+  signal.throwIfAborted();
+  return all.filter((it) => it.status === "rejected" && isTimeout(it.reason)).length;
+}
+
+/** How many of {@linkcode PINGS} to an address are lost; `undefined` where it answers none, or none can be sent. */
+export async function lostPings(
+  address: string,
+  options: { config: Config; signal: AbortSignal },
+): Promise<number | undefined> {
+  const { answered } = await ping(address, { ...options, count: PINGS });
+  return answered === 0 ? undefined : PINGS - answered;
+}
+
+/** Whether an address answers pings; `undefined` where none can be sent. */
+export async function answersPing(
+  address: string,
+  options: { config: Config; signal: AbortSignal },
+): Promise<boolean | undefined> {
+  const { answered, isUsable } = await ping(address, { ...options, count: 1 });
+  return answered > 0 ? true : isUsable ? false : undefined;
+}
+
+async function ping(
+  address: string,
+  { config, signal, count }: { config: Config; signal: AbortSignal; count: number },
+): Promise<{ answered: number; isUsable: boolean }> {
+  const shell = startShell({ ...hostRoots(config.hostProc), os: Deno.build.os });
+  const probe = new IcmpProbe(shell);
+  try {
+    const send = (signal: AbortSignal) => probe.probe([address], { signal });
+    const all = await Promise.allSettled(
+      Array.from({ length: count }, () => withTimeout(send, { timeoutMs: PING_MS, signal })),
+    );
+    signal.throwIfAborted();
+    const answered = all.filter(({ status }) => status === "fulfilled").length;
+    return { answered, isUsable: answered > 0 || await probe.isUsable({ signal }) };
+  } finally {
+    await shell?.close();
+  }
+}
