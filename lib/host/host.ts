@@ -57,8 +57,6 @@ export interface LinkKind {
   readonly master?: string | undefined;
   /** What it is there, such as `bond`. */
   readonly memberKind?: string | undefined;
-  /** The port of a card or a switch that it is, such as `p0`. */
-  readonly port?: string | undefined;
   /** It shows the frames of a radio that another interface uses. */
   readonly isMonitor: boolean;
 }

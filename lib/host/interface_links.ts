@@ -47,7 +47,6 @@ export class InterfaceLinks implements Links {
       kind: link.kind,
       master: link.master === undefined ? undefined : this.#netlink.link(link.master)?.name ?? "",
       memberKind: link.memberKind,
-      port: link.port,
       isStacked: link.over !== undefined,
       isLoopback: (link.flags & IFF_LOOPBACK) !== 0,
       isMonitor: isMonitorType(link.hardwareType),

@@ -29,6 +29,8 @@ export interface InterfaceTraits {
   switchPort?: boolean;
   /** It shows the frames of a radio that another interface uses. */
   monitor?: boolean;
+  /** It stands for a function of a card, whose bytes pass a port of the card. */
+  representor?: boolean;
   /** It is a port of a bridge. */
   bridgePort?: boolean;
   /** The bridge, bond or other interface that it belongs to, where that could be asked. */
@@ -76,6 +78,14 @@ export function isMonitorType(type: number): boolean {
   return MONITORS.includes(type);
 }
 
+/** Ports of a card's functions, with the controller's number before it where there are several. */
+const FUNCTION_PORT = /^(?:c\d+)?pf\d+(?:(?:vf|sf)\d+|hpf)?$/;
+
+/** Whether the port of a card that an interface is, such as `p0` or `pf0vf1`, is a function's. */
+export function isFunctionPort(port: string | undefined): boolean {
+  return FUNCTION_PORT.test(port?.trim() ?? "");
+}
+
 /** `DEVTYPE` of a switch's port; kernels before 5.10 do not link it with its uplink. */
 export const SWITCH_PORT_TYPE = "dsa";
 
@@ -114,6 +124,7 @@ export const NO_TRAITS: InterfaceTraits = {
   stacked: false,
   switchPort: false,
   monitor: false,
+  representor: false,
   bridgePort: false,
   master: undefined,
   ppp: undefined,
@@ -175,6 +186,7 @@ function readSysTraits(host: TraitsHost, name: string): InterfaceTraits | undefi
     switchPort: type === SWITCH_PORT_TYPE ||
       lower.some((entry) => host.exists(`${folder}/${entry}/dsa`)),
     monitor: device && isMonitorType(Number(host.readText(`${folder}/type`))),
+    representor: device && isFunctionPort(host.readText(`${folder}/phys_port_name`)),
     bridgePort: entries.includes("brport"),
     master: master || undefined,
     ppp: type === PPP_TYPE ? readPppCarriers(host, name) : undefined,

@@ -86,9 +86,6 @@ const FALLBACK_TUNNELS: ReadonlySet<string> = new Set([
  */
 const VIRTUAL_DEVICES = ["vif*", "loopback0"];
 
-/** Ports of a card's functions, with the controller's number before it where there are several. */
-const REPRESENTOR = /^(?:c\d+)?pf\d+(?:(?:vf|sf)\d+|hpf)?$/;
-
 /** Links over a modem, or PPPoE within another interface's frames; older kernels tell no kind of theirs. */
 const DIAL_UP = { kind: "ppp", name: "ppp*" } as const;
 
@@ -207,7 +204,7 @@ function decideByKind(
   if (traits?.switchPort) return ignored("switch port: its uplink is counted");
   if (traits?.bond) return counted("bond");
   if (link?.isMonitor || traits?.monitor) return ignored("monitor of a radio");
-  if (REPRESENTOR.test(link?.port ?? "")) return ignored("representor: the card's port is counted");
+  if (traits?.representor) return ignored("representor: the card's port is counted");
   if (traits?.device) {
     const glob = VIRTUAL_DEVICES.find((glob) => matchesGlob(name, glob));
     return glob === undefined ? counted("has a device") : ignored(`virtual: ${glob}`);

@@ -22,8 +22,6 @@ export interface LinkMessage {
   master: number | undefined;
   /** What it is there, such as `bond`; kernels before 3.13 don't tell. */
   memberKind: string | undefined;
-  /** The port of a card or a switch that it is, such as `p0` or `pf0vf1`. */
-  port: string | undefined;
 }
 
 /** An address of an interface, as `RTM_NEWADDR` describes it. */
@@ -70,7 +68,6 @@ const IFLA_LINK = 5;
 const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
 const IFLA_LINK_NETNSID = 37;
-const IFLA_PHYS_PORT_NAME = 38;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_SLAVE_KIND = 4;
 const IFA_ADDRESS = 1;
@@ -103,7 +100,6 @@ export function parseLinkMessage(message: Uint8Array): LinkMessage | undefined {
   const master = findAttribute(attributes, IFLA_MASTER);
   const isElsewhere = findAttribute(attributes, IFLA_LINK_NETNSID) !== undefined;
   const over = isElsewhere ? undefined : findAttribute(attributes, IFLA_LINK);
-  const port = findAttribute(attributes, IFLA_PHYS_PORT_NAME);
   return {
     index: view.getInt32(LINK.index, true),
     name: TEXT.decode(name).replace(/\0.*$/s, ""),
@@ -113,7 +109,6 @@ export function parseLinkMessage(message: Uint8Array): LinkMessage | undefined {
     // A tunnel over any interface has 0.
     master: numberIn(master) || undefined,
     memberKind: memberKind && toKind(memberKind),
-    port: port && toKind(port),
     over: (numberIn(over)) || undefined,
   };
 }
@@ -242,7 +237,7 @@ function numberIn(bytes: Uint8Array | undefined): number | undefined {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
 }
 
-/** The kernel's kinds and ports are short words of ASCII, with a zero byte at their end. */
+/** The kernel's kinds are short words of ASCII, with a zero byte at their end. */
 function toKind(bytes: Uint8Array): string | undefined {
   const text = String.fromCharCode(...bytes.subarray(0, 32)).replace(/\0.*$/s, "");
   return /^[\w-]+$/.test(text) ? text : undefined;

@@ -101,6 +101,8 @@ traits() {
     [ -e "$below/dsa" ] && dsa=' lower/dsa'
   done
   [ -r "$dir/type" ] && IFS= read -r type <"$dir/type" && found="$found hardware=$type"
+  [ -e "$dir/device" ] && [ -r "$dir/phys_port_name" ] &&
+    read -r port <"$dir/phys_port_name" && found="$found port=${port%% *}"
   if [ -r "$dir/uevent" ]; then
     while IFS= read -r line; do
       case $line in

@@ -4,6 +4,7 @@ import { describeError, getLogger } from "../log/log.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import {
   type InterfaceTraits,
+  isFunctionPort,
   isMonitorType,
   isTunnelType,
   parseInterfaceIndex,
@@ -235,6 +236,7 @@ export class Shell {
       stacked: found.includes("lower"),
       switchPort: type === SWITCH_PORT_TYPE || found.includes("lower/dsa"),
       monitor: found.includes("device") && isMonitorType(Number(valueOf(found, "hardware="))),
+      representor: found.includes("device") && isFunctionPort(valueOf(found, "port=")),
       bridgePort: found.includes("brport"),
       master: master || undefined,
       ppp: type === PPP_TYPE

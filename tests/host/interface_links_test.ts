@@ -261,7 +261,7 @@ Deno.test("InterfaceLinks.counters() ends where answers never cease", () => {
 });
 
 const OF_NO_KIND = {
-  ...{ kind: undefined, master: undefined, memberKind: undefined, port: undefined },
+  ...{ kind: undefined, master: undefined, memberKind: undefined },
   ...{ isLoopback: false, isStacked: false, isMonitor: false },
 };
 

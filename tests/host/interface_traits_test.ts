@@ -18,6 +18,7 @@ const NONE: InterfaceTraits = {
   deviceSlave: false,
   switchPort: false,
   monitor: false,
+  representor: false,
   ppp: undefined,
   bridgePort: false,
   master: undefined,
@@ -127,6 +128,24 @@ Deno.test("readInterfaceTraits() knows a switch's port of an older kernel, and a
       [switchPort, monitor],
       `${devtype} ${type}`,
     );
+  }
+});
+
+Deno.test("readInterfaceTraits() knows representors of a card's functions by their ports", () => {
+  const representor = (port: string | undefined, entries = ["device"]) =>
+    readInterfaceTraits({
+      roots: { proc: "/proc", sys: "/sys", root: "/" },
+      list: () => entries,
+      exists: () => false,
+      readLink: () => undefined,
+      readText: (path) => path.endsWith("/phys_port_name") ? port : undefined,
+    }, "eth1")?.representor;
+  for (const port of ["pf0", "pf0vf1", "pf1sf88", "c1pf0vf12", "pf0hpf"]) {
+    assertEquals(representor(`${port}\n`), true, port);
+    assertEquals(representor(`${port}\n`, []), false, port);
+  }
+  for (const port of ["p0", "p0s1", "", "swp1", "pf", "p0vf1", undefined]) {
+    assertEquals(representor(port), false, port);
   }
 });
 

@@ -26,7 +26,7 @@ function bytesOf(hex: string): Uint8Array {
   return message;
 }
 
-const NO_MASTER = { master: undefined, memberKind: undefined, port: undefined };
+const NO_MASTER = { master: undefined, memberKind: undefined };
 
 Deno.test("parseLinkMessage() reads the kind, index, type and flags of an interface", () => {
   assertEquals(parseLinkMessage(bytesOf(CAPTURED.veth)), {
@@ -44,11 +44,6 @@ Deno.test("parseLinkMessage() reads what an interface is part of, and what it is
   const port = bytesOf(CAPTURED.veth.replace("10001200 09000100 76657468 00000000", member));
   const link = parseLinkMessage(port);
   assertEquals([link?.kind, link?.master, link?.memberKind], ["veth", 7, "bridge"]);
-});
-
-Deno.test("parseLinkMessage() reads the port of a card or a switch that an interface is", () => {
-  const named = bytesOf(`${CAPTURED.veth} 0b002600 70663076 66310000`);
-  assertEquals(parseLinkMessage(named)?.port, "pf0vf1");
 });
 
 Deno.test("parseLinkMessage() knows nothing below an interface whose lower one is elsewhere, or none", () => {

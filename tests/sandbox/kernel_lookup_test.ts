@@ -25,6 +25,7 @@ const TRAITS: InterfaceTraits = {
   stacked: false,
   switchPort: false,
   monitor: false,
+  representor: false,
   ppp: undefined,
   bridgePort: false,
   master: undefined,

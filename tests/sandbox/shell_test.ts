@@ -270,6 +270,8 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     await Deno.writeTextFile(`${net}/wlan0/uevent`, "DEVTYPE=wlan\nINTERFACE=wlan0\n");
     await Deno.writeTextFile(`${net}/wlan0/type`, "1\n");
     await Deno.writeTextFile(`${net}/mon0/type`, "803\n");
+    await Deno.writeTextFile(`${net}/wan/phys_port_name`, "pf0vf1\n");
+    await Deno.writeTextFile(`${net}/home/phys_port_name`, "pf0vf1\n");
     await Deno.writeTextFile(`${net}/home/type`, "803\n");
     await Deno.writeTextFile(`${net}/wan/uevent`, "DEVTYPE=dsa\nINTERFACE=wan\n");
     await Deno.symlink("../bond0", `${net}/eth0/master`);
@@ -278,12 +280,14 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     await Deno.symlink("../a\\n1", `${net}/port1/master`);
     const host = new LocalHost({ proc: "/proc", sys: sys.path, root: "/" });
     await using shell = new TestShell({ shell: command, sys: sys.path });
-    for (const name of ["eth0", "br0", "tap.1", "bond0", "lan1", "home", "wlan0", "port1"]) {
+    for (const name of ["eth0", "br0", "tap.1", "bond0", "lan1", "home", "wlan0", "port1", "wan"]) {
       assertEquals(await shell.interfaceTraits(name), readInterfaceTraits(host, name), name);
     }
     assertEquals((await shell.interfaceTraits("mon0"))?.monitor, true);
     assertEquals((await shell.interfaceTraits("home"))?.monitor, false);
     assertEquals((await shell.interfaceTraits("wan"))?.switchPort, true);
+    assertEquals((await shell.interfaceTraits("wan"))?.representor, true);
+    assertEquals((await shell.interfaceTraits("home"))?.representor, false);
     assertEquals(await shell.interfaceTraits("eth1"), undefined);
   });
 
