@@ -9,10 +9,12 @@ const ROOT = new URL("../../../", import.meta.url).pathname;
 /** The image of this checkout's `Dockerfile`, with a portable build and this Deno; gone after use. */
 export class ContainerImage implements AsyncDisposable {
   readonly name = "localhost/komari-agent-deno:test";
-  readonly podman: Podman = new Podman();
+  readonly podman: Podman;
   #containers = 0;
 
-  private constructor() {}
+  private constructor(podman: Podman) {
+    this.podman = podman;
+  }
 
   /** What this machine lacks for it; `undefined` when it lacks nothing. */
   static missing(): string | undefined {
@@ -22,8 +24,9 @@ export class ContainerImage implements AsyncDisposable {
   /** Builds it. @throws {Error} When that fails. */
   static async build(version: string): Promise<ContainerImage> {
     const archive = await debianArchive("image");
-    const image = new ContainerImage();
-    const { podman, name } = image;
+    const podman = await Podman.open();
+    const image = new ContainerImage(podman);
+    const { name } = image;
     const context = `${podman.folder}/context`;
     try {
       podman.output("import", "--quiet", archive, BASE);

@@ -1,4 +1,4 @@
-import { outputOf, succeeds } from "./command.ts";
+import { outputOf } from "./command.ts";
 import { DEBIAN_TOOLS, debianFolder, type DebianName } from "./debian.ts";
 import { type Ended, Podman } from "./podman.ts";
 import { PATIENCE_MS } from "../../patience.ts";
@@ -72,7 +72,7 @@ export class MachineContainer implements AsyncDisposable {
   ): Promise<MachineContainer> {
     const init = INITS[initName];
     const files = await debianFolder(initName);
-    const podman = new Podman();
+    const podman = await Podman.open();
     const container = new MachineContainer(podman, init);
     try {
       const root = container.#layOver(files);
@@ -82,7 +82,7 @@ export class MachineContainer implements AsyncDisposable {
       await container.hasBooted();
       return container;
     } catch (error) {
-      await container[Symbol.asyncDispose]();
+      await podman[Symbol.asyncDispose]();
       throw error;
     }
   }
@@ -166,8 +166,6 @@ export class MachineContainer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#podman.removeContainers();
-    for (const path of [this.#root, this.#memory]) succeeds("umount", "--recursive", path);
     await this.#podman[Symbol.asyncDispose]();
   }
 }

@@ -1,3 +1,4 @@
+import { attempt } from "../../../lib/attempt.ts";
 import { lackOfTools, outputOf, succeeds } from "./command.ts";
 import { PATIENCE_MS } from "../../patience.ts";
 
@@ -18,12 +19,39 @@ default_ulimits = ["nofile=20000:20000", "nproc=4096:4096"]
 `;
 const POLL_MS = 200;
 
+const PREFIX = "komari-agent-deno-podman-";
+/** Locked while the process lives that uses the folder. */
+const LOCK = "lock";
+
 /** A podman whose images, containers, volumes and secrets no other one sees; they go with it. */
 export class Podman implements AsyncDisposable {
-  readonly folder: string = Deno.makeTempDirSync({ prefix: "komari-agent-deno-podman-" });
+  readonly folder: string;
+  readonly #lock: Deno.FsFile;
 
-  constructor() {
-    Deno.writeTextFileSync(`${this.folder}/containers.conf`, SETTINGS);
+  private constructor(folder: string, lock: Deno.FsFile) {
+    this.folder = folder;
+    this.#lock = lock;
+  }
+
+  /** Makes one, after those of runs that were killed have gone. */
+  static async open(within: string = Deno.env.get("TMPDIR") || "/tmp"): Promise<Podman> {
+    for (const { name } of Deno.readDirSync(within)) {
+      if (name.startsWith(PREFIX)) await Podman.#removeAbandoned(`${within}/${name}`);
+    }
+    const folder = Deno.makeTempDirSync({ dir: within, prefix: PREFIX });
+    const lock = Deno.openSync(`${folder}/new-lock`, { createNew: true, write: true });
+    lock.lockSync(true);
+    Deno.renameSync(`${folder}/new-lock`, `${folder}/${LOCK}`);
+    Deno.writeTextFileSync(`${folder}/containers.conf`, SETTINGS);
+    return new Podman(folder, lock);
+  }
+
+  static async #removeAbandoned(folder: string): Promise<void> {
+    const lock = attempt(() => Deno.openSync(`${folder}/${LOCK}`, { write: true }));
+    // It is being made, or has just gone.
+    if (lock === undefined) return;
+    if (lock.tryLockSync(true)) await new Podman(folder, lock)[Symbol.asyncDispose]();
+    else lock.close();
   }
 
   /** What this machine lacks for it; `undefined` when it lacks nothing. */
@@ -76,13 +104,13 @@ export class Podman implements AsyncDisposable {
     await this.tries("rm", "--all", "--force", "--time", "0");
   }
 
+  /** Ends and removes everything, with all that is mounted below its folder. */
   async [Symbol.asyncDispose](): Promise<void> {
+    using _lock = this.#lock;
     await this.removeContainers();
     await this.tries("image", "unmount", "--all", "--force");
     for (const end = performance.now() + PATIENCE_MS;;) {
-      // The storage mounts its own root onto itself.
-      succeeds("umount", "--recursive", `${this.folder}/root/vfs`);
-      succeeds("umount", "--recursive", `${this.folder}/root`);
+      for (const path of this.#mounts().reverse()) succeeds("umount", path);
       try {
         return await Deno.remove(this.folder, { recursive: true });
       } catch (error) {
@@ -91,5 +119,12 @@ export class Podman implements AsyncDisposable {
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }
     }
+  }
+
+  /** What is mounted below its folder, also by podman itself. */
+  #mounts(): string[] {
+    const lines = Deno.readTextFileSync("/proc/self/mountinfo").split("\n");
+    return lines.map((line) => line.split(" ")[4] ?? "")
+      .filter((path) => path.startsWith(`${this.folder}/`));
   }
 }
