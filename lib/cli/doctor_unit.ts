@@ -84,8 +84,10 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
   if (before !== undefined) return before;
   const isUnmet = unit.property("ConditionResult") === "no" ||
     unit.property("AssertResult") === "no";
-  if (isUnmet && unit.property("ExecMainStatus") === "0") return unmetCondition(unit, found.detail);
   const [code, status] = [unit.property("ExecMainCode"), unit.property("ExecMainStatus")];
+  // Stopped before it listens for signals, it has ended by SIGTERM.
+  const hasEndedWell = status === "0" || (code === "2" && status === "15");
+  if (isUnmet && hasEndedWell) return unmetCondition(unit, found.detail);
   const systemResult = unit.property("Result");
   if (systemResult === "oom-kill") return memoryFailure(unit);
   // Ended by SIGTERM it was stopped, which is a success.

@@ -907,7 +907,13 @@ Deno.test("serviceResult() names what systemd says of a condition and of a line 
   );
   assertStringIncludes(unmet.advice ?? "", "fulfil it, or remove it there, and then: systemctl");
   const asserted = of(
-    { ...skipped, ConditionResult: "yes", AssertResult: "no" },
+    {
+      ...skipped,
+      ConditionResult: "yes",
+      AssertResult: "no",
+      ExecMainCode: "2",
+      ExecMainStatus: "15",
+    },
     {},
     "             AssertPathExists=/nothing was not met\n",
   );
