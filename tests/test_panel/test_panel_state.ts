@@ -122,8 +122,9 @@ export class TestPanelState extends PanelState {
 export async function untilEvent(
   subscribe: (listener: () => void, signal: AbortSignal) => void,
   condition: () => boolean,
-  { signal = patience() }: { signal?: AbortSignal } = {},
+  options: { signal?: AbortSignal } = {},
 ): Promise<void> {
+  const { signal = patience() } = options;
   signal.throwIfAborted();
   if (condition()) return;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -139,5 +140,13 @@ export async function untilEvent(
     once: true,
     signal: settled.signal,
   });
-  await promise.finally(() => settled.abort());
+  try {
+    await promise;
+  } catch (cause) {
+    if (cause !== signal.reason || options.signal !== undefined) throw cause;
+    // It says where, which the reason does not.
+    throw new Error("Cannot wait any longer", { cause });
+  } finally {
+    settled.abort();
+  }
 }

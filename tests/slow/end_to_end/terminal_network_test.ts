@@ -1,11 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
-import { delay } from "@std/async/delay";
 import { Programs } from "../../../lib/host/programs.ts";
 import { Relay, type RelayedConnection } from "../../relay.ts";
 import { Browser } from "../../test_panel/browser.ts";
 import type { TestPanel } from "../../test_panel/test_panel.ts";
 import type { TestTerminal } from "../../test_panel/test_terminal.ts";
 import type { AgentProcess } from "../../end_to_end/agent_process.ts";
+import { TempFolder } from "../../temp_folder.ts";
 import { skipReason } from "../live/command.ts";
 import { together } from "./together.ts";
 import { REMOTE_CONTROL, until, withAgent } from "../../end_to_end/setup.ts";
@@ -103,15 +103,18 @@ async function silenced(open: Open): Promise<void> {
 /** All connections are reset while the agent holds a line, again and again. */
 async function resetOften(open: Open): Promise<void> {
   const { panel, relay, terminal } = open;
+  using folder = new TempFolder();
   const times = 20;
   for (let time = 1; time <= times; time++) {
-    terminal.send(`read -s; echo line-${time}\r`);
-    await terminal.until(({ output }) => output.includes(`echo line-${time}\r`));
-    // Without it the cut may come before the line, which is no failure.
-    await delay(50);
-    const cut = relay.resetWhenHeld("/terminal?");
-    terminal.send("\r");
+    // Nothing but the line comes after the word, and no key is lost with the connection.
+    const go = `${folder.path}/${time}`;
+    terminal.send(
+      `echo wai''ts-${time}; until [ -e ${go} ]; do sleep 0.02; done; echo line-${time}\r`,
+    );
+    await terminal.until(({ output }) => output.includes(`waits-${time}\r`));
     const before = dials(panel);
+    const cut = relay.resetWhenHeld("/terminal?");
+    Deno.writeTextFileSync(go, "");
     await cut;
     await until(panel, () => dials(panel) > before);
     await isSameShell(open, `time${time}`);
