@@ -112,3 +112,19 @@ Deno.test("FileTransferClient names the call but no token when it fails", async 
     assertEquals(error.message.includes("secret"), false);
   });
 });
+
+Deno.test("FileTransferClient throws the signal's reason when it aborts", async () => {
+  const stop = new AbortController();
+  await withClient(async (peer) => {
+    await peer.request();
+    stop.abort(new Error("enough"));
+    await peer.ended();
+  }, async (client) => {
+    await assertRejects(
+      () => client.send(TICKET, sourceOf("12345"), stop.signal),
+      Error,
+      "enough",
+    );
+    await assertRejects(() => client.send(TICKET, sourceOf("1"), stop.signal), Error, "enough");
+  });
+});

@@ -487,6 +487,15 @@ Deno.test("PanelLink.run() closes idle connections when POST is answered too lat
   }
 });
 
+Deno.test("PanelLink.run() gives reports by WebSocket the interval, where that is long", async () => {
+  const panel = new FakePanel();
+  await live(panel, async (time) => {
+    panel.mute = true;
+    await time.run(16_000);
+    assert(panel.lines("Cannot keep the WebSocket: no answer within 8 s").length > 0);
+  }, { config: { intervalSeconds: 8 } });
+});
+
 Deno.test("PanelLink.run() sends by POST while the upgrade is blocked, and back, each sample once", async () => {
   const panel = new FakePanel();
   panel.blocked = "answered";
@@ -652,6 +661,21 @@ Deno.test("PanelLink.run() is back within 12 s of the last answer when the path 
     const [back = Infinity] = panel.posts.map(({ atMs }) => atMs);
     assert(back <= 6000 + 12_000, `back after ${back - 6000} ms`);
   });
+});
+
+Deno.test("PanelLink.run() uses version 2 where version 1 is preferred but gone, and logs it once", async () => {
+  const panel = new FakePanel();
+  panel.onHttp = () => Promise.reject(UNSUPPORTED);
+  await live(panel, async (time) => {
+    await time.run(30_000);
+    assertEquals(panel.transports, ["v2 POST"]);
+    assertEquals(panel.posts.filter(({ by }) => by === "v1 POST").length, 1);
+    assertEquals(panel.dials, []);
+    assertEquals(panel.lines("only version 2").length, 1);
+    assertEquals(panel.lines("trying again"), []);
+    await panel.connection.sender.sendProbeResult(PROBE_RESULT, new AbortController().signal);
+    assertEquals(panel.posts.at(-1)?.by, "v2 POST");
+  }, { config: { protocolVersion: 1 } });
 });
 
 Deno.test("PanelLink.run() logs an outage in two lines", async () => {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
+import { acceptAt } from "../state/accept_at.ts";
 import {
   ARGS,
   configOf,
@@ -140,6 +141,14 @@ Deno.test("install() reports that the service is not running", async () => {
   await using fake = machineOf("openrc", { "rc-service": '[ "$2" != status ]' });
   await fake.install(ARGS);
   assertStringIncludes(fake.output, "was started but is not running");
+});
+
+Deno.test("install() ignores a report from before the start", async () => {
+  await using fake = machineOf("openrc");
+  using agent = closing(fake.acceptedAgent(`/run/${NAME}`));
+  acceptAt(agent, { intervalMs: 1000, atMs: Date.now() - 86_400_000 });
+  const refusal = await fake.install(ARGS);
+  assertStringIncludes(refusal ?? "", "no report");
 });
 
 /** Lets the panels answer so when the token is tried, and gives what was asked for. */
