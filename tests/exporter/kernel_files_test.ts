@@ -2,6 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import {
   arpMetrics,
   MAX_ROWS,
+  netstatMetrics,
   networkMetrics,
   numberMetric,
   PRESSURE_FILES,
@@ -51,6 +52,11 @@ Deno.test("StatReader.read() never falls by jitter, but with a core that was off
 Deno.test("StatReader.read() shows at most 1,024 cores", () => {
   const text = Array.from({ length: 2_000 }, (_, cpu) => `cpu${cpu} 1 1 1 1\n`).join("");
   assertEquals(lines(new StatReader().read(text)).length, MAX_ROWS * 10);
+});
+
+Deno.test("netstatMetrics() has fields of no type, which the help names", () => {
+  const [family] = netstatMetrics("Tcp: InSegs\nTcp: 5\n", () => {});
+  assertEquals([family?.type, family?.help], ["untyped", "Tcp InSegs, as the kernel counts it."]);
 });
 
 Deno.test("pressureMetrics() tells of each file who waited, and who was stalled", () => {

@@ -125,6 +125,17 @@ Deno.test("MonthlyTraffic.collect() does not jump when an existing interface sta
   assertEquals(world.look()[1], 3);
 });
 
+Deno.test("MonthlyTraffic.collect() does not jump when the day changes and an interface starts to count", () => {
+  using world = new FakeMonth("2026-11-25T12:00:00", { bootedAt: "2026-11-22T00:00:00" });
+  world.pass(5);
+  world.pass(1_000_000, "wlan0");
+  assertEquals(world.look(), ["2026-11-01", 5]);
+  world.day = 20;
+  world.include = ["eth*", "wlan*"];
+  world.start();
+  assertEquals(world.look(), ["2026-11-20", 5]);
+});
+
 Deno.test("MonthlyTraffic.collect() keeps the month while the clock shows the past", () => {
   using world = new FakeMonth("2026-11-10T12:00:00");
   world.pass(100);
@@ -138,6 +149,20 @@ Deno.test("MonthlyTraffic.collect() keeps the month while the clock shows the pa
   world.setClock("2026-11-10T12:10:00");
   world.pass(1);
   assertEquals(world.look(), ["2026-11-01", 111]);
+});
+
+Deno.test("MonthlyTraffic.collect() keeps the month while the clock shows the past again and again", () => {
+  using world = new FakeMonth("2026-11-10T12:00:00");
+  world.pass(100);
+  world.look();
+  for (let time = 0; time < 3; time++) {
+    world.setClock("1970-01-01T00:00:05");
+    assertEquals(world.look(), ["2026-11-01", 100]);
+    world.wait(9 * MINUTE_MS);
+    assertEquals(world.look(), ["2026-11-01", 100]);
+    world.setClock("2026-11-10T13:00:00");
+    assertEquals(world.look(), ["2026-11-01", 100]);
+  }
 });
 
 Deno.test("MonthlyTraffic.collect() continues the month after a clock ran ahead", () => {
@@ -487,6 +512,18 @@ Deno.test("MonthlyTraffic.collect() counts an interface whole that returns on an
   world.pass(1_000, "eth1");
   assertEquals(world.look()[1], 1_100);
   world.counters.delete("eth1");
+  world.reboot();
+  assertEquals(world.look()[1], 1_100);
+  world.pass(1_005, "eth1");
+  assertEquals(world.look()[1], 2_105, "all that it shows is of this boot");
+});
+
+Deno.test("MonthlyTraffic.collect() counts an interface whole that returns on another boot with its index", () => {
+  using world = new FakeMonth("2026-11-10T12:00:00");
+  world.pass(100);
+  world.pass(1_000, "eth1");
+  assertEquals(world.look()[1], 1_100);
+  world.remove("eth1");
   world.reboot();
   assertEquals(world.look()[1], 1_100);
   world.pass(1_005, "eth1");
