@@ -11,6 +11,7 @@ import { stateFolder } from "../state/paths.ts";
 import { lastSetting, settingText, type UnitSetting } from "../service/loaded_unit.ts";
 import { agentSays, seenProblem } from "./agent_problems.ts";
 import { type CheckResult, result } from "./checks.ts";
+import { barrierTo } from "./doctor_rights.ts";
 import { covers, restart } from "./doctor_unit_settings.ts";
 
 /** More than a state takes. */
@@ -138,12 +139,14 @@ async function stateAdvice(
     ];
   }
   if (/permission denied/i.test(reason)) {
-    const owner = attempt(() => Deno.statSync(`/proc/${health?.pid ?? "self"}`).uid);
+    const owner = attempt(() => Deno.statSync(`/proc/${health?.pid ?? "self"}`));
+    const identity = { uid: owner?.uid ?? 0, gids: owner?.gid == null ? [] : [owner.gid] };
+    const barrier = owner && barrierTo(folder, identity, "run");
     return [
-      `give the folder to the agent's user (chown -R ${
-        owner ?? "USER"
-      }: ${folder}), or choose another ` +
-      "one with --state-dir",
+      barrier !== undefined && barrier.path !== folder
+        ? `let the agent's user pass ${barrier.path}: ${barrier.repair}`
+        : `give the folder to the agent's user: chown -R ${owner?.uid ?? "USER"}: ${folder}`,
+      "or choose another folder with --state-dir",
     ];
   }
   if (/restart the agent/.test(reason)) return ["repair that, and restart the agent"];

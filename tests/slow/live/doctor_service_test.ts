@@ -99,6 +99,25 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       ),
     },
     {
+      cause: "a state folder of another user",
+      plant: `systemctl restart ${SERVICE} && chown -R root: ${STATE} && chmod 700 ${STATE}`,
+      statusCode: 0,
+      reports: true,
+      ...failed("state", "ermission denied", "1. give the folder to the agent's user: chown -R"),
+    },
+    {
+      cause: "a configuration that the running service does not have yet",
+      plant: `sed -i 's#${url}#http://127.0.0.1:${closing}#' /etc/${SERVICE}/config.json`,
+      heal: `sed -i 's#http://127.0.0.1:${closing}#${url}#' /etc/${SERVICE}/config.json`,
+      statusCode: 0,
+      reports: true,
+      ...warning(
+        "agent",
+        `and its configuration has 127.0.0.1:${closing} by now`,
+        "→ have it use that",
+      ),
+    },
+    {
       cause: "a state folder that a drop-in leaves out",
       ...dropIn("StateDirectory="),
       statusCode: 0,
