@@ -6,7 +6,7 @@
 
 import { attempt } from "../attempt.ts";
 import { isTimeout, withTimeout } from "../async/timeout.ts";
-import { isInContainerImage } from "../host/this_program.ts";
+import { isInContainer, isInContainerImage } from "../host/this_program.ts";
 import { connectErrorMessage } from "../net/error_messages.ts";
 import { DialError } from "../net/errors.ts";
 import { connectAbortable } from "../net/happy_eyeballs.ts";
@@ -235,8 +235,10 @@ function isPanelsLook(address: string, { proxy, answeredBy }: Way): string {
 export function connectAdvice(
   message: string,
   way: Way,
-  { hasIpv6 = hasIpv6Address(), finding, isPinged }: {
+  { hasIpv6 = hasIpv6Address(), isContained = isInContainer(), finding, isPinged }: {
     hasIpv6?: boolean;
+    /** Whether this process is in a container. */
+    isContained?: boolean;
     finding?: RouteFinding | undefined;
     /** Whether it answers pings; `undefined` where that is not known. */
     isPinged?: boolean | undefined;
@@ -268,7 +270,7 @@ export function connectAdvice(
       `correct ${names}, which names it, or reach the panel without it: ${withoutProxy(way)}`,
     ];
   }
-  if (isLoopbackHost(address)) return loopbackAdvice(way);
+  if (isLoopbackHost(address)) return loopbackAdvice(way, isContained);
   const look = isPanelsLook(address, way);
   // What name servers say against that file is a doubt, and stands before all this.
   const isByHosts = answeredBy.includes("/etc/hosts") && way.doubts.length === 0;
@@ -312,18 +314,23 @@ function hasIpv6Address(): boolean {
 }
 
 /** The panel's address is this machine's own, and nothing listens there. */
-function loopbackAdvice(way: Way): string[] {
+function loopbackAdvice(way: Way, isContained: boolean): string[] {
   const { url, answeredBy } = way;
   const [host, port] = [urlHost(url), portOf(url)];
-  if (isInContainerImage()) {
-    return [
+  const container = isContained
+    ? [
       "within a container this address is the container itself: give the panel's name or " +
       "address, or start the container with --network host",
-    ];
-  }
+    ]
+    : [];
+  if (isInContainerImage()) return container;
   const here = `if the panel is on this machine, start it: ss -ltn shows what listens`;
   if (answeredBy.includes("/etc/hosts") && host !== "localhost") {
-    return [`if the panel is on another machine, remove ${host} from /etc/hosts`, here];
+    return [
+      `if the panel is on another machine, remove ${host} from /etc/hosts`,
+      ...container,
+      here,
+    ];
   }
   const otherPort = `if it listens on another port than ${port}, correct ${endpointPlace(way)}`;
   // What a name server says of a name that is not this machine's own may be a filter's answer.
@@ -331,5 +338,5 @@ function loopbackAdvice(way: Way): string[] {
   const elsewhere =
     `if the panel is on another machine, its name server is wrong about ${host}, or ` +
     `filters it (${answeredBy})`;
-  return [...isOthers ? [elsewhere] : [], here, otherPort];
+  return [...isOthers ? [elsewhere] : [], ...container, here, otherPort];
 }

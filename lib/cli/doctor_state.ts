@@ -140,8 +140,10 @@ async function stateAdvice(
   }
   if (/permission denied/i.test(reason)) {
     const owner = attempt(() => Deno.statSync(`/proc/${health?.pid ?? "self"}`));
-    const identity = { uid: owner?.uid ?? 0, gids: owner?.gid == null ? [] : [owner.gid] };
-    const barrier = owner && barrierTo(folder, identity, "run");
+    const { uid, gid } = owner ?? {};
+    const barrier = typeof uid === "number" && typeof gid === "number"
+      ? barrierTo(folder, { uid, gids: [gid] }, "run")
+      : undefined;
     return [
       barrier !== undefined && barrier.path !== folder
         ? `let the agent's user pass ${barrier.path}: ${barrier.repair}`

@@ -124,7 +124,10 @@ function syntaxProblem(text: string, error: unknown): string {
   if (position === undefined) return "it is no valid JSON: it ends too early";
   const before = text.slice(0, Number(position)).split("\n");
   const column = [...before.at(-1) ?? ""].length + 1;
-  return `it is no valid JSON at line ${before.length}, column ${column}`;
+  const place = `it is no valid JSON at line ${before.length}, column ${column}`;
+  // A comma that is missing is noticed at the next word.
+  const isFirst = before.length > 1 && (before.at(-1) ?? "").trim() === "";
+  return isFirst ? `${place}, or at the end of line ${before.length - 1}` : place;
 }
 
 /**

@@ -39,6 +39,14 @@ export function isInContainerImage(): boolean {
   return attempt(() => Deno.statSync("/.komari-agent-container").isFile) ?? false;
 }
 
+/** Whether this process is in a container of Docker or Podman, of whatever image. */
+export function isInContainer(): boolean {
+  return isInContainerImage() ||
+    ["/.dockerenv", "/run/.containerenv"].some((path) =>
+      attempt(() => Deno.statSync(path)) !== undefined
+    );
+}
+
 /** The kinds of packages that bring the program. */
 export const PACKAGE_KINDS = ["deb", "rpm"] as const;
 

@@ -136,7 +136,7 @@ Deno.test("connectAdvice() goes by the cause, with the port of the address", () 
     assertEquals(connectAdvice(message, doubted).includes(first ?? ""), false);
   }
   for (const [message, way, lines, advice] of table) {
-    const found = connectAdvice(message, way, { hasIpv6: false });
+    const found = connectAdvice(message, way, { hasIpv6: false, isContained: false });
     assertEquals(found.length, lines, found.join("\n"));
     assertStringIncludes(found.join("\n"), advice);
   }
@@ -437,13 +437,16 @@ Deno.test("connectAdvice() tells a machine without free ports from one without a
 
 Deno.test("connectAdvice() doubts a name server that gives this machine for a panel's name", () => {
   const way = { ...wayTo("http://p.example"), addresses: ["127.0.0.1"] };
-  const [first, ...more] = connectAdvice("connection refused", {
-    ...way,
-    answeredBy: "answered by 192.0.2.1",
-  });
+  const answered = { ...way, answeredBy: "answered by 192.0.2.1" };
+  const isContained = false;
+  const [first, ...more] = connectAdvice("connection refused", answered, { isContained });
   assertStringIncludes(first ?? "", "its name server is wrong about p.example");
   assertEquals(more.length, 2);
-  assertEquals(connectAdvice("connection refused", wayTo("http://127.0.0.1")).length, 2);
+  const local = wayTo("http://127.0.0.1");
+  assertEquals(connectAdvice("connection refused", local, { isContained }).length, 2);
+  const [own, ...here] = connectAdvice("connection refused", local, { isContained: true });
+  assertStringIncludes(own ?? "", "within a container this address is the container itself");
+  assertEquals(here.length, 2);
 });
 
 Deno.test("answerAdvice() names the address that a redirect of a call leads to", () => {

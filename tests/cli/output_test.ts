@@ -136,6 +136,22 @@ Deno.test("explainError() says how to give the runtime's rights, however deep th
   assertEquals(explainError(new Error("Cannot open x")), "Cannot open x");
 });
 
+Deno.test("explainError() says whose a file is that can't be read", () => {
+  const file = Deno.makeTempFileSync({ prefix: "owned" });
+  Deno.chmodSync(file, 0o600);
+  try {
+    assertEquals(
+      explainError(new UsageError(`Cannot read --config ${file}: permission denied`)),
+      `Cannot read --config ${file}: permission denied; it belongs to user ${Deno.uid()} with mode ` +
+        `0600, and this is user ${Deno.uid()}`,
+    );
+  } finally {
+    Deno.removeSync(file);
+  }
+  const unseen = "Cannot read --config /nowhere/x: permission denied";
+  assertEquals(explainError(new UsageError(unseen)), unseen);
+});
+
 Deno.test("explainError() shows a mistake of the user's without its causes", () => {
   assertEquals(
     explainError(new UsageError("Cannot use x", { cause: new Error("y") })),

@@ -25,6 +25,7 @@ Deno.test("readConfigFile() says where the syntax is wrong, and shows nothing of
   const wrong: [text: string, place: string][] = [
     ['{\n  "token": s3cret\n}', "at line 2, column 12"],
     ['{"token": "s3cret" "interval": 3}', "at line 1, column 20"],
+    ['{"token": "s3cret"\n "interval": 3}', "at line 2, column 2, or at the end of line 1"],
     ['{"é": "s3cret"}}', "at line 1, column 16"],
     ['{"token": "s3cret",', "it ends too early"],
     ["", "it ends too early"],

@@ -579,7 +579,8 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       statusCode: 1,
       ...failed(
         "service",
-        `/etc/${SERVICE}/config.json: permission denied; user ${SERVICE} may not use`,
+        `/etc/${SERVICE}/config.json: permission denied; it belongs to user 0 with mode 0600`,
+        `user ${SERVICE} may not use`,
         `→ let it: chmod g+r /etc/${SERVICE}/config.json`,
       ),
     },
