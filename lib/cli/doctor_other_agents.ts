@@ -32,9 +32,9 @@ export async function checkOtherAgents(
 ): Promise<CheckResult> {
   const system = currentSystem({ env, printLine: () => {} });
   const manager = attempt(() => detectManager(system));
-  const officials = manager === undefined
-    ? []
-    : await runningOfficialAgents(manager, system, signal);
+  const found = manager === undefined ? [] : await runningOfficialAgents(manager, system, signal);
+  // One's own service, whose unit may be unreadable, is none of them.
+  const officials = found.filter(({ serviceName }) => serviceName !== config.serviceName);
   const agents = [health?.pid ?? 0, mainPid].filter((pid) => pid > 0);
   const ours = tokensOf(config);
   const processes = await otherProcesses(ours, { agents });

@@ -36,6 +36,8 @@ const CONSEQUENCES: readonly (readonly [
   // Both are sent over the same way.
   [["connect"], ["dns"], PACKETS_LOST, PACKETS_LOST],
   [["connect", "dns"], ["round_trip"], /./, PACKETS_LOST],
+  [ON_THE_WAY, ["service"], /its files have changed since systemd read them/],
+  [["connect"], ["ping"], /sendto: Operation not permitted/],
   [["service"], ["environment", "agent"]],
   [["agents"], ["agent", "connections"]],
   [["network"], ["interfaces"]],

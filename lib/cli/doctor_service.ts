@@ -197,6 +197,10 @@ function stoppedResult(text: string, found: FoundService): CheckResult {
     if (isRepaired(lastError, found)) {
       return result("failed", `${said}; that is repaired by now`, `start it: ${start}`);
     }
+    const few = unit && /files open at a time/.test(lastError)
+      ? underSettings(said, { unit: ofDropIns(unit), names: ["LimitNOFILE"] })
+      : undefined;
+    if (few !== undefined) return result("failed", few.text, ...few.advice);
     const runtime = unit && barredRuntime(unit, lastError);
     if (runtime !== undefined) {
       return result("failed", `${said}; ${runtime.text}`, ...runtime.advice);

@@ -41,6 +41,15 @@ Deno.test("inOrder() puts a release that can't be looked up before the update jo
   assertEquals(newer, [["service", undefined], ["version", undefined]]);
 });
 
+Deno.test("inOrder() folds the unread files of a unit below the link that fails by them", () => {
+  const text = "x is running; its files have changed since systemd read them";
+  const order = inOrder([check("service", "warning", { text }), check("connect", "failed")]);
+  assertEquals(order.map(({ id, follows }) => [id, follows]), [
+    ["connect", undefined],
+    ["service", "connect"],
+  ]);
+});
+
 Deno.test("inOrder() puts lost packets that both see before a slow name", () => {
   const lost = "after 1.2 s; of 5 further ones 2 took as long: packets are lost on the way";
   const dns = check("dns", "warning", { text: "no answer to 2 of 6 questions: packets are lost" });

@@ -478,7 +478,7 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       cause: "16 descriptors",
       ...dropIn("LimitNOFILE=16"),
       statusCode: 1,
-      ...failed("service", "may have 16 files open at a time", "LimitNOFILE="),
+      ...failed("service", "may have 16 files open at a time", `(LimitNOFILE=16 in ${DROP_IN})`),
     },
     {
       cause: "a saved proxy that is dead",
