@@ -9,7 +9,9 @@ import type { OfficialAgent } from "../../lib/service/official_agent.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
 import { configOf } from "./fake_context.ts";
 import { replaced } from "../replaced.ts";
+import { TempFolder } from "../temp_folder.ts";
 import { adviceText } from "./advice_text.ts";
+import { OtherAgent } from "./other_agent.ts";
 
 const TOKEN = "t0ken-of-this-node";
 
@@ -176,20 +178,11 @@ Deno.test({
   name: "checkOtherAgents() looks for the token of each panel, and for none where there is none",
   ignore: Deno.build.os !== "linux",
   async fn() {
-    const folder = Deno.makeTempDirSync();
+    using temp = new TempFolder();
+    const folder = temp.path;
     const file = `${folder}/config.json`;
     const [first, second] = [crypto.randomUUID(), crypto.randomUUID()];
-    const program = `${folder}/komari-agent-of-the-test`;
-    Deno.symlinkSync("/bin/sh", program);
-    // Started by another process than the one that looks; both end with their input.
-    const child = new Deno.Command("/bin/sh", {
-      args: ["-c", '"$PROGRAM" -c "echo started; read -r line"; :'],
-      clearEnv: true,
-      env: { PROGRAM: program, AGENT_TOKEN: second, EMPTY: "" },
-      stdin: "piped",
-      stdout: "piped",
-    }).spawn();
-    const reader = child.stdout.getReader();
+    await using agent = await OtherAgent.start(folder, second);
     const { signal } = new AbortController();
     const found = async (tokens: readonly string[], health?: Health) => {
       const panels = tokens.map((token, at) => ({ endpoint: `https://p${at}.example`, token }));
@@ -202,31 +195,23 @@ Deno.test({
       assertEquals(isInWords, health !== undefined && all.status === "failed", beside);
       return all;
     };
-    try {
-      await reader.read();
-      const other = await found([first, second]);
-      assertEquals(other.status, "failed", other.text);
-      const [, pid] = /komari-agent-of-the-test \(process (\d+)\)$/.exec(other.text) ?? [];
-      assertEquals((await found([first])).status, "ok");
-      assertEquals((await found([first, second], HEALTH)).status, "failed");
-      assertEquals((await found([])).status, "ok");
-      const ours = await found([first, second], { ...HEALTH, pid: Number(pid) });
-      assertEquals(ours.status, "ok", "it is the running agent");
-      const { readTextFile } = Deno;
-      using _cgroup = replaced(Deno, {
-        readTextFile: (path) =>
-          String(path) === `/proc/${pid}/cgroup`
-            ? Promise.resolve("0::/system.slice/komari-agent-deno.service\n")
-            : String(path) === "/proc/1/cgroup"
-            ? Promise.resolve("0::/init.scope\n")
-            : readTextFile(path),
-      });
-      assertEquals((await found([first, second])).status, "ok", "it is the service's process");
-    } finally {
-      await child.stdin.close();
-      await reader.cancel();
-      await child.status;
-      Deno.removeSync(folder, { recursive: true });
-    }
+    const other = await found([first, second]);
+    assertEquals(other.status, "failed", other.text);
+    assertStringIncludes(other.text, `komari-agent-of-the-test (process ${agent.pid})`);
+    assertEquals((await found([first])).status, "ok");
+    assertEquals((await found([first, second], HEALTH)).status, "failed");
+    assertEquals((await found([])).status, "ok");
+    const ours = await found([first, second], { ...HEALTH, pid: agent.pid });
+    assertEquals(ours.status, "ok", "it is the running agent");
+    const { readTextFile } = Deno;
+    using _cgroup = replaced(Deno, {
+      readTextFile: (path) =>
+        String(path) === `/proc/${agent.pid}/cgroup`
+          ? Promise.resolve("0::/system.slice/komari-agent-deno.service\n")
+          : String(path) === "/proc/1/cgroup"
+          ? Promise.resolve("0::/init.scope\n")
+          : readTextFile(path),
+    });
+    assertEquals((await found([first, second])).status, "ok", "it is the service's process");
   },
 });

@@ -16,7 +16,9 @@ import { configOf as resolved, FakeContext } from "./fake_context.ts";
 import { openHealth } from "../state/health_folder.ts";
 import { withInstalledService } from "./installed_service.ts";
 import { TOKEN, withPanel } from "./panel_to_check.ts";
+import { onLinux } from "../only_on.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { OtherAgent } from "./other_agent.ts";
 
 function configOf(args: readonly string[], env: Record<string, string> = {}): Config {
   return resolved(["doctor", ...args], env);
@@ -244,16 +246,22 @@ Deno.test("panelChains() name the installed configuration that is gone", async (
 /** The checks of a doctor of an installed service, by their ids, and its exit code. */
 async function doctorOfService(
   systemdRun: string,
-  { panel = ["-e", "http://127.0.0.1:1", "-t", TOKEN], record }: {
+  { panel = ["-e", "http://127.0.0.1:1", "-t", TOKEN], record, environment = "", mainPid = 0 }: {
     panel?: readonly string[];
     /** The text of the record of the installation, instead of a right one. */
     record?: string;
+    /** The service's file of proxies. */
+    environment?: string;
+    /** The service's process, as systemd says. */
+    mainPid?: number;
   } = {},
 ): Promise<{ code: number; ids: string[]; checks: Record<string, Record<string, unknown>> }> {
-  const systemctl = 'case "$*" in *show*) echo User=komari ;; *is-*) exit 0 ;; *) exit 1 ;; esac';
+  const shown = `echo User=komari; echo MainPID=${mainPid}`;
+  const systemctl = `case "$*" in *show*) ${shown} ;; *is-*) exit 0 ;; *) exit 1 ;; esac`;
   const scripts = { systemctl, journalctl: "", "systemd-run": systemdRun };
   let found: Awaited<ReturnType<typeof doctorOfService>> | undefined;
-  await withInstalledService(scripts, async ({ name, env }) => {
+  await withInstalledService(scripts, async ({ name, env, folder }) => {
+    Deno.writeTextFileSync(`${folder}/environment`, environment);
     const config = {
       ...configOf([...panel, "--json"]),
       ...{ serviceName: name, isConfigInstalled: true },
@@ -304,8 +312,19 @@ Deno.test("runDoctor() tests from its shell where no check can run as the servic
   assertEquals([code, ids.length, new Set(ids).size], [1, 25, 25]);
   assertEquals(checks["environment"]?.status, "failed");
   assertStringIncludes(String(checks["environment"]?.text), "as it does: Cannot start");
+  const proxied = await doctorOfService("exit 1", { environment: "HTTP_PROXY=http://127.0.0.1:2" });
+  assertStringIncludes(String(proxied.checks["connect"]?.text), "the proxy 127.0.0.1 port 2");
   const unread = await doctorOfService("echo Cannot start; exit 1", { panel: [] });
   assertEquals(["state", "disks"].map((id) => unread.ids.includes(id)), [false, true]);
+});
+
+onLinux.test("runDoctor() knows the service's own process by its manager", async () => {
+  using folder = new TempFolder();
+  await using agent = await OtherAgent.start(folder.path, TOKEN);
+  for (const [mainPid, status] of [[0, "failed"], [agent.pid, "ok"]] as const) {
+    const { checks } = await doctorOfService("exit 1", { mainPid });
+    assertEquals(checks["agents"]?.status, status);
+  }
 });
 
 Deno.test("runDoctor() says that the record of the installation is damaged", async () => {

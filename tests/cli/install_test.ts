@@ -3,7 +3,11 @@ import { isHangUpIgnored, runInstall } from "../../lib/cli/install.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { replaced } from "../replaced.ts";
+import { onLinux } from "../only_on.ts";
+import { openHealth } from "../state/health_folder.ts";
+import { TempFolder } from "../temp_folder.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
+import { OtherAgent } from "./other_agent.ts";
 
 Deno.test("runInstall() shows an installation under a manager that is not here", async () => {
   const args = ["install", "-e", "https://panel.example", "-t", "s3cret", "--print"];
@@ -89,6 +93,24 @@ Deno.test("runInstall() tells the installation of a hang-up and of a stop", asyn
     return aborted(signal);
   });
   await assertRejects(() => stopped, Error, "put back");
+});
+
+onLinux.test("runInstall() ends with how the installation did, and names an agent beside the new one", async () => {
+  using folder = new TempFolder();
+  const token = crypto.randomUUID();
+  await using _other = await OtherAgent.start(folder.path, token);
+  const args = ["install", "-e", "https://panel.example", "-t", token];
+  const config = configOf([...args, "--install-service-name", "no-such-service"], {
+    RUNTIME_DIRECTORY: `${folder.path}/run`,
+  });
+  using _agent = openHealth(`${folder.path}/run`);
+  for (const [print, refusal, code] of [[false, undefined, 0], [true, "refused", 1]] as const) {
+    const context = new FakeContext();
+    const act = () => Promise.resolve(refusal);
+    assertEquals(await runInstall({ ...config, print }, context, act), code);
+    const words = "Note: another agent runs with the same token: ";
+    assertEquals(context.printed.startsWith(words), !print, context.printed);
+  }
 });
 
 Deno.test("runInstall() goes on without a terminal that takes no more lines", async () => {

@@ -14,6 +14,7 @@ import {
 import { VERSION } from "../../lib/version.ts";
 import { programOf, ReleaseServer, sha256 } from "../update/release_server.ts";
 import { ownPlaces } from "../own_places.ts";
+import { openHealth } from "../state/health_folder.ts";
 import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { writeExecutable } from "../executable.ts";
@@ -221,7 +222,7 @@ Deno.test("updateProgram() refuses to update beside another update", async () =>
   await requireRefusal("another update is in progress", { prepare });
 });
 
-Deno.test("updateProgram() refuses to update a service that is pinned, unless it is another program's", async () => {
+Deno.test("updateProgram() refuses to update a service that is pinned or runs something else, unless it is another program's", async () => {
   const { readTextFileSync } = Deno;
   let record: object = {};
   using _record = replaced(Deno, {
@@ -230,10 +231,11 @@ Deno.test("updateProgram() refuses to update a service that is pinned, unless it
         ? JSON.stringify(record)
         : readTextFileSync(path),
   });
-  const pinnedBy = (program?: string) => (path: string) => {
+  using runtime = new TempFolder();
+  const pinnedBy = (program?: string, pinned = "1.2.3") => (path: string) => {
     record = {
-      ...{ service: "agent", manager: "systemd", scope: "system", user: "", pinned: "1.2.3" },
-      ...{ config: "/x/config.json", stateFolder: "/x/state", runtimeFolder: "/x/run" },
+      ...{ service: "agent", manager: "systemd", scope: "system", user: "", pinned },
+      ...{ config: "/x/config.json", stateFolder: "/x/state", runtimeFolder: runtime.path },
       ...{ logFile: "/x/log", files: [], links: [], folders: [], trees: [], rootOptions: {} },
       program: program ?? path,
     };
@@ -244,6 +246,10 @@ Deno.test("updateProgram() refuses to update a service that is pinned, unless it
   const other = { prepare: pinnedBy("/usr/bin/env") };
   const { code, text } = await run([...server.place, "--now"], other);
   assertEquals([code, text.startsWith("Version 999.0.0 replaced")], [0, true]);
+  // Its agent is known by the runtime folder of the service.
+  using _agent = openHealth(runtime.path);
+  const running = `the running agent (process ${Deno.pid}) does not run /`;
+  await requireRefusal(running, { prepare: pinnedBy(undefined, "") });
 });
 
 Deno.test("updateProgram() goes back to an older version where it is asked for, and says what that means", async () => {

@@ -77,6 +77,9 @@ Deno.test("resolveConfig() names a bad --ca-cert and takes nothing but certifica
   const two = { files: { pem: `# mine\n${PEM}\n${KEY}\n${PEM}\n` } };
   assertEquals(resolve(["--ca-cert", "pem"], two).caCerts, [`${PEM}\n`, `${PEM}\n`]);
   assertEquals(resolve(["--ca-cert", ""]).caCerts, []);
+  const added = { ...two, systemAuthorities: () => ["added"] };
+  assertEquals(resolve(["--ca-cert", "pem"], added).caCerts, [`${PEM}\n`, `${PEM}\n`, "added"]);
+  assertEquals(resolve(["config", "show"], added).caCerts, []);
   assertEquals(refusal(["--ca-cert", "gone"]), "Cannot read --ca-cert gone: no such file");
   for (const pem of ["", KEY, PEM.slice(0, -5), "-----BEGIN CERTIFICATE-----"]) {
     const message = refusal(["--ca-cert", "pem"], { files: { pem } });

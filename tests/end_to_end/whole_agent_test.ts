@@ -11,6 +11,7 @@ import { VERSION } from "../../lib/version.ts";
 import { writeRecordedMachine } from "../metrics/recorded_machine.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
+import { eventually } from "../remote/processes_below.ts";
 import { AgentProcess } from "./agent_process.ts";
 import { until } from "./setup.ts";
 
@@ -134,6 +135,11 @@ Deno.test({
       Object.fromEntries(health?.panels.map((it) => [it.panel, it.intervalMs]) ?? []),
       Object.fromEntries(panels.map(([name], index) => [name, index === 0 ? 200 : 300])),
     );
+
+    // The card works again.
+    for (const file of CARD_FILES) Deno.writeTextFileSync(`${card}/${file}`, "7\n");
+    await agent.says("Measuring graphics card AMD Navi 31 [Radeon RX 7900 XTX] works again");
+    await eventually(() => readHealth([runtime])?.problems.length === 0);
 
     // Panels quote secrets, also the token that one of them gave away.
     const token = registering.registrations[0]?.token ?? "";

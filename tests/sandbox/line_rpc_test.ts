@@ -9,6 +9,7 @@ class Peer {
   readonly channel: LineRpc;
   answersSeen = 0;
   #answers: ReadableByteStreamController | undefined;
+  readonly #closed = Promise.withResolvers<void>();
 
   constructor(options: { deaf?: boolean } = {}) {
     const answers = new ReadableStream({
@@ -21,9 +22,17 @@ class Peer {
         return options.deaf ? new Promise(() => {}) : undefined;
       },
       // As the shell does, which reads them until their end.
-      close: () => this.end(),
+      close: () => {
+        this.#closed.resolve();
+        this.end();
+      },
     });
     this.channel = new LineRpc({ requests, answers, onAnswer: () => this.answersSeen++ });
+  }
+
+  /** Resolves when nothing more will be asked. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
   }
 
   say(text: string): void {
@@ -83,6 +92,7 @@ Deno.test("LineRpc.ask() rejects when an answer has no end", async () => {
   const asked = peer.channel.ask("one");
   peer.say("1 " + "x".repeat(9000));
   await assertRejects(() => asked, Error, "it has ended");
+  await peer.closed;
 });
 
 Deno.test("LineRpc.ask() takes a long answer, and characters that come in two pieces", async () => {
