@@ -101,7 +101,8 @@ async function showTraffic(config: Config, doneBy?: Setter): Promise<string> {
   const { day } = state;
   const total = await withMachine(config, { state, day }, ({ traffic }) => traffic.total());
   const { sentBytes = 0, receivedBytes = 0, start = state.current.start } = total ?? {};
-  const next = billingPeriodAt(billingPeriodAt(Date.now(), day).endMs, day).start;
+  const period = billingPeriodAt(Date.now(), day);
+  const next = billingPeriodAt(period.endMs, day).start;
   const interfaces = [...state.interfaces.keys()];
   const isRunning = held !== undefined || isFolderLocked(file.folder);
   if (config.json) {
@@ -110,6 +111,12 @@ async function showTraffic(config: Config, doneBy?: Setter): Promise<string> {
   }
   const rows = [
     ["Since", `${start}, next reset ${next}`],
+    ...period.start < start
+      ? [[
+        "",
+        `the clock shows the month of ${period.start}: an agent believes it after ten minutes`,
+      ]]
+      : [],
     ["Up", `${formatByteCount(sentBytes)} (${sentBytes} bytes)`],
     ["Down", `${formatByteCount(receivedBytes)} (${receivedBytes} bytes)`],
     ["Interfaces", interfaces.join(", ")],

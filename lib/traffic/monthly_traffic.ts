@@ -135,7 +135,14 @@ export class MonthlyTraffic {
     const { start } = billingPeriodAt(nowMs, this.#options.day);
     const { countedBytes, periods } = count;
     const { current } = periods;
-    const earlierForMs = this.#earlierForMs(start < current.start);
+    const isEarlier = start < current.start;
+    if (isEarlier && this.#earlierSinceMs === undefined) {
+      this.#log.warning(
+        "The clock shows the month of {start}, and that of {current} goes on: it is believed after ten minutes",
+        { start, current: current.start },
+      );
+    }
+    const earlierForMs = this.#earlierForMs(isEarlier);
     if (start === current.start) {
       return { ...count, periods: { ...periods, current: { ...current, seenMs: nowMs } } };
     }

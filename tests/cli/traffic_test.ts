@@ -1,4 +1,10 @@
-import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { runTrafficSet, runTrafficShow } from "../../lib/cli/traffic.ts";
 import { trafficStateFile } from "../../lib/traffic/persistent_traffic.ts";
 import { FolderLock } from "../../lib/state/state_lock.ts";
@@ -8,6 +14,7 @@ import { configOf, FakeContext } from "./fake_context.ts";
 import { openHealth } from "../state/health_folder.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { ownPlaces } from "../own_places.ts";
+import { restoring } from "../restoring.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 Deno.test("runTrafficSet() resets on the given day, or else on the day of the month's state", async () => {
@@ -26,9 +33,18 @@ Deno.test("runTrafficSet() resets on the given day, or else on the day of the mo
   until(await set(["--up", "1GB", "--month-rotate", "15"]), "2026-11-15", "2026-12-15");
   until(await set(["--up", "2GB"]), "2026-11-15", "2026-12-15");
   until(await set(["--up", "3GB", "--month-rotate", "20"]), "2026-10-20", "2026-11-20");
-  const context = new FakeContext();
-  assertEquals(await runTrafficShow(configIn(["show"]), context), 0);
-  until(context.printed, "2026-10-20", "2026-11-20");
+  const show = async () => {
+    const context = new FakeContext();
+    assertEquals(await runTrafficShow(configIn(["show"]), context), 0);
+    return context.printed;
+  };
+  const printed = await show();
+  until(printed, "2026-10-20", "2026-11-20");
+  assert(!printed.includes("the clock"), printed);
+  using _earlier = restoring(Date, "now");
+  const nowMs = Date.parse("2026-10-17T12:00:00");
+  Date.now = () => nowMs;
+  assertStringIncludes(await show(), "the clock shows the month of 2026-09-20: an agent believes");
 });
 
 Deno.test("runTrafficSet() asks the running agent, and withdraws what that does not take over", async () => {
