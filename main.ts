@@ -4,6 +4,7 @@
  * @module
  */
 
+import { runAgent } from "./lib/agent/run_agent.ts";
 import type { CommandContext, CommandFunction } from "./lib/cli/command.ts";
 import {
   explainError,
@@ -69,6 +70,7 @@ async function main(): Promise<number> {
     inLanguage: (english) => inLanguage(english),
     print: (text) => print(inSet(inLanguage(redactSecrets(text, secrets)))),
     printError: (line) => printError(inSet(inLanguage(redactSecrets(line, secrets)))),
+    runAgent,
     async giveUpRoot() {
       (await import("./lib/sandbox/seal.ts")).giveUpRoot();
     },

@@ -1,3 +1,4 @@
+import type { runAgent } from "../agent/run_agent.ts";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import type { Platform } from "../metrics/open_machine.ts";
@@ -18,6 +19,8 @@ export interface CommandContext {
   print(text: string): void;
   /** Writes a line to standard error. */
   printError(line: string): void;
+  /** Runs an agent: commands that are packed apart from it have none of their own. */
+  readonly runAgent: typeof runAgent;
   /** Gives up root for the rest of this process, as a sealed agent does. */
   giveUpRoot(): Promise<void>;
   /** The same command line with the options and proxies of an official agent below it. */

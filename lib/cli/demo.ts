@@ -4,14 +4,12 @@
  * @module
  */
 
-import { runAgent } from "../agent/run_agent.ts";
 import type { Config } from "../config/config.ts";
 import { describeFaults, parseFault } from "../demo/fault.ts";
 import { startDemo } from "../demo/stand_in_panel.ts";
 import { getLogger } from "../log/log.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
-import { logToStandardError, printError } from "./output.ts";
-import { logUnhandledErrors } from "./report.ts";
+import { logToStandardError, logUnhandledErrors, printError } from "./output.ts";
 
 /** Starts the panel and reports to it until the program is asked to end. */
 export async function runDemo(config: Config, context: CommandContext): Promise<number> {
@@ -40,7 +38,7 @@ export async function runDemo(config: Config, context: CommandContext): Promise<
   const ipServices = config.ipServices === "default" ? "off" : config.ipServices;
   try {
     const { url: endpoint, token } = panel;
-    await runAgent({ ...config, ipServices, endpoint, token, furtherPanels: [] }, {
+    await context.runAgent({ ...config, ipServices, endpoint, token, furtherPanels: [] }, {
       ...supportedPlatform(),
       signal,
       secrets,

@@ -70,6 +70,14 @@ export function logToStandardError(
   for (const notice of notices) getLogger("agent").warning("{notice}", { notice });
 }
 
+/** Logs errors that no code handles, and keeps the agent running. */
+export function logUnhandledErrors(): void {
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    getLogger("agent").error("Unexpected: {error}", { error: describeError(event.reason) });
+  });
+}
+
 /** The error that ended the program, in one line for its user. */
 export function explainError(error: unknown): string {
   if (isUsageError(error)) return error.message + ownerText(error.message);

@@ -4,16 +4,15 @@
  * @module
  */
 
-import { runAgent } from "../agent/run_agent.ts";
 import type { Config } from "../config/config.ts";
 import { requireCredentials } from "../config/credentials.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { descriptorLimit, LEAST_DESCRIPTORS } from "../host/descriptor_limit.ts";
 import { runtimeFolders } from "../state/paths.ts";
 import { RESTART_EXIT_CODE } from "../host/this_program.ts";
-import { describeError, getLogger } from "../log/log.ts";
+import { getLogger } from "../log/log.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
-import { logToStandardError, printError } from "./output.ts";
+import { logToStandardError, logUnhandledErrors, printError } from "./output.ts";
 
 /** Reports as the given node, or as the one that this machine registers as. */
 export async function runReport(config: Config, context: CommandContext): Promise<number> {
@@ -31,7 +30,7 @@ export async function runReport(config: Config, context: CommandContext): Promis
   if (config.configPath !== undefined) {
     getLogger("agent").info("Configuration: {path}", { path: config.configPath });
   }
-  await runAgent(config, {
+  await context.runAgent(config, {
     ...supportedPlatform(),
     signal,
     secrets,
@@ -63,12 +62,4 @@ export async function requireStopped(folders: readonly string[]): Promise<void> 
     `Cannot report with the installed configuration: an agent is running already (process ` +
       `${health.pid}); stop it first`,
   );
-}
-
-/** Logs errors that no code handles, and keeps the agent running. */
-export function logUnhandledErrors(): void {
-  globalThis.addEventListener("unhandledrejection", (event) => {
-    event.preventDefault();
-    getLogger("agent").error("Unexpected: {error}", { error: describeError(event.reason) });
-  });
 }

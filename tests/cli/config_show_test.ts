@@ -27,6 +27,7 @@ async function output(config: Config): Promise<string> {
   const context: CommandContext = {
     signal: new AbortController().signal,
     isRestart: () => false,
+    runAgent: () => Promise.resolve(),
     giveUpRoot: () => Promise.resolve(),
     env: {},
     secrets: [],

@@ -1,3 +1,4 @@
+import { runAgent } from "../../lib/agent/run_agent.ts";
 import type { CommandContext } from "../../lib/cli/command.ts";
 import { type Config, resolveConfig } from "../../lib/config/config.ts";
 
@@ -24,6 +25,7 @@ export class FakeContext implements CommandContext {
   }
 
   /** Other tests run in this process. */
+  readonly runAgent = runAgent;
   readonly giveUpRoot = (): Promise<void> => Promise.resolve();
   readonly isRestart = (): boolean => false;
   readonly inLanguage = (english: string): string => english;

@@ -1,10 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import {
-  logUnhandledErrors,
-  requireDescriptors,
-  requireStopped,
-  runReport,
-} from "../../lib/cli/report.ts";
+import { requireDescriptors, requireStopped, runReport } from "../../lib/cli/report.ts";
+import { logUnhandledErrors } from "../../lib/cli/output.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 import { collectedLog } from "../log/collected_log.ts";
