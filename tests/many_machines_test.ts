@@ -1,3 +1,4 @@
+import { TempFolder } from "./temp_folder.ts";
 import { assertEquals } from "@std/assert";
 import { parse } from "@std/yaml";
 import { jsonFields } from "../lib/parse/json.ts";
@@ -15,29 +16,25 @@ function installTask(page: string): string {
 
 for (const page of ["many-machines.md", "zh-CN/many-machines.md"]) {
   Deno.test(`the playbook of docs/${page} fails again until its settings are right`, () => {
-    const folder = Deno.makeTempDirSync();
-    try {
-      const path = (name: string) => `${folder}/${name}`;
-      writeExecutable(
-        path("komari-install.sh"),
-        `echo "$@" >>${path("calls")}; echo installed; grep -q right "$2"`,
-      );
-      const line = installTask(page).replaceAll("/root/", `${folder}/`);
-      const run = (settings: string) => {
-        Deno.writeTextFileSync(path("komari.json"), settings);
-        const { code, stdout } = new Deno.Command("/bin/sh", { args: ["-c", line] }).outputSync();
-        return [code, new TextDecoder().decode(stdout)];
-      };
-      assertEquals(run("right 1"), [0, "installed\n"]);
-      assertEquals(run("right 1"), [0, ""], "nothing to do");
-      assertEquals(run("wrong"), [1, "installed\n"]);
-      assertEquals(run("wrong"), [1, "installed\n"], "it fails again");
-      assertEquals(run("right 2"), [0, "installed\n"]);
-      const calls = Deno.readTextFileSync(path("calls")).trim().split("\n");
-      assertEquals(calls[0], `--config ${path("komari.json")}`);
-      assertEquals(calls.length, 4);
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-    }
+    using folder = new TempFolder();
+    const path = (name: string) => `${folder.path}/${name}`;
+    writeExecutable(
+      path("komari-install.sh"),
+      `echo "$@" >>${path("calls")}; echo installed; grep -q right "$2"`,
+    );
+    const line = installTask(page).replaceAll("/root/", `${folder.path}/`);
+    const run = (settings: string) => {
+      Deno.writeTextFileSync(path("komari.json"), settings);
+      const { code, stdout } = new Deno.Command("/bin/sh", { args: ["-c", line] }).outputSync();
+      return [code, new TextDecoder().decode(stdout)];
+    };
+    assertEquals(run("right 1"), [0, "installed\n"]);
+    assertEquals(run("right 1"), [0, ""], "nothing to do");
+    assertEquals(run("wrong"), [1, "installed\n"]);
+    assertEquals(run("wrong"), [1, "installed\n"], "it fails again");
+    assertEquals(run("right 2"), [0, "installed\n"]);
+    const calls = Deno.readTextFileSync(path("calls")).trim().split("\n");
+    assertEquals(calls[0], `--config ${path("komari.json")}`);
+    assertEquals(calls.length, 4);
   });
 }

@@ -11,12 +11,8 @@ export async function startPanel(options: TestPanelOptions = {}): Promise<TestPa
 
 /** Starts one, and closes it afterwards. */
 export async function withPanel(use: (panel: TestPanel) => Promise<void>): Promise<void> {
-  const panel = await startPanel();
-  try {
-    await use(panel);
-  } finally {
-    panel.close();
-  }
+  using panel = await startPanel();
+  await use(panel);
 }
 
 /** Sends the reports of a minute, with one loss per probe. */

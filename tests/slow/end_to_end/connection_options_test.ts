@@ -20,16 +20,12 @@ async function play(
   use: (panel: TestPanel) => Promise<void>,
   fault: typeof CARRIERS[number][1],
 ): Promise<void> {
-  const panel = await startTestPanel({
+  using panel = await startTestPanel({
     token: TOKEN,
     ...(fault === undefined ? {} : { fault }),
   });
-  try {
-    await use(panel);
-    assertEquals(panel.state.violations, []);
-  } finally {
-    panel.close();
-  }
+  await use(panel);
+  assertEquals(panel.state.violations, []);
 }
 
 async function reports(

@@ -1,3 +1,4 @@
+import { TempFolder } from "../../temp_folder.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { panelFault } from "../../test_panel/faults.ts";
@@ -20,50 +21,41 @@ async function healthUntil(
 }
 
 Deno.test("health is green while reports are accepted, and red while and when none are", async () => {
-  const panel = await startTestPanel({ token: "h3alth" });
-  const folder = await Deno.makeTempDir({ prefix: "health-" });
-  const env = { RUNTIME_DIRECTORY: folder };
-  try {
-    await using agent = new AgentProcess(["-e", panel.url, "-t", panel.token, "-i", "0.5"], {
-      env,
-    });
-    await agent.says("First report accepted");
-    const green = await healthUntil((code) => code === 0, { env });
-    assertMatch(green, /^Healthy: a report was accepted [\d.]+ s ago\n$/);
+  using panel = await startTestPanel({ token: "h3alth" });
+  using folder = new TempFolder();
+  const env = { RUNTIME_DIRECTORY: folder.path };
+  await using agent = new AgentProcess(["-e", panel.url, "-t", panel.token, "-i", "0.5"], {
+    env,
+  });
+  await agent.says("First report accepted");
+  const green = await healthUntil((code) => code === 0, { env });
+  assertMatch(green, /^Healthy: a report was accepted [\d.]+ s ago\n$/);
 
-    await panel.setFault(panelFault("hang"));
-    const red = await healthUntil((code) => code === 1, { env });
-    assertMatch(
-      red,
-      /^Unhealthy: the last report was .+ more than 16 s: .+ no answer within [56] s\n$/,
-    );
+  await panel.setFault(panelFault("hang"));
+  const red = await healthUntil((code) => code === 1, { env });
+  assertMatch(
+    red,
+    /^Unhealthy: the last report was .+ more than 16 s: .+ no answer within [56] s\n$/,
+  );
 
-    await panel.setFault(undefined);
-    const json = await healthUntil((code) => code === 0, { args: ["--json"], env });
-    assertEquals(JSON.parse(json).pid, agent.pid);
+  await panel.setFault(undefined);
+  const json = await healthUntil((code) => code === 0, { args: ["--json"], env });
+  assertEquals(JSON.parse(json).pid, agent.pid);
 
-    panel.close();
-    await healthUntil((code) => code === 1, { env });
+  panel.close();
+  await healthUntil((code) => code === 1, { env });
 
-    await agent.stop();
-    const after = await healthUntil(() => true, { args: ["--json"], env });
-    assertEquals(JSON.parse(after).pid === agent.pid, false, after);
-  } finally {
-    panel.close();
-    await Deno.remove(folder, { recursive: true });
-  }
+  await agent.stop();
+  const after = await healthUntil(() => true, { args: ["--json"], env });
+  assertEquals(JSON.parse(after).pid === agent.pid, false, after);
 });
 
 Deno.test("health tells of an agent that no panel has heard yet", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "health-" });
-  const env = { RUNTIME_DIRECTORY: folder };
-  try {
-    await using agent = new AgentProcess(["-e", "http://127.0.0.1:9", "-t", "x"], { env });
-    await agent.says("Counting the traffic of");
-    const output = await healthUntil((code) => code === 1, { env });
-    assertMatch(output, /^Unhealthy: no report was accepted yet(: Cannot [^\n]+ refused)?\n$/);
-    await agent.stop();
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const env = { RUNTIME_DIRECTORY: folder.path };
+  await using agent = new AgentProcess(["-e", "http://127.0.0.1:9", "-t", "x"], { env });
+  await agent.says("Counting the traffic of");
+  const output = await healthUntil((code) => code === 1, { env });
+  assertMatch(output, /^Unhealthy: no report was accepted yet(: Cannot [^\n]+ refused)?\n$/);
+  await agent.stop();
 });

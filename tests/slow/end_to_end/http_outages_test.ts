@@ -24,28 +24,24 @@ const TROUBLES: readonly [FaultName, string][] = [
 
 Deno.test("the agent outlives a panel in trouble, and says so in two lines", async (t) => {
   await together(t, TROUBLES, async ([fault, words]) => {
-    const panel = await startTestPanel({ token: TOKEN });
+    using panel = await startTestPanel({ token: TOKEN });
     await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2", ...HTTP]);
-    try {
-      await agent.says("First report accepted");
-      await panel.state.until(({ counts }) => counts.basicInfos > 0 && counts.taskLists > 0);
-      await panel.setFault(panelFault(fault));
-      await agent.says(words);
-      await failedCalls(panel, fault);
-      const { reports } = panel.state.counts;
-      await panel.setFault(undefined);
-      await panel.state.until(({ counts }) => counts.reports > reports);
-      await agent.says("again after");
-      const { code } = await agent.stop();
-      assertEquals(code, 0, agent.output);
-      assertEquals(agent.lines(words).length, 1, `said once:\n${agent.output}`);
-      assertEquals(agent.lines("again after").length, 1, agent.output);
-      assertEquals(agent.output.includes(TOKEN), false, "no token");
-      assertEquals(agent.output.includes(encodeURIComponent(TOKEN)), false, "in no spelling");
-      assertEquals(panel.state.violations, []);
-    } finally {
-      panel.close();
-    }
+    await agent.says("First report accepted");
+    await panel.state.until(({ counts }) => counts.basicInfos > 0 && counts.taskLists > 0);
+    await panel.setFault(panelFault(fault));
+    await agent.says(words);
+    await failedCalls(panel, fault);
+    const { reports } = panel.state.counts;
+    await panel.setFault(undefined);
+    await panel.state.until(({ counts }) => counts.reports > reports);
+    await agent.says("again after");
+    const { code } = await agent.stop();
+    assertEquals(code, 0, agent.output);
+    assertEquals(agent.lines(words).length, 1, `said once:\n${agent.output}`);
+    assertEquals(agent.lines("again after").length, 1, agent.output);
+    assertEquals(agent.output.includes(TOKEN), false, "no token");
+    assertEquals(agent.output.includes(encodeURIComponent(TOKEN)), false, "in no spelling");
+    assertEquals(panel.state.violations, []);
   });
 });
 
@@ -59,63 +55,51 @@ async function failedCalls(
 }
 
 Deno.test("the agent outlives a panel that hangs: a time-out, then reports again", async () => {
-  const panel = await startTestPanel({ token: TOKEN });
+  using panel = await startTestPanel({ token: TOKEN });
   await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2", ...HTTP]);
-  try {
-    await agent.says("First report accepted");
-    await panel.setFault(panelFault("hang"));
-    await agent.says("no answer within 5 s");
-    await panel.setFault(undefined);
-    await agent.says("The panel answers again");
-    assertEquals(agent.lines("no answer within").length, 1, agent.output);
-  } finally {
-    panel.close();
-  }
+  await agent.says("First report accepted");
+  await panel.setFault(panelFault("hang"));
+  await agent.says("no answer within 5 s");
+  await panel.setFault(undefined);
+  await agent.says("The panel answers again");
+  assertEquals(agent.lines("no answer within").length, 1, agent.output);
 });
 
 Deno.test("the agent goes on reporting when the task list can't be read", async () => {
-  const panel = await startTestPanel({
+  using panel = await startTestPanel({
     token: TOKEN,
     fault: panelFault("bad-tasks"),
   });
   await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2", ...HTTP]);
-  try {
-    await agent.says("the answer is not a panel's");
-    const { reports } = panel.state.counts;
-    await panel.state.until(({ counts }) => counts.reports >= reports + 3);
-    assertEquals(agent.lines("fetch probe tasks").length, 1, agent.output);
-  } finally {
-    panel.close();
-  }
+  await agent.says("the answer is not a panel's");
+  const { reports } = panel.state.counts;
+  await panel.state.until(({ counts }) => counts.reports >= reports + 3);
+  assertEquals(agent.lines("fetch probe tasks").length, 1, agent.output);
 });
 
 Deno.test("the agent keeps its pace and its size with 10,000 hostile tasks", async () => {
-  const hostile = await startTestPanel({
+  using hostile = await startTestPanel({
     token: TOKEN,
     fault: panelFault("tasks-hostile"),
   });
   using calm = await startTestPanel({ token: TOKEN });
   await using agent = new AgentProcess(["-e", hostile.url, "-t", TOKEN, "-i", "0.5", ...HTTP]);
   await using other = new AgentProcess(["-e", calm.url, "-t", TOKEN, "-i", "0.5", ...HTTP]);
-  try {
-    await agent.says("Skipping probe tasks");
-    await other.says("First report accepted");
-    const before = [hostile, calm].map(({ state }) => state.counts.reports);
-    await calm.state.until(({ counts }) => counts.reports >= (before[1] ?? 0) + 10);
-    // Of ten; on a busy machine one process waits longer than another.
-    assertGreater(hostile.state.counts.reports - (before[0] ?? 0), 5, agent.output);
-    assertLess(residentKb(agent.pid), 150_000);
-    const { code, tookMs } = await agent.stop();
-    assertEquals(code, 0);
-    assertLess(tookMs, NO_TIMEOUT_MS);
-    assertLess(agent.output.split("\n").length, 20, agent.output);
-  } finally {
-    await hostile.close();
-  }
+  await agent.says("Skipping probe tasks");
+  await other.says("First report accepted");
+  const before = [hostile, calm].map(({ state }) => state.counts.reports);
+  await calm.state.until(({ counts }) => counts.reports >= (before[1] ?? 0) + 10);
+  // Of ten; on a busy machine one process waits longer than another.
+  assertGreater(hostile.state.counts.reports - (before[0] ?? 0), 5, agent.output);
+  assertLess(residentKb(agent.pid), 150_000);
+  const { code, tookMs } = await agent.stop();
+  assertEquals(code, 0);
+  assertLess(tookMs, NO_TIMEOUT_MS);
+  assertLess(agent.output.split("\n").length, 20, agent.output);
 });
 
 Deno.test("the agent sends old panels basic info without the newer fields, and remembers", async () => {
-  const panel = await startTestPanel({
+  using panel = await startTestPanel({
     token: TOKEN,
     fault: panelFault("no-extra-columns"),
   });
@@ -131,19 +115,15 @@ Deno.test("the agent sends old panels basic info without the newer fields, and r
     "0.1",
   ];
   await using agent = new AgentProcess(args);
-  try {
-    await agent.says("only without the newer fields");
-    await panel.state.until(({ counts }) => counts.basicInfos >= 2);
-    const statuses = panel.state.calls
-      .filter(({ path }) => path.endsWith("/uploadBasicInfo"))
-      .map(({ status }) => status);
-    assertEquals(statuses.slice(0, 3), [500, 200, 200]);
-    const body = JSON.stringify(panel.state.basicInfos.at(-1)?.value);
-    assert(!body.includes("kernel_version") && !body.includes("cpu_physical_cores"), body);
-    assertStringIncludes(body, "cpu_cores");
-  } finally {
-    panel.close();
-  }
+  await agent.says("only without the newer fields");
+  await panel.state.until(({ counts }) => counts.basicInfos >= 2);
+  const statuses = panel.state.calls
+    .filter(({ path }) => path.endsWith("/uploadBasicInfo"))
+    .map(({ status }) => status);
+  assertEquals(statuses.slice(0, 3), [500, 200, 200]);
+  const body = JSON.stringify(panel.state.basicInfos.at(-1)?.value);
+  assert(!body.includes("kernel_version") && !body.includes("cpu_physical_cores"), body);
+  assertStringIncludes(body, "cpu_cores");
 });
 
 function residentKb(pid: number): number {

@@ -8,21 +8,17 @@ import { together } from "./together.ts";
 const TOKEN = "l1nk-tr0uble+/&=";
 
 async function play(use: (panel: TestPanel, agent: AgentProcess) => Promise<void>) {
-  const panel = await startTestPanel({ token: TOKEN });
-  try {
-    await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2"]);
-    await agent.says("First report accepted, by v2 WebSocket");
-    await seen(panel, ({ counts }) => counts.basicInfos > 0);
-    await use(panel, agent);
-    const { code, tookMs } = await agent.stop();
-    assertEquals(code, 0, agent.output);
-    assertLess(tookMs, NO_TIMEOUT_MS);
-    assertEquals(agent.output.includes(TOKEN), false, "no token");
-    assertEquals(agent.output.includes(encodeURIComponent(TOKEN)), false, "in no spelling");
-    assertEquals(panel.state.violations, []);
-  } finally {
-    panel.close();
-  }
+  using panel = await startTestPanel({ token: TOKEN });
+  await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2"]);
+  await agent.says("First report accepted, by v2 WebSocket");
+  await seen(panel, ({ counts }) => counts.basicInfos > 0);
+  await use(panel, agent);
+  const { code, tookMs } = await agent.stop();
+  assertEquals(code, 0, agent.output);
+  assertLess(tookMs, NO_TIMEOUT_MS);
+  assertEquals(agent.output.includes(TOKEN), false, "no token");
+  assertEquals(agent.output.includes(encodeURIComponent(TOKEN)), false, "in no spelling");
+  assertEquals(panel.state.violations, []);
 }
 
 function seen(

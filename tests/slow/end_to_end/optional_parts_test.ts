@@ -1,3 +1,4 @@
+import { TempFolder } from "../../temp_folder.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
@@ -10,27 +11,22 @@ async function problems(env: Record<string, string>): Promise<unknown> {
 }
 
 Deno.test("a sealed agent reports while its metrics' address is taken, and serves them later", async () => {
-  const panel = await startTestPanel({ token: "t4ken" });
-  const folder = await Deno.makeTempDir({ prefix: "parts-" });
-  const env = { RUNTIME_DIRECTORY: folder };
+  using panel = await startTestPanel({ token: "t4ken" });
+  using folder = new TempFolder();
+  const env = { RUNTIME_DIRECTORY: folder.path };
   const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  try {
-    const args = ["-e", panel.url, "-t", panel.token, "-i", "0.5"];
-    const metrics = ["--metrics", `127.0.0.1:${taken.addr.port}`];
-    await using agent = new AgentProcess([...args, ...metrics], { env });
-    await agent.says("First report accepted");
-    assertStringIncludes(agent.output, `Cannot serve metrics on 127.0.0.1 port`);
-    assertMatch(JSON.stringify(await problems(env)), /metrics can't be served: 127\.0\.0\.1 port/);
-    taken.close();
-    await agent.says("Metrics for Prometheus: ");
-    if (Deno.build.os === "linux") assertStringIncludes(agent.output, "sealed by the kernel");
-    assertEquals(await problems(env), []);
-    const url = `http://127.0.0.1:${taken.addr.port}/metrics`;
-    assertStringIncludes(await (await fetch(url)).text(), "komari_panel_up");
-    assertEquals((await agent.stop()).code, 0, agent.output);
-    assertEquals(panel.state.violations, []);
-  } finally {
-    panel.close();
-    await Deno.remove(folder, { recursive: true });
-  }
+  const args = ["-e", panel.url, "-t", panel.token, "-i", "0.5"];
+  const metrics = ["--metrics", `127.0.0.1:${taken.addr.port}`];
+  await using agent = new AgentProcess([...args, ...metrics], { env });
+  await agent.says("First report accepted");
+  assertStringIncludes(agent.output, `Cannot serve metrics on 127.0.0.1 port`);
+  assertMatch(JSON.stringify(await problems(env)), /metrics can't be served: 127\.0\.0\.1 port/);
+  taken.close();
+  await agent.says("Metrics for Prometheus: ");
+  if (Deno.build.os === "linux") assertStringIncludes(agent.output, "sealed by the kernel");
+  assertEquals(await problems(env), []);
+  const url = `http://127.0.0.1:${taken.addr.port}/metrics`;
+  assertStringIncludes(await (await fetch(url)).text(), "komari_panel_up");
+  assertEquals((await agent.stop()).code, 0, agent.output);
+  assertEquals(panel.state.violations, []);
 });

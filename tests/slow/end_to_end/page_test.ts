@@ -260,23 +260,19 @@ browserTest(
 );
 
 browserTest("the page is in Chinese on demand", async () => {
-  const panel = await startPanel({ language: "zh" });
-  try {
-    await withPage(panel, { width: 1200, colorScheme: "light" }, async (page) => {
-      await reportSome(panel);
-      await page.getByText("在线").waitFor();
-      const text = await page.locator("body").innerText();
-      await panel.setFault(panelFault("hang"));
-      await page.locator("#developers summary").click();
-      await page.getByText("面板接受每个请求，但从不回复。").waitFor();
-      const english = text.replace(/\S*[\d/.]\S*/g, "").match(
-        /\b(Now|Memory|Disk|Lost|ago|used)\b/,
-      );
-      assertEquals(english, null, text);
-    });
-  } finally {
-    panel.close();
-  }
+  using panel = await startPanel({ language: "zh" });
+  await withPage(panel, { width: 1200, colorScheme: "light" }, async (page) => {
+    await reportSome(panel);
+    await page.getByText("在线").waitFor();
+    const text = await page.locator("body").innerText();
+    await panel.setFault(panelFault("hang"));
+    await page.locator("#developers summary").click();
+    await page.getByText("面板接受每个请求，但从不回复。").waitFor();
+    const english = text.replace(/\S*[\d/.]\S*/g, "").match(
+      /\b(Now|Memory|Disk|Lost|ago|used)\b/,
+    );
+    assertEquals(english, null, text);
+  });
 });
 
 browserTest("the page says when the panel is gone", () =>

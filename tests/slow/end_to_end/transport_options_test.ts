@@ -83,15 +83,11 @@ Deno.test("a command runs out of time, and says so", async () => {
 });
 
 Deno.test("over a WebSocket reports go every 10 s when more was asked for", async () => {
-  const panel = await startTestPanel({ token: TOKEN });
-  try {
-    await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "25"]);
-    await agent.says("Reports are sent every 10 s");
-    await until(panel, ({ counts }) => counts.reports >= 2);
-    const [first, second] = panel.state.reports;
-    assertGreater(Number(second?.atMs) - Number(first?.atMs), 9_000);
-    assertEquals(panel.state.sockets.opened, 1, "the panel did not drop it");
-  } finally {
-    panel.close();
-  }
+  using panel = await startTestPanel({ token: TOKEN });
+  await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "25"]);
+  await agent.says("Reports are sent every 10 s");
+  await until(panel, ({ counts }) => counts.reports >= 2);
+  const [first, second] = panel.state.reports;
+  assertGreater(Number(second?.atMs) - Number(first?.atMs), 9_000);
+  assertEquals(panel.state.sockets.opened, 1, "the panel did not drop it");
 });

@@ -1,3 +1,4 @@
+import { TempFolder } from "../../temp_folder.ts";
 import { assertEquals, assertGreater } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
@@ -12,16 +13,12 @@ const here = onlyIf(missing === undefined);
 
 here.test(`a build runs on arm64${skipped}`, async (t) => {
   using machine = await Arm64Machine.open();
-  const folder = await Deno.makeTempDir({ prefix: "arm64-" });
-  const program = await buildPortable({ version: "7.8.9", folder });
+  using folder = new TempFolder();
+  const program = await buildPortable({ version: "7.8.9", folder: folder.path });
   const options = { program, env: { DENO: machine.deno } };
-  try {
-    await t.step("it says so", () => tellsItsVersion(options));
-    await t.step("a dry run has values", () => hasValues(options));
-    await t.step("its reports are taken, and it ends when told", () => reports(options));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  await t.step("it says so", () => tellsItsVersion(options));
+  await t.step("a dry run has values", () => hasValues(options));
+  await t.step("its reports are taken, and it ends when told", () => reports(options));
 });
 
 interface Options {
@@ -53,16 +50,12 @@ async function hasValues(options: Options): Promise<void> {
 }
 
 async function reports(options: Options): Promise<void> {
-  const panel = await startTestPanel();
-  try {
-    const args = ["-e", panel.url, "-t", panel.token, "-i", "0.5"];
-    await using agent = new AgentProcess(args, options);
-    await panel.state.until(({ counts }) => counts.reports >= 3 && counts.basicInfos >= 1);
-    assertEquals(panel.state.columns.arch, "arm64");
-    assertEquals(panel.state.columns.version, "7.8.9");
-    assertEquals(panel.state.violations, []);
-    assertEquals((await agent.stop()).code, 0, agent.output);
-  } finally {
-    panel.close();
-  }
+  using panel = await startTestPanel();
+  const args = ["-e", panel.url, "-t", panel.token, "-i", "0.5"];
+  await using agent = new AgentProcess(args, options);
+  await panel.state.until(({ counts }) => counts.reports >= 3 && counts.basicInfos >= 1);
+  assertEquals(panel.state.columns.arch, "arm64");
+  assertEquals(panel.state.columns.version, "7.8.9");
+  assertEquals(panel.state.violations, []);
+  assertEquals((await agent.stop()).code, 0, agent.output);
 }

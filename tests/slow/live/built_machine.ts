@@ -1,3 +1,4 @@
+import { TempFolder } from "../../temp_folder.ts";
 import { buildPortable } from "../../../build/portable.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { writeFastDeno } from "../fast_deno.ts";
@@ -22,19 +23,15 @@ export interface World {
 
 /** Makes one with systemd, and lets it go afterwards. */
 export async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
+  using folder = new TempFolder();
   const deno = "/usr/local/bin/deno";
-  try {
-    await Deno.chmod(folder, 0o755);
-    await buildPortable({ version: "1.0.0", folder });
-    await writeFastDeno("fast_timers", { folder, deno, folderWithin: "/build" });
-    using panel = await startTestPanel();
-    const mounts = { [deno]: Deno.execPath(), "/build": folder };
-    await using machine = await MachineContainer.start({ mounts });
-    await act({ panel, machine });
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  await Deno.chmod(folder.path, 0o755);
+  await buildPortable({ version: "1.0.0", folder: folder.path });
+  await writeFastDeno("fast_timers", { folder: folder.path, deno, folderWithin: "/build" });
+  using panel = await startTestPanel();
+  const mounts = { [deno]: Deno.execPath(), "/build": folder.path };
+  await using machine = await MachineContainer.start({ mounts });
+  await act({ panel, machine });
 }
 
 /** Waits for a report that comes from now on. */

@@ -1,3 +1,4 @@
+import { TempFolder } from "../../temp_folder.ts";
 import { assertEquals } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
@@ -628,51 +629,46 @@ async function startClosingProxy(
 const here = unless(lack);
 
 here.test("doctor names what is planted in a service of a real systemd", async () => {
-  const folder = await Deno.makeTempDir();
-  const panel = await startTestPanel();
-  try {
-    await Deno.chmod(folder, 0o755);
-    await buildPortable({ version: "1.0.0", folder });
-    await Deno.mkdir(`${folder}/older`);
-    await buildPortable({ version: "0.9.0", folder: `${folder}/older` });
-    const mounts = {
-      "/usr/local/bin/deno": Deno.execPath(),
-      "/build": folder,
-      "/older": `${folder}/older`,
-      "/usr/bin/ping": BUSYBOX,
-    };
-    await using machine = await MachineContainer.start({ mounts });
-    const options = "--ip-services off --month-rotate 1";
-    await machine.run(`${PROGRAM} install -e ${panel.url} ${options}`, {
-      AGENT_TOKEN: panel.token,
-    });
-    const diagnoses: Diagnosis[] = [];
-    await using proxy = await startClosingProxy(folder, panel.url);
-    for (const row of rows(panel, proxy.port)) {
-      await machine.run(row.plant);
-      if (row.waitsFor !== undefined) await machine.comes(row.waitsFor);
-      if (row.reports) await reports(panel);
-      diagnoses.push(
-        await untilNamed(row, async () => {
-          const { code, output } = await machine.tries(`${PROGRAM} doctor --json`, row.env);
-          const { code: statusCode } = await machine.tries(`${PROGRAM} status`);
-          return { code, output, statusCode };
-        }),
-      );
-      if (row.heal !== undefined) await machine.run(row.heal);
-      else {
-        const { output } = await machine.tries(`${PROGRAM} doctor --json`);
-        await machine.run(advisedCommand(output));
-        await machine.comes(`${PROGRAM} health`);
-      }
+  using folder = new TempFolder();
+  using panel = await startTestPanel();
+  await Deno.chmod(folder.path, 0o755);
+  await buildPortable({ version: "1.0.0", folder: folder.path });
+  await Deno.mkdir(`${folder.path}/older`);
+  await buildPortable({ version: "0.9.0", folder: `${folder.path}/older` });
+  const mounts = {
+    "/usr/local/bin/deno": Deno.execPath(),
+    "/build": folder.path,
+    "/older": `${folder.path}/older`,
+    "/usr/bin/ping": BUSYBOX,
+  };
+  await using machine = await MachineContainer.start({ mounts });
+  const options = "--ip-services off --month-rotate 1";
+  await machine.run(`${PROGRAM} install -e ${panel.url} ${options}`, {
+    AGENT_TOKEN: panel.token,
+  });
+  const diagnoses: Diagnosis[] = [];
+  await using proxy = await startClosingProxy(folder.path, panel.url);
+  for (const row of rows(panel, proxy.port)) {
+    await machine.run(row.plant);
+    if (row.waitsFor !== undefined) await machine.comes(row.waitsFor);
+    if (row.reports) await reports(panel);
+    diagnoses.push(
+      await untilNamed(row, async () => {
+        const { code, output } = await machine.tries(`${PROGRAM} doctor --json`, row.env);
+        const { code: statusCode } = await machine.tries(`${PROGRAM} status`);
+        return { code, output, statusCode };
+      }),
+    );
+    if (row.heal !== undefined) await machine.run(row.heal);
+    else {
+      const { output } = await machine.tries(`${PROGRAM} doctor --json`);
+      await machine.run(advisedCommand(output));
+      await machine.comes(`${PROGRAM} health`);
     }
-    printDiagnoses(diagnoses);
-    // systemd writes the command of each unit there.
-    await machine.tries(`${PROGRAM} doctor -t token-of-a-command-line`);
-    const journal = await machine.run("journalctl --no-pager");
-    assertEquals(journal.includes("token-of-a-command-line"), false);
-  } finally {
-    panel.close();
-    await Deno.remove(folder, { recursive: true });
   }
+  printDiagnoses(diagnoses);
+  // systemd writes the command of each unit there.
+  await machine.tries(`${PROGRAM} doctor -t token-of-a-command-line`);
+  const journal = await machine.run("journalctl --no-pager");
+  assertEquals(journal.includes("token-of-a-command-line"), false);
 });

@@ -1,3 +1,4 @@
+import { TempFolder } from "../../temp_folder.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { leaveKilledAgent } from "../../own_places.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
@@ -126,49 +127,44 @@ async function makeCertificates(folder: string): Promise<void> {
 }
 
 async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  const panel = await startTestPanel({ token: TOKEN });
-  try {
-    await Deno.chmod(folder, 0o755);
-    await makeCertificates(folder);
-    // Others that run on this machine don't count.
-    leaveKilledAgent(folder);
-    const proxy = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const free = freePorts(Object.keys(SITES).length);
-    const entries = Object.keys(SITES).map((site, at) => [site, free[at]]);
-    const ports: World["ports"] = Object.fromEntries(entries);
-    const sites = (Object.keys(SITES) as Site[]).map((site) =>
-      siteText(site, { port: ports[site], panel: panel.url, folder })
-    );
-    await Deno.writeTextFile(
-      `${folder}/nginx.conf`,
-      `daemon off; pid ${folder}/pid; error_log ${folder}/error.log; events {}
+  using folder = new TempFolder();
+  using panel = await startTestPanel({ token: TOKEN });
+  await Deno.chmod(folder.path, 0o755);
+  await makeCertificates(folder.path);
+  // Others that run on this machine don't count.
+  leaveKilledAgent(folder.path);
+  const proxy = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const free = freePorts(Object.keys(SITES).length);
+  const entries = Object.keys(SITES).map((site, at) => [site, free[at]]);
+  const ports: World["ports"] = Object.fromEntries(entries);
+  const sites = (Object.keys(SITES) as Site[]).map((site) =>
+    siteText(site, { port: ports[site], panel: panel.url, folder: folder.path })
+  );
+  await Deno.writeTextFile(
+    `${folder.path}/nginx.conf`,
+    `daemon off; pid ${folder.path}/pid; error_log ${folder.path}/error.log; events {}
       http { access_log off; ${sites.join("\n")} }`,
-    );
-    const nginx = new Deno.Command("nginx", {
-      args: ["-c", `${folder}/nginx.conf`, "-p", folder],
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
-    const refusing = refuseAll(proxy);
-    try {
-      await answers(ports.good);
-      await act({
-        socks: proxy.addr.port,
-        panel: panel.url,
-        ports,
-        folder,
-        env: { RUNTIME_DIRECTORY: folder, HOME: folder },
-      });
-    } finally {
-      proxy.close();
-      await refusing;
-      nginx.kill("SIGTERM");
-      await nginx.status;
-    }
+  );
+  const nginx = new Deno.Command("nginx", {
+    args: ["-c", `${folder.path}/nginx.conf`, "-p", folder.path],
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  const refusing = refuseAll(proxy);
+  try {
+    await answers(ports.good);
+    await act({
+      socks: proxy.addr.port,
+      panel: panel.url,
+      ports,
+      folder: folder.path,
+      env: { RUNTIME_DIRECTORY: folder.path, HOME: folder.path },
+    });
   } finally {
-    panel.close();
-    await Deno.remove(folder, { recursive: true });
+    proxy.close();
+    await refusing;
+    nginx.kill("SIGTERM");
+    await nginx.status;
   }
 }
 

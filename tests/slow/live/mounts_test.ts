@@ -179,23 +179,19 @@ withFuse.test(`an agent reports on beside a mount that never answers, and names 
   const hung = told.mountPoints.find((it) => it.name.startsWith("/srv/hung "));
   assertEquals(hung?.rule, "served by a program: fuse.live");
 
-  const panel = await startTestPanel({ token: "l1ve-m0unts" });
-  try {
-    const args = ["-e", panel.url, "-t", panel.token, "-i", "0.3"];
-    const wanted = ["--include-mountpoint", "/;/srv/hung"];
-    await using agent = new AgentProcess([...args, ...wanted], { through });
-    await agent.says("statfs on /srv/hung timed out");
-    const { reports } = panel.state.counts;
-    assertGreater(reports, 5);
-    await panel.state.until(({ counts }) => counts.reports > reports + 10);
-    assertEquals(agent.lines("statfs on /srv/hung timed out").length, 1, agent.output);
-    const { total } = namespace.space("/");
-    for (const { value } of panel.state.reports) assertEquals(value.disk.total, total);
-    assertEquals(panel.state.violations, []);
-    assertEquals((await agent.stop()).code, 0, agent.output);
-  } finally {
-    panel.close();
-  }
+  using panel = await startTestPanel({ token: "l1ve-m0unts" });
+  const args = ["-e", panel.url, "-t", panel.token, "-i", "0.3"];
+  const wanted = ["--include-mountpoint", "/;/srv/hung"];
+  await using agent = new AgentProcess([...args, ...wanted], { through });
+  await agent.says("statfs on /srv/hung timed out");
+  const { reports } = panel.state.counts;
+  assertGreater(reports, 5);
+  await panel.state.until(({ counts }) => counts.reports > reports + 10);
+  assertEquals(agent.lines("statfs on /srv/hung timed out").length, 1, agent.output);
+  const { total } = namespace.space("/");
+  for (const { value } of panel.state.reports) assertEquals(value.disk.total, total);
+  assertEquals(panel.state.violations, []);
+  assertEquals((await agent.stop()).code, 0, agent.output);
 });
 
 withFuse.test(`an agent reports on beside a dead NTFS disk, counts the others, and names it${fuse}`, async () => {
@@ -224,23 +220,19 @@ withFuse.test(`an agent reports on beside a dead NTFS disk, counts the others, a
   const before = (await dryRun([])).report.disk;
   assertEquals(told.report.disk.total - before.total, namespace.space("/srv/disk").total);
 
-  const panel = await startTestPanel({ token: "l1ve-m0unts" });
-  try {
-    await using agent = new AgentProcess(["-e", panel.url, "-t", panel.token, "-i", "0.3"], {
-      through,
-    });
-    await agent.says('Cannot measure part of disk space: Cannot statfs "/srv/ntfs": no answer');
-    const { reports } = panel.state.counts;
-    await panel.state.until(({ counts }) => counts.reports > reports + 10);
-    for (const { value } of panel.state.reports) {
-      assertEquals(value.disk.total, told.report.disk.total);
-    }
-    assertEquals(panel.state.reports.at(-1)?.value.message, message);
-    assertEquals(panel.state.violations, []);
-    assertEquals((await agent.stop()).code, 0, agent.output);
-  } finally {
-    panel.close();
+  using panel = await startTestPanel({ token: "l1ve-m0unts" });
+  await using agent = new AgentProcess(["-e", panel.url, "-t", panel.token, "-i", "0.3"], {
+    through,
+  });
+  await agent.says('Cannot measure part of disk space: Cannot statfs "/srv/ntfs": no answer');
+  const { reports } = panel.state.counts;
+  await panel.state.until(({ counts }) => counts.reports > reports + 10);
+  for (const { value } of panel.state.reports) {
+    assertEquals(value.disk.total, told.report.disk.total);
   }
+  assertEquals(panel.state.reports.at(-1)?.value.message, message);
+  assertEquals(panel.state.violations, []);
+  assertEquals((await agent.stop()).code, 0, agent.output);
 });
 
 Deno.test({

@@ -1,3 +1,4 @@
+import { TempFolder } from "../../temp_folder.ts";
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
@@ -188,23 +189,19 @@ Deno.test({
   name: "a sealed agent and node_exporter tell the same of this machine" + SKIPPED,
   ignore: program === undefined,
   async fn() {
-    const panel = await startTestPanel({ token: "scr4ped" });
-    try {
-      const args = ["-e", panel.url, "-t", panel.token, "-i", "5"];
-      await using agent = new AgentProcess([...args, "--metrics", "127.0.0.1:0"]);
-      await agent.says("First report accepted");
-      const theirs = await startExporter();
-      await using _ = theirs;
-      const found = await compare(urlOf(agent), `${theirs.url}/metrics`, scrapeHere);
-      console.log(
-        `${found.names.length} names and ${found.alike} series are alike; not given are ` +
-          `${found.missing.length} names of node_exporter: ${found.missing.join(", ")}`,
-      );
-      assert(found.names.length >= 150, `only ${found.names.length} names are alike`);
-      assertEquals([found.shapes, found.values], [{}, {}]);
-    } finally {
-      panel.close();
-    }
+    using panel = await startTestPanel({ token: "scr4ped" });
+    const args = ["-e", panel.url, "-t", panel.token, "-i", "5"];
+    await using agent = new AgentProcess([...args, "--metrics", "127.0.0.1:0"]);
+    await agent.says("First report accepted");
+    const theirs = await startExporter();
+    await using _ = theirs;
+    const found = await compare(urlOf(agent), `${theirs.url}/metrics`, scrapeHere);
+    console.log(
+      `${found.names.length} names and ${found.alike} series are alike; not given are ` +
+        `${found.missing.length} names of node_exporter: ${found.missing.join(", ")}`,
+    );
+    assert(found.names.length >= 150, `only ${found.names.length} names are alike`);
+    assertEquals([found.shapes, found.values], [{}, {}]);
   },
 });
 
@@ -308,47 +305,47 @@ Deno.test({
   name: "sensors and disks of a made tree are named as by node_exporter" + SKIPPED,
   ignore: program === undefined,
   async fn() {
-    const folder = await Deno.makeTempDir();
-    try {
-      for (const [path, text] of Object.entries(TREE)) {
-        const at = `${folder}/${path}`;
-        await Deno.mkdir(at.replace(/\/[^/]*$/, ""), { recursive: true });
-        if (text.startsWith("-> ")) await Deno.symlink(text.slice(3), at);
-        else await Deno.writeTextFile(at, `${text}\n`);
-      }
-      const theirs = await startExporter({
-        flags: [
-          ...["--collector.disable-defaults", "--collector.hwmon", "--collector.thermal_zone"],
-          ...[
-            "--collector.diskstats",
-            `--path.procfs=${folder}/proc`,
-            `--path.sysfs=${folder}/sys`,
-          ],
-          `--path.udev.data=${folder}/run/udev/data`,
-        ],
-      });
-      await using _ = theirs;
-      const host = new LocalHost({ proc: `${folder}/proc`, sys: `${folder}/sys`, root: folder });
-      const families = [
-        ...await new SensorReader(host).read(),
-        ...new DiskReader(host).read(() => {}),
-      ];
-      // Thousandths by multiplication end in other digits than those by division.
-      const rounded = (samples: ReadonlyMap<string, number>) =>
-        [...samples].toSorted().map(([labels, value]) => `${labels} ${value.toPrecision(12)}`);
-      const of = (metrics: Metrics) =>
-        Object.fromEntries(
-          [...metrics].filter(([name]) => /^node_(hwmon|thermal|cooling|disk)/.test(name)).map((
-            [name, { type, samples }],
-          ) => [name, { type, samples: rounded(samples) }]),
-        );
-      assertEquals(
-        of(parseExposition(formatMetrics(families, "text"))),
-        of(await scrapeHere(`${theirs.url}/metrics`)),
-      );
-    } finally {
-      await Deno.remove(folder, { recursive: true });
+    using folder = new TempFolder();
+    for (const [path, text] of Object.entries(TREE)) {
+      const at = `${folder.path}/${path}`;
+      await Deno.mkdir(at.replace(/\/[^/]*$/, ""), { recursive: true });
+      if (text.startsWith("-> ")) await Deno.symlink(text.slice(3), at);
+      else await Deno.writeTextFile(at, `${text}\n`);
     }
+    const theirs = await startExporter({
+      flags: [
+        ...["--collector.disable-defaults", "--collector.hwmon", "--collector.thermal_zone"],
+        ...[
+          "--collector.diskstats",
+          `--path.procfs=${folder.path}/proc`,
+          `--path.sysfs=${folder.path}/sys`,
+        ],
+        `--path.udev.data=${folder.path}/run/udev/data`,
+      ],
+    });
+    await using _ = theirs;
+    const host = new LocalHost({
+      proc: `${folder.path}/proc`,
+      sys: `${folder.path}/sys`,
+      root: folder.path,
+    });
+    const families = [
+      ...await new SensorReader(host).read(),
+      ...new DiskReader(host).read(() => {}),
+    ];
+    // Thousandths by multiplication end in other digits than those by division.
+    const rounded = (samples: ReadonlyMap<string, number>) =>
+      [...samples].toSorted().map(([labels, value]) => `${labels} ${value.toPrecision(12)}`);
+    const of = (metrics: Metrics) =>
+      Object.fromEntries(
+        [...metrics].filter(([name]) => /^node_(hwmon|thermal|cooling|disk)/.test(name)).map((
+          [name, { type, samples }],
+        ) => [name, { type, samples: rounded(samples) }]),
+      );
+    assertEquals(
+      of(parseExposition(formatMetrics(families, "text"))),
+      of(await scrapeHere(`${theirs.url}/metrics`)),
+    );
   },
 });
 
@@ -377,55 +374,50 @@ Deno.test({
       : " (skipped: it needs Debian's packages prometheus and prometheus-node-exporter)"),
   ignore: !hasPrometheus,
   async fn() {
-    const panel = await startTestPanel({ token: "scr4ped" });
-    const folder = await Deno.makeTempDir();
-    try {
-      const args = ["-e", panel.url, "-t", panel.token, "-i", "5"];
-      await using agent = new AgentProcess([...args, "--metrics", "127.0.0.1:0"]);
-      await agent.says("First report accepted");
-      const theirs = await startExporter();
-      await using _theirs = theirs;
-      const targets = { agent: new URL(urlOf(agent)).host, node: new URL(theirs.url).host };
-      const jobs = Object.entries(targets).map(([job_name, target]) => ({
-        ...{ job_name, scrape_interval: "1s", scrape_timeout: "1s" },
-        static_configs: [{ targets: [target] }],
-      }));
-      // JSON is YAML, too.
-      await Deno.writeTextFile(`${folder}/config.yml`, JSON.stringify({ scrape_configs: jobs }));
-      const server = await RealServer.start("prometheus", {
-        flags: [`--config.file=${folder}/config.yml`, `--storage.tsdb.path=${folder}/data`],
-      });
-      await using _server = server;
-      let up: Record<string, number> = {};
-      while (up.agent !== 1 || up.node !== 1) up = await query(server, "up");
-      const samples = await query(server, "scrape_samples_scraped");
-      console.log(
-        `Prometheus has read ${samples.agent} samples of the agent, ${samples.node} of the other`,
-      );
-      assert((samples.agent ?? 0) > 250);
-      for (
-        const promql of [
-          "sum by (job) (node_memory_MemTotal_bytes)",
-          "sum by (job) (node_boot_time_seconds)",
-          "count by (job) (node_cpu_seconds_total)",
-          "count by (job) (node_network_info)",
-          'count by (job) (node_disk_read_bytes_total{device!~"zram.*"})',
-          'sum by (job) (node_filesystem_size_bytes{mountpoint="/"})',
-          "sum by (job) (node_filefd_maximum)",
-        ]
-      ) {
-        let found = await query(server, promql);
-        // Between the two looks of a second others may have made an interface.
-        for (let look = 0; found.agent !== found.node && look < MOST_LOOKS; look++) {
-          await delay(500);
-          found = await query(server, promql);
-        }
-        assertEquals(found.agent, found.node, promql);
-        assert(found.agent !== undefined, promql);
+    using panel = await startTestPanel({ token: "scr4ped" });
+    using folder = new TempFolder();
+    const args = ["-e", panel.url, "-t", panel.token, "-i", "5"];
+    await using agent = new AgentProcess([...args, "--metrics", "127.0.0.1:0"]);
+    await agent.says("First report accepted");
+    const theirs = await startExporter();
+    await using _theirs = theirs;
+    const targets = { agent: new URL(urlOf(agent)).host, node: new URL(theirs.url).host };
+    const jobs = Object.entries(targets).map(([job_name, target]) => ({
+      ...{ job_name, scrape_interval: "1s", scrape_timeout: "1s" },
+      static_configs: [{ targets: [target] }],
+    }));
+    // JSON is YAML, too.
+    await Deno.writeTextFile(`${folder.path}/config.yml`, JSON.stringify({ scrape_configs: jobs }));
+    const server = await RealServer.start("prometheus", {
+      flags: [`--config.file=${folder.path}/config.yml`, `--storage.tsdb.path=${folder.path}/data`],
+    });
+    await using _server = server;
+    let up: Record<string, number> = {};
+    while (up.agent !== 1 || up.node !== 1) up = await query(server, "up");
+    const samples = await query(server, "scrape_samples_scraped");
+    console.log(
+      `Prometheus has read ${samples.agent} samples of the agent, ${samples.node} of the other`,
+    );
+    assert((samples.agent ?? 0) > 250);
+    for (
+      const promql of [
+        "sum by (job) (node_memory_MemTotal_bytes)",
+        "sum by (job) (node_boot_time_seconds)",
+        "count by (job) (node_cpu_seconds_total)",
+        "count by (job) (node_network_info)",
+        'count by (job) (node_disk_read_bytes_total{device!~"zram.*"})',
+        'sum by (job) (node_filesystem_size_bytes{mountpoint="/"})',
+        "sum by (job) (node_filefd_maximum)",
+      ]
+    ) {
+      let found = await query(server, promql);
+      // Between the two looks of a second others may have made an interface.
+      for (let look = 0; found.agent !== found.node && look < MOST_LOOKS; look++) {
+        await delay(500);
+        found = await query(server, promql);
       }
-    } finally {
-      panel.close();
-      await Deno.remove(folder, { recursive: true });
+      assertEquals(found.agent, found.node, promql);
+      assert(found.agent !== undefined, promql);
     }
   },
 });

@@ -56,15 +56,11 @@ interface World {
 /** A Debian with systemd that has the packages in `/build`, and a panel that it can reach. */
 async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
   await withPackages("deb", async (folder) => {
-    const panel = await startTestPanel();
-    try {
-      const mounts = { "/usr/local/bin/deno": Deno.execPath(), "/build": folder };
-      await using machine = await MachineContainer.start({ mounts });
-      await act({ panel, machine });
-      assertEquals(panel.state.violations, []);
-    } finally {
-      panel.close();
-    }
+    using panel = await startTestPanel();
+    const mounts = { "/usr/local/bin/deno": Deno.execPath(), "/build": folder };
+    await using machine = await MachineContainer.start({ mounts });
+    await act({ panel, machine });
+    assertEquals(panel.state.violations, []);
   });
 }
 

@@ -43,47 +43,43 @@ here.test(`a dry run reads as root who manages its container, as the agent does$
 });
 
 here.test(`an agent in a pid namespace follows the number of processes there after the seal${needed}`, async () => {
-  const panel = await startTestPanel({ token: "l1ve-pr0cesses" });
-  try {
-    // A count is kept for 10 s, and for a minute where it took long, as on a busy machine.
-    const args = ["-e", panel.url, "-t", panel.token, "-i", "3"];
-    await using agent = new AgentProcess(args, {
-      through: IN_COMPANY,
-      runtime: [`--preload=${FAST_TIMERS}`],
-      env: { TIME_FACTOR: "10" },
-    });
-    const counts = async (count: number) => {
-      const seen = new Set<number | undefined>();
-      try {
-        await panel.state.until(({ reports }) => {
-          const last = reports.at(-1)?.value.process;
-          seen.add(last);
-          return last === count;
-        });
-      } catch (cause) {
-        const told = `${[...seen].join(", ")} processes were counted, not ${count}`;
-        throw new Error(`${told}:\n${agent.output}`, { cause });
-      }
-    };
-    await agent.says("this process is sealed by");
-    // The agent's own shell is one more.
-    await counts(10);
-    const [first = ""] = outputOf("cat", `/proc/${agent.pid}/task/${agent.pid}/children`)
-      .split(" ");
-    const more = new Deno.Command("nsenter", {
-      args: ["--target", first, "--pid", "--mount", "cat"],
-      stdin: "piped",
-      stdout: "null",
-    }).spawn();
+  using panel = await startTestPanel({ token: "l1ve-pr0cesses" });
+  // A count is kept for 10 s, and for a minute where it took long, as on a busy machine.
+  const args = ["-e", panel.url, "-t", panel.token, "-i", "3"];
+  await using agent = new AgentProcess(args, {
+    through: IN_COMPANY,
+    runtime: [`--preload=${FAST_TIMERS}`],
+    env: { TIME_FACTOR: "10" },
+  });
+  const counts = async (count: number) => {
+    const seen = new Set<number | undefined>();
     try {
-      await counts(11);
-    } finally {
-      await more.stdin.close();
-      await more.status;
+      await panel.state.until(({ reports }) => {
+        const last = reports.at(-1)?.value.process;
+        seen.add(last);
+        return last === count;
+      });
+    } catch (cause) {
+      const told = `${[...seen].join(", ")} processes were counted, not ${count}`;
+      throw new Error(`${told}:\n${agent.output}`, { cause });
     }
-    await counts(10);
-    assertEquals(panel.state.violations, []);
+  };
+  await agent.says("this process is sealed by");
+  // The agent's own shell is one more.
+  await counts(10);
+  const [first = ""] = outputOf("cat", `/proc/${agent.pid}/task/${agent.pid}/children`)
+    .split(" ");
+  const more = new Deno.Command("nsenter", {
+    args: ["--target", first, "--pid", "--mount", "cat"],
+    stdin: "piped",
+    stdout: "null",
+  }).spawn();
+  try {
+    await counts(11);
   } finally {
-    panel.close();
+    await more.stdin.close();
+    await more.status;
   }
+  await counts(10);
+  assertEquals(panel.state.violations, []);
 });

@@ -1,3 +1,4 @@
+import { TempFolder } from "../../temp_folder.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { writeChecksums } from "../../../build/compile.ts";
 import { buildPortable } from "../../../build/portable.ts";
@@ -27,21 +28,17 @@ interface World {
 }
 
 async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await Deno.chmod(folder, 0o755);
-    const newer = await Deno.readFile(await buildPortable({ version: "1.3.0", folder }));
-    await buildPortable({ version: "1.2.3", folder });
-    const deno = "/usr/local/bin/deno";
-    await writeFastDeno("fast_timers", { folder, deno, folderWithin: "/build" });
-    using panel = await startTestPanel();
-    await using releases = new ReleaseServer();
-    const mounts = { [deno]: Deno.execPath(), "/build": folder };
-    await using machine = await MachineContainer.start({ mounts });
-    await act({ panel, machine, releases, newer });
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  await Deno.chmod(folder.path, 0o755);
+  const newer = await Deno.readFile(await buildPortable({ version: "1.3.0", folder: folder.path }));
+  await buildPortable({ version: "1.2.3", folder: folder.path });
+  const deno = "/usr/local/bin/deno";
+  await writeFastDeno("fast_timers", { folder: folder.path, deno, folderWithin: "/build" });
+  using panel = await startTestPanel();
+  await using releases = new ReleaseServer();
+  const mounts = { [deno]: Deno.execPath(), "/build": folder.path };
+  await using machine = await MachineContainer.start({ mounts });
+  await act({ panel, machine, releases, newer });
 }
 
 /** Waits until the panel hears from a version. */
@@ -180,67 +177,63 @@ here.test("an installed agent updates through a mirror without any API, and goes
   const first = await mirror.release("1.2.3");
   await mirror.release("1.3.0");
   mirror.latest = "1.3.0";
-  const panel = await startTestPanel({ generation: "main" });
-  try {
-    const mounts = { "/usr/local/bin/deno": Deno.execPath(), "/build": mirror.folder };
-    await using machine = await MachineContainer.start({ mounts });
-    const before = await machine.files();
-    const program = first.replace(mirror.folder, "/build");
-    const options = `-e ${panel.url} --ip-services off --mirror ${mirror.prefix}`;
-    await machine.run(`${program} install ${options}`, { AGENT_TOKEN: panel.token });
-    await reportsAs("1.2.3", panel);
+  using panel = await startTestPanel({ generation: "main" });
+  const mounts = { "/usr/local/bin/deno": Deno.execPath(), "/build": mirror.folder };
+  await using machine = await MachineContainer.start({ mounts });
+  const before = await machine.files();
+  const program = first.replace(mirror.folder, "/build");
+  const options = `-e ${panel.url} --ip-services off --mirror ${mirror.prefix}`;
+  await machine.run(`${program} install ${options}`, { AGENT_TOKEN: panel.token });
+  await reportsAs("1.2.3", panel);
 
-    const json = JSON.parse(await machine.run(`${SERVICE} update --json`));
-    assertEquals(json, { present: "1.2.3", newest: "1.3.0", verdict: "newer" });
-    await machine.run(`systemctl start ${UPDATE} || { journalctl -u ${UPDATE} -o cat; exit 1; }`);
-    await reportsAs("1.3.0", panel);
+  const json = JSON.parse(await machine.run(`${SERVICE} update --json`));
+  assertEquals(json, { present: "1.2.3", newest: "1.3.0", verdict: "newer" });
+  await machine.run(`systemctl start ${UPDATE} || { journalctl -u ${UPDATE} -o cat; exit 1; }`);
+  await reportsAs("1.3.0", panel);
 
-    const back = await machine.run(`${SERVICE} update --now --install-version 1.2.3`);
-    assertStringIncludes(back, "Going back from version 1.3.0 to 1.2.3, which was asked for");
-    assertStringIncludes(back, "Updated from version 1.3.0 to 1.2.3, which reports");
-    assertStringIncludes(back, "Automatic updates go on to newer versions");
-    await reportsAs("1.2.3", panel);
-    // By a panel's order, within the limits of the unit that it starts.
-    await machine.run(`${SERVICE} update --now`);
-    await reportsAs("1.3.0", panel);
-    await machine.run(`${SERVICE} install --as-root --enable-remote-control --allow-downgrade`);
-    await reportsAs("1.3.0", panel);
-    await machine.comes(`journalctl -u ${SERVICE} -o cat | grep -q 'Remote control is on'`);
-    const end = performance.now() + PATIENCE_MS;
-    while (!panel.switchVersion("1.2.3")) {
-      assert(performance.now() < end, "the agent takes no order");
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-    await reportsAs("1.2.3", panel);
-    const log = await machine.run(`journalctl -o cat -u ${SERVICE} -u ${UPDATE}-1.2.3`);
-    assertStringIncludes(log, "Updating to version 1.2.3, as the panel has ordered");
-    assertStringIncludes(log, "Going back from version 1.3.0 to 1.2.3");
-    await machine.comes(`! systemctl is-active --quiet ${UPDATE}-1.2.3`);
-
-    await machine.run(`${SERVICE} install --pin`);
-    assertEquals(
-      (await machine.tries(`systemctl is-active ${UPDATE}.timer`)).output,
-      "inactive\n",
-    );
-    const pinned = await machine.tries(`${SERVICE} update --now`);
-    assertEquals(pinned.code, 1, pinned.output);
-    assertStringIncludes(pinned.output, "the service is pinned to version 1.2.3");
-    await machine.run(`${SERVICE} install --unset pin`);
-    await machine.run(`systemctl is-active --quiet ${UPDATE}.timer`);
-    const none = await machine.tries(`${SERVICE} update --now --install-version 9.9.9`);
-    assertEquals(none.code, 1, none.output);
-    assertStringIncludes(none.output, "releases/download/v9.9.9/SHA256SUMS");
-    // A mirror that serves one version under the name of another.
-    mirror.renamed = ["v1.1.0", "v1.3.0"];
-    const wrong = await machine.tries(`${SERVICE} update --now --install-version 1.1.0`);
-    assertEquals(wrong.code, 1, wrong.output);
-    assertStringIncludes(wrong.output, 'Cannot find version 1.1.0: the answer is about "v1.3.0"');
-
-    assertEquals(mirror.paths.filter((path) => path.includes("api.github.com")), []);
-    await machine.run(`${SERVICE} uninstall`);
-    assertEquals(await machine.changes(before), []);
-    assertEquals(panel.state.violations, []);
-  } finally {
-    panel.close();
+  const back = await machine.run(`${SERVICE} update --now --install-version 1.2.3`);
+  assertStringIncludes(back, "Going back from version 1.3.0 to 1.2.3, which was asked for");
+  assertStringIncludes(back, "Updated from version 1.3.0 to 1.2.3, which reports");
+  assertStringIncludes(back, "Automatic updates go on to newer versions");
+  await reportsAs("1.2.3", panel);
+  // By a panel's order, within the limits of the unit that it starts.
+  await machine.run(`${SERVICE} update --now`);
+  await reportsAs("1.3.0", panel);
+  await machine.run(`${SERVICE} install --as-root --enable-remote-control --allow-downgrade`);
+  await reportsAs("1.3.0", panel);
+  await machine.comes(`journalctl -u ${SERVICE} -o cat | grep -q 'Remote control is on'`);
+  const end = performance.now() + PATIENCE_MS;
+  while (!panel.switchVersion("1.2.3")) {
+    assert(performance.now() < end, "the agent takes no order");
+    await new Promise((resolve) => setTimeout(resolve, 200));
   }
+  await reportsAs("1.2.3", panel);
+  const log = await machine.run(`journalctl -o cat -u ${SERVICE} -u ${UPDATE}-1.2.3`);
+  assertStringIncludes(log, "Updating to version 1.2.3, as the panel has ordered");
+  assertStringIncludes(log, "Going back from version 1.3.0 to 1.2.3");
+  await machine.comes(`! systemctl is-active --quiet ${UPDATE}-1.2.3`);
+
+  await machine.run(`${SERVICE} install --pin`);
+  assertEquals(
+    (await machine.tries(`systemctl is-active ${UPDATE}.timer`)).output,
+    "inactive\n",
+  );
+  const pinned = await machine.tries(`${SERVICE} update --now`);
+  assertEquals(pinned.code, 1, pinned.output);
+  assertStringIncludes(pinned.output, "the service is pinned to version 1.2.3");
+  await machine.run(`${SERVICE} install --unset pin`);
+  await machine.run(`systemctl is-active --quiet ${UPDATE}.timer`);
+  const none = await machine.tries(`${SERVICE} update --now --install-version 9.9.9`);
+  assertEquals(none.code, 1, none.output);
+  assertStringIncludes(none.output, "releases/download/v9.9.9/SHA256SUMS");
+  // A mirror that serves one version under the name of another.
+  mirror.renamed = ["v1.1.0", "v1.3.0"];
+  const wrong = await machine.tries(`${SERVICE} update --now --install-version 1.1.0`);
+  assertEquals(wrong.code, 1, wrong.output);
+  assertStringIncludes(wrong.output, 'Cannot find version 1.1.0: the answer is about "v1.3.0"');
+
+  assertEquals(mirror.paths.filter((path) => path.includes("api.github.com")), []);
+  await machine.run(`${SERVICE} uninstall`);
+  assertEquals(await machine.changes(before), []);
+  assertEquals(panel.state.violations, []);
 });

@@ -1,3 +1,4 @@
+import { TempFolder } from "../../temp_folder.ts";
 import { outputOf, succeeds } from "./command.ts";
 
 /** Where Debian's package `user-mode-linux` has the modules of its kernel. */
@@ -33,26 +34,22 @@ export async function testInUserModeLinux(
   file: string,
   filter = /./,
 ): Promise<{ success: boolean; output: string }> {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const init = `${folder}/init`;
-    Deno.writeTextFileSync(init, initScript(file, filter), { mode: 0o755 });
-    const { stdout } = await new Deno.Command("timeout", {
-      args: [
-        ...["600", "linux.uml", "mem=1200M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/"],
-        ...["ro", "quiet", `uml_dir=${folder}`, `init=${init}`, "con=null", "con0=null,fd:1"],
-        ...["ssl=null", "ssl0=pts", "ssl1=pts"],
-      ],
-      env: { TMPDIR: folder },
-      stdin: "null",
-    }).output();
-    const output = new TextDecoder().decode(stdout).replaceAll("\r", "");
-    const result = /^tests ended with (\d+)$/m.exec(output)?.[1];
-    if (result === undefined) throw new Error(`Cannot test on another kernel: ${output}`);
-    return { success: result === "0", output };
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const init = `${folder.path}/init`;
+  Deno.writeTextFileSync(init, initScript(file, filter), { mode: 0o755 });
+  const { stdout } = await new Deno.Command("timeout", {
+    args: [
+      ...["600", "linux.uml", "mem=1200M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/"],
+      ...["ro", "quiet", `uml_dir=${folder.path}`, `init=${init}`, "con=null", "con0=null,fd:1"],
+      ...["ssl=null", "ssl0=pts", "ssl1=pts"],
+    ],
+    env: { TMPDIR: folder.path },
+    stdin: "null",
+  }).output();
+  const output = new TextDecoder().decode(stdout).replaceAll("\r", "");
+  const result = /^tests ended with (\d+)$/m.exec(output)?.[1];
+  if (result === undefined) throw new Error(`Cannot test on another kernel: ${output}`);
+  return { success: result === "0", output };
 }
 
 /** All that is written goes to `/run`, the only file system there that is not this machine's. */
