@@ -3,7 +3,7 @@ import { readCertificate } from "../../lib/net/certificate.ts";
 import { realUntil } from "../real_deadline.ts";
 import { EchoServer } from "./echo_server.ts";
 import { makeCertificate, makeSelfSigned } from "./test_authority.ts";
-import { SANITIZED, sanitizedTest } from "../sanitized_tests.ts";
+import { SANITIZED, sanitized } from "../sanitized_tests.ts";
 import { onlyIf } from "../only_on.ts";
 
 const { signal } = new AbortController();
@@ -62,7 +62,7 @@ withOpenssl.test("readCertificate() names the organization of an issuer, and tel
   await realUntil(() => server.open === 0);
 });
 
-sanitizedTest("readCertificate() rejects where no TLS is spoken, and closes", async () => {
+sanitized.test("readCertificate() rejects where no TLS is spoken, and closes", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const connection = await Deno.connect({ port: listener.addr.port });
   using accepted = await listener.accept();
@@ -73,7 +73,7 @@ sanitizedTest("readCertificate() rejects where no TLS is spoken, and closes", as
   while (await accepted.read(buffer).catch(() => null) !== null);
 });
 
-sanitizedTest("readCertificate() rejects with the signal's reason", async () => {
+sanitized.test("readCertificate() rejects with the signal's reason", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const connection = await Deno.connect({ port: listener.addr.port });
   using _accepted = await listener.accept();

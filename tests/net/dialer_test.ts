@@ -20,7 +20,7 @@ import { startHttpProxy, startSocksProxy, type TestProxy } from "./fake_proxies.
 import { roundTrip } from "./round_trip.ts";
 import { fakeConnect, realConnect } from "./fake_connect.ts";
 import { makeCertificate } from "./test_authority.ts";
-import { SANITIZED, sanitizedTest } from "../sanitized_tests.ts";
+import { SANITIZED, sanitized } from "../sanitized_tests.ts";
 
 const signal = new AbortController().signal;
 const certificate = await makeCertificate();
@@ -128,7 +128,7 @@ bySchemes("prefers a family and takes the other when it has to", async (scheme, 
   await use(`${scheme}://localhost`, server, { ...trust, preferFamily: 6 });
 });
 
-sanitizedTest("NetDialer.dial() tries the families in turn, in the system's order", async () => {
+sanitized.test("NetDialer.dial() tries the families in turn, in the system's order", async () => {
   const found = ["::1", "::2", "::3", "192.0.2.1", "192.0.2.2"];
   const tried: string[] = [];
   using _ = fakeConnect(({ hostname }) => {
@@ -191,7 +191,7 @@ for (const [name, start, kind] of WAYS) {
   });
 }
 
-sanitizedTest("NetDialer.dial() uses an HTTP proxy as a forward proxy for http:", async () => {
+sanitized.test("NetDialer.dial() uses an HTTP proxy as a forward proxy for http:", async () => {
   await using proxy = startHttpProxy();
   for (
     const [login, forward] of [["", {}], ["me:p%40ss@", {
@@ -218,7 +218,7 @@ Deno.test("new NetDialer() throws when a proxy is invalid, without its password"
   assert(!error.message.includes("secret"), error.message);
 });
 
-sanitizedTest("NetDialer.dial() throws a readable error with the step that failed", async () => {
+sanitized.test("NetDialer.dial() throws a readable error with the step that failed", async () => {
   const port = refusingPort();
   const refused = await failure(`http://localhost:${port}/?token=secret`, {});
   const where =
@@ -246,7 +246,7 @@ sanitizedTest("NetDialer.dial() throws a readable error with the step that faile
   );
 });
 
-sanitizedTest("NetDialer.dial() throws when the system can't resolve the name", async () => {
+sanitized.test("NetDialer.dial() throws when the system can't resolve the name", async () => {
   for (const options of [{}, { preferFamily: 4 as const }]) {
     const { message, stage } = await failure("http://no-such-name.invalid", options);
     assertEquals(stage, "lookup");
@@ -256,7 +256,7 @@ sanitizedTest("NetDialer.dial() throws when the system can't resolve the name", 
   }
 });
 
-sanitizedTest("NetDialer.dial() goes to the port of the scheme where a URL has none", async () => {
+sanitized.test("NetDialer.dial() goes to the port of the scheme where a URL has none", async () => {
   const ports: number[] = [];
   using _ = fakeConnect(({ port }) => {
     ports.push(port);
@@ -266,7 +266,7 @@ sanitizedTest("NetDialer.dial() goes to the port of the scheme where a URL has n
   assertEquals(ports, [80, 443, 80, 443]);
 });
 
-sanitizedTest("NetDialer.lookUpAhead() resolves the name that a connection will need", () => {
+sanitized.test("NetDialer.lookUpAhead() resolves the name that a connection will need", () => {
   const asked: string[] = [];
   const lookUp = (host: string) => (asked.push(host), Promise.resolve(["192.0.2.1"]));
   const ahead = (url: string, options: DialerOptions) => {
@@ -281,23 +281,20 @@ sanitizedTest("NetDialer.lookUpAhead() resolves the name that a connection will 
   assertEquals(asked, ["panel.test", "proxy.test", "panel.test", "dns.test"]);
 });
 
-sanitizedTest(
-  "NetDialer.dial() asks an HTTP proxy for an IPv6 address in brackets, and reads a long answer",
-  async () => {
-    await using proxy = startHttpProxy({
-      answer: `HTTP/1.1 200 OK\r\nX-Long: ${"x".repeat(15_000)}\r\n\r\n`,
-    });
-    const proxies = { http: `http://127.0.0.1:${proxy.port}` };
-    const url = new URL("ws://[2001:db8::1]:8443");
-    const { stream } = await new NetDialer({ proxies }).dial(url, { signal });
-    stream.close();
-    const [request, host] = proxy.requests[0]?.split("\r\n") ?? [];
-    assertEquals([request, host], [
-      "CONNECT [2001:db8::1]:8443 HTTP/1.1",
-      "Host: [2001:db8::1]:8443",
-    ]);
-  },
-);
+sanitized.test("NetDialer.dial() asks an HTTP proxy for an IPv6 address in brackets, and reads a long answer", async () => {
+  await using proxy = startHttpProxy({
+    answer: `HTTP/1.1 200 OK\r\nX-Long: ${"x".repeat(15_000)}\r\n\r\n`,
+  });
+  const proxies = { http: `http://127.0.0.1:${proxy.port}` };
+  const url = new URL("ws://[2001:db8::1]:8443");
+  const { stream } = await new NetDialer({ proxies }).dial(url, { signal });
+  stream.close();
+  const [request, host] = proxy.requests[0]?.split("\r\n") ?? [];
+  assertEquals([request, host], [
+    "CONNECT [2001:db8::1]:8443 HTTP/1.1",
+    "Host: [2001:db8::1]:8443",
+  ]);
+});
 
 /** All answers of a proxy that lead to nothing, and what is told. */
 const REFUSALS: readonly [kind: string, start: () => TestProxy, told: string][] = [
@@ -345,7 +342,7 @@ const REFUSALS: readonly [kind: string, start: () => TestProxy, told: string][] 
 ];
 
 for (const [kind, start, told] of REFUSALS) {
-  sanitizedTest(`NetDialer.dial() rejects when a proxy (${kind}) refuses: ${told}`, async () => {
+  sanitized.test(`NetDialer.dial() rejects when a proxy (${kind}) refuses: ${told}`, async () => {
     await using proxy = start();
     const scheme = kind.includes("://") ? kind : `${kind}://`;
     const address = `${scheme}127.0.0.1:${proxy.port}`;
@@ -360,7 +357,7 @@ for (const [kind, start, told] of REFUSALS) {
   });
 }
 
-sanitizedTest("NetDialer.dial() rejects when a name is too long for SOCKS 5", async () => {
+sanitized.test("NetDialer.dial() rejects when a name is too long for SOCKS 5", async () => {
   await using proxy = startSocksProxy();
   const proxies = { https: `socks5h://127.0.0.1:${proxy.port}` };
   const { message } = await failure(`https://${"a.".repeat(200)}test`, { proxies });
@@ -443,35 +440,32 @@ function hangingProxy(proxy: TestProxy, kind: string): Hanging & AsyncDisposable
 }
 
 for (const [name, hang] of STAGES) {
-  sanitizedTest(
-    `NetDialer.dial() gives up ${name} that hangs, at its time or the signal's`,
-    async () => {
-      await using stack = new AsyncDisposableStack();
-      const start = () => {
-        const hanging = hang();
-        if (Symbol.asyncDispose in hanging) stack.use(hanging);
-        return hanging;
-      };
-      const { options, url, reached } = start();
-      const controller = new AbortController();
-      const opened = openDialer(options).dial(new URL(url), { signal: controller.signal });
-      opened.catch(() => {});
-      await realDeadline(reached);
-      controller.abort(new Error("enough"));
-      await assertRejects(() => realDeadline(opened), Error, "enough");
+  sanitized.test(`NetDialer.dial() gives up ${name} that hangs, at its time or the signal's`, async () => {
+    await using stack = new AsyncDisposableStack();
+    const start = () => {
+      const hanging = hang();
+      if (Symbol.asyncDispose in hanging) stack.use(hanging);
+      return hanging;
+    };
+    const { options, url, reached } = start();
+    const controller = new AbortController();
+    const opened = openDialer(options).dial(new URL(url), { signal: controller.signal });
+    opened.catch(() => {});
+    await realDeadline(reached);
+    controller.abort(new Error("enough"));
+    await assertRejects(() => realDeadline(opened), Error, "enough");
 
-      const slow = start();
-      const time = stack.use(new FakeTime());
-      const failed = failure(slow.url, slow.options);
-      failed.catch(() => {});
-      await realDeadline(slow.reached);
-      await time.run(slow.limitMs - 1);
-      assertEquals(time.timers, 1);
-      await time.run(1);
-      assertEquals((await realDeadline(failed)).message, slow.told);
-      assertEquals(time.timers, 0);
-    },
-  );
+    const slow = start();
+    const time = stack.use(new FakeTime());
+    const failed = failure(slow.url, slow.options);
+    failed.catch(() => {});
+    await realDeadline(slow.reached);
+    await time.run(slow.limitMs - 1);
+    assertEquals(time.timers, 1);
+    await time.run(1);
+    assertEquals((await realDeadline(failed)).message, slow.told);
+    assertEquals(time.timers, 0);
+  });
 }
 
 bySchemes("does nothing when its signal has aborted", async (scheme, server) => {

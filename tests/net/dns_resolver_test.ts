@@ -3,7 +3,7 @@ import { lookUpHostsFile, NameServerResolver, SystemResolver } from "../../lib/n
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { realUntil } from "../real_deadline.ts";
 import { TestNameServer } from "./fake_name_server.ts";
-import { sanitizedTest } from "../sanitized_tests.ts";
+import { sanitized } from "../sanitized_tests.ts";
 
 const signal = new AbortController().signal;
 
@@ -22,7 +22,7 @@ function lookUp(server: TestNameServer, host: string): Promise<readonly string[]
   return names.resolveAll(host, { signal });
 }
 
-sanitizedTest("NameServerResolver.resolveAll() gives all addresses, IPv4 before IPv6", async () => {
+sanitized.test("NameServerResolver.resolveAll() gives all addresses, IPv4 before IPv6", async () => {
   await using server = await TestNameServer.start({
     "both.test": { A: ["192.0.2.1", "192.0.2.2"], AAAA: ["::2", "::1"] },
     "old.test": { A: ["192.0.2.3"] },
@@ -35,21 +35,18 @@ sanitizedTest("NameServerResolver.resolveAll() gives all addresses, IPv4 before 
   assertEquals(await lookUp(server, "new.test"), ["::3"]);
 });
 
-sanitizedTest(
-  "NameServerResolver.resolveAll() does not ask about literals, localhost and the hosts file",
-  async () => {
-    await using server = await TestNameServer.start({});
-    assertEquals(await lookUp(server, "192.0.2.1"), ["192.0.2.1"]);
-    assertEquals(await lookUp(server, "::1"), ["::1"]);
-    assertEquals(await lookUp(server, "known.test"), ["192.0.2.7"]);
-    assertEquals(await lookUp(server, "known.test."), ["192.0.2.7"]);
-    assertEquals(await lookUp(server, "localhost"), ["127.0.0.1", "::1"]);
-    assertEquals(await lookUp(server, "panel.localhost"), ["127.0.0.1", "::1"]);
-    assertEquals(server.questions, []);
-  },
-);
+sanitized.test("NameServerResolver.resolveAll() does not ask about literals, localhost and the hosts file", async () => {
+  await using server = await TestNameServer.start({});
+  assertEquals(await lookUp(server, "192.0.2.1"), ["192.0.2.1"]);
+  assertEquals(await lookUp(server, "::1"), ["::1"]);
+  assertEquals(await lookUp(server, "known.test"), ["192.0.2.7"]);
+  assertEquals(await lookUp(server, "known.test."), ["192.0.2.7"]);
+  assertEquals(await lookUp(server, "localhost"), ["127.0.0.1", "::1"]);
+  assertEquals(await lookUp(server, "panel.localhost"), ["127.0.0.1", "::1"]);
+  assertEquals(server.questions, []);
+});
 
-sanitizedTest("NameServerResolver.resolveAll() works without a hosts file", async () => {
+sanitized.test("NameServerResolver.resolveAll() works without a hosts file", async () => {
   await using server = await TestNameServer.start({ "a.test": { A: ["192.0.2.1"] } });
   const reject = () => Promise.reject(new Deno.errors.NotFound("no such file"));
   const names = new NameServerResolver(
@@ -59,71 +56,59 @@ sanitizedTest("NameServerResolver.resolveAll() works without a hosts file", asyn
   assertEquals(await names.resolveAll("a.test", { signal }), ["192.0.2.1"]);
 });
 
-sanitizedTest("NameServerResolver.resolveAll() resolves the name of its server", async () => {
+sanitized.test("NameServerResolver.resolveAll() resolves the name of its server", async () => {
   await using server = await TestNameServer.start({ "a.test": { A: ["192.0.2.1"] } });
   const names = new NameServerResolver({ host: "dns", port: server.port }, system);
   assertEquals(await names.resolveAll("a.test", { signal }), ["192.0.2.1"]);
 });
 
-sanitizedTest(
-  "NameServerResolver.resolveAll() waits half a second for a family without an answer",
-  async () => {
-    await using server = await TestNameServer.start(
-      { "a.test": { A: ["192.0.2.1"] } },
-      { mute: ["AAAA"] },
+sanitized.test("NameServerResolver.resolveAll() waits half a second for a family without an answer", async () => {
+  await using server = await TestNameServer.start(
+    { "a.test": { A: ["192.0.2.1"] } },
+    { mute: ["AAAA"] },
+  );
+  using time = new FakeTime();
+  const asked = lookUp(server, "a.test");
+  // The time-out of 5 s, and what begins with the first answer.
+  for (let looks = 0; time.timers < 2; looks++) {
+    assert(looks < 5_000, "it waits for the other family");
+    await realTurn();
+  }
+  await time.run(499);
+  assertEquals(time.timers, 2, "it still waits");
+  await time.run(1);
+  assertEquals(time.timers, 0, "it waits no longer");
+  assertEquals(await asked, ["192.0.2.1"]);
+});
+
+sanitized.test("NameServerResolver.resolveAll() rejects when there is no such name, or no address", async () => {
+  await using server = await TestNameServer.start({ "empty.test": {} });
+  for (const host of ["unknown.test", "empty.test"]) {
+    const error = await assertRejects(
+      () => lookUp(server, host),
+      Error,
+      `Cannot resolve ${host}: it has no address`,
     );
-    using time = new FakeTime();
-    const asked = lookUp(server, "a.test");
-    // The time-out of 5 s, and what begins with the first answer.
-    for (let looks = 0; time.timers < 2; looks++) {
-      assert(looks < 5_000, "it waits for the other family");
-      await realTurn();
-    }
-    await time.run(499);
-    assertEquals(time.timers, 2, "it still waits");
-    await time.run(1);
-    assertEquals(time.timers, 0, "it waits no longer");
-    assertEquals(await asked, ["192.0.2.1"]);
-  },
-);
+    assertEquals(error.cause instanceof Deno.errors.NotFound, true);
+  }
+});
 
-sanitizedTest(
-  "NameServerResolver.resolveAll() rejects when there is no such name, or no address",
-  async () => {
-    await using server = await TestNameServer.start({ "empty.test": {} });
-    for (const host of ["unknown.test", "empty.test"]) {
-      const error = await assertRejects(
-        () => lookUp(server, host),
-        Error,
-        `Cannot resolve ${host}: it has no address`,
-      );
-      assertEquals(error.cause instanceof Deno.errors.NotFound, true);
-    }
-  },
-);
+sanitized.test("NameServerResolver.resolveAll() rejects with the signal's reason when the server does not answer", async () => {
+  await using server = await TestNameServer.start({}, { mute: ["A", "AAAA"] });
+  const names = new NameServerResolver({ host: "127.0.0.1", port: server.port }, system);
+  const controller = new AbortController();
+  const asked = names.resolveAll("a.test", { signal: controller.signal });
+  await realUntil(() => server.questions.length >= 2);
+  controller.abort(new Error("enough"));
+  await assertRejects(() => asked, Error, "enough");
+});
 
-sanitizedTest(
-  "NameServerResolver.resolveAll() rejects with the signal's reason when the server does not answer",
-  async () => {
-    await using server = await TestNameServer.start({}, { mute: ["A", "AAAA"] });
-    const names = new NameServerResolver({ host: "127.0.0.1", port: server.port }, system);
-    const controller = new AbortController();
-    const asked = names.resolveAll("a.test", { signal: controller.signal });
-    await realUntil(() => server.questions.length >= 2);
-    controller.abort(new Error("enough"));
-    await assertRejects(() => asked, Error, "enough");
-  },
-);
-
-sanitizedTest(
-  "NameServerResolver.resolveAll() rejects after 5 s when the server is mute",
-  async () => {
-    await using server = await TestNameServer.start({}, { mute: ["A", "AAAA"] });
-    using time = new FakeTime();
-    const asked = lookUp(server, "a.test");
-    asked.catch(() => {});
-    await realUntil(() => server.questions.length >= 2);
-    assertEquals(await time.until(asked, { withinMs: 60_000, stepMs: 100 }), 5000);
-    await assertRejects(() => asked, DOMException, "no answer within 5 s");
-  },
-);
+sanitized.test("NameServerResolver.resolveAll() rejects after 5 s when the server is mute", async () => {
+  await using server = await TestNameServer.start({}, { mute: ["A", "AAAA"] });
+  using time = new FakeTime();
+  const asked = lookUp(server, "a.test");
+  asked.catch(() => {});
+  await realUntil(() => server.questions.length >= 2);
+  assertEquals(await time.until(asked, { withinMs: 60_000, stepMs: 100 }), 5000);
+  await assertRejects(() => asked, DOMException, "no answer within 5 s");
+});

@@ -4,7 +4,7 @@ import { FakeTime } from "../fake_time.ts";
 import { countedSignal } from "../panel/counted_signal.ts";
 import { realDeadline } from "../real_deadline.ts";
 import { type Connect, fakeConnect } from "./fake_connect.ts";
-import { sanitizedTest } from "../sanitized_tests.ts";
+import { sanitized } from "../sanitized_tests.ts";
 
 const signal = new AbortController().signal;
 const ADDRESSES = ["192.0.2.1", "192.0.2.2", "192.0.2.3"];
@@ -40,31 +40,28 @@ async function connectionTo(listener: Deno.TcpListener): Promise<Deno.TcpConn> {
   return await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
 }
 
-sanitizedTest(
-  "connectHappyEyeballs() starts the next address after 250 ms, and stops all others when one has connected",
-  async () => {
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    using connection = await connectionTo(listener);
-    (await listener.accept()).close();
-    using time = new FakeTime();
-    const addresses = new Addresses();
-    using _ = fakeConnect(addresses.connect);
-    const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal });
-    assertEquals(addresses.tried, ["192.0.2.1"]);
-    await time.run(249);
-    assertEquals(addresses.tried.length, 1);
-    await time.run(1);
-    assertEquals(addresses.tried, ["192.0.2.1", "192.0.2.2"]);
-    addresses.accept("192.0.2.1", connection);
-    assert(await raced === connection);
-    assertEquals(addresses.stopped, ["192.0.2.2"]);
-    assertEquals(time.timers, 0);
-    await time.run(1000);
-    assertEquals(addresses.tried.length, 2);
-  },
-);
+sanitized.test("connectHappyEyeballs() starts the next address after 250 ms, and stops all others when one has connected", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using connection = await connectionTo(listener);
+  (await listener.accept()).close();
+  using time = new FakeTime();
+  const addresses = new Addresses();
+  using _ = fakeConnect(addresses.connect);
+  const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal });
+  assertEquals(addresses.tried, ["192.0.2.1"]);
+  await time.run(249);
+  assertEquals(addresses.tried.length, 1);
+  await time.run(1);
+  assertEquals(addresses.tried, ["192.0.2.1", "192.0.2.2"]);
+  addresses.accept("192.0.2.1", connection);
+  assert(await raced === connection);
+  assertEquals(addresses.stopped, ["192.0.2.2"]);
+  assertEquals(time.timers, 0);
+  await time.run(1000);
+  assertEquals(addresses.tried.length, 2);
+});
 
-sanitizedTest("connectHappyEyeballs() starts the next address at once when one fails", async () => {
+sanitized.test("connectHappyEyeballs() starts the next address at once when one fails", async () => {
   using time = new FakeTime();
   const addresses = new Addresses();
   using _ = fakeConnect(addresses.connect);
@@ -79,68 +76,59 @@ sanitizedTest("connectHappyEyeballs() starts the next address at once when one f
   assertEquals(time.timers, 0);
 });
 
-sanitizedTest(
-  "connectHappyEyeballs() waits for a slow address when the others have failed",
-  async () => {
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    using connection = await connectionTo(listener);
-    (await listener.accept()).close();
-    using time = new FakeTime();
-    const addresses = new Addresses();
-    using _ = fakeConnect(addresses.connect);
-    const raced = connectHappyEyeballs(ADDRESSES.slice(0, 2), {
-      port: 80,
-      signal,
-    });
-    await time.run(250);
-    addresses.refuse("192.0.2.2");
-    await time.run(5000);
-    addresses.accept("192.0.2.1", connection);
-    assert(await raced === connection);
-  },
-);
+sanitized.test("connectHappyEyeballs() waits for a slow address when the others have failed", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using connection = await connectionTo(listener);
+  (await listener.accept()).close();
+  using time = new FakeTime();
+  const addresses = new Addresses();
+  using _ = fakeConnect(addresses.connect);
+  const raced = connectHappyEyeballs(ADDRESSES.slice(0, 2), {
+    port: 80,
+    signal,
+  });
+  await time.run(250);
+  addresses.refuse("192.0.2.2");
+  await time.run(5000);
+  addresses.accept("192.0.2.1", connection);
+  assert(await raced === connection);
+});
 
-sanitizedTest(
-  "connectHappyEyeballs() closes the second of two that connect at the same time",
-  async () => {
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const [first, second] = [await connectionTo(listener), await connectionTo(listener)];
-    using served = await listener.accept();
-    using loser = await listener.accept();
-    using time = new FakeTime();
-    const addresses = new Addresses();
-    using _ = fakeConnect(addresses.connect);
-    const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal });
-    await time.run(250);
-    addresses.accept("192.0.2.1", first);
-    addresses.accept("192.0.2.2", second);
-    assert(await raced === first);
-    assertEquals(await realDeadline(loser.read(new Uint8Array(1))), null);
-    first.close();
-    assertEquals(await realDeadline(served.read(new Uint8Array(1))), null);
-  },
-);
+sanitized.test("connectHappyEyeballs() closes the second of two that connect at the same time", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const [first, second] = [await connectionTo(listener), await connectionTo(listener)];
+  using served = await listener.accept();
+  using loser = await listener.accept();
+  using time = new FakeTime();
+  const addresses = new Addresses();
+  using _ = fakeConnect(addresses.connect);
+  const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal });
+  await time.run(250);
+  addresses.accept("192.0.2.1", first);
+  addresses.accept("192.0.2.2", second);
+  assert(await raced === first);
+  assertEquals(await realDeadline(loser.read(new Uint8Array(1))), null);
+  first.close();
+  assertEquals(await realDeadline(served.read(new Uint8Array(1))), null);
+});
 
-sanitizedTest(
-  "connectHappyEyeballs() rejects with the signal's reason, stops all and starts no more",
-  async () => {
-    using time = new FakeTime();
-    const addresses = new Addresses();
-    using _ = fakeConnect(addresses.connect);
-    const controller = new AbortController();
-    const options = { port: 80, signal: controller.signal };
-    const raced = connectHappyEyeballs(ADDRESSES, options);
-    await time.run(250);
-    controller.abort(new Error("enough"));
-    await assertRejects(() => raced, Error, "enough");
-    assertEquals(addresses.stopped, ["192.0.2.1", "192.0.2.2"]);
-    assertEquals(addresses.tried.length, 2);
-    assertEquals(time.timers, 0);
-    await assertRejects(() => connectHappyEyeballs(ADDRESSES, options), Error, "enough");
-  },
-);
+sanitized.test("connectHappyEyeballs() rejects with the signal's reason, stops all and starts no more", async () => {
+  using time = new FakeTime();
+  const addresses = new Addresses();
+  using _ = fakeConnect(addresses.connect);
+  const controller = new AbortController();
+  const options = { port: 80, signal: controller.signal };
+  const raced = connectHappyEyeballs(ADDRESSES, options);
+  await time.run(250);
+  controller.abort(new Error("enough"));
+  await assertRejects(() => raced, Error, "enough");
+  assertEquals(addresses.stopped, ["192.0.2.1", "192.0.2.2"]);
+  assertEquals(addresses.tried.length, 2);
+  assertEquals(time.timers, 0);
+  await assertRejects(() => connectHappyEyeballs(ADDRESSES, options), Error, "enough");
+});
 
-sanitizedTest("connectHappyEyeballs() rejects when there is no address", async () => {
+sanitized.test("connectHappyEyeballs() rejects when there is no address", async () => {
   await assertRejects(
     () => connectHappyEyeballs([], { port: 80, signal }),
     RangeError,
@@ -148,7 +136,7 @@ sanitizedTest("connectHappyEyeballs() rejects when there is no address", async (
   );
 });
 
-sanitizedTest("connectAbortable() closes what has connected as its signal aborted", async () => {
+sanitized.test("connectAbortable() closes what has connected as its signal aborted", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const connection = await connectionTo(listener);
   using accepted = await listener.accept();
@@ -162,7 +150,7 @@ sanitizedTest("connectAbortable() closes what has connected as its signal aborte
   assertEquals(await realDeadline(accepted.read(new Uint8Array(1))), null);
 });
 
-sanitizedTest("connectHappyEyeballs() removes its listener from the signal", async () => {
+sanitized.test("connectHappyEyeballs() removes its listener from the signal", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { signal, listeners } = countedSignal();
   const { port } = listener.addr;

@@ -7,7 +7,7 @@ import { FakeTime } from "../fake_time.ts";
 import { countedSignal } from "../panel/counted_signal.ts";
 import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, type RawServer, withRawServer } from "./raw_server.ts";
-import { sanitizedTest } from "../sanitized_tests.ts";
+import { sanitized } from "../sanitized_tests.ts";
 
 /** The runner looks for what is left behind only when told to. */
 const CHUNKED = "Transfer-Encoding: chunked\r\n\r\n";
@@ -50,26 +50,23 @@ async function echo(peer: RawPeer): Promise<void> {
   for (let asked; (asked = await peer.request()) !== undefined;) await peer.answer(asked.body);
 }
 
-sanitizedTest(
-  "HttpClient.request() sends head and body in one write, and gives the response",
-  async () => {
-    let head = "";
-    await withClient(async (peer) => {
-      head = (await peer.request())?.head ?? "";
-      await peer.answer("päng", ["Content-Type: text/plain", "A: b", "a: c"], "418 I'm a teapot");
-    }, async ({ request, dialer }) => {
-      const { status, headers, text } = await request({ headers: [["user-agent", "x"]] });
-      assertEquals([status, text], [418, "päng"]);
-      assertEquals(headers.get("content-type"), "text/plain");
-      assertEquals(headers.get("a"), "b, c");
-      assertMatch(head, /^POST \/p\?token=t HTTP\/1\.1\r\nhost: 127\.0\.0\.1:\d+\r\n/);
-      assertMatch(head, /\r\nuser-agent: x\r\n.*content-length: 1\r\n\r\n$/s);
-      assertEquals(dialer.writes, 1);
-    });
-  },
-);
+sanitized.test("HttpClient.request() sends head and body in one write, and gives the response", async () => {
+  let head = "";
+  await withClient(async (peer) => {
+    head = (await peer.request())?.head ?? "";
+    await peer.answer("päng", ["Content-Type: text/plain", "A: b", "a: c"], "418 I'm a teapot");
+  }, async ({ request, dialer }) => {
+    const { status, headers, text } = await request({ headers: [["user-agent", "x"]] });
+    assertEquals([status, text], [418, "päng"]);
+    assertEquals(headers.get("content-type"), "text/plain");
+    assertEquals(headers.get("a"), "b, c");
+    assertMatch(head, /^POST \/p\?token=t HTTP\/1\.1\r\nhost: 127\.0\.0\.1:\d+\r\n/);
+    assertMatch(head, /\r\nuser-agent: x\r\n.*content-length: 1\r\n\r\n$/s);
+    assertEquals(dialer.writes, 1);
+  });
+});
 
-sanitizedTest("HttpClient.request() reuses a connection", async () => {
+sanitized.test("HttpClient.request() reuses a connection", async () => {
   await withClient(echo, async ({ request, server }) => {
     for (let count = 0; count < 20; count++) {
       assertEquals((await request({ body: `number ${count}` })).text, `number ${count}`);
@@ -79,7 +76,7 @@ sanitizedTest("HttpClient.request() reuses a connection", async () => {
   });
 });
 
-sanitizedTest("HttpClient.request() goes on after partial writes", async () => {
+sanitized.test("HttpClient.request() goes on after partial writes", async () => {
   const dialer = new LoopbackDialer({ longestWrite: 1000 });
   await withClient(echo, async ({ request }) => {
     const body = "0123456789".repeat(1000);
@@ -88,7 +85,7 @@ sanitizedTest("HttpClient.request() goes on after partial writes", async () => {
   }, dialer);
 });
 
-sanitizedTest("HttpClient.request() sends the whole URL to a proxy", async () => {
+sanitized.test("HttpClient.request() sends the whole URL to a proxy", async () => {
   let head = "";
   await withClient(async (peer) => {
     head = (await peer.request())?.head ?? "";
@@ -100,7 +97,7 @@ sanitizedTest("HttpClient.request() sends the whole URL to a proxy", async () =>
   }, new LoopbackDialer({ forward: { authorization: "Basic eA==" } }));
 });
 
-sanitizedTest("HttpClient.request() skips a bounded number of interim responses", async () => {
+sanitized.test("HttpClient.request() skips a bounded number of interim responses", async () => {
   const interim = "HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n";
   await withClient(async (peer, index) => {
     await peer.request();
@@ -125,19 +122,16 @@ for (
     ],
   ] as const
 ) {
-  sanitizedTest(
-    `HttpClient.request() does not use a connection again when the server ${what}`,
-    async () => {
-      await withClient(async (peer) => {
-        while (await peer.request() !== undefined) await peer.write(answer);
-      }, async ({ request, server, dialer }) => {
-        assertEquals((await request()).text, "a");
-        assertEquals(dialer.openStreams, 0);
-        assertEquals((await request()).text, "a");
-        assertEquals(server.accepted, 2);
-      });
-    },
-  );
+  sanitized.test(`HttpClient.request() does not use a connection again when the server ${what}`, async () => {
+    await withClient(async (peer) => {
+      while (await peer.request() !== undefined) await peer.write(answer);
+    }, async ({ request, server, dialer }) => {
+      assertEquals((await request()).text, "a");
+      assertEquals(dialer.openStreams, 0);
+      assertEquals((await request()).text, "a");
+      assertEquals(server.accepted, 2);
+    });
+  });
 }
 
 for (
@@ -150,37 +144,31 @@ for (
     ["that nothing has changed", "HTTP/1.1 304 Not Modified\r\nContent-Length: 50\r\n\r\n"],
   ] as const
 ) {
-  sanitizedTest(
-    `HttpClient.request() uses a connection again after an answer ${what}`,
-    async () => {
-      await withClient(async (peer) => {
-        while (await peer.request() !== undefined) await peer.write(answer);
-      }, async ({ request, server }) => {
-        assertEquals((await request()).text, "");
-        assertEquals((await request()).text, "");
-        assertEquals(server.accepted, 1);
-      });
-    },
-  );
+  sanitized.test(`HttpClient.request() uses a connection again after an answer ${what}`, async () => {
+    await withClient(async (peer) => {
+      while (await peer.request() !== undefined) await peer.write(answer);
+    }, async ({ request, server }) => {
+      assertEquals((await request()).text, "");
+      assertEquals((await request()).text, "");
+      assertEquals(server.accepted, 1);
+    });
+  });
 }
 
-sanitizedTest(
-  "HttpClient.request() retries once on a new connection when an idle one is closed",
-  async () => {
-    await withClient(async (peer) => {
-      const asked = await peer.request();
-      await peer.answer(asked?.body ?? "");
-      // And hangs up without having said so.
-    }, async ({ request, server }) => {
-      for (let count = 1; count <= 3; count++) {
-        assertEquals((await request({ body: `${count}` })).text, `${count}`);
-        assertEquals(server.accepted, count);
-      }
-    });
-  },
-);
+sanitized.test("HttpClient.request() retries once on a new connection when an idle one is closed", async () => {
+  await withClient(async (peer) => {
+    const asked = await peer.request();
+    await peer.answer(asked?.body ?? "");
+    // And hangs up without having said so.
+  }, async ({ request, server }) => {
+    for (let count = 1; count <= 3; count++) {
+      assertEquals((await request({ body: `${count}` })).text, `${count}`);
+      assertEquals(server.accepted, count);
+    }
+  });
+});
 
-sanitizedTest("HttpClient.request() retries once, and never after a new connection", async () => {
+sanitized.test("HttpClient.request() retries once, and never after a new connection", async () => {
   await withClient(async (peer, index) => {
     await peer.request();
     if (index === 0) await peer.answer("");
@@ -195,7 +183,7 @@ sanitizedTest("HttpClient.request() retries once, and never after a new connecti
   });
 });
 
-sanitizedTest("HttpClient.request() does not retry when a response has begun", async () => {
+sanitized.test("HttpClient.request() does not retry when a response has begun", async () => {
   await withClient(async (peer) => {
     await peer.request();
     await peer.answer("");
@@ -209,7 +197,7 @@ sanitizedTest("HttpClient.request() does not retry when a response has begun", a
   });
 });
 
-sanitizedTest("HttpClient.request() closes all idle connections when one is closed", async () => {
+sanitized.test("HttpClient.request() closes all idle connections when one is closed", async () => {
   const both = Promise.withResolvers<void>();
   let asked = 0;
   await withClient(async (peer, index) => {
@@ -227,7 +215,7 @@ sanitizedTest("HttpClient.request() closes all idle connections when one is clos
   });
 });
 
-sanitizedTest("HttpClient.request() closes connections that were idle for a minute", async () => {
+sanitized.test("HttpClient.request() closes connections that were idle for a minute", async () => {
   using time = new FakeTime();
   await withClient(echo, async ({ request, server, dialer }) => {
     await request();
@@ -246,7 +234,7 @@ sanitizedTest("HttpClient.request() closes connections that were idle for a minu
   });
 });
 
-sanitizedTest("HttpClient keeps at most four idle connections", async () => {
+sanitized.test("HttpClient keeps at most four idle connections", async () => {
   const all = Promise.withResolvers<void>();
   let asked = 0;
   await withClient(async (peer) => {
@@ -261,57 +249,51 @@ sanitizedTest("HttpClient keeps at most four idle connections", async () => {
   });
 });
 
-sanitizedTest(
-  "HttpClient.close() closes idle connections, and lets requests in flight finish",
-  async () => {
-    const closed = Promise.withResolvers<void>();
-    await withClient(async (peer) => {
-      for (let asked; (asked = await peer.request()) !== undefined;) {
-        if (asked.body === "slow") await closed.promise;
-        await peer.answer(asked.body);
-      }
-    }, async ({ request, client, dialer }) => {
-      const slow = request({ body: "slow" });
-      await request();
-      assertEquals(dialer.openStreams, 2);
-      client.close();
-      assertEquals(dialer.openStreams, 1);
-      closed.resolve();
-      assertEquals((await slow).text, "slow");
-      assertEquals(dialer.openStreams, 0);
-    });
-  },
-);
-
-sanitizedTest(
-  "HttpClient.request() throws the signal's reason at once and closes the connection",
-  async () => {
-    const reason = new Error("enough");
-    for (
-      const part of [
-        "",
-        "HTTP/1.1 200 OK\r\nContent-",
-        "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab",
-      ]
-    ) {
-      const controller = new AbortController();
-      await withClient(async (peer) => {
-        await peer.request();
-        await peer.write(part);
-        controller.abort(reason);
-        await peer.ended();
-      }, async ({ request, dialer, server }) => {
-        const error = await assertRejects(() => request({}, controller.signal), Error);
-        assertEquals(error, reason);
-        assertEquals(dialer.openStreams, 0);
-        await assertRejects(() => request({}, controller.signal), Error, "enough");
-        assertEquals(server.accepted, 1);
-      });
+sanitized.test("HttpClient.close() closes idle connections, and lets requests in flight finish", async () => {
+  const closed = Promise.withResolvers<void>();
+  await withClient(async (peer) => {
+    for (let asked; (asked = await peer.request()) !== undefined;) {
+      if (asked.body === "slow") await closed.promise;
+      await peer.answer(asked.body);
     }
-  },
-);
+  }, async ({ request, client, dialer }) => {
+    const slow = request({ body: "slow" });
+    await request();
+    assertEquals(dialer.openStreams, 2);
+    client.close();
+    assertEquals(dialer.openStreams, 1);
+    closed.resolve();
+    assertEquals((await slow).text, "slow");
+    assertEquals(dialer.openStreams, 0);
+  });
+});
 
-sanitizedTest("HttpClient.request() removes its listener from the signal", async () => {
+sanitized.test("HttpClient.request() throws the signal's reason at once and closes the connection", async () => {
+  const reason = new Error("enough");
+  for (
+    const part of [
+      "",
+      "HTTP/1.1 200 OK\r\nContent-",
+      "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab",
+    ]
+  ) {
+    const controller = new AbortController();
+    await withClient(async (peer) => {
+      await peer.request();
+      await peer.write(part);
+      controller.abort(reason);
+      await peer.ended();
+    }, async ({ request, dialer, server }) => {
+      const error = await assertRejects(() => request({}, controller.signal), Error);
+      assertEquals(error, reason);
+      assertEquals(dialer.openStreams, 0);
+      await assertRejects(() => request({}, controller.signal), Error, "enough");
+      assertEquals(server.accepted, 1);
+    });
+  }
+});
+
+sanitized.test("HttpClient.request() removes its listener from the signal", async () => {
   const { signal, listeners } = countedSignal();
   await withClient(async (peer, index) => {
     if (index === 0) await echo(peer);
@@ -323,7 +305,7 @@ sanitizedTest("HttpClient.request() removes its listener from the signal", async
   });
 });
 
-sanitizedTest("HttpClient.request() passes on the dialer's error", async () => {
+sanitized.test("HttpClient.request() passes on the dialer's error", async () => {
   const failure = new Error("no way");
   const client = new HttpClient({ dialer: { dial: () => Promise.reject(failure) } });
   const { signal } = new AbortController();
@@ -331,17 +313,14 @@ sanitizedTest("HttpClient.request() passes on the dialer's error", async () => {
   assertEquals(await assertRejects(() => client.request(call, { signal }), Error), failure);
 });
 
-sanitizedTest(
-  "HttpClient.request() throws when a header is invalid, and closes the stream",
-  async () => {
-    await withClient((peer) => peer.ended(), async ({ request, dialer }) => {
-      await assertRejects(() => request({ headers: [["a", "b\nc"]] }), TypeError, 'header "a"');
-      assertEquals(dialer.openStreams, 0);
-    });
-  },
-);
+sanitized.test("HttpClient.request() throws when a header is invalid, and closes the stream", async () => {
+  await withClient((peer) => peer.ended(), async ({ request, dialer }) => {
+    await assertRejects(() => request({ headers: [["a", "b\nc"]] }), TypeError, 'header "a"');
+    assertEquals(dialer.openStreams, 0);
+  });
+});
 
-sanitizedTest("HttpClient.request() throws when the connection is reset", async () => {
+sanitized.test("HttpClient.request() throws when the connection is reset", async () => {
   const server = createTcpServer((socket) => {
     socket.on("error", () => {});
     socket.once("data", () => socket.resetAndDestroy());
@@ -361,42 +340,36 @@ sanitizedTest("HttpClient.request() throws when the connection is reset", async 
   await new Promise((resolve) => server.close(resolve));
 });
 
-sanitizedTest(
-  "HttpClient.request() accepts a response that comes before the request was read",
-  async () => {
-    await withClient(async (peer) => {
-      await peer.read(1);
-      await peer.answer("too big", ["Connection: close"], "413 Content Too Large");
-      await peer.ended();
-    }, async ({ request }) => {
-      assertEquals((await request({ body: "x".repeat(1_000_000) })).status, 413);
-    });
-  },
-);
+sanitized.test("HttpClient.request() accepts a response that comes before the request was read", async () => {
+  await withClient(async (peer) => {
+    await peer.read(1);
+    await peer.answer("too big", ["Connection: close"], "413 Content Too Large");
+    await peer.ended();
+  }, async ({ request }) => {
+    assertEquals((await request({ body: "x".repeat(1_000_000) })).status, 413);
+  });
+});
 
-sanitizedTest(
-  "HttpClient.request() reads the response when the request can't be written",
-  async () => {
-    const answer = new TextEncoder().encode("HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno");
-    let closed = 0;
-    const stream = {
-      read: (into: Uint8Array) => {
-        into.set(answer);
-        return Promise.resolve(answer.length);
-      },
-      write: () => Promise.reject(new Error("broken pipe")),
-      close: () => void closed++,
-    };
-    const client = new HttpClient({ dialer: { dial: () => Promise.resolve({ stream }) } });
-    const { signal } = new AbortController();
-    const call = { method: "POST", url: "http://panel.test/", headers: [] } as const;
-    assertEquals((await client.request(call, { signal })).status, 401);
-    assertEquals(closed, 1);
-    stream.read = () => Promise.reject(new Error("reset"));
-    const error = await assertRejects(() => client.request(call, { signal }), ResponseError);
-    assert(error.cause instanceof Error && error.cause.message === "broken pipe");
-  },
-);
+sanitized.test("HttpClient.request() reads the response when the request can't be written", async () => {
+  const answer = new TextEncoder().encode("HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno");
+  let closed = 0;
+  const stream = {
+    read: (into: Uint8Array) => {
+      into.set(answer);
+      return Promise.resolve(answer.length);
+    },
+    write: () => Promise.reject(new Error("broken pipe")),
+    close: () => void closed++,
+  };
+  const client = new HttpClient({ dialer: { dial: () => Promise.resolve({ stream }) } });
+  const { signal } = new AbortController();
+  const call = { method: "POST", url: "http://panel.test/", headers: [] } as const;
+  assertEquals((await client.request(call, { signal })).status, 401);
+  assertEquals(closed, 1);
+  stream.read = () => Promise.reject(new Error("reset"));
+  const error = await assertRejects(() => client.request(call, { signal }), ResponseError);
+  assert(error.cause instanceof Error && error.cause.message === "broken pipe");
+});
 
 const HEAD = "HTTP/1.1 200 OK\r\n";
 /** The longest body by default. */
@@ -434,7 +407,7 @@ for (
     ],
   ] as const
 ) {
-  sanitizedTest(`HttpClient.request() throws when the answer ${what}`, async () => {
+  sanitized.test(`HttpClient.request() throws when the answer ${what}`, async () => {
     await withClient(async (peer) => {
       await peer.request();
       await peer.write(answer);
@@ -448,22 +421,19 @@ for (
   });
 }
 
-sanitizedTest(
-  "HttpClient.request() reads long responses, and those that end with the connection",
-  async () => {
-    const text = "abcdefgh".repeat(LIMIT / 8);
-    await withClient(async (peer, index) => {
-      await peer.request();
-      if (index === 0) await peer.answer(text);
-      else await peer.write(`${HEAD}\r\n${text}`);
-    }, async ({ request }) => {
-      assert((await request()).text === text);
-      assert((await request()).text === text);
-    });
-  },
-);
+sanitized.test("HttpClient.request() reads long responses, and those that end with the connection", async () => {
+  const text = "abcdefgh".repeat(LIMIT / 8);
+  await withClient(async (peer, index) => {
+    await peer.request();
+    if (index === 0) await peer.answer(text);
+    else await peer.write(`${HEAD}\r\n${text}`);
+  }, async ({ request }) => {
+    assert((await request()).text === text);
+    assert((await request()).text === text);
+  });
+});
 
-sanitizedTest("HttpClient.request() reads a head of almost 32 KiB", async () => {
+sanitized.test("HttpClient.request() reads a head of almost 32 KiB", async () => {
   await withClient(async (peer) => {
     await peer.request();
     await peer.answer("a", [`X-Long: ${"x".repeat(32_000)}`]);
@@ -472,59 +442,53 @@ sanitizedTest("HttpClient.request() reads a head of almost 32 KiB", async () => 
   });
 });
 
-sanitizedTest(
-  "HttpClient.request() reads longer answers when the request allows them",
-  async () => {
-    const text = "abcdefgh".repeat(LIMIT / 4);
-    await withClient(async (peer) => {
-      for (let asked; (asked = await peer.request()) !== undefined;) {
-        await peer.answer(asked.body === "longer" ? `${text}a` : text);
-      }
-    }, async ({ request }) => {
-      const limitBytes = 2 * LIMIT;
-      assert((await request({ limitBytes })).text === text);
-      await assertRejects(
-        () => request({ limitBytes, body: "longer" }),
-        ResponseError,
-        "longer than",
-      );
-    });
-  },
-);
-
-sanitizedTest(
-  "HttpClient.request() gives the same response however its bytes are split",
-  async () => {
-    const answers = [
-      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nä€b",
-      `HTTP/1.1 200 OK\nA: b\n${CHUNKED}3;x=y\r\nä\xe2\r\n3\r\n\x82\xacb\r\n0\r\nC: d\r\n\r\n`,
-    ].map((text, index) =>
-      index === 0
-        ? new TextEncoder().encode(text)
-        : Uint8Array.from(text.replace("ä", "\xc3\xa4"), (letter) => letter.charCodeAt(0))
-    );
-    for (const bytes of answers) {
-      for (let step = 1; step <= bytes.length; step++) {
-        let at = 0;
-        const stream = {
-          read: (into: Uint8Array) => {
-            const part = bytes.subarray(at, at += step);
-            into.set(part);
-            return Promise.resolve(part.length || null);
-          },
-          write: (bytes: Uint8Array) => Promise.resolve(bytes.length),
-          close: () => {},
-        };
-        const client = new HttpClient({ dialer: { dial: () => Promise.resolve({ stream }) } });
-        const { signal } = new AbortController();
-        const call = { method: "GET", url: "http://panel.test/", headers: [] } as const;
-        assertEquals((await client.request(call, { signal })).text, "ä€b");
-      }
+sanitized.test("HttpClient.request() reads longer answers when the request allows them", async () => {
+  const text = "abcdefgh".repeat(LIMIT / 4);
+  await withClient(async (peer) => {
+    for (let asked; (asked = await peer.request()) !== undefined;) {
+      await peer.answer(asked.body === "longer" ? `${text}a` : text);
     }
-  },
-);
+  }, async ({ request }) => {
+    const limitBytes = 2 * LIMIT;
+    assert((await request({ limitBytes })).text === text);
+    await assertRejects(
+      () => request({ limitBytes, body: "longer" }),
+      ResponseError,
+      "longer than",
+    );
+  });
+});
 
-sanitizedTest("HttpClient.request() works with the HTTP server of Node", async () => {
+sanitized.test("HttpClient.request() gives the same response however its bytes are split", async () => {
+  const answers = [
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nä€b",
+    `HTTP/1.1 200 OK\nA: b\n${CHUNKED}3;x=y\r\nä\xe2\r\n3\r\n\x82\xacb\r\n0\r\nC: d\r\n\r\n`,
+  ].map((text, index) =>
+    index === 0
+      ? new TextEncoder().encode(text)
+      : Uint8Array.from(text.replace("ä", "\xc3\xa4"), (letter) => letter.charCodeAt(0))
+  );
+  for (const bytes of answers) {
+    for (let step = 1; step <= bytes.length; step++) {
+      let at = 0;
+      const stream = {
+        read: (into: Uint8Array) => {
+          const part = bytes.subarray(at, at += step);
+          into.set(part);
+          return Promise.resolve(part.length || null);
+        },
+        write: (bytes: Uint8Array) => Promise.resolve(bytes.length),
+        close: () => {},
+      };
+      const client = new HttpClient({ dialer: { dial: () => Promise.resolve({ stream }) } });
+      const { signal } = new AbortController();
+      const call = { method: "GET", url: "http://panel.test/", headers: [] } as const;
+      assertEquals((await client.request(call, { signal })).text, "ä€b");
+    }
+  }
+});
+
+sanitized.test("HttpClient.request() works with the HTTP server of Node", async () => {
   let connections = 0;
   const server = createServer(async (request, response) => {
     let body = "";

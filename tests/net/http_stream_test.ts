@@ -5,7 +5,7 @@ import { FakeTime, realTurn } from "../fake_time.ts";
 import { realDeadline } from "../real_deadline.ts";
 import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, type RawServer, withRawServer } from "./raw_server.ts";
-import { sanitizedTest } from "../sanitized_tests.ts";
+import { sanitized } from "../sanitized_tests.ts";
 
 const never = new AbortController().signal;
 
@@ -62,7 +62,7 @@ function sinkOf(lengthBytes: number) {
   return sink;
 }
 
-sanitizedTest("streamRequest() sends exactly the bytes of its body", async () => {
+sanitized.test("streamRequest() sends exactly the bytes of its body", async () => {
   let head = "";
   await withStream(async (peer) => {
     const asked = await peer.request();
@@ -80,57 +80,51 @@ sanitizedTest("streamRequest() sends exactly the bytes of its body", async () =>
 });
 
 for (const chunked of [false, true]) {
-  sanitizedTest(
-    `streamRequest() gives its sink a body ${chunked ? "in chunks" : "of a length"}`,
-    async () => {
-      const text = "abcdefghij".repeat(3000);
-      await withStream(async (peer) => {
-        assertMatch((await peer.request())?.head ?? "", /^content-length: 0\r$/m);
-        if (!chunked) return await peer.answer(text);
-        await peer.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-        await peer.write(`2710\r\n${text.slice(0, 10_000)}\r\n`);
-        await peer.write(`4e20\r\n${text.slice(10_000)}\r\n0\r\n\r\n`);
-      }, async (request) => {
-        const sink = sinkOf(30_000);
-        const answer = await request({ sink });
-        assertEquals([answer.status, answer.text, sink.text], [200, "", text]);
-      });
-    },
-  );
+  sanitized.test(`streamRequest() gives its sink a body ${chunked ? "in chunks" : "of a length"}`, async () => {
+    const text = "abcdefghij".repeat(3000);
+    await withStream(async (peer) => {
+      assertMatch((await peer.request())?.head ?? "", /^content-length: 0\r$/m);
+      if (!chunked) return await peer.answer(text);
+      await peer.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+      await peer.write(`2710\r\n${text.slice(0, 10_000)}\r\n`);
+      await peer.write(`4e20\r\n${text.slice(10_000)}\r\n0\r\n\r\n`);
+    }, async (request) => {
+      const sink = sinkOf(30_000);
+      const answer = await request({ sink });
+      assertEquals([answer.status, answer.text, sink.text], [200, "", text]);
+    });
+  });
 }
 
-sanitizedTest(
-  "streamRequest() refuses a body of another length, or an incomplete one",
-  async () => {
-    const answers = [
-      "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n123456",
-      "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n1234",
-      "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n123",
-      "HTTP/1.1 200 OK\r\n\r\n123",
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n123",
-      "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\n12345",
-      "SSH-2.0-OpenSSH\r\n\r\n",
-      "",
-    ];
-    let at = 0;
-    await withStream(async (peer) => {
-      await peer.request();
-      await peer.write(answers[at] ?? "");
-    }, async (request) => {
-      for (; at < answers.length; at++) {
-        const error = await assertRejects(
-          () => request({ sink: sinkOf(5) }),
-          ResponseError,
-          undefined,
-          answers[at],
-        );
-        if (at < 2) assertEquals(error.kind, at === 0 ? "too long" : "closed");
-      }
-    });
-  },
-);
+sanitized.test("streamRequest() refuses a body of another length, or an incomplete one", async () => {
+  const answers = [
+    "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n123456",
+    "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n1234",
+    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n123",
+    "HTTP/1.1 200 OK\r\n\r\n123",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n123",
+    "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\n12345",
+    "SSH-2.0-OpenSSH\r\n\r\n",
+    "",
+  ];
+  let at = 0;
+  await withStream(async (peer) => {
+    await peer.request();
+    await peer.write(answers[at] ?? "");
+  }, async (request) => {
+    for (; at < answers.length; at++) {
+      const error = await assertRejects(
+        () => request({ sink: sinkOf(5) }),
+        ResponseError,
+        undefined,
+        answers[at],
+      );
+      if (at < 2) assertEquals(error.kind, at === 0 ? "too long" : "closed");
+    }
+  });
+});
 
-sanitizedTest("streamRequest() gives a refusal as text, and its sink nothing", async () => {
+sanitized.test("streamRequest() gives a refusal as text, and its sink nothing", async () => {
   await withStream(async (peer) => {
     await peer.request();
     await peer.answer("expired", [], "401 Unauthorized");
@@ -141,7 +135,7 @@ sanitizedTest("streamRequest() gives a refusal as text, and its sink nothing", a
   });
 });
 
-sanitizedTest("streamRequest() stops sending when it is refused early", async () => {
+sanitized.test("streamRequest() stops sending when it is refused early", async () => {
   let sentBytes = 0;
   const endless = {
     lengthBytes: 1e12,
@@ -161,7 +155,7 @@ sanitizedTest("streamRequest() stops sending when it is refused early", async ()
   });
 });
 
-sanitizedTest("streamRequest() throws when a body is accepted that was not sent", async () => {
+sanitized.test("streamRequest() throws when a body is accepted that was not sent", async () => {
   await withStream(async (peer) => {
     await peer.answer("{}");
     await peer.ended();
@@ -205,7 +199,7 @@ Deno.test("streamRequest() says why a body could not be sent, whatever the answe
   await assertRejects(() => asking, ResponseError, "the connection was lost");
 });
 
-sanitizedTest("streamRequest() throws what body and sink throw", async () => {
+sanitized.test("streamRequest() throws what body and sink throw", async () => {
   await withStream(async (peer) => {
     await peer.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345");
     await peer.ended();
@@ -223,7 +217,7 @@ sanitizedTest("streamRequest() throws what body and sink throw", async () => {
   });
 });
 
-sanitizedTest("streamRequest() ends when its signal aborts", async () => {
+sanitized.test("streamRequest() ends when its signal aborts", async () => {
   const controller = new AbortController();
   await withStream(async (peer) => {
     await peer.request();
@@ -259,7 +253,7 @@ Deno.test("streamRequest() ends when the transfer stalls", async () => {
   });
 });
 
-sanitizedTest("streamRequest() gives a sink that takes less a shorter body", async () => {
+sanitized.test("streamRequest() gives a sink that takes less a shorter body", async () => {
   await withStream(async (peer) => {
     await peer.request();
     await peer.answer("123");

@@ -11,7 +11,7 @@ import { roundTrip } from "./round_trip.ts";
 import { makeCertificate } from "./test_authority.ts";
 import { onlyIf } from "../only_on.ts";
 import { TempFolder } from "../temp_folder.ts";
-import { SANITIZED, sanitizedTest } from "../sanitized_tests.ts";
+import { SANITIZED, sanitized } from "../sanitized_tests.ts";
 
 const signal = new AbortController().signal;
 const certificate = await makeCertificate();
@@ -171,7 +171,7 @@ withOpenssl.test("Tls.start() accepts a name with a final dot (needs openssl)", 
 });
 
 for (const options of TRUSTS) {
-  sanitizedTest(`Tls.start() says so when the server speaks no TLS, ${told(options)}`, async () => {
+  sanitized.test(`Tls.start() says so when the server speaks no TLS, ${told(options)}`, async () => {
     const answer = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
     await using server = new OddServer(async (connection) => {
       await connection.write(new TextEncoder().encode(answer));
@@ -184,7 +184,7 @@ for (const options of TRUSTS) {
     await realUntil(() => server.open === 0);
   });
 
-  sanitizedTest(`Tls.start() rejects when the server hangs up, ${told(options)}`, async () => {
+  sanitized.test(`Tls.start() rejects when the server hangs up, ${told(options)}`, async () => {
     await using server = new OddServer(() => Promise.resolve("end"));
     const error = await assertRejects(() => start(new Tls(options), server.port), DialError);
     assertEquals(
@@ -193,7 +193,7 @@ for (const options of TRUSTS) {
     );
   });
 
-  sanitizedTest(`Tls.start() gives a mute server 10 s, ${told(options)}`, async () => {
+  sanitized.test(`Tls.start() gives a mute server 10 s, ${told(options)}`, async () => {
     const { promise: greeted, resolve: greet } = Promise.withResolvers<void>();
     await using server = new OddServer(() => Promise.resolve(greet()));
     using time = new FakeTime();
@@ -210,20 +210,17 @@ for (const options of TRUSTS) {
     );
   });
 
-  sanitizedTest(
-    `Tls.start() rejects with the signal's reason at once, ${told(options)}`,
-    async () => {
-      const { promise: greeted, resolve: greet } = Promise.withResolvers<void>();
-      await using server = new OddServer(() => Promise.resolve(greet()));
-      const controller = new AbortController();
-      const started = start(new Tls(options), server.port, { signal: controller.signal });
-      await greeted;
-      controller.abort(new Error("enough"));
-      await assertRejects(() => started, Error, "enough");
-      // The runtime's own keeps its socket.
-      if (options.byNode || options.anyCertificate) await realUntil(() => server.open === 0);
-    },
-  );
+  sanitized.test(`Tls.start() rejects with the signal's reason at once, ${told(options)}`, async () => {
+    const { promise: greeted, resolve: greet } = Promise.withResolvers<void>();
+    await using server = new OddServer(() => Promise.resolve(greet()));
+    const controller = new AbortController();
+    const started = start(new Tls(options), server.port, { signal: controller.signal });
+    await greeted;
+    controller.abort(new Error("enough"));
+    await assertRejects(() => started, Error, "enough");
+    // The runtime's own keeps its socket.
+    if (options.byNode || options.anyCertificate) await realUntil(() => server.open === 0);
+  });
 
   withOpenssl.test(`Tls.start() gives a stream that waits when a side does not read, ${told(options)}`, async () => {
     if (!certificate) return;

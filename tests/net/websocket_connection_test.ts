@@ -13,7 +13,7 @@ import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, withRawServer } from "./raw_server.ts";
 import { framesToTheEnd, upgrade } from "./raw_upgrade.ts";
 import { joined, serverFrame } from "./server_frames.ts";
-import { sanitizedTest } from "../sanitized_tests.ts";
+import { sanitized } from "../sanitized_tests.ts";
 
 const MAX_MESSAGE_BYTES = 1024 * 1024;
 
@@ -84,27 +84,24 @@ async function withWs(
   }
 }
 
-sanitizedTest(
-  "ClientWebSocket exchanges messages of all sizes with a server that offers compression",
-  async () => {
-    await withWs((peer) => {
-      peer.on("message", (data, binary) => peer.send(data, { binary }));
-    }, async (socket) => {
-      for (const length of [0, 1, 125, 126, 5000, 65_535, 65_536, 300_000]) {
-        const text = "é".repeat(length / 2);
-        await socket.send(text);
-        assert(await socket.receive() === text);
-        const bytes = Uint8Array.from({ length }, (_, index) => index * 11);
-        await socket.send(bytes);
-        const received = await socket.receive();
-        assert(received instanceof Uint8Array && received.length === length);
-        assert(received.every((byte, index) => byte === bytes[index]));
-      }
-    });
-  },
-);
+sanitized.test("ClientWebSocket exchanges messages of all sizes with a server that offers compression", async () => {
+  await withWs((peer) => {
+    peer.on("message", (data, binary) => peer.send(data, { binary }));
+  }, async (socket) => {
+    for (const length of [0, 1, 125, 126, 5000, 65_535, 65_536, 300_000]) {
+      const text = "é".repeat(length / 2);
+      await socket.send(text);
+      assert(await socket.receive() === text);
+      const bytes = Uint8Array.from({ length }, (_, index) => index * 11);
+      await socket.send(bytes);
+      const received = await socket.receive();
+      assert(received instanceof Uint8Array && received.length === length);
+      assert(received.every((byte, index) => byte === bytes[index]));
+    }
+  });
+});
 
-sanitizedTest("ClientWebSocket assembles fragments, and answers pings between them", async () => {
+sanitized.test("ClientWebSocket assembles fragments, and answers pings between them", async () => {
   const pong = Promise.withResolvers<string>();
   await withWs((peer) => {
     peer.on("pong", (data) => pong.resolve(new TextDecoder().decode(data)));
@@ -118,45 +115,39 @@ sanitizedTest("ClientWebSocket assembles fragments, and answers pings between th
   });
 });
 
-sanitizedTest(
-  "ClientWebSocket.ping() updates the time of the last received bytes when it is answered",
-  async () => {
-    const closed = Promise.withResolvers<void>();
-    await withWs((peer) => {
-      peer.on("ping", () => setTimeout(() => peer.close(1000, "done"), 0));
-      peer.on("close", () => closed.resolve());
-    }, async (socket) => {
-      const before = socket.lastReceivedAtMs;
-      const pongs: string[] = [];
-      socket.onPong = (payload) => void pongs.push(new TextDecoder().decode(payload));
-      await socket.ping(new TextEncoder().encode("17"));
-      assertEquals(await socket.receive(), undefined);
-      assertEquals(pongs, ["17"]);
-      assert(socket.lastReceivedAtMs > before);
-      assertEquals(socket.closeReason, "the server closed the connection: 1000 done");
-      assertEquals(socket.closeFrame?.code, 1000);
-      await closed.promise;
-    });
-  },
-);
+sanitized.test("ClientWebSocket.ping() updates the time of the last received bytes when it is answered", async () => {
+  const closed = Promise.withResolvers<void>();
+  await withWs((peer) => {
+    peer.on("ping", () => setTimeout(() => peer.close(1000, "done"), 0));
+    peer.on("close", () => closed.resolve());
+  }, async (socket) => {
+    const before = socket.lastReceivedAtMs;
+    const pongs: string[] = [];
+    socket.onPong = (payload) => void pongs.push(new TextDecoder().decode(payload));
+    await socket.ping(new TextEncoder().encode("17"));
+    assertEquals(await socket.receive(), undefined);
+    assertEquals(pongs, ["17"]);
+    assert(socket.lastReceivedAtMs > before);
+    assertEquals(socket.closeReason, "the server closed the connection: 1000 done");
+    assertEquals(socket.closeFrame?.code, 1000);
+    await closed.promise;
+  });
+});
 
-sanitizedTest(
-  "ClientWebSocket.send() keeps the order of concurrent messages, also after partial writes",
-  async () => {
-    const messages = Array.from({ length: 50 }, (_, index) => `${index} `.repeat(index * 10));
-    let received: string[] = [];
-    await withSocket(async (peer) => {
-      const frames = await framesToTheEnd(peer);
-      received = frames.filter(({ opcode }) => opcode === 1)
-        .map(({ payload }) => new TextDecoder().decode(payload));
-    }, async (socket) => {
-      await Promise.all(messages.map((message) => socket.send(message)));
-    }, new LoopbackDialer({ longestWrite: 700 }));
-    assertEquals(received, messages);
-  },
-);
+sanitized.test("ClientWebSocket.send() keeps the order of concurrent messages, also after partial writes", async () => {
+  const messages = Array.from({ length: 50 }, (_, index) => `${index} `.repeat(index * 10));
+  let received: string[] = [];
+  await withSocket(async (peer) => {
+    const frames = await framesToTheEnd(peer);
+    received = frames.filter(({ opcode }) => opcode === 1)
+      .map(({ payload }) => new TextDecoder().decode(payload));
+  }, async (socket) => {
+    await Promise.all(messages.map((message) => socket.send(message)));
+  }, new LoopbackDialer({ longestWrite: 700 }));
+  assertEquals(received, messages);
+});
 
-sanitizedTest("ClientWebSocket.close() sends a close frame, and ends pending calls", async () => {
+sanitized.test("ClientWebSocket.close() sends a close frame, and ends pending calls", async () => {
   let opcodes: unknown[] = [];
   await withSocket(async (peer) => {
     const frames = await framesToTheEnd(peer);
@@ -174,7 +165,7 @@ sanitizedTest("ClientWebSocket.close() sends a close frame, and ends pending cal
   assertEquals(opcodes, [[8, [3, 232], true]]);
 });
 
-sanitizedTest("ClientWebSocket.close() does not wait for a server that reads nothing", async () => {
+sanitized.test("ClientWebSocket.close() does not wait for a server that reads nothing", async () => {
   const stream = deafLine();
   const socket = socketOver(stream);
   const sent = ["a", "b"].map((text) =>
@@ -188,14 +179,11 @@ sanitizedTest("ClientWebSocket.close() does not wait for a server that reads not
   assertEquals(stream.writes, 1);
 });
 
-sanitizedTest(
-  "ClientWebSocket.close() closes at once when the close frame can't be written",
-  () => {
-    const stream = deafLine();
-    socketOver(stream).close();
-    assertEquals([stream.writes, stream.closed], [1, 1]);
-  },
-);
+sanitized.test("ClientWebSocket.close() closes at once when the close frame can't be written", () => {
+  const stream = deafLine();
+  socketOver(stream).close();
+  assertEquals([stream.writes, stream.closed], [1, 1]);
+});
 
 /** A stream that takes nothing and says what it is given. */
 function deafLine(
@@ -224,7 +212,7 @@ function deafLine(
   };
 }
 
-sanitizedTest("ClientWebSocket answers only the last of many pings", async () => {
+sanitized.test("ClientWebSocket answers only the last of many pings", async () => {
   const pings = Array.from({ length: 500 }, (_, index) => serverFrame(9, `${index}`));
   const stream = deafLine([joined(pings), serverFrame(1, "a")]);
   const written: number[][] = [];
@@ -246,7 +234,7 @@ sanitizedTest("ClientWebSocket answers only the last of many pings", async () =>
   socket.close();
 });
 
-sanitizedTest("ClientWebSocket reads only during receive()", async () => {
+sanitized.test("ClientWebSocket reads only during receive()", async () => {
   const mib = serverFrame(2, new Uint8Array(1024 * 1024));
   let sent = 0;
   await withSocket(async (peer) => {
@@ -281,7 +269,7 @@ for (
     ["64 MiB", serverFrame(2, "", { declared: 67_108_864n }), "too long", [3, 241]],
   ] as const
 ) {
-  sanitizedTest(`ClientWebSocket ends when a server sends ${what}`, async () => {
+  sanitized.test(`ClientWebSocket ends when a server sends ${what}`, async () => {
     let last: unknown;
     await withSocket(async (peer) => {
       await peer.write(joined([serverFrame(1, "before"), bytes, serverFrame(1, "behind")]));
@@ -300,39 +288,33 @@ for (
   });
 }
 
-sanitizedTest(
-  "ClientWebSocket ends when the connection ends in the middle of a frame, or is reset",
-  async () => {
-    await withSocket(async (peer) => {
-      await peer.write(serverFrame(1, "hello").subarray(0, 4));
-    }, async (socket) => {
-      assertEquals(await socket.receive(), undefined);
-      assertEquals(socket.closeReason, "the server closed the connection");
-      assertEquals(socket.wasLost, false);
-      await assertRejects(() => socket.send("a"), Error, "Cannot send: the server closed");
-    });
-    const stream = deafLine();
-    stream.read = () => Promise.reject(new Deno.errors.ConnectionReset("reset by peer"));
-    const socket = socketOver(stream);
+sanitized.test("ClientWebSocket ends when the connection ends in the middle of a frame, or is reset", async () => {
+  await withSocket(async (peer) => {
+    await peer.write(serverFrame(1, "hello").subarray(0, 4));
+  }, async (socket) => {
     assertEquals(await socket.receive(), undefined);
-    assertEquals([socket.closeReason, stream.closed], ["the connection was lost", 1]);
-    assertEquals([socket.protocolError, socket.wasLost], [false, true]);
-  },
-);
+    assertEquals(socket.closeReason, "the server closed the connection");
+    assertEquals(socket.wasLost, false);
+    await assertRejects(() => socket.send("a"), Error, "Cannot send: the server closed");
+  });
+  const stream = deafLine();
+  stream.read = () => Promise.reject(new Deno.errors.ConnectionReset("reset by peer"));
+  const socket = socketOver(stream);
+  assertEquals(await socket.receive(), undefined);
+  assertEquals([socket.closeReason, stream.closed], ["the connection was lost", 1]);
+  assertEquals([socket.protocolError, socket.wasLost], [false, true]);
+});
 
-sanitizedTest(
-  "ClientWebSocket.receive() waits until a message comes or the connection is closed",
-  async () => {
-    await withSocket((peer) => peer.ended(), async (socket) => {
-      const before = socket.lastReceivedAtMs;
-      const received = socket.receive();
-      await socket.send("anybody?");
-      assertEquals(socket.lastReceivedAtMs, before);
-      socket.close();
-      assertEquals(await received, undefined);
-    });
-  },
-);
+sanitized.test("ClientWebSocket.receive() waits until a message comes or the connection is closed", async () => {
+  await withSocket((peer) => peer.ended(), async (socket) => {
+    const before = socket.lastReceivedAtMs;
+    const received = socket.receive();
+    await socket.send("anybody?");
+    assertEquals(socket.lastReceivedAtMs, before);
+    socket.close();
+    assertEquals(await received, undefined);
+  });
+});
 
 Deno.test("ClientWebSocket.close() ends a pause between two frames", async () => {
   using time = new FakeTime();

@@ -10,7 +10,7 @@ import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, withRawServer } from "./raw_server.ts";
 import { agreement, upgrade } from "./raw_upgrade.ts";
 import { serverFrame } from "./server_frames.ts";
-import { sanitizedTest } from "../sanitized_tests.ts";
+import { sanitized } from "../sanitized_tests.ts";
 
 /** The runner looks for what is left behind only when told to. */
 /** Dials a server; no stream may be left when the socket was closed or did not come about. */
@@ -36,30 +36,27 @@ async function withDial(
   });
 }
 
-sanitizedTest(
-  "openWebSocket() sends a valid handshake, without Origin and extensions",
-  async () => {
-    let head = "";
-    const dialer = new LoopbackDialer();
-    await withDial(async (peer) => {
-      head = await upgrade(peer);
-      await peer.ended();
-    }, async (dial) => {
-      (await dial({ headers: [["X-Own", "a"]] })).close();
-    }, dialer);
-    assertMatch(head, /^GET \/ws\?token=t HTTP\/1\.1\r\nhost: 127\.0\.0\.1:\d+\r\n/);
-    assertMatch(head, /^x-own: a\r$/im);
-    assertMatch(head, /^upgrade: websocket\r$/im);
-    assertMatch(head, /^connection: upgrade\r$/im);
-    assertMatch(head, /^sec-websocket-version: 13\r$/im);
-    assertMatch(head, /^sec-websocket-key: [\w+/]{22}==\r$/im);
-    assert(!/^(origin|sec-websocket-(extensions|protocol)|content-length):/im.test(head), head);
-    // A dialer has to know that this stream is for a WebSocket.
-    assertMatch(dialer.urls.join(), /^ws:\/\/127\.0\.0\.1:\d+\/ws\?token=t$/);
-  },
-);
+sanitized.test("openWebSocket() sends a valid handshake, without Origin and extensions", async () => {
+  let head = "";
+  const dialer = new LoopbackDialer();
+  await withDial(async (peer) => {
+    head = await upgrade(peer);
+    await peer.ended();
+  }, async (dial) => {
+    (await dial({ headers: [["X-Own", "a"]] })).close();
+  }, dialer);
+  assertMatch(head, /^GET \/ws\?token=t HTTP\/1\.1\r\nhost: 127\.0\.0\.1:\d+\r\n/);
+  assertMatch(head, /^x-own: a\r$/im);
+  assertMatch(head, /^upgrade: websocket\r$/im);
+  assertMatch(head, /^connection: upgrade\r$/im);
+  assertMatch(head, /^sec-websocket-version: 13\r$/im);
+  assertMatch(head, /^sec-websocket-key: [\w+/]{22}==\r$/im);
+  assert(!/^(origin|sec-websocket-(extensions|protocol)|content-length):/im.test(head), head);
+  // A dialer has to know that this stream is for a WebSocket.
+  assertMatch(dialer.urls.join(), /^ws:\/\/127\.0\.0\.1:\d+\/ws\?token=t$/);
+});
 
-sanitizedTest("openWebSocket() sends the whole URL to a forward proxy", async () => {
+sanitized.test("openWebSocket() sends the whole URL to a forward proxy", async () => {
   let head = "";
   await withDial(
     async (peer) => {
@@ -72,7 +69,7 @@ sanitizedTest("openWebSocket() sends the whole URL to a forward proxy", async ()
   assertMatch(head, /^GET http:\/\/127\.0\.0\.1:\d+\/ws\?token=t HTTP/);
 });
 
-sanitizedTest("openWebSocket() keeps frames that come together with the handshake", async () => {
+sanitized.test("openWebSocket() keeps frames that come together with the handshake", async () => {
   await withDial(async (peer) => {
     await upgrade(peer, serverFrame(1, "hello"));
     await peer.ended();
@@ -127,7 +124,7 @@ for (
     ],
   ] as const
 ) {
-  sanitizedTest(`openWebSocket() tells that an upgrade was answered with ${what}`, async () => {
+  sanitized.test(`openWebSocket() tells that an upgrade was answered with ${what}`, async () => {
     await withDial(async (peer) => {
       await peer.request();
       await peer.write(answer);
@@ -140,7 +137,7 @@ for (
   });
 }
 
-sanitizedTest("openWebSocket() throws the status when the body does not come", async () => {
+sanitized.test("openWebSocket() throws the status when the body does not come", async () => {
   await withDial(async (peer) => {
     await peer.request();
     await peer.write("HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nnot ");
@@ -169,7 +166,7 @@ for (
     ["is no HTTP", () => "SSH-2.0-OpenSSH_9.6\r\n\r\n"],
   ] as const
 ) {
-  sanitizedTest(`openWebSocket() throws when the answer ${what}`, async () => {
+  sanitized.test(`openWebSocket() throws when the answer ${what}`, async () => {
     await withDial(async (peer) => {
       const asked = await peer.request();
       await peer.write(change(await agreement(asked?.head ?? "")));
@@ -180,57 +177,51 @@ for (
   });
 }
 
-sanitizedTest(
-  "openWebSocket() throws when the connection ends before there is an answer",
-  async () => {
-    for (const part of ["", "HTTP/1.1 101 Switching Protocols\r\n"]) {
-      await withDial(async (peer) => {
-        await peer.request();
-        await peer.write(part);
-      }, async (dial) => {
-        assertEquals((await assertRejects(() => dial(), ResponseError)).kind, "closed");
-      });
-    }
-  },
-);
+sanitized.test("openWebSocket() throws when the connection ends before there is an answer", async () => {
+  for (const part of ["", "HTTP/1.1 101 Switching Protocols\r\n"]) {
+    await withDial(async (peer) => {
+      await peer.request();
+      await peer.write(part);
+    }, async (dial) => {
+      assertEquals((await assertRejects(() => dial(), ResponseError)).kind, "closed");
+    });
+  }
+});
 
-sanitizedTest("openWebSocket() throws when there is no answer in time", async () => {
+sanitized.test("openWebSocket() throws when there is no answer in time", async () => {
   await withDial((peer) => peer.ended(), async (dial) => {
     const error = await assertRejects(() => dial({ openTimeoutMs: 20 }), ResponseError);
     assertEquals([error.kind, error.message], ["timeout", "no answer within 0.02 s"]);
   });
 });
 
-sanitizedTest(
-  "openWebSocket() throws the signal's reason when it aborts during the handshake only",
-  async () => {
-    const controller = new AbortController();
-    const reason = new Error("enough");
-    await withDial(async (peer) => {
-      await peer.request();
-      controller.abort(reason);
-      await peer.ended();
-    }, async (dial) => {
-      const { signal } = controller;
-      assertEquals(await assertRejects(() => dial({ signal }), Error), reason);
-    });
-    const later = new AbortController();
-    await withDial(async (peer) => {
-      await upgrade(peer);
-      await peer.read(7);
-      await peer.write(serverFrame(1, "still here"));
-      await peer.ended();
-    }, async (dial) => {
-      const socket = await dial({ signal: later.signal });
-      later.abort();
-      await socket.send("a");
-      assertEquals(await socket.receive(), "still here");
-      socket.close();
-    });
-  },
-);
+sanitized.test("openWebSocket() throws the signal's reason when it aborts during the handshake only", async () => {
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  await withDial(async (peer) => {
+    await peer.request();
+    controller.abort(reason);
+    await peer.ended();
+  }, async (dial) => {
+    const { signal } = controller;
+    assertEquals(await assertRejects(() => dial({ signal }), Error), reason);
+  });
+  const later = new AbortController();
+  await withDial(async (peer) => {
+    await upgrade(peer);
+    await peer.read(7);
+    await peer.write(serverFrame(1, "still here"));
+    await peer.ended();
+  }, async (dial) => {
+    const socket = await dial({ signal: later.signal });
+    later.abort();
+    await socket.send("a");
+    assertEquals(await socket.receive(), "still here");
+    socket.close();
+  });
+});
 
-sanitizedTest("openWebSocket() passes on errors of the dialer and of headers", async () => {
+sanitized.test("openWebSocket() passes on errors of the dialer and of headers", async () => {
   const failure = new Error("no route");
   await withDial((peer) => peer.ended(), async (dial) => {
     const dialer = { dial: () => Promise.reject(failure) };
@@ -256,7 +247,7 @@ Deno.test("openWebSocket() throws when its request can't be written", async () =
   assertEquals(error.kind, "closed");
 });
 
-sanitizedTest("openWebSocket() removes its listener from the signal", async () => {
+sanitized.test("openWebSocket() removes its listener from the signal", async () => {
   const { signal, listeners } = countedSignal();
   let count = 0;
   await withDial(async (peer) => {

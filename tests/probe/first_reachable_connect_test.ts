@@ -3,7 +3,7 @@ import { connectFirstReachable, UnreachableError } from "../../lib/probe/first_r
 import { fakeConnect, realConnect } from "../net/fake_connect.ts";
 import { isolatedTest } from "../own_process.ts";
 import { realUntil } from "../real_deadline.ts";
-import { SANITIZED, sanitizedTest } from "../sanitized_tests.ts";
+import { SANITIZED, sanitized } from "../sanitized_tests.ts";
 
 const signal = new AbortController().signal;
 
@@ -31,48 +31,42 @@ Deno.test("connectFirstReachable() tries the next address for want of a route, f
   }
 });
 
-sanitizedTest(
-  "connectFirstReachable() uses the second address when there is no route to the first",
-  async () => {
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const tried: string[] = [];
-    using _ = fakeConnect((options) => {
-      tried.push(options.hostname);
-      if (options.hostname === "192.0.2.1") return Promise.reject(new NoRoute("no route"));
-      return realConnect({ ...options, hostname: "127.0.0.1" });
-    });
-    const { connection } = await connectFirstReachable(["192.0.2.1", "2001:db8::1"], {
-      port: listener.addr.port,
-      signal,
-    });
-    connection.close();
-    assertEquals(tried, ["192.0.2.1", "2001:db8::1"]);
-    (await listener.accept()).close();
-    await assertRejects(
-      () => connectFirstReachable(["192.0.2.1"], { port: 80, signal }),
-      UnreachableError,
-      "Cannot reach 192.0.2.1",
-    );
-  },
-);
+sanitized.test("connectFirstReachable() uses the second address when there is no route to the first", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const tried: string[] = [];
+  using _ = fakeConnect((options) => {
+    tried.push(options.hostname);
+    if (options.hostname === "192.0.2.1") return Promise.reject(new NoRoute("no route"));
+    return realConnect({ ...options, hostname: "127.0.0.1" });
+  });
+  const { connection } = await connectFirstReachable(["192.0.2.1", "2001:db8::1"], {
+    port: listener.addr.port,
+    signal,
+  });
+  connection.close();
+  assertEquals(tried, ["192.0.2.1", "2001:db8::1"]);
+  (await listener.accept()).close();
+  await assertRejects(
+    () => connectFirstReachable(["192.0.2.1"], { port: 80, signal }),
+    UnreachableError,
+    "Cannot reach 192.0.2.1",
+  );
+});
 
-sanitizedTest(
-  "connectFirstReachable() rejects with the signal's reason when a black hole never answers",
-  async () => {
-    const controller = new AbortController();
-    using _ = fakeConnect(({ signal }) =>
-      new Promise((_, reject) => {
-        signal.addEventListener("abort", () => reject(new Error("the socket's own error")));
-      })
-    );
-    const dialled = connectFirstReachable(["192.0.2.1"], {
-      port: 80,
-      signal: controller.signal,
-    });
-    controller.abort(new Error("enough"));
-    await assertRejects(() => dialled, Error, "enough");
-  },
-);
+sanitized.test("connectFirstReachable() rejects with the signal's reason when a black hole never answers", async () => {
+  const controller = new AbortController();
+  using _ = fakeConnect(({ signal }) =>
+    new Promise((_, reject) => {
+      signal.addEventListener("abort", () => reject(new Error("the socket's own error")));
+    })
+  );
+  const dialled = connectFirstReachable(["192.0.2.1"], {
+    port: 80,
+    signal: controller.signal,
+  });
+  controller.abort(new Error("enough"));
+  await assertRejects(() => dialled, Error, "enough");
+});
 
 isolatedTest(import.meta.url, {
   ...SANITIZED,

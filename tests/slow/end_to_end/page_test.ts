@@ -51,7 +51,7 @@ async function withPage(
   }
 }
 
-function browserTest(name: string, fn: () => Promise<void>): void {
+function test(name: string, fn: () => Promise<void>): void {
   // The driver keeps a pipe to the browser for a moment longer than the browser lives.
   Deno.test({
     name: name + skipReason(chromium === undefined ? "no Chromium in /usr/bin" : undefined),
@@ -62,7 +62,7 @@ function browserTest(name: string, fn: () => Promise<void>): void {
   });
 }
 
-browserTest(
+test(
   "the page shows values, plots, losses and probes as they arrive",
   () =>
     withPanel((panel) =>
@@ -105,7 +105,7 @@ browserTest(
     ),
 );
 
-browserTest(
+test(
   "the page shows an agent's data as text, whatever it holds",
   () =>
     withPanel(async (panel) => {
@@ -122,7 +122,7 @@ browserTest(
     }),
 );
 
-browserTest(
+test(
   "the page shows graphics cards while they are reported, as text",
   () =>
     withPanel((panel) =>
@@ -151,7 +151,7 @@ browserTest(
     ),
 );
 
-browserTest(
+test(
   "the page says when reports stop and which fault is on",
   () =>
     withPanel((panel) =>
@@ -175,7 +175,7 @@ browserTest(
     ),
 );
 
-browserTest(
+test(
   "the page sets and ends a fault, but not the one that it could not end",
   () =>
     withPanel((panel) =>
@@ -195,7 +195,7 @@ browserTest(
     ),
 );
 
-browserTest(
+test(
   "the page shows the agent's log as text, beside the values",
   () =>
     withPanel((panel) => {
@@ -216,7 +216,7 @@ browserTest(
     }),
 );
 
-browserTest(
+test(
   "the page hides what is empty, and shows the numbers on one screen of a phone",
   () =>
     withPanel((panel) =>
@@ -242,7 +242,7 @@ browserTest(
     ),
 );
 
-browserTest(
+test(
   "the page scales memory to the values, and keeps CPU from 0",
   () =>
     withPanel((panel) =>
@@ -259,7 +259,7 @@ browserTest(
     ),
 );
 
-browserTest("the page is in Chinese on demand", async () => {
+test("the page is in Chinese on demand", async () => {
   using panel = await startPanel({ language: "zh" });
   await withPage(panel, { width: 1200, colorScheme: "light" }, async (page) => {
     await reportSome(panel);
@@ -275,7 +275,7 @@ browserTest("the page is in Chinese on demand", async () => {
   });
 });
 
-browserTest("the page says when the panel is gone", () =>
+test("the page says when the panel is gone", () =>
   withPanel(async (panel) => {
     const { chromium: driver } = await import("playwright-core");
     const browser = await driver.launch(launchOptions);
@@ -291,7 +291,7 @@ browserTest("the page says when the panel is gone", () =>
   }));
 
 for (const width of [390, 320]) {
-  browserTest(
+  test(
     `the page does not scroll sideways when it is ${width} px wide`,
     () =>
       withPanel(async (panel) => {
@@ -319,7 +319,7 @@ for (const width of [390, 320]) {
   );
 }
 
-browserTest(
+test(
   "the page cuts no total when it is 400 px wide",
   () =>
     withPanel((panel) =>

@@ -76,7 +76,7 @@ class Place implements AsyncDisposable {
 }
 
 /** A test in a network of its own. */
-function testInPlace(name: string, fn: (place: Place) => Promise<void>): void {
+function test(name: string, fn: (place: Place) => Promise<void>): void {
   Deno.test({
     name: name + needed,
     ignore: needed !== "",
@@ -87,113 +87,101 @@ function testInPlace(name: string, fn: (place: Place) => Promise<void>): void {
   });
 }
 
-testInPlace(
-  "traffic set is taken over by a running, sealed agent, which keeps the month when it is killed",
-  async (place) => {
-    await using first = place.agent();
-    await first.says("this process is sealed by");
-    await place.totals();
-    const set = await place.traffic("set", "--up", "5GiB", "--down", "7GiB");
-    assertEquals(set.code, 0, set.output);
-    assertMatch(set.output, /^The running agent has taken over the totals/);
-    assertMatch(set.output, /^Up +5\.0 GiB/m);
-    assertEquals(first.lines("The month's traffic was set: up 5.0 GiB, down 7.0 GiB").length, 1);
-    const { up, down } = await place.totals();
-    assert(up >= 5 * GIB && up < 5.1 * GIB && down >= 7 * GIB, `${up}, ${down}`);
-    const other = await place.traffic("set", "--up", "1GiB", "--month-rotate", "20");
-    assertEquals(other.code, 2);
-    assertStringIncludes(other.output, "the running agent resets it on day 1;");
-    const json = await place.traffic("set", "--down", "8GiB", "--json");
-    const { setBy, down: downShown } = JSON.parse(json.output);
-    assert(setBy === "agent" && downShown >= 8 * GIB, json.output);
-    // As an agent of an older version has it.
-    Deno.removeSync(`${place.state}/month.request`);
-    const refused = await place.traffic("set", "--up", "1GiB");
-    assertEquals(refused.code, 1);
-    assertMatch(refused.output, /^Cannot set the month's traffic: an agent uses .*; stop it first/);
-    await first.stop("SIGKILL");
+test("traffic set is taken over by a running, sealed agent, which keeps the month when it is killed", async (place) => {
+  await using first = place.agent();
+  await first.says("this process is sealed by");
+  await place.totals();
+  const set = await place.traffic("set", "--up", "5GiB", "--down", "7GiB");
+  assertEquals(set.code, 0, set.output);
+  assertMatch(set.output, /^The running agent has taken over the totals/);
+  assertMatch(set.output, /^Up +5\.0 GiB/m);
+  assertEquals(first.lines("The month's traffic was set: up 5.0 GiB, down 7.0 GiB").length, 1);
+  const { up, down } = await place.totals();
+  assert(up >= 5 * GIB && up < 5.1 * GIB && down >= 7 * GIB, `${up}, ${down}`);
+  const other = await place.traffic("set", "--up", "1GiB", "--month-rotate", "20");
+  assertEquals(other.code, 2);
+  assertStringIncludes(other.output, "the running agent resets it on day 1;");
+  const json = await place.traffic("set", "--down", "8GiB", "--json");
+  const { setBy, down: downShown } = JSON.parse(json.output);
+  assert(setBy === "agent" && downShown >= 8 * GIB, json.output);
+  // As an agent of an older version has it.
+  Deno.removeSync(`${place.state}/month.request`);
+  const refused = await place.traffic("set", "--up", "1GiB");
+  assertEquals(refused.code, 1);
+  assertMatch(refused.output, /^Cannot set the month's traffic: an agent uses .*; stop it first/);
+  await first.stop("SIGKILL");
 
-    place.send();
-    await using second = place.agent();
-    await second.says("Continuing the month's traffic: up 5.");
-    const later = await place.totals();
-    assertLess(up + 1_000_000, later.up, "what passed while no agent ran is counted too");
-    const { code, tookMs } = await second.stop();
-    assertEquals(code, 0, second.output);
-    assertLess(tookMs, NO_TIMEOUT_MS);
+  place.send();
+  await using second = place.agent();
+  await second.says("Continuing the month's traffic: up 5.");
+  const later = await place.totals();
+  assertLess(up + 1_000_000, later.up, "what passed while no agent ran is counted too");
+  const { code, tookMs } = await second.stop();
+  assertEquals(code, 0, second.output);
+  assertLess(tookMs, NO_TIMEOUT_MS);
 
-    const shown = await place.traffic("show", "--json");
-    const { up: upShown, interfaces, isRunning, since } = JSON.parse(shown.output);
-    assert(upShown >= later.up && upShown < 5.1 * GIB, shown.output);
-    assertEquals([interfaces, isRunning], [[NIC], false]);
-    assertMatch(since, /^\d{4}-\d{2}-01$/);
-  },
-);
+  const shown = await place.traffic("show", "--json");
+  const { up: upShown, interfaces, isRunning, since } = JSON.parse(shown.output);
+  assert(upShown >= later.up && upShown < 5.1 * GIB, shown.output);
+  assertEquals([interfaces, isRunning], [[NIC], false]);
+  assertMatch(since, /^\d{4}-\d{2}-01$/);
+});
 
-testInPlace(
-  "traffic show and set work without an agent, and say what is missing",
-  async (place) => {
-    const nothing = await place.traffic("show");
-    assertEquals(nothing.code, 1);
-    assertMatch(nothing.output, /^Cannot show the month's traffic: there is no .*month\.state/);
-    assertEquals((await place.traffic("set")).code, 2);
-    const noDay = await place.traffic("set", "--up", "1GB");
-    assertEquals([noDay.code, exists(place.state)], [2, false], "nothing is left behind");
-    assertStringIncludes(noDay.output, "--month-rotate DAY must say");
-    const set = await place.traffic(
-      "set",
-      "--up",
-      "300GB",
-      "--month-rotate",
-      "1",
-      "--include-nics",
-      NIC,
-    );
-    assertEquals(set.code, 0, set.output);
-    assertMatch(set.output, /^No agent is running; the next one starts with these totals\.$/m);
-    assertMatch(set.output, /^Up +279\.4 GiB \(3000\d+ bytes\)$/m);
-    assertMatch(set.output, /^State .*no agent is running$/m);
-    await using agent = place.agent();
-    await agent.says("Continuing the month's traffic: up 279.4 GiB");
-    await agent.stop();
-  },
-);
+test("traffic show and set work without an agent, and say what is missing", async (place) => {
+  const nothing = await place.traffic("show");
+  assertEquals(nothing.code, 1);
+  assertMatch(nothing.output, /^Cannot show the month's traffic: there is no .*month\.state/);
+  assertEquals((await place.traffic("set")).code, 2);
+  const noDay = await place.traffic("set", "--up", "1GB");
+  assertEquals([noDay.code, exists(place.state)], [2, false], "nothing is left behind");
+  assertStringIncludes(noDay.output, "--month-rotate DAY must say");
+  const set = await place.traffic(
+    "set",
+    "--up",
+    "300GB",
+    "--month-rotate",
+    "1",
+    "--include-nics",
+    NIC,
+  );
+  assertEquals(set.code, 0, set.output);
+  assertMatch(set.output, /^No agent is running; the next one starts with these totals\.$/m);
+  assertMatch(set.output, /^Up +279\.4 GiB \(3000\d+ bytes\)$/m);
+  assertMatch(set.output, /^State .*no agent is running$/m);
+  await using agent = place.agent();
+  await agent.says("Continuing the month's traffic: up 279.4 GiB");
+  await agent.stop();
+});
 
-testInPlace(
-  "traffic set by root leaves nothing that the agent's own user can't read",
-  async (place) => {
-    const nobody = 65534;
-    Deno.chmodSync(place.folder, 0o711);
-    Deno.mkdirSync(place.state, { mode: 0o700 });
-    Deno.chownSync(place.state, nobody, nobody);
-    const options = ["--up", "3GiB", "--month-rotate", "1", "--include-nics", NIC];
-    for (let times = 0; times < 2; times++) {
-      const { code, output } = await place.traffic("set", ...options);
-      assertEquals(code, 0, output);
-    }
-    const owners = Array.from(Deno.readDirSync(place.state), ({ name }) => {
-      return [name, Deno.statSync(`${place.state}/${name}`).uid];
-    }).sort();
-    assertEquals(owners, [["lock", nobody], ["month.state", nobody]]);
-  },
-);
+test("traffic set by root leaves nothing that the agent's own user can't read", async (place) => {
+  const nobody = 65534;
+  Deno.chmodSync(place.folder, 0o711);
+  Deno.mkdirSync(place.state, { mode: 0o700 });
+  Deno.chownSync(place.state, nobody, nobody);
+  const options = ["--up", "3GiB", "--month-rotate", "1", "--include-nics", NIC];
+  for (let times = 0; times < 2; times++) {
+    const { code, output } = await place.traffic("set", ...options);
+    assertEquals(code, 0, output);
+  }
+  const owners = Array.from(Deno.readDirSync(place.state), ({ name }) => {
+    return [name, Deno.statSync(`${place.state}/${name}`).uid];
+  }).sort();
+  assertEquals(owners, [["lock", nobody], ["month.state", nobody]]);
+});
 
-testInPlace(
-  "a damaged state is told, the one before is used, and a second agent only counts along",
-  async (place) => {
-    await place.traffic("set", "--up", "3GiB", "--month-rotate", "1", "--include-nics", NIC);
-    await place.traffic("set", "--up", "4GiB");
-    damageNewest(`${place.state}/month.state`);
-    await using first = place.agent();
-    await first.says("Continuing the month's traffic: up 3.");
-    assertEquals(first.lines("month.state is damaged, and an older state is used").length, 1);
-    await using second = place.agent();
-    await second.says("another agent uses");
-    await second.says("Continuing the month's traffic: up 3.");
-    assertEquals((await second.stop()).code, 0);
-    assertEquals((await first.stop()).code, 0);
-  },
-);
+test("a damaged state is told, the one before is used, and a second agent only counts along", async (place) => {
+  await place.traffic("set", "--up", "3GiB", "--month-rotate", "1", "--include-nics", NIC);
+  await place.traffic("set", "--up", "4GiB");
+  damageNewest(`${place.state}/month.state`);
+  await using first = place.agent();
+  await first.says("Continuing the month's traffic: up 3.");
+  assertEquals(first.lines("month.state is damaged, and an older state is used").length, 1);
+  await using second = place.agent();
+  await second.says("another agent uses");
+  await second.says("Continuing the month's traffic: up 3.");
+  assertEquals((await second.stop()).code, 0);
+  assertEquals((await first.stop()).code, 0);
+});
 
 /** Changes a byte of the text that was written second. */
 function damageNewest(path: string): void {
@@ -212,36 +200,33 @@ function exists(path: string): boolean {
   }
 }
 
-testInPlace(
-  "the agent reports on without a place for the month, and takes over the official count",
-  async (place) => {
-    Deno.writeTextFileSync(place.state, "a file where the folder should be");
+test("the agent reports on without a place for the month, and takes over the official count", async (place) => {
+  Deno.writeTextFileSync(place.state, "a file where the folder should be");
+  await using agent = place.agent();
+  await agent.says("The month's traffic can't be kept: ");
+  await place.totals();
+  assertEquals((await agent.stop()).code, 0);
+
+  Deno.removeSync(place.state);
+  Deno.mkdirSync(place.state);
+  const now = Math.floor(Date.now() / 1000);
+  const entries = [{ timestamp: now, tx: 2 * GIB, rx: GIB }, { timestamp: 1, tx: 5, rx: 5 }];
+  Deno.writeTextFileSync(
+    `${place.state}/net_static.json`,
+    JSON.stringify({ interfaces: { [NIC]: entries, eth9: entries }, config: {} }),
+  );
+  for (
+    const words of ["Imported the month's traffic", "Continuing the month's traffic: up 2.0 GiB"]
+  ) {
     await using agent = place.agent();
-    await agent.says("The month's traffic can't be kept: ");
+    await agent.says(words);
     await place.totals();
+    assertEquals(agent.lines("Imported").length, words.startsWith("Imported") ? 1 : 0);
     assertEquals((await agent.stop()).code, 0);
+  }
+});
 
-    Deno.removeSync(place.state);
-    Deno.mkdirSync(place.state);
-    const now = Math.floor(Date.now() / 1000);
-    const entries = [{ timestamp: now, tx: 2 * GIB, rx: GIB }, { timestamp: 1, tx: 5, rx: 5 }];
-    Deno.writeTextFileSync(
-      `${place.state}/net_static.json`,
-      JSON.stringify({ interfaces: { [NIC]: entries, eth9: entries }, config: {} }),
-    );
-    for (
-      const words of ["Imported the month's traffic", "Continuing the month's traffic: up 2.0 GiB"]
-    ) {
-      await using agent = place.agent();
-      await agent.says(words);
-      await place.totals();
-      assertEquals(agent.lines("Imported").length, words.startsWith("Imported") ? 1 : 0);
-      assertEquals((await agent.stop()).code, 0);
-    }
-  },
-);
-
-testInPlace("--dry-run tells the month's traffic and writes nothing", async (place) => {
+test("--dry-run tells the month's traffic and writes nothing", async (place) => {
   await using process = new AgentProcess([
     ...["--dry-run", "--json", "-i", "0.2", "--month-rotate", "1", "--state-dir", place.state],
   ]);
