@@ -8,6 +8,8 @@ import { type Check, type CompletedCheck, runChain, type RunChecks } from "./che
 
 /** Links that may fail for one user, or in the limits of one unit, alone. */
 const COMPARED: readonly string[] = ["network", "dns", "connect"];
+/** Longer than what works takes. */
+const COMPARE_MS = 3_000;
 /** What only the service has, or lacks, and names itself. */
 const OF_SERVICE = /the proxy|may not read/;
 
@@ -29,7 +31,9 @@ export async function withComparison(
   if (failed?.causes === undefined || OF_SERVICE.test(failed.text)) return [...checks];
   const chain = chains.find(([link]) => link?.panel === failed.panel) ?? [];
   const links = chain.slice(0, chain.findIndex(({ id }) => id === failed.id) + 1);
-  const again = await Array.fromAsync(runChain(links, options));
+  const { endsAtMs = Infinity } = options;
+  const soon = { ...options, endsAtMs: Math.min(endsAtMs, performance.now() + COMPARE_MS) };
+  const again = await Array.fromAsync(runChain(links, soon));
   if (links.length === 0 || again.some(({ status }) => status !== "ok" && status !== "warning")) {
     return [...checks];
   }

@@ -36,7 +36,9 @@ Deno.test("withComparison() says of a link of the service's that it works in thi
   const [first, ...others] = found?.causes ?? [];
   assertEquals(others, ["one", "two"]);
   assertEquals(first?.includes("a rule is for user ann alone"), true, first);
-  assertEquals((await compared(failed, "failed"))?.text, "no answer");
+  for (const status of ["failed", "skipped"] as const) {
+    assertEquals((await compared(failed, status))?.text, "no answer");
+  }
   for (const known of [result("failed", "x", "one"), result("failed", "the proxy", "one", "two")]) {
     assertEquals((await compared(known, "ok"))?.text, known.text);
   }
