@@ -206,7 +206,10 @@ export function fullTable(): RouteFinding | undefined {
   if (!(max > 0) || count < max) return undefined;
   return {
     text: `the kernel's table of connections is full (${count} of ${max})`,
-    advice: ["have it keep more: sysctl net.netfilter.nf_conntrack_max", "see which: conntrack -S"],
+    advice: [
+      `have it keep more: sysctl -w net.netfilter.nf_conntrack_max=${2 * max}`,
+      "see which: conntrack -S",
+    ],
   };
 }
 

@@ -16,6 +16,12 @@ export interface RouteFinding {
   readonly advice: readonly string[];
 }
 
+/** The interface by which an address is reached; a word for it where the kernel does not tell. */
+export function deviceTo(address: string, askRoute = kernelRoutes()): string {
+  const route = attempt(() => askRoute(address));
+  return route !== undefined && "device" in route ? route.device : "INTERFACE";
+}
+
 /** Asks the kernel for the way to an address; `undefined` where it does not tell. */
 export type AskRoute = (address: string) => Route | Refusal | undefined;
 

@@ -11,6 +11,7 @@ import { stateFolder } from "../state/paths.ts";
 import { lastSetting, settingText, type UnitSetting } from "../service/loaded_unit.ts";
 import { agentSays, seenProblem } from "./agent_problems.ts";
 import { type CheckResult, result } from "./checks.ts";
+import { reinstall } from "./doctor_way.ts";
 import { barrierTo } from "./doctor_rights.ts";
 import { covers, restart } from "./doctor_unit_settings.ts";
 
@@ -50,12 +51,18 @@ export async function checkStateFolder(
     return result(
       "failed",
       `${path} was replaced while the agent has it open`,
-      "restart the agent",
+      restartAgent(config),
     );
   }
   const seen = seenProblem(health, "state");
   if (seen !== undefined) {
-    const advice = await stateAdvice(folder, { reason: seen, health, unit, name });
+    const advice = await stateAdvice(folder, {
+      reason: seen,
+      health,
+      unit,
+      name,
+      restarted: restartAgent(config),
+    });
     return result("failed", agentSays(seen), ...advice);
   }
   for (let path = folder;; path = dirname(path) || "/") {
@@ -78,7 +85,13 @@ export async function checkStateFolder(
         continue;
       }
       const reason = describeError(error);
-      const advice = await stateAdvice(folder, { reason, health, unit, name });
+      const advice = await stateAdvice(folder, {
+        reason,
+        health,
+        unit,
+        name,
+        restarted: restartAgent(config),
+      });
       return result("failed", `${folder} can't be written: ${reason}`, ...advice);
     }
   }
@@ -105,15 +118,21 @@ async function tryToWrite(folder: string): Promise<void> {
   }
 }
 
+function restartAgent(config: Config): string {
+  return config.isConfigInstalled ? `restart the agent: ${reinstall(config)}` : "restart the agent";
+}
+
 /** What to do about a folder that can't be written, by the reason. */
 async function stateAdvice(
   folder: string,
-  { reason, health, unit, name }: {
+  { reason, health, unit, name, restarted }: {
     reason: string;
     health: Health | undefined;
     unit: readonly UnitSetting[];
     /** Of the service. */
     name: string;
+    /** How the agent is started again. */
+    restarted: string;
   },
 ): Promise<string[]> {
   if (/no space/i.test(reason)) return [await roomAdvice(folder)];
@@ -151,7 +170,7 @@ async function stateAdvice(
       "or choose another folder with --state-dir",
     ];
   }
-  if (/restart the agent/.test(reason)) return ["repair that, and restart the agent"];
+  if (/restart the agent/.test(reason)) return [`repair that, and ${restarted}`];
   return [`see what hinders it: namei -l ${folder}`, "or choose another folder with --state-dir"];
 }
 

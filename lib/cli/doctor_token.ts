@@ -57,7 +57,7 @@ export function tokenResult(
     return result(
       "failed",
       `${refused}; it is within quotes, brackets or blanks`,
-      "write the token without them",
+      `write the token without them: ${origin}`,
     );
   }
   return result(

@@ -84,7 +84,12 @@ export function programFailure(
     ? { text, advice: [`see what hinders its user on the way to it: namei -l ${path}`] }
     : {
       text: `${text}: not everybody may use ${barred}`,
-      advice: [`let everybody use it: chmod a+rx ${barred} && systemctl restart ${unit.name}`],
+      // Homes are closed on purpose.
+      advice: [
+        /^\/(?:root|home)(?:\/|$)/.test(barred)
+          ? `choose a folder that everybody may use: ${install} --install-dir DIR`
+          : `let everybody use it: chmod a+rx ${barred} && systemctl restart ${unit.name}`,
+      ],
     };
 }
 

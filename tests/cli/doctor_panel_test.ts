@@ -460,7 +460,7 @@ Deno.test("panelChain() name quotes around a token, and leave a node that regist
     const { token } = await checksOf(["-e", url, "-t", `"${TOKEN}"`]);
     assertEquals([token?.status, token?.advice], [
       "failed",
-      "write the token without them",
+      "write the token without them: flag --token",
     ]);
     const own = await checksOf(["-e", url, "--auto-discovery", "key-of-the-panel"]);
     assertEquals([own.token?.text, own.websocket?.text], [own.token?.text, own.token?.text]);
