@@ -31,7 +31,10 @@ export function refusingProxyAdvice(
   const { url, proxy } = way;
   const scheme = proxy?.kind ?? "http";
   const [host, names] = [urlHost(url), proxyVariableNames(way)];
-  if (/ 407\b|user or password|authentication method/.test(message)) {
+  if (/ 40[17]\b|user or password|authentication method/.test(message)) {
+    if (proxy?.login !== undefined) {
+      return [`the proxy does not accept this user and password: correct them in ${names}`];
+    }
     return [`put the proxy's user and password into ${names}: ${scheme}://USER:PASSWORD@HOST:PORT`];
   }
   if (/ 403\b|rules forbid/.test(message)) {

@@ -70,7 +70,8 @@ export function routeFinding(
     text,
     advice: [
       `see whether ${gateway} is the gateway of that network, and correct it if not: ` +
-      `${ipFor(address)} route`,
+      `${ipFor(address)} route get ${address} uid ${Deno.uid()}; ${ipFor(address)} rule; ` +
+      `${ipFor(address)} route show table all`,
       `start the gateway, or connect ${device} to its network: ip neigh show ${gateway}`,
     ],
   };

@@ -164,8 +164,16 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
   if (unit !== undefined && restarts >= many && runsForMs < LATELY_STARTED_MS) {
     return result(
       "warning",
-      `${seen}, the last time ${duration(runsForMs)} ago${limit?.text ?? ""}`,
-      ...limit?.advice ?? [`see why it ended: journalctl -u ${unit.name} -n 50`],
+      state.lastError === "" || limit !== undefined
+        ? `${seen}, the last time ${duration(runsForMs)} ago${limit?.text ?? ""}`
+        : `${seen}, the last time ${
+          duration(runsForMs)
+        } ago; the last error in its log: ${state.lastError}`,
+      ...limit?.advice ?? [
+        state.lastError === ""
+          ? `see why it ended: journalctl -u ${unit.name} -n 50`
+          : `if that is repaired by now, nothing is left to do; else see more: journalctl -u ${unit.name} -n 50`,
+      ],
     );
   }
   if (unit?.property("NeedDaemonReload") === "yes") {

@@ -185,11 +185,18 @@ export function tlsAdvice(
   if (/no TLS 1\.2/.test(message)) {
     return ["have the panel's server speak TLS 1.2 or 1.3 (nginx: ssl_protocols TLSv1.2 TLSv1.3)"];
   }
+  const misnamed = certificate !== undefined && !isFor(certificate, host)
+    ? [
+      `its name is wrong, too, so that trusting it is not enough: use a name of the certificate in ` +
+      `${endpointPlace(way)}, or have a certificate made for ${host}`,
+    ]
+    : [];
   if (/self-signed/.test(message)) {
     const { isConfigInstalled, configPath = "" } = way.config;
     // A place that the service may read.
     const file = isConfigInstalled ? `${dirname(configPath)}/panel.crt` : "FILE";
     return [
+      ...misnamed,
       `if it is the panel's own, trust it: ${show} | openssl x509 >${file}, compare it there, and ` +
       (isConfigInstalled ? `komari-agent-deno install --ca-cert ${file}` : `--ca-cert ${file}`),
     ];
@@ -208,6 +215,7 @@ export function tlsAdvice(
     );
     return [
       ...left,
+      ...misnamed,
       ...issuerAdvice(show, { certificate, way }),
       ...isAlone ? [] : [other, ...isPanels],
     ];
@@ -257,6 +265,14 @@ function dateAdvice(message: string, certificate: Certificate | undefined): stri
   return daysLeft(certificate) < 0
     ? [compare, renew]
     : [compare, "else make it anew: the clock of the machine that made it was ahead"];
+}
+
+/** Whether a certificate is for a host; a wildcard stands for one label. */
+function isFor({ names }: Certificate, host: string): boolean {
+  const [, ...parent] = host.toLowerCase().split(".");
+  return names.map((name) => name.toLowerCase()).some((name) =>
+    name === host.toLowerCase() || name === `*.${parent.join(".")}`
+  );
 }
 
 /** A command that changes what an agent reads at its start, and for the installed one that start. */

@@ -30,15 +30,23 @@ export class UpgradeError extends Error {
   readonly location: string | undefined;
   /** The `Retry-After` header. */
   readonly retryAfter: string | undefined;
+  /** Whether it asks for a password by `WWW-Authenticate`. */
+  readonly asksPassword: boolean;
 
   constructor(
     status: number,
-    options: { text: string; location?: string | undefined; retryAfter?: string | undefined },
+    options: {
+      text: string;
+      location?: string | undefined;
+      retryAfter?: string | undefined;
+      asksPassword?: boolean;
+    },
   ) {
     super(`Cannot open a WebSocket: the server answered with status ${status}`);
     this.status = status;
     this.text = options.text;
     this.location = options.location;
     this.retryAfter = options.retryAfter;
+    this.asksPassword = options.asksPassword ?? false;
   }
 }

@@ -324,7 +324,8 @@ function toUpgradeError({ status, headers }: ResponseHead, body: Uint8Array): Up
   // The end may be in the middle of a character.
   const text = new TextDecoder().decode(body, { stream: true });
   const location = headers.get("location");
-  return new UpgradeError(status, { text, location, retryAfter: headers.get("retry-after") });
+  const [retryAfter, asksPassword] = [headers.get("retry-after"), headers.has("www-authenticate")];
+  return new UpgradeError(status, { text, location, retryAfter, asksPassword });
 }
 
 /** Whether the server accepted the handshake without extension or subprotocol. */

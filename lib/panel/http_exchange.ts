@@ -34,6 +34,8 @@ export interface PanelResponse {
   readonly location?: string | undefined;
   /** The `Retry-After` header. */
   readonly retryAfter?: string | undefined;
+  /** Whether it asks for a password by `WWW-Authenticate`, which no panel does. */
+  readonly asksPassword?: boolean;
 }
 
 /** Makes a call and gives its response. */
@@ -96,7 +98,11 @@ export function createPanelFetch(
       });
       await pauseAfter(text.length + sunkBytes, signal);
       const location = headers.get("location");
-      return { status, text, location, retryAfter: headers.get("retry-after") };
+      const [retryAfter, asksPassword] = [
+        headers.get("retry-after"),
+        headers.has("www-authenticate"),
+      ];
+      return { status, text, location, retryAfter, asksPassword };
     } catch (cause) {
       signal.throwIfAborted();
       await pauseAfter(sunkBytes, signal);
@@ -129,7 +135,7 @@ export function statusError(name: string, answer: PanelResponse): PanelError {
     return failure(name, "redirected", `redirected to ${placeOf(answer.location ?? "")}`, status);
   }
   // A panel says so in JSON.
-  if (status === 401 && isHtml(text)) {
+  if (status === 401 && (isHtml(text) || answer.asksPassword)) {
     const reason = `status 401${
       reasonOf(text)
     }: something in front of the panel asks for a password`;

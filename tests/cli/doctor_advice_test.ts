@@ -191,6 +191,12 @@ Deno.test("refusingProxyAdvice() goes by the answer of a proxy that opens no way
     "HTTPS_PROXY/ALL_PROXY: http://HOST:PORT",
   );
   const setting = (value: string) => ({ name: "Environment", value, file: "/x/drop-in.conf" });
+  const login = wayTo("https://p.example", "http://ops:old-secret@192.0.2.1:3128");
+  for (const answer of ["the proxy answers 401 Unauthorized", "status 407"]) {
+    assertEquals(refusingProxyAdvice(answer, login), [
+      "the proxy does not accept this user and password: correct them in HTTPS_PROXY/ALL_PROXY",
+    ]);
+  }
   const [of407 = ""] = refusingProxyAdvice("status 407", {
     ...way,
     unit: [setting("HTTP_PROXY= https_proxy=")],
@@ -203,7 +209,7 @@ Deno.test("refusingProxyAdvice() goes by the answer of a proxy that opens no way
 });
 
 const CERTIFICATE: Certificate = {
-  ...{ tlsVersion: "TLSv1.3", issuer: "An Authority", names: [], isSelfSigned: false },
+  ...{ tlsVersion: "TLSv1.3", issuer: "An Authority", names: ["p.example"], isSelfSigned: false },
   ...{ isAlone: false, namesIssuersFile: false },
   ...{ validFromMs: 0, validUntilMs: Date.UTC(2100, 1) },
 };
@@ -424,6 +430,19 @@ Deno.test("answerAdvice() says of a client's certificate that agents have none",
   const [pass, cdn] = answerAdvice(answer, wayTo("https://p.example"));
   assertStringIncludes(pass ?? "", "let /api/clients/ pass without a client's certificate");
   assertStringIncludes(cdn ?? "", "the name that goes through the CDN");
+});
+
+Deno.test("tlsAdvice() says that a certificate nobody trusts is for another name, too", () => {
+  const way = wayTo("https://panel.p.example");
+  const of = (...names: string[]) =>
+    tlsAdvice("its issuer is unknown", way, { ...CERTIFICATE, names })[0]?.includes(
+      "its name is wrong",
+    );
+  assertEquals(of("other.example"), true);
+  for (const name of ["panel.p.example", "*.p.example", "PANEL.P.EXAMPLE"]) {
+    assertEquals(of(name), false);
+  }
+  assertEquals(of("*.example"), true, "a wildcard is one label");
 });
 
 Deno.test("connectAdvice() tells a machine without free ports from one without a family", () => {

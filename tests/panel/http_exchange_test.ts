@@ -52,7 +52,13 @@ Deno.test("createPanelFetch() sends the common headers and those of the call, an
     return Promise.resolve({ status: 302, headers, text: "moved" });
   });
   const answer = await exchange(CALL, new AbortController().signal);
-  assertEquals(answer, { status: 302, text: "moved", location: "/login", retryAfter: "5" });
+  assertEquals(answer, {
+    status: 302,
+    text: "moved",
+    location: "/login",
+    retryAfter: "5",
+    asksPassword: false,
+  });
   assertEquals(seen, [{
     url: "http://panel/x?token=s3cret",
     method: "GET",
@@ -240,6 +246,12 @@ Deno.test("statusError() takes a page of HTML with 401 for something in front of
       "of the panel asks for a password",
     ],
   );
+  const text = "Authorization Required";
+  const plain = statusError("ask", { status: 401, text, asksPassword: true });
+  assertEquals([plain.failure, plain.message.endsWith("asks for a password")], [
+    wall.failure,
+    true,
+  ]);
   const panel = statusError("ask", { status: 401, text: '{"status":"error"}' });
   assertEquals(panel.failure, "unauthorized");
 });
