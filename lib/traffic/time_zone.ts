@@ -35,7 +35,8 @@ export function localTime(
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
   const year = new Date().getFullYear() + 1;
   const name = variable?.replace(/^:/, "");
-  const ownFile = root === "/" ? OWN_ZONE : `${root}${OWN_ZONE}`;
+  const ofRoot = `${root}${OWN_ZONE}`;
+  const ownFile = root !== "/" && readText(ofRoot) !== undefined ? ofRoot : OWN_ZONE;
   const file = name === undefined ? ownFile : name.startsWith("/") ? name : `${ZONES}/${name}`;
   return {
     origin: variable === undefined ? ownFile : `TZ=${variable}`,

@@ -41,6 +41,10 @@ Deno.test("localTime() reads the rule of the machine's zone, and doubts a name w
   const isHosts = (path: string) => path === "/host/etc/localtime" ? file : undefined;
   const hosts = localTime(undefined, isHosts, "/host");
   assertEquals([hosts.rule, hosts.origin], [own.rule, "/host/etc/localtime"]);
+  // The host's root may be out of reach, and its file be mounted here.
+  const isMounted = (path: string) => path === "/etc/localtime" ? file : undefined;
+  const mounted = localTime(undefined, isMounted, "/host");
+  assertEquals([mounted.rule, mounted.origin], [own.rule, "/etc/localtime"]);
   assertEquals(localTime(undefined, () => file).isGuessed, false);
 });
 
