@@ -60,6 +60,15 @@ export function tokenResult(
       `write the token without them: ${origin}`,
     );
   }
+  const [odd] = /[^!-~]/u.exec(text) ?? [];
+  if (odd !== undefined) {
+    const point = (odd.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
+    return result(
+      "failed",
+      `${refused}; it has the character U+${point}, which no token has`,
+      `copy the token again from the panel's page, without that: ${origin}`,
+    );
+  }
   return result(
     "failed",
     refused,

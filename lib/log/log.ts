@@ -113,8 +113,8 @@ export function describeError(error: unknown): string {
   return redactQueries(words.join(": ").replaceAll(FOR_PROGRAMMERS, ""));
 }
 
-/** Where a library explains its error, and the number of the system's. */
-const FOR_PROGRAMMERS = /:? https:\/\/docs\.rs\/\S+| \(os error \d+\)/g;
+/** Where a library explains its error, names a call of its own, or the number of the system's. */
+const FOR_PROGRAMMERS = /:? https:\/\/docs\.rs\/\S+| \(os error \d+\)|: getaddrinfo E\w+ \S+/g;
 
 const JOURNAL_LEVELS: Readonly<Record<LogLevel, number>> = {
   trace: 7,

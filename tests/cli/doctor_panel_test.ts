@@ -462,6 +462,8 @@ Deno.test("panelChain() name quotes around a token, and leave a node that regist
       "failed",
       "write the token without them: flag --token",
     ]);
+    const odd = await checksOf(["-e", url, "-t", `${TOKEN}\u200bx`]);
+    assertStringIncludes(odd.token?.text ?? "", "it has the character U+200B, which no token has");
     const own = await checksOf(["-e", url, "--auto-discovery", "key-of-the-panel"]);
     assertEquals([own.token?.text, own.websocket?.text], [own.token?.text, own.token?.text]);
     assertStringIncludes(own.websocket?.text ?? "", "registers itself");

@@ -99,6 +99,12 @@ Deno.test("describeError() joins the causes without repetition", () => {
   assertEquals(describeError("text"), "text");
   const eof = "peer closed connection: https://docs.rs/rustls/latest/rustls/manual/index.html#eof";
   assertEquals(describeError(new Error(eof)), "peer closed connection");
+  const lookup = new Error("getaddrinfo ENOTFOUND p.test");
+  assertEquals(
+    describeError(new Error("Cannot resolve p.test: no such name", { cause: lookup })),
+    "Cannot resolve p.test: no such name",
+  );
+  assertEquals(describeError(lookup), "getaddrinfo ENOTFOUND p.test", "alone it is all there is");
   const denied = "Permission denied (os error 13): open '/x'";
   assertEquals(describeError(new Error(denied)), "Permission denied: open '/x'");
   // What has no message is called by its name.
