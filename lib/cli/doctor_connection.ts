@@ -159,12 +159,12 @@ async function notConnected(
     ? `Cannot connect to ${subject}${originText(way)} port ${port}: ${message}`
     : answeredBy === ""
     ? message
-    : `${message} (${answeredBy})`;
+    : `${message}; the address was ${answeredBy}`;
   const finding = /refused/.test(message) ? undefined : firstStep(way) ?? fullTable();
   if (finding !== undefined) {
     return result("failed", `${text}; ${finding.text}`, ...connectAdvice(text, way, { finding }));
   }
-  const isPinged = isTimeout(error)
+  const isPinged = isTimeout(error) || /host is unreachable/.test(message)
     ? await answersPing(way.addresses[0] ?? firstHop(way).host, { config: way.config, signal })
     : undefined;
   const pinged = isPinged === undefined
@@ -303,6 +303,12 @@ export function connectAdvice(
     ...isPinged === undefined ? [`see whether that machine is up: ping -c 3 ${address}`] : [],
     ...isPinged === true ? [] : [hops],
     `see whether a firewall here drops it: nft list ruleset || iptables-save`,
+    ...isPinged === true
+      ? [
+        `see whether a firewall on the way refuses port ${port}, as a provider's: traceroute -n -T -p ` +
+        `${port} ${address}`,
+      ]
+      : [],
     isPinged === false
       ? `see on the panel's machine whether it is up, and its firewall lets port ${port} pass`
       : `see on the panel's machine whether its firewall lets port ${port} pass`,

@@ -145,7 +145,7 @@ Deno.test("connectAdvice() goes by the cause, with the port of the address", () 
       .map((line) => /ping|traceroute|nft|firewall lets/.exec(line)?.[0]);
   assertEquals(looks(), ["ping", "traceroute", "nft", "firewall lets"]);
   assertEquals(looks(false), ["traceroute", "nft", "firewall lets"]);
-  assertEquals(looks(true), ["nft", "firewall lets"], "what answers pings is up");
+  assertEquals(looks(true), ["nft", "traceroute", "firewall lets"], "what answers pings is up");
   const unit = [{ name: "IPAddressDeny", value: "any", file: "/x" }];
   const way = { ...wayTo("http://p.example"), unit };
   assertEquals(connectAdvice("no answer within 5 s", way).length, 1);
