@@ -27,27 +27,28 @@ export interface InterfaceContext {
   dialUps: number;
 }
 
-/**
- * Names of software interfaces, where no kind is known: their traffic passes through a real interface
- * too, or never leaves the machine.
- */
-const VIRTUAL_NAMES = [
-  ...["docker*", "podman*", "br-*", "br?", "br??", "veth*", "virbr*", "vnet*", "lxdbr*"],
-  ...["incusbr*", "vmbr*", "fwbr*", "fwln*", "fwpr*", "tap*", "tun*", "vif*", "xenbr*", "ovs-*"],
-  ...["cni*", "cali*", "cilium*", "lxc*", "flannel*", "kube-*", "nodelocaldns", "weave*"],
-  ...["wg*", "tailscale*", "zt*", "utun*", "nebula*", "gre*", "erspan*", "sit*", "tunl*", "ip6*"],
-  ...["ip_vti*", "vxlan*", "geneve*", "macvlan*", "macvtap*", "ipvlan*", "vlan*", "*.*"],
-  ...["dummy*", "ifb*", "teql*", "nlmon*", "ve-*", "vb-*", "datapath", "waydroid*", "anbox*"],
-  ...["ipvl*", "xfrm*", "ipsec*", "l2tpeth*", "6in4-*", "6to4*", "he-ipv6", "bat*", "hsr*", "vrf*"],
-  ...["macsec*", "nordlynx", "CloudflareWARP"],
-];
-
 /** Kinds that come in pairs: a container's uplink, and the host's ends of its containers' uplinks. */
 const PAIR_KINDS: ReadonlySet<string> = new Set(["veth", "netkit"]);
 
 /** Names of the host's ends: their kind is that of an uplink, too. */
 const HOST_ENDS = [
-  ...["veth*", "cali*", "cilium*", "lxc*", "cni*", "weave*", "fwln*", "fwpr*", "vnet*"],
+  ...["veth*", "ve-*", "vb-*", "cali*", "cilium*", "lxc*", "cni*", "weave*", "fwln*", "fwpr*"],
+  ...["vnet*", "azv*", "eni*", "gke*"],
+];
+
+/**
+ * Names of software interfaces, where no kind is known: their traffic passes through a real interface
+ * too, or never leaves the machine.
+ */
+const VIRTUAL_NAMES = [
+  ...HOST_ENDS,
+  ...["docker*", "podman*", "br-*", "br?", "br??", "virbr*", "lxdbr*"],
+  ...["incusbr*", "vmbr*", "fwbr*", "tap*", "tun*", "vif*", "xenbr*", "ovs-*"],
+  ...["flannel*", "kube-*", "nodelocaldns", "datapath", "waydroid*", "anbox*"],
+  ...["wg*", "tailscale*", "zt*", "utun*", "nebula*", "gre*", "erspan*", "sit*", "tunl*", "ip6*"],
+  ...["ip_vti*", "vxlan*", "geneve*", "macvlan*", "macvtap*", "ipvlan*", "vlan*", "*.*"],
+  ...["ipvl*", "xfrm*", "ipsec*", "l2tpeth*", "6in4-*", "6to4*", "he-ipv6", "bat*", "hsr*", "vrf*"],
+  ...["dummy*", "ifb*", "teql*", "nlmon*", "macsec*", "nordlynx", "CloudflareWARP"],
 ];
 
 /** Kinds of interfaces whose traffic another interface carries, or that never leaves the machine. */

@@ -270,7 +270,9 @@ Deno.test("decideInterface() asks no name where the kernel tells the kind", () =
 });
 
 Deno.test("decideInterface() takes one of a pair for the host's end by its name, unless it is the only link", () => {
-  for (const name of ["veth12ab", "cali1a2b", "lxc1a2b", "fwln100i0"]) {
+  for (
+    const name of ["veth12ab", "cali1a2b", "lxc1a2b", "fwln100i0", "ve-web", "azv1", "eni1a2b"]
+  ) {
     const facts = { link: link("veth") };
     assertEquals(decideInterface(name, facts, around({ byName: true })).counted, false, name);
     assertEquals(decideInterface(name, facts, around({ byName: true, alone: true })), {
