@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { testRemoteFiles, testResumedTerminal } from "../../end_to_end/remote_control.ts";
-import { REMOTE_CONTROL, withAgent } from "../../end_to_end/setup.ts";
+import { REMOTE_CONTROL, until, withAgent } from "../../end_to_end/setup.ts";
 import { panelFault } from "../../test_panel/faults.ts";
 
 // What the fast tests do with a panel of main, on the panels and transports that they leave out.
@@ -29,12 +29,13 @@ Deno.test("an agent that is stopped sends a result for each command that runs or
     await withAgent({ panel, args: [REMOTE_CONTROL, ...more] }, async (panel, agent) => {
       await agent.says("First report accepted");
       for (let count = 0; count < 6; count++) panel.node.sendCommand("sleep 1000");
-      // It is handled after them.
+      // It is handled after them by WebSocket, and what was pulled is acknowledged by the next pull.
       assert(panel.switchVersion("snapshot"));
       await agent.says("Refused to switch");
+      await until(panel, () => panel.node.queue.poll([]).length === 0);
       assertEquals((await agent.stop()).code, 0);
+      await until(panel, ({ commandResults }) => commandResults.length >= 6);
       const outputs = panel.state.commandResults.map(({ value }) => value.result);
-      assertEquals(outputs.length, 6, agent.output);
       for (const output of outputs) assertMatch(output, /^The agent stopped before the command/);
     });
   }

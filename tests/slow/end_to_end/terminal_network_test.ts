@@ -119,7 +119,8 @@ async function resetOften(open: Open): Promise<void> {
     await until(panel, () => dials(panel) > before);
     await isSameShell(open, `time${time}`);
   }
-  assertEquals(numbers(terminal.output), Array.from({ length: times }, (_, i) => i + 1));
+  const all = Array.from({ length: times }, (_, i) => i + 1);
+  assertEquals(numbers(terminal.output), all, JSON.stringify(terminal.output));
 }
 
 const CASES: readonly [string, number, (open: Open) => Promise<void>][] = [
