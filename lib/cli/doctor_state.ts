@@ -163,10 +163,12 @@ async function stateAdvice(
     const barrier = typeof uid === "number" && typeof gid === "number"
       ? barrierTo(folder, { uid, gids: [gid] }, "run")
       : undefined;
+    // A number alone tells chown no group.
+    const user = owner === undefined ? "USER:" : `${uid}:${gid}`;
     return [
       barrier !== undefined && barrier.path !== folder
         ? `let the agent's user pass ${barrier.path}: ${barrier.repair}`
-        : `give the folder to the agent's user: chown -R ${owner?.uid ?? "USER"}: ${folder}`,
+        : `give the folder to the agent's user: chown -R ${user} ${folder}`,
       "or choose another folder with --state-dir",
     ];
   }

@@ -21,7 +21,10 @@ Deno.test("checkStateFolder() gives the advice that fits the problem of the agen
     ["Read-only file system", "make its disk writable (mount -o remount,rw)"],
     ["the folder was deleted", "run doctor as root: it has the command"],
     ["restart the agent", "repair that, and restart the agent"],
-    ["permission denied", "give the folder to the agent's user: chown -R "],
+    [
+      "permission denied",
+      `give the folder to the agent's user: chown -R ${Deno.uid()}:${Deno.gid()} /`,
+    ],
     ["odd", "see what hinders it: namei -l /srv/state"],
   ];
   for (const [reason, advice] of table) {
