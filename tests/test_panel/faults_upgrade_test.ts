@@ -1,52 +1,12 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { type FaultName, panelFault } from "./faults.ts";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { panelFault } from "./faults.ts";
 import { startTestPanel, type TestPanel } from "./test_panel.ts";
-import { deliverRpc, dial, envelope } from "../test_panel/fake_agent.ts";
+import { dial, envelope } from "../test_panel/fake_agent.ts";
 import { deliver, REPORT } from "../test_panel/fake_reporter.ts";
 
 async function withPanel(use: (panel: TestPanel) => Promise<void>): Promise<void> {
   using panel = await startTestPanel();
   await use(panel);
-}
-
-const refusals: [name: FaultName, answer: RegExp, postWorks: boolean][] = [
-  ["status-500", /^500 $/, false],
-  ["upgrade-400", /^400 </, true],
-  ["upgrade-404", /^404 </, true],
-  ["upgrade-405", /^405 </, true],
-  ["upgrade-429", /^429 </, true],
-  ["upgrade-502", /^502 </, true],
-  ["upgrade-520", /^520 </, true],
-  ["upgrade-html", /^200 <!DOCTYPE/, true],
-  ["upgrade-302", /^302 $/, true],
-];
-
-for (const [name, answer, postWorks] of refusals) {
-  Deno.test(`answerUpgrade() refuses WebSockets under "${name}" and closes open ones`, () =>
-    withPanel(async (panel) => {
-      const openSocket = await dial(panel, "v2").opened();
-      await panel.setFault(panelFault(name));
-      assertEquals(await openSocket.ended(), 1006);
-      const socket = dial(panel, "v2");
-      await socket.until(() => socket.refusal !== undefined);
-      assertMatch(socket.refusal ?? "", answer);
-      if (postWorks) await deliverRpc(panel, "agent.report", { report: REPORT });
-      await panel.setFault(undefined);
-      (await dial(panel, "v2").opened()).socket.terminate();
-    }));
-}
-
-for (const name of ["close", "reset", "drop-mid-frame"] as const) {
-  Deno.test(`answerUpgrade() closes WebSockets under "${name}"`, () =>
-    withPanel(async (panel) => {
-      const openSocket = await dial(panel, "v2").opened();
-      await panel.setFault(panelFault(name));
-      assertEquals(await openSocket.ended(), 1006);
-      assertEquals(openSocket.received, []);
-      assertEquals(await dial(panel, "v2").ended(), 1006);
-      await panel.setFault(undefined);
-      (await dial(panel, "v1").opened()).socket.terminate();
-    }));
 }
 
 for (const name of ["hang", "mute", "upgrade-hang"] as const) {

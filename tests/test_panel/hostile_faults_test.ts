@@ -3,7 +3,7 @@ import { assert, assertArrayIncludes, assertEquals, assertGreater, assertLess } 
 import { WebSocket } from "ws";
 import { panelFault } from "./faults.ts";
 import { startTestPanel, type TestPanel } from "./test_panel.ts";
-import { deliverRpc, dial, postRpc } from "./fake_agent.ts";
+import { dial } from "./fake_agent.ts";
 import { call, deliver, REPORT } from "./fake_reporter.ts";
 
 async function withPanel(use: (panel: TestPanel) => Promise<void>): Promise<void> {
@@ -89,61 +89,6 @@ for (const name of ["garbage-message", "deep-message", "huge-message"] as const)
       await response.body?.cancel();
       await panel.setFault(undefined);
       await deliver(panel, "report", REPORT);
-    }));
-}
-
-Deno.test('panelFault("ping-flood") orders 10,000 probes, but no more events than the queue holds', () =>
-  withPanel(async (panel) => {
-    await panel.setFault(panelFault("ping-flood"));
-    const socket = await dial(panel, "v2").opened();
-    await socket.until(() => socket.received.length === 10_000);
-    const last = await socket.message(9_998);
-    assertEquals(last.params, {
-      ping_task_id: 9_999,
-      ping_type: "tcp",
-      ping_target: "127.0.0.1:1",
-    });
-    socket.socket.terminate();
-    await panel.state.until(({ sockets }) => sockets.present === undefined);
-    await panel.setFault(undefined);
-    await deliverRpc(panel, "agent.report", { report: REPORT });
-    await deliverRpc(panel, "agent.report", { report: REPORT });
-    await panel.setFault(panelFault("ping-flood"));
-    await panel.state.until(({ counts }) => counts.reports === 2);
-    const [status, answer] = await postRpc(
-      panel,
-      '{"jsonrpc":"2.0","method":"agent.pull","id":1}',
-    );
-    assertEquals([status, answer.result.events.length], [200, 128]);
-  }));
-
-Deno.test('panelFault("ping-black-hole") orders probes of a silent server', () =>
-  withPanel(async (panel) => {
-    await panel.setFault(panelFault("ping-black-hole"));
-    const socket = await dial(panel, "v2").opened();
-    await socket.until(() => socket.received.length === 10_000);
-    const url = new URL((await socket.message(0)).params.ping_target);
-    const connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(url.port) });
-    connection.close();
-    socket.socket.terminate();
-  }));
-
-for (
-  const [name, count, command] of [
-    ["exec-flood", 100, /^echo \d+; sleep 1$/],
-    ["exec-huge", 1, /^head -c 200000000 /],
-    ["exec-endless", 1, /^yes$/],
-  ] as const
-) {
-  Deno.test(`panelFault("${name}") orders ${count} commands, over v1 too`, () =>
-    withPanel(async (panel) => {
-      await panel.setFault(panelFault(name));
-      const socket = await dial(panel, "v1").opened();
-      socket.socket.send(JSON.stringify(REPORT));
-      await socket.until(() => socket.received.length === count);
-      const { message, command: ordered } = await socket.message(count - 1);
-      assertEquals([message, command.test(ordered)], ["exec", true]);
-      socket.socket.terminate();
     }));
 }
 
