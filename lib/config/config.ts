@@ -15,7 +15,9 @@ import {
 } from "./environment.ts";
 import { type Language, languageOf } from "./language.ts";
 import { configNotices } from "./notices.ts";
-import { commandsOf, type Layer, type Option, type OptionTexts } from "./option.ts";
+import { flagLayer, type Flags, layer } from "./layers.ts";
+import type { Option, OptionTexts } from "./option.ts";
+import { hasAuthorization, refuseOtherCommands, requireCompatible } from "./option_conflicts.ts";
 import {
   hasTag,
   OPTION_ROWS,
@@ -238,46 +240,6 @@ function resolveLayers(input: ConfigInput): Config {
   };
 }
 
-/**
- * The layer of the command line, in which `--unset` returns options to their default.
- *
- * @throws {UsageError} When a flag sets one of them.
- */
-function flagLayer(flags: Flags): Layer {
-  const texts = new Map<Option<unknown>, string | null>(flags);
-  // A mistake in it is found with all others.
-  const names = attempt(() => OPTIONS.unset.parse(flags.get(OPTIONS.unset) ?? "")) ?? [];
-  for (const option of OPTION_ROWS.filter(({ key = "" }) => names.includes(key))) {
-    if (flags.has(option)) {
-      throw new UsageError(`Cannot use --unset ${option.key} together with --${option.flag}`);
-    }
-    texts.set(option, null);
-  }
-  // Further panels have no flag of their own: they are the further values of --endpoint.
-  return {
-    texts,
-    nameOf: ({ flag = "endpoint" }) => ({ name: `--${flag}`, origin: `flag --${flag}` }),
-  };
-}
-
-/** A layer of texts by the names that options have there; an empty text sets nothing. */
-function layer(
-  textOf: (name: string) => string | undefined,
-  nameOf: (option: Option<unknown>) => string,
-  originOf: (name: string) => string,
-): Layer {
-  const texts = OPTION_ROWS.flatMap((row): [Option<unknown>, string][] => {
-    const text = textOf(nameOf(row));
-    return text ? [[row, text]] : [];
-  });
-  return {
-    texts: new Map(texts),
-    nameOf: (row) => ({ name: nameOf(row), origin: originOf(nameOf(row)) }),
-  };
-}
-
-type Flags = ReadonlyMap<Option<unknown>, string>;
-
 /** The name of the service that a command is about. */
 function serviceOf(flags: Flags): string {
   return flags.get(OPTIONS.serviceName) || OPTIONS.serviceName.initial;
@@ -319,49 +281,6 @@ function readOptionsFile(command: Command, flags: Flags, input: ConfigInput) {
     texts: readConfigFile(path, { option, readText }),
     isInstalled: installed !== undefined,
   };
-}
-
-/** @throws {UsageError} If options are set that have no meaning together. */
-function requireCompatible(values: OptionValues): void {
-  const { updateKey, updateUrl, manager, print, replace, keepState, restore } = values;
-  if (updateKey !== "" && updateUrl === "") {
-    throw new UsageError("Cannot use --update-key without --update-url: give both");
-  }
-  if (manager !== undefined && (!print || replace)) {
-    throw new UsageError("Cannot use --manager but with --print, and without --replace");
-  }
-  if (values.tokenIn === "header" && hasAuthorization(values)) {
-    throw new UsageError(
-      "Cannot use --token-in header with an Authorization of --header: a request has one such " +
-        "header, and the token would be in it",
-    );
-  }
-  if (keepState && restore) throw new UsageError("Cannot use --keep-state and --restore together");
-}
-
-function hasAuthorization({ headers }: OptionValues): boolean {
-  return headers.some(([name]) => name.toLowerCase() === "authorization");
-}
-
-/**
- * Refuses options of the command line that the command does not take.
- *
- * @throws {UsageError} One line that names the option and the commands that take it.
- */
-function refuseOtherCommands({ found }: ResolvedOptions, command: Command): void {
-  for (const [option, { origin }] of found) {
-    const commands = option.variable === undefined ? commandsOf(option) : undefined;
-    if (commands === undefined || commands.includes(command)) continue;
-    const names = commands.map((name) => `"${name}"`);
-    const verb = names.length === 1 ? "takes" : "take";
-    throw new UsageError(`Cannot use ${origin} here: only ${enumerate(names)} ${verb} it`);
-  }
-}
-
-/** Texts as a list in a sentence: `a, b and c`. */
-function enumerate(texts: readonly string[]): string {
-  const last = texts.at(-1) ?? "";
-  return texts.length < 2 ? last : `${texts.slice(0, -1).join(", ")} and ${last}`;
 }
 
 /** The mode by its own name, or by the official switches. */
