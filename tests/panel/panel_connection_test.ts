@@ -185,14 +185,15 @@ Deno.test("PanelConnection tells once of settings that a panel pushes, by whatev
   });
   assertEquals(lines.filter((line) => line.includes("sends settings")).length, 1, `${lines}`);
   // Each version alone tells of them.
-  const alone = await collectedLog(async () => {
-    const connection = new PanelConnection(node, config, []);
-    const { signal } = new AbortController();
-    await connection.clientV1.sendReport(toWireReport({ failures: [] }), {
-      timeoutMs: 10_000,
-      signal,
+  for (const version of [1, 2]) {
+    const alone = await collectedLog(async () => {
+      const connection = new PanelConnection(node, config, []);
+      const { signal } = new AbortController();
+      const call = { method: "agent.basicInfo", params: {}, timeoutMs: 10_000, signal };
+      if (version === 2) await connection.clientV2.call(call);
+      else await connection.clientV1.sendReport(toWireReport({ failures: [] }), call);
+      connection.close();
     });
-    connection.close();
-  });
-  assertEquals(alone.length, 1);
+    assertEquals(alone.length, 1, `${version}`);
+  }
 });

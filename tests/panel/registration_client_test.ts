@@ -119,6 +119,7 @@ Deno.test("RegistrationClient.register() is refused by 401 and 403, with the pan
     const outcome = await answered(status, words);
     assert(outcome.kind === "refused");
     assertStringIncludes(outcome.error.message, `(POST /api/clients/register): status ${status}`);
+    assertEquals(outcome.error.status, status);
     assertEquals(Deno.inspect(outcome).includes(KEY), false);
   }
 });

@@ -38,7 +38,10 @@ Deno.test("Prober.probe() measures each kind, with fractions of milliseconds", a
     const ms = await probe(kind, host);
     assert(ms >= 0 && ms < 1001, `${kind} ${ms}`);
   }
-  assertEquals(await probe("icmp", host), 7.9);
+  const lines = await collectedDebugLog(async () => {
+    assertEquals(await probe("icmp", host), 7.9);
+  });
+  assertStringIncludes(lines[0] ?? "", "icmp probe of some.example: 7 ms");
   await server.close();
 });
 
