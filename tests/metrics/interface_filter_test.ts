@@ -1,20 +1,13 @@
 import { assertEquals } from "@std/assert";
 import type { LinkKind } from "../../lib/host/host.ts";
-import type { InterfaceTraits } from "../../lib/host/interface_traits.ts";
+import { type InterfaceTraits, NO_TRAITS } from "../../lib/host/interface_traits.ts";
 import {
   decideInterface,
   decisionOrder,
   type InterfaceContext,
 } from "../../lib/metrics/interface_filter.ts";
 
-const VIRTUAL: InterfaceTraits = {
-  device: false,
-  bond: false,
-  bondSlave: false,
-  bridge: false,
-  tunnel: false,
-  stacked: false,
-};
+const VIRTUAL: InterfaceTraits = NO_TRAITS;
 const DEVICE: InterfaceTraits = { ...VIRTUAL, device: true };
 
 function around(options: {

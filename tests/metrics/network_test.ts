@@ -1,20 +1,17 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import type { Source } from "../../lib/host/host.ts";
-import { type InterfaceTraits, readInterfaceTraits } from "../../lib/host/interface_traits.ts";
+import {
+  type InterfaceTraits,
+  NO_TRAITS,
+  readInterfaceTraits,
+} from "../../lib/host/interface_traits.ts";
 import type { InterfaceGlobs } from "../../lib/metrics/interface_filter.ts";
 import { type LookupTraits, NetworkCollector } from "../../lib/metrics/network.ts";
 import { FakeTime } from "../fake_time.ts";
 import { fakeHost } from "./fake_host.ts";
 import { rated } from "./rated.ts";
 
-const VIRTUAL: InterfaceTraits = {
-  device: false,
-  bond: false,
-  bondSlave: false,
-  bridge: false,
-  tunnel: false,
-  stacked: false,
-};
+const VIRTUAL: InterfaceTraits = NO_TRAITS;
 const DEVICE: InterfaceTraits = { ...VIRTUAL, device: true };
 
 /** Received bytes of each interface; as many are sent. */

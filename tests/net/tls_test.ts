@@ -6,7 +6,7 @@ import { NodeTlsStream } from "../../lib/net/node_tls.ts";
 import { loadAuthorities, Tls } from "../../lib/net/tls.ts";
 import { FakeTime } from "../fake_time.ts";
 import { realDeadline, realUntil } from "../real_deadline.ts";
-import { EchoServer } from "./echo_server.ts";
+import { EchoServer, LoopbackServer } from "./echo_server.ts";
 import { roundTrip } from "./round_trip.ts";
 import { makeCertificate } from "./test_authority.ts";
 import { onlyIf } from "../only_on.ts";
@@ -41,61 +41,19 @@ async function start(
 }
 
 /** Answers each connection so; afterwards it is open until the other side ends it. */
-class OddServer {
-  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #open = new Set<Deno.TcpConn>();
-  readonly #done: Promise<void>;
+class OddServer extends LoopbackServer {
+  readonly #answer: (connection: Deno.Conn) => Promise<"end" | void>;
 
-  constructor(answer: (connection: Deno.TcpConn) => Promise<"end" | void>) {
-    this.#done = this.#serve(answer);
+  constructor(answer: (connection: Deno.Conn) => Promise<"end" | void>) {
+    super(Deno.listen({ hostname: "127.0.0.1", port: 0 }));
+    this.#answer = answer;
   }
 
-  get port(): number {
-    return this.#listener.addr.port;
-  }
-
-  get open(): number {
-    return this.#open.size;
-  }
-
-  /** Ends all connections. */
-  end(): void {
-    for (const connection of this.#open) connection.close();
-    this.#open.clear();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
-    this.end();
-    await this.#done;
-  }
-
-  async #serve(answer: (connection: Deno.TcpConn) => Promise<"end" | void>): Promise<void> {
-    const running: Promise<void>[] = [];
-    try {
-      while (true) {
-        const connection = await this.#listener.accept();
-        this.#open.add(connection);
-        running.push(this.#answer(connection, answer));
-      }
-    } catch {
-      // It was closed.
-    }
-    await Promise.all(running);
-  }
-
-  async #answer(
-    connection: Deno.TcpConn,
-    answer: (connection: Deno.TcpConn) => Promise<"end" | void>,
-  ): Promise<void> {
+  protected override async serve(connection: Deno.Conn): Promise<void> {
     const buffer = new Uint8Array(4096);
-    try {
-      await connection.read(buffer);
-      if (await answer(connection) !== "end") { while (await connection.read(buffer) !== null); }
-    } catch {
-      // It was closed.
-    }
-    if (this.#open.delete(connection)) connection.close();
+    await connection.read(buffer);
+    if (await this.#answer(connection) === "end") return;
+    while (await connection.read(buffer) !== null);
   }
 }
 

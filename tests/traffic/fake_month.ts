@@ -1,17 +1,9 @@
+import { NO_TRAITS } from "../../lib/host/interface_traits.ts";
 import { NetworkCollector } from "../../lib/metrics/network.ts";
 import { MonthlyTraffic } from "../../lib/traffic/monthly_traffic.ts";
 import type { NetStaticSum } from "../../lib/traffic/net_static.ts";
 import { formatTrafficState, parseTrafficState } from "../../lib/traffic/traffic_state.ts";
 import { FakeTime } from "../fake_time.ts";
-
-const NO_TRAITS = {
-  device: false,
-  bond: false,
-  bondSlave: false,
-  bridge: false,
-  tunnel: false,
-  stacked: false,
-};
 
 /**
  * A machine with its interfaces, and an agent on it that is started again and again, under a fake
