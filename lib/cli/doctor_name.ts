@@ -21,6 +21,7 @@ import {
   RESOLV_CONF,
 } from "./doctor_name_servers.ts";
 import { settingText } from "../service/loaded_unit.ts";
+import { lostPings, PINGS } from "./doctor_loss.ts";
 import { covers, restart } from "./doctor_unit_settings.ts";
 import { kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
 import { failureText, firstHop, given, seconds, unitAdvice, type Way } from "./doctor_way.ts";
@@ -55,8 +56,9 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   } catch (error) {
     signal.throwIfAborted();
     const answers = await (asked ?? askEach(host, sources, { signal }));
+    const pings = await pingsOf(answers, way, signal);
     return await bySystem(answers, { way, sources, signal }) ??
-      lateAnswer(answers, { way, sources, isLate: isTimeout(error) }) ??
+      lateAnswer(answers, { way, sources, isLate: isTimeout(error), pings }) ??
       unresolved(failureText(error), { way, sources, answers });
   }
   const ms = performance.now() - startedAtMs;
@@ -95,12 +97,13 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
     way.doubts = hostsDoubts(await (asked ?? askEach(host, sources, { signal })), { way, line });
   }
   if (asked === undefined) return result("ok", text);
+  const pings = await pingsOf(answers, way, signal);
   const slow = `${text}, after ${seconds(ms)}`;
   const each = answers.length === 0 ? "" : ` (${answers.map(answerText).join("; ")})`;
   return result(
     "warning",
-    slow + each,
-    ...slowAdvice(answers, { way, sources }),
+    slow + each + pingsText(answers, pings),
+    ...slowAdvice(answers, { way, sources, lostPings: pings }),
   );
 }
 
@@ -108,6 +111,24 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
 export function answererOf(answers: readonly NameAnswer[]): string | undefined {
   const found = answers.find(({ addresses }) => addresses.length > 0);
   return answers.some(isSilent) ? found?.server : undefined;
+}
+
+/** How many pings to a server that has not answered all questions are lost; `undefined` where none says. */
+async function pingsOf(
+  answers: readonly NameAnswer[],
+  { config }: Way,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const lossy = answers.find(({ lost }) => lost !== undefined);
+  return lossy && await lostPings(lossy.server, { config, signal });
+}
+
+/** What pings say of a server that has not answered all questions. */
+function pingsText(answers: readonly NameAnswer[], pings: number | undefined): string {
+  if (pings === undefined || answers.every(({ lost }) => lost === undefined)) return "";
+  return pings === 0
+    ? "; it answers all pings"
+    : `; ${pings} of ${PINGS} pings are lost: packets are lost`;
 }
 
 /** What name servers say against an address that the system has, perhaps from a cache. */
@@ -184,7 +205,13 @@ async function bySystem(
  */
 export function lateAnswer(
   answers: readonly NameAnswer[],
-  { way, sources, isLate = false }: { way: Way; sources: NameSources; isLate?: boolean },
+  { way, sources, isLate = false, pings }: {
+    way: Way;
+    sources: NameSources;
+    isLate?: boolean;
+    /** How many pings to a server that has not answered all questions are lost. */
+    pings?: number | undefined;
+  },
 ): CheckResult | undefined {
   const found = answers.find(({ addresses }) => addresses.length > 0);
   const hasReason = isLate || deadServerAdvice(answers, sources) !== undefined;
@@ -197,8 +224,8 @@ export function lateAnswer(
     `${firstHop(way).host} is ${
       found.addresses.join(", ")
     }, answered by ${found.server}, and the ` +
-      `system has no answer within ${seconds(LOOKUP_MS)} (${each})`,
-    ...slowAdvice(answers, { way, sources }),
+      `system has no answer within ${seconds(LOOKUP_MS)} (${each})${pingsText(answers, pings)}`,
+    ...slowAdvice(answers, { way, sources, lostPings: pings }),
   );
 }
 

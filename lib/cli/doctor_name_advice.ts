@@ -110,7 +110,12 @@ const SLOW_ANSWER_MS = 1_000;
 /** What to do about a name that the system gives late, by what each server has answered. */
 export function slowAdvice(
   answers: readonly NameAnswer[],
-  { way, sources }: { way: Way; sources: NameSources },
+  { way, sources, lostPings }: {
+    way: Way;
+    sources: NameSources;
+    /** How many pings to a server that has not answered all questions are lost. */
+    lostPings?: number | undefined;
+  },
 ): string[] {
   const dead = deadServerAdvice(answers, sources);
   if (dead !== undefined) return [dead];
@@ -132,7 +137,16 @@ export function slowAdvice(
   const lossy = answers.find(({ lost }) => lost !== undefined);
   const { server } = lossy ?? first;
   const lost = `see whether packets to ${server} are lost on the way: ping -c 20 ${server}`;
-  if (lossy !== undefined) return [lost];
+  if (lossy !== undefined) {
+    const busy =
+      `see whether ${server} limits questions, or is overloaded: dig @${server} ${host}, several ` +
+      "times";
+    return lostPings === 0
+      ? [busy, another]
+      : lostPings === undefined
+      ? [lost, busy, another]
+      : [lost];
+  }
   // Without an answer it may be either.
   if (isSilent(first)) {
     return [lost, `see whether ${server} itself is slow: dig @${server} example.com`, another];

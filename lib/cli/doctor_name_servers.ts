@@ -139,7 +139,7 @@ export function answerText(answer: NameAnswer): string {
   if (isSilentOnIpv6) return `${answered}, and no answer to questions for IPv6 (AAAA)`;
   return lost === undefined
     ? answered
-    : `${answered}, and no answer to ${lost.lost} of ${lost.all} questions: packets are lost`;
+    : `${answered}, and no answer to ${lost.lost} of ${lost.all} questions`;
 }
 
 export const RESOLV_CONF = "/etc/resolv.conf";

@@ -22,7 +22,7 @@ import { readFile } from "./doctor_name_servers.ts";
 import { checkNetwork } from "./doctor_network.ts";
 import { checkConnection } from "./doctor_connection.ts";
 import { isRpcAnswer, PanelCalls } from "./doctor_panel_calls.ts";
-import { deviceTo } from "./doctor_route.ts";
+import { deviceTo, largestPing } from "./doctor_route.ts";
 import { checkTls } from "./doctor_tls.ts";
 import { tokenResult, type TokenState } from "./doctor_token.ts";
 import { FURTHER_CONNECTIONS, PINGS, slowConnections } from "./doctor_loss.ts";
@@ -313,13 +313,15 @@ class PanelCheck {
       }
     } catch (error) {
       signal.throwIfAborted();
-      const device = deviceTo(this.#way.addresses[0] ?? firstHop(this.#way).host);
+      const address = this.#way.addresses[0] ?? firstHop(this.#way).host;
       return result(
         "failed",
         `a small request is answered in ${text}, and one of ${LARGE_REQUEST_BYTES} bytes is not: ` +
           failureText(error),
-        "see whether large packets are lost on the way out: ping -c 3 -M do -s 1400 " +
-          `${urlHost(this.#way.url)}; then a smaller MTU helps: ip link set dev ${device} mtu 1280`,
+        `see whether large packets are lost on the way out: ${largestPing(address)} ` +
+          `${urlHost(this.#way.url)}; then a smaller MTU helps: ip link set dev ${
+            deviceTo(address)
+          } mtu 1280`,
         "see in the log of a proxy in front of the panel what it makes of larger requests",
       );
     }

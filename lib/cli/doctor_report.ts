@@ -34,7 +34,10 @@ const CONSEQUENCES: readonly (readonly [
   [["network", "dns", "connect"], ["probes", "version"]],
   [["version"], ["service"], /its last update job failed/, /; Cannot /],
   // Both are sent over the same way.
-  [["connect"], ["dns"], PACKETS_LOST, PACKETS_LOST],
+  [["connect"], ["dns"], /no answer to \d+ of \d+ questions/, PACKETS_LOST],
+  // The agent gives a name up sooner than the system.
+  [["dns"], ["agent"], /no report was accepted|Cannot resolve/, /has no answer within/],
+  [["connect", "round_trip"], ["agent"], /no report was accepted|no answer/, PACKETS_LOST],
   [["connect", "dns"], ["round_trip"], /./, PACKETS_LOST],
   [ON_THE_WAY, ["service"], /its files have changed since systemd read them/],
   [["connect"], ["ping"], /sendto: Operation not permitted/],
@@ -64,21 +67,32 @@ export function inOrder(checks: readonly CompletedCheck[]): CompletedCheck[] {
   const ordered = [...checks].sort((one, other) =>
     rank(one) === rank(other) ? place(one) - place(other) : rank(one) - rank(other)
   );
+  const isCause = (link: CompletedCheck, cause: RegExp | undefined) =>
+    link.status === "failed" || (link.status === "warning" && cause?.test(link.text) === true);
   const causeOf = (it: CompletedCheck): CompletedCheck | undefined => {
     if (it.follows !== undefined || rank(it) > 1 || PAUSED.test(it.text)) return undefined;
     const cause = ordered.find((link) =>
-      link.follows === undefined && rank(link) <= rank(it) &&
+      link.follows === undefined &&
       CONSEQUENCES.some(([links, follow, text = /^/, cause]) =>
         links.includes(link.id) && follow.includes(it.id) && text.test(it.text) &&
-        (link.status === "failed" || (link.status === "warning" && cause?.test(link.text)))
+        isCause(link, cause)
       )
     );
     return cause && (causeOf(cause) ?? cause);
   };
-  return ordered.map((it) => {
+  const found = ordered.map((it) => {
     const cause = causeOf(it);
     return cause === undefined ? it : { ...it, follows: cause.id };
   });
+  // What has something fail has failed itself.
+  const failing = new Set(
+    found.flatMap(({ status, follows }) => status === "failed" ? follows ?? [] : []),
+  );
+  return found.map((it) =>
+    it.status === "warning" && it.follows === undefined && failing.has(it.id)
+      ? { ...it, status: "failed" as const }
+      : it
+  ).sort((one, other) => rank(one) - rank(other));
 }
 
 function rank({ status }: CompletedCheck): number {

@@ -22,6 +22,15 @@ export function deviceTo(address: string, askRoute = kernelRoutes()): string {
   return route !== undefined && "device" in route ? route.device : "INTERFACE";
 }
 
+/** The ping that fills a packet of the interface by which an address is reached, as large as it may be. */
+export function largestPing(address: string): string {
+  const file = `/sys/class/net/${deviceTo(address)}/mtu`;
+  const mtu = Number(attempt(() => Deno.readTextFileSync(file)) ?? 1500);
+  // The headers of IP and ICMP.
+  const size = Math.min(mtu, 1500) - (ipFamily(address) === 6 ? 48 : 28);
+  return `ping -c 3 -M do -s ${size}`;
+}
+
 /** Asks the kernel for the way to an address; `undefined` where it does not tell. */
 export type AskRoute = (address: string) => Route | Refusal | undefined;
 

@@ -17,7 +17,7 @@ import { dirname } from "../parse/path.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { setClockCommand } from "./doctor_commands.ts";
-import { deviceTo } from "./doctor_route.ts";
+import { deviceTo, largestPing } from "./doctor_route.ts";
 import { clockDifference } from "./doctor_clock.ts";
 import { counted } from "./help.ts";
 import {
@@ -223,7 +223,9 @@ export function tlsAdvice(
   if (/no answer within/.test(message)) {
     return [
       `see whether anything speaks TLS there: ${show}`,
-      `see whether large packets are lost on the way: ping -c 3 -M do -s 1400 ${host}; then a ` +
+      `see whether large packets are lost on the way: ${
+        largestPing(addresses[0] ?? host)
+      } ${host}; then a ` +
       `smaller MTU helps: ip link set dev ${deviceTo(addresses[0] ?? host)} mtu 1280`,
       byName,
     ];

@@ -41,6 +41,16 @@ Deno.test("inOrder() puts a release that can't be looked up before the update jo
   assertEquals(newer, [["service", undefined], ["version", undefined]]);
 });
 
+Deno.test("inOrder() takes what makes the agent fail for failed itself", () => {
+  const late = { text: "p is 192.0.2.1, and the system has no answer within 6.0 s" };
+  const agent = { text: "no report was accepted yet" };
+  const of = (status: CheckResult["status"]) =>
+    inOrder([check("agent", status, agent), check("dns", "warning", late)])
+      .map(({ id, status, follows }) => [id, status, follows]);
+  assertEquals(of("failed"), [["agent", "failed", "dns"], ["dns", "failed", undefined]]);
+  assertEquals(of("ok"), [["dns", "warning", undefined], ["agent", "ok", undefined]]);
+});
+
 Deno.test("inOrder() folds the unread files of a unit below the link that fails by them", () => {
   const text = "x is running; its files have changed since systemd read them";
   const order = inOrder([check("service", "warning", { text }), check("connect", "failed")]);
@@ -52,7 +62,7 @@ Deno.test("inOrder() folds the unread files of a unit below the link that fails 
 
 Deno.test("inOrder() puts lost packets that both see before a slow name", () => {
   const lost = "after 1.2 s; of 5 further ones 2 took as long: packets are lost on the way";
-  const dns = check("dns", "warning", { text: "no answer to 2 of 6 questions: packets are lost" });
+  const dns = check("dns", "warning", { text: "no answer to 2 of 6 questions" });
   const order = (connect: Partial<CompletedCheck>) =>
     inOrder([dns, check("connect", "warning", connect)]).map(({ id, follows }) => [id, follows]);
   assertEquals(order({ text: lost }), [["dns", "connect"], ["connect", undefined]]);
