@@ -113,9 +113,9 @@ Deno.test("ReportTimer ignores the end of a report by the former transport", asy
     start(V2_POST);
     await time.run(1_500);
     start(V2_WEBSOCKET);
-    await time.run(200);
+    await time.run(1_200);
     held.resolve(true);
-    await time.run(2_000);
+    await time.run(1_000);
     assertEquals(due, ["v2 POST 1000", "v2 WebSocket 2500", "v2 WebSocket 3500"]);
   });
 });

@@ -11,6 +11,7 @@ import { TlsFront } from "./tls_front.ts";
 const NAME = "komari-agent-deno";
 const AUTHORITIES = "/etc/pki/ca-trust/source/anchors";
 const FOREIGN_ID = 4711;
+const PUBLIC_ADDRESS = "8.8.4.4";
 const DISCOVERY_KEY = "d1scovery-k3y";
 
 asRoot.test("the program uses what is installed on its machine: configuration, record, authorities", async () => {
@@ -44,8 +45,14 @@ asRoot.test("the program uses what is installed on its machine: configuration, r
   const start = (...args: readonly string[]) =>
     new AgentProcess(args, { through, env: { RUNTIME_DIRECTORY: `${folder.path}/run` } });
 
-  await using _agent = start("-i", "0.2");
+  await using addresses = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () => new Response(PUBLIC_ADDRESS),
+  );
+  const asked = `http://panel.test:${addresses.addr.port}/`;
+  await using _agent = start("-i", "0.2", "--ip-services", asked);
   await until(panel, ({ reports, pingResults }) => reports.length >= 1 && pingResults.length >= 1);
+  await until(panel, ({ columns }) => columns["ipv4"] === PUBLIC_ADDRESS);
   assertNotEquals(panel.state.pingResults[0]?.value.valueMs, -1);
   {
     await using another = start();

@@ -127,6 +127,8 @@ Deno.test({
     ];
     assertEquals(expected.filter((start) => !scrape.some((line) => line.startsWith(start))), []);
 
+    const limits = Deno.readTextFileSync(`/proc/${agent.pid}/limits`);
+    assertMatch(limits, /^Max file size +16777216 +16777216 +bytes/m);
     const health = readHealth([runtime]);
     assert(isWhole(health?.seal ?? ""), health?.seal);
     assertEquals(health?.version, VERSION);

@@ -23,7 +23,10 @@ const withOpenssl = onlyIf(made !== undefined);
 
 withOpenssl.test("readSystemAuthorities() reads the certificates of each folder, once each", () =>
   inFolder((folder) => {
-    Deno.mkdirSync(`${folder}/one/deeper`, { recursive: true });
+    Deno.mkdirSync(`${folder}/one/deeper/still/beyond`, { recursive: true });
+    for (const path of ["still/c.crt", "still/beyond/d.crt"]) {
+      Deno.writeTextFileSync(`${folder}/one/deeper/${path}`, authority);
+    }
     Deno.mkdirSync(`${folder}/two`);
     Deno.writeTextFileSync(`${folder}/one/deeper/b.crt`, authority);
     Deno.writeTextFileSync(`${folder}/one/README`, "no certificate");
@@ -33,7 +36,10 @@ withOpenssl.test("readSystemAuthorities() reads the certificates of each folder,
       `${folder}/two`,
     ]);
     assertEquals(certificates.map((it) => it.trim()), [authority.trim()]);
-    assertEquals(files, [`${folder}/one/deeper/b.crt`, `${folder}/two/a.pem`]);
+    assertEquals(files, [
+      ...[`${folder}/one/deeper/b.crt`, `${folder}/one/deeper/still/c.crt`],
+      `${folder}/two/a.pem`,
+    ]);
     assertEquals(ignored, []);
   }));
 

@@ -219,9 +219,11 @@ sanitized.test("HttpClient.request() closes connections that were idle for a min
   using time = new FakeTime();
   await withClient(echo, async ({ request, server, dialer }) => {
     await request();
-    time.tick(59_999);
-    await request();
-    assertEquals(server.accepted, 1);
+    for (let times = 0; times < 2; times++) {
+      time.tick(59_999);
+      await request();
+      assertEquals(server.accepted, 1);
+    }
     time.tick(60_001);
     await request();
     assertEquals([server.accepted, dialer.openStreams], [2, 1]);

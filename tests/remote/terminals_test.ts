@@ -263,8 +263,13 @@ test("Terminals ends a shell that was without a connection for five minutes", as
     first.type("word=kept\r");
     await goesOn(time, say(first, "first"));
     first.close();
-    await eventually(() => panel.lines.some((line) => line.endsWith("has no connection")));
+    await detached(panel);
     const ended = () => panel.lines.some((line) => line.includes("Terminal a ended"));
+    const again = await goesOn(time, connected(panel));
+    await time.pass(6 * 60_000, { stepMs: 60_000 });
+    assert(!ended(), "it has a connection");
+    again.close();
+    await detached(panel, 2);
     await time.pass(5 * 60_000 - 1, { stepMs: 60_000 });
     assert(!ended(), "it lives for so long");
     await goesOn(time, eventually(ended));

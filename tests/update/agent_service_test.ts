@@ -24,6 +24,10 @@ Deno.test("agentService() finds the service that has the name of the program", a
     pinned: VERSION,
     runtimeFolder: "/run/node-2",
   });
+  // The record may name a link to it.
+  Deno.symlinkSync("agents/node-2", `${fake.root}/srv/link`);
+  fake.write(NODE_2, fake.text(NODE_2).replaceAll("/srv/agents/node-2", "/srv/link"));
+  assertEquals(agentService(path, names, fake.system)?.pinned, VERSION);
 });
 
 Deno.test("agentService() finds no service by another name, or of another program", async () => {
