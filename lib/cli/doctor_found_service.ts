@@ -158,7 +158,7 @@ export function detailCommand(unit: LoadedUnit, scope: ServiceScope): ToolComman
   const ask = (tool: string, ...args: string[]) => ({ tool, args: [...user, ...args] });
   if (property("LoadState") === "bad-setting") return ask("systemd-analyze", "verify", name);
   // The jobs that systemd has not done yet.
-  if (!["", "0"].includes(property("Job"))) {
+  if (jobOf(unit) !== undefined) {
     return ask("systemctl", "list-jobs", "--no-legend", "--full");
   }
   if (property("ConditionResult") === "no" || property("AssertResult") === "no") {
@@ -168,6 +168,13 @@ export function detailCommand(unit: LoadedUnit, scope: ServiceScope): ToolComman
   return needed.length === 0
     ? undefined
     : ask("systemctl", "show", "--property=Id,LoadState,ActiveState", ...needed);
+}
+
+/** The job that systemd has for a unit; a start that it repeats by itself waits for nothing. */
+export function jobOf({ property }: LoadedUnit): string | undefined {
+  const job = property("Job");
+  const isRepeated = property("SubState").startsWith("auto-restart");
+  return ["", "0"].includes(job) || isRepeated ? undefined : job;
 }
 
 /** The settings by which a unit can't be started without other units. */

@@ -5,7 +5,7 @@
  */
 
 import { lastSetting, type LoadedUnit, settingText } from "../service/loaded_unit.ts";
-import { type FoundService, requirements } from "./doctor_found_service.ts";
+import { type FoundService, jobOf, requirements } from "./doctor_found_service.ts";
 import { isMissing } from "./doctor_unit_program.ts";
 import { ofDropIns, restart, underSettings, type UnitFailure } from "./doctor_unit_settings.ts";
 import { SET_UP_FAILURES, setUpFailure } from "./doctor_unit_setup.ts";
@@ -68,8 +68,9 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
     return { text: "systemd finds no unit of it", advice: [`write it anew: ${found.install}`] };
   }
   if (load !== "loaded" && load !== "") return unreadableUnit(load, { name, detail: found.detail });
-  const job = unit.property("Job");
-  if (job !== "" && job !== "0") return unfinishedJob(unit) ?? queuedFailure(job, found);
+  const job = jobOf(unit);
+  const unfinished = job && (unfinishedJob(unit) ?? queuedFailure(job, { unit, found }));
+  if (unfinished) return unfinished;
   const required = missingRequirement(unit, found.detail);
   if (required !== undefined) return required;
   if (unit.property("ConditionTimestampMonotonic") === "0") {
@@ -195,12 +196,17 @@ function unfinishedJob(unit: LoadedUnit): UnitFailure | undefined {
 }
 
 /** A start that waits for other units. */
-function queuedFailure(job: string, { detail }: FoundService): UnitFailure {
+function queuedFailure(
+  job: string,
+  { unit, found: { detail } }: { unit: LoadedUnit; found: FoundService },
+): UnitFailure | undefined {
   const running = detail.split("\n").flatMap((line) => {
     const [id = "", unit = "", , state = ""] = line.trim().split(/\s+/);
     return id !== job && state === "running" ? [unit] : [];
   });
   const text = `its start is queued (job ${job})`;
+  // A start that is repeated is queued for a moment.
+  if (running.length === 0 && Number(unit.property("NRestarts")) > 0) return undefined;
   if (running.length === 0) {
     return { text, advice: ["see what it waits for: systemctl list-jobs --after"] };
   }

@@ -370,6 +370,13 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
     [{ LoadState: "bad-setting" }, {}, "(bad-setting)", "systemd-analyze verify x.service"],
     [{ Job: "7" }, {}, "its start is queued (job 7)", "systemctl list-jobs --after"],
     [
+      { ...exited("3"), Job: "7", SubState: "auto-restart", NRestarts: "4" },
+      {},
+      "it exited with code 3",
+      "read its log",
+    ],
+    [{ ...exited("3"), Job: "7", NRestarts: "4" }, {}, "it exited with code 3", "read its log"],
+    [
       { Job: "7", SubState: "start-pre" },
       { ExecStartPre: "/bin/sleep 30" },
       `systemd is still starting it (start-pre) (ExecStartPre=/bin/sleep 30 in ${DROP_IN})`,
