@@ -175,10 +175,13 @@ export function gpuName(host: Pick<Host, "roots" | "readText" | "list">): string
   const others = listDrmGpus(host).filter(({ vendor }) =>
     models.length === 0 || vendor !== NVIDIA_VENDOR
   );
+  return listNames([...models, ...others.map((card) => card.name)]);
+}
+
+/** The names with commas, as `2x NVIDIA L4` where there are several of one; `undefined` without any. */
+export function listNames(names: readonly string[]): string | undefined {
   const counts = new Map<string, number>();
-  for (const name of [...models, ...others.map((card) => card.name)]) {
-    counts.set(name, (counts.get(name) ?? 0) + 1);
-  }
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
   const listed = [...counts].map(([name, count]) => count === 1 ? name : `${count}x ${name}`);
   return listed.length === 0 ? undefined : listed.join(", ");
 }

@@ -169,7 +169,12 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
     mounts: () => disk.mounts(),
     uptimeSeconds,
     bootId: () => readBootId(host),
-    facts: () => withOnlineCores(facts ??= machineFacts(host), stat.read()),
+    facts() {
+      facts ??= machineFacts(host);
+      // WSL shows its cards to nvidia-smi alone.
+      const gpuName = facts.gpuName ?? cards?.nvidia.names();
+      return withOnlineCores({ ...facts, gpuName }, stat.read());
+    },
     interfaceAddresses: () => host.interfaceAddresses(),
     refresh: () => disk.firstAnswers(),
     useShell(shell) {

@@ -7,6 +7,7 @@ import {
   GPU_POLL_MS,
   type GpuCollector,
   type GpuDecision,
+  listNames,
   listNvidiaDriverGpus,
   NVIDIA_VENDOR,
   openPowerState,
@@ -76,6 +77,11 @@ export class NvidiaGpuCollector implements GpuCollector {
     }
     if (this.#error !== undefined) throw this.#error;
     return this.#last;
+  }
+
+  /** Names of the cards that were reported last, as in a machine's facts; `undefined` without one. */
+  names(): string | undefined {
+    return listNames(this.#rows.map(({ name }) => name));
   }
 
   decisions(): GpuDecision[] {

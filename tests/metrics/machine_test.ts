@@ -176,6 +176,8 @@ Deno.test("Machine.useShell() lets the shell count processes, and with --gpu ask
     }
     const { gpus, processes } = takeSnapshot(machine.collectors);
     assertEquals([gpus?.map(({ name }) => name), processes], [["NVIDIA L4"], 1]);
+    // No file here tells of it, as in WSL.
+    assertEquals(machine.facts().gpuName, "NVIDIA L4");
   } finally {
     await shell.close();
     Deno.removeSync(folder, { recursive: true });
