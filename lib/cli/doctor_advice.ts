@@ -10,7 +10,7 @@ import { truncate } from "../parse/bounded_text.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { variableFile } from "../service/loaded_unit.ts";
 import { cloudflareAdvice } from "./doctor_cloudflare.ts";
-import { CLIENT_CERTIFICATE_ADVICE } from "./doctor_tls.ts";
+import { CLIENT_CERTIFICATE_ADVICE } from "./doctor_tls_advice.ts";
 import { endpointPlace, originText, type Way, withoutProxy } from "./doctor_way.ts";
 
 /** The variables that may name the proxy; where the service's unit sets one, that one and its file. */

@@ -4,29 +4,15 @@
  * @module
  */
 
-import { attempt } from "../attempt.ts";
 import { isTimeout, withTimeout } from "../async/timeout.ts";
-import { isInContainer, isInContainerImage } from "../host/this_program.ts";
+import { attempt } from "../attempt.ts";
 import { connectErrorMessage } from "../net/error_messages.ts";
 import { DialError } from "../net/errors.ts";
 import { connectAbortable } from "../net/happy_eyeballs.ts";
-import { addressScope, ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
-import { urlHost } from "../parse/probe_target.ts";
+import { ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { type CheckResult, result } from "./checks.ts";
-import { proxyVariableNames, refusingProxyAdvice } from "./doctor_advice.ts";
-import { kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
-import {
-  endpointPlace,
-  failureText,
-  firstHop,
-  given,
-  originText,
-  portOf,
-  seconds,
-  unitAdvice,
-  type Way,
-  withoutProxy,
-} from "./doctor_way.ts";
+import { refusingProxyAdvice } from "./doctor_advice.ts";
+import { connectAdvice, isPanelsLook } from "./doctor_connect_advice.ts";
 import {
   answersPing,
   FURTHER_CONNECTIONS,
@@ -35,6 +21,8 @@ import {
   slowConnections,
 } from "./doctor_loss.ts";
 import { CONNECT_MS } from "./doctor_network.ts";
+import { kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
+import { failureText, firstHop, given, originText, seconds, type Way } from "./doctor_way.ts";
 
 /** For the other addresses of a name, so many of them. */
 const OTHER_CONNECT_MS = 2_000;
@@ -227,126 +215,4 @@ function firstStep(way: Way): RouteFinding | undefined {
     text: [...new Set(found.map(({ text }) => text))].join("; "),
     advice: [...new Set(found.flatMap(({ advice }) => advice))],
   };
-}
-
-function isPanelsLook(address: string, { proxy, answeredBy }: Way): string {
-  return proxy === undefined
-    ? `see whether ${address} is the panel's address (${answeredBy})`
-    : `see whether ${address} is the proxy's address (${answeredBy})`;
-}
-
-/** What to look at when no connection can be opened; one line where only one cause is left. */
-export function connectAdvice(
-  message: string,
-  way: Way,
-  { hasIpv6 = hasIpv6Address(), isContained = isInContainer(), finding, isPinged }: {
-    hasIpv6?: boolean;
-    /** Whether this process is in a container. */
-    isContained?: boolean;
-    finding?: RouteFinding | undefined;
-    /** Whether it answers pings; `undefined` where that is not known. */
-    isPinged?: boolean | undefined;
-  } = {},
-): string[] {
-  const { url, proxy, addresses, answeredBy } = way;
-  const { host, port } = firstHop(way);
-  const address = addresses[0] ?? host;
-  const ofUnit = unitAdvice(way);
-  if (ofUnit !== undefined && !/refused/.test(message)) return [ofUnit];
-  const isIpv6 = (addresses.length > 0 ? addresses : [host]).every((it) => ipFamily(it) === 6);
-  if (isIpv6 && /unreachable|no address of that family/.test(message) && !hasIpv6) {
-    return [
-      `${host} is reached by IPv6 only, and no interface here has an IPv6 address: give this machine ` +
-      "IPv6, or the panel an IPv4 address",
-    ];
-  }
-  if (/no free port/.test(message) && (!isIpv6 || hasIpv6)) {
-    return [
-      "see how many connections this machine has, and how many it may have: ss -s; sysctl " +
-      "net.ipv4.ip_local_port_range",
-    ];
-  }
-  if (finding !== undefined) return [...finding.advice];
-  if (proxy !== undefined) {
-    const names = proxyVariableNames(way);
-    return [
-      `see whether the proxy listens: nc -vz ${host} ${port}`,
-      `correct ${names}, which names it, or reach the panel without it: ${withoutProxy(way)}`,
-    ];
-  }
-  if (isLoopbackHost(address)) return loopbackAdvice(way, isContained);
-  const look = isPanelsLook(address, way);
-  // What name servers say against that file is a doubt, and stands before all this.
-  const isByHosts = answeredBy.includes("/etc/hosts") && way.doubts.length === 0;
-  const isByName = answeredBy !== "" && !answeredBy.includes("/etc/hosts");
-  if (/refused/.test(message)) {
-    return [
-      ...isByHosts ? [look] : [],
-      `see on the panel's machine whether it listens on port ${port}: ss -ltn`,
-      `correct the port in ${endpointPlace(way)}, if it is another one than ${portOf(url)}`,
-      "see whether a firewall, here or there, answers in its place: nft list ruleset || iptables-save",
-    ];
-  }
-  if (/network is unreachable/.test(message)) {
-    return [
-      ...isByHosts ? [look] : [],
-      `see whether this machine has a route to it: ip route get ${address}; if it has, a router on the ` +
-      "way has none",
-      ...isByName ? [look] : [],
-    ];
-  }
-  const hops =
-    `see how far packets get: traceroute -n ${address}; if not beyond this machine's gateway, ` +
-    "the line of its provider is broken";
-  return [
-    ...isByHosts ? [look] : [],
-    ...isPinged === undefined ? [`see whether that machine is up: ping -c 3 ${address}`] : [],
-    ...isPinged === true ? [] : [hops],
-    `see whether a firewall here drops it: nft list ruleset || iptables-save`,
-    ...isPinged === true
-      ? [
-        `see whether a firewall on the way refuses port ${port}, as a provider's: traceroute -n -T -p ` +
-        `${port} ${address}`,
-      ]
-      : [],
-    isPinged === false
-      ? `see on the panel's machine whether it is up, and its firewall lets port ${port} pass`
-      : `see on the panel's machine whether its firewall lets port ${port} pass`,
-    ...isByName ? [look] : [],
-  ];
-}
-
-/** Whether an interface has an address of IPv6 that reaches beyond its cable. */
-function hasIpv6Address(): boolean {
-  return (attempt(() => Deno.networkInterfaces()) ?? []).some(({ address }) =>
-    ipFamily(address) === 6 && !["loopback", "link-local"].includes(addressScope(address) ?? "")
-  );
-}
-
-/** The panel's address is this machine's own, and nothing listens there. */
-function loopbackAdvice(way: Way, isContained: boolean): string[] {
-  const { url, answeredBy } = way;
-  const [host, port] = [urlHost(url), portOf(url)];
-  const container = isContained
-    ? [
-      "within a container this address is the container itself: give the panel's name or " +
-      "address, or start the container with --network host",
-    ]
-    : [];
-  if (isInContainerImage()) return container;
-  const here = `if the panel is on this machine, start it: ss -ltn shows what listens`;
-  if (answeredBy.includes("/etc/hosts") && host !== "localhost") {
-    return [
-      `if the panel is on another machine, remove ${host} from /etc/hosts`,
-      ...container,
-      here,
-    ];
-  }
-  const otherPort = `if it listens on another port than ${port}, correct ${endpointPlace(way)}`;
-  // What a name server says of a name that is not this machine's own may be a filter's answer.
-  const isOthers = answeredBy !== "" && host !== "localhost";
-  const elsewhere =
-    `if the panel is on another machine, its name server is wrong about ${host}, or ` +
-    `filters it (${answeredBy})`;
-  return [...isOthers ? [elsewhere] : [], ...container, here, otherPort];
 }

@@ -7,34 +7,28 @@
 
 import { withTimeout } from "../async/timeout.ts";
 import type { Config } from "../config/config.ts";
-import { roundMs } from "../log/log.ts";
 import type { HttpResponse } from "../net/http_client.ts";
 import { isHtml, reasonOf, statusError } from "../panel/http_exchange.ts";
-import { urlHost } from "../parse/probe_target.ts";
 import type { UnitSetting } from "../service/loaded_unit.ts";
+import { USER_AGENT } from "../version.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
 import { answerAdvice, answererText, isPasswordWall } from "./doctor_advice.ts";
 import { clockAdvice, clockDifference } from "./doctor_clock.ts";
 import { isChallenge } from "./doctor_cloudflare.ts";
-import { USER_AGENT } from "../version.ts";
+import { checkConnection } from "./doctor_connection.ts";
 import { checkName } from "./doctor_name.ts";
 import { readFile } from "./doctor_name_servers.ts";
 import { checkNetwork } from "./doctor_network.ts";
-import { checkConnection } from "./doctor_connection.ts";
 import { isRpcAnswer, PanelCalls } from "./doctor_panel_calls.ts";
-import { deviceTo, largestPing } from "./doctor_route.ts";
+import { measureRoundTrip } from "./doctor_round_trip.ts";
 import { checkTls } from "./doctor_tls.ts";
 import { tokenResult, type TokenState } from "./doctor_token.ts";
-import { FURTHER_CONNECTIONS, PINGS, slowConnections } from "./doctor_loss.ts";
-import { endpointPlace, failureText, firstHop, type Way, wayTo, withDoubts } from "./doctor_way.ts";
+import { endpointPlace, failureText, type Way, wayTo, withDoubts } from "./doctor_way.ts";
 
 /** For the calls that find out what answers. */
 const CALL_TIMEOUT_MS = 7_000;
-const MAX_ROUND_TRIP_MS = 1_000;
 /** Of a program that everybody lets pass. */
 const OTHER_USER_AGENT = "curl/8.5.0";
-/** More than fits into one packet, as reports with many values are. */
-const LARGE_REQUEST_BYTES = 4_000;
 const MAX_CLOCK_ERROR_MS = 30_000;
 
 /**
@@ -60,7 +54,7 @@ export function panelChain(
     check("tls", "TLS", (signal) => withDoubts(way, checkTls(way, signal))),
     check("panel", "Panel", (signal) => withDoubts(way, panel.call(signal))),
     check("clock", "Clock", () => panel.clock()),
-    check("round_trip", "Round trip", (signal) => panel.measureRoundTrip(signal)),
+    check("round_trip", "Round trip", (signal) => panel.roundTrip(signal)),
     check("token", "Token", () => panel.token()),
     check("websocket", "WebSocket", (signal) => panel.upgrade(signal)),
   ];
@@ -213,6 +207,10 @@ class PanelCheck {
     return (await this.#calls.unknownMethod(signal, { userAgent: OTHER_USER_AGENT })).status;
   }
 
+  roundTrip(signal: AbortSignal): Promise<CheckResult> {
+    return measureRoundTrip(this.#calls, { way: this.#way, signal });
+  }
+
   token(): CheckResult {
     const isInHeader = this.#calls.tokenPlace === "header";
     return this.#registersItself ? REGISTERS_ITSELF : tokenResult(this.#way, {
@@ -272,69 +270,6 @@ class PanelCheck {
       : `${difference} ahead of the panel's`;
     if (Math.abs(errorMs) <= MAX_CLOCK_ERROR_MS) return result("ok", text);
     return result("warning", text, ...clockAdvice());
-  }
-
-  /** A finding where pings are lost, and connections take as long as a lost packet costs. */
-  async #lossOn(text: string, signal: AbortSignal): Promise<CheckResult | undefined> {
-    const lost = await this.#way.pings?.catch(() => undefined) ?? 0;
-    if (lost === 0) return undefined;
-    const { host, port } = firstHop(this.#way);
-    const address = this.#way.addresses[0] ?? host;
-    const slow = await slowConnections(address, { port, signal });
-    return slow === 0 ? undefined : result(
-      "warning",
-      `${text}; ${lost} of ${PINGS} pings are lost, and ${slow} of ${FURTHER_CONNECTIONS} connections take ` +
-        "over 1 s: packets are lost on the way",
-      `see where packets are lost, which are sent again after 1 s and 3 s: ping -c 20 ${address}`,
-    );
-  }
-
-  /** Measures a small call, over the connection of the calls before, and then tries a large one. */
-  async measureRoundTrip(signal: AbortSignal): Promise<CheckResult> {
-    const startedAtMs = performance.now();
-    const small = await this.#calls.unknownMethod(signal);
-    const ms = performance.now() - startedAtMs;
-    const text = `${roundMs(ms)} ms`;
-    try {
-      const large = await this.#calls.unknownMethod(signal, { padding: LARGE_REQUEST_BYTES });
-      const limited = [small, large].find(({ status }) => status === 429);
-      if (limited !== undefined) {
-        const text = `further calls are refused: status 429${reasonOf(limited.text)}`;
-        const advice = answerAdvice(limited, this.#way);
-        return result("warning", text + answererText(limited, this.#way), ...advice);
-      }
-      if (large.status !== small.status) {
-        return result(
-          "failed",
-          `a small request is answered in ${text}, and one of ${LARGE_REQUEST_BYTES} bytes with ` +
-            `status ${large.status}${reasonOf(large.text)}${answererText(large, this.#way)}`,
-          ...answerAdvice(large, this.#way),
-        );
-      }
-    } catch (error) {
-      signal.throwIfAborted();
-      const address = this.#way.addresses[0] ?? firstHop(this.#way).host;
-      return result(
-        "failed",
-        `a small request is answered in ${text}, and one of ${LARGE_REQUEST_BYTES} bytes is not: ` +
-          failureText(error),
-        `see whether large packets are lost on the way out: ${largestPing(address)} ` +
-          `${urlHost(this.#way.url)}; then a smaller MTU helps: ip link set dev ${
-            deviceTo(address)
-          } mtu 1280`,
-        "see in the log of a proxy in front of the panel what it makes of larger requests",
-      );
-    }
-    const lossy = await this.#lossOn(text, signal);
-    if (lossy !== undefined) return lossy;
-    if (ms <= MAX_ROUND_TRIP_MS) return result("ok", text);
-    const { host } = this.#way.url;
-    return result(
-      "warning",
-      text,
-      `see whether the way is slow: ping -c 5 ${host.replace(/:\d+$/, "")}`,
-      "see on the panel's machine whether it is overloaded: top",
-    );
   }
 }
 

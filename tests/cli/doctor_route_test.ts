@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { checkNetwork } from "../../lib/cli/doctor_network.ts";
-import { connectAdvice } from "../../lib/cli/doctor_connection.ts";
+import { connectAdvice } from "../../lib/cli/doctor_connect_advice.ts";
 import { type AskRoute, routeFinding } from "../../lib/cli/doctor_route.ts";
 import { wayTo } from "../../lib/cli/doctor_way.ts";
 import type { Refusal, Route } from "../../lib/host/routes.ts";

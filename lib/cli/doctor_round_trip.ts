@@ -1,0 +1,90 @@
+/**
+ * The check of `doctor` of the round trip to a panel: how long a call takes, whether a large one gets
+ * there, and whether packets are lost.
+ *
+ * @module
+ */
+
+import { roundMs } from "../log/log.ts";
+import { reasonOf } from "../panel/http_exchange.ts";
+import { urlHost } from "../parse/probe_target.ts";
+import { type CheckResult, result } from "./checks.ts";
+import { answerAdvice, answererText } from "./doctor_advice.ts";
+import { FURTHER_CONNECTIONS, PINGS, slowConnections } from "./doctor_loss.ts";
+import { PanelCalls } from "./doctor_panel_calls.ts";
+import { deviceTo, largestPing } from "./doctor_route.ts";
+import { failureText, firstHop, type Way } from "./doctor_way.ts";
+
+const MAX_ROUND_TRIP_MS = 1_000;
+/** More than fits into one packet, as reports with many values are. */
+const LARGE_REQUEST_BYTES = 4_000;
+
+/** A finding where pings are lost, and connections take as long as a lost packet costs. */
+async function lossOn(
+  way: Way,
+  text: string,
+  signal: AbortSignal,
+): Promise<CheckResult | undefined> {
+  const lost = await way.pings?.catch(() => undefined) ?? 0;
+  if (lost === 0) return undefined;
+  const { host, port } = firstHop(way);
+  const address = way.addresses[0] ?? host;
+  const slow = await slowConnections(address, { port, signal });
+  return slow === 0 ? undefined : result(
+    "warning",
+    `${text}; ${lost} of ${PINGS} pings are lost, and ${slow} of ${FURTHER_CONNECTIONS} connections take ` +
+      "over 1 s: packets are lost on the way",
+    `see where packets are lost, which are sent again after 1 s and 3 s: ping -c 20 ${address}`,
+  );
+}
+
+/** Measures a small call, over the connection of the calls before, and then tries a large one. */
+export async function measureRoundTrip(
+  calls: PanelCalls,
+  { way, signal }: { way: Way; signal: AbortSignal },
+): Promise<CheckResult> {
+  const startedAtMs = performance.now();
+  const small = await calls.unknownMethod(signal);
+  const ms = performance.now() - startedAtMs;
+  const text = `${roundMs(ms)} ms`;
+  try {
+    const large = await calls.unknownMethod(signal, { padding: LARGE_REQUEST_BYTES });
+    const limited = [small, large].find(({ status }) => status === 429);
+    if (limited !== undefined) {
+      const text = `further calls are refused: status 429${reasonOf(limited.text)}`;
+      const advice = answerAdvice(limited, way);
+      return result("warning", text + answererText(limited, way), ...advice);
+    }
+    if (large.status !== small.status) {
+      return result(
+        "failed",
+        `a small request is answered in ${text}, and one of ${LARGE_REQUEST_BYTES} bytes with ` +
+          `status ${large.status}${reasonOf(large.text)}${answererText(large, way)}`,
+        ...answerAdvice(large, way),
+      );
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    const address = way.addresses[0] ?? firstHop(way).host;
+    return result(
+      "failed",
+      `a small request is answered in ${text}, and one of ${LARGE_REQUEST_BYTES} bytes is not: ` +
+        failureText(error),
+      `see whether large packets are lost on the way out: ${largestPing(address)} ` +
+        `${urlHost(way.url)}; then a smaller MTU helps: ip link set dev ${
+          deviceTo(address)
+        } mtu 1280`,
+      "see in the log of a proxy in front of the panel what it makes of larger requests",
+    );
+  }
+  const lossy = await lossOn(way, text, signal);
+  if (lossy !== undefined) return lossy;
+  if (ms <= MAX_ROUND_TRIP_MS) return result("ok", text);
+  const { host } = way.url;
+  return result(
+    "warning",
+    text,
+    `see whether the way is slow: ping -c 5 ${host.replace(/:\d+$/, "")}`,
+    "see on the panel's machine whether it is overloaded: top",
+  );
+}

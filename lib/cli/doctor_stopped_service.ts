@@ -1,0 +1,194 @@
+/**
+ * Why the installed service does not run: by systemd, else by the last error in its log.
+ *
+ * @module
+ */
+
+import {
+  lastSetting,
+  type LoadedUnit,
+  settingText,
+  type UnitSetting,
+  variableFile,
+} from "../service/loaded_unit.ts";
+import { type CheckResult, result } from "./checks.ts";
+import type { FoundService } from "./doctor_found_service.ts";
+import { barrierTo, identityOf } from "./doctor_rights.ts";
+import { unitFailure } from "./doctor_unit.ts";
+import { correction } from "./doctor_unit_program.ts";
+import {
+  crash,
+  hiddenPath,
+  ofDropIns,
+  restart,
+  underSettings,
+  type UnitFailure,
+} from "./doctor_unit_settings.ts";
+import { counted } from "./help.ts";
+
+/** Settings by which a service is another user than its files are for, or does not see them. */
+const DENYING_SETTINGS = ["DynamicUser", "User", "Group", "ProtectHome", "PrivateUsers"];
+
+/** A service that does not run: why, by systemd, else by the last error in its log. */
+export function stoppedResult(text: string, found: FoundService): CheckResult {
+  const { state, unit } = found;
+  const { start = "", logHint = "", lastError = "", lastLine = "" } = state ?? {};
+  const why = unit &&
+    (unitFailure(unit, found) ?? crash(unit, lastError) ?? hiddenPath(unit, lastError));
+  if (/SyntaxError/.test(lastError)) {
+    const damaged = `${text}: its program is damaged (${lastError})`;
+    return result("failed", damaged, `put the program there again: ${found.install}`);
+  }
+  if (why !== undefined) {
+    const isStarted = startsNoMore(found) === "" ||
+      why.advice.some((line) => /\bsystemctl (?:re)?start /.test(line));
+    const again = isStarted ? undefined : `start it: ${start}`;
+    return result("failed", `${text}: ${why.text}`, ...why.advice, again);
+  }
+  if (lastError !== "") {
+    const said = `${text}; the last error in its log: ${lastError}`;
+    // This doctor has read the same file, which the error was about.
+    if (isRepaired(lastError, found)) {
+      return result("failed", `${said}; that is repaired by now`, `start it: ${start}`);
+    }
+    const few = unit && /files open at a time/.test(lastError)
+      ? underSettings(said, { unit: ofDropIns(unit), names: ["LimitNOFILE"] })
+      : undefined;
+    if (few !== undefined) return result("failed", few.text, ...few.advice);
+    const runtime = unit && barredRuntime(unit, lastError);
+    if (runtime !== undefined) {
+      return result("failed", `${said}; ${runtime.text}`, ...runtime.advice);
+    }
+    const set = unit && ofUnit(unit, lastError);
+    if (set !== undefined) return result("failed", said, set);
+    const denied = deniedFile(unit, lastError);
+    const hidden = denied === undefined && unit && /permission denied/i.test(lastError)
+      ? underSettings(said, { unit: ofDropIns(unit), names: DENYING_SETTINGS })
+      : undefined;
+    if (hidden !== undefined) return result("failed", hidden.text, ...hidden.advice);
+    if (denied === undefined && /permission denied|not permitted/i.test(lastError)) {
+      return result(
+        "failed",
+        said,
+        "see whether SELinux or AppArmor refuses it: journalctl -k | grep -i -e avc -e apparmor",
+        `see its rights: namei -l on that path; then: ${start}`,
+      );
+    }
+    return denied === undefined
+      ? result("failed", said, `repair that, and then: ${start}; its log: ${logHint}`)
+      : result("failed", `${said}; ${denied.text}`, denied.ofUser, `${denied.repair} && ${start}`);
+  }
+  const code = unit?.property("ExecMainCode") === "1" ? unit.property("ExecMainStatus") : "0";
+  const elsewhere = unit && lastLine === "" ? outputSetting(unit) : undefined;
+  if (code !== "0" && unit !== undefined && elsewhere !== undefined) {
+    const [, file] = /^(?:file|append|truncate):(.+)$/.exec(elsewhere.value) ?? [];
+    return result(
+      "failed",
+      `${text}: it exited with code ${code}, and ${
+        settingText(elsewhere)
+      } keeps what it said from ` +
+        "the log",
+      elsewhere.name === "LogNamespace"
+        ? `read what it said: journalctl --namespace ${elsewhere.value} -u ${unit.name} -n 20`
+        : file === undefined
+        ? `remove that setting, and its log will say why: ${restart(unit.name)}`
+        : `read what it said: tail ${file}`,
+    );
+  }
+  if (code !== "0") {
+    return result(
+      "failed",
+      lastLine === ""
+        ? `${text}: it exited with code ${code}, and its log does not say why`
+        : `${text}: it exited with code ${code}; the last line of its log: ${lastLine}`,
+      `read its log: ${logHint}`,
+    );
+  }
+  const restarts = Number(unit?.property("NRestarts") ?? 0);
+  if (restarts > 0 || unit?.property("SubState") === "auto-restart") {
+    const ended = restarts === 0
+      ? `${text}: it ended by itself`
+      : `${text}: it ends again and again, and systemd has started it ${counted(restarts, "time")}`;
+    return result("failed", ended, (unit && correction(unit)) ?? `read its log: ${logHint}`);
+  }
+  return result("failed", `${text}: it was stopped`, `start it: ${start}`);
+}
+
+/** The setting by which errors of a unit's program don't go to its log. */
+function outputSetting({ settings }: LoadedUnit): UnitSetting | undefined {
+  const [error, output] = ["StandardError", "StandardOutput"].map((name) =>
+    lastSetting(settings, name)
+  );
+  const namespace = lastSetting(settings, "LogNamespace");
+  if (namespace !== undefined && namespace.value !== "") return namespace;
+  const set = error === undefined || ["", "inherit"].includes(error.value) ? output : error;
+  return set !== undefined && /^(?:null|tty|socket|fd:|file:|append:|truncate:)/.test(set.value)
+    ? set
+    : undefined;
+}
+
+/** Why systemd does not start again what has ended, which it does by its unit's own settings. */
+export function startsNoMore({ unit, state }: FoundService): string {
+  const isLimited = state?.isStartLimited === true;
+  const isLeft = unit?.property("Restart") === "no" && unit.property("ActiveState") === "failed";
+  const setting = unit && lastSetting(unit.settings, isLimited ? "StartLimitBurst" : "Restart");
+  const isSet = (isLimited || isLeft) && setting !== undefined;
+  const reason = isSet ? settingText(setting) : isLimited ? "it was started too often" : undefined;
+  return reason === undefined ? "" : `; ${reason}, so systemd does not start it again`;
+}
+
+/** How to correct what a unit's file gives the program, where an error is about that. */
+function ofUnit(unit: LoadedUnit, lastError: string): string | undefined {
+  for (const variable of lastError.match(/\b[A-Z][A-Z_]+\b/g) ?? []) {
+    const file = variableFile(unit.settings, variable);
+    if (file !== undefined) {
+      return `correct ${variable} in ${file}, and then: ${restart(unit.name)}`;
+    }
+  }
+  return /Cannot use flag|Cannot read --config/.test(lastError) ? correction(unit) : undefined;
+}
+
+/** A Deno that is there, and that the user of a service may not run. */
+function barredRuntime(unit: LoadedUnit, lastError: string): UnitFailure | undefined {
+  const [, deno = ""] = / (\/\S+) is not there, or not for this user/.exec(lastError) ?? [];
+  const user = unit.property("User") || "root";
+  const identity = deno === "" ? undefined : identityOf(user);
+  const barrier = identity && barrierTo(deno, identity, "run");
+  if (barrier === undefined) return undefined;
+  const file = variableFile(unit.settings, "DENO");
+  const name = file === undefined ? "" : `, write DENO=${SHARED_DENO} into ${file}`;
+  return {
+    text: `it is there, and user ${user} may not use ${barrier.path}`,
+    advice: [
+      `put Deno where every user may run it: install -m 755 ${deno} ${SHARED_DENO}${name}, and then: ` +
+      restart(unit.name),
+    ],
+  };
+}
+
+/** Where each user finds and may run it. */
+const SHARED_DENO = "/usr/local/bin/deno";
+
+/** Whether an error was about the configuration that this process has read without one. */
+function isRepaired(lastError: string, { readConfig }: FoundService): boolean {
+  return readConfig !== undefined && /^(?:\S+: )?Cannot use /.test(lastError) &&
+    lastError.includes(readConfig);
+}
+
+/** A file in an error that its user may not read, and what is in the way. */
+function deniedFile(
+  unit: LoadedUnit | undefined,
+  lastError: string,
+): { text: string; ofUser: string | undefined; repair: string } | undefined {
+  const [, path] = / (\/\S+): permission denied/i.exec(lastError) ?? [];
+  const user = unit?.property("User") ?? "";
+  const identity = path === undefined ? undefined : identityOf(user || "root");
+  const barrier = path !== undefined && identity ? barrierTo(path, identity) : undefined;
+  const set = unit && lastSetting(ofDropIns(unit).settings, "User");
+  return barrier && {
+    ofUser: unit && set &&
+      `if it is to be another user, correct ${settingText(set)}, and then: ${restart(unit.name)}`,
+    text: `user ${user || "root"} may not use ${barrier.path}`,
+    repair: `let it: ${barrier.repair}`,
+  };
+}

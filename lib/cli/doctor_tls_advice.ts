@@ -1,0 +1,223 @@
+/**
+ * Advice of `doctor` on a certificate, or on a server that speaks no TLS.
+ *
+ * @module
+ */
+
+import {
+  AUTHORITY_FOLDERS,
+  type SystemAuthorities,
+  UNREADABLE,
+} from "../host/system_authorities.ts";
+import type { Certificate } from "../net/certificate.ts";
+import { dirname } from "../parse/path.ts";
+import { urlHost } from "../parse/probe_target.ts";
+import { setClockCommand } from "./doctor_commands.ts";
+import { deviceTo, largestPing } from "./doctor_route.ts";
+import { endpointPlace, portOf, reinstall, type Way } from "./doctor_way.ts";
+
+const DAY_MS = 24 * 60 * 60_000;
+
+/** Clocks that differ by less are both right, for a certificate. */
+const SAME_CLOCK_MS = 60 * 60_000;
+
+/** How a certificate is refused whose time is over, or has not begun. */
+export const OF_DATE = /expired|not valid (yet|at this time)/;
+
+/**
+ * What to do about a certificate, or about a server that speaks no TLS.
+ *
+ * @param ignored Authorities that were added to this system, and are not used.
+ */
+export function tlsAdvice(
+  message: string,
+  way: Pick<Way, "url" | "answeredBy" | "addresses" | "config" | "unit">,
+  certificate?: Certificate,
+  ignored: SystemAuthorities["ignored"] = [],
+): string[] {
+  const { url, answeredBy, addresses } = way;
+  const isPanels = answeredBy === ""
+    ? []
+    : [`see whether ${addresses[0]} is the panel's address (${answeredBy})`];
+  const host = urlHost(url);
+  const port = portOf(url);
+  const plain = `http://${url.host}${url.pathname.replace(/\/$/, "")}`;
+  const show = `openssl s_client -connect ${host}:${port} </dev/null`;
+  const byName =
+    `see whether something on the way cuts connections by their name, and lets another one ` +
+    `pass: openssl s_client -connect ${
+      addresses[0] ?? host
+    }:${port} -servername example.com </dev/null`;
+  if (/does not speak TLS/.test(message)) {
+    return [
+      `if the panel has no TLS, write ${plain} into ${
+        endpointPlace(way)
+      }; else give the port that ` +
+      "speaks TLS",
+    ];
+  }
+  if (/another name/.test(message)) {
+    return [
+      `use one of the certificate's names in ${endpointPlace(way)}, if one is the panel's`,
+      `have the panel's server use a certificate for ${host}`,
+      ...isPanels,
+    ];
+  }
+  if (/no site of that name/.test(message)) {
+    return [
+      `correct the name in ${endpointPlace(way)}, if the panel has another one than ${host}`,
+      ...isPanels,
+      `have the panel's server know ${host}, with a certificate of it (nginx: server_name)`,
+    ];
+  }
+  if (/wants a certificate/.test(message)) return CLIENT_CERTIFICATE_ADVICE;
+  if (/no cipher in common/.test(message)) {
+    return [
+      "have the panel's server offer TLS 1.3, or ECDHE with AES-GCM (nginx: ssl_ciphers HIGH)",
+    ];
+  }
+  if (/server itself has failed/.test(message)) {
+    return ["read the log of the server that ends TLS for the panel"];
+  }
+  if (OF_DATE.test(message)) return dateAdvice(message, certificate);
+  if (/X\.509 version 1/.test(message)) {
+    return [
+      `make a new certificate of version 3, with the name in it: openssl req -x509 -addext ` +
+      `subjectAltName=DNS:${host} …`,
+    ];
+  }
+  if (/purposes leave out/.test(message)) {
+    return [
+      "make a new certificate for servers: openssl req -addext extendedKeyUsage=serverAuth …",
+    ];
+  }
+  if (/may not make certificates/.test(message)) {
+    return [
+      `use a name that its authority may make certificates for, or another authority: ${show} -showcerts | ` +
+      "openssl x509 -noout -text",
+    ];
+  }
+  if (/of a kind that is not supported/.test(message)) {
+    return [
+      "make a new certificate, with a key of RSA (2048 bits at least) or P-256, signed with SHA-256",
+    ];
+  }
+  if (/no TLS 1\.2/.test(message)) {
+    return ["have the panel's server speak TLS 1.2 or 1.3 (nginx: ssl_protocols TLSv1.2 TLSv1.3)"];
+  }
+  const misnamed = certificate !== undefined && !isFor(certificate, host)
+    ? [
+      `its name is wrong, too, so that trusting it is not enough: use a name of the certificate in ` +
+      `${endpointPlace(way)}, or have a certificate made for ${host}`,
+    ]
+    : [];
+  if (/self-signed/.test(message)) {
+    const { isConfigInstalled, configPath = "" } = way.config;
+    // A place that the service may read.
+    const file = isConfigInstalled ? `${dirname(configPath)}/panel.crt` : "FILE";
+    return [
+      ...misnamed,
+      `if it is the panel's own, trust it: ${show} | openssl x509 >${file}, compare it there, and ` +
+      (isConfigInstalled ? `komari-agent-deno install --ca-cert ${file}` : `--ca-cert ${file}`),
+    ];
+  }
+  if (/issuer is unknown/.test(message)) {
+    const isAlone = certificate?.isAlone === true && certificate.namesIssuersFile;
+    const other =
+      `if the panel's certificate is by another issuer, something on the way answers in ` +
+      `its place; compare from another machine: ${show}`;
+    const left = ignored.map(({ file, reason }) =>
+      reason === UNREADABLE
+        ? `let everybody read ${file}, which was added to this system: ${
+          used(`chmod a+r ${file}`, way)
+        }`
+        : `see ${file}, which was added to this system, and is left out: ${reason}`
+    );
+    return [
+      ...left,
+      ...misnamed,
+      ...issuerAdvice(show, { certificate, way }),
+      ...isAlone ? [] : [other, ...isPanels],
+    ];
+  }
+  if (/no answer within/.test(message)) {
+    return [
+      `see whether anything speaks TLS there: ${show}`,
+      `see whether large packets are lost on the way: ${
+        largestPing(addresses[0] ?? host)
+      } ${host}; then a ` +
+      `smaller MTU helps: ip link set dev ${deviceTo(addresses[0] ?? host)} mtu 1280`,
+      byName,
+    ];
+  }
+  if (/connection reset|closed the connection/.test(message)) {
+    return [`see what the server says: ${show}`, byName];
+  }
+  return [`see what the server says: ${show}`];
+}
+
+/** A server that asks its clients for a certificate, which agents have none of. */
+export const CLIENT_CERTIFICATE_ADVICE = [
+  "let /api/clients/ pass without a client's certificate (nginx: ssl_verify_client optional)",
+  "if only a CDN in front of the panel has one, use the name that goes through the CDN",
+];
+
+function dateAdvice(message: string, certificate: Certificate | undefined): string[] {
+  const renew =
+    "renew the certificate on the panel's server, or have it load the one that was renewed " +
+    "(systemctl reload nginx)";
+  const clock = `if this machine's date is wrong, set it: ${setClockCommand()}`;
+  if (certificate === undefined) return [`${clock}; date shows it`, renew];
+  // A clock is rarely wrong by little, and a certificate that was not renewed is.
+  const isValid = certificate.validFromMs <= Date.now() && daysLeft(certificate) >= 0;
+  if (/expired/.test(message) && isValid) {
+    return [
+      "the certificate itself is valid, and one of its issuers' has expired: give the panel's server " +
+      "the issuers' new ones (fullchain.pem)",
+      `compare the date here: date; ${clock}`,
+    ];
+  }
+  const { serverDateMs = NaN } = certificate;
+  const isRight = Math.abs(serverDateMs - Date.now()) < SAME_CLOCK_MS;
+  if (isRight && certificate.validUntilMs < Date.now()) return [renew];
+  if (certificate.validFromMs < serverDateMs && serverDateMs < certificate.validUntilMs) {
+    return [`set this machine's clock: ${setClockCommand()}`];
+  }
+  const compare = `compare the date here: date; ${clock}`;
+  return daysLeft(certificate) < 0
+    ? [compare, renew]
+    : [compare, "else make it anew: the clock of the machine that made it was ahead"];
+}
+
+/** Whether a certificate is for a host; a wildcard stands for one label. */
+function isFor({ names }: Certificate, host: string): boolean {
+  const [, ...parent] = host.toLowerCase().split(".");
+  return names.map((name) => name.toLowerCase()).some((name) =>
+    name === host.toLowerCase() || name === `*.${parent.join(".")}`
+  );
+}
+
+/** A command that changes what an agent reads at its start, and for the installed one that start. */
+function used(command: string, { config }: Pick<Way, "config">): string {
+  return config.isConfigInstalled ? `${command} && ${reinstall(config)}` : command;
+}
+
+function issuerAdvice(
+  show: string,
+  { certificate, way }: { certificate: Certificate | undefined; way: Pick<Way, "config"> },
+): string[] {
+  // The service may not read where the file lies now.
+  const added = `install -D -m 644 FILE ${AUTHORITY_FOLDERS[0]}/panel.crt`;
+  const trust = `if the authority is your own, give its certificate: ${
+    way.config.isConfigInstalled ? used(added, way) : "--ca-cert FILE"
+  }`;
+  const chain = "give the panel's server the full chain (fullchain.pem): it sends its own " +
+    "certificate alone";
+  if (certificate === undefined) return [`see who issued it: ${show}`, trust, chain];
+  if (!certificate.isAlone) return [trust];
+  return certificate.namesIssuersFile ? [chain] : [trust, `${chain}; see: ${show} -showcerts`];
+}
+
+export function daysLeft({ validUntilMs }: Certificate): number {
+  return Math.floor((validUntilMs - Date.now()) / DAY_MS);
+}
