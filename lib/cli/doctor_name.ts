@@ -5,27 +5,22 @@
  */
 
 import { isTimeout, settlesWithin, withTimeout } from "../async/timeout.ts";
-import { RUNTIME_NAMES } from "../net/dns.ts";
 import { Connector } from "../net/connector.ts";
+import { RUNTIME_NAMES } from "../net/dns.ts";
 import { ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
-import { truncate } from "../parse/bounded_text.ts";
 import { type CheckResult, result } from "./checks.ts";
+import { lostPings, PINGS } from "./doctor_loss.ts";
+import { deadServerAdvice, slowAdvice } from "./doctor_name_advice.ts";
 import {
   answerText,
   askEach,
-  HOSTS,
   isSilent,
   type NameAnswer,
   type NameSources,
   readSources,
-  RESOLV_CONF,
 } from "./doctor_name_servers.ts";
-import { settingText } from "../service/loaded_unit.ts";
-import { lostPings, PINGS } from "./doctor_loss.ts";
-import { covers, restart } from "./doctor_unit_settings.ts";
-import { kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
-import { failureText, firstHop, given, seconds, unitAdvice, type Way } from "./doctor_way.ts";
-import { deadServerAdvice, slowAdvice, unresolvedAdvice } from "./doctor_name_advice.ts";
+import { unresolved } from "./doctor_unresolved_name.ts";
+import { failureText, firstHop, given, seconds, type Way } from "./doctor_way.ts";
 
 /** The system waits 5 s for its first name server. */
 const LOOKUP_MS = 6_000;
@@ -227,92 +222,4 @@ export function lateAnswer(
       `system has no answer within ${seconds(LOOKUP_MS)} (${each})${pingsText(answers, pings)}`,
     ...slowAdvice(answers, { way, sources, lostPings: pings }),
   );
-}
-
-/** A name without an address: what each server says about it, and what to do. */
-function unresolved(
-  message: string,
-  { way, sources, answers }: { way: Way; sources: NameSources; answers: readonly NameAnswer[] },
-): CheckResult {
-  const { host } = firstHop(way);
-  const subject = way.proxy === undefined ? host : `the proxy ${host}`;
-  const { order, servers, asked, file, hostsLine, unreadable, noAddress } = sources;
-  const isOwn = way.config.nameServer !== undefined;
-  if (hostsLine !== undefined && sources.leavesOutHosts) {
-    return result(
-      "failed",
-      `Cannot resolve ${subject}: line ${hostsLine} of /etc/hosts has it, and /etc/nsswitch.conf has ` +
-        `"hosts: ${order?.join(" ")}", so that file is not read`,
-      "add files to that line, before dns",
-    );
-  }
-  if (!isOwn && order !== undefined && !order.some((it) => /^(dns|resolve)$/.test(it))) {
-    return result(
-      "failed",
-      `${message}: /etc/nsswitch.conf has "hosts: ${order.join(" ")}", so no name server is asked`,
-      "add dns to that line",
-    );
-  }
-  if (unreadable.includes(RESOLV_CONF)) {
-    const hiding = way.unit.findLast(({ name, value }) =>
-      name === "InaccessiblePaths" && covers(value, RESOLV_CONF)
-    );
-    return result(
-      "failed",
-      `Cannot resolve ${subject}: this user may not read ${RESOLV_CONF}, which names the name servers`,
-      hiding &&
-        `remove ${settingText(hiding)}, and then: ${restart(way.config.serviceName)}`,
-      hiding
-        ? undefined
-        : `let everybody read it: chmod a+r ${RESOLV_CONF}; namei -l ${RESOLV_CONF} shows the folders ` +
-          "on the way",
-    );
-  }
-  if (!isOwn && servers.length === 0) {
-    if (noAddress !== undefined) {
-      return result(
-        "failed",
-        `Cannot resolve ${subject}: line ${noAddress.line} of ${file} names a server by no address: ` +
-          truncate(noAddress.word, 80),
-        "write one address on each line: nameserver ADDRESS",
-      );
-    }
-    if (sources.missing !== undefined) {
-      const { target } = sources.missing;
-      return result(
-        "failed",
-        target === undefined
-          ? `Cannot resolve ${subject}: there is no ${file}`
-          : `Cannot resolve ${subject}: ${file} is a link to ${target}, which is not there`,
-        `start the service that writes it, or write it: nameserver ADDRESS`,
-      );
-    }
-    return result(
-      "failed",
-      `${message}: ${file} names no name server`,
-      `add a line to ${file}: nameserver ADDRESS, or repair the service that writes it (ls -l ${file})`,
-    );
-  }
-  const [only, ...more] = answers.map(answerText);
-  // A single server that is asked directly is named once.
-  const each = more.length === 0 ? only?.replace(`${asked}: `, "") : [only, ...more].join("; ");
-  const finding = unitAdvice(way) === undefined ? unreachedServers(answers) : undefined;
-  const said = `Cannot resolve ${subject}: asked ${asked}: ${each}`;
-  const text = finding === undefined ? said : `${said}; ${finding.text}`;
-  const advice = finding?.advice ?? unresolvedAdvice(answers, { host, way, sources });
-  if (!unreadable.includes(HOSTS)) return result("failed", text, ...advice);
-  return result(
-    "failed",
-    `${text}; this user may not read ${HOSTS}`,
-    `let everybody read ${HOSTS}, which may have the name: chmod a+r ${HOSTS}`,
-    ...advice,
-  );
-}
-
-/** Why no question gets to any of the servers, by the kernel; `undefined` where it sees nothing of one. */
-function unreachedServers(answers: readonly NameAnswer[]): RouteFinding | undefined {
-  const askRoute = kernelRoutes();
-  const found = answers.filter(isSilent)
-    .flatMap(({ server }) => routeFinding(server, { askRoute }) ?? []);
-  return found.length < answers.length ? undefined : found[0];
 }
