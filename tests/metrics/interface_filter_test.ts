@@ -245,10 +245,8 @@ Deno.test("decideInterface() asks no name where the kernel tells the kind", () =
         counted: true,
         rule: `kind ${kind}: no interface has a device`,
       });
-      assertEquals(decideInterface(name, { link: link(kind) }, around({})), {
-        counted: false,
-        rule: `virtual: kind ${kind}`,
-      });
+      const here = link(kind, { isStacked: true });
+      assertEquals(decideInterface(name, { link: here }, around({})).counted, false);
     }
   }
   for (
@@ -328,4 +326,19 @@ Deno.test("decideInterface() says so where an interface counts beside others and
   assertEquals(rule("lan1", { traits: VIRTUAL }), byName);
   assertEquals(rule("lan1", { link: link(undefined) }), byName);
   assertEquals([decisionOrder("docfba1c342", {}), decisionOrder("eth0", {})], [1, 0]);
+});
+
+Deno.test("decideInterface() counts an uplink from another network beside a card, as in a container that was given one", () => {
+  const counts = (name: string, kind: string, is = {}, traits = VIRTUAL) =>
+    decideInterface(name, { traits, link: link(kind, is) }, around({})).counted;
+  for (const name of ["eth0", "eth12", "host0"]) assertEquals(counts(name, "veth"), true, name);
+  for (const kind of ["macvlan", "ipvlan", "vlan"]) assertEquals(counts("net1", kind), true, kind);
+  // On a host these have their other part here, or are the ends of its containers.
+  for (const kind of ["veth", "macvlan", "vlan"]) {
+    assertEquals(counts("eth0", kind, { isStacked: true }), false, kind);
+    assertEquals(counts("eth0", kind, { master: "br0" }), false, kind);
+  }
+  assertEquals(counts("eth0", "veth", {}, { ...VIRTUAL, bridgePort: true }), false);
+  for (const name of ["veth1", "office", "tap0"]) assertEquals(counts(name, "veth"), false, name);
+  assertEquals(counts("eth0", "dummy"), false);
 });
