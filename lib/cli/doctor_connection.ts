@@ -21,7 +21,7 @@ import {
   slowConnections,
 } from "./doctor_loss.ts";
 import { CONNECT_MS } from "./doctor_network.ts";
-import { kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
+import { detourOf, kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
 import { failureText, firstHop, given, originText, seconds, type Way } from "./doctor_way.ts";
 
 /** For the other addresses of a name, so many of them. */
@@ -160,30 +160,13 @@ async function notConnected(
     : isPinged
     ? `${text}; it answers pings`
     : `${text}; nor does it answer pings`;
-  const device = isPinged === true || !isTimeout(error) ? undefined : tunnelOf(way);
-  return device === undefined
-    ? result("failed", pinged, ...connectAdvice(text, way, { isPinged }))
-    : result(
-      "failed",
-      `${pinged}; it is sent into the tunnel ${device}`,
-      `see whether anything gets through ${device}: ip -s link show ${device}; wg show`,
-      ...connectAdvice(text, way, { isPinged }),
-    );
-}
-
-/** The tunnel by which the first address is reached; `undefined` where it is none. */
-function tunnelOf(way: Way): string | undefined {
-  const route = kernelRoutes()(way.addresses[0] ?? firstHop(way).host);
-  if (route === undefined || !("device" in route)) return undefined;
-  return isTunnel(route.device) ? route.device : undefined;
-}
-
-/** Whether an interface has no cable: its packets go to another machine's program, or through another one. */
-function isTunnel(device: string): boolean {
-  // ARPHRD_PPP, ARPHRD_TUNNEL to ARPHRD_SIT, ARPHRD_IPGRE, and ARPHRD_NONE of WireGuard and tun.
-  return ["512", "768", "769", "776", "778", "65534"].includes(
-    attempt(() => Deno.readTextFileSync(`/sys/class/net/${device}/type`).trim()) ?? "",
-  );
+  const advice = connectAdvice(text, way, { isPinged });
+  const detour = isPinged === true || !isTimeout(error)
+    ? undefined
+    : detourOf(way.addresses[0] ?? firstHop(way).host);
+  return detour === undefined
+    ? result("failed", pinged, ...advice)
+    : result("failed", `${pinged}; ${detour.text}`, ...detour.advice, ...advice);
 }
 
 /** The kernel's table of connections, if it is full: new ones are dropped then. */

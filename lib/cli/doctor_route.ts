@@ -14,6 +14,8 @@ import { ipFamily } from "../parse/ip_address.ts";
 export interface RouteFinding {
   readonly text: string;
   readonly advice: readonly string[];
+  /** Whether other causes are left; absent where this is one. */
+  readonly isOne?: false;
 }
 
 /** The interface by which an address is reached; a word for it where the kernel does not tell. */
@@ -84,6 +86,33 @@ export function routeFinding(
       `start the gateway, or connect ${device} to its network: ip neigh show ${gateway}`,
     ],
   };
+}
+
+/** A finding where packets to an address go into a tunnel, or elsewhere than by the default route. */
+export function detourOf(address: string, askRoute = kernelRoutes()): RouteFinding | undefined {
+  const route = askRoute(address);
+  if (route === undefined || !("device" in route) || route.device === "lo") return undefined;
+  const { device } = route;
+  const usual = defaultDevice(address, askRoute);
+  if (device === usual && !isTunnel(device)) return undefined;
+  return {
+    isOne: false,
+    text: device === usual || usual === undefined
+      ? `it is sent by ${device}`
+      : `it is sent by ${device}, and not by ${usual} of the default route`,
+    advice: [
+      `see whether anything gets through ${device}, and which route leads there: ip -s link show ${device}; ` +
+      `${ipFor(address)} route get ${address}`,
+    ],
+  };
+}
+
+/** Whether an interface has no cable: its packets go to another machine's program, or through another one. */
+function isTunnel(device: string): boolean {
+  // ARPHRD_PPP, ARPHRD_TUNNEL to ARPHRD_SIT, ARPHRD_IPGRE, and ARPHRD_NONE of WireGuard and tun.
+  return ["512", "768", "769", "776", "778", "65534"].includes(
+    attempt(() => Deno.readTextFileSync(`/sys/class/net/${device}/type`).trim()) ?? "",
+  );
 }
 
 /** The interface by which what is far away is reached, in the family of an address. */

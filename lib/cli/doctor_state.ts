@@ -51,7 +51,7 @@ export async function checkStateFolder(
     return result(
       "failed",
       `${path} was replaced while the agent has it open`,
-      restartAgent(config),
+      restarting(config).restarted,
     );
   }
   const seen = seenProblem(health, "state");
@@ -61,7 +61,7 @@ export async function checkStateFolder(
       health,
       unit,
       name,
-      restarted: restartAgent(config),
+      ...restarting(config),
     });
     return result("failed", agentSays(seen), ...advice);
   }
@@ -90,7 +90,7 @@ export async function checkStateFolder(
         health,
         unit,
         name,
-        restarted: restartAgent(config),
+        ...restarting(config),
       });
       return result("failed", `${folder} can't be written: ${reason}`, ...advice);
     }
@@ -118,14 +118,16 @@ async function tryToWrite(folder: string): Promise<void> {
   }
 }
 
-function restartAgent(config: Config): string {
-  return config.isConfigInstalled ? `restart the agent: ${reinstall(config)}` : "restart the agent";
+function restarting(config: Config): { restarted: string; command: string | undefined } {
+  const command = config.isConfigInstalled ? reinstall(config) : undefined;
+  const restarted = command === undefined ? "restart the agent" : `restart the agent: ${command}`;
+  return { restarted, command };
 }
 
 /** What to do about a folder that can't be written, by the reason. */
 async function stateAdvice(
   folder: string,
-  { reason, health, unit, name, restarted }: {
+  { reason, health, unit, name, restarted, command }: {
     reason: string;
     health: Health | undefined;
     unit: readonly UnitSetting[];
@@ -133,6 +135,8 @@ async function stateAdvice(
     name: string;
     /** How the agent is started again. */
     restarted: string;
+    /** The command that does it; `undefined` where none is installed. */
+    command: string | undefined;
   },
 ): Promise<string[]> {
   if (/no space/i.test(reason)) return [await roomAdvice(folder)];
@@ -163,12 +167,16 @@ async function stateAdvice(
     const barrier = typeof uid === "number" && typeof gid === "number"
       ? barrierTo(folder, { uid, gids: [gid] }, "run")
       : undefined;
+    // What the agent has given up it takes again at its start.
+    const again = /restart the agent when/.test(reason) && command !== undefined
+      ? ` && ${command}`
+      : "";
     // A number alone tells chown no group.
     const user = owner === undefined ? "USER:" : `${uid}:${gid}`;
     return [
       barrier !== undefined && barrier.path !== folder
-        ? `let the agent's user pass ${barrier.path}: ${barrier.repair}`
-        : `give the folder to the agent's user: chown -R ${user} ${folder}`,
+        ? `let the agent's user pass ${barrier.path}: ${barrier.repair}${again}`
+        : `give the folder to the agent's user: chown -R ${user} ${folder}${again}`,
       "or choose another folder with --state-dir",
     ];
   }

@@ -74,6 +74,13 @@ export function setUpFailure(
   if (/No space left/.test(reason)) {
     return { text: reason, advice: ["make room on the disk that it names: df -h; df -i"] };
   }
+  const rights = attempt(() => Deno.statSync("/").mode) ?? 0o755;
+  if (step === "CHDIR" && (rights & 0o001) === 0) {
+    return {
+      text: `${reason}: not everybody may use /`,
+      advice: [`let everybody use it: chmod a+rx / && systemctl restart ${unit.name}`],
+    };
+  }
   return underSettings(reason, { unit: ofDropIns(unit), names: settings }) ?? {
     text: reason,
     advice: [`see which setting it names: journalctl -u ${unit.name} -n 20`],

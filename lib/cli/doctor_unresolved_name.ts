@@ -16,7 +16,7 @@ import {
   type NameSources,
   RESOLV_CONF,
 } from "./doctor_name_servers.ts";
-import { kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
+import { detourOf, kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
 import { covers, restart } from "./doctor_unit_settings.ts";
 import { firstHop, unitAdvice, type Way } from "./doctor_way.ts";
 
@@ -90,7 +90,12 @@ export function unresolved(
   const finding = unitAdvice(way) === undefined ? unreachedServers(answers) : undefined;
   const said = `Cannot resolve ${subject}: asked ${asked}: ${each}`;
   const text = finding === undefined ? said : `${said}; ${finding.text}`;
-  const advice = finding?.advice ?? unresolvedAdvice(answers, { host, way, sources });
+  const looks = unresolvedAdvice(answers, { host, way, sources });
+  const advice = finding === undefined
+    ? looks
+    : finding.isOne === false
+    ? [...finding.advice, ...looks]
+    : finding.advice;
   if (!unreadable.includes(HOSTS)) return result("failed", text, ...advice);
   return result(
     "failed",
@@ -105,5 +110,9 @@ function unreachedServers(answers: readonly NameAnswer[]): RouteFinding | undefi
   const askRoute = kernelRoutes();
   const found = answers.filter(isSilent)
     .flatMap(({ server }) => routeFinding(server, { askRoute }) ?? []);
-  return found.length < answers.length ? undefined : found[0];
+  if (found.length === answers.length) return found[0];
+  const [first] = answers;
+  return first !== undefined && answers.every(isSilent)
+    ? detourOf(first.server, askRoute)
+    : undefined;
 }

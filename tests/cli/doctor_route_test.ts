@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { checkNetwork } from "../../lib/cli/doctor_network.ts";
 import { connectAdvice } from "../../lib/cli/doctor_connect_advice.ts";
-import { type AskRoute, routeFinding } from "../../lib/cli/doctor_route.ts";
+import { type AskRoute, detourOf, routeFinding } from "../../lib/cli/doctor_route.ts";
 import { wayTo } from "../../lib/cli/doctor_way.ts";
 import type { Refusal, Route } from "../../lib/host/routes.ts";
 import { replaced } from "../replaced.ts";
@@ -77,6 +77,17 @@ Deno.test("routeFinding() says what is seen of the first step, and the looks tha
   }
   const ipv6 = routeFinding("2001:db8::9", { askRoute: () => NONE });
   assertEquals(ipv6?.advice[1]?.slice(0, 40), "else give it a gateway: ip -6 route add ");
+});
+
+Deno.test("detourOf() names an interface beside that of the default route", () => {
+  const route = (device: string) => ({
+    ...{ device, hasCarrier: true, gateway: undefined, network: undefined, isSilent: false },
+  });
+  const of = (device: string) =>
+    detourOf("192.0.2.7", (address) => route(address === "192.0.2.7" ? device : "eth0"));
+  assertEquals([of("eth0"), of("lo")], [undefined, undefined]);
+  assertEquals(of("wg9")?.text, "it is sent by wg9, and not by eth0 of the default route");
+  assertEquals(of("wg9")?.advice[0]?.endsWith("ip -s link show wg9; ip route get 192.0.2.7"), true);
 });
 
 Deno.test("connectAdvice() is about the first step where the kernel shows it", () => {

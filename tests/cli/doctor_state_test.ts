@@ -123,6 +123,16 @@ Deno.test("in the container image checkStateFolder() has advice about the contai
   });
 });
 
+Deno.test("checkStateFolder() has the agent started again where it takes a folder only at its start", async () => {
+  const config = {
+    ...configOf("--month-rotate", "1", "--state-dir", "/srv/state"),
+    isConfigInstalled: true,
+  };
+  const given = "Permission denied; restart the agent when that is repaired";
+  const { causes = [] } = await checkStateFolder(config, problemHealth("state", given));
+  assertStringIncludes(causes[0] ?? "", "/srv/state && komari-agent-deno install");
+});
+
 Deno.test("checkStateFolder() asks whether a folder is immutable that denies what its rights allow", async () => {
   const config = configOf("--month-rotate", "1", "--state-dir", "/srv/state");
   const denied = problemHealth("state", "Operation not permitted");
