@@ -92,6 +92,25 @@ for (const name of ["garbage-message", "deep-message", "huge-message"] as const)
     }));
 }
 
+Deno.test('panelFault("ping-flood") orders 10,000 probes', () =>
+  withPanel(async (panel) => {
+    await panel.setFault(panelFault("ping-flood"));
+    const socket = await dial(panel, "v2").opened();
+    await socket.until(() => socket.received.length === 10_000);
+    socket.socket.terminate();
+  }));
+
+Deno.test('panelFault("ping-black-hole") orders probes of a silent server', () =>
+  withPanel(async (panel) => {
+    await panel.setFault(panelFault("ping-black-hole"));
+    const socket = await dial(panel, "v2").opened();
+    await socket.until(() => socket.received.length === 10_000);
+    const url = new URL((await socket.message(0)).params.ping_target);
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(url.port) });
+    connection.close();
+    socket.socket.terminate();
+  }));
+
 Deno.test("hostileTaskList() holds 10,000 tasks in less than 1 MiB", () => {
   const text = hostileTaskList();
   assertLess(new TextEncoder().encode(text).length, 1024 * 1024);
