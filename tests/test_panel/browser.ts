@@ -1,11 +1,14 @@
 import type { TestPanel } from "./test_panel.ts";
 
-/** Time after which the panel's page tries once to get a lost terminal back. */
+/**
+ * Time after which the panel's page tries once to get a lost terminal back; here it waits on for a node
+ * that can't be asked then, as a busy machine's agent takes longer.
+ */
 const RETRY_MS = 1_000;
 
 /**
- * A browser with a terminal, as the panel's page behaves: its connection ends with the agent's, it
- * comes back once, after 1.0 s, and where the node can't be asked then, the session is dropped.
+ * A browser with a terminal, as the panel's page behaves: its connection ends with the agent's, and it
+ * comes back once, after 1.0 s.
  */
 export class Browser implements Disposable {
   readonly #panel: TestPanel;
@@ -41,7 +44,14 @@ export class Browser implements Disposable {
 
   #retry(): void {
     this.#panel.terminals.get(this.id).detachBrowser();
-    this.#timer = setTimeout(() => this.#return(), RETRY_MS);
+    this.#returnLater();
+  }
+
+  #returnLater(): void {
+    this.#timer = setTimeout(() => {
+      if (this.#panel.node.isReachable) this.#return();
+      else this.#returnLater();
+    }, RETRY_MS);
   }
 
   #return(): void {
