@@ -307,6 +307,19 @@ Deno.test("runDoctor() shows what the doctor that runs as the service has found"
   assertEquals(failed.map(({ id }) => id), ["panel", "service"], "no agent of it is seen");
 });
 
+Deno.test("runDoctor() tries in its shell what fails for the service, with the service's proxies", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const failed = { id: "connect", title: "X", status: "failed", text: "no", causes: ["a"], ms: 7 };
+  const asService = `echo '${JSON.stringify({ check: failed })}'`;
+  const panel = ["-e", `http://127.0.0.1:${listener.addr.port}`, "-t", TOKEN];
+  for (
+    const [environment, works] of [["", true], ["HTTP_PROXY=http://127.0.0.1:1", false]] as const
+  ) {
+    const { checks } = await doctorOfService(asService, { panel, environment });
+    assertEquals(String(checks["connect"]?.text).includes("tried again in this shell"), works);
+  }
+});
+
 Deno.test("runDoctor() tests from its shell where no check can run as the service", async () => {
   const { code, ids, checks } = await doctorOfService("echo Cannot start; exit 1");
   assertEquals([code, ids.length, new Set(ids).size], [1, 25, 25]);
