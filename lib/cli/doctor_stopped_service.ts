@@ -155,10 +155,17 @@ function barredRuntime(unit: LoadedUnit, lastError: string): UnitFailure | undef
   const identity = deno === "" ? undefined : identityOf(user);
   const barrier = identity && barrierTo(deno, identity, "run");
   if (barrier === undefined) return undefined;
+  const text = `it is there, and user ${user} may not use ${barrier.path}`;
+  if (barrier.path === deno) {
+    return {
+      text,
+      advice: [`let everybody run it: chmod a+rx ${deno} && systemctl restart ${unit.name}`],
+    };
+  }
   const file = variableFile(unit.settings, "DENO");
   const name = file === undefined ? "" : `, write DENO=${SHARED_DENO} into ${file}`;
   return {
-    text: `it is there, and user ${user} may not use ${barrier.path}`,
+    text,
     advice: [
       `put Deno where every user may run it: install -m 755 ${deno} ${SHARED_DENO}${name}, and then: ` +
       restart(unit.name),

@@ -70,6 +70,12 @@ Deno.test("a portable build prints an error when there is no Deno", async () => 
   assertEquals(error.trim().split("\n").length, 1);
 });
 
+Deno.test("a portable build tells a Deno that does not run from one that is not there", async () => {
+  const empty = script("empty-deno", "");
+  const { error } = await start(["version"], { env: { DENO: empty } });
+  assertStringIncludes(error, `${empty} is there as ${empty}, and does not run`);
+});
+
 Deno.test("a portable build refuses Denos before 2.9", async () => {
   const taken: string[] = [];
   const numbers = ["1.46.3", "2.0.6", "2.8.3", "2.9.0", "2.9.6", "2.10.0", "3.0.0", "12.1.0"];

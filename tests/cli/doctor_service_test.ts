@@ -1220,6 +1220,12 @@ Deno.test({
         undefined,
       );
       assertStringIncludes(barred.text, `it is there, and user nobody may not use ${folder}`);
+      of(0o700, 0o755);
+      const closedFile = serviceResult(
+        foundOf({ ...state, lastError: launcher }, { unit: unitOf({ User: "nobody" }) }),
+        undefined,
+      );
+      assertStringIncludes(closedFile.advice ?? "", `let everybody run it: chmod a+rx ${file} && `);
       assertStringIncludes(
         barred.advice ?? "",
         `install -m 755 ${file} /usr/local/bin/deno, and then`,

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { parseCheck, runChain } from "../../lib/cli/checks.ts";
-import { afterReload, panelChains, runDoctor } from "../../lib/cli/doctor.ts";
+import { afterReload, besideReports, panelChains, runDoctor } from "../../lib/cli/doctor.ts";
 import { installCommand } from "../../lib/cli/doctor_found_service.ts";
 import { AS_SERVICE } from "../../lib/cli/doctor_as_service.ts";
 import { machineChecks } from "../../lib/cli/doctor_machine.ts";
@@ -381,6 +381,14 @@ Deno.test("runDoctor() ends within 20 s though the service manager, names and th
     await accepting;
     for (const connection of connections) connection.close();
   }
+});
+
+Deno.test("besideReports() tells a link that fails while reports are accepted", () => {
+  const link = { id: "panel", title: "P", text: "no answer", ms: 1, status: "failed" } as const;
+  const agent = { ...link, id: "agent", text: "process 7: a report was accepted 2 s ago" } as const;
+  const of = (status: "ok" | "failed") => besideReports([link, { ...agent, status }])[0]?.text;
+  assertEquals(of("ok"), "no answer; the running agent's reports are accepted all the same");
+  assertEquals(of("failed"), "no answer");
 });
 
 Deno.test("afterReload() begins with what systemd has not read yet", () => {
