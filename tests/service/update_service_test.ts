@@ -10,6 +10,7 @@ import {
 import { writeExecutable } from "../executable.ts";
 import { SYSTEM_PLAN } from "./service_plans.ts";
 import { onlyIf } from "../only_on.ts";
+import { PATIENCE_MS } from "../patience.ts";
 
 Deno.test("hasUpdateService() recognizes the update files of each manager", () => {
   const { name: service, scope, logFile } = SYSTEM_PLAN;
@@ -106,7 +107,7 @@ class Loop implements AsyncDisposable {
 }
 
 async function comes(isSo: () => boolean): Promise<void> {
-  const end = performance.now() + 30_000;
+  const end = performance.now() + PATIENCE_MS;
   while (!isSo()) {
     assert(performance.now() < end, "it never came");
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -4,13 +4,14 @@ import { delay } from "@std/async/delay";
 import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
+import { PATIENCE_MS } from "../../patience.ts";
 
 /** Asks for it again and again, until it is what was waited for. */
 async function healthUntil(
   wanted: (code: number, output: string) => boolean,
   { args = [], env }: { args?: readonly string[]; env: Record<string, string> },
 ): Promise<string> {
-  for (const deadline = Date.now() + 60_000;;) {
+  for (const deadline = Date.now() + PATIENCE_MS;;) {
     await using asked = new AgentProcess(["health", ...args], { env });
     const { code } = await asked.ends();
     if (wanted(code, asked.output)) return asked.output;

@@ -46,7 +46,7 @@ const RESTART = `systemctl daemon-reload && systemctl restart ${SERVICE}`;
 
 /** A line of shell that goes on when another one succeeds, and fails when that never does. */
 function until(line: string): string {
-  return `for i in $(seq 600); do { ${line}; } >/dev/null 2>&1 && break; sleep 0.1; done; { ${line}; }`;
+  return `for i in $(seq 1800); do { ${line}; } >/dev/null 2>&1 && break; sleep 0.1; done; { ${line}; }`;
 }
 
 /** Settings that take the place of those of the unit. */
