@@ -102,8 +102,10 @@ export async function runAsService(
   });
   const isRunning = readHealth([runtimeFolder])?.isRunning === true;
   if (code !== 0) return notRun(failedRun(shown, { isRunning }));
+  const ofFiles = fileSettings(settings);
   const explaining = settings.filter(({ name }) => EXPLAINING.includes(name)).concat(
     variableSettings(settings),
+    ofFiles,
   );
   const command = asServiceCommand(shown, {
     scope,
@@ -122,7 +124,7 @@ export async function runAsService(
   const checks = lines.filter((line) => line.startsWith('{"check"'));
   if (checks.length === 0) return notRun(failedRun(output, { isRunning }));
   const user = settingsUser(shown) || (scope === "user" ? "" : "root");
-  const text = asUser(user, differences(env, shown), settings);
+  const text = asUser(user, differences(env, shown), [...settings, ...ofFiles]);
   const tested = ended === 0
     ? result("ok", text)
     : result("warning", `${text}; its process ended before all checks did (code ${ended})`);
@@ -135,6 +137,22 @@ function variableSettings(settings: readonly UnitSetting[]): UnitSetting[] {
     const names = [...value.matchAll(/(?:^|[\s\x22\x27])([A-Za-z_]\w*=)/g)].map(([, it]) => it);
     return { name, value: names.join(" "), file };
   });
+}
+
+/** The names of variables in the files that a unit reads, which count before its own, without their values. */
+function fileSettings(settings: readonly UnitSetting[]): UnitSetting[] {
+  return settings.filter(({ name }) => name === "EnvironmentFile").flatMap(({ value }) => {
+    const file = value.replace(/^-/, "");
+    const names = variablesIn(attempt(() => Deno.readTextFileSync(file)) ?? "");
+    return names.length === 0
+      ? []
+      : [{ name: "Environment", value: names.map((it) => `${it}=`).join(" "), file }];
+  });
+}
+
+/** The names of the variables in a file of them. */
+function variablesIn(text: string): string[] {
+  return [...text.matchAll(/^\s*(?:export\s+)?([A-Za-z_]\w*)=/gm)].map(([, name = ""]) => name);
 }
 
 /** Reads the settings in {@linkcode AS_SERVICE}; none where there are none. */
@@ -185,8 +203,7 @@ function differences(env: Readonly<Record<string, string>>, shown: string): Diff
   const files = environmentFiles(shown).map((path) =>
     attempt(() => Deno.readTextFileSync(path)) ?? ""
   );
-  const inFiles = [...files.join("\n").matchAll(/^\s*(?:export\s+)?([A-Za-z_]\w*)=/gm)]
-    .map(([, name = ""]) => name);
+  const inFiles = variablesIn(files.join("\n"));
   const names = (all: readonly string[]) =>
     NETWORK_VARIABLES.filter((name) => all.includes(name) || all.includes(name.toLowerCase()));
   const unit = [...settingsVariables(shown), ...inFiles];

@@ -36,7 +36,12 @@ const CONSEQUENCES: readonly (readonly [
   // Both are sent over the same way.
   [["connect"], ["dns"], /no answer to \d+ of \d+ questions/, PACKETS_LOST],
   // The agent gives a name up sooner than the system.
-  [["dns"], ["agent"], /no report was accepted|Cannot resolve/, /has no answer within/],
+  [
+    ["dns"],
+    ["agent"],
+    /no report was accepted|Cannot resolve|no answer within/,
+    /has no answer within/,
+  ],
   [["connect", "round_trip"], ["agent"], /no report was accepted|no answer/, PACKETS_LOST],
   [["connect", "dns"], ["round_trip"], /./, PACKETS_LOST],
   [ON_THE_WAY, ["service"], /its files have changed since systemd read them/],

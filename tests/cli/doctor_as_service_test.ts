@@ -183,6 +183,9 @@ Deno.test("runAsService() counts the variables of the service's files", async ()
     const output = `User=x\nEnvironmentFiles=${file} (ignore_errors=yes)\n`;
     const { run } = await runWith({ shown: { output } });
     assertStringIncludes(run?.result.text ?? "", "; the service alone has ALL_PROXY, NO_PROXY");
+    const settings = [{ name: "EnvironmentFile", value: `-${file}`, file: "/x.service" }];
+    const named = await runWith({ shown: { output }, settings });
+    assertStringIncludes(named.run?.result.text ?? "", `ALL_PROXY (${file}), NO_PROXY (${file})`);
   } finally {
     Deno.removeSync(file);
   }
