@@ -95,7 +95,10 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
   );
   const uptime = open(`${proc}/uptime`);
   const uptimeSeconds = () => parseSource(uptime, parseUptime);
-  const processes = new ProcessCollector(host, () => lookup.processCount());
+  const processes = new ProcessCollector(host, {
+    countListed: () => lookup.processCount(),
+    countFolders: () => lookup.folderCount(),
+  });
   const gpu = config.gpu ? attemptGpus(host) : undefined;
 
   const collectors: Collector[] = [

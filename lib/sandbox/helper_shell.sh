@@ -7,6 +7,7 @@
 #   ID ping ADDRESS     ID ok OUTPUT        lines of one ping, joined by tabs
 #                       ID missing          there is no such command
 #   ID processes        ID ok COUNT
+#   ID folders          ID ok COUNT         of proc that are no processes, links to some included
 #   ID interface NAME   ID ok TRAIT…
 #                       ID missing          there is no such interface, or nothing is known of it
 #   ID link NAME        ID ok VALUE…        of its files below, joined by tabs
@@ -191,9 +192,10 @@ net_traits() {
   done <"$net/vlan/config"
 }
 
-count_processes() {
+# The files that a pattern has found; it stays as it is where there are none.
+count_found() {
   id=$1
-  set -- "$proc"/[1-9]*
+  shift
   [ -e "$1" ] || shift
   echo "$id ok $#"
 }
@@ -217,7 +219,7 @@ look_at() {
 check() {
   request=
   case $1 in
-    reap | processes | descriptors | nvidia-smi) [ -z "$2" ] && request=$1 ;;
+    reap | processes | folders | descriptors | nvidia-smi) [ -z "$2" ] && request=$1 ;;
     ping)
       case $2 in '' | *[!0-9A-Fa-f:.]*) ;; *) [ ${#2} -le 45 ] && request=$1 ;; esac
       ;;
@@ -260,7 +262,8 @@ while IFS=' ' read -r id verb word; do
         lookups="$lookups $!"
       fi
       ;;
-    processes) count_processes "$id" ;;
+    processes) count_found "$id" "$proc"/[1-9]* ;;
+    folders) count_found "$id" "$proc"/[!0-9]*/ ;;
     descriptors) count_descriptors "$id" ;;
     interface) traits "$id" "$word" ;;
     link) link "$id" "$word" ;;

@@ -6,7 +6,7 @@ import {
 import type { Shell } from "./shell.ts";
 
 /** The requests to the helper shell after the seal. */
-export type LookupShell = Pick<Shell, "interfaceTraits" | "countProcesses">;
+export type LookupShell = Pick<Shell, "interfaceTraits" | "countProcesses" | "countFolders">;
 
 /** Age up to which a count of the shell is given again: each costs as much as a report does. */
 const COUNT_MAX_AGE_MS = 10_000;
@@ -59,6 +59,11 @@ export class KernelLookup {
       this.#processCount = names?.filter((name) => /^\d+$/.test(name)).length;
     }
     return this.#processCount;
+  }
+
+  /** Number of the other folders in `/proc`, once the process is sealed; `undefined` when nothing tells. */
+  async folderCount(): Promise<number | undefined> {
+    return await this.#shell?.countFolders().catch(() => undefined);
   }
 
   #countByShell(): void {

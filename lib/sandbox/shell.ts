@@ -195,6 +195,15 @@ export class Shell {
   }
 
   /**
+   * Counts the folders in proc that are no processes, and links to folders.
+   *
+   * @throws {Error} When the shell has ended.
+   */
+  async countFolders(): Promise<number> {
+    return await this.#count("folders");
+  }
+
+  /**
    * Counts the open descriptors of this process; 0 where they can't be listed.
    *
    * @throws {Error} When the shell has ended.

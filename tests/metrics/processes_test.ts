@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { LocalHost } from "../../lib/host/local_host.ts";
 import { ProcessCollector, type ProcessHost } from "../../lib/metrics/processes.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
 import { onLinux, onlyIf } from "../only_on.ts";
 
 interface FakeProc {
@@ -31,9 +32,17 @@ function proc(
   };
 }
 
-const unasked = (): number => {
+/** How the collector asks for what it does not count itself. */
+function asking(
+  countListed: () => number | undefined,
+  countFolders = () => Promise.resolve<number | undefined>(undefined),
+) {
+  return { countListed, countFolders };
+}
+
+const unasked = asking(() => {
   throw new Error("The listing is not to be asked");
-};
+});
 
 Deno.test("ProcessCollector.collect() follows the link count when it agrees with the listing", () => {
   const processes = new ProcessCollector(
@@ -62,7 +71,7 @@ Deno.test("ProcessCollector counts the folders when processes never stop startin
 Deno.test("ProcessCollector.collect() lists in a pid namespace, where links include the host's", () => {
   let listed = 3;
   const host = proc({ listed: 3, links: [200], namespace: "pid:[4026532198]" });
-  const processes = new ProcessCollector(host, () => listed);
+  const processes = new ProcessCollector(host, asking(() => listed));
   assert(!processes.byLinks);
   assertEquals(processes.collect(), 3);
   listed = 5;
@@ -82,21 +91,21 @@ Deno.test("ProcessCollector.collect() leaves out links that are no process's, as
 
 Deno.test("ProcessCollector.collect() lists when the kernel does not count processes as links", () => {
   const host = proc({ listed: 70, links: [5], namespace: "pid:[4026531836]" });
-  assertEquals(new ProcessCollector(host, () => 70).collect(), 70);
+  assertEquals(new ProcessCollector(host, asking(() => 70)).collect(), 70);
 });
 
 Deno.test("ProcessCollector.collect() throws when /proc can't be listed", () => {
   const host = { ...proc({ listed: 0, links: [0] }), exists: () => false };
-  const collector = new ProcessCollector(host, () => undefined);
+  const collector = new ProcessCollector(host, asking(() => undefined));
   assertThrows(() => collector.collect(), Error, "Cannot list the processes in /proc");
-  assertEquals(new ProcessCollector(host, () => 3).collect(), 3);
+  assertEquals(new ProcessCollector(host, asking(() => 3)).collect(), 3);
 });
 
 onLinux.test("ProcessCollector.collect() sees programs start and end on the machine", async () => {
   const host = new LocalHost();
   const listed = (): number | undefined =>
     host.list("/proc")?.filter((name) => /^\d+$/.test(name)).length;
-  const processes = new ProcessCollector(host, listed);
+  const processes = new ProcessCollector(host, asking(listed));
   const seen: number[][] = [];
   // Other programs of the machine start and end meanwhile, now and then by dozens.
   while (seen.length < 10) {
@@ -129,8 +138,9 @@ here.test("ProcessCollector.collect() counts one process in a new pid namespace"
     import.meta.url,
   )}";
       const host = new LocalHost();
-      const listed = () => host.list("/proc")?.filter((name) => /^\\d+$/.test(name)).length;
-      const processes = new ProcessCollector(host, listed);
+      const countFolders = () => Promise.resolve(undefined);
+      const countListed = () => host.list("/proc")?.filter((name) => /^\\d+$/.test(name)).length;
+      const processes = new ProcessCollector(host, { countListed, countFolders });
       console.log(processes.byLinks, processes.collect());
     `;
   const { stdout, stderr } = await new Deno.Command("unshare", {
@@ -142,7 +152,7 @@ here.test("ProcessCollector.collect() counts one process in a new pid namespace"
 
 Deno.test("ProcessCollector follows the link count when it is off by four folders, not by more", () => {
   const byLinks = (links: number) =>
-    new ProcessCollector(proc({ listed: 70, links: [links] }), () => 70).byLinks;
+    new ProcessCollector(proc({ listed: 70, links: [links] }), asking(() => 70)).byLinks;
   // The folder's own two, three others, and the processes.
   assertEquals([70, 71, 75, 79, 80].map(byLinks), [false, true, true, true, false]);
 });
@@ -150,4 +160,25 @@ Deno.test("ProcessCollector follows the link count when it is off by four folder
 Deno.test("ProcessCollector follows the link count when it is off by as many as start meanwhile", () => {
   const links = [...Array(5).fill([75, 83]).flat(), 80];
   assertEquals(new ProcessCollector(proc({ listed: 70, links }), unasked).collect(), 75);
+});
+
+Deno.test("ProcessCollector.collect() leaves out folders that modules make and remove", async () => {
+  using time = new FakeTime();
+  let folders: number | undefined;
+  const ask = asking(() => 0, () => Promise.resolve(folders));
+  const processes = new ProcessCollector(proc({ listed: 70, links: [75, 75, 76] }), ask);
+  const minutesLater = async (minutes: number) => {
+    time.tick(minutes * 60_000);
+    processes.collect();
+    await realTurn();
+    return processes.collect();
+  };
+  assertEquals(await minutesLater(0), 71, "nothing tells of folders before the seal");
+  folders = 12;
+  assertEquals(await minutesLater(0), 71);
+  folders = 13;
+  assertEquals(await minutesLater(4), 71);
+  assertEquals(await minutesLater(1), 70);
+  folders = 11;
+  assertEquals(await minutesLater(5), 72);
 });

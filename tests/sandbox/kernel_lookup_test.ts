@@ -48,6 +48,7 @@ Deno.test("KernelLookup asks the shell after the seal, and has the count a look 
   let asked = 0;
   const shell: LookupShell = {
     countProcesses: () => Promise.resolve(++asked * 10),
+    countFolders: () => Promise.resolve(12),
     interfaceTraits: () => Promise.resolve(TRAITS),
   };
   tree.useShell(shell);
@@ -63,6 +64,7 @@ Deno.test("KernelLookup knows nothing new when the shell is gone", async () => {
   tree.processCount();
   tree.useShell({
     countProcesses: () => Promise.reject(new Error("gone")),
+    countFolders: () => Promise.reject(new Error("gone")),
     interfaceTraits: () => Promise.reject(new Error("gone")),
   });
   tree.processCount();
@@ -85,6 +87,7 @@ Deno.test("KernelLookup lets the shell count again after 10 s, or later when cou
   let takesMs = 0;
   const askedAtMs: number[] = [];
   tree.useShell({
+    countFolders: () => Promise.resolve(12),
     countProcesses() {
       askedAtMs.push(performance.now());
       time.tick(takesMs);
