@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import { createServer as createTcpServer, type Server } from "node:net";
 import { ResponseError } from "../../lib/net/errors.ts";
 import { HttpClient, type HttpRequest, type HttpResponse } from "../../lib/net/http_client.ts";
+import { realUntil } from "../real_deadline.ts";
 import { FakeTime } from "../fake_time.ts";
 import { countedSignal } from "../panel/counted_signal.ts";
 import { LoopbackDialer } from "./loopback_dialer.ts";
@@ -236,18 +237,29 @@ sanitized.test("HttpClient.request() closes connections that were idle for a min
   });
 });
 
-sanitized.test("HttpClient keeps at most four idle connections", async () => {
-  const all = Promise.withResolvers<void>();
-  let asked = 0;
+sanitized.test("HttpClient keeps the four idle connections that were used last", async () => {
+  const gates: PromiseWithResolvers<void>[] = [];
+  const ended: number[] = [];
   await withClient(async (peer) => {
     await peer.request();
-    if (++asked === 7) all.resolve();
-    await all.promise;
+    const gate = Promise.withResolvers<void>();
+    const number = gates.push(gate);
+    await gate.promise;
     await peer.answer("");
     await peer.ended();
+    ended.push(number);
   }, async ({ request, dialer }) => {
-    await Promise.all(Array.from({ length: 7 }, () => request()));
+    let answers = 0;
+    const requests = Array.from({ length: 7 }, () => request().then(() => answers++));
+    await realUntil(() => gates.length === 7);
+    for (const [index, gate] of gates.entries()) {
+      gate.resolve();
+      await realUntil(() => answers > index);
+    }
+    await Promise.all(requests);
     assertEquals(dialer.openStreams, 4);
+    await realUntil(() => ended.length === 3);
+    assertEquals(ended, [1, 2, 3]);
   });
 });
 

@@ -24,7 +24,8 @@ Deno.test("AnsweringTargets gives the target that has answered, for ten minutes 
   assertEquals(answering.toTry(targets), [icmp]);
 });
 
-Deno.test("AnsweringTargets remembers nothing of a single target, and the last 1000 of more", () => {
+Deno.test("AnsweringTargets remembers nothing of a single target, and the last 1000 of more", async () => {
+  using time = new FakeTime();
   const answering = new AnsweringTargets();
   const [only] = choice("h");
   answering.add([only], only);
@@ -32,4 +33,8 @@ Deno.test("AnsweringTargets remembers nothing of a single target, and the last 1
   for (let n = 0; n <= 1000; n++) answering.add(choice(`h${n}`), choice(`h${n}`)[0]);
   const known = (n: number) => answering.toTry(choice(`h${n}`)).length === 1;
   assertEquals([known(0), known(1), known(1000)], [false, true, true]);
+  // One that answers anew is the last.
+  await time.run(10 * 60_000);
+  for (const n of [1, 1001]) answering.add(choice(`h${n}`), choice(`h${n}`)[0]);
+  assertEquals([known(1), known(1001)], [true, true]);
 });
