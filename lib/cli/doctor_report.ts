@@ -77,7 +77,7 @@ export function inOrder(checks: readonly CompletedCheck[]): CompletedCheck[] {
   const causeOf = (it: CompletedCheck): CompletedCheck | undefined => {
     if (it.follows !== undefined || rank(it) > 1 || PAUSED.test(it.text)) return undefined;
     const cause = ordered.find((link) =>
-      link.follows === undefined &&
+      link !== it && link.follows === undefined &&
       CONSEQUENCES.some(([links, follow, text = /^/, cause]) =>
         links.includes(link.id) && follow.includes(it.id) && text.test(it.text) &&
         isCause(link, cause)

@@ -51,6 +51,16 @@ Deno.test("inOrder() takes what makes the agent fail for failed itself", () => {
   assertEquals(of("ok"), [["dns", "warning", undefined], ["agent", "ok", undefined]]);
 });
 
+Deno.test("inOrder() takes no check for its own cause", () => {
+  const text = "Cannot read /host/proc/stat: HOST_PROC must be a Linux machine's /proc";
+  const all = ["interfaces", "disks", "ping"].map((id) => check(id, "failed", { text }));
+  assertEquals(inOrder(all).map(({ id, follows }) => [id, follows]), [
+    ["interfaces", undefined],
+    ["disks", "interfaces"],
+    ["ping", "interfaces"],
+  ]);
+});
+
 Deno.test("inOrder() folds the unread files of a unit below the link that fails by them", () => {
   const text = "x is running; its files have changed since systemd read them";
   const order = inOrder([check("service", "warning", { text }), check("connect", "failed")]);
