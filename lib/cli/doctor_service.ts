@@ -12,7 +12,7 @@ import type { Health } from "../state/health_reader.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { pausedResult } from "./doctor_agent.ts";
 import type { FoundService } from "./doctor_found_service.ts";
-import { startsNoMore, stoppedResult } from "./doctor_stopped_service.ts";
+import { errorResult, startsNoMore, stoppedResult } from "./doctor_stopped_service.ts";
 import { missingRequirement, unitFailure } from "./doctor_unit.ts";
 import { missingProgram } from "./doctor_unit_program.ts";
 import { crash, hiddenPath, ofDropIns, restart, underSettings } from "./doctor_unit_settings.ts";
@@ -168,7 +168,8 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
 }
 
 /** A service that runs, and whose agent is not seen. */
-function unseenResult(text: string, { state, unit, runtimeFolder }: FoundService): CheckResult {
+function unseenResult(text: string, found: FoundService): CheckResult {
+  const { state, unit, runtimeFolder } = found;
   const { logHint = "" } = state ?? {};
   // Of a run before this one, unless systemd has started that again by itself.
   const lastError = unit?.property("NRestarts") === "0" ? "" : state?.lastError ?? "";
@@ -176,11 +177,8 @@ function unseenResult(text: string, { state, unit, runtimeFolder }: FoundService
   const why = unit && (crash(unit, lastError) ?? hiddenPath(unit, lastError));
   if (why !== undefined) return result("failed", `${text}, but ${why.text}`, ...why.advice);
   if (lastError !== "") {
-    return result(
-      "failed",
-      `${text}, but no agent of it is seen; the last error in its log: ${lastError}`,
-      `repair that; its log: ${logHint}`,
-    );
+    const seen = { ...found, state: found.state && { ...found.state, lastError } };
+    return errorResult(`${text}, but no agent of it is seen`, seen);
   }
   if (pid > 0) {
     if (isPaused(pid)) return pausedResult(text, pid);

@@ -45,39 +45,7 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
     const again = isStarted ? undefined : `start it: ${start}`;
     return result("failed", `${text}: ${why.text}`, ...why.advice, again);
   }
-  if (lastError !== "") {
-    const said = `${text}; the last error in its log: ${lastError}`;
-    // This doctor has read the same file, which the error was about.
-    if (isRepaired(lastError, found)) {
-      return result("failed", `${said}; that is repaired by now`, `start it: ${start}`);
-    }
-    const few = unit && /files open at a time/.test(lastError)
-      ? underSettings(said, { unit: ofDropIns(unit), names: ["LimitNOFILE"] })
-      : undefined;
-    if (few !== undefined) return result("failed", few.text, ...few.advice);
-    const runtime = unit && barredRuntime(unit, lastError);
-    if (runtime !== undefined) {
-      return result("failed", `${said}; ${runtime.text}`, ...runtime.advice);
-    }
-    const set = unit && ofUnit(unit, lastError);
-    if (set !== undefined) return result("failed", said, set);
-    const denied = deniedFile(unit, lastError);
-    const hidden = denied === undefined && unit && /permission denied/i.test(lastError)
-      ? underSettings(said, { unit: ofDropIns(unit), names: DENYING_SETTINGS })
-      : undefined;
-    if (hidden !== undefined) return result("failed", hidden.text, ...hidden.advice);
-    if (denied === undefined && /permission denied|not permitted/i.test(lastError)) {
-      return result(
-        "failed",
-        said,
-        "see whether SELinux or AppArmor refuses it: journalctl -k | grep -i -e avc -e apparmor",
-        `see its rights: namei -l on that path; then: ${start}`,
-      );
-    }
-    return denied === undefined
-      ? result("failed", said, `repair that, and then: ${start}; its log: ${logHint}`)
-      : result("failed", `${said}; ${denied.text}`, denied.ofUser, `${denied.repair} && ${start}`);
-  }
+  if (lastError !== "") return errorResult(text, found);
   const code = unit?.property("ExecMainCode") === "1" ? unit.property("ExecMainStatus") : "0";
   const elsewhere = unit && lastLine === "" ? outputSetting(unit) : undefined;
   if (code !== "0" && unit !== undefined && elsewhere !== undefined) {
@@ -112,6 +80,43 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
     return result("failed", ended, (unit && correction(unit)) ?? `read its log: ${logHint}`);
   }
   return result("failed", `${text}: it was stopped`, `start it: ${start}`);
+}
+
+/** What the last error in the log of a service says, and what to do about it. */
+export function errorResult(text: string, found: FoundService): CheckResult {
+  const { state, unit } = found;
+  const { start = "", logHint = "", lastError = "" } = state ?? {};
+  const said = `${text}; the last error in its log: ${lastError}`;
+  // This doctor has read the same file, which the error was about.
+  if (isRepaired(lastError, found)) {
+    return result("failed", `${said}; that is repaired by now`, `start it: ${start}`);
+  }
+  const few = unit && /files open at a time/.test(lastError)
+    ? underSettings(said, { unit: ofDropIns(unit), names: ["LimitNOFILE"] })
+    : undefined;
+  if (few !== undefined) return result("failed", few.text, ...few.advice);
+  const runtime = unit && barredRuntime(unit, lastError);
+  if (runtime !== undefined) {
+    return result("failed", `${said}; ${runtime.text}`, ...runtime.advice);
+  }
+  const set = unit && ofUnit(unit, lastError);
+  if (set !== undefined) return result("failed", said, set);
+  const denied = deniedFile(unit, lastError);
+  const hidden = denied === undefined && unit && /permission denied/i.test(lastError)
+    ? underSettings(said, { unit: ofDropIns(unit), names: DENYING_SETTINGS })
+    : undefined;
+  if (hidden !== undefined) return result("failed", hidden.text, ...hidden.advice);
+  if (denied === undefined && /permission denied|not permitted/i.test(lastError)) {
+    return result(
+      "failed",
+      said,
+      "see whether SELinux or AppArmor refuses it: journalctl -k | grep -i -e avc -e apparmor",
+      `see its rights: namei -l on that path; then: ${start}`,
+    );
+  }
+  return denied === undefined
+    ? result("failed", said, `repair that, and then: ${start}; its log: ${logHint}`)
+    : result("failed", `${said}; ${denied.text}`, denied.ofUser, `${denied.repair} && ${start}`);
 }
 
 /** The setting by which errors of a unit's program don't go to its log. */

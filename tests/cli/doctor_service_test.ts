@@ -302,7 +302,7 @@ Deno.test("serviceResult() says of a service whether it runs, starts at boot, an
       undefined,
       "failed",
       `${runs}, but no agent of it is seen; the last error in its log: Cannot report`,
-      "repair that; its log: journalctl -u x -f",
+      "repair that, and then: systemctl start x; its log: journalctl -u x -f",
     ],
     [error, HEALTH, "ok", runs, undefined],
     [
