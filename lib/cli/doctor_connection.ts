@@ -147,7 +147,7 @@ async function notConnected(
     ? `Cannot connect to ${subject}${originText(way)} port ${port}: ${message}`
     : answeredBy === ""
     ? message
-    : `${message}; the address was ${answeredBy}`;
+    : `${message} (${answeredBy})`;
   const finding = /refused/.test(message) ? undefined : firstStep(way) ?? fullTable();
   if (finding !== undefined) {
     return result("failed", `${text}; ${finding.text}`, ...connectAdvice(text, way, { finding }));

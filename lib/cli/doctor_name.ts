@@ -61,8 +61,8 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   const answers = line === undefined && asked !== undefined ? await asked : [];
   const answerer = answererOf(answers) ?? sources.asked;
   way.answeredBy = line === undefined
-    ? `answered by ${answerer}`
-    : `found in line ${line} of /etc/hosts`;
+    ? `address from ${answerer}`
+    : `address from line ${line} of /etc/hosts`;
   const subject = way.proxy === undefined ? host : `the proxy ${host}`;
   const list = addresses.join(", ");
   const found = line === undefined
@@ -212,7 +212,7 @@ export function lateAnswer(
   const hasReason = isLate || deadServerAdvice(answers, sources) !== undefined;
   if (found === undefined || !hasReason) return undefined;
   way.addresses = found.addresses;
-  way.answeredBy = `answered by ${found.server}`;
+  way.answeredBy = `address from ${found.server}`;
   const each = answers.map(answerText).join("; ");
   return result(
     "warning",

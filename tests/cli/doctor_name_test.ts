@@ -274,7 +274,7 @@ Deno.test("lateAnswer() goes on with the address of a server behind one that doe
   assertEquals([late?.status, way.addresses], ["warning", ["192.0.2.7"]]);
   const { status, text, advice } = lateAnswer([dead, known], { way, sources }) ?? {};
   assertEquals([status, way.addresses, way.answeredBy], [
-    ...["warning", ["192.0.2.7"], "answered by 192.0.2.2"],
+    ...["warning", ["192.0.2.7"], "address from 192.0.2.2"],
   ]);
   assertStringIncludes(text ?? "", "p.example is 192.0.2.7, answered by 192.0.2.2, and the system");
   assertStringIncludes(advice ?? "", "192.0.2.1 does not answer, and is asked before the others");
