@@ -51,7 +51,7 @@ export class ProcessCollector {
    */
   collect(): number {
     const count = this.#count();
-    if (count === undefined) throw new Error("Cannot list the processes in /proc");
+    if (count === undefined) throw new Error("Cannot list all processes in /proc");
     if (!this.byLinks) return count;
     this.#followFolders();
     const { first = 0, last = 0 } = this.#folders ?? {};

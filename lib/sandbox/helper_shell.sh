@@ -6,7 +6,7 @@
 #
 #   ID ping ADDRESS     ID ok OUTPUT        lines of one ping, joined by tabs
 #                       ID missing          there is no such command
-#   ID processes        ID ok COUNT
+#   ID processes        ID ok COUNT         0 where others are hidden: then the first one is, too
 #   ID folders          ID ok COUNT         of proc that are no processes, links to some included
 #   ID interface NAME   ID ok TRAIT…
 #                       ID missing          there is no such interface, or nothing is known of it
@@ -262,7 +262,9 @@ while IFS=' ' read -r id verb word; do
         lookups="$lookups $!"
       fi
       ;;
-    processes) count_found "$id" "$proc"/[1-9]* ;;
+    processes)
+      if [ -e "$proc/1" ]; then count_found "$id" "$proc"/[1-9]*; else echo "$id ok 0"; fi
+      ;;
     folders) count_found "$id" "$proc"/[!0-9]*/ ;;
     descriptors) count_descriptors "$id" ;;
     interface) traits "$id" "$word" ;;

@@ -48,15 +48,18 @@ export class KernelLookup {
   }
 
   /**
-   * Number of processes in `/proc`. After the seal it is the shell's last count, which is up to 10 s old,
-   * and up to a minute where there are thousands of processes.
+   * Number of processes in `/proc`; `undefined` where it hides those of other users (`hidepid`), among
+   * them the first one. After the seal it is the shell's last count, which is up to 10 s old, and up to a
+   * minute where there are thousands of processes.
    */
   processCount(): number | undefined {
     if (this.#sealed) {
       this.#countByShell();
     } else {
       const names = this.#host.list(this.#host.roots.proc);
-      this.#processCount = names?.filter((name) => /^\d+$/.test(name)).length;
+      this.#processCount = names?.includes("1")
+        ? names.filter((name) => /^\d+$/.test(name)).length
+        : undefined;
     }
     return this.#processCount;
   }
@@ -78,7 +81,7 @@ export class KernelLookup {
     this.#counting = true;
     this.#shell.countProcesses()
       .then((count) => {
-        this.#processCount = count;
+        this.#processCount = count === 0 ? undefined : count;
         const nowMs = performance.now();
         const ageMs = Math.max(COUNT_MAX_AGE_MS, (nowMs - startedAtMs) * COUNT_PACE);
         this.#countAtMs = nowMs + Math.min(ageMs, LONGEST_COUNT_AGE_MS);

@@ -44,7 +44,7 @@ const FILES: Readonly<Record<string, string>> = {
   ...trees(OWN, 7),
   ...network("/proc/net", 7),
   "/proc/self/mountinfo": "1 0 8:1 / / rw - ext4 /dev/a rw\n9 1 8:2 / /host rw - ext4 /dev/b rw\n",
-  "/proc/7/stat": "",
+  "/proc/1/stat": "",
   ...trees(HOSTS, 40),
   // What the host's /proc calls `net` is still the reader's own.
   ...network("/host/proc/net", 7),

@@ -97,7 +97,7 @@ Deno.test("ProcessCollector.collect() lists when the kernel does not count proce
 Deno.test("ProcessCollector.collect() throws when /proc can't be listed", () => {
   const host = { ...proc({ listed: 0, links: [0] }), exists: () => false };
   const collector = new ProcessCollector(host, asking(() => undefined));
-  assertThrows(() => collector.collect(), Error, "Cannot list the processes in /proc");
+  assertThrows(() => collector.collect(), Error, "Cannot list all processes in /proc");
   assertEquals(new ProcessCollector(host, asking(() => 3)).collect(), 3);
 });
 

@@ -73,6 +73,19 @@ Deno.test("KernelLookup knows nothing new when the shell is gone", async () => {
   assertEquals(await tree.interfaceTraits("eth0"), undefined);
 });
 
+Deno.test("KernelLookup has no count where other users' processes are hidden", async () => {
+  const tree = new KernelLookup(fakeHost({ "/proc": ["27", "self"] }));
+  assertEquals(tree.processCount(), undefined);
+  tree.useShell({
+    countProcesses: () => Promise.resolve(0),
+    countFolders: () => Promise.resolve(12),
+    interfaceTraits: () => Promise.resolve(TRAITS),
+  });
+  tree.processCount();
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+  assertEquals(tree.processCount(), undefined);
+});
+
 Deno.test("KernelLookup without a shell keeps no count that has grown old", () => {
   const tree = new KernelLookup(fakeHost({ "/proc": ["1", "2"] }));
   tree.processCount();

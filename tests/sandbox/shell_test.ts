@@ -369,7 +369,9 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     using proc = new TempFolder();
     await using shell = new TestShell({ shell: command, proc: proc.path });
     assertEquals([await shell.countProcesses(), await shell.countFolders()], [0, 0]);
-    for (const name of ["1", "2", "17", "self", "0x"]) await Deno.mkdir(`${proc.path}/${name}`);
+    for (const name of ["2", "17", "self", "0x"]) await Deno.mkdir(`${proc.path}/${name}`);
+    assertEquals(await shell.countProcesses(), 0, "the first one is hidden, as are others");
+    await Deno.mkdir(`${proc.path}/1`);
     assertEquals(await shell.countProcesses(), 3);
     assertEquals(await shell.countFolders(), 1);
     await Deno.mkdir(`${proc.path}/asound`);
@@ -543,12 +545,14 @@ for (const command of shellsHere.filter(([command]) => !command.endsWith("busybo
   });
 
   Deno.test(`Shell.ping() waits for room under ${command.join(" ")}, and for no answer it must`, async () => {
-    using ping = ofPing("#!/bin/sh\nread -r line\nexec /bin/sleep 0.2\n");
+    // Two seconds to one address, and a fifth of one to others.
+    const script = "#!/bin/sh\nread -r line\ncase $* in *.9) exec /bin/sleep 2 ;; esac\n";
+    using ping = ofPing(`${script}exec /bin/sleep 0.2\n`);
     await using shell = new TestShell({ shell: command, path: ping.path });
     const enough = new AbortController();
     const first = Array.from(
       { length: 40 },
-      () => shell.ping("192.0.2.1", { signal: enough.signal }).catch((error) => error),
+      () => shell.ping("192.0.2.9", { signal: enough.signal }).catch((error) => error),
     );
     await eventually(() => shell.below().some(({ name }) => name === "sleep"));
     enough.abort("enough");
