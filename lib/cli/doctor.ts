@@ -162,7 +162,8 @@ async function everything(
 /** Checks of the way to a panel, with what the running agent says against a link that has failed. */
 export function besideReports(checks: readonly CompletedCheck[]): CompletedCheck[] {
   const agent = checks.find(({ id }) => id === "agent");
-  const isAccepted = agent?.status === "ok" && /a report was accepted/.test(agent.text);
+  const isAccepted = agent?.status === "ok" && /a report was accepted/.test(agent.text) &&
+    !/a failure since then/.test(agent.text);
   return checks.map((it) =>
     isAccepted && it.status === "failed" && OF_WAY.includes(it.id)
       ? { ...it, text: `${it.text}; the running agent's reports are accepted all the same` }

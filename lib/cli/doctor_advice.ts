@@ -174,6 +174,7 @@ function statusAdvice({ status, text }: HttpResponse, way: Way): string[] {
       : [],
     `see what answers, in a browser or here: curl -v ${url.href}`,
     `correct the address and its path in ${endpointPlace(way)}, if that is not the panel`,
+    "if the panel is behind that server, have it pass requests on (nginx: proxy_pass)",
     ...answeredBy === ""
       ? []
       : [`see whether ${addresses[0]} is the panel's address (${answeredBy})`],

@@ -70,6 +70,8 @@ export function agentResult(
   }`;
   const text = problem !== undefined || lately === undefined
     ? state
+    : lately.atMs > (health.acceptedAtMs ?? 0)
+    ? `${state}; a failure since then, ${duration(nowMs - lately.atMs)} ago: ${lately.text}`
     : `${state}; a failure ${duration(nowMs - lately.atMs)} ago: ${lately.text}`;
   if (isPaused(pid)) return pausedResult(text, pid);
   if (problem !== undefined && isUnread) {

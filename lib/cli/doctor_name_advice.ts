@@ -51,8 +51,8 @@ export function unresolvedAdvice(
     ];
   }
   if (answers.some(({ code }) => code === "NOERROR")) {
-    const dead = deadServerAdvice(answers, sources);
-    return dead !== undefined ? [dead] : [
+    const first = deadServerAdvice(answers, sources) ?? unknowingServerAdvice(answers, sources);
+    return first !== undefined ? [first] : [
       `see what the system makes of the same question: getent ahosts ${host}`,
       "see who is asked, in which order: grep hosts /etc/nsswitch.conf",
     ];
@@ -102,6 +102,16 @@ export function deadServerAdvice(
   const [first] = answers;
   if (first === undefined || !isSilent(first) || answers.every(isSilent)) return undefined;
   return `${first.server} does not answer, and is asked before the others: start it, or remove it from ${file}`;
+}
+
+/** What to do about a server without the name before one that has it; `undefined` where none is. */
+function unknowingServerAdvice(
+  [first, ...others]: readonly NameAnswer[],
+  { file }: NameSources,
+): string | undefined {
+  const knowing = others.find(({ code }) => code === "NOERROR");
+  if (knowing === undefined || !["NXDOMAIN", "no address"].includes(first?.code ?? "")) return;
+  return `${first?.server} does not know the name, and no other is asked then: put ${knowing.server} before it in ${file}, or remove it there`;
 }
 
 /** Longer than a name server takes that is not slow. */

@@ -14,7 +14,7 @@ import { USER_AGENT } from "../version.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
 import { answerAdvice, answererText, isPasswordWall } from "./doctor_advice.ts";
 import { clockAdvice, clockDifference } from "./doctor_clock.ts";
-import { isChallenge } from "./doctor_cloudflare.ts";
+import { cloudflareAdvice, isChallenge } from "./doctor_cloudflare.ts";
 import { checkConnection } from "./doctor_connection.ts";
 import { checkName } from "./doctor_name.ts";
 import { readFile } from "./doctor_name_servers.ts";
@@ -239,7 +239,10 @@ class PanelCheck {
       const reason = toStatusError("upgrade", response).message.replace(/^Cannot upgrade: /, "");
       // It refuses any call, and says nothing of WebSockets.
       if (REFUSALS.includes(response.status)) {
-        const advice = answerAdvice(response, this.#way);
+        // Other calls are answered: this one is refused for what it is.
+        const advice = response.status === 403 && cloudflareAdvice(response) === undefined
+          ? ["let WebSockets to /api/clients/ pass there, as other calls (nginx: $http_upgrade)"]
+          : answerAdvice(response, this.#way);
         return result(
           "warning",
           `the request for one was refused: ${reason}${answerer}`,

@@ -244,6 +244,8 @@ Deno.test("unresolvedAdvice() names a server that does not answer before one tha
   const [dead, ...others] = of(["192.0.2.1", "no answer within 1.5 s"], ["192.0.2.2", "NOERROR"]);
   assertEquals(others, []);
   assertStringIncludes(dead ?? "", "192.0.2.1 does not answer, and is asked before the others");
+  const [unknowing] = of(["192.0.2.1", "NXDOMAIN"], ["192.0.2.2", "NOERROR"]);
+  assertStringIncludes(unknowing ?? "", "put 192.0.2.2 before it in /etc/resolv.conf");
   const [udp] = of(["192.0.2.1", "no answer by UDP, and TCP is open"]);
   assertStringIncludes(udp ?? "", "drops UDP port 53");
   const [look, name] = of(["192.0.2.1", "REFUSED"]);

@@ -616,6 +616,18 @@ Deno.test("panelChain() don't take a limit of calls for a proxy that passes no W
   assertStringIncludes(adviceText(sooner.round_trip), "something there limits requests");
 });
 
+Deno.test("panelChain() tell a refused WebSocket from refused calls", async () => {
+  const { websocket } = await checked(
+    ({ method }) =>
+      method === "POST"
+        ? Response.json(UNKNOWN_METHOD)
+        : new Response("<title>403 Forbidden</title>", { status: 403 }),
+    ["-t", TOKEN],
+  );
+  assertStringIncludes(websocket?.text ?? "", "the request for one was refused: status 403");
+  assertStringIncludes(adviceText(websocket), "let WebSockets to /api/clients/ pass there");
+});
+
 Deno.test("panelChain() name Cloudflare's challenge", async () => {
   const headers = { "cf-mitigated": "challenge", server: "cloudflare" };
   const page = () => new Response("<title>Just a moment...</title>", { status: 403, headers });

@@ -1264,6 +1264,7 @@ Deno.test("agentResult() tells a failure of the last minute beside reports that 
     }).text;
   };
   assertStringIncludes(of(95_000), "accepted 1.0 s ago; a failure 5.0 s ago: database is locked");
+  assertStringIncludes(of(99_500), "accepted 1.0 s ago; a failure since then, 0.5 s ago");
   assertEquals(of(39_000).includes("database"), false);
 });
 

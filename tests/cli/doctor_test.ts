@@ -389,6 +389,9 @@ Deno.test("besideReports() tells a link that fails while reports are accepted", 
   const of = (status: "ok" | "failed") => besideReports([link, { ...agent, status }])[0]?.text;
   assertEquals(of("ok"), "no answer; the running agent's reports are accepted all the same");
   assertEquals(of("failed"), "no answer");
+  const since = `${agent.text}; a failure since then, 1 s ago: no answer`;
+  const [failing] = besideReports([link, { ...agent, status: "ok", text: since }]);
+  assertEquals(failing?.text, "no answer", "the way may have broken since");
 });
 
 Deno.test("afterReload() begins with what systemd has not read yet", () => {
