@@ -163,9 +163,11 @@ export function isDialUp(name: string, { link }: InterfaceFacts): boolean {
 
 /**
  * When an interface is decided on, lowest first: those that others may carry come after these, and
- * among them a tunnel after what may carry it.
+ * among them a tunnel after what may carry it. What leads to a container through a bridge of this
+ * network carries no tunnel: beside the tap of a rootless network it is not the uplink.
  */
 export function decisionOrder(name: string, facts: InterfaceFacts): number {
+  if (isHostEnd(name, facts) && facts.traits?.bridgePort) return 4;
   if (isTunnel(name, facts)) return 3;
   if (isDialUp(name, facts)) return 2;
   return isHostEnd(name, facts) || isGuestPort(name, facts.traits) || isUnknown(name, facts)

@@ -287,6 +287,12 @@ Deno.test("decideInterface() leaves out a pair both ends of which are here, and 
   assertEquals(decideInterface("veth1", pair, alone).counted, false);
 });
 
+Deno.test("decisionOrder() has a container's link on a bridge after the tap of a rootless network", () => {
+  const port = { traits: { ...NO_TRAITS, bridgePort: true }, link: link("veth") };
+  const order = [["tap0", { link: link("tun") }], ["vethab", port], ["eth0", port]] as const;
+  assertEquals(order.map(([name, facts]) => decisionOrder(name, facts)), [3, 4, 0]);
+});
+
 Deno.test("decisionOrder() has a tunnel after what may carry it", () => {
   const order = (name: string, kind: string) => decisionOrder(name, { link: link(kind) });
   assertEquals(
