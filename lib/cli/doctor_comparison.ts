@@ -27,8 +27,11 @@ export async function withComparison(
   },
 ): Promise<CompletedCheck[]> {
   const failed = checks.find(({ id, status }) => status === "failed" && COMPARED.includes(id));
-  // One cause that is known needs no other.
-  if (failed?.causes === undefined || OF_SERVICE.test(failed.text)) return [...checks];
+  // One cause that is known needs no other, but the files by which names are resolved may be others there.
+  const causes = failed?.causes ?? (failed?.id === "dns" && failed.advice ? [failed.advice] : []);
+  if (failed === undefined || causes.length === 0 || OF_SERVICE.test(failed.text)) {
+    return [...checks];
+  }
   const chain = chains.find(([link]) => link?.panel === failed.panel) ?? [];
   const links = chain.slice(0, chain.findIndex(({ id }) => id === failed.id) + 1);
   const { endsAtMs = Infinity } = options;
@@ -38,15 +41,16 @@ export async function withComparison(
     return [...checks];
   }
   const { name, user } = service;
+  const { advice: _, ...rest } = failed;
   const compared = {
-    ...failed,
+    ...rest,
     text: `${failed.text}; tried again in this shell, and not as the service, it works`,
     causes: [
       `see whether a rule is for user ${
         user || "root"
       } alone (skuid, owner), or a setting of its ` +
       `unit: nft list ruleset || iptables-save; systemctl cat ${name}`,
-      ...failed.causes,
+      ...causes,
     ],
   };
   return checks.map((it) => it === failed ? compared : it);

@@ -43,3 +43,12 @@ Deno.test("withComparison() says of a link of the service's that it works in thi
     assertEquals((await compared(known, "ok"))?.text, known.text);
   }
 });
+
+Deno.test("withComparison() tries a name again whatever file of the service's tells why it fails", async () => {
+  const failed = { id: "dns", title: "Name", ms: 1, ...result("failed", "no server", "add one") };
+  const chain = [check("dns", "Name", () => result("ok", "found"))];
+  const options = { signal: new AbortController().signal, secrets: [] };
+  const [found] = await withComparison([failed], { chains: [chain], service: SERVICE, options });
+  assertEquals(found?.text.endsWith("not as the service, it works"), true, found?.text);
+  assertEquals([found?.advice, found?.causes?.[1]], [undefined, "add one"]);
+});
