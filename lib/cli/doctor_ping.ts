@@ -45,6 +45,11 @@ export async function checkPing(
   }
 }
 
+/** Whether only some users may run a program. */
+function isClosed(file: string): boolean {
+  return ((attempt(() => Deno.statSync(file).mode) ?? 1) & 1) === 0;
+}
+
 /** The result of a ping that failed: a failure where a panel has the agent probe by it. */
 export function failedPing(
   reason: string,
@@ -64,7 +69,9 @@ export function failedPing(
   return result(
     isUsed ? "failed" : "warning",
     `they don't work: ${why}`,
-    pingAdvice(reason, { unit, name }),
+    file !== undefined && isClosed(file)
+      ? `let all users run it: chmod 755 ${file}`
+      : pingAdvice(reason, { unit, name }),
   );
 }
 

@@ -14,6 +14,7 @@ import type { Health } from "../../lib/state/health_reader.ts";
 import { StartedProcesses } from "../started_processes.ts";
 import { inContainerImage } from "./container_image.ts";
 import { configOf as resolved } from "./fake_context.ts";
+import { TempFolder } from "../temp_folder.ts";
 import { healthOf, problemHealth } from "./seen_health.ts";
 import { adviceText } from "./advice_text.ts";
 
@@ -170,6 +171,16 @@ Deno.test("failedPing() is a failure where a panel has the agent probe by it", (
     assertEquals([found.status, found.text], [status, "they don't work: no socket"]);
     assertEquals(found.advice, undefined);
   }
+});
+
+Deno.test("failedPing() says how all users may run a ping that only some may", () => {
+  using folder = new TempFolder();
+  const file = `${folder.path}/ping`;
+  Deno.writeTextFileSync(file, "", { mode: 0o755 });
+  const advice = () => failedPing('there is no "ping"', { health: undefined, file }).advice ?? "";
+  assertEquals(advice().includes("chmod"), false);
+  Deno.chmodSync(file, 0o750);
+  assertEquals(advice(), `let all users run it: chmod 755 ${file}`);
 });
 
 Deno.test("failedPing() names the setting of the unit that takes the right from it", () => {

@@ -237,3 +237,11 @@ Deno.test("reportText() fits into 60 columns, and breaks no word", () => {
     assert(lines.join(" ").split(/ +/).includes("iputils-ping"), lines.join("\n"));
   }
 });
+
+Deno.test("inOrder() makes no lost TCP probe a consequence of ping", () => {
+  const of = (kind: string) => {
+    const text = `2 in the last minute, 2 lost; always lost: a.example:25 (${kind})`;
+    return inOrder([check("ping", "failed"), check("probes", "warning", { text })])[1]?.follows;
+  };
+  assertEquals([of("icmp"), of("tcp"), of("http")], ["ping", undefined, undefined]);
+});
