@@ -63,14 +63,13 @@ export function failedPing(
 ): CheckResult {
   const isUsed = health?.panels.some(({ kinds: { icmp = 0, dual = 0 } = {} }) => icmp + dual > 0);
   // The shell misses it also where it can't look for it, as without /dev/null.
-  const why = file !== undefined && /there is no "ping"/.test(reason)
-    ? `${file} is there, and can't be started`
-    : reason;
+  const unstarted = /there is no "ping"/.test(reason) ? file : undefined;
+  const why = unstarted === undefined ? reason : `${unstarted} is there, and can't be started`;
   return result(
     isUsed ? "failed" : "warning",
     `they don't work: ${why}`,
-    file !== undefined && isClosed(file)
-      ? `let all users run it: chmod 755 ${file}`
+    unstarted !== undefined && isClosed(unstarted)
+      ? `let all users run it: chmod 755 ${unstarted}`
       : pingAdvice(reason, { unit, name }),
   );
 }

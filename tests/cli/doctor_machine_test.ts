@@ -177,10 +177,12 @@ Deno.test("failedPing() says how all users may run a ping that only some may", (
   using folder = new TempFolder();
   const file = `${folder.path}/ping`;
   Deno.writeTextFileSync(file, "", { mode: 0o755 });
-  const advice = () => failedPing('there is no "ping"', { health: undefined, file }).advice ?? "";
+  const advice = (reason = 'there is no "ping"') =>
+    failedPing(reason, { health: undefined, file }).advice ?? "";
   assertEquals(advice().includes("chmod"), false);
   Deno.chmodSync(file, 0o750);
   assertEquals(advice(), `let all users run it: chmod 755 ${file}`);
+  assertEquals(advice('"ping" may not open its socket').includes("chmod"), false, "it has started");
 });
 
 Deno.test("failedPing() names the setting of the unit that takes the right from it", () => {
