@@ -144,7 +144,7 @@ async function everything(
   } else {
     const checks = run.checks.flatMap((line) => parseCheck(line, options.secrets));
     const service = { name: config.serviceName, user: record?.user ?? "" };
-    // What the unit's own variables change can't be tried here.
+    // A failure by the unit's own variables can't be tried again here.
     const changed = settings.some(({ name, value }) =>
       name === "Environment" && /\bAGENT_|_PROXY=/i.test(value)
     );

@@ -11,7 +11,7 @@ export function isChallenge({ headers }: HttpResponse): boolean {
   return headers.get("cf-mitigated") === "challenge";
 }
 
-/** What to do about an answer of Cloudflare's own; `undefined` for any other. */
+/** Advice about an answer of Cloudflare's own; `undefined` for any other. */
 export function cloudflareAdvice(answer: HttpResponse): string[] | undefined {
   const { status, text, headers } = answer;
   const location = headers.get("location") ?? "";

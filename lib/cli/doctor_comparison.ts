@@ -1,5 +1,5 @@
 /**
- * What fails for the service, tried again by the process of `doctor` itself.
+ * Tries again, in the process of `doctor`, the link that fails for the service.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { type Check, type CompletedCheck, runChain, type RunChecks } from "./che
 const COMPARED: readonly string[] = ["network", "dns", "connect"];
 /** Longer than what works takes. */
 const COMPARE_MS = 3_000;
-/** What only the service has, or lacks, and names itself. */
+/** Texts of failures whose cause only the service has. */
 const OF_SERVICE = /the proxy|may not read/;
 
 /**

@@ -25,7 +25,7 @@ export function isPanelsLook(address: string, { proxy, answeredBy }: Way): strin
     : `see whether ${address} is the proxy's address (${answeredBy})`;
 }
 
-/** What to look at when no connection can be opened; one line where only one cause is left. */
+/** Advice for when no connection can be opened; one line where only one cause is left. */
 export function connectAdvice(
   message: string,
   way: Way,

@@ -118,7 +118,7 @@ async function pingsOf(
   return lossy && await lostPings(lossy.server, { config, signal });
 }
 
-/** What pings say of a server that has not answered all questions. */
+/** The results of pings to a server that has not answered all questions. */
 function pingsText(answers: readonly NameAnswer[], pings: number | undefined): string {
   if (pings === undefined || answers.every(({ lost }) => lost === undefined)) return "";
   return pings === 0
@@ -126,7 +126,7 @@ function pingsText(answers: readonly NameAnswer[], pings: number | undefined): s
     : `; ${pings} of ${PINGS} pings are lost: packets are lost`;
 }
 
-/** What name servers say against an address that the system has, perhaps from a cache. */
+/** Answers of name servers that contradict an address that the system has, perhaps from a cache. */
 async function staleDoubts(
   { way, sources, signal }: { way: Way; sources: NameSources; signal: AbortSignal },
 ): Promise<string[]> {
@@ -142,7 +142,7 @@ async function staleDoubts(
   ];
 }
 
-/** What name servers say against `/etc/hosts`, which has the name in this line. */
+/** Answers of name servers that contradict `/etc/hosts`, which has the name in this line. */
 function hostsDoubts(
   answers: readonly NameAnswer[],
   { way, line }: { way: Way; line: number },

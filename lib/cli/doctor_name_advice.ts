@@ -17,7 +17,7 @@ import {
 import { proxyVariableNames } from "./doctor_advice.ts";
 import { endpointPlace, firstHop, given, unitAdvice, type Way } from "./doctor_way.ts";
 
-/** What to do about a name without an address, by what each server has answered. */
+/** Advice about a name without an address, by what each server has answered. */
 export function unresolvedAdvice(
   answers: readonly NameAnswer[],
   { host, way, sources }: { host: string; way: Way; sources: NameSources },
@@ -94,7 +94,7 @@ export function unresolvedAdvice(
   ];
 }
 
-/** What to do about a server without an answer before one with it; `undefined` where none is. */
+/** Advice about a server without an answer before one with it; `undefined` where none is. */
 export function deadServerAdvice(
   answers: readonly NameAnswer[],
   { file }: NameSources,
@@ -104,7 +104,7 @@ export function deadServerAdvice(
   return `${first.server} does not answer, and is asked before the others: start it, or remove it from ${file}`;
 }
 
-/** What to do about a server without the name before one that has it; `undefined` where none is. */
+/** Advice about a server without the name before one that has it; `undefined` where none is. */
 function unknowingServerAdvice(
   [first, ...others]: readonly NameAnswer[],
   { file }: NameSources,
@@ -117,7 +117,7 @@ function unknowingServerAdvice(
 /** Longer than a name server takes that is not slow. */
 const SLOW_ANSWER_MS = 1_000;
 
-/** What to do about a name that the system gives late, by what each server has answered. */
+/** Advice about a name that the system gives late, by what each server has answered. */
 export function slowAdvice(
   answers: readonly NameAnswer[],
   { way, sources, lostPings }: {

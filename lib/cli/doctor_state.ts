@@ -124,7 +124,7 @@ function restarting(config: Config): { restarted: string; command: string | unde
   return { restarted, command };
 }
 
-/** What to do about a folder that can't be written, by the reason. */
+/** Advice about a folder that can't be written, by the reason. */
 async function stateAdvice(
   folder: string,
   { reason, health, unit, name, restarted, command }: {
