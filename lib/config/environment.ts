@@ -45,7 +45,7 @@ export function statePaths(option: string, env: Environment): StatePaths {
   const home = isFullPath(XDG_STATE_HOME)
     ? XDG_STATE_HOME
     : isFullPath(HOME)
-    ? `${HOME}/.local/state`
+    ? `${HOME.replace(/\/+$/, "")}/.local/state`
     : "";
   return {
     stateDir: option !== "" ? option : isFullPath(ofSystemd) ? ofSystemd : "",

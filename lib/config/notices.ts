@@ -15,7 +15,8 @@ export interface NoticeContext {
 
 /** Advice about the configuration, one line each. */
 export function configNotices(options: ResolvedOptions, context: NoticeContext): string[] {
-  const { anyCertificate, enableRemoteControl, disableWebSsh, intervalSeconds } = options.values;
+  const { anyCertificate, enableRemoteControl, disableWebSsh, intervalSeconds, transport } =
+    options.values;
   const { readMode, token: { file: tokenFile }, secretConfig } = context;
   return [
     anyCertificate &&
@@ -30,7 +31,8 @@ export function configNotices(options: ResolvedOptions, context: NoticeContext):
     secretConfig && ((readMode(secretConfig) ?? 0) & 0o004) !== 0 &&
     `${secretConfig} holds a secret and can be read by all users of this machine; run chmod o= on it`,
     discoveryNotice(options, context),
-    intervalSeconds !== undefined && intervalSeconds > 30 &&
+    // Over a WebSocket no report comes later than after 10 s.
+    intervalSeconds !== undefined && intervalSeconds > 30 && transport === "http" &&
     `--interval ${intervalSeconds} is long: a panel shows a node as offline 35 s after its last report`,
     ...noEffectNotices(options),
     ...misspeltVariables(context.env),

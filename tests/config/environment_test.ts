@@ -83,6 +83,8 @@ Deno.test("statePaths() finds the user's folder below XDG_STATE_HOME, else below
     statePaths("", { HOME }).userStateDir,
     "/home/me/.local/state/komari-agent-deno",
   );
+  // Containers have that home where their user has none.
+  assertEquals(statePaths("", { HOME: "/" }).userStateDir, "/.local/state/komari-agent-deno");
   assertEquals(
     statePaths("", { HOME, XDG_STATE_HOME: "/s" }).userStateDir,
     "/s/komari-agent-deno",
