@@ -4,6 +4,7 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import {
   FORBIDDEN,
@@ -67,8 +68,11 @@ export function unresolvedAdvice(
   if (has(REFUSED_BY_TCP)) {
     return server === RESOLVED_ADDRESS
       ? [
-        `start systemd-resolved, which would answer there: systemctl enable --now systemd-resolved; ` +
-        `or name another name server in ${sources.file}`,
+        hasSystemdResolved()
+          ? `start systemd-resolved, which would answer there: systemctl enable --now systemd-resolved; ` +
+            `or name another name server in ${sources.file}`
+          : "systemd-resolved, which would answer there, is not installed: install it, or name another " +
+            `name server in ${sources.file}`,
       ]
       : [
         `start the name server at ${server}, or name another one in ${sources.file}`,
@@ -92,6 +96,12 @@ export function unresolvedAdvice(
     `correct its address in ${sources.file}`,
     another,
   ];
+}
+
+function hasSystemdResolved(): boolean {
+  return ["/usr/lib", "/lib"].some((folder) =>
+    attempt(() => Deno.statSync(`${folder}/systemd/systemd-resolved`)) !== undefined
+  );
 }
 
 /** Advice about a server without an answer before one with it; `undefined` where none is. */

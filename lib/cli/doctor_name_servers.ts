@@ -6,6 +6,7 @@
 
 import { attempt } from "../attempt.ts";
 import { isTimeout, withTimeout } from "../async/timeout.ts";
+import { isInContainerImage } from "../host/this_program.ts";
 import { lookUpHostsFile } from "../net/dns.ts";
 import { queryNameServer } from "../net/dns_query.ts";
 import { ipFamily } from "../parse/ip_address.ts";
@@ -180,7 +181,9 @@ export async function readSources(way: Way): Promise<NameSources> {
   // Where it does not run, it has no file.
   if (!addresses.includes(RESOLVED_ADDRESS) || resolved?.text === undefined) {
     const asked = addresses.length === 0 ? "the system" : addresses.join(", ");
-    const writer = writerOf(resolv?.text);
+    const writer = isInContainerImage()
+      ? "the container's runtime (--dns)"
+      : writerOf(resolv?.text);
     const file = writer === undefined ? RESOLV_CONF : `${RESOLV_CONF}, which ${writer} writes`;
     return { ...ofFiles, servers: addresses.map(dnsServer), asked, file };
   }

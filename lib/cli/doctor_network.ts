@@ -105,7 +105,7 @@ export async function checkNetwork(way: Way, signal: AbortSignal): Promise<Check
     const { text, advice } = refused(far, route);
     return result("failed", `${unreached}: ${text}`, ...advice);
   }
-  return result("failed", unreached, ...missingRouteAdvice());
+  return result("failed", unreached, ...missingRouteAdvice(far));
 }
 
 /** The kernel tells this process no addresses, as where its unit leaves out AF_NETLINK. */

@@ -134,7 +134,7 @@ export function refused(address: string, { kind, route, hasRules }: Refusal): Ro
       address;
     return {
       text: `no route of this machine leads to ${address}`,
-      advice: [...hasRules ? [rules] : [], ...missingRouteAdvice(ip)],
+      advice: [...hasRules ? [rules] : [], ...missingRouteAdvice(address)],
     };
   }
   return route === undefined
@@ -148,10 +148,17 @@ export function refused(address: string, { kind, route, hasRules }: Refusal): Ro
     };
 }
 
-/** What to do where a route is missing. */
-export function missingRouteAdvice(ip = "ip"): string[] {
+/** What to do where a route to an address is missing. */
+export function missingRouteAdvice(address: string): string[] {
+  // DHCP gives no gateway of IPv6.
+  const origin = ipFamily(address) === 6
+    ? "if a router is to announce itself, see whether its advertisements are taken (accept_ra 1, or 2 on " +
+      `a machine that forwards): sysctl -a -r 'v6.*(accept_ra|forwarding)$'; ${networkLogCommand()}`
+    : `if its address is by DHCP, see why that gave no gateway: ${networkLogCommand()}`;
   return [
-    `if its address is by DHCP, see why that gave no gateway: ${networkLogCommand()}`,
-    `else give it a gateway: ${ip} route add default via ADDRESS, and in the files of its network`,
+    origin,
+    `else give it a gateway: ${
+      ipFor(address)
+    } route add default via ADDRESS, and in the files of its network`,
   ];
 }

@@ -81,7 +81,9 @@ export function unresolved(
     return result(
       "failed",
       `${message}: ${file} names no name server`,
-      `add a line to ${file}: nameserver ADDRESS, or repair the service that writes it (ls -l ${file})`,
+      `add a line to ${file}: nameserver ADDRESS, or repair the service that writes it (ls -l ${
+        file.replace(/,.*/, "")
+      })`,
     );
   }
   const [only, ...more] = answers.map(answerText);

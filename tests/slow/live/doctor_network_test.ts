@@ -203,7 +203,11 @@ function rows(port: number): Row[] {
     {
       cause: "a stub of systemd-resolved, which does not run",
       files: { "/etc/resolv.conf": "nameserver 127.0.0.53\n" },
-      ...failed("dns", "asked 127.0.0.53: no answer by UDP", "→ start systemd-resolved"),
+      ...failed(
+        "dns",
+        "asked 127.0.0.53: no answer by UDP",
+        "systemd-resolved, which would answer",
+      ),
     },
     {
       cause: "two name servers on one line",
