@@ -52,8 +52,9 @@ export function connectAdvice(
   }
   if (/no free port/.test(message) && (!isIpv6 || hasIpv6)) {
     return [
-      "see how many connections this machine has, and how many it may have: ss -s; sysctl " +
-      "net.ipv4.ip_local_port_range",
+      "see which program has so many connections: ss -Hantp",
+      "let this machine have more: sysctl -w net.ipv4.ip_local_port_range='10240 65535'; sysctl " +
+      "net.ipv4.ip_local_reserved_ports shows which of them are kept",
     ];
   }
   if (finding !== undefined) return [...finding.advice];
@@ -107,7 +108,7 @@ export function connectAdvice(
 }
 
 /** Whether an interface has an address of IPv6 that reaches beyond its cable. */
-function hasIpv6Address(): boolean {
+export function hasIpv6Address(): boolean {
   return (attempt(() => Deno.networkInterfaces()) ?? []).some(({ address }) =>
     ipFamily(address) === 6 && !["loopback", "link-local"].includes(addressScope(address) ?? "")
   );

@@ -12,7 +12,7 @@ import { connectAbortable } from "../net/happy_eyeballs.ts";
 import { ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { refusingProxyAdvice } from "./doctor_advice.ts";
-import { connectAdvice, isPanelsLook } from "./doctor_connect_advice.ts";
+import { connectAdvice, hasIpv6Address, isPanelsLook } from "./doctor_connect_advice.ts";
 import {
   answersPing,
   FURTHER_CONNECTIONS,
@@ -22,6 +22,7 @@ import {
 } from "./doctor_loss.ts";
 import { CONNECT_MS } from "./doctor_network.ts";
 import { detourOf, kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
+import { sourceFinding } from "./doctor_source.ts";
 import { failureText, firstHop, given, originText, seconds, type Way } from "./doctor_way.ts";
 
 /** For the other addresses of a name, so many of them. */
@@ -136,7 +137,7 @@ async function notConnected(
   signal: AbortSignal,
 ): Promise<CheckResult> {
   const { proxy, answeredBy } = way;
-  const message = failureText(error);
+  const message = withPorts(failureText(error), way);
   const stage = error instanceof DialError ? error.stage : "connect";
   if (stage === "proxy") {
     return result("failed", message, ...refusingProxyAdvice(message, way));
@@ -152,21 +153,40 @@ async function notConnected(
   if (finding !== undefined) {
     return result("failed", `${text}; ${finding.text}`, ...connectAdvice(text, way, { finding }));
   }
-  const isPinged = isTimeout(error) || /host is unreachable/.test(message)
-    ? await answersPing(way.addresses[0] ?? firstHop(way).host, { config: way.config, signal })
-    : undefined;
+  const address = way.addresses[0] ?? host;
+  const [isPinged, ofSource] = isTimeout(error) || /host is unreachable/.test(message)
+    ? await Promise.all([
+      answersPing(address, { config: way.config, signal }),
+      sourceFinding(address, { port, signal }),
+    ])
+    : [];
+  if (ofSource !== undefined) {
+    const advice = connectAdvice(text, way, { finding: ofSource });
+    return result("failed", `${text}; ${ofSource.text}`, ...advice);
+  }
   const pinged = isPinged === undefined
     ? text
     : isPinged
     ? `${text}; it answers pings`
     : `${text}; nor does it answer pings`;
   const advice = connectAdvice(text, way, { isPinged });
-  const detour = isPinged === true || !isTimeout(error)
-    ? undefined
-    : detourOf(way.addresses[0] ?? firstHop(way).host);
+  const detour = isPinged === true || !isTimeout(error) ? undefined : detourOf(address);
   return detour === undefined
     ? result("failed", pinged, ...advice)
     : result("failed", `${pinged}; ${detour.text}`, ...detour.advice, ...advice);
+}
+
+/** The message of an error, which says that no port is free where the missing address is there. */
+function withPorts(message: string, way: Way): string {
+  const { host } = firstHop(way);
+  if (ipFamily(way.addresses[0] ?? host) === 6 && !hasIpv6Address()) return message;
+  const path = "/proc/sys/net/ipv4/ip_local_port_range";
+  const [from = "", to = ""] = attempt(() => Deno.readTextFileSync(path))?.trim().split(/\s+/) ??
+    [];
+  return message.replace(
+    /this machine has no address of that family, or no free port/,
+    `this machine has no free port for it, of ${from} to ${to}`,
+  );
 }
 
 /** The kernel's table of connections, if it is full: new ones are dropped then. */

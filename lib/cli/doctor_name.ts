@@ -54,7 +54,7 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
     const pings = await pingsOf(answers, way, signal);
     return await bySystem(answers, { way, sources, signal }) ??
       lateAnswer(answers, { way, sources, isLate: isTimeout(error), pings }) ??
-      unresolved(failureText(error), { way, sources, answers });
+      await unresolved(failureText(error), { way, sources, answers, signal });
   }
   const ms = performance.now() - startedAtMs;
   way.addresses = addresses;

@@ -121,7 +121,8 @@ function defaultDevice(address: string, askRoute: AskRoute): string | undefined 
   return route !== undefined && "device" in route ? route.device : undefined;
 }
 
-function ipFor(address: string): string {
+/** The command that shows and changes routes to an address. */
+export function ipFor(address: string): string {
   return ipFamily(address) === 6 ? "ip -6" : "ip";
 }
 

@@ -17,14 +17,20 @@ import {
   RESOLV_CONF,
 } from "./doctor_name_servers.ts";
 import { detourOf, kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
+import { sourceFinding } from "./doctor_source.ts";
 import { covers, restart } from "./doctor_unit_settings.ts";
 import { firstHop, unitAdvice, type Way } from "./doctor_way.ts";
 
 /** A name without an address: what each server says about it, and what to do. */
-export function unresolved(
+export async function unresolved(
   message: string,
-  { way, sources, answers }: { way: Way; sources: NameSources; answers: readonly NameAnswer[] },
-): CheckResult {
+  { way, sources, answers, signal }: {
+    way: Way;
+    sources: NameSources;
+    answers: readonly NameAnswer[];
+    signal: AbortSignal;
+  },
+): Promise<CheckResult> {
   const { host } = firstHop(way);
   const subject = way.proxy === undefined ? host : `the proxy ${host}`;
   const { order, servers, asked, file, hostsLine, unreadable, noAddress } = sources;
@@ -89,7 +95,9 @@ export function unresolved(
   const [only, ...more] = answers.map(answerText);
   // A single server that is asked directly is named once.
   const each = more.length === 0 ? only?.replace(`${asked}: `, "") : [only, ...more].join("; ");
-  const finding = unitAdvice(way) === undefined ? unreachedServers(answers) : undefined;
+  const finding = unitAdvice(way) === undefined
+    ? await unreachedServers(answers, sources, signal)
+    : undefined;
   const said = `Cannot resolve ${subject}: asked ${asked}: ${each}`;
   const text = finding === undefined ? said : `${said}; ${finding.text}`;
   const looks = unresolvedAdvice(answers, { host, way, sources });
@@ -107,14 +115,17 @@ export function unresolved(
   );
 }
 
-/** Why no question gets to any of the servers, by the kernel; `undefined` where it sees nothing of one. */
-function unreachedServers(answers: readonly NameAnswer[]): RouteFinding | undefined {
+/** Why no question gets to any of the servers; `undefined` where nothing of one is seen. */
+async function unreachedServers(
+  answers: readonly NameAnswer[],
+  { servers: [first] }: NameSources,
+  signal: AbortSignal,
+): Promise<RouteFinding | undefined> {
   const askRoute = kernelRoutes();
   const found = answers.filter(isSilent)
     .flatMap(({ server }) => routeFinding(server, { askRoute }) ?? []);
   if (found.length === answers.length) return found[0];
-  const [first] = answers;
-  return first !== undefined && answers.every(isSilent)
-    ? detourOf(first.server, askRoute)
-    : undefined;
+  if (first === undefined || !answers.every(isSilent)) return undefined;
+  const { host, port } = first;
+  return await sourceFinding(host, { port, signal, askRoute }) ?? detourOf(host, askRoute);
 }

@@ -24,6 +24,8 @@ export interface Route {
   readonly hasCarrier: boolean;
   /** The next machine on the way; `undefined` where the address is on the same link. */
   readonly gateway: string | undefined;
+  /** The address from which is sent. */
+  readonly source: string | undefined;
   /** The destination of the route, such as `192.0.2.0/24`; `undefined` for a default route. */
   readonly network: string | undefined;
   /** Whether the next machine, the gateway or the address itself, was asked for and does not answer. */
@@ -89,7 +91,7 @@ export function routeTo(netlink: Netlink, address: string): Route | Refusal | un
   if (answer === undefined) return undefined;
   const error = parseErrorNumber(answer);
   if (error !== undefined) return refusalOf(netlink, address, REFUSALS[error] ?? "none");
-  const { index, gateway } = parseRouteMessage(answer) ?? {};
+  const { index, gateway, source } = parseRouteMessage(answer) ?? {};
   const link = index === undefined ? undefined : netlink.link(index);
   if (link === undefined) return undefined;
   const next = gateway ?? address;
@@ -99,6 +101,7 @@ export function routeTo(netlink: Netlink, address: string): Route | Refusal | un
     device: link.name,
     hasCarrier: (link.flags & IFF_LOWER_UP) !== 0,
     gateway,
+    source,
     network: destination === undefined ? undefined : `${destination}/${prefix}`,
     isSilent: isSilent(netlink, next, link.index),
   };

@@ -450,8 +450,8 @@ Deno.test("connectAdvice() tells a machine without free ports from one without a
   const words = "this machine has no address of that family, or no free port";
   const of = (url: string, hasIpv6: boolean) =>
     connectAdvice(words, wayTo(url), { hasIpv6 }).join();
-  assertStringIncludes(of("http://192.0.2.1", false), "sysctl net.ipv4.ip_local_port_range");
-  assertStringIncludes(of("http://[2001:db8::1]", true), "sysctl net.ipv4.ip_local_port_range");
+  assertStringIncludes(of("http://192.0.2.1", false), "sysctl -w net.ipv4.ip_local_port_range=");
+  assertStringIncludes(of("http://[2001:db8::1]", true), "sysctl -w net.ipv4.ip_local_port_range=");
   assertStringIncludes(of("http://[2001:db8::1]", false), "no interface here has an IPv6 address");
 });
 

@@ -13,7 +13,7 @@ Deno.test("configCheck() names the file, and everything that is to know", async 
   const { signal } = new AbortController();
   const fine = await configCheck(configOf("-t", "x")).run(signal);
   assertEquals([fine.status, fine.text], ["ok", "from flags and variables"]);
-  const warned = await configCheck(configOf("-i", "60")).run(signal);
+  const warned = await configCheck(configOf("--transport", "http", "-i", "60")).run(signal);
   assertEquals(warned.status, "warning");
   assertStringIncludes(warned.text, "35 s");
 });

@@ -9,7 +9,7 @@ import { configOf } from "./fake_context.ts";
 
 const DIRECT: Route = {
   ...{ device: "eth0", hasCarrier: true, gateway: undefined, network: "192.0.2.0/24" },
-  isSilent: true,
+  ...{ isSilent: true, source: "192.0.2.5" },
 };
 const BY_GATEWAY: Route = { ...DIRECT, gateway: "192.0.2.1", network: undefined };
 const NONE: Refusal = { kind: "none", route: undefined, hasRules: false };
@@ -84,7 +84,8 @@ Deno.test("routeFinding() says what is seen of the first step, and the looks tha
 
 Deno.test("detourOf() names an interface beside that of the default route", () => {
   const route = (device: string) => ({
-    ...{ device, hasCarrier: true, gateway: undefined, network: undefined, isSilent: false },
+    ...DIRECT,
+    ...{ device, network: undefined, isSilent: false },
   });
   const of = (device: string) =>
     detourOf("192.0.2.7", (address) => route(address === "192.0.2.7" ? device : "eth0"));

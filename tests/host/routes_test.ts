@@ -63,7 +63,7 @@ inOwnNetwork.test("routeTo() says by what, and to whom, the kernel would send, o
   ], [
     ...["203.0.113.5", "198.51.100.9", "10.1.3.4", "10.1.2.3", "10.4.0.1", "10.7.0.1", "x"],
   ]);
-  const ofWan = { device: "wan0", hasCarrier: true };
+  const ofWan = { device: "wan0", hasCarrier: true, source: "198.51.100.7" };
   assertEquals(found, [
     { ...ofWan, gateway: "198.51.100.1", isSilent: true },
     { ...ofWan, network: "198.51.100.0/24", isSilent: false },
@@ -87,7 +87,7 @@ withIpv6.test("routeTo() says the same of IPv6, and that nothing leads there", a
   ], ["2001:db8:8::1", "2001:db8:1::1", "2001:db8:9::1", "203.0.113.5"]);
   assertEquals(found, [
     {
-      ...{ device: "wan0", hasCarrier: true, gateway: "2001:db8::99" },
+      ...{ device: "wan0", hasCarrier: true, gateway: "2001:db8::99", source: "2001:db8::1" },
       ...{ network: "2001:db8:8::/48", isSilent: true },
     },
     { kind: "blackhole", route: "blackhole 2001:db8:1::/48", hasRules: false },
@@ -104,6 +104,7 @@ inOwnNetwork.test("routeTo() knows that a device has no carrier", async () => {
   const [found] = await routesAfter(lines, ["198.51.100.9"]);
   assertEquals(found, {
     ...{ device: "wan0", hasCarrier: false, network: "198.51.100.0/24", isSilent: false },
+    source: "198.51.100.7",
   });
 });
 

@@ -15,6 +15,8 @@ const TOKEN = `t0ken-${crypto.randomUUID()}`;
 /** This machine's end of the cable, with the panel and a name server, and the other end. */
 const NET = randomNet();
 const [HERE, THERE] = [`${NET}.1`, `${NET}.2`];
+/** A further address of that end. */
+const OTHER = `${NET}.3`;
 /** Nobody has it. */
 const NOBODY = `${NET}.9`;
 const DNS_PORT = 53;
@@ -341,6 +343,32 @@ function rows(port: number): Row[] {
       heal: `ip route del 192.0.2.0/24; ip neigh del ${NOBODY} dev eth0`,
       endpoint: "http://192.0.2.7",
       ...failed("connect", "; nor does it answer pings", "1. see how far packets get: traceroute"),
+    },
+    ...(["connect", "dns"] as const).map((check): Row => ({
+      cause: `an address of this machine's own that a router drops (${check})`,
+      plant: `ip addr add ${OTHER}/24 dev eth0; ip route add ${HERE}/32 dev eth0 src ${OTHER}; ` +
+        `iptables -A INPUT -d ${OTHER} -j DROP`,
+      heal: `ip addr del ${OTHER}/24 dev eth0; iptables -F INPUT`,
+      endpoint: `http://${check === "dns" ? "panel.test" : HERE}:${port}`,
+      ...failed(
+        check,
+        `what is sent from ${OTHER}, as its route has it, gets no answer, and from ${THERE} it does`,
+        `ip route replace ${HERE}/32 dev eth0 src ${THERE}`,
+      ),
+    })),
+    {
+      cause: "no free port",
+      plant: "echo 50000 50010 >/proc/sys/net/ipv4/ip_local_port_range; " +
+        "echo 50000-50010 >/proc/sys/net/ipv4/ip_local_reserved_ports",
+      heal: "echo 32768 60999 >/proc/sys/net/ipv4/ip_local_port_range; " +
+        "echo >/proc/sys/net/ipv4/ip_local_reserved_ports",
+      endpoint: `http://${HERE}:${port}`,
+      ...failed(
+        "connect",
+        "this machine has no free port for it, of 50000 to 50010",
+        "1. see which program has so many connections: ss -Hantp",
+        "sysctl -w net.ipv4.ip_local_port_range='10240 65535'",
+      ),
     },
     {
       cause: "a firewall that rejects what goes to the panel",

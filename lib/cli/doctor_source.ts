@@ -1,0 +1,68 @@
+/**
+ * Looks, for `doctor`, whether a machine that does not answer does so for another address of this one.
+ *
+ * @module
+ */
+
+import { attempt, errorCode } from "../attempt.ts";
+import { settlesWithin } from "../async/timeout.ts";
+import { addressScope, ipFamily } from "../parse/ip_address.ts";
+import { ipFor, kernelRoutes, type RouteFinding } from "./doctor_route.ts";
+
+/** Longer than an answer takes that comes. */
+const ANSWER_MS = 1_500;
+const MAX_SOURCES = 4;
+
+/** A finding where a machine answers another address of this one than that of its route. */
+export async function sourceFinding(
+  address: string,
+  { port, signal, askRoute = kernelRoutes() }: {
+    port: number;
+    signal: AbortSignal;
+    askRoute?: ReturnType<typeof kernelRoutes>;
+  },
+): Promise<RouteFinding | undefined> {
+  const route = askRoute(address);
+  if (route === undefined || "kind" in route || route.source === undefined) return undefined;
+  const { source, device, gateway, network = "default" } = route;
+  const others = (attempt(() => Deno.networkInterfaces()) ?? []).map((it) => it.address)
+    .filter((it) =>
+      it !== source && ipFamily(it) === ipFamily(source) &&
+      !["loopback", "link-local"].includes(addressScope(it) ?? "")
+    ).slice(0, MAX_SOURCES);
+  const answered = await Promise.all(
+    others.map((other) => isAnswered(other, { address, port, signal })),
+  );
+  const other = others[answered.indexOf(true)];
+  if (other === undefined) return undefined;
+  const to = gateway === undefined ? [network] : [network, "via", gateway];
+  return {
+    text:
+      `what is sent from ${source}, as its route has it, gets no answer, and from ${other} it does`,
+    advice: [
+      `have its route use ${other}, here and in the files of the network: ${
+        ipFor(address)
+      } route replace ` +
+      `${to.join(" ")} dev ${device} src ${other}`,
+      `if ${source} is to be used, have the routers on the way let it pass`,
+    ],
+  };
+}
+
+/** Whether anything comes back to an address of this machine: a connection, or its refusal. */
+async function isAnswered(
+  localAddress: string,
+  { address, port, signal }: { address: string; port: number; signal: AbortSignal },
+): Promise<boolean> {
+  const { connect } = await import("node:net");
+  signal.throwIfAborted();
+  const socket = connect({ host: address, port, localAddress });
+  const answer = Promise.withResolvers<boolean>();
+  socket.once("connect", () => answer.resolve(true));
+  socket.once("error", (error) => answer.resolve(errorCode(error) === "ECONNREFUSED"));
+  try {
+    return await settlesWithin(answer.promise, ANSWER_MS, { signal }) && await answer.promise;
+  } finally {
+    socket.destroy();
+  }
+}
