@@ -15,3 +15,9 @@ export const CALL_TIMEOUT_MS = {
 
 /** Time for calls in flight when the agent stops, in milliseconds. */
 export const STOP_GRACE_MS = 500;
+
+/**
+ * Time for the results of commands when the agent stops, which nothing sends again, in milliseconds: a
+ * quiet machine needs 50, and OpenRC gives the process 5 s to end.
+ */
+export const STOP_RESULTS_MS = 3_000;

@@ -3,6 +3,7 @@ import type { Programs } from "../host/programs.ts";
 import { settlesWithin } from "../async/timeout.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
+import { STOP_RESULTS_MS } from "../panel/call_timeouts.ts";
 import { MAX_COMMAND_BYTES, type PanelOrder } from "../panel/orders.ts";
 import type { PanelSender } from "../panel/panel_sender.ts";
 import { type CommandOutcome, NOT_STARTED, runCommand } from "./command.ts";
@@ -48,9 +49,6 @@ const TOO_MANY = "The command was not run: too many others wait already. Try aga
 const NOT_RUN = "The agent stopped before the command ran.";
 
 const NOT_ENDED = "The agent stopped before the command ended.";
-
-/** Time to send the results that are left as the agent ends; less than it waits for all that ends. */
-const LAST_RESULTS_MS = 400;
 
 /** The panel's commands: a few run at a time, some wait, all others are refused. */
 export class Commands {
@@ -123,7 +121,7 @@ export class Commands {
     for (const { taskId } of this.#waiting) this.#results.add(this.#notStarted(taskId, NOT_RUN));
     this.#waiting.clear();
     const haveEnded = this.#queue.close();
-    await settlesWithin(haveEnded.then(() => this.#results.drain()), LAST_RESULTS_MS);
+    await settlesWithin(haveEnded.then(() => this.#results.drain()), STOP_RESULTS_MS);
     await haveEnded;
     await this.#results.close();
   }

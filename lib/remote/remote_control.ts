@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import { publicConfig } from "../config/public_config.ts";
 import type { Programs } from "../host/programs.ts";
 import { settlesWithin } from "../async/timeout.ts";
+import { STOP_RESULTS_MS } from "../panel/call_timeouts.ts";
 import type { PanelOrder } from "../panel/orders.ts";
 import type { PanelSender } from "../panel/panel_sender.ts";
 import type { WebSocketOpener } from "../panel/websocket_opener.ts";
@@ -40,7 +41,7 @@ type OrderOf<Kind extends OrderKind> = {
 type OrderHandlers = { readonly [Kind in OrderKind]: OrderHandler<OrderOf<Kind>> };
 
 /** Limit for ending everything, as the agent ends. */
-const CLOSE_MS = 450;
+const CLOSE_MS = STOP_RESULTS_MS + 50;
 
 /** Does what the panel orders beside probes, or refuses it; everything is bounded. */
 export class RemoteControl {
@@ -80,7 +81,10 @@ export class RemoteControl {
     this.#terminals.check();
   }
 
-  /** Ends everything, with all processes and unfinished uploads; takes half a second at most. */
+  /**
+   * Ends everything, with all processes and unfinished uploads; takes three seconds at most, while the
+   * panel does not take the results of commands or a process can't be killed, else no time.
+   */
   async close(): Promise<void> {
     const closing = Object.values(this.#handlers).map((handler) => handler.close?.());
     await settlesWithin(Promise.all(closing), CLOSE_MS);

@@ -12,7 +12,7 @@ import {
 } from "./processes.ts";
 import type { UpdatedAgent } from "./trial.ts";
 
-/** An agent ends within a second; after this time it is killed. */
+/** An agent ends within a second, or four while results of commands are left; later it is killed. */
 const EXIT_TIMEOUT_MS = 10_000;
 const POLL_INTERVAL_MS = 100;
 

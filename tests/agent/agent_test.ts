@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { Agent } from "../../lib/agent/agent.ts";
 import { ReportTimer } from "../../lib/agent/report_timer.ts";
 import { PanelProbes } from "../../lib/agent/panel_probes.ts";
@@ -41,6 +42,7 @@ class FakeWorld {
   deliver: (result: ProbeResult) => void = () => {};
   readonly handled: { what: string; of: unknown }[] = [];
   order: (order: PanelOrder) => void = () => {};
+  control: RemoteControl | undefined;
   moveTo: (transport: Transport | undefined) => void = () => {};
   /** How often the remote control was told that the connection may be dead. */
   deadConnections = 0;
@@ -102,7 +104,7 @@ class FakeWorld {
       return PanelProbes.prototype.close.call(probes);
     };
     this.deliver = (result) => probes.send(result);
-    const control = new RemoteControl(undefined, connection, config);
+    const control = this.control = new RemoteControl(undefined, connection, config);
     control.handle = note("control");
     control.onDeadConnection = () => void this.deadConnections++;
     control.close = () => {
@@ -245,6 +247,25 @@ Deno.test("Agent.run() refuses orders and reports no more while its last calls e
   await time.run(1);
   await running;
   assertEquals(time.timers, 0);
+});
+
+Deno.test("Agent.run() ends when the result of a command has arrived, within 3 s", async () => {
+  const world = new FakeWorld();
+  using time = new FakeTime();
+  const stop = new AbortController();
+  const running = world.agent(stop.signal).run();
+  await time.run(0);
+  const arrivedAtMs: number[] = [];
+  world.connection.clientV1.sendCommandResult = async (_, signal) => {
+    await delay(2_900, { signal });
+    arrivedAtMs.push(performance.now());
+  };
+  const command = { kind: "command", taskId: "c", command: "true" } as const;
+  assert(world.control !== undefined);
+  RemoteControl.prototype.handle.call(world.control, command);
+  stop.abort();
+  await time.until(running, { withinMs: 10_000, stepMs: 100 });
+  assertEquals([arrivedAtMs, performance.now(), time.timers], [[2_900], 2_900, 0]);
 });
 
 Deno.test("Agent.run() closes the WebSocket when it ends", async () => {

@@ -399,7 +399,7 @@ Deno.test({
         sockets.get("t")?.type(`${command}\r`);
         await eventually(() => marked(`sleep ${mark}`).length === 10);
         await it.control.close();
-        // On a busy machine it waits no longer than 450 ms, and goes on.
+        // On a busy machine it waits no longer than 3 s, and goes on.
         await eventually(() => marked(mark).length === 0);
         await eventually(() => lines.some((line) => line.includes("Terminal t ended")));
         await eventually(() => lines.filter((line) => line.includes("was aborted")).length === 4);
@@ -439,7 +439,7 @@ test("RemoteControl.close() lets a result arrive that is on its way", async (it)
   assertEquals(it.results.length, 1);
 });
 
-Deno.test("RemoteControl.close() waits no longer than 450 ms for what never ends", async () => {
+Deno.test("RemoteControl.close() waits no longer than 3 s for what never ends", async () => {
   using time = new FakeTime();
   const uploading = Promise.withResolvers<void>();
   const it = new ControlUnderTest();
@@ -451,7 +451,7 @@ Deno.test("RemoteControl.close() waits no longer than 450 ms for what never ends
   it.open("a");
   it.run("b", "true");
   await time.until(uploading.promise, { withinMs: 60_000, stepMs: 1 });
-  assertEquals(await time.until(it.control.close(), { withinMs: 10_000, stepMs: 1 }), 450);
+  assertEquals(await time.until(it.control.close(), { withinMs: 10_000, stepMs: 50 }), 3_050);
 });
 
 Deno.test("RemoteControl.close() closes a connection that comes about too late", async () => {

@@ -5,6 +5,7 @@ import { panelFault } from "../../test_panel/faults.ts";
 
 // What the fast tests do with a panel of main, on the panels and transports that they leave out.
 
+const FAST_TIMERS = new URL("../fast_timers.ts", import.meta.url).pathname;
 const BLOCKED = panelFault("upgrade-403", { calls: ["upgrade"] });
 
 for (const generation of ["1.5", "main"] as const) {
@@ -24,9 +25,14 @@ for (const generation of ["1.5", "main"] as const) {
 }
 
 Deno.test("an agent that is stopped sends a result for each command that runs or waits", async () => {
-  const panel = { generation: "main" } as const;
+  const setup = {
+    panel: { generation: "main" },
+    // On a busy machine it has ten times as long for them.
+    runtime: [`--preload=${FAST_TIMERS}`],
+    env: { TIME_FACTOR: "0.1" },
+  } as const;
   for (const more of [[], ["--transport", "http"]]) {
-    await withAgent({ panel, args: [REMOTE_CONTROL, ...more] }, async (panel, agent) => {
+    await withAgent({ ...setup, args: [REMOTE_CONTROL, ...more] }, async (panel, agent) => {
       await agent.says("First report accepted");
       for (let count = 0; count < 6; count++) panel.node.sendCommand("sleep 1000");
       // It is handled after them by WebSocket, and what was pulled is acknowledged by the next pull.
