@@ -131,9 +131,10 @@ const MIN_AGE_MS = 10 * 60_000;
 const AGE_INTERVALS = 3;
 /** More ordered probes are not counted. */
 const MAX_ORDERED = 1000;
-/** A target is named after so many lost results in a row, and so many targets at most. */
+/** A target is named after so many lost results in a row, so many targets at most, and none that is longer. */
 const LOST_RESULTS = 3;
-const MAX_LOST_TARGETS = 3;
+const MAX_LOST_TARGETS = 10;
+const MAX_TARGET_LENGTH = 100;
 
 /** Counts a panel's probes: those of its list, those that it orders, and their results. */
 export class ProbeCounts {
@@ -172,7 +173,10 @@ export class ProbeCounts {
   }
 
   /** The present numbers; those of probes are of the list and of orders, and a kind without any is left out. */
-  numbers(): Pick<PanelHealth, "probes" | "kinds" | "lastMinute" | "lost" | "lostTargets"> {
+  numbers(): Pick<
+    PanelHealth,
+    "probes" | "kinds" | "lastMinute" | "lost" | "alwaysLost" | "lostTargets"
+  > {
     this.#prune();
     const kinds: Partial<Record<ProbeType, number>> = {};
     const all = [...this.#listed, ...this.#ordered.values()];
@@ -186,9 +190,11 @@ export class ProbeCounts {
     }
     const known = new Set(all.map(({ id }) => id));
     for (const id of this.#lostInARow.keys()) if (!known.has(id)) this.#lostInARow.delete(id);
-    const lostTargets = all.filter(({ id }) => (this.#lostInARow.get(id) ?? 0) >= LOST_RESULTS)
+    const alwaysLost = all.filter(({ id }) => (this.#lostInARow.get(id) ?? 0) >= LOST_RESULTS);
+    const lostTargets = alwaysLost.filter(({ target }) => target.length <= MAX_TARGET_LENGTH)
       .slice(0, MAX_LOST_TARGETS).map(({ kind, target }) => ({ kind, target }));
-    return { probes: all.length, kinds, ...sum, ...(lostTargets.length > 0 && { lostTargets }) };
+    const named = alwaysLost.length > 0 && { alwaysLost: alwaysLost.length, lostTargets };
+    return { probes: all.length, kinds, ...sum, ...named };
   }
 
   #prune(): void {

@@ -35,6 +35,19 @@ export function seenProblem(health: Health | undefined, part: ProblemPart): stri
   return health && agentProblems(health).find((problem) => problem.part === part)?.text;
 }
 
+/** A count of probes, and which targets of the panels are always lost. */
+export function withLostTargets(counts: string, panels: readonly PanelHealth[]): string {
+  const targets = panels.flatMap(({ lostTargets = [] }) => lostTargets);
+  const all = panels.reduce((sum, { alwaysLost = 0 }) => sum + alwaysLost, 0);
+  if (all === 0) return counts;
+  const names = targets.map(({ kind, target }) => `${target} (${kind})`).join(", ");
+  if (targets.length === 0) return `${counts}; ${all} targets are always lost`;
+  const more = all - targets.length;
+  return more > 0
+    ? `${counts}; always lost: ${names}, and ${more} more`
+    : `${counts}; always lost: ${names}`;
+}
+
 /** A problem in a check, as that of the running agent. */
 export function agentSays(problem: string): string {
   return `the running agent says: ${problem}`;

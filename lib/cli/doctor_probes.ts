@@ -10,7 +10,7 @@ import { parseProbe, type ProbeTarget, urlHost } from "../parse/probe_target.ts"
 import { ProbePolicy, ProbeRefusedError } from "../probe/policy.ts";
 import type { LostTarget } from "../state/health_file.ts";
 import type { Health } from "../state/health_reader.ts";
-import { seenProblem } from "./agent_problems.ts";
+import { seenProblem, withLostTargets } from "./agent_problems.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { given } from "./doctor_way.ts";
 
@@ -56,9 +56,7 @@ export function probesResult(
   const lost = panels.reduce((sum, it) => sum + (it.lost ?? 0), 0);
   if (run === 0) return result("skipped", "none ran in the last minute");
   const targets = panels.flatMap(({ lostTargets = [] }) => lostTargets);
-  const names = targets.map(({ kind, target }) => `${target} (${kind})`).join(", ");
-  const counts = `${run} in the last minute, ${lost} lost`;
-  const text = names === "" ? counts : `${counts}; always lost: ${names}`;
+  const text = withLostTargets(`${run} in the last minute, ${lost} lost`, panels);
   if (refusal !== undefined) {
     const [, permitted] = /^(.*); --allow-local-probes permits it$/.exec(refusal) ?? [];
     return permitted === undefined
@@ -76,7 +74,7 @@ export function probesResult(
           "the panel",
       );
   }
-  if (lost < run) return result("ok", text);
+  if (lost < run && targets.length === 0) return result("ok", text);
   const kinds = panels.flatMap(({ kinds = {} }) => Object.keys(kinds));
   const seen = health && seenProblem(health, "ping");
   if (seen !== undefined && kinds.every((kind) => kind === "icmp")) {
@@ -87,6 +85,9 @@ export function probesResult(
     text,
     `see whether a target answers this machine: ${lookAt(targets[0], kinds)}`,
     "see whether a firewall here drops it: nft list ruleset || iptables-save",
+    targets.some(({ target }) => target.endsWith(":25"))
+      ? "see whether this machine's provider lets port 25 out, which most refuse"
+      : undefined,
     `see in its log why each is lost: ${given({ config }, "--log-level debug")}`,
   );
 }

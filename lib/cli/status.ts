@@ -16,7 +16,7 @@ import {
   serviceText,
 } from "../service/installed_service.ts";
 import { PROBE_TYPES, type ProbeType } from "../types.ts";
-import { agentProblems } from "./agent_problems.ts";
+import { agentProblems, withLostTargets } from "./agent_problems.ts";
 import type { CommandContext } from "./command.ts";
 import { wrapped } from "./doctor_report.ts";
 import { healthProblem } from "./health.ts";
@@ -143,17 +143,15 @@ const TYPES: Readonly<Record<ProbeType, string>> = {
   dual: "dual",
 };
 
-function probesText(
-  { probes, kinds = {}, lastMinute = 0, lost = 0, lostTargets = [] }: PanelHealth,
-): string {
+function probesText(panel: PanelHealth): string {
+  const { probes, kinds = {}, lastMinute = 0, lost = 0 } = panel;
   const counts = PROBE_TYPES.flatMap((type) => {
     const count = kinds[type] ?? 0;
     return count === 0 ? [] : [`${count} ${TYPES[type]}`];
   });
   const results = lastMinute === 0 ? "" : `, ${lastMinute} in the last minute, ${lost} lost`;
   const text = `${probes}${counts.length === 0 ? "" : ` (${counts.join(", ")})`}${results}`;
-  const names = lostTargets.map(({ kind, target }) => `${target} (${kind})`).join(", ");
-  return names === "" ? text : `${text}; always lost: ${names}`;
+  return withLostTargets(text, [panel]);
 }
 
 /** A duration such as `0.4 s`, `42 s`, `5 min`, `3 h` or `2 d`, rounded down. */

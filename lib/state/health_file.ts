@@ -17,8 +17,8 @@ export const HEALTH_BYTES = 16 * 1024;
 const MAX_PANELS = 16;
 /** Longer texts, such as the reason of a missing seal, are cut. */
 const MAX_TEXT_LENGTH = 300;
-/** Failures are cut to these lengths where the record does not fit otherwise. */
-const SHORTER_TEXT_LENGTHS = [100, 20] as const;
+/** Failures are cut to these lengths, and no target is named, where the record does not fit otherwise. */
+const SHORTER_TEXT_LENGTHS = [MAX_TEXT_LENGTH, 100, 20] as const;
 
 /** The state of the connection to one panel. */
 export interface PanelHealth {
@@ -45,7 +45,8 @@ export interface PanelHealth {
   /** Results of probes in the last minute, and those among them that were lost. */
   readonly lastMinute?: number;
   readonly lost?: number;
-  /** Some of the targets of which each of the last results was lost. */
+  /** Targets of which each of the last results was lost, and some of them. */
+  readonly alwaysLost?: number;
   readonly lostTargets?: readonly LostTarget[];
   /** WebSockets in a row that were closed soon after they opened. */
   readonly shortConnections?: number;
@@ -246,7 +247,11 @@ export class HealthFile implements ProblemObserver {
     if (this.#record.write(record)) return;
     for (const maxLength of SHORTER_TEXT_LENGTHS) {
       const cut = (key: string, value: unknown) =>
-        key === "text" && typeof value === "string" ? truncate(value, maxLength) : value;
+        key === "lostTargets"
+          ? undefined
+          : key === "text" && typeof value === "string"
+          ? truncate(value, maxLength)
+          : value;
       if (this.#record.write(record, cut)) return;
     }
   }

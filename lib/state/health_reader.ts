@@ -192,7 +192,7 @@ function parseLostTarget(value: unknown): LostTarget[] {
 const AGENT_NUMBERS = ["pid", "intervalMs", "acceptedAtMs", "startedAtMs"] as const;
 const PANEL_NUMBERS = [
   ...["sinceMs", "acceptedAtMs", "intervalMs", "failures", "probes"] as const,
-  ...["lastMinute", "lost", "shortConnections", "tokenKnownAtMs"] as const,
+  ...["lastMinute", "lost", "alwaysLost", "shortConnections", "tokenKnownAtMs"] as const,
 ] as const;
 
 /** Latest time of a `Date`: a time beyond it can't be shown. */

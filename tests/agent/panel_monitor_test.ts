@@ -188,14 +188,16 @@ Deno.test("ProbeCounts makes room for new probes when old ones are ordered no mo
 
 Deno.test("ProbeCounts names targets of which several results in a row were lost", () => {
   const counts = new ProbeCounts();
-  const ids = [1, 2, 3, 4, 5];
-  counts.list(ids.map((id) => ({ id, kind: "icmp", target: `h${id}`, intervalSeconds: 60 })));
+  const ids = Array.from({ length: 12 }, (_, at) => at + 1);
+  const targetOf = (id: number) => id === 1 ? "h".repeat(101) : `h${id}`;
+  counts.list(ids.map((id) => ({ id, kind: "icmp", target: targetOf(id), intervalSeconds: 60 })));
   const add = (...valuesMs: number[]) => {
     for (const valueMs of valuesMs) for (const taskId of ids) counts.add({ taskId, valueMs });
     return counts.numbers().lostTargets?.map(({ target }) => target);
   };
   assertEquals(add(-1, -1), undefined);
-  assertEquals(add(-1), ["h1", "h2", "h3"], "three at most");
+  assertEquals(add(-1), ids.slice(1, 11).map(targetOf), "ten at most, and no long one");
+  assertEquals(counts.numbers().alwaysLost, 12);
   assertEquals(add(12), undefined);
   add(-1, -1, -1);
   counts.list([{ id: 5, kind: "tcp", target: "h5:1", intervalSeconds: 60 }]);

@@ -815,7 +815,8 @@ Deno.test("checkProbes() names targets that are always lost, and one that may no
       lost: 1,
     };
     const of = async (kind: "icmp" | "tcp", target: string, lost = 1) => {
-      file.setPanels([{ ...panel, lost, lostTargets: [{ kind, target }] }], { now: true });
+      const lostTargets = [{ kind, target }];
+      file.setPanels([{ ...panel, lost, alwaysLost: 1, lostTargets }], { now: true });
       const config = configIn(folder);
       const { signal } = new AbortController();
       return await checkProbes(config, runningAgent(config, {}), signal);
@@ -829,7 +830,13 @@ Deno.test("checkProbes() names targets that are always lost, and one that may no
     assertStringIncludes(own.advice ?? "", "permit it: --allow-local-probes");
     const metadata = await of("icmp", "169.254.169.254");
     assertStringIncludes(metadata.advice ?? "", "remove that probe from the panel");
-    assertEquals((await of("icmp", "192.0.2.1")).status, "ok");
+    const other = await of("icmp", "192.0.2.1");
+    assertEquals([other.status, other.causes?.[0]], [
+      "warning",
+      "see whether a target answers this machine: ping -c 3 192.0.2.1",
+    ]);
+    const mail = await of("tcp", "192.0.2.1:25");
+    assertStringIncludes(mail.causes?.[2] ?? "", "this machine's provider lets port 25 out");
     const all = await of("tcp", "192.0.2.1:443", 2);
     assertStringIncludes(all.causes?.[0] ?? "", "nc -vz 192.0.2.1 443");
   });

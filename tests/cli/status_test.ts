@@ -143,7 +143,7 @@ Deno.test("statusText() shows kinds of probes, those of the last minute, and wha
     ...PANEL,
     kinds: { icmp: 3, http: 2 },
     lastMinute: 42,
-    lost: 7,
+    ...{ lost: 7, alwaysLost: 3 },
     lostTargets: [{ kind: "tcp", target: "192.0.2.1:22" } as const],
     shortConnections: 4,
   };
@@ -152,7 +152,7 @@ Deno.test("statusText() shows kinds of probes, those of the last minute, and wha
   const lines = statusText({ ...STATUS, health }).split("\n");
   assertEquals(
     lines[3],
-    "Probes        5 (3 ICMP, 2 HTTP), 42 in the last minute, 7 lost; always lost: 192.0.2.1:22 (tcp)",
+    "Probes        5 (3 ICMP, 2 HTTP), 42 in the last minute, 7 lost; always lost: 192.0.2.1:22 (tcp), and 2 more",
   );
   assertEquals(lines.slice(6, 8), [
     "Problem       the panel closed the last 4 connections soon after they opened; `doctor` " +

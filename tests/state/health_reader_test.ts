@@ -250,6 +250,7 @@ Deno.test("readHealth() takes what each part of a record is, and nothing else", 
     probes: 2,
     lastMinute: 3,
     lost: 4,
+    alwaysLost: 3,
     shortConnections: 5,
     tokenKnownAtMs: 9,
   };
