@@ -1,6 +1,6 @@
 import { SHORT_CONNECTIONS_LIMIT } from "../panel/link_machine.ts";
 import type { PanelHealth, ProblemPart } from "../state/health_file.ts";
-import type { Health } from "../state/health_reader.ts";
+import { type Health, reportingWithinMs } from "../state/health_reader.ts";
 
 /** Something that a running agent has seen and that does not stop its reports. */
 export interface AgentProblem {
@@ -56,4 +56,38 @@ export function agentSays(problem: string): string {
 /** Whether WebSockets to a panel are closed again and again soon after they opened. */
 export function closesSoon({ shortConnections = 0 }: PanelHealth): boolean {
   return shortConnections >= SHORT_CONNECTIONS_LIMIT;
+}
+
+/** What is said where no agent is seen, and no service that would run one. */
+export const NO_AGENT = "no agent of this user runs here, and none is installed as a service";
+
+/** Why the reports of a running agent are not accepted, with the last failure of each panel; `undefined` if they are. */
+export function reportProblem(health: Health, nowMs: number): string | undefined {
+  const { acceptedAtMs, intervalMs } = health;
+  const reason = failureTexts(health);
+  if (acceptedAtMs === undefined) return `no report was accepted yet${reason}`;
+  const agoMs = nowMs - acceptedAtMs;
+  const maxAgeMs = reportingWithinMs(intervalMs);
+  if (agoMs > maxAgeMs) {
+    return `the last report was accepted ${reportAge(health, nowMs)} ago, which is more than ` +
+      `${maxAgeMs / 1000} s${reason}`;
+  }
+  // A clock that was set back would otherwise look healthy until it reaches that time again.
+  if (agoMs < -maxAgeMs) return "the clock was set back, and no report was accepted since";
+  return undefined;
+}
+
+/** The last failure of each panel that accepts no reports now. */
+function failureTexts({ panels }: Health): string {
+  const texts = panels.filter(({ failures }) => failures > 0).flatMap(({ panel, error }) => {
+    if (error === undefined) return [];
+    return panels.length === 1 ? [error.text] : [`${panel}: ${error.text}`];
+  });
+  return texts.length === 0 ? "" : `: ${texts.join("; ")}`;
+}
+
+/** How long ago a panel has accepted a report, in words. */
+export function reportAge(health: Health | undefined, nowMs: number): string {
+  const seconds = Math.max(0, nowMs - (health?.acceptedAtMs ?? nowMs)) / 1000;
+  return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
 }

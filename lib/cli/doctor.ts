@@ -31,7 +31,7 @@ import { agentResult, connectionsResult } from "./doctor_agent.ts";
 import { checkProbes } from "./doctor_probes.ts";
 import { AS_SERVICE, parseUnitSettings, runAsService } from "./doctor_as_service.ts";
 import { withComparison } from "./doctor_comparison.ts";
-import { boundedTools, findInstalled, readRecord, TOOL_MS } from "./doctor_found_service.ts";
+import { boundedTools, findInstalled, TOOL_MS } from "./doctor_found_service.ts";
 import { machineChecks, sealCheck } from "./doctor_machine.ts";
 import { checkOtherAgents } from "./doctor_other_agents.ts";
 import { panelChain } from "./doctor_panel.ts";
@@ -91,16 +91,12 @@ async function everything(
   },
 ): Promise<CompletedCheck[]> {
   const { signal } = options;
-  const system = currentSystem({ env, printLine: () => {} });
-  const tools = boundedTools(system.tools);
-  const { record, recordError } = readRecord(config.serviceName, env);
-  const isSeen = health !== undefined;
-  const found = findInstalled(config, { record, recordError, isSeen, tools, system, signal });
+  const found = findInstalled(config, { env, isSeen: health !== undefined, signal });
   const aboutService = [
     configCheck(config),
     check("service", "Service", async () => serviceResult(await found, health)),
     check("agent", "Running agent", async () => {
-      const { state, unit } = await found;
+      const { record, state, unit } = await found;
       return agentResult(config, health, {
         logHint: state?.logHint,
         settings: unit?.settings ?? [],
@@ -121,11 +117,12 @@ async function everything(
     Array.fromAsync(runChecks(aboutService, options)),
     Array.fromAsync(runChecks([versionCheck(config)], options)),
   ]);
-  const { unit, state } = await found;
+  const { record, unit, state } = await found;
   const hasPanel = state?.isUnconfigured !== true;
   const settings = unit?.settings ?? [];
   const leftMs = (options.endsAtMs ?? Infinity) - performance.now() - TOOL_MS;
   const timeoutMs = Math.max(1_000, Math.min(AS_SERVICE_MS, Math.round(leftMs)));
+  const tools = boundedTools(currentSystem({ env, printLine: () => {} }).tools);
   const runOptions = { env, tools, settings, signal, timeoutMs };
   const run = hasPanel ? await runAsService(config, record, runOptions) : undefined;
   const ofRun: CompletedCheck[] = [];
@@ -151,7 +148,8 @@ async function everything(
     const chains = changed ? [] : panelChains({ ...config, proxies: run.proxies });
     ofRun.push(...await withComparison(checks, { chains, service, options }));
   }
-  const needsReload = unit?.property("NeedDaemonReload") === "yes";
+  const needsReload = unit?.property("NeedDaemonReload") === "yes" &&
+    unit.property("LoadState") === "loaded";
   const all = besideReports([...(await checking).flat(), ...ofRun])
     .map((it) => needsReload ? afterReload(it, config.serviceName) : it);
   return (await found).scope === "system"

@@ -9,11 +9,11 @@ import type { Config } from "../config/config.ts";
 import { panelNames } from "../config/panels.ts";
 import type { Health } from "../state/health_reader.ts";
 import { type UnitSetting, variableValue } from "../service/loaded_unit.ts";
-import { closesSoon, seenProblem } from "./agent_problems.ts";
+import { closesSoon, reportProblem, seenProblem } from "./agent_problems.ts";
+import { isPaused } from "./agent_process.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { reinstall } from "./doctor_way.ts";
-import { healthProblem } from "./health.ts";
-import { duration, isPaused } from "./status.ts";
+import { duration } from "./help.ts";
 
 export function pausedResult(text: string, pid: number): CheckResult {
   return result(
@@ -38,7 +38,7 @@ export function agentResult(
     isUnread?: boolean;
   },
 ): CheckResult {
-  if (health === undefined) return result("skipped", "no agent runs here that this user can see");
+  if (health === undefined) return result("skipped", "no agent is seen to run here");
   const { version, pid } = health;
   const endpoint = variableValue(settings, "AGENT_ENDPOINT") || config.endpoint;
   const ours = panelNames(
@@ -59,7 +59,7 @@ export function agentResult(
     );
   }
   const nowMs = Date.now();
-  const problem = healthProblem(health, nowMs);
+  const problem = reportProblem(health, nowMs);
   const ago = duration(nowMs - (health.acceptedAtMs ?? nowMs));
   const lately =
     health.panels.flatMap(({ error }) =>
@@ -156,7 +156,7 @@ export function connectionsResult(
   const [first] = closed;
   if (first === undefined) {
     return health === undefined
-      ? result("skipped", "no agent runs here that this user can see")
+      ? result("skipped", "no agent is seen to run here")
       : result("ok", "none is closed soon after it opened");
   }
   const names = closed.map(({ panel }) => panel).join(", ");

@@ -28,6 +28,7 @@ export const TOOL_MS = 3_000;
 
 /** The installed service, as it is found. */
 export interface FoundService {
+  readonly record: InstallRecord | undefined;
   /** `undefined` where nothing is recorded as installed. */
   readonly state: ServiceState | undefined;
   /** Why the record of its installation can't be read; empty where it can, or is not there. */
@@ -52,17 +53,17 @@ export interface FoundService {
 /** Asks the service manager about the installed service; systemd also where nothing is recorded. */
 export async function findInstalled(
   config: Config,
-  { record, recordError, isSeen, tools, system, signal }: {
-    record: InstallRecord | undefined;
-    recordError: string;
+  { env, isSeen, signal }: {
+    env: Readonly<Record<string, string>>;
     /** Whether its agent is seen running. */
     isSeen: boolean;
-    tools: Tools;
-    system: ReturnType<typeof currentSystem>;
     signal: AbortSignal;
   },
 ): Promise<FoundService> {
   const { serviceName } = config;
+  const system = currentSystem({ env, printLine: () => {} });
+  const tools = boundedTools(system.tools);
+  const { record, recordError } = readRecord(serviceName, env);
   const scope = record?.scope ?? "system";
   const isSystemd = record === undefined || record.manager === "systemd";
   const asked = { ...system, tools: { ...system.tools, run: tools.run } };
@@ -78,6 +79,7 @@ export async function findInstalled(
   const isUserMissing = asksUser !== undefined &&
     (await tools.run(asksUser, { signal })).code === 2;
   return {
+    record,
     state,
     recordError,
     unit,
@@ -95,7 +97,7 @@ export async function findInstalled(
 }
 
 /** The record of the installed service, or why it can't be read. */
-export function readRecord(
+function readRecord(
   name: string,
   env: Readonly<Record<string, string>>,
 ): { record: InstallRecord | undefined; recordError: string } {

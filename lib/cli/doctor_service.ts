@@ -9,6 +9,7 @@ import { serviceText } from "../service/installed_service.ts";
 import { lastSetting, settingText } from "../service/loaded_unit.ts";
 import { updateServiceName } from "../service/update_service.ts";
 import type { Health } from "../state/health_reader.ts";
+import { isPaused } from "./agent_process.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { pausedResult } from "./doctor_agent.ts";
 import type { FoundService } from "./doctor_found_service.ts";
@@ -17,8 +18,7 @@ import { missingRequirement, unitFailure } from "./doctor_unit.ts";
 import { missingProgram } from "./doctor_unit_program.ts";
 import { crash, hiddenPath, ofDropIns, restart, underSettings } from "./doctor_unit_settings.ts";
 import { missingUser } from "./doctor_unit_setup.ts";
-import { counted } from "./help.ts";
-import { duration, isPaused } from "./status.ts";
+import { counted, duration } from "./help.ts";
 
 /** A service that was started again so often, and a moment ago, will not last. */
 const MANY_RESTARTS = 2;
@@ -28,6 +28,11 @@ const ENDING_SETTINGS = ["RuntimeMaxSec", "WatchdogSec", "LimitCPU", "MemoryMax"
 
 /** Settings under which a service may not get to its first report. */
 const SLOWING_SETTINGS = ["CPUQuota", "MemoryHigh", "IOReadBandwidthMax", "IOReadIOPSMax"];
+
+/** A result in one line, with the advice where one cause is left. */
+export function serviceLine({ text, advice }: CheckResult): string {
+  return advice === undefined ? text : `${text}; ${advice}`;
+}
 
 /** The result for the installed service, whose agent is seen by its `health`. */
 export function serviceResult(found: FoundService, health: Health | undefined): CheckResult {
@@ -86,7 +91,8 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
       : "ask it in a login of its user, not by su or sudo -u";
     return result(health === undefined ? "failed" : "warning", text, advice);
   }
-  const text = serviceText(state);
+  const isLoaded = ["loaded", ""].includes(unit?.property("LoadState") ?? "");
+  const text = serviceText(state, { isLoaded });
   if (!state.isActive) {
     const stopped = stoppedResult(text, found);
     return { ...stopped, text: stopped.text + startsNoMore(found) };
@@ -96,7 +102,6 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
   const seen = restarts > 0
     ? `${text}; systemd has started it again ${counted(restarts, "time")}`
     : text;
-  const isLoaded = ["loaded", ""].includes(unit?.property("LoadState") ?? "");
   const hindrance = unit &&
     (isLoaded
       ? missingRequirement(unit, found.detail) ?? missingProgram(unit, install) ??
@@ -183,7 +188,7 @@ function unseenResult(text: string, found: FoundService): CheckResult {
   if (pid > 0) {
     if (isPaused(pid)) return pausedResult(text, pid);
     const unseen =
-      `${text} as process ${pid}, but its health file ${runtimeFolder}/health is not there`;
+      `${text}; it is process ${pid}, and its health file ${runtimeFolder}/health is not there`;
     const slowed = unit &&
       underSettings(unseen, { unit: ofDropIns(unit), names: SLOWING_SETTINGS });
     if (slowed !== undefined) return result("failed", slowed.text, ...slowed.advice);

@@ -33,6 +33,7 @@ const DENYING_SETTINGS = ["DynamicUser", "User", "Group", "ProtectHome", "Privat
 export function stoppedResult(text: string, found: FoundService): CheckResult {
   const { state, unit } = found;
   const { start = "", logHint = "", lastError = "", lastLine = "" } = state ?? {};
+  const { isLogHidden = false } = state ?? {};
   const why = unit &&
     (unitFailure(unit, found) ?? crash(unit, lastError) ?? hiddenPath(unit, lastError));
   if (/SyntaxError/.test(lastError)) {
@@ -47,6 +48,11 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
   }
   if (lastError !== "") return errorResult(text, found);
   const code = unit?.property("ExecMainCode") === "1" ? unit.property("ExecMainStatus") : "0";
+  if (code !== "0" && isLogHidden) {
+    const advice = `read it as root: sudo journalctl -u ${unit?.name} -n 20`;
+    const hidden = `${text}: it exited with code ${code}, and its log is not for this user`;
+    return result("failed", hidden, advice);
+  }
   const elsewhere = unit && lastLine === "" ? outputSetting(unit) : undefined;
   if (code !== "0" && unit !== undefined && elsewhere !== undefined) {
     const [, file] = /^(?:file|append|truncate):(.+)$/.exec(elsewhere.value) ?? [];

@@ -130,7 +130,13 @@ function unreadableUnit(
   const lines = [...detail.matchAll(/^(\/[^:\s]+:\d+): ([^:\n]+)/gm)]
     .map(([, place, words]) => `${place}: ${words}`);
   return lines.length === 0
-    ? { text, advice: [`see what is wrong in it: systemd-analyze verify ${name}`] }
+    ? {
+      text: `${text}, and by now finds no fault in its files`,
+      advice: [
+        `have systemd read it again: ${restart(name)}`,
+        `see what is wrong in it: systemd-analyze verify ${name}`,
+      ],
+    }
     : {
       text: `${text}: ${[...new Set(lines)].join("; ")}`,
       advice: [`correct that, and then: ${restart(name)}`],

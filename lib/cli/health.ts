@@ -5,15 +5,14 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { type Health, readHealth, reportingWithinMs } from "../state/health_reader.ts";
-import {
-  agentFolders,
-  findService,
-  type ServiceState,
-  serviceText,
-} from "../service/installed_service.ts";
-import { agentProblems } from "./agent_problems.ts";
+import { agentFolders } from "../service/installed_service.ts";
+import { type Health, readHealth } from "../state/health_reader.ts";
+import { agentProblems, NO_AGENT, reportAge, reportProblem } from "./agent_problems.ts";
+import { isPaused } from "./agent_process.ts";
+import type { CheckResult } from "./checks.ts";
 import type { CommandContext } from "./command.ts";
+import { findInstalled } from "./doctor_found_service.ts";
+import { serviceLine, serviceResult } from "./doctor_service.ts";
 import { jsonText } from "./output.ts";
 
 /** A result for people or programs, and for the exit code. */
@@ -32,7 +31,7 @@ export async function runHealth(
   // Of an agent that is seen this says nothing new, and it costs more than all else here.
   const service = readHealth(folders)?.isRunning
     ? undefined
-    : await findService(config.serviceName, { env, signal }).catch(() => undefined);
+    : serviceResult(await findInstalled(config, { env, isSeen: false, signal }), undefined);
   const { text, isHealthy } = checkHealth(folders, { ...config, service });
   print(text);
   return isHealthy ? 0 : 1;
@@ -42,14 +41,15 @@ export async function runHealth(
  * Checks whether the agent is reporting: the panel has accepted a report within two intervals and 15 s.
  * With `alive`, only whether it runs.
  *
- * `folders` may hold an agent's health file, the likeliest first; `service` is what runs it.
+ * `folders` may hold an agent's health file, the likeliest first; `service` is what `doctor` says of
+ * its service.
  */
 export function checkHealth(
   folders: readonly string[],
   { json = false, alive = false, service, mistake }: {
     json?: boolean;
     alive?: boolean;
-    service?: ServiceState | undefined;
+    service?: CheckResult | undefined;
     /** What is wrong in its configuration. */
     mistake?: string | undefined;
   } = {},
@@ -61,13 +61,13 @@ export function checkHealth(
   const reason = problem ??
     (alive
       ? `the agent runs (process ${health?.pid})`
-      : `a report was accepted ${age(health, nowMs)} ago`);
+      : `a report was accepted ${reportAge(health, nowMs)} ago`);
   const problems = health?.isRunning ? agentProblems(health) : [];
   if (!json) {
     const words = [
       reason,
       ...problems.map(({ text }) => text),
-      ...mistake === undefined ? [] : [mistake],
+      ...mistake === undefined || reason.includes(mistake) ? [] : [mistake],
     ].join("; ");
     return { text: `${isHealthy ? "Healthy" : "Unhealthy"}: ${words}\n`, isHealthy };
   }
@@ -86,53 +86,28 @@ export function checkHealth(
   return { text: jsonText(shown), isHealthy };
 }
 
-/** The problem in words, with the last failure of each panel; `undefined` if there is none. */
+/** The problem in words; `undefined` if there is none. */
 export function healthProblem(
   health: Health | undefined,
   nowMs: number,
-  service?: ServiceState,
+  service?: CheckResult,
 ): string | undefined {
-  if (health === undefined || !health.isRunning) return lifeProblem(health, service);
-  const { acceptedAtMs, intervalMs } = health;
-  const reason = failureTexts(health);
-  if (acceptedAtMs === undefined) return `no report was accepted yet${reason}`;
-  const agoMs = nowMs - acceptedAtMs;
-  const maxAgeMs = reportingWithinMs(intervalMs);
-  if (agoMs > maxAgeMs) {
-    return `the last report was accepted ${age(health, nowMs)} ago, which is more than ` +
-      `${maxAgeMs / 1000} s${reason}`;
-  }
-  // A clock that was set back would otherwise look healthy until it reaches that time again.
-  if (agoMs < -maxAgeMs) return "the clock was set back, and no report was accepted since";
-  return undefined;
+  const problem = lifeProblem(health, service);
+  return problem ?? (health && reportProblem(health, nowMs));
 }
 
-/** Why there is no running agent, in words, with its service if that is known; `undefined` if there is one. */
+/** Why no agent goes on, in words, with its service if that is known; `undefined` if one does. */
 function lifeProblem(
   health: Health | undefined,
-  service: ServiceState | undefined,
+  service: CheckResult | undefined,
 ): string | undefined {
-  if (health?.isRunning) return undefined;
-  if (health !== undefined) {
-    const ended = "the agent exited unexpectedly";
-    return service === undefined ? ended : `${ended}; ${serviceText(service)}`;
+  if (health?.isRunning) {
+    return isPaused(health.pid)
+      ? `process ${health.pid} was stopped by a signal; let it go on: kill -CONT ${health.pid}`
+      : undefined;
   }
-  if (service === undefined) return "no agent runs here that this user can see";
-  return service.isActive
-    ? `${serviceText(service)}; its agent is not to be seen: \`doctor\` says why`
-    : serviceText(service);
-}
-
-/** The last failure of each panel that accepts no reports now. */
-function failureTexts({ panels }: Health): string {
-  const texts = panels.filter(({ failures }) => failures > 0).flatMap(({ panel, error }) => {
-    if (error === undefined) return [];
-    return panels.length === 1 ? [error.text] : [`${panel}: ${error.text}`];
-  });
-  return texts.length === 0 ? "" : `: ${texts.join("; ")}`;
-}
-
-function age(health: Health | undefined, nowMs: number): string {
-  const seconds = Math.max(0, nowMs - (health?.acceptedAtMs ?? nowMs)) / 1000;
-  return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  const isInstalled = service !== undefined && service.status !== "skipped";
+  if (health === undefined) return isInstalled ? serviceLine(service) : NO_AGENT;
+  const ended = "the agent exited unexpectedly";
+  return isInstalled ? `${ended}; ${serviceLine(service)}` : ended;
 }

@@ -4,23 +4,21 @@
  * @module
  */
 
-import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import type { PanelHealth } from "../state/health_file.ts";
 import { type Health, readHealth } from "../state/health_reader.ts";
 import { formatByteCount } from "../parse/byte_size.ts";
-import {
-  agentFolders,
-  findService,
-  type ServiceState,
-  serviceText,
-} from "../service/installed_service.ts";
+import { agentFolders, type ServiceState } from "../service/installed_service.ts";
 import { PROBE_TYPES, type ProbeType } from "../types.ts";
-import { agentProblems, withLostTargets } from "./agent_problems.ts";
+import { agentProblems, NO_AGENT, withLostTargets } from "./agent_problems.ts";
+import { isPaused, memoryOf } from "./agent_process.ts";
+import type { CheckResult } from "./checks.ts";
 import type { CommandContext } from "./command.ts";
+import { findInstalled } from "./doctor_found_service.ts";
 import { wrapped } from "./doctor_report.ts";
+import { serviceLine, serviceResult } from "./doctor_service.ts";
 import { healthProblem } from "./health.ts";
-import { counted, padded } from "./help.ts";
+import { duration, padded } from "./help.ts";
 import { jsonText, terminalColumns } from "./output.ts";
 
 /** Everything that `status` shows. */
@@ -32,6 +30,8 @@ export interface Status {
   readonly isPaused: boolean;
   /** `undefined` if it is not installed as a service. */
   readonly service: ServiceState | undefined;
+  /** What `doctor` says of it. */
+  readonly found: CheckResult;
   /** What is wrong in its configuration; `undefined` where nothing is. */
   readonly mistake?: string | undefined;
   readonly nowMs: number;
@@ -44,11 +44,14 @@ const NAME_WIDTH = 14;
 export async function runStatus(config: Config, context: CommandContext): Promise<number> {
   const { env, signal } = context;
   const health = readHealth(agentFolders(config, env));
+  const running = health?.isRunning ? health : undefined;
+  const found = await findInstalled(config, { env, isSeen: running !== undefined, signal });
   const status: Status = {
     health,
-    memoryBytes: health?.isRunning ? memoryOf(health.pid) : undefined,
-    isPaused: health?.isRunning === true && isPaused(health.pid),
-    service: await findService(config.serviceName, { env, signal }),
+    memoryBytes: running && memoryOf(running.pid),
+    isPaused: running !== undefined && isPaused(running.pid),
+    service: found.state,
+    found: serviceResult(found, running),
     mistake: config.mistake,
     nowMs: Date.now(),
   };
@@ -59,7 +62,7 @@ export async function runStatus(config: Config, context: CommandContext): Promis
 
 /** The state for people. */
 export function statusText(
-  { health, memoryBytes, isPaused, service, mistake, nowMs }: Status,
+  { health, memoryBytes, isPaused, found, mistake, nowMs }: Status,
   { columns = Infinity, inLanguage = (text) => text }: {
     columns?: number;
     /** Puts the English of names and texts into the user's language. */
@@ -76,23 +79,15 @@ export function statusText(
     if (isLive && health.seal !== "") rows.push(["Seal", health.seal]);
     for (const { text } of isLive ? agentProblems(health) : []) rows.push(["Problem", text]);
   }
-  if (service !== undefined) {
-    const { restarts = 0 } = service;
-    const text = serviceText(service);
-    const again = `${text}; systemd has started it again ${counted(restarts, "time")}`;
-    rows.push(["Service", restarts > 0 ? again : text]);
-  }
-  if (mistake !== undefined) rows.push(["Configuration", mistake]);
-  const unseen = service?.isActive === true ? UNSEEN : "No agent runs here that this user can see";
-  const head = health === undefined ? `${inLanguage(unseen)}\n` : "";
-  return head +
-    rows.map(([name, text]) => {
-      const body = wrapped(inLanguage(text), { indent: NAME_WIDTH, columns });
-      return `${padded(inLanguage(name), NAME_WIDTH)}${body}\n`;
-    }).join("");
+  const service = serviceLine(found);
+  if (found.status !== "skipped") rows.push(["Service", service]);
+  else if (health === undefined) rows.push(["Agent", NO_AGENT]);
+  if (mistake !== undefined && !service.includes(mistake)) rows.push(["Configuration", mistake]);
+  return rows.map(([name, text]) => {
+    const body = wrapped(inLanguage(text), { indent: NAME_WIDTH, columns });
+    return `${padded(inLanguage(name), NAME_WIDTH)}${body}\n`;
+  }).join("");
 }
-
-const UNSEEN = "The service runs, and its agent is not to be seen: `doctor` says why";
 
 type Row = readonly [name: string, text: string];
 
@@ -154,22 +149,12 @@ function probesText(panel: PanelHealth): string {
   return withLostTargets(text, [panel]);
 }
 
-/** A duration such as `0.4 s`, `42 s`, `5 min`, `3 h` or `2 d`, rounded down. */
-export function duration(ms: number): string {
-  const seconds = Math.max(0, ms) / 1000;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 120) return `${Math.floor(seconds)} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 120) return `${minutes} min`;
-  const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} d`;
-}
-
 /** The state for programs. */
-export function statusJson({ health, memoryBytes, service, mistake, nowMs }: Status): string {
+export function statusJson(status: Status): string {
+  const { health, memoryBytes, service, found, mistake, nowMs } = status;
   const time = (ms: number | undefined) =>
     ms === undefined ? undefined : new Date(ms).toISOString();
-  const problem = healthProblem(health, nowMs, service);
+  const problem = healthProblem(health, nowMs, found);
   const shown = {
     healthy: problem === undefined,
     problem,
@@ -195,22 +180,8 @@ export function statusJson({ health, memoryBytes, service, mistake, nowMs }: Sta
     })),
     problems: health && agentProblems(health),
     service,
+    serviceProblem: ["failed", "warning"].includes(found.status) ? serviceLine(found) : undefined,
     configurationError: mistake,
   };
   return jsonText(shown);
-}
-
-/** Resident memory of a process, in bytes. */
-function memoryOf(pid: number): number | undefined {
-  const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(processStatus(pid)) ?? [];
-  return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
-}
-
-/** Whether a signal has stopped a process, until another one lets it go on. */
-export function isPaused(pid: number): boolean {
-  return /^State:\s+T/m.test(processStatus(pid));
-}
-
-function processStatus(pid: number): string {
-  return attempt(() => Deno.readTextFileSync(`/proc/${pid}/status`)) ?? "";
 }

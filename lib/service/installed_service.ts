@@ -9,7 +9,7 @@ import { findInstallRecord, type InstallRecord } from "./install_record.ts";
 import { recordedManager } from "./managers.ts";
 import { EMPTY_CONFIG, packagedRecord } from "./packaged_service.ts";
 import type { ManagerKind } from "./service_manager.ts";
-import { currentSystem, type TargetSystem } from "./target_system.ts";
+import type { TargetSystem } from "./target_system.ts";
 import { hasUpdateService, updateServiceName } from "./update_service.ts";
 
 const MAX_ERROR_LENGTH = 300;
@@ -41,6 +41,8 @@ export interface ServiceState {
   readonly lastError: string;
   /** The last line that its process has written, whatever it says; empty where the log has none. */
   readonly lastLine: string;
+  /** Whether this user may not read its log. */
+  readonly isLogHidden: boolean;
   /** Whether it was started so often that systemd starts it only after `reset-failed`. */
   readonly isStartLimited: boolean;
   /** Whether a package has installed it, and it knows no panel yet. */
@@ -51,21 +53,6 @@ export interface ServiceState {
   readonly updatesError: string;
   /** The command that has it look for updates. */
   readonly enableUpdates: string;
-}
-
-/**
- * Asks the service manager about the service of this user, or of the system; `undefined` if none was
- * installed.
- *
- * @throws {Error} When the record of the installation can't be read.
- */
-export async function findService(
-  name: string,
-  { env, signal }: { env: Readonly<Record<string, string>>; signal: AbortSignal },
-): Promise<ServiceState | undefined> {
-  const record = installedRecord(name, env);
-  if (record === undefined) return undefined;
-  return await serviceState(record, currentSystem({ env, printLine: () => {} }), signal);
 }
 
 /** The state of the service of a record, by its manager. */
@@ -101,6 +88,7 @@ export async function serviceState(
     enable: manager.enable.map(toolLine).join(" && "),
     lastError: lastError(output),
     lastLine: lastLine(output),
+    isLogHidden: /insufficient permissions|not seeing messages from other users/.test(output),
     isStartLimited: isStartLimited(output),
     isUnconfigured: isUnconfigured(record),
     updates: isTimed === undefined
@@ -233,16 +221,14 @@ export function agentFolders(
 const TRANSITIONS: Readonly<Record<Transition, string>> = {
   starting: "is being started",
   stopping: "is being stopped",
-  restarting: "has ended, and is started again in a moment",
+  restarting: "has ended, and systemd starts it again in a moment",
 };
 
-/** The state in words. */
+/** The state in words; a unit that can't be loaded starts at no boot. */
 export function serviceText(
-  { name, manager, isActive, transition, isEnabled, isUnconfigured }: ServiceState,
+  { name, manager, isActive, transition, isEnabled }: ServiceState,
+  { isLoaded = true }: { isLoaded?: boolean } = {},
 ): string {
-  if (isUnconfigured) {
-    return `${name} (${manager}) is not configured: komari-agent-deno install -e URL -t TOKEN`;
-  }
   if (isActive === undefined) {
     return `${name} (${manager}) may run or not: ${manager} gives no answer`;
   }
@@ -251,6 +237,9 @@ export function serviceText(
     : transition === undefined
     ? "is not running"
     : TRANSITIONS[transition];
+  // What is being started needs no word on the next boot.
+  const isTold = isLoaded && (transition === undefined || isEnabled !== true);
+  if (!isTold) return `${name} (${manager}) ${active}`;
   const enabled = isEnabled === undefined
     ? "and may start at boot or not"
     : isEnabled

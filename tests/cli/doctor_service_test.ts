@@ -198,6 +198,7 @@ const SERVICE: ServiceState = {
   ...{ logHint: "journalctl -u x -f", start: "systemctl start x", enable: "systemctl enable x" },
   ...{
     isUnconfigured: false,
+    isLogHidden: false,
     isStartLimited: false,
     updatesError: "",
     enableUpdates: "systemctl enable --now x-update.timer",
@@ -215,6 +216,7 @@ function foundOf(
 ): FoundService {
   return {
     ...{
+      record: undefined,
       state,
       recordError: "",
       unit: state && unitOf({}),
@@ -367,7 +369,7 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
       "systemctl unmask x.service && sudo komari-agent-deno install",
     ],
     [{ LoadState: "not-found" }, {}, "systemd finds no unit", "sudo komari-agent-deno install"],
-    [{ LoadState: "bad-setting" }, {}, "(bad-setting)", "systemd-analyze verify x.service"],
+    [{ LoadState: "bad-setting" }, {}, "by now finds no fault", "have systemd read it again", 2],
     [{ Job: "7" }, {}, "its start is queued (job 7)", "systemctl list-jobs --after"],
     [
       { ...exited("3"), Job: "7", SubState: "auto-restart", NRestarts: "4" },
@@ -700,7 +702,7 @@ Deno.test("serviceResult() names a missing record, a health file that is gone, a
     const gone = of();
     assertStringIncludes(
       gone.text,
-      `process ${child.pid}, but its health file /run/x/health is not`,
+      `process ${child.pid}, and its health file /run/x/health is not`,
     );
     const unit = unitOf({ MainPID: String(child.pid) }, { RuntimeDirectory: "" });
     const emptied = serviceResult(foundOf(SERVICE, { unit }), undefined);

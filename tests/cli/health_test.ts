@@ -87,7 +87,7 @@ Deno.test("checkHealth() with --alive asks only whether the agent runs, whatever
 Deno.test("checkHealth() says that there is no agent, or that it was killed", () => {
   using folder = new TempFolder();
   assertEquals(checkAt(NOW, folder.path), {
-    text: "Unhealthy: no agent runs here that this user can see\n",
+    text: "Unhealthy: no agent of this user runs here, and none is installed as a service\n",
     isHealthy: false,
   });
   leaveKilled(folder.path);
@@ -134,7 +134,7 @@ Deno.test("checkHealth() tells the same as JSON", () => {
   using folder = new TempFolder();
   assertEquals(JSON.parse(checkHealth([folder.path], { json: true }).text), {
     healthy: false,
-    reason: "no agent runs here that this user can see",
+    reason: "no agent of this user runs here, and none is installed as a service",
     running: false,
   });
 });
@@ -195,22 +195,39 @@ Deno.test("runHealth() exits with code 0 while reports are accepted, else with 1
 });
 
 Deno.test("runHealth() says of an agent that is not seen what the service manager says", async () => {
+  const notActive = 'case "$*" in *is-active*) exit 3 ;; esac';
   const table = [
-    ["exit 0", "is running, and starts at boot; its agent is not to be seen: `doctor` says why"],
     [
-      'case "$*" in *is-active*) exit 3 ;; *show*) echo ActiveState=activating ;; esac',
-      "is being started, and starts at boot",
+      "echo MainPID=2",
+      "is running, and starts at boot; it is process 2, and its health file FOLDER/run/health is " +
+      "not there; if it was started a moment ago, ask again; else the file was removed, and a " +
+      "restart makes it again: systemctl restart NAME.service",
     ],
-    ["exit 3", "is not running, and does not start at boot"],
+    [
+      `${notActive}; echo Job=7; echo ActiveState=activating; echo SubState=start-pre`,
+      "is being started: systemd is still starting it (start-pre); see how far it is: systemctl " +
+      "status NAME.service",
+    ],
+    [
+      `${notActive}; echo LoadState=masked`,
+      "is not running: it is masked, so nothing can start it; systemctl unmask NAME.service && " +
+      "systemctl start NAME.service",
+    ],
+    [
+      notActive,
+      "is not running, and starts at boot: it was stopped; start it: systemctl start NAME.service",
+    ],
   ] as const;
   for (const [systemctl, words] of table) {
-    await withInstalledService({ systemctl, journalctl: "" }, async ({ name, env }) => {
+    await withInstalledService({ systemctl, journalctl: "" }, async ({ name, folder, env }) => {
       const context = new FakeContext(env);
       assertEquals(
         await runHealth(configOf(["health", "--install-service-name", name]), context),
         1,
       );
-      assertEquals(context.printed, `Unhealthy: ${name} (systemd) ${words}\n`);
+      const ofUser = Deno.uid() === 0 ? words : words.replaceAll("systemctl ", "systemctl --user ");
+      const shown = ofUser.replaceAll("NAME", name).replace("FOLDER", folder);
+      assertEquals(context.printed, `Unhealthy: ${name} (systemd) ${shown}\n`);
     });
   }
 });

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { displayWidth } from "../../lib/cli/help.ts";
-import { duration, runStatus, type Status, statusText } from "../../lib/cli/status.ts";
+import { checkHealth } from "../../lib/cli/health.ts";
+import { displayWidth, duration } from "../../lib/cli/help.ts";
+import { runStatus, type Status, statusText } from "../../lib/cli/status.ts";
 import { translate } from "../../lib/cli/translate.ts";
 import { FakeTime } from "../fake_time.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
@@ -48,12 +49,19 @@ const STATUS: Status = {
     lastError: "",
     lastLine: "",
     isUnconfigured: false,
+    isLogHidden: false,
     isStartLimited: false,
     updatesError: "",
     enableUpdates: "systemctl enable --now x-update.timer",
   },
+  found: {
+    status: "warning",
+    text: "x is running, and does not start at boot",
+    advice: "start it at boot: systemctl enable x",
+  },
   nowMs: NOW,
 };
+const NOT_INSTALLED = { status: "skipped", text: "not installed as a service" } as const;
 
 Deno.test("statusText() shows agent, panel, report, probes, memory, seal and service", () => {
   assertEquals(statusText(STATUS).split("\n"), [
@@ -63,7 +71,7 @@ Deno.test("statusText() shows agent, panel, report, probes, memory, seal and ser
     "Probes        5",
     "Memory        52.0 MiB",
     "Seal          sealed by the kernel and the runtime",
-    "Service       komari-agent-deno (systemd) is running, and does not start at boot",
+    "Service       x is running, and does not start at boot; start it at boot: systemctl enable x",
     "",
   ]);
   assertStringIncludes(
@@ -95,8 +103,11 @@ Deno.test("statusText() shows what fails, for each panel", () => {
 });
 
 Deno.test("statusText() says that no agent runs, or that it was killed", () => {
-  const none = { ...STATUS, health: undefined, service: undefined, memoryBytes: undefined };
-  assertEquals(statusText(none), "No agent runs here that this user can see\n");
+  const none = { ...STATUS, health: undefined, found: NOT_INSTALLED, memoryBytes: undefined };
+  assertEquals(
+    statusText(none),
+    "Agent         no agent of this user runs here, and none is installed as a service\n",
+  );
   const health = STATUS.health && { ...STATUS.health, isRunning: false };
   assertStringIncludes(
     statusText({ ...STATUS, health }),
@@ -104,25 +115,19 @@ Deno.test("statusText() says that no agent runs, or that it was killed", () => {
   );
 });
 
-Deno.test("statusText() says how often systemd has started the service again", () => {
-  const service = STATUS.service && { ...STATUS.service, restarts: 1 };
-  assertStringIncludes(
-    statusText({ ...STATUS, service }),
-    "does not start at boot; systemd has started it again 1 time\n",
-  );
-});
-
 Deno.test("statusText() shows all that it knows beside a mistake in the configuration", () => {
   const mistake = "Cannot use key interval of /etc/x/config.json";
   const [before, after] = [STATUS, { ...STATUS, mistake }].map((it) => statusText(it));
   assertEquals(after, `${before}Configuration ${mistake}\n`);
+  const found = { status: "failed", text: `x is not running; ${mistake}` } as const;
+  assertEquals(statusText({ ...STATUS, found, mistake }).split(mistake).length, 2, "once");
 });
 
 Deno.test("statusText() tells in the past what an agent has written that does not go on", () => {
   const down = { ...PANEL, panel: "q.example", transport: undefined };
   const problems = [{ part: "ping", text: "no socket", sinceMs: NOW }] as const;
   const health = STATUS.health && { ...STATUS.health, panels: [PANEL, down], problems };
-  const paused = statusText({ ...STATUS, health, isPaused: true, service: undefined });
+  const paused = statusText({ ...STATUS, health, isPaused: true, found: NOT_INSTALLED });
   assertEquals(paused.split("\n"), [
     "Agent         version 1.2.3, process 7, stopped by a signal; this lets it go on: kill -CONT 7",
     "Panel         p.example/x, last by v2 WebSocket",
@@ -224,6 +229,12 @@ onLinux.test("runStatus() tells the memory and the pause of the agent's process"
   await runStatus(configOf(["status", ...flags], { RUNTIME_DIRECTORY: folder.path }), context);
   assertStringIncludes(context.printed, "process 4711, stopped by a signal");
   assertStringIncludes(context.printed, "50.0 MiB");
+  for (const alive of [false, true]) {
+    assertEquals(
+      checkHealth([folder.path], { alive }).text,
+      "Unhealthy: process 4711 was stopped by a signal; let it go on: kill -CONT 4711\n",
+    );
+  }
 });
 
 Deno.test("runStatus() prints everything that it knows as JSON", async () => {
@@ -271,7 +282,7 @@ Deno.test("statusText() leaves out what is not known", () => {
     ...{ startedAtMs: undefined, intervalMs: 0, seal: "" },
     panels: [{ ...PANEL, probes: 0, intervalMs: 0 }],
   };
-  const text = statusText({ ...STATUS, health, memoryBytes: undefined, service: undefined });
+  const text = statusText({ ...STATUS, health, memoryBytes: undefined, found: NOT_INSTALLED });
   assertEquals(text.split("\n"), [
     "Agent         version 1.2.3, process 7",
     "Panel         p.example/x, by v2 WebSocket for 5 min",
@@ -303,7 +314,7 @@ Deno.test("runStatus() tells programs why reports are not accepted, and what it 
 });
 
 Deno.test("runStatus() shows an installed service whose agent is not seen", async () => {
-  const systemctl = 'case "$*" in *is-active*) exit 0 ;; *) exit 1 ;; esac';
+  const systemctl = 'case "$*" in *is-enabled*) exit 1 ;; *show*) echo NRestarts=1 ;; esac';
   const journalctl = "echo 'agent: Cannot report: why'";
   await withInstalledService({ systemctl, journalctl }, async ({ name, env }) => {
     const run = async (...args: string[]) => {
@@ -312,20 +323,21 @@ Deno.test("runStatus() shows an installed service whose agent is not seen", asyn
       assertEquals(await runStatus(config, context), 1);
       return context.printed;
     };
+    const user = Deno.uid() === 0 ? "" : "--user ";
     assertEquals(
       await run(),
-      "The service runs, and its agent is not to be seen: `doctor` says why\n" +
-        `Service       ${name} (systemd) is running, and ` +
-        "does not start at boot\n",
+      `Service       ${name} (systemd) is running, and does not start at boot, but no agent of ` +
+        "it is seen; the last error in its log: agent: Cannot report: why; repair that, and then: " +
+        `systemctl ${user}start ${name}.service; its log: journalctl ${user}-u ${name} -f\n`,
     );
-    const { service, ...shown } = JSON.parse(await run("--json"));
+    const { service, serviceProblem, ...shown } = JSON.parse(await run("--json"));
     assertEquals(shown, {
       healthy: false,
-      problem: `${name} (systemd) is running, and does not start at boot; its agent is not to be ` +
-        "seen: `doctor` says why",
+      problem: serviceProblem,
       running: false,
     });
     assertEquals([service.name, service.isActive, service.isEnabled], [name, true, false]);
+    assertStringIncludes(serviceProblem, "the last error in its log: agent: Cannot report: why");
     assertEquals(service.lastError, "agent: Cannot report: why");
   });
 });
@@ -341,7 +353,7 @@ Deno.test("runStatus() waits a moment for a systemctl that does not answer, and 
       assertEquals(await shown, 1);
       assertStringIncludes(
         context.printed,
-        `${name} (systemd) may run or not: systemd gives no answer`,
+        `systemctl does not answer, so nothing is known of ${name}`,
       );
     },
   );

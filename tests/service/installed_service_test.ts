@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { toolLine, type ToolResult } from "../../lib/host/tool_runner.ts";
 import {
   installedRecord,
@@ -41,6 +41,7 @@ Deno.test("serviceState() asks the manager, and names its commands", async () =>
   const usual: ServiceState = {
     ...{ name: NAME, manager: "systemd", isActive: true, isEnabled: true, lastError: "" },
     lastLine: "",
+    isLogHidden: false,
     logHint: `journalctl -u ${NAME} -f`,
     start: `systemctl start ${NAME}.service`,
     enable: `systemctl enable ${NAME}.service`,
@@ -79,18 +80,20 @@ Deno.test("serviceState() asks for the timer of updates, and whether the last on
 
 Deno.test("serviceState() says what systemd does with a service that does not run", async () => {
   const table: [shown: string, words: string][] = [
-    ["ActiveState=inactive\nSubState=dead", "is not running"],
-    ["ActiveState=failed\nSubState=failed", "is not running"],
+    ["ActiveState=inactive\nSubState=dead", "is not running, and starts at boot"],
+    ["ActiveState=failed\nSubState=failed", "is not running, and starts at boot"],
     ["ActiveState=activating\nSubState=start-pre", "is being started"],
     [
       "ActiveState=activating\nSubState=auto-restart",
-      "has ended, and is started again in a moment",
+      "has ended, and systemd starts it again in a moment",
     ],
     ["ActiveState=deactivating\nSubState=stop-sigterm", "is being stopped"],
   ];
   for (const [output, words] of table) {
     const state = await stateOf({ failing: /is-active|show/, failure: { code: 3, output } });
-    assertEquals(serviceText(state), `${NAME} (systemd) ${words}, and starts at boot`);
+    assertEquals(serviceText(state), `${NAME} (systemd) ${words}`);
+    const never = serviceText({ ...state, isEnabled: false });
+    assertStringIncludes(never, ", and does not start at boot", words);
   }
 });
 
@@ -149,6 +152,12 @@ Deno.test("serviceState() knows a unit that has ended too often to be started ag
   assertEquals(await of(tooOften, "Started x."), false);
 });
 
+Deno.test("serviceState() tells a log that this user may not read from an empty one", async () => {
+  const hidden = "No journal files were opened due to insufficient permissions.";
+  assertEquals((await stateOf({ log: [hidden] })).isLogHidden, true);
+  assertEquals((await stateOf({ log: ["-- No entries --"] })).isLogHidden, false);
+});
+
 Deno.test("serviceState() gives the last line of the process itself, since its start", async () => {
   const lastLine = async (...log: string[]) => (await stateOf({ log })).lastLine;
   const after = ["x.service: Main process exited, code=exited", "Stopped x.service - X."];
@@ -174,6 +183,7 @@ Deno.test("serviceText() says whether it runs, and starts at boot", async () => 
     serviceText({ ...state, isActive: undefined }),
     `${NAME} (systemd) may run or not: systemd gives no answer`,
   );
+  assertEquals(serviceText(state, { isLoaded: false }), `${NAME} (systemd) is running`);
 });
 
 Deno.test("installedRecord() is a package's for the name of its service alone", () => {

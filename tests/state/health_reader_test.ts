@@ -328,6 +328,7 @@ Deno.test("readHealth() gives what `status` can show, whatever an agent has writ
       memoryBytes: undefined,
       isPaused: false,
       service: undefined,
+      found: { status: "skipped", text: "" } as const,
       nowMs: 0,
     };
     // deno-lint-ignore no-control-regex
