@@ -23,7 +23,15 @@ import {
 import { CONNECT_MS } from "./doctor_network.ts";
 import { detourOf, kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
 import { sourceFinding } from "./doctor_source.ts";
-import { failureText, firstHop, given, originText, seconds, type Way } from "./doctor_way.ts";
+import {
+  failureText,
+  firstHop,
+  given,
+  oldAddressAdvice,
+  originText,
+  seconds,
+  type Way,
+} from "./doctor_way.ts";
 
 /** For the other addresses of a name, so many of them. */
 const OTHER_CONNECT_MS = 2_000;
@@ -124,7 +132,7 @@ async function deadAddress(
     "warning",
     `${text}; ${dead}, ${which}, does not connect: ${reasons[at]}`,
     `see whether it answers at all: ping -c 3 ${dead}`,
-    "if it is no longer an address of that machine, remove it at the DNS provider of the name",
+    oldAddressAdvice(dead),
     family === other
       ? undefined
       : `until it is repaired, try the other first: ${given(way, `--prefer-ip-version ${other}`)}`,

@@ -7,17 +7,21 @@
 import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { readSystemAuthorities } from "../host/system_authorities.ts";
 import { type Certificate, readCertificate } from "../net/certificate.ts";
+import type { NetDialer } from "../net/dialer.ts";
+import { DialError } from "../net/errors.ts";
 import { isLoopbackHost } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { clockDifference } from "./doctor_clock.ts";
 import { daysLeft, OF_DATE, tlsAdvice } from "./doctor_tls_advice.ts";
-import { failureText, originText, type Way } from "./doctor_way.ts";
+import { dialerOf, failureText, oldAddressAdvice, originText, type Way } from "./doctor_way.ts";
 import { counted } from "./help.ts";
 
 const HANDSHAKE_MS = 5_000;
 const READ_MS = 3_000;
 const MIN_CERTIFICATE_DAYS = 14;
+/** Addresses of a name that are tried. */
+const MAX_ADDRESSES = 4;
 /** Names of a certificate that are shown. */
 const MAX_NAMES = 4;
 /** Of a certificate that is checked but not shown: it is read over a connection of its own. */
@@ -46,11 +50,15 @@ export async function checkTls(way: Way, signal: AbortSignal): Promise<CheckResu
     }
     const reason = failureText(error);
     const certificate = await certificateOf(way, signal, { asksDate: OF_DATE.test(reason) });
-    const details = certificate && ` (${certificateText(certificate)})`;
+    const text = `${reason}${inBrackets(certificate)}`;
+    const advice = tlsAdvice(reason, way, certificate, readSystemAuthorities().ignored);
+    const { bad, good } = await atEach(way, signal);
+    if (bad === undefined || good === undefined) return result("failed", text, ...advice);
     return result(
       "failed",
-      `${reason}${details ?? ""}`,
-      ...tlsAdvice(reason, way, certificate, readSystemAuthorities().ignored),
+      `${text}; so it is at ${bad.address}, and not at ${good.address}, another address of the name`,
+      oldAddressAdvice(bad.address),
+      ...advice,
     );
   }
   const certificate = await certificateOf(way, signal);
@@ -62,10 +70,58 @@ export async function checkTls(way: Way, signal: AbortSignal): Promise<CheckResu
       "--ca-cert FILE trusts only your own certificate",
     );
   }
+  const { bad } = await atEach(way, signal);
+  if (bad !== undefined) {
+    const { address, dialer, reason } = bad;
+    const ofAddress = { ...way, dialer, addresses: [address] };
+    const other = await certificateOf(ofAddress, signal, { asksDate: OF_DATE.test(reason) });
+    const said = `${reason}${inBrackets(other)}`;
+    return result(
+      "warning",
+      `${details}; at ${address}, another address of the name: ${said}`,
+      oldAddressAdvice(address),
+      ...tlsAdvice(reason, ofAddress, other),
+    );
+  }
   const isLasting = certificate === undefined || daysLeft(certificate) >= MIN_CERTIFICATE_DAYS;
   return isLasting
     ? result("ok", details)
     : result("warning", details, "renew the panel's certificate");
+}
+
+/** An address of the panel's name, and why TLS does not start there; empty where it does. */
+interface TriedAddress {
+  readonly address: string;
+  readonly dialer: NetDialer;
+  readonly reason: string;
+}
+
+/** Tries TLS at each address of the name, where it has several: the first without it, and the first with it. */
+async function atEach(
+  { url, proxy, config, addresses }: Way,
+  signal: AbortSignal,
+): Promise<{ bad?: TriedAddress | undefined; good?: TriedAddress | undefined }> {
+  if (proxy !== undefined || addresses.length < 2) return {};
+  const tried = await Promise.all(
+    addresses.slice(0, MAX_ADDRESSES).map(async (address) => {
+      const dialer = dialerOf({ ...config, nameServer: undefined }, () => [address]);
+      const dial = (signal: AbortSignal) => dialer.dial(url, { signal });
+      try {
+        (await withTimeout(dial, { timeoutMs: READ_MS, signal })).stream.close();
+        return { address, dialer, reason: "" };
+      } catch (error) {
+        signal.throwIfAborted();
+        // One that does not connect is the finding of another check.
+        const isOfTls = error instanceof DialError && error.stage === "tls";
+        return isOfTls ? { address, dialer, reason: error.message } : [];
+      }
+    }),
+  );
+  const all = tried.flat();
+  return {
+    bad: all.find(({ reason }) => reason !== ""),
+    good: all.find(({ reason }) => reason === ""),
+  };
 }
 
 async function certificateOf(
@@ -82,6 +138,10 @@ async function certificateOf(
     signal.throwIfAborted();
     return undefined;
   }
+}
+
+function inBrackets(certificate: Certificate | undefined): string {
+  return certificate === undefined ? "" : ` (${certificateText(certificate)})`;
 }
 
 /** Version, issuer, end and names of a certificate. */

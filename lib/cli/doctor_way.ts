@@ -42,19 +42,33 @@ export interface Way {
 /** The way to the panel of a configuration. */
 export function wayTo(config: Config, unit: readonly UnitSetting[]): Way {
   const url = new URL(config.endpoint);
-  const known = (host: string) =>
-    host === firstHop(way).host && way.addresses.length > 0 ? way.addresses : undefined;
   // A slow name server is a finding of its own, and takes no time from the links after it.
-  const dialer = new NetDialer(
+  const dialer = dialerOf(
+    config,
+    (host) => host === firstHop(way).host && way.addresses.length > 0 ? way.addresses : undefined,
+  );
+  const proxy = dialer.proxyFor(url);
+  const way: Way = { url, proxy, config, dialer, unit, addresses: [], answeredBy: "", doubts: [] };
+  return way;
+}
+
+/** A dialer for which some hosts have these addresses, and the others those that the system gives. */
+export function dialerOf(
+  config: Config,
+  known: (host: string) => readonly string[] | undefined,
+): NetDialer {
+  return new NetDialer(
     config,
     new SystemResolver({
       lookUp: async (host) => known(host) ?? await RUNTIME_NAMES.lookUp(host),
       lookUpHosts: async (host) => known(host) ?? await RUNTIME_NAMES.lookUpHosts(host),
     }),
   );
-  const proxy = dialer.proxyFor(url);
-  const way: Way = { url, proxy, config, dialer, unit, addresses: [], answeredBy: "", doubts: [] };
-  return way;
+}
+
+/** What to do about one of several addresses of a name that is not like the others. */
+export function oldAddressAdvice(address: string): string {
+  return `if ${address} is no longer an address of that machine, remove it at the DNS provider of the name`;
 }
 
 /** Whom a connection goes to: the proxy, if there is one, else the panel. */

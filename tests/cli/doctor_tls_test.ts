@@ -4,6 +4,9 @@ import { type Way, wayTo as wayOf } from "../../lib/cli/doctor_way.ts";
 import type { Certificate } from "../../lib/net/certificate.ts";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { FakeTime } from "../fake_time.ts";
+import { makeCertificate } from "../net/test_authority.ts";
+import { onlyIf } from "../only_on.ts";
+import { TempFolder } from "../temp_folder.ts";
 import { configOf } from "./fake_context.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -70,6 +73,49 @@ Deno.test("checkTls() warns of a panel without it, unless that is on this machin
   assertEquals([status, advice], ["warning", "use an https:// address, if it has one"]);
   assertStringIncludes(text, "unencrypted");
 });
+
+const [known, other] = await Promise.all([30, 30].map((days) => makeCertificate({ days })));
+
+onlyIf(known !== undefined).test(
+  "checkTls() tries each address of a name, which may have old certificates",
+  async () => {
+    using folder = new TempFolder();
+    const { authority = "" } = known ?? {};
+    const path = `${folder.path}/ca.pem`;
+    await Deno.writeTextFile(path, authority);
+    const { certificate: cert = "", key = "" } = known ?? {};
+    using first = Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert, key });
+    const { port } = first.addr;
+    const old = { cert: other?.certificate ?? "", key: other?.key ?? "" };
+    using second = Deno.listenTls({ hostname: "127.0.0.2", port, ...old });
+    const serving = [first, second].map(async (listener) => {
+      for await (const connection of listener) connection.handshake().catch(() => {});
+    });
+    const { signal } = new AbortController();
+    const of = async (...addresses: string[]) => {
+      const way = wayTo(`https://panel.test:${port}`, "--ca-cert", path);
+      way.addresses = addresses;
+      return await checkTls(way, signal);
+    };
+    assertEquals((await of("127.0.0.1")).status, "ok");
+    const beside = await of("127.0.0.1", "127.0.0.2");
+    assertEquals(beside.status, "warning");
+    assertStringIncludes(beside.text, "; at 127.0.0.2, another address of the name: Cannot trust");
+    assertStringIncludes(beside.causes?.[0] ?? "", "if 127.0.0.2 is no longer an address of that");
+    const before = await of("127.0.0.2", "127.0.0.1");
+    assertEquals(before.status, "failed");
+    assertStringIncludes(before.text, "so it is at 127.0.0.2, and not at 127.0.0.1, another");
+    assertStringIncludes(before.causes?.[0] ?? "", "if 127.0.0.2 is no longer an address of that");
+    assertEquals(
+      (await of("127.0.0.1", "127.0.0.3")).status,
+      "ok",
+      "another check says what is dead",
+    );
+    first.close();
+    second.close();
+    await Promise.all(serving);
+  },
+);
 
 Deno.test("checkTls() ends soon when the server takes the connection and says nothing", async () => {
   using server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
