@@ -1,5 +1,6 @@
 import { assert } from "@std/assert";
 import { type Clock, install } from "@sinonjs/fake-timers";
+import { testsWith } from "./tests_with.ts";
 
 const { setTimeout: setRealTimeout } = globalThis;
 
@@ -96,3 +97,6 @@ export class FakeTime implements Disposable {
     this.#clock.uninstall();
   }
 }
+
+/** Tests whose time passes only when they say so. */
+export const timed = testsWith(() => new FakeTime());

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { PanelMonitor, PanelMonitors, ProbeCounts } from "../../lib/agent/panel_monitor.ts";
 import { HealthFile } from "../../lib/state/health_file.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
-import { FakeTime } from "../fake_time.ts";
+import { FakeTime, timed } from "../fake_time.ts";
 import { V2_POST, V2_WEBSOCKET } from "../panel/transports.ts";
 import { TempFolder } from "../temp_folder.ts";
 
@@ -75,8 +75,7 @@ Deno.test("PanelMonitor counts WebSockets that were closed soon, until one lasts
   assertEquals(monitor.health().shortConnections, 0);
 });
 
-Deno.test("PanelMonitor counts the probes that a panel of version 2 orders, and their results", () => {
-  using _time = new FakeTime();
+timed.test("PanelMonitor counts the probes that a panel of version 2 orders, and their results", () => {
   const monitor = new PanelMonitor("p.example", () => {});
   for (const id of [1, 2, 1]) monitor.onProbeOrder({ id, kind: "tcp", target: "h:443" });
   const result = { taskId: 1, kind: "tcp", finishedAt: new Date() } as const;
@@ -91,8 +90,7 @@ Deno.test("PanelMonitor counts the probes that a panel of version 2 orders, and 
   });
 });
 
-Deno.test("PanelMonitors.open() has each panel in the health file, before any call has ended", () => {
-  using _time = new FakeTime();
+timed.test("PanelMonitors.open() has each panel in the health file, before any call has ended", () => {
   using folder = new TempFolder();
   const file = HealthFile.open([folder.path], { version: "1" });
   assert(file !== undefined);
@@ -134,8 +132,7 @@ Deno.test("PanelMonitors writes the health file once for a report, and at once f
 
 const MINUTE_MS = 60_000;
 
-Deno.test("ProbeCounts counts what is listed and what is ordered, by kind", () => {
-  using time = new FakeTime();
+timed.test("ProbeCounts counts what is listed and what is ordered, by kind", (time) => {
   const counts = new ProbeCounts();
   assertEquals(counts.numbers(), { probes: 0, kinds: {}, lastMinute: 0, lost: 0 });
   counts.list([{ id: 1, kind: "icmp", target: "192.0.2.1", intervalSeconds: 60 }]);
@@ -154,8 +151,7 @@ Deno.test("ProbeCounts counts what is listed and what is ordered, by kind", () =
   assertEquals(counts.numbers().probes, 2);
 });
 
-Deno.test("ProbeCounts forgets an ordered probe after ten minutes, or three of its intervals", () => {
-  using time = new FakeTime();
+timed.test("ProbeCounts forgets an ordered probe after ten minutes, or three of its intervals", (time) => {
   const counts = new ProbeCounts();
   counts.order({ id: 1, kind: "tcp", target: "h" });
   counts.order({ id: 2, kind: "tcp", target: "h" });
@@ -177,8 +173,7 @@ Deno.test("ProbeCounts keeps at most 1000 ordered probes", () => {
   assertEquals(counts.numbers().probes, 1000);
 });
 
-Deno.test("ProbeCounts makes room for new probes when old ones are ordered no more", () => {
-  using time = new FakeTime();
+timed.test("ProbeCounts makes room for new probes when old ones are ordered no more", (time) => {
   const counts = new ProbeCounts();
   for (let id = 1; id <= 1000; id++) counts.order({ id, kind: "icmp", target: "h" });
   time.tick(10 * MINUTE_MS + 1);
@@ -204,8 +199,7 @@ Deno.test("ProbeCounts names targets of which several results in a row were lost
   assertEquals(counts.numbers().lostTargets, [{ kind: "tcp", target: "h5:1" }]);
 });
 
-Deno.test("ProbeCounts counts the results of the last minute, and the lost ones", () => {
-  using time = new FakeTime();
+timed.test("ProbeCounts counts the results of the last minute, and the lost ones", (time) => {
   const counts = new ProbeCounts();
   time.tick(500);
   for (let n = 0; n < 90; n++) {

@@ -3,7 +3,7 @@ import { PanelProbes } from "../../lib/agent/panel_probes.ts";
 import { SystemResolver } from "../../lib/net/dns.ts";
 import type { ProbeResult } from "../../lib/types.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 import { DEFAULTS, fakeConnection } from "../panel/fake_connection.ts";
 import { fakeResolver } from "../probe/fake_names.ts";
 
@@ -16,8 +16,7 @@ const OPTIONS = {
   allowLocal: true,
 };
 
-Deno.test("PanelProbes sends results, and shows its observers tasks, orders and results", async () => {
-  using time = new FakeTime();
+timed.test("PanelProbes sends results, and shows its observers tasks, orders and results", async (time) => {
   const seen: unknown[] = [];
   const connection = fakeConnection(DEFAULTS, [{}, {
     onProbeTasks: (tasks) => seen.push(["tasks", tasks.map(({ id }) => id)]),
@@ -48,8 +47,7 @@ Deno.test("PanelProbes sends results, and shows its observers tasks, orders and 
   assertEquals(results.map(({ taskId }) => taskId), [2, 1]);
 });
 
-Deno.test("PanelProbes records that no ping can be sent", async () => {
-  using time = new FakeTime();
+timed.test("PanelProbes records that no ping can be sent", async (time) => {
   const problems: string[] = [];
   const health = { setProblem: (part: string) => void problems.push(part) };
   const probes = new PanelProbes(fakeConnection(DEFAULTS), { ...OPTIONS, health });
@@ -59,8 +57,7 @@ Deno.test("PanelProbes records that no ping can be sent", async () => {
   assertEquals(problems, ["ping"]);
 });
 
-Deno.test("PanelProbes looks at what a name leads to, and at the machine's addresses, before it dials", async () => {
-  using time = new FakeTime();
+timed.test("PanelProbes looks at what a name leads to, and at the machine's addresses, before it dials", async (time) => {
   const asked: string[] = [];
   const results: ProbeResult[] = [];
   const connection = fakeConnection(DEFAULTS, [{ onProbeResult: (it) => results.push(it) }]);
@@ -79,8 +76,7 @@ Deno.test("PanelProbes looks at what a name leads to, and at the machine's addre
   assertEquals(results.map(({ valueMs }) => valueMs), [-1]);
 });
 
-Deno.test("PanelProbes sends a result once when the call fails, since the panel dates it by its arrival", async () => {
-  using time = new FakeTime();
+timed.test("PanelProbes sends a result once when the call fails, since the panel dates it by its arrival", async (time) => {
   const outcomes: unknown[] = [];
   const connection = fakeConnection(DEFAULTS, [{ onOutcome: (error) => outcomes.push(error) }]);
   const failures = [
@@ -100,8 +96,7 @@ Deno.test("PanelProbes sends a result once when the call fails, since the panel 
   await probes.close();
 });
 
-Deno.test("PanelProbes has at most 16 results under way, and keeps the newest 1000 that wait", async () => {
-  using time = new FakeTime();
+timed.test("PanelProbes has at most 16 results under way, and keeps the newest 1000 that wait", async (time) => {
   const connection = fakeConnection(DEFAULTS);
   const sent: number[] = [];
   const held = Promise.withResolvers<void>();
@@ -118,8 +113,7 @@ Deno.test("PanelProbes has at most 16 results under way, and keeps the newest 10
   await probes.close();
 });
 
-Deno.test("PanelProbes sends a result again that the panel's full queue has refused", async () => {
-  using time = new FakeTime();
+timed.test("PanelProbes sends a result again that the panel's full queue has refused", async (time) => {
   const outcomes: unknown[] = [];
   const connection = fakeConnection(DEFAULTS, [{
     onOutcome: (error) => outcomes.push(error),
@@ -156,8 +150,7 @@ Deno.test("PanelProbes sends a result again that the panel's full queue has refu
   assertEquals(time.timers, 0);
 });
 
-Deno.test("PanelProbes has room for more results that are refused once the earlier ones were sent", async () => {
-  using time = new FakeTime();
+timed.test("PanelProbes has room for more results that are refused once the earlier ones were sent", async (time) => {
   const connection = fakeConnection(DEFAULTS);
   const full = new PanelError("full", { failure: "rejected", code: -32000 });
   const tries = new Map<number, number>();
@@ -177,8 +170,7 @@ Deno.test("PanelProbes has room for more results that are refused once the earli
   await probes.close();
 });
 
-Deno.test("PanelProbes sends no result again when the calls were aborted", async () => {
-  using time = new FakeTime();
+timed.test("PanelProbes sends no result again when the calls were aborted", async (time) => {
   const connection = fakeConnection(DEFAULTS);
   connection.sender.sendProbeResult = () => {
     connection.close();
@@ -191,8 +183,7 @@ Deno.test("PanelProbes sends no result again when the calls were aborted", async
   await probes.close();
 });
 
-Deno.test("PanelProbes spreads results that are sent again over more than a second", async () => {
-  using time = new FakeTime();
+timed.test("PanelProbes spreads results that are sent again over more than a second", async (time) => {
   const connection = fakeConnection(DEFAULTS);
   const full = new PanelError("full", { failure: "rejected", code: -32000 });
   const sentAtMs: number[] = [];

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { settlesWithin, withTimeout } from "../../lib/async/timeout.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 import { countedSignal } from "../panel/counted_signal.ts";
 
 function untilAborted(signal: AbortSignal): Promise<never> {
@@ -9,8 +9,7 @@ function untilAborted(signal: AbortSignal): Promise<never> {
   });
 }
 
-Deno.test("withTimeout() gives the result and leaves no timer", async () => {
-  using time = new FakeTime();
+timed.test("withTimeout() gives the result and leaves no timer", async (time) => {
   const { signal } = new AbortController();
   const limit = { timeoutMs: 1000, signal };
   assertEquals(await withTimeout(() => Promise.resolve(7), limit), 7);
@@ -23,8 +22,7 @@ Deno.test("withTimeout() gives the result and leaves no timer", async () => {
   assertEquals(time.timers, 0);
 });
 
-Deno.test("withTimeout() rejects with a TimeoutError when the time is up", async () => {
-  using time = new FakeTime();
+timed.test("withTimeout() rejects with a TimeoutError when the time is up", async (time) => {
   const { signal } = new AbortController();
   const limited = withTimeout(untilAborted, { timeoutMs: 10_000, signal });
   limited.catch(() => {});
@@ -35,8 +33,7 @@ Deno.test("withTimeout() rejects with a TimeoutError when the time is up", async
   assertEquals(error.name, "TimeoutError");
 });
 
-Deno.test("withTimeout() rejects with the signal's reason when it aborts", async () => {
-  using time = new FakeTime();
+timed.test("withTimeout() rejects with the signal's reason when it aborts", async (time) => {
   const controller = new AbortController();
   const limit = { timeoutMs: 10_000, signal: controller.signal };
   const limited = withTimeout(untilAborted, limit);
@@ -49,15 +46,13 @@ Deno.test("withTimeout() rejects with the signal's reason when it aborts", async
   assertEquals(ran, false);
 });
 
-Deno.test("settlesWithin() is true as soon as the promise has settled, whichever way", async () => {
-  using time = new FakeTime();
+timed.test("settlesWithin() is true as soon as the promise has settled, whichever way", async (time) => {
   assertEquals(await settlesWithin(Promise.resolve(7), 1_000), true);
   assertEquals(await settlesWithin(Promise.reject(new Error("no")), 1_000), true);
   assertEquals(time.timers, 0);
 });
 
-Deno.test("settlesWithin() is false when the time is up, or the signal aborts before", async () => {
-  using time = new FakeTime();
+timed.test("settlesWithin() is false when the time is up, or the signal aborts before", async (time) => {
   const never = new Promise(() => {});
   const waiting = settlesWithin(never, 1_000);
   await time.run(999);

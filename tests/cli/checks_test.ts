@@ -10,7 +10,7 @@ import {
   runChain,
   runChecks,
 } from "../../lib/cli/checks.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 import { realDeadline } from "../real_deadline.ts";
 
 const CHECK: CompletedCheck = { id: "x", title: "X", status: "ok", text: "fine", ms: 7 };
@@ -96,8 +96,7 @@ function checksOf(...kinds: readonly (CheckResult["status"] | "hangs")[]) {
   return { checks, ran };
 }
 
-Deno.test("runChecks() takes a check that hangs, whatever its signal, for a failure after 10 s", async () => {
-  using time = new FakeTime();
+timed.test("runChecks() takes a check that hangs, whatever its signal, for a failure after 10 s", async (time) => {
   const { signal } = new AbortController();
   const { checks } = checksOf("hangs", "ok");
   const completed = Array.fromAsync(runChecks(checks, { signal, secrets: [] }));
@@ -108,8 +107,7 @@ Deno.test("runChecks() takes a check that hangs, whatever its signal, for a fail
   assertEquals(outcomes, [["failed", "no answer within 10 s"], ["ok", "ok"]]);
 });
 
-Deno.test("runChecks() ends in time, and says what was not checked for it", async () => {
-  using time = new FakeTime();
+timed.test("runChecks() ends in time, and says what was not checked for it", async (time) => {
   const { signal } = new AbortController();
   const noTime = ["skipped", "not checked: other checks took all the time"];
   // A check that others have left little time says nothing about what it checks.
@@ -155,8 +153,7 @@ Deno.test("runChecks() ends with the signal's reason, and takes no check for fai
   await assertRejects(() => realDeadline(Array.fromAsync(running)), Error, "enough");
 });
 
-Deno.test("runChecks() runs one check after another, and measures each in whole milliseconds", async () => {
-  using time = new FakeTime();
+timed.test("runChecks() runs one check after another, and measures each in whole milliseconds", async (time) => {
   const events: string[] = [];
   const checks = [1.4, 2_000.5].map((ms, at) => ({
     id: `c${at}`,

@@ -3,7 +3,7 @@ import type { CommandContext } from "../../lib/cli/command.ts";
 import { runConfigShow, shownOptions } from "../../lib/cli/config_show.ts";
 import { type Config, resolveConfig } from "../../lib/config/config.ts";
 import { FakeContext } from "./fake_context.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder } from "../temp_folder.ts";
 
 const FILE = JSON.stringify({
   endpoint: "https://p.example",
@@ -143,8 +143,7 @@ Deno.test("runConfigShow() names the variables of proxies, and hides their passw
   assertMatch(chinese ?? "", /^ {2}rediscover +关闭 +默认$/m);
 });
 
-Deno.test("runConfigShow() hides all of a password with an @ in it, and one without a scheme before it", () => {
-  using folder = new TempFolder();
+inFolder.test("runConfigShow() hides all of a password with an @ in it, and one without a scheme before it", (folder) => {
   const lines = [
     "HTTP_PROXY=me@corp:s3@cret@p.example:1",
     "HTTPS_PROXY=http://u:s3@cret@p.example",
@@ -164,8 +163,7 @@ Deno.test("runConfigShow() hides all of a password with an @ in it, and one with
   assertEquals(value, "http://********@p.example:1");
 });
 
-Deno.test("runConfigShow() names the installed service's file and its saved proxies", () => {
-  using folder = new TempFolder();
+inFolder.test("runConfigShow() names the installed service's file and its saved proxies", (folder) => {
   Deno.writeTextFileSync(`${folder.path}/environment`, "HTTP_PROXY=http://u:pw@p.example:1\n");
   const path = `${folder.path}/config.json`;
   const config = { ...configOf([]), configPath: path, isConfigInstalled: true };

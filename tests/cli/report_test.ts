@@ -6,10 +6,9 @@ import { configOf, FakeContext } from "./fake_context.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { replaced } from "../replaced.ts";
 import { openHealth } from "../state/health_folder.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder } from "../temp_folder.ts";
 
-Deno.test("requireStopped() throws while an agent is running here", async () => {
-  using folder = new TempFolder();
+inFolder.test("requireStopped() throws while an agent is running here", async (folder) => {
   await requireStopped([folder.path]);
   {
     using _agent = openHealth(folder.path);
@@ -45,8 +44,7 @@ Deno.test("logUnhandledErrors() logs an error that no code handles, and keeps th
   assertStringIncludes(lines[0] ?? "", "Unexpected: it broke: deep down");
 });
 
-Deno.test("runReport() starts no second agent with the installed configuration", async () => {
-  using folder = new TempFolder();
+inFolder.test("runReport() starts no second agent with the installed configuration", async (folder) => {
   using _agent = openHealth(folder.path);
   const args = ["-e", "http://127.0.0.1:1", "-t", "x", "--enable-remote-control"];
   const config = configOf(args, { RUNTIME_DIRECTORY: folder.path });

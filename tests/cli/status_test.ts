@@ -9,7 +9,7 @@ import { openHealth } from "../state/health_folder.ts";
 import { withInstalledService } from "./installed_service.ts";
 import { acceptAt } from "../state/accept_at.ts";
 import { replaced } from "../replaced.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder, TempFolder } from "../temp_folder.ts";
 import { onLinux } from "../only_on.ts";
 
 const inChinese = (english: string) => translate(english, "zh");
@@ -190,8 +190,7 @@ Deno.test("duration() rounds down to one unit", () => {
   for (const [ms, text] of table) assertEquals(duration(ms), text);
 });
 
-Deno.test("runStatus() exits with code 0 while reports are accepted, else with 1", async () => {
-  using folder = new TempFolder();
+inFolder.test("runStatus() exits with code 0 while reports are accepted, else with 1", async (folder) => {
   using file = openHealth(folder.path);
   const name = "no-such-service";
   const config = configOf(["status", "--install-service-name", name], {
@@ -237,8 +236,7 @@ onLinux.test("runStatus() tells the memory and the pause of the agent's process"
   }
 });
 
-Deno.test("runStatus() prints everything that it knows as JSON", async () => {
-  using folder = new TempFolder();
+inFolder.test("runStatus() prints everything that it knows as JSON", async (folder) => {
   using file = openHealth(folder.path);
   const flags = ["--install-service-name", "no-such-service", "--json"];
   const config = configOf(["status", ...flags], { RUNTIME_DIRECTORY: folder.path });
@@ -292,8 +290,7 @@ Deno.test("statusText() leaves out what is not known", () => {
   ]);
 });
 
-Deno.test("runStatus() tells programs why reports are not accepted, and what it does not know", async () => {
-  using folder = new TempFolder();
+inFolder.test("runStatus() tells programs why reports are not accepted, and what it does not know", async (folder) => {
   using file = openHealth(folder.path);
   const flags = ["--install-service-name", "no-such-service", "--json"];
   const shown = async (runtimeFolder: string) => {

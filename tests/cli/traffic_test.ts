@@ -15,10 +15,9 @@ import { openHealth } from "../state/health_folder.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { ownPlaces } from "../own_places.ts";
 import { restoring } from "../restoring.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder, TempFolder } from "../temp_folder.ts";
 
-Deno.test("runTrafficSet() resets on the given day, or else on the day of the month's state", async () => {
-  using folder = new TempFolder();
+inFolder.test("runTrafficSet() resets on the given day, or else on the day of the month's state", async (folder) => {
   const configIn = (words: readonly string[]) =>
     configOf(["traffic", ...words, "--state-dir", folder.path]);
   const set = async (words: readonly string[]): Promise<string> => {
@@ -47,8 +46,7 @@ Deno.test("runTrafficSet() resets on the given day, or else on the day of the mo
   assertStringIncludes(await show(), "the clock shows the month of 2026-09-20: an agent believes");
 });
 
-Deno.test("runTrafficSet() asks the running agent, and withdraws what that does not take over", async () => {
-  using folder = new TempFolder();
+inFolder.test("runTrafficSet() asks the running agent, and withdraws what that does not take over", async (folder) => {
   using home = new TempFolder();
   const configIn = (words: string) =>
     configOf(["traffic", ...words.split(" "), "--state-dir", folder.path], ownPlaces(home.path));
@@ -83,8 +81,7 @@ Deno.test("runTrafficSet() asks the running agent, and withdraws what that does 
   }
 });
 
-Deno.test("runTrafficShow() prints the totals for people and for programs", async () => {
-  using folder = new TempFolder();
+inFolder.test("runTrafficShow() prints the totals for people and for programs", async (folder) => {
   using _ = new FakeTime({ now: new Date("2026-11-17T12:00:00") });
   const run = async (words: string): Promise<string> => {
     const context = new FakeContext();
@@ -123,8 +120,7 @@ Deno.test("runTrafficShow() prints the totals for people and for programs", asyn
   );
 });
 
-Deno.test("runTrafficSet() waits two intervals of the running agent at most", async () => {
-  using folder = new TempFolder();
+inFolder.test("runTrafficSet() waits two intervals of the running agent at most", async (folder) => {
   using health = openHealth(folder.path);
   health.accepted(10_000);
   const lock = FolderLock.open(folder.path);
@@ -150,8 +146,7 @@ Deno.test("runTrafficSet() waits two intervals of the running agent at most", as
   assertEquals(tookMs >= 20_000, true);
 });
 
-Deno.test("runTrafficSet() keeps the interfaces that the month has been counted by", async () => {
-  using folder = new TempFolder();
+inFolder.test("runTrafficSet() keeps the interfaces that the month has been counted by", async (folder) => {
   const interfacesAfter = async (words: string): Promise<string[]> => {
     const context = new FakeContext();
     const config = configOf([
@@ -170,8 +165,7 @@ Deno.test("runTrafficSet() keeps the interfaces that the month has been counted 
   assertEquals(await interfacesAfter("--up 3 --include-nics none-of-these"), ["lo"]);
 });
 
-Deno.test("runTrafficSet() tells programs that the agent has taken it over, and withdraws it at a Ctrl-C", async () => {
-  using folder = new TempFolder();
+inFolder.test("runTrafficSet() tells programs that the agent has taken it over, and withdraws it at a Ctrl-C", async (folder) => {
   const words = [
     "traffic",
     "set",
@@ -211,8 +205,7 @@ Deno.test("runTrafficSet() tells programs that the agent has taken it over, and 
   assertEquals([agent.request(), time.timers], [undefined, 0]);
 });
 
-Deno.test("runTrafficShow() shows what the agent has of a state that was deleted, and runTrafficSet() refuses", async () => {
-  using parent = new TempFolder();
+inFolder.test("runTrafficShow() shows what the agent has of a state that was deleted, and runTrafficSet() refuses", async (parent) => {
   const folder = `${parent.path}/state`;
   using health = openHealth(`${parent.path}/run`);
   health.accepted(1_000);

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { EventQueue } from "../../lib/demo/event_queue.ts";
-import { FakeTime } from "../fake_time.ts";
+import { FakeTime, timed } from "../fake_time.ts";
 
 Deno.test("EventQueue keeps an event for its lifetime", () => {
   for (
@@ -28,8 +28,7 @@ Deno.test("EventQueue keeps the newest 128 events", () => {
   assertEquals([kept.length, kept[0]?.params.n, kept[127]?.params.n], [128, 2, 129]);
 });
 
-Deno.test("EventQueue has a newer event replace one of the same probe or terminal, and no other", () => {
-  using _ = new FakeTime();
+timed.test("EventQueue has a newer event replace one of the same probe or terminal, and no other", () => {
   const ping = (task: number, n: number) => ({
     method: "agent.ping",
     params: { ping_task_id: task, n },
@@ -58,8 +57,7 @@ Deno.test("EventQueue.poll() removes what is acknowledged, and gives the oldest 
   assertEquals(queue.poll([]).length, 3);
 });
 
-Deno.test("EventQueue.longPoll() waits for an event, a time-out or an abort", async () => {
-  using time = new FakeTime();
+timed.test("EventQueue.longPoll() waits for an event, a time-out or an abort", async (time) => {
   const queue = new EventQueue();
   const gone = new AbortController();
   const poll = async (acknowledged: readonly string[] = []) => {

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type Fault, faults, parseFault } from "../../lib/demo/fault.ts";
 import { StandInPanel, startDemo } from "../../lib/demo/stand_in_panel.ts";
 import { deliverRpc, dial, envelope, postRpc } from "../test_panel/fake_agent.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 import { BASIC_INFO, PING_RESULT, REPORT } from "../test_panel/fake_reporter.ts";
 
 const MIB = 1024 * 1024;
@@ -176,8 +176,7 @@ Deno.test("StandInPanel.close() closes every connection", async () => {
   await assertRejects(() => fetch(panel.url), TypeError);
 });
 
-Deno.test("StandInPanel drops a WebSocket that is silent for 75 s, and takes a ping for data", async () => {
-  using time = new FakeTime();
+timed.test("StandInPanel drops a WebSocket that is silent for 75 s, and takes a ping for data", async (time) => {
   await withPanel(async (panel) => {
     const socket = await dial(panel, "v2").opened();
     await time.pass(74_000, { stepMs: 2_000 });
@@ -190,8 +189,7 @@ Deno.test("StandInPanel drops a WebSocket that is silent for 75 s, and takes a p
   });
 });
 
-Deno.test("StandInPanel holds a pull for 25 s", async () => {
-  using time = new FakeTime();
+timed.test("StandInPanel holds a pull for 25 s", async (time) => {
   await withPanel(async (panel) => {
     const pulled = deliverRpc(panel, "agent.pull", {});
     const tookMs = await time.until(pulled, { withinMs: 60_000, stepMs: 500 });
@@ -220,8 +218,7 @@ Deno.test("StandInPanel takes messages of 8 MiB and no longer ones", () =>
     assertEquals(await socket.ended(), 1009);
   }));
 
-Deno.test("StandInPanel keeps a silent WebSocket while it is mute itself, and drops it afterwards", async () => {
-  using time = new FakeTime();
+timed.test("StandInPanel keeps a silent WebSocket while it is mute itself, and drops it afterwards", async (time) => {
   await withPanel(async (panel) => {
     const socket = await dial(panel, "v2").opened();
     await panel.setFault(parseFault("mute"));
@@ -232,8 +229,7 @@ Deno.test("StandInPanel keeps a silent WebSocket while it is mute itself, and dr
   });
 });
 
-Deno.test("StandInPanel leaves no timer behind when it closes", async () => {
-  using time = new FakeTime();
+timed.test("StandInPanel leaves no timer behind when it closes", async (time) => {
   const panel = new StandInPanel();
   await panel.open(0);
   panel.state.tasks = [{ id: 1, name: "", type: "icmp", target: "::1", interval: 1 }];

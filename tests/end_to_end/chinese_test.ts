@@ -3,7 +3,7 @@ import { brokenRules } from "../cli/chinese_style.ts";
 import { HealthFile } from "../../lib/state/health_file.ts";
 import { type Command, COMMAND_ROWS, isCommand } from "../../lib/config/commands.ts";
 import { spawnProgram } from "./command_line.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder } from "../temp_folder.ts";
 
 /** A service that no machine has. */
 const SERVICE = "--install-service-name chinese-test";
@@ -142,8 +142,7 @@ async function run(line: string, home: string): Promise<string> {
 }
 
 for (const name of Object.keys(LINES).filter(isCommand)) {
-  Deno.test(`${name} prints no English sentence with --lang zh`, async () => {
-    using home = new TempFolder();
+  inFolder.test(`${name} prints no English sentence with --lang zh`, async (home) => {
     const health = openHealth(`${home.path}/run`);
     using _health = health;
     const lines = LINES[name];
@@ -157,8 +156,7 @@ for (const name of Object.keys(LINES).filter(isCommand)) {
   });
 }
 
-Deno.test("what is for programs is English with --lang zh too", async () => {
-  using home = new TempFolder();
+inFolder.test("what is for programs is English with --lang zh too", async (home) => {
   for (const line of ["traffic show", "doctor"]) {
     const text = `${line} ${PANEL} --month-rotate 1`;
     assertMatch(await run(text, home.path), /\p{Script=Han}/u);
@@ -174,8 +172,7 @@ function isAtTheEnd(output: string): boolean {
   return /trying again|正在重试/.test(output);
 }
 
-Deno.test("an agent's log is English by the locale alone, and Chinese when that is asked for", async () => {
-  using home = new TempFolder();
+inFolder.test("an agent's log is English by the locale alone, and Chinese when that is asked for", async (home) => {
   for (const [args, language] of [["", "en"], ["--lang zh", "zh"]] as const) {
     const child = spawn(`${PANEL} ${args}`.trim(), home.path, { LANG: "zh_CN.UTF-8" });
     let output = "";

@@ -5,7 +5,7 @@ import { panelFault } from "../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
 import { AgentProcess } from "./agent_process.ts";
 import { until } from "./setup.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder } from "../temp_folder.ts";
 
 const TOKENS = ["t0ken-of-a", "t0ken-of-b", "t0ken-of-c"];
 
@@ -105,8 +105,7 @@ Deno.test("remote control is the panel's own: one may run commands, the other ma
   }
 });
 
-Deno.test("a node that registers itself reports beside further panels", async () => {
-  using folder = new TempFolder();
+inFolder.test("a node that registers itself reports beside further panels", async (folder) => {
   const discoveryKey = "d1scovery-k3y";
   using registering = await startTestPanel({ discoveryKey });
   using further = await startTestPanel({ token: "t0ken-of-b" });
@@ -124,8 +123,7 @@ Deno.test("a node that registers itself reports beside further panels", async ()
   assertEquals((await agent.stop()).code, 0);
 });
 
-Deno.test("a panel that refuses to register the node does not hold up the reports to another", async () => {
-  using folder = new TempFolder();
+inFolder.test("a panel that refuses to register the node does not hold up the reports to another", async (folder) => {
   using registering = await startTestPanel({ discoveryKey: "d1scovery-k3y" });
   using further = await startTestPanel({ token: "t0ken-of-b" });
   const panels = JSON.stringify([{ endpoint: further.url, token: further.token }]);

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { FileSystemReader } from "../../lib/exporter/file_systems.ts";
 import { formatMetrics } from "../../lib/exporter/openmetrics.ts";
 import type { FileSystemUse } from "../../lib/host/host.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 import { fakeSource } from "../metrics/fake_host.ts";
 
 const USE: FileSystemUse = {
@@ -114,8 +114,7 @@ Deno.test("FileSystemReader.read() asks below the root of another machine", asyn
   assertEquals(asked.toSorted(), ["/host", "/host/data"]);
 });
 
-Deno.test("FileSystemReader.read() does not wait for one that hangs", async () => {
-  using time = new FakeTime();
+timed.test("FileSystemReader.read() does not wait for one that hangs", async (time) => {
   const reader = open("nas:/x /hangs nfs4 rw 0 0\n/dev/sdb /data ext4 rw 0 0\n");
   let isOver = false;
   const reading = lines(reader).finally(() => isOver = true);
@@ -129,8 +128,7 @@ Deno.test("FileSystemReader.read() does not wait for one that hangs", async () =
   ]);
 });
 
-Deno.test("FileSystemReader.read() shows no old size of one that has stopped to answer", async () => {
-  using time = new FakeTime();
+timed.test("FileSystemReader.read() shows no old size of one that has stopped to answer", async (time) => {
   let answer = Promise.resolve(USE);
   const reader = new FileSystemReader({
     exists: () => true,
@@ -151,8 +149,7 @@ Deno.test("FileSystemReader.read() shows no old size of one that has stopped to 
   assertEquals(await scrape(), 1, "only that it fails");
 });
 
-Deno.test("FileSystemReader.read() forgets what an unmounted file system had", async () => {
-  using time = new FakeTime();
+timed.test("FileSystemReader.read() forgets what an unmounted file system had", async (time) => {
   let mounts = "nas:/x /data nfs4 rw 0 0\n";
   let answer = Promise.resolve(USE);
   const reader = new FileSystemReader({
@@ -193,8 +190,7 @@ Deno.test("FileSystemReader reads its own mounts where those of the first proces
   assertEquals(opened, ["/host/proc/1/mounts", "/host/proc/self/mounts"]);
 });
 
-Deno.test("FileSystemReader.read() says that the root can't be asked, or one not any more", async () => {
-  using time = new FakeTime();
+timed.test("FileSystemReader.read() says that the root can't be asked, or one not any more", async (time) => {
   let [isBroken, answer] = [false, Promise.resolve(USE)];
   const reader = new FileSystemReader({
     exists: () => true,

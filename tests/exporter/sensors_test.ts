@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { formatMetrics } from "../../lib/exporter/openmetrics.ts";
 import { SensorReader } from "../../lib/exporter/sensors.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 import { fakeHost } from "../metrics/fake_host.ts";
 
 async function lines(reader: SensorReader): Promise<string[]> {
@@ -164,8 +164,7 @@ function withHungSensor() {
   return { reader: new SensorReader({ ...host, openSlow }), answer, asked: () => asked };
 }
 
-Deno.test("SensorReader.read() waits for a slow chip, for five seconds at most", async () => {
-  using time = new FakeTime();
+timed.test("SensorReader.read() waits for a slow chip, for five seconds at most", async (time) => {
   const { reader, answer } = withHungSensor();
   const slow = lines(reader);
   await time.run(4_999);
@@ -177,8 +176,7 @@ Deno.test("SensorReader.read() waits for a slow chip, for five seconds at most",
   await refused;
 });
 
-Deno.test("SensorReader.read() asks a chip that hangs once, until it answers", async () => {
-  using time = new FakeTime();
+timed.test("SensorReader.read() asks a chip that hangs once, until it answers", async (time) => {
   const { reader, answer, asked } = withHungSensor();
   const refused = assertRejects(() => reader.read(), Error, "one does not answer");
   await time.run(5_000);

@@ -2,10 +2,9 @@ import { assertEquals } from "@std/assert";
 import { readOfficialNode, readOfficialTraffic } from "../../lib/host/official_files.ts";
 import { thisProgram } from "../../lib/host/this_program.ts";
 import { replaced } from "../replaced.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder } from "../temp_folder.ts";
 
-Deno.test("readOfficialNode() takes the file of the first folder that has one", () => {
-  using folder = new TempFolder();
+inFolder.test("readOfficialNode() takes the file of the first folder that has one", (folder) => {
   const [first, second, odd] = [`${folder.path}/1`, `${folder.path}/2`, `${folder.path}/odd`];
   for (const path of [first, second, `${odd}/auto-discovery.json`]) {
     Deno.mkdirSync(path, { recursive: true });
@@ -22,8 +21,7 @@ Deno.test("readOfficialNode() takes the file of the first folder that has one", 
   );
 });
 
-Deno.test("readOfficialNode() takes the file that is named, and no empty one", () => {
-  using folder = new TempFolder();
+inFolder.test("readOfficialNode() takes the file that is named, and no empty one", (folder) => {
   const path = `${folder.path}/node.json`;
   Deno.writeTextFileSync(`${folder.path}/auto-discovery.json`, "{}");
   assertEquals(readOfficialNode({ path, folders: [folder.path] }), undefined);
@@ -66,8 +64,7 @@ Deno.test("readOfficialTraffic() looks at the folder that is named before the us
   ]);
 });
 
-Deno.test("readOfficialNode() takes files of up to 16 KiB, and waits for no pipe", async () => {
-  using folder = new TempFolder();
+inFolder.test("readOfficialNode() takes files of up to 16 KiB, and waits for no pipe", async (folder) => {
   const folders = ["pipe", "long", "file"].map((name) => `${folder.path}/${name}`);
   const [pipe = "", long = "", file = ""] = folders.map((it) => `${it}/auto-discovery.json`);
   for (const path of folders) Deno.mkdirSync(path);
@@ -79,8 +76,7 @@ Deno.test("readOfficialNode() takes files of up to 16 KiB, and waits for no pipe
   assertEquals(readOfficialNode({ folders }), { path: file, text });
 });
 
-Deno.test("readOfficialTraffic() takes the record of many interfaces", () => {
-  using folder = new TempFolder();
+inFolder.test("readOfficialTraffic() takes the record of many interfaces", (folder) => {
   const [path, text] = [`${folder.path}/net_static.json`, "{}".padEnd(1024 * 1024)];
   Deno.writeTextFileSync(path, text);
   assertEquals(readOfficialTraffic(folder.path), { path, text });

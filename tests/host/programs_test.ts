@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Programs } from "../../lib/host/programs.ts";
 import { replaced } from "../replaced.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder } from "../temp_folder.ts";
 
 const PATH = Deno.env.get("PATH") ?? "";
 const OPTIONS = { args: [], env: { PATH }, cwd: "/" };
@@ -63,8 +63,7 @@ Deno.test("Programs.run() tells whether it went well", async () => {
   assertEquals(await programs.run("/nowhere/at/all", OPTIONS), false);
 });
 
-Deno.test("Programs.find() looks along the path for what can be run", async () => {
-  using folder = new TempFolder();
+inFolder.test("Programs.find() looks along the path for what can be run", async (folder) => {
   await Deno.mkdir(`${folder.path}/a/tool`, { recursive: true });
   await Deno.mkdir(`${folder.path}/b`);
   await Deno.writeTextFile(`${folder.path}/b/tool`, "", { mode: 0o644 });
@@ -79,8 +78,7 @@ Deno.test("Programs.find() looks along the path for what can be run", async () =
   assertEquals(programs.isFolder(`${folder.path}/none`), false);
 });
 
-Deno.test("Programs.processes() passes over what is none or can't be read", async () => {
-  using proc = new TempFolder();
+inFolder.test("Programs.processes() passes over what is none or can't be read", async (proc) => {
   for (const name of ["1", "2", "3", "self", "12x"]) await Deno.mkdir(`${proc.path}/${name}`);
   const rest = "0 ".repeat(15);
   await Deno.writeTextFile(`${proc.path}/1/stat`, `1 (init) S 0 1 1 ${rest}77 0\n`);

@@ -9,7 +9,7 @@ import {
   ToolRunner,
   type Tools,
 } from "../../lib/host/tool_runner.ts";
-import { FakeTime, realTurn } from "../fake_time.ts";
+import { FakeTime, realTurn, timed } from "../fake_time.ts";
 import { realUntil } from "../real_deadline.ts";
 import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
@@ -40,8 +40,7 @@ Deno.test("ToolRunner keeps a bounded part of what is written", async () => {
   assertEquals([code, output.length], [0, 65536]);
 });
 
-Deno.test("ToolRunner ends a program that takes longer than two minutes", async () => {
-  using time = new FakeTime();
+timed.test("ToolRunner ends a program that takes longer than two minutes", async (time) => {
   const running = tools.run({ tool: "sleep", args: ["600"] }, { signal });
   await time.pass(119_999, { stepMs: 60_000 });
   assertEquals(time.timers, 1, "it waits");
@@ -123,16 +122,14 @@ async function leaveBehind(
   await use(running, { pipe, folder: folder.path });
 }
 
-Deno.test("ToolRunner reads what comes soon after a program's end", async () => {
-  using _time = new FakeTime();
+timed.test("ToolRunner reads what comes soon after a program's end", async () => {
   await leaveBehind((pipe) => `read line <${pipe}; echo $line`, async (running, { pipe }) => {
     await Deno.writeTextFile(pipe, "soon\n");
     assertEquals(await running, { code: 0, output: "soon\n" });
   });
 });
 
-Deno.test("ToolRunner leaves no pipe open for what a program has left running", async () => {
-  using time = new FakeTime();
+timed.test("ToolRunner leaves no pipe open for what a program has left running", async (time) => {
   const left = (pipe: string) =>
     `trap "" PIPE; read line <${pipe}; echo $line || touch ${pipe}.broken; touch ${pipe}.said`;
   await leaveBehind(left, async (running, { pipe }) => {

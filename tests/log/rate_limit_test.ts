@@ -1,9 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { LogRateLimit } from "../../lib/log/rate_limit.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 
-Deno.test("LogRateLimit.write() writes one line a minute, and counts the others", () => {
-  using time = new FakeTime();
+timed.test("LogRateLimit.write() writes one line a minute, and counts the others", (time) => {
   const limit = new LogRateLimit();
   const ends: string[] = [];
   const write = () => limit.write((more) => void ends.push(more));
@@ -21,8 +20,7 @@ Deno.test("LogRateLimit.write() writes one line a minute, and counts the others"
   assertEquals(ends, [""]);
 });
 
-Deno.test("LogRateLimit.allows() bounds the lines in any period", () => {
-  using time = new FakeTime();
+timed.test("LogRateLimit.allows() bounds the lines in any period", (time) => {
   const limit = new LogRateLimit({ lines: 2, periodMs: 1000 });
   const allowed = () => limit.allows();
   assertEquals([allowed(), allowed(), allowed(), allowed()], [true, true, false, false]);
@@ -32,8 +30,7 @@ Deno.test("LogRateLimit.allows() bounds the lines in any period", () => {
   assertEquals([allowed(), allowed(), allowed()], [true, true, false]);
 });
 
-Deno.test("LogRateLimit.once() allows no second line", () => {
-  using time = new FakeTime();
+timed.test("LogRateLimit.once() allows no second line", (time) => {
   const limit = LogRateLimit.once();
   assertEquals(limit.allows(), true);
   time.tick(1e15);

@@ -3,7 +3,7 @@ import type { FileSystemUse } from "../../lib/host/host.ts";
 import { DarwinDiskCollector, filterDarwinMounts } from "../../lib/metrics/disk_darwin.ts";
 import { PolledCommand } from "../../lib/metrics/polled_command.ts";
 import type { DarwinMount } from "../../lib/parse/mounts_darwin.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 
 const MOUNT = `/dev/disk3s1s1 on / (apfs, sealed, local, read-only)
 /dev/disk3s5 on /System/Volumes/Data (apfs, local)
@@ -59,8 +59,7 @@ Deno.test("DarwinDiskCollector.collect() counts a container once, by its availab
   assertEquals(state.asked, 0, "what is not counted is not asked");
 });
 
-Deno.test("DarwinDiskCollector.collect() leaves out a removed disk until it is mounted again", async () => {
-  using time = new FakeTime();
+timed.test("DarwinDiskCollector.collect() leaves out a removed disk until it is mounted again", async (time) => {
   const { disk, state, mounts } = await diskOf();
   state.gone.add("/Volumes/Stick");
   assertEquals(disk.collect(), { totalBytes: 1_000, usedBytes: 600 });
@@ -84,8 +83,7 @@ Deno.test("DarwinDiskCollector.collect() does not wait for another machine", asy
   assertEquals(disk.collect(), { totalBytes: 1_050, usedBytes: 620 });
 });
 
-Deno.test("DarwinDiskCollector.collect() keeps another machine's answer over a look at the mounts", async () => {
-  using time = new FakeTime();
+timed.test("DarwinDiskCollector.collect() keeps another machine's answer over a look at the mounts", async (time) => {
   const { disk, state, mounts } = await diskOf(["/", "/Volumes/share"]);
   disk.collect();
   state.slow.resolve(EXFAT);
@@ -118,8 +116,7 @@ Deno.test("DarwinDiskCollector.collect() has no data before the first output of 
   assertEquals(disk.mounts(), []);
 });
 
-Deno.test("DarwinDiskCollector.collect() throws when the output is malformed", async () => {
-  using time = new FakeTime();
+timed.test("DarwinDiskCollector.collect() throws when the output is malformed", async (time) => {
   const { disk, state, mounts } = await diskOf();
   state.text = "nonsense\n";
   time.tick(60_000);

@@ -4,7 +4,7 @@ import type { FileSystemUse, Source } from "../../lib/host/host.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
 import { UnmeasuredPart } from "../../lib/metrics/collector.ts";
 import { DiskCollector, hasSameUsage, sumUsage } from "../../lib/metrics/disk.ts";
-import { FakeTime } from "../fake_time.ts";
+import { FakeTime, timed } from "../fake_time.ts";
 
 function use(blocks: number, freeBlocks: number): FileSystemUse {
   return { blockSizeBytes: 1_000, blocks, freeBlocks, availableBlocks: freeBlocks };
@@ -91,8 +91,7 @@ const ROOT = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n";
 const USB = "2 1 8:17 / /usb rw - ext4 /dev/sdb1 rw\n";
 const NFS = "3 1 0:50 / /nas rw - nfs4 nas:/a rw\n";
 
-Deno.test("DiskCollector.collect() follows a data set's size and removal", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() follows a data set's size and removal", (time) => {
   const tank = "2 1 0:46 / /tank rw - zfs tank rw\n";
   const machine = new Machine(time, ROOT + tank, { "/": use(100, 30), "/tank": use(1_000, 900) });
   assertEquals(machine.step(), [170, 1_100]);
@@ -104,8 +103,7 @@ Deno.test("DiskCollector.collect() follows a data set's size and removal", () =>
   assertEquals(machine.step(), [70, 100]);
 });
 
-Deno.test("DiskCollector.collect() does not count a router's overlay beside its disk", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() does not count a router's overlay beside its disk", (time) => {
   const machine = new Machine(time, fixture("openwrt/proc/self/mountinfo"), {
     "/": use(5_000, 4_000),
     "/overlay": use(5_000, 4_001),
@@ -114,8 +112,7 @@ Deno.test("DiskCollector.collect() does not count a router's overlay beside its 
   assertEquals(machine.rule("/overlay"), "same space as /");
 });
 
-Deno.test("DiskCollector.collect() counts a container's disk once, and no files", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() counts a container's disk once, and no files", (time) => {
   const uses = { "/": use(900, 300), "/data": use(900, 300), "/etc/hosts": use(900, 300) };
   const machine = new Machine(time, fixture("docker/proc/self/mountinfo"), uses);
   machine.files.add("/etc/hosts").add("/app/app.json");
@@ -125,8 +122,7 @@ Deno.test("DiskCollector.collect() counts a container's disk once, and no files"
   assertEquals(otherDisk.step(), [1_600, 7_900]);
 });
 
-Deno.test("DiskCollector.collect() filters mounts anew only when mountinfo has changed", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() filters mounts anew only when mountinfo has changed", (time) => {
   const uses = { "/": use(900, 300), "/data": use(900, 300), "/etc/hosts": use(900, 300) };
   const machine = new Machine(time, fixture("docker/proc/self/mountinfo"), uses);
   machine.files.add("/etc/hosts").add("/app/app.json");
@@ -142,8 +138,7 @@ Deno.test("DiskCollector.collect() filters mounts anew only when mountinfo has c
   assertEquals([machine.reads, fileQueries()], [3, 3], "now without a folder of that device");
 });
 
-Deno.test("DiskCollector.collect() queries a host's disks at the container's own paths", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() queries a host's disks at the container's own paths", (time) => {
   const machine = new Machine(time, fixture("docker-host/proc/1/mountinfo"), {
     "/data": use(900, 300),
   }, {
@@ -153,15 +148,13 @@ Deno.test("DiskCollector.collect() queries a host's disks at the container's own
   assertEquals(machine.rule("/srv"), "not visible from here");
 });
 
-Deno.test("DiskCollector.collect() queries nothing of a host without visible mounts", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() queries nothing of a host without visible mounts", (time) => {
   const machine = new Machine(time, ROOT, { "/": use(1, 1) }, { visible: "" });
   assertThrows(() => machine.step(), Error, "Cannot find a mounted disk");
   assertEquals(machine.statfsCalls, []);
 });
 
-Deno.test("DiskCollector.collect() reads the mounts again once a minute", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() reads the mounts again once a minute", (time) => {
   const machine = new Machine(time, ROOT, { "/": use(100, 30), "/usb": use(50, 50) });
   machine.step();
   machine.mountinfo = ROOT + USB;
@@ -171,8 +164,7 @@ Deno.test("DiskCollector.collect() reads the mounts again once a minute", () => 
   assertEquals(machine.reads, 2);
 });
 
-Deno.test("DiskCollector.collect() reads a long mountinfo again every five minutes", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() reads a long mountinfo again every five minutes", (time) => {
   const layers = Array.from(
     { length: 1_000 },
     (_, n) => `${n + 100} 1 0:${n + 50} / /run/${n} rw - tmpfs tmpfs rw,size=${"9".repeat(30)}\n`,
@@ -189,8 +181,7 @@ Deno.test("DiskCollector.collect() reads a long mountinfo again every five minut
   assertEquals(machine.step(60_000), [70, 150], "every minute again");
 });
 
-Deno.test("DiskCollector.collect() tries disks again after 10 s where none could be measured", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() tries disks again after 10 s where none could be measured", (time) => {
   const padding = `7 1 0:7 / /run rw - tmpfs tmpfs rw,x=${"9".repeat(70_000)}\n`;
   for (const more of ["", padding]) {
     const uses: Record<string, FileSystemUse> = {};
@@ -202,8 +193,7 @@ Deno.test("DiskCollector.collect() tries disks again after 10 s where none could
   }
 });
 
-Deno.test("DiskCollector.collect() takes a mountinfo of more than 64 KiB for long", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() takes a mountinfo of more than 64 KiB for long", (time) => {
   for (const [length, reads] of [[64 * 1024, 2], [64 * 1024 + 1, 1]] as const) {
     const padding = `7 1 0:7 / /run rw - tmpfs tmpfs rw,x=`;
     const fill = "9".repeat(length - ROOT.length - padding.length - 1);
@@ -214,8 +204,7 @@ Deno.test("DiskCollector.collect() takes a mountinfo of more than 64 KiB for lon
   }
 });
 
-Deno.test("DiskCollector.collect() notices at once that a disk was unmounted", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() notices at once that a disk was unmounted", (time) => {
   const machine = new Machine(time, ROOT + USB, { "/": use(100, 30), "/usb": use(50, 50) });
   assertEquals(machine.step(), [70, 150]);
   machine.mountinfo = ROOT;
@@ -224,8 +213,7 @@ Deno.test("DiskCollector.collect() notices at once that a disk was unmounted", (
   assertEquals(machine.step(), [70, 100]);
 });
 
-Deno.test("DiskCollector.collect() leaves out a disk whose statfs fails, without re-reading mountinfo every time", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() leaves out a disk whose statfs fails, without re-reading mountinfo every time", (time) => {
   const machine = new Machine(time, ROOT + USB, { "/": use(100, 30), "/usb": use(50, 50) });
   machine.step();
   delete machine.uses["/usb"];
@@ -235,8 +223,7 @@ Deno.test("DiskCollector.collect() leaves out a disk whose statfs fails, without
   assertEquals(machine.reads, 2);
 });
 
-Deno.test("DiskCollector.collect() never waits for a file system that hangs", async () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() never waits for a file system that hangs", async (time) => {
   const machine = new Machine(time, ROOT + NFS, { "/": use(100, 30) }, { include: ["/", "/nas"] });
   for (let report = 0; report < 20; report++) assertEquals(machine.step(), [70, 100]);
   assertEquals(machine.asyncCalls.length, 1);
@@ -247,27 +234,23 @@ Deno.test("DiskCollector.collect() never waits for a file system that hangs", as
   assertEquals(machine.statfsCalls.includes("/nas"), false);
 });
 
-Deno.test("DiskCollector.collect() throws while only file systems without an answer count", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() throws while only file systems without an answer count", (time) => {
   const machine = new Machine(time, ROOT + NFS, {}, { include: ["/nas"] });
   assertThrows(() => machine.step(), Error, "Cannot statfs /nas: no answer yet");
 });
 
-Deno.test("DiskCollector.collect() has no data without mountinfo", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() has no data without mountinfo", (time) => {
   const machine = new Machine(time, undefined, {});
   assertEquals(machine.step(), undefined);
   assertEquals(machine.disk.mounts(), []);
 });
 
-Deno.test("DiskCollector.collect() throws on malformed text", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() throws on malformed text", (time) => {
   const machine = new Machine(time, "malformed\n", {});
   assertThrows(() => machine.step(), SyntaxError, '"malformed"');
 });
 
-Deno.test("DiskCollector.collect() throws when no mount counts", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() throws when no mount counts", (time) => {
   const tmpfs = "2 1 0:9 / /a rw - tmpfs tmpfs rw\n";
   const machine = new Machine(time, tmpfs, {});
   assertThrows(() => machine.step(), UnmeasuredPart, "ENOENT");
@@ -277,8 +260,7 @@ Deno.test("DiskCollector.collect() throws when no mount counts", () => {
   assertThrows(() => empty.step(), Error, "Cannot find a mounted disk");
 });
 
-Deno.test("DiskCollector.collect() names the only disk in a folder that its user may not enter", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() names the only disk in a folder that its user may not enter", (time) => {
   const machine = new Machine(time, ROOT + USB, {});
   machine.denied.add("/");
   machine.denied.add("/usb");
@@ -286,8 +268,7 @@ Deno.test("DiskCollector.collect() names the only disk in a folder that its user
   assertEquals(error.part, "/");
 });
 
-Deno.test("DiskCollector.collect() skips a malformed line and names it until it is gone", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() skips a malformed line and names it until it is gone", (time) => {
   const machine = new Machine(time, `${ROOT}malformed\n${USB}`, {
     "/": use(100, 30),
     "/usb": use(50, 50),
@@ -299,8 +280,7 @@ Deno.test("DiskCollector.collect() skips a malformed line and names it until it 
   assertEquals(machine.disk.missingPart(), undefined);
 });
 
-Deno.test("DiskCollector.collect() does not reuse an old answer of a mount that returns", async () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() does not reuse an old answer of a mount that returns", async (time) => {
   const machine = new Machine(time, ROOT + NFS, { "/": use(100, 30) }, { include: ["/", "/nas"] });
   machine.step();
   machine.asyncCalls[0]?.resolve(use(1_000, 500));
@@ -391,8 +371,7 @@ Deno.test("hasSameUsage() tolerates small changes of free space, not of the size
   assertEquals(hasSameUsage(usageOf(10_000, 500, 512), usageOf(10_000, 500, 4096)), false);
 });
 
-Deno.test("DiskCollector.collect() forgets the answer of a remote mount that is gone", async () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() forgets the answer of a remote mount that is gone", async (time) => {
   const machine = new Machine(time, ROOT + NFS, { "/": use(100, 30) }, { include: ["/", "/nas"] });
   assertEquals(machine.step(), [70, 100]);
   machine.asyncCalls.at(-1)?.resolve(use(1000, 0));
@@ -409,8 +388,7 @@ Deno.test("DiskCollector.collect() forgets the answer of a remote mount that is 
   assertEquals(machine.step(), [80, 110]);
 });
 
-Deno.test("DiskCollector.collect() counts what is visible where a mount was moved over an older one", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() counts what is visible where a mount was moved over an older one", (time) => {
   const moved = `30 1 8:1 / / rw - ext4 /dev/sda1 rw
 40 30 8:2 / /mnt/k rw - ext4 /dev/sdb1 rw
 41 30 8:3 / /mnt/k/sub rw - ext4 /dev/sdc1 rw
@@ -432,8 +410,7 @@ Deno.test("DiskCollector.collect() counts what is visible where a mount was move
   assertEquals(mayHang.statfsCalls, ["/"]);
 });
 
-Deno.test("DiskCollector.collect() counts the root of a chroot that is no mount, once", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() counts the root of a chroot that is no mount, once", (time) => {
   const text = `81 70 0:5 / /proc rw - proc proc rw
 82 70 8:1 /srv /data rw - ext4 /dev/sda1 rw
 83 70 8:2 / /other rw - ext4 /dev/sdb1 rw
@@ -447,8 +424,7 @@ Deno.test("DiskCollector.collect() counts the root of a chroot that is no mount,
   assertEquals(included.step(), [600, 1_000]);
 });
 
-Deno.test("DiskCollector.collect() names what has no size", async () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() names what has no size", async (time) => {
   const text =
     `${ROOT}3 1 0:50 / /sshfs rw - fuse.sshfs host:/ rw\n4 1 0:51 / /ram rw - ramfs r rw\n`;
   const include = ["/", "/sshfs", "/ram"];
@@ -468,8 +444,7 @@ Deno.test("DiskCollector.collect() names what has no size", async () => {
 
 const NTFS = "3 1 8:33 / /ntfs rw - fuseblk /dev/sdc1 rw\n";
 
-Deno.test("DiskCollector.collect() never waits for a dead NTFS disk, and names it", async () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() never waits for a dead NTFS disk, and names it", async (time) => {
   const machine = new Machine(time, ROOT + NTFS, { "/": use(100, 30) });
   assertEquals(machine.step(), [70, 100]);
   assertEquals(machine.disk.missingPart(), undefined, "not late yet");
@@ -482,8 +457,7 @@ Deno.test("DiskCollector.collect() never waits for a dead NTFS disk, and names i
   assertEquals(machine.step(), [570, 1_100]);
 });
 
-Deno.test("DiskCollector.firstAnswers() lets the first report have a disk that is served by a program", async () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.firstAnswers() lets the first report have a disk that is served by a program", async (time) => {
   const machine = new Machine(time, ROOT + NTFS, { "/": use(100, 30) });
   const first = machine.disk.firstAnswers();
   machine.asyncCalls[0]?.resolve(use(1_000, 500));
@@ -491,8 +465,7 @@ Deno.test("DiskCollector.firstAnswers() lets the first report have a disk that i
   assertEquals(machine.step(), [570, 1_100]);
 });
 
-Deno.test("DiskCollector.firstAnswers() waits for 0.3 s at most", async () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.firstAnswers() waits for 0.3 s at most", async (time) => {
   const machine = new Machine(time, ROOT + NTFS, { "/": use(100, 30) });
   let isOver = false;
   machine.disk.firstAnswers().then(() => isOver = true);
@@ -502,8 +475,7 @@ Deno.test("DiskCollector.firstAnswers() waits for 0.3 s at most", async () => {
   assertEquals(isOver, true);
 });
 
-Deno.test("DiskCollector.missingPart() names a disk in a folder that its user may not enter", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.missingPart() names a disk in a folder that its user may not enter", (time) => {
   const machine = new Machine(time, ROOT + USB, { "/": use(100, 30) });
   machine.denied.add("/usb");
   assertEquals(machine.step(), [70, 100]);
@@ -520,8 +492,7 @@ Deno.test("DiskCollector.missingPart() names a disk in a folder that its user ma
   assertEquals(machine.disk.missingPart(), undefined);
 });
 
-Deno.test("DiskCollector.collect() never asks at once for a disk below one that may hang", async () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() never asks at once for a disk below one that may hang", async (time) => {
   const text = `30 1 8:1 / / rw - ext4 /dev/sda1 rw
 40 30 0:50 / /mnt/k rw - nfs4 a:/b rw
 41 30 8:3 / /mnt/k/sub rw - ext4 /dev/sdc1 rw
@@ -543,8 +514,7 @@ Deno.test("DiskCollector.collect() never asks at once for a disk below one that 
   assertEquals(machine.reads, reads);
 });
 
-Deno.test("DiskCollector.collect() finds a host's disk where it has become visible", () => {
-  using time = new FakeTime();
+timed.test("DiskCollector.collect() finds a host's disk where it has become visible", (time) => {
   let visible = "";
   const host = { statfs: () => use(100, 30), statfsAsync: () => Promise.reject(new Error("no")) };
   const disk = new DiskCollector(host, source(() => ROOT), {

@@ -15,7 +15,7 @@ import { Rates } from "../../lib/metrics/rates.ts";
 import { Sampler, takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
 import type { Snapshot } from "../../lib/types.ts";
-import { FakeTime, realTurn } from "../fake_time.ts";
+import { realTurn, timed } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { configOf } from "./config_of.ts";
 import { fakeSource } from "./fake_host.ts";
@@ -39,8 +39,7 @@ function basicInfo(machine: Machine, snapshot: Snapshot) {
 }
 
 for (const name of ["macbook-arm64", "mac-mini-amd64"]) {
-  Deno.test(`openDarwinMachine() measures ${name} as recorded`, async () => {
-    using time = new FakeTime();
+  timed.test(`openDarwinMachine() measures ${name} as recorded`, async (time) => {
     await using mac = new FakeMac(name);
     const machine = await open(mac);
     const { collectors } = machine;
@@ -122,8 +121,7 @@ Deno.test("openDarwinMachine() measures the rest when outputs are malformed", as
   });
 });
 
-Deno.test("openDarwinMachine() continues without a hanging command, and uses it once it returns", async () => {
-  using time = new FakeTime();
+timed.test("openDarwinMachine() continues without a hanging command, and uses it once it returns", async (time) => {
   await using mac = new FakeMac("macbook-arm64");
   // It stands still until somebody opens the pipe for writing.
   mac.command("netstat", ': <"$0.pipe"');
@@ -148,8 +146,7 @@ Deno.test("openDarwinMachine() continues without a hanging command, and uses it 
   assertDataEquals(gaps(takeSnapshot(machine.collectors)), { missing: [], failures: [] });
 });
 
-Deno.test("openDarwinMachine() runs each command once per report, and slow ones at their own interval", async () => {
-  using time = new FakeTime();
+timed.test("openDarwinMachine() runs each command once per report, and slow ones at their own interval", async (time) => {
   await using mac = new FakeMac("macbook-arm64");
   const asked: Partial<Record<DarwinQuery, number>> = {};
   let closed = 0;
@@ -178,8 +175,7 @@ Deno.test("openDarwinMachine() runs each command once per report, and slow ones 
   assertDataEquals(closed, 1);
 });
 
-Deno.test("openDarwinMachine() looks at load and disks less often than at the rest", async () => {
-  using time = new FakeTime();
+timed.test("openDarwinMachine() looks at load and disks less often than at the rest", async (time) => {
   await using mac = new FakeMac("macbook-arm64");
   const looks: Record<"load" | "disk" | "uptime", number> = { load: 0, disk: 0, uptime: 0 };
   const { host } = mac;

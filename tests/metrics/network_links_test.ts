@@ -4,7 +4,7 @@ import type { LinkKind } from "../../lib/host/host.ts";
 import { type InterfaceTraits, NO_TRAITS } from "../../lib/host/interface_traits.ts";
 import { NetworkCollector } from "../../lib/metrics/network.ts";
 import type { TrafficBytes } from "../../lib/types.ts";
-import { FakeTime } from "../fake_time.ts";
+import { FakeTime, timed } from "../fake_time.ts";
 import { rated } from "./rated.ts";
 
 interface Nic {
@@ -194,8 +194,7 @@ for (
   const when = `${isSealed ? "after" : "before"} the seal, where netlink tells ${told} of changes`;
   const has = { hasIndexes: isTold, hasKinds: isTold };
 
-  Deno.test(`NetworkCollector.collect() goes on where the names of two are swapped, ${when}`, async () => {
-    using time = new FakeTime();
+  timed.test(`NetworkCollector.collect() goes on where the names of two are swapped, ${when}`, async (time) => {
     const kernel = new Kernel(time, { isSealed, ...has });
     const small = kernel.make("eth0", { bytes: 1_000 });
     const large = kernel.make("eth1", { bytes: 20_000_000 });
@@ -212,8 +211,7 @@ for (
     assertEquals(Object.keys(kernel.rules()).sort(), ["eth0", "eth1"]);
   });
 
-  Deno.test(`NetworkCollector.collect() counts each that takes a name whole, ${when}`, async () => {
-    using time = new FakeTime();
+  timed.test(`NetworkCollector.collect() counts each that takes a name whole, ${when}`, async (time) => {
     const kernel = new Kernel(time, { isSealed, ...has });
     kernel.make("eth0", { bytes: 7 });
     let eth1 = kernel.make("eth1", { bytes: 1_000_000 });
@@ -233,8 +231,7 @@ for (
     assertEquals(await kernel.step(), [56_000_007, 0]);
   });
 
-  Deno.test(`NetworkCollector.collect() counts a bond and its members once, whenever they join, ${when}`, async () => {
-    using time = new FakeTime();
+  timed.test(`NetworkCollector.collect() counts a bond and its members once, whenever they join, ${when}`, async (time) => {
     const kernel = new Kernel(time, { isSealed, ...has });
     const eth0 = kernel.make("eth0", { bytes: 40 });
     const eth1 = kernel.make("eth1", { bytes: 1_000 });
@@ -283,8 +280,7 @@ for (
     });
   });
 
-  Deno.test(`NetworkCollector.collect() counts a member up to its joining a bond that is excluded, ${when}`, async () => {
-    using time = new FakeTime();
+  timed.test(`NetworkCollector.collect() counts a member up to its joining a bond that is excluded, ${when}`, async (time) => {
     const kernel = new Kernel(time, { isSealed, ...has, exclude: ["bond0"] });
     const bond = kernel.make("bond0", { kind: "bond" });
     const eth0 = kernel.make("eth0", { bytes: 100 });
@@ -298,8 +294,7 @@ for (
     assertEquals(await kernel.step(), isSealed ? [147, 0] : [140, 0]);
   });
 
-  Deno.test(`NetworkCollector.collect() counts what a member passes as it leaves its first bond, ${when}`, async () => {
-    using time = new FakeTime();
+  timed.test(`NetworkCollector.collect() counts what a member passes as it leaves its first bond, ${when}`, async (time) => {
     const kernel = new Kernel(time, { isSealed, ...has });
     const bond = kernel.make("bond0", { kind: "bond" });
     const eth0 = kernel.make("eth0");
@@ -374,8 +369,7 @@ async function settle(kernel: Kernel): Promise<number | undefined> {
   return (await kernel.step())[0];
 }
 
-Deno.test("NetworkCollector.collect() reads net/dev only when something has changed, however many there are", async () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() reads net/dev only when something has changed, however many there are", async (time) => {
   const kernel = new Kernel(time);
   const eth0 = kernel.make("eth0", { bytes: 1_000 });
   for (let at = 0; at < 500; at++) kernel.make(`veth${at}`, { kind: "veth" });
@@ -399,8 +393,7 @@ Deno.test("NetworkCollector.collect() reads net/dev only when something has chan
   assertEquals([await kernel.step(), reads], [[1_612, 7], 0]);
 });
 
-Deno.test("NetworkCollector.collect() reads again when a name changes hands while it reads", async () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() reads again when a name changes hands while it reads", async (time) => {
   const kernel = new Kernel(time);
   const small = kernel.make("eth0", { bytes: 1_000 });
   const large = kernel.make("eth1", { bytes: 20_000_000 });
@@ -412,8 +405,7 @@ Deno.test("NetworkCollector.collect() reads again when a name changes hands whil
   }
 });
 
-Deno.test("NetworkCollector.collect() counts a short-lived interface, if it was told what it is", async () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() counts a short-lived interface, if it was told what it is", async (time) => {
   const kernel = new Kernel(time, { isSealed: true });
   kernel.make("eth0", { bytes: 5 });
   await kernel.step();
@@ -428,8 +420,7 @@ Deno.test("NetworkCollector.collect() counts a short-lived interface, if it was 
   assertEquals((await kernel.step())[0], 705);
 });
 
-Deno.test("NetworkCollector.collect() reads no files of interfaces of which netlink tells all, nor again without a change", async () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() reads no files of interfaces of which netlink tells all, nor again without a change", async (time) => {
   const kernel = new Kernel(time);
   const card = kernel.make("eth0", { bytes: 5 });
   await settle(kernel);
@@ -452,8 +443,7 @@ Deno.test("NetworkCollector.collect() reads no files of interfaces of which netl
   assertEquals(await settle(kernel), 12);
 });
 
-Deno.test("NetworkCollector.collect() takes no traits of another network's interface", async () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() takes no traits of another network's interface", async (time) => {
   const network = new NetworkCollector(
     { read: () => "lan: 7 0 0 0 0 0 0 0 7 0 0 0 0 0 0 0\n" },
     () => ({ ...NO_TRAITS, bridge: true, index: 12 }),
@@ -493,8 +483,7 @@ Deno.test("NetworkCollector.collect() counts a later bond once where the kernel 
   }
 });
 
-Deno.test("NetworkCollector.collect() decides again about a port that joins a bridge later", async () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() decides again about a port that joins a bridge later", async (time) => {
   let port = NO_TRAITS;
   let hasChanged = false;
   const traits: Record<string, InterfaceTraits> = {};
@@ -529,8 +518,7 @@ Deno.test("NetworkCollector.collect() decides again about a port that joins a br
   assertEquals(network.total.bytes(), { receivedBytes: 57, sentBytes: 57 });
 });
 
-Deno.test("NetworkCollector.collect() counts a member that leaves its bond once, among many interfaces too", async () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() counts a member that leaves its bond once, among many interfaces too", async (time) => {
   const kernel = new Kernel(time);
   const bond = kernel.make("bond0", { kind: "bond" });
   const eth0 = kernel.make("eth0");
@@ -555,8 +543,7 @@ Deno.test("NetworkCollector.collect() counts a member that leaves its bond once,
   assertEquals(await settle(kernel), kernel.passed);
 });
 
-Deno.test("NetworkCollector.collect() counts nothing of one that has gone before it was told what it is", async () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() counts nothing of one that has gone before it was told what it is", async (time) => {
   const answer = Promise.withResolvers<InterfaceTraits>();
   const row = (name: string) => `${name}: 7 0 0 0 0 0 0 0 7 0 0 0 0 0 0 0\n`;
   let text = row("eth0");
@@ -587,8 +574,7 @@ Deno.test("NetworkCollector.collect() counts nothing of one that has gone before
   assertEquals(step(), 7);
 });
 
-Deno.test("NetworkCollector.collect() begins with a bond's own counters, whatever its members have", async () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() begins with a bond's own counters, whatever its members have", async (time) => {
   const kernel = new Kernel(time);
   const bond = kernel.make("bond0", { kind: "bond", bytes: 5_000 });
   kernel.enslave(kernel.make("eth0", { bytes: 100 }), bond);
@@ -596,8 +582,7 @@ Deno.test("NetworkCollector.collect() begins with a bond's own counters, whateve
   assertEquals((await kernel.step())[0], 5_000);
 });
 
-Deno.test("NetworkCollector.collect() takes the last of two answers about an interface, which may come first", async () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() takes the last of two answers about an interface, which may come first", async (time) => {
   const answers: PromiseWithResolvers<InterfaceTraits>[] = [];
   let hasChanged = false;
   const network = new NetworkCollector(
@@ -640,8 +625,7 @@ Deno.test("NetworkCollector.collect() takes the last of two answers about an int
   assertEquals(network.interfaces().map(({ rule }) => rule), ["bond slave of another interface"]);
 });
 
-Deno.test("NetworkCollector.collect() follows changes among hundreds every 5 s where it is not told which, and counts what comes whole", async () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() follows changes among hundreds every 5 s where it is not told which, and counts what comes whole", async (time) => {
   const kernel = new Kernel(time, { hasIndexes: false });
   const eth0 = kernel.make("eth0", { bytes: 1_000 });
   const veths = Array.from({ length: 120 }, (_, at) => kernel.make(`veth${at}`, { kind: "veth" }));
@@ -670,8 +654,7 @@ Deno.test("NetworkCollector.collect() follows changes among hundreds every 5 s w
   assertEquals((await kernel.step())[0], 1_675);
 });
 
-Deno.test("NetworkCollector.collect() follows single changes by their indexes, at the next report and without net/dev", async () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() follows single changes by their indexes, at the next report and without net/dev", async (time) => {
   const kernel = new Kernel(time);
   const eth0 = kernel.make("eth0", { bytes: 1_000 });
   for (let at = 0; at < 120; at++) kernel.make(`veth${at}`, { kind: "veth" });
@@ -696,8 +679,7 @@ Deno.test("NetworkCollector.collect() follows single changes by their indexes, a
   assertEquals(kernel.finds, 0);
 });
 
-Deno.test("NetworkCollector.collect() reads no net/dev while nothing counts", async () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() reads no net/dev while nothing counts", async (time) => {
   const kernel = new Kernel(time, { exclude: ["eth*"] });
   kernel.make("eth0", { bytes: 1_000 });
   await settle(kernel);
@@ -705,8 +687,7 @@ Deno.test("NetworkCollector.collect() reads no net/dev while nothing counts", as
   await settle(kernel);
 });
 
-Deno.test("NetworkCollector.collect() looks at all again where changes were lost", async () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() looks at all again where changes were lost", async (time) => {
   const kernel = new Kernel(time);
   kernel.make("eth0", { bytes: 1_000 });
   await settle(kernel);
@@ -747,8 +728,7 @@ Deno.test("NetworkCollector.collect() asks the kernel what an interface is, and 
   assertEquals(rules(), ["loopback", "monitor of a radio"]);
 });
 
-Deno.test("NetworkCollector.collect() asks among hundreds for the index of few, and of all when one that counts is renamed", async () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() asks among hundreds for the index of few, and of all when one that counts is renamed", async (time) => {
   const kernel = new Kernel(time, { hasIndexes: false });
   const eth0 = kernel.make("eth0", { bytes: 1_000 });
   const veths = Array.from({ length: 120 }, (_, at) => kernel.make(`veth${at}`, { kind: "veth" }));

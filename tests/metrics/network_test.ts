@@ -7,7 +7,7 @@ import {
 } from "../../lib/host/interface_traits.ts";
 import type { InterfaceGlobs } from "../../lib/metrics/interface_filter.ts";
 import { type LookupTraits, NetworkCollector } from "../../lib/metrics/network.ts";
-import { FakeTime } from "../fake_time.ts";
+import { FakeTime, timed } from "../fake_time.ts";
 import { fakeHost } from "./fake_host.ts";
 import { rated } from "./rated.ts";
 
@@ -70,8 +70,7 @@ function named(traits: Record<string, InterfaceTraits>): LookupTraits {
   return (name) => traits[name] ?? VIRTUAL;
 }
 
-Deno.test("NetworkCollector.collect() counts a tunnel only where it is the only link", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() counts a tunnel only where it is the only link", (time) => {
   const tunnel: InterfaceTraits = { ...VIRTUAL, tunnel: true };
   const traits = named({ tap0: tunnel, tun0: tunnel });
   const rootless = new Machine(time, { lo: 1, tap0: 70, tun0: 60 }, traits);
@@ -90,8 +89,7 @@ Deno.test("NetworkCollector.collect() counts a tunnel only where it is the only 
   assertEquals(idleHost.counted(), ["eth0"]);
 });
 
-Deno.test("NetworkCollector.collect() takes no tunnel for the only link where its carrier is excluded", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() takes no tunnel for the only link where its carrier is excluded", (time) => {
   const traits = named({ tun0: { ...VIRTUAL, tunnel: true } });
   const counters = { lo: 1, eth0: 70, tun0: 60 };
   const carried = new Machine(time, counters, traits, { exclude: ["eth*"] });
@@ -103,16 +101,14 @@ Deno.test("NetworkCollector.collect() takes no tunnel for the only link where it
   assertEquals(alone.counted(), ["tun0"]);
 });
 
-Deno.test("NetworkCollector.collect() counts an interface that appears later", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() counts an interface that appears later", (time) => {
   const machine = new Machine(time, { eth0: 100 }, named({ eth0: DEVICE, wwan0: DEVICE }));
   assertEquals(machine.step(), [100, undefined]);
   assertEquals(machine.step({ eth0: 150, wwan0: 1_000 }), [1_150, 50]);
   assertEquals(machine.step({ eth0: 150, wwan0: 1_010 }), [1_160, 10]);
 });
 
-Deno.test("NetworkCollector.collect() keeps the total when an interface disappears, returns and restarts", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() keeps the total when an interface disappears, returns and restarts", (time) => {
   const machine = new Machine(time, { eth0: 100, usb0: 70 }, named({ eth0: DEVICE, usb0: DEVICE }));
   assertEquals(machine.step(), [170, undefined]);
   assertEquals(machine.step({ eth0: 100 }), [170, 0]);
@@ -122,8 +118,7 @@ Deno.test("NetworkCollector.collect() keeps the total when an interface disappea
   assertEquals(machine.asked, ["eth0", "usb0", "eth0", "usb0"]);
 });
 
-Deno.test("NetworkCollector.collect() waits for a late lookup, then adds all bytes without a jump of the rate", async () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() waits for a late lookup, then adds all bytes without a jump of the rate", async (time) => {
   const answers = new Map<string, PromiseWithResolvers<InterfaceTraits | undefined>>();
   const machine = new Machine(time, { eth0: 100 }, (name) => {
     if (name === "eth0") return DEVICE;
@@ -144,8 +139,7 @@ Deno.test("NetworkCollector.collect() waits for a late lookup, then adds all byt
   assertEquals(machine.step({ eth0: 110, wwan0: 6_020 }), [6_130, 20]);
 });
 
-Deno.test("NetworkCollector.collect() counts a device while the lookup of another interface is late", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() counts a device while the lookup of another interface is late", (time) => {
   const machine = new Machine(time, { wwan0: 7, eth0: 100 }, (name) => {
     return name === "eth0" ? DEVICE : new Promise(() => {});
   });
@@ -153,8 +147,7 @@ Deno.test("NetworkCollector.collect() counts a device while the lookup of anothe
   assertEquals(machine.step({ wwan0: 7, eth0: 110, eth1: 1 }), [110, 10]);
 });
 
-Deno.test("NetworkCollector.collect() has no data while the first interfaces are undecided", async () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() has no data while the first interfaces are undecided", async (time) => {
   const eth0 = Promise.withResolvers<InterfaceTraits | undefined>();
   const machine = new Machine(time, { lo: 1, office: 9, eth0: 100 }, (name) => {
     return name === "eth0" ? eth0.promise : VIRTUAL;
@@ -166,8 +159,7 @@ Deno.test("NetworkCollector.collect() has no data while the first interfaces are
   assertEquals(machine.counted(), ["eth0"]);
 });
 
-Deno.test("NetworkCollector.collect() uses the name when the lookup fails", async () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() uses the name when the lookup fails", async (time) => {
   const machine = new Machine(
     time,
     { eth0: 100, veth1: 1 },
@@ -179,8 +171,7 @@ Deno.test("NetworkCollector.collect() uses the name when the lookup fails", asyn
   assertEquals(machine.counted(), ["eth0"]);
 });
 
-Deno.test("NetworkCollector.collect() counts a dial-up link over a modem, not one inside another interface", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() counts a dial-up link over a modem, not one inside another interface", (time) => {
   const modem = new Machine(time, { eth0: 0, ppp0: 7 }, named({ eth0: DEVICE }));
   assertEquals(modem.step(), [7, undefined]);
   const dsl = new Machine(time, { ppp0: 7, eth0: 100 }, named({ eth0: DEVICE }));
@@ -211,8 +202,7 @@ Deno.test("NetworkCollector.collect() counts a dial-up link over a modem, not on
   assertEquals(docker.step(), [7, undefined]);
 });
 
-Deno.test("NetworkCollector.collect() looks up an interface once while nothing changes", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() looks up an interface once while nothing changes", (time) => {
   const traits = named({ eth0: DEVICE, bond0: { ...VIRTUAL, bond: true } });
   const machine = new Machine(time, { lo: 1, eth0: 10, bond0: 20, veth1: 5 }, traits);
   for (let second = 0; second < 10; second++) machine.step();
@@ -223,8 +213,7 @@ Deno.test("NetworkCollector.collect() looks up an interface once while nothing c
   assertEquals([...machine.network.total.counters().keys()], ["eth0", "bond0"]);
 });
 
-Deno.test("NetworkCollector.collect() counts a bridge port only without an uplink", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() counts a bridge port only without an uplink", (time) => {
   const port = { ...VIRTUAL, bridgePort: true };
   const bridged = named({ guest: port, lan: { ...VIRTUAL, bridge: true }, eth0: port });
   const counters = { guest: 1_000, lan: 100, eth0: 10 };
@@ -238,8 +227,7 @@ Deno.test("NetworkCollector.collect() counts a bridge port only without an uplin
   assertEquals(new Machine(time, { ppp0: 900, guest: 1_000 }, card).step(), [1_000, undefined]);
 });
 
-Deno.test("NetworkCollector.collect() notices that a port has left its bridge", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() notices that a port has left its bridge", (time) => {
   const port = { ...VIRTUAL, bridgePort: true };
   const traits = { guest: port, eth0: port, lan: { ...VIRTUAL, bridge: true } };
   let hasChanged = false;
@@ -273,8 +261,7 @@ Deno.test("NetworkCollector.collect() notices that a port has left its bridge", 
   assertEquals(counted(), ["eth0"]);
 });
 
-Deno.test("NetworkCollector.collect() looks at a port again when its bridge has gone, and once more later", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() looks at a port again when its bridge has gone, and once more later", (time) => {
   const port = { ...VIRTUAL, bridgePort: true };
   const traits = { guest: port, eth0: port, lan: { ...VIRTUAL, bridge: true } };
   const machine = new Machine(time, { guest: 9, eth0: 9, lan: 9 }, named(traits));
@@ -290,15 +277,13 @@ Deno.test("NetworkCollector.collect() looks at a port again when its bridge has 
   assertEquals(machine.asked, ["guest", "eth0", "guest", "eth0"]);
 });
 
-Deno.test("NetworkCollector.collect() waits no longer for an interface that has gone undecided", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() waits no longer for an interface that has gone undecided", (time) => {
   const machine = new Machine(time, { lo: 1, slow0: 5 }, () => new Promise(() => {}));
   assertEquals(machine.step(), undefined);
   assertEquals(machine.step({ lo: 1 }), [0, undefined]);
 });
 
-Deno.test("NetworkCollector.collect() adds nothing of a new bond, whoever its members are", async () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() adds nothing of a new bond, whoever its members are", async (time) => {
   const member = Promise.withResolvers<InterfaceTraits>();
   let lookups = 0;
   const machine = new Machine(time, { eth0: 100 }, (name) => {
@@ -315,8 +300,7 @@ Deno.test("NetworkCollector.collect() adds nothing of a new bond, whoever its me
   assertEquals(machine.counted(), ["bond0"]);
 });
 
-Deno.test("NetworkCollector.missingPart() ends when it is known what an interface is", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.missingPart() ends when it is known what an interface is", (time) => {
   const traits: Record<string, InterfaceTraits> = { eth0: DEVICE };
   const counters = { eth0: 1, odd0: 2 };
   const machine = new Machine(time, counters, (name) => traits[name]);
@@ -331,8 +315,7 @@ Deno.test("NetworkCollector.missingPart() ends when it is known what an interfac
   assertEquals(machine.network.missingPart(), undefined);
 });
 
-Deno.test("NetworkCollector.collect() continues with an interface that is renamed", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() continues with an interface that is renamed", (time) => {
   const indexes: Record<string, number> = { eth0: 2, lan0: 2, usb0: 3 };
   const machine = new Machine(
     time,
@@ -347,8 +330,7 @@ Deno.test("NetworkCollector.collect() continues with an interface that is rename
   assertEquals(machine.step({ usb0: 6_000 }), [11_030, 0]);
 });
 
-Deno.test("NetworkCollector.collect() continues with a renamed interface whose traits come late", async () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() continues with a renamed interface whose traits come late", async (time) => {
   const late = Promise.withResolvers<InterfaceTraits>();
   const machine = new Machine(time, { eth0: 5_000 }, (name) => {
     return name === "eth0" ? { ...DEVICE, index: 2 } : late.promise;
@@ -360,8 +342,7 @@ Deno.test("NetworkCollector.collect() continues with a renamed interface whose t
   assertEquals(machine.step({ lan0: 5_030 })?.[0], 5_030);
 });
 
-Deno.test("NetworkCollector.collect() has no data without net/dev and continues when it is back", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() has no data without net/dev and continues when it is back", (time) => {
   const machine = new Machine(time, { eth0: 5 }, named({ eth0: DEVICE }));
   const { counters } = machine;
   machine.counters = undefined;
@@ -370,8 +351,7 @@ Deno.test("NetworkCollector.collect() has no data without net/dev and continues 
   assertEquals(machine.step(), [5, undefined]);
 });
 
-Deno.test("NetworkCollector.collect() throws on malformed text and recovers", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() throws on malformed text and recovers", (time) => {
   const machine = new Machine(time, { eth0: 5 }, named({ eth0: DEVICE }));
   machine.step();
   machine.text = "eth0: malformed\n";
@@ -380,8 +360,7 @@ Deno.test("NetworkCollector.collect() throws on malformed text and recovers", ()
   assertEquals(machine.step({ eth0: 25 }), [25, 10]);
 });
 
-Deno.test("NetworkCollector.collect() does not grow with interfaces that appear and disappear", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() does not grow with interfaces that appear and disappear", (time) => {
   const machine = new Machine(time, {}, () => VIRTUAL);
   for (let number = 0; number < 500; number++) machine.step({ eth0: 1, [`veth${number}`]: 1 });
   assertEquals(machine.network.interfaces().map(({ name }) => name), ["eth0", "veth499"]);
@@ -417,8 +396,7 @@ Deno.test("NetworkCollector.collect() reads three times at most while interfaces
   assertEquals(finds, 1);
 });
 
-Deno.test("NetworkCollector.collect() keeps its decision on a dial-up link when others are decided anew", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() keeps its decision on a dial-up link when others are decided anew", (time) => {
   const traits = named({ eth0: DEVICE, bond0: { ...VIRTUAL, bond: true } });
   const machine = new Machine(time, { eth0: 0, ppp0: 7 }, traits);
   assertEquals(machine.step(), [7, undefined]);
@@ -426,8 +404,7 @@ Deno.test("NetworkCollector.collect() keeps its decision on a dial-up link when 
   assertEquals(machine.counted(), ["eth0", "ppp0", "bond0"]);
 });
 
-Deno.test("NetworkCollector.collect() looks up nothing twice where interfaces are included by name", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() looks up nothing twice where interfaces are included by name", (time) => {
   const traits = named({ eth0: DEVICE, bond0: { ...VIRTUAL, bond: true } });
   const machine = new Machine(time, { eth0: 5 }, traits, { include: ["eth*"] });
   machine.step();
@@ -436,8 +413,7 @@ Deno.test("NetworkCollector.collect() looks up nothing twice where interfaces ar
   assertEquals(machine.asked, ["eth0", "bond0", "eth1"]);
 });
 
-Deno.test("NetworkCollector.collect() looks once more at a new bridge's ports, which join it later", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() looks once more at a new bridge's ports, which join it later", (time) => {
   const traits: Record<string, InterfaceTraits> = { lan: { ...VIRTUAL, bridge: true } };
   const machine = new Machine(time, { eth0: 9, guest: 9 }, named(traits));
   machine.step();
@@ -470,8 +446,7 @@ Deno.test("NetworkCollector.collect() counts a card that leaves another one whic
   assertEquals(counted(), ["eth0", "enP1"]);
 });
 
-Deno.test("NetworkCollector.collect() counts the others when a line is malformed, and names it", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() counts the others when a line is malformed, and names it", (time) => {
   const machine = new Machine(time, { eth0: 100 }, named({ eth0: DEVICE }));
   const odd = "eth0:1: 3 0 0 0 0 0 0 0 4";
   machine.text = `eth0: 100 0 0 0 0 0 0 0 100\n${odd}\neth0:2: 3\n`;
@@ -484,8 +459,7 @@ Deno.test("NetworkCollector.collect() counts the others when a line is malformed
   assertEquals(machine.network.missingPart(), undefined);
 });
 
-Deno.test("NetworkCollector.collect() counts a bond once where only proc tells of it", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() counts a bond once where only proc tells of it", (time) => {
   const host = fakeHost({
     "/host/proc/1/net/bonding/bond0": "Slave Interface: eth0\n\nSlave Interface: eth1\n",
     "/host/proc/1/net/vlan/config": "mgmt           | 10  | bond0\n",
@@ -497,8 +471,7 @@ Deno.test("NetworkCollector.collect() counts a bond once where only proc tells o
   assertEquals(machine.counted(), ["bond0"]);
 });
 
-Deno.test("NetworkCollector.missingPart() names an interface of unknown kind that counts", () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.missingPart() names an interface of unknown kind that counts", (time) => {
   const traits: LookupTraits = (name) => name === "eth0" ? DEVICE : undefined;
   const machine = new Machine(time, { eth0: 100 }, traits);
   machine.step();
@@ -512,8 +485,7 @@ Deno.test("NetworkCollector.missingPart() names an interface of unknown kind tha
   assertEquals(machine.network.missingPart(), undefined);
 });
 
-Deno.test("NetworkCollector.collect() counts no tunnel that came and went beside a link without a device", async () => {
-  using time = new FakeTime();
+timed.test("NetworkCollector.collect() counts no tunnel that came and went beside a link without a device", async (time) => {
   const traits = named({ tun0: { ...VIRTUAL, tunnel: true } });
   const machine = new Machine(time, { eth0: 100 }, (name) => Promise.resolve(traits(name)));
   const step = async (counters: Counters) => {

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { FileSystemUse } from "../../lib/host/host.ts";
 import { NonblockingStatfs } from "../../lib/metrics/nonblocking_statfs.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 
 const USE = { blockSizeBytes: 1, blocks: 10, freeBlocks: 5, availableBlocks: 5 };
@@ -72,8 +72,7 @@ Deno.test("NonblockingStatfs.prune() asks nothing of other paths that wait, and 
   assertEquals(disk.asked.length, 1 + 8);
 });
 
-Deno.test("NonblockingStatfs.query() logs a timeout once, and once more when statfs works again", async () => {
-  using time = new FakeTime();
+timed.test("NonblockingStatfs.query() logs a timeout once, and once more when statfs works again", async (time) => {
   const disk = new SlowDisk();
   const patient = new NonblockingStatfs(disk);
   const lines = await collectedLog(async (lines) => {
@@ -103,8 +102,7 @@ Deno.test("NonblockingStatfs.query() logs a timeout once, and once more when sta
   ]);
 });
 
-Deno.test("NonblockingStatfs.query() logs that the last known usage is reported", async () => {
-  using time = new FakeTime();
+timed.test("NonblockingStatfs.query() logs that the last known usage is reported", async (time) => {
   const disk = new SlowDisk();
   const patient = new NonblockingStatfs(disk);
   const lines = await collectedLog(async () => {
@@ -135,8 +133,7 @@ Deno.test("NonblockingStatfs.query() has eight calls in flight, and starts the o
   assertEquals(paths.filter((path) => patient.query(path) !== undefined).length, 13);
 });
 
-Deno.test("NonblockingStatfs.problem() names what has no answer, and what failed", async () => {
-  using time = new FakeTime();
+timed.test("NonblockingStatfs.problem() names what has no answer, and what failed", async (time) => {
   const disk = new SlowDisk();
   const patient = new NonblockingStatfs(disk);
   patient.query("/a");

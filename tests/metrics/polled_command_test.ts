@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { PolledCommand } from "../../lib/metrics/polled_command.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 
 /** Somebody who is asked, and answers when told to. */
 class Oracle {
@@ -24,8 +24,7 @@ class Oracle {
   }
 }
 
-Deno.test("PolledCommand.read() returns the last output and starts the next run", async () => {
-  using time = new FakeTime();
+timed.test("PolledCommand.read() returns the last output and starts the next run", async (time) => {
   const oracle = new Oracle();
   assertEquals(oracle.text.read(), undefined);
   await oracle.answer("first");
@@ -44,8 +43,7 @@ Deno.test("PolledCommand.read() returns the last output and starts the next run"
   assertEquals(oracle.asked, 3);
 });
 
-Deno.test("PolledCommand.read() has one run in flight", async () => {
-  using time = new FakeTime();
+timed.test("PolledCommand.read() has one run in flight", async (time) => {
   const oracle = new Oracle();
   for (const nowMs of [0, 3_000, 6_000]) {
     time.tick(nowMs - performance.now());
@@ -58,8 +56,7 @@ Deno.test("PolledCommand.read() has one run in flight", async () => {
   assertEquals(oracle.asked, 2);
 });
 
-Deno.test("PolledCommand.read() keeps its interval", async () => {
-  using time = new FakeTime();
+timed.test("PolledCommand.read() keeps its interval", async (time) => {
   const oracle = new Oracle(10_000);
   oracle.text.read();
   await oracle.answer("first");
@@ -71,8 +68,7 @@ Deno.test("PolledCommand.read() keeps its interval", async () => {
   assertEquals(oracle.asked, 2);
 });
 
-Deno.test("PolledCommand.read() throws when the last run failed, until one succeeds", async () => {
-  using time = new FakeTime();
+timed.test("PolledCommand.read() throws when the last run failed, until one succeeds", async (time) => {
   const oracle = new Oracle();
   oracle.text.read();
   await oracle.answer("first");

@@ -16,7 +16,7 @@ import { SystemResolver } from "../../lib/net/dns.ts";
 import { ipFamily, isPublicAddress } from "../../lib/parse/ip_address.ts";
 import { startHttpProxy } from "../net/fake_proxies.ts";
 import { makeCertificate } from "../net/test_authority.ts";
-import { FakeTime } from "../fake_time.ts";
+import { FakeTime, timed } from "../fake_time.ts";
 import { assertDataEquals } from "./assert_data.ts";
 import { configOf } from "./config_of.ts";
 
@@ -142,8 +142,7 @@ Deno.test("PublicAddresses.lookup() queries the default services, over HTTPS onl
   assertDataEquals(machine.asked.toSorted(), all.toSorted());
 });
 
-Deno.test("PublicAddresses.lookup() queries again after a day, or when the machine's addresses change", async () => {
-  using time = new FakeTime();
+timed.test("PublicAddresses.lookup() queries again after a day, or when the machine's addresses change", async (time) => {
   const machine = new Machine();
   machine.answers = BOTH;
   assertDataEquals(await machine.questions() > 0, true);
@@ -168,8 +167,7 @@ Deno.test("PublicAddresses.lookup() queries again when the clock was set back", 
   assertDataEquals(await machine.questions() > 0, true);
 });
 
-Deno.test("PublicAddresses.lookup() retries five minutes after a failure, for that family only", async () => {
-  using time = new FakeTime();
+timed.test("PublicAddresses.lookup() retries five minutes after a failure, for that family only", async (time) => {
   const machine = new Machine();
   machine.own = [PRIVATE, IPV6];
   machine.answers = { "https://v4.example/": "9.9.9.9" };
@@ -184,8 +182,7 @@ Deno.test("PublicAddresses.lookup() retries five minutes after a failure, for th
   assertDataEquals(await machine.addresses.lookup(NEVER), { ipv4: "9.9.9.9", ipv6: "2620:fe::9" });
 });
 
-Deno.test("PublicAddresses.lookup() drops yesterday's answer when no service confirms it", async () => {
-  using time = new FakeTime();
+timed.test("PublicAddresses.lookup() drops yesterday's answer when no service confirms it", async (time) => {
   const machine = new Machine();
   machine.answers = BOTH;
   await machine.addresses.lookup(NEVER);
@@ -194,8 +191,7 @@ Deno.test("PublicAddresses.lookup() drops yesterday's answer when no service con
   assertDataEquals(await machine.addresses.lookup(NEVER), {});
 });
 
-Deno.test("PublicAddresses.lookup() gives up on hanging services in time", async () => {
-  using time = new FakeTime();
+timed.test("PublicAddresses.lookup() gives up on hanging services in time", async (time) => {
   const machine = new Machine({}, {
     getText: (_, { signal }) => {
       const { promise, reject } = Promise.withResolvers<never>();
@@ -220,8 +216,7 @@ Deno.test("PublicAddresses.lookup() rejects when aborted, and caches nothing", a
   assertDataEquals(machine.addresses.answeredBy.includes("IPv4"), false);
 });
 
-Deno.test("PublicAddresses.lookup() ends at once when aborted, or asks nothing", async () => {
-  using _ = new FakeTime();
+timed.test("PublicAddresses.lookup() ends at once when aborted, or asks nothing", async () => {
   const stop = new AbortController();
   let looks = 0;
   const machine = new Machine({}, {

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { KeptCollector } from "../../lib/metrics/snapshot.ts";
-import { FakeTime } from "../fake_time.ts";
+import { FakeTime, timed } from "../fake_time.ts";
 import { fakeRow } from "./fake_collectors.ts";
 
 /** A collector that gives how often it was asked. */
@@ -22,16 +22,14 @@ function paced(time: FakeTime) {
   return { state, collector, at };
 }
 
-Deno.test("KeptCollector.collect() gives the last values until they are too old", () => {
-  using time = new FakeTime();
+timed.test("KeptCollector.collect() gives the last values until they are too old", (time) => {
   const { at, collector } = paced(time);
   assertEquals([0, 500, 999, 1_000, 1_999, 2_000].map(at), [1, 1, 1, 2, 2, 3]);
   assertEquals(at(2_999), 3);
   assertEquals(collector.missingPart(), undefined);
 });
 
-Deno.test("KeptCollector.missingPart() is that of the last values", () => {
-  using time = new FakeTime();
+timed.test("KeptCollector.missingPart() is that of the last values", (time) => {
   const { at, collector } = paced(time);
   at(0);
   at(1_000);
@@ -39,8 +37,7 @@ Deno.test("KeptCollector.missingPart() is that of the last values", () => {
   assertEquals(collector.missingPart()?.message, "part");
 });
 
-Deno.test("KeptCollector.collect() asks each time for what failed or is not known", () => {
-  using time = new FakeTime();
+timed.test("KeptCollector.collect() asks each time for what failed or is not known", (time) => {
   const { at, state } = paced(time);
   at(0);
   state.fails = true;
@@ -53,8 +50,7 @@ Deno.test("KeptCollector.collect() asks each time for what failed or is not know
   assertEquals([1_400, 1_500].map(at), [6, 6]);
 });
 
-Deno.test("KeptCollector.collect() keeps values of which one is known", () => {
-  using _ = new FakeTime();
+timed.test("KeptCollector.collect() keeps values of which one is known", () => {
   const usage = { totalBytes: 10, usedBytes: 4 };
   let asked = 0;
   const collector = new KeptCollector(fakeRow("memory", {}, {
@@ -77,8 +73,7 @@ function lastKnownOf() {
   return { state, collector, lastKnown: () => collector.lastKnown()?.uptimeSeconds };
 }
 
-Deno.test("KeptCollector.lastKnown() returns the last values for a minute", () => {
-  using time = new FakeTime();
+timed.test("KeptCollector.lastKnown() returns the last values for a minute", (time) => {
   const { state, collector, lastKnown } = lastKnownOf();
   collector.collect(performance.now());
   time.tick(5_000);

@@ -2,7 +2,7 @@ import { assertEquals, assertNotEquals } from "@std/assert";
 import { setUpLog } from "../../lib/log/log.ts";
 import { UnmeasuredPart } from "../../lib/metrics/collector.ts";
 import { Sampler, takeSnapshot } from "../../lib/metrics/snapshot.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 import { breakRow, fakeRow, fakeTable } from "./fake_collectors.ts";
 
 const LOAD = { oneMinute: 1, fiveMinutes: 2, fifteenMinutes: 3 };
@@ -53,8 +53,7 @@ function machine() {
   return { rows, sampler: new Sampler(Object.values(rows)) };
 }
 
-Deno.test("Sampler.sample() logs a failure once, when its reason changes, and its end once", () => {
-  using time = new FakeTime();
+timed.test("Sampler.sample() logs a failure once, when its reason changes, and its end once", (time) => {
   const lines: string[] = [];
   setUpLog({
     level: "info",
@@ -101,8 +100,7 @@ Deno.test("Sampler.sample() tells an observer what fails, and at last that nothi
   assertEquals(told, [{ load: 'Cannot parse loadavg: "x"' }, {}]);
 });
 
-Deno.test("Sampler.sample() measures each collector when its values are too old, all others each time", () => {
-  using time = new FakeTime();
+timed.test("Sampler.sample() measures each collector when its values are too old, all others each time", (time) => {
   const { rows, sampler } = machine();
   const measuredAt: Record<string, number[]> = {};
   for (const row of Object.values(rows)) {
@@ -121,8 +119,7 @@ Deno.test("Sampler.sample() measures each collector when its values are too old,
   for (const seconds of Object.values(others)) assertEquals(seconds, all);
 });
 
-Deno.test("Sampler.sample() keeps every value for a minute, and none for longer", () => {
-  using time = new FakeTime();
+timed.test("Sampler.sample() keeps every value for a minute, and none for longer", (time) => {
   const { rows, sampler } = machine();
   const { failures: _, ...values } = sampler.sample();
   for (const row of Object.values(rows)) breakRow(row);
@@ -142,8 +139,7 @@ Deno.test("Sampler.sample() has no value to keep when nothing was ever measured"
   assertEquals(sampler.sample().uptimeSeconds, undefined);
 });
 
-Deno.test("Sampler.sample() keeps the values of a failing card for a minute", () => {
-  using time = new FakeTime();
+timed.test("Sampler.sample() keeps the values of a failing card for a minute", (time) => {
   const first = fakeRow("graphics card A", { gpus: [{ name: "A", usePercent: 1 }] });
   const second = fakeRow("graphics card B", { gpus: [{ name: "B", usePercent: 2 }] });
   const sampler = new Sampler([first, second]);
@@ -193,22 +189,19 @@ function setUp(maxAgeMs: number) {
   return { sampler, take: () => sampler.take().uptimeSeconds };
 }
 
-Deno.test("Sampler.take() gives the first snapshot once if it is fresh", () => {
-  using time = new FakeTime();
+timed.test("Sampler.take() gives the first snapshot once if it is fresh", (time) => {
   const { take } = setUp(0);
   time.tick(999);
   assertEquals([take(), take(), take()], [0, 1, 2]);
 });
 
-Deno.test("Sampler.take() takes the first snapshot again when the panel was late", () => {
-  using time = new FakeTime();
+timed.test("Sampler.take() takes the first snapshot again when the panel was late", (time) => {
   const { take } = setUp(0);
   time.tick(1_000);
   assertEquals(take(), 1);
 });
 
-Deno.test("Sampler.take() gives the first snapshot for as long as any other, if that is longer", () => {
-  using time = new FakeTime();
+timed.test("Sampler.take() gives the first snapshot for as long as any other, if that is longer", (time) => {
   const { take } = setUp(2_000);
   time.tick(1_999);
   assertEquals(take(), 0);
@@ -216,8 +209,7 @@ Deno.test("Sampler.take() gives the first snapshot for as long as any other, if 
   assertEquals(take(), 1);
 });
 
-Deno.test("Sampler.take() gives several panels one snapshot while it is young", () => {
-  using time = new FakeTime();
+timed.test("Sampler.take() gives several panels one snapshot while it is young", (time) => {
   const { take } = setUp(500);
   assertEquals([take(), take(), take()], [0, 0, 0]);
   time.tick(499);
@@ -228,8 +220,7 @@ Deno.test("Sampler.take() gives several panels one snapshot while it is young", 
   assertNotEquals(take(), 1);
 });
 
-Deno.test("Sampler.latest is the last snapshot and its time", () => {
-  using time = new FakeTime();
+timed.test("Sampler.latest is the last snapshot and its time", (time) => {
   assertEquals(new Sampler([]).latest, undefined);
   const { sampler, take } = setUp(500);
   time.tick(400);

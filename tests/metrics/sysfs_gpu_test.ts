@@ -2,7 +2,7 @@ import { assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { GPU_POLL_MS } from "../../lib/metrics/gpu_devices.ts";
 import { SysfsGpuCollector } from "../../lib/metrics/sysfs_gpu.ts";
-import { FakeTime } from "../fake_time.ts";
+import { FakeTime, timed } from "../fake_time.ts";
 import { fakeHost, fakeSource } from "./fake_host.ts";
 import { assertDataEquals } from "./assert_data.ts";
 
@@ -60,8 +60,7 @@ Deno.test("SysfsGpuCollector.collect() returns utilization, memory and temperatu
   }]);
 });
 
-Deno.test("SysfsGpuCollector.collect() samples every 10 s, and returns the last values until then", () => {
-  using time = new FakeTime();
+timed.test("SysfsGpuCollector.collect() samples every 10 s, and returns the last values until then", (time) => {
   const fake = new FakeCard(AMD);
   fake.card.collect();
   fake.files.gpu_busy_percent = "90\n";
@@ -76,8 +75,7 @@ Deno.test("SysfsGpuCollector.collect() samples every 10 s, and returns the last 
   assertDataEquals(fake.card.collect()?.[0]?.usePercent, 90);
 });
 
-Deno.test("SysfsGpuCollector.collect() reads only the power state of a suspended card", () => {
-  using time = new FakeTime();
+timed.test("SysfsGpuCollector.collect() reads only the power state of a suspended card", (time) => {
   const fake = new FakeCard(AMD);
   fake.card.collect();
   for (const status of ["suspended\n", "suspending\n"]) {
@@ -179,8 +177,7 @@ Deno.test("SysfsGpuCollector.collect() leaves out unreadable values and values o
   }
 });
 
-Deno.test("SysfsGpuCollector.collect() throws while no file can be read, until the next sample", () => {
-  using time = new FakeTime();
+timed.test("SysfsGpuCollector.collect() throws while no file can be read, until the next sample", (time) => {
   const fake = new FakeCard(AMD);
   fake.card.collect();
   const gone = new Error("ENODEV");
@@ -192,8 +189,7 @@ Deno.test("SysfsGpuCollector.collect() throws while no file can be read, until t
   assertDataEquals(fake.look(time)?.[0]?.usePercent, 37);
 });
 
-Deno.test("SysfsGpuCollector.decisions() names the files, and whether the card is suspended", () => {
-  using time = new FakeTime();
+timed.test("SysfsGpuCollector.decisions() names the files, and whether the card is suspended", (time) => {
   const fake = new FakeCard(AMD);
   fake.card.collect();
   const files = "gpu_busy_percent, mem_info_vram_total, mem_info_vram_used, " +

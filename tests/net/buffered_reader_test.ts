@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { BufferedReader } from "../../lib/net/buffered_reader.ts";
 import { ResponseError } from "../../lib/net/errors.ts";
 import type { ResponseHead } from "../../lib/net/http_head.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 import { cuts, split } from "./split.ts";
 
 const CHUNKED: ResponseHead = {
@@ -164,8 +164,7 @@ for (
   });
 }
 
-Deno.test("BufferedReader.read() waits for more where a peer sends a few bytes at a time", async () => {
-  using time = new FakeTime();
+timed.test("BufferedReader.read() waits for more where a peer sends a few bytes at a time", async (time) => {
   const { reader, stream } = readerOf(lettersOf("a".repeat(90)));
   for (let count = 0; count < 90; count++) await reader.read();
   assertEquals([stream.reads, time.timers], [90, 0]);
@@ -179,8 +178,7 @@ Deno.test("BufferedReader.read() waits for more where a peer sends a few bytes a
   assertEquals((await reading).length, 2000);
 });
 
-Deno.test("BufferedReader.read() does not wait between reads of many bytes, or a few in a second", async () => {
-  using time = new FakeTime();
+timed.test("BufferedReader.read() does not wait between reads of many bytes, or a few in a second", async (time) => {
   const large = readerOf(Array.from({ length: 5000 }, () => new Uint8Array(512)));
   while (await large.reader.read() !== undefined);
   const few = readerOf(Array.from({ length: 5000 }, () => new Uint8Array(1)));

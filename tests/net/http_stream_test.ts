@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ResponseError } from "../../lib/net/errors.ts";
 import { type StreamedRequest, streamRequest } from "../../lib/net/http_stream.ts";
-import { FakeTime, realTurn } from "../fake_time.ts";
+import { realTurn, timed } from "../fake_time.ts";
 import { realDeadline } from "../real_deadline.ts";
 import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, type RawServer, withRawServer } from "./raw_server.ts";
@@ -229,8 +229,7 @@ sanitized.test("streamRequest() ends when its signal aborts", async () => {
   });
 });
 
-Deno.test("streamRequest() ends when the transfer stalls", async () => {
-  using time = new FakeTime();
+timed.test("streamRequest() ends when the transfer stalls", async (time) => {
   await withStream(async (peer) => {
     await peer.request();
     await peer.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12");
@@ -264,8 +263,7 @@ sanitized.test("streamRequest() gives a sink that takes less a shorter body", as
   });
 });
 
-Deno.test("streamRequest() goes on as long as bytes move, however slowly, in either direction", async () => {
-  using time = new FakeTime();
+timed.test("streamRequest() goes on as long as bytes move, however slowly, in either direction", async (time) => {
   let taken = Promise.withResolvers<void>();
   await withStream(async (peer) => {
     const asked = await peer.request();
@@ -296,8 +294,7 @@ Deno.test("streamRequest() goes on as long as bytes move, however slowly, in eit
   });
 });
 
-Deno.test("streamRequest() notices a stall a quarter of the limit late at most", async () => {
-  using time = new FakeTime();
+timed.test("streamRequest() notices a stall a quarter of the limit late at most", async (time) => {
   await withStream(async (peer) => {
     await peer.request();
     await peer.ended();

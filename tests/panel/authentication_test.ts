@@ -4,7 +4,7 @@ import {
   callAuthenticated,
   LearnedTokenPlace,
 } from "../../lib/panel/authentication.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 
 const PANEL = { endpoint: "https://panel.example.com/x", token: "a+b/c=&d" };
 
@@ -56,8 +56,7 @@ Deno.test("callAuthenticated() learns that a panel takes the header only, and ke
   assertEquals(await callsTo(access, { query: 200, header: 401 }), "header query 200");
 });
 
-Deno.test("callAuthenticated() tries the header for a wrong token once in ten minutes", async () => {
-  using time = new FakeTime();
+timed.test("callAuthenticated() tries the header for a wrong token once in ten minutes", async (time) => {
   const access = { ...PANEL, tokenPlace: new LearnedTokenPlace("auto") };
   const wrong = { query: 401, header: 401 };
   assertEquals(await callsTo(access, wrong), "query header 401");
@@ -68,8 +67,7 @@ Deno.test("callAuthenticated() tries the header for a wrong token once in ten mi
   assertEquals(await callsTo(access, { query: 200, header: 200 }), "query 200");
 });
 
-Deno.test("callAuthenticated() tries the header again after ten minutes, not before", async () => {
-  using time = new FakeTime();
+timed.test("callAuthenticated() tries the header again after ten minutes, not before", async (time) => {
   const access = { ...PANEL, tokenPlace: new LearnedTokenPlace("auto") };
   const wrong = { query: 401, header: 401 };
   assertEquals(await callsTo(access, wrong), "query header 401");

@@ -15,7 +15,7 @@ import {
 } from "../../lib/panel/http_exchange.ts";
 import { MessageLimit } from "../../lib/panel/message_limit.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 import { collectedDebugLog, collectedLog } from "../log/collected_log.ts";
 
 const CALL: PanelCall = {
@@ -66,8 +66,7 @@ Deno.test("createPanelFetch() sends the common headers and those of the call, an
   }]);
 });
 
-Deno.test("createPanelFetch() logs each call at level debug only, without the query", async () => {
-  using _time = new FakeTime();
+timed.test("createPanelFetch() logs each call at level debug only, without the query", async () => {
   const exchange = fetchBy(() => Promise.resolve({ status: 200, headers: new Map(), text: "" }));
   const { signal } = new AbortController();
   const use = async () => void await exchange({ ...CALL, body: "12" }, signal);
@@ -76,8 +75,7 @@ Deno.test("createPanelFetch() logs each call at level debug only, without the qu
   assertStringIncludes(line, "panel: Status 200 in 0 ms: ask (GET /x), 2 bytes sent");
 });
 
-Deno.test("createPanelFetch() ends with a time-out when no answer comes", async () => {
-  using time = new FakeTime();
+timed.test("createPanelFetch() ends with a time-out when no answer comes", async (time) => {
   const asking = mute(CALL, new AbortController().signal);
   const failing = assertRejects(() => asking, PanelError);
   await time.run(4_999);
@@ -89,8 +87,7 @@ Deno.test("createPanelFetch() ends with a time-out when no answer comes", async 
   assertEquals(time.timers, 0);
 });
 
-Deno.test("createPanelFetch() slows down a panel whose answers are long, and no other", async () => {
-  using time = new FakeTime();
+timed.test("createPanelFetch() slows down a panel whose answers are long, and no other", async (time) => {
   let text = "x".repeat(4000);
   const exchange = fetchBy(() => Promise.resolve({ status: 200, headers: new Map(), text }));
   const stop = new AbortController();
@@ -113,8 +110,7 @@ Deno.test("createPanelFetch() slows down a panel whose answers are long, and no 
   assertEquals(time.timers, 0);
 });
 
-Deno.test("createPanelFetch() counts what it has received of an answer that fails", async () => {
-  using time = new FakeTime();
+timed.test("createPanelFetch() counts what it has received of an answer that fails", async (time) => {
   const exchange = fetchBy(({ newSink }) => {
     newSink?.().add(new Uint8Array(4 * 1024 * 1024));
     return Promise.reject(new ResponseError("the transfer stalled", { kind: "timeout" }));
@@ -132,8 +128,7 @@ Deno.test("createPanelFetch() counts what it has received of an answer that fail
   await waiting;
 });
 
-Deno.test("createPanelFetch() throws the signal's reason when it aborts, and leaves nothing open", async () => {
-  using time = new FakeTime();
+timed.test("createPanelFetch() throws the signal's reason when it aborts, and leaves nothing open", async (time) => {
   const stop = new AbortController();
   const asking = mute(CALL, stop.signal);
   stop.abort(new Error("told to stop"));
@@ -189,8 +184,7 @@ Deno.test("statusError() names the target of a redirect, without query and passw
   }
 });
 
-Deno.test("toRetryAfterMs() reads seconds and dates, up to five minutes", () => {
-  using _time = new FakeTime();
+timed.test("toRetryAfterMs() reads seconds and dates, up to five minutes", () => {
   const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000).toUTCString();
   const cases: [string | undefined, number | undefined][] = [
     ["0", 0],

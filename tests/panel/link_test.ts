@@ -6,7 +6,7 @@ import type { PanelOrder } from "../../lib/panel/orders.ts";
 import type { PanelConnection } from "../../lib/panel/panel_connection.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { transportName } from "../../lib/panel/transport.ts";
-import { FakeTime } from "../fake_time.ts";
+import { FakeTime, timed } from "../fake_time.ts";
 import { DEFAULTS, fakeConnection } from "./fake_connection.ts";
 import { FakeSocket } from "./fake_socket.ts";
 import { ReportingOwner } from "./reporting_owner.ts";
@@ -272,8 +272,7 @@ Deno.test("PanelLink.run() logs that reports are refused, by either carrier", as
   }
 });
 
-Deno.test("PanelLink.run() does nothing when the signal has aborted before", async () => {
-  using _time = new FakeTime();
+timed.test("PanelLink.run() does nothing when the signal has aborted before", async () => {
   const panel = new FakePanel();
   const owner = panel.open(AbortSignal.abort(), {});
   await owner.link.run();
@@ -281,8 +280,7 @@ Deno.test("PanelLink.run() does nothing when the signal has aborted before", asy
   owner.close();
 });
 
-Deno.test("PanelLink.run() ends when the report in flight has", async () => {
-  using time = new FakeTime();
+timed.test("PanelLink.run() ends when the report in flight has", async (time) => {
   const panel = new FakePanel();
   const held = Promise.withResolvers<PanelEvent[]>();
   panel.onRpc = () => held.promise;
@@ -311,8 +309,7 @@ Deno.test("PanelLink.run() aborts its pull when it ends", async () => {
   assertEquals(signals.map(({ aborted }) => aborted), [true]);
 });
 
-Deno.test("PanelLink.run() closes a WebSocket that opens when the signal has aborted", async () => {
-  using time = new FakeTime();
+timed.test("PanelLink.run() closes a WebSocket that opens when the signal has aborted", async (time) => {
   const panel = new FakePanel();
   const stop = new AbortController();
   const owner = panel.open(stop.signal, {});

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { MessageLimit } from "../../lib/panel/message_limit.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 
 /** Messages that are read until the limit asks for a pause, which is given back, in milliseconds. */
 function readUntilPause(limit: MessageLimit, bytes = 0): { count: number; pauseMs: number } {
@@ -10,8 +10,7 @@ function readUntilPause(limit: MessageLimit, bytes = 0): { count: number; pauseM
   }
 }
 
-Deno.test("MessageLimit.take() lets 1000 messages be read at once, and 50 a second after that", () => {
-  using time = new FakeTime();
+timed.test("MessageLimit.take() lets 1000 messages be read at once, and 50 a second after that", (time) => {
   const limit = new MessageLimit();
   assertEquals(readUntilPause(limit), { count: 1001, pauseMs: 1020 });
   for (let n = 0; n < 5; n++) {
@@ -22,16 +21,14 @@ Deno.test("MessageLimit.take() lets 1000 messages be read at once, and 50 a seco
   assertEquals(readUntilPause(limit).count, 1001);
 });
 
-Deno.test("MessageLimit.take() counts a long message as one for each 4 KiB, and for each 64 KiB beyond 64", () => {
-  using _time = new FakeTime();
+timed.test("MessageLimit.take() counts a long message as one for each 4 KiB, and for each 64 KiB beyond 64", () => {
   assertEquals(readUntilPause(new MessageLimit(), 4095).count, 1001);
   assertEquals(readUntilPause(new MessageLimit(), 4096).count, 501);
   assertEquals(readUntilPause(new MessageLimit(), 65_536).count, 59);
   assertEquals(readUntilPause(new MessageLimit(), 4 * 1024 * 1024).count, 13);
 });
 
-Deno.test("MessageLimit.take() never pauses for a panel that sends 50 a second", () => {
-  using time = new FakeTime();
+timed.test("MessageLimit.take() never pauses for a panel that sends 50 a second", (time) => {
   const limit = new MessageLimit();
   for (let count = 0; count < 10_000; count++) {
     time.tick(20);
@@ -40,8 +37,7 @@ Deno.test("MessageLimit.take() never pauses for a panel that sends 50 a second",
   assertEquals([limit.isExceeded, limit.isFlooded], [false, false]);
 });
 
-Deno.test("MessageLimit.giveBack() makes room for messages that were asked for", () => {
-  using _time = new FakeTime();
+timed.test("MessageLimit.giveBack() makes room for messages that were asked for", () => {
   const limit = new MessageLimit();
   limit.giveBack();
   for (let count = 0; count < 10_000; count++) {
@@ -51,8 +47,7 @@ Deno.test("MessageLimit.giveBack() makes room for messages that were asked for",
   assertEquals(readUntilPause(limit).count, 1001);
 });
 
-Deno.test("MessageLimit.isFlooded tells a panel that goes on for 10 s from one that stops", () => {
-  using time = new FakeTime();
+timed.test("MessageLimit.isFlooded tells a panel that goes on for 10 s from one that stops", (time) => {
   const limit = new MessageLimit();
   const floodFor = (ms: number) => {
     const endMs = performance.now() + ms;

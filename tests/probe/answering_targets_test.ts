@@ -1,12 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { AnsweringTargets } from "../../lib/probe/answering_targets.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 
 const choice = (host: string) =>
   [{ kind: "icmp", host }, { kind: "tcp", host, port: 443 }] as const;
 
-Deno.test("AnsweringTargets gives the target that has answered, for ten minutes from then", async () => {
-  using time = new FakeTime();
+timed.test("AnsweringTargets gives the target that has answered, for ten minutes from then", async (time) => {
   const answering = new AnsweringTargets();
   const targets = choice("h");
   const [icmp, tcp] = targets;
@@ -24,8 +23,7 @@ Deno.test("AnsweringTargets gives the target that has answered, for ten minutes 
   assertEquals(answering.toTry(targets), [icmp]);
 });
 
-Deno.test("AnsweringTargets remembers nothing of a single target, and the last 1000 of more", async () => {
-  using time = new FakeTime();
+timed.test("AnsweringTargets remembers nothing of a single target, and the last 1000 of more", async (time) => {
   const answering = new AnsweringTargets();
   const [only] = choice("h");
   answering.add([only], only);

@@ -3,7 +3,7 @@ import { delay } from "@std/async/delay";
 import fc from "fast-check";
 import { measure } from "../../lib/probe/measure.ts";
 import type { ProbeKind } from "../../lib/types.ts";
-import { FakeTime } from "../fake_time.ts";
+import { FakeTime, timed } from "../fake_time.ts";
 
 const KINDS: readonly ProbeKind[] = ["icmp", "tcp", "http"];
 
@@ -76,8 +76,7 @@ Deno.test("measure() gives the time as it was measured", async () => {
   assertEquals(measured, 0.385);
 });
 
-Deno.test("measure() gives up a try after 3 s and tells it so", async () => {
-  using time = new FakeTime();
+timed.test("measure() gives up a try after 3 s and tells it so", async (time) => {
   let told: unknown;
   const measured = measure(({ measured }) =>
     measured((limit) => {
@@ -92,8 +91,7 @@ Deno.test("measure() gives up a try after 3 s and tells it so", async () => {
   assertEquals(told instanceof DOMException && told.name, "TimeoutError");
 });
 
-Deno.test("measure() gives each try its own 3 s", async () => {
-  using time = new FakeTime();
+timed.test("measure() gives each try its own 3 s", async (time) => {
   const values = [2500, 2500, 2500, 900];
   const measured = measure(
     ({ measured }) =>
@@ -109,8 +107,7 @@ Deno.test("measure() gives each try its own 3 s", async () => {
   assertEquals(await measured, 900);
 });
 
-Deno.test("measure() lets the time-out stand still while a try does not measure", async () => {
-  using time = new FakeTime();
+timed.test("measure() lets the time-out stand still while a try does not measure", async (time) => {
   const measured = measure(async ({ signal, measured }) => {
     for (let count = 0; count < 3; count++) {
       assertEquals(await measured((limit) => delay(900, { signal: limit }).then(() => 7)), 7);
@@ -129,8 +126,7 @@ Deno.test("measure() lets the time-out stand still while a try does not measure"
   assertEquals(time.timers, 0);
 });
 
-Deno.test("measure() rejects with the signal's reason when it aborts, and leaves no timer", async () => {
-  using time = new FakeTime();
+timed.test("measure() rejects with the signal's reason when it aborts, and leaves no timer", async (time) => {
   for (const isMeasured of [true, false]) {
     const controller = new AbortController();
     let told = false;

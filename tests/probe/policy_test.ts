@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ProbePolicy, ProbeRefusedError, TooManyProbesError } from "../../lib/probe/policy.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 import { fakeResolver, policyOf } from "./fake_names.ts";
 import { restoring } from "../restoring.ts";
 
@@ -89,8 +89,7 @@ Deno.test("ProbePolicy.admit() refuses the broadcast addresses of the machine's 
   }
 });
 
-Deno.test("ProbePolicy.admit() refuses every probe while the machine's addresses can't be read", async () => {
-  using time = new FakeTime();
+timed.test("ProbePolicy.admit() refuses every probe while the machine's addresses can't be read", async (time) => {
   let isReadable = false;
   const machine = {
     interfaceAddresses: () => {
@@ -129,8 +128,7 @@ Deno.test("ProbePolicy.admit() refuses a host that has no other addresses", asyn
   await assertRejects(() => allowed.admit("0.0.0.0", { signal }), ProbeRefusedError);
 });
 
-Deno.test("ProbePolicy.admit() refuses the machine's own addresses, in each of their spellings", async () => {
-  using time = new FakeTime();
+timed.test("ProbePolicy.admit() refuses the machine's own addresses, in each of their spellings", async (time) => {
   let own = ["192.0.2.1", "2001:db8::1", "fe80::1", "::1"];
   let reads = 0;
   const machine = {
@@ -168,8 +166,7 @@ Deno.test("ProbePolicy.admit() refuses the machine's own addresses, in each of t
   assertEquals(await allowing.admit("192.0.2.2", { signal }), ["192.0.2.2"]);
 });
 
-Deno.test("ProbePolicy.admit() gives up a name that is not resolved within 3 s", async () => {
-  using time = new FakeTime();
+timed.test("ProbePolicy.admit() gives up a name that is not resolved within 3 s", async (time) => {
   const resolver = fakeResolver(() => new Promise(() => {}));
   const hanging = policyOf(resolver, { allowLocal: false });
   const admitted = hanging.admit("x.example", { signal });
@@ -178,8 +175,7 @@ Deno.test("ProbePolicy.admit() gives up a name that is not resolved within 3 s",
   await refused;
 });
 
-Deno.test("ProbePolicy.admit() lets 20 requests a second through to an address, whatever names it", async () => {
-  using time = new FakeTime();
+timed.test("ProbePolicy.admit() lets 20 requests a second through to an address, whatever names it", async (time) => {
   const limited = policy();
   const admit = (host: string) => limited.admit(host, { signal });
   // Each second anew, also where it began in the middle of the one before.
@@ -198,8 +194,7 @@ Deno.test("ProbePolicy.admit() lets 20 requests a second through to an address, 
   assertEquals(await time.until(spelt, { withinMs: 2000, stepMs: 100 }), 1000);
 });
 
-Deno.test("ProbePolicy.admit() lets 20 sites behind one address through each second, if not at regular times", async () => {
-  using time = new FakeTime();
+timed.test("ProbePolicy.admit() lets 20 sites behind one address through each second, if not at regular times", async (time) => {
   const limited = policy();
   let longestMs = 0;
   for (let second = 0; second < 60; second++) {
@@ -214,8 +209,7 @@ Deno.test("ProbePolicy.admit() lets 20 sites behind one address through each sec
   assert(longestMs <= 60, `${longestMs}`);
 });
 
-Deno.test("ProbePolicy.admit() refuses who would wait for more than ten seconds", async () => {
-  using time = new FakeTime();
+timed.test("ProbePolicy.admit() refuses who would wait for more than ten seconds", async (time) => {
   const full = policy();
   const controller = new AbortController();
   for (let count = 0; count < 20; count++) await full.admit("192.0.2.1", { signal });
@@ -239,8 +233,7 @@ Deno.test("ProbePolicy.admit() refuses who would wait for more than ten seconds"
   await Promise.all(waiting);
 });
 
-Deno.test("ProbePolicy.admit() keeps no more than 1024 addresses that no request goes to", async () => {
-  using time = new FakeTime();
+timed.test("ProbePolicy.admit() keeps no more than 1024 addresses that no request goes to", async (time) => {
   const { set } = Map.prototype;
   let kept: Map<unknown, unknown> | undefined;
   using _ = restoring(Map.prototype, "set");
@@ -261,8 +254,7 @@ Deno.test("ProbePolicy.admit() keeps no more than 1024 addresses that no request
   assertEquals(kept?.size, 2);
 });
 
-Deno.test("ProbePolicy.admit() forgets addresses that no request goes to", async () => {
-  using time = new FakeTime();
+timed.test("ProbePolicy.admit() forgets addresses that no request goes to", async (time) => {
   const limited = policy();
   const address = (number: number) => `10.0.${number >> 8}.${number & 255}`;
   for (let round = 0; round < 3; round++) {

@@ -3,7 +3,7 @@ import { delay } from "@std/async/delay";
 import { parseProbeTarget } from "../../lib/parse/probe_target.ts";
 import { Prober } from "../../lib/probe/prober.ts";
 import type { ProbeKind } from "../../lib/types.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 import { fakePolicy, fakeResolver, policyOf } from "./fake_names.ts";
 import { collectedDebugLog } from "../log/collected_log.ts";
 import { RawServer, write } from "./raw_server.ts";
@@ -128,8 +128,7 @@ Deno.test("Prober.probe() logs few of many refusals", async () => {
   assertEquals(lines.filter((line) => line.includes("warning")).length, 3);
 });
 
-Deno.test("Prober.probe() remembers a thousand refusals, and logs no others", async () => {
-  using time = new FakeTime();
+timed.test("Prober.probe() remembers a thousand refusals, and logs no others", async (time) => {
   const lines = await collectedDebugLog(async () => {
     const prober = proberOf("127.0.0.1", { allowLocal: false });
     for (let count = 1; count <= 1001; count++) {
@@ -178,8 +177,7 @@ function countingProber({ tookMs = 0 } = {}) {
   return { ping, startedAtMs, signals };
 }
 
-Deno.test("Prober.probe() reaches an address 20 times a second, whoever names it, and makes up no result", async () => {
-  using time = new FakeTime();
+timed.test("Prober.probe() reaches an address 20 times a second, whoever names it, and makes up no result", async (time) => {
   const { ping, startedAtMs } = countingProber();
   const lines = await collectedDebugLog(async () => {
     const probes: Promise<number | undefined>[] = [];
@@ -214,8 +212,7 @@ Deno.test("Prober.probe() measures 20 sites on one address and port at once", as
   await server.close();
 });
 
-Deno.test("Prober.probe() shares a measurement between all who want its target at that time", async () => {
-  using time = new FakeTime();
+timed.test("Prober.probe() shares a measurement between all who want its target at that time", async (time) => {
   const { ping, startedAtMs } = countingProber({ tookMs: 100 });
   const values: (number | undefined)[] = [];
   for (let at = 0; at < 20; at++) {
@@ -234,8 +231,7 @@ Deno.test("Prober.probe() shares a measurement between all who want its target a
   assertEquals(slow.startedAtMs.length, 1);
 });
 
-Deno.test("Prober.probe() ends a shared measurement when nobody wants it any more", async () => {
-  using time = new FakeTime();
+timed.test("Prober.probe() ends a shared measurement when nobody wants it any more", async (time) => {
   const { ping, startedAtMs, signals } = countingProber({ tookMs: 100 });
   const first = new AbortController();
   const second = new AbortController();
@@ -253,8 +249,7 @@ Deno.test("Prober.probe() ends a shared measurement when nobody wants it any mor
   assertEquals([await anew, startedAtMs.length], [7.9, 2]);
 });
 
-Deno.test("Prober.probe() counts each redirect, and sends nothing for a probe that must end between two", async () => {
-  using time = new FakeTime();
+timed.test("Prober.probe() counts each redirect, and sends nothing for a probe that must end between two", async (time) => {
   const server = new RawServer((path, connection) => {
     const hop = Number(path.slice(1));
     return write(

@@ -7,7 +7,7 @@ import {
 } from "@std/assert";
 import { Programs } from "../../lib/host/programs.ts";
 import { type CommandOptions, OUTPUT_LIMIT_BYTES, runCommand } from "../../lib/remote/command.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 import { realDeadline } from "../real_deadline.ts";
 import { isolatedTest } from "../own_process.ts";
 import { eventually, marked, newMark } from "./processes_below.ts";
@@ -64,8 +64,7 @@ Deno.test("runCommand() says why when nothing can be started", async () => {
   assertEquals(exitCode, -1);
 });
 
-Deno.test("runCommand() ends a command that takes too long, and keeps what it said", async () => {
-  using time = new FakeTime();
+timed.test("runCommand() ends a command that takes too long, and keeps what it said", async (time) => {
   const mark = newMark();
   const running = run(`echo before; sleep ${mark}`, { timeoutMs: 200 });
   await eventually(() => marked(`sleep ${mark}`).length === 1);
@@ -76,8 +75,7 @@ Deno.test("runCommand() ends a command that takes too long, and keeps what it sa
   assertEquals(marked(mark), []);
 });
 
-Deno.test("runCommand() lets a command that takes too long put its things in order", async () => {
-  using time = new FakeTime();
+timed.test("runCommand() lets a command that takes too long put its things in order", async (time) => {
   const mark = newMark();
   const command = `trap 'sleep 0.3; echo tidied; exit 7' TERM; while :; do sleep ${mark}; done`;
   const running = run(command, { timeoutMs: 200 });
@@ -88,8 +86,7 @@ Deno.test("runCommand() lets a command that takes too long put its things in ord
   assertEquals(exitCode, 124);
 });
 
-Deno.test("runCommand() kills what does not take SIGTERM after 5 s, grandchildren included", async () => {
-  using time = new FakeTime();
+timed.test("runCommand() kills what does not take SIGTERM after 5 s, grandchildren included", async (time) => {
   const mark = newMark();
   const command =
     `trap '' TERM; sh -c 'trap "" TERM; sleep ${mark} & sleep ${mark}' & sleep ${mark}`;
@@ -102,8 +99,7 @@ Deno.test("runCommand() kills what does not take SIGTERM after 5 s, grandchildre
   assertEquals(marked(mark), []);
 });
 
-Deno.test("runCommand() answers soon when children keep the output open, and ends them", async () => {
-  using time = new FakeTime();
+timed.test("runCommand() answers soon when children keep the output open, and ends them", async (time) => {
   const mark = newMark();
   const running = run(`sleep ${mark} & (sleep ${mark} &) ; echo done; exit 5`);
   await eventually(() => {
@@ -129,8 +125,7 @@ Deno.test("runCommand() ends jobs that have groups of their own", async () => {
   assertEquals(marked(mark), []);
 });
 
-Deno.test("runCommand() does not wait for what has left the session", async () => {
-  using time = new FakeTime();
+timed.test("runCommand() does not wait for what has left the session", async (time) => {
   const mark = newMark();
   const running = run(`setsid sleep ${mark} & echo done`);
   await eventually(() => marked(mark).some(({ words }) => words === `sleep ${mark}`));
@@ -149,8 +144,7 @@ Deno.test("runCommand() does not wait for what has left the session", async () =
   assertEquals(left.length, 1);
 });
 
-Deno.test("runCommand() leaves nothing behind when it is broken off", async () => {
-  using time = new FakeTime();
+timed.test("runCommand() leaves nothing behind when it is broken off", async (time) => {
   const mark = newMark();
   const controller = new AbortController();
   const command = `trap '' TERM HUP; sleep ${mark} & set -m; sleep ${mark} & wait`;
@@ -197,8 +191,7 @@ Deno.test("runCommand() keeps errors when there is too much output as well", asy
   assertEquals([countOf("o"), countOf("e")], [3 * 131_072, 131_072], "a quarter is errors");
 });
 
-Deno.test("runCommand() ends a command that never stops talking", async () => {
-  using time = new FakeTime();
+timed.test("runCommand() ends a command that never stops talking", async (time) => {
   const mark = newMark();
   const running = run(`yes ${mark}`, { timeoutMs: 60_000 });
   const writtenBytes = () => {

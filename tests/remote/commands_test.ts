@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Programs } from "../../lib/host/programs.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { Commands } from "../../lib/remote/commands.ts";
-import { FakeTime } from "../fake_time.ts";
+import { FakeTime, timed } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { withShellHome } from "../shell_home.ts";
 import { FakeSender } from "./fake_panel.ts";
@@ -30,8 +30,7 @@ Deno.test("Commands.handle() tries for an hour to send a result", async () => {
   assertEquals(await resultsAfter(HOUR_MS + 2 * 60_000), []);
 });
 
-Deno.test("Commands.handle() refuses what comes after the agent was told to stop, by one try", async () => {
-  using time = new FakeTime();
+timed.test("Commands.handle() refuses what comes after the agent was told to stop, by one try", async (time) => {
   const sender = new FakeSender();
   const commands = new Commands(new Programs(), sender, { timeoutMs: HOUR_MS });
   const closing = commands.close();
@@ -77,8 +76,7 @@ Deno.test("Commands keeps the results of three long outputs for a panel that tak
   );
 });
 
-Deno.test("Commands.close() gives the last results 3 s", async () => {
-  using time = new FakeTime();
+timed.test("Commands.close() gives the last results 3 s", async (time) => {
   const sender = new FakeSender();
   let abortedAtMs = -1;
   sender.sendCommandResult = (_result, signal) =>

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fileErrorText } from "../../lib/remote/file_requests.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
 import { eventually } from "./processes_below.ts";
@@ -64,8 +64,7 @@ Deno.test("FileRequests reads no more while four answers are on their way", asyn
   });
 });
 
-Deno.test("FileRequests refuses what is too much at once, and answers everything", async () => {
-  using time = new FakeTime();
+timed.test("FileRequests refuses what is too much at once, and answers everything", async (time) => {
   await withFiles(async (files) => {
     const ask = (count: number, args: Record<string, unknown>) =>
       Promise.all(Array.from({ length: count }, () => files.ask("stat", { path: "~", ...args })));
@@ -83,8 +82,7 @@ Deno.test("FileRequests refuses what is too much at once, and answers everything
   });
 });
 
-Deno.test("FileRequests answers in time, and does not run what has waited for too long", async () => {
-  using time = new FakeTime();
+timed.test("FileRequests answers in time, and does not run what has waited for too long", async (time) => {
   await withFiles(async (files) => {
     await Deno.writeTextFile(`${files.folder}/x`, "12345");
     const hung = Promise.withResolvers<void>();
@@ -166,8 +164,7 @@ Deno.test("FileRequests logs few of many changes, and what is only looked at not
   });
 });
 
-Deno.test("FileRequests answers what waits as long as the panel does, by its kind", async () => {
-  using time = new FakeTime();
+timed.test("FileRequests answers what waits as long as the panel does, by its kind", async (time) => {
   await withFiles(async (files) => {
     const { promise, resolve } = Promise.withResolvers<void>();
     files.sent = promise;
@@ -198,8 +195,7 @@ Deno.test("FileRequests answers what waits as long as the panel does, by its kin
   });
 });
 
-Deno.test("FileRequests says that a change takes longer, and lets it go on", async () => {
-  using time = new FakeTime();
+timed.test("FileRequests says that a change takes longer, and lets it go on", async (time) => {
   const hung = Promise.withResolvers<void>();
   const renaming = Promise.withResolvers<void>();
   // Nothing is renamed at all.
@@ -224,8 +220,7 @@ Deno.test("FileRequests says that a change takes longer, and lets it go on", asy
   assert(lines[0]?.endsWith('File request move of "~/a": done'), lines.join("\n"));
 });
 
-Deno.test("FileRequests lets a copy go on that takes longer than the panel waits", async () => {
-  using time = new FakeTime();
+timed.test("FileRequests lets a copy go on that takes longer than the panel waits", async (time) => {
   const { symlink } = Deno;
   const hung = Promise.withResolvers<void>();
   const linking = Promise.withResolvers<void>();

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { openForWriting } from "../../lib/remote/regular_file.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 import { type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
 import { checksMerge, judgeDownload } from "../test_panel/transfer_rules.ts";
 
@@ -161,8 +161,7 @@ test("FileUploads removes what killed agents left a day ago when it begins", asy
   ]);
 });
 
-Deno.test("FileUploads.close() removes temporary files, and leaves no timer", async () => {
-  using time = new FakeTime();
+timed.test("FileUploads.close() removes temporary files, and leaves no timer", async (time) => {
   await withFiles(async (files) => {
     await files.result("upload_stream", part(files, 0));
     assert(time.timers > 0);
@@ -171,8 +170,7 @@ Deno.test("FileUploads.close() removes temporary files, and leaves no timer", as
   });
 });
 
-Deno.test("FileUploads removes an upload of which nothing came for half an hour", async () => {
-  using time = new FakeTime();
+timed.test("FileUploads removes an upload of which nothing came for half an hour", async (time) => {
   await withFiles(async (files) => {
     await files.result("upload_stream", part(files, 0));
     const events = Deno.watchFs(files.folder);
@@ -357,8 +355,7 @@ test("FileUploads.commit() waits for a part that comes a second time", async (fi
   await files.result("upload_commit", COMMIT);
 });
 
-Deno.test("FileUploads keeps an upload of which a part takes long to come", async () => {
-  using time = new FakeTime();
+timed.test("FileUploads keeps an upload of which a part takes long to come", async (time) => {
   await withFiles(async (files) => {
     await files.result("upload_stream", part(files, 0));
     await files.result("upload_stream", part(files, 2));
@@ -442,8 +439,7 @@ test("FileUploads bounds the number of uploads", async (files) => {
   }
 });
 
-Deno.test("FileUploads keeps an upload that goes on", async () => {
-  using time = new FakeTime();
+timed.test("FileUploads keeps an upload that goes on", async (time) => {
   await withFiles(async (files) => {
     await files.result("upload_stream", part(files, 0));
     time.tick(29 * 60_000);

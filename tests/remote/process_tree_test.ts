@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Programs } from "../../lib/host/programs.ts";
 import type { ProcessStat } from "../../lib/parse/process_stat.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 import { ProcessTree } from "../../lib/remote/process_tree.ts";
 
 /** Processes on fake: number, parent, group, session. */
@@ -121,8 +121,7 @@ Deno.test("ProcessTree.exited() waits until the processes that were found have e
   await waiting;
 });
 
-Deno.test("ProcessTree.exited() looks every 20 ms, for as long as it is told", async () => {
-  using time = new FakeTime();
+timed.test("ProcessTree.exited() looks every 20 ms, for as long as it is told", async (time) => {
   const fake = new FakeProcesses(...STRANGERS, [100, 50, 100, 100]);
   const tree = new ProcessTree(fake, TREE);
   await tree.signal("SIGTERM");
@@ -131,8 +130,7 @@ Deno.test("ProcessTree.exited() looks every 20 ms, for as long as it is told", a
   assertEquals(await time.until(tree.exited(1000), { withinMs: 10_000 }), 40);
 });
 
-Deno.test("ProcessTree takes for gone what has exited and is only not reaped yet", async () => {
-  using time = new FakeTime();
+timed.test("ProcessTree takes for gone what has exited and is only not reaped yet", async (time) => {
   const fake = new FakeProcesses(...STRANGERS, [100, 50, 100, 100], [101, 100, 101, 101]);
   const tree = new ProcessTree(fake, TREE);
   await tree.signal("SIGTERM");

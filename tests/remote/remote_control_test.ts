@@ -6,7 +6,7 @@ import { PanelError } from "../../lib/panel/panel_error.ts";
 import { Programs } from "../../lib/host/programs.ts";
 import { RemoteControl } from "../../lib/remote/remote_control.ts";
 import { VERSION } from "../../lib/version.ts";
-import { FakeTime } from "../fake_time.ts";
+import { FakeTime, timed } from "../fake_time.ts";
 import { withShellHome } from "../shell_home.ts";
 import { StartedProcesses } from "../started_processes.ts";
 import { collectedLog } from "../log/collected_log.ts";
@@ -237,8 +237,7 @@ Deno.test("RemoteControl.handle() cuts a result that a panel refuses as too larg
   assert(lines.some((line) => line.includes("Gave up the result of command b, even the shortest")));
 });
 
-Deno.test("RemoteControl.handle() cuts a result that makes a panel close the WebSocket with 1009", async () => {
-  using time = new FakeTime();
+timed.test("RemoteControl.handle() cuts a result that makes a panel close the WebSocket with 1009", async (time) => {
   await withControl(async (it) => {
     const lengths: number[] = [];
     let isClosed = false;
@@ -439,8 +438,7 @@ test("RemoteControl.close() lets a result arrive that is on its way", async (it)
   assertEquals(it.results.length, 1);
 });
 
-Deno.test("RemoteControl.close() waits no longer than 3 s for what never ends", async () => {
-  using time = new FakeTime();
+timed.test("RemoteControl.close() waits no longer than 3 s for what never ends", async (time) => {
   const uploading = Promise.withResolvers<void>();
   const it = new ControlUnderTest();
   it.panel.sender.beforeEach = () => {
@@ -481,8 +479,7 @@ test("RemoteControl.handle() sends the configuration once for each request", asy
   assertEquals(startupConfigs[0]?.config["interval"], 3);
 }, { isOff: true });
 
-Deno.test("RemoteControl ends a command after as many minutes as were configured", async () => {
-  using time = new FakeTime();
+timed.test("RemoteControl ends a command after as many minutes as were configured", async (time) => {
   const mark = newMark();
   await withControl(async (it) => {
     it.run("a", `sleep ${mark}`);

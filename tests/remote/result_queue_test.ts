@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { ResultQueue } from "../../lib/remote/result_queue.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 
 const random = Math.random;
@@ -28,8 +28,7 @@ class QueueUnderTest {
   }
 }
 
-Deno.test("ResultQueue.add() tries until the result is accepted, ever more slowly", async () => {
-  using time = new FakeTime();
+timed.test("ResultQueue.add() tries until the result is accepted, ever more slowly", async (time) => {
   const tries: number[] = [];
   using results = new QueueUnderTest(() => {
     tries.push(Math.round(performance.now() / 1000));
@@ -45,8 +44,7 @@ Deno.test("ResultQueue.add() tries until the result is accepted, ever more slowl
   assertEquals(lines.length, 1, lines.join("\n"));
 });
 
-Deno.test("ResultQueue.add() waits half as long at least, by chance", async () => {
-  using time = new FakeTime();
+timed.test("ResultQueue.add() waits half as long at least, by chance", async (time) => {
   const tries: number[] = [];
   using results = new QueueUnderTest(() => {
     tries.push(performance.now() / 1000);
@@ -58,8 +56,7 @@ Deno.test("ResultQueue.add() waits half as long at least, by chance", async () =
   assertEquals(tries, [0, 1, 3, 7, 15, 31, 61, 91]);
 });
 
-Deno.test("ResultQueue.add() logs the first failure again after something was accepted", async () => {
-  using time = new FakeTime();
+timed.test("ResultQueue.add() logs the first failure again after something was accepted", async (time) => {
   let fails = true;
   using results = new QueueUnderTest(() =>
     fails ? Promise.reject(new Error("no")) : Promise.resolve()
@@ -79,8 +76,7 @@ Deno.test("ResultQueue.add() logs the first failure again after something was ac
   assert(lines.every((line) => line.includes(" warning remote: ")), lines.join("\n"));
 });
 
-Deno.test("ResultQueue.add() gives up after an hour", async () => {
-  using time = new FakeTime();
+timed.test("ResultQueue.add() gives up after an hour", async (time) => {
   let tries = 0;
   using results = new QueueUnderTest(() => {
     tries++;
@@ -99,8 +95,7 @@ Deno.test("ResultQueue.add() gives up after an hour", async () => {
   );
 });
 
-Deno.test("ResultQueue.add() sends new results while others back off", async () => {
-  using time = new FakeTime();
+timed.test("ResultQueue.add() sends new results while others back off", async (time) => {
   const accepted: string[] = [];
   using results = new QueueUnderTest((taskId) => {
     if (taskId.startsWith("bad")) return Promise.reject(new Error("no"));
@@ -115,8 +110,7 @@ Deno.test("ResultQueue.add() sends new results while others back off", async () 
   assertEquals(time.timers, 0);
 });
 
-Deno.test("ResultQueue.add() tries four at a time", async () => {
-  using time = new FakeTime();
+timed.test("ResultQueue.add() tries four at a time", async (time) => {
   let underWay = 0;
   let most = 0;
   using results = new QueueUnderTest(async () => {
@@ -131,8 +125,7 @@ Deno.test("ResultQueue.add() tries four at a time", async () => {
   assertEquals({ most, size: results.queue.size }, { most: 4, size: 0 });
 });
 
-Deno.test("ResultQueue.add() drops the oldest results beyond 8 MiB", async () => {
-  using time = new FakeTime();
+timed.test("ResultQueue.add() drops the oldest results beyond 8 MiB", async (time) => {
   const ended: string[] = [];
   using results = new QueueUnderTest((taskId, signal) =>
     new Promise((_, reject) => {
@@ -158,8 +151,7 @@ Deno.test("ResultQueue.add() bounds the number of small results as well", () => 
   assert(results.queue.size <= 8192);
 });
 
-Deno.test("ResultQueue.add() resolves after one try, whatever comes of it, and when it is dropped", async () => {
-  using time = new FakeTime();
+timed.test("ResultQueue.add() resolves after one try, whatever comes of it, and when it is dropped", async (time) => {
   using results = new QueueUnderTest((taskId) => {
     if (taskId === "hangs") return new Promise(() => {});
     return taskId === "fails" ? Promise.reject(new Error("no")) : Promise.resolve();
@@ -183,8 +175,7 @@ Deno.test("ResultQueue.add() counts the bytes of those alone that wait", async (
   assertEquals([accepted, lines], [10_000, []]);
 });
 
-Deno.test("ResultQueue.add() goes on with the shorter result alone, until the panel takes it", async () => {
-  using time = new FakeTime();
+timed.test("ResultQueue.add() goes on with the shorter result alone, until the panel takes it", async (time) => {
   const sent: string[] = [];
   const tooLarge = new PanelError("too large", { failure: "unavailable", status: 413 });
   const queue = new ResultQueue();
@@ -211,8 +202,7 @@ Deno.test("ResultQueue.add() goes on with the shorter result alone, until the pa
   assertEquals([queue.size, lines.some((line) => line.includes("Gave up"))], [0, false]);
 });
 
-Deno.test("ResultQueue.close() leaves no timer for what fails only then", async () => {
-  using time = new FakeTime();
+timed.test("ResultQueue.close() leaves no timer for what fails only then", async (time) => {
   const late = Promise.withResolvers<void>();
   const queue = new ResultQueue();
   const lines = await collectedLog(async () => {

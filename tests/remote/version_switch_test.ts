@@ -4,7 +4,7 @@ import { type ProgramOptions, Programs } from "../../lib/host/programs.ts";
 import { thisProgram } from "../../lib/host/this_program.ts";
 import { updateArguments, updateObstacle, VersionSwitch } from "../../lib/remote/version_switch.ts";
 import { VERSION } from "../../lib/version.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { restoring } from "../restoring.ts";
 
@@ -50,8 +50,7 @@ function latest(versions: VersionSwitch): void {
   versions.handle({ kind: "switch version", version: "latest" });
 }
 
-Deno.test("VersionSwitch.handle() updates to the latest version, one order at a time", async () => {
-  using time = new FakeTime();
+timed.test("VersionSwitch.handle() updates to the latest version, one order at a time", async (time) => {
   const programs = new FakePrograms();
   const lines = await collectedLog(async () => {
     const versions = new VersionSwitch(programs);
@@ -71,8 +70,7 @@ Deno.test("VersionSwitch.handle() updates to the latest version, one order at a 
   assertEquals(lines.length, 4, lines.join("\n"));
 });
 
-Deno.test("VersionSwitch.handle() takes the next order after an update that threw", async () => {
-  using time = new FakeTime();
+timed.test("VersionSwitch.handle() takes the next order after an update that threw", async (time) => {
   const programs = new FakePrograms();
   programs.cgroup = () => {
     throw new Error("no such file");
@@ -98,8 +96,7 @@ Deno.test("VersionSwitch.handle() knows the latest version by the names of the o
   }
 });
 
-Deno.test("VersionSwitch.handle() says that an order within ten minutes is ignored", async () => {
-  using time = new FakeTime();
+timed.test("VersionSwitch.handle() says that an order within ten minutes is ignored", async (time) => {
   const programs = new FakePrograms();
   programs.ended.resolve(true);
   const lines = await collectedLog(async () => {

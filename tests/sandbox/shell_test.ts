@@ -6,11 +6,11 @@ import { LINK_FILES, Shell, type ShellOptions, startShell } from "../../lib/sand
 import { parsePingOutput } from "../../lib/parse/ping_output.ts";
 import { writeExecutable } from "../executable.ts";
 import { exists, isAlive } from "../exists.ts";
-import { FakeTime } from "../fake_time.ts";
+import { FakeTime, timed } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { type SeenChild, StartedProcesses } from "../started_processes.ts";
 import { marked, newMark } from "../remote/processes_below.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder, TempFolder } from "../temp_folder.ts";
 import { eventually } from "../remote/processes_below.ts";
 
 const ROOTS = { proc: "/proc", sys: "/sys" };
@@ -242,8 +242,7 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     await eventually(() => !isAlive(pid));
   });
 
-  Deno.test(`Shell.interfaceTraits() tells what ${name} sees in sys`, async () => {
-    using sys = new TempFolder();
+  inFolder.test(`Shell.interfaceTraits() tells what ${name} sees in sys`, async (sys) => {
     const net = `${sys.path}/class/net`;
     for (
       const folder of [
@@ -291,8 +290,7 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     assertEquals(await shell.interfaceTraits("eth1"), undefined);
   });
 
-  Deno.test(`Shell.interfaceTraits() tells what ${name} sees of what may carry a PPP link`, async () => {
-    using root = new TempFolder();
+  inFolder.test(`Shell.interfaceTraits() tells what ${name} sees of what may carry a PPP link`, async (root) => {
     const [proc, sys] = [`${root.path}/proc`, `${root.path}/sys`];
     for (const folder of [`${proc}/1/net`, `${sys}/class/net/ppp0`]) {
       await Deno.mkdir(folder, { recursive: true });
@@ -318,8 +316,7 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     await look(3);
   });
 
-  Deno.test(`Shell.interfaceTraits() finds every name that a kernel takes under ${name}`, async () => {
-    using sys = new TempFolder();
+  inFolder.test(`Shell.interfaceTraits() finds every name that a kernel takes under ${name}`, async (sys) => {
     const names = [
       ...["brück0", "wan+br", "ābc", "网桥", "*", "a*", "[a]", "a\\b", "a\\", "'", '"', "$(touch)"],
       ...["`touch`", "$HOME", "~", "-n", "--", "!", "a;b", "a&b", "a|b", "<a>", "#", "=", "a\x01b"],
@@ -343,8 +340,7 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     }
   });
 
-  Deno.test(`Shell.interfaceTraits() tells what ${name} sees of bonds and VLANs in proc`, async () => {
-    using root = new TempFolder();
+  inFolder.test(`Shell.interfaceTraits() tells what ${name} sees of bonds and VLANs in proc`, async (root) => {
     const [proc, sys] = [`${root.path}/proc`, `${root.path}/sys`];
     const net = `${proc}/1/net`;
     await Deno.mkdir(`${net}/bonding`, { recursive: true });
@@ -365,8 +361,7 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     assertEquals((await shell.interfaceTraits("lan"))?.stacked, true);
   });
 
-  Deno.test(`Shell.countProcesses() counts what ${name} sees in proc`, async () => {
-    using proc = new TempFolder();
+  inFolder.test(`Shell.countProcesses() counts what ${name} sees in proc`, async (proc) => {
     await using shell = new TestShell({ shell: command, proc: proc.path });
     assertEquals([await shell.countProcesses(), await shell.countFolders()], [0, 0]);
     for (const name of ["2", "17", "self", "0x"]) await Deno.mkdir(`${proc.path}/${name}`);
@@ -380,8 +375,7 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     assertEquals(await shell.countFolders(), 3);
   });
 
-  Deno.test(`Shell.link() reads an interface's files under ${name}`, async () => {
-    using sys = new TempFolder();
+  inFolder.test(`Shell.link() reads an interface's files under ${name}`, async (sys) => {
     const names = ["eth0", "*", "$(touch)", "a b".replace(" ", "\x01"), "-n", "a\\"];
     for (const name of names) {
       await Deno.mkdir(`${sys.path}/class/net/${name}/statistics`, { recursive: true });
@@ -426,8 +420,7 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     assert(await shell.countDescriptors() >= 5);
   });
 
-  Deno.test(`The script under ${name} does nothing that is not on its menu`, async () => {
-    using folder = new TempFolder();
+  inFolder.test(`The script under ${name} does nothing that is not on its menu`, async (folder) => {
     const child = new Deno.Command(command[0], {
       args: [...command.slice(1), "-c", script, "sh", "/proc", "/sys"],
       stdin: "piped",
@@ -599,8 +592,7 @@ Deno.test("Shell.nvidiaSmi() tells how it failed", async () => {
   await assertRejects(() => shell.nvidiaSmi(), Error, 'with 6; its output begins with "cut"');
 });
 
-Deno.test("Shell.nvidiaSmi() starts nothing unless details of cards were asked for", async () => {
-  using folder = new TempFolder();
+inFolder.test("Shell.nvidiaSmi() starts nothing unless details of cards were asked for", async (folder) => {
   const script = `#!/bin/sh\necho started >${folder.path}/trace\n`;
   {
     using smi = ofNvidiaSmi(script);
@@ -712,8 +704,7 @@ Deno.test("startShell() goes on without a shell that can't be started, and says 
   assertMatch(lines[0] ?? "", /warning agent: Cannot start \/nonexistent\/sh: .*\bNo such file/);
 });
 
-Deno.test("Shell lets ended children be reaped 200 ms after the first answer", async () => {
-  using time = new FakeTime();
+timed.test("Shell lets ended children be reaped 200 ms after the first answer", async (time) => {
   // A shell that answers with the number of times that it was told to reap.
   const script =
     'n=0; while read -r id verb; do [ "$verb" = reap ] && n=$((n+1)) || echo "$id ok $n"; done';
@@ -733,8 +724,7 @@ Deno.test("Shell lets ended children be reaped 200 ms after the first answer", a
   assertEquals(time.timers, 0);
 });
 
-Deno.test("Shell lets children be reaped again after 2 s when some had not ended", async () => {
-  using time = new FakeTime();
+timed.test("Shell lets children be reaped again after 2 s when some had not ended", async (time) => {
   const script = "n=0; while read -r id verb; do " +
     '[ "$verb" = reap ] && n=$((n+1)) && echo "0 left" || echo "$id ok $n"; done';
   await using shell = new TestShell({ shell: ["/bin/sh", "-c", script] });
@@ -747,8 +737,7 @@ Deno.test("Shell lets children be reaped again after 2 s when some had not ended
   }
 });
 
-Deno.test("Shell.lookUp() asks a busy shell for 5 s, and then gives up", async () => {
-  using time = new FakeTime();
+timed.test("Shell.lookUp() asks a busy shell for 5 s, and then gives up", async (time) => {
   const script = 'while read -r id verb; do echo "$id busy"; done';
   await using shell = new TestShell({ shell: ["/bin/sh", "-c", script] });
   const asked = shell.lookUp("panel.test");
@@ -757,8 +746,7 @@ Deno.test("Shell.lookUp() asks a busy shell for 5 s, and then gives up", async (
   assert(tookMs >= 5_000 && tookMs < 5_500, `it took ${tookMs} ms`);
 });
 
-Deno.test("Shell gives up an answer that is lost: of a program after 60 s, of a name after 5 min", async () => {
-  using time = new FakeTime();
+timed.test("Shell gives up an answer that is lost: of a program after 60 s, of a name after 5 min", async (time) => {
   await using shell = new TestShell({ shell: ["/bin/sh", "-c", "while read -r line; do :; done"] });
   const failure = (asked: Promise<unknown>) =>
     asked.catch((error) => `${error.message} at ${performance.now()}`);

@@ -7,11 +7,10 @@ import {
   trustedDeno,
 } from "../../lib/service/install_context.ts";
 import { replaced } from "../replaced.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder, TempFolder } from "../temp_folder.ts";
 import { configOf, FakeSystem, installNow, USERS } from "./fake_system.ts";
 
-Deno.test("trustedDeno() refuses a Deno that the service's user can't access", async () => {
-  using temp = new TempFolder();
+inFolder.test("trustedDeno() refuses a Deno that the service's user can't access", async (temp) => {
   const folder = await Deno.realPath(temp.path);
   // The folder itself is closed to others, as such ones are.
   await Deno.mkdir(`${folder}/bin`);
@@ -38,8 +37,7 @@ Deno.test("trustedDeno() refuses a Deno that the service's user can't access", a
   }
 });
 
-Deno.test("trustedDeno() lets root run no Deno that other users can change", async () => {
-  using temp = new TempFolder();
+inFolder.test("trustedDeno() lets root run no Deno that other users can change", async (temp) => {
   const folder = await Deno.realPath(temp.path);
   await Deno.mkdir(`${folder}/bin`);
   const path = `${folder}/bin/deno`;

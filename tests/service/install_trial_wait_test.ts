@@ -3,12 +3,11 @@ import { readHealth } from "../../lib/state/health_reader.ts";
 import { waitForReports } from "../../lib/service/install_trial.ts";
 import { FakeTime } from "../fake_time.ts";
 import { ABOUT, openHealth } from "../state/health_folder.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder } from "../temp_folder.ts";
 
 const { signal } = new AbortController();
 const panels = ["p.example"];
-Deno.test("waitForReports() returns true at the first accepted report", async () => {
-  using folder = new TempFolder();
+inFolder.test("waitForReports() returns true at the first accepted report", async (folder) => {
   using time = new FakeTime({ now: Date.now() });
   const sinceMs = Date.now() - 1000;
   const waiting = waitForReports({ folder: folder.path, sinceMs, panels }, signal);
@@ -25,8 +24,7 @@ Deno.test("waitForReports() returns true at the first accepted report", async ()
   assertEquals((await later)[0]?.isAccepted, false);
 });
 
-Deno.test("waitForReports() ignores the health file of a dead agent", async () => {
-  using folder = new TempFolder();
+inFolder.test("waitForReports() ignores the health file of a dead agent", async (folder) => {
   using time = new FakeTime();
   await Deno.writeTextFile(
     `${folder.path}/health`,
@@ -45,8 +43,7 @@ Deno.test("waitForReports() stops when aborted", async () => {
   await assertRejects(() => waiting, DOMException);
 });
 
-Deno.test("waitForReports() looks for each panel by its name", async () => {
-  using folder = new TempFolder();
+inFolder.test("waitForReports() looks for each panel by its name", async (folder) => {
   using time = new FakeTime({ now: 1_000_000 });
   using health = openHealth(folder.path);
   const state = { sinceMs: 0, failures: 0, probes: 0 };
@@ -68,8 +65,7 @@ Deno.test("waitForReports() looks for each panel by its name", async () => {
   assertEquals(await results("unknown.example"), ["false undefined"]);
 });
 
-Deno.test("waitForReports() takes no report of the agent that ran before", async () => {
-  using folder = new TempFolder();
+inFolder.test("waitForReports() takes no report of the agent that ran before", async (folder) => {
   using time = new FakeTime({ now: 1_000_000 });
   using health = openHealth(folder.path);
   health.accepted(1000);

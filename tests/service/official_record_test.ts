@@ -7,7 +7,7 @@ import {
   removeOfficialRecord,
 } from "../../lib/service/official_record.ts";
 import { FakeSystem } from "./fake_system.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder } from "../temp_folder.ts";
 
 const REPLACED: OfficialRecord = {
   manager: "systemd",
@@ -25,8 +25,7 @@ async function write(folder: string, record: OfficialRecord): Promise<void> {
   await applySteps([officialRecordStep(folder, record)], system, signal);
 }
 
-Deno.test("readOfficialRecord() reads what officialRecordStep() wrote until it is removed", async () => {
-  using folder = new TempFolder();
+inFolder.test("readOfficialRecord() reads what officialRecordStep() wrote until it is removed", async (folder) => {
   assertEquals(readOfficialRecord(`${folder.path}/new`), undefined);
   await write(`${folder.path}/new`, { ...REPLACED, isDone: false });
   assertEquals(readOfficialRecord(`${folder.path}/new`), { ...REPLACED, isDone: false });
@@ -50,8 +49,7 @@ Deno.test("readOfficialRecord() reads what officialRecordStep() wrote until it i
   }
 });
 
-Deno.test("readOfficialRecord() returns undefined when the record is damaged", () => {
-  using folder = new TempFolder();
+inFolder.test("readOfficialRecord() returns undefined when the record is damaged", (folder) => {
   for (
     const text of [
       "",

@@ -1,14 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { currentSystem, missingFolders } from "../../lib/service/target_system.ts";
 import { replaced } from "../replaced.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder, TempFolder } from "../temp_folder.ts";
 
 function runtimeDir(path: string): string {
   return currentSystem({ env: { XDG_RUNTIME_DIR: path }, printLine: () => {} }).userRuntimeDir;
 }
 
-Deno.test("currentSystem() uses XDG_RUNTIME_DIR when this user owns it", () => {
-  using folder = new TempFolder();
+inFolder.test("currentSystem() uses XDG_RUNTIME_DIR when this user owns it", (folder) => {
   assertEquals(runtimeDir(folder.path), folder.path);
 });
 
@@ -41,8 +40,7 @@ Deno.test("currentSystem() takes home and the user before sudo from its variable
   assertEquals(of(env), { ...here, home: "/home/ann", sudoUser: "ann" });
 });
 
-Deno.test("currentSystem() has tools that find the system's programs and the user's manager", async () => {
-  using folder = new TempFolder();
+inFolder.test("currentSystem() has tools that find the system's programs and the user's manager", async (folder) => {
   const env = { PATH: "/nowhere", XDG_RUNTIME_DIR: folder.path };
   const { tools } = currentSystem({ env, printLine: () => {} });
   const command = { tool: "sh", args: ["-c", 'echo "$PATH,$XDG_RUNTIME_DIR,$LC_ALL"'] };
@@ -52,8 +50,7 @@ Deno.test("currentSystem() has tools that find the system's programs and the use
   assertEquals([tools.has("sh"), tools.has("no-such-tool")], [true, false]);
 });
 
-Deno.test("missingFolders() lists missing parents, deepest first", async () => {
-  using root = new TempFolder();
+inFolder.test("missingFolders() lists missing parents, deepest first", async (root) => {
   await Deno.mkdir(`${root.path}/opt`);
   assertEquals(missingFolders(["/opt/a/b/program", "/opt/a/other", "/x/y"], { root: root.path }), [
     "/opt/a/b",

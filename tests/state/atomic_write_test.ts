@@ -2,11 +2,10 @@ import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { linkOrCopy, removeIfExists } from "../../lib/state/atomic_write.ts";
 import { syncedPaths } from "./synced_paths.ts";
 import { replaced } from "../replaced.ts";
-import { ClosedFolder } from "../closed_folder.ts";
+import { ClosedFolder, inClosedFolder } from "../closed_folder.ts";
 import { onLinux } from "../only_on.ts";
 
-Deno.test("removeIfExists() removes what is there, and says when it stays", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("removeIfExists() removes what is there, and says when it stays", async (folder) => {
   const path = `${folder.path}/a`;
   await removeIfExists(path);
   Deno.writeTextFileSync(path, "");
@@ -18,8 +17,7 @@ Deno.test("removeIfExists() removes what is there, and says when it stays", asyn
   assertEquals([...Deno.readDirSync(folder.path)], []);
 });
 
-Deno.test("linkOrCopy() makes a second link, in place of what has the name", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("linkOrCopy() makes a second link, in place of what has the name", async (folder) => {
   Deno.writeTextFileSync(`${folder.path}/a`, "one", { mode: 0o640 });
   Deno.writeTextFileSync(`${folder.path}/b`, "two");
   await linkOrCopy(`${folder.path}/a`, `${folder.path}/b`);
@@ -27,8 +25,7 @@ Deno.test("linkOrCopy() makes a second link, in place of what has the name", asy
   assertEquals(Deno.statSync(`${folder.path}/b`).ino, Deno.statSync(`${folder.path}/a`).ino);
 });
 
-Deno.test("linkOrCopy() copies a symbolic link, and does not follow it", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("linkOrCopy() copies a symbolic link, and does not follow it", async (folder) => {
   Deno.symlinkSync("nowhere", `${folder.path}/a`);
   await linkOrCopy(`${folder.path}/a`, `${folder.path}/b`);
   assertEquals(Deno.readLinkSync(`${folder.path}/b`), "nowhere");
@@ -43,8 +40,7 @@ onLinux.test("linkOrCopy() copies text, owner and mode where there can't be a li
   assertEquals([(mode ?? 0) & 0o7777, uid], [0o444, Deno.uid()]);
 });
 
-Deno.test("linkOrCopy() brings a copy to the disk, with its owner and without rights of a set-uid program", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("linkOrCopy() brings a copy to the disk, with its owner and without rights of a set-uid program", async (folder) => {
   const [from, to] = [`${folder.path}/a`, `${folder.path}/b`];
   Deno.writeTextFileSync(from, "one");
   const owner = Deno.uid() === 0 ? 65534 : Deno.uid();

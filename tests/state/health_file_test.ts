@@ -6,12 +6,11 @@ import { HealthFile, type PanelHealth, PROBLEM_PARTS } from "../../lib/state/hea
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { acceptAt } from "./accept_at.ts";
-import { ClosedFolder } from "../closed_folder.ts";
+import { ClosedFolder, inClosedFolder } from "../closed_folder.ts";
 import { ABOUT, openHealth } from "./health_folder.ts";
 import { asRoot, onLinux } from "../only_on.ts";
 
-Deno.test("HealthFile tells of the last accepted report, and is gone when the agent ends", () => {
-  using parent = new ClosedFolder();
+inClosedFolder.test("HealthFile tells of the last accepted report, and is gone when the agent ends", (parent) => {
   const folder = `${parent.path}/run`;
   assertEquals(readHealth([folder]), undefined);
   const file = HealthFile.open(["/dev/null/run", folder], ABOUT);
@@ -34,8 +33,7 @@ Deno.test("HealthFile tells of the last accepted report, and is gone when the ag
   assertEquals(readHealth([folder]), undefined);
 });
 
-Deno.test("HealthFile.open() makes a folder and a file that all may read", () => {
-  using parent = new ClosedFolder();
+inClosedFolder.test("HealthFile.open() makes a folder and a file that all may read", (parent) => {
   const folder = `${parent.path}/run`;
   const file = HealthFile.open([folder], ABOUT);
   const mode = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
@@ -43,16 +41,14 @@ Deno.test("HealthFile.open() makes a folder and a file that all may read", () =>
   file?.close();
 });
 
-Deno.test("HealthFile.open() writes over the longer record that an agent has left", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("HealthFile.open() writes over the longer record that an agent has left", (folder) => {
   Deno.writeTextFileSync(`${folder.path}/health`, "x".repeat(20_000));
   const file = HealthFile.open([folder.path], ABOUT);
   assertEquals(readHealth([folder.path])?.version, "1.2.3");
   file?.close();
 });
 
-Deno.test("HealthFile's lock can be held by nobody who may only read", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("HealthFile's lock can be held by nobody who may only read", (folder) => {
   Deno.writeTextFileSync(`${folder.path}/health`, "{}");
   const theirs = Deno.openSync(`${folder.path}/health`);
   assert(theirs.tryLockSync(true), "reading is enough for a lock");
@@ -69,8 +65,7 @@ Deno.test("HealthFile's lock can be held by nobody who may only read", () => {
   theirs.close();
 });
 
-Deno.test("HealthFile holds the lock of the file too, for users who may not open the other", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("HealthFile holds the lock of the file too, for users who may not open the other", (folder) => {
   const file = HealthFile.open([folder.path], ABOUT);
   using theirs = Deno.openSync(`${folder.path}/health`);
   assert(!theirs.tryLockSync(false));
@@ -142,8 +137,7 @@ function whilePausing<T>(act: (ms: number | undefined) => void, run: () => T): T
   return run();
 }
 
-Deno.test("HealthFile.open() leaves a file to the agent that has it", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("HealthFile.open() leaves a file to the agent that has it", (folder) => {
   const first = HealthFile.open([folder.path], ABOUT);
   let pauses = 0;
   const second = whilePausing(
@@ -155,8 +149,7 @@ Deno.test("HealthFile.open() leaves a file to the agent that has it", () => {
   first?.close();
 });
 
-Deno.test("HealthFile.open() takes no look at how an agent is for another agent", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("HealthFile.open() takes no look at how an agent is for another agent", (folder) => {
   Deno.writeTextFileSync(`${folder.path}/health`, "{}");
   const look = Deno.openSync(`${folder.path}/health`);
   assert(look.tryLockSync(false));
@@ -165,8 +158,7 @@ Deno.test("HealthFile.open() takes no look at how an agent is for another agent"
   file?.close();
 });
 
-Deno.test("HealthFile.open() tries ten times, and gives up before a lock that somebody shares for ever", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("HealthFile.open() tries ten times, and gives up before a lock that somebody shares for ever", (folder) => {
   const path = `${folder.path}/health.lock`;
   using theirs = Deno.openSync(path, { read: true, write: true, create: true });
   assert(theirs.tryLockSync(false));
@@ -183,8 +175,7 @@ Deno.test("HealthFile.open() tries ten times, and gives up before a lock that so
   assertEquals(openBelow(folder.path), [path], "but for theirs nothing stays open");
 });
 
-Deno.test("HealthFile.open() takes the next folder where it can't have the lock's file", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("HealthFile.open() takes the next folder where it can't have the lock's file", (folder) => {
   Deno.mkdirSync(`${folder.path}/a/health.lock`, { recursive: true });
   const file = HealthFile.open([`${folder.path}/a`, `${folder.path}/b`], ABOUT);
   assertEquals(file?.path, `${folder.path}/b/health`);
@@ -213,8 +204,7 @@ asRoot.test("HealthFile.open() takes no folder of another user, and says so", as
   assertEquals([...Deno.readDirSync(folder.path)], []);
 });
 
-Deno.test("HealthFile.open() follows no link that somebody has put there", async () => {
-  using parent = new ClosedFolder();
+inClosedFolder.test("HealthFile.open() follows no link that somebody has put there", async (parent) => {
   Deno.mkdirSync(`${parent.path}/theirs`);
   Deno.symlinkSync(`${parent.path}/theirs`, `${parent.path}/run`);
   assertMatch(
@@ -224,8 +214,7 @@ Deno.test("HealthFile.open() follows no link that somebody has put there", async
   assertEquals([...Deno.readDirSync(`${parent.path}/theirs`)], []);
 });
 
-Deno.test("HealthFile.open() takes no folder that others can write to, says so, and takes the next", async () => {
-  using parent = new ClosedFolder();
+inClosedFolder.test("HealthFile.open() takes no folder that others can write to, says so, and takes the next", async (parent) => {
   const folder = `${parent.path}/open`;
   Deno.mkdirSync(folder);
   for (const mode of [0o777, 0o1777, 0o775, 0o757]) {
@@ -240,16 +229,14 @@ Deno.test("HealthFile.open() takes no folder that others can write to, says so, 
   assertEquals([...Deno.readDirSync(folder)], []);
 });
 
-Deno.test("HealthFile.open() writes to nothing that a link in its folder leads to", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("HealthFile.open() writes to nothing that a link in its folder leads to", async (folder) => {
   Deno.writeTextFileSync(`${folder.path}/theirs`, "as it was");
   Deno.symlinkSync("theirs", `${folder.path}/health`);
   await refusal(folder.path);
   assertEquals(Deno.readTextFileSync(`${folder.path}/theirs`), "as it was");
 });
 
-Deno.test("HealthFile.open() takes the next folder where the memory of the first is full, or does without", async () => {
-  using parent = new ClosedFolder();
+inClosedFolder.test("HealthFile.open() takes the next folder where the memory of the first is full, or does without", async (parent) => {
   const { writeSync } = Deno.FsFile.prototype;
   let full = `${parent.path}/full`;
   using _full = replaced(Deno.FsFile.prototype, {
@@ -286,8 +273,7 @@ Deno.test("HealthFile keeps what does not work, since when, and forgets it when 
   assertEquals(readHealth([folder.path])?.problems.map(({ part }) => part), ["ping"]);
 });
 
-Deno.test("HealthFile writes no secret, and cuts its texts after that", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("HealthFile writes no secret, and cuts its texts after that", (folder) => {
   const secrets = ["t0ken-of-the-node"];
   using file = openHealth(folder.path, { ...ABOUT, secrets });
   const text = `redirected to /login/${secrets[0]}/${"x".repeat(300)}`;
@@ -303,8 +289,7 @@ Deno.test("HealthFile writes no secret, and cuts its texts after that", () => {
   assertEquals(readHealth([folder.path])?.panels[0]?.panel, "p.example/…");
 });
 
-Deno.test("HealthFile keeps sixteen panels, with the next report if not at once, and cuts each text", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("HealthFile keeps sixteen panels, with the next report if not at once, and cuts each text", (folder) => {
   using file = openHealth(folder.path);
   const panel = { sinceMs: 1, failures: 0, probes: 0 };
   const panels = Array.from({ length: 17 }, (_, at) => ({ ...panel, panel: `${at}` }));
@@ -318,8 +303,7 @@ Deno.test("HealthFile keeps sixteen panels, with the next report if not at once,
   assertEquals(readHealth([folder.path])?.problems[0]?.text.length, 300);
 });
 
-Deno.test("HealthFile keeps the state of each panel, whatever is in its texts", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("HealthFile keeps the state of each panel, whatever is in its texts", (folder) => {
   const file = HealthFile.open([folder.path], ABOUT);
   const panel = {
     panel: "p.example",
@@ -354,8 +338,7 @@ function longPanels(count: number, character: string): PanelHealth[] {
 }
 
 for (const [name, character] of Object.entries({ Latin: "x", Chinese: "长", controls: "\u0001" })) {
-  Deno.test(`HealthFile cuts texts until all panels fit, and drops none (${name})`, () => {
-    using folder = new ClosedFolder();
+  inClosedFolder.test(`HealthFile cuts texts until all panels fit, and drops none (${name})`, (folder) => {
     const file = HealthFile.open([folder.path], ABOUT);
     file?.setSeal(character.repeat(5000));
     for (const part of PROBLEM_PARTS) file?.setProblem(part, character.repeat(5000));

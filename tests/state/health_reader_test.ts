@@ -9,7 +9,7 @@ import {
 } from "../../lib/state/health_reader.ts";
 import { FakeTime } from "../fake_time.ts";
 import { replaced } from "../replaced.ts";
-import { ClosedFolder } from "../closed_folder.ts";
+import { ClosedFolder, inClosedFolder } from "../closed_folder.ts";
 import { ABOUT, openHealth } from "./health_folder.ts";
 import { asRoot } from "../only_on.ts";
 
@@ -76,8 +76,7 @@ Deno.test("isReporting() and reportingPanels() know of nothing where no agent ru
   }
 });
 
-Deno.test("readHealth() goes by the lock of the file where there is no private one", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("readHealth() goes by the lock of the file where there is no private one", (folder) => {
   const record = { pid: 1, intervalMs: 1, ...ABOUT };
   Deno.writeTextFileSync(`${folder.path}/health`, JSON.stringify(record));
   {
@@ -152,8 +151,7 @@ asRoot.test("readHealth() takes no private lock that is another user's", () => {
   assertEquals(readHealth([folder.path])?.isRunning, false);
 });
 
-Deno.test("readHealth() gives texts that act on no terminal", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("readHealth() gives texts that act on no terminal", (folder) => {
   const forged = {
     pid: 1,
     intervalMs: 1,
@@ -177,8 +175,7 @@ Deno.test("readHealth() gives texts that act on no terminal", () => {
   assertEquals(problems?.[0]?.text, "no [4m");
 });
 
-Deno.test("readHealth() says of an agent that was killed that it does not run", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("readHealth() says of an agent that was killed that it does not run", (folder) => {
   Deno.writeTextFileSync(
     `${folder.path}/health`,
     JSON.stringify({ pid: 1, intervalMs: 1, ...ABOUT }),
@@ -195,8 +192,7 @@ Deno.test("readHealth() says of an agent that was killed that it does not run", 
   for (const file of looks) file.close();
 });
 
-Deno.test("readHealth() takes the agent that runs, whatever one that was killed has left before it", () => {
-  using parent = new ClosedFolder();
+inClosedFolder.test("readHealth() takes the agent that runs, whatever one that was killed has left before it", (parent) => {
   const [first, second, third] = [`${parent.path}/1`, `${parent.path}/2`, `${parent.path}/3`];
   for (const [folder, version] of [[first, "killed"], [second, "killed later"]] as const) {
     Deno.mkdirSync(folder);
@@ -214,8 +210,7 @@ Deno.test("readHealth() takes the agent that runs, whatever one that was killed 
   assertEquals(found(), ["1.2.3", true]);
 });
 
-Deno.test("readHealth() follows no link, and waits for no pipe", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("readHealth() follows no link, and waits for no pipe", async (folder) => {
   Deno.writeTextFileSync(
     `${folder.path}/elsewhere`,
     JSON.stringify({ pid: 1, intervalMs: 1, ...ABOUT }),
@@ -227,16 +222,14 @@ Deno.test("readHealth() follows no link, and waits for no pipe", async () => {
   assertEquals(readHealth([folder.path]), undefined);
 });
 
-Deno.test("readHealth() takes nothing that no agent has written", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("readHealth() takes nothing that no agent has written", (folder) => {
   for (const text of ["", "{", "null", "[]", '{"pid":"1"}', "1", `"${"x".repeat(2000)}"`]) {
     Deno.writeTextFileSync(`${folder.path}/health`, text);
     assertEquals(readHealth([folder.path]), undefined, text);
   }
 });
 
-Deno.test("readHealth() takes what each part of a record is, and nothing else", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("readHealth() takes what each part of a record is, and nothing else", (folder) => {
   const panel = { panel: "p", sinceMs: 1 };
   const good = { pid: 1, intervalMs: 1, version: "1", seal: "", panels: [panel] };
   const read = (changes: object) => {

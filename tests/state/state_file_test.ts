@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { StateFile } from "../../lib/state/state_file.ts";
-import { ClosedFolder } from "../closed_folder.ts";
+import { ClosedFolder, inClosedFolder } from "../closed_folder.ts";
 import { replaced } from "../replaced.ts";
 import { syncedPaths } from "./synced_paths.ts";
 
@@ -34,8 +34,7 @@ function names(folder: string): string[] {
   return Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
 }
 
-Deno.test("StateFile.read() gives what was written, and nothing where there is nothing", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("StateFile.read() gives what was written, and nothing where there is nothing", async (folder) => {
   assertEquals(stateFile(folder.path).read(), { value: undefined, problems: [] });
   assertEquals(names(folder.path), []);
   await write(folder.path, 1, 2);
@@ -44,8 +43,7 @@ Deno.test("StateFile.read() gives what was written, and nothing where there is n
   assertEquals((Deno.statSync(`${folder.path}/state.state`).mode ?? 0) & 0o777, 0o600);
 });
 
-Deno.test("StateFile.write() works without a path once the file is open", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("StateFile.write() works without a path once the file is open", async (folder) => {
   using file = stateFile(`${folder.path}/a`);
   await file.open();
   await file.write(text(1));
@@ -58,8 +56,7 @@ Deno.test("StateFile.write() works without a path once the file is open", async 
   await assertRejects(() => file.write(text(3)), Error, "state.state was deleted");
 });
 
-Deno.test("StateFile.open() writes to nothing that a link leads to, and takes nothing but a file", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("StateFile.open() writes to nothing that a link leads to, and takes nothing but a file", async (folder) => {
   const path = `${folder.path}/state.state`;
   Deno.writeTextFileSync(`${folder.path}/theirs`, "as it was");
   Deno.symlinkSync("theirs", path);
@@ -84,8 +81,7 @@ function slotLength(bytes: Uint8Array, slot: number): number {
   return bytes.indexOf(0, slot * SLOT_BYTES) + 1 - slot * SLOT_BYTES;
 }
 
-Deno.test("StateFile.read() gives the state before when the last one is damaged at any byte", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("StateFile.read() gives the state before when the last one is damaged at any byte", async (folder) => {
   const path = `${folder.path}/state.state`;
   await write(folder.path, 1, 2, 3);
   const whole = Deno.readFileSync(path);
@@ -103,8 +99,7 @@ Deno.test("StateFile.read() gives the state before when the last one is damaged 
   assertEquals(stateFile(folder.path).read(), { value: { number: 5 }, problems: [] });
 });
 
-Deno.test("StateFile.read() gives the state before when a write was cut off anywhere", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("StateFile.read() gives the state before when a write was cut off anywhere", async (folder) => {
   const path = `${folder.path}/state.state`;
   await write(folder.path, 1, 2, 3);
   const before = Deno.readFileSync(path);
@@ -122,8 +117,7 @@ Deno.test("StateFile.read() gives the state before when a write was cut off anyw
   }
 });
 
-Deno.test("StateFile.read() takes no state from bytes that it has not written", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("StateFile.read() takes no state from bytes that it has not written", (folder) => {
   const text = fc.string().map((it) => new TextEncoder().encode(it));
   fc.assert(
     fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), text), (bytes) => {
@@ -135,8 +129,7 @@ Deno.test("StateFile.read() takes no state from bytes that it has not written", 
   );
 });
 
-Deno.test("StateFile.read() takes a new file for no damage, and one whose only state is damaged for one", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("StateFile.read() takes a new file for no damage, and one whose only state is damaged for one", async (folder) => {
   const path = `${folder.path}/state.state`;
   await write(folder.path);
   assertEquals(stateFile(folder.path).read(), { value: undefined, problems: [] });
@@ -147,8 +140,7 @@ Deno.test("StateFile.read() takes a new file for no damage, and one whose only s
   assertEquals(stateFile(folder.path).read().problems[0], `${path} is damaged`);
 });
 
-Deno.test("StateFile.open() makes a file that nobody ever sees empty", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("StateFile.open() makes a file that nobody ever sees empty", async (folder) => {
   const other = stateFile(folder.path);
   using file = stateFile(folder.path);
   let isOpen = false;
@@ -162,8 +154,7 @@ Deno.test("StateFile.open() makes a file that nobody ever sees empty", async () 
   assertEquals(Array.from(Deno.readDirSync(folder.path), ({ name }) => name), ["state.state"]);
 });
 
-Deno.test("StateFile.write() refuses a text that does not fit, and keeps the one before", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("StateFile.write() refuses a text that does not fit, and keeps the one before", async (folder) => {
   const longest = text(7).padEnd(SLOT_BYTES - "4294967295 1 ".length - 1);
   using file = stateFile(folder.path);
   await file.open();
@@ -176,8 +167,7 @@ Deno.test("StateFile.write() refuses a text that does not fit, and keeps the one
   assert(Deno.statSync(file.path).size <= 2 * SLOT_BYTES);
 });
 
-Deno.test("StateFile.write() goes on from what another process has written when that was read", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("StateFile.write() goes on from what another process has written when that was read", async (folder) => {
   using one = stateFile(folder.path);
   using other = stateFile(folder.path);
   await one.open();
@@ -190,8 +180,7 @@ Deno.test("StateFile.write() goes on from what another process has written when 
   assertEquals(stateFile(folder.path).read(), { value: { number: 3 }, problems: [] });
 });
 
-Deno.test("StateFile brings each text to the disk before it goes on", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("StateFile brings each text to the disk before it goes on", async (folder) => {
   const { syncData } = Deno.FsFile.prototype;
   /** What the file held each time. */
   const synced: (number | undefined)[] = [];
@@ -205,8 +194,7 @@ Deno.test("StateFile brings each text to the disk before it goes on", async () =
   assertEquals(synced, [undefined, 1, 2]);
 });
 
-Deno.test("StateFile.write() writes what other versions read, with the checksum that gzip has", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("StateFile.write() writes what other versions read, with the checksum that gzip has", async (folder) => {
   await write(folder.path, 1);
   const bytes = Deno.readFileSync(`${folder.path}/state.state`);
   const slot = (at: number) =>
@@ -214,8 +202,7 @@ Deno.test("StateFile.write() writes what other versions read, with the checksum 
   assertEquals([slot(0), slot(1)], ["2784036036 0 \0", '3991731813 1 {"number":1}\0']);
 });
 
-Deno.test("StateFile.open() keeps what is damaged beside, and starts anew", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("StateFile.open() keeps what is damaged beside, and starts anew", async (folder) => {
   Deno.writeTextFileSync(`${folder.path}/state.state`, "not ours");
   const { value, problems } = stateFile(folder.path).read();
   assertEquals(value, undefined);
@@ -229,8 +216,7 @@ Deno.test("StateFile.open() keeps what is damaged beside, and starts anew", asyn
 });
 
 for (const bytes of [0, 1, 4096, 600_000]) {
-  Deno.test(`StateFile.open() tells of a file that a crash has left with ${bytes} zeros`, async () => {
-    using folder = new ClosedFolder();
+  inClosedFolder.test(`StateFile.open() tells of a file that a crash has left with ${bytes} zeros`, async (folder) => {
     const path = `${folder.path}/state.state`;
     Deno.writeFileSync(path, new Uint8Array(bytes));
     using file = stateFile(folder.path);
@@ -242,8 +228,7 @@ for (const bytes of [0, 1, 4096, 600_000]) {
   });
 }
 
-Deno.test("StateFile.read() throws when the system refuses to give the file", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("StateFile.read() throws when the system refuses to give the file", async (folder) => {
   await Deno.symlink("state.state", `${folder.path}/state.state`);
   assertThrows(
     () => stateFile(folder.path).read(),
@@ -252,8 +237,7 @@ Deno.test("StateFile.read() throws when the system refuses to give the file", as
   );
 });
 
-Deno.test("StateFile.read() gives again what it has read when the system refuses the file since", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("StateFile.read() gives again what it has read when the system refuses the file since", async (folder) => {
   await write(folder.path, 1);
   const file = stateFile(folder.path);
   assertEquals(file.read().value, { number: 1 });
@@ -269,8 +253,7 @@ Deno.test("StateFile.read() gives again what it has read when the system refuses
   );
 });
 
-Deno.test("StateFile.write() makes the folder where there is none, and throws where none can be", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("StateFile.write() makes the folder where there is none, and throws where none can be", async (folder) => {
   using file = stateFile(`${folder.path}/later`);
   await file.write(text(1));
   assertEquals(file.read().value, { number: 1 });
@@ -305,8 +288,7 @@ async function run(command: string, ...args: string[]): Promise<{ success: boole
   }
 }
 
-Deno.test("StateFile.write() survives a disk that is full or read-only", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("StateFile.write() survives a disk that is full or read-only", async (folder) => {
   if (!await mountTiny(folder.path)) {
     return console.log("skipped: no file system can be mounted here");
   }
@@ -329,8 +311,7 @@ Deno.test("StateFile.write() survives a disk that is full or read-only", async (
   }
 });
 
-Deno.test("StateFile.open() goes on where a new file can't be brought to the disk yet", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("StateFile.open() goes on where a new file can't be brought to the disk yet", async (folder) => {
   using file = stateFile(folder.path);
   {
     const syncData = () => Promise.reject(new Error("No space left"));
@@ -363,8 +344,7 @@ async function fill(path: string): Promise<void> {
   }
 }
 
-Deno.test("StateFile is readable, and one write old at most, after 50 kills", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("StateFile is readable, and one write old at most, after 50 kills", async (folder) => {
   let told = 0;
   for (let kill = 0; kill < 50; kill++) {
     told = await writeUntilKilled(folder.path, told);
@@ -400,8 +380,7 @@ async function syncedFolders(use: () => Promise<unknown>): Promise<string[]> {
   return (await syncedPaths(use)).filter((path) => path.endsWith("/"));
 }
 
-Deno.test("StateFile.open() brings the folder of a new file to the disk, and no known one", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("StateFile.open() brings the folder of a new file to the disk, and no known one", async (folder) => {
   const open = async () => {
     using file = stateFile(folder.path);
     await file.open();

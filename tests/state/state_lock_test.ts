@@ -1,9 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { ClosedFolder } from "../closed_folder.ts";
+import { inClosedFolder } from "../closed_folder.ts";
 import { openBelow } from "../open_below.ts";
 import { FolderLock, isFolderLocked } from "../../lib/state/state_lock.ts";
 import { replaced } from "../replaced.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder } from "../temp_folder.ts";
 
 /** Whether the folder could be locked just now. */
 function canLock(folder: string): boolean {
@@ -11,8 +11,7 @@ function canLock(folder: string): boolean {
   return lock.tryLock();
 }
 
-Deno.test("FolderLock makes the folder, for its owner alone, and gives it to one at a time", () => {
-  using parent = new TempFolder();
+inFolder.test("FolderLock makes the folder, for its owner alone, and gives it to one at a time", (parent) => {
   const folder = `${parent.path}/a/b`;
   assertEquals(isFolderLocked(folder), false);
   const lock = FolderLock.open(folder);
@@ -31,8 +30,7 @@ Deno.test("FolderLock makes the folder, for its owner alone, and gives it to one
   assertEquals(openBelow(folder), [], "nothing stays open");
 });
 
-Deno.test("FolderLock releases its lock before it closes the file, of which a child may have a copy", () => {
-  using folder = new TempFolder();
+inFolder.test("FolderLock releases its lock before it closes the file, of which a child may have a copy", (folder) => {
   const lock = FolderLock.open(folder.path);
   assertEquals(lock.tryLock(), true);
   {
@@ -42,8 +40,7 @@ Deno.test("FolderLock releases its lock before it closes the file, of which a ch
   assertEquals(canLock(folder.path), true);
 });
 
-Deno.test("FolderLock.open() makes one lock of each name", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("FolderLock.open() makes one lock of each name", (folder) => {
   using one = FolderLock.open(folder.path);
   using other = FolderLock.open(folder.path, { name: "other" });
   assertEquals([one.tryLock(), other.tryLock()], [true, true]);
@@ -53,8 +50,7 @@ Deno.test("FolderLock.open() makes one lock of each name", () => {
   ]);
 });
 
-Deno.test("FolderLock.open() follows no link", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("FolderLock.open() follows no link", (folder) => {
   Deno.symlinkSync("elsewhere", `${folder.path}/lock`);
   assertThrows(
     () => FolderLock.open(folder.path),
@@ -70,8 +66,7 @@ Deno.test("FolderLock.open() throws where no folder can be", () => {
   assertEquals(cause instanceof Deno.errors.NotADirectory, true);
 });
 
-Deno.test("FolderLock leaves nothing behind a process that was killed", async () => {
-  using folder = new TempFolder();
+inFolder.test("FolderLock leaves nothing behind a process that was killed", async (folder) => {
   const url = new URL("../../lib/state/state_lock.ts", import.meta.url).href;
   const code = `import { FolderLock } from "${url}";
     globalThis.kept = FolderLock.open(${JSON.stringify(folder.path)});

@@ -6,7 +6,7 @@ import { setUpLog } from "../../lib/log/log.ts";
 import { FakeTime } from "../fake_time.ts";
 import { openBelow } from "../open_below.ts";
 import { replaced } from "../replaced.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder } from "../temp_folder.ts";
 
 /** A number that is kept. */
 class PersistentNumber implements PersistentState<number> {
@@ -259,8 +259,7 @@ class HangingFile extends StateFile<number> {
   }
 }
 
-Deno.test("StatePersister.run() ends within 400 ms although a write hangs", async () => {
-  using folder = new TempFolder();
+inFolder.test("StatePersister.run() ends within 400 ms although a write hangs", async (folder) => {
   using time = new FakeTime();
   const file = new HangingFile(folder.path, { name: "n", parse: parseNumber });
   const number = new PersistentNumber();
@@ -286,8 +285,7 @@ Deno.test("StatePersister.run() writes a second after the start, and then each m
   assertEquals(asked, [0, 1, 1, 2, 2, 3]);
 });
 
-Deno.test("StatePersister writes nothing more once it has left the folder to others", async () => {
-  using folder = new TempFolder();
+inFolder.test("StatePersister writes nothing more once it has left the folder to others", async (folder) => {
   const number = new PersistentNumber();
   const onDisk = () => new StateFile(folder.path, { name: "n", parse: parseNumber }).read().value;
   const file = new StateFile(folder.path, { name: "n", parse: parseNumber });
@@ -303,8 +301,7 @@ Deno.test("StatePersister writes nothing more once it has left the folder to oth
   assertEquals(onDisk(), 1);
 });
 
-Deno.test("StatePersister.flush() writes what is new since its own look at the state", async () => {
-  using folder = new TempFolder();
+inFolder.test("StatePersister.flush() writes what is new since its own look at the state", async (folder) => {
   const file = new StateFile(folder.path, { name: "n", parse: parseNumber });
   const number = new class extends PersistentNumber {
     /** Brought up to date, as a month's traffic is. */
@@ -337,8 +334,7 @@ class CountingFile extends StateFile<number> {
   }
 }
 
-Deno.test("StatePersister.flush() writes what is new, one write after the other", async () => {
-  using folder = new TempFolder();
+inFolder.test("StatePersister.flush() writes what is new, one write after the other", async (folder) => {
   const file = new CountingFile(folder.path, { name: "n", parse: parseNumber });
   const number = new PersistentNumber();
   const persister = new StatePersister(file, number);

@@ -1,10 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { openWritableFile } from "../../lib/state/writable_file.ts";
-import { ClosedFolder } from "../closed_folder.ts";
+import { inClosedFolder } from "../closed_folder.ts";
 import { replaced } from "../replaced.ts";
 
-Deno.test("openWritableFile() opens what is there, and makes what is not for its owner alone", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("openWritableFile() opens what is there, and makes what is not for its owner alone", (folder) => {
   const path = `${folder.path}/file`;
   for (const text of ["one", "two"]) {
     using file = openWritableFile(path, { mode: 0o600 });
@@ -15,8 +14,7 @@ Deno.test("openWritableFile() opens what is there, and makes what is not for its
   assertEquals(Deno.readTextFileSync(path), "tonetwo");
 });
 
-Deno.test("openWritableFile() follows no link", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("openWritableFile() follows no link", (folder) => {
   const path = `${folder.path}/file`;
   for (const target of ["elsewhere", "theirs"]) {
     Deno.symlinkSync(`${folder.path}/${target}`, path);
@@ -28,8 +26,7 @@ Deno.test("openWritableFile() follows no link", () => {
   assertEquals(Array.from(Deno.readDirSync(folder.path), ({ name }) => name), ["theirs"]);
 });
 
-Deno.test("openWritableFile() waits for no pipe", async () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("openWritableFile() waits for no pipe", async (folder) => {
   const path = `${folder.path}/file`;
   await new Deno.Command("mkfifo", { args: [path] }).output();
   assertThrows(() => openWritableFile(path, { mode: 0o600 }), Error, "it is no regular file");
@@ -42,8 +39,7 @@ Deno.test("openWritableFile() waits for no pipe", async () => {
   assertThrows(() => openWritableFile(path, { mode: 0o600 }), Error, "it is no regular file");
 });
 
-Deno.test("openWritableFile() refuses the file that was replaced while it was opened", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("openWritableFile() refuses the file that was replaced while it was opened", (folder) => {
   const path = `${folder.path}/file`;
   Deno.writeTextFileSync(path, "old");
   const { openSync } = Deno;
@@ -61,8 +57,7 @@ Deno.test("openWritableFile() refuses the file that was replaced while it was op
   assertEquals(Deno.readTextFileSync(path), "new");
 });
 
-Deno.test("openWritableFile() refuses a file of that number on another disk", () => {
-  using folder = new ClosedFolder();
+inClosedFolder.test("openWritableFile() refuses a file of that number on another disk", (folder) => {
   const path = `${folder.path}/file`;
   Deno.writeTextFileSync(path, "ours");
   const { lstatSync } = Deno;

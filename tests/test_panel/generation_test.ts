@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type GenerationName, generations } from "./generation.ts";
 import { startTestPanel, type TestPanel } from "./test_panel.ts";
-import { FakeTime } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 import { deliverRpc, dial, envelope, postRpc } from "./fake_agent.ts";
 import { deliver, REPORT } from "./fake_reporter.ts";
 
@@ -117,8 +117,7 @@ for (
     ["main", 75_000, true],
   ] as const
 ) {
-  Deno.test(`a panel ${name} drops a WebSocket ${timeoutMs / 1000} s after the last data`, async () => {
-    using time = new FakeTime();
+  timed.test(`a panel ${name} drops a WebSocket ${timeoutMs / 1000} s after the last data`, async (time) => {
     await withPanel(name, async (panel) => {
       const socket = await dial(panel, "v2").opened();
       socket.socket.send(envelope("agent.report", { report: REPORT }, 1));
@@ -138,8 +137,7 @@ for (
 }
 
 for (const [name, presenceMs] of [["1.1", 11_000], ["1.4", 35_000], ["1.5", 35_000]] as const) {
-  Deno.test(`a panel ${name} shows a node as online ${presenceMs / 1000} s after a report`, async () => {
-    using time = new FakeTime();
+  timed.test(`a panel ${name} shows a node as online ${presenceMs / 1000} s after a report`, async (time) => {
     await withPanel(name, async (panel) => {
       assert(!panel.node.isOnline);
       if (name === "1.1") await deliver(panel, "report", REPORT);

@@ -17,7 +17,7 @@ import { openBelow } from "../open_below.ts";
 import { atDate, realTurn } from "../fake_time.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
 import { replaced } from "../replaced.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder, TempFolder } from "../temp_folder.ts";
 
 function monthOf(collectors: readonly Collector[]): Collector | undefined {
   return collectors.find(({ sources }) => "traffic" in sources());
@@ -65,8 +65,7 @@ Deno.test("readTraffic() imports the official agent's count, or warns that it ca
   assertEquals(more.length, 1);
 });
 
-Deno.test("persistTraffic() reads the official agent's count when it opens, and not later", async () => {
-  using folder = new TempFolder();
+inFolder.test("persistTraffic() reads the official agent's count when it opens, and not later", async (folder) => {
   const entry = { timestamp: Math.floor(Date.now() / 1000), tx: 7e12, rx: 5 };
   const path = `${folder.path}/net_static.json`;
   Deno.writeTextFileSync(path, JSON.stringify({ interfaces: { eth0: [entry] } }));
@@ -92,8 +91,7 @@ Deno.test("persistTraffic() reads the official agent's count when it opens, and 
   assertEquals(read.includes(path), false);
 });
 
-Deno.test("persistTraffic() keeps the count by the day of its options, and takes requests over", async () => {
-  using folder = new TempFolder();
+inFolder.test("persistTraffic() keeps the count by the day of its options, and takes requests over", async (folder) => {
   const config = configOf(["--month-rotate", "15", "--state-dir", folder.path]);
   const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
   const { collectors, run } = await persistTraffic(config, machine, undefined);
@@ -124,8 +122,7 @@ Deno.test("persistTraffic() keeps the count by the day of its options, and takes
   assertEquals(sent, 6_000);
 });
 
-Deno.test("persistTraffic() keeps the count although nothing can be measured or asked for any more", async () => {
-  using folder = new TempFolder();
+inFolder.test("persistTraffic() keeps the count although nothing can be measured or asked for any more", async (folder) => {
   // Where the file of requests would be.
   Deno.mkdirSync(`${folder.path}/month.request`);
   const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
@@ -142,8 +139,7 @@ Deno.test("persistTraffic() keeps the count although nothing can be measured or 
   assertEquals(trafficStateFile(config).read().value?.interfaces, new Map([["eth0", FIVE]]));
 });
 
-Deno.test("persistTraffic() writes a new month at its reset, and not only with the next write", async () => {
-  using folder = new TempFolder();
+inFolder.test("persistTraffic() writes a new month at its reset, and not only with the next write", async (folder) => {
   const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
   const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
   const { collectors, run } = await persistTraffic(config, machine, undefined);
@@ -161,8 +157,7 @@ Deno.test("persistTraffic() writes a new month at its reset, and not only with t
 
 const FIVE = { sentBytes: 5, receivedBytes: 5 };
 
-Deno.test("persistTraffic() answers no request before anything was counted", async () => {
-  using folder = new TempFolder();
+inFolder.test("persistTraffic() answers no request before anything was counted", async (folder) => {
   const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
   const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
   const network = new NetworkCollector({ read: () => undefined }, () => undefined, {
@@ -179,8 +174,7 @@ Deno.test("persistTraffic() answers no request before anything was counted", asy
   assertEquals(requests.answerTo("one"), undefined);
 });
 
-Deno.test("persistTraffic() leaves a request to the agent that has the folder", async () => {
-  using folder = new TempFolder();
+inFolder.test("persistTraffic() leaves a request to the agent that has the folder", async (folder) => {
   const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
   const open = () => {
     const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
@@ -209,8 +203,7 @@ function machineOf(config: ReturnType<typeof configOf>, bytes: () => number) {
   return { ...openLinuxMachine(new FakeMachine("debian-vm"), config), network };
 }
 
-Deno.test("persistTraffic() sets totals after it has counted what has passed until then", async () => {
-  using folder = new TempFolder();
+inFolder.test("persistTraffic() sets totals after it has counted what has passed until then", async (folder) => {
   const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
   let bytes = 5;
   const machine = machineOf(config, () => bytes);
@@ -234,8 +227,7 @@ Deno.test("persistTraffic() tells its observer why it can't keep the count", asy
   await run(AbortSignal.abort());
 });
 
-Deno.test("readTraffic() goes on from the state of the day of its options, and names damages", async () => {
-  using folder = new TempFolder();
+inFolder.test("readTraffic() goes on from the state of the day of its options, and names damages", async (folder) => {
   const config = configOf(["--month-rotate", "15", "--state-dir", folder.path]);
   let bytes = 5;
   const look = () => {
@@ -267,8 +259,7 @@ Deno.test("readTraffic() goes on from the state of the day of its options, and n
   assertStringIncludes(look().after, `; ${folder.path}/month.state is damaged; `);
 });
 
-Deno.test("persistTraffic() has made its file when it returns, and leaves all other rows as they are", async () => {
-  using folder = new TempFolder();
+inFolder.test("persistTraffic() has made its file when it returns, and leaves all other rows as they are", async (folder) => {
   const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
   const machine = machineOf(config, () => 1);
   const disk = Promise.withResolvers<void>();
