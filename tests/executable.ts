@@ -8,11 +8,19 @@
 export function writeExecutable(path: string, text: string): void {
   const source = `${path}.source`;
   Deno.writeTextFileSync(source, text);
-  const { success, stderr } = new Deno.Command("install", {
-    args: ["-m", "755", source, path],
+  Deno.chmodSync(source, 0o755);
+  makeExecutable(source);
+  Deno.renameSync(source, path);
+}
+
+/** Makes a script of this process's one that can be run at once, as {@linkcode writeExecutable} does. */
+export function makeExecutable(path: string): void {
+  const copy = `${path}.copy`;
+  const { success, stderr } = new Deno.Command("cp", {
+    args: ["-p", path, copy],
     stdout: "null",
     stderr: "piped",
   }).outputSync();
-  Deno.removeSync(source);
-  if (!success) throw new Error(`Cannot write ${path}: ${new TextDecoder().decode(stderr)}`);
+  if (!success) throw new Error(`Cannot copy ${path}: ${new TextDecoder().decode(stderr)}`);
+  Deno.renameSync(copy, path);
 }

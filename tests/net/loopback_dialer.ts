@@ -11,6 +11,8 @@ export class LoopbackDialer implements Dialer {
   readonly urls: string[] = [];
   /** How many writes there have been on all streams. */
   writes = 0;
+  /** How many bytes were read from all streams. */
+  bytesRead = 0;
   readonly #open = new Set<ByteStream>();
   readonly #forward: DialResult["forward"];
   readonly #longestWrite: number;
@@ -33,7 +35,11 @@ export class LoopbackDialer implements Dialer {
       await Deno.connect({ hostname, port: Number(port), signal }),
     );
     const stream: ByteStream = {
-      read: (into) => connection.read(into),
+      read: async (into) => {
+        const count = await connection.read(into);
+        this.bytesRead += count ?? 0;
+        return count;
+      },
       write: (bytes) => {
         this.writes++;
         return connection.write(bytes.subarray(0, this.#longestWrite));

@@ -10,9 +10,9 @@ import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, withRawServer } from "./raw_server.ts";
 import { agreement, upgrade } from "./raw_upgrade.ts";
 import { serverFrame } from "./server_frames.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
 import { sanitized } from "../sanitized_tests.ts";
 
-/** The runner looks for what is left behind only when told to. */
 /** Dials a server; no stream may be left when the socket was closed or did not come about. */
 async function withDial(
   serve: (peer: RawPeer) => Promise<void>,
@@ -138,14 +138,20 @@ for (
 }
 
 sanitized.test("openWebSocket() throws the status when the body does not come", async () => {
+  const answer = "HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nnot ";
+  const dialer = new LoopbackDialer();
   await withDial(async (peer) => {
     await peer.request();
-    await peer.write("HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nnot ");
+    await peer.write(answer);
     await peer.ended();
   }, async (dial) => {
-    const error = await assertRejects(() => dial({ openTimeoutMs: 50 }), UpgradeError);
+    using time = new FakeTime();
+    const refused = assertRejects(() => dial(), UpgradeError);
+    while (dialer.bytesRead < answer.length) await realTurn();
+    await time.run(60_000);
+    const error = await refused;
     assertEquals([error.status, error.text], [403, "not "]);
-  });
+  }, dialer);
 });
 
 for (

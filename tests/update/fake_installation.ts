@@ -14,6 +14,7 @@ import {
   type UpdateOutcome,
   type UpdaterOptions,
 } from "../../lib/update/updater.ts";
+import { makeExecutable } from "../executable.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { FakeAgent } from "./fake_agent.ts";
 import { programOf } from "./release_server.ts";
@@ -33,6 +34,14 @@ export interface FakeInstallation {
   readonly silentVersions: readonly string[];
 }
 
+/** Files of a program that can be run at once although other tests start programs in this process. */
+class RunnableFiles extends ProgramFiles {
+  override async finishStaged(): Promise<void> {
+    await super.finishStaged();
+    makeExecutable(this.stagedPath);
+  }
+}
+
 /** All that an update works with, with steps that are handed to `onStep`. */
 export function updaterOptions(
   { path, url, publicKey, mirror = "", wanted, silentVersions }: FakeInstallation,
@@ -46,7 +55,7 @@ export function updaterOptions(
     wanted,
     currentVersion: versionIn(path),
     target: "portable",
-    files: new ProgramFiles(path),
+    files: new RunnableFiles(path),
     state: new StateFile(updateFolder(path), { name: UPDATE_STATE, parse: parseUpdateState }),
     agent: new FakeAgent(path, { silentVersions }),
     downloads: new Downloads({ proxies: {}, caCerts: [] }),
