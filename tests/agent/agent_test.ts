@@ -383,14 +383,18 @@ Deno.test("Agent.run() sends basic info again as soon as the addresses are known
   const world = new FakeWorld();
   const found = Promise.withResolvers<Addresses>();
   world.addresses = () => found.promise;
+  const sent = () => world.infos.map(({ ipv4, ipv6 }) => ipv6 ?? ipv4);
   await live(world, async (time) => {
     await time.run(1000);
-    assertEquals(world.infos.map((info) => info.ipv4), [undefined]);
+    assertEquals(sent(), [undefined]);
     found.resolve({ ipv4: "192.0.2.1" });
     await time.run(10);
-    assertEquals(world.infos.map((info) => info.ipv4), [undefined, "192.0.2.1"]);
+    assertEquals(sent(), [undefined, "192.0.2.1"]);
     await time.run(300_000);
     assertEquals(world.infos.length, 3, "known addresses need no second message");
+    world.addresses = () => Promise.resolve({ ipv4: "192.0.2.1", ipv6: "2001:db8::1" });
+    await time.run(300_000);
+    assertEquals(sent().slice(3), ["192.0.2.1", "2001:db8::1"]);
   });
 });
 

@@ -112,7 +112,9 @@ Deno.test("runDryRun() measures twice, with the interval between", async () => {
     const tookMs = await time.until(running, { withinMs: 3_000, stepMs: 100 });
     assert(tookMs >= 2_000, `it took ${tookMs} ms`);
     assertEquals(await running, 0);
-    assertEquals(JSON.parse(context.printed).secondsBetween, 2);
+    const { secondsBetween, basicInfo } = JSON.parse(context.printed);
+    assertEquals(secondsBetween, 2);
+    assert("cpu_physical_cores" in basicInfo, "as it is sent first");
   });
 });
 

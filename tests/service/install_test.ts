@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
+import { install } from "../../lib/service/install.ts";
 import { acceptAt } from "../state/accept_at.ts";
 import {
   ARGS,
@@ -149,6 +150,21 @@ Deno.test("install() ignores a report from before the start", async () => {
   acceptAt(agent, { intervalMs: 1000, atMs: Date.now() - 86_400_000 });
   const refusal = await fake.install(ARGS);
   assertStringIncludes(refusal ?? "", "no report");
+});
+
+Deno.test("install() takes the report of an agent that is faster than what follows its start", async () => {
+  await using fake = machineOf("openrc", { "rc-update": "/bin/sleep 0.02" });
+  const { signal } = new AbortController();
+  const { tools } = fake.system;
+  using agent = closing(fake.acceptedAgent(`/run/${NAME}`));
+  acceptAt(agent, { intervalMs: 60_000, atMs: 0 });
+  const run: typeof tools.run = async (command, options) => {
+    const result = await tools.run(command, options);
+    if (command.tool === "rc-service") agent.accepted(60_000);
+    return result;
+  };
+  const system = { ...fake.system, tools: { ...tools, run } };
+  assertEquals(await install(configOf(["install", ...ARGS]), system, { signal }), undefined);
 });
 
 /** Lets the panels answer so when the token is tried, and gives what was asked for. */
