@@ -47,6 +47,7 @@ const CONSEQUENCES: readonly (readonly [
   [ON_THE_WAY, ["service"], /its files have changed since systemd read them/],
   [["connect"], ["ping"], /sendto: Operation not permitted/],
   [["service"], ["environment", "agent"]],
+  [["service"], ["state"], /Not a directory/],
   [["agents"], ["agent", "connections"]],
   [["network"], ["interfaces"]],
   [

@@ -107,7 +107,7 @@ export function errorResult(text: string, found: FoundService): CheckResult {
   }
   const set = unit && ofUnit(unit, lastError);
   if (set !== undefined) return result("failed", said, set);
-  const denied = deniedFile(unit, lastError);
+  const denied = deniedFile(lastError, found);
   const hidden = denied === undefined && unit && /permission denied/i.test(lastError)
     ? underSettings(said, { unit: ofDropIns(unit), names: DENYING_SETTINGS })
     : undefined;
@@ -122,7 +122,7 @@ export function errorResult(text: string, found: FoundService): CheckResult {
   }
   return denied === undefined
     ? result("failed", said, `repair that, and then: ${start}; its log: ${logHint}`)
-    : result("failed", `${said}; ${denied.text}`, denied.ofUser, `${denied.repair} && ${start}`);
+    : result("failed", `${said}; ${denied.text}`, denied.ofUser, denied.repair);
 }
 
 /** The setting by which errors of a unit's program don't go to its log. */
@@ -193,10 +193,13 @@ function isRepaired(lastError: string, { readConfig }: FoundService): boolean {
     lastError.includes(readConfig);
 }
 
+/** Folders that are closed to others on purpose. */
+const HOMES = /^\/(?:root|home)(?:\/|$)/;
+
 /** A file in an error that its user may not read, and what is in the way. */
 function deniedFile(
-  unit: LoadedUnit | undefined,
   lastError: string,
+  { unit, state, install }: FoundService,
 ): { text: string; ofUser: string | undefined; repair: string } | undefined {
   const [, path] = / (\/\S+): permission denied/i.exec(lastError) ?? [];
   const user = unit?.property("User") ?? "";
@@ -207,6 +210,10 @@ function deniedFile(
     ofUser: unit && set &&
       `if it is to be another user, correct ${settingText(set)}, and then: ${restart(unit.name)}`,
     text: `user ${user || "root"} may not use ${barrier.path}`,
-    repair: `let it: ${barrier.repair}`,
+    repair: /^(?:\S+: )?Cannot read token_file /.test(lastError)
+      ? `have it copied into the configuration: ${install} --token-file ${path}`
+      : HOMES.test(barrier.path)
+      ? "put it where that user may read it, and name that one"
+      : `let it: ${barrier.repair} && ${state?.start}`,
   };
 }

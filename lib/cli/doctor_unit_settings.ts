@@ -60,13 +60,18 @@ export function covers(value: string, path: string): boolean {
     .some((of) => of !== "" && (path === of || path.startsWith(`${of}/`)));
 }
 
+/** With it no runtime can start that compiles its program, whatever else limits that. */
+const NEVER = "MemoryDenyWriteExecute";
+
 /** A failure that settings of the unit explain; `undefined` where it has none of them. */
 export function underSettings(
   text: string,
   { unit: { settings, name }, names }: { unit: LoadedUnit; names: readonly string[] },
 ): UnitFailure | undefined {
-  const set = names.flatMap((it) => lastSetting(settings, it) ?? [])
+  const all = names.flatMap((it) => lastSetting(settings, it) ?? [])
     .filter(({ value }) => !["", "infinity", "no", "false"].includes(value));
+  const certain = all.filter((it) => it.name === NEVER);
+  const set = certain.length > 0 ? certain : all;
   const [only] = set;
   if (only === undefined) return undefined;
   if (set.length === 1) {

@@ -6,9 +6,9 @@
 
 import { attempt } from "../attempt.ts";
 import { accountNames } from "../parse/passwd.ts";
-import type { LoadedUnit } from "../service/loaded_unit.ts";
+import { lastSetting, type LoadedUnit } from "../service/loaded_unit.ts";
 import type { FoundService } from "./doctor_found_service.ts";
-import { programFailure } from "./doctor_unit_program.ts";
+import { isMissing, programFailure } from "./doctor_unit_program.ts";
 import { ofDropIns, restart, underSettings, type UnitFailure } from "./doctor_unit_settings.ts";
 
 /**
@@ -81,10 +81,56 @@ export function setUpFailure(
       advice: [`let everybody use it: chmod a+rx / && systemctl restart ${unit.name}`],
     };
   }
-  return underSettings(reason, { unit: ofDropIns(unit), names: settings }) ?? {
+  const folders = foldersOf(step, unit);
+  const [path = ""] = folders;
+  return folders.map((path) => wrongFolder(path, { reason, unit })).find((it) =>
+    it !== undefined
+  ) ??
+    underSettings(reason, { unit: ofDropIns(unit), names: settings }) ?? {
     text: reason,
-    advice: [`see which setting it names: journalctl -u ${unit.name} -n 20`],
+    advice: path === "" ? [`see which setting it names: journalctl -u ${unit.name} -n 20`] : [
+      `see what hinders it: namei -l ${path}`,
+      `see its disk: findmnt -T ${path}; df -h ${path}`,
+    ],
   };
+}
+
+/** Where systemd makes folders for services. */
+const FOLDERS: Readonly<Record<string, string>> = {
+  ...{ RUNTIME_DIRECTORY: "/run", STATE_DIRECTORY: "/var/lib", CACHE_DIRECTORY: "/var/cache" },
+  ...{ LOGS_DIRECTORY: "/var/log", CONFIGURATION_DIRECTORY: "/etc" },
+};
+
+/** The folders of a unit that systemd makes in one step of its start. */
+function foldersOf(step: string, { settings }: LoadedUnit): string[] {
+  const [, [name = ""]] = Object.values(SET_UP_FAILURES).find(([it]) => it === step) ?? ["", []];
+  const parent = FOLDERS[step];
+  const value = lastSetting(settings, name)?.value ?? "";
+  return parent === undefined
+    ? []
+    : value.split(/\s+/).filter((it) => it !== "").map((it) => `${parent}/${it}`);
+}
+
+/** Something else where a unit's folder should be; `undefined` where it is one, or nothing is there. */
+function wrongFolder(
+  path: string,
+  { reason, unit }: { reason: string; unit: LoadedUnit },
+): UnitFailure | undefined {
+  const target = attempt(() => Deno.readLinkSync(path));
+  if (target !== undefined && isMissing(path)) {
+    return {
+      text: `${reason}: ${path} is a link to ${target}, which is not there`,
+      advice: [
+        `make that folder, or remove the link: rm ${path} && systemctl restart ${unit.name}`,
+      ],
+    };
+  }
+  return attempt(() => Deno.statSync(path).isDirectory) === false
+    ? {
+      text: `${reason}: ${path} is a file, and no folder`,
+      advice: [`move it away: mv ${path} ${path}.old && systemctl restart ${unit.name}`],
+    }
+    : undefined;
 }
 
 /** A user of a unit that this machine does not know. */

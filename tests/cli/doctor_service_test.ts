@@ -22,6 +22,7 @@ import type { Config } from "../../lib/config/config.ts";
 import { inContainerImage } from "./container_image.ts";
 import { configOf } from "./fake_context.ts";
 import { replaced } from "../replaced.ts";
+import { TempFolder } from "../temp_folder.ts";
 import { openHealth } from "../state/health_folder.ts";
 import { adviceText } from "./advice_text.ts";
 import { problemHealth } from "./seen_health.ts";
@@ -430,6 +431,13 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
     ],
     [exited("226"), {}, "(226/NAMESPACE)", "which setting it names"],
     [
+      { ...exited("238"), FragmentPath: DROP_IN },
+      { StateDirectory: "x" },
+      "(238/STATE_DIRECTORY)",
+      "namei -l /var/lib/x",
+      2,
+    ],
+    [
       exited("200"),
       { WorkingDirectory: "/nothing" },
       `(200/CHDIR) (WorkingDirectory=/nothing in ${DROP_IN})`,
@@ -533,6 +541,13 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
     assertStringIncludes(adviceText(found), advice, text);
     assertEquals(found.causes?.length ?? 1, count, text);
   }
+  // Whatever else limits it, no runtime that compiles its program can start with that.
+  const limits = { LimitNPROC: "200", MemoryMax: "512M", MemoryDenyWriteExecute: "yes" };
+  const never = serviceResult(
+    foundOf({ ...SERVICE, isActive: false }, { unit: unitOf(exited("1"), limits) }),
+    undefined,
+  );
+  assertStringIncludes(never.text, `with code 1 (MemoryDenyWriteExecute=yes in ${DROP_IN})`);
   for (const isActive of [true, false]) {
     const ended = { ...SERVICE, isActive, lastError: "sh: Cannot fork" };
     const forked = serviceResult(
@@ -1243,6 +1258,52 @@ Deno.test({
       Deno.removeSync(folder, { recursive: true });
     }
   },
+});
+
+Deno.test("serviceResult() has a token copied that the service's user may not read, and no home opened", () => {
+  using _home = replaced(Deno, {
+    statSync: (path) => {
+      const mode = ["/", "/srv"].includes(String(path)) ? 0o755 : 0o700;
+      return { mode, uid: 0, gid: 0 } as Deno.FileInfo;
+    },
+  });
+  const of = (lastError: string) => {
+    const state = { ...SERVICE, isActive: false, lastError: `${lastError}: permission denied` };
+    const unit = unitOf({ User: "nobody" });
+    return serviceResult(foundOf(state, { unit }), undefined).advice ?? "";
+  };
+  assertEquals(
+    of("Cannot read token_file /srv/t"),
+    "have it copied into the configuration: sudo komari-agent-deno install --token-file /srv/t",
+  );
+  assertStringIncludes(
+    of("Cannot read ca_cert /root/ca.pem"),
+    "put it where that user may read it",
+  );
+  assertStringIncludes(of("Cannot read ca_cert /srv/ca.pem"), " /srv/ca.pem && systemctl start x");
+});
+
+Deno.test("serviceResult() names the folder of a unit that is a file, or a link to nothing", () => {
+  using folder = new TempFolder();
+  const { lstatSync, statSync, readLinkSync } = Deno;
+  const at = (path: string | URL) => String(path).replace("/var/lib/x", `${folder.path}/x`);
+  using _state = replaced(Deno, {
+    lstatSync: (path) => lstatSync(at(path)),
+    statSync: (path) => statSync(at(path)),
+    readLinkSync: (path) => readLinkSync(at(path)),
+  });
+  const of = () => {
+    const properties = { Result: "exit-code", ExecMainCode: "1", ExecMainStatus: "238" };
+    const unit = unitOf(properties, { StateDirectory: "x" });
+    return serviceResult(foundOf({ ...SERVICE, isActive: false }, { unit }), undefined);
+  };
+  Deno.symlinkSync("/no/such", `${folder.path}/x`);
+  assertStringIncludes(of().text, ": /var/lib/x is a link to /no/such, which is not there");
+  assertStringIncludes(of().advice ?? "", "make that folder, or remove the link: rm /var/lib/x &&");
+  Deno.removeSync(`${folder.path}/x`);
+  Deno.writeTextFileSync(`${folder.path}/x`, "");
+  assertStringIncludes(of().text, ": /var/lib/x is a file, and no folder");
+  assertStringIncludes(of().advice ?? "", "move it away: mv /var/lib/x /var/lib/x.old && ");
 });
 
 Deno.test("connectionsResult() names the proxy on the way, and the panel that may start again", () => {
