@@ -30,7 +30,7 @@ import { proxyVariableNames } from "./doctor_advice.ts";
 import { agentResult, connectionsResult } from "./doctor_agent.ts";
 import { checkProbes } from "./doctor_probes.ts";
 import { AS_SERVICE, parseUnitSettings, runAsService } from "./doctor_as_service.ts";
-import { withComparison } from "./doctor_comparison.ts";
+import { withComparison, withShellProxy } from "./doctor_comparison.ts";
 import { boundedTools, findInstalled, TOOL_MS } from "./doctor_found_service.ts";
 import { machineChecks, sealCheck } from "./doctor_machine.ts";
 import { checkOtherAgents } from "./doctor_other_agents.ts";
@@ -39,7 +39,7 @@ import { configCheck, versionCheck } from "./doctor_program.ts";
 import { inOrder, reportJson, reportText } from "./doctor_report.ts";
 import { serviceResult } from "./doctor_service.ts";
 import { ofUserManager, restart } from "./doctor_unit_settings.ts";
-import { wayTo } from "./doctor_way.ts";
+import { reinstall, wayTo } from "./doctor_way.ts";
 import { terminalColumns } from "./output.ts";
 
 /** What waits longer is given up, so that the command ends within 20 s whatever hangs. */
@@ -125,7 +125,7 @@ async function everything(
   const tools = boundedTools(currentSystem({ env, printLine: () => {} }).tools);
   const runOptions = { env, tools, settings, signal, timeoutMs };
   const run = hasPanel ? await runAsService(config, record, runOptions) : undefined;
-  const ofRun: CompletedCheck[] = [];
+  let ofRun: CompletedCheck[] = [];
   if (run !== undefined) {
     // As whom, and in what limits, the following checks run.
     const testedAs = check("environment", "Tested as", () => run.result);
@@ -147,6 +147,14 @@ async function everything(
     );
     const chains = changed ? [] : panelChains({ ...config, proxies: run.proxies });
     ofRun.push(...await withComparison(checks, { chains, service, options }));
+  }
+  const variable = proxyVariable(config, []);
+  if (
+    run !== undefined && variable !== undefined &&
+    proxyVariable({ ...config, proxies: run.proxies }, settings) === undefined
+  ) {
+    const [chains, command] = [panelChains(config), reinstall(config)];
+    ofRun = await withShellProxy(ofRun, { chains, variable, command, options });
   }
   const needsReload = unit?.property("NeedDaemonReload") === "yes" &&
     unit.property("LoadState") === "loaded";

@@ -26,20 +26,13 @@ export async function withComparison(
     options: RunChecks;
   },
 ): Promise<CompletedCheck[]> {
-  const failed = checks.find(({ id, status }) => status === "failed" && COMPARED.includes(id));
+  const failed = firstBroken(checks);
   // One cause that is known needs no other, but the files by which names are resolved may be others there.
   const causes = failed?.causes ?? (failed?.id === "dns" && failed.advice ? [failed.advice] : []);
   if (failed === undefined || causes.length === 0 || OF_SERVICE.test(failed.text)) {
     return [...checks];
   }
-  const chain = chains.find(([link]) => link?.panel === failed.panel) ?? [];
-  const links = chain.slice(0, chain.findIndex(({ id }) => id === failed.id) + 1);
-  const { endsAtMs = Infinity } = options;
-  const soon = { ...options, endsAtMs: Math.min(endsAtMs, performance.now() + COMPARE_MS) };
-  const again = await Array.fromAsync(runChain(links, soon));
-  if (links.length === 0 || again.some(({ status }) => status !== "ok" && status !== "warning")) {
-    return [...checks];
-  }
+  if (!await works(failed.id, { failed, chains, options })) return [...checks];
   const { name, user } = service;
   const { advice: _, ...rest } = failed;
   const compared = {
@@ -54,4 +47,53 @@ export async function withComparison(
     ],
   };
   return checks.map((it) => it === failed ? compared : it);
+}
+
+/** Tries the first broken link of the service's again through a proxy that this shell alone has. */
+export async function withShellProxy(
+  checks: readonly CompletedCheck[],
+  { chains, variable, command, options }: {
+    /** Through that proxy. */
+    chains: readonly (readonly Check[])[];
+    /** Which variable names it. */
+    variable: string;
+    /** Has the service use it. */
+    command: string;
+    options: RunChecks;
+  },
+): Promise<CompletedCheck[]> {
+  const failed = firstBroken(checks);
+  if (failed === undefined || !await works("connect", { failed, chains, options })) {
+    return [...checks];
+  }
+  const { advice: _, causes: __, ...rest } = failed;
+  const proxied = {
+    ...rest,
+    text:
+      `${failed.text}; through the proxy of ${variable}, which this shell has and the service has not, it works`,
+    advice: `have the service use that proxy, too, by this command in this shell: ${command}`,
+  };
+  return checks.map((it) => it === failed ? proxied : it);
+}
+
+function firstBroken(checks: readonly CompletedCheck[]): CompletedCheck | undefined {
+  return checks.find(({ id, status }) => status === "failed" && COMPARED.includes(id));
+}
+
+/** Whether the links of a failed one's panel work here, up to one of them. */
+async function works(
+  last: string,
+  { failed, chains, options }: {
+    failed: CompletedCheck;
+    chains: readonly (readonly Check[])[];
+    options: RunChecks;
+  },
+): Promise<boolean> {
+  const chain = chains.find(([link]) => link?.panel === failed.panel) ?? [];
+  const links = chain.slice(0, chain.findIndex(({ id }) => id === last) + 1);
+  const { endsAtMs = Infinity } = options;
+  const soon = { ...options, endsAtMs: Math.min(endsAtMs, performance.now() + COMPARE_MS) };
+  const again = await Array.fromAsync(runChain(links, soon));
+  return links.length > 0 &&
+    again.every(({ status }) => status === "ok" || status === "warning");
 }

@@ -10,6 +10,7 @@ import { displayWidth } from "../../lib/cli/help.ts";
 import { translate } from "../../lib/cli/translate.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { NodeStore } from "../../lib/panel/node_store.ts";
+import { startHttpProxy } from "../net/fake_proxies.ts";
 import { replaced } from "../replaced.ts";
 import { FakeTime } from "../fake_time.ts";
 import { configOf as resolved, FakeContext } from "./fake_context.ts";
@@ -246,12 +247,20 @@ Deno.test("panelChains() name the installed configuration that is gone", async (
 /** The checks of a doctor of an installed service, by their ids, and its exit code. */
 async function doctorOfService(
   systemdRun: string,
-  { panel = ["-e", "http://127.0.0.1:1", "-t", TOKEN], record, environment = "", mainPid = 0 }: {
+  {
+    panel = ["-e", "http://127.0.0.1:1", "-t", TOKEN],
+    record,
+    environment = "",
+    mainPid = 0,
+    shell = {},
+  }: {
     panel?: readonly string[];
     /** The text of the record of the installation, instead of a right one. */
     record?: string;
     /** The service's file of proxies. */
     environment?: string;
+    /** Variables of the shell. */
+    shell?: Readonly<Record<string, string>>;
     /** The service's process, as systemd says. */
     mainPid?: number;
   } = {},
@@ -263,7 +272,7 @@ async function doctorOfService(
   await withInstalledService(scripts, async ({ name, env, folder }) => {
     Deno.writeTextFileSync(`${folder}/environment`, environment);
     const config = {
-      ...configOf([...panel, "--json"]),
+      ...configOf([...panel, "--json"], shell),
       ...{ serviceName: name, isConfigInstalled: true },
     };
     const { readTextFileSync } = Deno;
@@ -317,6 +326,21 @@ Deno.test("runDoctor() tries in its shell what fails for the service, with the s
   ) {
     const { checks } = await doctorOfService(asService, { panel, environment });
     assertEquals(String(checks["connect"]?.text).includes("tried again in this shell"), works);
+  }
+});
+
+Deno.test("runDoctor() tries a proxy that its shell alone has", async () => {
+  await using proxy = startHttpProxy();
+  const url = `http://127.0.0.1:${proxy.port}`;
+  const failed = { id: "connect", title: "X", status: "failed", text: "no", causes: ["a"], ms: 7 };
+  const asService = `echo '${JSON.stringify({ check: failed })}'`;
+  const panel = ["-e", "http://panel.invalid", "-t", TOKEN];
+  const shell = { http_proxy: url };
+  for (const [environment, works] of [["", true], [`HTTP_PROXY=${url}`, false]] as const) {
+    const { checks } = await doctorOfService(asService, { panel, environment, shell });
+    const { text, advice } = checks["connect"] ?? {};
+    assertEquals(String(text).includes("which this shell has and the service has not"), works);
+    assertEquals(String(advice).includes("in this shell: komari-agent-deno install"), works);
   }
 });
 
