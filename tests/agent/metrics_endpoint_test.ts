@@ -24,6 +24,7 @@ import { fakeRow } from "../metrics/fake_collectors.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
 import { complaints, hasPromtool, openMetricsSamples } from "../exporter/promtool.ts";
 import { restoring } from "../restoring.ts";
+import { testsWith } from "../tests_with.ts";
 
 /** An endpoint of a recorded machine, whose clock and timers stand until they are moved. */
 class World implements AsyncDisposable {
@@ -80,8 +81,9 @@ class World implements AsyncDisposable {
   }
 }
 
-Deno.test("MetricsEndpoint serves both formats on /metrics, without a second look at the machine", async () => {
-  await using world = new World();
+const withWorld = testsWith(() => new World());
+
+withWorld.test("MetricsEndpoint serves both formats on /metrics, without a second look at the machine", async (world) => {
   const text = await world.ask("GET /metrics HTTP/1.1\r\nHost: 10.0.0.5:9100\r\n\r\n");
   assertMatch(text, /^HTTP\/1\.1 200 OK\r\nContent-Type: text\/plain; version=0\.0\.4/);
   assertMatch(text, /^node_load1 1\.18$/m);
@@ -97,8 +99,7 @@ Deno.test("MetricsEndpoint serves both formats on /metrics, without a second loo
   assertEquals(world.snapshots, 1);
 });
 
-Deno.test("MetricsEndpoint measures for a scrape only if the last report is old", async () => {
-  await using world = new World();
+withWorld.test("MetricsEndpoint measures for a scrape only if the last report is old", async (world) => {
   world.time.tick(15_000);
   const old = await world.ask("GET /metrics HTTP/1.0\r\n\r\n");
   assertEquals(world.snapshots, 1);
@@ -119,16 +120,14 @@ Deno.test("MetricsEndpoint does not measure between reports that are far apart",
   assertEquals(world.snapshots, 2);
 });
 
-Deno.test("MetricsEndpoint releases memory after each 50 scrapes", async () => {
-  await using world = new World();
+withWorld.test("MetricsEndpoint releases memory after each 50 scrapes", async (world) => {
   for (let scrape = 0; scrape < 49; scrape++) await world.ask(SCRAPE);
   assertEquals(world.releases, 0);
   for (let scrape = 0; scrape < 51; scrape++) await world.ask(SCRAPE);
   assertEquals(world.releases, 2);
 });
 
-Deno.test("MetricsEndpoint refuses everything else", async () => {
-  await using world = new World();
+withWorld.test("MetricsEndpoint refuses everything else", async (world) => {
   for (
     const [request, status] of [
       ["GET / HTTP/1.1\r\n\r\n", "404 Not Found"],
@@ -150,8 +149,7 @@ Deno.test("MetricsEndpoint refuses everything else", async () => {
   assertMatch(head, /Content-Length: [1-9]\d+\r\nConnection: close\r\n\r\n$/);
 });
 
-Deno.test("MetricsEndpoint serves four connections of a client at a time", async () => {
-  await using world = new World();
+withWorld.test("MetricsEndpoint serves four connections of a client at a time", async (world) => {
   const silent: Deno.TcpConn[] = [];
   for (let n = 0; n < 3; n++) silent.push(await world.connect());
   await realUntil(() => world.time.timers === 3);
@@ -165,8 +163,7 @@ Deno.test("MetricsEndpoint serves four connections of a client at a time", async
   assertStringIncludes(await world.ask(SCRAPE), "200 OK");
 });
 
-Deno.test("MetricsEndpoint closes its socket and its connections when the signal aborts", async () => {
-  const world = new World();
+withWorld.test("MetricsEndpoint closes its socket and its connections when the signal aborts", async (world) => {
   using silent = await world.connect();
   await realUntil(() => world.time.timers === 1);
   await world[Symbol.asyncDispose]();
@@ -174,8 +171,7 @@ Deno.test("MetricsEndpoint closes its socket and its connections when the signal
   await assertRejects(() => world.connect(), Deno.errors.ConnectionRefused);
 });
 
-Deno.test("MetricsEndpoint gives a request two seconds to arrive", async () => {
-  await using world = new World();
+withWorld.test("MetricsEndpoint gives a request two seconds to arrive", async (world) => {
   const request = new TextEncoder().encode(SCRAPE);
   for (const [waitMs, words] of [[1_999, "HTTP/1.1 200 OK"], [2_000, ""]] as const) {
     using connection = await world.connect();
@@ -252,8 +248,7 @@ Deno.test(
   },
 );
 
-Deno.test("MetricsEndpoint refuses names that DNS rebinding could bring, which one without a look at Host serves", async () => {
-  await using world = new World();
+withWorld.test("MetricsEndpoint refuses names that DNS rebinding could bring, which one without a look at Host serves", async (world) => {
   const request = (host: string) => `GET /metrics HTTP/1.1\r\n${host}\r\n\r\n`;
   const refused = [
     "Host: evil.example",
@@ -342,8 +337,7 @@ async function serveWithoutDefence(listener: Deno.TcpListener): Promise<void> {
   }
 }
 
-Deno.test("MetricsEndpoint has the rates of each panel that gets reports, however seldom", async () => {
-  await using world = new World();
+withWorld.test("MetricsEndpoint has the rates of each panel that gets reports, however seldom", async (world) => {
   const { endpoint, monitors } = world;
   const passed = (atMs: number, bytes: number): Snapshot => ({
     cpuTime: { busy: bytes, all: atMs },
@@ -373,8 +367,7 @@ Deno.test("MetricsEndpoint has the rates of each panel that gets reports, howeve
   ]);
 });
 
-Deno.test("MetricsEndpoint includes probes and the state of panels", async () => {
-  await using world = new World();
+withWorld.test("MetricsEndpoint includes probes and the state of panels", async (world) => {
   const { endpoint, monitors } = world;
   const failure = new Error("refused");
   const monitor = monitors.open("p.example");
@@ -494,8 +487,7 @@ Deno.test("MetricsEndpoint reads once for all scrapes that come meanwhile", asyn
   assertEquals(looks, 2);
 });
 
-Deno.test("MetricsEndpoint has each family once", async () => {
-  await using world = new World();
+withWorld.test("MetricsEndpoint has each family once", async (world) => {
   const text = await world.ask(SCRAPE);
   const names = Array.from(text.matchAll(/^# TYPE (\S+)/gm), ([, name]) => name);
   assert(names.length > 5, names.join());

@@ -8,6 +8,7 @@ import { acceptAt } from "../state/accept_at.ts";
 import { ABOUT, openHealth } from "../state/health_folder.ts";
 import { withInstalledService } from "./installed_service.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { testsWith } from "../tests_with.ts";
 
 /** An agent whose last report was accepted at that time, or who has had none accepted. */
 class RunningAgent extends TempFolder {
@@ -105,8 +106,9 @@ Deno.test("checkHealth() waits for the first accepted report", () => {
   });
 });
 
-Deno.test("checkHealth() is not fooled by a clock that was set back", () => {
-  using agent = new RunningAgent(NOW);
+const withAgent = testsWith(() => new RunningAgent(NOW));
+
+withAgent.test("checkHealth() is not fooled by a clock that was set back", (agent) => {
   assertEquals(checkAt(NOW - 5_000, agent.path), {
     text: "Healthy: a report was accepted 0.0 s ago\n",
     isHealthy: true,
@@ -117,8 +119,7 @@ Deno.test("checkHealth() is not fooled by a clock that was set back", () => {
   });
 });
 
-Deno.test("checkHealth() tells the same as JSON", () => {
-  using agent = new RunningAgent(NOW);
+withAgent.test("checkHealth() tells the same as JSON", (agent) => {
   const { text, isHealthy } = checkAt(NOW + 1234, agent.path, { json: true });
   assertEquals(isHealthy, true);
   assertEquals(JSON.parse(text), {
@@ -139,8 +140,7 @@ Deno.test("checkHealth() tells the same as JSON", () => {
   });
 });
 
-Deno.test("checkHealth() names what does not work while reports are accepted", () => {
-  using agent = new RunningAgent(NOW);
+withAgent.test("checkHealth() names what does not work while reports are accepted", (agent) => {
   agent.file.setProblem("state", "No space left on device");
   const { text, isHealthy } = checkAt(NOW + 1234, agent.path);
   assertEquals(isHealthy, true);
@@ -151,8 +151,7 @@ Deno.test("checkHealth() names what does not work while reports are accepted", (
   );
 });
 
-Deno.test("checkHealth() says one line and no odd number, whatever the clock says", () => {
-  using agent = new RunningAgent(NOW);
+withAgent.test("checkHealth() says one line and no odd number, whatever the clock says", (agent) => {
   const near = fc.integer({ min: NOW - 30_000, max: NOW + 30_000 });
   fc.assert(fc.property(fc.oneof(near, fc.integer({ min: 0, max: 2 * NOW })), (nowMs) => {
     const { text, isHealthy } = checkAt(nowMs, agent.path);
@@ -176,8 +175,7 @@ Deno.test("checkHealth() gives the last failure as the reason, for each panel th
   assertEquals(checkAt(NOW, agent.path).isHealthy, true);
 });
 
-Deno.test("runHealth() exits with code 0 while reports are accepted, else with 1", async () => {
-  using agent = new RunningAgent(NOW);
+withAgent.test("runHealth() exits with code 0 while reports are accepted, else with 1", async (agent) => {
   const config = configOf(["health"], { RUNTIME_DIRECTORY: agent.path });
   const exitAt = async (nowMs: number) => {
     using _time = new FakeTime({ now: nowMs });
@@ -232,8 +230,7 @@ Deno.test("runHealth() says of an agent that is not seen what the service manage
   }
 });
 
-Deno.test("checkHealth() tells programs the seal and each problem, and none of an agent that is gone", () => {
-  using agent = new RunningAgent(NOW);
+withAgent.test("checkHealth() tells programs the seal and each problem, and none of an agent that is gone", (agent) => {
   agent.file.setSeal("sealed by the runtime");
   agent.file.setProblem("ping", "no socket");
   const { text, isHealthy } = checkAt(NOW, agent.path, { json: true });
@@ -247,8 +244,7 @@ Deno.test("checkHealth() tells programs the seal and each problem, and none of a
   assertEquals(checkAt(NOW, left.path).text, "Unhealthy: the agent exited unexpectedly\n");
 });
 
-Deno.test("checkHealth() takes the agent of the likeliest folder", () => {
-  using agent = new RunningAgent(NOW);
+withAgent.test("checkHealth() takes the agent of the likeliest folder", (agent) => {
   using other = new TempFolder();
   leaveKilled(other.path, 1);
   using _time = new FakeTime({ now: NOW });

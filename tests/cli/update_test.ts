@@ -21,6 +21,7 @@ import { writeExecutable } from "../executable.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { inContainerImage } from "./container_image.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
+import { testsWith } from "../tests_with.ts";
 
 /** A server with a release of this version, and the options that name it and its key. */
 function releases(version: string): ReleaseServer & { readonly place: readonly string[] } {
@@ -75,8 +76,9 @@ Deno.test("updateProgram() throws when there is no release address", async () =>
   await assertRejects(() => run([]), Error, "use --update-url URL");
 });
 
-Deno.test("updateProgram() checks for updates of sources but refuses to install them", async () => {
-  await using server = releases("999.0.0");
+const withReleases = testsWith(() => releases("999.0.0"));
+
+withReleases.test("updateProgram() checks for updates of sources but refuses to install them", async (server) => {
   const place = ["--update-url", server.url];
   await assertRejects(() => run([...place, "--now"], { form: "source" }), Error, "git");
   const { text, code, names } = await run(place, { form: "source" });
@@ -94,8 +96,7 @@ Deno.test("updateProgram() prints JSON", async () => {
   assertEquals(names, ["agent", "agent.update"]);
 });
 
-Deno.test("updateProgram() refuses to update without a key, but checks", async () => {
-  await using server = releases("999.0.0");
+withReleases.test("updateProgram() refuses to update without a key, but checks", async (server) => {
   const place = ["--update-url", server.url];
   await assertRejects(() => run([...place, "--now"]), Error, "no key to verify releases with");
   assertEquals((await run(place)).code, 0);
@@ -145,8 +146,7 @@ Deno.test("updateProgram() says of each release what it is and what to do", asyn
   }
 });
 
-Deno.test("updateProgram() does not offer a version again that failed within a week", async () => {
-  await using server = releases("999.0.0");
+withReleases.test("updateProgram() does not offer a version again that failed within a week", async (server) => {
   const place = ["--update-url", server.url];
   const week = 7 * 24 * 60 * 60_000;
   for (const [agoMs, again] of [[week - 60_000, false], [week + 60_000, true]] as const) {
@@ -159,8 +159,7 @@ Deno.test("updateProgram() does not offer a version again that failed within a w
   }
 });
 
-Deno.test("updateProgram() replaces a program whose agent does not run", async () => {
-  await using server = releases("999.0.0");
+withReleases.test("updateProgram() replaces a program whose agent does not run", async (server) => {
   const { place } = server;
   const done = await run([...place, "--now"]);
   const expected = `Version 999.0.0 replaced ${VERSION}; no agent was running\n`;
@@ -270,8 +269,7 @@ Deno.test("updateProgram() goes back to an older version where it is asked for, 
   ]]);
 });
 
-Deno.test("updateProgram() warns of a state that is damaged, and updates all the same", async () => {
-  await using server = releases("999.0.0");
+withReleases.test("updateProgram() warns of a state that is damaged, and updates all the same", async (server) => {
   const { place } = server;
   const state = { trial: undefined, failed: [] };
   const lines = await collectedLog(async () => {

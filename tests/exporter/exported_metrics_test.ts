@@ -6,6 +6,7 @@ import {
 } from "../../lib/exporter/exported_metrics.ts";
 import { formatMetrics, type MetricFamily } from "../../lib/exporter/openmetrics.ts";
 import type { ProbeResult, Snapshot } from "../../lib/types.ts";
+import { testsWith } from "../tests_with.ts";
 
 function lines(families: readonly MetricFamily[]): string[] {
   return formatMetrics(families, "text").split("\n").filter((line) => /^[^#]/.test(line));
@@ -96,8 +97,9 @@ function result(taskId: number, valueMs: number): ProbeResult {
   return { taskId, kind: "tcp", valueMs, finishedAt: new Date(0) };
 }
 
-Deno.test("ProbeHistograms.observe() counts results by duration, and lost ones apart", () => {
-  const probes = new ProbeHistograms();
+const withProbes = testsWith(() => new ProbeHistograms());
+
+withProbes.test("ProbeHistograms.observe() counts results by duration, and lost ones apart", (probes) => {
   probes.schedule("p", [{ id: 1, kind: "tcp", target: "[::1]:443", intervalSeconds: 60 }]);
   for (const ms of [5, 5, 120, 2_000, -1]) probes.observe("p", result(1, ms));
   probes.observe("p", result(2, 5));
@@ -134,16 +136,14 @@ Deno.test("ProbeHistograms.observe() counts a result of 0 ms, and each at the bo
   }
 });
 
-Deno.test("ProbeHistograms.observe() adds up fractions of milliseconds", () => {
-  const probes = new ProbeHistograms();
+withProbes.test("ProbeHistograms.observe() adds up fractions of milliseconds", (probes) => {
   probes.define("p", { id: 1, kind: "tcp", target: "h:1" });
   for (const ms of [0.25, 0.5]) probes.observe("p", result(1, ms));
   const sum = lines(probes.families()).find((line) => line.includes("_sum"));
   assertEquals(sum?.split(" ")[1], "0.00075");
 });
 
-Deno.test("ProbeHistograms.define() shows no user, query or fragment of a target", () => {
-  const probes = new ProbeHistograms();
+withProbes.test("ProbeHistograms.define() shows no user, query or fragment of a target", (probes) => {
   const targets = ["https://h.example/a?token=secret#secret", "http://me:secret@h.example/"];
   for (const [taskId, target] of targets.entries()) {
     probes.define("p", { id: taskId, kind: "http", target });
@@ -157,8 +157,7 @@ Deno.test("ProbeHistograms.define() shows no user, query or fragment of a target
   ]);
 });
 
-Deno.test("ProbeHistograms.schedule() forgets probes that are scheduled no more", () => {
-  const probes = new ProbeHistograms();
+withProbes.test("ProbeHistograms.schedule() forgets probes that are scheduled no more", (probes) => {
   const task = (id: number) => ({
     id,
     kind: "icmp" as const,
@@ -182,8 +181,7 @@ Deno.test("ProbeHistograms.schedule() forgets probes that are scheduled no more"
   assertEquals(left.map((line) => /panel="(.)"/.exec(line)?.[1]), ["q"]);
 });
 
-Deno.test("ProbeHistograms.define() starts at 0 when the target changes, and keeps 1,000 probes", () => {
-  const probes = new ProbeHistograms();
+withProbes.test("ProbeHistograms.define() starts at 0 when the target changes, and keeps 1,000 probes", (probes) => {
   probes.define("p", { id: 1, kind: "tcp", target: "a" });
   probes.observe("p", result(1, -1));
   probes.define("p", { id: 1, kind: "tcp", target: "a" });
@@ -198,8 +196,7 @@ Deno.test("ProbeHistograms.define() starts at 0 when the target changes, and kee
   assertEquals(tasks, Array.from({ length: 1_000 }, (_, at) => at + 100), "the last ones");
 });
 
-Deno.test("ProbeHistograms.define() starts at 0 when a probe of the same target is of another kind", () => {
-  const probes = new ProbeHistograms();
+withProbes.test("ProbeHistograms.define() starts at 0 when a probe of the same target is of another kind", (probes) => {
   probes.define("p", { id: 1, kind: "tcp", target: "https://me@h" });
   probes.observe("p", result(1, -1));
   probes.define("p", { id: 1, kind: "icmp", target: "https://me@h" });
@@ -209,8 +206,7 @@ Deno.test("ProbeHistograms.define() starts at 0 when a probe of the same target 
   ]);
 });
 
-Deno.test("ProbeHistograms.define() forgets the probe that was defined anew first of too many last", () => {
-  const probes = new ProbeHistograms();
+withProbes.test("ProbeHistograms.define() forgets the probe that was defined anew first of too many last", (probes) => {
   for (let id = 1; id <= 1_000; id++) probes.define("p", { id, kind: "icmp", target: "a" });
   probes.define("p", { id: 1, kind: "icmp", target: "b" });
   probes.define("p", { id: 1_001, kind: "icmp", target: "a" });
@@ -219,8 +215,7 @@ Deno.test("ProbeHistograms.define() forgets the probe that was defined anew firs
   assertEquals([tasks.includes(1), tasks.includes(2), tasks.length], [true, false, 1_000]);
 });
 
-Deno.test("ProbeHistograms.observe() keeps the results of a dual probe and of a reference apart", () => {
-  const probes = new ProbeHistograms();
+withProbes.test("ProbeHistograms.observe() keeps the results of a dual probe and of a reference apart", (probes) => {
   probes.define("p", { id: 1, kind: "dual", target: "h", reference: "h" });
   probes.define("p", { id: 2, kind: "auto", target: "h" });
   const add = (taskId: number, kind: "icmp" | "tcp", times: number, more = {}) => {

@@ -8,6 +8,7 @@ import {
 } from "../../lib/host/owned_file.ts";
 import { ClosedFolder } from "../closed_folder.ts";
 import { replaced } from "../replaced.ts";
+import { testsWith } from "../tests_with.ts";
 
 const IS_ROOT = Deno.uid() === 0;
 /** Ids that no file of a test has otherwise; only root gives files away. */
@@ -52,8 +53,9 @@ async function beforeMode(meanwhile: () => void, use: () => Promise<void>): Prom
   await use();
 }
 
-Deno.test("createOwnedFile() writes a text or a copy, with its mode and owner", async () => {
-  using folder = new SharedFolder();
+const inSharedFolder = testsWith(() => new SharedFolder());
+
+inSharedFolder.test("createOwnedFile() writes a text or a copy, with its mode and owner", async (folder) => {
   const large = "x".repeat(700_000);
   Deno.writeTextFileSync(`${folder.path}/source`, large);
   for (const content of ["text", { copyOf: `${folder.path}/source` }]) {
@@ -71,8 +73,7 @@ Deno.test("createOwnedFile() writes a text or a copy, with its mode and owner", 
   }
 });
 
-Deno.test("createOwnedFile() is private until it has its mode, and changes no other file", async () => {
-  using folder = new SharedFolder();
+inSharedFolder.test("createOwnedFile() is private until it has its mode, and changes no other file", async (folder) => {
   const before = folder.state();
   let mode = 0;
   await beforeMode(() => {
@@ -86,8 +87,7 @@ Deno.test("createOwnedFile() is private until it has its mode, and changes no ot
   assertEquals(folder.state()[1], 0o755);
 });
 
-Deno.test("createOwnedFile() follows no link at its place", async () => {
-  using folder = new SharedFolder();
+inSharedFolder.test("createOwnedFile() follows no link at its place", async (folder) => {
   const before = folder.state();
   Deno.symlinkSync("victim", folder.file);
   await assertRejects(() => createOwnedFile(folder.file, { content: "text", mode: 0o755 }), Error);
@@ -97,8 +97,7 @@ Deno.test("createOwnedFile() follows no link at its place", async () => {
   assertEquals(folder.state(), before);
 });
 
-Deno.test("finishFile() changes only the file that the caller has created", async () => {
-  using folder = new SharedFolder();
+inSharedFolder.test("finishFile() changes only the file that the caller has created", async (folder) => {
   const before = folder.state();
   Deno.writeTextFileSync(folder.file, "new", { mode: 0o600 });
   await beforeMode(
@@ -114,8 +113,7 @@ Deno.test("finishFile() changes only the file that the caller has created", asyn
   assertEquals(folder.state(), before);
 });
 
-Deno.test("setFolderOwner() follows no link", async () => {
-  using folder = new SharedFolder();
+inSharedFolder.test("setFolderOwner() follows no link", async (folder) => {
   const [inner, link] = [`${folder.path}/inner`, `${folder.path}/link`];
   Deno.mkdirSync(inner, { mode: 0o755 });
   Deno.symlinkSync("inner", link);

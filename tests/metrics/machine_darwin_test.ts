@@ -23,6 +23,7 @@ import { FakeMac } from "./fake_mac.ts";
 import { assertDataEquals } from "./assert_data.ts";
 import { ratedCpu } from "./rated.ts";
 import type { CoreTimes } from "../../lib/host/host_darwin.ts";
+import { testsWith } from "../tests_with.ts";
 
 function open(mac: FakeMac, ...args: string[]): Promise<Machine> {
   return openDarwinMachine(mac.host, mac.shell, configOf(args));
@@ -75,8 +76,9 @@ function gaps(snapshot: Snapshot): { missing: string[]; failures: string[] } {
   return { missing, failures: snapshot.failures };
 }
 
-Deno.test("openDarwinMachine() measures the rest when commands are missing", async () => {
-  await using mac = new FakeMac("macbook-arm64");
+const onMacBook = testsWith(() => new FakeMac("macbook-arm64"));
+
+onMacBook.test("openDarwinMachine() measures the rest when commands are missing", async (mac) => {
   for (const name of ["netstat", "mount", "sysctl"]) mac.command(name, undefined);
   const machine = await open(mac);
   assertDataEquals(gaps(takeSnapshot(machine.collectors)), {
@@ -90,8 +92,7 @@ Deno.test("openDarwinMachine() measures the rest when commands are missing", asy
   assertDataEquals(machine.facts(), { arch: "arm64", osName: "macOS", logicalCores: 8 });
 });
 
-Deno.test("openDarwinMachine() warns when it is told no facts", async () => {
-  await using mac = new FakeMac("macbook-arm64");
+onMacBook.test("openDarwinMachine() warns when it is told no facts", async (mac) => {
   const lines = await collectedLog(async () => {
     await openDarwinMachine(mac.host, {
       ask: (query) =>
@@ -104,8 +105,7 @@ Deno.test("openDarwinMachine() warns when it is told no facts", async () => {
   ]);
 });
 
-Deno.test("openDarwinMachine() measures the rest when outputs are malformed", async () => {
-  await using mac = new FakeMac("macbook-arm64");
+onMacBook.test("openDarwinMachine() measures the rest when outputs are malformed", async (mac) => {
   for (const name of ["netstat", "mount", "sysctl", "vm_stat"]) mac.command(name, "echo nonsense");
   mac.command("ps", ":");
   const machine = await open(mac);
@@ -197,8 +197,7 @@ timed.test("openDarwinMachine() looks at load and disks less often than at the r
   assertDataEquals(looks, { load: 4, disk: 3, uptime: 11 });
 });
 
-Deno.test("openDarwinMachine() follows the configured lists and mode", async () => {
-  await using mac = new FakeMac("macbook-arm64");
+onMacBook.test("openDarwinMachine() follows the configured lists and mode", async (mac) => {
   const machine = await open(
     mac,
     ...["--exclude-nics", "en1", "--include-mountpoint", "/Volumes/Photos"],
@@ -214,8 +213,7 @@ Deno.test("openDarwinMachine() follows the configured lists and mode", async () 
   );
 });
 
-Deno.test("openDarwinMachine() counts the included interfaces alone", async () => {
-  await using mac = new FakeMac("macbook-arm64");
+onMacBook.test("openDarwinMachine() counts the included interfaces alone", async (mac) => {
   const { network, collectors } = await open(mac, "--include-nics", "en1");
   takeSnapshot(collectors);
   const counted = network.interfaces().filter(({ counted }) => counted);
@@ -305,8 +303,7 @@ for (const text of ["0", "", "-3", "many", "1 2"]) {
 
 const MAC = { os: "darwin" };
 
-Deno.test("openDarwinMachine() has no load where the runtime has none", async () => {
-  await using mac = new FakeMac("macbook-arm64");
+onMacBook.test("openDarwinMachine() has no load where the runtime has none", async (mac) => {
   const machine = await openDarwinMachine({ ...mac.host, load: () => [] }, mac.shell, configOf());
   const { load, failures } = takeSnapshot(machine.collectors);
   assertDataEquals([load, failures], [undefined, []]);

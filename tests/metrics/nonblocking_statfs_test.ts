@@ -3,6 +3,7 @@ import type { FileSystemUse } from "../../lib/host/host.ts";
 import { NonblockingStatfs } from "../../lib/metrics/nonblocking_statfs.ts";
 import { timed } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
+import { testsWith } from "../tests_with.ts";
 
 const USE = { blockSizeBytes: 1, blocks: 10, freeBlocks: 5, availableBlocks: 5 };
 
@@ -21,8 +22,9 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await Promise.resolve();
 }
 
-Deno.test("NonblockingStatfs.query() has one call in flight, however long it takes", async () => {
-  const disk = new SlowDisk();
+const withDisk = testsWith(() => new SlowDisk());
+
+withDisk.test("NonblockingStatfs.query() has one call in flight, however long it takes", async (disk) => {
   const patient = new NonblockingStatfs(disk);
   for (let time = 0; time < 3; time++) assertEquals(patient.query("/nfs"), undefined);
   assertEquals(disk.asked.length, 1);
@@ -32,8 +34,7 @@ Deno.test("NonblockingStatfs.query() has one call in flight, however long it tak
   assertEquals(disk.asked.length, 2);
 });
 
-Deno.test("NonblockingStatfs.query() forgets its result when the next one is an error", async () => {
-  const disk = new SlowDisk();
+withDisk.test("NonblockingStatfs.query() forgets its result when the next one is an error", async (disk) => {
   const patient = new NonblockingStatfs(disk);
   patient.query("/nfs");
   disk.asked[0]?.resolve(USE);
@@ -45,8 +46,7 @@ Deno.test("NonblockingStatfs.query() forgets its result when the next one is an 
   assertEquals(disk.asked.length, 3);
 });
 
-Deno.test("NonblockingStatfs.prune() forgets other paths, but never starts a second call for one", async () => {
-  const disk = new SlowDisk();
+withDisk.test("NonblockingStatfs.prune() forgets other paths, but never starts a second call for one", async (disk) => {
   const patient = new NonblockingStatfs(disk);
   patient.query("/a");
   disk.asked[0]?.resolve(USE);
@@ -57,8 +57,7 @@ Deno.test("NonblockingStatfs.prune() forgets other paths, but never starts a sec
   assertEquals(disk.asked.length, 2);
 });
 
-Deno.test("NonblockingStatfs.prune() asks nothing of other paths that wait, and forgets their errors", async () => {
-  const disk = new SlowDisk();
+withDisk.test("NonblockingStatfs.prune() asks nothing of other paths that wait, and forgets their errors", async (disk) => {
   const patient = new NonblockingStatfs(disk);
   patient.query("/a");
   disk.asked[0]?.reject(new Error("stale handle"));
@@ -118,8 +117,7 @@ timed.test("NonblockingStatfs.query() logs that the last known usage is reported
   ]);
 });
 
-Deno.test("NonblockingStatfs.query() has eight calls in flight, and starts the others as those end", async () => {
-  const disk = new SlowDisk();
+withDisk.test("NonblockingStatfs.query() has eight calls in flight, and starts the others as those end", async (disk) => {
   const patient = new NonblockingStatfs(disk);
   const paths = Array.from({ length: 20 }, (_, number) => `/${number}`);
   for (let time = 0; time < 3; time++) paths.forEach((path) => patient.query(path));

@@ -4,6 +4,7 @@ import { NvidiaGpuCollector } from "../../lib/metrics/nvidia_gpu.ts";
 import { FakeTime } from "../fake_time.ts";
 import { fakeHost } from "./fake_host.ts";
 import { assertDataEquals } from "./assert_data.ts";
+import { testsWith } from "../tests_with.ts";
 
 const MEBIBYTE = 1024 * 1024;
 const SLOTS = ["0000:01:00.0", "0000:02:00.0"] as const;
@@ -57,14 +58,14 @@ const CARD = {
   temperatureCelsius: 40,
 };
 
-Deno.test("NvidiaGpuCollector has no data before useNvidiaSmi()", () => {
-  using fake = new FakeNvidia();
+const withNvidia = testsWith(() => new FakeNvidia());
+
+withNvidia.test("NvidiaGpuCollector has no data before useNvidiaSmi()", (fake) => {
   assertDataEquals(fake.cards.collect(), undefined);
   assertDataEquals(fake.cards.decisions(), []);
 });
 
-Deno.test("NvidiaGpuCollector runs at once, then every 10 s, and returns the last result until then", async () => {
-  using fake = new FakeNvidia();
+withNvidia.test("NvidiaGpuCollector runs at once, then every 10 s, and returns the last result until then", async (fake) => {
   fake.start();
   assertDataEquals(fake.cards.collect(), undefined, "it is not answered yet");
   await fake.cards.settled();
@@ -87,8 +88,7 @@ Deno.test("NvidiaGpuCollector leaves out cards without values", async () => {
   assertDataEquals(await fake.after(0), [CARD]);
 });
 
-Deno.test("NvidiaGpuCollector does not run while a card is suspended, and reports it as idle", async () => {
-  using fake = new FakeNvidia();
+withNvidia.test("NvidiaGpuCollector does not run while a card is suspended, and reports it as idle", async (fake) => {
   fake.setPower(SLOTS[0], "suspended");
   fake.start();
   assertDataEquals(fake.cards.collect(), [{ name: "NVIDIA A", usePercent: 0, isSuspended: true }]);
@@ -127,8 +127,7 @@ Deno.test("NvidiaGpuCollector takes no row for a suspended card where rows and c
   ]);
 });
 
-Deno.test("NvidiaGpuCollector forgets a failure when the card is suspended", async () => {
-  using fake = new FakeNvidia();
+withNvidia.test("NvidiaGpuCollector forgets a failure when the card is suspended", async (fake) => {
   fake.answer = () => Promise.reject(new Error("it ended with 9"));
   fake.start();
   await fake.cards.settled();
@@ -146,8 +145,7 @@ Deno.test("NvidiaGpuCollector checks the power state of cards that only DRM list
   assertDataEquals(fake.asked, 0);
 });
 
-Deno.test("NvidiaGpuCollector.collect() throws while nvidia-smi fails, and recovers", async () => {
-  using fake = new FakeNvidia();
+withNvidia.test("NvidiaGpuCollector.collect() throws while nvidia-smi fails, and recovers", async (fake) => {
   fake.start();
   await fake.after(0);
   fake.answer = () => Promise.reject(new Error("it ended with 9"));
@@ -169,8 +167,7 @@ Deno.test("NvidiaGpuCollector.collect() throws while nvidia-smi fails, and recov
   assertDataEquals(fake.cards.collect(), [CARD]);
 });
 
-Deno.test("NvidiaGpuCollector has one run in flight, and reports a hang", async () => {
-  using fake = new FakeNvidia();
+withNvidia.test("NvidiaGpuCollector has one run in flight, and reports a hang", async (fake) => {
   const { promise, resolve } = Promise.withResolvers<string>();
   fake.answer = () => promise;
   fake.start();
@@ -186,8 +183,7 @@ Deno.test("NvidiaGpuCollector has one run in flight, and reports a hang", async 
   assertDataEquals(fake.cards.collect(), [CARD]);
 });
 
-Deno.test("NvidiaGpuCollector reports a missing nvidia-smi where NVIDIA's driver is, and does not retry", async () => {
-  using fake = new FakeNvidia();
+withNvidia.test("NvidiaGpuCollector reports a missing nvidia-smi where NVIDIA's driver is, and does not retry", async (fake) => {
   fake.answer = () => Promise.resolve(undefined);
   fake.start();
   await fake.cards.settled();

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { Rates } from "../../lib/metrics/rates.ts";
 import { TrafficTotal } from "../../lib/metrics/traffic_total.ts";
 import type { Speeds, TrafficBytes } from "../../lib/types.ts";
+import { testsWith } from "../tests_with.ts";
 
 function nic(name: string, receivedBytes: number, sentBytes: number) {
   return { name, receivedBytes, sentBytes };
@@ -18,8 +19,9 @@ function trafficAt(sum: TrafficTotal, atMs: number): TrafficBytes & Partial<Spee
   return { ...sum.bytes(), ...speeds };
 }
 
-Deno.test("TrafficTotal.passedAt() returns initial counters and no rate at first", () => {
-  const sum = new TrafficTotal();
+const withTotal = testsWith(() => new TrafficTotal());
+
+withTotal.test("TrafficTotal.passedAt() returns initial counters and no rate at first", (sum) => {
   assertEquals(sum.isEmpty(), true);
   sum.add(nic("eth0", 100, 10));
   sum.add(nic("eth1", 200, 20));
@@ -27,8 +29,7 @@ Deno.test("TrafficTotal.passedAt() returns initial counters and no rate at first
   assertEquals(sum.isEmpty(), false);
 });
 
-Deno.test("TrafficTotal.passedAt() returns rates over the elapsed time", () => {
-  const sum = new TrafficTotal();
+withTotal.test("TrafficTotal.passedAt() returns rates over the elapsed time", (sum) => {
   sum.add(nic("eth0", 100, 10));
   trafficAt(sum, 1_000);
   sum.add(nic("eth0", 1_100, 30));
@@ -40,15 +41,13 @@ Deno.test("TrafficTotal.passedAt() returns rates over the elapsed time", () => {
   });
 });
 
-Deno.test("TrafficTotal.passedAt() returns no rate when no time has passed", () => {
-  const sum = new TrafficTotal();
+withTotal.test("TrafficTotal.passedAt() returns no rate when no time has passed", (sum) => {
   sum.add(nic("eth0", 100, 10));
   trafficAt(sum, 1_000);
   assertEquals(trafficAt(sum, 1_000), { sentBytes: 10, receivedBytes: 100 });
 });
 
-Deno.test("TrafficTotal.passedAt() has in its next rate what passed while no time did", () => {
-  const sum = new TrafficTotal();
+withTotal.test("TrafficTotal.passedAt() has in its next rate what passed while no time did", (sum) => {
   sum.add(nic("eth0", 100, 10));
   trafficAt(sum, 1_000);
   sum.add(nic("eth0", 1_100, 30));
@@ -56,8 +55,7 @@ Deno.test("TrafficTotal.passedAt() has in its next rate what passed while no tim
   assertEquals(trafficAt(sum, 2_000).receivedBytesPerSecond, 1_000);
 });
 
-Deno.test("TrafficTotal.passedAt() has rates again soon after a clock that was set back", () => {
-  const sum = new TrafficTotal();
+withTotal.test("TrafficTotal.passedAt() has rates again soon after a clock that was set back", (sum) => {
   sum.add(nic("eth0", 100, 10));
   trafficAt(sum, 9_000);
   sum.add(nic("eth0", 1_100, 30));
@@ -66,15 +64,13 @@ Deno.test("TrafficTotal.passedAt() has rates again soon after a clock that was s
   assertEquals(trafficAt(sum, 2_000).receivedBytesPerSecond, 2_000);
 });
 
-Deno.test("TrafficTotal.add() continues by the name where an older state knows no index", () => {
-  const sum = new TrafficTotal();
+withTotal.test("TrafficTotal.add() continues by the name where an older state knows no index", (sum) => {
   sum.restore("eth0", nic("eth0", 1_000, 100));
   sum.add(nic("eth0", 1_007, 103), 2);
   assertEquals(sum.bytes(), { sentBytes: 3, receivedBytes: 7 });
 });
 
-Deno.test("TrafficTotal.add() counts a counter that fell from 0", () => {
-  const sum = new TrafficTotal();
+withTotal.test("TrafficTotal.add() counts a counter that fell from 0", (sum) => {
   sum.add(nic("eth0", 4_000_000_000, 50));
   trafficAt(sum, 0);
   sum.add(nic("eth0", 7, 60));
@@ -88,8 +84,7 @@ Deno.test("TrafficTotal.add() counts a counter that fell from 0", () => {
   assertEquals(trafficAt(sum, 2_000).receivedBytes, 4_000_000_017);
 });
 
-Deno.test("TrafficTotal.add() adds a later interface to the total, not to the rate", () => {
-  const sum = new TrafficTotal();
+withTotal.test("TrafficTotal.add() adds a later interface to the total, not to the rate", (sum) => {
   sum.add(nic("eth0", 0, 0));
   trafficAt(sum, 0);
   sum.add(nic("ppp0", 5_000_000, 1_000));
@@ -103,8 +98,7 @@ Deno.test("TrafficTotal.add() adds a later interface to the total, not to the ra
   assertEquals(trafficAt(sum, 2_000).receivedBytesPerSecond, 100);
 });
 
-Deno.test("TrafficTotal.markGone() keeps the bytes, and a returning device continues from them", () => {
-  const sum = new TrafficTotal();
+withTotal.test("TrafficTotal.markGone() keeps the bytes, and a returning device continues from them", (sum) => {
   sum.add(nic("eth0", 1_000, 100));
   trafficAt(sum, 0);
   sum.markGone("eth0");
@@ -118,8 +112,7 @@ Deno.test("TrafficTotal.markGone() keeps the bytes, and a returning device conti
   });
 });
 
-Deno.test("TrafficTotal.markGone() lets another device of the same name start at 0", () => {
-  const sum = new TrafficTotal();
+withTotal.test("TrafficTotal.markGone() lets another device of the same name start at 0", (sum) => {
   sum.add(nic("usb0", 1_000, 100));
   sum.markGone("usb0");
   sum.add(nic("usb0", 30, 200));
@@ -127,15 +120,13 @@ Deno.test("TrafficTotal.markGone() lets another device of the same name start at
   assertEquals(trafficAt(sum, 0), { sentBytes: 200, receivedBytes: 1_030 });
 });
 
-Deno.test("TrafficTotal.add() ignores a counter that jitters", () => {
-  const sum = new TrafficTotal();
+withTotal.test("TrafficTotal.add() ignores a counter that jitters", (sum) => {
   sum.add(nic("eth0", 1_000_000, 100));
   sum.add(nic("eth0", 999_990, 110));
   assertEquals(sum.bytes(), { sentBytes: 110, receivedBytes: 1_000_000 });
 });
 
-Deno.test("TrafficTotal.add() counts a counter that swings by its highest", () => {
-  const sum = new TrafficTotal();
+withTotal.test("TrafficTotal.add() counts a counter that swings by its highest", (sum) => {
   for (let swing = 0; swing < 3; swing++) {
     sum.add(nic("eth0", 1_000_000_000, 100));
     sum.add(nic("eth0", 995_000_000, 100));
@@ -150,8 +141,7 @@ Deno.test("TrafficTotal.add() counts a counter that swings by its highest", () =
   assertEquals(sum.bytes().receivedBytes, 1_000_000_507);
 });
 
-Deno.test("TrafficTotal.add() continues with a missing interface that has the index", () => {
-  const sum = new TrafficTotal();
+withTotal.test("TrafficTotal.add() continues with a missing interface that has the index", (sum) => {
   sum.add(nic("eth0", 1_000, 100), 2);
   sum.markGone("eth0");
   sum.add(nic("lan0", 1_100, 110), 2);
@@ -160,8 +150,7 @@ Deno.test("TrafficTotal.add() continues with a missing interface that has the in
   assertEquals([...sum.indexes()], [["lan0", 2]]);
 });
 
-Deno.test("TrafficTotal.markGone() forgets the oldest of more than 64 missing interfaces", () => {
-  const sum = new TrafficTotal();
+withTotal.test("TrafficTotal.markGone() forgets the oldest of more than 64 missing interfaces", (sum) => {
   for (let number = 0; number < 70; number++) {
     sum.add(nic(`tun${number}`, 1_000, 1_000), number + 1);
     sum.markGone(`tun${number}`);
@@ -195,8 +184,7 @@ Deno.test("TrafficTotal.passedAt() never falls, jumps or returns invalid numbers
   }));
 });
 
-Deno.test("TrafficTotal.markGone() remembers the counters of the last 64 interfaces that left", () => {
-  const sum = new TrafficTotal();
+withTotal.test("TrafficTotal.markGone() remembers the counters of the last 64 interfaces that left", (sum) => {
   for (let index = 0; index < 100; index++) {
     sum.add(nic(`veth${index}`, 1000, 100));
     sum.markGone(`veth${index}`);
@@ -226,8 +214,7 @@ Deno.test("TrafficTotal.add() takes a fall of a hundredth for jitter, and of mor
   assertEquals([989, 950, 0].map(totalAfter), [1_989, 1_950, 1_000]);
 });
 
-Deno.test("TrafficTotal.indexes() has no index of one that had the name before", () => {
-  const total = new TrafficTotal();
+withTotal.test("TrafficTotal.indexes() has no index of one that had the name before", (total) => {
   const bytes = { sentBytes: 1, receivedBytes: 2 };
   total.restore("eth0", bytes, 5);
   total.restore("eth1", bytes, 6);
@@ -235,8 +222,7 @@ Deno.test("TrafficTotal.indexes() has no index of one that had the name before",
   assertEquals([...total.indexes()], [["eth1", 6]]);
 });
 
-Deno.test("TrafficTotal.add() takes the index of an interface that is told later", () => {
-  const sum = new TrafficTotal();
+withTotal.test("TrafficTotal.add() takes the index of an interface that is told later", (sum) => {
   sum.add(nic("eth0", 1_000, 100));
   sum.add(nic("eth0", 1_100, 110), 2);
   assertEquals([...sum.indexes()], [["eth0", 2]]);

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Acknowledgements } from "../../lib/panel/acknowledgements.ts";
 import type { PanelEvent, RpcParams } from "../../lib/panel/messages.ts";
+import { testsWith } from "../tests_with.ts";
 
 function events(...ids: string[]): PanelEvent[] {
   return ids.map((id) => ({ id, message: { kind: "notice", text: id } }));
@@ -22,16 +23,16 @@ async function paramsOf(acknowledgements: Acknowledgements): Promise<RpcParams> 
   return params ?? {};
 }
 
-Deno.test("Acknowledgements.add() gives each event once, also within one answer", async () => {
-  const acknowledgements = new Acknowledgements();
+const withAcknowledgements = testsWith(() => new Acknowledgements());
+
+withAcknowledgements.test("Acknowledgements.add() gives each event once, also within one answer", async (acknowledgements) => {
   assertEquals(idsOf(acknowledgements.add(events("a", "b", "a"))), ["a", "b"]);
   assertEquals(idsOf(acknowledgements.add(events("b", "c"))), ["c"]);
   const ack_event_ids = ["a", "b", "c"];
   assertEquals(await paramsOf(acknowledgements), { report: 1, ack_event_ids });
 });
 
-Deno.test("Acknowledgements.carry() removes the ids of an answered call only", async () => {
-  const acknowledgements = new Acknowledgements();
+withAcknowledgements.test("Acknowledgements.carry() removes the ids of an answered call only", async (acknowledgements) => {
   acknowledgements.add(events("a", "b"));
   const answer = await acknowledgements.carry({}, (params) => {
     acknowledgements.add(events("c"));
@@ -49,14 +50,12 @@ Deno.test("Acknowledgements.carry() removes the ids of an answered call only", a
   );
 });
 
-Deno.test("Acknowledgements.carry() adds nothing when no event is to be acknowledged", async () => {
-  const acknowledgements = new Acknowledgements();
+withAcknowledgements.test("Acknowledgements.carry() adds nothing when no event is to be acknowledged", async (acknowledgements) => {
   assertEquals(await paramsOf(acknowledgements), { report: 1 });
   assertEquals(acknowledgements.hasPending, false);
 });
 
-Deno.test("Acknowledgements remembers 1024 ids, repeated ones longest", async () => {
-  const acknowledgements = new Acknowledgements();
+withAcknowledgements.test("Acknowledgements remembers 1024 ids, repeated ones longest", async (acknowledgements) => {
   const taken: number[] = [];
   for (let n = 0; n < 10_000; n++) {
     taken.push(acknowledgements.add(events("again", `${n}`)).length);
@@ -68,8 +67,7 @@ Deno.test("Acknowledgements remembers 1024 ids, repeated ones longest", async ()
   assertEquals(idsOf(acknowledgements.add(events("9999", "0"))), ["0"]);
 });
 
-Deno.test("Acknowledgements treats ids as plain text", async () => {
-  const acknowledgements = new Acknowledgements();
+withAcknowledgements.test("Acknowledgements treats ids as plain text", async (acknowledgements) => {
   const odd = ["__proto__", "constructor", ""];
   assertEquals(idsOf(acknowledgements.add(events(...odd))), odd);
   assertEquals(await paramsOf(acknowledgements), { report: 1, ack_event_ids: odd });

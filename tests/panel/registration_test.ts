@@ -7,6 +7,7 @@ import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { ENDPOINT, NODE, RegisteringMachine } from "./fake_registration.ts";
 import { registrationWaitMs } from "../../lib/panel/registration.ts";
+import { testsWith } from "../tests_with.ts";
 
 const down = new PanelError("Cannot register: refused", { failure: "unreachable" });
 const late = new PanelError("Cannot register: no answer within 30 s", { failure: "timeout" });
@@ -23,24 +24,23 @@ async function withTime(
   return await collectedLog((lines) => use(time, lines));
 }
 
-Deno.test("NodeRegistration.find() gives the known node without a call", async () => {
-  const machine = new RegisteringMachine();
+const withMachine = testsWith(() => new RegisteringMachine());
+
+withMachine.test("NodeRegistration.find() gives the known node without a call", async (machine) => {
   machine.store.nodes = [{ ...NODE, endpoint: "https://other.example" }, NODE];
   machine.official = JSON.stringify({ uuid: "o", token: "official" });
   assertEquals(await machine.find(), NODE);
   assertEquals(machine.store.calls, []);
 });
 
-Deno.test("NodeRegistration.find() checks that it can save, registers, and saves, in that order", async () => {
-  const machine = new RegisteringMachine();
+withMachine.test("NodeRegistration.find() checks that it can save, registers, and saves, in that order", async (machine) => {
   await withTime(async () => {
     assertEquals(await machine.find(), { ...NODE, registeredAtMs: 1_000 });
   });
   assertEquals(machine.store.calls, ["locked", "checked", "asked", "saved t"]);
 });
 
-Deno.test("NodeRegistration.find() makes no call when nothing can be saved", async () => {
-  const machine = new RegisteringMachine();
+withMachine.test("NodeRegistration.find() makes no call when nothing can be saved", async (machine) => {
   machine.store.error = new Error("Cannot write to the folder /state");
   const error = await assertRejects(() => machine.find(), Error, "--state-dir names a folder");
   assertStringIncludes(describeError(error), "Cannot write to the folder /state");
@@ -53,8 +53,7 @@ const REFUSED = "error   panel: Cannot register this machine: the panel refuses 
 const REGISTERED = "info    panel: Registered at the panel as node u; saved in " +
   "/state/auto-discovery.state";
 
-Deno.test("NodeRegistration.find() logs a refused key, and registers when it is accepted", async () => {
-  const machine = new RegisteringMachine();
+withMachine.test("NodeRegistration.find() logs a refused key, and registers when it is accepted", async (machine) => {
   machine.answer = () => ({ kind: "refused", error: wrong });
   const log = await withTime(async (time) => {
     const finding = machine.find();
@@ -73,8 +72,7 @@ Deno.test("NodeRegistration.find() logs a refused key, and registers when it is 
   assertEquals([machine.problems[0], machine.problems.at(-1)], [wrong.message, undefined]);
 });
 
-Deno.test("NodeRegistration.find() logs a refused key once an hour at most", async () => {
-  const machine = new RegisteringMachine();
+withMachine.test("NodeRegistration.find() logs a refused key once an hour at most", async (machine) => {
   machine.answer = () => ({ kind: "refused", error: wrong });
   const loggedAt: number[] = [];
   await withTime(async (time, lines) => {
@@ -93,8 +91,7 @@ Deno.test("NodeRegistration.find() logs a refused key once an hour at most", asy
   assert(machine.asked < 60, `${machine.asked} tries in a day`);
 });
 
-Deno.test("NodeRegistration.find() retries soon when a panel stops answering after a refusal", async () => {
-  const machine = new RegisteringMachine();
+withMachine.test("NodeRegistration.find() retries soon when a panel stops answering after a refusal", async (machine) => {
   const outcomes: RegistrationOutcome[] = [
     { kind: "failed", error: down },
     { kind: "refused", error: wrong },
@@ -117,8 +114,7 @@ Deno.test("NodeRegistration.find() retries soon when a panel stops answering aft
   ]);
 });
 
-Deno.test("NodeRegistration.find() counts failures anew after a refusal", async () => {
-  const machine = new RegisteringMachine();
+withMachine.test("NodeRegistration.find() counts failures anew after a refusal", async (machine) => {
   const outcomes: RegistrationOutcome[] = [
     ...Array.from({ length: 8 }, () => ({ kind: "failed", error: down }) as const),
     { kind: "refused", error: wrong },
@@ -136,8 +132,7 @@ Deno.test("NodeRegistration.find() counts failures anew after a refusal", async 
   assert(registeredAt - failedAt <= 2, `${registeredAt - failedAt} s after the first failure`);
 });
 
-Deno.test("NodeRegistration.find() ends with the signal while the key is refused", async () => {
-  const machine = new RegisteringMachine();
+withMachine.test("NodeRegistration.find() ends with the signal while the key is refused", async (machine) => {
   machine.answer = () => ({ kind: "refused", error: wrong });
   await collectedLog(async () => {
     const finding = machine.find();
@@ -146,8 +141,7 @@ Deno.test("NodeRegistration.find() ends with the signal while the key is refused
   });
 });
 
-Deno.test("NodeRegistration.find() tries until the panel answers, and logs it again after 1, 5 and 15 minutes", async () => {
-  const machine = new RegisteringMachine();
+withMachine.test("NodeRegistration.find() tries until the panel answers, and logs it again after 1, 5 and 15 minutes", async (machine) => {
   machine.answer = () => ({ kind: "failed", error: down });
   const log = await withTime(async (time) => {
     const finding = machine.find();
@@ -166,8 +160,7 @@ Deno.test("NodeRegistration.find() tries until the panel answers, and logs it ag
   assertEquals(log.length, 6, "and once that it answers again, and that it is registered");
 });
 
-Deno.test("NodeRegistration.find() retries rarely after lost answers, since each may have made a node", async () => {
-  const machine = new RegisteringMachine();
+withMachine.test("NodeRegistration.find() retries rarely after lost answers, since each may have made a node", async (machine) => {
   // A clear failure behind one makes no less of them.
   machine.answer = () =>
     machine.asked % 2 === 1 ? { kind: "doubtful", error: late } : { kind: "failed", error: down };
@@ -180,8 +173,7 @@ Deno.test("NodeRegistration.find() retries rarely after lost answers, since each
   assert(machine.asked < 60, `${machine.asked} tries in a day`);
 });
 
-Deno.test("NodeRegistration.find() ends with the signal while it waits", async () => {
-  const machine = new RegisteringMachine();
+withMachine.test("NodeRegistration.find() ends with the signal while it waits", async (machine) => {
   machine.answer = () => ({ kind: "failed", error: down });
   await collectedLog(async () => {
     const finding = machine.find();
@@ -190,8 +182,7 @@ Deno.test("NodeRegistration.find() ends with the signal while it waits", async (
   });
 });
 
-Deno.test("NodeRegistration.find() waits for another process, and uses the node that it has registered", async () => {
-  const machine = new RegisteringMachine();
+withMachine.test("NodeRegistration.find() waits for another process, and uses the node that it has registered", async (machine) => {
   machine.store.isLocked = true;
   const log = await withTime(async (time) => {
     const finding = machine.find();
@@ -205,8 +196,7 @@ Deno.test("NodeRegistration.find() waits for another process, and uses the node 
   assertEquals(log.filter((line) => line.includes("Waiting for another process")).length, 1);
 });
 
-Deno.test("NodeRegistration.find() imports an official agent's node that the panel knows", async () => {
-  const machine = new RegisteringMachine();
+withMachine.test("NodeRegistration.find() imports an official agent's node that the panel knows", async (machine) => {
   machine.official = JSON.stringify({ uuid: "o", token: "official" });
   let tries = 0;
   machine.isTokenKnown = () => tries++ === 0 ? Promise.reject(down) : Promise.resolve(true);
@@ -218,8 +208,7 @@ Deno.test("NodeRegistration.find() imports an official agent's node that the pan
   assertEquals(machine.store.calls, ["locked", "checked", "saved official"]);
 });
 
-Deno.test("NodeRegistration.find() asks about an official agent's node less and less often", async () => {
-  const machine = new RegisteringMachine();
+withMachine.test("NodeRegistration.find() asks about an official agent's node less and less often", async (machine) => {
   machine.official = JSON.stringify({ uuid: "o", token: "official" });
   const askedAtMs: number[] = [];
   machine.isTokenKnown = () => {
@@ -241,8 +230,7 @@ Deno.test("NodeRegistration.find() asks about an official agent's node less and 
   assertEquals(log.filter((line) => line.includes("Registered at")), []);
 });
 
-Deno.test("NodeRegistration.find() ends with the signal while it asks about an official agent's node", async () => {
-  const machine = new RegisteringMachine();
+withMachine.test("NodeRegistration.find() ends with the signal while it asks about an official agent's node", async (machine) => {
   machine.official = JSON.stringify({ uuid: "o", token: "official" });
   machine.isTokenKnown = () => {
     machine.stop.abort();
@@ -264,8 +252,7 @@ Deno.test("NodeRegistration.find() registers when an official agent's node is an
   }
 });
 
-Deno.test("NodeRegistration.find() ignores an official agent's node once this agent has registered", async () => {
-  const machine = new RegisteringMachine();
+withMachine.test("NodeRegistration.find() ignores an official agent's node once this agent has registered", async (machine) => {
   machine.official = JSON.stringify({ uuid: "o", token: "official" });
   machine.store.nodes = [{ ...NODE, endpoint: "https://other.example", token: "other" }];
   assertEquals((await machine.find())?.token, "t");

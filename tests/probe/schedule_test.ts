@@ -7,6 +7,7 @@ import { FakeTime } from "../fake_time.ts";
 import { fakePolicy, fakeResolver, policyOf } from "./fake_names.ts";
 import { collectedDebugLog } from "../log/collected_log.ts";
 import { restoring } from "../restoring.ts";
+import { testsWith } from "../tests_with.ts";
 
 interface Run {
   target: ProbeTarget;
@@ -132,8 +133,9 @@ Deno.test("ProbeSchedule wakes once for tasks that are due within 10 ms", async 
   assertEquals(bench.runs.map(({ atMs }) => atMs), [5_000, 5_010, 5_020]);
 });
 
-Deno.test("ProbeSchedule never runs a slow task twice at once", async () => {
-  using bench = new Bench();
+const withBench = testsWith(() => new Bench());
+
+withBench.test("ProbeSchedule never runs a slow task twice at once", async (bench) => {
   bench.schedule.update([task(1)]);
   await bench.time.run(40_000);
   assertEquals([bench.runs.length, bench.results.length], [1, 0]);
@@ -144,8 +146,7 @@ Deno.test("ProbeSchedule never runs a slow task twice at once", async () => {
   assertEquals(bench.runs.length, 2);
 });
 
-Deno.test("ProbeSchedule queues a task once, however often its turn comes", async () => {
-  using bench = new Bench();
+withBench.test("ProbeSchedule queues a task once, however often its turn comes", async (bench) => {
   bench.schedule.update([
     ...Array.from({ length: 16 }, (_, id) => task(id + 1)),
     task(17, { intervalSeconds: 11 }),
@@ -293,8 +294,7 @@ Deno.test("ProbeSchedule goes on when a probe or the receiver of results fails",
   for (const line of lines) assertMatch(line, / error +probe: Cannot .*: an?(other)? bug$/);
 });
 
-Deno.test("ProbeSchedule sends nothing for a probe that was not made", async () => {
-  using bench = new Bench();
+withBench.test("ProbeSchedule sends nothing for a probe that was not made", async (bench) => {
   bench.schedule.update([task(1)]);
   bench.schedule.runOnce(order(2));
   await bench.time.run(5_000);
@@ -319,8 +319,7 @@ Deno.test("ProbeSchedule does not make up for turns that were slept through", as
   assertEquals(bench.results.length, 3);
 });
 
-Deno.test("ProbeSchedule.stop() ends runs and leaves no timer; nothing comes after it", async () => {
-  using bench = new Bench();
+withBench.test("ProbeSchedule.stop() ends runs and leaves no timer; nothing comes after it", async (bench) => {
   bench.schedule.update(Array.from({ length: 30 }, (_, id) => task(id + 1)));
   await bench.time.run(5000);
   assertEquals(bench.running, 16);
@@ -465,8 +464,7 @@ Deno.test("ProbeSchedule waits for a probe of every 40 days, for which a timer o
   assertEquals(Math.max(...delaysMs), 2 ** 31 - 1);
 });
 
-Deno.test("ProbeSchedule takes the first of several targets that answers, and tries no other for ten minutes", async () => {
-  using bench = new Bench();
+withBench.test("ProbeSchedule takes the first of several targets that answers, and tries no other for ten minutes", async (bench) => {
   const probe = { id: 7, kind: "auto", target: "h" } as const;
   const run = async (...values: number[]) => {
     const before = bench.runs.length;
@@ -490,8 +488,7 @@ Deno.test("ProbeSchedule takes the first of several targets that answers, and tr
   assertEquals(await run(4), [["icmp"], [["icmp", 4]]]);
 });
 
-Deno.test("ProbeSchedule gives two results of a dual probe, and one of the reference", async () => {
-  using bench = new Bench();
+withBench.test("ProbeSchedule gives two results of a dual probe, and one of the reference", async (bench) => {
   bench.schedule.update([
     task(1, { kind: "dual", target: "h:22", reference: "r", intervalSeconds: 10 }),
   ]);
@@ -528,8 +525,7 @@ Deno.test("ProbeSchedule starts no more targets of dual probes at a time than of
   assert(bench.mostRunning <= 16);
 });
 
-Deno.test("ProbeSchedule ends a probe of several targets when it is gone or ordered no more", async () => {
-  using bench = new Bench();
+withBench.test("ProbeSchedule ends a probe of several targets when it is gone or ordered no more", async (bench) => {
   bench.schedule.update([task(1, { kind: "dual", target: "h" })]);
   await bench.time.run(5_000);
   bench.schedule.update([task(1, { kind: "dual", target: "h", reference: "r" })]);
@@ -541,8 +537,7 @@ Deno.test("ProbeSchedule ends a probe of several targets when it is gone or orde
   assertEquals([bench.runs.length, bench.results.length], [1, 0]);
 });
 
-Deno.test("ProbeSchedule makes all of a probe that began in time, however long its parts take", async () => {
-  using bench = new Bench();
+withBench.test("ProbeSchedule makes all of a probe that began in time, however long its parts take", async (bench) => {
   bench.schedule.runOnce({ id: 1, kind: "dual", target: "h:22" });
   await bench.time.run(12_000);
   bench.runs[0]?.end(-1);

@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { countedSignal } from "../panel/counted_signal.ts";
 import { LineRpc } from "../../lib/sandbox/line_rpc.ts";
+import { testsWith } from "../tests_with.ts";
 
 /** The other side of a channel: what it was asked, and a way to answer. */
 class Peer {
@@ -49,19 +50,18 @@ class Peer {
   }
 }
 
-Deno.test("LineRpc.ask() matches answers that come in another order and in pieces", async () => {
-  const peer = new Peer();
+const withPeer = testsWith(() => new Peer());
+
+withPeer.test("LineRpc.ask() matches answers that come in another order and in pieces", async (peer) => {
   const first = peer.channel.ask("one");
   const second = peer.channel.ask("two");
   peer.say("2 ok se");
   peer.say("cond\n1 ok first\n");
   assertEquals(await Promise.all([first, second]), ["ok first", "ok second"]);
   assertEquals(peer.asked, ["1 one\n", "2 two\n"]);
-  peer.end();
 });
 
-Deno.test("LineRpc.ask() rejects with the signal's reason, and drops the late answer", async () => {
-  const peer = new Peer();
+withPeer.test("LineRpc.ask() rejects with the signal's reason, and drops the late answer", async (peer) => {
   const controller = new AbortController();
   const asked = peer.channel.ask("one", { signal: controller.signal });
   controller.abort(new Error("enough"));
@@ -75,11 +75,9 @@ Deno.test("LineRpc.ask() rejects with the signal's reason, and drops the late an
   peer.say("1 ok late\n7 ok never asked\nnonsense\n2 ok\n");
   assertEquals(await next, "ok");
   assertEquals(peer.answersSeen, 4);
-  peer.end();
 });
 
-Deno.test("LineRpc.ask() rejects when the other side ends, then and later", async () => {
-  const peer = new Peer();
+withPeer.test("LineRpc.ask() rejects when the other side ends, then and later", async (peer) => {
   const asked = peer.channel.ask("one");
   peer.end();
   await assertRejects(() => asked, Error, "Cannot ask the shell: it has ended");
@@ -87,16 +85,14 @@ Deno.test("LineRpc.ask() rejects when the other side ends, then and later", asyn
   await assertRejects(() => peer.channel.ask("two"), Error, "it has ended");
 });
 
-Deno.test("LineRpc.ask() rejects when an answer has no end", async () => {
-  const peer = new Peer();
+withPeer.test("LineRpc.ask() rejects when an answer has no end", async (peer) => {
   const asked = peer.channel.ask("one");
   peer.say("1 " + "x".repeat(9000));
   await assertRejects(() => asked, Error, "it has ended");
   await peer.closed;
 });
 
-Deno.test("LineRpc.ask() takes a long answer, and characters that come in two pieces", async () => {
-  const peer = new Peer();
+withPeer.test("LineRpc.ask() takes a long answer, and characters that come in two pieces", async (peer) => {
   const asked = peer.channel.ask("one");
   const text = "é".repeat(4000);
   const bytes = new TextEncoder().encode(`1 ${text}`);
@@ -104,7 +100,6 @@ Deno.test("LineRpc.ask() takes a long answer, and characters that come in two pi
   peer.sayBytes(bytes.slice(5));
   peer.say("\n");
   assertEquals(await asked, text);
-  peer.end();
 });
 
 Deno.test("LineRpc.ask() keeps nothing of a request that was given up", async () => {
@@ -133,8 +128,7 @@ void rpc;
   assertEquals(new TextDecoder().decode(stdout), "undefined\n");
 });
 
-Deno.test("LineRpc.ask() leaves no listener at the signal, which may outlive many requests", async () => {
-  const peer = new Peer();
+withPeer.test("LineRpc.ask() leaves no listener at the signal, which may outlive many requests", async (peer) => {
   const { signal, listeners } = countedSignal();
   const asked = peer.channel.ask("one", { signal });
   assertEquals(listeners(), 1);
@@ -147,15 +141,13 @@ Deno.test("LineRpc.ask() leaves no listener at the signal, which may outlive man
   assertEquals(listeners(), 0);
 });
 
-Deno.test("LineRpc.ask() takes more when the other side has read", async () => {
-  const peer = new Peer();
+withPeer.test("LineRpc.ask() takes more when the other side has read", async (peer) => {
   for (let round = 1; round <= 3; round++) {
     const asked = Array.from({ length: 200 }, () => peer.channel.ask("one"));
     await delay(0);
     for (let id = 200 * round - 199; id <= 200 * round; id++) peer.say(`${id} ok\n`);
     assertEquals(new Set(await Promise.all(asked)), new Set(["ok"]));
   }
-  peer.end();
 });
 
 Deno.test("LineRpc.ask() refuses more when the other side does not read", async () => {
@@ -166,8 +158,7 @@ Deno.test("LineRpc.ask() refuses more when the other side does not read", async 
   for (const answer of asked) await assertRejects(() => answer, Error, "it has ended");
 });
 
-Deno.test("LineRpc.tell() needs no answer", async () => {
-  const peer = new Peer();
+withPeer.test("LineRpc.tell() needs no answer", async (peer) => {
   peer.channel.notify("reap");
   await delay(0);
   assertEquals(peer.asked, ["0 reap\n"]);
@@ -175,8 +166,7 @@ Deno.test("LineRpc.tell() needs no answer", async () => {
   peer.channel.notify("reap");
 });
 
-Deno.test("LineRpc.close() ends the other side, and rejects what is still asked", async () => {
-  const peer = new Peer();
+withPeer.test("LineRpc.close() ends the other side, and rejects what is still asked", async (peer) => {
   const asked = peer.channel.ask("one");
   await Promise.all([
     peer.channel.close(),

@@ -3,6 +3,7 @@ import { applySteps, effectiveSteps, type Step } from "../../lib/service/install
 import { syncedPaths } from "../state/synced_paths.ts";
 import { replaced } from "../replaced.ts";
 import { FakeSystem, USERS } from "./fake_system.ts";
+import { testsWith } from "../tests_with.ts";
 
 const { signal } = new AbortController();
 const CONFIG: Step = { do: "file", path: "/etc/a/config", text: "new", mode: 0o600, owner: "root" };
@@ -11,8 +12,9 @@ function fake(): FakeSystem {
   return new FakeSystem({ folders: [], fakes: USERS });
 }
 
-Deno.test("applySteps() replaces a file and sets its mode", async () => {
-  await using it = fake();
+const withFake = testsWith(() => fake());
+
+withFake.test("applySteps() replaces a file and sets its mode", async (it) => {
   it.write("/etc/a/config", "old and longer");
   await Deno.chmod(`${it.root}/etc/a/config`, 0o666);
   it.write("/etc/a/config.new", "cut off");
@@ -24,8 +26,7 @@ Deno.test("applySteps() replaces a file and sets its mode", async () => {
   ]);
 });
 
-Deno.test("applySteps() keeps the old file when the owner does not exist", async () => {
-  await using it = fake();
+withFake.test("applySteps() keeps the old file when the owner does not exist", async (it) => {
   it.write("/etc/a/config", "old");
   const steps = [{ ...CONFIG, owner: "nobody-of-this-name" }];
   const error = await assertRejects(
@@ -37,8 +38,7 @@ Deno.test("applySteps() keeps the old file when the owner does not exist", async
   assertEquals(it.text("/etc/a/config"), "old");
 });
 
-Deno.test("applySteps() follows no symbolic link", async () => {
-  await using it = fake();
+withFake.test("applySteps() follows no symbolic link", async (it) => {
   it.write("/etc/passwd", "root");
   it.write("/etc/a/other", "");
   await Deno.symlink(`${it.root}/etc/passwd`, `${it.root}/etc/a/config`);
@@ -51,8 +51,7 @@ Deno.test("applySteps() follows no symbolic link", async () => {
   assertEquals([it.text("/etc/passwd"), it.text("/etc/a/copy")], ["root", "new"]);
 });
 
-Deno.test("applySteps() replaces a running program, but not the file itself", async () => {
-  await using it = fake();
+withFake.test("applySteps() replaces a running program, but not the file itself", async (it) => {
   const path = "/opt/program";
   it.write(path, "old");
   const open = await Deno.open(it.root + path);
@@ -67,8 +66,7 @@ Deno.test("applySteps() replaces a running program, but not the file itself", as
   assertEquals([it.text(path), Deno.statSync(it.root + path).ino], [text, ino]);
 });
 
-Deno.test("applySteps() copies a file whose number on another file system is the same", async () => {
-  await using it = fake();
+withFake.test("applySteps() copies a file whose number on another file system is the same", async (it) => {
   const path = "/opt/program";
   it.write(path, "old");
   it.write("/srv/program", "new");
@@ -83,8 +81,7 @@ Deno.test("applySteps() copies a file whose number on another file system is the
   assertEquals(it.text(path), "new");
 });
 
-Deno.test("applySteps() removes files, and succeeds when they are missing", async () => {
-  await using it = fake();
+withFake.test("applySteps() removes files, and succeeds when they are missing", async (it) => {
   it.write("/opt/a/b", "");
   it.write("/opt/c/d", "");
   const before = it.tree();
@@ -101,8 +98,7 @@ Deno.test("applySteps() removes files, and succeeds when they are missing", asyn
   assertEquals(it.tree().filter((line) => line.startsWith("/opt/")), ["/opt/ 755"]);
 });
 
-Deno.test("applySteps() stops when aborted", async () => {
-  await using it = fake();
+withFake.test("applySteps() stops when aborted", async (it) => {
   const before = it.tree();
   const steps: Step[] = [{ do: "folder", path: "/opt/a", mode: 0o755 }];
   await assertRejects(
@@ -128,15 +124,13 @@ Deno.test("applySteps() changes only the group when groupOf is given", async () 
   assertEquals([uid, gid, (mode ?? 0) & 0o777], [0, 4711, 0o640]);
 });
 
-Deno.test("applySteps() brings a file and its folder to the disk", async () => {
-  await using it = fake();
+withFake.test("applySteps() brings a file and its folder to the disk", async (it) => {
   const fresh = `${it.root}/etc/a/config.new`;
   const synced = await syncedPaths(() => applySteps([CONFIG], it.system, signal));
   assertEquals(synced, [fresh, `${it.root}/etc/a/`]);
 });
 
-Deno.test("applySteps() writes no file whose owner is not known", async () => {
-  await using it = fake();
+withFake.test("applySteps() writes no file whose owner is not known", async (it) => {
   const step = { ...CONFIG, mode: 0o644, owner: "nobody-of-this-name" };
   await assertRejects(() => applySteps([step], it.system, signal), Error);
   assertEquals(it.tree().filter((line) => line.includes("config")), []);

@@ -3,6 +3,7 @@ import { HealthFile, type PanelHealth } from "../../lib/state/health_file.ts";
 import { atDate } from "../fake_time.ts";
 import { CONFIG, configOf, FakeSystem, installNow, NAME, RELEASES, USERS } from "./fake_system.ts";
 import { seenTimeouts } from "./seen_timeouts.ts";
+import { testsWith } from "../tests_with.ts";
 
 const ONE = ["-e", "https://one.example", "-t", "t0ken-1"];
 const TWO = ["-e", "https://two.example", "-t", "t0ken-2"];
@@ -15,7 +16,7 @@ const TYPO = ["-e", "https://tow.example", "-t", "t0ken-2"];
  * A machine whose service manager starts an agent: it reports to the panels of its configuration,
  * and those that are up accept its reports, where the proxy works.
  */
-class Machine extends FakeSystem implements Disposable {
+class Machine extends FakeSystem {
   readonly up = new Set(["one.example", "two.example"]);
   /** Older agents name no panels. */
   namesPanels = true;
@@ -95,8 +96,9 @@ class Machine extends FakeSystem implements Disposable {
     );
   }
 
-  [Symbol.dispose](): void {
+  override async [Symbol.asyncDispose](): Promise<void> {
     this.#health?.close();
+    await super[Symbol.asyncDispose]();
   }
 }
 
@@ -124,7 +126,6 @@ Deno.test("install() returns to the installation before when no panel accepts it
     ] as const
   ) {
     await using machine = await working();
-    using _agent = machine;
     const before = machine.content();
     const refusal = await machine.install(words, { env });
     const panel = words.length === 0 ? "one.example" : "tow.example";
@@ -144,7 +145,6 @@ Deno.test("install() returns to the installation before when no panel accepts it
 
 Deno.test("install() keeps an installation whose panel accepts its reports", async () => {
   await using machine = await working(["-i", "2"]);
-  using _agent = machine;
   assertEquals(await machine.install([...TWO]), undefined);
   assertEquals(machine.config().endpoint, "https://two.example");
   assertEquals(machine.tree().filter((line) => line.includes(".before")), []);
@@ -160,8 +160,7 @@ Deno.test("install() keeps an installation whose panel accepts its reports", asy
 
 Deno.test("install() leaves out a new panel that accepts nothing beside one that does", async () => {
   for (const machine of [new Machine(OPENRC), await working()]) {
-    await using _ = machine;
-    using _agent = machine;
+    await using _machine = machine;
     const refusal = await machine.install([...TYPO, "--enable-remote-control=false", ...ONE]);
     assertEquals(refusal, "tow.example accepted no report within 30 s");
     const { endpoint, token, panels } = machine.config();
@@ -178,7 +177,6 @@ Deno.test("install() leaves out a new panel that accepts nothing beside one that
 
 Deno.test("install() leaves out a panel's remote control with it, also in the unit of root's service", async () => {
   await using machine = await working(["--as-root"], SYSTEMD);
-  using _agent = machine;
   const unit = `/etc/systemd/system/${NAME}.service`;
   const before = machine.text(unit);
   const token = "t0ken-2";
@@ -207,9 +205,9 @@ Deno.test("install() leaves out a panel's remote control with it, also in the un
   assertEquals(machine.config(), one, "the other one keeps its own");
 });
 
-Deno.test("install() keeps a panel that accepts nothing with --keep-failing, and names it each time", async () => {
-  await using machine = await working();
-  using _agent = machine;
+const whileWorking = testsWith(() => working());
+
+whileWorking.test("install() keeps a panel that accepts nothing with --keep-failing, and names it each time", async (machine) => {
   assertEquals(await machine.install([...ONE, ...TYPO, "--keep-failing"]), undefined);
   const kept = "Kept tow.example, where no report is accepted.";
   for (const words of [[], ["-i", "9"], [...ONE, "-e", "https://tow.example"]]) {
@@ -224,9 +222,7 @@ Deno.test("install() keeps a panel that accepts nothing with --keep-failing, and
   assertStringIncludes(none ?? "", "the installation before is back", "there is none beside it");
 });
 
-Deno.test("install() returns when a panel that worked is lost, though others accept", async () => {
-  await using machine = await working();
-  using _agent = machine;
+whileWorking.test("install() returns when a panel that worked is lost, though others accept", async (machine) => {
   const before = machine.content();
   machine.up.delete("one.example");
   const lost = await machine.install([...ONE, ...TWO]);
@@ -244,9 +240,7 @@ Deno.test("install() returns when a panel that worked is lost, though others acc
   assertEquals(machine.config().interval, 9);
 });
 
-Deno.test("install() goes on though one of several panels does not know its token any more", async () => {
-  await using machine = await working();
-  using _agent = machine;
+whileWorking.test("install() goes on though one of several panels does not know its token any more", async (machine) => {
   await machine.install([...ONE, ...TWO]);
   const isTokenKnown = ({ endpoint }: { endpoint: string }) =>
     Promise.resolve(endpoint !== "https://two.example");
@@ -263,9 +257,7 @@ Deno.test("install() goes on though one of several panels does not know its toke
   await assertRejects(() => again(TWO), Error, "does not know this token", "it is the only one");
 });
 
-Deno.test("install() says what does not work while the panel accepts reports", async () => {
-  await using machine = await working();
-  using _agent = machine;
+whileWorking.test("install() says what does not work while the panel accepts reports", async (machine) => {
   assertEquals(await machine.install(["--metrics", "9100"]), undefined);
   assertStringIncludes(
     machine.output,
@@ -275,7 +267,6 @@ Deno.test("install() says what does not work while the panel accepts reports", a
 
 Deno.test("install() stays where nothing has worked before", async () => {
   await using machine = new Machine(OPENRC);
-  using _agent = machine;
   machine.up.clear();
   assertStringIncludes(await machine.install(ONE) ?? "", "one.example accepted no report");
   const refusal = await machine.install([...TYPO]);
@@ -284,9 +275,7 @@ Deno.test("install() stays where nothing has worked before", async () => {
   assertEquals(machine.tree().filter((line) => line.includes(".before")), []);
 });
 
-Deno.test("install() returns to the installation before when a step fails, or it is interrupted", async () => {
-  await using machine = await working();
-  using _agent = machine;
+whileWorking.test("install() returns to the installation before when a step fails, or it is interrupted", async (machine) => {
   const before = machine.content();
   machine.failing = `rc-service ${NAME} restart`;
   let error = new Error();
@@ -331,7 +320,6 @@ Deno.test("install() says whether the installation before reports again, also of
     ]
   ) {
     await using machine = new Machine(OPENRC);
-    using _agent = machine;
     machine.namesPanels = namesPanels;
     assertEquals(await machine.install(ONE), undefined);
     machine.up.delete("one.example");
@@ -355,7 +343,6 @@ Deno.test("install() says whether the installation before reports again, also of
 
 Deno.test("install() returns to the updates and the user before", async () => {
   await using machine = await working(["--as-root"]);
-  using _agent = machine;
   const before = machine.content();
   await machine.install([...TYPO, ...RELEASES, "--as-root=false"]);
   assertEquals(machine.content(), before);
@@ -369,7 +356,6 @@ Deno.test("install() returns to the updates and the user before", async () => {
   ) assertEquals(calls.includes(line), true, `${line} in\n${calls.join("\n")}`);
 
   await using updated = await working(RELEASES);
-  using _other = updated;
   const withUpdates = updated.content();
   await updated.install([...TYPO, "--disable-auto-update"]);
   assertEquals(updated.content(), withUpdates);
@@ -379,7 +365,6 @@ Deno.test("install() returns to the updates and the user before", async () => {
 
 Deno.test("install() has systemd read the unit before again, and then starts it", async () => {
   await using machine = await working([], SYSTEMD);
-  using _agent = machine;
   const before = machine.content();
   const refusal = await machine.install([...TYPO, "--gpu"]);
   assertStringIncludes(refusal ?? "", "the installation before is back");
@@ -390,9 +375,7 @@ Deno.test("install() has systemd read the unit before again, and then starts it"
   ]);
 });
 
-Deno.test("install() says that the installation before can't be put back", async () => {
-  await using machine = await working();
-  using _agent = machine;
+whileWorking.test("install() says that the installation before can't be put back", async (machine) => {
   const { system } = machine;
   const config = configOf(["install", "-i", "9"], { root: machine.root });
   machine.up.delete("one.example");

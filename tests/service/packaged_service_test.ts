@@ -13,6 +13,7 @@ import {
   machineOf,
   NAME,
 } from "./fake_system.ts";
+import { testsWith } from "../tests_with.ts";
 
 const DROP_IN = `/etc/systemd/system/${NAME}.service.d/install.conf`;
 
@@ -27,8 +28,9 @@ function packaged(fakes: Fakes = {}, kind = "deb"): FakeSystem {
   return fake;
 }
 
-Deno.test("install() of a packaged program writes its configuration only, and uninstall() empties it", async () => {
-  await using fake = packaged();
+const withPackage = testsWith(() => packaged());
+
+withPackage.test("install() of a packaged program writes its configuration only, and uninstall() empties it", async (fake) => {
   const before = fake.tree().filter((line) => !line.includes("config.json"));
   await fake.install(ARGS);
   assertEquals(fake.calls().filter((line) => line.startsWith("systemctl")), [
@@ -96,8 +98,7 @@ Deno.test("install() of a packaged program adds to the unit what this machine ne
   assertEquals(wider.tree().some((line) => line.includes(".service.d")), false);
 });
 
-Deno.test("install() of a packaged program refuses what its service can't have", async () => {
-  await using fake = packaged();
+withPackage.test("install() of a packaged program refuses what its service can't have", async (fake) => {
   const before = fake.tree();
   const refused = async (more: readonly string[], why: string) =>
     void await assertRejects(() => fake.install([...ARGS, ...more]), UsageError, why);
@@ -117,8 +118,7 @@ Deno.test("install() of a packaged program refuses what its service can't have",
   assertEquals(fake.calls(), []);
 });
 
-Deno.test("install() of another program refuses a second service beside a package's", async () => {
-  await using fake = packaged();
+withPackage.test("install() of another program refuses a second service beside a package's", async (fake) => {
   Object.assign(fake.system, { program: { form: "binary", path: `${fake.root}/usr/bin/other` } });
   fake.write("/usr/bin/other", "another program");
   const why = `a package has installed it; run \`sudo /usr/bin/${NAME} install\``;
@@ -128,8 +128,7 @@ Deno.test("install() of another program refuses a second service beside a packag
   assert(fake.calls().includes("systemctl restart node-2.service"));
 });
 
-Deno.test("install() of a packaged program names its Deno and its state folder where they are others", async () => {
-  await using fake = packaged();
+withPackage.test("install() of a packaged program names its Deno and its state folder where they are others", async (fake) => {
   const { path } = fake.system.program;
   // The service's user must get there.
   Deno.chmodSync(fake.root, 0o755);
@@ -155,8 +154,7 @@ Deno.test("install() of a packaged program names its Deno and its state folder w
   assertEquals(fake.config().state_dir, "/srv/state");
 });
 
-Deno.test("install() of a packaged program removes proxies that are not wanted any more", async () => {
-  await using fake = packaged();
+withPackage.test("install() of a packaged program removes proxies that are not wanted any more", async (fake) => {
   const environment = `/etc/${NAME}/environment 600`;
   await fake.install(ARGS, { env: { HTTPS_PROXY: "http://proxy:3128" } });
   assert(fake.tree().includes(environment));
@@ -190,8 +188,7 @@ Deno.test("uninstall() of a packaged program removes all that install() and the 
   }
 });
 
-Deno.test("isPackageConfigured() is true once a package's program has a panel", async () => {
-  await using fake = packaged();
+withPackage.test("isPackageConfigured() is true once a package's program has a panel", async (fake) => {
   assertEquals(isPackageConfigured(fake.system), false);
   await fake.install(ARGS);
   const other = { ...fake.system, program: { form: "binary", path: "/usr/bin/true" } as const };

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ARGS, type FakeSystem, machineOf, NAME } from "./fake_system.ts";
+import { testsWith } from "../tests_with.ts";
 
 async function installed(): Promise<FakeSystem> {
   const fake = machineOf("systemd", {}, { folders: ["etc/systemd/system"] });
@@ -8,8 +9,9 @@ async function installed(): Promise<FakeSystem> {
   return fake;
 }
 
-Deno.test("uninstall() with --print shows what would be removed, and changes nothing", async () => {
-  await using fake = await installed();
+const whileInstalled = testsWith(() => installed());
+
+whileInstalled.test("uninstall() with --print shows what would be removed, and changes nothing", async (fake) => {
   const program = `/opt/${NAME}/${NAME}`;
   // Of this list everything is there, and nothing else.
   for (
@@ -106,8 +108,7 @@ Deno.test("uninstall() removes what a power loss has left of each file", async (
   assertEquals(fake.tree(), before);
 });
 
-Deno.test("uninstall() keeps and lists files that it did not create", async () => {
-  await using fake = await installed();
+whileInstalled.test("uninstall() keeps and lists files that it did not create", async (fake) => {
   fake.write(`/etc/${NAME}/notes.txt`, "mine");
   await fake.uninstall();
   assertEquals(fake.text(`/etc/${NAME}/notes.txt`), "mine");
@@ -117,8 +118,7 @@ Deno.test("uninstall() keeps and lists files that it did not create", async () =
   );
 });
 
-Deno.test("uninstall() keeps a link to another target", async () => {
-  await using fake = await installed();
+whileInstalled.test("uninstall() keeps a link to another target", async (fake) => {
   const link = `${fake.root}/usr/local/bin/${NAME}`;
   await Deno.remove(link);
   await Deno.symlink("/bin/true", link);
@@ -134,8 +134,7 @@ Deno.test("uninstall() keeps a user that existed before", async () => {
   assert(fake.tree().some((line) => line.startsWith(`/users/${NAME}`)));
 });
 
-Deno.test("uninstall() removes the created user even if the service runs as another", async () => {
-  await using fake = await installed();
+whileInstalled.test("uninstall() removes the created user even if the service runs as another", async (fake) => {
   await fake.install(["--as-root"]);
   fake.calls();
   await fake.uninstall();
@@ -143,8 +142,7 @@ Deno.test("uninstall() removes the created user even if the service runs as anot
   assertEquals(removed, [`userdel ${NAME}`, `groupdel ${NAME}`]);
 });
 
-Deno.test("uninstall() continues when the service is already gone", async () => {
-  await using fake = await installed();
+whileInstalled.test("uninstall() continues when the service is already gone", async (fake) => {
   const { tools } = fake.system;
   const run = () => Promise.resolve({ code: 5, output: "Unit not loaded." });
   Object.assign(fake.system, { tools: { has: () => true, run } });
@@ -194,8 +192,7 @@ Deno.test("uninstall() keeps the record of a replaced agent when keepsOfficialRe
   }
 });
 
-Deno.test("uninstall() throws when the record is damaged", async () => {
-  await using fake = await installed();
+whileInstalled.test("uninstall() throws when the record is damaged", async (fake) => {
   fake.write(`/etc/${NAME}/install.json`, "{}");
   await assertRejects(() => fake.uninstall(), Error, "Cannot read");
 });

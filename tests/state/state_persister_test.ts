@@ -7,6 +7,7 @@ import { FakeTime } from "../fake_time.ts";
 import { openBelow } from "../open_below.ts";
 import { replaced } from "../replaced.ts";
 import { inFolder } from "../temp_folder.ts";
+import { testsWith } from "../tests_with.ts";
 
 /** A number that is kept. */
 class PersistentNumber implements PersistentState<number> {
@@ -100,8 +101,9 @@ async function leave(folder: string, number: number): Promise<void> {
   await file.write(String(number));
 }
 
-Deno.test("StatePersister goes on from what is there, writes what is new, and once more at the end", async () => {
-  await using world = new World();
+const withWorld = testsWith(() => new World());
+
+withWorld.test("StatePersister goes on from what is there, writes what is new, and once more at the end", async (world) => {
   await leave(world.folder, 41);
   await world.start();
   assertEquals(world.number.value, 41);
@@ -113,16 +115,14 @@ Deno.test("StatePersister goes on from what is there, writes what is new, and on
   assertEquals(world.log, []);
 });
 
-Deno.test("StatePersister writes nothing while there is nothing new", async () => {
-  await using world = new World();
+withWorld.test("StatePersister writes nothing while there is nothing new", async (world) => {
   await world.start();
   await world.until(() => world.number.asked >= 3);
   await world.stop();
   assertEquals(world.onDisk(), undefined);
 });
 
-Deno.test("StatePersister goes on after a look at the state that failed", async () => {
-  await using world = new World();
+withWorld.test("StatePersister goes on after a look at the state that failed", async (world) => {
   await world.start();
   const { number } = world;
   number.text = () => {
@@ -135,8 +135,7 @@ Deno.test("StatePersister goes on after a look at the state that failed", async 
   assertEquals(world.onDisk(), 8);
 });
 
-Deno.test("StatePersister.open() opens everything that is needed to write later", async () => {
-  await using world = new World();
+withWorld.test("StatePersister.open() opens everything that is needed to write later", async (world) => {
   await leave(world.folder, 1);
   await world.start();
   Deno.renameSync(world.folder, `${world.folder}.moved`);
@@ -148,8 +147,7 @@ Deno.test("StatePersister.open() opens everything that is needed to write later"
   assertEquals(world.onDisk(), 2);
 });
 
-Deno.test("StatePersister says once that it can't open its file, and goes on", async () => {
-  await using world = new World();
+withWorld.test("StatePersister says once that it can't open its file, and goes on", async (world) => {
   Deno.writeTextFileSync(world.folder, "a file where the folder should be");
   await world.start();
   for (const value of [1, 2, 3]) {
@@ -165,8 +163,7 @@ Deno.test("StatePersister says once that it can't open its file, and goes on", a
   );
 });
 
-Deno.test("StatePersister tries again after a write that failed, and says when it goes well", async () => {
-  await using world = new World();
+withWorld.test("StatePersister tries again after a write that failed, and says when it goes well", async (world) => {
   await world.start();
   {
     const syncData = () => Promise.reject(new Error("No space left"));
@@ -180,8 +177,7 @@ Deno.test("StatePersister tries again after a write that failed, and says when i
   assertEquals(world.log[1], `<6>agent: The number is kept in ${world.folder} again`);
 });
 
-Deno.test("StatePersister leaves another's folder alone, and takes it over with what lies there", async () => {
-  await using world = new World();
+withWorld.test("StatePersister leaves another's folder alone, and takes it over with what lies there", async (world) => {
   await leave(world.folder, 5);
   using other = FolderLock.open(world.folder);
   assert(other.tryLock());
@@ -199,8 +195,7 @@ Deno.test("StatePersister leaves another's folder alone, and takes it over with 
   assertEquals(world.onDisk(), 9);
 });
 
-Deno.test("StatePersister.open() opens what it needs to take a folder over later", async () => {
-  await using world = new World();
+withWorld.test("StatePersister.open() opens what it needs to take a folder over later", async (world) => {
   await leave(world.folder, 5);
   using other = FolderLock.open(world.folder);
   assert(other.tryLock());
@@ -217,8 +212,7 @@ Deno.test("StatePersister.open() opens what it needs to take a folder over later
   assertEquals(world.onDisk(), 7);
 });
 
-Deno.test("StatePersister leaves the folder to others where it can't open its file", async () => {
-  await using world = new World();
+withWorld.test("StatePersister leaves the folder to others where it can't open its file", async (world) => {
   Deno.mkdirSync(`${world.folder}/n.state`, { recursive: true });
   await world.start();
   using other = FolderLock.open(world.folder);
@@ -226,8 +220,7 @@ Deno.test("StatePersister leaves the folder to others where it can't open its fi
   assertMatch(world.problem ?? "", /n\.state.*restart the agent/);
 });
 
-Deno.test("StatePersister warns of a damaged state", async () => {
-  await using world = new World();
+withWorld.test("StatePersister warns of a damaged state", async (world) => {
   Deno.mkdirSync(world.folder);
   Deno.writeTextFileSync(`${world.folder}/n.state`, "x");
   await world.start();
@@ -235,8 +228,7 @@ Deno.test("StatePersister warns of a damaged state", async () => {
   assertMatch(world.log[0] ?? "", /^<4>agent: The number: .*n\.state is damaged; it starts anew/);
 });
 
-Deno.test("StatePersister says that its file was deleted, since it can't make another", async () => {
-  await using world = new World();
+withWorld.test("StatePersister says that its file was deleted, since it can't make another", async (world) => {
   await world.start();
   world.number.set(1);
   await world.until(() => world.onDisk() === 1);
@@ -274,8 +266,7 @@ inFolder.test("StatePersister.run() ends within 400 ms although a write hangs", 
   assertEquals(await time.until(running, { withinMs: 60_000 }), 400);
 });
 
-Deno.test("StatePersister.run() writes a second after the start, and then each minute", async () => {
-  await using world = new World();
+withWorld.test("StatePersister.run() writes a second after the start, and then each minute", async (world) => {
   await world.start();
   const asked: number[] = [];
   for (const ms of [999, 1, 59_999, 1, 59_999, 1]) {

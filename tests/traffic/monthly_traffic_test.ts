@@ -5,9 +5,11 @@ import { MonthlyTraffic } from "../../lib/traffic/monthly_traffic.ts";
 import { parseTrafficState } from "../../lib/traffic/traffic_state.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { DAY_MS, FakeMonth, MINUTE_MS } from "./fake_month.ts";
+import { testsWith } from "../tests_with.ts";
 
-Deno.test("MonthlyTraffic.collect() counts a counter that swings by its highest, over restarts too", () => {
-  using world = new FakeMonth("2026-11-10T12:00:00");
+const inNovember = testsWith(() => new FakeMonth("2026-11-10T12:00:00"));
+
+inNovember.test("MonthlyTraffic.collect() counts a counter that swings by its highest, over restarts too", (world) => {
   for (let swing = 0; swing < 3; swing++) {
     for (const bytes of [1_000_000_000, 995_000_000, 996_000_000]) {
       world.counters.set("eth0", bytes);
@@ -25,8 +27,7 @@ Deno.test("MonthlyTraffic.collect() starts with the counters of a machine booted
   assertEquals(world.look(), ["2026-11-01", 5_000]);
 });
 
-Deno.test("MonthlyTraffic.collect() does not jump when interfaces disappear, return and restart", () => {
-  using world = new FakeMonth("2026-11-10T12:00:00");
+inNovember.test("MonthlyTraffic.collect() does not jump when interfaces disappear, return and restart", (world) => {
   world.pass(100);
   world.pass(1_000, "eth1");
   assertEquals(world.look()[1], 1_100);
@@ -42,8 +43,7 @@ Deno.test("MonthlyTraffic.collect() does not jump when interfaces disappear, ret
   assertEquals(world.look()[1], 1_116, "restarted while it was stopped");
 });
 
-Deno.test("MonthlyTraffic.collect() does not jump when an interface is renamed", () => {
-  using world = new FakeMonth("2026-11-10T12:00:00");
+inNovember.test("MonthlyTraffic.collect() does not jump when an interface is renamed", (world) => {
   world.pass(5_000);
   assertEquals(world.look()[1], 5_000);
   world.rename("eth0", "eth7");
@@ -67,8 +67,7 @@ Deno.test("MonthlyTraffic.collect() does not jump when an interface is renamed",
   assertEquals(world.look()[1], 6_167, "away at the start, and back under another name");
 });
 
-Deno.test("MonthlyTraffic.collect() does not jump when names are swapped while it is stopped", () => {
-  using world = new FakeMonth("2026-11-10T12:00:00");
+inNovember.test("MonthlyTraffic.collect() does not jump when names are swapped while it is stopped", (world) => {
   world.pass(1_000);
   world.pass(50_000, "eth1");
   assertEquals(world.look()[1], 51_000);
@@ -136,8 +135,7 @@ Deno.test("MonthlyTraffic.collect() does not jump when the day changes and an in
   assertEquals(world.look(), ["2026-11-20", 5]);
 });
 
-Deno.test("MonthlyTraffic.collect() keeps the month while the clock shows the past", () => {
-  using world = new FakeMonth("2026-11-10T12:00:00");
+inNovember.test("MonthlyTraffic.collect() keeps the month while the clock shows the past", (world) => {
   world.pass(100);
   world.look();
   world.setClock("1970-01-01T00:00:05");
@@ -151,8 +149,7 @@ Deno.test("MonthlyTraffic.collect() keeps the month while the clock shows the pa
   assertEquals(world.look(), ["2026-11-01", 111]);
 });
 
-Deno.test("MonthlyTraffic.collect() keeps the month while the clock shows the past again and again", () => {
-  using world = new FakeMonth("2026-11-10T12:00:00");
+inNovember.test("MonthlyTraffic.collect() keeps the month while the clock shows the past again and again", (world) => {
   world.pass(100);
   world.look();
   for (let time = 0; time < 3; time++) {
@@ -165,8 +162,7 @@ Deno.test("MonthlyTraffic.collect() keeps the month while the clock shows the pa
   }
 });
 
-Deno.test("MonthlyTraffic.collect() continues the month after a clock ran ahead", () => {
-  using world = new FakeMonth("2026-11-10T12:00:00");
+inNovember.test("MonthlyTraffic.collect() continues the month after a clock ran ahead", (world) => {
   world.pass(100);
   world.look();
   world.setClock("2038-01-19T03:14:08");
@@ -207,8 +203,7 @@ Deno.test("MonthlyTraffic.collect() logs each change of the month, and what was 
   ]);
 });
 
-Deno.test("MonthlyTraffic.collect() returns to the right month when the past was wrong", () => {
-  using world = new FakeMonth("2026-11-10T12:00:00");
+inNovember.test("MonthlyTraffic.collect() returns to the right month when the past was wrong", (world) => {
   world.pass(100);
   world.look();
   world.setClock("2026-08-01T00:00:00");
@@ -443,8 +438,7 @@ function begins(date: Date, day: number): boolean {
   return date.getDate() === 1 && lastOfMonthBefore < day;
 }
 
-Deno.test("MonthlyTraffic.sample() counts without a report", () => {
-  using world = new FakeMonth("2026-11-10T12:00:00");
+inNovember.test("MonthlyTraffic.sample() counts without a report", (world) => {
   world.look();
   world.pass(70);
   const { generation } = world.month;
@@ -508,8 +502,7 @@ Deno.test("MonthlyTraffic counts nothing without data of the network", () => {
   ]);
 });
 
-Deno.test("MonthlyTraffic.collect() counts an interface whole that returns on another boot", () => {
-  using world = new FakeMonth("2026-11-10T12:00:00");
+inNovember.test("MonthlyTraffic.collect() counts an interface whole that returns on another boot", (world) => {
   world.pass(100);
   world.pass(1_000, "eth1");
   assertEquals(world.look()[1], 1_100);
@@ -520,8 +513,7 @@ Deno.test("MonthlyTraffic.collect() counts an interface whole that returns on an
   assertEquals(world.look()[1], 2_105, "all that it shows is of this boot");
 });
 
-Deno.test("MonthlyTraffic.collect() counts an interface whole that returns on another boot with its index", () => {
-  using world = new FakeMonth("2026-11-10T12:00:00");
+inNovember.test("MonthlyTraffic.collect() counts an interface whole that returns on another boot with its index", (world) => {
   world.pass(100);
   world.pass(1_000, "eth1");
   assertEquals(world.look()[1], 1_100);
@@ -547,8 +539,7 @@ Deno.test("MonthlyTraffic.generation grows with totals that are set, and with a 
   assertEquals(growth(() => world.look()), 1);
 });
 
-Deno.test("MonthlyTraffic.state() tells when its month was last seen", () => {
-  using world = new FakeMonth("2026-11-10T12:00:00");
+inNovember.test("MonthlyTraffic.state() tells when its month was last seen", (world) => {
   world.pass(10);
   for (let look = 0; look < 2; look++) {
     world.look();

@@ -8,6 +8,7 @@ import { realDeadline } from "../real_deadline.ts";
 import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { onLinux } from "../only_on.ts";
+import { testsWith } from "../tests_with.ts";
 
 const HOLDER = new URL("health_process.ts", import.meta.url).pathname;
 const PROGRAM = Deno.realPathSync(Deno.execPath());
@@ -56,8 +57,9 @@ class Impostor implements AsyncDisposable {
   }
 }
 
-Deno.test("AgentProcess.health() is that of the service's agent, where another one runs", async () => {
-  await using ofService = await Impostor.start();
+const withImpostor = testsWith(() => Impostor.start());
+
+withImpostor.test("AgentProcess.health() is that of the service's agent, where another one runs", async (ofService) => {
   await using other = await Impostor.start();
   const service = { restart: [], runtimeFolder: ofService.folder };
   const folders = [other.folder];
@@ -65,8 +67,7 @@ Deno.test("AgentProcess.health() is that of the service's agent, where another o
   assertEquals(agent.health()?.pid, ofService.child.pid);
 });
 
-Deno.test("AgentProcess.restart() ends the agent with the restart code and waits", async () => {
-  await using impostor = await Impostor.start();
+withImpostor.test("AgentProcess.restart() ends the agent with the restart code and waits", async (impostor) => {
   const { agent, health } = impostor.agent;
   await agent.requireRestart(health, never());
   await agent.restart(never());
@@ -85,8 +86,7 @@ onLinux.test("AgentProcess.restart() signals no process of another program", asy
   assertEquals(agent.health()?.isRunning, true);
 });
 
-Deno.test("AgentProcess.restart() uses the service manager when a service is known", async () => {
-  await using impostor = await Impostor.start();
+withImpostor.test("AgentProcess.restart() uses the service manager when a service is known", async (impostor) => {
   const { folder } = impostor;
   const ran: string[] = [];
   let code = 0;
@@ -110,8 +110,7 @@ Deno.test("AgentProcess.restart() uses the service manager when a service is kno
   assertEquals(agent.health()?.isRunning, true);
 });
 
-Deno.test("AgentProcess.restart() kills an agent that does not end within ten seconds", async () => {
-  await using impostor = await Impostor.start();
+withImpostor.test("AgentProcess.restart() kills an agent that does not end within ten seconds", async (impostor) => {
   const { agent } = impostor.agent;
   impostor.child.kill("SIGSTOP");
   using time = new FakeTime();
@@ -125,8 +124,7 @@ Deno.test("AgentProcess.restart() kills an agent that does not end within ten se
   await restarting;
 });
 
-Deno.test("AgentProcess.restart() gives up on an agent that can't be killed", async () => {
-  await using impostor = await Impostor.start();
+withImpostor.test("AgentProcess.restart() gives up on an agent that can't be killed", async (impostor) => {
   const { agent, health } = impostor.agent;
   const { pid } = impostor.child;
   agent.health = () => health;

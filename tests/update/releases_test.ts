@@ -9,6 +9,7 @@ import {
 } from "../../lib/update/releases.ts";
 import { ReleaseKeys } from "./release_keys.ts";
 import { ReleaseServer } from "./release_server.ts";
+import { testsWith } from "../tests_with.ts";
 
 const DOWNLOADS = new Downloads({ proxies: {}, caCerts: [] });
 const { signal } = new AbortController();
@@ -21,8 +22,9 @@ const QUERY: ReleaseQuery = {
   failed: [],
 };
 
-Deno.test("findRelease() uses the mirror for the query and the files", async () => {
-  await using server = new ReleaseServer();
+const withServer = testsWith(() => new ReleaseServer());
+
+withServer.test("findRelease() uses the mirror for the query and the files", async (server) => {
   const mirror = `${server.origin}/gh`;
   const file = "https://github.com/o/n/releases/download/v1.3.0/x";
   server.faults = {
@@ -49,8 +51,7 @@ Deno.test("findRelease() uses the mirror for the query and the files", async () 
   assertEquals(server.requestedPaths, ["/gh/https://api.github.com/repos/o/n/releases/latest"]);
 });
 
-Deno.test("findRelease() decides by the current and the failed versions", async () => {
-  await using server = new ReleaseServer();
+withServer.test("findRelease() decides by the current and the failed versions", async (server) => {
   server.publish("1.3.0", "");
   const decision = async (currentVersion: string, failed: string[] = []) => {
     const question = { ...QUERY, url: server.url, currentVersion, failed };
@@ -70,8 +71,7 @@ function mirrored({ origin, keys: { publicKey } }: ReleaseServer): ReleaseQuery 
 
 const GITHUB = "/https://github.com/o/n/releases";
 
-Deno.test("findRelease() asks no API, but the signed list of checksums for its version", async () => {
-  await using server = new ReleaseServer();
+withServer.test("findRelease() asks no API, but the signed list of checksums for its version", async (server) => {
   server.publish("1.3.0", "the program");
   const found = await findRelease(mirrored(server), { downloads: DOWNLOADS, signal });
   assertEquals([found.version, found.tag, found.decision], ["1.3.0", "v1.3.0", "newer"]);
@@ -86,8 +86,7 @@ Deno.test("findRelease() asks no API, but the signed list of checksums for its v
   );
 });
 
-Deno.test("findRelease() finds a version by its exact name, and no other under that", async () => {
-  await using server = new ReleaseServer();
+withServer.test("findRelease() finds a version by its exact name, and no other under that", async (server) => {
   server.publish("1.1.0", "the program");
   const find = async (wanted: string, more: Partial<ReleaseQuery> = {}) => {
     const query = { ...mirrored(server), wanted, ...more };
@@ -113,8 +112,7 @@ Deno.test("findRelease() finds a version by its exact name, and no other under t
   );
 });
 
-Deno.test("findRelease() takes a version of --update-url by its tag", async () => {
-  await using server = new ReleaseServer();
+withServer.test("findRelease() takes a version of --update-url by its tag", async (server) => {
   server.publish("1.1.0", "the program");
   server.faults = { answer: { "/tags/v1.1.0": () => fetch(server.url) } };
   const query = { ...QUERY, url: server.url, wanted: "1.1.0" };
@@ -127,8 +125,7 @@ Deno.test("findRelease() takes a version of --update-url by its tag", async () =
   );
 });
 
-Deno.test("findRelease() refuses a list that is not signed, or names no version", async () => {
-  await using server = new ReleaseServer();
+withServer.test("findRelease() refuses a list that is not signed, or names no version", async (server) => {
   server.publish("1.3.0", "the program");
   const find = () => findRelease(mirrored(server), { downloads: DOWNLOADS, signal });
   for (

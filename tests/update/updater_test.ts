@@ -14,6 +14,7 @@ import {
   versionIn,
 } from "./fake_installation.ts";
 import { writeExecutable } from "../executable.ts";
+import { testsWith } from "../tests_with.ts";
 
 const PROGRAM = programOf("1.3.0");
 
@@ -79,8 +80,9 @@ class World implements AsyncDisposable {
   }
 }
 
-Deno.test("performUpdate() installs a newer version, restarts the agent and keeps a backup", async () => {
-  await using world = await World.open();
+const withWorld = testsWith(() => World.open());
+
+withWorld.test("performUpdate() installs a newer version, restarts the agent and keeps a backup", async (world) => {
   await Deno.chmod(world.path, 0o751);
   world.server.publish("1.3.0", programOf("1.3.0"));
   const steps: UpdateStep[] = [];
@@ -119,8 +121,7 @@ Deno.test("performUpdate() rolls back when the new version does not report, and 
   assertEquals(world.failed(), ["1.3.0"], "it is not forgotten");
 });
 
-Deno.test("performUpdate() takes all through a mirror, by the signed version", async () => {
-  await using world = await World.open();
+withWorld.test("performUpdate() takes all through a mirror, by the signed version", async (world) => {
   const place = { ...world.place, url: "", mirror: world.server.origin };
   assertEquals((await runFakeUpdate(place)).kind, "updated");
   assertEquals(versionIn(world.path), "1.3.0");
@@ -130,8 +131,7 @@ Deno.test("performUpdate() takes all through a mirror, by the signed version", a
   assertEquals(paths.at(-1), `${prefix}download/v1.3.0/komari-agent-deno-portable`);
 });
 
-Deno.test("performUpdate() goes back to a version by its exact name, and says so", async () => {
-  await using world = await World.open();
+withWorld.test("performUpdate() goes back to a version by its exact name, and says so", async (world) => {
   world.server.publish("1.1.0", programOf("1.1.0"));
   const steps: UpdateStep[] = [];
   const place = { ...world.place, url: "", mirror: world.server.origin };
@@ -148,8 +148,7 @@ Deno.test("performUpdate() goes back to a version by its exact name, and says so
   assertEquals(versionIn(world.path), "1.1.0");
 });
 
-Deno.test("performUpdate() tries a version that was rejected again after a week", async () => {
-  await using world = await World.open();
+withWorld.test("performUpdate() tries a version that was rejected again after a week", async (world) => {
   const atMs = Date.now() - 7 * 24 * 60 * 60_000;
   const { state } = world.parts();
   await state.open();
@@ -158,8 +157,7 @@ Deno.test("performUpdate() tries a version that was rejected again after a week"
   assertEquals((await world.run()).kind, "updated");
 });
 
-Deno.test("performUpdate() remembers each version that failed once, with the last time", async () => {
-  await using world = await World.open();
+withWorld.test("performUpdate() remembers each version that failed once, with the last time", async (world) => {
   const dayMs = 24 * 60 * 60_000;
   const { state } = world.parts();
   await state.open();
@@ -175,8 +173,9 @@ Deno.test("performUpdate() remembers each version that failed once, with the las
   assertEquals(outcome.kind === "nothing" && outcome.release.decision, "failed before");
 });
 
-Deno.test("performUpdate() says where the versions are", async () => {
-  await using world = await World.openUpdating();
+const whileUpdating = testsWith(() => World.openUpdating());
+
+whileUpdating.test("performUpdate() says where the versions are", async (world) => {
   const seen: unknown[] = [];
   const onStep: UpdaterOptions["onStep"] = (step, fields) => void seen.push([step, fields]);
   await performNow({ ...world.parts(), onStep });
@@ -192,8 +191,7 @@ Deno.test("performUpdate() says where the versions are", async () => {
   ]);
 });
 
-Deno.test("performUpdate() only replaces the file when no agent is running", async () => {
-  await using world = await World.open();
+withWorld.test("performUpdate() only replaces the file when no agent is running", async (world) => {
   world.parts().agent.stop();
   world.server.publish("1.3.0", programOf("1.3.0"));
   assertEquals(await world.run(), { kind: "installed", from: "1.2.3", to: "1.3.0" });
@@ -212,8 +210,7 @@ const NOT_TAKEN: Record<string, [string, ServerFaults, FoundRelease["decision"]]
 };
 
 for (const [kind, [version, faults, decision]] of Object.entries(NOT_TAKEN)) {
-  Deno.test(`performUpdate() leaves ${kind} version alone`, async () => {
-    await using world = await World.open();
+  withWorld.test(`performUpdate() leaves ${kind} version alone`, async (world) => {
     world.server.publish(version, programOf(version));
     world.server.faults = faults;
     const outcome = await world.run();
@@ -329,8 +326,7 @@ function sumsOf(program: string): string {
 }
 
 for (const [kind, faults, words] of ATTACKS) {
-  Deno.test(`performUpdate() downloads no program when ${kind}`, async () => {
-    await using world = await World.open();
+  withWorld.test(`performUpdate() downloads no program when ${kind}`, async (world) => {
     world.server.faults = faults(world.server.keys);
     assertStringIncludes(await world.failure(), words);
     assertEquals(world.server.requestedPaths.filter((path) => path.endsWith("portable")), []);
@@ -340,15 +336,13 @@ for (const [kind, faults, words] of ATTACKS) {
   });
 }
 
-Deno.test("performUpdate() does not downgrade to an older signed release under a newer tag", async () => {
-  await using world = await World.open();
+withWorld.test("performUpdate() does not downgrade to an older signed release under a newer tag", async (world) => {
   world.server.publish("9.9.9", programOf("1.1.0"));
   assertStringIncludes(await world.failure(), "its program reports version 1.1.0");
   assertEquals(versionIn(world.path), "1.2.3");
 });
 
-Deno.test("performUpdate() rejects no version since a server calls another one that", async () => {
-  await using world = await World.open();
+withWorld.test("performUpdate() rejects no version since a server calls another one that", async (world) => {
   world.server.publish("1.3.0", programOf("1.1.0"));
   assertStringIncludes(await world.failure(), "its program reports version 1.1.0");
   assertEquals(world.names(), ["agent", "agent.agent", "agent.update"]);
@@ -356,8 +350,7 @@ Deno.test("performUpdate() rejects no version since a server calls another one t
   assertEquals((await world.run()).kind, "updated");
 });
 
-Deno.test("performUpdate() downloads no program of another version than the signed one", async () => {
-  await using world = await World.open();
+withWorld.test("performUpdate() downloads no program of another version than the signed one", async (world) => {
   world.server.faults = { sums: `#version=1.1.0\n${sumsOf(PROGRAM)}` };
   assertStringIncludes(await world.failure(), "SHA256SUMS is of version 1.1.0, not 1.3.0");
   assertEquals(world.server.requestedPaths.filter((path) => path.endsWith("portable")), []);
@@ -365,8 +358,7 @@ Deno.test("performUpdate() downloads no program of another version than the sign
   assertEquals((await world.run()).kind, "updated");
 });
 
-Deno.test("performUpdate() throws when the public key is invalid", async () => {
-  await using world = await World.open();
+withWorld.test("performUpdate() throws when the public key is invalid", async (world) => {
   for (const publicKey of ["", "x", "MCowBQYDK2VwAyEA", "A".repeat(60), OTHERS.privateKey]) {
     const parts = updaterOptions({ ...world.place, publicKey });
     await assertRejects(() => performNow(parts), Error, "the public key is invalid");
@@ -375,8 +367,7 @@ Deno.test("performUpdate() throws when the public key is invalid", async () => {
 });
 
 for (const [kind, faults, words] of FAULTS) {
-  Deno.test(`performUpdate() leaves everything as it is when ${kind}`, async () => {
-    await using world = await World.open();
+  withWorld.test(`performUpdate() leaves everything as it is when ${kind}`, async (world) => {
     world.server.faults = faults;
     assertStringIncludes(await world.failure(), words);
     assertEquals(world.names(), ["agent", "agent.agent", "agent.update"]);
@@ -408,8 +399,7 @@ for (const [kind, [program, words]] of Object.entries(BAD_PROGRAMS)) {
   });
 }
 
-Deno.test("performUpdate() throws when the running agent does not report", async () => {
-  await using world = await World.open();
+withWorld.test("performUpdate() throws when the running agent does not report", async (world) => {
   world.silentVersions.push("1.2.3");
   await world.parts().agent.start();
   world.server.publish("1.3.0", PROGRAM);
@@ -420,8 +410,7 @@ Deno.test("performUpdate() throws when the running agent does not report", async
   assertEquals(world.server.requestedPaths, ["/latest"]);
 });
 
-Deno.test("performUpdate() waits a minute for a report of the running agent", async () => {
-  await using world = await World.open();
+withWorld.test("performUpdate() waits a minute for a report of the running agent", async (world) => {
   const parts = world.parts();
   const health = parts.agent.health.bind(parts.agent);
   let looks = 0;
@@ -435,8 +424,7 @@ Deno.test("performUpdate() waits a minute for a report of the running agent", as
   assertEquals(looks, 122);
 });
 
-Deno.test("performUpdate() downloads nothing for an agent that would not come back", async () => {
-  await using world = await World.open();
+withWorld.test("performUpdate() downloads nothing for an agent that would not come back", async (world) => {
   const parts = world.parts();
   parts.agent.requireRestart = () => Promise.reject(new Error("it runs at a terminal"));
   await assertRejects(() => performNow(parts), Error, "it runs at a terminal");
@@ -474,8 +462,7 @@ Deno.test("performUpdate() wants a report of the last two intervals and 15 s", a
   }
 });
 
-Deno.test("performUpdate() rolls back when the agent can't be restarted", async () => {
-  await using world = await World.openUpdating();
+whileUpdating.test("performUpdate() rolls back when the agent can't be restarted", async (world) => {
   const parts = world.parts();
   parts.agent.restart = () => Promise.reject(new Error("no such service"));
   const error = await assertRejects(() => performNow(parts), Error);
@@ -484,8 +471,7 @@ Deno.test("performUpdate() rolls back when the agent can't be restarted", async 
   assertEquals(world.parts().state.read().value, { failed: [] });
 });
 
-Deno.test("performUpdate() rolls back when the disk fails during activation", async () => {
-  await using world = await World.openUpdating();
+whileUpdating.test("performUpdate() rolls back when the disk fails during activation", async (world) => {
   const parts = world.parts();
   const { files } = parts;
   const activate = files.activate.bind(files);
@@ -604,8 +590,7 @@ const ABORTS: Record<
 };
 
 for (const [kind, { prepare, trial, next }] of Object.entries(ABORTS)) {
-  Deno.test(`performUpdate() is continued by the next one when it is aborted ${kind}`, async () => {
-    await using world = await World.openUpdating();
+  whileUpdating.test(`performUpdate() is continued by the next one when it is aborted ${kind}`, async (world) => {
     const reason = new Error("stopped");
     const user = new AbortController();
     const parts = prepare(world, () => user.abort(reason));
@@ -623,8 +608,7 @@ for (const [kind, { prepare, trial, next }] of Object.entries(ABORTS)) {
   });
 }
 
-Deno.test("performUpdate() starts the old version when the restart only stopped the agent", async () => {
-  await using world = await World.openUpdating();
+whileUpdating.test("performUpdate() starts the old version when the restart only stopped the agent", async (world) => {
   const parts = world.parts();
   const restart = async () => {
     await parts.agent.start();
@@ -660,8 +644,7 @@ Deno.test("performUpdate() finishes a failed roll-back at the next run", async (
   assertEquals(world.failed(), ["1.3.0"]);
 });
 
-Deno.test("performUpdate() rolls back when a trial was interrupted too often", async () => {
-  await using world = await World.open();
+withWorld.test("performUpdate() rolls back when a trial was interrupted too often", async (world) => {
   world.silentVersions.push("1.3.0");
   await Deno.rename(world.path, `${world.path}.old`);
   writeExecutable(world.path, PROGRAM);
@@ -717,8 +700,7 @@ const STEPS_OF_GOOD: readonly UpdateStep[] = [
 for (const step of STEPS_OF_GOOD) {
   for (const rebooted of [false, true]) {
     const end = rebooted ? "a power loss" : "a kill";
-    Deno.test(`performUpdate() comes to its end after ${end} at "${step}"`, async () => {
-      await using world = await World.open();
+    withWorld.test(`performUpdate() comes to its end after ${end} at "${step}"`, async (world) => {
       await killedAt(world, step);
       const version = versionIn(world.path);
       assert(version === "1.2.3" || version === "1.3.0", version);
@@ -759,8 +741,7 @@ for (const step of STEPS_OF_BAD) {
   }
 }
 
-Deno.test("performUpdate() changes nothing when the disk is full", async () => {
-  await using world = await World.open();
+withWorld.test("performUpdate() changes nothing when the disk is full", async (world) => {
   const disk = `${world.folder}/disk`;
   Deno.mkdirSync(disk);
   if (!await mountTiny(disk)) return console.log("skipped: no file system can be mounted here");
