@@ -1,3 +1,5 @@
+import { attempt } from "../attempt.ts";
+import { SYSTEM_PATH } from "../host/tool_runner.ts";
 import { SHORT_CONNECTIONS_LIMIT } from "../panel/link_machine.ts";
 import type { PanelHealth, ProblemPart } from "../state/health_file.ts";
 import { type Health, reportingWithinMs } from "../state/health_reader.ts";
@@ -26,8 +28,24 @@ export function agentProblems({ problems, panels }: Health): AgentProblem[] {
       text: `${panels.length === 1 ? "the panel" : panel} closed the last ${shortConnections} ` +
         "connections soon after they opened; `doctor` names what may be the cause",
     })),
-    ...problems.map(({ part, text }) => ({ part, text: `${PARTS[part]}: ${text}` })),
+    ...problems.map(({ part, text }) => {
+      const reason = part === "ping" ? pingProblem(text) : text;
+      return { part, text: `${PARTS[part]}: ${reason}` };
+    }),
   ];
+}
+
+/** A program of this machine, as the agent's shell finds it; `undefined` where there is none. */
+export function systemProgram(name: string): string | undefined {
+  return SYSTEM_PATH.split(":").map((folder) => `${folder}/${name}`)
+    .find((file) => attempt(() => Deno.statSync(file).isFile));
+}
+
+/** Why no ping can be sent; the shell misses it also where it may not start it, as without /dev/null. */
+export function pingProblem(reason: string, file = systemProgram("ping")): string {
+  return file !== undefined && /there is no "ping"/.test(reason)
+    ? `${file} is there, and can't be started`
+    : reason.replace(/^Cannot ping \S+: (?=there is no)/, "");
 }
 
 /** The problem of a part that a running agent has seen; `undefined` when that works. */

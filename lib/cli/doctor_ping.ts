@@ -6,7 +6,6 @@
 
 import { attempt } from "../attempt.ts";
 import { isInContainerImage } from "../host/this_program.ts";
-import { SYSTEM_PATH } from "../host/tool_runner.ts";
 import { describeError } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { IcmpProbe } from "../probe/icmp.ts";
@@ -14,7 +13,7 @@ import { startShell } from "../sandbox/shell.ts";
 import { lastSetting, settingText, type UnitSetting } from "../service/loaded_unit.ts";
 import type { Health } from "../state/health_reader.ts";
 import { PROGRAM } from "../version.ts";
-import { agentSays, seenProblem } from "./agent_problems.ts";
+import { agentSays, pingProblem, seenProblem, systemProgram } from "./agent_problems.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { restart } from "./doctor_unit_settings.ts";
 
@@ -62,9 +61,8 @@ export function failedPing(
   },
 ): CheckResult {
   const isUsed = health?.panels.some(({ kinds: { icmp = 0, dual = 0 } = {} }) => icmp + dual > 0);
-  // The shell misses it also where it can't look for it, as without /dev/null.
-  const unstarted = /there is no "ping"/.test(reason) ? file : undefined;
-  const why = unstarted === undefined ? reason : `${unstarted} is there, and can't be started`;
+  const why = pingProblem(reason, file);
+  const unstarted = /can't be started$/.test(why) ? file : undefined;
   return result(
     isUsed ? "failed" : "warning",
     `they don't work: ${why}`,
@@ -72,11 +70,6 @@ export function failedPing(
       ? `let all users run it: chmod 755 ${unstarted}`
       : pingAdvice(reason, { unit, name }),
   );
-}
-
-function systemProgram(name: string): string | undefined {
-  return SYSTEM_PATH.split(":").map((folder) => `${folder}/${name}`)
-    .find((file) => attempt(() => Deno.statSync(file).isFile));
 }
 
 function pingAdvice(

@@ -99,8 +99,8 @@ export class LinkLog {
   duplicateAgent(): void {
     // Not a warning: those may have used up their part of the log.
     this.#log.error(
-      "The panel closes each connection soon after it was opened: most likely another agent runs " +
-        "with the same token",
+      "The panel closes each connection soon after it was opened: another agent runs with the same " +
+        "token, or a proxy on the way closes WebSockets; `doctor` says how to tell",
     );
   }
 

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { agentProblems, closesSoon, seenProblem } from "../../lib/cli/agent_problems.ts";
+import { replaced } from "../replaced.ts";
 import type { PanelHealth, ProblemPart } from "../../lib/state/health_file.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
 
@@ -52,4 +53,23 @@ Deno.test("agentProblems() name connections that are closed soon, from the third
     healthOf({ panels: [PANEL, { ...closing, panel: "q.example" }], problems }),
   );
   assertEquals(several.map(({ text }) => text), [text("q.example"), "ICMP probes don't work: why"]);
+});
+
+Deno.test("agentProblems() say that there is no ping only where there is none", () => {
+  const { statSync } = Deno;
+  const missing = 'there is no "ping" command: install it';
+  for (const isThere of [true, false]) {
+    using _ = replaced(Deno, {
+      statSync: (path) => {
+        if (!String(path).endsWith("/ping")) return statSync(path);
+        if (isThere) return statSync(Deno.execPath());
+        throw new Deno.errors.NotFound();
+      },
+    });
+    const [problem] = agentProblems(
+      healthOf({ problems: [{ part: "ping", text: missing, sinceMs: 0 }] }),
+    );
+    assertEquals(problem?.text.includes("/ping is there, and can't be started"), isThere);
+    assertEquals(problem?.text, isThere ? problem?.text : `ICMP probes don't work: ${missing}`);
+  }
 });
