@@ -29,11 +29,6 @@ const ENDING_SETTINGS = ["RuntimeMaxSec", "WatchdogSec", "LimitCPU", "MemoryMax"
 /** Settings under which a service may not get to its first report. */
 const SLOWING_SETTINGS = ["CPUQuota", "MemoryHigh", "IOReadBandwidthMax", "IOReadIOPSMax"];
 
-/** A result in one line, with the advice where one cause is left. */
-export function serviceLine({ text, advice }: CheckResult): string {
-  return advice === undefined ? text : `${text}; ${advice}`;
-}
-
 /** The result for the installed service, whose agent is seen by its `health`. */
 export function serviceResult(found: FoundService, health: Health | undefined): CheckResult {
   const { advice, causes, ...shown } = ofService(found, health);

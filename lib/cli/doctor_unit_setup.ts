@@ -83,10 +83,9 @@ export function setUpFailure(
   }
   const folders = foldersOf(step, unit);
   const [path = ""] = folders;
-  return folders.map((path) => wrongFolder(path, { reason, unit })).find((it) =>
-    it !== undefined
-  ) ??
-    underSettings(reason, { unit: ofDropIns(unit), names: settings }) ?? {
+  const [wrong] = folders.flatMap((path) => wrongFolder(path, unit) ?? []);
+  if (wrong !== undefined) return { ...wrong, text: `${reason}: ${wrong.text}` };
+  return underSettings(reason, { unit: ofDropIns(unit), names: settings }) ?? {
     text: reason,
     advice: path === "" ? [`see which setting it names: journalctl -u ${unit.name} -n 20`] : [
       `see what hinders it: namei -l ${path}`,
@@ -112,14 +111,11 @@ function foldersOf(step: string, { settings }: LoadedUnit): string[] {
 }
 
 /** Something else where a unit's folder should be; `undefined` where it is one, or nothing is there. */
-function wrongFolder(
-  path: string,
-  { reason, unit }: { reason: string; unit: LoadedUnit },
-): UnitFailure | undefined {
+function wrongFolder(path: string, unit: LoadedUnit): UnitFailure | undefined {
   const target = attempt(() => Deno.readLinkSync(path));
   if (target !== undefined && isMissing(path)) {
     return {
-      text: `${reason}: ${path} is a link to ${target}, which is not there`,
+      text: `${path} is a link to ${target}, which is not there`,
       advice: [
         `make that folder, or remove the link: rm ${path} && systemctl restart ${unit.name}`,
       ],
@@ -127,7 +123,7 @@ function wrongFolder(
   }
   return attempt(() => Deno.statSync(path).isDirectory) === false
     ? {
-      text: `${reason}: ${path} is a file, and no folder`,
+      text: `${path} is a file, and no folder`,
       advice: [`move it away: mv ${path} ${path}.old && systemctl restart ${unit.name}`],
     }
     : undefined;

@@ -12,7 +12,7 @@ import { isPaused } from "./agent_process.ts";
 import type { CheckResult } from "./checks.ts";
 import type { CommandContext } from "./command.ts";
 import { findInstalled } from "./doctor_found_service.ts";
-import { serviceLine, serviceResult } from "./doctor_service.ts";
+import { serviceResult } from "./doctor_service.ts";
 import { jsonText } from "./output.ts";
 
 /** A result for people or programs, and for the exit code. */
@@ -107,7 +107,7 @@ function lifeProblem(
       : undefined;
   }
   const isInstalled = service !== undefined && service.status !== "skipped";
-  if (health === undefined) return isInstalled ? serviceLine(service) : NO_AGENT;
+  if (health === undefined) return isInstalled ? service.text : NO_AGENT;
   const ended = "the agent exited unexpectedly";
-  return isInstalled ? `${ended}; ${serviceLine(service)}` : ended;
+  return isInstalled ? `${ended}; ${service.text}` : ended;
 }

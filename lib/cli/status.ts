@@ -16,7 +16,7 @@ import type { CheckResult } from "./checks.ts";
 import type { CommandContext } from "./command.ts";
 import { findInstalled } from "./doctor_found_service.ts";
 import { wrapped } from "./doctor_report.ts";
-import { serviceLine, serviceResult } from "./doctor_service.ts";
+import { serviceResult } from "./doctor_service.ts";
 import { healthProblem } from "./health.ts";
 import { duration, padded } from "./help.ts";
 import { jsonText, terminalColumns } from "./output.ts";
@@ -79,10 +79,11 @@ export function statusText(
     if (isLive && health.seal !== "") rows.push(["Seal", health.seal]);
     for (const { text } of isLive ? agentProblems(health) : []) rows.push(["Problem", text]);
   }
-  const service = serviceLine(found);
-  if (found.status !== "skipped") rows.push(["Service", service]);
-  else if (health === undefined) rows.push(["Agent", NO_AGENT]);
-  if (mistake !== undefined && !service.includes(mistake)) rows.push(["Configuration", mistake]);
+  if (found.status !== "skipped") {
+    rows.push(["Service", found.text]);
+    if (found.advice !== undefined) rows.push(["  →", found.advice]);
+  } else if (health === undefined) rows.push(["Agent", NO_AGENT]);
+  if (mistake !== undefined && !found.text.includes(mistake)) rows.push(["Configuration", mistake]);
   return rows.map(([name, text]) => {
     const body = wrapped(inLanguage(text), { indent: NAME_WIDTH, columns });
     return `${padded(inLanguage(name), NAME_WIDTH)}${body}\n`;
@@ -180,7 +181,7 @@ export function statusJson(status: Status): string {
     })),
     problems: health && agentProblems(health),
     service,
-    serviceProblem: ["failed", "warning"].includes(found.status) ? serviceLine(found) : undefined,
+    serviceProblem: ["failed", "warning"].includes(found.status) ? found.text : undefined,
     configurationError: mistake,
   };
   return jsonText(shown);

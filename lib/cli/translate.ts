@@ -147,10 +147,12 @@ function ownLetters(english: string): number {
 function patternOf(english: string): RegExp {
   const names = new Set<string>();
   const source = english.replace(/[.*+?^$()[\]\\|]/g, "\\$&")
-    .replace(/\{(#?)(\w+)\}/g, (_, isNumber: string, name: string) => {
-      if (names.has(name)) return `\\k<${name}>`;
+    .replace(/\{(#?)(\w+)\}(=?)/g, (_, isNumber: string, name: string, equals: string) => {
+      if (names.has(name)) return `\\k<${name}>${equals}`;
       names.add(name);
-      return isNumber ? `(?<${name}>${NUMBER})` : `(?<${name}>.*?)`;
+      // The name of a setting is one word.
+      const any = equals === "" ? ".*?" : "[^\\s(]*?";
+      return `(?<${name}>${isNumber ? NUMBER : any})${equals}`;
     });
   return new RegExp(`^${source}$`);
 }

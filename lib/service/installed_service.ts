@@ -238,12 +238,11 @@ export function serviceText(
     ? "is not running"
     : TRANSITIONS[transition];
   // What is being started needs no word on the next boot.
-  const isTold = isLoaded && (transition === undefined || isEnabled !== true);
-  if (!isTold) return `${name} (${manager}) ${active}`;
-  const enabled = isEnabled === undefined
-    ? "and may start at boot or not"
+  if (transition !== undefined && isEnabled) return `${name} (${manager}) ${active}`;
+  const enabled = !isLoaded || isEnabled === false
+    ? "and does not start at boot"
     : isEnabled
     ? "and starts at boot"
-    : "and does not start at boot";
+    : "and may start at boot or not";
   return `${name} (${manager}) ${active}, ${enabled}`;
 }

@@ -198,22 +198,19 @@ Deno.test("runHealth() says of an agent that is not seen what the service manage
     [
       "echo MainPID=2",
       "is running, and starts at boot; it is process 2, and its health file FOLDER/run/health is " +
-      "not there; if it was started a moment ago, ask again; else the file was removed, and a " +
-      "restart makes it again: systemctl restart NAME.service",
+      "not there",
     ],
     [
       `${notActive}; echo Job=7; echo ActiveState=activating; echo SubState=start-pre`,
-      "is being started: systemd is still starting it (start-pre); see how far it is: systemctl " +
-      "status NAME.service",
+      "is being started: systemd is still starting it (start-pre)",
     ],
     [
       `${notActive}; echo LoadState=masked`,
-      "is not running: it is masked, so nothing can start it; systemctl unmask NAME.service && " +
-      "systemctl start NAME.service",
+      "is not running, and does not start at boot: it is masked, so nothing can start it",
     ],
     [
       notActive,
-      "is not running, and starts at boot: it was stopped; start it: systemctl start NAME.service",
+      "is not running, and starts at boot: it was stopped",
     ],
   ] as const;
   for (const [systemctl, words] of table) {
@@ -223,8 +220,7 @@ Deno.test("runHealth() says of an agent that is not seen what the service manage
         await runHealth(configOf(["health", "--install-service-name", name]), context),
         1,
       );
-      const ofUser = Deno.uid() === 0 ? words : words.replaceAll("systemctl ", "systemctl --user ");
-      const shown = ofUser.replaceAll("NAME", name).replace("FOLDER", folder);
+      const shown = words.replace("FOLDER", folder);
       assertEquals(context.printed, `Unhealthy: ${name} (systemd) ${shown}\n`);
     });
   }

@@ -71,7 +71,8 @@ Deno.test("statusText() shows agent, panel, report, probes, memory, seal and ser
     "Probes        5",
     "Memory        52.0 MiB",
     "Seal          sealed by the kernel and the runtime",
-    "Service       x is running, and does not start at boot; start it at boot: systemctl enable x",
+    "Service       x is running, and does not start at boot",
+    "  →           start it at boot: systemctl enable x",
     "",
   ]);
   assertStringIncludes(
@@ -324,8 +325,9 @@ Deno.test("runStatus() shows an installed service whose agent is not seen", asyn
     assertEquals(
       await run(),
       `Service       ${name} (systemd) is running, and does not start at boot, but no agent of ` +
-        "it is seen; the last error in its log: agent: Cannot report: why; repair that, and then: " +
-        `systemctl ${user}start ${name}.service; its log: journalctl ${user}-u ${name} -f\n`,
+        "it is seen; the last error in its log: agent: Cannot report: why\n  →           " +
+        `repair that, and then: systemctl ${user}start ${name}.service; its log: journalctl ` +
+        `${user}-u ${name} -f\n`,
     );
     const { service, serviceProblem, ...shown } = JSON.parse(await run("--json"));
     assertEquals(shown, {

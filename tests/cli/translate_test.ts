@@ -80,6 +80,16 @@ Deno.test("translate() puts sentences of status and doctor together from their p
       "x（systemd）正在运行，开机自动启动，但看不到它的 Agent；日志中最后的错误：没有权限",
     ],
     [
+      "Unhealthy: x (systemd) is not running, and starts at boot: LimitAS=9 in /x.conf is not met, " +
+      "so it was not started",
+      "不正常：x（systemd）没有运行，开机自动启动：/x.conf 中的 LimitAS=9 不满足，因此没有启动",
+    ],
+    [
+      "x (systemd) has ended, and systemd starts it again in a moment: its runtime ended with code " +
+      "1 (LimitAS=9 in /x.conf)",
+      "x（systemd）已退出，systemd 稍后会重新启动它：它的运行时以退出码 1 结束（/x.conf 中的 LimitAS=9）",
+    ],
+    [
       "version 1.2.3, process 7: a report was accepted 2.1 s ago; graphics cards can't be " +
       "measured: permission denied",
       "版本 1.2.3，进程 7：2.1 秒前有一次上报被接受；无法采集显卡数据：没有权限",

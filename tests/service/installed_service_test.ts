@@ -183,7 +183,10 @@ Deno.test("serviceText() says whether it runs, and starts at boot", async () => 
     serviceText({ ...state, isActive: undefined }),
     `${NAME} (systemd) may run or not: systemd gives no answer`,
   );
-  assertEquals(serviceText(state, { isLoaded: false }), `${NAME} (systemd) is running`);
+  assertEquals(
+    serviceText(state, { isLoaded: false }),
+    `${NAME} (systemd) is running, and does not start at boot`,
+  );
 });
 
 Deno.test("installedRecord() is a package's for the name of its service alone", () => {
