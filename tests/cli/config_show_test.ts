@@ -107,7 +107,9 @@ Deno.test("shownOptions() name the panels of a list, without their tokens", () =
 });
 
 Deno.test("runConfigShow() lays options out by their groups, and proxies without passwords", async () => {
-  const config = configOf(["-e", "https://p.example", "-t", "s3cret", "--interval", "60"]);
+  const config = configOf([
+    ...["-e", "https://p.example", "-t", "s3cret", "--transport", "http", "--interval", "60"],
+  ]);
   const lines = (await output(config)).split("\n");
   assertEquals(lines.slice(0, 5), [
     "Configuration file: none",

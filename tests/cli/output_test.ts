@@ -52,7 +52,9 @@ Deno.test("logToStandardError() begins with the notices, and writes for journald
   const linesOf = (...args: string[]): string[] => {
     const lines: string[] = [];
     const write = (line: string) => void lines.push(line);
-    logToStandardError(configOf(["--interval", "60", ...args]), ["s3cret"], { write });
+    logToStandardError(configOf(["--transport", "http", "--interval", "60", ...args]), ["s3cret"], {
+      write,
+    });
     getLogger("agent").info("It is {what}", { what: "s3cret" });
     getLogger("agent").debug("x");
     return lines;
