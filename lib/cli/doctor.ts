@@ -170,12 +170,23 @@ export function besideReports(checks: readonly CompletedCheck[]): CompletedCheck
   const agent = checks.find(({ id }) => id === "agent");
   const isAccepted = agent?.status === "ok" && /a report was accepted/.test(agent.text) &&
     !/a failure since then/.test(agent.text);
-  return checks.map((it) =>
-    isAccepted && it.status === "failed" && OF_WAY.includes(it.id)
-      ? { ...it, text: `${it.text}; the running agent's reports are accepted all the same` }
-      : it
-  );
+  return checks.map((it) => {
+    if (!isAccepted || it.status !== "failed" || !OF_WAY.includes(it.id)) return it;
+    const { advice, causes = [], ...rest } = it;
+    const text = `${it.text}; the running agent's reports are accepted all the same`;
+    // The agent's connection is to the same machine and port.
+    const left = [advice, ...causes].filter((line) =>
+      !/it listens on|correct the port/.test(line ?? "")
+    );
+    const limit = it.id === "connect" ? CONNECTION_LIMIT : undefined;
+    return { ...rest, text, ...adviceOf([limit, ...left]) };
+  });
 }
+
+/** What lets one connection pass, and no further ones. */
+const CONNECTION_LIMIT =
+  "see whether a firewall, here or there, limits how many connections one machine " +
+  "may have (connlimit, ct count): nft list ruleset || iptables-save";
 
 /** Links that may be slow, or fail at times, while reports go on. */
 const OF_WAY: readonly string[] = ["dns", "connect", "tls", "panel", "round_trip"];

@@ -75,6 +75,7 @@ export function connectAdvice(
       ...isByHosts ? [look] : [],
       `see on the panel's machine whether it listens on port ${port}: ss -ltn`,
       `correct the port in ${endpointPlace(way)}, if it is another one than ${portOf(url)}`,
+      ...isByName ? [look] : [],
       "see whether a firewall, here or there, answers in its place: nft list ruleset || iptables-save",
     ];
   }
@@ -92,6 +93,7 @@ export function connectAdvice(
   return [
     ...isByHosts ? [look] : [],
     ...isPinged === undefined ? [`see whether that machine is up: ping -c 3 ${address}`] : [],
+    ...isByName ? [look] : [],
     ...isPinged === true ? [] : [hops],
     `see whether a firewall here drops it: nft list ruleset || iptables-save`,
     ...isPinged === true
@@ -103,7 +105,6 @@ export function connectAdvice(
     isPinged === false
       ? `see on the panel's machine whether it is up, and its firewall lets port ${port} pass`
       : `see on the panel's machine whether its firewall lets port ${port} pass`,
-    ...isByName ? [look] : [],
   ];
 }
 

@@ -61,14 +61,14 @@ export function failedPing(
   },
 ): CheckResult {
   const isUsed = health?.panels.some(({ kinds: { icmp = 0, dual = 0 } = {} }) => icmp + dual > 0);
-  const why = pingProblem(reason, file);
+  const [why = "", install] = pingProblem(reason, file).split(/: (?=install )/);
   const unstarted = /can't be started$/.test(why) ? file : undefined;
   return result(
     isUsed ? "failed" : "warning",
     `they don't work: ${why}`,
     unstarted !== undefined && isClosed(unstarted)
       ? `let all users run it: chmod 755 ${unstarted}`
-      : pingAdvice(reason, { unit, name }),
+      : install ?? pingAdvice(reason, { unit, name }),
   );
 }
 

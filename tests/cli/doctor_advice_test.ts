@@ -136,6 +136,15 @@ Deno.test("connectAdvice() goes by the cause, with the port of the address", () 
     const doubted = { ...byHosts, doubts: ["correct or remove line 3"] };
     assertEquals(connectAdvice(message, doubted).includes(first ?? ""), false);
   }
+  const byName = named("http://p.example", ["192.0.2.7"], "answered by 192.0.2.1");
+  for (const [message, at] of [["no answer within 5 s", 1], ["connection refused", 2]] as const) {
+    const found = connectAdvice(message, byName);
+    assertStringIncludes(
+      found[at] ?? "",
+      "whether 192.0.2.7 is the panel's address",
+      "it is short",
+    );
+  }
   for (const [message, way, lines, advice] of table) {
     const found = connectAdvice(message, way, { hasIpv6: false, isContained: false });
     assertEquals(found.length, lines, found.join("\n"));

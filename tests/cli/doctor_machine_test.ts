@@ -12,6 +12,7 @@ import type { Config } from "../../lib/config/config.ts";
 import type { PanelHealth } from "../../lib/state/health_file.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
 import { StartedProcesses } from "../started_processes.ts";
+import { replaced } from "../replaced.ts";
 import { inContainerImage } from "./container_image.ts";
 import { configOf as resolved } from "./fake_context.ts";
 import { TempFolder } from "../temp_folder.ts";
@@ -210,6 +211,16 @@ Deno.test("failedPing() claims that ping is missing only where it is not on the 
   const reason = 'Cannot ping 127.0.0.1: there is no "ping" command: install it';
   const { text } = failedPing(reason, { health: undefined, file: "/bin/ping" });
   assertEquals(text, "they don't work: /bin/ping is there, and can't be started");
+  using _ = replaced(Deno, {
+    statSync: () => {
+      throw new Deno.errors.NotFound();
+    },
+  });
+  const none = failedPing(reason, { health: undefined });
+  assertEquals([none.text, none.advice], [
+    `they don't work: there is no "ping" command`,
+    "install it",
+  ]);
   const other = failedPing("no reply", { health: undefined, file: "/bin/ping" });
   assertEquals(other.text, "they don't work: no reply");
 });

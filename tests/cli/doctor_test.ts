@@ -416,6 +416,14 @@ Deno.test("besideReports() tells a link that fails while reports are accepted", 
   const since = `${agent.text}; a failure since then, 1 s ago: no answer`;
   const [failing] = besideReports([link, { ...agent, status: "ok", text: since }]);
   assertEquals(failing?.text, "no answer", "the way may have broken since");
+  const causes = ["see whether it listens on port 443: ss -ltn", "see whether a firewall is there"];
+  const [connect] = besideReports([{ ...link, id: "connect", causes }, { ...agent, status: "ok" }]);
+  assertStringIncludes(connect?.causes?.[0] ?? "", "limits how many connections one machine may");
+  assertEquals(
+    connect?.causes?.slice(1),
+    causes.slice(1),
+    "something listens, since reports go on",
+  );
 });
 
 Deno.test("afterReload() begins with what systemd has not read yet", () => {
