@@ -1,4 +1,10 @@
-import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { requireDescriptors, requireStopped, runReport } from "../../lib/cli/report.ts";
 import { logUnhandledErrors } from "../../lib/cli/output.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
@@ -6,7 +12,10 @@ import { configOf, FakeContext } from "./fake_context.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { replaced } from "../replaced.ts";
 import { openHealth } from "../state/health_folder.ts";
-import { inFolder } from "../temp_folder.ts";
+import { inFolder, TempFolder } from "../temp_folder.ts";
+import { Programs } from "../../lib/host/programs.ts";
+import { onlyIf } from "../only_on.ts";
+import { ownPlaces } from "../own_places.ts";
 
 inFolder.test("requireStopped() throws while an agent is running here", async (folder) => {
   await requireStopped([folder.path]);
@@ -51,4 +60,30 @@ inFolder.test("runReport() starts no second agent with the installed configurati
   const context = Object.assign(new FakeContext(), { signal: AbortSignal.abort() });
   const why = `an agent is running already (process ${Deno.pid})`;
   await assertRejects(() => runReport({ ...config, isConfigInstalled: true }, context), Error, why);
+});
+
+const onTerminal = onlyIf(new Programs().find("script", Deno.env.get("PATH") ?? "") !== undefined);
+
+onTerminal.test("runReport() shows a terminal the time of the machine with another root from its first line on", async () => {
+  using folder = new TempFolder();
+  for (const name of ["proc", "etc"]) Deno.mkdirSync(`${folder.path}/${name}`);
+  // A quarter of an hour off all the others.
+  Deno.writeTextFileSync(`${folder.path}/etc/timezone`, "Asia/Kathmandu\n");
+  const config = `${folder.path}/config.json`;
+  Deno.writeTextFileSync(config, `{"endpoint": "http://127.0.0.1:9", "token": "x"}`);
+  const agent = `env -u TZ '${Deno.execPath()}' run -A --no-check main.ts --config '${config}'`;
+  const beforeMs = Date.now();
+  const { stdout } = await new Deno.Command("script", {
+    args: ["--quiet", "--command", agent, "/dev/null"],
+    env: { ...ownPlaces(folder.path), HOST_PROC: `${folder.path}/proc`, NO_COLOR: "1" },
+    stdin: "null",
+  }).output();
+  const shown = new TextDecoder().decode(stdout);
+  const time = /^(\S+) info +agent: Configuration: /m.exec(shown)?.[1] ?? shown;
+  const format = new Intl.DateTimeFormat("en-GB", {
+    timeZone: "Asia/Kathmandu",
+    timeStyle: "medium",
+  });
+  const [earliest, latest] = [format.format(beforeMs), format.format()];
+  assert(earliest > latest || (earliest <= time && time <= latest), `${earliest}, ${time}`);
 });
