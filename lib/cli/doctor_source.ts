@@ -24,17 +24,18 @@ export async function sourceFinding(
 ): Promise<RouteFinding | undefined> {
   const route = askRoute(address);
   if (route === undefined || "kind" in route || route.source === undefined) return undefined;
+  if (route.device === "lo") return undefined;
   const { source, device, gateway, network = "default" } = route;
   const others = (attempt(() => Deno.networkInterfaces()) ?? []).map((it) => it.address)
     .filter((it) =>
       it !== source && ipFamily(it) === ipFamily(source) &&
       !["loopback", "link-local"].includes(addressScope(it) ?? "")
     ).slice(0, MAX_SOURCES);
-  const answered = await Promise.all(
-    others.map((other) => isAnswered(other, { address, port, signal })),
+  const [isUsual, ...answered] = await Promise.all(
+    [source, ...others].map((from) => isAnswered(from, { address, port, signal })),
   );
   const other = others[answered.indexOf(true)];
-  if (other === undefined) return undefined;
+  if (isUsual || other === undefined) return undefined;
   const to = gateway === undefined ? [network] : [network, "via", gateway];
   return {
     text:
