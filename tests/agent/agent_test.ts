@@ -22,6 +22,7 @@ import { DEFAULTS, fakeConnection } from "../panel/fake_connection.ts";
 import { FakeReceiver } from "../panel/fake_receiver.ts";
 import { FakeSocket } from "../panel/fake_socket.ts";
 import { V1_POST, V2_WEBSOCKET } from "../panel/transports.ts";
+import { testsWith } from "../tests_with.ts";
 
 const refused = new PanelError("Cannot send: refused", { failure: "unreachable" });
 const rejected = new PanelError("Cannot send: status 500", { failure: "rejected", status: 500 });
@@ -155,8 +156,9 @@ async function live(
   await running;
 }
 
-Deno.test("Agent.run() reports first, then the rest, each at its interval", async () => {
-  const world = new FakeWorld();
+const withWorld = testsWith(() => new FakeWorld());
+
+withWorld.test("Agent.run() reports first, then the rest, each at its interval", async (world) => {
   await live(world, (time) => time.run(31_000));
   assertEquals(world.calls[0], { what: "report", atMs: 0 });
   assertEquals(world.times("report"), [0, 5000, 10_000, 15_000, 20_000, 25_000, 30_000]);
@@ -165,8 +167,7 @@ Deno.test("Agent.run() reports first, then the rest, each at its interval", asyn
   assertEquals(world.stopped, true);
 });
 
-Deno.test("Agent.run() has one report under way at most, and drops the late ones", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() has one report under way at most, and drops the late ones", async (world) => {
   const held = Promise.withResolvers<void>();
   world.onReport = () => world.reports.length === 2 ? held.promise : Promise.resolve();
   await live(world, async (time) => {
@@ -179,8 +180,7 @@ Deno.test("Agent.run() has one report under way at most, and drops the late ones
   });
 });
 
-Deno.test("Agent.run() sends nothing else before a report was accepted", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() sends nothing else before a report was accepted", async (world) => {
   const held = Promise.withResolvers<void>();
   world.onReport = () => held.promise;
   await live(world, async (time) => {
@@ -192,8 +192,7 @@ Deno.test("Agent.run() sends nothing else before a report was accepted", async (
   });
 });
 
-Deno.test("Agent.run() retries basic info much sooner than at its interval", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() retries basic info much sooner than at its interval", async (world) => {
   world.onInfo = () => Promise.reject(refused);
   await live(world, (time) => time.run(60_000));
   const times = world.times("basic info");
@@ -219,8 +218,7 @@ Deno.test("Agent.run() doubles the time between retries of basic info, up to its
   assertEquals((await gaps(recovering, 25_000)).slice(0, 5), [5000, 10_000, 20_000, 25_000, 5000]);
 });
 
-Deno.test("Agent.run() leaves no timer behind when it has ended", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() leaves no timer behind when it has ended", async (world) => {
   using time = new FakeTime();
   const stop = new AbortController();
   const running = world.agent(stop.signal).run();
@@ -230,8 +228,7 @@ Deno.test("Agent.run() leaves no timer behind when it has ended", async () => {
   assertEquals([time.timers, world.connection.calls.aborted], [0, true]);
 });
 
-Deno.test("Agent.run() refuses orders and reports no more while its last calls end, for half a second", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() refuses orders and reports no more while its last calls end, for half a second", async (world) => {
   world.onInfo = (_, signal) =>
     new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
   using time = new FakeTime();
@@ -249,8 +246,7 @@ Deno.test("Agent.run() refuses orders and reports no more while its last calls e
   assertEquals(time.timers, 0);
 });
 
-Deno.test("Agent.run() ends when the result of a command has arrived, within 3 s", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() ends when the result of a command has arrived, within 3 s", async (world) => {
   using time = new FakeTime();
   const stop = new AbortController();
   const running = world.agent(stop.signal).run();
@@ -268,8 +264,7 @@ Deno.test("Agent.run() ends when the result of a command has arrived, within 3 s
   assertEquals([arrivedAtMs, performance.now(), time.timers], [[2_900], 2_900, 0]);
 });
 
-Deno.test("Agent.run() closes the WebSocket when it ends", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() closes the WebSocket when it ends", async (world) => {
   const socket = new FakeSocket();
   await live(world, async (time) => {
     await time.run(0);
@@ -280,15 +275,13 @@ Deno.test("Agent.run() closes the WebSocket when it ends", async () => {
   assertEquals(socket.closeReason, "it was closed here");
 });
 
-Deno.test("Agent.run() goes on when no address can be found", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() goes on when no address can be found", async (world) => {
   world.addresses = () => Promise.reject(new Error("no service answers"));
   await live(world, (time) => time.run(300_000));
   assertEquals(world.infos.map(({ ipv4 }) => ipv4), [undefined, undefined]);
 });
 
-Deno.test("Agent.run() sends no more basic info when addresses are found after its end", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() sends no more basic info when addresses are found after its end", async (world) => {
   const found = Promise.withResolvers<Addresses>();
   world.addresses = () => found.promise;
   using time = new FakeTime();
@@ -302,16 +295,14 @@ Deno.test("Agent.run() sends no more basic info when addresses are found after i
   assertEquals(world.infos.map(({ ipv4 }) => ipv4), [undefined]);
 });
 
-Deno.test("Agent.run() retries basic info no sooner because addresses were found", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() retries basic info no sooner because addresses were found", async (world) => {
   world.onInfo = () => Promise.reject(refused);
   world.addresses = () => Promise.resolve({ ipv4: "192.0.2.1" });
   await live(world, (time) => time.run(5_100));
   assertEquals(world.infos.map(({ ipv4 }) => ipv4), [undefined, "192.0.2.1"]);
 });
 
-Deno.test("Agent.run() sends basic info once more without the newer fields, and remembers", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() sends basic info once more without the newer fields, and remembers", async (world) => {
   world.onInfo = (info) =>
     "cpu_physical_cores" in info ? Promise.reject(rejected) : Promise.resolve();
   await live(world, (time) => time.run(25_000), { infoIntervalMs: 10_000 });
@@ -320,8 +311,7 @@ Deno.test("Agent.run() sends basic info once more without the newer fields, and 
   assertEquals(world.log.filter((line) => line.includes("newer fields")).length, 1);
 });
 
-Deno.test("Agent.run() tries the newer fields again when their absence did not help", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() tries the newer fields again when their absence did not help", async (world) => {
   world.onInfo = () => Promise.reject(rejected);
   await live(world, (time) => time.run(6000));
   const withNewer = world.infos.map((info) => "cpu_physical_cores" in info);
@@ -335,8 +325,7 @@ const NEWER_PROBES = [
 ] as const;
 
 for (const probe of NEWER_PROBES) {
-  Deno.test(`Agent.run() tells a panel with newer probes whether it can ping, at the next basic info: ${JSON.stringify(probe)}`, async () => {
-    const world = new FakeWorld();
+  withWorld.test(`Agent.run() tells a panel with newer probes whether it can ping, at the next basic info: ${JSON.stringify(probe)}`, async (world) => {
     await live(world, async (time) => {
       await time.run(5_000);
       world.order({ kind: "probe", probe: { id: 1, kind: "icmp", target: "h" } });
@@ -350,8 +339,7 @@ for (const probe of NEWER_PROBES) {
   });
 }
 
-Deno.test("Agent.run() tells whether it can ping also when a newer probe comes during a basic info", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() tells whether it can ping also when a newer probe comes during a basic info", async (world) => {
   world.onInfo = () => {
     if (world.infos.length === 1) world.order({ kind: "probe", probe: NEWER_PROBES[0] });
     return Promise.resolve();
@@ -363,8 +351,7 @@ Deno.test("Agent.run() tells whether it can ping also when a newer probe comes d
   assertEquals(world.log.filter((line) => line.includes("newer fields")), []);
 });
 
-Deno.test("Agent.run() keeps the other fields, and asks no more, when a panel has no column for ICMP", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() keeps the other fields, and asks no more, when a panel has no column for ICMP", async (world) => {
   world.onInfo = (info) => "icmp_capability" in info ? Promise.reject(rejected) : Promise.resolve();
   const order = () => world.order({ kind: "probe", probe: NEWER_PROBES[1] });
   await live(world, async (time) => {
@@ -379,8 +366,7 @@ Deno.test("Agent.run() keeps the other fields, and asks no more, when a panel ha
   assertEquals(world.log.filter((line) => line.includes("newer fields")).length, 1);
 });
 
-Deno.test("Agent.run() sends basic info again as soon as the addresses are known", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() sends basic info again as soon as the addresses are known", async (world) => {
   const found = Promise.withResolvers<Addresses>();
   world.addresses = () => found.promise;
   const sent = () => world.infos.map(({ ipv4, ipv6 }) => ipv6 ?? ipv4);
@@ -398,8 +384,7 @@ Deno.test("Agent.run() sends basic info again as soon as the addresses are known
   });
 });
 
-Deno.test("Agent.run() sends the cores that there are at each basic info", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() sends the cores that there are at each basic info", async (world) => {
   await live(world, async (time) => {
     await time.run(1000);
     world.cores = 4;
@@ -409,8 +394,7 @@ Deno.test("Agent.run() sends the cores that there are at each basic info", async
   assertEquals(world.snapshots, world.reports.length, "basic info takes what was measured last");
 });
 
-Deno.test("Agent.run() says once which tasks it skips, and again when they change", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() says once which tasks it skips, and again when they change", async (world) => {
   world.tasks = { tasks: [], skipped: ["3 of type udp"] };
   const skippedLines = () => world.log.filter((line) => line.includes("Skipping")).length;
   await live(world, async (time) => {
@@ -428,8 +412,7 @@ Deno.test("Agent.run() says once which tasks it skips, and again when they chang
   });
 });
 
-Deno.test("Agent.run() keeps the tasks when the list can't be had", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() keeps the tasks when the list can't be had", async (world) => {
   const task: ProbeTask = { id: 1, kind: "tcp", target: "a", intervalSeconds: 5 };
   world.tasks = { tasks: [task], skipped: [] };
   let asked = 0;
@@ -439,8 +422,7 @@ Deno.test("Agent.run() keeps the tasks when the list can't be had", async () => 
   assertEquals(world.updates, [[task]]);
 });
 
-Deno.test("Agent.run() ends soon, with what is under way given a moment to arrive", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() ends soon, with what is under way given a moment to arrive", async (world) => {
   const arrived: string[] = [];
   const arrival = Promise.withResolvers<void>();
   world.onResult = () => arrival.promise.then(() => void arrived.push("result"));
@@ -453,8 +435,7 @@ Deno.test("Agent.run() ends soon, with what is under way given a moment to arriv
   assertEquals(arrived, ["result"]);
 });
 
-Deno.test("Agent.run() handles the orders of the panel, also before its first report is accepted", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() handles the orders of the panel, also before its first report is accepted", async (world) => {
   const held = Promise.withResolvers<void>();
   world.onReport = () => held.promise;
   const probe = { kind: "probe", probe: { id: 1, kind: "tcp", target: "h" } } as const;
@@ -483,8 +464,7 @@ Deno.test("Agent.run() handles the orders of the panel, also before its first re
   ]);
 });
 
-Deno.test("Agent.run() has the terminals looked at when a report was not answered, and not when it was refused", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() has the terminals looked at when a report was not answered, and not when it was refused", async (world) => {
   const timeout = new PanelError("Cannot send: no answer", { failure: "timeout" });
   await live(world, async (time) => {
     await time.run(4_000);
@@ -499,8 +479,7 @@ Deno.test("Agent.run() has the terminals looked at when a report was not answere
   assert(world.deadConnections > 0);
 });
 
-Deno.test("Agent.run() drops a list of tasks that comes when the panel orders each run itself", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() drops a list of tasks that comes when the panel orders each run itself", async (world) => {
   const held = Promise.withResolvers<typeof world.tasks>();
   world.fetchTasks = () => held.promise;
   await live(world, async (time) => {
@@ -515,8 +494,7 @@ Deno.test("Agent.run() drops a list of tasks that comes when the panel orders ea
   });
 });
 
-Deno.test("Agent.run() asks for tasks only while the panel does not order each run itself", async () => {
-  const world = new FakeWorld();
+withWorld.test("Agent.run() asks for tasks only while the panel does not order each run itself", async (world) => {
   world.tasks = { tasks: [{ id: 1, kind: "tcp", target: "h", intervalSeconds: 5 }], skipped: [] };
   await live(world, async (time) => {
     await time.run(300);

@@ -10,6 +10,7 @@ import { FakeTime, timed } from "../fake_time.ts";
 import { DEFAULTS, fakeConnection } from "./fake_connection.ts";
 import { FakeSocket } from "./fake_socket.ts";
 import { ReportingOwner } from "./reporting_owner.ts";
+import { testsWith } from "../tests_with.ts";
 
 const PROBE_RESULT = { taskId: 1, kind: "tcp", valueMs: 1, finishedAt: new Date(0) } as const;
 const LOST = new PanelError("Cannot send: refused", { failure: "unreachable" });
@@ -185,8 +186,9 @@ async function live(
   assertEquals(time.timers, 0, "no timer is left");
 }
 
-Deno.test("PanelLink.run() reports at once when the WebSocket opens, then every 3 s", async () => {
-  const panel = new FakePanel();
+const withPanel = testsWith(() => new FakePanel());
+
+withPanel.test("PanelLink.run() reports at once when the WebSocket opens, then every 3 s", async (panel) => {
   await live(panel, (time) => time.run(9500));
   assertEquals(panel.sentAtMs(), [0, 3000, 6000, 9000]);
   assertEquals(panel.posts, []);
@@ -195,14 +197,12 @@ Deno.test("PanelLink.run() reports at once when the WebSocket opens, then every 
   assertEquals(panel.lines("First report accepted, by v2 WebSocket").length, 1);
 });
 
-Deno.test("PanelLink.run() reports in the phase of other panels, after a first report at once", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() reports in the phase of other panels, after a first report at once", async (panel) => {
   await live(panel, (time) => time.run(2_700), { config: { intervalSeconds: 1 }, phaseMs: -400 });
   assertEquals(panel.sentAtMs(), [0, 600, 1_600, 2_600]);
 });
 
-Deno.test("PanelLink.run() gives the report that tries POST 6 s, and the next ones as long as a call", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() gives the report that tries POST 6 s, and the next ones as long as a call", async (panel) => {
   await live(panel, (time) => time.run(11_000), { config: { transport: "http" } });
   const [trial, ...later] = panel.timeoutsMs;
   assertEquals(trial, 6_000);
@@ -235,8 +235,7 @@ for (
     { intervalMs: 10_000, asked: [0, 10] },
   ]
 ) {
-  Deno.test(`PanelLink.run() asks for an answer every 5 s at an interval of ${intervalMs} ms`, async () => {
-    const panel = new FakePanel();
+  withPanel.test(`PanelLink.run() asks for an answer every 5 s at an interval of ${intervalMs} ms`, async (panel) => {
     await live(panel, (time) => time.run(11_900), {
       config: { intervalSeconds: intervalMs / 1000 },
     });
@@ -246,8 +245,7 @@ for (
   });
 }
 
-Deno.test("PanelLink.run() asks for an answer with each report after one that was refused", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() asks for an answer with each report after one that was refused", async (panel) => {
   await live(panel, async (time) => {
     await time.run(1_000);
     panel.refusing = true;
@@ -297,8 +295,7 @@ timed.test("PanelLink.run() ends when the report in flight has", async (time) =>
   owner.close();
 });
 
-Deno.test("PanelLink.run() aborts its pull when it ends", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() aborts its pull when it ends", async (panel) => {
   const signals: AbortSignal[] = [];
   const { onPull } = panel;
   panel.onPull = (signal) => (signals.push(signal), onPull(signal));
@@ -325,15 +322,13 @@ timed.test("PanelLink.run() closes a WebSocket that opens when the signal has ab
   assertEquals([socket.closeReason, socket.sent], ["it was closed here", []]);
 });
 
-Deno.test("PanelLink.run() logs no outage when it ends", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() logs no outage when it ends", async (panel) => {
   await live(panel, (time) => time.run(1_000));
   assertEquals(panel.lines("warning"), []);
   assertEquals(panel.sockets.length, 1);
 });
 
-Deno.test("PanelLink.run() logs no outage when it aborts a report", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() logs no outage when it aborts a report", async (panel) => {
   await live(panel, async (time) => {
     await time.run(1_000);
     const { calls } = panel.connection;
@@ -345,8 +340,7 @@ Deno.test("PanelLink.run() logs no outage when it aborts a report", async () => 
   assertEquals(panel.log.length, 1, panel.log.join("\n"));
 });
 
-Deno.test("PanelLink.run() has one timer, that of its next attempt", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() has one timer, that of its next attempt", async (panel) => {
   panel.onHttp = () => Promise.reject(UNSUPPORTED);
   panel.onRpc = () => Promise.reject(UNSUPPORTED);
   panel.refusedVersion = 2;
@@ -360,8 +354,7 @@ Deno.test("PanelLink.run() has one timer, that of its next attempt", async () =>
   });
 });
 
-Deno.test("PanelLink.run() asks for an answer with the first report by a new WebSocket", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() asks for an answer with the first report by a new WebSocket", async (panel) => {
   await live(panel, async (time) => {
     await time.run(1_500);
     panel.socket.end("reset");
@@ -372,8 +365,7 @@ Deno.test("PanelLink.run() asks for an answer with the first report by a new Web
   }, { config: { intervalSeconds: 1 } });
 });
 
-Deno.test("PanelLink.run() asks for an answer as long as events are to be acknowledged", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() asks for an answer as long as events are to be acknowledged", async (panel) => {
   await live(panel, async (time) => {
     await time.run(2_500);
     const event = { id: "e", message: { kind: "unknown", method: "m" } } as const;
@@ -383,8 +375,7 @@ Deno.test("PanelLink.run() asks for an answer as long as events are to be acknow
   assertEquals(askedAtSeconds(panel), [0, 3]);
 });
 
-Deno.test("PanelLink.run() notices within 10 s of reports each second that the WebSocket is dead", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() notices within 10 s of reports each second that the WebSocket is dead", async (panel) => {
   await live(panel, async (time) => {
     await time.run(500);
     panel.mute = true;
@@ -393,8 +384,7 @@ Deno.test("PanelLink.run() notices within 10 s of reports each second that the W
   }, { config: { intervalSeconds: 1 } });
 });
 
-Deno.test("PanelLink.run() reports every 10 s when the interval is longer, and logs it once", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() reports every 10 s when the interval is longer, and logs it once", async (panel) => {
   await live(panel, async (time) => {
     await time.run(21_000);
     panel.socket.end("reset");
@@ -405,8 +395,7 @@ Deno.test("PanelLink.run() reports every 10 s when the interval is longer, and l
   assertEquals(panel.lines("every 10 s").length, 1);
 });
 
-Deno.test("PanelLink.run() keeps its interval when answers are slow", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() keeps its interval when answers are slow", async (panel) => {
   await live(panel, async (time) => {
     await time.run(1000);
     panel.mute = true;
@@ -415,8 +404,7 @@ Deno.test("PanelLink.run() keeps its interval when answers are slow", async () =
   });
 });
 
-Deno.test("PanelLink.run() sends by POST and dials again when reports are not answered for 5 s", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() sends by POST and dials again when reports are not answered for 5 s", async (panel) => {
   await live(panel, async (time) => {
     await time.run(1000);
     panel.mute = true;
@@ -438,8 +426,7 @@ Deno.test("PanelLink.run() sends by POST and dials again when reports are not an
   });
 });
 
-Deno.test("PanelLink.run() notices a dead WebSocket of version 1 within 15 s", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() notices a dead WebSocket of version 1 within 15 s", async (panel) => {
   const config = { protocolVersion: 1, remoteControl: true, intervalSeconds: 10 } as const;
   await live(panel, async (time) => {
     await time.run(9000);
@@ -456,8 +443,7 @@ Deno.test("PanelLink.run() notices a dead WebSocket of version 1 within 15 s", a
   }, { config });
 });
 
-Deno.test("PanelLink.run() waits longer for answers after several that came too late", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() waits longer for answers after several that came too late", async (panel) => {
   await live(panel, async (time) => {
     await time.run(1_000);
     panel.mute = true;
@@ -484,8 +470,7 @@ Deno.test("PanelLink.run() closes idle connections when POST is answered too lat
   }
 });
 
-Deno.test("PanelLink.run() gives reports by WebSocket the interval, where that is long", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() gives reports by WebSocket the interval, where that is long", async (panel) => {
   await live(panel, async (time) => {
     panel.mute = true;
     await time.run(16_000);
@@ -493,8 +478,7 @@ Deno.test("PanelLink.run() gives reports by WebSocket the interval, where that i
   }, { config: { intervalSeconds: 8 } });
 });
 
-Deno.test("PanelLink.run() sends by POST while the upgrade is blocked, and back, each sample once", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() sends by POST while the upgrade is blocked, and back, each sample once", async (panel) => {
   panel.blocked = "answered";
   await live(panel, async (time) => {
     await time.run(16_000);
@@ -514,8 +498,7 @@ Deno.test("PanelLink.run() sends by POST while the upgrade is blocked, and back,
   });
 });
 
-Deno.test("PanelLink.run() leaves POST only for a WebSocket that has answered a report", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() leaves POST only for a WebSocket that has answered a report", async (panel) => {
   panel.blocked = "answered";
   await live(panel, async (time) => {
     await time.run(1000);
@@ -532,8 +515,7 @@ Deno.test("PanelLink.run() leaves POST only for a WebSocket that has answered a 
   });
 });
 
-Deno.test("PanelLink.run() waits as long as refusals of upgrades and reports want", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() waits as long as refusals of upgrades and reports want", async (panel) => {
   panel.blocked = "answered";
   panel.retryAfterMs = 100_000;
   const limited = { failure: "unavailable", status: 429 } as const;
@@ -553,8 +535,7 @@ Deno.test("PanelLink.run() waits as long as refusals of upgrades and reports wan
   assert(dials[0] !== undefined && dials[0] >= 100_000 && dials[0] <= 101_500, `${dials}`);
 });
 
-Deno.test("PanelLink.run() finds version 1, and logs it", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() finds version 1, and logs it", async (panel) => {
   panel.blocked = "answered";
   panel.onRpc = () => Promise.reject(UNSUPPORTED);
   await live(panel, async (time) => {
@@ -572,8 +553,7 @@ Deno.test("PanelLink.run() finds version 1, and logs it", async () => {
   });
 });
 
-Deno.test("PanelLink.run() pulls and handles events while reports are sent by POST", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() pulls and handles events while reports are sent by POST", async (panel) => {
   panel.blocked = "answered";
   const order: PanelOrder = { kind: "command", taskId: "a", command: "id" };
   const pulls: AbortSignal[] = [];
@@ -595,8 +575,7 @@ Deno.test("PanelLink.run() pulls and handles events while reports are sent by PO
   });
 });
 
-Deno.test("PanelLink.run() sends the next report by POST when all events of an answer were read", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() sends the next report by POST when all events of an answer were read", async (panel) => {
   const message = { kind: "notice", text: "n" } as const;
   panel.onRpc = () => {
     const count = panel.posts.length === 2 ? 1_150 : 0;
@@ -610,8 +589,7 @@ Deno.test("PanelLink.run() sends the next report by POST when all events of an a
   }, { config: { transport: "http", intervalSeconds: 1 } });
 });
 
-Deno.test("PanelLink.run() closes the WebSocket of a panel that goes on, and stays away from it for longer each time", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() closes the WebSocket of a panel that goes on, and stays away from it for longer each time", async (panel) => {
   await live(panel, async (time) => {
     const order =
       '{"method":"agent.ping","params":{"ping_task_id":1,"ping_type":"tcp","ping_target":"a"}}';
@@ -634,8 +612,7 @@ Deno.test("PanelLink.run() closes the WebSocket of a panel that goes on, and sta
   });
 });
 
-Deno.test("PanelLink.run() logs an order of unknown name at the level debug only", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() logs an order of unknown name at the level debug only", async (panel) => {
   await live(panel, async (time) => {
     panel.socket.say('{"method":"agent.somethingNew","params":{}}');
     await time.run(10);
@@ -645,8 +622,7 @@ Deno.test("PanelLink.run() logs an order of unknown name at the level debug only
   });
 });
 
-Deno.test("PanelLink.run() is back within 12 s of the last answer when the path of all connections is dead", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() is back within 12 s of the last answer when the path of all connections is dead", async (panel) => {
   await live(panel, async (time) => {
     await time.run(6000);
     panel.mute = true;
@@ -662,8 +638,7 @@ Deno.test("PanelLink.run() is back within 12 s of the last answer when the path 
   });
 });
 
-Deno.test("PanelLink.run() uses version 2 where version 1 is preferred but gone, and logs it once", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() uses version 2 where version 1 is preferred but gone, and logs it once", async (panel) => {
   panel.onHttp = () => Promise.reject(UNSUPPORTED);
   await live(panel, async (time) => {
     await time.run(30_000);
@@ -677,8 +652,7 @@ Deno.test("PanelLink.run() uses version 2 where version 1 is preferred but gone,
   }, { config: { protocolVersion: 1 } });
 });
 
-Deno.test("PanelLink.run() logs an outage in two lines", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() logs an outage in two lines", async (panel) => {
   panel.blocked = "refused";
   await live(panel, async (time) => {
     await time.run(20_000);
@@ -694,8 +668,7 @@ Deno.test("PanelLink.run() logs an outage in two lines", async () => {
   });
 });
 
-Deno.test("PanelLink.run() leaves the sender to POST during an outage", async () => {
-  const panel = new FakePanel();
+withPanel.test("PanelLink.run() leaves the sender to POST during an outage", async (panel) => {
   panel.blocked = "no answer";
   await live(panel, async () => {
     await panel.connection.sender.sendProbeResult(PROBE_RESULT, new AbortController().signal);

@@ -9,6 +9,7 @@ import { uninstall, type UninstallOptions } from "../../lib/service/uninstall.ts
 import { writeExecutable } from "../executable.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { acceptAt } from "../state/accept_at.ts";
+import { testsWith } from "../tests_with.ts";
 
 /** A public key for releases. */
 export const PUBLIC_KEY = "MCowBQYDK2VwAyEAD3UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -266,3 +267,6 @@ export function configOf(
     ...more,
   });
 }
+
+/** Tests on a machine whose services OpenRC starts. */
+export const onOpenRc = testsWith(() => machineOf("openrc"));

@@ -9,6 +9,7 @@ import {
   installNow,
   machineOf,
   NAME,
+  onOpenRc,
   PUBLIC_KEY,
   RELEASES,
 } from "./fake_system.ts";
@@ -43,8 +44,7 @@ Deno.test("planService() takes the sandbox away for root with remote control alo
   }
 });
 
-Deno.test("planService() plans an update service of root under OpenRC", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("planService() plans an update service of root under OpenRC", async (fake) => {
   const before = fake.tree();
   const script = `/etc/init.d/${UPDATE}`;
   assertEquals(await installed(fake, [...ARGS, ...RELEASES], PROXY), [
@@ -68,8 +68,7 @@ Deno.test("planService() plans an update service of root under OpenRC", async ()
   assertEquals(fake.tree(), before);
 });
 
-Deno.test("planService() removes the update service when updates are turned off", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("planService() removes the update service when updates are turned off", async (fake) => {
   await installed(fake, [...ARGS, ...RELEASES]);
   assertEquals(await installed(fake, ["--disable-auto-update"]), [
     `rc-service ${UPDATE} stop`,
@@ -79,16 +78,14 @@ Deno.test("planService() removes the update service when updates are turned off"
   assertEquals(await installed(fake, []), [], "nothing is left to be ended");
 });
 
-Deno.test("planService() plans an update service for an agent of root too", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("planService() plans an update service for an agent of root too", async (fake) => {
   assertEquals(await installed(fake, [...ARGS, ...RELEASES, "--as-root"]), [
     `rc-update add ${UPDATE} default`,
     `rc-service ${UPDATE} restart`,
   ]);
 });
 
-Deno.test("planService() stops updates before the record forgets them", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("planService() stops updates before the record forgets them", async (fake) => {
   await installed(fake, [...ARGS, ...RELEASES]);
   const { tools } = fake.system;
   const run: typeof tools.run = (command, options) =>

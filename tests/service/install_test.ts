@@ -9,12 +9,12 @@ import {
   installNow,
   machineOf,
   NAME,
+  onOpenRc,
   RELEASES,
   USERS,
 } from "./fake_system.ts";
 
-Deno.test("install() creates everything on OpenRC, and uninstall() removes all of it", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("install() creates everything on OpenRC, and uninstall() removes all of it", async (fake) => {
   const before = fake.tree();
   {
     using _agent = closing(fake.acceptedAgent(`/run/${NAME}`));
@@ -67,8 +67,7 @@ Deno.test("install() creates everything on OpenRC, and uninstall() removes all o
   assertStringIncludes(fake.printed.at(-1) ?? "", "Nothing is installed");
 });
 
-Deno.test("install() updates an installation and keeps options that are not given", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("install() updates an installation and keeps options that are not given", async (fake) => {
   const before = fake.tree();
   await fake.install([...ARGS, "-i", "2", "--gpu"], {
     env: { HTTPS_PROXY: "http://proxy:3128" },
@@ -96,8 +95,7 @@ Deno.test("install() updates an installation and keeps options that are not give
   assertEquals(fake.tree(), before, "what the first one has made goes too");
 });
 
-Deno.test("install() removes the program from the previous folder when it moves", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("install() removes the program from the previous folder when it moves", async (fake) => {
   await fake.install(ARGS);
   // As an update leaves it.
   fake.write(`/opt/${NAME}/${NAME}.old`, "the version before");
@@ -109,8 +107,7 @@ Deno.test("install() removes the program from the previous folder when it moves"
   assertEquals(fake.tree().filter((line) => line.endsWith(`${NAME} 755`)), programs);
 });
 
-Deno.test("install() returns a reason and keeps the service running when no report is accepted", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("install() returns a reason and keeps the service running when no report is accepted", async (fake) => {
   const refusal = await fake.install(ARGS);
   assertEquals(refusal, "p.example accepted no report within 30 s");
   const printed = fake.output;
@@ -144,8 +141,7 @@ Deno.test("install() reports that the service is not running", async () => {
   assertStringIncludes(fake.output, "was started but is not running");
 });
 
-Deno.test("install() ignores a report from before the start", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("install() ignores a report from before the start", async (fake) => {
   using agent = closing(fake.acceptedAgent(`/run/${NAME}`));
   acceptAt(agent, { intervalMs: 1000, atMs: Date.now() - 86_400_000 });
   const refusal = await fake.install(ARGS);
@@ -178,8 +174,7 @@ function askedPanels(fake: FakeSystem, answer: (asked: readonly string[]) => boo
   return asked;
 }
 
-Deno.test("install() tries the token first, and changes nothing when the panel rejects it", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("install() tries the token first, and changes nothing when the panel rejects it", async (fake) => {
   const asked = askedPanels(fake, ({ length }) => length === 1);
   await fake.install(ARGS);
   assertEquals(asked, ["https://p.example top-secret"], "nothing was run before");
@@ -192,8 +187,7 @@ Deno.test("install() tries the token first, and changes nothing when the panel r
   assertEquals([fake.tree(), fake.calls()], [before, []]);
 });
 
-Deno.test("install() tries the token of each panel", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("install() tries the token of each panel", async (fake) => {
   const asked = askedPanels(fake, ({ length }) => length === 1);
   const words = ["-e", "https://a.example", "-t", "one", "-e", "https://b.example", "-t", "two"];
   const why = "https://b.example does not know this token";
@@ -201,15 +195,13 @@ Deno.test("install() tries the token of each panel", async () => {
   assertEquals(asked, ["https://a.example one", "https://b.example two"]);
 });
 
-Deno.test("install() tries no token where the node registers itself", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("install() tries no token where the node registers itself", async (fake) => {
   const asked = askedPanels(fake, () => false);
   await fake.install(["-e", "https://p.example", "--auto-discovery", "k3y-of-the-panel"]);
   assertEquals(asked, []);
 });
 
-Deno.test("install() continues when the panel can't be asked about the token", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("install() continues when the panel can't be asked about the token", async (fake) => {
   Object.assign(fake.system, { isTokenKnown: () => Promise.reject(new Error("it is down")) });
   await fake.install(ARGS);
   assertStringIncludes(fake.output, "the token could not be checked: it is down");
@@ -218,8 +210,7 @@ Deno.test("install() continues when the panel can't be asked about the token", a
   await assertRejects(() => fake.install(ARGS, { signal }), Error, "stopped");
 });
 
-Deno.test("install() with --print shows every file and command without secrets, and changes nothing", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("install() with --print shows every file and command without secrets, and changes nothing", async (fake) => {
   const before = fake.tree();
   const asked = askedPanels(fake, () => true);
   const words = [...ARGS, "--print", "--header", 'X-Key: very"secret'];
@@ -243,8 +234,7 @@ Deno.test("install() with --print shows every file and command without secrets, 
   }
 });
 
-Deno.test("install() checks the token with the authority of the installation, by its file or its record", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("install() checks the token with the authority of the installation, by its file or its record", async (fake) => {
   const pem = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
   const authority = `${fake.root}/ca.pem`;
   fake.write("/ca.pem", pem);
@@ -275,8 +265,7 @@ Deno.test("install() with --print runs nothing of systemd's, for root and for a 
   }
 });
 
-Deno.test("install() keeps the owner of an existing state folder", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("install() keeps the owner of an existing state folder", async (fake) => {
   fake.write("/srv/data/photo.jpg", "mine");
   await fake.install([...ARGS, "--state-dir", "/srv/data"]);
   await fake.uninstall();
@@ -335,15 +324,13 @@ Deno.test("install() writes nothing when the user's service manager does not ans
   assertEquals(fake.calls(), ["systemctl --user show --property=Version"]);
 });
 
-Deno.test("install() keeps the service's user root when installed so before", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("install() keeps the service's user root when installed so before", async (fake) => {
   await fake.install([...ARGS, "--as-root"]);
   await fake.install([]);
   assertStringIncludes(fake.text(`/etc/init.d/${NAME}`), "command_user='root:root'");
 });
 
-Deno.test("install() returns the service to its own user when --as-root=false", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("install() returns the service to its own user when --as-root=false", async (fake) => {
   const again = async (...words: string[]) => {
     await fake.install(words);
     return /command_user='(.*)'/.exec(fake.text(`/etc/init.d/${NAME}`))?.[1];
@@ -418,8 +405,7 @@ Deno.test("install() plans no mount namespace when services can't have one", asy
   assertStringIncludes(fake.output, "Sandbox: partial");
 });
 
-Deno.test("install() sets the Deno of a portable build", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("install() sets the Deno of a portable build", async (fake) => {
   const { path } = fake.system.program;
   Object.assign(fake.system, { program: { form: "portable", path } });
   await fake.install([...ARGS, "--as-root"]);
@@ -473,8 +459,7 @@ Deno.test("install() refuses invalid requests before any change", async () => {
   }
 });
 
-Deno.test("install() keeps paths of options absolute, for root's updates too", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("install() keeps paths of options absolute, for root's updates too", async (fake) => {
   const config = configOf(["install", ...ARGS, ...RELEASES]);
   const explicitOptions = new Map(config.explicitOptions).set("ca_cert", "own/ca.pem");
   await installNow({ ...config, explicitOptions }, fake.system);
@@ -483,8 +468,7 @@ Deno.test("install() keeps paths of options absolute, for root's updates too", a
   assertStringIncludes(fake.text(`/etc/init.d/${NAME}-update`), "/srv/here/own/ca.pem");
 });
 
-Deno.test("install() takes what is given now before what root gave earlier, for root's updates too", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("install() takes what is given now before what root gave earlier, for root's updates too", async (fake) => {
   await fake.install([...ARGS, ...RELEASES]);
   await fake.install(["--update-url", "https://newer.example"]);
   const { rootOptions } = JSON.parse(fake.text(`/etc/${NAME}/install.json`));
@@ -492,8 +476,7 @@ Deno.test("install() takes what is given now before what root gave earlier, for 
   assertStringIncludes(fake.text(`/etc/init.d/${NAME}-update`), "https://newer.example");
 });
 
-Deno.test("install() keeps the auto-discovery key readable for the service only", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("install() keeps the auto-discovery key readable for the service only", async (fake) => {
   const key = ["--auto-discovery", "the-key-of-it"];
   await fake.install(["-e", "https://p.example", ...key, "--print"]);
   assertStringIncludes(fake.output, '"auto_discovery_key": "…"');

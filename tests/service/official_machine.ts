@@ -2,6 +2,7 @@ import type { HealthFile } from "../../lib/state/health_file.ts";
 import { replace } from "../../lib/service/replace_official.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
 import { configOf, FakeSystem, NAME, USERS, withoutWaiting } from "./fake_system.ts";
+import { testsWith } from "../tests_with.ts";
 
 /** A service is up while there is a file of its name; what fails, and what hangs, is a file, too. */
 const RC_SERVICE = `
@@ -54,3 +55,6 @@ export async function replaceNow(
         configOf(args, { root, importedOptions: given, importedProxies: proxies }),
     }));
 }
+
+/** Tests on a machine with the official agent. */
+export const onOfficialMachine = testsWith(() => new OfficialMachine());

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { choosePanels, readInstalledPanels } from "../../lib/service/panel_choice.ts";
-import { CONFIG, configOf, type FakeSystem, machineOf } from "./fake_system.ts";
+import { CONFIG, configOf, type FakeSystem, machineOf, onOpenRc } from "./fake_system.ts";
 import { asRoot } from "../only_on.ts";
 
 /** Installs with these words, and gives the configuration then. */
@@ -21,8 +21,7 @@ function panelLines({ printed }: FakeSystem): string[] {
   return printed.splice(0).flatMap((line) => /^(?: {2})?Panel {2,}(.*)/.exec(line)?.[1] ?? []);
 }
 
-Deno.test("install() sets the panels by the pairs given, and says who came, stayed and went", async () => {
-  await using machine = machineOf("openrc");
+onOpenRc.test("install() sets the panels by the pairs given, and says who came, stayed and went", async (machine) => {
   assertEquals(await installed(machine, ...ONE), first);
   assertEquals(panelLines(machine), ["one.example"]);
   const added = await installed(machine, "-e", "https://one.example", ...TWO);
@@ -45,8 +44,7 @@ Deno.test("install() sets the panels by the pairs given, and says who came, stay
   assertEquals([endpoint, token, panels], ["https://three.example", "t0ken-3", undefined]);
 });
 
-Deno.test("install() takes a new panel's token from a file, and the pairs from variables", async () => {
-  await using machine = machineOf("openrc");
+onOpenRc.test("install() takes a new panel's token from a file, and the pairs from variables", async (machine) => {
   await installed(machine, ...ONE);
   machine.write("/token", "t0ken-2\n");
   const file = ["--token-file", `${machine.root}/token`];
@@ -64,8 +62,7 @@ Deno.test("install() takes a new panel's token from a file, and the pairs from v
   ]);
 });
 
-Deno.test("install() refuses a pair whose token nobody knows, and changes nothing", async () => {
-  await using machine = machineOf("openrc");
+onOpenRc.test("install() refuses a pair whose token nobody knows, and changes nothing", async (machine) => {
   await installed(machine, ...ONE, ...TWO, "-e", "https://two.example", "-t", "t0ken-2b");
   machine.calls();
   machine.write("/token", "t0ken");
@@ -91,8 +88,7 @@ Deno.test("install() refuses a pair whose token nobody knows, and changes nothin
   }
 });
 
-Deno.test("install() refuses a pair without a token where nothing is installed", async () => {
-  await using machine = machineOf("openrc");
+onOpenRc.test("install() refuses a pair without a token where nothing is installed", async (machine) => {
   const before = machine.tree();
   const key = ["--auto-discovery", "k3y-of-the-panel"];
   for (
@@ -122,8 +118,7 @@ asRoot.test("readInstalledPanels() takes nothing from another user's configurati
   assertEquals(machine.config().enable_remote_control, undefined);
 });
 
-Deno.test("install() does not give one panel's token, key or rights to another", async () => {
-  await using machine = machineOf("openrc");
+onOpenRc.test("install() does not give one panel's token, key or rights to another", async (machine) => {
   await installed(machine, ...ONE, "--enable-remote-control");
   await assertRejects(
     () => installed(machine, "-e", "https://two.example"),
@@ -152,8 +147,7 @@ Deno.test("install() does not give one panel's token, key or rights to another",
   assertEquals(gone, { ...second, enable_gpu: true }, "the key was the other panel's");
 });
 
-Deno.test("install() takes a file that is named as it is, and the variable of all panels too", async () => {
-  await using machine = machineOf("openrc");
+onOpenRc.test("install() takes a file that is named as it is, and the variable of all panels too", async (machine) => {
   await installed(machine, ...ONE, "--enable-remote-control");
   machine.write(
     "/own.json",
@@ -169,8 +163,7 @@ Deno.test("install() takes a file that is named as it is, and the variable of al
   assertEquals([endpoint, token, panels], [undefined, "t0ken-2", [second]]);
 });
 
-Deno.test("install() keeps what the variable of all panels says of one beside an endpoint", async () => {
-  await using machine = machineOf("openrc");
+onOpenRc.test("install() keeps what the variable of all panels says of one beside an endpoint", async (machine) => {
   const two = { ...second, interval: 5, enable_remote_control: true };
   const env = {
     ...{ AGENT_ENDPOINT: "https://one.example", AGENT_TOKEN: "t0ken-1" },
@@ -181,8 +174,7 @@ Deno.test("install() keeps what the variable of all panels says of one beside an
   assertEquals([endpoint, panels], ["https://one.example", [two]]);
 });
 
-Deno.test("install() with --print says what becomes of the panels, and shows no token", async () => {
-  await using machine = machineOf("openrc");
+onOpenRc.test("install() with --print says what becomes of the panels, and shows no token", async (machine) => {
   await installed(machine, ...ONE);
   machine.printed.length = 0;
   await installed(machine, ...TWO, "--print");
@@ -192,8 +184,7 @@ Deno.test("install() with --print says what becomes of the panels, and shows no 
   assertEquals(machine.config(), first);
 });
 
-Deno.test("choosePanels() keeps what is set for a panel, and hides each token", async () => {
-  await using machine = machineOf("openrc");
+onOpenRc.test("choosePanels() keeps what is set for a panel, and hides each token", (machine) => {
   const two = { ...second, interval: 5, enable_remote_control: true };
   machine.write(CONFIG, JSON.stringify({ ...first, interval: 2, panels: [two] }));
   const installed = readInstalledPanels(machine.root + CONFIG);
@@ -227,8 +218,7 @@ Deno.test("choosePanels() keeps what is set for a panel, and hides each token", 
   assertEquals([vetoed.remoteControl, vetoed.enableRemoteControl], [false, true]);
 });
 
-Deno.test("readInstalledPanels() reads panels in each form, and a token from its file", async () => {
-  await using machine = machineOf("openrc");
+onOpenRc.test("readInstalledPanels() reads panels in each form, and a token from its file", (machine) => {
   const read = (options: Record<string, unknown>) => {
     machine.write(CONFIG, JSON.stringify(options));
     return readInstalledPanels(machine.root + CONFIG).map(({ endpoint, token }) =>

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { officialRecordStep, readOfficialRecord } from "../../lib/service/official_record.ts";
 import { ARGS, FakeSystem, NAME, RELEASES, USERS } from "./fake_system.ts";
-import { OfficialMachine, replaceNow } from "./official_machine.ts";
+import { onOfficialMachine, replaceNow } from "./official_machine.ts";
 import { seenTimeouts } from "./seen_timeouts.ts";
 
 /** As `install --replace` with more words behind it. */
@@ -9,8 +9,7 @@ async function run(machine: FakeSystem, words: string[] = []): Promise<string | 
   return await replaceNow(machine, machine.system, words);
 }
 
-Deno.test("replace() imports the official agent's settings", async () => {
-  await using machine = new OfficialMachine();
+onOfficialMachine.test("replace() imports the official agent's settings", async (machine) => {
   const before = machine.tree();
   {
     using _panel = machine.accepting();
@@ -70,8 +69,7 @@ Deno.test("replace() imports the official agent's settings", async () => {
   assertEquals(machine.tree(), before);
 });
 
-Deno.test("replace() prints no secret of the official agent", async () => {
-  await using machine = new OfficialMachine();
+onOfficialMachine.test("replace() prints no secret of the official agent", async (machine) => {
   const secrets = {
     "--auto-discovery": "d1scovery-k3y",
     "--cf-access-client-id": "1d.access",
@@ -105,8 +103,7 @@ Deno.test("replace() prints no secret of the official agent", async () => {
   ]);
 });
 
-Deno.test("replace() leaves the official agent running when the panel rejects the token", async () => {
-  await using machine = new OfficialMachine();
+onOfficialMachine.test("replace() leaves the official agent running when the panel rejects the token", async (machine) => {
   const before = machine.tree();
   Object.assign(machine.system, { isTokenKnown: () => Promise.resolve(false) });
   await assertRejects(() => run(machine, ["-t", "wr0ng"]), Error, "does not know this token");
@@ -114,8 +111,7 @@ Deno.test("replace() leaves the official agent running when the panel rejects th
   assertEquals(machine.calls().filter((line) => !line.endsWith(" status")), []);
 });
 
-Deno.test("replace() restores the official agent when no report is accepted", async () => {
-  await using machine = new OfficialMachine();
+onOfficialMachine.test("replace() restores the official agent when no report is accepted", async (machine) => {
   const before = machine.tree();
   await assertRejects(
     () => run(machine, ["-t", "other", ...RELEASES]),
@@ -141,8 +137,7 @@ Deno.test("replace() restores the official agent when no report is accepted", as
   }
 });
 
-Deno.test("replace() resumes after an interruption", async () => {
-  await using machine = new OfficialMachine();
+onOfficialMachine.test("replace() resumes after an interruption", async (machine) => {
   const before = machine.tree();
   // The panel accepts nothing, and whoever waits is killed: nobody puts anything back.
   const killed = new Error("killed");
@@ -159,15 +154,13 @@ Deno.test("replace() resumes after an interruption", async () => {
   assertEquals(machine.tree(), before);
 });
 
-Deno.test("replace() copies no traffic when no month is reported", async () => {
-  await using machine = new OfficialMachine();
+onOfficialMachine.test("replace() copies no traffic when no month is reported", async (machine) => {
   using _panel = machine.accepting();
   await run(machine);
   assertEquals(machine.tree().some((line) => line.startsWith(`/var/lib/${NAME}/net_`)), false);
 });
 
-Deno.test("replace() with --print changes nothing and shows no token", async () => {
-  await using machine = new OfficialMachine();
+onOfficialMachine.test("replace() with --print changes nothing and shows no token", async (machine) => {
   const before = machine.tree();
   await run(machine, ["--print", "--month-rotate", "1"]);
   assertEquals(machine.tree(), before);
@@ -180,8 +173,7 @@ Deno.test("replace() with --print changes nothing and shows no token", async () 
   assertEquals(order.every((at) => at > 0) && order.toSorted((a, b) => a - b), order);
 });
 
-Deno.test("replace() changes nothing when there is more than one official agent", async () => {
-  await using machine = new OfficialMachine();
+onOfficialMachine.test("replace() changes nothing when there is more than one official agent", async (machine) => {
   const script = machine.text("/etc/init.d/komari-agent");
 
   machine.write("/etc/init.d/second", script);
@@ -197,8 +189,7 @@ Deno.test("replace() changes nothing when there is more than one official agent"
   assertEquals(machine.calls(), []);
 });
 
-Deno.test("replace() leaves the official agent running when this one can't be installed", async () => {
-  await using machine = new OfficialMachine();
+onOfficialMachine.test("replace() leaves the official agent running when this one can't be installed", async (machine) => {
   const words = ["--install-service-name", "Node@2"];
   await assertRejects(() => run(machine, words), Error, "Cannot create a user named Node@2");
   assertEquals(machine.calls(), []);
@@ -211,15 +202,13 @@ Deno.test("replace() throws when there is no official agent", async () => {
   await assertRejects(() => run(machine), Error, "Cannot find an official agent");
 });
 
-Deno.test("replace() throws when this agent is already installed", async () => {
-  await using machine = new OfficialMachine();
+onOfficialMachine.test("replace() throws when this agent is already installed", async (machine) => {
   await machine.install(ARGS);
   await assertRejects(() => run(machine), Error, "is already installed");
   assertEquals(machine.isUp("komari-agent"), true);
 });
 
-Deno.test("replace() relies on its record alone when it is done", async () => {
-  await using machine = new OfficialMachine();
+onOfficialMachine.test("replace() relies on its record alone when it is done", async (machine) => {
   const official = {
     manager: "openrc",
     scope: "system",
@@ -234,14 +223,12 @@ Deno.test("replace() relies on its record alone when it is done", async () => {
   assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.serviceName, "komari-agent");
 });
 
-Deno.test("replace() gives 90 s to each of both halves of a restoration", async () => {
-  await using machine = new OfficialMachine();
+onOfficialMachine.test("replace() gives 90 s to each of both halves of a restoration", async (machine) => {
   const limits = await seenTimeouts(() => assertRejects(() => run(machine), Error, "was restored"));
   assertEquals(limits, [90_000, 90_000]);
 });
 
-Deno.test("replace() says nothing about remote control that was off already", async () => {
-  await using machine = new OfficialMachine();
+onOfficialMachine.test("replace() says nothing about remote control that was off already", async (machine) => {
   const script = "/etc/init.d/komari-agent";
   const text = machine.text(script);
   for (const [words, isNamed] of [["", true], ["--disable-web-ssh ", false]] as const) {
@@ -253,13 +240,12 @@ Deno.test("replace() says nothing about remote control that was off already", as
   }
 });
 
-Deno.test("replace() names the warnings at login that the official agent has left, and removes none", async () => {
+onOfficialMachine.test("replace() names the warnings at login that the official agent has left, and removes none", async (machine) => {
   const warning = "[Komari] Remote control is enabled on this device\nIt says more.\n\n" +
     "Uninstall Komari Agent: https://docs.example/uninstall\n";
   const script = "/etc/update-motd.d/99-komari-agent-warning";
-  const named = (machine: OfficialMachine) =>
+  const named = () =>
     machine.printed.filter((line) => line.startsWith("Left of the official agent"));
-  await using machine = new OfficialMachine();
   const motd = `Welcome.\n${warning}\n${warning.replace("more", "less")}`;
   machine.write("/etc/motd", motd);
   machine.write(script, "#!/bin/sh\necho x\n");
@@ -269,10 +255,10 @@ Deno.test("replace() names the warnings at login that the official agent has lef
     `Left of the official agent: its warning at login, ${script}`,
   ];
   await replaceNow(machine, machine.system, ["--print"]);
-  assertEquals(named(machine), expected);
+  assertEquals(named(), expected);
   using _panel = machine.accepting();
   assertEquals(await replaceNow(machine, machine.system), undefined);
-  assertEquals(named(machine), [...expected, ...expected]);
+  assertEquals(named(), [...expected, ...expected]);
   assertEquals(machine.text("/etc/motd"), motd);
   assertStringIncludes(machine.text(script), "echo x");
   await using clean = new OfficialMachine();

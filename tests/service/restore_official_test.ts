@@ -3,7 +3,7 @@ import { officialRecordStep, readOfficialRecord } from "../../lib/service/offici
 import { restore } from "../../lib/service/restore_official.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
 import { ARGS, configOf, machineOf, NAME, RELEASES, withoutWaiting } from "./fake_system.ts";
-import { OfficialMachine } from "./official_machine.ts";
+import { OfficialMachine, onOfficialMachine } from "./official_machine.ts";
 import { seenTimeouts } from "./seen_timeouts.ts";
 
 const { signal } = new AbortController();
@@ -30,8 +30,7 @@ async function replaced(machine: OfficialMachine, more: readonly string[] = []):
   machine.calls();
 }
 
-Deno.test("restore() starts the official agent before this one is removed", async () => {
-  await using machine = new OfficialMachine();
+onOfficialMachine.test("restore() starts the official agent before this one is removed", async (machine) => {
   const before = machine.tree();
   await replaced(machine);
   await run(machine);
@@ -46,8 +45,7 @@ Deno.test("restore() starts the official agent before this one is removed", asyn
   ]);
 });
 
-Deno.test("restore() keeps this agent when the official one does not start", async () => {
-  await using machine = new OfficialMachine();
+onOfficialMachine.test("restore() keeps this agent when the official one does not start", async (machine) => {
   await replaced(machine);
   machine.write("/users/broken-komari-agent", "");
   const failing = () => assertRejects(() => run(machine), Error, "it exited within");
@@ -61,8 +59,7 @@ Deno.test("restore() keeps this agent when the official one does not start", asy
   assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.isDone, true);
 });
 
-Deno.test("restore() keeps this agent when it is told to stop", async () => {
-  await using machine = new OfficialMachine();
+onOfficialMachine.test("restore() keeps this agent when it is told to stop", async (machine) => {
   await replaced(machine);
   const stopping = new AbortController();
   const { tools } = machine.system;
@@ -96,8 +93,7 @@ Deno.test("restore() changes nothing when the official agent was removed", async
   }
 });
 
-Deno.test("restore() finds the official agent without a record", async () => {
-  await using machine = new OfficialMachine();
+onOfficialMachine.test("restore() finds the official agent without a record", async (machine) => {
   const before = machine.tree();
   Deno.removeSync(`${machine.root}/users/up-komari-agent`);
   await run(machine);
@@ -109,8 +105,7 @@ Deno.test("restore() finds the official agent without a record", async () => {
   await assertRejects(() => run(machine), Error, "Cannot find an official agent");
 });
 
-Deno.test("restore() with --print changes nothing", async () => {
-  await using machine = new OfficialMachine();
+onOfficialMachine.test("restore() with --print changes nothing", async (machine) => {
   await replaced(machine);
   const before = machine.tree();
   await run(machine, "--print");
@@ -119,8 +114,7 @@ Deno.test("restore() with --print changes nothing", async () => {
   assertStringIncludes(machine.printed.join("\n"), "Run rc-service komari-agent restart");
 });
 
-Deno.test("restore() stops updates first, and enables them again when it fails", async () => {
-  await using machine = new OfficialMachine();
+onOfficialMachine.test("restore() stops updates first, and enables them again when it fails", async (machine) => {
   await replaced(machine, RELEASES);
   const update = `${NAME}-update`;
   machine.write("/users/broken-komari-agent", "");
