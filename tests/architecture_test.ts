@@ -206,14 +206,7 @@ Deno.test("no module keeps state of its own", () => {
 });
 
 /** Folders of tests that have no room of lib/ beside them. */
-const APART = [
-  "build/",
-  "end_to_end/",
-  "slow/",
-  "fixtures/",
-  "security/",
-  "test_panel/",
-];
+const APART = ["build/", "end_to_end/", "slow/", "fixtures/", "security/", "test_panel/"];
 /** Tests of several files, or of files outside lib/. */
 const OF_MANY = [
   "architecture",

@@ -745,16 +745,8 @@ const FINE: readonly [string, Record<string, string>, string][] = [
   ["the oldest glibc", ldd("ldd (Ubuntu GLIBC 2.27-3ubuntu1.6) 2.27"), BINARY],
   ["a glibc of three numbers", ldd("ldd (GNU libc) 2.35.9000"), BINARY],
   ["an unknown library", { ldd: "exit 1", getconf: "exit 1" }, BINARY],
-  [
-    "a Mac",
-    { uname: uname("Darwin", "arm64") },
-    "komari-agent-deno-darwin-arm64",
-  ],
-  [
-    "an ARM server",
-    { uname: uname("Linux", "aarch64") },
-    "komari-agent-deno-linux-arm64",
-  ],
+  ["a Mac", { uname: uname("Darwin", "arm64") }, "komari-agent-deno-darwin-arm64"],
+  ["an ARM server", { uname: uname("Linux", "aarch64") }, "komari-agent-deno-linux-arm64"],
 ];
 
 for (const [name, fakes, build] of FINE) {
@@ -852,10 +844,7 @@ test("says before it downloads that no panel is given, or that it updates", asyn
   Deno.mkdirSync(folder, { recursive: true });
   Deno.writeTextFileSync(`${folder}/install.json`, JSON.stringify({ pinned: "" }, null, 2));
   const output = await world.installs([], { env });
-  assert(
-    output.indexOf("is installed, so it is updated") < output.indexOf("Downloading"),
-    output,
-  );
+  assert(output.indexOf("is installed, so it is updated") < output.indexOf("Downloading"), output);
   assertStringIncludes(output, "keeps its panels and options");
 });
 

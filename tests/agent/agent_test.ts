@@ -485,10 +485,7 @@ withWorld.test("Agent.run() drops a list of tasks that comes when the panel orde
   await live(world, async (time) => {
     await time.run(300);
     world.moveTo(V2_WEBSOCKET);
-    held.resolve({
-      tasks: [{ id: 1, kind: "tcp", target: "h", intervalSeconds: 5 }],
-      skipped: [],
-    });
+    held.resolve({ tasks: [{ id: 1, kind: "tcp", target: "h", intervalSeconds: 5 }], skipped: [] });
     await time.run(1_000);
     assertEquals(world.updates, [[]]);
   });

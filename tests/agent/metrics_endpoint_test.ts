@@ -36,11 +36,7 @@ class World implements AsyncDisposable {
   readonly #ended = new AbortController();
   readonly #running: Promise<void>;
 
-  constructor(
-    intervalMs = 3_000,
-    endpoint?: MetricsEndpoint,
-    hostname = "127.0.0.1",
-  ) {
+  constructor(intervalMs = 3_000, endpoint?: MetricsEndpoint, hostname = "127.0.0.1") {
     const host = new FakeMachine("debian-vm");
     const exporter = new NodeExporter(host, { includeMountPoints: [] });
     const address = { hostname, port: 0 };

@@ -115,9 +115,7 @@ timed.test("PanelProbes has at most 16 results under way, and keeps the newest 1
 
 timed.test("PanelProbes sends a result again that the panel's full queue has refused", async (time) => {
   const outcomes: unknown[] = [];
-  const connection = fakeConnection(DEFAULTS, [{
-    onOutcome: (error) => outcomes.push(error),
-  }]);
+  const connection = fakeConnection(DEFAULTS, [{ onOutcome: (error) => outcomes.push(error) }]);
   const full = new PanelError("failed to save ping result, ping batch queue is full", {
     failure: "rejected",
     code: -32000,

@@ -80,10 +80,7 @@ Deno.test("ReportSchedule always waits for some time and never longer than it ma
 Deno.test("ReportSchedule keeps the phase of another panel, whatever the time of its start", () => {
   for (const startMs of [5_000, 5_200, 5_499, 5_501, 5_900]) {
     const phaseMs = 1_100;
-    const schedule = new ReportSchedule(startMs, {
-      intervalMs: 1_000,
-      phaseMs,
-    });
+    const schedule = new ReportSchedule(startMs, { intervalMs: 1_000, phaseMs });
     const firstMs = startMs + schedule.next(startMs, SUCCEEDED);
     assertEquals((firstMs - phaseMs) % 1_000, 0);
     assert(firstMs - startMs >= 500 && firstMs - startMs <= 1_500);

@@ -78,9 +78,7 @@ Deno.test("logPanel() names host and path of the panel, and no secret part of it
   const [line, ...more] = panelLines(() => logPanel({ endpoint }));
   assertEquals(
     line?.replace(/\d+\.\d+\.\d+\S*/, "VERSION"),
-    [
-      "info komari-agent-deno VERSION reports to panel.example:8443/komari",
-    ][0],
+    ["info komari-agent-deno VERSION reports to panel.example:8443/komari"][0],
   );
   assertEquals(more, []);
 });

@@ -14,11 +14,7 @@ timed.test("withTimeout() gives the result and leaves no timer", async (time) =>
   const limit = { timeoutMs: 1000, signal };
   assertEquals(await withTimeout(() => Promise.resolve(7), limit), 7);
   assertEquals(time.timers, 0);
-  await assertRejects(
-    () => withTimeout(() => Promise.reject(new Error("no")), limit),
-    Error,
-    "no",
-  );
+  await assertRejects(() => withTimeout(() => Promise.reject(new Error("no")), limit), Error, "no");
   assertEquals(time.timers, 0);
 });
 

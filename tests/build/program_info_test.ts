@@ -18,23 +18,13 @@ const TAG = { GITHUB_REF_TYPE: "tag", GITHUB_REF_NAME: "v4.5.6" };
 
 Deno.test("programInfo() reads version and repository from deno.json", async () => {
   const info = await withManifest(MANIFEST, (folder) => programInfo(folder, { env: {} }));
-  assertEquals(info, {
-    version: "1.2.3",
-    commit: "",
-    repository: "a/b",
-    releaseKey: "",
-  });
+  assertEquals(info, { version: "1.2.3", commit: "", repository: "a/b", releaseKey: "" });
 });
 
 Deno.test("programInfo() reads tag, commit, repository and key on GitHub", async () => {
   const env = { ...TAG, GITHUB_SHA: "c0ffee", GITHUB_REPOSITORY: "c/d", RELEASE_PUBLIC_KEY: KEY };
   const info = await withManifest(MANIFEST, (folder) => programInfo(folder, { env }));
-  assertEquals(info, {
-    version: "4.5.6",
-    commit: "c0ffee",
-    repository: "c/d",
-    releaseKey: KEY,
-  });
+  assertEquals(info, { version: "4.5.6", commit: "c0ffee", repository: "c/d", releaseKey: KEY });
 });
 
 Deno.test("programInfo() refuses a release whose pages have a placeholder for the repository", async () => {

@@ -112,10 +112,7 @@ timed.test("runChecks() ends in time, and says what was not checked for it", asy
   const noTime = ["skipped", "not checked: other checks took all the time"];
   // A check that others have left little time says nothing about what it checks.
   for (
-    const [ms, hanging] of [
-      [5_999, noTime],
-      [6_000, ["failed", "no answer within 6 s"]],
-    ] as const
+    const [ms, hanging] of [[5_999, noTime], [6_000, ["failed", "no answer within 6 s"]]] as const
   ) {
     const { checks, ran } = checksOf("ok", "hangs", "ok");
     const endsAtMs = performance.now() + ms;

@@ -264,10 +264,7 @@ Deno.test("runDryRun() shows the month's traffic with --month-rotate, and change
   await collectedLog(async () => {
     const context = new FakeContext();
     const more = ["--interval", "0.1", "--ip-services", "off", "--include-nics", "lo"];
-    assertEquals(
-      await runDryRun(configOf(["--dry-run", "--json", ...more, ...month]), context),
-      0,
-    );
+    assertEquals(await runDryRun(configOf(["--dry-run", "--json", ...more, ...month]), context), 0);
     const { totalUp, totalDown } = JSON.parse(context.printed).report.network;
     assertEquals([Math.floor(totalUp / 1e12), Math.floor(totalDown / 1e12)], [1, 2]);
   });

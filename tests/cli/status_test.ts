@@ -110,10 +110,7 @@ Deno.test("statusText() says that no agent runs, or that it was killed", () => {
     "Agent         no agent of this user runs here, and none is installed as a service\n",
   );
   const health = STATUS.health && { ...STATUS.health, isRunning: false };
-  assertStringIncludes(
-    statusText({ ...STATUS, health }),
-    "exited unexpectedly (process 7)",
-  );
+  assertStringIncludes(statusText({ ...STATUS, health }), "exited unexpectedly (process 7)");
 });
 
 Deno.test("statusText() shows all that it knows beside a mistake in the configuration", () => {
@@ -330,11 +327,7 @@ Deno.test("runStatus() shows an installed service whose agent is not seen", asyn
         `${user}-u ${name} -f\n`,
     );
     const { service, serviceProblem, ...shown } = JSON.parse(await run("--json"));
-    assertEquals(shown, {
-      healthy: false,
-      problem: serviceProblem,
-      running: false,
-    });
+    assertEquals(shown, { healthy: false, problem: serviceProblem, running: false });
     assertEquals([service.name, service.isActive, service.isEnabled], [name, true, false]);
     assertStringIncludes(serviceProblem, "the last error in its log: agent: Cannot report: why");
     assertEquals(service.lastError, "agent: Cannot report: why");

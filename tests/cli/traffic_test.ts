@@ -214,10 +214,7 @@ inFolder.test("runTrafficShow() shows what the agent has of a state that was del
     configOf(["traffic", ...words.split(" "), "--state-dir", folder], env);
   const file = trafficStateFile(config("show"));
   using _file = file;
-  await runTrafficSet(
-    config("set --up 1GB --month-rotate 1 --include-nics x"),
-    new FakeContext(),
-  );
+  await runTrafficSet(config("set --up 1GB --month-rotate 1 --include-nics x"), new FakeContext());
   await file.open();
   Deno.removeSync(folder, { recursive: true });
   const context = new FakeContext();

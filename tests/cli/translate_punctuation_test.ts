@@ -64,9 +64,7 @@ function paragraphsOf(markdown: string): string[] {
 }
 
 Deno.test("offences() finds each kind of wrong punctuation", () => {
-  for (
-    const text of ["见下， 然后", "版本 x: 坏了", "目录 (只读)", "没有 空格", "沙盒"]
-  ) {
+  for (const text of ["见下， 然后", "版本 x: 坏了", "目录 (只读)", "没有 空格", "沙盒"]) {
     assertEquals(offences([{ where: "", text }]).length > 0, true, text);
   }
   assertEquals(offences([{ where: "", text: "见 [安装](install.md)，用 `x: y` 即可。" }]), []);

@@ -30,10 +30,7 @@ Deno.test("editConfigText() changes nothing when no option changes", () => {
 });
 
 Deno.test("editConfigText() changes a value and leaves the comments", () => {
-  assertEquals(
-    edited({ interval: "5" }),
-    HAND_WRITTEN.replace('"interval": 2', '"interval": 5'),
-  );
+  assertEquals(edited({ interval: "5" }), HAND_WRITTEN.replace('"interval": 2', '"interval": 5'));
   assertEquals(
     edited({ include_nics: "eth0,eth1" }),
     HAND_WRITTEN.replace('["eth0"]', '[\n    "eth0",\n    "eth1"\n  ]'),

@@ -22,10 +22,7 @@ Deno.test("proxiesFromEnvironment() prefers small letters, and falls back to the
   assertEquals(proxiesFromEnvironment(env), { http: "http://small", https: "socks5://all" });
   assertEquals(
     proxiesFromEnvironment({ HTTPS_PROXY: "socks5h://s:1", no_proxy: "a,b", NO_PROXY: "c" }),
-    {
-      https: "socks5h://s:1",
-      none: "a,b",
-    },
+    { https: "socks5h://s:1", none: "a,b" },
   );
   assertEquals(proxiesFromEnvironment({ HTTP_PROXY: "", ALL_PROXY: " " }), {});
 });
@@ -79,16 +76,10 @@ Deno.test("statePaths() takes the option before what systemd names, of whose lis
 
 Deno.test("statePaths() finds the user's folder below XDG_STATE_HOME, else below the home", () => {
   const HOME = "/home/me";
-  assertEquals(
-    statePaths("", { HOME }).userStateDir,
-    "/home/me/.local/state/komari-agent-deno",
-  );
+  assertEquals(statePaths("", { HOME }).userStateDir, "/home/me/.local/state/komari-agent-deno");
   // Containers have that home where their user has none.
   assertEquals(statePaths("", { HOME: "/" }).userStateDir, "/.local/state/komari-agent-deno");
-  assertEquals(
-    statePaths("", { HOME, XDG_STATE_HOME: "/s" }).userStateDir,
-    "/s/komari-agent-deno",
-  );
+  assertEquals(statePaths("", { HOME, XDG_STATE_HOME: "/s" }).userStateDir, "/s/komari-agent-deno");
   // The specification wants relative ones left aside.
   const relative = { HOME, XDG_STATE_HOME: "s", STATE_DIRECTORY: "s" };
   assertEquals(statePaths("", relative), {

@@ -90,10 +90,7 @@ const COMMANDS_OF: readonly [flags: string, commands: readonly Command[]][] = [
   ["--up 1, --down 1", ["traffic set"]],
   ["--dry-run, --verbose", ["report"]],
   ["--print", ["install", "uninstall"]],
-  [
-    "--as-root, --replace, --keep-failing, --unset interval, --install-dir /opt/x",
-    ["install"],
-  ],
+  ["--as-root, --replace, --keep-failing, --unset interval, --install-dir /opt/x", ["install"]],
   ["--restore, --keep-state", ["uninstall"]],
   ["--check, --now, --install-version 1.2.3", ["update"]],
   ["--port 1, --fault x", ["demo"]],

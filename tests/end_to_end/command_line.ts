@@ -11,12 +11,7 @@ export function spawnProgram(
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", "--quiet", MAIN, ...words],
     clearEnv: true,
-    env: {
-      PATH: Deno.env.get("PATH") ?? "",
-      NO_COLOR: "1",
-      ...ownPlaces(home),
-      ...env,
-    },
+    env: { PATH: Deno.env.get("PATH") ?? "", NO_COLOR: "1", ...ownPlaces(home), ...env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

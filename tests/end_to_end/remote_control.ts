@@ -85,10 +85,7 @@ export async function testRemoteFiles({ files }: TestPanel): Promise<void> {
 }
 
 /** Tests that a terminal survives a lost connection, and ends when the user closes it. */
-export async function testResumedTerminal(
-  panel: TestPanel,
-  agent: AgentProcess,
-): Promise<void> {
+export async function testResumedTerminal(panel: TestPanel, agent: AgentProcess): Promise<void> {
   await withFolder(async (folder) => {
     const id = panel.terminals.request();
     const terminal = panel.terminals.get(id);

@@ -89,12 +89,7 @@ Deno.test({
       ...["--config", config],
       ...["--ip-services", `http://localhost:${addresses.addr.port}/`],
       ...["--metrics", "127.0.0.1:0"],
-    ], {
-      env: {
-        LANG: "zh_CN.UTF-8",
-        ...places,
-      },
-    });
+    ], { env: { LANG: "zh_CN.UTF-8", ...places } });
 
     await agent.says(`Configuration: ${config}`);
     await agent.says(`${config} holds a secret and can be read by all users of this machine`);

@@ -106,10 +106,7 @@ Deno.test("FileSystemReader.read() asks below the root of another machine", asyn
   const asked: string[] = [];
   assertEquals(
     await shown(open("a / ext4 rw 0 0\nb /data ext4 rw 0 0\n", { root: "/host", asked })),
-    [
-      "/",
-      "/data",
-    ],
+    ["/", "/data"],
   );
   assertEquals(asked.toSorted(), ["/host", "/host/data"]);
 });

@@ -32,10 +32,7 @@ function machine(name: string): LocalHost {
 
 Deno.test("traitsOfLink() tells of software's interfaces what their files would tell", () => {
   const is = { name: "v", isLoopback: false, isStacked: false, isMonitor: false };
-  assertEquals(traitsOfLink({ kind: "veth", ...is }, 7), {
-    ...NO_TRAITS,
-    index: 7,
-  });
+  assertEquals(traitsOfLink({ kind: "veth", ...is }, 7), { ...NO_TRAITS, index: 7 });
   assertEquals(traitsOfLink({ kind: "veth", master: "br0", memberKind: "bridge", ...is }, 7), {
     ...NO_TRAITS,
     bridgePort: true,

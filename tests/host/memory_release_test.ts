@@ -79,10 +79,7 @@ onLinux.test("openMemoryRelease() makes the C library return large buffers as so
 });
 
 onLinux.test("openMemoryRelease() makes the C library return small buffers each time", async () => {
-  const sizes = {
-    bytes: 40 * 1024,
-    before: "const release = openMemoryRelease(); release();",
-  };
+  const sizes = { bytes: 40 * 1024, before: "const release = openMemoryRelease(); release();" };
   const kb = await returnedKb({ ...sizes, after: "release();" });
   assert(kb > 6_000, `${kb} kB were returned`);
   const otherwise = await returnedKb({ ...sizes, after: "gc(); gc();" });

@@ -60,9 +60,7 @@ inOwnNetwork.test("routeTo() says by what, and to whom, the kernel would send, o
     "rule add to 10.4.0.0/16 prohibit",
     "rule add to 10.7.0.0/16 lookup 100",
     "route add unreachable default table 100",
-  ], [
-    ...["203.0.113.5", "198.51.100.9", "10.1.3.4", "10.1.2.3", "10.4.0.1", "10.7.0.1", "x"],
-  ]);
+  ], [...["203.0.113.5", "198.51.100.9", "10.1.3.4", "10.1.2.3", "10.4.0.1", "10.7.0.1", "x"]]);
   const ofWan = { device: "wan0", hasCarrier: true, source: "198.51.100.7" };
   assertEquals(found, [
     { ...ofWan, gateway: "198.51.100.1", isSilent: true },

@@ -54,10 +54,7 @@ Deno.test("withPanel() names the panel in each line, also behind an await", asyn
     getLogger("agent").info("Stopped");
   }
   const [named, unnamed, json = "", other = ""] = lines;
-  assertEquals([named, unnamed], [
-    "<6>panel: [panel.example.com] It is back",
-    "<6>agent: Stopped",
-  ]);
+  assertEquals([named, unnamed], ["<6>panel: [panel.example.com] It is back", "<6>agent: Stopped"]);
   assertEquals([JSON.parse(json).panel, JSON.parse(other).panel], ["panel.example.com", undefined]);
   assertEquals(Object.keys(JSON.parse(json)), ["time", "level", "component", "panel", "message"]);
 });

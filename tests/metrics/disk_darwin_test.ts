@@ -107,10 +107,7 @@ timed.test("DarwinDiskCollector.collect() keeps another machine's answer over a 
 
 Deno.test("DarwinDiskCollector.collect() has no data before the first output of mount", () => {
   const mounts = new PolledCommand(() => new Promise(() => {}));
-  const host = {
-    statfs: () => APFS,
-    statfsAsync: () => Promise.resolve(APFS),
-  };
+  const host = { statfs: () => APFS, statfsAsync: () => Promise.resolve(APFS) };
   const disk = new DarwinDiskCollector(host, mounts, []);
   assertEquals(disk.collect(), undefined);
   assertEquals(disk.mounts(), []);

@@ -141,9 +141,7 @@ timed.test("DiskCollector.collect() filters mounts anew only when mountinfo has 
 timed.test("DiskCollector.collect() queries a host's disks at the container's own paths", (time) => {
   const machine = new Machine(time, fixture("docker-host/proc/1/mountinfo"), {
     "/data": use(900, 300),
-  }, {
-    visible: fixture("docker/proc/self/mountinfo"),
-  });
+  }, { visible: fixture("docker/proc/self/mountinfo") });
   assertEquals(machine.step(), [600, 900]);
   assertEquals(machine.rule("/srv"), "not visible from here");
 });
@@ -393,11 +391,7 @@ timed.test("DiskCollector.collect() counts what is visible where a mount was mov
 40 30 8:2 / /mnt/k rw - ext4 /dev/sdb1 rw
 41 30 8:3 / /mnt/k/sub rw - ext4 /dev/sdc1 rw
 `;
-  const uses = {
-    "/": use(1_000, 400),
-    "/mnt/k": use(5_000, 100),
-    "/mnt/k/sub": use(5_000, 100),
-  };
+  const uses = { "/": use(1_000, 400), "/mnt/k": use(5_000, 100), "/mnt/k/sub": use(5_000, 100) };
   const machine = new Machine(time, moved, uses);
   assertEquals(machine.step(), [5_500, 6_000]);
   assertEquals(machine.rule("/mnt/k/sub"), "hidden by the mount on /mnt/k");

@@ -100,11 +100,7 @@ Deno.test("GpuCollectors keeps a laptop's card suspended, and reports that the o
   }]);
   assertDataEquals(decisions, [
     { name, counted: true, rule: "nvidia-smi" },
-    {
-      name: "Intel 8086:46a6",
-      counted: false,
-      rule: "no metrics in /sys/class/drm/card1/device",
-    },
+    { name: "Intel 8086:46a6", counted: false, rule: "no metrics in /sys/class/drm/card1/device" },
   ]);
 });
 

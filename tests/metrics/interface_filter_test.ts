@@ -171,10 +171,7 @@ Deno.test("decideInterface() knows the bridge's uplink among its ports by its na
 Deno.test("decideInterface() leaves out excluded interfaces", () => {
   assertEquals(
     decideInterface("eth1", { traits: DEVICE }, around({ exclude: ["wlan0", "eth?"] })),
-    {
-      counted: false,
-      rule: "excluded by --exclude-nics eth?",
-    },
+    { counted: false, rule: "excluded by --exclude-nics eth?" },
   );
   assertEquals(
     decideInterface("veth1", { traits: DEVICE }, around({ exclude: ["eth?"] })).counted,

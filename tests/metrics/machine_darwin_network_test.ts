@@ -38,11 +38,7 @@ Deno.test("NetworkCollector.collect() has rates between the last two outputs of 
   };
   assertEquals(look(), expected);
   time.tick(2_500 - performance.now());
-  assertEquals(
-    look(),
-    expected,
-    "the same output once more is no interval without traffic",
-  );
+  assertEquals(look(), expected, "the same output once more is no interval without traffic");
   assertEquals(traffic.total.bytes(), { receivedBytes: 5_000, sentBytes: 300 });
 });
 

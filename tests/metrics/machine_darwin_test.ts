@@ -270,11 +270,7 @@ Deno.exit();
   const { stdout } = await child.output();
   const { folder, ...measured } = JSON.parse(new TextDecoder().decode(stdout));
   await Deno.remove(folder, { recursive: true });
-  assertDataEquals(measured, {
-    received: 12345978901,
-    failures: [],
-    told: true,
-  });
+  assertDataEquals(measured, { received: 12345978901, failures: [], told: true });
 });
 
 const connections = (text: string | undefined) =>
@@ -294,10 +290,7 @@ for (
 
 for (const text of ["0", "", "-3", "many", "1 2"]) {
   Deno.test(`parseDarwinProcessCount() throws when the count is ${JSON.stringify(text)}`, () => {
-    assertThrows(
-      () => parseSource(fakeSource(() => text), parseDarwinProcessCount),
-      SyntaxError,
-    );
+    assertThrows(() => parseSource(fakeSource(() => text), parseDarwinProcessCount), SyntaxError);
   });
 }
 
@@ -385,10 +378,7 @@ Deno.test("DarwinCpuCollector.collect() keeps the last value when no time has pa
 });
 
 Deno.test("DarwinCpuCollector.collect() lets a core's counter wrap independently", () => {
-  const cpu = cpuOf(
-    [core(4_294_967_290, 100), core(100, 100)],
-    [core(5, 200), core(150, 150)],
-  );
+  const cpu = cpuOf([core(4_294_967_290, 100), core(100, 100)], [core(5, 200), core(150, 150)]);
   cpu();
   assertAlmostEquals(cpu() ?? 0, 25);
 });

@@ -336,9 +336,7 @@ Deno.test("openLinuxMachine() does not miss sockstat6 on a machine without IPv6"
 Deno.test("Machine.facts() describes the machine of the given roots", () => {
   const own = machineAt(OWN).machine.facts();
   const host = machineAt(HOSTS).machine.facts();
-  const told = [own, host].map((
-    facts,
-  ) => [
+  const told = [own, host].map((facts) => [
     facts.cpuName,
     facts.logicalCores,
     facts.kernelVersion,

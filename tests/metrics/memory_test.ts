@@ -201,10 +201,7 @@ Deno.test("MemoryCollector.sources() names the file that tells a limit out of si
 Deno.test("MemoryCollector.collect() gives the machine's numbers when the limit is beyond them", () => {
   const memory = limited({ limitBytes: 1000 * KIB });
   assertDataEquals(memory.collect()?.memory, { totalBytes: 1000 * KIB, usedBytes: 560 * KIB });
-  assertDataEquals(
-    memory.sources("/proc/meminfo").swap,
-    "/proc/meminfo: total - free - cached",
-  );
+  assertDataEquals(memory.sources("/proc/meminfo").swap, "/proc/meminfo: total - free - cached");
 });
 
 Deno.test("MemoryCollector.collect() allows no more swap than the machine has", () => {

@@ -310,9 +310,7 @@ const HIDDEN = `49 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 `;
 
 Deno.test("filterMounts() does not count a mount below a folder that another mount covers", () => {
-  const found = rules(
-    decide(HIDDEN),
-  );
+  const found = rules(decide(HIDDEN));
   assertEquals(found, {
     "/": "counted: root file system",
     "/mnt": "counted: disk: xfs",
@@ -323,9 +321,7 @@ Deno.test("filterMounts() does not count a mount below a folder that another mou
 
 Deno.test("filterMounts() does not count a hidden mount that is included, and counts one on its cover", () => {
   const text = `${HIDDEN}78 77 8:1 / /mnt/k/other rw - ext4 /dev/sdc1 rw\n`;
-  const found = rules(
-    decide(text, { include: ["/mnt/k/sub", "/mnt/k/other"] }),
-  );
+  const found = rules(decide(text, { include: ["/mnt/k/sub", "/mnt/k/other"] }));
   assertEquals(found["/mnt/k/sub"], "left out: hidden by the mount on /mnt/k");
   assertEquals(found["/mnt/k/other"], "counted: included by --include-mountpoint");
 });
@@ -335,12 +331,7 @@ Deno.test("filterMounts() finds every mount in a chroot, whose root is not in th
 82 81 8:2 / /data/deep rw - ext4 /dev/sda2 rw
 83 70 8:3 / /srv rw - ext4 /dev/sda3 rw
 `;
-  assertEquals(counted(decide(text)), [
-    "/",
-    "/data",
-    "/data/deep",
-    "/srv",
-  ]);
+  assertEquals(counted(decide(text)), ["/", "/data", "/data/deep", "/srv"]);
 });
 
 Deno.test("filterMounts() ends when ids of mounts form a loop", () => {

@@ -274,10 +274,7 @@ for (
     kernel.pass(eth0, 3);
     assertEquals(await kernel.step(), [6_611, 3]);
     await settle(kernel);
-    assertEquals(kernel.rules(), {
-      eth0: "counted: has a device",
-      eth1: "counted: has a device",
-    });
+    assertEquals(kernel.rules(), { eth0: "counted: has a device", eth1: "counted: has a device" });
   });
 
   timed.test(`NetworkCollector.collect() counts a member up to its joining a bond that is excluded, ${when}`, async (time) => {

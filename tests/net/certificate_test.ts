@@ -53,9 +53,7 @@ withOpenssl.test("readCertificate() names the organization of an issuer, and tel
   const own = await makeSelfSigned("-days", "2", "-subj", "/O=Acme/CN=panel.test");
   if (!own) return;
   const { cert, key } = own;
-  await using server = new EchoServer({
-    certificate: { authority: "", certificate: cert, key },
-  });
+  await using server = new EchoServer({ certificate: { authority: "", certificate: cert, key } });
   const connection = await Deno.connect({ port: server.port });
   const found = await readCertificate(connection, { host: "panel.test", signal });
   assertEquals([found.issuer, found.isSelfSigned, found.names], ["Acme", true, []]);

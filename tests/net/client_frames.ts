@@ -29,13 +29,7 @@ export function clientFrames(bytes: Uint8Array): ClientFrame[] {
       bytes.subarray(at + head, at + head + length),
       (byte, index) => byte ^ (mask[index % 4] ?? 0),
     );
-    frames.push({
-      final: first >= 128,
-      opcode: first & 127,
-      masked: second >= 128,
-      mask,
-      payload,
-    });
+    frames.push({ final: first >= 128, opcode: first & 127, masked: second >= 128, mask, payload });
     at += head + length;
   }
   return frames;

@@ -44,11 +44,7 @@ function leadingTo(...addresses: readonly string[]): SystemResolver {
 const system = leadingTo("127.0.0.1");
 
 /** Opens a stream, has 1.2 MB go both ways, closes it and waits until the server has noticed. */
-async function use(
-  address: string,
-  server: EchoServer,
-  options: DialerParts,
-): Promise<void> {
+async function use(address: string, server: EchoServer, options: DialerParts): Promise<void> {
   const url = new URL(address);
   url.port = `${server.port}`;
   const { stream, forward } = await openDialer(options).dial(url, { signal });

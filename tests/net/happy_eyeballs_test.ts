@@ -83,10 +83,7 @@ sanitized.test("connectHappyEyeballs() waits for a slow address when the others 
   using time = new FakeTime();
   const addresses = new Addresses();
   using _ = fakeConnect(addresses.connect);
-  const raced = connectHappyEyeballs(ADDRESSES.slice(0, 2), {
-    port: 80,
-    signal,
-  });
+  const raced = connectHappyEyeballs(ADDRESSES.slice(0, 2), { port: 80, signal });
   await time.run(250);
   addresses.refuse("192.0.2.2");
   await time.run(5000);

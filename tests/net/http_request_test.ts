@@ -4,9 +4,7 @@ import { encodeRequest, type RequestMessage } from "../../lib/net/http_request.t
 const url = new URL("http://panel.test:8080/a%20b?token=t#f");
 
 function text(request: Partial<RequestMessage>): string {
-  return new TextDecoder().decode(
-    encodeRequest({ method: "GET", url, headers: [], ...request }),
-  );
+  return new TextDecoder().decode(encodeRequest({ method: "GET", url, headers: [], ...request }));
 }
 
 Deno.test("encodeRequest() asks for the identity encoding, and has no length without a body", () => {

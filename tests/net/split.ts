@@ -1,10 +1,7 @@
 import fc from "fast-check";
 
 /** Cuts bytes at the given places; copies, so that none may rely on its neighbours. */
-export function split(
-  bytes: Uint8Array,
-  cuts: readonly number[],
-): Uint8Array<ArrayBuffer>[] {
+export function split(bytes: Uint8Array, cuts: readonly number[]): Uint8Array<ArrayBuffer>[] {
   const places = [...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length];
   let from = 0;
   return places.sort((a, b) => a - b).map((to) => Uint8Array.from(bytes.subarray(from, from = to)));

@@ -20,11 +20,7 @@ type TlsOptions = ConstructorParameters<typeof Tls>[0];
 
 const trust: TlsOptions = certificate ? { caCerts: [certificate.authority] } : {};
 
-const TRUSTS: readonly TlsOptions[] = [
-  trust,
-  { ...trust, byNode: true },
-  { anyCertificate: true },
-];
+const TRUSTS: readonly TlsOptions[] = [trust, { ...trust, byNode: true }, { anyCertificate: true }];
 
 function told({ anyCertificate, byNode }: TlsOptions): string {
   if (anyCertificate) return "without a look at certificates";

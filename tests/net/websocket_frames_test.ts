@@ -112,11 +112,7 @@ for (
 ) {
   Deno.test(`FrameDecoder throws when a server sends ${what}`, () => {
     const bytes = joined(frames);
-    assertThrows(
-      () => take(new FrameDecoder({ limit: MIB }), [bytes.slice()]),
-      SyntaxError,
-      words,
-    );
+    assertThrows(() => take(new FrameDecoder({ limit: MIB }), [bytes.slice()]), SyntaxError, words);
     const singly = split(bytes, Array.from(bytes, (_, index) => index));
     assertThrows(() => take(new FrameDecoder({ limit: MIB }), singly), SyntaxError, words);
   });

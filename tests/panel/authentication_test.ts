@@ -9,9 +9,7 @@ import { timed } from "../fake_time.ts";
 const PANEL = { endpoint: "https://panel.example.com/x", token: "a+b/c=&d" };
 
 Deno.test("authenticatedTarget() escapes the token and what follows it", () => {
-  const { url, headers } = authenticatedTarget(PANEL, "/api/clients/terminal", {
-    id: "1&token=2",
-  });
+  const { url, headers } = authenticatedTarget(PANEL, "/api/clients/terminal", { id: "1&token=2" });
   assertEquals(
     url,
     "https://panel.example.com/x/api/clients/terminal?token=a%2Bb%2Fc%3D%26d&id=1%26token%3D2",

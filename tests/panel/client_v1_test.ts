@@ -37,10 +37,7 @@ async function withServer(handler: Handler, use: (url: string) => Promise<void>)
   await use(`http://127.0.0.1:${server.addr.port}`);
 }
 
-async function withPanel(
-  endpoint: string,
-  use: (panel: ClientV1) => Promise<void>,
-): Promise<void> {
+async function withPanel(endpoint: string, use: (panel: ClientV1) => Promise<void>): Promise<void> {
   const client = new HttpClient({ dialer: new NetDialer() });
   const headers = [["user-agent", "komari-agent-deno/0"]] as const;
   const fetch = createPanelFetch({ endpoint, token: TOKEN }, {

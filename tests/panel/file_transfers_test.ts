@@ -120,11 +120,7 @@ Deno.test("FileTransferClient throws the signal's reason when it aborts", async 
     stop.abort(new Error("enough"));
     await peer.ended();
   }, async (client) => {
-    await assertRejects(
-      () => client.send(TICKET, sourceOf("12345"), stop.signal),
-      Error,
-      "enough",
-    );
+    await assertRejects(() => client.send(TICKET, sourceOf("12345"), stop.signal), Error, "enough");
     await assertRejects(() => client.send(TICKET, sourceOf("1"), stop.signal), Error, "enough");
   });
 });

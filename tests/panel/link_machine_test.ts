@@ -34,15 +34,8 @@ const closed = (livedMs: number, end: SocketEnd = "closed"): LinkEvent => ({
   durationMs: livedMs,
   end,
 });
-const accepted = (transport: Transport): LinkEvent => ({
-  kind: "accepted",
-  transport,
-});
-const lost = (transport: Transport): LinkEvent => ({
-  kind: "failed",
-  transport,
-  why: "lost",
-});
+const accepted = (transport: Transport): LinkEvent => ({ kind: "accepted", transport });
+const lost = (transport: Transport): LinkEvent => ({ kind: "failed", transport, why: "lost" });
 const unsupported = (transport: Transport): LinkEvent => ({
   kind: "failed",
   transport,
@@ -143,9 +136,7 @@ Deno.test("stepLink() sends no report by POST sooner than a 429 wants", () => {
   const tried = play([START, BLOCKED, limited(V2_POST, 60_000)]);
   assertEquals(tried.effectNames, "wait 60500");
   // Many agents are spread.
-  const { effectNames } = play([...BY_POST, limited(V2_POST, 20_000)], AUTO, {
-    random: 0,
-  });
+  const { effectNames } = play([...BY_POST, limited(V2_POST, 20_000)], AUTO, { random: 0 });
   assertEquals(effectNames, "wait 20000");
 });
 
@@ -485,9 +476,7 @@ Deno.test("stepLink() dials a WebSocket soon after one was accepted", () => {
     ({ state, effectNames } = play([DUE, BLOCKED], AUTO, { from: state }));
   }
   assertEquals(effectNames, "wait 22500", "tries have become rare");
-  ({ state } = play([DUE, OPENED, accepted(V2_WEBSOCKET), closed(60_000)], AUTO, {
-    from: state,
-  }));
+  ({ state } = play([DUE, OPENED, accepted(V2_WEBSOCKET), closed(60_000)], AUTO, { from: state }));
   ({ effectNames } = play([DUE, BLOCKED, accepted(V2_POST)], AUTO, { from: state }));
   assertEquals(effectNames, "wait 3000");
 });
@@ -538,13 +527,7 @@ Deno.test("stepLink() tries POST and waits longer, without a warning, when a rul
     waits.push(back.effectNames);
     ({ state } = play([DUE, OPENED, accepted(V2_WEBSOCKET)], AUTO, { from: back.state }));
   }
-  assertEquals(waits, [
-    "wait 3000",
-    "wait 6000",
-    "wait 12000",
-    "wait 22500",
-    "wait 22500",
-  ]);
+  assertEquals(waits, ["wait 3000", "wait 6000", "wait 12000", "wait 22500", "wait 22500"]);
 });
 
 Deno.test("stepLink() does not wait longer for a WebSocket because connections timed out", () => {

@@ -159,11 +159,7 @@ Deno.test("parsePanelMessage() reads answers, with their errors and their events
   });
   assertEquals(
     read({ id: 4, error: { code: -32000, message: "not saved", data: "no such column" } }),
-    {
-      kind: "answer",
-      id: 4,
-      error: { code: -32000, text: "not saved, no such column" },
-    },
+    { kind: "answer", id: 4, error: { code: -32000, text: "not saved, no such column" } },
   );
   assertEquals(read({ id: null, error: { code: -32700, message: "parse error" } }), {
     kind: "answer",
@@ -189,10 +185,7 @@ Deno.test("parsePanelMessage() gives no code of JSON-RPC to errors that have non
   const expected: PanelMessage = { kind: "answer", error: { text: "bad report" } };
   assertEquals(read({ status: "error", error: "bad report" }), expected);
   assertEquals(read({ error: { code: "-32000", message: "bad report" } }), expected);
-  assertEquals(read({ status: "error", error: {} }), {
-    kind: "answer",
-    error: { text: "" },
-  });
+  assertEquals(read({ status: "error", error: {} }), { kind: "answer", error: { text: "" } });
 });
 
 Deno.test("parsePanelMessage() says why a message is invalid", () => {

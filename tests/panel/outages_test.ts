@@ -20,10 +20,7 @@ Deno.test("OutageLog logs the start and the end of an outage, with the number of
     log.onOutcome(undefined, "report");
     log.onOutcome(undefined, "report");
   });
-  assertEquals(lines, [
-    STARTED,
-    "info The panel answers again after 12 s and 1000 failed calls",
-  ]);
+  assertEquals(lines, [STARTED, "info The panel answers again after 12 s and 1000 failed calls"]);
 });
 
 Deno.test("OutageLog names reports in an outage that began with another call, if they are answered", () => {

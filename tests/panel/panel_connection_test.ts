@@ -26,10 +26,7 @@ for (const fault of [undefined, { name: "upgrade-403" }] as const) {
       ...(fault === undefined ? {} : { fault }),
     });
     const refused = Promise.withResolvers<void>();
-    const node = {
-      endpoint: panel.url,
-      token: panel.token,
-    };
+    const node = { endpoint: panel.url, token: panel.token };
     const observer = {
       onOutcome(error: unknown) {
         if (error instanceof PanelError && error.failure === "unauthorized") refused.resolve();

@@ -9,12 +9,7 @@ import { FakeReceiver } from "./fake_receiver.ts";
 import { FakeSocket, settle } from "./fake_socket.ts";
 
 const REPORT = toWireReport({ failures: [] });
-const RESULT = toWireProbeResult({
-  taskId: 7,
-  kind: "icmp",
-  valueMs: 12,
-  finishedAt: new Date(0),
-});
+const RESULT = toWireProbeResult({ taskId: 7, kind: "icmp", valueMs: 12, finishedAt: new Date(0) });
 const never = new AbortController().signal;
 const WITHIN = { timeoutMs: 10_000, signal: never };
 
@@ -226,10 +221,7 @@ Deno.test("PanelSocket closes a connection whose panel goes on sending too much,
       assertEquals(socket.closeReason, "");
       await time.run(3_000);
       await running;
-      assertEquals([live.end, live.closeReason], [
-        "flooded",
-        "the panel sends too many messages",
-      ]);
+      assertEquals([live.end, live.closeReason], ["flooded", "the panel sends too many messages"]);
       assertEquals([messages.length > 1300, messages.length < 1700], [true, true]);
     });
   }
@@ -252,11 +244,7 @@ Deno.test("PanelSocket passes on answers of version 1, which are about what the 
   await withLive(1, async ({ socket, messages }) => {
     socket.say({ id: 1, error: { message: "no such probe" } });
     await settle();
-    assertEquals(messages, [{
-      kind: "answer",
-      id: 1,
-      error: { text: "no such probe" },
-    }]);
+    assertEquals(messages, [{ kind: "answer", id: 1, error: { text: "no such probe" } }]);
   });
 });
 

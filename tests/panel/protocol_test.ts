@@ -200,18 +200,12 @@ Deno.test("toWireBasicInfo() sends no character that acts on a terminal, and no 
 });
 
 Deno.test("toWireBasicInfo() says so where nothing tells a fact", () => {
-  const info = infoOf({
-    facts: { arch: "amd64", cpuName: "\x1b" },
-    withoutNewColumns: true,
-  });
+  const info = infoOf({ facts: { arch: "amd64", cpuName: "\x1b" }, withoutNewColumns: true });
   assertEquals([info.cpu_name, info.os, info.virtualization], ["unknown", "unknown", ""]);
 });
 
 Deno.test("toWireBasicInfo() omits newer columns for old panels", () => {
-  const info = infoOf({
-    facts: { ...FACTS, kernelVersion: "6.1" },
-    withoutNewColumns: true,
-  });
+  const info = infoOf({ facts: { ...FACTS, kernelVersion: "6.1" }, withoutNewColumns: true });
   assertEquals("kernel_version" in info || "cpu_physical_cores" in info, false);
   assertEquals([info.mem_total, info.swap_total, info.disk_total, info.gpu_name], [
     0,
@@ -345,13 +339,7 @@ Deno.test("toWireReport() has graphics cards only where there are some", () => {
     // B does not tell its use, and is no card of 0.
     average_usage: 16.667,
     detailed_info: [
-      {
-        name: "A",
-        memory_total: 2 ** 34,
-        memory_used: 1000,
-        utilization: 33.333,
-        temperature: 46,
-      },
+      { name: "A", memory_total: 2 ** 34, memory_used: 1000, utilization: 33.333, temperature: 46 },
       { ...nothing, name: "B", temperature: -3 },
       { ...nothing, name: "C" },
     ],

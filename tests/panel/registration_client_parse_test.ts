@@ -33,12 +33,7 @@ const BAD: Record<string, unknown> = {
 
 for (const [kind, data] of Object.entries(BAD)) {
   Deno.test(`parseRegistration() and parseNode() throw for ${kind}, and quote nothing`, () => {
-    for (
-      const parse of [
-        () => parseRegistration(answer(data)),
-        () => parseNode(data),
-      ]
-    ) {
+    for (const parse of [() => parseRegistration(answer(data)), () => parseNode(data)]) {
       const { message } = assertThrows(parse, SyntaxError);
       assertEquals(message, "Cannot read the node: there is no uuid with a token");
     }

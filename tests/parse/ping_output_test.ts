@@ -33,10 +33,7 @@ Deno.test("parsePingOutput() reads the round trip of each implementation", () =>
   const replies: [string, number][] = [
     [IPUTILS, 0.286],
     ["PING ::1(::1) 56 data bytes\n64 bytes from ::1: icmp_seq=1 ttl=64 time=1034 ms\n", 1034],
-    [
-      "PING ::1 (::1): 56 data bytes\n64 bytes from ::1: seq=0 ttl=64 time=0.024 ms\n",
-      0.024,
-    ],
+    ["PING ::1 (::1): 56 data bytes\n64 bytes from ::1: seq=0 ttl=64 time=0.024 ms\n", 0.024],
     ["64 bytes from 10.0.0.1: icmp_seq=0 ttl=64 time=2,5 ms\n".replace(",", "."), 2.5],
     ["64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time<1 ms", 1],
     ["Warning: time of day goes back (-3us), taking countermeasures\n" + IPUTILS, 0.286],
@@ -66,10 +63,7 @@ Deno.test("parsePingOutput() returns unreachable when nothing could be sent", ()
       "PING 10.1.1.1 (10.1.1.1): 56 data bytes\nping: sendto: Network is unreachable\n",
       "ping: sendto: Network is unreachable",
     ],
-    [
-      "ping: sendto: Operation not permitted\n",
-      "ping: sendto: Operation not permitted",
-    ],
+    ["ping: sendto: Operation not permitted\n", "ping: sendto: Operation not permitted"],
     ["connect: Permission denied\n", "connect: Permission denied"],
     ["ping: connect: Operation not permitted\n", "ping: connect: Operation not permitted"],
     [

@@ -17,12 +17,7 @@ Deno.test("parseProxy() reads proxy URLs of the environment", () => {
     ["http://[2001:db8::1]:8080", { kind: "http", host: "2001:db8::1", port: 8080 }],
     [
       "http://me:p%40s%3As@proxy.lan:3128",
-      {
-        kind: "http",
-        host: "proxy.lan",
-        port: 3128,
-        login: { user: "me", password: "p@s:s" },
-      },
+      { kind: "http", host: "proxy.lan", port: 3128, login: { user: "me", password: "p@s:s" } },
     ],
     ["me@proxy.lan", {
       kind: "http",

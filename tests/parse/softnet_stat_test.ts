@@ -13,10 +13,7 @@ Deno.test("parseSoftnetStat() reads hexadecimal columns, and the core where it i
   const old = "00000001 00000002 00000003\n";
   assertEquals(
     parseSoftnetStat(old + old).map(({ cpu, flowLimitCount }) => [cpu, flowLimitCount]),
-    [
-      [0, undefined],
-      [1, undefined],
-    ],
+    [[0, undefined], [1, undefined]],
   );
 });
 

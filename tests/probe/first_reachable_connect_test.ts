@@ -60,10 +60,7 @@ sanitized.test("connectFirstReachable() rejects with the signal's reason when a 
       signal.addEventListener("abort", () => reject(new Error("the socket's own error")));
     })
   );
-  const dialled = connectFirstReachable(["192.0.2.1"], {
-    port: 80,
-    signal: controller.signal,
-  });
+  const dialled = connectFirstReachable(["192.0.2.1"], { port: 80, signal: controller.signal });
   controller.abort(new Error("enough"));
   await assertRejects(() => dialled, Error, "enough");
 });

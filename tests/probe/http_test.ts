@@ -121,10 +121,7 @@ Deno.test("HttpProbe.probe() follows five redirects, each admitted and the time 
   const startedAtMs = performance.now();
   const ms = await probe(`http://start.example:${server.port}/5`, { policy });
   assertLess(ms, performance.now() - startedAtMs - 6 * 15);
-  assertEquals(asked, [
-    ...Array(2).fill("start.example"),
-    ...Array(4).fill("other.example"),
-  ]);
+  assertEquals(asked, [...Array(2).fill("start.example"), ...Array(4).fill("other.example")]);
   assertMatch(
     server.requests[2] ?? "",
     new RegExp(`host: other.example:${server.port}\r\n`, "i"),

@@ -228,10 +228,7 @@ Deno.test("ProbeSchedule.update() starts changed tasks anew and ends gone ones, 
     assertEquals(bench.results.map(({ taskId }) => taskId), [2]);
     const anew = changed[0];
     await bench.time.run(1001);
-    assertEquals(
-      bench.hosts().slice(2).sort(),
-      [...(anew ? [anew.target] : []), "host2"].sort(),
-    );
+    assertEquals(bench.hosts().slice(2).sort(), [...(anew ? [anew.target] : []), "host2"].sort());
   }
 });
 
@@ -357,9 +354,7 @@ Deno.test("ProbeSchedule.runOnce() runs a probe at once and gives its result", a
   bench.schedule.runOnce(order(7));
   assertEquals(bench.runs[0]?.target, { kind: "tcp", host: "192.0.2.1", port: 443 });
   await bench.time.run(50);
-  assertEquals(bench.results, [
-    { taskId: 7, kind: "tcp", valueMs: 12, finishedAt: new Date(12) },
-  ]);
+  assertEquals(bench.results, [{ taskId: 7, kind: "tcp", valueMs: 12, finishedAt: new Date(12) }]);
 });
 
 Deno.test("ProbeSchedule.runOnce() never runs the same order twice at once", async () => {

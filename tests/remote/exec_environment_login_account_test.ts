@@ -19,9 +19,7 @@ for (
     [
       "the system's bash where there are three",
       0,
-      [
-        ...["/usr/local/bin/bash", "/usr/bin/bash", "/bin/bash"],
-      ],
+      [...["/usr/local/bin/bash", "/usr/bin/bash", "/bin/bash"]],
       ["/root"],
       ["root", "/root", "/bin/bash"],
     ],

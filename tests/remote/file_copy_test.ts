@@ -298,9 +298,7 @@ test("moveFile() makes missing folders, replaces files and refuses a move into i
   await Deno.writeTextFile(`${folder}/y`, "2");
   await files.result("move", { source: "~/x", destination: "~/y" });
   assertEquals(await Deno.readTextFile(`${folder}/y`), "1");
-  assertEquals(await files.result("move", { source: "~/y", destination: "~/y" }), {
-    moved: true,
-  });
+  assertEquals(await files.result("move", { source: "~/y", destination: "~/y" }), { moved: true });
   assertEquals(await files.result("move", { source: "~/tree", destination: "~/p/q/t" }), {
     moved: true,
   });

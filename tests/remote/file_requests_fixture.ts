@@ -15,10 +15,7 @@ export class FilesUnderTest {
   readonly #waiting = new Map<string, (result: FileResult) => void>();
   #count = 0;
 
-  constructor(
-    readonly folder: string,
-    { transfers }: { transfers?: FileTransferClient } = {},
-  ) {
+  constructor(readonly folder: string, { transfers }: { transfers?: FileTransferClient } = {}) {
     this.requests = new FileRequests(transfers ?? this.transfers, {
       home: folder,
       send: (result) => {

@@ -5,10 +5,7 @@ const CONTENT = Uint8Array.from({ length: 5000 }, (_, at) => at * 7);
 
 /** Downloads of a file of 5000 bytes. */
 async function withDownload(
-  use: (
-    files: FilesUnderTest,
-    args: Record<string, unknown>,
-  ) => Promise<void>,
+  use: (files: FilesUnderTest, args: Record<string, unknown>) => Promise<void>,
 ): Promise<void> {
   await withFiles(async (files) => {
     await Deno.writeFile(`${files.folder}/file`, CONTENT);

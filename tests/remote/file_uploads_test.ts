@@ -381,10 +381,7 @@ test("FileUploads begins anew with the same id, also where an agent that was kil
   await Deno.writeFile(`${folder}/.komari-upload-u1.part`, new Uint8Array(9000));
   for (const index of [0, 1]) await files.result("upload_stream", part(files, index));
   await files.result("upload_stream", part(files, 0, { path: "~/sub/file" }));
-  assertEquals([namesIn(folder), namesIn(`${folder}/sub`)], [
-    ["sub"],
-    [".komari-upload-u1.part"],
-  ]);
+  assertEquals([namesIn(folder), namesIn(`${folder}/sub`)], [["sub"], [".komari-upload-u1.part"]]);
   const path = "~/sub/file";
   assertMatch(await files.error("upload_commit", { ...COMMIT, path }), /incomplete: 1 of 3/);
   for (const index of [1, 2]) {

@@ -116,11 +116,7 @@ timed.test("VersionSwitch.handle() says that an order within ten minutes is igno
 Deno.test("VersionSwitch.handle() refuses all else, and says so once", async () => {
   const programs = new FakePrograms();
   const cases: [VersionSwitch, string, string][] = [
-    [
-      new VersionSwitch(undefined),
-      "latest",
-      'version "latest": remote control is off',
-    ],
+    [new VersionSwitch(undefined), "latest", 'version "latest": remote control is off'],
     [
       new VersionSwitch(programs, { obstacle: "updates are off" }),
       "latest",

@@ -168,8 +168,5 @@ withPeer.test("LineRpc.tell() needs no answer", async (peer) => {
 
 withPeer.test("LineRpc.close() ends the other side, and rejects what is still asked", async (peer) => {
   const asked = peer.channel.ask("one");
-  await Promise.all([
-    peer.channel.close(),
-    assertRejects(() => asked, Error, "it has ended"),
-  ]);
+  await Promise.all([peer.channel.close(), assertRejects(() => asked, Error, "it has ended")]);
 });

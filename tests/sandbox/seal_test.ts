@@ -84,13 +84,8 @@ for (const mode of ["kernel and runtime", "runtime only"]) {
     await writer.write(new TextEncoder().encode(PROGRAM));
     await writer.close();
     const { stdout } = await child.output();
-    const { kernelError, handle, links, ...others } = JSON.parse(
-      new TextDecoder().decode(stdout),
-    );
-    assertEquals(
-      kernelError,
-      mode === "runtime only" ? "Cannot open the C library" : undefined,
-    );
+    const { kernelError, handle, links, ...others } = JSON.parse(new TextDecoder().decode(stdout));
+    assertEquals(kernelError, mode === "runtime only" ? "Cannot open the C library" : undefined);
     assertMatch(handle, /^cpu /);
     assertEquals(links > 1, true);
     assertEquals(others, {

@@ -357,9 +357,7 @@ Deno.test("buildSeccompFilter() allows no other commands and options than those 
     {
       numbers: [16, 29],
       tried: [...range(0x5400, 0x54ff), ...range(0x8900, 0x89ff)],
-      allowed: [
-        ...[0x5401, 0x5413, 0x541b, 0x5421, 0x5450, 0x5451],
-      ],
+      allowed: [...[0x5401, 0x5413, 0x541b, 0x5421, 0x5450, 0x5451]],
     },
     { numbers: [157, 167], at: 0, tried: range(0, 100), allowed: [3, 15, 16, 21, 23, 39] },
     { numbers: [157, 167], at: 0, tried: [0x53564d41, 0x53564d42], allowed: [0x53564d41] },

@@ -119,12 +119,7 @@ await shell.close();
 `;
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["eval", "--ext=ts", source],
-    env: {
-      RES_OPTIONS: "ndots:2",
-      LOCALDOMAIN: "a.example",
-      AGENT_TOKEN: "t0ken",
-      NO_COLOR: "1",
-    },
+    env: { RES_OPTIONS: "ndots:2", LOCALDOMAIN: "a.example", AGENT_TOKEN: "t0ken", NO_COLOR: "1" },
     stderr: "inherit",
   }).output();
   assertEquals(new TextDecoder().decode(stdout), '[ "192.0.2.1" ]\n');

@@ -614,9 +614,7 @@ Deno.test("Shell.nvidiaSmi() gives undefined where it is not, or nothing could e
 
 Deno.test("Shell.ping() refuses everything but an IP address", async () => {
   await using shell = new TestShell({});
-  for (
-    const text of ["localhost", "-f", "", "1.1.1.1 ", "1.1.1.1\n2 ping 1.1.1.1", "fe80::1%lo"]
-  ) {
+  for (const text of ["localhost", "-f", "", "1.1.1.1 ", "1.1.1.1\n2 ping 1.1.1.1", "fe80::1%lo"]) {
     await assertRejects(() => shell.ping(text), TypeError, "Cannot ping");
   }
   for (const name of ["", ".", "..", "a/b", "a b", "a\n", "a\0", "ä".repeat(33)]) {

@@ -145,10 +145,7 @@ const inOwnMounts = onlyIf(hasOwnMounts);
 
 inOwnMounts.test("a changed /etc/hosts holds at a sealed agent's next lookup", async () => {
   using panel = await startTestPanel({ token: TOKEN });
-  using etc = new OwnEtc({
-    "hosts": "127.0.0.1 localhost\n",
-    "nsswitch.conf": "hosts: files\n",
-  });
+  using etc = new OwnEtc({ "hosts": "127.0.0.1 localhost\n", "nsswitch.conf": "hosts: files\n" });
   await using agent = startAgent(`http://panel.example:${panel.port}`, etc);
   await agent.says(SEALED);
   await agent.says("Cannot resolve panel.example: no such name");
@@ -187,10 +184,7 @@ inOwnMounts.test("a sealed agent resolves by --custom-dns, and knows names of /e
   using etc = new OwnEtc({ "hosts": "127.0.0.1 localhost known.example\n" });
   const args = ["--custom-dns", `127.0.0.1:${names.port}`];
   for (const host of ["panel.test", "known.example"]) {
-    await using agent = startAgent(`http://${host}:${panel.port}`, {
-      through: etc.through,
-      args,
-    });
+    await using agent = startAgent(`http://${host}:${panel.port}`, { through: etc.through, args });
     await agent.says(SEALED);
     await agent.says("First report accepted");
   }

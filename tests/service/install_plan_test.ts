@@ -239,12 +239,7 @@ const CASES: Readonly<Record<string, Case>> = {
 async function steps({ manager, uid, words = [], env = {}, form }: Case): Promise<string[]> {
   await using fake = new FakeSystem({ folders: [], fakes: {}, system: { uid } });
   const program = { form: form ?? "binary", path: "/x/program" } as const;
-  const system = {
-    ...fake.system,
-    home: "/home/ann",
-    program,
-    denoPath: "/d/deno",
-  };
+  const system = { ...fake.system, home: "/home/ann", program, denoPath: "/d/deno" };
   const asked = ["install", "-e", "https://p.example", "-t", "s3cret", "--print"];
   const config = configOf([...asked, "--manager", manager, ...words], { env });
   await installNow(config, otherSystem(system, manager));

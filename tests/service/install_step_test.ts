@@ -101,10 +101,7 @@ withFake.test("applySteps() removes files, and succeeds when they are missing", 
 withFake.test("applySteps() stops when aborted", async (it) => {
   const before = it.tree();
   const steps: Step[] = [{ do: "folder", path: "/opt/a", mode: 0o755 }];
-  await assertRejects(
-    () => applySteps(steps, it.system, AbortSignal.abort()),
-    DOMException,
-  );
+  await assertRejects(() => applySteps(steps, it.system, AbortSignal.abort()), DOMException);
   assertEquals(it.tree(), before);
 });
 

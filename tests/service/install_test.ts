@@ -40,10 +40,7 @@ onOpenRc.test("install() creates everything on OpenRC, and uninstall() removes a
     `/usr/local/bin/${NAME} 777`,
     `/var/lib/${NAME}/ 700`,
   ]);
-  assertEquals(fake.config(), {
-    endpoint: "https://p.example",
-    token: "top-secret",
-  });
+  assertEquals(fake.config(), { endpoint: "https://p.example", token: "top-secret" });
   assertEquals(fake.text(`/opt/${NAME}/${NAME}`), Deno.readTextFileSync(fake.system.program.path));
   assertEquals(
     Deno.readLinkSync(`${fake.root}/usr/local/bin/${NAME}`),
@@ -69,9 +66,7 @@ onOpenRc.test("install() creates everything on OpenRC, and uninstall() removes a
 
 onOpenRc.test("install() updates an installation and keeps options that are not given", async (fake) => {
   const before = fake.tree();
-  await fake.install([...ARGS, "-i", "2", "--gpu"], {
-    env: { HTTPS_PROXY: "http://proxy:3128" },
-  });
+  await fake.install([...ARGS, "-i", "2", "--gpu"], { env: { HTTPS_PROXY: "http://proxy:3128" } });
   const once = fake.tree();
   const environment = fake.text(`/etc/${NAME}/environment`);
   fake.calls();
@@ -111,12 +106,7 @@ onOpenRc.test("install() returns a reason and keeps the service running when no 
   const refusal = await fake.install(ARGS);
   assertEquals(refusal, "p.example accepted no report within 30 s");
   const printed = fake.output;
-  const order = [
-    "Uninstall",
-    "Waiting up to 30 s for the first",
-    "keeps trying",
-    "panel: refused",
-  ]
+  const order = ["Uninstall", "Waiting up to 30 s for the first", "keeps trying", "panel: refused"]
     .map((words) => printed.indexOf(words));
   assertEquals(order.every((at) => at > 0) && order.toSorted((a, b) => a - b), order);
   assert(!fake.calls().some((line) => line.includes("stop")), "it keeps trying");

@@ -58,10 +58,7 @@ Deno.test("readLoadedUnit() takes properties in systemd's words, and settings wi
   assertEquals(found?.name, "x.service");
   assertEquals(found?.property("ExecMainStatus"), "217");
   assertEquals(found?.property("Result"), "");
-  assertEquals(
-    found?.property("ExecStartPre"),
-    "{ path=/bin/true }\n{ path=/bin/false }",
-  );
+  assertEquals(found?.property("ExecStartPre"), "{ path=/bin/true }\n{ path=/bin/false }");
   const settings = found?.settings ?? [];
   const limit = lastSetting(settings, "LimitAS");
   assertEquals(limit && settingText(limit), `LimitAS=2G in ${dropIn}`);

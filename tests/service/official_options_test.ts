@@ -180,10 +180,7 @@ Deno.test("importSettings() takes every option of the official agent that has a 
   assertEquals(sorted(taken.given), sorted(Object.entries(values)));
   assertEquals([taken.notes, taken.remoteControl], [[], false]);
   const key = { auto_discovery_key: "d1scovery-k3y" };
-  const registering = importSettings(
-    official("--config /c"),
-    from({ "/c": JSON.stringify(key) }),
-  );
+  const registering = importSettings(official("--config /c"), from({ "/c": JSON.stringify(key) }));
   assertEquals(Object.fromEntries(registering.given), key);
 });
 

@@ -66,11 +66,7 @@ inFolder.test("readOfficialRecord() returns undefined when the record is damaged
 });
 
 Deno.test("officialRecordStep() throws when it can't be written", async () => {
-  await assertRejects(
-    () => write("/dev/null/x", REPLACED),
-    Error,
-    "Cannot create /dev/null/x",
-  );
+  await assertRejects(() => write("/dev/null/x", REPLACED), Error, "Cannot create /dev/null/x");
 });
 
 Deno.test("officialRecordStep() writes a file that everybody may read, and nothing secret", () => {

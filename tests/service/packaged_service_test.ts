@@ -42,10 +42,7 @@ withPackage.test("install() of a packaged program writes its configuration only,
   assertEquals(fake.tree().filter((line) => !before.includes(line)), [
     `/etc/${NAME}/config.json 640`,
   ]);
-  assertEquals(fake.config(), {
-    endpoint: "https://p.example",
-    token: "top-secret",
-  });
+  assertEquals(fake.config(), { endpoint: "https://p.example", token: "top-secret" });
   const printed = fake.output;
   assertStringIncludes(printed, "by its package: apt brings them");
   assertStringIncludes(printed, `sudo apt purge ${NAME}`);
@@ -67,11 +64,7 @@ Deno.test("install() of a packaged program keeps options that are not given", as
   await using fake = packaged({}, "rpm");
   await fake.install(ARGS, { env: { HTTPS_PROXY: "http://proxy:3128" } });
   await fake.install(["-i", "5"]);
-  assertEquals(fake.config(), {
-    endpoint: "https://p.example",
-    interval: 5,
-    token: "top-secret",
-  });
+  assertEquals(fake.config(), { endpoint: "https://p.example", interval: 5, token: "top-secret" });
   assertStringIncludes(fake.text(`/etc/${NAME}/environment`), "http://proxy:3128");
   assert(fake.tree().includes(`/etc/${NAME}/environment 600`));
   assertStringIncludes(fake.output, `sudo dnf remove ${NAME}`);

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { officialRecordStep, readOfficialRecord } from "../../lib/service/official_record.ts";
 import { ARGS, FakeSystem, NAME, RELEASES, USERS } from "./fake_system.ts";
-import { onOfficialMachine, replaceNow } from "./official_machine.ts";
+import { OfficialMachine, onOfficialMachine, replaceNow } from "./official_machine.ts";
 import { seenTimeouts } from "./seen_timeouts.ts";
 
 /** As `install --replace` with more words behind it. */
@@ -244,8 +244,8 @@ onOfficialMachine.test("replace() names the warnings at login that the official 
   const warning = "[Komari] Remote control is enabled on this device\nIt says more.\n\n" +
     "Uninstall Komari Agent: https://docs.example/uninstall\n";
   const script = "/etc/update-motd.d/99-komari-agent-warning";
-  const named = () =>
-    machine.printed.filter((line) => line.startsWith("Left of the official agent"));
+  const named = ({ printed }: OfficialMachine) =>
+    printed.filter((line) => line.startsWith("Left of the official agent"));
   const motd = `Welcome.\n${warning}\n${warning.replace("more", "less")}`;
   machine.write("/etc/motd", motd);
   machine.write(script, "#!/bin/sh\necho x\n");
@@ -255,10 +255,10 @@ onOfficialMachine.test("replace() names the warnings at login that the official 
     `Left of the official agent: its warning at login, ${script}`,
   ];
   await replaceNow(machine, machine.system, ["--print"]);
-  assertEquals(named(), expected);
+  assertEquals(named(machine), expected);
   using _panel = machine.accepting();
   assertEquals(await replaceNow(machine, machine.system), undefined);
-  assertEquals(named(), [...expected, ...expected]);
+  assertEquals(named(machine), [...expected, ...expected]);
   assertEquals(machine.text("/etc/motd"), motd);
   assertStringIncludes(machine.text(script), "echo x");
   await using clean = new OfficialMachine();

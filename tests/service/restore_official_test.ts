@@ -145,10 +145,7 @@ Deno.test("restore() takes a package's service out of the way, and leaves the pa
   fake.write(`/users/${NAME}`, "");
   const program = { form: "binary", path: `${fake.root}/usr/bin/${NAME}` } as const;
   const config = configOf(["uninstall", "--restore"]);
-  await withoutWaiting(
-    { ...fake.system, program },
-    (system) => restore(config, system, signal),
-  );
+  await withoutWaiting({ ...fake.system, program }, (system) => restore(config, system, signal));
   const calls = fake.calls();
   assertEquals(calls.slice(0, 3), [
     `systemctl stop ${NAME}.service`,

@@ -177,10 +177,7 @@ here.test("updateLoop() draws each pause between its bounds", async () => {
   });
   await comes(() => loop.log().split("\n").length > 40);
   await loop.end();
-  const [first = 0, ...others] = Array.from(
-    loop.log().matchAll(/sleep (\d+)/g),
-    ([, it]) => +it!,
-  );
+  const [first = 0, ...others] = Array.from(loop.log().matchAll(/sleep (\d+)/g), ([, it]) => +it!);
   assert(first >= 3 && first <= 5, `${first}`);
   assert(others.every((it) => it >= 1e9 && it <= 2e9), others.join(" "));
   assert(new Set(others).size > 10, "it is another one each time");

@@ -250,10 +250,7 @@ inClosedFolder.test("HealthFile.open() takes the next folder where the memory of
   file?.close();
   full = parent.path;
   const [line] = await refusal(`${parent.path}/full`, `${parent.path}/next`);
-  assertMatch(
-    line ?? "",
-    /can't see this agent: .*full\/health: No space.*next\/health: No space/,
-  );
+  assertMatch(line ?? "", /can't see this agent: .*full\/health: No space.*next\/health: No space/);
 });
 
 Deno.test("HealthFile keeps what does not work, since when, and forgets it when it works again", () => {

@@ -167,11 +167,7 @@ inClosedFolder.test("readHealth() gives texts that act on no terminal", (folder)
   const { version, seal, panels, problems } = readHealth([folder.path]) ?? {};
   assertEquals([version, seal], ["1 [2J 2", "sealed ]0;x  by nobody Service  running"]);
   const [panel] = panels ?? [];
-  assertEquals([panel?.panel, panel?.transport, panel?.error?.text], [
-    "p [1m",
-    "v2 [2m",
-    "no [3m",
-  ]);
+  assertEquals([panel?.panel, panel?.transport, panel?.error?.text], ["p [1m", "v2 [2m", "no [3m"]);
   assertEquals(problems?.[0]?.text, "no [4m");
 });
 
@@ -261,10 +257,7 @@ inClosedFolder.test("readHealth() takes what each part of a record is, and nothi
     found?.map(({ part, text }) => `${part}: ${text}`),
     parts.map((it) => `${it}: no`),
   );
-  const unknown = [{ ...problem, part: "x" }, { ...problem, text: 1 }, {
-    part: "ping",
-    text: "",
-  }];
+  const unknown = [{ ...problem, part: "x" }, { ...problem, text: 1 }, { part: "ping", text: "" }];
   assertEquals(read({ problems: unknown, panels: 1 })?.problems, []);
   assertEquals(read({ problems: "x", startedAtMs: "1" })?.startedAtMs, undefined);
   for (const lost of [{ panel: "p" }, { sinceMs: 1 }, { ...panel, sinceMs: 1e300 }, 1, null]) {
@@ -297,11 +290,7 @@ Deno.test("readHealth() gives what `status` can show, whatever an agent has writ
     kinds: recordOf({ icmp: number, tcp: number, http: number, __proto__: ANYTHING }),
     error: fc.oneof(recordOf({ text, atMs: number }), ANYTHING),
   });
-  const problem = recordOf({
-    part: fc.constantFrom("ping", "state", "x"),
-    text,
-    sinceMs: number,
-  });
+  const problem = recordOf({ part: fc.constantFrom("ping", "state", "x"), text, sinceMs: number });
   const list = (item: fc.Arbitrary<object>) =>
     fc.oneof(fc.array(fc.oneof(item, ANYTHING)), ANYTHING);
   using folder = new ClosedFolder();

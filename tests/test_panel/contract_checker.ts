@@ -176,11 +176,7 @@ export class ContractChecker {
     }
   }
 
-  #rpcParams(
-    method: string,
-    params: WireValue,
-    context: MessageContext,
-  ): RpcFailure | undefined {
+  #rpcParams(method: string, params: WireValue, context: MessageContext): RpcFailure | undefined {
     const { atMs } = context;
     switch (method) {
       case "agent.report": {

@@ -91,10 +91,7 @@ Deno.test("answerRpc() sends events once a node counts as one of v2", () =>
     const { events } = await deliverRpc(panel, "agent.report", { report: REPORT });
     assertEquals(events.length, 2);
     const [exec, ping] = events;
-    assertEquals([exec.method, exec.params], [
-      "agent.exec",
-      { task_id: taskId, command: "id" },
-    ]);
+    assertEquals([exec.method, exec.params], ["agent.exec", { task_id: taskId, command: "id" }]);
     assertEquals([ping.method, ping.params], [
       "agent.ping",
       { ping_task_id: 1, ping_type: "tcp", ping_target: "127.0.0.1:1" },

@@ -15,11 +15,7 @@ export class TerminalSessions<T extends TerminalSession = TerminalSession> {
   readonly #sessions = new Map<string, T>();
 
   /** All terminals end when the signal aborts. */
-  constructor(
-    node: PanelNode,
-    options: { signal: AbortSignal },
-    create: (requestId: string) => T,
-  ) {
+  constructor(node: PanelNode, options: { signal: AbortSignal }, create: (requestId: string) => T) {
     this.#node = node;
     this.#signal = options.signal;
     this.#create = create;

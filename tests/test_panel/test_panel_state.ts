@@ -105,10 +105,7 @@ export class TestPanelState extends PanelState {
    * Resolves as soon as `condition` holds; rejects with the signal's reason when it aborts before, by
    * default that of {@linkcode patience}.
    */
-  until(
-    condition: (state: this) => boolean,
-    options?: { signal?: AbortSignal },
-  ): Promise<void> {
+  until(condition: (state: this) => boolean, options?: { signal?: AbortSignal }): Promise<void> {
     const subscribe = (listener: () => void, signal: AbortSignal) =>
       this.subscribe(listener, { signal });
     return untilEvent(subscribe, () => condition(this), options);

@@ -443,11 +443,7 @@ inNovember.test("MonthlyTraffic.sample() counts without a report", (world) => {
   world.pass(70);
   const { generation } = world.month;
   world.month.sample();
-  assertEquals(world.month.total(), {
-    start: "2026-11-01",
-    sentBytes: 70,
-    receivedBytes: 140,
-  });
+  assertEquals(world.month.total(), { start: "2026-11-01", sentBytes: 70, receivedBytes: 140 });
   assertEquals(world.month.generation > generation, true);
 });
 

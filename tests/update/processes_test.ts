@@ -126,10 +126,7 @@ onLinux.test("runsProgram() takes no word without a slash, and no flag, for a sc
   const path = `${folder}/agent`;
   Deno.writeTextFileSync(path, "");
   Deno.mkdirSync(`${folder}/-x`);
-  const table: [string, boolean][] = [["./agent", true], ["agent", false], [
-    "-x/../agent",
-    false,
-  ]];
+  const table: [string, boolean][] = [["./agent", true], ["agent", false], ["-x/../agent", false]];
   for (const [word, isRun] of table) {
     using _proc = new FakeProc({
       [`${FAKE_PID}/exe`]: "/bin/sh",

@@ -259,11 +259,7 @@ const FAULTS: [kind: string, faults: ServerFaults, words: string][] = [
     "the release has no SHA256SUMS",
   ],
   ["the list of hashes is a page", { sums: "<html>" }, `SHA256SUMS does not list ${ASSET.name}`],
-  [
-    "the list of hashes is endless",
-    { sums: " ".repeat(64 * 1024 + 1) },
-    "longer than 65536 bytes",
-  ],
+  ["the list of hashes is endless", { sums: " ".repeat(64 * 1024 + 1) }, "longer than 65536 bytes"],
   [
     "the hash is wrong",
     answers({ portable: body(PROGRAM.replace("1.3.0", "1.3.9")) }),
@@ -403,10 +399,7 @@ withWorld.test("performUpdate() throws when the running agent does not report", 
   world.silentVersions.push("1.2.3");
   await world.parts().agent.start();
   world.server.publish("1.3.0", PROGRAM);
-  assertStringIncludes(
-    await world.failure(),
-    "the panel accepts no reports of the running agent",
-  );
+  assertStringIncludes(await world.failure(), "the panel accepts no reports of the running agent");
   assertEquals(world.server.requestedPaths, ["/latest"]);
 });
 
@@ -669,10 +662,7 @@ Deno.test("performUpdate() throws once when there is no backup", async () => {
     runFakeUpdate(world.place, (step) => {
       if (step === "restarted") Deno.removeSync(`${world.path}.old`);
     }), Error);
-  assertStringIncludes(
-    describeError(error),
-    "Cannot roll back to version 1.2.3: Cannot restore",
-  );
+  assertStringIncludes(describeError(error), "Cannot roll back to version 1.2.3: Cannot restore");
   assertEquals(versionIn(world.path), "1.3.0");
   assertEquals(world.parts().state.read().value?.trial, undefined);
   assertEquals(world.failed(), ["1.3.0"]);
