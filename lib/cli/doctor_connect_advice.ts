@@ -87,6 +87,14 @@ export function connectAdvice(
       ...isByName ? [look] : [],
     ];
   }
+  const there = `see on the panel's machine whether its firewall lets port ${port} pass`;
+  const onTheWay =
+    `see whether a firewall on the way refuses port ${port}, as a provider's: traceroute -n -T -p ` +
+    `${port} ${address}`;
+  if (isPinged === true && /host is unreachable/.test(message)) {
+    const here = "see whether a firewall here refuses it: nft list ruleset || iptables-save";
+    return [...isByHosts ? [look] : [], there, ...isByName ? [look] : [], here, onTheWay];
+  }
   const hops =
     `see how far packets get: traceroute -n ${address}; if not beyond this machine's gateway, ` +
     "the line of its provider is broken";
@@ -96,15 +104,10 @@ export function connectAdvice(
     ...isByName ? [look] : [],
     ...isPinged === true ? [] : [hops],
     `see whether a firewall here drops it: nft list ruleset || iptables-save`,
-    ...isPinged === true
-      ? [
-        `see whether a firewall on the way refuses port ${port}, as a provider's: traceroute -n -T -p ` +
-        `${port} ${address}`,
-      ]
-      : [],
+    ...isPinged === true ? [onTheWay] : [],
     isPinged === false
       ? `see on the panel's machine whether it is up, and its firewall lets port ${port} pass`
-      : `see on the panel's machine whether its firewall lets port ${port} pass`,
+      : there,
   ];
 }
 

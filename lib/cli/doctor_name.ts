@@ -29,6 +29,9 @@ const SYSTEM_LOOKUP_MS = 2_000;
 /** A name that takes longer is a finding. */
 const SLOW_LOOKUP_MS = 1_500;
 
+/** The network that is nobody's (RFC 2544), and from which such proxies take addresses. */
+const FAKE_IPS = /^198\.1[89]\./;
+
 /** Resolves the name of the panel, or of the proxy. */
 export async function checkName(way: Way, signal: AbortSignal): Promise<CheckResult> {
   const { host } = firstHop(way);
@@ -78,9 +81,17 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
     );
   }
   const isInvention = line === undefined && await isInvented(addresses, sources, signal);
+  const isOfProxy = line === undefined && addresses.every((it) => FAKE_IPS.test(it));
   if (line === undefined && !isInvention) way.doubts = await staleDoubts({ way, sources, signal });
   let text = found;
-  if (isInvention) {
+  if (isOfProxy) {
+    text = `${found}, as proxies such as Clash give for any name (fake-IP)`;
+    way.doubts = [
+      `start the proxy that answers for ${list}, here or on the router; or see who asks it for names: ` +
+      "cat /etc/resolv.conf",
+      `ask another name server: ${given(way, "--custom-dns ADDRESS")}`,
+    ];
+  } else if (isInvention) {
     text = `${found}, which it also gives for a name that does not exist`;
     way.doubts = [
       `${sources.asked} gives the same address for a name that does not exist: see whether a login ` +

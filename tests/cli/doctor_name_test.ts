@@ -137,6 +137,15 @@ Deno.test("checkName() names a name server of the configuration that the system'
   }
 });
 
+Deno.test("checkName() knows the addresses that a proxy gives for any name", async () => {
+  await using server = await TestNameServer.start({ "panel.test": { A: ["198.18.0.23"] } });
+  const way = wayTo("http://panel.test", "--custom-dns", `127.0.0.1:${server.port}`);
+  const { status, text } = await withFiles({}, () => checkName(way, signal));
+  assertEquals([status, way.doubts.length], ["ok", 2], "it works where the proxy runs");
+  assertStringIncludes(text, "as proxies such as Clash give for any name (fake-IP)");
+  assertStringIncludes(way.doubts[0] ?? "", "start the proxy that answers for 198.18.0.23");
+});
+
 Deno.test("checkName() keeps what a name server says against the system's own answer", async () => {
   const zone = { "localhost.localdomain": { A: ["192.0.2.80"] } };
   await using server = await TestNameServer.start(zone);
