@@ -29,18 +29,16 @@ import { counted } from "./help.ts";
 /** Settings by which a service is another user than its files are for, or does not see them. */
 const DENYING_SETTINGS = ["DynamicUser", "User", "Group", "ProtectHome", "PrivateUsers"];
 
+/** How a runtime says that it can't read the program. */
+const DAMAGED = /SyntaxError/;
+
 /** A service that does not run: why, by systemd, else by the last error in its log. */
 export function stoppedResult(text: string, found: FoundService): CheckResult {
   const { state, unit } = found;
   const { start = "", logHint = "", lastError = "", lastLine = "" } = state ?? {};
-  const { isLogHidden = false } = state ?? {};
   const why = unit &&
     (unitFailure(unit, found) ?? crash(unit, lastError) ?? hiddenPath(unit, lastError));
-  if (/SyntaxError/.test(lastError)) {
-    const damaged = `${text}: its program is damaged (${lastError})`;
-    return result("failed", damaged, `put the program there again: ${found.install}`);
-  }
-  if (why !== undefined) {
+  if (why !== undefined && !DAMAGED.test(lastError)) {
     const isStarted = startsNoMore(found) === "" ||
       why.advice.some((line) => /\bsystemctl (?:re)?start /.test(line));
     const again = isStarted ? undefined : `start it: ${start}`;
@@ -48,12 +46,8 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
   }
   if (lastError !== "") return errorResult(text, found);
   const code = unit?.property("ExecMainCode") === "1" ? unit.property("ExecMainStatus") : "0";
-  if (code !== "0" && isLogHidden) {
-    const advice = `read it as root: sudo journalctl -u ${unit?.name} -n 20`;
-    const hidden = `${text}: it exited with code ${code}, and its log is not for this user`;
-    return result("failed", hidden, advice);
-  }
-  const elsewhere = unit && lastLine === "" ? outputSetting(unit) : undefined;
+  const isHidden = state?.isLogHidden === true;
+  const elsewhere = unit && lastLine === "" && !isHidden ? outputSetting(unit) : undefined;
   if (code !== "0" && unit !== undefined && elsewhere !== undefined) {
     const [, file] = /^(?:file|append|truncate):(.+)$/.exec(elsewhere.value) ?? [];
     return result(
@@ -72,7 +66,9 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
   if (code !== "0") {
     return result(
       "failed",
-      lastLine === ""
+      isHidden
+        ? `${text}: it exited with code ${code}, and its log is not for this user`
+        : lastLine === ""
         ? `${text}: it exited with code ${code}, and its log does not say why`
         : `${text}: it exited with code ${code}; the last line of its log: ${lastLine}`,
       `read its log: ${logHint}`,
@@ -92,6 +88,10 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
 export function errorResult(text: string, found: FoundService): CheckResult {
   const { state, unit } = found;
   const { start = "", logHint = "", lastError = "" } = state ?? {};
+  if (DAMAGED.test(lastError)) {
+    const damaged = `${text}: its program is damaged (${lastError})`;
+    return result("failed", damaged, `put the program there again: ${found.install}`);
+  }
   const said = `${text}; the last error in its log: ${lastError}`;
   // This doctor has read the same file, which the error was about.
   if (isRepaired(lastError, found)) {

@@ -187,18 +187,19 @@ const START_STEPS: Readonly<Record<string, readonly string[]>> = {
   start: ["Type"],
   "start-post": ["ExecStartPost"],
 };
+const STOP_STEPS: typeof START_STEPS = { stop: ["ExecStop"], "stop-post": ["ExecStopPost"] };
 
 /** A start or stop that goes on; `undefined` where it has not begun. */
 function unfinishedJob(unit: LoadedUnit): UnitFailure | undefined {
   const step = unit.property("SubState");
-  const seeMore = { advice: [`see how far it is: systemctl status ${unit.name}`] };
-  if (unit.property("ActiveState") === "deactivating") {
-    return { text: `systemd is still stopping it (${step})`, ...seeMore };
-  }
-  const names = START_STEPS[step];
+  const isStopping = unit.property("ActiveState") === "deactivating";
+  const names = isStopping ? STOP_STEPS[step] ?? [] : START_STEPS[step];
   if (names === undefined) return undefined;
-  const text = `systemd is still starting it (${step})`;
-  return underSettings(text, { unit: ofDropIns(unit), names }) ?? { text, ...seeMore };
+  const text = isStopping
+    ? `systemd is still stopping it (${step})`
+    : `systemd is still starting it (${step})`;
+  return underSettings(text, { unit: ofDropIns(unit), names }) ??
+    { text, advice: [`see how far it is: systemctl status ${unit.name}`] };
 }
 
 /** A start that waits for other units. */

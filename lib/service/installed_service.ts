@@ -75,6 +75,7 @@ export async function serviceState(
   ]);
   const { logHint, logTail } = manager;
   const output = withoutColors((await system.tools.run(logTail, options)).output);
+  const isLogHidden = /insufficient permissions|not seeing messages from other users/.test(output);
   return {
     name: record.service,
     manager: record.manager,
@@ -82,13 +83,13 @@ export async function serviceState(
     transition: isActive === false && shown !== undefined ? transitionOf(shown.output) : undefined,
     restarts: shown && Number(/^NRestarts=(\d+)$/m.exec(shown.output)?.[1] ?? 0),
     isEnabled,
-    logHint,
+    logHint: isLogHidden ? `sudo ${logHint}` : logHint,
     // People start what is stopped, although a restart does the same.
     start: manager.restart.slice(-1).map(toolLine).join("").replace(/\brestart\b/, "start"),
     enable: manager.enable.map(toolLine).join(" && "),
     lastError: lastError(output),
     lastLine: lastLine(output),
-    isLogHidden: /insufficient permissions|not seeing messages from other users/.test(output),
+    isLogHidden,
     isStartLimited: isStartLimited(output),
     isUnconfigured: isUnconfigured(record),
     updates: isTimed === undefined

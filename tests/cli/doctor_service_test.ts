@@ -463,6 +463,12 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
       "systemd is still stopping it (stop)",
       "see how far it is: systemctl status x.service",
     ],
+    [
+      { Job: "7", ActiveState: "deactivating", SubState: "stop" },
+      { ExecStop: "/bin/sleep 60" },
+      `systemd is still stopping it (stop) (ExecStop=/bin/sleep 60 in ${DROP_IN})`,
+      "remove that setting",
+    ],
     [{ SubState: "auto-restart" }, {}, "it ended by itself", "read its log"],
     [
       { SubState: "auto-restart", ExecMainCode: "1", ExecMainStatus: "0", NRestarts: "2" },
@@ -541,6 +547,11 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
     assertStringIncludes(adviceText(found), advice, text);
     assertEquals(found.causes?.length ?? 1, count, text);
   }
+  const hidden = serviceResult(
+    foundOf({ ...SERVICE, isActive: false, isLogHidden: true }, { unit: unitOf(exited("3")) }),
+    undefined,
+  );
+  assertStringIncludes(hidden.text, "with code 3, and its log is not for this user");
   // Whatever else limits it, no runtime that compiles its program can start with that.
   const limits = { LimitNPROC: "200", MemoryMax: "512M", MemoryDenyWriteExecute: "yes" };
   const never = serviceResult(
@@ -1394,15 +1405,18 @@ Deno.test("serviceResult() warns of a service that ended again and again", () =>
 });
 
 Deno.test("serviceResult() knows a full disk and a damaged program by their words", () => {
-  const of = (status: string, lastError: string) => {
-    const unit = unitOf({ Result: "exit-code", ExecMainCode: "1", ExecMainStatus: status });
-    return serviceResult(foundOf({ ...SERVICE, isActive: false, lastError }, { unit }), undefined);
+  const of = (status: string, lastError: string, isActive = false) => {
+    const unit = unitOf({ ExecMainCode: "1", ExecMainStatus: status, NRestarts: "3" });
+    return serviceResult(foundOf({ ...SERVICE, isActive, lastError }, { unit }), undefined);
   };
   const full = of("233", "Failed to set up special execution directory: No space left on device");
   assertStringIncludes(full.advice ?? "", "make room on the disk that it names");
-  const damaged = of("1", "error: Uncaught SyntaxError: Invalid or unexpected token");
-  assertStringIncludes(damaged.text, "its program is damaged (error: Uncaught SyntaxError");
-  assertStringIncludes(damaged.advice ?? "", "put the program there again");
+  // Also in the moment in which systemd tries it once more.
+  for (const isActive of [false, true]) {
+    const damaged = of("1", "error: Uncaught SyntaxError: Invalid or unexpected token", isActive);
+    assertStringIncludes(damaged.text, "its program is damaged (error: Uncaught SyntaxError");
+    assertStringIncludes(damaged.advice ?? "", "put the program there again");
+  }
 });
 
 Deno.test("agentResult() advises on graphics cards by what is missing", () => {

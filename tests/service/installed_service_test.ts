@@ -154,7 +154,8 @@ Deno.test("serviceState() knows a unit that has ended too often to be started ag
 
 Deno.test("serviceState() tells a log that this user may not read from an empty one", async () => {
   const hidden = "No journal files were opened due to insufficient permissions.";
-  assertEquals((await stateOf({ log: [hidden] })).isLogHidden, true);
+  const { isLogHidden, logHint } = await stateOf({ log: [hidden] });
+  assertEquals([isLogHidden, logHint], [true, `sudo journalctl -u ${NAME} -f`]);
   assertEquals((await stateOf({ log: ["-- No entries --"] })).isLogHidden, false);
 });
 
