@@ -14,7 +14,7 @@ const FOREIGN_ID = 4711;
 const PUBLIC_ADDRESS = "8.8.4.4";
 const DISCOVERY_KEY = "d1scovery-k3y";
 
-asRoot.test("the program uses what is installed on its machine: configuration, record, authorities", async () => {
+asRoot.test("the program uses what is installed on its machine: configuration, record, authorities, an official agent", async () => {
   using folder = new TempFolder();
   const certificate = await makeCertificate();
   if (certificate === undefined) return;
@@ -40,8 +40,10 @@ asRoot.test("the program uses what is installed on its machine: configuration, r
     "-m",
     "sh",
     "-c",
-    `mount --bind ${folder.path}/etc /etc && exec "$0" "$@"`,
+    `mount --bind ${folder.path}/etc /etc && mount --bind ${folder.path}/run /run && exec "$0" "$@"`,
   ];
+  // A machine with systemd.
+  Deno.mkdirSync(`${folder.path}/run/systemd/system`, { recursive: true });
   const start = (...args: readonly string[]) =>
     new AgentProcess(args, { through, env: { RUNTIME_DIRECTORY: `${folder.path}/run` } });
 
@@ -76,4 +78,13 @@ asRoot.test("the program uses what is installed on its machine: configuration, r
   await using update = start("update", "--check");
   await update.says("Cannot parse the release");
   assertEquals((await update.ends()).code, 1);
+  Deno.removeSync(`${folder.path}${paths.record}`);
+  const units = `${folder.path}/etc/systemd/system`;
+  Deno.mkdirSync(units, { recursive: true });
+  const unit = "[Service]\nExecStart=/opt/komari/agent -e https://p.example -t t0ken\n" +
+    "Environment=HTTPS_PROXY=gopher://p.example\n";
+  Deno.writeTextFileSync(`${units}/komari-agent.service`, unit);
+  await using replacement = start("install", "--replace");
+  await replacement.says("has the scheme gopher://; supported are");
+  assertEquals((await replacement.ends()).code, 2);
 });

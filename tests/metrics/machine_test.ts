@@ -228,8 +228,18 @@ Deno.test("openLinuxMachine() reads the start of stat for the CPU, and all of it
   assertEquals(lengths, [CPU_TICKS_BYTES, FILES["/host/proc/stat"]?.length]);
 });
 
+/** A container's cgroup with the limit of 7, on a host that is a container, too. */
+const OWN_LIMIT = {
+  "/host/run/systemd/container": "lxc\n",
+  "/host/proc/self/cgroup": "0::/\n",
+  "/host/proc/self/mountinfo": "1 0 0:9 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+  "/sys/fs/cgroup/memory.max": "7168\n",
+  "/sys/fs/cgroup/memory.current": "0\n",
+  "/sys/fs/cgroup/memory.stat": "inactive_file 0\nactive_file 0\n",
+};
+
 Deno.test("openLinuxMachine() measures the host with HOST_PROC", () => {
-  const { machine, opened } = machineAt(HOSTS);
+  const { machine, opened } = machineAt(HOSTS, { ...FILES, ...OWN_LIMIT });
   assertDataEquals(numbers(machine), all(40, 3));
   const others = opened.filter((path) => !path.startsWith("/host/proc/"));
   // By its own mounts it knows where the host's are seen.

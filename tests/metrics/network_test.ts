@@ -77,6 +77,10 @@ timed.test("NetworkCollector.collect() counts a tunnel only where it is the only
   assertEquals(rootless.step(), [70, undefined]);
   assertEquals(rootless.counted(), ["tap0"]);
   assertEquals(rootless.step({ lo: 1, tap0: 75, tun0: 64 }), [75, 5]);
+  // What has passed it so far had passed the other one.
+  assertEquals(rootless.step({ lo: 1, tun0: 65 })?.[0], 75);
+  assertEquals(rootless.counted(), ["tun0"]);
+  assertEquals(rootless.step({ lo: 1, tun0: 67 })?.[0], 77);
 
   const container = new Machine(time, { lo: 1, tun0: 60, eth0: 70 }, traits);
   container.step();

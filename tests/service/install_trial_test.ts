@@ -22,6 +22,8 @@ class Machine extends FakeSystem {
   namesPanels = true;
   /** Commands that fail, by their beginning. */
   failing = "";
+  /** A restart ends nothing: the same agent goes on. */
+  isStuck = false;
   #health: HealthFile | undefined;
   /** No two agents start at the same time, even where no time passes. */
   #starts = 0;
@@ -54,8 +56,10 @@ class Machine extends FakeSystem {
   }
 
   #start(): void {
-    this.#health?.close();
-    this.#health = undefined;
+    if (!this.isStuck) {
+      this.#health?.close();
+      this.#health = undefined;
+    }
     // A process that another test is just starting may hold the lock of the one before for a moment.
     while (this.#health === undefined) {
       this.#health = openAt(Date.now() + ++this.#starts, `${this.root}/run/${NAME}`);
@@ -115,6 +119,13 @@ async function working(words: readonly string[] = [], folder = OPENRC): Promise<
   machine.printed.length = 0;
   return machine;
 }
+
+Deno.test("install() takes no report of the agent that ran before", async () => {
+  await using machine = await working();
+  machine.isStuck = true;
+  const why = "one.example accepted no report within 30 s; the installation before is back";
+  assertEquals(await machine.install(["-i", "2"]), why);
+});
 
 Deno.test("install() returns to the installation before when no panel accepts its reports", async () => {
   for (
