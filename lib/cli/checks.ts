@@ -52,6 +52,26 @@ export function result(
   return { status, text, ...adviceOf(advice) };
 }
 
+/** A check that has found nothing wrong. */
+export function ok(text: string): CheckResult {
+  return result("ok", text);
+}
+
+/** A check that was not made, or is not needed. */
+export function skipped(text: string, ...advice: readonly (string | undefined)[]): CheckResult {
+  return result("skipped", text, ...advice);
+}
+
+/** A check that has found what does not stop reports. */
+export function warning(text: string, ...advice: readonly (string | undefined)[]): CheckResult {
+  return result("warning", text, ...advice);
+}
+
+/** A check that has found what has to be repaired. */
+export function failed(text: string, ...advice: readonly (string | undefined)[]): CheckResult {
+  return result("failed", text, ...advice);
+}
+
 /** One line as advice, several as what may be the cause. */
 export function adviceOf(
   advice: readonly (string | undefined)[],
@@ -64,7 +84,7 @@ export function adviceOf(
 const CHECK_TIMEOUT_MS = 10_000;
 /** What every check gets to wait for its network; with less, time says nothing about what it checks. */
 const LEAST_CHECK_MS = 6_000;
-const NO_TIME_LEFT = result("skipped", "not checked: other checks took all the time");
+const NO_TIME_LEFT = skipped("not checked: other checks took all the time");
 
 /** How checks are run. */
 export interface RunChecks {
@@ -96,7 +116,7 @@ export async function* runChain(
       yield completed;
     } else {
       const { run: _, ...named } = link;
-      yield { ...named, ...result("skipped", "not checked"), follows: broken, ms: 0 };
+      yield { ...named, ...skipped("not checked"), follows: broken, ms: 0 };
     }
   }
 }
@@ -119,9 +139,7 @@ async function runCheck({ run, ...named }: Check, options: RunChecks): Promise<C
     const text = describeError(error);
     // What a library says stands beside words of our own.
     const isOwn = isTimeout(error) || text.startsWith("Cannot ");
-    outcome = isCut
-      ? NO_TIME_LEFT
-      : result("failed", isOwn ? text : `this check can't be made: ${text}`);
+    outcome = isCut ? NO_TIME_LEFT : failed(isOwn ? text : `this check can't be made: ${text}`);
   }
   const ms = Math.round(performance.now() - startedAtMs);
   return withoutSecrets({ ...named, ...outcome, ms }, secrets);

@@ -11,13 +11,12 @@ import type { Health } from "../state/health_reader.ts";
 import { type UnitSetting, variableValue } from "../service/loaded_unit.ts";
 import { closesSoon, reportProblem, seenProblem } from "./agent_problems.ts";
 import { isPaused } from "./agent_process.ts";
-import { type CheckResult, result } from "./checks.ts";
+import { type CheckResult, failed, ok, result, skipped, warning } from "./checks.ts";
 import { reinstall } from "./doctor_way.ts";
 import { duration } from "./help.ts";
 
 export function pausedResult(text: string, pid: number): CheckResult {
-  return result(
-    "failed",
+  return failed(
     `${text}; its process ${pid} was stopped by a signal (state T)`,
     `let it go on: kill -CONT ${pid}`,
   );
@@ -38,7 +37,7 @@ export function agentResult(
     isUnread?: boolean;
   },
 ): CheckResult {
-  if (health === undefined) return result("skipped", "no agent is seen to run here");
+  if (health === undefined) return skipped("no agent is seen to run here");
   const { version, pid } = health;
   const endpoint = variableValue(settings, "AGENT_ENDPOINT") || config.endpoint;
   const ours = panelNames(
@@ -51,9 +50,8 @@ export function agentResult(
     const names = others.join(", ");
     const text = `process ${pid} reports to ${names}, and not to this panel`;
     // Another agent may run beside what a command line asks about.
-    if (!config.isConfigInstalled) return result("skipped", text);
-    return result(
-      "warning",
+    if (!config.isConfigInstalled) return skipped(text);
+    return warning(
       `process ${pid} reports to ${names}, and its configuration has ${ours.join(", ")} by now`,
       `have it use that: ${reinstall(config)}`,
     );
@@ -76,11 +74,10 @@ export function agentResult(
   if (isPaused(pid)) return pausedResult(text, pid);
   if (problem !== undefined && isUnread) {
     const advice = "check the way to its panel as root: sudo komari-agent-deno doctor";
-    return result("failed", text, advice);
+    return failed(text, advice);
   }
   if (problem !== undefined && isOlderThanConfig(config, health)) {
-    return result(
-      "failed",
+    return failed(
       `${text}; it was started before ${config.configPath} was changed`,
       `have it use that: ${reinstall(config)}`,
     );
@@ -88,8 +85,7 @@ export function agentResult(
   if (problem !== undefined) {
     const unregistered = seenProblem(health, "registration");
     return unregistered === undefined
-      ? result(
-        "failed",
+      ? failed(
         text,
         "if all checks of the panel are fine, see whether it reports in a minute: " +
           "komari-agent-deno status",
@@ -97,8 +93,7 @@ export function agentResult(
           ? "see in its log what it tries"
           : `see in its log what it tries: ${logHint}`,
       )
-      : result(
-        "failed",
+      : failed(
         `${text}; ${unregistered}`,
         "compare the key of --auto-discovery with the one on the panel's page of settings",
       );
@@ -112,14 +107,13 @@ export function agentResult(
     return result(status, `${text}; ${seen}`, missing ?? advice);
   }
   if (hasTokenInArguments(pid)) {
-    return result(
-      "warning",
+    return warning(
       `${text}; it was started with -t, so every user of this machine can read its token, and a crash ` +
         "of the runtime would write it into the log",
       "give it the token by --token-file FILE or the variable AGENT_TOKEN, and restart it",
     );
   }
-  return result("ok", text);
+  return ok(text);
 }
 
 /** Whether the agent of the installed service runs with a configuration that has changed since. */
@@ -156,12 +150,11 @@ export function connectionsResult(
   const [first] = closed;
   if (first === undefined) {
     return health === undefined
-      ? result("skipped", "no agent is seen to run here")
-      : result("ok", "none is closed soon after it opened");
+      ? skipped("no agent is seen to run here")
+      : ok("none is closed soon after it opened");
   }
   const names = closed.map(({ panel }) => panel).join(", ");
-  return result(
-    "failed",
+  return failed(
     `the last ${first.shortConnections} WebSockets to ${names} were closed soon after they opened`,
     "see whether the panel shows the node as online while this agent is stopped: another agent, here or " +
       "elsewhere, has the same token then",

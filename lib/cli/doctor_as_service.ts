@@ -23,7 +23,7 @@ import {
 import { readSavedProxies } from "../service/service_environment.ts";
 import { type UnitSetting, variableFile } from "../service/loaded_unit.ts";
 import { readHealth } from "../state/health_reader.ts";
-import { type CheckResult, result } from "./checks.ts";
+import { type CheckResult, ok, result, skipped, warning } from "./checks.ts";
 
 /**
  * Set for the doctor that runs as the service and prints its checks for the one that started it: the
@@ -88,7 +88,7 @@ export async function runAsService(
   if (flags.length > 0) {
     const names = flags.map((origin) => origin.replace(/^flag /, "")).join(", ");
     const text = `this shell, since the service does not have ${names} of the command line`;
-    return { checks: undefined, proxies: config.proxies, result: result("skipped", text) };
+    return { checks: undefined, proxies: config.proxies, result: skipped(text) };
   }
   const { service, scope, runtimeFolder } = record;
   const saved = readSavedProxies(`${dirname(record.config)}/environment`) ?? {};
@@ -126,8 +126,8 @@ export async function runAsService(
   const user = settingsUser(shown) || (scope === "user" ? "" : "root");
   const text = asUser(user, differences(env, shown), [...settings, ...ofFiles]);
   const tested = ended === 0
-    ? result("ok", text)
-    : result("warning", `${text}; its process ended before all checks did (code ${ended})`);
+    ? ok(text)
+    : warning(`${text}; its process ended before all checks did (code ${ended})`);
   return { checks, proxies, result: tested };
 }
 
@@ -172,8 +172,8 @@ function notAsService(
   const whose = user === "" ? "" : ` (user ${user})`;
   const text = `this shell with the service's proxies, and not as the service runs${whose}`;
   return isOurs
-    ? result("skipped", `${text}: ${manager} can't do that`)
-    : result("skipped", text, "run it as root (sudo) to test as the service runs");
+    ? skipped(`${text}: ${manager} can't do that`)
+    : skipped(text, "run it as root (sudo) to test as the service runs");
 }
 
 /** What a runtime says that ends by itself, for those who made it. */

@@ -10,7 +10,7 @@ import { connectErrorMessage } from "../net/error_messages.ts";
 import { DialError } from "../net/errors.ts";
 import { connectAbortable } from "../net/happy_eyeballs.ts";
 import { ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
-import { type CheckResult, result } from "./checks.ts";
+import { type CheckResult, failed, ok, warning } from "./checks.ts";
 import { refusingProxyAdvice } from "./doctor_advice.ts";
 import { connectAdvice, hasIpv6Address, isPanelsLook } from "./doctor_connect_advice.ts";
 import {
@@ -55,7 +55,7 @@ export async function checkConnection(way: Way, signal: AbortSignal): Promise<Ch
       return await slowConnection(`${text}, after ${seconds(ms)}`, { way, hostname, port, signal });
     }
     if (!isLoopbackHost(hostname)) way.pings = lostPings(hostname, { config: way.config, signal });
-    return await deadAddress(way, { hostname, port, signal, text }) ?? result("ok", text);
+    return await deadAddress(way, { hostname, port, signal, text }) ?? ok(text);
   } catch (error) {
     signal.throwIfAborted();
     return await notConnected(error, way, signal);
@@ -74,24 +74,22 @@ async function slowConnection(
 ): Promise<CheckResult> {
   const slow = await slowConnections(hostname, { port, signal });
   // Once is no finding: this machine may have been busy.
-  if (slow === 0) return result("ok", text);
+  if (slow === 0) return ok(text);
   const counted = `${text}; of ${FURTHER_CONNECTIONS} further ones ${slow} took as long`;
   const ping = `ping -c 20 ${hostname}`;
   if (slow > 0 && slow < FURTHER_CONNECTIONS) {
     const advice = `see where packets are lost, which are sent again after 1 s and 3 s: ${ping}`;
-    return result("warning", `${counted}: packets are lost on the way`, advice);
+    return warning(`${counted}: packets are lost on the way`, advice);
   }
   const lost = `see whether packets are lost on the way: ${ping}`;
   return way.proxy === undefined
-    ? result(
-      "warning",
+    ? warning(
       counted,
       lost,
       "see on the panel's machine whether it takes connections late: ss -ltn; nstat -az " +
         "TcpExtListenOverflows",
     )
-    : result(
-      "warning",
+    : warning(
       counted,
       `see whether the proxy is slow: curl -v -x ${hostname}:${port} ` +
         way.url.origin,
@@ -128,8 +126,7 @@ async function deadAddress(
   if (dead === undefined) return undefined;
   const [family, other] = [dead, hostname].map((it) => ipFamily(it));
   const which = dead === way.addresses[0] ? "which is tried first" : "another address of the name";
-  return result(
-    "warning",
+  return warning(
     `${text}; ${dead}, ${which}, does not connect: ${reasons[at]}`,
     `see whether it answers at all: ping -c 3 ${dead}`,
     oldAddressAdvice(dead),
@@ -147,9 +144,7 @@ async function notConnected(
   const { proxy, answeredBy } = way;
   const message = withPorts(failureText(error), way);
   const stage = error instanceof DialError ? error.stage : "connect";
-  if (stage === "proxy") {
-    return result("failed", message, ...refusingProxyAdvice(message, way));
-  }
+  if (stage === "proxy") return failed(message, ...refusingProxyAdvice(message, way));
   const { host, port } = firstHop(way);
   const subject = proxy === undefined ? host : `the proxy ${host}`;
   const text = isTimeout(error)
@@ -159,7 +154,7 @@ async function notConnected(
     : `${message} (${answeredBy})`;
   const finding = /refused/.test(message) ? undefined : firstStep(way) ?? fullTable();
   if (finding !== undefined) {
-    return result("failed", `${text}; ${finding.text}`, ...connectAdvice(text, way, { finding }));
+    return failed(`${text}; ${finding.text}`, ...connectAdvice(text, way, { finding }));
   }
   const address = way.addresses[0] ?? host;
   const [isPinged, ofSource] = isTimeout(error) || /host is unreachable/.test(message)
@@ -170,7 +165,7 @@ async function notConnected(
     : [];
   if (ofSource !== undefined) {
     const advice = connectAdvice(text, way, { finding: ofSource });
-    return result("failed", `${text}; ${ofSource.text}`, ...advice);
+    return failed(`${text}; ${ofSource.text}`, ...advice);
   }
   const pinged = isPinged === undefined
     ? text
@@ -180,8 +175,8 @@ async function notConnected(
   const advice = connectAdvice(text, way, { isPinged });
   const detour = isPinged === true || !isTimeout(error) ? undefined : detourOf(address);
   return detour === undefined
-    ? result("failed", pinged, ...advice)
-    : result("failed", `${pinged}; ${detour.text}`, ...detour.advice, ...advice);
+    ? failed(pinged, ...advice)
+    : failed(`${pinged}; ${detour.text}`, ...detour.advice, ...advice);
 }
 
 /** The message of an error, which says that no port is free where the missing address is there. */

@@ -11,7 +11,7 @@ import type { Machine } from "../metrics/machine.ts";
 import { mayHang, type MountDecision } from "../metrics/mount_filter.ts";
 import { STATFS_TIMEOUT_MS } from "../metrics/nonblocking_statfs.ts";
 import { takeSnapshot } from "../metrics/snapshot.ts";
-import { type CheckResult, result } from "./checks.ts";
+import { type CheckResult, ok, result, warning } from "./checks.ts";
 import { given } from "./doctor_way.ts";
 
 export async function checkDisks(machine: Machine, config: Config): Promise<CheckResult> {
@@ -47,8 +47,7 @@ export function unmatchedResult(
   const where = origin === "" || origin.startsWith("flag ") ? notice : `${notice} (see ${origin})`;
   const more = names.length > MAX_NAMES ? ["…"] : [];
   const shown = [...names.slice(0, MAX_NAMES), ...more].join(", ");
-  return result(
-    "warning",
+  return warning(
     names.length === 0 ? where : `${where}; there is ${shown}`,
     `name what is here: ${given({ config }, `--${flag} NAMES`)}`,
     `or leave that option out: ${given({ config }, `--unset ${flag}`)}`,
@@ -81,10 +80,9 @@ export function disksResult(
     );
   }
   if (counted.length > 0) {
-    return result("ok", `${counted.join(", ")} counted, ${all.length - counted.length} left out`);
+    return ok(`${counted.join(", ")} counted, ${all.length - counted.length} left out`);
   }
-  return result(
-    "warning",
+  return warning(
     "none is counted, so no disk space is reported",
     `--dry-run says why each is left out; this chooses them: ${
       given({ config }, "--include-mountpoint PATHS")

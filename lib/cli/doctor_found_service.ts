@@ -160,9 +160,7 @@ export function detailCommand(unit: LoadedUnit, scope: ServiceScope): ToolComman
   const ask = (tool: string, ...args: string[]) => ({ tool, args: [...user, ...args] });
   if (property("LoadState") === "bad-setting") return ask("systemd-analyze", "verify", name);
   // The jobs that systemd has not done yet.
-  if (jobOf(unit) !== undefined) {
-    return ask("systemctl", "list-jobs", "--no-legend", "--full");
-  }
+  if (jobOf(unit) !== undefined) return ask("systemctl", "list-jobs", "--no-legend", "--full");
   if (property("ConditionResult") === "no" || property("AssertResult") === "no") {
     return ask("systemctl", "status", "--no-pager", "--full", "-n", "0", name);
   }

@@ -25,7 +25,16 @@ import type { UnitSetting } from "../service/loaded_unit.ts";
 import type { Health } from "../state/health_reader.ts";
 import { localTime, unknownZone, usedHours } from "../traffic/time_zone.ts";
 import { agentSays, seenProblem } from "./agent_problems.ts";
-import { type Check, check, type CheckResult, result } from "./checks.ts";
+import {
+  type Check,
+  check,
+  type CheckResult,
+  failed,
+  ok,
+  result,
+  skipped,
+  warning,
+} from "./checks.ts";
 import { checkDisks, unmatchedResult } from "./doctor_disks.ts";
 import { checkPing } from "./doctor_ping.ts";
 import { checkStateFolder } from "./doctor_state.ts";
@@ -34,11 +43,10 @@ import { given } from "./doctor_way.ts";
 /** The check of the limit of open files, below which nothing works as it should. */
 export function descriptorCheck(limit: number | undefined): Check {
   return check("open_files", "Open files", () => {
-    if (limit === undefined) return result("ok", "not limited");
+    if (limit === undefined) return ok("not limited");
     const text = `${limit} at a time`;
-    if (limit >= LEAST_DESCRIPTORS) return result("ok", text);
-    return result(
-      "failed",
+    if (limit >= LEAST_DESCRIPTORS) return ok(text);
+    return failed(
       text,
       `an agent needs ${LEAST_DESCRIPTORS}: raise LimitNOFILE= of its unit, or "ulimit -n"`,
     );
@@ -67,8 +75,7 @@ export function machineChecks(
         return checkInterfaces(await machine(), config);
       } catch (error) {
         if (config.hostProc === "" || !(error instanceof UsageError)) throw error;
-        return result(
-          "failed",
+        return failed(
           describeError(error),
           "let the machine's be there (docker run -v /:/host:ro,rslave -e HOST_PROC=/host/proc), " +
             "or leave HOST_PROC out",
@@ -109,10 +116,9 @@ export function authoritiesResult({ files, ignored }: SystemAuthorities): CheckR
   const trusted = files.length === 0
     ? "the built-in ones, and none was added to this system"
     : `the built-in ones, and of this system ${names}`;
-  if (ignored.length === 0) return result("ok", trusted);
+  if (ignored.length === 0) return ok(trusted);
   const left = ignored.map(({ file, reason }) => `${file} (${reason})`).join(", ");
-  return result(
-    "warning",
+  return warning(
     `${trusted}; left out: ${left}`,
     ...ignored.map(({ file, reason }) =>
       reason === UNREADABLE
@@ -127,16 +133,15 @@ async function checkDevNull(): Promise<CheckResult> {
   const repair = "make it anew: rm -f /dev/null && mknod -m 666 /dev/null c 1 3";
   try {
     const { isCharDevice, mode } = await Deno.stat("/dev/null");
-    if (!isCharDevice) return result("failed", "/dev/null is no device", repair);
+    if (!isCharDevice) return failed("/dev/null is no device", repair);
     const permissions = (mode ?? 0) & 0o777;
-    if (permissions === 0o666) return result("ok", "a device that all may read and write");
-    return result(
-      "failed",
+    if (permissions === 0o666) return ok("a device that all may read and write");
+    return failed(
       `/dev/null has mode 0${permissions.toString(8)}, so not everybody may read and write it`,
       "chmod 666 /dev/null",
     );
   } catch (error) {
-    return result("failed", `/dev/null: ${describeError(error)}`, repair);
+    return failed(`/dev/null: ${describeError(error)}`, repair);
   }
 }
 
@@ -145,9 +150,8 @@ function checkTimeZone({ root }: Machine["roots"]): CheckResult {
   const readText = (path: string) => attempt(() => Deno.readTextFileSync(path));
   const local = localTime(Deno.env.get("TZ"), readText, root);
   const [origin, hours] = [unknownZone(local), usedHours()];
-  if (origin === undefined) return result("ok", local.isGuessed ? hours : local.timeZone ?? hours);
-  return result(
-    "warning",
+  if (origin === undefined) return ok(local.isGuessed ? hours : local.timeZone ?? hours);
+  return warning(
     `the zone of ${origin} is unknown, so ${hours} is used: the month begins at another hour`,
     "name one of those that timedatectl list-timezones shows",
   );
@@ -163,11 +167,8 @@ function checkInterfaces(machine: Machine, config: Config): CheckResult {
     names: all.map(({ name }) => name),
   });
   if (unmatched !== undefined) return unmatched;
-  if (counted.length > 0) {
-    return result("ok", `${counted.join(", ")} counted, ${ignored} left out`);
-  }
-  return result(
-    "warning",
+  if (counted.length > 0) return ok(`${counted.join(", ")} counted, ${ignored} left out`);
+  return warning(
     "none is counted, so no traffic is reported",
     `--dry-run says why each is left out; this chooses them: ${
       given({ config }, "--include-nics NAMES")
@@ -187,20 +188,14 @@ function checkMetrics(config: Config, health: Health | undefined): CheckResult {
         given({ config }, "--metrics ADDRESS")
       }`;
   const seen = seenProblem(health, "metrics");
-  if (seen !== undefined) return result("failed", agentSays(seen), adviceFor(seen));
-  if (health !== undefined) {
-    return result("ok", `the agent serves them on ${hostname} port ${port}`);
-  }
+  if (seen !== undefined) return failed(agentSays(seen), adviceFor(seen));
+  if (health !== undefined) return ok(`the agent serves them on ${hostname} port ${port}`);
   try {
     Deno.listen({ hostname, port }).close();
-    return result("ok", `${hostname} port ${port} is free`);
+    return ok(`${hostname} port ${port} is free`);
   } catch (error) {
     const reason = describeError(error);
-    return result(
-      "failed",
-      `can't be served on ${hostname} port ${port}: ${reason}`,
-      adviceFor(reason),
-    );
+    return failed(`can't be served on ${hostname} port ${port}: ${reason}`, adviceFor(reason));
   }
 }
 
@@ -213,9 +208,7 @@ async function checkSeal(
   if (health !== undefined && health.seal !== "") {
     return result(isWhole(health.seal) || config.remoteControl ? "ok" : "warning", health.seal);
   }
-  if (config.remoteControl) {
-    return result("skipped", "not used: remote control is on");
-  }
+  if (config.remoteControl) return skipped("not used: remote control is on");
   const asNobody = isRootUntilSealed(config);
   const shell = startShell({ ...hostRoots(config.hostProc), os, asNobody });
   const needs = await sealNeeds(config, { names: new ShellNames(shell), shell });
@@ -223,15 +216,13 @@ async function checkSeal(
   const seal = await sealProcess(needs);
   const gap = sealGap(seal);
   if (gap === undefined) {
-    return result(
-      "ok",
+    return ok(
       asNobody
         ? "the kernel and the runtime can seal the agent, which is root until then and nobody from then on"
         : "the kernel and the runtime can seal the agent",
     );
   }
-  return result(
-    "warning",
+  return warning(
     seal.kernelError === undefined
       ? `the kernel and the runtime can seal the agent, but ${gap}`
       : `only the runtime can seal the agent: ${gap}`,

@@ -8,7 +8,7 @@ import { isTimeout, settlesWithin, withTimeout } from "../async/timeout.ts";
 import { Connector } from "../net/connector.ts";
 import { RUNTIME_NAMES } from "../net/dns.ts";
 import { ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
-import { type CheckResult, result } from "./checks.ts";
+import { type CheckResult, failed, ok, warning } from "./checks.ts";
 import { lostPings, PINGS } from "./doctor_loss.ts";
 import { deadServerAdvice, slowAdvice } from "./doctor_name_advice.ts";
 import {
@@ -35,7 +35,7 @@ const FAKE_IPS = /^198\.1[89]\./;
 /** Resolves the name of the panel, or of the proxy. */
 export async function checkName(way: Way, signal: AbortSignal): Promise<CheckResult> {
   const { host } = firstHop(way);
-  if (ipFamily(host) !== undefined) return result("ok", `${host} is an address`);
+  if (ipFamily(host) !== undefined) return ok(`${host} is an address`);
   const sources = await readSources(way);
   const line = sources.leavesOutHosts ? undefined : sources.hostsLine;
   const startedAtMs = performance.now();
@@ -72,8 +72,7 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
     ? `${subject} is ${list}, answered by ${answerer}`
     : `${subject} is ${list}, found in line ${line} of /etc/hosts`;
   if (addresses.every((it) => ["0.0.0.0", "::"].includes(it))) {
-    return result(
-      "failed",
+    return failed(
       `${found}: that is no server's address, but how a filter blocks a name`,
       line === undefined
         ? `allow ${host} in the filter of ${sources.asked} (Pi-hole, AdGuard, the router's)`
@@ -102,12 +101,11 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   if (line !== undefined && !addresses.some(isLoopbackHost)) {
     way.doubts = hostsDoubts(await (asked ?? askEach(host, sources, { signal })), { way, line });
   }
-  if (asked === undefined) return result("ok", text);
+  if (asked === undefined) return ok(text);
   const pings = await pingsOf(answers, way, signal);
   const slow = `${text}, after ${seconds(ms)}`;
   const each = answers.length === 0 ? "" : ` (${answers.map(answerText).join("; ")})`;
-  return result(
-    "warning",
+  return warning(
     slow + each + pingsText(answers, pings),
     ...slowAdvice(answers, { way, sources, lostPings: pings }),
   );
@@ -191,8 +189,7 @@ async function bySystem(
     const lookUp = () => RUNTIME_NAMES.lookUp(host);
     const addresses = await withTimeout(lookUp, { timeoutMs: SYSTEM_LOOKUP_MS, signal });
     const each = answers.map(answerText).join("; ");
-    return result(
-      "failed",
+    return failed(
       `Cannot resolve ${host}: asked ${sources.asked}: ${each}; the system's own name servers give ` +
         addresses.join(", "),
       `name another server in ${sources.file}, or take the system's: ${
@@ -225,8 +222,7 @@ export function lateAnswer(
   way.addresses = found.addresses;
   way.answeredBy = `address from ${found.server}`;
   const each = answers.map(answerText).join("; ");
-  return result(
-    "warning",
+  return warning(
     `${firstHop(way).host} is ${
       found.addresses.join(", ")
     }, answered by ${found.server}, and the ` +

@@ -10,7 +10,7 @@ import { FAR_ADDRESSES } from "../host/routes.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { addressScope, ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { lastSetting, settingText } from "../service/loaded_unit.ts";
-import { type CheckResult, result } from "./checks.ts";
+import { type CheckResult, failed, ok, skipped, warning } from "./checks.ts";
 import { networkLogCommand } from "./doctor_commands.ts";
 import { type AskRoute, kernelRoutes, missingRouteAdvice, refused } from "./doctor_route.ts";
 import { restart } from "./doctor_unit_settings.ts";
@@ -68,8 +68,7 @@ export async function checkNetwork(way: Way, signal: AbortSignal): Promise<Check
   const { host } = firstHop(way);
   const family = familyError();
   if (family !== undefined) {
-    return result(
-      "failed",
+    return failed(
       `this process gets no socket of the network: ${family}`,
       unitAdvice(way, ["RestrictAddressFamilies"]),
     );
@@ -84,38 +83,37 @@ export async function checkNetwork(way: Way, signal: AbortSignal): Promise<Check
         "see which interfaces the kernel has: ip link",
       ];
     const text = "there is no network interface but the loopback";
-    return result("failed", text, ...own === undefined ? advice : [own]);
+    return failed(text, ...own === undefined ? advice : [own]);
   }
-  if (isLoopbackHost(host)) return result("ok", `not needed: ${host} is this machine`);
+  if (isLoopbackHost(host)) return ok(`not needed: ${host} is this machine`);
   if (all === undefined) return unlistedAddresses(way);
   const withAddress = all.filter(({ isUp, addresses }) => isUp && addresses.length > 0);
   if (withAddress.length === 0) return noAddress(all);
   const shown = withAddress.map(({ name, addresses }) => `${name} ${addresses[0]}`).join(", ");
   const askRoute = kernelRoutes();
   const routes = defaultRoutes(askRoute);
-  if (routes === undefined) return result("ok", shown);
-  if (routes !== "") return result("ok", `${shown}; ${routes}`);
+  if (routes === undefined) return ok(shown);
+  if (routes !== "") return ok(`${shown}; ${routes}`);
   const text = `${shown}; there is no default route`;
   // A panel in the same network, or on this machine, needs none.
-  if (await isConnectable(way, signal)) return result("ok", text);
+  if (await isConnectable(way, signal)) return ok(text);
   const unreached = `${text}, and ${host} can't be reached`;
   const far = FAR_ADDRESSES[ipFamily(host) === 6 ? 1 : 0];
   const route = askRoute(far);
   if (route !== undefined && "kind" in route && route.kind !== "none") {
     const { text, advice } = refused(far, route);
-    return result("failed", `${unreached}: ${text}`, ...advice);
+    return failed(`${unreached}: ${text}`, ...advice);
   }
-  return result("failed", unreached, ...missingRouteAdvice(far));
+  return failed(unreached, ...missingRouteAdvice(far));
 }
 
 /** The kernel tells this process no addresses, as where its unit leaves out AF_NETLINK. */
 function unlistedAddresses({ unit, config }: Way): CheckResult {
   const setting = lastSetting(unit, "RestrictAddressFamilies");
   if (setting === undefined || /^~|AF_NETLINK/.test(setting.value)) {
-    return result("skipped", "this system does not tell its interfaces");
+    return skipped("this system does not tell its interfaces");
   }
-  return result(
-    "warning",
+  return warning(
     "this process may not ask for the addresses of interfaces",
     `add AF_NETLINK to ${settingText(setting)}, and then: ${restart(config.serviceName)}`,
   );
@@ -144,7 +142,7 @@ function noAddress(all: readonly InterfaceFacts[]): CheckResult {
     return [`${name} has no address`, advice] as const;
   });
   const text = `no interface has an address: ${states.map(([state]) => state).join(", ")}`;
-  return result("failed", text, ...states.map(([, advice]) => advice));
+  return failed(text, ...states.map(([, advice]) => advice));
 }
 
 async function isConnectable({ dialer, url }: Way, signal: AbortSignal): Promise<boolean> {

@@ -17,7 +17,7 @@ import {
 import { importSettings } from "../service/official_options.ts";
 import { currentSystem } from "../service/target_system.ts";
 import type { Health } from "../state/health_reader.ts";
-import { type CheckResult, result } from "./checks.ts";
+import { type CheckResult, failed, ok, warning } from "./checks.ts";
 
 /** Finds agents here, or by the panel elsewhere, that report as the same node. */
 export async function checkOtherAgents(
@@ -73,8 +73,7 @@ export function otherAgentsResult(
 ): CheckResult {
   const rivals = officials.filter((official) => ours.has(tokenOf(official)));
   if (rivals.length > 0) {
-    return result(
-      "failed",
+    return failed(
       `the official agent's service ${namesOf(rivals)} runs with the same token`,
       "both report as one node; `install --replace` takes its place",
     );
@@ -89,15 +88,13 @@ export function otherAgentsResult(
       ...units === "" ? [] : [`systemctl stop ${units}; systemctl disable ${units}`],
       ...pids === "" ? [] : [`kill ${pids}`],
     ].join("; ");
-    return result(
-      "failed",
+    return failed(
       `another agent runs with the same token: ${names}`,
       `stop it, if it is not wanted (${stop}), or give each node a token of its own`,
     );
   }
-  if (officials.length === 0) return result("ok", "none is seen here with the same token");
-  return result(
-    "warning",
+  if (officials.length === 0) return ok("none is seen here with the same token");
+  return warning(
     `the official agent's service ${namesOf(officials)} runs here too, as another node`,
     "fine if you want that; `install --replace` takes its place",
   );

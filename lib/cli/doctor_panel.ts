@@ -11,7 +11,7 @@ import type { HttpResponse } from "../net/http_client.ts";
 import { isHtml, reasonOf, statusError } from "../panel/http_exchange.ts";
 import type { UnitSetting } from "../service/loaded_unit.ts";
 import { USER_AGENT } from "../version.ts";
-import { type Check, check, type CheckResult, result } from "./checks.ts";
+import { type Check, check, type CheckResult, failed, ok, skipped, warning } from "./checks.ts";
 import { answerAdvice, answererText, isPasswordWall } from "./doctor_advice.ts";
 import { clockAdvice, clockDifference } from "./doctor_clock.ts";
 import { cloudflareAdvice, isChallenge } from "./doctor_cloudflare.ts";
@@ -64,21 +64,19 @@ async function noPanel(unreadableConfig: string | undefined): Promise<CheckResul
   if (unreadableConfig !== undefined) {
     const { isMissing, isDenied } = await readFile(unreadableConfig);
     if (isMissing) {
-      return result(
-        "failed",
+      return failed(
         `the service's configuration ${unreadableConfig} is not there: no such file`,
         "put it back, or make it anew: sudo komari-agent-deno install -e URL -t TOKEN",
       );
     }
     if (isDenied) {
-      return result(
-        "warning",
+      return warning(
         `not checked: this user can't read ${unreadableConfig}, the service's configuration`,
         "run it as root (sudo)",
       );
     }
   }
-  return result("failed", "no panel is configured", "give -e URL and -t TOKEN, or --config FILE");
+  return failed("no panel is configured", "give -e URL and -t TOKEN, or --config FILE");
 }
 
 class PanelCheck {
@@ -107,10 +105,9 @@ class PanelCheck {
         const advice = `no web server listens there: correct the port in ${
           endpointPlace(this.#way)
         }`;
-        return result("failed", `${message}, once connected`, advice);
+        return failed(`${message}, once connected`, advice);
       }
-      return result(
-        "failed",
+      return failed(
         `${message}, once connected`,
         `see whether a request is answered, and by HTTP/1.1 as this agent's: curl --http1.1 -v ${href}`,
         /closed without an answer/.test(message)
@@ -153,7 +150,7 @@ class PanelCheck {
     }
     const version = await this.#calls.version(signal);
     const name = version === undefined ? "Komari" : `Komari ${version}`;
-    return result("ok", `${name}, protocol version ${protocol}`);
+    return ok(`${name}, protocol version ${protocol}`);
   }
 
   /** Says what has answered in place of a panel, with the first line of its page. */
@@ -173,8 +170,7 @@ class PanelCheck {
     if (status === 403 && !isChallenge(response)) {
       const other = await this.#statusOfOthers(signal);
       if (other !== status) {
-        return result(
-          "failed",
+        return failed(
           `${words}${answerer}; as ${OTHER_USER_AGENT} it gets status ${other}`,
           `a rule in front of the panel refuses the User-Agent ${USER_AGENT}: let it pass there, at least ` +
             "for /api/clients/",
@@ -186,20 +182,19 @@ class PanelCheck {
       const advice = `the panel is at the root of this server: write ${url.origin} into ${
         endpointPlace(this.#way)
       }`;
-      return result("failed", words + answerer, advice);
+      return failed(words + answerer, advice);
     }
     const isRefused = !isChallenge(response) &&
       [200, 302, 303, 307, 403, 404, 405].includes(status);
     const version = isRefused ? await this.#calls.version(signal) : undefined;
     if (version !== undefined) {
-      return result(
-        "failed",
+      return failed(
         `a Komari panel answers here (${version}), and its calls are refused: status ${status}` +
           reasonOf(text) + answerer,
         "let /api/clients/ pass in what is in front of the panel, by POST as by GET",
       );
     }
-    return result("failed", words + answerer, ...answerAdvice(response, this.#way));
+    return failed(words + answerer, ...answerAdvice(response, this.#way));
   }
 
   /** The status of the same call as another program, which some firewalls let pass. */
@@ -225,15 +220,13 @@ class PanelCheck {
   }
 
   async upgrade(signal: AbortSignal): Promise<CheckResult> {
-    if (this.#way.config.transport === "http") {
-      return result("skipped", "not used: --transport http");
-    }
-    if (this.#version === 1) return result("skipped", "not used on panels of version 1");
+    if (this.#way.config.transport === "http") return skipped("not used: --transport http");
+    if (this.#version === 1) return skipped("not used on panels of version 1");
     if (this.#registersItself) return REGISTERS_ITSELF;
     try {
       const response = await this.#calls.upgrade(signal);
       if (response.headers.has("sec-websocket-version")) {
-        return result("ok", "upgrade requests reach the panel");
+        return ok("upgrade requests reach the panel");
       }
       const answerer = answererText(response, this.#way);
       const reason = toStatusError("upgrade", response).message.replace(/^Cannot upgrade: /, "");
@@ -243,11 +236,7 @@ class PanelCheck {
         const advice = response.status === 403 && cloudflareAdvice(response) === undefined
           ? ["let WebSockets to /api/clients/ pass there, as other calls (nginx: $http_upgrade)"]
           : answerAdvice(response, this.#way);
-        return result(
-          "warning",
-          `the request for one was refused: ${reason}${answerer}`,
-          ...advice,
-        );
+        return warning(`the request for one was refused: ${reason}${answerer}`, ...advice);
       }
       return blocked(
         (response.text.includes("Require WebSocket upgrade")
@@ -262,28 +251,25 @@ class PanelCheck {
 
   clock(): CheckResult {
     const errorMs = this.#calls.clockErrorMs;
-    if (errorMs === undefined) return result("skipped", "the panel sends no date");
+    if (errorMs === undefined) return skipped("the panel sends no date");
     // The header has whole seconds.
-    if (Math.abs(errorMs) < 1_500) {
-      return result("ok", "the same as the panel's");
-    }
+    if (Math.abs(errorMs) < 1_500) return ok("the same as the panel's");
     const difference = clockDifference(errorMs);
     const text = errorMs > 0
       ? `${difference} behind the panel's`
       : `${difference} ahead of the panel's`;
-    if (Math.abs(errorMs) <= MAX_CLOCK_ERROR_MS) return result("ok", text);
-    return result("warning", text, ...clockAdvice());
+    if (Math.abs(errorMs) <= MAX_CLOCK_ERROR_MS) return ok(text);
+    return warning(text, ...clockAdvice());
   }
 }
 
-const REGISTERS_ITSELF = result("skipped", "not checked: this node registers itself");
+const REGISTERS_ITSELF = skipped("not checked: this node registers itself");
 
 /** Statuses by which something refuses a call whatever it asks for. */
 const REFUSALS: readonly number[] = [401, 403, 429];
 
 function blocked(reason: string): CheckResult {
-  return result(
-    "warning",
+  return warning(
     `blocked: ${reason}; reports can only go by HTTP then`,
     "let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, " +
       "and the headers Upgrade and Connection)",

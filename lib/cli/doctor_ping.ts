@@ -14,7 +14,7 @@ import { lastSetting, settingText, type UnitSetting } from "../service/loaded_un
 import type { Health } from "../state/health_reader.ts";
 import { PROGRAM } from "../version.ts";
 import { agentSays, pingProblem, seenProblem, systemProgram } from "./agent_problems.ts";
-import { type CheckResult, result } from "./checks.ts";
+import { type CheckResult, failed, ok, result } from "./checks.ts";
 import { restart } from "./doctor_unit_settings.ts";
 
 export async function checkPing(
@@ -32,10 +32,8 @@ export async function checkPing(
   const shell = startShell({ ...roots, os, asNobody });
   try {
     const ms = await new IcmpProbe(shell).probe(["127.0.0.1"], { signal });
-    if (seen !== undefined) {
-      return result("failed", agentSays(seen), pingAdvice(seen, { unit, name }));
-    }
-    return result("ok", `ping works (127.0.0.1 in ${ms} ms)`);
+    if (seen !== undefined) return failed(agentSays(seen), pingAdvice(seen, { unit, name }));
+    return ok(`ping works (127.0.0.1 in ${ms} ms)`);
   } catch (error) {
     signal.throwIfAborted();
     return failedPing(describeError(error), { health, unit, name });

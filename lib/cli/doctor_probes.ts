@@ -11,7 +11,7 @@ import { ProbePolicy, ProbeRefusedError } from "../probe/policy.ts";
 import type { LostTarget } from "../state/health_file.ts";
 import type { Health } from "../state/health_reader.ts";
 import { seenProblem, withLostTargets } from "./agent_problems.ts";
-import { type CheckResult, result } from "./checks.ts";
+import { type CheckResult, ok, skipped, warning } from "./checks.ts";
 import { given } from "./doctor_way.ts";
 
 /** Looks at the results of the last minute, and whether a target that is always lost may be probed at all. */
@@ -54,19 +54,14 @@ export function probesResult(
   const panels = health?.panels ?? [];
   const run = panels.reduce((sum, { lastMinute = 0 }) => sum + lastMinute, 0);
   const lost = panels.reduce((sum, it) => sum + (it.lost ?? 0), 0);
-  if (run === 0) return result("skipped", "none ran in the last minute");
+  if (run === 0) return skipped("none ran in the last minute");
   const targets = panels.flatMap(({ lostTargets = [] }) => lostTargets);
   const text = withLostTargets(`${run} in the last minute, ${lost} lost`, panels);
   if (refusal !== undefined) {
     const [, permitted] = /^(.*); --allow-local-probes permits it$/.exec(refusal) ?? [];
     return permitted === undefined
-      ? result(
-        "warning",
-        `${text}; ${refusal}`,
-        "remove that probe from the panel: no agent sends it",
-      )
-      : result(
-        "warning",
+      ? warning(`${text}; ${refusal}`, "remove that probe from the panel: no agent sends it")
+      : warning(
         `${text}; ${permitted}`,
         `if it is to be probed, permit it: ${
           given({ config }, "--allow-local-probes")
@@ -74,14 +69,13 @@ export function probesResult(
           "the panel",
       );
   }
-  if (lost < run && targets.length === 0) return result("ok", text);
+  if (lost < run && targets.length === 0) return ok(text);
   const kinds = panels.flatMap(({ kinds = {} }) => Object.keys(kinds));
   const seen = health && seenProblem(health, "ping");
   if (seen !== undefined && kinds.every((kind) => kind === "icmp")) {
-    return result("warning", `${text}: ${seen}`);
+    return warning(`${text}: ${seen}`);
   }
-  return result(
-    "warning",
+  return warning(
     text,
     `see whether a target answers this machine: ${lookAt(targets[0], kinds)}`,
     "see whether a firewall here drops it: nft list ruleset || iptables-save",

@@ -9,7 +9,7 @@ import type { Config } from "../config/config.ts";
 import { PACKAGE_MANAGERS, packageOf, thisProgram } from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
 import { knowsReleases, VERSION } from "../version.ts";
-import { type Check, check, type CheckResult, result } from "./checks.ts";
+import { type Check, check, type CheckResult, ok, skipped, warning } from "./checks.ts";
 import { findUpdate } from "./update.ts";
 
 /** A look at a release that takes longer is no fault of this machine's. */
@@ -24,9 +24,9 @@ export function configCheck(config: Config): Check {
       : isConfigInstalled
       ? `${configPath}, of the installed service`
       : configPath;
-    if (notices.length === 0) return result("ok", source);
+    if (notices.length === 0) return ok(source);
     const words = notices.join("; ");
-    return result("warning", `${source}: ${words}`);
+    return warning(`${source}: ${words}`);
   });
 }
 
@@ -36,20 +36,16 @@ export function versionCheck(config: Config): Check {
 }
 
 async function checkVersion(config: Config, signal: AbortSignal): Promise<CheckResult> {
-  if (!knowsReleases(config)) {
-    return result("skipped", `${VERSION}; this build has no release address`);
-  }
+  if (!knowsReleases(config)) return skipped(`${VERSION}; this build has no release address`);
   try {
     const find = (signal: AbortSignal) => findUpdate(config, thisProgram(), signal);
     const release = await withTimeout(find, { timeoutMs: LOOK_UP_MS, signal });
-    if (release.decision !== "newer") {
-      return result("ok", `${VERSION} is up to date`);
-    }
+    if (release.decision !== "newer") return ok(`${VERSION} is up to date`);
     const packaged = packageOf(thisProgram());
     const advice = packaged === undefined
       ? "`update --now` installs it"
       : `a newer package brings it, by ${PACKAGE_MANAGERS[packaged]}`;
-    return result("warning", `${VERSION}; version ${release.version} is available`, advice);
+    return warning(`${VERSION}; version ${release.version} is available`, advice);
   } catch (error) {
     signal.throwIfAborted();
     const { updateUrl, origins } = config;
@@ -59,6 +55,6 @@ async function checkVersion(config: Config, signal: AbortSignal): Promise<CheckR
         origins.get("update_url") ?? "--update-url"
       } answers, and correct it: curl -v ` +
         updateUrl;
-    return result("warning", `${VERSION}; ${describeError(error)}`, advice);
+    return warning(`${VERSION}; ${describeError(error)}`, advice);
   }
 }

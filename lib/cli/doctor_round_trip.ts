@@ -8,7 +8,7 @@
 import { roundMs } from "../log/log.ts";
 import { reasonOf } from "../panel/http_exchange.ts";
 import { urlHost } from "../parse/probe_target.ts";
-import { type CheckResult, result } from "./checks.ts";
+import { type CheckResult, failed, ok, warning } from "./checks.ts";
 import { answerAdvice, answererText } from "./doctor_advice.ts";
 import { FURTHER_CONNECTIONS, PINGS, slowConnections } from "./doctor_loss.ts";
 import { PanelCalls } from "./doctor_panel_calls.ts";
@@ -30,8 +30,7 @@ async function lossOn(
   const { host, port } = firstHop(way);
   const address = way.addresses[0] ?? host;
   const slow = await slowConnections(address, { port, signal });
-  return slow === 0 ? undefined : result(
-    "warning",
+  return slow === 0 ? undefined : warning(
     `${text}; ${lost} of ${PINGS} pings are lost, and ${slow} of ${FURTHER_CONNECTIONS} connections take ` +
       "over 1 s: packets are lost on the way",
     `see where packets are lost, which are sent again after 1 s and 3 s: ping -c 20 ${address}`,
@@ -53,11 +52,10 @@ export async function measureRoundTrip(
     if (limited !== undefined) {
       const text = `further calls are refused: status 429${reasonOf(limited.text)}`;
       const advice = answerAdvice(limited, way);
-      return result("warning", text + answererText(limited, way), ...advice);
+      return warning(text + answererText(limited, way), ...advice);
     }
     if (large.status !== small.status) {
-      return result(
-        "failed",
+      return failed(
         `a small request is answered in ${text}, and one of ${LARGE_REQUEST_BYTES} bytes with ` +
           `status ${large.status}${reasonOf(large.text)}${answererText(large, way)}`,
         ...answerAdvice(large, way),
@@ -66,8 +64,7 @@ export async function measureRoundTrip(
   } catch (error) {
     signal.throwIfAborted();
     const address = way.addresses[0] ?? firstHop(way).host;
-    return result(
-      "failed",
+    return failed(
       `a small request is answered in ${text}, and one of ${LARGE_REQUEST_BYTES} bytes is not: ` +
         failureText(error),
       `see whether large packets are lost on the way out: ${largestPing(address)} ` +
@@ -79,10 +76,9 @@ export async function measureRoundTrip(
   }
   const lossy = await lossOn(way, text, signal);
   if (lossy !== undefined) return lossy;
-  if (ms <= MAX_ROUND_TRIP_MS) return result("ok", text);
+  if (ms <= MAX_ROUND_TRIP_MS) return ok(text);
   const { host } = way.url;
-  return result(
-    "warning",
+  return warning(
     text,
     `see whether the way is slow: ping -c 5 ${host.replace(/:\d+$/, "")}`,
     "see on the panel's machine whether it is overloaded: top",

@@ -10,7 +10,7 @@ import { lastSetting, settingText } from "../service/loaded_unit.ts";
 import { updateServiceName } from "../service/update_service.ts";
 import type { Health } from "../state/health_reader.ts";
 import { isPaused } from "./agent_process.ts";
-import { type CheckResult, result } from "./checks.ts";
+import { type CheckResult, failed, ok, result, skipped, warning } from "./checks.ts";
 import { pausedResult } from "./doctor_agent.ts";
 import type { FoundService } from "./doctor_found_service.ts";
 import { errorResult, startsNoMore, stoppedResult } from "./doctor_stopped_service.ts";
@@ -53,23 +53,21 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
   if (found.recordError !== "") {
     const [, file] = /^Cannot read (\/\S+): /.exec(found.recordError) ?? [];
     const advice = file && `remove it, and write it anew: rm ${file} && ${install}`;
-    return result("failed", found.recordError, advice);
+    return failed(found.recordError, advice);
   }
   if (state === undefined) {
     if (unit !== undefined && unit.property("LoadState") === "loaded") {
-      return result(
-        "failed",
+      return failed(
         `${unit.property("FragmentPath")} is there, but the record of its installation is not`,
         `write the record anew: ${install}`,
       );
     }
     return isInContainerImage()
-      ? result("skipped", "not used in a container")
-      : result("skipped", "not installed as a service", "`install` starts it at every boot");
+      ? skipped("not used in a container")
+      : skipped("not installed as a service", "`install` starts it at every boot");
   }
   if (state.isUnconfigured) {
-    return result(
-      "failed",
+    return failed(
       `${state.name} is installed and not configured: it knows no panel`,
       "name the panel: sudo komari-agent-deno install -e URL -t TOKEN",
     );
@@ -104,38 +102,32 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
       : unitFailure(unit, found));
   if (hindrance !== undefined) {
     const text = `${seen}; it can't be started again: ${hindrance.text}`;
-    return result("warning", text, ...hindrance.advice);
+    return warning(text, ...hindrance.advice);
   }
-  if (state.isEnabled === false) {
-    return result("warning", seen, `start it at boot: ${state.enable}`);
-  }
+  if (state.isEnabled === false) return warning(seen, `start it at boot: ${state.enable}`);
   if (state.updates === "failed") {
     const name = updateServiceName(state.name);
-    const failed = `${seen}; its last update job failed`;
+    const ofJob = `${seen}; its last update job failed`;
     const error = state.updatesError;
     return /Cannot /.test(error)
-      ? result(
-        "warning",
-        `${failed}: ${error}`,
+      ? warning(
+        `${ofJob}: ${error}`,
         `repair that, and have it look again: systemctl start ${name}`,
       )
-      : result(
-        "warning",
-        error === "" ? failed : `${failed}: ${error}`,
+      : warning(
+        error === "" ? ofJob : `${ofJob}: ${error}`,
         `see more in its log: journalctl -u ${name} -n 20`,
       );
   }
   if (state.updates === "stopped") {
-    return result(
-      "warning",
+    return warning(
       `${seen}; the timer of its updates is not running`,
       `have it look for updates: ${state.enableUpdates}`,
     );
   }
   const { programVersion } = found;
   if (programVersion !== undefined && programVersion !== health.version) {
-    return result(
-      "warning",
+    return warning(
       `${seen}; the agent that runs is of version ${health.version}, and its program on the disk ` +
         `of version ${programVersion}, which the next start takes`,
       `if that is the version that you want, start it: systemctl restart ${state.name}`,
@@ -146,8 +138,7 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
   const limit = unit && underSettings("", { unit: ofDropIns(unit), names: ENDING_SETTINGS });
   const many = limit === undefined ? MANY_RESTARTS : 1;
   if (unit !== undefined && restarts >= many && runsForMs < LATELY_STARTED_MS) {
-    return result(
-      "warning",
+    return warning(
       state.lastError === "" || limit !== undefined
         ? `${seen}, the last time ${duration(runsForMs)} ago${limit?.text ?? ""}`
         : `${seen}, the last time ${
@@ -162,9 +153,9 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
   }
   if (unit?.property("NeedDaemonReload") === "yes") {
     const reload = `systemctl daemon-reload && systemctl restart ${unit.name}`;
-    return result("warning", `${seen}; its files have changed since systemd read them`, reload);
+    return warning(`${seen}; its files have changed since systemd read them`, reload);
   }
-  return result("ok", seen);
+  return ok(seen);
 }
 
 /** A service that runs, and whose agent is not seen. */
@@ -175,7 +166,7 @@ function unseenResult(text: string, found: FoundService): CheckResult {
   const lastError = unit?.property("NRestarts") === "0" ? "" : state?.lastError ?? "";
   const pid = Number(unit?.property("MainPID") ?? 0);
   const why = unit && (crash(unit, lastError) ?? hiddenPath(unit, lastError));
-  if (why !== undefined) return result("failed", `${text}, but ${why.text}`, ...why.advice);
+  if (why !== undefined) return failed(`${text}, but ${why.text}`, ...why.advice);
   if (lastError !== "") {
     const seen = { ...found, state: found.state && { ...found.state, lastError } };
     return errorResult(`${text}, but no agent of it is seen`, seen);
@@ -186,21 +177,19 @@ function unseenResult(text: string, found: FoundService): CheckResult {
       `${text}; it is process ${pid}, and its health file ${runtimeFolder}/health is not there`;
     const slowed = unit &&
       underSettings(unseen, { unit: ofDropIns(unit), names: SLOWING_SETTINGS });
-    if (slowed !== undefined) return result("failed", slowed.text, ...slowed.advice);
+    if (slowed !== undefined) return failed(slowed.text, ...slowed.advice);
     const setting = unit && lastSetting(ofDropIns(unit).settings, "RuntimeDirectory");
     if (unit !== undefined && setting !== undefined) {
       const advice = `remove ${settingText(setting)}, and then: ${restart(unit.name)}`;
-      return result("failed", unseen, advice);
+      return failed(unseen, advice);
     }
-    return result(
-      "failed",
+    return failed(
       unseen,
       `if it was started a moment ago, ask again; else the file was removed, and a restart makes ` +
         `it again: systemctl restart ${unit?.name}`,
     );
   }
-  return result(
-    "failed",
+  return failed(
     `${text}, but no agent of it is seen`,
     `it was started a moment ago, or ends again and again: ${logHint}`,
   );

@@ -10,7 +10,7 @@ import { type DeletedState, deletedStates } from "../state/deleted_state.ts";
 import { stateFolder } from "../state/paths.ts";
 import { lastSetting, settingText, type UnitSetting } from "../service/loaded_unit.ts";
 import { agentSays, seenProblem } from "./agent_problems.ts";
-import { type CheckResult, result } from "./checks.ts";
+import { type CheckResult, failed, ok, skipped, warning } from "./checks.ts";
 import { reinstall } from "./doctor_way.ts";
 import { barrierTo } from "./doctor_rights.ts";
 import { covers, restart } from "./doctor_unit_settings.ts";
@@ -29,7 +29,7 @@ export async function checkStateFolder(
   unit: readonly UnitSetting[] = [],
 ): Promise<CheckResult> {
   if (config.monthRotate === 0 && config.autoDiscoveryKey === "") {
-    return result("skipped", "not used without --month-rotate");
+    return skipped("not used without --month-rotate");
   }
   const folder = stateFolder(config);
   const name = config.serviceName;
@@ -39,8 +39,7 @@ export async function checkStateFolder(
   const lost = deleted.find((it) => !isThere(it));
   if (lost !== undefined) {
     const path = `${folder}/${lost.name}`;
-    return result(
-      "failed",
+    return failed(
       `${path} was deleted while the agent has it open: the next restart loses its content`,
       `as root: ${carryOver(lost, folder)}; then restart the agent`,
     );
@@ -48,11 +47,7 @@ export async function checkStateFolder(
   const [replaced] = deleted;
   if (replaced !== undefined) {
     const path = `${folder}/${replaced.name}`;
-    return result(
-      "failed",
-      `${path} was replaced while the agent has it open`,
-      restarting(config).restarted,
-    );
+    return failed(`${path} was replaced while the agent has it open`, restarting(config).restarted);
   }
   const seen = seenProblem(health, "state");
   if (seen !== undefined) {
@@ -63,25 +58,24 @@ export async function checkStateFolder(
       name,
       ...restarting(config),
     });
-    return result("failed", agentSays(seen), ...advice);
+    return failed(agentSays(seen), ...advice);
   }
   for (let path = folder;; path = dirname(path) || "/") {
     try {
       await tryToWrite(path);
       if (health?.pid === 1 && Deno.statSync(path).dev === Deno.statSync("/").dev) {
-        return result(
-          "warning",
+        return warning(
           `${folder} is in the container's own layer, and is lost with the container`,
           `give the container a volume at ${folder} that its user can write`,
         );
       }
-      return path === folder ? result("ok", folder) : result("ok", `${folder} can be made`);
+      return path === folder ? ok(folder) : ok(`${folder} can be made`);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound && path !== "/") {
         const isMade = path === folder &&
           lastSetting(unit, "StateDirectory")?.value !== undefined &&
           unit.some((it) => it.name === "StateDirectory" && folder.endsWith(`/${it.value}`));
-        if (isMade) return result("ok", `${folder} is made by systemd at the next start`);
+        if (isMade) return ok(`${folder} is made by systemd at the next start`);
         continue;
       }
       const reason = describeError(error);
@@ -92,7 +86,7 @@ export async function checkStateFolder(
         name,
         ...restarting(config),
       });
-      return result("failed", `${folder} can't be written: ${reason}`, ...advice);
+      return failed(`${folder} can't be written: ${reason}`, ...advice);
     }
   }
 }

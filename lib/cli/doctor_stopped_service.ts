@@ -11,7 +11,7 @@ import {
   type UnitSetting,
   variableFile,
 } from "../service/loaded_unit.ts";
-import { type CheckResult, result } from "./checks.ts";
+import { type CheckResult, failed } from "./checks.ts";
 import type { FoundService } from "./doctor_found_service.ts";
 import { barrierTo, identityOf } from "./doctor_rights.ts";
 import { unitFailure } from "./doctor_unit.ts";
@@ -42,7 +42,7 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
     const isStarted = startsNoMore(found) === "" ||
       why.advice.some((line) => /\bsystemctl (?:re)?start /.test(line));
     const again = isStarted ? undefined : `start it: ${start}`;
-    return result("failed", `${text}: ${why.text}`, ...why.advice, again);
+    return failed(`${text}: ${why.text}`, ...why.advice, again);
   }
   if (lastError !== "") return errorResult(text, found);
   const code = unit?.property("ExecMainCode") === "1" ? unit.property("ExecMainStatus") : "0";
@@ -50,8 +50,7 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
   const elsewhere = unit && lastLine === "" && !isHidden ? outputSetting(unit) : undefined;
   if (code !== "0" && unit !== undefined && elsewhere !== undefined) {
     const [, file] = /^(?:file|append|truncate):(.+)$/.exec(elsewhere.value) ?? [];
-    return result(
-      "failed",
+    return failed(
       `${text}: it exited with code ${code}, and ${
         settingText(elsewhere)
       } keeps what it said from ` +
@@ -64,8 +63,7 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
     );
   }
   if (code !== "0") {
-    return result(
-      "failed",
+    return failed(
       isHidden
         ? `${text}: it exited with code ${code}, and its log is not for this user`
         : lastLine === ""
@@ -79,9 +77,9 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
     const ended = restarts === 0
       ? `${text}: it ended by itself`
       : `${text}: it ends again and again, and systemd has started it ${counted(restarts, "time")}`;
-    return result("failed", ended, (unit && correction(unit)) ?? `read its log: ${logHint}`);
+    return failed(ended, (unit && correction(unit)) ?? `read its log: ${logHint}`);
   }
-  return result("failed", `${text}: it was stopped`, `start it: ${start}`);
+  return failed(`${text}: it was stopped`, `start it: ${start}`);
 }
 
 /** What the last error in the log of a service says, and what to do about it. */
@@ -90,39 +88,36 @@ export function errorResult(text: string, found: FoundService): CheckResult {
   const { start = "", logHint = "", lastError = "" } = state ?? {};
   if (DAMAGED.test(lastError)) {
     const damaged = `${text}: its program is damaged (${lastError})`;
-    return result("failed", damaged, `put the program there again: ${found.install}`);
+    return failed(damaged, `put the program there again: ${found.install}`);
   }
   const said = `${text}; the last error in its log: ${lastError}`;
   // This doctor has read the same file, which the error was about.
   if (isRepaired(lastError, found)) {
-    return result("failed", `${said}; that is repaired by now`, `start it: ${start}`);
+    return failed(`${said}; that is repaired by now`, `start it: ${start}`);
   }
   const few = unit && /files open at a time/.test(lastError)
     ? underSettings(said, { unit: ofDropIns(unit), names: ["LimitNOFILE"] })
     : undefined;
-  if (few !== undefined) return result("failed", few.text, ...few.advice);
+  if (few !== undefined) return failed(few.text, ...few.advice);
   const runtime = unit && barredRuntime(unit, lastError);
-  if (runtime !== undefined) {
-    return result("failed", `${said}; ${runtime.text}`, ...runtime.advice);
-  }
+  if (runtime !== undefined) return failed(`${said}; ${runtime.text}`, ...runtime.advice);
   const set = unit && ofUnit(unit, lastError);
-  if (set !== undefined) return result("failed", said, set);
+  if (set !== undefined) return failed(said, set);
   const denied = deniedFile(lastError, found);
   const hidden = denied === undefined && unit && /permission denied/i.test(lastError)
     ? underSettings(said, { unit: ofDropIns(unit), names: DENYING_SETTINGS })
     : undefined;
-  if (hidden !== undefined) return result("failed", hidden.text, ...hidden.advice);
+  if (hidden !== undefined) return failed(hidden.text, ...hidden.advice);
   if (denied === undefined && /permission denied|not permitted/i.test(lastError)) {
-    return result(
-      "failed",
+    return failed(
       said,
       "see whether SELinux or AppArmor refuses it: journalctl -k | grep -i -e avc -e apparmor",
       `see its rights: namei -l on that path; then: ${start}`,
     );
   }
   return denied === undefined
-    ? result("failed", said, `repair that, and then: ${start}; its log: ${logHint}`)
-    : result("failed", `${said}; ${denied.text}`, denied.ofUser, denied.repair);
+    ? failed(said, `repair that, and then: ${start}; its log: ${logHint}`)
+    : failed(`${said}; ${denied.text}`, denied.ofUser, denied.repair);
 }
 
 /** The setting by which errors of a unit's program don't go to its log. */

@@ -11,7 +11,7 @@ import type { NetDialer } from "../net/dialer.ts";
 import { DialError } from "../net/errors.ts";
 import { isLoopbackHost } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
-import { type CheckResult, result } from "./checks.ts";
+import { type CheckResult, failed, ok, warning } from "./checks.ts";
 import { clockDifference } from "./doctor_clock.ts";
 import { daysLeft, OF_DATE, tlsAdvice } from "./doctor_tls_advice.ts";
 import { dialerOf, failureText, oldAddressAdvice, originText, type Way } from "./doctor_way.ts";
@@ -32,12 +32,8 @@ export async function checkTls(way: Way, signal: AbortSignal): Promise<CheckResu
   const { url, dialer, config } = way;
   if (url.protocol !== "https:") {
     return isLoopbackHost(urlHost(url))
-      ? result("ok", "not needed: the panel is on this machine")
-      : result(
-        "warning",
-        "not used: everything goes unencrypted",
-        "use an https:// address, if it has one",
-      );
+      ? ok("not needed: the panel is on this machine")
+      : warning("not used: everything goes unencrypted", "use an https:// address, if it has one");
   }
   try {
     const dial = (signal: AbortSignal) => dialer.dial(url, { signal });
@@ -46,16 +42,15 @@ export async function checkTls(way: Way, signal: AbortSignal): Promise<CheckResu
     signal.throwIfAborted();
     if (isTimeout(error)) {
       const reason = `Cannot start TLS with ${urlHost(url)}${originText(way)}: ${error.message}`;
-      return result("failed", reason, ...tlsAdvice(reason, way));
+      return failed(reason, ...tlsAdvice(reason, way));
     }
     const reason = failureText(error);
     const certificate = await certificateOf(way, signal, { asksDate: OF_DATE.test(reason) });
     const text = `${reason}${inBrackets(certificate)}`;
     const advice = tlsAdvice(reason, way, certificate, readSystemAuthorities().ignored);
     const { bad, good } = await atEach(way, signal);
-    if (bad === undefined || good === undefined) return result("failed", text, ...advice);
-    return result(
-      "failed",
+    if (bad === undefined || good === undefined) return failed(text, ...advice);
+    return failed(
       `${text}; so it is at ${bad.address}, and not at ${good.address}, another address of the name`,
       oldAddressAdvice(bad.address),
       ...advice,
@@ -64,8 +59,7 @@ export async function checkTls(way: Way, signal: AbortSignal): Promise<CheckResu
   const certificate = await certificateOf(way, signal);
   const details = certificate === undefined ? UNREAD : certificateText(certificate);
   if (config.anyCertificate) {
-    return result(
-      "warning",
+    return warning(
       `any certificate is trusted (${details})`,
       "--ca-cert FILE trusts only your own certificate",
     );
@@ -76,17 +70,14 @@ export async function checkTls(way: Way, signal: AbortSignal): Promise<CheckResu
     const ofAddress = { ...way, dialer, addresses: [address] };
     const other = await certificateOf(ofAddress, signal, { asksDate: OF_DATE.test(reason) });
     const said = `${reason}${inBrackets(other)}`;
-    return result(
-      "warning",
+    return warning(
       `${details}; at ${address}, another address of the name: ${said}`,
       oldAddressAdvice(address),
       ...tlsAdvice(reason, ofAddress, other),
     );
   }
   const isLasting = certificate === undefined || daysLeft(certificate) >= MIN_CERTIFICATE_DAYS;
-  return isLasting
-    ? result("ok", details)
-    : result("warning", details, "renew the panel's certificate");
+  return isLasting ? ok(details) : warning(details, "renew the panel's certificate");
 }
 
 /** An address of the panel's name, and why TLS does not start there; empty where it does. */

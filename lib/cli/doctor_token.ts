@@ -5,7 +5,7 @@
  */
 
 import { variableFile } from "../service/loaded_unit.ts";
-import { type CheckResult, result } from "./checks.ts";
+import { type CheckResult, failed, ok } from "./checks.ts";
 import type { Way } from "./doctor_way.ts";
 
 /** What a panel makes of the token; `dropped` is one that never gets to it in the query. */
@@ -27,20 +27,16 @@ export function tokenResult(
 ): CheckResult {
   const { config } = way;
   if (token === "missing") {
-    return result(
-      "failed",
+    return failed(
       "no token is configured",
       config.isConfigInstalled
         ? "give it: komari-agent-deno install --token-file FILE"
         : "give -t TOKEN or --token-file FILE",
     );
   }
-  if (token === "accepted") {
-    return result("ok", isInHeader ? "accepted in a header" : "accepted");
-  }
+  if (token === "accepted") return ok(isInHeader ? "accepted in a header" : "accepted");
   if (token === "dropped") {
-    return result(
-      "failed",
+    return failed(
       "the panel takes this token in the body of a call, and never gets it in the query",
       "have the proxy in front of the panel pass the query of requests on (nginx: no URI behind " +
         "proxy_pass, or $is_args$args at its end)",
@@ -54,8 +50,7 @@ export function tokenResult(
     text !== text.trim() ||
     BRACKETS.some(([open, close]) => text.startsWith(open) && text.endsWith(close))
   ) {
-    return result(
-      "failed",
+    return failed(
       `${refused}; it is within quotes, brackets or blanks`,
       `write the token without them: ${origin}`,
     );
@@ -63,14 +58,12 @@ export function tokenResult(
   const [odd] = /[^!-~]/u.exec(text) ?? [];
   if (odd !== undefined) {
     const point = (odd.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
-    return result(
-      "failed",
+    return failed(
       `${refused}; it has the character U+${point}, which no token has`,
       `copy the token again from the panel's page, without that: ${origin}`,
     );
   }
-  return result(
-    "failed",
+  return failed(
     refused,
     "see on the panel's page whether this node is still there: one that was deleted has no token",
     `compare the one there with that of ${origin}`,

@@ -6,7 +6,7 @@
 
 import { truncate } from "../parse/bounded_text.ts";
 import { settingText } from "../service/loaded_unit.ts";
-import { type CheckResult, result } from "./checks.ts";
+import { type CheckResult, failed } from "./checks.ts";
 import { unresolvedAdvice } from "./doctor_name_advice.ts";
 import {
   answerText,
@@ -36,16 +36,14 @@ export async function unresolved(
   const { order, servers, asked, file, hostsLine, unreadable, noAddress } = sources;
   const isOwn = way.config.nameServer !== undefined;
   if (hostsLine !== undefined && sources.leavesOutHosts) {
-    return result(
-      "failed",
+    return failed(
       `Cannot resolve ${subject}: line ${hostsLine} of /etc/hosts has it, and /etc/nsswitch.conf has ` +
         `"hosts: ${order?.join(" ")}", so that file is not read`,
       "add files to that line, before dns",
     );
   }
   if (!isOwn && order !== undefined && !order.some((it) => /^(dns|resolve)$/.test(it))) {
-    return result(
-      "failed",
+    return failed(
       `${message}: /etc/nsswitch.conf has "hosts: ${order.join(" ")}", so no name server is asked`,
       "add dns to that line",
     );
@@ -54,8 +52,7 @@ export async function unresolved(
     const hiding = way.unit.findLast(({ name, value }) =>
       name === "InaccessiblePaths" && covers(value, RESOLV_CONF)
     );
-    return result(
-      "failed",
+    return failed(
       `Cannot resolve ${subject}: this user may not read ${RESOLV_CONF}, which names the name servers`,
       hiding &&
         `remove ${settingText(hiding)}, and then: ${restart(way.config.serviceName)}`,
@@ -67,8 +64,7 @@ export async function unresolved(
   }
   if (!isOwn && servers.length === 0) {
     if (noAddress !== undefined) {
-      return result(
-        "failed",
+      return failed(
         `Cannot resolve ${subject}: line ${noAddress.line} of ${file} names a server by no address: ` +
           truncate(noAddress.word, 80),
         "write one address on each line: nameserver ADDRESS",
@@ -76,16 +72,14 @@ export async function unresolved(
     }
     if (sources.missing !== undefined) {
       const { target } = sources.missing;
-      return result(
-        "failed",
+      return failed(
         target === undefined
           ? `Cannot resolve ${subject}: there is no ${file}`
           : `Cannot resolve ${subject}: ${file} is a link to ${target}, which is not there`,
         `start the service that writes it, or write it: nameserver ADDRESS`,
       );
     }
-    return result(
-      "failed",
+    return failed(
       `${message}: ${file} names no name server`,
       `add a line to ${file}: nameserver ADDRESS, or repair the service that writes it (ls -l ${
         file.replace(/,.*/, "")
@@ -106,9 +100,8 @@ export async function unresolved(
     : finding.isOne === false
     ? [...finding.advice, ...looks]
     : finding.advice;
-  if (!unreadable.includes(HOSTS)) return result("failed", text, ...advice);
-  return result(
-    "failed",
+  if (!unreadable.includes(HOSTS)) return failed(text, ...advice);
+  return failed(
     `${text}; this user may not read ${HOSTS}`,
     `let everybody read ${HOSTS}, which may have the name: chmod a+r ${HOSTS}`,
     ...advice,
