@@ -68,43 +68,44 @@ export function connectAdvice(
   if (isLoopbackHost(address)) return loopbackAdvice(way, isContained);
   const look = isPanelsLook(address, way);
   // What name servers say against that file is a doubt, and stands before all this.
-  const isByHosts = answeredBy.includes("/etc/hosts") && way.doubts.length === 0;
-  const isByName = answeredBy !== "" && !answeredBy.includes("/etc/hosts");
+  const isInHosts = answeredBy.includes("/etc/hosts");
+  const ofHosts = isInHosts && way.doubts.length === 0 ? [look] : [];
+  const ofName = answeredBy !== "" && !isInHosts ? [look] : [];
   if (/refused/.test(message)) {
     return [
-      ...isByHosts ? [look] : [],
+      ...ofHosts,
       `see on the panel's machine whether it listens on port ${port}: ss -ltn`,
       `correct the port in ${endpointPlace(way)}, if it is another one than ${portOf(url)}`,
-      ...isByName ? [look] : [],
+      ...ofName,
       "see whether a firewall, here or there, answers in its place: nft list ruleset || iptables-save",
     ];
   }
   if (/network is unreachable/.test(message)) {
     return [
-      ...isByHosts ? [look] : [],
+      ...ofHosts,
       `see whether this machine has a route to it: ip route get ${address}; if it has, a router on the ` +
       "way has none",
-      ...isByName ? [look] : [],
+      ...ofName,
     ];
   }
+  const here = "see whether a firewall here drops or refuses it: nft list ruleset || iptables-save";
   const there = `see on the panel's machine whether its firewall lets port ${port} pass`;
-  const onTheWay =
-    `see whether a firewall on the way refuses port ${port}, as a provider's: traceroute -n -T -p ` +
-    `${port} ${address}`;
-  if (isPinged === true && /host is unreachable/.test(message)) {
-    const here = "see whether a firewall here refuses it: nft list ruleset || iptables-save";
-    return [...isByHosts ? [look] : [], there, ...isByName ? [look] : [], here, onTheWay];
+  if (isPinged === true) {
+    const onTheWay =
+      `see whether a firewall on the way refuses port ${port}, as a provider's: traceroute -n -T -p ` +
+      `${port} ${address}`;
+    const byFirewall = /host is unreachable/.test(message)
+      ? [there, ...ofName, here, onTheWay]
+      : [here, ...ofName, onTheWay, there];
+    return [...ofHosts, ...byFirewall];
   }
-  const hops =
-    `see how far packets get: traceroute -n ${address}; if not beyond this machine's gateway, ` +
-    "the line of its provider is broken";
   return [
-    ...isByHosts ? [look] : [],
+    ...ofHosts,
     ...isPinged === undefined ? [`see whether that machine is up: ping -c 3 ${address}`] : [],
-    ...isByName ? [look] : [],
-    ...isPinged === true ? [] : [hops],
-    `see whether a firewall here drops it: nft list ruleset || iptables-save`,
-    ...isPinged === true ? [onTheWay] : [],
+    ...ofName,
+    `see how far packets get: traceroute -n ${address}; if not beyond this machine's gateway, ` +
+    "the line of its provider is broken",
+    here,
     isPinged === false
       ? `see on the panel's machine whether it is up, and its firewall lets port ${port} pass`
       : there,

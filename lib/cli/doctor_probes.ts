@@ -78,7 +78,7 @@ export function probesResult(
   return warning(
     text,
     `see whether a target answers this machine: ${lookAt(targets[0], kinds)}`,
-    "see whether a firewall here drops it: nft list ruleset || iptables-save",
+    "see whether a firewall here drops or refuses it: nft list ruleset || iptables-save",
     targets.some(({ target }) => target.endsWith(":25"))
       ? "see whether this machine's provider lets port 25 out, which most refuse"
       : undefined,
