@@ -98,7 +98,8 @@ export function unresolvedAdvice(
   ];
 }
 
-function hasSystemdResolved(): boolean {
+/** Whether systemd-resolved is installed, running or not. */
+export function hasSystemdResolved(): boolean {
   return ["/usr/lib", "/lib"].some((folder) =>
     attempt(() => Deno.statSync(`${folder}/systemd/systemd-resolved`)) !== undefined
   );

@@ -42,8 +42,10 @@ export interface NameSources {
   readonly leavesOutHosts: boolean;
   /** Files that this user may not read. */
   readonly unreadable: readonly string[];
-  /** Whether there is no `/etc/resolv.conf`, and where a link of that name leads. */
-  readonly missing?: { readonly target: string | undefined } | undefined;
+  /** Whether there is no `/etc/resolv.conf`. */
+  readonly isMissing?: boolean | undefined;
+  /** Where a link of that name leads. */
+  readonly target?: string | undefined;
 }
 
 /** What one name server has answered. */
@@ -146,7 +148,7 @@ export function answerText(answer: NameAnswer): string {
 export const RESOLV_CONF = "/etc/resolv.conf";
 export const HOSTS = "/etc/hosts";
 /** The name servers that systemd-resolved asks. */
-const RESOLVED_CONF = "/run/systemd/resolve/resolv.conf";
+export const RESOLVED_CONF = "/run/systemd/resolve/resolv.conf";
 /** Where systemd-resolved answers. */
 export const RESOLVED_ADDRESS = "127.0.0.53";
 
@@ -174,9 +176,8 @@ export async function readSources(way: Way): Promise<NameSources> {
     // systemd-resolved reads it, too.
     leavesOutHosts: order?.every((it) => !/^(files|resolve)$/.test(it)) ?? false,
     unreadable: [...hosts?.isDenied ? [HOSTS] : [], ...resolv?.isDenied ? [RESOLV_CONF] : []],
-    missing: resolv?.isMissing
-      ? { target: attempt(() => Deno.readLinkSync(RESOLV_CONF)) }
-      : undefined,
+    isMissing: resolv?.isMissing,
+    target: attempt(() => Deno.readLinkSync(RESOLV_CONF)),
   };
   // Where it does not run, it has no file.
   if (!addresses.includes(RESOLVED_ADDRESS) || resolved?.text === undefined) {

@@ -4,10 +4,11 @@
  * @module
  */
 
+import { isInContainerImage } from "../host/this_program.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { settingText } from "../service/loaded_unit.ts";
 import { type CheckResult, failed } from "./checks.ts";
-import { unresolvedAdvice } from "./doctor_name_advice.ts";
+import { hasSystemdResolved, unresolvedAdvice } from "./doctor_name_advice.ts";
 import {
   answerText,
   HOSTS,
@@ -15,6 +16,7 @@ import {
   type NameAnswer,
   type NameSources,
   RESOLV_CONF,
+  RESOLVED_CONF,
 } from "./doctor_name_servers.ts";
 import { detourOf, kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
 import { sourceFinding } from "./doctor_source.ts";
@@ -70,21 +72,8 @@ export async function unresolved(
         "write one address on each line: nameserver ADDRESS",
       );
     }
-    if (sources.missing !== undefined) {
-      const { target } = sources.missing;
-      return failed(
-        target === undefined
-          ? `Cannot resolve ${subject}: there is no ${file}`
-          : `Cannot resolve ${subject}: ${file} is a link to ${target}, which is not there`,
-        `start the service that writes it, or write it: nameserver ADDRESS`,
-      );
-    }
-    return failed(
-      `${message}: ${file} names no name server`,
-      `add a line to ${file}: nameserver ADDRESS, or repair the service that writes it (ls -l ${
-        file.replace(/,.*/, "")
-      })`,
-    );
+    const { text, advice } = noServer(sources);
+    return failed(`Cannot resolve ${subject}: ${text}`, ...advice);
   }
   const [only, ...more] = answers.map(answerText);
   // A single server that is asked directly is named once.
@@ -106,6 +95,48 @@ export async function unresolved(
     `let everybody read ${HOSTS}, which may have the name: chmod a+r ${HOSTS}`,
     ...advice,
   );
+}
+
+/** Why the system knows no name server, by the file that should name it. */
+function noServer({ file, isMissing, target }: NameSources): RouteFinding {
+  if (file === RESOLVED_CONF) {
+    return {
+      text: "systemd-resolved has no name server",
+      advice: [
+        "give it one: DNS=ADDRESS in /etc/systemd/resolved.conf, and then: systemctl restart " +
+        "systemd-resolved",
+      ],
+    };
+  }
+  if (isInContainerImage()) {
+    return {
+      text: `${file} names no name server`,
+      advice: ["start the container with --dns ADDRESS"],
+    };
+  }
+  if (target === undefined) {
+    const write = "name one: echo nameserver ADDRESS >>/etc/resolv.conf";
+    return isMissing
+      ? { text: `there is no ${file}`, advice: [write, "or start the service that writes it"] }
+      : {
+        text: `${file} names no name server`,
+        advice: [write, "or repair the service that writes it"],
+      };
+  }
+  const replace =
+    "or have a file in its place: rm /etc/resolv.conf && echo nameserver ADDRESS >/etc/resolv.conf";
+  const text = isMissing
+    ? `${file} is a link to ${target}, which is not there`
+    : `${file} is a link to ${target}, which names no name server`;
+  return {
+    text,
+    advice: [
+      target.includes("systemd/resolve/") && hasSystemdResolved()
+        ? "start systemd-resolved, which writes it: systemctl enable --now systemd-resolved"
+        : `start the service that writes ${target}`,
+      replace,
+    ],
+  };
 }
 
 /** Why no question gets to any of the servers; `undefined` where nothing of one is seen. */

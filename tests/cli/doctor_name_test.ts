@@ -56,13 +56,21 @@ Deno.test("checkName() names the file that keeps a name from being resolved", as
     ],
     [
       { "/etc/resolv.conf": "search x\n" },
-      "/etc/resolv.conf names no name server",
-      "add a line to /etc/resolv.conf",
+      "Cannot resolve panel.invalid: /etc/resolv.conf names no name server",
+      "name one: echo nameserver ADDRESS >>/etc/resolv.conf",
     ],
     [
       {},
       "Cannot resolve panel.invalid: there is no /etc/resolv.conf",
       "start the service that writes it",
+    ],
+    [
+      {
+        "/etc/resolv.conf": "nameserver 127.0.0.53\n",
+        "/run/systemd/resolve/resolv.conf": "search x\n",
+      },
+      "Cannot resolve panel.invalid: systemd-resolved has no name server",
+      "give it one: DNS=ADDRESS in /etc/systemd/resolved.conf",
     ],
     [
       {
@@ -78,6 +86,23 @@ Deno.test("checkName() names the file that keeps a name from being resolved", as
     assertEquals(found.status, "failed");
     assertStringIncludes(found.text, text);
     assertStringIncludes(adviceText(found), advice);
+  }
+});
+
+Deno.test("checkName() names where a link to name servers leads", async () => {
+  const target = "../run/systemd/resolve/stub-resolv.conf";
+  using _ = replaced(Deno, { readLinkSync: () => target });
+  for (
+    const [files, text] of [
+      [{}, `link to ${target}, which is not there`],
+      [{ "/etc/resolv.conf": "" }, `link to ${target}, which names no name server`],
+    ] as const
+  ) {
+    const found = await withFiles(files, () => checkName(wayTo("http://panel.invalid"), signal));
+    assertStringIncludes(found.text, text);
+    const [start, replace] = found.causes ?? [];
+    assertEquals(/^start (systemd-resolved|the service that writes)/.test(start ?? ""), true);
+    assertStringIncludes(replace ?? "", "rm /etc/resolv.conf && echo nameserver ADDRESS >");
   }
 });
 
