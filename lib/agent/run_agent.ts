@@ -68,7 +68,7 @@ export async function runOpened(
   const { shell, releaseMemory } = agent;
   // 4. The rest of the seal: look-ups below /proc and /sys go through the helper shell now.
   requireSealed(config, seal);
-  const sealText = seal === undefined ? "not sealed" : describeSeal(seal);
+  const sealText = seal === undefined ? "not sealed: remote control is on" : describeSeal(seal);
   health?.setSeal(sealText);
   machine.useShell(shell);
   agent.names.onSealed();

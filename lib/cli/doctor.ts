@@ -230,10 +230,10 @@ async function* allInShell(
   },
 ): AsyncGenerator<CompletedCheck> {
   const platform = { ...supportedPlatform(), health };
-  // What that configuration says of the state is not known.
+  // What that configuration says of the state and of remote control is not known.
   const isRead = unreadableConfig === undefined || config.endpoint !== "";
   const ofMachine = machineChecks(config, { ...platform, unit })
-    .filter(({ id }) => isRead || id !== "state");
+    .filter(({ id }) => isRead || !["state", "remote"].includes(id));
   const chains = hasPanel ? panelChains(config, { unreadableConfig, unit }) : [];
   const running = [
     ...chains.map((chain) => Array.fromAsync(runChain(chain, options))),

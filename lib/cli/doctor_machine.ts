@@ -5,7 +5,7 @@
  */
 
 import { attempt } from "../attempt.ts";
-import { isRootUntilSealed, sealNeeds, ShellNames } from "../agent/shell_names.ts";
+import { isRootUntilSealed, isSealable, sealNeeds, ShellNames } from "../agent/shell_names.ts";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { descriptorLimit, LEAST_DESCRIPTORS } from "../host/descriptor_limit.ts";
@@ -18,6 +18,7 @@ import { describeError } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { hostRoots, openMachine, type Platform } from "../metrics/open_machine.ts";
 import { takeSnapshot } from "../metrics/snapshot.ts";
+import { accountNames } from "../parse/passwd.ts";
 import { basename } from "../parse/path.ts";
 import { isWhole, sealGap, sealProcess } from "../sandbox/seal.ts";
 import { startShell } from "../sandbox/shell.ts";
@@ -92,6 +93,7 @@ export function machineChecks(
           asNobody: isRootUntilSealed(config),
         }),
     ),
+    check("remote", "Remote control", () => remoteResult(config, health)),
     check("state", "State folder", () => checkStateFolder(config, health, unit)),
     ...config.monthRotate === 0 ? [] : [
       check("time_zone", "Time zone", async () => checkTimeZone((await machine()).roots)),
@@ -100,6 +102,25 @@ export function machineChecks(
       check("metrics", "Metrics", () => checkMetrics(config, health)),
     ],
   ];
+}
+
+/** Whether a panel may run commands here, and as whom. */
+export function remoteResult(config: Config, health: Health | undefined): CheckResult {
+  const turnOn = given({ config }, "--enable-remote-control");
+  if (isSealable(config)) {
+    return skipped(
+      `off: commands, terminals and files of the panel are refused; this turns it on: ${turnOn}`,
+    );
+  }
+  const uid = attempt(() => Deno.statSync(`/proc/${health?.pid ?? "self"}`).uid) ?? Deno.uid() ?? 0;
+  if (uid === 0) return ok("on, as root");
+  const names = accountNames(attempt(() => Deno.readTextFileSync("/etc/passwd")) ?? "");
+  const user = `on, as user ${names.get(uid) ?? uid}, with its rights alone`;
+  return ok(
+    config.isConfigInstalled
+      ? `${user}; for those of root: ${given({ config }, "--as-root")}`
+      : user,
+  );
 }
 
 /** The check of the seal, which seals this process where no running agent says how it is sealed. */

@@ -75,7 +75,7 @@ export function otherAgentsResult(
   if (rivals.length > 0) {
     return failed(
       `the official agent's service ${namesOf(rivals)} runs with the same token`,
-      "both report as one node; `install --replace` takes its place",
+      "both report as one node; this takes its place: sudo komari-agent-deno install --replace",
     );
   }
   if (processes.length > 0) {
@@ -96,7 +96,7 @@ export function otherAgentsResult(
   if (officials.length === 0) return ok("none is seen here with the same token");
   return warning(
     `the official agent's service ${namesOf(officials)} runs here too, as another node`,
-    "fine if you want that; `install --replace` takes its place",
+    "fine if you want that; this takes its place: sudo komari-agent-deno install --replace",
   );
 }
 

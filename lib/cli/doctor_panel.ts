@@ -49,7 +49,7 @@ export function panelChain(
   const panel = new PanelCheck(way);
   return [
     check("network", "Network", (signal) => checkNetwork(way, signal)),
-    check("dns", "Name resolution", (signal) => checkName(way, signal)),
+    check("dns", "Name resolution", (signal) => withDoubts(way, checkName(way, signal))),
     check("connect", "TCP connection", (signal) => withDoubts(way, checkConnection(way, signal))),
     check("tls", "TLS", (signal) => withDoubts(way, checkTls(way, signal))),
     check("panel", "Panel", (signal) => withDoubts(way, panel.call(signal))),

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { lastSetting, type LoadedUnit, settingText } from "../service/loaded_unit.ts";
+import { lastSetting, type LoadedUnit, settingText, variableFile } from "../service/loaded_unit.ts";
 import { type FoundService, jobOf, requirements } from "./doctor_found_service.ts";
 import { isMissing } from "./doctor_unit_program.ts";
 import { ofDropIns, restart, underSettings, type UnitFailure } from "./doctor_unit_settings.ts";
@@ -67,7 +67,7 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
   if (load === "not-found") {
     return { text: "systemd finds no unit of it", advice: [`write it anew: ${found.install}`] };
   }
-  if (load !== "loaded" && load !== "") return unreadableUnit(load, { name, detail: found.detail });
+  if (load !== "loaded" && load !== "") return unreadableUnit(load, unit, found.detail);
   const job = jobOf(unit);
   const unfinished = job && (unfinishedJob(unit) ?? queuedFailure(job, { unit, found }));
   if (unfinished) return unfinished;
@@ -93,7 +93,7 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
   if (systemResult === "oom-kill") return memoryFailure(unit);
   // Ended by SIGTERM it was stopped, which is a success.
   if (systemResult !== "success" && (code === "2" || code === "3")) {
-    return signalFailure(status, unit);
+    return signalFailure(status, unit, found.state?.lastError ?? "");
   }
   if (code === "1" && SET_UP_FAILURES[status] !== undefined) {
     return setUpFailure(status, unit, found);
@@ -121,26 +121,31 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
   };
 }
 
-/** A unit that systemd has not read: the lines of its files that systemd names, without their values. */
-function unreadableUnit(
-  load: string,
-  { name, detail }: { name: string; detail: string },
-): UnitFailure {
+/** A unit that systemd has not read: what it says of the unit and of its lines, without their values. */
+function unreadableUnit(load: string, unit: LoadedUnit, detail: string): UnitFailure {
+  const { name } = unit;
   const text = `systemd can't read its unit (${load})`;
   const lines = [...detail.matchAll(/^(\/[^:\s]+:\d+): ([^:\n]+)/gm)]
     .map(([, place, words]) => `${place}: ${words}`);
-  return lines.length === 0
+  const refusals = [...detail.matchAll(/^\S+\.service: (.+?)\.? Refusing\./gm)].map(([, it]) => it);
+  const said = [...new Set([...lines, ...refusals])].join("; ");
+  if (said === "") {
+    return detail.trim() === ""
+      ? {
+        text: `${text}, and by now finds no fault in its files`,
+        advice: [`have systemd read it again: ${restart(name)}`],
+      }
+      : { text, advice: [`see what is wrong in it: systemd-analyze verify ${name}`] };
+  }
+  const second = lastSetting(ofDropIns(unit).settings, "ExecStart");
+  return /more than one ExecStart/.test(said) && second !== undefined
     ? {
-      text: `${text}, and by now finds no fault in its files`,
+      text: `${text}: ${said} (${second.file})`,
       advice: [
-        `have systemd read it again: ${restart(name)}`,
-        `see what is wrong in it: systemd-analyze verify ${name}`,
+        `write an empty line ExecStart= above it in ${second.file}, and then: ${restart(name)}`,
       ],
     }
-    : {
-      text: `${text}: ${[...new Set(lines)].join("; ")}`,
-      advice: [`correct that, and then: ${restart(name)}`],
-    };
+    : { text: `${text}: ${said}`, advice: [`correct that, and then: ${restart(name)}`] };
 }
 
 /** A condition or assertion under which systemd starts a unit, and which is not met. */
@@ -232,13 +237,19 @@ function memoryFailure({ settings, name }: LoadedUnit): UnitFailure {
   return { text, advice: [advice] };
 }
 
-function signalFailure(status: string, unit: LoadedUnit): UnitFailure {
+function signalFailure(status: string, unit: LoadedUnit, lastError: string): UnitFailure {
   const [signal, candidates] = SIGNALS[status] ?? [`signal ${status}`, []];
-  const text = `its process was ended by ${signal}`;
+  const ended = `its process was ended by ${signal}`;
+  const text = lastError === "" ? ended : `${ended}; the last error in its log: ${lastError}`;
+  const flags = variableFile(unit.settings, "DENO_V8_FLAGS");
+  if (/out of memory/.test(lastError) && flags !== undefined) {
+    return { text, advice: [`remove DENO_V8_FLAGS in ${flags}, and then: ${restart(unit.name)}`] };
+  }
+  const killed = `see whether the kernel killed it: journalctl -k | grep -i -e oom -e ${signal}`;
   return underSettings(text, { unit, names: candidates }) ?? {
     text,
     advice: [
-      `see whether the kernel killed it: journalctl -k | grep -i -e oom -e ${signal}`,
+      ...signal === "SIGKILL" ? [killed] : [],
       `see what it said last: journalctl -u ${unit.name} -n 30`,
     ],
   };

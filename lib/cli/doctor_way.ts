@@ -4,6 +4,7 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { describeError } from "../log/log.ts";
 import { DialError } from "../net/errors.ts";
@@ -135,7 +136,21 @@ export async function withDoubts(way: Way, link: Promise<CheckResult>): Promise<
       firstHop(way).host
     }`
     : undefined;
-  return result(status, text, loss, ...way.doubts, advice, ...causes);
+  return result(status, text, overridden(way), loss, ...way.doubts, advice, ...causes);
+}
+
+/** What to look at where a variable of the unit wins over another address of the configuration. */
+function overridden({ config, unit, proxy }: Way): string | undefined {
+  const { endpoint, configPath, isConfigInstalled, serviceName } = config;
+  const file = variableFile(unit, "AGENT_ENDPOINT");
+  if (file === undefined || configPath === undefined || !isConfigInstalled || proxy) {
+    return undefined;
+  }
+  const text = attempt(() => Deno.readTextFileSync(configPath)) ?? "";
+  const other = /"endpoint"\s*:\s*"([^"]+)"/.exec(text)?.[1];
+  if (other === undefined || other === endpoint) return undefined;
+  return `remove AGENT_ENDPOINT from ${file}, which wins over ${other} of ${configPath}, if that is the ` +
+    `panel, and then: ${restart(serviceName)}`;
 }
 
 /** A duration in seconds, in words. */

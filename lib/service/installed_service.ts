@@ -200,10 +200,10 @@ function lastError(tail: string): string {
   const since = Math.max(stopped, killed, hasEnded ? started : -1);
   // systemd says that it failed to start the service whatever the cause is.
   const error = lines.slice(since + 1).findLast((line) =>
-    /\bCannot |Failed to |^error: |panicked/.test(line) &&
+    /\bCannot |Failed to |^error: |panicked|^# Fatal /.test(line) &&
     !/^Failed to start .*\.$|Failed to run 'start' task/.test(line)
   );
-  return truncate(error ?? "", MAX_ERROR_LENGTH);
+  return truncate(error?.replace(/^# /, "") ?? "", MAX_ERROR_LENGTH);
 }
 
 /** The folders that may hold the health file of an installed service, or of an agent of this user. */

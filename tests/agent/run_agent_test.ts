@@ -119,7 +119,7 @@ here.test("runAgent() does not seal a process that runs the commands of a panel,
     await withAgent(args, async ({ agent, panel, folder }) => {
       using connection = await panel.accept();
       assertEquals(filters(agent.pid), filters("self"));
-      assertEquals(readHealth([`${folder}/run`])?.seal, "not sealed");
+      assertEquals(readHealth([`${folder}/run`])?.seal, "not sealed: remote control is on");
       connection.close();
       assertEquals((await agent.stop()).code, 0);
     }, panels && { panels });

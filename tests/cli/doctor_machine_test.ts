@@ -3,6 +3,7 @@ import {
   authoritiesResult,
   descriptorCheck,
   machineChecks,
+  remoteResult,
   sealCheck,
 } from "../../lib/cli/doctor_machine.ts";
 import { askedMounts, disksResult, hangingMounts } from "../../lib/cli/doctor_disks.ts";
@@ -38,10 +39,10 @@ Deno.test("machineChecks() are in their order, and metrics among them where they
   const idsOf = (...args: string[]) =>
     machineChecks(configOf(...args), { os: "linux", arch: "x86_64", health: undefined })
       .map(({ id }) => id).join(" ");
-  assertEquals(idsOf(), "dev_null authorities open_files interfaces disks ping state");
+  assertEquals(idsOf(), "dev_null authorities open_files interfaces disks ping remote state");
   assertEquals(
     idsOf("--metrics", "9100"),
-    "dev_null authorities open_files interfaces disks ping state metrics",
+    "dev_null authorities open_files interfaces disks ping remote state metrics",
   );
 });
 
@@ -158,6 +159,21 @@ Deno.test("machineChecks() say how the running agent is sealed, and warn of a ga
     const { status, text } = await resultOf("seal", configOf(...control), health);
     assertEquals([status, text], ["skipped", "not used: remote control is on"]);
   }
+});
+
+Deno.test("remoteResult() says whether a panel may run commands here, and as whom", () => {
+  const installed = { ...configOf("--enable-remote-control"), isConfigInstalled: true };
+  const off = remoteResult({ ...configOf(), isConfigInstalled: true }, undefined);
+  assertEquals(off.status, "skipped");
+  assertStringIncludes(off.text, "on: komari-agent-deno install --enable-remote-control");
+  const of = (uid: number, config = installed) => {
+    using _owner = replaced(Deno, { statSync: () => ({ uid }) as Deno.FileInfo });
+    return remoteResult(config, healthOf()).text;
+  };
+  assertEquals(of(0), "on, as root");
+  assertStringIncludes(of(4_000_000), "on, as user 4000000, with its rights alone; for those of");
+  assertStringIncludes(of(4_000_000), "komari-agent-deno install --as-root");
+  assertEquals(of(4_000_000, configOf("--enable-remote-control")).includes("--as-root"), false);
 });
 
 Deno.test("failedPing() is a failure where a panel has the agent probe by it", () => {

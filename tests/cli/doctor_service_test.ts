@@ -370,7 +370,7 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
       "systemctl unmask x.service && sudo komari-agent-deno install",
     ],
     [{ LoadState: "not-found" }, {}, "systemd finds no unit", "sudo komari-agent-deno install"],
-    [{ LoadState: "bad-setting" }, {}, "by now finds no fault", "have systemd read it again", 2],
+    [{ LoadState: "bad-setting" }, {}, "by now finds no fault", "have systemd read it again"],
     [{ Job: "7" }, {}, "its start is queued (job 7)", "systemctl list-jobs --after"],
     [
       { ...exited("3"), Job: "7", SubState: "auto-restart", NRestarts: "4" },
@@ -498,7 +498,7 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
       "ended by SIGTRAP (MemoryDenyWriteExecute=yes in",
       "remove that setting",
     ],
-    [killed("5"), { MemoryDenyWriteExecute: "no" }, "ended by SIGTRAP", "journalctl -k", 2],
+    [killed("5"), { MemoryDenyWriteExecute: "no" }, "ended by SIGTRAP", "see what it said last"],
     [killed("6"), { LimitAS: "1", LimitNPROC: "2" }, "ended by SIGABRT", "remove LimitAS=1", 2],
     [killed("9"), {}, "ended by SIGKILL", "grep -i -e oom", 2],
     [
@@ -507,7 +507,7 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
       "ended by SIGSEGV (LimitSTACK=1 in",
       "remove that setting",
     ],
-    [killed("34"), {}, "ended by signal 34", "journalctl -u x.service", 2],
+    [killed("34"), {}, "ended by signal 34", "journalctl -u x.service"],
     [
       { Result: "resources" },
       { EnvironmentFile: "/no/such/file" },
@@ -1315,6 +1315,32 @@ Deno.test("serviceResult() names the folder of a unit that is a file, or a link 
   Deno.writeTextFileSync(`${folder.path}/x`, "");
   assertStringIncludes(of().text, ": /var/lib/x is a file, and no folder");
   assertStringIncludes(of().advice ?? "", "move it away: mv /var/lib/x /var/lib/x.old && ");
+});
+
+Deno.test("serviceResult() says what systemd refuses in a unit, and what the runtime died of", () => {
+  const state = { ...SERVICE, isActive: false };
+  const refused = (detail: string) => {
+    const unit = unitOf({ LoadState: "bad-setting" }, { ExecStart: "/x" });
+    return serviceResult(foundOf(state, { unit, detail }), undefined);
+  };
+  const more = "Service has more than one ExecStart= setting, which is only allowed for oneshots";
+  const second = refused(`x.service: ${more}. Refusing.\nUnit x.service has a bad unit file.\n`);
+  assertStringIncludes(second.text, `(bad-setting): ${more} (${DROP_IN})`);
+  assertStringIncludes(second.advice ?? "", `an empty line ExecStart= above it in ${DROP_IN}`);
+  const none = refused("x.service: Service has no ExecStart=. Refusing.");
+  assertStringIncludes(none.text, "(bad-setting): Service has no ExecStart=");
+  assertStringIncludes(none.advice ?? "", "correct that");
+  assertStringIncludes(refused("no systemd-analyze").advice ?? "", "systemd-analyze verify x");
+  const lastError = "Fatal JavaScript out of memory: CALL_AND_RETRY_LAST";
+  const died = (settings: Record<string, string>) => {
+    const unit = unitOf({ Result: "signal", ExecMainCode: "2", ExecMainStatus: "5" }, settings);
+    return serviceResult(foundOf({ ...state, lastError }, { unit }), undefined);
+  };
+  assertStringIncludes(died({}).text, `SIGTRAP; the last error in its log: ${lastError}`);
+  assertStringIncludes(
+    died({ Environment: "DENO_V8_FLAGS=--max-old-space-size=4" }).advice ?? "",
+    `remove DENO_V8_FLAGS in ${DROP_IN}`,
+  );
 });
 
 Deno.test("connectionsResult() names the proxy on the way, and the panel that may start again", () => {

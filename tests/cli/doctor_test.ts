@@ -113,7 +113,15 @@ Deno.test("runDoctor() shows each check in its order, and the sum", async () => 
         "Interfaces",
       ],
       ...["Name resolution", "Network", "Open files", "Other agents", "Panel", "Probes"],
-      ...["Round trip", "Running agent", "Seal", "Service", "State folder", "TCP connection"],
+      ...[
+        "Remote control",
+        "Round trip",
+        "Running agent",
+        "Seal",
+        "Service",
+        "State folder",
+        "TCP connection",
+      ],
       ...["TLS", "Token", "Version", "WebSocket"],
     ]);
     const sum = lines.at(-2) ?? "";
@@ -162,6 +170,7 @@ Deno.test("runDoctor() prints its checks for the doctor that has started it, and
       "interfaces",
       "disks",
       "ping",
+      "remote",
       "state",
       "seal",
     ],
@@ -346,7 +355,7 @@ Deno.test("runDoctor() tries a proxy that its shell alone has", async () => {
 
 Deno.test("runDoctor() tests from its shell where no check can run as the service", async () => {
   const { code, ids, checks } = await doctorOfService("echo Cannot start; exit 1");
-  assertEquals([code, ids.length, new Set(ids).size], [1, 25, 25]);
+  assertEquals([code, ids.length, new Set(ids).size], [1, 26, 26]);
   assertEquals(checks["environment"]?.status, "failed");
   assertStringIncludes(String(checks["environment"]?.text), "as it does: Cannot start");
   const proxied = await doctorOfService("exit 1", { environment: "HTTP_PROXY=http://127.0.0.1:2" });

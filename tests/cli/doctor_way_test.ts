@@ -1,10 +1,11 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { endpointPlace, given, wayTo, withDoubts, withoutProxy } from "../../lib/cli/doctor_way.ts";
-import { result } from "../../lib/cli/checks.ts";
+import { failed, result } from "../../lib/cli/checks.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { configOf } from "./fake_context.ts";
 import { checkConnection } from "../../lib/cli/doctor_connection.ts";
 import { replaced } from "../replaced.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const { signal } = new AbortController();
 
@@ -95,6 +96,26 @@ Deno.test("given() is the command by which an installed service gets an option",
       "komari-agent-deno install --install-service-name two --custom-dns ADDRESS",
     ][0],
   );
+});
+
+Deno.test("withDoubts() begins with a variable of the unit that wins over the configuration", async () => {
+  using folder = new TempFolder();
+  const configPath = `${folder.path}/config.json`;
+  const file = "/etc/systemd/system/x.service.d/y.conf";
+  const unit = [{ name: "Environment", value: "AGENT_ENDPOINT=", file }];
+  const of = async (endpoint: string) => {
+    Deno.writeTextFileSync(configPath, JSON.stringify({ endpoint }));
+    const config = configOf(["doctor"], { AGENT_ENDPOINT: "http://old.example", AGENT_TOKEN: "x" });
+    const way = wayTo({ ...config, configPath, isConfigInstalled: true }, unit);
+    return await withDoubts(way, Promise.resolve(failed("refused", "look")));
+  };
+  const [first, second] = (await of("http://p.example")).causes ?? [];
+  assertStringIncludes(
+    first ?? "",
+    `remove AGENT_ENDPOINT from ${file}, which wins over http://p.ex`,
+  );
+  assertEquals(second, "look");
+  assertEquals((await of("http://old.example")).advice, "look");
 });
 
 Deno.test("endpointPlace() is where the panel's address was read", () => {

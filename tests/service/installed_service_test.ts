@@ -152,6 +152,11 @@ Deno.test("serviceState() knows a unit that has ended too often to be started ag
   assertEquals(await of(tooOften, "Started x."), false);
 });
 
+Deno.test("serviceState() takes what the runtime dies of for an error", async () => {
+  const log = ["Started x.", "#", "# Fatal JavaScript out of memory: LAST", "#", "==== C stack"];
+  assertEquals((await stateOf({ log })).lastError, "Fatal JavaScript out of memory: LAST");
+});
+
 Deno.test("serviceState() tells a log that this user may not read from an empty one", async () => {
   const hidden = "No journal files were opened due to insufficient permissions.";
   const { isLogHidden, logHint } = await stateOf({ log: [hidden] });
