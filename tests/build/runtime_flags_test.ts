@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { PERMISSIONS, V8_FLAGS } from "../../build/runtime_flags.ts";
+import { denoOutput } from "../deno_output.ts";
 
 function read(path: string): string {
   return Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url));
@@ -37,8 +38,5 @@ Deno.test("the engine runs the callbacks of finalization registries under the fl
     console.log(await promise);
     clearInterval(timer);
     clearTimeout(late);`;
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", V8_FLAGS, script],
-  }).output();
-  assertEquals(new TextDecoder().decode(stdout), "called\n");
+  assertEquals(await denoOutput("eval", [V8_FLAGS, script]), "called\n");
 });

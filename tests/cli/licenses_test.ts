@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { BUNDLED_PACKAGES, licensesText, MIT_TERMS, runLicenses } from "../../lib/cli/licenses.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 import manifest from "../../deno.json" with { type: "json" };
+import { denoOutput } from "../deno_output.ts";
 
 const imports: Readonly<Record<string, string>> = manifest.imports;
 
@@ -51,11 +52,7 @@ function* sources(folder: URL): Generator<string> {
 
 /** The license of a package in the runtime's cache; `undefined` where the package has none. */
 async function licenseFile(name: string, version: string): Promise<string | undefined> {
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["info", "--json"],
-    env: { NO_COLOR: "1" },
-  }).output();
-  const { npmCache }: { npmCache: string } = JSON.parse(new TextDecoder().decode(stdout));
+  const { npmCache }: { npmCache: string } = JSON.parse(await denoOutput("info --json", []));
   for (const { name: registry } of Deno.readDirSync(npmCache)) {
     try {
       return Deno.readTextFileSync(`${npmCache}/${registry}/${name}/${version}/LICENSE`);

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { TempFolder } from "../temp_folder.ts";
 import { spawnProgram } from "../end_to_end/command_line.ts";
 import { asRoot } from "../only_on.ts";
+import { denoOutput } from "../deno_output.ts";
 
 const NOBODY = 65534;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
@@ -35,11 +36,12 @@ asRoot.test("dropToOwner() has root write what a folder's owner can read, and no
   Deno.symlinkSync("../of-root", `${folder.path}/theirs/link`);
   const program = `${folder.path}/program.js`;
   Deno.writeTextFileSync(program, PROGRAM);
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-prompt", "--no-check", "--config", CONFIG, program, folder.path],
-    stderr: "inherit",
-  }).output();
-  assertEquals(new TextDecoder().decode(stdout), "PermissionDenied\n");
+  const output = await denoOutput("run -A --no-prompt --no-check --config", [
+    CONFIG,
+    program,
+    folder.path,
+  ]);
+  assertEquals(output, "PermissionDenied\n");
   const { uid, gid } = Deno.statSync(`${folder.path}/theirs/new`);
   assertEquals([uid, gid], [NOBODY, NOBODY]);
   assertEquals(Deno.statSync(`${folder.path}/of-root`).uid, 0);

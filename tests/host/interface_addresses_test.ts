@@ -1,7 +1,8 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { LocalHost } from "../../lib/host/local_host.ts";
 import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
 import { onLinux, onlyIf } from "../only_on.ts";
+import { denoOutput } from "../deno_output.ts";
 
 onLinux.test("LocalHost.interfaceAddresses() gives what the runtime does, with the same names", () => {
   const inOrder = (addresses: readonly { name: string; address: string }[]) =>
@@ -58,14 +59,10 @@ const hasIpv6 = (() => {
 const inOwnNetwork = onlyIf(hasOwnNetwork);
 
 inOwnNetwork.test("LocalHost.interfaceAddresses() tells each address's interface, and which one the kernel uses", async () => {
-  const [command = "", ...args] = OWN_NETWORK;
-  const { stdout, stderr } = await new Deno.Command(command, {
-    args: [...args, Deno.execPath(), "eval", "--no-check", SORTS, hasIpv6 ? "ipv6" : "ipv4"],
-    env: { NO_COLOR: "1" },
-  }).output();
-  const text = new TextDecoder().decode(stdout);
-  assert(text !== "", new TextDecoder().decode(stderr));
-  const all: [string, string, string, string[] | null][] = JSON.parse(text);
+  const output = await denoOutput("eval --no-check", [SORTS, hasIpv6 ? "ipv6" : "ipv4"], {
+    through: OWN_NETWORK,
+  });
+  const all: [string, string, string, string[] | null][] = JSON.parse(output);
   const broadcasts = new Set(all.flatMap(([, , , broadcasts]) => broadcasts ?? []));
   assertEquals(broadcasts, new Set(["127.255.255.255", "198.51.100.255", "198.51.100.77"]));
   const found = all.map(([address, name, preference]) => [address, name, preference] as const);

@@ -5,6 +5,7 @@ import { Netlink } from "../../lib/host/netlink.ts";
 import { parseNetDev } from "../../lib/parse/net_dev.ts";
 import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
 import { onLinux, onlyIf } from "../only_on.ts";
+import { denoOutput } from "../deno_output.ts";
 
 onLinux.test("InterfaceLinks.find() tells the index of this machine's interfaces, and nothing of others", () => {
   const links = openInterfaceLinks("/proc/net/dev", new Netlink());
@@ -54,15 +55,9 @@ const CHANGES = `
 const inOwnNetwork = onlyIf(hasOwnNetwork);
 
 inOwnNetwork.test("InterfaceLinks.hasChanged() tells each change of its own network once", async () => {
-  const [command = "", ...args] = OWN_NETWORK;
-  const { stdout, stderr } = await new Deno.Command(command, {
-    args: [...args, Deno.execPath(), "eval", "--no-check", CHANGES],
-    env: { NO_COLOR: "1" },
-  }).output();
-  const text = new TextDecoder().decode(stdout);
-  assert(text !== "", new TextDecoder().decode(stderr));
+  const output = await denoOutput("eval --no-check", [CHANGES], { through: OWN_NETWORK });
   const noticed = [true, true, false];
-  assertEquals(JSON.parse(text), [
+  assertEquals(JSON.parse(output), [
     [true, false, false],
     noticed,
     noticed,

@@ -1,13 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { onLinux } from "../only_on.ts";
+import { denoOutput } from "../deno_output.ts";
 
 /** Runs a script with the engine's flags and gives what it prints, from JSON. */
 async function run(script: string, flags: string): Promise<Record<string, unknown>> {
-  const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--no-config", `--v8-flags=${flags}`, script],
-  }).output();
-  assert(success, new TextDecoder().decode(stderr));
-  return JSON.parse(new TextDecoder().decode(stdout));
+  return JSON.parse(await denoOutput("eval --no-config", [`--v8-flags=${flags}`, script]));
 }
 
 const MODULE = new URL("../../lib/host/memory_release.ts", import.meta.url).href;

@@ -1,8 +1,9 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { Netlink } from "../../lib/host/netlink.ts";
 import { routeTo } from "../../lib/host/routes.ts";
 import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
 import { onLinux, onlyIf } from "../only_on.ts";
+import { denoOutput } from "../deno_output.ts";
 
 /** Makes routes and rules of all sorts, and prints what is said of the addresses. */
 const SORTS = `
@@ -27,14 +28,10 @@ async function routesAfter(
   lines: readonly string[],
   addresses: readonly string[],
 ): Promise<unknown[]> {
-  const [command = "", ...args] = OWN_NETWORK;
-  const { stdout, stderr } = await new Deno.Command(command, {
-    args: [...args, Deno.execPath(), "eval", "--no-check", SORTS, lines.join(";"), ...addresses],
-    env: { NO_COLOR: "1" },
-  }).output();
-  const text = new TextDecoder().decode(stdout);
-  assert(text !== "", new TextDecoder().decode(stderr));
-  return JSON.parse(text);
+  const output = await denoOutput("eval --no-check", [SORTS, lines.join(";"), ...addresses], {
+    through: OWN_NETWORK,
+  });
+  return JSON.parse(output);
 }
 
 /** Not every kernel was built with it, and it can be switched off. */

@@ -12,6 +12,7 @@ import {
 import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { onLinux } from "../only_on.ts";
+import { denoOutput } from "../deno_output.ts";
 
 Deno.test("thisProgram() is sources when a module was started", () => {
   const { form, path } = thisProgram();
@@ -64,10 +65,7 @@ console.log(JSON.stringify({ ...program, open }));`;
   for (const [first, form] of [["#!/usr/bin/env deno", "portable"], ["//!", "source"]]) {
     const path = `${folder.path}/100% ü.ts`;
     Deno.writeTextFileSync(path, first + script);
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", "--no-config", path],
-    }).output();
-    const found = JSON.parse(new TextDecoder().decode(stdout));
+    const found = JSON.parse(await denoOutput("run -A --no-check --no-config", [path]));
     assertEquals(found, { form, path: Deno.realPathSync(path), open: 0 });
   }
 });

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { TempFolder } from "../temp_folder.ts";
+import { denoOutput } from "../deno_output.ts";
 
 /** The hour of a time in winter, in a process that uses the local time below a root, and its `TZ`. */
 async function hourBelow(root: string, env: Record<string, string>): Promise<unknown> {
@@ -8,13 +9,12 @@ async function hourBelow(root: string, env: Record<string, string>): Promise<unk
     useLocalTime({ root: ${JSON.stringify(root)} });
     const hour = new Date(Date.UTC(2026, 11, 1, 12)).getHours();
     console.log(JSON.stringify([hour, Deno.env.get("TZ") ?? ""]));`;
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--no-check", code],
+  const output = await denoOutput("eval --no-check", [code], {
     // This machine may have a TZ.
     clearEnv: true,
-    env: { ...env, NO_COLOR: "1", HOME: Deno.env.get("HOME") ?? "/" },
-  }).output();
-  return JSON.parse(new TextDecoder().decode(stdout));
+    env: { ...env, HOME: Deno.env.get("HOME") ?? "/" },
+  });
+  return JSON.parse(output);
 }
 
 Deno.test("useLocalTime() takes the zone of another root, or that of a path in TZ", async () => {

@@ -3,6 +3,7 @@ import { ConnectionCollector } from "../../lib/metrics/connections.ts";
 import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
 import { fakeSource } from "./fake_host.ts";
 import { onlyIf } from "../only_on.ts";
+import { denoOutput } from "../deno_output.ts";
 
 const IPV4 = "sockets: used 290\nTCP: inuse 9 orphan 0 tw 4 alloc 12 mem 3\nUDP: inuse 2 mem 1\n";
 const IPV6 = "TCP6: inuse 6\nUDP6: inuse 3\n";
@@ -49,12 +50,8 @@ inOwnNetwork.test("ConnectionCollector.collect() sees a socket open and close", 
       listener.close();
       console.log(JSON.stringify([before, during, connections.collect()]));
     `;
-  const [command = "", ...args] = OWN_NETWORK;
-  const { stdout, stderr } = await new Deno.Command(command, {
-    args: [...args, Deno.execPath(), "eval", program],
-  }).output();
-  const decoder = new TextDecoder();
+  const output = await denoOutput("eval", [program], { through: OWN_NETWORK });
   const none = { tcp: 0, udp: 0 };
   const expected = JSON.stringify([none, { tcp: 1, udp: 0 }, none]);
-  assertEquals(decoder.decode(stdout), `${expected}\n`, decoder.decode(stderr));
+  assertEquals(output, `${expected}\n`);
 });

@@ -24,6 +24,7 @@ import { assertDataEquals } from "./assert_data.ts";
 import { ratedCpu } from "./rated.ts";
 import type { CoreTimes } from "../../lib/host/host_darwin.ts";
 import { testsWith } from "../tests_with.ts";
+import { denoOutput } from "../deno_output.ts";
 
 function open(mac: FakeMac, ...args: string[]): Promise<Machine> {
   return openDarwinMachine(mac.host, mac.shell, configOf(args));
@@ -258,17 +259,9 @@ console.log(JSON.stringify({
 await mac.shell.close();
 Deno.exit();
 `;
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-prompt", "--no-check", "--ext=ts", "-"],
-    stdin: "piped",
-    stdout: "piped",
-    cwd: new URL("../..", import.meta.url).pathname,
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(program));
-  await writer.close();
-  const { stdout } = await child.output();
-  const { folder, ...measured } = JSON.parse(new TextDecoder().decode(stdout));
+  const options = { input: program, cwd: new URL("../..", import.meta.url) };
+  const output = await denoOutput("run -A --no-prompt --no-check --ext=ts", ["-"], options);
+  const { folder, ...measured } = JSON.parse(output);
   await Deno.remove(folder, { recursive: true });
   assertDataEquals(measured, { received: 12345978901, failures: [], told: true });
 });

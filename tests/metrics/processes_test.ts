@@ -3,6 +3,7 @@ import { LocalHost } from "../../lib/host/local_host.ts";
 import { ProcessCollector, type ProcessHost } from "../../lib/metrics/processes.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { onLinux, onlyIf } from "../only_on.ts";
+import { denoOutput } from "../deno_output.ts";
 
 interface FakeProc {
   /** What the kernel makes in `/proc` itself. */
@@ -143,11 +144,8 @@ here.test("ProcessCollector.collect() counts one process in a new pid namespace"
       const processes = new ProcessCollector(host, { countListed, countFolders });
       console.log(processes.byLinks, processes.collect());
     `;
-  const { stdout, stderr } = await new Deno.Command("unshare", {
-    args: ["-pf", "--mount-proc", Deno.execPath(), "eval", program],
-  }).output();
-  const decoder = new TextDecoder();
-  assertEquals(decoder.decode(stdout), "false 1\n", decoder.decode(stderr));
+  const through = ["unshare", "-pf", "--mount-proc"];
+  assertEquals(await denoOutput("eval", [program], { through }), "false 1\n");
 });
 
 Deno.test("ProcessCollector follows the link count when it is off by four folders, not by more", () => {

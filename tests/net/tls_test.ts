@@ -12,6 +12,7 @@ import { makeCertificate } from "./test_authority.ts";
 import { onlyIf } from "../only_on.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { SANITIZED, sanitized } from "../sanitized_tests.ts";
+import { denoOutput } from "../deno_output.ts";
 
 const signal = new AbortController().signal;
 const certificate = await makeCertificate();
@@ -103,17 +104,14 @@ withOpenssl.test("Tls.start() trusts the machine's authorities beside those that
   await Deno.writeTextFile(`${folder.path}/dial.ts`, script);
   // Certificates that this process is told to trust are not those of the machine.
   const { NODE_EXTRA_CA_CERTS: _extra, DENO_CERT: _cert, ...env } = Deno.env.toObject();
-  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "-A", "--no-prompt", "--no-check"],
-      ...["--config", new URL("../../deno.json", import.meta.url).pathname],
-      ...[`${folder.path}/dial.ts`, JSON.stringify([other.authority]), String(server.port)],
-    ],
+  const output = await denoOutput("run -A --no-prompt --no-check", [
+    ...["--config", new URL("../../deno.json", import.meta.url).pathname],
+    ...[`${folder.path}/dial.ts`, JSON.stringify([other.authority]), String(server.port)],
+  ], {
     clearEnv: true,
-    env: { ...env, NO_COLOR: "1", DENO_TLS_CA_STORE: "system", SSL_CERT_FILE: store },
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  assertEquals(text(stdout), "false\ntrue\n", text(stderr));
+    env: { ...env, DENO_TLS_CA_STORE: "system", SSL_CERT_FILE: store },
+  });
+  assertEquals(output, "false\ntrue\n");
 });
 
 withOpenssl.test("Tls.start() accepts a name with a final dot (needs openssl)", async () => {

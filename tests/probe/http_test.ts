@@ -13,6 +13,7 @@ import { RawServer, write } from "./raw_server.ts";
 import { restoring } from "../restoring.ts";
 import { SANITIZED } from "../sanitized_tests.ts";
 import { onlyIf } from "../only_on.ts";
+import { denoOutput } from "../deno_output.ts";
 
 const signal = new AbortController().signal;
 const certificate = await makeCertificate();
@@ -34,6 +35,12 @@ function probe(url: string, options: ProbeOptions = {}): Promise<number> {
 /** An attempt without a time-out. */
 function attemptOf(signal: AbortSignal): Attempt {
   return { signal, measured: (run) => run(signal) };
+}
+
+/** What a process with these variables says of a probe of its own. */
+function probeInProcess(words: readonly string[], env: Record<string, string>): Promise<string> {
+  const program = new URL("probe_in_process.ts", import.meta.url).pathname;
+  return denoOutput("run -A --no-prompt --no-check", [program, ...words], { env });
 }
 
 /** The whole chain of causes, as the log would show it. */
@@ -437,14 +444,9 @@ withOpenssl.test("HttpProbe.probe() sends no proxy's password to an https server
     return new Response();
   });
   const proxy = "http://user:secret@127.0.0.1:1";
-  const program = new URL("probe_in_process.ts", import.meta.url).pathname;
-  const url = `https://localhost:${server.addr.port}/`;
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-prompt", "--no-check", program, url, certificate.authority],
-    env: { HTTPS_PROXY: proxy, HTTP_PROXY: proxy, ALL_PROXY: proxy, NO_PROXY: "" },
-    stderr: "inherit",
-  }).output();
-  assertEquals(new TextDecoder().decode(stdout), "ok\n");
+  const env = { HTTPS_PROXY: proxy, HTTP_PROXY: proxy, ALL_PROXY: proxy, NO_PROXY: "" };
+  const words = [`https://localhost:${server.addr.port}/`, certificate.authority];
+  assertEquals(await probeInProcess(words, env), "ok\n");
   assertEquals(heads.length, 1);
   assert(!/authorization/i.test(heads[0] ?? ""), heads[0]);
 });
@@ -458,20 +460,7 @@ for (const env of ENVIRONMENTS) {
   Deno.test(`HttpProbe.probe() takes no notice of ${JSON.stringify(env)} in the environment`, async () => {
     const ok = "HTTP/1.1 200 OK\r\n\r\n";
     await using server = new RawServer((_, connection) => write(connection, ok));
-    const program = new URL("probe_in_process.ts", import.meta.url).pathname;
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "-A",
-        "--no-prompt",
-        "--no-check",
-        program,
-        `http://some.test:${server.port}/`,
-      ],
-      env,
-      stderr: "inherit",
-    }).output();
-    assertEquals(new TextDecoder().decode(stdout), "ok\n");
+    assertEquals(await probeInProcess([`http://some.test:${server.port}/`], env), "ok\n");
   });
 }
 

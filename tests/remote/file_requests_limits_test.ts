@@ -5,6 +5,7 @@ import { type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
 import { type TransferServer, withTransferServer } from "./transfer_server.ts";
 import { V8_FLAGS } from "../../build/runtime_flags.ts";
 import { onlyIf } from "../only_on.ts";
+import { denoOutput } from "../deno_output.ts";
 
 const MIB = 1024 * 1024;
 
@@ -33,11 +34,12 @@ async function withServer(
 Deno.test("FileRequests moves long files, and cut ones, without growing", async () => {
   // In a process of its own, since other tests take memory and descriptors of this one.
   const program = new URL("transfer_costs.ts", import.meta.url).pathname;
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-prompt", "--no-check", V8_FLAGS, program, String(PARTS)],
-    stderr: "inherit",
-  }).output();
-  const { downloads, uploads, cuts } = JSON.parse(new TextDecoder().decode(stdout));
+  const output = await denoOutput("run -A --no-prompt --no-check", [
+    V8_FLAGS,
+    program,
+    String(PARTS),
+  ]);
+  const { downloads, uploads, cuts } = JSON.parse(output);
   for (
     const [name, { grewBytes, leftDescriptors }] of Object.entries({ downloads, uploads, cuts })
   ) {

@@ -3,6 +3,7 @@ import { delay } from "@std/async/delay";
 import { countedSignal } from "../panel/counted_signal.ts";
 import { LineRpc } from "../../lib/sandbox/line_rpc.ts";
 import { testsWith } from "../tests_with.ts";
+import { denoOutput } from "../deno_output.ts";
 
 /** The other side of a channel: what it was asked, and a way to answer. */
 class Peer {
@@ -121,11 +122,7 @@ gc();
 console.log(reason.deref());
 void rpc;
 `;
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--ext=ts", "--v8-flags=--expose-gc", source],
-    stderr: "inherit",
-  }).output();
-  assertEquals(new TextDecoder().decode(stdout), "undefined\n");
+  assertEquals(await denoOutput("eval --ext=ts --v8-flags=--expose-gc", [source]), "undefined\n");
 });
 
 withPeer.test("LineRpc.ask() leaves no listener at the signal, which may outlive many requests", async (peer) => {

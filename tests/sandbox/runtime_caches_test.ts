@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { onLinux } from "../only_on.ts";
+import { denoOutput } from "../deno_output.ts";
 
 /** A process that makes its caches read-only; run apart, since that holds for good. */
 const PROGRAM = `
@@ -50,12 +51,9 @@ console.log(JSON.stringify({ before, after, more: countAfter - count, inherited,
 onLinux.test("makeRuntimeCachesReadOnly() leaves no way to write the runtime's caches", async () => {
   const program = Deno.makeTempFileSync({ suffix: ".js" });
   Deno.writeTextFileSync(program, PROGRAM);
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-prompt", "--no-check", program],
-  }).output();
+  const output = await denoOutput("run -A --no-prompt --no-check", [program]);
   Deno.removeSync(program);
-  assertEquals(code, 0, new TextDecoder().decode(stderr));
-  const { before, after, works, more, inherited } = JSON.parse(new TextDecoder().decode(stdout));
+  const { before, after, works, more, inherited } = JSON.parse(output);
   assert(before[0] > 0, "the runtime has caches");
   assertEquals([after, works, more, inherited], [[0, 0], true, 0, 0]);
 });

@@ -4,6 +4,7 @@ import { buildSeccompFilter } from "../../lib/sandbox/seccomp_filter.ts";
 import { onLinux } from "../only_on.ts";
 import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { denoOutput } from "../deno_output.ts";
 
 /** Tries of a sealed process, each by another interface; run apart, since the seal holds for good. */
 const PROGRAM = `
@@ -74,17 +75,10 @@ Deno.exit();
 for (const mode of ["kernel and runtime", "runtime only"]) {
   onLinux.test(`sealProcess() leaves open files, and no way to start programs or write: ${mode}`, async () => {
     using folder = new TempFolder();
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-prompt", "--no-check", "--ext=js", "-", folder.path, mode],
-      stdin: "piped",
-      stdout: "piped",
-      cwd: new URL("../..", import.meta.url).pathname,
-    }).spawn();
-    const writer = child.stdin.getWriter();
-    await writer.write(new TextEncoder().encode(PROGRAM));
-    await writer.close();
-    const { stdout } = await child.output();
-    const { kernelError, handle, links, ...others } = JSON.parse(new TextDecoder().decode(stdout));
+    const words = ["--ext=js", "-", folder.path, mode];
+    const options = { input: PROGRAM, cwd: new URL("../..", import.meta.url) };
+    const output = await denoOutput("run -A --no-prompt --no-check", words, options);
+    const { kernelError, handle, links, ...others } = JSON.parse(output);
     assertEquals(kernelError, mode === "runtime only" ? "Cannot open the C library" : undefined);
     assertMatch(handle, /^cpu /);
     assertEquals(links > 1, true);
@@ -127,11 +121,8 @@ Deno.test("sealByRuntime() leaves the permissions that are needed", async () => 
       [{ asksSystem: true }, "sys net env"],
     ] as const
   ) {
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["eval", "--ext=js", PERMISSIONS, JSON.stringify(needs)],
-      stderr: "inherit",
-    }).output();
-    assertEquals(new TextDecoder().decode(stdout).trim(), left, JSON.stringify(needs));
+    const output = await denoOutput("eval --ext=js", [PERMISSIONS, JSON.stringify(needs)]);
+    assertEquals(output.trim(), left, JSON.stringify(needs));
   }
 });
 
@@ -151,15 +142,10 @@ try {
 
 Deno.test("sealByRuntime() fails when a permission is not revoked", async () => {
   const names = ["run", "ffi", "write", "import", "read", "sys"];
-  const outputs = await Promise.all(names.map((name) =>
-    new Deno.Command(Deno.execPath(), {
-      args: ["eval", "--ext=js", KEPT, name],
-      stderr: "inherit",
-    }).output()
-  ));
+  const outputs = names.map((name) => denoOutput("eval --ext=js", [KEPT, name]));
   assertEquals(
-    outputs.map(({ stdout }) => new TextDecoder().decode(stdout).trim()),
-    names.map((name) => `Cannot revoke the permission to ${name}`),
+    await Promise.all(outputs),
+    names.map((name) => `Cannot revoke the permission to ${name}\n`),
   );
 });
 

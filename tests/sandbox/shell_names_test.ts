@@ -4,6 +4,7 @@ import { writeExecutable } from "../executable.ts";
 import { exists } from "../exists.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { hostileNames, SHELLS, takenName } from "./hostile_names.ts";
+import { denoOutput } from "../deno_output.ts";
 
 const ROOTS = { proc: "/proc", sys: "/sys" };
 
@@ -117,12 +118,10 @@ const shell = new Shell({ proc: "/proc", sys: "/sys", path: "${folder.path}:/usr
 console.log(await shell.lookUp("x"));
 await shell.close();
 `;
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--ext=ts", source],
-    env: { RES_OPTIONS: "ndots:2", LOCALDOMAIN: "a.example", AGENT_TOKEN: "t0ken", NO_COLOR: "1" },
-    stderr: "inherit",
-  }).output();
-  assertEquals(new TextDecoder().decode(stdout), '[ "192.0.2.1" ]\n');
+  const output = await denoOutput("eval --ext=ts", [source], {
+    env: { RES_OPTIONS: "ndots:2", LOCALDOMAIN: "a.example", AGENT_TOKEN: "t0ken" },
+  });
+  assertEquals(output, '[ "192.0.2.1" ]\n');
 });
 
 for (const shell of SHELLS) {

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { onLinux } from "../only_on.ts";
+import { denoOutput } from "../deno_output.ts";
 
 /** Names the unix sockets of a process of its own, and tells how many had no name before and after. */
 const PROGRAM = `
@@ -26,12 +27,9 @@ console.log(JSON.stringify({ before, after: names() }));
 
 onLinux.test("nameUnixSockets() leaves no unix socket that could become a file", async () => {
   const folder = Deno.makeTempDirSync();
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--ext=js", PROGRAM, `${folder}/listening`],
-    stderr: "inherit",
-  }).output();
+  const output = await denoOutput("eval --ext=js", [PROGRAM, `${folder}/listening`]);
   Deno.removeSync(folder, { recursive: true });
-  const { before, after } = JSON.parse(new TextDecoder().decode(stdout));
+  const { before, after } = JSON.parse(output);
   assert(before.includes(""), "the runtime has some without a name");
   const files = before.filter((name: string) => name !== "");
   assertEquals(files, [`${folder}/listening`]);

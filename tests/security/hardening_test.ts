@@ -4,6 +4,7 @@ import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { onLinux, onlyIf } from "../only_on.ts";
+import { denoOutput } from "../deno_output.ts";
 
 const PROGRAM = new URL("waiting_program.ts", import.meta.url).pathname;
 const DEBUGGER = "Debugger listening on";
@@ -76,11 +77,7 @@ onLinux.test("hardenProcess() leaves the signal to the programs that are started
         stdout: "inherit",
       }).outputSync();
     `;
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--ext=ts", code],
-    stderr: "inherit",
-  }).output();
-  assertEquals(new TextDecoder().decode(stdout), "caught\n1\n");
+  assertEquals(await denoOutput("eval --ext=ts", [code]), "caught\n1\n");
 });
 
 /** Where the kernel writes a core file to the working directory. */

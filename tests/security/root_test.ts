@@ -4,6 +4,7 @@ import { AgentProcess } from "../end_to_end/agent_process.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { onlyIf } from "../only_on.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { denoOutput } from "../deno_output.ts";
 
 const ROOT_UNTIL_SEALED =
   "this process is sealed by the kernel and the runtime (root until sealed, then nobody)";
@@ -95,18 +96,9 @@ Deno.exit();
 `;
 
 asOtherUser.test("a process gives up root and its groups, also where its shell stays root", async () => {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-prompt", "--no-check", "--ext=js", "-"],
-    stdin: "piped",
-    stdout: "piped",
-    cwd: new URL("../..", import.meta.url).pathname,
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(SEALED_IN_A_GROUP));
-  await writer.close();
-  const { staysRoot, before, seen } = JSON.parse(
-    new TextDecoder().decode((await child.output()).stdout),
-  );
+  const options = { input: SEALED_IN_A_GROUP, cwd: new URL("../..", import.meta.url) };
+  const output = await denoOutput("run -A --no-prompt --no-check --ext=js", ["-"], options);
+  const { staysRoot, before, seen } = JSON.parse(output);
   assertEquals(before, ["Uid:\t0\t0\t0\t0", "Groups:\t27 "]);
   assertEquals(seen, ["Uid:\t65534\t65534\t65534\t65534", "Groups:\t "]);
   assertEquals(staysRoot, "its shell stays");

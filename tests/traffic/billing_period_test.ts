@@ -8,6 +8,7 @@ import {
   type TrafficContext,
 } from "../../lib/traffic/billing_period.ts";
 import type { TrafficState } from "../../lib/traffic/traffic_state.ts";
+import { denoOutput } from "../deno_output.ts";
 
 /** A moment in local time. */
 function at(text: string): number {
@@ -67,11 +68,8 @@ Deno.test("billingPeriodAt() uses local time", async () => {
     console.log(JSON.stringify(billingPeriodAt(Date.UTC(2026, 10, 30, 20), 1)));`;
   const starts: string[] = [];
   for (const zone of ["Asia/Shanghai", "America/New_York"]) {
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["eval", code],
-      env: { TZ: zone, NO_COLOR: "1" },
-    }).output();
-    starts.push(JSON.parse(new TextDecoder().decode(stdout)).start);
+    const output = await denoOutput("eval", [code], { env: { TZ: zone } });
+    starts.push(JSON.parse(output).start);
   }
   assertEquals(starts, ["2026-12-01", "2026-11-01"]);
 });

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { localTime, unknownZone, usedHours } from "../../lib/traffic/time_zone.ts";
 import { onLinux } from "../only_on.ts";
+import { denoOutput } from "../deno_output.ts";
 
 /** What the process says that runs with a `TZ`, of the machine's files of zones. */
 async function zoneIn(variable: string): Promise<unknown> {
@@ -8,11 +9,7 @@ async function zoneIn(variable: string): Promise<unknown> {
   const code = `const { localTime, unknownZone } = await import("${url}");
     const readText = (path) => { try { return Deno.readTextFileSync(path); } catch {} };
     console.log(JSON.stringify(unknownZone(localTime(Deno.env.get("TZ"), readText)) ?? null));`;
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--no-check", code],
-    env: { TZ: variable, NO_COLOR: "1" },
-  }).output();
-  return JSON.parse(new TextDecoder().decode(stdout));
+  return JSON.parse(await denoOutput("eval --no-check", [code], { env: { TZ: variable } }));
 }
 
 onLinux.test("unknownZone() names a zone for which the engine takes other hours", async () => {
