@@ -9,6 +9,7 @@ import { attempt } from "../attempt.ts";
 import { connectErrorMessage } from "../net/error_messages.ts";
 import { DialError } from "../net/errors.ts";
 import { connectAbortable } from "../net/happy_eyeballs.ts";
+import { FAR_ADDRESSES } from "../host/routes.ts";
 import { ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { type CheckResult, failed, ok, warning } from "./checks.ts";
 import { refusingProxyAdvice } from "./doctor_advice.ts";
@@ -124,16 +125,33 @@ async function deadAddress(
   const at = reasons.findIndex((reason) => reason !== undefined);
   const dead = others[at];
   if (dead === undefined) return undefined;
-  const [family, other] = [dead, hostname].map((it) => ipFamily(it));
   const which = dead === way.addresses[0] ? "which is tried first" : "another address of the name";
+  const reason = reasons[at] ?? "";
   return warning(
-    `${text}; ${dead}, ${which}, does not connect: ${reasons[at]}`,
-    `see whether it answers at all: ping -c 3 ${dead}`,
-    oldAddressAdvice(dead),
-    family === other
-      ? undefined
-      : `until it is repaired, try the other first: ${given(way, `--prefer-ip-version ${other}`)}`,
+    `${text}; ${dead}, ${which}, does not connect: ${reason}`,
+    ...deadAddressAdvice(dead, { way, reason, hostname, port }),
   );
+}
+
+/** What to do about an address of a name that does not connect, and another one, `hostname`, does. */
+export function deadAddressAdvice(
+  dead: string,
+  { way, reason, hostname, port }: { way: Way; reason: string; hostname: string; port: number },
+): string[] {
+  const [family, other] = [dead, hostname].map((it) => ipFamily(it));
+  const old = oldAddressAdvice(dead);
+  if (family === other) return [`see whether it answers at all: ping -c 3 ${dead}`, old];
+  const far = FAR_ADDRESSES[family === 6 ? 1 : 0];
+  const server =
+    `have the panel's server listen on port ${port} of ${dead}, too (nginx: listen [::]:${port})`;
+  const own =
+    `see whether this machine's own IPv${family} gets anywhere, and if not, ask its provider: ping -c 3 ` +
+    far;
+  return [
+    /refused/.test(reason) ? server : own,
+    `until it is repaired, try the other first: ${given(way, `--prefer-ip-version ${other}`)}`,
+    old,
+  ];
 }
 
 async function notConnected(

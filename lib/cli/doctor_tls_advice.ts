@@ -215,7 +215,10 @@ function issuerAdvice(
     "certificate alone";
   if (certificate === undefined) return [`see who issued it: ${show}`, trust, chain];
   if (!certificate.isAlone) return [trust];
-  return certificate.namesIssuersFile ? [chain] : [trust, `${chain}; see: ${show} -showcerts`];
+  if (certificate.namesIssuersFile) return [chain];
+  const looks = [trust, `${chain}; see: ${show} -showcerts`];
+  // An authority of one's own is trusted already.
+  return way.config.caCerts.length > 0 ? looks.toReversed() : looks;
 }
 
 export function daysLeft({ validUntilMs }: Certificate): number {

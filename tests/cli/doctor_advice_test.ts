@@ -296,6 +296,14 @@ Deno.test("tlsAdvice() goes by the cause", () => {
     assertEquals(found.length, lines, `${message}: ${found.join("\n")}`);
     assertStringIncludes(found.join("\n"), advice);
   }
+  const lone = (...caCerts: string[]) => {
+    const way = wayTo("https://p.example");
+    const certificate = { ...CERTIFICATE, isAlone: true };
+    const config = { ...way.config, caCerts };
+    return tlsAdvice("its issuer is unknown", { ...way, config }, certificate)[0] ?? "";
+  };
+  assertStringIncludes(lone(), "if the authority is your own");
+  assertStringIncludes(lone("PEM"), "the full chain", "one's own authority is trusted");
   const ignored = [
     { file: "/usr/local/share/ca-certificates/a.crt", reason: "it can't be read" },
     { file: "/usr/local/share/ca-certificates/b.crt", reason: "odd" },

@@ -3,7 +3,7 @@ import { endpointPlace, given, wayTo, withDoubts, withoutProxy } from "../../lib
 import { failed, result } from "../../lib/cli/checks.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { configOf } from "./fake_context.ts";
-import { checkConnection } from "../../lib/cli/doctor_connection.ts";
+import { checkConnection, deadAddressAdvice } from "../../lib/cli/doctor_connection.ts";
 import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 
@@ -41,6 +41,17 @@ Deno.test("checkConnection() names an address that is tried first and does not c
   assertStringIncludes(second.text, "127.0.0.2, another address of the name, does not connect");
   way.addresses = ["127.0.0.1"];
   assertEquals((await checkConnection(way, signal)).status, "ok");
+});
+
+Deno.test("deadAddressAdvice() doubts this machine's own IPv6, unless that has brought a refusal", () => {
+  const way = wayTo(configOf(["doctor", "-e", "http://p.example", "-t", "x"]), []);
+  const options = { way, hostname: "192.0.2.7", port: 443 };
+  const of = (reason: string) => deadAddressAdvice("2001:db8::7", { ...options, reason });
+  const starts = (reason: string) => of(reason).map((line) => line.slice(0, 30));
+  const rest = ["until it is repaired, try the ", "if 2001:db8::7 is no longer an"];
+  assertEquals(starts("no answer within 2 s"), ["see whether this machine's own", ...rest]);
+  assertEquals(starts("connection refused"), ["have the panel's server listen", ...rest]);
+  assertStringIncludes(of("")[1] ?? "", "--prefer-ip-version 4");
 });
 
 Deno.test("checkConnection() takes one slow connection among fast ones for no finding", async () => {
