@@ -2,14 +2,10 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FileArguments } from "../../lib/remote/file_arguments.ts";
 import { copyFile } from "../../lib/remote/file_copy.ts";
 import type { FileResult } from "../../lib/types.ts";
-import { type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
+import { type FilesUnderTest, openFiles, withFiles } from "./file_requests_fixture.ts";
 import { restoring } from "../restoring.ts";
 import { onLinux, onlyIf } from "../only_on.ts";
-
-/** A test with what {@linkcode withFiles} gives. */
-function test(name: string, ...args: Parameters<typeof withFiles>): void {
-  Deno.test(name, () => withFiles(...args));
-}
+import { testsWith } from "../tests_with.ts";
 
 async function makeTree(folder: string): Promise<void> {
   await Deno.mkdir(`${folder}/tree/deep`, { recursive: true });
@@ -33,7 +29,7 @@ async function checkTree(path: string, folder: string): Promise<void> {
   assertEquals([...Deno.readDirSync(path)].map(({ name }) => name).sort(), ["a", "deep"]);
 }
 
-test("copyFile() copies a tree with its links, modes and times", async (files) => {
+withFiles.test("copyFile() copies a tree with its links, modes and times", async (files) => {
   const { folder } = files;
   await makeTree(folder);
   const args = { source: "~/tree", destination: "~/new/copy" };
@@ -45,7 +41,7 @@ test("copyFile() copies a tree with its links, modes and times", async (files) =
   await checkTree(`${folder}/new/copy`, folder);
 });
 
-test("copyFile() gives no rights of an owner or a group to a copy", async (files) => {
+withFiles.test("copyFile() gives no rights of an owner or a group to a copy", async (files) => {
   const { folder } = files;
   await Deno.writeTextFile(`${folder}/tool`, "");
   await Deno.chmod(`${folder}/tool`, 0o6755);
@@ -53,7 +49,7 @@ test("copyFile() gives no rights of an owner or a group to a copy", async (files
   assertEquals((await Deno.stat(`${folder}/copy`)).mode! & 0o7777, 0o755);
 });
 
-test("copyFile() leaves devices, FIFOs and sockets out of a tree, and says so", async (files) => {
+withFiles.test("copyFile() leaves devices, FIFOs and sockets out of a tree, and says so", async (files) => {
   await makeTree(files.folder);
   await new Deno.Command("mkfifo", { args: [`${files.folder}/tree/fifo`] }).output();
   const args = { source: "~/tree", destination: "~/copy" };
@@ -67,7 +63,7 @@ test("copyFile() leaves devices, FIFOs and sockets out of a tree, and says so", 
   );
 });
 
-test("copyFile() replaces a link at its destination, not what the link leads to", async (files) => {
+withFiles.test("copyFile() replaces a link at its destination, not what the link leads to", async (files) => {
   const { folder } = files;
   await Deno.writeTextFile(`${folder}/new`, "new");
   await Deno.writeTextFile(`${folder}/kept`, "kept");
@@ -77,7 +73,7 @@ test("copyFile() replaces a link at its destination, not what the link leads to"
   assertEquals(await Deno.readTextFile(`${folder}/link`), "new");
 });
 
-test("copyFile() refuses to copy a folder into itself, through a link too", async (files) => {
+withFiles.test("copyFile() refuses to copy a folder into itself, through a link too", async (files) => {
   const { folder } = files;
   await makeTree(folder);
   await Deno.symlink("tree/deep", `${folder}/inside`);
@@ -92,22 +88,16 @@ test("copyFile() refuses to copy a folder into itself, through a link too", asyn
   await checkTree(`${folder}/tree`, folder);
 });
 
-Deno.test("copyFile() refuses to copy the root folder, by whatever path", async () => {
-  const { realPath } = Deno;
-  await withFiles(async (files) => {
-    await makeTree(files.folder);
-    Deno.realPath = () => Promise.resolve("/");
-    try {
-      const args = { source: "~/tree", destination: "~/copy" };
-      assertMatch(await files.error("copy", args), /into itself/);
-    } finally {
-      Deno.realPath = realPath;
-    }
-    assertEquals([...Deno.readDirSync(files.folder)].map(({ name }) => name), ["tree"]);
-  });
+withFiles.test("copyFile() refuses to copy the root folder, by whatever path", async (files) => {
+  await makeTree(files.folder);
+  using _ = restoring(Deno, "realPath");
+  Deno.realPath = () => Promise.resolve("/");
+  const args = { source: "~/tree", destination: "~/copy" };
+  assertMatch(await files.error("copy", args), /into itself/);
+  assertEquals(files.names(), ["tree"]);
 });
 
-test("copyFile() follows the links above its destination, which is beside a longer name", async (files) => {
+withFiles.test("copyFile() follows the links above its destination, which is beside a longer name", async (files) => {
   const { folder } = files;
   await makeTree(folder);
   await Deno.mkdir(`${folder}/tree-2`);
@@ -116,53 +106,46 @@ test("copyFile() follows the links above its destination, which is beside a long
   await checkTree(`${folder}/tree-2/copy`, folder);
 });
 
-test("copyFile() and moveFile() make no folders for a source that is not there", async (files) => {
+withFiles.test("copyFile() and moveFile() make no folders for a source that is not there", async (files) => {
   for (const op of ["copy", "move"]) {
     const args = { source: "~/none", destination: "~/new/none" };
     assertEquals(await files.error(op, args), "no such file or directory");
-    assertEquals([...Deno.readDirSync(files.folder)], []);
+    assertEquals(files.names(), []);
   }
 });
 
-Deno.test("copyFile() and moveFile() wait for the folders above the destination", async () => {
+withFiles.test("copyFile() and moveFile() wait for the folders above the destination", async (files) => {
   const { mkdir } = Deno;
-  await withFiles(async (files) => {
-    await makeTree(files.folder);
-    Deno.mkdir = async (path, options) => {
-      for (let turn = 0; turn < 10; turn++) await new Promise((turn) => setTimeout(turn, 0));
-      await mkdir(path, options);
-    };
-    try {
-      await files.result("copy", { source: "~/tree", destination: "~/a/b/copy" });
-      await files.result("move", { source: "~/tree", destination: "~/c/d/tree" });
-    } finally {
-      Deno.mkdir = mkdir;
-    }
-    await checkTree(`${files.folder}/a/b/copy`, files.folder);
-    await checkTree(`${files.folder}/c/d/tree`, files.folder);
-  });
+  await makeTree(files.folder);
+  using _ = restoring(Deno, "mkdir");
+  Deno.mkdir = async (path, options) => {
+    for (let turn = 0; turn < 10; turn++) await new Promise((turn) => setTimeout(turn, 0));
+    await mkdir(path, options);
+  };
+  await files.result("copy", { source: "~/tree", destination: "~/a/b/copy" });
+  await files.result("move", { source: "~/tree", destination: "~/c/d/tree" });
+  await checkTree(`${files.folder}/a/b/copy`, files.folder);
+  await checkTree(`${files.folder}/c/d/tree`, files.folder);
 });
 
-Deno.test("copyFile() says why it can't make a folder", async () => {
+withFiles.test("copyFile() says why it can't make a folder", async (files) => {
   const { mkdir } = Deno;
-  await withFiles(async (files) => {
-    await makeTree(files.folder);
-    using _ = restoring(Deno, "mkdir");
-    Deno.mkdir = (path, options) =>
-      options?.recursive
-        ? mkdir(path, options)
-        : Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
-    const args = { source: "~/tree", destination: "~/copy" };
-    assertEquals(await files.error("copy", args), "permission denied");
-  });
+  await makeTree(files.folder);
+  using _ = restoring(Deno, "mkdir");
+  Deno.mkdir = (path, options) =>
+    options?.recursive
+      ? mkdir(path, options)
+      : Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
+  const args = { source: "~/tree", destination: "~/copy" };
+  assertEquals(await files.error("copy", args), "permission denied");
 });
 
-test("copyFile() leaves nothing of a file that could not be copied whole", async (files) => {
+withFiles.test("copyFile() leaves nothing of a file that could not be copied whole", async (files) => {
   const { folder } = files;
   await Deno.writeTextFile(`${folder}/source`, "x".repeat(1000));
   await Deno.mkdir(`${folder}/destination/sub`, { recursive: true });
   await files.error("copy", { source: "~/source", destination: "~/destination" });
-  const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+  const names = files.names();
   assertEquals(names, ["destination", "source"]);
 });
 
@@ -199,7 +182,7 @@ async function copyWithSwap(
   }
 }
 
-test("copyFile() goes through no link that lies at the place of a folder", async (files) => {
+withFiles.test("copyFile() goes through no link that lies at the place of a folder", async (files) => {
   const { folder } = files;
   await makePrey(folder);
   await Deno.mkdir(`${folder}/copy`);
@@ -209,10 +192,10 @@ test("copyFile() goes through no link that lies at the place of a folder", async
   await files.error("copy", { source: "~/tree", destination: "~/other" });
   await files.error("copy", { source: "~/tree/deep", destination: "~/other" });
   assertEquals(await Deno.readTextFile(`${folder}/private/note`), "secret");
-  assertEquals([...Deno.readDirSync(`${folder}/private`)].length, 1);
+  assertEquals(files.names("private").length, 1);
 });
 
-test("copyFile() reads no file by a link that was put at the place of a source", async (files) => {
+withFiles.test("copyFile() reads no file by a link that was put at the place of a source", async (files) => {
   const { folder } = files;
   await makePrey(folder);
   const { ok } = await copyWithSwap(files, {
@@ -222,10 +205,10 @@ test("copyFile() reads no file by a link that was put at the place of a source",
       Deno.symlinkSync(`${folder}/private/note`, `${folder}/tree/deep/note`);
     },
   });
-  assertEquals([ok, [...Deno.readDirSync(`${folder}/copy/deep`)]], [false, []]);
+  assertEquals([ok, files.names("copy/deep")], [false, []]);
 });
 
-test("copyFile() copies no other file than it has looked at", async (files) => {
+withFiles.test("copyFile() copies no other file than it has looked at", async (files) => {
   const { folder } = files;
   await makePrey(folder);
   const { ok, error } = await copyWithSwap(files, {
@@ -237,10 +220,10 @@ test("copyFile() copies no other file than it has looked at", async (files) => {
   });
   assertEquals(ok, false);
   assertMatch(error, /replaced by something else/);
-  assertEquals([...Deno.readDirSync(`${folder}/copy/deep`)], []);
+  assertEquals(files.names("copy/deep"), []);
 });
 
-test("copyFile() enters no link that was put at the place of a source folder", async (files) => {
+withFiles.test("copyFile() enters no link that was put at the place of a source folder", async (files) => {
   const { folder } = files;
   await makePrey(folder);
   const { ok } = await copyWithSwap(files, {
@@ -250,10 +233,10 @@ test("copyFile() enters no link that was put at the place of a source folder", a
       Deno.symlinkSync("../private", `${folder}/tree/deep`);
     },
   });
-  assertEquals([ok, [...Deno.readDirSync(`${folder}/copy`)]], [false, []]);
+  assertEquals([ok, files.names("copy")], [false, []]);
 });
 
-test("copyFile() enters no other folder than it has looked at", async (files) => {
+withFiles.test("copyFile() enters no other folder than it has looked at", async (files) => {
   const { folder } = files;
   await makePrey(folder);
   const { ok, error } = await copyWithSwap(files, {
@@ -265,33 +248,32 @@ test("copyFile() enters no other folder than it has looked at", async (files) =>
   });
   assertEquals(ok, false);
   assertMatch(error, /replaced by something else/);
-  assertEquals([...Deno.readDirSync(`${folder}/copy`)], []);
+  assertEquals(files.names("copy"), []);
 });
 
 onLinux.test("copyFile() stays in the folders that it has opened, whatever takes their places", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await makePrey(folder);
-    let mode = 0;
-    const { ok } = await copyWithSwap(files, {
-      at: "note",
-      swap: () => {
-        mode = Deno.statSync(`${folder}/copy/deep`).mode ?? 0;
-        for (const path of ["tree", "copy"]) {
-          Deno.renameSync(`${folder}/${path}/deep`, `${folder}/${path}-away`);
-          Deno.symlinkSync("../private", `${folder}/${path}/deep`);
-        }
-      },
-    });
-    assertEquals(ok, true);
-    assertEquals(await Deno.readTextFile(`${folder}/copy-away/note`), "note");
-    assertEquals(await Deno.readTextFile(`${folder}/private/note`), "secret");
-    assertEquals(mode & 0o777, 0o700, "nobody else's until it is whole");
-    assertEquals((Deno.statSync(`${folder}/copy-away`).mode ?? 0) & 0o777, 0o755);
+  await using files = openFiles();
+  const { folder } = files;
+  await makePrey(folder);
+  let mode = 0;
+  const { ok } = await copyWithSwap(files, {
+    at: "note",
+    swap: () => {
+      mode = Deno.statSync(`${folder}/copy/deep`).mode ?? 0;
+      for (const path of ["tree", "copy"]) {
+        Deno.renameSync(`${folder}/${path}/deep`, `${folder}/${path}-away`);
+        Deno.symlinkSync("../private", `${folder}/${path}/deep`);
+      }
+    },
   });
+  assertEquals(ok, true);
+  assertEquals(await Deno.readTextFile(`${folder}/copy-away/note`), "note");
+  assertEquals(await Deno.readTextFile(`${folder}/private/note`), "secret");
+  assertEquals(mode & 0o777, 0o700, "nobody else's until it is whole");
+  assertEquals((Deno.statSync(`${folder}/copy-away`).mode ?? 0) & 0o777, 0o755);
 });
 
-test("moveFile() makes missing folders, replaces files and refuses a move into itself", async (files) => {
+withFiles.test("moveFile() makes missing folders, replaces files and refuses a move into itself", async (files) => {
   const { folder } = files;
   await makeTree(folder);
   await Deno.writeTextFile(`${folder}/x`, "1");
@@ -306,182 +288,86 @@ test("moveFile() makes missing folders, replaces files and refuses a move into i
   await files.error("move", { source: "~/p", destination: "~/p/q/p" });
 });
 
-Deno.test("moveFile() moves to a folder that has the same number on another device", async () => {
+withFiles.test("moveFile() moves to a folder that has the same number on another device", async (files) => {
   const { stat } = Deno;
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await Deno.mkdir(`${folder}/a`);
-    await Deno.writeTextFile(`${folder}/a/x`, "1");
-    Deno.stat = async (path) => ({ ...await stat(path), ino: 1, dev: `${path}`.length });
-    try {
-      await files.result("move", { source: "~/a/x", destination: "~/other/x" });
-    } finally {
-      Deno.stat = stat;
-    }
-    assertEquals(await Deno.readTextFile(`${folder}/other/x`), "1");
-    assertEquals([...Deno.readDirSync(`${folder}/a`)], []);
-  });
+  const { folder } = files;
+  await Deno.mkdir(`${folder}/a`);
+  await Deno.writeTextFile(`${folder}/a/x`, "1");
+  using _ = restoring(Deno, "stat");
+  Deno.stat = async (path) => ({ ...await stat(path), ino: 1, dev: `${path}`.length });
+  await files.result("move", { source: "~/a/x", destination: "~/other/x" });
+  assertEquals(await Deno.readTextFile(`${folder}/other/x`), "1");
+  assertEquals(files.names("a"), []);
 });
 
-test("moveFile() does not mix a folder with another, and keeps both", async (files) => {
+withFiles.test("moveFile() does not mix a folder with another, and keeps both", async (files) => {
   const { folder } = files;
   await makeTree(folder);
   await Deno.mkdir(`${folder}/other`);
   await Deno.writeTextFile(`${folder}/other/b`, "B");
   await files.error("move", { source: "~/tree", destination: "~/other" });
   await checkTree(`${folder}/tree`, folder);
-  assertEquals([...Deno.readDirSync(`${folder}/other`)].map(({ name }) => name), ["b"]);
+  assertEquals(files.names("other"), ["b"]);
 });
+
+/** Shows a folder at another place until the block ends; `undefined` where nothing can be mounted. */
+async function bound(folder: string, place: string): Promise<AsyncDisposable | undefined> {
+  const run = (command: string, ...args: string[]) => new Deno.Command(command, { args }).output();
+  if (!(await run("mount", "--bind", folder, place)).success) return undefined;
+  return { [Symbol.asyncDispose]: async () => void await run("umount", "-l", place) };
+}
 
 const asLinuxRoot = onlyIf(Deno.build.os === "linux" && Deno.uid() === 0);
 
 asLinuxRoot.test("moveFile() and copyFile() lose nothing when a mount shows the source at the destination too", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await Deno.mkdir(`${folder}/data`);
-    await makeTree(`${folder}/data`);
-    await Deno.mkdir(`${folder}/alias`);
-    const mount = { args: ["--bind", `${folder}/data`, `${folder}/alias`] };
-    const { success } = await new Deno.Command("mount", mount).output();
-    if (!success) return;
-    try {
-      for (const name of ["tree", "tree/a", "tree/deep/link"]) {
-        const args = { source: `~/data/${name}`, destination: `~/alias/${name}` };
-        assertEquals(await files.result("move", args), { moved: true });
-        assertMatch(await files.error("copy", args), /are the same/);
-        await checkTree(`${folder}/data/tree`, `${folder}/data`);
-      }
-      // Another name is another entry.
-      const args = { source: "~/data/tree", destination: "~/alias/new" };
-      assertEquals(await files.result("move", args), { moved: true });
-      await checkTree(`${folder}/data/new`, `${folder}/data`);
-      assertEquals([...Deno.readDirSync(`${folder}/data`)].map(({ name }) => name), ["new"]);
-    } finally {
-      await new Deno.Command("umount", { args: ["-l", `${folder}/alias`] }).output();
-    }
-  });
+  await using files = openFiles();
+  const { folder } = files;
+  await Deno.mkdir(`${folder}/data`);
+  await makeTree(`${folder}/data`);
+  await Deno.mkdir(`${folder}/alias`);
+  await using mount = await bound(`${folder}/data`, `${folder}/alias`);
+  if (mount === undefined) return;
+  for (const name of ["tree", "tree/a", "tree/deep/link"]) {
+    const args = { source: `~/data/${name}`, destination: `~/alias/${name}` };
+    assertEquals(await files.result("move", args), { moved: true });
+    assertMatch(await files.error("copy", args), /are the same/);
+    await checkTree(`${folder}/data/tree`, `${folder}/data`);
+  }
+  // Another name is another entry.
+  const args = { source: "~/data/tree", destination: "~/alias/new" };
+  assertEquals(await files.result("move", args), { moved: true });
+  await checkTree(`${folder}/data/new`, `${folder}/data`);
+  assertEquals(files.names("data"), ["new"]);
 });
 
 asLinuxRoot.test("copyFile() refuses to copy a folder into itself where a mount shows a part of it", async () => {
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await Deno.mkdir(`${folder}/data/part`, { recursive: true });
-    await Deno.mkdir(`${folder}/alias`);
-    const mount = { args: ["--bind", `${folder}/data/part`, `${folder}/alias`] };
-    const { success } = await new Deno.Command("mount", mount).output();
-    if (!success) return;
-    try {
-      const args = { source: "~/data", destination: "~/alias/copy" };
-      assertMatch(await files.error("copy", args), /into itself/);
-      // Nothing of the copy is in the copy.
-      assertEquals([...Deno.readDirSync(`${folder}/alias/copy/part`)], []);
-    } finally {
-      await new Deno.Command("umount", { args: ["-l", `${folder}/alias`] }).output();
-    }
-  });
-});
-
-testAcross(
-  "moveFile() keeps a source that a mount on another file system shows",
-  async (files, other) => {
-    const { folder } = files;
-    await Deno.mkdir(`${other}/whole`);
-    await Deno.mkdir(`${other}/part/deep`, { recursive: true });
-    try {
-      for (const [source, name] of [["tree", "whole"], ["tree/deep", "part/deep"]]) {
-        const mount = { args: ["--bind", `${folder}/${source}`, `${other}/${name}`] };
-        const { success } = await new Deno.Command("mount", mount).output();
-        if (!success) return;
-      }
-      for (const name of ["whole", "part"]) {
-        const args = { source: "~/tree", destination: `${other}/${name}` };
-        assertMatch(await files.error("move", args), /into itself/);
-        assertMatch(await files.error("copy", args), /into itself/);
-        await checkTree(`${folder}/tree`, folder);
-      }
-    } finally {
-      const mounts = [`${other}/whole`, `${other}/part/deep`];
-      await new Deno.Command("umount", { args: ["-l", ...mounts] }).output();
-    }
-  },
-  { ignore: Deno.uid() !== 0 },
-);
-
-testAcross(
-  "moveFile() keeps the source when not all of it reaches the other file system",
-  async (files, other) => {
-    const { folder } = files;
-    await Deno.mkdir(`${other}/file/sub`, { recursive: true });
-    const file = { source: "~/tree/a", destination: `${other}/file` };
-    await files.error("move", file);
-    await checkTree(`${folder}/tree`, folder);
-    await new Deno.Command("mkfifo", { args: [`${folder}/tree/deep/fifo`] }).output();
-    const tree = { source: "~/tree", destination: `${other}/tree` };
-    assertEquals(
-      await files.error("move", tree),
-      "1 devices, fifos or sockets can't be moved; the source was kept",
-    );
-    assert((await Deno.lstat(`${folder}/tree/deep/fifo`)).isFifo);
-    assertEquals(await Deno.readTextFile(`${folder}/tree/a`), "A".repeat(300_000));
-  },
-);
-
-testAcross(
-  "moveFile() says that the source stays where it can't be deleted",
-  async (files, other) => {
-    const { folder } = files;
-    const { remove } = Deno;
-    // Nothing is deleted.
-    Deno.remove = () =>
-      Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
-    const args = { source: "~/tree", destination: `${other}/tree` };
-    const error = await files.error("move", args).finally(() => Deno.remove = remove);
-    assertEquals(error, "permission denied");
-    await checkTree(`${folder}/tree`, folder);
-    await checkTree(`${other}/tree`, folder);
-  },
-);
-
-testAcross(
-  "moveFile() moves a link to another file system, not what it leads to",
-  async (files, other) => {
-    const { folder } = files;
-    await Deno.symlink(`${folder}/tree`, `${folder}/link`);
-    await files.result("move", { source: "~/link", destination: `${other}/link` });
-    assertEquals(await Deno.readLink(`${other}/link`), `${folder}/tree`);
-    await checkTree(`${folder}/tree`, folder);
-    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["tree"]);
-  },
-);
-
-testAcross("moveFile() copies and deletes between two file systems", async (files, other) => {
+  await using files = openFiles();
   const { folder } = files;
-  await files.result("move", { source: "~/tree", destination: `${other}/tree` });
-  await checkTree(`${other}/tree`, folder);
-  assertEquals([...Deno.readDirSync(folder)], []);
+  await Deno.mkdir(`${folder}/data/part`, { recursive: true });
+  await Deno.mkdir(`${folder}/alias`);
+  await using mount = await bound(`${folder}/data/part`, `${folder}/alias`);
+  if (mount === undefined) return;
+  const args = { source: "~/data", destination: "~/alias/copy" };
+  assertMatch(await files.error("copy", args), /into itself/);
+  // Nothing of the copy is in the copy.
+  assertEquals(files.names("alias/copy/part"), []);
 });
 
-/** A test with a tree in the home folder, and with a folder on another file system. */
-function testAcross(
-  name: string,
-  act: (files: FilesUnderTest, other: string) => Promise<void>,
-  { ignore = false } = {},
-): void {
-  Deno.test({
-    name,
-    ignore: ignore || !isOtherFileSystem(),
-    fn: async () => {
-      const other = await Deno.makeTempDir({ dir: "/dev/shm" });
-      try {
-        await withFiles(async (files) => {
-          await makeTree(files.folder);
-          await act(files, other);
-        });
-      } finally {
-        await Deno.remove(other, { recursive: true });
-      }
-    },
-  });
+/** A tree in the home folder, and a folder on another file system. */
+class TwoFileSystems implements AsyncDisposable {
+  readonly files = openFiles();
+  readonly other = Deno.makeTempDirSync({ dir: "/dev/shm" });
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.files[Symbol.asyncDispose]();
+    await Deno.remove(this.other, { recursive: true });
+  }
+}
+
+async function openTwo(): Promise<TwoFileSystems> {
+  const two = new TwoFileSystems();
+  await makeTree(two.files.folder);
+  return two;
 }
 
 function isOtherFileSystem(): boolean {
@@ -492,7 +378,70 @@ function isOtherFileSystem(): boolean {
   }
 }
 
-test("copyFile() copies folders that are nested 256 deep, and no deeper ones", async (files) => {
+const across = testsWith(openTwo, { ignore: !isOtherFileSystem() });
+const acrossAsRoot = testsWith(openTwo, { ignore: !isOtherFileSystem() || Deno.uid() !== 0 });
+
+acrossAsRoot.test("moveFile() keeps a source that a mount on another file system shows", async ({ files, other }) => {
+  const { folder } = files;
+  await Deno.mkdir(`${other}/whole`);
+  await Deno.mkdir(`${other}/part/deep`, { recursive: true });
+  await using whole = await bound(`${folder}/tree`, `${other}/whole`);
+  await using part = await bound(`${folder}/tree/deep`, `${other}/part/deep`);
+  if (whole === undefined || part === undefined) return;
+  for (const name of ["whole", "part"]) {
+    const args = { source: "~/tree", destination: `${other}/${name}` };
+    assertMatch(await files.error("move", args), /into itself/);
+    assertMatch(await files.error("copy", args), /into itself/);
+    await checkTree(`${folder}/tree`, folder);
+  }
+});
+
+across.test("moveFile() keeps the source when not all of it reaches the other file system", async ({ files, other }) => {
+  const { folder } = files;
+  await Deno.mkdir(`${other}/file/sub`, { recursive: true });
+  const file = { source: "~/tree/a", destination: `${other}/file` };
+  await files.error("move", file);
+  await checkTree(`${folder}/tree`, folder);
+  await new Deno.Command("mkfifo", { args: [`${folder}/tree/deep/fifo`] }).output();
+  const tree = { source: "~/tree", destination: `${other}/tree` };
+  assertEquals(
+    await files.error("move", tree),
+    "1 devices, fifos or sockets can't be moved; the source was kept",
+  );
+  assert((await Deno.lstat(`${folder}/tree/deep/fifo`)).isFifo);
+  assertEquals(await Deno.readTextFile(`${folder}/tree/a`), "A".repeat(300_000));
+});
+
+across.test("moveFile() says that the source stays where it can't be deleted", async ({ files, other }) => {
+  const { folder } = files;
+  const { remove } = Deno;
+  // Nothing is deleted.
+  Deno.remove = () =>
+    Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
+  const args = { source: "~/tree", destination: `${other}/tree` };
+  const error = await files.error("move", args).finally(() => Deno.remove = remove);
+  assertEquals(error, "permission denied");
+  await checkTree(`${folder}/tree`, folder);
+  await checkTree(`${other}/tree`, folder);
+});
+
+across.test("moveFile() moves a link to another file system, not what it leads to", async ({ files, other }) => {
+  const { folder } = files;
+  await Deno.symlink(`${folder}/tree`, `${folder}/link`);
+  await files.result("move", { source: "~/link", destination: `${other}/link` });
+  assertEquals(await Deno.readLink(`${other}/link`), `${folder}/tree`);
+  await checkTree(`${folder}/tree`, folder);
+  assertEquals(files.names(), ["tree"]);
+});
+
+across.test("moveFile() copies and deletes between two file systems", async ({ files, other }) => {
+  const { folder } = files;
+  await files.result("move", { source: "~/tree", destination: `${other}/tree` });
+  await checkTree(`${other}/tree`, folder);
+  assertEquals(files.names(), []);
+});
+
+withFiles.test("copyFile() copies folders that are nested 256 deep, and no deeper ones", async (files) => {
   // By names of one letter, since a path takes 4096 bytes.
   const path = (depth: number) => `${files.folder}/tree${"/d".repeat(depth)}`;
   await Deno.mkdir(path(256), { recursive: true });
@@ -503,7 +452,8 @@ test("copyFile() copies folders that are nested 256 deep, and no deeper ones", a
   assertEquals(error, "folders are nested more than 256 deep");
 });
 
-test("copyFile() ends when it is told, before an entry and within a file", async ({ folder }) => {
+withFiles.test("copyFile() ends when it is told, before an entry and within a file", async (files) => {
+  const { folder } = files;
   await Deno.writeTextFile(`${folder}/file`, "x");
   await Deno.symlink("file", `${folder}/link`);
   for (const [source, looks] of [["link", 0], ["file", 0], ["file", 1], ["file", 2]] as const) {
@@ -515,6 +465,6 @@ test("copyFile() ends when it is told, before an entry and within a file", async
     });
     const args = new FileArguments({ source: `~/${source}`, destination: "~/copy" }, folder);
     await assertRejects(() => copyFile(args, signal), Error, "the time is over");
-    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), ["file", "link"]);
+    assertEquals(files.names(), ["file", "link"]);
   }
 });

@@ -1,18 +1,13 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FileArguments } from "../../lib/remote/file_arguments.ts";
 import { deleteFile, listFolder } from "../../lib/remote/file_operations.ts";
-import { withFiles } from "./file_requests_fixture.ts";
+import { openFiles, withFiles } from "./file_requests_fixture.ts";
 import { restoring } from "../restoring.ts";
 import { onlyIf } from "../only_on.ts";
 
-/** A test with what {@linkcode withFiles} gives. */
-function test(name: string, ...args: Parameters<typeof withFiles>): void {
-  Deno.test(name, () => withFiles(...args));
-}
-
 const isRoot = Deno.uid() === 0;
 
-test("listFolder() shows folders first, and links with what they lead to", async (files) => {
+withFiles.test("listFolder() shows folders first, and links with what they lead to", async (files) => {
   const { folder } = files;
   await Deno.mkdir(`${folder}/Zoo`, { mode: 0o750 });
   await Deno.writeTextFile(`${folder}/b.txt`, "12345");
@@ -37,7 +32,7 @@ test("listFolder() shows folders first, and links with what they lead to", async
   assertEquals(dangling.mode, "lrwxrwxrwx");
 });
 
-test("statFile() takes ~ for the home folder, and shows special bits", async (files) => {
+withFiles.test("statFile() takes ~ for the home folder, and shows special bits", async (files) => {
   await Deno.writeTextFile(`${files.folder}/x`, "abc");
   await Deno.chmod(`${files.folder}/x`, 0o4644);
   const info = await files.result("stat", { path: "~/x" });
@@ -45,7 +40,7 @@ test("statFile() takes ~ for the home folder, and shows special bits", async (fi
   assertEquals([info.mode, info.mode_octal], ["-rwSr--r--", "4644"]);
 });
 
-test("listRoots() gives the root folder, and an empty path is the root folder", async (files) => {
+withFiles.test("listRoots() gives the root folder, and an empty path is the root folder", async (files) => {
   const [root] = [await files.result("list_roots")].flat();
   const same = await files.result("stat", { path: "" });
   assertEquals(root, same);
@@ -53,7 +48,7 @@ test("listRoots() gives the root folder, and an empty path is the root folder", 
   assertEquals([same.path, same.name], ["/", "/"]);
 });
 
-test("FileRequests gives the reasons in the words that panels look for", async (files) => {
+withFiles.test("FileRequests gives the reasons in the words that panels look for", async (files) => {
   const { folder } = files;
   await Deno.writeTextFile(`${folder}/file`, "");
   const missing = { path: `${folder}/No Such`, mode: "644", uid: 0 };
@@ -76,16 +71,15 @@ test("FileRequests gives the reasons in the words that panels look for", async (
 const here = onlyIf(!isRoot);
 
 here.test('FileRequests says "permission denied" when the system does', async () => {
-  await withFiles(async (files) => {
-    await Deno.mkdir(`${files.folder}/closed`, { mode: 0 });
-    assertEquals(
-      await files.error("list", { path: `${files.folder}/closed` }),
-      "permission denied",
-    );
-  });
+  await using files = openFiles();
+  await Deno.mkdir(`${files.folder}/closed`, { mode: 0 });
+  assertEquals(
+    await files.error("list", { path: `${files.folder}/closed` }),
+    "permission denied",
+  );
 });
 
-test("FileRequests refuses paths that are relative, too long or have a NUL", async (files) => {
+withFiles.test("FileRequests refuses paths that are relative, too long or have a NUL", async (files) => {
   for (const path of ["etc/passwd", "../etc", "~root/x", "./x", "C:\\x", 5]) {
     assertMatch(await files.error("stat", { path }), /^invalid argument: /);
   }
@@ -93,7 +87,7 @@ test("FileRequests refuses paths that are relative, too long or have a NUL", asy
   assertMatch(await files.error("stat", { path: "/x".repeat(3000) }), /^file name too long/);
 });
 
-test("FileRequests resolves .. before the system sees it", async (files) => {
+withFiles.test("FileRequests resolves .. before the system sees it", async (files) => {
   const { folder } = files;
   await Deno.mkdir(`${folder}/a`);
   await Deno.writeTextFile(`${folder}/x`, "1");
@@ -102,7 +96,7 @@ test("FileRequests resolves .. before the system sees it", async (files) => {
   assertEquals(info.path, `${folder}/x`);
 });
 
-test("createFile() and makeFolder() make what is not there", async (files) => {
+withFiles.test("createFile() and makeFolder() make what is not there", async (files) => {
   const { folder } = files;
   assertEquals(await files.result("create", { path: "~/new" }), { created: true, size: 0 });
   assertEquals((await Deno.stat(`${folder}/new`)).mode! & 0o777, 0o644);
@@ -119,12 +113,12 @@ test("createFile() and makeFolder() make what is not there", async (files) => {
   assertEquals(await files.error("mkdir", { path: "~/new" }), "file exists");
 });
 
-test("createFile() makes the folders that are missing, as the official agent does", async (files) => {
+withFiles.test("createFile() makes the folders that are missing, as the official agent does", async (files) => {
   assertEquals(await files.result("create", { path: "~/a/b/c" }), { created: true, size: 0 });
   assertEquals((await Deno.stat(`${files.folder}/a/b/c`)).size, 0);
 });
 
-test("createFile() empties a file and keeps its mode, as the official agent does", async (files) => {
+withFiles.test("createFile() empties a file and keeps its mode, as the official agent does", async (files) => {
   const path = `${files.folder}/script`;
   await Deno.writeTextFile(path, "content");
   await Deno.chmod(path, 0o750);
@@ -134,7 +128,7 @@ test("createFile() empties a file and keeps its mode, as the official agent does
   assertEquals([after.size, after.mode! & 0o777, after.ino], [0, 0o750, ino]);
 });
 
-test("createFile() treats links as uploads do", async (files) => {
+withFiles.test("createFile() treats links as uploads do", async (files) => {
   const { folder } = files;
   await Deno.writeTextFile(`${folder}/file`, "content");
   await Deno.symlink(`${folder}/file`, `${folder}/link`);
@@ -148,13 +142,13 @@ test("createFile() treats links as uploads do", async (files) => {
   await files.error("stat", { path: "~/elsewhere" });
 });
 
-test("createFile() opens nothing but files", async (files) => {
+withFiles.test("createFile() opens nothing but files", async (files) => {
   await new Deno.Command("mkfifo", { args: [`${files.folder}/fifo`] }).output();
   await files.error("create", { path: "~/fifo" });
   assertEquals((await Deno.stat(`${files.folder}/fifo`)).isFifo, true);
 });
 
-test("deleteFile() deletes links, not what they lead to", async (files) => {
+withFiles.test("deleteFile() deletes links, not what they lead to", async (files) => {
   const { folder } = files;
   await Deno.mkdir(`${folder}/tree/deep`, { recursive: true });
   await Deno.mkdir(`${folder}/kept`);
@@ -164,11 +158,11 @@ test("deleteFile() deletes links, not what they lead to", async (files) => {
   await Deno.symlink(`${folder}/tree`, `${folder}/tree/deep/loop`);
   assertEquals(await files.result("delete", { path: "~/tree" }), { deleted: true });
   assertEquals(await files.result("delete", { path: "~/link/" }), { deleted: true });
-  assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["kept"]);
+  assertEquals(files.names(), ["kept"]);
   assertEquals(await Deno.readTextFile(`${folder}/kept/file`), "1");
 });
 
-test("changeMode() and changeOwner() give what was set", async (files) => {
+withFiles.test("changeMode() and changeOwner() give what was set", async (files) => {
   const { folder } = files;
   await Deno.writeTextFile(`${folder}/x`, "1");
   assertEquals(await files.result("chmod", { path: "~/x", mode: "0o600" }), { mode: "0600" });
@@ -184,7 +178,7 @@ test("changeMode() and changeOwner() give what was set", async (files) => {
   }
 });
 
-test("listFolder() and statFile() look at devices and FIFOs without opening them", async (files) => {
+withFiles.test("listFolder() and statFile() look at devices and FIFOs without opening them", async (files) => {
   await new Deno.Command("mkfifo", { args: [`${files.folder}/fifo`] }).output();
   const infos = await files.result("list", { path: files.folder });
   assertEquals([infos].flat().length, 1);
@@ -209,34 +203,29 @@ Deno.test("listFolder() refuses a folder with more than 20,000 entries", async (
 });
 
 Deno.test("changeOwner() takes numbers up to the last one that the kernel gives", async () => {
-  const { chown } = Deno;
   const asked: unknown[] = [];
+  using _ = restoring(Deno, "chown");
   // No owner is changed.
   Deno.chown = (_path, uid, gid) => Promise.resolve(void asked.push([uid, gid]));
-  try {
-    await withFiles(async (files) => {
-      const change = (args: Record<string, unknown>) =>
-        files.ask("chown", { path: "~", ...args }).then(({ error }) => error);
-      for (
-        const [args, error] of [
-          [{ uid: 2 ** 32 - 2 }, ""],
-          [{ owner: "4294967294", gid: -1 }, ""],
-          [{ group: "root", uid: -1 }, ""],
-          [
-            { uid: 2 ** 32 - 1 },
-            "invalid argument: uid must be a whole number from -1 to 4294967294",
-          ],
-          [{ uid: -2 }, "invalid argument: uid must be a whole number from -1 to 4294967294"],
-          [{ owner: "4294967295" }, "invalid argument: owner is unknown on this machine"],
-          [{ owner: "no such account" }, "invalid argument: owner is unknown on this machine"],
-          [{ uid: -1, gid: -1 }, "invalid argument: no owner and no group"],
-          [{}, "invalid argument: no owner and no group"],
-        ] as const
-      ) assertEquals(await change(args), error);
-    });
-  } finally {
-    Deno.chown = chown;
-  }
+  await using files = openFiles();
+  const change = (args: Record<string, unknown>) =>
+    files.ask("chown", { path: "~", ...args }).then(({ error }) => error);
+  for (
+    const [args, error] of [
+      [{ uid: 2 ** 32 - 2 }, ""],
+      [{ owner: "4294967294", gid: -1 }, ""],
+      [{ group: "root", uid: -1 }, ""],
+      [
+        { uid: 2 ** 32 - 1 },
+        "invalid argument: uid must be a whole number from -1 to 4294967294",
+      ],
+      [{ uid: -2 }, "invalid argument: uid must be a whole number from -1 to 4294967294"],
+      [{ owner: "4294967295" }, "invalid argument: owner is unknown on this machine"],
+      [{ owner: "no such account" }, "invalid argument: owner is unknown on this machine"],
+      [{ uid: -1, gid: -1 }, "invalid argument: no owner and no group"],
+      [{}, "invalid argument: no owner and no group"],
+    ] as const
+  ) assertEquals(await change(args), error);
   assertEquals(asked, [[2 ** 32 - 2, null], [2 ** 32 - 2, null], [null, 0]]);
 });
 
@@ -253,18 +242,14 @@ Deno.test("listFolder() gives paths without a slash to spare, and ends when it i
 });
 
 Deno.test("deleteFile() deletes no folder that is the root folder by another path", async () => {
-  const { lstat, remove } = Deno;
+  const { lstat } = Deno;
   const removed: unknown[] = [];
+  using _ = restoring(Deno, "remove", "lstat");
   // Nothing is removed at all.
   Deno.remove = (path) => Promise.resolve(void removed.push(path));
   // Every path is a mount of the root folder.
   Deno.lstat = () => lstat("/");
-  try {
-    const args = new FileArguments({ path: "/nowhere/at/all" }, "/");
-    await assertRejects(() => deleteFile(args), TypeError, "operation not permitted");
-  } finally {
-    Deno.remove = remove;
-    Deno.lstat = lstat;
-  }
+  const args = new FileArguments({ path: "/nowhere/at/all" }, "/");
+  await assertRejects(() => deleteFile(args), TypeError, "operation not permitted");
   assertEquals(removed, []);
 });

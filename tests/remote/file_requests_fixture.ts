@@ -4,9 +4,10 @@ import { FileRequests } from "../../lib/remote/file_requests.ts";
 import type { FileResult } from "../../lib/types.ts";
 import { openBelow } from "../open_below.ts";
 import { FakeTransfers } from "./fake_panel.ts";
+import { testsWith } from "../tests_with.ts";
 
 /** File requests within a temporary folder, and the answers to them. */
-export class FilesUnderTest {
+export class FilesUnderTest implements AsyncDisposable {
   readonly transfers = new FakeTransfers();
   readonly answers: FileResult[] = [];
   readonly requests: FileRequests;
@@ -48,20 +49,23 @@ export class FilesUnderTest {
     if (ok) throw new Error(`${op} went well`);
     return error;
   }
-}
 
-/** Gives a test file requests and a folder that is removed afterwards. */
-export async function withFiles(
-  use: (files: FilesUnderTest) => Promise<void>,
-  options: { transfers?: FileTransferClient } = {},
-): Promise<void> {
-  const folder = await Deno.realPath(await Deno.makeTempDir());
-  const files = new FilesUnderTest(folder, options);
-  try {
-    await use(files);
-  } finally {
-    await files.requests.close();
-    assertEquals(openBelow(folder), [], "nothing stays open");
-    await Deno.remove(folder, { recursive: true });
+  /** The sorted names in the folder, or in one below it. */
+  names(path = ""): string[] {
+    return [...Deno.readDirSync(`${this.folder}/${path}`)].map(({ name }) => name).sort();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.requests.close();
+    assertEquals(openBelow(this.folder), [], "nothing stays open");
+    await Deno.remove(this.folder, { recursive: true });
   }
 }
+
+/** File requests in a folder of the test's own, whose transfers may be others. */
+export function openFiles(options: { transfers?: FileTransferClient } = {}): FilesUnderTest {
+  return new FilesUnderTest(Deno.realPathSync(Deno.makeTempDirSync()), options);
+}
+
+/** Tests with file requests in a folder of their own. */
+export const withFiles = testsWith(openFiles);

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ConnectionStream, type Dialer } from "../../lib/net/byte_stream.ts";
 import { FileTransferClient } from "../../lib/panel/file_transfers.ts";
-import { type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
+import { type FilesUnderTest, openFiles } from "./file_requests_fixture.ts";
 import { type TransferServer, withTransferServer } from "./transfer_server.ts";
 import { V8_FLAGS } from "../../build/runtime_flags.ts";
 import { onlyIf } from "../only_on.ts";
@@ -27,7 +27,8 @@ async function withServer(
   await withTransferServer(async (server) => {
     const access = { endpoint: server.origin, token: "node" };
     const transfers = new FileTransferClient(access, { dialer, headers: [] });
-    await withFiles((files) => use(files, server), { transfers });
+    await using files = openFiles({ transfers });
+    await use(files, server);
   });
 }
 

@@ -6,12 +6,7 @@ import { FakeTime } from "../fake_time.ts";
 import { withFiles } from "./file_requests_fixture.ts";
 import { restoring } from "../restoring.ts";
 
-/** A test with what {@linkcode withFiles} gives. */
-function test(name: string, ...args: Parameters<typeof withFiles>): void {
-  Deno.test(name, () => withFiles(...args));
-}
-
-test("searchFiles() finds names regardless of case, and does not follow links", async (files) => {
+withFiles.test("searchFiles() finds names regardless of case, and does not follow links", async (files) => {
   const { folder } = files;
   await Deno.mkdir(`${folder}/a/Needle/c`, { recursive: true });
   await Deno.writeTextFile(`${folder}/a/Needle/c/my-nEEdle.txt`, "");
@@ -28,7 +23,7 @@ test("searchFiles() finds names regardless of case, and does not follow links", 
   assertEquals(result.limited, false);
 });
 
-test("searchFiles() finds nothing in a file, as the official agent does", async (files) => {
+withFiles.test("searchFiles() finds nothing in a file, as the official agent does", async (files) => {
   await Deno.writeTextFile(`${files.folder}/needle`, "needle");
   for (const content of [false, true]) {
     const args = { path: "~/needle", query: "needle", content };
@@ -37,7 +32,7 @@ test("searchFiles() finds nothing in a file, as the official agent does", async 
   await files.error("search", { path: "~/missing", query: "needle" });
 });
 
-test("searchFiles() finds the first line of text files, whatever the buffers cut", async (files) => {
+withFiles.test("searchFiles() finds the first line of text files, whatever the buffers cut", async (files) => {
   const { folder } = files;
   const long = "x".repeat(64 * 1024 - 3);
   await Deno.writeTextFile(`${folder}/1`, `one\r\ntwo NEEDLE ${"y".repeat(500)}\r\nneedle\n`);
@@ -66,7 +61,7 @@ test("searchFiles() finds the first line of text files, whatever the buffers cut
   assertMatch(matches[0]?.text ?? "", /^two NEEDLE y+$/);
 });
 
-test("searchFiles() stops at 500 matches", async (files) => {
+withFiles.test("searchFiles() stops at 500 matches", async (files) => {
   for (let i = 0; i < 510; i++) await Deno.writeTextFile(`${files.folder}/f${i}`, "");
   const result = await files.result("search", { path: files.folder, query: "f" });
   assertEquals(matchesOf(result).length, 500);
@@ -74,7 +69,7 @@ test("searchFiles() stops at 500 matches", async (files) => {
   assertEquals(result.limited, true);
 });
 
-test("searchFiles() stops after a minute with what it has", async (files) => {
+withFiles.test("searchFiles() stops after a minute with what it has", async (files) => {
   for (let i = 0; i < 50; i++) await Deno.writeTextFile(`${files.folder}/f${i}`, "");
   using time = new FakeTime();
   time.tickAtEachLook(10_000);
@@ -84,7 +79,7 @@ test("searchFiles() stops after a minute with what it has", async (files) => {
   assertEquals(result.limited, true);
 });
 
-test("searchFiles() fails when there is no folder or no query", async (files) => {
+withFiles.test("searchFiles() fails when there is no folder or no query", async (files) => {
   const error = await files.error("search", { path: "~/none", query: "x" });
   assertEquals(error, "no such file or directory");
   assertMatch(await files.error("search", { path: "~", query: "" }), /query is required/);
@@ -136,44 +131,39 @@ Deno.test("searchFiles() searches the kernel's folders only when it begins there
   }
 });
 
-test("searchFiles() reads a character that the buffer cuts", async (files) => {
+withFiles.test("searchFiles() reads a character that the buffer cuts", async (files) => {
   await Deno.writeTextFile(`${files.folder}/1`, `${"x".repeat(64 * 1024 - 1)}éneedle`);
   const args = { path: files.folder, query: "éneedle", content: true };
   assertEquals(matchesOf(await files.result("search", args)).length, 1);
 });
 
-Deno.test("searchFiles() leaves out what it can't read below the folder, and ends when it is told", async () => {
+withFiles.test("searchFiles() leaves out what it can't read below the folder, and ends when it is told", async (files) => {
   const { readDir } = Deno;
-  await withFiles(async (files) => {
-    const { folder } = files;
-    await Deno.mkdir(`${folder}/closed`);
-    await Deno.writeTextFile(`${folder}/needle`, "needle");
-    const entry = { isDirectory: false, isFile: true, isSymlink: false };
-    Deno.readDir = async function* (path) {
-      if (path === `${folder}/closed`) throw new Deno.errors.PermissionDenied("closed");
-      // It has gone meanwhile.
-      yield { name: "gone-needle", ...entry };
-      yield* readDir(path);
-    };
-    try {
-      for (const content of [false, true]) {
-        const args = { path: folder, query: "needle", content };
-        const found = matchesOf(await files.result("search", args)).map(({ path }) => path);
-        const expected = content ? ["needle"] : ["gone-needle", "needle"];
-        assertEquals(found.sort(), expected.map((name) => `${folder}/${name}`));
-      }
-      const args = { path: `${folder}/closed`, query: "needle" };
-      assertEquals(await files.error("search", args), "closed");
-    } finally {
-      Deno.readDir = readDir;
-    }
-    const over = AbortSignal.abort(new Error("the time is over"));
-    const args = new FileArguments({ path: folder, query: "needle" }, "/");
-    await assertRejects(() => searchFiles(args, over), Error, "the time is over");
-  });
+  const { folder } = files;
+  await Deno.mkdir(`${folder}/closed`);
+  await Deno.writeTextFile(`${folder}/needle`, "needle");
+  const entry = { isDirectory: false, isFile: true, isSymlink: false };
+  using _ = restoring(Deno, "readDir");
+  Deno.readDir = async function* (path) {
+    if (path === `${folder}/closed`) throw new Deno.errors.PermissionDenied("closed");
+    // It has gone meanwhile.
+    yield { name: "gone-needle", ...entry };
+    yield* readDir(path);
+  };
+  for (const content of [false, true]) {
+    const args = { path: folder, query: "needle", content };
+    const found = matchesOf(await files.result("search", args)).map(({ path }) => path);
+    const expected = content ? ["needle"] : ["gone-needle", "needle"];
+    assertEquals(found.sort(), expected.map((name) => `${folder}/${name}`));
+  }
+  const args = { path: `${folder}/closed`, query: "needle" };
+  assertEquals(await files.error("search", args), "closed");
+  const over = AbortSignal.abort(new Error("the time is over"));
+  const asked = new FileArguments({ path: folder, query: "needle" }, "/");
+  await assertRejects(() => searchFiles(asked, over), Error, "the time is over");
 });
 
-test("searchFiles() reads 10 MiB at most of a file without an end, and no longer than a minute", async (files) => {
+withFiles.test("searchFiles() reads 10 MiB at most of a file without an end, and no longer than a minute", async (files) => {
   await Deno.writeTextFile(`${files.folder}/endless`, "x");
   const handle = await openForReading(`${files.folder}/endless`);
   const prototype: object = Object.getPrototypeOf(handle);

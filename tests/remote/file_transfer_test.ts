@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
+import { type FilesUnderTest, openFiles } from "./file_requests_fixture.ts";
 
 const CONTENT = Uint8Array.from({ length: 5000 }, (_, at) => at * 7);
 
@@ -7,22 +7,21 @@ const CONTENT = Uint8Array.from({ length: 5000 }, (_, at) => at * 7);
 async function withDownload(
   use: (files: FilesUnderTest, args: Record<string, unknown>) => Promise<void>,
 ): Promise<void> {
-  await withFiles(async (files) => {
-    await Deno.writeFile(`${files.folder}/file`, CONTENT);
-    const info = await files.result("stat", { path: "~/file" });
-    const { size, modified_at } = Object.assign({ size: 0, modified_at: "" }, info);
-    const args = {
-      path: "~/file",
-      offset: 1000,
-      length: 2500,
-      chunk_index: 1,
-      file_size: size,
-      modified_at,
-      transfer_id: "t1",
-      transfer_token: "secret",
-    };
-    await use(files, args);
-  });
+  await using files = openFiles();
+  await Deno.writeFile(`${files.folder}/file`, CONTENT);
+  const info = await files.result("stat", { path: "~/file" });
+  const { size, modified_at } = Object.assign({ size: 0, modified_at: "" }, info);
+  const args = {
+    path: "~/file",
+    offset: 1000,
+    length: 2500,
+    chunk_index: 1,
+    file_size: size,
+    modified_at,
+    transfer_id: "t1",
+    transfer_token: "secret",
+  };
+  await use(files, args);
 }
 
 Deno.test("sendFilePart() sends exactly the part that was asked for", async () => {

@@ -1,13 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { openForWriting } from "../../lib/remote/regular_file.ts";
 import { timed } from "../fake_time.ts";
-import { type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
+import { type FilesUnderTest, openFiles, withFiles } from "./file_requests_fixture.ts";
 import { checksMerge, judgeDownload } from "../test_panel/transfer_rules.ts";
-
-/** A test with what {@linkcode withFiles} gives. */
-function test(name: string, ...args: Parameters<typeof withFiles>): void {
-  Deno.test(name, () => withFiles(...args));
-}
+import { restoring } from "../restoring.ts";
 
 const CONTENT = Uint8Array.from({ length: 5000 }, (_, at) => at * 7);
 
@@ -38,11 +34,7 @@ const UPLOAD = {
 
 const COMMIT = { ...UPLOAD, offset: 5000, chunk_index: 3, first: false, final: true };
 
-function namesIn(folder: string): string[] {
-  return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
-}
-
-test("FileUploads puts parts together in any order, and names the file at the commit", async (files) => {
+withFiles.test("FileUploads puts parts together in any order, and names the file at the commit", async (files) => {
   const { folder } = files;
   await Deno.writeTextFile(`${folder}/file`, "before");
   await Deno.chmod(`${folder}/file`, 0o640);
@@ -56,28 +48,28 @@ test("FileUploads puts parts together in any order, and names the file at the co
     { received: 2000, offset: 4000 },
   ]);
   assertEquals(await Deno.readTextFile(`${folder}/file`), "before");
-  assertEquals(namesIn(folder), [".komari-upload-u1.part", "file"]);
+  assertEquals(files.names(), [".komari-upload-u1.part", "file"]);
   assertEquals((await Deno.stat(`${folder}/.komari-upload-u1.part`)).mode! & 0o777, 0o600);
   const done = { received: 0, final: true, offset: 5000 };
   assertEquals(await files.result("upload_commit", COMMIT), done);
   assertEquals(await Deno.readFile(`${folder}/file`), CONTENT);
   assertEquals((await Deno.stat(`${folder}/file`)).mode! & 0o777, 0o640);
-  assertEquals(namesIn(folder), ["file"]);
+  assertEquals(files.names(), ["file"]);
   // The panel may not have got the answer.
   assertEquals(await files.result("upload_commit", COMMIT), done);
 });
 
-test("FileUploads makes missing folders, and a new file is readable by all", async (files) => {
+withFiles.test("FileUploads makes missing folders, and a new file is readable by all", async (files) => {
   const path = "~/a/b/file";
   for (const index of [0, 1, 2]) {
     await files.result("upload_stream", part(files, index, { path }));
   }
   await files.result("upload_commit", { ...COMMIT, path });
   assertEquals((await Deno.stat(`${files.folder}/a/b/file`)).mode! & 0o777, 0o644);
-  assertEquals(namesIn(`${files.folder}/a/b`), ["file"]);
+  assertEquals(files.names("a/b"), ["file"]);
 });
 
-test("FileUploads writes through a link to the file behind it", async (files) => {
+withFiles.test("FileUploads writes through a link to the file behind it", async (files) => {
   const { folder } = files;
   await Deno.mkdir(`${folder}/real`);
   await Deno.writeTextFile(`${folder}/real/file`, "before");
@@ -86,10 +78,10 @@ test("FileUploads writes through a link to the file behind it", async (files) =>
   await files.result("upload_commit", COMMIT);
   assertEquals(await Deno.readLink(`${folder}/file`), "real/file");
   assertEquals(await Deno.readFile(`${folder}/real/file`), CONTENT);
-  assertEquals(namesIn(`${folder}/real`), ["file"]);
+  assertEquals(files.names("real"), ["file"]);
 });
 
-test("FileUploads takes a part again that was cut off, the first one too", async (files) => {
+withFiles.test("FileUploads takes a part again that was cut off, the first one too", async (files) => {
   await files.result("upload_stream", part(files, 0));
   await files.result("upload_stream", part(files, 1));
   for (const index of [0, 2]) {
@@ -105,7 +97,7 @@ test("FileUploads takes a part again that was cut off, the first one too", async
   assertEquals(await Deno.readFile(`${files.folder}/file`), CONTENT);
 });
 
-test("FileUploads.cancel() ends parts that arrive, and removes the temporary file", async (files) => {
+withFiles.test("FileUploads.cancel() ends parts that arrive, and removes the temporary file", async (files) => {
   const arriving = Promise.withResolvers<void>();
   files.transfers.beforePiece = async (_transfer, signal) => {
     arriving.resolve();
@@ -115,16 +107,16 @@ test("FileUploads.cancel() ends parts that arrive, and removes the temporary fil
   };
   const first = files.ask("upload_stream", part(files, 0));
   await arriving.promise;
-  assertEquals(namesIn(files.folder), [".komari-upload-u1.part"]);
+  assertEquals(files.names(), [".komari-upload-u1.part"]);
   const cancel = { upload_id: "u1", path: "~/file" };
   assertEquals(await files.result("upload_cancel", cancel), { cancelled: true });
   assertMatch((await first).error, /cancelled/);
-  assertEquals(namesIn(files.folder), []);
+  assertEquals(files.names(), []);
   assertEquals(await files.result("upload_cancel", cancel), { cancelled: true });
   assertMatch(await files.error("upload_stream", part(files, 1)), /unknown upload/);
 });
 
-test("FileUploads.commit() lets a panel of main check a merge that an older agent made", async (files) => {
+withFiles.test("FileUploads.commit() lets a panel of main check a merge that an older agent made", async (files) => {
   // Started anew after the merge: the answer was lost, and it knows nothing of the upload.
   await Deno.writeFile(`${files.folder}/file`, CONTENT);
   const error = await files.error("upload_commit", COMMIT);
@@ -132,13 +124,13 @@ test("FileUploads.commit() lets a panel of main check a merge that an older agen
   assertEquals(judgeDownload(error), "three tries");
 });
 
-test("FileUploads.cancel() removes what an agent that was killed has left", async (files) => {
+withFiles.test("FileUploads.cancel() removes what an agent that was killed has left", async (files) => {
   await Deno.writeTextFile(`${files.folder}/.komari-upload-u9.part`, "x");
   await files.result("upload_cancel", { upload_id: "u9", path: "~/file" });
-  assertEquals(namesIn(files.folder), []);
+  assertEquals(files.names(), []);
 });
 
-test("FileUploads removes what killed agents left a day ago when it begins", async (files) => {
+withFiles.test("FileUploads removes what killed agents left a day ago when it begins", async (files) => {
   const { folder } = files;
   const now = Date.now() / 1000;
   await Deno.writeTextFile(`${folder}/.komari-upload-old.part`, "x");
@@ -152,7 +144,7 @@ test("FileUploads removes what killed agents left a day ago when it begins", asy
   await Deno.mkdir(`${folder}/.komari-upload-folder.part`);
   await Deno.utime(`${folder}/.komari-upload-folder.part`, now, now - 2 * 86400);
   await files.result("upload_stream", part(files, 0));
-  assertEquals(namesIn(folder), [
+  assertEquals(files.names(), [
     ".komari-upload-folder.part",
     ".komari-upload-new.part",
     ".komari-upload-notes",
@@ -162,33 +154,31 @@ test("FileUploads removes what killed agents left a day ago when it begins", asy
 });
 
 timed.test("FileUploads.close() removes temporary files, and leaves no timer", async (time) => {
-  await withFiles(async (files) => {
-    await files.result("upload_stream", part(files, 0));
-    assert(time.timers > 0);
-    await files.requests.close();
-    assertEquals([namesIn(files.folder), time.timers], [[], 0]);
-  });
+  await using files = openFiles();
+  await files.result("upload_stream", part(files, 0));
+  assert(time.timers > 0);
+  await files.requests.close();
+  assertEquals([files.names(), time.timers], [[], 0]);
 });
 
 timed.test("FileUploads removes an upload of which nothing came for half an hour", async (time) => {
-  await withFiles(async (files) => {
-    await files.result("upload_stream", part(files, 0));
-    const events = Deno.watchFs(files.folder);
-    time.tick(15 * 60_000);
-    await files.result("upload_stream", part(files, 1));
-    // Only at its second look it finds nothing new.
-    await time.pass(15 * 60_000, { stepMs: 15 * 60_000 });
-    assertEquals([namesIn(files.folder), time.timers], [[".komari-upload-u1.part"], 1]);
-    time.tick(30 * 60_000);
-    for await (const { kind } of events) {
-      if (kind === "remove") break;
-    }
-    assertEquals(namesIn(files.folder), []);
-    assertEquals(time.timers, 0);
-  });
+  await using files = openFiles();
+  await files.result("upload_stream", part(files, 0));
+  const events = Deno.watchFs(files.folder);
+  time.tick(15 * 60_000);
+  await files.result("upload_stream", part(files, 1));
+  // Only at its second look it finds nothing new.
+  await time.pass(15 * 60_000, { stepMs: 15 * 60_000 });
+  assertEquals([files.names(), time.timers], [[".komari-upload-u1.part"], 1]);
+  time.tick(30 * 60_000);
+  for await (const { kind } of events) {
+    if (kind === "remove") break;
+  }
+  assertEquals(files.names(), []);
+  assertEquals(time.timers, 0);
 });
 
-test("FileUploads refuses parts that do not belong together", async (files) => {
+withFiles.test("FileUploads refuses parts that do not belong together", async (files) => {
   await files.result("upload_stream", part(files, 0));
   const wrong: [Record<string, unknown>, RegExp][] = [
     [{ path: "~/other" }, /not those that the upload began with/],
@@ -208,10 +198,10 @@ test("FileUploads refuses parts that do not belong together", async (files) => {
     assertMatch(await files.error("upload_stream", part(files, 1, change)), words);
   }
   await files.result("upload_cancel", { upload_id: "u3" });
-  assertEquals(namesIn(files.folder), [".komari-upload-u1.part"]);
+  assertEquals(files.names(), [".komari-upload-u1.part"]);
 });
 
-test("FileUploads does not write into another file at the place of its own", async (files) => {
+withFiles.test("FileUploads does not write into another file at the place of its own", async (files) => {
   const { folder } = files;
   await files.result("upload_stream", part(files, 0));
   await Deno.writeTextFile(`${folder}/victim`, "kept");
@@ -224,7 +214,7 @@ test("FileUploads does not write into another file at the place of its own", asy
   assertEquals(await Deno.readTextFile(`${folder}/victim`), "kept");
 });
 
-test("FileUploads.commit() takes no other file, and no other length, at the place of its own", async (files) => {
+withFiles.test("FileUploads.commit() takes no other file, and no other length, at the place of its own", async (files) => {
   const { folder } = files;
   const temporary = `${folder}/.komari-upload-u1.part`;
   for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
@@ -239,13 +229,13 @@ test("FileUploads.commit() takes no other file, and no other length, at the plac
   await Deno.symlink("own", temporary);
   await files.error("upload_commit", COMMIT);
   assertEquals((await Deno.stat(`${folder}/victim`)).mode! & 0o777, 0o600);
-  assertEquals(namesIn(folder), [".komari-upload-u1.part", "own", "victim"]);
+  assertEquals(files.names(), [".komari-upload-u1.part", "own", "victim"]);
   await Deno.rename(`${folder}/own`, temporary);
   await files.result("upload_commit", COMMIT);
   assertEquals(await Deno.readFile(`${folder}/file`), CONTENT);
 });
 
-test("FileUploads.commit() keeps the owner, and gives no rights of an owner or a group", async (files) => {
+withFiles.test("FileUploads.commit() keeps the owner, and gives no rights of an owner or a group", async (files) => {
   const { folder } = files;
   await Deno.writeTextFile(`${folder}/file`, "before");
   // Only root may give a file away.
@@ -258,7 +248,7 @@ test("FileUploads.commit() keeps the owner, and gives no rights of an owner or a
   assertEquals([after.uid, after.gid, mode! & 0o7777], [uid, gid, 0o751]);
 });
 
-test("FileUploads.commit() brings the content to the disk before its name, and then the name", async (files) => {
+withFiles.test("FileUploads.commit() brings the content to the disk before its name, and then the name", async (files) => {
   const { folder } = files;
   for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
   const steps: string[] = [];
@@ -293,50 +283,43 @@ test("FileUploads.commit() brings the content to the disk before its name, and t
   assertEquals(steps, ["content", "name", `sync ${folder}`]);
 });
 
-Deno.test("FileUploads.commit() can be tried again when the file does not get its name", async () => {
+withFiles.test("FileUploads.commit() can be tried again when the file does not get its name", async (files) => {
   const { rename } = Deno;
-  await withFiles(async (files) => {
-    for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
-    Deno.rename = () =>
-      Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
-    const error = await files.error("upload_commit", COMMIT).finally(() => Deno.rename = rename);
-    assertEquals(error, "permission denied");
-    assertEquals(namesIn(files.folder), [".komari-upload-u1.part"]);
-    await files.result("upload_commit", COMMIT);
-    assertEquals(await Deno.readFile(`${files.folder}/file`), CONTENT);
-  });
+  for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
+  Deno.rename = () =>
+    Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
+  const error = await files.error("upload_commit", COMMIT).finally(() => Deno.rename = rename);
+  assertEquals(error, "permission denied");
+  assertEquals(files.names(), [".komari-upload-u1.part"]);
+  await files.result("upload_commit", COMMIT);
+  assertEquals(await Deno.readFile(`${files.folder}/file`), CONTENT);
 });
 
-Deno.test("FileUploads.commit() is done once for two requests, and no part is written meanwhile", async () => {
+withFiles.test("FileUploads.commit() is done once for two requests, and no part is written meanwhile", async (files) => {
   const { rename } = Deno;
-  await withFiles(async (files) => {
-    for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
-    const renaming = Promise.withResolvers<void>();
-    const gate = Promise.withResolvers<void>();
-    Deno.rename = async (from, to) => {
-      renaming.resolve();
-      await gate.promise;
-      await rename(from, to);
-    };
-    try {
-      const commits = [files.ask("upload_commit", COMMIT), files.ask("upload_commit", COMMIT)];
-      await renaming.promise;
-      const late = part(files, 1);
-      files.transfers.offered.set(late.transfer_id, new Uint8Array(2000));
-      assertMatch(await files.error("upload_stream", late), /all parts are here/);
-      gate.resolve();
-      assertEquals((await Promise.all(commits)).map(({ ok, error }) => [ok, error]), [
-        [true, ""],
-        [true, ""],
-      ]);
-    } finally {
-      Deno.rename = rename;
-    }
-    assertEquals(await Deno.readFile(`${files.folder}/file`), CONTENT);
-  });
+  for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
+  const renaming = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  using _ = restoring(Deno, "rename");
+  Deno.rename = async (from, to) => {
+    renaming.resolve();
+    await gate.promise;
+    await rename(from, to);
+  };
+  const commits = [files.ask("upload_commit", COMMIT), files.ask("upload_commit", COMMIT)];
+  await renaming.promise;
+  const late = part(files, 1);
+  files.transfers.offered.set(late.transfer_id, new Uint8Array(2000));
+  assertMatch(await files.error("upload_stream", late), /all parts are here/);
+  gate.resolve();
+  assertEquals((await Promise.all(commits)).map(({ ok, error }) => [ok, error]), [
+    [true, ""],
+    [true, ""],
+  ]);
+  assertEquals(await Deno.readFile(`${files.folder}/file`), CONTENT);
 });
 
-test("FileUploads.commit() waits for a part that comes a second time", async (files) => {
+withFiles.test("FileUploads.commit() waits for a part that comes a second time", async (files) => {
   for (const index of [0, 1]) await files.result("upload_stream", part(files, index));
   const arriving = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
@@ -356,32 +339,31 @@ test("FileUploads.commit() waits for a part that comes a second time", async (fi
 });
 
 timed.test("FileUploads keeps an upload of which a part takes long to come", async (time) => {
-  await withFiles(async (files) => {
-    await files.result("upload_stream", part(files, 0));
-    await files.result("upload_stream", part(files, 2));
-    time.tick(2 * 60_000);
-    const arriving = Promise.withResolvers<void>();
-    const gate = Promise.withResolvers<void>();
-    files.transfers.beforePiece = () => {
-      arriving.resolve();
-      return gate.promise;
-    };
-    const slow = files.ask("upload_stream", part(files, 1));
-    await arriving.promise;
-    await time.pass(28 * 60_000, { stepMs: 28 * 60_000 });
-    gate.resolve();
-    assertEquals((await slow).error, "");
-    await files.result("upload_commit", COMMIT);
-    assertEquals(await Deno.readFile(`${files.folder}/file`), CONTENT);
-  });
+  await using files = openFiles();
+  await files.result("upload_stream", part(files, 0));
+  await files.result("upload_stream", part(files, 2));
+  time.tick(2 * 60_000);
+  const arriving = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  files.transfers.beforePiece = () => {
+    arriving.resolve();
+    return gate.promise;
+  };
+  const slow = files.ask("upload_stream", part(files, 1));
+  await arriving.promise;
+  await time.pass(28 * 60_000, { stepMs: 28 * 60_000 });
+  gate.resolve();
+  assertEquals((await slow).error, "");
+  await files.result("upload_commit", COMMIT);
+  assertEquals(await Deno.readFile(`${files.folder}/file`), CONTENT);
 });
 
-test("FileUploads begins anew with the same id, also where an agent that was killed has left a file", async (files) => {
+withFiles.test("FileUploads begins anew with the same id, also where an agent that was killed has left a file", async (files) => {
   const { folder } = files;
   await Deno.writeFile(`${folder}/.komari-upload-u1.part`, new Uint8Array(9000));
   for (const index of [0, 1]) await files.result("upload_stream", part(files, index));
   await files.result("upload_stream", part(files, 0, { path: "~/sub/file" }));
-  assertEquals([namesIn(folder), namesIn(`${folder}/sub`)], [["sub"], [".komari-upload-u1.part"]]);
+  assertEquals([files.names(), files.names("sub")], [["sub"], [".komari-upload-u1.part"]]);
   const path = "~/sub/file";
   assertMatch(await files.error("upload_commit", { ...COMMIT, path }), /incomplete: 1 of 3/);
   for (const index of [1, 2]) {
@@ -391,7 +373,7 @@ test("FileUploads begins anew with the same id, also where an agent that was kil
   assertEquals(await Deno.readFile(`${folder}/sub/file`), CONTENT);
 });
 
-test("FileUploads keeps an upload that began while another of the same id could not", async (files) => {
+withFiles.test("FileUploads keeps an upload that began while another of the same id could not", async (files) => {
   await Deno.writeTextFile(`${files.folder}/plain`, "");
   const failing = files.ask("upload_stream", part(files, 0, { path: "~/plain/x" }));
   const first = files.ask("upload_stream", part(files, 0));
@@ -400,13 +382,13 @@ test("FileUploads keeps an upload that began while another of the same id could 
   await files.result("upload_commit", COMMIT);
 });
 
-test("FileUploads.cancel() leaves the upload of another path alone", async (files) => {
+withFiles.test("FileUploads.cancel() leaves the upload of another path alone", async (files) => {
   for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
   await files.result("upload_cancel", { upload_id: "u1", path: "~/sub/other" });
   await files.result("upload_commit", COMMIT);
 });
 
-test("FileUploads does not replace a folder, a FIFO or a device", async (files) => {
+withFiles.test("FileUploads does not replace a folder, a FIFO or a device", async (files) => {
   await Deno.mkdir(`${files.folder}/file`);
   for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
   assertEquals(await files.error("upload_commit", COMMIT), "is a directory");
@@ -417,7 +399,7 @@ test("FileUploads does not replace a folder, a FIFO or a device", async (files) 
   await files.result("upload_commit", COMMIT);
 });
 
-test("FileUploads bounds the number of uploads", async (files) => {
+withFiles.test("FileUploads bounds the number of uploads", async (files) => {
   for (let count = 0; count < 64; count++) {
     await files.result("upload_stream", part(files, 0, { upload_id: `many${count}` }));
   }
@@ -437,39 +419,33 @@ test("FileUploads bounds the number of uploads", async (files) => {
 });
 
 timed.test("FileUploads keeps an upload that goes on", async (time) => {
-  await withFiles(async (files) => {
-    await files.result("upload_stream", part(files, 0));
-    time.tick(29 * 60_000);
-    await files.result("upload_stream", part(files, 1));
-    time.tick(60_000);
-    await files.result("upload_stream", part(files, 2));
-    await files.result("upload_commit", COMMIT);
-  });
+  await using files = openFiles();
+  await files.result("upload_stream", part(files, 0));
+  time.tick(29 * 60_000);
+  await files.result("upload_stream", part(files, 1));
+  time.tick(60_000);
+  await files.result("upload_stream", part(files, 2));
+  await files.result("upload_commit", COMMIT);
 });
 
 Deno.test("FileUploads looks at 10,000 entries for what killed agents left", async () => {
-  const { readDir } = Deno;
   for (const [entries, isRemoved] of [[9_999, true], [10_000, false]] as const) {
-    await withFiles(async (files) => {
-      const name = ".komari-upload-old.part";
-      await Deno.writeTextFile(`${files.folder}/${name}`, "x");
-      await Deno.utime(`${files.folder}/${name}`, 0, 0);
-      const entry = { isDirectory: false, isFile: true, isSymlink: false };
-      Deno.readDir = async function* () {
-        for (let at = 0; at < entries; at++) yield { name: `${at}`, ...entry };
-        yield { name, ...entry };
-      };
-      try {
-        await files.result("upload_stream", part(files, 0));
-      } finally {
-        Deno.readDir = readDir;
-      }
-      assertEquals(!namesIn(files.folder).includes(name), isRemoved);
-    });
+    await using files = openFiles();
+    const name = ".komari-upload-old.part";
+    await Deno.writeTextFile(`${files.folder}/${name}`, "x");
+    await Deno.utime(`${files.folder}/${name}`, 0, 0);
+    const entry = { isDirectory: false, isFile: true, isSymlink: false };
+    using _ = restoring(Deno, "readDir");
+    Deno.readDir = async function* () {
+      for (let at = 0; at < entries; at++) yield { name: `${at}`, ...entry };
+      yield { name, ...entry };
+    };
+    await files.result("upload_stream", part(files, 0));
+    assertEquals(!files.names().includes(name), isRemoved);
   }
 });
 
-test("FileUploads.commit() remembers the last 64 commits", async (files) => {
+withFiles.test("FileUploads.commit() remembers the last 64 commits", async (files) => {
   const commit = (id: string) => ({ upload_id: id, path: "~/x", total_size: 1, chunk_size: 1 });
   for (let id = 1; id <= 65; id++) {
     files.transfers.offered.set(`${id}`, new Uint8Array(1));
@@ -487,7 +463,7 @@ test("FileUploads.commit() remembers the last 64 commits", async (files) => {
   );
 });
 
-test("FileUploads.commit() writes a second upload of the same id, that of the same path too", async (files) => {
+withFiles.test("FileUploads.commit() writes a second upload of the same id, that of the same path too", async (files) => {
   const upload = { upload_id: "u1", path: "~/x", total_size: 1, chunk_size: 1 };
   for (const [index, byte] of [7, 8].entries()) {
     files.transfers.offered.set(`${index}`, Uint8Array.of(byte));

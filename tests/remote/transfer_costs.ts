@@ -1,6 +1,6 @@
 import { FileTransferClient } from "../../lib/panel/file_transfers.ts";
 import { ConnectionStream, type Dialer } from "../../lib/net/byte_stream.ts";
-import { type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
+import { type FilesUnderTest, openFiles } from "./file_requests_fixture.ts";
 import { type TransferServer, withTransferServer } from "./transfer_server.ts";
 
 // How much memory and how many descriptors transfers take, in a process of its own; prints JSON.
@@ -145,9 +145,8 @@ for (const [name, scenario] of Object.entries({ downloads, uploads, cuts })) {
   await withTransferServer(async (server) => {
     const access = { endpoint: server.origin, token: "node" };
     const transfers = new FileTransferClient(access, { dialer, headers: [] });
-    await withFiles(async (files) => {
-      results[name] = await scenario(files, server);
-    }, { transfers });
+    await using files = openFiles({ transfers });
+    results[name] = await scenario(files, server);
   });
 }
 console.log(JSON.stringify(results));
