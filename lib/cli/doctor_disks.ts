@@ -79,15 +79,27 @@ export function disksResult(
       "if it is not needed, unmount it: umount -l " + (hanging[0] ?? "/"),
     );
   }
-  if (counted.length > 0) {
-    return ok(`${counted.join(", ")} counted, ${all.length - counted.length} left out`);
-  }
-  return warning(
-    "none is counted, so no disk space is reported",
-    `--dry-run says why each is left out; this chooses them: ${
-      given({ config }, "--include-mountpoint PATHS")
-    }`,
-  );
+  return countedResult(counted, {
+    leftOut: all.length - counted.length,
+    none: "none is counted, so no disk space is reported",
+    choice: given({ config }, "--include-mountpoint PATHS"),
+  });
+}
+
+/** The result for the interfaces or mounts of these names, which count. */
+export function countedResult(
+  names: readonly string[],
+  { leftOut, none, choice }: {
+    leftOut: number;
+    /** What is said where none counts. */
+    none: string;
+    /** The option that chooses them. */
+    choice: string;
+  },
+): CheckResult {
+  return names.length > 0
+    ? ok(`${names.join(", ")} counted, ${leftOut} left out`)
+    : warning(none, `--dry-run says why each is left out; this chooses them: ${choice}`);
 }
 
 /** The paths whose file system does not answer in time. */

@@ -36,7 +36,7 @@ import {
   skipped,
   warning,
 } from "./checks.ts";
-import { checkDisks, unmatchedResult } from "./doctor_disks.ts";
+import { checkDisks, countedResult, unmatchedResult } from "./doctor_disks.ts";
 import { checkPing } from "./doctor_ping.ts";
 import { checkStateFolder } from "./doctor_state.ts";
 import { given } from "./doctor_way.ts";
@@ -182,19 +182,15 @@ function checkInterfaces(machine: Machine, config: Config): CheckResult {
   takeSnapshot(machine.collectors);
   const all = machine.interfaces();
   const counted = all.filter((it) => it.counted).map(({ name }) => name);
-  const ignored = all.length - counted.length;
   const unmatched = unmatchedResult(config, machine, {
     of: "nics",
     names: all.map(({ name }) => name),
   });
-  if (unmatched !== undefined) return unmatched;
-  if (counted.length > 0) return ok(`${counted.join(", ")} counted, ${ignored} left out`);
-  return warning(
-    "none is counted, so no traffic is reported",
-    `--dry-run says why each is left out; this chooses them: ${
-      given({ config }, "--include-nics NAMES")
-    }`,
-  );
+  return unmatched ?? countedResult(counted, {
+    leftOut: all.length - counted.length,
+    none: "none is counted, so no traffic is reported",
+    choice: given({ config }, "--include-nics NAMES"),
+  });
 }
 
 /** Asks the agent that serves them; where none runs, whether the address is free. */

@@ -16,7 +16,14 @@ import type { FoundService } from "./doctor_found_service.ts";
 import { errorResult, startsNoMore, stoppedResult } from "./doctor_stopped_service.ts";
 import { missingRequirement, unitFailure } from "./doctor_unit.ts";
 import { missingProgram } from "./doctor_unit_program.ts";
-import { crash, hiddenPath, ofDropIns, restart, underSettings } from "./doctor_unit_settings.ts";
+import {
+  crash,
+  hiddenPath,
+  ofDropIns,
+  ofUserManager,
+  restart,
+  underSettings,
+} from "./doctor_unit_settings.ts";
 import { missingUser } from "./doctor_unit_setup.ts";
 import { counted, duration } from "./help.ts";
 
@@ -42,10 +49,7 @@ function commandsFor({ scope, state }: FoundService, advice: string): string {
   const working = state?.isStartLimited === true
     ? advice.replace(starts, "systemctl $1reset-failed $2 && $&")
     : advice;
-  return scope === "system"
-    ? working
-    : working.replace(/\b(systemctl|systemd-analyze) (?!--user)/g, "$1 --user ")
-      .replace(/\bjournalctl -u/g, "journalctl --user -u");
+  return scope === "system" ? working : ofUserManager(working, state?.name ?? "");
 }
 
 function ofService(found: FoundService, health: Health | undefined): CheckResult {
@@ -85,7 +89,7 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
     return result(health === undefined ? "failed" : "warning", text, advice);
   }
   const isLoaded = ["loaded", ""].includes(unit?.property("LoadState") ?? "");
-  const text = serviceText(state, { isLoaded });
+  const text = serviceText(state, unit);
   if (!state.isActive) {
     const stopped = stoppedResult(text, found);
     return { ...stopped, text: stopped.text + startsNoMore(found) };

@@ -50,16 +50,9 @@ export async function checkStateFolder(
     return failed(`${path} was replaced while the agent has it open`, restarting(config).restarted);
   }
   const seen = seenProblem(health, "state");
-  if (seen !== undefined) {
-    const advice = await stateAdvice(folder, {
-      reason: seen,
-      health,
-      unit,
-      name,
-      ...restarting(config),
-    });
-    return failed(agentSays(seen), ...advice);
-  }
+  const adviceOn = (reason: string) =>
+    stateAdvice(folder, { reason, health, unit, name, ...restarting(config) });
+  if (seen !== undefined) return failed(agentSays(seen), ...await adviceOn(seen));
   for (let path = folder;; path = dirname(path) || "/") {
     try {
       await tryToWrite(path);
@@ -72,21 +65,13 @@ export async function checkStateFolder(
       return path === folder ? ok(folder) : ok(`${folder} can be made`);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound && path !== "/") {
-        const isMade = path === folder &&
-          lastSetting(unit, "StateDirectory")?.value !== undefined &&
-          unit.some((it) => it.name === "StateDirectory" && folder.endsWith(`/${it.value}`));
-        if (isMade) return ok(`${folder} is made by systemd at the next start`);
+        const made = lastSetting(unit, "StateDirectory")?.value;
+        const isMade = made !== undefined && made !== "" && folder.endsWith(`/${made}`);
+        if (path === folder && isMade) return ok(`${folder} is made by systemd at the next start`);
         continue;
       }
       const reason = describeError(error);
-      const advice = await stateAdvice(folder, {
-        reason,
-        health,
-        unit,
-        name,
-        ...restarting(config),
-      });
-      return failed(`${folder} can't be written: ${reason}`, ...advice);
+      return failed(`${folder} can't be written: ${reason}`, ...await adviceOn(reason));
     }
   }
 }

@@ -92,7 +92,9 @@ export function ofUserManager(advice: string, service: string): string {
   return advice.replace(
     /\b(systemctl|systemd-analyze|journalctl) (?!--user)([^;&|]*)/g,
     (command, tool, rest) =>
-      rest.split(" ").some((word: string) => word === "daemon-reload" || word.startsWith(service))
+      rest.split(" ").some((word: string) =>
+          /^(?:daemon-reload|list-jobs)$/.test(word) || word.startsWith(service)
+        )
         ? [tool, "--user", rest].join(" ")
         : command,
   );

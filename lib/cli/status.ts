@@ -29,7 +29,7 @@ export interface Status {
   /** Whether a signal has stopped the agent, so that its health file is of the past. */
   readonly isPaused: boolean;
   /** `undefined` if it is not installed as a service. */
-  readonly service: ServiceState | undefined;
+  readonly service: ServiceState & { readonly restarts?: number } | undefined;
   /** What `doctor` says of it. */
   readonly found: CheckResult;
   /** What is wrong in its configuration; `undefined` where nothing is. */
@@ -50,7 +50,11 @@ export async function runStatus(config: Config, context: CommandContext): Promis
     health,
     memoryBytes: running && memoryOf(running.pid),
     isPaused: running !== undefined && isPaused(running.pid),
-    service: found.state,
+    service: found.state && {
+      ...found.state,
+      // Of systemd alone.
+      ...found.unit && { restarts: Number(found.unit.property("NRestarts")) },
+    },
     found: serviceResult(found, running),
     mistake: config.mistake,
     nowMs: Date.now(),

@@ -6,6 +6,7 @@ import { PROGRAM } from "../version.ts";
 import { type ToolCommand, toolLine, type ToolResult } from "../host/tool_runner.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { findInstallRecord, type InstallRecord } from "./install_record.ts";
+import type { LoadedUnit } from "./loaded_unit.ts";
 import { recordedManager } from "./managers.ts";
 import { EMPTY_CONFIG, packagedRecord } from "./packaged_service.ts";
 import type { ManagerKind } from "./service_manager.ts";
@@ -16,19 +17,12 @@ const MAX_ERROR_LENGTH = 300;
 /** Longer than a service manager that answers takes. */
 const ANSWER_MS = 3_000;
 
-/** What systemd does with a service that does not run; `restarting` is the pause before a new start. */
-type Transition = "starting" | "stopping" | "restarting";
-
 /** The state of an installed service. */
 export interface ServiceState {
   readonly name: string;
   readonly manager: ManagerKind;
   /** Whether it runs; `undefined` where its manager gives no answer. */
   readonly isActive: boolean | undefined;
-  /** What its manager does with it, or has in mind, while it does not run; absent for others than systemd. */
-  readonly transition?: Transition | undefined;
-  /** How often systemd has started it again by itself; absent for other managers. */
-  readonly restarts?: number | undefined;
   /** Whether it is started at boot; `undefined` where its manager gives no answer. */
   readonly isEnabled: boolean | undefined;
   /** The command that follows its log. */
@@ -66,12 +60,11 @@ export async function serviceState(
   const options = { signal, timeoutMs: ANSWER_MS };
   const succeeds = async (command: ToolCommand) =>
     toAnswer(await system.tools.run(command, options));
-  const [isActive, isEnabled, isTimed, hasFailed, shown] = await Promise.all([
+  const [isActive, isEnabled, isTimed, hasFailed] = await Promise.all([
     succeeds(manager.isActive),
     succeeds(manager.isEnabled),
     hasTimer ? succeeds(ofUpdates(record, "is-active", "timer")) : undefined,
     hasTimer ? succeeds(ofUpdates(record, "is-failed", "service")) : undefined,
-    record.manager === "systemd" ? system.tools.run(ofUnit(record), options) : undefined,
   ]);
   const { logHint, logTail } = manager;
   const output = withoutColors((await system.tools.run(logTail, options)).output);
@@ -80,8 +73,6 @@ export async function serviceState(
     name: record.service,
     manager: record.manager,
     isActive,
-    transition: isActive === false && shown !== undefined ? transitionOf(shown.output) : undefined,
-    restarts: shown && Number(/^NRestarts=(\d+)$/m.exec(shown.output)?.[1] ?? 0),
     isEnabled,
     logHint: isLogHidden ? `sudo ${logHint}` : logHint,
     // People start what is stopped, although a restart does the same.
@@ -104,18 +95,6 @@ export async function serviceState(
       : "",
     enableUpdates: manager.enableUpdates.map(toolLine).join(" && "),
   };
-}
-
-function ofUnit({ service, scope }: InstallRecord): ToolCommand {
-  const args = ["show", `${service}.service`, "--property=ActiveState,SubState,NRestarts"];
-  return { tool: "systemctl", args: scope === "user" ? ["--user", ...args] : args };
-}
-
-/** What systemd does with a service that is not active, by its own words. */
-function transitionOf(shown: string): Transition | undefined {
-  if (/^ActiveState=deactivating$/m.test(shown)) return "stopping";
-  if (!/^ActiveState=activating$/m.test(shown)) return undefined;
-  return /^SubState=auto-restart/m.test(shown) ? "restarting" : "starting";
 }
 
 /** What a manager's command says by its exit code; `undefined` where it has not reached the manager. */
@@ -219,31 +198,33 @@ export function agentFolders(
     : [runtimeFolder];
 }
 
-const TRANSITIONS: Readonly<Record<Transition, string>> = {
-  starting: "is being started",
-  stopping: "is being stopped",
-  restarting: "has ended, and systemd starts it again in a moment",
-};
-
-/** The state in words; a unit that can't be loaded starts at no boot. */
+/** The state in words; `unit` is the same in systemd's, by which one that can't be loaded starts at no boot. */
 export function serviceText(
-  { name, manager, isActive, transition, isEnabled }: ServiceState,
-  { isLoaded = true }: { isLoaded?: boolean } = {},
+  { name, manager, isActive, isEnabled }: ServiceState,
+  unit?: LoadedUnit,
 ): string {
   if (isActive === undefined) {
     return `${name} (${manager}) may run or not: ${manager} gives no answer`;
   }
-  const active = isActive
-    ? "is running"
-    : transition === undefined
-    ? "is not running"
-    : TRANSITIONS[transition];
+  const transition = isActive ? undefined : unit && transitionOf(unit);
+  const active = transition ?? (isActive ? "is running" : "is not running");
   // What is being started needs no word on the next boot.
   if (transition !== undefined && isEnabled) return `${name} (${manager}) ${active}`;
+  const isLoaded = ["loaded", ""].includes(unit?.property("LoadState") ?? "");
   const enabled = !isLoaded || isEnabled === false
     ? "and does not start at boot"
     : isEnabled
     ? "and starts at boot"
     : "and may start at boot or not";
   return `${name} (${manager}) ${active}, ${enabled}`;
+}
+
+/** What systemd does with a service that does not run, or has in mind. */
+function transitionOf({ property }: LoadedUnit): string | undefined {
+  const state = property("ActiveState");
+  if (state === "deactivating") return "is being stopped";
+  if (state !== "activating") return undefined;
+  return property("SubState").startsWith("auto-restart")
+    ? "has ended, and systemd starts it again in a moment"
+    : "is being started";
 }

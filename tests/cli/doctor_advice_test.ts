@@ -56,6 +56,7 @@ Deno.test("ofUserManager() has commands about the service ask the user's systemd
       "journalctl --user -u x -n 20; systemctl --user cat x.service",
     ],
     ["systemctl --user restart x", "systemctl --user restart x"],
+    ["systemctl list-jobs --after", "systemctl --user list-jobs --after"],
     ["systemctl enable --now systemd-resolved", "systemctl enable --now systemd-resolved"],
     ["journalctl -u systemd-networkd", "journalctl -u systemd-networkd"],
   ];

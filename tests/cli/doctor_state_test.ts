@@ -6,6 +6,7 @@ import { inContainerImage } from "./container_image.ts";
 import { configOf as resolved } from "./fake_context.ts";
 import { healthOf, problemHealth } from "./seen_health.ts";
 import { replaced } from "../replaced.ts";
+import { TempFolder } from "../temp_folder.ts";
 import { adviceText } from "./advice_text.ts";
 
 function configOf(...args: readonly string[]): Config {
@@ -207,6 +208,17 @@ Deno.test("checkStateFolder() brings 64 KiB to the disk, and leaves nothing wher
     Deno.open = open;
     Deno.removeSync(folder, { recursive: true });
   }
+});
+
+Deno.test("checkStateFolder() leaves a folder to systemd that it makes at each start", async () => {
+  using temp = new TempFolder();
+  const config = configOf("--month-rotate", "1", "--state-dir", `${temp.path}/x`);
+  const of = (...values: string[]) => {
+    const unit = values.map((value) => ({ name: "StateDirectory", value, file: "/x.service" }));
+    return checkStateFolder(config, undefined, unit);
+  };
+  assertEquals((await of("x")).text, `${temp.path}/x is made by systemd at the next start`);
+  assertEquals((await of("x", "")).text, `${temp.path}/x can be made`);
 });
 
 Deno.test("checkStateFolder() tries the folder, and leaves nothing there", async () => {

@@ -329,6 +329,7 @@ Deno.test("runStatus() shows an installed service whose agent is not seen", asyn
     const { service, serviceProblem, ...shown } = JSON.parse(await run("--json"));
     assertEquals(shown, { healthy: false, problem: serviceProblem, running: false });
     assertEquals([service.name, service.isActive, service.isEnabled], [name, true, false]);
+    assertEquals(service.restarts, 1);
     assertStringIncludes(serviceProblem, "the last error in its log: agent: Cannot report: why");
     assertEquals(service.lastError, "agent: Cannot report: why");
   });

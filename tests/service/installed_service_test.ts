@@ -1,3 +1,4 @@
+import type { LoadedUnit } from "../../lib/service/loaded_unit.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { toolLine, type ToolResult } from "../../lib/host/tool_runner.ts";
 import {
@@ -48,8 +49,6 @@ Deno.test("serviceState() asks the manager, and names its commands", async () =>
     isUnconfigured: false,
     isStartLimited: false,
     updatesError: "",
-    transition: undefined,
-    restarts: 0,
     updates: undefined,
     enableUpdates: `systemctl enable --now ${NAME}-update.timer`,
   };
@@ -78,29 +77,28 @@ Deno.test("serviceState() asks for the timer of updates, and whether the last on
   assertEquals(await errorOf("Started x.", "Version 2 did not report"), "Version 2 did not report");
 });
 
-Deno.test("serviceState() says what systemd does with a service that does not run", async () => {
-  const table: [shown: string, words: string][] = [
-    ["ActiveState=inactive\nSubState=dead", "is not running, and starts at boot"],
-    ["ActiveState=failed\nSubState=failed", "is not running, and starts at boot"],
-    ["ActiveState=activating\nSubState=start-pre", "is being started"],
+/** A unit with these properties, as systemd shows them. */
+function unitOf(shown: Readonly<Record<string, string>>): LoadedUnit {
+  return { name: "x.service", property: (name) => shown[name] ?? "", settings: [] };
+}
+
+Deno.test("serviceText() says what systemd does with a service that does not run", async () => {
+  const table: [shown: Record<string, string>, words: string][] = [
+    [{ ActiveState: "inactive", SubState: "dead" }, "is not running, and starts at boot"],
+    [{ ActiveState: "failed", SubState: "failed" }, "is not running, and starts at boot"],
+    [{ ActiveState: "activating", SubState: "start-pre" }, "is being started"],
     [
-      "ActiveState=activating\nSubState=auto-restart",
+      { ActiveState: "activating", SubState: "auto-restart" },
       "has ended, and systemd starts it again in a moment",
     ],
-    ["ActiveState=deactivating\nSubState=stop-sigterm", "is being stopped"],
+    [{ ActiveState: "deactivating", SubState: "stop-sigterm" }, "is being stopped"],
   ];
-  for (const [output, words] of table) {
-    const state = await stateOf({ failing: /is-active|show/, failure: { code: 3, output } });
-    assertEquals(serviceText(state), `${NAME} (systemd) ${words}`);
-    const never = serviceText({ ...state, isEnabled: false });
+  const state = { ...await stateOf({}), isActive: false };
+  for (const [shown, words] of table) {
+    assertEquals(serviceText(state, unitOf(shown)), `${NAME} (systemd) ${words}`);
+    const never = serviceText({ ...state, isEnabled: false }, unitOf(shown));
     assertStringIncludes(never, ", and does not start at boot", words);
   }
-});
-
-Deno.test("serviceState() says how often systemd has started a service again", async () => {
-  const failure = { code: 0, output: "ActiveState=active\nNRestarts=3" };
-  assertEquals((await stateOf({ failing: / show /, failure })).restarts, 3);
-  assertEquals((await stateOf({ manager: "openrc" })).restarts, undefined);
 });
 
 Deno.test("serviceState() claims nothing that its manager has not said", async () => {
@@ -190,7 +188,7 @@ Deno.test("serviceText() says whether it runs, and starts at boot", async () => 
     `${NAME} (systemd) may run or not: systemd gives no answer`,
   );
   assertEquals(
-    serviceText(state, { isLoaded: false }),
+    serviceText(state, unitOf({ LoadState: "masked" })),
     `${NAME} (systemd) is running, and does not start at boot`,
   );
 });
