@@ -19,7 +19,7 @@ import {
   type NameSources,
   readSources,
 } from "./doctor_name_servers.ts";
-import { unresolved } from "./doctor_unresolved_name.ts";
+import { lostInStub, unresolved } from "./doctor_unresolved_name.ts";
 import { failureText, firstHop, given, seconds, type Way } from "./doctor_way.ts";
 
 /** The system waits 5 s for its first name server. */
@@ -56,6 +56,7 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
     const answers = await (asked ?? askEach(host, sources, { signal }));
     const pings = await pingsOf(answers, way, signal);
     return await bySystem(answers, { way, sources, signal }) ??
+      await lostInStub(answers, { way, sources, signal }) ??
       lateAnswer(answers, { way, sources, isLate: isTimeout(error), pings }) ??
       await unresolved(failureText(error), { way, sources, answers, signal });
   }

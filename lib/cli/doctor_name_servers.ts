@@ -30,6 +30,8 @@ export interface NameSources {
   /** The words of the line `hosts:` of nsswitch.conf; `undefined` where there is none. */
   readonly order: readonly string[] | undefined;
   readonly servers: readonly HostAndPort[];
+  /** Where systemd-resolved answers, which asks them; `undefined` where the system asks them itself. */
+  readonly stub?: HostAndPort | undefined;
   /** The same in words. */
   readonly asked: string;
   /** Where the servers are named. */
@@ -192,6 +194,7 @@ export async function readSources(way: Way): Promise<NameSources> {
   return {
     ...ofFiles,
     servers: above.map(dnsServer),
+    stub: dnsServer(RESOLVED_ADDRESS),
     asked: above.length === 0 ? "systemd-resolved" : `systemd-resolved (${above.join(", ")})`,
     file: above.length === 0 ? RESOLVED_CONF : "the settings of systemd-resolved (resolvectl dns)",
   };

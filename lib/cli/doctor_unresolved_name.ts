@@ -11,6 +11,7 @@ import { type CheckResult, failed } from "./checks.ts";
 import { hasSystemdResolved, unresolvedAdvice } from "./doctor_name_advice.ts";
 import {
   answerText,
+  askEach,
   HOSTS,
   isSilent,
   type NameAnswer,
@@ -94,6 +95,29 @@ export async function unresolved(
     `${text}; this user may not read ${HOSTS}`,
     `let everybody read ${HOSTS}, which may have the name: chmod a+r ${HOSTS}`,
     ...advice,
+  );
+}
+
+/** A name that a server behind systemd-resolved knows, which does not answer, or not so. */
+export async function lostInStub(
+  answers: readonly NameAnswer[],
+  { way, sources, signal }: { way: Way; sources: NameSources; signal: AbortSignal },
+): Promise<CheckResult | undefined> {
+  const { host } = firstHop(way);
+  const known = answers.find(({ addresses }) => addresses.length > 0);
+  if (sources.stub === undefined || known === undefined) return undefined;
+  const ofStub = { ...sources, servers: [sources.stub] };
+  const [answer] = await askEach(host, ofStub, { signal, times: 1 });
+  if (answer === undefined || answer.addresses.length > 0) return undefined;
+  return failed(
+    `Cannot resolve ${host}: asked systemd-resolved: ${
+      answerText(answer)
+    }; of those that it asks: ` +
+      answerText(known),
+    isSilent(answer)
+      ? "have systemd-resolved answer: systemctl restart systemd-resolved; journalctl -u systemd-resolved -n 30"
+      : `see why it does not take that answer, as for DNSSEC or DNS over TLS: resolvectl query ${host}; ` +
+        "resolvectl status",
   );
 }
 
