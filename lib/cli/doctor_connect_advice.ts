@@ -50,7 +50,12 @@ export function connectAdvice(
       "IPv6, or the panel an IPv4 address",
     ];
   }
-  if (/no free port/.test(message) && (!isIpv6 || hasIpv6)) {
+  if (/no address of that family/.test(message)) {
+    return [
+      `see whether an address here may be used, and is not tentative, dadfailed or deprecated: ip addr`,
+    ];
+  }
+  if (/no free port/.test(message)) {
     return [
       "see which program has so many connections: ss -Hantp",
       "let this machine have more: sysctl -w net.ipv4.ip_local_port_range='10240 65535'; sysctl " +
@@ -113,7 +118,7 @@ export function connectAdvice(
 }
 
 /** Whether an interface has an address of IPv6 that reaches beyond its cable. */
-export function hasIpv6Address(): boolean {
+function hasIpv6Address(): boolean {
   return (attempt(() => Deno.networkInterfaces()) ?? []).some(({ address }) =>
     ipFamily(address) === 6 && !["loopback", "link-local"].includes(addressScope(address) ?? "")
   );

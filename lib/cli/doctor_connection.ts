@@ -13,7 +13,7 @@ import { FAR_ADDRESSES } from "../host/routes.ts";
 import { ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { type CheckResult, failed, ok, warning } from "./checks.ts";
 import { refusingProxyAdvice } from "./doctor_advice.ts";
-import { connectAdvice, hasIpv6Address, isPanelsLook } from "./doctor_connect_advice.ts";
+import { connectAdvice, isPanelsLook } from "./doctor_connect_advice.ts";
 import {
   answersPing,
   FURTHER_CONNECTIONS,
@@ -199,8 +199,11 @@ async function notConnected(
 
 /** The message of an error, which says that no port is free where the missing address is there. */
 function withPorts(message: string, way: Way): string {
-  const { host } = firstHop(way);
-  if (ipFamily(way.addresses[0] ?? host) === 6 && !hasIpv6Address()) return message;
+  const route = kernelRoutes()(way.addresses[0] ?? firstHop(way).host);
+  // Without a usable address the kernel has none to send from.
+  if (route === undefined || !("source" in route) || (route.source ?? "::") === "::") {
+    return message;
+  }
   const path = "/proc/sys/net/ipv4/ip_local_port_range";
   const [from = "", to = ""] = attempt(() => Deno.readTextFileSync(path))?.trim().split(/\s+/) ??
     [];

@@ -470,12 +470,19 @@ Deno.test("tlsAdvice() says that a certificate nobody trusts is for another name
 });
 
 Deno.test("connectAdvice() tells a machine without free ports from one without a family", () => {
-  const words = "this machine has no address of that family, or no free port";
-  const of = (url: string, hasIpv6: boolean) =>
+  const of = (url: string, hasIpv6: boolean, words = "this machine has no free port for it") =>
     connectAdvice(words, wayTo(url), { hasIpv6 }).join();
+  const none = "this machine has no address of that family, or no free port";
   assertStringIncludes(of("http://192.0.2.1", false), "sysctl -w net.ipv4.ip_local_port_range=");
   assertStringIncludes(of("http://[2001:db8::1]", true), "sysctl -w net.ipv4.ip_local_port_range=");
-  assertStringIncludes(of("http://[2001:db8::1]", false), "no interface here has an IPv6 address");
+  assertStringIncludes(
+    of("http://[2001:db8::1]", true, none),
+    "tentative, dadfailed or deprecated",
+  );
+  assertStringIncludes(
+    of("http://[2001:db8::1]", false, none),
+    "no interface here has an IPv6 address",
+  );
 });
 
 Deno.test("connectAdvice() doubts a name server that gives this machine for a panel's name", () => {

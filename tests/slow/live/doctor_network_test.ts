@@ -357,6 +357,14 @@ function rows(port: number): Row[] {
       ),
     })),
     {
+      cause: "an address of IPv6 that is not usable yet",
+      plant: "cd /proc/sys/net/ipv6/conf/eth0; echo 0 >disable_ipv6; echo 500 >dad_transmits; " +
+        "ip -6 addr add 2001:db8::5/64 dev eth0; ip -6 route add 2001:db8:1::/48 dev eth0",
+      heal: "echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6",
+      endpoint: "http://[2001:db8:1::7]",
+      ...failed("connect", "no address of that family", "→ see whether"),
+    },
+    {
       cause: "no free port",
       plant: "echo 50000 50010 >/proc/sys/net/ipv4/ip_local_port_range; " +
         "echo 50000-50010 >/proc/sys/net/ipv4/ip_local_reserved_ports",
