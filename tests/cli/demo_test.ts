@@ -4,6 +4,7 @@ import { UsageError } from "../../lib/config/usage_error.ts";
 import { describeFaults } from "../../lib/demo/fault.ts";
 import { spawnProgram } from "../end_to_end/command_line.ts";
 import { freePort } from "../free_port.ts";
+import { collectedLog } from "../log/collected_log.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 
@@ -16,6 +17,23 @@ Deno.test("runDemo() lists the faults, and refuses one that there is not", async
   }
   const wrong = configOf(["demo", "--fault", "none"]);
   await assertRejects(() => runDemo(wrong, new FakeContext()), UsageError, "Cannot use fault");
+});
+
+Deno.test("runDemo() asks nobody for addresses but those that are named", async () => {
+  const named = ["--ip-services", "https://a.example"];
+  const given: unknown[] = [];
+  for (const words of [[], named]) {
+    const context = new FakeContext();
+    const runAgent: typeof context.runAgent = ({ ipServices }) => {
+      given.push(ipServices);
+      return Promise.resolve();
+    };
+    const config = configOf(["demo", "--port", String(freePort()), ...words]);
+    const demo = () => runDemo(config, Object.assign(context, { runAgent }));
+    // It sends the log to standard error, which ends with this.
+    await collectedLog(async () => void await demo());
+  }
+  assertEquals(given, ["off", ["https://a.example"]]);
 });
 
 Deno.test("runDemo() reports to its own panel, with the log on its page, until it is asked to end", async () => {

@@ -64,6 +64,8 @@ Deno.test({
     const HOST_PROC = writeRecordedMachine("amd-workstation", machine);
     const card = `${machine}/sys/class/drm/card0/device`;
     for (const file of CARD_FILES) Deno.writeTextFileSync(`${card}/${file}`, "garbled\n");
+    // Nowhere are these the hours.
+    Deno.writeTextFileSync(`${machine}/etc/localtime`, "TZif2\n<+1234>-12:34\n");
     const [runtime, state] = [`${folder.path}/run`, `${folder.path}/state`];
     using registering = await startTestPanel({ discoveryKey: DISCOVERY_KEY });
     using further = await startTestPanel();
@@ -89,7 +91,7 @@ Deno.test({
       ...["--config", config],
       ...["--ip-services", `http://localhost:${addresses.addr.port}/`],
       ...["--metrics", "127.0.0.1:0"],
-    ], { env: { LANG: "zh_CN.UTF-8", ...places } });
+    ], { env: { LANG: "zh_CN.UTF-8", ...places }, through: ["env", "-u", "TZ"] });
 
     await agent.says(`Configuration: ${config}`);
     await agent.says(`${config} holds a secret and can be read by all users of this machine`);
@@ -105,6 +107,7 @@ Deno.test({
       assertObjectMatch(panel.state.columns, BASIC_INFO);
       assertEquals(panel.state.pingResults[0]?.value.taskId, TASK.id);
     }
+    await agent.says(`the time zone of ${machine}/etc/localtime is unknown`);
     await agent.says("Continuing the month's traffic: up 2.9 MiB, down 3.8 MiB since ");
 
     await agent.says("Metrics for Prometheus: ");
