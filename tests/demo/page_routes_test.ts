@@ -1,10 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
+import { testsWith } from "../tests_with.ts";
 
-async function withPanel(use: (panel: TestPanel) => Promise<void>): Promise<void> {
-  using panel = await startTestPanel();
-  await use(panel);
-}
+const withPanel = testsWith(() => startTestPanel());
 
 /** Sends raw bytes, since no HTTP client sends a false host. */
 async function ask(
@@ -26,68 +24,64 @@ const ownHeaders = (panel: TestPanel) => ({
   "content-type": "application/json",
 });
 
-Deno.test("answerPage() sets and ends a fault for the page", () =>
-  withPanel(async (panel) => {
-    const line = "POST /demo/fault";
-    assertStringIncludes(await ask(panel, line, ownHeaders(panel), '{"fault":"hang"}'), " 200 ");
-    assertEquals(panel.state.fault?.name, "hang");
-    assertStringIncludes(await ask(panel, line, ownHeaders(panel), '{"fault":""}'), " 200 ");
-    assertEquals(panel.state.fault, undefined);
-    for (const name of ["x", "refuse"]) {
-      const body = JSON.stringify({ fault: name });
-      assertStringIncludes(await ask(panel, line, ownHeaders(panel), body), " 409 ");
-    }
-    assertEquals(panel.state.fault, undefined);
-  }));
+withPanel.test("answerPage() sets and ends a fault for the page", async (panel) => {
+  const line = "POST /demo/fault";
+  assertStringIncludes(await ask(panel, line, ownHeaders(panel), '{"fault":"hang"}'), " 200 ");
+  assertEquals(panel.state.fault?.name, "hang");
+  assertStringIncludes(await ask(panel, line, ownHeaders(panel), '{"fault":""}'), " 200 ");
+  assertEquals(panel.state.fault, undefined);
+  for (const name of ["x", "refuse"]) {
+    const body = JSON.stringify({ fault: name });
+    assertStringIncludes(await ask(panel, line, ownHeaders(panel), body), " 409 ");
+  }
+  assertEquals(panel.state.fault, undefined);
+});
 
-Deno.test("answerPage() changes nothing for a foreign page", () =>
-  withPanel(async (panel) => {
-    const { host, origin, ...rest } = ownHeaders(panel);
-    const port = panel.port;
-    const strangers: Record<string, string>[] = [
-      { host },
-      { host, origin: "null" },
-      { host, origin: "http://evil.example" },
-      { host, origin: `https://127.0.0.1:${port}` },
-      { host, origin: `http://127.0.0.1:${port + 1}` },
-      { host, origin: `http://localhost:${port}` },
-      { host: `evil.example:${port}`, origin: `http://evil.example:${port}` },
-      { host: `127.0.0.1.evil.example:${port}`, origin: `http://127.0.0.1.evil.example:${port}` },
-      { origin },
-    ];
-    for (const headers of strangers) {
-      const all = { ...rest, ...headers };
-      const answer = await ask(panel, "POST /demo/fault", all, '{"fault":"hang"}');
-      assert(/ 40[03] /.test(answer.split("\r\n")[0] ?? ""), JSON.stringify(headers));
-    }
-    assertEquals(panel.state.fault, undefined);
-  }));
+withPanel.test("answerPage() changes nothing for a foreign page", async (panel) => {
+  const { host, origin, ...rest } = ownHeaders(panel);
+  const port = panel.port;
+  const strangers: Record<string, string>[] = [
+    { host },
+    { host, origin: "null" },
+    { host, origin: "http://evil.example" },
+    { host, origin: `https://127.0.0.1:${port}` },
+    { host, origin: `http://127.0.0.1:${port + 1}` },
+    { host, origin: `http://localhost:${port}` },
+    { host: `evil.example:${port}`, origin: `http://evil.example:${port}` },
+    { host: `127.0.0.1.evil.example:${port}`, origin: `http://127.0.0.1.evil.example:${port}` },
+    { origin },
+  ];
+  for (const headers of strangers) {
+    const all = { ...rest, ...headers };
+    const answer = await ask(panel, "POST /demo/fault", all, '{"fault":"hang"}');
+    assert(/ 40[03] /.test(answer.split("\r\n")[0] ?? ""), JSON.stringify(headers));
+  }
+  assertEquals(panel.state.fault, undefined);
+});
 
-Deno.test("answerPage() shows nothing to a foreign host that was made to resolve to this machine", () =>
-  withPanel(async (panel) => {
-    const statusOf = async (path: string, host: string): Promise<string> => {
-      const answer = await ask(panel, `GET ${path}`, host === "" ? {} : { host });
-      return answer.split(" ")[1] ?? "";
-    };
-    const { port } = panel;
-    const strangers = [`evil.example:${port}`, `127.0.0.1.evil.example:${port}`, "evil.localhost"];
-    for (const host of strangers) {
-      for (const path of ["/demo/state", "/demo/events", "/demo/page/main.js"]) {
-        assertEquals(await statusOf(path, host), "403", `${path} ${host}`);
-      }
+withPanel.test("answerPage() shows nothing to a foreign host that was made to resolve to this machine", async (panel) => {
+  const statusOf = async (path: string, host: string): Promise<string> => {
+    const answer = await ask(panel, `GET ${path}`, host === "" ? {} : { host });
+    return answer.split(" ")[1] ?? "";
+  };
+  const { port } = panel;
+  const strangers = [`evil.example:${port}`, `127.0.0.1.evil.example:${port}`, "evil.localhost"];
+  for (const host of strangers) {
+    for (const path of ["/demo/state", "/demo/events", "/demo/page/main.js"]) {
+      assertEquals(await statusOf(path, host), "403", `${path} ${host}`);
     }
-    for (const host of ["127.0.0.1", `localhost:${port}`, `[::1]:${port}`]) {
-      assertEquals(await statusOf("/demo/state", host), "200", host);
-    }
-  }));
+  }
+  for (const host of ["127.0.0.1", `localhost:${port}`, `[::1]:${port}`]) {
+    assertEquals(await statusOf("/demo/state", host), "200", host);
+  }
+});
 
-Deno.test("answerPage() accepts only JSON, which a form can't send", () =>
-  withPanel(async (panel) => {
-    const headers = { ...ownHeaders(panel), "content-type": "text/plain" };
-    assertStringIncludes(
-      await ask(panel, "POST /demo/fault", headers, '{"fault":"hang"}'),
-      " 400 ",
-    );
-    assertStringIncludes(await ask(panel, "POST /demo/fault", ownHeaders(panel), "[]"), " 400 ");
-    assertEquals(panel.state.fault, undefined);
-  }));
+withPanel.test("answerPage() accepts only JSON, which a form can't send", async (panel) => {
+  const headers = { ...ownHeaders(panel), "content-type": "text/plain" };
+  assertStringIncludes(
+    await ask(panel, "POST /demo/fault", headers, '{"fault":"hang"}'),
+    " 400 ",
+  );
+  assertStringIncludes(await ask(panel, "POST /demo/fault", ownHeaders(panel), "[]"), " 400 ");
+  assertEquals(panel.state.fault, undefined);
+});

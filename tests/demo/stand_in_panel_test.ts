@@ -4,107 +4,101 @@ import { StandInPanel, startDemo } from "../../lib/demo/stand_in_panel.ts";
 import { deliverRpc, dial, envelope, postRpc } from "../test_panel/fake_agent.ts";
 import { timed } from "../fake_time.ts";
 import { BASIC_INFO, PING_RESULT, REPORT } from "../test_panel/fake_reporter.ts";
+import { testsWith } from "../tests_with.ts";
 
 const MIB = 1024 * 1024;
 
-async function withPanel(use: (panel: StandInPanel) => Promise<void>): Promise<void> {
-  const panel = new StandInPanel();
+async function openPanel(): Promise<StandInPanel & Disposable> {
+  const panel = Object.assign(new StandInPanel(), { [Symbol.dispose]: () => panel.close() });
   await panel.open(0);
-  try {
-    await use(panel);
-  } finally {
-    panel.close();
-  }
+  return panel;
 }
 
-Deno.test("StandInPanel accepts the messages of an agent by POST, and sends orders with a pull", () =>
-  withPanel(async (panel) => {
-    const { state, node } = panel;
-    await deliverRpc(panel, "agent.basicInfo", { info: BASIC_INFO });
-    const report = await deliverRpc(panel, "agent.report", { report: REPORT });
-    assertEquals(report, { events: [], status: "success" });
-    await deliverRpc(panel, "agent.pingResult", PING_RESULT);
-    assertEquals(state.columns, BASIC_INFO);
-    assertEquals(state.reports.map(({ by, value }) => [by, value]), [["v2 post", REPORT]]);
-    assertEquals(state.pingResults[0]?.value.valueMs, 12);
-    assert(node.isReachable);
-    node.sendPing({ id: 1, kind: "tcp", target: "127.0.0.1" });
-    const { events: [order] } = await deliverRpc(panel, "agent.pull", {});
-    assertEquals([order.method, order.params.ping_task_id], ["agent.ping", 1]);
-    assertEquals(state.counts.refused, 0);
-  }));
+const withPanel = testsWith(openPanel);
 
-Deno.test("StandInPanel reads compressed messages, up to 8 MiB when they are whole", () =>
-  withPanel(async (panel) => {
-    const post = async (message: string): Promise<number> => {
-      const body = new Blob([message]).stream().pipeThrough(new CompressionStream("gzip"));
-      const response = await fetch(`${panel.url}/api/clients/v2/rpc?token=${panel.token}`, {
-        ...{ method: "POST", body, headers: { "content-encoding": "gzip" } },
-      }).catch(() => undefined);
-      await response?.body?.cancel();
-      return response?.status ?? 0;
-    };
-    const message = envelope("agent.report", { report: REPORT }, 1);
-    assertEquals(await post(message), 200);
-    assertEquals(await post(message + " ".repeat(7 * MIB)), 200);
-    assertEquals(panel.state.counts.reports, 2);
-    const status = await post(message + " ".repeat(8 * MIB));
-    assertEquals([status === 200, panel.state.counts.reports], [false, 2]);
-  }));
+withPanel.test("StandInPanel accepts the messages of an agent by POST, and sends orders with a pull", async (panel) => {
+  const { state, node } = panel;
+  await deliverRpc(panel, "agent.basicInfo", { info: BASIC_INFO });
+  const report = await deliverRpc(panel, "agent.report", { report: REPORT });
+  assertEquals(report, { events: [], status: "success" });
+  await deliverRpc(panel, "agent.pingResult", PING_RESULT);
+  assertEquals(state.columns, BASIC_INFO);
+  assertEquals(state.reports.map(({ by, value }) => [by, value]), [["v2 post", REPORT]]);
+  assertEquals(state.pingResults[0]?.value.valueMs, 12);
+  assert(node.isReachable);
+  node.sendPing({ id: 1, kind: "tcp", target: "127.0.0.1" });
+  const { events: [order] } = await deliverRpc(panel, "agent.pull", {});
+  assertEquals([order.method, order.params.ping_task_id], ["agent.ping", 1]);
+  assertEquals(state.counts.refused, 0);
+});
 
-Deno.test("StandInPanel refuses messages that it can't read, and strangers", () =>
-  withPanel(async (panel) => {
-    for (
-      const [message, code] of [
-        ["{", -32700],
-        ["[]", -32700],
-        ['{"method":"agent.report"}', -32600],
-        [envelope("agent.reboot", {}, 1), -32601],
-      ] as const
-    ) {
-      const [status, { error }] = await postRpc(panel, message);
-      assertEquals([status, error.code], [400, code], message);
-    }
-    assertEquals(panel.state.counts.refused, 4);
-    const stranger = { url: panel.url, token: "wrong" };
-    assertEquals(
-      (await postRpc(stranger, envelope("agent.report", { report: REPORT }, 1)))[0],
-      401,
-    );
-    assertEquals(panel.state.counts.reports, 0);
-  }));
+withPanel.test("StandInPanel reads compressed messages, up to 8 MiB when they are whole", async (panel) => {
+  const post = async (message: string): Promise<number> => {
+    const body = new Blob([message]).stream().pipeThrough(new CompressionStream("gzip"));
+    const response = await fetch(`${panel.url}/api/clients/v2/rpc?token=${panel.token}`, {
+      ...{ method: "POST", body, headers: { "content-encoding": "gzip" } },
+    }).catch(() => undefined);
+    await response?.body?.cancel();
+    return response?.status ?? 0;
+  };
+  const message = envelope("agent.report", { report: REPORT }, 1);
+  assertEquals(await post(message), 200);
+  assertEquals(await post(message + " ".repeat(7 * MIB)), 200);
+  assertEquals(panel.state.counts.reports, 2);
+  const status = await post(message + " ".repeat(8 * MIB));
+  assertEquals([status === 200, panel.state.counts.reports], [false, 2]);
+});
 
-Deno.test("StandInPanel serves an agent's WebSocket and its orders", () =>
-  withPanel(async (panel) => {
-    const socket = await dial(panel, "v2").opened();
-    socket.socket.send(envelope("agent.report", { report: REPORT }, 1));
-    assertEquals((await socket.message(0)).result.status, "success");
-    assertEquals(panel.node.connection?.version, "v2");
-    panel.node.sendPing({ id: 1, kind: "icmp", target: "::1" });
-    assertEquals((await socket.message(1)).method, "agent.ping");
-    const ended = Promise.withResolvers<void>();
-    const detach = panel.node.detach.bind(panel.node);
-    panel.node.detach = (connection) => {
-      detach(connection);
-      ended.resolve();
-    };
-    socket.socket.terminate();
-    await ended.promise;
-    assertEquals(panel.node.connection, undefined);
-  }));
+withPanel.test("StandInPanel refuses messages that it can't read, and strangers", async (panel) => {
+  for (
+    const [message, code] of [
+      ["{", -32700],
+      ["[]", -32700],
+      ['{"method":"agent.report"}', -32600],
+      [envelope("agent.reboot", {}, 1), -32601],
+    ] as const
+  ) {
+    const [status, { error }] = await postRpc(panel, message);
+    assertEquals([status, error.code], [400, code], message);
+  }
+  assertEquals(panel.state.counts.refused, 4);
+  const stranger = { url: panel.url, token: "wrong" };
+  assertEquals(
+    (await postRpc(stranger, envelope("agent.report", { report: REPORT }, 1)))[0],
+    401,
+  );
+  assertEquals(panel.state.counts.reports, 0);
+});
 
-Deno.test("StandInPanel has the routes of the newest generation", () =>
-  withPanel(async (panel) => {
-    const ask = async (method: string, path: string) => {
-      const response = await fetch(`${panel.url}${path}?token=${panel.token}`, { method });
-      await response.body?.cancel();
-      return `${response.status} ${response.headers.get("content-type")?.split(";")[0]}`;
-    };
-    assertEquals(await ask("GET", "/api/version"), "200 application/json");
-    assertEquals(await ask("GET", "/api/clients/v2/rpc"), "400 application/json");
-    assertEquals(await ask("POST", "/api/clients/report"), "404 text/plain");
-    assertEquals(await ask("GET", "/anything"), "200 text/html");
-  }));
+withPanel.test("StandInPanel serves an agent's WebSocket and its orders", async (panel) => {
+  const socket = await dial(panel, "v2").opened();
+  socket.socket.send(envelope("agent.report", { report: REPORT }, 1));
+  assertEquals((await socket.message(0)).result.status, "success");
+  assertEquals(panel.node.connection?.version, "v2");
+  panel.node.sendPing({ id: 1, kind: "icmp", target: "::1" });
+  assertEquals((await socket.message(1)).method, "agent.ping");
+  const ended = Promise.withResolvers<void>();
+  const detach = panel.node.detach.bind(panel.node);
+  panel.node.detach = (connection) => {
+    detach(connection);
+    ended.resolve();
+  };
+  socket.socket.terminate();
+  await ended.promise;
+  assertEquals(panel.node.connection, undefined);
+});
+
+withPanel.test("StandInPanel has the routes of the newest generation", async (panel) => {
+  const ask = async (method: string, path: string) => {
+    const response = await fetch(`${panel.url}${path}?token=${panel.token}`, { method });
+    await response.body?.cancel();
+    return `${response.status} ${response.headers.get("content-type")?.split(";")[0]}`;
+  };
+  assertEquals(await ask("GET", "/api/version"), "200 application/json");
+  assertEquals(await ask("GET", "/api/clients/v2/rpc"), "400 application/json");
+  assertEquals(await ask("POST", "/api/clients/report"), "404 text/plain");
+  assertEquals(await ask("GET", "/anything"), "200 text/html");
+});
 
 /** The status and text of a report by POST, or the reason why there is no answer. */
 async function outcomeOfPost(panel: StandInPanel, timeoutMs = 60_000): Promise<string> {
@@ -135,39 +129,37 @@ const outcomes: Readonly<Record<keyof typeof faults, RegExp>> = {
 };
 
 for (const [name, outcome] of Object.entries(outcomes)) {
-  Deno.test(`StandInPanel.setFault("${name}") takes effect on calls at once and ends at once`, () =>
-    withPanel(async (panel) => {
-      await panel.setFault(parseFault(name));
-      // Nothing tells when an answer never comes.
-      const timeoutMs = name === "hang" ? 60 : undefined;
-      assertMatch(await outcomeOfPost(panel, timeoutMs), outcome);
-      await panel.setFault(undefined);
-      assertMatch(await outcomeOfPost(panel), /^200 \{/);
-    }));
+  withPanel.test(`StandInPanel.setFault("${name}") takes effect on calls at once and ends at once`, async (panel) => {
+    await panel.setFault(parseFault(name));
+    // Nothing tells when an answer never comes.
+    const timeoutMs = name === "hang" ? 60 : undefined;
+    assertMatch(await outcomeOfPost(panel, timeoutMs), outcome);
+    await panel.setFault(undefined);
+    assertMatch(await outcomeOfPost(panel), /^200 \{/);
+  });
 }
 
-Deno.test("StandInPanel.setFault() closes WebSockets that the fault would prevent, and leaves mute ones", () =>
-  withPanel(async (panel) => {
-    const prevents = ({ answerUpgrade, playOnSocket, isMute, isDown }: Omit<Fault, "name">) =>
-      isDown === true || playOnSocket !== undefined ||
-      (answerUpgrade !== undefined && isMute !== true);
-    const names = Object.keys(faults);
-    for (const name of names) {
-      const fault = parseFault(name);
-      const socket = await dial(panel, "v2").opened();
-      await panel.setFault(fault);
-      if (prevents(fault)) {
-        assertEquals(await socket.ended(), 1006, name);
-        await panel.setFault(undefined);
-      } else {
-        await panel.setFault(undefined);
-        socket.socket.send(envelope("agent.report", { report: REPORT }, 1));
-        assertEquals((await socket.message(0)).id, 1);
-        socket.socket.terminate();
-      }
+withPanel.test("StandInPanel.setFault() closes WebSockets that the fault would prevent, and leaves mute ones", async (panel) => {
+  const prevents = ({ answerUpgrade, playOnSocket, isMute, isDown }: Omit<Fault, "name">) =>
+    isDown === true || playOnSocket !== undefined ||
+    (answerUpgrade !== undefined && isMute !== true);
+  const names = Object.keys(faults);
+  for (const name of names) {
+    const fault = parseFault(name);
+    const socket = await dial(panel, "v2").opened();
+    await panel.setFault(fault);
+    if (prevents(fault)) {
+      assertEquals(await socket.ended(), 1006, name);
+      await panel.setFault(undefined);
+    } else {
+      await panel.setFault(undefined);
+      socket.socket.send(envelope("agent.report", { report: REPORT }, 1));
+      assertEquals((await socket.message(0)).id, 1);
+      socket.socket.terminate();
     }
-    assertEquals(names.length, 10);
-  }));
+  }
+  assertEquals(names.length, 10);
+});
 
 Deno.test("StandInPanel.close() closes every connection", async () => {
   const panel = new StandInPanel();
@@ -177,56 +169,52 @@ Deno.test("StandInPanel.close() closes every connection", async () => {
 });
 
 timed.test("StandInPanel drops a WebSocket that is silent for 75 s, and takes a ping for data", async (time) => {
-  await withPanel(async (panel) => {
-    const socket = await dial(panel, "v2").opened();
-    await time.pass(74_000, { stepMs: 2_000 });
-    socket.socket.ping();
-    await time.until(socket.until(() => socket.pongs === 1), { withinMs: 500, stepMs: 1 });
-    await time.pass(74_000, { stepMs: 2_000 });
-    assertEquals(socket.ending, undefined);
-    await time.until(socket.ended(), { withinMs: 2_000, stepMs: 100 });
-    assertEquals(socket.ending, 1006);
-  });
+  await using panel = await openPanel();
+  const socket = await dial(panel, "v2").opened();
+  await time.pass(74_000, { stepMs: 2_000 });
+  socket.socket.ping();
+  await time.until(socket.until(() => socket.pongs === 1), { withinMs: 500, stepMs: 1 });
+  await time.pass(74_000, { stepMs: 2_000 });
+  assertEquals(socket.ending, undefined);
+  await time.until(socket.ended(), { withinMs: 2_000, stepMs: 100 });
+  assertEquals(socket.ending, 1006);
 });
 
 timed.test("StandInPanel holds a pull for 25 s", async (time) => {
-  await withPanel(async (panel) => {
-    const pulled = deliverRpc(panel, "agent.pull", {});
-    const tookMs = await time.until(pulled, { withinMs: 60_000, stepMs: 500 });
-    assertEquals(await pulled, { events: [] });
-    assert(tookMs >= 25_000 && tookMs < 27_000, `${tookMs} ms`);
-  });
+  await using panel = await openPanel();
+  const pulled = deliverRpc(panel, "agent.pull", {});
+  const tookMs = await time.until(pulled, { withinMs: 60_000, stepMs: 500 });
+  assertEquals(await pulled, { events: [] });
+  assert(tookMs >= 25_000 && tookMs < 27_000, `${tookMs} ms`);
 });
 
-Deno.test("StandInPanel takes messages of 8 MiB and no longer ones", () =>
-  withPanel(async (panel) => {
-    const message = (bytes: number) => {
-      const text = envelope("agent.report", { report: REPORT }, 1);
-      return text + " ".repeat(bytes - text.length);
-    };
-    const post = async (bytes: number) => {
-      const url = `${panel.url}/api/clients/v2/rpc?token=${panel.token}`;
-      const response = await fetch(url, { method: "POST", body: message(bytes) });
-      await response.body?.cancel();
-      return response.status;
-    };
-    assertEquals([await post(8 * MIB), await post(8 * MIB + 1)], [200, 413]);
-    const socket = await dial(panel, "v2").opened();
-    socket.socket.send(message(8 * MIB));
-    assertEquals((await socket.message(0)).id, 1);
-    socket.socket.send(message(8 * MIB + 1));
-    assertEquals(await socket.ended(), 1009);
-  }));
+withPanel.test("StandInPanel takes messages of 8 MiB and no longer ones", async (panel) => {
+  const message = (bytes: number) => {
+    const text = envelope("agent.report", { report: REPORT }, 1);
+    return text + " ".repeat(bytes - text.length);
+  };
+  const post = async (bytes: number) => {
+    const url = `${panel.url}/api/clients/v2/rpc?token=${panel.token}`;
+    const response = await fetch(url, { method: "POST", body: message(bytes) });
+    await response.body?.cancel();
+    return response.status;
+  };
+  assertEquals([await post(8 * MIB), await post(8 * MIB + 1)], [200, 413]);
+  const socket = await dial(panel, "v2").opened();
+  socket.socket.send(message(8 * MIB));
+  assertEquals((await socket.message(0)).id, 1);
+  socket.socket.send(message(8 * MIB + 1));
+  assertEquals(await socket.ended(), 1009);
+});
 
 timed.test("StandInPanel keeps a silent WebSocket while it is mute itself, and drops it afterwards", async (time) => {
-  await withPanel(async (panel) => {
-    const socket = await dial(panel, "v2").opened();
-    await panel.setFault(parseFault("mute"));
-    await time.pass(160_000, { stepMs: 5_000 });
-    assertEquals(socket.ending, undefined);
-    await panel.setFault(undefined);
-    await time.until(socket.ended(), { withinMs: 76_000, stepMs: 1_000 });
-  });
+  await using panel = await openPanel();
+  const socket = await dial(panel, "v2").opened();
+  await panel.setFault(parseFault("mute"));
+  await time.pass(160_000, { stepMs: 5_000 });
+  assertEquals(socket.ending, undefined);
+  await panel.setFault(undefined);
+  await time.until(socket.ended(), { withinMs: 76_000, stepMs: 1_000 });
 });
 
 timed.test("StandInPanel leaves no timer behind when it closes", async (time) => {
@@ -242,27 +230,26 @@ timed.test("StandInPanel leaves no timer behind when it closes", async (time) =>
   assertEquals(time.timers, 0);
 });
 
-Deno.test("StandInPanel compresses messages where an agent offers that, each on its own", () =>
-  withPanel(async (panel) => {
-    using connection = await Deno.connect({ hostname: "127.0.0.1", port: panel.port });
-    const lines = [
-      `GET /api/clients/v2/rpc?token=${panel.token} HTTP/1.1`,
-      `Host: 127.0.0.1:${panel.port}`,
-      ...["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"],
-      ...[
-        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
-        "Sec-WebSocket-Extensions: permessage-deflate",
-      ],
-    ];
-    await connection.write(new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`));
-    const buffer = new Uint8Array(1_000);
-    const count = await connection.read(buffer) ?? 0;
-    const head = new TextDecoder().decode(buffer.subarray(0, count)).toLowerCase();
-    const [, extensions = ""] = /sec-websocket-extensions: (.*)\r\n/.exec(head) ?? [];
-    assertEquals(extensions.split("; ").sort(), [
-      ...["client_no_context_takeover", "permessage-deflate", "server_no_context_takeover"],
-    ]);
-  }));
+withPanel.test("StandInPanel compresses messages where an agent offers that, each on its own", async (panel) => {
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port: panel.port });
+  const lines = [
+    `GET /api/clients/v2/rpc?token=${panel.token} HTTP/1.1`,
+    `Host: 127.0.0.1:${panel.port}`,
+    ...["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"],
+    ...[
+      "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+      "Sec-WebSocket-Extensions: permessage-deflate",
+    ],
+  ];
+  await connection.write(new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`));
+  const buffer = new Uint8Array(1_000);
+  const count = await connection.read(buffer) ?? 0;
+  const head = new TextDecoder().decode(buffer.subarray(0, count)).toLowerCase();
+  const [, extensions = ""] = /sec-websocket-extensions: (.*)\r\n/.exec(head) ?? [];
+  assertEquals(extensions.split("; ").sort(), [
+    ...["client_no_context_takeover", "permessage-deflate", "server_no_context_takeover"],
+  ]);
+});
 
 Deno.test("startDemo() asks for one probe of each kind, all of them on loopback", async () => {
   const panel = await startDemo({ port: 0 });

@@ -1,298 +1,265 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Acknowledgements } from "../../lib/panel/acknowledgements.ts";
-import type { PanelMessage } from "../../lib/panel/messages.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { PanelSocket } from "../../lib/panel/panel_socket.ts";
 import { toWireProbeResult, toWireReport } from "../../lib/panel/protocol.ts";
 import { FakeTime } from "../fake_time.ts";
 import { FakeReceiver } from "./fake_receiver.ts";
 import { FakeSocket, settle } from "./fake_socket.ts";
+import { testsWith } from "../tests_with.ts";
 
 const REPORT = toWireReport({ failures: [] });
 const RESULT = toWireProbeResult({ taskId: 7, kind: "icmp", valueMs: 12, finishedAt: new Date(0) });
 const never = new AbortController().signal;
 const WITHIN = { timeoutMs: 10_000, signal: never };
 
-interface Bench {
-  readonly time: FakeTime;
-  readonly socket: FakeSocket;
-  readonly live: PanelSocket;
-  readonly receiver: FakeReceiver;
-  readonly messages: PanelMessage[];
-  readonly acknowledgements: Acknowledgements;
-  /** Resolves when it has ended. */
-  readonly running: Promise<void>;
-}
-
-/** Runs a PanelSocket on a fake time, and sees that nothing is left of it. */
-async function withLive(version: 1 | 2, use: (bench: Bench) => Promise<void>): Promise<void> {
-  using time = new FakeTime({ now: 1_000_000 });
+/** A PanelSocket on a fake time, of which nothing may be left at the end. */
+function openLive(version: 1 | 2) {
+  const time = new FakeTime({ now: 1_000_000 });
   const socket = new FakeSocket();
   const receiver = new FakeReceiver();
-  const { messages } = receiver;
   const acknowledgements = new Acknowledgements();
   const live = new PanelSocket(socket, { version, receiver, acknowledgements });
   const running = live.run();
-  await use({ time, socket, live, receiver, messages, acknowledgements, running });
-  socket.end("the server closed the connection");
-  await running;
-  assertEquals(time.timers, 0, "no timer is left");
+  return {
+    ...{ time, socket, live, receiver, messages: receiver.messages, acknowledgements, running },
+    async [Symbol.asyncDispose](): Promise<void> {
+      using _ = time;
+      socket.end("the server closed the connection");
+      await running;
+      assertEquals(time.timers, 0, "no timer is left");
+    },
+  };
 }
 
-Deno.test("PanelSocket.sendReport() calls agent.report over version 2", async () => {
-  await withLive(2, async ({ socket, live }) => {
-    const sending = live.sendReport(REPORT, WITHIN);
-    const [call] = socket.calls;
-    assertEquals([call?.method, call?.params], ["agent.report", { report: REPORT }]);
-    socket.say({ id: call?.id, result: { status: "success" } });
-    await sending;
-    assertEquals(socket.pings, 0);
-    assertEquals([live.end === "timed out", live.closeReason], [false, ""]);
-  });
+const byV1 = testsWith(() => openLive(1));
+const byV2 = testsWith(() => openLive(2));
+
+byV2.test("PanelSocket.sendReport() calls agent.report over version 2", async ({ socket, live }) => {
+  const sending = live.sendReport(REPORT, WITHIN);
+  const [call] = socket.calls;
+  assertEquals([call?.method, call?.params], ["agent.report", { report: REPORT }]);
+  socket.say({ id: call?.id, result: { status: "success" } });
+  await sending;
+  assertEquals(socket.pings, 0);
+  assertEquals([live.end === "timed out", live.closeReason], [false, ""]);
 });
 
 Deno.test("PanelSocket.end tells a connection that a plugin has refused from one that was replaced", async () => {
   const ends = [[1008, "refused"], [1012, "close frame"], [undefined, "closed"]] as const;
   for (const [code, end] of ends) {
-    await withLive(2, ({ socket, live }) => {
-      socket.closeFrame = code && { code, reason: "service restart" };
-      const words = "the panel closed the connection: 1012 service restart";
-      if (code === 1012) assertEquals(live.closeReason, words);
-      assertEquals(live.end, end);
-      return Promise.resolve();
-    });
+    await using bench = openLive(2);
+    const { socket, live } = bench;
+    socket.closeFrame = code && { code, reason: "service restart" };
+    const words = "the panel closed the connection: 1012 service restart";
+    if (code === 1012) assertEquals(live.closeReason, words);
+    assertEquals(live.end, end);
   }
 });
 
-Deno.test("PanelSocket.call() fails with the code by which the panel closes the connection", async () => {
-  await withLive(2, async ({ socket, live }) => {
-    const request = { method: "agent.taskResult", params: {}, ...WITHIN };
-    const calling = assertRejects(() => live.call(request), PanelError);
-    socket.closeFrame = { code: 1009, reason: "too long" };
-    socket.end("the server closed the connection: 1009 too long");
-    const { closeCode, message } = await calling;
-    assertEquals(closeCode, 1009);
-    assertEquals(message.includes("too long"), true, message);
-  });
+byV2.test("PanelSocket.call() fails with the code by which the panel closes the connection", async ({ socket, live }) => {
+  const request = { method: "agent.taskResult", params: {}, ...WITHIN };
+  const calling = assertRejects(() => live.call(request), PanelError);
+  socket.closeFrame = { code: 1009, reason: "too long" };
+  socket.end("the server closed the connection: 1009 too long");
+  const { closeCode, message } = await calling;
+  assertEquals(closeCode, 1009);
+  assertEquals(message.includes("too long"), true, message);
 });
 
-Deno.test("PanelSocket.sendReport() closes a connection without an answer, over version 2", async () => {
-  await withLive(2, async ({ time, socket, live, running }) => {
-    const sending = assertRejects(() => live.sendReport(REPORT, WITHIN), PanelError);
-    await time.run(9_999);
-    assertEquals(live.end === "timed out", false);
-    await time.run(1);
-    assertEquals((await sending).failure, "timeout");
-    await running;
-    assertEquals([live.end === "timed out", live.closeReason], [true, "no answer within 10 s"]);
-    assertEquals(socket.closeReason, "it was closed here");
-  });
+byV2.test("PanelSocket.sendReport() closes a connection without an answer, over version 2", async ({ time, socket, live, running }) => {
+  const sending = assertRejects(() => live.sendReport(REPORT, WITHIN), PanelError);
+  await time.run(9_999);
+  assertEquals(live.end === "timed out", false);
+  await time.run(1);
+  assertEquals((await sending).failure, "timeout");
+  await running;
+  assertEquals([live.end === "timed out", live.closeReason], [true, "no answer within 10 s"]);
+  assertEquals(socket.closeReason, "it was closed here");
 });
 
-Deno.test("PanelSocket.sendReport() keeps a connection whose panel refuses the report", async () => {
-  await withLive(2, async ({ socket, live }) => {
-    const sending = assertRejects(() => live.sendReport(REPORT, WITHIN), PanelError);
-    socket.say({ id: 1, error: { code: -32000, message: "not saved" } });
-    assertEquals((await sending).failure, "rejected");
-    assertEquals([live.end === "timed out", socket.closeReason], [false, ""]);
-  });
+byV2.test("PanelSocket.sendReport() keeps a connection whose panel refuses the report", async ({ socket, live }) => {
+  const sending = assertRejects(() => live.sendReport(REPORT, WITHIN), PanelError);
+  socket.say({ id: 1, error: { code: -32000, message: "not saved" } });
+  assertEquals((await sending).failure, "rejected");
+  assertEquals([live.end === "timed out", socket.closeReason], [false, ""]);
 });
 
-Deno.test("PanelSocket.sendReport() sends the bare report and a ping over version 1", async () => {
-  await withLive(1, async ({ time, socket, live }) => {
-    const sentAtMs: number[] = [];
-    for (let n = 0; n < 5; n++) {
-      await live.sendReport(REPORT, WITHIN);
-      sentAtMs.push(performance.now());
-      assertEquals(time.timers, 1);
-      socket.lastReceivedAtMs = performance.now();
-      await time.run(3_000);
-    }
-    assertEquals(socket.sent, Array(5).fill(JSON.stringify(REPORT)));
-    assertEquals(socket.pings, 5);
-    assertEquals(live.end === "timed out", false);
-  });
+byV1.test("PanelSocket.sendReport() sends the bare report and a ping over version 1", async ({ time, socket, live }) => {
+  const sentAtMs: number[] = [];
+  for (let n = 0; n < 5; n++) {
+    await live.sendReport(REPORT, WITHIN);
+    sentAtMs.push(performance.now());
+    assertEquals(time.timers, 1);
+    socket.lastReceivedAtMs = performance.now();
+    await time.run(3_000);
+  }
+  assertEquals(socket.sent, Array(5).fill(JSON.stringify(REPORT)));
+  assertEquals(socket.pings, 5);
+  assertEquals(live.end === "timed out", false);
 });
 
 Deno.test("PanelSocket.notifyReport() expects no answer, in either version", async () => {
   for (const version of [1, 2] as const) {
-    await withLive(version, async ({ time, socket, live }) => {
-      live.notifyReport(REPORT);
-      await time.run(60_000);
-      const call = { jsonrpc: "2.0", method: "agent.report", params: { report: REPORT } };
-      assertEquals(socket.sent, [JSON.stringify(version === 2 ? call : REPORT)]);
-      assertEquals([socket.pings, socket.closeReason], [0, ""]);
-      socket.end("reset");
-      live.notifyReport(REPORT);
-      await settle();
-    });
+    await using bench = openLive(version);
+    const { time, socket, live } = bench;
+    live.notifyReport(REPORT);
+    await time.run(60_000);
+    const call = { jsonrpc: "2.0", method: "agent.report", params: { report: REPORT } };
+    assertEquals(socket.sent, [JSON.stringify(version === 2 ? call : REPORT)]);
+    assertEquals([socket.pings, socket.closeReason], [0, ""]);
+    socket.end("reset");
+    live.notifyReport(REPORT);
+    await settle();
   }
 });
 
-Deno.test("PanelSocket.sendReport() accepts a pong that comes before the ping's promise settles", async () => {
-  await withLive(1, async ({ time, socket, live }) => {
-    socket.ping = async () => {
-      socket.lastReceivedAtMs = performance.now();
-      await time.run(5);
-    };
-    await live.sendReport(REPORT, WITHIN);
-    await time.run(4_000);
-    assertEquals([live.end === "timed out", socket.closeReason], [false, ""]);
-  });
+byV1.test("PanelSocket.sendReport() accepts a pong that comes before the ping's promise settles", async ({ time, socket, live }) => {
+  socket.ping = async () => {
+    socket.lastReceivedAtMs = performance.now();
+    await time.run(5);
+  };
+  await live.sendReport(REPORT, WITHIN);
+  await time.run(4_000);
+  assertEquals([live.end === "timed out", socket.closeReason], [false, ""]);
 });
 
 Deno.test("PanelSocket.sendReport() closes a connection without a pong, over version 1", async () => {
   for (const stuck of [false, true]) {
-    await withLive(1, async ({ time, socket, live, running }) => {
-      socket.say({ message: "ping" });
-      await time.run(1);
-      socket.stuck = stuck;
-      const sending = live.sendReport(REPORT, WITHIN).catch(() => {});
-      await time.run(9_999);
-      assertEquals(live.end === "timed out", false);
-      await time.run(1);
-      assertEquals(live.end === "timed out", true);
-      await Promise.all([running, sending]);
-    });
+    await using bench = openLive(1);
+    const { time, socket, live, running } = bench;
+    socket.say({ message: "ping" });
+    await time.run(1);
+    socket.stuck = stuck;
+    const sending = live.sendReport(REPORT, WITHIN).catch(() => {});
+    await time.run(9_999);
+    assertEquals(live.end === "timed out", false);
+    await time.run(1);
+    assertEquals(live.end === "timed out", true);
+    await Promise.all([running, sending]);
   }
 });
 
 Deno.test("PanelSocket.sendReport() starts no timer for a closed connection", async () => {
   for (const version of [1, 2] as const) {
-    await withLive(version, async ({ time, socket, live, running }) => {
-      socket.end("the server closed the connection");
-      await running;
-      const sending = () => live.sendReport(REPORT, WITHIN);
-      const { failure, message } = await assertRejects(sending, PanelError);
-      assertEquals(failure, "unreachable");
-      assertEquals(message.endsWith(": the server closed the connection"), true, message);
-      assertEquals(time.timers, 0);
-    });
+    await using bench = openLive(version);
+    const { time, socket, live, running } = bench;
+    socket.end("the server closed the connection");
+    await running;
+    const sending = () => live.sendReport(REPORT, WITHIN);
+    const { failure, message } = await assertRejects(sending, PanelError);
+    assertEquals(failure, "unreachable");
+    assertEquals(message.endsWith(": the server closed the connection"), true, message);
+    assertEquals(time.timers, 0);
   }
 });
 
-Deno.test("PanelSocket.sendProbeResult() sends the bare result over version 1", async () => {
-  await withLive(1, async ({ socket, live }) => {
-    await live.sendProbeResult(RESULT);
-    assertEquals(socket.sent, [JSON.stringify({ type: "ping_result", ...RESULT })]);
-  });
+byV1.test("PanelSocket.sendProbeResult() sends the bare result over version 1", async ({ socket, live }) => {
+  await live.sendProbeResult(RESULT);
+  assertEquals(socket.sent, [JSON.stringify({ type: "ping_result", ...RESULT })]);
 });
 
 Deno.test("PanelSocket.run() passes on orders, in either version", async () => {
   for (const version of [1, 2] as const) {
-    await withLive(version, async ({ socket, live, messages, running }) => {
-      socket.say({ message: "exec", task_id: "c", command: "id" });
-      socket.say(Uint8Array.of(1));
-      socket.say({ method: "agent.terminal.request", params: { request_id: "r" } });
-      await settle();
-      assertEquals(messages, [
-        { kind: "command", taskId: "c", command: "id" },
-        { kind: "terminal", requestId: "r", resumable: true },
-      ]);
-      live.close();
-      await running;
-      assertEquals([live.end === "timed out", live.closeReason], [false, "it was closed here"]);
-    });
+    await using bench = openLive(version);
+    const { socket, live, messages, running } = bench;
+    socket.say({ message: "exec", task_id: "c", command: "id" });
+    socket.say(Uint8Array.of(1));
+    socket.say({ method: "agent.terminal.request", params: { request_id: "r" } });
+    await settle();
+    assertEquals(messages, [
+      { kind: "command", taskId: "c", command: "id" },
+      { kind: "terminal", requestId: "r", resumable: true },
+    ]);
+    live.close();
+    await running;
+    assertEquals([live.end === "timed out", live.closeReason], [false, "it was closed here"]);
   }
 });
 
-Deno.test("PanelSocket reads on slowly when there are too many messages, and waits for answers behind them", async () => {
-  await withLive(2, async ({ time, socket, live, messages }) => {
-    const notice = { method: "agent.message", params: "hello" };
-    const sending = live.sendReport(REPORT, WITHIN).catch((error) => error);
-    for (let n = 0; n < 1400; n++) socket.say(notice);
-    socket.say({ id: socket.calls[0]?.id, result: {} });
-    await settle();
-    await time.run(1);
-    assertEquals(messages.length, 1000);
-    await time.run(5_000);
-    assertEquals([messages.length > 1200, messages.length < 1300], [true, true]);
-    await time.run(6_000);
-    await sending;
-    assertEquals([messages.length, live.end, socket.closeReason], [1400, "closed", ""]);
-  });
+byV2.test("PanelSocket reads on slowly when there are too many messages, and waits for answers behind them", async ({ time, socket, live, messages }) => {
+  const notice = { method: "agent.message", params: "hello" };
+  const sending = live.sendReport(REPORT, WITHIN).catch((error) => error);
+  for (let n = 0; n < 1400; n++) socket.say(notice);
+  socket.say({ id: socket.calls[0]?.id, result: {} });
+  await settle();
+  await time.run(1);
+  assertEquals(messages.length, 1000);
+  await time.run(5_000);
+  assertEquals([messages.length > 1200, messages.length < 1300], [true, true]);
+  await time.run(6_000);
+  await sending;
+  assertEquals([messages.length, live.end, socket.closeReason], [1400, "closed", ""]);
 });
 
 Deno.test("PanelSocket closes a connection whose panel goes on sending too much, in either version", async () => {
   for (const version of [1, 2] as const) {
-    await withLive(version, async ({ time, socket, live, messages, running }) => {
-      for (let n = 0; n < 5000; n++) socket.say({ method: "agent.message", params: "hello" });
-      await time.run(9_000);
-      assertEquals(socket.closeReason, "");
-      await time.run(3_000);
-      await running;
-      assertEquals([live.end, live.closeReason], ["flooded", "the panel sends too many messages"]);
-      assertEquals([messages.length > 1300, messages.length < 1700], [true, true]);
-    });
+    await using bench = openLive(version);
+    const { time, socket, live, messages, running } = bench;
+    for (let n = 0; n < 5000; n++) socket.say({ method: "agent.message", params: "hello" });
+    await time.run(9_000);
+    assertEquals(socket.closeReason, "");
+    await time.run(3_000);
+    await running;
+    assertEquals([live.end, live.closeReason], ["flooded", "the panel sends too many messages"]);
+    assertEquals([messages.length > 1300, messages.length < 1700], [true, true]);
   }
 });
 
-Deno.test("PanelSocket keeps a connection whose panel stays within the limit after it was above", async () => {
-  await withLive(2, async ({ time, socket, live, messages }) => {
-    for (let n = 0; n < 1_001; n++) socket.say({ method: "agent.message", params: n });
-    await time.run(1_100);
-    for (let n = 0; n < 600; n++) {
-      socket.say({ method: "agent.message", params: n });
-      if (n % 10 === 9) await time.run(210);
-    }
-    assertEquals([messages.length, live.end], [1_601, "closed"]);
-    assertEquals(socket.closeReason, "");
-  });
+byV2.test("PanelSocket keeps a connection whose panel stays within the limit after it was above", async ({ time, socket, live, messages }) => {
+  for (let n = 0; n < 1_001; n++) socket.say({ method: "agent.message", params: n });
+  await time.run(1_100);
+  for (let n = 0; n < 600; n++) {
+    socket.say({ method: "agent.message", params: n });
+    if (n % 10 === 9) await time.run(210);
+  }
+  assertEquals([messages.length, live.end], [1_601, "closed"]);
+  assertEquals(socket.closeReason, "");
 });
 
-Deno.test("PanelSocket passes on answers of version 1, which are about what the panel refuses", async () => {
-  await withLive(1, async ({ socket, messages }) => {
-    socket.say({ id: 1, error: { message: "no such probe" } });
-    await settle();
-    assertEquals(messages, [{ kind: "answer", id: 1, error: { text: "no such probe" } }]);
-  });
+byV1.test("PanelSocket passes on answers of version 1, which are about what the panel refuses", async ({ socket, messages }) => {
+  socket.say({ id: 1, error: { message: "no such probe" } });
+  await settle();
+  assertEquals(messages, [{ kind: "answer", id: 1, error: { text: "no such probe" } }]);
 });
 
-Deno.test("PanelSocket.sendReport() takes a pong of the same millisecond for an answer", async () => {
-  await withLive(1, async ({ time, socket, live }) => {
-    await live.sendReport(REPORT, WITHIN);
-    socket.lastReceivedAtMs = performance.now();
-    await time.run(10_000);
-    assertEquals([live.end, socket.closeReason], ["closed", ""]);
-  });
+byV1.test("PanelSocket.sendReport() takes a pong of the same millisecond for an answer", async ({ time, socket, live }) => {
+  await live.sendReport(REPORT, WITHIN);
+  socket.lastReceivedAtMs = performance.now();
+  await time.run(10_000);
+  assertEquals([live.end, socket.closeReason], ["closed", ""]);
 });
 
-Deno.test("PanelSocket counts no answers that it has asked for", async () => {
-  await withLive(2, async ({ socket, live, receiver }) => {
-    for (let n = 0; n < 2000; n++) {
-      const sending = live.sendReport(REPORT, WITHIN);
-      socket.say({ id: JSON.parse(socket.sent.at(-1) ?? "").id, result: {} });
-      await sending;
-    }
-    assertEquals(receiver.limit.isExceeded, false);
-  });
-});
-
-Deno.test("PanelSocket counts an answer that comes again and again", async () => {
-  await withLive(2, async ({ time, socket, live, receiver }) => {
+byV2.test("PanelSocket counts no answers that it has asked for", async ({ socket, live, receiver }) => {
+  for (let n = 0; n < 2000; n++) {
     const sending = live.sendReport(REPORT, WITHIN);
-    for (let n = 0; n < 1_100; n++) socket.say({ id: 1, result: {} });
+    socket.say({ id: JSON.parse(socket.sent.at(-1) ?? "").id, result: {} });
     await sending;
-    await time.run(1);
-    assertEquals(receiver.limit.isExceeded, true);
-  });
+  }
+  assertEquals(receiver.limit.isExceeded, false);
 });
 
-Deno.test("PanelSocket.sendReport() carries acknowledgements until a report was answered", async () => {
-  await withLive(2, async ({ socket, live, acknowledgements }) => {
-    acknowledgements.add([{ id: "e", message: { kind: "notice", text: "" } }]);
-    const first = live.sendReport(REPORT, WITHIN);
-    const second = live.sendReport(REPORT, WITHIN);
-    assertEquals(socket.calls.length, 2);
-    for (const { id, params } of socket.calls) {
-      assertEquals(params, { report: REPORT, ack_event_ids: ["e"] });
-      socket.say({ id, result: { status: "success" } });
-    }
-    await Promise.all([first, second]);
-    const third = live.sendReport(REPORT, WITHIN);
-    const last = socket.calls.at(-1);
-    assertEquals(last?.params, { report: REPORT });
-    socket.say({ id: last?.id, result: {} });
-    await third;
-  });
+byV2.test("PanelSocket counts an answer that comes again and again", async ({ time, socket, live, receiver }) => {
+  const sending = live.sendReport(REPORT, WITHIN);
+  for (let n = 0; n < 1_100; n++) socket.say({ id: 1, result: {} });
+  await sending;
+  await time.run(1);
+  assertEquals(receiver.limit.isExceeded, true);
+});
+
+byV2.test("PanelSocket.sendReport() carries acknowledgements until a report was answered", async ({ socket, live, acknowledgements }) => {
+  acknowledgements.add([{ id: "e", message: { kind: "notice", text: "" } }]);
+  const first = live.sendReport(REPORT, WITHIN);
+  const second = live.sendReport(REPORT, WITHIN);
+  assertEquals(socket.calls.length, 2);
+  for (const { id, params } of socket.calls) {
+    assertEquals(params, { report: REPORT, ack_event_ids: ["e"] });
+    socket.say({ id, result: { status: "success" } });
+  }
+  await Promise.all([first, second]);
+  const third = live.sendReport(REPORT, WITHIN);
+  const last = socket.calls.at(-1);
+  assertEquals(last?.params, { report: REPORT });
+  socket.say({ id: last?.id, result: {} });
+  await third;
 });

@@ -9,37 +9,40 @@ import { withShellHome } from "../shell_home.ts";
 import { FakePanel, type FakeSender } from "./fake_panel.ts";
 import { eventually } from "./processes_below.ts";
 import { restoring } from "../restoring.ts";
+import { testsWith } from "../tests_with.ts";
 
 const programs = new Programs();
 
 /** File requests of a panel that a test plays. */
-async function withFiles(
-  use: (files: Files, sender: FakeSender) => Promise<void>,
-  { isOff = false, isAllowed = true }: { isOff?: boolean; isAllowed?: boolean } = {},
-): Promise<void> {
-  const panel = new FakePanel();
-  const files = new Files(isOff ? undefined : programs, panel, { isAllowed });
-  try {
-    await use(files, panel.sender);
-  } finally {
-    await files.close();
+class FilesUnderTest extends Files implements AsyncDisposable {
+  readonly sender: FakeSender;
+
+  constructor({ isOff = false, isAllowed = true } = {}) {
+    const panel = new FakePanel();
+    super(isOff ? undefined : programs, panel, { isAllowed });
+    this.sender = panel.sender;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 }
+
+const withFiles = testsWith(() => new FilesUnderTest());
 
 function order(requestId: string, op: string, args: Record<string, unknown> = {}) {
   return { kind: "file", requestId, op, args } as const;
 }
 
-Deno.test("Files.handle() runs requests and sends their answers", async () => {
-  await withFiles(async (files, { fileResults }) => {
-    files.handle(order("1", "list_roots"));
-    files.handle(order("2", "open the door"));
-    await eventually(() => fileResults.length === 2);
-    const [second, first] = fileResults.toSorted((a, b) => Number(a.ok) - Number(b.ok));
-    assertEquals([first?.requestId, first?.ok, first?.error], ["1", true, ""]);
-    const error = "unsupported file operation: open the door";
-    assertEquals(second, { requestId: "2", ok: false, error });
-  });
+withFiles.test("Files.handle() runs requests and sends their answers", async (files) => {
+  const { fileResults } = files.sender;
+  files.handle(order("1", "list_roots"));
+  files.handle(order("2", "open the door"));
+  await eventually(() => fileResults.length === 2);
+  const [second, first] = fileResults.toSorted((a, b) => Number(a.ok) - Number(b.ok));
+  assertEquals([first?.requestId, first?.ok, first?.error], ["1", true, ""]);
+  const error = "unsupported file operation: open the door";
+  assertEquals(second, { requestId: "2", ok: false, error });
 });
 
 Deno.test("Files.handle() answers a request that could not be begun, and begins the next one", async () => {
@@ -72,14 +75,14 @@ for (
 ) {
   Deno.test(`Files.handle() refuses at once in the official words when ${name}`, async () => {
     const path = await Deno.makeTempFile();
-    const lines = await collectedLog(() =>
-      withFiles(async (files, { fileResults }) => {
-        for (let id = 1; id <= 5; id++) files.handle(order(`${id}`, "delete", { path }));
-        await eventually(() => fileResults.length === 5);
-        const error = "web control is disabled";
-        assertEquals(fileResults[0], { requestId: "1", ok: false, error });
-      }, options)
-    );
+    const lines = await collectedLog(async () => {
+      await using files = new FilesUnderTest(options);
+      const { fileResults } = files.sender;
+      for (let id = 1; id <= 5; id++) files.handle(order(`${id}`, "delete", { path }));
+      await eventually(() => fileResults.length === 5);
+      const error = "web control is disabled";
+      assertEquals(fileResults[0], { requestId: "1", ok: false, error });
+    });
     assertEquals(lines.length, 1);
     const line = ` warning remote: Refused a file request of the panel: ${reason}`;
     assert(lines[0]?.endsWith(line), lines[0]);
@@ -87,30 +90,29 @@ for (
   });
 }
 
-Deno.test("Files.handle() refuses what comes after the agent was told to stop", async () => {
-  await withFiles(async (files, { fileResults }) => {
-    const closing = files.close();
-    files.handle(order("1", "list_roots"));
-    await closing;
-    files.handle(order("2", "list_roots"));
-    await eventually(() => fileResults.length === 2);
-    const error = "the agent stops: try again later";
-    assertEquals(fileResults, ["1", "2"].map((requestId) => ({ requestId, ok: false, error })));
-  });
+withFiles.test("Files.handle() refuses what comes after the agent was told to stop", async (files) => {
+  const { fileResults } = files.sender;
+  const closing = files.close();
+  files.handle(order("1", "list_roots"));
+  await closing;
+  files.handle(order("2", "list_roots"));
+  await eventually(() => fileResults.length === 2);
+  const error = "the agent stops: try again later";
+  assertEquals(fileResults, ["1", "2"].map((requestId) => ({ requestId, ok: false, error })));
 });
 
 Deno.test("Files.handle() bounds its refusals", async () => {
   const sending = Promise.withResolvers<void>();
-  const lines = await collectedLog(() =>
-    withFiles(async (files, sender) => {
-      sender.beforeEach = () => sending.promise;
-      for (let id = 0; id < 10_000; id++) files.handle(order(`${id}`, "list"));
-      sending.resolve();
-      await eventually(() => sender.fileResults.length >= 1000);
-      await files.close();
-      assertEquals(sender.fileResults.length, 1000);
-    }, { isOff: true })
-  );
+  const lines = await collectedLog(async () => {
+    await using files = new FilesUnderTest({ isOff: true });
+    const { sender } = files;
+    sender.beforeEach = () => sending.promise;
+    for (let id = 0; id < 10_000; id++) files.handle(order(`${id}`, "list"));
+    sending.resolve();
+    await eventually(() => sender.fileResults.length >= 1000);
+    await files.close();
+    assertEquals(sender.fileResults.length, 1000);
+  });
   assertEquals(lines.length, 2);
 });
 
@@ -118,14 +120,14 @@ Deno.test("Files.handle() bounds its refusals", async () => {
 async function answeredAfter(outageMs: number): Promise<number> {
   using time = new FakeTime();
   let count = 0;
-  await withFiles(async (files, sender) => {
-    sender.beforeEach = () => {
-      if (performance.now() < outageMs) throw new Error("the panel is away");
-    };
-    files.handle(order("1", "list"));
-    await time.run(10 * 60_000);
-    count = sender.fileResults.length;
-  }, { isOff: true });
+  await using files = new FilesUnderTest({ isOff: true });
+  const { sender } = files;
+  sender.beforeEach = () => {
+    if (performance.now() < outageMs) throw new Error("the panel is away");
+  };
+  files.handle(order("1", "list"));
+  await time.run(10 * 60_000);
+  count = sender.fileResults.length;
   return count;
 }
 
@@ -136,41 +138,40 @@ Deno.test("Files.handle() tries for a minute to send an answer", async () => {
 
 Deno.test("Files.close() tries no more to send an answer", async () => {
   using time = new FakeTime();
-  await withFiles(async (files, sender) => {
-    sender.beforeEach = () => Promise.reject(new Error("the panel is away"));
-    files.handle(order("1", "list"));
-    await time.run(100);
-    assertEquals(time.timers, 1);
-    await files.close();
-    assertEquals(time.timers, 0);
-  }, { isOff: true });
+  await using files = new FilesUnderTest({ isOff: true });
+  const { sender } = files;
+  sender.beforeEach = () => Promise.reject(new Error("the panel is away"));
+  files.handle(order("1", "list"));
+  await time.run(100);
+  assertEquals(time.timers, 1);
+  await files.close();
+  assertEquals(time.timers, 0);
 });
 
-Deno.test("Files.handle() says so when its answer is too large for the panel", async () => {
-  await withFiles(async (files, sender) => {
-    const tried: FileResult[] = [];
-    sender.sendFileResult = (result) => {
-      tried.push(result);
-      if (!result.ok) return Promise.resolve();
-      const reason = { failure: "unavailable", status: 413 } as const;
-      return Promise.reject(new PanelError("Cannot send: status 413", reason));
-    };
-    files.handle(order("1", "list_roots"));
-    await eventually(() => tried.length === 2);
-    const error = "the answer is too large for this panel: use a terminal";
-    assertEquals(tried[1], { requestId: "1", ok: false, error });
-  });
+withFiles.test("Files.handle() says so when its answer is too large for the panel", async (files) => {
+  const { sender } = files;
+  const tried: FileResult[] = [];
+  sender.sendFileResult = (result) => {
+    tried.push(result);
+    if (!result.ok) return Promise.resolve();
+    const reason = { failure: "unavailable", status: 413 } as const;
+    return Promise.reject(new PanelError("Cannot send: status 413", reason));
+  };
+  files.handle(order("1", "list_roots"));
+  await eventually(() => tried.length === 2);
+  const error = "the answer is too large for this panel: use a terminal";
+  assertEquals(tried[1], { requestId: "1", ok: false, error });
 });
 
 Deno.test("Files.handle() has room for the list of a long folder", async () => {
   const path = await Deno.makeTempDir();
   for (let at = 0; at < 3000; at++) Deno.writeTextFileSync(`${path}/${at}`, "");
-  await withFiles(async (files, { fileResults }) => {
-    files.handle(order("1", "list", { path }));
-    await eventually(() => fileResults.length === 1);
-    const [answer] = fileResults;
-    assertEquals(Array.isArray(answer?.result) && answer.result.length, 3000);
-  });
+  await using files = new FilesUnderTest();
+  const { fileResults } = files.sender;
+  files.handle(order("1", "list", { path }));
+  await eventually(() => fileResults.length === 1);
+  const [answer] = fileResults;
+  assertEquals(Array.isArray(answer?.result) && answer.result.length, 3000);
   await Deno.remove(path, { recursive: true });
 });
 
@@ -184,21 +185,21 @@ Deno.test("Files.handle() keeps answers of 27,800 files for a panel that takes n
     Deno.readDir = async function* () {
       for (let at = 0; at < count; at++) yield { name: `${at}`, ...entry };
     };
-    const lines = await collectedLog((lines) =>
-      withFiles(async (files, sender) => {
-        const away = Promise.withResolvers<void>();
-        let tried = 0;
-        sender.beforeEach = () => {
-          tried++;
-          return away.promise;
-        };
-        for (const id of [1, 2]) {
-          files.handle(order(`${id}`, "list", { path: "/nowhere" }));
-          await eventually(() => tried === id, { told: () => lines.join("\n") });
-        }
-        away.resolve();
-      })
-    );
+    const lines = await collectedLog(async (lines) => {
+      await using files = new FilesUnderTest();
+      const { sender } = files;
+      const away = Promise.withResolvers<void>();
+      let tried = 0;
+      sender.beforeEach = () => {
+        tried++;
+        return away.promise;
+      };
+      for (const id of [1, 2]) {
+        files.handle(order(`${id}`, "list", { path: "/nowhere" }));
+        await eventually(() => tried === id, { told: () => lines.join("\n") });
+      }
+      away.resolve();
+    });
     const gaveUp = lines.filter((line) => line.includes("Gave up the answer to file request 1"));
     assertEquals(gaveUp.length, lost);
   }
@@ -218,13 +219,13 @@ Deno.test("Files.handle() counts no answered request as a part of a flood", asyn
 });
 
 Deno.test("Files.handle() takes ~ for the home folder of the agent's account", async () => {
-  await withShellHome((home) =>
-    withFiles(async (files, { fileResults }) => {
-      files.handle(order("1", "stat", { path: "~" }));
-      await eventually(() => fileResults.length === 1);
-      const { result } = fileResults[0] ?? {};
-      assert(typeof result === "object" && result !== null && "path" in result);
-      assertEquals(result.path, home);
-    })
-  );
+  await withShellHome(async (home) => {
+    await using files = new FilesUnderTest();
+    const { fileResults } = files.sender;
+    files.handle(order("1", "stat", { path: "~" }));
+    await eventually(() => fileResults.length === 1);
+    const { result } = fileResults[0] ?? {};
+    assert(typeof result === "object" && result !== null && "path" in result);
+    assertEquals(result.path, home);
+  });
 });

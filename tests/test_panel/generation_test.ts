@@ -5,12 +5,8 @@ import { timed } from "../fake_time.ts";
 import { deliverRpc, dial, envelope, postRpc } from "./fake_agent.ts";
 import { deliver, REPORT } from "./fake_reporter.ts";
 
-async function withPanel(
-  generation: GenerationName,
-  use: (panel: TestPanel) => Promise<void>,
-): Promise<void> {
-  using panel = await startTestPanel({ generation, discoveryKey: "d1scovery-k3y" });
-  await use(panel);
+function openPanel(generation: GenerationName): Promise<TestPanel> {
+  return startTestPanel({ generation, discoveryKey: "d1scovery-k3y" });
 }
 
 /** The status and the media type of an answer. */
@@ -54,60 +50,58 @@ const routes: readonly (readonly [string, string, readonly [string, string, stri
 ];
 
 for (const [name, index] of [["1.1", 0], ["1.4", 1], ["1.5", 2], ["main", 2]] as const) {
-  Deno.test(`a panel ${name} has its version, and exactly the routes of its generation`, () =>
-    withPanel(name, async (panel) => {
-      for (const [method, path, answers] of routes) {
-        assertEquals(await answerOf(panel, method, path), answers[index], `${method} ${path}`);
-      }
-      const { data } = await (await fetch(`${panel.url}/api/version`)).json();
-      assertEquals(data.version, generations[name].version);
-    }));
+  Deno.test(`a panel ${name} has its version, and exactly the routes of its generation`, async () => {
+    using panel = await openPanel(name);
+    for (const [method, path, answers] of routes) {
+      assertEquals(await answerOf(panel, method, path), answers[index], `${method} ${path}`);
+    }
+    const { data } = await (await fetch(`${panel.url}/api/version`)).json();
+    assertEquals(data.version, generations[name].version);
+  });
 }
 
-Deno.test("a panel 1.5 answers a WebSocket of v1 with a page, a wrong token of v2 with 401", () =>
-  withPanel("1.5", async (panel) => {
-    const v1 = dial(panel, "v1");
-    await v1.until(() => v1.refusal !== undefined);
-    assertStringIncludes(v1.refusal ?? "", "200 <!DOCTYPE html>");
-    const v2 = dial({ url: panel.url, token: "wrong" }, "v2");
-    await v2.until(() => v2.refusal !== undefined);
-    assertStringIncludes(v2.refusal ?? "", "401 {");
-  }));
+Deno.test("a panel 1.5 answers a WebSocket of v1 with a page, a wrong token of v2 with 401", async () => {
+  using panel = await openPanel("1.5");
+  const v1 = dial(panel, "v1");
+  await v1.until(() => v1.refusal !== undefined);
+  assertStringIncludes(v1.refusal ?? "", "200 <!DOCTYPE html>");
+  const v2 = dial({ url: panel.url, token: "wrong" }, "v2");
+  await v2.until(() => v2.refusal !== undefined);
+  assertStringIncludes(v2.refusal ?? "", "401 {");
+});
 
 Deno.test("a panel 1.5 accepts results of commands by v2, also again; a panel 1.4 does not", async () => {
   const finished_at = "2026-01-02T03:04:05Z";
-  await withPanel("1.5", async (panel) => {
-    await deliverRpc(panel, "agent.report", { report: REPORT });
-    const task_id = panel.node.sendCommand("id");
-    const result = { task_id, result: "", exit_code: 3, finished_at };
-    await deliverRpc(panel, "agent.taskResult", result);
-    await deliverRpc(panel, "agent.taskResult", { ...result, exit_code: 4 });
-    assertEquals(panel.state.commandResults.map(({ value }) => value.exitCode), [3, 4]);
-    assertEquals(panel.state.violations, []);
-  });
-  await withPanel("1.4", async (panel) => {
-    const params = { task_id: "x", result: "", exit_code: 0, finished_at };
-    const [, answer] = await postRpc(panel, envelope("agent.taskResult", params, 1));
-    assertEquals(answer.error.code, -32601);
-    assertEquals(panel.state.violations, [], "an agent may try");
-  });
+  using panel = await openPanel("1.5");
+  await deliverRpc(panel, "agent.report", { report: REPORT });
+  const task_id = panel.node.sendCommand("id");
+  const result = { task_id, result: "", exit_code: 3, finished_at };
+  await deliverRpc(panel, "agent.taskResult", result);
+  await deliverRpc(panel, "agent.taskResult", { ...result, exit_code: 4 });
+  assertEquals(panel.state.commandResults.map(({ value }) => value.exitCode), [3, 4]);
+  assertEquals(panel.state.violations, []);
+  using older = await openPanel("1.4");
+  const params = { task_id: "x", result: "", exit_code: 0, finished_at };
+  const [, answer] = await postRpc(older, envelope("agent.taskResult", params, 1));
+  assertEquals(answer.error.code, -32601);
+  assertEquals(older.state.violations, [], "an agent may try");
 });
 
 for (
   const [name, violations] of [["1.4", ["terminal: was dialled before"]], ["1.5", []]] as const
 ) {
-  Deno.test(`a second dial of a connected terminal replaces the first: ${name}`, () =>
-    withPanel(name, async (panel) => {
-      const socket = await dial(panel, "v2").opened();
-      const id = panel.terminals.request();
-      const first = await dial(panel, "terminal", `&id=${id}`).opened();
-      await panel.terminals.get(id).until(({ isConnected }) => isConnected);
-      const second = await dial(panel, "terminal", `&id=${id}`).opened();
-      assertEquals(await first.ended(), 1006);
-      assertEquals(panel.state.violations.map(({ text }) => text), [...violations]);
-      second.socket.terminate();
-      socket.socket.terminate();
-    }));
+  Deno.test(`a second dial of a connected terminal replaces the first: ${name}`, async () => {
+    using panel = await openPanel(name);
+    const socket = await dial(panel, "v2").opened();
+    const id = panel.terminals.request();
+    const first = await dial(panel, "terminal", `&id=${id}`).opened();
+    await panel.terminals.get(id).until(({ isConnected }) => isConnected);
+    const second = await dial(panel, "terminal", `&id=${id}`).opened();
+    assertEquals(await first.ended(), 1006);
+    assertEquals(panel.state.violations.map(({ text }) => text), [...violations]);
+    second.socket.terminate();
+    socket.socket.terminate();
+  });
 }
 
 for (
@@ -118,34 +112,32 @@ for (
   ] as const
 ) {
   timed.test(`a panel ${name} drops a WebSocket ${timeoutMs / 1000} s after the last data`, async (time) => {
-    await withPanel(name, async (panel) => {
-      const socket = await dial(panel, "v2").opened();
-      socket.socket.send(envelope("agent.report", { report: REPORT }, 1));
-      await socket.message(0);
-      await time.pass(timeoutMs - 100, { stepMs: 500 });
-      assertEquals(socket.ending, undefined);
-      socket.socket.ping();
-      await socket.until(() => socket.pongs === 1);
-      await time.pass(200, { stepMs: 100 });
-      if (acceptsPings) {
-        assertEquals(socket.ending, undefined, "a ping counts");
-        await time.pass(timeoutMs, { stepMs: 500 });
-      }
-      assertEquals(await socket.ended(), 1006);
-    });
+    using panel = await openPanel(name);
+    const socket = await dial(panel, "v2").opened();
+    socket.socket.send(envelope("agent.report", { report: REPORT }, 1));
+    await socket.message(0);
+    await time.pass(timeoutMs - 100, { stepMs: 500 });
+    assertEquals(socket.ending, undefined);
+    socket.socket.ping();
+    await socket.until(() => socket.pongs === 1);
+    await time.pass(200, { stepMs: 100 });
+    if (acceptsPings) {
+      assertEquals(socket.ending, undefined, "a ping counts");
+      await time.pass(timeoutMs, { stepMs: 500 });
+    }
+    assertEquals(await socket.ended(), 1006);
   });
 }
 
 for (const [name, presenceMs] of [["1.1", 11_000], ["1.4", 35_000], ["1.5", 35_000]] as const) {
   timed.test(`a panel ${name} shows a node as online ${presenceMs / 1000} s after a report`, async (time) => {
-    await withPanel(name, async (panel) => {
-      assert(!panel.node.isOnline);
-      if (name === "1.1") await deliver(panel, "report", REPORT);
-      else await deliverRpc(panel, "agent.report", { report: REPORT });
-      await time.pass(presenceMs - 100, { stepMs: 500 });
-      assert(panel.node.isOnline);
-      await time.pass(200, { stepMs: 100 });
-      assert(!panel.node.isOnline);
-    });
+    using panel = await openPanel(name);
+    assert(!panel.node.isOnline);
+    if (name === "1.1") await deliver(panel, "report", REPORT);
+    else await deliverRpc(panel, "agent.report", { report: REPORT });
+    await time.pass(presenceMs - 100, { stepMs: 500 });
+    assert(panel.node.isOnline);
+    await time.pass(200, { stepMs: 100 });
+    assert(!panel.node.isOnline);
   });
 }

@@ -1,24 +1,14 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { startTestPanel, type TestPanel, type TestPanelOptions } from "./test_panel.ts";
+import { startTestPanel } from "./test_panel.ts";
 import { dial, envelope } from "../test_panel/fake_agent.ts";
 import { PING_RESULT, REPORT } from "../test_panel/fake_reporter.ts";
+import { testsWith } from "../tests_with.ts";
 
 const task = { id: 1, name: "Ping", type: "icmp", target: "127.0.0.1", interval: 3600 };
 
-async function withPanel(
-  use: (panel: TestPanel) => Promise<void>,
-  options: TestPanelOptions = {},
-): Promise<void> {
-  using panel = await startTestPanel({ tasks: [task], ...options });
-  await use(panel);
-}
+const withPanel = testsWith(() => startTestPanel({ tasks: [task] }));
 
-/** A test with what {@linkcode withPanel} gives. */
-function test(name: string, ...args: Parameters<typeof withPanel>): void {
-  Deno.test(name, () => withPanel(...args));
-}
-
-test("a WebSocket gets orders in the version that the panel assumes for the node", async (panel) => {
+withPanel.test("a WebSocket gets orders in the version that the panel assumes for the node", async (panel) => {
   const socket = await dial(panel, "v2").opened();
   await panel.state.until(({ sockets }) => sockets.present === "v2");
   panel.node.sendPing({ id: 1, kind: "icmp", target: "::1" });
@@ -41,7 +31,7 @@ test("a WebSocket gets orders in the version that the panel assumes for the node
   socket.socket.terminate();
 });
 
-test("a second WebSocket closes the first; one of v1 does so by its first message", async (panel) => {
+withPanel.test("a second WebSocket closes the first; one of v1 does so by its first message", async (panel) => {
   const first = await dial(panel, "v2").opened();
   const second = await dial(panel, "v2").opened();
   assertEquals(await first.ended(), 1006);
@@ -54,7 +44,7 @@ test("a second WebSocket closes the first; one of v1 does so by its first messag
   third.socket.terminate();
 });
 
-test("a WebSocket of v1 accepts reports and results, and answers only errors", async (panel) => {
+withPanel.test("a WebSocket of v1 accepts reports and results, and answers only errors", async (panel) => {
   const socket = await dial(panel, "v1").opened();
   socket.socket.send(JSON.stringify(REPORT));
   socket.socket.send(JSON.stringify({ type: "ping_result", ...PING_RESULT }));
@@ -79,14 +69,14 @@ test("a WebSocket of v1 accepts reports and results, and answers only errors", a
   socket.socket.terminate();
 });
 
-test("a WebSocket of v1 closes when the first message is no JSON", async (panel) => {
+withPanel.test("a WebSocket of v1 closes when the first message is no JSON", async (panel) => {
   const socket = await dial(panel, "v1").opened();
   socket.socket.send("{");
   assertEquals((await socket.message(0)).error, "Invalid JSON");
   assertEquals(await socket.ended(), 1006);
 });
 
-test("dropConnections() resets connections when it is told to", async (panel) => {
+withPanel.test("dropConnections() resets connections when it is told to", async (panel) => {
   const { port } = panel;
   using connection = await Deno.connect({ hostname: "127.0.0.1", port });
   await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
@@ -98,7 +88,7 @@ test("dropConnections() resets connections when it is told to", async (panel) =>
   }, Deno.errors.ConnectionReset);
 });
 
-test("the result of a command comes back and is expected once", async (panel) => {
+withPanel.test("the result of a command comes back and is expected once", async (panel) => {
   const socket = await dial(panel, "v2").opened();
   const task_id = panel.node.sendCommand("echo a");
   assertEquals((await socket.message(0)).params, { task_id, command: "echo a" });

@@ -6,7 +6,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { startTestPanel, type TestPanel } from "./test_panel.ts";
+import { startTestPanel } from "./test_panel.ts";
 import {
   BASIC_INFO,
   call,
@@ -16,20 +16,13 @@ import {
   post,
   REPORT,
 } from "../test_panel/fake_reporter.ts";
+import { testsWith } from "../tests_with.ts";
 
 const task = { id: 1, name: "Ping", type: "icmp", target: "127.0.0.1", interval: 60 };
 
-async function withPanel(use: (panel: TestPanel) => Promise<void>): Promise<void> {
-  using panel = await startTestPanel({ tasks: [task] });
-  await use(panel);
-}
+const withPanel = testsWith(() => startTestPanel({ tasks: [task] }));
 
-/** A test with what {@linkcode withPanel} gives. */
-function test(name: string, ...args: Parameters<typeof withPanel>): void {
-  Deno.test(name, () => withPanel(...args));
-}
-
-test("startTestPanel() accepts the four calls of an agent", async (panel) => {
+withPanel.test("startTestPanel() accepts the four calls of an agent", async (panel) => {
   await deliver(panel, "uploadBasicInfo", BASIC_INFO);
   await deliver(panel, "report", REPORT);
   await deliver(panel, "ping/result", PING_RESULT);
@@ -52,7 +45,7 @@ test("startTestPanel() accepts the four calls of an agent", async (panel) => {
   assertEquals(state.counts.connections, 1, "connections are reused");
 });
 
-test("startTestPanel() refuses a wrong token on each call", async (panel) => {
+withPanel.test("startTestPanel() refuses a wrong token on each call", async (panel) => {
   const stranger = { url: panel.url, token: "wrong" };
   const paths: Path[] = ["uploadBasicInfo", "report", "ping/result"];
   for (const path of paths) {
@@ -67,7 +60,7 @@ test("startTestPanel() refuses a wrong token on each call", async (panel) => {
   assertEquals(panel.state.counts.refused, 0);
 });
 
-test("startTestPanel() refuses compressed bodies with 400", async (panel) => {
+withPanel.test("startTestPanel() refuses compressed bodies with 400", async (panel) => {
   for (const [path, value] of [["report", REPORT], ["uploadBasicInfo", BASIC_INFO]] as const) {
     const zipped = new Blob([JSON.stringify(value)]).stream()
       .pipeThrough(new CompressionStream("gzip"));
@@ -81,7 +74,7 @@ test("startTestPanel() refuses compressed bodies with 400", async (panel) => {
   }
 });
 
-test("startTestPanel() refuses a foreign origin with 403", async (panel) => {
+withPanel.test("startTestPanel() refuses a foreign origin with 403", async (panel) => {
   const response = await call(panel, "report", {
     method: "POST",
     body: JSON.stringify(REPORT),
@@ -91,7 +84,7 @@ test("startTestPanel() refuses a foreign origin with 403", async (panel) => {
   assertEquals(response.status, 403);
 });
 
-test("startTestPanel() records a token in a message and never repeats it", async (panel) => {
+withPanel.test("startTestPanel() records a token in a message and never repeats it", async (panel) => {
   await post(panel, "report", { ...REPORT, message: panel.token });
   await post(panel, "ping/result", { ...PING_RESULT, finished_at: panel.token });
   const texts = panel.state.violations.map((violation) => violation.text).join("\n");
@@ -99,12 +92,12 @@ test("startTestPanel() records a token in a message and never repeats it", async
   assert(!texts.includes(panel.token));
 });
 
-test('panelFault("tasks-hostile") sends a list that can be read', async (panel) => {
+withPanel.test('panelFault("tasks-hostile") sends a list that can be read', async (panel) => {
   await panel.setFault(panelFault("tasks-hostile"));
   assertGreater((await (await call(panel, "ping/tasks")).json()).length, 10_000);
 });
 
-test('setFault("no-extra-columns") refuses columns missing on old panels', async (panel) => {
+withPanel.test('setFault("no-extra-columns") refuses columns missing on old panels', async (panel) => {
   await panel.setFault(panelFault("no-extra-columns"));
   assertEquals((await post(panel, "uploadBasicInfo", BASIC_INFO))[0], 500);
   const { kernel_version: _kernel, cpu_physical_cores: _cores, ...rest } = BASIC_INFO;
@@ -112,7 +105,7 @@ test('setFault("no-extra-columns") refuses columns missing on old panels', async
   assertEquals(panel.state.violations, []);
 });
 
-test("setFault() affects only the calls that are named", async (panel) => {
+withPanel.test("setFault() affects only the calls that are named", async (panel) => {
   await panel.setFault(panelFault("close", { calls: ["task list"] }));
   await deliver(panel, "report", REPORT);
   await assertRejects(() => call(panel, "ping/tasks"), TypeError);
