@@ -93,6 +93,8 @@ export interface RunChecks {
   readonly secrets: readonly string[];
   /** When the last check has to have ended, by `performance.now()`. */
   readonly endsAtMs?: number;
+  /** Gets each check as soon as it is complete. */
+  readonly onCheck?: (check: CompletedCheck) => void;
 }
 
 /** Runs checks one after another. A check that throws has failed. */
@@ -100,7 +102,11 @@ export async function* runChecks(
   checks: readonly Check[],
   options: RunChecks,
 ): AsyncGenerator<CompletedCheck> {
-  for (const check of checks) yield await runCheck(check, options);
+  for (const check of checks) {
+    const completed = await runCheck(check, options);
+    options.onCheck?.(completed);
+    yield completed;
+  }
 }
 
 /** Runs the links of a chain: after one that has failed the others are not run, as they follow from it. */
@@ -110,14 +116,13 @@ export async function* runChain(
 ): AsyncGenerator<CompletedCheck> {
   let broken: string | undefined;
   for (const link of links) {
-    if (broken === undefined) {
-      const completed = await runCheck(link, options);
-      if (completed.status === "failed") broken = link.id;
-      yield completed;
-    } else {
-      const { run: _, ...named } = link;
-      yield { ...named, ...skipped("not checked"), follows: broken, ms: 0 };
-    }
+    const { run: _, ...named } = link;
+    const completed: CompletedCheck = broken === undefined
+      ? await runCheck(link, options)
+      : { ...named, ...skipped("not checked"), follows: broken, ms: 0 };
+    if (completed.status === "failed") broken = link.id;
+    options.onCheck?.(completed);
+    yield completed;
   }
 }
 

@@ -63,9 +63,11 @@ export async function runDoctor(asked: Config, context: CommandContext): Promise
     const unit = parseUnitSettings(env[AS_SERVICE]);
     // The doctor that has started this one names the installed file by --config.
     const installed = { ...config, isConfigInstalled: true };
-    for await (const check of allInShell(installed, { unit, health, options })) {
-      print(`${JSON.stringify({ check })}\n`);
-    }
+    // At once, since systemd ends what takes too long.
+    const onCheck = (check: CompletedCheck) => print(`${JSON.stringify({ check })}\n`);
+    await Array.fromAsync(
+      allInShell(installed, { unit, health, options: { ...options, onCheck } }),
+    );
     return 0;
   }
   // The cause is the first line, so nothing is shown before all is known.

@@ -139,6 +139,22 @@ Deno.test("runChain() runs no link behind one that has failed, and names it", as
   ]);
 });
 
+Deno.test("runChain() hands each check over before the next one begins, which may be the last", async () => {
+  const { signal } = new AbortController();
+  const seen: string[] = [];
+  const onCheck = ({ id }: { id: string }) => seen.push(id);
+  const { checks } = checksOf("ok", "failed", "ok");
+  const watched = checks.map((it) => ({
+    ...it,
+    run: async (signal: AbortSignal) => {
+      seen.push(`runs ${it.id}`);
+      return await it.run(signal);
+    },
+  }));
+  await Array.fromAsync(runChain(watched, { signal, secrets: [], onCheck }));
+  assertEquals(seen, ["runs c0", "c0", "runs c1", "c1", "c2"]);
+});
+
 Deno.test("runChecks() ends with the signal's reason, and takes no check for failed by it", async () => {
   const controller = new AbortController();
   const run = (signal: AbortSignal) => {
