@@ -47,6 +47,9 @@ function isClosed(file: string): boolean {
   return ((attempt(() => Deno.statSync(file).mode) ?? 1) & 1) === 0;
 }
 
+/** What the probe itself says of how to mend it. */
+const REPAIR = /^(.*?): (install .*|run the agent .*ping_group_range)(.*)$/;
+
 /** The result of a ping that failed: a failure where a panel has the agent probe by it. */
 export function failedPing(
   reason: string,
@@ -59,14 +62,16 @@ export function failedPing(
   },
 ): CheckResult {
   const isUsed = health?.panels.some(({ kinds: { icmp = 0, dual = 0 } = {} }) => icmp + dual > 0);
-  const [why = "", install] = pingProblem(reason, file).split(/: (?=install )/);
+  const said = pingProblem(reason, file);
+  const [, what = said, repair, detail = ""] = REPAIR.exec(said) ?? [];
+  const why = what + detail;
   const unstarted = /can't be started$/.test(why) ? file : undefined;
   return result(
     isUsed ? "failed" : "warning",
     `they don't work: ${why}`,
     unstarted !== undefined && isClosed(unstarted)
       ? `let all users run it: chmod 755 ${unstarted}`
-      : install ?? pingAdvice(reason, { unit, name }),
+      : pingAdvice(reason, { unit, name }) ?? repair,
   );
 }
 

@@ -237,6 +237,12 @@ Deno.test("failedPing() claims that ping is missing only where it is not on the 
     `they don't work: there is no "ping" command`,
     "install it",
   ]);
+  const words = '"ping" may not open its socket: run the agent as root, or widen ping_group_range';
+  const unable = failedPing(`${words} (ping: denied (you?))`, { health: undefined });
+  assertEquals([unable.text, unable.advice], [
+    `they don't work: "ping" may not open its socket (ping: denied (you?))`,
+    "run the agent as root, or widen ping_group_range",
+  ]);
   const other = failedPing("no reply", { health: undefined, file: "/bin/ping" });
   assertEquals(other.text, "they don't work: no reply");
 });
