@@ -295,4 +295,7 @@ async function printLastLog(
   const lines = output.trim().split("\n").slice(-5).filter((line) => line !== "");
   if (lines.length > 0) printLine("Last lines of its log:");
   for (const line of lines) printLine(`  ${line}`);
+  const flag = name === PROGRAM ? "" : ` --install-service-name ${name}`;
+  // The one that is tried is gone by then.
+  if (!isTrial) printLine(`This finds out why: ${PROGRAM} doctor${flag}`);
 }

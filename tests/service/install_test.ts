@@ -121,7 +121,9 @@ Deno.test("install() shows the last five lines of the log, and no heading withou
     await using fake = machineOf("openrc", { tail });
     await fake.install(ARGS);
     const at = fake.printed.indexOf("Last lines of its log:");
-    assertEquals(at === -1 ? [] : fake.printed.slice(at + 1), shown.map((line) => `  ${line}`));
+    const said = fake.printed.at(-1);
+    assertEquals(said, `This finds out why: ${NAME} doctor`);
+    assertEquals(at === -1 ? [] : fake.printed.slice(at + 1, -1), shown.map((line) => `  ${line}`));
   }
 });
 
