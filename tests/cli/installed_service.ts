@@ -23,7 +23,8 @@ export async function withInstalledService(
     ...{ service: name, manager: "systemd", scope: Deno.uid() === 0 ? "system" : "user" },
     ...{ user: "", program: `${folder}/agent`, config: `${folder}/config.json` },
     ...{ stateFolder: `${folder}/state`, runtimeFolder: `${folder}/run`, logFile: `${folder}/log` },
-    ...{ files: [], links: [], folders: [], trees: [], pinned: "", rootOptions: {} },
+    ...{ files: [], links: [], folders: [], trees: [`${folder}/state`] },
+    ...{ pinned: "", rootOptions: {} },
   };
   const { readTextFileSync } = Deno;
   using _record = replaced(Deno, {

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { runUninstall } from "../../lib/cli/uninstall.ts";
 import { replaced } from "../replaced.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
+import { withInstalledService } from "./installed_service.ts";
 
 /** No service of any machine. */
 const NAME = `komari-none-${crypto.randomUUID()}`;
@@ -36,4 +37,17 @@ Deno.test("runUninstall() says how to start the official agent that was replaced
     "",
   ]);
   assertEquals(await printed(["--print"], record), `${nothing}\n`);
+});
+
+Deno.test("runUninstall() keeps the state with --keep-state", async () => {
+  await withInstalledService({ systemctl: "exit 1" }, async ({ name, folder, env }) => {
+    Deno.mkdirSync(`${folder}/state`);
+    const removes = async (...args: string[]): Promise<boolean> => {
+      const context = new FakeContext(env);
+      const words = ["uninstall", "--install-service-name", name, "--print"];
+      await runUninstall(configOf([...words, ...args]), context);
+      return context.printed.includes(`Remove ${folder}/state and everything in it`);
+    };
+    assertEquals([await removes(), await removes("--keep-state")], [true, false]);
+  });
 });
