@@ -14,6 +14,10 @@ const POLICY_VIOLATION = 1008;
 
 interface PendingCall {
   readonly method: string;
+  readonly timeoutMs: number;
+  /** In milliseconds of `performance.now()`. */
+  readonly calledAtMs: number;
+  timer?: ReturnType<typeof setTimeout>;
   resolve(): void;
   reject(reason: unknown): void;
 }
@@ -30,6 +34,8 @@ export class PanelSocket {
   /** Calls of version 2 that are not answered yet, by id. */
   readonly #pending = new Map<number, PendingCall>();
   #lastId = 0;
+  /** A report was answered, so that others follow. */
+  #isReporting = false;
   #pongTimer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
   /** The timeout that has closed it. */
@@ -115,6 +121,7 @@ export class PanelSocket {
         { report },
         (params) => this.call({ method: "agent.report", params, ...options }),
       );
+      this.#isReporting = true;
     } catch (error) {
       if (failureOf(error) === "timeout") this.#closeTimedOut(options.timeoutMs);
       throw error;
@@ -123,6 +130,7 @@ export class PanelSocket {
 
   /** Sends a report without asking for an answer. */
   notifyReport(report: WireReport): void {
+    this.#limitCalls();
     const message = this.#version === 2
       ? { jsonrpc: "2.0", method: "agent.report", params: { report } }
       : report;
@@ -145,8 +153,11 @@ export class PanelSocket {
     signal.throwIfAborted();
     const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#pending.set(id, { method, resolve, reject });
-    const timer = setTimeout(() => reject(timeoutError(callName(method), timeoutMs)), timeoutMs);
+    this.#limitCalls();
+    const calledAtMs = performance.now();
+    const pending: PendingCall = { method, timeoutMs, calledAtMs, resolve, reject };
+    this.#pending.set(id, pending);
+    if (!this.#isReporting) this.#limitCalls();
     const abort = () => reject(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
     try {
@@ -154,9 +165,23 @@ export class PanelSocket {
         .catch(() => reject(this.#closedError(method)));
       await promise;
     } finally {
-      clearTimeout(timer);
+      clearTimeout(pending.timer);
       signal.removeEventListener("abort", abort);
       this.#pending.delete(id);
+    }
+  }
+
+  /**
+   * Sets the timers of the calls that are not answered yet. While reports are sent, only the next one or
+   * the next call does: a timer for each call, which wakes the machine, took a twentieth of a report.
+   */
+  #limitCalls(): void {
+    for (const call of this.#pending.values()) {
+      const { method, timeoutMs, calledAtMs } = call;
+      call.timer ??= setTimeout(
+        () => call.reject(timeoutError(callName(method), timeoutMs)),
+        calledAtMs + timeoutMs - performance.now(),
+      );
     }
   }
 

@@ -78,6 +78,27 @@ byV2.test("PanelSocket.sendReport() closes a connection without an answer, over 
   assertEquals(socket.closeReason, "it was closed here");
 });
 
+Deno.test("PanelSocket.sendReport() leaves the timer to the next report once one was answered", async () => {
+  for (const next of ["sendReport", "notifyReport"] as const) {
+    await using bench = openLive(2);
+    const { time, socket, live, running } = bench;
+    const first = live.sendReport(REPORT, WITHIN);
+    assertEquals(time.timers, 1);
+    socket.say({ id: 1, result: {} });
+    await first;
+    const late = assertRejects(() => live.sendReport(REPORT, WITHIN), PanelError);
+    await time.run(3_000);
+    assertEquals(time.timers, 0);
+    live[next](REPORT, WITHIN)?.catch(() => {});
+    assertEquals(time.timers, 1);
+    await time.run(6_999);
+    assertEquals(live.end, "closed");
+    await time.run(1);
+    assertEquals([(await late).failure, live.end], ["timeout", "timed out"]);
+    await running;
+  }
+});
+
 byV2.test("PanelSocket.sendReport() keeps a connection whose panel refuses the report", async ({ socket, live }) => {
   const sending = assertRejects(() => live.sendReport(REPORT, WITHIN), PanelError);
   socket.say({ id: 1, error: { code: -32000, message: "not saved" } });
