@@ -15,6 +15,8 @@ export const HEALTH_LOCK = `${HEALTH_FILE}.lock`;
 export const HEALTH_BYTES = 16 * 1024;
 /** As many as the configuration takes. */
 const MAX_PANELS = 16;
+/** Texts that are remembered: each panel's address and its last failure, and some more. */
+const MAX_SHOWN = 64;
 /** Longer texts, such as the reason of a missing seal, are cut. */
 const MAX_TEXT_LENGTH = 300;
 /** Failures are cut to these lengths, and no target is named, where the record does not fit otherwise. */
@@ -110,6 +112,10 @@ export class HealthFile implements ProblemObserver {
   #acceptedAtMs: number | undefined;
   #seal = "";
   #panels: readonly PanelHealth[] = [];
+  /** Texts as they are shown, by those that were given: most stay for hours, and are written every 5 s. */
+  readonly #shownTexts = new Map<string, string>();
+  /** Secrets of which {@linkcode HealthFile.#shownTexts} is free. */
+  #hiddenSecrets = 0;
   readonly #problems = new Map<ProblemPart, Problem>();
   readonly #startedAtMs = Date.now();
 
@@ -224,7 +230,15 @@ export class HealthFile implements ProblemObserver {
   }
 
   #shownText(text: string): string {
-    return truncate(redactSecrets(text, this.#secrets), MAX_TEXT_LENGTH);
+    const texts = this.#shownTexts;
+    if (this.#hiddenSecrets !== this.#secrets.length || texts.size > MAX_SHOWN) texts.clear();
+    this.#hiddenSecrets = this.#secrets.length;
+    let shown = texts.get(text);
+    if (shown === undefined) {
+      shown = truncate(redactSecrets(text, this.#secrets), MAX_TEXT_LENGTH);
+      texts.set(text, shown);
+    }
+    return shown;
   }
 
   /** Memory that is full stops no reports. */
