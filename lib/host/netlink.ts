@@ -165,13 +165,10 @@ export class Netlink {
   #receive(sequence: number): Uint8Array {
     const view = new DataView(this.#received.buffer);
     for (let late = 0; late <= MAX_LATE; late++) {
-      const length = this.#calls.recv(
-        ...[this.#socket, this.#received, this.#received.length, 0, NO_STUB_VALUE] as const,
-      );
+      const received = this.#received;
+      const length = this.#calls.recv(this.#socket, received, RECEIVED_BYTES, 0, NO_STUB_VALUE);
       if (length < HEADER.bytes) break;
-      if (view.getUint32(HEADER.sequence, true) === sequence) {
-        return this.#received.subarray(0, length);
-      }
+      if (view.getUint32(HEADER.sequence, true) === sequence) return received.subarray(0, length);
     }
     return this.#received.subarray(0, 0);
   }

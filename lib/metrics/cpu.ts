@@ -3,6 +3,7 @@ import type { CpuTime } from "../types.ts";
 import { type CpuState, type CpuTicks, parseCpuTicks } from "../parse/proc_stat.ts";
 
 const BUSY = ["user", "nice", "system", "irq", "softirq", "steal"] as const;
+const STATES = [...BUSY, "idle", "iowait"] as const;
 
 /** In this time some counter moves, on the idlest machine and with the slowest clock. */
 const STILL_MS = 2_000;
@@ -68,7 +69,7 @@ export class CpuCollector {
 }
 
 function outOfRange(ticks: CpuTicks): Error | undefined {
-  for (const state of [...BUSY, "idle", "iowait"] as const) {
+  for (const state of STATES) {
     if (ticks[state] === undefined) {
       return new Error(`Cannot use stat: the ${state} time of the CPU is out of range`);
     }

@@ -184,25 +184,31 @@ export class TightestCgroup {
   }
 
   #choose(): void {
-    this.#chosen = tightest(this.#groups);
-    this.#memoryLimitBytes = this.#chosen?.limit()?.bytes ?? Infinity;
+    const { group: chosen, bytes: memoryLimitBytes } = tightest(this.#groups) ??
+      { group: undefined, bytes: Infinity };
     const swapLimit = (group: CgroupMemoryCollector | undefined) =>
-      attempt(() => group?.swap(this.#memoryLimitBytes)?.limitBytes) ?? Infinity;
-    this.#ofSwap = this.#chosen;
+      attempt(() => group?.swap(memoryLimitBytes)?.limitBytes) ?? Infinity;
+    let [ofSwap, lowestBytes] = [chosen, swapLimit(chosen)];
     for (const group of this.#groups) {
-      if (swapLimit(group) < swapLimit(this.#ofSwap)) this.#ofSwap = group;
+      const bytes = group === chosen ? Infinity : swapLimit(group);
+      if (bytes < lowestBytes) [ofSwap, lowestBytes] = [group, bytes];
     }
+    this.#chosen = chosen;
+    this.#memoryLimitBytes = memoryLimitBytes;
+    this.#ofSwap = ofSwap;
   }
 }
 
-function tightest(groups: readonly CgroupMemoryCollector[]): CgroupMemoryCollector | undefined {
+function tightest(
+  groups: readonly CgroupMemoryCollector[],
+): EffectiveLimit & { readonly group: CgroupMemoryCollector } | undefined {
   const limits = groups.flatMap((group) => {
     const limit = group.limit();
     return limit === undefined ? [] : [{ group, ...limit }];
   });
   // Of those below a limit, the one that has it knows all memory to which it applies.
   const order = limits.sort((a, b) => a.bytes - b.bytes || Number(a.isAbove) - Number(b.isAbove));
-  return order[0]?.group;
+  return order[0];
 }
 
 /** The limit that applies to a cgroup. */

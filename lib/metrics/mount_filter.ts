@@ -267,9 +267,7 @@ class MountTree {
     let mount = start;
     let next = this.#childOf(mount?.id, folder) ?? this.#childOf(OUTSIDE, folder);
     // Ids of hostile text may form a circle.
-    const seen = new Set<Mount>();
-    while (next !== undefined && !seen.has(next)) {
-      seen.add(next);
+    for (let rest = this.#children.size; next !== undefined && rest > 0; rest--) {
       mount = next;
       next = this.#childOf(mount.id, folder);
     }

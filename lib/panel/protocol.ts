@@ -231,19 +231,21 @@ function message(parts: readonly string[]): string {
   return parts.length === 0 ? "" : truncate(oneLine(parts.join("; ")), MAX_MESSAGE_LENGTH);
 }
 
+/** Amounts of bytes that may be beyond what numbers hold. */
+const AMOUNTS: readonly [name: string, bytes: (snapshot: Snapshot) => number | undefined][] = [
+  ["total traffic", ({ traffic }) => traffic && Math.max(traffic.sentBytes, traffic.receivedBytes)],
+  ["memory", ({ memory }) => memory?.totalBytes],
+  ["swap", ({ swap }) => swap?.totalBytes],
+  ["disk space", ({ disk }) => disk?.totalBytes],
+];
+
 /** Names values beyond what the panel or its numbers can hold, which are cut. */
-function cutValues({ load, traffic, memory, swap, disk }: Snapshot): string[] {
+function cutValues(snapshot: Snapshot): string[] {
   const cut: string[] = [];
-  const load1 = load?.oneMinute ?? 0;
+  const load1 = snapshot.load?.oneMinute ?? 0;
   if (load1 > MAX_LOAD1) cut.push(`load1 is ${load1}, sent as ${MAX_LOAD1}`);
-  const amounts: [name: string, bytes: number | undefined][] = [
-    ["total traffic", Math.max(traffic?.sentBytes ?? 0, traffic?.receivedBytes ?? 0)],
-    ["memory", memory?.totalBytes],
-    ["swap", swap?.totalBytes],
-    ["disk space", disk?.totalBytes],
-  ];
-  for (const [name, bytes = 0] of amounts) {
-    if (bytes > Number.MAX_SAFE_INTEGER) {
+  for (const [name, bytes] of AMOUNTS) {
+    if ((bytes(snapshot) ?? 0) > Number.MAX_SAFE_INTEGER) {
       cut.push(`${name} is above 2^53 bytes, sent as 2^53 - 1`);
     }
   }

@@ -25,8 +25,8 @@ export type CpuTicks = Record<CpuState, number | undefined>;
 export const CPU_TICKS_BYTES = 256;
 
 const TOTAL = "cpu ";
-/** Old kernels have no more. */
-const REQUIRED_COLUMNS = 4;
+/** The columns of old kernels. */
+const REQUIRED = { isRequired: true };
 
 /**
  * Parses the first line of `/proc/stat`, that of all cores together, in clock ticks.
@@ -37,21 +37,27 @@ const REQUIRED_COLUMNS = 4;
  */
 export function parseCpuTicks(text: string): CpuTicks {
   if (!text.startsWith(TOTAL)) throw ticksError(text);
-  const ticks = (column: number): number | undefined => {
-    const value = decimalAt(text, TOTAL.length, column) ?? (column < REQUIRED_COLUMNS ? NaN : 0);
+  const end = text.indexOf("\n");
+  const line = end === -1 ? text : text.slice(0, end);
+  let at = TOTAL.length;
+  const next = ({ isRequired = false } = {}): number | undefined => {
+    while (line[at] === " ") at++;
+    const value = decimalAt(line, at) ?? (isRequired ? NaN : 0);
     if (Number.isNaN(value)) throw ticksError(text);
+    const space = line.indexOf(" ", at);
+    at = space === -1 ? line.length : space;
     // A counter that fell below zero is printed as just under 2^64.
     return Number.isSafeInteger(value) ? value : undefined;
   };
   return {
-    user: ticks(0),
-    nice: ticks(1),
-    system: ticks(2),
-    idle: ticks(3),
-    iowait: ticks(4),
-    irq: ticks(5),
-    softirq: ticks(6),
-    steal: ticks(7),
+    user: next(REQUIRED),
+    nice: next(REQUIRED),
+    system: next(REQUIRED),
+    idle: next(REQUIRED),
+    iowait: next(),
+    irq: next(),
+    softirq: next(),
+    steal: next(),
   };
 }
 
