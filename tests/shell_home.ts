@@ -1,3 +1,5 @@
+import { TempFolder } from "./temp_folder.ts";
+
 const { readTextFileSync } = Deno;
 
 /** Gives this process's account another home, as far as the agent's code looks for it. */
@@ -9,23 +11,24 @@ export function setAccountHome(home: string): void {
 }
 
 /**
- * Runs `use` while the shells that are opened have a home of their own, which is removed afterwards.
+ * The home of shells that are opened in the block.
  *
  * The login files of whoever runs the tests may do anything: pyenv's take a lock, which a shell that
  * is killed leaves behind, and the next one waits a minute for it.
  */
-export async function withShellHome<T>(use: (home: string) => Promise<T>): Promise<T> {
-  const home = await Deno.makeTempDir({ prefix: "shell-home-" });
-  await Deno.writeTextFile(`${home}/.hushlogin`, "");
-  for (const name of ["ENV", "BASH_ENV"]) Deno.env.delete(name);
-  setAccountHome(home);
-  try {
-    return await use(home);
-  } finally {
+export class ShellHome extends TempFolder {
+  constructor() {
+    super();
+    Deno.writeTextFileSync(`${this.path}/.hushlogin`, "");
+    for (const name of ["ENV", "BASH_ENV"]) Deno.env.delete(name);
+    setAccountHome(this.path);
+  }
+
+  override [Symbol.dispose](): void {
     Object.defineProperty(Deno, "readTextFileSync", {
       value: readTextFileSync,
       configurable: true,
     });
-    await Deno.remove(home, { recursive: true });
+    super[Symbol.dispose]();
   }
 }

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { ReceivedBy } from "../../lib/demo/panel_state.ts";
 import { startTestPanel, type TestPanel, type TestPanelOptions } from "../test_panel/test_panel.ts";
-import { withShellHome } from "../shell_home.ts";
+import { ShellHome } from "../shell_home.ts";
 import { AgentProcess } from "./agent_process.ts";
 
 /** The flag that turns remote control on. */
@@ -34,18 +34,17 @@ export async function withAgent(
 ): Promise<void> {
   using panel = await startTestPanel({ token: TOKEN, ...options });
   const all = ["-e", await way?.(panel) ?? panel.url, "-t", TOKEN, "-i", "0.2", ...args];
-  await withShellHome(async (home) => {
-    const isRemote = args.includes(REMOTE_CONTROL);
-    const preload = isRemote ? [`--preload=${SHELL_HOME_PRELOAD}`] : [];
-    await using agent = new AgentProcess(all, {
-      runtime: [...runtime, ...preload],
-      env: { TEST_SHELL_HOME: home, ...env },
-    });
-    await use(panel, agent);
-    assertEquals(panel.state.violations, [], "the contract was kept");
-    assertEquals(agent.output.includes(TOKEN), false, "the token is in no line");
-    assertEquals(agent.output.includes(encodeURIComponent(TOKEN)), false, "nor its encoding");
+  using home = new ShellHome();
+  const isRemote = args.includes(REMOTE_CONTROL);
+  const preload = isRemote ? [`--preload=${SHELL_HOME_PRELOAD}`] : [];
+  await using agent = new AgentProcess(all, {
+    runtime: [...runtime, ...preload],
+    env: { TEST_SHELL_HOME: home.path, ...env },
   });
+  await use(panel, agent);
+  assertEquals(panel.state.violations, [], "the contract was kept");
+  assertEquals(agent.output.includes(TOKEN), false, "the token is in no line");
+  assertEquals(agent.output.includes(encodeURIComponent(TOKEN)), false, "nor its encoding");
 }
 
 /** Waits until the panel's state meets a condition, for a minute at most. */

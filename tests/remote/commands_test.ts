@@ -4,7 +4,7 @@ import { PanelError } from "../../lib/panel/panel_error.ts";
 import { Commands } from "../../lib/remote/commands.ts";
 import { FakeTime, timed } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
-import { withShellHome } from "../shell_home.ts";
+import { ShellHome } from "../shell_home.ts";
 import { FakeSender } from "./fake_panel.ts";
 import { eventually } from "./processes_below.ts";
 import { restoring } from "../restoring.ts";
@@ -61,19 +61,18 @@ Deno.test("Commands keeps the results of three long outputs for a panel that tak
     return away.promise;
   };
   const commands = new Commands(new Programs(), sender, { timeoutMs: HOUR_MS });
-  await collectedLog((lines) =>
-    withShellHome(async () => {
-      const lost = () => lines.filter((line) => line.includes("Gave up the result of command 1: "));
-      for (let id = 1; id <= 4; id++) {
-        const command = "head -c 1048576 /dev/zero | tr '\\0' x";
-        commands.handle({ kind: "command", taskId: `${id}`, command });
-        await eventually(() => tried === id);
-        assertEquals(lost().length, id === 4 ? 1 : 0);
-      }
-      away.resolve();
-      await commands.close();
-    })
-  );
+  await collectedLog(async (lines) => {
+    using _home = new ShellHome();
+    const lost = () => lines.filter((line) => line.includes("Gave up the result of command 1: "));
+    for (let id = 1; id <= 4; id++) {
+      const command = "head -c 1048576 /dev/zero | tr '\\0' x";
+      commands.handle({ kind: "command", taskId: `${id}`, command });
+      await eventually(() => tried === id);
+      assertEquals(lost().length, id === 4 ? 1 : 0);
+    }
+    away.resolve();
+    await commands.close();
+  });
 });
 
 timed.test("Commands.close() gives the last results 3 s", async (time) => {
@@ -102,12 +101,11 @@ Deno.test("Commands cuts a result that is too long for the panel at a whole char
     return Promise.reject(new PanelError("Cannot send: status 413", tooLarge));
   };
   const commands = new Commands(new Programs(), sender, { timeoutMs: HOUR_MS });
-  await withShellHome(async () => {
-    const command = "head -c 65535 /dev/zero | tr '\\0' x; printf '\\360\\237\\230\\200'";
-    commands.handle({ kind: "command", taskId: "a", command });
-    await eventually(() => outputs.length === 2);
-    await commands.close();
-  });
+  using _home = new ShellHome();
+  const command = "head -c 65535 /dev/zero | tr '\\0' x; printf '\\360\\237\\230\\200'";
+  commands.handle({ kind: "command", taskId: "a", command });
+  await eventually(() => outputs.length === 2);
+  await commands.close();
   const [whole = "", short = ""] = outputs;
   assertEquals([whole.length, whole.endsWith("x\u{1F600}")], [65_537, true]);
   assertEquals([short.isWellFormed(), short.slice(65_534, 65_536)], [true, "x\uFFFD"]);
@@ -118,35 +116,34 @@ Deno.test("Commands has the garbage of long commands collected once none has end
   let collections = 0;
   using _ = restoring(globalThis, "gc");
   Reflect.set(globalThis, "gc", () => collections++);
-  await withShellHome(async () => {
-    using time = new FakeTime();
-    const sender = new FakeSender();
-    const commands = new Commands(new Programs(), sender, { timeoutMs: HOUR_MS });
-    const run = async (length: number) => {
-      const arrived = Promise.withResolvers<void>();
-      sender.beforeEach = () => Promise.resolve(arrived.resolve());
-      const command = `#${"x".repeat(length)}`;
-      commands.handle({ kind: "command", taskId: crypto.randomUUID(), command });
-      await time.until(arrived.promise, { withinMs: 60_000 });
-    };
-    await run(1_000);
-    await time.run(60_000);
-    assertEquals(collections, 0, "a short one leaves little");
-    for (let n = 0; n < 3; n++) {
-      await run(300_000);
-      await time.run(5_000);
-    }
-    assertEquals(collections, 0);
-    await time.run(10_000);
-    assertEquals(collections, 1);
-    await run(4_000_000);
-    await run(4_000_000);
+  using _home = new ShellHome();
+  using time = new FakeTime();
+  const sender = new FakeSender();
+  const commands = new Commands(new Programs(), sender, { timeoutMs: HOUR_MS });
+  const run = async (length: number) => {
+    const arrived = Promise.withResolvers<void>();
+    sender.beforeEach = () => Promise.resolve(arrived.resolve());
+    const command = `#${"x".repeat(length)}`;
+    commands.handle({ kind: "command", taskId: crypto.randomUUID(), command });
+    await time.until(arrived.promise, { withinMs: 60_000 });
+  };
+  await run(1_000);
+  await time.run(60_000);
+  assertEquals(collections, 0, "a short one leaves little");
+  for (let n = 0; n < 3; n++) {
+    await run(300_000);
     await time.run(5_000);
-    assertEquals(collections, 1);
-    await run(500_000);
-    await time.run(0);
-    assertEquals(collections, 2, "at once after 8 MiB");
-    await time.until(commands.close(), { withinMs: 10_000 });
-    assertEquals(time.timers, 0);
-  });
+  }
+  assertEquals(collections, 0);
+  await time.run(10_000);
+  assertEquals(collections, 1);
+  await run(4_000_000);
+  await run(4_000_000);
+  await time.run(5_000);
+  assertEquals(collections, 1);
+  await run(500_000);
+  await time.run(0);
+  assertEquals(collections, 2, "at once after 8 MiB");
+  await time.until(commands.close(), { withinMs: 10_000 });
+  assertEquals(time.timers, 0);
 });

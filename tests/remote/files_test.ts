@@ -5,7 +5,7 @@ import { PanelError } from "../../lib/panel/panel_error.ts";
 import type { FileResult } from "../../lib/types.ts";
 import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
-import { withShellHome } from "../shell_home.ts";
+import { ShellHome } from "../shell_home.ts";
 import { FakePanel, type FakeSender } from "./fake_panel.ts";
 import { eventually } from "./processes_below.ts";
 import { restoring } from "../restoring.ts";
@@ -219,13 +219,12 @@ Deno.test("Files.handle() counts no answered request as a part of a flood", asyn
 });
 
 Deno.test("Files.handle() takes ~ for the home folder of the agent's account", async () => {
-  await withShellHome(async (home) => {
-    await using files = new FilesUnderTest();
-    const { fileResults } = files.sender;
-    files.handle(order("1", "stat", { path: "~" }));
-    await eventually(() => fileResults.length === 1);
-    const { result } = fileResults[0] ?? {};
-    assert(typeof result === "object" && result !== null && "path" in result);
-    assertEquals(result.path, home);
-  });
+  using home = new ShellHome();
+  await using files = new FilesUnderTest();
+  const { fileResults } = files.sender;
+  files.handle(order("1", "stat", { path: "~" }));
+  await eventually(() => fileResults.length === 1);
+  const { result } = fileResults[0] ?? {};
+  assert(typeof result === "object" && result !== null && "path" in result);
+  assertEquals(result.path, home.path);
 });

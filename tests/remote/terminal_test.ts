@@ -5,10 +5,13 @@ import { sendLine, Terminal, type TerminalOptions } from "../../lib/remote/termi
 import { writeExecutable } from "../executable.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { realUntil } from "../real_deadline.ts";
-import { withShellHome } from "../shell_home.ts";
+import { ShellHome } from "../shell_home.ts";
 import { StartedProcesses } from "../started_processes.ts";
 import { TerminalSocket } from "./terminal_socket.ts";
 import { eventually, marked, newMark } from "./processes_below.ts";
+import { testsWith } from "../tests_with.ts";
+import { onlyIf, unless } from "../only_on.ts";
+import { inFolder } from "../temp_folder.ts";
 
 const started = new StartedProcesses();
 const programs = new Programs();
@@ -19,320 +22,292 @@ function has(program: string): boolean {
   return programs.find(program, PATH) !== undefined;
 }
 
-interface Open {
-  home: string;
-  socket: TerminalSocket;
-  controller: AbortController;
-  ended: Promise<string>;
-  /** Waits for the shell to ask for a line. */
-  ready(): Promise<void>;
-  /** Types a line when the shell asks for one, and waits for what it should show. */
-  enter(line: string, shows: string): Promise<void>;
-}
-
 /** A terminal with a plain shell, and a look at what it leaves behind. */
-async function withTerminal(
-  options: Partial<TerminalOptions> & { shell?: string; sockets?: NextSockets },
-  use: (open: Open) => Promise<void>,
-): Promise<void> {
-  await withShellHome((home) => withTerminalAt(home, options, use));
-}
-
-async function withTerminalAt(
-  home: string,
-  options: Partial<TerminalOptions> & { shell?: string; sockets?: NextSockets },
-  use: (open: Open) => Promise<void>,
-): Promise<void> {
+function openTerminal(
+  { shell = "/bin/sh", isLasting = false, ...options }: Partial<TerminalOptions> & {
+    readonly shell?: string;
+    /** Whether it outlives its connections, and is given others. */
+    readonly isLasting?: boolean;
+  } = {},
+) {
+  const folder = new ShellHome();
+  const { path: home } = folder;
   const socket = new TerminalSocket();
   const controller = new AbortController();
-  const terminal = new Terminal({
+  const sockets = new NextSockets();
+  const terminal = sockets.terminal = new Terminal({
     programs,
-    account: { name: "somebody", home, shell: options.shell ?? "/bin/sh" },
+    account: { name: "somebody", home, shell },
     env: { PATH },
     idleMs: 60_000,
     signal: controller.signal,
-    onDetached: options.sockets?.onDetached,
+    onDetached: isLasting ? sockets.onDetached : undefined,
     ...options,
   });
-  if (options.sockets !== undefined) options.sockets.terminal = terminal;
   const ended = terminal.run(socket);
   const told = () => socket.text.slice(-2000);
+  /** Waits for the shell to ask for a line. */
   function ready(): Promise<void> {
     return eventually(() => ["# ", "$ "].some((prompt) => socket.text.endsWith(prompt)), { told });
   }
+  /** Types a line when the shell asks for one, and waits for what it should show. */
   async function enter(line: string, shows: string): Promise<void> {
     await ready();
     socket.type(`${line}\r`);
     await eventually(() => socket.text.includes(shows), { told });
   }
-  try {
-    await use({ home, socket, controller, ended, ready, enter });
-  } finally {
-    controller.abort();
-    await ended;
+  return {
+    ...{ home, socket, sockets, controller, ended, ready, enter },
+    async [Symbol.asyncDispose](): Promise<void> {
+      using _ = folder;
+      controller.abort();
+      await ended;
+      assert(socket.isClosed);
+      assertEquals(started.children(), []);
+    },
+  };
+}
+
+const withScript = onlyIf(!ignore);
+const inTerminal = testsWith(() => openTerminal(), { ignore });
+const inLasting = testsWith(() => openTerminal({ isLasting: true }), { ignore });
+
+/** Tests that need programs beside the one that opens terminals. */
+function needing(...needs: readonly string[]): ReturnType<typeof unless> {
+  const missing = ["script", ...needs].find((program) => !has(program));
+  return unless(missing && `there is no ${missing}`);
+}
+
+inTerminal.test("Terminal.run() gives a login shell in a terminal", async ({ socket, ended, enter }) => {
+  await enter('tty; echo "$USER $TERM $SHELL" "$0"', "somebody xterm-256color /bin/sh");
+  assertMatch(socket.text, /\/dev\/pts\/\d+\r\n/);
+  // What is typed is shown.
+  assertStringIncludes(socket.text, 'tty; echo "$USER');
+  await enter('[ "$PWD" = "$HOME" ] && echo "at "home', "at home");
+  await enter('echo "$LOGNAME,$LANG"', "\r\nsomebody,C.UTF-8\r\n");
+  // So that the erase key takes whole characters.
+  await enter("stty -a", " iutf8");
+  socket.type("exit\r");
+  assertEquals(await ended, "the shell has ended");
+});
+
+withScript.test("Terminal.run() keeps the language that the agent was given", async () => {
+  await using terminal = openTerminal({ env: { PATH, LANG: "C" } });
+  const { enter } = terminal;
+  await enter('echo "<$LANG>"', "\r\n<C>\r\n");
+});
+
+needing("bash").test("Terminal.run() reads the profile, as a login shell does", async () => {
+  await using terminal = openTerminal({ shell: programs.find("bash", PATH) ?? "" });
+  const { enter } = terminal;
+  await enter("shopt login_shell", "login_shell    \ton");
+});
+
+inTerminal.test("Terminal.run() passes keys as bytes, JSON and text", async ({ socket, ready, enter }) => {
+  await enter('echo "by"tes', "\r\nbytes");
+  await ready();
+  socket.say({ type: "input", input: 'echo js""on\r' });
+  socket.say({ type: "heartbeat", at: 1 });
+  await eventually(() => socket.text.includes("\r\njson"));
+  await ready();
+  socket.say({ type: "other", input: "exit\r" });
+  socket.say('echo te""xt\r');
+  await eventually(() => socket.text.includes("\r\ntext"));
+});
+
+inTerminal.test("Terminal.run() tells the program in the foreground of a new size", async ({ socket, enter }) => {
+  await enter("stty size", "24 80\r\n");
+  await enter("trap 'echo size: $(stty size)' WINCH; echo tr''apped", "\r\ntrapped");
+  for (let cols = 81; cols < 140; cols++) {
+    socket.say({ type: "resize", cols, rows: 50 });
   }
-  assert(socket.isClosed);
-  assertEquals(started.children(), []);
-}
-
-function test(name: string, options: { needs?: string[] }, fn: () => Promise<void>): void {
-  const missing = options.needs?.find((program) => !has(program));
-  const reason = missing ? ` (skipped: there is no ${missing})` : "";
-  Deno.test({ name: name + reason, ignore: ignore || missing !== undefined, fn });
-}
-
-test("Terminal.run() gives a login shell in a terminal", {}, async () => {
-  await withTerminal({}, async ({ socket, ended, enter }) => {
-    await enter('tty; echo "$USER $TERM $SHELL" "$0"', "somebody xterm-256color /bin/sh");
-    assertMatch(socket.text, /\/dev\/pts\/\d+\r\n/);
-    // What is typed is shown.
-    assertStringIncludes(socket.text, 'tty; echo "$USER');
-    await enter('[ "$PWD" = "$HOME" ] && echo "at "home', "at home");
-    await enter('echo "$LOGNAME,$LANG"', "\r\nsomebody,C.UTF-8\r\n");
-    // So that the erase key takes whole characters.
-    await enter("stty -a", " iutf8");
-    socket.type("exit\r");
-    assertEquals(await ended, "the shell has ended");
-  });
+  socket.say({ type: "resize", cols: 0, rows: 0 });
+  socket.say({ type: "resize", cols: "1", rows: 1 });
+  await eventually(() => /size: 50 139/.test((socket.say("\r"), socket.text)));
+  // Of the burst only a few were applied.
+  assert(socket.text.split("size: ").length < 10, socket.text);
 });
 
-test("Terminal.run() keeps the language that the agent was given", {}, async () => {
-  await withTerminal({ env: { PATH, LANG: "C" } }, async ({ enter }) => {
-    await enter('echo "<$LANG>"', "\r\n<C>\r\n");
-  });
+inTerminal.test("Terminal.run() takes a size that comes before the terminal stands", async ({ socket, enter }) => {
+  socket.say({ type: "resize", cols: 111, rows: 33 });
+  await enter("until [ \"$(stty size)\" = '33 111' ]; do :; done; echo agr''eed", "\r\nagreed");
 });
 
-test("Terminal.run() reads the profile, as a login shell does", { needs: ["bash"] }, async () => {
-  await withTerminal({ shell: programs.find("bash", PATH) ?? "" }, async ({ enter }) => {
-    await enter("shopt login_shell", "login_shell    \ton");
-  });
+inTerminal.test("Terminal.run() leaves characters whole that come in two frames", async ({ socket, ready }) => {
+  await ready();
+  const bytes = new TextEncoder().encode("printf '<%s>\\n' grüße€𝄞\r");
+  for (const byte of bytes) socket.say(Uint8Array.of(byte));
+  await eventually(() => socket.text.includes("\r\n<grüße€𝄞>"), { told: () => socket.text });
 });
 
-test("Terminal.run() passes keys as bytes, JSON and text", {}, async () => {
-  await withTerminal({}, async ({ socket, ready, enter }) => {
-    await enter('echo "by"tes', "\r\nbytes");
-    await ready();
-    socket.say({ type: "input", input: 'echo js""on\r' });
-    socket.say({ type: "heartbeat", at: 1 });
-    await eventually(() => socket.text.includes("\r\njson"));
-    await ready();
-    socket.say({ type: "other", input: "exit\r" });
-    socket.say('echo te""xt\r');
-    await eventually(() => socket.text.includes("\r\ntext"));
-  });
-});
-
-test("Terminal.run() tells the program in the foreground of a new size", {}, async () => {
-  await withTerminal({}, async ({ socket, enter }) => {
-    await enter("stty size", "24 80\r\n");
-    await enter("trap 'echo size: $(stty size)' WINCH; echo tr''apped", "\r\ntrapped");
-    for (let cols = 81; cols < 140; cols++) {
-      socket.say({ type: "resize", cols, rows: 50 });
-    }
-    socket.say({ type: "resize", cols: 0, rows: 0 });
-    socket.say({ type: "resize", cols: "1", rows: 1 });
-    await eventually(() => /size: 50 139/.test((socket.say("\r"), socket.text)));
-    // Of the burst only a few were applied.
-    assert(socket.text.split("size: ").length < 10, socket.text);
-  });
-});
-
-test("Terminal.run() takes a size that comes before the terminal stands", {}, async () => {
-  await withTerminal({}, async ({ socket, enter }) => {
-    socket.say({ type: "resize", cols: 111, rows: 33 });
-    await enter("until [ \"$(stty size)\" = '33 111' ]; do :; done; echo agr''eed", "\r\nagreed");
-  });
-});
-
-test("Terminal.run() leaves characters whole that come in two frames", {}, async () => {
-  await withTerminal({}, async ({ socket, ready }) => {
-    await ready();
-    const bytes = new TextEncoder().encode("printf '<%s>\\n' grüße€𝄞\r");
-    for (const byte of bytes) socket.say(Uint8Array.of(byte));
-    await eventually(() => socket.text.includes("\r\n<grüße€𝄞>"), { told: () => socket.text });
-  });
-});
-
-test("Terminal.run() leaves no process when the connection ends, trap or not", {}, async () => {
+inTerminal.test("Terminal.run() leaves no process when the connection ends, trap or not", async ({ socket, ended, enter }) => {
   const mark = newMark();
-  await withTerminal({}, async ({ socket, ended, enter }) => {
-    await enter("trap '' HUP TERM INT; echo trap''ped", "\r\ntrapped");
-    socket.type(`nohup sleep ${mark} >/dev/null 2>&1 &\r(sleep ${mark} &)\r`);
-    socket.type(`sh -c 'setsid sleep ${mark}; :' & sleep ${mark}\r`);
-    // Two in the background, a shell and its child in a session of its own, one in the foreground.
-    await eventually(() => marked(mark).length === 5);
-    socket.end("the network is gone");
-    assertEquals(await ended, "the connection has ended: the network is gone");
-    assertEquals(marked(mark), []);
-  });
+  await enter("trap '' HUP TERM INT; echo trap''ped", "\r\ntrapped");
+  socket.type(`nohup sleep ${mark} >/dev/null 2>&1 &\r(sleep ${mark} &)\r`);
+  socket.type(`sh -c 'setsid sleep ${mark}; :' & sleep ${mark}\r`);
+  // Two in the background, a shell and its child in a session of its own, one in the foreground.
+  await eventually(() => marked(mark).length === 5);
+  socket.end("the network is gone");
+  assertEquals(await ended, "the connection has ended: the network is gone");
+  assertEquals(marked(mark), []);
 });
 
-test("Terminal.run() leaves no process when the shell ends", {}, async () => {
+inTerminal.test("Terminal.run() leaves no process when the shell ends", async ({ socket, ended }) => {
   const mark = newMark();
-  await withTerminal({}, async ({ socket, ended }) => {
-    socket.type(`nohup sleep ${mark} >/dev/null 2>&1 &\r`);
-    await eventually(() => marked(`sleep ${mark}`).length > 0);
-    socket.type("exit\r");
-    await ended;
-    assertEquals(marked(mark), []);
-  });
+  socket.type(`nohup sleep ${mark} >/dev/null 2>&1 &\r`);
+  await eventually(() => marked(`sleep ${mark}`).length > 0);
+  socket.type("exit\r");
+  await ended;
+  assertEquals(marked(mark), []);
 });
 
-test("Terminal.run() leaves alone what has left the session", { needs: ["setsid"] }, async () => {
+needing("setsid").test("Terminal.run() leaves alone what has left the session", async () => {
   const mark = newMark();
-  await withTerminal({}, async ({ socket, ended, ready }) => {
-    await ready();
-    socket.type(`(setsid sleep ${mark} >/dev/null 2>&1 &)\r`);
-    await eventually(() => marked(`sleep ${mark}`).some(({ parent }) => parent !== Deno.pid));
-    await ready();
-    socket.type("exit\r");
-    await ended;
-    const left = marked(mark);
-    for (const { pid } of left) Deno.kill(pid, "SIGKILL");
-    assertEquals(left.length, 1);
-  });
+  await using terminal = openTerminal();
+  const { socket, ended, ready } = terminal;
+  await ready();
+  socket.type(`(setsid sleep ${mark} >/dev/null 2>&1 &)\r`);
+  await eventually(() => marked(`sleep ${mark}`).some(({ parent }) => parent !== Deno.pid));
+  await ready();
+  socket.type("exit\r");
+  await ended;
+  const left = marked(mark);
+  for (const { pid } of left) Deno.kill(pid, "SIGKILL");
+  assertEquals(left.length, 1);
 });
 
-test("Terminal.run() ends at once when the agent does", {}, async () => {
+inTerminal.test("Terminal.run() ends at once when the agent does", async ({ socket, controller, ended }) => {
   const mark = newMark();
-  await withTerminal({}, async ({ socket, controller, ended }) => {
-    socket.type(`trap '' HUP; sleep ${mark}\r`);
-    await eventually(() => marked(`sleep ${mark}`).length > 0);
-    controller.abort();
-    assertEquals(await ended, "the agent ends");
-    assertEquals(marked(mark), []);
-  });
+  socket.type(`trap '' HUP; sleep ${mark}\r`);
+  await eventually(() => marked(`sleep ${mark}`).length > 0);
+  controller.abort();
+  assertEquals(await ended, "the agent ends");
+  assertEquals(marked(mark), []);
 });
 
-test("Terminal.run() sends SIGHUP and waits, so that a shell removes its lock", {}, async () => {
+withScript.test("Terminal.run() sends SIGHUP and waits, so that a shell removes its lock", async () => {
   using time = new FakeTime();
-  await withTerminal({}, async ({ home, socket, controller, ended }) => {
-    const lock = `${home}/lock`;
-    const tidies = `trap 'sleep 0.2; rm ${lock}; exit' HUP`;
-    socket.type(`sh -c "${tidies}; echo > ${lock}; while :; do sleep 0.05; done"\r`);
-    await time.until(eventually(() => exists(lock)), { withinMs: 60_000, stepMs: 1 });
-    controller.abort();
-    const abortedAtMs = performance.now();
-    for (let turns = 0; exists(lock); turns++) {
-      assert(turns < 60_000, "the lock is left behind");
-      await realTurn();
-      // What waits for its turn goes on, and next to no time passes.
-      await time.run(turns % 50 === 0 ? 1 : 0);
-    }
-    assert(performance.now() - abortedAtMs < 200);
-    await time.until(ended, { withinMs: 1000, stepMs: 1 });
-  });
+  await using terminal = openTerminal();
+  const { home, socket, controller, ended } = terminal;
+  const lock = `${home}/lock`;
+  const tidies = `trap 'sleep 0.2; rm ${lock}; exit' HUP`;
+  socket.type(`sh -c "${tidies}; echo > ${lock}; while :; do sleep 0.05; done"\r`);
+  await time.until(eventually(() => exists(lock)), { withinMs: 60_000, stepMs: 1 });
+  controller.abort();
+  const abortedAtMs = performance.now();
+  for (let turns = 0; exists(lock); turns++) {
+    assert(turns < 60_000, "the lock is left behind");
+    await realTurn();
+    // What waits for its turn goes on, and next to no time passes.
+    await time.run(turns % 50 === 0 ? 1 : 0);
+  }
+  assert(performance.now() - abortedAtMs < 200);
+  await time.until(ended, { withinMs: 1000, stepMs: 1 });
 });
 
-test("Terminal.run() continues what is stopped, so that it sees SIGHUP", {}, async () => {
+withScript.test("Terminal.run() continues what is stopped, so that it sees SIGHUP", async () => {
   using time = new FakeTime();
-  await withTerminal({}, async ({ home, socket, controller, ended }) => {
-    const stops = `trap 'echo > ${home}/saved; exit' HUP; echo > ${home}/stops; kill -STOP \\$\\$`;
-    // Were the shell gone, the kernel would continue its jobs.
-    socket.type(`trap : HUP; sh -c "${stops}"\r`);
-    const isStopped = () => started.descendants().some(({ state }) => state === "T");
-    await time.until(eventually(isStopped), { withinMs: 60_000, stepMs: 1 });
-    controller.abort();
-    for (let turns = 0; !exists(`${home}/saved`); turns++) {
-      assert(turns < 9_000, "it was not continued");
-      await realTurn();
-      // What waits for its turn goes on, and next to no time passes.
-      await time.run(turns % 50 === 0 ? 1 : 0);
-    }
-    await time.until(ended, { withinMs: 1000, stepMs: 1 });
-  });
+  await using terminal = openTerminal();
+  const { home, socket, controller, ended } = terminal;
+  const stops = `trap 'echo > ${home}/saved; exit' HUP; echo > ${home}/stops; kill -STOP \\$\\$`;
+  // Were the shell gone, the kernel would continue its jobs.
+  socket.type(`trap : HUP; sh -c "${stops}"\r`);
+  const isStopped = () => started.descendants().some(({ state }) => state === "T");
+  await time.until(eventually(isStopped), { withinMs: 60_000, stepMs: 1 });
+  controller.abort();
+  for (let turns = 0; !exists(`${home}/saved`); turns++) {
+    assert(turns < 9_000, "it was not continued");
+    await realTurn();
+    // What waits for its turn goes on, and next to no time passes.
+    await time.run(turns % 50 === 0 ? 1 : 0);
+  }
+  await time.until(ended, { withinMs: 1000, stepMs: 1 });
 });
 
-test("Terminal.run() kills what stays 200 ms after SIGHUP", {}, async () => {
+withScript.test("Terminal.run() kills what stays 200 ms after SIGHUP", async () => {
   using time = new FakeTime();
   const mark = newMark();
-  await withTerminal({}, async ({ socket, controller, ended }) => {
-    socket.type(`trap '' HUP; sleep ${mark}\r`);
-    const runs = eventually(() => marked(`sleep ${mark}`).length === 1);
-    await time.until(runs, { withinMs: 60_000, stepMs: 1 });
-    controller.abort();
-    await time.pass(199, { stepMs: 1 });
-    assertEquals(marked(`sleep ${mark}`).length, 1);
-    await time.pass(50, { stepMs: 1 });
-    await realUntil(() => marked(mark).length === 0);
-    await time.until(ended, { withinMs: 10_000, stepMs: 1 });
-    await time.run(100);
-    assertEquals(time.timers, 0, "nothing waits for keys any more");
-  });
+  await using terminal = openTerminal();
+  const { socket, controller, ended } = terminal;
+  socket.type(`trap '' HUP; sleep ${mark}\r`);
+  const runs = eventually(() => marked(`sleep ${mark}`).length === 1);
+  await time.until(runs, { withinMs: 60_000, stepMs: 1 });
+  controller.abort();
+  await time.pass(199, { stepMs: 1 });
+  assertEquals(marked(`sleep ${mark}`).length, 1);
+  await time.pass(50, { stepMs: 1 });
+  await realUntil(() => marked(mark).length === 0);
+  await time.until(ended, { withinMs: 10_000, stepMs: 1 });
+  await time.run(100);
+  assertEquals(time.timers, 0, "nothing waits for keys any more");
 });
 
-test("Terminal.run() stops reading when the connection does not take it", {}, async () => {
-  await withTerminal({}, async ({ socket, enter }) => {
-    await enter("echo go", "\r\ngo");
-    socket.stuck = true;
-    const mark = newMark();
-    socket.type(`yes ${mark}\r`);
-    const yes = () => marked(mark).find(({ words }) => words === `yes ${mark}`);
-    await eventually(() => yes() !== undefined);
-    const { pid } = yes() ?? {};
-    // It has come to a halt when it works no more.
-    let work = "";
-    for (let stood = 0; stood < 5; await delay(20)) {
-      const now = Deno.readTextFileSync(`/proc/${pid}/stat`).split(" ").slice(13, 15).join();
-      stood = now === work ? stood + 1 : 0;
-      work = now;
-    }
-    const { 1: writtenBytes } = /^wchar: (\d+)/m.exec(Deno.readTextFileSync(`/proc/${pid}/io`)) ??
-      [];
-    assert(Number(writtenBytes) < 20 * 1024 * 1024, `${writtenBytes} bytes are on the way`);
-    socket.release();
-    await eventually(() => socket.text.includes(`${mark}\r\n${mark}\r\n`));
-    assertEquals(socket.mostAtATime, 1);
-    for (const frame of socket.frames) assert(frame.length <= 32 * 1024);
-  });
-});
-
-test("Terminal.run() lets other work go on while a program never stops talking", {}, async () => {
-  await withTerminal({}, async ({ socket, enter }) => {
-    let ticks = 0;
-    const timer = setInterval(() => ticks++, 5);
-    socket.type("yes\r");
-    await eventually(() => socket.text.length > 500_000);
-    await eventually(() => ticks > 20);
-    clearInterval(timer);
-    // Ctrl-C gets through.
-    socket.type("\x03");
-    await enter('echo "still "here', "still here");
-  });
-});
-
-test("Terminal.run() goes on when more is typed than anybody reads", {}, async () => {
+inTerminal.test("Terminal.run() stops reading when the connection does not take it", async ({ socket, enter }) => {
+  await enter("echo go", "\r\ngo");
+  socket.stuck = true;
   const mark = newMark();
-  await withTerminal({}, async ({ socket, ended, enter }) => {
-    await enter("echo go", "\r\ngo");
-    socket.type(`sleep ${mark}\r`);
-    await eventually(() => marked(`sleep ${mark}`).length > 0);
-    for (let i = 0; i < 40; i++) socket.type("x\r".repeat(5000));
-    socket.close();
-    assertMatch(await ended, /^the connection has ended/);
-    assertEquals(marked(mark), []);
-  });
+  socket.type(`yes ${mark}\r`);
+  const yes = () => marked(mark).find(({ words }) => words === `yes ${mark}`);
+  await eventually(() => yes() !== undefined);
+  const { pid } = yes() ?? {};
+  // It has come to a halt when it works no more.
+  let work = "";
+  for (let stood = 0; stood < 5; await delay(20)) {
+    const now = Deno.readTextFileSync(`/proc/${pid}/stat`).split(" ").slice(13, 15).join();
+    stood = now === work ? stood + 1 : 0;
+    work = now;
+  }
+  const { 1: writtenBytes } = /^wchar: (\d+)/m.exec(Deno.readTextFileSync(`/proc/${pid}/io`)) ??
+    [];
+  assert(Number(writtenBytes) < 20 * 1024 * 1024, `${writtenBytes} bytes are on the way`);
+  socket.release();
+  await eventually(() => socket.text.includes(`${mark}\r\n${mark}\r\n`));
+  assertEquals(socket.mostAtATime, 1);
+  for (const frame of socket.frames) assert(frame.length <= 32 * 1024);
 });
 
-test("Terminal.run() ends when no key was pressed for long", {}, async () => {
-  await withTerminal({ idleMs: 300 }, async ({ socket, ended }) => {
-    assertMatch(await ended, /no key was pressed/);
-    assertStringIncludes(socket.text, "The terminal is closed: no key was pressed");
-  });
+inTerminal.test("Terminal.run() lets other work go on while a program never stops talking", async ({ socket, enter }) => {
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 5);
+  socket.type("yes\r");
+  await eventually(() => socket.text.length > 500_000);
+  await eventually(() => ticks > 20);
+  clearInterval(timer);
+  // Ctrl-C gets through.
+  socket.type("\x03");
+  await enter('echo "still "here', "still here");
 });
 
-test("Terminal.run() ends when it is idle and nobody reads", {}, async () => {
-  await withTerminal({ idleMs: 300 }, async ({ socket, ended }) => {
-    socket.stuck = true;
-    assertMatch(await ended, /no key was pressed/);
-  });
+inTerminal.test("Terminal.run() goes on when more is typed than anybody reads", async ({ socket, ended, enter }) => {
+  const mark = newMark();
+  await enter("echo go", "\r\ngo");
+  socket.type(`sleep ${mark}\r`);
+  await eventually(() => marked(`sleep ${mark}`).length > 0);
+  for (let i = 0; i < 40; i++) socket.type("x\r".repeat(5000));
+  socket.close();
+  assertMatch(await ended, /^the connection has ended/);
+  assertEquals(marked(mark), []);
 });
 
-test("Terminal.run() says so when the shell can't be started", {}, async () => {
-  await withTerminal({ shell: "/nowhere/it's a shell" }, async ({ socket, ended }) => {
-    assertEquals(await ended, "the shell has ended");
-    assertStringIncludes(socket.text, "not found");
-  });
+withScript.test("Terminal.run() ends when no key was pressed for long", async () => {
+  await using terminal = openTerminal({ idleMs: 300 });
+  const { socket, ended } = terminal;
+  assertMatch(await ended, /no key was pressed/);
+  assertStringIncludes(socket.text, "The terminal is closed: no key was pressed");
+});
+
+withScript.test("Terminal.run() ends when it is idle and nobody reads", async () => {
+  await using terminal = openTerminal({ idleMs: 300 });
+  const { socket, ended } = terminal;
+  socket.stuck = true;
+  assertMatch(await ended, /no key was pressed/);
+});
+
+withScript.test("Terminal.run() says so when the shell can't be started", async () => {
+  await using terminal = openTerminal({ shell: "/nowhere/it's a shell" });
+  const { socket, ended } = terminal;
+  assertEquals(await ended, "the shell has ended");
+  assertStringIncludes(socket.text, "not found");
 });
 
 /** Starts programs whose output can't be read. */
@@ -348,49 +323,45 @@ class UnreadablePrograms extends Programs {
   }
 }
 
-test("Terminal.run() ends with a reason when its output can't be read", {}, async () => {
-  await withTerminal({ programs: new UnreadablePrograms() }, async ({ socket, ended }) => {
-    assertMatch(await ended, /^its output can't be read: .*Input\/output error/);
-    assertStringIncludes(socket.text, "The terminal is closed: its output can't be read");
-  });
+withScript.test("Terminal.run() ends with a reason when its output can't be read", async () => {
+  await using terminal = openTerminal({ programs: new UnreadablePrograms() });
+  const { socket, ended } = terminal;
+  assertMatch(await ended, /^its output can't be read: .*Input\/output error/);
+  assertStringIncludes(socket.text, "The terminal is closed: its output can't be read");
 });
 
 Deno.test('Terminal.run() says what to install when there is no "script"', async () => {
-  await withTerminal({ env: { PATH: "/nowhere" } }, async ({ socket, ended }) => {
-    assertMatch(await ended, /there is no "script" command/);
-    assertMatch(socket.text, /^Cannot open a terminal: there is no "script" command; install/);
-  });
+  await using terminal = openTerminal({ env: { PATH: "/nowhere" } });
+  const { socket, ended } = terminal;
+  assertMatch(await ended, /there is no "script" command/);
+  assertMatch(socket.text, /^Cannot open a terminal: there is no "script" command; install/);
 });
 
-test(
-  "Terminal.run() serves programs that fill the screen",
-  { needs: ["top", "less"] },
-  async () => {
-    await withTerminal({}, async ({ socket, ready, enter }) => {
-      await ready();
-      socket.type("top\r");
-      await eventually(() => socket.text.includes("load average"), { told: () => socket.text });
-      socket.type("q");
-      await enter('echo "top "ended', "top ended");
-      await ready();
-      socket.type("ls -R /usr/bin | less\r");
-      // Less takes the alternate screen.
-      await eventually(() => socket.text.includes("\x1b[?1049h"), { told: () => socket.text });
-      socket.type("q");
-      await enter('echo "less "ended', "less ended");
-    });
-  },
-);
+needing("top", "less").test("Terminal.run() serves programs that fill the screen", async () => {
+  await using terminal = openTerminal();
+  const { socket, ready, enter } = terminal;
+  await ready();
+  socket.type("top\r");
+  await eventually(() => socket.text.includes("load average"), { told: () => socket.text });
+  socket.type("q");
+  await enter('echo "top "ended', "top ended");
+  await ready();
+  socket.type("ls -R /usr/bin | less\r");
+  // Less takes the alternate screen.
+  await eventually(() => socket.text.includes("\x1b[?1049h"), { told: () => socket.text });
+  socket.type("q");
+  await enter('echo "less "ended', "less ended");
+});
 
-test("Terminal.run() serves vim", { needs: ["vim"] }, async () => {
-  await withTerminal({}, async ({ socket, ready, enter }) => {
-    await ready();
-    socket.type("vim -u NONE text\r");
-    await eventually(() => socket.text.includes("\x1b[?1049h"), { told: () => socket.text });
-    socket.type("ihello\x1b:wq\r");
-    await enter("cat text; echo en''d", "\r\nend");
-    assertStringIncludes(socket.text, "hello\r\nend");
-  });
+needing("vim").test("Terminal.run() serves vim", async () => {
+  await using terminal = openTerminal();
+  const { socket, ready, enter } = terminal;
+  await ready();
+  socket.type("vim -u NONE text\r");
+  await eventually(() => socket.text.includes("\x1b[?1049h"), { told: () => socket.text });
+  socket.type("ihello\x1b:wq\r");
+  await enter("cat text; echo en''d", "\r\nend");
+  assertStringIncludes(socket.text, "hello\r\nend");
 });
 
 /** Gives a terminal one connection after another. */
@@ -413,21 +384,18 @@ class NextSockets {
   }
 }
 
-test("Terminal.run() goes on with the same shell on its next connection", {}, async () => {
-  const sockets = new NextSockets();
-  await withTerminal({ sockets }, async ({ socket, ended, enter, ready }) => {
-    await enter("word=kept; echo fir''st", "\r\nfirst");
-    await ready();
-    socket.close();
-    await eventually(() => sockets.asked === 1);
-    const second = new TerminalSocket();
-    sockets.give(second);
-    second.type("echo $word ag''ain\r");
-    await eventually(() => second.text.includes("kept again"));
-    second.type("exit\r");
-    assertEquals(await ended, "the shell has ended");
-    assert(second.isClosed);
-  });
+inLasting.test("Terminal.run() goes on with the same shell on its next connection", async ({ socket, sockets, ended, enter, ready }) => {
+  await enter("word=kept; echo fir''st", "\r\nfirst");
+  await ready();
+  socket.close();
+  await eventually(() => sockets.asked === 1);
+  const second = new TerminalSocket();
+  sockets.give(second);
+  second.type("echo $word ag''ain\r");
+  await eventually(() => second.text.includes("kept again"));
+  second.type("exit\r");
+  assertEquals(await ended, "the shell has ended");
+  assert(second.isClosed);
 });
 
 /** A line that does something once the file `go` is in the home folder. */
@@ -435,177 +403,149 @@ function whenTold(line: string): string {
   return `until [ -e $HOME/go ]; do sleep 0.01; done; ${line}; echo > $HOME/done; sleep 1000\r`;
 }
 
-test("Terminal.run() shows the last 64 KiB of what came without a connection", {}, async () => {
-  const sockets = new NextSockets();
-  await withTerminal({ sockets }, async ({ home, socket, ready }) => {
-    await ready();
-    socket.type(whenTold("head -c 1000000 /dev/zero | tr '\\0' x; echo; echo la''st"));
-    await eventually(() => socket.text.includes("sleep 1000"));
-    socket.close();
-    await eventually(() => sockets.asked === 1);
-    await Deno.writeTextFile(`${home}/go`, "");
-    await eventually(() => exists(`${home}/done`));
-    const second = new TerminalSocket();
-    sockets.give(second);
-    await eventually(() => second.text.includes("last"));
-    assertEquals(second.frames[0]?.length, 64 * 1024);
-    // Beside it only what lay in the pipes.
-    assert(second.text.length < 300_000, `${second.text.length}`);
-    assertMatch(second.text, /^x{60000,}\r\nlast\r\n/);
-  });
+inLasting.test("Terminal.run() shows the last 64 KiB of what came without a connection", async ({ home, socket, sockets, ready }) => {
+  await ready();
+  socket.type(whenTold("head -c 1000000 /dev/zero | tr '\\0' x; echo; echo la''st"));
+  await eventually(() => socket.text.includes("sleep 1000"));
+  socket.close();
+  await eventually(() => sockets.asked === 1);
+  await Deno.writeTextFile(`${home}/go`, "");
+  await eventually(() => exists(`${home}/done`));
+  const second = new TerminalSocket();
+  sockets.give(second);
+  await eventually(() => second.text.includes("last"));
+  assertEquals(second.frames[0]?.length, 64 * 1024);
+  // Beside it only what lay in the pipes.
+  assert(second.text.length < 300_000, `${second.text.length}`);
+  assertMatch(second.text, /^x{60000,}\r\nlast\r\n/);
 });
 
-test("Terminal.run() reads output that nobody sees every 20 ms", {}, async () => {
+inLasting.test("Terminal.run() reads output that nobody sees every 20 ms", async ({ home, socket, sockets, ready }) => {
   const mark = newMark();
-  const sockets = new NextSockets();
-  await withTerminal({ sockets }, async ({ home, socket, ready }) => {
-    await ready();
-    socket.type(whenTold(`yes ${mark}`));
-    await eventually(() => socket.text.includes("sleep 1000"));
-    socket.close();
-    await eventually(() => sockets.asked === 1);
-    await Deno.writeTextFile(`${home}/go`, "");
-    const yes = () => marked(mark).find(({ words }) => words === `yes ${mark}`)?.pid;
-    await eventually(() => yes() !== undefined);
-    const writtenBytes = () => {
-      const io = Deno.readTextFileSync(`/proc/${yes()}/io`);
-      return Number(/^wchar: (\d+)/m.exec(io)?.[1]);
-    };
-    using time = new FakeTime();
-    await time.pass(20, { stepMs: 1 });
-    const before = writtenBytes();
-    await time.pass(400, { stepMs: 1 });
-    // 20 buffers, and what the pipes take.
-    assert(writtenBytes() - before < 1024 * 1024, `${writtenBytes() - before} bytes`);
-    assert(writtenBytes() > before);
-  });
+  await ready();
+  socket.type(whenTold(`yes ${mark}`));
+  await eventually(() => socket.text.includes("sleep 1000"));
+  socket.close();
+  await eventually(() => sockets.asked === 1);
+  await Deno.writeTextFile(`${home}/go`, "");
+  const yes = () => marked(mark).find(({ words }) => words === `yes ${mark}`)?.pid;
+  await eventually(() => yes() !== undefined);
+  const writtenBytes = () => {
+    const io = Deno.readTextFileSync(`/proc/${yes()}/io`);
+    return Number(/^wchar: (\d+)/m.exec(io)?.[1]);
+  };
+  using time = new FakeTime();
+  await time.pass(20, { stepMs: 1 });
+  const before = writtenBytes();
+  await time.pass(400, { stepMs: 1 });
+  // 20 buffers, and what the pipes take.
+  assert(writtenBytes() - before < 1024 * 1024, `${writtenBytes() - before} bytes`);
+  assert(writtenBytes() > before);
 });
 
-test(
-  "Terminal.run() begins with a whole character what is left of what came without a connection",
-  {},
-  async () => {
-    const sockets = new NextSockets();
-    await withTerminal({ sockets }, async ({ home, socket, ready }) => {
-      await ready();
-      socket.type(whenTold("yes € | head -n 30000 | tr -d '\\n'; echo; echo la''st"));
-      await eventually(() => socket.text.includes("sleep 1000"));
-      socket.close();
-      await eventually(() => sockets.asked === 1);
-      await Deno.writeTextFile(`${home}/go`, "");
-      await eventually(() => exists(`${home}/done`));
-      {
-        // Every 20 ms a part of what lies in the pipes is read, until no more comes.
-        using time = new FakeTime();
-        const [script] = started.children();
-        const io = () => Deno.readTextFileSync(`/proc/${script?.pid}/io`);
-        for (let [stood, before] = [0, ""]; stood < 5;) {
-          await time.pass(200, { stepMs: 20 });
-          stood = io() === before ? stood + 1 : 0;
-          before = io();
-        }
-      }
-      const second = new TerminalSocket();
-      sockets.give(second);
-      await eventually(() => second.text.includes("last"));
-      assertEquals(second.frames[0]?.length, 64 * 1024 - 2, "the rest of a character is left out");
-      assertMatch(second.text, /^€{20000,}\r\nlast\r\n/);
-    });
-  },
-);
+inLasting.test("Terminal.run() begins with a whole character what is left of what came without a connection", async ({ home, socket, sockets, ready }) => {
+  await ready();
+  socket.type(whenTold("yes € | head -n 30000 | tr -d '\\n'; echo; echo la''st"));
+  await eventually(() => socket.text.includes("sleep 1000"));
+  socket.close();
+  await eventually(() => sockets.asked === 1);
+  await Deno.writeTextFile(`${home}/go`, "");
+  await eventually(() => exists(`${home}/done`));
+  {
+    // Every 20 ms a part of what lies in the pipes is read, until no more comes.
+    using time = new FakeTime();
+    const [script] = started.children();
+    const io = () => Deno.readTextFileSync(`/proc/${script?.pid}/io`);
+    for (let [stood, before] = [0, ""]; stood < 5;) {
+      await time.pass(200, { stepMs: 20 });
+      stood = io() === before ? stood + 1 : 0;
+      before = io();
+    }
+  }
+  const second = new TerminalSocket();
+  sockets.give(second);
+  await eventually(() => second.text.includes("last"));
+  assertEquals(second.frames[0]?.length, 64 * 1024 - 2, "the rest of a character is left out");
+  assertMatch(second.text, /^€{20000,}\r\nlast\r\n/);
+});
 
-test("Terminal.run() shows on its next connection what could not be sent", {}, async () => {
-  const sockets = new NextSockets();
-  await withTerminal({ sockets }, async ({ socket, ready }) => {
-    await ready();
-    socket.failsToSend = true;
-    socket.type("echo lo''st\r");
-    await eventually(() => sockets.asked === 1);
-    // Here the output of the first one can't be shown either.
-    const second = new TerminalSocket();
-    second.failsToSend = true;
-    sockets.give(second);
-    await eventually(() => sockets.asked === 2);
-    const third = new TerminalSocket();
-    sockets.give(third);
-    await eventually(() => third.text.includes("lost"), { told: () => third.text });
-    // deno-lint-ignore no-control-regex -- a shell's prompt may set the terminal's mode
-    assertMatch(third.text, /^echo lo''st\r\n(?:\S*\x1b\S*)?lost\r\n/);
-    assertEquals([second.text, socket.text.includes("lost")], ["", false]);
-  });
+inLasting.test("Terminal.run() shows on its next connection what could not be sent", async ({ socket, sockets, ready }) => {
+  await ready();
+  socket.failsToSend = true;
+  socket.type("echo lo''st\r");
+  await eventually(() => sockets.asked === 1);
+  // Here the output of the first one can't be shown either.
+  const second = new TerminalSocket();
+  second.failsToSend = true;
+  sockets.give(second);
+  await eventually(() => sockets.asked === 2);
+  const third = new TerminalSocket();
+  sockets.give(third);
+  await eventually(() => third.text.includes("lost"), { told: () => third.text });
+  // deno-lint-ignore no-control-regex -- a shell's prompt may set the terminal's mode
+  assertMatch(third.text, /^echo lo''st\r\n(?:\S*\x1b\S*)?lost\r\n/);
+  assertEquals([second.text, socket.text.includes("lost")], ["", false]);
 });
 
 for (const how of ["on the same connection", "on the one that follows"]) {
-  test(`Terminal.run() shows newer output after all that was missed, ${how}`, {}, async () => {
-    const sockets = new NextSockets();
-    await withTerminal({ sockets }, async ({ home, socket, ready }) => {
-      await ready();
-      const waits = "until [ -e $HOME/more ]; do sleep 0.01; done";
-      socket.type(whenTold(`echo o''ne; echo > $HOME/one; ${waits}; echo t''wo`));
-      await eventually(() => socket.text.includes("sleep 1000"));
-      socket.close();
-      await eventually(() => sockets.asked === 1);
-      await Deno.writeTextFile(`${home}/go`, "");
-      await eventually(() => exists(`${home}/one`));
-      const second = new TerminalSocket();
-      second.stuck = true;
-      sockets.give(second);
-      await eventually(() => second.mostAtATime === 1);
-      await Deno.writeTextFile(`${home}/more`, "");
-      await eventually(() => exists(`${home}/done`));
-      const third = new TerminalSocket();
-      // Output that is not shown is read every 20 ms; without this the test only sees less.
-      let turns = 0;
-      await eventually(() => ++turns > 8);
-      if (how === "on the same connection") second.release();
-      else {
-        second.close();
-        await eventually(() => sockets.asked === 2);
-        sockets.give(third);
-      }
-      const text = () => second.text + third.text;
-      await eventually(() => text().includes("two"), { told: text });
-      assertMatch(text(), /one\r\n.*two\r\n/s);
-      assertEquals(second.mostAtATime, 1);
-    });
-  });
-}
-
-test("Terminal.run() ends at once when the user closes it", {}, async () => {
-  const mark = newMark();
-  const sockets = new NextSockets();
-  await withTerminal({ sockets }, async ({ socket, ended, enter }) => {
-    await enter("echo go", "\r\ngo");
-    socket.type(`sleep ${mark}\r`);
-    await eventually(() => marked(`sleep ${mark}`).length > 0);
-    socket.say({ type: "close" });
-    assertEquals(await ended, "the user has closed it");
-    assertEquals([marked(mark), sockets.asked], [[], 0]);
-  });
-});
-
-test("Terminal.run() ends when no connection follows", {}, async () => {
-  const sockets = new NextSockets();
-  await withTerminal({ sockets }, async ({ socket, ended, enter }) => {
-    await enter("echo go", "\r\ngo");
-    socket.end("it was reset");
-    await eventually(() => sockets.asked === 1);
-    sockets.give(undefined);
-    assertEquals(await ended, "the connection has ended: it was reset");
-  });
-});
-
-test("Terminal.run() ends when the shell ends without a connection", {}, async () => {
-  const sockets = new NextSockets();
-  await withTerminal({ sockets }, async ({ home, socket, ended, ready }) => {
+  inLasting.test(`Terminal.run() shows newer output after all that was missed, ${how}`, async ({ home, socket, sockets, ready }) => {
     await ready();
-    socket.type(whenTold("exit"));
+    const waits = "until [ -e $HOME/more ]; do sleep 0.01; done";
+    socket.type(whenTold(`echo o''ne; echo > $HOME/one; ${waits}; echo t''wo`));
     await eventually(() => socket.text.includes("sleep 1000"));
     socket.close();
     await eventually(() => sockets.asked === 1);
     await Deno.writeTextFile(`${home}/go`, "");
-    assertEquals(await ended, "the shell has ended");
+    await eventually(() => exists(`${home}/one`));
+    const second = new TerminalSocket();
+    second.stuck = true;
+    sockets.give(second);
+    await eventually(() => second.mostAtATime === 1);
+    await Deno.writeTextFile(`${home}/more`, "");
+    await eventually(() => exists(`${home}/done`));
+    const third = new TerminalSocket();
+    // Output that is not shown is read every 20 ms; without this the test only sees less.
+    let turns = 0;
+    await eventually(() => ++turns > 8);
+    if (how === "on the same connection") second.release();
+    else {
+      second.close();
+      await eventually(() => sockets.asked === 2);
+      sockets.give(third);
+    }
+    const text = () => second.text + third.text;
+    await eventually(() => text().includes("two"), { told: text });
+    assertMatch(text(), /one\r\n.*two\r\n/s);
+    assertEquals(second.mostAtATime, 1);
   });
+}
+
+inLasting.test("Terminal.run() ends at once when the user closes it", async ({ socket, sockets, ended, enter }) => {
+  const mark = newMark();
+  await enter("echo go", "\r\ngo");
+  socket.type(`sleep ${mark}\r`);
+  await eventually(() => marked(`sleep ${mark}`).length > 0);
+  socket.say({ type: "close" });
+  assertEquals(await ended, "the user has closed it");
+  assertEquals([marked(mark), sockets.asked], [[], 0]);
+});
+
+inLasting.test("Terminal.run() ends when no connection follows", async ({ socket, sockets, ended, enter }) => {
+  await enter("echo go", "\r\ngo");
+  socket.end("it was reset");
+  await eventually(() => sockets.asked === 1);
+  sockets.give(undefined);
+  assertEquals(await ended, "the connection has ended: it was reset");
+});
+
+inLasting.test("Terminal.run() ends when the shell ends without a connection", async ({ home, socket, sockets, ended, ready }) => {
+  await ready();
+  socket.type(whenTold("exit"));
+  await eventually(() => socket.text.includes("sleep 1000"));
+  socket.close();
+  await eventually(() => sockets.asked === 1);
+  await Deno.writeTextFile(`${home}/go`, "");
+  assertEquals(await ended, "the shell has ended");
 });
 
 function exists(path: string): boolean {
@@ -617,20 +557,24 @@ function exists(path: string): boolean {
   }
 }
 
-test("Terminal.run() counts the minutes from the last key on", {}, async () => {
+withScript.test("Terminal.run() counts the minutes from the last key on", async () => {
   using time = new FakeTime();
-  await withTerminal({ idleMs: 120_000 }, async ({ socket, ended }) => {
+  {
+    await using terminal = openTerminal({ idleMs: 120_000 });
+    const { socket, ended } = terminal;
     await time.pass(100_000, { stepMs: 10_000 });
     socket.type("x");
     await time.pass(119_000, { stepMs: 7_000 });
     assert(!socket.isClosed);
     await time.until(ended, { withinMs: 10_000, stepMs: 100 });
     assertEquals(await ended, "no key was pressed for 2 minutes");
-  });
-  await withTerminal({ idleMs: 60_000 }, async ({ ended }) => {
+  }
+  {
+    await using terminal = openTerminal({ idleMs: 60_000 });
+    const { ended } = terminal;
     await time.until(ended, { withinMs: 70_000, stepMs: 1_000 });
     assertEquals(await ended, "no key was pressed for 1 minute");
-  });
+  }
 });
 
 Deno.test("sendLine() waits half a second for who does not read", async () => {
@@ -640,48 +584,42 @@ Deno.test("sendLine() waits half a second for who does not read", async () => {
   assertEquals(await time.until(sendLine(socket, "line"), { withinMs: 60_000 }), 500);
 });
 
-test("Terminal.run() reads no more when a MiB of input waits for the terminal", {}, async () => {
-  await withTerminal({}, async ({ socket, ready }) => {
-    await ready();
-    const [script] = started.children();
-    assert(script !== undefined);
-    Deno.kill(script.pid, "SIGSTOP");
-    const receive = socket.receive.bind(socket);
-    let taken = 0;
-    socket.receive = () => {
-      taken++;
-      return receive();
-    };
-    for (let frame = 0; frame < 200; frame++) socket.type("x".repeat(32 * 1024));
-    // It has come to a halt when it takes no more.
-    for (let [stood, before] = [0, -1]; stood < 5; await delay(20)) {
-      stood = taken === before ? stood + 1 : 0;
-      before = taken;
-    }
-    // What the pipe takes goes on top.
-    assert(taken >= 32 && taken < 40, `${taken} frames of 32 KiB were taken`);
-  });
+inTerminal.test("Terminal.run() reads no more when a MiB of input waits for the terminal", async ({ socket, ready }) => {
+  await ready();
+  const [script] = started.children();
+  assert(script !== undefined);
+  Deno.kill(script.pid, "SIGSTOP");
+  const receive = socket.receive.bind(socket);
+  let taken = 0;
+  socket.receive = () => {
+    taken++;
+    return receive();
+  };
+  for (let frame = 0; frame < 200; frame++) socket.type("x".repeat(32 * 1024));
+  // It has come to a halt when it takes no more.
+  for (let [stood, before] = [0, -1]; stood < 5; await delay(20)) {
+    stood = taken === before ? stood + 1 : 0;
+    before = taken;
+  }
+  // What the pipe takes goes on top.
+  assert(taken >= 32 && taken < 40, `${taken} frames of 32 KiB were taken`);
 });
 
-Deno.test("Terminal.run() tells what the system says when it gives no terminal", async () => {
-  const folder = await Deno.makeTempDir();
+inFolder.test("Terminal.run() tells what the system says when it gives no terminal", async ({ path: folder }) => {
   writeExecutable(`${folder}/script`, "#!/bin/sh\necho 'script: no more terminals' >&2\nexit 1\n");
-  await withTerminal({ env: { PATH: `${folder}:${PATH}` } }, async ({ socket, ended }) => {
-    assertEquals(await ended, "it could not be opened: script: no more terminals");
-    assertEquals(socket.text, "Cannot open a terminal: script: no more terminals\r\n");
-  });
-  await Deno.remove(folder, { recursive: true });
+  await using terminal = openTerminal({ env: { PATH: `${folder}:${PATH}` } });
+  const { socket, ended } = terminal;
+  assertEquals(await ended, "it could not be opened: script: no more terminals");
+  assertEquals(socket.text, "Cannot open a terminal: script: no more terminals\r\n");
 });
 
-Deno.test("Terminal.run() keeps little of endless errors of what opens a terminal", async () => {
-  const folder = await Deno.makeTempDir();
+inFolder.test("Terminal.run() keeps little of endless errors of what opens a terminal", async ({ path: folder }) => {
   const babble = "head -c 5000000 /dev/zero | tr '\\0' x >&2";
   writeExecutable(`${folder}/script`, `#!/bin/sh\n${babble}\nexit 1\n`);
-  await withTerminal({ env: { PATH: `${folder}:${PATH}` } }, async ({ ended }) => {
-    const reason = await ended;
-    assertMatch(reason, /^it could not be opened: x{1000,}$/);
-    // A thousand characters, and what came with them.
-    assert(reason.length < 200_000, `${reason.length}`);
-  });
-  await Deno.remove(folder, { recursive: true });
+  await using terminal = openTerminal({ env: { PATH: `${folder}:${PATH}` } });
+  const { ended } = terminal;
+  const reason = await ended;
+  assertMatch(reason, /^it could not be opened: x{1000,}$/);
+  // A thousand characters, and what came with them.
+  assert(reason.length < 200_000, `${reason.length}`);
 });

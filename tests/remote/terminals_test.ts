@@ -3,7 +3,7 @@ import { Programs } from "../../lib/host/programs.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { Terminals } from "../../lib/remote/terminals.ts";
 import { FakeTime } from "../fake_time.ts";
-import { withShellHome } from "../shell_home.ts";
+import { ShellHome } from "../shell_home.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { FakeOpener } from "./fake_panel.ts";
 import { TerminalSocket } from "./terminal_socket.ts";
@@ -25,16 +25,16 @@ interface Panel {
 async function withTerminals(use: (panel: Panel) => Promise<void>): Promise<string[]> {
   const opener = new FakeOpener();
   const { sockets } = opener;
-  return await collectedLog((lines) =>
-    withShellHome(async () => {
-      const terminals = new Terminals(programs, opener, { idleMs: 60 * 60_000 });
-      try {
-        await use({ terminals, opener, sockets, lines });
-      } finally {
-        await terminals.close();
-      }
-      assert(sockets.every(({ isClosed }) => isClosed));
-    }), { level: "debug" });
+  return await collectedLog(async (lines) => {
+    using _home = new ShellHome();
+    const terminals = new Terminals(programs, opener, { idleMs: 60 * 60_000 });
+    try {
+      await use({ terminals, opener, sockets, lines });
+    } finally {
+      await terminals.close();
+    }
+    assert(sockets.every(({ isClosed }) => isClosed));
+  }, { level: "debug" });
 }
 
 function test(name: string, use: (panel: Panel) => Promise<void>): void {
