@@ -38,7 +38,7 @@ export class MessageLimit {
 
   /** Uncounts a message that the agent has asked for, or that remote control has carried out. */
   giveBack(): void {
-    this.#tokens = Math.min(this.#tokens + 1, BURST);
+    this.#tokens++;
   }
 
   /** Whether the panel is above the limit now. */

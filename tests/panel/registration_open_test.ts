@@ -5,9 +5,8 @@ import { openRegistration } from "../../lib/panel/registration.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { withRawServer } from "../net/raw_server.ts";
+import { patience } from "../patience.ts";
 import { TempFolder } from "../temp_folder.ts";
-
-const { signal } = new AbortController();
 
 /** Finds the node of a machine whose state is in `folder`; gives its token. */
 async function findToken(
@@ -22,7 +21,7 @@ async function findToken(
     ...args,
   ]);
   await using node = await openRegistration(config, {
-    signal,
+    signal: patience(),
     onToken: () => {},
     observer: undefined,
   });
