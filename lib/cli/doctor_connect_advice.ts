@@ -76,6 +76,7 @@ export function connectAdvice(
   const isInHosts = answeredBy.includes("/etc/hosts");
   const ofHosts = isInHosts && way.doubts.length === 0 ? [look] : [];
   const ofName = answeredBy !== "" && !isInHosts ? [look] : [];
+  const here = "see whether a firewall here drops or refuses it: nft list ruleset || iptables-save";
   if (/refused/.test(message)) {
     return [
       ...ofHosts,
@@ -90,17 +91,17 @@ export function connectAdvice(
       ...ofHosts,
       `see whether this machine has a route to it: ip route get ${address}; if it has, a router on the ` +
       "way has none",
+      here,
       ...ofName,
     ];
   }
-  const here = "see whether a firewall here drops or refuses it: nft list ruleset || iptables-save";
   const there = `see on the panel's machine whether its firewall lets port ${port} pass`;
   if (isPinged === true) {
     const onTheWay =
       `see whether a firewall on the way refuses port ${port}, as a provider's: traceroute -n -T -p ` +
       `${port} ${address}`;
     const byFirewall = /host is unreachable/.test(message)
-      ? [there, ...ofName, here, onTheWay]
+      ? [here, there, ...ofName, onTheWay]
       : [here, ...ofName, onTheWay, there];
     return [...ofHosts, ...byFirewall];
   }

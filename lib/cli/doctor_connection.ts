@@ -22,7 +22,14 @@ import {
   slowConnections,
 } from "./doctor_loss.ts";
 import { CONNECT_MS } from "./doctor_network.ts";
-import { detourOf, kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
+import {
+  detourOf,
+  filteredPackets,
+  filterFinding,
+  kernelRoutes,
+  type RouteFinding,
+  routeFinding,
+} from "./doctor_route.ts";
 import { sourceFinding } from "./doctor_source.ts";
 import {
   failureText,
@@ -175,15 +182,18 @@ async function notConnected(
     return failed(`${text}; ${finding.text}`, ...connectAdvice(text, way, { finding }));
   }
   const address = way.addresses[0] ?? host;
+  const filtered = filteredPackets();
   const [isPinged, ofSource] = isTimeout(error) || /host is unreachable/.test(message)
     ? await Promise.all([
       answersPing(address, { config: way.config, signal }),
       sourceFinding(address, { port, signal }),
     ])
     : [];
-  if (ofSource !== undefined) {
-    const advice = connectAdvice(text, way, { finding: ofSource });
-    return failed(`${text}; ${ofSource.text}`, ...advice);
+  const ofAnswers = ofSource ??
+    (isPinged === false ? filterFinding(address, filteredPackets() - filtered) : undefined);
+  if (ofAnswers !== undefined) {
+    const advice = connectAdvice(text, way, { finding: ofAnswers });
+    return failed(`${text}; ${ofAnswers.text}`, ...advice);
   }
   const pinged = isPinged === undefined
     ? text

@@ -85,6 +85,10 @@ export async function checkNetwork(way: Way, signal: AbortSignal): Promise<Check
     const text = "there is no network interface but the loopback";
     return failed(text, ...own === undefined ? advice : [own]);
   }
+  // Panels, proxies and name servers on this machine are reached by it.
+  if (isLoopbackDown() && !await isConnectable(way, signal)) {
+    return failed("the loopback lo is down", "switch lo on: ip link set lo up");
+  }
   if (isLoopbackHost(host)) return ok(`not needed: ${host} is this machine`);
   if (all === undefined) return unlistedAddresses(way);
   const withAddress = all.filter(({ isUp, addresses }) => isUp && addresses.length > 0);
@@ -96,7 +100,10 @@ export async function checkNetwork(way: Way, signal: AbortSignal): Promise<Check
   if (routes !== "") return ok(`${shown}; ${routes}`);
   const text = `${shown}; there is no default route`;
   // A panel in the same network, or on this machine, needs none.
-  if (await isConnectable(way, signal)) return ok(text);
+  const toHost = ipFamily(host) === undefined ? undefined : askRoute(host);
+  if (toHost !== undefined && "device" in toHost || await isConnectable(way, signal)) {
+    return ok(text);
+  }
   const unreached = `${text}, and ${host} can't be reached`;
   const far = FAR_ADDRESSES[ipFamily(host) === 6 ? 1 : 0];
   const route = askRoute(far);
@@ -105,6 +112,11 @@ export async function checkNetwork(way: Way, signal: AbortSignal): Promise<Check
     return failed(`${unreached}: ${text}`, ...advice);
   }
   return failed(unreached, ...missingRouteAdvice(far));
+}
+
+function isLoopbackDown(): boolean {
+  const flags = attempt(() => Deno.readTextFileSync("/sys/class/net/lo/flags"));
+  return flags !== undefined && (Number(flags) & 1) === 0;
 }
 
 /** The kernel tells this process no addresses, as where its unit leaves out AF_NETLINK. */

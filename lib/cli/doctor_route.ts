@@ -107,6 +107,29 @@ export function detourOf(address: string, askRoute = kernelRoutes()): RouteFindi
   };
 }
 
+/** Packets that the kernel has dropped so far since answers to them would go by another interface. */
+export function filteredPackets(): number {
+  const text = attempt(() => Deno.readTextFileSync("/proc/net/netstat")) ?? "";
+  const [names = [], values = []] = text.split("\n").filter((line) => line.startsWith("TcpExt:"))
+    .map((line) => line.split(" "));
+  return Number(values[names.indexOf("IPReversePathFilter")] ?? 0);
+}
+
+/** A finding where answers of an address are dropped for the way that they come. */
+export function filterFinding(address: string, packets: number): RouteFinding | undefined {
+  if (packets <= 0) return undefined;
+  const device = deviceTo(address);
+  return {
+    text:
+      `meanwhile ${packets} packets were dropped here, which came by another interface than ${device}, ` +
+      "by which this machine sends there (rp_filter)",
+    advice: [
+      "let them in: sysctl -w net.ipv4.conf.all.rp_filter=2",
+      `or correct the route, if it is not to be by ${device}: ip route get ${address}`,
+    ],
+  };
+}
+
 /** Whether an interface has no cable: its packets go to another machine's program, or through another one. */
 function isTunnel(device: string): boolean {
   // ARPHRD_PPP, ARPHRD_TUNNEL to ARPHRD_SIT, ARPHRD_IPGRE, and ARPHRD_NONE of WireGuard and tun.

@@ -242,6 +242,37 @@ function rows(port: number): Row[] {
       ),
     },
     {
+      cause: "a gateway that does not answer, and no default route",
+      plant: `ip route del default; ip route add 192.0.2.0/24 via ${NOBODY}`,
+      heal: `ip route del 192.0.2.0/24; ip route add default via ${HERE}`,
+      endpoint: "http://192.0.2.7",
+      ...failed("connect", `the gateway ${NOBODY} of eth0 does not answer`),
+    },
+    {
+      cause: "a loopback that is down",
+      plant: "ip link set lo down",
+      heal: "ip link set lo up",
+      endpoint: "http://127.0.0.1:8080",
+      ...failed("network", "the loopback lo is down", "→ switch lo on: ip link set lo up"),
+    },
+    {
+      cause: "answers that come by another interface than the route's",
+      plant: `ip link add br0 type bridge; ip link set br0 up; ip addr add 192.0.2.1/24 dev br0; ` +
+        "sysctl -qw net.ipv4.conf.all.rp_filter=1; " +
+        `ip route add ${HERE}/32 dev br0; ip route add ${HERE}/32 dev eth0 table 100; ` +
+        "ip rule add fwmark 1 lookup 100; iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE; " +
+        `iptables -t mangle -A OUTPUT -d ${HERE} -j MARK --set-mark 1`,
+      heal:
+        "ip link del br0; ip rule del fwmark 1; ip route flush table 100; iptables -t nat -F; " +
+        "iptables -t mangle -F; sysctl -qw net.ipv4.conf.all.rp_filter=0",
+      endpoint: `http://${HERE}:${port}`,
+      ...failed(
+        "connect",
+        "packets were dropped here, which came by another interface than br0",
+        "1. let them in: sysctl -w net.ipv4.conf.all.rp_filter=2",
+      ),
+    },
+    {
       cause: "a route that refuses",
       plant: "ip route add blackhole 192.0.2.0/24",
       heal: "ip route del blackhole 192.0.2.0/24",
