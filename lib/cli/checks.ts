@@ -84,7 +84,8 @@ export function adviceOf(
 const CHECK_TIMEOUT_MS = 10_000;
 /** What every check gets to wait for its network; with less, time says nothing about what it checks. */
 const LEAST_CHECK_MS = 6_000;
-const NO_TIME_LEFT = skipped("not checked: other checks took all the time");
+/** A check that was not made, as there was no time left for it. */
+export const NO_TIME_LEFT = skipped("not checked: other checks took all the time");
 
 /** How checks are run. */
 export interface RunChecks {
