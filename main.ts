@@ -91,7 +91,7 @@ async function main(): Promise<number> {
   } catch (error) {
     if (isCausedBy(error, stop.signal)) return EXIT.interrupted;
     const text = redactSecrets(explainError(error), secrets);
-    if (logFormat === "text") printError(inLanguage(text));
+    if (logFormat === "text") printError(inSet(inLanguage(text)));
     else {
       logToStandardError({ logFormat, logLevel: "error", notices: [] }, []);
       getLogger("agent").error("{error}", { error: text });

@@ -35,6 +35,19 @@ Deno.test("the program ends with 0, 1 for a failure, and 2 for a mistake of its 
   });
 });
 
+Deno.test("where the locale has only ASCII, so has what is printed, errors too", async () => {
+  await inHome(async (home) => {
+    const signs = [["help", "$AGENT_..."], ["-e https://a/?x=1", "https://a/?..."]] as const;
+    for (const [line, sign] of signs) {
+      const { stdout, stderr } = await spawnProgram(line.split(" "), home, { LC_ALL: "C" })
+        .output();
+      const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+      assertStringIncludes(text, sign);
+      assertMatch(text, /^[ -~\n]*$/);
+    }
+  });
+});
+
 Deno.test("with --log-format json an error is an object in a line", async () => {
   await inHome(async (home) => {
     const found = await spawnProgram(["--log-format", "json", "--wrong"], home).output();
