@@ -173,7 +173,7 @@ Deno.test("checkName() knows the addresses that a proxy gives for any name", asy
 });
 
 Deno.test("checkName() keeps what a name server says against the system's own answer", async () => {
-  const zone = { "localhost.localdomain": { A: ["192.0.2.80"] } };
+  const zone = { "localhost.localdomain": { A: ["192.0.2.80", "192.0.2.81"] } };
   await using server = await TestNameServer.start(zone);
   for (const [address, doubts] of [["192.0.2.7", 1], ["192.0.2.80", 0]] as const) {
     const way = wayTo("http://localhost.localdomain");

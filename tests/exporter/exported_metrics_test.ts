@@ -188,6 +188,8 @@ withProbes.test("ProbeHistograms.define() starts at 0 when the target changes, a
   assertEquals(lines(probes.families()).at(-1)?.endsWith(" 1"), true);
   probes.define("p", { id: 1, kind: "tcp", target: "b" });
   assertEquals(lines(probes.families()).at(-1)?.endsWith(" 0"), true);
+  probes.define("p", { id: 1, kind: "tcp", target: "b", reference: "r" });
+  assertEquals(lines(probes.families()).at(-1)?.includes('role="reference"'), true);
   for (let taskId = 2; taskId < 1_100; taskId++) {
     probes.define("p", { id: taskId, kind: "tcp", target: "a" });
   }
