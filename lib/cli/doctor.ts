@@ -20,6 +20,8 @@ import {
   type Check,
   check,
   type CompletedCheck,
+  failed,
+  NO_TIME_LEFT,
   parseCheck,
   runChain,
   type RunChecks,
@@ -39,11 +41,14 @@ import { configCheck, versionCheck } from "./doctor_program.ts";
 import { inOrder, reportJson, reportText } from "./doctor_report.ts";
 import { serviceResult } from "./doctor_service.ts";
 import { ofUserManager, restart } from "./doctor_unit_settings.ts";
-import { reinstall, wayTo } from "./doctor_way.ts";
+import { reinstall, seconds, wayTo } from "./doctor_way.ts";
+import { counted } from "./help.ts";
 import { terminalColumns } from "./output.ts";
 
 /** What waits longer is given up, so that the command ends within 20 s whatever hangs. */
 const TOTAL_MS = 18_000;
+/** A check that took so long is named where others had no time. */
+const SLOW_CHECK_MS = 2_000;
 /** For the checks as the service, with the start of their process, and for the checks alone. */
 const AS_SERVICE_MS = 13_000;
 const AS_SERVICE_CHECKS_MS = 10_000;
@@ -158,13 +163,32 @@ async function everything(
     const [chains, command] = [panelChains(config), reinstall(config)];
     ofRun = await withShellProxy(ofRun, { chains, variable, command, options });
   }
+  const made = [...(await checking).flat(), ...ofRun];
   const needsReload = unit?.property("NeedDaemonReload") === "yes" &&
     unit.property("LoadState") === "loaded";
-  const all = besideReports([...(await checking).flat(), ...ofRun])
+  const all = besideReports([...made, ...lateCheck(made)])
     .map((it) => needsReload ? afterReload(it, config.serviceName) : it);
   return (await found).scope === "system"
     ? all
     : all.map((it) => ofUserScope(it, config.serviceName));
+}
+
+/** A failure for checks that were not made in time, with those that took it: nothing is known of them. */
+export function lateCheck(checks: readonly CompletedCheck[]): CompletedCheck[] {
+  const late = checks.filter(({ text }) => text === NO_TIME_LEFT.text);
+  if (late.length === 0) return [];
+  const slow = checks.filter(({ ms }) => ms >= SLOW_CHECK_MS).sort((one, other) =>
+    other.ms - one.ms
+  )
+    .slice(0, 3).map(({ title, ms }) => `${title} (${seconds(ms)})`);
+  const [load = 0] = Deno.loadavg();
+  const text = `${counted(late.length, "check")} had no time within ${TOTAL_MS / 1000} s`;
+  const found = failed(
+    slow.length === 0 ? text : `${text}; the longest: ${slow.join(", ")}`,
+    `see whether this machine is too busy, whose load is ${load.toFixed(1)}, and try it again: top`,
+    "see whether the network loses packets, or answers late: ping -c 20 on the panel's name",
+  );
+  return [{ id: "time", title: "Time", ms: 0, ...found }];
 }
 
 /** Checks of the way to a panel, with what the running agent says against a link that has failed. */

@@ -5,7 +5,7 @@
  */
 
 import type { Language } from "../config/language.ts";
-import { type CheckResult, type CompletedCheck, NO_TIME_LEFT } from "./checks.ts";
+import type { CheckResult, CompletedCheck } from "./checks.ts";
 import { counted, padded, wrap } from "./help.ts";
 import { jsonText } from "./output.ts";
 
@@ -139,7 +139,7 @@ export function reportText(checks: readonly CompletedCheck[], layout: ReportLayo
     );
     return causeText(cause, followers, layout);
   });
-  return [...blocks, ...restTexts(rest, layout), `${summaryText(causes, checks)}\n`].join("\n");
+  return [...blocks, ...restTexts(rest, layout), `${summaryText(causes)}\n`].join("\n");
 }
 
 /** A broken link with its panel, its advice, and what follows from it. */
@@ -199,18 +199,13 @@ export function wrapped(
   return wrap(text, width).join(`\n${" ".repeat(indent)}`).replaceAll("\u00a0", " ");
 }
 
-/** The number of causes that have failed, of those that warn, and of checks that were not made in time. */
-function summaryText(
-  causes: readonly CompletedCheck[],
-  checks: readonly CompletedCheck[],
-): string {
+/** The number of causes that have failed, and of those that warn. */
+function summaryText(causes: readonly CompletedCheck[]): string {
   const failed = causes.filter(({ status }) => status === "failed").length;
-  const warnings = counted(causes.length - failed, "warning");
-  const late = checks.filter(({ text }) => text === NO_TIME_LEFT.text).length;
-  if (late > 0) {
-    return `${failed} failed, ${warnings}, and ${late} not checked for lack of time: try it again.`;
-  }
-  return causes.length === 0 ? "Everything is fine." : `${failed} failed, ${warnings}.`;
+  const warnings = causes.length - failed;
+  return causes.length === 0
+    ? "Everything is fine."
+    : `${failed} failed, ${counted(warnings, "warning")}.`;
 }
 
 /** The results as JSON, in English; `cause` is the id of the check that names it. */

@@ -30,6 +30,10 @@ import { counted, duration } from "./help.ts";
 /** A service that was started again so often, and a moment ago, will not last. */
 const MANY_RESTARTS = 2;
 const LATELY_STARTED_MS = 120_000;
+/** One that was killed so lately may be killed again. */
+const LATELY_KILLED_MS = 3_600_000;
+/** How what is short of memory ends. */
+const KILLED = /SIGKILL|memory/;
 /** Settings by which systemd, or the kernel, ends a service that works. */
 const ENDING_SETTINGS = ["RuntimeMaxSec", "WatchdogSec", "LimitCPU", "MemoryMax"];
 
@@ -96,9 +100,9 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
   }
   if (health === undefined) return unseenResult(text, found);
   const restarts = Number(unit?.property("NRestarts") ?? 0);
-  const seen = restarts > 0
-    ? `${text}; systemd has started it again ${counted(restarts, "time")}`
-    : text;
+  const again = `${text}; systemd has started it again ${counted(restarts, "time")}`;
+  const death = restarts > 0 ? state.lastDeath : "";
+  const seen = restarts === 0 ? text : death === "" ? again : `${again}: before, ${death}`;
   const hindrance = unit &&
     (isLoaded
       ? missingRequirement(unit, found.detail) ?? missingProgram(unit, install) ??
@@ -140,20 +144,24 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
   }
   const runsForMs = Date.now() - (health.startedAtMs ?? 0);
   const limit = unit && underSettings("", { unit: ofDropIns(unit), names: ENDING_SETTINGS });
+  const lately = `${seen}, the last time ${duration(runsForMs)} ago`;
+  if (limit === undefined && KILLED.test(death) && runsForMs < LATELY_KILLED_MS) {
+    return warning(
+      lately,
+      "see whether the kernel has too little memory: free -m; journalctl -k | grep -i oom",
+      `see what else has killed it: journalctl -u ${state.name} -n 50`,
+    );
+  }
   const many = limit === undefined ? MANY_RESTARTS : 1;
   if (unit !== undefined && restarts >= many && runsForMs < LATELY_STARTED_MS) {
-    return warning(
-      state.lastError === "" || limit !== undefined
-        ? `${seen}, the last time ${duration(runsForMs)} ago${limit?.text ?? ""}`
-        : `${seen}, the last time ${
-          duration(runsForMs)
-        } ago; the last error in its log: ${state.lastError}`,
-      ...limit?.advice ?? [
-        state.lastError === ""
-          ? `see why it ended: journalctl -u ${unit.name} -n 50`
-          : `if that is repaired by now, nothing is left to do; else see more: journalctl -u ${unit.name} -n 50`,
-      ],
-    );
+    if (limit !== undefined) return warning(lately + limit.text, ...limit.advice);
+    const { lastError } = state;
+    return lastError === ""
+      ? warning(lately, `see why it ended: journalctl -u ${unit.name} -n 50`)
+      : warning(
+        `${lately}; the last error in its log: ${lastError}`,
+        `if that is repaired by now, nothing is left to do; else see more: journalctl -u ${unit.name} -n 50`,
+      );
   }
   if (unit?.property("NeedDaemonReload") === "yes") {
     const reload = `systemctl daemon-reload && systemctl restart ${unit.name}`;
@@ -169,7 +177,7 @@ function unseenResult(text: string, found: FoundService): CheckResult {
   // Of a run before this one, unless systemd has started that again by itself.
   const lastError = unit?.property("NRestarts") === "0" ? "" : state?.lastError ?? "";
   const pid = Number(unit?.property("MainPID") ?? 0);
-  const why = unit && (crash(unit, lastError) ?? hiddenPath(unit, lastError));
+  const why = unit && (hiddenPath(unit, lastError) ?? crash(unit, lastError));
   if (why !== undefined) return failed(`${text}, but ${why.text}`, ...why.advice);
   if (lastError !== "") {
     const seen = { ...found, state: found.state && { ...found.state, lastError } };

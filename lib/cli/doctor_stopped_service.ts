@@ -37,7 +37,7 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
   const { state, unit } = found;
   const { start = "", logHint = "", lastError = "", lastLine = "" } = state ?? {};
   const why = unit &&
-    (unitFailure(unit, found) ?? crash(unit, lastError) ?? hiddenPath(unit, lastError));
+    (unitFailure(unit, found) ?? hiddenPath(unit, lastError) ?? crash(unit, lastError));
   if (why !== undefined && !DAMAGED.test(lastError)) {
     const isStarted = startsNoMore(found) === "" ||
       why.advice.some((line) => /\bsystemctl (?:re)?start /.test(line));

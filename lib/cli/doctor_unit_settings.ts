@@ -29,11 +29,12 @@ export function crash(unit: LoadedUnit, lastError: string): UnitFailure | undefi
   const status = unit.property("ExecMainStatus");
   const hasFailed = unit.property("ExecMainCode") === "1" && status !== "0";
   const isOfRuntime = RUNTIME_ERRORS.test(lastError);
-  if (!isOfRuntime && (!hasFailed || lastError !== "")) return undefined;
+  const isBarred = / and does not run$/.test(lastError);
+  if (!isOfRuntime && !isBarred && (!hasFailed || lastError !== "")) return undefined;
   const text = hasFailed ? `its runtime ended with code ${status}` : "its runtime ended by itself";
   const settings = underSettings(text, { unit, names: BREAKING_SETTINGS }) ??
     underSettings(text, { unit: ofDropIns(unit), names: FORBIDDING_SETTINGS });
-  if (settings !== undefined || lastError === "") return settings;
+  if (settings !== undefined || !isOfRuntime) return settings;
   const advice = `see all that it said: journalctl -u ${unit.name} -n 30`;
   return { text: `${text}, and said: ${lastError}`, advice: [advice] };
 }

@@ -35,6 +35,8 @@ export interface ServiceState {
   readonly lastError: string;
   /** The last line that its process has written, whatever it says; empty where the log has none. */
   readonly lastLine: string;
+  /** How its process before was ended, by its log, in words; empty where it has ended by itself. */
+  readonly lastDeath: string;
   /** Whether this user may not read its log. */
   readonly isLogHidden: boolean;
   /** Whether it was started so often that systemd starts it only after `reset-failed`. */
@@ -80,6 +82,7 @@ export async function serviceState(
     enable: manager.enable.map(toolLine).join(" && "),
     lastError: lastError(output),
     lastLine: lastLine(output),
+    lastDeath: lastDeath(output),
     isLogHidden,
     isStartLimited: isStartLimited(output),
     isUnconfigured: isUnconfigured(record),
@@ -183,6 +186,17 @@ function lastError(tail: string): string {
     !/^Failed to start .*\.$|Failed to run 'start' task/.test(line)
   );
   return truncate(error?.replace(/^# /, "") ?? "", MAX_ERROR_LENGTH);
+}
+
+/** How the last process was ended, by what systemd has written of it. */
+function lastDeath(tail: string): string {
+  const words = /(killed by the OOM killer)|Main process exited, code=(\w+), status=\d+\/(\w+)/g;
+  const [[, oom, code, signal] = [], [, oomBefore] = []] = [...tail.matchAll(words)].reverse();
+  return oom !== undefined || oomBefore !== undefined
+    ? "the kernel killed it, because memory was used up"
+    : code === "killed" || code === "dumped"
+    ? `its process was ended by SIG${signal}`
+    : "";
 }
 
 /** The folders that may hold the health file of an installed service, or of an agent of this user. */

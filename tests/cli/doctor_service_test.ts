@@ -199,6 +199,7 @@ const SERVICE: ServiceState = {
   ...{ logHint: "journalctl -u x -f", start: "systemctl start x", enable: "systemctl enable x" },
   ...{
     isUnconfigured: false,
+    lastDeath: "",
     isLogHidden: false,
     isStartLimited: false,
     updatesError: "",
@@ -1343,6 +1344,18 @@ Deno.test("serviceResult() says what systemd refuses in a unit, and what the run
   );
 });
 
+Deno.test("serviceResult() takes a setting that forbids the runtime for why that does not run", () => {
+  const lastError = "Cannot run x: this needs Deno; /usr/bin/deno is there as /d, and does not run";
+  const state = { ...SERVICE, isActive: false, lastError };
+  const unit = unitOf(
+    { Result: "exit-code", ExecMainCode: "1", ExecMainStatus: "1" },
+    { SystemCallFilter: "~@network-io", Environment: "DENO=/usr/bin/deno" },
+  );
+  const { text, advice } = serviceResult(foundOf(state, { unit }), undefined);
+  assertStringIncludes(text, `(SystemCallFilter=~@network-io in ${DROP_IN})`);
+  assertStringIncludes(advice ?? "", "remove that setting");
+});
+
 Deno.test("connectionsResult() names the proxy on the way, and the panel that may start again", () => {
   const panel = { panel: "p.example", sinceMs: 1, failures: 0, probes: 0, shortConnections: 4 };
   const health = { ...HEALTH, panels: [panel] };
@@ -1428,6 +1441,24 @@ Deno.test("serviceResult() warns of a service that ended again and again", () =>
   assertStringIncludes(limited.text, `5.0 s ago (RuntimeMaxSec=6 in ${DROP_IN})`);
   assertEquals(of(1, 995_000).status, "ok");
   assertEquals(of(7, 800_000).status, "ok", "it has run for a while");
+});
+
+Deno.test("serviceResult() warns of a service that was killed, for an hour", () => {
+  const killed = (lastDeath: string, startedAtMs: number) =>
+    serviceResult(
+      foundOf({ ...SERVICE, lastDeath }, { unit: unitOf({ NRestarts: "1" }) }),
+      { ...HEALTH, startedAtMs },
+    );
+  using _ = new FakeTime({ now: 10_000_000 });
+  const once = killed("its process was ended by SIGKILL", 9_000_000);
+  assertEquals(once.status, "warning");
+  assertStringIncludes(
+    once.text,
+    "again 1 time: before, its process was ended by SIGKILL, the last",
+  );
+  assertStringIncludes(once.causes?.[0] ?? "", "see whether the kernel has too little memory");
+  assertEquals(killed("its process was ended by SIGKILL", 1_000_000).status, "ok", "long ago");
+  assertEquals(killed("its process was ended by SIGTERM", 9_000_000).status, "ok");
 });
 
 Deno.test("serviceResult() knows a full disk and a damaged program by their words", () => {

@@ -1,6 +1,12 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { parseCheck, runChain } from "../../lib/cli/checks.ts";
-import { afterReload, besideReports, panelChains, runDoctor } from "../../lib/cli/doctor.ts";
+import { NO_TIME_LEFT, ok, parseCheck, runChain } from "../../lib/cli/checks.ts";
+import {
+  afterReload,
+  besideReports,
+  lateCheck,
+  panelChains,
+  runDoctor,
+} from "../../lib/cli/doctor.ts";
 import { installCommand } from "../../lib/cli/doctor_found_service.ts";
 import { AS_SERVICE } from "../../lib/cli/doctor_as_service.ts";
 import { machineChecks } from "../../lib/cli/doctor_machine.ts";
@@ -151,6 +157,17 @@ Deno.test("runDoctor() puts a panel's name above its checks where there are seve
     assertStringIncludes(lines[at + 1] ?? "", "TCP connection");
     assertStringIncludes(lines[again + 1] ?? "", "Network", "what is fine stands below");
   }
+});
+
+Deno.test("lateCheck() fails for checks that had no time, and names those that took it", () => {
+  const check = { id: "dns", title: "Name resolution", ms: 3_700, ...ok("answered") };
+  assertEquals(lateCheck([check]), []);
+  const [late] = lateCheck([check, { id: "tls", title: "TLS", ms: 0, ...NO_TIME_LEFT }]);
+  assertEquals([late?.id, late?.status], ["time", "failed"]);
+  assertEquals(
+    late?.text,
+    "1 check had no time within 18 s; the longest: Name resolution (3.7 s)",
+  );
 });
 
 Deno.test("runDoctor() prints its checks for the doctor that has started it, and has not failed", async () => {

@@ -49,6 +49,7 @@ const STATUS: Status = {
     lastError: "",
     lastLine: "",
     isUnconfigured: false,
+    lastDeath: "",
     isLogHidden: false,
     isStartLimited: false,
     updatesError: "",

@@ -42,6 +42,7 @@ Deno.test("serviceState() asks the manager, and names its commands", async () =>
   const usual: ServiceState = {
     ...{ name: NAME, manager: "systemd", isActive: true, isEnabled: true, lastError: "" },
     lastLine: "",
+    lastDeath: "",
     isLogHidden: false,
     logHint: `journalctl -u ${NAME} -f`,
     start: `systemctl start ${NAME}.service`,
@@ -153,6 +154,19 @@ Deno.test("serviceState() knows a unit that has ended too often to be started ag
 Deno.test("serviceState() takes what the runtime dies of for an error", async () => {
   const log = ["Started x.", "#", "# Fatal JavaScript out of memory: LAST", "#", "==== C stack"];
   assertEquals((await stateOf({ log })).lastError, "Fatal JavaScript out of memory: LAST");
+});
+
+Deno.test("serviceState() says how the process before was ended, by systemd's words", async () => {
+  const of = async (...log: string[]) => (await stateOf({ log })).lastDeath;
+  const killed = "x.service: Main process exited, code=killed, status=9/KILL";
+  const oom = "x.service: A process of this unit has been killed by the OOM killer.";
+  const memory = "the kernel killed it, because memory was used up";
+  const exited = "x.service: Main process exited, code=exited, status=1/FAILURE";
+  assertEquals(await of(killed, "Started x."), "its process was ended by SIGKILL");
+  assertEquals(await of(oom, killed, "Started x."), memory);
+  assertEquals(await of(killed, oom, "Started x."), memory);
+  assertEquals(await of(oom, killed, exited, "Started x."), "");
+  assertEquals(await of("Started x."), "");
 });
 
 Deno.test("serviceState() tells a log that this user may not read from an empty one", async () => {
