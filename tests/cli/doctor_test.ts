@@ -282,6 +282,8 @@ async function doctorOfService(
     panel = ["-e", "http://127.0.0.1:1", "-t", TOKEN],
     record,
     environment = "",
+    unit,
+    reportsTo,
     mainPid = 0,
     shell = {},
   }: {
@@ -290,18 +292,28 @@ async function doctorOfService(
     record?: string;
     /** The service's file of proxies. */
     environment?: string;
+    /** The text of the unit's file. */
+    unit?: string;
+    /** The panel that the running agent reports to, instead of no agent that runs. */
+    reportsTo?: string;
     /** Variables of the shell. */
     shell?: Readonly<Record<string, string>>;
     /** The service's process, as systemd says. */
     mainPid?: number;
   } = {},
 ): Promise<{ code: number; ids: string[]; checks: Record<string, Record<string, unknown>> }> {
-  const shown = `echo User=komari; echo MainPID=${mainPid}`;
+  const shown =
+    `echo User=komari; echo MainPID=${mainPid}; echo "FragmentPath=\${0%/bin/*}/unit.service"`;
   const systemctl = `case "$*" in *show*) ${shown} ;; *is-*) exit 0 ;; *) exit 1 ;; esac`;
   const scripts = { systemctl, journalctl: "", "systemd-run": systemdRun };
   let found: Awaited<ReturnType<typeof doctorOfService>> | undefined;
   await withInstalledService(scripts, async ({ name, env, folder }) => {
     Deno.writeTextFileSync(`${folder}/environment`, environment);
+    if (unit !== undefined) Deno.writeTextFileSync(`${folder}/unit.service`, unit);
+    Deno.mkdirSync(`${folder}/run`);
+    using health = reportsTo === undefined ? undefined : openHealth(`${folder}/run`);
+    const reported = { panel: reportsTo ?? "", sinceMs: Date.now(), failures: 0, probes: 0 };
+    health?.setPanels([reported], { now: true });
     const config = {
       ...configOf([...panel, "--json"], shell),
       ...{ serviceName: name, isConfigInstalled: true },
@@ -384,6 +396,15 @@ Deno.test("runDoctor() tests from its shell where no check can run as the servic
   assertStringIncludes(String(proxied.checks["connect"]?.text), "the proxy 127.0.0.1 port 2");
   const unread = await doctorOfService("echo Cannot start; exit 1", { panel: [] });
   assertEquals(["state", "disks"].map((id) => unread.ids.includes(id)), [false, true]);
+});
+
+Deno.test("runDoctor() knows the panel that the unit has the agent report to", async () => {
+  const unit = "[Service]\nEnvironment=AGENT_ENDPOINT=http://old.example\n";
+  for (const [text, isOther] of [[unit, false], ["[Service]\n", true]] as const) {
+    const { checks } = await doctorOfService("exit 1", { unit: text, reportsTo: "old.example" });
+    const found = String(checks["agent"]?.text);
+    assertEquals(found.includes("its configuration has"), isOther, found);
+  }
 });
 
 onLinux.test("runDoctor() knows the service's own process by its manager", async () => {
