@@ -17,6 +17,7 @@ import { connectAdvice, isPanelsLook } from "./doctor_connect_advice.ts";
 import {
   answersPing,
   FURTHER_CONNECTIONS,
+  kernelCount,
   lostPings,
   SLOW_CONNECT_MS,
   slowConnections,
@@ -24,7 +25,6 @@ import {
 import { CONNECT_MS } from "./doctor_network.ts";
 import {
   detourOf,
-  filteredPackets,
   filterFinding,
   kernelRoutes,
   type RouteFinding,
@@ -44,6 +44,8 @@ import {
 /** For the other addresses of a name, so many of them. */
 const OTHER_CONNECT_MS = 2_000;
 const MAX_OTHERS = 4;
+/** Packets that the kernel has dropped since answers to them would go by another interface. */
+const DROPPED_BY_FILTER = "IPReversePathFilter";
 
 /** Opens a connection to the panel, or through its proxy. */
 export async function checkConnection(way: Way, signal: AbortSignal): Promise<CheckResult> {
@@ -182,7 +184,7 @@ async function notConnected(
     return failed(`${text}; ${finding.text}`, ...connectAdvice(text, way, { finding }));
   }
   const address = way.addresses[0] ?? host;
-  const filtered = filteredPackets();
+  const filtered = kernelCount(DROPPED_BY_FILTER);
   const [isPinged, ofSource] = isTimeout(error) || /host is unreachable/.test(message)
     ? await Promise.all([
       answersPing(address, { config: way.config, signal }),
@@ -190,7 +192,9 @@ async function notConnected(
     ])
     : [];
   const ofAnswers = ofSource ??
-    (isPinged === false ? filterFinding(address, filteredPackets() - filtered) : undefined);
+    (isPinged === false
+      ? filterFinding(address, kernelCount(DROPPED_BY_FILTER) - filtered)
+      : undefined);
   if (ofAnswers !== undefined) {
     const advice = connectAdvice(text, way, { finding: ofAnswers });
     return failed(`${text}; ${ofAnswers.text}`, ...advice);

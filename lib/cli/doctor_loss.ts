@@ -4,6 +4,7 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import { isTimeout, withTimeout } from "../async/timeout.ts";
 import type { Config } from "../config/config.ts";
 import { hostRoots } from "../metrics/open_machine.ts";
@@ -14,7 +15,7 @@ import { startShell } from "../sandbox/shell.ts";
 /** A connection that takes longer is a finding: the kernel has tried it again, after 1 s at first. */
 export const SLOW_CONNECT_MS = 1_000;
 /** Connections that are tried at once, to tell lost packets from a slow way. */
-export const FURTHER_CONNECTIONS = 5;
+export const FURTHER_CONNECTIONS = 10;
 /** Fewer than firewalls let pass at once that limit them. */
 export const PINGS = 5;
 const PING_MS = 1_500;
@@ -32,6 +33,19 @@ export async function slowConnections(
   );
   signal.throwIfAborted();
   return all.filter((it) => it.status === "rejected" && isTimeout(it.reason)).length;
+}
+
+/** The sum of some of the kernel's own counts of TCP on this machine, by their names in `nstat`. */
+export function kernelCount(...names: readonly string[]): number {
+  const text = attempt(() => Deno.readTextFileSync("/proc/net/netstat")) ?? "";
+  const [keys = [], values = []] = text.split("\n").filter((line) => line.startsWith("TcpExt:"))
+    .map((line) => line.split(" "));
+  return names.reduce((sum, name) => sum + Number(values[keys.indexOf(name)] ?? 0), 0);
+}
+
+/** Packets of TCP that this machine has sent again so far, for want of an answer. */
+export function sentAgain(): number {
+  return kernelCount("TCPSynRetrans", "TCPTimeouts", "TCPLossProbes");
 }
 
 /** How many of {@linkcode PINGS} to an address are lost; `undefined` where it answers none, or none can be sent. */

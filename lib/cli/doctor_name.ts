@@ -38,16 +38,22 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   if (ipFamily(host) !== undefined) return ok(`${host} is an address`);
   const sources = await readSources(way);
   const line = sources.leavesOutHosts ? undefined : sources.hostsLine;
+  const once = { signal, times: 1 };
+  const early = Promise.all([
+    askEach(host, sources, once),
+    // It can't exist (RFC 6761). A resolver on this machine knows that, and asks nobody.
+    askEach(`${crypto.randomUUID()}.invalid`, sources, once),
+  ]);
   const startedAtMs = performance.now();
   const lookup = withTimeout(
     (signal) => new Connector(way.config).lookUp(host, { signal }),
     { timeoutMs: LOOKUP_MS, signal },
   );
-  const asked = await settlesWithin(lookup, SLOW_LOOKUP_MS, { signal })
+  let asked = await settlesWithin(lookup, SLOW_LOOKUP_MS, { signal })
     ? undefined
     : askEach(host, sources, { signal });
-  // Nothing waits for it where the check is given up.
-  asked?.catch(() => {});
+  // Nothing waits for them where the check is given up.
+  for (const questions of [early, asked]) questions?.catch(() => {});
   let addresses: readonly string[];
   try {
     addresses = await lookup;
@@ -62,6 +68,11 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   }
   const ms = performance.now() - startedAtMs;
   way.addresses = addresses;
+  const isLate = asked !== undefined;
+  const [first, ofNoName] = await early;
+  if (line === undefined && [...first, ...ofNoName].some(isIncomplete)) {
+    asked ??= askEach(host, sources, { signal });
+  }
   const answers = line === undefined && asked !== undefined ? await asked : [];
   const answerer = answererOf(answers) ?? sources.asked;
   way.answeredBy = line === undefined
@@ -80,9 +91,10 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
         : `remove line ${line} of /etc/hosts`,
     );
   }
-  const isInvention = line === undefined && await isInvented(addresses, sources, signal);
+  const isInvention = line === undefined &&
+    ofNoName.some((it) => it.addresses.some((address) => addresses.includes(address)));
   const isOfProxy = line === undefined && addresses.every((it) => FAKE_IPS.test(it));
-  if (line === undefined && !isInvention) way.doubts = await staleDoubts({ way, sources, signal });
+  if (line === undefined && !isInvention) way.doubts = staleDoubts(first, way);
   let text = found;
   if (isOfProxy) {
     text = `${found}, as proxies such as Clash give for any name (fake-IP)`;
@@ -100,11 +112,13 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
     ];
   }
   if (line !== undefined && !addresses.some(isLoopbackHost)) {
-    way.doubts = hostsDoubts(await (asked ?? askEach(host, sources, { signal })), { way, line });
+    way.doubts = hostsDoubts(first, { way, line });
   }
   if (asked === undefined) return ok(text);
   const pings = await pingsOf(answers, way, signal);
-  const slow = `${text}, after ${seconds(ms)}`;
+  // A question alone may be lost by a server that limits them.
+  if (!isLate && (pings ?? 0) === 0) return ok(text);
+  const slow = isLate ? `${text}, after ${seconds(ms)}` : text;
   const each = answers.length === 0 ? "" : ` (${answers.map(answerText).join("; ")})`;
   return warning(
     slow + each + pingsText(answers, pings),
@@ -136,12 +150,13 @@ function pingsText(answers: readonly NameAnswer[], pings: number | undefined): s
     : `; ${pings} of ${PINGS} pings are lost: packets are lost`;
 }
 
+/** Whether a question was not answered. */
+function isIncomplete(answer: NameAnswer): boolean {
+  return isSilent(answer) || answer.lost !== undefined || answer.isSilentOnIpv6 === true;
+}
+
 /** Answers of name servers that contradict an address that the system has, perhaps from a cache. */
-async function staleDoubts(
-  { way, sources, signal }: { way: Way; sources: NameSources; signal: AbortSignal },
-): Promise<string[]> {
-  const { host } = firstHop(way);
-  const answers = await askEach(host, sources, { signal, times: 1 });
+function staleDoubts(answers: readonly NameAnswer[], way: Way): string[] {
   const found = answers.find(({ addresses }) => addresses.length > 0);
   if (found === undefined || found.addresses.some((it) => way.addresses.includes(it))) return [];
   return [
@@ -166,17 +181,6 @@ function hostsDoubts(
     `correct or remove line ${line} of /etc/hosts, if ${host} is not at ${addresses.join(", ")}: ` +
     `${found.server} answers ${other}`,
   ];
-}
-
-/** Whether the addresses are also those of a name that can't exist (RFC 6761). */
-async function isInvented(
-  addresses: readonly string[],
-  sources: NameSources,
-  signal: AbortSignal,
-): Promise<boolean> {
-  // Asked directly: a resolver on this machine knows that there is none, and asks nobody.
-  const answers = await askEach(`${crypto.randomUUID()}.invalid`, sources, { signal, times: 1 });
-  return answers.some((it) => it.addresses.some((address) => addresses.includes(address)));
 }
 
 /** A name that the system knows, and a name server of the configuration's own does not give. */

@@ -107,14 +107,6 @@ export function detourOf(address: string, askRoute = kernelRoutes()): RouteFindi
   };
 }
 
-/** Packets that the kernel has dropped so far since answers to them would go by another interface. */
-export function filteredPackets(): number {
-  const text = attempt(() => Deno.readTextFileSync("/proc/net/netstat")) ?? "";
-  const [names = [], values = []] = text.split("\n").filter((line) => line.startsWith("TcpExt:"))
-    .map((line) => line.split(" "));
-  return Number(values[names.indexOf("IPReversePathFilter")] ?? 0);
-}
-
 /** A finding where answers of an address are dropped for the way that they come. */
 export function filterFinding(address: string, packets: number): RouteFinding | undefined {
   if (packets <= 0) return undefined;

@@ -19,7 +19,7 @@ import {
   variableFile,
 } from "../service/loaded_unit.ts";
 import { type CheckResult, result } from "./checks.ts";
-import { PINGS } from "./doctor_loss.ts";
+import { PINGS, sentAgain } from "./doctor_loss.ts";
 import { restart } from "./doctor_unit_settings.ts";
 
 /** The way to a panel: its address, what is on it, and what earlier checks have found. */
@@ -36,6 +36,8 @@ export interface Way {
   answeredBy: string;
   /** How many of several pings to it are lost, once it has connected. */
   pings?: Promise<number | undefined>;
+  /** What the kernel had sent again before any of it. */
+  readonly sentAgain: number;
   /** What to look at first if a later link fails, since the addresses may be wrong. */
   doubts: readonly string[];
 }
@@ -49,7 +51,10 @@ export function wayTo(config: Config, unit: readonly UnitSetting[]): Way {
     (host) => host === firstHop(way).host && way.addresses.length > 0 ? way.addresses : undefined,
   );
   const proxy = dialer.proxyFor(url);
-  const way: Way = { url, proxy, config, dialer, unit, addresses: [], answeredBy: "", doubts: [] };
+  const way: Way = {
+    ...{ url, proxy, config, dialer, unit, sentAgain: sentAgain() },
+    ...{ addresses: [], answeredBy: "", doubts: [] },
+  };
   return way;
 }
 
