@@ -154,6 +154,7 @@ async function everything(
     );
     const chains = changed ? [] : panelChains({ ...config, proxies: run.proxies });
     ofRun.push(...await withComparison(checks, { chains, service, options }));
+    if (run.result.status !== "ok") ofRun.push(...unmadeLinks(config, checks));
   }
   const variable = proxyVariable(config, []);
   if (
@@ -171,6 +172,13 @@ async function everything(
   return (await found).scope === "system"
     ? all
     : all.map((it) => ofUserScope(it, config.serviceName));
+}
+
+/** The links of the ways to the panels that are not among the checks of a process which was ended. */
+function unmadeLinks(config: Config, made: readonly CompletedCheck[]): CompletedCheck[] {
+  return panelChains(config).flat()
+    .filter(({ id, panel }) => !made.some((it) => it.id === id && it.panel === panel))
+    .map(({ run: _, ...named }) => ({ ...named, ...NO_TIME_LEFT, ms: 0 }));
 }
 
 /** A failure for checks that were not made in time, with those that took it: nothing is known of them. */

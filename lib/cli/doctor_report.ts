@@ -34,7 +34,13 @@ const CONSEQUENCES: readonly (readonly [
   [["network", "dns", "connect"], ["probes", "version"]],
   [["version"], ["service"], /its last update job failed/, /; Cannot /],
   // Both are sent over the same way.
-  [["connect"], ["dns"], /no answer to \d+ of \d+ questions/, PACKETS_LOST],
+  [
+    ["connect", "round_trip"],
+    ["dns"],
+    /no answer to \d+ of \d+ questions(?!.*packets are lost)/,
+    PACKETS_LOST,
+  ],
+  [["connect", "dns", "round_trip"], ["time"], /^/, PACKETS_LOST],
   // The agent gives a name up sooner than the system.
   [
     ["dns"],

@@ -77,6 +77,13 @@ Deno.test("inOrder() puts lost packets that both see before a slow name", () => 
     inOrder([dns, check("connect", "warning", connect)]).map(({ id, follows }) => [id, follows]);
   assertEquals(order({ text: lost }), [["dns", "connect"], ["connect", undefined]]);
   assertEquals(order({ text: "after 1.2 s" }), [["dns", undefined], ["connect", undefined]]);
+  const trip = check("round_trip", "warning", { text: "packets are lost on the way" });
+  const late = check("time", "failed");
+  const among = (...others: CompletedCheck[]) =>
+    Object.fromEntries(inOrder([...others, trip, late]).map(({ id, follows }) => [id, follows]));
+  assertEquals(among(dns), { dns: "round_trip", round_trip: undefined, time: "round_trip" });
+  const both = check("dns", "warning", { text: `${dns.text}; packets are lost` });
+  assertEquals(among(both), { dns: undefined, round_trip: "dns", time: "dns" });
 });
 
 Deno.test("reportText() begins with the first broken link, and folds what follows from it", () => {

@@ -372,6 +372,16 @@ Deno.test("runDoctor() tries in its shell what fails for the service, with the s
   }
 });
 
+Deno.test("runDoctor() misses the checks of a process that systemd has ended", async () => {
+  const made = { id: "network", title: "X", status: "ok", text: "fine", ms: 7 };
+  const { checks, code } = await doctorOfService(
+    `echo '${JSON.stringify({ check: made })}'; exit 143`,
+  );
+  const { network, websocket, time } = checks;
+  assertEquals([code, network?.text, websocket?.text], [1, "fine", NO_TIME_LEFT.text]);
+  assertStringIncludes(String(time?.text), "8 checks had no time");
+});
+
 Deno.test("runDoctor() tries a proxy that its shell alone has", async () => {
   await using proxy = startHttpProxy();
   const url = `http://127.0.0.1:${proxy.port}`;
