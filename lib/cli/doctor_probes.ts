@@ -21,70 +21,83 @@ export async function checkProbes(
   signal: AbortSignal,
 ): Promise<CheckResult> {
   const lost = (health?.panels ?? []).flatMap(({ lostTargets = [] }) => lostTargets);
-  return probesResult(config, health, await refusalOf(lost, { config, signal }));
+  return probesResult(config, health, await refusalsOf(lost, { config, signal }));
 }
 
-/** Why this agent does not probe one of the targets; `undefined` where it may probe all. */
-async function refusalOf(
+/** Why this agent does not probe some of the targets. */
+async function refusalsOf(
   targets: readonly LostTarget[],
   { config, signal }: { config: Config; signal: AbortSignal },
-): Promise<string | undefined> {
+): Promise<ReadonlyMap<LostTarget, string>> {
   const policy = new ProbePolicy(new SystemResolver(), {
     machine: { interfaceAddresses: () => Deno.networkInterfaces() },
     allowLocal: config.allowLocalProbes,
   });
-  for (const target of targets.flatMap(partsOf)) {
-    try {
-      const host = target.kind === "http" ? urlHost(target.url) : target.host;
-      await policy.admit(host, { signal });
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof ProbeRefusedError) return error.message;
+  const refusals = new Map<LostTarget, string>();
+  for (const lost of targets) {
+    for (const target of partsOf(lost)) {
+      try {
+        const host = target.kind === "http" ? urlHost(target.url) : target.host;
+        await policy.admit(host, { signal });
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof ProbeRefusedError) refusals.set(lost, error.message);
+      }
     }
   }
-  return undefined;
+  return refusals;
 }
 
-/** The result for probes of the last minute; `refusal` is why one of the lost targets may not be probed. */
+/** The result for probes of the last minute; `refusals` are why some of the lost targets may not be probed. */
 export function probesResult(
   config: Config,
   health: Health | undefined,
-  refusal?: string,
+  refusals: ReadonlyMap<LostTarget, string> = new Map(),
 ): CheckResult {
   const panels = health?.panels ?? [];
   const run = panels.reduce((sum, { lastMinute = 0 }) => sum + lastMinute, 0);
   const lost = panels.reduce((sum, it) => sum + (it.lost ?? 0), 0);
   if (run === 0) return skipped("none ran in the last minute");
   const targets = panels.flatMap(({ lostTargets = [] }) => lostTargets);
-  const text = withLostTargets(`${run} in the last minute, ${lost} lost`, panels);
-  if (refusal !== undefined) {
-    const [, permitted] = /^(.*); --allow-local-probes permits it$/.exec(refusal) ?? [];
-    return permitted === undefined
-      ? warning(`${text}; ${refusal}`, "remove that probe from the panel: no agent sends it")
-      : warning(
-        `${text}; ${permitted}`,
-        `if it is to be probed, permit it: ${
-          given({ config }, "--allow-local-probes")
-        }; else remove it from ` +
-          "the panel",
-      );
-  }
-  if (lost < run && targets.length === 0) return ok(text);
-  const kinds = panels.flatMap(({ kinds = {} }) => Object.keys(kinds));
+  const counts = withLostTargets(`${run} in the last minute, ${lost} lost`, panels);
+  if (lost < run && targets.length === 0) return ok(counts);
+  const [refusal] = refusals.values();
+  const [, permitted] = /^(.*); --allow-local-probes permits it$/.exec(refusal ?? "") ?? [];
+  const text = refusal === undefined ? counts : `${counts}; ${permitted ?? refusal}`;
+  const ofRefusal = refusal === undefined
+    ? undefined
+    : permitted === undefined
+    ? "remove that probe from the panel: no agent sends it"
+    : `if it is to be probed, permit it: ${
+      given({ config }, "--allow-local-probes")
+    }; else remove it from the panel`;
   const seen = health && seenProblem(health, "ping");
-  if (seen !== undefined && kinds.every((kind) => kind === "icmp")) {
+  const open = targets.filter((it) =>
+    !refusals.has(it) && (seen === undefined || it.kind !== "icmp")
+  );
+  if (open.length === 0 && refusal !== undefined) return warning(text, ofRefusal);
+  const kinds = panels.flatMap(({ kinds = {} }) => Object.keys(kinds));
+  if (seen !== undefined && open.length === 0 && kinds.every((kind) => kind === "icmp")) {
     return warning(`${text}: ${seen}`);
   }
+  const looks = open.slice(0, MAX_LOOKS).map(lookAt).join("; ");
+  const usual = kinds.length > 0 && kinds.every((kind) => ["tcp", "http"].includes(kind))
+    ? "nc -vz TARGET PORT"
+    : "ping -c 3 TARGET";
   return warning(
     text,
-    `see whether a target answers this machine: ${lookAt(targets[0], kinds)}`,
+    ofRefusal,
+    `see whether a target answers this machine: ${looks || usual}`,
     "see whether a firewall here drops or refuses it: nft list ruleset || iptables-save",
-    targets.some(({ target }) => target.endsWith(":25"))
+    open.some(({ target }) => target.endsWith(":25"))
       ? "see whether this machine's provider lets port 25 out, which most refuse"
       : undefined,
     `see in its log why each is lost: ${given({ config }, "--log-level debug")}`,
   );
 }
+
+/** Targets that are lost always, and whose commands are given. */
+const MAX_LOOKS = 3;
 
 /** Where a probe goes to, which may be several places. */
 function partsOf(lost: LostTarget): readonly ProbeTarget[] {
@@ -92,12 +105,10 @@ function partsOf(lost: LostTarget): readonly ProbeTarget[] {
 }
 
 /** The command that asks a target as its probe does. */
-function lookAt(lost: LostTarget | undefined, kinds: readonly string[]): string {
-  const [target] = lost === undefined ? [] : partsOf(lost);
+function lookAt(lost: LostTarget): string {
+  const [target] = partsOf(lost);
   if (target?.kind === "http") return `curl -v ${target.url.href}`;
-  if (target?.kind === "tcp") return `nc -vz ${target.host} ${target.port}`;
-  if (target !== undefined) return `ping -c 3 ${target.host}`;
-  return kinds.length > 0 && kinds.every((kind) => ["tcp", "http"].includes(kind))
-    ? "nc -vz TARGET PORT"
-    : "ping -c 3 TARGET";
+  return target?.kind === "tcp"
+    ? `nc -vz ${target.host} ${target.port}`
+    : `ping -c 3 ${target?.host ?? "TARGET"}`;
 }

@@ -866,6 +866,17 @@ Deno.test("checkProbes() names targets that are always lost, and one that may no
     ]);
     const mail = await of("tcp", "192.0.2.1:25");
     assertStringIncludes(mail.causes?.[2] ?? "", "this machine's provider lets port 25 out");
+    const targets = ["127.0.0.1:22", "192.0.2.1:80", "198.51.100.7:81"];
+    const lostTargets = targets.map((target) => ({ kind: "tcp", target } as const));
+    file.setPanels([{ ...panel, alwaysLost: 3, lostTargets }], { now: true });
+    const config = configIn(folder);
+    const { causes = [] } = await checkProbes(
+      config,
+      runningAgent(config, {}),
+      new AbortController().signal,
+    );
+    assertStringIncludes(causes[0] ?? "", "permit it: --allow-local-probes");
+    assertStringIncludes(causes[1] ?? "", ": nc -vz 192.0.2.1 80; nc -vz 198.51.100.7 81");
     const all = await of("tcp", "192.0.2.1:443", 2);
     assertStringIncludes(all.causes?.[0] ?? "", "nc -vz 192.0.2.1 443");
   });
