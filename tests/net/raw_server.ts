@@ -64,6 +64,11 @@ export class RawPeer {
     await this.write(head.join("\r\n") + text);
   }
 
+  /** The server's port. */
+  get port(): number {
+    return this.#connection.localAddr.port;
+  }
+
   /** Hangs up. */
   close(): void {
     try {
@@ -74,45 +79,66 @@ export class RawPeer {
   }
 }
 
-/** A server on loopback. */
-export interface RawServer {
-  readonly port: number;
-  /** `http://127.0.0.1:…`. */
-  readonly origin: string;
+/** A server on loopback that deals with each connection as a test likes, and ends all with its block. */
+export class RawServer implements AsyncDisposable {
+  readonly #listener: Deno.TcpListener;
+  readonly #serve: (peer: RawPeer, index: number) => Promise<unknown>;
+  readonly #open = new Set<RawPeer>();
+  readonly #accepting: Promise<void>;
   /** How many connections there have been. */
-  readonly accepted: number;
+  accepted = 0;
+
+  /** `serve` is told how many connections there have been before. */
+  constructor(
+    serve: (peer: RawPeer, index: number) => Promise<unknown>,
+    { hostname = "127.0.0.1" } = {},
+  ) {
+    this.#listener = Deno.listen({ hostname, port: 0 });
+    this.#serve = serve;
+    this.#accepting = this.#accept();
+  }
+
+  get port(): number {
+    return this.#listener.addr.port;
+  }
+
+  /** `http://127.0.0.1:…`. */
+  get origin(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Connections that neither side has closed. */
+  get open(): number {
+    return this.#open.size;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    for (const peer of this.#open) peer.close();
+    await this.#accepting;
+  }
+
+  async #accept(): Promise<void> {
+    const served: Promise<void>[] = [];
+    for await (const connection of this.#listener) {
+      const peer = new RawPeer(connection);
+      this.#open.add(peer);
+      served.push(
+        this.#serve(peer, this.accepted++).then(() => {}).finally(() => {
+          peer.close();
+          this.#open.delete(peer);
+        }),
+      );
+    }
+    await Promise.all(served);
+  }
 }
 
-/**
- * Runs a server that deals with each connection by `serve`, which is told how many there have been
- * before, and ends all of them after `use`, which fails when it hangs.
- */
+/** Runs a server until `use` has ended, which fails when it hangs. */
 export async function withRawServer(
   serve: (peer: RawPeer, index: number) => Promise<void>,
   use: (server: RawServer) => Promise<void>,
 ): Promise<void> {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  const peers: RawPeer[] = [];
-  const served: Promise<void>[] = [];
-  const accepting = (async () => {
-    for await (const connection of listener) {
-      const peer = new RawPeer(connection);
-      served.push(serve(peer, peers.push(peer) - 1).finally(() => peer.close()));
-    }
-  })();
-  try {
-    await realDeadline(use({
-      port,
-      origin: `http://127.0.0.1:${port}`,
-      get accepted() {
-        return peers.length;
-      },
-    }));
-  } finally {
-    listener.close();
-    for (const peer of peers) peer.close();
-    await accepting;
-    await Promise.all(served);
-  }
+  await using server = new RawServer(serve);
+  await realDeadline(use(server));
 }

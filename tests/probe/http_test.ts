@@ -9,16 +9,16 @@ import { FakeTime } from "../fake_time.ts";
 import { isolatedTest } from "../own_process.ts";
 import { realUntil } from "../real_deadline.ts";
 import { fakePolicy, fakeResolver, policyOf } from "./fake_names.ts";
-import { RawServer, write } from "./raw_server.ts";
+import { answering, saying } from "./probed_server.ts";
 import { restoring } from "../restoring.ts";
 import { SANITIZED } from "../sanitized_tests.ts";
 import { onlyIf } from "../only_on.ts";
 import { denoOutput } from "../deno_output.ts";
+import { type RawPeer } from "../net/raw_server.ts";
+import { CLOSED_PORT } from "../free_port.ts";
 
 const signal = new AbortController().signal;
 const certificate = await makeCertificate();
-
-type Answer = (path: string, connection: Deno.TcpConn) => Promise<"keep" | undefined | void>;
 
 interface ProbeOptions {
   signal?: AbortSignal;
@@ -49,9 +49,7 @@ async function failure(probe: () => Promise<number>): Promise<string> {
 }
 
 Deno.test("HttpProbe.probe() sends one plain request and measures until the answer's head is there", async () => {
-  await using server = new RawServer((_, connection) =>
-    write(connection, "HTTP/1.1 200 OK\r\n\r\n")
-  );
+  await using server = saying("HTTP/1.1 200 OK\r\n\r\n");
   const ms = await probe(`http://127.0.0.1:${server.port}/a?b=c#d`);
   assert(ms > 0 && ms < 1000, `${ms}`);
   const [head = "", ...more] = server.requests;
@@ -71,8 +69,8 @@ Deno.test("HttpProbe.probe() sends one plain request and measures until the answ
 });
 
 Deno.test("HttpProbe.probe() takes a status of 200 to 399 for success, all others not", async () => {
-  await using server = new RawServer((path, connection) =>
-    write(connection, `HTTP/1.1 ${path.slice(1)} Word\r\n\r\n`)
+  await using server = answering((path, peer) =>
+    peer.write(`HTTP/1.1 ${path.slice(1)} Word\r\n\r\n`)
   );
   const base = `http://127.0.0.1:${server.port}`;
   for (const status of [200, 204, 299, 300, 301, 304, 307, 399]) {
@@ -93,9 +91,9 @@ Deno.test("HttpProbe.probe() passes over interim answers and heads that come in 
     "\nHTTP/1.1 204 No",
     " Content\n\n",
   ];
-  await using server = new RawServer(async (_, connection) => {
+  await using server = answering(async (_, peer) => {
     for (const piece of pieces) {
-      await write(connection, piece);
+      await peer.write(piece);
       await delay(1);
     }
   });
@@ -103,13 +101,10 @@ Deno.test("HttpProbe.probe() passes over interim answers and heads that come in 
 });
 
 /** Redirects `/N` to `/N-1`, by turns to a path and to another host, and answers `/0`. */
-async function countDown(path: string, connection: Deno.TcpConn): Promise<void> {
+async function countDown(path: string, peer: RawPeer): Promise<void> {
   const left = Number(path.slice(1));
-  const next = left % 2 === 0
-    ? `http://other.example:${connection.localAddr.port}/${left - 1}`
-    : `/${left - 1}`;
-  await write(
-    connection,
+  const next = left % 2 === 0 ? `http://other.example:${peer.port}/${left - 1}` : `/${left - 1}`;
+  await peer.write(
     left === 0
       ? "HTTP/1.1 200 OK\r\n\r\n"
       : `HTTP/1.1 302 Found\r\nLocation: ${next}\r\nContent-Length: 0\r\n\r\n`,
@@ -117,7 +112,7 @@ async function countDown(path: string, connection: Deno.TcpConn): Promise<void> 
 }
 
 Deno.test("HttpProbe.probe() follows five redirects, each admitted and the time for it not counted", async () => {
-  await using server = new RawServer(countDown);
+  await using server = answering(countDown);
   const asked: string[] = [];
   const resolver = fakeResolver(async (host) => {
     asked.push(host);
@@ -137,9 +132,9 @@ Deno.test("HttpProbe.probe() follows five redirects, each admitted and the time 
 
 Deno.test("HttpProbe.probe() adds up the time to the heads of all redirects, and no other", async () => {
   using time = new FakeTime();
-  await using server = new RawServer(async (path, connection) => {
+  await using server = answering(async (path, peer) => {
     time.tick(path === "/2" ? 300 : path === "/1" ? 200 : 100);
-    await countDown(path, connection);
+    await countDown(path, peer);
   });
   const resolver = fakeResolver(() => {
     time.tick(1000);
@@ -150,7 +145,7 @@ Deno.test("HttpProbe.probe() adds up the time to the heads of all redirects, and
 });
 
 Deno.test("HttpProbe.probe() does not let redirects pass by what the policy refuses", async () => {
-  await using server = new RawServer(countDown);
+  await using server = answering(countDown);
   const policy = fakePolicy({ "other.example": "169.254.1.1" });
   await assertRejects(
     () => probe(`http://start.example:${server.port}/3`, { policy }),
@@ -161,12 +156,10 @@ Deno.test("HttpProbe.probe() does not let redirects pass by what the policy refu
 });
 
 Deno.test("HttpProbe.probe() rejects at the sixth redirect and in a loop", async () => {
-  await using counting = new RawServer(countDown);
+  await using counting = answering(countDown);
   const text = await failure(() => probe(`http://127.0.0.1:${counting.port}/6`));
   assertEquals(text, `Cannot probe 127.0.0.1:${counting.port}: more than 5 redirects`);
-  await using looping = new RawServer((_, connection) =>
-    write(connection, "HTTP/1.1 301 Moved\r\nLocation: /\r\n\r\n")
-  );
+  await using looping = saying("HTTP/1.1 301 Moved\r\nLocation: /\r\n\r\n");
   await failure(() => probe(`http://127.0.0.1:${looping.port}/`));
   assertEquals(looping.requests.length, 6);
 });
@@ -191,14 +184,14 @@ Deno.test("HttpProbe.probe() follows each kind of redirect and of location by GE
     "/",
   ];
   for (const [index, location] of locations.entries()) {
-    await using server = new RawServer(async (path, connection) => {
-      const { port } = connection.localAddr;
+    await using server = answering(async (path, peer) => {
+      const { port } = peer;
       const head = path === "/a/"
         ? `HTTP/1.1 ${statuses[index]} Moved\r\nLocation: ${
           location.replace("PORT", `${port}`)
         }\r\n\r\n`
         : "HTTP/1.1 200 OK\r\n\r\n";
-      await connection.write(Uint8Array.from(head, (letter) => letter.charCodeAt(0)));
+      await peer.write(Uint8Array.from(head, (letter) => letter.charCodeAt(0)));
     });
     assert(await probe(`http://127.0.0.1:${server.port}/a/`) > 0);
     assertEquals(server.requests.map((head) => head.split(" HTTP")[0]), [
@@ -215,11 +208,8 @@ Deno.test("HttpProbe.probe() refuses redirects to where no probe may go, without
     "http://me:word@127.0.0.1/",
     "http://",
   ];
-  await using server = new RawServer((path, connection) =>
-    write(
-      connection,
-      `HTTP/1.1 302 Found\r\nLocation: ${locations[Number(path[1])]}?secret\r\n\r\n`,
-    )
+  await using server = answering((path, peer) =>
+    peer.write(`HTTP/1.1 302 Found\r\nLocation: ${locations[Number(path[1])]}?secret\r\n\r\n`)
   );
   for (const index of locations.keys()) {
     const text = await failure(() => probe(`http://127.0.0.1:${server.port}/${index}`));
@@ -228,8 +218,8 @@ Deno.test("HttpProbe.probe() refuses redirects to where no probe may go, without
 });
 
 Deno.test("HttpProbe.probe() follows the location of a redirect only", async () => {
-  await using server = new RawServer((path, connection) =>
-    write(connection, `HTTP/1.1 ${path.slice(1)} Word\r\nLocation: /500\r\n\r\n`)
+  await using server = answering((path, peer) =>
+    peer.write(`HTTP/1.1 ${path.slice(1)} Word\r\nLocation: /500\r\n\r\n`)
   );
   const statuses = [200, 201, 300, 304, 305];
   for (const status of statuses) await probe(`http://127.0.0.1:${server.port}/${status}`);
@@ -238,18 +228,14 @@ Deno.test("HttpProbe.probe() follows the location of a redirect only", async () 
 
 Deno.test("HttpProbe.probe() takes a redirect without a location for success", async () => {
   for (const field of ["", "Location:\r\n"]) {
-    await using server = new RawServer((_, connection) =>
-      write(connection, `HTTP/1.1 301 Moved\r\n${field}\r\n`)
-    );
+    await using server = saying(`HTTP/1.1 301 Moved\r\n${field}\r\n`);
     assert(await probe(`http://127.0.0.1:${server.port}/`) > 0);
   }
 });
 
 Deno.test("HttpProbe.probe() rejects when the response is no HTTP, is cut off or empty", async () => {
   const answers = ["SSH-2.0-x\r\n\r\n", "HTTP/1.1 200 OK\r\nServ", "", "\r\n\r\n"];
-  await using server = new RawServer((path, connection) =>
-    write(connection, answers[Number(path[1])] ?? "")
-  );
+  await using server = answering((path, peer) => peer.write(answers[Number(path[1])] ?? ""));
   for (const index of answers.keys()) {
     const text = await failure(() => probe(`http://127.0.0.1:${server.port}/${index}`));
     assert(text.startsWith(`Cannot probe 127.0.0.1:${server.port}`), text);
@@ -257,17 +243,17 @@ Deno.test("HttpProbe.probe() rejects when the response is no HTTP, is cut off or
 });
 
 Deno.test("HttpProbe.probe() rejects when the head has no end", async () => {
-  await using server = new RawServer(async (_, connection) => {
-    await write(connection, "HTTP/1.1 200 OK\r\n");
-    while (true) await write(connection, "X-Long: " + "x".repeat(1000) + "\r\n");
+  await using server = answering(async (_, peer) => {
+    await peer.write("HTTP/1.1 200 OK\r\n");
+    while (await peer.write("X-Long: " + "x".repeat(1000) + "\r\n"));
   });
   const text = await failure(() => probe(`http://127.0.0.1:${server.port}/`));
   assert(text.includes("head of the answer is too long"), text);
 });
 
 Deno.test("HttpProbe.probe() gives up on interim answers without an end, and hangs up", async () => {
-  await using server = new RawServer(async (_, connection) => {
-    while (true) await write(connection, "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1000));
+  await using server = answering(async (_, peer) => {
+    while (await peer.write("HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1000)));
   });
   const text = await failure(() => probe(`http://127.0.0.1:${server.port}/`));
   assert(text.includes("too many interim responses"), text);
@@ -275,9 +261,7 @@ Deno.test("HttpProbe.probe() gives up on interim answers without an end, and han
 });
 
 Deno.test("HttpProbe.probe() takes another protocol for no success", async () => {
-  await using server = new RawServer((_, connection) =>
-    write(connection, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n")
-  );
+  await using server = saying("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n");
   const text = await failure(() => probe(`http://127.0.0.1:${server.port}/`));
   assert(text.endsWith("the status is 101"), text);
 });
@@ -290,29 +274,20 @@ Deno.test("HttpProbe.probe() takes a head for success, however the body ends", a
     "Content-Encoding: gzip\r\n\r\nnonsense",
   ];
   for (const end of ends) {
-    await using server = new RawServer((_, connection) =>
-      write(connection, `HTTP/1.1 200 OK\r\n${end}`)
-    );
+    await using server = saying(`HTTP/1.1 200 OK\r\n${end}`);
     assert(await probe(`http://127.0.0.1:${server.port}/`) > 0);
   }
 });
 
 Deno.test("HttpProbe.probe() reaches IPv6 literals", async () => {
-  const server = new RawServer(
-    (_, connection) => write(connection, "HTTP/1.1 200 OK\r\n\r\n"),
-    { hostname: "::1" },
-  );
-  try {
-    assert(await probe(`http://[::1]:${server.port}/`) > 0);
-    assertMatch(server.requests[0] ?? "", new RegExp(`host: \\[::1\\]:${server.port}\r\n`, "i"));
-  } finally {
-    await server.close();
-  }
+  await using server = saying("HTTP/1.1 200 OK\r\n\r\n", { hostname: "::1" });
+  assert(await probe(`http://[::1]:${server.port}/`) > 0);
+  assertMatch(server.requests[0] ?? "", new RegExp(`host: \\[::1\\]:${server.port}\r\n`, "i"));
 });
 
 Deno.test("HttpProbe.probe() rejects a status that is none", async () => {
-  await using server = new RawServer((path, connection) =>
-    write(connection, `HTTP/1.1 ${path.slice(1, 4)} Odd\r\n\r\n`)
+  await using server = answering((path, peer) =>
+    peer.write(`HTTP/1.1 ${path.slice(1, 4)} Odd\r\n\r\n`)
   );
   for (const status of ["999", "000", "+20", "2e2"]) {
     const odd = await failure(() => probe(`http://127.0.0.1:${server.port}/${status}?secret`));
@@ -321,7 +296,7 @@ Deno.test("HttpProbe.probe() rejects a status that is none", async () => {
 });
 
 Deno.test("HttpProbe.probe() names no query of a request that fails on its way", async () => {
-  await using server = new RawServer((_, connection) => write(connection, "nonsense\r\n\r\n"));
+  await using server = saying("nonsense\r\n\r\n");
   for (const scheme of ["http", "https"]) {
     const url = `${scheme}://127.0.0.1:${server.port}/path)?secret`;
     const text = await failure(() => probe(url));
@@ -332,16 +307,10 @@ Deno.test("HttpProbe.probe() names no query of a request that fails on its way",
 Deno.test("HttpProbe.probe() leaves a body that has no end unread and hangs up", async () => {
   let sent = 0;
   let hungUp = false;
-  await using server = new RawServer(async (_, connection) => {
-    await write(connection, "HTTP/1.1 200 OK\r\n\r\n");
-    try {
-      while (true) {
-        await write(connection, "x".repeat(65_536));
-        sent += 65_536;
-      }
-    } finally {
-      hungUp = true;
-    }
+  await using server = answering(async (_, peer) => {
+    await peer.write("HTTP/1.1 200 OK\r\n\r\n");
+    while (await peer.write("x".repeat(65_536))) sent += 65_536;
+    hungUp = true;
   });
   assert(await probe(`http://127.0.0.1:${server.port}/`) > 0);
   await realUntil(() => hungUp);
@@ -352,7 +321,7 @@ Deno.test("HttpProbe.probe() rejects with the signal's reason when the server is
   for (const scheme of ["http", "https"]) {
     let arrived = () => {};
     const arrival = new Promise<void>((resolve) => arrived = resolve);
-    await using server = new RawServer((_, _connection) => {
+    await using server = answering(() => {
       arrived();
       return Promise.resolve("keep");
     });
@@ -365,9 +334,7 @@ Deno.test("HttpProbe.probe() rejects with the signal's reason when the server is
 });
 
 Deno.test("HttpProbe.probe() rejects when the connection is refused or the name unknown", async () => {
-  const server = new RawServer(() => Promise.resolve());
-  await server.close();
-  const text = await failure(() => probe(`http://127.0.0.1:${server.port}/`));
+  const text = await failure(() => probe(`http://127.0.0.1:${CLOSED_PORT}/`));
   assert(text.includes("Cannot connect to 127.0.0.1"), text);
   const resolver = fakeResolver(() => Promise.reject(new Error("there is no such name")));
   const policy = policyOf(resolver);
@@ -420,9 +387,9 @@ withOpenssl.test("HttpProbe.probe() follows redirects between http and https (ne
     key: certificate.key,
     onListen: () => {},
   }, () => new Response(null, { status: 308, headers: { location } }));
-  await using plain = new RawServer(async (path, connection) => {
+  await using plain = answering(async (path, peer) => {
     const field = path === "/end" ? "" : `Location: https://localhost:${secure.addr.port}/\r\n`;
-    await write(connection, `HTTP/1.1 301 Moved\r\n${field}\r\n`);
+    await peer.write(`HTTP/1.1 301 Moved\r\n${field}\r\n`);
   });
   const caCerts = [certificate.authority];
   location = `http://127.0.0.1:${plain.port}/end`;
@@ -459,7 +426,7 @@ const ENVIRONMENTS: readonly Record<string, string>[] = [
 for (const env of ENVIRONMENTS) {
   Deno.test(`HttpProbe.probe() takes no notice of ${JSON.stringify(env)} in the environment`, async () => {
     const ok = "HTTP/1.1 200 OK\r\n\r\n";
-    await using server = new RawServer((_, connection) => write(connection, ok));
+    await using server = saying(ok);
     assertEquals(await probeInProcess([`http://some.test:${server.port}/`], env), "ok\n");
   });
 }
@@ -468,13 +435,11 @@ Deno.test("HttpProbe.probe() has garbage collected after 100 requests over TLS, 
   let collections = 0;
   using _ = restoring(globalThis, "gc");
   Reflect.set(globalThis, "gc", () => collections++);
-  const server = new RawServer(() => Promise.resolve());
-  await server.close();
   const http = new HttpProbe(fakePolicy());
   const refused = async (scheme: string, count: number) => {
     for (let n = 0; n < count; n++) {
       // Many addresses, since one is asked 20 times a second.
-      const url = new URL(`${scheme}://127.0.1.${n % 250}:${server.port}/`);
+      const url = new URL(`${scheme}://127.0.1.${n % 250}:${CLOSED_PORT}/`);
       await assertRejects(() => http.probe(url, attemptOf(signal)), Error);
     }
   };
@@ -483,7 +448,7 @@ Deno.test("HttpProbe.probe() has garbage collected after 100 requests over TLS, 
   assertEquals(collections, 0);
   await refused("https", 1);
   assertEquals(collections, 1);
-  await using mute = new RawServer(() => Promise.resolve("keep"));
+  await using mute = answering(() => Promise.resolve("keep"));
   const controller = new AbortController();
   const url = new URL(`http://127.0.0.1:${mute.port}/`);
   const waiting = http.probe(url, attemptOf(controller.signal));
@@ -505,14 +470,12 @@ isolatedTest(import.meta.url, {
 
 async function leavesNothingOpen(): Promise<void> {
   const count = () => [...Deno.readDirSync("/proc/self/fd")].length;
-  const answer: Answer = async (path, connection) => {
-    if (path === "/ok") await write(connection, "HTTP/1.1 200 OK\r\n\r\nbody");
-    if (path === "/bad") await write(connection, "nonsense\r\n\r\n");
+  await using server = answering(async (path, peer) => {
+    if (path === "/ok") await peer.write("HTTP/1.1 200 OK\r\n\r\nbody");
+    if (path === "/bad") await peer.write("nonsense\r\n\r\n");
     return path === "/mute" ? "keep" : undefined;
-  };
-  const mute: Answer = () => Promise.resolve("keep");
-  await using server = new RawServer(answer);
-  await using muteServer = new RawServer(mute);
+  });
+  await using muteServer = answering(() => Promise.resolve("keep"));
   const urls = [
     `http://127.0.0.1:${server.port}/ok`,
     `http://127.0.0.1:${server.port}/bad`,

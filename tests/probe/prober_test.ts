@@ -6,7 +6,8 @@ import type { ProbeKind } from "../../lib/types.ts";
 import { timed } from "../fake_time.ts";
 import { fakePolicy, fakeResolver, policyOf } from "./fake_names.ts";
 import { collectedDebugLog } from "../log/collected_log.ts";
-import { RawServer, write } from "./raw_server.ts";
+import { answering, saying } from "./probed_server.ts";
+import { CLOSED_PORT } from "../free_port.ts";
 
 const signal = new AbortController().signal;
 
@@ -32,7 +33,7 @@ async function probe(kind: ProbeKind, target: string): Promise<number> {
 }
 
 Deno.test("Prober.probe() measures each kind, with fractions of milliseconds", async () => {
-  const server = new RawServer((_, connection) => write(connection, "HTTP/1.1 200 OK\r\n\r\n"));
+  await using server = saying("HTTP/1.1 200 OK\r\n\r\n");
   const host = `some.example:${server.port}`;
   for (const kind of ["icmp", "tcp", "http"] as const) {
     const ms = await probe(kind, host);
@@ -42,15 +43,12 @@ Deno.test("Prober.probe() measures each kind, with fractions of milliseconds", a
     assertEquals(await probe("icmp", host), 7.9);
   });
   assertStringIncludes(lines[0] ?? "", "icmp probe of some.example: 7 ms");
-  await server.close();
 });
 
 Deno.test("Prober.probe() gives -1 for what is lost, and says why to those who debug", async () => {
-  const server = new RawServer(() => Promise.resolve());
-  await server.close();
   const lines = await collectedDebugLog(async () => {
-    assertEquals(await probe("tcp", `some.example:${server.port}`), -1);
-    assertEquals(await probe("http", `some.example:${server.port}/path?secret`), -1);
+    assertEquals(await probe("tcp", `some.example:${CLOSED_PORT}`), -1);
+    assertEquals(await probe("http", `some.example:${CLOSED_PORT}/path?secret`), -1);
     const icmp = proberOf("127.0.0.2");
     assertEquals(await icmp.probe({ kind: "icmp", host: "127.0.0.2" }, { signal }), -1);
   });
@@ -143,9 +141,9 @@ timed.test("Prober.probe() remembers a thousand refusals, and logs no others", a
 });
 
 Deno.test("Prober.probe() follows no redirect to an address that may not be probed", async () => {
-  const server = new RawServer((_, connection) => {
-    return write(connection, "HTTP/1.1 302 Found\r\nLocation: http://inner.example/secret\r\n\r\n");
-  });
+  await using server = saying(
+    "HTTP/1.1 302 Found\r\nLocation: http://inner.example/secret\r\n\r\n",
+  );
   const lines = await collectedDebugLog(async () => {
     const prober = new Prober(shell, fakePolicy({ "inner.example": "169.254.1.1" }));
     const target = parseProbeTarget("http", `http://outer.example:${server.port}/`);
@@ -153,7 +151,6 @@ Deno.test("Prober.probe() follows no redirect to an address that may not be prob
   });
   assertEquals(server.requests.length, 1);
   assert(lines.some((line) => line.includes("Refused to probe inner.example")), lines.join("\n"));
-  await server.close();
 });
 
 const REPLY = "64 bytes from 192.0.2.1: icmp_seq=1 ttl=64 time=7.9 ms";
@@ -201,7 +198,7 @@ timed.test("Prober.probe() reaches an address 20 times a second, whoever names i
 });
 
 Deno.test("Prober.probe() measures 20 sites on one address and port at once", async () => {
-  const server = new RawServer((_, connection) => write(connection, "HTTP/1.1 200 OK\r\n\r\n"));
+  await using server = saying("HTTP/1.1 200 OK\r\n\r\n");
   const prober = proberOf("127.0.0.1");
   const values = await Promise.all(Array.from({ length: 20 }, (_, site) => {
     const target = parseProbeTarget("http", `http://${site}.example:${server.port}/`);
@@ -209,7 +206,6 @@ Deno.test("Prober.probe() measures 20 sites on one address and port at once", as
   }));
   assert(values.every((ms) => ms !== undefined && ms >= 0), `${values}`);
   assertEquals(server.requests.length, 20);
-  await server.close();
 });
 
 timed.test("Prober.probe() shares a measurement between all who want its target at that time", async (time) => {
@@ -250,10 +246,9 @@ timed.test("Prober.probe() ends a shared measurement when nobody wants it any mo
 });
 
 timed.test("Prober.probe() counts each redirect, and sends nothing for a probe that must end between two", async (time) => {
-  const server = new RawServer((path, connection) => {
+  await using server = answering((path, peer) => {
     const hop = Number(path.slice(1));
-    return write(
-      connection,
+    return peer.write(
       hop < 5 ? `HTTP/1.1 302 Found\r\nLocation: /${hop + 1}\r\n\r\n` : "HTTP/1.1 200 OK\r\n\r\n",
     );
   });
@@ -264,5 +259,4 @@ timed.test("Prober.probe() counts each redirect, and sends nothing for a probe t
   assert(await time.until(Promise.all(probes), { withinMs: 60_000 }) >= 1000);
   assertEquals(server.requests.length, 30);
   assert((await Promise.all(probes)).every((ms) => ms !== undefined && ms >= 0));
-  await server.close();
 });
