@@ -16,11 +16,9 @@ import { currentSystem } from "../service/target_system.ts";
 import { type Health, readHealth } from "../state/health_reader.ts";
 import { stateFolder } from "../state/paths.ts";
 import {
-  adviceOf,
   type Check,
   check,
   type CompletedCheck,
-  failed,
   NO_TIME_LEFT,
   parseCheck,
   runChain,
@@ -31,6 +29,13 @@ import { type CommandContext, supportedPlatform } from "./command.ts";
 import { proxyVariableNames } from "./doctor_advice.ts";
 import { agentResult, connectionsResult } from "./doctor_agent.ts";
 import { checkProbes } from "./doctor_probes.ts";
+import {
+  afterReload,
+  besideReports,
+  lateCheck,
+  ofUserScope,
+  withStart,
+} from "./doctor_completed.ts";
 import { AS_SERVICE, parseUnitSettings, runAsService } from "./doctor_as_service.ts";
 import { withComparison, withShellProxy } from "./doctor_comparison.ts";
 import { boundedTools, findInstalled, TOOL_MS } from "./doctor_found_service.ts";
@@ -40,15 +45,11 @@ import { panelChain } from "./doctor_panel.ts";
 import { configCheck, versionCheck } from "./doctor_program.ts";
 import { inOrder, reportJson, reportText } from "./doctor_report.ts";
 import { serviceResult } from "./doctor_service.ts";
-import { ofUserManager, restart } from "./doctor_unit_settings.ts";
-import { reinstall, seconds, wayTo } from "./doctor_way.ts";
-import { counted } from "./help.ts";
+import { reinstall, wayTo } from "./doctor_way.ts";
 import { terminalColumns } from "./output.ts";
 
 /** What waits longer is given up, so that the command ends within 20 s whatever hangs. */
 const TOTAL_MS = 18_000;
-/** A check that took so long is named where others had no time. */
-const SLOW_CHECK_MS = 2_000;
 /** For the checks as the service, with the start of their process, and for the checks alone. */
 const AS_SERVICE_MS = 13_000;
 const AS_SERVICE_CHECKS_MS = 10_000;
@@ -167,11 +168,11 @@ async function everything(
   const made = [...(await checking).flat(), ...ofRun];
   const needsReload = unit?.property("NeedDaemonReload") === "yes" &&
     unit.property("LoadState") === "loaded";
-  const all = besideReports([...made, ...lateCheck(made)])
+  const reloaded = besideReports([...made, ...lateCheck(made, TOTAL_MS)])
     .map((it) => needsReload ? afterReload(it, config.serviceName) : it);
-  return (await found).scope === "system"
-    ? all
-    : all.map((it) => ofUserScope(it, config.serviceName));
+  const started = await found;
+  const all = withStart(reloaded, started);
+  return started.scope === "system" ? all : all.map((it) => ofUserScope(it, config.serviceName));
 }
 
 /** The links of the ways to the panels that are not among the checks of a process which was ended. */
@@ -179,76 +180,6 @@ function unmadeLinks(config: Config, made: readonly CompletedCheck[]): Completed
   return panelChains(config).flat()
     .filter(({ id, panel }) => !made.some((it) => it.id === id && it.panel === panel))
     .map(({ run: _, ...named }) => ({ ...named, ...NO_TIME_LEFT, ms: 0 }));
-}
-
-/** A failure for checks that were not made in time, with those that took it: nothing is known of them. */
-export function lateCheck(checks: readonly CompletedCheck[]): CompletedCheck[] {
-  const late = checks.filter(({ text }) => text === NO_TIME_LEFT.text);
-  if (late.length === 0) return [];
-  const slow = checks.filter(({ ms }) => ms >= SLOW_CHECK_MS).sort((one, other) =>
-    other.ms - one.ms
-  )
-    .slice(0, 3).map(({ title, ms }) => `${title} (${seconds(ms)})`);
-  const [load = 0] = Deno.loadavg();
-  const text = `${counted(late.length, "check")} had no time within ${TOTAL_MS / 1000} s`;
-  const found = failed(
-    slow.length === 0 ? text : `${text}; the longest: ${slow.join(", ")}`,
-    `see whether this machine is too busy, whose load is ${load.toFixed(1)}, and try it again: top`,
-    "see whether the network loses packets, or answers late: ping -c 20 on the panel's name",
-  );
-  return [{ id: "time", title: "Time", ms: 0, ...found }];
-}
-
-/** Checks of the way to a panel, with what the running agent says against a link that has failed. */
-export function besideReports(checks: readonly CompletedCheck[]): CompletedCheck[] {
-  const agent = checks.find(({ id }) => id === "agent");
-  const isAccepted = agent?.status === "ok" && /a report was accepted/.test(agent.text) &&
-    !/a failure since then/.test(agent.text);
-  return checks.map((it) => {
-    if (!isAccepted || it.status !== "failed" || !OF_WAY.includes(it.id)) return it;
-    const { advice, causes = [], ...rest } = it;
-    const text = `${it.text}; the running agent's reports are accepted all the same`;
-    // The agent's connection is to the same machine and port.
-    const left = [advice, ...causes].filter((line) =>
-      !/it listens on|correct the port/.test(line ?? "")
-    );
-    const limit = it.id === "connect" ? CONNECTION_LIMIT : undefined;
-    return { ...rest, text, ...adviceOf([limit, ...left]) };
-  });
-}
-
-/** What lets one connection pass, and no further ones. */
-const CONNECTION_LIMIT =
-  "see whether a firewall, here or there, limits how many connections one machine " +
-  "may have (connlimit, ct count): nft list ruleset || iptables-save";
-
-/** Links that may be slow, or fail at times, while reports go on. */
-const OF_WAY: readonly string[] = ["dns", "connect", "tls", "panel", "round_trip"];
-
-/** Checks that fail by variables and settings of a unit. */
-const OF_UNIT: readonly string[] = [
-  ...["network", "dns", "connect", "tls", "panel", "token", "service", "state", "ping"],
-];
-
-/** A check that may have failed by what the files of the unit no longer say. */
-export function afterReload(check: CompletedCheck, service: string): CompletedCheck {
-  if (check.status !== "failed" || !OF_UNIT.includes(check.id)) return check;
-  const { advice, causes = [], ...rest } = check;
-  const reload =
-    `have systemd read the unit's files, which have changed, and see whether that was it: ${
-      restart(service)
-    }`;
-  return { ...rest, ...adviceOf([reload, advice, ...causes]) };
-}
-
-/** A check whose advice is for a service of a user's own systemd. */
-function ofUserScope(check: CompletedCheck, service: string): CompletedCheck {
-  const { advice, causes } = check;
-  return {
-    ...check,
-    advice: advice && ofUserManager(advice, service),
-    causes: causes?.map((line) => ofUserManager(line, service)),
-  };
 }
 
 /** The checks of the panels and of this machine, of this process; the last one seals it. */

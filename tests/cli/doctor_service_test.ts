@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
-import { check as checkOf, type CompletedCheck, runChecks } from "../../lib/cli/checks.ts";
+import { check as checkOf, type CompletedCheck, failed, runChecks } from "../../lib/cli/checks.ts";
+import { withStart } from "../../lib/cli/doctor_completed.ts";
 import { machineChecks } from "../../lib/cli/doctor_machine.ts";
 import { runningAgent } from "../../lib/cli/doctor.ts";
 import { checkOtherAgents } from "../../lib/cli/doctor_other_agents.ts";
@@ -1365,6 +1366,21 @@ Deno.test("serviceResult() takes a setting that forbids the runtime for why that
   const { text, advice } = serviceResult(foundOf(state, { unit }), undefined);
   assertStringIncludes(text, `(SystemCallFilter=~@network-io in ${DROP_IN})`);
   assertStringIncludes(advice ?? "", "remove that setting");
+});
+
+Deno.test("withStart() says how a service would end that nothing has started", () => {
+  const why = "Cannot use key tokn of /x: there is none of that name";
+  const of = (text: string, service: string) =>
+    withStart([
+      { id: "service", title: "X", ms: 1, ...failed(service, "start it") },
+      { id: "environment", title: "X", ms: 1, ...failed(text) },
+    ], foundOf({ ...SERVICE, isActive: false, isEnabled: false }))[0];
+  const cant = `this shell, since no check can run as it does: ${why}`;
+  const never = of(cant, "x is not running: nothing has started it since it was stopped");
+  assertStringIncludes(never?.text ?? "", `, and a start would fail: ${why}`);
+  assertStringIncludes(never?.advice ?? "", "repair that, and then: systemctl enable x --now");
+  assertEquals(of("this shell", "x: nothing has started it")?.advice, "start it");
+  assertEquals(of(cant, "x has ended: it exited with code 1")?.advice, "start it");
 });
 
 Deno.test("connectionsResult() names the proxy on the way, and the panel that may start again", () => {

@@ -1,12 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { NO_TIME_LEFT, ok, parseCheck, runChain } from "../../lib/cli/checks.ts";
-import {
-  afterReload,
-  besideReports,
-  lateCheck,
-  panelChains,
-  runDoctor,
-} from "../../lib/cli/doctor.ts";
+import { panelChains, runDoctor } from "../../lib/cli/doctor.ts";
+import { afterReload, besideReports, lateCheck } from "../../lib/cli/doctor_completed.ts";
 import { installCommand } from "../../lib/cli/doctor_found_service.ts";
 import { AS_SERVICE } from "../../lib/cli/doctor_as_service.ts";
 import { machineChecks } from "../../lib/cli/doctor_machine.ts";
@@ -161,8 +156,11 @@ Deno.test("runDoctor() puts a panel's name above its checks where there are seve
 
 Deno.test("lateCheck() fails for checks that had no time, and names those that took it", () => {
   const check = { id: "dns", title: "Name resolution", ms: 3_700, ...ok("answered") };
-  assertEquals(lateCheck([check]), []);
-  const [late] = lateCheck([check, { id: "tls", title: "TLS", ms: 0, ...NO_TIME_LEFT }]);
+  assertEquals(lateCheck([check], 18_000), []);
+  const [late] = lateCheck(
+    [check, { id: "tls", title: "TLS", ms: 0, ...NO_TIME_LEFT }],
+    18_000,
+  );
   assertEquals([late?.id, late?.status], ["time", "failed"]);
   assertEquals(
     late?.text,

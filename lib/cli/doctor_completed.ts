@@ -1,0 +1,105 @@
+/**
+ * Checks of `doctor` that are made, in the light of each other.
+ *
+ * @module
+ */
+
+import { adviceOf, type CompletedCheck, failed, NO_TIME_LEFT } from "./checks.ts";
+import type { FoundService } from "./doctor_found_service.ts";
+import { errorResult } from "./doctor_stopped_service.ts";
+import { ofUserManager, restart } from "./doctor_unit_settings.ts";
+import { seconds } from "./doctor_way.ts";
+import { counted } from "./help.ts";
+
+/** A check that took so long is named where others had no time. */
+const SLOW_CHECK_MS = 2_000;
+
+/** How a program ends that is started as the service, where no check can run so. */
+const CANT_START = /^.*no check can run \S+ it does: /;
+
+/** Checks in which a service that nothing has started says how its start would end. */
+export function withStart(
+  checks: CompletedCheck[],
+  { state, ...found }: FoundService,
+): CompletedCheck[] {
+  const tested = checks.find(({ id, status }) => id === "environment" && status === "failed");
+  if (tested === undefined || state === undefined || !CANT_START.test(tested.text)) return checks;
+  const lastError = tested.text.replace(CANT_START, "");
+  const start = state.isEnabled === false ? `${state.enable} --now` : state.start;
+  const { advice, causes } = errorResult("", { ...found, state: { ...state, start, lastError } });
+  return checks.map((it) =>
+    it.id === "service" && /nothing has started it|it was stopped$/.test(it.text)
+      ? { ...it, text: `${it.text}, and a start would fail: ${lastError}`, advice, causes }
+      : it
+  );
+}
+
+/** A failure for checks that were not made in time, with those that took it: nothing is known of them. */
+export function lateCheck(checks: readonly CompletedCheck[], limitMs: number): CompletedCheck[] {
+  const late = checks.filter(({ text }) => text === NO_TIME_LEFT.text);
+  if (late.length === 0) return [];
+  const slow = checks.filter(({ ms }) => ms >= SLOW_CHECK_MS).sort((one, other) =>
+    other.ms - one.ms
+  )
+    .slice(0, 3).map(({ title, ms }) => `${title} (${seconds(ms)})`);
+  const [load = 0] = Deno.loadavg();
+  const text = `${counted(late.length, "check")} had no time within ${limitMs / 1000} s`;
+  const found = failed(
+    slow.length === 0 ? text : `${text}; the longest: ${slow.join(", ")}`,
+    `see whether this machine is too busy, whose load is ${load.toFixed(1)}, and try it again: top`,
+    "see whether the network loses packets, or answers late: ping -c 20 on the panel's name",
+  );
+  return [{ id: "time", title: "Time", ms: 0, ...found }];
+}
+
+/** Checks of the way to a panel, with what the running agent says against a link that has failed. */
+export function besideReports(checks: readonly CompletedCheck[]): CompletedCheck[] {
+  const agent = checks.find(({ id }) => id === "agent");
+  const isAccepted = agent?.status === "ok" && /a report was accepted/.test(agent.text) &&
+    !/a failure since then/.test(agent.text);
+  return checks.map((it) => {
+    if (!isAccepted || it.status !== "failed" || !OF_WAY.includes(it.id)) return it;
+    const { advice, causes = [], ...rest } = it;
+    const text = `${it.text}; the running agent's reports are accepted all the same`;
+    // The agent's connection is to the same machine and port.
+    const left = [advice, ...causes].filter((line) =>
+      !/it listens on|correct the port/.test(line ?? "")
+    );
+    const limit = it.id === "connect" ? CONNECTION_LIMIT : undefined;
+    return { ...rest, text, ...adviceOf([limit, ...left]) };
+  });
+}
+
+/** What lets one connection pass, and no further ones. */
+const CONNECTION_LIMIT =
+  "see whether a firewall, here or there, limits how many connections one machine " +
+  "may have (connlimit, ct count): nft list ruleset || iptables-save";
+
+/** Links that may be slow, or fail at times, while reports go on. */
+const OF_WAY: readonly string[] = ["dns", "connect", "tls", "panel", "round_trip"];
+
+/** Checks that fail by variables and settings of a unit. */
+const OF_UNIT: readonly string[] = [
+  ...["network", "dns", "connect", "tls", "panel", "token", "service", "state", "ping"],
+];
+
+/** A check that may have failed by what the files of the unit no longer say. */
+export function afterReload(check: CompletedCheck, service: string): CompletedCheck {
+  if (check.status !== "failed" || !OF_UNIT.includes(check.id)) return check;
+  const { advice, causes = [], ...rest } = check;
+  const reload =
+    `have systemd read the unit's files, which have changed, and see whether that was it: ${
+      restart(service)
+    }`;
+  return { ...rest, ...adviceOf([reload, advice, ...causes]) };
+}
+
+/** A check whose advice is for a service of a user's own systemd. */
+export function ofUserScope(check: CompletedCheck, service: string): CompletedCheck {
+  const { advice, causes } = check;
+  return {
+    ...check,
+    advice: advice && ofUserManager(advice, service),
+    causes: causes?.map((line) => ofUserManager(line, service)),
+  };
+}
