@@ -138,7 +138,7 @@ function rows(port: number): Row[] {
     {
       cause: "an empty resolv.conf",
       files: { "/etc/resolv.conf": "" },
-      ...failed("dns", "/etc/resolv.conf names no name server", "→ add a line to /etc/resolv.conf"),
+      ...failed("dns", "/etc/resolv.conf names no name server", "1. name one: echo nameserver"),
     },
     {
       cause: "nsswitch.conf without dns",
