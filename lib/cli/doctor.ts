@@ -34,6 +34,7 @@ import {
   besideReports,
   lateCheck,
   ofUserScope,
+  startFailure,
   withStart,
 } from "./doctor_completed.ts";
 import { AS_SERVICE, parseUnitSettings, runAsService } from "./doctor_as_service.ts";
@@ -139,6 +140,8 @@ async function everything(
     const testedAs = check("environment", "Tested as", () => run.result);
     ofRun.push(...await Array.fromAsync(runChecks([testedAs], options)));
   }
+  // The seal takes the files from this process that it looks at.
+  const startsNot = startFailure(ofRun, await found);
   if (run?.checks === undefined) {
     const ofConfig = { ...config, proxies: run?.proxies ?? config.proxies };
     const unreadableConfig = record?.config;
@@ -171,7 +174,7 @@ async function everything(
   const reloaded = besideReports([...made, ...lateCheck(made, TOTAL_MS)])
     .map((it) => needsReload ? afterReload(it, config.serviceName) : it);
   const started = await found;
-  const all = withStart(reloaded, started);
+  const all = startsNot === undefined ? reloaded : reloaded.map((it) => withStart(it, startsNot));
   return started.scope === "system" ? all : all.map((it) => ofUserScope(it, config.serviceName));
 }
 

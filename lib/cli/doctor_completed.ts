@@ -4,7 +4,7 @@
  * @module
  */
 
-import { adviceOf, type CompletedCheck, failed, NO_TIME_LEFT } from "./checks.ts";
+import { adviceOf, type CheckResult, type CompletedCheck, failed, NO_TIME_LEFT } from "./checks.ts";
 import type { FoundService } from "./doctor_found_service.ts";
 import { errorResult } from "./doctor_stopped_service.ts";
 import { ofUserManager, restart } from "./doctor_unit_settings.ts";
@@ -17,21 +17,26 @@ const SLOW_CHECK_MS = 2_000;
 /** How a program ends that is started as the service, where no check can run so. */
 const CANT_START = /^.*no check can run \S+ it does: /;
 
-/** Checks in which a service that nothing has started says how its start would end. */
-export function withStart(
-  checks: CompletedCheck[],
+/** How the start of a service would end, by the check that tried it; `undefined` where it would not. */
+export function startFailure(
+  checks: readonly CompletedCheck[],
   { state, ...found }: FoundService,
-): CompletedCheck[] {
+): CheckResult | undefined {
   const tested = checks.find(({ id, status }) => id === "environment" && status === "failed");
-  if (tested === undefined || state === undefined || !CANT_START.test(tested.text)) return checks;
+  if (tested === undefined || state === undefined || !CANT_START.test(tested.text)) {
+    return undefined;
+  }
   const lastError = tested.text.replace(CANT_START, "");
   const start = state.isEnabled === false ? `${state.enable} --now` : state.start;
-  const { advice, causes } = errorResult("", { ...found, state: { ...state, start, lastError } });
-  return checks.map((it) =>
-    it.id === "service" && /nothing has started it|it was stopped$/.test(it.text)
-      ? { ...it, text: `${it.text}, and a start would fail: ${lastError}`, advice, causes }
-      : it
-  );
+  const failure = errorResult("", { ...found, state: { ...state, start, lastError } });
+  return { ...failure, text: lastError };
+}
+
+/** A check of a service that nothing has started, with how its start would end. */
+export function withStart(check: CompletedCheck, failure: CheckResult): CompletedCheck {
+  return check.id === "service" && /nothing has started it|it was stopped$/.test(check.text)
+    ? { ...check, ...failure, text: `${check.text}, and a start would fail: ${failure.text}` }
+    : check;
 }
 
 /** A failure for checks that were not made in time, with those that took it: nothing is known of them. */

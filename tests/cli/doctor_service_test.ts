@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { check as checkOf, type CompletedCheck, failed, runChecks } from "../../lib/cli/checks.ts";
-import { withStart } from "../../lib/cli/doctor_completed.ts";
+import { startFailure, withStart } from "../../lib/cli/doctor_completed.ts";
 import { machineChecks } from "../../lib/cli/doctor_machine.ts";
 import { runningAgent } from "../../lib/cli/doctor.ts";
 import { checkOtherAgents } from "../../lib/cli/doctor_other_agents.ts";
@@ -1370,11 +1370,14 @@ Deno.test("serviceResult() takes a setting that forbids the runtime for why that
 
 Deno.test("withStart() says how a service would end that nothing has started", () => {
   const why = "Cannot use key tokn of /x: there is none of that name";
-  const of = (text: string, service: string) =>
-    withStart([
-      { id: "service", title: "X", ms: 1, ...failed(service, "start it") },
-      { id: "environment", title: "X", ms: 1, ...failed(text) },
-    ], foundOf({ ...SERVICE, isActive: false, isEnabled: false }))[0];
+  const of = (text: string, service: string) => {
+    const [ofService, tested] = [["service", service], ["environment", text]].map(([id, text]) => ({
+      ...{ id: id ?? "", title: "X", ms: 1, ...failed(text ?? "", "start it") },
+    }));
+    const found = foundOf({ ...SERVICE, isActive: false, isEnabled: false });
+    const failure = tested && startFailure([tested], found);
+    return ofService && (failure ? withStart(ofService, failure) : ofService);
+  };
   const cant = `this shell, since no check can run as it does: ${why}`;
   const never = of(cant, "x is not running: nothing has started it since it was stopped");
   assertStringIncludes(never?.text ?? "", `, and a start would fail: ${why}`);
