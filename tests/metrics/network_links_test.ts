@@ -6,6 +6,7 @@ import { NetworkCollector } from "../../lib/metrics/network.ts";
 import type { TrafficBytes } from "../../lib/types.ts";
 import { FakeTime, timed } from "../fake_time.ts";
 import { rated } from "./rated.ts";
+import { networkOf } from "./network_of.ts";
 
 interface Nic {
   name: string;
@@ -441,18 +442,10 @@ timed.test("NetworkCollector.collect() reads no files of interfaces of which net
 });
 
 timed.test("NetworkCollector.collect() takes no traits of another network's interface", async (time) => {
-  const network = new NetworkCollector(
-    { read: () => "lan: 7 0 0 0 0 0 0 0 7 0 0 0 0 0 0 0\n" },
+  const network = networkOf(
+    () => "lan: 7 0 0 0 0 0 0 0 7 0 0 0 0 0 0 0\n",
     () => ({ ...NO_TRAITS, bridge: true, index: 12 }),
-    {
-      globs: { include: [], exclude: [] },
-      links: {
-        hasChanged: () => false,
-        find: () => 3,
-        counters: () => undefined,
-        kind: () => undefined,
-      },
-    },
+    { find: () => 3 },
   );
   time.tick(1_000);
   assertEquals(await network.collect(), { receivedBytes: 7, sentBytes: 7 });
@@ -485,17 +478,12 @@ timed.test("NetworkCollector.collect() decides again about a port that joins a b
   let hasChanged = false;
   const traits: Record<string, InterfaceTraits> = {};
   let text = "eth0: 7 0 0 0 0 0 0 0 7 0 0 0 0 0 0 0\nguest: 50 0 0 0 0 0 0 0 50 0 0 0 0 0 0 0\n";
-  const network = new NetworkCollector(
-    { read: () => text },
+  const network = networkOf(
+    () => text,
     (name) => Promise.resolve(name === "guest" ? port : traits[name] ?? NO_TRAITS),
     {
-      globs: { include: [], exclude: [] },
-      links: {
-        hasChanged: () => hasChanged && !(hasChanged = false),
-        find: (name) => name.length,
-        counters: () => undefined,
-        kind: () => undefined,
-      },
+      hasChanged: () => hasChanged && !(hasChanged = false),
+      find: (name) => name.length,
     },
   );
   const rule = () => network.interfaces().find(({ name }) => name === "guest")?.rule;
@@ -544,18 +532,10 @@ timed.test("NetworkCollector.collect() counts nothing of one that has gone befor
   const answer = Promise.withResolvers<InterfaceTraits>();
   const row = (name: string) => `${name}: 7 0 0 0 0 0 0 0 7 0 0 0 0 0 0 0\n`;
   let text = row("eth0");
-  const network = new NetworkCollector(
-    { read: () => text },
+  const network = networkOf(
+    () => text,
     (name) => name === "eth0" ? { ...NO_TRAITS, device: true, index: 2 } : answer.promise,
-    {
-      globs: { include: [], exclude: [] },
-      links: {
-        hasChanged: () => false,
-        find: (name) => name === "eth0" ? 2 : 3,
-        counters: () => undefined,
-        kind: () => undefined,
-      },
-    },
+    { find: (name) => name === "eth0" ? 2 : 3 },
   );
   const step = () => {
     time.tick(1_000);
@@ -582,23 +562,15 @@ timed.test("NetworkCollector.collect() begins with a bond's own counters, whatev
 timed.test("NetworkCollector.collect() takes the last of two answers about an interface, which may come first", async (time) => {
   const answers: PromiseWithResolvers<InterfaceTraits>[] = [];
   let hasChanged = false;
-  const network = new NetworkCollector(
-    { read: () => "eth1: 7 0 0 0 0 0 0 0 7 0 0 0 0 0 0 0\n" },
-    () => {
-      const answer = Promise.withResolvers<InterfaceTraits>();
-      answers.push(answer);
-      return answer.promise;
-    },
-    {
-      globs: { include: [], exclude: [] },
-      links: {
-        hasChanged: () => hasChanged && !(hasChanged = false),
-        find: () => 2,
-        counters: () => ({ receivedBytes: 7, sentBytes: 7 }),
-        kind: () => undefined,
-      },
-    },
-  );
+  const network = networkOf(() => "eth1: 7 0 0 0 0 0 0 0 7 0 0 0 0 0 0 0\n", () => {
+    const answer = Promise.withResolvers<InterfaceTraits>();
+    answers.push(answer);
+    return answer.promise;
+  }, {
+    hasChanged: () => hasChanged && !(hasChanged = false),
+    find: () => 2,
+    counters: () => ({ receivedBytes: 7, sentBytes: 7 }),
+  });
   const step = async () => {
     time.tick(1_000);
     network.collect();
@@ -698,24 +670,17 @@ timed.test("NetworkCollector.collect() looks at all again where changes were los
 Deno.test("NetworkCollector.collect() asks the kernel what an interface is, and again after a change", () => {
   let [hasChanged, isMonitor] = [false, false];
   const text = ["loop7", "wlan0"].map((name) => `${name}: ${"9 ".repeat(16)}\n`).join("");
-  const network = new NetworkCollector(
-    { read: () => text },
-    () => ({ ...NO_TRAITS, device: true }),
-    {
-      globs: { include: [], exclude: [] },
-      links: {
-        hasChanged: () => hasChanged && !(hasChanged = false),
-        find: (name) => name === "loop7" ? 1 : 2,
-        counters: () => ({ receivedBytes: 9, sentBytes: 9 }),
-        kind: (index) => ({
-          name: "",
-          isLoopback: index === 1,
-          isStacked: false,
-          isMonitor: index === 2 && isMonitor,
-        }),
-      },
-    },
-  );
+  const network = networkOf(() => text, () => ({ ...NO_TRAITS, device: true }), {
+    hasChanged: () => hasChanged && !(hasChanged = false),
+    find: (name) => name === "loop7" ? 1 : 2,
+    counters: () => ({ receivedBytes: 9, sentBytes: 9 }),
+    kind: (index) => ({
+      name: "",
+      isLoopback: index === 1,
+      isStacked: false,
+      isMonitor: index === 2 && isMonitor,
+    }),
+  });
   const rules = () => {
     network.collect();
     return network.interfaces().map(({ rule }) => rule);

@@ -10,6 +10,7 @@ import { type LookupTraits, NetworkCollector } from "../../lib/metrics/network.t
 import { FakeTime, timed } from "../fake_time.ts";
 import { fakeHost } from "./fake_host.ts";
 import { rated } from "./rated.ts";
+import { networkOf } from "./network_of.ts";
 
 const VIRTUAL: InterfaceTraits = NO_TRAITS;
 const DEVICE: InterfaceTraits = { ...VIRTUAL, device: true };
@@ -236,18 +237,8 @@ timed.test("NetworkCollector.collect() notices that a port has left its bridge",
   const traits = { guest: port, eth0: port, lan: { ...VIRTUAL, bridge: true } };
   let hasChanged = false;
   const text = ["guest", "eth0", "lan"].map((name) => `${name}:${" 9".repeat(16)}\n`).join("");
-  const network = new NetworkCollector({ read: () => text }, named(traits), {
-    globs: { include: [], exclude: [] },
-    links: {
-      hasChanged() {
-        const had = hasChanged;
-        hasChanged = false;
-        return had;
-      },
-      find: () => undefined,
-      counters: () => undefined,
-      kind: () => undefined,
-    },
+  const network = networkOf(() => text, named(traits), {
+    hasChanged: () => hasChanged && !(hasChanged = false),
   });
   const counted = () => {
     network.collect();
@@ -378,14 +369,9 @@ Deno.test("NetworkCollector.collect() reads three times at most while interfaces
     return `eth0:${" 7".repeat(16)}\n`;
   };
   let finds = 0;
-  const network = new NetworkCollector({ read }, () => DEVICE, {
-    globs: { include: [], exclude: [] },
-    links: {
-      hasChanged: () => changes-- > 0,
-      find: () => void finds++,
-      counters: () => undefined,
-      kind: () => undefined,
-    },
+  const network = networkOf(read, () => DEVICE, {
+    hasChanged: () => changes-- > 0,
+    find: () => void finds++,
   });
   changes = 3;
   assertEquals([network.collect()?.receivedBytes, reads], [7, 3]);
@@ -432,14 +418,9 @@ Deno.test("NetworkCollector.collect() counts a card that leaves another one whic
   const traits = { eth0: DEVICE, enP1: { ...DEVICE, deviceSlave: true, master: "eth0" } };
   let hasChanged = false;
   const text = ["eth0", "enP1"].map((name) => `${name}:${" 9".repeat(16)}\n`).join("");
-  const network = new NetworkCollector({ read: () => text }, named(traits), {
-    globs: { include: [], exclude: [] },
-    links: {
-      hasChanged: () => hasChanged && !(hasChanged = false),
-      find: (name) => name === "eth0" ? 2 : 3,
-      counters: () => undefined,
-      kind: () => undefined,
-    },
+  const network = networkOf(() => text, named(traits), {
+    hasChanged: () => hasChanged && !(hasChanged = false),
+    find: (name) => name === "eth0" ? 2 : 3,
   });
   const counted = () => {
     network.collect();
