@@ -83,7 +83,9 @@ function pingAdvice(
   const users = lastSetting(unit, "PrivateUsers");
   const taken = ["AmbientCapabilities", "CapabilityBoundingSet"].flatMap((name) => {
     const setting = lastSetting(unit, name);
-    return setting === undefined || setting.value.includes("CAP_NET_RAW") ? [] : setting;
+    // With a tilde it takes what it names.
+    const isKept = setting?.value.includes("CAP_NET_RAW") !== setting?.value.startsWith("~");
+    return setting === undefined || isKept ? [] : setting;
   });
   const all = users === undefined || users.value === "no" ? taken : [users, ...taken];
   if (all.length > 0) {

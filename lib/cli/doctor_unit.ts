@@ -180,7 +180,9 @@ function failureBeside({ name, property, settings }: LoadedUnit): UnitFailure | 
   const set = settings.findLast((it) => it.name === setting && it.value.includes(path));
   const where = set?.file ?? property("FragmentPath");
   return {
-    text: `${path} of ${setting}= in ${where} ended with code ${status}`,
+    text: property("Result") === "timeout"
+      ? `${path} of ${setting}= in ${where} did not end in time (TimeoutStartSec=)`
+      : `${path} of ${setting}= in ${where} ended with code ${status}`,
     advice: [`repair it, or remove it there, and then: ${restart(name)}`],
   };
 }

@@ -221,6 +221,10 @@ Deno.test("failedPing() names the setting of the unit that takes the right from 
     of(...own, ["AmbientCapabilities", ""], ["CapabilityBoundingSet", ""]) ?? "",
     "remove AmbientCapabilities= in /1.conf, CapabilityBoundingSet= in /2.conf, and then",
   );
+  assertStringIncludes(
+    of(...own, ["CapabilityBoundingSet", "~CAP_NET_RAW"]) ?? "",
+    "remove CapabilityBoundingSet=~CAP_NET_RAW in /",
+  );
 });
 
 Deno.test("failedPing() claims that ping is missing only where it is not on the disk", () => {

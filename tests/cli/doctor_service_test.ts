@@ -539,6 +539,16 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
       `/bin/false of ExecStartPre= in ${DROP_IN} ended with code 3`,
       "repair it, or remove it there",
     ],
+    [
+      {
+        Result: "timeout",
+        ExecStartPre: "{ path=/bin/sleep ; argv[]=/bin/sleep 30 ; ignore_errors=no ; " +
+          "start_time=[n/a] ; stop_time=[n/a] ; pid=7 ; code=killed ; status=15/TERM }",
+      },
+      { ExecStartPre: "/bin/sleep 30" },
+      `/bin/sleep of ExecStartPre= in ${DROP_IN} did not end in time (TimeoutStartSec=)`,
+      "repair it, or remove it there",
+    ],
     [{ Result: "start-limit-hit" }, {}, "(Result=start-limit-hit)", "its log: journalctl -u x -f"],
   ];
   for (const [properties, settings, text, advice, count = 1] of table) {
