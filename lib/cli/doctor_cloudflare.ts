@@ -29,8 +29,20 @@ export function cloudflareAdvice(answer: HttpResponse): string[] | undefined {
     ];
   }
   if (status === 530) return /1033|Tunnel/i.test(text) ? TUNNEL_ADVICE : ORIGIN_NAME_ADVICE;
-  return OF_STATUS[status];
+  const [, code = ""] = /\berror code: (\d{4})\b/i.exec(text) ?? [];
+  return OF_CODE[code] ?? OF_STATUS[status];
 }
+
+/** Cloudflare's own refusals, by the code that they name. */
+const OF_CODE: Readonly<Record<string, string[]>> = {
+  1010: ["switch Cloudflare's Browser Integrity Check off for /api/clients/: it refuses programs"],
+  1020: [
+    "correct the rule of Cloudflare's WAF that refuses this machine: Security, Events names it",
+  ],
+  ...Object.fromEntries(["1006", "1007", "1008", "1009"].map((code) => [code, [
+    "let this machine's address, or its country, pass in Cloudflare: Security, WAF, Tools",
+  ]])),
+};
 
 const ORIGIN_NAME_ADVICE = [
   "correct the address of the panel's own server in Cloudflare's DNS: Cloudflare can't resolve it",

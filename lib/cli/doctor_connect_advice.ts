@@ -19,6 +19,9 @@ import {
   withoutProxy,
 } from "./doctor_way.ts";
 
+/** Whether this machine has no IPv6 at all. */
+const IPV6_OFF = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
+
 export function isPanelsLook(address: string, { proxy, answeredBy }: Way): string {
   return proxy === undefined
     ? `see whether ${address} is the panel's address (${answeredBy})`
@@ -45,6 +48,12 @@ export function connectAdvice(
   if (ofUnit !== undefined && !/refused/.test(message)) return [ofUnit];
   const isIpv6 = (addresses.length > 0 ? addresses : [host]).every((it) => ipFamily(it) === 6);
   if (isIpv6 && /unreachable|no address of that family/.test(message) && !hasIpv6) {
+    if (attempt(() => Deno.readTextFileSync(IPV6_OFF))?.trim() === "1") {
+      return [
+        `${host} is reached by IPv6 only, which is switched off here: sysctl -w ` +
+        "net.ipv6.conf.all.disable_ipv6=0, and in /etc/sysctl.d",
+      ];
+    }
     return [
       `${host} is reached by IPv6 only, and no interface here has an IPv6 address: give this machine ` +
       "IPv6, or the panel an IPv4 address",
@@ -76,6 +85,12 @@ export function connectAdvice(
   const isInHosts = answeredBy.includes("/etc/hosts");
   const ofHosts = isInHosts && way.doubts.length === 0 ? [look] : [];
   const ofName = answeredBy !== "" && !isInHosts ? [look] : [];
+  if (/does not let it through/.test(message)) {
+    return [
+      "see what forbids it here: nft list ruleset || iptables-save; journalctl -k | grep -i denied (SELinux, " +
+      "AppArmor)",
+    ];
+  }
   const here = "see whether a firewall here drops or refuses it: nft list ruleset || iptables-save";
   if (/refused/.test(message)) {
     return [

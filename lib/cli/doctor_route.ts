@@ -57,7 +57,7 @@ export function routeFinding(
   if ("kind" in route) return refused(address, route);
   const { device, gateway, hasCarrier, isSilent } = route;
   if (!isSilent) return undefined;
-  const isOther = gateway === undefined && defaultDevice(address, askRoute) !== device;
+  const isOther = gateway === undefined && defaultRoute(address, askRoute)?.device !== device;
   const text = gateway === undefined
     ? `${address} is in the network ${
       route.network ?? ""
@@ -88,13 +88,28 @@ export function routeFinding(
   };
 }
 
-/** A finding where packets to an address go into a tunnel, or elsewhere than by the default route. */
+/** A finding where packets to an address go into a tunnel, or another way than by the default route. */
 export function detourOf(address: string, askRoute = kernelRoutes()): RouteFinding | undefined {
   const route = askRoute(address);
   if (route === undefined || !("device" in route) || route.device === "lo") return undefined;
-  const { device } = route;
-  const usual = defaultDevice(address, askRoute);
-  if (device === usual && !isTunnel(device)) return undefined;
+  const { device, gateway, network } = route;
+  const byDefault = defaultRoute(address, askRoute);
+  const usual = byDefault?.device;
+  if (device === usual && !isTunnel(device)) {
+    if (gateway === undefined || network === undefined || gateway === byDefault?.gateway) return;
+    return {
+      isOne: false,
+      text:
+        `it is sent to ${gateway} by the route ${network}, and not to ${byDefault?.gateway} of the ` +
+        "default route",
+      advice: [
+        `see whether ${gateway} leads there, and remove that route if not: ${
+          ipFor(address)
+        } route del ` +
+        `${network} via ${gateway}`,
+      ],
+    };
+  }
   return {
     isOne: false,
     text: device === usual || usual === undefined
@@ -130,10 +145,10 @@ function isTunnel(device: string): boolean {
   );
 }
 
-/** The interface by which what is far away is reached, in the family of an address. */
-function defaultDevice(address: string, askRoute: AskRoute): string | undefined {
+/** The way to what is far away, in the family of an address. */
+function defaultRoute(address: string, askRoute: AskRoute): Route | undefined {
   const route = askRoute(FAR_ADDRESSES[ipFamily(address) === 6 ? 1 : 0]);
-  return route !== undefined && "device" in route ? route.device : undefined;
+  return route !== undefined && "device" in route ? route : undefined;
 }
 
 /** The command that shows and changes routes to an address. */

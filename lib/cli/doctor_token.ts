@@ -65,6 +65,9 @@ export function tokenResult(
   }
   return failed(
     refused,
+    /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text)
+      ? "it has the form of a node's UUID: take the token in its place, from the node's line on the panel's page"
+      : undefined,
     "see on the panel's page whether this node is still there: one that was deleted has no token",
     `compare the one there with that of ${origin}`,
   );

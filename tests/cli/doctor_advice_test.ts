@@ -442,6 +442,11 @@ Deno.test("answerAdvice() goes by the status, and by the proxy that may have giv
 });
 
 Deno.test("answerAdvice() names a tunnel of Cloudflare's that is not connected", () => {
+  for (const [code, start] of [["1010", "switch"], ["1020", "correct"], ["1007", "let this"]]) {
+    const refusal = responseOf(403, `error code: ${code}`);
+    const [advice] = answerAdvice(refusal, wayTo("https://p.example"));
+    assertEquals(advice?.startsWith(start ?? ""), true, code);
+  }
   const answer = responseOf(530, "<title>Argo Tunnel error</title> error code: 1033");
   assertStringIncludes(
     answerAdvice(answer, wayTo("https://p.example")).join(),

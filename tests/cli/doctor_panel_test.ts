@@ -912,6 +912,9 @@ Deno.test("panelChain() name a token within quotes of either kind, where the pan
     const { token: found } = await checked(refuse, ["-t", token]);
     assertEquals([found?.status, found?.text.includes("within quotes")], ["failed", isQuoted]);
   }
+  const uuid = crypto.randomUUID();
+  const { token: ofNode } = await checked(() => Response.json({}, { status: 401 }), ["-t", uuid]);
+  assertStringIncludes(ofNode?.causes?.[0] ?? "", "it has the form of a node's UUID");
   const accepted = await checked(() => Response.json(UNKNOWN_METHOD), ["-t", "'abc'"]);
   assertEquals(accepted.token?.status, "ok");
 });

@@ -87,6 +87,16 @@ Deno.test("detourOf() names an interface beside that of the default route", () =
     ...DIRECT,
     ...{ device, network: undefined, isSilent: false },
   });
+  const byStatic = { ...BY_GATEWAY, gateway: "192.0.2.9", network: "198.51.100.0/24" };
+  const leftOver = detourOf("198.51.100.7", kernel("198.51.100.7", byStatic));
+  assertEquals(
+    leftOver?.text,
+    "it is sent to 192.0.2.9 by the route 198.51.100.0/24, and not to 192.0.2.1 of the default route",
+  );
+  assertEquals(leftOver?.advice[0]?.endsWith("ip route del 198.51.100.0/24 via 192.0.2.9"), true);
+  for (const way of [BY_GATEWAY, DIRECT, { ...byStatic, gateway: "192.0.2.1" }]) {
+    assertEquals(detourOf("198.51.100.7", kernel("198.51.100.7", way)), undefined);
+  }
   const of = (device: string) =>
     detourOf("192.0.2.7", (address) => route(address === "192.0.2.7" ? device : "eth0"));
   assertEquals([of("eth0"), of("lo")], [undefined, undefined]);

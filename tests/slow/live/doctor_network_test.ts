@@ -373,7 +373,13 @@ function rows(port: number): Row[] {
         `ip route add 192.0.2.0/24 via ${NOBODY}`,
       heal: `ip route del 192.0.2.0/24; ip neigh del ${NOBODY} dev eth0`,
       endpoint: "http://192.0.2.7",
-      ...failed("connect", "; nor does it answer pings", "1. see how far packets get: traceroute"),
+      ...failed(
+        "connect",
+        "; nor does it answer pings",
+        `; it is sent to ${NOBODY} by the route 192.0.2.0/24, and not to ${HERE} of the default route`,
+        `1. see whether ${NOBODY} leads there, and remove that route if not: ip route del 192.0.2.0/24`,
+        "2. see how far packets get: traceroute",
+      ),
     },
     ...(["connect", "dns"] as const).map((check): Row => ({
       cause: `an address of this machine's own that a router drops (${check})`,
