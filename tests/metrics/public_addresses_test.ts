@@ -27,6 +27,13 @@ const PRIVATE: InterfaceAddress = { name: "eth0", family: "IPv4", address: "192.
 const IPV4: InterfaceAddress = { name: "eth0", family: "IPv4", address: "8.8.8.8" };
 const IPV6: InterfaceAddress = { name: "eth0", family: "IPv6", address: "2620:fe::fe" };
 
+/** Waits until it is aborted. */
+const hang: GetText = (_, { signal }) => {
+  const { promise, reject } = Promise.withResolvers<never>();
+  signal.addEventListener("abort", () => reject(signal.reason));
+  return promise;
+};
+
 const SERVICES = ["https://v4.example/", "https://v6.example/"];
 
 class Machine {
@@ -192,13 +199,7 @@ timed.test("PublicAddresses.lookup() drops yesterday's answer when no service co
 });
 
 timed.test("PublicAddresses.lookup() gives up on hanging services in time", async (time) => {
-  const machine = new Machine({}, {
-    getText: (_, { signal }) => {
-      const { promise, reject } = Promise.withResolvers<never>();
-      signal.addEventListener("abort", () => reject(signal.reason));
-      return promise;
-    },
-  });
+  const machine = new Machine({}, { getText: hang });
   const lookup = machine.addresses.lookup(NEVER);
   assertEquals(await time.until(lookup, { withinMs: 6_000, stepMs: 500 }), 5_000);
   assertDataEquals(await lookup, {});
@@ -219,13 +220,7 @@ Deno.test("PublicAddresses.lookup() rejects when aborted, and caches nothing", a
 timed.test("PublicAddresses.lookup() ends at once when aborted, or asks nothing", async () => {
   const stop = new AbortController();
   let looks = 0;
-  const machine = new Machine({}, {
-    getText: (_, { signal }) => {
-      const { promise, reject } = Promise.withResolvers<never>();
-      signal.addEventListener("abort", () => reject(signal.reason));
-      return promise;
-    },
-  });
+  const machine = new Machine({}, { getText: hang });
   machine.interfaceAddresses = () => (looks++, [PRIVATE]);
   const lookup = machine.addresses.lookup(stop.signal);
   stop.abort(new Error("stopped"));
@@ -268,16 +263,8 @@ Deno.test("parseAddressAnswer() returns undefined for anything else", () => {
 });
 
 Deno.test("parseAddressAnswer() never invents an address", () => {
-  const piece = fc.constantFrom(
-    "ip=",
-    "\n",
-    " ",
-    "9.9.9.9",
-    "2620:fe::fe",
-    "10.0.0.1",
-    "x",
-    "\r\n",
-  );
+  const pieces = ["ip=", "\n", " ", "9.9.9.9", "2620:fe::fe", "10.0.0.1", "x", "\r\n"];
+  const piece = fc.constantFrom(...pieces);
   const family = fc.constantFrom<4 | 6>(4, 6);
   fc.assert(fc.property(fc.array(piece, { maxLength: 8 }), family, (pieces, family) => {
     const text = pieces.join("");
@@ -295,8 +282,6 @@ Deno.test("parseAddressAnswer() returns any public address", () => {
     assertEquals(parseAddressAnswer(`${address}\n`, family), expected);
   }));
 });
-
-const NO_ABORT = new AbortController().signal;
 
 /** Real servers on loopback, one per handler; ended with the test. */
 class Services implements AsyncDisposable {
@@ -327,6 +312,11 @@ class Services implements AsyncDisposable {
   }
 }
 
+/** What real servers say, unless they have to be given up. */
+function query(urls: readonly string[], signal = NEVER) {
+  return queryServices(urls, 4, { getText: createGetText({}), signal });
+}
+
 function say(text: string, init?: ResponseInit) {
   return () => new Response(text, init);
 }
@@ -336,8 +326,6 @@ function redirectTo(location: string): Response {
 }
 
 const mute = (_: Request, never: Promise<Response>) => never;
-
-const getText = createGetText({});
 
 Deno.test("createGetText() gives a proxy its password, and the server behind it nothing of it", async () => {
   const certificate = await makeCertificate();
@@ -355,7 +343,7 @@ Deno.test("createGetText() gives a proxy its password, and the server behind it 
   const proxies = { https: `http://user:p%40ss@127.0.0.1:${proxy.port}` };
   const url = `https://127.0.0.1:${server.addr.port}/`;
   const get = createGetText(proxies, { caCerts: [authority] });
-  const told = await queryServices([url], 4, { getText: get, signal: NO_ABORT });
+  const told = await queryServices([url], 4, { getText: get, signal: NEVER });
   assertEquals(told?.address, "9.9.9.9");
   assertStringIncludes(proxy.requests.join(), `Proxy-Authorization: Basic ${btoa("user:p@ss")}`);
   assertEquals(headers.filter((name) => name.startsWith("proxy")), []);
@@ -371,7 +359,7 @@ Deno.test("createGetText() resolves names as it is told", async () => {
   };
   const get = createGetText({}, { system: new SystemResolver({ lookUp, lookUpHosts: lookUp }) });
   const urls = services.urls.map((url) => url.replace("127.0.0.1", "ip.example"));
-  const told = await queryServices(urls, 4, { getText: get, signal: NO_ABORT });
+  const told = await queryServices(urls, 4, { getText: get, signal: NEVER });
   assertEquals([told?.address, resolved], ["9.9.9.9", ["ip.example"]]);
 });
 
@@ -383,14 +371,14 @@ Deno.test("queryServices() keeps the first answer when another comes in spite of
     return Promise.resolve({ status: 200, text: "9.9.9.9" });
   };
   const urls = ["https://late.example", "https://a.example"];
-  const told = await queryServices(urls, 4, { getText, signal: NO_ABORT });
+  const told = await queryServices(urls, 4, { getText, signal: NEVER });
   assertEquals(told, { address: "9.9.9.9", host: "a.example" });
 });
 
 Deno.test("queryServices() takes an answer of at most 1,024 characters", async () => {
   const told = (length: number) => {
     const getText = () => Promise.resolve({ status: 200, text: "9.9.9.9".padEnd(length) });
-    return queryServices(["https://a.example"], 4, { getText, signal: NO_ABORT });
+    return queryServices(["https://a.example"], 4, { getText, signal: NEVER });
   };
   assertEquals(await told(1_024), { address: "9.9.9.9", host: "a.example" });
   assertEquals(await told(1_025), undefined);
@@ -398,7 +386,7 @@ Deno.test("queryServices() takes an answer of at most 1,024 characters", async (
 
 Deno.test("queryServices() returns the first valid answer and its host", async () => {
   await using services = new Services(say("9.9.9.9\n"));
-  const told = await queryServices(services.urls, 4, { getText, signal: NO_ABORT });
+  const told = await query(services.urls);
   const [url = ""] = services.urls;
   assertEquals(told, { address: "9.9.9.9", host: new URL(url).host });
 });
@@ -415,17 +403,14 @@ Deno.test("queryServices() skips invalid answers", async () => {
     say("ip=8.8.4.4\n"),
   );
   const refused = ["http://127.0.0.1:1/", "no url"];
-  const told = await queryServices([...refused, ...services.urls], 4, {
-    getText,
-    signal: NO_ABORT,
-  });
+  const told = await query([...refused, ...services.urls]);
   assertEquals(told?.address, "8.8.4.4");
   assertEquals(services.asked.toSorted(), [0, 1, 2, 3, 4, 5, 6, 7]);
 });
 
 Deno.test("queryServices() queries three at once and aborts the others after the first valid answer", async () => {
   await using services = new Services(mute, mute, say("9.9.9.9"), say("8.8.8.8"));
-  const told = await queryServices(services.urls, 4, { getText, signal: NO_ABORT });
+  const told = await query(services.urls);
   assertEquals(told?.address, "9.9.9.9");
   assertEquals(services.asked.includes(3), false);
 });
@@ -436,9 +421,7 @@ Deno.test("queryServices() queries no fourth while three hang, and ends when abo
   const told = queryServices(["http://a/", "http://b/", "http://c/", "http://d/"], 4, {
     getText: (url, { signal }) => {
       asked.push(url);
-      const { promise, reject } = Promise.withResolvers<never>();
-      signal.addEventListener("abort", () => reject(signal.reason));
-      return promise;
+      return hang(url, { signal });
     },
     signal: stop.signal,
   });
@@ -450,14 +433,14 @@ Deno.test("queryServices() queries no fourth while three hang, and ends when abo
 });
 
 Deno.test("queryServices() returns undefined when no service answers", async () => {
-  assertEquals(await queryServices([], 4, { getText, signal: NO_ABORT }), undefined);
+  assertEquals(await query([]), undefined);
   await using services = new Services(say("no idea"));
-  assertEquals(await queryServices(services.urls, 4, { getText, signal: NO_ABORT }), undefined);
+  assertEquals(await query(services.urls), undefined);
 });
 
 Deno.test("queryServices() sends no request when aborted before", async () => {
   await using services = new Services(say("9.9.9.9"));
-  const told = await queryServices(services.urls, 4, { getText, signal: AbortSignal.abort() });
+  const told = await query(services.urls, AbortSignal.abort());
   assertEquals(told, undefined);
   assertEquals(services.asked, []);
 });
@@ -476,7 +459,7 @@ Deno.test("queryServices() stops reading an endless body", async () => {
       }),
     );
   await using services = new Services(endless);
-  assertEquals(await queryServices(services.urls, 4, { getText, signal: NO_ABORT }), undefined);
+  assertEquals(await query(services.urls), undefined);
   await ended.promise;
   assert(sent < 10_000);
 });
@@ -509,14 +492,9 @@ Deno.test("publicInterfaceAddress() ignores private, local and reserved addresse
 Deno.test("networkFingerprint() ignores order and addresses of containers", () => {
   const place = networkFingerprint(MACHINE);
   assertEquals(networkFingerprint(MACHINE.toReversed()), place);
-  assertEquals(
-    networkFingerprint([...MACHINE, ...addresses("veth1 fe80::7", "veth1 169.254.3.4")]),
-    place,
-  );
-  assertEquals(
-    networkFingerprint([...MACHINE, ...addresses("lo ::1", "lo 127.0.0.1", "lo 127.0.0.53")]),
-    place,
-  );
+  for (const more of [["veth1 fe80::7", "veth1 169.254.3.4"], ["lo 127.0.0.1", "lo 127.0.0.53"]]) {
+    assertEquals(networkFingerprint([...MACHINE, ...addresses(...more)]), place, more.join());
+  }
 });
 
 Deno.test("networkFingerprint() changes with an address, private or public", () => {

@@ -10,7 +10,6 @@ import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, type RawServer, withRawServer } from "./raw_server.ts";
 import { sanitized } from "../sanitized_tests.ts";
 
-/** The runner looks for what is left behind only when told to. */
 const CHUNKED = "Transfer-Encoding: chunked\r\n\r\n";
 
 interface Client {

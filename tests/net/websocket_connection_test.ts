@@ -22,7 +22,6 @@ function socketOver(stream: ByteStream): ClientWebSocket {
   return new ClientWebSocket(stream, { reader, maxMessageBytes: MAX_MESSAGE_BYTES });
 }
 
-/** The runner looks for what is left behind only when told to. */
 async function dial(port: number, dialer: LoopbackDialer): Promise<WebSocketConnection> {
   return await openWebSocket(`ws://127.0.0.1:${port}/`, {
     maxMessageBytes: MAX_MESSAGE_BYTES,

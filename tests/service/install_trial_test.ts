@@ -1,4 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import type { Config } from "../../lib/config/config.ts";
+import type { TargetSystem } from "../../lib/service/target_system.ts";
 import { HealthFile, type PanelHealth } from "../../lib/state/health_file.ts";
 import { atDate } from "../fake_time.ts";
 import { CONFIG, configOf, FakeSystem, installNow, NAME, RELEASES, USERS } from "./fake_system.ts";
@@ -98,6 +100,20 @@ class Machine extends FakeSystem {
         return [line, isText ? this.text(path) : ""];
       }),
     );
+  }
+
+  /** The configuration of one more `install`. */
+  again(...words: string[]): Config {
+    return configOf(["install", ...words], { root: this.root });
+  }
+
+  /** The machine, with someone who acts on what is printed. */
+  heard(act: (line: string) => void): TargetSystem {
+    const printLine = (line: string) => {
+      this.system.printLine(line);
+      act(line);
+    };
+    return { ...this.system, printLine };
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
@@ -200,19 +216,17 @@ Deno.test("install() leaves out a panel's remote control with it, also in the un
   );
   let during = "";
   const { system, root } = machine;
-  const printLine = (line: string) => {
+  const seen = machine.heard((line) => {
     if (line.startsWith("Waiting")) during = machine.text(unit);
-    system.printLine(line);
-  };
-  const config = configOf(["install", "--as-root", "--config", `${root}/own.json`], { root });
-  await installNow(config, { ...system, printLine });
+  });
+  await installNow(machine.again("--as-root", "--config", `${root}/own.json`), seen);
   assertEquals([during === before, machine.text(unit) === before], [false, true]);
   assertEquals(machine.config().panels, undefined);
 
   const one = { endpoint: "https://one.example", token: "t0ken-1", enable_remote_control: true };
   const tow = { endpoint: "https://tow.example", token, interval: 9 };
   machine.write("/own.json", JSON.stringify({ panels: [one, tow] }));
-  await installNow(configOf(["install", "--config", `${root}/own.json`], { root }), system);
+  await installNow(machine.again("--config", `${root}/own.json`), system);
   assertEquals(machine.config(), one, "the other one keeps its own");
 });
 
@@ -257,10 +271,7 @@ whileWorking.test("install() goes on though one of several panels does not know 
     Promise.resolve(endpoint !== "https://two.example");
   machine.up.delete("two.example");
   const again = (words: string[]) =>
-    installNow(configOf(["install", ...words], { root: machine.root }), {
-      ...machine.system,
-      isTokenKnown,
-    });
+    installNow(machine.again(...words), { ...machine.system, isTokenKnown });
   await again(["--keep-failing"]);
   const printed = machine.printed.splice(0).join("\n");
   assertStringIncludes(printed, "Note: two.example does not know its token any more");
@@ -305,19 +316,14 @@ whileWorking.test("install() returns to the installation before when a step fail
   // While it waits for a report, and while the log of a refused configuration is being read.
   for (const moment of ["Waiting", "one.example has accepted no report"]) {
     const user = new AbortController();
-    const { system } = machine;
-    const interrupted = {
-      ...system,
-      printLine(line: string) {
-        system.printLine(line);
-        if (line.startsWith(moment)) user.abort(new Error("Ctrl-C"));
-        if (line.startsWith("Putting")) machine.up.add("one.example");
-      },
-    };
-    const config = configOf(["install", "-i", "9"], { root: machine.root });
+    const interrupted = machine.heard((line) => {
+      if (line.startsWith(moment)) user.abort(new Error("Ctrl-C"));
+      if (line.startsWith("Putting")) machine.up.add("one.example");
+    });
     machine.up.delete("one.example");
     machine.printed.length = 0;
-    await assertRejects(() => installNow(config, interrupted, { signal: user.signal }), Error);
+    const { signal } = user;
+    await assertRejects(() => installNow(machine.again("-i", "9"), interrupted, { signal }), Error);
     assertEquals(machine.content(), before, moment);
     assertStringIncludes(machine.output, "Interrupted.");
     assertStringIncludes(machine.printed.at(-1) ?? "", "It is back, and the panel accepts");
@@ -325,24 +331,16 @@ whileWorking.test("install() returns to the installation before when a step fail
 });
 
 Deno.test("install() says whether the installation before reports again, also of older agents", async () => {
-  for (
-    const [namesPanels, isUpAgain] of [
-      ...[[true, true], [true, false], [false, true], [false, false]] as const,
-    ]
-  ) {
+  const table = [[true, true], [true, false], [false, true], [false, false]] as const;
+  for (const [namesPanels, isUpAgain] of table) {
     await using machine = new Machine(OPENRC);
     machine.namesPanels = namesPanels;
     assertEquals(await machine.install(ONE), undefined);
     machine.up.delete("one.example");
-    const { system } = machine;
-    const config = configOf(["install", "-i", "9"], { root: machine.root });
-    await installNow(config, {
-      ...system,
-      printLine(line: string) {
-        system.printLine(line);
-        if (line.startsWith("Putting") && isUpAgain) machine.up.add("one.example");
-      },
+    const system = machine.heard((line) => {
+      if (line.startsWith("Putting") && isUpAgain) machine.up.add("one.example");
     });
+    await installNow(machine.again("-i", "9"), system);
     assertEquals(
       machine.printed.at(-1),
       isUpAgain
@@ -387,17 +385,11 @@ Deno.test("install() has systemd read the unit before again, and then starts it"
 });
 
 whileWorking.test("install() says that the installation before can't be put back", async (machine) => {
-  const { system } = machine;
-  const config = configOf(["install", "-i", "9"], { root: machine.root });
   machine.up.delete("one.example");
-  const broken = {
-    ...system,
-    printLine(line: string) {
-      system.printLine(line);
-      if (line.startsWith("Putting")) machine.failing = `rc-service ${NAME} restart`;
-    },
-  };
+  const broken = machine.heard((line) => {
+    if (line.startsWith("Putting")) machine.failing = `rc-service ${NAME} restart`;
+  });
   const words = "Cannot put the installation before back";
-  await assertRejects(() => installNow(config, broken), Error, words);
+  await assertRejects(() => installNow(machine.again("-i", "9"), broken), Error, words);
   assertStringIncludes(machine.printed.at(-1) ?? "", `${words}: Cannot run "rc-service`);
 });

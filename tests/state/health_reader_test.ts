@@ -15,6 +15,12 @@ import { asRoot } from "../only_on.ts";
 
 const NOW_MS = 1_000_000_000;
 
+/** Leaves a file as an agent writes it, but for what is said. */
+function write(folder: string, fields: object = {}): void {
+  const record = { pid: 1, intervalMs: 1, ...ABOUT, ...fields };
+  Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(record));
+}
+
 /** An agent whose two panels have last accepted a report so long ago. */
 function agent(intervalMs: number, ...agoMs: (number | undefined)[]): Health {
   const acceptedAtMs = agoMs.map((ago) => ago === undefined ? undefined : NOW_MS - ago);
@@ -60,12 +66,8 @@ Deno.test("isReporting() and reportingPanels() look back two intervals and 15 s"
 Deno.test("reportingPanels() looks at each panel's own interval", () => {
   using _ = new FakeTime({ now: NOW_MS });
   const { panels, ...rest } = agent(1_000, 40_000, 40_000);
-  const [fast, slow] = panels.map((it, index) => ({
-    ...it,
-    intervalMs: [1_000, 30_000][index] ?? 0,
-  }));
-  assert(fast !== undefined && slow !== undefined);
-  assertEquals(reportingPanels({ ...rest, panels: [fast, slow] }), new Set(["1"]));
+  const both = panels.map((it, index) => ({ ...it, intervalMs: [1_000, 30_000][index] ?? 0 }));
+  assertEquals(reportingPanels({ ...rest, panels: both }), new Set(["1"]));
 });
 
 Deno.test("isReporting() and reportingPanels() know of nothing where no agent runs", () => {
@@ -77,8 +79,7 @@ Deno.test("isReporting() and reportingPanels() know of nothing where no agent ru
 });
 
 inClosedFolder.test("readHealth() goes by the lock of the file where there is no private one", (folder) => {
-  const record = { pid: 1, intervalMs: 1, ...ABOUT };
-  Deno.writeTextFileSync(`${folder.path}/health`, JSON.stringify(record));
+  write(folder.path);
   {
     using agents = Deno.openSync(`${folder.path}/health`);
     assert(agents.tryLockSync(true));
@@ -141,8 +142,7 @@ asRoot.test("readHealth() believes its own user's agent and root's, wherever the
 
 asRoot.test("readHealth() takes no private lock that is another user's", () => {
   using folder = new ClosedFolder();
-  const record = { pid: 1, intervalMs: 1, ...ABOUT };
-  Deno.writeTextFileSync(`${folder.path}/health`, JSON.stringify(record));
+  write(folder.path);
   const path = `${folder.path}/health.lock`;
   using lock = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
   assert(lock.tryLockSync(true));
@@ -152,9 +152,7 @@ asRoot.test("readHealth() takes no private lock that is another user's", () => {
 });
 
 inClosedFolder.test("readHealth() gives texts that act on no terminal", (folder) => {
-  const forged = {
-    pid: 1,
-    intervalMs: 1,
+  write(folder.path, {
     version: "1\x1b[2J\n2",
     seal: "sealed\x1b]0;x\x07\u202e by nobody\nService  running",
     panels: [{
@@ -162,8 +160,7 @@ inClosedFolder.test("readHealth() gives texts that act on no terminal", (folder)
       error: { text: "no\x1b[3m", atMs: 1 },
     }],
     problems: [{ part: "ping", text: "no\x1b[4m", sinceMs: 1 }],
-  };
-  Deno.writeTextFileSync(`${folder.path}/health`, JSON.stringify(forged));
+  });
   const { version, seal, panels, problems } = readHealth([folder.path]) ?? {};
   assertEquals([version, seal], ["1 [2J 2", "sealed ]0;x  by nobody Service  running"]);
   const [panel] = panels ?? [];
@@ -172,10 +169,7 @@ inClosedFolder.test("readHealth() gives texts that act on no terminal", (folder)
 });
 
 inClosedFolder.test("readHealth() says of an agent that was killed that it does not run", (folder) => {
-  Deno.writeTextFileSync(
-    `${folder.path}/health`,
-    JSON.stringify({ pid: 1, intervalMs: 1, ...ABOUT }),
-  );
+  write(folder.path);
   assertEquals(readHealth([folder.path])?.isRunning, false);
   // Nor because others look at it just now.
   const looks = ["health", "health.lock"].map((name) => {
@@ -192,10 +186,7 @@ inClosedFolder.test("readHealth() takes the agent that runs, whatever one that w
   const [first, second, third] = [`${parent.path}/1`, `${parent.path}/2`, `${parent.path}/3`];
   for (const [folder, version] of [[first, "killed"], [second, "killed later"]] as const) {
     Deno.mkdirSync(folder);
-    Deno.writeTextFileSync(
-      `${folder}/health`,
-      JSON.stringify({ pid: 1, intervalMs: 1, version }),
-    );
+    write(folder, { version });
   }
   const found = () => {
     const health = readHealth([first, second, third]);
@@ -207,10 +198,8 @@ inClosedFolder.test("readHealth() takes the agent that runs, whatever one that w
 });
 
 inClosedFolder.test("readHealth() follows no link, and waits for no pipe", async (folder) => {
-  Deno.writeTextFileSync(
-    `${folder.path}/elsewhere`,
-    JSON.stringify({ pid: 1, intervalMs: 1, ...ABOUT }),
-  );
+  write(folder.path);
+  Deno.renameSync(`${folder.path}/health`, `${folder.path}/elsewhere`);
   Deno.symlinkSync("elsewhere", `${folder.path}/health`);
   assertEquals(readHealth([folder.path]), undefined);
   Deno.removeSync(`${folder.path}/health`);
@@ -227,23 +216,23 @@ inClosedFolder.test("readHealth() takes nothing that no agent has written", (fol
 
 inClosedFolder.test("readHealth() takes what each part of a record is, and nothing else", (folder) => {
   const panel = { panel: "p", sinceMs: 1 };
-  const good = { pid: 1, intervalMs: 1, version: "1", seal: "", panels: [panel] };
+  const good = { seal: "", panels: [panel] };
   const read = (changes: object) => {
-    Deno.writeTextFileSync(`${folder.path}/health`, JSON.stringify({ ...good, ...changes }));
+    write(folder.path, { ...good, ...changes });
     return readHealth([folder.path]);
   };
   const none = { failures: 0, probes: 0, kinds: {} };
   assertEquals(read({})?.panels, [{ ...panel, ...none, transport: undefined, error: undefined }]);
-  const counts = {
-    failures: 1,
-    probes: 2,
-    lastMinute: 3,
-    lost: 4,
-    alwaysLost: 3,
-    shortConnections: 5,
-    tokenKnownAtMs: 9,
+  const counts = { failures: 1, probes: 2, lastMinute: 3, lost: 4, alwaysLost: 3 };
+  const more = { shortConnections: 5, tokenKnownAtMs: 9 };
+  const all = {
+    ...panel,
+    ...counts,
+    ...more,
+    transport: "v2 POST",
+    acceptedAtMs: 6,
+    intervalMs: 8,
   };
-  const all = { ...panel, ...counts, transport: "v2 POST", acceptedAtMs: 6, intervalMs: 8 };
   const rest = { kinds: { icmp: 1, tcp: 2, http: 3 }, error: { text: "no", atMs: 7 } };
   assertEquals(read({ panels: [{ ...all, ...rest }] })?.panels, [{ ...all, ...rest }]);
   const odd = { transport: 1, failures: "1", error: { text: "no" }, kinds: { icmp: "1", x: 1 } };
@@ -301,8 +290,7 @@ Deno.test("readHealth() gives what `status` can show, whatever an agent has writ
     problems: list(problem),
   });
   fc.assert(fc.property(agent, (fields) => {
-    const record = { pid: 1, version: "1", intervalMs: 1000, seal: "", ...fields };
-    Deno.writeTextFileSync(`${folder.path}/health`, JSON.stringify(record));
+    write(folder.path, { seal: "", ...fields });
     const health = readHealth([folder.path]);
     assert(health !== undefined);
     const status = {

@@ -1,7 +1,8 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { attempt } from "../../lib/attempt.ts";
+import type { Config } from "../../lib/config/config.ts";
 import type { Collector } from "../../lib/metrics/collector.ts";
-import { openLinuxMachine } from "../../lib/metrics/machine.ts";
+import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { NetworkCollector } from "../../lib/metrics/network.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import {
@@ -23,6 +24,17 @@ function monthOf(collectors: readonly Collector[]): Collector | undefined {
   return collectors.find(({ sources }) => "traffic" in sources());
 }
 
+/** A machine that counts from a day of the month on, with its state in the folder. */
+function monthly(folder: TempFolder, day = 1): { config: Config; machine: Machine } {
+  const config = configOf(["--month-rotate", `${day}`, "--state-dir", folder.path]);
+  return { config, machine: openLinuxMachine(new FakeMachine("debian-vm"), config) };
+}
+
+async function persist(config: Config, machine: Machine) {
+  const { collectors, run } = await persistTraffic(config, machine, undefined);
+  return { month: monthOf(collectors), run };
+}
+
 /** The requests of users to the agent that has the folder. */
 function openRequests({ path }: TempFolder): TrafficRequestFile {
   const requests = TrafficRequestFile.open(path);
@@ -35,8 +47,7 @@ async function countBeside(official: string): Promise<{ traffic?: TrafficBytes; 
   using folder = new TempFolder();
   const path = `${folder.path}/net_static.json`;
   Deno.writeTextFileSync(path, official);
-  const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
-  const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
+  const { config, machine } = monthly(folder);
   let traffic: TrafficBytes | undefined;
   const lines = await collectedLog(() => {
     ({ traffic } = takeSnapshot(readTraffic(config, machine)));
@@ -69,13 +80,12 @@ inFolder.test("persistTraffic() reads the official agent's count when it opens, 
   const entry = { timestamp: Math.floor(Date.now() / 1000), tx: 7e12, rx: 5 };
   const path = `${folder.path}/net_static.json`;
   Deno.writeTextFileSync(path, JSON.stringify({ interfaces: { eth0: [entry] } }));
-  const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
+  const { config } = monthly(folder);
   const sentBytes = async () => {
     const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
-    const { collectors, run } = await persistTraffic(config, machine, undefined);
+    const { month, run } = await persist(config, machine);
     // A sealed process can't read it.
     attempt(() => Deno.removeSync(path));
-    const month = monthOf(collectors);
     const { traffic } = month?.collect(performance.now()) ?? {};
     await run(AbortSignal.abort());
     return traffic?.sentBytes;
@@ -92,10 +102,8 @@ inFolder.test("persistTraffic() reads the official agent's count when it opens, 
 });
 
 inFolder.test("persistTraffic() keeps the count by the day of its options, and takes requests over", async (folder) => {
-  const config = configOf(["--month-rotate", "15", "--state-dir", folder.path]);
-  const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
-  const { collectors, run } = await persistTraffic(config, machine, undefined);
-  const month = monthOf(collectors);
+  const { config, machine } = monthly(folder, 15);
+  const { month, run } = await persist(config, machine);
   const look = () => month?.collect(performance.now());
   assertEquals(look()?.passed, machine.network.passed);
   using requests = openRequests(folder);
@@ -125,14 +133,12 @@ inFolder.test("persistTraffic() keeps the count by the day of its options, and t
 inFolder.test("persistTraffic() keeps the count although nothing can be measured or asked for any more", async (folder) => {
   // Where the file of requests would be.
   Deno.mkdirSync(`${folder.path}/month.request`);
-  const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
-  const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
+  const { config, machine } = monthly(folder);
   let text = `eth0:${" 5".repeat(16)}\n`;
   const network = new NetworkCollector({ read: () => text }, () => undefined, {
     globs: { include: ["eth0"], exclude: [] },
   });
-  const { collectors, run } = await persistTraffic(config, { ...machine, network }, undefined);
-  const month = monthOf(collectors);
+  const { month, run } = await persist(config, { ...machine, network });
   month?.collect(performance.now());
   text = "eth0: malformed\n";
   await run(AbortSignal.abort());
@@ -140,10 +146,8 @@ inFolder.test("persistTraffic() keeps the count although nothing can be measured
 });
 
 inFolder.test("persistTraffic() writes a new month at its reset, and not only with the next write", async (folder) => {
-  const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
-  const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
-  const { collectors, run } = await persistTraffic(config, machine, undefined);
-  const month = monthOf(collectors);
+  const { config, machine } = monthly(folder);
+  const { month, run } = await persist(config, machine);
   const lookAt = (date: string) =>
     atDate(new Date(`${date}T12:00:00`).getTime(), () => month?.collect(performance.now()));
   const start = () => trafficStateFile(config).read().value?.current.start;
@@ -158,16 +162,13 @@ inFolder.test("persistTraffic() writes a new month at its reset, and not only wi
 const FIVE = { sentBytes: 5, receivedBytes: 5 };
 
 inFolder.test("persistTraffic() answers no request before anything was counted", async (folder) => {
-  const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
-  const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
+  const { config, machine } = monthly(folder);
   const network = new NetworkCollector({ read: () => undefined }, () => undefined, {
     globs: { include: [], exclude: [] },
   });
-  const blind = { ...machine, network };
-  const { collectors, run } = await persistTraffic(config, blind, undefined);
+  const { month, run } = await persist(config, { ...machine, network });
   using requests = openRequests(folder);
   requests.ask({ id: "one", total: { sentBytes: 5_000 } });
-  const month = monthOf(collectors);
   assertEquals(month?.collect(performance.now()).traffic, undefined);
   assertEquals(requests.request()?.id, "one");
   await run(AbortSignal.abort());
@@ -175,15 +176,10 @@ inFolder.test("persistTraffic() answers no request before anything was counted",
 });
 
 inFolder.test("persistTraffic() leaves a request to the agent that has the folder", async (folder) => {
-  const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
-  const open = () => {
-    const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
-    return persistTraffic(config, machine, undefined);
-  };
-  const look = ({ collectors }: Awaited<ReturnType<typeof open>>) =>
-    monthOf(collectors)?.collect(performance.now());
-  const owner = await open();
-  const other = await open();
+  const { config } = monthly(folder);
+  const open = () => persist(config, openLinuxMachine(new FakeMachine("debian-vm"), config));
+  const look = ({ month }: Awaited<ReturnType<typeof open>>) => month?.collect(performance.now());
+  const [owner, other] = [await open(), await open()];
   for (const agent of [owner, other]) look(agent);
   using requests = openRequests(folder);
   requests.ask({ id: "one", total: { sentBytes: 5_000 } });
@@ -195,7 +191,7 @@ inFolder.test("persistTraffic() leaves a request to the agent that has the folde
 });
 
 /** A machine whose one interface has passed so many bytes each way. */
-function machineOf(config: ReturnType<typeof configOf>, bytes: () => number) {
+function machineOf(config: Config, bytes: () => number) {
   const read = () => `eth0:${` ${bytes()}`.repeat(16)}\n`;
   const network = new NetworkCollector({ read }, () => undefined, {
     globs: { include: ["eth0"], exclude: [] },
@@ -204,11 +200,10 @@ function machineOf(config: ReturnType<typeof configOf>, bytes: () => number) {
 }
 
 inFolder.test("persistTraffic() sets totals after it has counted what has passed until then", async (folder) => {
-  const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
+  const { config } = monthly(folder);
   let bytes = 5;
   const machine = machineOf(config, () => bytes);
-  const { collectors, run } = await persistTraffic(config, machine, undefined);
-  const month = monthOf(collectors);
+  const { month, run } = await persist(config, machine);
   month?.collect(performance.now());
   bytes = 1_000;
   using requests = openRequests(folder);
@@ -228,7 +223,7 @@ Deno.test("persistTraffic() tells its observer why it can't keep the count", asy
 });
 
 inFolder.test("readTraffic() goes on from the state of the day of its options, and names damages", async (folder) => {
-  const config = configOf(["--month-rotate", "15", "--state-dir", folder.path]);
+  const { config } = monthly(folder, 15);
   let bytes = 5;
   const look = () => {
     const collectors = readTraffic(config, machineOf(config, () => bytes));
@@ -238,12 +233,7 @@ inFolder.test("readTraffic() goes on from the state of the day of its options, a
     return { sent, before, after: month?.sources().traffic ?? "" };
   };
   assertEquals(look().before, `since the start, no ${folder.path}/month.state yet`);
-  const { collectors, run } = await persistTraffic(
-    config,
-    machineOf(config, () => bytes),
-    undefined,
-  );
-  const month = monthOf(collectors);
+  const { month, run } = await persist(config, machineOf(config, () => bytes));
   month?.collect(performance.now());
   {
     using requests = TrafficRequestFile.open(folder.path);
@@ -260,7 +250,7 @@ inFolder.test("readTraffic() goes on from the state of the day of its options, a
 });
 
 inFolder.test("persistTraffic() has made its file when it returns, and leaves all other rows as they are", async (folder) => {
-  const config = configOf(["--month-rotate", "1", "--state-dir", folder.path]);
+  const { config } = monthly(folder);
   const machine = machineOf(config, () => 1);
   const disk = Promise.withResolvers<void>();
   let hasReturned = false;
