@@ -9,6 +9,7 @@ import { openHealth } from "../state/health_folder.ts";
 import { withInstalledService } from "./installed_service.ts";
 import { acceptAt } from "../state/accept_at.ts";
 import { replaced } from "../replaced.ts";
+import { writeExecutable } from "../executable.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
 import { onLinux } from "../only_on.ts";
 
@@ -238,7 +239,8 @@ onLinux.test("runStatus() tells the memory and the pause of the agent's process"
 inFolder.test("runStatus() prints everything that it knows as JSON", async (folder) => {
   using file = openHealth(folder.path);
   const flags = ["--install-service-name", "no-such-service", "--json"];
-  const config = configOf(["status", ...flags], { RUNTIME_DIRECTORY: folder.path });
+  const mistake = "Cannot use key interval";
+  const config = { ...configOf(["status", ...flags], { RUNTIME_DIRECTORY: folder.path }), mistake };
   acceptAt(file, { intervalMs: 3000, atMs: NOW });
   file.setSeal("sealed by the runtime");
   file.setProblem("ping", "no socket");
@@ -270,6 +272,7 @@ inFolder.test("runStatus() prints everything that it knows as JSON", async (fold
       probesLostLastMinute: 7,
     }],
     problems: [{ part: "ping", text: "ICMP probes don't work: no socket" }],
+    configurationError: mistake,
   });
 });
 
@@ -334,6 +337,20 @@ Deno.test("runStatus() shows an installed service whose agent is not seen", asyn
     assertStringIncludes(serviceProblem, "the last error in its log: agent: Cannot report: why");
     assertEquals(service.lastError, "agent: Cannot report: why");
   });
+});
+
+Deno.test("runStatus() shows a service that runs another version than its program on the disk", async () => {
+  await withInstalledService(
+    { systemctl: "", journalctl: "" },
+    async ({ name, env, folder }) => {
+      Deno.mkdirSync(`${folder}/run`);
+      using _agent = openHealth(`${folder}/run`);
+      writeExecutable(`${folder}/agent`, `#!/bin/sh\necho '{"version":"1.2.4"}'\n`);
+      const context = new FakeContext(env);
+      await runStatus(configOf(["status", "--install-service-name", name]), context);
+      assertStringIncludes(context.printed, "its program on the disk of version 1.2.4");
+    },
+  );
 });
 
 Deno.test("runStatus() waits a moment for a systemctl that does not answer, and claims nothing of it", async () => {
