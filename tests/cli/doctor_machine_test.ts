@@ -13,6 +13,8 @@ import type { Config } from "../../lib/config/config.ts";
 import type { PanelHealth } from "../../lib/state/health_file.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
 import { StartedProcesses } from "../started_processes.ts";
+import { writeRecordedMachine } from "../metrics/recorded_machine.ts";
+import { onLinux } from "../only_on.ts";
 import { replaced } from "../replaced.ts";
 import { inContainerImage } from "./container_image.ts";
 import { configOf as resolved } from "./fake_context.ts";
@@ -88,6 +90,17 @@ Deno.test("machineChecks() say how another machine's /proc comes into a containe
     "Cannot read /host/no-proc/stat: HOST_PROC must be a Linux machine's /proc",
   ]);
   assertStringIncludes(advice ?? "", "docker run -v /:/host:ro,rslave -e HOST_PROC=/host/proc");
+});
+
+onLinux.test("machineChecks() name an unknown time zone of the host whose /proc this is", async () => {
+  using folder = new TempFolder();
+  const hostProc = writeRecordedMachine("amd-workstation", folder.path);
+  const file = `${folder.path}/etc/localtime`;
+  // Nowhere are these the hours.
+  Deno.writeTextFileSync(file, "TZif2\n<+1234>-12:34\n");
+  using _ = replaced(Deno.env, { get: () => undefined });
+  const { text } = await resultOf("time_zone", { ...configOf("--month-rotate", "1"), hostProc });
+  assertStringIncludes(text, `the zone of ${file} is unknown`);
 });
 
 Deno.test("machineChecks() name the disks that count, and warn where none does", async () => {
