@@ -11,7 +11,7 @@ import { urlHost } from "../parse/probe_target.ts";
 import { variableFile } from "../service/loaded_unit.ts";
 import { cloudflareAdvice } from "./doctor_cloudflare.ts";
 import { CLIENT_CERTIFICATE_ADVICE } from "./doctor_tls_advice.ts";
-import { endpointPlace, originText, type Way, withoutProxy } from "./doctor_way.ts";
+import { endpointPlace, originLook, originText, type Way, withoutProxy } from "./doctor_way.ts";
 
 /** The variables that may name the proxy; where the service's unit sets one, that one and its file. */
 export function proxyVariableNames({ url, unit }: Pick<Way, "url" | "unit">): string {
@@ -127,7 +127,7 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
 
 /** Advice on an answer by its status alone. */
 function statusAdvice({ status, text }: HttpResponse, way: Way): string[] {
-  const { url, answeredBy, addresses } = way;
+  const { url } = way;
   if (status === 413) {
     return [
       "let the proxy in front of the panel take larger requests (nginx: client_max_body_size 1m)",
@@ -175,8 +175,6 @@ function statusAdvice({ status, text }: HttpResponse, way: Way): string[] {
     `see what answers, in a browser or here: curl -v ${url.href}`,
     `correct the address and its path in ${endpointPlace(way)}, if that is not the panel`,
     "if the panel is behind that server, have it pass requests on (nginx: proxy_pass)",
-    ...answeredBy === ""
-      ? []
-      : [`see whether ${addresses[0]} is the panel's address (${answeredBy})`],
+    ...originLook(way),
   ];
 }

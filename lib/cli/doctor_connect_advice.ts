@@ -13,6 +13,8 @@ import type { RouteFinding } from "./doctor_route.ts";
 import {
   endpointPlace,
   firstHop,
+  originLook,
+  OWN_FIREWALL,
   portOf,
   unitAdvice,
   type Way,
@@ -21,12 +23,6 @@ import {
 
 /** Whether this machine has no IPv6 at all. */
 const IPV6_OFF = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
-
-export function isPanelsLook(address: string, { proxy, answeredBy }: Way): string {
-  return proxy === undefined
-    ? `see whether ${address} is the panel's address (${answeredBy})`
-    : `see whether ${address} is the proxy's address (${answeredBy})`;
-}
 
 /** Advice for when no connection can be opened; one line where only one cause is left. */
 export function connectAdvice(
@@ -80,18 +76,17 @@ export function connectAdvice(
     ];
   }
   if (isLoopbackHost(address)) return loopbackAdvice(way, isContained);
-  const look = isPanelsLook(address, way);
+  const look = originLook(way);
   // What name servers say against that file is a doubt, and stands before all this.
   const isInHosts = answeredBy.includes("/etc/hosts");
-  const ofHosts = isInHosts && way.doubts.length === 0 ? [look] : [];
-  const ofName = answeredBy !== "" && !isInHosts ? [look] : [];
+  const ofHosts = isInHosts && way.doubts.length === 0 ? look : [];
+  const ofName = isInHosts ? [] : look;
   if (/does not let it through/.test(message)) {
     return [
       "see what forbids it here: nft list ruleset || iptables-save; journalctl -k | grep -i denied (SELinux, " +
       "AppArmor)",
     ];
   }
-  const here = "see whether a firewall here drops or refuses it: nft list ruleset || iptables-save";
   if (/refused/.test(message)) {
     return [
       ...ofHosts,
@@ -106,7 +101,7 @@ export function connectAdvice(
       ...ofHosts,
       `see whether this machine has a route to it: ip route get ${address}; if it has, a router on the ` +
       "way has none",
-      here,
+      OWN_FIREWALL,
       ...ofName,
     ];
   }
@@ -116,8 +111,8 @@ export function connectAdvice(
       `see whether a firewall on the way refuses port ${port}, as a provider's: traceroute -n -T -p ` +
       `${port} ${address}`;
     const byFirewall = /host is unreachable/.test(message)
-      ? [here, there, ...ofName, onTheWay]
-      : [here, ...ofName, onTheWay, there];
+      ? [OWN_FIREWALL, there, ...ofName, onTheWay]
+      : [OWN_FIREWALL, ...ofName, onTheWay, there];
     return [...ofHosts, ...byFirewall];
   }
   return [
@@ -126,7 +121,7 @@ export function connectAdvice(
     ...ofName,
     `see how far packets get: traceroute -n ${address}; if not beyond this machine's gateway, ` +
     "the line of its provider is broken",
-    here,
+    OWN_FIREWALL,
     isPinged === false
       ? `see on the panel's machine whether it is up, and its firewall lets port ${port} pass`
       : there,

@@ -13,7 +13,7 @@ import { FAR_ADDRESSES } from "../host/routes.ts";
 import { ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { type CheckResult, failed, ok, warning } from "./checks.ts";
 import { refusingProxyAdvice } from "./doctor_advice.ts";
-import { connectAdvice, isPanelsLook } from "./doctor_connect_advice.ts";
+import { connectAdvice } from "./doctor_connect_advice.ts";
 import {
   answersPing,
   FURTHER_CONNECTIONS,
@@ -36,6 +36,7 @@ import {
   firstHop,
   given,
   oldAddressAdvice,
+  originLook,
   originText,
   seconds,
   type Way,
@@ -244,10 +245,10 @@ export function fullTable(): RouteFinding | undefined {
 
 /** Why no packet gets to any of the addresses, by the kernel; `undefined` where it sees nothing of one. */
 function firstStep(way: Way): RouteFinding | undefined {
-  const { addresses, answeredBy } = way;
+  const { addresses } = way;
   const askRoute = kernelRoutes();
   const all = (addresses.length > 0 ? addresses : [firstHop(way).host]).map((address) => {
-    const isPanels = answeredBy === "" ? undefined : isPanelsLook(address, way);
+    const [isPanels] = originLook(way, address);
     return routeFinding(address, { askRoute, isPanels });
   });
   const found = all.filter((it) => it !== undefined);

@@ -20,7 +20,7 @@ import {
   readSources,
 } from "./doctor_name_servers.ts";
 import { lostInStub, unresolved } from "./doctor_unresolved_name.ts";
-import { failureText, firstHop, given, seconds, type Way } from "./doctor_way.ts";
+import { failureText, firstHop, given, otherNameServer, seconds, type Way } from "./doctor_way.ts";
 
 /** The system waits 5 s for its first name server. */
 const LOOKUP_MS = 6_000;
@@ -101,14 +101,14 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
     way.doubts = [
       `start the proxy that answers for ${list}, here or on the router; or see who asks it for names: ` +
       "cat /etc/resolv.conf",
-      `ask another name server: ${given(way, "--custom-dns ADDRESS")}`,
+      otherNameServer(way),
     ];
   } else if (isInvention) {
     text = `${found}, which it also gives for a name that does not exist`;
     way.doubts = [
       `${sources.asked} gives the same address for a name that does not exist: see whether a login ` +
       `page of this network (a captive portal) answers everything: curl -v http://${host}/`,
-      `ask another name server: ${given(way, "--custom-dns ADDRESS")}`,
+      otherNameServer(way),
     ];
   }
   if (line !== undefined && !addresses.some(isLoopbackHost)) {

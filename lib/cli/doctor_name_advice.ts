@@ -16,7 +16,14 @@ import {
   RESOLVED_ADDRESS,
 } from "./doctor_name_servers.ts";
 import { proxyVariableNames } from "./doctor_advice.ts";
-import { endpointPlace, firstHop, given, unitAdvice, type Way } from "./doctor_way.ts";
+import {
+  endpointPlace,
+  firstHop,
+  given,
+  otherNameServer,
+  unitAdvice,
+  type Way,
+} from "./doctor_way.ts";
 
 /** Advice about a name without an address, by what each server has answered. */
 export function unresolvedAdvice(
@@ -26,7 +33,7 @@ export function unresolvedAdvice(
   const codes = new Set(answers.map(({ code }) => code));
   const [first] = answers;
   const server = first?.server ?? "";
-  const another = `ask another name server: ${given(way, "--custom-dns ADDRESS")}`;
+  const another = otherNameServer(way);
   const has = (...all: readonly string[]) => [...codes].every((code) => all.includes(code));
   const correct = way.proxy === undefined
     ? `correct the name in ${endpointPlace(way)}, if it is not ${host}`
@@ -140,7 +147,7 @@ export function slowAdvice(
 ): string[] {
   const dead = deadServerAdvice(answers, sources);
   if (dead !== undefined) return [dead];
-  const another = `ask another name server: ${given(way, "--custom-dns ADDRESS")}`;
+  const another = otherNameServer(way);
   const [first] = answers;
   const { host } = firstHop(way);
   const system =

@@ -12,7 +12,7 @@ import type { LostTarget } from "../state/health_file.ts";
 import type { Health } from "../state/health_reader.ts";
 import { seenProblem, withLostTargets } from "./agent_problems.ts";
 import { type CheckResult, ok, skipped, warning } from "./checks.ts";
-import { given } from "./doctor_way.ts";
+import { given, OWN_FIREWALL } from "./doctor_way.ts";
 
 /** Looks at the results of the last minute, and whether a target that is always lost may be probed at all. */
 export async function checkProbes(
@@ -88,7 +88,7 @@ export function probesResult(
     text,
     ofRefusal,
     `see whether a target answers this machine: ${looks || usual}`,
-    "see whether a firewall here drops or refuses it: nft list ruleset || iptables-save",
+    OWN_FIREWALL,
     open.some(({ target }) => target.endsWith(":25"))
       ? "see whether this machine's provider lets port 25 out, which most refuse"
       : undefined,

@@ -14,7 +14,7 @@ import { dirname } from "../parse/path.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { setClockCommand } from "./doctor_commands.ts";
 import { deviceTo, largestPing } from "./doctor_route.ts";
-import { endpointPlace, portOf, reinstall, type Way } from "./doctor_way.ts";
+import { endpointPlace, originLook, portOf, reinstall, type Way } from "./doctor_way.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 
@@ -31,14 +31,12 @@ export const OF_DATE = /expired|not valid (yet|at this time)/;
  */
 export function tlsAdvice(
   message: string,
-  way: Pick<Way, "url" | "answeredBy" | "addresses" | "config" | "unit">,
+  way: Pick<Way, "url" | "answeredBy" | "addresses" | "config" | "unit" | "proxy">,
   certificate?: Certificate,
   ignored: SystemAuthorities["ignored"] = [],
 ): string[] {
-  const { url, answeredBy, addresses } = way;
-  const isPanels = answeredBy === ""
-    ? []
-    : [`see whether ${addresses[0]} is the panel's address (${answeredBy})`];
+  const { url, addresses } = way;
+  const isPanels = originLook(way);
   const host = urlHost(url);
   const port = portOf(url);
   const plain = `http://${url.host}${url.pathname.replace(/\/$/, "")}`;

@@ -92,6 +92,28 @@ export function originText({ addresses, answeredBy }: Way): string {
   return answeredBy === "" ? "" : ` (${addresses[0] ?? "no address"}, ${answeredBy})`;
 }
 
+/** A look at whether an address is the panel's, or the proxy's, where somebody has given it for a name. */
+export function originLook(
+  { addresses, answeredBy, proxy }: Pick<Way, "addresses" | "answeredBy" | "proxy">,
+  address = addresses[0],
+): string[] {
+  if (answeredBy === "") return [];
+  return [
+    proxy === undefined
+      ? `see whether ${address} is the panel's address (${answeredBy})`
+      : `see whether ${address} is the proxy's address (${answeredBy})`,
+  ];
+}
+
+/** Has the agent ask another name server than the system's. */
+export function otherNameServer(way: Pick<Way, "config">): string {
+  return `ask another name server: ${given(way, "--custom-dns ADDRESS")}`;
+}
+
+/** Shows what the firewall of this machine does. */
+export const OWN_FIREWALL =
+  "see whether a firewall here drops or refuses it: nft list ruleset || iptables-save";
+
 /** The option, variable or key that names the panel's address, with its file and how a change is used. */
 export function endpointPlace({ config, unit }: Pick<Way, "config" | "unit">): string {
   const { origins, endpoint, furtherPanels, isConfigInstalled, serviceName } = config;
