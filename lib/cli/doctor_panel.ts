@@ -62,11 +62,17 @@ export function panelChain(
 
 async function noPanel(unreadableConfig: string | undefined): Promise<CheckResult> {
   if (unreadableConfig !== undefined) {
-    const { isMissing, isDenied } = await readFile(unreadableConfig);
+    const { text, isMissing, isDenied } = await readFile(unreadableConfig);
     if (isMissing) {
       return failed(
         `the service's configuration ${unreadableConfig} is not there: no such file`,
         "put it back, or make it anew: sudo komari-agent-deno install -e URL -t TOKEN",
+      );
+    }
+    if (text === undefined && !isDenied) {
+      return failed(
+        `the service's configuration ${unreadableConfig} can't be read`,
+        `see what is there in its place: ls -ld ${unreadableConfig}`,
       );
     }
     if (isDenied) {

@@ -8,6 +8,7 @@ import { isInContainerImage } from "../host/this_program.ts";
 import { serviceText } from "../service/installed_service.ts";
 import { lastSetting, settingText } from "../service/loaded_unit.ts";
 import { updateServiceName } from "../service/update_service.ts";
+import { dirname } from "../parse/path.ts";
 import type { Health } from "../state/health_reader.ts";
 import { isPaused } from "./agent_process.ts";
 import { type CheckResult, failed, ok, result, skipped, warning } from "./checks.ts";
@@ -185,8 +186,10 @@ function unseenResult(text: string, found: FoundService): CheckResult {
   }
   if (pid > 0) {
     if (isPaused(pid)) return pausedResult(text, pid);
-    const unseen =
-      `${text}; it is process ${pid}, and its health file ${runtimeFolder}/health is not there`;
+    const file = `${runtimeFolder}/health`;
+    const { state: seenAs, advice } = seenFile(file);
+    const unseen = `${text}; it is process ${pid}, and its health file ${file} ${seenAs}`;
+    if (advice !== undefined) return failed(unseen, advice);
     const slowed = unit &&
       underSettings(unseen, { unit: ofDropIns(unit), names: SLOWING_SETTINGS });
     if (slowed !== undefined) return failed(slowed.text, ...slowed.advice);
@@ -205,4 +208,21 @@ function unseenResult(text: string, found: FoundService): CheckResult {
     `${text}, but no agent of it is seen`,
     `it was started a moment ago, or ends again and again: ${logHint}`,
   );
+}
+
+/** What is seen of a health file that does not count, and what to do where that is the cause. */
+function seenFile(file: string): { state: string; advice?: string } {
+  const folder = dirname(file);
+  try {
+    return Deno.lstatSync(file).uid === Deno.lstatSync(folder).uid
+      ? { state: "says nothing of it" }
+      : {
+        state: `belongs to another user than ${folder}, so that anybody may have written it`,
+        advice: `see whose both are, and give the folder back: ls -ld ${folder} ${file}`,
+      };
+  } catch (error) {
+    return error instanceof Deno.errors.PermissionDenied
+      ? { state: "is not for this user", advice: "run it as root (sudo)" }
+      : { state: "is not there" };
+  }
 }

@@ -131,6 +131,11 @@ async function stateAdvice(
       "a file is where a folder should be: remove it, or choose another one with --state-dir",
     ];
   }
+  const [, odd] = / (\/\S+): (?:it is no regular file|Is a directory)/.exec(reason) ?? [];
+  if (odd !== undefined) {
+    const moved = `move away what is there: mv ${odd} ${odd}.old`;
+    return [command === undefined ? `${moved}; then restart the agent` : `${moved} && ${command}`];
+  }
   if (/was deleted/.test(reason)) {
     return ["run doctor as root: it has the command that keeps what the agent has counted"];
   }

@@ -23,7 +23,8 @@ const REASONS: Readonly<Record<string, string>> = {
  */
 export function readOptionFile(option: string, path: string, readText: ReadText): string {
   try {
-    return readText(path);
+    // Editors of Windows begin a file with a mark of its encoding.
+    return readText(path).replace(/^\ufeff/, "");
   } catch (error) {
     const reason = REASONS[errorCode(error)] ??
       (error instanceof Error ? error.message : String(error));

@@ -115,7 +115,7 @@ function withoutColors(text: string): string {
 /** By its size, which also who may not read it sees: a package's configuration before `install`. */
 function isUnconfigured({ config }: InstallRecord): boolean {
   const size = attempt(() => Deno.statSync(config).size);
-  return size !== undefined && size <= EMPTY_CONFIG.length;
+  return size === EMPTY_CONFIG.length;
 }
 
 function ofUpdates(

@@ -421,6 +421,7 @@ Deno.test("panelChain() tell a service's configuration that is gone from one for
   const table: [error: Error | undefined, status: string, text: string, advice: string][] = [
     [new Deno.errors.NotFound(), "failed", "not there: no such file", "put it back"],
     [new Deno.errors.PermissionDenied(), "warning", "not checked: this user", "run it as root"],
+    [new Deno.errors.IsADirectory(), "failed", "can't be read", "ls -ld /etc/x/config.json"],
     [undefined, "failed", "no panel is configured", "give -e URL"],
   ];
   try {

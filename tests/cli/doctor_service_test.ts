@@ -742,6 +742,21 @@ Deno.test("serviceResult() names a missing record, a health file that is gone, a
       gone.text,
       `process ${child.pid}, and its health file /run/x/health is not`,
     );
+    const ofFile = (look: () => Deno.FileInfo) => {
+      using _file = replaced(Deno, { lstatSync: look });
+      return of();
+    };
+    const uids = [997, 65_534, 997, 997].map((uid) => ({ uid }) as Deno.FileInfo).values();
+    const next = () => uids.next().value ?? ({} as Deno.FileInfo);
+    const foreign = ofFile(next);
+    assertStringIncludes(foreign.text, "health belongs to another user than /run/x, so that");
+    assertStringIncludes(foreign.advice ?? "", "ls -ld /run/x /run/x/health");
+    assertStringIncludes(ofFile(next).text, "its health file /run/x/health says nothing of it");
+    const closed = ofFile(() => {
+      throw new Deno.errors.PermissionDenied();
+    });
+    assertStringIncludes(closed.text, "its health file /run/x/health is not for this user");
+    assertEquals(closed.advice, "run it as root (sudo)");
     const unit = unitOf({ MainPID: String(child.pid) }, { RuntimeDirectory: "" });
     const emptied = serviceResult(foundOf(SERVICE, { unit }), undefined);
     assertStringIncludes(

@@ -132,6 +132,13 @@ Deno.test("checkStateFolder() has the agent started again where it takes a folde
   const given = "Permission denied; restart the agent when that is repaired";
   const { causes = [] } = await checkStateFolder(config, problemHealth("state", given));
   assertStringIncludes(causes[0] ?? "", "/srv/state && komari-agent-deno install");
+  const odd =
+    "Cannot use /srv/state/month.state: it is no regular file; restart the agent when that";
+  assertEquals(
+    (await checkStateFolder(config, problemHealth("state", odd))).advice,
+    "move away what is there: mv /srv/state/month.state /srv/state/month.state.old && " +
+      "komari-agent-deno install",
+  );
 });
 
 Deno.test("checkStateFolder() asks whether a folder is immutable that denies what its rights allow", async () => {

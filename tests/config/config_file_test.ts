@@ -21,6 +21,10 @@ Deno.test("readConfigFile() takes comments and trailing commas", () => {
   });
 });
 
+Deno.test("readConfigFile() takes a file with a byte order mark", () => {
+  assertEquals(read('\ufeff{"token": "x"}').get("token"), "x");
+});
+
 Deno.test("readConfigFile() says where the syntax is wrong, and shows nothing of the text", () => {
   const wrong: [text: string, place: string][] = [
     ['{\n  "token": s3cret\n}', "at line 2, column 12"],
