@@ -339,6 +339,8 @@ function rows(port: number): Row[] {
       cause: "packets that are lost",
       plant: "iptables -A INPUT -m statistic --mode random --probability 0.4 -j DROP",
       heal: "iptables -F INPUT",
+      // A name may be answered late, too, and come first.
+      endpoint: `http://${HERE}:${port}`,
       ...warning("connect", "packets are lost on the way", "→ see where packets are lost"),
     },
     {
