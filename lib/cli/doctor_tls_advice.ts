@@ -46,63 +46,56 @@ export function tlsAdvice(
     `pass: openssl s_client -connect ${
       addresses[0] ?? host
     }:${port} -servername example.com </dev/null`;
-  if (/does not speak TLS/.test(message)) {
-    return [
-      `if the panel has no TLS, write ${plain} into ${
-        endpointPlace(way)
-      }; else give the port that ` +
-      "speaks TLS",
-    ];
-  }
-  if (/another name/.test(message)) {
-    return [
-      `use one of the certificate's names in ${endpointPlace(way)}, if one is the panel's`,
+  const place = endpointPlace(way);
+  const table: readonly (readonly [reason: RegExp, ...advice: string[]])[] = [
+    [
+      /does not speak TLS/,
+      `if the panel has no TLS, write ${plain} into ${place}; else give the port that speaks TLS`,
+    ],
+    [
+      /another name/,
+      `use one of the certificate's names in ${place}, if one is the panel's`,
       `have the panel's server use a certificate for ${host}`,
       ...isPanels,
-    ];
-  }
-  if (/no site of that name/.test(message)) {
-    return [
-      `correct the name in ${endpointPlace(way)}, if the panel has another one than ${host}`,
+    ],
+    [
+      /no site of that name/,
+      `correct the name in ${place}, if the panel has another one than ${host}`,
       ...isPanels,
       `have the panel's server know ${host}, with a certificate of it (nginx: server_name)`,
-    ];
-  }
-  if (/wants a certificate/.test(message)) return CLIENT_CERTIFICATE_ADVICE;
-  if (/no cipher in common/.test(message)) {
-    return [
+    ],
+    [/wants a certificate/, ...CLIENT_CERTIFICATE_ADVICE],
+    [
+      /no cipher in common/,
       "have the panel's server offer TLS 1.3, or ECDHE with AES-GCM (nginx: ssl_ciphers HIGH)",
-    ];
-  }
-  if (/server itself has failed/.test(message)) {
-    return ["read the log of the server that ends TLS for the panel"];
-  }
-  if (OF_DATE.test(message)) return dateAdvice(message, certificate);
-  if (/X\.509 version 1/.test(message)) {
-    return [
+    ],
+    [/server itself has failed/, "read the log of the server that ends TLS for the panel"],
+    [
+      /X\.509 version 1/,
       `make a new certificate of version 3, with the name in it: openssl req -x509 -addext ` +
       `subjectAltName=DNS:${host} …`,
-    ];
-  }
-  if (/purposes leave out/.test(message)) {
-    return [
+    ],
+    [
+      /purposes leave out/,
       "make a new certificate for servers: openssl req -addext extendedKeyUsage=serverAuth …",
-    ];
-  }
-  if (/may not make certificates/.test(message)) {
-    return [
+    ],
+    [
+      /may not make certificates/,
       `use a name that its authority may make certificates for, or another authority: ${show} -showcerts | ` +
       "openssl x509 -noout -text",
-    ];
-  }
-  if (/of a kind that is not supported/.test(message)) {
-    return [
+    ],
+    [
+      /of a kind that is not supported/,
       "make a new certificate, with a key of RSA (2048 bits at least) or P-256, signed with SHA-256",
-    ];
-  }
-  if (/no TLS 1\.2/.test(message)) {
-    return ["have the panel's server speak TLS 1.2 or 1.3 (nginx: ssl_protocols TLSv1.2 TLSv1.3)"];
-  }
+    ],
+    [
+      /no TLS 1\.2/,
+      "have the panel's server speak TLS 1.2 or 1.3 (nginx: ssl_protocols TLSv1.2 TLSv1.3)",
+    ],
+  ];
+  const [, ...known] = table.find(([reason]) => reason.test(message)) ?? [];
+  if (known.length > 0) return known;
+  if (OF_DATE.test(message)) return dateAdvice(message, certificate);
   const misnamed = certificate !== undefined && !isFor(certificate, host)
     ? [
       `its name is wrong, too, so that trusting it is not enough: use a name of the certificate in ` +
