@@ -650,14 +650,13 @@ testWith(
 );
 
 test("refuses a mirror over plain HTTP, but on loopback", async (world) => {
-  for (
-    const prefix of [
-      "http://mirror.example",
-      "http://127.example",
-      "http://localhost.example",
-      "http://127.0.0.1:80@mirror.example",
-    ]
-  ) {
+  const prefixes = [
+    "http://mirror.example",
+    "http://127.example",
+    "http://localhost.example",
+    "http://127.0.0.1:80@mirror.example",
+  ];
+  for (const prefix of prefixes) {
     await world.refuses("plain HTTP is refused", ["--mirror", prefix]);
   }
   assertEquals([world.asked, world.given()], [[], undefined]);

@@ -124,16 +124,15 @@ withWorld.test("MetricsEndpoint releases memory after each 50 scrapes", async (w
 });
 
 withWorld.test("MetricsEndpoint refuses everything else", async (world) => {
-  for (
-    const [request, status] of [
-      ["GET / HTTP/1.1\r\n\r\n", "404 Not Found"],
-      ["GET /metrics/ HTTP/1.1\r\n\r\n", "404 Not Found"],
-      ["POST /metrics HTTP/1.1\r\n\r\n", "405 Method Not Allowed"],
-      ["GET http://x/metrics HTTP/1.1\r\n\r\n", "400 Bad Request"],
-      ["nonsense\r\n\r\n", "400 Bad Request"],
-      [`GET /metrics HTTP/1.1\r\nA: ${"x".repeat(9_000)}`, "431 Request Header Fields Too Large"],
-    ] as const
-  ) {
+  const table = [
+    ["GET / HTTP/1.1\r\n\r\n", "404 Not Found"],
+    ["GET /metrics/ HTTP/1.1\r\n\r\n", "404 Not Found"],
+    ["POST /metrics HTTP/1.1\r\n\r\n", "405 Method Not Allowed"],
+    ["GET http://x/metrics HTTP/1.1\r\n\r\n", "400 Bad Request"],
+    ["nonsense\r\n\r\n", "400 Bad Request"],
+    [`GET /metrics HTTP/1.1\r\nA: ${"x".repeat(9_000)}`, "431 Request Header Fields Too Large"],
+  ] as const;
+  for (const [request, status] of table) {
     const [line] = (await world.ask(request)).split("\r\n");
     assertEquals(line, `HTTP/1.1 ${status}`, request.slice(0, 40));
   }

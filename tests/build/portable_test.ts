@@ -94,13 +94,12 @@ Deno.test("a portable build refuses Denos before 2.9", async () => {
   assertEquals(taken, ["2.9.0", "2.9.6", "2.10.0", "3.0.0", "12.1.0"]);
 });
 
-for (
-  const { number, refuses, calls } of [
-    { number: "2.9.6", refuses: false, calls: ["run with flags"] },
-    { number: "2.10.0", refuses: false, calls: ["eval with flags", "run with flags"] },
-    { number: "2.10.0", refuses: true, calls: ["eval with flags", "run"] },
-  ]
-) {
+const table = [
+  { number: "2.9.6", refuses: false, calls: ["run with flags"] },
+  { number: "2.10.0", refuses: false, calls: ["eval with flags", "run with flags"] },
+  { number: "2.10.0", refuses: true, calls: ["eval with flags", "run"] },
+];
+for (const { number, refuses, calls } of table) {
   const refusal = refuses ? ", whose engine refuses its flags" : "";
   Deno.test(`a portable build starts with Deno ${number}${refusal}`, async () => {
     const record = await Deno.makeTempFile({ dir: folder });

@@ -70,12 +70,11 @@ Deno.test("programInfo() throws when the version is invalid", async () => {
 
 Deno.test("programInfo() reads the commit from git", async () => {
   await withManifest(MANIFEST, async (folder) => {
-    for (
-      const args of [
-        ["init", "--quiet"],
-        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "--allow-empty", "-qm", "first"],
-      ]
-    ) {
+    const cases = [
+      ["init", "--quiet"],
+      ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "--allow-empty", "-qm", "first"],
+    ];
+    for (const args of cases) {
       const { success } = await new Deno.Command("git", { args, cwd: folder }).output();
       assertEquals(success, true, args[0]);
     }

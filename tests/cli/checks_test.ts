@@ -111,9 +111,8 @@ timed.test("runChecks() ends in time, and says what was not checked for it", asy
   const { signal } = new AbortController();
   const noTime = ["skipped", "not checked: other checks took all the time"];
   // A check that others have left little time says nothing about what it checks.
-  for (
-    const [ms, hanging] of [[5_999, noTime], [6_000, ["failed", "no answer within 6 s"]]] as const
-  ) {
+  const table = [[5_999, noTime], [6_000, ["failed", "no answer within 6 s"]]] as const;
+  for (const [ms, hanging] of table) {
     const { checks, ran } = checksOf("ok", "hangs", "ok");
     const endsAtMs = performance.now() + ms;
     const completed = Array.fromAsync(runChecks(checks, { signal, secrets: [], endsAtMs }));

@@ -213,21 +213,22 @@ Deno.test("dryRunTable() shows every value of a report with its unit", () => {
     processes: 7,
     failures: [],
   }));
-  for (
-    const [name, value] of [
-      ["CPU", "12.3 %"],
-      ["Memory", "1.0 KiB of 2.0 KiB"],
-      ["Swap", "1.0 KiB of 4.0 KiB"],
-      ["Disk", "1.0 KiB of 8.0 KiB"],
-      ["Load", "1 5 15"],
-      ["Network", "up 6 B/s, down 7 B/s"],
-      ["Traffic", "up 5 B, down 1.0 KiB"],
-      ["Connections", "3 TCP, 4 UDP"],
-      ["Uptime", "99 s"],
-      ["Processes", "7"],
-      ["Message", "none"],
-    ]
-  ) assertMatch(table, new RegExp(`^  ${name} +${value?.replace("/", "\\/")}(?:  |$)`, "m"), name);
+  const cases = [
+    ["CPU", "12.3 %"],
+    ["Memory", "1.0 KiB of 2.0 KiB"],
+    ["Swap", "1.0 KiB of 4.0 KiB"],
+    ["Disk", "1.0 KiB of 8.0 KiB"],
+    ["Load", "1 5 15"],
+    ["Network", "up 6 B/s, down 7 B/s"],
+    ["Traffic", "up 5 B, down 1.0 KiB"],
+    ["Connections", "3 TCP, 4 UDP"],
+    ["Uptime", "99 s"],
+    ["Processes", "7"],
+    ["Message", "none"],
+  ];
+  for (const [name, value] of cases) {
+    assertMatch(table, new RegExp(`^  ${name} +${value?.replace("/", "\\/")}(?:  |$)`, "m"), name);
+  }
   assertEquals(table.split("\n").filter((line) => /^\S/.test(line)), [
     "Basic info",
     "Report",

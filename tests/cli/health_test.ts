@@ -42,9 +42,8 @@ function checkAt(
 }
 
 Deno.test("checkHealth() is content within two intervals and 15 s, and not a moment longer", () => {
-  for (
-    const [intervalMs, maxAgeMs] of [[500, 16_000], [3_000, 21_000], [10_000, 35_000]] as const
-  ) {
+  const table = [[500, 16_000], [3_000, 21_000], [10_000, 35_000]] as const;
+  for (const [intervalMs, maxAgeMs] of table) {
     using agent = new RunningAgent(NOW, { intervalMs });
     const seconds = maxAgeMs / 1000;
     assertEquals(checkAt(NOW + maxAgeMs, agent.path), {
@@ -208,10 +207,7 @@ Deno.test("runHealth() says of an agent that is not seen what the service manage
       `${notActive}; echo LoadState=masked`,
       "is not running, and does not start at boot: it is masked, so nothing can start it",
     ],
-    [
-      notActive,
-      "is not running, and starts at boot: it was stopped",
-    ],
+    [notActive, "is not running, and starts at boot: it was stopped"],
   ] as const;
   for (const [systemctl, words] of table) {
     await withInstalledService({ systemctl, journalctl: "" }, async ({ name, folder, env }) => {

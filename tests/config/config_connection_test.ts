@@ -47,15 +47,14 @@ Deno.test("resolveConfig() takes headers from repeated flags, lines, arrays and 
 });
 
 Deno.test("resolveConfig() makes no second header of a line feed within one", () => {
-  for (
-    const headers of [
-      '["X: 1\\nY: 2"]',
-      '["X: 1\\rY: 2"]',
-      '{"X": "1\\r\\nY: 2"}',
-      '{"X": ["1"]}',
-      '{"X": null}',
-    ]
-  ) {
+  const cases = [
+    '["X: 1\\nY: 2"]',
+    '["X: 1\\rY: 2"]',
+    '{"X": "1\\r\\nY: 2"}',
+    '{"X": ["1"]}',
+    '{"X": null}',
+  ];
+  for (const headers of cases) {
     const message = refusal(["--config", "c"], { files: { c: `{"headers": ${headers}}` } });
     assertStringIncludes(message, 'Cannot use key "headers" of c: allowed is a text, an array');
   }

@@ -52,9 +52,8 @@ Deno.test("resolveConfig() puts flags over environment over file over defaults",
 });
 
 Deno.test("resolveConfig() takes a token that begins with a dash, in every spelling", () => {
-  for (
-    const args of [["-t", "-abc"], ["--token", "-abc"], ["--token=-abc"], ["-t=-abc"], ["-t-abc"]]
-  ) {
+  const cases = [["-t", "-abc"], ["--token", "-abc"], ["--token=-abc"], ["-t=-abc"], ["-t-abc"]];
+  for (const args of cases) {
     assertEquals(resolve(args).token, "-abc", args.join(" "));
   }
   assertEquals(resolve(["-t", "--abc"]).token, "--abc");
@@ -122,9 +121,8 @@ Deno.test("resolveConfig() names the nearest known option for a typo", () => {
   assertStringIncludes(refusal(["dmo"]), "did you mean demo?");
   const files = { "c.json": '{"tokn": "x"}' };
   assertStringIncludes(refusal(["--config", "c.json"], { files }), "did you mean token?");
-  for (
-    const [key, meant] of [["gpu", "enable_gpu"], ["memory_exclude_bcf", "memory_report_raw_used"]]
-  ) {
+  const table = [["gpu", "enable_gpu"], ["memory_exclude_bcf", "memory_report_raw_used"]];
+  for (const [key, meant] of table) {
     const ofFlag = { "c.json": JSON.stringify({ [String(key)]: true }) };
     assertStringIncludes(refusal(["--config", "c.json"], { files: ofFlag }), `mean ${meant}?`);
   }
@@ -208,9 +206,8 @@ Deno.test("resolveConfig() says when a key to register with is not used, or is m
 
 Deno.test("resolveConfig() refuses a key that no panel takes, for every command, and never shows it", () => {
   const rule = "the panel's key, 12 letters at least";
-  for (
-    const command of [[], ["install"], ["uninstall"], ["traffic", "show"], ["demo"], ["health"]]
-  ) {
+  const commands = [[], ["install"], ["uninstall"], ["traffic", "show"], ["demo"], ["health"]];
+  for (const command of commands) {
     assertEquals(
       refusal([...command, "--auto-discovery", "  sh0rt-k3y  "]),
       `Cannot use the value of flag --auto-discovery: allowed is ${rule}`,

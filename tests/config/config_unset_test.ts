@@ -42,9 +42,8 @@ Deno.test("resolveConfig() takes off as it is where it means something, or nothi
   assertEquals(configOf(["--ip-services", "off"]).ipServices, "off");
   assertEquals(configOf(["--ip-services", ""]).ipServices, "default");
   assertEquals(configOf(["-t", "off"]).token, "off");
-  for (
-    const args of [["--exec-timeout", "off"], ["--transport", "off"], ["-t", ""], ["-e", ""]]
-  ) assertThrows(() => configOf(args), UsageError, "Cannot use");
+  const cases = [["--exec-timeout", "off"], ["--transport", "off"], ["-t", ""], ["-e", ""]];
+  for (const args of cases) assertThrows(() => configOf(args), UsageError, "Cannot use");
 });
 
 Deno.test("resolveConfig() returns what --unset names to its default, in every layer", () => {

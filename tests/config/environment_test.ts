@@ -58,9 +58,8 @@ Deno.test("proxiesFromEnvironment() refuses other kinds of proxies without their
 });
 
 Deno.test("proxiesFromEnvironment() names the variable of a proxy that is none, and no password", () => {
-  for (
-    const value of ["http://me:s3cret@[::1", "socks4://me:s3cret@host", "http://me:s3cret@:80"]
-  ) {
+  const values = ["http://me:s3cret@[::1", "socks4://me:s3cret@host", "http://me:s3cret@:80"];
+  for (const value of values) {
     const error = assertThrows(() => proxiesFromEnvironment({ HTTPS_PROXY: value }), UsageError);
     assertStringIncludes(error.message, "HTTPS_PROXY");
     assertEquals(error.message.includes("s3cret"), false, error.message);

@@ -85,12 +85,11 @@ Deno.test("severalPanels() takes panels of the environment", () => {
 Deno.test("withoutUnused() says which panels an endpoint of a stronger layer replaces", () => {
   const args = ["-e", "https://c.example.com", "-t", "x"];
   const env = { AGENT_PANELS: JSON.stringify([A, B]) };
-  for (
-    const [given, name] of [
-      [{ panels: [A, B] }, "key panels of /config.json"],
-      [{ env }, "variable AGENT_PANELS"],
-    ] as const
-  ) {
+  const table = [
+    [{ panels: [A, B] }, "key panels of /config.json"],
+    [{ env }, "variable AGENT_PANELS"],
+  ] as const;
+  for (const [given, name] of table) {
     const config = resolve({ args, ...given });
     assertEquals(nodesOf(config), ["https://c.example.com x"]);
     assertEquals(config.notices, [`${name} is not used: flag --endpoint names all panels`]);

@@ -43,33 +43,35 @@ Deno.test("parseNameServer() refuses everything else", () => {
 });
 
 Deno.test("parseListenAddress() listens on loopback unless an address is given", () => {
-  for (
-    const [text, hostname, port] of [
-      ["9100", "127.0.0.1", 9100],
-      [":9100", "127.0.0.1", 9100],
-      ["0.0.0.0:9100", "0.0.0.0", 9100],
-      ["[::1]:0", "::1", 0],
-      ["[::]:65535", "::", 65535],
-      ["node-1.example.com:9100", "node-1.example.com", 9100],
-    ] as const
-  ) assertEquals(parseListenAddress(text), { hostname, port });
+  const table = [
+    ["9100", "127.0.0.1", 9100],
+    [":9100", "127.0.0.1", 9100],
+    ["0.0.0.0:9100", "0.0.0.0", 9100],
+    ["[::1]:0", "::1", 0],
+    ["[::]:65535", "::", 65535],
+    ["node-1.example.com:9100", "node-1.example.com", 9100],
+  ] as const;
+  for (const [text, hostname, port] of table) {
+    assertEquals(parseListenAddress(text), { hostname, port });
+  }
 });
 
 Deno.test("parseListenAddress() refuses everything else", () => {
-  for (
-    const text of [
-      "",
-      ":",
-      "x",
-      "-name:9100",
-      "na_me:9100",
-      "[name]:9100",
-      "1.2.3:9100",
-      "::1:9100",
-      "[1.2.3.4]:1",
-      "65536",
-    ]
-  ) assertThrows(() => parseListenAddress(text), RangeError, "PORT or ADDRESS:PORT");
+  const texts = [
+    "",
+    ":",
+    "x",
+    "-name:9100",
+    "na_me:9100",
+    "[name]:9100",
+    "1.2.3:9100",
+    "::1:9100",
+    "[1.2.3.4]:1",
+    "65536",
+  ];
+  for (const text of texts) {
+    assertThrows(() => parseListenAddress(text), RangeError, "PORT or ADDRESS:PORT");
+  }
 });
 
 Deno.test("parseInstallFolder() takes full paths that need no quoting, without slashes at the end", () => {

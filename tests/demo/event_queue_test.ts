@@ -3,14 +3,13 @@ import { EventQueue } from "../../lib/demo/event_queue.ts";
 import { FakeTime, timed } from "../fake_time.ts";
 
 Deno.test("EventQueue keeps an event for its lifetime", () => {
-  for (
-    const [method, lifetimeMs] of [
-      ["agent.exec", 300_000],
-      ["agent.ping", 3_000],
-      ["agent.file", 120_000],
-      ["agent.startupConfig", 20_000],
-    ] as const
-  ) {
+  const table = [
+    ["agent.exec", 300_000],
+    ["agent.ping", 3_000],
+    ["agent.file", 120_000],
+    ["agent.startupConfig", 20_000],
+  ] as const;
+  for (const [method, lifetimeMs] of table) {
     using time = new FakeTime();
     const queue = new EventQueue();
     queue.add({ method, params: {} });

@@ -78,10 +78,7 @@ withPanel.test("answerPage() shows nothing to a foreign host that was made to re
 
 withPanel.test("answerPage() accepts only JSON, which a form can't send", async (panel) => {
   const headers = { ...ownHeaders(panel), "content-type": "text/plain" };
-  assertStringIncludes(
-    await ask(panel, "POST /demo/fault", headers, '{"fault":"hang"}'),
-    " 400 ",
-  );
+  assertStringIncludes(await ask(panel, "POST /demo/fault", headers, '{"fault":"hang"}'), " 400 ");
   assertStringIncludes(await ask(panel, "POST /demo/fault", ownHeaders(panel), "[]"), " 400 ");
   assertEquals(panel.state.fault, undefined);
 });

@@ -50,23 +50,19 @@ withPanel.test("StandInPanel reads compressed messages, up to 8 MiB when they ar
 });
 
 withPanel.test("StandInPanel refuses messages that it can't read, and strangers", async (panel) => {
-  for (
-    const [message, code] of [
-      ["{", -32700],
-      ["[]", -32700],
-      ['{"method":"agent.report"}', -32600],
-      [envelope("agent.reboot", {}, 1), -32601],
-    ] as const
-  ) {
+  const table = [
+    ["{", -32700],
+    ["[]", -32700],
+    ['{"method":"agent.report"}', -32600],
+    [envelope("agent.reboot", {}, 1), -32601],
+  ] as const;
+  for (const [message, code] of table) {
     const [status, { error }] = await postRpc(panel, message);
     assertEquals([status, error.code], [400, code], message);
   }
   assertEquals(panel.state.counts.refused, 4);
   const stranger = { url: panel.url, token: "wrong" };
-  assertEquals(
-    (await postRpc(stranger, envelope("agent.report", { report: REPORT }, 1)))[0],
-    401,
-  );
+  assertEquals((await postRpc(stranger, envelope("agent.report", { report: REPORT }, 1)))[0], 401);
   assertEquals(panel.state.counts.reports, 0);
 });
 

@@ -51,15 +51,14 @@ Deno.test("traitsOfLink() tells of software's interfaces what their files would 
 
 Deno.test("traitsOfLink() leaves to the files what may have a device, or is part of an unknown thing", () => {
   const is = { name: "v", isLoopback: false, isStacked: false, isMonitor: false };
-  for (
-    const link of [
-      { ...is },
-      { kind: "dsa", ...is },
-      { kind: "ipoib", ...is },
-      { kind: "veth", master: "br0", ...is },
-      { kind: "veth", master: "", memberKind: "bridge", ...is },
-    ]
-  ) assertEquals(traitsOfLink(link, 7), undefined, JSON.stringify(link));
+  const links = [
+    { ...is },
+    { kind: "dsa", ...is },
+    { kind: "ipoib", ...is },
+    { kind: "veth", master: "br0", ...is },
+    { kind: "veth", master: "", memberKind: "bridge", ...is },
+  ];
+  for (const link of links) assertEquals(traitsOfLink(link, 7), undefined, JSON.stringify(link));
 });
 
 Deno.test("readInterfaceTraits() tells a bond, its slaves and the VLAN over it apart", () => {
@@ -101,16 +100,15 @@ Deno.test("readInterfaceTraits() sees what another interface counts already", ()
 });
 
 Deno.test("readInterfaceTraits() knows a switch's port of an older kernel, and a monitor of a radio, by their types", () => {
-  for (
-    const [entries, devtype, type, switchPort, monitor] of [
-      [["device"], "dsa", "1", true, false],
-      [["device"], "wlan", "1", false, false],
-      [["device"], "wlan", "801", false, true],
-      [["device"], "wlan", "803", false, true],
-      [["device"], "wlan", "804", false, false],
-      [[], "wlan", "803", false, false],
-    ] as const
-  ) {
+  const table = [
+    [["device"], "dsa", "1", true, false],
+    [["device"], "wlan", "1", false, false],
+    [["device"], "wlan", "801", false, true],
+    [["device"], "wlan", "803", false, true],
+    [["device"], "wlan", "804", false, false],
+    [[], "wlan", "803", false, false],
+  ] as const;
+  for (const [entries, devtype, type, switchPort, monitor] of table) {
     const texts: Record<string, string> = { uevent: `DEVTYPE=${devtype}\n`, type: `${type}\n` };
     const host = {
       roots: { proc: "/proc", sys: "/sys", root: "/" },
@@ -153,27 +151,26 @@ Deno.test("readInterfaceTraits() counts the sessions that may carry a PPP link, 
     "  SESSION 'sess 1/1' 0A000001/1701 0001/0001 -> 0001/0001 00000000 1\n   interface ppp0\n";
   const pid = { "ppp0.pid": "7\n" };
   const on = (terminal: number, name = "pppd") => `7 (${name}) S 1 7 7 ${terminal} 7 4194624 151`;
-  for (
-    const [texts, sessions, serial] of [
-      [{}, 0, false],
-      [{ pppoe: pppoe.split("\n")[0] + "\n" }, 0, false],
-      [{ pppoe, pppol2tp }, 3, false],
-      // Controlled by ttyS0, ttyUSB1, no terminal, tty1, a pseudo terminal.
-      [{ ...pid, stat: on(0x440) }, 0, true],
-      [{ ...pid, stat: on(188 << 8 | 1), pppoe }, 2, true],
-      [{ ...pid, stat: on(0) }, 0, false],
-      [{ ...pid, stat: on(0x401) }, 0, false],
-      [{ ...pid, stat: on(137 << 8) }, 0, false],
-      // Told to use a port, whatever controls it.
-      [{ ...pid, stat: on(0), cmdline: "pppd\0lock\0ttyUSB3\0" }, 0, true],
-      [{ ...pid, stat: on(137 << 8), cmdline: "pppd\0/dev/rfcomm0\0" }, 0, true],
-      [{ ...pid, stat: on(0), cmdline: "pppd\0pty\0sstpc vpn\0notty\0" }, 0, false],
-      // Not this program any more.
-      [{ ...pid, stat: on(0x440, "bash"), cmdline: "bash\0/dev/ttyS0\0" }, 0, false],
-      [{ "ppp0.pid": "\n", stat: on(0x440) }, 0, false],
-      [{ "ppp0.pid": "../7\n", stat: on(0x440) }, 0, false],
-    ] as const
-  ) {
+  const table = [
+    [{}, 0, false],
+    [{ pppoe: pppoe.split("\n")[0] + "\n" }, 0, false],
+    [{ pppoe, pppol2tp }, 3, false],
+    // Controlled by ttyS0, ttyUSB1, no terminal, tty1, a pseudo terminal.
+    [{ ...pid, stat: on(0x440) }, 0, true],
+    [{ ...pid, stat: on(188 << 8 | 1), pppoe }, 2, true],
+    [{ ...pid, stat: on(0) }, 0, false],
+    [{ ...pid, stat: on(0x401) }, 0, false],
+    [{ ...pid, stat: on(137 << 8) }, 0, false],
+    // Told to use a port, whatever controls it.
+    [{ ...pid, stat: on(0), cmdline: "pppd\0lock\0ttyUSB3\0" }, 0, true],
+    [{ ...pid, stat: on(137 << 8), cmdline: "pppd\0/dev/rfcomm0\0" }, 0, true],
+    [{ ...pid, stat: on(0), cmdline: "pppd\0pty\0sstpc vpn\0notty\0" }, 0, false],
+    // Not this program any more.
+    [{ ...pid, stat: on(0x440, "bash"), cmdline: "bash\0/dev/ttyS0\0" }, 0, false],
+    [{ "ppp0.pid": "\n", stat: on(0x440) }, 0, false],
+    [{ "ppp0.pid": "../7\n", stat: on(0x440) }, 0, false],
+  ] as const;
+  for (const [texts, sessions, serial] of table) {
     const files: Record<string, string> = { uevent: "DEVTYPE=ppp\n", ...texts };
     const host = {
       roots: { proc: "/proc", sys: "/sys", root: "/" },
@@ -190,16 +187,15 @@ Deno.test("readInterfaceTraits() counts the sessions that may carry a PPP link, 
 });
 
 Deno.test("readInterfaceTraits() knows tunnels of the kernel's own by their type, whatever they are called", () => {
-  for (
-    const [uevent, tunnel] of [
-      ["DEVTYPE=wireguard\nINTERFACE=home\nIFINDEX=4\n", true],
-      ["DEVTYPE=vxlan\nINTERFACE=home\nIFINDEX=4\n", true],
-      ["DEVTYPE=wlan\nINTERFACE=home\nIFINDEX=4\n", false],
-      ["INTERFACE=DEVTYPE=vxlan\nIFINDEX=4\n", false],
-      ["", false],
-      [undefined, false],
-    ] as const
-  ) {
+  const table = [
+    ["DEVTYPE=wireguard\nINTERFACE=home\nIFINDEX=4\n", true],
+    ["DEVTYPE=vxlan\nINTERFACE=home\nIFINDEX=4\n", true],
+    ["DEVTYPE=wlan\nINTERFACE=home\nIFINDEX=4\n", false],
+    ["INTERFACE=DEVTYPE=vxlan\nIFINDEX=4\n", false],
+    ["", false],
+    [undefined, false],
+  ] as const;
+  for (const [uevent, tunnel] of table) {
     const host = {
       roots: { proc: "/proc", sys: "/sys", root: "/" },
       list: () => ["uevent"],

@@ -139,9 +139,8 @@ Deno.test("FileSource.read() reads only the start of a file, where that is asked
   using temp = new SourceFile();
   const { file: path } = temp;
   const source = new LocalHost().open(path, { startBytes: 4 });
-  for (
-    const [text, start] of [["cpu  1 2\ncpu0 1 2\n", "cpu "], ["é2\n", "é2\n"], ["", ""]] as const
-  ) {
+  const table = [["cpu  1 2\ncpu0 1 2\n", "cpu "], ["é2\n", "é2\n"], ["", ""]] as const;
+  for (const [text, start] of table) {
     Deno.writeTextFileSync(path, text);
     assertEquals(source.read(), start);
   }

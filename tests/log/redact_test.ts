@@ -29,17 +29,18 @@ Deno.test("redactSecrets() removes secrets, plain and URL-encoded", () => {
 const TOKEN = "t0k.en+/&=ABCDEFGH";
 
 Deno.test("redactSecrets() finds a secret in whatever form, and with unseen characters inside", () => {
-  for (
-    const text of [
-      TOKEN,
-      encodeURIComponent(TOKEN),
-      // Zero width, control, soft hyphen, direction, variation, Hangul filler.
-      ...["\u200b", "\u0007", "\u00ad", "\u202e", "\ufe0f", "\u3164"].map((character) =>
-        TOKEN.slice(0, 5) + character + TOKEN.slice(5)
-      ),
-      Array.from(TOKEN).join("\u200d"),
-    ]
-  ) assertEquals(redactSecrets(`(${text})`, [TOKEN]), "(…)", JSON.stringify(text));
+  const texts = [
+    TOKEN,
+    encodeURIComponent(TOKEN),
+    // Zero width, control, soft hyphen, direction, variation, Hangul filler.
+    ...["\u200b", "\u0007", "\u00ad", "\u202e", "\ufe0f", "\u3164"].map((character) =>
+      TOKEN.slice(0, 5) + character + TOKEN.slice(5)
+    ),
+    Array.from(TOKEN).join("\u200d"),
+  ];
+  for (const text of texts) {
+    assertEquals(redactSecrets(`(${text})`, [TOKEN]), "(…)", JSON.stringify(text));
+  }
   assertEquals(redactSecrets('"a\\"b"', ['a"b']), '"…"');
 });
 
@@ -164,12 +165,11 @@ Deno.test("printable() keeps lines, tabs and the program's own colors, and nothi
   assertEquals(printable("\x1b[32m✓\x1b[0m a\tb\nc\n"), "\x1b[32m✓\x1b[0m a\tb\nc\n");
   const colored = [0, 31, 32, 33, 90].map((color) => `\x1b[${color}mx`).join("");
   assertEquals(printable(colored), colored);
-  for (
-    const attack of [
-      ...["\x1b[2J", "\x1b]0;title\x07", "\x1b[8m", "\x1b[1;1H", "\x1bc", "\x9b2J", "\r", "\b"],
-      ...["\x1bP$q\x1b\\\\", "\x1b[38;5;0m", "\u202e", "\u2028"],
-    ]
-  ) {
+  const attacks = [
+    ...["\x1b[2J", "\x1b]0;title\x07", "\x1b[8m", "\x1b[1;1H", "\x1bc", "\x9b2J", "\r", "\b"],
+    ...["\x1bP$q\x1b\\\\", "\x1b[38;5;0m", "\u202e", "\u2028"],
+  ];
+  for (const attack of attacks) {
     const shown = printable(`a${attack}b`);
     assert(!/[\p{Cc}\p{Cf}\u2028]/u.test(shown), JSON.stringify(shown));
   }

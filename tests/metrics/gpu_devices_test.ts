@@ -161,9 +161,8 @@ Deno.test("gpuName() falls back to PCI when NVIDIA's driver has no name", () => 
 
 Deno.test("gpuName() knows makers by their PCI ids, and SoCs by their drivers", () => {
   const makers = { "1002": "AMD", "10de": "NVIDIA", "8086": "Intel", "1ed5": "Moore Threads" };
-  for (
-    const [vendor, maker] of Object.entries({ ...makers, "0014": "Loongson", "1d17": "Zhaoxin" })
-  ) {
+  const table = Object.entries({ ...makers, "0014": "Loongson", "1d17": "Zhaoxin" });
+  for (const [vendor, maker] of table) {
     assertEquals(gpuNameOf(card("card0", vendor, "0001")), `${maker} ${vendor}:0001`);
   }
   const drivers = {

@@ -95,16 +95,15 @@ Deno.test("decideInterface() counts a dial-up link unless another interface may 
     counted: false,
     rule: "inside another interface: ppp*",
   });
-  for (
-    const [sessions, serial, dialUps, rule] of [
-      [0, true, 0, "over a serial port: ppp*"],
-      [1, true, 1, "over a serial port: ppp*"],
-      [0, false, 1, "perhaps inside another interface: ppp*"],
-      [1, false, 1, "inside another interface: ppp*"],
-      [1, false, 2, "perhaps inside another interface: ppp*"],
-      [2, false, 2, "inside another interface: ppp*"],
-    ] as const
-  ) {
+  const table = [
+    [0, true, 0, "over a serial port: ppp*"],
+    [1, true, 1, "over a serial port: ppp*"],
+    [0, false, 1, "perhaps inside another interface: ppp*"],
+    [1, false, 1, "inside another interface: ppp*"],
+    [1, false, 2, "perhaps inside another interface: ppp*"],
+    [2, false, 2, "inside another interface: ppp*"],
+  ] as const;
+  for (const [sessions, serial, dialUps, rule] of table) {
     const traits = { ...VIRTUAL, ppp: { sessions, serial } };
     const beside = around({ carried: true, dialUps });
     const counted = rule.startsWith("over");
@@ -221,12 +220,8 @@ Deno.test("decideInterface() counts a tunnel by its kind that is the only link, 
     assertEquals(decideInterface(name, facts, alone).rule, "tunnel: the only link");
     assertEquals(decisionOrder(name, facts), 3);
   }
-  for (
-    const [name, kind] of [["sit0", "sit"], ["tunl0", "ipip"], ["gre0", "gre"], [
-      "ip_vti0",
-      "vti",
-    ]] as const
-  ) {
+  const table = [["sit0", "sit"], ["tunl0", "ipip"], ["gre0", "gre"], ["ip_vti0", "vti"]] as const;
+  for (const [name, kind] of table) {
     const facts = { link: link(kind) };
     assertEquals(decideInterface(name, facts, alone).counted, false, name);
     assertEquals(decisionOrder(name, facts), 0, name);
@@ -246,9 +241,8 @@ Deno.test("decideInterface() asks no name where the kernel tells the kind", () =
       assertEquals(decideInterface(name, { link: here }, around({})).counted, false);
     }
   }
-  for (
-    const [name, kind] of [["eth0", "bridge"], ["ens3", "dummy"], ["eth1", "wireguard"]] as const
-  ) {
+  const table = [["eth0", "bridge"], ["ens3", "dummy"], ["eth1", "wireguard"]] as const;
+  for (const [name, kind] of table) {
     const decision = decideInterface(name, { link: link(kind) }, byName);
     assertEquals(decision, { counted: false, rule: `virtual: kind ${kind}` });
   }
@@ -258,9 +252,8 @@ Deno.test("decideInterface() asks no name where the kernel tells the kind", () =
 });
 
 Deno.test("decideInterface() takes one of a pair for the host's end by its name, unless it is the only link", () => {
-  for (
-    const name of ["veth12ab", "cali1a2b", "lxc1a2b", "fwln100i0", "ve-web", "azv1", "eni1a2b"]
-  ) {
+  const names = ["veth12ab", "cali1a2b", "lxc1a2b", "fwln100i0", "ve-web", "azv1", "eni1a2b"];
+  for (const name of names) {
     const facts = { link: link("veth") };
     assertEquals(decideInterface(name, facts, around({ byName: true })).counted, false, name);
     assertEquals(decideInterface(name, facts, around({ byName: true, alone: true })), {

@@ -42,15 +42,14 @@ Deno.test("NetworkCollector.collect() has rates between the last two outputs of 
   assertEquals(traffic.total.bytes(), { receivedBytes: 5_000, sentBytes: 300 });
 });
 
-for (
-  const [kind, names] of Object.entries({
-    device: ["en0", "en12", "fw0"],
-    tunnel: ["utun3", "gif0", "stf0", "ipsec0", "feth1"],
-    bridge: ["bridge0", "bridge100"],
-    stacked: ["awdl0", "llw0", "ap1", "anpi2", "vlan0", "bond0"],
-    none: ["lo0", "ppp0", "en", "open0", "vmnet8", "xen0"],
-  })
-) {
+const table = Object.entries({
+  device: ["en0", "en12", "fw0"],
+  tunnel: ["utun3", "gif0", "stf0", "ipsec0", "feth1"],
+  bridge: ["bridge0", "bridge100"],
+  stacked: ["awdl0", "llw0", "ap1", "anpi2", "vlan0", "bond0"],
+  none: ["lo0", "ppp0", "en", "open0", "vmnet8", "xen0"],
+});
+for (const [kind, names] of table) {
   Deno.test(`darwinInterfaceTraits() tells ${kind} of ${names.join(", ")}`, () => {
     for (const name of names) {
       const { device, tunnel, bridge, stacked, bond, bondSlave } = darwinInterfaceTraits(name);

@@ -269,13 +269,12 @@ Deno.exit();
 const connections = (text: string | undefined) =>
   parseSource(fakeSource(() => text), parseDarwinConnections);
 
-for (
-  const text of [
-    "",
-    "net.inet.tcp.pcbcount: 214",
-    "net.inet.tcp.pcbcount: -1\nnet.inet.udp.pcbcount: 1",
-  ]
-) {
+const texts = [
+  "",
+  "net.inet.tcp.pcbcount: 214",
+  "net.inet.tcp.pcbcount: -1\nnet.inet.udp.pcbcount: 1",
+];
+for (const text of texts) {
   Deno.test(`parseDarwinConnections() throws when the output is ${JSON.stringify(text)}`, () => {
     assertThrows(() => connections(text), SyntaxError, "pcbcount");
   });

@@ -40,27 +40,21 @@ Deno.test("darwinFacts() leaves out unknown facts, and falls back to node:os for
   });
 });
 
-for (
-  const name of [
-    "Intel(R) Core(TM) i5-8500B CPU @ 3.00GHz",
-    "Apple processor",
-    "Apple M1 (Virtual)",
-  ]
-) {
+const names = ["Intel(R) Core(TM) i5-8500B CPU @ 3.00GHz", "Apple processor", "Apple M1 (Virtual)"];
+for (const name of names) {
   Deno.test(`darwinFacts() has no GPU with ${name}`, () => {
     assertDataEquals(facts(`machdep.cpu.brand_string: ${name}\n`).gpuName, undefined);
   });
 }
 
-for (
-  const [present, model, kind] of [
-    ["1", "VMware20,1", "vmware"],
-    ["1", "Parallels18,1", "parallels"],
-    ["1", "VirtualMac2,1", "apple"],
-    ["1", "iMacPro1,1", "vm-other"],
-    ["0", "VMware20,1", "none"],
-  ] as const
-) {
+const table = [
+  ["1", "VMware20,1", "vmware"],
+  ["1", "Parallels18,1", "parallels"],
+  ["1", "VirtualMac2,1", "apple"],
+  ["1", "iMacPro1,1", "vm-other"],
+  ["0", "VMware20,1", "none"],
+] as const;
+for (const [present, model, kind] of table) {
   Deno.test(`darwinFacts() calls a ${model} ${kind} when hv_vmm_present is ${present}`, () => {
     const text = `hw.model: ${model}\nkern.hv_vmm_present: ${present}\n`;
     assertDataEquals(facts(text).virtualization, kind);

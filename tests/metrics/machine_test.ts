@@ -185,12 +185,11 @@ Deno.test("Machine.useShell() lets the shell count processes, and with --gpu ask
 });
 
 Deno.test("openLinuxMachine() opens mounts as texts of paths, whose lines may be long", () => {
-  for (
-    const [roots, paths] of [
-      [OWN, ["/proc/self/mountinfo"]],
-      [HOSTS, ["/host/proc/1/mountinfo", "/proc/self/mountinfo"]],
-    ] as const
-  ) {
+  const table = [
+    [OWN, ["/proc/self/mountinfo"]],
+    [HOSTS, ["/host/proc/1/mountinfo", "/proc/self/mountinfo"]],
+  ] as const;
+  for (const [roots, paths] of table) {
     const fake = fakeHost(FILES);
     const opened = new Map<string, unknown>();
     const host: Host = {
@@ -248,17 +247,16 @@ Deno.test("openLinuxMachine() measures the host with HOST_PROC", () => {
   assertDataEquals(nets.filter((path) => !path.startsWith("/host/proc/1/net/")), []);
 });
 
-for (
-  const [file, failure] of [
-    ["stat", "CPU use"],
-    ["meminfo", "memory"],
-    ["self/mountinfo", "disk space"],
-    ["loadavg", "load"],
-    ["net/dev", "network traffic"],
-    ["net/sockstat", "connections"],
-    ["uptime", "uptime"],
-  ] as const
-) {
+const cases = [
+  ["stat", "CPU use"],
+  ["meminfo", "memory"],
+  ["self/mountinfo", "disk space"],
+  ["loadavg", "load"],
+  ["net/dev", "network traffic"],
+  ["net/sockstat", "connections"],
+  ["uptime", "uptime"],
+] as const;
+for (const [file, failure] of cases) {
   Deno.test(`openLinuxMachine() names ${failure} when there is no ${file}`, () => {
     const { [`/proc/${file}`]: _, ...files } = FILES;
     const reasons: string[] = [];
@@ -317,9 +315,8 @@ Deno.test("Machine.refresh() waits for file systems that programs serve", async 
 });
 
 Deno.test("openLinuxMachine() asks the kernel for the links and addresses of its network", () => {
-  for (
-    const [roots, expected] of [[OWN, "/proc/net/dev"], [HOSTS, "/host/proc/1/net/dev"]] as const
-  ) {
+  const table = [[OWN, "/proc/net/dev"], [HOSTS, "/host/proc/1/net/dev"]] as const;
+  for (const [roots, expected] of table) {
     const address = { name: "eth0", family: "IPv4", address: "8.8.8.8" } as const;
     const found: string[] = [];
     const host: Host = {

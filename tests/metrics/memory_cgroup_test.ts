@@ -206,14 +206,13 @@ Deno.test("openMemoryCgroup() finds the container's cgroup below its host's when
   assertDataEquals(openMemoryCgroup(fakeHost(files))?.collect()?.limitBytes, 300 * MIB);
 });
 
-for (
-  const [limit, limitAbove] of [
-    ["0", "0"],
-    ["0", UNLIMITED],
-    [UNLIMITED, "9223372036854710272"],
-    ["9223372036854775807", "18446744073709551615"],
-  ] as const
-) {
+const table = [
+  ["0", "0"],
+  ["0", UNLIMITED],
+  [UNLIMITED, "9223372036854710272"],
+  ["9223372036854775807", "18446744073709551615"],
+] as const;
+for (const [limit, limitAbove] of table) {
   Deno.test(`openMemoryCgroup() finds no limit when version 1 has ${limit} and ${limitAbove} above`, () => {
     const group = openMemoryCgroup(fakeHost(oldContainer(limit, limitAbove)));
     assertDataEquals([group?.folder, group?.collect()], [undefined, undefined]);

@@ -35,13 +35,12 @@ Deno.test("MemoryCollector.collect() counts what a kernel does not tell as nothi
   });
 });
 
-for (
-  const [mode, used, rule] of [
-    ["htop", 560, "total - free - buffers - cached - reclaimable + shared"],
-    ["available", 450, "total - available"],
-    ["all", 900, "total - free"],
-  ] as const
-) {
+const table = [
+  ["htop", 560, "total - free - buffers - cached - reclaimable + shared"],
+  ["available", 450, "total - available"],
+  ["all", 900, "total - free"],
+] as const;
+for (const [mode, used, rule] of table) {
   Deno.test(`MemoryCollector.collect() has ${used} KiB in use when the mode is ${mode}`, () => {
     const memory = new MemoryCollector(fakeSource(() => MEMINFO), { mode });
     assertDataEquals(memory.collect()?.memory.usedBytes, used * KIB);
@@ -97,11 +96,10 @@ Deno.test("MemoryCollector.collect() never has more in use than there is, or les
   fc.assert(fc.property(values, mode, (values, mode) => {
     let next = 0;
     const text = MEMINFO.replace(/\d+/g, () => `${values[next++]}`);
-    for (
-      const usage of Object.values(
-        new MemoryCollector(fakeSource(() => text), { mode }).collect() ?? {},
-      )
-    ) {
+    const usages = Object.values(
+      new MemoryCollector(fakeSource(() => text), { mode }).collect() ?? {},
+    );
+    for (const usage of usages) {
       assert(usage.usedBytes >= 0 && usage.usedBytes <= usage.totalBytes);
     }
   }));
@@ -145,13 +143,12 @@ function limited(changed: Partial<CgroupMemory>, mode?: MemoryMode): MemoryColle
   return new MemoryCollector(fakeSource(() => MEMINFO), { cgroup: group, ...(mode && { mode }) });
 }
 
-for (
-  const [mode, used, rule] of [
-    ["htop", 250, "current - inactive files"],
-    ["available", 220, "current - files - reclaimable"],
-    ["all", 300, "current"],
-  ] as const
-) {
+const cases = [
+  ["htop", 250, "current - inactive files"],
+  ["available", 220, "current - files - reclaimable"],
+  ["all", 300, "current"],
+] as const;
+for (const [mode, used, rule] of cases) {
   Deno.test(`MemoryCollector.collect() has ${used} KiB of a limit in use when the mode is ${mode}`, () => {
     const memory = limited({}, mode);
     assertDataEquals(memory.collect(), {

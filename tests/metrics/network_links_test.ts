@@ -188,9 +188,8 @@ class Kernel {
   }
 }
 
-for (
-  const [isSealed, isTold] of [[false, true], [true, true], [false, false], [true, false]] as const
-) {
+const table = [[false, true], [true, true], [false, false], [true, false]] as const;
+for (const [isSealed, isTold] of table) {
   const told = isTold ? "all" : "nothing";
   const when = `${isSealed ? "after" : "before"} the seal, where netlink tells ${told} of changes`;
   const has = { hasIndexes: isTold, hasKinds: isTold };
@@ -481,10 +480,7 @@ timed.test("NetworkCollector.collect() decides again about a port that joins a b
   const network = networkOf(
     () => text,
     (name) => Promise.resolve(name === "guest" ? port : traits[name] ?? NO_TRAITS),
-    {
-      hasChanged: () => hasChanged && !(hasChanged = false),
-      find: (name) => name.length,
-    },
+    { hasChanged: () => hasChanged && !(hasChanged = false), find: (name) => name.length },
   );
   const rule = () => network.interfaces().find(({ name }) => name === "guest")?.rule;
   const step = async (ms: number) => {

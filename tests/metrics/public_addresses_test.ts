@@ -255,9 +255,8 @@ Deno.test("parseAddressAnswer() returns undefined for anything else", () => {
   bad.push("10.0.0.1", "127.0.0.1", "192.0.2.1", "100.64.1.1", "2620:fe::fe", "ip=", "ip=10.1.1.1");
   bad.push("9.9.9.9:80", "9.9.9.9/32", "::ffff:9.9.9.9", "ip=9.9.9.9;x", "Current IP: 9.9.9.9");
   for (const text of bad) assertEquals(parseAddressAnswer(text, 4), undefined, text);
-  for (
-    const text of ["9.9.9.9", "fe80::1%eth0", "fd00::1", "::1", "2001:db8::1", "[2620:fe::fe]"]
-  ) {
+  const texts = ["9.9.9.9", "fe80::1%eth0", "fd00::1", "::1", "2001:db8::1", "[2620:fe::fe]"];
+  for (const text of texts) {
     assertEquals(parseAddressAnswer(text, 6), undefined, text);
   }
 });

@@ -147,26 +147,25 @@ Deno.test("SysfsGpuCollector.hasMetrics is false when the driver has no metrics"
 
 Deno.test("SysfsGpuCollector.collect() leaves out unreadable values and values out of range", () => {
   const broken = new Error("EPERM");
-  for (
-    const [files, left] of [
-      [{ gpu_busy_percent: broken }, "usePercent"],
-      [{ gpu_busy_percent: "65535\n" }, "usePercent"],
-      [{ gpu_busy_percent: "101\n" }, "usePercent"],
-      [{ gpu_busy_percent: "-1\n" }, "usePercent"],
-      [{ gpu_busy_percent: "100\n" }, ""],
-      [{ gpu_busy_percent: "0\n", mem_info_vram_total: "1\n", mem_info_vram_used: "0\n" }, ""],
-      [{ gpu_busy_percent: "\n" }, "usePercent"],
-      [{ mem_info_vram_total: "0\n" }, "memory"],
-      [{ mem_info_vram_used: broken }, "memory"],
-      [{ mem_info_vram_used: "-5\n" }, "memory"],
-      [{ "hwmon/hwmon4/temp1_input": "2147483647000\n" }, "temperatureCelsius"],
-      [{ "hwmon/hwmon4/temp1_input": "1000000\n" }, "temperatureCelsius"],
-      [{ "hwmon/hwmon4/temp1_input": "-273000\n" }, "temperatureCelsius"],
-      [{ "hwmon/hwmon4/temp1_input": "999999\n" }, ""],
-      [{ "hwmon/hwmon4/temp1_input": "-272999\n" }, ""],
-      [{ "hwmon/hwmon4/temp1_input": "warm\n" }, "temperatureCelsius"],
-    ] as const
-  ) {
+  const table = [
+    [{ gpu_busy_percent: broken }, "usePercent"],
+    [{ gpu_busy_percent: "65535\n" }, "usePercent"],
+    [{ gpu_busy_percent: "101\n" }, "usePercent"],
+    [{ gpu_busy_percent: "-1\n" }, "usePercent"],
+    [{ gpu_busy_percent: "100\n" }, ""],
+    [{ gpu_busy_percent: "0\n", mem_info_vram_total: "1\n", mem_info_vram_used: "0\n" }, ""],
+    [{ gpu_busy_percent: "\n" }, "usePercent"],
+    [{ mem_info_vram_total: "0\n" }, "memory"],
+    [{ mem_info_vram_used: broken }, "memory"],
+    [{ mem_info_vram_used: "-5\n" }, "memory"],
+    [{ "hwmon/hwmon4/temp1_input": "2147483647000\n" }, "temperatureCelsius"],
+    [{ "hwmon/hwmon4/temp1_input": "1000000\n" }, "temperatureCelsius"],
+    [{ "hwmon/hwmon4/temp1_input": "-273000\n" }, "temperatureCelsius"],
+    [{ "hwmon/hwmon4/temp1_input": "999999\n" }, ""],
+    [{ "hwmon/hwmon4/temp1_input": "-272999\n" }, ""],
+    [{ "hwmon/hwmon4/temp1_input": "warm\n" }, "temperatureCelsius"],
+  ] as const;
+  for (const [files, left] of table) {
     const [card] = new FakeCard({ ...AMD, ...files }).card.collect() ?? [];
     const all = ["name", "usePercent", "memory", "temperatureCelsius"];
     assertDataEquals(

@@ -102,21 +102,20 @@ Deno.test("BufferedReader.readBody() takes long lines and trailers, up to its li
   }
 });
 
-for (
-  const [what, text] of [
-    ["a size is missing", "\r\n"],
-    ["a size is no hexadecimal number", "5g\r\nhello\r\n"],
-    ["a size is negative", "-5\r\nhello\r\n"],
-    ["a size has a prefix", "0x5\r\nhello\r\n"],
-    ["a size would be beyond all bounds", "fffffffff\r\n"],
-    ["a size holds a carriage return", "5\r5\r\n"],
-    ["a chunk is longer than its size", "4\r\nhello\r\n"],
-    ["a line does not end", `5;${"x".repeat(5000)}`],
-    ["a chunk is followed by a line without end", `1\r\nx${" ".repeat(5000)}`],
-    ["trailers do not end", `0\r\n${`A: ${"x".repeat(1000)}\r\n`.repeat(40)}`],
-    ["there are too many trailers", `0\r\n${"A: b\r\n".repeat(300)}`],
-  ] as const
-) {
+const table = [
+  ["a size is missing", "\r\n"],
+  ["a size is no hexadecimal number", "5g\r\nhello\r\n"],
+  ["a size is negative", "-5\r\nhello\r\n"],
+  ["a size has a prefix", "0x5\r\nhello\r\n"],
+  ["a size would be beyond all bounds", "fffffffff\r\n"],
+  ["a size holds a carriage return", "5\r5\r\n"],
+  ["a chunk is longer than its size", "4\r\nhello\r\n"],
+  ["a line does not end", `5;${"x".repeat(5000)}`],
+  ["a chunk is followed by a line without end", `1\r\nx${" ".repeat(5000)}`],
+  ["trailers do not end", `0\r\n${`A: ${"x".repeat(1000)}\r\n`.repeat(40)}`],
+  ["there are too many trailers", `0\r\n${"A: b\r\n".repeat(300)}`],
+] as const;
+for (const [what, text] of table) {
   Deno.test(`BufferedReader.readBody() throws when ${what}`, async () => {
     for (const pieces of [[bytesOf(text)], lettersOf(text)]) {
       const error = await assertRejects(() => bodyOf(readerOf(pieces).reader), ResponseError);
@@ -130,26 +129,24 @@ function inChunks(bytes: number, count: number, extension = ""): string {
   return `${bytes.toString(16)}${extension}\r\n${"x".repeat(bytes)}\r\n`.repeat(count);
 }
 
-for (
-  const [what, coded, bytes] of [
-    ["of one byte each, in a short body", inChunks(1, 1024), 1024],
-    ["of 16 bytes on average", inChunks(31, 300) + inChunks(1, 300), 9600],
-    ["of 16 bytes with an extension", inChunks(16, 1000, ";a=b"), 16_000],
-  ] as const
-) {
+const cases = [
+  ["of one byte each, in a short body", inChunks(1, 1024), 1024],
+  ["of 16 bytes on average", inChunks(31, 300) + inChunks(1, 300), 9600],
+  ["of 16 bytes with an extension", inChunks(16, 1000, ";a=b"), 16_000],
+] as const;
+for (const [what, coded, bytes] of cases) {
   Deno.test(`BufferedReader.readBody() takes chunks ${what}`, async () => {
     const body = await bodyOf(readerOf([bytesOf(`${coded}0\r\n\r\n`)]).reader);
     assertEquals(body.length, bytes);
   });
 }
 
-for (
-  const [what, coded] of [
-    ["of one byte each", inChunks(1, 10_000)],
-    ["below 16 bytes on average", inChunks(31, 300) + inChunks(1, 10_000)],
-    ["with longer lines than data", inChunks(200, 1000, `;${"a".repeat(400)}`)],
-  ] as const
-) {
+const rows = [
+  ["of one byte each", inChunks(1, 10_000)],
+  ["below 16 bytes on average", inChunks(31, 300) + inChunks(1, 10_000)],
+  ["with longer lines than data", inChunks(200, 1000, `;${"a".repeat(400)}`)],
+] as const;
+for (const [what, coded] of rows) {
   Deno.test(`BufferedReader.readBody() refuses chunks ${what}`, async () => {
     let bytes = 0;
     const { reader } = readerOf([bytesOf(coded)]);

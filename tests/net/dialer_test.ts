@@ -189,11 +189,10 @@ for (const [name, start, kind] of WAYS) {
 
 sanitized.test("NetDialer.dial() uses an HTTP proxy as a forward proxy for http:", async () => {
   await using proxy = startHttpProxy();
-  for (
-    const [login, forward] of [["", {}], ["me:p%40ss@", {
-      authorization: `Basic ${btoa("me:p@ss")}`,
-    }]] as const
-  ) {
+  const table = [["", {}], ["me:p%40ss@", {
+    authorization: `Basic ${btoa("me:p@ss")}`,
+  }]] as const;
+  for (const [login, forward] of table) {
     const proxies = { http: `http://${login}127.0.0.1:${proxy.port}` };
     const dialer = new NetDialer({ proxies });
     const open = await dialer.dial(new URL("http://panel.test/api?token=x"), { signal });

@@ -52,9 +52,8 @@ Deno.test("parseDnsAnswer() reads what it can of any bytes", () => {
   assertEquals(parseDnsAnswer(new Uint8Array(3), 7), undefined);
   const answer = Uint8Array.from(query);
   answer[2] = 0x80;
-  for (
-    const [code, name] of [[0, "NOERROR"], [2, "SERVFAIL"], [5, "REFUSED"], [9, "response code 9"]]
-  ) {
+  const table = [[0, "NOERROR"], [2, "SERVFAIL"], [5, "REFUSED"], [9, "response code 9"]];
+  for (const [code, name] of table) {
     answer[3] = Number(code);
     assertEquals(parseDnsAnswer(answer, 7), { code: String(name), addresses: [] });
   }

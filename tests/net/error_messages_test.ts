@@ -149,11 +149,10 @@ Deno.test("tlsErrorMessage() knows the words of both libraries for a server that
   }
   const plain = "Cannot connect to panel.test port 443: it does not speak TLS; " +
     "is it an http:// address?";
-  for (
-    const error of [
-      failure("received corrupt message of type InvalidContentType"),
-      failure("write EPROTO: wrong version number"),
-      failure("write EPROTO", "ERR_SSL_WRONG_VERSION_NUMBER"),
-    ]
-  ) assertEquals(tlsErrorMessage(error, server), plain);
+  const errors = [
+    failure("received corrupt message of type InvalidContentType"),
+    failure("write EPROTO: wrong version number"),
+    failure("write EPROTO", "ERR_SSL_WRONG_VERSION_NUMBER"),
+  ];
+  for (const error of errors) assertEquals(tlsErrorMessage(error, server), plain);
 });

@@ -110,18 +110,17 @@ sanitized.test("HttpClient.request() skips a bounded number of interim responses
 });
 
 // What ends a connection after an answer that is complete.
-for (
-  const [what, answer] of [
-    ["says so", "HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 1\r\n\r\na"],
-    ["speaks HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na"],
-    ["says more", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nab"],
-    ["says more than its chunks", `HTTP/1.1 200 OK\r\n${CHUNKED}1\r\na\r\n0\r\n\r\nb`],
-    [
-      "tells the end in two ways",
-      `HTTP/1.1 200 OK\r\nContent-Length: 9\r\n${CHUNKED}1\r\na\r\n0\r\n\r\n`,
-    ],
-  ] as const
-) {
+const table = [
+  ["says so", "HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 1\r\n\r\na"],
+  ["speaks HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na"],
+  ["says more", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nab"],
+  ["says more than its chunks", `HTTP/1.1 200 OK\r\n${CHUNKED}1\r\na\r\n0\r\n\r\nb`],
+  [
+    "tells the end in two ways",
+    `HTTP/1.1 200 OK\r\nContent-Length: 9\r\n${CHUNKED}1\r\na\r\n0\r\n\r\n`,
+  ],
+] as const;
+for (const [what, answer] of table) {
   sanitized.test(`HttpClient.request() does not use a connection again when the server ${what}`, async () => {
     await withClient(async (peer) => {
       while (await peer.request() !== undefined) await peer.write(answer);
@@ -134,16 +133,15 @@ for (
   });
 }
 
-for (
-  const [what, answer] of [
-    [
-      "of HTTP/1.0 that is kept",
-      "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n",
-    ],
-    ["without content", "HTTP/1.1 204 No Content\r\n\r\n"],
-    ["that nothing has changed", "HTTP/1.1 304 Not Modified\r\nContent-Length: 50\r\n\r\n"],
-  ] as const
-) {
+const cases = [
+  [
+    "of HTTP/1.0 that is kept",
+    "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n",
+  ],
+  ["without content", "HTTP/1.1 204 No Content\r\n\r\n"],
+  ["that nothing has changed", "HTTP/1.1 304 Not Modified\r\nContent-Length: 50\r\n\r\n"],
+] as const;
+for (const [what, answer] of cases) {
   sanitized.test(`HttpClient.request() uses a connection again after an answer ${what}`, async () => {
     await withClient(async (peer) => {
       while (await peer.request() !== undefined) await peer.write(answer);
@@ -283,13 +281,12 @@ sanitized.test("HttpClient.close() closes idle connections, and lets requests in
 
 sanitized.test("HttpClient.request() throws the signal's reason at once and closes the connection", async () => {
   const reason = new Error("enough");
-  for (
-    const part of [
-      "",
-      "HTTP/1.1 200 OK\r\nContent-",
-      "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab",
-    ]
-  ) {
+  const parts = [
+    "",
+    "HTTP/1.1 200 OK\r\nContent-",
+    "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab",
+  ];
+  for (const part of parts) {
     const controller = new AbortController();
     await withClient(async (peer) => {
       await peer.request();
@@ -388,38 +385,37 @@ const HEAD = "HTTP/1.1 200 OK\r\n";
 /** The longest body by default. */
 const LIMIT = 256 * 1024;
 
-for (
-  const [what, answer, kind, words] of [
-    ["is no HTTP", "SSH-2.0-OpenSSH_9.6\r\n\r\n", "malformed", "not HTTP"],
-    ["ends in its head", `${HEAD}Content-`, "closed", "without an answer"],
-    ["ends in its body", `${HEAD}Content-Length: 9\r\n\r\nabc`, "closed", "in the middle"],
-    ["ends in its chunks", `${HEAD}${CHUNKED}5\r\nab`, "closed", "in the middle"],
-    ["has chunks that are none", `${HEAD}${CHUNKED}oh\r\n`, "malformed", "malformed"],
-    ["has a length that is none", `${HEAD}Content-Length: -1\r\n\r\n`, "malformed", "Length"],
-    ["has an unknown coding", `${HEAD}Transfer-Encoding: gzip\r\n\r\n`, "malformed", "coding"],
-    ["is compressed", `${HEAD}Content-Encoding: gzip\r\n\r\na`, "malformed", 'encoding "gzip"'],
-    ["switches the protocol", "HTTP/1.1 101 Yes\r\n\r\n", "malformed", "101"],
-    ["has a head without end", `${HEAD}${"A: b\r\n".repeat(20_000)}`, "too long", "head"],
-    [
-      "says that it is too long",
-      `${HEAD}Content-Length: ${LIMIT + 1}\r\n\r\n`,
-      "too long",
-      `${LIMIT}`,
-    ],
-    [
-      "is too long",
-      `${HEAD}\r\n${"a".repeat(LIMIT + 1)}`,
-      "too long",
-      `longer than ${LIMIT} bytes`,
-    ],
-    [
-      "is too long in chunks",
-      `${HEAD}${CHUNKED}${`1000\r\n${"a".repeat(4096)}\r\n`.repeat(65)}`,
-      "too long",
-      `longer than ${LIMIT} bytes`,
-    ],
-  ] as const
-) {
+const rows = [
+  ["is no HTTP", "SSH-2.0-OpenSSH_9.6\r\n\r\n", "malformed", "not HTTP"],
+  ["ends in its head", `${HEAD}Content-`, "closed", "without an answer"],
+  ["ends in its body", `${HEAD}Content-Length: 9\r\n\r\nabc`, "closed", "in the middle"],
+  ["ends in its chunks", `${HEAD}${CHUNKED}5\r\nab`, "closed", "in the middle"],
+  ["has chunks that are none", `${HEAD}${CHUNKED}oh\r\n`, "malformed", "malformed"],
+  ["has a length that is none", `${HEAD}Content-Length: -1\r\n\r\n`, "malformed", "Length"],
+  ["has an unknown coding", `${HEAD}Transfer-Encoding: gzip\r\n\r\n`, "malformed", "coding"],
+  ["is compressed", `${HEAD}Content-Encoding: gzip\r\n\r\na`, "malformed", 'encoding "gzip"'],
+  ["switches the protocol", "HTTP/1.1 101 Yes\r\n\r\n", "malformed", "101"],
+  ["has a head without end", `${HEAD}${"A: b\r\n".repeat(20_000)}`, "too long", "head"],
+  [
+    "says that it is too long",
+    `${HEAD}Content-Length: ${LIMIT + 1}\r\n\r\n`,
+    "too long",
+    `${LIMIT}`,
+  ],
+  [
+    "is too long",
+    `${HEAD}\r\n${"a".repeat(LIMIT + 1)}`,
+    "too long",
+    `longer than ${LIMIT} bytes`,
+  ],
+  [
+    "is too long in chunks",
+    `${HEAD}${CHUNKED}${`1000\r\n${"a".repeat(4096)}\r\n`.repeat(65)}`,
+    "too long",
+    `longer than ${LIMIT} bytes`,
+  ],
+] as const;
+for (const [what, answer, kind, words] of rows) {
   sanitized.test(`HttpClient.request() throws when the answer ${what}`, async () => {
     await withClient(async (peer) => {
       await peer.request();

@@ -42,22 +42,21 @@ Deno.test("parseResponseHead() accepts the same length twice, but not two length
   assertThrows(() => parseResponseHead(other), SyntaxError, "two lengths");
 });
 
-for (
-  const [what, text] of [
-    ["is empty", ""],
-    ["is of another protocol", "SSH-2.0-OpenSSH_9.6"],
-    ["is of HTTP/2", "HTTP/2 200"],
-    ["has no status", "HTTP/1.1 OK"],
-    ["has a status of four digits", "HTTP/1.1 2000 OK"],
-    ["has a status below 100", "HTTP/1.1 099 Odd"],
-    ["goes on in the next line", "HTTP/1.1 200 OK\nA: b\n c"],
-    ["has a header without a colon", "HTTP/1.1 200 OK\nA"],
-    ["has a header without a name", "HTTP/1.1 200 OK\n: b"],
-    ["has a blank before a colon", "HTTP/1.1 200 OK\nContent-Length : 5"],
-    ["has a NUL in a value", "HTTP/1.1 200 OK\nA: b\0c"],
-    ["has a carriage return in a value", "HTTP/1.1 200 OK\nA: b\rContent-Length: 5"],
-  ] as const
-) {
+const table = [
+  ["is empty", ""],
+  ["is of another protocol", "SSH-2.0-OpenSSH_9.6"],
+  ["is of HTTP/2", "HTTP/2 200"],
+  ["has no status", "HTTP/1.1 OK"],
+  ["has a status of four digits", "HTTP/1.1 2000 OK"],
+  ["has a status below 100", "HTTP/1.1 099 Odd"],
+  ["goes on in the next line", "HTTP/1.1 200 OK\nA: b\n c"],
+  ["has a header without a colon", "HTTP/1.1 200 OK\nA"],
+  ["has a header without a name", "HTTP/1.1 200 OK\n: b"],
+  ["has a blank before a colon", "HTTP/1.1 200 OK\nContent-Length : 5"],
+  ["has a NUL in a value", "HTTP/1.1 200 OK\nA: b\0c"],
+  ["has a carriage return in a value", "HTTP/1.1 200 OK\nA: b\rContent-Length: 5"],
+] as const;
+for (const [what, text] of table) {
   Deno.test(`parseResponseHead() throws when the head ${what}`, () => {
     assertThrows(() => parseResponseHead(linesOf(text)), SyntaxError, "Cannot parse an HTTP");
   });

@@ -107,10 +107,7 @@ withOpenssl.test("Tls.start() trusts the machine's authorities beside those that
   const output = await denoOutput("run -A --no-prompt --no-check", [
     ...["--config", new URL("../../deno.json", import.meta.url).pathname],
     ...[`${folder.path}/dial.ts`, JSON.stringify([other.authority]), String(server.port)],
-  ], {
-    clearEnv: true,
-    env: { ...env, DENO_TLS_CA_STORE: "system", SSL_CERT_FILE: store },
-  });
+  ], { clearEnv: true, env: { ...env, DENO_TLS_CA_STORE: "system", SSL_CERT_FILE: store } });
   assertEquals(output, "false\ntrue\n");
 });
 

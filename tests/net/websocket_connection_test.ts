@@ -250,24 +250,23 @@ sanitized.test("ClientWebSocket reads only during receive()", async () => {
   });
 });
 
-for (
-  const [what, bytes, ending, code] of [
-    [
-      "a close frame",
-      serverFrame(8, Uint8Array.of(3, 233)),
-      "the server closed the connection: 1001",
-      [3, 233],
-    ],
-    ["a close frame without a code", serverFrame(8), "the server closed the connection", []],
-    ["a masked frame", serverFrame(1, "a", { masked: true }), "invalid WebSocket frame", [3, 234]],
-    ["a compressed frame", serverFrame(1, "a", { reserved: 64 }), "invalid WebSocket frame", [
-      3,
-      234,
-    ]],
-    ["no text", serverFrame(1, Uint8Array.of(255)), "invalid WebSocket frame", [3, 234]],
-    ["64 MiB", serverFrame(2, "", { declared: 67_108_864n }), "too long", [3, 241]],
-  ] as const
-) {
+const table = [
+  [
+    "a close frame",
+    serverFrame(8, Uint8Array.of(3, 233)),
+    "the server closed the connection: 1001",
+    [3, 233],
+  ],
+  ["a close frame without a code", serverFrame(8), "the server closed the connection", []],
+  ["a masked frame", serverFrame(1, "a", { masked: true }), "invalid WebSocket frame", [3, 234]],
+  ["a compressed frame", serverFrame(1, "a", { reserved: 64 }), "invalid WebSocket frame", [
+    3,
+    234,
+  ]],
+  ["no text", serverFrame(1, Uint8Array.of(255)), "invalid WebSocket frame", [3, 234]],
+  ["64 MiB", serverFrame(2, "", { declared: 67_108_864n }), "too long", [3, 241]],
+] as const;
+for (const [what, bytes, ending, code] of table) {
   sanitized.test(`ClientWebSocket ends when a server sends ${what}`, async () => {
     let last: unknown;
     await withSocket(async (peer) => {

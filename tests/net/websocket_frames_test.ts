@@ -82,34 +82,29 @@ Deno.test("FrameDecoder accepts a close frame without a code", () => {
   assertEquals(events, [{ kind: "close", reason: "" }]);
 });
 
-for (
-  const [what, frames, words] of [
-    ["the first reserved bit", [serverFrame(OPCODE.text, "a", { reserved: 0x40 })], "extension"],
-    ["the second reserved bit", [serverFrame(OPCODE.text, "a", { reserved: 0x20 })], "extension"],
-    ["the third reserved bit", [serverFrame(OPCODE.text, "a", { reserved: 0x10 })], "extension"],
-    ["a masked frame", [serverFrame(OPCODE.text, "a", { masked: true })], "mask"],
-    ["an unknown kind of message", [serverFrame(3, "a")], "opcode 3"],
-    ["an unknown kind of control frame", [serverFrame(11)], "opcode 11"],
-    ["a ping in fragments", [serverFrame(OPCODE.ping, "", { final: false })], "fragments"],
-    ["a ping of 126 bytes", [serverFrame(OPCODE.ping, "a".repeat(126))], "too long"],
-    ["incomplete", [serverFrame(OPCODE.close, "a")], "incomplete"],
-    ["a fragment without a start", [serverFrame(OPCODE.continuation, "a")], "out of order"],
-    ["a message within another", [
-      serverFrame(OPCODE.text, "a", { final: false }),
-      serverFrame(OPCODE.text, "b"),
-    ], "out of order"],
-    ["text that is no UTF-8", [serverFrame(OPCODE.text, Uint8Array.of(0xC3, 0x28))], "UTF-8"],
-    ["text that ends within a letter", [
-      serverFrame(OPCODE.text, "a", { final: false }),
-      serverFrame(OPCODE.continuation, Uint8Array.of(0xC3)),
-    ], "UTF-8"],
-    [
-      "a reason that is no UTF-8",
-      [serverFrame(OPCODE.close, Uint8Array.of(3, 232, 0xFF))],
-      "UTF-8",
-    ],
-  ] as const
-) {
+const table = [
+  ["the first reserved bit", [serverFrame(OPCODE.text, "a", { reserved: 0x40 })], "extension"],
+  ["the second reserved bit", [serverFrame(OPCODE.text, "a", { reserved: 0x20 })], "extension"],
+  ["the third reserved bit", [serverFrame(OPCODE.text, "a", { reserved: 0x10 })], "extension"],
+  ["a masked frame", [serverFrame(OPCODE.text, "a", { masked: true })], "mask"],
+  ["an unknown kind of message", [serverFrame(3, "a")], "opcode 3"],
+  ["an unknown kind of control frame", [serverFrame(11)], "opcode 11"],
+  ["a ping in fragments", [serverFrame(OPCODE.ping, "", { final: false })], "fragments"],
+  ["a ping of 126 bytes", [serverFrame(OPCODE.ping, "a".repeat(126))], "too long"],
+  ["incomplete", [serverFrame(OPCODE.close, "a")], "incomplete"],
+  ["a fragment without a start", [serverFrame(OPCODE.continuation, "a")], "out of order"],
+  ["a message within another", [
+    serverFrame(OPCODE.text, "a", { final: false }),
+    serverFrame(OPCODE.text, "b"),
+  ], "out of order"],
+  ["text that is no UTF-8", [serverFrame(OPCODE.text, Uint8Array.of(0xC3, 0x28))], "UTF-8"],
+  ["text that ends within a letter", [
+    serverFrame(OPCODE.text, "a", { final: false }),
+    serverFrame(OPCODE.continuation, Uint8Array.of(0xC3)),
+  ], "UTF-8"],
+  ["a reason that is no UTF-8", [serverFrame(OPCODE.close, Uint8Array.of(3, 232, 0xFF))], "UTF-8"],
+] as const;
+for (const [what, frames, words] of table) {
   Deno.test(`FrameDecoder throws when a server sends ${what}`, () => {
     const bytes = joined(frames);
     assertThrows(() => take(new FrameDecoder({ limit: MIB }), [bytes.slice()]), SyntaxError, words);

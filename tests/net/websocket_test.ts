@@ -80,50 +80,49 @@ sanitized.test("openWebSocket() keeps frames that come together with the handsha
   });
 });
 
-for (
-  const [what, answer, refusal] of [
-    [
-      "a status and words",
-      "HTTP/1.1 401 Unauthorized\r\nContent-Length: 4\r\n\r\nno t",
-      { status: 401, text: "no t" },
-    ],
-    [
-      "a page",
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n<html>\r\n0\r\n\r\n",
-      { status: 200, text: "<html>" },
-    ],
-    [
-      "another place",
-      "HTTP/1.1 302 Found\r\nLocation: https://login.test/\r\nContent-Length: 0\r\n\r\n",
-      { status: 302, text: "", location: "https://login.test/" },
-    ],
-    [
-      "nothing but a status",
-      "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
-      { status: 403, text: "" },
-    ],
-    [
-      "a time to wait",
-      "HTTP/1.1 429 Slow down\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n",
-      { status: 429, text: "", retryAfter: "120" },
-    ],
-    [
-      "a body that breaks off",
-      "HTTP/1.1 502 Bad Gateway\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\nno size\r\n",
-      { status: 502, text: "" },
-    ],
-    [
-      "a body without end",
-      `HTTP/1.1 503 Busy\r\n\r\n${"é".repeat(100_000)}`,
-      { status: 503, text: "é".repeat(512) },
-    ],
-    [
-      "a letter cut in two",
-      `HTTP/1.1 503 Busy\r\n\r\nx${"é".repeat(100_000)}`,
-      { status: 503, text: `x${"é".repeat(511)}` },
-    ],
-  ] as const
-) {
+const table = [
+  [
+    "a status and words",
+    "HTTP/1.1 401 Unauthorized\r\nContent-Length: 4\r\n\r\nno t",
+    { status: 401, text: "no t" },
+  ],
+  [
+    "a page",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n<html>\r\n0\r\n\r\n",
+    { status: 200, text: "<html>" },
+  ],
+  [
+    "another place",
+    "HTTP/1.1 302 Found\r\nLocation: https://login.test/\r\nContent-Length: 0\r\n\r\n",
+    { status: 302, text: "", location: "https://login.test/" },
+  ],
+  [
+    "nothing but a status",
+    "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+    { status: 403, text: "" },
+  ],
+  [
+    "a time to wait",
+    "HTTP/1.1 429 Slow down\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n",
+    { status: 429, text: "", retryAfter: "120" },
+  ],
+  [
+    "a body that breaks off",
+    "HTTP/1.1 502 Bad Gateway\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\nno size\r\n",
+    { status: 502, text: "" },
+  ],
+  [
+    "a body without end",
+    `HTTP/1.1 503 Busy\r\n\r\n${"é".repeat(100_000)}`,
+    { status: 503, text: "é".repeat(512) },
+  ],
+  [
+    "a letter cut in two",
+    `HTTP/1.1 503 Busy\r\n\r\nx${"é".repeat(100_000)}`,
+    { status: 503, text: `x${"é".repeat(511)}` },
+  ],
+] as const;
+for (const [what, answer, refusal] of table) {
   sanitized.test(`openWebSocket() tells that an upgrade was answered with ${what}`, async () => {
     await withDial(async (peer) => {
       await peer.request();
@@ -155,24 +154,22 @@ sanitized.test("openWebSocket() throws the status when the body does not come", 
   }, dialer);
 });
 
-for (
-  const [what, change] of [
-    ["proves nothing", (head: string) => head.replace(/^Sec-WebSocket-Accept.*\r\n/m, "")],
-    ["proves something else", (head: string) => head.replace("Accept: ", "Accept: x")],
-    ["upgrades to something else", (head: string) => head.replace("WebSocket\r", "h2c\r")],
-    ["does not upgrade the connection", (head: string) => head.replace(", Upgrade", "")],
-    [
-      "agrees to an extension",
-      (head: string) =>
-        head.replace(/\r\n$/, "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"),
-    ],
-    [
-      "agrees to a subprotocol",
-      (head: string) => head.replace(/\r\n$/, "Sec-WebSocket-Protocol: chat\r\n\r\n"),
-    ],
-    ["is no HTTP", () => "SSH-2.0-OpenSSH_9.6\r\n\r\n"],
-  ] as const
-) {
+const cases = [
+  ["proves nothing", (head: string) => head.replace(/^Sec-WebSocket-Accept.*\r\n/m, "")],
+  ["proves something else", (head: string) => head.replace("Accept: ", "Accept: x")],
+  ["upgrades to something else", (head: string) => head.replace("WebSocket\r", "h2c\r")],
+  ["does not upgrade the connection", (head: string) => head.replace(", Upgrade", "")],
+  [
+    "agrees to an extension",
+    (head: string) => head.replace(/\r\n$/, "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"),
+  ],
+  [
+    "agrees to a subprotocol",
+    (head: string) => head.replace(/\r\n$/, "Sec-WebSocket-Protocol: chat\r\n\r\n"),
+  ],
+  ["is no HTTP", () => "SSH-2.0-OpenSSH_9.6\r\n\r\n"],
+] as const;
+for (const [what, change] of cases) {
   sanitized.test(`openWebSocket() throws when the answer ${what}`, async () => {
     await withDial(async (peer) => {
       const asked = await peer.request();

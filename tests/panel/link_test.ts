@@ -226,15 +226,14 @@ function askedAtSeconds(panel: FakePanel): number[] {
   return asking.map((atMs) => atMs / 1000);
 }
 
-for (
-  const { intervalMs, asked } of [
-    { intervalMs: 500, asked: [0, 5, 10] },
-    { intervalMs: 1_000, asked: [0, 5, 10] },
-    { intervalMs: 2_000, asked: [0, 4, 8] },
-    { intervalMs: 3_000, asked: [0, 3, 6, 9] },
-    { intervalMs: 10_000, asked: [0, 10] },
-  ]
-) {
+const table = [
+  { intervalMs: 500, asked: [0, 5, 10] },
+  { intervalMs: 1_000, asked: [0, 5, 10] },
+  { intervalMs: 2_000, asked: [0, 4, 8] },
+  { intervalMs: 3_000, asked: [0, 3, 6, 9] },
+  { intervalMs: 10_000, asked: [0, 10] },
+];
+for (const { intervalMs, asked } of table) {
   withPanel.test(`PanelLink.run() asks for an answer every 5 s at an interval of ${intervalMs} ms`, async (panel) => {
     await live(panel, (time) => time.run(11_900), {
       config: { intervalSeconds: intervalMs / 1000 },

@@ -72,12 +72,11 @@ Deno.test("OutageLog logs one outage for the whole panel, whichever calls fail",
   assertEquals(lines, [STARTED, "info The panel answers again after 0 s and 2 failed calls"]);
 });
 
-for (
-  const failure of [
-    ...["unreachable", "timeout", "unauthorized", "redirected", "unavailable", "disconnected"],
-    "unsupported protocol",
-  ] as const
-) {
+const failures = [
+  ...["unreachable", "timeout", "unauthorized", "redirected", "unavailable", "disconnected"],
+  "unsupported protocol",
+] as const;
+for (const failure of failures) {
   Deno.test(`OutageLog logs one outage when several calls end as ${failure}`, () => {
     const lines = panelLines(() => {
       const log = new OutageLog();

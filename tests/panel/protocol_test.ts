@@ -221,9 +221,8 @@ Deno.test("toWireBasicInfo() never sends a fraction", () => {
       facts: { arch: "arm64", logicalCores: cores, physicalCores: cores },
       snapshot: snapshotOf(bytes),
     });
-    for (
-      const value of [info.cpu_cores, info.cpu_physical_cores, info.mem_total, info.disk_total]
-    ) {
+    const values = [info.cpu_cores, info.cpu_physical_cores, info.mem_total, info.disk_total];
+    for (const value of values) {
       assert(Number.isSafeInteger(value), String(value));
     }
   }));
@@ -274,12 +273,11 @@ Deno.test("toWireReport() names values that are cut", () => {
     failures: [],
   });
   assertEquals(whole.message, "");
-  for (
-    const traffic of [{ sentBytes: 2 ** 53, receivedBytes: 0 }, {
-      sentBytes: 0,
-      receivedBytes: 2 ** 53,
-    }]
-  ) {
+  const cases = [{ sentBytes: 2 ** 53, receivedBytes: 0 }, {
+    sentBytes: 0,
+    receivedBytes: 2 ** 53,
+  }];
+  for (const traffic of cases) {
     const { message } = toWireReport({ traffic, failures: [] });
     assertEquals(message, "total traffic is above 2^53 bytes, sent as 2^53 - 1");
   }

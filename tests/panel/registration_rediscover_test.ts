@@ -152,12 +152,11 @@ Deno.test("NodeRegistration.onOutcome() uses the node that another process has r
 });
 
 Deno.test("NodeRegistration.onOutcome() does not register while another process does, or when nothing can be saved", async () => {
-  for (
-    const spoil of [
-      (store: FakeStore) => store.isLocked = true,
-      (store: FakeStore) => store.error = new Error("Cannot write to the folder /state"),
-    ]
-  ) {
+  const cases = [
+    (store: FakeStore) => store.isLocked = true,
+    (store: FakeStore) => store.error = new Error("Cannot write to the folder /state"),
+  ];
+  for (const spoil of cases) {
     const machine = forgottenMachine();
     spoil(machine.store);
     await report(machine, { rediscover: true }, async (node, pass) => {

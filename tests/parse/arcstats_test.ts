@@ -16,15 +16,14 @@ compressed_size                 4    10737418240
 overhead_size                   4    1073741824
 `;
 
-for (
-  const [text, quoted] of [
-    ["", `"size" in ""`],
-    [ARCSTATS.replace("\nsize ", "\nsighs "), `"size"`],
-    [ARCSTATS.replace("1030266880", "many"), "c_min                           4    many"],
-    [ARCSTATS.replace("4    12884901888", "12884901888"), "12884901888"],
-    [ARCSTATS.replace("12884901888", "99999999999999999999"), "99999999999999999999"],
-  ] as const
-) {
+const table = [
+  ["", `"size" in ""`],
+  [ARCSTATS.replace("\nsize ", "\nsighs "), `"size"`],
+  [ARCSTATS.replace("1030266880", "many"), "c_min                           4    many"],
+  [ARCSTATS.replace("4    12884901888", "12884901888"), "12884901888"],
+  [ARCSTATS.replace("12884901888", "99999999999999999999"), "99999999999999999999"],
+] as const;
+for (const [text, quoted] of table) {
   Deno.test(`parseArcstats() throws and quotes ${quoted} when the text is malformed`, () => {
     assertThrows(() => parseArcstats(text), SyntaxError, quoted);
   });

@@ -30,20 +30,19 @@ Deno.test("parseByteCount() knows each unit", () => {
 });
 
 Deno.test("parseByteCount() throws for any other text", () => {
-  for (
-    const text of [
-      "",
-      "GB",
-      "-1",
-      "1e3",
-      "1,5GB",
-      "1 PB",
-      "1GBit",
-      "0x10",
-      "9007199254740993",
-      "1..5",
-    ]
-  ) {
+  const texts = [
+    "",
+    "GB",
+    "-1",
+    "1e3",
+    "1,5GB",
+    "1 PB",
+    "1GBit",
+    "0x10",
+    "9007199254740993",
+    "1..5",
+  ];
+  for (const text of texts) {
     assertThrows(() => parseByteCount(text), RangeError, "12.5GiB", text);
   }
 });

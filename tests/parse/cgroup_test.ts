@@ -82,9 +82,8 @@ Deno.test("parseMemoryLimit() reads a limit in bytes", () => {
   assertEquals(parseMemoryLimit("0\n"), 0);
 });
 
-for (
-  const text of ["max\n", "9223372036854771712\n", "9223372036854710272\n", "18446744073709551615"]
-) {
+const texts = ["max\n", "9223372036854771712\n", "9223372036854710272\n", "18446744073709551615"];
+for (const text of texts) {
   Deno.test(`parseMemoryLimit() returns undefined when the kernel writes ${text.trim()}`, () => {
     assertEquals(parseMemoryLimit(text), undefined);
   });
@@ -161,15 +160,14 @@ Deno.test("parseMemoryStat() finds a counter in the first line", () => {
   assertEquals(parseMemoryStat("inactive_file 5\nactive_file 7", 2).inactiveFileBytes, 5);
 });
 
-for (
-  const [text, quoted] of [
-    ["", `"inactive_file" after ""`],
-    ["anon 5\ninactive_file 5\n", `"active_file" after "anon 5"`],
-    ["inactive_file x\nactive_file 5\n", `"inactive_file x"`],
-    ["inactive_file 5\nactive_file -5\n", `"active_file -5"`],
-    ["inactive_file 5\nactive_file 5\nslab_reclaimable \n", `"slab_reclaimable "`],
-  ] as const
-) {
+const table = [
+  ["", `"inactive_file" after ""`],
+  ["anon 5\ninactive_file 5\n", `"active_file" after "anon 5"`],
+  ["inactive_file x\nactive_file 5\n", `"inactive_file x"`],
+  ["inactive_file 5\nactive_file -5\n", `"active_file -5"`],
+  ["inactive_file 5\nactive_file 5\nslab_reclaimable \n", `"slab_reclaimable "`],
+] as const;
+for (const [text, quoted] of table) {
   Deno.test(`parseMemoryStat() throws when the text is ${JSON.stringify(text)}`, () => {
     assertThrows(() => parseMemoryStat(text, 2), SyntaxError, quoted);
   });

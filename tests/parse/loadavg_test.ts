@@ -11,18 +11,17 @@ Deno.test("parseLoadavg() reads the three averages", () => {
   });
 });
 
-for (
-  const line of [
-    "",
-    "0.07",
-    "0.07 0.03",
-    "0.07 0.03 x 2/95 1",
-    "-1.00 0.03 0.07",
-    "0.1 0.2 0.3x",
-    "0.1\t0.2 0.3",
-    "0.1 0.2 0.3\x01",
-  ]
-) {
+const lines = [
+  "",
+  "0.07",
+  "0.07 0.03",
+  "0.07 0.03 x 2/95 1",
+  "-1.00 0.03 0.07",
+  "0.1 0.2 0.3x",
+  "0.1\t0.2 0.3",
+  "0.1 0.2 0.3\x01",
+];
+for (const line of lines) {
   Deno.test(`parseLoadavg() throws when the line is "${line}"`, () => {
     assertThrows(() => parseLoadavg(`${line}\n`), SyntaxError, `"${line}"`);
   });

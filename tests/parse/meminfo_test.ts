@@ -45,18 +45,17 @@ Deno.test("parseMeminfo() finds Cached before and after SwapCached", () => {
   assertEquals(parseMeminfo(`${head}SwapCached: 1 kB\n`).cachedBytes, undefined);
 });
 
-for (
-  const [text, quoted] of [
-    ["", 'no "MemTotal:"'],
-    ["MemTotal: 5 kB\n", 'no "MemFree:" after "MemTotal: 5 kB"'],
-    ["MemTotal: 5 kB\nMemFree:\n", '"MemFree:"'],
-    ["MemTotal: 5 kB\nMemFree: many kB\n", '"MemFree: many kB"'],
-    ["MemTotal: 5 MB\nMemFree: 5 kB\n", '"MemTotal: 5 MB"'],
-    ["MemTotal: 5 kB\nMemFree: 5\n", '"MemFree: 5"'],
-    ["MemTotal: -5 kB\nMemFree: 5 kB\n", '"MemTotal: -5 kB"'],
-    ["MemTotal: 9007199254740991 kB\nMemFree: 5 kB\n", '"MemTotal: 9007199254740991 kB"'],
-  ] as const
-) {
+const table = [
+  ["", 'no "MemTotal:"'],
+  ["MemTotal: 5 kB\n", 'no "MemFree:" after "MemTotal: 5 kB"'],
+  ["MemTotal: 5 kB\nMemFree:\n", '"MemFree:"'],
+  ["MemTotal: 5 kB\nMemFree: many kB\n", '"MemFree: many kB"'],
+  ["MemTotal: 5 MB\nMemFree: 5 kB\n", '"MemTotal: 5 MB"'],
+  ["MemTotal: 5 kB\nMemFree: 5\n", '"MemFree: 5"'],
+  ["MemTotal: -5 kB\nMemFree: 5 kB\n", '"MemTotal: -5 kB"'],
+  ["MemTotal: 9007199254740991 kB\nMemFree: 5 kB\n", '"MemTotal: 9007199254740991 kB"'],
+] as const;
+for (const [text, quoted] of table) {
   Deno.test(`parseMeminfo() throws when the text is ${JSON.stringify(text)}`, () => {
     assertThrows(() => parseMeminfo(text), SyntaxError, quoted);
   });

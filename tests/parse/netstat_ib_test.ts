@@ -40,20 +40,19 @@ Deno.test("parseNetstatIb() finds columns by their headings", () => {
   ]);
 });
 
-for (
-  const [text, quoted] of [
-    ["", "no headings"],
-    ["en0 1500 <Link#4> 1 0 20 3 0 40 0\n", '"en0 1500'],
-    [
-      "Name Mtu Network Address Ipkts Ierrs Opkts Oerrs Coll\nen0 1500 <Link#4> 1 0 1 0 0\n",
-      "no headings",
-    ],
-    [`${HEADING}\nen0 1500 <Link#4>\n`, '"en0 1500 <Link#4>"'],
-    [`${HEADING}\nen0 1500 <Link#4> 00:00:5e:00:53:01 1 0 - 3 0 40 0\n`, "no counters"],
-    [`${HEADING}\nen0 1500 <Link#4> 1 0 20 3 0 -40 0\n`, "no counters"],
-    [`${HEADING}\nen0 1500 <Link#4> 1 0 20 3 0 ${"4".repeat(21)} 0\n`, "no counters"],
-  ] as const
-) {
+const table = [
+  ["", "no headings"],
+  ["en0 1500 <Link#4> 1 0 20 3 0 40 0\n", '"en0 1500'],
+  [
+    "Name Mtu Network Address Ipkts Ierrs Opkts Oerrs Coll\nen0 1500 <Link#4> 1 0 1 0 0\n",
+    "no headings",
+  ],
+  [`${HEADING}\nen0 1500 <Link#4>\n`, '"en0 1500 <Link#4>"'],
+  [`${HEADING}\nen0 1500 <Link#4> 00:00:5e:00:53:01 1 0 - 3 0 40 0\n`, "no counters"],
+  [`${HEADING}\nen0 1500 <Link#4> 1 0 20 3 0 -40 0\n`, "no counters"],
+  [`${HEADING}\nen0 1500 <Link#4> 1 0 20 3 0 ${"4".repeat(21)} 0\n`, "no counters"],
+] as const;
+for (const [text, quoted] of table) {
   Deno.test(`parseNetstatIb() throws when the text is ${JSON.stringify(text.slice(-50))}`, () => {
     assertThrows(() => parseNetstatIb(text), SyntaxError, quoted);
   });

@@ -97,20 +97,19 @@ Deno.test("parsePingOutput() returns forbidden when ping lacks a permission", ()
 });
 
 Deno.test("parsePingOutput() throws when there is no result in the text", () => {
-  for (
-    const [text, quoted] of [
-      ["", '""'],
-      ["Killed\n", "Killed"],
-      ["PING 127.0.0.1 (127.0.0.1): 56 data bytes\n", "56 data bytes"],
-      ["64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time=", "icmp_seq=1 ttl=64 time="],
-      ["64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time=-1 ms", "time=-1 ms"],
-      ["64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time=1e9 ms", "time=1e9 ms"],
-      ["64 bytes from 10.0.0.1: icmp_seq=1 ttl=64", "ttl=64"],
-      ["1 packets transmitted, 1 received, 0% packet loss", "1 received"],
-      ["ping: invalid option -- 'W'\nusage: ping", "invalid option"],
-      ["BusyBox v1.35.0 multi-call binary.\n\nUsage: ping [OPTIONS] HOST", "Usage: ping"],
-    ] as const
-  ) {
+  const table = [
+    ["", '""'],
+    ["Killed\n", "Killed"],
+    ["PING 127.0.0.1 (127.0.0.1): 56 data bytes\n", "56 data bytes"],
+    ["64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time=", "icmp_seq=1 ttl=64 time="],
+    ["64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time=-1 ms", "time=-1 ms"],
+    ["64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time=1e9 ms", "time=1e9 ms"],
+    ["64 bytes from 10.0.0.1: icmp_seq=1 ttl=64", "ttl=64"],
+    ["1 packets transmitted, 1 received, 0% packet loss", "1 received"],
+    ["ping: invalid option -- 'W'\nusage: ping", "invalid option"],
+    ["BusyBox v1.35.0 multi-call binary.\n\nUsage: ping [OPTIONS] HOST", "Usage: ping"],
+  ] as const;
+  for (const [text, quoted] of table) {
     assertThrows(() => parsePingOutput(text), SyntaxError, quoted);
   }
 });

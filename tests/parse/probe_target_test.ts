@@ -91,18 +91,17 @@ Deno.test("parseProbeTarget() rejects options, tricks and mistakes", () => {
       assertThrows(() => parseProbeTarget(kind, text), SyntaxError, "Cannot parse probe target");
     }
   }
-  for (
-    const text of [
-      "host:",
-      "[::1]:",
-      "127.1",
-      "0x7f.0.0.1",
-      "010.0.0.1",
-      "a:b:c",
-      "host:http",
-      "a/b",
-    ]
-  ) {
+  const cases = [
+    "host:",
+    "[::1]:",
+    "127.1",
+    "0x7f.0.0.1",
+    "010.0.0.1",
+    "a:b:c",
+    "host:http",
+    "a/b",
+  ];
+  for (const text of cases) {
     assertThrows(() => parseProbeTarget("icmp", text), SyntaxError, JSON.stringify(text));
     assertThrows(() => parseProbeTarget("tcp", text), SyntaxError, JSON.stringify(text));
   }
@@ -131,9 +130,8 @@ Deno.test("parseProbeTarget() quotes 80 characters at most", () => {
 });
 
 Deno.test("parseProbeTarget() takes an @ behind the host for no user", () => {
-  for (
-    const text of ["http://host/a@b", "http://host?a@b", "http://host#a@b", "http://host\\a@b"]
-  ) {
+  const texts = ["http://host/a@b", "http://host?a@b", "http://host#a@b", "http://host\\a@b"];
+  for (const text of texts) {
     assertEquals(parseProbeTarget("icmp", text), { kind: "icmp", host: "host" });
   }
 });
@@ -148,29 +146,29 @@ Deno.test("parseProbeTarget() takes no character that moves a log's lines", () =
 });
 
 Deno.test("parseProbeTarget() names the reason", () => {
-  for (
-    const [text, reason] of [
-      ["-f", '"-f": it starts like an option'],
-      ["a b", '"a b": it has spaces or control characters'],
-      ["ftp://host", '"ftp://host": the scheme is not http(s)'],
-      ["host:70000", '"host:70000": the port is out of range'],
-      ["127.1", '"127.1": the address is not written in full'],
-    ] as const
-  ) assertThrows(() => parseProbeTarget("tcp", text), SyntaxError, reason);
+  const table = [
+    ["-f", '"-f": it starts like an option'],
+    ["a b", '"a b": it has spaces or control characters'],
+    ["ftp://host", '"ftp://host": the scheme is not http(s)'],
+    ["host:70000", '"host:70000": the port is out of range'],
+    ["127.1", '"127.1": the address is not written in full'],
+  ] as const;
+  for (const [text, reason] of table) {
+    assertThrows(() => parseProbeTarget("tcp", text), SyntaxError, reason);
+  }
 });
 
 Deno.test("parseProbeTarget() quotes neither query, user nor control characters", () => {
-  for (
-    const text of [
-      "http://me:secret@h/",
-      "ftp://h/?secret",
-      "h h?secret",
-      "\u001b[31m\u202esecret@h",
-      "http://secret@more:secret@h/",
-      "ftp://h/#secret",
-      "h\u202e\u2028\u2029\u0085 h",
-    ]
-  ) {
+  const texts = [
+    "http://me:secret@h/",
+    "ftp://h/?secret",
+    "h h?secret",
+    "\u001b[31m\u202esecret@h",
+    "http://secret@more:secret@h/",
+    "ftp://h/#secret",
+    "h\u202e\u2028\u2029\u0085 h",
+  ];
+  for (const text of texts) {
     const { message } = assertThrows(() => parseProbeTarget("http", text), SyntaxError);
     assertNotMatch(message, /secret|[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
   }

@@ -32,17 +32,16 @@ Deno.test("parseCpuTicks() returns undefined for a counter that fell below zero"
   assertEquals(parseCpuTicks("cpu  1 2 3 4 18446744073709551615 0 0 0").iowait, undefined);
 });
 
-for (
-  const line of [
-    "",
-    "cpu",
-    "cpu  1 2 3",
-    "cpu0 1 2 3 4",
-    "cpu  1 2 x 4",
-    "cpu  1 2 -3 4",
-    "intr 1 2 3 4 5",
-  ]
-) {
+const cases = [
+  "",
+  "cpu",
+  "cpu  1 2 3",
+  "cpu0 1 2 3 4",
+  "cpu  1 2 x 4",
+  "cpu  1 2 -3 4",
+  "intr 1 2 3 4 5",
+];
+for (const line of cases) {
   Deno.test(`parseCpuTicks() throws when the line is "${line}"`, () => {
     assertThrows(() => parseCpuTicks(line), SyntaxError, `"${line}"`);
   });

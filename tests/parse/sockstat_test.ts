@@ -29,16 +29,15 @@ Deno.test("parseSockstat() does not confuse UDPLITE with UDP", () => {
   assertEquals(parseSockstat("UDPLITE: inuse 7\nUDP: inuse 2 mem 1\nTCP: inuse 1\n").udp, 2);
 });
 
-for (
-  const [text, quoted] of [
-    ["", "no TCP or UDP"],
-    ["TCP: inuse\nUDP: inuse 1\n", '"TCP: inuse"'],
-    ["TCP: inuse x tw 1\nUDP: inuse 1\n", '"TCP: inuse x tw 1"'],
-    ["TCP: inuse 1 tw -1\nUDP: inuse 1\n", '"TCP: inuse 1 tw -1"'],
-    ["TCP4: inuse 1 orphan 0 tw 0\n", 'no TCP or UDP after "TCP4: inuse 1 orphan 0 tw 0"'],
-    ["xTCP: inuse 1\nUDPLITE: inuse 1\n", "no TCP or UDP"],
-  ] as const
-) {
+const table = [
+  ["", "no TCP or UDP"],
+  ["TCP: inuse\nUDP: inuse 1\n", '"TCP: inuse"'],
+  ["TCP: inuse x tw 1\nUDP: inuse 1\n", '"TCP: inuse x tw 1"'],
+  ["TCP: inuse 1 tw -1\nUDP: inuse 1\n", '"TCP: inuse 1 tw -1"'],
+  ["TCP4: inuse 1 orphan 0 tw 0\n", 'no TCP or UDP after "TCP4: inuse 1 orphan 0 tw 0"'],
+  ["xTCP: inuse 1\nUDPLITE: inuse 1\n", "no TCP or UDP"],
+] as const;
+for (const [text, quoted] of table) {
   Deno.test(`parseSockstat() throws when the text is ${JSON.stringify(text)}`, () => {
     assertThrows(() => parseSockstat(text), SyntaxError, quoted);
   });

@@ -13,15 +13,14 @@ Deno.test("parseVmStat() multiplies pages by their size", () => {
   });
 });
 
-for (
-  const [what, text, quoted] of [
-    ["is empty", "", "no page size"],
-    ["has pages of no size", TEXT.replace("16384 bytes", "0 bytes"), "no page size"],
-    ["lacks a line", TEXT.replace(/^Anonymous.*\n/m, ""), '"Anonymous pages"'],
-    ["has no count", TEXT.replace(/131072\./, "many"), '"Pages wired down"'],
-    ["has too large a count", TEXT.replace(/131072\./, "999999999999999."), '"Pages wired down"'],
-  ] as const
-) {
+const table = [
+  ["is empty", "", "no page size"],
+  ["has pages of no size", TEXT.replace("16384 bytes", "0 bytes"), "no page size"],
+  ["lacks a line", TEXT.replace(/^Anonymous.*\n/m, ""), '"Anonymous pages"'],
+  ["has no count", TEXT.replace(/131072\./, "many"), '"Pages wired down"'],
+  ["has too large a count", TEXT.replace(/131072\./, "999999999999999."), '"Pages wired down"'],
+] as const;
+for (const [what, text, quoted] of table) {
   Deno.test(`parseVmStat() throws when the text ${what}`, () => {
     assertThrows(() => parseVmStat(text), SyntaxError, quoted);
   });

@@ -56,14 +56,13 @@ Deno.test("HttpProbe.probe() sends one plain request and measures until the answ
   assertEquals(more, []);
   const [first = "", ...headers] = head.toLowerCase().trimEnd().split("\r\n");
   assertEquals(first, "get /a?b=c http/1.1");
-  for (
-    const header of [
-      `host: 127.0.0.1:${server.port}`,
-      "accept: */*",
-      "user-agent: mozilla/5.0 (compatible; komari-agent-deno)",
-      "connection: close",
-    ]
-  ) {
+  const cases = [
+    `host: 127.0.0.1:${server.port}`,
+    "accept: */*",
+    "user-agent: mozilla/5.0 (compatible; komari-agent-deno)",
+    "connection: close",
+  ];
+  for (const header of cases) {
     assert(headers.includes(header), `${header} in ${headers}`);
   }
 });

@@ -99,9 +99,8 @@ Deno.test("Prober.probe() refuses what a name must not lead to, and says so once
   });
   const lines = await collectedDebugLog(async () => {
     const prober = new Prober(shell, policyOf(resolver));
-    for (
-      const [kind, path] of [["icmp", ""], ["tcp", ""], ["http", ""], ["http", "/other"]] as const
-    ) {
+    const table = [["icmp", ""], ["tcp", ""], ["http", ""], ["http", "/other"]] as const;
+    for (const [kind, path] of table) {
       const target = parseProbeTarget(kind, `meta.example${path}`);
       assertEquals(await prober.probe(target, { signal }), -1);
     }

@@ -13,34 +13,33 @@ function machine(paths: string[], folders: string[]): Programs {
 const passwd =
   "root:x:0:0::/root:/bin/zsh\nagent:x:9:9::/var/agent:/usr/sbin/nologin\nx:x:8:8::./x:\n";
 
-for (
-  const [what, uid, programs, folders, account] of [
-    ["its own", 0, ["/bin/zsh", "/bin/bash"], ["/root"], ["root", "/root", "/bin/zsh"]],
-    [
-      "the system's bash where there are three",
-      0,
-      [...["/usr/local/bin/bash", "/usr/bin/bash", "/bin/bash"]],
-      ["/root"],
-      ["root", "/root", "/bin/bash"],
-    ],
-    ["bash where its own is missing", 0, ["/bin/bash"], ["/root"], ["root", "/root", "/bin/bash"]],
-    [
-      "bash where nobody logs in",
-      9,
-      ["/usr/sbin/nologin", "/usr/bin/bash"],
-      ["/var/agent"],
-      ["agent", "/var/agent", "/usr/bin/bash"],
-    ],
-    ["bash of the ports where it is", 9, ["/usr/local/bin/bash"], [], [
-      "agent",
-      "/",
-      "/usr/local/bin/bash",
-    ]],
-    ["sh where there is no bash", 9, ["/usr/sbin/nologin"], [], ["agent", "/", "/bin/sh"]],
-    ["sh where none is named, and no odd home", 8, [], ["./x"], ["x", "/", "/bin/sh"]],
-    ["sh where the account is unknown", 1000, [], [], ["1000", "/", "/bin/sh"]],
-  ] as const
-) {
+const table = [
+  ["its own", 0, ["/bin/zsh", "/bin/bash"], ["/root"], ["root", "/root", "/bin/zsh"]],
+  [
+    "the system's bash where there are three",
+    0,
+    [...["/usr/local/bin/bash", "/usr/bin/bash", "/bin/bash"]],
+    ["/root"],
+    ["root", "/root", "/bin/bash"],
+  ],
+  ["bash where its own is missing", 0, ["/bin/bash"], ["/root"], ["root", "/root", "/bin/bash"]],
+  [
+    "bash where nobody logs in",
+    9,
+    ["/usr/sbin/nologin", "/usr/bin/bash"],
+    ["/var/agent"],
+    ["agent", "/var/agent", "/usr/bin/bash"],
+  ],
+  ["bash of the ports where it is", 9, ["/usr/local/bin/bash"], [], [
+    "agent",
+    "/",
+    "/usr/local/bin/bash",
+  ]],
+  ["sh where there is no bash", 9, ["/usr/sbin/nologin"], [], ["agent", "/", "/bin/sh"]],
+  ["sh where none is named, and no odd home", 8, [], ["./x"], ["x", "/", "/bin/sh"]],
+  ["sh where the account is unknown", 1000, [], [], ["1000", "/", "/bin/sh"]],
+] as const;
+for (const [what, uid, programs, folders, account] of table) {
   Deno.test(`loginAccount() takes ${what}`, () => {
     const [name, home, shell] = account;
     const found = loginAccount(machine([...programs], [...folders]), { uid, passwd });

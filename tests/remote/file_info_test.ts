@@ -30,16 +30,17 @@ Deno.test("describeFile() names owner and group by their numbers, and each kind 
   assertEquals([known.uid, known.gid, known.owner, known.group], [1, 2, "user one", "group two"]);
   const unknown = await described({ uid: 2, gid: 1 });
   assertEquals([unknown.uid, unknown.gid, unknown.owner, unknown.group], [2, 1, "2", "1"]);
-  for (
-    const [letter, what] of [
-      ["d", { isDirectory: true }],
-      ["p", { isFifo: true }],
-      ["s", { isSocket: true }],
-      ["b", { isBlockDevice: true }],
-      ["c", { isCharDevice: true }],
-      ["-", { isFile: true }],
-    ] as const
-  ) assertEquals((await described({ ...what, mode: 0o124 })).mode, `${letter}--x-w-r--`);
+  const table = [
+    ["d", { isDirectory: true }],
+    ["p", { isFifo: true }],
+    ["s", { isSocket: true }],
+    ["b", { isBlockDevice: true }],
+    ["c", { isCharDevice: true }],
+    ["-", { isFile: true }],
+  ] as const;
+  for (const [letter, what] of table) {
+    assertEquals((await described({ ...what, mode: 0o124 })).mode, `${letter}--x-w-r--`);
+  }
 });
 
 Deno.test("readOwnerNames() reads accounts and groups, each from its own file", async () => {
@@ -58,13 +59,12 @@ Deno.test("readOwnerNames() reads files of 4 MiB, and nothing else", async () =>
   const MIB = 1024 * 1024;
   using _ = restoring(Deno, "stat", "readTextFile");
   Deno.readTextFile = () => Promise.resolve("somebody:x:7:7::/:/bin/sh\n");
-  for (
-    const [what, name] of [
-      [{ isFile: true, size: 4 * MIB }, "somebody"],
-      [{ isFile: true, size: 4 * MIB + 1 }, undefined],
-      [{ isFile: false, size: 0 }, undefined],
-    ] as const
-  ) {
+  const table = [
+    [{ isFile: true, size: 4 * MIB }, "somebody"],
+    [{ isFile: true, size: 4 * MIB + 1 }, undefined],
+    [{ isFile: false, size: 0 }, undefined],
+  ] as const;
+  for (const [what, name] of table) {
     Deno.stat = () => Promise.resolve({ ...seen, ...what });
     const { users, groups } = await readOwnerNames();
     assertEquals([users.get(7), groups.get(7)], [name, name]);

@@ -210,22 +210,18 @@ Deno.test("changeOwner() takes numbers up to the last one that the kernel gives"
   await using files = openFiles();
   const change = (args: Record<string, unknown>) =>
     files.ask("chown", { path: "~", ...args }).then(({ error }) => error);
-  for (
-    const [args, error] of [
-      [{ uid: 2 ** 32 - 2 }, ""],
-      [{ owner: "4294967294", gid: -1 }, ""],
-      [{ group: "root", uid: -1 }, ""],
-      [
-        { uid: 2 ** 32 - 1 },
-        "invalid argument: uid must be a whole number from -1 to 4294967294",
-      ],
-      [{ uid: -2 }, "invalid argument: uid must be a whole number from -1 to 4294967294"],
-      [{ owner: "4294967295" }, "invalid argument: owner is unknown on this machine"],
-      [{ owner: "no such account" }, "invalid argument: owner is unknown on this machine"],
-      [{ uid: -1, gid: -1 }, "invalid argument: no owner and no group"],
-      [{}, "invalid argument: no owner and no group"],
-    ] as const
-  ) assertEquals(await change(args), error);
+  const table = [
+    [{ uid: 2 ** 32 - 2 }, ""],
+    [{ owner: "4294967294", gid: -1 }, ""],
+    [{ group: "root", uid: -1 }, ""],
+    [{ uid: 2 ** 32 - 1 }, "invalid argument: uid must be a whole number from -1 to 4294967294"],
+    [{ uid: -2 }, "invalid argument: uid must be a whole number from -1 to 4294967294"],
+    [{ owner: "4294967295" }, "invalid argument: owner is unknown on this machine"],
+    [{ owner: "no such account" }, "invalid argument: owner is unknown on this machine"],
+    [{ uid: -1, gid: -1 }, "invalid argument: no owner and no group"],
+    [{}, "invalid argument: no owner and no group"],
+  ] as const;
+  for (const [args, error] of table) assertEquals(await change(args), error);
   assertEquals(asked, [[2 ** 32 - 2, null], [2 ** 32 - 2, null], [null, 0]]);
 });
 

@@ -41,9 +41,8 @@ Deno.test("FileRequests moves long files, and cut ones, without growing", async 
     String(PARTS),
   ]);
   const { downloads, uploads, cuts } = JSON.parse(output);
-  for (
-    const [name, { grewBytes, leftDescriptors }] of Object.entries({ downloads, uploads, cuts })
-  ) {
+  const table = Object.entries({ downloads, uploads, cuts });
+  for (const [name, { grewBytes, leftDescriptors }] of table) {
     assert(grewBytes < 16 * MIB, `${name}: memory grew by ${grewBytes / MIB} MiB`);
     assertEquals(leftDescriptors, 0, name);
   }

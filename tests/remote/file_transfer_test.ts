@@ -69,10 +69,7 @@ withFiles.test("sendFilePart() refuses a file of another size and parts beyond i
     { length: "5" },
   ];
   for (const change of wrong) {
-    assertMatch(
-      await files.error("download_stream", { ...args, ...change }),
-      /^invalid argument/,
-    );
+    assertMatch(await files.error("download_stream", { ...args, ...change }), /^invalid argument/);
   }
   assertEquals(pieces, 0);
 });

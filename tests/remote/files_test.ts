@@ -67,12 +67,11 @@ Deno.test("Files.handle() answers a request that could not be begun, and begins 
   await files.close();
 });
 
-for (
-  const [name, options, reason] of [
-    ["remote control is off", { isOff: true }, "remote control is off"],
-    ["files are switched off", { isAllowed: false }, "--disable-remote-files is set"],
-  ] as const
-) {
+const table = [
+  ["remote control is off", { isOff: true }, "remote control is off"],
+  ["files are switched off", { isAllowed: false }, "--disable-remote-files is set"],
+] as const;
+for (const [name, options, reason] of table) {
   Deno.test(`Files.handle() refuses at once in the official words when ${name}`, async () => {
     const path = await Deno.makeTempFile();
     const lines = await collectedLog(async () => {

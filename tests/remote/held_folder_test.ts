@@ -49,14 +49,13 @@ onLinux.test("HeldFolder.entry() stays in its folder when that is renamed, by it
     await using _ = held;
     await Deno.rename(`${folder}/held`, `${folder}/away`);
     assertEquals(await Deno.readTextFile(held.entry("file")), "its own");
-    for (
-      const answer of [
-        () => Promise.reject(new Deno.errors.NotFound("there is no /proc")),
-        // The /proc of others.
-        () => stat(folder),
-        async () => ({ ...await stat(`${folder}/away`), dev: -1 }),
-      ]
-    ) {
+    const answers = [
+      () => Promise.reject(new Deno.errors.NotFound("there is no /proc")),
+      // The /proc of others.
+      () => stat(folder),
+      async () => ({ ...await stat(`${folder}/away`), dev: -1 }),
+    ];
+    for (const answer of answers) {
       Deno.stat = answer;
       const byPath = await HeldFolder.open(`${folder}/away`).finally(() => Deno.stat = stat);
       await using _ = byPath;

@@ -10,12 +10,11 @@ import { eventually } from "./processes_below.ts";
 const LENGTHS = { lengthBytes: 9_000_000, limitBytes: 8_388_608 };
 const SIZE = "it has 9000000 bytes, and at most 8388608 are taken";
 
-for (
-  const [state, programs, output, error] of [
-    ["on", new Programs(), `The command was not run: ${SIZE}.`, `too long a request: ${SIZE}`],
-    ["off", undefined, "Remote control is disabled.", "web control is disabled"],
-  ] as const
-) {
+const table = [
+  ["on", new Programs(), `The command was not run: ${SIZE}.`, `too long a request: ${SIZE}`],
+  ["off", undefined, "Remote control is disabled.", "web control is disabled"],
+] as const;
+for (const [state, programs, output, error] of table) {
   Deno.test(`LongOrders.handle() answers once what it can name, and logs the first, remote control ${state}`, async () => {
     const panel = new FakePanel();
     const { commandResults, fileResults } = panel.sender;
@@ -24,14 +23,15 @@ for (
     const orders = new LongOrders({ commands, files });
     const lines = await collectedLog(async () => {
       for (let times = 0; times < 3; times++) {
-        for (
-          const [method, orderId] of [
-            ["agent.exec", "c"],
-            ["agent.exec", undefined],
-            ["agent.message", "m"],
-            ["", "x"],
-          ] as const
-        ) orders.handle({ kind: "too long", method, orderId, ...LENGTHS });
+        const cases = [
+          ["agent.exec", "c"],
+          ["agent.exec", undefined],
+          ["agent.message", "m"],
+          ["", "x"],
+        ] as const;
+        for (const [method, orderId] of cases) {
+          orders.handle({ kind: "too long", method, orderId, ...LENGTHS });
+        }
       }
       orders.handle({ kind: "too long", method: "agent.file", orderId: "f", ...LENGTHS });
       await eventually(() => commandResults.length + fileResults.length >= 2);

@@ -287,11 +287,10 @@ test("Terminals keeps the shell when the panel asks but can't be reached", async
   await detached(panel);
   const { dial } = opener;
   let dialled = 0;
-  for (
-    const answer of [() => undefined, () => {
-      throw new Error("unreachable");
-    }]
-  ) {
+  const answers = [() => undefined, () => {
+    throw new Error("unreachable");
+  }];
+  for (const answer of answers) {
     opener.dial = () => {
       dialled++;
       return answer();

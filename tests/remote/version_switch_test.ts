@@ -293,13 +293,12 @@ Deno.test("updateArguments() finds the unit of the service manager in each kind 
   assertEquals(own.slice(-4), ["update", "--now", "--install-version", "1.2.3"]);
   assertEquals(args.slice(7).join(" "), words);
   assertEquals(updateArguments("", "/p", "1.2.3").slice(-2), ["--install-version", "1.2.3"]);
-  for (
-    const cgroup of [
-      "",
-      "0::/\n",
-      "0::/user.slice/user-0.slice/session-3.scope",
-      "0::/system.slice/docker-0123.scope",
-      "0::/openrc.agent",
-    ]
-  ) assertEquals(start(cgroup), "/p update --now");
+  const cgroups = [
+    "",
+    "0::/\n",
+    "0::/user.slice/user-0.slice/session-3.scope",
+    "0::/system.slice/docker-0123.scope",
+    "0::/openrc.agent",
+  ];
+  for (const cgroup of cgroups) assertEquals(start(cgroup), "/p update --now");
 });

@@ -111,16 +111,15 @@ console.log(names.filter((name) => Deno.permissions.querySync({ name }).state ==
 `;
 
 Deno.test("sealByRuntime() leaves the permissions that are needed", async () => {
-  for (
-    const [needs, left] of [
-      [{}, "net env"],
-      [{ bindsSockets: true, listensLater: true }, "net env"],
-      [{ looksAtFiles: true }, "read net env"],
-      [{ readsFiles: "there is no getent" }, "read net env"],
-      [{ looksAtFiles: true, readsFiles: "there is no getent" }, "read net env"],
-      [{ asksSystem: true }, "sys net env"],
-    ] as const
-  ) {
+  const table = [
+    [{}, "net env"],
+    [{ bindsSockets: true, listensLater: true }, "net env"],
+    [{ looksAtFiles: true }, "read net env"],
+    [{ readsFiles: "there is no getent" }, "read net env"],
+    [{ looksAtFiles: true, readsFiles: "there is no getent" }, "read net env"],
+    [{ asksSystem: true }, "sys net env"],
+  ] as const;
+  for (const [needs, left] of table) {
     const output = await denoOutput("eval --ext=js", [PERMISSIONS, JSON.stringify(needs)]);
     assertEquals(output.trim(), left, JSON.stringify(needs));
   }
@@ -199,28 +198,27 @@ Deno.test("installSeccompFilter() gives up privileges, and then puts the filter 
 });
 
 Deno.test("installSeccompFilter() says what an administrator can do something about", () => {
-  for (
-    const [answers, message] of [
-      [{ syscall: -1n, errno: 1 }, "install the seccomp filter: the system forbids it (EPERM)"],
-      [{ syscall: -1n, errno: 13 }, "install the seccomp filter: the system forbids it (EACCES)"],
-      [
-        { syscall: -1n, errno: 22 },
-        "install the seccomp filter: the kernel was built without seccomp filters (EINVAL)",
-      ],
-      [
-        { syscall: -1n, errno: 38 },
-        "install the seccomp filter: the kernel or the container lacks the call (ENOSYS)",
-      ],
-      [{ syscall: -1n, errno: 12 }, "install the seccomp filter: error 12"],
-      [{ syscall: -1n }, "install the seccomp filter: error 0"],
-      [{ syscall: 7n }, "install the seccomp filter: thread 7 has another"],
-      [
-        { prctl: -1, errno: 22 },
-        "give up gaining privileges: " +
-        "the kernel was built without seccomp filters (EINVAL)",
-      ],
-    ] as const
-  ) {
+  const table = [
+    [{ syscall: -1n, errno: 1 }, "install the seccomp filter: the system forbids it (EPERM)"],
+    [{ syscall: -1n, errno: 13 }, "install the seccomp filter: the system forbids it (EACCES)"],
+    [
+      { syscall: -1n, errno: 22 },
+      "install the seccomp filter: the kernel was built without seccomp filters (EINVAL)",
+    ],
+    [
+      { syscall: -1n, errno: 38 },
+      "install the seccomp filter: the kernel or the container lacks the call (ENOSYS)",
+    ],
+    [{ syscall: -1n, errno: 12 }, "install the seccomp filter: error 12"],
+    [{ syscall: -1n }, "install the seccomp filter: error 0"],
+    [{ syscall: 7n }, "install the seccomp filter: thread 7 has another"],
+    [
+      { prctl: -1, errno: 22 },
+      "give up gaining privileges: " +
+      "the kernel was built without seccomp filters (EINVAL)",
+    ],
+  ] as const;
+  for (const [answers, message] of table) {
     const error = assertThrows(() => install(answers), Error);
     assertEquals(error.message, `Cannot ${message}`);
   }

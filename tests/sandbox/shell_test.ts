@@ -244,25 +244,24 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
 
   inFolder.test(`Shell.interfaceTraits() tells what ${name} sees in sys`, async (sys) => {
     const net = `${sys.path}/class/net`;
-    for (
-      const folder of [
-        "eth0/device",
-        "eth0/bonding_slave",
-        "eth0/brport",
-        "br0/bridge",
-        "br0/lower_eth0",
-        "tap.1",
-        "bond0/bonding",
-        "bond0/device",
-        "lan1/lower_eth9/dsa",
-        "home",
-        "wlan0/device",
-        "mon0/device",
-        "wan/device",
-        "port1",
-        "a\\n1",
-      ]
-    ) await Deno.mkdir(`${net}/${folder}`, { recursive: true });
+    const folders = [
+      "eth0/device",
+      "eth0/bonding_slave",
+      "eth0/brport",
+      "br0/bridge",
+      "br0/lower_eth0",
+      "tap.1",
+      "bond0/bonding",
+      "bond0/device",
+      "lan1/lower_eth9/dsa",
+      "home",
+      "wlan0/device",
+      "mon0/device",
+      "wan/device",
+      "port1",
+      "a\\n1",
+    ];
+    for (const folder of folders) await Deno.mkdir(`${net}/${folder}`, { recursive: true });
     await Deno.writeTextFile(`${net}/tap.1/tun_flags`, "0x1002\n");
     await Deno.writeTextFile(`${net}/bond0/uevent`, "INTERFACE=bond0\nIFINDEX=7\n");
     await Deno.writeTextFile(`${net}/home/uevent`, "DEVTYPE=wireguard\nINTERFACE=home\n");
@@ -578,9 +577,8 @@ Deno.test("Shell.nvidiaSmi() tells how it failed", async () => {
       `Cannot run nvidia-smi: it ended with 9; its output begins with "${said}"`,
     );
   }
-  for (
-    const [status, how] of [[123, "ended with 123"], [124, "took too long"], [137, "took too long"]]
-  ) {
+  const table = [[123, "ended with 123"], [124, "took too long"], [137, "took too long"]];
+  for (const [status, how] of table) {
     using smi = ofNvidiaSmi(`#!/bin/sh\necho ${"x".repeat(240)}\nexit ${status}\n`);
     await using shell = new TestShell({ path: smi.path, gpu: true });
     const { message } = await assertRejects(() => shell.nvidiaSmi(), Error);

@@ -37,12 +37,11 @@ inOwnNetwork.test("hardenProcess() keeps the runtime from opening its debugger",
   Deno.kill(hardened.pid, 0);
 });
 
-for (
-  const [name, args] of [
-    ["a sealed agent", []],
-    ["an agent with remote control", ["--enable-remote-control"]],
-  ] as const
-) {
+const table = [
+  ["a sealed agent", []],
+  ["an agent with remote control", ["--enable-remote-control"]],
+] as const;
+for (const [name, args] of table) {
   Deno.test({
     name: `${name} opens no debugger, and reports on`,
     ignore: !hasOwnNetwork,

@@ -43,9 +43,8 @@ inFolder.test("trustedDeno() lets root run no Deno that other users can change",
   const path = `${folder}/bin/deno`;
   await Deno.writeTextFile(path, "", { mode: 0o755 });
   assertEquals(trustedDeno(path, { user: "root" }), path);
-  for (
-    const [part, mode] of [[path, 0o757], [`${folder}/bin`, 0o777], [folder, 0o702]] as const
-  ) {
+  const table = [[path, 0o757], [`${folder}/bin`, 0o777], [folder, 0o702]] as const;
+  for (const [part, mode] of table) {
     const { mode: before } = await Deno.stat(part);
     await Deno.chmod(part, mode);
     assertThrows(

@@ -30,13 +30,12 @@ async function installed(
 }
 
 Deno.test("planService() takes the sandbox away for root with remote control alone", async () => {
-  for (
-    const [words, isSandboxed] of [
-      [["--enable-remote-control"], true],
-      [["--as-root"], true],
-      [["--as-root", "--enable-remote-control"], false],
-    ] as const
-  ) {
+  const table = [
+    [["--enable-remote-control"], true],
+    [["--as-root"], true],
+    [["--as-root", "--enable-remote-control"], false],
+  ] as const;
+  for (const [words, isSandboxed] of table) {
     await using fake = machineOf("systemd");
     await fake.install([...ARGS, ...words]);
     const unit = fake.text(`/etc/systemd/system/${NAME}.service`);

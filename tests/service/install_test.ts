@@ -211,16 +211,15 @@ onOpenRc.test("install() with --print shows every file and command without secre
   assertEquals([fake.tree(), fake.calls(), asked], [before, [], []]);
   const printed = fake.output;
   assertEquals(printed.includes("could not be checked"), false);
-  for (
-    const shown of [
-      `File /etc/${NAME}/config.json (mode 0640, group of ${NAME})`,
-      '"endpoint": "https://p.example"',
-      "supervisor=supervise-daemon",
-      "Run useradd --system",
-      `Run rc-service ${NAME} restart`,
-      `File /opt/${NAME}/${NAME} (mode 0755), a copy of`,
-    ]
-  ) assertStringIncludes(printed, shown);
+  const cases = [
+    `File /etc/${NAME}/config.json (mode 0640, group of ${NAME})`,
+    '"endpoint": "https://p.example"',
+    "supervisor=supervise-daemon",
+    "Run useradd --system",
+    `Run rc-service ${NAME} restart`,
+    `File /opt/${NAME}/${NAME} (mode 0755), a copy of`,
+  ];
+  for (const shown of cases) assertStringIncludes(printed, shown);
   for (const secret of ["top-secret", 'very"secret', 'very\\"secret', "pass$word", "pass\\$word"]) {
     assert(!printed.includes(secret), secret);
   }

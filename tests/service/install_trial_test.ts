@@ -144,14 +144,13 @@ Deno.test("install() takes no report of the agent that ran before", async () => 
 });
 
 Deno.test("install() returns to the installation before when no panel accepts its reports", async () => {
-  for (
-    const [words, env] of [
-      [[...TYPO], {}],
-      [[...TYPO, "--install-dir", "/srv/new/agent"], {}],
-      [[...TYPO, "--state-dir", "/srv/state/deep"], {}],
-      [[], { HTTPS_PROXY: "http://bad-proxy:3128" }],
-    ] as const
-  ) {
+  const table = [
+    [[...TYPO], {}],
+    [[...TYPO, "--install-dir", "/srv/new/agent"], {}],
+    [[...TYPO, "--state-dir", "/srv/state/deep"], {}],
+    [[], { HTTPS_PROXY: "http://bad-proxy:3128" }],
+  ] as const;
+  for (const [words, env] of table) {
     await using machine = await working();
     const before = machine.content();
     const refusal = await machine.install(words, { env });
@@ -356,13 +355,14 @@ Deno.test("install() returns to the updates and the user before", async () => {
   await machine.install([...TYPO, ...RELEASES, "--as-root=false"]);
   assertEquals(machine.content(), before);
   const calls = machine.calls();
-  for (
-    const line of [
-      `rc-service ${NAME}-update stop`,
-      `chown -hR root: /var/lib/${NAME}`,
-      `userdel ${NAME}`,
-    ]
-  ) assertEquals(calls.includes(line), true, `${line} in\n${calls.join("\n")}`);
+  const lines = [
+    `rc-service ${NAME}-update stop`,
+    `chown -hR root: /var/lib/${NAME}`,
+    `userdel ${NAME}`,
+  ];
+  for (const line of lines) {
+    assertEquals(calls.includes(line), true, `${line} in\n${calls.join("\n")}`);
+  }
 
   await using updated = await working(RELEASES);
   const withUpdates = updated.content();

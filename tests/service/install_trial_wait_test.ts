@@ -71,13 +71,8 @@ inFolder.test("waitForReports() takes no report of the agent that ran before", a
   health.accepted(1000);
   const before = readHealth([folder.path]);
   if (before === undefined) throw new Error("Cannot play an agent");
-  for (
-    const [change, isAccepted] of [
-      [{}, false],
-      [{ startedAtMs: 7 }, true],
-      [{ pid: 7 }, true],
-    ] as const
-  ) {
+  const table = [[{}, false], [{ startedAtMs: 7 }, true], [{ pid: 7 }, true]] as const;
+  for (const [change, isAccepted] of table) {
     const changed = { ...before, ...change };
     const start = { folder: folder.path, sinceMs: 0, panels, before: changed };
     const waiting = waitForReports(start, signal);

@@ -34,14 +34,13 @@ Deno.test("propertyList() formats every type and escapes text", () => {
     Variables: { HOME: "/x" },
   });
   const text = list.replace(/\n\s*/g, "");
-  for (
-    const part of [
-      "<dict><key>a&lt;b</key><string>c &amp; d &gt; e</string>",
-      "<key>Count</key><integer>6</integer><key>On</key><true/>",
-      "<array><string>one</string><string>&lt;two&gt;</string></array>",
-      "<key>Variables</key><dict><key>HOME</key><string>/x</string></dict></dict></plist>",
-    ]
-  ) assertStringIncludes(text, part);
+  const parts = [
+    "<dict><key>a&lt;b</key><string>c &amp; d &gt; e</string>",
+    "<key>Count</key><integer>6</integer><key>On</key><true/>",
+    "<array><string>one</string><string>&lt;two&gt;</string></array>",
+    "<key>Variables</key><dict><key>HOME</key><string>/x</string></dict></dict></plist>",
+  ];
+  for (const part of parts) assertStringIncludes(text, part);
 });
 
 Deno.test("launchdUpdatePlist() updates as root after boot and every 6 h", () => {

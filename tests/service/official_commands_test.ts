@@ -193,9 +193,8 @@ Deno.test("parseSystemdCommand() reads quoted values and comments of an Environm
 });
 
 Deno.test("parseSystemdCommand() returns no words when there is no ExecStart=", () => {
-  for (
-    const text of ["", "[Service]", "[Service]\nExecStart=", "[Service\nExecStart=/x", "=\n[]\n"]
-  ) {
+  const texts = ["", "[Service]", "[Service]\nExecStart=", "[Service\nExecStart=/x", "=\n[]\n"];
+  for (const text of texts) {
     assertEquals(parseSystemdCommand(text, refuse).words, []);
   }
 });

@@ -50,16 +50,15 @@ inFolder.test("readOfficialRecord() reads what officialRecordStep() wrote until 
 });
 
 inFolder.test("readOfficialRecord() returns undefined when the record is damaged", (folder) => {
-  for (
-    const text of [
-      "",
-      "null",
-      "[]",
-      '{"manager": "systemd"}',
-      JSON.stringify({ ...REPLACED, manager: "upstart" }),
-      JSON.stringify({ ...REPLACED, binary: 5 }),
-    ]
-  ) {
+  const texts = [
+    "",
+    "null",
+    "[]",
+    '{"manager": "systemd"}',
+    JSON.stringify({ ...REPLACED, manager: "upstart" }),
+    JSON.stringify({ ...REPLACED, binary: 5 }),
+  ];
+  for (const text of texts) {
     Deno.writeTextFileSync(`${folder.path}/replaced.json`, text);
     assertEquals(readOfficialRecord(folder.path), undefined, text);
   }

@@ -157,14 +157,13 @@ withPackage.test("install() of a packaged program removes proxies that are not w
 
 Deno.test("uninstall() of a packaged program removes all that install() and the agent have made", async () => {
   const made = ["traffic.json", "environment", "install.conf", "replaced.json"];
-  for (
-    const [options, kept] of [
-      [{ print: false }, []],
-      [{ print: false, keepsState: true }, ["traffic.json"]],
-      [{ print: false, keepsOfficialRecord: true }, ["replaced.json"]],
-      [{ print: true }, made],
-    ] as const
-  ) {
+  const table = [
+    [{ print: false }, []],
+    [{ print: false, keepsState: true }, ["traffic.json"]],
+    [{ print: false, keepsOfficialRecord: true }, ["replaced.json"]],
+    [{ print: true }, made],
+  ] as const;
+  for (const [options, kept] of table) {
     await using fake = packaged({ "systemd-run": "exit 226" });
     await fake.install(ARGS, { env: { HTTPS_PROXY: "http://proxy:3128" } });
     fake.write(`/var/lib/${NAME}/traffic.json`, "{}");

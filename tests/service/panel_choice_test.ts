@@ -91,13 +91,12 @@ onOpenRc.test("install() refuses a pair whose token nobody knows, and changes no
 onOpenRc.test("install() refuses a pair without a token where nothing is installed", async (machine) => {
   const before = machine.tree();
   const key = ["--auto-discovery", "k3y-of-the-panel"];
-  for (
-    const words of [
-      [...ONE, "-e", "https://two.example", ...key],
-      [...ONE, "-e", "https://two.example"],
-      ["-e", "https://two.example", ...ONE],
-    ]
-  ) {
+  const cases = [
+    [...ONE, "-e", "https://two.example", ...key],
+    [...ONE, "-e", "https://two.example"],
+    ["-e", "https://two.example", ...ONE],
+  ];
+  for (const words of cases) {
     await assertRejects(
       () => installed(machine, ...words),
       UsageError,

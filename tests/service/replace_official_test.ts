@@ -37,14 +37,13 @@ onOfficialMachine.test("replace() imports the official agent's settings", async 
   assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.isDone, true);
   const printed = machine.output;
   assertEquals(printed.includes("token123"), false);
-  for (
-    const words of [
-      "/etc/init.d/komari-agent",
-      "Remote control was on and is now off",
-      "Installed",
-      "--restore",
-    ]
-  ) {
+  const cases = [
+    "/etc/init.d/komari-agent",
+    "Remote control was on and is now off",
+    "Installed",
+    "--restore",
+  ];
+  for (const words of cases) {
     assertStringIncludes(printed, words);
   }
 

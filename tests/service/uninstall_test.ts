@@ -14,9 +14,8 @@ const whileInstalled = testsWith(() => installed());
 whileInstalled.test("uninstall() with --print shows what would be removed, and changes nothing", async (fake) => {
   const program = `/opt/${NAME}/${NAME}`;
   // Of this list everything is there, and nothing else.
-  for (
-    const path of [`${program}.old`, `${program}.update/update.state`, `/var/lib/${NAME}/state`]
-  ) {
+  const paths = [`${program}.old`, `${program}.update/update.state`, `/var/lib/${NAME}/state`];
+  for (const path of paths) {
     fake.write(path, "");
   }
   fake.printed.length = 0;
@@ -163,12 +162,11 @@ Deno.test("uninstall() removes a user's files when the manager does not answer",
   const before = fake.tree();
   await fake.install(ARGS);
   // As the manager enables it.
-  for (
-    const link of [
-      `default.target.wants/${NAME}.service`,
-      `timers.target.wants/${NAME}-update.timer`,
-    ]
-  ) {
+  const links = [
+    `default.target.wants/${NAME}.service`,
+    `timers.target.wants/${NAME}-update.timer`,
+  ];
+  for (const link of links) {
     fake.write(`${units}/${link}`, "");
   }
   fake.write("/users/alone", "");

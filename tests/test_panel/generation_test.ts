@@ -87,9 +87,8 @@ Deno.test("a panel 1.5 accepts results of commands by v2, also again; a panel 1.
   assertEquals(older.state.violations, [], "an agent may try");
 });
 
-for (
-  const [name, violations] of [["1.4", ["terminal: was dialled before"]], ["1.5", []]] as const
-) {
+const table = [["1.4", ["terminal: was dialled before"]], ["1.5", []]] as const;
+for (const [name, violations] of table) {
   Deno.test(`a second dial of a connected terminal replaces the first: ${name}`, async () => {
     using panel = await openPanel(name);
     const socket = await dial(panel, "v2").opened();
@@ -104,13 +103,8 @@ for (
   });
 }
 
-for (
-  const [name, timeoutMs, acceptsPings] of [
-    ["1.4", 11_000, false],
-    ["1.5", 11_000, false],
-    ["main", 75_000, true],
-  ] as const
-) {
+const cases = [["1.4", 11_000, false], ["1.5", 11_000, false], ["main", 75_000, true]] as const;
+for (const [name, timeoutMs, acceptsPings] of cases) {
   timed.test(`a panel ${name} drops a WebSocket ${timeoutMs / 1000} s after the last data`, async (time) => {
     using panel = await openPanel(name);
     const socket = await dial(panel, "v2").opened();

@@ -245,12 +245,11 @@ Deno.test("Downloads send the proxy's password to the proxy only", async () => {
   const login = "user:p@ss";
   await using proxy = startHttpProxy({ login });
   await using socks = startSocksProxy({ login });
-  for (
-    const https of [
-      `http://user:p%40ss@127.0.0.1:${proxy.port}`,
-      `socks5://user:p%40ss@127.0.0.1:${socks.port}`,
-    ]
-  ) {
+  const cases = [
+    `http://user:p%40ss@127.0.0.1:${proxy.port}`,
+    `socks5://user:p%40ss@127.0.0.1:${socks.port}`,
+  ];
+  for (const https of cases) {
     const options = { caCerts: [authority] };
     const proxied = new Downloads({ ...options, proxies: { https } });
     const url = `https://127.0.0.1:${server.addr.port}/x`;

@@ -128,13 +128,12 @@ withServer.test("findRelease() takes a version of --update-url by its tag", asyn
 withServer.test("findRelease() refuses a list that is not signed, or names no version", async (server) => {
   server.publish("1.3.0", "the program");
   const find = () => findRelease(mirrored(server), { downloads: DOWNLOADS, signal });
-  for (
-    const [faults, words] of [
-      [{ sums: "0".repeat(64) + "  komari-agent-deno-portable\n" }, "SHA256SUMS names no version"],
-      [{ signature: new ReleaseKeys().sign("another") }, "is not signed with the key"],
-      [{ answer: { "SHA256SUMS": () => new Response("<html>") } }, "is not signed with the key"],
-    ] as const
-  ) {
+  const table = [
+    [{ sums: "0".repeat(64) + "  komari-agent-deno-portable\n" }, "SHA256SUMS names no version"],
+    [{ signature: new ReleaseKeys().sign("another") }, "is not signed with the key"],
+    [{ answer: { "SHA256SUMS": () => new Response("<html>") } }, "is not signed with the key"],
+  ] as const;
+  for (const [faults, words] of table) {
     server.faults = faults;
     await assertRejects(find, Error, words);
   }
@@ -144,25 +143,23 @@ const MIRROR = "https://mirror.example.com/gh";
 const FILE = "https://github.com/o/n/releases/download/v1/x";
 
 Deno.test("mirroredUrl() prefixes GitHub's addresses", () => {
-  for (
-    const url of [
-      FILE,
-      "https://api.github.com/repos/o/n/releases/latest",
-      "https://objects.githubusercontent.com/x",
-      "https://GITHUB.com/x",
-    ]
-  ) assertEquals(mirroredUrl(url, MIRROR), `${MIRROR}/${url}`);
+  const urls = [
+    FILE,
+    "https://api.github.com/repos/o/n/releases/latest",
+    "https://objects.githubusercontent.com/x",
+    "https://GITHUB.com/x",
+  ];
+  for (const url of urls) assertEquals(mirroredUrl(url, MIRROR), `${MIRROR}/${url}`);
 });
 
 Deno.test("mirroredUrl() keeps other addresses, and all without a mirror", () => {
-  for (
-    const url of [
-      "https://releases.example.com/x",
-      "https://github.com.example.com/x",
-      "https://notgithub.com/x",
-      "https://example.com/https://github.com/x",
-    ]
-  ) assertEquals(mirroredUrl(url, MIRROR), url);
+  const urls = [
+    "https://releases.example.com/x",
+    "https://github.com.example.com/x",
+    "https://notgithub.com/x",
+    "https://example.com/https://github.com/x",
+  ];
+  for (const url of urls) assertEquals(mirroredUrl(url, MIRROR), url);
   assertEquals(mirroredUrl(FILE, ""), FILE);
 });
 

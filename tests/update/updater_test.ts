@@ -434,14 +434,13 @@ withWorld.test("performUpdate() downloads nothing for an agent that would not co
 });
 
 Deno.test("performUpdate() wants a report of the last two intervals and 15 s", async () => {
-  for (
-    const [agoMs, intervalMs, isRecent] of [
-      [17_000, 1_000, true],
-      [17_001, 1_000, false],
-      [135_000, 60_000, true],
-      [135_001, 60_000, false],
-    ] as const
-  ) {
+  const table = [
+    [17_000, 1_000, true],
+    [17_001, 1_000, false],
+    [135_000, 60_000, true],
+    [135_001, 60_000, false],
+  ] as const;
+  for (const [agoMs, intervalMs, isRecent] of table) {
     await using world = await World.open();
     const parts = world.parts();
     const health = parts.agent.health.bind(parts.agent);
