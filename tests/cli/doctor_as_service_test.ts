@@ -186,6 +186,7 @@ Deno.test("runAsService() counts the variables of the service's files", async ()
     const settings = [{ name: "EnvironmentFile", value: `-${file}`, file: "/x.service" }];
     const named = await runWith({ shown: { output }, settings });
     assertStringIncludes(named.run?.result.text ?? "", `ALL_PROXY (${file}), NO_PROXY (${file})`);
+    assertStringIncludes(named.commands[1]?.args.join(" ") ?? "", '"ALL_PROXY= no_proxy="');
   } finally {
     Deno.removeSync(file);
   }

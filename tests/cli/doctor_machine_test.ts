@@ -10,11 +10,12 @@ import { askedMounts, disksResult, hangingMounts } from "../../lib/cli/doctor_di
 import { failedPing } from "../../lib/cli/doctor_ping.ts";
 import type { CheckResult } from "../../lib/cli/checks.ts";
 import type { Config } from "../../lib/config/config.ts";
+import type { UnitSetting } from "../../lib/service/loaded_unit.ts";
 import type { PanelHealth } from "../../lib/state/health_file.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
 import { StartedProcesses } from "../started_processes.ts";
 import { writeRecordedMachine } from "../metrics/recorded_machine.ts";
-import { onLinux } from "../only_on.ts";
+import { asRoot, onLinux } from "../only_on.ts";
 import { replaced } from "../replaced.ts";
 import { inContainerImage } from "./container_image.ts";
 import { configOf as resolved } from "./fake_context.ts";
@@ -29,8 +30,13 @@ function configOf(...args: readonly string[]): Config {
 }
 
 /** The result of the check of this id. */
-async function resultOf(id: string, config: Config, health?: Health): Promise<CheckResult> {
-  const options = { os: "linux", arch: "x86_64", health };
+async function resultOf(
+  id: string,
+  config: Config,
+  health?: Health,
+  unit: readonly UnitSetting[] = [],
+): Promise<CheckResult> {
+  const options = { os: "linux", arch: "x86_64", health, unit };
   const checks = [...machineChecks(config, options), sealCheck(config, options)];
   const check = checks.find((check) => check.id === id);
   if (check === undefined) throw new Error(`There is no check ${id}`);
@@ -118,6 +124,30 @@ Deno.test("machineChecks() fail for probes that the panel wants and the agent ca
   const health = { ...problemHealth("ping", "no socket"), panels: [panel] };
   assertEquals((await resultOf("ping", configOf(), health)).status, "failed");
   assertEquals(started.children(), [], "its shell has ended");
+});
+
+asRoot.test("machineChecks() try ping as the user that a sealed agent is", async () => {
+  for (const [args, uid] of [[[], 65534], [["--enable-remote-control"], undefined]] as const) {
+    const uids: (number | undefined)[] = [];
+    using _ = replaced(Deno, {
+      Command: class extends Deno.Command {
+        constructor(command: string | URL, options?: Deno.CommandOptions) {
+          super(command, options);
+          uids.push(options?.uid);
+        }
+      },
+    });
+    await resultOf("ping", configOf(...args));
+    assertEquals(uids.at(0), uid);
+  }
+});
+
+Deno.test("machineChecks() know the state folder that the unit makes", async () => {
+  using folder = new TempFolder();
+  const config = configOf("--month-rotate", "1", "--state-dir", `${folder.path}/x`);
+  const unit = [{ name: "StateDirectory", value: "x", file: "/x.service" }];
+  const { text } = await resultOf("state", config, undefined, unit);
+  assertStringIncludes(text, "is made by systemd at the next start");
 });
 
 Deno.test("machineChecks() believe the agent that serves metrics", async () => {

@@ -903,6 +903,10 @@ Deno.test("checkProbes() names targets that are always lost, and one that may no
     );
     assertStringIncludes(causes[0] ?? "", "permit it: --allow-local-probes");
     assertStringIncludes(causes[1] ?? "", ": nc -vz 192.0.2.1 80; nc -vz 198.51.100.7 81");
+    const permitting = configIn(folder, "--allow-local-probes");
+    const health = runningAgent(permitting, {});
+    const permitted = await checkProbes(permitting, health, new AbortController().signal);
+    assertEquals(adviceText(permitted).includes("permit it"), false);
     const all = await of("tcp", "192.0.2.1:443", 2);
     assertStringIncludes(all.causes?.[0] ?? "", "nc -vz 192.0.2.1 443");
   });
