@@ -97,13 +97,11 @@ function machineOf(
 
 Deno.test("unmatchedNotices() names the option whose list matches nothing", () => {
   const found = machineOf([{ name: "eth0", counted: false }], [ABSENT]);
-  assertEquals(
-    unmatchedNotices({ ...NONE, includeNics: ["eth9"], includeMountPoints: ["/nope"] }, found),
-    [
-      "--include-nics eth9 matches no interface, so no traffic is counted",
-      "--include-mountpoint /nope is not mounted, so no disk space is counted",
-    ],
-  );
+  const lists = { includeNics: ["eth9"], excludeNics: ["e*"], includeMountPoints: ["/nope"] };
+  assertEquals(unmatchedNotices({ ...NONE, ...lists }, found), [
+    "--include-nics eth9 matches no interface, so no traffic is counted",
+    "--include-mountpoint /nope is not mounted, so no disk space is counted",
+  ]);
   assertEquals(unmatchedNotices({ ...NONE, excludeNics: ["e*", "w*"] }, found), [
     "--exclude-nics e*,w* leaves no interface, so no traffic is counted",
   ]);
