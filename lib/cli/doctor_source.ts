@@ -26,27 +26,31 @@ export async function sourceFinding(
   if (route === undefined || "kind" in route || route.source === undefined) return undefined;
   if (route.device === "lo") return undefined;
   const { source, device, gateway, network = "default" } = route;
-  const others = (attempt(() => Deno.networkInterfaces()) ?? []).map((it) => it.address)
-    .filter((it) =>
-      it !== source && ipFamily(it) === ipFamily(source) &&
-      !["loopback", "link-local"].includes(addressScope(it) ?? "")
-    ).slice(0, MAX_SOURCES);
+  const others = (attempt(() => Deno.networkInterfaces()) ?? []).filter((it) =>
+    it.address !== source && ipFamily(it.address) === ipFamily(source) &&
+    !["loopback", "link-local"].includes(addressScope(it.address) ?? "")
+  ).slice(0, MAX_SOURCES);
   const [isUsual, ...answered] = await Promise.all(
-    [source, ...others].map((from) => isAnswered(from, { address, port, signal })),
+    [source, ...others.map((it) => it.address)]
+      .map((from) => isAnswered(from, { address, port, signal })),
   );
   const other = others[answered.indexOf(true)];
   if (isUsual || other === undefined) return undefined;
-  const to = gateway === undefined ? [network] : [network, "via", gateway];
+  const ip = ipFor(address);
+  const to = [network, ...gateway === undefined ? [] : ["via", gateway]].join(" ");
+  const { name, address: from } = other;
   return {
     text:
-      `what is sent from ${source}, as its route has it, gets no answer, and from ${other} it does`,
-    advice: [
-      `have its route use ${other}, here and in the files of the network: ${
-        ipFor(address)
-      } route replace ` +
-      `${to.join(" ")} dev ${device} src ${other}`,
-      `if ${source} is to be used, have the routers on the way let it pass`,
-    ],
+      `what is sent from ${source}, as its route has it, gets no answer, and from ${from} it does`,
+    advice: name === device
+      ? [
+        `have its route use ${from}, here and in the files of the network: ${ip} route replace ${to} dev ` +
+        `${device} src ${from}`,
+        `if ${source} is to be used, have the routers on the way let it pass`,
+      ]
+      : [
+        `see why it is not sent by ${name}, which has that address: ${ip} rule; ${ip} route show table all`,
+      ],
   };
 }
 

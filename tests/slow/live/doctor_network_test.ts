@@ -396,6 +396,15 @@ function rows(port: number): Row[] {
       ),
     })),
     {
+      cause: "an interface by which nothing comes back, beside another one",
+      plant:
+        `ip link add lan1 type veth peer name lan2; ip link set lan1 up; ip link set lan2 up; ` +
+        `ip addr add ${OTHER}/32 dev lan1; iptables -A INPUT -d ${THERE} -j DROP`,
+      heal: "ip link del lan1; iptables -F INPUT",
+      endpoint: `http://${HERE}:${port}`,
+      ...failed("connect", `from ${OTHER} it does`, "→ see why it is not sent by lan1, which has"),
+    },
+    {
       cause: "an address of IPv6 that is not usable yet",
       plant: "cd /proc/sys/net/ipv6/conf/eth0; echo 0 >disable_ipv6; echo 500 >dad_transmits; " +
         "ip -6 addr add 2001:db8::5/64 dev eth0; ip -6 route add 2001:db8:1::/48 dev eth0",
