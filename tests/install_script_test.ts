@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ReleaseKeys } from "./update/release_keys.ts";
 import { writeExecutable } from "./executable.ts";
 import { makeCertificate } from "./net/test_authority.ts";
+import { mountedInMemory } from "./mounted.ts";
 
 const SCRIPT = decodeURIComponent(new URL("../install.sh", import.meta.url).pathname);
 const RELEASES = "https://github.com/some/where/releases";
@@ -775,20 +776,11 @@ testWith(
   ["curl", "mount"],
   "takes another folder where no program can be started in the first",
   async (world) => {
-    const run = (command: string, ...args: string[]) =>
-      new Deno.Command(command, { args }).output();
-    const tmp = `${world.folder}/tmp`;
-    const options = ["-t", "tmpfs", "-o", "size=8m,noexec", "tiny", tmp];
-    if (Deno.uid() !== 0 || !(await run("mount", ...options)).success) {
-      return console.log("skipped: no file system can be mounted here");
-    }
-    try {
-      await world.installs([]);
-      const exe = Deno.readTextFileSync(`${world.folder}/work/exe`);
-      assert(exe.startsWith("/var/tmp/"), exe);
-    } finally {
-      await run("umount", tmp);
-    }
+    await using mount = await mountedInMemory(`${world.folder}/tmp`, "size=8m,noexec");
+    if (mount === undefined) return;
+    await world.installs([]);
+    const exe = Deno.readTextFileSync(`${world.folder}/work/exe`);
+    assert(exe.startsWith("/var/tmp/"), exe);
   },
 );
 

@@ -41,15 +41,18 @@ function checkAt(
   return checkHealth([folder], options);
 }
 
+const healthy = (text: string) => ({ text: `Healthy: ${text}\n`, isHealthy: true });
+const unhealthy = (text: string) => ({ text: `Unhealthy: ${text}\n`, isHealthy: false });
+
 Deno.test("checkHealth() is content within two intervals and 15 s, and not a moment longer", () => {
   const table = [[500, 16_000], [3_000, 21_000], [10_000, 35_000]] as const;
   for (const [intervalMs, maxAgeMs] of table) {
     using agent = new RunningAgent(NOW, { intervalMs });
     const seconds = maxAgeMs / 1000;
-    assertEquals(checkAt(NOW + maxAgeMs, agent.path), {
-      text: `Healthy: a report was accepted ${seconds} s ago\n`,
-      isHealthy: true,
-    });
+    assertEquals(
+      checkAt(NOW + maxAgeMs, agent.path),
+      healthy(`a report was accepted ${seconds} s ago`),
+    );
     const more = `which is more than ${seconds} s\n`;
     assertEquals(checkAt(NOW + maxAgeMs + 1, agent.path), {
       text: `Unhealthy: the last report was accepted ${seconds} s ago, ${more}`,
@@ -67,10 +70,10 @@ Deno.test("checkHealth() with --alive asks only whether the agent runs, whatever
     using agent = new RunningAgent(acceptedAtMs);
     const later = NOW + 86_400_000;
     assertEquals(checkAt(later, agent.path).isHealthy, false);
-    assertEquals(checkAt(later, agent.path, { alive: true }), {
-      text: `Healthy: the agent runs (process ${Deno.pid})\n`,
-      isHealthy: true,
-    });
+    assertEquals(
+      checkAt(later, agent.path, { alive: true }),
+      healthy(`the agent runs (process ${Deno.pid})`),
+    );
     assertEquals(
       JSON.parse(checkAt(later, agent.path, { alive: true, json: true }).text).healthy,
       true,
@@ -86,36 +89,27 @@ Deno.test("checkHealth() with --alive asks only whether the agent runs, whatever
 
 Deno.test("checkHealth() says that there is no agent, or that it was killed", () => {
   using folder = new TempFolder();
-  assertEquals(checkAt(NOW, folder.path), {
-    text: "Unhealthy: no agent of this user runs here, and none is installed as a service\n",
-    isHealthy: false,
-  });
+  assertEquals(
+    checkAt(NOW, folder.path),
+    unhealthy("no agent of this user runs here, and none is installed as a service"),
+  );
   leaveKilled(folder.path);
-  assertEquals(checkHealth([folder.path]), {
-    text: "Unhealthy: the agent exited unexpectedly\n",
-    isHealthy: false,
-  });
+  assertEquals(checkHealth([folder.path]), unhealthy("the agent exited unexpectedly"));
 });
 
 Deno.test("checkHealth() waits for the first accepted report", () => {
   using agent = new RunningAgent(undefined);
-  assertEquals(checkHealth([agent.path]), {
-    text: "Unhealthy: no report was accepted yet\n",
-    isHealthy: false,
-  });
+  assertEquals(checkHealth([agent.path]), unhealthy("no report was accepted yet"));
 });
 
 const withAgent = testsWith(() => new RunningAgent(NOW));
 
 withAgent.test("checkHealth() is not fooled by a clock that was set back", (agent) => {
-  assertEquals(checkAt(NOW - 5_000, agent.path), {
-    text: "Healthy: a report was accepted 0.0 s ago\n",
-    isHealthy: true,
-  });
-  assertEquals(checkAt(NOW - 3_600_000, agent.path), {
-    text: "Unhealthy: the clock was set back, and no report was accepted since\n",
-    isHealthy: false,
-  });
+  assertEquals(checkAt(NOW - 5_000, agent.path), healthy("a report was accepted 0.0 s ago"));
+  assertEquals(
+    checkAt(NOW - 3_600_000, agent.path),
+    unhealthy("the clock was set back, and no report was accepted since"),
+  );
 });
 
 withAgent.test("checkHealth() tells the same as JSON", (agent) => {

@@ -10,6 +10,7 @@ import { collectedLog } from "../log/collected_log.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { onlySyntaxErrors } from "../parse/only_syntax_errors.ts";
 import { onLinux } from "../only_on.ts";
+import { mountedInMemory } from "../mounted.ts";
 
 const NODE = { endpoint: "https://panel.example", uuid: "u", token: "t", registeredAtMs: 1 };
 const OTHER = { ...NODE, endpoint: "https://other.example", token: "t2" };
@@ -120,28 +121,14 @@ Deno.test("NodeStore.open() throws where nothing can be written, and writes to n
 });
 
 test("NodeStore.checkWritable() throws when no space is left", async (folder) => {
-  if (!await run("mount", "-t", "tmpfs", "-o", "size=16k", "tiny", folder)) {
-    return console.log("skipped: no file system can be mounted here");
-  }
-  try {
-    using opened = store(folder);
-    await opened.open();
-    // One page is left, which is too little for what stays on the disk beside the state.
-    Deno.writeFileSync(`${folder}/big`, new Uint8Array(16_384 - 8192));
-    await assertRejects(() => opened.checkWritable(), Error, "Cannot write");
-  } finally {
-    await run("umount", "-l", folder);
-  }
+  await using mount = await mountedInMemory(folder, "size=16k");
+  if (mount === undefined) return;
+  using opened = store(folder);
+  await opened.open();
+  // One page is left, which is too little for what stays on the disk beside the state.
+  Deno.writeFileSync(`${folder}/big`, new Uint8Array(16_384 - 8192));
+  await assertRejects(() => opened.checkWritable(), Error, "Cannot write");
 });
-
-async function run(command: string, ...args: string[]): Promise<boolean> {
-  try {
-    const options = { args, stdout: "null", stderr: "null" } as const;
-    return (await new Deno.Command(command, options).output()).success;
-  } catch {
-    return false;
-  }
-}
 
 /** The files below a folder that this process has open. */
 function openFiles(folder: string): string[] {

@@ -6,6 +6,7 @@ import { type FilesUnderTest, openFiles, withFiles } from "./file_requests_fixtu
 import { restoring } from "../restoring.ts";
 import { onLinux, onlyIf } from "../only_on.ts";
 import { testsWith } from "../tests_with.ts";
+import { mounted } from "../mounted.ts";
 
 async function makeTree(folder: string): Promise<void> {
   await Deno.mkdir(`${folder}/tree/deep`, { recursive: true });
@@ -310,13 +311,6 @@ withFiles.test("moveFile() does not mix a folder with another, and keeps both", 
   assertEquals(files.names("other"), ["b"]);
 });
 
-/** Shows a folder at another place until the block ends; `undefined` where nothing can be mounted. */
-async function bound(folder: string, place: string): Promise<AsyncDisposable | undefined> {
-  const run = (command: string, ...args: string[]) => new Deno.Command(command, { args }).output();
-  if (!(await run("mount", "--bind", folder, place)).success) return undefined;
-  return { [Symbol.asyncDispose]: async () => void await run("umount", "-l", place) };
-}
-
 const asLinuxRoot = onlyIf(Deno.build.os === "linux" && Deno.uid() === 0);
 
 asLinuxRoot.test("moveFile() and copyFile() lose nothing when a mount shows the source at the destination too", async () => {
@@ -325,7 +319,7 @@ asLinuxRoot.test("moveFile() and copyFile() lose nothing when a mount shows the 
   await Deno.mkdir(`${folder}/data`);
   await makeTree(`${folder}/data`);
   await Deno.mkdir(`${folder}/alias`);
-  await using mount = await bound(`${folder}/data`, `${folder}/alias`);
+  await using mount = await mounted(`${folder}/alias`, "--bind", `${folder}/data`);
   if (mount === undefined) return;
   for (const name of ["tree", "tree/a", "tree/deep/link"]) {
     const args = { source: `~/data/${name}`, destination: `~/alias/${name}` };
@@ -345,7 +339,7 @@ asLinuxRoot.test("copyFile() refuses to copy a folder into itself where a mount 
   const { folder } = files;
   await Deno.mkdir(`${folder}/data/part`, { recursive: true });
   await Deno.mkdir(`${folder}/alias`);
-  await using mount = await bound(`${folder}/data/part`, `${folder}/alias`);
+  await using mount = await mounted(`${folder}/alias`, "--bind", `${folder}/data/part`);
   if (mount === undefined) return;
   const args = { source: "~/data", destination: "~/alias/copy" };
   assertMatch(await files.error("copy", args), /into itself/);
@@ -385,8 +379,8 @@ acrossAsRoot.test("moveFile() keeps a source that a mount on another file system
   const { folder } = files;
   await Deno.mkdir(`${other}/whole`);
   await Deno.mkdir(`${other}/part/deep`, { recursive: true });
-  await using whole = await bound(`${folder}/tree`, `${other}/whole`);
-  await using part = await bound(`${folder}/tree/deep`, `${other}/part/deep`);
+  await using whole = await mounted(`${other}/whole`, "--bind", `${folder}/tree`);
+  await using part = await mounted(`${other}/part/deep`, "--bind", `${folder}/tree/deep`);
   if (whole === undefined || part === undefined) return;
   for (const name of ["whole", "part"]) {
     const args = { source: "~/tree", destination: `${other}/${name}` };

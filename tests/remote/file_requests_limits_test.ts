@@ -6,6 +6,7 @@ import { type TransferServer, withTransferServer } from "./transfer_server.ts";
 import { V8_FLAGS } from "../../build/runtime_flags.ts";
 import { onlyIf } from "../only_on.ts";
 import { denoOutput } from "../deno_output.ts";
+import { mountedInMemory } from "../mounted.ts";
 
 const MIB = 1024 * 1024;
 
@@ -68,22 +69,17 @@ asLinuxRoot.test("FileRequests says that the disk is full, and leaves nothing on
   await withServer(async (files, server) => {
     const disk = `${files.folder}/disk`;
     await Deno.mkdir(disk);
-    const mount = ["-t", "tmpfs", "-o", "size=1m", "none", disk];
-    const { success } = await new Deno.Command("mount", { args: mount }).output();
-    if (!success) return;
-    try {
-      server.open("t1", { givesBytes: 4 * MIB });
-      const upload = { path: "~/disk/file", upload_id: "u1", total_size: 4 * MIB };
-      const part = { chunk_index: 0, offset: 0, chunk_size: 8 * MIB, first: true };
-      const args = { ...upload, ...part, transfer_id: "t1", transfer_token: "secret" };
-      assertEquals(await files.error("upload_stream", args), "no space left on device");
-      await files.result("upload_cancel", { upload_id: "u1", path: "~/disk/file" });
-      await Deno.writeFile(`${files.folder}/large`, new Uint8Array(2 * MIB));
-      const copy = { source: "~/large", destination: "~/disk/copy" };
-      assertEquals(await files.error("copy", copy), "no space left on device");
-      assertEquals([...Deno.readDirSync(disk)], []);
-    } finally {
-      await new Deno.Command("umount", { args: ["-l", disk] }).output();
-    }
+    await using mount = await mountedInMemory(disk, "size=1m");
+    if (mount === undefined) return;
+    server.open("t1", { givesBytes: 4 * MIB });
+    const upload = { path: "~/disk/file", upload_id: "u1", total_size: 4 * MIB };
+    const part = { chunk_index: 0, offset: 0, chunk_size: 8 * MIB, first: true };
+    const args = { ...upload, ...part, transfer_id: "t1", transfer_token: "secret" };
+    assertEquals(await files.error("upload_stream", args), "no space left on device");
+    await files.result("upload_cancel", { upload_id: "u1", path: "~/disk/file" });
+    await Deno.writeFile(`${files.folder}/large`, new Uint8Array(2 * MIB));
+    const copy = { source: "~/large", destination: "~/disk/copy" };
+    assertEquals(await files.error("copy", copy), "no space left on device");
+    assertEquals([...Deno.readDirSync(disk)], []);
   });
 });

@@ -4,6 +4,7 @@ import { StateFile } from "../../lib/state/state_file.ts";
 import { ClosedFolder, inClosedFolder } from "../closed_folder.ts";
 import { replaced } from "../replaced.ts";
 import { syncedPaths } from "./synced_paths.ts";
+import { mountedInMemory } from "../mounted.ts";
 
 interface Numbered {
   number: number;
@@ -273,42 +274,22 @@ Deno.test({
   },
 });
 
-/** A tiny file system of its own; `undefined` where it can't be made. */
-async function mountTiny(folder: string): Promise<boolean> {
-  if (Deno.uid() !== 0) return false;
-  const { success } = await run("mount", "-t", "tmpfs", "-o", "size=32k,mode=0700", "tiny", folder);
-  return success;
-}
-
-async function run(command: string, ...args: string[]): Promise<{ success: boolean }> {
-  try {
-    return await new Deno.Command(command, { args, stdout: "null", stderr: "null" }).output();
-  } catch {
-    return { success: false };
-  }
-}
-
 inClosedFolder.test("StateFile.write() survives a disk that is full or read-only", async (folder) => {
-  if (!await mountTiny(folder.path)) {
-    return console.log("skipped: no file system can be mounted here");
-  }
-  try {
-    await write(folder.path, 1);
-    await fill(`${folder.path}/filler`);
-    using file = stateFile(folder.path);
-    await file.open();
-    await assertRejects(() => file.write(text(2).padEnd(8192)), Error, "Cannot write");
-    assertEquals(stateFile(folder.path).read().value, { number: 1 });
-    await Deno.remove(`${folder.path}/filler`);
-    await file.write(text(4));
-    assertEquals(stateFile(folder.path).read(), { value: { number: 4 }, problems: [] });
-    file[Symbol.dispose]();
-    assert(await remountReadOnly(folder.path));
-    await assertRejects(() => write(folder.path, 5), Error, "Cannot use");
-    assertEquals(stateFile(folder.path).read(), { value: { number: 4 }, problems: [] });
-  } finally {
-    await run("umount", folder.path);
-  }
+  await using mount = await mountedInMemory(folder.path, "size=32k,mode=0700");
+  if (mount === undefined) return;
+  await write(folder.path, 1);
+  await fill(`${folder.path}/filler`);
+  using file = stateFile(folder.path);
+  await file.open();
+  await assertRejects(() => file.write(text(2).padEnd(8192)), Error, "Cannot write");
+  assertEquals(stateFile(folder.path).read().value, { number: 1 });
+  await Deno.remove(`${folder.path}/filler`);
+  await file.write(text(4));
+  assertEquals(stateFile(folder.path).read(), { value: { number: 4 }, problems: [] });
+  file[Symbol.dispose]();
+  assert(await remountReadOnly(folder.path));
+  await assertRejects(() => write(folder.path, 5), Error, "Cannot use");
+  assertEquals(stateFile(folder.path).read(), { value: { number: 4 }, problems: [] });
 });
 
 inClosedFolder.test("StateFile.open() goes on where a new file can't be brought to the disk yet", async (folder) => {
@@ -329,8 +310,9 @@ inClosedFolder.test("StateFile.open() goes on where a new file can't be brought 
 
 /** Tries again while the kernel still has a file open that was closed a moment before. */
 async function remountReadOnly(folder: string): Promise<boolean> {
+  const args = ["-o", "remount,ro", folder];
   for (let tries = 0; tries < 100; tries++) {
-    if ((await run("mount", "-o", "remount,ro", folder)).success) return true;
+    if ((await new Deno.Command("mount", { args }).output()).success) return true;
   }
   return false;
 }

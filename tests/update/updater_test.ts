@@ -15,6 +15,7 @@ import {
 } from "./fake_installation.ts";
 import { writeExecutable } from "../executable.ts";
 import { testsWith } from "../tests_with.ts";
+import { mountedInMemory } from "../mounted.ts";
 
 const PROGRAM = programOf("1.3.0");
 
@@ -733,28 +734,18 @@ for (const step of STEPS_OF_BAD) {
 withWorld.test("performUpdate() changes nothing when the disk is full", async (world) => {
   const disk = `${world.folder}/disk`;
   Deno.mkdirSync(disk);
-  if (!await mountTiny(disk)) return console.log("skipped: no file system can be mounted here");
-  try {
-    const path = `${disk}/agent`;
-    writeExecutable(path, programOf("1.2.3"));
-    await updaterOptions({ ...world.place, path }).agent.start();
-    world.server.publish("1.3.0", `${PROGRAM}${"#".repeat(300_000)}\n${PROGRAM.slice(10)}`);
-    const run = () => runFakeUpdate({ ...world.place, path });
-    const error = await assertRejects(run, Error);
-    assertStringIncludes(describeError(error), "No space left on device");
-    assertEquals(versionIn(path), "1.2.3");
-    const names = Array.from(Deno.readDirSync(disk), ({ name }) => name).sort();
-    assertEquals(names, ["agent", "agent.agent", "agent.update"]);
-    world.server.publish("1.3.0", PROGRAM);
-    assertEquals((await run()).kind, "updated");
-  } finally {
-    await new Deno.Command("umount", { args: [disk] }).output();
-  }
+  await using mount = await mountedInMemory(disk, "size=64k,mode=0700");
+  if (mount === undefined) return;
+  const path = `${disk}/agent`;
+  writeExecutable(path, programOf("1.2.3"));
+  await updaterOptions({ ...world.place, path }).agent.start();
+  world.server.publish("1.3.0", `${PROGRAM}${"#".repeat(300_000)}\n${PROGRAM.slice(10)}`);
+  const run = () => runFakeUpdate({ ...world.place, path });
+  const error = await assertRejects(run, Error);
+  assertStringIncludes(describeError(error), "No space left on device");
+  assertEquals(versionIn(path), "1.2.3");
+  const names = Array.from(Deno.readDirSync(disk), ({ name }) => name).sort();
+  assertEquals(names, ["agent", "agent.agent", "agent.update"]);
+  world.server.publish("1.3.0", PROGRAM);
+  assertEquals((await run()).kind, "updated");
 });
-
-/** A file system of a few pages; `false` where it can't be made. */
-async function mountTiny(folder: string): Promise<boolean> {
-  if (Deno.uid() !== 0) return false;
-  const args = ["-t", "tmpfs", "-o", "size=64k,mode=0700", "tiny", folder];
-  return (await new Deno.Command("mount", { args, stderr: "null" }).output()).success;
-}
