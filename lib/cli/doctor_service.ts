@@ -103,7 +103,8 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
   const restarts = Number(unit?.property("NRestarts") ?? 0);
   const again = `${text}; systemd has started it again ${counted(restarts, "time")}`;
   const death = restarts > 0 ? state.lastDeath : "";
-  const seen = restarts === 0 ? text : death === "" ? again : `${again}: before, ${death}`;
+  const withDeath = (text: string) => death === "" ? text : `${text}: before, ${death}`;
+  const seen = restarts === 0 ? text : withDeath(again);
   const hindrance = unit &&
     (isLoaded
       ? missingRequirement(unit, found.detail) ?? missingProgram(unit, install) ??
@@ -145,7 +146,7 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
   }
   const runsForMs = Date.now() - (health.startedAtMs ?? 0);
   const limit = unit && underSettings("", { unit: ofDropIns(unit), names: ENDING_SETTINGS });
-  const lately = `${seen}, the last time ${duration(runsForMs)} ago`;
+  const lately = withDeath(`${again}, the last time ${duration(runsForMs)} ago`);
   if (limit === undefined && KILLED.test(death) && runsForMs < LATELY_KILLED_MS) {
     return warning(
       lately,

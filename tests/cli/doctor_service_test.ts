@@ -1513,7 +1513,7 @@ Deno.test("serviceResult() warns of a service that was killed, for an hour", () 
   assertEquals(once.status, "warning");
   assertStringIncludes(
     once.text,
-    "again 1 time: before, its process was ended by SIGKILL, the last",
+    "again 1 time, the last time 16 min ago: before, its process was ended",
   );
   assertStringIncludes(once.causes?.[0] ?? "", "see whether the kernel has too little memory");
   assertEquals(killed("its process was ended by SIGKILL", 1_000_000).status, "ok", "long ago");

@@ -350,6 +350,52 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       ...failed("service", "nothing has started it", "→ start it, now and at boot: systemctl"),
     },
     {
+      cause: "a second ExecStart=",
+      plant: `mkdir -p ${DROP_INS} && printf '[Service]\\nExecStart=/bin/true\\n' >${DROP_IN} && ` +
+        `systemctl daemon-reload && systemctl stop ${SERVICE}`,
+      heal: `rm ${DROP_IN} && ${RESTART}`,
+      statusCode: 1,
+      ...failed(
+        "service",
+        "more than one ExecStart=",
+        `an empty line ExecStart= above it in ${DROP_IN}`,
+      ),
+    },
+    {
+      cause: "a state folder that is a link to nothing",
+      plant: `systemctl stop ${SERVICE} && mv ${STATE} /tmp/state && ln -s /nothing ${STATE} && ` +
+        `systemctl start ${SERVICE}; sleep 1`,
+      heal: `systemctl stop ${SERVICE}; rm -rf ${STATE} && mv /tmp/state ${STATE} && ` +
+        `systemctl start ${SERVICE}`,
+      statusCode: 1,
+      ...failed("service", `${STATE} is a link to /nothing, which is not there`, `rm ${STATE}`),
+    },
+    {
+      cause: "a stopped service that may not read its configuration",
+      plant: `systemctl stop ${SERVICE} && chmod 600 /etc/${SERVICE}/config.json`,
+      statusCode: 1,
+      ...failed(
+        "service",
+        "it was stopped, and a start would fail: Cannot read --config",
+        "→ let it",
+      ),
+    },
+    {
+      cause: "a process that was killed",
+      plant: `until ${PROGRAM} health; do sleep 1; done; systemctl kill -s KILL ${SERVICE}`,
+      heal: `systemctl restart ${SERVICE}`,
+      reports: true,
+      waitsFor: `${PROGRAM} health`,
+      statusCode: 0,
+      ...warning("service", "before, its process was ended by SIGKILL", "too little memory"),
+    },
+    {
+      cause: "another address of the panel in a drop-in",
+      ...dropIn("Environment=AGENT_ENDPOINT=http://127.0.0.1:9"),
+      statusCode: 1,
+      ...failed("connect", `1. remove AGENT_ENDPOINT from ${DROP_IN}, which wins over ${url}`),
+    },
+    {
       cause: "LimitFSIZE",
       ...dropIn("LimitFSIZE=0"),
       statusCode: 1,
