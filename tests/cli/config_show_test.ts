@@ -177,4 +177,8 @@ inFolder.test("runConfigShow() names the installed service's file and its saved 
   assertMatch(proxy, /^ {2}HTTP_PROXY +http:\/\/\*{8}@p\.example:1 +\/.*\/environment$/);
   assertEquals(more, []);
   assertMatch(context.printed, /^ {2}config_file +\S+\/config\.json +the installed service$/m);
+  Deno.removeSync(`${folder.path}/environment`);
+  const without = new FakeContext(context.env);
+  runConfigShow(config, without);
+  assertEquals(without.printed.includes("not-of-the-service"), false);
 });
