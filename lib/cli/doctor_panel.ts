@@ -12,7 +12,7 @@ import { isHtml, reasonOf, statusError } from "../panel/http_exchange.ts";
 import type { UnitSetting } from "../service/loaded_unit.ts";
 import { USER_AGENT } from "../version.ts";
 import { type Check, check, type CheckResult, failed, ok, skipped, warning } from "./checks.ts";
-import { answerAdvice, answererText, isPasswordWall } from "./doctor_advice.ts";
+import { answerAdvice, answererText, isPasswordWall, proxyVariableNames } from "./doctor_advice.ts";
 import { clockAdvice, clockDifference } from "./doctor_clock.ts";
 import { cloudflareAdvice, isChallenge } from "./doctor_cloudflare.ts";
 import { checkConnection } from "./doctor_connection.ts";
@@ -23,7 +23,14 @@ import { isRpcAnswer, PanelCalls } from "./doctor_panel_calls.ts";
 import { measureRoundTrip } from "./doctor_round_trip.ts";
 import { checkTls } from "./doctor_tls.ts";
 import { tokenResult, type TokenState } from "./doctor_token.ts";
-import { endpointPlace, failureText, type Way, wayTo, withDoubts } from "./doctor_way.ts";
+import {
+  endpointPlace,
+  failureText,
+  type Way,
+  wayTo,
+  withDoubts,
+  withoutProxy,
+} from "./doctor_way.ts";
 
 /** For the calls that find out what answers. */
 const CALL_TIMEOUT_MS = 7_000;
@@ -245,13 +252,14 @@ class PanelCheck {
         return warning(`the request for one was refused: ${reason}${answerer}`, ...advice);
       }
       return blocked(
+        this.#way,
         (response.text.includes("Require WebSocket upgrade")
           ? "the Upgrade header is removed on the way"
           : reason) + answerer,
       );
     } catch (error) {
       signal.throwIfAborted();
-      return blocked(failureText(error));
+      return blocked(this.#way, failureText(error));
     }
   }
 
@@ -274,9 +282,17 @@ const REGISTERS_ITSELF = skipped("not checked: this node registers itself");
 /** Statuses by which something refuses a call whatever it asks for. */
 const REFUSALS: readonly number[] = [401, 403, 429];
 
-function blocked(reason: string): CheckResult {
+function blocked(way: Way, reason: string): CheckResult {
+  // To those of https:// it leads by a tunnel.
+  const isForwarded = way.proxy?.kind === "http" && way.url.protocol === "http:";
   return warning(
     `blocked: ${reason}; reports can only go by HTTP then`,
+    isForwarded
+      ? `see whether the proxy of ${
+        proxyVariableNames(way)
+      } passes WebSockets, and leave it out if not: ` +
+        withoutProxy(way)
+      : undefined,
     "let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, " +
       "and the headers Upgrade and Connection)",
   );

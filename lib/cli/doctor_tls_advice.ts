@@ -114,9 +114,11 @@ export function tlsAdvice(
   }
   if (/issuer is unknown/.test(message)) {
     const isAlone = certificate?.isAlone === true && certificate.namesIssuersFile;
-    const other =
-      `if the panel's certificate is by another issuer, something on the way answers in ` +
-      `its place; compare from another machine: ${show}`;
+    const other = way.proxy === undefined
+      ? "if the panel's certificate is by another issuer, something on the way answers in its place; " +
+        `compare from another machine: ${show}`
+      : "if the panel's certificate is by another issuer, the proxy answers in its place, by an authority " +
+        `of its own; compare from another machine: ${show}`;
     const left = ignored.map(({ file, reason }) =>
       reason === UNREADABLE
         ? `let everybody read ${file}, which was added to this system: ${

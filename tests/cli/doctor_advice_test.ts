@@ -297,6 +297,11 @@ Deno.test("tlsAdvice() goes by the cause", () => {
     assertEquals(found.length, lines, `${message}: ${found.join("\n")}`);
     assertStringIncludes(found.join("\n"), advice);
   }
+  const proxied = wayTo("https://p.example", "http://127.0.0.1:3128");
+  assertStringIncludes(
+    tlsAdvice("its issuer is unknown", proxied, CERTIFICATE).join(),
+    "the proxy answers in its place, by an authority of its own",
+  );
   const lone = (...caCerts: string[]) => {
     const way = wayTo("https://p.example");
     const certificate = { ...CERTIFICATE, isAlone: true };

@@ -374,6 +374,11 @@ Deno.test("panelChain() name a proxy that removes the Upgrade header", async () 
     assertEquals(websocket?.status, "warning");
     assertStringIncludes(websocket?.text ?? "", "the Upgrade header is removed");
     assertStringIncludes(adviceText(websocket), "nginx");
+    const through = await checksOf(["-e", "http://p.example", "-t", TOKEN], { HTTP_PROXY: url });
+    assertStringIncludes(
+      through.websocket?.causes?.[0] ?? "",
+      "see whether the proxy of HTTP_PROXY/ALL_PROXY passes WebSockets, and leave it out",
+    );
   } finally {
     await server.shutdown();
   }
