@@ -109,7 +109,8 @@ async function everything(
       return agentResult(config, health, {
         logHint: state?.logHint,
         settings: unit?.settings ?? [],
-        isUnread: record !== undefined && config.endpoint === "" && state?.isUnconfigured !== true,
+        isUnread: record !== undefined && config.endpoint === "" && config.mistake === undefined &&
+          state?.isUnconfigured !== true,
       });
     }),
     check("agents", "Other agents", async (signal) => {
@@ -127,7 +128,8 @@ async function everything(
     Array.fromAsync(runChecks([versionCheck(config)], options)),
   ]);
   const { record, unit, state } = await found;
-  const hasPanel = state?.isUnconfigured !== true;
+  // Nothing is known of the panel by a configuration with a mistake, and nothing else.
+  const hasPanel = state?.isUnconfigured !== true && config.mistake === undefined;
   const settings = unit?.settings ?? [];
   const leftMs = (options.endsAtMs ?? Infinity) - performance.now() - TOOL_MS;
   const timeoutMs = Math.max(1_000, Math.min(AS_SERVICE_MS, Math.round(leftMs)));

@@ -9,16 +9,20 @@ import type { Config } from "../config/config.ts";
 import { PACKAGE_MANAGERS, packageOf, thisProgram } from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
 import { knowsReleases, VERSION } from "../version.ts";
-import { type Check, check, type CheckResult, ok, skipped, warning } from "./checks.ts";
+import { type Check, check, type CheckResult, failed, ok, skipped, warning } from "./checks.ts";
+import { reinstall } from "./doctor_way.ts";
 import { findUpdate } from "./update.ts";
 
 /** A look at a release that takes longer is no fault of this machine's. */
 const LOOK_UP_MS = 5_000;
 
-/** The check of the configuration, which was read without a mistake. */
+/** The check of the configuration: whether it has a mistake, and where it was read. */
 export function configCheck(config: Config): Check {
   return check("config", "Configuration", () => {
-    const { configPath, isConfigInstalled, notices } = config;
+    const { configPath, isConfigInstalled, notices, mistake } = config;
+    if (mistake !== undefined) {
+      return failed(mistake, `correct that, and have it used: ${reinstall(config)}`);
+    }
     const source = configPath === undefined
       ? "from flags and variables"
       : isConfigInstalled

@@ -30,6 +30,7 @@ const CONSEQUENCES: readonly (readonly [
   [ON_THE_WAY, ["agent", "connections"]],
   [["token"], ["service"], /Cannot report without/],
   [["panel"], ["service"], /Cannot read --config \S+: (?:no such file|it is a folder)/],
+  [["config"], ["service"], /Cannot (?:use|read) /],
   [["tls"], ["authorities"]],
   [["network", "dns", "connect"], ["probes", "version"]],
   [["version"], ["service"], /its last update job failed/, /; Cannot /],

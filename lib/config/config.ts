@@ -131,8 +131,8 @@ export function resolveConfig(input: ConfigInput): Config {
   }
 }
 
-/** Commands that show a running agent, of which an installed configuration says nothing. */
-const SHOWING: readonly Command[] = ["status", "health"];
+/** Commands that show what there is beside a mistake in the installed configuration. */
+const SHOWING: readonly Command[] = ["status", "health", "doctor"];
 
 function resolveLayers(input: ConfigInput): Config {
   const { env, importedOptions: imported, importedProxies = {} } = input;

@@ -16,6 +16,10 @@ Deno.test("configCheck() names the file, and everything that is to know", async 
   const warned = await configCheck(configOf("--transport", "http", "-i", "60")).run(signal);
   assertEquals(warned.status, "warning");
   assertStringIncludes(warned.text, "35 s");
+  const mistake = "Cannot use key x of /etc/x.json: there is none of that name";
+  const wrong = await configCheck({ ...configOf(), mistake }).run(signal);
+  assertEquals([wrong.status, wrong.text], ["failed", mistake]);
+  assertEquals(wrong.advice, "correct that, and have it used: komari-agent-deno install");
 });
 
 Deno.test("versionCheck() warns of a newer version, and of none that can be looked up", async () => {

@@ -154,6 +154,25 @@ Deno.test("runDoctor() puts a panel's name above its checks where there are seve
   }
 });
 
+Deno.test("runDoctor() shows the service and this machine beside a mistake in the configuration", async () => {
+  const systemctl = 'case "$*" in *is-active*) exit 3 ;; *) echo LoadState=loaded ;; esac';
+  const mistake = "Cannot use key x of /x.json: there is none of that name";
+  const journalctl = `echo 'agent: ${mistake}'`;
+  await withInstalledService({ systemctl, journalctl, getent: "" }, async ({ name, env }) => {
+    const context = new FakeContext(env);
+    const config = resolved(["doctor", "--json", "--install-service-name", name]);
+    assertEquals(await runDoctor({ ...config, mistake, remoteControl: true }, context), 1);
+    const { cause, checks } = JSON.parse(context.printed);
+    const ids = checks.map(({ id }: { id: string }) => id);
+    assertEquals(cause, "config");
+    const service = checks.find(({ id }: { id: string }) => id === "service");
+    assertEquals([service.status, service.follows], ["failed", "config"]);
+    assertEquals([ids.includes("disks"), ids.includes("panel"), ids.includes("state")], [
+      ...[true, false, false],
+    ]);
+  });
+});
+
 Deno.test("lateCheck() fails for checks that had no time, and names those that took it", () => {
   const check = { id: "dns", title: "Name resolution", ms: 3_700, ...ok("answered") };
   assertEquals(lateCheck([check], 18_000), []);
