@@ -112,13 +112,22 @@ export class Podman implements AsyncDisposable {
     for (const end = performance.now() + PATIENCE_MS;;) {
       for (const path of this.#mounts().reverse()) succeeds("umount", path);
       try {
+        // What cleans up after a container makes its folders anew where they have gone.
+        if (this.#isInUse()) throw new Error(`Cannot remove ${this.folder}: it is in use`);
         return await Deno.remove(this.folder, { recursive: true });
       } catch (error) {
-        // What cleans up after a container writes there for a moment longer.
         if (performance.now() > end) throw error;
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }
     }
+  }
+
+  /** Whether a process runs whose command names a path within. */
+  #isInUse(): boolean {
+    return Deno.readDirSync("/proc").some(({ name }) =>
+      /^\d+$/.test(name) &&
+      attempt(() => Deno.readTextFileSync(`/proc/${name}/cmdline`))?.includes(`${this.folder}/`)
+    );
   }
 
   /** What is mounted below its folder, also by podman itself. */
