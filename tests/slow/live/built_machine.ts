@@ -1,7 +1,7 @@
-import { TempFolder } from "../../temp_folder.ts";
 import { buildPortable } from "../../../build/portable.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { writeFastDeno } from "../fast_deno.ts";
+import { folderOfFile } from "./folder_of_file.ts";
 import { MachineContainer } from "./machine_container.ts";
 
 /** The build within. */
@@ -23,13 +23,13 @@ export interface World {
 
 /** Makes one with systemd, and lets it go afterwards. */
 export async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
-  using folder = new TempFolder();
   const deno = "/usr/local/bin/deno";
-  await Deno.chmod(folder.path, 0o755);
-  await buildPortable({ version: "1.0.0", folder: folder.path });
-  await writeFastDeno("fast_timers", { folder: folder.path, deno, folderWithin: "/build" });
+  const build = await folderOfFile("build", async (folder) => {
+    await buildPortable({ version: "1.0.0", folder });
+    await writeFastDeno("fast_timers", { folder, deno, folderWithin: "/build" });
+  });
   using panel = await startTestPanel();
-  const mounts = { [deno]: Deno.execPath(), "/build": folder.path };
+  const mounts = { [deno]: Deno.execPath(), "/build": build };
   await using machine = await MachineContainer.start({ mounts });
   await act({ panel, machine });
 }

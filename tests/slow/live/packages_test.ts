@@ -5,6 +5,7 @@ import type { PackageKind } from "../../../lib/host/this_program.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { reports } from "./built_machine.ts";
 import { lackOfTools, outputOf } from "./command.ts";
+import { folderOfFile } from "./folder_of_file.ts";
 import { MachineContainer } from "./machine_container.ts";
 import { unless } from "../../only_on.ts";
 
@@ -19,33 +20,27 @@ const KEPT_BY_OTHERS =
 const nfpm = await findNfpm(Deno.env.toObject());
 const noNfpm = nfpm === undefined ? "no nfpm on the path or in $NFPM" : undefined;
 
-/** Folders with packages of a kind in two versions, from the portable build of this checkout. */
-const made = new Map<PackageKind, Promise<string>>();
-globalThis.addEventListener("unload", () => {
-  for (const folder of FOLDERS) Deno.removeSync(folder, { recursive: true });
-});
-const FOLDERS: string[] = [];
-
-async function makePackages(kind: PackageKind): Promise<string> {
-  const folder = await Deno.makeTempDir({ prefix: "komari-agent-deno-packages-" });
-  FOLDERS.push(folder);
-  await Deno.chmod(folder, 0o755);
+/** Makes packages of a kind in two versions, from the portable build of this checkout. */
+async function makePackages(kind: PackageKind, folder: string): Promise<void> {
+  const programs = await folderOfFile("programs", async (folder) => {
+    for (const version of VERSIONS) {
+      await Deno.rename(await buildPortable({ version, folder }), `${folder}/${version}`);
+    }
+  });
   for (const version of VERSIONS) {
-    const program = await buildPortable({ version, folder });
+    const program = `${folder}/${version}`;
+    await Deno.copyFile(`${programs}/${version}`, program);
     const info = { version, commit: "", repository: "", releaseKey: "" };
     const source = { info, arch: "amd64", form: "portable", program } as const;
     await pack({ ...source, timestamp: TIMESTAMP }, { kind, nfpm: nfpm ?? "", dist: folder });
-    await Deno.rename(program, `${folder}/${version}`);
   }
-  return folder;
 }
 
-/** The folder of a kind, which the first test of it makes. */
 async function withPackages(
   kind: PackageKind,
   act: (folder: string) => Promise<void>,
 ): Promise<void> {
-  await act(await made.getOrInsertComputed(kind, makePackages));
+  await act(await folderOfFile(kind, (folder) => makePackages(kind, folder)));
 }
 
 interface World {

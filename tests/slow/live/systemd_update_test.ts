@@ -1,4 +1,3 @@
-import { TempFolder } from "../../temp_folder.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { writeChecksums } from "../../../build/compile.ts";
 import { buildPortable } from "../../../build/portable.ts";
@@ -8,6 +7,7 @@ import { ReleaseKeys } from "../../update/release_keys.ts";
 import { ReleaseServer } from "../../update/release_server.ts";
 import { writeFastDeno } from "../fast_deno.ts";
 import { IN_A_HURRY, PROGRAM, SERVICE } from "./built_machine.ts";
+import { folderOfFile } from "./folder_of_file.ts";
 import { MachineContainer } from "./machine_container.ts";
 import { PATIENCE_MS } from "../../patience.ts";
 import { unless } from "../../only_on.ts";
@@ -28,15 +28,16 @@ interface World {
 }
 
 async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
-  using folder = new TempFolder();
-  await Deno.chmod(folder.path, 0o755);
-  const newer = await Deno.readFile(await buildPortable({ version: "1.3.0", folder: folder.path }));
-  await buildPortable({ version: "1.2.3", folder: folder.path });
   const deno = "/usr/local/bin/deno";
-  await writeFastDeno("fast_timers", { folder: folder.path, deno, folderWithin: "/build" });
+  const build = await folderOfFile("build", async (folder) => {
+    await Deno.rename(await buildPortable({ version: "1.3.0", folder }), `${folder}/newer`);
+    await buildPortable({ version: "1.2.3", folder });
+    await writeFastDeno("fast_timers", { folder, deno, folderWithin: "/build" });
+  });
+  const newer = await Deno.readFile(`${build}/newer`);
   using panel = await startTestPanel();
   await using releases = new ReleaseServer();
-  const mounts = { [deno]: Deno.execPath(), "/build": folder.path };
+  const mounts = { [deno]: Deno.execPath(), "/build": build };
   await using machine = await MachineContainer.start({ mounts });
   await act({ panel, machine, releases, newer });
 }
