@@ -120,7 +120,14 @@ Deno.test("a panel of main tries again what is no panel's answer", async () => {
 Deno.test("a transfer that stalls has three minutes, and says that its time is over", async () => {
   using time = new FakeTime();
   let tookMs = 0;
-  const text = await errorOf((peer) => peer.ended(), async (sending) => {
+  const asked = Promise.withResolvers<void>();
+  const stall = async (peer: RawPeer) => {
+    await peer.request();
+    asked.resolve();
+    await peer.ended();
+  };
+  const text = await errorOf(stall, async (sending) => {
+    await asked.promise;
     tookMs = await time.until(sending, { withinMs: 10 * 60_000, stepMs: 15_000 });
   });
   assertEquals(tookMs, 180_000);
