@@ -14,7 +14,7 @@ import { lastSetting, settingText, type UnitSetting } from "../service/loaded_un
 import type { Health } from "../state/health_reader.ts";
 import { PROGRAM } from "../version.ts";
 import { agentSays, pingProblem, seenProblem, systemProgram } from "./agent_problems.ts";
-import { type CheckResult, failed, ok, result } from "./checks.ts";
+import { type CheckResult, failed, ok, result, skipped } from "./checks.ts";
 import { restart } from "./doctor_unit_settings.ts";
 
 export async function checkPing(
@@ -42,6 +42,11 @@ export async function checkPing(
   }
 }
 
+/** The user of a process; `undefined` where that is not to be seen. */
+function ownerOf(pid: number): number | undefined {
+  return attempt(() => Deno.statSync(`/proc/${pid}`).uid) ?? undefined;
+}
+
 /** Whether only some users may run a program. */
 function isClosed(file: string): boolean {
   return ((attempt(() => Deno.statSync(file).mode) ?? 1) & 1) === 0;
@@ -61,6 +66,12 @@ export function failedPing(
     file?: string | undefined;
   },
 ): CheckResult {
+  if (
+    health !== undefined && /may not open its socket/.test(reason) &&
+    seenProblem(health, "ping") === undefined && ownerOf(health.pid) !== Deno.uid()
+  ) {
+    return skipped("this user may not ping, and the running agent is another one, without trouble");
+  }
   const isUsed = health?.panels.some(({ kinds: { icmp = 0, dual = 0 } = {} }) => icmp + dual > 0);
   const said = pingProblem(reason, file);
   const [, what = said, repair, detail = ""] = REPAIR.exec(said) ?? [];

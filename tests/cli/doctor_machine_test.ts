@@ -270,6 +270,17 @@ Deno.test("failedPing() names the setting of the unit that takes the right from 
   );
 });
 
+Deno.test("failedPing() does not take what this user may not for the running agent's trouble", () => {
+  const reason = 'Cannot ping 127.0.0.1: "ping" may not open its socket';
+  const of = (uid: number | null, health = healthOf()) => {
+    using _owner = replaced(Deno, { statSync: () => ({ uid, mode: 0o755 }) as Deno.FileInfo });
+    return failedPing(reason, { health }).status;
+  };
+  assertEquals(of((Deno.uid() ?? 0) + 1), "skipped");
+  assertEquals(of(Deno.uid()), "warning", "the same user");
+  assertEquals(of((Deno.uid() ?? 0) + 1, problemHealth("ping", "no socket")), "warning");
+});
+
 Deno.test("failedPing() claims that ping is missing only where it is not on the disk", () => {
   const reason = 'Cannot ping 127.0.0.1: there is no "ping" command: install it';
   const { text } = failedPing(reason, { health: undefined, file: "/bin/ping" });
