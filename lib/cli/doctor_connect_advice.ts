@@ -28,13 +28,15 @@ const IPV6_OFF = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
 export function connectAdvice(
   message: string,
   way: Way,
-  { hasIpv6 = hasIpv6Address(), isContained = isInContainer(), finding, isPinged }: {
+  { hasIpv6 = hasIpv6Address(), isContained = isInContainer(), finding, isPinged, open = [] }: {
     hasIpv6?: boolean;
     /** Whether this process is in a container. */
     isContained?: boolean;
     finding?: RouteFinding | undefined;
     /** Whether it answers pings; `undefined` where that is not known. */
     isPinged?: boolean | undefined;
+    /** Other addresses on the same host that can be connected to. */
+    open?: readonly string[];
   } = {},
 ): string[] {
   const { url, proxy, addresses, answeredBy } = way;
@@ -75,7 +77,12 @@ export function connectAdvice(
       `correct ${names}, which names it, or reach the panel without it: ${withoutProxy(way)}`,
     ];
   }
-  if (isLoopbackHost(address)) return loopbackAdvice(way, isContained);
+  const elsewhere = open.length === 0 ? [] : [
+    `see whether the panel answers at ${open.join(", ")}, and write that into ${
+      endpointPlace(way)
+    }`,
+  ];
+  if (isLoopbackHost(address)) return [...elsewhere, ...loopbackAdvice(way, isContained)];
   const look = originLook(way);
   // What name servers say against that file is a doubt, and stands before all this.
   const isInHosts = answeredBy.includes("/etc/hosts");
@@ -88,10 +95,14 @@ export function connectAdvice(
     ];
   }
   if (/refused/.test(message)) {
+    const correct = `correct the port in ${endpointPlace(way)}, if it is another one than ${
+      portOf(url)
+    }`;
     return [
       ...ofHosts,
+      ...elsewhere,
       `see on the panel's machine whether it listens on port ${port}: ss -ltn`,
-      `correct the port in ${endpointPlace(way)}, if it is another one than ${portOf(url)}`,
+      ...open.length === 0 ? [correct] : [],
       ...ofName,
       "see whether a firewall, here or there, answers in its place: nft list ruleset || iptables-save",
     ];

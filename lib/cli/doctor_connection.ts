@@ -180,7 +180,12 @@ async function notConnected(
     : answeredBy === ""
     ? message
     : `${message} (${answeredBy})`;
-  const finding = /refused/.test(message) ? undefined : firstStep(way) ?? fullTable();
+  if (/refused/.test(message)) {
+    const open = proxy === undefined ? await openUrls(way, signal) : [];
+    const said = open.length === 0 ? text : `${text}; it connects for ${open.join(", ")}`;
+    return failed(said, ...connectAdvice(text, way, { open }));
+  }
+  const finding = firstStep(way) ?? fullTable();
   if (finding !== undefined) {
     return failed(`${text}; ${finding.text}`, ...connectAdvice(text, way, { finding }));
   }
@@ -210,6 +215,27 @@ async function notConnected(
   return detour === undefined
     ? failed(pinged, ...advice)
     : failed(`${pinged}; ${detour.text}`, ...detour.advice, ...advice);
+}
+
+/** Addresses that panels usually have, by their ports; the last one is that of Komari itself. */
+const USUAL = [["https", 443, ""], ["http", 80, ""], ["http", 25774, ":25774"]] as const;
+
+/** The usual addresses on the panel's host, other than the configured one, that can be connected to. */
+async function openUrls(way: Way, signal: AbortSignal): Promise<string[]> {
+  const { host, port } = firstHop(way);
+  const urls = await Promise.all(USUAL.map(async ([scheme, other, end]) => {
+    if (other === port) return [];
+    try {
+      const connect = (signal: AbortSignal) =>
+        connectAbortable(way.addresses[0] ?? host, { port: other, signal });
+      (await withTimeout(connect, { timeoutMs: SLOW_CONNECT_MS, signal })).close();
+      return `${scheme}://${way.url.hostname}${end}`;
+    } catch {
+      signal.throwIfAborted();
+      return [];
+    }
+  }));
+  return urls.flat();
 }
 
 /** The message of an error, which says that no port is free where the missing address is there. */

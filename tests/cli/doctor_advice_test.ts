@@ -142,6 +142,10 @@ Deno.test("connectAdvice() goes by the cause, with the port of the address", () 
   });
   assertStringIncludes(there ?? "", "firewall lets port 81 pass", "that machine answers pings");
   assertEquals(others.length, 1);
+  const [at] = connectAdvice("connection refused", wayTo("https://p.example:8443"), {
+    open: ["https://p.example"],
+  });
+  assertStringIncludes(at ?? "", "answers at https://p.example, and write that into -e");
   const byName = named("http://p.example", ["192.0.2.7"], "answered by 192.0.2.1");
   for (const [message, at] of [["no answer within 5 s", 1], ["connection refused", 2]] as const) {
     const found = connectAdvice(message, byName);

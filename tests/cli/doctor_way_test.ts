@@ -54,6 +54,14 @@ Deno.test("deadAddressAdvice() doubts this machine's own IPv6, unless that has b
   assertStringIncludes(of("")[1] ?? "", "--prefer-ip-version 4");
 });
 
+Deno.test("checkConnection() names a usual port that is open where the panel's refuses", async () => {
+  using _panel = Deno.listen({ hostname: "127.0.93.7", port: 25774 });
+  const way = wayTo(configOf(["doctor", "-e", "http://127.0.93.7:1", "-t", "x"]), []);
+  const { text, causes = [] } = await checkConnection(way, signal);
+  assertStringIncludes(text, "connection refused; it connects for http://127.0.93.7:25774");
+  assertStringIncludes(causes[0] ?? "", "answers at http://127.0.93.7:25774, and write that into");
+});
+
 Deno.test("checkConnection() takes one slow connection among fast ones for no finding", async () => {
   using server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = server.addr;
