@@ -27,7 +27,8 @@ interface Entry {
   attempts: number;
   /** How many of its forms were refused as too large. */
   refusedForms: number;
-  timer?: ReturnType<typeof setTimeout>;
+  /** Set while it waits for its next attempt. */
+  timer?: ReturnType<typeof setTimeout> | undefined;
 }
 
 const PARALLEL_ATTEMPTS = 4;
@@ -103,8 +104,9 @@ export class ResultQueue {
     }
   }
 
-  /** Resolves when each result was tried once at least. */
+  /** Tries at once what waits for its next attempt, and resolves when each result was tried. */
   async drain(): Promise<void> {
+    for (const entry of this.#entries) if (entry.timer !== undefined) this.#tryAgain(entry);
     await this.#attempts.drain();
   }
 
@@ -152,7 +154,13 @@ export class ResultQueue {
     if (!this.#isFailing) this.#log.warning("Cannot send {name} yet: {error}", { name, error });
     this.#isFailing = true;
     const delayMs = backoffMs(entry.attempts++, { ...DELAYS, random: Math.random() });
-    entry.timer = setTimeout(() => this.#attempts.add(entry), delayMs);
+    entry.timer = setTimeout(() => this.#tryAgain(entry), delayMs);
+  }
+
+  #tryAgain(entry: Entry): void {
+    clearTimeout(entry.timer);
+    entry.timer = undefined;
+    this.#attempts.add(entry);
   }
 
   #giveUp(entry: Entry, reason: string): void {

@@ -44,6 +44,26 @@ timed.test("ResultQueue.add() tries until the result is accepted, ever more slow
   assertEquals(lines.length, 1, lines.join("\n"));
 });
 
+timed.test("ResultQueue.drain() tries at once what waits for its next attempt, and nothing twice", async (time) => {
+  const tries: string[] = [];
+  const held = Promise.withResolvers<void>();
+  using results = new QueueUnderTest((taskId) => {
+    tries.push(taskId);
+    if (tries.length === 1) return Promise.reject(new Error("no"));
+    return taskId === "b" ? held.promise : Promise.resolve();
+  });
+  results.add("a");
+  await time.run(0);
+  results.add("b");
+  let isDrained = false;
+  const draining = results.queue.drain().then(() => isDrained = true);
+  await time.run(0);
+  assertEquals([tries, isDrained], [["a", "b", "a"], false]);
+  held.resolve();
+  await draining;
+  assertEquals([results.queue.size, time.timers, tries.length], [0, 0, 3]);
+});
+
 timed.test("ResultQueue.add() waits half as long at least, by chance", async (time) => {
   const tries: number[] = [];
   using results = new QueueUnderTest(() => {
