@@ -22,7 +22,7 @@ import { V2_WEBSOCKET } from "../panel/transports.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { fakeRow } from "../metrics/fake_collectors.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
-import { complaints, hasPromtool, openMetricsSamples } from "../exporter/promtool.ts";
+import { complaints, openMetricsSamples, withPromtool } from "../exporter/promtool.ts";
 import { restoring } from "../restoring.ts";
 import { testsWith } from "../tests_with.ts";
 
@@ -535,19 +535,14 @@ Deno.test("MetricsEndpoint gives a client three seconds to take the response", a
   assertEquals(await realDeadline(asked), "");
 });
 
-Deno.test({
-  name: "MetricsEndpoint serves what Prometheus reads" +
-    (hasPromtool ? "" : " (skipped: it needs promtool, of Debian's package prometheus)"),
-  ignore: !hasPromtool,
-  async fn() {
-    await using world = new World();
-    const body = async (accept: string) => {
-      const response = await fetch(world.endpoint.url ?? "", { headers: { accept } });
-      return await response.text();
-    };
-    assertEquals(await complaints(await body("text/plain")), []);
-    const open = await body("application/openmetrics-text");
-    const samples = open.split("\n").filter((line) => /^[^#]/.test(line)).length;
-    assertEquals(await openMetricsSamples(open), samples);
-  },
+withPromtool.test("MetricsEndpoint serves what Prometheus reads", async () => {
+  await using world = new World();
+  const body = async (accept: string) => {
+    const response = await fetch(world.endpoint.url ?? "", { headers: { accept } });
+    return await response.text();
+  };
+  assertEquals(await complaints(await body("text/plain")), []);
+  const open = await body("application/openmetrics-text");
+  const samples = open.split("\n").filter((line) => /^[^#]/.test(line)).length;
+  assertEquals(await openMetricsSamples(open), samples);
 });

@@ -14,8 +14,8 @@ import { realDeadline } from "../real_deadline.ts";
 import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
+import { onLinux } from "../only_on.ts";
 
-const ignore = Deno.build.os !== "linux";
 const DISCOVERY_KEY = "d1scovery-k3y";
 
 interface Registering {
@@ -59,58 +59,49 @@ class Work {
   }
 }
 
-Deno.test({
-  name:
-    "runOpened() gives the machine its shell, tells the registration how calls end, hides its token, and waits for the rest",
-  ignore,
-  async fn() {
-    using folder = new TempFolder();
-    using panel = await startTestPanel({ discoveryKey: DISCOVERY_KEY });
-    const ended = new AbortController();
-    const { signal } = ended;
-    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const args = ["-i", "0.2", "--metrics", `127.0.0.1:${taken.addr.port}`];
-    await using agent = await openRegistering({ panel, folder, signal, args });
-    const { machine, registration, shell, needs } = agent;
-    assertEquals(needs.listensLater, true);
-    let seals = 0;
-    agent.names.onSealed = () => void seals++;
-    const shells: unknown[] = [];
-    machine.useShell = (given) => void shells.push(given);
-    const outcomes: unknown[] = [];
-    if (registration !== undefined) registration.onOutcome = (error) => void outcomes.push(error);
-    const traffic = new Work();
-    const running = runOpened({ ...agent, traffic }, undefined);
-    await panel.state.until(({ counts }) => counts.reports >= 3);
-    ended.abort();
-    await running;
-    assertEquals(shells, [shell]);
-    assertEquals(seals, 1, "the runtime may resolve names from now on");
-    assertEquals(outcomes.slice(0, 1), [undefined]);
-    // The token is new, so the health file was opened without it.
-    assert(registration?.token);
-    agent.health?.setProblem("state", `lost ${registration.token}`);
-    const problems = readHealth([`${folder.path}/run`])?.problems;
-    assertEquals(problems?.find(({ part }) => part === "state")?.text, "lost …");
-    assertEquals(traffic.hasEnded, true);
-  },
+onLinux.test("runOpened() gives the machine its shell, tells the registration how calls end, hides its token, and waits for the rest", async () => {
+  using folder = new TempFolder();
+  using panel = await startTestPanel({ discoveryKey: DISCOVERY_KEY });
+  const ended = new AbortController();
+  const { signal } = ended;
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const args = ["-i", "0.2", "--metrics", `127.0.0.1:${taken.addr.port}`];
+  await using agent = await openRegistering({ panel, folder, signal, args });
+  const { machine, registration, shell, needs } = agent;
+  assertEquals(needs.listensLater, true);
+  let seals = 0;
+  agent.names.onSealed = () => void seals++;
+  const shells: unknown[] = [];
+  machine.useShell = (given) => void shells.push(given);
+  const outcomes: unknown[] = [];
+  if (registration !== undefined) registration.onOutcome = (error) => void outcomes.push(error);
+  const traffic = new Work();
+  const running = runOpened({ ...agent, traffic }, undefined);
+  await panel.state.until(({ counts }) => counts.reports >= 3);
+  ended.abort();
+  await running;
+  assertEquals(shells, [shell]);
+  assertEquals(seals, 1, "the runtime may resolve names from now on");
+  assertEquals(outcomes.slice(0, 1), [undefined]);
+  // The token is new, so the health file was opened without it.
+  assert(registration?.token);
+  agent.health?.setProblem("state", `lost ${registration.token}`);
+  const problems = readHealth([`${folder.path}/run`])?.problems;
+  assertEquals(problems?.find(({ part }) => part === "state")?.text, "lost …");
+  assertEquals(traffic.hasEnded, true);
 });
 
-Deno.test({
-  name: "runOpened() ends the rest when its reports end with an error",
-  ignore,
-  async fn() {
-    using folder = new TempFolder();
-    using panel = await startTestPanel({ discoveryKey: DISCOVERY_KEY });
-    const { signal } = new AbortController();
-    await using agent = await openRegistering({ panel, folder, signal, args: [] });
-    assert(agent.registration !== undefined);
-    agent.registration.find = () => Promise.reject(new Error("it was refused"));
-    const traffic = new Work();
-    const running = runOpened({ ...agent, traffic }, undefined);
-    await assertRejects(() => realDeadline(running), Error, "it was refused");
-    assertEquals(traffic.hasEnded, true);
-  },
+onLinux.test("runOpened() ends the rest when its reports end with an error", async () => {
+  using folder = new TempFolder();
+  using panel = await startTestPanel({ discoveryKey: DISCOVERY_KEY });
+  const { signal } = new AbortController();
+  await using agent = await openRegistering({ panel, folder, signal, args: [] });
+  assert(agent.registration !== undefined);
+  agent.registration.find = () => Promise.reject(new Error("it was refused"));
+  const traffic = new Work();
+  const running = runOpened({ ...agent, traffic }, undefined);
+  await assertRejects(() => realDeadline(running), Error, "it was refused");
+  assertEquals(traffic.hasEnded, true);
 });
 
 /** CPU times since the boot. */
@@ -118,144 +109,132 @@ function cpuTimes(busy: number, idle: number): string {
   return `cpu  ${busy} 0 0 ${idle} 0 0 0 0 0 0\ncpu0 ${busy} 0 0 ${idle} 0 0 0 0 0 0\nbtime 1\n`;
 }
 
-Deno.test({
-  name: "runAgent() looks at the machine when slow parts have answered, and reports what was since",
-  ignore,
-  async fn() {
-    using folder = new TempFolder();
-    using panel = await startTestPanel({ discoveryKey: DISCOVERY_KEY });
-    const HOST_PROC = writeRecordedMachine("amd-workstation", `${folder.path}/machine`);
-    Deno.writeTextFileSync(`${HOST_PROC}/stat`, cpuTimes(100, 100));
-    const steps: string[] = [];
-    using _disks = replaced(DiskCollector.prototype, {
-      async firstAnswers() {
-        for (let turn = 0; turn < 10; turn++) await realTurn();
-        steps.push("answered");
-      },
-    });
-    const { sample } = Sampler.prototype;
-    using _sampler = replaced(Sampler.prototype, {
-      sample(this: Sampler) {
-        const sampled = sample.call(this);
-        steps.push("sampled");
-        Deno.writeTextFileSync(`${HOST_PROC}/stat`, cpuTimes(400, 200));
-        return sampled;
-      },
-      // As after a registration that took long.
-      take(this: Sampler) {
-        return this.sample();
-      },
-    });
-    const ended = new AbortController();
-    // So that it is not sealed.
-    const args = ["-i", "0.2", "--enable-remote-control"];
-    const config = registering({ panel, folder, args, env: { HOST_PROC } });
-    const options = { ...supportedPlatform(), signal: ended.signal, secrets: [] };
-    const running = runAgent(config, options);
-    await panel.state.until(({ counts }) => counts.reports >= 1);
-    ended.abort();
-    await running;
-    assertEquals(steps.slice(0, 2), ["answered", "sampled"]);
-    assertEquals(panel.state.reports[0]?.value.cpu?.usage, 75);
-  },
+onLinux.test("runAgent() looks at the machine when slow parts have answered, and reports what was since", async () => {
+  using folder = new TempFolder();
+  using panel = await startTestPanel({ discoveryKey: DISCOVERY_KEY });
+  const HOST_PROC = writeRecordedMachine("amd-workstation", `${folder.path}/machine`);
+  Deno.writeTextFileSync(`${HOST_PROC}/stat`, cpuTimes(100, 100));
+  const steps: string[] = [];
+  using _disks = replaced(DiskCollector.prototype, {
+    async firstAnswers() {
+      for (let turn = 0; turn < 10; turn++) await realTurn();
+      steps.push("answered");
+    },
+  });
+  const { sample } = Sampler.prototype;
+  using _sampler = replaced(Sampler.prototype, {
+    sample(this: Sampler) {
+      const sampled = sample.call(this);
+      steps.push("sampled");
+      Deno.writeTextFileSync(`${HOST_PROC}/stat`, cpuTimes(400, 200));
+      return sampled;
+    },
+    // As after a registration that took long.
+    take(this: Sampler) {
+      return this.sample();
+    },
+  });
+  const ended = new AbortController();
+  // So that it is not sealed.
+  const args = ["-i", "0.2", "--enable-remote-control"];
+  const config = registering({ panel, folder, args, env: { HOST_PROC } });
+  const options = { ...supportedPlatform(), signal: ended.signal, secrets: [] };
+  const running = runAgent(config, options);
+  await panel.state.until(({ counts }) => counts.reports >= 1);
+  ended.abort();
+  await running;
+  assertEquals(steps.slice(0, 2), ["answered", "sampled"]);
+  assertEquals(panel.state.reports[0]?.value.cpu?.usage, 75);
 });
 
-Deno.test({
-  name: "runOpened() asks for the public addresses through the proxy",
-  ignore,
-  async fn() {
-    using folder = new TempFolder();
-    using panel = await startTestPanel({ discoveryKey: DISCOVERY_KEY });
-    using proxy = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const ended = new AbortController();
-    await using agent = await openRegistering({
-      ...{ panel, folder, signal: ended.signal },
-      args: ["-i", "0.2", "--ip-services", "http://127.0.0.1:9/"],
-      env: {
-        HTTP_PROXY: `http://127.0.0.1:${proxy.addr.port}`,
-        NO_PROXY: `127.0.0.1:${panel.port}`,
-      },
-    });
-    const running = runOpened(agent, undefined);
-    const bytes = new Uint8Array(64);
-    let count = 0;
-    try {
-      using connection = await realDeadline(proxy.accept());
-      count = await connection.read(bytes) ?? 0;
-    } finally {
-      ended.abort();
-      await running;
-    }
-    assertMatch(
-      new TextDecoder().decode(bytes.subarray(0, count)),
-      /^\w+ (http:\/\/)?127\.0\.0\.1:9\b/,
-    );
-  },
+onLinux.test("runOpened() asks for the public addresses through the proxy", async () => {
+  using folder = new TempFolder();
+  using panel = await startTestPanel({ discoveryKey: DISCOVERY_KEY });
+  using proxy = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const ended = new AbortController();
+  await using agent = await openRegistering({
+    ...{ panel, folder, signal: ended.signal },
+    args: ["-i", "0.2", "--ip-services", "http://127.0.0.1:9/"],
+    env: {
+      HTTP_PROXY: `http://127.0.0.1:${proxy.addr.port}`,
+      NO_PROXY: `127.0.0.1:${panel.port}`,
+    },
+  });
+  const running = runOpened(agent, undefined);
+  const bytes = new Uint8Array(64);
+  let count = 0;
+  try {
+    using connection = await realDeadline(proxy.accept());
+    count = await connection.read(bytes) ?? 0;
+  } finally {
+    ended.abort();
+    await running;
+  }
+  assertMatch(
+    new TextDecoder().decode(bytes.subarray(0, count)),
+    /^\w+ (http:\/\/)?127\.0\.0\.1:9\b/,
+  );
 });
 
 const INTERVAL_MS = 500;
 
-Deno.test({
-  name: "runOpened() reports to all panels at the same times, and gives the metrics what they show",
-  ignore,
-  async fn() {
-    using folder = new TempFolder();
-    using late = await startTestPanel({ discoveryKey: DISCOVERY_KEY });
-    using early = await startTestPanel();
-    const ended = new AbortController();
-    await using agent = await openRegistering({
-      panel: late,
-      panels: [{ endpoint: early.url, token: early.token }],
-      folder,
-      signal: ended.signal,
-      args: ["-i", `${INTERVAL_MS / 1000}`, "--metrics", "127.0.0.1:0"],
-    });
-    const { registration, metrics, needs } = agent;
-    early.state.tasks = [
-      { id: 7, name: "p", type: "tcp", target: `127.0.0.1:${early.port}`, interval: 1 },
-    ];
-    assertEquals(needs.listensLater, false);
-    assert(registration !== undefined && metrics !== undefined);
-    const find = registration.find.bind(registration);
-    registration.find = async () => {
-      // It is known half an interval after a report to the other.
-      await early.state.until(({ counts }) => counts.reports >= 2);
-      await delay(INTERVAL_MS / 2);
-      return await find();
-    };
-    const scraped: ScrapedAgent[] = [];
-    metrics.run = (given) => {
-      scraped.push(given);
-      return Promise.resolve();
-    };
-    const { sampler } = agent;
-    const taken: unknown[] = [];
-    const take = sampler.take.bind(sampler);
-    sampler.take = () => {
-      const snapshot = take();
-      taken.push(snapshot);
-      return snapshot;
-    };
+onLinux.test("runOpened() reports to all panels at the same times, and gives the metrics what they show", async () => {
+  using folder = new TempFolder();
+  using late = await startTestPanel({ discoveryKey: DISCOVERY_KEY });
+  using early = await startTestPanel();
+  const ended = new AbortController();
+  await using agent = await openRegistering({
+    panel: late,
+    panels: [{ endpoint: early.url, token: early.token }],
+    folder,
+    signal: ended.signal,
+    args: ["-i", `${INTERVAL_MS / 1000}`, "--metrics", "127.0.0.1:0"],
+  });
+  const { registration, metrics, needs } = agent;
+  early.state.tasks = [
+    { id: 7, name: "p", type: "tcp", target: `127.0.0.1:${early.port}`, interval: 1 },
+  ];
+  assertEquals(needs.listensLater, false);
+  assert(registration !== undefined && metrics !== undefined);
+  const find = registration.find.bind(registration);
+  registration.find = async () => {
+    // It is known half an interval after a report to the other.
+    await early.state.until(({ counts }) => counts.reports >= 2);
+    await delay(INTERVAL_MS / 2);
+    return await find();
+  };
+  const scraped: ScrapedAgent[] = [];
+  metrics.run = (given) => {
+    scraped.push(given);
+    return Promise.resolve();
+  };
+  const { sampler } = agent;
+  const taken: unknown[] = [];
+  const take = sampler.take.bind(sampler);
+  sampler.take = () => {
+    const snapshot = take();
+    taken.push(snapshot);
+    return snapshot;
+  };
 
-    const running = runOpened(agent, undefined);
-    await late.state.until(({ counts }) => counts.reports >= 6);
-    await early.state.until(({ pingResults }) => pingResults.length >= 1);
-    ended.abort();
-    await running;
-    const [given] = scraped;
-    assertEquals(given?.intervalMs, INTERVAL_MS);
-    for (const part of ["machine", "sampler", "monitors", "shell", "releaseMemory"] as const) {
-      assertStrictEquals<unknown>(given?.[part], agent[part]);
-    }
-    assertEquals(early.state.pingResults[0]?.value.valueMs, -1, "it may not probe this machine");
-    assert(new Set(taken).size < taken.length, "they share what was measured");
-    const [toLate, toEarly] = [late, early].map(({ state }) => state.reports.map((it) => it.atMs));
-    // The first report comes as soon as the panel can be reached.
-    const apart = toLate?.slice(1).map((atMs) =>
-      Math.min(
-        ...toEarly?.map((other) => Math.abs(atMs - other)) ?? [],
-      )
-    ).sort((a, b) => a - b) ?? [];
-    assert((apart[2] ?? Infinity) < INTERVAL_MS / 4, `${apart} ms`);
-  },
+  const running = runOpened(agent, undefined);
+  await late.state.until(({ counts }) => counts.reports >= 6);
+  await early.state.until(({ pingResults }) => pingResults.length >= 1);
+  ended.abort();
+  await running;
+  const [given] = scraped;
+  assertEquals(given?.intervalMs, INTERVAL_MS);
+  for (const part of ["machine", "sampler", "monitors", "shell", "releaseMemory"] as const) {
+    assertStrictEquals<unknown>(given?.[part], agent[part]);
+  }
+  assertEquals(early.state.pingResults[0]?.value.valueMs, -1, "it may not probe this machine");
+  assert(new Set(taken).size < taken.length, "they share what was measured");
+  const [toLate, toEarly] = [late, early].map(({ state }) => state.reports.map((it) => it.atMs));
+  // The first report comes as soon as the panel can be reached.
+  const apart = toLate?.slice(1).map((atMs) =>
+    Math.min(
+      ...toEarly?.map((other) => Math.abs(atMs - other)) ?? [],
+    )
+  ).sort((a, b) => a - b) ?? [];
+  assert((apart[2] ?? Infinity) < INTERVAL_MS / 4, `${apart} ms`);
 });

@@ -17,6 +17,13 @@ import { ownPlaces } from "../own_places.ts";
 import { restoring } from "../restoring.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
 
+/** The folder's lock, as an agent holds it that counts there. */
+function locked(folder: string): FolderLock {
+  const lock = FolderLock.open(folder);
+  assertEquals(lock.tryLock(), true);
+  return lock;
+}
+
 inFolder.test("runTrafficSet() resets on the given day, or else on the day of the month's state", async (folder) => {
   const configIn = (words: readonly string[]) =>
     configOf(["traffic", ...words, "--state-dir", folder.path]);
@@ -52,12 +59,9 @@ inFolder.test("runTrafficSet() asks the running agent, and withdraws what that d
     configOf(["traffic", ...words.split(" "), "--state-dir", folder.path], ownPlaces(home.path));
   const config = configIn("set --up 2GB");
   await runTrafficSet(configIn("set --up 1GB --month-rotate 1"), new FakeContext());
-  const lock = FolderLock.open(folder.path);
-  using _lock = lock;
-  assertEquals(lock.tryLock(), true);
+  using _lock = locked(folder.path);
   await assertRejects(() => runTrafficSet(config, new FakeContext()), Error, "stop it first");
-  const agent = TrafficRequestFile.create(folder.path);
-  using _agent = agent;
+  using agent = TrafficRequestFile.create(folder.path);
   using time = new FakeTime({ now: Date.now() });
   for (const problem of ["", "the disk is full", undefined]) {
     const context = new FakeContext();
@@ -109,9 +113,7 @@ inFolder.test("runTrafficShow() prints the totals for people and for programs", 
   assertEquals([isRunning, setBy], [false, undefined]);
   const { interfaces, state } = JSON.parse(await run("show --json"));
   assertEquals([interfaces, state.startsWith(`${folder.path}/`)], [[], true]);
-  const lock = FolderLock.open(folder.path);
-  using _lock = lock;
-  assertEquals(lock.tryLock(), true);
+  using _lock = locked(folder.path);
   assertEquals(JSON.parse(await run("show --json")).isRunning, true);
   await assertRejects(
     () => run("set --up 1 --month-rotate 3"),
@@ -123,11 +125,8 @@ inFolder.test("runTrafficShow() prints the totals for people and for programs", 
 inFolder.test("runTrafficSet() waits two intervals of the running agent at most", async (folder) => {
   using health = openHealth(folder.path);
   health.accepted(10_000);
-  const lock = FolderLock.open(folder.path);
-  using _lock = lock;
-  assertEquals(lock.tryLock(), true);
-  const agent = TrafficRequestFile.create(folder.path);
-  using _agent = agent;
+  using _lock = locked(folder.path);
+  using _agent = TrafficRequestFile.create(folder.path);
   const words = [
     "traffic",
     "set",
@@ -179,11 +178,8 @@ inFolder.test("runTrafficSet() tells programs that the agent has taken it over, 
   // What passes on this machine meanwhile does not count.
   const config = configOf([...words, "--include-nics", "none-of-these", "--json"]);
   await runTrafficSet(config, new FakeContext());
-  const lock = FolderLock.open(folder.path);
-  using _lock = lock;
-  assertEquals(lock.tryLock(), true);
-  const agent = TrafficRequestFile.create(folder.path);
-  using _agent = agent;
+  using _lock = locked(folder.path);
+  using agent = TrafficRequestFile.create(folder.path);
   using time = new FakeTime({ now: Date.now() });
   const asked = async (context: FakeContext & { signal: AbortSignal }) => {
     const setting = runTrafficSet(config, context);

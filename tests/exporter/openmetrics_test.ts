@@ -5,7 +5,7 @@ import {
   formatMetrics,
   type MetricFamily,
 } from "../../lib/exporter/openmetrics.ts";
-import { complaints, hasPromtool, openMetricsSamples } from "./promtool.ts";
+import { complaints, openMetricsSamples, withPromtool } from "./promtool.ts";
 
 const FAMILIES: readonly MetricFamily[] = [
   {
@@ -86,14 +86,9 @@ Deno.test("acceptedFormat() is OpenMetrics only where the scraper names it", () 
   assertEquals(acceptedFormat(""), "text");
 });
 
-Deno.test({
-  name: "formatMetrics() is read by Prometheus" +
-    (hasPromtool ? "" : " (skipped: it needs promtool, of Debian's package prometheus)"),
-  ignore: !hasPromtool,
-  async fn() {
-    assertEquals(await complaints(formatMetrics(FAMILIES, "text")), []);
-    assertEquals(await openMetricsSamples(formatMetrics(FAMILIES, "openmetrics")), 9);
-  },
+withPromtool.test("formatMetrics() is read by Prometheus", async () => {
+  assertEquals(await complaints(formatMetrics(FAMILIES, "text")), []);
+  assertEquals(await openMetricsSamples(formatMetrics(FAMILIES, "openmetrics")), 9);
 });
 
 Deno.test("CONTENT_TYPES are those of the formats", () => {

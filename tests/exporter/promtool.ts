@@ -1,6 +1,12 @@
+import { unless } from "../only_on.ts";
 import { TempFolder } from "../temp_folder.ts";
 /** Whether Debian's `promtool` is installed, whose parsers are those of Prometheus. */
 export const hasPromtool: boolean = await run(["--version"]).then(() => true, () => false);
+
+/** Tests that need it. */
+export const withPromtool = unless(
+  hasPromtool ? undefined : "it needs promtool, of Debian's package prometheus",
+);
 
 /** Runs `promtool` with a text on its standard input. @throws {Error} If it is not installed. */
 async function run(args: readonly string[], input = ""): Promise<{ code: number; said: string }> {

@@ -10,13 +10,14 @@ const signal = new AbortController().signal;
 const ADDRESSES = ["192.0.2.1", "192.0.2.2", "192.0.2.3"];
 
 /** Addresses that a test has answer when it likes. */
-class Addresses {
+class Addresses implements Disposable {
   readonly tried: string[] = [];
   /** Those that were told to stop. */
   readonly stopped: string[] = [];
   readonly #answers = new Map<string, PromiseWithResolvers<Deno.TcpConn>>();
+  readonly #faked = fakeConnect((options) => this.#connect(options));
 
-  readonly connect: Connect = ({ hostname, signal }) => {
+  readonly #connect: Connect = ({ hostname, signal }) => {
     this.tried.push(hostname);
     const answer = Promise.withResolvers<Deno.TcpConn>();
     this.#answers.set(hostname, answer);
@@ -26,6 +27,10 @@ class Addresses {
     });
     return answer.promise;
   };
+
+  [Symbol.dispose](): void {
+    this.#faked[Symbol.dispose]();
+  }
 
   refuse(hostname: string): void {
     this.#answers.get(hostname)?.reject(new Error(`${hostname} refuses`));
@@ -45,8 +50,7 @@ sanitized.test("connectHappyEyeballs() starts the next address after 250 ms, and
   using connection = await connectionTo(listener);
   (await listener.accept()).close();
   using time = new FakeTime();
-  const addresses = new Addresses();
-  using _ = fakeConnect(addresses.connect);
+  using addresses = new Addresses();
   const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal });
   assertEquals(addresses.tried, ["192.0.2.1"]);
   await time.run(249);
@@ -63,8 +67,7 @@ sanitized.test("connectHappyEyeballs() starts the next address after 250 ms, and
 
 sanitized.test("connectHappyEyeballs() starts the next address at once when one fails", async () => {
   using time = new FakeTime();
-  const addresses = new Addresses();
-  using _ = fakeConnect(addresses.connect);
+  using addresses = new Addresses();
   const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal });
   raced.catch(() => {});
   for (const address of ADDRESSES) {
@@ -81,8 +84,7 @@ sanitized.test("connectHappyEyeballs() waits for a slow address when the others 
   using connection = await connectionTo(listener);
   (await listener.accept()).close();
   using time = new FakeTime();
-  const addresses = new Addresses();
-  using _ = fakeConnect(addresses.connect);
+  using addresses = new Addresses();
   const raced = connectHappyEyeballs(ADDRESSES.slice(0, 2), { port: 80, signal });
   await time.run(250);
   addresses.refuse("192.0.2.2");
@@ -97,8 +99,7 @@ sanitized.test("connectHappyEyeballs() closes the second of two that connect at 
   using served = await listener.accept();
   using loser = await listener.accept();
   using time = new FakeTime();
-  const addresses = new Addresses();
-  using _ = fakeConnect(addresses.connect);
+  using addresses = new Addresses();
   const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal });
   await time.run(250);
   addresses.accept("192.0.2.1", first);
@@ -111,8 +112,7 @@ sanitized.test("connectHappyEyeballs() closes the second of two that connect at 
 
 sanitized.test("connectHappyEyeballs() rejects with the signal's reason, stops all and starts no more", async () => {
   using time = new FakeTime();
-  const addresses = new Addresses();
-  using _ = fakeConnect(addresses.connect);
+  using addresses = new Addresses();
   const controller = new AbortController();
   const options = { port: 80, signal: controller.signal };
   const raced = connectHappyEyeballs(ADDRESSES, options);

@@ -16,10 +16,12 @@ import { eventually, marked, newMark } from "./processes_below.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { restoring } from "../restoring.ts";
 import { testsWith } from "../tests_with.ts";
+import { onlyIf } from "../only_on.ts";
 
 const started = new StartedProcesses();
 const programs = new Programs();
-const noScript = programs.find("script", Deno.env.get("PATH") ?? "") === undefined;
+/** Tests that open a terminal. */
+const withScript = onlyIf(programs.find("script", Deno.env.get("PATH") ?? "") !== undefined);
 
 function configOf(...args: string[]): Config {
   return resolveConfig({ args, env: {}, readText: () => "", readMode: () => undefined });
@@ -337,58 +339,50 @@ switchedOff.test("RemoteControl gives up a refusal that nobody reads", async (it
   await eventually(() => it.sockets.get("a")?.isClosed === true);
 });
 
-Deno.test({
-  name: "RemoteControl.handle() opens four terminals, and tells the fifth why not",
-  ignore: noScript, // There is nothing to open a terminal with.
-  async fn() {
-    await using it = new ControlUnderTest();
-    const { sockets } = it;
-    for (const id of ["1", "1", "2", "3", "4", "5"]) {
-      it.open(id);
-    }
-    await eventually(() => sockets.get("5")?.isClosed === true);
-    assertMatch(sockets.get("5")?.text ?? "", /^Cannot open a terminal: 4 are open already/);
-    for (const id of ["1", "2", "3", "4"]) {
-      sockets.get(id)?.type("echo he''re\r");
-      await eventually(() => sockets.get(id)?.text.includes("here") === true);
-    }
-    assertEquals(sockets.size, 5);
-    sockets.get("1")?.close();
-    let next = 6;
-    await eventually(() => {
-      it.open(`${next++}`);
-      return [...sockets.values()].slice(5).some((socket) => !socket.isClosed);
-    });
-  },
+withScript.test("RemoteControl.handle() opens four terminals, and tells the fifth why not", async () => {
+  await using it = new ControlUnderTest();
+  const { sockets } = it;
+  for (const id of ["1", "1", "2", "3", "4", "5"]) {
+    it.open(id);
+  }
+  await eventually(() => sockets.get("5")?.isClosed === true);
+  assertMatch(sockets.get("5")?.text ?? "", /^Cannot open a terminal: 4 are open already/);
+  for (const id of ["1", "2", "3", "4"]) {
+    sockets.get(id)?.type("echo he''re\r");
+    await eventually(() => sockets.get(id)?.text.includes("here") === true);
+  }
+  assertEquals(sockets.size, 5);
+  sockets.get("1")?.close();
+  let next = 6;
+  await eventually(() => {
+    it.open(`${next++}`);
+    return [...sockets.values()].slice(5).some((socket) => !socket.isClosed);
+  });
 });
 
-Deno.test({
-  name: "RemoteControl.close() ends commands and terminals with all that they have started",
-  ignore: noScript, // There is nothing to open a terminal with.
-  async fn() {
-    const mark = newMark();
-    const lines = await collectedLog(async (lines) => {
-      await using it = new ControlUnderTest();
-      const { sockets } = it;
-      const command = `trap '' TERM HUP; sleep ${mark} & sleep ${mark}`;
-      for (let i = 0; i < 8; i++) it.run(`${i}`, command);
-      it.open("t");
-      await eventually(() => sockets.size === 1);
-      sockets.get("t")?.type(`${command}\r`);
-      await eventually(() => marked(`sleep ${mark}`).length === 10);
-      await it.control.close();
-      // On a busy machine it waits no longer than 3 s, and goes on.
-      await eventually(() => marked(mark).length === 0);
-      await eventually(() => lines.some((line) => line.includes("Terminal t ended")));
-      await eventually(() => lines.filter((line) => line.includes("was aborted")).length === 4);
-      assertEquals(sockets.get("t")?.isClosed, true);
-      it.run("late", "echo late");
-      it.open("late");
-    }, { level: "debug" });
-    assert(lines.some((line) => /Terminal t ended after .*: the agent ends$/.test(line)));
-    assertEquals(lines.filter((line) => line.includes("was aborted")).length, 4);
-    assert(!lines.some((line) => line.includes("late")));
-  },
+withScript.test("RemoteControl.close() ends commands and terminals with all that they have started", async () => {
+  const mark = newMark();
+  const lines = await collectedLog(async (lines) => {
+    await using it = new ControlUnderTest();
+    const { sockets } = it;
+    const command = `trap '' TERM HUP; sleep ${mark} & sleep ${mark}`;
+    for (let i = 0; i < 8; i++) it.run(`${i}`, command);
+    it.open("t");
+    await eventually(() => sockets.size === 1);
+    sockets.get("t")?.type(`${command}\r`);
+    await eventually(() => marked(`sleep ${mark}`).length === 10);
+    await it.control.close();
+    // On a busy machine it waits no longer than 3 s, and goes on.
+    await eventually(() => marked(mark).length === 0);
+    await eventually(() => lines.some((line) => line.includes("Terminal t ended")));
+    await eventually(() => lines.filter((line) => line.includes("was aborted")).length === 4);
+    assertEquals(sockets.get("t")?.isClosed, true);
+    it.run("late", "echo late");
+    it.open("late");
+  }, { level: "debug" });
+  assert(lines.some((line) => /Terminal t ended after .*: the agent ends$/.test(line)));
+  assertEquals(lines.filter((line) => line.includes("was aborted")).length, 4);
+  assert(!lines.some((line) => line.includes("late")));
 });
 
 withControl.test("RemoteControl.close() sends a result for each command that waits or runs", async (it) => {
@@ -472,24 +466,20 @@ timed.test("RemoteControl ends a command after as many minutes as were configure
   assertEquals(it.results[0]?.output, note);
 });
 
-Deno.test({
-  name: "RemoteControl ends a terminal after as many minutes without a key as were configured",
-  ignore: noScript, // There is nothing to open a terminal with.
-  async fn() {
-    using time = new FakeTime();
-    await using it = new ControlUnderTest();
-    it.open("t");
-    const opened = eventually(() => it.sockets.get("t")?.text.endsWith(" ") === true);
-    await time.until(opened, { withinMs: 60_000, stepMs: 1 });
-    const { terminalIdleMinutes } = config;
-    await time.pass((terminalIdleMinutes - 1) * 60_000, { stepMs: 60_000 });
-    assertEquals(it.sockets.get("t")?.isClosed, false);
-    const closed = eventually(() => it.sockets.get("t")?.isClosed === true);
-    await time.until(closed, { withinMs: 3 * 60_000, stepMs: 1_000 });
-    const idle = `no key was pressed for ${terminalIdleMinutes} minutes`;
-    assert(it.sockets.get("t")?.text.includes(`The terminal is closed: ${idle}`));
-    await time.until(it.control.close(), { withinMs: 1_000, stepMs: 1 });
-  },
+withScript.test("RemoteControl ends a terminal after as many minutes without a key as were configured", async () => {
+  using time = new FakeTime();
+  await using it = new ControlUnderTest();
+  it.open("t");
+  const opened = eventually(() => it.sockets.get("t")?.text.endsWith(" ") === true);
+  await time.until(opened, { withinMs: 60_000, stepMs: 1 });
+  const { terminalIdleMinutes } = config;
+  await time.pass((terminalIdleMinutes - 1) * 60_000, { stepMs: 60_000 });
+  assertEquals(it.sockets.get("t")?.isClosed, false);
+  const closed = eventually(() => it.sockets.get("t")?.isClosed === true);
+  await time.until(closed, { withinMs: 3 * 60_000, stepMs: 1_000 });
+  const idle = `no key was pressed for ${terminalIdleMinutes} minutes`;
+  assert(it.sockets.get("t")?.text.includes(`The terminal is closed: ${idle}`));
+  await time.until(it.control.close(), { withinMs: 1_000, stepMs: 1 });
 });
 
 /** Starts nothing at all. */

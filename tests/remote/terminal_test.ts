@@ -56,8 +56,18 @@ function openTerminal(
     socket.type(`${line}\r`);
     await eventually(() => socket.text.includes(shows), { told });
   }
+  /** Types a line that does something once the connection is closed, and makes `done` after it. */
+  async function unseen(line: string): Promise<void> {
+    await ready();
+    const waits = "until [ -e $HOME/go ]; do sleep 0.01; done";
+    socket.type(`${waits}; ${line}; echo > $HOME/done; sleep 1000\r`);
+    await eventually(() => socket.text.includes("sleep 1000"));
+    socket.close();
+    await eventually(() => sockets.asked === 1);
+    await Deno.writeTextFile(`${home}/go`, "");
+  }
   return {
-    ...{ home, socket, sockets, controller, ended, ready, enter },
+    ...{ home, socket, sockets, controller, ended, ready, enter, unseen },
     async [Symbol.asyncDispose](): Promise<void> {
       using _ = folder;
       controller.abort();
@@ -398,18 +408,8 @@ inLasting.test("Terminal.run() goes on with the same shell on its next connectio
   assert(second.isClosed);
 });
 
-/** A line that does something once the file `go` is in the home folder. */
-function whenTold(line: string): string {
-  return `until [ -e $HOME/go ]; do sleep 0.01; done; ${line}; echo > $HOME/done; sleep 1000\r`;
-}
-
-inLasting.test("Terminal.run() shows the last 64 KiB of what came without a connection", async ({ home, socket, sockets, ready }) => {
-  await ready();
-  socket.type(whenTold("head -c 1000000 /dev/zero | tr '\\0' x; echo; echo la''st"));
-  await eventually(() => socket.text.includes("sleep 1000"));
-  socket.close();
-  await eventually(() => sockets.asked === 1);
-  await Deno.writeTextFile(`${home}/go`, "");
+inLasting.test("Terminal.run() shows the last 64 KiB of what came without a connection", async ({ home, sockets, unseen }) => {
+  await unseen("head -c 1000000 /dev/zero | tr '\\0' x; echo; echo la''st");
   await eventually(() => exists(`${home}/done`));
   const second = new TerminalSocket();
   sockets.give(second);
@@ -420,14 +420,9 @@ inLasting.test("Terminal.run() shows the last 64 KiB of what came without a conn
   assertMatch(second.text, /^x{60000,}\r\nlast\r\n/);
 });
 
-inLasting.test("Terminal.run() reads output that nobody sees every 20 ms", async ({ home, socket, sockets, ready }) => {
+inLasting.test("Terminal.run() reads output that nobody sees every 20 ms", async ({ unseen }) => {
   const mark = newMark();
-  await ready();
-  socket.type(whenTold(`yes ${mark}`));
-  await eventually(() => socket.text.includes("sleep 1000"));
-  socket.close();
-  await eventually(() => sockets.asked === 1);
-  await Deno.writeTextFile(`${home}/go`, "");
+  await unseen(`yes ${mark}`);
   const yes = () => marked(mark).find(({ words }) => words === `yes ${mark}`)?.pid;
   await eventually(() => yes() !== undefined);
   const writtenBytes = () => {
@@ -443,13 +438,8 @@ inLasting.test("Terminal.run() reads output that nobody sees every 20 ms", async
   assert(writtenBytes() > before);
 });
 
-inLasting.test("Terminal.run() begins with a whole character what is left of what came without a connection", async ({ home, socket, sockets, ready }) => {
-  await ready();
-  socket.type(whenTold("yes € | head -n 30000 | tr -d '\\n'; echo; echo la''st"));
-  await eventually(() => socket.text.includes("sleep 1000"));
-  socket.close();
-  await eventually(() => sockets.asked === 1);
-  await Deno.writeTextFile(`${home}/go`, "");
+inLasting.test("Terminal.run() begins with a whole character what is left of what came without a connection", async ({ home, sockets, unseen }) => {
+  await unseen("yes € | head -n 30000 | tr -d '\\n'; echo; echo la''st");
   await eventually(() => exists(`${home}/done`));
   {
     // Every 20 ms a part of what lies in the pipes is read, until no more comes.
@@ -488,14 +478,9 @@ inLasting.test("Terminal.run() shows on its next connection what could not be se
 });
 
 for (const how of ["on the same connection", "on the one that follows"]) {
-  inLasting.test(`Terminal.run() shows newer output after all that was missed, ${how}`, async ({ home, socket, sockets, ready }) => {
-    await ready();
+  inLasting.test(`Terminal.run() shows newer output after all that was missed, ${how}`, async ({ home, sockets, unseen }) => {
     const waits = "until [ -e $HOME/more ]; do sleep 0.01; done";
-    socket.type(whenTold(`echo o''ne; echo > $HOME/one; ${waits}; echo t''wo`));
-    await eventually(() => socket.text.includes("sleep 1000"));
-    socket.close();
-    await eventually(() => sockets.asked === 1);
-    await Deno.writeTextFile(`${home}/go`, "");
+    await unseen(`echo o''ne; echo > $HOME/one; ${waits}; echo t''wo`);
     await eventually(() => exists(`${home}/one`));
     const second = new TerminalSocket();
     second.stuck = true;
@@ -538,13 +523,8 @@ inLasting.test("Terminal.run() ends when no connection follows", async ({ socket
   assertEquals(await ended, "the connection has ended: it was reset");
 });
 
-inLasting.test("Terminal.run() ends when the shell ends without a connection", async ({ home, socket, sockets, ended, ready }) => {
-  await ready();
-  socket.type(whenTold("exit"));
-  await eventually(() => socket.text.includes("sleep 1000"));
-  socket.close();
-  await eventually(() => sockets.asked === 1);
-  await Deno.writeTextFile(`${home}/go`, "");
+inLasting.test("Terminal.run() ends when the shell ends without a connection", async ({ ended, unseen }) => {
+  await unseen("exit");
   assertEquals(await ended, "the shell has ended");
 });
 

@@ -12,6 +12,7 @@ import { type SeenChild, StartedProcesses } from "../started_processes.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
 import { eventually, marked, newMark } from "../remote/processes_below.ts";
 import { denoOutput } from "../deno_output.ts";
+import { onlyIf } from "../only_on.ts";
 
 const ROOTS = { proc: "/proc", sys: "/sys" };
 const started = new StartedProcesses();
@@ -157,15 +158,12 @@ printf '%s\\n' "$* \\\\n %s $LC_ALL \${AGENT_TOKEN-none} \${KOMARI_AGENT_MENU-no
 for (const command of shellsHere) {
   const name = command.join(" ");
 
-  Deno.test({
-    name: `Shell.ping() pings loopback by ${name} and the ping that is here`,
-    ignore: !exists("/usr/bin/ping") && !exists("/bin/ping"),
-    async fn() {
-      await using shell = new TestShell({ shell: command });
-      for (const address of ["127.0.0.1", "::1"]) {
-        assertEquals(parsePingOutput((await shell.ping(address)) ?? "").kind, "reply");
-      }
-    },
+  const withPing = onlyIf(exists("/usr/bin/ping") || exists("/bin/ping"));
+  withPing.test(`Shell.ping() pings loopback by ${name} and the ping that is here`, async () => {
+    await using shell = new TestShell({ shell: command });
+    for (const address of ["127.0.0.1", "::1"]) {
+      assertEquals(parsePingOutput((await shell.ping(address)) ?? "").kind, "reply");
+    }
   });
 
   Deno.test(`Shell.nvidiaSmi() gives its lines under ${name}, and what it was asked`, async () => {
@@ -212,22 +210,19 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     assertEquals(await output(2, 250), "", "a line as long as that is no card");
   });
 
-  Deno.test({
-    name: `Shell.nvidiaSmi() lets ${name} kill it after 5 s`,
-    // Debian's busybox prefers its own timeout to the one on PATH.
-    ignore: name.includes("busybox"),
-    async fn() {
-      using folder = new TempFolder();
-      writeExecutable(`${folder.path}/nvidia-smi`, "#!/bin/sh\n");
-      writeExecutable(`${folder.path}/timeout`, '#!/bin/sh\necho "--foreground, ${*%%/*}"\n');
-      await using shell = new TestShell({
-        shell: command,
-        path: `${folder.path}:/usr/bin:/bin`,
-        gpu: true,
-      });
-      const words = (await shell.nvidiaSmi())?.split(" ").slice(0, 5).join(" ");
-      assertEquals(words, "--foreground, --foreground -s KILL 5");
-    },
+  // Debian's busybox prefers its own timeout to the one on PATH.
+  const withTimeout = onlyIf(!name.includes("busybox"));
+  withTimeout.test(`Shell.nvidiaSmi() lets ${name} kill it after 5 s`, async () => {
+    using folder = new TempFolder();
+    writeExecutable(`${folder.path}/nvidia-smi`, "#!/bin/sh\n");
+    writeExecutable(`${folder.path}/timeout`, '#!/bin/sh\necho "--foreground, ${*%%/*}"\n');
+    await using shell = new TestShell({
+      shell: command,
+      path: `${folder.path}:/usr/bin:/bin`,
+      gpu: true,
+    });
+    const words = (await shell.nvidiaSmi())?.split(" ").slice(0, 5).join(" ");
+    assertEquals(words, "--foreground, --foreground -s KILL 5");
   });
 
   Deno.test(`Shell.close() ends ${name} with an nvidia-smi that hangs`, async () => {

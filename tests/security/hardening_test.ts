@@ -42,20 +42,16 @@ const table = [
   ["an agent with remote control", ["--enable-remote-control"]],
 ] as const;
 for (const [name, args] of table) {
-  Deno.test({
-    name: `${name} opens no debugger, and reports on`,
-    ignore: !hasOwnNetwork,
-    async fn() {
-      using panel = await startTestPanel({ token: "t0ken" });
-      const words = ["-e", panel.url, "-t", "t0ken", "-i", "0.2"];
-      await using agent = new AgentProcess([...words, ...args]);
-      await agent.says("First report accepted");
-      await attackBeside(agent);
-      const { reports } = panel.state.counts;
-      await panel.state.until(({ counts }) => counts.reports >= reports + 3);
-      assertEquals((await agent.stop()).code, 0);
-      assertEquals(agent.lines(DEBUGGER), []);
-    },
+  onlyIf(hasOwnNetwork).test(`${name} opens no debugger, and reports on`, async () => {
+    using panel = await startTestPanel({ token: "t0ken" });
+    const words = ["-e", panel.url, "-t", "t0ken", "-i", "0.2"];
+    await using agent = new AgentProcess([...words, ...args]);
+    await agent.says("First report accepted");
+    await attackBeside(agent);
+    const { reports } = panel.state.counts;
+    await panel.state.until(({ counts }) => counts.reports >= reports + 3);
+    assertEquals((await agent.stop()).code, 0);
+    assertEquals(agent.lines(DEBUGGER), []);
   });
 }
 

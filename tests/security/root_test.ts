@@ -177,10 +177,9 @@ const STAYING = [
 ] as const;
 
 for (const [through, reason] of STAYING) {
-  Deno.test({
-    name: `an agent that can't give up root says so and goes on: ${reason}`,
-    ignore: !canChangeUser,
-    async fn() {
+  onlyIf(canChangeUser).test(
+    `an agent that can't give up root says so and goes on: ${reason}`,
+    async () => {
       using panel = await startTestPanel({ token: "t0ken" });
       const args = ["-e", panel.url, "-t", "t0ken", "-i", "0.2"];
       await using agent = new AgentProcess(args, { through });
@@ -197,7 +196,7 @@ for (const [through, reason] of STAYING) {
       );
       assertEquals((await agent.stop()).code, 0);
     },
-  });
+  );
 }
 
 /** Attacks of native code in root's process that succeeded, with a network of its own. */

@@ -57,10 +57,9 @@ withOpenssl.test("a sealed agent trusts a self-signed certificate that is an aut
 });
 
 for (const [name, trust] of Object.entries(TRUSTING)) {
-  Deno.test({
-    name: `a sealed agent trusts the authority of ${name} for a panel by name, and for probes`,
-    ignore: !isLinux || certificate === undefined,
-    async fn() {
+  onlyIf(isLinux && certificate !== undefined).test(
+    `a sealed agent trusts the authority of ${name} for a panel by name, and for probes`,
+    async () => {
       if (certificate === undefined) return;
       using panel = await startTestPanel({ token: TOKEN });
       await using front = new TlsFront(panel, certificate);
@@ -81,7 +80,7 @@ for (const [name, trust] of Object.entries(TRUSTING)) {
       if (isForProbes) assert(Number(await probeResult(panel, 1)) >= 0, agent.output);
       assertEquals(panel.state.violations, []);
     },
-  });
+  );
 }
 
 onLinux.test("a sealed agent says which authorities it can't load, and reports where it needs none", async () => {
@@ -153,11 +152,10 @@ inOwnMounts.test("a changed /etc/hosts holds at a sealed agent's next lookup", a
   await agent.says("First report accepted");
 });
 
-Deno.test({
-  name: "a changed /etc/resolv.conf holds at a sealed agent's next lookup",
-  // Resolvers ask at port 53 alone.
-  ignore: !hasOwnMounts || Deno.uid() !== 0,
-  async fn() {
+// Resolvers ask at port 53 alone.
+onlyIf(hasOwnMounts && Deno.uid() === 0).test(
+  "a changed /etc/resolv.conf holds at a sealed agent's next lookup",
+  async () => {
     // An address of loopback that is this process's own.
     const hostname = `127.53.${Deno.pid >> 8 & 0xff}.${Deno.pid & 0xff}`;
     const zone = { "panel.example": { A: ["127.0.0.1"] } };
@@ -176,7 +174,7 @@ Deno.test({
     await agent.says("First report accepted");
     assert(names.questions.includes("panel.example A"));
   },
-});
+);
 
 inOwnMounts.test("a sealed agent resolves by --custom-dns, and knows names of /etc/hosts", async () => {
   await using names = await TestNameServer.start({ "panel.test": { A: ["127.0.0.1"] } });

@@ -124,46 +124,35 @@ function isRunning(pid: number): boolean {
 }
 
 for (const shell of SHELLS) {
-  const ignore = Deno.build.os !== "linux" || !pathExists(shell);
-  if (ignore) console.log(`${shell[0]} is not there to be tried`);
+  const isThere = Deno.build.os === "linux" && pathExists(shell);
+  if (!isThere) console.log(`${shell[0]} is not there to be tried`);
 
-  Deno.test({
-    name: `updateLoop() takes newer versions again and again in ${shell[0]}, also when that fails`,
-    ignore,
-    async fn() {
-      await using loop = new Loop(shell, { program: "echo >>$LOG; exit 1" });
-      const call = "<update><--now><--mirror><https://m.example/a  b>\n";
-      await comes(() => loop.log().startsWith(call.repeat(3)));
-      assertEquals((await loop.end()).code, 0);
-    },
+  const withShell = onlyIf(isThere);
+  withShell.test(`updateLoop() takes newer versions again and again in ${shell[0]}, also when that fails`, async () => {
+    await using loop = new Loop(shell, { program: "echo >>$LOG; exit 1" });
+    const call = "<update><--now><--mirror><https://m.example/a  b>\n";
+    await comes(() => loop.log().startsWith(call.repeat(3)));
+    assertEquals((await loop.end()).code, 0);
   });
 
-  Deno.test({
-    name: `updateLoop() ends with what it sleeps by, in ${shell[0]}, when it is asked to`,
-    ignore,
-    async fn() {
-      await using loop = new Loop(shell, {
-        schedule: { first: "5000 6000", between: "5000 6000" },
-      });
-      await comes(() => loop.sleeper() !== undefined);
-      const sleeper = loop.sleeper() ?? 0;
-      assertEquals((await loop.end()).code, 0);
-      await comes(() => !isRunning(sleeper));
-      assertEquals(loop.log(), "");
-    },
+  withShell.test(`updateLoop() ends with what it sleeps by, in ${shell[0]}, when it is asked to`, async () => {
+    await using loop = new Loop(shell, {
+      schedule: { first: "5000 6000", between: "5000 6000" },
+    });
+    await comes(() => loop.sleeper() !== undefined);
+    const sleeper = loop.sleeper() ?? 0;
+    assertEquals((await loop.end()).code, 0);
+    await comes(() => !isRunning(sleeper));
+    assertEquals(loop.log(), "");
   });
 
-  Deno.test({
-    name: `updateLoop() waits in ${shell[0]} until an update that is under way has ended in order`,
-    ignore,
-    async fn() {
-      const program = "trap 'sleep 0.2; echo in order >>$LOG; exit' TERM\n" +
-        "echo under way >>$LOG; while :; do sleep 0.01; done";
-      await using loop = new Loop(shell, { program });
-      await comes(() => loop.log().endsWith("under way\n"));
-      assertEquals((await loop.end()).code, 0);
-      assert(loop.log().endsWith("under way\nin order\n"), loop.log());
-    },
+  withShell.test(`updateLoop() waits in ${shell[0]} until an update that is under way has ended in order`, async () => {
+    const program = "trap 'sleep 0.2; echo in order >>$LOG; exit' TERM\n" +
+      "echo under way >>$LOG; while :; do sleep 0.01; done";
+    await using loop = new Loop(shell, { program });
+    await comes(() => loop.log().endsWith("under way\n"));
+    assertEquals((await loop.end()).code, 0);
+    assert(loop.log().endsWith("under way\nin order\n"), loop.log());
   });
 }
 

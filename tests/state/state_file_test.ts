@@ -5,6 +5,7 @@ import { ClosedFolder, inClosedFolder } from "../closed_folder.ts";
 import { replaced } from "../replaced.ts";
 import { syncedPaths } from "./synced_paths.ts";
 import { mountedInMemory } from "../mounted.ts";
+import { onlyIf } from "../only_on.ts";
 
 interface Numbered {
   number: number;
@@ -262,16 +263,14 @@ inClosedFolder.test("StateFile.write() makes the folder where there is none, and
   await assertRejects(() => write("/dev/null/state", 1), Error, "Cannot use /dev/null/state");
 });
 
-Deno.test({
-  name: "StateFile.open() throws when the folder can only be read",
-  // The superuser may write everywhere.
-  ignore: Deno.uid() === 0,
-  async fn() {
-    using folder = new ClosedFolder();
-    await Deno.chmod(folder.path, 0o500);
-    await assertRejects(() => write(folder.path, 2), Error, "Cannot use");
-    assertEquals(stateFile(folder.path).read(), { value: undefined, problems: [] });
-  },
+// The superuser may write everywhere.
+const notAsRoot = onlyIf(Deno.uid() !== 0);
+
+notAsRoot.test("StateFile.open() throws when the folder can only be read", async () => {
+  using folder = new ClosedFolder();
+  await Deno.chmod(folder.path, 0o500);
+  await assertRejects(() => write(folder.path, 2), Error, "Cannot use");
+  assertEquals(stateFile(folder.path).read(), { value: undefined, problems: [] });
 });
 
 inClosedFolder.test("StateFile.write() survives a disk that is full or read-only", async (folder) => {

@@ -27,9 +27,6 @@ const SHRINKING = [
   "timeout",
 ];
 
-/** Parts are never smaller. */
-export const MIN_PART_BYTES = 1024 * 1024;
-
 /** Tries of one part, whatever its size. */
 export const MAX_TRIES = 15;
 
