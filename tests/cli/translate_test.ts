@@ -136,6 +136,15 @@ Deno.test("translate() puts sentences of status and doctor together from their p
       "无法连接 p.example 端口 443：主机不可达；eth0 的网关 192.0.2.1 没有响应：eth0 没有载波",
     ],
     ["2 failed, 1 warning.", "2 项失败，1 项警告。"],
+    [
+      "Cannot connect to p.example (192.0.2.7 port 443): connection refused (address from 192.0.2.1)",
+      "无法连接 p.example（192.0.2.7，端口 443）：连接被拒绝（地址来自 192.0.2.1）",
+    ],
+    [
+      'blocked: the Upgrade header is removed on the way, by "nginx" (192.0.2.7, address from ' +
+      "192.0.2.1); reports can only go by HTTP then",
+      "被拦截：Upgrade 请求头在途中被去掉（由“nginx”应答，192.0.2.7，地址来自 192.0.2.1）；此时只能改用 HTTP 上报",
+    ],
   ];
   for (const [english, chinese] of table) assertEquals(zh(english), chinese);
 });
