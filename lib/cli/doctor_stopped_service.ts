@@ -72,7 +72,9 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
       `read its log: ${logHint}`,
     );
   }
-  const restarts = Number(unit?.property("NRestarts") ?? 0);
+  // What is inactive was stopped, however often it was started before.
+  const isStopped = unit?.property("ActiveState") === "inactive";
+  const restarts = isStopped ? 0 : Number(unit?.property("NRestarts") ?? 0);
   if (restarts > 0 || unit?.property("SubState") === "auto-restart") {
     const ended = restarts === 0
       ? `${text}: it ended by itself`

@@ -473,6 +473,12 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
     ],
     [{ SubState: "auto-restart" }, {}, "it ended by itself", "read its log"],
     [
+      { ActiveState: "inactive", SubState: "dead", Result: "success", NRestarts: "2" },
+      {},
+      "it was stopped",
+      "start it: systemctl start x",
+    ],
+    [
       { SubState: "auto-restart", ExecMainCode: "1", ExecMainStatus: "0", NRestarts: "2" },
       { ExecStart: "/bin/true" },
       "it ends again and again, and systemd has started it 2 times",
