@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describeError } from "../../lib/log/log.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { NetDialer } from "../../lib/net/dialer.ts";
@@ -32,34 +32,31 @@ const WITHIN = { timeoutMs: 10_000, signal: never };
 
 type Handler = (request: Request) => Response | Promise<Response>;
 
-async function withServer(handler: Handler, use: (url: string) => Promise<void>): Promise<void> {
-  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, handler);
-  await use(`http://127.0.0.1:${server.addr.port}`);
-}
-
-async function withPanel(endpoint: string, use: (panel: ClientV1) => Promise<void>): Promise<void> {
+/** A client of a panel at an address; closed with the block. */
+function clientOf(endpoint: string): Disposable & { panel: ClientV1 } {
   const client = new HttpClient({ dialer: new NetDialer() });
   const headers = [["user-agent", "komari-agent-deno/0"]] as const;
-  const fetch = createPanelFetch({ endpoint, token: TOKEN }, {
-    client,
-    headers,
-    limit: new MessageLimit(),
-  });
-  try {
-    await use(new ClientV1(fetch));
-  } finally {
-    client.close();
-  }
+  const limit = new MessageLimit();
+  const fetch = createPanelFetch({ endpoint, token: TOKEN }, { client, headers, limit });
+  return { panel: new ClientV1(fetch), [Symbol.dispose]: () => client.close() };
+}
+
+/** A panel that answers like this, and a client of it. */
+function served(handler: Handler, path = ""): AsyncDisposable & { panel: ClientV1 } {
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, handler);
+  const client = clientOf(`http://127.0.0.1:${server.addr.port}${path}`);
+  return {
+    panel: client.panel,
+    async [Symbol.asyncDispose]() {
+      client[Symbol.dispose]();
+      await server.shutdown();
+    },
+  };
 }
 
 async function failureOf(handler: Handler): Promise<PanelError> {
-  const errors: PanelError[] = [];
-  await withServer(handler, (url) =>
-    withPanel(url, async (panel) => {
-      errors.push(await assertRejects(() => panel.sendReport(REPORT, WITHIN), PanelError));
-    }));
-  const [error] = errors;
-  assert(error !== undefined);
+  await using it = served(handler);
+  const error = await assertRejects(() => it.panel.sendReport(REPORT, WITHIN), PanelError);
   assertEquals(Deno.inspect(error).includes("s3cret"), false, "no token in the error");
   return error;
 }
@@ -67,22 +64,21 @@ async function failureOf(handler: Handler): Promise<PanelError> {
 Deno.test("ClientV1 calls the panel's paths with the encoded token and no Origin", async () => {
   const seen: string[] = [];
   const headers: Headers[] = [];
-  await withServer(async (request) => {
+  await using it = served(async (request) => {
     const { pathname, search } = new URL(request.url);
     seen.push(`${request.method} ${pathname}${search} ${await request.text()}`);
     headers.push(request.headers);
     return new Response(request.method === "GET" ? "[]" : SUCCESS);
-  }, (url) =>
-    withPanel(`${url}/base`, async (panel) => {
-      const finishedAt = new Date(0);
-      await panel.sendReport(REPORT, WITHIN);
-      await panel.sendBasicInfo(INFO, never);
-      const result = toWireProbeResult({ taskId: 1, kind: "tcp", valueMs: 5, finishedAt });
-      await panel.sendProbeResult(result, never);
-      const command = toWireCommandResult({ taskId: "c", output: "", exitCode: 0, finishedAt });
-      await panel.sendCommandResult(command, never);
-      assertEquals(await panel.fetchTasks(never), { tasks: [], skipped: [] });
-    }));
+  }, "/base");
+  const { panel } = it;
+  const finishedAt = new Date(0);
+  await panel.sendReport(REPORT, WITHIN);
+  await panel.sendBasicInfo(INFO, never);
+  const result = toWireProbeResult({ taskId: 1, kind: "tcp", valueMs: 5, finishedAt });
+  await panel.sendProbeResult(result, never);
+  const command = toWireCommandResult({ taskId: "c", output: "", exitCode: 0, finishedAt });
+  await panel.sendCommandResult(command, never);
+  assertEquals(await panel.fetchTasks(never), { tasks: [], skipped: [] });
   const query = `?token=${encodeURIComponent(TOKEN)}`;
   assertEquals(seen, [
     `POST /base/api/clients/report${query} ${JSON.stringify(REPORT)}`,
@@ -184,35 +180,26 @@ Deno.test("ClientV1 refuses endless and compressed answers", async () => {
 });
 
 Deno.test("ClientV1 names the cause of a failed connection, without the URL", async () => {
-  const port = CLOSED_PORT;
-  await withPanel(`http://127.0.0.1:${port}`, async (panel) => {
-    const error = await assertRejects(() => panel.sendReport(REPORT, WITHIN), PanelError);
-    assertEquals(error.failure, "unreachable");
-    assertStringIncludes(error.message, "refused");
-    assertEquals(error.message.includes("token"), false);
-    assertEquals(describeError(error).includes("s3cret"), false);
-  });
+  using it = clientOf(`http://127.0.0.1:${CLOSED_PORT}`);
+  const error = await assertRejects(() => it.panel.sendReport(REPORT, WITHIN), PanelError);
+  assertEquals(error.failure, "unreachable");
+  assertStringIncludes(error.message, "refused");
+  assertEquals(error.message.includes("token"), false);
+  assertEquals(describeError(error).includes("s3cret"), false);
 });
 
 Deno.test("ClientV1.fetchTasks() takes a list of up to 1 MiB", async () => {
   let lengthBytes = 1024 * 1024;
-  await withServer(
-    () => new Response("[]".padEnd(lengthBytes)),
-    (url) =>
-      withPanel(url, async (panel) => {
-        assertEquals((await panel.fetchTasks(never)).tasks, []);
-        lengthBytes++;
-        await assertRejects(() => panel.fetchTasks(never), PanelError, "longer than");
-      }),
-  );
+  await using it = served(() => new Response("[]".padEnd(lengthBytes)));
+  assertEquals((await it.panel.fetchTasks(never)).tasks, []);
+  lengthBytes++;
+  await assertRejects(() => it.panel.fetchTasks(never), PanelError, "longer than");
 });
 
 Deno.test("ClientV1.fetchTasks() throws when the answer is not a list", async () => {
-  await withServer(() => new Response("{broken"), (url) =>
-    withPanel(url, async (panel) => {
-      const error = await assertRejects(() => panel.fetchTasks(never), PanelError);
-      assertEquals([error.failure, error.cause instanceof SyntaxError], ["unreadable", true]);
-    }));
+  await using it = served(() => new Response("{broken"));
+  const error = await assertRejects(() => it.panel.fetchTasks(never), PanelError);
+  assertEquals([error.failure, error.cause instanceof SyntaxError], ["unreadable", true]);
 });
 
 Deno.test("ClientV1 gives the panel a limited time for each call", async () => {

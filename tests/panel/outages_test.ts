@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { OutageLog } from "../../lib/panel/outages.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
+import type { FakeTime } from "../fake_time.ts";
 import { panelLines } from "./panel_lines.ts";
 
 const MINUTE_MS = 60_000;
@@ -9,11 +10,15 @@ const BAD_INFO = new PanelError("Cannot send basic info: status 500", {
   failure: "rejected",
   status: 500,
 });
+/** What is logged of calls and their outcomes, as `panelLines()` has it. */
+function outage(use: (log: OutageLog, time: FakeTime) => void): string[] {
+  return panelLines((time) => use(new OutageLog(), time));
+}
+
 const STARTED = "warning Cannot send report: refused; trying again";
 
 Deno.test("OutageLog logs the start and the end of an outage, with the number of failed calls", () => {
-  const lines = panelLines((time) => {
-    const log = new OutageLog();
+  const lines = outage((log, time) => {
     log.onOutcome(undefined, "report");
     for (let n = 0; n < 1_000; n++) log.onOutcome(REFUSED, "report");
     time.tick(12_000);
@@ -26,8 +31,7 @@ Deno.test("OutageLog logs the start and the end of an outage, with the number of
 Deno.test("OutageLog names reports in an outage that began with another call, if they are answered", () => {
   const refusal = (call: string) =>
     new PanelError(`Cannot send ${call}: status 451`, { failure: "unavailable", status: 451 });
-  const lines = panelLines(() => {
-    const log = new OutageLog();
+  const lines = outage((log) => {
     for (let n = 0; n < 3; n++) {
       log.onOutcome(refusal("agent.pull"), "pull");
       log.onOutcome(refusal("agent.report"), "report");
@@ -44,8 +48,7 @@ Deno.test("OutageLog names reports in an outage that began with another call, if
 });
 
 Deno.test("OutageLog logs the seconds of a long outage", () => {
-  const lines = panelLines((time) => {
-    const log = new OutageLog();
+  const lines = outage((log, time) => {
     log.onOutcome(REFUSED, "report");
     time.tick(59_999 * 1000);
     log.onOutcome(undefined, "report");
@@ -54,16 +57,14 @@ Deno.test("OutageLog logs the seconds of a long outage", () => {
 });
 
 Deno.test("OutageLog does not interpret the panel's text as a template", () => {
-  const lines = panelLines(() => {
-    const log = new OutageLog();
+  const lines = outage((log) => {
     log.onOutcome(new Error("the panel says {error} {call}"), "report");
   });
   assertEquals(lines, ["warning the panel says {error} {call}; trying again"]);
 });
 
 Deno.test("OutageLog logs one outage for the whole panel, whichever calls fail", () => {
-  const lines = panelLines(() => {
-    const log = new OutageLog();
+  const lines = outage((log) => {
     log.onOutcome(REFUSED, "report");
     log.onOutcome(REFUSED, "task list");
     log.onOutcome(undefined, "report");
@@ -78,8 +79,7 @@ const failures = [
 ] as const;
 for (const failure of failures) {
   Deno.test(`OutageLog logs one outage when several calls end as ${failure}`, () => {
-    const lines = panelLines(() => {
-      const log = new OutageLog();
+    const lines = outage((log) => {
       for (const call of ["report", "basic info", "task list"]) {
         log.onOutcome(new PanelError(`Cannot send ${call}`, { failure }), call);
       }
@@ -89,8 +89,7 @@ for (const failure of failures) {
 }
 
 Deno.test("OutageLog does not end an outage by the success of a call that never failed", () => {
-  const lines = panelLines(() => {
-    const log = new OutageLog();
+  const lines = outage((log) => {
     log.onOutcome(REFUSED, "task list");
     log.onOutcome(undefined, "report");
     log.onOutcome(REFUSED, "task list");
@@ -101,8 +100,7 @@ Deno.test("OutageLog does not end an outage by the success of a call that never 
 
 Deno.test("OutageLog logs a cause that has changed, in place of a reminder that comes next then", () => {
   const proxy = new PanelError("status 502", { failure: "unavailable", status: 502 });
-  const lines = panelLines((time) => {
-    const log = new OutageLog();
+  const lines = outage((log, time) => {
     log.onOutcome(REFUSED, "report");
     time.tick(MINUTE_MS);
     for (let n = 0; n < 3; n++) log.onOutcome(proxy, "report");
@@ -115,8 +113,7 @@ Deno.test("OutageLog logs a cause that has changed, in place of a reminder that 
 });
 
 Deno.test("OutageLog keeps a refused call apart from outages of the panel", () => {
-  const lines = panelLines(() => {
-    const log = new OutageLog();
+  const lines = outage((log) => {
     log.onOutcome(BAD_INFO, "basic info");
     log.onOutcome(REFUSED, "report");
     log.onOutcome(undefined, "report");
@@ -132,8 +129,7 @@ Deno.test("OutageLog keeps a refused call apart from outages of the panel", () =
 });
 
 Deno.test("OutageLog logs an outage again after 1, 5 and 15 minutes, and then every hour", () => {
-  const lines = panelLines((time) => {
-    const log = new OutageLog();
+  const lines = outage((log, time) => {
     for (let minute = 0; minute <= 181; minute += 0.5) {
       log.onOutcome(REFUSED, "report");
       time.tick(MINUTE_MS / 2);
@@ -154,8 +150,7 @@ Deno.test("OutageLog logs an outage again after 1, 5 and 15 minutes, and then ev
 
 Deno.test("OutageLog logs several outages in one line", () => {
   const refused = new PanelError("Cannot send basic info: no column", { failure: "rejected" });
-  const lines = panelLines((time) => {
-    const log = new OutageLog();
+  const lines = outage((log, time) => {
     log.onOutcome(refused, "basic info");
     log.onOutcome(REFUSED, "report");
     time.tick(MINUTE_MS);
@@ -170,8 +165,7 @@ Deno.test("OutageLog logs several outages in one line", () => {
 
 Deno.test('OutageLog says "trying again" of several outages when one of the calls is made again', () => {
   const full = new PanelError("Cannot send a result: full", { failure: "rejected", code: -32000 });
-  const lines = panelLines((time) => {
-    const log = new OutageLog();
+  const lines = outage((log, time) => {
     log.onOutcome(full, "probe result");
     log.onOutcome(BAD_INFO, "basic info");
     time.tick(MINUTE_MS);
@@ -184,8 +178,7 @@ Deno.test('OutageLog says "trying again" of several outages when one of the call
 });
 
 Deno.test("OutageLog starts over when an outage has ended", () => {
-  const lines = panelLines((time) => {
-    const log = new OutageLog();
+  const lines = outage((log, time) => {
     log.onOutcome(REFUSED, "report");
     time.tick(30_000);
     log.onOutcome(undefined, "report");
@@ -208,8 +201,7 @@ Deno.test('OutageLog does not say "trying again" of results of probes, which are
     failure: "rejected",
     code: -32000,
   });
-  const lines = panelLines((time) => {
-    const log = new OutageLog();
+  const lines = outage((log, time) => {
     log.onOutcome(full, "probe result");
     time.tick(MINUTE_MS);
     log.onOutcome(full, "probe result");
@@ -227,8 +219,7 @@ Deno.test('OutageLog does not say "trying again" of results of probes, which are
 Deno.test("OutageLog logs a status that has changed, though the failure is of the same kind", () => {
   const failed = (status: number) =>
     new PanelError(`status ${status}`, { failure: "unavailable", status });
-  const lines = panelLines(() => {
-    const log = new OutageLog();
+  const lines = outage((log) => {
     for (const status of [502, 502, 403, 403]) log.onOutcome(failed(status), "report");
   });
   assertEquals(lines, ["warning status 502; trying again", "warning status 403; trying again"]);

@@ -24,6 +24,10 @@ class Server implements AsyncDisposable {
     this.downloads = new Downloads({ proxies, caCerts: [] });
   }
 
+  text(path = "", signal = never()): Promise<string> {
+    return text(this.downloads, this.origin + path, signal);
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.#server.shutdown();
   }
@@ -45,7 +49,7 @@ Deno.test("Downloads.text() returns the text and sends the user agent", async ()
     new Response(`${headers.get("accept")} by ${headers.get("user-agent")}`);
   await using server = new Server(answer);
   const { origin, downloads } = server;
-  assertEquals(await text(downloads, `${origin}/x`), `*/* by ${USER_AGENT}`);
+  assertEquals(await server.text("/x"), `*/* by ${USER_AGENT}`);
   const byName = origin.replace("127.0.0.1", "localhost");
   assertEquals(await text(downloads, `${byName}/x`), `*/* by ${USER_AGENT}`);
 });
@@ -58,20 +62,16 @@ Deno.test("Downloads.text() follows at most five redirects", async () => {
       : new Response(null, { status: 302, headers: { location: `/${rest - 1}` } });
   };
   await using server = new Server(answer);
-  const { origin, downloads } = server;
-  assertEquals(await text(downloads, `${origin}/5`), "there");
-  assertStringIncludes(await failure(text(downloads, `${origin}/6`)), "more than 5 redirects");
+  assertEquals(await server.text("/5"), "there");
+  assertStringIncludes(await failure(server.text("/6")), "more than 5 redirects");
 });
 
 Deno.test("Downloads.text() follows redirects to HTTP and HTTPS only", async () => {
   for (const location of ["file:///etc/passwd", "data:,x", "http://"]) {
     const answer = () => new Response(null, { status: 302, headers: { location } });
     await using server = new Server(answer);
-    const { origin, downloads } = server;
-    assertStringIncludes(
-      await failure(text(downloads, origin)),
-      "redirects from HTTPS to another protocol",
-    );
+    const words = await failure(server.text());
+    assertStringIncludes(words, "redirects from HTTPS to another protocol");
   }
 });
 
@@ -82,8 +82,7 @@ Deno.test("Downloads.text() follows no answer but a redirect", async () => {
         ? new Response("there")
         : new Response(null, { status, headers: { location: "/there" } });
     await using server = new Server(answer);
-    const { origin, downloads } = server;
-    assertStringIncludes(await failure(text(downloads, origin)), `answered ${status}`);
+    assertStringIncludes(await failure(server.text()), `answered ${status}`);
   }
 });
 
@@ -91,8 +90,7 @@ Deno.test("Downloads.text() throws with the status but without the query", async
   for (const status of [404, 500, 204, 304, 403]) {
     const answer = () => new Response(status === 404 ? "<html>" : null, { status });
     await using server = new Server(answer);
-    const { origin, downloads } = server;
-    const words = await failure(text(downloads, `${origin}/x?token=secret`));
+    const words = await failure(server.text("/x?token=secret"));
     assertStringIncludes(words, `/x: 127.0.0.1:`);
     assertStringIncludes(words, `answered ${status}`);
     assertEquals(words.includes("secret"), false);
@@ -108,12 +106,10 @@ Deno.test("Downloads.text() throws when the text is too long or endless", async 
   };
   {
     await using server = new Server(endless);
-    const { origin, downloads } = server;
-    assertStringIncludes(await failure(text(downloads, origin)), "longer than 100 bytes");
+    assertStringIncludes(await failure(server.text()), "longer than 100 bytes");
   }
   await using server = new Server(() => new Response("x".repeat(101)));
-  const { origin, downloads } = server;
-  assertStringIncludes(await failure(text(downloads, origin)), "longer than 100 bytes");
+  assertStringIncludes(await failure(server.text()), "longer than 100 bytes");
 });
 
 Deno.test("Downloads.text() throws when the transfer stalls", async () => {
@@ -124,9 +120,8 @@ Deno.test("Downloads.text() throws when the transfer stalls", async () => {
     return new Response(body);
   };
   await using server = new Server(silent);
-  const { origin, downloads } = server;
   using time = new FakeTime();
-  const failing = failure(text(downloads, origin));
+  const failing = failure(server.text());
   const ms = await time.until(failing, { withinMs: 60_000, stepMs: 1_000 });
   assertStringIncludes(await failing, "the transfer stalled");
   assert(ms >= 30_000, `${ms}`);
@@ -140,9 +135,8 @@ Deno.test("Downloads.text() throws when all redirects together take too long", a
     return new Response(null, { status: 302, headers: { location: "/again" } });
   };
   await using server = new Server(slow);
-  const { origin, downloads } = server;
   using time = new FakeTime();
-  const failing = failure(text(downloads, origin));
+  const failing = failure(server.text());
   for (let seconds = 0; seconds < 60; seconds += 20) {
     await asked.promise;
     asked = Promise.withResolvers();
@@ -161,8 +155,7 @@ Deno.test("Downloads.text() rejects with the reason when aborted", async () => {
   };
   const stop = new AbortController();
   await using server = new Server(answer);
-  const { origin, downloads } = server;
-  const got = text(downloads, origin, stop.signal);
+  const got = server.text("", stop.signal);
   await asked.promise;
   const reason = new Error("enough");
   stop.abort(reason);
@@ -170,9 +163,8 @@ Deno.test("Downloads.text() rejects with the reason when aborted", async () => {
 });
 
 Deno.test("Downloads.text() throws when the connection is refused", async () => {
-  const port = CLOSED_PORT;
   const downloads = new Downloads({ proxies: {}, caCerts: [] });
-  const words = await failure(text(downloads, `http://127.0.0.1:${port}/x`));
+  const words = await failure(text(downloads, `http://127.0.0.1:${CLOSED_PORT}/x`));
   assertStringIncludes(words, "refused");
 });
 
@@ -270,8 +262,8 @@ Deno.test("Downloads refuse plain HTTP except on loopback", async () => {
   const http = `http://127.0.0.1:${proxy.port}`;
   {
     await using server = new Server(answer, { http });
-    const { origin, downloads } = server;
-    assertStringIncludes(await failure(text(downloads, `${origin}/x`)), "is refused");
+    const { downloads } = server;
+    assertStringIncludes(await failure(server.text("/x")), "is refused");
     assertStringIncludes(
       await failure(text(downloads, "http://releases.example/x?token=secret")),
       "plain HTTP to releases.example is refused",
