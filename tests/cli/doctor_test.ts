@@ -300,6 +300,7 @@ async function doctorOfService(
     record,
     environment = "",
     unit,
+    installed,
     reportsTo,
     mainPid = 0,
     shell = {},
@@ -311,6 +312,8 @@ async function doctorOfService(
     environment?: string;
     /** The text of the unit's file. */
     unit?: string;
+    /** The text of the installed configuration. */
+    installed?: string;
     /** The panel that the running agent reports to, instead of no agent that runs. */
     reportsTo?: string;
     /** Variables of the shell. */
@@ -327,6 +330,7 @@ async function doctorOfService(
   await withInstalledService(scripts, async ({ name, env, folder }) => {
     Deno.writeTextFileSync(`${folder}/environment`, environment);
     if (unit !== undefined) Deno.writeTextFileSync(`${folder}/unit.service`, unit);
+    if (installed !== undefined) Deno.writeTextFileSync(`${folder}/config.json`, installed);
     Deno.mkdirSync(`${folder}/run`);
     using health = reportsTo === undefined ? undefined : openHealth(`${folder}/run`);
     const reported = { panel: reportsTo ?? "", sinceMs: Date.now(), failures: 0, probes: 0 };
@@ -382,9 +386,13 @@ Deno.test("runDoctor() tries in its shell what fails for the service, with the s
   const asService = `echo '${JSON.stringify({ check: failed })}'`;
   const panel = ["-e", `http://127.0.0.1:${listener.addr.port}`, "-t", TOKEN];
   for (
-    const [environment, works] of [["", true], ["HTTP_PROXY=http://127.0.0.1:1", false]] as const
+    const [environment, unit, works] of [
+      ["", "", true],
+      ["HTTP_PROXY=http://127.0.0.1:1", "", false],
+      ["", "[Service]\nEnvironment=AGENT_ENDPOINT=http://127.0.0.1:1\n", false],
+    ] as const
   ) {
-    const { checks } = await doctorOfService(asService, { panel, environment });
+    const { checks } = await doctorOfService(asService, { panel, environment, unit });
     assertEquals(String(checks["connect"]?.text).includes("tried again in this shell"), works);
   }
 });
@@ -423,6 +431,13 @@ Deno.test("runDoctor() tests from its shell where no check can run as the servic
   assertStringIncludes(String(proxied.checks["connect"]?.text), "the proxy 127.0.0.1 port 2");
   const unread = await doctorOfService("echo Cannot start; exit 1", { panel: [] });
   assertEquals(["state", "disks"].map((id) => unread.ids.includes(id)), [false, true]);
+});
+
+Deno.test("runDoctor() looks for no panel before a package's service is configured", async () => {
+  const options = { panel: [], reportsTo: "p.example" };
+  const { ids, checks } = await doctorOfService("exit 1", { ...options, installed: "{}\n" });
+  assertEquals(ids.includes("panel"), false);
+  assertEquals(String(checks["agent"]?.advice).includes("as root"), false);
 });
 
 Deno.test("runDoctor() knows the panel that the unit has the agent report to", async () => {
