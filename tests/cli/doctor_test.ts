@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { NO_TIME_LEFT, ok, parseCheck, runChain } from "../../lib/cli/checks.ts";
 import { panelChains, runDoctor } from "../../lib/cli/doctor.ts";
 import { afterReload, besideReports, lateCheck } from "../../lib/cli/doctor_completed.ts";
-import { installCommand } from "../../lib/cli/doctor_found_service.ts";
+import { findInstalled, installCommand } from "../../lib/cli/doctor_found_service.ts";
 import { AS_SERVICE } from "../../lib/cli/doctor_as_service.ts";
 import { machineChecks } from "../../lib/cli/doctor_machine.ts";
 import { panelChain } from "../../lib/cli/doctor_panel.ts";
@@ -303,6 +303,8 @@ async function doctorOfService(
     installed,
     reportsTo,
     mainPid = 0,
+    properties = [],
+    change = {},
     shell = {},
   }: {
     panel?: readonly string[];
@@ -320,11 +322,17 @@ async function doctorOfService(
     shell?: Readonly<Record<string, string>>;
     /** The service's process, as systemd says. */
     mainPid?: number;
+    /** What else systemd says, such as `LoadState=loaded`. */
+    properties?: readonly string[];
+    /** What the record of the installation has otherwise. */
+    change?: Parameters<typeof withInstalledService>[2];
   } = {},
 ): Promise<{ code: number; ids: string[]; checks: Record<string, Record<string, unknown>> }> {
   const shown =
     `echo User=komari; echo MainPID=${mainPid}; echo "FragmentPath=\${0%/bin/*}/unit.service"`;
-  const systemctl = `case "$*" in *show*) ${shown} ;; *is-*) exit 0 ;; *) exit 1 ;; esac`;
+  const systemctl = `case "$*" in *show*) ${
+    [shown, ...properties].join("; echo ")
+  } ;; *is-*) exit 0 ;; *) exit 1 ;; esac`;
   const scripts = { systemctl, journalctl: "", "systemd-run": systemdRun };
   let found: Awaited<ReturnType<typeof doctorOfService>> | undefined;
   await withInstalledService(scripts, async ({ name, env, folder }) => {
@@ -353,7 +361,7 @@ async function doctorOfService(
     const checks: { id: string }[] = JSON.parse(context.printed).checks;
     const byId = Object.fromEntries(checks.map((check) => [check.id, check]));
     found = { code, ids: checks.map(({ id }) => id), checks: byId };
-  });
+  }, change);
   if (found === undefined) throw new Error("The doctor has not run");
   return found;
 }
@@ -395,6 +403,8 @@ Deno.test("runDoctor() tries in its shell what fails for the service, with the s
     const { checks } = await doctorOfService(asService, { panel, environment, unit });
     assertEquals(String(checks["connect"]?.text).includes("tried again in this shell"), works);
   }
+  const { checks } = await doctorOfService(asService, { panel, change: { user: "komari" } });
+  assertStringIncludes(String(checks["connect"]?.causes), "a rule is for user komari alone");
 });
 
 Deno.test("runDoctor() misses the checks of a process that systemd has ended", async () => {
@@ -520,6 +530,15 @@ Deno.test("besideReports() tells a link that fails while reports are accepted", 
   );
 });
 
+Deno.test("runDoctor() has systemd read the files of a unit that it can load", async () => {
+  for (const [state, isAdvised] of [["loaded", true], ["masked", false]] as const) {
+    const properties = ["NeedDaemonReload=yes", `LoadState=${state}`];
+    const { checks } = await doctorOfService("exit 1", { properties });
+    const { advice, causes } = checks["connect"] ?? {};
+    assertEquals(`${advice} ${causes}`.includes("daemon-reload"), isAdvised, state);
+  }
+});
+
 Deno.test("afterReload() begins with what systemd has not read yet", () => {
   const failed = { id: "connect", title: "TCP", text: "refused", ms: 1, status: "failed" } as const;
   const reload = "systemctl daemon-reload && systemctl restart x";
@@ -529,6 +548,18 @@ Deno.test("afterReload() begins with what systemd has not read yet", () => {
   assertEquals(afterReload(failed, "x").advice?.endsWith(reload), true);
   const others = [{ ...failed, status: "ok" } as const, { ...failed, id: "disks" }];
   for (const other of others) assertEquals(afterReload(other, "x"), other);
+});
+
+Deno.test("findInstalled() asks the manager that the service is of", async () => {
+  const systemctl = 'case "$*" in "--user show"*) echo User=theirs ;; show*) echo User=its ;; esac';
+  for (const [scope, user] of [["user", "theirs"], ["system", "its"]] as const) {
+    await withInstalledService({ systemctl, journalctl: "" }, async ({ name, env }) => {
+      const config = { ...configOf([]), serviceName: name };
+      const { signal } = new AbortController();
+      const { unit } = await findInstalled(config, { env, isSeen: false, signal });
+      assertEquals(unit?.property("User"), user);
+    }, { scope });
+  }
 });
 
 Deno.test("installCommand() is of this program where the installed one can't be run", () => {

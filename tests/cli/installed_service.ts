@@ -1,3 +1,4 @@
+import type { InstallRecord } from "../../lib/service/install_record.ts";
 import { writeExecutable } from "../executable.ts";
 import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
@@ -11,10 +12,14 @@ export interface InstalledService {
   readonly env: Record<string, string>;
 }
 
-/** Runs `use` with a service that only this test's file sees; `scripts` are tools by their names. */
+/**
+ * Runs `use` with a service that only this test's file sees; `scripts` are tools by their names, and
+ * `change` is of its record.
+ */
 export async function withInstalledService(
   scripts: Readonly<Record<string, string>>,
   use: (service: InstalledService) => Promise<void>,
+  change: Partial<InstallRecord> = {},
 ): Promise<void> {
   using temp = new TempFolder();
   const folder = temp.path;
@@ -24,7 +29,7 @@ export async function withInstalledService(
     ...{ user: "", program: `${folder}/agent`, config: `${folder}/config.json` },
     ...{ stateFolder: `${folder}/state`, runtimeFolder: `${folder}/run`, logFile: `${folder}/log` },
     ...{ files: [], links: [], folders: [], trees: [`${folder}/state`] },
-    ...{ pinned: "", rootOptions: {} },
+    ...{ pinned: "", rootOptions: {}, ...change },
   };
   const { readTextFileSync } = Deno;
   using _record = replaced(Deno, {
