@@ -67,7 +67,7 @@ export function checkHealth(
     const words = [
       reason,
       ...problems.map(({ text }) => text),
-      ...mistake === undefined || reason.includes(mistake) ? [] : [mistake],
+      ...mistake === undefined || tells(reason, mistake) ? [] : [mistake],
     ].join("; ");
     return { text: `${isHealthy ? "Healthy" : "Unhealthy"}: ${words}\n`, isHealthy };
   }
@@ -84,6 +84,11 @@ export function checkHealth(
     configurationError: mistake,
   };
   return { text: jsonText(shown), isHealthy };
+}
+
+/** Whether a text tells a mistake, of a file that it may call otherwise. */
+export function tells(text: string, mistake: string): boolean {
+  return text.includes(mistake.replace(/^Cannot use the installed configuration /, ""));
 }
 
 /** The problem in words; `undefined` if there is none. */

@@ -17,7 +17,7 @@ import type { CommandContext } from "./command.ts";
 import { findInstalled } from "./doctor_found_service.ts";
 import { wrapped } from "./doctor_report.ts";
 import { serviceResult } from "./doctor_service.ts";
-import { healthProblem } from "./health.ts";
+import { healthProblem, tells } from "./health.ts";
 import { duration, padded } from "./help.ts";
 import { jsonText, terminalColumns } from "./output.ts";
 
@@ -87,7 +87,7 @@ export function statusText(
     rows.push(["Service", found.text]);
     if (found.advice !== undefined) rows.push(["  →", found.advice]);
   } else if (health === undefined) rows.push(["Agent", NO_AGENT]);
-  if (mistake !== undefined && !found.text.includes(mistake)) rows.push(["Configuration", mistake]);
+  if (mistake !== undefined && !tells(found.text, mistake)) rows.push(["Configuration", mistake]);
   return rows.map(([name, text]) => {
     const body = wrapped(inLanguage(text), { indent: NAME_WIDTH, columns });
     return `${padded(inLanguage(name), NAME_WIDTH)}${body}\n`;

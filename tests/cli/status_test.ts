@@ -121,6 +121,13 @@ Deno.test("statusText() shows all that it knows beside a mistake in the configur
   assertEquals(after, `${before}Configuration ${mistake}\n`);
   const found = { status: "failed", text: `x is not running; ${mistake}` } as const;
   assertEquals(statusText({ ...STATUS, found, mistake }).split(mistake).length, 2, "once");
+  const broken = "/etc/x/config.json: it is no valid JSON";
+  const ofLog = { status: "failed", text: `x: Cannot use --config ${broken}` } as const;
+  const read = `Cannot use the installed configuration ${broken}`;
+  assertEquals(
+    statusText({ ...STATUS, found: ofLog, mistake: read }).includes("Configuration"),
+    false,
+  );
 });
 
 Deno.test("statusText() tells in the past what an agent has written that does not go on", () => {
