@@ -39,6 +39,7 @@ import {
   originLook,
   originText,
   seconds,
+  usualAddresses,
   type Way,
 } from "./doctor_way.ts";
 
@@ -217,24 +218,21 @@ async function notConnected(
     : failed(`${pinged}; ${detour.text}`, ...detour.advice, ...advice);
 }
 
-/** Addresses that panels usually have, by their ports; the last one is that of Komari itself. */
-const USUAL = [["https", 443, ""], ["http", 80, ""], ["http", 25774, ":25774"]] as const;
-
 /** The usual addresses on the panel's host, other than the configured one, that can be connected to. */
 async function openUrls(way: Way, signal: AbortSignal): Promise<string[]> {
-  const { host, port } = firstHop(way);
-  const urls = await Promise.all(USUAL.map(async ([scheme, other, end]) => {
-    if (other === port) return [];
-    try {
-      const connect = (signal: AbortSignal) =>
-        connectAbortable(way.addresses[0] ?? host, { port: other, signal });
-      (await withTimeout(connect, { timeoutMs: SLOW_CONNECT_MS, signal })).close();
-      return `${scheme}://${way.url.hostname}${end}`;
-    } catch {
-      signal.throwIfAborted();
-      return [];
-    }
-  }));
+  const hostname = way.addresses[0] ?? firstHop(way).host;
+  const urls = await Promise.all(
+    usualAddresses(way).map(async ({ address, port }) => {
+      try {
+        const connect = (signal: AbortSignal) => connectAbortable(hostname, { port, signal });
+        (await withTimeout(connect, { timeoutMs: SLOW_CONNECT_MS, signal })).close();
+        return address;
+      } catch {
+        signal.throwIfAborted();
+        return [];
+      }
+    }),
+  );
   return urls.flat();
 }
 

@@ -26,6 +26,7 @@ import { tokenResult, type TokenState } from "./doctor_token.ts";
 import {
   endpointPlace,
   failureText,
+  usualAddresses,
   type Way,
   wayTo,
   withDoubts,
@@ -34,6 +35,8 @@ import {
 
 /** For the calls that find out what answers. */
 const CALL_TIMEOUT_MS = 7_000;
+/** For those at other addresses. */
+const ELSEWHERE_MS = 2_000;
 /** Of a program that everybody lets pass. */
 const OTHER_USER_AGENT = "curl/8.5.0";
 const MAX_CLOCK_ERROR_MS = 30_000;
@@ -190,11 +193,15 @@ class PanelCheck {
         );
       }
     }
-    const hasPath = url.pathname !== "/" && !isPasswordWall(response);
-    if (hasPath && await this.#calls.version(signal, url.origin) !== undefined) {
-      const advice = `the panel is at the root of this server: write ${url.origin} into ${
-        endpointPlace(this.#way)
-      }`;
+    const elsewhere = isPasswordWall(response) || isChallenge(response) || status >= 500
+      ? undefined
+      : await this.#panelElsewhere(signal);
+    if (elsewhere !== undefined) {
+      const advice = elsewhere === url.origin
+        ? `the panel is at the root of this server: write ${elsewhere} into ${
+          endpointPlace(this.#way)
+        }`
+        : `a Komari panel answers at ${elsewhere}: write that into ${endpointPlace(this.#way)}`;
       return failed(words + answerer, advice);
     }
     const isRefused = !isChallenge(response) &&
@@ -208,6 +215,21 @@ class PanelCheck {
       );
     }
     return failed(words + answerer, ...answerAdvice(response, this.#way));
+  }
+
+  /** Another address on the same host at which a panel answers; `undefined` where none does. */
+  async #panelElsewhere(signal: AbortSignal): Promise<string | undefined> {
+    const { url } = this.#way;
+    const all = [
+      ...url.pathname === "/" ? [] : [url.origin],
+      ...usualAddresses(this.#way).map(({ address }) => address),
+    ];
+    const versions = await Promise.all(all.map(async (address) => {
+      const ask = (signal: AbortSignal) => this.#calls.version(signal, address);
+      return await withTimeout(ask, { timeoutMs: ELSEWHERE_MS, signal }).catch(() => undefined);
+    }));
+    signal.throwIfAborted();
+    return all[versions.findIndex((version) => version !== undefined)];
   }
 
   /** The status of the same call as another program, which some firewalls let pass. */

@@ -117,8 +117,10 @@ export class PanelCalls {
       headers?: readonly (readonly [string, string])[];
     },
   ): Promise<HttpResponse> {
-    const { headers } = this.#way.config;
-    const { query, body, endpoint = this.#way.config.endpoint } = options;
+    const { url, config } = this.#way;
+    const { query, body, endpoint = config.endpoint } = options;
+    // They may be secret.
+    const headers = new URL(endpoint).origin === url.origin ? config.headers : [];
     const sentAtMs = Date.now();
     const send = async (target: AuthenticatedTarget) =>
       await withTimeout((signal) =>

@@ -87,6 +87,13 @@ export function portOf(url: URL): number {
   return url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
 }
 
+/** The addresses that panels usually have on the same host, other than the configured one; the last is Komari's own. */
+export function usualAddresses({ url }: Pick<Way, "url">): { address: string; port: number }[] {
+  const usual = [["https", 443, ""], ["http", 80, ""], ["http", 25774, ":25774"]] as const;
+  return usual.filter(([, port]) => port !== portOf(url))
+    .map(([scheme, port, end]) => ({ port, address: `${scheme}://${url.hostname}${end}` }));
+}
+
 /** Where the panel's address came from, as an addition to a text; empty for an address. */
 export function originText({ addresses, answeredBy }: Way): string {
   return answeredBy === "" ? "" : ` (${addresses[0] ?? "no address"}, ${answeredBy})`;

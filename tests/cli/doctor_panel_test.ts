@@ -687,6 +687,30 @@ Deno.test("panelChain() say that a panel is at the root of a server only where o
   }
 });
 
+Deno.test("panelChain() find the panel at another port of the same host, which gets no secret header", async () => {
+  const hostname = "127.0.93.8";
+  const seen: (string | null)[] = [];
+  const other = Deno.serve(
+    { port: 0, hostname, onListen() {} },
+    () => new Response("404 page not found", { status: 404 }),
+  );
+  const panel = Deno.serve({ port: 25774, hostname, onListen() {} }, ({ headers }) => {
+    seen.push(headers.get("x-secret"));
+    return Response.json({ status: "success", data: { version: "1.2.3" } });
+  });
+  try {
+    const args = ["-e", `http://${hostname}:${other.addr.port}`, "-t", TOKEN];
+    const { panel: found } = await checksOf([...args, "--header", "X-Secret: s3cret"]);
+    assertEquals(
+      found?.advice,
+      `a Komari panel answers at http://${hostname}:25774: write that into -e`,
+    );
+    assertEquals(seen, [null]);
+  } finally {
+    await Promise.all([other.shutdown(), panel.shutdown()]);
+  }
+});
+
 Deno.test("panelChain() name a proxy variable that is wrong, or whose proxy refuses", async () => {
   const table: [answer: string, advice: string][] = [
     ["HTTP/1.1 407 Proxy Authentication Required", "user and password into HTTPS_PROXY"],
