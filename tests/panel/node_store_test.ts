@@ -1,5 +1,4 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import { attempt } from "../../lib/attempt.ts";
 import {
   formatKnownNodes,
   NodeStore,
@@ -7,23 +6,15 @@ import {
   withNode,
 } from "../../lib/panel/node_store.ts";
 import { collectedLog } from "../log/collected_log.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder, TempFolder } from "../temp_folder.ts";
+import { openBelow } from "../open_below.ts";
+import { replaced } from "../replaced.ts";
 import { onlySyntaxErrors } from "../parse/only_syntax_errors.ts";
 import { onLinux } from "../only_on.ts";
 import { mountedInMemory } from "../mounted.ts";
 
 const NODE = { endpoint: "https://panel.example", uuid: "u", token: "t", registeredAtMs: 1 };
 const OTHER = { ...NODE, endpoint: "https://other.example", token: "t2" };
-
-async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  using folder = new TempFolder();
-  await use(folder.path);
-}
-
-/** A test with what {@linkcode withFolder} gives. */
-function test(name: string, ...args: Parameters<typeof withFolder>): void {
-  Deno.test(name, () => withFolder(...args));
-}
 
 function store(folder: string, forgives = false): NodeStore {
   return new NodeStore(folder, { ignoreDamage: forgives });
@@ -39,7 +30,7 @@ function names(folder: string): string[] {
   return Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
 }
 
-test("NodeStore saves a node for each panel, readable by its owner only", async (folder) => {
+inFolder.test("NodeStore saves a node for each panel, readable by its owner only", async ({ path: folder }) => {
   assertEquals(store(folder).read(), []);
   assertEquals(names(folder), []);
   await keep(folder, NODE);
@@ -53,7 +44,7 @@ test("NodeStore saves a node for each panel, readable by its owner only", async 
 });
 
 for (const [kind, damage] of Object.entries({ cut: '{"version":1,', empty: "", zeroed: "\0\0" })) {
-  test(`NodeStore throws for a file that is ${kind}, unless damage is ignored`, async (folder) => {
+  inFolder.test(`NodeStore throws for a file that is ${kind}, unless damage is ignored`, async ({ path: folder }) => {
     const name = "auto-discovery.state";
     Deno.writeTextFileSync(`${folder}/${name}`, damage);
     assertThrows(() => store(folder).find(NODE.endpoint), Error, "it is damaged");
@@ -71,7 +62,7 @@ for (const [kind, damage] of Object.entries({ cut: '{"version":1,', empty: "", z
   });
 }
 
-test("NodeStore goes on with the nodes before when the last ones are damaged, and says so", async (folder) => {
+inFolder.test("NodeStore goes on with the nodes before when the last ones are damaged, and says so", async ({ path: folder }) => {
   await keep(folder, NODE);
   await keep(folder, OTHER);
   const { path } = store(folder);
@@ -86,7 +77,7 @@ test("NodeStore goes on with the nodes before when the last ones are damaged, an
   assertMatch(log[0] ?? "", /warning panel: .*\/auto-discovery\.state is damaged, and an older/);
 });
 
-test("NodeStore.lock() excludes other processes, and differs from the lock of the traffic state", async (folder) => {
+inFolder.test("NodeStore.lock() excludes other processes, and differs from the lock of the traffic state", async ({ path: folder }) => {
   using one = store(`${folder}/new`);
   using other = store(`${folder}/new`);
   assertEquals(one.lock(), undefined, "it is not open yet");
@@ -101,7 +92,7 @@ test("NodeStore.lock() excludes other processes, and differs from the lock of th
   assertEquals(names(`${folder}/new`), ["auto-discovery.lock", "auto-discovery.state"]);
 });
 
-test("NodeStore.checkWritable() keeps the saved nodes", async (folder) => {
+inFolder.test("NodeStore.checkWritable() keeps the saved nodes", async ({ path: folder }) => {
   using opened = store(folder);
   await opened.open();
   await opened.checkWritable();
@@ -111,16 +102,14 @@ test("NodeStore.checkWritable() keeps the saved nodes", async (folder) => {
   assertEquals(opened.read(), [NODE]);
 });
 
-Deno.test("NodeStore.open() throws where nothing can be written, and writes to nothing that a link leads to", async () => {
+inFolder.test("NodeStore.open() throws where nothing can be written, and writes to nothing that a link leads to", async ({ path: folder }) => {
   await assertRejects(() => store("/dev/null/state").open(), Error, "Cannot ");
-  await withFolder(async (folder) => {
-    Deno.symlinkSync("elsewhere", `${folder}/auto-discovery.lock`);
-    await assertRejects(() => store(folder).open(), Error, "Cannot use the folder");
-    assertEquals(names(folder), ["auto-discovery.lock"]);
-  });
+  Deno.symlinkSync("elsewhere", `${folder}/auto-discovery.lock`);
+  await assertRejects(() => store(folder).open(), Error, "Cannot use the folder");
+  assertEquals(names(folder), ["auto-discovery.lock"]);
 });
 
-test("NodeStore.checkWritable() throws when no space is left", async (folder) => {
+inFolder.test("NodeStore.checkWritable() throws when no space is left", async ({ path: folder }) => {
   await using mount = await mountedInMemory(folder, "size=16k");
   if (mount === undefined) return;
   using opened = store(folder);
@@ -130,53 +119,43 @@ test("NodeStore.checkWritable() throws when no space is left", async (folder) =>
   await assertRejects(() => opened.checkWritable(), Error, "Cannot write");
 });
 
-/** The files below a folder that this process has open. */
-function openFiles(folder: string): string[] {
-  return [...Deno.readDirSync("/proc/self/fd")]
-    .flatMap(({ name }) => attempt(() => Deno.readLinkSync(`/proc/self/fd/${name}`)) ?? [])
-    .filter((path) => path.startsWith(folder));
-}
-
 onLinux.test("NodeStore leaves no file open, also when it could not be opened", async () => {
-  await withFolder(async (folder) => {
-    {
-      using opened = new NodeStore(`${folder}/state`, {
-        ignoreDamage: false,
-        copyPath: `${folder}/copy.json`,
-      });
-      await opened.open();
-      assertEquals(openFiles(folder).length, 3);
-    }
-    assertEquals(openFiles(folder), []);
-    const failing = new NodeStore(`${folder}/state`, {
+  using temp = new TempFolder();
+  const folder = temp.path;
+  {
+    using opened = new NodeStore(`${folder}/state`, {
       ignoreDamage: false,
-      copyPath: `${folder}/no/folder`,
+      copyPath: `${folder}/copy.json`,
     });
-    await assertRejects(() => failing.open(), Error);
-    assertEquals(openFiles(folder), []);
+    await opened.open();
+    assertEquals(openBelow(folder).length, 3);
+  }
+  assertEquals(openBelow(folder), []);
+  const failing = new NodeStore(`${folder}/state`, {
+    ignoreDamage: false,
+    copyPath: `${folder}/no/folder`,
   });
+  await assertRejects(() => failing.open(), Error);
+  assertEquals(openBelow(folder), []);
 });
 
-test("NodeStore brings a copy to the disk before it goes on", async (folder) => {
+inFolder.test("NodeStore brings a copy to the disk before it goes on", async ({ path: folder }) => {
   const copyPath = `${folder}/copy.json`;
   using opened = new NodeStore(`${folder}/state`, { ignoreDamage: false, copyPath });
   await opened.open();
-  const { prototype } = Deno.FsFile;
-  const { syncData } = prototype;
+  const { syncData } = Deno.FsFile.prototype;
   const copies: string[] = [];
-  prototype.syncData = async function (): Promise<void> {
-    await syncData.call(this);
-    copies.push(Deno.readTextFileSync(copyPath).trim());
-  };
-  try {
-    await opened.save(NODE);
-  } finally {
-    prototype.syncData = syncData;
-  }
+  using _seen = replaced(Deno.FsFile.prototype, {
+    async syncData(): Promise<void> {
+      await syncData.call(this);
+      copies.push(Deno.readTextFileSync(copyPath).trim());
+    },
+  });
+  await opened.save(NODE);
   assertEquals(copies.at(-1), JSON.stringify({ uuid: "u", token: "t" }));
 });
 
-test("NodeStore keeps a copy of the newest node in the official agent's form", async (folder) => {
+inFolder.test("NodeStore keeps a copy of the newest node in the official agent's form", async ({ path: folder }) => {
   const copyPath = `${folder}/copy.json`;
   {
     using opened = new NodeStore(`${folder}/state`, { ignoreDamage: false, copyPath });
