@@ -84,9 +84,13 @@ export function agentResult(
   }
   if (problem !== undefined) {
     const unregistered = seenProblem(health, "registration");
+    // The check of names may have had no time.
+    const [, host] = /Cannot resolve ([^:\s]+):/.exec(problem) ?? [];
     return unregistered === undefined
       ? failed(
         text,
+        host &&
+          `see whether a name server answers about it: cat /etc/resolv.conf; time getent ahosts ${host}`,
         "if all checks of the panel are fine, see whether it reports in a minute: " +
           "komari-agent-deno status",
         logHint === undefined

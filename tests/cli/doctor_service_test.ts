@@ -177,6 +177,21 @@ Deno.test("agentResult() warns of a service that reports to another panel than i
   assertEquals(agentResult(installed, health, { logHint: undefined, settings }).status, "ok");
 });
 
+Deno.test("agentResult() asks for the name servers where the agent can't resolve the panel's name", () => {
+  const of = (text: string) => {
+    const error = { text, atMs: Date.now() };
+    const panel = { panel: "p.example", sinceMs: 1, failures: 2, error, probes: 0 };
+    const health = { ...HEALTH, acceptedAtMs: undefined, panels: [panel] };
+    const config = configOf(["doctor", "-e", "http://p.example", "-t", "x"]);
+    return agentResult(config, health, { logHint: "x" }).causes?.[0] ?? "";
+  };
+  assertStringIncludes(
+    of("Cannot open a WebSocket: Cannot resolve p.example: no answer within 8 s"),
+    "see whether a name server answers about it: cat /etc/resolv.conf; time getent ahosts p.example",
+  );
+  assertStringIncludes(of("Cannot connect to p.example"), "if all checks of the panel are fine");
+});
+
 Deno.test("agentResult() has a user who may not read the configuration run it as root", () => {
   const health = { ...HEALTH, acceptedAtMs: undefined };
   const { advice } = agentResult(configOf(["doctor"]), health, { logHint: "x", isUnread: true });
