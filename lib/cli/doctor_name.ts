@@ -24,6 +24,8 @@ import { failureText, firstHop, given, otherNameServer, seconds, type Way } from
 
 /** The system waits 5 s for its first name server. */
 const LOOKUP_MS = 6_000;
+/** The same where no server has answered several questions. */
+const SILENT_LOOKUP_MS = 4_000;
 /** For the system's own answer beside that of another server. */
 const SYSTEM_LOOKUP_MS = 2_000;
 /** A name that takes longer is a finding. */
@@ -56,6 +58,15 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   for (const questions of [early, asked]) questions?.catch(() => {});
   let addresses: readonly string[];
   try {
+    const answers = await asked ?? [];
+    const leftMs = SILENT_LOOKUP_MS - (performance.now() - startedAtMs);
+    if (answers.length > 0 && answers.every(isSilent)) {
+      lookup.catch(() => {});
+      // Other checks need the time more.
+      if (!await settlesWithin(lookup, Math.max(0, leftMs), { signal })) {
+        throw new DOMException(`no answer within ${SILENT_LOOKUP_MS / 1000} s`, "TimeoutError");
+      }
+    }
     addresses = await lookup;
   } catch (error) {
     signal.throwIfAborted();

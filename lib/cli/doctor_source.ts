@@ -30,6 +30,7 @@ export async function sourceFinding(
     it.address !== source && ipFamily(it.address) === ipFamily(source) &&
     !["loopback", "link-local"].includes(addressScope(it.address) ?? "")
   ).slice(0, MAX_SOURCES);
+  if (others.length === 0) return undefined;
   const [isUsual, ...answered] = await Promise.all(
     [source, ...others.map((it) => it.address)]
       .map((from) => isAnswered(from, { address, port, signal })),

@@ -90,6 +90,18 @@ Deno.test("checkName() names the file that keeps a name from being resolved", as
   }
 });
 
+Deno.test("checkName() does not wait as long for the system where no server answers", async () => {
+  using _system = replaced(RUNTIME_NAMES, { lookUp: () => new Promise<never>(() => {}) });
+  const files = { "/etc/resolv.conf": "nameserver 127.0.93.9\n" };
+  using time = new FakeTime();
+  const startedAtMs = performance.now();
+  const checking = withFiles(files, () => checkName(wayTo("http://panel.test"), signal));
+  await time.until(checking, { withinMs: 60_000, stepMs: 100 });
+  const tookMs = performance.now() - startedAtMs;
+  assertEquals((await checking).status, "failed");
+  assertEquals(tookMs >= 4_000 && tookMs < 6_000, true, `${tookMs}`);
+});
+
 Deno.test("checkName() names where a link to name servers leads", async () => {
   const target = "../run/systemd/resolve/stub-resolv.conf";
   using _ = replaced(Deno, { readLinkSync: () => target });
