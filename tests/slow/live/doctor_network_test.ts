@@ -406,7 +406,7 @@ function rows(port: number): Row[] {
     },
     {
       cause: "an address of IPv6 that is not usable yet",
-      plant: "cd /proc/sys/net/ipv6/conf/eth0; echo 0 >disable_ipv6; echo 500 >dad_transmits; " +
+      plant: "cd /proc/sys/net/ipv6/conf/eth0; echo 500 >dad_transmits; echo 0 >disable_ipv6; " +
         "ip -6 addr add 2001:db8::5/64 dev eth0; ip -6 route add 2001:db8:1::/48 dev eth0",
       heal: "echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6",
       endpoint: "http://[2001:db8:1::7]",
