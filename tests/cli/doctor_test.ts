@@ -550,14 +550,16 @@ Deno.test("afterReload() begins with what systemd has not read yet", () => {
   for (const other of others) assertEquals(afterReload(other, "x"), other);
 });
 
-Deno.test("findInstalled() asks the manager that the service is of", async () => {
+Deno.test("findInstalled() asks the manager that the service is of, and for the user that it names", async () => {
   const systemctl = 'case "$*" in "--user show"*) echo User=theirs ;; show*) echo User=its ;; esac';
   for (const [scope, user] of [["user", "theirs"], ["system", "its"]] as const) {
-    await withInstalledService({ systemctl, journalctl: "" }, async ({ name, env }) => {
-      const config = { ...configOf([]), serviceName: name };
+    const scripts = { systemctl, journalctl: "", getent: "exit 2" };
+    await withInstalledService(scripts, async ({ name, env }) => {
+      const config = { ...configOf([]), serviceName: name, configPath: "/not-the-service's" };
       const { signal } = new AbortController();
-      const { unit } = await findInstalled(config, { env, isSeen: false, signal });
-      assertEquals(unit?.property("User"), user);
+      const found = await findInstalled(config, { env, isSeen: false, signal });
+      assertEquals(found.unit?.property("User"), user);
+      assertEquals([found.isUserMissing, found.readConfig], [true, undefined]);
     }, { scope });
   }
 });
