@@ -229,6 +229,34 @@ Deno.test("runDoctor() of another doctor advises on the installed service", asyn
   );
 });
 
+Deno.test("runDoctor() of another doctor knows the settings of the unit", async () => {
+  using folder = new TempFolder();
+  const file = "/x.service";
+  const settings = [
+    { name: "Environment", value: "HTTP_PROXY=", file },
+    { name: "StateDirectory", value: "state", file },
+  ];
+  const env = { [AS_SERVICE]: JSON.stringify(settings), HTTP_PROXY: "http://127.0.0.1:1" };
+  const path = `${folder.path}/panels.json`;
+  const panels = ["one", "two"].map((name) => ({
+    endpoint: `http://${name}.invalid`,
+    token: TOKEN,
+  }));
+  Deno.writeTextFileSync(path, JSON.stringify({ panels }));
+  const state = ["--month-rotate", "1", "--state-dir", `${folder.path}/state`];
+  for (const args of [["-e", "http://one.invalid", "-t", TOKEN], ["--config", path]]) {
+    const config = configOf([...args, ...state], { ...env, RUNTIME_DIRECTORY: folder.path });
+    const context = new FakeContext({ HOME: folder.path, ...env });
+    await runDoctor({ ...config, serviceName: "no-such-service", remoteControl: true }, context);
+    const { printed } = context;
+    const checks = printed.trim().split("\n").map((line) => JSON.parse(line).check);
+    for (const { advice, causes } of checks.filter(({ id }) => id === "connect")) {
+      assertStringIncludes(`${advice} ${causes}`, file);
+    }
+    assertStringIncludes(printed, "is made by systemd at the next start");
+  }
+});
+
 Deno.test("runDoctor() uses the token that this node has registered with", async () => {
   using folder = new TempFolder();
   await withPanel({}, async (url) => {
