@@ -138,16 +138,26 @@ async function deadAddress(
   if (dead === undefined) return undefined;
   const which = dead === way.addresses[0] ? "which is tried first" : "another address of the name";
   const reason = reasons[at] ?? "";
+  // An answer shows that the family works here, too.
+  const isPinged = ipFamily(dead) !== ipFamily(hostname) && !/refused/.test(reason) &&
+    await answersPing(dead, { config: way.config, signal }) === true;
+  const said = `${text}; ${dead}, ${which}, does not connect: ${reason}`;
   return warning(
-    `${text}; ${dead}, ${which}, does not connect: ${reason}`,
-    ...deadAddressAdvice(dead, { way, reason, hostname, port }),
+    isPinged ? `${said}; it answers pings` : said,
+    ...deadAddressAdvice(dead, { way, reason, hostname, port, isPinged }),
   );
 }
 
 /** What to do about an address of a name that does not connect, and another one, `hostname`, does. */
 export function deadAddressAdvice(
   dead: string,
-  { way, reason, hostname, port }: { way: Way; reason: string; hostname: string; port: number },
+  { way, reason, hostname, port, isPinged = false }: {
+    way: Way;
+    reason: string;
+    hostname: string;
+    port: number;
+    isPinged?: boolean;
+  },
 ): string[] {
   const [family, other] = [dead, hostname].map((it) => ipFamily(it));
   const old = oldAddressAdvice(dead);
@@ -159,7 +169,11 @@ export function deadAddressAdvice(
     `see whether this machine's own IPv${family} gets anywhere, and if not, ask its provider: ping -c 3 ` +
     far;
   return [
-    /refused/.test(reason) ? server : own,
+    /refused/.test(reason)
+      ? server
+      : isPinged
+      ? `see on the panel's machine whether its firewall lets port ${port} pass`
+      : own,
     `until it is repaired, try the other first: ${given(way, `--prefer-ip-version ${other}`)}`,
     old,
   ];

@@ -52,6 +52,8 @@ Deno.test("deadAddressAdvice() doubts this machine's own IPv6, unless that has b
   assertEquals(starts("no answer within 2 s"), ["see whether this machine's own", ...rest]);
   assertEquals(starts("connection refused"), ["have the panel's server listen", ...rest]);
   assertStringIncludes(of("")[1] ?? "", "--prefer-ip-version 4");
+  const [there] = deadAddressAdvice("2001:db8::7", { ...options, reason: "", isPinged: true });
+  assertStringIncludes(there ?? "", "whether its firewall lets port 443 pass");
 });
 
 Deno.test("checkConnection() names a usual port that is open where the panel's refuses", async () => {
