@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { NO_TIME_LEFT, ok, parseCheck, runChain } from "../../lib/cli/checks.ts";
 import { panelChains, runDoctor } from "../../lib/cli/doctor.ts";
 import { afterReload, besideReports, lateCheck } from "../../lib/cli/doctor_completed.ts";
@@ -370,7 +370,7 @@ async function doctorOfService(
     Deno.mkdirSync(`${folder}/run`);
     using health = reportsTo === undefined ? undefined : openHealth(`${folder}/run`);
     const reported = { panel: reportsTo ?? "", sinceMs: Date.now(), failures: 0, probes: 0 };
-    health?.setPanels([reported], { now: true });
+    health?.setPanels([{ ...reported, shortConnections: 9 }], { now: true });
     const config = {
       ...configOf([...panel, "--json"], shell),
       ...{ serviceName: name, isConfigInstalled: true },
@@ -404,12 +404,16 @@ Deno.test("runDoctor() shows what the doctor that runs as the service has found"
   const fine = check("dns", "ok", "fine");
   const secret = check("panel", "failed", `no ${TOKEN}`);
   const odd = check("panel", "odd", "not shown");
-  const { code, ids, checks } = await doctorOfService([fine, secret, odd, "echo noise"].join("\n"));
+  const run = [fine, secret, odd, "echo noise"].join("\n");
+  const variable = "Environment=NO_PROXY=x";
+  const unit = `[Service]\n${variable}\n`;
+  const { code, ids, checks } = await doctorOfService(run, { unit, properties: [variable] });
   assertEquals([code, ids.toSorted()], [
     1,
     [...OF_SERVICE, "dns", "panel", "version"].toSorted(),
   ]);
   assertStringIncludes(String(checks["environment"]?.text), "the service, as komari with its");
+  assertMatch(String(checks["environment"]?.text), /has NO_PROXY \(\S+\/unit\.service\)/);
   assertEquals(checks["dns"], { id: "dns", status: "ok", text: "fine", ms: 7 });
   assertEquals(checks["panel"]?.text, "no …");
   const failed = Object.values(checks).filter(({ status }) => status === "failed");
@@ -478,10 +482,14 @@ Deno.test("runDoctor() looks for no panel before a package's service is configur
   assertEquals(String(checks["agent"]?.advice).includes("as root"), false);
 });
 
-Deno.test("runDoctor() knows the panel that the unit has the agent report to", async () => {
-  const unit = "[Service]\nEnvironment=AGENT_ENDPOINT=http://old.example\n";
+Deno.test("runDoctor() knows the panel that the unit has the agent report to, and its proxy", async () => {
+  const shell = { HTTP_PROXY: "http://127.0.0.1:1" };
+  const unit =
+    `[Service]\nEnvironment=AGENT_ENDPOINT=http://old.example HTTP_PROXY=${shell.HTTP_PROXY}\n`;
   for (const [text, isOther] of [[unit, false], ["[Service]\n", true]] as const) {
-    const { checks } = await doctorOfService("exit 1", { unit: text, reportsTo: "old.example" });
+    const options = { unit: text, shell, reportsTo: "old.example" };
+    const { checks } = await doctorOfService("exit 1", options);
+    assertEquals(/proxy of .*unit\.service/.test(String(checks["connections"]?.causes)), !isOther);
     const found = String(checks["agent"]?.text);
     assertEquals(found.includes("its configuration has"), isOther, found);
   }
