@@ -47,8 +47,11 @@ export function unmatchedResult(
   const where = origin === "" || origin.startsWith("flag ") ? notice : `${notice} (see ${origin})`;
   const more = names.length > MAX_NAMES ? ["…"] : [];
   const shown = [...names.slice(0, MAX_NAMES), ...more].join(", ");
+  // Without what is a pattern, or one of several.
+  const [, path] = / (\/[^\s;*?[]*) is not mounted/.exec(notice) ?? [];
   return warning(
     names.length === 0 ? where : `${where}; there is ${shown}`,
+    path && `mount it, if its disk is to be here: findmnt --verify; mount ${path}`,
     `name what is here: ${given({ config }, `--${flag} NAMES`)}`,
     `or leave that option out: ${given({ config }, `--unset ${flag}`)}`,
   );

@@ -86,6 +86,7 @@ Deno.test("machineChecks() name a mount point that was asked for and is not moun
   const found = await resultOf("disks", configOf("--include-mountpoint", "/;/not-mounted"));
   assertEquals(found.status, "warning");
   assertStringIncludes(found.text, "--include-mountpoint /not-mounted is not mounted; there is /");
+  assertStringIncludes(found.causes?.[0] ?? "", "findmnt --verify; mount /not-mounted");
 });
 
 Deno.test("machineChecks() say how another machine's /proc comes into a container", async () => {
