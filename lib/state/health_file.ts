@@ -1,6 +1,6 @@
 import { attempt } from "../attempt.ts";
 import { describeError, getLogger } from "../log/log.ts";
-import { redactSecrets } from "../log/redact.ts";
+import { redactSecrets, redactUrl } from "../log/redact.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import type { ProbeType } from "../types.ts";
 import { RecordFile } from "./record_file.ts";
@@ -15,8 +15,8 @@ export const HEALTH_LOCK = `${HEALTH_FILE}.lock`;
 export const HEALTH_BYTES = 16 * 1024;
 /** As many as the configuration takes. */
 const MAX_PANELS = 16;
-/** Texts that are remembered: each panel's address and its last failure, and some more. */
-const MAX_SHOWN = 64;
+/** Texts that are remembered: each panel's address, last failure and lost targets, and some more. */
+const MAX_SHOWN = 256;
 /** Longer texts, such as the reason of a missing seal, are cut. */
 const MAX_TEXT_LENGTH = 300;
 /** Failures are cut to these lengths, and no target is named, where the record does not fit otherwise. */
@@ -49,7 +49,7 @@ export interface PanelHealth {
   readonly lost?: number;
   /** Targets of which each of the last results was lost, and some of them. */
   readonly alwaysLost?: number;
-  readonly lostTargets?: readonly LostTarget[];
+  readonly lostTargets?: readonly LostTarget[] | undefined;
   /** WebSockets in a row that were closed soon after they opened. */
   readonly shortConnections?: number;
 }
@@ -221,11 +221,15 @@ export class HealthFile implements ProblemObserver {
 
   /** The state with texts that every user of this machine may read: without secrets, and cut then. */
   #shown(panel: PanelHealth): PanelHealth {
-    const { error } = panel;
+    const { error, lostTargets } = panel;
     return {
       ...panel,
       panel: this.#shownText(panel.panel),
       error: error && { ...error, text: this.#shownText(error.text) },
+      // That of an HTTP probe may have a password.
+      lostTargets: lostTargets?.map(({ kind, target }) => (
+        { kind, target: this.#shownText(redactUrl(target)) }
+      )),
     };
   }
 

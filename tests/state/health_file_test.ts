@@ -284,6 +284,10 @@ inClosedFolder.test("HealthFile writes no secret, and cuts its texts after that"
   assert(!Deno.readTextFileSync(`${folder.path}/health`).includes("later"));
   file.setPanels([{ ...panel, panel: `p.example/${secrets[0]}` }], { now: true });
   assertEquals(readHealth([folder.path])?.panels[0]?.panel, "p.example/…");
+  const lostTargets = [{ kind: "http", target: "https://user:pass@a.example/x?key=1" } as const];
+  file.setPanels([{ ...panel, lostTargets }], { now: true });
+  const [lost] = readHealth([folder.path])?.panels[0]?.lostTargets ?? [];
+  assertEquals(lost, { kind: "http", target: "https://…@a.example/x?…" });
 });
 
 inClosedFolder.test("HealthFile keeps sixteen panels, with the next report if not at once, and cuts each text", (folder) => {
