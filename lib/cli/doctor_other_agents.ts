@@ -8,6 +8,7 @@ import { attempt } from "../attempt.ts";
 import { isCommand } from "../config/commands.ts";
 import type { Config } from "../config/config.ts";
 import { basename } from "../parse/path.ts";
+import { installedRecord } from "../service/installed_service.ts";
 import { detectManager } from "../service/managers.ts";
 import {
   boundedReader,
@@ -40,7 +41,15 @@ export async function checkOtherAgents(
   const processes = await otherProcesses(ours, { agents });
   // The service's own process, which its manager may not know.
   const others = processes.filter(({ unit }) => unit !== `${config.serviceName}.service`);
-  return otherAgentsResult(officials, { ours, processes: others });
+  // `install --replace` takes no second one's place.
+  const isInstalled = attempt(() => installedRecord(config.serviceName, env)) !== undefined;
+  const names = officials.map(({ serviceName }) => serviceName);
+  const stop = !isInstalled
+    ? undefined
+    : manager === "openrc"
+    ? names.map((name) => `rc-service ${name} stop; rc-update del ${name}`).join("; ")
+    : `systemctl disable --now ${names.join(" ")}`;
+  return otherAgentsResult(officials, { ours, processes: others, stop });
 }
 
 /** Agents beside the one just installed that report as the same node, in words; none while that is not seen. */
@@ -66,16 +75,21 @@ function tokensOf(config: Config): Set<string> {
  */
 export function otherAgentsResult(
   officials: readonly OfficialAgent[],
-  { ours, processes }: {
+  { ours, processes, stop }: {
     ours: ReadonlySet<string>;
     processes: readonly TokenHolder[];
+    /** The command that stops the official ones; `undefined` where this agent can take their place. */
+    stop?: string | undefined;
   },
 ): CheckResult {
+  const end = stop === undefined
+    ? "this takes its place: sudo komari-agent-deno install --replace"
+    : `stop that one: ${stop}`;
   const rivals = officials.filter((official) => ours.has(tokenOf(official)));
   if (rivals.length > 0) {
     return failed(
       `the official agent's service ${namesOf(rivals)} runs with the same token`,
-      "both report as one node; this takes its place: sudo komari-agent-deno install --replace",
+      `both report as one node; ${end}`,
     );
   }
   if (processes.length > 0) {
@@ -96,7 +110,7 @@ export function otherAgentsResult(
   if (officials.length === 0) return ok("none is seen here with the same token");
   return warning(
     `the official agent's service ${namesOf(officials)} runs here too, as another node`,
-    "fine if you want that; this takes its place: sudo komari-agent-deno install --replace",
+    `fine if you want that; else ${end}`,
   );
 }
 

@@ -161,6 +161,14 @@ Deno.test("otherAgentsResult() fails for an agent with the same token, and warns
   ];
   for (const [officials, processes, status, words] of table) {
     const found = otherAgentsResult(officials, { ours, processes });
+    // One that is installed takes nobody's place.
+    const stop = "systemctl disable --now x";
+    const beside = otherAgentsResult(officials, { ours, processes, stop }).advice ?? "";
+    assertEquals(beside.includes("--replace"), false, beside);
+    assertEquals(
+      beside.includes(`stop that one: ${stop}`),
+      found.advice?.includes("--replace") ?? false,
+    );
     const { text } = found;
     assertEquals([found.status, adviceText(found) === ""], [status, status === "ok"], text);
     assertStringIncludes(text, words);

@@ -569,7 +569,11 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
         "systemctl daemon-reload",
       statusCode: 0,
       reports: true,
-      ...failed("agents", "the official agent's service komari-agent", "install --replace"),
+      ...failed(
+        "agents",
+        "the official agent's service komari-agent",
+        "systemctl disable --now komari-agent",
+      ),
     },
     {
       cause: "another process with the same token",
