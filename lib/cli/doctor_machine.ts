@@ -9,6 +9,7 @@ import { isRootUntilSealed, isSealable, sealNeeds, ShellNames } from "../agent/s
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { descriptorLimit, LEAST_DESCRIPTORS } from "../host/descriptor_limit.ts";
+import { isInContainer } from "../host/this_program.ts";
 import {
   readSystemAuthorities,
   type SystemAuthorities,
@@ -57,10 +58,14 @@ export function descriptorCheck(limit: number | undefined): Check {
 /** The checks of this machine, in their order. */
 export function machineChecks(
   config: Config,
-  options: Platform & { health: Health | undefined; unit?: readonly UnitSetting[] },
+  options: Platform & {
+    health: Health | undefined;
+    unit?: readonly UnitSetting[];
+    isContained?: boolean;
+  },
 ): readonly Check[] {
   let open: Machine | undefined;
-  const { health, unit } = options;
+  const { health, unit, isContained = isInContainer() } = options;
   const machine = async () => {
     if (open !== undefined) return open;
     open = await openMachine(config, options);
@@ -68,6 +73,9 @@ export function machineChecks(
     return open;
   };
   return [
+    ...isContained && config.hostProc === "" && !config.isConfigInstalled
+      ? [check("container", "Container", () => skipped(OWN_NUMBERS))]
+      : [],
     check("dev_null", "/dev/null", checkDevNull),
     check("authorities", "Authorities", () => authoritiesResult(readSystemAuthorities())),
     descriptorCheck(descriptorLimit()),
@@ -89,7 +97,7 @@ export function machineChecks(
       "ICMP probes",
       async (signal) =>
         await checkPing(await machine(), {
-          ...{ ...options, name: config.serviceName, unit: unit ?? [], signal },
+          ...{ ...options, name: config.serviceName, unit: unit ?? [], signal, isContained },
           asNobody: isRootUntilSealed(config),
         }),
     ),
@@ -103,6 +111,11 @@ export function machineChecks(
     ],
   ];
 }
+
+/** What a container reports that shows it nothing of its host. */
+const OWN_NUMBERS =
+  "this container's own numbers are reported; for those of its host, start it with --network host " +
+  "--pid host -v /:/host:ro,rslave -e HOST_PROC=/host/proc";
 
 /** Whether a panel may run commands here, and as whom. */
 export function remoteResult(config: Config, health: Health | undefined): CheckResult {

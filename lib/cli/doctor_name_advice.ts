@@ -25,6 +25,13 @@ import {
   type Way,
 } from "./doctor_way.ts";
 
+/** Where `/etc/resolv.conf` is a link to a file of systemd-resolved. */
+export const START_RESOLVED =
+  "start systemd-resolved, which writes it: systemctl enable --now systemd-resolved";
+/** Where it is a link. */
+export const REPLACE_LINK =
+  "or have a file in its place: rm /etc/resolv.conf && echo nameserver ADDRESS >/etc/resolv.conf";
+
 /** Advice about a name without an address, by what each server has answered. */
 export function unresolvedAdvice(
   answers: readonly NameAnswer[],
@@ -73,6 +80,9 @@ export function unresolvedAdvice(
     ];
   }
   if (has(REFUSED_BY_TCP)) {
+    if (server === RESOLVED_ADDRESS && sources.target !== undefined && hasSystemdResolved()) {
+      return [START_RESOLVED, REPLACE_LINK];
+    }
     return server === RESOLVED_ADDRESS
       ? [
         hasSystemdResolved()

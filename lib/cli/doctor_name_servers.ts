@@ -120,14 +120,22 @@ async function silence(
   { server, port, signal }: { server: string; port: number; signal: AbortSignal },
 ): Promise<string> {
   if (!isTimeout(error)) return FORBIDDEN;
+  const isOpen = await opensByTcp({ host: server, port }, signal);
+  return isOpen === undefined ? failureText(error) : isOpen ? OPEN_BY_TCP : REFUSED_BY_TCP;
+}
+
+/** Whether a server takes a connection, or refuses it; `undefined` where nothing comes back. */
+async function opensByTcp(
+  { host: hostname, port }: HostAndPort,
+  signal?: AbortSignal,
+): Promise<boolean | undefined> {
   try {
-    const connect = (signal: AbortSignal) => Deno.connect({ hostname: server, port, signal });
+    const connect = (signal: AbortSignal) => Deno.connect({ hostname, port, signal });
     (await withTimeout(connect, { timeoutMs: TCP_MS, signal })).close();
-    return OPEN_BY_TCP;
+    return true;
   } catch (refusal) {
-    signal.throwIfAborted();
-    if (refusal instanceof Deno.errors.ConnectionRefused) return REFUSED_BY_TCP;
-    return failureText(error);
+    signal?.throwIfAborted();
+    return refusal instanceof Deno.errors.ConnectionRefused ? false : undefined;
   }
 }
 
@@ -181,8 +189,12 @@ export async function readSources(way: Way): Promise<NameSources> {
     isMissing: resolv?.isMissing,
     target: attempt(() => Deno.readLinkSync(RESOLV_CONF)),
   };
-  // Where it does not run, it has no file.
-  if (!addresses.includes(RESOLVED_ADDRESS) || resolved?.text === undefined) {
+  const stub = dnsServer(RESOLVED_ADDRESS);
+  // Where it was stopped, its files stay until the next start of the machine.
+  const isRunning = addresses.includes(RESOLVED_ADDRESS) && resolved?.text !== undefined &&
+    await opensByTcp(stub) !== false;
+  const ofResolved = isRunning ? resolved?.text : undefined;
+  if (ofResolved === undefined) {
     const asked = addresses.length === 0 ? "the system" : addresses.join(", ");
     const writer = isInContainerImage()
       ? "the container's runtime (--dns)"
@@ -190,11 +202,11 @@ export async function readSources(way: Way): Promise<NameSources> {
     const file = writer === undefined ? RESOLV_CONF : `${RESOLV_CONF}, which ${writer} writes`;
     return { ...ofFiles, servers: addresses.map(dnsServer), asked, file };
   }
-  const above = serversIn(resolved.text).map(({ word }) => word);
+  const above = serversIn(ofResolved).map(({ word }) => word);
   return {
     ...ofFiles,
     servers: above.map(dnsServer),
-    stub: dnsServer(RESOLVED_ADDRESS),
+    stub,
     asked: above.length === 0 ? "systemd-resolved" : `systemd-resolved (${above.join(", ")})`,
     file: above.length === 0 ? RESOLVED_CONF : "the settings of systemd-resolved (resolvectl dns)",
   };

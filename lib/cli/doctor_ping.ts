@@ -5,7 +5,7 @@
  */
 
 import { attempt } from "../attempt.ts";
-import { isInContainerImage } from "../host/this_program.ts";
+import { isInContainer } from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { IcmpProbe } from "../probe/icmp.ts";
@@ -19,24 +19,27 @@ import { restart } from "./doctor_unit_settings.ts";
 
 export async function checkPing(
   { roots }: Machine,
-  { os, name, health, unit, signal, asNobody }: {
+  { os, name, health, unit, signal, asNobody, isContained }: {
     os: string;
     name: string;
     unit: readonly UnitSetting[];
     health: Health | undefined;
     signal: AbortSignal;
     asNobody: boolean;
+    isContained: boolean;
   },
 ): Promise<CheckResult> {
   const seen = seenProblem(health, "ping");
   const shell = startShell({ ...roots, os, asNobody });
   try {
     const ms = await new IcmpProbe(shell).probe(["127.0.0.1"], { signal });
-    if (seen !== undefined) return failed(agentSays(seen), pingAdvice(seen, { unit, name }));
+    if (seen !== undefined) {
+      return failed(agentSays(seen), pingAdvice(seen, { unit, name, isContained }));
+    }
     return ok(`ping works (127.0.0.1 in ${ms} ms)`);
   } catch (error) {
     signal.throwIfAborted();
-    return failedPing(describeError(error), { health, unit, name });
+    return failedPing(describeError(error), { health, unit, name, isContained });
   } finally {
     await shell?.close();
   }
@@ -58,12 +61,19 @@ const REPAIR = /^(.*?): (install .*|run the agent .*ping_group_range)(.*)$/;
 /** The result of a ping that failed: a failure where a panel has the agent probe by it. */
 export function failedPing(
   reason: string,
-  { health, name = PROGRAM, unit = [], file = systemProgram("ping") }: {
+  {
+    health,
+    name = PROGRAM,
+    unit = [],
+    file = systemProgram("ping"),
+    isContained = isInContainer(),
+  }: {
     health: Health | undefined;
     /** Of the service. */
     name?: string;
     unit?: readonly UnitSetting[];
     file?: string | undefined;
+    isContained?: boolean;
   },
 ): CheckResult {
   if (
@@ -82,13 +92,17 @@ export function failedPing(
     `they don't work: ${why}`,
     unstarted !== undefined && isClosed(unstarted)
       ? `let all users run it: chmod 755 ${unstarted}`
-      : pingAdvice(reason, { unit, name }) ?? repair,
+      : pingAdvice(reason, { unit, name, isContained }) ?? repair,
   );
 }
 
 function pingAdvice(
   reason: string,
-  { unit, name }: { unit: readonly UnitSetting[]; name: string },
+  { unit, name, isContained }: {
+    unit: readonly UnitSetting[];
+    name: string;
+    isContained: boolean;
+  },
 ): string | undefined {
   if (!/socket|CAP_NET_RAW/.test(reason)) return undefined;
   const users = lastSetting(unit, "PrivateUsers");
@@ -104,6 +118,7 @@ function pingAdvice(
       all.map(settingText).join(", ")
     }, and then: ${restart(name)}`;
   }
-  if (!isInContainerImage()) return undefined;
+  // The service of a container that has services of its own is told by its unit.
+  if (!isContained || unit.length > 0) return undefined;
   return "start the container with --cap-add NET_RAW, and in Docker without no-new-privileges";
 }

@@ -8,7 +8,12 @@ import { isInContainerImage } from "../host/this_program.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { settingText } from "../service/loaded_unit.ts";
 import { type CheckResult, failed } from "./checks.ts";
-import { hasSystemdResolved, unresolvedAdvice } from "./doctor_name_advice.ts";
+import {
+  hasSystemdResolved,
+  REPLACE_LINK,
+  START_RESOLVED,
+  unresolvedAdvice,
+} from "./doctor_name_advice.ts";
 import {
   answerText,
   askEach,
@@ -147,8 +152,6 @@ function noServer({ file, isMissing, target }: NameSources): RouteFinding {
         advice: [write, "or repair the service that writes it"],
       };
   }
-  const replace =
-    "or have a file in its place: rm /etc/resolv.conf && echo nameserver ADDRESS >/etc/resolv.conf";
   const text = isMissing
     ? `${file} is a link to ${target}, which is not there`
     : `${file} is a link to ${target}, which names no name server`;
@@ -156,9 +159,9 @@ function noServer({ file, isMissing, target }: NameSources): RouteFinding {
     text,
     advice: [
       target.includes("systemd/resolve/") && hasSystemdResolved()
-        ? "start systemd-resolved, which writes it: systemctl enable --now systemd-resolved"
+        ? START_RESOLVED
         : `start the service that writes ${target}`,
-      replace,
+      REPLACE_LINK,
     ],
   };
 }

@@ -44,14 +44,27 @@ async function resultOf(
 }
 
 Deno.test("machineChecks() are in their order, and metrics among them where they are served", () => {
+  const machine = { os: "linux", arch: "x86_64", health: undefined, isContained: false };
   const idsOf = (...args: string[]) =>
-    machineChecks(configOf(...args), { os: "linux", arch: "x86_64", health: undefined })
-      .map(({ id }) => id).join(" ");
+    machineChecks(configOf(...args), machine).map(({ id }) => id).join(" ");
   assertEquals(idsOf(), "dev_null authorities open_files interfaces disks ping remote state");
   assertEquals(
     idsOf("--metrics", "9100"),
     "dev_null authorities open_files interfaces disks ping remote state metrics",
   );
+});
+
+Deno.test("machineChecks() say of a container that its own numbers are reported, unless it shows the host's", async () => {
+  const machine = { os: "linux", arch: "x86_64", health: undefined, isContained: true };
+  const [check] = machineChecks(configOf(), machine);
+  const { status, text } = await check?.run(new AbortController().signal) ?? {};
+  assertEquals([check?.id, status], ["container", "skipped"]);
+  assertStringIncludes(text ?? "", "--network host --pid host -v /:/host:ro,rslave");
+  const inHost = { ...configOf(), hostProc: "/host/proc" };
+  const installed = { ...configOf(), isConfigInstalled: true };
+  for (const config of [inHost, installed]) {
+    assertEquals(machineChecks(config, machine)[0]?.id, "dev_null");
+  }
 });
 
 Deno.test("descriptorCheck() fails below 64 files", async () => {
@@ -228,7 +241,7 @@ Deno.test("failedPing() is a failure where a panel has the agent probe by it", (
     [healthOf({ panels: [panel, { ...panel, kinds: { icmp: 1 } }] }), "failed"],
   ];
   for (const [health, status] of table) {
-    const found = failedPing("no socket", { health });
+    const found = failedPing("no socket", { health, isContained: false });
     assertEquals([found.status, found.text], [status, "they don't work: no socket"]);
     assertEquals(found.advice, undefined);
   }
@@ -269,6 +282,15 @@ Deno.test("failedPing() names the setting of the unit that takes the right from 
     of(...own, ["CapabilityBoundingSet", "~CAP_NET_RAW"]) ?? "",
     "remove CapabilityBoundingSet=~CAP_NET_RAW in /",
   );
+});
+
+Deno.test("failedPing() says in a container how it is started, but not of a service in there", () => {
+  const unit = [{ name: "User", value: "x", file: "/u" }];
+  const advice = (options: Partial<Parameters<typeof failedPing>[1]>) =>
+    failedPing('"ping" may not open its socket', { health: undefined, ...options }).advice ?? "";
+  assertStringIncludes(advice({ isContained: true }), "--cap-add NET_RAW, and in Docker");
+  assertEquals(advice({ isContained: true, unit }).includes("in Docker"), false);
+  assertEquals(advice({ isContained: false }).includes("in Docker"), false);
 });
 
 Deno.test("failedPing() does not take what this user may not for the running agent's trouble", () => {

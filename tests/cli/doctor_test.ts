@@ -9,6 +9,7 @@ import { panelChain } from "../../lib/cli/doctor_panel.ts";
 import { configCheck } from "../../lib/cli/doctor_program.ts";
 import { displayWidth } from "../../lib/cli/help.ts";
 import { translate } from "../../lib/cli/translate.ts";
+import { isInContainer } from "../../lib/host/this_program.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { NodeStore } from "../../lib/panel/node_store.ts";
 import { startHttpProxy } from "../net/fake_proxies.ts";
@@ -109,6 +110,7 @@ Deno.test("runDoctor() shows each check in its order, and the sum", async () => 
         "Clock",
         "Configuration",
         "Connections",
+        ...isInContainer() ? ["Container"] : [],
         "Disks",
         "ICMP probes",
         "Interfaces",
