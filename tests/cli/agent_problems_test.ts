@@ -1,5 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { agentProblems, closesSoon, seenProblem } from "../../lib/cli/agent_problems.ts";
+import {
+  agentProblems,
+  closesSoon,
+  seenProblem,
+  withLostTargets,
+} from "../../lib/cli/agent_problems.ts";
 import { replaced } from "../replaced.ts";
 import type { PanelHealth, ProblemPart } from "../../lib/state/health_file.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
@@ -72,4 +77,17 @@ Deno.test("agentProblems() say that there is no ping only where there is none", 
     assertEquals(problem?.text.includes("/ping is there, and can't be started"), isThere);
     assertEquals(problem?.text, isThere ? problem?.text : `ICMP probes don't work: ${missing}`);
   }
+});
+
+Deno.test("withLostTargets() names targets, and counts those that it can't name", () => {
+  const lostTargets = [{ kind: "tcp", target: "192.0.2.1:22" } as const];
+  const withLost = (alwaysLost: number) =>
+    withLostTargets("5", [PANEL, { ...PANEL, alwaysLost, lostTargets }]);
+  assertEquals(withLost(0), "5");
+  assertEquals(withLost(1), "5; always lost: 192.0.2.1:22 (tcp)");
+  assertEquals(withLost(2), "5; always lost: 192.0.2.1:22 (tcp), and 1 more");
+  assertEquals(
+    withLostTargets("5", [{ ...PANEL, alwaysLost: 3 }]),
+    "5; 3 targets are always lost",
+  );
 });

@@ -3,6 +3,7 @@ import { checkHealth } from "../../lib/cli/health.ts";
 import { displayWidth, duration } from "../../lib/cli/help.ts";
 import { runStatus, type Status, statusText } from "../../lib/cli/status.ts";
 import { translate } from "../../lib/cli/translate.ts";
+import type { PanelHealth } from "../../lib/state/health_file.ts";
 import { FakeTime } from "../fake_time.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 import { openHealth } from "../state/health_folder.ts";
@@ -92,9 +93,11 @@ Deno.test("statusText() shows what fails, for each panel", () => {
     failures: 3,
     error: { text: "Cannot connect", atMs: NOW - 60_000 },
   };
-  const health = STATUS.health && { ...STATUS.health, panels: [PANEL, broken] };
-  const lines = statusText({ ...STATUS, health }).split("\n");
-  assertEquals(lines.slice(1, 8), [
+  const linesOf = (...panels: PanelHealth[]) => {
+    const health = STATUS.health && { ...STATUS.health, panels };
+    return statusText({ ...STATUS, health }).split("\n");
+  };
+  assertEquals(linesOf(PANEL, broken).slice(1, 8), [
     "Panel         p.example/x, by v2 WebSocket for 5 min",
     "Last report   accepted 1.2 s ago (3 s)",
     "Probes        5",
@@ -103,6 +106,12 @@ Deno.test("statusText() shows what fails, for each panel", () => {
     "Last failure  60 s ago (3 since the last report): Cannot connect",
     "Probes        5",
   ]);
+  const failureAfter = (failures: number) => linesOf({ ...broken, failures })[3];
+  assertEquals(
+    failureAfter(1),
+    "Last failure  60 s ago (1 since the last report): Cannot connect",
+  );
+  assertEquals(failureAfter(0), "Last failure  60 s ago: Cannot connect");
 });
 
 Deno.test("statusText() says that no agent runs, or that it was killed", () => {
