@@ -16,6 +16,7 @@ import {
 } from "../../lib/update/updater.ts";
 import { makeExecutable } from "../executable.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
+import { patience } from "../patience.ts";
 import { FakeAgent } from "./fake_agent.ts";
 import { programOf } from "./release_server.ts";
 
@@ -79,7 +80,9 @@ export async function performNow(
   const performing = performUpdate(parts, signal);
   const finish = () => void (isDone = true);
   performing.then(finish, finish);
+  const hang = patience();
   while (!isDone) {
+    hang.throwIfAborted();
     await realTurn();
     if (isPolled) {
       isPolled = false;
