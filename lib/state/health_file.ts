@@ -15,8 +15,6 @@ export const HEALTH_LOCK = `${HEALTH_FILE}.lock`;
 export const HEALTH_BYTES = 16 * 1024;
 /** As many as the configuration takes. */
 const MAX_PANELS = 16;
-/** Texts that are remembered: each panel's address, last failure and lost targets, and some more. */
-const MAX_SHOWN = 256;
 /** Longer texts, such as the reason of a missing seal, are cut. */
 const MAX_TEXT_LENGTH = 300;
 /** Failures are cut to these lengths, and no target is named, where the record does not fit otherwise. */
@@ -112,9 +110,9 @@ export class HealthFile implements ProblemObserver {
   #acceptedAtMs: number | undefined;
   #seal = "";
   #panels: readonly PanelHealth[] = [];
-  /** Texts as they are shown, by those that were given: most stay for hours, and are written every 5 s. */
-  readonly #shownTexts = new Map<string, string>();
-  /** Secrets of which {@linkcode HealthFile.#shownTexts} is free. */
+  /** The panels' texts as they are shown, by those that were given: most stay for hours. */
+  #shownTexts: ReadonlyMap<string, string> = new Map();
+  /** Secrets of which these are free. */
   #hiddenSecrets = 0;
   readonly #problems = new Map<ProblemPart, Problem>();
   readonly #startedAtMs = Date.now();
@@ -184,7 +182,17 @@ export class HealthFile implements ProblemObserver {
 
   /** Sets the state of all panels; `now` writes it at once, and not only with the next report. */
   setPanels(panels: readonly PanelHealth[], { now }: { now: boolean }): void {
-    this.#panels = panels.slice(0, MAX_PANELS).map((panel) => this.#shown(panel));
+    const isCurrent = this.#hiddenSecrets === this.#secrets.length;
+    const before = isCurrent ? this.#shownTexts : new Map<string, string>();
+    const texts = new Map<string, string>();
+    const show = (text: string): string => {
+      const shown = before.get(text) ?? this.#shownText(text);
+      texts.set(text, shown);
+      return shown;
+    };
+    this.#panels = panels.slice(0, MAX_PANELS).map((panel) => shownPanel(panel, show));
+    this.#shownTexts = texts;
+    this.#hiddenSecrets = this.#secrets.length;
     if (now) this.#tryWrite();
   }
 
@@ -219,30 +227,9 @@ export class HealthFile implements ProblemObserver {
     this.#lock[Symbol.dispose]();
   }
 
-  /** The state with texts that every user of this machine may read: without secrets, and cut then. */
-  #shown(panel: PanelHealth): PanelHealth {
-    const { error, lostTargets } = panel;
-    return {
-      ...panel,
-      panel: this.#shownText(panel.panel),
-      error: error && { ...error, text: this.#shownText(error.text) },
-      // That of an HTTP probe may have a password.
-      lostTargets: lostTargets?.map(({ kind, target }) => (
-        { kind, target: this.#shownText(redactUrl(target)) }
-      )),
-    };
-  }
-
+  /** Without secrets, and cut then. */
   #shownText(text: string): string {
-    const texts = this.#shownTexts;
-    if (this.#hiddenSecrets !== this.#secrets.length || texts.size > MAX_SHOWN) texts.clear();
-    this.#hiddenSecrets = this.#secrets.length;
-    let shown = texts.get(text);
-    if (shown === undefined) {
-      shown = truncate(redactSecrets(text, this.#secrets), MAX_TEXT_LENGTH);
-      texts.set(text, shown);
-    }
-    return shown;
+    return truncate(redactSecrets(text, this.#secrets), MAX_TEXT_LENGTH);
   }
 
   /** Memory that is full stops no reports. */
@@ -273,6 +260,21 @@ export class HealthFile implements ProblemObserver {
       if (this.#record.write(record, cut)) return;
     }
   }
+}
+
+/** A panel's state with texts that every user of this machine may read. */
+function shownPanel(panel: PanelHealth, show: (text: string) => string): PanelHealth {
+  const { error, lostTargets } = panel;
+  return {
+    ...panel,
+    panel: show(panel.panel),
+    error: error && { ...error, text: show(error.text) },
+    // That of an HTTP probe may have a password.
+    lostTargets: lostTargets?.map(({ kind, target }) => ({
+      kind,
+      target: show(redactUrl(target)),
+    })),
+  };
 }
 
 class UnsafeFolder extends Error {}
