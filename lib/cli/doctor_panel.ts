@@ -49,13 +49,15 @@ const MAX_CLOCK_ERROR_MS = 30_000;
  */
 export function panelChain(
   config: Config,
-  { unreadableConfig, unit = [] }: {
+  { unreadableConfig, unit = [], usualPorts }: {
     unreadableConfig?: string | undefined;
     unit?: readonly UnitSetting[];
+    /** As of {@linkcode Way}. */
+    usualPorts?: readonly number[];
   } = {},
 ): readonly Check[] {
   if (config.endpoint === "") return [check("panel", "Panel", () => noPanel(unreadableConfig))];
-  const way = wayTo(config, unit);
+  const way = wayTo(config, unit, usualPorts);
   const panel = new PanelCheck(way);
   return [
     check("network", "Network", (signal) => checkNetwork(way, signal)),

@@ -31,6 +31,8 @@ export interface Way {
   readonly dialer: NetDialer;
   /** The settings of the service's unit, if the checks run as it does. */
   readonly unit: readonly UnitSetting[];
+  /** Where else panels are looked for on the same host; the usual ports by default. */
+  readonly usualPorts?: readonly number[] | undefined;
   /** The addresses of the panel's, or the proxy's, name, and who has given them. */
   addresses: readonly string[];
   answeredBy: string;
@@ -43,7 +45,11 @@ export interface Way {
 }
 
 /** The way to the panel of a configuration. */
-export function wayTo(config: Config, unit: readonly UnitSetting[]): Way {
+export function wayTo(
+  config: Config,
+  unit: readonly UnitSetting[],
+  usualPorts?: readonly number[],
+): Way {
   const url = new URL(config.endpoint);
   // A slow name server is a finding of its own, and takes no time from the links after it.
   const dialer = dialerOf(
@@ -52,7 +58,7 @@ export function wayTo(config: Config, unit: readonly UnitSetting[]): Way {
   );
   const proxy = dialer.proxyFor(url);
   const way: Way = {
-    ...{ url, proxy, config, dialer, unit, sentAgain: sentAgain() },
+    ...{ url, proxy, config, dialer, unit, usualPorts, sentAgain: sentAgain() },
     ...{ addresses: [], answeredBy: "", doubts: [] },
   };
   return way;
@@ -87,11 +93,17 @@ export function portOf(url: URL): number {
   return url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
 }
 
-/** The addresses that panels usually have on the same host, other than the configured one; the last is Komari's own. */
-export function usualAddresses({ url }: Pick<Way, "url">): { address: string; port: number }[] {
-  const usual = [["https", 443, ""], ["http", 80, ""], ["http", 25774, ":25774"]] as const;
-  return usual.filter(([, port]) => port !== portOf(url))
-    .map(([scheme, port, end]) => ({ port, address: `${scheme}://${url.hostname}${end}` }));
+/** The ports of panels: those of web servers before them, and Komari's own. */
+const USUAL_PORTS = [443, 80, 25774];
+
+/** The addresses that panels usually have on the same host, other than the configured one. */
+export function usualAddresses(
+  { url, usualPorts = USUAL_PORTS }: Pick<Way, "url" | "usualPorts">,
+): { address: string; port: number }[] {
+  return usualPorts.filter((port) => port !== portOf(url)).map((port) => {
+    const scheme = port === 443 ? "https" : "http";
+    return { port, address: new URL(`${scheme}://${url.hostname}:${port}`).origin };
+  });
 }
 
 /** Where the panel's address came from, as an addition to a text; empty for an address. */

@@ -1,5 +1,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { endpointPlace, given, wayTo, withDoubts, withoutProxy } from "../../lib/cli/doctor_way.ts";
+import {
+  endpointPlace,
+  given,
+  usualAddresses,
+  wayTo,
+  withDoubts,
+  withoutProxy,
+} from "../../lib/cli/doctor_way.ts";
 import { failed, result } from "../../lib/cli/checks.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { configOf } from "./fake_context.ts";
@@ -57,11 +64,17 @@ Deno.test("deadAddressAdvice() doubts this machine's own IPv6, unless that has b
 });
 
 Deno.test("checkConnection() names a usual port that is open where the panel's refuses", async () => {
-  using _panel = Deno.listen({ hostname: "127.0.93.7", port: 25774 });
-  const way = wayTo(configOf(["doctor", "-e", "http://127.0.93.7:1", "-t", "x"]), []);
-  const { text, causes = [] } = await checkConnection(way, signal);
-  assertStringIncludes(text, "connection refused; it connects for http://127.0.93.7:25774");
-  assertStringIncludes(causes[0] ?? "", "answers at http://127.0.93.7:25774, and write that into");
+  using panel = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = panel.addr;
+  const config = configOf(["doctor", "-e", "http://127.0.0.1:1", "-t", "x"]);
+  const { text, causes = [] } = await checkConnection(wayTo(config, [], [port]), signal);
+  assertStringIncludes(text, `connection refused; it connects for http://127.0.0.1:${port}`);
+  assertStringIncludes(causes[0] ?? "", `answers at http://127.0.0.1:${port}, and write that into`);
+  assertEquals(usualAddresses(wayTo(config, [])), [
+    { port: 443, address: "https://127.0.0.1" },
+    { port: 80, address: "http://127.0.0.1" },
+    { port: 25774, address: "http://127.0.0.1:25774" },
+  ]);
 });
 
 Deno.test("checkConnection() takes one slow connection among fast ones for no finding", async () => {
