@@ -97,6 +97,9 @@ async function noPanel(unreadableConfig: string | undefined): Promise<CheckResul
   return failed("no panel is configured", "give -e URL and -t TOKEN, or --config FILE");
 }
 
+/** Statuses of a server that knows nothing of a panel at this port. */
+const OF_ANOTHER_SERVER = [200, 404, 405];
+
 class PanelCheck {
   readonly #way: Way;
   readonly #calls: PanelCalls;
@@ -195,17 +198,6 @@ class PanelCheck {
         );
       }
     }
-    const elsewhere = isPasswordWall(response) || isChallenge(response) || status >= 500
-      ? undefined
-      : await this.#panelElsewhere(signal);
-    if (elsewhere !== undefined) {
-      const advice = elsewhere === url.origin
-        ? `the panel is at the root of this server: write ${elsewhere} into ${
-          endpointPlace(this.#way)
-        }`
-        : `a Komari panel answers at ${elsewhere}: write that into ${endpointPlace(this.#way)}`;
-      return failed(words + answerer, advice);
-    }
     const isRefused = !isChallenge(response) &&
       [200, 302, 303, 307, 403, 404, 405].includes(status);
     const version = isRefused ? await this.#calls.version(signal) : undefined;
@@ -216,15 +208,34 @@ class PanelCheck {
         "let /api/clients/ pass in what is in front of the panel, by POST as by GET",
       );
     }
+    const elsewhere = isPasswordWall(response) || isChallenge(response) || status >= 500
+      ? undefined
+      : await this.#panelElsewhere(status, signal);
+    if (elsewhere !== undefined) {
+      const place = endpointPlace(this.#way);
+      if (elsewhere === url.origin) {
+        const advice = `the panel is at the root of this server: write ${elsewhere} into ${place}`;
+        return failed(words + answerer, advice);
+      }
+      const other = `a Komari panel answers at ${elsewhere}: write that into ${place}`;
+      // Without TLS all on the way see the token.
+      return url.protocol === "https:" && elsewhere.startsWith("http:")
+        ? failed(words + answerer, ...answerAdvice(response, this.#way), other)
+        : failed(words + answerer, other);
+    }
     return failed(words + answerer, ...answerAdvice(response, this.#way));
   }
 
-  /** Another address on the same host at which a panel answers; `undefined` where none does. */
-  async #panelElsewhere(signal: AbortSignal): Promise<string | undefined> {
+  /**
+   * Another address on the same host at which a panel answers; `undefined` where none does. Behind an
+   * answer that refuses or leads elsewhere the panel may be at this port.
+   */
+  async #panelElsewhere(status: number, signal: AbortSignal): Promise<string | undefined> {
     const { url } = this.#way;
+    const others = OF_ANOTHER_SERVER.includes(status) ? usualAddresses(this.#way) : [];
     const all = [
       ...url.pathname === "/" ? [] : [url.origin],
-      ...usualAddresses(this.#way).map(({ address }) => address),
+      ...others.map(({ address }) => address),
     ];
     const versions = await Promise.all(all.map(async (address) => {
       const ask = (signal: AbortSignal) => this.#calls.version(signal, address);

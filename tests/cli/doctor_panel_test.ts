@@ -692,9 +692,10 @@ Deno.test("panelChain() say that a panel is at the root of a server only where o
 Deno.test("panelChain() find the panel at another port of the same host, which gets no secret header", async () => {
   const hostname = "127.0.0.1";
   const seen: (string | null)[] = [];
+  let status = 404;
   const other = Deno.serve(
     { port: 0, hostname, onListen() {} },
-    () => new Response("404 page not found", { status: 404 }),
+    () => new Response("404 page not found", { status }),
   );
   const panel = Deno.serve({ port: 0, hostname, onListen() {} }, ({ headers }) => {
     seen.push(headers.get("x-secret"));
@@ -709,6 +710,11 @@ Deno.test("panelChain() find the panel at another port of the same host, which g
       `a Komari panel answers at http://${hostname}:${port}: write that into -e`,
     );
     assertEquals(seen, [null]);
+    for (status of [302, 400, 403, 429, 502]) {
+      const { panel: refused } = await checksOf(args, {}, [port]);
+      assertEquals(adviceText(refused).includes("a Komari panel answers at"), false, `${status}`);
+    }
+    assertEquals(seen, [null], "a panel may be behind what refuses");
   } finally {
     await Promise.all([other.shutdown(), panel.shutdown()]);
   }
