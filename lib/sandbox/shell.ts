@@ -154,7 +154,9 @@ export class Shell {
    * @throws {Error} When the shell has ended.
    */
   async canLookUp(): Promise<boolean> {
-    return (await this.#lookUp("resolve", "127.0.0.1"))?.[0] === "127.0.0.1";
+    const [address] = await this.#lookUp("resolve", "127.0.0.1") ?? [];
+    // A machine that has IPv6 alone gets it as an address of that.
+    return address?.replace("::ffff:", "") === "127.0.0.1";
   }
 
   async #lookUp(verb: "resolve" | "hosts", name: string): Promise<string[] | undefined> {

@@ -51,6 +51,12 @@ printf "192.0.2.2      STREAM\\n"
     assertEquals(await opened.canLookUp(), false);
   });
 
+  Deno.test(`Shell.canLookUp() takes a machine without IPv4 for no lack of getent under ${name}`, async () => {
+    const script = 'echo "::ffff:127.0.0.1 STREAM $2"';
+    await using opened = new GetentShell(script, shell);
+    assertEquals(await opened.canLookUp(), true);
+  });
+
   Deno.test(`Shell.lookUp() gives getent 2 s of CPU under ${name}`, async () => {
     await using opened = new GetentShell('echo "192.0.2.$(ulimit -t) STREAM"', shell);
     assertEquals(await opened.lookUp("a.example"), ["192.0.2.2"]);
