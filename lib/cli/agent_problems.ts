@@ -76,7 +76,7 @@ export function closesSoon({ shortConnections = 0 }: PanelHealth): boolean {
   return shortConnections >= SHORT_CONNECTIONS_LIMIT;
 }
 
-/** What is said where no agent is seen, and no service that would run one. */
+/** The answer where no agent is seen, and no service that would run one. */
 export const NO_AGENT = "no agent of this user runs here, and none is installed as a service";
 
 /** Why the reports of a running agent are not accepted, with the last failure of each panel; `undefined` if they are. */

@@ -200,7 +200,7 @@ async function* allInShell(
   },
 ): AsyncGenerator<CompletedCheck> {
   const platform = { ...supportedPlatform(), health };
-  // What that configuration says of the state and of remote control is not known.
+  // State and remote control of a configuration that was not read are unknown.
   const isRead = unreadableConfig === undefined || config.endpoint !== "";
   const ofMachine = machineChecks(config, { ...platform, unit })
     .filter(({ id }) => isRead || !["state", "remote"].includes(id));

@@ -75,7 +75,7 @@ export function besideReports(checks: readonly CompletedCheck[]): CompletedCheck
   });
 }
 
-/** What lets one connection pass, and no further ones. */
+/** The advice where one connection works, and a further one does not. */
 const CONNECTION_LIMIT =
   "see whether a firewall, here or there, limits how many connections one machine " +
   "may have (connlimit, ct count): nft list ruleset || iptables-save";

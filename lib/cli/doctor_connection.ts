@@ -148,7 +148,7 @@ async function deadAddress(
   );
 }
 
-/** What to do about an address of a name that does not connect, and another one, `hostname`, does. */
+/** Advice about an address of a name that does not connect, where another one, `hostname`, does. */
 export function deadAddressAdvice(
   dead: string,
   { way, reason, hostname, port, isPinged = false }: {

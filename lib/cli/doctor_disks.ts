@@ -94,7 +94,7 @@ export function countedResult(
   names: readonly string[],
   { leftOut, none, choice }: {
     leftOut: number;
-    /** What is said where none counts. */
+    /** The text where none counts. */
     none: string;
     /** The option that chooses them. */
     choice: string;

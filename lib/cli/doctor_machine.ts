@@ -112,7 +112,7 @@ export function machineChecks(
   ];
 }
 
-/** What a container reports that shows it nothing of its host. */
+/** The text for a container without the `/proc` of its host. */
 const OWN_NUMBERS =
   "this container's own numbers are reported; for those of its host, start it with --network host " +
   "--pid host -v /:/host:ro,rslave -e HOST_PROC=/host/proc";

@@ -55,7 +55,7 @@ function isClosed(file: string): boolean {
   return ((attempt(() => Deno.statSync(file).mode) ?? 1) & 1) === 0;
 }
 
-/** What the probe itself says of how to mend it. */
+/** The advice within the error of a probe. */
 const REPAIR = /^(.*?): (install .*|run the agent .*ping_group_range)(.*)$/;
 
 /** The result of a ping that failed: a failure where a panel has the agent probe by it. */

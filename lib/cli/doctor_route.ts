@@ -179,7 +179,7 @@ export function refused(address: string, { kind, route, hasRules }: Refusal): Ro
     };
 }
 
-/** What to do where a route to an address is missing. */
+/** Advice where a route to an address is missing. */
 export function missingRouteAdvice(address: string): string[] {
   // DHCP gives no gateway of IPv6.
   const origin = ipFamily(address) === 6

@@ -211,7 +211,7 @@ function unseenResult(text: string, found: FoundService): CheckResult {
   );
 }
 
-/** What is seen of a health file that does not count, and what to do where that is the cause. */
+/** A health file that is not taken for the agent's, and advice where that is the cause. */
 function seenFile(file: string): { state: string; advice?: string } {
   const folder = dirname(file);
   try {

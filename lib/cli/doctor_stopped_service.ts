@@ -72,7 +72,7 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
       `read its log: ${logHint}`,
     );
   }
-  // What is inactive was stopped, however often it was started before.
+  // An inactive service was stopped, however often it was started before.
   const isStopped = unit?.property("ActiveState") === "inactive";
   const restarts = isStopped ? 0 : Number(unit?.property("NRestarts") ?? 0);
   if (restarts > 0 || unit?.property("SubState") === "auto-restart") {
@@ -84,7 +84,7 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
   return failed(`${text}: it was stopped`, `start it: ${start}`);
 }
 
-/** What the last error in the log of a service says, and what to do about it. */
+/** The last error in the log of a service, and advice about it. */
 export function errorResult(text: string, found: FoundService): CheckResult {
   const { state, unit } = found;
   const { start = "", logHint = "", lastError = "" } = state ?? {};

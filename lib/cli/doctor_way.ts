@@ -38,7 +38,7 @@ export interface Way {
   answeredBy: string;
   /** How many of several pings to it are lost, once it has connected. */
   pings?: Promise<number | undefined>;
-  /** What the kernel had sent again before any of it. */
+  /** Packets that the kernel had sent again before any of it. */
   readonly sentAgain: number;
   /** What to look at first if a later link fails, since the addresses may be wrong. */
   doubts: readonly string[];
@@ -78,7 +78,7 @@ export function dialerOf(
   );
 }
 
-/** What to do about one of several addresses of a name that is not like the others. */
+/** Advice about one of several addresses of a name that is not like the others. */
 export function oldAddressAdvice(address: string): string {
   return `if ${address} is no longer an address of that machine, remove it at the DNS provider of the name`;
 }
@@ -185,7 +185,7 @@ export async function withDoubts(way: Way, link: Promise<CheckResult>): Promise<
   return result(status, text, overridden(way), loss, ...way.doubts, advice, ...causes);
 }
 
-/** What to look at where a variable of the unit wins over another address of the configuration. */
+/** Advice where a variable of the unit wins over another address of the configuration. */
 function overridden({ config, unit, proxy }: Way): string | undefined {
   const { endpoint, configPath, isConfigInstalled, serviceName } = config;
   const file = variableFile(unit, "AGENT_ENDPOINT");

@@ -30,7 +30,7 @@ export interface Status {
   readonly isPaused: boolean;
   /** `undefined` if it is not installed as a service. */
   readonly service: ServiceState & { readonly restarts?: number } | undefined;
-  /** What `doctor` says of it. */
+  /** The result of the check of `doctor`. */
   readonly found: CheckResult;
   /** What is wrong in its configuration; `undefined` where nothing is. */
   readonly mistake?: string | undefined;
