@@ -114,7 +114,7 @@ export function machineChecks(
 
 /** The text for a container without the `/proc` of its host. */
 const OWN_NUMBERS =
-  "this container's own numbers are reported; for those of its host, start it with --network host " +
+  "what this container sees is reported; for all numbers of its host, start it with --network host " +
   "--pid host -v /:/host:ro,rslave -e HOST_PROC=/host/proc";
 
 /** Whether a panel may run commands here, and as whom. */

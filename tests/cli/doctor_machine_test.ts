@@ -54,7 +54,7 @@ Deno.test("machineChecks() are in their order, and metrics among them where they
   );
 });
 
-Deno.test("machineChecks() say of a container that its own numbers are reported, unless it shows the host's", async () => {
+Deno.test("machineChecks() say of a container that what it sees is reported, unless it shows the host's", async () => {
   const machine = { os: "linux", arch: "x86_64", health: undefined, isContained: true };
   const [check] = machineChecks(configOf(), machine);
   const { status, text } = await check?.run(new AbortController().signal) ?? {};
