@@ -10,6 +10,27 @@ import { describeError } from "../log/log.ts";
 import { oneLine, redactSecrets } from "../log/redact.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 
+/** What a check has found, where another one is read in its light. */
+const KINDS = [
+  /** It had no time, or not enough of it. */
+  "no_time",
+  "packets_lost",
+  /** A name server that answers pings has not answered all questions. */
+  "questions_lost",
+  /** The system itself is too late with a name. */
+  "late_name",
+  /** The running agent's reports are accepted, or are not. */
+  "reporting",
+  "not_reporting",
+  /** A signal has stopped the running agent. */
+  "paused",
+  "missing_program",
+  /** The releases could not be asked for. */
+  "unseen_release",
+  /** A file that the service may not read. */
+  "unreadable",
+] as const;
+
 /** The result of one check. */
 export interface CheckResult {
   readonly status: "ok" | "warning" | "failed" | "skipped";
@@ -19,6 +40,7 @@ export interface CheckResult {
   readonly advice?: string | undefined;
   /** What to look at where several are left, the shortest look first, with the command that tells. */
   readonly causes?: readonly string[] | undefined;
+  readonly kind?: (typeof KINDS)[number] | undefined;
 }
 
 /** One check. */
@@ -85,7 +107,10 @@ const CHECK_TIMEOUT_MS = 10_000;
 /** What every check gets to wait for its network; with less, time says nothing about what it checks. */
 const LEAST_CHECK_MS = 6_000;
 /** A check that was not made, as there was no time left for it. */
-export const NO_TIME_LEFT = skipped("not checked: other checks took all the time");
+export const NO_TIME_LEFT: CheckResult = {
+  ...skipped("not checked: other checks took all the time"),
+  kind: "no_time",
+};
 
 /** How checks are run. */
 export interface RunChecks {
@@ -145,7 +170,12 @@ async function runCheck({ run, ...named }: Check, options: RunChecks): Promise<C
     const text = describeError(error);
     // What a library says stands beside words of our own.
     const isOwn = isTimeout(error) || text.startsWith("Cannot ");
-    outcome = isCut ? NO_TIME_LEFT : failed(isOwn ? text : `this check can't be made: ${text}`);
+    outcome = isCut
+      ? {
+        ...skipped(`not known: ${text}, and then the time for all checks was over`),
+        kind: "no_time",
+      }
+      : failed(isOwn ? text : `this check can't be made: ${text}`);
   }
   const ms = Math.round(performance.now() - startedAtMs);
   return withoutSecrets({ ...named, ...outcome, ms }, secrets);
@@ -157,13 +187,14 @@ async function runCheck({ run, ...named }: Check, options: RunChecks): Promise<C
  */
 export function parseCheck(line: string, secrets: readonly string[]): CompletedCheck[] {
   const value = line.startsWith("{") ? jsonFields(parseJson(line)).check : undefined;
-  const { id, title, panel, status, text, advice, causes, follows, ms } = jsonFields(value);
+  const { id, title, panel, status, text, advice, causes, follows, kind, ms } = jsonFields(value);
   if (typeof id !== "string" || !isStatus(status) || typeof ms !== "number") return [];
   if (typeof title !== "string" || typeof text !== "string") return [];
   const textOf = (it: unknown) => typeof it === "string" ? it : undefined;
   const read = {
     ...{ id, title, status, text, ms },
     ...{ panel: textOf(panel), advice: textOf(advice), follows: textOf(follows) },
+    kind: KINDS.find((it) => it === kind),
     causes: Array.isArray(causes) ? causes.filter((it) => typeof it === "string") : undefined,
   };
   return [withoutSecrets(read, secrets)];

@@ -16,10 +16,8 @@ import { reinstall } from "./doctor_way.ts";
 import { duration } from "./help.ts";
 
 export function pausedResult(text: string, pid: number): CheckResult {
-  return failed(
-    `${text}; its process ${pid} was stopped by a signal (state T)`,
-    `let it go on: kill -CONT ${pid}`,
-  );
+  const said = `${text}; its process ${pid} was stopped by a signal (state T)`;
+  return { ...failed(said, `let it go on: kill -CONT ${pid}`), kind: "paused" };
 }
 
 /** A failure of the running agent that may have to do with what is looked at. */
@@ -72,35 +70,9 @@ export function agentResult(
     ? `${state}; a failure since then, ${duration(nowMs - lately.atMs)} ago: ${lately.text}`
     : `${state}; a failure ${duration(nowMs - lately.atMs)} ago: ${lately.text}`;
   if (isPaused(pid)) return pausedResult(text, pid);
-  if (problem !== undefined && isUnread) {
-    const advice = "check the way to its panel as root: sudo komari-agent-deno doctor";
-    return failed(text, advice);
-  }
-  if (problem !== undefined && isOlderThanConfig(config, health)) {
-    return failed(
-      `${text}; it was started before ${config.configPath} was changed`,
-      `have it use that: ${reinstall(config)}`,
-    );
-  }
   if (problem !== undefined) {
-    const unregistered = seenProblem(health, "registration");
-    // The check of names may have had no time.
-    const [, host] = /Cannot resolve ([^:\s]+):/.exec(problem) ?? [];
-    return unregistered === undefined
-      ? failed(
-        text,
-        host &&
-          `see whether a name server answers about it: cat /etc/resolv.conf; time getent ahosts ${host}`,
-        "if all checks of the panel are fine, see whether it reports in a minute: " +
-          "komari-agent-deno status",
-        logHint === undefined
-          ? "see in its log what it tries"
-          : `see in its log what it tries: ${logHint}`,
-      )
-      : failed(
-        `${text}; ${unregistered}`,
-        "compare the key of --auto-discovery with the one on the panel's page of settings",
-      );
+    const found = notReporting(text, problem, { config, health, logHint, isUnread });
+    return { ...found, kind: "not_reporting" };
   }
   for (const [part, status, advice] of PROBLEMS) {
     const seen = seenProblem(health, part);
@@ -117,7 +89,49 @@ export function agentResult(
       "give it the token by --token-file FILE or the variable AGENT_TOKEN, and restart it",
     );
   }
-  return ok(text);
+  const hasFailedSince = lately !== undefined && lately.atMs > (health.acceptedAtMs ?? 0);
+  return { ...ok(text), kind: hasFailedSince ? undefined : "reporting" };
+}
+
+/** What to do where no panel accepts the reports of the running agent. */
+function notReporting(
+  text: string,
+  problem: string,
+  { config, health, logHint, isUnread }: {
+    config: Config;
+    health: Health;
+    logHint: string | undefined;
+    isUnread: boolean;
+  },
+): CheckResult {
+  if (isUnread) {
+    return failed(text, "check the way to its panel as root: sudo komari-agent-deno doctor");
+  }
+  if (isOlderThanConfig(config, health)) {
+    return failed(
+      `${text}; it was started before ${config.configPath} was changed`,
+      `have it use that: ${reinstall(config)}`,
+    );
+  }
+  const unregistered = seenProblem(health, "registration");
+  if (unregistered !== undefined) {
+    return failed(
+      `${text}; ${unregistered}`,
+      "compare the key of --auto-discovery with the one on the panel's page of settings",
+    );
+  }
+  // The check of names may have had no time.
+  const [, host] = /Cannot resolve ([^:\s]+):/.exec(problem) ?? [];
+  return failed(
+    text,
+    host &&
+      `see whether a name server answers about it: cat /etc/resolv.conf; time getent ahosts ${host}`,
+    "if all checks of the panel are fine, see whether it reports in a minute: " +
+      "komari-agent-deno status",
+    logHint === undefined
+      ? "see in its log what it tries"
+      : `see in its log what it tries: ${logHint}`,
+  );
 }
 
 /** Whether the agent of the installed service runs with a configuration that has changed since. */

@@ -10,8 +10,6 @@ import { type Check, type CompletedCheck, runChain, type RunChecks } from "./che
 const COMPARED: readonly string[] = ["network", "dns", "connect"];
 /** Longer than what works takes. */
 const COMPARE_MS = 3_000;
-/** Texts of failures whose cause only the service has. */
-const OF_SERVICE = /the proxy|may not read/;
 
 /**
  * Tries the first broken link of the service's again in this process, by one of `chains`, and says
@@ -29,7 +27,7 @@ export async function withComparison(
   const failed = firstBroken(checks);
   // One cause that is known needs no other, but the files by which names are resolved may be others there.
   const causes = failed?.causes ?? (failed?.id === "dns" && failed.advice ? [failed.advice] : []);
-  if (failed === undefined || causes.length === 0 || OF_SERVICE.test(failed.text)) {
+  if (failed === undefined || causes.length === 0 || failed.kind === "unreadable") {
     return [...checks];
   }
   if (!await works(failed.id, { failed, chains, options })) return [...checks];

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { adviceOf, type CheckResult, type CompletedCheck, failed, NO_TIME_LEFT } from "./checks.ts";
+import { adviceOf, type CheckResult, type CompletedCheck, failed } from "./checks.ts";
 import type { FoundService } from "./doctor_found_service.ts";
 import { errorResult } from "./doctor_stopped_service.ts";
 import { ofUserManager, restart } from "./doctor_unit_settings.ts";
@@ -41,7 +41,7 @@ export function withStart(check: CompletedCheck, failure: CheckResult): Complete
 
 /** A failure for checks that were not made in time, with those that took it: nothing is known of them. */
 export function lateCheck(checks: readonly CompletedCheck[], limitMs: number): CompletedCheck[] {
-  const late = checks.filter(({ text }) => text === NO_TIME_LEFT.text);
+  const late = checks.filter(({ kind }) => kind === "no_time");
   if (late.length === 0) return [];
   const slow = checks.filter(({ ms }) => ms >= SLOW_CHECK_MS).sort((one, other) =>
     other.ms - one.ms
@@ -59,9 +59,7 @@ export function lateCheck(checks: readonly CompletedCheck[], limitMs: number): C
 
 /** Checks of the way to a panel, with what the running agent says against a link that has failed. */
 export function besideReports(checks: readonly CompletedCheck[]): CompletedCheck[] {
-  const agent = checks.find(({ id }) => id === "agent");
-  const isAccepted = agent?.status === "ok" && /a report was accepted/.test(agent.text) &&
-    !/a failure since then/.test(agent.text);
+  const isAccepted = checks.some(({ kind }) => kind === "reporting");
   return checks.map((it) => {
     if (!isAccepted || it.status !== "failed" || !OF_WAY.includes(it.id)) return it;
     const { advice, causes = [], ...rest } = it;

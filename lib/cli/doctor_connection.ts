@@ -91,7 +91,10 @@ async function slowConnection(
   const ping = `ping -c 20 ${hostname}`;
   if (slow > 0 && slow < FURTHER_CONNECTIONS) {
     const advice = `see where packets are lost, which are sent again after 1 s and 3 s: ${ping}`;
-    return warning(`${counted}: packets are lost on the way`, advice);
+    return {
+      ...warning(`${counted}: packets are lost on the way`, advice),
+      kind: "packets_lost",
+    };
   }
   const lost = `see whether packets are lost on the way: ${ping}`;
   return way.proxy === undefined

@@ -131,10 +131,11 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   if (!isLate && (pings ?? 0) === 0) return ok(text);
   const slow = isLate ? `${text}, after ${seconds(ms)}` : text;
   const each = answers.length === 0 ? "" : ` (${answers.map(answerText).join("; ")})`;
-  return warning(
+  const late = warning(
     slow + each + pingsText(answers, pings),
     ...slowAdvice(answers, { way, sources, lostPings: pings }),
   );
+  return { ...late, kind: lossKind(answers, pings) };
 }
 
 /** The server that has answered where another one has not. */
@@ -159,6 +160,12 @@ function pingsText(answers: readonly NameAnswer[], pings: number | undefined): s
   return pings === 0
     ? "; it answers all pings"
     : `; ${pings} of ${PINGS} pings are lost: packets are lost`;
+}
+
+/** What packets and questions are lost tells other checks. */
+function lossKind(answers: readonly NameAnswer[], pings = 0): CheckResult["kind"] {
+  if (answers.every(({ lost }) => lost === undefined)) return undefined;
+  return pings > 0 ? "packets_lost" : "questions_lost";
 }
 
 /** Whether a question was not answered. */
@@ -238,11 +245,12 @@ export function lateAnswer(
   way.addresses = found.addresses;
   way.answeredBy = `address from ${found.server}`;
   const each = answers.map(answerText).join("; ");
-  return warning(
+  const late = warning(
     `${firstHop(way).host} is ${
       found.addresses.join(", ")
     }, answered by ${found.server}, and the ` +
       `system has no answer within ${seconds(LOOKUP_MS)} (${each})${pingsText(answers, pings)}`,
     ...slowAdvice(answers, { way, sources, lostPings: pings }),
   );
+  return { ...late, kind: pings ? "packets_lost" : "late_name" };
 }

@@ -87,13 +87,14 @@ export function failedPing(
   const [, what = said, repair, detail = ""] = REPAIR.exec(said) ?? [];
   const why = what + detail;
   const unstarted = /can't be started$/.test(why) ? file : undefined;
-  return result(
+  const found = result(
     isUsed ? "failed" : "warning",
     `they don't work: ${why}`,
     unstarted !== undefined && isClosed(unstarted)
       ? `let all users run it: chmod 755 ${unstarted}`
       : pingAdvice(reason, { unit, name, isContained }) ?? repair,
   );
+  return { ...found, kind: /there is no "ping"/.test(why) ? "missing_program" : undefined };
 }
 
 function pingAdvice(

@@ -59,6 +59,9 @@ async function checkVersion(config: Config, signal: AbortSignal): Promise<CheckR
         origins.get("update_url") ?? "--update-url"
       } answers, and correct it: curl -v ` +
         updateUrl;
-    return warning(`${VERSION}; ${describeError(error)}`, advice);
+    return {
+      ...warning(`${VERSION}; ${describeError(error)}`, advice),
+      kind: "unseen_release",
+    };
   }
 }

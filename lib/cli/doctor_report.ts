@@ -17,15 +17,13 @@ const CHAIN: readonly string[] = [
 /** Links without which no panel can be reached; `agent` does not report then, whatever it says. */
 const ON_THE_WAY = CHAIN.slice(0, CHAIN.indexOf("websocket"));
 
-const PACKETS_LOST = /packets are lost/;
-
-/** What a broken link shows again, by the ids of both, and by its text where others may break it. */
+/** What a broken link shows again, by the ids of both, and by its kind or text where others may break it. */
 const CONSEQUENCES: readonly (readonly [
   links: readonly string[],
   follow: readonly string[],
-  text?: RegExp,
-  /** The text of the link where it breaks something by a warning, too. */
-  cause?: RegExp,
+  followsIf?: RegExp | CheckResult["kind"],
+  /** The kind of the link where it breaks something by a warning, too. */
+  cause?: CheckResult["kind"],
 ])[] = [
   [ON_THE_WAY, ["agent", "connections"]],
   [["token"], ["service"], /Cannot report without/],
@@ -33,24 +31,14 @@ const CONSEQUENCES: readonly (readonly [
   [["config"], ["service"], /Cannot (?:use|read) /],
   [["tls"], ["authorities"]],
   [["network", "dns", "connect"], ["probes", "version"]],
-  [["version"], ["service"], /its last update job failed/, /; Cannot /],
+  [["version"], ["service"], /its last update job failed/, "unseen_release"],
   // Both are sent over the same way.
-  [
-    ["connect", "round_trip"],
-    ["dns"],
-    /no answer to \d+ of \d+ questions(?!.*packets are lost)/,
-    PACKETS_LOST,
-  ],
-  [["connect", "dns", "round_trip"], ["time"], /^/, PACKETS_LOST],
+  [["connect", "round_trip"], ["dns"], "questions_lost", "packets_lost"],
+  [["connect", "dns", "round_trip"], ["time"], /^/, "packets_lost"],
   // The agent gives a name up sooner than the system.
-  [
-    ["dns"],
-    ["agent"],
-    /no report was accepted|Cannot resolve|no answer within/,
-    /has no answer within/,
-  ],
-  [["connect", "round_trip"], ["agent"], /no report was accepted|no answer/, PACKETS_LOST],
-  [["connect", "dns"], ["round_trip"], /./, PACKETS_LOST],
+  [["dns"], ["agent"], "not_reporting", "late_name"],
+  [["connect", "round_trip"], ["agent"], "not_reporting", "packets_lost"],
+  [["connect", "dns"], ["round_trip"], /^/, "packets_lost"],
   [ON_THE_WAY, ["service"], /its files have changed since systemd read them/],
   [["connect"], ["ping"], /sendto: Operation not permitted/],
   [["service"], ["environment", "agent"]],
@@ -62,8 +50,7 @@ const CONSEQUENCES: readonly (readonly [
     ["interfaces", "disks", "ping"],
     /\/stat: (?:HOST_PROC|no such file)/,
   ],
-  // A missing program is a cause of its own.
-  [["network", "dev_null"], ["ping"], /^(?!.*there is no "ping")/],
+  [["network", "dev_null"], ["ping"]],
   // The shell starts no program, and systemd can't give the service a /dev of its own.
   [["dev_null"], ["seal"], /getent|Cannot ask the shell/],
   [["dev_null"], ["service"], /226\/NAMESPACE|\/dev\/null/],
@@ -71,8 +58,8 @@ const CONSEQUENCES: readonly (readonly [
   [["open_files"], ["interfaces", "disks", "ping", "state", "seal"]],
 ];
 
-/** A process that a signal has stopped is the consequence of nothing else. */
-const PAUSED = /\(state T\)/;
+/** A process that a signal has stopped, or a program that is not there, is the consequence of nothing else. */
+const OWN_CAUSES: readonly CheckResult["kind"][] = ["paused", "missing_program"];
 
 /** Orders checks by what they need, and marks those that only show the failure of another one. */
 export function inOrder(checks: readonly CompletedCheck[]): CompletedCheck[] {
@@ -80,15 +67,18 @@ export function inOrder(checks: readonly CompletedCheck[]): CompletedCheck[] {
   const ordered = [...checks].sort((one, other) =>
     rank(one) === rank(other) ? place(one) - place(other) : rank(one) - rank(other)
   );
-  const isCause = (link: CompletedCheck, cause: RegExp | undefined) =>
-    link.status === "failed" || (link.status === "warning" && cause?.test(link.text) === true);
+  const isCause = (link: CompletedCheck, cause: CheckResult["kind"]) =>
+    link.status === "failed" ||
+    (link.status === "warning" && cause !== undefined && link.kind === cause);
   const causeOf = (it: CompletedCheck): CompletedCheck | undefined => {
-    if (it.follows !== undefined || rank(it) > 1 || PAUSED.test(it.text)) return undefined;
+    if (it.follows !== undefined || rank(it) > 1 || OWN_CAUSES.includes(it.kind)) {
+      return undefined;
+    }
     const cause = ordered.find((link) =>
       link !== it && link.follows === undefined &&
-      CONSEQUENCES.some(([links, follow, text = /^/, cause]) =>
-        links.includes(link.id) && follow.includes(it.id) && text.test(it.text) &&
-        isCause(link, cause)
+      CONSEQUENCES.some(([links, follow, followsIf = /^/, cause]) =>
+        links.includes(link.id) && follow.includes(it.id) && isCause(link, cause) &&
+        (followsIf instanceof RegExp ? followsIf.test(it.text) : followsIf === it.kind)
       )
     );
     return cause && (causeOf(cause) ?? cause);
@@ -221,6 +211,6 @@ export function reportJson(checks: readonly CompletedCheck[]): string {
   return jsonText({
     ok: checks.every(({ status }) => status !== "failed"),
     cause: first?.status === "failed" || first?.status === "warning" ? first.id : undefined,
-    checks: checks.map(({ title: _, ...shown }) => shown),
+    checks: checks.map(({ title: _, kind: __, ...shown }) => shown),
   });
 }

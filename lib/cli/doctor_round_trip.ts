@@ -43,7 +43,7 @@ async function lossOn(
   if (slow === 0) return undefined;
   // A busy machine has slow connections, too.
   if (lost === 0 && kernelCount("TCPSynRetrans") - before < slow) return undefined;
-  return warning(
+  const found = warning(
     lost === 0
       ? `${text}; ${slow} of ${FURTHER_CONNECTIONS} connections take over 1 s, and their first packets ` +
         "were sent again: packets are lost on the way"
@@ -51,6 +51,7 @@ async function lossOn(
         "take over 1 s: packets are lost on the way",
     `see where packets are lost, which are sent again after 1 s and 3 s: ping -c 20 ${address}`,
   );
+  return { ...found, kind: "packets_lost" };
 }
 
 /** Measures a small call, over the connection of the calls before, and then tries a large one. */

@@ -60,7 +60,7 @@ export async function unresolved(
     const hiding = way.unit.findLast(({ name, value }) =>
       name === "InaccessiblePaths" && covers(value, RESOLV_CONF)
     );
-    return failed(
+    const found = failed(
       `Cannot resolve ${subject}: this user may not read ${RESOLV_CONF}, which names the name servers`,
       hiding &&
         `remove ${settingText(hiding)}, and then: ${restart(way.config.serviceName)}`,
@@ -69,6 +69,7 @@ export async function unresolved(
         : `let everybody read it: chmod a+r ${RESOLV_CONF}; namei -l ${RESOLV_CONF} shows the folders ` +
           "on the way",
     );
+    return { ...found, kind: "unreadable" };
   }
   if (!isOwn && servers.length === 0) {
     if (noAddress !== undefined) {
@@ -96,11 +97,12 @@ export async function unresolved(
     ? [...finding.advice, ...looks]
     : finding.advice;
   if (!unreadable.includes(HOSTS)) return failed(text, ...advice);
-  return failed(
+  const found = failed(
     `${text}; this user may not read ${HOSTS}`,
     `let everybody read ${HOSTS}, which may have the name: chmod a+r ${HOSTS}`,
     ...advice,
   );
+  return { ...found, kind: "unreadable" };
 }
 
 /** A name that a server behind systemd-resolved knows, which does not answer, or not so. */

@@ -39,7 +39,8 @@ Deno.test("withComparison() says of a link of the service's that it works in thi
   for (const status of ["failed", "skipped"] as const) {
     assertEquals((await compared(failed, status))?.text, "no answer");
   }
-  for (const known of [result("failed", "x", "one"), result("failed", "the proxy", "one", "two")]) {
+  const unreadable = { ...result("failed", "x", "one", "two"), kind: "unreadable" } as const;
+  for (const known of [result("failed", "x", "one"), unreadable]) {
     assertEquals((await compared(known, "ok"))?.text, known.text);
   }
 });
