@@ -1,7 +1,27 @@
-/** A TCP port that nothing listened on a moment ago, for a program that can't take port 0. */
+import { attempt } from "../lib/attempt.ts";
+
+/**
+ * TCP ports that nothing listens on, each another one, for programs that can't take port 0.
+ *
+ * They are looked up, and lie below those that a program beside gets when it takes any: a port that
+ * was listened on stays taken for as long as a child that another test is just starting has a copy of
+ * the listener.
+ */
+export function freePorts(count: number): number[] {
+  const taken = ["tcp", "tcp6"].map((name) =>
+    attempt(() => Deno.readTextFileSync(`/proc/net/${name}`))
+  ).join("\n");
+  const ports: number[] = [];
+  for (let port = 10_000 + Math.floor(Math.random() * 20_000); ports.length < count; port++) {
+    const hex = port.toString(16).toUpperCase().padStart(4, "0");
+    if (!taken.includes(`:${hex} `)) ports.push(port);
+  }
+  return ports;
+}
+
+/** One such port. */
 export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
+  return freePorts(1)[0] ?? NaN;
 }
 
 /** A TCP port that nothing listens on, and that no program beside gets when it takes any free one. */

@@ -21,6 +21,7 @@ import {
   PROBLEM_PARTS,
 } from "./health_file.ts";
 import { RecordFile } from "./record_file.ts";
+import { isLocked } from "./state_lock.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { closeSync, constants, fstatSync, openSync } = await import("node:fs");
@@ -103,7 +104,7 @@ function readFile(folder: string): Health | undefined {
   if (uid !== Deno.uid() && uid !== 0 && !isRootsAlone(dirname(folder) || "/")) return undefined;
   const health = parseHealth(new RecordFile(file, { maxBytes: HEALTH_BYTES }).read());
   // Another user could hold the file's own lock: it counts for readers who may not open the other.
-  const isRunning = isPrivateLockHeld(folder, uid) ?? !file.tryLockSync(false);
+  const isRunning = isPrivateLockHeld(folder, uid) ?? isLocked(file, { shared: true });
   return health && { ...health, isRunning };
 }
 
@@ -116,7 +117,7 @@ function isPrivateLockHeld(folder: string, owner: number | null): boolean | unde
     using file = openRegular(`${folder}/${HEALTH_LOCK}`);
     const { uid, mode } = file.statSync();
     if (uid !== owner || ((mode ?? 0) & 0o077) !== 0) return undefined;
-    return !file.tryLockSync(false);
+    return isLocked(file, { shared: true });
   } catch {
     return undefined;
   }

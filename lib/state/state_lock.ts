@@ -70,12 +70,23 @@ export function takeFromLookers(file: Deno.FsFile): boolean {
   return true;
 }
 
+/**
+ * Whether a process has locked a file, by a look that takes the lock for a moment; `shared`: other
+ * looks don't count.
+ */
+export function isLocked(file: Deno.FsFile, { shared }: { shared: boolean }): boolean {
+  if (!file.tryLockSync(!shared)) return true;
+  // A child that is just being started may keep a copy of the handle beyond its closing.
+  file.unlockSync();
+  return false;
+}
+
 /** Whether a process has locked the folder. */
 export function isFolderLocked(folder: string): boolean {
   try {
     const file = Deno.openSync(`${folder}/lock`, { write: true });
     using _ = file;
-    return !file.tryLockSync(true);
+    return isLocked(file, { shared: false });
   } catch {
     return false;
   }

@@ -12,6 +12,7 @@ import { type DialerOptions, NetDialer } from "../../lib/net/dialer.ts";
 import { SystemResolver } from "../../lib/net/dns.ts";
 import { DialError } from "../../lib/net/errors.ts";
 import { FakeTime } from "../fake_time.ts";
+import { freePort } from "../free_port.ts";
 import { isolatedTest } from "../own_process.ts";
 import { realDeadline, realUntil } from "../real_deadline.ts";
 import { EchoServer } from "./echo_server.ts";
@@ -87,11 +88,6 @@ async function failure(
   call: { signal: AbortSignal } = { signal },
 ): Promise<DialError> {
   return await assertRejects(() => openDialer(options).dial(new URL(url), call), DialError);
-}
-
-function refusingPort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 bySchemes("leads to a name that the system knows", async (scheme, server) => {
@@ -202,7 +198,7 @@ sanitized.test("NetDialer.dial() uses an HTTP proxy as a forward proxy for http:
 });
 
 bySchemes("takes no proxy to a host that is exempt", async (scheme, server) => {
-  const http = `http://127.0.0.1:${refusingPort()}`;
+  const http = `http://127.0.0.1:${freePort()}`;
   const proxies = { http, https: http, none: "127.0.0.0/8" };
   await use(`${scheme}://127.0.0.1`, server, { ...trust, proxies });
 });
@@ -214,7 +210,7 @@ Deno.test("new NetDialer() throws when a proxy is invalid, without its password"
 });
 
 sanitized.test("NetDialer.dial() throws a readable error with the step that failed", async () => {
-  const port = refusingPort();
+  const port = freePort();
   const refused = await failure(`http://localhost:${port}/?token=secret`, {});
   const where =
     /^Cannot connect to localhost \((127\.0\.0\.1|::1)( and 1 more)? port \d+\): connection refused$/;

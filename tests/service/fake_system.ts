@@ -1,5 +1,5 @@
 import { type Config, resolveConfig } from "../../lib/config/config.ts";
-import { HealthFile } from "../../lib/state/health_file.ts";
+import type { HealthFile } from "../../lib/state/health_file.ts";
 import { attempt } from "../../lib/attempt.ts";
 import { readInstallRecord } from "../../lib/service/install_record.ts";
 import { ToolRunner } from "../../lib/host/tool_runner.ts";
@@ -9,6 +9,7 @@ import { uninstall, type UninstallOptions } from "../../lib/service/uninstall.ts
 import { writeExecutable } from "../executable.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { acceptAt } from "../state/accept_at.ts";
+import { openHealth } from "../state/health_folder.ts";
 import { testsWith } from "../tests_with.ts";
 
 /** A public key for releases. */
@@ -191,12 +192,8 @@ export class FakeSystem implements AsyncDisposable {
   }
 
   /** What an agent does that runs there and whose reports are accepted. */
-  acceptedAgent(runtimeFolder: string): HealthFile {
-    const open = () => HealthFile.open([this.root + runtimeFolder], { version: "1.0.0" });
-    let health = open();
-    // A process that another test is just starting may hold the lock of the one before for a moment.
-    for (let tries = 0; health === undefined && tries < 20_000; tries++) health = open();
-    if (health === undefined) throw new Error("Cannot play an agent");
+  acceptedAgent(runtimeFolder: string): HealthFile & Disposable {
+    const health = openHealth(this.root + runtimeFolder, { version: "1.0.0" });
     // After the start, which the caller makes later.
     acceptAt(health, { intervalMs: 1000, atMs: Date.now() + 86_400_000 });
     return health;

@@ -17,7 +17,7 @@ import {
 onOpenRc.test("install() creates everything on OpenRC, and uninstall() removes all of it", async (fake) => {
   const before = fake.tree();
   {
-    using _agent = closing(fake.acceptedAgent(`/run/${NAME}`));
+    using _agent = fake.acceptedAgent(`/run/${NAME}`);
     assertEquals(await fake.install(ARGS), undefined);
   }
   assertEquals(fake.calls(), [
@@ -134,7 +134,7 @@ Deno.test("install() reports that the service is not running", async () => {
 });
 
 onOpenRc.test("install() ignores a report from before the start", async (fake) => {
-  using agent = closing(fake.acceptedAgent(`/run/${NAME}`));
+  using agent = fake.acceptedAgent(`/run/${NAME}`);
   acceptAt(agent, { intervalMs: 1000, atMs: Date.now() - 86_400_000 });
   const refusal = await fake.install(ARGS);
   assertStringIncludes(refusal ?? "", "no report");
@@ -144,7 +144,7 @@ Deno.test("install() takes the report of an agent that is faster than what follo
   await using fake = machineOf("openrc", { "rc-update": "/bin/sleep 0.02" });
   const { signal } = new AbortController();
   const { tools } = fake.system;
-  using agent = closing(fake.acceptedAgent(`/run/${NAME}`));
+  using agent = fake.acceptedAgent(`/run/${NAME}`);
   acceptAt(agent, { intervalMs: 60_000, atMs: 0 });
   const run: typeof tools.run = async (command, options) => {
     const result = await tools.run(command, options);
@@ -473,7 +473,3 @@ onOpenRc.test("install() keeps the auto-discovery key readable for the service o
   assertStringIncludes(fake.output, '"auto_discovery_key": "…"');
   assert(!fake.output.includes("the-key"));
 });
-
-function closing<T extends { close(): void }>(it: T): T & Disposable {
-  return Object.assign(it, { [Symbol.dispose]: () => it.close() });
-}

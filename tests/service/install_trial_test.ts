@@ -1,9 +1,10 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { Config } from "../../lib/config/config.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
-import { HealthFile, type PanelHealth } from "../../lib/state/health_file.ts";
+import type { HealthFile, PanelHealth } from "../../lib/state/health_file.ts";
 import { atDate } from "../fake_time.ts";
 import { CONFIG, configOf, FakeSystem, installNow, NAME, RELEASES, USERS } from "./fake_system.ts";
+import { openHealth } from "../state/health_folder.ts";
 import { seenTimeouts } from "./seen_timeouts.ts";
 import { testsWith } from "../tests_with.ts";
 
@@ -62,10 +63,7 @@ class Machine extends FakeSystem {
       this.#health?.close();
       this.#health = undefined;
     }
-    // A process that another test is just starting may hold the lock of the one before for a moment.
-    while (this.#health === undefined) {
-      this.#health = openAt(Date.now() + ++this.#starts, `${this.root}/run/${NAME}`);
-    }
+    this.#health ??= openAt(Date.now() + ++this.#starts, `${this.root}/run/${NAME}`);
     const { endpoint, panels = [] } = this.config();
     const all = [...(endpoint === undefined ? [] : [{ endpoint }]), ...panels];
     const environment = this.tree(`/etc/${NAME}`).some((line) => line.includes("/environment"))
@@ -123,8 +121,8 @@ class Machine extends FakeSystem {
 }
 
 /** The health file of an agent that was started at a time. */
-function openAt(atMs: number, folder: string): HealthFile | undefined {
-  return atDate(atMs, () => HealthFile.open([folder], { version: "1.0.0" }));
+function openAt(atMs: number, folder: string): HealthFile {
+  return atDate(atMs, () => openHealth(folder, { version: "1.0.0" }));
 }
 
 /** A machine on which an agent reports to the first panel. */

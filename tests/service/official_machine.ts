@@ -1,4 +1,3 @@
-import type { HealthFile } from "../../lib/state/health_file.ts";
 import { replace } from "../../lib/service/replace_official.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
 import { configOf, FakeSystem, NAME, USERS, withoutWaiting } from "./fake_system.ts";
@@ -35,8 +34,7 @@ export class OfficialMachine extends FakeSystem {
 
   /** The panel accepts the reports of whatever is installed until this is closed. */
   accepting(): Disposable {
-    const health: HealthFile = this.acceptedAgent(`/run/${NAME}`);
-    return { [Symbol.dispose]: () => health.close() };
+    return this.acceptedAgent(`/run/${NAME}`);
   }
 }
 

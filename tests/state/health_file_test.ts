@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { FakeTime } from "../fake_time.ts";
 import { openBelow } from "../open_below.ts";
-import { PATIENCE_MS } from "../patience.ts";
+import { HeldLock } from "../held_lock.ts";
 import { replaced } from "../replaced.ts";
 import { HealthFile, type PanelHealth, PROBLEM_PARTS } from "../../lib/state/health_file.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
@@ -152,17 +152,11 @@ inClosedFolder.test("HealthFile.open() leaves a file to the agent that has it", 
 
 inClosedFolder.test("HealthFile.open() takes no look at how an agent is for another agent", (folder) => {
   Deno.writeTextFileSync(`${folder.path}/health`, "{}");
-  const look = Deno.openSync(`${folder.path}/health`);
-  assert(look.tryLockSync(false));
-  const end = () => {
-    look.close();
-    // A program that another test is just starting may have inherited it.
-    for (const startMs = performance.now(); performance.now() - startMs < PATIENCE_MS;) {
-      using again = Deno.openSync(`${folder.path}/health`);
-      if (again.tryLockSync(true)) return;
-    }
-  };
-  const file = whilePausing(end, () => HealthFile.open([folder.path], ABOUT));
+  const look = new HeldLock(`${folder.path}/health`, { shared: true });
+  const file = whilePausing(
+    () => look[Symbol.dispose](),
+    () => HealthFile.open([folder.path], ABOUT),
+  );
   assertEquals(readHealth([folder.path])?.isRunning, true);
   file?.close();
 });

@@ -9,7 +9,10 @@ import {
 } from "../../lib/state/health_reader.ts";
 import { FakeTime } from "../fake_time.ts";
 import { replaced } from "../replaced.ts";
+import { restoring } from "../restoring.ts";
 import { ClosedFolder, inClosedFolder } from "../closed_folder.ts";
+import { HeldLock } from "../held_lock.ts";
+import { inFolder } from "../temp_folder.ts";
 import { ABOUT, openHealth } from "./health_folder.ts";
 import { asRoot } from "../only_on.ts";
 
@@ -81,16 +84,10 @@ Deno.test("isReporting() and reportingPanels() know of nothing where no agent ru
 inClosedFolder.test("readHealth() goes by the lock of the file where there is no private one", (folder) => {
   write(folder.path);
   {
-    using agents = Deno.openSync(`${folder.path}/health`);
-    assert(agents.tryLockSync(true));
+    using _agents = new HeldLock(`${folder.path}/health`);
     assertEquals(readHealth([folder.path])?.isRunning, true);
   }
-  using open = Deno.openSync(`${folder.path}/health.lock`, {
-    write: true,
-    create: true,
-    mode: 0o644,
-  });
-  assert(open.tryLockSync(true));
+  using _open = new HeldLock(`${folder.path}/health.lock`);
   for (const mode of [0o644, 0o604, 0o640, 0o620, 0o610]) {
     Deno.chmodSync(`${folder.path}/health.lock`, mode);
     assertEquals(readHealth([folder.path])?.isRunning, false, "others could hold that one as well");
@@ -144,8 +141,7 @@ asRoot.test("readHealth() takes no private lock that is another user's", () => {
   using folder = new ClosedFolder();
   write(folder.path);
   const path = `${folder.path}/health.lock`;
-  using lock = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
-  assert(lock.tryLockSync(true));
+  using _lock = new HeldLock(path, { mode: 0o600 });
   assertEquals(readHealth([folder.path])?.isRunning, true);
   Deno.chownSync(path, 65534, 65534);
   assertEquals(readHealth([folder.path])?.isRunning, false);
@@ -172,14 +168,23 @@ inClosedFolder.test("readHealth() says of an agent that was killed that it does 
   write(folder.path);
   assertEquals(readHealth([folder.path])?.isRunning, false);
   // Nor because others look at it just now.
-  const looks = ["health", "health.lock"].map((name) => {
-    const file = Deno.openSync(`${folder.path}/${name}`, { read: true, write: true, create: true });
-    assert(file.tryLockSync(false));
-    return file;
-  });
-  Deno.chmodSync(`${folder.path}/health.lock`, 0o600);
+  using _file = new HeldLock(`${folder.path}/health`, { shared: true });
+  using _lock = new HeldLock(`${folder.path}/health.lock`, { shared: true, mode: 0o600 });
   assertEquals(readHealth([folder.path])?.isRunning, false);
-  for (const file of looks) file.close();
+});
+
+inFolder.test("readHealth() keeps no lock by a handle of which a child has a copy", (folder) => {
+  write(folder.path);
+  Deno.writeTextFileSync(`${folder.path}/health.lock`, "", { mode: 0o644 });
+  for (const mode of [0o644, 0o600]) {
+    Deno.chmodSync(`${folder.path}/health.lock`, mode);
+    using _dispose = restoring(Deno.FsFile.prototype, Symbol.dispose);
+    Deno.FsFile.prototype[Symbol.dispose] = () => {};
+    assertEquals(readHealth([folder.path])?.isRunning, false);
+  }
+  for (const name of ["health", "health.lock"]) {
+    using _lock = new HeldLock(`${folder.path}/${name}`);
+  }
 });
 
 inClosedFolder.test("readHealth() takes the agent that runs, whatever one that was killed has left before it", (parent) => {

@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { jsonFields, parseJson } from "../../../lib/parse/json.ts";
+import { freePort } from "../../free_port.ts";
 import { reports } from "./built_machine.ts";
 import { succeeds } from "./command.ts";
 import {
@@ -654,9 +655,7 @@ async function startClosingProxy(
   folder: string,
   panel: string,
 ): Promise<{ port: number } & AsyncDisposable> {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
+  const port = freePort();
   await Deno.writeTextFile(
     `${folder}/nginx.conf`,
     `daemon off; pid ${folder}/pid; error_log ${folder}/error.log; events {}

@@ -1,5 +1,6 @@
 import { TempFolder } from "../../temp_folder.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
+import { freePort, freePorts } from "../../free_port.ts";
 import { leaveKilledAgent } from "../../own_places.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { lackOfTools } from "./command.ts";
@@ -15,15 +16,6 @@ import { unless } from "../../only_on.ts";
 const TOKEN = `t0ken-${crypto.randomUUID()}`;
 
 const lack = Deno.uid() === 0 ? lackOfTools("nginx", "openssl", "faketime") : "no root";
-
-/** So many free ports, each another one. */
-function freePorts(count: number): number[] {
-  const all = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  return all.map((listener) => {
-    listener.close();
-    return listener.addr.port;
-  });
-}
 
 interface World {
   /** The address of the panel itself. */
@@ -215,7 +207,7 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
   const warning = (check: string, ...words: string[]) =>
     ({ check, status: "warning", words }) as const;
   const fine = { check: undefined, status: "ok", words: [] } as const;
-  const [dead] = freePorts(1);
+  const dead = freePort();
   return [
     { cause: "nothing", ...at(plain("good")), ...fine },
     { cause: "nothing, by TLS of an own authority", ...trusting("tls"), ...fine },
