@@ -20,8 +20,9 @@ export class Acknowledgements {
 
   /** Makes a call whose parameters carry all pending ids, which are removed when it was answered. */
   async carry<T>(params: RpcParams, call: (params: RpcParams) => Promise<T>): Promise<T> {
+    if (!this.hasPending) return await call(params);
     const ids = [...this.#pending];
-    const answer = await call(ids.length === 0 ? params : { ...params, ack_event_ids: ids });
+    const answer = await call({ ...params, ack_event_ids: ids });
     for (const id of ids) this.#pending.delete(id);
     return answer;
   }

@@ -219,7 +219,7 @@ export class PanelLink {
     report: WireReport,
     { transport, intervalMs }: { transport: Transport; intervalMs: number },
   ): Promise<boolean> {
-    const { calls, observers } = this.#connection;
+    const { calls, observers, sender } = this.#connection;
     const isPost = transport.carrier === "POST";
     const isTrial = isPost && transport.version === this.#state.trying;
     // A report of version 1 by WebSocket is not answered.
@@ -228,7 +228,9 @@ export class PanelLink {
     const timeoutMs = isTrial ? TRIAL_TIMEOUT_MS : usualMs;
     const sentAtMs = performance.now();
     try {
-      const events = await this.#send(report, { transport, timeoutMs, signal: calls });
+      const events = isPost
+        ? await this.#post(report, { transport, timeoutMs, signal: calls })
+        : await sender.requireSocket().sendReport(report, timeoutMs);
       const answerMs = performance.now() - sentAtMs;
       if (isAnswered) this.#answerTimeout.record(answerMs);
       if (this.#isVerbose) {
@@ -239,7 +241,7 @@ export class PanelLink {
       this.#linkLog.accepted(transport, this.#state);
       for (const observer of observers) observer.onAccepted?.(intervalMs);
       this.#dispatch({ kind: "accepted", transport });
-      await this.#receiver.onEvents(events, this.#signal);
+      if (events) await this.#receiver.onEvents(events, this.#signal);
       return true;
     } catch (error) {
       if (calls.aborted) return false;
@@ -260,18 +262,14 @@ export class PanelLink {
     }
   }
 
-  /** Sends a report by a transport, and gives the events of the answer. @throws {PanelError} */
-  async #send(
+  /** Sends a report by POST; the events of the answer, which version 1 has not. @throws {PanelError} */
+  async #post(
     report: WireReport,
     options: { transport: Transport; timeoutMs: number; signal: AbortSignal },
-  ): Promise<PanelEvent[]> {
-    const { clientV1, clientV2, sender } = this.#connection;
-    const { version, carrier } = options.transport;
-    if (carrier === "POST") {
-      if (version === 2) return await clientV2.report(report, options);
-      await clientV1.sendReport(report, options);
-    } else await sender.requireSocket().sendReport(report, options);
-    return [];
+  ): Promise<PanelEvent[] | void> {
+    const { clientV1, clientV2 } = this.#connection;
+    if (options.transport.version === 2) return await clientV2.report(report, options);
+    await clientV1.sendReport(report, options);
   }
 }
 

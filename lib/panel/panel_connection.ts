@@ -115,9 +115,10 @@ export class PanelConnection {
     this.#client.closeIdle();
   }
 
-  /** Aborts the calls in flight, and closes the idle connections. */
+  /** Aborts the calls in flight, and closes the connections. */
   close(): void {
     this.#calls.abort();
+    this.sender.socket?.close();
     this.#client.close();
   }
 }

@@ -1,3 +1,4 @@
+import { abortable } from "@std/async/abortable";
 import { describeCloseFrame, type WebSocketConnection } from "../net/websocket.ts";
 import type { Acknowledgements } from "./acknowledgements.ts";
 import { type RpcRequest, toPanelError } from "./client_v2.ts";
@@ -87,7 +88,10 @@ export class PanelSocket {
     while (await this.#receiveNext());
     this.#isClosed = true;
     clearTimeout(this.#pongTimer);
-    for (const { method, reject } of this.#pending.values()) reject(this.#closedError(method));
+    for (const [id, call] of this.#pending) {
+      this.#settle(id, call);
+      call.reject(this.#closedError(call.method));
+    }
   }
 
   /**
@@ -104,26 +108,23 @@ export class PanelSocket {
    * Sends a report. Without an answer in time the connection is closed: in version 2 the report is
    * answered, in version 1 a ping that is sent with it.
    *
-   * @throws {PanelError} When the panel refused it or did not answer.
+   * @throws {PanelError} When the panel refused it or did not answer, or the connection is closed.
    */
-  async sendReport(
-    report: WireReport,
-    options: { timeoutMs: number; signal: AbortSignal },
-  ): Promise<void> {
+  async sendReport(report: WireReport, timeoutMs: number): Promise<void> {
     if (this.#version === 1) {
       // Armed first: the answer may come before the ping's promise settles.
-      this.#expectPong(options.timeoutMs);
+      this.#expectPong(timeoutMs);
       await this.#send(JSON.stringify(report));
       return await this.#socket.ping().catch(() => {});
     }
     try {
       await this.#acknowledgements.carry(
         { report },
-        (params) => this.call({ method: "agent.report", params, ...options }),
+        (params) => this.#ask({ method: "agent.report", params, timeoutMs }),
       );
       this.#isReporting = true;
     } catch (error) {
-      if (failureOf(error) === "timeout") this.#closeTimedOut(options.timeoutMs);
+      if (failureOf(error) === "timeout") this.#closeTimedOut(timeoutMs);
       throw error;
     }
   }
@@ -149,26 +150,31 @@ export class PanelSocket {
    * @throws {PanelError} When there is none in time, it is an error, or the connection is closed.
    * @throws The signal's reason when it aborts.
    */
-  async call({ method, params, timeoutMs, signal }: RpcRequest): Promise<void> {
+  async call({ signal, ...request }: RpcRequest): Promise<void> {
     signal.throwIfAborted();
+    await abortable(this.#ask(request), signal);
+  }
+
+  /** Makes a call that ends with the connection: one to the signal of each report costs 2 % of it. */
+  #ask({ method, params, timeoutMs }: Omit<RpcRequest, "signal">): Promise<void> {
     const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#limitCalls();
     const calledAtMs = performance.now();
-    const pending: PendingCall = { method, timeoutMs, calledAtMs, resolve, reject };
-    this.#pending.set(id, pending);
+    const call: PendingCall = { method, timeoutMs, calledAtMs, resolve, reject };
+    this.#pending.set(id, call);
     if (!this.#isReporting) this.#limitCalls();
-    const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    try {
-      this.#socket.send(JSON.stringify({ jsonrpc: "2.0", method, params, id }))
-        .catch(() => reject(this.#closedError(method)));
-      await promise;
-    } finally {
-      clearTimeout(pending.timer);
-      signal.removeEventListener("abort", abort);
-      this.#pending.delete(id);
-    }
+    this.#socket.send(JSON.stringify({ jsonrpc: "2.0", method, params, id })).catch(() => {
+      this.#settle(id, call);
+      reject(this.#closedError(method));
+    });
+    return promise;
+  }
+
+  /** An answer has come, or none will. */
+  #settle(id: number, { timer }: PendingCall): void {
+    clearTimeout(timer);
+    this.#pending.delete(id);
   }
 
   /**
@@ -176,12 +182,12 @@ export class PanelSocket {
    * the next call does: a timer for each call, which wakes the machine, took a twentieth of a report.
    */
   #limitCalls(): void {
-    for (const call of this.#pending.values()) {
+    for (const [id, call] of this.#pending) {
       const { method, timeoutMs, calledAtMs } = call;
-      call.timer ??= setTimeout(
-        () => call.reject(timeoutError(callName(method), timeoutMs)),
-        calledAtMs + timeoutMs - performance.now(),
-      );
+      call.timer ??= setTimeout(() => {
+        this.#settle(id, call);
+        call.reject(timeoutError(callName(method), timeoutMs));
+      }, calledAtMs + timeoutMs - performance.now());
     }
   }
 
@@ -235,6 +241,7 @@ export class PanelSocket {
     }
     const call = this.#pending.get(message.id);
     if (call === undefined) return;
+    this.#settle(message.id, call);
     this.#receiver.limit.giveBack();
     if (message.hasSettings) this.#receiver.onMessage({ kind: "settings" });
     if (message.error === undefined) call.resolve();

@@ -36,7 +36,7 @@ const byV1 = testsWith(() => openLive(1));
 const byV2 = testsWith(() => openLive(2));
 
 byV2.test("PanelSocket.sendReport() calls agent.report over version 2", async ({ socket, live }) => {
-  const sending = live.sendReport(REPORT, WITHIN);
+  const sending = live.sendReport(REPORT, WITHIN.timeoutMs);
   const [call] = socket.calls;
   assertEquals([call?.method, call?.params], ["agent.report", { report: REPORT }]);
   socket.say({ id: call?.id, result: { status: "success" } });
@@ -68,7 +68,7 @@ byV2.test("PanelSocket.call() fails with the code by which the panel closes the 
 });
 
 byV2.test("PanelSocket.sendReport() closes a connection without an answer, over version 2", async ({ time, socket, live, running }) => {
-  const sending = assertRejects(() => live.sendReport(REPORT, WITHIN), PanelError);
+  const sending = assertRejects(() => live.sendReport(REPORT, WITHIN.timeoutMs), PanelError);
   await time.run(9_999);
   assertEquals(live.end === "timed out", false);
   await time.run(1);
@@ -82,14 +82,14 @@ Deno.test("PanelSocket.sendReport() leaves the timer to the next report once one
   for (const next of ["sendReport", "notifyReport"] as const) {
     await using bench = openLive(2);
     const { time, socket, live, running } = bench;
-    const first = live.sendReport(REPORT, WITHIN);
+    const first = live.sendReport(REPORT, WITHIN.timeoutMs);
     assertEquals(time.timers, 1);
     socket.say({ id: 1, result: {} });
     await first;
-    const late = assertRejects(() => live.sendReport(REPORT, WITHIN), PanelError);
+    const late = assertRejects(() => live.sendReport(REPORT, WITHIN.timeoutMs), PanelError);
     await time.run(3_000);
     assertEquals(time.timers, 0);
-    live[next](REPORT, WITHIN)?.catch(() => {});
+    live[next](REPORT, WITHIN.timeoutMs)?.catch(() => {});
     assertEquals(time.timers, 1);
     await time.run(6_999);
     assertEquals(live.end, "closed");
@@ -100,7 +100,7 @@ Deno.test("PanelSocket.sendReport() leaves the timer to the next report once one
 });
 
 byV2.test("PanelSocket.sendReport() keeps a connection whose panel refuses the report", async ({ socket, live }) => {
-  const sending = assertRejects(() => live.sendReport(REPORT, WITHIN), PanelError);
+  const sending = assertRejects(() => live.sendReport(REPORT, WITHIN.timeoutMs), PanelError);
   socket.say({ id: 1, error: { code: -32000, message: "not saved" } });
   assertEquals((await sending).failure, "rejected");
   assertEquals([live.end === "timed out", socket.closeReason], [false, ""]);
@@ -109,7 +109,7 @@ byV2.test("PanelSocket.sendReport() keeps a connection whose panel refuses the r
 byV1.test("PanelSocket.sendReport() sends the bare report and a ping over version 1", async ({ time, socket, live }) => {
   const sentAtMs: number[] = [];
   for (let n = 0; n < 5; n++) {
-    await live.sendReport(REPORT, WITHIN);
+    await live.sendReport(REPORT, WITHIN.timeoutMs);
     sentAtMs.push(performance.now());
     assertEquals(time.timers, 1);
     socket.lastReceivedAtMs = performance.now();
@@ -140,7 +140,7 @@ byV1.test("PanelSocket.sendReport() accepts a pong that comes before the ping's 
     socket.lastReceivedAtMs = performance.now();
     await time.run(5);
   };
-  await live.sendReport(REPORT, WITHIN);
+  await live.sendReport(REPORT, WITHIN.timeoutMs);
   await time.run(4_000);
   assertEquals([live.end === "timed out", socket.closeReason], [false, ""]);
 });
@@ -152,7 +152,7 @@ Deno.test("PanelSocket.sendReport() closes a connection without a pong, over ver
     socket.say({ message: "ping" });
     await time.run(1);
     socket.stuck = stuck;
-    const sending = live.sendReport(REPORT, WITHIN).catch(() => {});
+    const sending = live.sendReport(REPORT, WITHIN.timeoutMs).catch(() => {});
     await time.run(9_999);
     assertEquals(live.end === "timed out", false);
     await time.run(1);
@@ -167,7 +167,7 @@ Deno.test("PanelSocket.sendReport() starts no timer for a closed connection", as
     const { time, socket, live, running } = bench;
     socket.end("the server closed the connection");
     await running;
-    const sending = () => live.sendReport(REPORT, WITHIN);
+    const sending = () => live.sendReport(REPORT, WITHIN.timeoutMs);
     const { failure, message } = await assertRejects(sending, PanelError);
     assertEquals(failure, "unreachable");
     assertEquals(message.endsWith(": the server closed the connection"), true, message);
@@ -200,7 +200,7 @@ Deno.test("PanelSocket.run() passes on orders, in either version", async () => {
 
 byV2.test("PanelSocket reads on slowly when there are too many messages, and waits for answers behind them", async ({ time, socket, live, messages }) => {
   const notice = { method: "agent.message", params: "hello" };
-  const sending = live.sendReport(REPORT, WITHIN).catch((error) => error);
+  const sending = live.sendReport(REPORT, WITHIN.timeoutMs).catch((error) => error);
   for (let n = 0; n < 1400; n++) socket.say(notice);
   socket.say({ id: socket.calls[0]?.id, result: {} });
   await settle();
@@ -245,7 +245,7 @@ byV1.test("PanelSocket passes on answers of version 1, which are about what the 
 });
 
 byV1.test("PanelSocket.sendReport() takes a pong of the same millisecond for an answer", async ({ time, socket, live }) => {
-  await live.sendReport(REPORT, WITHIN);
+  await live.sendReport(REPORT, WITHIN.timeoutMs);
   socket.lastReceivedAtMs = performance.now();
   await time.run(10_000);
   assertEquals([live.end, socket.closeReason], ["closed", ""]);
@@ -253,7 +253,7 @@ byV1.test("PanelSocket.sendReport() takes a pong of the same millisecond for an 
 
 byV2.test("PanelSocket counts no answers that it has asked for", async ({ socket, live, receiver }) => {
   for (let n = 0; n < 2000; n++) {
-    const sending = live.sendReport(REPORT, WITHIN);
+    const sending = live.sendReport(REPORT, WITHIN.timeoutMs);
     socket.say({ id: JSON.parse(socket.sent.at(-1) ?? "").id, result: {} });
     await sending;
   }
@@ -261,7 +261,7 @@ byV2.test("PanelSocket counts no answers that it has asked for", async ({ socket
 });
 
 byV2.test("PanelSocket counts an answer that comes again and again", async ({ time, socket, live, receiver }) => {
-  const sending = live.sendReport(REPORT, WITHIN);
+  const sending = live.sendReport(REPORT, WITHIN.timeoutMs);
   for (let n = 0; n < 1_100; n++) socket.say({ id: 1, result: {} });
   await sending;
   await time.run(1);
@@ -270,15 +270,15 @@ byV2.test("PanelSocket counts an answer that comes again and again", async ({ ti
 
 byV2.test("PanelSocket.sendReport() carries acknowledgements until a report was answered", async ({ socket, live, acknowledgements }) => {
   acknowledgements.add([{ id: "e", message: { kind: "notice", text: "" } }]);
-  const first = live.sendReport(REPORT, WITHIN);
-  const second = live.sendReport(REPORT, WITHIN);
+  const first = live.sendReport(REPORT, WITHIN.timeoutMs);
+  const second = live.sendReport(REPORT, WITHIN.timeoutMs);
   assertEquals(socket.calls.length, 2);
   for (const { id, params } of socket.calls) {
     assertEquals(params, { report: REPORT, ack_event_ids: ["e"] });
     socket.say({ id, result: { status: "success" } });
   }
   await Promise.all([first, second]);
-  const third = live.sendReport(REPORT, WITHIN);
+  const third = live.sendReport(REPORT, WITHIN.timeoutMs);
   const last = socket.calls.at(-1);
   assertEquals(last?.params, { report: REPORT });
   socket.say({ id: last?.id, result: {} });
