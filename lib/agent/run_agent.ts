@@ -165,7 +165,12 @@ async function reportTo(
     timer: new ReportTimer(config.intervalSeconds, phaseMs),
     signal,
     probes: new PanelProbes(connection, { shell, resolver, machine, health, allowLocal }),
-    control: new RemoteControl(remoteControl ? new Programs() : undefined, connection, config),
+    control: new RemoteControl(
+      remoteControl ? new Programs() : undefined,
+      connection,
+      config,
+      health,
+    ),
   }).run();
   logPanel(config);
   await reporting;

@@ -18,6 +18,7 @@ const PARTS: Readonly<Record<ProblemPart, string>> = {
   metrics: "metrics can't be served",
   gpu: "graphics cards can't be measured",
   authorities: "some certificates can't be loaded",
+  remote: "remote control is off",
 };
 
 /** The problems that the agent has seen, in the order of its parts. */

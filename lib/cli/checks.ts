@@ -22,6 +22,8 @@ const KINDS = [
   /** The running agent's reports are accepted, or are not. */
   "reporting",
   "not_reporting",
+  /** Nothing has started the service, or it was stopped. */
+  "unstarted",
   /** A signal has stopped the running agent. */
   "paused",
   "missing_program",

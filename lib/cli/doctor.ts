@@ -12,7 +12,6 @@ import type { Config } from "../config/config.ts";
 import { panelNames } from "../config/panels.ts";
 import { agentFolders } from "../service/installed_service.ts";
 import type { UnitSetting } from "../service/loaded_unit.ts";
-import { currentSystem } from "../service/target_system.ts";
 import { type Health, readHealth } from "../state/health_reader.ts";
 import { stateFolder } from "../state/paths.ts";
 import {
@@ -39,7 +38,7 @@ import {
 } from "./doctor_completed.ts";
 import { AS_SERVICE, parseUnitSettings, runAsService } from "./doctor_as_service.ts";
 import { withComparison, withShellProxy } from "./doctor_comparison.ts";
-import { boundedTools, findInstalled, TOOL_MS } from "./doctor_found_service.ts";
+import { boundedSystem, findInstalled, TOOL_MS } from "./doctor_found_service.ts";
 import { machineChecks, sealCheck } from "./doctor_machine.ts";
 import { checkOtherAgents } from "./doctor_other_agents.ts";
 import { panelChain } from "./doctor_panel.ts";
@@ -100,7 +99,8 @@ async function everything(
   },
 ): Promise<CompletedCheck[]> {
   const { signal } = options;
-  const found = findInstalled(config, { env, isSeen: health !== undefined, signal });
+  const system = boundedSystem(env);
+  const found = findInstalled(config, { env, system, isSeen: health !== undefined, signal });
   const aboutService = [
     configCheck(config),
     check("service", "Service", async () => serviceResult(await found, health)),
@@ -133,7 +133,7 @@ async function everything(
   const settings = unit?.settings ?? [];
   const leftMs = (options.endsAtMs ?? Infinity) - performance.now() - TOOL_MS;
   const timeoutMs = Math.max(1_000, Math.min(AS_SERVICE_MS, Math.round(leftMs)));
-  const tools = boundedTools(currentSystem({ env, printLine: () => {} }).tools);
+  const { tools } = system;
   const runOptions = { env, tools, settings, signal, timeoutMs };
   const run = hasPanel ? await runAsService(config, record, runOptions) : undefined;
   let ofRun: CompletedCheck[] = [];
@@ -143,7 +143,9 @@ async function everything(
     ofRun.push(...await Array.fromAsync(runChecks([testedAs], options)));
   }
   // The seal takes the files from this process that it looks at.
-  const startsNot = startFailure(ofRun, await found);
+  const startsNot = run?.startError === undefined
+    ? undefined
+    : startFailure(run.startError, await found);
   if (run?.checks === undefined) {
     const ofConfig = { ...config, proxies: run?.proxies ?? config.proxies };
     const unreadableConfig = record?.config;

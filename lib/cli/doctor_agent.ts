@@ -64,9 +64,10 @@ export function agentResult(
   const state = `version ${version}, process ${pid}: ${
     problem ?? `a report was accepted ${ago} ago`
   }`;
+  const hasFailedSince = lately !== undefined && lately.atMs > (health.acceptedAtMs ?? 0);
   const text = problem !== undefined || lately === undefined
     ? state
-    : lately.atMs > (health.acceptedAtMs ?? 0)
+    : hasFailedSince
     ? `${state}; a failure since then, ${duration(nowMs - lately.atMs)} ago: ${lately.text}`
     : `${state}; a failure ${duration(nowMs - lately.atMs)} ago: ${lately.text}`;
   if (isPaused(pid)) return pausedResult(text, pid);
@@ -89,7 +90,6 @@ export function agentResult(
       "give it the token by --token-file FILE or the variable AGENT_TOKEN, and restart it",
     );
   }
-  const hasFailedSince = lately !== undefined && lately.atMs > (health.acceptedAtMs ?? 0);
   return { ...ok(text), kind: hasFailedSince ? undefined : "reporting" };
 }
 

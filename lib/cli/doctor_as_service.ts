@@ -37,6 +37,8 @@ export interface ServiceRun {
   readonly result: CheckResult;
   /** The checks, each a line of JSON; `undefined` when they could not run. */
   readonly checks: readonly string[] | undefined;
+  /** How the program of the service ends that is started to check; `undefined` where it does not fail. */
+  readonly startError?: string | undefined;
   /** The proxies of the service, for checks in this shell. */
   readonly proxies: Config["proxies"];
 }
@@ -101,7 +103,14 @@ export async function runAsService(
     timeoutMs: SHOW_MS,
   });
   const isRunning = readHealth([runtimeFolder])?.isRunning === true;
-  if (code !== 0) return notRun(failedRun(shown, { isRunning }));
+  const failedRun = (output: string): ServiceRun => {
+    const startError = lastWords(output);
+    const text =
+      `this shell with the service's proxies, since no check can run as it does: ${startError}`;
+    // Neither does the agent, unless it is seen.
+    return isRunning ? notRun(skipped(text)) : { ...notRun(result("failed", text)), startError };
+  };
+  if (code !== 0) return failedRun(shown);
   const ofFiles = fileSettings(settings);
   const explaining = settings.filter(({ name }) => EXPLAINING.includes(name)).concat(
     variableSettings(settings),
@@ -122,7 +131,7 @@ export async function runAsService(
   });
   const lines = output.split("\n").map((line) => line.trim());
   const checks = lines.filter((line) => line.startsWith('{"check"'));
-  if (checks.length === 0) return notRun(failedRun(output, { isRunning }));
+  if (checks.length === 0) return failedRun(output);
   const user = settingsUser(shown) || (scope === "user" ? "" : "root");
   const text = asUser(user, differences(env, shown), [...settings, ...ofFiles]);
   const tested = ended === 0
@@ -179,18 +188,14 @@ function notAsService(
 /** What a runtime says that ends by itself, for those who made it. */
 const OF_RUNTIME = /panicked at|RUST_BACKTRACE|^Args: |Fatal |SyntaxError|^at file:/;
 
-/** The checks can't run as the service does: neither does the agent, unless it is seen. */
-function failedRun(output: string, { isRunning }: { isRunning: boolean }): CheckResult {
+/** Why a program did not get to its first check, by what it has written. */
+function lastWords(output: string): string {
   const lines = output.split("\n").map((line) => line.trim()).filter((line) =>
     line !== "" && !line.startsWith("{")
   );
   const error = lines.findLast((line) => /Cannot |Failed |too many open files/i.test(line));
   const last = lines.some((line) => OF_RUNTIME.test(line)) ? "its runtime ended" : lines.at(-1);
-  const reason = truncate(error ?? last ?? "no answer", 300);
-  return result(
-    isRunning ? "skipped" : "failed",
-    `this shell with the service's proxies, since no check can run as it does: ${reason}`,
-  );
+  return truncate(error ?? last ?? "no answer", 300);
 }
 
 /** Names of network variables that this shell or the service alone has. */

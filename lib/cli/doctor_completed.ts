@@ -14,19 +14,12 @@ import { counted } from "./help.ts";
 /** A check that took so long is named where others had no time. */
 const SLOW_CHECK_MS = 2_000;
 
-/** How a program ends that is started as the service, where no check can run so. */
-const CANT_START = /^.*no check can run \S+ it does: /;
-
-/** How the start of a service would end, by the check that tried it; `undefined` where it would not. */
+/** How a start of a service would end that ends with this error. */
 export function startFailure(
-  checks: readonly CompletedCheck[],
+  lastError: string,
   { state, ...found }: FoundService,
 ): CheckResult | undefined {
-  const tested = checks.find(({ id, status }) => id === "environment" && status === "failed");
-  if (tested === undefined || state === undefined || !CANT_START.test(tested.text)) {
-    return undefined;
-  }
-  const lastError = tested.text.replace(CANT_START, "");
+  if (state === undefined) return undefined;
   const start = state.isEnabled === false ? `${state.enable} --now` : state.start;
   const failure = errorResult("", { ...found, state: { ...state, start, lastError } });
   return { ...failure, text: lastError };
@@ -34,7 +27,7 @@ export function startFailure(
 
 /** A check of a service that nothing has started, with how its start would end. */
 export function withStart(check: CompletedCheck, failure: CheckResult): CompletedCheck {
-  return check.id === "service" && /nothing has started it|it was stopped$/.test(check.text)
+  return check.kind === "unstarted"
     ? { ...check, ...failure, text: `${check.text}, and a start would fail: ${failure.text}` }
     : check;
 }

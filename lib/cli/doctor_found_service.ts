@@ -8,7 +8,7 @@ import { withTimeout } from "../async/timeout.ts";
 import type { Config } from "../config/config.ts";
 import { readProgramVersion } from "../host/program_version.ts";
 import { type ThisProgram, thisProgram } from "../host/this_program.ts";
-import type { ToolCommand, Tools } from "../host/tool_runner.ts";
+import type { ToolCommand } from "../host/tool_runner.ts";
 import { describeError } from "../log/log.ts";
 import type { InstallRecord } from "../service/install_record.ts";
 import { installedRecord, type ServiceState, serviceState } from "../service/installed_service.ts";
@@ -19,7 +19,7 @@ import {
   type UnitSetting,
 } from "../service/loaded_unit.ts";
 import type { ServiceScope } from "../service/service_paths.ts";
-import { currentSystem } from "../service/target_system.ts";
+import { currentSystem, type TargetSystem } from "../service/target_system.ts";
 import { PROGRAM } from "../version.ts";
 import { isMissing } from "./doctor_unit_program.ts";
 
@@ -53,22 +53,21 @@ export interface FoundService {
 /** Asks the service manager about the installed service; systemd also where nothing is recorded. */
 export async function findInstalled(
   config: Config,
-  { env, isSeen, signal }: {
+  { env, system = boundedSystem(env), isSeen, signal }: {
     env: Readonly<Record<string, string>>;
+    system?: TargetSystem;
     /** Whether its agent is seen running. */
     isSeen: boolean;
     signal: AbortSignal;
   },
 ): Promise<FoundService> {
   const { serviceName } = config;
-  const system = currentSystem({ env, printLine: () => {} });
-  const tools = boundedTools(system.tools);
+  const { tools } = system;
   const { record, recordError } = readRecord(serviceName, env);
   const scope = record?.scope ?? "system";
   const isSystemd = record === undefined || record.manager === "systemd";
-  const asked = { ...system, tools: { ...system.tools, run: tools.run } };
   const [state, programVersion, unit] = await Promise.all([
-    record && serviceState(record, asked, signal),
+    record && serviceState(record, system, signal),
     isSeen ? record && versionOf(record.program, signal) : undefined,
     isSystemd ? readLoadedUnit(serviceName, { scope, tools, signal }) : undefined,
   ]);
@@ -139,16 +138,22 @@ async function versionOf(program: string, signal: AbortSignal): Promise<string |
   }
 }
 
-/** Tools that are given up soon; one that can't be started has failed, and says why. */
-export function boundedTools(tools: Tools): Tools {
+/** This machine, whose tools are given up soon; one that can't be started has failed, and says why. */
+export function boundedSystem(env: Readonly<Record<string, string>>): TargetSystem {
+  const system = currentSystem({ env, printLine: () => {} });
+  const { tools } = system;
   return {
-    async run(command, { signal, timeoutMs = TOOL_MS }) {
-      try {
-        return await tools.run(command, { signal, timeoutMs });
-      } catch (error) {
-        signal.throwIfAborted();
-        return { code: 127, output: describeError(error) };
-      }
+    ...system,
+    tools: {
+      has: (tool) => tools.has(tool),
+      async run(command, { signal, timeoutMs = TOOL_MS }) {
+        try {
+          return await tools.run(command, { signal, timeoutMs });
+        } catch (error) {
+          signal.throwIfAborted();
+          return { code: 127, output: describeError(error) };
+        }
+      },
     },
   };
 }

@@ -120,6 +120,13 @@ const OWN_NUMBERS =
 /** Whether a panel may run commands here, and as whom. */
 export function remoteResult(config: Config, health: Health | undefined): CheckResult {
   const turnOn = given({ config }, "--enable-remote-control");
+  const refused = seenProblem(health, "remote");
+  if (refused !== undefined) {
+    return warning(
+      agentSays(refused),
+      `if the panel is to run commands, terminals and files here, turn it on: ${turnOn}`,
+    );
+  }
   if (isSealable(config)) {
     return skipped(
       `off: commands, terminals and files of the panel are refused; this turns it on: ${turnOn}`,

@@ -56,7 +56,9 @@ export function panelChain(
     usualPorts?: readonly number[];
   } = {},
 ): readonly Check[] {
-  if (config.endpoint === "") return [check("panel", "Panel", () => noPanel(unreadableConfig))];
+  if (config.endpoint === "") {
+    return [check("panel", "Panel", () => noPanel(config, unreadableConfig))];
+  }
   const way = wayTo(config, unit, usualPorts);
   const panel = new PanelCheck(way);
   return [
@@ -72,7 +74,10 @@ export function panelChain(
   ];
 }
 
-async function noPanel(unreadableConfig: string | undefined): Promise<CheckResult> {
+async function noPanel(
+  { unknownVariables }: Config,
+  unreadableConfig: string | undefined,
+): Promise<CheckResult> {
   if (unreadableConfig !== undefined) {
     const { text, isMissing, isDenied } = await readFile(unreadableConfig);
     if (isMissing) {
@@ -94,7 +99,12 @@ async function noPanel(unreadableConfig: string | undefined): Promise<CheckResul
       );
     }
   }
-  return failed("no panel is configured", "give -e URL and -t TOKEN, or --config FILE");
+  return failed(
+    ["no panel is configured", ...unknownVariables].join("; "),
+    unknownVariables.length > 0
+      ? "set the variables by these names: AGENT_ENDPOINT and AGENT_TOKEN"
+      : "give -e URL and -t TOKEN, or --config FILE",
+  );
 }
 
 /** Statuses of a server that knows nothing of a panel at this port. */

@@ -6,7 +6,7 @@
 
 import { isInContainerImage } from "../host/this_program.ts";
 import { serviceText } from "../service/installed_service.ts";
-import { lastSetting, settingText } from "../service/loaded_unit.ts";
+import { lastSetting, type LoadedUnit, settingText } from "../service/loaded_unit.ts";
 import { updateServiceName } from "../service/update_service.ts";
 import { dirname } from "../parse/path.ts";
 import type { Health } from "../state/health_reader.ts";
@@ -94,13 +94,17 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
     return result(health === undefined ? "failed" : "warning", text, advice);
   }
   const isLoaded = ["loaded", ""].includes(unit?.property("LoadState") ?? "");
-  const text = serviceText(state, unit);
+  const loops = health === undefined && unit !== undefined && isLooping(unit);
+  const text = loops
+    ? `${state.name} (systemd) ends again and again, and systemd has started it again ` +
+      counted(restartsOf(unit), "time")
+    : serviceText(state, unit);
   if (!state.isActive) {
     const stopped = stoppedResult(text, found);
     return { ...stopped, text: stopped.text + startsNoMore(found) };
   }
-  if (health === undefined) return unseenResult(text, found);
-  const restarts = Number(unit?.property("NRestarts") ?? 0);
+  if (health === undefined) return unseenResult(text, found, { loops });
+  const restarts = unit === undefined ? 0 : restartsOf(unit);
   const again = `${text}; systemd has started it again ${counted(restarts, "time")}`;
   const death = restarts > 0 ? state.lastDeath : "";
   const withDeath = (text: string) => death === "" ? text : `${text}: before, ${death}`;
@@ -172,18 +176,36 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
   return ok(seen);
 }
 
+function restartsOf({ property }: LoadedUnit): number {
+  return Number(property("NRestarts"));
+}
+
+/** Whether a unit whose agent is not seen ends again and again, by how lately systemd has started it. */
+function isLooping(unit: LoadedUnit): boolean {
+  const startedAtMs = Number(unit.property("ActiveEnterTimestampMonotonic") || -Infinity) / 1_000;
+  return restartsOf(unit) >= MANY_RESTARTS && unit.property("ActiveState") !== "inactive" &&
+    (unit.property("SubState").startsWith("auto-restart") ||
+      Deno.osUptime() * 1_000 - startedAtMs < LATELY_STARTED_MS);
+}
+
 /** A service that runs, and whose agent is not seen. */
-function unseenResult(text: string, found: FoundService): CheckResult {
+function unseenResult(
+  text: string,
+  found: FoundService,
+  { loops }: { loops: boolean },
+): CheckResult {
   const { state, unit, runtimeFolder } = found;
   const { logHint = "" } = state ?? {};
   // Of a run before this one, unless systemd has started that again by itself.
   const lastError = unit?.property("NRestarts") === "0" ? "" : state?.lastError ?? "";
   const pid = Number(unit?.property("MainPID") ?? 0);
   const why = unit && (hiddenPath(unit, lastError) ?? crash(unit, lastError));
-  if (why !== undefined) return failed(`${text}, but ${why.text}`, ...why.advice);
+  if (why !== undefined) {
+    return failed(`${text}${loops ? ":" : ", but"} ${why.text}`, ...why.advice);
+  }
   if (lastError !== "") {
     const seen = { ...found, state: found.state && { ...found.state, lastError } };
-    return errorResult(`${text}, but no agent of it is seen`, seen);
+    return errorResult(loops ? text : `${text}, but no agent of it is seen`, seen);
   }
   if (pid > 0) {
     if (isPaused(pid)) return pausedResult(text, pid);

@@ -24,7 +24,6 @@ import {
   underSettings,
   type UnitFailure,
 } from "./doctor_unit_settings.ts";
-import { counted } from "./help.ts";
 
 /** Settings by which a service is another user than its files are for, or does not see them. */
 const DENYING_SETTINGS = ["DynamicUser", "User", "Group", "ProtectHome", "PrivateUsers"];
@@ -42,7 +41,7 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
     const isStarted = startsNoMore(found) === "" ||
       why.advice.some((line) => /\bsystemctl (?:re)?start /.test(line));
     const again = isStarted ? undefined : `start it: ${start}`;
-    return failed(`${text}: ${why.text}`, ...why.advice, again);
+    return { ...failed(`${text}: ${why.text}`, ...why.advice, again), kind: why.kind };
   }
   if (lastError !== "") return errorResult(text, found);
   const code = unit?.property("ExecMainCode") === "1" ? unit.property("ExecMainStatus") : "0";
@@ -76,12 +75,10 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
   const isStopped = unit?.property("ActiveState") === "inactive";
   const restarts = isStopped ? 0 : Number(unit?.property("NRestarts") ?? 0);
   if (restarts > 0 || unit?.property("SubState") === "auto-restart") {
-    const ended = restarts === 0
-      ? `${text}: it ended by itself`
-      : `${text}: it ends again and again, and systemd has started it ${counted(restarts, "time")}`;
-    return failed(ended, (unit && correction(unit)) ?? `read its log: ${logHint}`);
+    const advice = (unit && correction(unit)) ?? `read its log: ${logHint}`;
+    return failed(`${text}: it ended by itself`, advice);
   }
-  return failed(`${text}: it was stopped`, `start it: ${start}`);
+  return { ...failed(`${text}: it was stopped`, `start it: ${start}`), kind: "unstarted" };
 }
 
 /** The last error in the log of a service, and advice about it. */

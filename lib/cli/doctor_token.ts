@@ -27,9 +27,12 @@ export function tokenResult(
 ): CheckResult {
   const { config } = way;
   if (token === "missing") {
+    const { unknownVariables } = config;
     return failed(
-      "no token is configured",
-      config.isConfigInstalled
+      ["no token is configured", ...unknownVariables].join("; "),
+      unknownVariables.length > 0
+        ? "set the variable by this name: AGENT_TOKEN"
+        : config.isConfigInstalled
         ? "give it: komari-agent-deno install --token-file FILE"
         : "give -t TOKEN or --token-file FILE",
     );

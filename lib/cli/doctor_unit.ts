@@ -77,6 +77,7 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
     const text = "nothing has started it since it was stopped or the machine was started";
     const { isEnabled = true, enable = "" } = found.state ?? {};
     return {
+      kind: "unstarted",
       text,
       advice: [isEnabled ? `start it: ${start}` : `start it, now and at boot: ${enable} --now`],
     };
@@ -91,6 +92,12 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
   if (isUnmet && hasEndedWell) return unmetCondition(unit, found.detail);
   const systemResult = unit.property("Result");
   if (systemResult === "oom-kill") return memoryFailure(unit);
+  const names = RESULT_SETTINGS[systemResult];
+  const text = names === undefined
+    ? `systemd gave up (Result=${systemResult})`
+    : `systemd has ended it (Result=${systemResult})`;
+  const limits = names && underSettings(text, { unit: ofDropIns(unit), names });
+  if (limits !== undefined) return limits;
   // Ended by SIGTERM it was stopped, which is a success.
   if (systemResult !== "success" && (code === "2" || code === "3")) {
     return signalFailure(status, unit, found.state?.lastError ?? "");
@@ -99,12 +106,6 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
     return setUpFailure(status, unit, found);
   }
   if (["exit-code", "success", ""].includes(systemResult)) return undefined;
-  const names = RESULT_SETTINGS[systemResult];
-  const text = names === undefined
-    ? `systemd gave up (Result=${systemResult})`
-    : `systemd has ended it (Result=${systemResult})`;
-  const limits = names && underSettings(text, { unit: ofDropIns(unit), names });
-  if (limits !== undefined) return limits;
   const missing = unit.settings.findLast(({ name, value }) =>
     name === "EnvironmentFile" && value.startsWith("/") && isMissing(value)
   );

@@ -4,12 +4,18 @@
  * @module
  */
 
-import { lastSetting, type LoadedUnit, settingText } from "../service/loaded_unit.ts";
+import {
+  lastSetting,
+  type LoadedUnit,
+  settingText,
+  type UnitSetting,
+} from "../service/loaded_unit.ts";
 
 /** Why a unit does not run, and what to do. */
 export interface UnitFailure {
   readonly text: string;
   readonly advice: readonly string[];
+  readonly kind?: "unstarted";
 }
 
 /** Settings under which the runtime can't start, or ends in the middle of its work. */
@@ -61,6 +67,24 @@ export function covers(value: string, path: string): boolean {
     .some((of) => of !== "" && (path === of || path.startsWith(`${of}/`)));
 }
 
+const [KIB, MIB, GIB, TIB] = [2 ** 10, 2 ** 20, 2 ** 30, 2 ** 40];
+const UNITS: Readonly<Record<string, number>> = { "": 1, K: KIB, M: MIB, G: GIB, T: TIB, "%": 1 };
+
+/** Limits, and from which value on they hinder nothing: bytes, counts, or percent of a processor. */
+const AMPLE: Readonly<Record<string, number>> = {
+  ...{ LimitAS: 128 * GIB, LimitDATA: 8 * GIB, LimitSTACK: 8 * MIB, LimitFSIZE: GIB },
+  ...{ MemoryMax: 512 * MIB, MemoryHigh: 512 * MIB, TasksMax: 64, LimitNPROC: 512, CPUQuota: 25 },
+};
+
+/** Whether a limit is too wide to explain anything; one in words, or of a share of the memory, never is. */
+function isAmple({ name, value }: UnitSetting): boolean {
+  const [, count, unit = ""] = /^(\d+)([KMGT%]?)(?::|$)/.exec(value) ?? [];
+  const least = AMPLE[name];
+  if (count === undefined || least === undefined) return false;
+  if (unit === "%" && name !== "CPUQuota") return false;
+  return Number(count) * (UNITS[unit] ?? 1) >= least;
+}
+
 /** With it no runtime can start that compiles its program, whatever else limits that. */
 const NEVER = "MemoryDenyWriteExecute";
 
@@ -70,13 +94,15 @@ export function underSettings(
   { unit: { settings, name }, names }: { unit: LoadedUnit; names: readonly string[] },
 ): UnitFailure | undefined {
   const all = names.flatMap((it) => lastSetting(settings, it) ?? [])
-    .filter(({ value }) => !["", "infinity", "no", "false"].includes(value));
+    .filter((it) => !["", "infinity", "no", "false"].includes(it.value) && !isAmple(it));
   const certain = all.filter((it) => it.name === NEVER);
   const set = certain.length > 0 ? certain : all;
   const [only] = set;
   if (only === undefined) return undefined;
   if (set.length === 1) {
-    const advice = `remove that setting, with which it can't run, and then: ${restart(name)}`;
+    const advice = only.name in AMPLE
+      ? `raise that limit, or remove it, and then: ${restart(name)}`
+      : `correct that setting, or remove it, and then: ${restart(name)}`;
     return { text: `${text} (${settingText(only)})`, advice: [advice] };
   }
   return { text, advice: set.map((it) => `remove ${settingText(it)}, and then: ${restart(name)}`) };

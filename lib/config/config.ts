@@ -14,7 +14,7 @@ import {
   statePaths,
 } from "./environment.ts";
 import { type Language, languageOf } from "./language.ts";
-import { configNotices } from "./notices.ts";
+import { configNotices, unknownVariables } from "./notices.ts";
 import { flagLayer, type Flags, layer } from "./layers.ts";
 import type { Option, OptionTexts } from "./option.ts";
 import { hasAuthorization, refuseOtherCommands, requireCompatible } from "./option_conflicts.ts";
@@ -90,6 +90,8 @@ export interface Config extends OptionValues, PanelSettings, StatePaths, Runtime
   readonly origins: OptionTexts;
   /** A mistake in the installed configuration, whose options are left out; absent in most commands. */
   readonly mistake?: string;
+  /** Variables that look like an option by another name, one line each; they are among the notices. */
+  readonly unknownVariables: readonly string[];
   /** Advice about the configuration, one line each. */
   readonly notices: readonly string[];
   /** Every text that must never be logged. */
@@ -185,6 +187,13 @@ function resolveLayers(input: ConfigInput): Config {
     ["CF-Access-Client-Secret", values.cfAccessClientSecret],
   ]);
   const proxies = reads(command, "proxies") ? proxiesFromEnvironment(env, importedProxies) : {};
+  const isSet = (variable: string) =>
+    variable === OPTIONS.endpoint.variable
+      ? first.endpoint !== ""
+      : variable === OPTIONS.token.variable
+      ? first.token !== "" || values.autoDiscoveryKey !== ""
+      : [...found.keys()].some((option) => option.variable === variable);
+  const unknown = unknownVariables(env, isSet);
   const set = [...found].flatMap(([{ key, tags }, { text, origin }]) =>
     key === undefined ? [] : [{ key, text, origin, tags }]
   );
@@ -217,14 +226,15 @@ function resolveLayers(input: ConfigInput): Config {
       set.filter(({ tags }) => !tags?.includes("location")).map(({ key, text }) => [key, text]),
     ),
     origins: new Map(set.map(({ key, origin }) => [key, origin])),
+    unknownVariables: unknown,
     notices: [
       ...notices,
       ...configNotices(options, {
-        env,
         readMode: input.readMode,
         token: foundToken,
         secretConfig: hasSecret(texts) ? path : undefined,
       }),
+      ...unknown,
     ],
     secrets: secretsOf({
       tokens: [

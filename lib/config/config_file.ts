@@ -118,14 +118,21 @@ export function parseConfigObject(text: string, name: string): JsonObject {
   return parsed;
 }
 
+/** A quote as word processors and chats write it, at the start of a text, or of a string that it is to end. */
+const FOREIGN_QUOTE =
+  /^(?:"[^"\n]*(?=[\u2018-\u201f\uff02]))?(['\u2018-\u201f\u00ab\u00bb\u300c-\u300f\uff02])/;
+
 /** Names the place of a syntax error, without any of the text. */
 function syntaxProblem(text: string, error: unknown): string {
   const message = error instanceof Error ? error.message : "";
   const [, position] = /at position (\d+)$/.exec(message) ?? [];
   if (position === undefined) return "it is no valid JSON: it ends too early";
-  const before = text.slice(0, Number(position)).split("\n");
+  const at = Number(position);
+  const before = text.slice(0, at).split("\n");
   const column = [...before.at(-1) ?? ""].length + 1;
   const place = `it is no valid JSON at line ${before.length}, column ${column}`;
+  const [, quote] = FOREIGN_QUOTE.exec(text.slice(at)) ?? [];
+  if (quote !== undefined) return `${place}: the quote ${quote} is none of JSON's, which are "`;
   // A comma that is missing is noticed at the next word.
   const isFirst = before.length > 1 && (before.at(-1) ?? "").trim() === "";
   return isFirst ? `${place}, or at the end of line ${before.length - 1}` : place;

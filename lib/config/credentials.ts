@@ -97,6 +97,8 @@ export interface Credentials {
   readonly token: string;
   /** With a key, a node registers itself and gets a token. */
   readonly autoDiscoveryKey: string;
+  /** Variables that may have been meant for one of them. */
+  readonly unknownVariables?: readonly string[];
 }
 
 /**
@@ -105,13 +107,14 @@ export interface Credentials {
  * @throws {UsageError} When one is missing.
  */
 export function requireCredentials(
-  { endpoint, token, autoDiscoveryKey }: Credentials,
+  { endpoint, token, autoDiscoveryKey, unknownVariables = [] }: Credentials,
   { verb }: { verb: "report" | "install" },
 ): void {
   if (endpoint !== "" && (token !== "" || autoDiscoveryKey !== "")) return;
   const missing = endpoint === ""
     ? "--endpoint URL"
     : "--token TOKEN, --token-file FILE or --auto-discovery KEY";
-  const hint = verb === "report" ? 'see --help, or try it with "demo"' : "see --help";
+  const help = verb === "report" ? 'see --help, or try it with "demo"' : "see --help";
+  const hint = unknownVariables.length > 0 ? unknownVariables.join("; ") : help;
   throw new UsageError(`Cannot ${verb} without ${missing}; ${hint}`);
 }

@@ -5,7 +5,6 @@ import { OPTION_ROWS, OPTIONS, type ResolvedOptions } from "./option_table.ts";
 
 /** Facts beside the options themselves that notices are about. */
 export interface NoticeContext {
-  readonly env: Readonly<Record<string, string>>;
   /** Permission bits of a file; `undefined` if unknown. */
   readonly readMode: (path: string) => number | undefined;
   readonly token: FoundToken;
@@ -35,7 +34,6 @@ export function configNotices(options: ResolvedOptions, context: NoticeContext):
     intervalSeconds !== undefined && intervalSeconds > 30 && transport === "http" &&
     `--interval ${intervalSeconds} is long: a panel shows a node as offline 35 s after its last report`,
     ...noEffectNotices(options),
-    ...misspeltVariables(context.env),
   ].filter((notice) => typeof notice === "string");
 }
 
@@ -62,12 +60,30 @@ function noEffectNotices({ found, values }: ResolvedOptions): string[] {
   });
 }
 
-/** Names variables that look like a misspelt option; other `AGENT_…` variables are ignored. */
-function misspeltVariables(env: Readonly<Record<string, string>>): string[] {
+/** What people call the two options that an agent can't report without, behind `KOMARI_` or alone. */
+const GUESSED_NAMES: Readonly<Record<string, readonly string[]>> = {
+  AGENT_ENDPOINT: ["ENDPOINT", "SERVER", "SERVER_URL", "PANEL", "PANEL_URL", "URL"],
+  AGENT_TOKEN: ["TOKEN", "SECRET", "KEY"],
+};
+
+/** Names variables that look like an option by another name; `has`: whether a variable's option is set. */
+export function unknownVariables(
+  env: Readonly<Record<string, string>>,
+  has: (variable: string) => boolean,
+): string[] {
   const known = OPTION_ROWS.flatMap(({ variable }) => variable ?? []);
   return Object.keys(env).flatMap((name) => {
-    if (!name.startsWith("AGENT_") || known.some((variable) => variable === name)) return [];
-    const hint = didYouMean(name, known);
-    return hint === "" ? [] : [`variable ${name} is not known${hint}`];
+    if (known.some((variable) => variable === name)) return [];
+    const [, prefix, rest = ""] = /^(AGENT_|KOMARI_AGENT_|KOMARI_)?(.+)$/.exec(name) ?? [];
+    if (prefix === "AGENT_") return unknown(name, didYouMean(name, known));
+    const meant = known.find((variable) =>
+      GUESSED_NAMES[variable]?.includes(rest) ||
+      (prefix !== undefined && variable === `AGENT_${rest}`)
+    );
+    return meant === undefined || has(meant) ? [] : unknown(name, `; did you mean ${meant}?`);
   });
+}
+
+function unknown(name: string, hint: string): string[] {
+  return hint === "" ? [] : [`variable ${name} is not known${hint}`];
 }

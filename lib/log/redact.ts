@@ -41,7 +41,7 @@ const HTML_ENTITIES: ReadonlyMap<string, string> = new Map([
 ]);
 /** How often a text is decoded: what was written twice is rare, four times an attack. */
 const MAX_DECODINGS = 4;
-/** Shorter starts of a secret tell nothing. */
+/** Shorter starts of a secret tell nothing, and what is shorter as a whole is one only as a word. */
 const MIN_START_LENGTH = 4;
 /** The end of a text that was cut off, where it may have been cut within an escape. */
 const CUT_OFF = /(?:%[0-9a-f]?|&#?\w{0,7}|\\\w{0,4})?\u2026/iy;
@@ -110,6 +110,7 @@ class ReadableText {
   /** Where a secret is in the original text. */
   *find(secret: string): Generator<Range, void> {
     const start = secret.slice(0, MIN_START_LENGTH);
+    const isShort = secret.length < MIN_START_LENGTH;
     for (let at = this.text.indexOf(start); at !== -1; at = this.text.indexOf(start, at + 1)) {
       let end = at + start.length;
       while (end - at < secret.length && this.text[end] === secret[end - at]) end++;
@@ -118,6 +119,7 @@ class ReadableText {
         if (cut === undefined) continue;
         end = cut;
       }
+      if (isShort && /\w/.test(this.text.charAt(at - 1) + this.text.charAt(end))) continue;
       yield [this.#ranges[at]?.[0] ?? 0, this.#ranges[end - 1]?.[1] ?? 0];
     }
   }

@@ -6,6 +6,7 @@ import { STOP_RESULTS_MS } from "../panel/call_timeouts.ts";
 import type { PanelOrder } from "../panel/orders.ts";
 import type { PanelSender } from "../panel/panel_sender.ts";
 import type { WebSocketOpener } from "../panel/websocket_opener.ts";
+import type { ProblemObserver } from "../state/health_file.ts";
 import { VERSION } from "../version.ts";
 import { Commands } from "./commands.ts";
 import { type FilePanel, Files } from "./files.ts";
@@ -43,13 +44,30 @@ type OrderHandlers = { readonly [Kind in OrderKind]: OrderHandler<OrderOf<Kind>>
 /** Limit for ending everything, as the agent ends. */
 const CLOSE_MS = STOP_RESULTS_MS + 50;
 
+/** What of a panel is refused where remote control is off; its configuration is not. */
+const REFUSED: Readonly<Partial<Record<OrderKind, string>>> = {
+  "command": "a command",
+  "terminal": "a terminal",
+  "file": "a file request",
+  "too long": "a long request",
+  "switch version": "a change of the version",
+};
+
 /** Does what the panel orders beside probes, or refuses it; everything is bounded. */
 export class RemoteControl {
+  /** Gets the first order that is refused, and nothing where remote control is on. */
+  #observer: ProblemObserver | undefined;
   readonly #terminals: Terminals;
   readonly #handlers: OrderHandlers;
 
   /** @param programs `undefined` when remote control is off: all but the configuration is refused. */
-  constructor(programs: Programs | undefined, panel: RemotePanel, config: Config) {
+  constructor(
+    programs: Programs | undefined,
+    panel: RemotePanel,
+    config: Config,
+    observer?: ProblemObserver,
+  ) {
+    this.#observer = programs === undefined ? observer : undefined;
     const { sender, opener } = panel;
     const idleMs = config.terminalIdleMinutes * 60_000;
     this.#terminals = new Terminals(programs, opener, { idleMs });
@@ -73,6 +91,11 @@ export class RemoteControl {
 
   /** Handles an order. Neither waits nor throws. */
   handle<Kind extends OrderKind>(order: OrderOf<Kind>): void {
+    const refused = REFUSED[order.kind];
+    if (this.#observer !== undefined && refused !== undefined) {
+      this.#observer.setProblem("remote", `${refused} of the panel was refused`);
+      this.#observer = undefined;
+    }
     this.#handlers[order.kind].handle(order);
   }
 

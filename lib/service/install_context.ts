@@ -146,7 +146,9 @@ export async function readInstallContext(
     : packaged === undefined
     ? readInstallRecord(root + paths.record)
     : packagedRecord();
-  const programFolder = config.installDir || dirname(previous?.program ?? "") ||
+  // A folder that could not be made is not tried again.
+  const before = dirname(previous?.program ?? "");
+  const programFolder = config.installDir || (pathExists(root + before) ? before : "") ||
     paths.programFolder;
   if (scope === "system" && !isOther && packaged === undefined) {
     requireRootsFolder(programFolder, system);

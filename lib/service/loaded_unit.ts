@@ -20,6 +20,7 @@ export interface UnitSetting {
 const PROPERTIES = [
   ...["LoadState", "LoadError", "UnitFileState", "ActiveState", "SubState", "Result", "Job"],
   ...["ExecMainCode", "ExecMainStatus", "MainPID", "NRestarts", "ConditionResult", "User"],
+  "ActiveEnterTimestampMonotonic",
   // 0 until the unit is started for the first time since systemd has loaded it.
   ...["ConditionTimestampMonotonic"],
   ...["AssertResult", "Group", "SupplementaryGroups", "Restart"],

@@ -61,7 +61,7 @@ export interface LostTarget {
 /** A part of the agent that can fail while reports go on. */
 export type ProblemPart = typeof PROBLEM_PARTS[number];
 
-/** All of these parts: the registration, the month's traffic, ICMP probes, metrics for Prometheus, cards, authorities. */
+/** All of these parts; `remote` is control by the panel, which was asked for and is off. */
 export const PROBLEM_PARTS = [
   "registration",
   "state",
@@ -69,6 +69,7 @@ export const PROBLEM_PARTS = [
   "metrics",
   "gpu",
   "authorities",
+  "remote",
 ] as const;
 
 /** A part that does not work, as the agent has seen it. */

@@ -509,9 +509,9 @@ withWorld.test("Agent.run() asks for tasks only while the panel does not order e
   });
 });
 
-/** An agent that reports by WebSocket for so many hours, whose panel answers each check of the token. */
+/** An agent that reports by WebSocket for so many minutes, whose panel answers each check of the token. */
 async function checkTokens(
-  hours: number,
+  minutes: number,
   answer: () => Promise<boolean>,
 ): Promise<{ checks: number[]; known: number; closed: number; log: string[] }> {
   const world = new FakeWorld();
@@ -519,10 +519,10 @@ async function checkTokens(
   await live(world, async (time) => {
     const { connection } = world;
     connection.isTokenKnown = () => {
-      found.checks.push(performance.now() / 3_600_000);
+      found.checks.push(performance.now() / 60_000);
       return answer();
     };
-    await time.run(3_600_000);
+    await time.run(300_000);
     assertEquals(found.checks, [], "by POST each report is a check");
     world.moveTo(V2_WEBSOCKET);
     const socket = new PanelSocket(new FakeSocket(), {
@@ -532,20 +532,20 @@ async function checkTokens(
     });
     socket.close = () => void found.closed++;
     connection.sender.socket = socket;
-    await time.run(hours * 3_600_000);
+    await time.run(minutes * 60_000);
     connection.sender.socket = undefined;
   });
   return { ...found, known: world.tokensKnown, log: world.log };
 }
 
-Deno.test("Agent.run() asks once an hour whether the token is known while reports go by WebSocket", async () => {
-  const { checks, known, closed } = await checkTokens(3, () => Promise.resolve(true));
-  assertEquals(checks, [2, 3, 4]);
+Deno.test("Agent.run() asks every five minutes whether the token is known while reports go by WebSocket", async () => {
+  const { checks, known, closed } = await checkTokens(15, () => Promise.resolve(true));
+  assertEquals(checks, [10, 15, 20]);
   assertEquals([known, closed], [3, 0]);
 });
 
 Deno.test("Agent.run() closes the WebSocket of a panel that does not know the token any more, and says so", async () => {
-  const { known, closed, log } = await checkTokens(1, () => Promise.resolve(false));
+  const { known, closed, log } = await checkTokens(5, () => Promise.resolve(false));
   assertEquals([known, closed], [0, 1]);
   assertEquals(log.filter((line) => line.includes("token")), [
     "<4>panel: The panel does not know this node's token any more, so its open WebSocket is closed",
@@ -553,7 +553,7 @@ Deno.test("Agent.run() closes the WebSocket of a panel that does not know the to
 });
 
 Deno.test("Agent.run() keeps the WebSocket where it can't ask about the token", async () => {
-  const { known, closed, log } = await checkTokens(1, () => Promise.reject(refused));
+  const { known, closed, log } = await checkTokens(5, () => Promise.reject(refused));
   assertEquals([known, closed], [0, 0]);
   assertEquals(log, ["<6>panel: First report accepted, by v1 POST"]);
 });

@@ -26,6 +26,7 @@ Deno.test("agentProblems() say of each part what it can't do", () => {
     ping: "ICMP probes don't work: why",
     metrics: "metrics can't be served: why",
     gpu: "graphics cards can't be measured: why",
+    remote: "remote control is off",
     authorities: "some certificates can't be loaded: why",
   };
   for (const part of ["registration", "state", "ping", "metrics", "gpu", "authorities"] as const) {

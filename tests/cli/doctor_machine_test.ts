@@ -232,6 +232,13 @@ Deno.test("remoteResult() says whether a panel may run commands here, and as who
   const installed = { ...configOf("--enable-remote-control"), isConfigInstalled: true };
   const off = remoteResult({ ...configOf(), isConfigInstalled: true }, undefined);
   assertEquals(off.status, "skipped");
+  const asked = problemHealth("remote", "a command of the panel was refused");
+  const { status, text, advice } = remoteResult(configOf(), asked);
+  assertEquals([status, text], [
+    "warning",
+    "the running agent says: remote control is off: a command of the panel was refused",
+  ]);
+  assertStringIncludes(advice ?? "", "if the panel is to run commands");
   assertStringIncludes(off.text, "on: komari-agent-deno install --enable-remote-control");
   const of = (uid: number, config = installed) => {
     using _owner = replaced(Deno, { statSync: () => ({ uid }) as Deno.FileInfo });

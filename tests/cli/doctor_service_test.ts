@@ -360,6 +360,46 @@ function unitOf(
   };
 }
 
+Deno.test("serviceResult() says that a service ends again and again, and not that it is running", () => {
+  using _ = replaced(Deno, { osUptime: () => 1_000 });
+  const of = (startedAtMs: number, change: Readonly<Record<string, string>> = {}) => {
+    const unit = unitOf(
+      {
+        ...{ ActiveState: "active", NRestarts: "4", ExecMainCode: "1", ExecMainStatus: "133" },
+        ...{ ActiveEnterTimestampMonotonic: String(startedAtMs * 1_000), ...change },
+      },
+      { LimitAS: "9M" },
+    );
+    return serviceResult(foundOf(SERVICE, { unit }), undefined).text;
+  };
+  assertEquals(
+    of(990_000),
+    "x (systemd) ends again and again, and systemd has started it again 4 times: its runtime " +
+      `ended with code 133 (LimitAS=9M in ${DROP_IN})`,
+  );
+  assertStringIncludes(of(500_000), "x (systemd) is running", "that was long ago");
+  assertStringIncludes(of(990_000, { NRestarts: "1" }), "x (systemd) is running");
+});
+
+Deno.test("serviceResult() takes no limit for the cause that is wide enough", () => {
+  const table: [setting: Record<string, string>, isCause: boolean][] = [
+    [{ MemoryMax: "30M" }, true],
+    [{ MemoryMax: "2G" }, false],
+    [{ MemoryMax: "5%" }, true],
+    [{ LimitNPROC: "4:8" }, true],
+    [{ LimitNPROC: "65535" }, false],
+    [{ TasksMax: "infinity" }, false],
+  ];
+  for (const [settings, isCause] of table) {
+    const unit = unitOf(
+      { Result: "exit-code", ExecMainCode: "1", ExecMainStatus: "133" },
+      settings,
+    );
+    const { text } = serviceResult(foundOf({ ...SERVICE, isActive: false }, { unit }), undefined);
+    assertEquals(text.includes(DROP_IN), isCause, text);
+  }
+});
+
 Deno.test("serviceResult() says in systemd's words why a service does not run", () => {
   const exited = (status: string) => ({
     ...{ Result: "exit-code", ExecMainCode: "1", ExecMainStatus: status },
@@ -400,7 +440,7 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
       { Job: "7", SubState: "start-pre" },
       { ExecStartPre: "/bin/sleep 30" },
       `systemd is still starting it (start-pre) (ExecStartPre=/bin/sleep 30 in ${DROP_IN})`,
-      "remove that setting",
+      "correct that setting",
     ],
     [
       { Job: "7", SubState: "start" },
@@ -425,7 +465,7 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
       { ...exited("217"), User: "u" },
       { User: "u" },
       `there is no user u (User=u in ${DROP_IN})`,
-      "remove that setting",
+      "correct that setting",
     ],
     [
       { ...exited("203"), FragmentPath: DROP_IN },
@@ -444,7 +484,7 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
       exited("203"),
       { ExecStart: "/bin/sh", LimitNPROC: "1" },
       `(203/EXEC) (/bin/sh) (LimitNPROC=1 in ${DROP_IN})`,
-      "remove that setting",
+      "raise that limit, or remove it",
     ],
     [exited("226"), {}, "(226/NAMESPACE)", "which setting it names"],
     [
@@ -458,19 +498,19 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
       exited("200"),
       { WorkingDirectory: "/nothing" },
       `(200/CHDIR) (WorkingDirectory=/nothing in ${DROP_IN})`,
-      "remove that setting",
+      "correct that setting",
     ],
     [
       exited("203"),
       { RootDirectory: "/srv", ExecStart: "/bin/sh" },
       `(RootDirectory=/srv in ${DROP_IN})`,
-      "remove that setting",
+      "correct that setting",
     ],
     [
       { Result: "timeout" },
       { RuntimeMaxSec: "2" },
       `systemd has ended it (Result=timeout) (RuntimeMaxSec=2 in ${DROP_IN})`,
-      "remove that setting",
+      "correct that setting",
     ],
     [{ Result: "timeout" }, {}, "(Result=timeout)", "its log: journalctl"],
     [exited("3"), {}, "it exited with code 3", "read its log"],
@@ -484,7 +524,7 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
       { Job: "7", ActiveState: "deactivating", SubState: "stop" },
       { ExecStop: "/bin/sleep 60" },
       `systemd is still stopping it (stop) (ExecStop=/bin/sleep 60 in ${DROP_IN})`,
-      "remove that setting",
+      "correct that setting",
     ],
     [{ SubState: "auto-restart" }, {}, "it ended by itself", "read its log"],
     [
@@ -496,11 +536,16 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
     [
       { SubState: "auto-restart", ExecMainCode: "1", ExecMainStatus: "0", NRestarts: "2" },
       { ExecStart: "/bin/true" },
-      "it ends again and again, and systemd has started it 2 times",
+      "ends again and again, and systemd has started it again 2 times: it ended by itself",
       `correct ExecStart= in ${DROP_IN}, or remove it`,
     ],
     [exited("233"), {}, "(233/RUNTIME_DIRECTORY)", "which setting it names"],
-    [exited("1"), { LimitAS: "9M" }, "ended with code 1 (LimitAS=9M in", "remove that setting"],
+    [
+      exited("1"),
+      { LimitAS: "9M" },
+      "ended with code 1 (LimitAS=9M in",
+      "raise that limit, or remove it",
+    ],
     [exited("1"), { LimitAS: "infinity" }, "it exited with code 1", "read its log"],
     [{ Result: "oom-kill" }, {}, "memory was used up", "free -m"],
     [
@@ -513,13 +558,13 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
       killed("25"),
       { LimitFSIZE: "1" },
       "ended by SIGXFSZ (LimitFSIZE=1 in /etc",
-      "remove that setting",
+      "raise that limit, or remove it",
     ],
     [
       killed("5"),
       { MemoryDenyWriteExecute: "yes" },
       "ended by SIGTRAP (MemoryDenyWriteExecute=yes in",
-      "remove that setting",
+      "correct that setting",
     ],
     [killed("5"), { MemoryDenyWriteExecute: "no" }, "ended by SIGTRAP", "see what it said last"],
     [killed("6"), { LimitAS: "1", LimitNPROC: "2" }, "ended by SIGABRT", "remove LimitAS=1", 2],
@@ -528,7 +573,7 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
       { ...killed("11"), Result: "core-dump", ExecMainCode: "3" },
       { LimitSTACK: "1" },
       "ended by SIGSEGV (LimitSTACK=1 in",
-      "remove that setting",
+      "raise that limit, or remove it",
     ],
     [killed("34"), {}, "ended by signal 34", "journalctl -u x.service"],
     [
@@ -678,7 +723,7 @@ Deno.test("serviceResult() names the drop-in that takes a path from the service"
   };
   const hidden = found("/usr/bin/y -/etc/x");
   assertStringIncludes(hidden.text, `denied (InaccessiblePaths=/usr/bin/y -/etc/x in ${DROP_IN})`);
-  assertStringIncludes(hidden.advice ?? "", "remove that setting");
+  assertStringIncludes(hidden.advice ?? "", "correct that setting");
   for (const value of ["/etc/x/config", "/etc/y", "", "-"]) {
     assertStringIncludes(found(value).text, `; the last error in its log: ${lastError}`, value);
   }
@@ -1226,7 +1271,7 @@ Deno.test("serviceResult() warns of a user that the system does not know any mor
   assertEquals(advice, "make the user again: sudo komari-agent-deno install");
   assertStringIncludes(
     of({ isUserMissing: true }, { User: "u" }).advice ?? "",
-    "remove that setting",
+    "correct that setting",
   );
 });
 
@@ -1415,25 +1460,23 @@ Deno.test("serviceResult() takes a setting that forbids the runtime for why that
   );
   const { text, advice } = serviceResult(foundOf(state, { unit }), undefined);
   assertStringIncludes(text, `(SystemCallFilter=~@network-io in ${DROP_IN})`);
-  assertStringIncludes(advice ?? "", "remove that setting");
+  assertStringIncludes(advice ?? "", "correct that setting");
 });
 
 Deno.test("withStart() says how a service would end that nothing has started", () => {
   const why = "Cannot use key tokn of /x: there is none of that name";
-  const of = (text: string, service: string) => {
-    const [ofService, tested] = [["service", service], ["environment", text]].map(([id, text]) => ({
-      ...{ id: id ?? "", title: "X", ms: 1, ...failed(text ?? "", "start it") },
-    }));
-    const found = foundOf({ ...SERVICE, isActive: false, isEnabled: false });
-    const failure = tested && startFailure([tested], found);
-    return ofService && (failure ? withStart(ofService, failure) : ofService);
+  const found = foundOf({ ...SERVICE, isActive: false, isEnabled: false });
+  const failure = startFailure(why, found);
+  const of = (kind?: "unstarted") => {
+    const result = { ...failed("x is not running: nothing has started it", "start it"), kind };
+    return failure && withStart({ id: "service", title: "X", ms: 1, ...result }, failure);
   };
-  const cant = `this shell, since no check can run as it does: ${why}`;
-  const never = of(cant, "x is not running: nothing has started it since it was stopped");
-  assertStringIncludes(never?.text ?? "", `, and a start would fail: ${why}`);
-  assertStringIncludes(never?.advice ?? "", "repair that, and then: systemctl enable x --now");
-  assertEquals(of("this shell", "x: nothing has started it")?.advice, "start it");
-  assertEquals(of(cant, "x has ended: it exited with code 1")?.advice, "start it");
+  assertStringIncludes(of("unstarted")?.text ?? "", `, and a start would fail: ${why}`);
+  assertStringIncludes(
+    of("unstarted")?.advice ?? "",
+    "repair that, and then: systemctl enable x --now",
+  );
+  assertEquals(of()?.advice, "start it");
 });
 
 Deno.test("connectionsResult() names the proxy on the way, and the panel that may start again", () => {

@@ -35,6 +35,10 @@ Deno.test("readConfigFile() says where the syntax is wrong, and shows nothing of
     ["", "it ends too early"],
     ["{ /* s3cret", "it ends too early"],
     ['{"token": "s3cret', "at line 1, column 11"],
+    ["{“token”: 1}", "column 2: the quote “ is none of JSON's, which are \""],
+    ['{"token": "s3cret”}', "column 11: the quote ” is none"],
+    ["{'token': 1}", "column 2: the quote ' is none"],
+    ['{"token": "s3cret" "name": "“x”"}', "column 20"],
   ];
   for (const [text, place] of wrong) {
     const { message, cause } = assertThrows(() => read(text), UsageError, place, text);

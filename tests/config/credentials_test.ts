@@ -11,7 +11,7 @@ Deno.test("requireCredentials() is content with a panel, and a token or a key", 
 });
 
 Deno.test("requireCredentials() throws when the panel is missing, or what says as which node", () => {
-  const missing = (words: typeof NOTHING) =>
+  const missing = (words: Parameters<typeof requireCredentials>[0]) =>
     assertThrows(() => requireCredentials(words, { verb: "report" }), UsageError).message;
   assertStringIncludes(missing({ ...NOTHING, token: "t" }), "without --endpoint URL");
   assertStringIncludes(missing({ ...NOTHING, autoDiscoveryKey: "k" }), "without --endpoint URL");
@@ -19,6 +19,11 @@ Deno.test("requireCredentials() throws when the panel is missing, or what says a
   assertEquals(
     missing(NOTHING),
     'Cannot report without --endpoint URL; see --help, or try it with "demo"',
+  );
+  const unknownVariables = ["variable TOKEN is not known; did you mean AGENT_TOKEN?"];
+  assertStringIncludes(
+    missing({ ...NOTHING, endpoint, unknownVariables }),
+    "or --auto-discovery KEY; variable TOKEN is not known; did you mean AGENT_TOKEN?",
   );
   const { message } = assertThrows(
     () => requireCredentials(NOTHING, { verb: "install" }),

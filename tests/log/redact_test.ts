@@ -24,6 +24,7 @@ Deno.test("redactQueries() takes queries out of URLs and leaves questions alone"
 
 Deno.test("redactSecrets() removes secrets, plain and URL-encoded", () => {
   assertEquals(redactSecrets("token a/b, ?token=a%2Fb", ["", "a/b"]), "token …, ?token=…");
+  assertEquals(redactSecrets("a panel at p/a?token=a", ["a"]), "… panel at p/…?token=…");
 });
 
 const TOKEN = "t0k.en+/&=ABCDEFGH";

@@ -492,6 +492,22 @@ class NoPrograms extends Programs {
   }
 }
 
+Deno.test("RemoteControl tells the first order that it refuses, where it is off", async () => {
+  for (const programs of [undefined, new Programs()]) {
+    const seen: unknown[] = [];
+    const observer = { setProblem: (...problem: unknown[]) => void seen.push(problem) };
+    const control = new RemoteControl(programs, new FakePanel(), config, observer);
+    control.handle({ kind: "startup config", requestId: "1" });
+    control.handle({ kind: "file", requestId: "2", op: "list_roots", args: {} });
+    control.handle({ kind: "file", requestId: "3", op: "list_roots", args: {} });
+    await control.close();
+    assertEquals(
+      seen,
+      programs === undefined ? [["remote", "a file request of the panel was refused"]] : [],
+    );
+  }
+});
+
 Deno.test("RemoteControl refuses files with --disable-remote-files, and updates of sources", async () => {
   const panel = new FakePanel();
   const lines = await collectedLog(async () => {

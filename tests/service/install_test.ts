@@ -102,6 +102,15 @@ onOpenRc.test("install() removes the program from the previous folder when it mo
   assertEquals(fake.tree().filter((line) => line.endsWith(`${NAME} 755`)), programs);
 });
 
+onOpenRc.test("install() tries no folder again that could not be made", async (fake) => {
+  fake.write("/srv/file", "no folder");
+  const bad = [...ARGS, "--install-dir", "/srv/file/agent"];
+  await assertRejects(() => fake.install(bad), Error);
+  await fake.install(ARGS);
+  const programs = fake.tree().filter((line) => line.endsWith(`${NAME} 755`));
+  assertEquals(programs, [`/etc/init.d/${NAME} 755`, `/opt/${NAME}/${NAME} 755`]);
+});
+
 onOpenRc.test("install() returns a reason and keeps the service running when no report is accepted", async (fake) => {
   const refusal = await fake.install(ARGS);
   assertEquals(refusal, "p.example accepted no report within 30 s");

@@ -362,5 +362,5 @@ for (const [name, character] of Object.entries({ Latin: "x", Chinese: "长", con
 const LENGTHS: Record<string, number[]> = {
   Latin: [300, 300, 100],
   Chinese: [300, 100, 20],
-  controls: [300, 100, 20],
+  controls: [100, 20, 20],
 };
