@@ -136,9 +136,9 @@ export class Agent implements LinkOwner {
     let addresses: Addresses = {};
     while (!signal.aborted) {
       await this.#waitForTransport();
-      const lookup = publicAddresses.lookup(signal).catch((): Addresses => ({}));
       let accepted = await this.#sendBasicInfo(addresses);
-      const found = await lookup;
+      // Not at the same time: the runtime's first TLS takes 25 ms, which the first report would wait for.
+      const found = await publicAddresses.lookup(signal).catch((): Addresses => ({}));
       const isNew = found.ipv4 !== addresses.ipv4 || found.ipv6 !== addresses.ipv6;
       addresses = found;
       if (isNew && accepted && !signal.aborted) accepted = await this.#sendBasicInfo(addresses);

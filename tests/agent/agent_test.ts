@@ -384,6 +384,20 @@ withWorld.test("Agent.run() sends basic info again as soon as the addresses are 
   });
 });
 
+withWorld.test("Agent.run() looks for its addresses once the panel has answered the first basic info", async (world) => {
+  const answered = Promise.withResolvers<void>();
+  world.onInfo = () => answered.promise;
+  let lookups = 0;
+  world.addresses = () => Promise.resolve({ ipv4: `192.0.2.${++lookups}` });
+  await live(world, async (time) => {
+    await time.run(1000);
+    assertEquals([world.infos.length, lookups], [1, 0]);
+    answered.resolve();
+    await time.run(10);
+    assertEquals([world.infos.length, lookups], [2, 1]);
+  });
+});
+
 withWorld.test("Agent.run() sends the cores that there are at each basic info", async (world) => {
   await live(world, async (time) => {
     await time.run(1000);
