@@ -8,7 +8,7 @@ import {
 import { clockAdvice, clockDifference } from "../../lib/cli/doctor_clock.ts";
 import { networkLogCommand, setClockCommand } from "../../lib/cli/doctor_commands.ts";
 import { connectAdvice } from "../../lib/cli/doctor_connect_advice.ts";
-import { fullTable } from "../../lib/cli/doctor_connection.ts";
+import { fullTable } from "../../lib/cli/doctor_unconnected.ts";
 import { tlsAdvice } from "../../lib/cli/doctor_tls_advice.ts";
 import {
   failureText,

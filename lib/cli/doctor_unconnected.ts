@@ -1,0 +1,153 @@
+/**
+ * Why nothing connects to a panel, or to the proxy on the way, for `doctor`: what else is seen of the
+ * way there.
+ *
+ * @module
+ */
+
+import { isTimeout, withTimeout } from "../async/timeout.ts";
+import { attempt } from "../attempt.ts";
+import { DialError } from "../net/errors.ts";
+import { connectAbortable } from "../net/happy_eyeballs.ts";
+import { type CheckResult, failed } from "./checks.ts";
+import { refusingProxyAdvice } from "./doctor_advice.ts";
+import { connectAdvice } from "./doctor_connect_advice.ts";
+import { answersPing, kernelCount, SLOW_CONNECT_MS } from "./doctor_loss.ts";
+import {
+  detourOf,
+  filterFinding,
+  kernelRoutes,
+  type RouteFinding,
+  routeFinding,
+} from "./doctor_route.ts";
+import { sourceFinding } from "./doctor_source.ts";
+import {
+  failureText,
+  firstHop,
+  originLook,
+  originText,
+  usualAddresses,
+  type Way,
+} from "./doctor_way.ts";
+
+/** Packets that the kernel has dropped since answers to them would go by another interface. */
+const DROPPED_BY_FILTER = "IPReversePathFilter";
+
+/** Says why a connection was not opened, and what to do. */
+export async function notConnected(
+  error: unknown,
+  way: Way,
+  signal: AbortSignal,
+): Promise<CheckResult> {
+  const { proxy, answeredBy } = way;
+  const message = withPorts(failureText(error), way);
+  const stage = error instanceof DialError ? error.stage : "connect";
+  if (stage === "proxy") return failed(message, ...refusingProxyAdvice(message, way));
+  const { host, port } = firstHop(way);
+  const subject = proxy === undefined ? host : `the proxy ${host}`;
+  const text = isTimeout(error)
+    ? `Cannot connect to ${subject}${originText(way)} port ${port}: ${message}`
+    : answeredBy === ""
+    ? message
+    : `${message} (${answeredBy})`;
+  if (/refused/.test(message)) {
+    const open = proxy === undefined ? await openUrls(way, signal) : [];
+    const said = open.length === 0 ? text : `${text}; it connects for ${open.join(", ")}`;
+    return failed(said, ...connectAdvice(text, way, { open }));
+  }
+  const finding = firstStep(way) ?? fullTable();
+  if (finding !== undefined) {
+    return failed(`${text}; ${finding.text}`, ...connectAdvice(text, way, { finding }));
+  }
+  const address = way.addresses[0] ?? host;
+  const filtered = kernelCount(DROPPED_BY_FILTER);
+  const [isPinged, ofSource] = isTimeout(error) || /host is unreachable/.test(message)
+    ? await Promise.all([
+      answersPing(address, { config: way.config, signal }),
+      sourceFinding(address, { port, signal }),
+    ])
+    : [];
+  const ofAnswers = ofSource ??
+    (isPinged === false
+      ? filterFinding(address, kernelCount(DROPPED_BY_FILTER) - filtered)
+      : undefined);
+  if (ofAnswers !== undefined) {
+    const advice = connectAdvice(text, way, { finding: ofAnswers });
+    return failed(`${text}; ${ofAnswers.text}`, ...advice);
+  }
+  const pinged = isPinged === undefined
+    ? text
+    : isPinged
+    ? `${text}; it answers pings`
+    : `${text}; nor does it answer pings`;
+  const advice = connectAdvice(text, way, { isPinged });
+  const detour = isPinged === true || !isTimeout(error) ? undefined : detourOf(address);
+  return detour === undefined
+    ? failed(pinged, ...advice)
+    : failed(`${pinged}; ${detour.text}`, ...detour.advice, ...advice);
+}
+
+/** The usual addresses on the panel's host, other than the configured one, that can be connected to. */
+async function openUrls(way: Way, signal: AbortSignal): Promise<string[]> {
+  const hostname = way.addresses[0] ?? firstHop(way).host;
+  const urls = await Promise.all(
+    usualAddresses(way).map(async ({ address, port }) => {
+      try {
+        const connect = (signal: AbortSignal) => connectAbortable(hostname, { port, signal });
+        (await withTimeout(connect, { timeoutMs: SLOW_CONNECT_MS, signal })).close();
+        return address;
+      } catch {
+        signal.throwIfAborted();
+        return [];
+      }
+    }),
+  );
+  return urls.flat();
+}
+
+/** The message of an error, which says that no port is free where the missing address is there. */
+function withPorts(message: string, way: Way): string {
+  const route = kernelRoutes()(way.addresses[0] ?? firstHop(way).host);
+  // Without a usable address the kernel has none to send from.
+  if (route === undefined || !("source" in route) || (route.source ?? "::") === "::") {
+    return message;
+  }
+  const path = "/proc/sys/net/ipv4/ip_local_port_range";
+  const [from = "", to = ""] = attempt(() => Deno.readTextFileSync(path))?.trim().split(/\s+/) ??
+    [];
+  return message.replace(
+    /this machine has no address of that family, or no free port/,
+    `this machine has no free port for it, of ${from} to ${to}`,
+  );
+}
+
+/** The kernel's table of connections, if it is full: new ones are dropped then. */
+export function fullTable(): RouteFinding | undefined {
+  const read = (name: string) =>
+    Number(attempt(() => Deno.readTextFileSync(`/proc/sys/net/netfilter/nf_conntrack_${name}`)));
+  const [count, max] = [read("count"), read("max")];
+  if (!(max > 0) || count < max) return undefined;
+  return {
+    text: `the kernel's table of connections is full (${count} of ${max})`,
+    advice: [
+      `have it keep more: sysctl -w net.netfilter.nf_conntrack_max=${2 * max}`,
+      "see which: conntrack -S",
+    ],
+  };
+}
+
+/** Why no packet gets to any of the addresses, by the kernel; `undefined` where it sees nothing of one. */
+function firstStep(way: Way): RouteFinding | undefined {
+  const { addresses } = way;
+  const askRoute = kernelRoutes();
+  const all = (addresses.length > 0 ? addresses : [firstHop(way).host]).map((address) => {
+    const [isPanels] = originLook(way, address);
+    return routeFinding(address, { askRoute, isPanels });
+  });
+  const found = all.filter((it) => it !== undefined);
+  if (found.length < all.length) return undefined;
+  return {
+    text: [...new Set(found.map(({ text }) => text))].join("; "),
+    advice: [...new Set(found.flatMap(({ advice }) => advice))],
+  };
+}
