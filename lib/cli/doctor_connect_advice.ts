@@ -4,9 +4,8 @@
  * @module
  */
 
-import { attempt } from "../attempt.ts";
 import { isInContainer, isInContainerImage } from "../host/this_program.ts";
-import { addressScope, ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
+import { isLoopbackHost } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { proxyVariableNames } from "./doctor_advice.ts";
 import type { RouteFinding } from "./doctor_route.ts";
@@ -21,15 +20,11 @@ import {
   withoutProxy,
 } from "./doctor_way.ts";
 
-/** Whether this machine has no IPv6 at all. */
-const IPV6_OFF = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
-
 /** Advice for when no connection can be opened; one line where only one cause is left. */
 export function connectAdvice(
   message: string,
   way: Way,
-  { hasIpv6 = hasIpv6Address(), isContained = isInContainer(), finding, isPinged, open = [] }: {
-    hasIpv6?: boolean;
+  { isContained = isInContainer(), finding, isPinged, open = [] }: {
     /** Whether this process is in a container. */
     isContained?: boolean;
     finding?: RouteFinding | undefined;
@@ -44,19 +39,12 @@ export function connectAdvice(
   const address = addresses[0] ?? host;
   const ofUnit = unitAdvice(way);
   if (ofUnit !== undefined && !/refused/.test(message)) return [ofUnit];
-  const isIpv6 = (addresses.length > 0 ? addresses : [host]).every((it) => ipFamily(it) === 6);
-  if (isIpv6 && /unreachable|no address of that family/.test(message) && !hasIpv6) {
-    if (attempt(() => Deno.readTextFileSync(IPV6_OFF))?.trim() === "1") {
-      return [
-        `${host} is reached by IPv6 only, which is switched off here: sysctl -w ` +
-        "net.ipv6.conf.all.disable_ipv6=0, and in /etc/sysctl.d",
-      ];
-    }
-    return [
-      `${host} is reached by IPv6 only, and no interface here has an IPv6 address: give this machine ` +
-      "IPv6, or the panel an IPv4 address",
-    ];
-  }
+  const elsewhere = open.length === 0 ? [] : [
+    `see whether the panel answers at ${open.join(", ")}, and write that into ${
+      endpointPlace(way)
+    }`,
+  ];
+  if (finding !== undefined) return [...finding.advice, ...elsewhere];
   if (/no address of that family/.test(message)) {
     return [
       `see whether an address here may be used, and is not tentative, dadfailed or deprecated: ip addr`,
@@ -69,7 +57,6 @@ export function connectAdvice(
       "net.ipv4.ip_local_reserved_ports shows which of them are kept",
     ];
   }
-  if (finding !== undefined) return [...finding.advice];
   if (proxy !== undefined) {
     const names = proxyVariableNames(way);
     return [
@@ -77,18 +64,13 @@ export function connectAdvice(
       `correct ${names}, which names it, or reach the panel without it: ${withoutProxy(way)}`,
     ];
   }
-  const elsewhere = open.length === 0 ? [] : [
-    `see whether the panel answers at ${open.join(", ")}, and write that into ${
-      endpointPlace(way)
-    }`,
-  ];
   if (isLoopbackHost(address)) return [...elsewhere, ...loopbackAdvice(way, isContained)];
   const look = originLook(way);
   // What name servers say against that file is a doubt, and stands before all this.
   const isInHosts = answeredBy.includes("/etc/hosts");
   const ofHosts = isInHosts && way.doubts.length === 0 ? look : [];
   const ofName = isInHosts ? [] : look;
-  if (/does not let it through/.test(message)) {
+  if (/does not let it through|prohibited/.test(message)) {
     return [
       "see what forbids it here: nft list ruleset || iptables-save; journalctl -k | grep -i denied (SELinux, " +
       "AppArmor)",
@@ -130,20 +112,16 @@ export function connectAdvice(
     ...ofHosts,
     ...isPinged === undefined ? [`see whether that machine is up: ping -c 3 ${address}`] : [],
     ...ofName,
-    `see how far packets get: traceroute -n ${address}; if not beyond this machine's gateway, ` +
-    "the line of its provider is broken",
+    /host is unreachable/.test(message)
+      ? `see who says so: ping -c 3 ${address}; by "Destination Host Unreachable" a router before it means ` +
+        `that the machine is down, or not there, and by "filtered" or "prohibited" a firewall refuses`
+      : `see how far packets get: traceroute -n ${address}; if not beyond this machine's gateway, ` +
+        "the line of its provider is broken",
     OWN_FIREWALL,
     isPinged === false
       ? `see on the panel's machine whether it is up, and its firewall lets port ${port} pass`
       : there,
   ];
-}
-
-/** Whether an interface has an address of IPv6 that reaches beyond its cable. */
-function hasIpv6Address(): boolean {
-  return (attempt(() => Deno.networkInterfaces()) ?? []).some(({ address }) =>
-    ipFamily(address) === 6 && !["loopback", "link-local"].includes(addressScope(address) ?? "")
-  );
 }
 
 /** The panel's address is this machine's own, and nothing listens there. */

@@ -35,12 +35,17 @@ export async function slowConnections(
   return all.filter((it) => it.status === "rejected" && isTimeout(it.reason)).length;
 }
 
-/** The sum of some of the kernel's own counts of TCP on this machine, by their names in `nstat`. */
+/** The sum of some of the kernel's own counts on this machine, by their names in `nstat`. */
 export function kernelCount(...names: readonly string[]): number {
-  const text = attempt(() => Deno.readTextFileSync("/proc/net/netstat")) ?? "";
-  const [keys = [], values = []] = text.split("\n").filter((line) => line.startsWith("TcpExt:"))
-    .map((line) => line.split(" "));
-  return names.reduce((sum, name) => sum + Number(values[keys.indexOf(name)] ?? 0), 0);
+  const text = ["netstat", "snmp", "snmp6"]
+    .map((file) => attempt(() => Deno.readTextFileSync(`/proc/net/${file}`)) ?? "").join("");
+  const lines = text.split("\n").map((line) => line.split(/\s+/));
+  return names.reduce((sum, name) => {
+    // In pairs of lines, with the names above the numbers, or for IPv6 beside them.
+    const at = lines.findIndex((words) => words.includes(name));
+    const column = lines[at]?.indexOf(name) ?? 0;
+    return sum + Number((column === 0 ? lines[at]?.[1] : lines[at + 1]?.[column]) ?? 0);
+  }, 0);
 }
 
 /** Packets of TCP that this machine has sent again so far, for want of an answer. */

@@ -179,12 +179,17 @@ export function refused(address: string, { kind, route, hasRules }: Refusal): Ro
     };
 }
 
+/** Shows whether the kernel takes what routers announce for IPv6, and what the log says of it. */
+export function acceptedRouters(): string {
+  return `sysctl -a -r 'v6.*(accept_ra|forwarding)$'; ${networkLogCommand()}`;
+}
+
 /** Advice where a route to an address is missing. */
 export function missingRouteAdvice(address: string): string[] {
   // DHCP gives no gateway of IPv6.
   const origin = ipFamily(address) === 6
-    ? "if a router is to announce itself, see whether its advertisements are taken (accept_ra 1, or 2 on " +
-      `a machine that forwards): sysctl -a -r 'v6.*(accept_ra|forwarding)$'; ${networkLogCommand()}`
+    ? `if a router is to announce itself, see whether its advertisements are taken (accept_ra 1, or 2 on a ` +
+      `machine that forwards): ${acceptedRouters()}`
     : `if its address is by DHCP, see why that gave no gateway: ${networkLogCommand()}`;
   return [
     origin,

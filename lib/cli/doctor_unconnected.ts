@@ -12,6 +12,8 @@ import { connectAbortable } from "../net/happy_eyeballs.ts";
 import { type CheckResult, failed } from "./checks.ts";
 import { refusingProxyAdvice } from "./doctor_advice.ts";
 import { connectAdvice } from "./doctor_connect_advice.ts";
+import { firewallFinding } from "./doctor_prohibited.ts";
+import { familyFinding } from "./doctor_family.ts";
 import { answersPing, kernelCount, SLOW_CONNECT_MS } from "./doctor_loss.ts";
 import {
   detourOf,
@@ -50,16 +52,25 @@ export async function notConnected(
     : answeredBy === ""
     ? message
     : `${message} (${answeredBy})`;
-  if (/refused/.test(message)) {
+  const address = way.addresses[0] ?? host;
+  const isRefused = /refused/.test(message);
+  const isTold = isRefused || /unreachable|prohibited|does not let it/.test(message);
+  const firewall = isTold ? await firewallFinding(way, signal) : undefined;
+  const withFinding = ({ text: seen }: RouteFinding, said = text) => `${said}; ${seen}`;
+  if (isRefused) {
     const open = proxy === undefined ? await openUrls(way, signal) : [];
     const said = open.length === 0 ? text : `${text}; it connects for ${open.join(", ")}`;
-    return failed(said, ...connectAdvice(text, way, { open }));
+    return failed(
+      firewall === undefined ? said : withFinding(firewall, said),
+      ...connectAdvice(text, way, { open, finding: firewall }),
+    );
   }
-  const finding = firstStep(way) ?? fullTable();
+  const isCertain = firewall?.isOne !== false || /prohibited/.test(message);
+  const finding = familyFinding(way, kernelRoutes()) ?? firstStep(way) ?? fullTable() ??
+    (isCertain ? firewall : undefined);
   if (finding !== undefined) {
-    return failed(`${text}; ${finding.text}`, ...connectAdvice(text, way, { finding }));
+    return failed(withFinding(finding), ...connectAdvice(text, way, { finding }));
   }
-  const address = way.addresses[0] ?? host;
   const filtered = kernelCount(DROPPED_BY_FILTER);
   const [isPinged, ofSource] = isTimeout(error) || /host is unreachable/.test(message)
     ? await Promise.all([
@@ -70,10 +81,12 @@ export async function notConnected(
   const ofAnswers = ofSource ??
     (isPinged === false
       ? filterFinding(address, kernelCount(DROPPED_BY_FILTER) - filtered)
+      : isPinged
+      ? firewall
       : undefined);
   if (ofAnswers !== undefined) {
     const advice = connectAdvice(text, way, { finding: ofAnswers });
-    return failed(`${text}; ${ofAnswers.text}`, ...advice);
+    return failed(withFinding(ofAnswers), ...advice);
   }
   const pinged = isPinged === undefined
     ? text

@@ -17,7 +17,7 @@ const CONNECT_WORDS: Readonly<Record<string, string>> = {
   ENETDOWN: "the network interface is down",
   EHOSTDOWN: "host is down",
   ECONNABORTED: "the connection was broken off",
-  EACCES: "this machine does not let it through",
+  EACCES: "it is prohibited, here or on the way",
   EPERM: "this machine does not let it through",
   // So the kernel calls a route that throws everything away.
   EINVAL: "a route of this machine leads nowhere",

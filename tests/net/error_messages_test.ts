@@ -21,7 +21,7 @@ Deno.test("connectErrorMessage() says in words what the system's code means", ()
     ["EAFNOSUPPORT", "this machine has no address of that family"],
     ["ETIMEDOUT", "no answer"],
     ["EINVAL", "a route of this machine leads nowhere"],
-    ["EACCES", "this machine does not let it through"],
+    ["EACCES", "it is prohibited, here or on the way"],
     ["EPERM", "this machine does not let it through"],
     ["EMFILE", "this process has too many files open"],
   ];

@@ -346,7 +346,7 @@ function rows(port: number): Row[] {
     {
       cause: "an address of IPv6 on a machine without IPv6",
       endpoint: "http://[2001:db8::7]",
-      ...failed("connect", "→ 2001:db8::7 is reached by IPv6 only"),
+      ...failed("connect", "2001:db8::7 is an IPv6 address, and eth0", "1. switch IPv6 on"),
     },
     {
       cause: "large packets that are lost on the way out",
@@ -430,7 +430,23 @@ function rows(port: number): Row[] {
       cause: "a firewall that rejects what goes to the panel",
       plant: `iptables -A OUTPUT -p tcp --dport ${port} -j REJECT`,
       heal: "iptables -F OUTPUT",
-      ...failed("connect", "connection refused", "here or there", "nft list ruleset"),
+      ...failed(
+        "connect",
+        "a firewall of this machine refuses it",
+        `→ have it let port ${port} of`,
+      ),
+    },
+    {
+      cause: "an IPv4 address, on a machine that gets out by IPv6 alone",
+      plant: "ip -4 addr flush dev eth0; echo 0 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6; " +
+        "ip -6 addr add fd00::5/64 dev eth0 nodad; ip -6 route add default via fd00::1",
+      heal: `echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6; ${up}`,
+      endpoint: "http://192.0.2.7",
+      ...failed(
+        "connect",
+        "192.0.2.7 is an IPv4 address, and eth0",
+        "1. write a name of the panel with an IPv6 address",
+      ),
     },
   ];
 }

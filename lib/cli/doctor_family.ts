@@ -1,0 +1,67 @@
+/**
+ * Looks, for `doctor`, whether this machine and a panel have no family of addresses in common.
+ *
+ * @module
+ */
+
+import { attempt } from "../attempt.ts";
+import { FAR_ADDRESSES } from "../host/routes.ts";
+import { addressScope, ipFamily } from "../parse/ip_address.ts";
+import { networkLogCommand } from "./doctor_commands.ts";
+import { acceptedRouters, type AskRoute, type RouteFinding } from "./doctor_route.ts";
+import { endpointPlace, firstHop, given, type Way } from "./doctor_way.ts";
+
+/** Whether this machine has no IPv6 at all. */
+const IPV6_OFF = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
+
+/** A finding where all addresses are of the one family, and this machine gets out by the other one alone. */
+export function familyFinding(way: Way, askRoute: AskRoute): RouteFinding | undefined {
+  const { host } = firstHop(way);
+  const addresses = way.addresses.length > 0 ? way.addresses : [host];
+  const [family, ...others] = new Set(addresses.map((it) => ipFamily(it)));
+  if (family === undefined || others.length > 0) return undefined;
+  const other = family === 4 ? 6 : 4;
+  const out = askRoute(FAR_ADDRESSES[other === 4 ? 0 : 1]);
+  if (out === undefined || !("device" in out)) return undefined;
+  const { device } = out;
+  // Of the interface that leads out: that of a bridge of containers leads nowhere.
+  const hasAddress = (attempt(() => Deno.networkInterfaces()) ?? []).some(({ name, address }) =>
+    name === device && ipFamily(address) === family && addressScope(address) !== "link-local"
+  );
+  const route = askRoute(addresses[0] ?? host);
+  if (hasAddress || route === undefined || "device" in route || route.kind !== "none") {
+    return undefined;
+  }
+  const whose = host === addresses[0]
+    ? `${host} is an IPv${family} address`
+    : `${host} has IPv${family} addresses alone`;
+  const named = host === addresses[0]
+    ? `write a name of the panel with an IPv${other} address into ${endpointPlace(way)}`
+    : `give ${host} an IPv${other} address of its server (${family === 4 ? "AAAA" : "A"} record)`;
+  const proxy = way.url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
+  const isOff = family === 6 && attempt(() => Deno.readTextFileSync(IPV6_OFF))?.trim() === "1";
+  return {
+    text: `${whose}, and ${device}, by which this machine gets out, has IPv${other} ones alone`,
+    advice: [
+      ...isOff
+        ? [
+          "switch IPv6 on, which is off here: sysctl -w net.ipv6.conf.all.disable_ipv6=0, and in " +
+          "/etc/sysctl.d",
+        ]
+        : [],
+      `${named}, or have a CDN with both stand before it, such as Cloudflare`,
+      ...family === 4
+        ? [
+          `or name the panel, and ask a name server that gives addresses of a NAT64 (DNS64), if the provider ` +
+          `has one: ${given(way, "--custom-dns ADDRESS")}`,
+        ]
+        : [],
+      `or go through a proxy that has both: ${given(way, `${proxy}=http://HOST:PORT`)}`,
+      ...isOff ? [] : [
+        `if ${device} is to have an IPv${family} address, see why it has none: ${
+          family === 4 ? networkLogCommand() : acceptedRouters()
+        }`,
+      ],
+    ],
+  };
+}

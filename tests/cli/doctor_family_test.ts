@@ -1,0 +1,74 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { familyFinding } from "../../lib/cli/doctor_family.ts";
+import type { AskRoute } from "../../lib/cli/doctor_route.ts";
+import { wayTo } from "../../lib/cli/doctor_way.ts";
+import type { Refusal, Route } from "../../lib/host/routes.ts";
+import { ipFamily } from "../../lib/parse/ip_address.ts";
+import { replaced } from "../replaced.ts";
+import { configOf } from "./fake_context.ts";
+
+const OUT: Route = {
+  ...{ device: "eth0", hasCarrier: true, gateway: "fe80::1", network: undefined },
+  ...{ isSilent: false, source: undefined },
+};
+const NONE: Refusal = { kind: "none", route: undefined, hasRules: false };
+
+/** The finding for a panel with these addresses, on a machine with those, which has a way out by some families. */
+function found(
+  endpoint: string,
+  addresses: string[],
+  own: [name: string, address: string][],
+  families: readonly number[],
+) {
+  const interfaces = own.map(([name, address]) => ({ name, address }));
+  using _ = replaced(Deno, {
+    networkInterfaces: () => interfaces as Deno.NetworkInterfaceInfo[],
+    readTextFileSync: () => "0\n",
+  });
+  const way = wayTo(configOf(["doctor", "-e", endpoint, "-t", "x"]), []);
+  way.addresses = addresses;
+  const askRoute: AskRoute = (address) => families.includes(ipFamily(address) ?? 0) ? OUT : NONE;
+  return familyFinding(way, askRoute);
+}
+
+const [IPV4, IPV6] = ["192.0.2.7", "2001:db8::7"];
+const BY_IPV6: [string, string][] = [["eth0", "2001:db8:1::5"], ["eth0", "fe80::5"]];
+const BY_IPV4: [string, string][] = [["eth0", "198.51.100.5"], ["eth0", "fe80::5"]];
+
+Deno.test("familyFinding() says that a panel and this machine have no family in common", () => {
+  const docker: [string, string] = ["docker0", "172.17.0.1"];
+  for (const own of [BY_IPV6, [...BY_IPV6, docker]]) {
+    const { text, advice } = found("https://p.example", [IPV4], own, [6]) ?? {};
+    assertEquals(
+      text,
+      "p.example has IPv4 addresses alone, and eth0, by which this machine gets out, has IPv6 ones alone",
+    );
+    assertStringIncludes(
+      advice?.[0] ?? "",
+      "give p.example an IPv6 address of its server (AAAA record)",
+    );
+    assertStringIncludes(advice?.[1] ?? "", "(DNS64)");
+    assertStringIncludes(advice?.[2] ?? "", "HTTPS_PROXY=http://HOST:PORT");
+  }
+  const opposite = found("http://p.example", [IPV6], BY_IPV4, [4]);
+  assertStringIncludes(opposite?.advice[0] ?? "", "an IPv4 address of its server (A record)");
+  assertStringIncludes(opposite?.advice.join() ?? "", "accept_ra");
+  const literal = found(`http://${IPV4}`, [], BY_IPV6, [6]);
+  assertStringIncludes(literal?.text ?? "", "192.0.2.7 is an IPv4 address, and eth0");
+  assertStringIncludes(
+    literal?.advice[0] ?? "",
+    "write a name of the panel with an IPv6 address into -e",
+  );
+});
+
+Deno.test("familyFinding() is of no use where either has both, or nothing leads out", () => {
+  const table: Parameters<typeof found>[] = [
+    ["http://p.example", [IPV4, IPV6], BY_IPV6, [6]],
+    // It has an address, and lacks the gateway alone.
+    ["http://p.example", [IPV4], [...BY_IPV6, ["eth0", "198.51.100.5"]], [6]],
+    ["http://p.example", [IPV4], BY_IPV6, []],
+    ["http://p.example", [IPV4], BY_IPV4, [4, 6]],
+    ["http://p.example", [], BY_IPV4, [4]],
+  ];
+  for (const row of table) assertEquals(found(...row), undefined, row.join(" "));
+});
