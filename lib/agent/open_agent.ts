@@ -60,7 +60,7 @@ export interface OpenedAgent extends AsyncDisposable {
 /** Opens everything that needs files or programs; nothing is read from the network in this process. */
 export async function openAgent(config: Config, options: RunOptions): Promise<OpenedAgent> {
   await using opened = new AsyncDisposableStack();
-  // 1. What starts programs. The panels' names are resolved while the rest is opened.
+  // 1. What starts programs. Connections to the panels are prepared while the rest is opened.
   const shell = startShell({
     ...hostRoots(config.hostProc),
     ...{ os: options.os, gpu: config.gpu, asNobody: isRootUntilSealed(config) },
@@ -69,7 +69,7 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
   const names = new ShellNames(shell);
   const resolver = new SystemResolver(names);
   for (const { endpoint } of panelConfigs(config)) {
-    new NetDialer(config, resolver).lookUpAhead(new URL(endpoint));
+    new NetDialer(config, resolver).prepare(new URL(endpoint));
   }
 
   // The health file is written first: it takes what fails from here on.

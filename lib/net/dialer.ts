@@ -5,6 +5,7 @@ import { closeQuietly, ConnectionStream, type Dialer, type DialResult } from "./
 import type { SystemResolver } from "./dns.ts";
 import { Connector, type ConnectorOptions } from "./connector.ts";
 import { basicAuthorization, Proxies } from "./proxy.ts";
+import { gatherRandomness } from "./node_tls.ts";
 import { Tls, type TrustOptions } from "./tls.ts";
 
 /** Options of a dialer. */
@@ -97,9 +98,11 @@ export class NetDialer implements Dialer {
     }
   }
 
-  /** Starts to resolve the name that a connection to a URL's server will need, for one within 5 s. */
-  lookUpAhead(url: URL): void {
-    this.#connector.lookUpAhead((this.proxyFor(url) ?? serverOf(url).target).host);
+  /** Starts what a connection to a URL's server, within 5 s, will need: its address and randomness for TLS. */
+  prepare(url: URL): void {
+    const { isSecure, target } = serverOf(url);
+    this.#connector.lookUpAhead((this.proxyFor(url) ?? target).host);
+    if (isSecure) gatherRandomness().catch(() => {});
   }
 
   /** The proxy on the way to the server of a URL; `undefined` if there is none. */

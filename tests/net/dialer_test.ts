@@ -14,6 +14,7 @@ import { DialError } from "../../lib/net/errors.ts";
 import { FakeTime } from "../fake_time.ts";
 import { freePort } from "../free_port.ts";
 import { isolatedTest } from "../own_process.ts";
+import { replaced } from "../replaced.ts";
 import { realDeadline, realUntil } from "../real_deadline.ts";
 import { EchoServer } from "./echo_server.ts";
 import { TestNameServer } from "./fake_name_server.ts";
@@ -257,18 +258,25 @@ sanitized.test("NetDialer.dial() goes to the port of the scheme where a URL has 
   assertEquals(ports, [80, 443, 80, 443]);
 });
 
-sanitized.test("NetDialer.lookUpAhead() resolves the name that a connection will need", () => {
+sanitized.test("NetDialer.prepare() resolves the name that a connection will need, and has randomness gathered for TLS alone", () => {
   const asked: string[] = [];
   const lookUp = (host: string) => (asked.push(host), Promise.resolve(["192.0.2.1"]));
-  const ahead = (url: string, options: DialerOptions) => {
+  let gathered = 0;
+  using _ = replaced(crypto.subtle, {
+    generateKey: (): Promise<never> => (gathered++, Promise.reject(new Error("no randomness"))),
+  });
+  const gatheredFor = (url: string, options: DialerOptions) => {
+    gathered = 0;
     const recorder = new SystemResolver({ lookUp, lookUpHosts: lookUp });
-    new NetDialer(options, recorder).lookUpAhead(new URL(url));
+    new NetDialer(options, recorder).prepare(new URL(url));
+    return gathered;
   };
   const proxies = { http: "http://proxy.test:3128" };
-  ahead("http://panel.test", {});
-  ahead("http://panel.test", { proxies });
-  ahead("https://panel.test", { proxies });
-  ahead("https://panel.test", { nameServer: { host: "dns.test", port: 53 } });
+  assertEquals(gatheredFor("http://panel.test", {}), 0);
+  assertEquals(gatheredFor("http://panel.test", { proxies }), 0);
+  assertEquals(gatheredFor("https://panel.test", { proxies }), 1);
+  const nameServer = { host: "dns.test", port: 53 };
+  assertEquals(gatheredFor("https://panel.test", { nameServer }), 1);
   assertEquals(asked, ["panel.test", "proxy.test", "panel.test", "dns.test"]);
 });
 
