@@ -6,6 +6,7 @@ import type { TestPanel } from "../../test_panel/test_panel.ts";
 import type { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { fileResult, withFolder } from "../../end_to_end/remote_control.ts";
 import { REMOTE_CONTROL, withAgent } from "../../end_to_end/setup.ts";
+import { patience } from "../../patience.ts";
 import { eventually } from "../../remote/processes_below.ts";
 import { residentMb, seeProcess } from "./seen_process.ts";
 import { onLinux } from "../../only_on.ts";
@@ -81,6 +82,20 @@ async function downloadedBytes(files: FileManager, path: string): Promise<number
   return bytes;
 }
 
+/** The result of a request, which is made again where the agent has no time for it on a busy machine. */
+async function answered(
+  files: FileManager,
+  ...[op, args]: Parameters<FileManager["request"]>
+): Promise<unknown> {
+  for (const hang = patience();; hang.throwIfAborted()) {
+    try {
+      return await files.request(op, args);
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith("timeout: "))) throw error;
+    }
+  }
+}
+
 test("100 file requests at once are answered", async ({ files, folder }) => {
   for (let count = 0; count < 500; count++) {
     await Deno.writeTextFile(`${folder}/${"n".repeat(60)}-${count}`, "");
@@ -88,10 +103,11 @@ test("100 file requests at once are answered", async ({ files, folder }) => {
   const path = `${folder}/${"n".repeat(60)}-0`;
   await Deno.writeFile(path, new Uint8Array(256 * 1024));
   const hundred = Array.from({ length: 100 }, (_, index) => index);
-  const lists = await Promise.all(hundred.map(() => files.request("list", { path: folder })));
+  const lists = await Promise.all(hundred.map(() => answered(files, "list", { path: folder })));
   for (const list of lists) assert(Array.isArray(list) && list.length === 500);
   const searches = await Promise.all(hundred.map((index) => {
-    return files.request("search", { path: folder, query: `-${index}`, content: index % 2 === 0 });
+    const args = { path: folder, query: `-${index}`, content: index % 2 === 0 };
+    return answered(files, "search", args);
   }));
   assertEquals(searches.length, 100);
   const downloads = await Promise.all(
