@@ -194,12 +194,15 @@ Deno.test("ClientV2.call() passes on errors of the connection", async () => {
   assertEquals(sent.length, 1, "it is not tried again");
 });
 
-Deno.test("ClientV2 compresses bodies of 256 bytes and more", async () => {
+/** A text that is compressed. */
+const LONG = "x".repeat(1_400);
+
+Deno.test("ClientV2 compresses bodies that are longer than a packet", async () => {
   const { rpc, sent } = rpcTo(success, { compresses: true });
-  await rpc.report({ message: "short" }, WITHIN);
-  await rpc.report({ message: "x".repeat(300) }, WITHIN);
+  await rpc.report({ message: "x".repeat(1_300) }, WITHIN);
+  await rpc.report({ message: LONG }, WITHIN);
   assertEquals(sent.map(({ packed }) => packed), [false, true]);
-  assertEquals(sent[1]?.params, { report: { message: "x".repeat(300) } });
+  assertEquals(sent[1]?.params, { report: { message: LONG } });
   const body = sent[1]?.call.body;
   assert(body instanceof Uint8Array && body.length < 200);
 });
@@ -216,7 +219,7 @@ Deno.test("ClientV2 stops compressing for an hour when only plain bodies are acc
   for (const refusal of refusals) {
     const panel: Panel = (call) => call.packed ? refusal : success(call, [notice("a")]);
     const { rpc, sent } = rpcTo(panel, { compresses: true });
-    const report = { message: "x".repeat(300) };
+    const report = { message: LONG };
     assertEquals((await rpc.report(report, WITHIN)).length, 1);
     await rpc.report(report, WITHIN);
     time.tick(3_599_999);
@@ -229,7 +232,7 @@ Deno.test("ClientV2 stops compressing for an hour when only plain bodies are acc
 
 Deno.test("ClientV2 goes on compressing when a plain body is refused too", async () => {
   const { rpc, sent } = rpcTo(() => ({ status: 400, text: HTML }), { compresses: true });
-  const report = { message: "x".repeat(300) };
+  const report = { message: LONG };
   for (let n = 0; n < 2; n++) await assertRejects(() => rpc.report(report, WITHIN), PanelError);
   assertEquals(sent.map(({ packed }) => packed), [true, false, true, false]);
 });
@@ -237,14 +240,14 @@ Deno.test("ClientV2 goes on compressing when a plain body is refused too", async
 Deno.test("ClientV2 does not repeat a call that was refused for its content, or was not compressed", async () => {
   const saved = json(400, { id: 1, error: { code: -32000, message: "not saved" } });
   const cases: [PanelResponse, number][] = [
-    [saved, 300],
+    [saved, 1_400],
     [{ status: 400, text: HTML }, 10],
-    [{ status: 500, text: "oops" }, 300],
-    [{ status: 500, text: HTML }, 300],
-    [json(500, { error: "oops" }), 300],
-    [json(200, { error: "not now" }), 300],
-    [json(200, { id: 1, error: { message: "without a code" } }), 300],
-    [{ status: 502, text: HTML }, 300],
+    [{ status: 500, text: "oops" }, 1_400],
+    [{ status: 500, text: HTML }, 1_400],
+    [json(500, { error: "oops" }), 1_400],
+    [json(200, { error: "not now" }), 1_400],
+    [json(200, { id: 1, error: { message: "without a code" } }), 1_400],
+    [{ status: 502, text: HTML }, 1_400],
   ];
   for (const [answer, length] of cases) {
     const { rpc, sent } = rpcTo(() => answer, { compresses: true });
