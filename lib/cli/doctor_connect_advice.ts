@@ -47,7 +47,7 @@ export function connectAdvice(
   if (finding !== undefined) return [...finding.advice, ...elsewhere];
   if (/no address of that family/.test(message)) {
     return [
-      `see whether an address here may be used, and is not tentative, dadfailed or deprecated: ip addr`,
+      "see whether an address here may be used, and is not tentative, dadfailed or deprecated: ip addr",
     ];
   }
   if (/no free port/.test(message)) {

@@ -6,7 +6,7 @@
 
 import { attempt } from "../attempt.ts";
 import { FAR_ADDRESSES } from "../host/routes.ts";
-import { addressScope, ipFamily } from "../parse/ip_address.ts";
+import { addressBytes, addressScope, ipFamily } from "../parse/ip_address.ts";
 import { networkLogCommand } from "./doctor_commands.ts";
 import { acceptedRouters, type AskRoute, type RouteFinding } from "./doctor_route.ts";
 import { endpointPlace, firstHop, given, type Way } from "./doctor_way.ts";
@@ -21,6 +21,13 @@ export function familyFinding(way: Way, askRoute: AskRoute): RouteFinding | unde
   const [family, ...others] = new Set(addresses.map((it) => ipFamily(it)));
   if (family === undefined || others.length > 0) return undefined;
   const other = family === 4 ? 6 : 4;
+  const route = askRoute(addresses[0] ?? host);
+  if (route === undefined || ("kind" in route && route.kind !== "none")) return undefined;
+  // An address of the cable alone is taken where there is no other one.
+  const source = "device" in route ? route.source : undefined;
+  if (source !== undefined && addressScope(source) !== "link-local") return undefined;
+  const unusable = family === 6 ? unusableAddress() : undefined;
+  if (unusable !== undefined) return unusable;
   const out = askRoute(FAR_ADDRESSES[other === 4 ? 0 : 1]);
   if (out === undefined || !("device" in out)) return undefined;
   const { device } = out;
@@ -28,10 +35,7 @@ export function familyFinding(way: Way, askRoute: AskRoute): RouteFinding | unde
   const hasAddress = (attempt(() => Deno.networkInterfaces()) ?? []).some(({ name, address }) =>
     name === device && ipFamily(address) === family && addressScope(address) !== "link-local"
   );
-  const route = askRoute(addresses[0] ?? host);
-  if (hasAddress || route === undefined || "device" in route || route.kind !== "none") {
-    return undefined;
-  }
+  if (hasAddress) return undefined;
   const whose = host === addresses[0]
     ? `${host} is an IPv${family} address`
     : `${host} has IPv${family} addresses alone`;
@@ -62,6 +66,42 @@ export function familyFinding(way: Way, askRoute: AskRoute): RouteFinding | unde
           family === 4 ? networkLogCommand() : acceptedRouters()
         }`,
       ],
+    ],
+  };
+}
+
+const IFA_F_DADFAILED = 0x08;
+const IFA_F_TENTATIVE = 0x40;
+
+/** The kernel's word for an address of IPv6 of this machine that can't be used, by that; else `undefined`. */
+export function unusableStates(): (address: string) => "tentative" | "dadfailed" | undefined {
+  const lines = (attempt(() => Deno.readTextFileSync("/proc/net/if_inet6")) ?? "").split("\n");
+  const all = new Map(lines.map((line) => {
+    const [address = "", , , , flags = ""] = line.trim().split(/\s+/);
+    return [address, parseInt(flags, 16)];
+  }));
+  return (address) => {
+    const bytes = addressBytes(address) ?? [];
+    const flags = all.get(bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("")) ?? 0;
+    if ((flags & IFA_F_DADFAILED) !== 0) return "dadfailed";
+    return (flags & IFA_F_TENTATIVE) !== 0 ? "tentative" : undefined;
+  };
+}
+
+/** A finding where an address of IPv6 of this machine can't be used. */
+function unusableAddress(): RouteFinding | undefined {
+  const stateOf = unusableStates();
+  const [found] = (attempt(() => Deno.networkInterfaces()) ?? [])
+    .filter(({ address }) => stateOf(address) !== undefined);
+  if (found === undefined) return undefined;
+  const { name, address } = found;
+  const state = stateOf(address);
+  return {
+    text: `${address} of ${name} can't be used (${state})`,
+    advice: [
+      state === "dadfailed"
+        ? `another machine in the network of ${name} has that address, too: give one of them another one`
+        : `wait until the kernel has seen that no other machine has it: ip -6 addr show dev ${name} tentative`,
     ],
   };
 }

@@ -12,6 +12,7 @@ import { addressScope, ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { lastSetting, settingText } from "../service/loaded_unit.ts";
 import { type CheckResult, failed, ok, skipped, warning } from "./checks.ts";
 import { networkLogCommand } from "./doctor_commands.ts";
+import { unusableStates } from "./doctor_family.ts";
 import { type AskRoute, kernelRoutes, missingRouteAdvice, refused } from "./doctor_route.ts";
 import { restart } from "./doctor_unit_settings.ts";
 import { failureText, firstHop, unitAdvice, type Way } from "./doctor_way.ts";
@@ -93,7 +94,12 @@ export async function checkNetwork(way: Way, signal: AbortSignal): Promise<Check
   if (all === undefined) return unlistedAddresses(way);
   const withAddress = all.filter(({ isUp, addresses }) => isUp && addresses.length > 0);
   if (withAddress.length === 0) return noAddress(all);
-  const shown = withAddress.map(({ name, addresses }) => `${name} ${addresses[0]}`).join(", ");
+  const stateOf = unusableStates();
+  const shown = withAddress.map(({ name, addresses }) => {
+    const usable = addresses.find((it) => stateOf(it) === undefined) ?? addresses[0] ?? "";
+    const state = stateOf(usable);
+    return state === undefined ? `${name} ${usable}` : `${name} ${usable} (${state})`;
+  }).join(", ");
   const askRoute = kernelRoutes();
   const routes = defaultRoutes(askRoute);
   if (routes === undefined) return ok(shown);

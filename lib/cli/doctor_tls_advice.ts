@@ -21,6 +21,10 @@ const DAY_MS = 24 * 60 * 60_000;
 /** Clocks that differ by less are both right, for a certificate. */
 const SAME_CLOCK_MS = 60 * 60_000;
 
+/** Issuers that are named for what reads the connections of a network. */
+const INTERCEPTOR =
+  /proxy|inspect|firewall|filter|gateway|intercept|mitm|security|virus|forti|zscaler|sophos|palo ?alto|blue ?coat|netskope|umbrella|untangle|kaspersky|avast|bitdefender|\beset\b|squid|charles|burp|fiddler|check ?point|watchguard|barracuda/i;
+
 /** How a certificate is refused whose time is over, or has not begun. */
 export const OF_DATE = /expired|not valid (yet|at this time)/;
 
@@ -126,12 +130,11 @@ export function tlsAdvice(
         }`
         : `see ${file}, which was added to this system, and is left out: ${reason}`
     );
-    return [
-      ...left,
-      ...misnamed,
-      ...issuerAdvice(show, { certificate, way }),
-      ...isAlone ? [] : [other, ...isPanels],
-    ];
+    const others = isAlone ? [] : [other, ...isPanels];
+    const own = issuerAdvice(show, { certificate, way });
+    return INTERCEPTOR.test(certificate?.issuer ?? "")
+      ? [...left, ...others, ...misnamed, ...own]
+      : [...left, ...misnamed, ...own, ...others];
   }
   if (/no answer within/.test(message)) {
     return [

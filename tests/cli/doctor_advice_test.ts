@@ -300,6 +300,11 @@ Deno.test("tlsAdvice() goes by the cause", () => {
     tlsAdvice("its issuer is unknown", proxied, CERTIFICATE).join(),
     "the proxy answers in its place, by an authority of its own",
   );
+  const [first] = tlsAdvice("its issuer is unknown", wayTo("https://p.example"), {
+    ...CERTIFICATE,
+    issuer: "Office Web Filter CA",
+  });
+  assertStringIncludes(first ?? "", "something on the way answers in its place");
   const lone = (...caCerts: string[]) => {
     const way = wayTo("https://p.example");
     const certificate = { ...CERTIFICATE, isAlone: true };

@@ -61,6 +61,26 @@ Deno.test("familyFinding() says that a panel and this machine have no family in 
   );
 });
 
+Deno.test("familyFinding() names an address of IPv6 that can't be used", () => {
+  const table = [["08", "dadfailed", "another machine"], [
+    "40",
+    "tentative",
+    "wait until",
+  ]] as const;
+  for (const [flags, state, advice] of table) {
+    using _ = replaced(Deno, {
+      networkInterfaces: () =>
+        [{ name: "eth0", address: "2001:db8:1::5" }] as Deno.NetworkInterfaceInfo[],
+      readTextFileSync: () => `20010db8000100000000000000000005 02 40 00 ${flags}     eth0\n`,
+    });
+    const way = wayTo(configOf(["doctor", "-e", `http://[${IPV6}]`, "-t", "x"]), []);
+    const finding = familyFinding(way, () => ({ ...OUT, source: "fe80::5" }));
+    assertEquals(finding?.text, `2001:db8:1::5 of eth0 can't be used (${state})`);
+    assertStringIncludes(finding?.advice[0] ?? "", advice);
+    assertEquals(familyFinding(way, () => ({ ...OUT, source: "2001:db8:1::5" })), undefined);
+  }
+});
+
 Deno.test("familyFinding() is of no use where either has both, or nothing leads out", () => {
   const table: Parameters<typeof found>[] = [
     ["http://p.example", [IPV4, IPV6], BY_IPV6, [6]],

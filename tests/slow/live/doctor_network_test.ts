@@ -410,7 +410,7 @@ function rows(port: number): Row[] {
         "ip -6 addr add 2001:db8::5/64 dev eth0; ip -6 route add 2001:db8:1::/48 dev eth0",
       heal: "echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6",
       endpoint: "http://[2001:db8:1::7]",
-      ...failed("connect", "no address of that family", "→ see whether"),
+      ...failed("connect", "2001:db8::5 of eth0 can't be used (tentative)", "→ wait until"),
     },
     {
       cause: "no free port",
