@@ -25,7 +25,7 @@ import type { PanelProbes } from "./panel_probes.ts";
 import type { ReportTimer } from "./report_timer.ts";
 
 const TASKS_INTERVAL_MS = 30_000;
-const TOKEN_CHECK_MS = 5 * 60_000;
+const TOKEN_CHECK_MS = 15 * 60_000;
 const FIRST_INFO_RETRY_MS = 5_000;
 /** Fields of basic info: each number has fewer of them. */
 const INFO_LEVEL = { withCapability: 0, usual: 1, withoutNewColumns: 2 } as const;
@@ -211,7 +211,7 @@ export class Agent implements LinkOwner {
   }
 
   /**
-   * Asks every five minutes whether the panel knows the token, while reports go by WebSocket: one that has
+   * Asks every quarter of an hour whether the panel knows the token, while reports go by WebSocket: one that has
    * removed the node accepts them there all the same, and refuses only the next connection.
    */
   async #tokenLoop(): Promise<void> {

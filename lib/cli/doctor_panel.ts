@@ -75,7 +75,7 @@ export function panelChain(
 }
 
 async function noPanel(
-  { unknownVariables }: Config,
+  { unknownVariables, isConfigInstalled, configPath }: Config,
   unreadableConfig: string | undefined,
 ): Promise<CheckResult> {
   if (unreadableConfig !== undefined) {
@@ -98,6 +98,12 @@ async function noPanel(
         "run it as root (sudo)",
       );
     }
+  }
+  if (isConfigInstalled) {
+    return failed(
+      `${configPath}, of the installed service, names no panel`,
+      "name it: sudo komari-agent-deno install -e URL -t TOKEN",
+    );
   }
   return failed(
     ["no panel is configured", ...unknownVariables].join("; "),

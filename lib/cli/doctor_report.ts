@@ -26,7 +26,7 @@ const CONSEQUENCES: readonly (readonly [
   cause?: CheckResult["kind"],
 ])[] = [
   [ON_THE_WAY, ["agent", "connections"]],
-  [["token"], ["service"], /Cannot report without/],
+  [["panel", "token"], ["service"], /Cannot report without/],
   [["panel"], ["service"], /Cannot read --config \S+: (?:no such file|it is a folder)/],
   [["config"], ["service"], /Cannot (?:use|read) /],
   [["tls"], ["authorities"]],

@@ -124,6 +124,8 @@ const FOREIGN_QUOTE =
 
 /** Names the place of a syntax error, without any of the text. */
 function syntaxProblem(text: string, error: unknown): string {
+  // As UTF-16 each letter of English has a byte that is zero.
+  if (text.includes("\0")) return "it is no text in UTF-8; save it as such";
   const message = error instanceof Error ? error.message : "";
   const [, position] = /at position (\d+)$/.exec(message) ?? [];
   if (position === undefined) return "it is no valid JSON: it ends too early";

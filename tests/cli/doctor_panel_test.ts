@@ -444,6 +444,13 @@ Deno.test("panelChain() tell a service's configuration that is gone from one for
   } finally {
     Deno.readTextFile = readTextFile;
   }
+  const ofService = { ...configOf(["doctor"]), isConfigInstalled: true, configPath: "/etc/x.json" };
+  const named = await panelChain(ofService)[0]?.run(signal);
+  assertEquals(named?.text, "/etc/x.json, of the installed service, names no panel");
+  const unknownVariables = ["variable SERVER is not known; did you mean AGENT_ENDPOINT?"];
+  const guessed = await panelChain({ ...configOf(["doctor"]), unknownVariables })[0]?.run(signal);
+  assertEquals(guessed?.text, `no panel is configured; ${unknownVariables}`);
+  assertStringIncludes(guessed?.advice ?? "", "AGENT_ENDPOINT and AGENT_TOKEN");
 });
 
 Deno.test("panelChain() accuse a name server of inventing addresses only where a link fails", async () => {

@@ -46,6 +46,7 @@ Deno.test("readConfigFile() says where the syntax is wrong, and shows nothing of
     assertEquals(String(cause).includes("s3cret"), false, String(cause));
     assertEquals(message.startsWith("Cannot use --config c: it is no valid JSON"), true, message);
   }
+  assertThrows(() => read("\ufffd\ufffd{\0}\0"), UsageError, "it is no text in UTF-8");
 });
 
 Deno.test("readConfigFile() takes null for a key that is not there", () => {
