@@ -1,3 +1,4 @@
+import { abortable } from "@std/async/abortable";
 import { getLogger, roundMs } from "../log/log.ts";
 import { AnswerRequests } from "./answer_requests.ts";
 import { AnswerTimeout } from "./answer_timeout.ts";
@@ -73,7 +74,7 @@ export class PanelLink {
     this.#linkLog = new LinkLog(connection.observers, { version: settings.protocolVersion });
   }
 
-  /** Runs until the signal aborts and the reports in flight have ended. */
+  /** Runs until the signal aborts, and the reports in flight have ended or were aborted. */
   async run(): Promise<void> {
     if (this.#signal.aborted) return;
     const stopped = Promise.withResolvers<void>();
@@ -82,7 +83,8 @@ export class PanelLink {
     await stopped.promise;
     this.#longPoll?.abort();
     clearTimeout(this.#retryTimer);
-    await Promise.all(this.#inFlight);
+    // Those by WebSocket end with it, and results of commands may still need it.
+    await abortable(Promise.all(this.#inFlight), this.#connection.calls).catch(() => {});
   }
 
   /**

@@ -115,10 +115,9 @@ export class PanelConnection {
     this.#client.closeIdle();
   }
 
-  /** Aborts the calls in flight, and closes the connections. */
+  /** Aborts the calls in flight, and closes the idle connections. */
   close(): void {
     this.#calls.abort();
-    this.sender.socket?.close();
     this.#client.close();
   }
 }

@@ -155,7 +155,7 @@ export class PanelSocket {
     await abortable(this.#ask(request), signal);
   }
 
-  /** Makes a call that ends with the connection: one to the signal of each report costs 2 % of it. */
+  /** Makes a call that ends with the connection: a listener of a signal at each report costs 2 % of it. */
   #ask({ method, params, timeoutMs }: Omit<RpcRequest, "signal">): Promise<void> {
     const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<void>();

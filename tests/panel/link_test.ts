@@ -294,6 +294,22 @@ timed.test("PanelLink.run() ends when the report in flight has", async (time) =>
   owner.close();
 });
 
+timed.test("PanelLink.run() leaves the WebSocket open for results when it gives up a report that is not answered", async (time) => {
+  const panel = new FakePanel();
+  panel.mute = true;
+  const stop = new AbortController();
+  const owner = panel.open(stop.signal, {});
+  const running = owner.link.run();
+  await time.run(100);
+  stop.abort();
+  panel.connection.close();
+  await running;
+  assertEquals([panel.socket.sent.length, panel.socket.closeReason], [1, ""]);
+  owner.close();
+  await time.run(0);
+  assertEquals([panel.socket.closeReason, panel.lines("warning")], ["it was closed here", []]);
+});
+
 withPanel.test("PanelLink.run() aborts its pull when it ends", async (panel) => {
   const signals: AbortSignal[] = [];
   const { onPull } = panel;
