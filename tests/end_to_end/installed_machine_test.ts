@@ -6,7 +6,7 @@ import { TempFolder } from "../temp_folder.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { AgentProcess } from "./agent_process.ts";
 import { until } from "./setup.ts";
-import { TlsFront } from "./tls_front.ts";
+import { RawServer } from "../net/raw_server.ts";
 
 const NAME = "komari-agent-deno";
 const AUTHORITIES = "/etc/pki/ca-trust/source/anchors";
@@ -19,7 +19,7 @@ asRoot.test("the program uses what is installed on its machine: configuration, r
   const certificate = await makeCertificate();
   if (certificate === undefined) return;
   using panel = await startTestPanel({ discoveryKey: DISCOVERY_KEY });
-  await using front = new TlsFront(panel, certificate);
+  await using front = new RawServer((it) => it.leadTo(panel.port), { certificate });
   const paths = servicePaths(NAME, { uid: 0, home: "", userRuntimeDir: "", os: "linux" });
   // Nobody's agent is below it.
   Deno.chmodSync(folder.path, 0o755);

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { readCertificate } from "../../lib/net/certificate.ts";
 import { realUntil } from "../real_deadline.ts";
-import { EchoServer } from "./echo_server.ts";
+import { echoServer } from "./raw_server.ts";
 import { makeCertificate, makeSelfSigned } from "./test_authority.ts";
 import { SANITIZED, sanitized } from "../sanitized_tests.ts";
 import { onlyIf } from "../only_on.ts";
@@ -14,7 +14,7 @@ const withOpenssl = onlyIf(certificate !== undefined, SANITIZED);
 
 withOpenssl.test("readCertificate() reads one that nobody trusts, and closes (needs openssl)", async () => {
   if (!certificate) return;
-  await using server = new EchoServer({ certificate });
+  await using server = echoServer({ certificate });
   for (const host of ["other.test", "127.0.0.1"]) {
     const connection = await Deno.connect({ port: server.port });
     const found = await readCertificate(connection, { host, signal });
@@ -53,7 +53,7 @@ withOpenssl.test("readCertificate() names the organization of an issuer, and tel
   const own = await makeSelfSigned("-days", "2", "-subj", "/O=Acme/CN=panel.test");
   if (!own) return;
   const { cert, key } = own;
-  await using server = new EchoServer({ certificate: { authority: "", certificate: cert, key } });
+  await using server = echoServer({ certificate: { authority: "", certificate: cert, key } });
   const connection = await Deno.connect({ port: server.port });
   const found = await readCertificate(connection, { host: "panel.test", signal });
   assertEquals([found.issuer, found.isSelfSigned, found.names], ["Acme", true, []]);

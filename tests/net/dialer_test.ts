@@ -16,7 +16,7 @@ import { freePort } from "../free_port.ts";
 import { isolatedTest } from "../own_process.ts";
 import { replaced } from "../replaced.ts";
 import { realDeadline, realUntil } from "../real_deadline.ts";
-import { EchoServer } from "./echo_server.ts";
+import { echoServer, type RawServer } from "./raw_server.ts";
 import { TestNameServer } from "./fake_name_server.ts";
 import { startHttpProxy, startSocksProxy, type TestProxy } from "./fake_proxies.ts";
 import { roundTrip } from "./round_trip.ts";
@@ -46,7 +46,7 @@ function leadingTo(...addresses: readonly string[]): SystemResolver {
 const system = leadingTo("127.0.0.1");
 
 /** Opens a stream, has 1.2 MB go both ways, closes it and waits until the server has noticed. */
-async function use(address: string, server: EchoServer, options: DialerParts): Promise<void> {
+async function use(address: string, server: RawServer, options: DialerParts): Promise<void> {
   const url = new URL(address);
   url.port = `${server.port}`;
   const { stream, forward } = await openDialer(options).dial(url, { signal });
@@ -62,7 +62,7 @@ async function use(address: string, server: EchoServer, options: DialerParts): P
 /** Tests something by all four schemes; those with TLS need openssl. */
 function bySchemes(
   name: string,
-  run: (scheme: string, server: EchoServer) => Promise<void>,
+  run: (scheme: string, server: RawServer) => Promise<void>,
   options: { hostname?: string; isIsolated?: boolean } = {},
 ): void {
   const test = options.isIsolated === true
@@ -76,7 +76,7 @@ function bySchemes(
       ignore: isSecure && certificate === undefined,
       fn: async () => {
         const secured = isSecure && certificate ? { certificate } : {};
-        await using server = new EchoServer({ ...options, ...secured });
+        await using server = echoServer({ ...options, ...secured });
         await run(scheme, server);
       },
     });

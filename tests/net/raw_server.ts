@@ -1,22 +1,32 @@
 import { realDeadline } from "../real_deadline.ts";
+import type { TestCertificate } from "./test_authority.ts";
+
+type RawConnection = Deno.TcpConn | Deno.TlsConn;
 
 /** The other side of a connection, in the hands of a test. */
 export class RawPeer {
-  readonly #connection: Deno.TcpConn;
+  readonly #connection: RawConnection;
   #unread = new Uint8Array(0);
 
-  constructor(connection: Deno.TcpConn) {
+  constructor(connection: RawConnection) {
     this.#connection = connection;
   }
 
-  /** The next request: its head, and as much body as it says; `undefined` when there is none. */
-  async request(): Promise<{ head: string; body: string } | undefined> {
+  /** The head of the next request; `undefined` when there is none. */
+  async head(): Promise<string | undefined> {
     let head = "";
     while (!head.endsWith("\r\n\r\n")) {
       const byte = await this.read(1);
       if (byte === undefined) return undefined;
       head += String.fromCharCode(...byte);
     }
+    return head;
+  }
+
+  /** The next request: its head, and as much body as it says; `undefined` when there is none. */
+  async request(): Promise<{ head: string; body: string } | undefined> {
+    const head = await this.head();
+    if (head === undefined) return undefined;
     const length = Number(/^content-length: (\d+)\r$/im.exec(head)?.[1] ?? 0);
     const body = await this.read(length);
     return body && { head, body: new TextDecoder().decode(body) };
@@ -25,7 +35,7 @@ export class RawPeer {
   /** The next `count` bytes; `undefined` when there are no more. */
   async read(count: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
     while (this.#unread.length < count) {
-      const more = await this.readSome();
+      const more = await this.#receive();
       if (more === undefined) return undefined;
       this.#unread = Uint8Array.from([...this.#unread, ...more]);
     }
@@ -36,6 +46,10 @@ export class RawPeer {
 
   /** Whatever comes next from the line; `undefined` when it has ended or was reset. */
   async readSome(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    return this.#unread.length > 0 ? await this.read(this.#unread.length) : await this.#receive();
+  }
+
+  async #receive(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const buffer = new Uint8Array(64 * 1024);
     const count = await this.#connection.read(buffer).catch(() => null);
     return count === null ? undefined : buffer.slice(0, count);
@@ -64,6 +78,19 @@ export class RawPeer {
     await this.write(head.join("\r\n") + text);
   }
 
+  /** Connects to a port of this machine, and passes on bytes both ways until one side ends. */
+  async leadTo(port: number, first = ""): Promise<void> {
+    const server = new RawPeer(await Deno.connect({ hostname: "127.0.0.1", port }));
+    await server.write(first);
+    const pump = async (from: RawPeer, to: RawPeer) => {
+      for (let bytes; (bytes = await from.readSome()) !== undefined;) {
+        if (!await to.write(bytes)) break;
+      }
+      for (const peer of [from, to]) peer.close();
+    };
+    await Promise.all([pump(this, server), pump(server, this)]);
+  }
+
   /** The server's port. */
   get port(): number {
     return this.#connection.localAddr.port;
@@ -79,21 +106,32 @@ export class RawPeer {
   }
 }
 
+interface RawServerOptions {
+  readonly hostname?: string;
+  readonly certificate?: TestCertificate | undefined;
+}
+
 /** A server on loopback that deals with each connection as a test likes, and ends all with its block. */
 export class RawServer implements AsyncDisposable {
-  readonly #listener: Deno.TcpListener;
+  readonly #listener: Deno.Listener<RawConnection, Deno.NetAddr>;
   readonly #serve: (peer: RawPeer, index: number) => Promise<unknown>;
   readonly #open = new Set<RawPeer>();
   readonly #accepting: Promise<void>;
   /** How many connections there have been. */
   accepted = 0;
 
-  /** `serve` is told how many connections there have been before. */
+  /** `serve` is told how many connections there have been before; by TLS with a certificate. */
   constructor(
     serve: (peer: RawPeer, index: number) => Promise<unknown>,
-    { hostname = "127.0.0.1" } = {},
+    { hostname = "127.0.0.1", certificate }: RawServerOptions = {},
   ) {
-    this.#listener = Deno.listen({ hostname, port: 0 });
+    const address = { hostname, port: 0 };
+    this.#listener = certificate === undefined ? Deno.listen(address) : Deno.listenTls({
+      ...address,
+      cert: certificate.certificate,
+      key: certificate.key,
+      alpnProtocols: ["h2", "http/1.1"],
+    });
     this.#serve = serve;
     this.#accepting = this.#accept();
   }
@@ -132,6 +170,13 @@ export class RawServer implements AsyncDisposable {
     }
     await Promise.all(served);
   }
+}
+
+/** A server that says back all that it is told. */
+export function echoServer(options: RawServerOptions = {}): RawServer {
+  return new RawServer(async (peer) => {
+    for (let bytes; (bytes = await peer.readSome()) !== undefined;) await peer.write(bytes);
+  }, options);
 }
 
 /** Runs a server until `use` has ended, which fails when it hangs. */

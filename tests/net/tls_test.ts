@@ -6,7 +6,7 @@ import { NodeTlsStream } from "../../lib/net/node_tls.ts";
 import { loadAuthorities, Tls } from "../../lib/net/tls.ts";
 import { FakeTime } from "../fake_time.ts";
 import { realDeadline, realUntil } from "../real_deadline.ts";
-import { EchoServer, LoopbackServer } from "./echo_server.ts";
+import { echoServer, type RawPeer, RawServer } from "./raw_server.ts";
 import { roundTrip } from "./round_trip.ts";
 import { makeCertificate } from "./test_authority.ts";
 import { onlyIf } from "../only_on.ts";
@@ -38,27 +38,17 @@ async function start(
 }
 
 /** Answers each connection so; afterwards it is open until the other side ends it. */
-class OddServer extends LoopbackServer {
-  readonly #answer: (connection: Deno.Conn) => Promise<"end" | void>;
-
-  constructor(answer: (connection: Deno.Conn) => Promise<"end" | void>) {
-    super(Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-    this.#answer = answer;
-  }
-
-  protected override async serve(connection: Deno.Conn): Promise<void> {
-    const buffer = new Uint8Array(4096);
-    await connection.read(buffer);
-    if (await this.#answer(connection) === "end") return;
-    while (await connection.read(buffer) !== null);
-  }
+function oddServer(answer: (peer: RawPeer) => unknown): RawServer {
+  return new RawServer(async (peer) => {
+    await peer.readSome();
+    await answer(peer);
+    await peer.ended();
+  });
 }
-
-const mute = () => Promise.resolve();
 
 withOpenssl.test("Tls.start() rejects untrusted certificates, with the cause (needs openssl)", async () => {
   if (!certificate) return;
-  await using server = new EchoServer({ certificate });
+  await using server = echoServer({ certificate });
   const { caCerts } = trust;
   const unknown = "its issuer is unknown to this machine";
   const table: [TlsOptions, string, string][] = [
@@ -87,7 +77,7 @@ withOpenssl.test("Tls.start() rejects untrusted certificates, with the cause (ne
 withOpenssl.test("Tls.start() trusts the machine's authorities beside those that are given (needs openssl)", async () => {
   const other = await makeCertificate();
   if (!certificate || !other) return;
-  await using server = new EchoServer({ certificate });
+  await using server = echoServer({ certificate });
   using folder = new TempFolder();
   const script = `
       import { Tls } from "${new URL("../../lib/net/tls.ts", import.meta.url)}";
@@ -113,7 +103,7 @@ withOpenssl.test("Tls.start() trusts the machine's authorities beside those that
 
 withOpenssl.test("Tls.start() accepts a name with a final dot (needs openssl)", async () => {
   if (!certificate) return;
-  await using server = new EchoServer({ certificate });
+  await using server = echoServer({ certificate });
   const stream = await start(new Tls(trust), server.port, { host: "localhost." });
   await roundTrip(stream, 10);
   stream.close();
@@ -122,9 +112,7 @@ withOpenssl.test("Tls.start() accepts a name with a final dot (needs openssl)", 
 for (const options of TRUSTS) {
   sanitized.test(`Tls.start() says so when the server speaks no TLS, ${told(options)}`, async () => {
     const answer = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
-    await using server = new OddServer(async (connection) => {
-      await connection.write(new TextEncoder().encode(answer));
-    });
+    await using server = oddServer((peer) => peer.write(answer));
     const error = await assertRejects(() => start(new Tls(options), server.port), DialError);
     assertEquals(
       error.message,
@@ -134,7 +122,7 @@ for (const options of TRUSTS) {
   });
 
   sanitized.test(`Tls.start() rejects when the server hangs up, ${told(options)}`, async () => {
-    await using server = new OddServer(() => Promise.resolve("end"));
+    await using server = oddServer((peer) => peer.close());
     const error = await assertRejects(() => start(new Tls(options), server.port), DialError);
     assertEquals(
       error.message,
@@ -144,7 +132,7 @@ for (const options of TRUSTS) {
 
   sanitized.test(`Tls.start() gives a mute server 10 s, ${told(options)}`, async () => {
     const { promise: greeted, resolve: greet } = Promise.withResolvers<void>();
-    await using server = new OddServer(() => Promise.resolve(greet()));
+    await using server = oddServer(() => greet());
     using time = new FakeTime();
     const started = start(new Tls(options), server.port);
     started.catch(() => {});
@@ -161,7 +149,7 @@ for (const options of TRUSTS) {
 
   sanitized.test(`Tls.start() rejects with the signal's reason at once, ${told(options)}`, async () => {
     const { promise: greeted, resolve: greet } = Promise.withResolvers<void>();
-    await using server = new OddServer(() => Promise.resolve(greet()));
+    await using server = oddServer(() => greet());
     const controller = new AbortController();
     const started = start(new Tls(options), server.port, { signal: controller.signal });
     await greeted;
@@ -173,7 +161,7 @@ for (const options of TRUSTS) {
 
   withOpenssl.test(`Tls.start() gives a stream that waits when a side does not read, ${told(options)}`, async () => {
     if (!certificate) return;
-    await using server = new EchoServer({ certificate });
+    await using server = echoServer({ certificate });
     const stream = await start(new Tls(options), server.port);
     // Nobody reads what comes back, so both directions fill up.
     let sent = 0;
@@ -189,7 +177,6 @@ for (const options of TRUSTS) {
     stream.close();
     await sending;
     assert(ended instanceof Error);
-    server.end();
   });
 
   withOpenssl.test(`Tls.start() gives a stream that tells the other side's end, ${told(options)}`, async () => {
@@ -221,7 +208,7 @@ for (const options of TRUSTS) {
 
   withOpenssl.test(`Tls.start() gives a stream whose close() ends a read under way, ${told(options)}`, async () => {
     if (!certificate) return;
-    await using server = new EchoServer({ certificate });
+    await using server = echoServer({ certificate });
     const stream = await start(new Tls(options), server.port);
     const reading = stream.read(new Uint8Array(1));
     stream.close();
@@ -232,7 +219,7 @@ for (const options of TRUSTS) {
 
 withOpenssl.test("Tls.start() closes connections to a server without an answer from the second on, until one answers", async () => {
   if (!certificate) return;
-  await using muteServer = new OddServer(mute);
+  await using muteServer = oddServer(() => {});
   const tls = new Tls(trust);
   const giveUp = async () => {
     const controller = new AbortController();
@@ -248,7 +235,7 @@ withOpenssl.test("Tls.start() closes connections to a server without an answer f
     await giveUp();
     await realUntil(() => muteServer.open <= 1);
   }
-  await using server = new EchoServer({ certificate });
+  await using server = echoServer({ certificate });
   for (let count = 0; count < 2; count++) {
     const stream = await start(tls, server.port);
     assertEquals(stream instanceof NodeTlsStream, count === 0, "it costs megabytes");
@@ -256,7 +243,6 @@ withOpenssl.test("Tls.start() closes connections to a server without an answer f
     stream.close();
     await realUntil(() => server.open === 0);
   }
-  muteServer.end();
 });
 
 Deno.test("loadAuthorities() has the runtime load what a variable names, and nothing without one", () => {

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
-import { TlsFront } from "../end_to_end/tls_front.ts";
+import { RawServer } from "../net/raw_server.ts";
 import { TestNameServer } from "../net/fake_name_server.ts";
 import { makeCertificate, makeSelfSigned } from "../net/test_authority.ts";
 import { TempFolder } from "../temp_folder.ts";
@@ -47,7 +47,8 @@ withOpenssl.test("a sealed agent trusts a self-signed certificate that is an aut
   if (own === undefined) return;
   using panel = await startTestPanel({ token: TOKEN });
   const { cert, key } = own;
-  await using front = new TlsFront(panel, { certificate: cert, authority: cert, key });
+  const certificate = { certificate: cert, authority: cert, key };
+  await using front = new RawServer((it) => it.leadTo(panel.port), { certificate });
   using folder = new TempFolder();
   const args = ["--ca-cert", `${folder.path}/cert.pem`];
   Deno.writeTextFileSync(`${folder.path}/cert.pem`, cert);
@@ -62,7 +63,7 @@ for (const [name, trust] of Object.entries(TRUSTING)) {
     async () => {
       if (certificate === undefined) return;
       using panel = await startTestPanel({ token: TOKEN });
-      await using front = new TlsFront(panel, certificate);
+      await using front = new RawServer((it) => it.leadTo(panel.port), { certificate });
       const endpoint = `https://localhost:${front.port}`;
       // Of the options, that one is for the panel alone.
       const isForProbes = name !== "--ca-cert";

@@ -5,7 +5,7 @@ import { TestNameServer } from "../../net/fake_name_server.ts";
 import { startHttpProxy, startSocksProxy, type TestProxy } from "../../net/fake_proxies.ts";
 import { makeCertificate } from "../../net/test_authority.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
-import { TlsFront } from "../../end_to_end/tls_front.ts";
+import { RawServer } from "../../net/raw_server.ts";
 
 const TOKEN = "w4y-0ptions+/&=";
 const certificate = await makeCertificate();
@@ -111,7 +111,7 @@ for (const [carrier, fault] of CARRIERS) {
     async fn() {
       if (certificate === undefined) return;
       await play(async (panel) => {
-        await using front = new TlsFront(panel, certificate);
+        await using front = new RawServer((it) => it.leadTo(panel.port), { certificate });
         const file = await Deno.makeTempFile();
         await Deno.writeTextFile(file, certificate.authority);
         const endpoint = `https://localhost:${front.port}`;
