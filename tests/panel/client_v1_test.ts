@@ -1,5 +1,4 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { describeError } from "../../lib/log/log.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { HttpClient } from "../../lib/net/http_client.ts";
@@ -14,7 +13,6 @@ import {
   toWireProbeResult,
   toWireReport,
 } from "../../lib/panel/protocol.ts";
-import { CLOSED_PORT } from "../free_port.ts";
 
 const TOKEN = "s3cret/+&=";
 const SUCCESS = '{"status":"success"}';
@@ -32,23 +30,18 @@ const WITHIN = { timeoutMs: 10_000, signal: never };
 
 type Handler = (request: Request) => Response | Promise<Response>;
 
-/** A client of a panel at an address; closed with the block. */
-function clientOf(endpoint: string): Disposable & { panel: ClientV1 } {
+/** A panel that answers like this, and a client of it. */
+function served(handler: Handler, path = ""): AsyncDisposable & { panel: ClientV1 } {
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, handler);
+  const endpoint = `http://127.0.0.1:${server.addr.port}${path}`;
   const client = new HttpClient({ dialer: new NetDialer() });
   const headers = [["user-agent", "komari-agent-deno/0"]] as const;
   const limit = new MessageLimit();
   const fetch = createPanelFetch({ endpoint, token: TOKEN }, { client, headers, limit });
-  return { panel: new ClientV1(fetch), [Symbol.dispose]: () => client.close() };
-}
-
-/** A panel that answers like this, and a client of it. */
-function served(handler: Handler, path = ""): AsyncDisposable & { panel: ClientV1 } {
-  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, handler);
-  const client = clientOf(`http://127.0.0.1:${server.addr.port}${path}`);
   return {
-    panel: client.panel,
+    panel: new ClientV1(fetch),
     async [Symbol.asyncDispose]() {
-      client[Symbol.dispose]();
+      client.close();
       await server.shutdown();
     },
   };
@@ -118,11 +111,6 @@ Deno.test("ClientV1 takes an answer with settings, does not obey, and tells of t
 Deno.test("ClientV1 throws the kind of error that an answer means", async () => {
   const html = { headers: { "content-type": "text/html" } };
   const cases: [() => Response, PanelFailure, string][] = [
-    [
-      () => Response.json({ status: "error", message: "Unauthorized." }, { status: 401 }),
-      "unauthorized",
-      "token",
-    ],
     [() => Response.json({ error: "bad row" }, { status: 500 }), "rejected", '"bad row"'],
     [() => Response.json({ error: {}, status: "error" }, { status: 500 }), "rejected", "500"],
     [() => new Response("", { status: 500 }), "rejected", "500"],
@@ -139,15 +127,6 @@ Deno.test("ClientV1 throws the kind of error that an answer means", async () => 
     [() => new Response("", { status: 405 }), "unsupported protocol", "405"],
     [() => new Response("{}"), "unreadable", "not a panel's"],
     [() => new Response("", { status: 200 }), "unreadable", "not a panel's"],
-    [
-      () =>
-        new Response("", {
-          status: 302,
-          headers: { location: "https://sso.example/login?next=s3cret" },
-        }),
-      "redirected",
-      "https://sso.example/login (",
-    ],
     [() => new Response("", { status: 302 }), "redirected", "redirected to"],
   ];
   for (const [answer, failure, words] of cases) {
@@ -157,35 +136,6 @@ Deno.test("ClientV1 throws the kind of error that an answer means", async () => 
     assertStringIncludes(error.message, words);
     assertStringIncludes(error.message, "Cannot send report (POST /api/clients/report): ");
   }
-});
-
-Deno.test("ClientV1 refuses endless and compressed answers", async () => {
-  const chunk = new Uint8Array(64 * 1024).fill(0x20);
-  const endless = () =>
-    new Response(new ReadableStream({ pull: (controller) => controller.enqueue(chunk) }));
-  assertStringIncludes((await failureOf(endless)).message, "longer than");
-  const bomb = () => {
-    let left = 500;
-    const zeros = new ReadableStream<Uint8Array<ArrayBuffer>>({
-      pull(controller) {
-        if (left-- === 0) controller.close();
-        else controller.enqueue(chunk);
-      },
-    });
-    return new Response(zeros.pipeThrough(new CompressionStream("gzip")), {
-      headers: { "content-encoding": "gzip" },
-    });
-  };
-  assertStringIncludes((await failureOf(bomb)).message, "encoding");
-});
-
-Deno.test("ClientV1 names the cause of a failed connection, without the URL", async () => {
-  using it = clientOf(`http://127.0.0.1:${CLOSED_PORT}`);
-  const error = await assertRejects(() => it.panel.sendReport(REPORT, WITHIN), PanelError);
-  assertEquals(error.failure, "unreachable");
-  assertStringIncludes(error.message, "refused");
-  assertEquals(error.message.includes("token"), false);
-  assertEquals(describeError(error).includes("s3cret"), false);
 });
 
 Deno.test("ClientV1.fetchTasks() takes a list of up to 1 MiB", async () => {

@@ -188,21 +188,6 @@ Deno.test("stepLink() loads a panel that restarts no more than agents that try a
   }
 });
 
-Deno.test("stepLink() ignores an answer that comes after its WebSocket was closed", () => {
-  const before = play([...UP, closed(60_000)]).state;
-  assertEquals(play([accepted(V2_WEBSOCKET)], AUTO, { from: before }), {
-    state: before,
-    effects: [],
-    effectNames: "",
-  });
-});
-
-Deno.test("stepLink() waits for the WebSocket of the last resort while it is dialled", () => {
-  const before = play([START, BLOCKED, ...NEITHER]).state;
-  assertEquals([before.lastResort, before.socket], [true, "dialling"]);
-  assertEquals(play([DUE], AUTO, { from: before }).effectNames, "");
-});
-
 Deno.test("stepLink() takes a WebSocket of less than 15 s for a short one", () => {
   const shortAfter = (durationMs: number) =>
     play([...UP, closed(durationMs)]).state.shortConnections;
@@ -286,6 +271,10 @@ const TABLES: readonly (readonly [LinkSettings, string])[] = [
       by old post, v1 POST lost, due | none | dial v2
     a WebSocket that is lost
       up, closed | none | dial v2
+    an answer that comes after its WebSocket was closed
+      up, closed, v2 WebSocket accepted | none | nothing
+    a report that got lost: the end of the WebSocket will come
+      up, v2 WebSocket lost | v2 WebSocket | nothing
     a WebSocket that goes mute
       up, v2 WebSocket lost, timed out | none | report by v2 POST
     a WebSocket that was mute from the start
@@ -306,6 +295,10 @@ const TABLES: readonly (readonly [LinkSettings, string])[] = [
       by post, due, opened, timed out early | v2 POST | wait 6000
     POST that fails after it worked
       by post, v2 POST lost | none | wait 1000
+    one report that POST refuses after it worked
+      by post, v2 POST rejected | v2 POST | nothing
+    a report that tries POST: nothing else starts
+      start, blocked, due | none | nothing
     POST that fails while a WebSocket is dialled
       by post, due, v2 POST lost, due, blocked | none | report by v2 POST
     a late answer by POST after the WebSocket took over
@@ -314,6 +307,8 @@ const TABLES: readonly (readonly [LinkSettings, string])[] = [
       by post, due, opened, v2 WebSocket accepted, v2 POST lost | v2 WebSocket | nothing
     a panel with nothing but the older WebSocket
       start, blocked, neither | none | dial v1
+    the last resort, while it is dialled
+      start, blocked, neither, due | none | nothing
     the last resort, opened
       start, blocked, neither, opened | v1 WebSocket | report by v1 WebSocket
     the last resort, refused
@@ -337,6 +332,8 @@ const TABLES: readonly (readonly [LinkSettings, string])[] = [
     the last resort, closed at once
       start, blocked, neither, opened, closed at once | none | wait 1000
     the last resort, lost while POST is tried
+      last resort, due, closed | none | nothing
+    the last resort, lost while POST is tried in vain
       last resort, due, closed, v2 POST unsupported | none | report by v1 POST
     version 1 lost to an update of the panel
       by old post, v1 POST unsupported | none | wait 1000
@@ -517,52 +514,25 @@ for (const why of ["protocol error", "close frame"] as const) {
   });
 }
 
-Deno.test("stepLink() tries POST and waits longer, without a warning, when a rule closes connections", () => {
-  let { state } = play(UP);
-  const waits: string[] = [];
-  for (let count = 0; count < 5; count++) {
-    const end = play([closed(60_000, "refused")], AUTO, { from: state });
-    assertEquals(end.effects.map((it) => it.kind), ["report"]);
-    const back = play([accepted(V2_POST)], AUTO, { from: end.state });
-    waits.push(back.effectNames);
-    ({ state } = play([DUE, OPENED, accepted(V2_WEBSOCKET)], AUTO, { from: back.state }));
-  }
-  assertEquals(waits, ["wait 3000", "wait 6000", "wait 12000", "wait 22500", "wait 22500"]);
-});
-
-Deno.test("stepLink() does not wait longer for a WebSocket because connections timed out", () => {
-  let { state } = play(UP);
-  const waits: string[] = [];
-  for (let count = 0; count < 6; count++) {
-    const end = play([closed(10_000, "timed out")], AUTO, { from: state });
-    assertEquals(end.effects.map((it) => it.kind), ["report"]);
-    const back = play([accepted(V2_POST)], AUTO, { from: end.state });
-    waits.push(back.effectNames);
-    ({ state } = play([DUE, OPENED, accepted(V2_WEBSOCKET)], AUTO, { from: back.state }));
-  }
-  assertEquals(waits, Array(6).fill("wait 3000"));
-});
+const endings = [
+  ["are closed by a rule", 60_000, "refused", [3000, 6000, 12_000, 22_500, 22_500]],
+  ["time out", 10_000, "timed out", [3000, 3000, 3000, 3000, 3000]],
+] as const;
+for (const [what, durationMs, why, waitsMs] of endings) {
+  Deno.test(`stepLink() tries POST without a warning, and dials after these waits, when connections ${what}`, () => {
+    let { state } = play(UP);
+    for (const waitMs of waitsMs) {
+      const end = play([closed(durationMs, why)], AUTO, { from: state });
+      assertEquals(end.effects.map((it) => it.kind), ["report"]);
+      const back = play([accepted(V2_POST)], AUTO, { from: end.state });
+      assertEquals(back.effectNames, `wait ${waitMs}`);
+      ({ state } = play([DUE, OPENED, accepted(V2_WEBSOCKET)], AUTO, { from: back.state }));
+    }
+  });
+}
 
 Deno.test("stepLink() never leaves a link without a next step", () => {
-  const events: readonly LinkEvent[] = [
-    DUE,
-    OPENED,
-    BLOCKED,
-    REFUSED,
-    SILENT,
-    closed(5),
-    closed(60_000),
-    closed(10_000, "timed out"),
-    accepted(V2_WEBSOCKET),
-    accepted(V2_POST),
-    accepted(V1_POST),
-    lost(V2_POST),
-    lost(V1_POST),
-    accepted(V1_WEBSOCKET),
-    UNSUPPORTED,
-    unsupported(V1_POST),
-    rejected(V2_POST),
-  ];
+  const events = Object.values(EVENTS).flatMap((events) => events.length === 1 ? events : []);
   const picks = fc.array(fc.nat(), { maxLength: 40, size: "max" });
   const settings = fc.constantFrom(AUTO, CONTROLLED, OLDER, HTTP, HTTP_OLDER);
   const happened = new Set<LinkEvent>();
@@ -611,36 +581,11 @@ function canHappen(state: LinkState, event: LinkEvent, waiting: boolean): boolea
   }
 }
 
-Deno.test("stepLink() keeps a POST that works when the panel refuses what one report says", () => {
-  const before = play(BY_POST).state;
-  const { state, effectNames } = play([rejected(V2_POST)], AUTO, { from: before });
-  assertEquals([state.transport, effectNames], [V2_POST, ""]);
-});
-
-Deno.test("stepLink() waits for the end of a WebSocket whose report got lost", () => {
-  const { state, effectNames } = play([...UP, lost(V2_WEBSOCKET)]);
-  assertEquals([state.transport, state.socket, effectNames], [V2_WEBSOCKET, "open", ""]);
-});
-
 Deno.test("stepLink() tries POST when a panel floods a WebSocket, however long that lasted", () => {
   for (const end of ["flooded", "refused"] as const) {
     const { state, effectNames } = play([...UP, closed(60_000, end)]);
     assertEquals([state.shortConnections, effectNames], [3, "report by v2 POST"], end);
   }
-});
-
-Deno.test("stepLink() starts nothing while a report tries POST", () => {
-  const trying = play([START, BLOCKED]).state;
-  assertEquals(play([DUE], AUTO, { from: trying }), {
-    state: trying,
-    effects: [],
-    effectNames: "",
-  });
-  // The WebSocket of the last resort ends while the newer POST is tried.
-  const from = play([DUE], AUTO, { from: play(LAST_RESORT).state }).state;
-  assertEquals([from.trying, from.socket], [2, "open"]);
-  const { state, effectNames } = play([closed(60_000)], AUTO, { from });
-  assertEquals([state.transport, state.trying, effectNames], [undefined, 2, ""]);
 });
 
 Deno.test("stepLink() dials one WebSocket at a time when version 1 was found", () => {

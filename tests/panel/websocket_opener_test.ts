@@ -18,6 +18,13 @@ function opener(open: (url: URL) => Promise<never>): WebSocketOpener {
   return new WebSocketOpener(access, { dialer: { dial: open }, headers: [] });
 }
 
+/** One that dials a server of the test's. */
+function openerAt(endpoint: string, options: { orderBytes?: number } = {}): WebSocketOpener {
+  return new WebSocketOpener({ endpoint, token: "t" }, {
+    ...{ dialer: new NetDialer(), headers: [], ...options },
+  });
+}
+
 const closedDoor = opener(() => Promise.reject(new Error("nobody dials here")));
 
 Deno.test("WebSocketOpener.open() dials the path of the purpose, with the encoded token", async () => {
@@ -32,12 +39,7 @@ Deno.test("WebSocketOpener.open() dials the path of the purpose, with the encode
   for (const [purpose, path] of cases) {
     const dialled: URL[] = [];
     const refused = new DialError("refused", { stage: "connect" });
-    const { open } = {
-      open(url: URL) {
-        dialled.push(url);
-        return Promise.reject(refused);
-      },
-    };
+    const open = (url: URL) => (dialled.push(url), Promise.reject(refused));
     assertEquals(await assertRejects(() => opener(open).open(purpose, never), DialError), refused);
     assertEquals(dialled.map((url) => url.host + url.pathname + url.search), [`panel${path}`]);
   }
@@ -95,9 +97,7 @@ Deno.test("WebSocketOpener.openTerminal() gives nothing for a session that is go
       await peer.request();
       await peer.answer(body, [], status);
     }, async ({ origin }) => {
-      const access = { endpoint: origin, token: "t" };
-      const opener = new WebSocketOpener(access, { dialer: new NetDialer(), headers: [] });
-      const opening = opener.openTerminal("t", never);
+      const opening = openerAt(origin).openTerminal("t", never);
       if (error === undefined) assertEquals(await opening, undefined);
       else await assertRejects(() => opening, PanelError, error);
     });
@@ -121,9 +121,7 @@ Deno.test("WebSocketOpener.open() takes orders up to the limit, and skips longer
     await peer.write(serverFrame(1, "", { declared: 64n * 1024n * 1024n + 1n }));
     await peer.ended();
   }, async ({ origin }) => {
-    const access = { endpoint: origin, token: "t" };
-    const options = { dialer: new NetDialer(), headers: [], orderBytes: 10_000 };
-    const socket = await new WebSocketOpener(access, options).open({ version: 2 }, never);
+    const socket = await openerAt(origin, { orderBytes: 10_000 }).open({ version: 2 }, never);
     const skipped: number[] = [];
     socket.onSkipped = ({ lengthBytes }) => void skipped.push(lengthBytes);
     assertEquals(String(await socket.receive()).length, 10_000);
@@ -142,9 +140,7 @@ Deno.test("WebSocketOpener.open() takes input of terminals up to 1 MiB", async (
     await peer.write(serverFrame(1, "a".repeat(limit + 1)));
     await peer.ended();
   }, async ({ origin }) => {
-    const access = { endpoint: origin, token: "t" };
-    const opener = new WebSocketOpener(access, { dialer: new NetDialer(), headers: [] });
-    const socket = await opener.open({ terminal: "t" }, never);
+    const socket = await openerAt(origin).open({ terminal: "t" }, never);
     assertEquals(String(await socket.receive()).length, limit);
     assertEquals(await socket.receive(), undefined);
     assertStringIncludes(socket.closeReason, "too long");
@@ -159,9 +155,10 @@ Deno.test("WebSocketOpener.open() gives up after 5 s without an answer to the up
     await peer.ended();
   }, async ({ origin }) => {
     using time = new FakeTime();
-    const access = { endpoint: origin, token: "t" };
-    const opener = new WebSocketOpener(access, { dialer: new NetDialer(), headers: [] });
-    const opening = assertRejects(() => opener.open({ version: 2 }, never), ResponseError);
+    const opening = assertRejects(
+      () => openerAt(origin).open({ version: 2 }, never),
+      ResponseError,
+    );
     await asked.promise;
     const tookMs = await time.until(opening, { withinMs: 6_000, stepMs: 100 });
     assertEquals([(await opening).kind, tookMs], ["timeout", 5_000]);
