@@ -89,13 +89,10 @@ for (const text of texts) {
   });
 }
 
-for (const text of ["", "-1\n", "1.5", "512M", "max 5", "9".repeat(21), " 5"]) {
-  Deno.test(`parseMemoryLimit() throws when the text is "${text.trim()}"`, () => {
+Deno.test("parseMemoryLimit() throws a SyntaxError for any other text, and nothing else", () => {
+  for (const text of ["", "-1\n", "1.5", "512M", "max 5", "9".repeat(21), " 5"]) {
     assertThrows(() => parseMemoryLimit(text), SyntaxError, `"${text.split("\n")[0]}"`);
-  });
-}
-
-Deno.test("parseMemoryLimit() throws nothing but SyntaxError", () => {
+  }
   onlySyntaxErrors(parseMemoryLimit, ["536870912\n", "max\n"]);
 });
 
@@ -156,10 +153,6 @@ Deno.test("parseMemoryStat() reads version 2", () => {
   });
 });
 
-Deno.test("parseMemoryStat() finds a counter in the first line", () => {
-  assertEquals(parseMemoryStat("inactive_file 5\nactive_file 7", 2).inactiveFileBytes, 5);
-});
-
 const table = [
   ["", `"inactive_file" after ""`],
   ["anon 5\ninactive_file 5\n", `"active_file" after "anon 5"`],
@@ -167,21 +160,10 @@ const table = [
   ["inactive_file 5\nactive_file -5\n", `"active_file -5"`],
   ["inactive_file 5\nactive_file 5\nslab_reclaimable \n", `"slab_reclaimable "`],
 ] as const;
-for (const [text, quoted] of table) {
-  Deno.test(`parseMemoryStat() throws when the text is ${JSON.stringify(text)}`, () => {
+Deno.test("parseMemoryStat() throws a SyntaxError for any other text, and nothing else", () => {
+  for (const [text, quoted] of table) {
     assertThrows(() => parseMemoryStat(text, 2), SyntaxError, quoted);
-  });
-}
-
-Deno.test("parseMemoryStat() throws nothing but SyntaxError", () => {
+  }
   onlySyntaxErrors((text) => parseMemoryStat(text, 1), [VERSION_1]);
   onlySyntaxErrors((text) => parseMemoryStat(text, 2), [VERSION_2]);
-});
-
-Deno.test("parseMemoryStat() reads back what the kernel would write", () => {
-  fc.assert(fc.property(fc.maxSafeNat(), fc.maxSafeNat(), (inactive, active) => {
-    const text = `anon 1\nactive_file ${active}\ninactive_file ${inactive}\n`;
-    const stat = parseMemoryStat(text, 2);
-    assertEquals([stat.inactiveFileBytes, stat.activeFileBytes], [inactive, active]);
-  }));
 });

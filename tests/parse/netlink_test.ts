@@ -69,20 +69,6 @@ Deno.test("parseLinkMessage() reads no other message, and no kind that is none",
   assertEquals(parseLinkMessage(odd)?.kind, undefined);
 });
 
-Deno.test("parseLinkMessage() takes lengths that lead anywhere, and ends", () => {
-  const captured = bytesOf(CAPTURED.veth);
-  fc.assert(fc.property(
-    fc.array(fc.tuple(fc.nat(captured.length - 1), fc.nat(255)), { maxLength: 6 }),
-    fc.nat(captured.length),
-    (changes, length) => {
-      const message = captured.slice();
-      for (const [at, value] of changes) message[at] = value;
-      const link = parseLinkMessage(message.subarray(0, length));
-      assertEquals(link === undefined || link.kind === undefined || link.kind.length <= 32, true);
-    },
-  ));
-});
-
 /** The beginning of what `ip addr` receives, from Linux 6.18: on `lo`, between two, and deprecated. */
 const ADDRESSES = [
   "4c0000001400020007000000503f0000 020880fe01000000 080001007f000001 080002007f000001",
@@ -178,7 +164,7 @@ Deno.test("parseStatsMessage() reads 64 bits of counters, and no short message",
 });
 
 Deno.test("messages of netlink with any bytes are read without an error", () => {
-  const captured = [ADDRESSES, ROUTE, STATS].map(hex);
+  const captured = [ADDRESSES, ROUTE, STATS, CAPTURED.veth].map(hex);
   fc.assert(fc.property(
     fc.constantFrom(...captured),
     fc.array(fc.tuple(fc.nat(255), fc.nat(255)), { maxLength: 6 }),

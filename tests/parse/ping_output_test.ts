@@ -56,44 +56,38 @@ From 10.6.0.1 icmp_seq=1 Destination Host Unreachable
 });
 
 Deno.test("parsePingOutput() returns unreachable when nothing could be sent", () => {
-  const texts: [string, string][] = [
-    ["ping: connect: Network is unreachable\n", "ping: connect: Network is unreachable"],
-    ["connect: Network is unreachable", "connect: Network is unreachable"],
-    [
-      "PING 10.1.1.1 (10.1.1.1): 56 data bytes\nping: sendto: Network is unreachable\n",
-      "ping: sendto: Network is unreachable",
-    ],
-    ["ping: sendto: Operation not permitted\n", "ping: sendto: Operation not permitted"],
-    ["connect: Permission denied\n", "connect: Permission denied"],
-    ["ping: connect: Operation not permitted\n", "ping: connect: Operation not permitted"],
-    [
-      "ping6: socket: Address family not supported by protocol\n",
-      "ping6: socket: Address family not supported by protocol",
-    ],
+  const texts = [
+    "ping: connect: Network is unreachable\n",
+    "connect: Network is unreachable",
+    "PING 10.1.1.1 (10.1.1.1): 56 data bytes\nping: sendto: Network is unreachable\n",
+    "ping: sendto: Operation not permitted\n",
+    "connect: Permission denied\n",
+    "ping: connect: Operation not permitted\n",
+    "ping6: socket: Address family not supported by protocol\n",
   ];
-  for (const [text, reason] of texts) {
-    assertEquals(parsePingOutput(text), { kind: "unreachable", reason });
+  for (const text of texts) {
+    const reason = text.trim().split("\n").at(-1);
+    assertEquals<unknown>(parsePingOutput(text), { kind: "unreachable", reason });
   }
 });
 
 Deno.test("parsePingOutput() returns forbidden when ping lacks a permission", () => {
-  const texts: [string, string][] = [
-    [MISSING_CAPABILITY, "ping: socket: Operation not permitted"],
-    [
-      "PING 127.0.0.1 (127.0.0.1): 56 data bytes\nping: permission denied (are you root?)\n",
-      "ping: permission denied (are you root?)",
-    ],
-    [
-      "ping: icmp open socket: Operation not permitted",
-      "ping: icmp open socket: Operation not permitted",
-    ],
-    ["ping: Lacking privilege for icmp socket.", "ping: Lacking privilege for icmp socket."],
-    ["sh: 1: ping: Permission denied", "sh: 1: ping: Permission denied"],
-    ["sh: 1: ping: Operation not permitted", "sh: 1: ping: Operation not permitted"],
+  const texts = [
+    "ping: socket: Operation not permitted",
+    "PING 127.0.0.1 (127.0.0.1): 56 data bytes\nping: permission denied (are you root?)\n",
+    "ping: icmp open socket: Operation not permitted",
+    "ping: Lacking privilege for icmp socket.",
+    "sh: 1: ping: Permission denied",
+    "sh: 1: ping: Operation not permitted",
   ];
-  for (const [text, reason] of texts) {
-    assertEquals(parsePingOutput(text), { kind: "forbidden", reason });
+  for (const text of texts) {
+    const reason = text.trim().split("\n").at(-1);
+    assertEquals<unknown>(parsePingOutput(text), { kind: "forbidden", reason });
   }
+  assertEquals(parsePingOutput(MISSING_CAPABILITY), {
+    kind: "forbidden",
+    reason: "ping: socket: Operation not permitted",
+  });
 });
 
 Deno.test("parsePingOutput() throws when there is no result in the text", () => {
@@ -112,6 +106,7 @@ Deno.test("parsePingOutput() throws when there is no result in the text", () => 
   for (const [text, quoted] of table) {
     assertThrows(() => parsePingOutput(text), SyntaxError, quoted);
   }
+  onlySyntaxErrors(parsePingOutput, [IPUTILS, IPUTILS_LOST, BUSYBOX_LOST, MISSING_CAPABILITY]);
 });
 
 Deno.test("parsePingOutput() gives back any round trip that ping may print", () => {
@@ -121,10 +116,6 @@ Deno.test("parsePingOutput() gives back any round trip that ping may print", () 
     const text = `PING x\n64 bytes from ::1: ${fields} time=${(value / 100).toFixed(2)} ms\n\nend`;
     assertEquals(parsePingOutput(text), { kind: "reply", ms: value / 100 });
   }));
-});
-
-Deno.test("parsePingOutput() throws nothing but SyntaxError for any text", () => {
-  onlySyntaxErrors(parsePingOutput, [IPUTILS, IPUTILS_LOST, BUSYBOX_LOST, MISSING_CAPABILITY]);
 });
 
 Deno.test("parsePingOutput() gives the first of several complaints as the reason", () => {

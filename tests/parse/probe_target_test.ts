@@ -136,15 +136,6 @@ Deno.test("parseProbeTarget() takes an @ behind the host for no user", () => {
   }
 });
 
-Deno.test("parseProbeTarget() takes no character that moves a log's lines", () => {
-  for (const kind of KINDS) {
-    for (const mark of ["\u0000", "\u001b", "\u0085", "\u009b", "\u2028", "\u2029", "\t", "\r"]) {
-      const parse = () => parseProbeTarget(kind, `host${mark}name`);
-      assertThrows(parse, SyntaxError, "it has spaces or control characters");
-    }
-  }
-});
-
 Deno.test("parseProbeTarget() names the reason", () => {
   const table = [
     ["-f", '"-f": it starts like an option'],

@@ -28,10 +28,6 @@ Deno.test("parseCpuTicks() reads missing columns of old kernels as 0", () => {
   assertEquals([ticks.idle, ticks.iowait, ticks.steal], [4, 0, 0]);
 });
 
-Deno.test("parseCpuTicks() returns undefined for a counter that fell below zero", () => {
-  assertEquals(parseCpuTicks("cpu  1 2 3 4 18446744073709551615 0 0 0").iowait, undefined);
-});
-
 const cases = [
   "",
   "cpu",
@@ -41,13 +37,8 @@ const cases = [
   "cpu  1 2 -3 4",
   "intr 1 2 3 4 5",
 ];
-for (const line of cases) {
-  Deno.test(`parseCpuTicks() throws when the line is "${line}"`, () => {
-    assertThrows(() => parseCpuTicks(line), SyntaxError, `"${line}"`);
-  });
-}
-
-Deno.test("parseCpuTicks() throws nothing but SyntaxError", () => {
+Deno.test("parseCpuTicks() throws a SyntaxError for any other text, and nothing else", () => {
+  for (const line of cases) assertThrows(() => parseCpuTicks(line), SyntaxError, `"${line}"`);
   onlySyntaxErrors(parseCpuTicks, [LINE]);
 });
 
@@ -61,9 +52,6 @@ Deno.test("countLogicalCores() counts the cores that are online", () => {
   const text = Deno.readTextFileSync("tests/fixtures/docker-kvm/proc/stat");
   assertEquals(countLogicalCores(text), 2);
   assertEquals(countLogicalCores("cpu  1 1 1 1\ncpu0 1 1 1 1\ncpu17 1 1 1 1\nintr 5\n"), 2);
-});
-
-Deno.test("countLogicalCores() returns undefined without a line of a core", () => {
   assertEquals(countLogicalCores("cpu  1 1 1 1\nintr 5 cpu0 \n"), undefined);
 });
 

@@ -1,5 +1,4 @@
 import { assertEquals } from "@std/assert";
-import fc from "fast-check";
 import { parseSysctl } from "../../lib/parse/sysctl.ts";
 import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
@@ -24,16 +23,4 @@ Deno.test("parseSysctl() keeps colons and empty values", () => {
 
 Deno.test("parseSysctl() never throws", () => {
   onlySyntaxErrors(parseSysctl, [TEXT]);
-});
-
-Deno.test("parseSysctl() reads back what sysctl would write", () => {
-  const value = fc.string({ unit: "binary-ascii" }).map((text) =>
-    text.replace(/[^ -~]/g, "").trim()
-  );
-  const name = fc.array(fc.stringMatching(/^[a-z_]{1,8}$/), { minLength: 2, maxLength: 4 })
-    .map((parts) => parts.join("."));
-  fc.assert(fc.property(fc.dictionary(name, value), (values) => {
-    const text = Object.entries(values).map(([name, value]) => `${name}: ${value}\n`).join("");
-    assertEquals(Object.fromEntries(parseSysctl(text)), { ...values });
-  }));
 });

@@ -20,12 +20,9 @@ const table = [
   ["has no count", TEXT.replace(/131072\./, "many"), '"Pages wired down"'],
   ["has too large a count", TEXT.replace(/131072\./, "999999999999999."), '"Pages wired down"'],
 ] as const;
-for (const [what, text, quoted] of table) {
-  Deno.test(`parseVmStat() throws when the text ${what}`, () => {
-    assertThrows(() => parseVmStat(text), SyntaxError, quoted);
-  });
-}
-
-Deno.test("parseVmStat() throws nothing but SyntaxError", () => {
+Deno.test("parseVmStat() throws a SyntaxError for any other text, and nothing else", () => {
+  for (const [what, text, quoted] of table) {
+    assertThrows(() => parseVmStat(text), SyntaxError, quoted, what);
+  }
   onlySyntaxErrors(parseVmStat, [TEXT]);
 });
