@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { DiskReader } from "../../lib/exporter/disks.ts";
-import { formatMetrics } from "../../lib/exporter/openmetrics.ts";
 import { fakeHost, fakeSource } from "../metrics/fake_host.ts";
+import { samplesOf } from "./exposition.ts";
 
 const SDA = "8 0 sda 1 2 4 1500 5 6 8 2500 9 3000 4500\n";
 const UDEV = `E:ID_MODEL=Disk "1"
@@ -17,7 +17,7 @@ function open(diskstats: () => string, files: Record<string, string> = {}): Disk
 }
 
 function lines(reader: DiskReader, onGap = () => {}): string[] {
-  return formatMetrics(reader.read(onGap), "text").split("\n").filter((it) => /^[^#]/.test(it));
+  return samplesOf(reader.read(onGap));
 }
 
 Deno.test("DiskReader.read() gives what udev knows", () => {

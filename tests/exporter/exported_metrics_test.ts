@@ -4,13 +4,9 @@ import {
   machineMetrics,
   ProbeHistograms,
 } from "../../lib/exporter/exported_metrics.ts";
-import { formatMetrics, type MetricFamily } from "../../lib/exporter/openmetrics.ts";
 import type { ProbeResult, Snapshot } from "../../lib/types.ts";
 import { testsWith } from "../tests_with.ts";
-
-function lines(families: readonly MetricFamily[]): string[] {
-  return formatMetrics(families, "text").split("\n").filter((line) => /^[^#]/.test(line));
-}
+import { samplesOf as lines } from "./exposition.ts";
 
 function linesOf(snapshot: Snapshot, rates: ExportedMachine["rates"] = new Map()): string[] {
   return lines(machineMetrics({
@@ -93,6 +89,11 @@ Deno.test("machineMetrics() leaves out what was not measured, instead of 0", () 
   ]);
 });
 
+/** What is shown of lost results, a line a probe. */
+function lost(probes: ProbeHistograms): string[] {
+  return lines(probes.families()).filter((line) => line.includes("lost"));
+}
+
 function result(taskId: number, valueMs: number): ProbeResult {
   return { taskId, kind: "tcp", valueMs, finishedAt: new Date(0) };
 }
@@ -149,8 +150,7 @@ withProbes.test("ProbeHistograms.define() shows no user, query or fragment of a 
     probes.define("p", { id: taskId, kind: "http", target });
   }
   probes.define("p", { id: 9, kind: "icmp", target: "1.1.1.1" });
-  const shown = lines(probes.families()).filter((line) => line.includes("lost"));
-  assertEquals(shown.map((line) => /target="([^"]*)"/.exec(line)?.[1]), [
+  assertEquals(lost(probes).map((line) => /target="([^"]*)"/.exec(line)?.[1]), [
     "https://h.example/a",
     "invalid",
     "1.1.1.1",
@@ -158,27 +158,18 @@ withProbes.test("ProbeHistograms.define() shows no user, query or fragment of a 
 });
 
 withProbes.test("ProbeHistograms.schedule() forgets probes that are scheduled no more", (probes) => {
-  const task = (id: number) => ({
-    id,
-    kind: "icmp" as const,
-    target: `h${id}`,
-    intervalSeconds: 1,
-  });
+  const task = (id: number) =>
+    ({ id, kind: "icmp", target: `h${id}`, intervalSeconds: 1 }) as const;
   probes.schedule("p", [task(1), task(2)]);
   probes.schedule("q", [task(1)]);
   probes.define("p", { id: 5, kind: "icmp", target: "ordered" });
   probes.schedule("p", [task(2)]);
-  const shown = lines(probes.families()).filter((line) => line.includes("lost"));
-  assertEquals(shown.map((line) => /panel="(.)",task="(.)"/.exec(line)?.slice(1).join("")), [
-    "p2",
-    "q1",
-    "p5",
-  ]);
+  const shown = lost(probes).map((line) => /panel="(.)",task="(.)"/.exec(line)?.slice(1).join(""));
+  assertEquals(shown, ["p2", "q1", "p5"]);
   // One that was ordered first, and is scheduled from now on, is forgotten like the others.
   probes.schedule("p", [{ ...task(5), target: "ordered" }]);
   probes.schedule("p", []);
-  const left = lines(probes.families()).filter((line) => line.includes("lost"));
-  assertEquals(left.map((line) => /panel="(.)"/.exec(line)?.[1]), ["q"]);
+  assertEquals(lost(probes).map((line) => /panel="(.)"/.exec(line)?.[1]), ["q"]);
 });
 
 withProbes.test("ProbeHistograms.define() starts at 0 when the target changes, and keeps 1,000 probes", (probes) => {
@@ -193,8 +184,7 @@ withProbes.test("ProbeHistograms.define() starts at 0 when the target changes, a
   for (let taskId = 2; taskId < 1_100; taskId++) {
     probes.define("p", { id: taskId, kind: "tcp", target: "a" });
   }
-  const lost = lines(probes.families()).filter((line) => line.includes("lost"));
-  const tasks = lost.map((line) => Number(/task="(\d+)"/.exec(line)?.[1]));
+  const tasks = lost(probes).map((line) => Number(/task="(\d+)"/.exec(line)?.[1]));
   assertEquals(tasks, Array.from({ length: 1_000 }, (_, at) => at + 100), "the last ones");
 });
 
@@ -202,8 +192,7 @@ withProbes.test("ProbeHistograms.define() starts at 0 when a probe of the same t
   probes.define("p", { id: 1, kind: "tcp", target: "https://me@h" });
   probes.observe("p", result(1, -1));
   probes.define("p", { id: 1, kind: "icmp", target: "https://me@h" });
-  const shown = lines(probes.families()).filter((line) => line.includes("lost"));
-  assertEquals(shown, [
+  assertEquals(lost(probes), [
     'komari_probe_lost_total{panel="p",task="1",kind="icmp",target="invalid"} 0',
   ]);
 });
@@ -212,8 +201,7 @@ withProbes.test("ProbeHistograms.define() forgets the probe that was defined ane
   for (let id = 1; id <= 1_000; id++) probes.define("p", { id, kind: "icmp", target: "a" });
   probes.define("p", { id: 1, kind: "icmp", target: "b" });
   probes.define("p", { id: 1_001, kind: "icmp", target: "a" });
-  const lost = lines(probes.families()).filter((line) => line.includes("lost"));
-  const tasks = lost.map((line) => Number(/task="(\d+)"/.exec(line)?.[1]));
+  const tasks = lost(probes).map((line) => Number(/task="(\d+)"/.exec(line)?.[1]));
   assertEquals([tasks.includes(1), tasks.includes(2), tasks.length], [true, false, 1_000]);
 });
 
@@ -230,7 +218,7 @@ withProbes.test("ProbeHistograms.observe() keeps the results of a dual probe and
   add(1, "icmp", 3, { isReference: true });
   add(2, "icmp", 4);
   add(2, "tcp", 4);
-  assertEquals(lines(probes.families()).filter((line) => line.includes("lost")), [
+  assertEquals(lost(probes), [
     'komari_probe_lost_total{panel="p",task="1",kind="icmp",target="h"} 1',
     'komari_probe_lost_total{panel="p",task="1",kind="tcp",target="h:443"} 2',
     'komari_probe_lost_total{panel="p",task="1",kind="icmp",target="h",role="reference"} 3',

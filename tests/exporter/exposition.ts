@@ -1,3 +1,10 @@
+import { formatMetrics, type MetricFamily } from "../../lib/exporter/openmetrics.ts";
+
+/** The lines of these metrics that have a value. */
+export function samplesOf(families: readonly MetricFamily[]): string[] {
+  return formatMetrics(families, "text").split("\n").filter((line) => /^[^#]/.test(line));
+}
+
 /** A metric as it stands in Prometheus' text format. */
 export interface ExposedMetric {
   readonly type: string;

@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { FileSystemReader } from "../../lib/exporter/file_systems.ts";
-import { formatMetrics } from "../../lib/exporter/openmetrics.ts";
 import type { FileSystemUse } from "../../lib/host/host.ts";
 import { timed } from "../fake_time.ts";
 import { fakeSource } from "../metrics/fake_host.ts";
+import { samplesOf } from "./exposition.ts";
 
 const USE: FileSystemUse = {
   ...{ blockSizeBytes: 4096, blocks: 10, freeBlocks: 5, availableBlocks: 4 },
@@ -12,11 +12,13 @@ const USE: FileSystemUse = {
 
 /** A machine whose mounts are this text, and whose file systems answer all the same. */
 function open(
-  mounts: string,
-  { root = "/", asked = [], include = [] }: {
+  mounts: string | (() => string),
+  { root = "/", asked = [], include = [], answer }: {
     root?: string;
     asked?: string[];
     include?: readonly string[];
+    /** What those answer that may hang. */
+    answer?: () => Promise<FileSystemUse>;
   } = {},
 ): FileSystemReader {
   const statfs = (path: string) => {
@@ -27,24 +29,25 @@ function open(
   const host = {
     exists: () => true,
     roots: { proc: "/proc", sys: "/sys", root },
-    open: () => fakeSource(() => mounts),
+    open: () => fakeSource(typeof mounts === "string" ? () => mounts : mounts),
     statfs,
-    statfsAsync: (path: string) =>
-      path === "/hangs" ? new Promise<never>(() => {}) : Promise.try(() => statfs(path)),
+    statfsAsync: answer ??
+      ((path: string) =>
+        path === "/hangs" ? new Promise<never>(() => {}) : Promise.try(() => statfs(path))),
   };
   return new FileSystemReader(host, include);
 }
 
 async function lines(reader: FileSystemReader): Promise<string[]> {
-  const text = formatMetrics(await reader.read(() => {}), "text");
-  return text.split("\n").filter((line) => /^[^#]/.test(line));
+  return samplesOf(await reader.read(() => {}));
 }
 
-async function shown(reader: FileSystemReader): Promise<(string | undefined)[]> {
-  const errors = (await lines(reader)).filter((line) =>
-    line.startsWith("node_filesystem_device_error")
+/** The mount points of all that is shown, or of all that fails. */
+async function shown(reader: FileSystemReader, what = /./): Promise<(string | undefined)[]> {
+  const states = (await lines(reader)).filter((it) =>
+    it.startsWith("node_filesystem_device_error")
   );
-  return errors.map((line) => /mountpoint="(.*?)"/.exec(line)?.[1]);
+  return states.filter((it) => what.test(it)).map((it) => /mountpoint="(.*?)"/.exec(it)?.[1]);
 }
 
 Deno.test("FileSystemReader.read() gives sizes, files and state of a file system", async () => {
@@ -127,13 +130,7 @@ timed.test("FileSystemReader.read() does not wait for one that hangs", async (ti
 
 timed.test("FileSystemReader.read() shows no old size of one that has stopped to answer", async (time) => {
   let answer = Promise.resolve(USE);
-  const reader = new FileSystemReader({
-    exists: () => true,
-    roots: { proc: "/proc", sys: "/sys", root: "/" },
-    open: () => fakeSource(() => "nas:/x /data nfs4 rw 0 0\n"),
-    statfs: () => USE,
-    statfsAsync: () => answer,
-  }, []);
+  const reader = open("nas:/x /data nfs4 rw 0 0\n", { answer: () => answer });
   const scrape = async (): Promise<number> => {
     const reading = lines(reader);
     await time.run(250);
@@ -149,13 +146,7 @@ timed.test("FileSystemReader.read() shows no old size of one that has stopped to
 timed.test("FileSystemReader.read() forgets what an unmounted file system had", async (time) => {
   let mounts = "nas:/x /data nfs4 rw 0 0\n";
   let answer = Promise.resolve(USE);
-  const reader = new FileSystemReader({
-    exists: () => true,
-    roots: { proc: "/proc", sys: "/sys", root: "/" },
-    open: () => fakeSource(() => mounts),
-    statfs: () => USE,
-    statfsAsync: () => answer,
-  }, []);
+  const reader = open(() => mounts, { answer: () => answer });
   assertEquals((await lines(reader)).length, 7);
   mounts = "";
   assertEquals(await lines(reader), []);
@@ -200,11 +191,9 @@ timed.test("FileSystemReader.read() says that the root can't be asked, or one no
     statfsAsync: () => answer,
   }, []);
   const failed = async () => {
-    const reading = lines(reader);
+    const reading = shown(reader, / 1$/);
     await time.run(250);
-    return (await reading).filter((line) => /device_error.* 1$/.test(line)).map((line) =>
-      /mountpoint="(.*)"/.exec(line)?.[1]
-    );
+    return await reading;
   };
   assertEquals(await failed(), []);
   [isBroken, answer] = [true, new Promise<never>(() => {})];

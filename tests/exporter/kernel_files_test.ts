@@ -12,11 +12,7 @@ import {
   softnetMetrics,
   StatReader,
 } from "../../lib/exporter/kernel_files.ts";
-import { formatMetrics, type MetricFamily } from "../../lib/exporter/openmetrics.ts";
-
-function lines(families: readonly MetricFamily[]): string[] {
-  return formatMetrics(families, "text").split("\n").filter((line) => /^[^#]/.test(line));
-}
+import { samplesOf as lines } from "./exposition.ts";
 
 const stat = (idle: number, user = 5) => `cpu0 ${user} 0 0 ${idle} 0 0 0 0 7 1\nctxt 3\n`;
 

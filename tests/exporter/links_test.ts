@@ -1,13 +1,17 @@
 import { assertEquals } from "@std/assert";
 import { LinkReader } from "../../lib/exporter/links.ts";
-import { formatMetrics } from "../../lib/exporter/openmetrics.ts";
 import { LINK_FILES } from "../../lib/sandbox/shell.ts";
 import { fakeHost, fakeSource } from "../metrics/fake_host.ts";
+import { samplesOf } from "./exposition.ts";
 
 const row = (name: string) => `${name}:${" 1".repeat(16)}\n`;
 
 /** The files of an interface; a card that is up by default. */
-function link(name: string, changes: Record<string, string> = {}): Record<string, string> {
+function link(
+  name: string,
+  changes: Record<string, string> = {},
+  sys = "/sys",
+): Record<string, string> {
   const texts: Record<string, string> = {
     ...{ operstate: "up", carrier: "1", carrier_changes: "2", flags: "0x1003", ifindex: "4" },
     ...{ mtu: "1500", type: "1", speed: "1000", tx_queue_len: "1000" },
@@ -16,13 +20,12 @@ function link(name: string, changes: Record<string, string> = {}): Record<string
   };
   const files = Object.entries(texts);
   return Object.fromEntries(
-    files.map(([file, text]) => [`/sys/class/net/${name}/${file}`, `${text}\n`]),
+    files.map(([file, text]) => [`${sys}/class/net/${name}/${file}`, `${text}\n`]),
   );
 }
 
 async function lines(reader: LinkReader, onGap = () => {}): Promise<string[]> {
-  const text = formatMetrics(await reader.read(onGap), "text");
-  return text.split("\n").filter((line) => /^[^#]/.test(line));
+  return samplesOf(await reader.read(onGap));
 }
 
 Deno.test("LinkReader.read() gives state, speed in bytes and size of each interface", async () => {
@@ -120,22 +123,18 @@ Deno.test("LinkReader keeps 32 interfaces open, and asks for 64 others at most",
   assertEquals([asked, gaps], [128, 1], "as many as can be asked for are no gap");
 });
 
-Deno.test("LinkReader.read() shows nothing where /sys is not the measured machine's", async () => {
-  const files = { "/host/proc/1/net/dev": row("eth0"), ...link("eth0") };
-  const host = { ...fakeHost(files), roots: { proc: "/host/proc", sys: "/sys", root: "/host" } };
-  const reader = new LinkReader(host, "/host/proc/1/net");
+Deno.test("LinkReader.read() shows another machine's interfaces by its own /sys, and none where that is the container's", async () => {
   let asked = 0;
-  reader.useShell({ link: () => Promise.resolve((asked++, LINK_FILES.map(() => "1"))) });
-  assertEquals([await lines(reader), asked], [[], 0]);
-});
-
-Deno.test("LinkReader.read() shows another machine's interfaces by its own /sys", async () => {
-  const ofHost = Object.entries(link("eth0")).map(([path, text]) => [`/host${path}`, text]);
-  const host = {
-    ...fakeHost({ "/host/proc/1/net/dev": row("eth0"), ...Object.fromEntries(ofHost) }),
-    roots: { proc: "/host/proc", sys: "/host/sys", root: "/host" },
+  const shown = async (sys: string) => {
+    const files = { "/host/proc/1/net/dev": row("eth0"), ...link("eth0", {}, sys) };
+    const host = { ...fakeHost(files), roots: { proc: "/host/proc", sys, root: "/host" } };
+    const reader = new LinkReader(host, "/host/proc/1/net");
+    if (sys === "/sys") {
+      reader.useShell({ link: () => Promise.resolve((asked++, LINK_FILES.map(() => "1"))) });
+    }
+    return (await lines(reader)).length;
   };
-  assertEquals((await lines(new LinkReader(host, "/host/proc/1/net"))).length, 11);
+  assertEquals([await shown("/sys"), asked, await shown("/host/sys")], [0, 0, 11]);
 });
 
 Deno.test("LinkReader.read() shows nothing of an interface of which the shell knows nothing", async () => {

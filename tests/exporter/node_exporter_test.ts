@@ -11,27 +11,33 @@ import { parseExposition } from "./exposition.ts";
 
 const INCLUDE = { includeMountPoints: [] };
 
+function fail(): never {
+  throw new Error("Cannot read it");
+}
+
 async function scrape(exporter: NodeExporter): Promise<string> {
   return formatMetrics(await exporter.families(), "text");
 }
 
-/** A machine whose file at a path reads something else. */
-function withFile(path: string, read: () => string | undefined): Host {
+/** A machine with other files, or more of them; `undefined` is one that it lacks. */
+function withFiles(
+  files: Readonly<Record<string, string | undefined | (() => string)>>,
+): Host {
   const machine = new FakeMachine("debian-vm");
-  const open = machine.open.bind(machine);
+  const [open, readText] = [machine.open.bind(machine), machine.readText.bind(machine)];
+  const textOf = (path: string) => {
+    const file = files[path];
+    return typeof file === "function" ? file() : file;
+  };
   return Object.assign(machine, {
-    open: (it: string) => it === path ? fakeSource(read) : open(it),
+    open: (path: string) => path in files ? fakeSource(() => textOf(path)) : open(path),
+    readText: (path: string) => textOf(path) ?? readText(path),
   });
 }
 
-/** A machine with other files, or more of them. */
-function withFiles(files: Readonly<Record<string, string>>): Host {
-  const machine = new FakeMachine("debian-vm");
-  const [open, readText] = [machine.open.bind(machine), machine.readText.bind(machine)];
-  return Object.assign(machine, {
-    open: (path: string) => path in files ? fakeSource(() => files[path]) : open(path),
-    readText: (path: string) => files[path] ?? readText(path),
-  });
+/** What is shown of the machine with these files. */
+function scrapeWith(files: Parameters<typeof withFiles>[0]): Promise<string> {
+  return scrape(new NodeExporter(withFiles(files), INCLUDE));
 }
 
 Deno.test("NodeExporter.families() gives exactly what is recorded of a machine", async () => {
@@ -96,10 +102,7 @@ Deno.test("NodeExporter.families() has no descriptors of its own where the shell
 });
 
 Deno.test("NodeExporter.families() names what it can't read, and gives the rest", async () => {
-  const broken = withFile("/proc/loadavg", () => {
-    throw new Error("Cannot read /proc/loadavg");
-  });
-  const text = await scrape(new NodeExporter(broken, INCLUDE));
+  const text = await scrapeWith({ "/proc/loadavg": fail });
   assertMatch(text, /^komari_scrape_failed\{source="loadavg"\} 1$/m);
   assertEquals(/^node_load1 /m.test(text), false);
   assertMatch(text, /^node_memory_MemTotal_bytes \d+$/m);
@@ -107,11 +110,8 @@ Deno.test("NodeExporter.families() names what it can't read, and gives the rest"
 
 Deno.test("NodeExporter.families() logs what it can't read when that changes", async () => {
   let isBroken = true;
-  const host = withFile("/proc/loadavg", () => {
-    if (isBroken) throw new Error("Cannot read /proc/loadavg");
-    return "1.00 2.00 3.00 1/1 1\n";
-  });
-  const exporter = new NodeExporter(host, INCLUDE);
+  const loadavg = () => isBroken ? fail() : "1.00 2.00 3.00 1/1 1\n";
+  const exporter = new NodeExporter(withFiles({ "/proc/loadavg": loadavg }), INCLUDE);
   const lines = await collectedLog(async (lines) => {
     await scrape(exporter);
     await scrape(exporter);
@@ -128,20 +128,19 @@ Deno.test("NodeExporter.families() logs what it can't read when that changes", a
 
 Deno.test("NodeExporter.families() counts other disks when a line is odd, and says so", async () => {
   const disk = "8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n";
-  const odd = withFile("/proc/diskstats", () => `${disk}8 16 sdb odd\n`);
-  const text = await scrape(new NodeExporter(odd, INCLUDE));
+  const text = await scrapeWith({ "/proc/diskstats": `${disk}8 16 sdb odd\n` });
   assertMatch(text, /^node_disk_io_now\{device="sda"\} 9$/m);
   assertMatch(text, /^komari_scrape_failed\{source="diskstats"\} 1$/m);
 });
 
 Deno.test("NodeExporter.families() has nothing of a file that the machine lacks", async () => {
-  const text = await scrape(new NodeExporter(withFile("/proc/net/arp", () => undefined), INCLUDE));
+  const text = await scrapeWith({ "/proc/net/arp": undefined });
   assertEquals(/node_arp|komari_scrape_failed/.test(text), false);
 });
 
 Deno.test("NodeExporter.families() gives no name twice, whatever the kernel's texts say", async () => {
   const evil = 'MemTotal: 1 kB\nMemTotal: 2 kB\nA"} 1\nx{: 5 kB\n"y: 1\n';
-  const text = await scrape(new NodeExporter(withFile("/proc/meminfo", () => evil), INCLUDE));
+  const text = await scrapeWith({ "/proc/meminfo": evil });
   const types = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
   assertEquals(new Set(types).size, types.length);
   const memory = text.split("\n").filter((line) => line.startsWith("node_memory"));
@@ -157,19 +156,17 @@ Deno.test("NodeExporter.families() guesses no size of pages where a count of the
   ];
   for (const [meminfo = "", vmstat = ""] of sizes) {
     const files = { "/proc/meminfo": meminfo, "/proc/vmstat": vmstat };
-    const sockets = { "/proc/net/sockstat": "TCP: inuse 2 mem 3\n" };
-    const text = await scrape(new NodeExporter(withFiles({ ...files, ...sockets }), INCLUDE));
+    const text = await scrapeWith({ ...files, "/proc/net/sockstat": "TCP: inuse 2 mem 3\n" });
     assertMatch(text, /^node_sockstat_TCP_mem 3$/m);
     assertEquals(/mem_bytes|process_resident/.test(text), false, vmstat);
   }
 });
 
 Deno.test("NodeExporter.families() takes the first of two sources that give the same name", async () => {
-  const host = withFiles({
+  const text = await scrapeWith({
     "/proc/net/sockstat": "TCP: inuse 2\n",
     "/proc/net/sockstat6": "TCP: inuse 9\n",
   });
-  const text = await scrape(new NodeExporter(host, INCLUDE));
   assertEquals(text.match(/^node_sockstat_TCP_inuse .*$/gm), ["node_sockstat_TCP_inuse 2"]);
 });
 
@@ -189,7 +186,7 @@ Deno.test("NodeExporter.families() misses no pressures that the kernel does not 
 
 Deno.test("NodeExporter.families() gives at most 20,000 series of a source, and the others", async () => {
   const long = Array.from({ length: 30_000 }, (_, index) => `Field${index}: 1 kB\n`).join("");
-  const text = await scrape(new NodeExporter(withFile("/proc/meminfo", () => long), INCLUDE));
+  const text = await scrapeWith({ "/proc/meminfo": long });
   assertMatch(text, /^komari_scrape_failed\{source="meminfo"\} 1$/m);
   assertEquals([...text.matchAll(/^node_memory_/gm)].length, 20_000);
   assertMatch(text, /^node_time_seconds \d/m);

@@ -1,36 +1,39 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { formatMetrics } from "../../lib/exporter/openmetrics.ts";
 import { SensorReader } from "../../lib/exporter/sensors.ts";
 import { timed } from "../fake_time.ts";
 import { fakeHost } from "../metrics/fake_host.ts";
+import { samplesOf } from "./exposition.ts";
 
 async function lines(reader: SensorReader): Promise<string[]> {
-  const text = formatMetrics(await reader.read(), "text");
-  return text.split("\n").filter((line) => /^[^#]/.test(line));
+  return samplesOf(await reader.read());
 }
 
-const CORETEMP = "/sys/class/hwmon/hwmon0";
+/** The lines of a machine with these files below `/sys/class/hwmon`. */
+function linesOf(files: Record<string, string>): Promise<string[]> {
+  const paths = Object.entries(files).map(([path, text]) => [`/sys/class/hwmon/${path}`, text]);
+  return lines(new SensorReader(fakeHost(Object.fromEntries(paths))));
+}
 
 Deno.test("SensorReader.read() names chips by their device, and sensors by their files", async () => {
-  const host = fakeHost({
-    [CORETEMP]: "-> ../../devices/platform/coretemp.0/hwmon/hwmon0",
-    [`${CORETEMP}/device`]: "-> ../../../coretemp.0",
-    [`${CORETEMP}/name`]: "coretemp\n",
-    [`${CORETEMP}/temp1_input`]: "45500\n",
-    [`${CORETEMP}/temp1_max`]: "82000\n",
-    [`${CORETEMP}/temp1_crit_alarm`]: "1\n",
-    [`${CORETEMP}/temp1_alarm`]: "1\n",
-    [`${CORETEMP}/temp1_type`]: "2\n",
-    [`${CORETEMP}/temp1_label`]: 'Core "0"\n',
-    [`${CORETEMP}/fan1_input`]: "1200\n",
-    [`${CORETEMP}/fan1_min`]: "300\n",
-    [`${CORETEMP}/in0_label`]: "Vcore\n",
-    [`${CORETEMP}/in0_input`]: "1100\n",
-    [`${CORETEMP}/uevent`]: "",
+  const found = await linesOf({
+    "hwmon0": "-> ../../devices/platform/coretemp.0/hwmon/hwmon0",
+    "hwmon0/device": "-> ../../../coretemp.0",
+    "hwmon0/name": "coretemp\n",
+    "hwmon0/temp1_input": "45500\n",
+    "hwmon0/temp1_max": "82000\n",
+    "hwmon0/temp1_crit_alarm": "1\n",
+    "hwmon0/temp1_alarm": "1\n",
+    "hwmon0/temp1_type": "2\n",
+    "hwmon0/temp1_label": 'Core "0"\n',
+    "hwmon0/fan1_input": "1200\n",
+    "hwmon0/fan1_min": "300\n",
+    "hwmon0/in0_label": "Vcore\n",
+    "hwmon0/in0_input": "1100\n",
+    "hwmon0/uevent": "",
   });
   const labels = 'chip="platform_coretemp_0",sensor="temp1"';
   const fan = 'chip="platform_coretemp_0",sensor="fan1"';
-  assertEquals(await lines(new SensorReader(host)), [
+  assertEquals(found, [
     'node_hwmon_chip_names{chip="platform_coretemp_0",chip_name="coretemp"} 1',
     `node_hwmon_sensor_label{${labels},label="Core \\"0\\""} 1`,
     'node_hwmon_sensor_label{chip="platform_coretemp_0",sensor="in0",label="Vcore"} 1',
@@ -45,11 +48,11 @@ Deno.test("SensorReader.read() names chips by their device, and sensors by their
 });
 
 Deno.test("SensorReader.read() tells chips of one name apart that have no device", async () => {
-  const host = fakeHost(Object.fromEntries([0, 1].flatMap((number) => [
-    [`/sys/class/hwmon/hwmon${number}/name`, "k10temp\n"],
-    [`/sys/class/hwmon/hwmon${number}/temp1_input`, `4${number}000\n`],
-  ])));
-  assertEquals(await lines(new SensorReader(host)), [
+  const found = await linesOf({
+    ...{ "hwmon0/name": "k10temp\n", "hwmon0/temp1_input": "40000\n" },
+    ...{ "hwmon1/name": "k10temp\n", "hwmon1/temp1_input": "41000\n" },
+  });
+  assertEquals(found, [
     'node_hwmon_chip_names{chip="k10temp",chip_name="k10temp"} 1',
     'node_hwmon_chip_names{chip="k10temp_hwmon1",chip_name="k10temp"} 1',
     'node_hwmon_temp_celsius{chip="k10temp",sensor="temp1"} 40',
@@ -62,8 +65,8 @@ Deno.test("SensorReader.read() has the units of each property", async () => {
     ...{ temp1_fault: "1", temp1_beep: "1", fan1_max: "3000", fan1_target: "900", fan1_beep: "0" },
     ...{ fan1_fault: "0", fan1_alarm: "1", fan1_pulses: "2" },
   };
-  const paths = Object.entries(files).map(([name, text]) => [`${CORETEMP}/${name}`, text]);
-  const shown = await lines(new SensorReader(fakeHost(Object.fromEntries(paths))));
+  const paths = Object.entries(files).map(([name, text]) => [`hwmon0/${name}`, text]);
+  const shown = await linesOf(Object.fromEntries(paths));
   assertEquals(shown.map((line) => line.replace(/\{.*\}/, "")), [
     ...["node_hwmon_temp_fault 1", "node_hwmon_temp_beep_enabled 1", "node_hwmon_fan_max_rpm 3000"],
     ...["node_hwmon_fan_target_rpm 900", "node_hwmon_fan_beep_enabled 0"],
@@ -71,32 +74,20 @@ Deno.test("SensorReader.read() has the units of each property", async () => {
   ]);
 });
 
-Deno.test("SensorReader.read() finds the sensors of old drivers in the folder of the device", async () => {
-  const host = fakeHost({
-    [`${CORETEMP}/name`]: "old\n",
-    [`${CORETEMP}/device/temp1_input`]: "45000\n",
-  });
-  assertEquals((await lines(new SensorReader(host))).at(-1)?.split(" ").at(-1), "45");
-});
-
-Deno.test("SensorReader.read() prefers a sensor in the folder of the device to one of its name", async () => {
-  const host = fakeHost({
-    [`${CORETEMP}/name`]: "old\n",
-    [`${CORETEMP}/temp1_input`]: "1000\n",
-    [`${CORETEMP}/device/temp1_input`]: "45000\n",
-  });
-  assertEquals((await lines(new SensorReader(host))).slice(1), [
-    'node_hwmon_temp_celsius{chip="old",sensor="temp1"} 45',
-  ]);
+Deno.test("SensorReader.read() finds the sensors of old drivers in the folder of the device, and prefers them to others of their names", async () => {
+  const old = { "hwmon0/name": "old\n", "hwmon0/device/temp1_input": "45000\n" };
+  for (const files of [old, { ...old, "hwmon0/temp1_input": "1000\n" }]) {
+    const shown = (await linesOf(files)).slice(1);
+    assertEquals(shown, ['node_hwmon_temp_celsius{chip="old",sensor="temp1"} 45']);
+  }
 });
 
 Deno.test("SensorReader.read() names a chip without a device by its name, or its number", async () => {
-  const chips = { "hwmon1/name": "ACPI Zone!\n", "hwmon1/temp1_input": "1000\n" };
-  const nameless = { "hwmon2/temp1_input": "-2000\n", "hwmon2/temp2_input": "hot\n" };
-  const files = Object.entries({ ...chips, ...nameless })
-    .map(([path, text]) => [`/sys/class/hwmon/${path}`, text]);
-  const reader = new SensorReader(fakeHost(Object.fromEntries(files)));
-  assertEquals(await lines(reader), [
+  const found = await linesOf({
+    ...{ "hwmon1/name": "ACPI Zone!\n", "hwmon1/temp1_input": "1000\n" },
+    ...{ "hwmon2/temp1_input": "-2000\n", "hwmon2/temp2_input": "hot\n" },
+  });
+  assertEquals(found, [
     'node_hwmon_chip_names{chip="acpi_zone",chip_name="acpi_zone"} 1',
     'node_hwmon_temp_celsius{chip="acpi_zone",sensor="temp1"} 1',
     'node_hwmon_temp_celsius{chip="hwmon2",sensor="temp1"} -2',
@@ -121,11 +112,10 @@ Deno.test("SensorReader.read() shows thermal zones and cooling devices", async (
 });
 
 Deno.test("SensorReader keeps at most 256 files open", async () => {
-  const files: Record<string, string> = {};
-  for (let index = 0; index < 1_000; index++) {
-    files[`/sys/class/hwmon/hwmon0/temp${index}_input`] = "1000\n";
-  }
-  const host = fakeHost(files);
+  const files = Array.from({ length: 1_000 }, (_, index) => `temp${index}_input`);
+  const host = fakeHost(
+    Object.fromEntries(files.map((name) => [`/sys/class/hwmon/hwmon0/${name}`, "1000\n"])),
+  );
   let opened = 0;
   const openSlow = (path: string) => {
     opened++;
@@ -137,8 +127,8 @@ Deno.test("SensorReader keeps at most 256 files open", async () => {
 
 Deno.test("SensorReader names at most 128 chips, the first by their numbers", async () => {
   const numbers = Array.from({ length: 200 }, (_, index) => 199 - index);
-  const files = numbers.map((number) => [`/sys/class/hwmon/hwmon${number}/name`, `c${number}`]);
-  const shown = await lines(new SensorReader(fakeHost(Object.fromEntries(files))));
+  const files = numbers.map((number) => [`hwmon${number}/name`, `c${number}`]);
+  const shown = await linesOf(Object.fromEntries(files));
   assertEquals(shown.length, 128);
   assertEquals(shown[0], 'node_hwmon_chip_names{chip="c0",chip_name="c0"} 1');
   assertEquals(shown.at(-1), 'node_hwmon_chip_names{chip="c127",chip_name="c127"} 1');
@@ -164,16 +154,12 @@ function withHungSensor() {
   return { reader: new SensorReader({ ...host, openSlow }), answer, asked: () => asked };
 }
 
-timed.test("SensorReader.read() waits for a slow chip, for five seconds at most", async (time) => {
+timed.test("SensorReader.read() waits for a slow chip", async (time) => {
   const { reader, answer } = withHungSensor();
   const slow = lines(reader);
   await time.run(4_999);
   answer.resolve("1000\n");
   assertEquals((await slow).length, 2);
-  const { reader: hung } = withHungSensor();
-  const refused = assertRejects(() => hung.read(), Error, "Cannot read sensors");
-  await time.run(5_000);
-  await refused;
 });
 
 timed.test("SensorReader.read() asks a chip that hangs once, until it answers", async (time) => {
